@@ -1,0 +1,61 @@
+//! BAOAB (Leimkuhler, Matthews 2013): the noisy limit, with the Ornstein-Uhlenbeck part exact.
+//!
+//! ```text
+//! B  r     <- r - (h/2) grad Psi(theta)
+//! A  theta <- theta + (h/2) r
+//! O  r     <- c r + sqrt(tau (1 - c^2)) xi,   c = exp(-gamma h)
+//! A  theta <- theta + (h/2) r
+//! B  r     <- r - (h/2) grad Psi(theta)
+//! ```
+//!
+//! At temperature 0 it is a splitting of order 2. The increment `xi` is the particle's Brownian increment over the
+//! step, normalised, so that a network coupled to the limit feels the same noise up to the scheme's order.
+
+use super::{Force, Integrator, Noise, State, integrator::Motion};
+use crate::network::Real;
+
+/// One splitting step per step.
+pub struct Baoab<R> {
+    motion: Motion,
+    gradient: Vec<R>,
+    normals: Vec<R>,
+    loss: f64,
+    /// The step at whose start `gradient` was evaluated.
+    valid_at: Option<u64>,
+}
+
+impl<R: Real> Baoab<R> {
+    /// For states of length `len`.
+    pub fn new(motion: Motion, len: usize) -> Self {
+        Baoab { motion, gradient: vec![R::zero(); len], normals: motion.normals(len), loss: f64::NAN, valid_at: None }
+    }
+}
+
+impl<R: Real> Integrator<R> for Baoab<R> {
+    fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
+        if self.valid_at != Some(state.step) {
+            self.loss = force.gradient(state.step, &state.theta, &mut self.gradient);
+        }
+        let loss = self.loss;
+        let Motion { step: h, friction, temperature, .. } = self.motion;
+        let half = R::of(0.5 * h);
+        let keep = libm::exp(-friction * h);
+        let scale = R::of((temperature * (1.0 - keep * keep)).sqrt());
+        let keep = R::of(keep);
+        for ((theta, r), &g) in state.theta.iter_mut().zip(&mut state.momentum).zip(&self.gradient) {
+            *r -= half * g;
+            *theta += half * *r;
+            *r *= keep;
+        }
+        if temperature > 0.0 {
+            noise.normals(state.step, &mut self.normals);
+            state.momentum.iter_mut().zip(&self.normals).for_each(|(r, &xi)| *r += scale * xi);
+        }
+        state.theta.iter_mut().zip(&state.momentum).for_each(|(theta, &r)| *theta += half * r);
+        self.loss = force.gradient(state.step + 1, &state.theta, &mut self.gradient);
+        state.momentum.iter_mut().zip(&self.gradient).for_each(|(r, &g)| *r -= half * g);
+        self.motion.tick(state);
+        self.valid_at = Some(state.step);
+        loss
+    }
+}

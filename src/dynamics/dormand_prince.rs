@@ -1,0 +1,169 @@
+//! Dormand-Prince 5(4) (Dormand, Prince 1980) with step-size control and dense output on the noise-free limit.
+//!
+//! The control is proportional-integral with exponents 0.7/5 and 0.4/5 and safety 0.9 (Hairer, Norsett, Wanner,
+//! *Solving Ordinary Differential Equations I*, sections II.4-II.6); the error is measured in the root mean square over
+//! coordinates against `tolerance (1 + |y|)`. The dense output is their continuous extension of order 4.
+
+use super::flow::{Flow, Phase};
+use super::{Force, Integrator, Noise, State};
+use crate::network::Real;
+
+/// Stage coefficients; the last row is also the solution of order 5.
+const A: [[f64; 6]; 6] = [
+    [1.0 / 5.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    [3.0 / 40.0, 9.0 / 40.0, 0.0, 0.0, 0.0, 0.0],
+    [44.0 / 45.0, -56.0 / 15.0, 32.0 / 9.0, 0.0, 0.0, 0.0],
+    [19372.0 / 6561.0, -25360.0 / 2187.0, 64448.0 / 6561.0, -212.0 / 729.0, 0.0, 0.0],
+    [9017.0 / 3168.0, -355.0 / 33.0, 46732.0 / 5247.0, 49.0 / 176.0, -5103.0 / 18656.0, 0.0],
+    [35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0],
+];
+/// Difference between the solutions of order 5 and 4.
+const E: [f64; 7] =
+    [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339200.0, 22.0 / 525.0, -1.0 / 40.0];
+/// The term of the dense output that the end points and slopes do not give.
+const D: [f64; 7] = [
+    -12715105075.0 / 11282082432.0,
+    0.0,
+    87487479700.0 / 32700410799.0,
+    -10690763975.0 / 1880347072.0,
+    701980252875.0 / 199316789632.0,
+    -1453857185.0 / 822651844.0,
+    69997945.0 / 29380423.0,
+];
+
+/// Adaptive steps.
+pub struct DormandPrince<R> {
+    flow: Flow,
+    tolerance: f64,
+    /// Trained coordinates, which the error norm averages over; padding contributes zeros.
+    coordinates: usize,
+    /// Proposed length of the next step, and the scaled error of the last accepted one.
+    proposal: f64,
+    last_error: f64,
+    /// Start and length of the last accepted step.
+    before: State<R>,
+    taken: f64,
+    stage: Phase<R>,
+    k: [Phase<R>; 7],
+    /// The step at whose start the last of `k`, and `loss`, were evaluated.
+    valid_at: Option<u64>,
+    loss: f64,
+}
+
+impl<R: Real> DormandPrince<R> {
+    /// For states of length `len` with `coordinates` trained entries; `first` is the first step tried.
+    pub fn new(flow: Flow, first: f64, tolerance: f64, coordinates: usize, len: usize) -> Self {
+        DormandPrince {
+            flow,
+            tolerance,
+            coordinates,
+            proposal: first,
+            last_error: 1e-4,
+            before: State::at_rest(vec![R::zero(); len]),
+            taken: 0.0,
+            stage: Phase::zeros(len),
+            k: std::array::from_fn(|_| Phase::zeros(len)),
+            valid_at: None,
+            loss: f64::NAN,
+        }
+    }
+
+    /// Root mean square of the scaled difference between the two solutions, over a step of length h.
+    fn error(&self, state: &State<R>, h: f64) -> f64 {
+        let sum = |old: &[R], new: &[R], part: fn(&Phase<R>) -> &[R]| -> f64 {
+            (0..old.len())
+                .map(|i| {
+                    let difference: f64 = E.iter().zip(&self.k).map(|(e, k)| e * part(k)[i].wide()).sum();
+                    let scale = self.tolerance * (1.0 + old[i].wide().abs().max(new[i].wide().abs()));
+                    (h * difference / scale).powi(2)
+                })
+                .sum()
+        };
+        let total = sum(&state.theta, &self.stage.theta, |k| &k.theta)
+            + sum(&state.momentum, &self.stage.momentum, |k| &k.momentum);
+        (total / (2 * self.coordinates) as f64).sqrt()
+    }
+
+    /// The first stage: the last one of the step before, where there was one.
+    fn first_stage(&mut self, force: &mut dyn Force<R>, state: &State<R>) {
+        if self.valid_at == Some(state.step) {
+            self.k.swap(0, 6);
+        } else {
+            self.stage.combine(state, &[]);
+            self.loss = self.flow.velocity(force, state.step, &self.stage, &mut self.k[0]);
+        }
+    }
+
+    /// The other six stages of a step of length h; the candidate ends in `self.stage`. Returns the loss there.
+    fn stages(&mut self, force: &mut dyn Force<R>, state: &State<R>, h: f64) -> f64 {
+        let mut loss = f64::NAN;
+        for (i, row) in A.iter().enumerate() {
+            let (done, rest) = self.k.split_at_mut(i + 1);
+            let terms: Vec<_> = row.iter().zip(done.iter()).map(|(a, k)| (h * a, k)).collect();
+            self.stage.combine(state, &terms);
+            loss = self.flow.velocity(force, state.step, &self.stage, &mut rest[0]);
+        }
+        loss
+    }
+}
+
+impl<R: Real> Integrator<R> for DormandPrince<R> {
+    fn step(&mut self, force: &mut dyn Force<R>, _noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
+        self.first_stage(force, state);
+        let loss = self.loss;
+        loop {
+            let h = self.proposal;
+            let loss_at_end = self.stages(force, state, h);
+            let error = self.error(state, h).max(1e-10);
+            if error.is_finite() && error > 1.0 {
+                self.proposal = h * (0.9 * libm::pow(error, -0.2)).max(0.2);
+                if state.time + self.proposal > state.time {
+                    continue;
+                }
+            }
+            // A non-finite error ends here too: the loss says so, and the loop stops this run.
+            let growth = 0.9 * libm::pow(error, -0.7 / 5.0) * libm::pow(self.last_error, 0.4 / 5.0);
+            self.proposal = h * growth.clamp(0.2, 5.0);
+            self.last_error = error;
+            self.before.clone_from(state);
+            self.taken = h;
+            state.theta.copy_from_slice(&self.stage.theta);
+            state.momentum.copy_from_slice(&self.stage.momentum);
+            state.step += 1;
+            state.time += h;
+            self.loss = loss_at_end;
+            self.valid_at = Some(state.step);
+            return if error.is_finite() { loss } else { f64::NAN };
+        }
+    }
+
+    fn interpolate(&self, time: f64, state: &State<R>, out: &mut State<R>) {
+        let s = (time - self.before.time) / self.taken;
+        let h = self.taken;
+        let extend = |out: &mut [R], y0: &[R], y1: &[R], part: fn(&Phase<R>) -> &[R]| {
+            for i in 0..out.len() {
+                let (first, last) = (part(&self.k[0])[i].wide(), part(&self.k[6])[i].wide());
+                let difference = y1[i].wide() - y0[i].wide();
+                let bow = h * first - difference;
+                let skew = difference - h * last - bow;
+                let quartic: f64 = D.iter().zip(&self.k).map(|(d, k)| h * d * part(k)[i].wide()).sum();
+                let value = s * (difference + (1.0 - s) * (bow + s * (skew + (1.0 - s) * quartic)));
+                out[i] = R::of(y0[i].wide() + value);
+            }
+        };
+        extend(&mut out.theta, &self.before.theta, &state.theta, |k| &k.theta);
+        extend(&mut out.momentum, &self.before.momentum, &state.momentum, |k| &k.momentum);
+        out.step = state.step;
+        out.time = time;
+    }
+
+    fn memory(&self) -> Vec<f64> {
+        vec![self.proposal, self.last_error]
+    }
+
+    fn restore(&mut self, memory: &[f64]) {
+        if let [proposal, last_error] = *memory {
+            (self.proposal, self.last_error) = (proposal, last_error);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The classical Runge-Kutta method of order 4 (Kutta 1901) on the noise-free limit.
+
+use super::flow::{Flow, Phase};
+use super::{Force, Integrator, Noise, State, integrator::Motion};
+use crate::network::Real;
+
+/// Four gradients per step.
+pub struct RungeKutta4<R> {
+    motion: Motion,
+    flow: Flow,
+    stage: Phase<R>,
+    k: [Phase<R>; 4],
+}
+
+impl<R: Real> RungeKutta4<R> {
+    /// For states of length `len`.
+    pub fn new(motion: Motion, flow: Flow, len: usize) -> Self {
+        RungeKutta4 { motion, flow, stage: Phase::zeros(len), k: std::array::from_fn(|_| Phase::zeros(len)) }
+    }
+}
+
+impl<R: Real> Integrator<R> for RungeKutta4<R> {
+    fn step(&mut self, force: &mut dyn Force<R>, _noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
+        let h = self.motion.step;
+        let mut loss = f64::NAN;
+        for (i, c) in [0.0, 0.5 * h, 0.5 * h, h].into_iter().enumerate() {
+            let (done, rest) = self.k.split_at_mut(i);
+            let terms: Vec<_> = done.last().map(|k| (c, k)).into_iter().collect();
+            self.stage.combine(state, &terms);
+            let at_stage = self.flow.velocity(force, state.step, &self.stage, &mut rest[0]);
+            if i == 0 {
+                loss = at_stage;
+            }
+        }
+        let [k1, k2, k3, k4] = &self.k;
+        self.stage.combine(state, &[(h / 6.0, k1), (h / 3.0, k2), (h / 3.0, k3), (h / 6.0, k4)]);
+        state.theta.copy_from_slice(&self.stage.theta);
+        state.momentum.copy_from_slice(&self.stage.momentum);
+        self.motion.tick(state);
+        loss
+    }
+}

@@ -1,0 +1,94 @@
+//! Activations `sigma` and their derivatives.
+//!
+//! The definitions here are the scalar ones, for a reader and for tests; the kernel evaluates the same
+//! functions over blocks of neurons ([`super::kernel::math`]).
+
+use serde::Serialize;
+
+/// A scalar nonlinearity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// `z`: the linear neuron, whose mean-field limit is solved in closed form.
+    Identity,
+    /// `tanh z`.
+    Tanh,
+    /// `erf(z / sqrt 2)`, the normalisation under which Gaussian averages are arcsines (Saad, Solla 1995).
+    Erf,
+    /// `1 / (1 + exp(-z))`.
+    Sigmoid,
+    /// `max(z, 0)`; derivative 0 at 0.
+    Relu,
+    /// `log(1 + exp z)`.
+    Softplus,
+    /// `z Phi(z)` with the normal distribution function (the exact form, not its tanh approximation).
+    Gelu,
+    /// [MMN]'s piecewise-linear function: -2.5 up to z = 0.5, 7.5 from z = 1.5, linear between.
+    PiecewiseLinear,
+}
+
+/// [MMN]: break points `t1, t2` and plateau values `s1, s2` of the piecewise-linear activation.
+pub(super) const PLATEAU: (f64, f64, f64, f64) = (0.5, 1.5, -2.5, 7.5);
+
+impl Activation {
+    /// Every activation with its name in experiment files.
+    pub const NAMES: &[(&'static str, Activation)] = &[
+        ("identity", Activation::Identity),
+        ("tanh", Activation::Tanh),
+        ("erf", Activation::Erf),
+        ("sigmoid", Activation::Sigmoid),
+        ("relu", Activation::Relu),
+        ("softplus", Activation::Softplus),
+        ("gelu", Activation::Gelu),
+        ("piecewise-linear", Activation::PiecewiseLinear),
+    ];
+
+    /// `sigma(z)`.
+    pub fn value(self, z: f64) -> f64 {
+        let (t1, t2, s1, s2) = PLATEAU;
+        match self {
+            Activation::Identity => z,
+            Activation::Tanh => libm::tanh(z),
+            Activation::Erf => libm::erf(z * std::f64::consts::FRAC_1_SQRT_2),
+            Activation::Sigmoid => 1.0 / (1.0 + libm::exp(-z)),
+            Activation::Relu => z.max(0.0),
+            Activation::Softplus => z.max(0.0) + libm::log1p(libm::exp(-z.abs())),
+            Activation::Gelu => z * normal_distribution(z),
+            Activation::PiecewiseLinear => s1 + (s2 - s1) * ((z - t1) / (t2 - t1)).clamp(0.0, 1.0),
+        }
+    }
+
+    /// `sigma'(z)`; at a kink the value from the left.
+    pub fn derivative(self, z: f64) -> f64 {
+        let (t1, t2, s1, s2) = PLATEAU;
+        match self {
+            Activation::Identity => 1.0,
+            Activation::Tanh => 1.0 - libm::tanh(z).powi(2),
+            Activation::Erf => 2.0 * normal_density(z),
+            Activation::Sigmoid => {
+                let s = self.value(z);
+                s * (1.0 - s)
+            }
+            Activation::Relu => f64::from(z > 0.0),
+            Activation::Softplus => Activation::Sigmoid.value(z),
+            Activation::Gelu => normal_distribution(z) + z * normal_density(z),
+            Activation::PiecewiseLinear => {
+                if z > t1 && z <= t2 {
+                    (s2 - s1) / (t2 - t1)
+                } else {
+                    0.0
+                }
+            }
+        }
+    }
+}
+
+/// The standard normal density.
+pub(super) fn normal_density(z: f64) -> f64 {
+    libm::exp(-0.5 * z * z) * (0.5 * std::f64::consts::FRAC_1_SQRT_2 * std::f64::consts::FRAC_2_SQRT_PI)
+}
+
+/// The standard normal distribution function, without cancellation in the left tail.
+pub(super) fn normal_distribution(z: f64) -> f64 {
+    0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2)
+}

@@ -1,0 +1,93 @@
+//! Losses `loss(f, y)` and their derivatives in the prediction `f`.
+
+use serde::Serialize;
+
+/// What a prediction `f` in R^K costs against a label `y` in R^K.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// `|f - y|^2 / 2`, the loss of the theory.
+    HalfSquared,
+    /// `log(1 + exp(-y f))`, K = 1 and y = +-1.
+    Logistic,
+    /// `log sum_k exp f_k - <y, f>`, y one-hot.
+    Softmax,
+}
+
+impl Loss {
+    /// Every loss with its name in experiment files.
+    pub const NAMES: &[(&'static str, Loss)] =
+        &[("half-squared", Loss::HalfSquared), ("logistic", Loss::Logistic), ("softmax", Loss::Softmax)];
+
+    /// The loss of one prediction; `f` and `y` have length K.
+    pub fn value(self, f: &[f64], y: &[f64]) -> f64 {
+        match self {
+            Loss::HalfSquared => 0.5 * f.iter().zip(y).map(|(f, y)| (f - y).powi(2)).sum::<f64>(),
+            Loss::Logistic => {
+                let margin = y[0] * f[0];
+                (-margin).max(0.0) + libm::log1p(libm::exp(-margin.abs()))
+            }
+            Loss::Softmax => {
+                let top = f.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let sum: f64 = f.iter().map(|f| libm::exp(f - top)).sum();
+                top + libm::log(sum) - f.iter().zip(y).map(|(f, y)| f * y).sum::<f64>()
+            }
+        }
+    }
+
+    /// Writes `d loss / d f` of one prediction into `out` (length K).
+    pub fn derivative(self, f: &[f64], y: &[f64], out: &mut [f64]) {
+        match self {
+            Loss::HalfSquared => {
+                for ((out, f), y) in out.iter_mut().zip(f).zip(y) {
+                    *out = f - y;
+                }
+            }
+            Loss::Logistic => out[0] = -y[0] / (1.0 + libm::exp(y[0] * f[0])),
+            Loss::Softmax => {
+                let top = f.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let mut sum = 0.0;
+                for (out, f) in out.iter_mut().zip(f) {
+                    *out = libm::exp(f - top);
+                    sum += *out;
+                }
+                for (out, y) in out.iter_mut().zip(y) {
+                    *out = *out / sum - y;
+                }
+            }
+        }
+    }
+
+    /// The mean loss over a batch of `n` predictions, row-major (n, K), summed in order of the samples.
+    pub fn mean(self, f: &[f64], y: &[f64], outputs: usize) -> f64 {
+        let n = f.len() / outputs;
+        let total: f64 = f.chunks_exact(outputs).zip(y.chunks_exact(outputs)).map(|(f, y)| self.value(f, y)).sum();
+        total / n as f64
+    }
+
+    /// Writes the residuals of a batch, `d loss / d f` divided by the batch size, row-major (n, K).
+    pub fn residuals(self, f: &[f64], y: &[f64], outputs: usize, out: &mut [f64]) {
+        let weight = outputs as f64 / f.len() as f64;
+        for ((f, y), out) in f.chunks_exact(outputs).zip(y.chunks_exact(outputs)).zip(out.chunks_exact_mut(outputs)) {
+            self.derivative(f, y, out);
+            out.iter_mut().for_each(|e| *e *= weight);
+        }
+    }
+
+    /// The fraction of a batch whose class is predicted: sign of `f` for K = 1, largest output otherwise
+    /// (a tie counts as wrong).
+    pub fn accuracy(f: &[f64], y: &[f64], outputs: usize) -> f64 {
+        let right = f
+            .chunks_exact(outputs)
+            .zip(y.chunks_exact(outputs))
+            .filter(|(f, y)| match outputs {
+                1 => f[0] * y[0] > 0.0,
+                _ => {
+                    let class = (0..outputs).find(|&k| y[k] == 1.0).unwrap_or(0);
+                    (0..outputs).all(|k| k == class || f[k] < f[class])
+                }
+            })
+            .count();
+        right as f64 * outputs as f64 / f.len() as f64
+    }
+}

@@ -1,0 +1,147 @@
+//! The two-layer network `f(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)`; [WKM] section 3, [MMN] eq. (1).
+
+use super::kernel::{self, Layout, Threads};
+use super::{Activation, Loss, Real, Start};
+use serde::Serialize;
+use std::ops::Range;
+
+/// A batch of samples in the network's scalar type.
+#[derive(Clone, Debug, Default)]
+pub struct Batch<R> {
+    /// Inputs, (n, d) row-major.
+    pub x: Vec<R>,
+    /// Labels, (n, K) row-major.
+    pub y: Vec<f64>,
+}
+
+/// A named part of a neuron's parameters, in canonical order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// `w`, `b` or `a`.
+    pub name: &'static str,
+    /// Its rows among the neuron's parameters.
+    pub rows: Range<usize>,
+}
+
+/// A two-layer network's shape; its parameters live in flat slices beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TwoLayer {
+    /// Input dimension d.
+    pub inputs: usize,
+    /// Output dimension K.
+    pub outputs: usize,
+    /// Whether a neuron has a bias b.
+    pub bias: bool,
+    /// The nonlinearity sigma.
+    pub activation: Activation,
+    /// Whether the output weights a stay where they start.
+    pub fixed_output: bool,
+}
+
+impl TwoLayer {
+    /// Parameters per neuron p = d + [1] + K.
+    pub fn parameters(&self) -> usize {
+        self.inputs + usize::from(self.bias) + self.outputs
+    }
+
+    /// Whether output weights are trained.
+    pub fn trains_output(&self) -> bool {
+        !self.fixed_output
+    }
+
+    /// Rows of a neuron's parameters that are trained, in canonical order.
+    pub fn trained(&self) -> Range<usize> {
+        0..self.parameters() - if self.fixed_output { self.outputs } else { 0 }
+    }
+
+    /// The named parts of a neuron in canonical order: w, b (where there is one), a.
+    pub fn parts(&self) -> Vec<Part> {
+        let hidden = self.inputs + usize::from(self.bias);
+        let mut parts = vec![Part { name: "w", rows: 0..self.inputs }];
+        if self.bias {
+            parts.push(Part { name: "b", rows: self.inputs..hidden });
+        }
+        parts.push(Part { name: "a", rows: hidden..self.parameters() });
+        parts
+    }
+
+    /// The arrangement of a network of this width.
+    pub fn layout(&self, width: usize) -> Layout {
+        Layout { width, parameters: self.parameters() }
+    }
+
+    /// Initial parameters of the particles `first .. first + width`, as a state slice.
+    pub fn start<R: Real>(&self, start: &Start, seed: u64, first: u64, width: usize) -> Vec<R> {
+        let p = self.parameters();
+        let mut canonical = vec![0.0; width * p];
+        for (i, neuron) in canonical.chunks_exact_mut(p).enumerate() {
+            start.particle(seed, first + i as u64, self.inputs, self.bias, neuron);
+        }
+        let canonical: Vec<R> = canonical.into_iter().map(R::of).collect();
+        self.from_canonical(width, &canonical)
+    }
+
+    /// A state slice from neurons in canonical order, (N, p) row-major.
+    pub fn from_canonical<R: Real>(&self, width: usize, canonical: &[R]) -> Vec<R> {
+        let layout = self.layout(width);
+        let mut state = vec![R::zero(); layout.len()];
+        for (i, neuron) in canonical.chunks_exact(layout.parameters).enumerate() {
+            for (row, &value) in neuron.iter().enumerate() {
+                state[layout.index(i, row)] = value;
+            }
+        }
+        state
+    }
+
+    /// Neurons in canonical order, (N, p) row-major, from a state slice.
+    pub fn to_canonical<R: Real>(&self, width: usize, state: &[R]) -> Vec<R> {
+        let layout = self.layout(width);
+        (0..width).flat_map(|i| (0..layout.parameters).map(move |row| state[layout.index(i, row)])).collect()
+    }
+
+    /// Predictions `f_N(x)`, (n, K) row-major, for inputs `x`, (n, d) row-major. The 1/N is here.
+    pub fn predict<R: Real>(&self, width: usize, theta: &[R], x: &[R], threads: Threads) -> Vec<f64> {
+        let mut f = vec![0.0; x.len() / self.inputs * self.outputs];
+        kernel::sum_features(&self.pass(x), self.layout(width), theta, threads, &mut f);
+        f.iter_mut().for_each(|f| *f /= width as f64);
+        f
+    }
+
+    /// Writes `grad Psi(theta_i; rho_N) = N dR/dtheta_i` for every neuron under the batch's law, ridge included,
+    /// and returns the batch's mean loss (without the ridge). [WKM] section 3; Psi as in [MMN] eq. (6).
+    pub fn potential_gradient<R: Real>(
+        &self,
+        width: usize,
+        theta: &[R],
+        batch: &Batch<R>,
+        loss: Loss,
+        ridge: f64,
+        threads: Threads,
+        out: &mut [R],
+    ) -> f64 {
+        let f = self.predict(width, theta, &batch.x, threads);
+        let mut residual = vec![0.0; f.len()];
+        loss.residuals(&f, &batch.y, self.outputs, &mut residual);
+        let residual: Vec<R> = residual.into_iter().map(R::of).collect();
+        let layout = self.layout(width);
+        kernel::gradient(&self.pass(&batch.x), layout, theta, &residual, threads, out);
+        if ridge > 0.0 {
+            let ridge = R::of(ridge);
+            for i in 0..width {
+                for row in self.trained() {
+                    let k = layout.index(i, row);
+                    out[k] += ridge * theta[k];
+                }
+            }
+        }
+        loss.mean(&f, &batch.y, self.outputs)
+    }
+
+    /// `(1/N) sum_i |v_i|^2` over the trained coordinates of a state slice.
+    pub fn mean_square<R: Real>(&self, width: usize, state: &[R]) -> f64 {
+        let layout = self.layout(width);
+        let total: f64 =
+            (0..width).map(|i| self.trained().map(|row| state[layout.index(i, row)].wide().powi(2)).sum::<f64>()).sum();
+        total / width as f64
+    }
+}
