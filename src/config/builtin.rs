@@ -1,0 +1,29 @@
+//! The experiments compiled into the program, so that `widelimit run digits` works anywhere.
+
+/// A built-in experiment.
+pub struct Builtin {
+    /// What `widelimit run` calls it.
+    pub name: &'static str,
+    /// Its TOML text, which `widelimit show` prints.
+    pub text: &'static str,
+}
+
+macro_rules! builtin {
+    ($($name:literal),+ $(,)?) => {
+        &[$(Builtin { name: $name, text: include_str!(concat!("../../experiments/", $name, ".toml")) }),+]
+    };
+}
+
+/// All of them, in the order of `widelimit list`.
+pub const BUILTIN: &[Builtin] =
+    builtin!["digits", "digits-classes", "teacher", "mixture", "langevin", "descent", "mnist"];
+
+/// The built-in experiment of this name.
+pub fn find(name: &str) -> Option<&'static Builtin> {
+    BUILTIN.iter().find(|b| b.name == name)
+}
+
+/// All names.
+pub fn names() -> Vec<&'static str> {
+    BUILTIN.iter().map(|b| b.name).collect()
+}

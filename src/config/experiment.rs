@@ -1,0 +1,262 @@
+//! A complete, checked experiment.
+
+use crate::dynamics::{Method, Motion};
+use crate::network::{Activation, Loss, Start, TwoLayer};
+use crate::population::PopulationSpec;
+use serde::Serialize;
+
+/// Everything a run is made from. Serialises to the TOML it can be read from again.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Experiment {
+    /// Name of the run folder.
+    pub name: String,
+    /// One line for people.
+    pub title: String,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Scalar type of the states.
+    pub precision: Precision,
+    /// Law of (x, y).
+    pub population: PopulationSpec,
+    /// Model, loss and start.
+    pub network: NetworkSpec,
+    /// How networks are trained.
+    pub dynamics: Dynamics,
+    /// How long, and when to look.
+    pub horizon: Horizon,
+    /// Which networks.
+    pub widths: Widths,
+    /// The mean-field solution they are held against.
+    pub reference: Reference,
+    /// How the computation is carried out; nothing here changes a number.
+    pub run: RunOptions,
+    /// The gap study.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Gap>,
+}
+
+/// Scalar type of the states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    F64,
+    F32,
+}
+
+/// Which model. Its own key, so that other depths are a value and not another section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkKind {
+    /// [`TwoLayer`].
+    TwoLayer,
+}
+
+/// Model, loss and start.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NetworkSpec {
+    /// Which model.
+    pub kind: NetworkKind,
+    /// The nonlinearity.
+    pub activation: Activation,
+    /// Whether neurons have a bias.
+    pub bias: bool,
+    /// Whether output weights stay where they start.
+    pub fixed_output: bool,
+    /// The loss.
+    pub loss: Loss,
+    /// Law of a neuron at time 0.
+    pub start: Start,
+}
+
+impl NetworkSpec {
+    /// The model for inputs in R^d and outputs in R^K.
+    pub fn model(&self, inputs: usize, outputs: usize) -> TwoLayer {
+        let NetworkSpec { activation, bias, fixed_output, .. } = *self;
+        TwoLayer { inputs, outputs, bias, activation, fixed_output }
+    }
+}
+
+/// Samples per step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BatchSize {
+    /// The whole population.
+    Full,
+    /// This many draws.
+    Size(usize),
+}
+
+impl Serialize for BatchSize {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            BatchSize::Full => serializer.serialize_str("full"),
+            BatchSize::Size(size) => serializer.serialize_u64(*size as u64),
+        }
+    }
+}
+
+/// How networks are trained.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Dynamics {
+    /// Heavy ball or plain gradient descent.
+    pub method: Method,
+    /// Step eps, on the clock t = k eps.
+    pub step: f64,
+    /// Friction gamma; 0 under plain gradient descent.
+    pub friction: f64,
+    /// Temperature tau.
+    pub temperature: f64,
+    /// Ridge lambda.
+    pub ridge: f64,
+    /// Samples per step.
+    pub batch: BatchSize,
+    /// A network has diverged when its loss exceeds this multiple of its risk at the start.
+    pub diverged_above: f64,
+}
+
+impl Dynamics {
+    /// The constants of motion at another step.
+    pub fn motion(&self, step: f64) -> Motion {
+        Motion {
+            step,
+            friction: self.friction,
+            temperature: self.temperature,
+            first_order: self.method == Method::GradientDescent,
+            tolerance: 0.0,
+        }
+    }
+
+    /// Learning rate on the N-scaled gradient and Polyak momentum of the same iteration.
+    pub fn learning_rate_and_momentum(&self) -> (f64, f64) {
+        match self.method {
+            Method::GradientDescent => (self.step, 0.0),
+            _ => (self.step * self.step, 1.0 - self.friction * self.step),
+        }
+    }
+}
+
+/// How long, and when to look.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Horizon {
+    /// Final time T.
+    pub time: f64,
+    /// Number of equal intervals between recording times; time 0 is recorded too.
+    pub records: usize,
+}
+
+impl Horizon {
+    /// Time between two records.
+    pub fn interval(&self) -> f64 {
+        self.time / self.records as f64
+    }
+
+    /// The recording times, from 0 to T.
+    pub fn times(&self) -> Vec<f64> {
+        (0..=self.records).map(|i| self.time * i as f64 / self.records as f64).collect()
+    }
+}
+
+/// Which networks: every width with every seed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Widths {
+    /// Widths N, increasing.
+    pub values: Vec<usize>,
+    /// Independent repetitions: each starts from its own window of the limit's particles.
+    pub seeds: usize,
+}
+
+impl Widths {
+    /// The widest network.
+    pub fn largest(&self) -> usize {
+        self.values.iter().copied().max().unwrap_or(0)
+    }
+}
+
+/// The mean-field solution by particles.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reference {
+    /// Number of particles M.
+    pub particles: usize,
+    /// The integrator.
+    pub method: Method,
+    /// Its step; the first step tried where it is adaptive.
+    pub step: f64,
+    /// Local error tolerance of Dormand-Prince.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
+}
+
+/// How the computation is carried out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunOptions {
+    /// Wall seconds between checkpoints.
+    pub checkpoint_seconds: f64,
+}
+
+/// What the gap study looks at besides the widths.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Gap {
+    /// Directions of the sliced Wasserstein distance.
+    pub projections: usize,
+    /// Bootstrap resamples behind every interval.
+    pub resamples: usize,
+    /// Sweeps over step or batch at one width.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sweep: Vec<Sweep>,
+}
+
+/// What a sweep varies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Over {
+    /// The step eps.
+    Step,
+    /// The batch size B.
+    Batch,
+}
+
+/// A sweep over step or batch, each network beside the limit of its own particles, so that width plays no part.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sweep {
+    /// What varies.
+    pub over: Over,
+    /// Steps, or batch sizes.
+    pub values: Vec<f64>,
+    /// Width of the networks.
+    pub width: usize,
+    /// Independent repetitions.
+    pub seeds: usize,
+    /// Samples per step of a sweep over steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchSize>,
+    /// Step of a sweep over batches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<f64>,
+}
+
+impl Sweep {
+    /// Step and batch size of the sweep's entry `value`.
+    pub fn at(&self, value: f64, dynamics: &Dynamics) -> (f64, BatchSize) {
+        match self.over {
+            Over::Step => (value, self.batch.unwrap_or(BatchSize::Full)),
+            Over::Batch => (self.step.unwrap_or(dynamics.step), BatchSize::Size(value as usize)),
+        }
+    }
+}
+
+impl Experiment {
+    /// The finest step in use, the tick of the common Brownian clock: trainings, sweeps and the halved reference step.
+    pub fn tick(&self) -> f64 {
+        let sweeps = self.gap.iter().flat_map(|gap| &gap.sweep);
+        let steps = sweeps.flat_map(|sweep| match sweep.over {
+            Over::Step => sweep.values.clone(),
+            Over::Batch => sweep.step.into_iter().collect(),
+        });
+        let halved = self.reference.step / 2.0;
+        steps.chain([self.dynamics.step, halved]).fold(f64::INFINITY, f64::min)
+    }
+
+    /// The experiment as TOML that reads back as itself.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+}

@@ -1,0 +1,230 @@
+//! From tables to an [`Experiment`]: one function per table, keys in the order of the guide.
+
+use super::experiment::*;
+use super::problem::Problems;
+use super::read_population;
+use super::section::{Section, Want};
+use crate::dynamics::Method;
+use crate::network::{Activation, Law, Loss, Start};
+use crate::population::PopulationSpec;
+use std::path::Path;
+use toml::Table;
+
+pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Experiment {
+    let mut root = Section::root(table, problems);
+    let experiment = Experiment {
+        name: name(&mut root),
+        title: root.text("title", Some("")),
+        seed: root.count("seed", Some(1), 0) as u64,
+        precision: root.choice("precision", Some(Precision::F64), &[("f64", Precision::F64), ("f32", Precision::F32)]),
+        population: population(&mut root, base),
+        network: network(&mut root),
+        dynamics: dynamics(&mut root),
+        horizon: horizon(&mut root),
+        widths: widths(&mut root),
+        reference: reference(&mut root),
+        run: run_options(&mut root),
+        gap: root.section("gap", false).map(gap),
+    };
+    root.finish();
+    experiment
+}
+
+fn name(root: &mut Section) -> String {
+    let name = root.text("name", None);
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !name.is_empty() && (!name.chars().all(good) || name.starts_with('.')) {
+        root.wrong("name", Some(format!("\"{name}\"")), "expected letters, digits, '-', '_' and '.', as it names a folder");
+    }
+    name
+}
+
+fn population(root: &mut Section, base: &Path) -> PopulationSpec {
+    match root.section("population", true) {
+        Some(section) => read_population::population(section, base),
+        None => read_population::placeholder(),
+    }
+}
+
+fn network(root: &mut Section) -> NetworkSpec {
+    let mut spec = NetworkSpec {
+        kind: NetworkKind::TwoLayer,
+        activation: Activation::Tanh,
+        bias: true,
+        fixed_output: false,
+        loss: Loss::HalfSquared,
+        start: Start { w: Law::Point { value: 0.0 }, b: Law::Point { value: 0.0 }, a: Law::Point { value: 0.0 } },
+    };
+    let Some(mut s) = root.section("network", true) else { return spec };
+    spec.kind = s.choice("kind", Some(NetworkKind::TwoLayer), &[("two-layer", NetworkKind::TwoLayer)]);
+    spec.activation = s.choice("activation", None, Activation::NAMES);
+    spec.bias = s.flag("bias", true);
+    spec.fixed_output = s.flag("fixed_output", false);
+    spec.loss = s.choice("loss", Some(Loss::HalfSquared), Loss::NAMES);
+    if let Some(mut start) = s.section("start", true) {
+        spec.start.w = law(&mut start, "w", true);
+        // A network without bias has nothing to draw: its law may be left out, and is kept at the origin.
+        spec.start.b = law(&mut start, "b", spec.bias);
+        spec.start.a = law(&mut start, "a", true);
+        start.finish();
+    }
+    s.finish();
+    spec
+}
+
+fn law(start: &mut Section, key: &str, required: bool) -> Law {
+    #[derive(Clone, Copy)]
+    enum Kind {
+        Gaussian,
+        Uniform,
+        Sphere,
+        Point,
+    }
+    let Some(mut s) = start.section(key, required) else { return Law::Point { value: 0.0 } };
+    let names = [("gaussian", Kind::Gaussian), ("uniform", Kind::Uniform), ("sphere", Kind::Sphere), ("point", Kind::Point)];
+    let law = match s.choice("law", None, &names) {
+        Kind::Gaussian => Law::Gaussian { mean: s.real("mean", Some(0.0), Want::Any), std: s.real("std", None, Want::NonNegative) },
+        Kind::Uniform => {
+            let (low, high) = (s.real("low", None, Want::Any), s.real("high", None, Want::Any));
+            if low >= high {
+                s.wrong("high", Some(high.to_string()), format!("expected a number above low = {low}"));
+            }
+            Law::Uniform { low, high }
+        }
+        Kind::Sphere => Law::Sphere { radius: s.real("radius", None, Want::Positive) },
+        Kind::Point => Law::Point { value: s.real("value", None, Want::Any) },
+    };
+    s.finish();
+    law
+}
+
+fn dynamics(root: &mut Section) -> Dynamics {
+    let mut spec = Dynamics {
+        method: Method::HeavyBall,
+        step: f64::NAN,
+        friction: 0.0,
+        temperature: 0.0,
+        ridge: 0.0,
+        batch: BatchSize::Full,
+        diverged_above: 1e3,
+    };
+    let Some(mut s) = root.section("dynamics", true) else { return spec };
+    let methods = [("heavy-ball", Method::HeavyBall), ("gradient-descent", Method::GradientDescent)];
+    spec.method = s.choice("method", Some(Method::HeavyBall), &methods);
+    clock(&mut s, &mut spec);
+    spec.temperature = s.real("temperature", Some(0.0), Want::NonNegative);
+    spec.ridge = s.real("ridge", Some(0.0), Want::NonNegative);
+    spec.batch = batch(&mut s);
+    spec.diverged_above = s.real("diverged_above", Some(1e3), Want::Positive);
+    s.finish();
+    spec
+}
+
+/// Step and friction, given as such or as learning rate and momentum (theory section 2: m = 1 - gamma eps, lr = eps^2).
+fn clock(s: &mut Section, spec: &mut Dynamics) {
+    let first_order = spec.method == Method::GradientDescent;
+    let by_rate = s.has("learning_rate") || s.has("momentum");
+    if by_rate && (s.has("step") || s.has("friction")) {
+        s.wrong("learning_rate", None, "give either step and friction, or learning_rate and momentum, not both");
+    }
+    match (by_rate, first_order) {
+        (true, false) => {
+            let rate = s.real("learning_rate", None, Want::Positive);
+            let momentum = s.real("momentum", None, Want::Fraction);
+            spec.step = rate.sqrt();
+            spec.friction = (1.0 - momentum) / spec.step;
+        }
+        (true, true) => spec.step = s.real("learning_rate", None, Want::Positive),
+        (false, false) => {
+            spec.step = s.real("step", None, Want::Positive);
+            spec.friction = s.real("friction", None, Want::NonNegative);
+        }
+        (false, true) => {
+            spec.step = s.real("step", None, Want::Positive);
+            // A written-back experiment holds the zero; anything else has no meaning without momenta.
+            if s.real("friction", Some(0.0), Want::Any) != 0.0 {
+                s.wrong("friction", None, "plain gradient descent has no friction; remove it or use method = \"heavy-ball\"");
+            }
+        }
+    }
+    // Asked for in every case, so that neither spelling is reported as unknown beside the message above.
+    for key in ["step", "friction", "learning_rate", "momentum"] {
+        s.optional_real(key, Want::Any);
+    }
+}
+
+fn batch(s: &mut Section) -> BatchSize {
+    match s.full_or_count("batch", Some(None)) {
+        None => BatchSize::Full,
+        Some(size) => BatchSize::Size(size),
+    }
+}
+
+fn horizon(root: &mut Section) -> Horizon {
+    let Some(mut s) = root.section("horizon", true) else { return Horizon { time: f64::NAN, records: 0 } };
+    let horizon = Horizon { time: s.real("time", None, Want::Positive), records: s.count("records", Some(20), 1) };
+    s.finish();
+    horizon
+}
+
+fn widths(root: &mut Section) -> Widths {
+    let Some(mut s) = root.section("widths", true) else { return Widths { values: Vec::new(), seeds: 0 } };
+    let widths = Widths { values: s.counts("values", 1), seeds: s.count("seeds", Some(10), 1) };
+    if widths.values.windows(2).any(|pair| pair[0] >= pair[1]) {
+        s.wrong("values", Some(format!("{:?}", widths.values)), "expected widths in increasing order, each once");
+    }
+    s.finish();
+    widths
+}
+
+fn reference(root: &mut Section) -> Reference {
+    let mut spec = Reference { particles: 0, method: Method::Rk4, step: f64::NAN, tolerance: None };
+    let Some(mut s) = root.section("reference", true) else { return spec };
+    spec.particles = s.count("particles", None, 2);
+    spec.method = s.choice("method", None, Method::NAMES);
+    spec.step = s.real("step", None, Want::Positive);
+    if spec.method == Method::DormandPrince {
+        spec.tolerance = Some(s.real("tolerance", Some(1e-8), Want::Between(1e-14, 1e-1)));
+    } else if s.optional_real("tolerance", Want::Any).is_some() {
+        s.wrong("tolerance", None, "only method = \"dormand-prince\" has a tolerance; remove it");
+    }
+    s.finish();
+    spec
+}
+
+fn run_options(root: &mut Section) -> RunOptions {
+    let mut options = RunOptions { checkpoint_seconds: 10.0 };
+    if let Some(mut s) = root.section("run", false) {
+        options.checkpoint_seconds = s.real("checkpoint_seconds", Some(10.0), Want::Positive);
+        s.finish();
+    }
+    options
+}
+
+fn gap(mut s: Section) -> Gap {
+    let gap = Gap {
+        projections: s.count("projections", Some(32), 1),
+        resamples: s.count("resamples", Some(2000), 100),
+        sweep: s.sections("sweep").into_iter().map(sweep).collect(),
+    };
+    s.finish();
+    gap
+}
+
+fn sweep(mut s: Section) -> Sweep {
+    let over = s.choice("over", None, &[("step", Over::Step), ("batch", Over::Batch)]);
+    let values = s.reals("values", Want::Positive);
+    if over == Over::Batch && values.iter().any(|v| v.fract() != 0.0) {
+        s.wrong("values", Some(format!("{values:?}")), "expected batch sizes, whole numbers of at least 1");
+    }
+    if (1..values.len()).any(|i| values[..i].contains(&values[i])) {
+        s.wrong("values", Some(format!("{values:?}")), "expected every value once");
+    }
+    let (width, seeds) = (s.count("width", None, 1), s.count("seeds", Some(10), 1));
+    let (batch, step) = match over {
+        Over::Step => (Some(batch(&mut s)), None),
+        Over::Batch => (None, s.optional_real("step", Want::Positive)),
+    };
+    s.finish();
+    Sweep { over, values, width, seeds, batch, step }
+}

@@ -1,0 +1,83 @@
+//! The `[population]` table: one function per kind.
+
+use super::section::{Section, Want};
+use crate::population::*;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// What stands in for a population that could not be read; never used, as the reading has failed.
+pub(super) fn placeholder() -> PopulationSpec {
+    PopulationSpec::Digits(DigitsSpec { labels: LabelRule::Parity, limit: None, standardise: Standardise::Global })
+}
+
+pub(super) fn population(mut s: Section, base: &Path) -> PopulationSpec {
+    let kinds: Vec<(&str, &str)> = PopulationSpec::NAMES.iter().map(|&name| (name, name)).collect();
+    let known = s.peek("kind").is_none_or(|kind| PopulationSpec::NAMES.contains(&kind.as_str()));
+    let spec = match s.choice("kind", None, &kinds) {
+        "mnist" => PopulationSpec::Mnist(MnistSpec {
+            folder: from(base, s.path("folder")),
+            split: named(&mut s, "split", Some(Split::Train), Split::NAMES),
+            labels: named(&mut s, "labels", None, LabelRule::NAMES),
+            limit: s.optional_count("limit", 1),
+            standardise: standardise(&mut s, Standardise::Global),
+        }),
+        "file" => PopulationSpec::File(FileSpec {
+            path: from(base, s.path("path")),
+            labels: named(&mut s, "labels", None, FileLabels::NAMES),
+            limit: s.optional_count("limit", 1),
+            standardise: standardise(&mut s, Standardise::None),
+        }),
+        "teacher" => teacher(&mut s),
+        "mixture" => PopulationSpec::Mixture(MixtureSpec {
+            dimension: s.count("dimension", None, 1),
+            delta: s.real("delta", None, Want::Between(0.0, 1.0)),
+            size: s.count("size", None, 1),
+            draws: named(&mut s, "draws", Some(Draws::Fixed), Draws::NAMES),
+        }),
+        _ => PopulationSpec::Digits(DigitsSpec {
+            labels: named(&mut s, "labels", None, LabelRule::NAMES),
+            limit: s.optional_count_between("limit", 1, DIGITS),
+            standardise: standardise(&mut s, Standardise::Global),
+        }),
+    };
+    // With an unknown kind nothing can be said about the other keys.
+    if known {
+        s.finish();
+    }
+    spec
+}
+
+fn teacher(s: &mut Section) -> PopulationSpec {
+    let spec = TeacherSpec {
+        dimension: s.count("dimension", None, 1),
+        neurons: s.count("neurons", None, 1),
+        activation: named(s, "activation", None, TeacherActivation::NAMES),
+        directions: named(s, "directions", Some(TeacherDirections::Random), TeacherDirections::NAMES),
+        norm: s.real("norm", Some(1.0), Want::Positive),
+        outputs: named(s, "outputs", Some(TeacherOutputs::Alternating), TeacherOutputs::NAMES),
+        sum: named(s, "sum", Some(TeacherSum::Mean), TeacherSum::NAMES),
+        noise_std: s.real("noise_std", Some(0.0), Want::NonNegative),
+        size: s.count("size", None, 1),
+        draws: named(s, "draws", Some(Draws::Fixed), Draws::NAMES),
+    };
+    if spec.directions == TeacherDirections::Axes && spec.neurons > spec.dimension && spec.dimension > 0 {
+        let want = format!("expected at most dimension = {}, as axes are", spec.dimension);
+        s.wrong("neurons", Some(spec.neurons.to_string()), want);
+    }
+    PopulationSpec::Teacher(spec)
+}
+
+fn standardise(s: &mut Section, default: Standardise) -> Standardise {
+    named(s, "standardise", Some(default), Standardise::NAMES)
+}
+
+/// One of the names of a closed set.
+fn named<T: FromStr + Copy>(s: &mut Section, key: &str, default: Option<T>, names: &[&'static str]) -> T {
+    let pairs: Vec<(&str, T)> = names.iter().filter_map(|&name| Some((name, name.parse().ok()?))).collect();
+    s.choice(key, default, &pairs)
+}
+
+/// Relative paths are taken from the folder of the experiment file.
+fn from(base: &Path, path: PathBuf) -> PathBuf {
+    if path.as_os_str().is_empty() { path } else { base.join(path) }
+}

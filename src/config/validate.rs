@@ -1,0 +1,176 @@
+//! What no single key can tell: rules between keys.
+//!
+//! Placeholders of keys that were already refused are NaN or 0; every rule is written so that they pass.
+
+use super::experiment::*;
+use super::memory;
+use super::problem::Problems;
+use crate::dynamics::Method;
+use crate::network::Loss;
+use crate::population::{Draws, FileLabels, LabelRule, PopulationSpec};
+
+/// Notes every broken rule.
+pub(super) fn validate(e: &Experiment, problems: &Problems) {
+    steps(e, problems);
+    methods(e, problems);
+    noise(e, problems);
+    labels(e, problems);
+    batches(e, problems);
+    particles(e, problems);
+    if let Some(shape) = e.population.shape_hint() {
+        if let Err(refusal) = memory::estimate(e, shape).fits_machine() {
+            problems.add("reference.particles", Some(e.reference.particles.to_string()), refusal);
+        }
+    }
+}
+
+/// Every fixed step in use, with its key.
+fn fixed_steps(e: &Experiment) -> Vec<(String, f64)> {
+    let mut steps = vec![("dynamics.step".to_string(), e.dynamics.step)];
+    if e.reference.method != Method::DormandPrince {
+        steps.push(("reference.step".into(), e.reference.step));
+    }
+    for (i, sweep) in e.gap.iter().flat_map(|gap| &gap.sweep).enumerate() {
+        match sweep.over {
+            Over::Step => steps.extend(sweep.values.iter().map(|&v| (format!("gap.sweep.{i}.values"), v))),
+            Over::Batch => steps.extend(sweep.step.map(|v| (format!("gap.sweep.{i}.step"), v))),
+        }
+    }
+    steps
+}
+
+fn steps(e: &Experiment, problems: &Problems) {
+    let interval = e.horizon.interval();
+    for (key, step) in fixed_steps(e) {
+        let ratio = interval / step;
+        if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 0.5 {
+            let near = interval / ratio.ceil().max(1.0);
+            let want = format!(
+                "expected a step that divides the recording interval horizon.time / horizon.records = {interval}; {near} does"
+            );
+            problems.add(&key, Some(step.to_string()), want);
+        }
+        if key != "reference.step" && e.dynamics.friction * step > 1.0 {
+            let want = format!("expected at most 1 / friction = {}, or the momentum 1 - friction step is negative", 1.0 / e.dynamics.friction);
+            problems.add(&key, Some(step.to_string()), want);
+        }
+    }
+}
+
+fn methods(e: &Experiment, problems: &Problems) {
+    let (second, first) = e.reference.method.solves();
+    let name = Method::NAMES.iter().find(|(_, m)| *m == e.reference.method).map(|(name, _)| format!("\"{name}\""));
+    match e.dynamics.method {
+        Method::GradientDescent if !first => problems.add(
+            "reference.method",
+            name,
+            "the limit of plain gradient descent is of first order: expected rk4, dormand-prince or gradient-descent",
+        ),
+        Method::HeavyBall if !second => problems.add(
+            "reference.method",
+            name,
+            "the limit of heavy ball is of second order: expected heavy-ball, kick-drift-kick, rk4, dormand-prince or baoab",
+        ),
+        _ => {}
+    }
+}
+
+fn noise(e: &Experiment, problems: &Problems) {
+    let temperature = e.dynamics.temperature;
+    if !(temperature > 0.0) {
+        return;
+    }
+    let value = Some(temperature.to_string());
+    if !e.reference.method.takes_noise() {
+        problems.add("dynamics.temperature", value.clone(), "a positive temperature needs reference.method = \"baoab\" (or the training method itself)");
+    }
+    if e.dynamics.method == Method::HeavyBall && e.dynamics.friction == 0.0 {
+        problems.add("dynamics.friction", Some("0".into()), "a positive temperature needs a positive friction: the noise has variance 2 friction temperature");
+    }
+    let tick = e.tick();
+    for (key, step) in fixed_steps(e) {
+        let ratio = step / tick;
+        if (ratio - ratio.round()).abs() > 1e-9 * ratio {
+            problems.add(&key, Some(step.to_string()), format!("with noise every step must be a multiple of the finest, {tick}, so that runs share Brownian paths"));
+        }
+    }
+}
+
+/// What the labels are, as far as a loss minds: signs, classes, or real numbers.
+#[derive(PartialEq)]
+enum Labels {
+    Real,
+    Sign,
+    Classes,
+}
+
+fn label_kind(population: &PopulationSpec) -> Labels {
+    let rule = |rule| if rule == LabelRule::Parity { Labels::Sign } else { Labels::Classes };
+    match population {
+        PopulationSpec::Digits(spec) => rule(spec.labels),
+        PopulationSpec::Mnist(spec) => rule(spec.labels),
+        PopulationSpec::Mixture(_) => Labels::Sign,
+        PopulationSpec::Teacher(_) => Labels::Real,
+        PopulationSpec::File(spec) => match spec.labels {
+            FileLabels::Real => Labels::Real,
+            FileLabels::Sign => Labels::Sign,
+            FileLabels::Classes => Labels::Classes,
+        },
+    }
+}
+
+fn fresh(population: &PopulationSpec) -> bool {
+    match population {
+        PopulationSpec::Teacher(spec) => spec.draws == Draws::Fresh,
+        PopulationSpec::Mixture(spec) => spec.draws == Draws::Fresh,
+        _ => false,
+    }
+}
+
+fn labels(e: &Experiment, problems: &Problems) {
+    let name = Loss::NAMES.iter().find(|(_, l)| *l == e.network.loss).map(|(name, _)| format!("\"{name}\""));
+    match (e.network.loss, label_kind(&e.population)) {
+        (Loss::Logistic, kind) if kind != Labels::Sign => {
+            problems.add("network.loss", name, "the logistic loss needs labels +-1 (such as population.labels = \"parity\"); expected half-squared or softmax here");
+        }
+        (Loss::Softmax, kind) if kind != Labels::Classes => {
+            problems.add("network.loss", name, "the softmax loss needs classes (population.labels = \"classes\"); expected half-squared or logistic here");
+        }
+        _ => {}
+    }
+}
+
+fn batches(e: &Experiment, problems: &Problems) {
+    if !fresh(&e.population) {
+        return;
+    }
+    let want = "a population with draws = \"fresh\" has no full gradient: expected a whole number of draws per step";
+    if e.dynamics.batch == BatchSize::Full {
+        problems.add("dynamics.batch", Some("\"full\"".into()), want);
+    }
+    for (i, sweep) in e.gap.iter().flat_map(|gap| &gap.sweep).enumerate() {
+        if sweep.over == Over::Step && sweep.batch != Some(BatchSize::Full) {
+            continue;
+        }
+        if sweep.over == Over::Step {
+            problems.add(&format!("gap.sweep.{i}.batch"), Some("\"full\"".into()), want);
+        }
+    }
+}
+
+fn particles(e: &Experiment, problems: &Problems) {
+    let particles = e.reference.particles;
+    if particles == 0 {
+        return;
+    }
+    let largest = e.widths.largest();
+    if particles < 4 * largest {
+        let want = format!("expected at least 4 times the largest width, {}, so that the limit is closer to itself than to the networks", 4 * largest);
+        problems.add("reference.particles", Some(particles.to_string()), want);
+    }
+    for (i, sweep) in e.gap.iter().flat_map(|gap| &gap.sweep).enumerate() {
+        if sweep.width > particles {
+            problems.add(&format!("gap.sweep.{i}.width"), Some(sweep.width.to_string()), format!("expected at most reference.particles = {particles}"));
+        }
+    }
+}

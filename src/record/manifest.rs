@@ -1,0 +1,133 @@
+//! The manifest: where a run's numbers come from.
+
+use crate::dynamics::StopReason;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Whether a run is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Started, and neither finished nor stopped in good order.
+    Running,
+    /// Stopped by a person; the checkpoint says how far it came.
+    Interrupted,
+    /// Finished.
+    Complete,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Status::Running => "unfinished",
+            Status::Interrupted => "interrupted",
+            Status::Complete => "complete",
+        })
+    }
+}
+
+/// Everything needed to know, or to redo, a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of widelimit.
+    pub version: String,
+    /// Git revision it was built from.
+    pub revision: String,
+    /// Whether the run is finished.
+    pub status: Status,
+    /// The resolved experiment.
+    pub experiment: serde_json::Value,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// The same iteration in both parametrisations.
+    pub clock: Clock,
+    /// The data.
+    pub population: PopulationRecord,
+    /// The machine.
+    pub host: Host,
+    /// Threads in use.
+    pub threads: usize,
+    /// Estimated memory in bytes, by purpose.
+    pub memory: serde_json::Value,
+    /// Number of times the run was resumed.
+    pub resumed: u32,
+    /// Wall seconds per phase, added over sittings.
+    pub phases: Vec<Phase>,
+    /// What may have to be known to read the results.
+    pub warnings: Vec<String>,
+    /// Every run of the time loop, with its address and how it ended.
+    pub trajectories: Vec<TrajectoryRecord>,
+}
+
+/// Step and friction, learning rate and momentum: one iteration, two spellings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Clock {
+    /// Step eps.
+    pub step: f64,
+    /// Friction gamma.
+    pub friction: f64,
+    /// Learning rate on the N-scaled gradient.
+    pub learning_rate: f64,
+    /// Polyak momentum.
+    pub momentum: f64,
+}
+
+/// The data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PopulationRecord {
+    /// One line for people.
+    pub description: String,
+    /// Samples n.
+    pub samples: usize,
+    /// Input dimension d.
+    pub inputs: usize,
+    /// Output dimension K.
+    pub outputs: usize,
+    /// What was done to the inputs.
+    pub standardisation: serde_json::Value,
+    /// Files read, with checksums.
+    pub sources: serde_json::Value,
+}
+
+/// The machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// Operating system and architecture.
+    pub system: String,
+    /// Logical processors.
+    pub processors: usize,
+    /// Memory in bytes.
+    pub memory: u64,
+}
+
+/// Wall time of a phase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// What was done.
+    pub name: String,
+    /// Wall seconds.
+    pub seconds: f64,
+}
+
+/// One run of the time loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrajectoryRecord {
+    /// Name of its file in `state/`.
+    pub id: String,
+    /// Neurons.
+    pub width: usize,
+    /// Index of its first particle.
+    pub first: u64,
+    /// Address of its batches.
+    pub replica: u64,
+    /// The integrator.
+    pub method: String,
+    /// Step.
+    pub step: f64,
+    /// Samples per step; null for the full gradient.
+    pub batch: Option<usize>,
+    /// Ticks of the common Brownian clock per step; 0 at temperature 0.
+    pub ticks: u64,
+    /// How it ended.
+    pub stop: StopReason,
+}

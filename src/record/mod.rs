@@ -1,0 +1,23 @@
+//! Records: the run folder, the manifest and the arrays in it.
+//!
+//! ```text
+//! runs/NAME/experiment.toml    the resolved experiment
+//! runs/NAME/manifest.json      where the numbers come from
+//! runs/NAME/records/*.npz      what was measured, one file per group of runs
+//! runs/NAME/records/gap.json   fits and reference errors
+//! runs/NAME/state/*.npz        the data, and every network's initial and final parameters and momenta
+//! runs/NAME/checks.json        what the theory says and what was found
+//! runs/NAME/checkpoint/        while the run is unfinished
+//! runs/NAME/figures/           drawn from the records
+//! ```
+//!
+//! Every file is written beside its name and renamed, so that none is ever half-written.
+
+mod atomic;
+mod folder;
+mod manifest;
+pub mod npz;
+
+pub use atomic::write_atomically;
+pub use folder::{Opened, RecordError, RunFolder};
+pub use manifest::{Clock, Host, Manifest, Phase, PopulationRecord, Status, TrajectoryRecord};
