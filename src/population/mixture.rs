@@ -1,4 +1,4 @@
-//! The isotropic Gaussian mixture of Mei, Montanari, Nguyen (PNAS 2018, arXiv 1804.06561, section 3):
+//! The isotropic Gaussian mixture of Mei, Montanari, Nguyen (PNAS 2018, arXiv 1804.06561):
 //!
 //! ```text
 //! y = +1 or -1 with probability 1/2 each,     x | y ~ N(0, (1 + y Delta)^2 I_d),     0 < Delta < 1.
@@ -15,7 +15,8 @@ use super::sampler::{self, Draws, Sampler};
 use super::{LabelKind, Population, PopulationError};
 use crate::rng;
 
-/// Two centred isotropic Gaussians; K = 1, labels -1 and +1.
+/// Two centred isotropic Gaussians; K = 1: y = -1 or +1 with probability 1/2, `x | y ~ N(0, (1 + y delta)^2 I_d)`
+/// (Mei, Montanari, Nguyen 2018).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MixtureSpec {
     /// Input dimension d, at least 1.

@@ -73,8 +73,14 @@ named! {
     }
 }
 
-/// A two-layer teacher; K = 1, real labels. The formula is at the top of this file's documentation and in
-/// [`Teacher`].
+/// A two-layer teacher on Gaussian inputs; K = 1, real labels:
+///
+/// ```text
+/// x ~ N(0, I_d),   y = s sum_{j < m} a_j sigma(<v_j, x>) + noise_std xi,   xi ~ N(0, 1) independent of x
+/// ```
+///
+/// with `s` = 1/m or 1 ([`TeacherSum`]), `a_j` = 1 or (-1)^j ([`TeacherOutputs`]), `|v_j| = norm`
+/// ([`TeacherDirections`]) and `sigma` an [`TeacherActivation`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TeacherSpec {
     /// Input dimension d, at least 1.
