@@ -1,0 +1,139 @@
+//! Comma-separated tables of numbers.
+//!
+//! * With a header: columns `x0`, ..., `x{d-1}` and `y` (or `y0`, ..., `y{K-1}`), in any order, nothing else.
+//! * Without: every row is the inputs, then y in the last column (K = 1).
+//!
+//! The first line is a header when none of its cells is a number. Blank lines are skipped; a cell may stand in double
+//! quotes. Cells are numbers or column names, so no cell contains a comma and a line is a row: line numbers in messages
+//! are those of an editor.
+
+use std::path::Path;
+
+use ndarray::Array2;
+
+use super::table::{Rows, Table};
+use super::{Place, PopulationError};
+
+/// Which cell of a row goes where, and how the columns are called.
+struct Columns {
+    x: Vec<usize>,
+    y: Vec<usize>,
+    names: Vec<String>,
+}
+
+/// The table in unpacked CSV text.
+///
+/// # Errors
+/// Text, header, ragged rows, cells that are not finite numbers, no rows: each with its line.
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Table, PopulationError> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| PopulationError::NotText { path: path.to_owned(), at: error.valid_up_to() })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text); // spreadsheets mark UTF-8 so
+    let mut rows =
+        text.lines().enumerate().map(|(i, line)| (i + 1, line)).filter(|(_, line)| !line.trim().is_empty()).peekable();
+
+    let Some(&(first_line, first)) = rows.peek() else {
+        return Err(PopulationError::Empty { path: path.to_owned() });
+    };
+    let columns = if cells(first).any(|cell| cell.parse::<f64>().is_ok()) {
+        without_header(path, first_line, cells(first).count())?
+    } else {
+        rows.next();
+        with_header(path, first_line, cells(first))?
+    };
+
+    let width = columns.names.len();
+    let (mut x, mut y, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+    let mut row = Vec::with_capacity(width);
+    for (line, text) in rows {
+        let found = cells(text).count();
+        if found != width {
+            return Err(PopulationError::Ragged { path: path.to_owned(), line, found, expected: width });
+        }
+        row.clear();
+        for (cell, name) in cells(text).zip(&columns.names) {
+            let place = || Place::Cell { line, column: name.clone() };
+            match cell.parse::<f64>() {
+                Ok(value) if value.is_finite() => row.push(value),
+                Ok(_) => {
+                    return Err(PopulationError::NotFinite {
+                        path: path.to_owned(),
+                        place: place(),
+                        value: cell.to_owned(),
+                    });
+                }
+                Err(_) => {
+                    return Err(PopulationError::NotANumber {
+                        path: path.to_owned(),
+                        place: place(),
+                        value: cell.to_owned(),
+                    });
+                }
+            }
+        }
+        x.extend(columns.x.iter().map(|&at| row[at]));
+        y.extend(columns.y.iter().map(|&at| row[at]));
+        lines.push(line);
+    }
+    let (n, d, k) = (lines.len(), columns.x.len(), columns.y.len());
+    if n == 0 {
+        return Err(PopulationError::Empty { path: path.to_owned() });
+    }
+    Ok(Table {
+        x: Array2::from_shape_fn((n, d), |(i, j)| x[i * d + j]),
+        y: Array2::from_shape_fn((n, k), |(i, j)| y[i * k + j]),
+        rows: Rows::Lines { lines, y_columns: columns.y.iter().map(|&at| columns.names[at].clone()).collect() },
+    })
+}
+
+/// The cells of a line, without blanks and quotes around them.
+fn cells(line: &str) -> impl Iterator<Item = &str> {
+    line.split(',').map(|cell| {
+        let cell = cell.trim();
+        cell.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(cell)
+    })
+}
+
+fn without_header(path: &Path, line: usize, width: usize) -> Result<Columns, PopulationError> {
+    if width < 2 {
+        return Err(PopulationError::OneColumn { path: path.to_owned(), line });
+    }
+    let names = (0..width - 1).map(|j| format!("x{j}")).chain(["y".to_owned()]).collect();
+    Ok(Columns { x: (0..width - 1).collect(), y: vec![width - 1], names })
+}
+
+fn with_header<'a>(
+    path: &Path,
+    line: usize,
+    header: impl Iterator<Item = &'a str>,
+) -> Result<Columns, PopulationError> {
+    let (mut x, mut y, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, name) in header.enumerate() {
+        match (index(name, 'x'), index(name, 'y')) {
+            (Some(j), _) => x.push((j, at)),
+            (_, Some(k)) => y.push((k, at)),
+            _ if name == "y" => y.push((0, at)),
+            _ => return Err(PopulationError::UnknownColumn { path: path.to_owned(), line, column: name.to_owned() }),
+        }
+        names.push(name.to_owned());
+    }
+    let place = |letter: char, mut found: Vec<(usize, usize)>| -> Result<Vec<usize>, PopulationError> {
+        found.sort_unstable();
+        if let Some(pair) = found.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            let column = format!("{letter}{}", pair[0].0);
+            return Err(PopulationError::RepeatedColumn { path: path.to_owned(), line, column });
+        }
+        if let Some(j) = (0..found.len().max(1)).find(|&j| found.get(j).is_none_or(|&(index, _)| index != j)) {
+            let column = if letter == 'y' && found.is_empty() { "y".to_owned() } else { format!("{letter}{j}") };
+            return Err(PopulationError::MissingColumn { path: path.to_owned(), line, column });
+        }
+        Ok(found.into_iter().map(|(_, at)| at).collect())
+    };
+    Ok(Columns { x: place('x', x)?, y: place('y', y)?, names })
+}
+
+/// `7` of `x7`; nothing for `x`, `x07` or `x+7`.
+fn index(name: &str, letter: char) -> Option<usize> {
+    let digits = name.strip_prefix(letter)?;
+    digits.parse().ok().filter(|index: &usize| index.to_string() == digits)
+}

@@ -1,0 +1,37 @@
+//! The IDX format: a magic number that ends in the rank, big-endian extents, then the bytes.
+
+use std::path::Path;
+
+use super::PopulationError;
+
+/// Shape and bytes of an unpacked IDX file of unsigned bytes of the given rank.
+///
+/// `holds` says what the file should contain, for messages.
+///
+/// # Errors
+/// A foreign magic number, or a length other than the one the header announces.
+pub(super) fn parse<'a, const RANK: usize>(
+    path: &Path,
+    bytes: &'a [u8],
+    holds: &'static str,
+) -> Result<([usize; RANK], &'a [u8]), PopulationError> {
+    let header = 4 * (1 + RANK);
+    let word = |at: usize| bytes.get(4 * at..4 * at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
+    let expected = 0x0800 + RANK as u32;
+    if let Some(found) = word(0).filter(|&found| found != expected) {
+        return Err(PopulationError::IdxMagic { path: path.to_owned(), found, expected, holds });
+    }
+    let length =
+        |expected: u64| PopulationError::IdxLength { path: path.to_owned(), found: bytes.len() as u64, expected };
+    let mut shape = [0_usize; RANK];
+    for (axis, extent) in shape.iter_mut().enumerate() {
+        *extent = word(1 + axis).ok_or_else(|| length(header as u64))? as usize;
+    }
+    // A damaged header can announce more than fits in a word.
+    let body = shape.iter().fold(1_u64, |product, &extent| product.saturating_mul(extent as u64));
+    let total = body.saturating_add(header as u64);
+    if bytes.len() as u64 != total {
+        return Err(length(total));
+    }
+    Ok((shape, &bytes[header..]))
+}

@@ -1,0 +1,76 @@
+//! Laws one can draw from without end, and the fixed sample that stands for such a law.
+
+use ndarray::Array2;
+
+use super::error::require;
+use super::names::named;
+use super::{LabelKind, Population, PopulationError, Sample};
+use crate::rng::{self, Role};
+
+/// A law one can draw from without end.
+pub trait Sampler: Send + Sync {
+    /// Input dimension d.
+    fn inputs(&self) -> usize;
+
+    /// Output dimension K.
+    fn outputs(&self) -> usize;
+
+    /// One draw: writes x (d) and y (K), a function of the stream alone.
+    ///
+    /// # Panics
+    /// When a slice has another length.
+    fn draw(&self, rng: &mut rng::Stream, x: &mut [f64], y: &mut [f64]);
+}
+
+named! {
+    /// Where mini-batches of a sampled law come from.
+    Draws is "kind of draws" {
+        /// From the fixed sample, which then *is* the population.
+        Fixed = "fixed",
+        /// Fresh from the law at every step (the one-pass setting of the theory).
+        Fresh = "fresh",
+    }
+}
+
+/// More numbers than this in one fixed sample (32 GiB) is taken for a mistake.
+const MOST_NUMBERS: usize = 1 << 32;
+
+/// Checks the two sizes of a fixed sample.
+pub(super) fn check_size(size: usize, dimension: usize) -> Result<(), PopulationError> {
+    require(size >= 1, "size", size, "it must be at least 1")?;
+    require(dimension >= 1, "dimension", dimension, "it must be at least 1")?;
+    let fits = size.checked_mul(dimension).is_some_and(|count| count <= MOST_NUMBERS);
+    require(fits, "size", size, &format!("size times dimension ({dimension}) may be at most {MOST_NUMBERS}"))
+}
+
+/// The first `size` samples of the law: sample i comes from the stream `(seed, Population, i, 0)`, so it is the same
+/// whatever the size.
+pub(super) fn fixed_sample(sampler: &dyn Sampler, size: usize, seed: u64) -> Sample {
+    let mut x = Array2::zeros((size, sampler.inputs()));
+    let mut y = Array2::zeros((size, sampler.outputs()));
+    let rows = x.as_slice_mut().into_iter().flat_map(|x| x.chunks_exact_mut(sampler.inputs()));
+    let targets = y.as_slice_mut().into_iter().flat_map(|y| y.chunks_exact_mut(sampler.outputs()));
+    for (i, (x, y)) in rows.zip(targets).enumerate() {
+        sampler.draw(&mut rng::stream(seed, Role::Population, i as u64, 0), x, y);
+    }
+    Sample { x, y }
+}
+
+/// The population of a sampler.
+pub(super) fn population(
+    sampler: impl Sampler + 'static,
+    draws: Draws,
+    size: usize,
+    seed: u64,
+    labels: LabelKind,
+    law: &str,
+) -> Population {
+    let sample = fixed_sample(&sampler, size, seed);
+    let (description, sampler): (_, Option<Box<dyn Sampler>>) = match draws {
+        Draws::Fixed => (format!("{law}; a fixed sample of {size}"), None),
+        Draws::Fresh => {
+            (format!("{law}; fresh draws, with a fixed sample of {size} for expectations"), Some(Box::new(sampler)))
+        }
+    };
+    Population { sample, sampler, labels, standardisation: None, sources: Vec::new(), description }
+}
