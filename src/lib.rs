@@ -1,7 +1,9 @@
 //! widelimit
 pub mod analysis;
+pub mod config;
 pub mod dynamics;
 pub mod figure;
 pub mod network;
 pub mod population;
+pub mod record;
 pub mod rng;
