@@ -3,8 +3,7 @@
 //!
 //! Everything here is a pure function of arrays; nothing reads a file, trains a network or keeps state.
 //!
-//! * [`fit`]: the exponent of a power law, with an interval from the spread over seeds;
-//! * [`points`]: the statistic over seeds at each width or step, with error bars;
+//! * [`fit`]: points with error bars, the exponent of a power law, with intervals from the spread over seeds;
 //! * [`bound`]: the form of the finite-width bound, its fitted constant, and whether measurements drift away from it;
 //! * [`distance`]: coupling and function distances between two networks;
 //! * [`wasserstein`]: exact one-dimensional and sliced Wasserstein-2 distances between clouds of neurons;
@@ -13,6 +12,6 @@
 pub mod bound;
 pub mod distance;
 pub mod fit;
-pub mod points;
+mod points;
 pub mod verdict;
 pub mod wasserstein;
