@@ -1,1 +1,17 @@
+//! From raw measurements to statements: exponents with intervals, the form of a bound, distances between networks,
+//! verdicts.
+//!
+//! Everything here is a pure function of arrays; nothing reads a file, trains a network or keeps state.
+//!
+//! * [`fit`]: points with error bars, the exponent of a power law, with intervals from the spread over seeds;
+//! * [`bound`]: the form of the finite-width bound, its fitted constant, and whether measurements drift away from it;
+//! * [`distance`]: coupling and function distances between two networks;
+//! * [`wasserstein`]: exact one-dimensional and sliced Wasserstein-2 distances between clouds of neurons;
+//! * [`verdict`]: what the theory says, what was measured, and what follows.
 
+pub mod bound;
+pub mod distance;
+pub mod fit;
+mod points;
+pub mod verdict;
+pub mod wasserstein;
