@@ -1,5 +1,6 @@
 //! widelimit
 pub mod analysis;
+pub mod cli;
 pub mod config;
 pub mod dynamics;
 pub mod figure;
@@ -7,3 +8,4 @@ pub mod network;
 pub mod population;
 pub mod record;
 pub mod rng;
+pub mod study;

@@ -30,7 +30,8 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
     let m = e.reference.particles;
     let work = e.reference.method.work_arrays() as u64;
     let sorted = |width: usize| records * projections * width as u64 * 8;
-    let sweeps = gap.iter().flat_map(|gap| &gap.sweep).map(|s| s.seeds as u64 * (path(s.width) + sorted(s.width))).sum();
+    let sweeps =
+        gap.iter().flat_map(|gap| &gap.sweep).map(|s| s.seeds as u64 * (path(s.width) + sorted(s.width))).sum();
     let widest = e.widths.largest().max(gap.iter().flat_map(|gap| &gap.sweep).map(|s| s.width).max().unwrap_or(0));
     let threads = rayon::current_num_threads() as u64;
     Estimate {

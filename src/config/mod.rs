@@ -16,8 +16,8 @@ mod validate;
 mod experiment;
 
 pub use experiment::{
-    BatchSize, Dynamics, Experiment, Gap, Horizon, NetworkKind, NetworkSpec, Over, Precision, Reference, RunOptions, Sweep,
-    Widths,
+    BatchSize, Dynamics, Experiment, Gap, Horizon, NetworkKind, NetworkSpec, Over, Precision, Reference, RunOptions,
+    Sweep, Widths,
 };
 pub use override_key::Override;
 pub use problem::{ConfigError, Problem};
@@ -26,8 +26,9 @@ use std::path::Path;
 
 /// Reads an experiment from TOML text. `origin` names the text in messages; relative data paths are taken from `base`.
 pub fn parse(text: &str, origin: &str, base: &Path, overrides: &[Override]) -> Result<Experiment, ConfigError> {
-    let mut table: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax { file: origin.into(), message: error.to_string() })?;
+    let mut table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| ConfigError::Syntax { file: origin.into(), message: error.to_string() })?;
     for entry in overrides {
         entry.apply(&mut table)?;
     }

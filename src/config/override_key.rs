@@ -21,7 +21,8 @@ impl FromStr for Override {
     /// `--set population.kind=digits` needs no quotes within quotes.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let wrong = |want: &str| ConfigError::Override { text: text.into(), want: want.into() };
-        let (key, value) = text.split_once('=').ok_or_else(|| wrong("expected KEY=VALUE, such as dynamics.step=0.01"))?;
+        let (key, value) =
+            text.split_once('=').ok_or_else(|| wrong("expected KEY=VALUE, such as dynamics.step=0.01"))?;
         let key: Vec<String> = key.trim().split('.').map(|part| part.trim().to_string()).collect();
         if key.iter().any(String::is_empty) {
             return Err(wrong("the key has an empty part; expected something like dynamics.step"));
@@ -53,7 +54,11 @@ impl Override {
                     let index = rest.next().and_then(|index| index.parse::<usize>().ok());
                     match index.and_then(|index| array.get_mut(index)) {
                         Some(Value::Table(table)) => table,
-                        _ => return Err(wrong(format!("'{part}' is a list of {length} tables; name one as {part}.0.KEY"))),
+                        _ => {
+                            return Err(wrong(format!(
+                                "'{part}' is a list of {length} tables; name one as {part}.0.KEY"
+                            )));
+                        }
                     }
                 }
                 _ => return Err(wrong(format!("'{part}' is a value, not a table"))),

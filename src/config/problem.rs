@@ -60,8 +60,10 @@ impl Problems {
 
     /// Notes that `key` holds `value` where `want` would be right.
     pub(super) fn add(&self, key: &str, value: Option<String>, want: impl Into<String>) {
-        let from_override =
-            self.overridden.iter().any(|o| key == o || key.strip_prefix(o.as_str()).is_some_and(|r| r.starts_with(['.', '['])));
+        let from_override = self
+            .overridden
+            .iter()
+            .any(|o| key == o || key.strip_prefix(o.as_str()).is_some_and(|r| r.starts_with(['.', '['])));
         let file = if from_override { "--set".into() } else { self.file.clone() };
         self.found.borrow_mut().push(Problem { file, key: key.into(), value, want: want.into() });
     }

@@ -34,7 +34,11 @@ fn name(root: &mut Section) -> String {
     let name = root.text("name", None);
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if !name.is_empty() && (!name.chars().all(good) || name.starts_with('.')) {
-        root.wrong("name", Some(format!("\"{name}\"")), "expected letters, digits, '-', '_' and '.', as it names a folder");
+        root.wrong(
+            "name",
+            Some(format!("\"{name}\"")),
+            "expected letters, digits, '-', '_' and '.', as it names a folder",
+        );
     }
     name
 }
@@ -81,9 +85,12 @@ fn law(start: &mut Section, key: &str, required: bool) -> Law {
         Point,
     }
     let Some(mut s) = start.section(key, required) else { return Law::Point { value: 0.0 } };
-    let names = [("gaussian", Kind::Gaussian), ("uniform", Kind::Uniform), ("sphere", Kind::Sphere), ("point", Kind::Point)];
+    let names =
+        [("gaussian", Kind::Gaussian), ("uniform", Kind::Uniform), ("sphere", Kind::Sphere), ("point", Kind::Point)];
     let law = match s.choice("law", None, &names) {
-        Kind::Gaussian => Law::Gaussian { mean: s.real("mean", Some(0.0), Want::Any), std: s.real("std", None, Want::NonNegative) },
+        Kind::Gaussian => {
+            Law::Gaussian { mean: s.real("mean", Some(0.0), Want::Any), std: s.real("std", None, Want::NonNegative) }
+        }
         Kind::Uniform => {
             let (low, high) = (s.real("low", None, Want::Any), s.real("high", None, Want::Any));
             if low >= high {
@@ -143,7 +150,11 @@ fn clock(s: &mut Section, spec: &mut Dynamics) {
             spec.step = s.real("step", None, Want::Positive);
             // A written-back experiment holds the zero; anything else has no meaning without momenta.
             if s.real("friction", Some(0.0), Want::Any) != 0.0 {
-                s.wrong("friction", None, "plain gradient descent has no friction; remove it or use method = \"heavy-ball\"");
+                s.wrong(
+                    "friction",
+                    None,
+                    "plain gradient descent has no friction; remove it or use method = \"heavy-ball\"",
+                );
             }
         }
     }

@@ -76,7 +76,14 @@ impl<'p> Section<'p> {
     }
 
     /// A key read by `read`; `want` says what would be right where it answers `None` or the key is missing.
-    fn required<T>(&mut self, key: &str, default: Option<T>, want: &str, empty: T, read: impl Fn(&Value) -> Option<T>) -> T {
+    fn required<T>(
+        &mut self,
+        key: &str,
+        default: Option<T>,
+        want: &str,
+        empty: T,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> T {
         match (self.take(key), default) {
             (Some(value), _) => read(&value).unwrap_or_else(|| {
                 self.wrong(key, Some(value.to_string()), want);
@@ -142,7 +149,9 @@ impl<'p> Section<'p> {
     }
 
     pub(super) fn text(&mut self, key: &str, default: Option<&str>) -> String {
-        self.required(key, default.map(String::from), "expected text in quotes", String::new(), |v| v.as_str().map(String::from))
+        self.required(key, default.map(String::from), "expected text in quotes", String::new(), |v| {
+            v.as_str().map(String::from)
+        })
     }
 
     pub(super) fn path(&mut self, key: &str) -> PathBuf {
@@ -198,7 +207,8 @@ impl<'p> Section<'p> {
             self.wrong(key, value.map(|v| v.to_string()), format!("expected tables, [[{path}]]"));
             return Vec::new();
         };
-        let open = |(i, table)| Section { path: format!("{path}.{i}"), table, asked: Vec::new(), problems: self.problems };
+        let open =
+            |(i, table)| Section { path: format!("{path}.{i}"), table, asked: Vec::new(), problems: self.problems };
         tables.into_iter().enumerate().map(open).collect()
     }
 
@@ -207,7 +217,9 @@ impl<'p> Section<'p> {
         for (key, value) in &self.table {
             let near = self.asked.iter().map(|k| (strsim::damerau_levenshtein(k, key), k)).min();
             let hint = match near {
-                Some((distance, known)) if distance <= 1 + known.len() / 4 => format!("unknown key; did you mean '{known}'?"),
+                Some((distance, known)) if distance <= 1 + known.len() / 4 => {
+                    format!("unknown key; did you mean '{known}'?")
+                }
                 _ => format!("unknown key; known here are {}", self.asked.join(", ")),
             };
             self.wrong(key, Some(value.to_string()), hint);

@@ -51,7 +51,10 @@ fn steps(e: &Experiment, problems: &Problems) {
             problems.add(&key, Some(step.to_string()), want);
         }
         if key != "reference.step" && e.dynamics.friction * step > 1.0 {
-            let want = format!("expected at most 1 / friction = {}, or the momentum 1 - friction step is negative", 1.0 / e.dynamics.friction);
+            let want = format!(
+                "expected at most 1 / friction = {}, or the momentum 1 - friction step is negative",
+                1.0 / e.dynamics.friction
+            );
             problems.add(&key, Some(step.to_string()), want);
         }
     }
@@ -82,16 +85,30 @@ fn noise(e: &Experiment, problems: &Problems) {
     }
     let value = Some(temperature.to_string());
     if !e.reference.method.takes_noise() {
-        problems.add("dynamics.temperature", value.clone(), "a positive temperature needs reference.method = \"baoab\" (or the training method itself)");
+        problems.add(
+            "dynamics.temperature",
+            value.clone(),
+            "a positive temperature needs reference.method = \"baoab\" (or the training method itself)",
+        );
     }
     if e.dynamics.method == Method::HeavyBall && e.dynamics.friction == 0.0 {
-        problems.add("dynamics.friction", Some("0".into()), "a positive temperature needs a positive friction: the noise has variance 2 friction temperature");
+        problems.add(
+            "dynamics.friction",
+            Some("0".into()),
+            "a positive temperature needs a positive friction: the noise has variance 2 friction temperature",
+        );
     }
     let tick = e.tick();
     for (key, step) in fixed_steps(e) {
         let ratio = step / tick;
         if (ratio - ratio.round()).abs() > 1e-9 * ratio {
-            problems.add(&key, Some(step.to_string()), format!("with noise every step must be a multiple of the finest, {tick}, so that runs share Brownian paths"));
+            problems.add(
+                &key,
+                Some(step.to_string()),
+                format!(
+                    "with noise every step must be a multiple of the finest, {tick}, so that runs share Brownian paths"
+                ),
+            );
         }
     }
 }
@@ -165,12 +182,19 @@ fn particles(e: &Experiment, problems: &Problems) {
     }
     let largest = e.widths.largest();
     if particles < 4 * largest {
-        let want = format!("expected at least 4 times the largest width, {}, so that the limit is closer to itself than to the networks", 4 * largest);
+        let want = format!(
+            "expected at least 4 times the largest width, {}, so that the limit is closer to itself than to the networks",
+            4 * largest
+        );
         problems.add("reference.particles", Some(particles.to_string()), want);
     }
     for (i, sweep) in e.gap.iter().flat_map(|gap| &gap.sweep).enumerate() {
         if sweep.width > particles {
-            problems.add(&format!("gap.sweep.{i}.width"), Some(sweep.width.to_string()), format!("expected at most reference.particles = {particles}"));
+            problems.add(
+                &format!("gap.sweep.{i}.width"),
+                Some(sweep.width.to_string()),
+                format!("expected at most reference.particles = {particles}"),
+            );
         }
     }
 }

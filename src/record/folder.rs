@@ -16,7 +16,9 @@ pub enum RecordError {
     #[error("{path}: not the JSON it should be: {source}")]
     Json { path: PathBuf, source: serde_json::Error },
     /// A run is there already.
-    #[error("{path} holds a run already ({status}); go on with --resume, start over with --force, or choose another folder with --out")]
+    #[error(
+        "{path} holds a run already ({status}); go on with --resume, start over with --force, or choose another folder with --out"
+    )]
     Exists { path: PathBuf, status: Status },
     /// Something else is there.
     #[error("{path} exists and is not a run of widelimit; choose another folder with --out")]
@@ -53,7 +55,8 @@ pub enum Opened {
 impl RunFolder {
     /// Opens the folder for `experiment` (its resolved form).
     pub fn open(path: &Path, experiment: &serde_json::Value, force: bool, resume: bool) -> Result<Opened, RecordError> {
-        let occupied = path.is_dir() && path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) || path.is_file();
+        let occupied =
+            path.is_dir() && path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) || path.is_file();
         let manifest = path.join("manifest.json");
         if !occupied {
             if resume {
@@ -149,7 +152,8 @@ impl RunFolder {
 
     /// Writes JSON, whole or not at all.
     pub fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), RecordError> {
-        let text = serde_json::to_string_pretty(value).map_err(|source| RecordError::Json { path: self.file(name), source })?;
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|source| RecordError::Json { path: self.file(name), source })?;
         self.write_text(name, &(text + "\n"))
     }
 

@@ -92,7 +92,10 @@ impl<R: Real> Table<R> {
     /// The array of this name.
     pub fn get(&self, name: &str) -> Result<ArrayViewD<'_, R>, NpzError> {
         let here = || self.names().collect::<Vec<_>>().join(", ");
-        self.arrays.get(name).map(|array| array.view()).ok_or_else(|| self.wrong(name, format!("missing; here are {}", here())))
+        self.arrays
+            .get(name)
+            .map(|array| array.view())
+            .ok_or_else(|| self.wrong(name, format!("missing; here are {}", here())))
     }
 
     /// The array of this name as a vector.

@@ -1,0 +1,242 @@
+//! The command line: raw flags into requests, requests into calls of the library, results into words.
+
+use crate::analysis::verdict::{Check, Verdict};
+use crate::config::{self, Experiment, Override, builtin, memory};
+use crate::dynamics::Method;
+use crate::figure;
+use crate::record::{Manifest, RunFolder, Status};
+use crate::study::{self, Options, Report};
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Wide networks trained by heavy ball beside their mean-field limit: simulate both, measure the gap, draw the figures.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run an experiment: a built-in one by name, or a TOML file
+    Run(RunArgs),
+    /// List the built-in experiments
+    List,
+    /// Print a built-in experiment, to copy and edit
+    Show {
+        /// Name of the experiment, as `list` gives it
+        name: String,
+    },
+    /// Print the checks of a run; exit status 1 if one fails
+    Check {
+        /// Folder of the run
+        run: PathBuf,
+    },
+    /// Draw the figures of a run again, from its records alone
+    Figures {
+        /// Folder of the run
+        run: PathBuf,
+    },
+    /// Write the random draws of one trajectory of a run to an .npz file, to redo it elsewhere
+    Draws {
+        /// Folder of the run
+        run: PathBuf,
+        /// Trajectory, as the manifest and the files in state/ name it
+        trajectory: String,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArgs {
+    /// Name of a built-in experiment, or path of a TOML file
+    #[arg(value_name = "NAME|FILE")]
+    experiment: String,
+    /// Folder for the run [default: runs/NAME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace a key, such as dynamics.step=0.01 or widths.values=[64,256]; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Threads to use [default: one per processor]; results do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Go on with an unfinished run
+    #[arg(long, conflicts_with = "force")]
+    resume: bool,
+    /// Start over where a run is; what it recorded is lost
+    #[arg(long)]
+    force: bool,
+    /// No progress bars
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Set by Ctrl-C (and by a request to terminate); the time loops look at it after every step.
+static INTERRUPT: AtomicBool = AtomicBool::new(false);
+
+/// Carries out the request; exit status 1 for a failed check, 2 for misuse, 130 for an interrupted run.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Run(args) => run_experiment(args),
+        Command::List => list(),
+        Command::Show { name } => show(&name),
+        Command::Check { run } => check(&run),
+        Command::Figures { run } => {
+            for path in figure::draw_run(&RunFolder::existing(&run)?)? {
+                println!("{}", path.display());
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Draws { run, trajectory, out } => {
+            let folder = RunFolder::existing(&run)?;
+            let text = std::fs::read_to_string(folder.file("experiment.toml"))
+                .with_context(|| format!("{}", folder.file("experiment.toml").display()))?;
+            let experiment = config::parse(&text, "experiment.toml", Path::new("."), &[])?;
+            study::draws::write(&experiment, &trajectory, &out)?;
+            println!("{}", out.display());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn run_experiment(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let overrides: Vec<Override> = args.overrides.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    if let Some(threads) = args.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
+    }
+    let experiment = config::load(&args.experiment, &overrides)?;
+    let out = args.out.unwrap_or_else(|| study::default_folder(&experiment));
+    ctrlc::set_handler(|| {
+        // The second time a person asks, they mean it.
+        if INTERRUPT.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })?;
+    if !args.quiet {
+        introduce(&experiment);
+    }
+    let options = Options { out, force: args.force, resume: args.resume, quiet: args.quiet };
+    match study::run(&experiment, &options, &INTERRUPT)? {
+        Report::Interrupted { folder } => {
+            eprintln!("interrupted; everything so far is saved in {}", folder.display());
+            eprintln!("go on with the same command and --resume added");
+            Ok(ExitCode::from(130))
+        }
+        Report::AlreadyComplete { folder, checks } => {
+            println!("{} is complete; nothing to do", folder.display());
+            println!("{}", table(&checks));
+            Ok(status(&checks))
+        }
+        Report::Complete { folder, checks, figures, phases, warnings } => {
+            println!("{}", table(&checks));
+            for warning in warnings {
+                println!("note: {warning}");
+            }
+            let spent: Vec<String> = phases.iter().map(|p| format!("{} {:.1} s", p.name, p.seconds)).collect();
+            println!("time: {}", spent.join(", "));
+            println!("records: {}", folder.join("records").display());
+            println!("figures:");
+            for path in figures.iter().filter(|path| path.extension().is_some_and(|e| e == "svg")) {
+                println!("  {} (and .png, .pdf)", path.display());
+            }
+            Ok(status(&checks))
+        }
+    }
+}
+
+/// What is about to run: both parametrisations of the dynamics, and the memory it will take.
+fn introduce(e: &Experiment) {
+    if !e.title.is_empty() {
+        eprintln!("{}: {}", e.name, e.title);
+    }
+    let (rate, momentum) = e.dynamics.learning_rate_and_momentum();
+    match e.dynamics.method {
+        Method::GradientDescent => {
+            eprintln!("gradient descent: step {} (learning rate on the N-scaled gradient)", e.dynamics.step)
+        }
+        _ => eprintln!(
+            "heavy ball: step {}, friction {} = learning rate {rate:.3e} (on the N-scaled gradient), momentum {momentum}",
+            e.dynamics.step, e.dynamics.friction
+        ),
+    }
+    if let Some(shape) = e.population.shape_hint() {
+        eprintln!("memory: about {}", memory::bytes(memory::estimate(e, shape).total()));
+    }
+}
+
+fn list() -> anyhow::Result<ExitCode> {
+    let width = builtin::names().iter().map(|name| name.len()).max().unwrap_or(0);
+    for experiment in builtin::BUILTIN {
+        // The title is read from the text, so that it is written in one place.
+        let title =
+            experiment.text.parse::<toml::Table>().ok().and_then(|t| t.get("title")?.as_str().map(String::from));
+        println!("{:width$}  {}", experiment.name, title.unwrap_or_default());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(name: &str) -> anyhow::Result<ExitCode> {
+    let experiment = builtin::find(name).with_context(|| {
+        format!("no built-in experiment is called '{name}'; there are {}", builtin::names().join(", "))
+    })?;
+    print!("{}", experiment.text);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(run: &Path) -> anyhow::Result<ExitCode> {
+    let folder = RunFolder::existing(run)?;
+    let manifest: Manifest = folder.read_json("manifest.json")?;
+    anyhow::ensure!(
+        manifest.status == Status::Complete,
+        "{} is {}; finish it with `widelimit run ... --resume`",
+        run.display(),
+        manifest.status
+    );
+    let checks: Vec<Check> = folder.read_json("checks.json")?;
+    println!("{}", table(&checks));
+    Ok(status(&checks))
+}
+
+fn status(checks: &[Check]) -> ExitCode {
+    ExitCode::from(u8::from(checks.iter().any(|check| check.verdict == Verdict::Fails)))
+}
+
+/// The checks for people.
+fn table(checks: &[Check]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["check", "the theory says", "measured", "expected", "verdict"]);
+    for check in checks {
+        let interval = check.interval.map(|(low, high)| format!("\n[{low:.3}, {high:.3}]")).unwrap_or_default();
+        let verdict = Cell::new(check.verdict.to_string());
+        let mut statement = check.statement.clone();
+        if check.verdict != Verdict::Holds {
+            statement += &format!("\n-> {}", check.detail);
+        }
+        table.add_row([
+            Cell::new(&check.name),
+            Cell::new(statement),
+            Cell::new(format!("{}{interval}", short(check.measured))),
+            Cell::new(check.expected.map(short).unwrap_or_default()),
+            if check.verdict == Verdict::Holds { verdict } else { verdict.add_attribute(Attribute::Bold) },
+        ]);
+    }
+    table
+}
+
+/// A number in few characters.
+fn short(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".into(),
+        size if (1e-3..1e4).contains(&size) => format!("{value:.3}"),
+        _ => format!("{value:.2e}"),
+    }
+}

@@ -1,0 +1,91 @@
+//! The random draws of a run, written out, so that a person can redo it elsewhere.
+//!
+//! Draws are addressed, not stored; this regenerates what a trajectory consumed: batch indices into `state/data.npz`
+//! (steps, B), or fresh samples x (steps, B, d) and y (steps, B, K), and at positive temperature the standard normals
+//! (steps, N, trained parameters) in canonical order.
+
+use super::RunError;
+use super::plan::{Plan, Trajectory};
+use super::problem::Problem;
+use crate::config::{BatchSize, Experiment, memory};
+use crate::dynamics::force::{batch_indices, fresh_batch};
+use crate::population::Sampler;
+use crate::record::npz::Arrays;
+use std::path::Path;
+
+/// Writes the draws of trajectory `id` of an experiment to `out`.
+pub fn write(experiment: &Experiment, id: &str, out: &Path) -> Result<(), RunError> {
+    let plan = Plan::new(experiment);
+    let Some(run) = plan.find(id) else {
+        let known: Vec<&str> = plan.trajectories().map(|t| t.id.as_str()).collect();
+        return Err(RunError::NoSuchTrajectory { id: id.into(), known: known.join(", ") });
+    };
+    let population = experiment.population.build(experiment.seed)?;
+    let problem = Problem::<f64>::new(experiment, &population);
+    let steps = (experiment.horizon.time / run.motion.step).round() as u64;
+    let mut arrays = Arrays::default();
+    let mut drawn = false;
+    if let BatchSize::Size(size) = run.batch {
+        drawn = true;
+        match problem.sampler {
+            Some(sampler) => push_fresh(&mut arrays, experiment, run, sampler, size, steps)?,
+            None => {
+                let n = problem.population.y.len() / problem.network.outputs;
+                let draw = |step| batch_indices(experiment.seed, run.replica, step, n, size);
+                // Indices below 2^53 are exact, and NumPy takes them with .astype(int).
+                let indices = (0..steps).flat_map(draw).map(|i| i as f64).collect();
+                arrays.push("indices", &[steps as usize, size], indices);
+            }
+        }
+    }
+    if run.motion.temperature > 0.0 {
+        drawn = true;
+        let path = problem.brownian(run);
+        let p = path.trained.len();
+        let count = check_size(steps as usize * run.width * p)?;
+        let mut normals = Vec::with_capacity(count);
+        let mut neuron = vec![0.0; p];
+        for step in 0..steps {
+            for i in 0..run.width as u64 {
+                path.increment(run.first + i, step, &mut neuron);
+                normals.extend_from_slice(&neuron);
+            }
+        }
+        arrays.push("normals", &[steps as usize, run.width, p], normals);
+    }
+    if !drawn {
+        return Err(RunError::NothingDrawn { id: id.into() });
+    }
+    Ok(arrays.write(out)?)
+}
+
+fn push_fresh(
+    arrays: &mut Arrays,
+    experiment: &Experiment,
+    run: &Trajectory,
+    sampler: &dyn Sampler,
+    size: usize,
+    steps: u64,
+) -> Result<(), RunError> {
+    let (d, outputs) = (sampler.inputs(), sampler.outputs());
+    check_size(steps as usize * size * (d + outputs))?;
+    let (mut x, mut y) = (Vec::new(), Vec::new());
+    for step in 0..steps {
+        let (batch_x, batch_y) = fresh_batch(experiment.seed, run.replica, step, sampler, size);
+        x.extend(batch_x);
+        y.extend(batch_y);
+    }
+    arrays.push("x", &[steps as usize, size, d], x);
+    arrays.push("y", &[steps as usize, size, outputs], y);
+    Ok(())
+}
+
+/// Refuses draws that do not fit; the archive is built in memory, so they are held twice.
+fn check_size(numbers: usize) -> Result<usize, RunError> {
+    let (needed, machine) = (16 * numbers as u64, memory::machine_memory());
+    if machine > 0 && needed > machine {
+        let (needed, machine) = (memory::bytes(needed), memory::bytes(machine));
+        return Err(RunError::Memory(format!("the draws would hold about {needed} and this machine has {machine}")));
+    }
+    Ok(numbers)
+}

@@ -1,0 +1,397 @@
+//! The gap study: how far finite networks are from their limit, and how that distance scales.
+//!
+//! Theory section 5 ([WKM], finite width against mean field). Every statement is about the sup over recording times of a
+//! distance, per seed; a slope is fitted to a statistic over seeds with a bootstrap interval. Along the width the
+//! abscissa is `1 / (1/N - 1/M)`: a network that starts as a window of the limit's own M particles has expected square
+//! gap `c (1/N - 1/M)`. Along step and batch a network is compared with the limit of exactly its own particles, so that
+//! the width plays no part.
+
+use super::RunError;
+use super::plan::{Axis, Group, HALF_PARTICLES, HALF_STEP, Plan, REFERENCE};
+use super::series::{MEASURES, Series, row};
+use super::training::Trained;
+use crate::analysis::bound::{BoundBand, BoundForm, drift, drift_check};
+use crate::analysis::fit::{Bootstrap, SlopeFit, Statistic, fit_slope};
+use crate::analysis::verdict::{Check, Exponent};
+use crate::config::{BatchSize, Experiment};
+use crate::dynamics::StopReason;
+use crate::record::RunFolder;
+use crate::record::npz::Arrays;
+use ndarray::{Array2, Array3, s};
+use serde::{Deserialize, Serialize};
+
+/// A gap within this multiple of the reference's own error is not resolved.
+const RESOLVED: f64 = 3.0;
+
+/// Everything the gap study found, `records/gap.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GapRecord {
+    /// The reference's own errors.
+    pub reference: ReferenceError,
+    /// One entry per fitted exponent.
+    pub fits: Vec<FitRecord>,
+    /// The bound's form, fitted to the largest coupling distance along the width.
+    pub bound: Option<BoundBand>,
+    /// One entry per group of networks.
+    pub groups: Vec<GroupRecord>,
+}
+
+/// The sup over time of the distance between the reference and itself with half the particles, and with half the step.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ReferenceError {
+    /// Function distance: half the particles.
+    pub function_particles: f64,
+    /// Function distance: half the step.
+    pub function_step: f64,
+    /// Root-mean-square coupling: half the particles.
+    pub coupling_particles: f64,
+    /// Root-mean-square coupling: half the step.
+    pub coupling_step: f64,
+}
+
+/// A group of networks and where its record is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GroupRecord {
+    /// `records/NAME.npz`.
+    pub name: String,
+    /// What varies.
+    pub axis: Axis,
+    /// Its values.
+    pub values: Vec<f64>,
+    /// The abscissa of fits: effective width, step or batch size.
+    pub abscissa: Vec<f64>,
+    /// Width, where it does not vary.
+    pub width: usize,
+    /// Step, where it does not vary.
+    pub step: f64,
+    /// Samples per step where it does not vary; null for the full gradient.
+    pub batch: Option<usize>,
+    /// Networks that diverged, by value and seed.
+    pub diverged: Vec<String>,
+}
+
+/// A fitted exponent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FitRecord {
+    /// The group.
+    pub group: String,
+    /// The measure.
+    pub measure: String,
+    /// The exponent of the theory.
+    pub expected: f64,
+    /// The fit, or null.
+    pub fit: Option<SlopeFit>,
+    /// Why there is none.
+    pub failure: Option<String>,
+}
+
+/// Writes the study's records into the folder and returns its checks. `parameters` is the number per neuron, p.
+pub fn study(
+    e: &Experiment,
+    parameters: usize,
+    plan: &Plan,
+    trained: &Trained,
+    folder: &RunFolder,
+) -> Result<Vec<Check>, RunError> {
+    write_reference(plan, e, trained, folder)?;
+    let reference = reference_error(trained);
+    let mut record = GapRecord { reference, fits: Vec::new(), bound: None, groups: Vec::new() };
+    let mut checks = vec![diverged_check(trained)];
+    checks.extend(energy_check(e, trained));
+    for (index, group) in plan.groups.iter().enumerate() {
+        let table = Measured::collect(e, group, trained);
+        table.write(e, folder)?;
+        record.groups.push(table.record(trained));
+        if e.gap.is_some() {
+            table.study(e, parameters, index as u64, &mut record, &mut checks);
+        }
+    }
+    folder.write_json("records/gap.json", &record)?;
+    Ok(checks)
+}
+
+fn series<'a>(trained: &'a Trained, id: &str) -> Option<&'a Series> {
+    trained.runs.get(id).map(|(_, series)| series)
+}
+
+fn sup(values: impl IntoIterator<Item = f64>) -> f64 {
+    values.into_iter().fold(f64::NEG_INFINITY, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) })
+}
+
+fn reference_error(trained: &Trained) -> ReferenceError {
+    let error = |id: &str, measure: &str| {
+        series(trained, id).map_or(f64::NAN, |series| sup(series.row(row(measure)).iter().copied()))
+    };
+    ReferenceError {
+        function_particles: error(HALF_PARTICLES, "function"),
+        function_step: error(HALF_STEP, "function"),
+        coupling_particles: error(HALF_PARTICLES, "coupling_rms"),
+        coupling_step: error(HALF_STEP, "coupling_rms"),
+    }
+}
+
+/// `records/reference.npz`: the limit's own series, and those of its halved versions against it.
+fn write_reference(plan: &Plan, e: &Experiment, trained: &Trained, folder: &RunFolder) -> Result<(), RunError> {
+    let mut arrays = Arrays::default();
+    let times = e.horizon.times();
+    arrays.push("times", &[times.len()], times.clone());
+    for (prefix, id) in [("", REFERENCE), ("half_particles_", HALF_PARTICLES), ("half_step_", HALF_STEP)] {
+        let (Some(series), Some(run)) = (series(trained, id), plan.find(id)) else { continue };
+        let compared = run.compare.is_some();
+        for measure in MEASURES.iter().filter(|m| compared || row(m) < row("coupling_max")) {
+            arrays.push(format!("{prefix}{measure}"), &[times.len()], series.row(row(measure)).to_vec());
+        }
+    }
+    Ok(arrays.write(&folder.file("records/reference.npz"))?)
+}
+
+fn diverged_check(trained: &Trained) -> Check {
+    let diverged: Vec<String> = trained
+        .runs
+        .iter()
+        .filter_map(|(id, (stop, _))| match stop {
+            StopReason::Diverged { step, loss, .. } => Some(format!("{id} at step {step} (loss {loss})")),
+            _ => None,
+        })
+        .collect();
+    let mut check = Check::at_most(
+        "runs-diverged",
+        "every network and every limit reaches the horizon with a finite loss",
+        diverged.len() as f64,
+        0.0,
+    );
+    check.detail = if diverged.is_empty() { format!("{} runs", trained.runs.len()) } else { diverged.join("; ") };
+    check
+}
+
+/// Without noise the energy of the limit, risk plus kinetic, never grows (theory section 3, energy balance).
+fn energy_check(e: &Experiment, trained: &Trained) -> Option<Check> {
+    if e.dynamics.temperature > 0.0 {
+        return None;
+    }
+    let series = series(trained, REFERENCE)?;
+    let energy = &series.row(row("risk")) + &series.row(row("kinetic"));
+    let growth = sup(energy.windows(2).into_iter().map(|pair| pair[1] - pair[0]));
+    let mut check = Check::at_most(
+        "energy-falls",
+        "the limit's energy, risk + kinetic, never grows between recording times",
+        growth,
+        1e-9 * energy[0],
+    );
+    check.detail = format!(
+        "largest change {growth:.3e}; energy {:.4} at the start, {:.4} at the end",
+        energy[0],
+        energy[energy.len() - 1]
+    );
+    Some(check)
+}
+
+/// A group's measurements, (values, seeds, times) per measure.
+struct Measured<'a> {
+    group: &'a Group,
+    abscissa: Vec<f64>,
+    tables: Vec<Array3<f64>>,
+}
+
+impl<'a> Measured<'a> {
+    fn collect(e: &Experiment, group: &'a Group, trained: &Trained) -> Self {
+        let (values, seeds) = (group.ids.len(), group.ids.first().map_or(0, Vec::len));
+        let shape = (values, seeds, e.horizon.records + 1);
+        let mut tables = vec![Array3::from_elem(shape, f64::NAN); MEASURES.len()];
+        for (v, ids) in group.ids.iter().enumerate() {
+            for (seed, id) in ids.iter().enumerate() {
+                let Some(series) = series(trained, id) else { continue };
+                for (table, row) in tables.iter_mut().zip(series.rows()) {
+                    table.slice_mut(s![v, seed, ..]).assign(&row);
+                }
+            }
+        }
+        let m = e.reference.particles as f64;
+        let abscissa = match group.axis {
+            Axis::Width => group.values.iter().map(|n| 1.0 / (1.0 / n - 1.0 / m)).collect(),
+            Axis::Step | Axis::Batch => group.values.clone(),
+        };
+        Measured { group, abscissa, tables }
+    }
+
+    /// `records/GROUP.npz`.
+    fn write(&self, e: &Experiment, folder: &RunFolder) -> Result<(), RunError> {
+        let mut arrays = Arrays::default();
+        let times = e.horizon.times();
+        arrays.push("values", &[self.group.values.len()], self.group.values.clone());
+        arrays.push("abscissa", &[self.abscissa.len()], self.abscissa.clone());
+        arrays.push("times", &[times.len()], times);
+        for (measure, table) in MEASURES.iter().zip(&self.tables) {
+            arrays.push(*measure, table.shape(), table.iter().copied().collect());
+        }
+        Ok(arrays.write(&folder.file(&format!("records/{}.npz", self.group.name)))?)
+    }
+
+    fn record(&self, trained: &Trained) -> GroupRecord {
+        let diverged = |id: &&String| matches!(trained.runs.get(*id), Some((StopReason::Diverged { .. }, _)));
+        GroupRecord {
+            name: self.group.name.clone(),
+            axis: self.group.axis,
+            values: self.group.values.clone(),
+            abscissa: self.abscissa.clone(),
+            width: self.group.width,
+            step: self.group.step,
+            batch: if let BatchSize::Size(size) = self.group.batch { Some(size) } else { None },
+            diverged: self.group.ids.iter().flatten().filter(diverged).cloned().collect(),
+        }
+    }
+
+    /// Sup over time per value and seed; NaN where the network diverged.
+    fn sup(&self, measure: &str) -> Array2<f64> {
+        let table = &self.tables[row(measure)];
+        let lanes = table.lanes(ndarray::Axis(2));
+        let (values, seeds, _) = table.dim();
+        let sups: Vec<f64> = lanes.into_iter().map(|lane| sup(lane.iter().copied())).collect();
+        Array2::from_shape_vec((values, seeds), sups).expect("one lane per value and seed")
+    }
+
+    fn study(&self, e: &Experiment, parameters: usize, salt: u64, record: &mut GapRecord, checks: &mut Vec<Check>) {
+        let resamples = e.gap.as_ref().map_or(0, |gap| gap.resamples);
+        let bootstrap = Bootstrap { resamples, ..Bootstrap::new(e.seed, salt) };
+        let mut study = Study { measured: self, bootstrap, record, checks };
+        match (self.group.axis, self.group.batch) {
+            (Axis::Width, BatchSize::Full) => study.widths(),
+            (Axis::Width, BatchSize::Size(_)) => {
+                study.bound(BoundForm::WidthAndStep { eps: e.dynamics.step, p: parameters as f64 })
+            }
+            (Axis::Step, BatchSize::Full) => study.full_steps(),
+            (Axis::Step, BatchSize::Size(size)) => study.sampled_steps(size),
+            (Axis::Batch, _) => study.batches(),
+        }
+    }
+}
+
+/// The statements about one group.
+struct Study<'a> {
+    measured: &'a Measured<'a>,
+    bootstrap: Bootstrap,
+    record: &'a mut GapRecord,
+    checks: &'a mut Vec<Check>,
+}
+
+impl Study<'_> {
+    fn fit(&mut self, measure: &str, statistic: Statistic, expected: f64) -> Fitted {
+        let table = self.measured.sup(measure);
+        let fit = fit_slope(&self.measured.abscissa, table.view(), statistic, &self.bootstrap);
+        self.record.fits.push(FitRecord {
+            group: self.measured.group.name.clone(),
+            measure: measure.into(),
+            expected,
+            fit: fit.as_ref().ok().cloned(),
+            failure: fit.as_ref().err().map(ToString::to_string),
+        });
+        let smallest = table.iter().copied().filter(|v| v.is_finite()).fold(f64::INFINITY, f64::min);
+        Fitted { fit, smallest }
+    }
+
+    fn name(&self, what: &str) -> String {
+        format!("{}-{what}", self.measured.group.name)
+    }
+
+    fn widths(&mut self) {
+        let errors = self.record.reference;
+        let function = self.fit("function", Statistic::MeanSquare, -1.0);
+        let near = function.near(errors.function_particles + errors.function_step);
+        self.checks.push(Check::exponent_equals(
+            self.name("function"),
+            "E sup_t |f_N - f_rho|^2 ~ c (1/N - 1/M)",
+            &function.fit,
+            Exponent::new(-1.0).near_reference(near),
+        ));
+        let coupling = self.fit("coupling_rms", Statistic::RootMeanSquare, -0.5);
+        let near = coupling.near(errors.coupling_particles + errors.coupling_step);
+        self.checks.push(Check::exponent_equals(
+            self.name("coupling-rms"),
+            "rms coupling distance ~ N^(-1/2)",
+            &coupling.fit,
+            Exponent::new(-0.5).resolution(0.15).near_reference(near),
+        ));
+        let loss = self.fit("risk_gap", Statistic::RootMeanSquare, -0.5);
+        self.checks.push(Check::exponent_at_most(
+            self.name("loss"),
+            "sup_t |R(f_N) - R(rho)| falls at least as N^(-1/2)",
+            &loss.fit,
+            Exponent::new(-0.5).resolution(0.15),
+        ));
+        let transport = self.fit("wasserstein", Statistic::RootMeanSquare, -0.5);
+        self.checks.push(Check::exponent_at_most(
+            self.name("wasserstein"),
+            "sup_t sliced W2(rho_N, rho) falls at least as N^(-1/2)",
+            &transport.fit,
+            // Quantile fluctuations in the tails add a slowly varying factor to the square root.
+            Exponent::new(-0.5).resolution(0.15).slack(0.05),
+        ));
+        self.bound(BoundForm::Width);
+    }
+
+    /// The largest coupling distance keeps to the bound's form in N.
+    fn bound(&mut self, form: BoundForm) {
+        self.fit("coupling_max", Statistic::RootMeanSquare, -0.5);
+        let group = self.measured.group;
+        let table = self.measured.sup("coupling_max");
+        let points: Vec<(f64, f64)> = table
+            .outer_iter()
+            .zip(&group.values)
+            .flat_map(|(row, &n)| row.iter().map(|&gap| (n, gap)).collect::<Vec<_>>())
+            .collect();
+        self.record.bound = BoundBand::envelope(&points, form).ok();
+        let drift = drift(&group.values, table.view(), form, Statistic::RootMeanSquare, &self.bootstrap);
+        let statement = match form {
+            BoundForm::Width => "max coupling distance over (sqrt(log N) + z)/sqrt(N) does not grow with N",
+            _ => "max coupling distance over the bound's two terms does not grow with N",
+        };
+        self.checks.push(drift_check(self.name("bound-form"), statement, &drift, form, false));
+    }
+
+    fn full_steps(&mut self) {
+        for (measure, what, error) in [
+            ("function", "function", self.record.reference.function_step),
+            ("coupling_rms", "coupling-rms", self.record.reference.coupling_step),
+        ] {
+            let fitted = self.fit(measure, Statistic::Mean, 1.0);
+            let near = fitted.near(error);
+            let statement = format!("full gradient: sup_t {what} gap ~ eps (to 0.1, as steps are finite)");
+            // Without sampling noise the interval over seeds is tiny, and the next order in eps is not in it.
+            let rule = Exponent::new(1.0).slack(0.1).near_reference(near);
+            self.checks.push(Check::exponent_equals(self.name(what), statement, &fitted.fit, rule));
+        }
+    }
+
+    fn sampled_steps(&mut self, size: usize) {
+        let error = self.record.reference.function_step;
+        let fitted = self.fit("function", Statistic::MeanSquare, 1.0);
+        let rule = Exponent::new(1.0).near_reference(fitted.near(error));
+        let samples = if size == 1 { "one sample".to_string() } else { format!("{size} samples") };
+        let statement = format!("{samples} a step: E sup_t |f_N - f_rho|^2 ~ eps");
+        self.checks.push(Check::exponent_equals(self.name("function"), statement, &fitted.fit, rule));
+    }
+
+    fn batches(&mut self) {
+        let error = self.record.reference.function_step;
+        let fitted = self.fit("function", Statistic::MeanSquare, -1.0);
+        let rule = Exponent::new(-1.0).near_reference(fitted.near(error));
+        let statement = "B samples a step: E sup_t |f_N - f_rho|^2 ~ 1/B";
+        self.checks.push(Check::exponent_equals(self.name("function"), statement, &fitted.fit, rule));
+    }
+}
+
+/// A fit, and the smallest gap behind it.
+struct Fitted {
+    fit: Result<SlopeFit, crate::analysis::fit::FitFailure>,
+    smallest: f64,
+}
+
+impl Fitted {
+    /// Whether a fitted point comes near the reference's own error.
+    fn near(&self, error: f64) -> bool {
+        match &self.fit {
+            Ok(fit) => fit.near_reference(error),
+            Err(_) => self.smallest < RESOLVED * error,
+        }
+    }
+}

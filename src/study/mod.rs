@@ -1,0 +1,250 @@
+//! Studies: an experiment in, records out. The only room that joins the others.
+//!
+//! [`run`] walks the whole way: the population is built, the run folder opened, the [`plan`] made of everything the
+//! studies need, the plan carried out once ([`training`]), the studies evaluated on what was recorded ([`gap`]), the
+//! figures drawn, the manifest closed. Nothing is computed before everything has been checked.
+
+pub mod draws;
+pub mod gap;
+pub mod plan;
+pub mod problem;
+mod progress;
+pub mod series;
+mod training;
+mod trajectory;
+
+use crate::analysis::verdict::Check;
+use crate::config::{BatchSize, Experiment, Precision, memory};
+use crate::figure;
+use crate::network::Loss;
+use crate::population::{Population, PopulationError};
+use crate::record::npz::{Arrays, NpzError};
+use crate::record::{
+    Clock, Host, Manifest, Opened, Phase, PopulationRecord, RecordError, RunFolder, Status, TrajectoryRecord,
+};
+use plan::{Plan, Trajectory};
+use problem::Problem;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+use training::Trained;
+
+/// What can go wrong with a run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The population cannot be built.
+    #[error(transparent)]
+    Population(#[from] PopulationError),
+    /// The run folder cannot be used.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// An array file cannot be read or written.
+    #[error(transparent)]
+    Npz(#[from] NpzError),
+    /// A figure cannot be drawn.
+    #[error(transparent)]
+    Figure(#[from] figure::RunFiguresError),
+    /// The data do not go with the loss.
+    #[error("network.loss = \"logistic\" needs one output, and the population has {outputs}: expected half-squared")]
+    Outputs { outputs: usize },
+    /// The run does not fit.
+    #[error("{0}")]
+    Memory(String),
+    /// A checkpoint is not what it should be.
+    #[error("{path}: the checkpoint is damaged or of another experiment; start over with --force")]
+    Checkpoint { path: PathBuf },
+    /// There is no such run of the time loop.
+    #[error("no trajectory is called '{id}'; there are {known}")]
+    NoSuchTrajectory { id: String, known: String },
+    /// A trajectory that draws nothing at random.
+    #[error("trajectory '{id}' draws nothing: it has the full gradient and temperature 0")]
+    NothingDrawn { id: String },
+}
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The run folder.
+    pub out: PathBuf,
+    /// Start over where a run is.
+    pub force: bool,
+    /// Go on with an unfinished run.
+    pub resume: bool,
+    /// No progress.
+    pub quiet: bool,
+}
+
+/// What every run of the time loop needs to know about its surroundings.
+pub struct Setting<'a> {
+    /// The run folder.
+    pub folder: &'a RunFolder,
+    /// Set when a person asks to stop.
+    pub interrupt: &'a AtomicBool,
+    /// No progress.
+    pub quiet: bool,
+}
+
+/// How a run ended.
+pub enum Report {
+    /// Everything is done.
+    Complete { folder: PathBuf, checks: Vec<Check>, figures: Vec<PathBuf>, phases: Vec<Phase>, warnings: Vec<String> },
+    /// It was complete before.
+    AlreadyComplete { folder: PathBuf, checks: Vec<Check> },
+    /// A person asked to stop; `--resume` goes on.
+    Interrupted { folder: PathBuf },
+}
+
+/// Runs an experiment.
+///
+/// # Errors
+/// Data that cannot be read or do not fit, a folder in use or holding another run, a full disk: see [`RunError`]. The
+/// folder is not touched before the data have been read and the memory checked.
+pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -> Result<Report, RunError> {
+    let began = Instant::now();
+    let population = experiment.population.build(experiment.seed)?;
+    check_data(experiment, &population)?;
+    let plan = Plan::new(experiment);
+    let resolved = resolved(experiment);
+    let path = &options.out;
+    let (folder, earlier) = match RunFolder::open(path, &resolved, options.force, options.resume)? {
+        Opened::Complete(folder) => {
+            let checks = folder.read_json("checks.json")?;
+            return Ok(Report::AlreadyComplete { folder: path.clone(), checks });
+        }
+        Opened::Fresh(folder) => (folder, None),
+        Opened::Unfinished(folder, manifest) => (folder, Some(manifest)),
+    };
+    let mut manifest = manifest(experiment, resolved, &population, &plan, earlier);
+    if let Ok(text) = experiment.to_toml() {
+        folder.write_text("experiment.toml", &text)?;
+    }
+    folder.write_json("manifest.json", &manifest)?;
+    write_data(&folder, &population)?;
+    add_phase(&mut manifest, "population", began.elapsed().as_secs_f64());
+
+    let setting = Setting { folder: &folder, interrupt, quiet: options.quiet };
+    let trained = match experiment.precision {
+        Precision::F64 => training::carry_out(&setting, &Problem::<f64>::new(experiment, &population), &plan),
+        Precision::F32 => training::carry_out(&setting, &Problem::<f32>::new(experiment, &population), &plan),
+    }?;
+    for phase in &trained.phases {
+        add_phase(&mut manifest, &phase.name, phase.seconds);
+    }
+    manifest.trajectories = plan.trajectories().filter_map(|t| trajectory_record(t, &trained)).collect();
+    if trained.interrupted {
+        manifest.status = Status::Interrupted;
+        folder.write_json("manifest.json", &manifest)?;
+        return Ok(Report::Interrupted { folder: path.clone() });
+    }
+
+    let studies = Instant::now();
+    let (_, inputs, outputs) = population.shape();
+    let parameters = experiment.network.model(inputs, outputs).parameters();
+    let checks = gap::study(experiment, parameters, &plan, &trained, &folder)?;
+    folder.write_json("checks.json", &checks)?;
+    add_phase(&mut manifest, "studies", studies.elapsed().as_secs_f64());
+    folder.write_json("manifest.json", &manifest)?;
+    let drawing = Instant::now();
+    let figures = figure::draw_run(&folder)?;
+    add_phase(&mut manifest, "figures", drawing.elapsed().as_secs_f64());
+    manifest.status = Status::Complete;
+    folder.write_json("manifest.json", &manifest)?;
+    folder.remove("checkpoint")?;
+    let Manifest { phases, warnings, .. } = manifest;
+    Ok(Report::Complete { folder: path.clone(), checks, figures, phases, warnings })
+}
+
+/// The experiment as it goes into the manifest.
+fn resolved(experiment: &Experiment) -> serde_json::Value {
+    serde_json::to_value(experiment).expect("an experiment has text keys only")
+}
+
+/// What only the data can tell.
+fn check_data(experiment: &Experiment, population: &Population) -> Result<(), RunError> {
+    let shape = population.shape();
+    if experiment.network.loss == Loss::Logistic && shape.2 != 1 {
+        return Err(RunError::Outputs { outputs: shape.2 });
+    }
+    memory::estimate(experiment, shape).fits_machine().map_err(RunError::Memory)
+}
+
+fn manifest(
+    experiment: &Experiment,
+    resolved: serde_json::Value,
+    population: &Population,
+    plan: &Plan,
+    earlier: Option<Box<Manifest>>,
+) -> Manifest {
+    let (learning_rate, momentum) = experiment.dynamics.learning_rate_and_momentum();
+    let (samples, inputs, outputs) = population.shape();
+    let json = |value: Result<serde_json::Value, serde_json::Error>| value.unwrap_or(serde_json::Value::Null);
+    Manifest {
+        version: env!("CARGO_PKG_VERSION").into(),
+        revision: env!("WIDELIMIT_REVISION").into(),
+        status: Status::Running,
+        experiment: resolved,
+        seed: experiment.seed,
+        clock: Clock {
+            step: experiment.dynamics.step,
+            friction: experiment.dynamics.friction,
+            learning_rate,
+            momentum,
+        },
+        population: PopulationRecord {
+            description: population.description.clone(),
+            samples,
+            inputs,
+            outputs,
+            standardisation: json(serde_json::to_value(&population.standardisation)),
+            sources: json(serde_json::to_value(&population.sources)),
+        },
+        host: Host {
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            memory: memory::machine_memory(),
+        },
+        threads: rayon::current_num_threads(),
+        memory: json(serde_json::to_value(memory::estimate(experiment, population.shape()))),
+        resumed: earlier.as_ref().map_or(0, |m| m.resumed + 1),
+        phases: earlier.map(|m| m.phases).unwrap_or_default(),
+        warnings: plan.warnings.clone(),
+        trajectories: Vec::new(),
+    }
+}
+
+fn add_phase(manifest: &mut Manifest, name: &str, seconds: f64) {
+    match manifest.phases.iter_mut().find(|phase| phase.name == name) {
+        Some(phase) => phase.seconds += seconds,
+        None => manifest.phases.push(Phase { name: name.into(), seconds }),
+    }
+}
+
+/// `state/data.npz`: x (n, d) and y (n, K), as the networks see them.
+fn write_data(folder: &RunFolder, population: &Population) -> Result<(), RunError> {
+    let (n, d, outputs) = population.shape();
+    let mut arrays = Arrays::default();
+    arrays.push("x", &[n, d], population.sample.x.iter().copied().collect());
+    arrays.push("y", &[n, outputs], population.sample.y.iter().copied().collect());
+    Ok(arrays.write(&folder.file("state/data.npz"))?)
+}
+
+fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryRecord> {
+    let (stop, _) = trained.runs.get(&t.id)?;
+    let method = crate::dynamics::Method::NAMES.iter().find(|(_, m)| *m == t.method)?.0;
+    Some(TrajectoryRecord {
+        id: t.id.clone(),
+        width: t.width,
+        first: t.first,
+        replica: t.replica,
+        method: method.into(),
+        step: t.motion.step,
+        batch: if let BatchSize::Size(size) = t.batch { Some(size) } else { None },
+        ticks: t.ticks,
+        stop: stop.clone(),
+    })
+}
+
+/// The folder a run goes to by default: `runs/NAME`.
+pub fn default_folder(experiment: &Experiment) -> PathBuf {
+    Path::new("runs").join(&experiment.name)
+}

@@ -1,0 +1,303 @@
+//! What has to be simulated: every run of the time loop that the studies of an experiment ask for.
+//!
+//! ```text
+//! stage 1   the limit (M particles), and the limits of the sweeps' own particles
+//! stage 2   the limit with half the particles: the reference's own error in M
+//! stage 3   the same with half the step: its own error in the step
+//! stage 4   every network, compared with a limit that holds its particles
+//! ```
+//!
+//! Replica s starts from the window of particles that begins at `s * stride`; networks of all widths of a replica begin
+//! at the same particle. Windows are disjoint where the limit has particles enough.
+
+use crate::config::{BatchSize, Experiment, Over, Precision, Sweep};
+use crate::dynamics::{Method, Motion};
+
+/// One run of the time loop.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trajectory {
+    /// Name of its files.
+    pub id: String,
+    /// Neurons.
+    pub width: usize,
+    /// Index of the first particle.
+    pub first: u64,
+    /// Address of its batches.
+    pub replica: u64,
+    /// The integrator.
+    pub method: Method,
+    /// Its constants.
+    pub motion: Motion,
+    /// Samples per step.
+    pub batch: BatchSize,
+    /// Ticks of the Brownian clock per step; 0 at temperature 0.
+    pub ticks: u64,
+    /// The limit to compare with, and the position of this run's first neuron among its particles.
+    pub compare: Option<(String, usize)>,
+    /// Whether others are compared with this run.
+    pub keep_path: bool,
+}
+
+impl Trajectory {
+    /// A measure of the work: neurons times steps.
+    pub fn work(&self, time: f64) -> f64 {
+        let gradients = match self.method {
+            Method::Rk4 => 4.0,
+            Method::DormandPrince => 6.0,
+            _ => 1.0,
+        };
+        let samples = if let BatchSize::Size(size) = self.batch { size as f64 } else { f64::INFINITY };
+        self.width as f64 * time / self.motion.step * gradients * samples.min(1000.0)
+    }
+}
+
+/// Runs that do not depend on each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// What is done, for the progress bar and the manifest.
+    pub name: &'static str,
+    /// The runs.
+    pub trajectories: Vec<Trajectory>,
+}
+
+/// What a group of networks varies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Axis {
+    /// Width N.
+    Width,
+    /// Step eps.
+    Step,
+    /// Batch size B.
+    Batch,
+}
+
+/// Networks that are looked at together: values of one axis times seeds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Name of its record.
+    pub name: String,
+    /// What varies.
+    pub axis: Axis,
+    /// Its values.
+    pub values: Vec<f64>,
+    /// Ids of the runs, one row per value, one column per seed.
+    pub ids: Vec<Vec<String>>,
+    /// Samples per step, where it does not vary.
+    pub batch: BatchSize,
+    /// Step, where it does not vary.
+    pub step: f64,
+    /// Width, where it does not vary.
+    pub width: usize,
+}
+
+/// Everything to simulate, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The stages.
+    pub stages: Vec<Stage>,
+    /// The groups; the widths come first.
+    pub groups: Vec<Group>,
+    /// What a person should know about the plan.
+    pub warnings: Vec<String>,
+}
+
+/// Id of the reference.
+pub const REFERENCE: &str = "reference";
+/// Id of the reference with half its particles.
+pub const HALF_PARTICLES: &str = "reference-half-particles";
+/// Id of the reference with half its particles and a finer step.
+pub const HALF_STEP: &str = "reference-half-step";
+
+impl Plan {
+    /// The plan of an experiment.
+    pub fn new(e: &Experiment) -> Self {
+        let planner = Planner::new(e);
+        let sweeps: &[Sweep] = e.gap.as_ref().map_or(&[], |gap| &gap.sweep);
+        let mut limits = vec![planner.limit(REFERENCE.into(), e.reference.particles, 0)];
+        let mut groups = vec![planner.widths()];
+        let mut networks = planner.width_networks(&groups[0]);
+        for sweep in sweeps {
+            let group = planner.sweep(sweep, &groups);
+            networks.extend(planner.sweep_networks(sweep, &group));
+            groups.push(group);
+            for replica in 0..sweep.seeds {
+                let id = twin_id(sweep.width, replica);
+                if limits.iter().all(|limit| limit.id != id) {
+                    limits.push(planner.limit(id, sweep.width, planner.first(replica)));
+                }
+            }
+        }
+        let mut half = planner.limit(HALF_PARTICLES.into(), e.reference.particles / 2, 0);
+        half.compare = Some((REFERENCE.into(), 0));
+        let mut fine = planner.finer(planner.limit(HALF_STEP.into(), e.reference.particles / 2, 0));
+        fine.compare = Some((HALF_PARTICLES.into(), 0));
+        fine.keep_path = false;
+        Plan {
+            stages: vec![
+                Stage { name: "mean-field limit", trajectories: limits },
+                Stage { name: "limit, half the particles", trajectories: vec![half] },
+                Stage { name: "limit, half the step", trajectories: vec![fine] },
+                Stage { name: "networks", trajectories: networks },
+            ],
+            warnings: planner.warnings(),
+            groups,
+        }
+    }
+
+    /// Every run, in order.
+    pub fn trajectories(&self) -> impl Iterator<Item = &Trajectory> {
+        self.stages.iter().flat_map(|stage| &stage.trajectories)
+    }
+
+    /// The run of this id.
+    pub fn find(&self, id: &str) -> Option<&Trajectory> {
+        self.trajectories().find(|t| t.id == id)
+    }
+}
+
+fn twin_id(width: usize, replica: usize) -> String {
+    format!("limit-n{width}-s{replica}")
+}
+
+/// An experiment, and how its particles are shared out.
+struct Planner<'a> {
+    e: &'a Experiment,
+    stride: usize,
+    disjoint: bool,
+    tick: f64,
+}
+
+impl<'a> Planner<'a> {
+    fn new(e: &'a Experiment) -> Self {
+        let sweeps = || e.gap.iter().flat_map(|gap| &gap.sweep);
+        let widest = sweeps().map(|s| s.width).chain([e.widths.largest()]).max().unwrap_or(1);
+        let seeds = sweeps().map(|s| s.seeds).chain([e.widths.seeds]).max().unwrap_or(1);
+        let room = e.reference.particles.saturating_sub(widest);
+        let stride = if seeds > 1 { (room / (seeds - 1)).min(widest) } else { 0 };
+        Planner { e, stride, disjoint: seeds == 1 || stride >= widest, tick: e.tick() }
+    }
+
+    fn first(&self, replica: usize) -> u64 {
+        (replica * self.stride) as u64
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if !self.disjoint {
+            warnings.push(format!(
+                "the windows of particles from which replicas start overlap (stride {}): intervals over seeds are somewhat too short; disjoint windows need more reference.particles or fewer seeds",
+                self.stride
+            ));
+        }
+        if self.e.precision == Precision::F32 {
+            warnings.push("states are in single precision: gaps below about 1e-6 are rounding".into());
+        }
+        warnings
+    }
+
+    fn ticks(&self, step: f64) -> u64 {
+        if self.e.dynamics.temperature > 0.0 { (step / self.tick).round() as u64 } else { 0 }
+    }
+
+    fn limit(&self, id: String, width: usize, first: u64) -> Trajectory {
+        let reference = &self.e.reference;
+        let mut motion = self.e.dynamics.motion(reference.step);
+        motion.tolerance = reference.tolerance.unwrap_or(0.0);
+        Trajectory {
+            id,
+            width,
+            first,
+            replica: 0,
+            method: reference.method,
+            motion,
+            batch: BatchSize::Full,
+            ticks: self.ticks(reference.step),
+            compare: None,
+            keep_path: true,
+        }
+    }
+
+    /// Half the step; for the adaptive method the tolerance of half the step, a 32nd.
+    fn finer(&self, mut limit: Trajectory) -> Trajectory {
+        limit.motion.step /= 2.0;
+        limit.motion.tolerance /= 32.0;
+        limit.ticks = self.ticks(limit.motion.step);
+        limit
+    }
+
+    fn network(&self, id: &str, width: usize, replica: usize, step: f64, batch: BatchSize) -> Trajectory {
+        Trajectory {
+            id: id.into(),
+            width,
+            first: self.first(replica),
+            replica: replica as u64,
+            method: self.e.dynamics.method,
+            motion: self.e.dynamics.motion(step),
+            batch,
+            ticks: self.ticks(step),
+            compare: None,
+            keep_path: false,
+        }
+    }
+
+    fn widths(&self) -> Group {
+        let (widths, seeds) = (&self.e.widths.values, self.e.widths.seeds);
+        let row = |n: &usize| (0..seeds).map(|s| format!("n{n}-s{s}")).collect();
+        Group {
+            name: "widths".into(),
+            axis: Axis::Width,
+            values: widths.iter().map(|&n| n as f64).collect(),
+            ids: widths.iter().map(row).collect(),
+            batch: self.e.dynamics.batch,
+            step: self.e.dynamics.step,
+            width: self.e.widths.largest(),
+        }
+    }
+
+    fn width_networks(&self, group: &Group) -> Vec<Trajectory> {
+        let rows = self.e.widths.values.iter().zip(&group.ids);
+        rows.flat_map(|(&width, row)| {
+            row.iter().enumerate().map(move |(s, id)| {
+                let mut network = self.network(id, width, s, group.step, group.batch);
+                network.compare = Some((REFERENCE.into(), s * self.stride));
+                network
+            })
+        })
+        .collect()
+    }
+
+    fn sweep(&self, sweep: &Sweep, earlier: &[Group]) -> Group {
+        let (step, batch) = sweep.at(sweep.values[0], &self.e.dynamics);
+        let stem = match (sweep.over, batch) {
+            (Over::Batch, _) => "batches".to_string(),
+            (Over::Step, BatchSize::Full) => "steps-full".into(),
+            (Over::Step, BatchSize::Size(size)) => format!("steps-b{size}"),
+        };
+        let twins = earlier.iter().filter(|g| g.name == stem || g.name.starts_with(&format!("{stem}-"))).count();
+        let name = if twins == 0 { stem } else { format!("{stem}-{}", twins + 1) };
+        let row = |v: &f64| (0..sweep.seeds).map(|s| format!("{name}-{v}-s{s}")).collect();
+        Group {
+            axis: if sweep.over == Over::Step { Axis::Step } else { Axis::Batch },
+            values: sweep.values.clone(),
+            ids: sweep.values.iter().map(row).collect(),
+            batch,
+            step,
+            width: sweep.width,
+            name,
+        }
+    }
+
+    fn sweep_networks(&self, sweep: &Sweep, group: &Group) -> Vec<Trajectory> {
+        let rows = sweep.values.iter().zip(&group.ids);
+        rows.flat_map(|(&value, row)| {
+            let (step, batch) = sweep.at(value, &self.e.dynamics);
+            row.iter().enumerate().map(move |(s, id)| {
+                let mut network = self.network(id, sweep.width, s, step, batch);
+                network.compare = Some((twin_id(sweep.width, s), 0));
+                network
+            })
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,77 @@
+//! The problem in the states' scalar type: what every run of an experiment shares.
+
+use crate::config::{BatchSize, Experiment};
+use crate::dynamics::{BatchSource, Brownian, NetworkForce, Noise, Still};
+use crate::network::{Batch, Real, Threads, TwoLayer};
+use crate::population::{LabelKind, Population, Sampler};
+use crate::study::plan::Trajectory;
+
+/// Model, population and recording times.
+pub struct Problem<'a, R> {
+    /// The experiment.
+    pub experiment: &'a Experiment,
+    /// The model.
+    pub network: TwoLayer,
+    /// The fixed sample.
+    pub population: Batch<R>,
+    /// Where fresh draws come from, if anywhere.
+    pub sampler: Option<&'a dyn Sampler>,
+    /// Whether a prediction can be right or wrong.
+    pub classes: bool,
+    /// Recording times.
+    pub times: Vec<f64>,
+}
+
+impl<'a, R: Real> Problem<'a, R> {
+    /// The problem an experiment poses on its population.
+    pub fn new(experiment: &'a Experiment, population: &'a Population) -> Self {
+        let (_, inputs, outputs) = population.shape();
+        Problem {
+            experiment,
+            network: experiment.network.model(inputs, outputs),
+            population: Batch {
+                x: population.sample.x.iter().map(|&v| R::of(v)).collect(),
+                y: population.sample.y.iter().copied().collect(),
+            },
+            sampler: population.sampler.as_deref(),
+            classes: !matches!(population.labels, LabelKind::Real),
+            times: experiment.horizon.times(),
+        }
+    }
+
+    /// The force that drives a run.
+    pub fn force(&self, run: &Trajectory, threads: Threads) -> NetworkForce<'_, R> {
+        let source = match (run.batch, self.sampler) {
+            (BatchSize::Full, _) => BatchSource::Full,
+            (BatchSize::Size(size), None) => BatchSource::Indices { size },
+            (BatchSize::Size(size), Some(sampler)) => BatchSource::Fresh { size, sampler },
+        };
+        NetworkForce {
+            network: &self.network,
+            width: run.width,
+            population: &self.population,
+            loss: self.experiment.network.loss,
+            ridge: self.experiment.dynamics.ridge,
+            source,
+            seed: self.experiment.seed,
+            replica: run.replica,
+            threads,
+        }
+    }
+
+    /// The Brownian path of a run's particles.
+    pub fn brownian(&self, run: &Trajectory) -> Brownian {
+        Brownian {
+            seed: self.experiment.seed,
+            first: run.first,
+            layout: self.network.layout(run.width),
+            trained: self.network.trained(),
+            ticks: run.ticks,
+        }
+    }
+
+    /// The noise of a run: its Brownian path, or none at temperature 0.
+    pub fn noise(&self, run: &Trajectory) -> Box<dyn Noise<R>> {
+        if run.motion.temperature > 0.0 { Box::new(self.brownian(run)) } else { Box::new(Still) }
+    }
+}

@@ -1,0 +1,115 @@
+//! What is recorded of a run at every recording time, and the path of a limit that others are compared with.
+
+use super::problem::Problem;
+use crate::analysis::distance::{coupling, function_distance};
+use crate::analysis::wasserstein::ReferenceProjections;
+use crate::dynamics::State;
+use crate::network::{Loss, Real, Threads};
+use ndarray::{Array2, ArrayView2};
+
+/// The recorded quantities, in order: the rows of a [`Series`] and the names in the records.
+pub const MEASURES: [&str; 9] =
+    ["risk", "loss", "accuracy", "kinetic", "coupling_max", "coupling_rms", "function", "risk_gap", "wasserstein"];
+
+/// One row per measure, one column per recording time; NaN where there is nothing.
+pub type Series = Array2<f64>;
+
+/// The row of a measure.
+pub fn row(measure: &str) -> usize {
+    MEASURES.iter().position(|m| *m == measure).expect("a measure of the list")
+}
+
+/// A limit at the recording times: everything a network is compared with.
+pub struct Path<R> {
+    /// Particles M.
+    width: usize,
+    /// Parameters, (M, p) canonical, per recording time.
+    pub thetas: Vec<Vec<R>>,
+    predictions: Vec<Vec<f64>>,
+    risks: Vec<f64>,
+    projections: Vec<Option<ReferenceProjections>>,
+}
+
+impl<R: Real> Path<R> {
+    /// An empty path of M particles.
+    pub fn new(width: usize) -> Self {
+        let (thetas, predictions, risks, projections) = Default::default();
+        Path { width, thetas, predictions, risks, projections }
+    }
+
+    /// Appends the next recording time.
+    pub fn push(&mut self, problem: &Problem<'_, R>, theta: Vec<R>, predictions: Vec<f64>, risk: f64) {
+        if let Some(gap) = &problem.experiment.gap {
+            let cloud = wide(&theta, problem.network.parameters());
+            // A cloud that is not finite has no projections; the comparison is then NaN, as it should be.
+            self.projections
+                .push(ReferenceProjections::new(cloud.view(), gap.projections, problem.experiment.seed).ok());
+        }
+        self.thetas.push(theta);
+        self.predictions.push(predictions);
+        self.risks.push(risk);
+    }
+}
+
+fn wide<R: Real>(theta: &[R], parameters: usize) -> Array2<f64> {
+    let values = theta.iter().map(|v| v.wide()).collect();
+    Array2::from_shape_vec((theta.len() / parameters, parameters), values).expect("whole neurons")
+}
+
+/// Predictions, loss and risk of a state.
+pub fn evaluate<R: Real>(
+    problem: &Problem<'_, R>,
+    width: usize,
+    theta: &[R],
+    threads: Threads,
+) -> (Vec<f64>, f64, f64) {
+    let network = &problem.network;
+    let f = network.predict(width, theta, &problem.population.x, threads);
+    let loss = problem.experiment.network.loss.mean(&f, &problem.population.y, network.outputs);
+    let ridge = problem.experiment.dynamics.ridge;
+    let penalty = if ridge > 0.0 { 0.5 * ridge * network.mean_square(width, theta) } else { 0.0 };
+    (f, loss, loss + penalty)
+}
+
+/// Measures a state at recording time `index` into `series`, against a limit where there is one; returns the risk,
+/// the predictions and the neurons in canonical order.
+pub fn measure<R: Real>(
+    problem: &Problem<'_, R>,
+    width: usize,
+    threads: Threads,
+    against: Option<(&Path<R>, usize)>,
+    index: usize,
+    state: &State<R>,
+    series: &mut Series,
+) -> (f64, Vec<f64>, Vec<R>) {
+    let network = &problem.network;
+    let (f, loss, risk) = evaluate(problem, width, &state.theta, threads);
+    let theta = network.to_canonical(width, &state.theta);
+    let mut set = |measure: &str, value: f64| series[[row(measure), index]] = value;
+    set("risk", risk);
+    set("loss", loss);
+    if problem.classes {
+        set("accuracy", Loss::accuracy(&f, &problem.population.y, network.outputs));
+    }
+    set("kinetic", 0.5 * network.mean_square(width, &state.momentum));
+    if let Some((limit, offset)) = against {
+        let p = network.parameters();
+        let cloud = wide(&theta, p);
+        let partner = wide(&limit.thetas[index][offset * p..(offset + width.min(limit.width)) * p], p);
+        if let Ok(distance) = coupling(cloud.view(), partner.view()) {
+            set("coupling_max", distance.max);
+            set("coupling_rms", distance.rms);
+        }
+        let samples = (f.len() / network.outputs, network.outputs);
+        let view = |f: &[f64]| ArrayView2::from_shape(samples, f).expect("one prediction per sample").to_owned();
+        if let Ok(distance) = function_distance(view(&f).view(), view(&limit.predictions[index]).view()) {
+            set("function", distance);
+        }
+        set("risk_gap", (risk - limit.risks[index]).abs());
+        let projections = limit.projections.get(index).and_then(Option::as_ref);
+        if let Some(Ok(distance)) = projections.map(|projections| projections.distance(cloud.view())) {
+            set("wasserstein", distance);
+        }
+    }
+    (risk, f, theta)
+}

@@ -1,0 +1,203 @@
+//! One run of the time loop: started or resumed, observed, and put away.
+//!
+//! While a run is under way its checkpoint is `checkpoint/ID.npz`; when it has ended, `checkpoint/ID.json` says how, and
+//! the checkpoint holds its series (and its path, where others are compared with it). Checkpoints are in double
+//! precision, which holds single precision exactly.
+
+use super::plan::Trajectory;
+use super::problem::Problem;
+use super::progress::Progress;
+use super::series::{MEASURES, Path, Series, evaluate, measure, row};
+use super::{RunError, Setting};
+use crate::config::BatchSize;
+use crate::dynamics::{Integrator, Observer, State, StopReason, TimeLoop};
+use crate::network::{Real, Threads};
+use crate::record::npz::{Arrays, Table};
+use ndarray::Array2;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A run that has ended.
+pub struct Ended<R> {
+    /// How it ended.
+    pub stop: StopReason,
+    /// What was recorded.
+    pub series: Series,
+    /// The path, where others are compared with this run.
+    pub path: Option<Path<R>>,
+}
+
+/// Watches a run: records, writes checkpoints, tells the progress bar.
+struct Recorder<'a, R> {
+    problem: &'a Problem<'a, R>,
+    run: &'a Trajectory,
+    threads: Threads,
+    against: Option<(&'a Path<R>, usize)>,
+    checkpoint: PathBuf,
+    progress: &'a Progress,
+    told: f64,
+    series: Series,
+    path: Option<Path<R>>,
+}
+
+impl<R: Real> Observer<R> for Recorder<'_, R> {
+    type Error = RunError;
+
+    fn record(&mut self, index: usize, state: &State<R>) -> f64 {
+        let (risk, f, theta) =
+            measure(self.problem, self.run.width, self.threads, self.against, index, state, &mut self.series);
+        if let Some(path) = &mut self.path {
+            path.push(self.problem, theta, f, risk);
+        }
+        risk
+    }
+
+    fn start_risk(&self) -> f64 {
+        self.series[[row("risk"), 0]]
+    }
+
+    fn checkpoint(&mut self, state: &State<R>, memory: &[f64], next_record: usize) -> Result<(), RunError> {
+        self.save(state, memory, next_record)
+    }
+
+    fn progress(&mut self, time: f64) {
+        let horizon = self.problem.experiment.horizon.time;
+        // A bar is for eyes: a hundredth at a time is enough, and costs nothing beside the steps.
+        if time - self.told > 0.01 * horizon || time >= horizon {
+            self.progress.advance(self.run.work(time - self.told));
+            self.told = time;
+        }
+    }
+}
+
+impl<R: Real> Recorder<'_, R> {
+    fn save(&self, state: &State<R>, memory: &[f64], next_record: usize) -> Result<(), RunError> {
+        let wide = |values: &[R]| -> Vec<f64> { values.iter().map(|v| v.wide()).collect() };
+        let canonical = |part: &[R]| wide(&self.problem.network.to_canonical(self.run.width, part));
+        let size = self.run.width * self.problem.network.parameters();
+        let mut arrays = Arrays::default();
+        arrays.push("theta", &[size], canonical(&state.theta));
+        arrays.push("momentum", &[size], canonical(&state.momentum));
+        arrays.push("clock", &[3], vec![state.step as f64, state.time, next_record as f64]);
+        arrays.push("memory", &[memory.len()], memory.to_vec());
+        arrays.push("series", &[self.series.nrows(), self.series.ncols()], self.series.iter().copied().collect());
+        if let Some(path) = &self.path {
+            let thetas: Vec<f64> = path.thetas.iter().flat_map(|theta| wide(theta)).collect();
+            arrays.push("path", &[path.thetas.len(), size], thetas);
+        }
+        Ok(arrays.write(&self.checkpoint)?)
+    }
+
+    /// Takes a checkpoint back: the state, the integrator's memory and the next record.
+    fn load(&mut self) -> Result<(State<R>, Vec<f64>, usize), RunError> {
+        let table = Table::<f64>::read(&self.checkpoint)?;
+        let narrow = |values: ndarray::ArrayViewD<f64>| -> Vec<R> { values.iter().map(|&v| R::of(v)).collect() };
+        let network = &self.problem.network;
+        let state = |name: &str| -> Result<Vec<R>, RunError> {
+            Ok(network.from_canonical(self.run.width, &narrow(table.get(name)?)))
+        };
+        let clock = table.vector("clock")?;
+        let (theta, momentum) = (state("theta")?, state("momentum")?);
+        let state = State { theta, momentum, step: clock[0] as u64, time: clock[1] };
+        let shape = (MEASURES.len(), self.problem.times.len());
+        self.series = table
+            .get("series")?
+            .to_owned()
+            .into_shape_with_order(shape)
+            .map_err(|_| RunError::Checkpoint { path: self.checkpoint.clone() })?;
+        if let Some(path) = &mut self.path {
+            for theta in table.get("path")?.outer_iter() {
+                let theta = narrow(theta);
+                let internal = network.from_canonical(self.run.width, &theta);
+                let (f, _, risk) = evaluate(self.problem, self.run.width, &internal, self.threads);
+                path.push(self.problem, theta, f, risk);
+            }
+        }
+        Ok((state, table.vector("memory")?.to_vec(), clock[2] as usize))
+    }
+}
+
+/// Runs, resumes or merely reads back a trajectory. `Ok(None)`: a person asked to stop.
+pub fn train<R: Real>(
+    setting: &Setting<'_>,
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    against: Option<(&Path<R>, usize)>,
+    threads: Threads,
+    progress: &Progress,
+) -> Result<Option<Ended<R>>, RunError> {
+    let checkpoint = setting.folder.file(&format!("checkpoint/{}.npz", run.id));
+    let ended = format!("checkpoint/{}.json", run.id);
+    let mut recorder = Recorder {
+        problem,
+        run,
+        threads,
+        against,
+        checkpoint,
+        progress,
+        told: 0.0,
+        series: Array2::from_elem((MEASURES.len(), problem.times.len()), f64::NAN),
+        path: run.keep_path.then(|| Path::new(run.width)),
+    };
+    if setting.folder.file(&ended).is_file() {
+        let stop = setting.folder.read_json(&ended)?;
+        recorder.load()?;
+        progress.advance(run.work(problem.experiment.horizon.time));
+        return Ok(Some(Ended { stop, series: recorder.series, path: recorder.path }));
+    }
+
+    let e = problem.experiment;
+    let start: Vec<R> = problem.network.start(&e.network.start, e.seed, run.first, run.width);
+    let coordinates = run.width * problem.network.trained().len();
+    let mut integrator: Box<dyn Integrator<R>> = run.motion.integrator(run.method, coordinates, start.len());
+    let (mut state, next_record) = if recorder.checkpoint.is_file() {
+        let (state, memory, next_record) = recorder.load()?;
+        integrator.restore(&memory);
+        (state, next_record)
+    } else {
+        (State::at_rest(start.clone()), 0)
+    };
+    let time_loop = TimeLoop {
+        times: &problem.times,
+        checkpoint_every: Duration::from_secs_f64(e.run.checkpoint_seconds),
+        diverged_above: e.dynamics.diverged_above,
+        exact_loss: run.batch == BatchSize::Full,
+        interrupt: setting.interrupt,
+    };
+    let mut force = problem.force(run, threads);
+    let mut noise = problem.noise(run);
+    let stop =
+        time_loop.run(&mut state, next_record, integrator.as_mut(), &mut force, noise.as_mut(), &mut recorder)?;
+    if matches!(stop, StopReason::Interrupted { .. }) {
+        return Ok(None);
+    }
+    recorder.progress(e.horizon.time);
+    write_state(setting, problem, run, &start, &state)?;
+    recorder.save(&state, &integrator.memory(), problem.times.len())?;
+    setting.folder.write_json(&ended, &stop)?;
+    Ok(Some(Ended { stop, series: recorder.series, path: recorder.path }))
+}
+
+/// `state/ID.npz`: parameters and momenta, first and last, by part, neurons in canonical order.
+fn write_state<R: Real>(
+    setting: &Setting<'_>,
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    start: &[R],
+    state: &State<R>,
+) -> Result<(), RunError> {
+    let layout = problem.network.layout(run.width);
+    let rest = vec![R::zero(); start.len()];
+    let mut arrays = Arrays::default();
+    for (suffix, theta, momentum) in [("initial", start, &rest[..]), ("final", &state.theta, &state.momentum)] {
+        for (kind, values) in [("", theta), ("momentum_", momentum)] {
+            for part in problem.network.parts() {
+                let size = part.rows.len();
+                let entry = |i: usize| part.rows.clone().map(move |row| values[layout.index(i, row)]);
+                let data = (0..run.width).flat_map(entry).collect();
+                arrays.push(format!("{}_{kind}{suffix}", part.name), &[run.width, size], data);
+            }
+        }
+    }
+    Ok(arrays.write(&setting.folder.file(&format!("state/{}.npz", run.id)))?)
+}
