@@ -149,6 +149,20 @@ mod tests {
         }
     }
 
+    /// A constant feature is 0 exactly, at any n, although its rounded mean need not be the constant; and a large common
+    /// offset leaves no mean behind.
+    #[test]
+    fn rounding_of_the_mean() {
+        for n in 2..300 {
+            let mut x = Array2::from_elem((n, 1), 1.0 / 3.0);
+            Standardise::PerFeature.apply(&mut x).unwrap();
+            assert!(x.iter().all(|&v| v == 0.0), "n = {n}: {}", x[[0, 0]]);
+        }
+        let mut x = Array2::from_shape_fn((997, 1), |(i, _)| 1e9 + 0.1 * i as f64);
+        Standardise::Global.apply(&mut x).unwrap();
+        assert!((x.sum() / 997.0).abs() < 1e-12, "{:e}", x.sum() / 997.0);
+    }
+
     #[test]
     fn none_leaves_all() {
         let mut x = array![[1.0, 5.0]];
