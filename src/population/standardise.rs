@@ -54,15 +54,11 @@ impl Standardise {
         // One slot per feature, or a single one that ndarray broadcasts over all of them.
         let (low, high) = (extreme(x, pooled, f64::min), extreme(x, pooled, f64::max));
 
-        // Equal entries are recognised exactly, not by a rounded variance.
+        // Twice: the second time takes what rounding left of the mean. Of a constant feature the first leaves a few equal
+        // units in the last place, whose sum is exact, so that it becomes 0 and not noise scaled to 1.
         let mut mean = mean_of(x, pooled, |v| v);
-        for ((mean, &low), &high) in mean.iter_mut().zip(&low).zip(&high) {
-            if low == high {
-                *mean = low;
-            }
-        }
         *x -= &mean;
-        let correction = mean_of(x, pooled, |v| v); // what rounding left of the mean
+        let correction = mean_of(x, pooled, |v| v);
         *x -= &correction;
         mean += &correction;
 
