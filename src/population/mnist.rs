@@ -191,7 +191,7 @@ mod tests {
             (images.clone(), idx_file(&[2], &[1, 2]), &["3 images", "2 labels", IMAGES, LABELS]),
             (idx_file(&[0, 28, 28], &[]), idx_file(&[0], &[]), &[IMAGES, "[0, 28, 28]", "no images"]),
             (idx_file(&[3, 0, 2], &[]), labels.clone(), &[IMAGES, "[3, 0, 2]"]),
-            (idx_file(&[u32::MAX, u32::MAX, u32::MAX], &[1]), labels.clone(), &[IMAGES, "17 bytes"]),
+            (idx_file(&[1 << 31, 1 << 31, 4], &[]), labels.clone(), &[IMAGES, "16 bytes", "truncated"]),
             (images.clone(), idx_file(&[3], &[4, 10, 0]), &[LABELS, "label 1", "10", "0 to 9"]),
             (cut_pack(&images), labels.clone(), &[IMAGES, "damaged"]),
         ];

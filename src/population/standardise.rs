@@ -54,15 +54,11 @@ impl Standardise {
         // One slot per feature, or a single one that ndarray broadcasts over all of them.
         let (low, high) = (extreme(x, pooled, f64::min), extreme(x, pooled, f64::max));
 
-        // Equal entries are recognised exactly, not by a rounded variance.
+        // Twice: the second time takes what rounding left of the mean. Of a constant feature the first leaves a few equal
+        // units in the last place, whose sum is exact, so that it becomes 0 and not noise scaled to 1.
         let mut mean = mean_of(x, pooled, |v| v);
-        for ((mean, &low), &high) in mean.iter_mut().zip(&low).zip(&high) {
-            if low == high {
-                *mean = low;
-            }
-        }
         *x -= &mean;
-        let correction = mean_of(x, pooled, |v| v); // what rounding left of the mean
+        let correction = mean_of(x, pooled, |v| v);
         *x -= &correction;
         mean += &correction;
 
@@ -147,6 +143,20 @@ mod tests {
             let error = Standardise::PerFeature.apply(&mut array![[low], [high]]).unwrap_err();
             assert!(matches!(error, PopulationError::Spread { .. }), "{error}");
         }
+    }
+
+    /// A constant feature is 0 exactly, at any n, although its rounded mean need not be the constant; and a large common
+    /// offset leaves no mean behind.
+    #[test]
+    fn rounding_of_the_mean() {
+        for n in 2..300 {
+            let mut x = Array2::from_elem((n, 1), 1.0 / 3.0);
+            Standardise::PerFeature.apply(&mut x).unwrap();
+            assert!(x.iter().all(|&v| v == 0.0), "n = {n}: {}", x[[0, 0]]);
+        }
+        let mut x = Array2::from_shape_fn((997, 1), |(i, _)| 1e9 + 0.1 * i as f64);
+        Standardise::Global.apply(&mut x).unwrap();
+        assert!((x.sum() / 997.0).abs() < 1e-12, "{:e}", x.sum() / 997.0);
     }
 
     #[test]

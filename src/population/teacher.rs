@@ -337,11 +337,17 @@ mod tests {
         let target = axes.target(&[1.0, 2.0, 0.0, 0.0, 9.0]);
         assert!((target - (libm::erf(1.7 / 2f64.sqrt()) - libm::erf(3.4 / 2f64.sqrt()))).abs() < 1e-15);
 
+        let mean = TeacherSpec { directions: TeacherDirections::Axes, sum: TeacherSum::Mean, ..SPEC };
+        let mean = Teacher::new(&mean, 0).unwrap().target(&[1.0, 2.0, 0.0, 0.0, 9.0]);
+        assert!((4.0 * mean - target).abs() < 1e-15);
+
         let (few, many) = (TeacherSpec { neurons: 2, ..SPEC }, TeacherSpec { neurons: 9, ..SPEC });
         let (few, many) = (Teacher::new(&few, 4).unwrap(), Teacher::new(&many, 4).unwrap());
         assert_eq!(few.weights().0, many.weights().0.slice(ndarray::s![..2, ..]));
         assert!(many.weights().0.rows().into_iter().all(|v| (v.dot(&v).sqrt() - 1.7).abs() < 1e-14));
         assert_ne!(few.weights().0, Teacher::new(&TeacherSpec { neurons: 2, ..SPEC }, 5).unwrap().weights().0);
+
+        assert_ne!(few.weights().0.row(0), few.weights().0.row(1));
 
         let noisy = sample(&TeacherSpec { size: 3, ..SPEC }, 4);
         let clean = sample(&TeacherSpec { size: 60, noise_std: 0.0, ..SPEC }, 4);
@@ -350,6 +356,19 @@ mod tests {
         for (x, y) in clean.x.rows().into_iter().zip(&clean.y) {
             assert_eq!(teacher.target(&x.to_vec()), *y);
         }
+    }
+
+    /// Batches of many draws from one stream have the same inputs whatever the noise.
+    #[test]
+    fn noise_does_not_move_later_inputs() {
+        let second = |noise_std| {
+            let teacher = Teacher::new(&TeacherSpec { noise_std, ..SPEC }, 4).unwrap();
+            let (mut rng, mut x, mut y) = (rng::stream(4, Role::Fresh, 0, 0), [0.0; 5], [0.0]);
+            teacher.draw(&mut rng, &mut x, &mut y);
+            teacher.draw(&mut rng, &mut x, &mut y);
+            x
+        };
+        assert_eq!(second(0.0), second(0.3));
     }
 
     #[test]
