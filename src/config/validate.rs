@@ -7,7 +7,7 @@ use super::memory;
 use super::problem::Problems;
 use crate::dynamics::Method;
 use crate::network::Loss;
-use crate::population::{Draws, FileLabels, LabelRule, PopulationSpec};
+use crate::population::{FileLabels, LabelRule, PopulationSpec};
 
 /// Notes every broken rule.
 pub(super) fn validate(e: &Experiment, problems: &Problems) {
@@ -136,14 +136,6 @@ fn label_kind(population: &PopulationSpec) -> Labels {
     }
 }
 
-fn fresh(population: &PopulationSpec) -> bool {
-    match population {
-        PopulationSpec::Teacher(spec) => spec.draws == Draws::Fresh,
-        PopulationSpec::Mixture(spec) => spec.draws == Draws::Fresh,
-        _ => false,
-    }
-}
-
 fn labels(e: &Experiment, problems: &Problems) {
     let name = Loss::NAMES.iter().find(|(_, l)| *l == e.network.loss).map(|(name, _)| format!("\"{name}\""));
     match (e.network.loss, label_kind(&e.population)) {
@@ -158,7 +150,7 @@ fn labels(e: &Experiment, problems: &Problems) {
 }
 
 fn batches(e: &Experiment, problems: &Problems) {
-    if !fresh(&e.population) {
+    if !e.population.fresh() {
         return;
     }
     let want = "a population with draws = \"fresh\" has no full gradient: expected a whole number of draws per step";

@@ -131,6 +131,15 @@ impl PopulationSpec {
         }
     }
 
+    /// Whether mini-batches come fresh from the law, so that the fixed sample only stands for it.
+    pub fn fresh(&self) -> bool {
+        match self {
+            Self::Teacher(spec) => spec.draws == Draws::Fresh,
+            Self::Mixture(spec) => spec.draws == Draws::Fresh,
+            Self::Digits(_) | Self::Mnist(_) | Self::File(_) => false,
+        }
+    }
+
     /// The population. The seed matters for samplers only.
     ///
     /// # Errors

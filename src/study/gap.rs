@@ -7,7 +7,7 @@
 //! the width plays no part.
 
 use super::RunError;
-use super::plan::{Axis, Group, HALF_PARTICLES, HALF_STEP, Plan, REFERENCE};
+use super::plan::{Axis, Group, HALF_PARTICLES, HALF_SAMPLE, HALF_STEP, Plan, REFERENCE};
 use super::series::{MEASURES, Series, row};
 use super::training::Trained;
 use crate::analysis::bound::{BoundBand, BoundForm, drift, drift_check};
@@ -36,17 +36,29 @@ pub struct GapRecord {
     pub groups: Vec<GroupRecord>,
 }
 
-/// The sup over time of the distance between the reference and itself with half the particles, and with half the step.
+/// The sup over time of the distance between the reference and itself with half the particles, with half the step, and
+/// with half the sample (0 where the sample is the law).
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct ReferenceError {
     /// Function distance: half the particles.
     pub function_particles: f64,
     /// Function distance: half the step.
     pub function_step: f64,
+    /// Function distance: half the sample.
+    pub function_sample: f64,
     /// Root-mean-square coupling: half the particles.
     pub coupling_particles: f64,
     /// Root-mean-square coupling: half the step.
     pub coupling_step: f64,
+    /// Root-mean-square coupling: half the sample.
+    pub coupling_sample: f64,
+}
+
+impl ReferenceError {
+    /// Errors of the function distance that a comparison with the same particles has: step and sample.
+    fn function_same_particles(&self) -> f64 {
+        self.function_step + self.function_sample
+    }
 }
 
 /// A group of networks and where its record is.
@@ -120,13 +132,15 @@ fn sup(values: impl IntoIterator<Item = f64>) -> f64 {
 
 fn reference_error(trained: &Trained) -> ReferenceError {
     let error = |id: &str, measure: &str| {
-        series(trained, id).map_or(f64::NAN, |series| sup(series.row(row(measure)).iter().copied()))
+        series(trained, id).map_or(0.0, |series| sup(series.row(row(measure)).iter().copied()))
     };
     ReferenceError {
         function_particles: error(HALF_PARTICLES, "function"),
         function_step: error(HALF_STEP, "function"),
+        function_sample: error(HALF_SAMPLE, "function"),
         coupling_particles: error(HALF_PARTICLES, "coupling_rms"),
         coupling_step: error(HALF_STEP, "coupling_rms"),
+        coupling_sample: error(HALF_SAMPLE, "coupling_rms"),
     }
 }
 
@@ -135,7 +149,13 @@ fn write_reference(plan: &Plan, e: &Experiment, trained: &Trained, folder: &RunF
     let mut arrays = Arrays::default();
     let times = e.horizon.times();
     arrays.push("times", &[times.len()], times.clone());
-    for (prefix, id) in [("", REFERENCE), ("half_particles_", HALF_PARTICLES), ("half_step_", HALF_STEP)] {
+    let runs = [
+        ("", REFERENCE),
+        ("half_particles_", HALF_PARTICLES),
+        ("half_step_", HALF_STEP),
+        ("half_sample_", HALF_SAMPLE),
+    ];
+    for (prefix, id) in runs {
         let (Some(series), Some(run)) = (series(trained, id), plan.find(id)) else { continue };
         let compared = run.compare.is_some();
         for measure in MEASURES.iter().filter(|m| compared || row(m) < row("coupling_max")) {
@@ -363,7 +383,7 @@ impl Study<'_> {
     }
 
     fn sampled_steps(&mut self, size: usize) {
-        let error = self.record.reference.function_step;
+        let error = self.record.reference.function_same_particles();
         let fitted = self.fit("function", Statistic::MeanSquare, 1.0);
         let rule = Exponent::new(1.0).near_reference(fitted.near(error));
         let samples = if size == 1 { "one sample".to_string() } else { format!("{size} samples") };
@@ -372,7 +392,7 @@ impl Study<'_> {
     }
 
     fn batches(&mut self) {
-        let error = self.record.reference.function_step;
+        let error = self.record.reference.function_same_particles();
         let fitted = self.fit("function", Statistic::MeanSquare, -1.0);
         let rule = Exponent::new(-1.0).near_reference(fitted.near(error));
         let statement = "B samples a step: E sup_t |f_N - f_rho|^2 ~ 1/B";

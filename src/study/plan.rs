@@ -3,12 +3,13 @@
 //! ```text
 //! stage 1   the limit (M particles), and the limits of the sweeps' own particles
 //! stage 2   the limit with half the particles: the reference's own error in M
-//! stage 3   the same with half the step: its own error in the step
+//! stage 3   the same with half the step, and, where the sample only stands for a law, with half the sample:
+//!           its own error in the step and in the sample
 //! stage 4   every network, compared with a limit that holds its particles
 //! ```
 //!
-//! Replica s starts from the window of particles that begins at `s * stride`; networks of all widths of a replica begin
-//! at the same particle. Windows are disjoint where the limit has particles enough.
+//! Replica s of a group starts from the window of particles that begins at `s * stride`; networks of all widths of a
+//! replica begin at the same particle. Windows are disjoint where the limit has particles enough.
 
 use crate::config::{BatchSize, Experiment, Over, Precision, Sweep};
 use crate::dynamics::{Method, Motion};
@@ -36,6 +37,8 @@ pub struct Trajectory {
     pub compare: Option<(String, usize)>,
     /// Whether others are compared with this run.
     pub keep_path: bool,
+    /// Whether the force sees the first half of the fixed sample only.
+    pub half_sample: bool,
 }
 
 impl Trajectory {
@@ -108,6 +111,8 @@ pub const REFERENCE: &str = "reference";
 pub const HALF_PARTICLES: &str = "reference-half-particles";
 /// Id of the reference with half its particles and a finer step.
 pub const HALF_STEP: &str = "reference-half-step";
+/// Id of the reference with half its particles and half the sample.
+pub const HALF_SAMPLE: &str = "reference-half-sample";
 
 impl Plan {
     /// The plan of an experiment.
@@ -122,9 +127,10 @@ impl Plan {
             networks.extend(planner.sweep_networks(sweep, &group));
             groups.push(group);
             for replica in 0..sweep.seeds {
-                let id = twin_id(sweep.width, replica);
+                let first = replica * planner.stride(sweep.width, sweep.seeds);
+                let id = twin_id(sweep.width, first);
                 if limits.iter().all(|limit| limit.id != id) {
-                    limits.push(planner.limit(id, sweep.width, planner.first(replica)));
+                    limits.push(planner.limit(id, sweep.width, first as u64));
                 }
             }
         }
@@ -133,11 +139,18 @@ impl Plan {
         let mut fine = planner.finer(planner.limit(HALF_STEP.into(), e.reference.particles / 2, 0));
         fine.compare = Some((HALF_PARTICLES.into(), 0));
         fine.keep_path = false;
+        let mut halves = vec![fine];
+        if e.population.fresh() {
+            let mut sample = planner.limit(HALF_SAMPLE.into(), e.reference.particles / 2, 0);
+            sample.compare = Some((HALF_PARTICLES.into(), 0));
+            (sample.keep_path, sample.half_sample) = (false, true);
+            halves.push(sample);
+        }
         Plan {
             stages: vec![
                 Stage { name: "mean-field limit", trajectories: limits },
                 Stage { name: "limit, half the particles", trajectories: vec![half] },
-                Stage { name: "limit, half the step", trajectories: vec![fine] },
+                Stage { name: "limit, half the step", trajectories: halves },
                 Stage { name: "networks", trajectories: networks },
             ],
             warnings: planner.warnings(),
@@ -156,38 +169,39 @@ impl Plan {
     }
 }
 
-fn twin_id(width: usize, replica: usize) -> String {
-    format!("limit-n{width}-s{replica}")
+fn twin_id(width: usize, first: usize) -> String {
+    format!("limit-n{width}-p{first}")
 }
 
 /// An experiment, and how its particles are shared out.
 struct Planner<'a> {
     e: &'a Experiment,
-    stride: usize,
-    disjoint: bool,
+    widest: usize,
     tick: f64,
 }
 
 impl<'a> Planner<'a> {
     fn new(e: &'a Experiment) -> Self {
-        let sweeps = || e.gap.iter().flat_map(|gap| &gap.sweep);
-        let widest = sweeps().map(|s| s.width).chain([e.widths.largest()]).max().unwrap_or(1);
-        let seeds = sweeps().map(|s| s.seeds).chain([e.widths.seeds]).max().unwrap_or(1);
-        let room = e.reference.particles.saturating_sub(widest);
-        let stride = if seeds > 1 { (room / (seeds - 1)).min(widest) } else { 0 };
-        Planner { e, stride, disjoint: seeds == 1 || stride >= widest, tick: e.tick() }
+        let sweeps = e.gap.iter().flat_map(|gap| &gap.sweep);
+        let widest = sweeps.map(|s| s.width).chain([e.widths.largest()]).max().unwrap_or(1);
+        Planner { e, widest, tick: e.tick() }
     }
 
-    fn first(&self, replica: usize) -> u64 {
-        (replica * self.stride) as u64
+    /// Distance between the first particles of successive replicas of a group: the widest network of all, so that
+    /// groups share windows, or as much as the particles allow.
+    fn stride(&self, width: usize, seeds: usize) -> usize {
+        let room = self.e.reference.particles.saturating_sub(width);
+        if seeds > 1 { (room / (seeds - 1)).min(self.widest) } else { 0 }
     }
 
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if !self.disjoint {
+        let sweeps = self.e.gap.iter().flat_map(|gap| &gap.sweep).map(|s| (s.width, s.seeds));
+        let overlap = |&(width, seeds): &(usize, usize)| seeds > 1 && self.stride(width, seeds) < width;
+        for (width, seeds) in sweeps.chain([(self.e.widths.largest(), self.e.widths.seeds)]).filter(overlap) {
             warnings.push(format!(
-                "the windows of particles from which replicas start overlap (stride {}): intervals over seeds are somewhat too short; disjoint windows need more reference.particles or fewer seeds",
-                self.stride
+                "the {seeds} replicas of width {width} start from overlapping windows of particles, so intervals over seeds are somewhat too short; disjoint windows need reference.particles = {}",
+                width * seeds
             ));
         }
         if self.e.precision == Precision::F32 {
@@ -215,6 +229,7 @@ impl<'a> Planner<'a> {
             ticks: self.ticks(reference.step),
             compare: None,
             keep_path: true,
+            half_sample: false,
         }
     }
 
@@ -226,18 +241,20 @@ impl<'a> Planner<'a> {
         limit
     }
 
-    fn network(&self, id: &str, width: usize, replica: usize, step: f64, batch: BatchSize) -> Trajectory {
+    /// The network of replica `s.0` that starts at particle `s.1`.
+    fn network(&self, id: &str, width: usize, s: (usize, usize), step: f64, batch: BatchSize) -> Trajectory {
         Trajectory {
             id: id.into(),
             width,
-            first: self.first(replica),
-            replica: replica as u64,
+            first: s.1 as u64,
+            replica: s.0 as u64,
             method: self.e.dynamics.method,
             motion: self.e.dynamics.motion(step),
             batch,
             ticks: self.ticks(step),
             compare: None,
             keep_path: false,
+            half_sample: false,
         }
     }
 
@@ -257,10 +274,11 @@ impl<'a> Planner<'a> {
 
     fn width_networks(&self, group: &Group) -> Vec<Trajectory> {
         let rows = self.e.widths.values.iter().zip(&group.ids);
+        let stride = self.stride(self.e.widths.largest(), self.e.widths.seeds);
         rows.flat_map(|(&width, row)| {
             row.iter().enumerate().map(move |(s, id)| {
-                let mut network = self.network(id, width, s, group.step, group.batch);
-                network.compare = Some((REFERENCE.into(), s * self.stride));
+                let mut network = self.network(id, width, (s, s * stride), group.step, group.batch);
+                network.compare = Some((REFERENCE.into(), s * stride));
                 network
             })
         })
@@ -290,11 +308,12 @@ impl<'a> Planner<'a> {
 
     fn sweep_networks(&self, sweep: &Sweep, group: &Group) -> Vec<Trajectory> {
         let rows = sweep.values.iter().zip(&group.ids);
+        let stride = self.stride(sweep.width, sweep.seeds);
         rows.flat_map(|(&value, row)| {
             let (step, batch) = sweep.at(value, &self.e.dynamics);
             row.iter().enumerate().map(move |(s, id)| {
-                let mut network = self.network(id, sweep.width, s, step, batch);
-                network.compare = Some((twin_id(sweep.width, s), 0));
+                let mut network = self.network(id, sweep.width, (s, s * stride), step, batch);
+                network.compare = Some((twin_id(sweep.width, s * stride), 0));
                 network
             })
         })

@@ -14,6 +14,8 @@ pub struct Problem<'a, R> {
     pub network: TwoLayer,
     /// The fixed sample.
     pub population: Batch<R>,
+    /// Its first half, which tells how well the sample stands for a law; empty where the sample is the law.
+    half: Batch<R>,
     /// Where fresh draws come from, if anywhere.
     pub sampler: Option<&'a dyn Sampler>,
     /// Whether a prediction can be right or wrong.
@@ -25,14 +27,15 @@ pub struct Problem<'a, R> {
 impl<'a, R: Real> Problem<'a, R> {
     /// The problem an experiment poses on its population.
     pub fn new(experiment: &'a Experiment, population: &'a Population) -> Self {
-        let (_, inputs, outputs) = population.shape();
+        let (n, inputs, outputs) = population.shape();
+        let x: Vec<R> = population.sample.x.iter().map(|&v| R::of(v)).collect();
+        let y: Vec<f64> = population.sample.y.iter().copied().collect();
+        let half = if population.sampler.is_some() { (n / 2).max(1) } else { 0 };
         Problem {
             experiment,
             network: experiment.network.model(inputs, outputs),
-            population: Batch {
-                x: population.sample.x.iter().map(|&v| R::of(v)).collect(),
-                y: population.sample.y.iter().copied().collect(),
-            },
+            half: Batch { x: x[..half * inputs].to_vec(), y: y[..half * outputs].to_vec() },
+            population: Batch { x, y },
             sampler: population.sampler.as_deref(),
             classes: !matches!(population.labels, LabelKind::Real),
             times: experiment.horizon.times(),
@@ -49,7 +52,7 @@ impl<'a, R: Real> Problem<'a, R> {
         NetworkForce {
             network: &self.network,
             width: run.width,
-            population: &self.population,
+            population: if run.half_sample { &self.half } else { &self.population },
             loss: self.experiment.network.loss,
             ridge: self.experiment.dynamics.ridge,
             source,
