@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
     }
 
     /// From the start to the end, or to the interruption after `interrupt_after` steps.
-    fn from_start(&self, start: &State<f64>, interrupt_after: Option<u64>) -> (State<f64>, StopReason, TapeEnd) {
+    fn play(&self, start: &State<f64>, interrupt_after: Option<u64>) -> (State<f64>, StopReason, TapeEnd) {
         let plug = AtomicBool::new(false);
         let mut tape = Tape { interrupt_after, ..Tape::new(self.problem, start, &plug) };
         let mut state = start.clone();
@@ -145,11 +145,11 @@ fn a_run_stopped_anywhere_goes_on_with_the_same_bits() {
     let times = [0.0, 0.25, 0.5, 1.0, 2.0, 2.5, 4.0];
     for (method, motion, batch) in hard_motions() {
         let run = Run { batch, ..Run::new(&problem, method, motion, &times) };
-        let (whole, reason, tape) = run.from_start(&start, None);
+        let (whole, reason, tape) = run.play(&start, None);
         assert_eq!(reason, StopReason::Horizon, "{method:?}");
         assert!(tape.steps > 8 && tape.saved.is_empty());
         for stop in [0, 1, tape.steps / 3, tape.steps / 2, tape.steps - 1] {
-            let (_, reason, first) = run.from_start(&start, Some(stop));
+            let (_, reason, first) = run.play(&start, Some(stop));
             assert_eq!(reason, StopReason::Interrupted { step: stop }, "{method:?}");
             let [(saved, memory, next_record)] = &first.saved[..] else { panic!("{method:?}: not one checkpoint") };
             // Nothing but the checkpoint crosses over.
@@ -174,7 +174,7 @@ fn checkpoints_do_not_disturb_a_run() {
     for (method, motion, batch) in hard_motions() {
         let quiet = Run { batch, ..Run::new(&problem, method, motion, &times) };
         let busy = Run { batch, checkpoint_every: Duration::ZERO, ..Run::new(&problem, method, motion, &times) };
-        let ((a, _, _), (b, _, tape)) = (quiet.from_start(&start, None), busy.from_start(&start, None));
+        let ((a, _, _), (b, _, tape)) = (quiet.play(&start, None), busy.play(&start, None));
         assert!(a == b, "{method:?}");
         assert_eq!(tape.saved.len() as u64, tape.steps, "{method:?}");
     }
@@ -190,7 +190,7 @@ fn every_recording_time_is_hit_once_and_in_order() {
     for (method, tolerance) in [(Method::Rk4, 1e-7), (Method::KickDriftKick, 2e-3), (Method::DormandPrince, 1e-8)] {
         let terms = Motion { tolerance: 1e-9, ..motion(0.025, friction) };
         let run = Run::new(&problem, method, terms, &times);
-        let (end, reason, tape) = run.from_start(&start, None);
+        let (end, reason, tape) = run.play(&start, None);
         assert_eq!(reason, StopReason::Horizon);
         assert_eq!(tape.records.len(), times.len());
         for (k, (index, state)) in tape.records.iter().enumerate() {
@@ -218,18 +218,18 @@ fn divergence_names_its_step() {
     let terms = Motion { first_order: true, ..motion(3.0, 0.0) };
     let far = [0.0, 3e6];
     let exact = Run { exact_loss: true, ..Run::new(&problem, Method::GradientDescent, terms, &far) };
-    let (_, reason, _) = exact.from_start(&start, None);
+    let (_, reason, _) = exact.play(&start, None);
     assert_eq!(reason, StopReason::Diverged { step: 5, time: 15.0, loss: "5.120e2".into() });
 
     // A batch's loss is held against nothing but infinity: 4^k / 2 overflows first at k = 513.
     let batch = Run::new(&problem, Method::GradientDescent, terms, &far);
-    let (_, reason, _) = batch.from_start(&start, None);
+    let (_, reason, _) = batch.play(&start, None);
     assert!(matches!(reason, StopReason::Diverged { step: 512..=513, .. }), "{reason:?}");
 
     // A recorded risk is exact in either case: the first record with 4^k > 1000 is the one after 6 steps.
     let times = [0.0, 6.0, 12.0, 18.0, 24.0];
     let recorded = Run::new(&problem, Method::GradientDescent, terms, &times);
-    let (_, reason, tape) = recorded.from_start(&start, None);
+    let (_, reason, tape) = recorded.play(&start, None);
     assert_eq!(reason, StopReason::Diverged { step: 6, time: 18.0, loss: "2.048e3".into() });
     assert_eq!(tape.records.len(), 4);
 }
@@ -242,7 +242,7 @@ fn too_large_a_step_diverges_under_every_fixed_method() {
     for &(_, method) in Method::NAMES.iter().filter(|(_, method)| *method != Method::DormandPrince) {
         let terms = Motion { first_order: !method.solves().0, ..motion(30.0, 0.1) };
         let run = Run { exact_loss: true, ..Run::new(&problem, method, terms, &times) };
-        let (state, reason, tape) = run.from_start(&start, None);
+        let (state, reason, tape) = run.play(&start, None);
         let StopReason::Diverged { step, time, .. } = reason else { panic!("{method:?}: {reason:?}") };
         // The loop stops inside the step it names.
         assert_eq!((step, time), (state.step - 1, 30.0 * step as f64), "{method:?}");
@@ -258,7 +258,7 @@ fn a_start_that_is_not_a_number_diverges_in_step_zero() {
     let times = [0.0, 4.0];
     for (method, motion, batch) in hard_motions() {
         let run = Run { batch, ..Run::new(&problem, method, motion, &times) };
-        let (_, reason, _) = run.from_start(&start, None);
+        let (_, reason, _) = run.play(&start, None);
         assert_eq!(reason, StopReason::Diverged { step: 0, time: 0.0, loss: "NaN".into() }, "{method:?}");
     }
 }
@@ -272,7 +272,7 @@ fn an_adaptive_method_recovers_from_a_first_step_that_overflows() {
     let times = [0.0, 1.0, 4.0];
     let end = |first: f64| {
         let terms = Motion { tolerance: 1e-9, ..motion(first, 0.9) };
-        let (_, reason, tape) = Run::new(&problem, Method::DormandPrince, terms, &times).from_start(&start, None);
+        let (_, reason, tape) = Run::new(&problem, Method::DormandPrince, terms, &times).play(&start, None);
         assert_eq!(reason, StopReason::Horizon, "first step {first}");
         tape.records[2].1.clone()
     };
