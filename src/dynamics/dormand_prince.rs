@@ -114,14 +114,18 @@ impl<R: Real> Integrator<R> for DormandPrince<R> {
         loop {
             let h = self.proposal;
             let loss_at_end = self.stages(force, state, h);
-            let error = self.error(state, h).max(1e-10);
-            if error.is_finite() && error > 1.0 {
-                self.proposal = h * (0.9 * libm::pow(error, -0.2)).max(0.2);
+            let error = self.error(state, h);
+            // A stage that overflowed gives no finite error: the step was too long, by an unknown factor.
+            let rejected = error.is_nan() || error > 1.0;
+            if rejected && loss.is_finite() {
+                self.proposal = h * if error.is_finite() { (0.9 * libm::pow(error, -0.2)).max(0.2) } else { 0.2 };
                 if state.time + self.proposal > state.time {
                     continue;
                 }
             }
-            // A non-finite error ends here too: the loss says so, and the loop stops this run.
+            // Rejected ends here too, where the start is not finite or no step is short enough: the loss says so, and the
+            // loop stops this run.
+            let error = error.max(1e-10);
             let growth = 0.9 * libm::pow(error, -0.7 / 5.0) * libm::pow(self.last_error, 0.4 / 5.0);
             self.proposal = h * growth.clamp(0.2, 5.0);
             self.last_error = error;
@@ -133,7 +137,7 @@ impl<R: Real> Integrator<R> for DormandPrince<R> {
             state.time += h;
             self.loss = loss_at_end;
             self.valid_at = Some(state.step);
-            return if error.is_finite() { loss } else { f64::NAN };
+            return if rejected { f64::NAN } else { loss };
         }
     }
 
