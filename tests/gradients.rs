@@ -4,7 +4,7 @@ mod common;
 
 use common::{Problem, naive};
 use proptest::prelude::*;
-use widelimit::network::{Activation, Batch, Loss, Threads, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, Objective, Threads, TwoLayer};
 
 const LOSSES: [(Loss, usize); 4] =
     [(Loss::HalfSquared, 1), (Loss::HalfSquared, 3), (Loss::Logistic, 1), (Loss::Softmax, 3)];
@@ -29,7 +29,7 @@ fn networks(inputs: usize, outputs: usize) -> impl Iterator<Item = TwoLayer> {
 fn gradient(problem: &Problem, theta: &[f64]) -> Vec<f64> {
     let mut out = vec![7.0; theta.len()];
     let Problem { network, width, population, loss, ridge } = problem;
-    network.potential_gradient(*width, theta, population, *loss, *ridge, Threads::One, &mut out);
+    network.potential_gradient(*width, theta, population, Objective { loss: *loss, ridge: *ridge }, Threads::One, &mut out);
     out
 }
 
@@ -144,7 +144,7 @@ fn single_precision_differs_by_its_rounding_only() {
                 let batch = Batch { x, y: problem.population.y.clone() };
                 let mut out = vec![7.0_f32; theta.len()];
                 let net = &problem.network;
-                net.potential_gradient(width, &narrow, &batch, loss, problem.ridge, Threads::One, &mut out);
+                net.potential_gradient(width, &narrow, &batch, Objective { loss, ridge: problem.ridge }, Threads::One, &mut out);
                 let (out, wide) = (net.to_canonical(width, &out), net.to_canonical(width, &gradient(&problem, &theta)));
                 let (_, unit) = naive::gradient(&problem, &neurons, &problem.population);
                 let p = net.parameters();

@@ -50,6 +50,9 @@ pub enum BoundForm {
         eps: f64,
         /// Parameters in a neuron.
         p: f64,
+        /// Weight of the second term beside the first: the constants of the two are not one, and a mini-batch makes the
+        /// second smaller still.
+        ratio: f64,
     },
 }
 
@@ -59,8 +62,29 @@ impl BoundForm {
         match *self {
             Self::Width => width_form(x, z),
             Self::Step { p, n } => step_form(x, p, n, z),
-            Self::WidthAndStep { eps, p } => width_form(x, z) + step_form(eps, p, x, z),
+            Self::WidthAndStep { eps, p, ratio } => width_form(x, z) + ratio * step_form(eps, p, x, z),
         }
+    }
+}
+
+impl BoundForm {
+    /// Both terms, in the proportion that fits the gaps `(N, typical gap)` best: least squares of the relative misfit of
+    /// `c_1 A(N) + c_2 B(N)` at [`z_95`] with nonnegative constants, `ratio = c_2 / c_1`.
+    pub fn width_and_step(eps: f64, p: f64, gaps: &[(f64, f64)]) -> Self {
+        let sums = gaps.iter().filter(|(_, gap)| *gap > 0.0 && gap.is_finite()).fold([0.0; 5], |s, &(n, gap)| {
+            let (a, b) = (width_form(n, z_95()) / gap, step_form(eps, p, n, z_95()) / gap);
+            [s[0] + a * a, s[1] + a * b, s[2] + b * b, s[3] + a, s[4] + b]
+        });
+        let [aa, ab, bb, a, b] = sums;
+        let (c_1, c_2) = (a * bb - b * ab, b * aa - a * ab);
+        let ratio = match (c_1 > 0.0, c_2 > 0.0) {
+            (true, true) => c_2 / c_1,
+            (true, false) => 0.0,
+            // Only the step is seen: the first term is kept, too small to matter, so that the form stays a sum.
+            (false, true) => 1e6,
+            (false, false) => 1.0,
+        };
+        Self::WidthAndStep { eps, p, ratio }
     }
 }
 
@@ -208,7 +232,7 @@ mod tests {
         assert!((width_form(e4, 1.0) - 3.0 * (-2.0_f64).exp()).abs() < 1e-15);
         assert!((step_form(0.25, 5.0, e4, 1.0) - 2.0).abs() < 1e-15);
         assert!(((-z_95() * z_95()).exp() - 0.05).abs() < 1e-15);
-        let both = BoundForm::WidthAndStep { eps: 0.25, p: 5.0 };
+        let both = BoundForm::WidthAndStep { eps: 0.25, p: 5.0, ratio: 1.0 };
         assert!((both.at(e4, 1.0) - 2.0 - 3.0 * (-2.0_f64).exp()).abs() < 1e-15);
     }
 

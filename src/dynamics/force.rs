@@ -1,6 +1,6 @@
 //! Forces: the potential's gradient as a function of the state.
 
-use crate::network::{Batch, Loss, Real, Threads, TwoLayer};
+use crate::network::{Batch, Objective, Real, Threads, TwoLayer};
 use crate::population::Sampler;
 use crate::rng::{Role, stream};
 use rand::RngExt;
@@ -29,10 +29,8 @@ pub struct NetworkForce<'a, R> {
     pub width: usize,
     /// The fixed sample, which is the population for [`BatchSource::Full`] and [`BatchSource::Indices`].
     pub population: &'a Batch<R>,
-    /// The loss.
-    pub loss: Loss,
-    /// Ridge lambda.
-    pub ridge: f64,
+    /// What is minimised.
+    pub objective: Objective,
     /// Where batches come from.
     pub source: BatchSource<'a>,
     /// Experiment seed and replica: with the step they address the batch.
@@ -87,6 +85,6 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
     fn gradient(&mut self, step: u64, theta: &[R], out: &mut [R]) -> f64 {
         let drawn = self.batch(step);
         let batch = drawn.as_ref().unwrap_or(self.population);
-        self.network.potential_gradient(self.width, theta, batch, self.loss, self.ridge, self.threads, out)
+        self.network.potential_gradient(self.width, theta, batch, self.objective, self.threads, out)
     }
 }

@@ -14,6 +14,15 @@ pub enum Loss {
     Softmax,
 }
 
+/// What training minimises: `R(f) = E[loss(f(x), y)] + (ridge/2) mean |theta|^2` (theory section 1).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Objective {
+    /// The loss.
+    pub loss: Loss,
+    /// Ridge lambda on the trained parameters.
+    pub ridge: f64,
+}
+
 impl Loss {
     /// Every loss with its name in experiment files.
     pub const NAMES: &[(&'static str, Loss)] =

@@ -23,7 +23,7 @@ pub mod two_layer;
 
 pub use activation::Activation;
 pub use kernel::{Layout, Threads};
-pub use loss::Loss;
+pub use loss::{Loss, Objective};
 pub use real::Real;
 pub use start::{Law, Start};
 pub use two_layer::{Batch, Part, TwoLayer};

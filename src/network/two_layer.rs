@@ -1,7 +1,7 @@
 //! The two-layer network `f(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)`; [WKM] section 3, [MMN] eq. (1).
 
 use super::kernel::{self, Layout, Threads};
-use super::{Activation, Loss, Real, Start};
+use super::{Activation, Objective, Real, Start};
 use serde::Serialize;
 use std::ops::Range;
 
@@ -114,11 +114,11 @@ impl TwoLayer {
         width: usize,
         theta: &[R],
         batch: &Batch<R>,
-        loss: Loss,
-        ridge: f64,
+        objective: Objective,
         threads: Threads,
         out: &mut [R],
     ) -> f64 {
+        let Objective { loss, ridge } = objective;
         let f = self.predict(width, theta, &batch.x, threads);
         let mut residual = vec![0.0; f.len()];
         loss.residuals(&f, &batch.y, self.outputs, &mut residual);

@@ -4,7 +4,8 @@
 //! stage 1   the limit (M particles), and the limits of the sweeps' own particles
 //! stage 2   the limit with half the particles: the reference's own error in M
 //! stage 3   the same with half the step, and, where the sample only stands for a law, with half the sample:
-//!           its own error in the step and in the sample
+//!           its own error in the step and in the sample; and, for networks under the full gradient, with their own
+//!           method and step: the part of their gap that no width removes
 //! stage 4   every network, compared with a limit that holds its particles
 //! ```
 //!
@@ -111,6 +112,8 @@ pub const REFERENCE: &str = "reference";
 pub const HALF_PARTICLES: &str = "reference-half-particles";
 /// Id of the reference with half its particles and a finer step.
 pub const HALF_STEP: &str = "reference-half-step";
+/// Id of the networks' own method and step with half the reference's particles.
+pub const TRAINING_STEP: &str = "reference-training-step";
 /// Id of the reference with half its particles and half the sample.
 pub const HALF_SAMPLE: &str = "reference-half-sample";
 
@@ -140,6 +143,13 @@ impl Plan {
         fine.compare = Some((HALF_PARTICLES.into(), 0));
         fine.keep_path = false;
         let mut halves = vec![fine];
+        if e.dynamics.batch == BatchSize::Full {
+            let step = e.dynamics.step;
+            let mut training =
+                planner.network(TRAINING_STEP, e.reference.particles / 2, (0, 0), step, BatchSize::Full);
+            training.compare = Some((HALF_PARTICLES.into(), 0));
+            halves.push(training);
+        }
         if e.population.fresh() {
             let mut sample = planner.limit(HALF_SAMPLE.into(), e.reference.particles / 2, 0);
             sample.compare = Some((HALF_PARTICLES.into(), 0));
@@ -150,7 +160,7 @@ impl Plan {
             stages: vec![
                 Stage { name: "mean-field limit", trajectories: limits },
                 Stage { name: "limit, half the particles", trajectories: vec![half] },
-                Stage { name: "limit, half the step", trajectories: halves },
+                Stage { name: "limit, other steps", trajectories: halves },
                 Stage { name: "networks", trajectories: networks },
             ],
             warnings: planner.warnings(),

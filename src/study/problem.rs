@@ -2,7 +2,7 @@
 
 use crate::config::{BatchSize, Experiment};
 use crate::dynamics::{BatchSource, Brownian, NetworkForce, Noise, Still};
-use crate::network::{Batch, Real, Threads, TwoLayer};
+use crate::network::{Batch, Objective, Real, Threads, TwoLayer};
 use crate::population::{LabelKind, Population, Sampler};
 use crate::study::plan::Trajectory;
 
@@ -53,8 +53,7 @@ impl<'a, R: Real> Problem<'a, R> {
             network: &self.network,
             width: run.width,
             population: if run.half_sample { &self.half } else { &self.population },
-            loss: self.experiment.network.loss,
-            ridge: self.experiment.dynamics.ridge,
+            objective: Objective { loss: self.experiment.network.loss, ridge: self.experiment.dynamics.ridge },
             source,
             seed: self.experiment.seed,
             replica: run.replica,

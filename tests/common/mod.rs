@@ -9,7 +9,7 @@ pub mod naive;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use widelimit::dynamics::{BatchSource, Integrator, Method, Motion, NetworkForce, State, Still};
-use widelimit::network::{Activation, Batch, Loss, Threads, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, Objective, Threads, TwoLayer};
 use widelimit::rng::{Role, stream};
 
 /// A network of fixed width on a fixed sample.
@@ -74,8 +74,7 @@ impl Problem {
             network: &self.network,
             width: self.width,
             population: &self.population,
-            loss: self.loss,
-            ridge: self.ridge,
+            objective: Objective { loss: self.loss, ridge: self.ridge },
             source,
             seed: 11,
             replica: 3,

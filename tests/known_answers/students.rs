@@ -9,7 +9,7 @@
 
 use crate::common::{mean, normals, slope};
 use std::f64::consts::PI;
-use widelimit::network::{Activation, Batch, Loss, Threads, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, Objective, Threads, TwoLayer};
 
 const INPUTS: usize = 3;
 /// Neurons as (w, a).
@@ -77,8 +77,7 @@ fn sampled(activation: Activation, n: usize, address: u64) -> Vec<f64> {
         STUDENT.len(),
         &theta,
         &Batch { x, y },
-        Loss::HalfSquared,
-        0.0,
+        Objective { loss: Loss::HalfSquared, ridge: 0.0 },
         Threads::One,
         &mut gradient,
     );

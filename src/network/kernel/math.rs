@@ -21,8 +21,8 @@ const EXP: [f64; 10] = [
     2.510038549551032e-08,
 ];
 /// `ln 2` to 32 bits and the rest: a multiple below 2^20 of the first is exact.
-const LN2_HIGH: f64 = 6.93147180369123816490e-01;
-const LN2_LOW: f64 = 1.90821492927058770002e-10;
+const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
+const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 /// Adding and subtracting it rounds to an integer and leaves the integer in the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
