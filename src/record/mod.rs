@@ -15,9 +15,11 @@
 
 mod atomic;
 mod folder;
+mod gap;
 mod manifest;
 pub mod npz;
 
 pub use atomic::write_atomically;
 pub use folder::{Opened, RecordError, RunFolder};
+pub use gap::{Axis, FitRecord, GapRecord, GroupRecord, ReferenceError};
 pub use manifest::{Clock, Host, Manifest, Phase, PopulationRecord, Status, TrajectoryRecord};

@@ -7,98 +7,21 @@
 //! the width plays no part.
 
 use super::RunError;
-use super::plan::{Axis, Group, HALF_PARTICLES, HALF_SAMPLE, HALF_STEP, Plan, REFERENCE, TRAINING_STEP};
+use super::plan::{Group, HALF_PARTICLES, HALF_SAMPLE, HALF_STEP, Plan, REFERENCE, TRAINING_STEP};
 use super::series::{MEASURES, Series, row};
 use super::training::Trained;
 use crate::analysis::bound::{BoundBand, BoundForm, drift, drift_check};
-use crate::analysis::fit::{Bootstrap, SlopeFit, Statistic, fit_slope};
+use crate::analysis::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
 use crate::analysis::verdict::{Check, Exponent};
 use crate::config::{BatchSize, Experiment};
 use crate::dynamics::StopReason;
-use crate::record::RunFolder;
+use crate::record::{Axis, FitRecord, GapRecord, GroupRecord, ReferenceError, RunFolder};
 use crate::record::npz::Arrays;
 use ndarray::{Array2, Array3, ArrayView1, s};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A gap within this multiple of the reference's own error is not resolved.
 const RESOLVED: f64 = 3.0;
-
-/// Everything the gap study found, `records/gap.json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct GapRecord {
-    /// The reference's own errors, by measure.
-    pub reference: BTreeMap<String, ReferenceError>,
-    /// One entry per fitted exponent.
-    pub fits: Vec<FitRecord>,
-    /// The bound's form, fitted to the largest coupling distance along the width.
-    pub bound: Option<BoundBand>,
-    /// One entry per group of networks.
-    pub groups: Vec<GroupRecord>,
-}
-
-/// The sup over time of a distance between the reference and itself with half the particles, with half the step, and
-/// with half the sample (0 where the sample is the law); and, where networks follow the full gradient, what their step
-/// alone does to the reference.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct ReferenceError {
-    /// Half the particles.
-    pub particles: f64,
-    /// Half the step.
-    pub step: f64,
-    /// Half the sample.
-    pub sample: f64,
-    /// The networks' own step, at full width: not an error of the reference, but a part of the gap that no width removes.
-    pub training_step: f64,
-}
-
-impl ReferenceError {
-    /// What blurs the dependence of a gap on the width.
-    pub fn total(&self) -> f64 {
-        self.particles + self.training_step + self.same_particles()
-    }
-
-    /// What blurs a comparison with the limit of the same particles.
-    pub fn same_particles(&self) -> f64 {
-        self.step + self.sample
-    }
-}
-
-/// A group of networks and where its record is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct GroupRecord {
-    /// `records/NAME.npz`.
-    pub name: String,
-    /// What varies.
-    pub axis: Axis,
-    /// Its values.
-    pub values: Vec<f64>,
-    /// The abscissa of fits: effective width, step or batch size.
-    pub abscissa: Vec<f64>,
-    /// Width, where it does not vary.
-    pub width: usize,
-    /// Step, where it does not vary.
-    pub step: f64,
-    /// Samples per step where it does not vary; null for the full gradient.
-    pub batch: Option<usize>,
-    /// Networks that diverged, by value and seed.
-    pub diverged: Vec<String>,
-}
-
-/// A fitted exponent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct FitRecord {
-    /// The group.
-    pub group: String,
-    /// The measure.
-    pub measure: String,
-    /// The exponent of the theory.
-    pub expected: f64,
-    /// The fit, or null.
-    pub fit: Option<SlopeFit>,
-    /// Why there is none.
-    pub failure: Option<String>,
-}
 
 /// Writes the study's records into the folder and returns its checks. `parameters` is the number per neuron, p.
 pub fn study(
@@ -413,7 +336,7 @@ impl Study<'_> {
 
 /// A fit, and the smallest gap behind it.
 struct Fitted {
-    fit: Result<SlopeFit, crate::analysis::fit::FitFailure>,
+    fit: Result<SlopeFit, FitFailure>,
     smallest: f64,
 }
 

@@ -14,6 +14,7 @@
 
 use crate::config::{BatchSize, Experiment, Over, Precision, Sweep};
 use crate::dynamics::{Method, Motion};
+use crate::record::Axis;
 
 /// One run of the time loop.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,18 +63,6 @@ pub struct Stage {
     pub name: &'static str,
     /// The runs.
     pub trajectories: Vec<Trajectory>,
-}
-
-/// What a group of networks varies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Axis {
-    /// Width N.
-    Width,
-    /// Step eps.
-    Step,
-    /// Batch size B.
-    Batch,
 }
 
 /// Networks that are looked at together: values of one axis times seeds.
