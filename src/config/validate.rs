@@ -17,10 +17,9 @@ pub(super) fn validate(e: &Experiment, problems: &Problems) {
     labels(e, problems);
     batches(e, problems);
     particles(e, problems);
-    if let Some(shape) = e.population.shape_hint() {
-        if let Err(refusal) = memory::estimate(e, shape).fits_machine() {
-            problems.add("reference.particles", Some(e.reference.particles.to_string()), refusal);
-        }
+    let refusal = e.population.shape_hint().and_then(|shape| memory::estimate(e, shape).fits_machine().err());
+    if let Some(refusal) = refusal {
+        problems.add("reference.particles", Some(e.reference.particles.to_string()), refusal);
     }
 }
 
@@ -80,7 +79,7 @@ fn methods(e: &Experiment, problems: &Problems) {
 
 fn noise(e: &Experiment, problems: &Problems) {
     let temperature = e.dynamics.temperature;
-    if !(temperature > 0.0) {
+    if temperature.is_nan() || temperature == 0.0 {
         return;
     }
     let value = Some(temperature.to_string());
