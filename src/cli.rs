@@ -62,8 +62,12 @@ struct RunArgs {
     /// Folder for the run [default: runs/NAME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Replace a key, such as dynamics.step=0.01 or widths.values=[64,256]; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    /// Replace a key of the experiment; may be repeated
+    #[arg(
+        long = "set",
+        value_name = "KEY=VALUE",
+        help = "Replace a key, such as dynamics.step=0.01 or widths.values=[64,256]; may be repeated"
+    )]
     overrides: Vec<String>,
     /// Threads to use [default: one per processor]; results do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

@@ -1,7 +1,7 @@
 //! The experiment file: one TOML file describes a problem and the studies to run on it.
 //!
 //! Reading collects *every* problem before anything is computed: unknown keys, wrong types and impossible values are
-//! reported together, each with its file, key, value and what would be right ([`section`]). What comes out is an
+//! reported together, each with its file, key, value and what would be right (`section.rs`). What comes out is an
 //! [`Experiment`]: complete, checked, and able to write itself back as TOML.
 
 pub mod builtin;

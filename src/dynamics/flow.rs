@@ -6,9 +6,9 @@ use crate::network::Real;
 /// Which ordinary differential equation the particles obey at temperature 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Flow {
-    /// `d theta = r dt, d r = (-gamma r - grad Psi) dt`; [WKM] section 4, [KCH].
+    /// `d theta = r dt, d r = (-gamma r - grad Psi) dt`; WKM section 4, KCH.
     HeavyBall { friction: f64 },
-    /// `d theta = -grad Psi dt`, the limit of plain stochastic gradient descent; [MMN] eq. (5).
+    /// `d theta = -grad Psi dt`, the limit of plain stochastic gradient descent; MMN eq. (5).
     Gradient,
 }
 

@@ -1,4 +1,4 @@
-//! Stochastic heavy ball; [WKM] section 3, [KCH].
+//! Stochastic heavy ball; WKM section 3, KCH.
 //!
 //! ```text
 //! r     <- (1 - gamma eps) r - eps grad Psi(theta) + sqrt(2 gamma tau eps) xi

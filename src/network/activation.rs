@@ -23,11 +23,11 @@ pub enum Activation {
     Softplus,
     /// `z Phi(z)` with the normal distribution function (the exact form, not its tanh approximation).
     Gelu,
-    /// [MMN]'s piecewise-linear function: -2.5 up to z = 0.5, 7.5 from z = 1.5, linear between.
+    /// MMN's piecewise-linear function: -2.5 up to z = 0.5, 7.5 from z = 1.5, linear between.
     PiecewiseLinear,
 }
 
-/// [MMN]: break points `t1, t2` and plateau values `s1, s2` of the piecewise-linear activation.
+/// MMN: break points `t1, t2` and plateau values `s1, s2` of the piecewise-linear activation.
 pub(super) const PLATEAU: (f64, f64, f64, f64) = (0.5, 1.5, -2.5, 7.5);
 
 impl Activation {

@@ -1,4 +1,4 @@
-//! The two-layer network `f(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)`; [WKM] section 3, [MMN] eq. (1).
+//! The two-layer network `f(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)`; WKM section 3, MMN eq. (1).
 
 use super::kernel::{self, Layout, Threads};
 use super::{Activation, Objective, Real, Start};
@@ -108,7 +108,7 @@ impl TwoLayer {
     }
 
     /// Writes `grad Psi(theta_i; rho_N) = N dR/dtheta_i` for every neuron under the batch's law, ridge included,
-    /// and returns the batch's mean loss (without the ridge). [WKM] section 3; Psi as in [MMN] eq. (6).
+    /// and returns the batch's mean loss (without the ridge). WKM section 3; Psi as in MMN eq. (6).
     pub fn potential_gradient<R: Real>(
         &self,
         width: usize,

@@ -1,6 +1,6 @@
 //! The gap study: how far finite networks are from their limit, and how that distance scales.
 //!
-//! Theory section 5 ([WKM], finite width against mean field). Every statement is about the sup over recording times of a
+//! Theory section 5 (WKM, finite width against mean field). Every statement is about the sup over recording times of a
 //! distance, per seed; a slope is fitted to a statistic over seeds with a bootstrap interval. Along the width the
 //! abscissa is `1 / (1/N - 1/M)`: a network that starts as a window of the limit's own M particles has expected square
 //! gap `c (1/N - 1/M)`. Along step and batch a network is compared with the limit of exactly its own particles, so that

@@ -122,7 +122,7 @@ fn relu(z: f64) -> f64 {
     if z < 0.0 { 0.0 } else { z }
 }
 
-/// [MMN]'s piecewise-linear activation and its derivative.
+/// MMN's piecewise-linear activation and its derivative.
 #[inline(always)]
 fn plateau(z: f64) -> (f64, f64) {
     let (t1, t2, s1, s2) = PLATEAU;
