@@ -29,7 +29,14 @@ fn networks(inputs: usize, outputs: usize) -> impl Iterator<Item = TwoLayer> {
 fn gradient(problem: &Problem, theta: &[f64]) -> Vec<f64> {
     let mut out = vec![7.0; theta.len()];
     let Problem { network, width, population, loss, ridge } = problem;
-    network.potential_gradient(*width, theta, population, Objective { loss: *loss, ridge: *ridge }, Threads::One, &mut out);
+    network.potential_gradient(
+        *width,
+        theta,
+        population,
+        Objective { loss: *loss, ridge: *ridge },
+        Threads::One,
+        &mut out,
+    );
     out
 }
 
@@ -144,7 +151,14 @@ fn single_precision_differs_by_its_rounding_only() {
                 let batch = Batch { x, y: problem.population.y.clone() };
                 let mut out = vec![7.0_f32; theta.len()];
                 let net = &problem.network;
-                net.potential_gradient(width, &narrow, &batch, Objective { loss, ridge: problem.ridge }, Threads::One, &mut out);
+                net.potential_gradient(
+                    width,
+                    &narrow,
+                    &batch,
+                    Objective { loss, ridge: problem.ridge },
+                    Threads::One,
+                    &mut out,
+                );
                 let (out, wide) = (net.to_canonical(width, &out), net.to_canonical(width, &gradient(&problem, &theta)));
                 let (_, unit) = naive::gradient(&problem, &neurons, &problem.population);
                 let p = net.parameters();

@@ -39,7 +39,8 @@ fn passes_in_double_precision() {
             let results = everywhere(|threads| {
                 let f = net.predict(530, &theta, &population.x, threads);
                 let mut g = vec![1.0; theta.len()];
-                let mean = net.potential_gradient(530, &theta, population, Objective { loss, ridge: 0.1 }, threads, &mut g);
+                let mean =
+                    net.potential_gradient(530, &theta, population, Objective { loss, ridge: 0.1 }, threads, &mut g);
                 (bits(&f), mean.to_bits(), bits(&g))
             });
             assert!(all_equal(&results), "{name}");
@@ -56,7 +57,14 @@ fn passes_in_single_precision() {
     let results = everywhere(|threads| {
         let f = problem.network.predict(530, &theta, &batch.x, threads);
         let mut g = vec![1.0_f32; theta.len()];
-        problem.network.potential_gradient(530, &theta, &batch, Objective { loss: problem.loss, ridge: 0.1 }, threads, &mut g);
+        problem.network.potential_gradient(
+            530,
+            &theta,
+            &batch,
+            Objective { loss: problem.loss, ridge: 0.1 },
+            threads,
+            &mut g,
+        );
         (bits(&f), g.iter().map(|v| v.to_bits()).collect::<Vec<_>>())
     });
     assert!(all_equal(&results));

@@ -55,7 +55,7 @@ pub struct Start {
 }
 
 impl Start {
-    /// Parameters of particle `index` in canonical order (w, b, a); `inputs` = d, `out` has length d + [1] + K.
+    /// Parameters of particle `index` in canonical order (w, b, a); `inputs` = d, `out` has length d + 1 + K (d + K without bias).
     pub fn particle(&self, seed: u64, index: u64, inputs: usize, bias: bool, out: &mut [f64]) {
         let mut rng = stream(seed, Role::Start, index, 0);
         let (w, rest) = out.split_at_mut(inputs);

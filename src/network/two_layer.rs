@@ -39,7 +39,7 @@ pub struct TwoLayer {
 }
 
 impl TwoLayer {
-    /// Parameters per neuron p = d + [1] + K.
+    /// Parameters per neuron p = d + 1 + K (d + K without bias).
     pub fn parameters(&self) -> usize {
         self.inputs + usize::from(self.bias) + self.outputs
     }

@@ -92,4 +92,3 @@ pub struct FitRecord {
     /// Why there is none.
     pub failure: Option<String>,
 }
-

@@ -15,8 +15,8 @@ use crate::analysis::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope
 use crate::analysis::verdict::{Check, Exponent};
 use crate::config::{BatchSize, Experiment};
 use crate::dynamics::StopReason;
-use crate::record::{Axis, FitRecord, GapRecord, GroupRecord, ReferenceError, RunFolder};
 use crate::record::npz::Arrays;
+use crate::record::{Axis, FitRecord, GapRecord, GroupRecord, ReferenceError, RunFolder};
 use ndarray::{Array2, Array3, ArrayView1, s};
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Studies: an experiment in, records out. The only room that joins the others.
 //!
 //! [`run`] walks the whole way: the population is built, the run folder opened, the [`plan`] made of everything the
-//! studies need, the plan carried out once ([`training`]), the studies evaluated on what was recorded ([`gap`]), the
+//! studies need, the plan carried out once (`training.rs`), the studies evaluated on what was recorded ([`gap`]), the
 //! figures drawn, the manifest closed. Nothing is computed before everything has been checked.
 
 pub mod draws;

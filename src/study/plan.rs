@@ -134,8 +134,7 @@ impl Plan {
         let mut halves = vec![fine];
         if e.dynamics.batch == BatchSize::Full {
             let step = e.dynamics.step;
-            let mut training =
-                planner.network(TRAINING_STEP, e.reference.particles / 2, (0, 0), step, BatchSize::Full);
+            let mut training = planner.network(TRAINING_STEP, e.reference.particles / 2, (0, 0), step, BatchSize::Full);
             training.compare = Some((HALF_PARTICLES.into(), 0));
             halves.push(training);
         }
