@@ -1,0 +1,174 @@
+//! From a chart to files: the SVG, and the PNG and PDF made from it.
+//!
+//! Texts stay texts: the SVG can be searched and edited, the PDF's text selected. So that an SVG looks the same where
+//! the font is not installed, it carries the font as an `@font-face` of about 35 kB. Paths would need no font, but would
+//! be as large for an ordinary figure, and dumb.
+
+use super::chart::{Figure, Mark};
+use super::error::FigureError;
+use super::pen::{UNITS, drawn};
+use super::{draw, font, layout};
+use plotters::backend::{DrawingBackend, SVGBackend};
+use resvg::{tiny_skia, usvg};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+const PNG_DPI: f64 = 300.0;
+
+/// Render a figure as a self-contained SVG. The same figure gives the same bytes, on any thread and machine.
+///
+/// # Errors
+/// Arrays of different lengths, impossible ranges, characters without a glyph, and pages too small for their labels.
+pub fn render(figure: &Figure) -> Result<String, FigureError> {
+    lengths(figure)?;
+    let placed = layout::place(figure)?;
+    let units = |inches: f64| (72.0 * inches * UNITS).round() as u32;
+    let (width, height) = (units(figure.width_in), units(figure.height_in));
+    let mut raw = String::new();
+    let mut backend = SVGBackend::with_string(&mut raw, (width, height));
+    draw::figure(&mut backend, figure, &placed)?;
+    drawn(backend.present())?;
+    drop(backend);
+    Ok(page(&raw, figure, (width, height)))
+}
+
+/// Render a figure to `stem.svg`, `stem.png` (300 dpi) and `stem.pdf`, and return the three paths in this order. The
+/// folder is made if absent. Each file is written beside its place and renamed, so none is ever half-written; if
+/// rendering fails none is touched.
+///
+/// # Errors
+/// Those of [`render`], and files that cannot be written.
+pub fn write(figure: &Figure, stem: &Path) -> Result<Vec<PathBuf>, FigureError> {
+    let name = stem.file_name().ok_or_else(|| FigureError::Stem { path: stem.into() })?;
+    let svg = render(figure)?;
+    let tree = usvg::Tree::from_str(&svg, &font::options())?;
+    let (png, pdf) = (png(&tree, figure)?, pdf(&tree)?);
+    let folder = match stem.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder).map_err(|source| FigureError::Write { path: folder.into(), source })?;
+    let files = [("svg", svg.into_bytes()), ("png", png), ("pdf", pdf)];
+    files
+        .into_iter()
+        .map(|(extension, bytes)| {
+            // Not `with_extension`: a stem may hold a dot, as in `gap-0.5`.
+            let mut name = name.to_os_string();
+            name.push(format!(".{extension}"));
+            let path = folder.join(name);
+            match replace(folder, &path, &bytes) {
+                Ok(()) => Ok(path),
+                Err(source) => Err(FigureError::Write { path, source }),
+            }
+        })
+        .collect()
+}
+
+fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are private; a figure is an ordinary file, for whom the umask decides.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn lengths(figure: &Figure) -> Result<(), FigureError> {
+    for (panel, marks) in figure.panels.iter().enumerate().map(|(i, panel)| (i, &panel.marks)) {
+        for (mark, data) in marks.iter().enumerate() {
+            let (expected, others): (usize, [Option<(&'static str, usize)>; 2]) = match data {
+                Mark::Line { x, y, .. } | Mark::Cloud { x, y, .. } => (x.len(), [Some(("y", y.len())), None]),
+                Mark::Points { x, y, error, .. } => {
+                    (x.len(), [Some(("y", y.len())), error.as_ref().map(|ends| ("error", ends.len()))])
+                }
+                Mark::Band { x, low, high, .. } => {
+                    (x.len(), [Some(("low", low.len())), Some(("high", high.len()))])
+                }
+                Mark::HorizontalLine { .. } | Mark::VerticalLine { .. } => (0, [None, None]),
+            };
+            for (array, found) in others.into_iter().flatten() {
+                if found != expected {
+                    return Err(FigureError::Lengths { panel, mark, array, found, expected });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Give the backend's SVG its size in points and its font, and set texts without the line breaks around them.
+fn page(raw: &str, figure: &Figure, (width, height): (u32, u32)) -> String {
+    let mut svg = format!(
+        "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" \
+         xmlns=\"http://www.w3.org/2000/svg\">\n<style>@font-face{{font-family:\"{}\";src:url(data:font/woff2;base64,{}) \
+         format(\"woff2\")}}</style>\n",
+        points(figure.width_in),
+        points(figure.height_in),
+        font::FAMILY,
+        base64(font::WOFF2),
+    );
+    let mut lines = raw.lines().skip(1);
+    while let Some(line) = lines.next() {
+        svg.push_str(line);
+        if line.starts_with("<text") {
+            svg.push_str(lines.next().unwrap_or_default());
+            svg.push_str(lines.next().unwrap_or_default());
+        }
+        svg.push('\n');
+    }
+    svg
+}
+
+/// Inches as points with at most two decimals: 241.2, not 241.20000000000002.
+fn points(inches: f64) -> f64 {
+    (72.0 * inches * 100.0).round() / 100.0
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word = (0..3).fold(0u32, |word, i| word << 8 | u32::from(chunk.get(i).copied().unwrap_or(0)));
+        for i in 0..4 {
+            let digit = DIGITS[(word >> (18 - 6 * i) & 63) as usize];
+            out.push(if i <= chunk.len() { char::from(digit) } else { '=' });
+        }
+    }
+    out
+}
+
+fn png(tree: &usvg::Tree, figure: &Figure) -> Result<Vec<u8>, FigureError> {
+    let pixels = |inches: f64| (PNG_DPI * inches).round().max(1.0) as u32;
+    let (width, height) = (pixels(figure.width_in), pixels(figure.height_in));
+    let failed = || FigureError::Raster { width, height };
+    let mut image = tiny_skia::Pixmap::new(width, height).ok_or_else(failed)?;
+    image.fill(tiny_skia::Color::WHITE);
+    let scale = (width as f32 / tree.size().width(), height as f32 / tree.size().height());
+    resvg::render(tree, tiny_skia::Transform::from_scale(scale.0, scale.1), &mut image.as_mut());
+    Ok(with_resolution(image.encode_png().map_err(|_| failed())?))
+}
+
+/// Insert a `pHYs` chunk after the header chunk (PNG, third edition, 11.3.4.3), so that programs know the size in inches.
+fn with_resolution(png: Vec<u8>) -> Vec<u8> {
+    const HEADER_END: usize = 8 + 25;
+    let per_metre = (PNG_DPI / 0.0254).round() as u32;
+    let mut chunk = b"pHYs".to_vec();
+    chunk.extend(per_metre.to_be_bytes().into_iter().chain(per_metre.to_be_bytes()).chain([1]));
+    let mut check = flate2::Crc::new();
+    check.update(&chunk);
+    let mut out = png[..HEADER_END].to_vec();
+    out.extend((chunk.len() as u32 - 4).to_be_bytes());
+    out.extend(&chunk);
+    out.extend(check.sum().to_be_bytes());
+    out.extend(&png[HEADER_END..]);
+    out
+}
+
+fn pdf(tree: &usvg::Tree) -> Result<Vec<u8>, FigureError> {
+    // The tree counts 96 units per inch.
+    let page = svg2pdf::PageOptions { dpi: 96.0 };
+    svg2pdf::to_pdf(tree, svg2pdf::ConversionOptions::default(), page).map_err(FigureError::Pdf)
+}

@@ -1,0 +1,203 @@
+//! The page in points: a frame for every panel, margins from the real extents of its texts.
+//!
+//! Ticks depend on the length of an axis and lengths depend on the labels of the ticks, so both are found together in
+//! a few rounds. Frames of one column share their left and right ends, frames of one row their top and bottom.
+
+use super::axis::{self, Domain};
+use super::chart::{Figure, Legend, Panel};
+use super::error::FigureError;
+use super::geometry::{Point, Rect};
+use super::legend::{self, Block};
+use super::style::{LABEL_TEXT_PT, TICK_PT, TICK_TEXT_PT};
+use super::text::Text;
+use super::ticks::{Ticks, ticks};
+
+/// Free edge of the page, and the space between panels.
+const EDGE_PT: f64 = 3.0;
+const GAP_PT: f64 = 9.0;
+/// Space between ticks and their labels, and between those and the axis label.
+pub(super) const PAD_PT: f64 = 2.5;
+/// Smallest drawable side of a frame.
+const LEAST_PT: f64 = 24.0;
+const ROUNDS: usize = 4;
+
+/// A panel with its place on the page.
+#[derive(Clone, Debug)]
+pub(super) struct Placed {
+    pub frame: Rect,
+    /// The part of the page that belongs to this panel, margins included.
+    pub cell: Rect,
+    pub x: Domain,
+    pub y: Domain,
+    pub x_ticks: Ticks,
+    pub y_ticks: Ticks,
+    pub legend: Option<(Block, Rect)>,
+    pub notes: Option<(Block, Rect)>,
+}
+
+impl Placed {
+    /// The place of a value pair on the page, `None` where a scale has none.
+    pub fn at(&self, x: f64, y: f64) -> Option<Point> {
+        let (tx, ty) = (self.x.place(x)?, self.y.place(y)?);
+        Some((self.frame.left + tx * self.frame.width(), self.frame.bottom - ty * self.frame.height()))
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Margins {
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+}
+
+/// Place all panels.
+///
+/// # Errors
+/// Texts without glyphs, impossible ranges, and pages too small.
+pub(super) fn place(figure: &Figure) -> Result<Vec<Placed>, FigureError> {
+    let (width, height) = (72.0 * figure.width_in, 72.0 * figure.height_in);
+    let too_small = |side, left_pt| FigureError::TooSmall {
+        width_in: figure.width_in,
+        height_in: figure.height_in,
+        side,
+        left_pt,
+        least_pt: LEAST_PT,
+    };
+    // The upper end keeps canvas coordinates and pixels far from their integer limits.
+    for (side, length) in [("width", width), ("height", height)] {
+        if !(LEAST_PT..=72.0 * 200.0).contains(&length) {
+            return Err(too_small(side, length));
+        }
+    }
+    let columns = figure.columns.clamp(1, figure.panels.len().max(1));
+    let rows = figure.panels.len().div_ceil(columns);
+    let measure = Measure::default();
+    let mut placed = Vec::new();
+    for (index, panel) in figure.panels.iter().enumerate() {
+        let (x, y) = axis::domains(index, panel)?;
+        let frame = Rect { left: 0.0, top: 0.0, right: width / columns as f64, bottom: height / rows as f64 };
+        let (legend, notes) = (legend::entries(panel)?, legend::notes(panel)?);
+        let block = |block: Option<Block>| block.map(|block| (block, frame));
+        let (x_ticks, y_ticks) = (Ticks::default(), Ticks::default());
+        let (legend, notes) = (block(legend), block(notes));
+        placed.push(Placed { frame, cell: frame, x, y, x_ticks, y_ticks, legend, notes });
+    }
+    for round in 0..ROUNDS {
+        for (panel, at) in figure.panels.iter().zip(&mut placed) {
+            aspect(panel, at);
+            at.x_ticks = ticks(&at.x, at.frame.width(), &|label| measure.tick(label) + 0.9 * TICK_TEXT_PT);
+            at.y_ticks = ticks(&at.y, at.frame.height(), &|_| 1.35 * TICK_TEXT_PT);
+        }
+        let margins: Vec<Margins> =
+            figure.panels.iter().zip(&placed).map(|(panel, at)| margins(panel, at, &measure)).collect();
+        let most = |members: &dyn Fn(usize) -> bool, side: &dyn Fn(&Margins) -> f64| {
+            margins.iter().enumerate().filter(|(i, _)| members(*i)).map(|(_, m)| side(m)).fold(0.0, f64::max)
+        };
+        let column: Vec<(f64, f64)> = (0..columns)
+            .map(|c| (most(&|i| i % columns == c, &|m| m.left), most(&|i| i % columns == c, &|m| m.right)))
+            .collect();
+        let row: Vec<(f64, f64)> = (0..rows)
+            .map(|r| (most(&|i| i / columns == r, &|m| m.top), most(&|i| i / columns == r, &|m| m.bottom)))
+            .collect();
+        let free = |page: f64, margins: &[(f64, f64)]| {
+            let taken: f64 = margins.iter().map(|(a, b)| a + b).sum();
+            let count = margins.len() as f64;
+            (page - 2.0 * EDGE_PT - GAP_PT * (count - 1.0) - taken) / count
+        };
+        let (wide, high) = (free(width, &column), free(height, &row));
+        for (side, length) in [("width", wide), ("height", high)] {
+            if length < LEAST_PT && !placed.is_empty() {
+                return Err(too_small(side, length));
+            }
+        }
+        let mut top = EDGE_PT;
+        for (r, &(above, below)) in row.iter().enumerate() {
+            let mut left = EDGE_PT;
+            for (c, &(before, after)) in column.iter().enumerate() {
+                let frame =
+                    Rect { left: left + before, top: top + above, right: left + before + wide, bottom: top + above + high };
+                if let Some(at) = placed.get_mut(r * columns + c) {
+                    at.frame = frame;
+                    at.cell = Rect { left, top, right: frame.right + after, bottom: frame.bottom + below };
+                }
+                left = frame.right + after + GAP_PT;
+            }
+            top += above + high + below + GAP_PT;
+        }
+        for (panel, at) in figure.panels.iter().zip(&mut placed) {
+            aspect(panel, at);
+            // Headroom for a legend changes the ticks: only once, with rounds left to settle them.
+            legend::place(panel, at, round == 1);
+        }
+    }
+    Ok(placed)
+}
+
+/// Widths of tick labels, each measured once.
+#[derive(Default)]
+struct Measure(std::cell::RefCell<std::collections::BTreeMap<String, f64>>);
+
+impl Measure {
+    fn tick(&self, label: &str) -> f64 {
+        *self.0.borrow_mut().entry(label.into()).or_insert_with(|| TICK_TEXT_PT * super::font::width(label))
+    }
+}
+
+fn margins(panel: &Panel, at: &Placed, measure: &Measure) -> Margins {
+    let widest = at.y_ticks.major.iter().map(|(_, label)| measure.tick(label)).fold(0.0, f64::max);
+    // How far the first and last labels of the x axis reach beyond the frame.
+    let over = |(u, label): &(f64, String)| {
+        let t = (u - at.x.low) / (at.x.high - at.x.low);
+        let (half, width) = (measure.tick(label) / 2.0, at.frame.width());
+        (half - t * width, half - (1.0 - t) * width)
+    };
+    let (before, after) =
+        at.x_ticks.major.iter().map(over).fold((0.0f64, 0.0f64), |most, o| (most.0.max(o.0), most.1.max(o.1)));
+    let label = |text: &str| if text.is_empty() { 0.0 } else { PAD_PT + 1.25 * LABEL_TEXT_PT };
+    let row = if at.x_ticks.factor.is_some() { label("factor") } else { label(&panel.x.label) };
+    let head = if at.y_ticks.factor.is_some() { 1.6 * TICK_TEXT_PT } else { 0.5 * TICK_TEXT_PT };
+    let title = if panel.title.is_some() { 1.3 * LABEL_TEXT_PT } else { 0.0 };
+    let outside = match (&at.legend, panel.legend) {
+        (Some((block, _)), Legend::OutsideRight) => block.width + legend::INSET_PT,
+        _ => 0.0,
+    };
+    Margins {
+        left: (TICK_PT + PAD_PT + widest + label(&panel.y.label)).max(before),
+        right: after.max(outside).max(2.0),
+        top: head + title,
+        bottom: TICK_PT + PAD_PT + TICK_TEXT_PT + row,
+    }
+}
+
+/// Make units equally long on both axes: grow automatic ranges, else shrink the frame about its centre.
+fn aspect(panel: &Panel, at: &mut Placed) {
+    if !panel.equal_aspect {
+        return;
+    }
+    let unit_x = at.frame.width() / (at.x.high - at.x.low);
+    let unit_y = at.frame.height() / (at.y.high - at.y.low);
+    let (frame, ratio) = (&mut at.frame, unit_x / unit_y);
+    if !(ratio.is_finite() && ratio > 0.0) {
+        return;
+    }
+    if ratio > 1.0 && panel.x.range.is_none() {
+        at.x.grow(ratio, 0.5);
+    } else if ratio < 1.0 && panel.y.range.is_none() {
+        at.y.grow(1.0 / ratio, 0.5);
+    } else if ratio > 1.0 {
+        let spare = frame.width() * (1.0 - 1.0 / ratio) / 2.0;
+        (frame.left, frame.right) = (frame.left + spare, frame.right - spare);
+    } else {
+        let spare = frame.height() * (1.0 - ratio) / 2.0;
+        (frame.top, frame.bottom) = (frame.top + spare, frame.bottom - spare);
+    }
+}
+
+/// Read a label, and the size at which it fits into `room_pt`.
+pub(super) fn fitted(source: &str, size_pt: f64, room_pt: f64) -> Result<(Text, f64), FigureError> {
+    let text = Text::new(source)?;
+    let width = size_pt * text.width();
+    let size = if width > room_pt { size_pt * room_pt / width } else { size_pt };
+    Ok((text, size))
+}

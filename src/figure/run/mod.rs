@@ -1,0 +1,56 @@
+//! The figures of a run: pure functions of its records.
+//!
+//! | file | figure |
+//! |---|---|
+//! | `scaling.rs` | gap against width, step, batch, with fitted and theoretical slopes |
+//! | `bound.rs` | the largest coupling distance under the bound's form |
+//! | `time.rs` | gaps against time |
+//! | `risk.rs` | risk (and accuracy) of every width and of the limit against time |
+//! | `cloud.rs` | the neurons of a network and of the limit, side by side |
+
+mod bound;
+mod cloud;
+mod records;
+mod risk;
+mod scaling;
+mod time;
+
+use super::{Figure, FigureError, write};
+use crate::record::npz::NpzError;
+use crate::record::{RecordError, RunFolder};
+use rayon::prelude::*;
+use records::Records;
+use std::path::PathBuf;
+
+/// What can go wrong when the figures of a run are drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum RunFiguresError {
+    /// The run's records cannot be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// An array cannot be read.
+    #[error(transparent)]
+    Npz(#[from] NpzError),
+    /// A figure cannot be drawn or written.
+    #[error(transparent)]
+    Figure(#[from] FigureError),
+}
+
+/// Draws every figure of a run into `figures/` as SVG, PNG and PDF; returns the files in a fixed order.
+///
+/// # Errors
+/// Records that are missing or damaged, a folder that cannot be written.
+pub fn draw_run(folder: &RunFolder) -> Result<Vec<PathBuf>, RunFiguresError> {
+    let records = Records::read(folder)?;
+    let mut figures: Vec<(String, Figure)> = Vec::new();
+    for group in &records.gap.groups {
+        figures.extend(scaling::figure(&records, group));
+    }
+    figures.extend(bound::figure(&records));
+    figures.push(("gap-time".into(), time::figure(&records)));
+    figures.push(("risk".into(), risk::figure(&records)));
+    figures.push(("neurons".into(), cloud::figure(&records, folder)?));
+    let drawn: Result<Vec<Vec<PathBuf>>, FigureError> =
+        figures.par_iter().map(|(name, figure)| write(figure, &folder.file(&format!("figures/{name}")))).collect();
+    Ok(drawn?.into_iter().flatten().collect())
+}

@@ -1,0 +1,103 @@
+//! The house style: sizes in points, the palette, and one (colour, marker, dash) per series so that no meaning hangs
+//! on colour alone.
+
+use super::chart::{Colour, Dash, Marker};
+
+/// Text of tick labels, legend and axis multipliers.
+pub const TICK_TEXT_PT: f64 = 8.0;
+/// Text of axis labels and titles.
+pub const LABEL_TEXT_PT: f64 = 9.0;
+/// Text of notes.
+pub const NOTE_TEXT_PT: f64 = 7.5;
+/// Data lines.
+pub const LINE_PT: f64 = 1.1;
+/// Axes and ticks.
+pub const AXIS_PT: f64 = 0.6;
+/// Error bars and outlines of hollow markers.
+pub const ERROR_PT: f64 = 0.8;
+/// Diameter of markers.
+pub const MARKER_PT: f64 = 4.0;
+/// Diameter of a cloud's dots.
+pub const DOT_PT: f64 = 1.4;
+/// Opacity of bands.
+pub const BAND_OPACITY: f64 = 0.18;
+/// Length of labelled ticks.
+pub const TICK_PT: f64 = 3.0;
+/// Length of unlabelled ticks.
+pub const MINOR_TICK_PT: f64 = 1.7;
+
+/// Okabe and Ito's palette (Color Universal Design, 2008) without its yellow, which is lost on white paper.
+const SERIES: [(u8, u8, u8); 7] = [
+    (0x00, 0x72, 0xB2),
+    (0xD5, 0x5E, 0x00),
+    (0x00, 0x9E, 0x73),
+    (0xCC, 0x79, 0xA7),
+    (0xE6, 0x9F, 0x00),
+    (0x56, 0xB4, 0xE9),
+    (0x40, 0x40, 0x40),
+];
+
+/// Blues of falling lightness, so that the order survives grey printing.
+const RAMP: [(u8, u8, u8); 4] = [(0xA6, 0xCD, 0xE6), (0x56, 0xA0, 0xD0), (0x1C, 0x64, 0xA6), (0x08, 0x26, 0x52)];
+
+/// The n-th colour, marker and dash of the house, cycling with three different periods.
+pub fn series(index: usize) -> (Colour, Marker, Dash) {
+    const MARKERS: [Marker; 5] = [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::Cross];
+    const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::DashDot, Dash::Dotted];
+    (Colour::Series(index), MARKERS[index % 5], DASHES[index % 4])
+}
+
+/// The shade of member `index` of an ordered family of `count`.
+pub fn ramp(index: usize, count: usize) -> Colour {
+    Colour::Ramp(if count < 2 { 1.0 } else { index as f64 / (count - 1) as f64 })
+}
+
+pub(super) fn rgb(colour: Colour) -> (u8, u8, u8) {
+    match colour {
+        Colour::Series(index) => SERIES[index % SERIES.len()],
+        Colour::Grey(level) => (level, level, level),
+        Colour::Ramp(at) => {
+            let at = if at.is_finite() { at.clamp(0.0, 1.0) } else { 1.0 } * (RAMP.len() - 1) as f64;
+            let below = (at as usize).min(RAMP.len() - 2);
+            let weight = at - below as f64;
+            let mix = |a: u8, b: u8| (f64::from(a) + weight * (f64::from(b) - f64::from(a))).round() as u8;
+            let (a, b) = (RAMP[below], RAMP[below + 1]);
+            (mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
+        }
+    }
+}
+
+/// Lengths of dashes and gaps for a line of width 1; empty for a solid line.
+pub(super) fn pattern(dash: Dash) -> &'static [f64] {
+    match dash {
+        Dash::Solid => &[],
+        Dash::Dashed => &[4.0, 2.0],
+        Dash::Dotted => &[1.1, 1.6],
+        Dash::DashDot => &[4.4, 1.6, 1.1, 1.6],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ramp_darkens_in_one_direction() {
+        let light = |i: usize| {
+            let (r, g, b) = rgb(ramp(i, 12));
+            0.2126 * f64::from(r) + 0.7152 * f64::from(g) + 0.0722 * f64::from(b)
+        };
+        assert!((1..12).all(|i| light(i) < light(i - 1)));
+        assert_eq!(rgb(ramp(0, 5)), RAMP[0]);
+        assert_eq!(rgb(ramp(4, 5)), RAMP[3]);
+        assert_eq!(rgb(Colour::Ramp(f64::NAN)), RAMP[3]);
+    }
+
+    #[test]
+    fn neighbouring_series_differ_in_all_three() {
+        for i in 0..20 {
+            let (a, b) = (series(i), series(i + 1));
+            assert!(rgb(a.0) != rgb(b.0) && a.1 != b.1 && a.2 != b.2);
+        }
+    }
+}
