@@ -214,11 +214,17 @@ fn status(checks: &[Check]) -> ExitCode {
     ExitCode::from(u8::from(checks.iter().any(|check| check.verdict == Verdict::Fails)))
 }
 
+/// Width of the table where there is no terminal to tell it.
+const NARROW: u16 = 110;
+
 /// The checks for people.
 fn table(checks: &[Check]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["check", "the theory says", "measured", "expected", "verdict"]);
+    if table.width().is_none() {
+        table.set_width(NARROW);
+    }
     for check in checks {
         let interval = check.interval.map(|(low, high)| format!("\n[{low:.3}, {high:.3}]")).unwrap_or_default();
         let verdict = Cell::new(check.verdict.to_string());
@@ -240,6 +246,7 @@ fn table(checks: &[Check]) -> Table {
 /// A number in few characters.
 fn short(value: f64) -> String {
     match value.abs() {
+        size if size.is_nan() => "-".into(),
         0.0 => "0".into(),
         size if (1e-3..1e4).contains(&size) => format!("{value:.3}"),
         _ => format!("{value:.2e}"),

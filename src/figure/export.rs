@@ -84,9 +84,7 @@ fn lengths(figure: &Figure) -> Result<(), FigureError> {
                 Mark::Points { x, y, error, .. } => {
                     (x.len(), [Some(("y", y.len())), error.as_ref().map(|ends| ("error", ends.len()))])
                 }
-                Mark::Band { x, low, high, .. } => {
-                    (x.len(), [Some(("low", low.len())), Some(("high", high.len()))])
-                }
+                Mark::Band { x, low, high, .. } => (x.len(), [Some(("low", low.len())), Some(("high", high.len()))]),
                 Mark::HorizontalLine { .. } | Mark::VerticalLine { .. } => (0, [None, None]),
             };
             for (array, found) in others.into_iter().flatten() {

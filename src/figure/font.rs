@@ -43,7 +43,8 @@ pub(super) fn width(text: &str) -> f64 {
     if text.is_empty() {
         return 0.0;
     }
-    let mut svg = String::from(r#"<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text xml:space="preserve" "#);
+    let mut svg =
+        String::from(r#"<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text xml:space="preserve" "#);
     svg.push_str(&format!(r#"font-family="{FAMILY}" font-size="1000">"#));
     for c in text.chars() {
         match c {

@@ -169,7 +169,10 @@ mod tests {
     fn dashes_have_their_lengths_around_corners() {
         let line = vec![(0.0, 0.0), (3.0, 0.0), (3.0, 3.0)];
         let dashes = dashes(line, &[2.0, 0.5]);
-        assert_eq!(dashes, [vec![(0.0, 0.0), (2.0, 0.0)], vec![(2.5, 0.0), (3.0, 0.0), (3.0, 1.5)], vec![(3.0, 2.0), (3.0, 3.0)]]);
+        assert_eq!(
+            dashes,
+            [vec![(0.0, 0.0), (2.0, 0.0)], vec![(2.5, 0.0), (3.0, 0.0), (3.0, 1.5)], vec![(3.0, 2.0), (3.0, 3.0)]]
+        );
     }
 
     #[test]

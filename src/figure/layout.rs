@@ -115,8 +115,12 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<Placed>, FigureError> {
         for (r, &(above, below)) in row.iter().enumerate() {
             let mut left = EDGE_PT;
             for (c, &(before, after)) in column.iter().enumerate() {
-                let frame =
-                    Rect { left: left + before, top: top + above, right: left + before + wide, bottom: top + above + high };
+                let frame = Rect {
+                    left: left + before,
+                    top: top + above,
+                    right: left + before + wide,
+                    bottom: top + above + high,
+                };
                 if let Some(at) = placed.get_mut(r * columns + c) {
                     at.frame = frame;
                     at.cell = Rect { left, top, right: frame.right + after, bottom: frame.bottom + below };

@@ -109,8 +109,17 @@ fn seats(frame: &Rect, block: &Block) -> [Rect; 8] {
     let (left, right) = (frame.left + INSET_PT, frame.right - INSET_PT - w);
     let (top, bottom) = (frame.top + INSET_PT * 0.5, frame.bottom - INSET_PT - h);
     let (middle, centre) = ((top + bottom) / 2.0, (left + right) / 2.0);
-    [(right, top), (left, top), (right, bottom), (left, bottom), (centre, top), (centre, bottom), (right, middle), (left, middle)]
-        .map(|(left, top)| Rect { left, top, right: left + w, bottom: top + h })
+    [
+        (right, top),
+        (left, top),
+        (right, bottom),
+        (left, bottom),
+        (centre, top),
+        (centre, bottom),
+        (right, middle),
+        (left, middle),
+    ]
+    .map(|(left, top)| Rect { left, top, right: left + w, bottom: top + h })
 }
 
 /// The first seat that covers no ink, else the one that covers least, and how much that is.
@@ -160,7 +169,11 @@ pub(super) fn ink(panel: &Panel, at: &Placed) -> Vec<Point> {
                         segment(&mut ink, Some(polygon[i]), Some(polygon[polygon.len() - 1 - i]));
                         let next = (i + 1).min(half - 1);
                         segment(&mut ink, Some(polygon[i]), Some(polygon[next]));
-                        segment(&mut ink, Some(polygon[polygon.len() - 1 - i]), Some(polygon[polygon.len() - 1 - next]));
+                        segment(
+                            &mut ink,
+                            Some(polygon[polygon.len() - 1 - i]),
+                            Some(polygon[polygon.len() - 1 - next]),
+                        );
                     }
                 }
             }

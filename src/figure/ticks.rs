@@ -46,7 +46,8 @@ impl Room<'_> {
     fn fits(&self, major: &[(f64, String)]) -> bool {
         let rooms: Vec<f64> = major.iter().map(|(_, label)| (self.room)(label)).collect();
         major.len() <= MOST
-            && (1..major.len()).all(|i| (major[i].0 - major[i - 1].0) * self.unit_pt() >= (rooms[i] + rooms[i - 1]) / 2.0)
+            && (1..major.len())
+                .all(|i| (major[i].0 - major[i - 1].0) * self.unit_pt() >= (rooms[i] + rooms[i - 1]) / 2.0)
     }
 
     fn inside(&self, u: f64) -> bool {
@@ -135,7 +136,8 @@ fn subdivisions(axis: &Room) -> Vec<(i64, i32, f64)> {
 fn within_decades(axis: &Room) -> Ticks {
     let all = subdivisions(axis);
     let minor: Vec<f64> = all.iter().map(|&(_, _, u)| u).collect();
-    let sets: [&[i64]; 6] = [&[1, 2, 5], &[1, 2, 3, 4, 5, 6, 7, 8, 9], &[1, 2, 3, 5, 7], &[1, 2, 4, 6, 8], &[1, 3], &[1, 2, 5]];
+    let sets: [&[i64]; 6] =
+        [&[1, 2, 5], &[1, 2, 3, 4, 5, 6, 7, 8, 9], &[1, 2, 3, 5, 7], &[1, 2, 4, 6, 8], &[1, 3], &[1, 2, 5]];
     for (attempt, digits) in sets.into_iter().enumerate() {
         let major: Vec<_> = all
             .iter()
@@ -271,7 +273,10 @@ mod tests {
                     let ticks = ticks(&Domain { scale, low, high }, length, &room);
                     for pair in ticks.major.windows(2) {
                         let apart = (pair[1].0 - pair[0].0) / (high - low) * length;
-                        assert!(apart >= (room(&pair[0].1) + room(&pair[1].1)) / 2.0, "{scale:?} {low} {high} {ticks:?}");
+                        assert!(
+                            apart >= (room(&pair[0].1) + room(&pair[1].1)) / 2.0,
+                            "{scale:?} {low} {high} {ticks:?}"
+                        );
                     }
                 }
             }

@@ -23,6 +23,9 @@ use std::collections::BTreeMap;
 /// A gap within this multiple of the reference's own error is not resolved.
 const RESOLVED: f64 = 3.0;
 
+/// Diverged runs that are named in the check itself.
+const NAMED: usize = 5;
+
 /// Writes the study's records into the folder and returns its checks. `parameters` is the number per neuron, p.
 pub fn study(
     e: &Experiment,
@@ -107,7 +110,11 @@ fn diverged_check(trained: &Trained) -> Check {
         diverged.len() as f64,
         0.0,
     );
-    check.detail = if diverged.is_empty() { format!("{} runs", trained.runs.len()) } else { diverged.join("; ") };
+    check.detail = match diverged.len() {
+        0 => format!("{} runs", trained.runs.len()),
+        n if n <= NAMED => diverged.join("; "),
+        n => format!("{}; and {} more, named in manifest.json", diverged[..NAMED].join("; "), n - NAMED),
+    };
     check
 }
 

@@ -33,11 +33,15 @@ pub fn figure(records: &Records) -> Option<(String, Figure)> {
         Mark::Cloud { x, y, colour, opacity, label, .. } => Mark::Cloud { x, y, colour, size_pt: 3.0, opacity, label },
         other => other,
     };
-    let panel = Panel::new(Axis::log2("width N"), Axis::log10(label("coupling_max", Statistic::Mean).replace(" (mean)", "")))
-        .title("form of the bound, constant fitted")
-        .with(Mark::band(grid.clone(), low, high.clone(), Colour::Series(1)).label(format!("{form}, 0 ≤ z ≤ {:.2}", band.z_high)))
-        .with(Mark::line(grid, high, Colour::Series(1), Dash::Solid))
-        .with(points)
-        .note(format!("C = {:.3}", band.constant));
+    let panel =
+        Panel::new(Axis::log2("width N"), Axis::log10(label("coupling_max", Statistic::Mean).replace(" (mean)", "")))
+            .title("form of the bound, constant fitted")
+            .with(
+                Mark::band(grid.clone(), low, high.clone(), Colour::Series(1))
+                    .label(format!("{form}, 0 ≤ z ≤ {:.2}", band.z_high)),
+            )
+            .with(Mark::line(grid, high, Colour::Series(1), Dash::Solid))
+            .with(points)
+            .note(format!("C = {:.3}", band.constant));
     Some(("gap-bound".into(), Figure::single_column().with(panel)))
 }

@@ -45,7 +45,8 @@ fn aspect(figure: &Figure) -> f64 {
     for mark in figure.panels.iter().flat_map(|panel| &panel.marks) {
         let Mark::Cloud { x, y, .. } = mark else { continue };
         for (corner, values) in corners.iter_mut().zip([x, y]) {
-            *corner = values.iter().filter(|v| v.is_finite()).fold(*corner, |(low, high), &v| (low.min(v), high.max(v)));
+            *corner =
+                values.iter().filter(|v| v.is_finite()).fold(*corner, |(low, high), &v| (low.min(v), high.max(v)));
         }
     }
     let [width, height] = corners.map(|(low, high)| high - low);

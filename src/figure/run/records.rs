@@ -30,11 +30,7 @@ impl Records {
         let gap: GapRecord = folder.read_json("records/gap.json")?;
         let table = |name: &str| Table::read(&folder.file(&format!("records/{name}.npz")));
         let groups = gap.groups.iter().map(|group| Ok((group.name.clone(), table(&group.name)?)));
-        Ok(Records {
-            groups: groups.collect::<Result<_, RunFiguresError>>()?,
-            reference: table("reference")?,
-            gap,
-        })
+        Ok(Records { groups: groups.collect::<Result<_, RunFiguresError>>()?, reference: table("reference")?, gap })
     }
 
     /// The group of widths.
