@@ -46,14 +46,20 @@ pub struct ReferenceError {
 }
 
 impl ReferenceError {
-    /// What blurs the dependence of a gap on the width.
+    /// What blurs the dependence of a gap on the width. Errors of independent causes add in quadrature, as the squared
+    /// gaps do that they blur.
     pub fn total(&self) -> f64 {
-        self.particles + self.training_step + self.same_particles()
+        self.particles.hypot(self.training_step).hypot(self.same_particles())
+    }
+
+    /// The reference's own error: particles, step and sample.
+    pub fn own(&self) -> f64 {
+        self.particles.hypot(self.same_particles())
     }
 
     /// What blurs a comparison with the limit of the same particles.
     pub fn same_particles(&self) -> f64 {
-        self.step + self.sample
+        self.step.hypot(self.sample)
     }
 }
 

@@ -178,6 +178,10 @@ impl<'a> Measured<'a> {
         for (measure, table) in MEASURES.iter().zip(&self.tables) {
             arrays.push(*measure, table.shape(), table.iter().copied().collect());
         }
+        for measure in &MEASURES[row("coupling_max")..] {
+            let sup = self.sup(measure);
+            arrays.push(format!("sup_{measure}"), sup.shape(), sup.iter().copied().collect());
+        }
         Ok(arrays.write(&folder.file(&format!("records/{}.npz", self.group.name)))?)
     }
 

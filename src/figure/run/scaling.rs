@@ -44,11 +44,7 @@ fn panel(records: &Records, group: &GroupRecord, record: &FitRecord) -> Panel {
         )
         .with(Mark::points(xs, ys, Colour::Series(0), Marker::Circle).error(ends));
     if let Some(error) = records.gap.reference.get(&record.measure) {
-        let blur = if group.axis == record::Axis::Width {
-            error.particles + error.same_particles()
-        } else {
-            error.same_particles()
-        };
+        let blur = if group.axis == record::Axis::Width { error.own() } else { error.same_particles() };
         let blur = if statistic == Statistic::MeanSquare { blur * blur } else { blur };
         let lowest = fit.points.iter().map(|p| p.y).fold(f64::INFINITY, f64::min);
         // An error far below the points would only squeeze them: it is told in words then.
