@@ -241,7 +241,7 @@ mod tests {
         let ticks = made(Scale::Log10, -3.1, 0.1, 120.0);
         assert_eq!(ticks.major.iter().map(|t| t.1.as_str()).collect::<Vec<_>>(), ["10⁻³", "10⁻²", "10⁻¹", "10⁰"]);
         assert_eq!(ticks.minor.len(), 2 + 8 * 3, "8 and 9 below 10^-3, then 2 to 9 in three decades");
-        assert_eq!(labels(Scale::Log10, -12.0, 12.0, 120.0), ["10⁻¹⁰", "10⁻⁵", "10⁰", "10⁵", "10¹⁰"]);
+        assert_eq!(labels(Scale::Log10, -12.0, 12.0, 150.0), ["10⁻¹⁰", "10⁻⁵", "10⁰", "10⁵", "10¹⁰"]);
         assert_eq!(labels(Scale::Log10, -300.0, 300.0, 150.0), ["10⁻²⁰⁰", "10⁰", "10²⁰⁰"]);
     }
 
