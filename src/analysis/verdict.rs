@@ -125,6 +125,19 @@ impl Check {
         Self::exponent_check(name.into(), statement.into(), fit, exponent, Side::AtLeast)
     }
 
+    /// For an exponent that holds asymptotically: where this check fails and the same check `without_smallest`, the
+    /// smallest abscissa left out, does not, the data have not reached the power law, and nothing is resolved.
+    pub fn or_not_yet_reached(mut self, without_smallest: &Check) -> Self {
+        if self.verdict == Verdict::Fails && without_smallest.verdict != Verdict::Fails {
+            self.verdict = Verdict::NotResolved;
+            self.detail += &format!(
+                "; without the smallest value {}: the law is not reached there yet, larger values would tell",
+                without_smallest.detail
+            );
+        }
+        self
+    }
+
     /// `measured <= limit`, with no room beyond the limit given. Not resolved when either is NaN.
     pub fn at_most(name: impl Into<String>, statement: impl Into<String>, measured: f64, limit: f64) -> Self {
         let (verdict, detail) = match measured.partial_cmp(&limit) {
@@ -335,6 +348,15 @@ mod tests {
             let least = Check::exponent_at_least("a", "", &fit(-high, -low), Exponent::new(0.5));
             assert_eq!((most.verdict, least.verdict), (expected, expected), "[{low}, {high}]");
         }
+    }
+
+    #[test]
+    fn a_law_not_yet_reached_is_not_a_failure() {
+        let check = |low, high| Check::exponent_equals("a", "", &fit(low, high), Exponent::new(-0.5));
+        let (off, on) = (check(-0.45, -0.35), check(-0.55, -0.4));
+        assert_eq!(off.clone().or_not_yet_reached(&on).verdict, Verdict::NotResolved);
+        assert_eq!(off.clone().or_not_yet_reached(&off).verdict, Verdict::Fails);
+        assert_eq!(on.clone().or_not_yet_reached(&off), on, "what holds is not reconsidered");
     }
 
     #[test]
