@@ -31,6 +31,12 @@ pub enum Role {
     Direction = 7,
     /// Bootstrap resamples; `a` = resample.
     Bootstrap = 8,
+    /// Orders in which neurons are kept; `a` = network, `b` = draw.
+    Mask = 9,
+    /// Halves tried for a constructive path; `a` = pair, `b` = trial.
+    Half = 10,
+    /// Place on a learned curve and its batch; `a` = pair, `b` = step.
+    Curve = 11,
 }
 
 /// The stream at an address.

@@ -11,7 +11,9 @@ fn gap() -> Figure {
     let panel = Panel::new(Axis::log2("width N"), Axis::log10("E sup_{t} ‖f_{N} − f_{ρ}‖^{2}"))
         .title("ε = 0.02, full gradient")
         .with(Mark::line(widths.clone(), gaps.clone(), Colour::Series(0), Dash::Dashed).label("theory: slope −1"))
-        .with(Mark::points(widths, gaps, Colour::Series(1), Marker::Circle).error(ends).label("networks < limit & more"))
+        .with(
+            Mark::points(widths, gaps, Colour::Series(1), Marker::Circle).error(ends).label("networks < limit & more"),
+        )
         .note("reference's own error 3.4e-9");
     Figure::single_column().with(panel)
 }
@@ -29,7 +31,8 @@ fn texts(svg: &str) -> Vec<String> {
 #[test]
 fn labels_stay_text_with_their_blanks() {
     let texts = texts(&render(&gap()).unwrap());
-    for run in ["E sup", "t", " ‖f", " − f", "ρ", "2", "theory: slope −1", "networks < limit & more", "10⁻²", "1024"] {
+    for run in ["E sup", "t", " ‖f", " − f", "ρ", "2", "theory: slope −1", "networks < limit & more", "10⁻²", "1024"]
+    {
         assert!(texts.iter().any(|text| text == run), "no run '{run}' in {texts:?}");
     }
 }
@@ -96,9 +99,12 @@ fn a_cloud_needs_no_transparency_groups() {
 #[test]
 fn what_cannot_be_shown_is_left_out() {
     let (x, y) = (vec![1.0, 2.0, 3.0, 4.0, 5.0], vec![1.0, f64::NAN, -1.0, 0.0, 10.0]);
-    let figure = Figure::single_column().with(
-        Panel::new(Axis::linear("x"), Axis::log10("y")).with(Mark::points(x, y, Colour::Series(0), Marker::Circle)),
-    );
+    let figure = Figure::single_column().with(Panel::new(Axis::linear("x"), Axis::log10("y")).with(Mark::points(
+        x,
+        y,
+        Colour::Series(0),
+        Marker::Circle,
+    )));
     assert_eq!(render(&figure).unwrap().matches("<circle").count(), 2);
     let nothing = panel(Mark::line(vec![f64::NAN], vec![1.0], Colour::Series(0), Dash::Solid));
     assert!(texts(&render(&nothing).unwrap()).contains(&"no data".to_string()));

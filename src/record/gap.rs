@@ -1,7 +1,7 @@
 //! What the gap study leaves behind: fits, reference errors, and where the arrays are.
 
 use crate::analysis::bound::BoundBand;
-use crate::analysis::fit::SlopeFit;
+use crate::analysis::fit::{FitFailure, SlopeFit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,6 +15,8 @@ pub enum Axis {
     Step,
     /// Batch size B.
     Batch,
+    /// Nothing: networks of one width, trained or started otherwise.
+    Variant,
 }
 
 /// Everything the gap study found, `records/gap.json`.
@@ -97,4 +99,17 @@ pub struct FitRecord {
     pub fit: Option<SlopeFit>,
     /// Why there is none.
     pub failure: Option<String>,
+}
+
+impl FitRecord {
+    /// The record of a fit.
+    pub fn of(group: &str, measure: &str, expected: f64, fit: &Result<SlopeFit, FitFailure>) -> Self {
+        FitRecord {
+            group: group.into(),
+            measure: measure.into(),
+            expected,
+            fit: fit.as_ref().ok().cloned(),
+            failure: fit.as_ref().err().map(ToString::to_string),
+        }
+    }
 }

@@ -5,11 +5,14 @@
 //! figures drawn, the manifest closed. Nothing is computed before everything has been checked.
 
 pub mod draws;
+pub mod dropout;
 pub mod gap;
 pub mod plan;
 pub mod problem;
 mod progress;
 pub mod series;
+mod soundness;
+mod states;
 mod training;
 mod trajectory;
 
@@ -53,6 +56,9 @@ pub enum RunError {
     /// A checkpoint is not what it should be.
     #[error("{path}: the checkpoint is damaged or of another experiment; start over with --force")]
     Checkpoint { path: PathBuf },
+    /// A file in `state/` is not what it should be.
+    #[error("{path}: not the parameters of a network of this experiment; start over with --force")]
+    State { path: PathBuf },
     /// There is no such run of the time loop.
     #[error("no trajectory is called '{id}'; there are {known}")]
     NoSuchTrajectory { id: String, known: String },
@@ -137,12 +143,15 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
         return Ok(Report::Interrupted { folder: path.clone() });
     }
 
-    let studies = Instant::now();
-    let (_, inputs, outputs) = population.shape();
-    let parameters = experiment.network.model(inputs, outputs).parameters();
-    let checks = gap::study(experiment, parameters, &plan, &trained, &folder)?;
+    let Some((checks, phases)) = studies(experiment, &population, &plan, &trained, &setting)? else {
+        manifest.status = Status::Interrupted;
+        folder.write_json("manifest.json", &manifest)?;
+        return Ok(Report::Interrupted { folder: path.clone() });
+    };
+    for phase in phases {
+        add_phase(&mut manifest, &phase.name, phase.seconds);
+    }
     folder.write_json("checks.json", &checks)?;
-    add_phase(&mut manifest, "studies", studies.elapsed().as_secs_f64());
     folder.write_json("manifest.json", &manifest)?;
     let drawing = Instant::now();
     let figures = figure::draw_run(&folder)?;
@@ -152,6 +161,34 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
     folder.remove("checkpoint")?;
     let Manifest { phases, warnings, .. } = manifest;
     Ok(Report::Complete { folder: path.clone(), checks, figures, phases, warnings })
+}
+
+/// Everything that is asked of the trained networks. Each study writes its records and returns its checks; `None`: a
+/// person asked to stop.
+fn studies(
+    experiment: &Experiment,
+    population: &Population,
+    plan: &Plan,
+    trained: &Trained,
+    setting: &Setting<'_>,
+) -> Result<Option<(Vec<Check>, Vec<Phase>)>, RunError> {
+    // Whatever the states' scalar type, studies compute in double precision.
+    let problem = Problem::<f64>::new(experiment, population);
+    let mut checks = soundness::checks(experiment, trained);
+    let mut phases = Vec::new();
+    type Study<'a> = Box<dyn FnOnce() -> Result<Option<Vec<Check>>, RunError> + 'a>;
+    let mut all: Vec<(&str, Study<'_>)> =
+        vec![("gap", Box::new(|| gap::study(&problem, plan, trained, setting).map(Some)))];
+    if let Some(terms) = &experiment.dropout {
+        all.push(("dropout", Box::new(|| dropout::study(&problem, terms, plan, trained, setting))));
+    }
+    for (name, study) in all {
+        let began = Instant::now();
+        let Some(found) = study()? else { return Ok(None) };
+        checks.extend(found);
+        phases.push(Phase { name: format!("study: {name}"), seconds: began.elapsed().as_secs_f64() });
+    }
+    Ok(Some((checks, phases)))
 }
 
 /// The experiment as it goes into the manifest.

@@ -8,8 +8,19 @@ use crate::network::{Loss, Real, Threads};
 use ndarray::{Array2, ArrayView2};
 
 /// The recorded quantities, in order: the rows of a [`Series`] and the names in the records.
-pub const MEASURES: [&str; 9] =
-    ["risk", "loss", "accuracy", "kinetic", "coupling_max", "coupling_rms", "function", "risk_gap", "wasserstein"];
+pub const MEASURES: [&str; 11] = [
+    "risk",
+    "loss",
+    "accuracy",
+    "kinetic",
+    "dropout",
+    "spread",
+    "coupling_max",
+    "coupling_rms",
+    "function",
+    "risk_gap",
+    "wasserstein",
+];
 
 /// One row per measure, one column per recording time; NaN where there is nothing.
 pub type Series = Array2<f64>;
@@ -17,6 +28,11 @@ pub type Series = Array2<f64>;
 /// The row of a measure.
 pub fn row(measure: &str) -> usize {
     MEASURES.iter().position(|m| *m == measure).expect("a measure of the list")
+}
+
+/// The sup over recorded values; NaN where one is not a number, as after a divergence.
+pub fn sup(values: impl IntoIterator<Item = f64>) -> f64 {
+    values.into_iter().fold(f64::NEG_INFINITY, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) })
 }
 
 /// A limit at the recording times: everything a network is compared with.
@@ -92,6 +108,13 @@ pub fn measure<R: Real>(
         set("accuracy", Loss::accuracy(&f, &problem.population.y, network.outputs));
     }
     set("kinetic", 0.5 * network.mean_square(width, &state.momentum));
+    if problem.experiment.dropout.is_some() && width > 1 {
+        let neurons = wide(&theta, network.parameters());
+        let half = width / 2;
+        let losses = problem.subject(neurons.view()).losses(&[(0..half).collect()], &[half], threads);
+        set("dropout", losses.kept[[0, 0]] - losses.whole);
+        set("spread", losses.spread);
+    }
     if let Some((limit, offset)) = against {
         let p = network.parameters();
         let cloud = wide(&theta, p);

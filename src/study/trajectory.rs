@@ -147,7 +147,8 @@ pub fn train<R: Real>(
     }
 
     let e = problem.experiment;
-    let start: Vec<R> = problem.network.start(&e.network.start, e.seed, run.first, run.width);
+    let law = run.start.as_ref().unwrap_or(&e.network.start);
+    let start: Vec<R> = problem.network.start(law, e.seed, run.first, run.width);
     let coordinates = run.width * problem.network.trained().len();
     let mut integrator: Box<dyn Integrator<R>> = run.motion.integrator(run.method, coordinates, start.len());
     let (mut state, next_record) = if recorder.checkpoint.is_file() {

@@ -22,7 +22,7 @@ pub fn figure(records: &Records, group: &GroupRecord) -> Option<(String, Figure)
 fn panel(records: &Records, group: &GroupRecord, record: &FitRecord) -> Panel {
     let statistic = record.fit.as_ref().map_or(Statistic::Mean, |fit| fit.statistic);
     let x = match group.axis {
-        record::Axis::Width => Axis::log10("effective width 1 / (1/N − 1/M)"),
+        record::Axis::Width | record::Axis::Variant => Axis::log10("effective width 1 / (1/N − 1/M)"),
         record::Axis::Step => Axis::log10("step ε"),
         record::Axis::Batch => Axis::log2("batch size B"),
     };
@@ -76,7 +76,7 @@ fn number(value: f64) -> String {
 fn title(group: &GroupRecord) -> String {
     let batch = group.batch.map_or("full gradient".to_string(), |size| format!("B = {size}"));
     match group.axis {
-        record::Axis::Width => format!("ε = {}, {batch}", group.step),
+        record::Axis::Width | record::Axis::Variant => format!("ε = {}, {batch}", group.step),
         record::Axis::Step => format!("N = {}, {batch}", group.width),
         record::Axis::Batch => format!("N = {}, ε = {}", group.width, group.step),
     }
