@@ -5,12 +5,14 @@
 //!
 //! * [`fit`]: points with error bars, the exponent of a power law, with intervals from the spread over seeds;
 //! * [`bound`]: the form of the finite-width bound, its fitted constant, and whether measurements drift away from it;
+//! * [`connectivity`]: paths of low loss between networks, and the loss along them;
 //! * [`distance`]: coupling and function distances between two networks;
 //! * [`wasserstein`]: exact one-dimensional and sliced Wasserstein-2 distances between clouds of neurons;
 //! * [`dropout`]: what a network loses when neurons are dropped, and the closed form of it;
 //! * [`verdict`]: what the theory says, what was measured, and what follows.
 
 pub mod bound;
+pub mod connectivity;
 pub mod distance;
 pub mod dropout;
 pub mod fit;
