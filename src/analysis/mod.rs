@@ -9,6 +9,7 @@
 //! * [`distance`]: coupling and function distances between two networks;
 //! * [`wasserstein`]: exact one-dimensional and sliced Wasserstein-2 distances between clouds of neurons;
 //! * [`dropout`]: what a network loses when neurons are dropped, and the closed form of it;
+//! * [`number`]: what is not a number, in JSON;
 //! * [`verdict`]: what the theory says, what was measured, and what follows.
 
 pub mod bound;
@@ -16,6 +17,7 @@ pub mod connectivity;
 pub mod distance;
 pub mod dropout;
 pub mod fit;
+pub mod number;
 mod points;
 pub mod quantile;
 pub mod verdict;

@@ -4,6 +4,7 @@
 //! proof: "holds" means that the measurement is sharp enough to contradict the statement and does not.
 
 use super::fit::{FitFailure, SlopeFit};
+use super::number;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -44,7 +45,8 @@ pub struct Exponent {
     /// Distance between interval and exponent that is forgiven: for exponents that hold asymptotically only, where the
     /// spread over seeds is smaller than the curvature of the law. 0 unless stated.
     pub slack: f64,
-    /// Whether measured points are near the reference's own error ([`SlopeFit::near_reference`]): then nothing is resolved.
+    /// Whether measured points are near the reference's own error ([`SlopeFit::near_reference`]): then an equality is not
+    /// resolved, and a one-sided statement cannot fail.
     pub near_reference: bool,
 }
 
@@ -190,7 +192,9 @@ impl Check {
                     Side::AtLeast => low >= expected,
                 };
                 let sharp = fit.half_width() <= resolution;
-                let (verdict, why) = if near_reference {
+                // An error that does not shrink flattens a decay: it can make a one-sided statement fail, not hold.
+                let blurred = near_reference && (excluded || matches!(side, Side::Equal));
+                let (verdict, why) = if blurred {
                     (Verdict::NotResolved, "points within three times the reference's own error".to_owned())
                 } else if excluded {
                     (Verdict::Fails, format!("excludes {side} {expected}"))
@@ -235,67 +239,6 @@ impl fmt::Display for Side {
 /// A limit that is not finite limits nothing and is no expectation.
 fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
-}
-
-/// Floats through JSON, which has no NaN and no infinity: NaN is null, the infinities are strings.
-mod number {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(untagged)]
-    enum Number {
-        Finite(f64),
-        Infinite(String),
-        Null(()),
-    }
-
-    impl From<f64> for Number {
-        fn from(value: f64) -> Self {
-            if value.is_nan() {
-                Self::Null(())
-            } else if value.is_infinite() {
-                Self::Infinite(if value > 0.0 { "inf" } else { "-inf" }.to_owned())
-            } else {
-                Self::Finite(value)
-            }
-        }
-    }
-
-    impl Number {
-        fn value<E: de::Error>(self) -> Result<f64, E> {
-            match self {
-                Self::Finite(value) => Ok(value),
-                Self::Null(()) => Ok(f64::NAN),
-                Self::Infinite(text) => match text.as_str() {
-                    "inf" => Ok(f64::INFINITY),
-                    "-inf" => Ok(f64::NEG_INFINITY),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(&text), &"a number, null, \"inf\" or \"-inf\"")),
-                },
-            }
-        }
-    }
-
-    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        Number::from(*value).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        Number::deserialize(deserializer)?.value()
-    }
-
-    /// The same for both ends of an optional interval.
-    pub mod interval {
-        use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
-
-        pub fn serialize<S: Serializer>(value: &Option<(f64, f64)>, serializer: S) -> Result<S::Ok, S::Error> {
-            value.map(|(low, high)| (Number::from(low), Number::from(high))).serialize(serializer)
-        }
-
-        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(f64, f64)>, D::Error> {
-            let ends = Option::<(Number, Number)>::deserialize(deserializer)?;
-            ends.map(|(low, high)| Ok((low.value()?, high.value()?))).transpose()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// A folder or file cannot be made, read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Io { path: PathBuf, source: io::Error },
     /// A JSON file is damaged.
-    #[error("{path}: not the JSON it should be: {source}")]
+    #[error("{path}: not the JSON it should be")]
     Json { path: PathBuf, source: serde_json::Error },
     /// A run is there already.
     #[error(

@@ -2,6 +2,7 @@
 
 use crate::analysis::bound::BoundBand;
 use crate::analysis::fit::{FitFailure, SlopeFit};
+use crate::analysis::number;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,12 +39,16 @@ pub struct GapRecord {
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct ReferenceError {
     /// Half the particles.
+    #[serde(with = "number")]
     pub particles: f64,
     /// Half the step.
+    #[serde(with = "number")]
     pub step: f64,
     /// Half the sample.
+    #[serde(with = "number")]
     pub sample: f64,
     /// The networks' own step, at full width: not an error of the reference, but a part of the gap that no width removes.
+    #[serde(with = "number")]
     pub training_step: f64,
 }
 

@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum NpzError {
     /// It cannot be opened or written.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Io { path: PathBuf, source: io::Error },
     /// It is not an `.npz` file, or an array in it has another type.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Read { path: PathBuf, source: ReadNpzError },
     /// An array cannot be written.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Write { path: PathBuf, source: WriteNpzError },
     /// An array is missing, or has another shape than its name promises.
     #[error("{path}: array '{name}': {want}")]

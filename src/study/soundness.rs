@@ -4,7 +4,7 @@ use super::plan::REFERENCE;
 use super::series::{row, sup};
 use super::training::Trained;
 use crate::analysis::verdict::Check;
-use crate::config::Experiment;
+use crate::config::{Experiment, Precision};
 use crate::dynamics::StopReason;
 
 /// Diverged runs that are named in the check itself.
@@ -44,13 +44,14 @@ fn energy_check(e: &Experiment, trained: &Trained) -> Option<Check> {
         return None;
     }
     let series = trained.series(REFERENCE)?;
+    let rounding = if e.precision == Precision::F64 { 1e-9 } else { 1e-5 };
     let energy = &series.row(row("risk")) + &series.row(row("kinetic"));
     let growth = sup(energy.windows(2).into_iter().map(|pair| pair[1] - pair[0]));
     let mut check = Check::at_most(
         "energy-falls",
         "the limit's energy, risk + kinetic, never grows between recording times",
         growth,
-        1e-9 * energy[0],
+        rounding * energy[0],
     );
     check.detail = format!(
         "largest change {growth:.3e}; energy {:.4} at the start, {:.4} at the end",
