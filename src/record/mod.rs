@@ -14,6 +14,8 @@
 //! Every file is written beside its name and renamed, so that none is ever half-written.
 
 mod atomic;
+mod connect;
+mod converge;
 mod dropout;
 mod folder;
 mod gap;
@@ -21,6 +23,8 @@ mod manifest;
 pub mod npz;
 
 pub use atomic::write_atomically;
+pub use connect::{ConnectRecord, PairRecord};
+pub use converge::{ConvergeRecord, RateRecord};
 pub use dropout::DropoutRecord;
 pub use folder::{Opened, RecordError, RunFolder};
 pub use gap::{Axis, FitRecord, GapRecord, GroupRecord, ReferenceError};

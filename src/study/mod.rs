@@ -4,6 +4,8 @@
 //! studies need, the plan carried out once (`training.rs`), the studies evaluated on what was recorded ([`gap`]), the
 //! figures drawn, the manifest closed. Nothing is computed before everything has been checked.
 
+pub mod connect;
+pub mod converge;
 pub mod draws;
 pub mod dropout;
 pub mod gap;
@@ -181,6 +183,12 @@ fn studies(
         vec![("gap", Box::new(|| gap::study(&problem, plan, trained, setting).map(Some)))];
     if let Some(terms) = &experiment.dropout {
         all.push(("dropout", Box::new(|| dropout::study(&problem, terms, plan, trained, setting))));
+    }
+    if let Some(terms) = &experiment.connect {
+        all.push(("connect", Box::new(|| connect::study(&problem, terms, plan, trained, setting))));
+    }
+    if let Some(terms) = &experiment.converge {
+        all.push(("converge", Box::new(|| converge::study(&problem, terms, plan, trained, setting))));
     }
     for (name, study) in all {
         let began = Instant::now();
