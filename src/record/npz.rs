@@ -103,6 +103,13 @@ impl<R: Real> Table<R> {
         self.get(name)?.to_owned().into_dimensionality().map_err(|_| self.wrong(name, "expected one axis".into()))
     }
 
+    /// The array of this name with a fixed number of axes.
+    pub fn shaped<D: ndarray::Dimension>(&self, name: &str) -> Result<ndarray::Array<R, D>, NpzError> {
+        let axes = D::NDIM.map_or("other".into(), |n| n.to_string());
+        let wrong = |_| self.wrong(name, format!("expected {axes} axes"));
+        self.get(name)?.to_owned().into_dimensionality::<D>().map_err(wrong)
+    }
+
     fn wrong(&self, name: &str, want: String) -> NpzError {
         NpzError::Array { path: self.path.clone(), name: name.into(), want }
     }

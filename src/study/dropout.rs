@@ -2,7 +2,7 @@
 //!
 //! Theory section 6 (WKM section 5; Shevchenko, Mondelli 2020). Three ways to choose the set: the first M (the paper's),
 //! at random (mean and 5 to 95 % band over draws, beside the closed form), greedily. At the end of training for every
-//! width and seed, and along training for the first half.
+//! width and seed, and along training for random halves.
 
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
@@ -281,7 +281,7 @@ fn write(
     for (name, flat) in [("loss", &changes.loss), ("spread", &changes.spread)] {
         arrays.push(name, flat.shape(), flat.iter().copied().collect());
     }
-    // Along training: the first half, and the closed form for half of the neurons.
+    // Along training: random halves, and the closed form for half of the neurons.
     let times = &problem.times;
     let ids = &plan.groups[0].ids;
     let shape = (widths.len(), problem.experiment.widths.seeds, times.len());
@@ -294,7 +294,7 @@ fn write(
     let half = along("dropout", &|_| 1.0);
     let expected = along("spread", &|n| predicted(n, n / 2, 1.0));
     arrays.push("times", &[times.len()], times.clone());
-    for (name, cube) in [("half_first", &half), ("half_predicted", &expected)] {
+    for (name, cube) in [("half_random", &half), ("half_predicted", &expected)] {
         arrays.push(name, cube.shape(), cube.iter().copied().collect());
     }
     Ok(arrays.write(&setting.folder.file("records/dropout.npz"))?)

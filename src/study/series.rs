@@ -2,6 +2,7 @@
 
 use super::problem::Problem;
 use crate::analysis::distance::{coupling, function_distance};
+use crate::analysis::dropout::random_order;
 use crate::analysis::wasserstein::ReferenceProjections;
 use crate::dynamics::State;
 use crate::network::{Loss, Real, Threads};
@@ -24,6 +25,9 @@ pub const MEASURES: [&str; 11] = [
 
 /// One row per measure, one column per recording time; NaN where there is nothing.
 pub type Series = Array2<f64>;
+
+/// Random halves of the neurons kept at every recording time, for the dropout study.
+const HALVES: u64 = 16;
 
 /// The row of a measure.
 pub fn row(measure: &str) -> usize {
@@ -111,8 +115,10 @@ pub fn measure<R: Real>(
     if problem.experiment.dropout.is_some() && width > 1 {
         let neurons = wide(&theta, network.parameters());
         let half = width / 2;
-        let losses = problem.subject(neurons.view()).losses(&[(0..half).collect()], &[half], threads);
-        set("dropout", losses.kept[[0, 0]] - losses.whole);
+        let order = |draw| random_order(problem.experiment.seed, width as u64, draw, width, half);
+        let orders: Vec<Vec<usize>> = (0..HALVES).map(order).collect();
+        let losses = problem.subject(neurons.view()).losses(&orders, &[half], threads);
+        set("dropout", losses.kept.mean().unwrap_or(f64::NAN) - losses.whole);
         set("spread", losses.spread);
     }
     if let Some((limit, offset)) = against {

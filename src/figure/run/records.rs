@@ -4,7 +4,7 @@ use super::RunFiguresError;
 use crate::analysis::quantile::quantile;
 use crate::record::npz::Table;
 use crate::record::{GapRecord, GroupRecord, RunFolder};
-use ndarray::{Array1, Array3, Ix3};
+use ndarray::{Array1, Array3, ArrayView1, ArrayView2, Ix3};
 use std::collections::BTreeMap;
 
 /// What was measured.
@@ -61,4 +61,13 @@ impl Records {
         let at = |q: f64| of_value.columns().into_iter().map(|column| quantile(column.iter().copied(), q)).collect();
         Some(Spread { low: at(0.05), middle: at(0.5), high: at(0.95) })
     }
+}
+
+/// The mean of the finite values of every column of (seeds, n); NaN where there is none.
+pub fn mean_over_seeds(table: ArrayView2<f64>) -> Vec<f64> {
+    let mean = |column: ArrayView1<f64>| {
+        let finite: Vec<f64> = column.iter().copied().filter(|v| v.is_finite()).collect();
+        finite.iter().sum::<f64>() / finite.len() as f64
+    };
+    table.columns().into_iter().map(mean).collect()
 }
