@@ -89,8 +89,8 @@ pub(super) fn connect(mut s: Section) -> Connect {
 fn bezier(mut s: Section) -> Bezier {
     let bezier = Bezier {
         steps: s.count("steps", Some(300), 0),
-        step: s.real("step", Some(0.05), Want::Positive),
-        friction: s.real("friction", Some(2.0), Want::NonNegative),
+        step: s.real("step", Some(0.2), Want::Positive),
+        friction: s.real("friction", Some(1.0), Want::NonNegative),
         batch: if s.has("batch") { batch(&mut s) } else { BatchSize::Size(100) },
         up_to: s.count("up_to", Some(1024), 0),
     };

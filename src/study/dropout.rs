@@ -189,14 +189,14 @@ fn checks(problem: &Problem<'_, f64>, sizes: &[usize], changes: &Changes, record
     // As many as a quarter of the smallest network: every width has them, and none is nearly whole.
     if let Some(m) = sizes.iter().rposition(|&m| 4 * m <= smallest) {
         record.fixed = sizes[m];
-        // The factor (N - M)/(N - 1) of a draw without replacement is exact, and not what is asked about.
+        // (N - M)/N is exact, and not what is asked about: a draw without replacement, and a variance about a mean of N.
         let table = Array2::from_shape_fn((widths.len(), e.widths.seeds), |(w, seed)| {
             let (n, kept) = (widths[w] as f64, sizes[m] as f64);
-            changes.mean[[w, seed, m]] * (n - 1.0) / (n - kept)
+            changes.mean[[w, seed, m]] * n / (n - kept)
         });
         let x: Vec<f64> = widths.iter().map(|&n| n as f64).collect();
         let statement =
-            format!("the loss added by keeping M = {} at random, over (N - M)/(N - 1), does not depend on N", sizes[m]);
+            format!("the loss added by keeping M = {} at random, over (N - M)/N, does not depend on N", sizes[m]);
         let rule = Exponent::new(0.0).resolution(0.15);
         let check = |from: usize| {
             let fit = fit_slope(&x[from..], table.slice(s![from.., ..]), Statistic::Mean, &bootstrap);

@@ -27,7 +27,7 @@ pub const MEASURES: [&str; 11] = [
 pub type Series = Array2<f64>;
 
 /// Random halves of the neurons kept at every recording time, for the dropout study.
-const HALVES: u64 = 16;
+const HALVES: u64 = 32;
 
 /// The row of a measure.
 pub fn row(measure: &str) -> usize {
@@ -92,10 +92,10 @@ pub fn evaluate<R: Real>(
 }
 
 /// Measures a state at recording time `index` into `series`, against a limit where there is one; returns the risk,
-/// the predictions and the neurons in canonical order.
+/// the predictions and the neurons in canonical order. `first` is the index of the network's first particle.
 pub fn measure<R: Real>(
     problem: &Problem<'_, R>,
-    width: usize,
+    (width, first): (usize, u64),
     threads: Threads,
     against: Option<(&Path<R>, usize)>,
     index: usize,
@@ -115,7 +115,7 @@ pub fn measure<R: Real>(
     if problem.experiment.dropout.is_some() && width > 1 {
         let neurons = wide(&theta, network.parameters());
         let half = width / 2;
-        let order = |draw| random_order(problem.experiment.seed, width as u64, draw, width, half);
+        let order = |draw| random_order(problem.experiment.seed, first ^ (width as u64) << 32, draw, width, half);
         let orders: Vec<Vec<usize>> = (0..HALVES).map(order).collect();
         let losses = problem.subject(neurons.view()).losses(&orders, &[half], threads);
         set("dropout", losses.kept.mean().unwrap_or(f64::NAN) - losses.whole);

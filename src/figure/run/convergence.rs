@@ -38,7 +38,8 @@ fn variants<'a>(
 fn against_time(records: &Records, record: &ConvergeRecord) -> Panel {
     let mut panel = Panel::new(Axis::linear("time t = kε"), Axis::log10("risk R"));
     for mark in lines(records, "risk") {
-        panel = panel.with(mark);
+        // Widths are named beside, where there is room for them.
+        panel = panel.with(mark.unlabelled());
     }
     if let Some(limit) = records.reference("risk") {
         let stroke = Stroke { width_pt: 1.4, ..Stroke::new(Colour::Series(1), Dash::Dashed) };
@@ -88,7 +89,7 @@ fn against_steps(records: &Records, record: &ConvergeRecord) -> Option<Panel> {
     if let Some(w) = base.values.iter().position(|&n| n == first.width as f64) {
         let of_width: Array3<f64> = records.measure(base, "risk")?;
         let line = mean_over_seeds(of_width.index_axis(Dim(0), w));
-        panel = panel.with(Mark::line(steps(base.step), line, Colour::Series(0), Dash::Solid).label("the rule"));
+        panel = panel.with(Mark::line(steps(base.step), line, Colour::Series(0), Dash::Solid).label("main dynamics"));
     }
     for (v, group, _) in variants {
         let label = format!("{}, ε = {}", record.variants[v].0, group.step);

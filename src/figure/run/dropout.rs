@@ -107,7 +107,7 @@ impl Dropout {
     }
 
     fn change_against_width(&self) -> Panel {
-        let mut panel = Panel::new(Axis::log2("width N"), Axis::log10("change × (N − 1)/(N − M)"))
+        let mut panel = Panel::new(Axis::log2("width N"), Axis::log10("change × N/(N − M)"))
             .title(format!("M = {} kept at random", self.record.fixed));
         match self.record.fits.iter().find(|fit| fit.measure == "fixed").map(|fit| (&fit.fit, &fit.failure)) {
             Some((Some(fit), _)) => {

@@ -113,7 +113,7 @@ impl Paths {
         for (i, name) in names.iter().enumerate() {
             let of_variant = |pair: &PairRecord| pair.variant.as_ref() == Some(*name);
             let width = self.record.pairs.iter().find(|pair| of_variant(pair)).map_or(0, |pair| pair.width);
-            let panel = self.panel("loss", of_variant)?.title(format!("from {name} to the rule, N = {width}"));
+            let panel = self.panel("loss", of_variant)?.title(format!("from {name} to the main dynamics, N = {width}"));
             figure =
                 figure.with(panel.legend(if i + 1 == names.len() { Legend::OutsideRight } else { Legend::Hidden }));
         }
@@ -152,6 +152,7 @@ impl Paths {
                 points
             });
         }
+        let panel = panel.note("a barrier of 0 has no place here");
         let mut figure = Figure::double_column().with(panel.legend(Legend::OutsideRight));
         figure.columns = 1;
         Ok(figure)
