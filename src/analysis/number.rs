@@ -57,3 +57,16 @@ pub mod interval {
         ends.map(|(low, high)| Ok((low.value()?, high.value()?))).transpose()
     }
 }
+
+/// The same for every entry of a list.
+pub mod list {
+    use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+        values.iter().map(|&v| Number::from(v)).collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+        Vec::<Number>::deserialize(deserializer)?.into_iter().map(Number::value).collect()
+    }
+}

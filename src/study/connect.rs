@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::progress::Progress;
 use super::states::{final_neurons, push_neurons};
 use super::training::Trained;
-use super::{RunError, Setting};
+use super::{RunError, Setting, once};
 use crate::analysis::connectivity::{
     Constructive, CurveForce, Match, Matching, Measure, NamedRisks, Path, Profile, learn_curve,
 };
@@ -22,6 +22,7 @@ use crate::record::npz::Arrays;
 use crate::record::{ConnectRecord, FitRecord, PairRecord};
 use ndarray::{Array2, s};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
@@ -47,9 +48,10 @@ struct Pair {
 }
 
 /// What was found for a pair.
+#[derive(Serialize, Deserialize)]
 struct Joined {
-    named: BTreeMap<&'static str, NamedRisks>,
-    profiles: BTreeMap<&'static str, Profile>,
+    named: BTreeMap<String, NamedRisks>,
+    profiles: BTreeMap<String, Profile>,
 }
 
 /// Writes `records/paths.npz`, `records/connect.json` and `state/paths/`; returns the checks. `None`: a person asked to
@@ -70,7 +72,7 @@ pub fn study(
             if setting.interrupt.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let joined = join(problem, terms, pair, setting)?;
+            let joined = once(setting, &pair.name, || join(problem, terms, pair, setting))?;
             progress.advance(pair.width as f64);
             Ok(Some(joined))
         })
@@ -82,7 +84,7 @@ pub fn study(
         widths: problem.experiment.widths.values.clone(),
         kinds: KINDS
             .iter()
-            .filter(|kind| joined.iter().any(|j| j.profiles.contains_key(*kind)))
+            .filter(|kind| joined.iter().any(|j| j.profiles.contains_key(**kind)))
             .map(|k| k.to_string())
             .collect(),
         pairs: pairs.iter().map(Pair::record).collect(),
@@ -154,15 +156,15 @@ fn join(problem: &Problem<'_, f64>, terms: &Connect, pair: &Pair, setting: &Sett
     }
     for (kind, halves) in constructive {
         let path = halves.path();
-        joined.named.insert(kind, halves.named_risks(&measure));
-        joined.profiles.insert(kind, Profile::of(&path, samples, &measure));
+        joined.named.insert(kind.into(), halves.named_risks(&measure));
+        joined.profiles.insert(kind.into(), Profile::of(&path, samples, &measure));
         push_waypoints(&mut arrays, kind, &halves, &path, network.outputs);
     }
-    joined.profiles.insert("straight", Profile::of(&Path::line(&p, &q), samples, &measure));
+    joined.profiles.insert("straight".into(), Profile::of(&Path::line(&p, &q), samples, &measure));
     if pair.width <= terms.match_up_to {
         for (kind, by) in [("matched-features", Match::Features), ("matched-weights", Match::Weights)] {
             let matching = Matching::best(network, &p, &q, problem.sample.x.view(), by);
-            joined.profiles.insert(kind, Profile::of(&Path::line(&p, &matching.apply(&q)), samples, &measure));
+            joined.profiles.insert(kind.into(), Profile::of(&Path::line(&p, &matching.apply(&q)), samples, &measure));
             let partner = matching.partner.iter().map(|&j| j as f64).collect();
             arrays.push(format!("{kind}_partner"), &[pair.width], partner);
             arrays.push(format!("{kind}_sign"), &[pair.width], matching.sign);
@@ -188,7 +190,7 @@ fn join(problem: &Problem<'_, f64>, terms: &Connect, pair: &Pair, setting: &Sett
             tolerance: 0.0,
         };
         let curve = learn_curve(force, motion, bezier.steps);
-        joined.profiles.insert("bezier", Profile::of(&curve, samples, &measure));
+        joined.profiles.insert("bezier".into(), Profile::of(&curve, samples, &measure));
         if let Path::Bezier { points: [_, middle, _] } = &curve {
             push_neurons(&mut arrays, network, middle.view(), "middle");
         }
@@ -257,7 +259,7 @@ fn write(
 fn checks(problem: &Problem<'_, f64>, pairs: &[Pair], joined: &[Joined], record: &mut ConnectRecord) -> Vec<Check> {
     let constructive = || {
         joined.iter().zip(pairs).flat_map(|(j, pair)| {
-            j.named.iter().map(move |(kind, named)| (*kind, *named, &j.profiles[kind], &pair.name))
+            j.named.iter().map(move |(kind, named)| (kind, *named, &j.profiles[kind], &pair.name))
         })
     };
     let worst = |excess: &dyn Fn(&NamedRisks, &Profile) -> f64| {

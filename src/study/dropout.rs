@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::series::row;
 use super::states::final_neurons;
 use super::training::Trained;
-use super::{RunError, Setting};
+use super::{RunError, Setting, once};
 use crate::analysis::dropout::{predicted, random_order};
 use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use crate::analysis::quantile::quantile;
@@ -21,6 +21,7 @@ use crate::record::npz::Arrays;
 use crate::record::{DropoutRecord, FitRecord};
 use ndarray::{Array2, Array3, s};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 use std::sync::atomic::Ordering;
 
@@ -69,7 +70,8 @@ pub fn study(
             if setting.interrupt.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let taken = take_apart(problem, terms, &sizes, (w, seed), run, setting)?;
+            let name = format!("dropout-{}", run.id);
+            let taken = once(setting, &name, || take_apart(problem, terms, &sizes, (w, seed), run, setting))?;
             progress.advance(run.width as f64);
             Ok(Some(taken))
         })
@@ -93,6 +95,7 @@ fn sizes(terms: &Dropout, widths: &[usize]) -> Vec<usize> {
 }
 
 /// What one network loses, by size.
+#[derive(Serialize, Deserialize)]
 struct Taken {
     place: (usize, usize),
     loss: f64,

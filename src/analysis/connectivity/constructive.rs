@@ -15,6 +15,7 @@ use super::profile::Measure;
 use crate::rng::{Role, stream};
 use ndarray::Array2;
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
 /// Two networks and the half that is kept in the first.
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ pub struct Constructive<'a> {
 }
 
 /// Losses of the four networks that bound the path.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NamedRisks {
     /// R(P).
     pub p: f64,

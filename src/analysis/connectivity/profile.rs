@@ -1,8 +1,10 @@
 //! The loss along a path.
 
 use super::Path;
+use crate::analysis::number;
 use crate::network::{Loss, Threads, TwoLayer};
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
 /// Rounds of golden-section search for a maximum between samples: each shrinks the bracket by 0.618.
 const ROUNDS: usize = 12;
@@ -40,13 +42,16 @@ impl Measure<'_> {
 }
 
 /// Loss and accuracy at equal steps along a path, and where the loss is largest.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// Loss at the samples.
+    #[serde(with = "number::list")]
     pub loss: Vec<f64>,
     /// Accuracy at the samples.
+    #[serde(with = "number::list")]
     pub accuracy: Vec<f64>,
     /// The largest loss, located between samples where the path is curved or the risk not convex.
+    #[serde(with = "number")]
     pub maximum: f64,
     /// Where it is.
     pub at: f64,
