@@ -159,7 +159,8 @@ pub fn train<R: Real>(
     };
     let time_loop = TimeLoop {
         times: &problem.times,
-        checkpoint_every: Duration::from_secs_f64(e.run.checkpoint_seconds),
+        // More seconds than a duration can hold are never.
+        checkpoint_every: Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX),
         diverged_above: e.dynamics.diverged_above,
         exact_loss: run.batch == BatchSize::Full,
         interrupt: setting.interrupt,
