@@ -225,7 +225,7 @@ fn finite(value: f64) -> Option<f64> {
 }
 
 /// Floats through JSON, which has no NaN and no infinity: NaN is null, the infinities are strings.
-mod number {
+pub(crate) mod number {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
     #[derive(Serialize, Deserialize)]

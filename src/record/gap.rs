@@ -2,6 +2,7 @@
 
 use crate::analysis::bound::BoundBand;
 use crate::analysis::fit::SlopeFit;
+use crate::analysis::verdict::number;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -32,16 +33,20 @@ pub struct GapRecord {
 
 /// The sup over time of a distance between the reference and itself with half the particles, with half the step, and
 /// with half the sample (0 where the sample is the law); and, where networks follow the full gradient, what their step
-/// alone does to the reference.
+/// alone does to the reference. NaN where one of the two diverged.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct ReferenceError {
     /// Half the particles.
+    #[serde(with = "number")]
     pub particles: f64,
     /// Half the step.
+    #[serde(with = "number")]
     pub step: f64,
     /// Half the sample.
+    #[serde(with = "number")]
     pub sample: f64,
     /// The networks' own step, at full width: not an error of the reference, but a part of the gap that no width removes.
+    #[serde(with = "number")]
     pub training_step: f64,
 }
 
