@@ -58,7 +58,7 @@ resamples = 200
 /// An experiment from text, with keys replaced as on the command line.
 pub fn parse(text: &str, set: &[&str]) -> Result<Experiment, ConfigError> {
     let overrides: Result<Vec<Override>, _> = set.iter().map(|entry| entry.parse()).collect();
-    config::parse(text, "tiny.toml", Path::new("."), &overrides?)
+    config::parse(text, "tiny.toml", Path::new(""), &overrides?)
 }
 
 /// [`TINY`] with keys replaced.
