@@ -123,7 +123,7 @@ pub fn arrays(path: &Path) -> BTreeMap<String, ArrayD<f64>> {
     names.iter().map(|name| (name.trim_end_matches(".npy").to_string(), array(name))).collect()
 }
 
-/// The program, on one thread of its own choice of folder.
+/// The program.
 pub fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_widelimit"))
 }
@@ -144,4 +144,12 @@ pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     found
+}
+
+/// A PDF with its lines in order. The entries of its dictionaries come in an order that changes from process to process,
+/// as svg2pdf keeps them in hash maps; what is drawn does not.
+pub fn in_order(pdf: &[u8]) -> Vec<u8> {
+    let mut lines: Vec<&[u8]> = pdf.split(|&byte| byte == b'\n').collect();
+    lines.sort_unstable();
+    lines.join(&b'\n')
 }
