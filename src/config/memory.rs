@@ -1,6 +1,6 @@
 //! What a run will hold in memory, before it starts.
 
-use super::experiment::{Experiment, Precision};
+use super::experiment::{BatchSize, Experiment, Precision};
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -13,40 +13,57 @@ pub struct Estimate {
     pub sweeps: u64,
     /// The networks in training at one time.
     pub networks: u64,
+    /// What is recorded of every run, and the bootstrap's resamples.
+    pub records: u64,
 }
 
-/// Estimates an experiment on a population of shape (n, d, K).
+/// Estimates an experiment on a population of shape (n, d, K). In floating point: sizes that a person typed by mistake
+/// must come out as large, not wrapped.
 pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estimate {
-    let scalar: u64 = if e.precision == Precision::F64 { 8 } else { 4 };
-    let model = e.network.model(d, outputs);
-    let (n, d, outputs, p) = (n as u64, d as u64, outputs as u64, model.parameters() as u64);
-    let records = e.horizon.records as u64 + 1;
-    let state = |width: usize| width.next_multiple_of(16) as u64 * p * scalar;
-    // Partial predictions of a pass, one set per superblock of 128 neurons, and a few (n, K) arrays beside them.
-    let pass = |width: usize| (width.div_ceil(128) as u64 + 4) * n * outputs * 8;
-    let path = |width: usize| records * (state(width) + n * outputs * 8);
+    let scalar = if e.precision == Precision::F64 { 8.0 } else { 4.0 };
+    let p = e.network.model(d, outputs).parameters() as f64;
+    let (n, d, outputs) = (n as f64, d as f64, outputs as f64);
+    let records = e.horizon.records as f64 + 1.0;
+    let sweeps = || e.gap.iter().flat_map(|gap| &gap.sweep);
+    let state = |width: usize| (width as f64 / 16.0).ceil() * 16.0 * p * scalar;
+    // Partial predictions of a pass over so many samples, one set per superblock of 128 neurons, and a few (n, K) arrays
+    // beside them.
+    let pass = |width: usize, samples: f64| ((width as f64 / 128.0).ceil() + 4.0) * samples * outputs * 8.0;
+    let path = |width: usize| records * (state(width) + n * outputs * 8.0);
     let gap = e.gap.as_ref();
-    let projections = gap.map_or(0, |gap| gap.projections as u64);
+    let projections = gap.map_or(0.0, |gap| gap.projections as f64);
     let m = e.reference.particles;
-    let work = e.reference.method.work_arrays() as u64;
-    let sorted = |width: usize| records * projections * width as u64 * 8;
-    let sweeps =
-        gap.iter().flat_map(|gap| &gap.sweep).map(|s| s.seeds as u64 * (path(s.width) + sorted(s.width))).sum();
-    let widest = e.widths.largest().max(gap.iter().flat_map(|gap| &gap.sweep).map(|s| s.width).max().unwrap_or(0));
-    let threads = rayon::current_num_threads() as u64;
+    let work = e.reference.method.work_arrays() as f64;
+    let sorted = |width: usize| records * projections * width as f64 * 8.0;
+    let twins: f64 = sweeps().map(|s| s.seeds as f64 * (path(s.width) + sorted(s.width))).sum();
+    let widest = sweeps().map(|s| s.width).chain([e.widths.largest()]).max().unwrap_or(0);
+    let drawn = sweeps()
+        .flat_map(|s| s.values.iter().map(|&v| s.at(v, &e.dynamics).1))
+        .chain([e.dynamics.batch])
+        .map(|batch| if let BatchSize::Size(size) = batch { size as f64 } else { 0.0 })
+        .fold(0.0, f64::max);
+    let batch = drawn * (d + outputs) * (8.0 + scalar);
+    let threads = rayon::current_num_threads() as f64;
+    let values = sweeps().map(|s| (s.values.len(), s.seeds)).chain([(e.widths.values.len(), e.widths.seeds)]);
+    // Nine measures per recording time and the names of a run, twice: as recorded, and in its group's table.
+    let series: f64 = values.map(|(values, seeds)| values as f64 * seeds as f64 * (records * 9.0 * 16.0 + 500.0)).sum();
+    let resamples = gap.map_or(0.0, |gap| gap.resamples as f64 * 8.0 * e.widths.values.len() as f64);
     Estimate {
-        population: n * (d * (8 + scalar) + 2 * outputs * 8),
+        population: (n * (d * (8.0 + scalar) + 2.0 * outputs * 8.0)) as u64,
         // The halved reference keeps its path too, while it is compared with the whole one.
-        reference: (3 + work) * state(m) + pass(m) + path(m) + path(m / 2) + sorted(m) + sorted(m / 2),
-        sweeps,
-        networks: threads * ((8 + 2) * state(widest) + pass(widest)),
+        reference: ((3.0 + work) * state(m) + pass(m, n) + path(m) + path(m / 2) + sorted(m) + sorted(m / 2)) as u64,
+        sweeps: twins as u64,
+        networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, n.max(drawn)) + batch)) as u64,
+        records: (series + resamples) as u64,
     }
 }
 
 impl Estimate {
     /// The sum, in bytes.
     pub fn total(&self) -> u64 {
-        self.population + self.reference + self.sweeps + self.networks
+        [self.population, self.reference, self.sweeps, self.networks, self.records]
+            .into_iter()
+            .fold(0, u64::saturating_add)
     }
 
     /// Refuses an estimate above the machine's memory, in words that say what would do.
@@ -56,12 +73,13 @@ impl Estimate {
             return Ok(());
         }
         Err(format!(
-            "the run would hold about {} (population {}, limit {}, sweeps {}, networks {}) and this machine has {}: expected fewer particles, fewer records, a smaller population or precision = \"f32\"",
+            "the run would hold about {} (population {}, limit {}, sweeps {}, networks {}, records {}) and this machine has {}: expected fewer particles, fewer records, fewer seeds, a smaller population or precision = \"f32\"",
             bytes(self.total()),
             bytes(self.population),
             bytes(self.reference),
             bytes(self.sweeps),
             bytes(self.networks),
+            bytes(self.records),
             bytes(machine)
         ))
     }

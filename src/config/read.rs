@@ -44,9 +44,10 @@ pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Expe
 
 /// A name that can stand in a file name.
 pub(super) fn name(root: &mut Section) -> String {
+    let given = root.peek("name");
     let name = root.text("name", None);
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if !name.is_empty() && (!name.chars().all(good) || name.starts_with('.')) {
+    if given.is_some_and(|name| name.is_empty() || !name.chars().all(good) || name.starts_with('.')) {
         root.wrong(
             "name",
             Some(format!("\"{name}\"")),

@@ -222,10 +222,10 @@ fn particles(e: &Experiment, problems: &Problems) {
         return;
     }
     let largest = e.widths.largest();
-    if particles < 4 * largest {
+    if particles < largest.saturating_mul(4) {
         let want = format!(
             "expected at least 4 times the largest width, {}, so that the limit is closer to itself than to the networks",
-            4 * largest
+            largest.saturating_mul(4)
         );
         problems.add("reference.particles", Some(particles.to_string()), want);
     }

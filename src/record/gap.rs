@@ -35,7 +35,7 @@ pub struct GapRecord {
 
 /// The sup over time of a distance between the reference and itself with half the particles, with half the step, and
 /// with half the sample (0 where the sample is the law); and, where networks follow the full gradient, what their step
-/// alone does to the reference.
+/// alone does to the reference. NaN where one of the two diverged.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct ReferenceError {
     /// Half the particles.
