@@ -170,9 +170,11 @@ def redo(run, name, draws):
         misuse(f"'{name}' ended before the horizon ({record['stop']['reason']})")
 
     dynamics = experiment["dynamics"]
+    # The networks of a variant, variant-NAME-sS and variant-NAME-one, have a friction of their own.
+    frictions = {f"variant-{v['name']}": v["friction"] for v in experiment.get("variants", [])}
     terms = {
         "step": record["step"],
-        "friction": dynamics["friction"],
+        "friction": frictions.get(name.rpartition("-")[0], dynamics["friction"]),
         "temperature": dynamics["temperature"],
         "first_order": dynamics["method"] == "gradient-descent",
     }

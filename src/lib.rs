@@ -6,6 +6,7 @@
 //! law `rho_t` of neurons that moves under its own potential. *What does the network converge to, and how much of a finite
 //! network is left once you know?* This crate simulates both from the same neurons and under the same noise, measures the
 //! distance between them, and holds its scaling against the theory of Wu, Kungurtsev, Mondelli (TMLR 2023), cited as WKM;
+//! it drops neurons of the trained networks, joins them by paths, and follows their risk, as the same theory does.
 //! KCH is Krichene, Caluya, Halder (2020) and MMN is Mei, Montanari, Nguyen (PNAS 2018).
 //!
 //! ```text
@@ -34,6 +35,8 @@
 //! | `Psi` | potential; `grad Psi(theta_i) = N dR/dtheta_i` | [`network::TwoLayer::potential_gradient`] |
 //! | `f_N`, `f_rho` | predictions of a network, of the limit | [`network::TwoLayer::predict`] |
 //! | `R` | risk: mean loss and ridge term | `risk` in the records; [`study::series`] |
+//! | `A`, `S^2` | neurons kept in dropout, spread of the features | [`analysis::dropout`] |
+//! | `P`, `Q` | the networks at the ends of a path | [`analysis::connectivity`] |
 //!
 //! # Rooms
 //!
@@ -46,11 +49,22 @@
 //! | [`population`] | laws of (x, y): data files, teachers, mixtures |
 //! | [`network`] | the two-layer model, its losses and activations, the fast kernel |
 //! | [`dynamics`] | forces, integrators, noise, the one time loop |
-//! | [`analysis`] | exponents with intervals, distances, the bound's form, verdicts |
+//! | [`analysis`] | exponents with intervals, distances, the bound's form, dropout, connecting paths, verdicts |
 //! | [`study`] | the only room that joins the others: an experiment in, records out |
 //! | [`record`] | the run folder, the manifest, arrays in `.npz` |
 //! | [`figure`] | figures as pure functions of records |
 //! | [`rng`] | random draws by address |
+//!
+//! # Studies
+//!
+//! Networks are trained once ([`study::plan`]), and every study whose table is in the experiment file looks at them.
+//!
+//! | study | question |
+//! |---|---|
+//! | [`study::gap`] | how far is a network from the limit, and how does that scale with width, step and batch? |
+//! | [`study::dropout`] | what does a network lose when it keeps `M` of its `N` neurons? |
+//! | [`study::connect`] | how much must the loss rise on a path between two networks? |
+//! | [`study::converge`] | how fast does the risk fall, and from which starts does it not? |
 //!
 //! # Four ideas
 //!
@@ -108,9 +122,9 @@
 //! Whole experiments are read by [`config::load`] and run by [`study::run`]:
 //!
 //! ```
-//! let overrides = ["widths.values=[16,32]".parse()?, "gap.sweep=[]".parse()?];
+//! let overrides = ["widths.values=[32,128]".parse()?, "gap.sweep=[]".parse()?];
 //! let experiment = widelimit::config::load("digits", &overrides)?;
-//! assert_eq!(experiment.widths.values, [16, 32]);
+//! assert_eq!(experiment.widths.values, [32, 128]);
 //! assert_eq!(experiment.dynamics.learning_rate_and_momentum(), (0.0004, 0.98));
 //! # Ok::<(), widelimit::config::ConfigError>(())
 //! ```
