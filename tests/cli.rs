@@ -206,20 +206,31 @@ fn draws_of_a_trajectory() {
 
 #[test]
 fn a_step_far_too_large_stops_its_network_and_no_other() {
-    // A stiff ridge: steps of 1/2 explode at once, steps of 1/32 do not.
+    // A stiff ridge: steps of 1/2 explode at once, steps of 1/32 do not. Nothing is recorded on the way.
     let here = tempfile::tempdir().unwrap();
     fs::write(here.path().join("tiny.toml"), TINY).unwrap();
-    let stiff = ["--set", "dynamics.ridge=300", "--set", "dynamics.friction=0.5", "--set", "reference.step=0.0078125"];
+    let stiff = [
+        "--set",
+        "dynamics.ridge=300",
+        "--set",
+        "dynamics.friction=0.5",
+        "--set",
+        "reference.step=0.0078125",
+        "--set",
+        "horizon.time=4.0",
+        "--set",
+        "horizon.records=1",
+    ];
     let sweep = ["--set", "gap.sweep=[{over=\"step\", values=[0.5, 0.03125, 0.015625], width=4, seeds=2}]"];
     let args = [&["run", "tiny.toml", "--out", "one"][..], &stiff, &sweep].concat();
     let said = fine(here.path(), &args);
-    assert!(said.out.contains("steps-full-0.5-s0 at step 1 (loss "), "{}", said.out);
+    assert!(said.out.contains("steps-full-0.5-s0 at step 2 (loss "), "{}", said.out);
     let run = here.path().join("one");
     for trajectory in json(&run.join("manifest.json"))["trajectories"].as_array().unwrap() {
         let id = trajectory["id"].as_str().unwrap();
         let stop = &trajectory["stop"];
         if id.starts_with("steps-full-0.5-") {
-            assert_eq!((&stop["reason"], &stop["step"], &stop["time"]), (&"diverged".into(), &1.into(), &0.5.into()));
+            assert_eq!((&stop["reason"], &stop["step"], &stop["time"]), (&"diverged".into(), &2.into(), &1.0.into()));
         } else {
             assert_eq!(stop["reason"], "horizon", "{id}");
         }
@@ -227,7 +238,7 @@ fn a_step_far_too_large_stops_its_network_and_no_other() {
     let gap = json(&run.join("records/gap.json"));
     assert_eq!(gap["groups"][1]["diverged"], serde_json::json!(["steps-full-0.5-s0", "steps-full-0.5-s1"]));
     let table = &arrays(&run.join("records/steps-full.npz"))["function"];
-    assert!((0..2).all(|s| table[[0, s, 2]].is_nan() && table[[1, s, 2]].is_finite() && table[[2, s, 2]].is_finite()));
+    assert!((0..2).all(|s| table[[0, s, 1]].is_nan() && table[[1, s, 1]].is_finite() && table[[2, s, 1]].is_finite()));
     let check = &json(&run.join("checks.json"))[0];
     assert_eq!((&check["name"], &check["verdict"]), (&"runs-diverged".into(), &"fails".into()));
     assert_eq!(widelimit(here.path(), &["check", "one"]).code, Some(1));
