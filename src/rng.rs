@@ -31,7 +31,8 @@ pub enum Role {
     Direction = 7,
     /// Bootstrap resamples; `a` = resample.
     Bootstrap = 8,
-    /// Orders in which neurons are kept; `a` = network, `b` = draw.
+    /// Orders in which neurons are kept; `a` = network (by width and seed at the end of training, by width and first
+    /// particle along it), `b` = draw.
     Mask = 9,
     /// Halves tried for a constructive path; `a` = pair, `b` = trial.
     Half = 10,

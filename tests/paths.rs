@@ -202,7 +202,7 @@ fn a_trained_curve_is_lower_than_the_straight_line() {
     let mean = |path: &Path| common::mean(&Profile::of(path, 21, &case.measure()).loss);
     let (line, curve) = (mean(&Path::line(&p, &q)), mean(&case.curve(&p, &q, 4000)));
     println!("line {line:.4}, curve {curve:.4}");
-    assert!(curve < 0.9 * line);
+    assert!(curve < 0.97 * line);
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub struct Estimate {
     pub networks: u64,
     /// What is recorded of every run, and the bootstrap's resamples.
     pub records: u64,
+    /// What studies hold of the networks they take apart or join.
+    pub studies: u64,
 }
 
 /// Estimates an experiment on a population of shape (n, d, K). In floating point: sizes that a person typed by mistake
@@ -36,7 +38,8 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
     let work = e.reference.method.work_arrays() as f64;
     let sorted = |width: usize| records * projections * width as f64 * 8.0;
     let twins: f64 = sweeps().map(|s| s.seeds as f64 * (path(s.width) + sorted(s.width))).sum();
-    let widest = sweeps().map(|s| s.width).chain([e.widths.largest()]).max().unwrap_or(0);
+    let variants = || e.variants.iter().map(|v| v.width);
+    let widest = sweeps().map(|s| s.width).chain(variants()).chain([e.widths.largest()]).max().unwrap_or(0);
     let drawn = sweeps()
         .flat_map(|s| s.values.iter().map(|&v| s.at(v, &e.dynamics).1))
         .chain([e.dynamics.batch])
@@ -44,9 +47,13 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
         .fold(0.0, f64::max);
     let batch = drawn * (d + outputs) * (8.0 + scalar);
     let threads = rayon::current_num_threads() as f64;
-    let values = sweeps().map(|s| (s.values.len(), s.seeds)).chain([(e.widths.values.len(), e.widths.seeds)]);
-    // Nine measures per recording time and the names of a run, twice: as recorded, and in its group's table.
-    let series: f64 = values.map(|(values, seeds)| values as f64 * seeds as f64 * (records * 9.0 * 16.0 + 500.0)).sum();
+    let values = sweeps()
+        .map(|s| (s.values.len(), s.seeds))
+        .chain(e.variants.iter().map(|v| (1, v.seeds)))
+        .chain([(e.widths.values.len(), e.widths.seeds)]);
+    // Eleven measures per recording time and the names of a run, twice: as recorded, and in its group's table.
+    let series: f64 =
+        values.map(|(values, seeds)| values as f64 * seeds as f64 * (records * 11.0 * 16.0 + 500.0)).sum();
     let resamples = gap.map_or(0.0, |gap| gap.resamples as f64 * 8.0 * e.widths.values.len() as f64);
     Estimate {
         population: (n * (d * (8.0 + scalar) + 2.0 * outputs * 8.0)) as u64,
@@ -55,13 +62,31 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
         sweeps: twins as u64,
         networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, n.max(drawn)) + batch)) as u64,
         records: (series + resamples) as u64,
+        studies: studies(e, (n, d, outputs), p) as u64,
     }
+}
+
+/// What the studies hold, a network or a pair on every thread, after the states in training are gone.
+fn studies(e: &Experiment, (n, d, outputs): (f64, f64, f64), p: f64) -> f64 {
+    let widest = e.widths.largest();
+    let up_to = |limit: usize| widest.min(limit) as f64;
+    // Greedy choice: features and their inner products, with the products of output weights.
+    let dropout = e.dropout.as_ref().map_or(0.0, |terms| {
+        let greedy = up_to(terms.greedy_up_to);
+        8.0 * (greedy * n * outputs.min(2.0) + 3.0 * greedy * greedy + terms.draws as f64 * widest as f64)
+    });
+    // Six waypoints and what is interpolated between them; features of both networks and the costs of matching.
+    let connect = e.connect.as_ref().map_or(0.0, |terms| {
+        let matched = up_to(terms.match_up_to);
+        8.0 * (12.0 * widest as f64 * p + 2.0 * matched * n + 5.0 * matched * matched)
+    });
+    8.0 * n * d + rayon::current_num_threads() as f64 * dropout.max(connect)
 }
 
 impl Estimate {
     /// The sum, in bytes.
     pub fn total(&self) -> u64 {
-        [self.population, self.reference, self.sweeps, self.networks, self.records]
+        [self.population, self.reference, self.sweeps, self.networks, self.records, self.studies]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -73,13 +98,14 @@ impl Estimate {
             return Ok(());
         }
         Err(format!(
-            "the run would hold about {} (population {}, limit {}, sweeps {}, networks {}, records {}) and this machine has {}: expected fewer particles, fewer records, fewer seeds, a smaller population or precision = \"f32\"",
+            "the run would hold about {} (population {}, limit {}, sweeps {}, networks {}, records {}, studies {}) and this machine has {}: expected fewer particles, fewer records, fewer seeds, a smaller population or precision = \"f32\"",
             bytes(self.total()),
             bytes(self.population),
             bytes(self.reference),
             bytes(self.sweeps),
             bytes(self.networks),
             bytes(self.records),
+            bytes(self.studies),
             bytes(machine)
         ))
     }

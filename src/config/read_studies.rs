@@ -79,7 +79,7 @@ pub(super) fn connect(mut s: Section) -> Connect {
         halves: s.count("halves", Some(16), 0),
         points: s.count("points", Some(9), 3),
         match_up_to: s.count("match_up_to", Some(1024), 0),
-        variants: if s.has("variants") { s.texts("variants") } else { Vec::new() },
+        variants: s.texts("variants"),
         bezier: s.section("bezier", false).map(bezier),
     };
     s.finish();

@@ -147,6 +147,15 @@ fn noise(e: &Experiment, problems: &Problems) {
             "a positive temperature needs a positive friction: the noise has variance 2 friction temperature",
         );
     }
+    for (i, variant) in e.variants.iter().enumerate() {
+        if variant.method == Method::HeavyBall && variant.friction == 0.0 {
+            problems.add(
+                &format!("variants.{i}.friction"),
+                Some("0".into()),
+                "a positive temperature needs a positive friction",
+            );
+        }
+    }
     let tick = e.tick();
     for (key, step) in fixed_steps(e) {
         let ratio = step / tick;

@@ -66,7 +66,7 @@ fn first_passage(times: &[f64], risk: &[f64], level: f64) -> f64 {
     let (before, after) = (risk[i - 1].ln(), risk[i].ln());
     let part = (before - level.ln()) / (before - after);
     // A risk of exactly zero has no logarithm: the record's own time then.
-    if part.is_finite() { times[i - 1] + part * (times[i] - times[i - 1]) } else { times[i] }
+    if part.is_finite() && after.is_finite() { times[i - 1] + part * (times[i] - times[i - 1]) } else { times[i] }
 }
 
 struct Study<'a> {

@@ -201,7 +201,7 @@ fn studies(
     Ok(Some((checks, phases)))
 }
 
-/// A part of a study's work, done once: while the run is unfinished it is kept in `checkpoint/NAME.json`.
+/// A part of a study's work, done once: while the run is unfinished it is kept in `checkpoint/study-NAME.json`.
 fn once<T: Serialize + DeserializeOwned>(
     setting: &Setting<'_>,
     name: &str,

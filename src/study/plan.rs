@@ -214,8 +214,11 @@ impl<'a> Planner<'a> {
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let sweeps = self.e.gap.iter().flat_map(|gap| &gap.sweep).map(|s| (s.width, s.seeds));
+        let variants = self.e.variants.iter().map(|v| (v.width, v.seeds));
         let overlap = |&(width, seeds): &(usize, usize)| seeds > 1 && self.stride(width, seeds) < width;
-        for (width, seeds) in sweeps.chain([(self.e.widths.largest(), self.e.widths.seeds)]).filter(overlap) {
+        for (width, seeds) in
+            sweeps.chain(variants).chain([(self.e.widths.largest(), self.e.widths.seeds)]).filter(overlap)
+        {
             warnings.push(format!(
                 "the {seeds} replicas of width {width} start from overlapping windows of particles, so intervals over seeds are somewhat too short; disjoint windows need reference.particles = {}",
                 width * seeds
