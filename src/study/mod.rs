@@ -167,6 +167,9 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
     Ok(Report::Complete { folder: path.clone(), checks, figures, phases, warnings })
 }
 
+/// Checks, and the time each study took.
+type Findings = (Vec<Check>, Vec<Phase>);
+
 /// Everything that is asked of the trained networks. Each study writes its records and returns its checks; `None`: a
 /// person asked to stop.
 fn studies(
@@ -175,7 +178,7 @@ fn studies(
     plan: &Plan,
     trained: &Trained,
     setting: &Setting<'_>,
-) -> Result<Option<(Vec<Check>, Vec<Phase>)>, RunError> {
+) -> Result<Option<Findings>, RunError> {
     // Whatever the states' scalar type, studies compute in double precision.
     let problem = Problem::<f64>::new(experiment, population);
     let mut checks = soundness::checks(experiment, trained);
