@@ -1,5 +1,6 @@
 //! widelimit
 pub mod analysis;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod dynamics;

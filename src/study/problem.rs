@@ -1,7 +1,7 @@
 //! The problem in the states' scalar type: what every run of an experiment shares.
 
 use crate::config::{BatchSize, Experiment};
-use crate::dynamics::{BatchSource, Brownian, NetworkForce, Noise, Still};
+use crate::dynamics::{BatchSource, Brownian, Buffers, NetworkForce, Noise, Still};
 use crate::network::{Batch, Objective, Real, Threads, TwoLayer};
 use crate::population::{LabelKind, Population, Sampler};
 use crate::study::plan::Trajectory;
@@ -58,6 +58,7 @@ impl<'a, R: Real> Problem<'a, R> {
             seed: self.experiment.seed,
             replica: run.replica,
             threads,
+            buffers: Buffers::default(),
         }
     }
 
