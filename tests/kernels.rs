@@ -53,7 +53,9 @@ fn ulps(got: f64, (exact, rest): (f64, f64), digits: i32, smallest: i32) -> f64 
 
 /// The largest errors of an activation and of its slope over the table, in ulp; the slope's relative to 1 where it is smaller.
 fn worst<R: Real>(lines: &[Line], activation: Activation, digits: i32, smallest: i32) -> (f64, f64) {
-    let lines: Vec<&Line> = lines.iter().filter(|line| line.activation == activation).collect();
+    // Points of more digits than the type has are for the other type.
+    let own = |line: &&Line| line.activation == activation && R::of(line.z).wide() == line.z;
+    let lines: Vec<&Line> = lines.iter().filter(own).collect();
     let mut value: Vec<R> = lines.iter().map(|line| R::of(line.z)).collect();
     let mut slope = vec![R::zero(); value.len()];
     math::value_and_derivative(activation, &mut value, &mut slope);
@@ -103,7 +105,8 @@ fn tails<R: Real>(set: InstructionSet, end: f64) {
         math::value(activation, &mut z);
         math::value(activation, &mut minus);
         let bounded = matches!(activation, Activation::Tanh | Activation::Erf | Activation::Sigmoid);
-        let slack = 4.0 * R::epsilon().wide();
+        // Twice the stated error: 6 ulp for erf, 4 for the others.
+        let slack = if activation == Activation::Erf { 6.0 } else { 4.0 } * R::epsilon().wide();
         for pair in z.windows(2) {
             let (a, b) = (pair[0].wide(), pair[1].wide());
             assert!(b >= a - slack * a.abs(), "{set} {name}: {a} {b}");

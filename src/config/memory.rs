@@ -1,6 +1,7 @@
 //! What a run will hold in memory, before it starts.
 
-use super::experiment::{Experiment, Precision};
+use super::experiment::{BatchSize, Experiment, Precision};
+use crate::network::kernel::work_bytes;
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -19,11 +20,10 @@ pub struct Estimate {
 pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estimate {
     let scalar: u64 = if e.precision == Precision::F64 { 8 } else { 4 };
     let model = e.network.model(d, outputs);
-    let (n, d, outputs, p) = (n as u64, d as u64, outputs as u64, model.parameters() as u64);
+    let (n, d, outputs) = (n as u64, d as u64, outputs as u64);
     let records = e.horizon.records as u64 + 1;
-    let state = |width: usize| width.next_multiple_of(16) as u64 * p * scalar;
-    // Partial predictions of a pass, one set per superblock of 128 neurons, and a few (n, K) arrays beside them.
-    let pass = |width: usize| (width.div_ceil(128) as u64 + 4) * n * outputs * 8;
+    let state = |width: usize| model.layout(width).len() as u64 * scalar;
+    let pass = |width: usize, samples: u64| work_bytes(&model, width, samples as usize, scalar as usize) as u64;
     let path = |width: usize| records * (state(width) + n * outputs * 8);
     let gap = e.gap.as_ref();
     let projections = gap.map_or(0, |gap| gap.projections as u64);
@@ -34,12 +34,13 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
         gap.iter().flat_map(|gap| &gap.sweep).map(|s| s.seeds as u64 * (path(s.width) + sorted(s.width))).sum();
     let widest = e.widths.largest().max(gap.iter().flat_map(|gap| &gap.sweep).map(|s| s.width).max().unwrap_or(0));
     let threads = rayon::current_num_threads() as u64;
+    let batch = if let BatchSize::Size(size) = e.dynamics.batch { size as u64 } else { n };
     Estimate {
         population: n * (d * (8 + scalar) + 2 * outputs * 8),
         // The halved reference keeps its path too, while it is compared with the whole one.
-        reference: (3 + work) * state(m) + pass(m) + path(m) + path(m / 2) + sorted(m) + sorted(m / 2),
+        reference: (3 + work) * state(m) + pass(m, n) + path(m) + path(m / 2) + sorted(m) + sorted(m / 2),
         sweeps,
-        networks: threads * ((8 + 2) * state(widest) + pass(widest)),
+        networks: threads * ((8 + 2) * state(widest) + pass(widest, batch)),
     }
 }
 

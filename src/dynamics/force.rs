@@ -100,13 +100,22 @@ fn draw(seed: u64, replica: u64, step: u64, sampler: &dyn Sampler, x: &mut [f64]
     }
 }
 
-impl<R: Real> NetworkForce<'_, R> {
+/// What a batch is drawn from.
+struct Draws<'f, 'a, R> {
+    network: &'a TwoLayer,
+    population: &'a Batch<R>,
+    source: &'f BatchSource<'a>,
+    seed: u64,
+    replica: u64,
+}
+
+impl<R: Real> Draws<'_, '_, R> {
     /// Draws and packs the batch of a step; the whole population only once, as it stays the same.
     fn draw(&self, step: u64, drawn: &mut Drawn<R>) {
         let TwoLayer { inputs: d, outputs, bias, .. } = *self.network;
         let Drawn { samples, y, x, rounded } = drawn;
         let all = self.population;
-        match self.source {
+        match *self.source {
             BatchSource::Full => {
                 let n = all.y.len() / outputs;
                 if samples.count() != n {
@@ -139,37 +148,37 @@ impl<R: Real> NetworkForce<'_, R> {
 
 impl<R: Real> Force<R> for NetworkForce<'_, R> {
     fn gradient(&mut self, step: u64, theta: &[R], out: &mut [R]) -> f64 {
-        let mut buffers = std::mem::take(&mut self.buffers);
-        self.draw(step, &mut buffers.now);
+        let NetworkForce { network, width, population, objective, source, seed, replica, threads, buffers } = self;
+        let draws = Draws { network, population, source, seed: *seed, replica: *replica };
+        let model = Model { network, width: *width, threads: *threads };
+        draws.draw(step, &mut buffers.now);
         buffers.prepared = None;
-        let model = Model { network: self.network, width: self.width, threads: self.threads };
         let batch = Labelled { samples: &buffers.now.samples, y: &buffers.now.y };
-        let loss = buffers.workspace.gradient(model, self.objective, theta, batch, out);
-        self.buffers = buffers;
-        loss
+        buffers.workspace.gradient(model, *objective, theta, batch, out)
     }
 
     fn advance(&mut self, kick: Kick, noise: &dyn Noise<R>, state: &mut State<R>) -> Option<f64> {
-        let mut buffers = std::mem::take(&mut self.buffers);
-        let Buffers { workspace, now, ahead, prepared } = &mut buffers;
-        let model = Model { network: self.network, width: self.width, threads: self.threads };
-        let full = matches!(self.source, BatchSource::Full);
+        let NetworkForce { network, width, population, objective, source, seed, replica, threads, buffers } = self;
+        let draws = Draws { network, population, source, seed: *seed, replica: *replica };
+        let model = Model { network, width: *width, threads: *threads };
+        let Buffers { workspace, now, ahead, prepared } = buffers;
+        let full = matches!(source, BatchSource::Full);
         if *prepared == Some(state.step) {
             if !full {
                 std::mem::swap(now, ahead);
             }
         } else {
-            self.draw(state.step, now);
+            draws.draw(state.step, now);
             workspace.forward(model, &state.theta, &now.samples, true);
         }
         if !full {
-            self.draw(state.step + 1, ahead);
+            draws.draw(state.step + 1, ahead);
         }
         let step = state.step;
         let normals = |block: usize, out: &mut [R]| noise.block(step, block, out);
         let loss = workspace.step(
             model,
-            self.objective,
+            *objective,
             kick,
             (&mut state.theta, &mut state.momentum),
             Labelled { samples: &now.samples, y: &now.y },
@@ -177,7 +186,6 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
             (kick.noise > 0.0).then_some(&normals),
         );
         *prepared = Some(step + 1);
-        self.buffers = buffers;
         Some(loss)
     }
 }

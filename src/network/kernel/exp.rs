@@ -186,10 +186,12 @@ pub fn polynomial<R: Real, S: Simd<R>>(s: S, coefficients: &[R], x: S::Pack) -> 
 pub fn exp_parts<R: Real, S: Simd<R>>(s: S, y: S::Pack, low: Option<S::Pack>) -> (S::Pack, S::Pack) {
     let shifted = s.fma(y, s.splat(R::of(std::f64::consts::LOG2_E)), s.splat(R::ROUND));
     let k = s.sub(shifted, s.splat(R::ROUND));
-    let mut r = s.fnma(k, s.splat(R::LN2.1), s.fnma(k, s.splat(R::LN2.0), y));
-    if let Some(low) = low {
-        r = s.add(r, low);
-    }
+    let r = s.fnma(k, s.splat(R::LN2.0), y);
+    let r = match low {
+        None => s.fnma(k, s.splat(R::LN2.1), r),
+        // The small terms first: one rounding of the large one.
+        Some(low) => s.add(r, s.fnma(k, s.splat(R::LN2.1), low)),
+    };
     let q = polynomial(s, R::EXP, r);
     (shifted, s.fma(s.mul(r, r), q, r))
 }

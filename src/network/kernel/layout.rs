@@ -7,7 +7,7 @@ pub const LANES: usize = 32;
 const MOST_BLOCKS: usize = 8;
 
 /// Superblocks that a state is divided into before they grow: enough to share among threads.
-const SHARES: usize = 16;
+const SHARES: usize = 4;
 
 /// The arrangement of N neurons of p parameters in a flat slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

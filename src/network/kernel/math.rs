@@ -209,11 +209,14 @@ impl Function for Gelu {
         let x = s.min(s.splat(R::TAIL_MAX), s.abs(z));
         let bell = bell(s, z);
         let t = s.div(s.sub(x, four), s.add(x, four));
-        let tail = s.div(s.mul(bell, polynomial(s, R::TAIL, t)), s.add(one, x));
-        let phi = s.select_less(z, s.splat(R::zero()), tail, s.sub(one, tail));
+        let (scaled, below) = (s.mul(bell, polynomial(s, R::TAIL, t)), s.add(one, x));
+        let (tail, zero) = (s.div(scaled, below), s.splat(R::zero()));
+        let phi = s.select_less(z, zero, tail, s.sub(one, tail));
+        // On the left z comes in before the tail is rounded to what may be a subnormal number.
+        let value = s.select_less(z, zero, s.div(s.mul(z, scaled), below), s.mul(z, phi));
         let density = 0.5 * std::f64::consts::FRAC_1_SQRT_2 * std::f64::consts::FRAC_2_SQRT_PI;
         let bounded = s.min(s.splat(R::TAIL_MAX), z);
-        (s.mul(z, phi), s.fma(bounded, s.mul(s.splat(R::of(density)), bell), phi))
+        (value, s.fma(bounded, s.mul(s.splat(R::of(density)), bell), phi))
     }
 }
 
@@ -243,7 +246,7 @@ fn bell<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
     let half = s.splat(R::of(-0.5));
     let x = s.min(s.splat(R::TAIL_MAX), s.abs(z));
     let square = s.mul(x, x);
-    let rest = s.fma(x, x, s.sub(s.splat(R::zero()), square));
+    let rest = s.square_rest(x, square);
     exp_negative(s, s.mul(half, square), Some(s.mul(half, rest)))
 }
 

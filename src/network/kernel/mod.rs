@@ -18,7 +18,8 @@
 //! | `exp`, [`math`] | the activations over packs |
 //! | `layout` | where a neuron's parameter lives |
 //! | [`samples`] | a batch in the orders in which the kernels read it |
-//! | `phases`, `finish`, `stream` | what is done to one block |
+//! | `phases`, `finish` | what is done to one block |
+//! | `small`, `stream` | the same for few samples and for one or two |
 //! | `sweep` | one pass over all blocks |
 //! | `parts`, `team` | sharing a pass among threads |
 //! | `align` | large arrays on cache lines |
@@ -34,6 +35,7 @@ mod parts;
 mod phases;
 pub mod samples;
 mod simd;
+mod small;
 mod stream;
 mod sweep;
 mod team;
@@ -44,7 +46,7 @@ pub use dispatch::{InstructionSet, Kernel};
 pub use finish::Kick;
 pub use layout::{LANES, Layout};
 pub use samples::Samples;
-pub use workspace::{Labelled, Model, Workspace};
+pub use workspace::{Labelled, Model, Workspace, work_bytes};
 
 /// Writes standard normals for the trained rows of block `block`, zero elsewhere.
 pub type Normals<'a, R> = dyn Fn(usize, &mut [R]) + Sync + 'a;

@@ -138,43 +138,72 @@ impl<R: Real, F: Function> Job<R> for Activate<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         let Activate { z, value, slope, a, lanes, .. } = self;
+        let lanes = lanes.chunks_exact_mut(a.len() * R::PACK);
         match (value, slope) {
             (Some(value), Some(slope)) => {
-                let to = value.iter_mut().zip(slope);
-                for ((z, (value, slope)), lanes) in z.iter().zip(to).zip(lanes.chunks_exact_mut(a.len() * R::PACK)) {
+                for ((z, (value, slope)), lanes) in z.iter().zip(value.iter_mut().zip(slope)).zip(lanes) {
                     for i in 0..LANES / R::PACK {
                         let (v, d) = F::both(s, load(s, z, i));
                         store(s, v, value, i);
                         store(s, d, slope, i);
-                        add_features(s, v, a, i, lanes);
                     }
+                    add_features(s, value, a, lanes);
                 }
             }
             (Some(value), None) => {
-                for ((z, value), lanes) in z.iter().zip(value).zip(lanes.chunks_exact_mut(a.len() * R::PACK)) {
-                    for i in 0..LANES / R::PACK {
-                        let v = F::value(s, load(s, z, i));
-                        store(s, v, value, i);
-                        add_features(s, v, a, i, lanes);
-                    }
+                for ((z, value), lanes) in z.iter().zip(value).zip(lanes) {
+                    activate::<R, S, F>(s, z, Some(value), a, lanes);
                 }
             }
             _ => {
-                for (z, lanes) in z.iter().zip(lanes.chunks_exact_mut(a.len() * R::PACK)) {
-                    for i in 0..LANES / R::PACK {
-                        add_features(s, F::value(s, load(s, z, i)), a, i, lanes);
-                    }
+                for (z, lanes) in z.iter().zip(lanes) {
+                    activate::<R, S, F>(s, z, None, a, lanes);
                 }
             }
         }
     }
 }
 
-/// Adds `a_k v` of pack `i` to the lanes of every output.
+/// One sample of [`Activate`]; the sum of its features stays in a register where there is one output.
 #[inline(always)]
-fn add_features<R: Real, S: Simd<R>>(s: S, v: S::Pack, a: &[Lanes<R>], i: usize, lanes: &mut [R]) {
+fn activate<R: Real, S: Simd<R>, F: Function>(
+    s: S,
+    z: &Lanes<R>,
+    mut value: Option<&mut Lanes<R>>,
+    a: &[Lanes<R>],
+    lanes: &mut [R],
+) {
+    if let [a] = a {
+        let mut sum = s.load(lanes);
+        for i in 0..LANES / R::PACK {
+            let v = F::value(s, load(s, z, i));
+            if let Some(value) = &mut value {
+                store(s, v, value, i);
+            }
+            sum = s.fma(load(s, a, i), v, sum);
+        }
+        s.store(sum, lanes);
+        return;
+    }
+    let mut row = [R::zero(); LANES];
+    for i in 0..LANES / R::PACK {
+        store(s, F::value(s, load(s, z, i)), &mut row, i);
+    }
+    add_features(s, &row, a, lanes);
+    if let Some(value) = value {
+        *value = row;
+    }
+}
+
+/// Adds `a_k v` to the lanes of every output.
+#[inline(always)]
+fn add_features<R: Real, S: Simd<R>>(s: S, v: &Lanes<R>, a: &[Lanes<R>], lanes: &mut [R]) {
     for (a, lanes) in a.iter().zip(lanes.chunks_exact_mut(R::PACK)) {
-        s.store(s.fma(load(s, a, i), v, s.load(lanes)), lanes);
+        let mut sum = s.load(lanes);
+        for i in 0..LANES / R::PACK {
+            sum = s.fma(load(s, a, i), load(s, v, i), sum);
+        }
+        s.store(sum, lanes);
     }
 }
 
@@ -324,33 +353,162 @@ impl<R: Real> Job<R> for Outer<'_, R> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         let Outer { h, x, grad, fresh } = self;
+        rows_of_tiles::<R, S, PG, Q>(s, h, x, grad, fresh, 0);
+    }
+}
+
+/// [`Pull`] and [`Outer`] in one, for one output and kept values: the first register tile of inputs finds `h` in registers,
+/// the others where it was put for them.
+pub struct PullOuter<'a, R, F> {
+    /// Kept values, and kept slopes where they do not follow from the values.
+    pub kept: (&'a [Lanes<R>], &'a [Lanes<R>]),
+    /// Values and slopes that will be wanted next, to be fetched meanwhile; may be empty.
+    pub next: (&'a [Lanes<R>], &'a [Lanes<R>]),
+    /// Residuals.
+    pub residual: &'a [R],
+    /// The row of the gradient of a.
+    pub grad_a: &'a mut Lanes<R>,
+    /// One row per sample.
+    pub h: &'a mut [Lanes<R>],
+    /// `[input / 2][sample][input % 2]`.
+    pub x: &'a [[R; 2]],
+    /// Rows of w and b, their number rounded up to even.
+    pub grad: &'a mut [Lanes<R>],
+    /// Whether the sums start from zero, whatever the rows hold.
+    pub fresh: bool,
+    /// The activation.
+    pub function: PhantomData<F>,
+}
+
+impl<R: Real, F: Function> Job<R> for PullOuter<'_, R, F> {
+    #[inline(always)]
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        let PullOuter { kept: (values, slopes), next, residual, grad_a, h, x, grad, fresh, .. } = self;
+        let count = h.len();
         let pairs = grad.len() / 2;
-        let mut pair = 0;
-        while pair < pairs {
-            let take = if pairs - pair >= Q { Q } else { (pairs - pair).min(2) };
-            let (x, grad) = (&x[pair * h.len()..(pair + take) * h.len()], &mut grad[2 * pair..2 * (pair + take)]);
-            for group in 0..LANES / R::PACK / PG {
-                match take {
-                    1 => outer_tile::<R, S, PG, 1>(s, h, x, group, grad, fresh),
-                    2 => outer_tile::<R, S, PG, 2>(s, h, x, group, grad, fresh),
-                    _ => outer_tile::<R, S, PG, Q>(s, h, x, group, grad, fresh),
-                }
+        let first = if pairs >= Q { Q } else { pairs.min(2) };
+        let whole = first == pairs;
+        for group in 0..LANES / R::PACK / PG {
+            let mut sum_a = [s.splat(R::zero()); PG];
+            for i in 0..PG {
+                sum_a[i] = load(s, grad_a, group * PG + i);
             }
-            pair += take;
+            let mut rows = Pulled::<R, S, F, PG> {
+                values: &values[..count],
+                slopes,
+                residual: &residual[..count],
+                next: if group == 0 { next } else { (&[], &[]) },
+                h: if whole { &mut [] } else { &mut *h },
+                sum_a,
+                function: PhantomData,
+            };
+            let (x, grad) = (&x[..first * count], &mut grad[..2 * first]);
+            match first {
+                1 => outer_tile::<R, S, PG, 1, _>(s, count, &mut rows, x, group, grad, fresh),
+                2 => outer_tile::<R, S, PG, 2, _>(s, count, &mut rows, x, group, grad, fresh),
+                _ => outer_tile::<R, S, PG, Q, _>(s, count, &mut rows, x, group, grad, fresh),
+            }
+            for i in 0..PG {
+                store(s, rows.sum_a[i], grad_a, group * PG + i);
+            }
         }
+        rows_of_tiles::<R, S, PG, Q>(s, h, x, grad, fresh, first);
+    }
+}
+
+/// Where a register tile finds `h`.
+trait Rows<R, S: Simd<R>, const PG: usize> {
+    /// The packs of a group of sample n.
+    fn row(&mut self, s: S, n: usize, group: usize) -> [S::Pack; PG];
+}
+
+/// In memory.
+struct Stored<'a, R>(&'a [Lanes<R>]);
+impl<R: Real, S: Simd<R>, const PG: usize> Rows<R, S, PG> for Stored<'_, R> {
+    #[inline(always)]
+    fn row(&mut self, s: S, n: usize, group: usize) -> [S::Pack; PG] {
+        let mut row = [s.splat(R::zero()); PG];
+        for i in 0..PG {
+            row[i] = load(s, &self.0[n], group * PG + i);
+        }
+        row
+    }
+}
+
+/// Worked out here, and stored where somebody will ask again.
+struct Pulled<'a, R, S: Simd<R>, F, const PG: usize> {
+    values: &'a [Lanes<R>],
+    slopes: &'a [Lanes<R>],
+    residual: &'a [R],
+    next: (&'a [Lanes<R>], &'a [Lanes<R>]),
+    h: &'a mut [Lanes<R>],
+    sum_a: [S::Pack; PG],
+    function: PhantomData<F>,
+}
+
+impl<R: Real, S: Simd<R>, F: Function, const PG: usize> Rows<R, S, PG> for Pulled<'_, R, S, F, PG> {
+    #[inline(always)]
+    fn row(&mut self, s: S, n: usize, group: usize) -> [S::Pack; PG] {
+        let e = s.splat(self.residual[n]);
+        if let Some(next) = self.next.0.get(n) {
+            s.prefetch(next);
+        }
+        if let Some(next) = self.next.1.get(n) {
+            s.prefetch(next);
+        }
+        let mut row = [s.splat(R::zero()); PG];
+        for i in 0..PG {
+            let v = load(s, &self.values[n], group * PG + i);
+            let d = if F::SLOPE_FROM_VALUE { F::slope(s, v) } else { load(s, &self.slopes[n], group * PG + i) };
+            self.sum_a[i] = s.fma(e, v, self.sum_a[i]);
+            row[i] = s.mul(e, d);
+            if let Some(h) = self.h.get_mut(n) {
+                store(s, row[i], h, group * PG + i);
+            }
+        }
+        row
+    }
+}
+
+/// Register tiles over the rows of w and b, from pair `from` on.
+#[inline(always)]
+fn rows_of_tiles<R: Real, S: Simd<R>, const PG: usize, const Q: usize>(
+    s: S,
+    h: &[Lanes<R>],
+    x: &[[R; 2]],
+    grad: &mut [Lanes<R>],
+    fresh: bool,
+    from: usize,
+) {
+    let count = h.len();
+    let pairs = grad.len() / 2;
+    let mut pair = from;
+    while pair < pairs {
+        // The rest after whole register tiles by smaller ones.
+        let take = if pairs - pair >= Q { Q } else { (pairs - pair).min(2) };
+        let (x, grad) = (&x[pair * count..(pair + take) * count], &mut grad[2 * pair..2 * (pair + take)]);
+        for group in 0..LANES / R::PACK / PG {
+            let rows = &mut Stored(h);
+            match take {
+                1 => outer_tile::<R, S, PG, 1, _>(s, count, rows, x, group, grad, fresh),
+                2 => outer_tile::<R, S, PG, 2, _>(s, count, rows, x, group, grad, fresh),
+                _ => outer_tile::<R, S, PG, Q, _>(s, count, rows, x, group, grad, fresh),
+            }
+        }
+        pair += take;
     }
 }
 
 #[inline(always)]
-fn outer_tile<R: Real, S: Simd<R>, const PG: usize, const Q: usize>(
+fn outer_tile<R: Real, S: Simd<R>, const PG: usize, const Q: usize, H: Rows<R, S, PG>>(
     s: S,
-    h: &[Lanes<R>],
+    count: usize,
+    rows: &mut H,
     x: &[[R; 2]],
     group: usize,
     grad: &mut [Lanes<R>],
     fresh: bool,
 ) {
-    let count = h.len();
     assert!(x.len() == Q * count && grad.len() == 2 * Q);
     let mut sum = [[[s.splat(R::zero()); PG]; 2]; Q];
     if !fresh {
@@ -362,11 +520,8 @@ fn outer_tile<R: Real, S: Simd<R>, const PG: usize, const Q: usize>(
             }
         }
     }
-    for (n, h) in h.iter().enumerate() {
-        let mut row = [s.splat(R::zero()); PG];
-        for i in 0..PG {
-            row[i] = load(s, h, group * PG + i);
-        }
+    for n in 0..count {
+        let row = rows.row(s, n, group);
         for q in 0..Q {
             // SAFETY: q < Q and n < count, and x has length Q count.
             let x = unsafe { x.get_unchecked(q * count + n) };

@@ -63,6 +63,12 @@ pub trait Simd<R>: Copy + Send + Sync {
     fn copysign(self, a: Self::Pack, sign: Self::Pack) -> Self::Pack;
     /// The integer in the low bits of `shifted`, plus `bias`, moved to the place of the exponent.
     fn exponent(self, shifted: Self::Pack, bias: i32) -> Self::Pack;
+    /// `x^2 - square`, exactly, where `square` is `x x` rounded and x is far from overflow.
+    fn square_rest(self, x: Self::Pack, square: Self::Pack) -> Self::Pack;
+    /// Asks for a row's cache lines ahead of time; never reads it in the sense of the program.
+    fn prefetch<T>(self, row: &T);
+    /// Asks for the cache line at an address, which need not be one of the program's, into the nearest cache.
+    fn prefetch_line(self, at: *const R);
     /// The sum of the lanes in double precision by a fixed tree: halves are added until one lane is left.
     fn sum(self, a: Self::Pack) -> f64;
 }
@@ -151,6 +157,20 @@ mod portable {
                     shifted.map(|v| <$real>::from_bits(v.to_bits().wrapping_add(bias as $bits) << $mantissa))
                 }
                 #[inline(always)]
+                fn square_rest(self, x: Self::Pack, square: Self::Pack) -> Self::Pack {
+                    // Halves of the digits (Dekker 1971): their products are exact.
+                    std::array::from_fn(|l| {
+                        let split = x[l] * ((1_u64 << ($mantissa / 2 + 1)) + 1) as $real;
+                        let high = split - (split - x[l]);
+                        let low = x[l] - high;
+                        ((high * high - square[l]) + 2.0 * high * low) + low * low
+                    })
+                }
+                #[inline(always)]
+                fn prefetch<T>(self, _row: &T) {}
+                #[inline(always)]
+                fn prefetch_line(self, _at: *const $real) {}
+                #[inline(always)]
                 fn sum(self, a: Self::Pack) -> f64 {
                     let mut wide = a.map(f64::from);
                     let mut half = $lanes / 2;
@@ -212,6 +232,27 @@ mod x86 {
          |$from:ident| $load:expr, |$v:ident, $to:ident| $store:expr) => {
             type Pack = $pack;
             #[inline(always)]
+            fn square_rest(self, x: Self::Pack, square: Self::Pack) -> Self::Pack {
+                let zero = <Self as Simd<$real>>::splat(self, 0.0);
+                let minus = <Self as Simd<$real>>::sub(self, zero, square);
+                <Self as Simd<$real>>::fma(self, x, x, minus)
+            }
+            #[inline(always)]
+            fn prefetch<T>(self, row: &T) {
+                let lines = size_of::<T>().div_ceil(64);
+                for line in 0..lines {
+                    // SAFETY: a prefetch may be given any address; it faults on none.
+                    unsafe {
+                        _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(row).cast::<i8>().wrapping_add(64 * line))
+                    };
+                }
+            }
+            #[inline(always)]
+            fn prefetch_line(self, at: *const $real) {
+                // SAFETY: as above.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast::<i8>()) };
+            }
+            #[inline(always)]
             fn vectorize<J: Job<$real>>(self, job: J) {
                 #[target_feature(enable = $features)]
                 #[inline(never)]
@@ -255,8 +296,8 @@ mod x86 {
             __m512d,
             "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma",
             Avx512,
-            4,
-            3,
+            2,
+            6,
             |p| _mm512_loadu_pd(p),
             |v, p| _mm512_storeu_pd(p, v)
         );

@@ -13,23 +13,23 @@ use super::simd::{Job, Simd};
 use crate::network::Real;
 use std::marker::PhantomData;
 
-/// The step of one block on `B` samples, for one output and without noise.
+/// The step of the blocks of a superblock on `B` samples, for one output and without noise.
 pub(super) struct Stream<'a, R, F, const B: usize> {
-    /// Rows of w, b (where there is one) and a.
+    /// Rows of w, b (where there is one) and a, block after block.
     pub theta: &'a mut [Lanes<R>],
     /// Momenta.
     pub momentum: &'a mut [Lanes<R>],
-    /// Number of inputs.
+    /// Rows of a block, and those of w.
+    pub parameters: usize,
     pub inputs: usize,
     /// This step's inputs, `[input][sample]`, and residuals.
     pub x: &'a [[R; 2]],
     pub residual: &'a [R],
     /// The next step's inputs.
     pub ahead: &'a [[R; 2]],
-    /// Values, and slopes where they do not follow from them: this step's in, the next step's out.
-    pub value: &'a mut [Lanes<R>],
-    pub slope: &'a mut [Lanes<R>],
-    /// 1 for neurons, 0 for padding.
+    /// Values, and slopes where they do not follow from them, block after block: this step's in, the next step's out.
+    pub kept: &'a mut [Lanes<R>],
+    /// For the last block, 1 for neurons and 0 for padding.
     pub mask: &'a Lanes<R>,
     /// Whether output weights are trained.
     pub train_a: bool,
@@ -42,73 +42,85 @@ pub(super) struct Stream<'a, R, F, const B: usize> {
 impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Stream { theta, momentum, inputs, x, residual, ahead, value, slope, mask, train_a, lanes, .. } = self;
+        let Stream { theta, momentum, parameters, inputs, x, residual, ahead, kept, mask, train_a, lanes, .. } = self;
         let c = self.constants;
         assert!(theta.len() == momentum.len() && x.len() == inputs && ahead.len() == inputs);
-        assert!(value.len() == B && residual.len() == B && lanes.len() == B * R::PACK);
-        let (w, rest) = theta.split_at_mut(inputs);
-        let (w_r, rest_r) = momentum.split_at_mut(inputs);
+        assert!(residual.len() == B && lanes.len() == B * R::PACK);
         let zero = s.splat(R::zero());
         let [keep, kick, drift, shrink] = [c.keep, c.kick, c.drift, c.shrink].map(|v| s.splat(v));
         let step = Step { keep, drift, shrink, first_order: c.first_order, s };
-        for group in 0..LANES / R::PACK / PG {
-            let at = |i: usize| {
-                let start = (group * PG + i) % (LANES / R::PACK) * R::PACK;
-                start..start + R::PACK
-            };
-            let (mut h, mut grad_a, mut z) = ([[zero; PG]; B], [zero; PG], [[zero; PG]; B]);
-            let a = rest.len() - 1;
-            for n in 0..B {
-                let e = s.mul(kick, s.splat(residual[n]));
-                for i in 0..PG {
-                    let v = s.load(&value[n][at(i)]);
-                    let d = if F::SLOPE_FROM_VALUE { F::slope(s, v) } else { s.load(&slope[n][at(i)]) };
-                    grad_a[i] = s.fma(e, v, grad_a[i]);
-                    h[n][i] = s.mul(s.mul(e, d), s.load(&rest[a][at(i)]));
-                }
-            }
-            if a == 1 {
-                for i in 0..PG {
-                    let mut push = h[0][i];
-                    for h in &h[1..] {
-                        push = s.add(push, h[i]);
-                    }
-                    let b = step.take(push, &mut rest[0][at(i)], &mut rest_r[0][at(i)]);
-                    for z in &mut z {
-                        z[i] = b;
-                    }
-                }
-            }
-            for (((w, r), x), ahead) in w.iter_mut().zip(w_r.iter_mut()).zip(x).zip(ahead) {
-                for i in 0..PG {
-                    let mut push = s.mul(h[0][i], s.splat(x[0]));
-                    for n in 1..B {
-                        push = s.fma(h[n][i], s.splat(x[n]), push);
-                    }
-                    let moved = step.take(push, &mut w[at(i)], &mut r[at(i)]);
-                    for n in 0..B {
-                        z[n][i] = s.fma(s.splat(ahead[n]), moved, z[n][i]);
-                    }
-                }
-            }
-            for i in 0..PG {
-                let output = if train_a {
-                    let push = s.mul(grad_a[i], s.load(&mask[at(i)]));
-                    step.take(push, &mut rest[a][at(i)], &mut rest_r[a][at(i)])
-                } else {
-                    s.load(&rest[a][at(i)])
+        let rows = if F::SLOPE_FROM_VALUE { B } else { 2 * B };
+        let blocks = theta.len() / parameters;
+        let block_len = parameters * LANES;
+        let state = theta.chunks_exact_mut(parameters).zip(momentum.chunks_exact_mut(parameters));
+        let ones = [R::one(); LANES];
+        for (block, ((theta, momentum), kept)) in state.zip(kept.chunks_exact_mut(rows)).enumerate() {
+            let mask = if block + 1 == blocks { mask } else { &ones };
+            let (value, slope) = kept.split_at_mut(B);
+            let (w, rest) = theta.split_at_mut(inputs);
+            let (w_r, rest_r) = momentum.split_at_mut(inputs);
+            for group in 0..LANES / R::PACK / PG {
+                let at = |i: usize| {
+                    let start = (group * PG + i) % (LANES / R::PACK) * R::PACK;
+                    start..start + R::PACK
                 };
+                let (mut h, mut grad_a, mut z) = ([[zero; PG]; B], [zero; PG], [[zero; PG]; B]);
+                let a = rest.len() - 1;
                 for n in 0..B {
-                    let v = if F::SLOPE_FROM_VALUE {
-                        F::value(s, z[n][i])
+                    let e = s.mul(kick, s.splat(residual[n]));
+                    for i in 0..PG {
+                        let v = s.load(&value[n][at(i)]);
+                        let d = if F::SLOPE_FROM_VALUE { F::slope(s, v) } else { s.load(&slope[n][at(i)]) };
+                        grad_a[i] = s.fma(e, v, grad_a[i]);
+                        h[n][i] = s.mul(s.mul(e, d), s.load(&rest[a][at(i)]));
+                    }
+                }
+                if a == 1 {
+                    for i in 0..PG {
+                        let mut push = h[0][i];
+                        for h in &h[1..] {
+                            push = s.add(push, h[i]);
+                        }
+                        let b = step.take(push, &mut rest[0][at(i)], &mut rest_r[0][at(i)]);
+                        for z in &mut z {
+                            z[i] = b;
+                        }
+                    }
+                }
+                for (((w, r), x), ahead) in w.iter_mut().zip(w_r.iter_mut()).zip(x).zip(ahead) {
+                    for i in 0..PG {
+                        // The same place of the next block, into the nearest cache; past the state's end it asks for nothing.
+                        s.prefetch_line(w[at(i)].as_ptr().wrapping_add(block_len));
+                        s.prefetch_line(r[at(i)].as_ptr().wrapping_add(block_len));
+                        let mut push = s.mul(h[0][i], s.splat(x[0]));
+                        for n in 1..B {
+                            push = s.fma(h[n][i], s.splat(x[n]), push);
+                        }
+                        let moved = step.take(push, &mut w[at(i)], &mut r[at(i)]);
+                        for n in 0..B {
+                            z[n][i] = s.fma(s.splat(ahead[n]), moved, z[n][i]);
+                        }
+                    }
+                }
+                for i in 0..PG {
+                    let output = if train_a {
+                        let push = s.mul(grad_a[i], s.load(&mask[at(i)]));
+                        step.take(push, &mut rest[a][at(i)], &mut rest_r[a][at(i)])
                     } else {
-                        let (v, d) = F::both(s, z[n][i]);
-                        s.store(d, &mut slope[n][at(i)]);
-                        v
+                        s.load(&rest[a][at(i)])
                     };
-                    s.store(v, &mut value[n][at(i)]);
-                    let lanes = &mut lanes[n * R::PACK..(n + 1) * R::PACK];
-                    s.store(s.fma(output, v, s.load(lanes)), lanes);
+                    for n in 0..B {
+                        let v = if F::SLOPE_FROM_VALUE {
+                            F::value(s, z[n][i])
+                        } else {
+                            let (v, d) = F::both(s, z[n][i]);
+                            s.store(d, &mut slope[n][at(i)]);
+                            v
+                        };
+                        s.store(v, &mut value[n][at(i)]);
+                        let lanes = &mut lanes[n * R::PACK..(n + 1) * R::PACK];
+                        s.store(s.fma(output, v, s.load(lanes)), lanes);
+                    }
                 }
             }
         }

@@ -5,9 +5,10 @@ use super::dispatch::Pass;
 use super::finish::{Constants, Finish, Update};
 use super::math::{Function, with_activation};
 use super::parts::Parts;
-use super::phases::{Activate, Lanes, Outer, PreActivations, Pull, Reduce, Source};
-use super::samples::Samples;
+use super::phases::{Activate, Lanes, Outer, PreActivations, Pull, PullOuter, Reduce, Source};
+use super::samples::{Samples, Tile};
 use super::simd::Simd;
+use super::small::Small;
 use super::stream::Stream;
 use super::team::share;
 use super::{Layout, Normals};
@@ -17,6 +18,9 @@ use std::sync::Mutex;
 
 /// Largest batch whose steps are done in one pass over the state.
 pub(super) const STREAMED: usize = 2;
+
+/// Largest batch for which a block's phases are one function.
+const SMALL: usize = 32;
 
 /// What one thread works with; grows to what is asked and stays.
 #[derive(Debug, Default)]
@@ -88,15 +92,12 @@ impl<R: Real> Sweep<'_, R> {
                 scratch.lanes.clear();
                 scratch.lanes.resize(forward.samples.count() * self.network.outputs * R::PACK, R::zero());
             }
-            for block in superblock * per..((superblock + 1) * per).min(self.layout.blocks()) {
-                self.block::<S, F>(s, block, scratch);
+            if !self.stream::<S, F>(s, superblock, scratch) {
+                for block in superblock * per..((superblock + 1) * per).min(self.layout.blocks()) {
+                    self.block::<S, F>(s, block, scratch);
+                }
             }
-            if let Some(forward) = &self.forward {
-                let len = forward.samples.count() * self.network.outputs;
-                // SAFETY: every superblock is handed out once and has its own part.
-                let out = unsafe { forward.partial.get_mut(superblock * len..(superblock + 1) * len) };
-                s.vectorize(Reduce { lanes: &scratch.lanes, out });
-            }
+            self.reduce(s, superblock, scratch);
         });
     }
 
@@ -107,6 +108,26 @@ impl<R: Real> Sweep<'_, R> {
         // SAFETY: a block belongs to one superblock, which is handed out once, and the rows are taken once at a time there.
         let rows = unsafe { self.kept.as_ref()?.get_mut(block * len..(block + 1) * len) };
         Some(rows.as_chunks_mut::<LANES>().0.split_at_mut(count))
+    }
+
+    /// Kept values and slopes of the next block of the same superblock, which may be fetched while this one is worked on.
+    fn next_kept<F: Function>(
+        &self,
+        block: usize,
+        count: usize,
+        samples: std::ops::Range<usize>,
+    ) -> (&[Lanes<R>], &[Lanes<R>]) {
+        let next = block + 1;
+        let Some(kept) = &self.kept else { return (&[], &[]) };
+        if next % self.layout.superblock() == 0 || next >= self.layout.blocks() {
+            return (&[], &[]);
+        }
+        let len = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count * LANES;
+        // SAFETY: the next block of a superblock is worked on after this one by the same thread; until then nothing in it is
+        // written, and what is borrowed here does not outlive this block.
+        let rows = unsafe { kept.get(next * len..(next + 1) * len) }.as_chunks().0;
+        let slopes = if F::SLOPE_FROM_VALUE { &[] } else { &rows[count + samples.start..count + samples.end] };
+        (&rows[samples], slopes)
     }
 
     fn block<S: Simd<R>, F: Function>(&self, s: S, block: usize, scratch: &mut Scratch<R>) {
@@ -130,14 +151,6 @@ impl<R: Real> Sweep<'_, R> {
                 // SAFETY: the block's parts of parameters and momenta belong to this call alone.
                 let (theta, momentum) = unsafe { (self.theta.get_mut(at.clone()), momentum.get_mut(at)) };
                 let (theta, momentum) = (theta.as_chunks_mut().0, momentum.as_chunks_mut().0);
-                let one_pass = self.streams(backward, normals.is_some());
-                if let (true, Some(forward)) = (one_pass, &self.forward) {
-                    match backward.samples.count() {
-                        1 => self.stream::<S, F, 1>(s, block, theta, momentum, backward, forward, *constants, scratch),
-                        _ => self.stream::<S, F, 2>(s, block, theta, momentum, backward, forward, *constants, scratch),
-                    }
-                    return;
-                }
                 self.sums::<S, F>(s, block, theta, backward, scratch);
                 if let Some(normals) = normals {
                     scratch.normals.resize(size, R::zero());
@@ -150,9 +163,13 @@ impl<R: Real> Sweep<'_, R> {
         }
     }
 
-    /// Whether a step is done in one pass over the state.
-    fn streams(&self, backward: &Backward<'_, R>, noise: bool) -> bool {
-        self.network.outputs == 1 && backward.samples.count() <= STREAMED && self.kept.is_some() && !noise
+    /// Sums the lanes of a superblock's features into its part of the predictions.
+    fn reduce<S: Simd<R>>(&self, s: S, superblock: usize, scratch: &Scratch<R>) {
+        let Some(forward) = &self.forward else { return };
+        let len = forward.samples.count() * self.network.outputs;
+        // SAFETY: every superblock is handed out once and has its own part.
+        let out = unsafe { forward.partial.get_mut(superblock * len..(superblock + 1) * len) };
+        s.vectorize(Reduce { lanes: &scratch.lanes, out });
     }
 
     /// Rows of w and b.
@@ -211,6 +228,24 @@ impl<R: Real> Sweep<'_, R> {
         let kept = self.kept::<F>(block, samples.count());
         for tile in samples.tiles() {
             let at = tile.first..tile.first + tile.count;
+            if let (Some((value, slope)), [grad_a]) = (&kept, &mut *grad_a) {
+                if scratch.z.len() < tile.count {
+                    scratch.z.resize(tile.count, [R::zero(); LANES]);
+                }
+                let slope = if F::SLOPE_FROM_VALUE { &[] } else { &slope[at.clone()] };
+                s.vectorize(PullOuter::<R, F> {
+                    kept: (&value[at.clone()], slope),
+                    next: self.next_kept::<F>(block, samples.count(), at.clone()),
+                    residual: &residual[at],
+                    grad_a,
+                    h: &mut scratch.z[..tile.count],
+                    x: tile.backward,
+                    grad,
+                    fresh: tile.first == 0,
+                    function: PhantomData,
+                });
+                continue;
+            }
             let source = match &kept {
                 Some((value, _)) if F::SLOPE_FROM_VALUE => Source::Kept(&value[at.clone()], &[]),
                 Some((value, slope)) => Source::Kept(&value[at.clone()], &slope[at.clone()]),
@@ -282,36 +317,118 @@ impl<R: Real> Sweep<'_, R> {
         }
     }
 
+    /// Does the step of a superblock in one pass over the state, where it can be done so; says whether.
+    fn stream<S: Simd<R>, F: Function>(&self, s: S, superblock: usize, scratch: &mut Scratch<R>) -> bool {
+        let (Some(backward), Some(forward), Some(_)) = (&self.backward, &self.forward, &self.kept) else {
+            return false;
+        };
+        let Then::Step { momentum, constants, normals: None } = &backward.then else { return false };
+        let count = backward.samples.count();
+        if self.network.outputs != 1 || count > SMALL {
+            return false;
+        }
+        match count {
+            1 => self.stream_on::<S, F, 1>(s, superblock, backward, forward, momentum, *constants, scratch),
+            2 => self.stream_on::<S, F, 2>(s, superblock, backward, forward, momentum, *constants, scratch),
+            _ => self.small::<S, F>(s, superblock, backward, forward, momentum, *constants, scratch),
+        }
+        true
+    }
+
     #[allow(clippy::too_many_arguments)]
-    fn stream<S: Simd<R>, F: Function, const B: usize>(
+    fn stream_on<S: Simd<R>, F: Function, const B: usize>(
         &self,
         s: S,
-        block: usize,
-        theta: &mut [Lanes<R>],
-        momentum: &mut [Lanes<R>],
+        superblock: usize,
         backward: &Backward<'_, R>,
         forward: &Forward<'_, R>,
+        momentum: &Parts<'_, R>,
         constants: Constants<R>,
         scratch: &mut Scratch<R>,
     ) {
-        let (Some(now), Some(next)) = (backward.samples.tiles().next(), forward.samples.tiles().next()) else { return };
-        let Some((value, slope)) = self.kept::<F>(block, B) else { return };
+        let Some((now, next, parts)) = self.superblock_parts::<F>(superblock, backward, forward, momentum) else {
+            return;
+        };
+        let (theta, momentum, kept, used) = parts;
         let mut mask = [R::one(); LANES];
-        mask[self.layout.lanes_in_use(block)..].fill(R::zero());
+        mask[used..].fill(R::zero());
         s.vectorize(Stream::<R, F, B> {
             theta,
             momentum,
+            parameters: self.layout.parameters,
             inputs: self.network.inputs,
             x: now.forward,
             residual: backward.residual,
             ahead: next.forward,
-            value,
-            slope,
+            kept,
             mask: &mask,
             train_a: self.network.trains_output(),
             constants,
             lanes: &mut scratch.lanes,
             function: PhantomData,
         });
+    }
+
+    /// A step on few samples, the phases of a block in one function.
+    #[allow(clippy::too_many_arguments)]
+    fn small<S: Simd<R>, F: Function>(
+        &self,
+        s: S,
+        superblock: usize,
+        backward: &Backward<'_, R>,
+        forward: &Forward<'_, R>,
+        momentum: &Parts<'_, R>,
+        constants: Constants<R>,
+        scratch: &mut Scratch<R>,
+    ) {
+        let Some((now, ahead, parts)) = self.superblock_parts::<F>(superblock, backward, forward, momentum) else {
+            return;
+        };
+        let (theta, momentum, kept, used) = parts;
+        let (z, grad) = (now.count.next_multiple_of(2), self.hidden().next_multiple_of(2));
+        scratch.z.resize(z.max(scratch.z.len()), [R::zero(); LANES]);
+        scratch.grad.resize(grad, [R::zero(); LANES]);
+        s.vectorize(Small::<R, F> {
+            theta,
+            momentum,
+            parameters: self.layout.parameters,
+            inputs: self.network.inputs,
+            now,
+            residual: backward.residual,
+            ahead,
+            kept,
+            used,
+            train_a: self.network.trains_output(),
+            constants,
+            lanes: &mut scratch.lanes,
+            z: &mut scratch.z[..z],
+            grad: &mut scratch.grad,
+            function: PhantomData,
+        });
+    }
+
+    /// The only tiles of both batches, and a superblock's parameters, momenta and kept rows with the number of neurons in its
+    /// last block.
+    #[allow(clippy::type_complexity)]
+    fn superblock_parts<'t, F: Function>(
+        &'t self,
+        superblock: usize,
+        backward: &Backward<'t, R>,
+        forward: &Forward<'t, R>,
+        momentum: &'t Parts<'_, R>,
+    ) -> Option<(Tile<'t, R>, Tile<'t, R>, (&'t mut [Lanes<R>], &'t mut [Lanes<R>], &'t mut [Lanes<R>], usize))> {
+        let (now, ahead) = (backward.samples.tiles().next()?, forward.samples.tiles().next()?);
+        let kept = self.kept.as_ref()?;
+        let per = self.layout.superblock();
+        let (first, end) = (superblock * per, ((superblock + 1) * per).min(self.layout.blocks()));
+        let size = self.layout.parameters * LANES;
+        let rows = if F::SLOPE_FROM_VALUE { now.count } else { 2 * now.count } * LANES;
+        // SAFETY: every superblock is handed out once, and its parts of parameters, momenta and kept values are its own.
+        let (theta, momentum, kept) = unsafe {
+            let at = first * size..end * size;
+            (self.theta.get_mut(at.clone()), momentum.get_mut(at), kept.get_mut(first * rows..end * rows))
+        };
+        let rows = (theta.as_chunks_mut().0, momentum.as_chunks_mut().0, kept.as_chunks_mut().0);
+        Some((now, ahead, (rows.0, rows.1, rows.2, self.layout.lanes_in_use(end - 1))))
     }
 }

@@ -1,17 +1,18 @@
 //! Threads that wait close by: a pass of tens of microseconds can be shared.
 //!
 //! A shared pass costs a fraction of a microsecond while the helpers are spinning for it, against about sixteen for a
-//! dispatch to a general pool. Helpers spin for a while, yielding, and then sleep. Each thread takes tasks from the front of
+//! dispatch to a general pool. Helpers spin for a while and then sleep. Each thread takes tasks from the front of
 //! its own share and, when that is empty, from the back of the others'; a helper that has not come by when everything is
 //! taken is not waited for. So a pass never takes longer than on one thread, but for the call that wakes a sleeper.
 
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::Thread;
 
-/// How often a helper looks for work before it sleeps: some tens of microseconds with the yields between.
-const LOOKS: u32 = 4000;
+/// How often a helper looks for work before it sleeps: some tens of microseconds. It does not yield meanwhile: on a busy
+/// machine that would give its processor away for milliseconds.
+const LOOKS: u32 = 2000;
 
 /// Set in `Shared::state` while a pass may be joined; the helpers inside it are counted in the bits above.
 const OPEN: u64 = 1;
@@ -29,6 +30,8 @@ struct Shared {
     /// Per thread: its share, first task in the upper half and end in the lower.
     shares: Vec<AtomicU64>,
     sleeping: Vec<AtomicBool>,
+    /// The processor that the caller was on when it opened the pass.
+    caller: AtomicUsize,
     quit: AtomicBool,
     panicked: AtomicBool,
 }
@@ -72,6 +75,7 @@ impl Team {
             work: UnsafeCell::new(None),
             shares: (0..threads).map(|_| AtomicU64::new(0)).collect(),
             sleeping: (0..threads).map(|_| AtomicBool::new(false)).collect(),
+            caller: AtomicUsize::new(usize::MAX),
             quit: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
         });
@@ -100,6 +104,7 @@ impl Team {
         // SAFETY: the state is closed and counts no helper, so nobody reads; `self` is used by one caller at a time, having
         // been taken out of `IDLE`.
         unsafe { *shared.work.get() = Some(lent) };
+        shared.caller.store(affinity::current(), Ordering::Relaxed);
         let state = shared.state.load(Ordering::Relaxed);
         shared.state.store((state & !(OPEN | HELPERS)).wrapping_add(ONE_PASS) | OPEN, Ordering::SeqCst);
         for (helper, (thread, _)) in self.helpers.iter().enumerate() {
@@ -139,13 +144,13 @@ impl Drop for Team {
 impl Shared {
     /// A helper's life.
     fn help(&self, me: usize) {
-        let (mut last, mut looks) = (0, 0);
+        let (mut last, mut looks, mut avoided) = (0, 0, usize::MAX);
         while !self.quit.load(Ordering::Relaxed) {
             let state = self.state.load(Ordering::SeqCst);
             if state & OPEN == 0 || state / ONE_PASS == last {
                 looks += 1;
                 if looks < LOOKS {
-                    if looks % 64 == 0 { std::thread::yield_now() } else { std::hint::spin_loop() }
+                    std::hint::spin_loop();
                 } else {
                     self.sleeping[me].store(true, Ordering::SeqCst);
                     // Either this load sees the new pass or its caller sees the sleeper and wakes it.
@@ -160,6 +165,12 @@ impl Shared {
             }
             let inside = state + ONE_HELPER;
             if self.state.compare_exchange(state, inside, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                // A scheduler with much else to do likes to wake a helper where its caller runs, and there they would take turns.
+                let caller = self.caller.load(Ordering::Relaxed);
+                if caller != avoided {
+                    affinity::avoid(caller);
+                    avoided = caller;
+                }
                 // SAFETY: the exchange succeeded on an open state, so the pass that wrote `work` is under way, and it waits
                 // for this helper to leave before it ends; the write happened before the state was opened.
                 let work = unsafe { (*self.work.get()).map(|work| &*work) };
@@ -211,6 +222,57 @@ fn take(share: &AtomicU64, front: bool) -> Option<usize> {
 fn wait(looks: &mut u32) {
     *looks = looks.wrapping_add(1);
     if *looks % 256 == 0 { std::thread::yield_now() } else { std::hint::spin_loop() }
+}
+
+/// Where threads run.
+#[cfg(target_os = "linux")]
+mod affinity {
+    use std::mem::{size_of, zeroed};
+    use std::sync::OnceLock;
+
+    /// The processors that this process may use.
+    fn allowed() -> libc::cpu_set_t {
+        static ALLOWED: OnceLock<libc::cpu_set_t> = OnceLock::new();
+        *ALLOWED.get_or_init(|| {
+            // SAFETY: a set of processors is an array of words, for which all zeros is the empty set; the call writes at most
+            // the size it is told.
+            unsafe {
+                let mut set: libc::cpu_set_t = zeroed();
+                libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set);
+                set
+            }
+        })
+    }
+
+    /// The processor this thread is on; a number no processor has where it cannot be told.
+    pub fn current() -> usize {
+        allowed();
+        // SAFETY: the call takes nothing and writes nothing.
+        usize::try_from(unsafe { libc::sched_getcpu() }).unwrap_or(usize::MAX)
+    }
+
+    /// Lets this thread run on every processor of the process but one; where that leaves none, nothing changes.
+    pub fn avoid(processor: usize) {
+        let mut set = allowed();
+        // SAFETY: the operations on sets are given a processor below their size, and the call only reads the set.
+        unsafe {
+            if processor < libc::CPU_SETSIZE as usize {
+                libc::CPU_CLR(processor, &mut set);
+            }
+            if libc::CPU_COUNT(&set) > 0 {
+                libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set);
+            }
+        }
+    }
+}
+
+/// Where threads run: left to the system.
+#[cfg(not(target_os = "linux"))]
+mod affinity {
+    pub fn current() -> usize {
+        usize::MAX
+    }
+    pub fn avoid(_processor: usize) {}
 }
 
 #[cfg(test)]

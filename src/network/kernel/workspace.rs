@@ -20,6 +20,20 @@ const KEPT_BYTES: usize = 256 << 20;
 /// Samples of a prediction that are summed together: bounds the memory of partial sums.
 const PREDICTED: usize = 2048;
 
+/// Bytes of the activations of a pass.
+fn kept_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {
+    network.layout(width).blocks() * count * kept_rows(network.activation) * LANES * scalar
+}
+
+/// Bytes that passes on `count` samples work in, packed batches included, for scalars of so many bytes; beside them only
+/// what fits a cache.
+pub fn work_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {
+    let kept = kept_bytes(network, width, count, scalar);
+    let kept = if count <= STREAMED || kept <= KEPT_BYTES { kept } else { 0 };
+    let partial = network.layout(width).superblocks() * count * network.outputs * 8;
+    kept + partial + count * (2 * network.inputs * scalar + 5 * network.outputs * 8)
+}
+
 /// Buffers of a network's passes. One per run; passes allocate only while it grows.
 #[derive(Debug, Default)]
 pub struct Workspace<R> {
@@ -54,8 +68,7 @@ pub struct Labelled<'a, R> {
 impl<R: Real> Workspace<R> {
     /// Whether activations are kept between the passes, for so many samples.
     fn keeps(model: Model<'_>, count: usize) -> bool {
-        let rows = model.network.layout(model.width).blocks() * count * kept_rows(model.network.activation);
-        count <= STREAMED || rows * LANES * size_of::<R>() <= KEPT_BYTES
+        count <= STREAMED || kept_bytes(model.network, model.width, count, size_of::<R>()) <= KEPT_BYTES
     }
 
     /// Makes the buffers as large as the next pass needs.
