@@ -1,9 +1,11 @@
 //! The command line: raw flags into requests, requests into calls of the library, results into words.
 
 use crate::analysis::verdict::{Check, Verdict};
+use crate::bench;
 use crate::config::{self, Experiment, Override, builtin, memory};
 use crate::dynamics::Method;
 use crate::figure;
+use crate::network::{Activation, InstructionSet};
 use crate::record::{Manifest, RunFolder, Status};
 use crate::study::{self, Options, Report};
 use anyhow::Context;
@@ -52,6 +54,69 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Time the training step
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct BenchArgs {
+    /// Neurons N
+    #[arg(long, default_value_t = 100_000)]
+    n: usize,
+    /// Input dimension
+    #[arg(long, default_value_t = 10)]
+    d: usize,
+    /// Batch size
+    #[arg(long, default_value_t = 100)]
+    b: usize,
+    /// Steps per block
+    #[arg(long, default_value_t = 10)]
+    steps: u64,
+    /// Scalar type
+    #[arg(long, default_value = "f32", value_parser = ["f32", "f64"])]
+    dtype: String,
+    /// Activation, by its name in experiment files
+    #[arg(long, default_value = "tanh", value_parser = activation)]
+    act: Activation,
+    /// Threads to use; 0 = one per processor
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Instruction set
+    #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
+    simd: Simd,
+    /// Take turns: run a block for every line read, and answer with its time
+    #[arg(long)]
+    serve: bool,
+    /// Blocks to time
+    #[arg(long, default_value_t = 5)]
+    repeats: usize,
+}
+
+/// An instruction set, or the fastest there is.
+type Simd = Option<InstructionSet>;
+
+fn instruction_set(name: &str) -> Result<Simd, String> {
+    if name == "auto" {
+        return Ok(None);
+    }
+    let found = InstructionSet::NAMES.iter().find(|(known, _)| *known == name);
+    found.map(|(_, set)| Some(*set)).ok_or_else(|| "expected auto, portable, avx2 or avx512".into())
+}
+
+fn activation(name: &str) -> Result<Activation, String> {
+    let names = || Activation::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let found = Activation::NAMES.iter().find(|(known, _)| *known == name);
+    found.map(|(_, activation)| *activation).ok_or_else(|| format!("expected one of {}", names()))
+}
+
+fn choose(simd: Simd) -> anyhow::Result<()> {
+    if let Some(set) = simd {
+        anyhow::ensure!(
+            set.choose(),
+            "this processor does not have {set}: leave --simd out to take the fastest it has"
+        );
+    }
+    Ok(())
 }
 
 #[derive(Debug, clap::Args)]
@@ -72,6 +137,9 @@ struct RunArgs {
     /// Threads to use [default: one per processor]; results do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Instruction set: auto, portable, avx2 or avx512; the last two give the same bits
+    #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
+    simd: Simd,
     /// Go on with an unfinished run
     #[arg(long, conflicts_with = "force")]
     resume: bool,
@@ -109,7 +177,22 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             println!("{}", out.display());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Bench(args) => run_bench(args),
     }
+}
+
+fn run_bench(args: BenchArgs) -> anyhow::Result<ExitCode> {
+    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
+    choose(args.simd)?;
+    let BenchArgs { n, d, b, steps, act, serve, repeats, .. } = args;
+    anyhow::ensure!(n.min(d).min(b) > 0 && steps > 0, "--n, --d, --b and --steps must be positive");
+    let task = bench::Task { width: n, inputs: d, batch: b, steps, activation: act, serve, blocks: repeats };
+    let (input, out) = (std::io::stdin().lock(), std::io::stdout().lock());
+    match args.dtype.as_str() {
+        "f64" => bench::run::<f64>(task, input, out)?,
+        _ => bench::run::<f32>(task, input, out)?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run_experiment(args: RunArgs) -> anyhow::Result<ExitCode> {
@@ -117,6 +200,7 @@ fn run_experiment(args: RunArgs) -> anyhow::Result<ExitCode> {
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
     }
+    choose(args.simd)?;
     let experiment = config::load(&args.experiment, &overrides)?;
     let out = args.out.unwrap_or_else(|| study::default_folder(&experiment));
     ctrlc::set_handler(|| {

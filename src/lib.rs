@@ -132,6 +132,7 @@
 //! The guide, the map from equations to files, and what the tests compare are in the folder `docs/` of the repository.
 
 pub mod analysis;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod dynamics;

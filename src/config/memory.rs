@@ -1,6 +1,7 @@
 //! What a run will hold in memory, before it starts.
 
 use super::experiment::{BatchSize, Experiment, Precision};
+use crate::network::kernel::{LANES, work_bytes};
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -23,14 +24,16 @@ pub struct Estimate {
 /// must come out as large, not wrapped.
 pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estimate {
     let scalar = if e.precision == Precision::F64 { 8.0 } else { 4.0 };
-    let p = e.network.model(d, outputs).parameters() as f64;
+    let model = e.network.model(d, outputs);
+    let p = model.parameters() as f64;
     let (n, d, outputs) = (n as f64, d as f64, outputs as f64);
     let records = e.horizon.records as f64 + 1.0;
     let sweeps = || e.gap.iter().flat_map(|gap| &gap.sweep);
-    let state = |width: usize| (width as f64 / 16.0).ceil() * 16.0 * p * scalar;
-    // Partial predictions of a pass over so many samples, one set per superblock of 128 neurons, and a few (n, K) arrays
-    // beside them.
-    let pass = |width: usize, samples: f64| ((width as f64 / 128.0).ceil() + 4.0) * samples * outputs * 8.0;
+    let state = |width: usize| (width as f64 / LANES as f64).ceil() * LANES as f64 * p * scalar;
+    // Numbers beyond these are refused for the state alone.
+    let pass = |width: usize, samples: f64| {
+        work_bytes(&model, width.min(1 << 28), (samples as usize).min(1 << 28), scalar as usize) as f64
+    };
     let path = |width: usize| records * (state(width) + n * outputs * 8.0);
     let gap = e.gap.as_ref();
     let projections = gap.map_or(0.0, |gap| gap.projections as f64);

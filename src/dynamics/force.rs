@@ -1,6 +1,8 @@
 //! Forces: the potential's gradient as a function of the state.
 
-use crate::network::{Batch, Objective, Real, Threads, TwoLayer};
+use super::{Noise, State};
+use crate::network::kernel::{Labelled, Model, Samples};
+use crate::network::{Batch, Kick, Objective, Real, Threads, TwoLayer, Workspace};
 use crate::population::Sampler;
 use crate::rng::{Role, stream};
 use rand::RngExt;
@@ -9,6 +11,15 @@ use rand::RngExt;
 pub trait Force<R>: Send {
     /// Writes the gradient at `theta` for step `step` into `out`; returns the mean loss it was computed from.
     fn gradient(&mut self, step: u64, theta: &[R], out: &mut [R]) -> f64;
+
+    /// Takes the step `kick` of stochastic heavy ball or gradient descent in one pass over the state, where the force knows
+    /// how; the clock stays. Returns the mean loss at the start. `None`: nothing was done, go by [`Force::gradient`].
+    ///
+    /// The force may have prepared for `state.step` when it took the step before: between two steps in a row nobody else
+    /// may move the state.
+    fn advance(&mut self, _kick: Kick, _noise: &dyn Noise<R>, _state: &mut State<R>) -> Option<f64> {
+        None
+    }
 }
 
 /// Where the samples of a step come from.
@@ -37,45 +48,99 @@ pub struct NetworkForce<'a, R> {
     pub seed: u64,
     /// Independent repetition this run belongs to.
     pub replica: u64,
-    /// Whether a gradient may use the thread pool.
+    /// Whether a gradient may use several threads.
     pub threads: Threads,
+    /// What its passes work in.
+    pub buffers: Buffers<R>,
+}
+
+/// What the passes of a force work in, kept from step to step; `Buffers::default()` to begin with.
+#[derive(Debug, Default)]
+pub struct Buffers<R> {
+    workspace: Workspace<R>,
+    now: Drawn<R>,
+    ahead: Drawn<R>,
+    /// The step that the last pass prepared: its batch is in `ahead` (`now` for the whole population), and its forward pass
+    /// is done.
+    prepared: Option<u64>,
+}
+
+/// A batch, packed.
+#[derive(Debug, Default)]
+struct Drawn<R> {
+    samples: Samples<R>,
+    y: Vec<f64>,
+    /// Fresh draws before they are packed.
+    x: Vec<f64>,
+    rounded: Vec<R>,
 }
 
 /// Indices into a sample of `n` of the batch of `size` at an address, i.i.d. uniform (with replacement).
 pub fn batch_indices(seed: u64, replica: u64, step: u64, n: usize, size: usize) -> Vec<usize> {
+    indices(seed, replica, step, n, size).collect()
+}
+
+fn indices(seed: u64, replica: u64, step: u64, n: usize, size: usize) -> impl Iterator<Item = usize> {
     let mut rng = stream(seed, Role::Batch, replica, step);
-    (0..size).map(|_| rng.random_range(0..n)).collect()
+    (0..size).map(move |_| rng.random_range(0..n))
 }
 
 /// Fresh draws at an address: x (size, d) and y (size, K), row-major.
 pub fn fresh_batch(seed: u64, replica: u64, step: u64, sampler: &dyn Sampler, size: usize) -> (Vec<f64>, Vec<f64>) {
-    let mut rng = stream(seed, Role::Fresh, replica, step);
     let (d, outputs) = (sampler.inputs(), sampler.outputs());
     let (mut x, mut y) = (vec![0.0; size * d], vec![0.0; size * outputs]);
-    for (x, y) in x.chunks_exact_mut(d).zip(y.chunks_exact_mut(outputs)) {
-        sampler.draw(&mut rng, x, y);
-    }
+    draw(seed, replica, step, sampler, &mut x, &mut y);
     (x, y)
 }
 
-impl<R: Real> NetworkForce<'_, R> {
-    /// The batch of a step; `None` for the whole population.
-    fn batch(&self, step: u64) -> Option<Batch<R>> {
-        let (d, outputs) = (self.network.inputs, self.network.outputs);
-        match self.source {
-            BatchSource::Full => None,
-            BatchSource::Indices { size } => {
-                let n = self.population.y.len() / outputs;
-                let mut batch = Batch::default();
-                for i in batch_indices(self.seed, self.replica, step, n, size) {
-                    batch.x.extend_from_slice(&self.population.x[i * d..(i + 1) * d]);
-                    batch.y.extend_from_slice(&self.population.y[i * outputs..(i + 1) * outputs]);
+fn draw(seed: u64, replica: u64, step: u64, sampler: &dyn Sampler, x: &mut [f64], y: &mut [f64]) {
+    let mut rng = stream(seed, Role::Fresh, replica, step);
+    for (x, y) in x.chunks_exact_mut(sampler.inputs()).zip(y.chunks_exact_mut(sampler.outputs())) {
+        sampler.draw(&mut rng, x, y);
+    }
+}
+
+/// What a batch is drawn from.
+struct Draws<'f, 'a, R> {
+    network: &'a TwoLayer,
+    population: &'a Batch<R>,
+    source: &'f BatchSource<'a>,
+    seed: u64,
+    replica: u64,
+}
+
+impl<R: Real> Draws<'_, '_, R> {
+    /// Draws and packs the batch of a step; the whole population only once, as it stays the same.
+    fn draw(&self, step: u64, drawn: &mut Drawn<R>) {
+        let TwoLayer { inputs: d, outputs, bias, .. } = *self.network;
+        let Drawn { samples, y, x, rounded } = drawn;
+        let all = self.population;
+        match *self.source {
+            BatchSource::Full => {
+                let n = all.y.len() / outputs;
+                if samples.count() != n {
+                    samples.reset(n, d, Some(bias));
+                    samples.fill(|s| &all.x[s * d..(s + 1) * d]);
+                    y.clone_from(&all.y);
                 }
-                Some(batch)
+            }
+            BatchSource::Indices { size } => {
+                let n = all.y.len() / outputs;
+                samples.reset(size, d, Some(bias));
+                y.clear();
+                for (s, i) in indices(self.seed, self.replica, step, n, size).enumerate() {
+                    samples.set(s, &all.x[i * d..(i + 1) * d]);
+                    y.extend_from_slice(&all.y[i * outputs..(i + 1) * outputs]);
+                }
             }
             BatchSource::Fresh { size, sampler } => {
-                let (x, y) = fresh_batch(self.seed, self.replica, step, sampler, size);
-                Some(Batch { x: x.into_iter().map(R::of).collect(), y })
+                x.resize(size * d, 0.0);
+                y.resize(size * outputs, 0.0);
+                draw(self.seed, self.replica, step, sampler, x, y);
+                rounded.clear();
+                rounded.extend(x.iter().map(|&x| R::of(x)));
+                samples.reset(size, d, Some(bias));
+                samples.fill(|s| &rounded[s * d..(s + 1) * d]);
             }
         }
     }
@@ -83,8 +148,44 @@ impl<R: Real> NetworkForce<'_, R> {
 
 impl<R: Real> Force<R> for NetworkForce<'_, R> {
     fn gradient(&mut self, step: u64, theta: &[R], out: &mut [R]) -> f64 {
-        let drawn = self.batch(step);
-        let batch = drawn.as_ref().unwrap_or(self.population);
-        self.network.potential_gradient(self.width, theta, batch, self.objective, self.threads, out)
+        let NetworkForce { network, width, population, objective, source, seed, replica, threads, buffers } = self;
+        let draws = Draws { network, population, source, seed: *seed, replica: *replica };
+        let model = Model { network, width: *width, threads: *threads };
+        draws.draw(step, &mut buffers.now);
+        buffers.prepared = None;
+        let batch = Labelled { samples: &buffers.now.samples, y: &buffers.now.y };
+        buffers.workspace.gradient(model, *objective, theta, batch, out)
+    }
+
+    fn advance(&mut self, kick: Kick, noise: &dyn Noise<R>, state: &mut State<R>) -> Option<f64> {
+        let NetworkForce { network, width, population, objective, source, seed, replica, threads, buffers } = self;
+        let draws = Draws { network, population, source, seed: *seed, replica: *replica };
+        let model = Model { network, width: *width, threads: *threads };
+        let Buffers { workspace, now, ahead, prepared } = buffers;
+        let full = matches!(source, BatchSource::Full);
+        if *prepared == Some(state.step) {
+            if !full {
+                std::mem::swap(now, ahead);
+            }
+        } else {
+            draws.draw(state.step, now);
+            workspace.forward(model, &state.theta, &now.samples, true);
+        }
+        if !full {
+            draws.draw(state.step + 1, ahead);
+        }
+        let step = state.step;
+        let normals = |block: usize, out: &mut [R]| noise.block(step, block, out);
+        let loss = workspace.step(
+            model,
+            *objective,
+            kick,
+            (&mut state.theta, &mut state.momentum),
+            Labelled { samples: &now.samples, y: &now.y },
+            if full { &now.samples } else { &ahead.samples },
+            (kick.noise > 0.0).then_some(&normals),
+        );
+        *prepared = Some(step + 1);
+        Some(loss)
     }
 }

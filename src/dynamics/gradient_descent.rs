@@ -5,9 +5,10 @@
 //! ```
 
 use super::{Force, Integrator, Noise, State, integrator::Motion};
-use crate::network::Real;
+use crate::network::{Kick, Real};
 
-/// One step of stochastic gradient descent per step; momenta stay zero.
+/// One step of stochastic gradient descent per step; momenta stay zero. In one pass over the state where the force knows
+/// how, otherwise from the gradient, which rounds differently in the last place.
 pub struct GradientDescent<R> {
     motion: Motion,
     gradient: Vec<R>,
@@ -15,23 +16,30 @@ pub struct GradientDescent<R> {
 }
 
 impl<R: Real> GradientDescent<R> {
-    /// For states of length `len`.
-    pub fn new(motion: Motion, len: usize) -> Self {
-        GradientDescent { motion, gradient: vec![R::zero(); len], normals: motion.normals(len) }
+    /// With these constants of motion.
+    pub fn new(motion: Motion) -> Self {
+        GradientDescent { motion, gradient: Vec::new(), normals: Vec::new() }
     }
 }
 
 impl<R: Real> Integrator<R> for GradientDescent<R> {
     fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
         let Motion { step: eps, temperature, .. } = self.motion;
-        let loss = force.gradient(state.step, &state.theta, &mut self.gradient);
-        let kick = R::of(eps);
-        state.theta.iter_mut().zip(&self.gradient).for_each(|(theta, &g)| *theta -= kick * g);
-        if temperature > 0.0 {
-            noise.normals(state.step, &mut self.normals);
-            let scale = R::of((2.0 * temperature * eps).sqrt());
-            state.theta.iter_mut().zip(&self.normals).for_each(|(theta, &xi)| *theta += scale * xi);
-        }
+        let noise_scale = (2.0 * temperature * eps).sqrt();
+        let kick = Kick { keep: 1.0, kick: eps, drift: 0.0, noise: noise_scale, first_order: true };
+        let loss = force.advance(kick, noise, state).unwrap_or_else(|| {
+            self.gradient.resize(state.theta.len(), R::zero());
+            let loss = force.gradient(state.step, &state.theta, &mut self.gradient);
+            let eps = R::of(eps);
+            state.theta.iter_mut().zip(&self.gradient).for_each(|(theta, &g)| *theta -= eps * g);
+            if temperature > 0.0 {
+                self.normals.resize(state.theta.len(), R::zero());
+                noise.normals(state.step, &mut self.normals);
+                let scale = R::of(noise_scale);
+                state.theta.iter_mut().zip(&self.normals).for_each(|(theta, &xi)| *theta += scale * xi);
+            }
+            loss
+        });
         self.motion.tick(state);
         loss
     }

@@ -10,9 +10,10 @@
 //! it is of order 1.
 
 use super::{Force, Integrator, Noise, State, integrator::Motion};
-use crate::network::Real;
+use crate::network::{Kick, Real};
 
-/// One step of stochastic heavy ball per step.
+/// One step of stochastic heavy ball per step: in one pass over the state where the force knows how, otherwise from the
+/// gradient, which rounds differently in the last place.
 pub struct HeavyBall<R> {
     motion: Motion,
     gradient: Vec<R>,
@@ -20,28 +21,40 @@ pub struct HeavyBall<R> {
 }
 
 impl<R: Real> HeavyBall<R> {
-    /// For states of length `len`.
-    pub fn new(motion: Motion, len: usize) -> Self {
-        HeavyBall { motion, gradient: vec![R::zero(); len], normals: motion.normals(len) }
+    /// With these constants of motion.
+    pub fn new(motion: Motion) -> Self {
+        HeavyBall { motion, gradient: Vec::new(), normals: Vec::new() }
     }
 }
 
 impl<R: Real> Integrator<R> for HeavyBall<R> {
     fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
         let Motion { step: eps, friction, temperature, .. } = self.motion;
-        let loss = force.gradient(state.step, &state.theta, &mut self.gradient);
-        let (keep, kick) = (R::of(1.0 - friction * eps), R::of(eps));
-        for (r, &g) in state.momentum.iter_mut().zip(&self.gradient) {
-            *r = keep * *r - kick * g;
-        }
-        if temperature > 0.0 {
-            noise.normals(state.step, &mut self.normals);
-            let scale = R::of((2.0 * friction * temperature * eps).sqrt());
-            state.momentum.iter_mut().zip(&self.normals).for_each(|(r, &xi)| *r += scale * xi);
-        }
-        for (theta, &r) in state.theta.iter_mut().zip(&state.momentum) {
-            *theta += kick * r;
-        }
+        let kick = Kick {
+            keep: 1.0 - friction * eps,
+            kick: eps,
+            drift: eps,
+            noise: (2.0 * friction * temperature * eps).sqrt(),
+            first_order: false,
+        };
+        let loss = force.advance(kick, noise, state).unwrap_or_else(|| {
+            self.gradient.resize(state.theta.len(), R::zero());
+            let loss = force.gradient(state.step, &state.theta, &mut self.gradient);
+            let (keep, eps) = (R::of(kick.keep), R::of(eps));
+            for (r, &g) in state.momentum.iter_mut().zip(&self.gradient) {
+                *r = keep * *r - eps * g;
+            }
+            if temperature > 0.0 {
+                self.normals.resize(state.theta.len(), R::zero());
+                noise.normals(state.step, &mut self.normals);
+                let scale = R::of(kick.noise);
+                state.momentum.iter_mut().zip(&self.normals).for_each(|(r, &xi)| *r += scale * xi);
+            }
+            for (theta, &r) in state.theta.iter_mut().zip(&state.momentum) {
+                *theta += eps * r;
+            }
+            loss
+        });
         self.motion.tick(state);
         loss
     }

@@ -78,8 +78,9 @@ impl Method {
     /// Arrays of the state's length that the method works with, beyond the state itself: for the memory estimate.
     pub fn work_arrays(self) -> usize {
         match self {
+            Method::HeavyBall | Method::GradientDescent => 0,
             Method::KickDriftKick => 1,
-            Method::HeavyBall | Method::GradientDescent | Method::Baoab => 2,
+            Method::Baoab => 2,
             Method::Rk4 => 10,
             Method::DormandPrince => 18,
         }
@@ -117,8 +118,8 @@ impl Motion {
     pub fn integrator<R: Real>(self, method: Method, coordinates: usize, len: usize) -> Box<dyn Integrator<R>> {
         let flow = if self.first_order { Flow::Gradient } else { Flow::HeavyBall { friction: self.friction } };
         match method {
-            Method::HeavyBall => Box::new(HeavyBall::new(self, len)),
-            Method::GradientDescent => Box::new(GradientDescent::new(self, len)),
+            Method::HeavyBall => Box::new(HeavyBall::new(self)),
+            Method::GradientDescent => Box::new(GradientDescent::new(self)),
             Method::KickDriftKick => Box::new(KickDriftKick::new(self, len)),
             Method::Rk4 => Box::new(RungeKutta4::new(self, flow, len)),
             Method::DormandPrince => Box::new(DormandPrince::new(flow, self.step, self.tolerance, coordinates, len)),

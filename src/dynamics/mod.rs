@@ -28,7 +28,7 @@ pub mod state;
 pub mod time_loop;
 
 pub use flow::Flow;
-pub use force::{BatchSource, Force, NetworkForce};
+pub use force::{BatchSource, Buffers, Force, NetworkForce};
 pub use integrator::{Integrator, Method, Motion};
 pub use noise::{Brownian, Noise, Still};
 pub use state::State;

@@ -3,6 +3,7 @@
 //! Runs that share a particle share its Brownian path, whatever their width, offset and step: the path is laid out
 //! on the finest clock in use, and a solver whose step spans m ticks adds m increments.
 
+use crate::network::kernel::LANES;
 use crate::network::{Layout, Real};
 use crate::rng::{Role, stream};
 use rand::RngExt;
@@ -10,9 +11,11 @@ use rand_distr::StandardNormal;
 use std::ops::Range;
 
 /// Where an integrator gets its noise.
-pub trait Noise<R>: Send {
+pub trait Noise<R>: Send + Sync {
     /// Writes one standard normal per trained coordinate for the solver's step `step`; other entries are zeroed.
     fn normals(&mut self, step: u64, out: &mut [R]);
+    /// The same for block `block` of the state alone, from any thread.
+    fn block(&self, step: u64, block: usize, out: &mut [R]);
 }
 
 /// No noise: temperature 0.
@@ -21,6 +24,10 @@ pub struct Still;
 
 impl<R: Real> Noise<R> for Still {
     fn normals(&mut self, _step: u64, out: &mut [R]) {
+        out.fill(R::zero());
+    }
+
+    fn block(&self, _step: u64, _block: usize, out: &mut [R]) {
         out.fill(R::zero());
     }
 }
@@ -56,12 +63,19 @@ impl Brownian {
 
 impl<R: Real> Noise<R> for Brownian {
     fn normals(&mut self, step: u64, out: &mut [R]) {
+        for (block, out) in out.chunks_mut(LANES * self.layout.parameters).enumerate() {
+            self.block(step, block, out);
+        }
+    }
+
+    fn block(&self, step: u64, block: usize, out: &mut [R]) {
         out.fill(R::zero());
         let mut neuron = vec![0.0; self.trained.len()];
-        for i in 0..self.layout.width {
+        let first = block * LANES;
+        for i in first..(first + LANES).min(self.layout.width) {
             self.increment(self.first + i as u64, step, &mut neuron);
             for (row, &value) in self.trained.clone().zip(&neuron) {
-                out[self.layout.index(i, row)] = R::of(value);
+                out[self.layout.index(i - first, row)] = R::of(value);
             }
         }
     }

@@ -2,14 +2,7 @@
 
 use super::TwoLayer;
 use super::kernel::math;
-use crate::network::Activation;
 use ndarray::{Array2, ArrayView2, s};
-
-/// Compiled once per instruction set, like the passes of the kernel.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-fn activate(activation: Activation, z: &mut [f64]) {
-    math::value(activation, z);
-}
 
 impl TwoLayer {
     /// `sigma(<w_i, x_s> + b_i)`, (N, n), of neurons (N, p) at inputs (n, d).
@@ -20,7 +13,7 @@ impl TwoLayer {
         }
         let mut z = z.as_standard_layout().into_owned();
         if let Some(z) = z.as_slice_mut() {
-            activate(self.activation, z);
+            math::value(self.activation, z);
         }
         z
     }

@@ -24,7 +24,7 @@ pub mod start;
 pub mod two_layer;
 
 pub use activation::Activation;
-pub use kernel::{Layout, Threads};
+pub use kernel::{InstructionSet, Kick, Layout, Threads, Workspace};
 pub use loss::{Loss, Objective};
 pub use real::Real;
 pub use start::{Law, Start};

@@ -14,6 +14,7 @@ pub trait Real:
     + num_traits::Float
     + num_traits::NumAssign
     + kernel::Kernel
+    + kernel::exp::Constants
     + ndarray_npy::WritableElement
     + ndarray_npy::ReadableElement
     + std::fmt::Debug

@@ -1,6 +1,6 @@
 //! The two-layer network `f(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)`; WKM section 3, MMN eq. (1).
 
-use super::kernel::{self, Layout, Threads};
+use super::kernel::{Labelled, Layout, Model, Samples, Threads, Workspace};
 use super::{Activation, Objective, Real, Start};
 use serde::Serialize;
 use std::ops::Range;
@@ -72,13 +72,16 @@ impl TwoLayer {
 
     /// Initial parameters of the particles `first .. first + width`, as a state slice.
     pub fn start<R: Real>(&self, start: &Start, seed: u64, first: u64, width: usize) -> Vec<R> {
-        let p = self.parameters();
-        let mut canonical = vec![0.0; width * p];
-        for (i, neuron) in canonical.chunks_exact_mut(p).enumerate() {
-            start.particle(seed, first + i as u64, self.inputs, self.bias, neuron);
+        let layout = self.layout(width);
+        let mut neuron = vec![0.0; layout.parameters];
+        let mut state = vec![R::zero(); layout.len()];
+        for i in 0..width {
+            start.particle(seed, first + i as u64, self.inputs, self.bias, &mut neuron);
+            for (row, &value) in neuron.iter().enumerate() {
+                state[layout.index(i, row)] = R::of(value);
+            }
         }
-        let canonical: Vec<R> = canonical.into_iter().map(R::of).collect();
-        self.from_canonical(width, &canonical)
+        state
     }
 
     /// A state slice from neurons in canonical order, (N, p) row-major.
@@ -101,10 +104,7 @@ impl TwoLayer {
 
     /// Predictions `f_N(x)`, (n, K) row-major, for inputs `x`, (n, d) row-major. The 1/N is here.
     pub fn predict<R: Real>(&self, width: usize, theta: &[R], x: &[R], threads: Threads) -> Vec<f64> {
-        let mut f = vec![0.0; x.len() / self.inputs * self.outputs];
-        kernel::sum_features(&self.pass(x), self.layout(width), theta, threads, &mut f);
-        f.iter_mut().for_each(|f| *f /= width as f64);
-        f
+        Workspace::default().predict(Model { network: self, width, threads }, theta, x)
     }
 
     /// Writes `grad Psi(theta_i; rho_N) = N dR/dtheta_i` for every neuron under the batch's law, ridge included,
@@ -118,23 +118,11 @@ impl TwoLayer {
         threads: Threads,
         out: &mut [R],
     ) -> f64 {
-        let Objective { loss, ridge } = objective;
-        let f = self.predict(width, theta, &batch.x, threads);
-        let mut residual = vec![0.0; f.len()];
-        loss.residuals(&f, &batch.y, self.outputs, &mut residual);
-        let residual: Vec<R> = residual.into_iter().map(R::of).collect();
-        let layout = self.layout(width);
-        kernel::gradient(&self.pass(&batch.x), layout, theta, &residual, threads, out);
-        if ridge > 0.0 {
-            let ridge = R::of(ridge);
-            for i in 0..width {
-                for row in self.trained() {
-                    let k = layout.index(i, row);
-                    out[k] += ridge * theta[k];
-                }
-            }
-        }
-        loss.mean(&f, &batch.y, self.outputs)
+        let mut samples = Samples::default();
+        samples.reset(batch.x.len() / self.inputs, self.inputs, Some(self.bias));
+        samples.fill(|s| &batch.x[s * self.inputs..(s + 1) * self.inputs]);
+        let labelled = Labelled { samples: &samples, y: &batch.y };
+        Workspace::default().gradient(Model { network: self, width, threads }, objective, theta, labelled, out)
     }
 
     /// `(1/N) sum_i |v_i|^2` over the trained coordinates of a state slice.

@@ -47,6 +47,9 @@ pub struct Manifest {
     pub host: Host,
     /// Threads in use.
     pub threads: usize,
+    /// Instruction set of the kernels; absent in manifests from before there was a choice.
+    #[serde(default)]
+    pub simd: String,
     /// Estimated memory in bytes, by purpose.
     pub memory: serde_json::Value,
     /// Number of times the run was resumed.

@@ -269,6 +269,7 @@ fn manifest(
             memory: memory::machine_memory(),
         },
         threads: rayon::current_num_threads(),
+        simd: crate::network::InstructionSet::current().to_string(),
         memory: json(serde_json::to_value(memory::estimate(experiment, population.shape()))),
         resumed: earlier.as_ref().map_or(0, |m| m.resumed + 1),
         phases: earlier.map(|m| m.phases).unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use crate::analysis::dropout::Subject;
 use crate::config::{BatchSize, Experiment};
-use crate::dynamics::{BatchSource, Brownian, NetworkForce, Noise, Still};
+use crate::dynamics::{BatchSource, Brownian, Buffers, NetworkForce, Noise, Still};
 use crate::network::{Batch, Objective, Real, Threads, TwoLayer};
 use crate::population::{LabelKind, Population, Sample, Sampler};
 use crate::study::plan::Trajectory;
@@ -69,6 +69,7 @@ impl<'a, R: Real> Problem<'a, R> {
             seed: self.experiment.seed,
             replica: run.replica,
             threads,
+            buffers: Buffers::default(),
         }
     }
 

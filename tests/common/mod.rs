@@ -9,7 +9,7 @@ pub mod naive;
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
-use widelimit::dynamics::{BatchSource, Integrator, Method, Motion, NetworkForce, State, Still};
+use widelimit::dynamics::{BatchSource, Buffers, Integrator, Method, Motion, NetworkForce, State, Still};
 use widelimit::network::{Activation, Batch, Loss, Objective, Threads, TwoLayer};
 use widelimit::rng::{Role, stream};
 
@@ -80,6 +80,7 @@ impl Problem {
             seed: 11,
             replica: 3,
             threads,
+            buffers: Buffers::default(),
         }
     }
 

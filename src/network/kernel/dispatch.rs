@@ -1,68 +1,122 @@
-//! One compiled copy of each pass for every scalar type and instruction set, chosen at run time.
+//! Which instruction set the kernels run on: chosen once by a person or by asking the processor.
 
-use super::{backward, forward};
-use crate::network::Activation;
+#[cfg(target_arch = "x86_64")]
+use super::simd::{Avx2, Avx512};
+use super::simd::{Portable, Simd};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
 
-/// What a pass needs to know besides the state.
-#[derive(Clone, Copy)]
-pub struct Pass<'a, R> {
-    /// Input dimension d.
-    pub inputs: usize,
-    /// Output dimension K.
-    pub outputs: usize,
-    /// Whether a neuron has a bias.
-    pub bias: bool,
-    /// The nonlinearity.
-    pub activation: Activation,
-    /// Whether output weights are trained.
-    pub train_a: bool,
-    /// Inputs, (n, d) row-major.
-    pub x: &'a [R],
+/// An instruction set by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InstructionSet {
+    /// What every processor of the target has, in the order of the compiled program; its own rounding.
+    Portable,
+    /// AVX2 with FMA; the same bits as AVX-512.
+    Avx2,
+    /// AVX-512.
+    Avx512,
 }
 
-impl<R> Pass<'_, R> {
-    /// Number of samples n.
-    pub fn samples(&self) -> usize {
-        self.x.len() / self.inputs
+impl InstructionSet {
+    /// Every instruction set with its name on the command line.
+    pub const NAMES: &[(&'static str, InstructionSet)] =
+        &[("portable", InstructionSet::Portable), ("avx2", InstructionSet::Avx2), ("avx512", InstructionSet::Avx512)];
+
+    /// Whether this processor has it.
+    pub fn available(self) -> bool {
+        match self {
+            InstructionSet::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => Avx2::detect().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => Avx512::detect().is_some(),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
     }
 
-    /// Parameters per neuron.
-    pub(super) fn parameters(&self) -> usize {
-        self.inputs + usize::from(self.bias) + self.outputs
+    /// The fastest this processor has.
+    pub fn fastest() -> Self {
+        [InstructionSet::Avx512, InstructionSet::Avx2]
+            .into_iter()
+            .find(|set| set.available())
+            .unwrap_or(InstructionSet::Portable)
     }
-}
 
-/// The passes over one superblock, compiled per scalar type.
-pub trait Kernel: Sized {
-    /// Adds the superblock's features to `out`, (n, K).
-    fn forward(pass: &Pass<'_, Self>, theta: &[Self], out: &mut [f64]);
-    /// Writes the superblock's gradient of `sum_s <e_s, phi(x_s)>`; `residual` e is (n, K).
-    fn backward(pass: &Pass<'_, Self>, theta: &[Self], residual: &[Self], out: &mut [Self]);
-}
-
-/// Compiles the generic bodies, which are always inlined, once per instruction set.
-macro_rules! kernel {
-    ($real:ty, $forward:ident, $backward:ident) => {
-        #[multiversion::multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-        fn $forward(pass: &Pass<'_, $real>, theta: &[$real], out: &mut [f64]) {
-            forward::superblock(pass, theta, out);
-        }
-
-        #[multiversion::multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-        fn $backward(pass: &Pass<'_, $real>, theta: &[$real], residual: &[$real], out: &mut [$real]) {
-            backward::superblock(pass, theta, residual, out);
-        }
-
-        impl Kernel for $real {
-            fn forward(pass: &Pass<'_, $real>, theta: &[$real], out: &mut [f64]) {
-                $forward(pass, theta, out);
+    /// The one in use.
+    pub fn current() -> Self {
+        match CHOSEN.load(Ordering::Relaxed) {
+            1 => InstructionSet::Portable,
+            2 => InstructionSet::Avx2,
+            3 => InstructionSet::Avx512,
+            _ => {
+                let fastest = Self::fastest();
+                CHOSEN.store(fastest as u8 + 1, Ordering::Relaxed);
+                fastest
             }
-            fn backward(pass: &Pass<'_, $real>, theta: &[$real], residual: &[$real], out: &mut [$real]) {
-                $backward(pass, theta, residual, out);
+        }
+    }
+
+    /// Makes it the one in use, where the processor has it; says whether it has. For the start of a program and for tests:
+    /// passes under way keep the one they began with.
+    pub fn choose(self) -> bool {
+        let available = self.available();
+        if available {
+            CHOSEN.store(self as u8 + 1, Ordering::Relaxed);
+        }
+        available
+    }
+}
+
+impl fmt::Display for InstructionSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::NAMES.iter().find(|(_, set)| set == self).map_or("", |(name, _)| name))
+    }
+}
+
+/// 0: not yet chosen; otherwise the instruction set's number plus 1.
+static CHOSEN: AtomicU8 = AtomicU8::new(0);
+
+/// A pass over blocks, for any instruction set. Not itself compiled with the set's features: the jobs it hands to
+/// [`Simd::vectorize`] are.
+pub(super) trait Pass<R> {
+    /// Does the work.
+    fn run<S: Simd<R>>(self, simd: S);
+}
+
+/// A scalar type with kernels for every instruction set.
+pub trait Kernel: Sized {
+    /// Runs a pass on the instruction set in use.
+    #[allow(private_bounds)]
+    fn dispatch<P: Pass<Self>>(pass: P);
+}
+
+macro_rules! kernel {
+    ($real:ty) => {
+        impl Kernel for $real {
+            #[allow(private_bounds)]
+            fn dispatch<P: Pass<$real>>(pass: P) {
+                #[cfg(target_arch = "x86_64")]
+                match InstructionSet::current() {
+                    InstructionSet::Avx512 => {
+                        if let Some(simd) = Avx512::detect() {
+                            return pass.run(simd);
+                        }
+                    }
+                    InstructionSet::Avx2 => {
+                        if let Some(simd) = Avx2::detect() {
+                            return pass.run(simd);
+                        }
+                    }
+                    InstructionSet::Portable => {}
+                }
+                pass.run(Portable);
             }
         }
     };
 }
 
-kernel!(f64, forward_f64, backward_f64);
-kernel!(f32, forward_f32, backward_f32);
+kernel!(f64);
+kernel!(f32);

@@ -1,10 +1,13 @@
 //! Where a neuron's parameter lives in the flat state.
 
 /// Neurons per block.
-pub const LANES: usize = 16;
+pub const LANES: usize = 32;
 
-/// Blocks whose contributions are summed by one task before the partial sums are added.
-const BLOCKS_PER_SUPERBLOCK: usize = 8;
+/// Most blocks whose contributions are summed by one task before the partial sums are added.
+const MOST_BLOCKS: usize = 8;
+
+/// Superblocks that a state is divided into before they grow: enough to share among threads.
+const SHARES: usize = 4;
 
 /// The arrangement of N neurons of p parameters in a flat slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,22 +30,24 @@ impl Layout {
         (neuron / LANES * self.parameters + row) * LANES + neuron % LANES
     }
 
-    /// Length of a superblock's slice.
-    pub(crate) fn superblock_len(self) -> usize {
-        BLOCKS_PER_SUPERBLOCK * LANES * self.parameters
+    /// Number of blocks, the padded one included.
+    pub(crate) fn blocks(self) -> usize {
+        self.width.div_ceil(LANES)
     }
 
-    /// Sets the padded neurons of a part of the state that starts at `start` to zero.
-    pub(crate) fn clear_padding<R: Default>(self, start: usize, part: &mut [R]) {
-        let first = start / self.parameters;
-        if first + part.len() / self.parameters <= self.width {
-            return;
-        }
-        for neuron in self.width..self.width.next_multiple_of(LANES) {
-            for row in 0..self.parameters {
-                part[self.index(neuron, row) - start] = R::default();
-            }
-        }
+    /// Blocks per superblock, the unit of work and of summation: a function of the width alone.
+    pub(crate) fn superblock(self) -> usize {
+        (self.blocks() / SHARES).clamp(1, MOST_BLOCKS)
+    }
+
+    /// Number of superblocks.
+    pub(crate) fn superblocks(self) -> usize {
+        self.blocks().div_ceil(self.superblock())
+    }
+
+    /// Neurons of block `block` that are not padding.
+    pub(crate) fn lanes_in_use(self, block: usize) -> usize {
+        self.width.saturating_sub(block * LANES).min(LANES)
     }
 }
 
@@ -53,7 +58,7 @@ mod tests {
 
     #[test]
     fn entries_are_distinct_and_inside() {
-        for (width, parameters) in [(1, 1), (15, 3), (16, 3), (17, 3), (300, 2)] {
+        for (width, parameters) in [(1, 1), (31, 3), (32, 3), (33, 3), (300, 2)] {
             let layout = Layout { width, parameters };
             let seen: HashSet<usize> =
                 (0..width).flat_map(|i| (0..parameters).map(move |row| layout.index(i, row))).collect();
@@ -63,14 +68,12 @@ mod tests {
     }
 
     #[test]
-    fn padding_is_exactly_what_is_cleared() {
-        let layout = Layout { width: 130, parameters: 2 };
-        let mut state = vec![1.0; layout.len()];
-        let size = layout.superblock_len();
-        for (k, part) in state.chunks_mut(size).enumerate() {
-            layout.clear_padding(k * size, part);
+    fn superblocks_cover_the_blocks() {
+        for width in [1, 31, 32, 33, 1000, 100_000] {
+            let layout = Layout { width, parameters: 2 };
+            assert!(layout.superblocks() * layout.superblock() >= layout.blocks());
+            assert!((layout.superblocks() - 1) * layout.superblock() < layout.blocks());
+            assert_eq!((0..layout.blocks()).map(|b| layout.lanes_in_use(b)).sum::<usize>(), width);
         }
-        assert_eq!(state.iter().sum::<f64>(), 260.0);
-        assert!((0..130).all(|i| (0..2).all(|row| state[layout.index(i, row)] == 1.0)));
     }
 }

@@ -7,91 +7,55 @@
 //!
 //! **Same bits everywhere.** The neurons of a *superblock* are summed in block order into a partial prediction,
 //! partial predictions are summed in index order; a block's gradient is summed in sample order. Which thread
-//! does which superblock therefore cannot change a bit, and because every product-sum is an explicit fused
-//! multiply-add in both vector widths, neither can the instruction set. Only IEEE operations are used.
+//! does which superblock therefore cannot change a bit. AVX2 and AVX-512 do the same operations on packs of the same
+//! number of lanes, every product-sum an explicit fused multiply-add, so neither can the choice between them; the
+//! portable path rounds in its own way. Only IEEE operations are used.
+//!
+//! | file | what |
+//! |---|---|
+//! | `dispatch` | the instruction sets and the choice among them |
+//! | `simd` | packs of lanes on each of them |
+//! | `exp`, [`math`] | the activations over packs |
+//! | `layout` | where a neuron's parameter lives |
+//! | [`samples`] | a batch in the orders in which the kernels read it |
+//! | `phases`, `finish` | what is done to one block |
+//! | `small`, `stream` | the same for few samples and for one or two |
+//! | `sweep` | one pass over all blocks |
+//! | `parts`, `team` | sharing a pass among threads |
+//! | `align` | large arrays on cache lines |
+//! | `workspace` | the passes, and the buffers they work in |
 
-mod backward;
+mod align;
 mod dispatch;
-mod forward;
+pub mod exp;
+mod finish;
 mod layout;
 pub mod math;
+mod parts;
+mod phases;
+pub mod samples;
+mod simd;
+mod small;
+mod stream;
+mod sweep;
+mod team;
+mod workspace;
 
-pub use dispatch::{Kernel, Pass};
+pub use align::OnCacheLines;
+pub use dispatch::{InstructionSet, Kernel};
+pub use finish::Kick;
 pub use layout::{LANES, Layout};
+pub use samples::Samples;
+pub use workspace::{Labelled, Model, Workspace, work_bytes};
 
-use super::{Real, TwoLayer};
-use rayon::prelude::*;
+/// Writes standard normals for the trained rows of block `block`, zero elsewhere.
+pub type Normals<'a, R> = dyn Fn(usize, &mut [R]) + Sync + 'a;
 
-/// Samples that pass through a block together: pre-activations and residuals of a tile stay in the L1 cache.
-pub(crate) const TILE: usize = 64;
-
-/// Below this many multiply-adds a pass stays on its thread: waking another costs more than it brings.
-const SERIAL_WORK: usize = 200_000;
-
-/// Whether a pass may spread over the thread pool.
+/// Whether a pass may spread over several threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threads {
     /// One thread: many small runs go side by side.
     One,
-    /// The whole pool, where the pass is large enough to gain.
+    /// As many as the current pool has, where the pass is large enough to gain.
     Pool,
-}
-
-/// `sum_i a_i sigma(<w_i, x> + b_i)` over all neurons for every sample; `out` is (n, K) row-major.
-pub fn sum_features<R: Real>(pass: &Pass<'_, R>, layout: Layout, theta: &[R], threads: Threads, out: &mut [f64]) {
-    let size = layout.superblock_len();
-    let partial = |theta: &[R]| {
-        let mut partial = vec![0.0; out.len()];
-        R::forward(pass, theta, &mut partial);
-        partial
-    };
-    let partials: Vec<Vec<f64>> = if spread(pass, layout, threads) {
-        theta.par_chunks(size).map(partial).collect()
-    } else {
-        theta.chunks(size).map(partial).collect()
-    };
-    out.fill(0.0);
-    for partial in &partials {
-        out.iter_mut().zip(partial).for_each(|(out, p)| *out += p);
-    }
-}
-
-/// `sum_s <e_s, d phi(x_s; theta_i) / d theta_i>` for every neuron; `residual` e is (n, K), `out` a state slice.
-/// The rows of `a` are left zero where `output_weights` is false.
-pub fn gradient<R: Real>(
-    pass: &Pass<'_, R>,
-    layout: Layout,
-    theta: &[R],
-    residual: &[R],
-    threads: Threads,
-    out: &mut [R],
-) {
-    let size = layout.superblock_len();
-    let superblock = |(index, (theta, out)): (usize, (&[R], &mut [R]))| {
-        R::backward(pass, theta, residual, out);
-        layout.clear_padding(index * size, out);
-    };
-    if spread(pass, layout, threads) {
-        theta.par_chunks(size).zip(out.par_chunks_mut(size)).enumerate().for_each(superblock);
-    } else {
-        theta.chunks(size).zip(out.chunks_mut(size)).enumerate().for_each(superblock);
-    }
-}
-
-fn spread<R>(pass: &Pass<'_, R>, layout: Layout, threads: Threads) -> bool {
-    threads == Threads::Pool && layout.width * pass.samples() * layout.parameters > SERIAL_WORK
-}
-
-impl TwoLayer {
-    /// The kernel's view of this network and of the inputs `x`, (n, d) row-major.
-    pub(crate) fn pass<'a, R: Real>(&self, x: &'a [R]) -> Pass<'a, R> {
-        Pass {
-            inputs: self.inputs,
-            outputs: self.outputs,
-            bias: self.bias,
-            activation: self.activation,
-            train_a: self.trains_output(),
-            x,
-        }
-    }
 }

@@ -1,0 +1,123 @@
+//! From the sums over samples to the gradient, or to the step.
+
+use super::LANES;
+use super::phases::Lanes;
+use super::simd::{Job, Simd};
+use crate::network::Real;
+
+/// The constants of a step of stochastic heavy ball or of gradient descent, with `g` the potential's gradient:
+///
+/// ```text
+/// second order   r <- keep r - kick g + noise xi,   theta <- theta + drift r
+/// first order    theta <- theta - kick g + noise xi
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Kick {
+    /// Factor on the momentum.
+    pub keep: f64,
+    /// Factor on the gradient.
+    pub kick: f64,
+    /// Factor on the momentum in the move of theta.
+    pub drift: f64,
+    /// Factor on the standard normals.
+    pub noise: f64,
+    /// First-order dynamics: momenta stay as they are.
+    pub first_order: bool,
+}
+
+/// A [`Kick`] and the ridge in the states' scalar type.
+#[derive(Clone, Copy)]
+pub(super) struct Constants<R> {
+    pub keep: R,
+    pub kick: R,
+    pub drift: R,
+    pub noise: R,
+    /// `-kick ridge`.
+    pub shrink: R,
+    pub first_order: bool,
+}
+
+impl<R: Real> Constants<R> {
+    pub fn new(kick: Kick, ridge: f64) -> Self {
+        Constants {
+            keep: R::of(kick.keep),
+            kick: R::of(-kick.kick),
+            drift: R::of(kick.drift),
+            noise: R::of(kick.noise),
+            shrink: R::of(-kick.kick * ridge),
+            first_order: kick.first_order,
+        }
+    }
+}
+
+/// `out = grad a + ridge theta` (K = 1) or `grad + ridge theta` on some rows.
+pub(super) struct Finish<'a, R> {
+    /// Sums over samples.
+    pub grad: &'a [Lanes<R>],
+    /// The factor a, where it has been left out.
+    pub factor: Option<&'a Lanes<R>>,
+    /// Parameters.
+    pub theta: &'a [Lanes<R>],
+    /// Ridge.
+    pub ridge: R,
+    /// The gradient.
+    pub out: &'a mut [Lanes<R>],
+}
+
+impl<R: Real> Job<R> for Finish<'_, R> {
+    #[inline(always)]
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        let ridge = s.splat(self.ridge);
+        for i in 0..LANES / R::PACK {
+            let at = i * R::PACK..(i + 1) * R::PACK;
+            let factor = self.factor.map_or(s.splat(R::one()), |a| s.load(&a[at.clone()]));
+            for ((grad, theta), out) in self.grad.iter().zip(self.theta).zip(self.out.iter_mut()) {
+                let g = s.mul(s.load(&grad[at.clone()]), factor);
+                s.store(s.fma(ridge, s.load(&theta[at.clone()]), g), &mut out[at.clone()]);
+            }
+        }
+    }
+}
+
+/// The step on some rows.
+pub(super) struct Update<'a, R> {
+    /// Sums over samples.
+    pub grad: &'a [Lanes<R>],
+    /// The factor a, where it has been left out.
+    pub factor: Option<&'a Lanes<R>>,
+    /// Parameters.
+    pub theta: &'a mut [Lanes<R>],
+    /// Momenta.
+    pub momentum: &'a mut [Lanes<R>],
+    /// Standard normals; empty without noise.
+    pub normals: &'a [Lanes<R>],
+    /// The constants of the step.
+    pub constants: Constants<R>,
+}
+
+impl<R: Real> Job<R> for Update<'_, R> {
+    #[inline(always)]
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        let Update { grad, factor, theta, momentum, normals, constants: c } = self;
+        let (keep, drift, noise, shrink) = (s.splat(c.keep), s.splat(c.drift), s.splat(c.noise), s.splat(c.shrink));
+        for i in 0..LANES / R::PACK {
+            let at = i * R::PACK..(i + 1) * R::PACK;
+            let kick = factor.map_or(s.splat(c.kick), |a| s.mul(s.splat(c.kick), s.load(&a[at.clone()])));
+            for (j, ((grad, theta), momentum)) in grad.iter().zip(theta.iter_mut()).zip(momentum.iter_mut()).enumerate()
+            {
+                let position = s.load(&theta[at.clone()]);
+                let mut push = s.fma(s.load(&grad[at.clone()]), kick, s.mul(shrink, position));
+                if let Some(normals) = normals.get(j) {
+                    push = s.fma(noise, s.load(&normals[at.clone()]), push);
+                }
+                if c.first_order {
+                    s.store(s.add(position, push), &mut theta[at.clone()]);
+                } else {
+                    let r = s.fma(keep, s.load(&momentum[at.clone()]), push);
+                    s.store(r, &mut momentum[at.clone()]);
+                    s.store(s.fma(drift, r, position), &mut theta[at.clone()]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! One pass over the blocks of a state: backward for a batch, the step, forward for the next batch, in any combination.
+
+use super::LANES;
+use super::dispatch::Pass;
+use super::finish::{Constants, Finish, Update};
+use super::math::{Function, with_activation};
+use super::parts::Parts;
+use super::phases::{Activate, Lanes, Outer, PreActivations, Pull, PullOuter, Reduce, Source};
+use super::samples::{Samples, Tile};
+use super::simd::Simd;
+use super::small::Small;
+use super::stream::Stream;
+use super::team::share;
+use super::{Layout, Normals};
+use crate::network::{Activation, Real, TwoLayer};
+use std::marker::PhantomData;
+use std::sync::Mutex;
+
+/// Largest batch whose steps are done in one pass over the state.
+pub(super) const STREAMED: usize = 2;
+
+/// Largest batch for which a block's phases are one function.
+const SMALL: usize = 32;
+
+/// What one thread works with; grows to what is asked and stays.
+#[derive(Debug, Default)]
+pub(super) struct Scratch<R> {
+    /// Pre-activations of a tile, then h.
+    z: Vec<Lanes<R>>,
+    /// Sums over samples.
+    grad: Vec<Lanes<R>>,
+    /// Standard normals of a block.
+    normals: Vec<R>,
+    /// Features of a superblock, one pack per sample and output.
+    lanes: Vec<R>,
+}
+
+/// What becomes of the sums over samples.
+pub(super) enum Then<'a, R> {
+    /// The gradient, ridge included.
+    Gradient { out: Parts<'a, R>, ridge: R },
+    /// The step.
+    Step { momentum: Parts<'a, R>, constants: Constants<R>, normals: Option<&'a Normals<'a, R>> },
+}
+
+/// The backward half of a sweep.
+pub(super) struct Backward<'a, R> {
+    pub samples: &'a Samples<R>,
+    /// Residuals, (n, K).
+    pub residual: &'a [R],
+    pub then: Then<'a, R>,
+}
+
+/// The forward half of a sweep, at the parameters after the step.
+pub(super) struct Forward<'a, R> {
+    pub samples: &'a Samples<R>,
+    /// Partial sums of features, (superblocks, n, K).
+    pub partial: Parts<'a, f64>,
+}
+
+/// A pass over all superblocks.
+pub(super) struct Sweep<'a, R> {
+    pub network: &'a TwoLayer,
+    pub layout: Layout,
+    pub theta: Parts<'a, R>,
+    pub backward: Option<Backward<'a, R>>,
+    pub forward: Option<Forward<'a, R>>,
+    /// Values of the activation (and slopes, where they do not follow), kept from the forward pass for the backward pass;
+    /// `None`: they are evaluated again.
+    pub kept: Option<Parts<'a, R>>,
+    pub scratch: &'a [Mutex<Scratch<R>>],
+}
+
+/// Rows that are kept per sample and block.
+pub(super) fn kept_rows(activation: Activation) -> usize {
+    with_activation!(activation, F => if F::SLOPE_FROM_VALUE { 1 } else { 2 })
+}
+
+impl<R: Real> Pass<R> for Sweep<'_, R> {
+    fn run<S: Simd<R>>(self, simd: S) {
+        with_activation!(self.network.activation, F => self.superblocks::<S, F>(simd));
+    }
+}
+
+impl<R: Real> Sweep<'_, R> {
+    fn superblocks<S: Simd<R>, F: Function>(&self, s: S) {
+        let per = self.layout.superblock();
+        share(self.scratch.len(), self.layout.superblocks(), &|superblock, thread| {
+            let mut scratch = self.scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let scratch = &mut *scratch;
+            if let Some(forward) = &self.forward {
+                scratch.lanes.clear();
+                scratch.lanes.resize(forward.samples.count() * self.network.outputs * R::PACK, R::zero());
+            }
+            if !self.stream::<S, F>(s, superblock, scratch) {
+                for block in superblock * per..((superblock + 1) * per).min(self.layout.blocks()) {
+                    self.block::<S, F>(s, block, scratch);
+                }
+            }
+            self.reduce(s, superblock, scratch);
+        });
+    }
+
+    /// The kept rows of a block: values, then slopes.
+    #[allow(clippy::mut_from_ref)]
+    fn kept<F: Function>(&self, block: usize, count: usize) -> Option<(&mut [Lanes<R>], &mut [Lanes<R>])> {
+        let len = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count * LANES;
+        // SAFETY: a block belongs to one superblock, which is handed out once, and the rows are taken once at a time there.
+        let rows = unsafe { self.kept.as_ref()?.get_mut(block * len..(block + 1) * len) };
+        Some(rows.as_chunks_mut::<LANES>().0.split_at_mut(count))
+    }
+
+    /// Kept values and slopes of the next block of the same superblock, which may be fetched while this one is worked on.
+    fn next_kept<F: Function>(
+        &self,
+        block: usize,
+        count: usize,
+        samples: std::ops::Range<usize>,
+    ) -> (&[Lanes<R>], &[Lanes<R>]) {
+        let next = block + 1;
+        let Some(kept) = &self.kept else { return (&[], &[]) };
+        if next % self.layout.superblock() == 0 || next >= self.layout.blocks() {
+            return (&[], &[]);
+        }
+        let len = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count * LANES;
+        // SAFETY: the next block of a superblock is worked on after this one by the same thread; until then nothing in it is
+        // written, and what is borrowed here does not outlive this block.
+        let rows = unsafe { kept.get(next * len..(next + 1) * len) }.as_chunks().0;
+        let slopes = if F::SLOPE_FROM_VALUE { &[] } else { &rows[count + samples.start..count + samples.end] };
+        (&rows[samples], slopes)
+    }
+
+    fn block<S: Simd<R>, F: Function>(&self, s: S, block: usize, scratch: &mut Scratch<R>) {
+        let size = self.layout.parameters * LANES;
+        let at = block * size..(block + 1) * size;
+        let Some(backward) = &self.backward else {
+            // SAFETY: without a backward half nothing is written.
+            let theta = unsafe { self.theta.get(at) };
+            return self.forward::<S, F>(s, block, theta.as_chunks().0, scratch);
+        };
+        match &backward.then {
+            Then::Gradient { out, ridge } => {
+                // SAFETY: parameters are only read; the block's part of the gradient belongs to this call alone.
+                let (theta, out) = unsafe { (self.theta.get(at.clone()), out.get_mut(at)) };
+                let (theta, out) = (theta.as_chunks().0, out.as_chunks_mut().0);
+                self.sums::<S, F>(s, block, theta, backward, scratch);
+                self.gradient(s, block, theta, &scratch.grad, *ridge, out);
+                self.forward::<S, F>(s, block, theta, scratch);
+            }
+            Then::Step { momentum, constants, normals } => {
+                // SAFETY: the block's parts of parameters and momenta belong to this call alone.
+                let (theta, momentum) = unsafe { (self.theta.get_mut(at.clone()), momentum.get_mut(at)) };
+                let (theta, momentum) = (theta.as_chunks_mut().0, momentum.as_chunks_mut().0);
+                self.sums::<S, F>(s, block, theta, backward, scratch);
+                if let Some(normals) = normals {
+                    scratch.normals.resize(size, R::zero());
+                    normals(block, &mut scratch.normals);
+                }
+                let normals = if normals.is_some() { scratch.normals.as_chunks().0 } else { &[] };
+                self.step(s, theta, momentum, &scratch.grad, normals, *constants);
+                self.forward::<S, F>(s, block, theta, scratch);
+            }
+        }
+    }
+
+    /// Sums the lanes of a superblock's features into its part of the predictions.
+    fn reduce<S: Simd<R>>(&self, s: S, superblock: usize, scratch: &Scratch<R>) {
+        let Some(forward) = &self.forward else { return };
+        let len = forward.samples.count() * self.network.outputs;
+        // SAFETY: every superblock is handed out once and has its own part.
+        let out = unsafe { forward.partial.get_mut(superblock * len..(superblock + 1) * len) };
+        s.vectorize(Reduce { lanes: &scratch.lanes, out });
+    }
+
+    /// Rows of w and b.
+    fn hidden(&self) -> usize {
+        self.layout.parameters - self.network.outputs
+    }
+
+    fn pre_activations<S: Simd<R>>(&self, s: S, theta: &[Lanes<R>], x: &[[R; 2]], count: usize, z: &mut Vec<Lanes<R>>) {
+        let rows = count.next_multiple_of(2);
+        if z.len() < rows {
+            z.resize(rows, [R::zero(); LANES]);
+        }
+        let d = self.network.inputs;
+        let b = self.network.bias.then(|| &theta[d]);
+        s.vectorize(PreActivations { w: &theta[..d], b, x, z: &mut z[..rows] });
+    }
+
+    fn forward<S: Simd<R>, F: Function>(&self, s: S, block: usize, theta: &[Lanes<R>], scratch: &mut Scratch<R>) {
+        let Some(Forward { samples, .. }) = &self.forward else { return };
+        let a = &theta[self.hidden()..];
+        let mut kept = self.kept::<F>(block, samples.count());
+        for tile in samples.tiles() {
+            let at = tile.first..tile.first + tile.count;
+            self.pre_activations(s, theta, tile.forward, tile.count, &mut scratch.z);
+            let per = a.len() * R::PACK;
+            let (value, slope) = match &mut kept {
+                None => (None, None),
+                Some((value, _)) if F::SLOPE_FROM_VALUE => (Some(&mut value[at.clone()]), None),
+                Some((value, slope)) => (Some(&mut value[at.clone()]), Some(&mut slope[at.clone()])),
+            };
+            s.vectorize(Activate::<R, F> {
+                z: &scratch.z[..tile.count],
+                value,
+                slope,
+                a,
+                lanes: &mut scratch.lanes[at.start * per..at.end * per],
+                function: PhantomData,
+            });
+        }
+    }
+
+    /// Sums over the samples of the backward half, in `scratch.grad`: rows of w and b, rounded up to even, then rows of a.
+    fn sums<S: Simd<R>, F: Function>(
+        &self,
+        s: S,
+        block: usize,
+        theta: &[Lanes<R>],
+        backward: &Backward<'_, R>,
+        scratch: &mut Scratch<R>,
+    ) {
+        let Backward { samples, residual, .. } = backward;
+        let (hidden, outputs) = (self.hidden(), self.network.outputs);
+        scratch.grad.resize(hidden.next_multiple_of(2) + outputs, [R::zero(); LANES]);
+        let (grad, grad_a) = scratch.grad.split_at_mut(hidden.next_multiple_of(2));
+        grad_a.fill([R::zero(); LANES]);
+        let kept = self.kept::<F>(block, samples.count());
+        for tile in samples.tiles() {
+            let at = tile.first..tile.first + tile.count;
+            if let (Some((value, slope)), [grad_a]) = (&kept, &mut *grad_a) {
+                if scratch.z.len() < tile.count {
+                    scratch.z.resize(tile.count, [R::zero(); LANES]);
+                }
+                let slope = if F::SLOPE_FROM_VALUE { &[] } else { &slope[at.clone()] };
+                s.vectorize(PullOuter::<R, F> {
+                    kept: (&value[at.clone()], slope),
+                    next: self.next_kept::<F>(block, samples.count(), at.clone()),
+                    residual: &residual[at],
+                    grad_a,
+                    h: &mut scratch.z[..tile.count],
+                    x: tile.backward,
+                    grad,
+                    fresh: tile.first == 0,
+                    function: PhantomData,
+                });
+                continue;
+            }
+            let source = match &kept {
+                Some((value, _)) if F::SLOPE_FROM_VALUE => Source::Kept(&value[at.clone()], &[]),
+                Some((value, slope)) => Source::Kept(&value[at.clone()], &slope[at.clone()]),
+                None => {
+                    self.pre_activations(s, theta, tile.forward, tile.count, &mut scratch.z);
+                    Source::Recomputed
+                }
+            };
+            if scratch.z.len() < tile.count {
+                scratch.z.resize(tile.count, [R::zero(); LANES]);
+            }
+            let residual = &residual[at.start * outputs..at.end * outputs];
+            let (a, h) = (&theta[hidden..], &mut scratch.z[..tile.count]);
+            s.vectorize(Pull::<R, F> { source, residual, a, grad_a, h, function: PhantomData });
+            s.vectorize(Outer { h: &scratch.z[..tile.count], x: tile.backward, grad, fresh: tile.first == 0 });
+        }
+        // Padded neurons have a = 0, so that only the gradient of a must be told that they do not exist.
+        let used = self.layout.lanes_in_use(block);
+        for row in grad_a {
+            row[used..].fill(R::zero());
+        }
+    }
+
+    fn gradient<S: Simd<R>>(
+        &self,
+        s: S,
+        block: usize,
+        theta: &[Lanes<R>],
+        grad: &[Lanes<R>],
+        ridge: R,
+        out: &mut [Lanes<R>],
+    ) {
+        let (hidden, outputs) = (self.hidden(), self.network.outputs);
+        let factor = (outputs == 1).then(|| &theta[hidden]);
+        let (out_hidden, out_a) = out.split_at_mut(hidden);
+        s.vectorize(Finish { grad: &grad[..hidden], factor, theta: &theta[..hidden], ridge, out: out_hidden });
+        if self.network.trains_output() {
+            let grad = &grad[grad.len() - outputs..];
+            s.vectorize(Finish { grad, factor: None, theta: &theta[hidden..], ridge, out: out_a });
+        } else {
+            out_a.fill([R::zero(); LANES]);
+        }
+        let used = self.layout.lanes_in_use(block);
+        if used < LANES {
+            // Also the sign of zero.
+            out.iter_mut().for_each(|row| row[used..].fill(R::zero()));
+        }
+    }
+
+    fn step<S: Simd<R>>(
+        &self,
+        s: S,
+        theta: &mut [Lanes<R>],
+        momentum: &mut [Lanes<R>],
+        grad: &[Lanes<R>],
+        normals: &[Lanes<R>],
+        constants: Constants<R>,
+    ) {
+        let (hidden, outputs) = (self.hidden(), self.network.outputs);
+        let (theta, a) = theta.split_at_mut(hidden);
+        let (momentum, momentum_a) = momentum.split_at_mut(hidden);
+        let (normals, normals_a) = normals.split_at(hidden.min(normals.len()));
+        let factor = (outputs == 1).then(|| &a[0]);
+        s.vectorize(Update { grad: &grad[..hidden], factor, theta, momentum, normals, constants });
+        if self.network.trains_output() {
+            let grad = &grad[grad.len() - outputs..];
+            let (momentum, normals) = (momentum_a, normals_a);
+            s.vectorize(Update { grad, factor: None, theta: a, momentum, normals, constants });
+        }
+    }
+
+    /// Does the step of a superblock in one pass over the state, where it can be done so; says whether.
+    fn stream<S: Simd<R>, F: Function>(&self, s: S, superblock: usize, scratch: &mut Scratch<R>) -> bool {
+        let (Some(backward), Some(forward), Some(_)) = (&self.backward, &self.forward, &self.kept) else {
+            return false;
+        };
+        let Then::Step { momentum, constants, normals: None } = &backward.then else { return false };
+        let count = backward.samples.count();
+        if self.network.outputs != 1 || count > SMALL {
+            return false;
+        }
+        match count {
+            1 => self.stream_on::<S, F, 1>(s, superblock, backward, forward, momentum, *constants, scratch),
+            2 => self.stream_on::<S, F, 2>(s, superblock, backward, forward, momentum, *constants, scratch),
+            _ => self.small::<S, F>(s, superblock, backward, forward, momentum, *constants, scratch),
+        }
+        true
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn stream_on<S: Simd<R>, F: Function, const B: usize>(
+        &self,
+        s: S,
+        superblock: usize,
+        backward: &Backward<'_, R>,
+        forward: &Forward<'_, R>,
+        momentum: &Parts<'_, R>,
+        constants: Constants<R>,
+        scratch: &mut Scratch<R>,
+    ) {
+        let Some((now, next, parts)) = self.superblock_parts::<F>(superblock, backward, forward, momentum) else {
+            return;
+        };
+        let (theta, momentum, kept, used) = parts;
+        let mut mask = [R::one(); LANES];
+        mask[used..].fill(R::zero());
+        s.vectorize(Stream::<R, F, B> {
+            theta,
+            momentum,
+            parameters: self.layout.parameters,
+            inputs: self.network.inputs,
+            x: now.forward,
+            residual: backward.residual,
+            ahead: next.forward,
+            kept,
+            mask: &mask,
+            train_a: self.network.trains_output(),
+            constants,
+            lanes: &mut scratch.lanes,
+            function: PhantomData,
+        });
+    }
+
+    /// A step on few samples, the phases of a block in one function.
+    #[allow(clippy::too_many_arguments)]
+    fn small<S: Simd<R>, F: Function>(
+        &self,
+        s: S,
+        superblock: usize,
+        backward: &Backward<'_, R>,
+        forward: &Forward<'_, R>,
+        momentum: &Parts<'_, R>,
+        constants: Constants<R>,
+        scratch: &mut Scratch<R>,
+    ) {
+        let Some((now, ahead, parts)) = self.superblock_parts::<F>(superblock, backward, forward, momentum) else {
+            return;
+        };
+        let (theta, momentum, kept, used) = parts;
+        let (z, grad) = (now.count.next_multiple_of(2), self.hidden().next_multiple_of(2));
+        scratch.z.resize(z.max(scratch.z.len()), [R::zero(); LANES]);
+        scratch.grad.resize(grad, [R::zero(); LANES]);
+        s.vectorize(Small::<R, F> {
+            theta,
+            momentum,
+            parameters: self.layout.parameters,
+            inputs: self.network.inputs,
+            now,
+            residual: backward.residual,
+            ahead,
+            kept,
+            used,
+            train_a: self.network.trains_output(),
+            constants,
+            lanes: &mut scratch.lanes,
+            z: &mut scratch.z[..z],
+            grad: &mut scratch.grad,
+            function: PhantomData,
+        });
+    }
+
+    /// The only tiles of both batches, and a superblock's parameters, momenta and kept rows with the number of neurons in its
+    /// last block.
+    #[allow(clippy::type_complexity)]
+    fn superblock_parts<'t, F: Function>(
+        &'t self,
+        superblock: usize,
+        backward: &Backward<'t, R>,
+        forward: &Forward<'t, R>,
+        momentum: &'t Parts<'_, R>,
+    ) -> Option<(Tile<'t, R>, Tile<'t, R>, (&'t mut [Lanes<R>], &'t mut [Lanes<R>], &'t mut [Lanes<R>], usize))> {
+        let (now, ahead) = (backward.samples.tiles().next()?, forward.samples.tiles().next()?);
+        let kept = self.kept.as_ref()?;
+        let per = self.layout.superblock();
+        let (first, end) = (superblock * per, ((superblock + 1) * per).min(self.layout.blocks()));
+        let size = self.layout.parameters * LANES;
+        let rows = if F::SLOPE_FROM_VALUE { now.count } else { 2 * now.count } * LANES;
+        // SAFETY: every superblock is handed out once, and its parts of parameters, momenta and kept values are its own.
+        let (theta, momentum, kept) = unsafe {
+            let at = first * size..end * size;
+            (self.theta.get_mut(at.clone()), momentum.get_mut(at), kept.get_mut(first * rows..end * rows))
+        };
+        let rows = (theta.as_chunks_mut().0, momentum.as_chunks_mut().0, kept.as_chunks_mut().0);
+        Some((now, ahead, (rows.0, rows.1, rows.2, self.layout.lanes_in_use(end - 1))))
+    }
+}

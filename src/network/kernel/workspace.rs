@@ -1,0 +1,195 @@
+//! The buffers that passes work in, kept from one to the next, and the passes themselves.
+
+use super::LANES;
+use super::Normals;
+use super::Threads;
+use super::finish::{Constants, Kick};
+use super::parts::Parts;
+use super::samples::Samples;
+use super::sweep::{Backward, Forward, STREAMED, Scratch, Sweep, Then, kept_rows};
+use crate::network::{Objective, Real, TwoLayer};
+use std::sync::Mutex;
+
+/// Below this many multiply-adds a pass stays on its thread: some twenty microseconds, which a second thread may halve.
+const SERIAL_WORK: usize = 200_000;
+
+/// Most bytes of activations that are kept from the forward to the backward pass; beyond, evaluating them again is as fast
+/// as fetching them, and needs no memory.
+const KEPT_BYTES: usize = 256 << 20;
+
+/// Samples of a prediction that are summed together: bounds the memory of partial sums.
+const PREDICTED: usize = 2048;
+
+/// Bytes of the activations of a pass.
+fn kept_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {
+    network.layout(width).blocks() * count * kept_rows(network.activation) * LANES * scalar
+}
+
+/// Bytes that passes on `count` samples work in, packed batches included, for scalars of so many bytes; beside them only
+/// what fits a cache.
+pub fn work_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {
+    let kept = kept_bytes(network, width, count, scalar);
+    let kept = if count <= STREAMED || kept <= KEPT_BYTES { kept } else { 0 };
+    let partial = network.layout(width).superblocks() * count * network.outputs * 8;
+    kept + partial + count * (2 * network.inputs * scalar + 5 * network.outputs * 8)
+}
+
+/// Buffers of a network's passes. One per run; passes allocate only while it grows.
+#[derive(Debug, Default)]
+pub struct Workspace<R> {
+    scratch: Vec<Mutex<Scratch<R>>>,
+    partial: Vec<f64>,
+    kept: Vec<R>,
+    f: Vec<f64>,
+    wide: Vec<f64>,
+    residual: Vec<R>,
+}
+
+/// A network of fixed width, as a pass needs it.
+#[derive(Clone, Copy)]
+pub struct Model<'a> {
+    /// The network.
+    pub network: &'a TwoLayer,
+    /// Number of neurons N.
+    pub width: usize,
+    /// Whether passes may use more than one thread.
+    pub threads: Threads,
+}
+
+/// Packed inputs and their labels, (n, K).
+#[derive(Clone, Copy)]
+pub struct Labelled<'a, R> {
+    /// Inputs.
+    pub samples: &'a Samples<R>,
+    /// Labels.
+    pub y: &'a [f64],
+}
+
+impl<R: Real> Workspace<R> {
+    /// Whether activations are kept between the passes, for so many samples.
+    fn keeps(model: Model<'_>, count: usize) -> bool {
+        count <= STREAMED || kept_bytes(model.network, model.width, count, size_of::<R>()) <= KEPT_BYTES
+    }
+
+    /// Makes the buffers as large as the next pass needs.
+    fn prepare(&mut self, model: Model<'_>, count: usize, keep: bool) {
+        let layout = model.network.layout(model.width);
+        let work = model.width * count * layout.parameters;
+        let threads =
+            if model.threads == Threads::Pool && work > SERIAL_WORK { rayon::current_num_threads() } else { 1 };
+        self.scratch.resize_with(threads.min(layout.superblocks()).max(1), Mutex::default);
+        self.partial.resize(layout.superblocks() * count * model.network.outputs, 0.0);
+        let rows = layout.blocks() * count * kept_rows(model.network.activation);
+        self.kept.resize(if keep { rows * LANES } else { 0 }, R::zero());
+    }
+
+    /// Sums the partial features of the last forward pass into predictions: in order of the superblocks.
+    fn collect(&mut self, model: Model<'_>, count: usize) {
+        let len = count * model.network.outputs;
+        self.f.clear();
+        self.f.resize(len, 0.0);
+        for partial in self.partial.chunks_exact(len) {
+            self.f.iter_mut().zip(partial).for_each(|(f, p)| *f += p);
+        }
+        let width = model.width as f64;
+        self.f.iter_mut().for_each(|f| *f /= width);
+    }
+
+    /// The residuals of the predictions in `f`; returns the mean loss.
+    fn residuals(&mut self, model: Model<'_>, objective: Objective, y: &[f64]) -> f64 {
+        let outputs = model.network.outputs;
+        self.wide.resize(self.f.len(), 0.0);
+        objective.loss.residuals(&self.f, y, outputs, &mut self.wide);
+        self.residual.clear();
+        self.residual.extend(self.wide.iter().map(|&e| R::of(e)));
+        objective.loss.mean(&self.f, y, outputs)
+    }
+
+    /// The forward pass alone; predictions are collected from it.
+    pub fn forward(&mut self, model: Model<'_>, theta: &[R], samples: &Samples<R>, keep: bool) {
+        let keep = keep && Self::keeps(model, samples.count());
+        self.prepare(model, samples.count(), keep);
+        R::dispatch(Sweep {
+            network: model.network,
+            layout: model.network.layout(model.width),
+            theta: Parts::shared(theta),
+            backward: None,
+            forward: Some(Forward { samples, partial: Parts::exclusive(&mut self.partial) }),
+            kept: keep.then(|| Parts::exclusive(&mut self.kept)),
+            scratch: &self.scratch,
+        });
+    }
+
+    /// Predictions `f_N(x)`, (n, K), for inputs (n, d).
+    pub fn predict(&mut self, model: Model<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
+        let d = model.network.inputs;
+        let mut predictions = Vec::with_capacity(x.len() / d * model.network.outputs);
+        let mut samples = Samples::default();
+        for x in x.chunks(PREDICTED * d) {
+            let count = x.len() / d;
+            samples.reset(count, d, None);
+            samples.fill(|s| &x[s * d..(s + 1) * d]);
+            self.forward(model, theta, &samples, false);
+            self.collect(model, count);
+            predictions.extend_from_slice(&self.f);
+        }
+        predictions
+    }
+
+    /// Writes the potential's gradient, ridge included; returns the mean loss.
+    pub fn gradient(
+        &mut self,
+        model: Model<'_>,
+        objective: Objective,
+        theta: &[R],
+        batch: Labelled<'_, R>,
+        out: &mut [R],
+    ) -> f64 {
+        let count = batch.samples.count();
+        self.forward(model, theta, batch.samples, true);
+        self.collect(model, count);
+        let loss = self.residuals(model, objective, batch.y);
+        let then = Then::Gradient { out: Parts::exclusive(out), ridge: R::of(objective.ridge) };
+        R::dispatch(Sweep {
+            network: model.network,
+            layout: model.network.layout(model.width),
+            theta: Parts::shared(theta),
+            backward: Some(Backward { samples: batch.samples, residual: &self.residual, then }),
+            forward: None,
+            kept: Self::keeps(model, count).then(|| Parts::exclusive(&mut self.kept)),
+            scratch: &self.scratch,
+        });
+        loss
+    }
+
+    /// One step on a batch, whose forward pass was the last pass of this workspace, and the forward pass on the next batch
+    /// of the same size; returns the mean loss at the start of the step.
+    #[allow(clippy::too_many_arguments)]
+    pub fn step(
+        &mut self,
+        model: Model<'_>,
+        objective: Objective,
+        kick: Kick,
+        (theta, momentum): (&mut [R], &mut [R]),
+        batch: Labelled<'_, R>,
+        ahead: &Samples<R>,
+        normals: Option<&Normals<'_, R>>,
+    ) -> f64 {
+        let count = batch.samples.count();
+        assert_eq!(count, ahead.count());
+        self.collect(model, count);
+        let loss = self.residuals(model, objective, batch.y);
+        let constants = Constants::new(kick, objective.ridge);
+        let then = Then::Step { momentum: Parts::exclusive(momentum), constants, normals };
+        R::dispatch(Sweep {
+            network: model.network,
+            layout: model.network.layout(model.width),
+            theta: Parts::exclusive(theta),
+            backward: Some(Backward { samples: batch.samples, residual: &self.residual, then }),
+            forward: Some(Forward { samples: ahead, partial: Parts::exclusive(&mut self.partial) }),
+            kept: Self::keeps(model, count).then(|| Parts::exclusive(&mut self.kept)),
+            scratch: &self.scratch,
+        });
+        loss
+    }
+}
