@@ -2,11 +2,11 @@
 
 mod common;
 
-use common::experiment::{Run, TINY, arrays, files, in_order, json, parse, program, tiny};
+use common::experiment::{Run, Shared, TINY, arrays, files, in_order, json, parse, program, tiny};
 use resvg::usvg;
 use std::fs;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::Arc;
 use widelimit::config::{self, builtin, memory};
 use widelimit::record::npz::Table;
 
@@ -31,18 +31,19 @@ fn fine(folder: &Path, args: &[&str]) -> Said {
 }
 
 /// A complete run with every kind of group.
-static COMPLETE: LazyLock<Run> = LazyLock::new(|| {
+fn shared() -> Arc<Run> {
+    static COMPLETE: Shared = Shared::new();
     let sweeps = "gap.sweep=[
         {over=\"step\", values=[0.0625, 0.03125], width=4, seeds=2},
         {over=\"step\", values=[0.0625, 0.03125], batch=1, width=4, seeds=2},
         {over=\"batch\", values=[1, 2], width=4, seeds=2}]";
-    Run::new(&tiny(&[sweeps]))
-});
+    COMPLETE.get(|| Run::new(&tiny(&[sweeps])))
+}
 
-/// A copy of [`COMPLETE`] to be spoilt.
+/// A copy of it, to be spoilt.
 fn complete() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for (name, bytes) in files(&COMPLETE.path()) {
+    for (name, bytes) in files(&shared().path()) {
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
@@ -125,7 +126,7 @@ fn figures_are_drawn_from_the_records_alone() {
 
 #[test]
 fn figures_are_well_formed() {
-    let figures = files(&COMPLETE.path().join("figures"));
+    let figures = files(&shared().path().join("figures"));
     let stems =
         ["gap-widths", "gap-steps-full", "gap-steps-b1", "gap-batches", "gap-bound", "gap-time", "risk", "neurons"];
     assert_eq!(figures.len(), 3 * stems.len());
@@ -183,7 +184,8 @@ fn check_tells_by_its_exit_code() {
 
 #[test]
 fn draws_of_a_trajectory() {
-    let run = COMPLETE.path();
+    let shared = shared();
+    let run = shared.path();
     let here = tempfile::tempdir().unwrap();
     let of = |id: &str, out: &str| widelimit(here.path(), &["draws", run.to_str().unwrap(), id, "--out", out]);
     let said = of("steps-b1-0.0625-s1", "draws.npz");

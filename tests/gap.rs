@@ -4,11 +4,11 @@
 
 mod common;
 
-use common::experiment::{Run, TINY, parse, tiny};
+use common::experiment::{Run, Shared, TINY, parse, tiny};
 use common::{mean, oscillator};
 use ndarray::{Array3, Ix3, s};
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::Arc;
 use widelimit::analysis::fit::SlopeFit;
 use widelimit::analysis::verdict::{Check, Exponent, Verdict};
 use widelimit::record::GapRecord;
@@ -28,19 +28,22 @@ fn tells(fit: &SlopeFit, expected: f64, others: &[f64]) {
 }
 
 /// Along the width: 80 seeds in disjoint windows of 16384 particles.
-static WIDTHS: LazyLock<Run> = LazyLock::new(|| {
-    Run::new(&tiny(&[
+fn widths() -> Arc<Run> {
+    static WIDTHS: Shared = Shared::new();
+    let set = [
         "widths.values=[16, 32, 64, 128, 200]",
         "widths.seeds=80",
         "reference.particles=16384",
         "dynamics.step=0.0078125",
         "gap.resamples=2000",
-    ]))
-});
+    ];
+    WIDTHS.get(|| Run::new(&tiny(&set)))
+}
 
 #[test]
 fn squared_gap_falls_as_the_inverse_width() {
-    let record = WIDTHS.gap();
+    let run = widths();
+    let record = run.gap();
     let function = fit(&record, "widths", "function");
     tells(&function, -1.0, &[-0.5, -1.5]);
     tells(&fit(&record, "widths", "coupling_rms"), -0.5, &[-0.25, -0.75, -1.0]);
@@ -48,13 +51,13 @@ fn squared_gap_falls_as_the_inverse_width() {
         assert!((x * (1.0 / n - 1.0 / 16384.0) - 1.0).abs() < 1e-12);
     }
     for name in ["widths-function", "widths-coupling-rms"] {
-        assert_eq!(WIDTHS.check(name).verdict, Verdict::Holds, "{}", WIDTHS.check(name).detail);
+        assert_eq!(run.check(name).verdict, Verdict::Holds, "{}", run.check(name).detail);
     }
 }
 
 #[test]
 fn a_wrong_exponent_fails_on_the_same_measurements() {
-    let function = Ok(fit(&WIDTHS.gap(), "widths", "function"));
+    let function = Ok(fit(&widths().gap(), "widths", "function"));
     let verdict = |rule| Check::exponent_equals("function", "", &function, rule).verdict;
     assert_eq!(verdict(Exponent::new(-1.0)), Verdict::Holds);
     for wrong in [-2.0, -1.5, -0.5, 0.0, 1.0] {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
 use widelimit::analysis::verdict::Check;
 use widelimit::config::{self, ConfigError, Experiment, Override};
@@ -107,6 +108,23 @@ impl Run {
     /// The arrays of a file of the run.
     pub fn arrays(&self, name: &str) -> BTreeMap<String, ArrayD<f64>> {
         arrays(&self.file(name))
+    }
+}
+
+/// A run that the tests of one file share while any of them needs it; its folder goes with the last.
+pub struct Shared(Mutex<Weak<Run>>);
+
+impl Shared {
+    pub const fn new() -> Self {
+        Shared(Mutex::new(Weak::new()))
+    }
+
+    /// The run, made by the first who asks.
+    pub fn get(&self, make: impl FnOnce() -> Run) -> Arc<Run> {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = shared.upgrade().unwrap_or_else(|| Arc::new(make()));
+        *shared = Arc::downgrade(&run);
+        run
     }
 }
 
