@@ -105,6 +105,7 @@
 //!     seed,
 //!     replica: 0,
 //!     threads: Threads::One,
+//!     buffers: Default::default(),
 //! };
 //!
 //! // Step 0.05 and friction 1: momentum 0.95, learning rate 0.0025 on the N-scaled gradient.

@@ -125,10 +125,10 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
         Opened::Unfinished(folder, manifest) => (folder, Some(manifest)),
     };
     let mut manifest = manifest(experiment, resolved, &population, &plan, earlier);
+    folder.write_json("manifest.json", &manifest)?;
     if let Ok(text) = experiment.to_toml() {
         folder.write_text("experiment.toml", &text)?;
     }
-    folder.write_json("manifest.json", &manifest)?;
     write_data(&folder, &population)?;
     add_phase(&mut manifest, "population", began.elapsed().as_secs_f64());
 

@@ -340,6 +340,7 @@ proptest! {
             },
             host: Host { system: words.clone(), processors: 2, memory: step },
             threads: 2,
+            simd: words.clone(),
             memory: serde_json::json!({ "population": step }),
             resumed: 3,
             phases: vec![Phase { name: words.clone(), seconds: finite[0].abs() }],
