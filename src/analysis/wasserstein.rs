@@ -176,10 +176,10 @@ fn sorted(atoms: impl Iterator<Item = f64>, cloud: &'static str) -> Result<Vec<f
 
 /// `W2^2` of sorted, non-empty atoms. Masses are counted in units of `1/(n m)`, so the breakpoints are exact integers.
 fn squared(a: &[f64], b: &[f64]) -> f64 {
-    let (n, m) = (a.len() as u128, b.len() as u128);
-    let (mut i, mut j, mut mass, mut sum) = (0, 0, 0_u128, 0.0);
+    let (n, m) = (a.len() as u64, b.len() as u64);
+    let (mut i, mut j, mut mass, mut sum) = (0, 0, 0_u64, 0.0);
     while i < a.len() && j < b.len() {
-        let (end_a, end_b) = ((i as u128 + 1) * m, (j as u128 + 1) * n);
+        let (end_a, end_b) = ((i as u64 + 1) * m, (j as u64 + 1) * n);
         let end = end_a.min(end_b);
         let gap = a[i] - b[j];
         sum += (end - mass) as f64 * (gap * gap);

@@ -42,6 +42,8 @@ pub struct Trajectory {
     pub keep_path: bool,
     /// Whether the force sees the first half of the fixed sample only.
     pub half_sample: bool,
+    /// Whether the dropout study follows it along training.
+    pub taken_apart: bool,
     /// Law of its neurons at time 0, where it is not the network's own.
     pub start: Option<Start>,
 }
@@ -250,6 +252,7 @@ impl<'a> Planner<'a> {
             compare: None,
             keep_path: true,
             half_sample: false,
+            taken_apart: false,
             start: None,
         }
     }
@@ -276,6 +279,7 @@ impl<'a> Planner<'a> {
             compare: None,
             keep_path: false,
             half_sample: false,
+            taken_apart: false,
             start: None,
         }
     }
@@ -301,6 +305,7 @@ impl<'a> Planner<'a> {
             row.iter().enumerate().map(move |(s, id)| {
                 let mut network = self.network(id, width, (s, s * stride), group.step, group.batch);
                 network.compare = Some((REFERENCE.into(), s * stride));
+                network.taken_apart = self.e.dropout.is_some();
                 network
             })
         })

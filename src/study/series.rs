@@ -1,5 +1,6 @@
 //! What is recorded of a run at every recording time, and the path of a limit that others are compared with.
 
+use super::plan::Trajectory;
 use super::problem::Problem;
 use crate::analysis::distance::{coupling, function_distance};
 use crate::analysis::dropout::random_order;
@@ -27,7 +28,7 @@ pub const MEASURES: [&str; 11] = [
 pub type Series = Array2<f64>;
 
 /// Random halves of the neurons kept at every recording time, for the dropout study.
-const HALVES: u64 = 32;
+const HALVES: u64 = 16;
 
 /// The row of a measure.
 pub fn row(measure: &str) -> usize {
@@ -92,17 +93,17 @@ pub fn evaluate<R: Real>(
 }
 
 /// Measures a state at recording time `index` into `series`, against a limit where there is one; returns the risk,
-/// the predictions and the neurons in canonical order. `first` is the index of the network's first particle.
+/// the predictions and the neurons in canonical order.
 pub fn measure<R: Real>(
     problem: &Problem<'_, R>,
-    (width, first): (usize, u64),
+    run: &Trajectory,
     threads: Threads,
     against: Option<(&Path<R>, usize)>,
     index: usize,
     state: &State<R>,
     series: &mut Series,
 ) -> (f64, Vec<f64>, Vec<R>) {
-    let network = &problem.network;
+    let (network, width) = (&problem.network, run.width);
     let (f, loss, risk) = evaluate(problem, width, &state.theta, threads);
     let theta = network.to_canonical(width, &state.theta);
     let mut set = |measure: &str, value: f64| series[[row(measure), index]] = value;
@@ -112,10 +113,10 @@ pub fn measure<R: Real>(
         set("accuracy", Loss::accuracy(&f, &problem.population.y, network.outputs));
     }
     set("kinetic", 0.5 * network.mean_square(width, &state.momentum));
-    if problem.experiment.dropout.is_some() && width > 1 {
+    if run.taken_apart && width > 1 {
         let neurons = wide(&theta, network.parameters());
         let half = width / 2;
-        let order = |draw| random_order(problem.experiment.seed, first ^ (width as u64) << 32, draw, width, half);
+        let order = |draw| random_order(problem.experiment.seed, run.first ^ (width as u64) << 32, draw, width, half);
         let orders: Vec<Vec<usize>> = (0..HALVES).map(order).collect();
         let losses = problem.subject(neurons.view()).losses(&orders, &[half], threads);
         set("dropout", losses.kept.mean().unwrap_or(f64::NAN) - losses.whole);

@@ -44,15 +44,8 @@ impl<R: Real> Observer<R> for Recorder<'_, R> {
     type Error = RunError;
 
     fn record(&mut self, index: usize, state: &State<R>) -> f64 {
-        let (risk, f, theta) = measure(
-            self.problem,
-            (self.run.width, self.run.first),
-            self.threads,
-            self.against,
-            index,
-            state,
-            &mut self.series,
-        );
+        let (risk, f, theta) =
+            measure(self.problem, self.run, self.threads, self.against, index, state, &mut self.series);
         if let Some(path) = &mut self.path {
             path.push(self.problem, theta, f, risk);
         }
