@@ -38,7 +38,14 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
     Estimate {
         population: n * (d * (8 + scalar) + 2 * outputs * 8),
         // The halved reference keeps its path too, while it is compared with the whole one.
-        reference: (3 + work) * state(m) + pass(m, n) + path(m) + path(m / 2) + sorted(m) + sorted(m / 2),
+        // Its checkpoint is put together in double precision, path included, and held twice when it is written.
+        reference: (3 + work) * state(m)
+            + pass(m, n)
+            + path(m)
+            + path(m / 2)
+            + sorted(m)
+            + sorted(m / 2)
+            + 2 * (records + 2) * (m * model.parameters()) as u64 * 8,
         sweeps,
         networks: threads * ((8 + 2) * state(widest) + pass(widest, batch)),
     }
