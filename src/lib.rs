@@ -1,4 +1,137 @@
-//! widelimit
+//! Wide two-layer networks trained by stochastic heavy ball, beside their mean-field limit.
+//!
+//! # The question
+//!
+//! A network of width `N` trained with momentum follows, as `N` grows and the step `eps` falls, a deterministic limit: a
+//! law `rho_t` of neurons that moves under its own potential. *What does the network converge to, and how much of a finite
+//! network is left once you know?* This crate simulates both from the same neurons and under the same noise, measures the
+//! distance between them, and holds its scaling against the theory of Wu, Kungurtsev, Mondelli (TMLR 2023), cited as WKM;
+//! it drops neurons of the trained networks, joins them by paths, and follows their risk, as the same theory does.
+//! KCH is Krichene, Caluya, Halder (2020) and MMN is Mei, Montanari, Nguyen (PNAS 2018).
+//!
+//! ```text
+//! f_N(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)                                     the network
+//! r     <- (1 - gamma eps) r - eps grad Psi(theta; rho_N) + sqrt(2 gamma tau eps) xi     heavy ball
+//! theta <- theta + eps r                                                            time t = k eps
+//! d theta = r dt,  d r = (-gamma r - grad Psi(theta; rho_t)) dt + sqrt(2 gamma tau) dW   the limit
+//! ```
+//!
+//! # Symbols
+//!
+//! | symbol | meaning | here |
+//! |---|---|---|
+//! | `N` | neurons of a network | `width`; [`config::Widths::values`] |
+//! | `M` | particles of the limit | [`config::Reference::particles`] |
+//! | `eps`, `h` | step of training, of the limit's integrator | [`dynamics::Motion::step`] |
+//! | `gamma` | friction | [`dynamics::Motion::friction`] |
+//! | `tau` | temperature | [`dynamics::Motion::temperature`] |
+//! | `lambda` | ridge | [`network::Objective::ridge`] |
+//! | `d`, `K` | input and output dimension | [`network::TwoLayer::inputs`], [`network::TwoLayer::outputs`] |
+//! | `p` | parameters of a neuron | [`network::TwoLayer::parameters`] |
+//! | `B` | samples a step | [`config::BatchSize`], [`dynamics::BatchSource`] |
+//! | `T` | horizon | [`config::Horizon::time`] |
+//! | `theta = (w, b, a)` | neurons | [`dynamics::State::theta`] |
+//! | `r` | momenta, `d theta / dt` | [`dynamics::State::momentum`] |
+//! | `Psi` | potential; `grad Psi(theta_i) = N dR/dtheta_i` | [`network::TwoLayer::potential_gradient`] |
+//! | `f_N`, `f_rho` | predictions of a network, of the limit | [`network::TwoLayer::predict`] |
+//! | `R` | risk: mean loss and ridge term | `risk` in the records; [`study::series`] |
+//! | `A`, `S^2` | neurons kept in dropout, spread of the features | [`analysis::dropout`] |
+//! | `P`, `Q` | the networks at the ends of a path | [`analysis::connectivity`] |
+//!
+//! # Rooms
+//!
+//! Data flow one way, from an experiment file to records, checks and figures.
+//!
+//! | room | what |
+//! |---|---|
+//! | [`cli`] | the command line: requests into calls of the library |
+//! | [`config`] | the experiment file: reading, rules, built-in experiments |
+//! | [`population`] | laws of (x, y): data files, teachers, mixtures |
+//! | [`network`] | the two-layer model, its losses and activations, the fast kernel |
+//! | [`dynamics`] | forces, integrators, noise, the one time loop |
+//! | [`analysis`] | exponents with intervals, distances, the bound's form, dropout, connecting paths, verdicts |
+//! | [`study`] | the only room that joins the others: an experiment in, records out |
+//! | [`record`] | the run folder, the manifest, arrays in `.npz` |
+//! | [`figure`] | figures as pure functions of records |
+//! | [`rng`] | random draws by address |
+//!
+//! # Studies
+//!
+//! Networks are trained once ([`study::plan`]), and every study whose table is in the experiment file looks at them.
+//!
+//! | study | question |
+//! |---|---|
+//! | [`study::gap`] | how far is a network from the limit, and how does that scale with width, step and batch? |
+//! | [`study::dropout`] | what does a network lose when it keeps `M` of its `N` neurons? |
+//! | [`study::connect`] | how much must the loss rise on a path between two networks? |
+//! | [`study::converge`] | how fast does the risk fall, and from which starts does it not? |
+//!
+//! # Four ideas
+//!
+//! 1. **A network is an empirical measure.** A finite network and a cloud of mean-field particles are one type: a flat slice
+//!    of neurons that [`network::TwoLayer`] interprets. The factor `1/N` is in one place.
+//! 2. **A force is a function of the state.** [`dynamics::Force`] gives `grad Psi` under a batch, fresh draws or the whole
+//!    population; an [`dynamics::Integrator`] maps state, force and noise to the next state. Heavy ball is one of them, so a
+//!    network and its limit differ only in which force drives them and which integrator moves them.
+//! 3. **One time loop** owns the clock, the recording times, the checkpoints and the reasons to stop:
+//!    [`dynamics::TimeLoop`].
+//! 4. **Random draws have addresses.** [`rng::stream`] is a pure function of the seed, the purpose and two indices. Coupled
+//!    runs share what they should share, and neither threads nor interruptions change a bit.
+//!
+//! # Example
+//!
+//! A network of 64 tanh neurons learns `y = x_1` by heavy ball on four points, on the full gradient:
+//!
+//! ```
+//! use widelimit::dynamics::{BatchSource, Method, Motion, NetworkForce, State, Still};
+//! use widelimit::network::{Activation, Batch, Law, Loss, Objective, Start, Threads, TwoLayer};
+//!
+//! let network = TwoLayer { inputs: 2, outputs: 1, bias: true, activation: Activation::Tanh, fixed_output: false };
+//! let start = Start {
+//!     w: Law::Gaussian { mean: 0.0, std: 1.0 },
+//!     b: Law::Point { value: 0.0 },
+//!     a: Law::Uniform { low: -1.0, high: 1.0 },
+//! };
+//! let population = Batch { x: vec![1.0, 0.0, -1.0, 0.0, 0.5, 1.0, -0.5, -1.0], y: vec![1.0, -1.0, 0.5, -0.5] };
+//!
+//! let (width, seed) = (64, 1);
+//! let mut state = State::<f64>::at_rest(network.start(&start, seed, 0, width));
+//! let mut force = NetworkForce {
+//!     network: &network,
+//!     width,
+//!     population: &population,
+//!     objective: Objective { loss: Loss::HalfSquared, ridge: 0.0 },
+//!     source: BatchSource::Full,
+//!     seed,
+//!     replica: 0,
+//!     threads: Threads::One,
+//!     buffers: Default::default(),
+//! };
+//!
+//! // Step 0.05 and friction 1: momentum 0.95, learning rate 0.0025 on the N-scaled gradient.
+//! let motion = Motion { step: 0.05, friction: 1.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
+//! let coordinates = width * network.trained().len();
+//! let mut heavy_ball = motion.integrator::<f64>(Method::HeavyBall, coordinates, state.theta.len());
+//!
+//! // A step returns the mean loss at its start.
+//! let first = heavy_ball.step(&mut force, &mut Still, &mut state);
+//! let last = (1..400).map(|_| heavy_ball.step(&mut force, &mut Still, &mut state)).last().unwrap();
+//! assert_eq!((state.step, state.time), (400, 20.0));
+//! assert!(last < 0.1 * first, "{first} {last}");
+//! ```
+//!
+//! Whole experiments are read by [`config::load`] and run by [`study::run`]:
+//!
+//! ```
+//! let overrides = ["widths.values=[32,128]".parse()?, "gap.sweep=[]".parse()?];
+//! let experiment = widelimit::config::load("digits", &overrides)?;
+//! assert_eq!(experiment.widths.values, [32, 128]);
+//! assert_eq!(experiment.dynamics.learning_rate_and_momentum(), (0.0004, 0.98));
+//! # Ok::<(), widelimit::config::ConfigError>(())
+//! ```
+//!
+//! The guide, the map from equations to files, and what the tests compare are in the folder `docs/` of the repository.
+
 pub mod analysis;
 pub mod bench;
 pub mod cli;

@@ -10,7 +10,16 @@ static ALLOCATOR: OnCacheLines = OnCacheLines;
 
 fn main() -> ExitCode {
     cli::run(Cli::parse()).unwrap_or_else(|error| {
-        eprintln!("widelimit: {error:#}");
+        eprintln!("widelimit: {}", words(&error));
         ExitCode::from(2)
+    })
+}
+
+/// An error with its causes, each once: most errors tell their cause themselves.
+fn words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
+        "" => cause,
+        _ if said.ends_with(&cause) => said,
+        _ => format!("{said}: {cause}"),
     })
 }

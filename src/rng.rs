@@ -31,6 +31,13 @@ pub enum Role {
     Direction = 7,
     /// Bootstrap resamples; `a` = resample.
     Bootstrap = 8,
+    /// Orders in which neurons are kept; `a` = network (by width and seed at the end of training, by width and first
+    /// particle along it), `b` = draw.
+    Mask = 9,
+    /// Halves tried for a constructive path; `a` = pair, `b` = trial.
+    Half = 10,
+    /// Place on a learned curve and its batch; `a` = pair, `b` = step.
+    Curve = 11,
 }
 
 /// The stream at an address.

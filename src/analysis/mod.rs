@@ -1,17 +1,24 @@
 //! From raw measurements to statements: exponents with intervals, the form of a bound, distances between networks,
 //! verdicts.
 //!
-//! Everything here is a pure function of arrays; nothing reads a file, trains a network or keeps state.
+//! Everything here is a pure function of arrays; nothing reads a file or keeps state.
 //!
 //! * [`fit`]: points with error bars, the exponent of a power law, with intervals from the spread over seeds;
 //! * [`bound`]: the form of the finite-width bound, its fitted constant, and whether measurements drift away from it;
+//! * [`connectivity`]: paths of low loss between networks, and the loss along them;
 //! * [`distance`]: coupling and function distances between two networks;
 //! * [`wasserstein`]: exact one-dimensional and sliced Wasserstein-2 distances between clouds of neurons;
+//! * [`dropout`]: what a network loses when neurons are dropped, and the closed form of it;
+//! * [`number`]: what is not a number, in JSON;
 //! * [`verdict`]: what the theory says, what was measured, and what follows.
 
 pub mod bound;
+pub mod connectivity;
 pub mod distance;
+pub mod dropout;
 pub mod fit;
+pub mod number;
 mod points;
+pub mod quantile;
 pub mod verdict;
 pub mod wasserstein;

@@ -4,6 +4,7 @@
 //! proof: "holds" means that the measurement is sharp enough to contradict the statement and does not.
 
 use super::fit::{FitFailure, SlopeFit};
+use super::number;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -44,7 +45,8 @@ pub struct Exponent {
     /// Distance between interval and exponent that is forgiven: for exponents that hold asymptotically only, where the
     /// spread over seeds is smaller than the curvature of the law. 0 unless stated.
     pub slack: f64,
-    /// Whether measured points are near the reference's own error ([`SlopeFit::near_reference`]): then nothing is resolved.
+    /// Whether measured points are near the reference's own error ([`SlopeFit::near_reference`]): then an equality is not
+    /// resolved, and a one-sided statement cannot fail.
     pub near_reference: bool,
 }
 
@@ -125,6 +127,19 @@ impl Check {
         Self::exponent_check(name.into(), statement.into(), fit, exponent, Side::AtLeast)
     }
 
+    /// For an exponent that holds asymptotically: where this check fails and the same check `without_smallest`, the
+    /// smallest abscissa left out, does not, the data have not reached the power law, and nothing is resolved.
+    pub fn or_not_yet_reached(mut self, without_smallest: &Check) -> Self {
+        if self.verdict == Verdict::Fails && without_smallest.verdict != Verdict::Fails {
+            self.verdict = Verdict::NotResolved;
+            self.detail += &format!(
+                "; without the smallest value {}: the law is not reached there yet, larger values would tell",
+                without_smallest.detail
+            );
+        }
+        self
+    }
+
     /// `measured <= limit`, with no room beyond the limit given. Not resolved when either is NaN.
     pub fn at_most(name: impl Into<String>, statement: impl Into<String>, measured: f64, limit: f64) -> Self {
         let (verdict, detail) = match measured.partial_cmp(&limit) {
@@ -177,7 +192,9 @@ impl Check {
                     Side::AtLeast => low >= expected,
                 };
                 let sharp = fit.half_width() <= resolution;
-                let (verdict, why) = if near_reference {
+                // An error that does not shrink flattens a decay: it can make a one-sided statement fail, not hold.
+                let blurred = near_reference && (excluded || matches!(side, Side::Equal));
+                let (verdict, why) = if blurred {
                     (Verdict::NotResolved, "points within three times the reference's own error".to_owned())
                 } else if excluded {
                     (Verdict::Fails, format!("excludes {side} {expected}"))
@@ -222,67 +239,6 @@ impl fmt::Display for Side {
 /// A limit that is not finite limits nothing and is no expectation.
 fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
-}
-
-/// Floats through JSON, which has no NaN and no infinity: NaN is null, the infinities are strings.
-mod number {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(untagged)]
-    enum Number {
-        Finite(f64),
-        Infinite(String),
-        Null(()),
-    }
-
-    impl From<f64> for Number {
-        fn from(value: f64) -> Self {
-            if value.is_nan() {
-                Self::Null(())
-            } else if value.is_infinite() {
-                Self::Infinite(if value > 0.0 { "inf" } else { "-inf" }.to_owned())
-            } else {
-                Self::Finite(value)
-            }
-        }
-    }
-
-    impl Number {
-        fn value<E: de::Error>(self) -> Result<f64, E> {
-            match self {
-                Self::Finite(value) => Ok(value),
-                Self::Null(()) => Ok(f64::NAN),
-                Self::Infinite(text) => match text.as_str() {
-                    "inf" => Ok(f64::INFINITY),
-                    "-inf" => Ok(f64::NEG_INFINITY),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(&text), &"a number, null, \"inf\" or \"-inf\"")),
-                },
-            }
-        }
-    }
-
-    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        Number::from(*value).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        Number::deserialize(deserializer)?.value()
-    }
-
-    /// The same for both ends of an optional interval.
-    pub mod interval {
-        use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
-
-        pub fn serialize<S: Serializer>(value: &Option<(f64, f64)>, serializer: S) -> Result<S::Ok, S::Error> {
-            value.map(|(low, high)| (Number::from(low), Number::from(high))).serialize(serializer)
-        }
-
-        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(f64, f64)>, D::Error> {
-            let ends = Option::<(Number, Number)>::deserialize(deserializer)?;
-            ends.map(|(low, high)| Ok((low.value()?, high.value()?))).transpose()
-        }
-    }
 }
 
 #[cfg(test)]
@@ -335,6 +291,15 @@ mod tests {
             let least = Check::exponent_at_least("a", "", &fit(-high, -low), Exponent::new(0.5));
             assert_eq!((most.verdict, least.verdict), (expected, expected), "[{low}, {high}]");
         }
+    }
+
+    #[test]
+    fn a_law_not_yet_reached_is_not_a_failure() {
+        let check = |low, high| Check::exponent_equals("a", "", &fit(low, high), Exponent::new(-0.5));
+        let (off, on) = (check(-0.45, -0.35), check(-0.55, -0.4));
+        assert_eq!(off.clone().or_not_yet_reached(&on).verdict, Verdict::NotResolved);
+        assert_eq!(off.clone().or_not_yet_reached(&off).verdict, Verdict::Fails);
+        assert_eq!(on.clone().or_not_yet_reached(&off), on, "what holds is not reconsidered");
     }
 
     #[test]

@@ -15,8 +15,21 @@ macro_rules! builtin {
 }
 
 /// All of them, in the order of `widelimit list`.
-pub const BUILTIN: &[Builtin] =
-    builtin!["digits", "digits-classes", "teacher", "mixture", "langevin", "descent", "mnist"];
+pub const BUILTIN: &[Builtin] = builtin![
+    "digits",
+    "digits-classes",
+    "teacher",
+    "mixture",
+    "langevin",
+    "descent",
+    "dropout",
+    "dropout-teacher",
+    "connect",
+    "connect-teacher",
+    "converge",
+    "converge-teacher",
+    "mnist",
+];
 
 /// The built-in experiment of this name.
 pub fn find(name: &str) -> Option<&'static Builtin> {

@@ -1,5 +1,6 @@
 //! A complete, checked experiment.
 
+use super::studies::{Connect, Converge, Dropout, Gap, Over, Variant};
 use crate::dynamics::{Method, Motion};
 use crate::network::{Activation, Loss, Start, TwoLayer};
 use crate::population::PopulationSpec;
@@ -30,9 +31,21 @@ pub struct Experiment {
     pub reference: Reference,
     /// How the computation is carried out; nothing here changes a number.
     pub run: RunOptions,
+    /// The same networks trained or started otherwise, for the studies that compare.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<Variant>,
     /// The gap study.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap: Option<Gap>,
+    /// The dropout study.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<Dropout>,
+    /// The study of connecting paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect: Option<Connect>,
+    /// The convergence study.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub converge: Option<Converge>,
 }
 
 /// Scalar type of the states.
@@ -192,59 +205,8 @@ pub struct RunOptions {
     pub checkpoint_seconds: f64,
 }
 
-/// What the gap study looks at besides the widths.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Gap {
-    /// Directions of the sliced Wasserstein distance.
-    pub projections: usize,
-    /// Bootstrap resamples behind every interval.
-    pub resamples: usize,
-    /// Sweeps over step or batch at one width.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub sweep: Vec<Sweep>,
-}
-
-/// What a sweep varies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Over {
-    /// The step eps.
-    Step,
-    /// The batch size B.
-    Batch,
-}
-
-/// A sweep over step or batch, each network beside the limit of its own particles, so that width plays no part.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Sweep {
-    /// What varies.
-    pub over: Over,
-    /// Steps, or batch sizes.
-    pub values: Vec<f64>,
-    /// Width of the networks.
-    pub width: usize,
-    /// Independent repetitions.
-    pub seeds: usize,
-    /// Samples per step of a sweep over steps.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub batch: Option<BatchSize>,
-    /// Step of a sweep over batches.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub step: Option<f64>,
-}
-
-impl Sweep {
-    /// Step and batch size of the sweep's entry `value`.
-    pub fn at(&self, value: f64, dynamics: &Dynamics) -> (f64, BatchSize) {
-        match self.over {
-            Over::Step => (value, self.batch.unwrap_or(BatchSize::Full)),
-            Over::Batch => (self.step.unwrap_or(dynamics.step), BatchSize::Size(value as usize)),
-        }
-    }
-}
-
 impl Experiment {
-    /// The finest step in use, the tick of the common Brownian clock: trainings, sweeps and the halved reference step.
+    /// The finest step in use, the tick of the common Brownian clock: trainings, variants, sweeps and the halved reference step.
     pub fn tick(&self) -> f64 {
         let sweeps = self.gap.iter().flat_map(|gap| &gap.sweep);
         let steps = sweeps.flat_map(|sweep| match sweep.over {
@@ -252,7 +214,8 @@ impl Experiment {
             Over::Batch => sweep.step.into_iter().collect(),
         });
         let halved = self.reference.step / 2.0;
-        steps.chain([self.dynamics.step, halved]).fold(f64::INFINITY, f64::min)
+        let variants = self.variants.iter().map(|variant| variant.step);
+        steps.chain(variants).chain([self.dynamics.step, halved]).fold(f64::INFINITY, f64::min)
     }
 
     /// The experiment as TOML that reads back as itself.

@@ -1,7 +1,7 @@
 //! What a run will hold in memory, before it starts.
 
 use super::experiment::{BatchSize, Experiment, Precision};
-use crate::network::kernel::work_bytes;
+use crate::network::kernel::{LANES, work_bytes};
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -14,47 +14,91 @@ pub struct Estimate {
     pub sweeps: u64,
     /// The networks in training at one time.
     pub networks: u64,
+    /// What is recorded of every run, and the bootstrap's resamples.
+    pub records: u64,
+    /// What studies hold of the networks they take apart or join.
+    pub studies: u64,
 }
 
-/// Estimates an experiment on a population of shape (n, d, K).
+/// Estimates an experiment on a population of shape (n, d, K). In floating point: sizes that a person typed by mistake
+/// must come out as large, not wrapped.
 pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estimate {
-    let scalar: u64 = if e.precision == Precision::F64 { 8 } else { 4 };
+    let scalar = if e.precision == Precision::F64 { 8.0 } else { 4.0 };
     let model = e.network.model(d, outputs);
-    let (n, d, outputs) = (n as u64, d as u64, outputs as u64);
-    let records = e.horizon.records as u64 + 1;
-    let state = |width: usize| model.layout(width).len() as u64 * scalar;
-    let pass = |width: usize, samples: u64| work_bytes(&model, width, samples as usize, scalar as usize) as u64;
-    let path = |width: usize| records * (state(width) + n * outputs * 8);
+    let p = model.parameters() as f64;
+    let (n, d, outputs) = (n as f64, d as f64, outputs as f64);
+    let records = e.horizon.records as f64 + 1.0;
+    let sweeps = || e.gap.iter().flat_map(|gap| &gap.sweep);
+    let state = |width: usize| (width as f64 / LANES as f64).ceil() * LANES as f64 * p * scalar;
+    // Numbers beyond these are refused for the state alone.
+    let pass = |width: usize, samples: f64| {
+        work_bytes(&model, width.min(1 << 28), (samples as usize).min(1 << 28), scalar as usize) as f64
+    };
+    let path = |width: usize| records * (state(width) + n * outputs * 8.0);
     let gap = e.gap.as_ref();
-    let projections = gap.map_or(0, |gap| gap.projections as u64);
+    let projections = gap.map_or(0.0, |gap| gap.projections as f64);
     let m = e.reference.particles;
-    let work = e.reference.method.work_arrays() as u64;
-    let sorted = |width: usize| records * projections * width as u64 * 8;
-    let sweeps =
-        gap.iter().flat_map(|gap| &gap.sweep).map(|s| s.seeds as u64 * (path(s.width) + sorted(s.width))).sum();
-    let widest = e.widths.largest().max(gap.iter().flat_map(|gap| &gap.sweep).map(|s| s.width).max().unwrap_or(0));
-    let threads = rayon::current_num_threads() as u64;
-    let batch = if let BatchSize::Size(size) = e.dynamics.batch { size as u64 } else { n };
+    let work = e.reference.method.work_arrays() as f64;
+    let sorted = |width: usize| records * projections * width as f64 * 8.0;
+    let twins: f64 = sweeps().map(|s| s.seeds as f64 * (path(s.width) + sorted(s.width))).sum();
+    let variants = || e.variants.iter().map(|v| v.width);
+    let widest = sweeps().map(|s| s.width).chain(variants()).chain([e.widths.largest()]).max().unwrap_or(0);
+    let drawn = sweeps()
+        .flat_map(|s| s.values.iter().map(|&v| s.at(v, &e.dynamics).1))
+        .chain([e.dynamics.batch])
+        .map(|batch| if let BatchSize::Size(size) = batch { size as f64 } else { 0.0 })
+        .fold(0.0, f64::max);
+    let batch = drawn * (d + outputs) * (8.0 + scalar);
+    let threads = rayon::current_num_threads() as f64;
+    let values = sweeps()
+        .map(|s| (s.values.len(), s.seeds))
+        .chain(e.variants.iter().map(|v| (1, v.seeds)))
+        .chain([(e.widths.values.len(), e.widths.seeds)]);
+    // Eleven measures per recording time and the names of a run, twice: as recorded, and in its group's table.
+    let series: f64 =
+        values.map(|(values, seeds)| values as f64 * seeds as f64 * (records * 11.0 * 16.0 + 500.0)).sum();
+    let resamples = gap.map_or(0.0, |gap| gap.resamples as f64 * 8.0 * e.widths.values.len() as f64);
     Estimate {
-        population: n * (d * (8 + scalar) + 2 * outputs * 8),
+        population: (n * (d * (8.0 + scalar) + 2.0 * outputs * 8.0)) as u64,
         // The halved reference keeps its path too, while it is compared with the whole one.
         // Its checkpoint is put together in double precision, path included, and held twice when it is written.
-        reference: (3 + work) * state(m)
+        reference: ((3.0 + work) * state(m)
             + pass(m, n)
             + path(m)
             + path(m / 2)
             + sorted(m)
             + sorted(m / 2)
-            + 2 * (records + 2) * (m * model.parameters()) as u64 * 8,
-        sweeps,
-        networks: threads * ((8 + 2) * state(widest) + pass(widest, batch)),
+            + 2.0 * (records + 2.0) * m as f64 * p * 8.0) as u64,
+        sweeps: twins as u64,
+        networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, n.max(drawn)) + batch)) as u64,
+        records: (series + resamples) as u64,
+        studies: studies(e, (n, d, outputs), p) as u64,
     }
+}
+
+/// What the studies hold, a network or a pair on every thread, after the states in training are gone.
+fn studies(e: &Experiment, (n, d, outputs): (f64, f64, f64), p: f64) -> f64 {
+    let widest = e.widths.largest();
+    let up_to = |limit: usize| widest.min(limit) as f64;
+    // Greedy choice: features and their inner products, with the products of output weights.
+    let dropout = e.dropout.as_ref().map_or(0.0, |terms| {
+        let greedy = up_to(terms.greedy_up_to);
+        8.0 * (greedy * n * outputs.min(2.0) + 3.0 * greedy * greedy + terms.draws as f64 * widest as f64)
+    });
+    // Six waypoints and what is interpolated between them; features of both networks and the costs of matching.
+    let connect = e.connect.as_ref().map_or(0.0, |terms| {
+        let matched = up_to(terms.match_up_to);
+        8.0 * (12.0 * widest as f64 * p + 2.0 * matched * n + 5.0 * matched * matched)
+    });
+    8.0 * n * d + rayon::current_num_threads() as f64 * dropout.max(connect)
 }
 
 impl Estimate {
     /// The sum, in bytes.
     pub fn total(&self) -> u64 {
-        self.population + self.reference + self.sweeps + self.networks
+        [self.population, self.reference, self.sweeps, self.networks, self.records, self.studies]
+            .into_iter()
+            .fold(0, u64::saturating_add)
     }
 
     /// Refuses an estimate above the machine's memory, in words that say what would do.
@@ -64,12 +108,14 @@ impl Estimate {
             return Ok(());
         }
         Err(format!(
-            "the run would hold about {} (population {}, limit {}, sweeps {}, networks {}) and this machine has {}: expected fewer particles, fewer records, a smaller population or precision = \"f32\"",
+            "the run would hold about {} (population {}, limit {}, sweeps {}, networks {}, records {}, studies {}) and this machine has {}: expected fewer particles, fewer records, fewer seeds, a smaller population or precision = \"f32\"",
             bytes(self.total()),
             bytes(self.population),
             bytes(self.reference),
             bytes(self.sweeps),
             bytes(self.networks),
+            bytes(self.records),
+            bytes(self.studies),
             bytes(machine)
         ))
     }

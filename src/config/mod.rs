@@ -10,17 +10,19 @@ mod override_key;
 mod problem;
 mod read;
 mod read_population;
+mod read_studies;
 mod section;
+mod studies;
 mod validate;
 
 mod experiment;
 
 pub use experiment::{
-    BatchSize, Dynamics, Experiment, Gap, Horizon, NetworkKind, NetworkSpec, Over, Precision, Reference, RunOptions,
-    Sweep, Widths,
+    BatchSize, Dynamics, Experiment, Horizon, NetworkKind, NetworkSpec, Precision, Reference, RunOptions, Widths,
 };
 pub use override_key::Override;
 pub use problem::{ConfigError, Problem};
+pub use studies::{Bezier, Connect, Converge, Dropout, Gap, Over, Sweep, Variant};
 
 use std::path::Path;
 

@@ -46,6 +46,10 @@ impl Override {
         let mut at = table;
         let mut rest = path.iter();
         while let Some(part) = rest.next() {
+            let following = rest.as_slice().first().unwrap_or(last);
+            if !at.contains_key(part) && following.parse::<usize>().is_ok() {
+                return Err(wrong(format!("there is no list '{part}' whose entry {following} could be changed")));
+            }
             let entry = at.entry(part.clone()).or_insert_with(|| Value::Table(Table::new()));
             at = match entry {
                 Value::Table(table) => table,

@@ -24,7 +24,7 @@ pub enum ConfigError {
     #[error("{file}: not valid TOML\n{message}")]
     Syntax { file: String, message: String },
     /// The file exists and cannot be read.
-    #[error("{file}: cannot be read: {source}")]
+    #[error("{file}: cannot be read")]
     Unreadable { file: String, source: std::io::Error },
     /// Neither a built-in experiment nor a file.
     #[error("no experiment and no file is called '{name}'; built in are {}", .builtin.join(", "))]

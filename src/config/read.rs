@@ -2,8 +2,8 @@
 
 use super::experiment::*;
 use super::problem::Problems;
-use super::read_population;
 use super::section::{Section, Want};
+use super::{read_population, read_studies};
 use crate::dynamics::Method;
 use crate::network::{Activation, Law, Loss, Start};
 use crate::population::PopulationSpec;
@@ -12,32 +12,46 @@ use toml::Table;
 
 pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Experiment {
     let mut root = Section::root(table, problems);
+    let (name, title) = (name(&mut root), root.text("title", Some("")));
+    let seed = root.count("seed", Some(1), 0) as u64;
+    let precision = root.choice("precision", Some(Precision::F64), &[("f64", Precision::F64), ("f32", Precision::F32)]);
+    let population = population(&mut root, base);
+    let network = network(&mut root);
+    let dynamics = dynamics(&mut root);
+    let variants = root.sections("variants");
+    let variants = variants.into_iter().map(|s| read_studies::variant(s, &dynamics, &network)).collect();
     let experiment = Experiment {
-        name: name(&mut root),
-        title: root.text("title", Some("")),
-        seed: root.count("seed", Some(1), 0) as u64,
-        precision: root.choice("precision", Some(Precision::F64), &[("f64", Precision::F64), ("f32", Precision::F32)]),
-        population: population(&mut root, base),
-        network: network(&mut root),
-        dynamics: dynamics(&mut root),
+        name,
+        title,
+        seed,
+        precision,
+        population,
+        network,
+        dynamics,
         horizon: horizon(&mut root),
         widths: widths(&mut root),
         reference: reference(&mut root),
         run: run_options(&mut root),
-        gap: root.section("gap", false).map(gap),
+        variants,
+        gap: root.section("gap", false).map(read_studies::gap),
+        dropout: root.section("dropout", false).map(read_studies::dropout),
+        connect: root.section("connect", false).map(read_studies::connect),
+        converge: root.section("converge", false).map(read_studies::converge),
     };
     root.finish();
     experiment
 }
 
-fn name(root: &mut Section) -> String {
+/// A name that can stand in a file name.
+pub(super) fn name(root: &mut Section) -> String {
+    let given = root.peek("name");
     let name = root.text("name", None);
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if !name.is_empty() && (!name.chars().all(good) || name.starts_with('.')) {
+    if given.is_some_and(|name| name.is_empty() || !name.chars().all(good) || name.starts_with('.')) {
         root.wrong(
             "name",
             Some(format!("\"{name}\"")),
-            "expected letters, digits, '-', '_' and '.', as it names a folder",
+            "expected letters, digits, '-', '_' and '.', as it names files",
         );
     }
     name
@@ -65,15 +79,23 @@ fn network(root: &mut Section) -> NetworkSpec {
     spec.bias = s.flag("bias", true);
     spec.fixed_output = s.flag("fixed_output", false);
     spec.loss = s.choice("loss", Some(Loss::HalfSquared), Loss::NAMES);
-    if let Some(mut start) = s.section("start", true) {
-        spec.start.w = law(&mut start, "w", true);
-        // A network without bias has nothing to draw: its law may be left out, and is kept at the origin.
-        spec.start.b = law(&mut start, "b", spec.bias);
-        spec.start.a = law(&mut start, "a", true);
-        start.finish();
+    if let Some(section) = s.section("start", true) {
+        spec.start = start(section, spec.bias);
     }
     s.finish();
     spec
+}
+
+/// The laws of a neuron's parts at time 0.
+pub(super) fn start(mut s: Section, bias: bool) -> Start {
+    let start = Start {
+        w: law(&mut s, "w", true),
+        // A network without bias has nothing to draw: its law may be left out, and is kept at the origin.
+        b: law(&mut s, "b", bias),
+        a: law(&mut s, "a", true),
+    };
+    s.finish();
+    start
 }
 
 fn law(start: &mut Section, key: &str, required: bool) -> Law {
@@ -116,8 +138,7 @@ fn dynamics(root: &mut Section) -> Dynamics {
         diverged_above: 1e3,
     };
     let Some(mut s) = root.section("dynamics", true) else { return spec };
-    let methods = [("heavy-ball", Method::HeavyBall), ("gradient-descent", Method::GradientDescent)];
-    spec.method = s.choice("method", Some(Method::HeavyBall), &methods);
+    spec.method = training_method(&mut s, Method::HeavyBall);
     clock(&mut s, &mut spec);
     spec.temperature = s.real("temperature", Some(0.0), Want::NonNegative);
     spec.ridge = s.real("ridge", Some(0.0), Want::NonNegative);
@@ -125,6 +146,12 @@ fn dynamics(root: &mut Section) -> Dynamics {
     spec.diverged_above = s.real("diverged_above", Some(1e3), Want::Positive);
     s.finish();
     spec
+}
+
+/// How networks can be trained.
+pub(super) fn training_method(s: &mut Section, default: Method) -> Method {
+    let methods = [("heavy-ball", Method::HeavyBall), ("gradient-descent", Method::GradientDescent)];
+    s.choice("method", Some(default), &methods)
 }
 
 /// Step and friction, given as such or as learning rate and momentum (theory section 2: m = 1 - gamma eps, lr = eps^2).
@@ -164,7 +191,8 @@ fn clock(s: &mut Section, spec: &mut Dynamics) {
     }
 }
 
-fn batch(s: &mut Section) -> BatchSize {
+/// Samples per step, the whole population by default.
+pub(super) fn batch(s: &mut Section) -> BatchSize {
     match s.full_or_count("batch", Some(None)) {
         None => BatchSize::Full,
         Some(size) => BatchSize::Size(size),
@@ -210,32 +238,4 @@ fn run_options(root: &mut Section) -> RunOptions {
         s.finish();
     }
     options
-}
-
-fn gap(mut s: Section) -> Gap {
-    let gap = Gap {
-        projections: s.count("projections", Some(32), 1),
-        resamples: s.count("resamples", Some(2000), 100),
-        sweep: s.sections("sweep").into_iter().map(sweep).collect(),
-    };
-    s.finish();
-    gap
-}
-
-fn sweep(mut s: Section) -> Sweep {
-    let over = s.choice("over", None, &[("step", Over::Step), ("batch", Over::Batch)]);
-    let values = s.reals("values", Want::Positive);
-    if over == Over::Batch && values.iter().any(|v| v.fract() != 0.0) {
-        s.wrong("values", Some(format!("{values:?}")), "expected batch sizes, whole numbers of at least 1");
-    }
-    if (1..values.len()).any(|i| values[..i].contains(&values[i])) {
-        s.wrong("values", Some(format!("{values:?}")), "expected every value once");
-    }
-    let (width, seeds) = (s.count("width", None, 1), s.count("seeds", Some(10), 1));
-    let (batch, step) = match over {
-        Over::Step => (Some(batch(&mut s)), None),
-        Over::Batch => (None, s.optional_real("step", Want::Positive)),
-    };
-    s.finish();
-    Sweep { over, values, width, seeds, batch, step }
 }

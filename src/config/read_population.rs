@@ -77,7 +77,7 @@ fn named<T: FromStr + Copy>(s: &mut Section, key: &str, default: Option<T>, name
     s.choice(key, default, &pairs)
 }
 
-/// Relative paths are taken from the folder of the experiment file.
+/// Relative paths are taken from the folder of the experiment file; what is recorded means the same from anywhere.
 fn from(base: &Path, path: PathBuf) -> PathBuf {
-    if path.as_os_str().is_empty() { path } else { base.join(path) }
+    if path.as_os_str().is_empty() { path } else { std::path::absolute(base.join(&path)).unwrap_or(path) }
 }

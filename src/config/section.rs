@@ -138,6 +138,13 @@ impl<'p> Section<'p> {
         self.list(key, &words, |v| count(v).filter(|&v| v >= least))
     }
 
+    /// A list of texts, possibly none; empty where wrong.
+    pub(super) fn texts(&mut self, key: &str) -> Vec<String> {
+        self.required(key, Some(Vec::new()), "expected a list of names in quotes", Vec::new(), |v| {
+            v.as_array().and_then(|a| a.iter().map(|v| v.as_str().map(String::from)).collect())
+        })
+    }
+
     fn list<T: Clone>(&mut self, key: &str, words: &str, read: impl Fn(&Value) -> Option<T>) -> Vec<T> {
         self.required(key, None, words, Vec::new(), |v| {
             v.as_array().filter(|a| !a.is_empty()).and_then(|a| a.iter().map(&read).collect())

@@ -5,6 +5,7 @@
 use super::experiment::*;
 use super::memory;
 use super::problem::Problems;
+use super::studies::{Connect, Over};
 use crate::dynamics::Method;
 use crate::network::Loss;
 use crate::population::{FileLabels, LabelRule, PopulationSpec};
@@ -17,6 +18,10 @@ pub(super) fn validate(e: &Experiment, problems: &Problems) {
     labels(e, problems);
     batches(e, problems);
     particles(e, problems);
+    variants(e, problems);
+    if let Some(connect) = &e.connect {
+        paths(e, connect, problems);
+    }
     let refusal = e.population.shape_hint().and_then(|shape| memory::estimate(e, shape).fits_machine().err());
     if let Some(refusal) = refusal {
         problems.add("reference.particles", Some(e.reference.particles.to_string()), refusal);
@@ -29,6 +34,7 @@ fn fixed_steps(e: &Experiment) -> Vec<(String, f64)> {
     if e.reference.method != Method::DormandPrince {
         steps.push(("reference.step".into(), e.reference.step));
     }
+    steps.extend(e.variants.iter().enumerate().map(|(i, variant)| (format!("variants.{i}.step"), variant.step)));
     for (i, sweep) in e.gap.iter().flat_map(|gap| &gap.sweep).enumerate() {
         match sweep.over {
             Over::Step => steps.extend(sweep.values.iter().map(|&v| (format!("gap.sweep.{i}.values"), v))),
@@ -49,13 +55,57 @@ fn steps(e: &Experiment, problems: &Problems) {
             );
             problems.add(&key, Some(step.to_string()), want);
         }
-        if key != "reference.step" && e.dynamics.friction * step > 1.0 {
+        let of_variant = key.strip_prefix("variants.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+        let friction = of_variant.map_or(e.dynamics.friction, |i| e.variants[i].friction);
+        if key != "reference.step" && friction * step > 1.0 {
             let want = format!(
                 "expected at most 1 / friction = {}, or the momentum 1 - friction step is negative",
-                1.0 / e.dynamics.friction
+                1.0 / friction
             );
             problems.add(&key, Some(step.to_string()), want);
         }
+    }
+}
+
+fn variants(e: &Experiment, problems: &Problems) {
+    for (i, variant) in e.variants.iter().enumerate() {
+        let key = |name: &str| format!("variants.{i}.{name}");
+        if e.variants[..i].iter().any(|other| other.name == variant.name) {
+            problems.add(&key("name"), Some(format!("\"{}\"", variant.name)), "expected a name of its own");
+        }
+        if e.reference.particles > 0 && variant.width > e.reference.particles {
+            let want = format!("expected at most reference.particles = {}", e.reference.particles);
+            problems.add(&key("width"), Some(variant.width.to_string()), want);
+        }
+    }
+}
+
+/// What the constructive path needs: output weights that are trained, halves, and pairs of seeds.
+fn paths(e: &Experiment, connect: &Connect, problems: &Problems) {
+    if e.network.fixed_output {
+        let want = "the paths of [connect] move output weights: expected false, or no table [connect]";
+        problems.add("network.fixed_output", Some("true".into()), want);
+    }
+    let odd: Vec<usize> = e.widths.values.iter().copied().filter(|n| n % 2 == 1).collect();
+    if !odd.is_empty() {
+        let want = format!("the paths of [connect] need halves: expected even widths, and {odd:?} are odd");
+        problems.add("widths.values", Some(format!("{:?}", e.widths.values)), want);
+    }
+    if e.widths.seeds > 0 && 2 * connect.pairs > e.widths.seeds {
+        let want =
+            format!("expected at most half of widths.seeds = {}, as a network is in one pair only", e.widths.seeds);
+        problems.add("connect.pairs", Some(connect.pairs.to_string()), want);
+    }
+    for name in &connect.variants {
+        let known = e.variants.iter().find(|variant| variant.name == *name);
+        let want = match known {
+            None => "expected names of [[variants]]".to_string(),
+            Some(variant) if !e.widths.values.contains(&variant.width) => {
+                format!("is joined to a network of its width, and widths.values lacks {}", variant.width)
+            }
+            Some(_) => continue,
+        };
+        problems.add("connect.variants", Some(format!("\"{name}\"")), want);
     }
 }
 
@@ -96,6 +146,15 @@ fn noise(e: &Experiment, problems: &Problems) {
             Some("0".into()),
             "a positive temperature needs a positive friction: the noise has variance 2 friction temperature",
         );
+    }
+    for (i, variant) in e.variants.iter().enumerate() {
+        if variant.method == Method::HeavyBall && variant.friction == 0.0 {
+            problems.add(
+                &format!("variants.{i}.friction"),
+                Some("0".into()),
+                "a positive temperature needs a positive friction",
+            );
+        }
     }
     let tick = e.tick();
     for (key, step) in fixed_steps(e) {
@@ -172,10 +231,10 @@ fn particles(e: &Experiment, problems: &Problems) {
         return;
     }
     let largest = e.widths.largest();
-    if particles < 4 * largest {
+    if particles < largest.saturating_mul(4) {
         let want = format!(
             "expected at least 4 times the largest width, {}, so that the limit is closer to itself than to the networks",
-            4 * largest
+            largest.saturating_mul(4)
         );
         problems.add("reference.particles", Some(particles.to_string()), want);
     }

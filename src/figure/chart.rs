@@ -276,6 +276,19 @@ impl Mark {
         self
     }
 
+    /// Leave the mark out of the legend.
+    pub fn unlabelled(mut self) -> Self {
+        match &mut self {
+            Self::Line { label, .. }
+            | Self::Points { label, .. }
+            | Self::Band { label, .. }
+            | Self::Cloud { label, .. }
+            | Self::HorizontalLine { label, .. }
+            | Self::VerticalLine { label, .. } => *label = None,
+        }
+        self
+    }
+
     /// Give markers their vertical intervals (ends as values, one per point); other marks are left as they are.
     pub fn error(mut self, ends: Vec<(f64, f64)>) -> Self {
         if let Self::Points { error, .. } = &mut self {

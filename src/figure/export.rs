@@ -97,7 +97,9 @@ fn lengths(figure: &Figure) -> Result<(), FigureError> {
     Ok(())
 }
 
-/// Give the backend's SVG its size in points and its font, and set texts without the line breaks around them.
+/// Give the backend's SVG its size in points and its font, and set texts without the line breaks around them but with
+/// the blanks that a run of a label begins or ends with. Opacity becomes a property of the paint: as one of the element
+/// it would make every dot of a cloud a transparency group of its own, four times as large in a PDF.
 fn page(raw: &str, figure: &Figure, (width, height): (u32, u32)) -> String {
     let mut svg = format!(
         "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" \
@@ -110,7 +112,13 @@ fn page(raw: &str, figure: &Figure, (width, height): (u32, u32)) -> String {
     );
     let mut lines = raw.lines().skip(1);
     while let Some(line) = lines.next() {
-        svg.push_str(line);
+        let line = line.replace(" opacity=\"1\"", "");
+        match line.split_once(" opacity=\"").and_then(|(head, rest)| Some((head, rest.split_once('"')?))) {
+            Some((head, (opacity, tail))) => {
+                svg.push_str(&format!("{head} fill-opacity=\"{opacity}\" stroke-opacity=\"{opacity}\"{tail}"));
+            }
+            None => svg.push_str(&line.replace("<text ", "<text xml:space=\"preserve\" ")),
+        }
         if line.starts_with("<text") {
             svg.push_str(lines.next().unwrap_or_default());
             svg.push_str(lines.next().unwrap_or_default());

@@ -43,7 +43,7 @@ impl Rect {
                 to = to.min(q / p);
             }
         }
-        (from <= to).then(|| ((x0 + from * dx, y0 + from * dy), (x0 + to * dx, y0 + to * dy)))
+        (from <= to).then_some(((x0 + from * dx, y0 + from * dy), (x0 + to * dx, y0 + to * dy)))
     }
 
     /// The part of a polygon inside (Sutherland and Hodgman 1974).

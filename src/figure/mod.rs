@@ -1,6 +1,6 @@
 //! The drawing layer: charts as data in, publication files out.
 //!
-//! A kind of figure builds a [`Figure`] - panels, axes, marks, no drawing - and [`write`] turns it into an SVG, a PNG
+//! A kind of figure builds a [`Figure`] - panels, axes, marks, no drawing - and [`write()`] turns it into an SVG, a PNG
 //! and a PDF. One description, one layout, one SVG; the other two formats are made from that SVG, so the three agree.
 //!
 //! ```text

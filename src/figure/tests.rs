@@ -1,1 +1,131 @@
+//! Promise: what a figure says is in its files as text, in the embedded font, the same bytes every time; what cannot be
+//! drawn is refused before a file is touched.
 
+use super::*;
+use resvg::usvg;
+
+fn gap() -> Figure {
+    let widths: Vec<f64> = (4..=10).map(|k| f64::from(1 << k)).collect();
+    let gaps: Vec<f64> = widths.iter().map(|n| 3.0 / n).collect();
+    let ends = gaps.iter().map(|g| (0.8 * g, 1.2 * g)).collect();
+    let panel = Panel::new(Axis::log2("width N"), Axis::log10("E sup_{t} ‖f_{N} − f_{ρ}‖^{2}"))
+        .title("ε = 0.02, full gradient")
+        .with(Mark::line(widths.clone(), gaps.clone(), Colour::Series(0), Dash::Dashed).label("theory: slope −1"))
+        .with(
+            Mark::points(widths, gaps, Colour::Series(1), Marker::Circle).error(ends).label("networks < limit & more"),
+        )
+        .note("reference's own error 3.4e-9");
+    Figure::single_column().with(panel)
+}
+
+fn panel(mark: Mark) -> Figure {
+    Figure::single_column().with(Panel::new(Axis::linear("x"), Axis::linear("y")).with(mark))
+}
+
+/// The texts of an SVG in the order drawn, as a reader of XML sees them.
+fn texts(svg: &str) -> Vec<String> {
+    let tree = usvg::roxmltree::Document::parse(svg).unwrap();
+    tree.descendants().filter(|n| n.has_tag_name("text")).map(|n| n.text().unwrap_or_default().to_string()).collect()
+}
+
+#[test]
+fn labels_stay_text_with_their_blanks() {
+    let texts = texts(&render(&gap()).unwrap());
+    for run in ["E sup", "t", " ‖f", " − f", "ρ", "2", "theory: slope −1", "networks < limit & more", "10⁻²", "1024"]
+    {
+        assert!(texts.iter().any(|text| text == run), "no run '{run}' in {texts:?}");
+    }
+}
+
+#[test]
+fn blanks_are_kept_where_they_are_drawn() {
+    let svg = render(&gap()).unwrap();
+    // Without the attribute a reader drops the blank that a run begins with, and all that follows moves to the left.
+    assert_eq!(svg.matches("<text ").count(), svg.matches("<text xml:space=\"preserve\" ").count());
+}
+
+#[test]
+fn equal_figures_give_equal_bytes() {
+    let first = render(&gap()).unwrap();
+    let elsewhere = std::thread::spawn(|| render(&gap()).unwrap()).join().unwrap();
+    assert_eq!(first, elsewhere);
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = |stem: &str| -> Vec<Vec<u8>> {
+        write(&gap(), &folder.path().join(stem)).unwrap().iter().map(|p| std::fs::read(p).unwrap()).collect()
+    };
+    assert_eq!(bytes("a-0.5"), bytes("deep/b"));
+    assert!(folder.path().join("a-0.5.svg").is_file(), "a stem's own dot is kept");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4, "nothing temporary is left");
+}
+
+#[test]
+fn the_font_travels_with_every_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = write(&gap(), &folder.path().join("gap")).unwrap();
+    let read = |i: usize| std::fs::read(&paths[i]).unwrap();
+    let svg = String::from_utf8(read(0)).unwrap();
+    assert!(svg.contains("@font-face{font-family:\"Widelimit Sans\""));
+    let pdf = read(2);
+    let has = |needle: &[u8]| pdf.windows(needle.len()).any(|window| window == needle);
+    assert!(pdf.starts_with(b"%PDF-") && has(b"/FontFile") && has(b"WidelimitSans"));
+    assert!(has(b"/ToUnicode"), "the text of the PDF can be selected");
+}
+
+#[test]
+fn the_page_has_the_size_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = write(&gap(), &folder.path().join("gap")).unwrap();
+    let svg = std::fs::read_to_string(&paths[0]).unwrap();
+    assert!(svg.starts_with("<svg width=\"241.2pt\" height=\"180pt\""), "{}", &svg[..60]);
+    let png = std::fs::read(&paths[1]).unwrap();
+    let word = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+    assert_eq!((word(16), word(20)), (1005, 750), "3.35 x 2.5 in at 300 dpi");
+    assert_eq!((&png[37..41], word(41)), (&b"pHYs"[..], 11811));
+    let pdf = std::fs::read(&paths[2]).unwrap();
+    let text = String::from_utf8_lossy(&pdf);
+    let page = text.split_once("/MediaBox [").and_then(|(_, rest)| rest.split_once(']')).unwrap().0;
+    let corners: Vec<f64> = page.split_whitespace().map(|v| v.parse().unwrap()).collect();
+    assert!(corners.iter().zip([0.0, 0.0, 241.2, 180.0]).all(|(a, b)| (a - b).abs() < 0.01), "in points: {page}");
+}
+
+#[test]
+fn a_cloud_needs_no_transparency_groups() {
+    let spots: Vec<f64> = (0..50).map(f64::from).collect();
+    let svg = render(&panel(Mark::cloud(spots.clone(), spots, Colour::Series(0)))).unwrap();
+    assert_eq!(svg.matches("fill-opacity=\"0.5\"").count(), 50);
+    assert!(!svg.contains(" opacity="));
+}
+
+#[test]
+fn what_cannot_be_shown_is_left_out() {
+    let (x, y) = (vec![1.0, 2.0, 3.0, 4.0, 5.0], vec![1.0, f64::NAN, -1.0, 0.0, 10.0]);
+    let figure = Figure::single_column().with(Panel::new(Axis::linear("x"), Axis::log10("y")).with(Mark::points(
+        x,
+        y,
+        Colour::Series(0),
+        Marker::Circle,
+    )));
+    assert_eq!(render(&figure).unwrap().matches("<circle").count(), 2);
+    let nothing = panel(Mark::line(vec![f64::NAN], vec![1.0], Colour::Series(0), Dash::Solid));
+    assert!(texts(&render(&nothing).unwrap()).contains(&"no data".to_string()));
+}
+
+#[test]
+fn what_is_wrong_is_named_and_no_file_is_touched() {
+    let line = |n: usize, m: usize| Mark::line(vec![1.0; n], vec![1.0; m], Colour::Series(0), Dash::Solid);
+    let mut small = panel(line(2, 2));
+    small.width_in = 0.6;
+    let mut glyph = panel(line(2, 2));
+    glyph.panels[0].notes.push("中".into());
+    let cases: [(Figure, &str); 3] = [
+        (panel(line(3, 2)), "panel 0, mark 0: `y` has 2 values where `x` has 3"),
+        (small, "make the figure larger"),
+        (glyph, "no glyph for `中` (U+4E2D)"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (figure, words) in cases {
+        let error = write(&figure, &folder.path().join("figure")).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

@@ -67,6 +67,29 @@ impl Loss {
         }
     }
 
+    /// Writes the weights `w` (length K) of the loss's curvature at a prediction: its second derivative along `v` is
+    /// [`Loss::along`]`(w, v)`.
+    pub fn curvature(self, f: &[f64], y: &[f64], w: &mut [f64]) {
+        match self {
+            Loss::HalfSquared => w.fill(1.0),
+            Loss::Logistic => {
+                let p = 1.0 / (1.0 + libm::exp(y[0] * f[0]));
+                w[0] = p * (1.0 - p);
+            }
+            // The derivative is p - y: at y = 0 it is p itself.
+            Loss::Softmax => self.derivative(f, &vec![0.0; f.len()], w),
+        }
+    }
+
+    /// `v^T H v` with the curvature's weights: `sum w v^2`, and for softmax less `(sum w v)^2`.
+    pub fn along(self, w: &[f64], v: &[f64]) -> f64 {
+        let squares: f64 = w.iter().zip(v).map(|(w, v)| w * v * v).sum();
+        match self {
+            Loss::HalfSquared | Loss::Logistic => squares,
+            Loss::Softmax => squares - w.iter().zip(v).map(|(w, v)| w * v).sum::<f64>().powi(2),
+        }
+    }
+
     /// The mean loss over a batch of `n` predictions, row-major (n, K), summed in order of the samples.
     pub fn mean(self, f: &[f64], y: &[f64], outputs: usize) -> f64 {
         let n = f.len() / outputs;

@@ -12,9 +12,11 @@
 //! | [`loss`] | the losses and their derivatives in the prediction |
 //! | [`start`] | laws of the initial parameters |
 //! | [`two_layer`] | the two-layer model |
+//! | `features.rs` | what single neurons say, for studies that take ensembles apart |
 //! | [`kernel`] | the only room that knows the layout in memory |
 
 pub mod activation;
+mod features;
 pub mod kernel;
 pub mod loss;
 pub mod real;

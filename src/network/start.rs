@@ -55,6 +55,11 @@ pub struct Start {
 }
 
 impl Start {
+    /// Whether all neurons start at one point.
+    pub fn is_point(&self) -> bool {
+        [&self.w, &self.b, &self.a].iter().all(|law| matches!(law, Law::Point { .. }))
+    }
+
     /// Parameters of particle `index` in canonical order (w, b, a); `inputs` = d, `out` has length d + 1 + K (d + K without bias).
     pub fn particle(&self, seed: u64, index: u64, inputs: usize, bias: bool, out: &mut [f64]) {
         let mut rng = stream(seed, Role::Start, index, 0);

@@ -60,9 +60,9 @@ pub enum PopulationError {
         "population: cannot standardise {feature}: its mean or its spread ({spread:e}) leaves the range of double precision; rescale the data"
     )]
     Spread { feature: String, spread: f64 },
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{} is compressed, but cannot be unpacked: {source}; the file is damaged or incomplete", path.display())]
+    #[error("{} is compressed, but cannot be unpacked; the file is damaged or incomplete", path.display())]
     Gzip { path: PathBuf, source: io::Error },
 
     #[error("MNIST folder {} does not exist or is not a folder; {}", folder.display(), MNIST_FILES)]
@@ -108,7 +108,7 @@ pub enum PopulationError {
     #[error("{}: line {line}: one column only: a row without header is the inputs, then y, separated by commas", path.display())]
     OneColumn { path: PathBuf, line: usize },
 
-    #[error("{}: not a readable .npz archive: {source}", path.display())]
+    #[error("{}: not a readable .npz archive", path.display())]
     Npz { path: PathBuf, source: ndarray_npy::ReadNpzError },
     #[error("{}: no array {key}; it holds {}; arrays x and y are needed", path.display(), listed(present))]
     MissingKey { path: PathBuf, key: &'static str, present: Vec<String> },

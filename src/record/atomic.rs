@@ -4,6 +4,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
+/// How the name of a file begins that is still being written, or that a killed process left behind.
+pub(super) const UNFINISHED: &str = ".writing-";
+
 /// Writes through `fill` into a temporary file in the target's folder, flushes it to disk and renames it.
 pub fn write_atomically<E: From<io::Error>>(
     path: &Path,
@@ -11,7 +14,7 @@ pub fn write_atomically<E: From<io::Error>>(
 ) -> Result<(), E> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     {
         let mut writer = BufWriter::new(&mut file);
         fill(&mut writer)?;

@@ -1,5 +1,6 @@
 //! The run folder: made once, never overwritten unasked, resumable.
 
+use super::atomic::UNFINISHED;
 use super::{Manifest, Status, write_atomically};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,10 +11,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// A folder or file cannot be made, read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Io { path: PathBuf, source: io::Error },
     /// A JSON file is damaged.
-    #[error("{path}: not the JSON it should be: {source}")]
+    #[error("{path}: not the JSON it should be")]
     Json { path: PathBuf, source: serde_json::Error },
     /// A run is there already.
     #[error(
@@ -55,8 +56,7 @@ pub enum Opened {
 impl RunFolder {
     /// Opens the folder for `experiment` (its resolved form).
     pub fn open(path: &Path, experiment: &serde_json::Value, force: bool, resume: bool) -> Result<Opened, RecordError> {
-        let occupied =
-            path.is_dir() && path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) || path.is_file();
+        let occupied = path.is_file() || path.is_dir() && !empty(path);
         let manifest = path.join("manifest.json");
         if !occupied {
             if resume {
@@ -69,6 +69,7 @@ impl RunFolder {
         }
         let folder = Self::locked(path)?;
         if force {
+            folder.sweep();
             folder.clear()?;
             return Ok(Opened::Fresh(folder));
         }
@@ -82,7 +83,10 @@ impl RunFolder {
         }
         Ok(match manifest.status {
             Status::Complete => Opened::Complete(folder),
-            _ => Opened::Unfinished(folder, Box::new(manifest)),
+            _ => {
+                folder.sweep();
+                Opened::Unfinished(folder, Box::new(manifest))
+            }
         })
     }
 
@@ -108,6 +112,16 @@ impl RunFolder {
             Ok(()) => Ok(RunFolder { path: path.into(), _lock: Some(file) }),
             Err(std::fs::TryLockError::WouldBlock) => Err(RecordError::InUse { path: path.into() }),
             Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+        }
+    }
+
+    /// Removes what a killed process was writing. What cannot be removed is in nobody's way.
+    fn sweep(&self) {
+        for folder in ["", "records", "state", "state/paths", "checkpoint", "figures"] {
+            let entries = self.path.join(folder).read_dir().into_iter().flatten().flatten();
+            for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+                let _ = std::fs::remove_file(entry.path());
+            }
         }
     }
 
@@ -163,6 +177,12 @@ impl RunFolder {
         let text = std::fs::read_to_string(&path).map_err(|source| RecordError::Io { path: path.clone(), source })?;
         serde_json::from_str(&text).map_err(|source| RecordError::Json { path, source })
     }
+}
+
+/// Whether nothing is in a folder but what a run that was killed at once may leave.
+fn empty(path: &Path) -> bool {
+    let left = |name: &str| name == ".lock" || name.starts_with(UNFINISHED);
+    path.read_dir().is_ok_and(|mut entries| entries.all(|e| e.is_ok_and(|e| left(&e.file_name().to_string_lossy()))))
 }
 
 /// The dotted keys in which two JSON values differ. How a run is carried out (`run.*`) may change between sittings.

@@ -1,7 +1,8 @@
 //! What the gap study leaves behind: fits, reference errors, and where the arrays are.
 
 use crate::analysis::bound::BoundBand;
-use crate::analysis::fit::SlopeFit;
+use crate::analysis::fit::{FitFailure, SlopeFit};
+use crate::analysis::number;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,6 +16,8 @@ pub enum Axis {
     Step,
     /// Batch size B.
     Batch,
+    /// Nothing: networks of one width, trained or started otherwise.
+    Variant,
 }
 
 /// Everything the gap study found, `records/gap.json`.
@@ -32,16 +35,20 @@ pub struct GapRecord {
 
 /// The sup over time of a distance between the reference and itself with half the particles, with half the step, and
 /// with half the sample (0 where the sample is the law); and, where networks follow the full gradient, what their step
-/// alone does to the reference.
+/// alone does to the reference. NaN where one of the two diverged.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct ReferenceError {
     /// Half the particles.
+    #[serde(with = "number")]
     pub particles: f64,
     /// Half the step.
+    #[serde(with = "number")]
     pub step: f64,
     /// Half the sample.
+    #[serde(with = "number")]
     pub sample: f64,
     /// The networks' own step, at full width: not an error of the reference, but a part of the gap that no width removes.
+    #[serde(with = "number")]
     pub training_step: f64,
 }
 
@@ -97,4 +104,17 @@ pub struct FitRecord {
     pub fit: Option<SlopeFit>,
     /// Why there is none.
     pub failure: Option<String>,
+}
+
+impl FitRecord {
+    /// The record of a fit.
+    pub fn of(group: &str, measure: &str, expected: f64, fit: &Result<SlopeFit, FitFailure>) -> Self {
+        FitRecord {
+            group: group.into(),
+            measure: measure.into(),
+            expected,
+            fit: fit.as_ref().ok().cloned(),
+            failure: fit.as_ref().err().map(ToString::to_string),
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! runs/NAME/experiment.toml    the resolved experiment
 //! runs/NAME/manifest.json      where the numbers come from
 //! runs/NAME/records/*.npz      what was measured, one file per group of runs
-//! runs/NAME/records/gap.json   fits and reference errors
+//! runs/NAME/records/*.json     fits and reference errors, one file per study
 //! runs/NAME/state/*.npz        the data, and every network's initial and final parameters and momenta
 //! runs/NAME/checks.json        what the theory says and what was found
 //! runs/NAME/checkpoint/        while the run is unfinished
@@ -14,12 +14,18 @@
 //! Every file is written beside its name and renamed, so that none is ever half-written.
 
 mod atomic;
+mod connect;
+mod converge;
+mod dropout;
 mod folder;
 mod gap;
 mod manifest;
 pub mod npz;
 
 pub use atomic::write_atomically;
+pub use connect::{ConnectRecord, PairRecord};
+pub use converge::{ConvergeRecord, RateRecord};
+pub use dropout::DropoutRecord;
 pub use folder::{Opened, RecordError, RunFolder};
 pub use gap::{Axis, FitRecord, GapRecord, GroupRecord, ReferenceError};
 pub use manifest::{Clock, Host, Manifest, Phase, PopulationRecord, Status, TrajectoryRecord};

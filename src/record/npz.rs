@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum NpzError {
     /// It cannot be opened or written.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Io { path: PathBuf, source: io::Error },
     /// It is not an `.npz` file, or an array in it has another type.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Read { path: PathBuf, source: ReadNpzError },
     /// An array cannot be written.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Write { path: PathBuf, source: WriteNpzError },
     /// An array is missing, or has another shape than its name promises.
     #[error("{path}: array '{name}': {want}")]
@@ -101,6 +101,13 @@ impl<R: Real> Table<R> {
     /// The array of this name as a vector.
     pub fn vector(&self, name: &str) -> Result<Array1<R>, NpzError> {
         self.get(name)?.to_owned().into_dimensionality().map_err(|_| self.wrong(name, "expected one axis".into()))
+    }
+
+    /// The array of this name with a fixed number of axes.
+    pub fn shaped<D: ndarray::Dimension>(&self, name: &str) -> Result<ndarray::Array<R, D>, NpzError> {
+        let axes = D::NDIM.map_or("other".into(), |n| n.to_string());
+        let wrong = |_| self.wrong(name, format!("expected {axes} axes"));
+        self.get(name)?.to_owned().into_dimensionality::<D>().map_err(wrong)
     }
 
     fn wrong(&self, name: &str, want: String) -> NpzError {

@@ -4,12 +4,17 @@
 //! studies need, the plan carried out once (`training.rs`), the studies evaluated on what was recorded ([`gap`]), the
 //! figures drawn, the manifest closed. Nothing is computed before everything has been checked.
 
+pub mod connect;
+pub mod converge;
 pub mod draws;
+pub mod dropout;
 pub mod gap;
 pub mod plan;
 pub mod problem;
 mod progress;
 pub mod series;
+mod soundness;
+mod states;
 mod training;
 mod trajectory;
 
@@ -24,6 +29,8 @@ use crate::record::{
 };
 use plan::{Plan, Trajectory};
 use problem::Problem;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -53,6 +60,9 @@ pub enum RunError {
     /// A checkpoint is not what it should be.
     #[error("{path}: the checkpoint is damaged or of another experiment; start over with --force")]
     Checkpoint { path: PathBuf },
+    /// A file in `state/` is not what it should be.
+    #[error("{path}: not the parameters of a network of this experiment; start over with --force")]
+    State { path: PathBuf },
     /// There is no such run of the time loop.
     #[error("no trajectory is called '{id}'; there are {known}")]
     NoSuchTrajectory { id: String, known: String },
@@ -115,10 +125,10 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
         Opened::Unfinished(folder, manifest) => (folder, Some(manifest)),
     };
     let mut manifest = manifest(experiment, resolved, &population, &plan, earlier);
+    folder.write_json("manifest.json", &manifest)?;
     if let Ok(text) = experiment.to_toml() {
         folder.write_text("experiment.toml", &text)?;
     }
-    folder.write_json("manifest.json", &manifest)?;
     write_data(&folder, &population)?;
     add_phase(&mut manifest, "population", began.elapsed().as_secs_f64());
 
@@ -137,12 +147,15 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
         return Ok(Report::Interrupted { folder: path.clone() });
     }
 
-    let studies = Instant::now();
-    let (_, inputs, outputs) = population.shape();
-    let parameters = experiment.network.model(inputs, outputs).parameters();
-    let checks = gap::study(experiment, parameters, &plan, &trained, &folder)?;
+    let Some((checks, phases)) = studies(experiment, &population, &plan, &trained, &setting)? else {
+        manifest.status = Status::Interrupted;
+        folder.write_json("manifest.json", &manifest)?;
+        return Ok(Report::Interrupted { folder: path.clone() });
+    };
+    for phase in phases {
+        add_phase(&mut manifest, &phase.name, phase.seconds);
+    }
     folder.write_json("checks.json", &checks)?;
-    add_phase(&mut manifest, "studies", studies.elapsed().as_secs_f64());
     folder.write_json("manifest.json", &manifest)?;
     let drawing = Instant::now();
     let figures = figure::draw_run(&folder)?;
@@ -152,6 +165,58 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
     folder.remove("checkpoint")?;
     let Manifest { phases, warnings, .. } = manifest;
     Ok(Report::Complete { folder: path.clone(), checks, figures, phases, warnings })
+}
+
+/// Checks, and the time each study took.
+type Findings = (Vec<Check>, Vec<Phase>);
+
+/// Everything that is asked of the trained networks. Each study writes its records and returns its checks; `None`: a
+/// person asked to stop.
+fn studies(
+    experiment: &Experiment,
+    population: &Population,
+    plan: &Plan,
+    trained: &Trained,
+    setting: &Setting<'_>,
+) -> Result<Option<Findings>, RunError> {
+    // Whatever the states' scalar type, studies compute in double precision.
+    let problem = Problem::<f64>::new(experiment, population);
+    let mut checks = soundness::checks(experiment, trained);
+    let mut phases = Vec::new();
+    type Study<'a> = Box<dyn FnOnce() -> Result<Option<Vec<Check>>, RunError> + 'a>;
+    let mut all: Vec<(&str, Study<'_>)> =
+        vec![("gap", Box::new(|| gap::study(&problem, plan, trained, setting).map(Some)))];
+    if let Some(terms) = &experiment.dropout {
+        all.push(("dropout", Box::new(|| dropout::study(&problem, terms, plan, trained, setting))));
+    }
+    if let Some(terms) = &experiment.connect {
+        all.push(("connect", Box::new(|| connect::study(&problem, terms, plan, trained, setting))));
+    }
+    if let Some(terms) = &experiment.converge {
+        all.push(("converge", Box::new(|| converge::study(&problem, terms, plan, trained, setting))));
+    }
+    for (name, study) in all {
+        let began = Instant::now();
+        let Some(found) = study()? else { return Ok(None) };
+        checks.extend(found);
+        phases.push(Phase { name: format!("study: {name}"), seconds: began.elapsed().as_secs_f64() });
+    }
+    Ok(Some((checks, phases)))
+}
+
+/// A part of a study's work, done once: while the run is unfinished it is kept in `checkpoint/study-NAME.json`.
+fn once<T: Serialize + DeserializeOwned>(
+    setting: &Setting<'_>,
+    name: &str,
+    work: impl FnOnce() -> Result<T, RunError>,
+) -> Result<T, RunError> {
+    let file = format!("checkpoint/study-{name}.json");
+    if setting.folder.file(&file).is_file() {
+        return Ok(setting.folder.read_json(&file)?);
+    }
+    let found = work()?;
+    setting.folder.write_json(&file, &found)?;
+    Ok(found)
 }
 
 /// The experiment as it goes into the manifest.

@@ -12,8 +12,9 @@
 //! Replica s of a group starts from the window of particles that begins at `s * stride`; networks of all widths of a
 //! replica begin at the same particle. Windows are disjoint where the limit has particles enough.
 
-use crate::config::{BatchSize, Experiment, Over, Precision, Sweep};
+use crate::config::{BatchSize, Experiment, Over, Precision, Sweep, Variant};
 use crate::dynamics::{Method, Motion};
+use crate::network::Start;
 use crate::record::Axis;
 
 /// One run of the time loop.
@@ -41,6 +42,8 @@ pub struct Trajectory {
     pub keep_path: bool,
     /// Whether the force sees the first half of the fixed sample only.
     pub half_sample: bool,
+    /// Law of its neurons at time 0, where it is not the network's own.
+    pub start: Option<Start>,
 }
 
 impl Trajectory {
@@ -126,6 +129,11 @@ impl Plan {
                 }
             }
         }
+        for variant in &e.variants {
+            let group = planner.variant(variant);
+            networks.extend(planner.variant_networks(variant, &group));
+            groups.push(group);
+        }
         let mut half = planner.limit(HALF_PARTICLES.into(), e.reference.particles / 2, 0);
         half.compare = Some((REFERENCE.into(), 0));
         let mut fine = planner.finer(planner.limit(HALF_STEP.into(), e.reference.particles / 2, 0));
@@ -171,6 +179,16 @@ fn twin_id(width: usize, first: usize) -> String {
     format!("limit-n{width}-p{first}")
 }
 
+/// Name of a variant's group of networks.
+pub fn variant_group(variant: &Variant) -> String {
+    format!("variant-{}", variant.name)
+}
+
+/// Id of the single neuron that a variant's networks are equal to when all their neurons start alike.
+pub fn single_neuron(variant: &Variant) -> String {
+    format!("variant-{}-one", variant.name)
+}
+
 /// An experiment, and how its particles are shared out.
 struct Planner<'a> {
     e: &'a Experiment,
@@ -180,8 +198,9 @@ struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     fn new(e: &'a Experiment) -> Self {
-        let sweeps = e.gap.iter().flat_map(|gap| &gap.sweep);
-        let widest = sweeps.map(|s| s.width).chain([e.widths.largest()]).max().unwrap_or(1);
+        let sweeps = e.gap.iter().flat_map(|gap| &gap.sweep).map(|s| s.width);
+        let variants = e.variants.iter().map(|v| v.width);
+        let widest = sweeps.chain(variants).chain([e.widths.largest()]).max().unwrap_or(1);
         Planner { e, widest, tick: e.tick() }
     }
 
@@ -195,8 +214,11 @@ impl<'a> Planner<'a> {
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let sweeps = self.e.gap.iter().flat_map(|gap| &gap.sweep).map(|s| (s.width, s.seeds));
+        let variants = self.e.variants.iter().map(|v| (v.width, v.seeds));
         let overlap = |&(width, seeds): &(usize, usize)| seeds > 1 && self.stride(width, seeds) < width;
-        for (width, seeds) in sweeps.chain([(self.e.widths.largest(), self.e.widths.seeds)]).filter(overlap) {
+        for (width, seeds) in
+            sweeps.chain(variants).chain([(self.e.widths.largest(), self.e.widths.seeds)]).filter(overlap)
+        {
             warnings.push(format!(
                 "the {seeds} replicas of width {width} start from overlapping windows of particles, so intervals over seeds are somewhat too short; disjoint windows need reference.particles = {}",
                 width * seeds
@@ -228,6 +250,7 @@ impl<'a> Planner<'a> {
             compare: None,
             keep_path: true,
             half_sample: false,
+            start: None,
         }
     }
 
@@ -253,6 +276,7 @@ impl<'a> Planner<'a> {
             compare: None,
             keep_path: false,
             half_sample: false,
+            start: None,
         }
     }
 
@@ -316,5 +340,36 @@ impl<'a> Planner<'a> {
             })
         })
         .collect()
+    }
+
+    fn variant(&self, variant: &Variant) -> Group {
+        let name = variant_group(variant);
+        Group {
+            axis: Axis::Variant,
+            values: vec![variant.width as f64],
+            ids: vec![(0..variant.seeds).map(|s| format!("{name}-s{s}")).collect()],
+            batch: self.e.dynamics.batch,
+            step: variant.step,
+            width: variant.width,
+            name,
+        }
+    }
+
+    fn variant_networks(&self, variant: &Variant, group: &Group) -> Vec<Trajectory> {
+        let stride = self.stride(variant.width, variant.seeds);
+        let network = |id: &str, width: usize, s: usize| {
+            let mut network = self.network(id, width, (s, s * stride), variant.step, group.batch);
+            network.method = variant.method;
+            network.motion.friction = variant.friction;
+            network.motion.first_order = variant.method == Method::GradientDescent;
+            network.start.clone_from(&variant.start);
+            network
+        };
+        let mut networks: Vec<Trajectory> =
+            group.ids[0].iter().enumerate().map(|(s, id)| network(id, variant.width, s)).collect();
+        if variant.stalls && variant.start.as_ref().is_some_and(Start::is_point) {
+            networks.push(network(&single_neuron(variant), 1, 0));
+        }
+        networks
     }
 }

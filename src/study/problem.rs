@@ -1,10 +1,12 @@
 //! The problem in the states' scalar type: what every run of an experiment shares.
 
+use crate::analysis::dropout::Subject;
 use crate::config::{BatchSize, Experiment};
 use crate::dynamics::{BatchSource, Brownian, Buffers, NetworkForce, Noise, Still};
 use crate::network::{Batch, Objective, Real, Threads, TwoLayer};
-use crate::population::{LabelKind, Population, Sampler};
+use crate::population::{LabelKind, Population, Sample, Sampler};
 use crate::study::plan::Trajectory;
+use ndarray::ArrayView2;
 
 /// Model, population and recording times.
 pub struct Problem<'a, R> {
@@ -12,7 +14,9 @@ pub struct Problem<'a, R> {
     pub experiment: &'a Experiment,
     /// The model.
     pub network: TwoLayer,
-    /// The fixed sample.
+    /// The fixed sample, in double precision.
+    pub sample: &'a Sample,
+    /// The same in the states' scalar type.
     pub population: Batch<R>,
     /// Its first half, which tells how well the sample stands for a law; empty where the sample is the law.
     half: Batch<R>,
@@ -34,12 +38,19 @@ impl<'a, R: Real> Problem<'a, R> {
         Problem {
             experiment,
             network: experiment.network.model(inputs, outputs),
+            sample: &population.sample,
             half: Batch { x: x[..half * inputs].to_vec(), y: y[..half * outputs].to_vec() },
             population: Batch { x, y },
             sampler: population.sampler.as_deref(),
             classes: !matches!(population.labels, LabelKind::Real),
             times: experiment.horizon.times(),
         }
+    }
+
+    /// Neurons (N, p) as the subject of studies that take a network apart.
+    pub fn subject<'n>(&'n self, neurons: ArrayView2<'n, f64>) -> Subject<'n> {
+        let (network, Sample { x, y }) = (&self.network, self.sample);
+        Subject { network, neurons, x: x.view(), y: y.view(), loss: self.experiment.network.loss }
     }
 
     /// The force that drives a run.

@@ -2,21 +2,41 @@
 
 use super::problem::Problem;
 use crate::analysis::distance::{coupling, function_distance};
+use crate::analysis::dropout::random_order;
 use crate::analysis::wasserstein::ReferenceProjections;
 use crate::dynamics::State;
 use crate::network::{Loss, Real, Threads};
 use ndarray::{Array2, ArrayView2};
 
 /// The recorded quantities, in order: the rows of a [`Series`] and the names in the records.
-pub const MEASURES: [&str; 9] =
-    ["risk", "loss", "accuracy", "kinetic", "coupling_max", "coupling_rms", "function", "risk_gap", "wasserstein"];
+pub const MEASURES: [&str; 11] = [
+    "risk",
+    "loss",
+    "accuracy",
+    "kinetic",
+    "dropout",
+    "spread",
+    "coupling_max",
+    "coupling_rms",
+    "function",
+    "risk_gap",
+    "wasserstein",
+];
 
 /// One row per measure, one column per recording time; NaN where there is nothing.
 pub type Series = Array2<f64>;
 
+/// Random halves of the neurons kept at every recording time, for the dropout study.
+const HALVES: u64 = 32;
+
 /// The row of a measure.
 pub fn row(measure: &str) -> usize {
     MEASURES.iter().position(|m| *m == measure).expect("a measure of the list")
+}
+
+/// The sup over recorded values; NaN where one is not a number, as after a divergence.
+pub fn sup(values: impl IntoIterator<Item = f64>) -> f64 {
+    values.into_iter().fold(f64::NEG_INFINITY, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) })
 }
 
 /// A limit at the recording times: everything a network is compared with.
@@ -72,10 +92,10 @@ pub fn evaluate<R: Real>(
 }
 
 /// Measures a state at recording time `index` into `series`, against a limit where there is one; returns the risk,
-/// the predictions and the neurons in canonical order.
+/// the predictions and the neurons in canonical order. `first` is the index of the network's first particle.
 pub fn measure<R: Real>(
     problem: &Problem<'_, R>,
-    width: usize,
+    (width, first): (usize, u64),
     threads: Threads,
     against: Option<(&Path<R>, usize)>,
     index: usize,
@@ -92,6 +112,15 @@ pub fn measure<R: Real>(
         set("accuracy", Loss::accuracy(&f, &problem.population.y, network.outputs));
     }
     set("kinetic", 0.5 * network.mean_square(width, &state.momentum));
+    if problem.experiment.dropout.is_some() && width > 1 {
+        let neurons = wide(&theta, network.parameters());
+        let half = width / 2;
+        let order = |draw| random_order(problem.experiment.seed, first ^ (width as u64) << 32, draw, width, half);
+        let orders: Vec<Vec<usize>> = (0..HALVES).map(order).collect();
+        let losses = problem.subject(neurons.view()).losses(&orders, &[half], threads);
+        set("dropout", losses.kept.mean().unwrap_or(f64::NAN) - losses.whole);
+        set("spread", losses.spread);
+    }
     if let Some((limit, offset)) = against {
         let p = network.parameters();
         let cloud = wide(&theta, p);

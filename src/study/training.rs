@@ -23,6 +23,18 @@ pub struct Trained {
     pub interrupted: bool,
 }
 
+impl Trained {
+    /// What was recorded of a run.
+    pub fn series(&self, id: &str) -> Option<&Series> {
+        self.runs.get(id).map(|(_, series)| series)
+    }
+
+    /// Whether a run reached the horizon.
+    pub fn reached_horizon(&self, id: &str) -> bool {
+        matches!(self.runs.get(id), Some((StopReason::Horizon, _)))
+    }
+}
+
 /// Carries out the plan.
 pub fn carry_out<R: Real>(setting: &Setting<'_>, problem: &Problem<'_, R>, plan: &Plan) -> Result<Trained, RunError> {
     let mut trained = Trained::default();

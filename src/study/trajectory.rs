@@ -44,8 +44,15 @@ impl<R: Real> Observer<R> for Recorder<'_, R> {
     type Error = RunError;
 
     fn record(&mut self, index: usize, state: &State<R>) -> f64 {
-        let (risk, f, theta) =
-            measure(self.problem, self.run.width, self.threads, self.against, index, state, &mut self.series);
+        let (risk, f, theta) = measure(
+            self.problem,
+            (self.run.width, self.run.first),
+            self.threads,
+            self.against,
+            index,
+            state,
+            &mut self.series,
+        );
         if let Some(path) = &mut self.path {
             path.push(self.problem, theta, f, risk);
         }
@@ -93,27 +100,25 @@ impl<R: Real> Recorder<'_, R> {
         let table = Table::<f64>::read(&self.checkpoint)?;
         let narrow = |values: ndarray::ArrayViewD<f64>| -> Vec<R> { values.iter().map(|&v| R::of(v)).collect() };
         let network = &self.problem.network;
-        let state = |name: &str| -> Result<Vec<R>, RunError> {
-            Ok(network.from_canonical(self.run.width, &narrow(table.get(name)?)))
+        let damaged = || RunError::Checkpoint { path: self.checkpoint.clone() };
+        let size = self.run.width * network.parameters();
+        let internal = |theta: &[R]| -> Result<Vec<R>, RunError> {
+            if theta.len() == size { Ok(network.from_canonical(self.run.width, theta)) } else { Err(damaged()) }
         };
-        let clock = table.vector("clock")?;
-        let (theta, momentum) = (state("theta")?, state("momentum")?);
-        let state = State { theta, momentum, step: clock[0] as u64, time: clock[1] };
+        let [step, time, next_record] = table.vector("clock")?.to_vec()[..] else { return Err(damaged()) };
+        let (theta, momentum) = (internal(&narrow(table.get("theta")?))?, internal(&narrow(table.get("momentum")?))?);
+        let state = State { theta, momentum, step: step as u64, time };
         let shape = (MEASURES.len(), self.problem.times.len());
-        self.series = table
-            .get("series")?
-            .to_owned()
-            .into_shape_with_order(shape)
-            .map_err(|_| RunError::Checkpoint { path: self.checkpoint.clone() })?;
+        let series = table.get("series")?.to_owned().into_shape_with_order(shape).map_err(|_| damaged())?;
         if let Some(path) = &mut self.path {
             for theta in table.get("path")?.outer_iter() {
                 let theta = narrow(theta);
-                let internal = network.from_canonical(self.run.width, &theta);
-                let (f, _, risk) = evaluate(self.problem, self.run.width, &internal, self.threads);
+                let (f, _, risk) = evaluate(self.problem, self.run.width, &internal(&theta)?, self.threads);
                 path.push(self.problem, theta, f, risk);
             }
         }
-        Ok((state, table.vector("memory")?.to_vec(), clock[2] as usize))
+        self.series = series;
+        Ok((state, table.vector("memory")?.to_vec(), next_record as usize))
     }
 }
 
@@ -147,7 +152,8 @@ pub fn train<R: Real>(
     }
 
     let e = problem.experiment;
-    let start: Vec<R> = problem.network.start(&e.network.start, e.seed, run.first, run.width);
+    let law = run.start.as_ref().unwrap_or(&e.network.start);
+    let start: Vec<R> = problem.network.start(law, e.seed, run.first, run.width);
     let coordinates = run.width * problem.network.trained().len();
     let mut integrator: Box<dyn Integrator<R>> = run.motion.integrator(run.method, coordinates, start.len());
     let (mut state, next_record) = if recorder.checkpoint.is_file() {
@@ -159,7 +165,8 @@ pub fn train<R: Real>(
     };
     let time_loop = TimeLoop {
         times: &problem.times,
-        checkpoint_every: Duration::from_secs_f64(e.run.checkpoint_seconds),
+        // More seconds than a duration can hold are never.
+        checkpoint_every: Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX),
         diverged_above: e.dynamics.diverged_above,
         exact_loss: run.batch == BatchSize::Full,
         interrupt: setting.interrupt,

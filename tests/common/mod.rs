@@ -4,6 +4,7 @@
 // Every test crate compiles its own copy and uses its part.
 #![allow(dead_code)]
 
+pub mod experiment;
 pub mod naive;
 
 use rand::RngExt;

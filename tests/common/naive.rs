@@ -67,3 +67,38 @@ fn residual(loss: Loss, f: &[f64], y: &[f64]) -> Vec<f64> {
         }
     }
 }
+
+/// `f_N(x)` at canonical neurons, (n, K).
+pub fn predict(problem: &Problem, theta: &[f64], x: &[f64]) -> Vec<f64> {
+    let net = &problem.network;
+    let (d, k, p) = (net.inputs, net.outputs, net.parameters());
+    let mut f = vec![0.0; x.len() / d * k];
+    for (x, f) in x.chunks_exact(d).zip(f.chunks_exact_mut(k)) {
+        for neuron in theta.chunks_exact(p) {
+            let bias = if net.bias { neuron[d] } else { 0.0 };
+            let z = bias + neuron[..d].iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
+            let s = net.activation.value(z) / problem.width as f64;
+            f.iter_mut().zip(&neuron[p - k..]).for_each(|(f, a)| *f += a * s);
+        }
+    }
+    f
+}
+
+/// The mean loss of predictions over the problem's population.
+pub fn loss(problem: &Problem, f: &[f64]) -> f64 {
+    let k = problem.network.outputs;
+    let y = &problem.population.y;
+    let one = |(f, y): (&[f64], &[f64])| match problem.loss {
+        Loss::HalfSquared => f.iter().zip(y).map(|(f, y)| 0.5 * (f - y).powi(2)).sum::<f64>(),
+        Loss::Logistic => (-y[0] * f[0]).exp().ln_1p(),
+        Loss::Softmax => f.iter().map(|f| f.exp()).sum::<f64>().ln() - f.iter().zip(y).map(|(f, y)| f * y).sum::<f64>(),
+    };
+    f.chunks_exact(k).zip(y.chunks_exact(k)).map(one).sum::<f64>() / (f.len() / k) as f64
+}
+
+/// `(1/N) sum_i |v_i|^2` over the trained coordinates of canonical neurons.
+pub fn mean_square(problem: &Problem, v: &[f64]) -> f64 {
+    let trained = problem.network.trained();
+    let square = |neuron: &[f64]| neuron[trained.clone()].iter().map(|v| v * v).sum::<f64>();
+    v.chunks_exact(problem.network.parameters()).map(square).sum::<f64>() / problem.width as f64
+}

@@ -6,10 +6,16 @@
 //! | `bound.rs` | the largest coupling distance under the bound's form |
 //! | `time.rs` | gaps against time |
 //! | `risk.rs` | risk (and accuracy) of every width and of the limit against time |
+//! | `dropout.rs` | what dropping neurons costs |
+//! | `paths.rs` | loss along connecting paths, barrier against width |
+//! | `convergence.rs` | how the risk falls, across widths, methods and starts |
 //! | `cloud.rs` | the neurons of a network and of the limit, side by side |
 
 mod bound;
 mod cloud;
+mod convergence;
+mod dropout;
+mod paths;
 mod records;
 mod risk;
 mod scaling;
@@ -50,6 +56,9 @@ pub fn draw_run(folder: &RunFolder) -> Result<Vec<PathBuf>, RunFiguresError> {
     figures.push(("gap-time".into(), time::figure(&records)));
     figures.push(("risk".into(), risk::figure(&records)));
     figures.push(("neurons".into(), cloud::figure(&records, folder)?));
+    figures.extend(dropout::figures(folder)?);
+    figures.extend(paths::figures(folder)?);
+    figures.extend(convergence::figures(&records, folder)?);
     let drawn: Result<Vec<Vec<PathBuf>>, FigureError> =
         figures.par_iter().map(|(name, figure)| write(figure, &folder.file(&format!("figures/{name}")))).collect();
     Ok(drawn?.into_iter().flatten().collect())

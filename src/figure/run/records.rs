@@ -1,9 +1,10 @@
 //! The records a run's figures are drawn from.
 
 use super::RunFiguresError;
+use crate::analysis::quantile::quantile;
 use crate::record::npz::Table;
 use crate::record::{GapRecord, GroupRecord, RunFolder};
-use ndarray::{Array1, Array3, ArrayView1, Ix3};
+use ndarray::{Array1, Array3, ArrayView1, ArrayView2, Ix3};
 use std::collections::BTreeMap;
 
 /// What was measured.
@@ -57,18 +58,16 @@ impl Records {
     pub fn spread(&self, group: &GroupRecord, measure: &str, value: usize) -> Option<Spread> {
         let table = self.measure(group, measure)?;
         let of_value = table.index_axis(ndarray::Axis(0), value);
-        let at = |q: f64| of_value.columns().into_iter().map(|column| quantile(column, q)).collect();
+        let at = |q: f64| of_value.columns().into_iter().map(|column| quantile(column.iter().copied(), q)).collect();
         Some(Spread { low: at(0.05), middle: at(0.5), high: at(0.95) })
     }
 }
 
-/// The quantile of the finite values, interpolated; NaN where there is none.
-fn quantile(values: ArrayView1<f64>, q: f64) -> f64 {
-    let mut finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
-    finite.sort_by(f64::total_cmp);
-    let Some(last) = finite.len().checked_sub(1) else { return f64::NAN };
-    let at = q * last as f64;
-    let below = at.floor() as usize;
-    let above = (below + 1).min(last);
-    finite[below] + (at - below as f64) * (finite[above] - finite[below])
+/// The mean of the finite values of every column of (seeds, n); NaN where there is none.
+pub fn mean_over_seeds(table: ArrayView2<f64>) -> Vec<f64> {
+    let mean = |column: ArrayView1<f64>| {
+        let finite: Vec<f64> = column.iter().copied().filter(|v| v.is_finite()).collect();
+        finite.iter().sum::<f64>() / finite.len() as f64
+    };
+    table.columns().into_iter().map(mean).collect()
 }

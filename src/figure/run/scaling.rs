@@ -22,7 +22,7 @@ pub fn figure(records: &Records, group: &GroupRecord) -> Option<(String, Figure)
 fn panel(records: &Records, group: &GroupRecord, record: &FitRecord) -> Panel {
     let statistic = record.fit.as_ref().map_or(Statistic::Mean, |fit| fit.statistic);
     let x = match group.axis {
-        record::Axis::Width => Axis::log10("effective width 1 / (1/N − 1/M)"),
+        record::Axis::Width | record::Axis::Variant => Axis::log10("effective width 1 / (1/N − 1/M)"),
         record::Axis::Step => Axis::log10("step ε"),
         record::Axis::Batch => Axis::log2("batch size B"),
     };
@@ -44,14 +44,16 @@ fn panel(records: &Records, group: &GroupRecord, record: &FitRecord) -> Panel {
         )
         .with(Mark::points(xs, ys, Colour::Series(0), Marker::Circle).error(ends));
     if let Some(error) = records.gap.reference.get(&record.measure) {
-        let blur = if group.axis == record::Axis::Width { error.own() } else { error.same_particles() };
+        let blur = if group.axis == record::Axis::Width { error.total() } else { error.same_particles() };
+        let blur_name =
+            if group.axis == record::Axis::Width { "error of limit and step" } else { "error of the limit" };
         let blur = if statistic == Statistic::MeanSquare { blur * blur } else { blur };
         let lowest = fit.points.iter().map(|p| p.y).fold(f64::INFINITY, f64::min);
         // An error far below the points would only squeeze them: it is told in words then.
         if blur > 0.0 && blur > 1e-2 * lowest {
-            panel = panel.with(Mark::horizontal(blur, Colour::Grey(140), Dash::Dotted).label("reference's own error"));
+            panel = panel.with(Mark::horizontal(blur, Colour::Grey(140), Dash::Dotted).label(blur_name));
         } else {
-            panel = panel.note(format!("reference's own error {blur:.1e}"));
+            panel = panel.note(format!("{blur_name} {blur:.1e}"));
         }
     }
     panel.legend(Legend::Automatic)
@@ -76,7 +78,7 @@ fn number(value: f64) -> String {
 fn title(group: &GroupRecord) -> String {
     let batch = group.batch.map_or("full gradient".to_string(), |size| format!("B = {size}"));
     match group.axis {
-        record::Axis::Width => format!("ε = {}, {batch}", group.step),
+        record::Axis::Width | record::Axis::Variant => format!("ε = {}, {batch}", group.step),
         record::Axis::Step => format!("N = {}, {batch}", group.width),
         record::Axis::Batch => format!("N = {}, ε = {}", group.width, group.step),
     }

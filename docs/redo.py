@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+"""Redo one trajectory of a finished run in NumPy and compare it with what the run recorded.
+
+    python docs/redo.py RUN ID [DRAWS]
+
+RUN is the run folder, ID a trajectory named in its manifest.json. A trajectory that drew anything at random (mini-batches,
+fresh samples, noise) also needs its draws:
+
+    widelimit draws RUN ID --out DRAWS
+
+Nothing here is shared with the Rust program: the data and the initial parameters are read from `state/`, the equations of
+docs/theory.md are written out again, and the final parameters and momenta are compared with `state/ID.npz`. The difference
+printed for an array is max |redone - recorded| / max |recorded|. Exit status 0 when the largest is at most 1e-9 (states in
+double precision) or 1e-3 (single precision, where rounding is what differs), 1 when it is larger, 2 for misuse.
+
+The one method that is not redone is dormand-prince, whose steps are chosen as it goes.
+"""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+
+erf = np.vectorize(math.erf, otypes=[float])
+erfc = np.vectorize(math.erfc, otypes=[float])
+
+
+def normal_distribution(z):
+    return 0.5 * erfc(-z / math.sqrt(2))
+
+
+def normal_density(z):
+    return np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+
+
+def sigmoid(z):
+    return np.where(z >= 0, 1 / (1 + np.exp(-np.abs(z))), 1 - 1 / (1 + np.exp(-np.abs(z))))
+
+
+# sigma and sigma'
+ACTIVATIONS = {
+    "identity": (lambda z: z, lambda z: np.ones_like(z)),
+    "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+    "erf": (lambda z: erf(z / math.sqrt(2)), lambda z: 2 * normal_density(z)),
+    "sigmoid": (sigmoid, lambda z: sigmoid(z) * (1 - sigmoid(z))),
+    "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(float)),
+    "softplus": (lambda z: np.logaddexp(0, z), sigmoid),
+    "gelu": (lambda z: z * normal_distribution(z), lambda z: normal_distribution(z) + z * normal_density(z)),
+    "piecewise-linear": (
+        lambda z: -2.5 + 10 * np.clip(z - 0.5, 0, 1),
+        lambda z: 10.0 * ((z > 0.5) & (z <= 1.5)),
+    ),
+}
+
+
+def softmax(f):
+    e = np.exp(f - f.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+# d loss / d f
+RESIDUALS = {
+    "half-squared": lambda f, y: f - y,
+    "logistic": lambda f, y: -y / (1 + np.exp(y * f)),
+    "softmax": lambda f, y: softmax(f) - y,
+}
+
+
+class Network:
+    """The potential's gradient. Neurons are rows of one array, (N, p), in the order w, b (where there is one), a."""
+
+    def __init__(self, spec, ridge, inputs, outputs):
+        self.sigma, self.slope = ACTIVATIONS[spec["activation"]]
+        self.residual = RESIDUALS[spec["loss"]]
+        self.bias, self.ridge = spec["bias"], ridge
+        self.d = inputs
+        self.hidden = inputs + int(spec["bias"])
+        # Rows of a neuron that are trained: everything, or all but a.
+        self.trained = self.hidden + (0 if spec["fixed_output"] else outputs)
+
+    def gradient(self, theta, x, y):
+        """grad Psi(theta_i; rho_N) = N dR / d theta_i for every neuron, under the law of the rows of x and y."""
+        w, a = theta[:, : self.d], theta[:, self.hidden :]
+        z = x @ w.T + (theta[:, self.d] if self.bias else 0.0)  # (n, N)
+        s = self.sigma(z)
+        f = s @ a / len(theta)  # the 1/N of the model
+        e = self.residual(f, y) / len(x)
+        pull = (e @ a.T) * self.slope(z)
+        g = np.zeros_like(theta)
+        g[:, : self.d] = pull.T @ x
+        if self.bias:
+            g[:, self.d] = pull.sum(axis=0)
+        g[:, self.hidden :] = s.T @ e
+        g += self.ridge * theta
+        g[:, self.trained :] = 0.0
+        return g
+
+
+# One step of each method: gradient as a function of theta, state, terms of motion, normals of the step (zero without noise).
+
+
+def heavy_ball(grad, theta, r, m, xi):
+    r = (1 - m["friction"] * m["step"]) * r - m["step"] * grad(theta)
+    r = r + math.sqrt(2 * m["friction"] * m["temperature"] * m["step"]) * xi
+    return theta + m["step"] * r, r
+
+
+def gradient_descent(grad, theta, r, m, xi):
+    return theta - m["step"] * grad(theta) + math.sqrt(2 * m["temperature"] * m["step"]) * xi, r
+
+
+def kick_drift_kick(grad, theta, r, m, xi):
+    h, damping = m["step"], math.exp(-0.5 * m["friction"] * m["step"])
+    r = damping * r - 0.5 * h * grad(theta)
+    theta = theta + h * r
+    return theta, damping * (r - 0.5 * h * grad(theta))
+
+
+def baoab(grad, theta, r, m, xi):
+    h, c = m["step"], math.exp(-m["friction"] * m["step"])
+    r = r - 0.5 * h * grad(theta)
+    theta = theta + 0.5 * h * r
+    r = c * r + math.sqrt(m["temperature"] * (1 - c * c)) * xi
+    theta = theta + 0.5 * h * r
+    return theta, r - 0.5 * h * grad(theta)
+
+
+def rk4(grad, theta, r, m, xi):
+    h = m["step"]
+
+    def velocity(theta, r):
+        if m["first_order"]:
+            return -grad(theta), np.zeros_like(r)
+        return r, -m["friction"] * r - grad(theta)
+
+    k1 = velocity(theta, r)
+    k2 = velocity(theta + 0.5 * h * k1[0], r + 0.5 * h * k1[1])
+    k3 = velocity(theta + 0.5 * h * k2[0], r + 0.5 * h * k2[1])
+    k4 = velocity(theta + h * k3[0], r + h * k3[1])
+    theta, r = (y + h / 6 * (a + 2 * b + 2 * c + d) for y, a, b, c, d in zip((theta, r), k1, k2, k3, k4))
+    return theta, r
+
+
+METHODS = {
+    "heavy-ball": heavy_ball,
+    "gradient-descent": gradient_descent,
+    "kick-drift-kick": kick_drift_kick,
+    "rk4": rk4,
+    "baoab": baoab,
+}
+
+
+def misuse(message):
+    print(f"redo.py: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def redo(run, name, draws):
+    """Walks the trajectory; returns the redone and the recorded final arrays by name, and the states' precision."""
+    manifest = json.loads((run / "manifest.json").read_text())
+    experiment = manifest["experiment"]
+    record = next((t for t in manifest["trajectories"] if t["id"] == name), None)
+    if record is None:
+        misuse(f"no trajectory is called '{name}'; the manifest names them")
+    if record["method"] not in METHODS:
+        misuse(f"'{name}' was made by {record['method']}; redone here are {', '.join(METHODS)}")
+    if record["stop"]["reason"] != "horizon":
+        misuse(f"'{name}' ended before the horizon ({record['stop']['reason']})")
+
+    dynamics = experiment["dynamics"]
+    # The networks of a variant, variant-NAME-sS and variant-NAME-one, have a friction of their own.
+    frictions = {f"variant-{v['name']}": v["friction"] for v in experiment.get("variants", [])}
+    terms = {
+        "step": record["step"],
+        "friction": frictions.get(name.rpartition("-")[0], dynamics["friction"]),
+        "temperature": dynamics["temperature"],
+        "first_order": dynamics["method"] == "gradient-descent",
+    }
+    steps = round(experiment["horizon"]["time"] / record["step"])
+    drawn = record["batch"] is not None or terms["temperature"] > 0
+    if drawn and draws is None:
+        misuse(f"'{name}' drew at random; write its draws first:\n  widelimit draws {run} {name} --out draws.npz")
+    draws = np.load(draws) if drawn else {}
+
+    state = np.load(run / "state" / f"{name}.npz")
+    parts = ["w", "b", "a"] if "b_initial" in state else ["w", "a"]
+    gather = lambda suffix: np.hstack([state[f"{part}_{suffix}"] for part in parts]).astype(float)
+    theta, r = gather("initial"), gather("momentum_initial")
+
+    # Inputs are rounded to the states' scalar type, labels are not.
+    scalar = state["w_initial"].dtype
+    data = np.load(run / "state" / "data.npz")
+    narrow = lambda x: x.astype(scalar).astype(float)
+    x, y = narrow(data["x"]), data["y"]
+    if name == "reference-half-sample":
+        x, y = x[: len(x) // 2], y[: len(y) // 2]
+
+    network = Network(experiment["network"], dynamics["ridge"], x.shape[1], y.shape[1])
+    step = METHODS[record["method"]]
+    for k in range(steps):
+        if record["batch"] is None:
+            bx, by = x, y
+        elif "indices" in draws:
+            rows = draws_of(draws, "indices", k).astype(int)
+            bx, by = x[rows], y[rows]
+        else:
+            bx, by = narrow(draws_of(draws, "x", k)), draws_of(draws, "y", k)
+        xi = np.zeros_like(theta)
+        if terms["temperature"] > 0:
+            xi[:, : network.trained] = narrow(draws_of(draws, "normals", k))
+        theta, r = step(lambda theta: network.gradient(theta, bx, by), theta, r, terms, xi)
+
+    ends = np.cumsum([state[f"{part}_initial"].shape[1] for part in parts])[:-1]
+    redone = {f"{part}_final": v for part, v in zip(parts, np.split(theta, ends, axis=1))}
+    redone |= {f"{part}_momentum_final": v for part, v in zip(parts, np.split(r, ends, axis=1))}
+    return redone, state, scalar, f"{record['method']}, N = {record['width']}, {steps} steps of {record['step']}"
+
+
+_arrays = {}
+
+
+def draws_of(draws, name, step):
+    # An .npz file reads an array again each time it is asked for: keep it.
+    if name not in _arrays:
+        _arrays[name] = draws[name]
+    return _arrays[name][step]
+
+
+def main():
+    if len(sys.argv) not in (3, 4):
+        misuse("usage: python docs/redo.py RUN ID [DRAWS]")
+    run, name = Path(sys.argv[1]), sys.argv[2]
+    if not (run / "manifest.json").is_file():
+        misuse(f"{run} is not a run: there is no manifest.json in it")
+    redone, recorded, scalar, what = redo(run, name, sys.argv[3] if len(sys.argv) == 4 else None)
+    print(f"{name}: {what}")
+    worst = 0.0
+    for part, value in redone.items():
+        size = np.abs(recorded[part]).max()
+        apart = np.abs(value - recorded[part]).max()
+        # Momenta of plain gradient descent, and of fixed weights, are zero on both sides.
+        difference = apart / size if size > 0 else apart
+        worst = max(worst, difference) if np.isfinite(difference) else math.inf
+        print(f"  {part:18} {difference:.1e}")
+    limit = 1e-9 if scalar == np.float64 else 1e-3
+    print(f"largest relative difference {worst:.1e}, allowed {limit:.0e}: {'agrees' if worst <= limit else 'DIFFERS'}")
+    sys.exit(0 if worst <= limit else 1)
+
+
+if __name__ == "__main__":
+    main()

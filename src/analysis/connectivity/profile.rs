@@ -1,0 +1,99 @@
+//! The loss along a path.
+
+use super::Path;
+use crate::analysis::number;
+use crate::network::{Loss, Threads, TwoLayer};
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+/// Rounds of golden-section search for a maximum between samples: each shrinks the bracket by 0.618.
+const ROUNDS: usize = 12;
+/// The golden section.
+const GOLDEN: f64 = 0.618_033_988_749_894_8;
+
+/// What is measured of a network: its loss on a fixed sample, ridge left out, in which paths are convex or constant.
+#[derive(Clone, Copy)]
+pub struct Measure<'a> {
+    /// The model.
+    pub network: &'a TwoLayer,
+    /// Inputs (n, d) row-major.
+    pub x: &'a [f64],
+    /// Labels (n, K) row-major.
+    pub y: &'a [f64],
+    /// The loss.
+    pub loss: Loss,
+}
+
+impl Measure<'_> {
+    /// Loss and accuracy of a network (N, p).
+    pub fn loss_and_accuracy(&self, neurons: &Array2<f64>) -> (f64, f64) {
+        let width = neurons.nrows();
+        let canonical: Vec<f64> = neurons.iter().copied().collect();
+        let theta = self.network.from_canonical(width, &canonical);
+        let f = self.network.predict(width, &theta, self.x, Threads::Pool);
+        let outputs = self.network.outputs;
+        (self.loss.mean(&f, self.y, outputs), Loss::accuracy(&f, self.y, outputs))
+    }
+
+    /// Loss of a network (N, p).
+    pub fn loss(&self, neurons: &Array2<f64>) -> f64 {
+        self.loss_and_accuracy(neurons).0
+    }
+}
+
+/// Loss and accuracy at equal steps along a path, and where the loss is largest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Loss at the samples.
+    #[serde(with = "number::list")]
+    pub loss: Vec<f64>,
+    /// Accuracy at the samples.
+    #[serde(with = "number::list")]
+    pub accuracy: Vec<f64>,
+    /// The largest loss, located between samples where the path is curved or the risk not convex.
+    #[serde(with = "number")]
+    pub maximum: f64,
+    /// Where it is.
+    pub at: f64,
+}
+
+impl Profile {
+    /// Walks along a path at `samples` equal steps of its parameter; a constructive path's waypoints must be among them
+    /// (`samples - 1` a multiple of its pieces), so that the maxima of its convex pieces, which are at ends, are exact.
+    pub fn of(path: &Path, samples: usize, measure: &Measure<'_>) -> Self {
+        let last = (samples - 1) as f64;
+        let (loss, accuracy): (Vec<f64>, Vec<f64>) =
+            (0..samples).map(|i| measure.loss_and_accuracy(&path.at(i as f64 / last))).unzip();
+        let largest = (0..samples).fold(0, |best, i| if loss[i] > loss[best] { i } else { best });
+        let (mut maximum, mut at) = (loss[largest], largest as f64 / last);
+        if path.pieces() == 1 {
+            let mut low = largest.saturating_sub(1) as f64 / last;
+            let mut high = (largest + 1).min(samples - 1) as f64 / last;
+            let value = |t: f64| measure.loss(&path.at(t));
+            let (mut a, mut b) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+            let (mut at_a, mut at_b) = (value(a), value(b));
+            for _ in 0..ROUNDS {
+                for (t, v) in [(a, at_a), (b, at_b)] {
+                    if v > maximum {
+                        (maximum, at) = (v, t);
+                    }
+                }
+                if at_a > at_b {
+                    (high, b, at_b) = (b, a, at_a);
+                    a = high - GOLDEN * (high - low);
+                    at_a = value(a);
+                } else {
+                    (low, a, at_a) = (a, b, at_b);
+                    b = low + GOLDEN * (high - low);
+                    at_b = value(b);
+                }
+            }
+        }
+        Profile { loss, accuracy, maximum, at }
+    }
+
+    /// The largest loss above the larger end.
+    pub fn barrier(&self) -> f64 {
+        self.maximum - self.loss[0].max(self.loss[self.loss.len() - 1])
+    }
+}

@@ -1,0 +1,207 @@
+//! What a network loses when it keeps M of its N neurons, rescaled by N/M: `f_A = (1/M) sum_{i in A} phi_i`.
+//!
+//! Wu, Kungurtsev, Mondelli (TMLR 2023, section 5); Shevchenko, Mondelli (ICML 2020). For a random set A of M neurons and
+//! the half-squared loss,
+//!
+//! ```text
+//! E_A[R(f_A)] - R(f_N) = (1/2) (N - M)/(M (N - 1)) S^2,      S^2 = (1/N) sum_i E_x |phi_i(x) - f_N(x)|^2
+//! ```
+//!
+//! exactly: `f_A - f_N` is the error of a mean drawn without replacement. For another loss the same holds to second order
+//! in that error, with `|v|^2` replaced by `v^T H v`, H the loss's second derivative at `f_N(x)`.
+//!
+//! An *order* of the neurons stands for all its initial sets at once: the identity for the paper's first M, a random
+//! permutation for random sets, the greedy order for greedy ones. Features are computed once per chunk of samples and
+//! serve every order.
+
+use crate::network::{Loss, Threads, TwoLayer};
+use crate::rng::{Role, stream};
+use ndarray::{Array2, ArrayView2, Axis, s};
+use rand::RngExt;
+use rayon::prelude::*;
+
+/// Samples whose features are held at one time.
+const CHUNK: usize = 64;
+
+/// A network on a fixed sample.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The model.
+    pub network: &'a TwoLayer,
+    /// Its neurons, (N, p) canonical.
+    pub neurons: ArrayView2<'a, f64>,
+    /// Inputs (n, d).
+    pub x: ArrayView2<'a, f64>,
+    /// Labels (n, K).
+    pub y: ArrayView2<'a, f64>,
+    /// The loss.
+    pub loss: Loss,
+}
+
+/// Losses with all neurons and with some.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DropoutLosses {
+    /// `R(f_N)`, without ridge.
+    pub whole: f64,
+    /// `S^2`, in the metric of the loss.
+    pub spread: f64,
+    /// `R(f_A)` of the first `kept[m]` neurons of order `o`, (orders, sizes).
+    pub kept: Array2<f64>,
+}
+
+/// The closed form: the expected change of the loss for M of N neurons kept at random.
+pub fn predicted(n: usize, m: usize, spread: f64) -> f64 {
+    let (n, m) = (n as f64, m as f64);
+    if n <= m { 0.0 } else { 0.5 * (n - m) / (m * (n - 1.0)) * spread }
+}
+
+/// A random order's first `most` entries; the draw's address is (seed, network, draw).
+pub fn random_order(seed: u64, network: u64, draw: u64, n: usize, most: usize) -> Vec<usize> {
+    let mut rng = stream(seed, Role::Mask, network, draw);
+    let mut order: Vec<usize> = (0..n).collect();
+    for i in 0..most.min(n) {
+        order.swap(i, rng.random_range(i..n));
+    }
+    order.truncate(most);
+    order
+}
+
+impl Subject<'_> {
+    /// Number of neurons.
+    fn width(&self) -> usize {
+        self.neurons.nrows()
+    }
+
+    /// Losses along the orders at increasing sizes, each order as long as the largest size at least. The number of
+    /// threads changes no bit.
+    pub fn losses(&self, orders: &[Vec<usize>], sizes: &[usize], threads: Threads) -> DropoutLosses {
+        let n = self.x.nrows();
+        let chunks: Vec<usize> = (0..n).step_by(CHUNK).collect();
+        let of_chunk = |&first: &usize| {
+            let rows = s![first..(first + CHUNK).min(n), ..];
+            self.chunk(self.x.slice(rows), self.y.slice(rows), orders, sizes)
+        };
+        let parts: Vec<DropoutLosses> = match threads {
+            Threads::One => chunks.iter().map(of_chunk).collect(),
+            Threads::Pool => chunks.par_iter().map(of_chunk).collect(),
+        };
+        let mut total = DropoutLosses { whole: 0.0, spread: 0.0, kept: Array2::zeros((orders.len(), sizes.len())) };
+        for part in parts {
+            total.whole += part.whole;
+            total.spread += part.spread;
+            total.kept += &part.kept;
+        }
+        let n = n as f64;
+        DropoutLosses { whole: total.whole / n, spread: total.spread / n, kept: total.kept / n }
+    }
+
+    /// Sums over the samples of a chunk.
+    fn chunk(&self, x: ArrayView2<f64>, y: ArrayView2<f64>, orders: &[Vec<usize>], sizes: &[usize]) -> DropoutLosses {
+        let (samples, outputs) = (x.nrows(), self.network.outputs);
+        let hidden = self.network.hidden(self.neurons, x);
+        let a = self.network.output_weights(self.neurons);
+        let y: Vec<f64> = y.iter().copied().collect();
+        // Predictions of all neurons, (samples, K): the mean feature.
+        let f = hidden.t().dot(&a) / self.width() as f64;
+        let f: Vec<f64> = f.as_standard_layout().iter().copied().collect();
+        let sum_of_losses = |f: &[f64]| self.loss.mean(f, &y, outputs) * samples as f64;
+
+        let mut spread = 0.0;
+        let (mut w, mut v) = (vec![0.0; outputs], vec![0.0; outputs]);
+        for (sample, column) in hidden.axis_iter(Axis(1)).enumerate() {
+            let f = &f[sample * outputs..][..outputs];
+            self.loss.curvature(f, &y[sample * outputs..][..outputs], &mut w);
+            for (&h, a) in column.iter().zip(a.rows()) {
+                v.iter_mut().zip(a).zip(f).for_each(|((v, a), f)| *v = a * h - f);
+                spread += self.loss.along(&w, &v);
+            }
+        }
+
+        let mut kept = Array2::zeros((orders.len(), sizes.len()));
+        let (mut sum, mut mean) = (vec![0.0; samples * outputs], vec![0.0; samples * outputs]);
+        for (order, mut losses) in orders.iter().zip(kept.rows_mut()) {
+            sum.fill(0.0);
+            let mut taken = 0;
+            for (&m, loss) in sizes.iter().zip(losses.iter_mut()) {
+                for &i in &order[taken..m] {
+                    add_feature(&mut sum, hidden.row(i).as_slice().unwrap_or(&[]), a.row(i).iter().copied());
+                }
+                taken = m;
+                mean.iter_mut().zip(&sum).for_each(|(mean, sum)| *mean = sum / m as f64);
+                *loss = sum_of_losses(&mean);
+            }
+        }
+        DropoutLosses { whole: sum_of_losses(&f), spread: spread / self.width() as f64, kept }
+    }
+
+    /// The greedy order: each next neuron is the one whose addition lowers the loss most. Its first `most` entries.
+    pub fn greedy_order(&self, most: usize) -> Vec<usize> {
+        let hidden = self.network.hidden(self.neurons, self.x);
+        match self.loss {
+            Loss::HalfSquared => self.greedy_by_gram(&hidden, most),
+            Loss::Logistic | Loss::Softmax => self.greedy_by_trial(&hidden, most),
+        }
+    }
+
+    /// Half-squared loss: `2 R = |s|^2/m^2 - 2 <s, y>/m + |y|^2` with `s` the sum of the features kept, so that inner
+    /// products of features are all that is needed.
+    fn greedy_by_gram(&self, hidden: &Array2<f64>, most: usize) -> Vec<usize> {
+        let a = self.network.output_weights(self.neurons);
+        let gram = hidden.dot(&hidden.t()) * a.dot(&a.t());
+        let with_y = (hidden.dot(&self.y) * a).sum_axis(Axis(1));
+        let (mut square, mut along, mut cross) = (0.0, 0.0, vec![0.0; self.width()]);
+        let mut free: Vec<usize> = (0..self.width()).collect();
+        let mut order = Vec::with_capacity(most);
+        while order.len() < most && !free.is_empty() {
+            let m = order.len() as f64 + 1.0;
+            let loss = |i: usize| (square + 2.0 * cross[i] + gram[[i, i]]) / (m * m) - 2.0 * (along + with_y[i]) / m;
+            let best = position_of_least(free.iter().map(|&i| loss(i)));
+            let i = free.remove(best);
+            square += 2.0 * cross[i] + gram[[i, i]];
+            along += with_y[i];
+            cross.iter_mut().zip(gram.row(i)).for_each(|(cross, g)| *cross += g);
+            order.push(i);
+        }
+        order
+    }
+
+    /// Any loss: every candidate is tried.
+    fn greedy_by_trial(&self, hidden: &Array2<f64>, most: usize) -> Vec<usize> {
+        let (a, outputs) = (self.network.output_weights(self.neurons), self.network.outputs);
+        let y: Vec<f64> = self.y.iter().copied().collect();
+        let mut sum = vec![0.0; y.len()];
+        let mut free: Vec<usize> = (0..self.width()).collect();
+        let mut order = Vec::with_capacity(most);
+        let plus = |sum: &[f64], i: usize| {
+            let mut sum = sum.to_vec();
+            add_feature(&mut sum, hidden.row(i).as_slice().unwrap_or(&[]), a.row(i).iter().copied());
+            sum
+        };
+        while order.len() < most && !free.is_empty() {
+            let m = order.len() as f64 + 1.0;
+            let loss = |&i: &usize| {
+                let mut f = plus(&sum, i);
+                f.iter_mut().for_each(|f| *f /= m);
+                self.loss.mean(&f, &y, outputs)
+            };
+            let losses: Vec<f64> = free.par_iter().map(loss).collect();
+            let i = free.remove(position_of_least(losses.into_iter()));
+            sum = plus(&sum, i);
+            order.push(i);
+        }
+        order
+    }
+}
+
+/// Adds one neuron's feature, `h` over the samples times `a` over the outputs, to sums (samples, K).
+fn add_feature(sum: &mut [f64], h: &[f64], a: impl ExactSizeIterator<Item = f64> + Clone) {
+    let outputs = a.len();
+    for (sum, h) in sum.chunks_exact_mut(outputs).zip(h) {
+        sum.iter_mut().zip(a.clone()).for_each(|(sum, a)| *sum += a * h);
+    }
+}
+
+/// The position of the least value, the first of equals.
+fn position_of_least(values: impl Iterator<Item = f64>) -> usize {
+    values.enumerate().fold((0, f64::INFINITY), |best, (i, v)| if v < best.1 { (i, v) } else { best }).0
+}

@@ -1,0 +1,25 @@
+//! What single neurons say: hidden activations, neuron by neuron, in canonical order and double precision.
+
+use super::TwoLayer;
+use super::kernel::math;
+use ndarray::{Array2, ArrayView2, s};
+
+impl TwoLayer {
+    /// `sigma(<w_i, x_s> + b_i)`, (N, n), of neurons (N, p) at inputs (n, d).
+    pub fn hidden(&self, neurons: ArrayView2<f64>, x: ArrayView2<f64>) -> Array2<f64> {
+        let mut z = neurons.slice(s![.., ..self.inputs]).dot(&x.t());
+        if self.bias {
+            z += &neurons.slice(s![.., self.inputs..self.inputs + 1]);
+        }
+        let mut z = z.as_standard_layout().into_owned();
+        if let Some(z) = z.as_slice_mut() {
+            math::value(self.activation, z);
+        }
+        z
+    }
+
+    /// Output weights (N, K) of neurons (N, p).
+    pub fn output_weights<'a>(&self, neurons: ArrayView2<'a, f64>) -> ArrayView2<'a, f64> {
+        neurons.slice_move(s![.., self.parameters() - self.outputs..])
+    }
+}

@@ -1,0 +1,323 @@
+//! The study of connecting paths: how much the loss must rise on the way from one trained network to another.
+//!
+//! Theory section 7. For pairs of independent networks of equal width, and for networks trained in different ways: the
+//! constructive path through the first halves and through the best of several random halves, the straight line, the
+//! straight line after matching neurons, and a learned curve, all on one axis.
+
+use super::plan::{Plan, variant_group};
+use super::problem::Problem;
+use super::progress::Progress;
+use super::states::{final_neurons, push_neurons};
+use super::training::Trained;
+use super::{RunError, Setting, once};
+use crate::analysis::connectivity::{
+    Constructive, CurveForce, Match, Matching, Measure, NamedRisks, Path, Profile, learn_curve,
+};
+use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
+use crate::analysis::verdict::{Check, Exponent};
+use crate::config::{BatchSize, Connect};
+use crate::dynamics::Motion;
+use crate::network::Objective;
+use crate::record::npz::Arrays;
+use crate::record::{ConnectRecord, FitRecord, PairRecord};
+use ndarray::{Array2, s};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+/// The kinds of path, in the order of figures.
+const KINDS: [&str; 6] = ["first-half", "best-half", "straight", "matched-features", "matched-weights", "bezier"];
+/// Pieces of the constructive path.
+const PIECES: usize = 5;
+/// Rounding allowed on statements that are exact.
+const ROUNDING: f64 = 1e-12;
+/// Tells this study's bootstrap apart from the others'.
+const CONNECT_SALT: u64 = 2 << 32;
+
+/// Two networks to be joined.
+struct Pair {
+    /// Name of its file in `state/paths/`.
+    name: String,
+    /// Address of its random draws.
+    address: u64,
+    width: usize,
+    ids: [String; 2],
+    /// The variant that the first network is of, if any.
+    variant: Option<String>,
+}
+
+/// What was found for a pair.
+#[derive(Serialize, Deserialize)]
+struct Joined {
+    named: BTreeMap<String, NamedRisks>,
+    profiles: BTreeMap<String, Profile>,
+}
+
+/// Writes `records/paths.npz`, `records/connect.json` and `state/paths/`; returns the checks. `None`: a person asked to
+/// stop.
+pub fn study(
+    problem: &Problem<'_, f64>,
+    terms: &Connect,
+    plan: &Plan,
+    trained: &Trained,
+    setting: &Setting<'_>,
+) -> Result<Option<Vec<Check>>, RunError> {
+    let pairs = pairs(problem, terms, plan, trained);
+    let progress = Progress::new("paths", pairs.iter().map(|pair| pair.width as f64).sum(), setting.quiet);
+    let joined: Result<Vec<Option<Joined>>, RunError> = pairs
+        .par_iter()
+        .with_max_len(1)
+        .map(|pair| {
+            if setting.interrupt.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let joined = once(setting, &pair.name, || join(problem, terms, pair, setting))?;
+            progress.advance(pair.width as f64);
+            Ok(Some(joined))
+        })
+        .collect();
+    let Some(joined) = joined?.into_iter().collect::<Option<Vec<Joined>>>() else { return Ok(None) };
+    progress.finish();
+    write(problem, terms, &pairs, &joined, setting)?;
+    let mut record = ConnectRecord {
+        widths: problem.experiment.widths.values.clone(),
+        kinds: KINDS
+            .iter()
+            .filter(|kind| joined.iter().any(|j| j.profiles.contains_key(**kind)))
+            .map(|k| k.to_string())
+            .collect(),
+        pairs: pairs.iter().map(Pair::record).collect(),
+        fits: Vec::new(),
+    };
+    let checks = checks(problem, &pairs, &joined, &mut record);
+    setting.folder.write_json("records/connect.json", &record)?;
+    Ok(Some(checks))
+}
+
+impl Pair {
+    fn record(&self) -> PairRecord {
+        let [first, second] = self.ids.clone();
+        PairRecord { name: self.name.clone(), width: self.width, first, second, variant: self.variant.clone() }
+    }
+}
+
+/// Every pair whose networks both reached the horizon.
+fn pairs(problem: &Problem<'_, f64>, terms: &Connect, plan: &Plan, trained: &Trained) -> Vec<Pair> {
+    let e = problem.experiment;
+    let mut pairs = Vec::new();
+    for (&width, ids) in e.widths.values.iter().zip(&plan.groups[0].ids) {
+        for j in 0..terms.pairs {
+            let ids = [ids[2 * j].clone(), ids[2 * j + 1].clone()];
+            pairs.push(Pair {
+                name: format!("n{width}-p{j}"),
+                address: (width as u64) << 32 | j as u64,
+                width,
+                ids,
+                variant: None,
+            });
+        }
+    }
+    for (v, variant) in e.variants.iter().enumerate().filter(|(_, variant)| terms.variants.contains(&variant.name)) {
+        let group = plan.groups.iter().find(|group| group.name == variant_group(variant));
+        let w = e.widths.values.iter().position(|&n| n == variant.width);
+        let (Some(group), Some(w)) = (group, w) else { continue };
+        for j in 0..terms.pairs.min(variant.seeds) {
+            // Another seed than the variant's own: networks of one seed start from the same neurons.
+            let other = plan.groups[0].ids[w][(j + 1) % e.widths.seeds].clone();
+            pairs.push(Pair {
+                name: format!("{}-p{j}", group.name),
+                address: (1 << 63) | (v as u64) << 32 | j as u64,
+                width: variant.width,
+                ids: [group.ids[0][j].clone(), other],
+                variant: Some(variant.name.clone()),
+            });
+        }
+    }
+    pairs.retain(|pair| pair.ids.iter().all(|id| trained.reached_horizon(id)));
+    pairs
+}
+
+/// Walks along every kind of path between a pair, and saves what defines the paths.
+fn join(problem: &Problem<'_, f64>, terms: &Connect, pair: &Pair, setting: &Setting<'_>) -> Result<Joined, RunError> {
+    let e = problem.experiment;
+    let network = &problem.network;
+    let [p, q] = [0, 1].map(|k| final_neurons(setting.folder, problem, &pair.ids[k]));
+    let (p, q) = (p?, q?);
+    let measure = Measure { network, x: &problem.population.x, y: &problem.population.y, loss: e.network.loss };
+    let samples = PIECES * (terms.points - 1) + 1;
+    let mut joined = Joined { named: BTreeMap::new(), profiles: BTreeMap::new() };
+    let mut arrays = Arrays::default();
+
+    let first = Constructive::first_half(&p, &q, network.outputs);
+    let mut constructive = vec![("first-half", first.clone())];
+    if terms.halves > 0 {
+        constructive.push(("best-half", first.best_half(&measure, (e.seed, pair.address), terms.halves)));
+    }
+    for (kind, halves) in constructive {
+        let path = halves.path();
+        joined.named.insert(kind.into(), halves.named_risks(&measure));
+        joined.profiles.insert(kind.into(), Profile::of(&path, samples, &measure));
+        push_waypoints(&mut arrays, kind, &halves, &path, network.outputs);
+    }
+    joined.profiles.insert("straight".into(), Profile::of(&Path::line(&p, &q), samples, &measure));
+    if pair.width <= terms.match_up_to {
+        for (kind, by) in [("matched-features", Match::Features), ("matched-weights", Match::Weights)] {
+            let matching = Matching::best(network, &p, &q, problem.sample.x.view(), by);
+            joined.profiles.insert(kind.into(), Profile::of(&Path::line(&p, &matching.apply(&q)), samples, &measure));
+            let partner = matching.partner.iter().map(|&j| j as f64).collect();
+            arrays.push(format!("{kind}_partner"), &[pair.width], partner);
+            arrays.push(format!("{kind}_sign"), &[pair.width], matching.sign);
+        }
+    }
+    if let Some(bezier) = terms.bezier.as_ref().filter(|bezier| pair.width <= bezier.up_to) {
+        let slice =
+            |neurons: &Array2<f64>| network.from_canonical(pair.width, &neurons.iter().copied().collect::<Vec<f64>>());
+        let force = CurveForce {
+            network,
+            width: pair.width,
+            ends: [slice(&p), slice(&q)],
+            population: &problem.population,
+            objective: Objective { loss: e.network.loss, ridge: 0.0 },
+            batch: if let BatchSize::Size(size) = bezier.batch { Some(size) } else { None },
+            address: (e.seed, pair.address),
+        };
+        let motion = Motion {
+            step: bezier.step,
+            friction: bezier.friction,
+            temperature: 0.0,
+            first_order: false,
+            tolerance: 0.0,
+        };
+        let curve = learn_curve(force, motion, bezier.steps);
+        joined.profiles.insert("bezier".into(), Profile::of(&curve, samples, &measure));
+        if let Path::Bezier { points: [_, middle, _] } = &curve {
+            push_neurons(&mut arrays, network, middle.view(), "middle");
+        }
+    }
+    arrays.write(&setting.folder.file(&format!("state/paths/{}.npz", pair.name)))?;
+    Ok(joined)
+}
+
+/// A constructive path's waypoints: output weights (6, N, K), and whether a neuron's hidden weights are those of Q (6, N).
+fn push_waypoints(arrays: &mut Arrays<f64>, kind: &str, halves: &Constructive<'_>, path: &Path, outputs: usize) {
+    let Path::Straight(waypoints) = path else { return };
+    let n = halves.kept().len();
+    let a = waypoints.iter().flat_map(|w| w.slice(s![.., w.ncols() - outputs..]).iter().copied().collect::<Vec<f64>>());
+    arrays.push(format!("{kind}_a"), &[waypoints.len(), n, outputs], a.collect());
+    let silent = halves.kept().iter().map(|&kept| f64::from(!kept));
+    let of_q = |k: usize| -> Vec<f64> {
+        match k {
+            0 | 1 => vec![0.0; n],
+            2 | 3 => silent.clone().collect(),
+            _ => vec![1.0; n],
+        }
+    };
+    arrays.push(format!("{kind}_hidden_of_q"), &[waypoints.len(), n], (0..waypoints.len()).flat_map(of_q).collect());
+}
+
+/// `records/paths.npz`: per kind, losses and accuracies (pairs, points), maxima and barriers (pairs).
+fn write(
+    problem: &Problem<'_, f64>,
+    terms: &Connect,
+    pairs: &[Pair],
+    joined: &[Joined],
+    setting: &Setting<'_>,
+) -> Result<(), RunError> {
+    let samples = PIECES * (terms.points - 1) + 1;
+    let mut arrays = Arrays::default();
+    arrays.push("t", &[samples], (0..samples).map(|i| i as f64 / (samples - 1) as f64).collect());
+    arrays.push("width", &[pairs.len()], pairs.iter().map(|pair| pair.width as f64).collect());
+    for kind in KINDS {
+        let profiles: Vec<Option<&Profile>> = joined.iter().map(|j| j.profiles.get(kind)).collect();
+        if profiles.iter().all(Option::is_none) {
+            continue;
+        }
+        let lines = |values: fn(&Profile) -> &Vec<f64>| -> Vec<f64> {
+            let missing = vec![f64::NAN; samples];
+            profiles.iter().flat_map(|p| p.map_or(&missing, values).clone()).collect()
+        };
+        let numbers = |value: fn(&Profile) -> f64| profiles.iter().map(|p| p.map_or(f64::NAN, value)).collect();
+        arrays.push(format!("{kind}_loss"), &[pairs.len(), samples], lines(|p| &p.loss));
+        if problem.classes {
+            arrays.push(format!("{kind}_accuracy"), &[pairs.len(), samples], lines(|p| &p.accuracy));
+        }
+        arrays.push(format!("{kind}_maximum"), &[pairs.len()], numbers(|p| p.maximum));
+        arrays.push(format!("{kind}_maximum_at"), &[pairs.len()], numbers(|p| p.at));
+        arrays.push(format!("{kind}_barrier"), &[pairs.len()], numbers(Profile::barrier));
+        if joined.iter().all(|j| j.named.contains_key(kind)) {
+            let named = joined.iter().flat_map(|j| {
+                let NamedRisks { p, p_half, q_half, q } = j.named[kind];
+                [p, p_half, q_half, q]
+            });
+            arrays.push(format!("{kind}_named_risks"), &[pairs.len(), 4], named.collect());
+        }
+    }
+    Ok(arrays.write(&setting.folder.file("records/paths.npz"))?)
+}
+
+fn checks(problem: &Problem<'_, f64>, pairs: &[Pair], joined: &[Joined], record: &mut ConnectRecord) -> Vec<Check> {
+    let constructive = || {
+        joined.iter().zip(pairs).flat_map(|(j, pair)| {
+            j.named.iter().map(move |(kind, named)| (kind, *named, &j.profiles[kind], &pair.name))
+        })
+    };
+    let worst = |excess: &dyn Fn(&NamedRisks, &Profile) -> f64| {
+        constructive().fold((f64::NAN, String::new()), |worst, (kind, named, profile, pair)| {
+            let excess = excess(&named, profile) / named.bound().abs().max(1.0);
+            if worst.0 >= excess { worst } else { (excess, format!("{pair}, {kind}")) }
+        })
+    };
+    let (excess, at) = worst(&|named, profile| profile.maximum - named.bound());
+    let mut bound = Check::at_most(
+        "paths-bound",
+        "max over the constructive path <= max(R(P), R(P keep A), R(Q keep B), R(Q)), every pair",
+        excess,
+        ROUNDING,
+    );
+    bound.detail = format!("largest excess {excess:.1e} of {} paths, at {at}", constructive().count());
+    // Pieces 2 and 4 move silent neurons.
+    let (moved, at) = worst(&|named, profile| {
+        let piece = (profile.loss.len() - 1) / PIECES;
+        let off = |k: usize, loss: f64| {
+            profile.loss[k * piece..=(k + 1) * piece].iter().fold(0.0_f64, |off, v| off.max((v - loss).abs()))
+        };
+        off(1, named.p_half).max(off(3, named.q_half))
+    });
+    let mut silent =
+        Check::at_most("paths-silent", "the loss is constant where only silent neurons move", moved, ROUNDING);
+    silent.detail = format!("largest change {moved:.1e}, at {at}");
+    let mut checks = vec![bound, silent];
+
+    let widths = &problem.experiment.widths.values;
+    let x: Vec<f64> = widths.iter().map(|&n| n as f64).collect();
+    let most = widths.iter().map(|&n| of_width(pairs, n).count()).max().unwrap_or(0);
+    for kind in KINDS {
+        let table = Array2::from_shape_fn((widths.len(), most), |(w, j)| {
+            let pair = of_width(pairs, widths[w]).nth(j);
+            pair.and_then(|i| joined[i].profiles.get(kind)).map_or(f64::NAN, Profile::barrier)
+        });
+        if table.iter().all(|v| v.is_nan()) {
+            continue;
+        }
+        let bootstrap = Bootstrap::new(problem.experiment.seed, CONNECT_SALT);
+        let fit = fit_slope(&x, table.view(), Statistic::Mean, &bootstrap);
+        // The best of several halves may leave no barrier at all, and a law of zeros has no exponent.
+        if kind == "first-half" {
+            let statement = format!("the barrier of the constructive path ({kind}) falls at least as N^(-1/2)");
+            let name = format!("paths-barrier-{kind}");
+            let rule = Exponent::new(-0.5);
+            let tail =
+                fit_slope(&x[1.min(x.len())..], table.slice(s![1.min(x.len()).., ..]), Statistic::Mean, &bootstrap);
+            let whole = Check::exponent_at_most(&name, &statement, &fit, rule);
+            checks.push(whole.or_not_yet_reached(&Check::exponent_at_most(&name, &statement, &tail, rule)));
+        }
+        record.fits.push(FitRecord::of("paths", kind, -0.5, &fit));
+    }
+    checks
+}
+
+/// Positions of the pairs of a width, variants left out.
+fn of_width(pairs: &[Pair], width: usize) -> impl Iterator<Item = usize> {
+    pairs.iter().enumerate().filter(move |(_, pair)| pair.width == width && pair.variant.is_none()).map(|(i, _)| i)
+}

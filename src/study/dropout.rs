@@ -1,0 +1,304 @@
+//! The dropout study: what trained networks lose when M of N neurons are kept and rescaled.
+//!
+//! Theory section 6 (WKM section 5; Shevchenko, Mondelli 2020). Three ways to choose the set: the first M (the paper's),
+//! at random (mean and 5 to 95 % band over draws, beside the closed form), greedily. At the end of training for every
+//! width and seed, and along training for random halves.
+
+use super::plan::{Plan, Trajectory};
+use super::problem::Problem;
+use super::progress::Progress;
+use super::series::row;
+use super::states::final_neurons;
+use super::training::Trained;
+use super::{RunError, Setting, once};
+use crate::analysis::dropout::{predicted, random_order};
+use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
+use crate::analysis::quantile::quantile;
+use crate::analysis::verdict::{Check, Exponent};
+use crate::config::Dropout;
+use crate::network::{Loss, Threads};
+use crate::record::npz::Arrays;
+use crate::record::{DropoutRecord, FitRecord};
+use ndarray::{Array2, Array3, s};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, Normal};
+use std::sync::atomic::Ordering;
+
+/// What a number of kept neurons costs, by the ways to choose them; (widths, seeds, sizes), NaN where M >= N.
+#[derive(Clone)]
+struct Changes {
+    /// Mean over random sets, its standard error, and the 5 and 95 % quantiles.
+    mean: Array3<f64>,
+    error: Array3<f64>,
+    low: Array3<f64>,
+    high: Array3<f64>,
+    /// The first M neurons; the greedy M.
+    first: Array3<f64>,
+    greedy: Array3<f64>,
+    /// The closed form.
+    predicted: Array3<f64>,
+    /// Loss and spread `S^2` of whole networks, (widths, seeds).
+    loss: Array2<f64>,
+    spread: Array2<f64>,
+}
+
+/// Writes `records/dropout.npz` and `records/dropout.json`; returns the checks. `None`: a person asked to stop.
+pub fn study(
+    problem: &Problem<'_, f64>,
+    terms: &Dropout,
+    plan: &Plan,
+    trained: &Trained,
+    setting: &Setting<'_>,
+) -> Result<Option<Vec<Check>>, RunError> {
+    let e = problem.experiment;
+    let (widths, seeds) = (&e.widths.values, e.widths.seeds);
+    let sizes = sizes(terms, widths);
+    let runs: Vec<(usize, usize, &Trajectory)> = plan.groups[0]
+        .ids
+        .iter()
+        .enumerate()
+        .flat_map(|(w, ids)| ids.iter().enumerate().map(move |(seed, id)| (w, seed, id)))
+        .filter(|(_, _, id)| trained.reached_horizon(id))
+        .filter_map(|(w, seed, id)| Some((w, seed, plan.find(id)?)))
+        .collect();
+    let progress = Progress::new("dropout", runs.iter().map(|run| run.2.width as f64).sum(), setting.quiet);
+    let taken: Result<Vec<Option<Taken>>, RunError> = runs
+        .par_iter()
+        .with_max_len(1)
+        .map(|&(w, seed, run)| {
+            if setting.interrupt.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let name = format!("dropout-{}", run.id);
+            let taken = once(setting, &name, || take_apart(problem, terms, &sizes, (w, seed), run, setting))?;
+            progress.advance(run.width as f64);
+            Ok(Some(taken))
+        })
+        .collect();
+    let Some(taken) = taken?.into_iter().collect::<Option<Vec<Taken>>>() else { return Ok(None) };
+    progress.finish();
+    let changes = Changes::collect((widths.len(), seeds, sizes.len()), taken);
+    let mut record = DropoutRecord { exact: e.network.loss == Loss::HalfSquared, fixed: 0, fits: Vec::new() };
+    let checks = checks(problem, &sizes, &changes, &mut record);
+    write(problem, &sizes, &changes, plan, trained, setting)?;
+    setting.folder.write_json("records/dropout.json", &record)?;
+    Ok(Some(checks))
+}
+
+/// Numbers of neurons kept: those asked for, or the powers of two, below the largest width.
+fn sizes(terms: &Dropout, widths: &[usize]) -> Vec<usize> {
+    let largest = widths.iter().copied().max().unwrap_or(1);
+    let all: Vec<usize> =
+        if terms.kept.is_empty() { (0..usize::BITS).map(|k| 1 << k).collect() } else { terms.kept.clone() };
+    all.into_iter().filter(|&m| m < largest).collect()
+}
+
+/// What one network loses, by size.
+#[derive(Serialize, Deserialize)]
+struct Taken {
+    place: (usize, usize),
+    loss: f64,
+    spread: f64,
+    mean: Vec<f64>,
+    error: Vec<f64>,
+    low: Vec<f64>,
+    high: Vec<f64>,
+    first: Vec<f64>,
+    greedy: Vec<f64>,
+    predicted: Vec<f64>,
+}
+
+fn take_apart(
+    problem: &Problem<'_, f64>,
+    terms: &Dropout,
+    sizes: &[usize],
+    place: (usize, usize),
+    run: &Trajectory,
+    setting: &Setting<'_>,
+) -> Result<Taken, RunError> {
+    let neurons = final_neurons(setting.folder, problem, &run.id)?;
+    let subject = problem.subject(neurons.view());
+    let n = run.width;
+    let sizes: Vec<usize> = sizes.iter().copied().filter(|&m| m < n).collect();
+    let most = sizes.last().copied().unwrap_or(0);
+    let greedily = n <= terms.greedy_up_to && most > 0;
+    let address = (place.0 as u64) << 32 | place.1 as u64;
+    let seed = problem.experiment.seed;
+    let mut orders: Vec<Vec<usize>> =
+        (0..terms.draws as u64).map(|draw| random_order(seed, address, draw, n, most)).collect();
+    orders.push((0..most).collect());
+    if greedily {
+        orders.push(subject.greedy_order(most));
+    }
+    let losses = subject.losses(&orders, &sizes, Threads::Pool);
+    let change = losses.kept - losses.whole;
+    let random = change.slice(s![..terms.draws, ..]);
+    let over_draws = |f: &dyn Fn(Vec<f64>) -> f64| random.columns().into_iter().map(|c| f(c.to_vec())).collect();
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    let row = |at: usize| change.row(at).to_vec();
+    Ok(Taken {
+        place,
+        loss: losses.whole,
+        spread: losses.spread,
+        mean: over_draws(&|v| mean(&v)),
+        error: over_draws(&|v| {
+            let (m, count) = (mean(&v), v.len() as f64);
+            (v.iter().map(|x| (x - m).powi(2)).sum::<f64>() / (count * (count - 1.0))).sqrt()
+        }),
+        low: over_draws(&|v| quantile(v, 0.05)),
+        high: over_draws(&|v| quantile(v, 0.95)),
+        first: row(terms.draws),
+        greedy: if greedily { row(terms.draws + 1) } else { Vec::new() },
+        predicted: sizes.iter().map(|&m| predicted(n, m, losses.spread)).collect(),
+    })
+}
+
+impl Changes {
+    fn collect(shape: (usize, usize, usize), taken: Vec<Taken>) -> Self {
+        let cube = Array3::from_elem(shape, f64::NAN);
+        let flat = Array2::from_elem((shape.0, shape.1), f64::NAN);
+        let (mean, error, low, high) = (cube.clone(), cube.clone(), cube.clone(), cube.clone());
+        let (first, greedy, predicted) = (cube.clone(), cube.clone(), cube);
+        let mut all = Changes { mean, error, low, high, first, greedy, predicted, loss: flat.clone(), spread: flat };
+        for t in taken {
+            let (w, seed) = t.place;
+            for (cube, values) in [
+                (&mut all.mean, t.mean),
+                (&mut all.error, t.error),
+                (&mut all.low, t.low),
+                (&mut all.high, t.high),
+                (&mut all.first, t.first),
+                (&mut all.greedy, t.greedy),
+                (&mut all.predicted, t.predicted),
+            ] {
+                values.into_iter().enumerate().for_each(|(m, value)| cube[[w, seed, m]] = value);
+            }
+            (all.loss[[w, seed]], all.spread[[w, seed]]) = (t.loss, t.spread);
+        }
+        all
+    }
+}
+
+fn checks(problem: &Problem<'_, f64>, sizes: &[usize], changes: &Changes, record: &mut DropoutRecord) -> Vec<Check> {
+    let e = problem.experiment;
+    let widths = &e.widths.values;
+    let mut checks = Vec::new();
+    if record.exact {
+        checks.push(closed_form_check(widths, sizes, changes));
+    }
+    let bootstrap = Bootstrap::new(e.seed, DROPOUT_SALT);
+    let smallest = widths.first().copied().unwrap_or(0);
+    // As many as a quarter of the smallest network: every width has them, and none is nearly whole.
+    if let Some(m) = sizes.iter().rposition(|&m| 4 * m <= smallest) {
+        record.fixed = sizes[m];
+        // (N - M)/N is exact, and not what is asked about: a draw without replacement, and a variance about a mean of N.
+        let table = Array2::from_shape_fn((widths.len(), e.widths.seeds), |(w, seed)| {
+            let (n, kept) = (widths[w] as f64, sizes[m] as f64);
+            changes.mean[[w, seed, m]] * n / (n - kept)
+        });
+        let x: Vec<f64> = widths.iter().map(|&n| n as f64).collect();
+        let statement =
+            format!("the loss added by keeping M = {} at random, over (N - M)/N, does not depend on N", sizes[m]);
+        let rule = Exponent::new(0.0).resolution(0.15);
+        let check = |from: usize| {
+            let fit = fit_slope(&x[from..], table.slice(s![from.., ..]), Statistic::Mean, &bootstrap);
+            (Check::exponent_equals("dropout-free-of-width", &statement, &fit, rule), fit)
+        };
+        let (whole, fit) = check(0);
+        checks.push(whole.or_not_yet_reached(&check(1.min(x.len())).0));
+        record.fits.push(FitRecord::of("dropout", "fixed", 0.0, &fit));
+    }
+    if let Some(largest) = widths.len().checked_sub(1) {
+        // Far from whole: the factor 1 - M/N would steepen the law.
+        let rows: Vec<usize> = (0..sizes.len()).filter(|&m| 8 * sizes[m] <= widths[largest]).collect();
+        let x: Vec<f64> = rows.iter().map(|&m| sizes[m] as f64).collect();
+        let table = Array2::from_shape_fn((rows.len(), e.widths.seeds), |(m, seed)| {
+            changes.high[[largest, seed, rows[m]]].abs()
+        });
+        let fit = fit_slope(&x, table.view(), Statistic::Mean, &bootstrap);
+        let statement =
+            format!("N = {}: the 95 % quantile of R(f_A) - R(f_N) falls at least as M^(-1/2)", widths[largest]);
+        checks.push(Check::exponent_at_most("dropout-bound-form", statement, &fit, Exponent::new(-0.5)));
+        record.fits.push(FitRecord::of("dropout", "quantile", -0.5, &fit));
+    }
+    checks
+}
+
+/// Tells this study's bootstrap apart from those of the gap study, whose salts count groups.
+const DROPOUT_SALT: u64 = 1 << 32;
+
+/// Monte Carlo against the closed form at every (N, M), seeds together; the level is shared among the comparisons.
+fn closed_form_check(widths: &[usize], sizes: &[usize], changes: &Changes) -> Check {
+    let (mut worst, mut at, mut count) = (f64::NAN, String::new(), 0);
+    for (w, n) in widths.iter().enumerate() {
+        for (m, kept) in sizes.iter().enumerate() {
+            let column = |cube: &Array3<f64>| -> Vec<f64> {
+                cube.slice(s![w, .., m]).iter().copied().filter(|v| v.is_finite()).collect()
+            };
+            let (mean, expected, error) = (column(&changes.mean), column(&changes.predicted), column(&changes.error));
+            let bias: f64 = mean.iter().zip(&expected).map(|(a, b)| a - b).sum();
+            let z = bias.abs() / error.iter().map(|e| e * e).sum::<f64>().sqrt();
+            if mean.is_empty() || z.is_nan() {
+                continue;
+            }
+            count += 1;
+            if worst.is_nan() || z > worst {
+                (worst, at) = (z, format!("N = {n}, M = {kept}"));
+            }
+        }
+    }
+    let normal = Normal::standard();
+    let limit = normal.inverse_cdf(1.0 - 0.025 / f64::from(count.max(1)));
+    let statement = "E_A R(f_A) - R(f_N) = (N - M) S^2 / (2 M (N - 1)): Monte Carlo agrees, in standard errors";
+    let mut check = Check::at_most("dropout-closed-form", statement, worst, limit);
+    check.detail =
+        format!("{worst:.2} standard errors off at worst, at {at}; {count} comparisons share 5 %: limit {limit:.2}");
+    check
+}
+
+fn write(
+    problem: &Problem<'_, f64>,
+    sizes: &[usize],
+    changes: &Changes,
+    plan: &Plan,
+    trained: &Trained,
+    setting: &Setting<'_>,
+) -> Result<(), RunError> {
+    let mut arrays = Arrays::default();
+    let numbers = |values: &[usize]| values.iter().map(|&v| v as f64).collect::<Vec<f64>>();
+    let widths = &problem.experiment.widths.values;
+    arrays.push("widths", &[widths.len()], numbers(widths));
+    arrays.push("kept", &[sizes.len()], numbers(sizes));
+    for (name, cube) in [
+        ("change_mean", &changes.mean),
+        ("change_error", &changes.error),
+        ("change_low", &changes.low),
+        ("change_high", &changes.high),
+        ("change_first", &changes.first),
+        ("change_greedy", &changes.greedy),
+        ("change_predicted", &changes.predicted),
+    ] {
+        arrays.push(name, cube.shape(), cube.iter().copied().collect());
+    }
+    for (name, flat) in [("loss", &changes.loss), ("spread", &changes.spread)] {
+        arrays.push(name, flat.shape(), flat.iter().copied().collect());
+    }
+    // Along training: random halves, and the closed form for half of the neurons.
+    let times = &problem.times;
+    let ids = &plan.groups[0].ids;
+    let shape = (widths.len(), problem.experiment.widths.seeds, times.len());
+    let along = |measure: &str, factor: &dyn Fn(usize) -> f64| {
+        Array3::from_shape_fn(shape, |(w, seed, t)| {
+            let series = trained.series(&ids[w][seed]);
+            series.map_or(f64::NAN, |series| series[[row(measure), t]] * factor(widths[w]))
+        })
+    };
+    let half = along("dropout", &|_| 1.0);
+    let expected = along("spread", &|n| predicted(n, n / 2, 1.0));
+    arrays.push("times", &[times.len()], times.clone());
+    for (name, cube) in [("half_random", &half), ("half_predicted", &expected)] {
+        arrays.push(name, cube.shape(), cube.iter().copied().collect());
+    }
+    Ok(arrays.write(&setting.folder.file("records/dropout.npz"))?)
+}

@@ -1,0 +1,424 @@
+//! Promise: what is wrong with an experiment is said before anything is computed: all of it at once, each with its file,
+//! its key, its value and what would be right. Nothing is created on disk.
+
+mod common;
+
+use common::experiment::{TINY, files, parse, program};
+use std::fs;
+use std::path::Path;
+use widelimit::config::builtin;
+
+/// What `parse` says; it must refuse.
+fn refusal(text: &str, set: &[&str]) -> String {
+    match parse(text, set) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("accepted: {set:?}\n{text}"),
+    }
+}
+
+fn says(message: &str, words: &[&str]) {
+    for word in words {
+        assert!(message.contains(word), "'{word}' is not in: {message}");
+    }
+}
+
+/// Every row of a table, each with what was said and what must be in it; all that is missing is reported together.
+fn table<'a>(rows: impl IntoIterator<Item = (String, Vec<&'a str>)>) {
+    let missing: Vec<String> = rows
+        .into_iter()
+        .flat_map(|(message, words)| {
+            println!("{message}");
+            let lacks = words.into_iter().filter(|word| !message.contains(word)).collect::<Vec<_>>();
+            lacks.into_iter().map(|word| format!("'{word}' is not in: {message}")).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+/// [`TINY`] with this in the place of that.
+fn with(that: &str, this: &str) -> String {
+    assert!(TINY.contains(that), "{that} is not in the text");
+    TINY.replacen(that, this, 1)
+}
+
+#[test]
+fn keys_of_the_file() {
+    // What stands in the text, what is put there, and what must be said.
+    let rows: &[(&str, &str, &[&str])] = &[
+        ("name = \"tiny\"", "", &["tiny.toml: name: missing", "text in quotes"]),
+        ("name = \"tiny\"", "name = 3", &["tiny.toml: name = 3", "text in quotes"]),
+        ("name = \"tiny\"", "name = \"../tiny\"", &["name = \"../tiny\"", "letters, digits"]),
+        ("name = \"tiny\"", "name = \".tiny\"", &["name = \".tiny\"", "names files"]),
+        ("name = \"tiny\"", "name = \"\"", &["tiny.toml: name", "names files"]),
+        ("title = \"a tiny experiment\"", "title = 1.5", &["title = 1.5", "text in quotes"]),
+        ("name = \"tiny\"", "name = \"tiny\"\nseed = -1", &["tiny.toml: seed = -1", "whole number of at least 0"]),
+        ("name = \"tiny\"", "name = \"tiny\"\nprecision = \"f16\"", &["precision = \"f16\"", "\"f64\", \"f32\""]),
+        ("name = \"tiny\"", "name = \"tiny\"\nsead = 1", &["sead = 1", "did you mean 'seed'?"]),
+        ("name = \"tiny\"", "name = \"tiny\"\ncolour = 1", &["colour = 1", "unknown key; known here are name, title"]),
+        (
+            "step = 0.03125",
+            "stepp = 0.03125",
+            &["dynamics.stepp = 0.03125", "did you mean 'step'?", "dynamics.step: missing"],
+        ),
+        ("step = 0.03125", "step = \"small\"", &["dynamics.step = \"small\"", "positive number"]),
+        ("step = 0.03125", "step = 0.03125\nlearning_rate = 0.01", &["dynamics.learning_rate", "not both"]),
+        ("friction = 1.0\n", "momentum = 0.9\n", &["not both", "dynamics.learning_rate: missing"]),
+        ("friction = 1.0\n", "", &["tiny.toml: dynamics.friction: missing", "zero or positive"]),
+        ("[horizon]\ntime = 1.0\nrecords = 2\n", "", &["tiny.toml: horizon: missing; expected a table, [horizon]"]),
+        ("[network.start]", "[network.stat]", &["network.start: missing", "network.stat", "did you mean 'start'?"]),
+        ("[gap]\n", "[[gap]]\n", &["tiny.toml: gap = [", "expected a table, [gap]"]),
+        ("b = { law = \"gaussian\", std = 0.5 }\n", "", &["network.start.b: missing", "[network.start.b]"]),
+        ("std = 1.0", "std = 1.0, radius = 2.0", &["network.start.w.radius = 2.0", "unknown key"]),
+        ("values = [4, 8]", "values = [8, 4]", &["widths.values = [8, 4]", "increasing order, each once"]),
+        ("values = [4, 8]", "values = [4, 4]", &["widths.values = [4, 4]", "increasing order, each once"]),
+        ("values = [4, 8]", "values = 4", &["widths.values = 4", "list of whole numbers", "[64, 256]"]),
+        ("name = \"tiny\"", "name = \"tiny", &["tiny.toml: not valid TOML", "line 2"]),
+        ("name = \"tiny\"", "name = \"tiny\"\nname = \"two\"", &["tiny.toml: not valid TOML", "duplicate"]),
+        (
+            "method = \"rk4\"",
+            "method = \"rk4\"\ntolerance = 1e-6",
+            &["reference.tolerance", "only method = \"dormand-prince\""],
+        ),
+    ];
+    table(rows.iter().map(|(that, this, words)| (refusal(&with(that, this), &[]), [&["tiny.toml"], *words].concat())));
+}
+
+#[test]
+fn keys_replaced_on_the_command_line() {
+    // Replaced keys, and what must be said.
+    let rows: &[(&[&str], &[&str])] = &[
+        // Sections and choices.
+        (&["population=1"], &["--set: population = 1", "expected a table, [population]"]),
+        (
+            &["population.kind=digit"],
+            &["population.kind = \"digit\"", "\"digits\", \"mnist\", \"file\", \"teacher\", \"mixture\""],
+        ),
+        (&["population.activation=step"], &["population.activation = \"step\"", "\"tanh\""]),
+        (&["population.directions=axis"], &["population.directions = \"axis\"", "\"axes\""]),
+        (&["population.directions=axes", "population.neurons=4"], &["population.neurons = 4", "at most dimension = 3"]),
+        (&["population.outputs=2"], &["population.outputs = 2", "\"alternating\""]),
+        (&["population.sum=product"], &["population.sum = \"product\"", "\"mean\", \"sum\""]),
+        (&["population.draws=stale"], &["population.draws = \"stale\"", "\"fixed\", \"fresh\""]),
+        (&["network.kind=three-layer"], &["network.kind = \"three-layer\"", "\"two-layer\""]),
+        (&["network.activation=swish"], &["network.activation = \"swish\"", "\"gelu\""]),
+        (&["network.bias=1"], &["network.bias = 1", "true or false"]),
+        (&["network.fixed_output=\"yes\""], &["network.fixed_output = \"yes\"", "true or false"]),
+        (&["network.loss=hinge"], &["network.loss = \"hinge\"", "\"logistic\", \"softmax\""]),
+        (&["dynamics.method=adam"], &["dynamics.method = \"adam\"", "\"heavy-ball\", \"gradient-descent\""]),
+        (&["reference.method=euler"], &["reference.method = \"euler\"", "\"baoab\""]),
+        // Laws.
+        (
+            &["network.start.w.law=cauchy"],
+            &["network.start.w.law = \"cauchy\"", "\"gaussian\", \"uniform\", \"sphere\", \"point\""],
+        ),
+        (&["network.start.w={law=\"uniform\", low=1.0, high=1.0}"], &["network.start.w.high = 1", "above low = 1"]),
+        (&["network.start.w={law=\"sphere\"}"], &["network.start.w.radius: missing", "positive number"]),
+        (&["network.start.w={std=1.0}"], &["network.start.w.law: missing"]),
+        (&["network.start.w=gaussian"], &["network.start.w = \"gaussian\"", "expected a table, [network.start.w]"]),
+        // Numbers outside their ranges.
+        (&["seed=1.5"], &["--set: seed = 1.5", "whole number"]),
+        (&["population.dimension=0"], &["population.dimension = 0", "at least 1"]),
+        (&["population.neurons=0"], &["population.neurons = 0", "at least 1"]),
+        (&["population.size=0"], &["population.size = 0", "at least 1"]),
+        (&["population.size=4.0"], &["population.size = 4.0", "whole number"]),
+        (&["population.norm=0"], &["population.norm = 0", "positive number"]),
+        (&["population.norm=inf"], &["population.norm = inf", "positive number"]),
+        (&["population.noise_std=-0.1"], &["population.noise_std = -0.1", "zero or positive"]),
+        (
+            &["population={kind=\"mixture\", dimension=2, delta=1.0, size=9}"],
+            &["population.delta = 1.0", "strictly between 0 and 1"],
+        ),
+        (&["population={kind=\"digits\", labels=\"parity\", limit=0}"], &["population.limit = 0", "from 1 to 1797"]),
+        (
+            &["population={kind=\"digits\", labels=\"parity\", limit=1798}"],
+            &["population.limit = 1798", "from 1 to 1797"],
+        ),
+        (
+            &["population={kind=\"digits\", labels=\"odd\"}"],
+            &["population.labels = \"odd\"", "\"parity\", \"classes\""],
+        ),
+        (
+            &["population={kind=\"digits\", labels=\"parity\", standardise=\"max\"}"],
+            &["population.standardise = \"max\"", "\"per-feature\""],
+        ),
+        (&["population={kind=\"file\", path=\"\", labels=\"real\"}"], &["population.path = \"\"", "expected a path"]),
+        (&["population={kind=\"mnist\", labels=\"parity\"}"], &["population.folder: missing", "expected a path"]),
+        (
+            &["population={kind=\"mnist\", folder=\"x\", labels=\"parity\", split=\"validation\"}"],
+            &["population.split = \"validation\"", "\"train\", \"test\""],
+        ),
+        (&["network.start.w.std=-1"], &["network.start.w.std = -1", "zero or positive"]),
+        (&["network.start.w.mean=nan"], &["network.start.w.mean = nan", "finite number"]),
+        (&["network.start.w={law=\"sphere\", radius=0}"], &["network.start.w.radius = 0", "positive number"]),
+        (&["network.start.w={law=\"point\", value=inf}"], &["network.start.w.value = inf", "finite number"]),
+        (&["dynamics.step=0"], &["dynamics.step = 0", "positive number"]),
+        (&["dynamics.step=-0.03125"], &["dynamics.step = -0.03125", "positive number"]),
+        (&["dynamics.friction=-1"], &["dynamics.friction = -1", "zero or positive"]),
+        (&["dynamics.temperature=-1"], &["dynamics.temperature = -1", "zero or positive"]),
+        (&["dynamics.ridge=-1"], &["dynamics.ridge = -1", "zero or positive"]),
+        (&["dynamics.batch=0"], &["dynamics.batch = 0", "\"full\" or a whole number of at least 1"]),
+        (&["dynamics.batch=half"], &["dynamics.batch = \"half\"", "\"full\" or a whole number of at least 1"]),
+        (&["dynamics.diverged_above=0"], &["dynamics.diverged_above = 0", "positive number"]),
+        (
+            &["dynamics={learning_rate=0.01, momentum=1.0}"],
+            &["dynamics.momentum = 1.0", "from 0 up to, and without, 1"],
+        ),
+        (&["dynamics={learning_rate=-0.01, momentum=0.5}"], &["dynamics.learning_rate = -0.01", "positive number"]),
+        (&["horizon.time=0"], &["horizon.time = 0", "positive number"]),
+        (&["horizon.time=nan"], &["horizon.time = nan", "positive number"]),
+        (&["horizon.records=0"], &["horizon.records = 0", "at least 1"]),
+        (&["widths.values=[]"], &["widths.values = []", "list of whole numbers"]),
+        (&["widths.values=[0, 4]"], &["widths.values = [0, 4]", "at least 1"]),
+        (&["widths.values=[4.0]"], &["widths.values = [4.0]", "whole numbers"]),
+        (&["widths.seeds=0"], &["widths.seeds = 0", "at least 1"]),
+        (&["reference.particles=1"], &["reference.particles = 1", "at least 2"]),
+        (&["reference.step=0"], &["reference.step = 0", "positive number"]),
+        (
+            &["reference.method=dormand-prince", "reference.tolerance=0.5"],
+            &["reference.tolerance = 0.5", "strictly between 0.00000000000001 and 0.1"],
+        ),
+        (&["run.checkpoint_seconds=0"], &["run.checkpoint_seconds = 0", "positive number"]),
+        (&["gap.projections=0"], &["gap.projections = 0", "at least 1"]),
+        (&["gap.resamples=99"], &["gap.resamples = 99", "at least 100"]),
+    ];
+    table(rows.iter().map(|(set, words)| (refusal(TINY, set), [&["--set"], *words].concat())));
+}
+
+#[test]
+fn rules_between_keys() {
+    let rows: &[(&[&str], &[&str])] = &[
+        (&["reference.particles=31"], &["reference.particles = 31", "4 times the largest width, 32"]),
+        (&["dynamics.friction=40"], &["dynamics.step = 0.03125", "1 / friction = 0.025", "momentum", "negative"]),
+        (&["dynamics.temperature=0.1"], &["dynamics.temperature = 0.1", "reference.method = \"baoab\""]),
+        (
+            &["dynamics.temperature=0.1", "dynamics.friction=0", "reference.method=baoab"],
+            &["dynamics.friction = 0", "positive friction"],
+        ),
+        (
+            &[
+                "dynamics.temperature=0.1",
+                "reference.method=baoab",
+                "horizon.time=3.0",
+                "dynamics.step=0.5",
+                "reference.step=0.75",
+            ],
+            &["dynamics.step = 0.5", "multiple of the finest, 0.375", "Brownian paths"],
+        ),
+        (
+            &["reference.method=gradient-descent"],
+            &["reference.method = \"gradient-descent\"", "second order", "kick-drift-kick"],
+        ),
+        (
+            &["dynamics={method=\"gradient-descent\", step=0.25}", "reference.method=baoab"],
+            &["reference.method = \"baoab\"", "first order", "rk4"],
+        ),
+        (&["dynamics.method=gradient-descent"], &["dynamics.friction", "no friction"]),
+        (&["network.loss=logistic"], &["network.loss = \"logistic\"", "labels +-1", "half-squared"]),
+        (&["network.loss=softmax"], &["network.loss = \"softmax\"", "needs classes", "half-squared"]),
+        (
+            &["population={kind=\"digits\", labels=\"classes\"}", "network.loss=logistic"],
+            &["network.loss = \"logistic\"", "softmax"],
+        ),
+        (
+            &["population={kind=\"digits\", labels=\"parity\"}", "network.loss=softmax"],
+            &["network.loss = \"softmax\"", "logistic"],
+        ),
+        (&["population.draws=fresh"], &["dynamics.batch = \"full\"", "no full gradient", "whole number of draws"]),
+        (
+            &["population.draws=fresh", "dynamics.batch=2", "gap.sweep=[{over=\"step\", values=[0.25], width=4}]"],
+            &["gap.sweep.0.batch = \"full\"", "no full gradient"],
+        ),
+        // Sweeps.
+        (&["gap.sweep=[1]"], &["gap.sweep = [1]", "expected tables, [[gap.sweep]]"]),
+        (
+            &["gap.sweep=[{over=\"width\", values=[4], width=4}]"],
+            &["gap.sweep.0.over = \"width\"", "\"step\", \"batch\""],
+        ),
+        (
+            &["gap.sweep=[{over=\"step\", values=[0.25, 0.25], width=4}]"],
+            &["gap.sweep.0.values = [0.25, 0.25]", "every value once"],
+        ),
+        (&["gap.sweep=[{over=\"step\", values=[0.0], width=4}]"], &["gap.sweep.0.values = [0.0]", "positive number"]),
+        (&["gap.sweep=[{over=\"batch\", values=[1.5], width=4}]"], &["gap.sweep.0.values = [1.5]", "whole numbers"]),
+        (
+            &["gap.sweep=[{over=\"batch\", values=[1], width=65}]"],
+            &["gap.sweep.0.width = 65", "at most reference.particles = 64"],
+        ),
+        (&["gap.sweep=[{over=\"batch\", values=[1], width=0}]"], &["gap.sweep.0.width = 0", "at least 1"]),
+        (&["gap.sweep=[{over=\"batch\", values=[1], width=4, seeds=0}]"], &["gap.sweep.0.seeds = 0", "at least 1"]),
+        (&["gap.sweep=[{over=\"batch\", values=[1], width=4, batch=2}]"], &["gap.sweep.0.batch = 2", "unknown key"]),
+        (
+            &["gap.sweep=[{over=\"step\", values=[0.25], width=4, step=0.25}]"],
+            &["gap.sweep.0.step = 0.25", "unknown key"],
+        ),
+        (
+            &["gap.sweep=[{over=\"batch\", values=[1], width=4, step=0.3}]"],
+            &["gap.sweep.0.step = 0.3", "divides the recording interval"],
+        ),
+        (
+            &["gap.sweep=[{over=\"step\", values=[0.25, 0.3], width=4}]"],
+            &["gap.sweep.0.values = 0.3", "divides the recording interval"],
+        ),
+        // Memory, whatever the size of the mistake.
+        (&["reference.particles=1000000000000"], &["would hold about", "this machine has", "fewer particles", "f32"]),
+        (&["reference.particles=9223372036854775807"], &["would hold about"]),
+        (&["widths.values=[9223372036854775807]"], &["4 times the largest width", "would hold about"]),
+        (&["widths.seeds=9223372036854775807"], &["would hold about", "fewer seeds"]),
+        (&["population.size=9223372036854775807"], &["would hold about"]),
+        (&["population.dimension=9223372036854775807"], &["would hold about"]),
+        (&["horizon.records=9223372036854775807"], &["would hold about"]),
+        (&["dynamics.batch=9223372036854775807"], &["would hold about"]),
+        (&["gap.projections=9223372036854775807"], &["would hold about"]),
+        (&["gap.resamples=9223372036854775807"], &["would hold about"]),
+        (&["gap.sweep=[{over=\"batch\", values=[1e18], width=4}]"], &["would hold about"]),
+        // The override itself.
+        (&["dynamics.step"], &["--set dynamics.step: expected KEY=VALUE"]),
+        (&["=1"], &["--set =1: the key has an empty part"]),
+        (&["dynamics..step=1"], &["--set dynamics..step=1: the key has an empty part"]),
+        (&["widths.values=[4, 8"], &["--set widths.values=[4, 8: the value is not valid TOML"]),
+        (&["name=\"tiny"], &["--set name=\"tiny: the value is not valid TOML"]),
+        (&["name.first=1"], &["--set name.first=1: 'name' is a value, not a table"]),
+        (
+            &["gap.sweep=[{over=\"batch\", values=[1], width=4}]", "gap.sweep.1.width=4"],
+            &["--set gap.sweep.1.width=4", "'sweep' is a list of 1 tables", "sweep.0.KEY"],
+        ),
+        (&["gap.sweep=[{over=\"batch\", values=[1], width=4}]", "gap.sweep.width=4"], &["sweep.0.KEY"]),
+        (&["dynamic.step=0.25"], &["dynamic = ", "did you mean 'dynamics'?"]),
+    ];
+    table(rows.iter().map(|(set, words)| (refusal(TINY, set), words.to_vec())));
+}
+
+#[test]
+fn a_step_that_does_not_divide_the_interval_comes_with_one_that_does() {
+    let rows: &[(&str, &[&str])] = &[
+        ("dynamics.step", &["dynamics.step=0.3"]),
+        ("dynamics.step", &["dynamics.step=0.7"]),
+        ("dynamics.step", &["dynamics.step=1e9", "dynamics.friction=0"]),
+        ("dynamics.step", &["dynamics.step=0.0017"]),
+        (
+            "dynamics.step",
+            &["dynamics={learning_rate=0.0001, momentum=0.5}", "horizon.time=0.77", "reference.step=0.385"],
+        ),
+        ("reference.step", &["reference.step=0.3"]),
+        (
+            "dynamics.step",
+            &["horizon.time=0.7", "horizon.records=3", "dynamics.step=0.01", "reference.method=dormand-prince"],
+        ),
+    ];
+    for (key, set) in rows {
+        let message = refusal(TINY, set);
+        says(&message, &[key, "horizon.time / horizon.records = "]);
+        let offered: f64 = message.rsplit("; ").next().unwrap().trim_end_matches(" does").parse().unwrap();
+        let mended = match set[0].starts_with("dynamics={") {
+            true => format!("dynamics={{step={offered}, friction=1.0}}"),
+            false => format!("{key}={offered}"),
+        };
+        println!("{message}\n{mended}");
+        let set: Vec<&str> = set.iter().copied().chain([mended.as_str()]).collect();
+        parse(TINY, &set).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+/// Runs the program in a folder with `tiny.toml` in it; it must refuse, and leave the folder as it was.
+fn refused(folder: &Path, args: &[&str], words: &[&str]) {
+    let before = files(folder);
+    let output = program().current_dir(folder).args(args).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    println!("{message}");
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {message}");
+    assert!(message.lines().any(|line| line.starts_with("widelimit: ")), "{message}");
+    says(&message, words);
+    assert!(output.stdout.is_empty());
+    assert!(files(folder) == before, "{args:?} left something behind");
+    assert!(!folder.join("runs").exists() && !folder.join("out").exists());
+}
+
+#[test]
+fn everything_wrong_is_said_at_once_and_nothing_is_made() {
+    let here = tempfile::tempdir().unwrap();
+    let text =
+        with("step = 0.03125", "step = 0.3").replace("seeds = 2", "seeds = 0").replace("[gap]", "[gap]\nresample = 3");
+    fs::write(here.path().join("tiny.toml"), text).unwrap();
+    let args = ["run", "tiny.toml", "--out", "out", "--set", "network.loss=softmax", "--set", "reference.particles=8"];
+    let words = [
+        "5 things to mend before this experiment can run:",
+        "\n  tiny.toml: widths.seeds = 0: expected a whole number of at least 1",
+        "\n  tiny.toml: gap.resample = 3: unknown key; did you mean 'resamples'?",
+        "\n  tiny.toml: dynamics.step = 0.3: expected a step that divides",
+        "\n  --set: network.loss = \"softmax\": the softmax loss needs classes",
+        "\n  --set: reference.particles = 8: expected at least 4 times",
+    ];
+    refused(here.path(), &args, &words);
+}
+
+#[test]
+fn experiments_that_are_not_there() {
+    let here = tempfile::tempdir().unwrap();
+    let all = builtin::names();
+    refused(here.path(), &["run", "digit"], &[&["no experiment and no file is called 'digit'"][..], &all].concat());
+    refused(
+        here.path(),
+        &["run", "tiny.toml"],
+        &[&["no experiment and no file is called 'tiny.toml'"][..], &all].concat(),
+    );
+    fs::create_dir(here.path().join("folder")).unwrap();
+    refused(here.path(), &["run", "folder"], &["folder: cannot be read"]);
+    fs::write(here.path().join("binary.toml"), [0xff, 0xfe, 0x00]).unwrap();
+    refused(here.path(), &["run", "binary.toml"], &["binary.toml: cannot be read"]);
+}
+
+#[test]
+fn data_that_are_not_there_or_damaged() {
+    let here = tempfile::tempdir().unwrap();
+    let population = "population={kind=\"file\", path=\"data.csv\", labels=\"real\"}";
+    fs::write(here.path().join("tiny.toml"), TINY).unwrap();
+    let with =
+        |set: &str, words: &[&str]| refused(here.path(), &["run", "tiny.toml", "--out", "out", "--set", set], words);
+
+    let output = program().current_dir(here.path()).args(["run", "tiny.toml", "--set", population]).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(message.matches("os error").count(), 1, "a cause is said once: {message}");
+    with(population, &["cannot read", "data.csv"]);
+    let rows: &[(&str, &[&str])] = &[
+        ("1,2\n3\n", &["data.csv", "line 2 has 1 cells", "2"]),
+        ("1,2\n3,x\n", &["data.csv", "line 2", "\"x\" is not a number"]),
+        ("1,2\n3,nan\n", &["data.csv", "line 2", "nan is not finite"]),
+        ("x0,z\n1,2\n", &["data.csv", "unknown column \"z\""]),
+        ("x0,x0,y\n1,2,3\n", &["data.csv", "x0 appears twice"]),
+        ("x0,x2,y\n1,2,3\n", &["data.csv", "no column x1"]),
+        ("x0,y\n", &["data.csv", "no samples"]),
+        ("", &["data.csv", "no samples"]),
+        ("1\n2\n", &["data.csv", "one column only"]),
+    ];
+    for (text, words) in rows {
+        fs::write(here.path().join("data.csv"), text).unwrap();
+        with(population, words);
+    }
+    fs::write(here.path().join("data.csv"), "1,2\n3,0.5\n").unwrap();
+    with("population={kind=\"file\", path=\"data.csv\", labels=\"sign\"}", &["data.csv", "line 1", "label 2"]);
+    with(
+        "population={kind=\"file\", path=\"data.csv\", labels=\"real\", limit=3}",
+        &["limit = 3", "2 samples", "at most 2"],
+    );
+    fs::write(here.path().join("data.npz"), "not an archive").unwrap();
+    with(
+        "population={kind=\"file\", path=\"data.npz\", labels=\"real\"}",
+        &["data.npz", "not a readable .npz archive"],
+    );
+    fs::write(here.path().join("data.csv.gz"), "not packed").unwrap();
+    with("population={kind=\"file\", path=\"data.csv.gz\", labels=\"real\"}", &["data.csv.gz"]);
+    with("population={kind=\"file\", path=\"data.txt\", labels=\"real\"}", &["data.txt", ".npz", ".csv"]);
+    with("population={kind=\"file\", path=\"nowhere/data.csv\", labels=\"real\"}", &["nowhere/data.csv"]);
+
+    // All four files of MNIST are named, and those that lack.
+    let four =
+        ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+    let mnist = "population={kind=\"mnist\", folder=\"mnist\", labels=\"parity\", split=\"test\"}";
+    with(mnist, &[&["mnist does not exist"][..], &four].concat());
+    fs::create_dir(here.path().join("mnist")).unwrap();
+    with(mnist, &[&["lacks t10k-images-idx3-ubyte"][..], &four].concat());
+    fs::write(here.path().join("mnist/t10k-images-idx3-ubyte"), [0, 0, 8, 3, 0, 0, 0, 1]).unwrap();
+    with(mnist, &["lacks t10k-labels-idx1-ubyte", "of the four files it has t10k-images-idx3-ubyte"]);
+    fs::write(here.path().join("mnist/t10k-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, 1, 7]).unwrap();
+    with(mnist, &["t10k-images-idx3-ubyte", "truncated"]);
+}

@@ -1,0 +1,314 @@
+//! Promise: the commands do what their help says, from `list` to `draws`, and their exit codes can be relied on.
+
+mod common;
+
+use common::experiment::{Run, Shared, TINY, arrays, files, in_order, json, parse, program, tiny};
+use resvg::usvg;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use widelimit::config::{self, builtin, memory};
+use widelimit::record::npz::Table;
+
+/// What the program said, and its exit code.
+struct Said {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+/// Runs the program in a folder.
+fn widelimit(folder: &Path, args: &[&str]) -> Said {
+    let output = program().current_dir(folder).args(args).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+fn fine(folder: &Path, args: &[&str]) -> Said {
+    let said = widelimit(folder, args);
+    assert_eq!(said.code, Some(0), "{args:?}: {}", said.err);
+    said
+}
+
+/// A complete run with every kind of group.
+fn shared() -> Arc<Run> {
+    static COMPLETE: Shared = Shared::new();
+    let sweeps = "gap.sweep=[
+        {over=\"step\", values=[0.0625, 0.03125], width=4, seeds=2},
+        {over=\"step\", values=[0.0625, 0.03125], batch=1, width=4, seeds=2},
+        {over=\"batch\", values=[1, 2], width=4, seeds=2}]";
+    COMPLETE.get(|| Run::new(&tiny(&[sweeps])))
+}
+
+/// A copy of it, to be spoilt.
+fn complete() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files(&shared().path()) {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn every_built_in_is_listed_shown_and_read_back() {
+    let here = tempfile::tempdir().unwrap();
+    let list = fine(here.path(), &["list"]).out;
+    assert_eq!(list.lines().count(), builtin::BUILTIN.len());
+    for (line, known) in list.lines().zip(builtin::BUILTIN) {
+        let experiment = config::load(known.name, &[]).unwrap_or_else(|error| panic!("{error}"));
+        assert!(line.starts_with(known.name) && line.ends_with(&experiment.title) && !experiment.title.is_empty());
+        assert_eq!(experiment.name, known.name);
+        let shown = fine(here.path(), &["show", known.name]).out;
+        assert_eq!(config::parse(&shown, "shown", Path::new("."), &[]).unwrap(), experiment);
+        // MNIST's size is known from its files only.
+        let shape = experiment.population.shape_hint().unwrap_or((1000, 784, 1));
+        let needed = memory::estimate(&experiment, shape);
+        assert_eq!(needed.fits_machine(), Ok(()));
+        assert!(needed.total() < 1 << 33, "{}: {}", known.name, memory::bytes(needed.total()));
+        let written = experiment.to_toml().unwrap();
+        assert_eq!(config::parse(&written, "written", Path::new(""), &[]).unwrap(), experiment);
+    }
+    let said = widelimit(here.path(), &["show", "digit"]);
+    assert_eq!(said.code, Some(2));
+    assert!(builtin::names().iter().all(|name| said.err.contains(name)), "{}", said.err);
+}
+
+#[test]
+fn an_experiment_from_a_file_to_its_figures() {
+    let here = tempfile::tempdir().unwrap();
+    fs::write(here.path().join("tiny.toml"), TINY).unwrap();
+    let said = fine(here.path(), &["run", "tiny.toml", "--threads", "1", "--set", "widths.seeds=3"]);
+    for word in ["a tiny experiment", "memory: about "] {
+        assert!(said.err.contains(word), "{}", said.err);
+    }
+    for word in
+        ["runs-diverged", "energy-falls", "widths-function", "holds", "records: runs/tiny/records", "gap-widths.svg"]
+    {
+        assert!(said.out.contains(word), "{word} is not in: {}", said.out);
+    }
+    let run = here.path().join("runs/tiny");
+    let manifest = json(&run.join("manifest.json"));
+    assert_eq!(manifest["status"], "complete");
+    assert_eq!(manifest["experiment"]["widths"]["seeds"], 3);
+    assert_eq!(manifest["threads"], 1);
+    assert!(manifest["trajectories"].as_array().unwrap().iter().all(|run| run["stop"]["reason"] == "horizon"));
+    let written = fs::read_to_string(run.join("experiment.toml")).unwrap();
+    assert_eq!(parse(&written, &[]).unwrap(), tiny(&["widths.seeds=3"]));
+    // Quiet is quiet.
+    let quiet = fine(here.path(), &["run", "tiny.toml", "--quiet", "--out", "elsewhere"]);
+    assert_eq!(quiet.err, "");
+    assert!(here.path().join("elsewhere/checks.json").is_file());
+    fine(here.path(), &["check", "elsewhere"]);
+}
+
+#[test]
+fn figures_are_drawn_from_the_records_alone() {
+    let run = complete();
+    let before = files(&run.path().join("figures"));
+    for name in ["figures", "checks.json", "experiment.toml", "state/data.npz", "state/n4-s1.npz"] {
+        let path = run.path().join(name);
+        if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
+    }
+    let said = fine(run.path(), &["figures", "."]);
+    let after = files(&run.path().join("figures"));
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    assert_eq!(said.out.lines().count(), after.len());
+    for (name, bytes) in &before {
+        let again = &after[name];
+        match name.ends_with(".pdf") {
+            true => assert!(in_order(bytes) == in_order(again), "{name} is another file"),
+            false => assert!(bytes == again, "{name} is another file"),
+        }
+    }
+}
+
+#[test]
+fn figures_are_well_formed() {
+    let figures = files(&shared().path().join("figures"));
+    let stems =
+        ["gap-widths", "gap-steps-full", "gap-steps-b1", "gap-batches", "gap-bound", "gap-time", "risk", "neurons"];
+    assert_eq!(figures.len(), 3 * stems.len());
+    for stem in stems {
+        let [svg, png, pdf] = ["svg", "png", "pdf"].map(|kind| &figures[&format!("{stem}.{kind}")]);
+        let text = std::str::from_utf8(svg).unwrap();
+        let tree = usvg::Tree::from_str(text, &usvg::Options::default()).unwrap_or_else(|e| panic!("{stem}: {e}"));
+        assert!(tree.size().width() > 100.0 && tree.size().height() > 50.0, "{stem}");
+        assert!(text.contains("<text") && !text.contains("NaN") && !text.contains("inf\""), "{stem}");
+        assert!(png.starts_with(b"\x89PNG\r\n\x1a\n") && png.ends_with(b"IEND\xaeB`\x82"), "{stem}");
+        assert!(pdf.starts_with(b"%PDF-") && pdf.trim_ascii_end().ends_with(b"%%EOF"), "{stem}");
+        let holds = |word: &[u8]| pdf.windows(word.len()).any(|part| part == word);
+        assert!(holds(b"/FontFile"), "{stem}: no font is embedded");
+    }
+}
+
+#[test]
+fn check_tells_by_its_exit_code() {
+    let run = complete();
+    let path = run.path().join("checks.json");
+    let mut checks = json(&path);
+    let set = |checks: &mut serde_json::Value, verdict: &str| {
+        checks.as_array_mut().unwrap().iter_mut().for_each(|check| check["verdict"] = verdict.into());
+        fs::write(&path, checks.to_string()).unwrap();
+    };
+    for (verdict, code) in [("holds", 0), ("not resolved", 0), ("fails", 1)] {
+        set(&mut checks, verdict);
+        let said = widelimit(run.path(), &["check", "."]);
+        assert_eq!(said.code, Some(code), "{verdict}: {}", said.err);
+        assert!(said.out.contains(verdict) && said.out.contains("energy-falls"), "{}", said.out);
+    }
+    // One is enough, and it says why.
+    set(&mut checks, "holds");
+    checks[1]["verdict"] = "fails".into();
+    checks[1]["detail"] = "perpetual motion".into();
+    fs::write(&path, checks.to_string()).unwrap();
+    let said = widelimit(run.path(), &["check", "."]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.out.contains("perpetual motion"), "{}", said.out);
+
+    let manifest = run.path().join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    for (status, word) in [("running", "unfinished"), ("interrupted", "interrupted")] {
+        fs::write(&manifest, text.replace("\"status\": \"complete\"", &format!("\"status\": \"{status}\""))).unwrap();
+        let said = widelimit(run.path(), &["check", "."]);
+        assert_eq!(said.code, Some(2));
+        assert!(said.err.contains(word) && said.err.contains("--resume"), "{}", said.err);
+    }
+    for command in ["check", "figures"] {
+        let said = widelimit(run.path(), &[command, "nowhere"]);
+        assert_eq!(said.code, Some(2));
+        assert!(said.err.contains("nowhere is not a run"), "{}", said.err);
+    }
+}
+
+#[test]
+fn draws_of_a_trajectory() {
+    let shared = shared();
+    let run = shared.path();
+    let here = tempfile::tempdir().unwrap();
+    let of = |id: &str, out: &str| widelimit(here.path(), &["draws", run.to_str().unwrap(), id, "--out", out]);
+    let said = of("steps-b1-0.0625-s1", "draws.npz");
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let drawn = arrays(&here.path().join("draws.npz"));
+    assert_eq!(drawn.keys().collect::<Vec<_>>(), ["indices"]);
+    assert_eq!(drawn["indices"].shape(), [16, 1]);
+    assert!(drawn["indices"].iter().all(|&i| (0.0..40.0).contains(&i) && i.fract() == 0.0));
+    assert!(Table::<f64>::read(&here.path().join("draws.npz")).is_ok());
+    for (id, words) in [
+        ("n4-s0", vec!["n4-s0", "draws nothing", "full gradient"]),
+        ("n5-s0", vec!["no trajectory is called 'n5-s0'", "n4-s0", "reference-half-step", "batches-2-s1"]),
+    ] {
+        let said = of(id, "none.npz");
+        assert_eq!(said.code, Some(2));
+        assert!(words.iter().all(|word| said.err.contains(word)), "{}", said.err);
+        assert!(!here.path().join("none.npz").exists());
+    }
+}
+
+#[test]
+fn a_step_far_too_large_stops_its_network_and_no_other() {
+    // A stiff ridge: steps of 1/2 explode at once, steps of 1/32 do not. Nothing is recorded on the way.
+    let here = tempfile::tempdir().unwrap();
+    fs::write(here.path().join("tiny.toml"), TINY).unwrap();
+    let stiff = [
+        "--set",
+        "dynamics.ridge=300",
+        "--set",
+        "dynamics.friction=0.5",
+        "--set",
+        "reference.step=0.0078125",
+        "--set",
+        "horizon.time=4.0",
+        "--set",
+        "horizon.records=1",
+    ];
+    let sweep = ["--set", "gap.sweep=[{over=\"step\", values=[0.5, 0.03125, 0.015625], width=4, seeds=2}]"];
+    let args = [&["run", "tiny.toml", "--out", "one"][..], &stiff, &sweep].concat();
+    let said = fine(here.path(), &args);
+    assert!(said.out.contains("steps-full-0.5-s0 at step 2 (loss "), "{}", said.out);
+    let run = here.path().join("one");
+    for trajectory in json(&run.join("manifest.json"))["trajectories"].as_array().unwrap() {
+        let id = trajectory["id"].as_str().unwrap();
+        let stop = &trajectory["stop"];
+        if id.starts_with("steps-full-0.5-") {
+            assert_eq!((&stop["reason"], &stop["step"], &stop["time"]), (&"diverged".into(), &2.into(), &1.0.into()));
+        } else {
+            assert_eq!(stop["reason"], "horizon", "{id}");
+        }
+    }
+    let gap = json(&run.join("records/gap.json"));
+    assert_eq!(gap["groups"][1]["diverged"], serde_json::json!(["steps-full-0.5-s0", "steps-full-0.5-s1"]));
+    let table = &arrays(&run.join("records/steps-full.npz"))["function"];
+    assert!((0..2).all(|s| table[[0, s, 1]].is_nan() && table[[1, s, 1]].is_finite() && table[[2, s, 1]].is_finite()));
+    let check = &json(&run.join("checks.json"))[0];
+    assert_eq!((&check["name"], &check["verdict"]), (&"runs-diverged".into(), &"fails".into()));
+    assert_eq!(widelimit(here.path(), &["check", "one"]).code, Some(1));
+
+    // Where every network of the widths diverges, and the limit with their step beside them, the rest still stands.
+    let args = [&["run", "tiny.toml", "--out", "all", "--set", "dynamics.step=0.5"][..], &stiff].concat();
+    let said = fine(here.path(), &args);
+    assert!(said.out.contains("reference-training-step") || said.out.contains("more, named in"), "{}", said.out);
+    let all = here.path().join("all");
+    assert_eq!(json(&all.join("records/gap.json"))["reference"]["function"]["training_step"], serde_json::Value::Null);
+    assert!(arrays(&all.join("records/reference.npz"))["risk"].iter().all(|risk| risk.is_finite()));
+    let verdicts = json(&all.join("checks.json"));
+    assert!(verdicts.as_array().unwrap()[2..].iter().all(|check| check["verdict"] == "not resolved"), "{verdicts}");
+    assert_eq!(widelimit(here.path(), &["check", "all"]).code, Some(1));
+    fine(here.path(), &["figures", "all"]);
+}
+
+#[test]
+fn both_spellings_of_the_clock_give_the_same_bits() {
+    let here = tempfile::tempdir().unwrap();
+    let (step, friction) = (0.125, 1.5);
+    let clock = |lines: &str| TINY.replace("step = 0.03125\nfriction = 1.0\n", lines);
+    fs::write(here.path().join("a.toml"), clock(&format!("step = {step}\nfriction = {friction}\n"))).unwrap();
+    let rate = format!("learning_rate = {}\nmomentum = {}\n", step * step, 1.0 - friction * step);
+    fs::write(here.path().join("b.toml"), clock(&rate)).unwrap();
+    for name in ["a", "b"] {
+        let said = fine(here.path(), &["run", &format!("{name}.toml"), "--out", name]);
+        let words =
+            "heavy ball: step 0.125, friction 1.5 = learning rate 1.562e-2 (on the N-scaled gradient), momentum 0.8125";
+        assert!(said.err.contains(words), "{}", said.err);
+        let clock = json(&here.path().join(name).join("manifest.json"))["clock"].clone();
+        let expected =
+            serde_json::json!({"step": 0.125, "friction": 1.5, "learning_rate": 0.015625, "momentum": 0.8125});
+        assert_eq!(clock, expected);
+    }
+    for part in ["records", "state"] {
+        let (a, b) = (files(&here.path().join("a").join(part)), files(&here.path().join("b").join(part)));
+        assert!(a == b && a.len() > 1, "{part}");
+    }
+    // Under plain gradient descent the step is the learning rate.
+    let set = ["--set", "dynamics={method=\"gradient-descent\", learning_rate=0.125}"];
+    let said = fine(here.path(), &[&["run", "a.toml", "--out", "c"][..], &set].concat());
+    assert!(said.err.contains("gradient descent: step 0.125 (learning rate on the N-scaled gradient)"), "{}", said.err);
+}
+
+#[test]
+fn flags_are_checked() {
+    let here = tempfile::tempdir().unwrap();
+    for (args, words) in [
+        (&["run", "digits", "--threads", "0"][..], &["--threads", "0", "1.."][..]),
+        (&["run", "digits", "--threads", "many"], &["--threads", "many"]),
+        (&["run", "digits", "--thread", "2"], &["--thread", "--threads"]),
+        (&["run"], &["NAME|FILE"]),
+        (&["run", "digits", "--force", "--resume"], &["cannot be used with"]),
+        (&["draws", "."], &["TRAJECTORY", "--out"]),
+        (&["draw"], &["draw", "draws"]),
+        (&[], &["Usage"]),
+    ] {
+        let said = widelimit(here.path(), args);
+        assert_eq!(said.code, Some(2), "{args:?}");
+        assert!(words.iter().all(|word| said.err.contains(word)), "{args:?}: {}", said.err);
+    }
+    assert!(files(here.path()).is_empty());
+    for flag in ["--help", "--version"] {
+        fine(here.path(), &[flag]);
+    }
+    let help = fine(here.path(), &["run", "--help"]).out;
+    for flag in ["--out", "--set", "--threads", "--resume", "--force", "--quiet"] {
+        assert!(help.contains(flag), "{flag}");
+    }
+}

@@ -1,0 +1,173 @@
+//! Tiny experiments, run through the library or the program, and run folders read without widelimit's own reader.
+
+use assert_cmd::Command;
+use ndarray::{ArrayD, IxDyn, OwnedRepr};
+use ndarray_npy::NpzReader;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tempfile::TempDir;
+use widelimit::analysis::verdict::Check;
+use widelimit::config::{self, ConfigError, Experiment, Override};
+use widelimit::record::GapRecord;
+use widelimit::study::{self, Options, Report};
+
+/// A student of a tanh teacher on 40 points: every step a power of two, so that clocks are exact.
+pub const TINY: &str = r#"
+name = "tiny"
+title = "a tiny experiment"
+
+[population]
+kind = "teacher"
+dimension = 3
+neurons = 2
+activation = "tanh"
+size = 40
+
+[network]
+activation = "tanh"
+
+[network.start]
+w = { law = "gaussian", std = 1.0 }
+b = { law = "gaussian", std = 0.5 }
+a = { law = "uniform", low = -1.0, high = 1.0 }
+
+[dynamics]
+step = 0.03125
+friction = 1.0
+
+[horizon]
+time = 1.0
+records = 2
+
+[widths]
+values = [4, 8]
+seeds = 2
+
+[reference]
+particles = 64
+method = "rk4"
+step = 0.125
+
+[gap]
+projections = 4
+resamples = 200
+"#;
+
+/// An experiment from text, with keys replaced as on the command line.
+pub fn parse(text: &str, set: &[&str]) -> Result<Experiment, ConfigError> {
+    let overrides: Result<Vec<Override>, _> = set.iter().map(|entry| entry.parse()).collect();
+    config::parse(text, "tiny.toml", Path::new(""), &overrides?)
+}
+
+/// [`TINY`] with keys replaced.
+pub fn tiny(set: &[&str]) -> Experiment {
+    parse(TINY, set).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A complete run in a folder of its own.
+pub struct Run {
+    folder: TempDir,
+}
+
+impl Run {
+    /// Runs an experiment to its end.
+    pub fn new(experiment: &Experiment) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { out: folder.path().join("run"), force: false, resume: false, quiet: true };
+        match study::run(experiment, &options, &AtomicBool::new(false)) {
+            Ok(Report::Complete { .. }) => Run { folder },
+            Ok(_) => panic!("not complete"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// A file of the run.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join("run").join(name)
+    }
+
+    /// The run's folder.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("run")
+    }
+
+    /// What the gap study found.
+    pub fn gap(&self) -> GapRecord {
+        serde_json::from_value(json(&self.file("records/gap.json"))).unwrap()
+    }
+
+    /// The check of this name.
+    pub fn check(&self, name: &str) -> Check {
+        let checks: Vec<Check> = serde_json::from_value(json(&self.file("checks.json"))).unwrap();
+        checks.into_iter().find(|check| check.name == name).unwrap_or_else(|| panic!("no check {name}"))
+    }
+
+    /// The arrays of a file of the run.
+    pub fn arrays(&self, name: &str) -> BTreeMap<String, ArrayD<f64>> {
+        arrays(&self.file(name))
+    }
+}
+
+/// A run that the tests of one file share while any of them needs it; its folder goes with the last.
+pub struct Shared(Mutex<Weak<Run>>);
+
+impl Shared {
+    pub const fn new() -> Self {
+        Shared(Mutex::new(Weak::new()))
+    }
+
+    /// The run, made by the first who asks.
+    pub fn get(&self, make: impl FnOnce() -> Run) -> Arc<Run> {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = shared.upgrade().unwrap_or_else(|| Arc::new(make()));
+        *shared = Arc::downgrade(&run);
+        run
+    }
+}
+
+/// A JSON file.
+pub fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))).unwrap()
+}
+
+/// The arrays of an `.npz` file, by name.
+pub fn arrays(path: &Path) -> BTreeMap<String, ArrayD<f64>> {
+    let mut reader = NpzReader::new(File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))).unwrap();
+    let names = reader.names().unwrap();
+    let mut array = |name: &String| reader.by_name::<OwnedRepr<f64>, IxDyn>(name).unwrap();
+    names.iter().map(|name| (name.trim_end_matches(".npy").to_string(), array(name))).collect()
+}
+
+/// The program.
+pub fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_widelimit"))
+}
+
+/// Every file below a folder with its bytes, by path relative to it.
+pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(at) = open.pop() {
+        for entry in std::fs::read_dir(&at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+                found.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// A PDF with its lines in order. The entries of its dictionaries come in an order that changes from process to process,
+/// as svg2pdf keeps them in hash maps; what is drawn does not.
+pub fn in_order(pdf: &[u8]) -> Vec<u8> {
+    let mut lines: Vec<&[u8]> = pdf.split(|&byte| byte == b'\n').collect();
+    lines.sort_unstable();
+    lines.join(&b'\n')
+}

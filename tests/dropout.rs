@@ -1,0 +1,179 @@
+//! Promise: the change of the loss under dropout is its closed form, `(N - M)/(2 M (N - 1)) S^2`, exactly over all sets
+//! and within the Monte-Carlo error over random ones; theory.md section 6.
+
+mod common;
+
+use common::{mean, normals};
+use ndarray::{Array2, s};
+use widelimit::analysis::dropout::{Subject, predicted, random_order};
+use widelimit::network::{Activation, Loss, Threads, TwoLayer};
+
+/// A random network on a random sample.
+struct Case {
+    network: TwoLayer,
+    neurons: Array2<f64>,
+    x: Array2<f64>,
+    y: Array2<f64>,
+    loss: Loss,
+}
+
+impl Case {
+    fn new(width: usize, outputs: usize, loss: Loss, scale: f64) -> Self {
+        let network = TwoLayer { inputs: 3, outputs, bias: true, activation: Activation::Tanh, fixed_output: false };
+        // 70 samples: more than one chunk, the last one partial.
+        let n = 70;
+        let shaped = |rows: usize, columns: usize, address: u64| {
+            Array2::from_shape_vec((rows, columns), normals(3, address, rows * columns)).unwrap()
+        };
+        let mut y = shaped(n, outputs, 7);
+        if loss != Loss::HalfSquared {
+            for mut row in y.rows_mut() {
+                let class = if row.len() == 1 { row[0].signum() } else { 1.0 };
+                let at = (row[0].to_bits() % outputs as u64) as usize;
+                row.fill(0.0);
+                row[at] = class;
+            }
+        }
+        let neurons = scale * shaped(width, network.parameters(), 5);
+        Case { network, neurons, x: shaped(n, 3, 6), y, loss }
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        let Case { network, neurons, x, y, loss } = self;
+        Subject { network, neurons: neurons.view(), x: x.view(), y: y.view(), loss: *loss }
+    }
+
+    /// The loss of a set by the network's own prediction: the kept neurons as a network of their own width.
+    fn loss_of(&self, set: &[usize]) -> f64 {
+        let kept: Vec<f64> = set.iter().flat_map(|&i| self.neurons.row(i).to_vec()).collect();
+        let theta = self.network.from_canonical(set.len(), &kept);
+        let x: Vec<f64> = self.x.iter().copied().collect();
+        let f = self.network.predict(set.len(), &theta, &x, Threads::One);
+        self.loss.mean(&f, &self.y.iter().copied().collect::<Vec<f64>>(), self.network.outputs)
+    }
+}
+
+/// All sets of m of n.
+fn sets(n: usize, m: usize) -> Vec<Vec<usize>> {
+    (0_u32..1 << n)
+        .filter(|bits| bits.count_ones() as usize == m)
+        .map(|bits| (0..n).filter(|i| bits >> i & 1 == 1).collect())
+        .collect()
+}
+
+#[test]
+fn the_identity_is_exact_over_all_sets() {
+    for (n, outputs) in [(2, 1), (7, 1), (8, 3)] {
+        let case = Case::new(n, outputs, Loss::HalfSquared, 1.0);
+        let whole = case.loss_of(&(0..n).collect::<Vec<_>>());
+        let spread = case.subject().losses(&[], &[], Threads::One).spread;
+        for m in 1..=n {
+            let losses: Vec<f64> = sets(n, m).iter().map(|set| case.loss_of(set) - whole).collect();
+            let expected = predicted(n, m, spread);
+            assert!((mean(&losses) - expected).abs() < 1e-12 * (1.0 + expected), "N = {n}, M = {m}");
+        }
+    }
+}
+
+#[test]
+fn losses_along_an_order_are_those_of_the_kept_networks() {
+    for (loss, outputs) in [(Loss::HalfSquared, 2), (Loss::Logistic, 1), (Loss::Softmax, 3)] {
+        let case = Case::new(20, outputs, loss, 1.0);
+        let orders: Vec<Vec<usize>> = (0..3).map(|draw| random_order(1, 2, draw, 20, 20)).collect();
+        let sizes = [1, 4, 13, 20];
+        let found = case.subject().losses(&orders, &sizes, Threads::Pool);
+        for (o, order) in orders.iter().enumerate() {
+            for (k, &m) in sizes.iter().enumerate() {
+                let expected = case.loss_of(&order[..m]);
+                assert!((found.kept[[o, k]] - expected).abs() < 1e-13 * (1.0 + expected), "{loss:?}, M = {m}");
+            }
+            assert!((found.kept[[o, 3]] - found.whole).abs() < 1e-13, "all neurons kept");
+        }
+        let one = case.subject().losses(&orders, &sizes, Threads::One);
+        assert_eq!(one, found, "threads change nothing");
+    }
+}
+
+#[test]
+fn monte_carlo_agrees_at_larger_widths() {
+    for n in [60, 300] {
+        let case = Case::new(n, 1, Loss::HalfSquared, 1.0);
+        let sizes = [1, 8, n / 2];
+        let orders: Vec<Vec<usize>> = (0..4000).map(|draw| random_order(9, n as u64, draw, n, n / 2)).collect();
+        let found = case.subject().losses(&orders, &sizes, Threads::Pool);
+        for (k, &m) in sizes.iter().enumerate() {
+            let change: Vec<f64> = found.kept.slice(s![.., k]).iter().map(|loss| loss - found.whole).collect();
+            let (at, expected) = (mean(&change), predicted(n, m, found.spread));
+            let variance = change.iter().map(|c| (c - at).powi(2)).sum::<f64>() / (change.len() - 1) as f64;
+            let error = (variance / change.len() as f64).sqrt();
+            println!("N = {n}, M = {m}: {at:.4e}, closed form {expected:.4e}, {:.1} errors", (at - expected) / error);
+            assert!((at - expected).abs() < 4.0 * error);
+            // Sharp enough to see the factor of a draw without replacement.
+            if m == n / 2 {
+                let with_replacement = expected * (n - 1) as f64 / (n - m) as f64;
+                assert!((at - with_replacement).abs() > 4.0 * error);
+            }
+        }
+    }
+}
+
+/// For another loss the prediction is of second order: halving the features' spread about their mean divides the error of
+/// the prediction by at least 8, a third order.
+#[test]
+fn other_losses_agree_to_second_order() {
+    for (loss, outputs) in [(Loss::Logistic, 1), (Loss::Softmax, 3)] {
+        let (n, m) = (8, 4);
+        let errors: Vec<f64> = [0.4, 0.2, 0.1]
+            .into_iter()
+            .map(|scale| {
+                let mut case = Case::new(n, outputs, loss, 1.0);
+                let first = case.neurons.ncols() - outputs;
+                case.neurons.slice_mut(s![.., first..]).mapv_inplace(|a| scale * a);
+                let whole = case.loss_of(&(0..n).collect::<Vec<_>>());
+                let spread = case.subject().losses(&[], &[], Threads::One).spread;
+                let change: Vec<f64> = sets(n, m).iter().map(|set| case.loss_of(set) - whole).collect();
+                (mean(&change) - predicted(n, m, spread)).abs()
+            })
+            .collect();
+        println!("{loss:?}: {errors:?}");
+        assert!(errors.windows(2).all(|pair| pair[0] > 6.0 * pair[1]), "{loss:?}: {errors:?}");
+    }
+}
+
+#[test]
+fn greedy_takes_the_best_next_neuron() {
+    for (loss, outputs) in [(Loss::HalfSquared, 1), (Loss::HalfSquared, 3), (Loss::Softmax, 3), (Loss::Logistic, 1)] {
+        let case = Case::new(9, outputs, loss, 1.0);
+        let order = case.subject().greedy_order(9);
+        let mut seen = order.clone();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..9).collect::<Vec<_>>());
+        for m in 0..9 {
+            let loss_with = |i: usize| {
+                let mut set = order[..m].to_vec();
+                set.push(i);
+                case.loss_of(&set)
+            };
+            let taken = loss_with(order[m]);
+            for i in (0..9).filter(|i| !order[..m].contains(i)) {
+                assert!(taken <= loss_with(i) + 1e-12, "{loss:?}: at {m}, {i} would be better");
+            }
+        }
+    }
+}
+
+#[test]
+fn random_orders_are_uniform_and_addressed() {
+    let n = 6;
+    let mut first = vec![0.0; n];
+    let draws = 30_000;
+    for draw in 0..draws {
+        let order = random_order(1, 2, draw, n, 3);
+        assert_eq!(order.len(), 3);
+        first[order[2]] += 1.0;
+    }
+    let expected = draws as f64 / n as f64;
+    assert!(first.iter().all(|count| (count - expected).abs() < 5.0 * expected.sqrt()), "{first:?}");
+    assert_eq!(random_order(1, 2, 7, n, 3), random_order(1, 2, 7, n, 3));
+    assert_ne!(random_order(1, 2, 7, 50, 50), random_order(1, 3, 7, 50, 50));
+}

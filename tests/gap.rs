@@ -1,0 +1,271 @@
+//! Promise: the distance between finite networks and their limit scales as the theory says, theory.md section 5:
+//! the squared gap as the inverse of the effective width `1/(1/N - 1/M)`, the coupling distance as its root, the gap as
+//! the step under the full gradient, the squared gap as step over batch size under samples. And the study can say no.
+
+mod common;
+
+use common::experiment::{Run, Shared, TINY, parse, tiny};
+use common::{mean, oscillator};
+use ndarray::{Array3, Ix3, s};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use widelimit::analysis::fit::SlopeFit;
+use widelimit::analysis::verdict::{Check, Exponent, Verdict};
+use widelimit::record::GapRecord;
+
+fn fit(record: &GapRecord, group: &str, measure: &str) -> SlopeFit {
+    let found = record.fits.iter().find(|fit| fit.group == group && fit.measure == measure);
+    let fit = found.and_then(|found| found.fit.clone()).unwrap_or_else(|| panic!("no fit of {measure} in {group}"));
+    println!("{group}, {measure}: {:.3} in [{:.3}, {:.3}]", fit.slope, fit.interval.0, fit.interval.1);
+    fit
+}
+
+/// The interval holds `expected` and excludes every other value.
+fn tells(fit: &SlopeFit, expected: f64, others: &[f64]) {
+    let (low, high) = fit.interval;
+    assert!(low <= expected && expected <= high, "{expected} is not in [{low}, {high}]");
+    assert!(others.iter().all(|&other| other < low || high < other), "[{low}, {high}] cannot tell {others:?}");
+}
+
+/// Along the width: 80 seeds in disjoint windows of 16384 particles.
+fn widths() -> Arc<Run> {
+    static WIDTHS: Shared = Shared::new();
+    let set = [
+        "widths.values=[16, 32, 64, 128, 200]",
+        "widths.seeds=80",
+        "reference.particles=16384",
+        "dynamics.step=0.0078125",
+        "gap.resamples=2000",
+    ];
+    WIDTHS.get(|| Run::new(&tiny(&set)))
+}
+
+#[test]
+fn squared_gap_falls_as_the_inverse_width() {
+    let run = widths();
+    let record = run.gap();
+    let function = fit(&record, "widths", "function");
+    tells(&function, -1.0, &[-0.5, -1.5]);
+    tells(&fit(&record, "widths", "coupling_rms"), -0.5, &[-0.25, -0.75, -1.0]);
+    for (n, x) in record.groups[0].values.iter().zip(&record.groups[0].abscissa) {
+        assert!((x * (1.0 / n - 1.0 / 16384.0) - 1.0).abs() < 1e-12);
+    }
+    for name in ["widths-function", "widths-coupling-rms"] {
+        assert_eq!(run.check(name).verdict, Verdict::Holds, "{}", run.check(name).detail);
+    }
+}
+
+#[test]
+fn a_wrong_exponent_fails_on_the_same_measurements() {
+    let function = Ok(fit(&widths().gap(), "widths", "function"));
+    let verdict = |rule| Check::exponent_equals("function", "", &function, rule).verdict;
+    assert_eq!(verdict(Exponent::new(-1.0)), Verdict::Holds);
+    for wrong in [-2.0, -1.5, -0.5, 0.0, 1.0] {
+        assert_eq!(verdict(Exponent::new(wrong)), Verdict::Fails, "slope {wrong}");
+    }
+    assert_eq!(verdict(Exponent::new(-1.0).resolution(1e-3)), Verdict::NotResolved);
+
+    // The smallest squared gap against the error that would blur it: three times the error is the border.
+    let fit = function.clone().unwrap();
+    let smallest = fit.points.iter().map(|point| point.y.sqrt()).fold(f64::INFINITY, f64::min);
+    for (error, near) in [(smallest / 3.001, false), (smallest / 2.999, true), (f64::NAN, true)] {
+        assert_eq!(fit.near_reference(error), near);
+        let expected = if near { Verdict::NotResolved } else { Verdict::Fails };
+        assert_eq!(verdict(Exponent::new(-2.0).near_reference(fit.near_reference(error))), expected);
+    }
+}
+
+#[test]
+fn a_gap_below_the_references_own_error_is_not_resolved() {
+    // A limit of only four times the widest network: halving it moves it by 1/M, and the gap is 3/M in the square.
+    let set =
+        ["widths.values=[16, 32, 64, 128]", "widths.seeds=40", "reference.particles=512", "dynamics.step=0.0078125"];
+    let run = Run::new(&tiny(&set));
+    for name in ["widths-function", "widths-coupling-rms"] {
+        let check = run.check(name);
+        assert_eq!(check.verdict, Verdict::NotResolved, "{}", check.detail);
+        assert!(check.detail.contains("reference's own error"), "{}", check.detail);
+    }
+}
+
+#[test]
+fn gap_is_of_the_order_of_the_step_under_the_full_gradient() {
+    let run = |values: &str| {
+        let sweep = format!("gap.sweep=[{{over=\"step\", values={values}, width=16, seeds=6}}]");
+        Run::new(&tiny(&["widths.values=[4]", "reference.step=0.03125", &sweep]))
+    };
+    let (coarse, fine) = (run("[0.125, 0.0625, 0.03125]"), run("[0.015625, 0.0078125, 0.00390625]"));
+    for measure in ["function", "coupling_rms"] {
+        let slopes = [&coarse, &fine].map(|run| fit(&run.gap(), "steps-full", measure));
+        // What is left is the next order in the step, which falls with it.
+        let off = slopes.each_ref().map(|fit| (fit.slope - 1.0).abs());
+        assert!(off[0] < 0.1 && off[1] < 0.02 && off[1] < off[0] / 2.0, "{measure}: {off:?}");
+        assert!(slopes.iter().all(|fit| fit.half_width() < 0.1));
+    }
+    assert_eq!(fine.check("steps-full-function").verdict, Verdict::Holds);
+    assert_eq!(fine.check("steps-full-coupling-rms").verdict, Verdict::Holds);
+}
+
+#[test]
+fn squared_gap_is_of_the_order_of_step_over_batch() {
+    let run = Run::new(&tiny(&[
+        "widths.values=[4]",
+        "reference.particles=2048",
+        "reference.step=0.03125",
+        "gap.resamples=2000",
+        r#"gap.sweep=[
+            {over="step", values=[0.0625, 0.03125, 0.015625, 0.0078125], batch=1, width=16, seeds=64},
+            {over="batch", values=[1, 2, 4, 8, 16], step=0.0078125, width=16, seeds=64}]"#,
+    ]));
+    let record = run.gap();
+    // +2 is what the step's own error alone would give, 0 a sampling noise that does not average out.
+    tells(&fit(&record, "steps-b1", "function"), 1.0, &[0.5, 2.0, 0.0]);
+    tells(&fit(&record, "batches", "function"), -1.0, &[-0.5, -2.0, 0.0]);
+    for name in ["steps-b1-function", "batches-function"] {
+        assert_eq!(run.check(name).verdict, Verdict::Holds, "{}", run.check(name).detail);
+    }
+}
+
+/// Linear neurons `w x` on two points with `E x^2 = 1` and `y = -0.8 x`, whose network and limit are known without
+/// particles (theory.md section 10, item 1): the mean weight moves on its own, every weight keeps its distance from it.
+mod linear_neuron {
+    use super::*;
+
+    const TARGET: f64 = -0.8;
+    const FRICTION: f64 = 0.75;
+    const STEP: f64 = 0.015625;
+    const MEAN: f64 = 0.5;
+    const STD: f64 = 1.5;
+    const SEEDS: usize = 40;
+    const WIDTHS: [usize; 4] = [8, 16, 32, 64];
+    const PARTICLES: usize = 64 * SEEDS;
+
+    fn run() -> Run {
+        let data = tempfile::tempdir().unwrap();
+        let x = [0.5_f64.sqrt(), -(1.5_f64.sqrt())];
+        let rows: Vec<String> = x.iter().map(|x| format!("{x:?},{:?}", TARGET * x)).collect();
+        let path = data.path().join("line.csv");
+        std::fs::write(&path, rows.join("\n")).unwrap();
+        let population = format!("population={{kind=\"file\", path='{}', labels=\"real\"}}", path.display());
+        let set = [
+            population,
+            format!("network.start.w={{law=\"gaussian\", mean={MEAN}, std={STD}}}"),
+            format!("dynamics.step={STEP}"),
+            format!("dynamics.friction={FRICTION}"),
+            format!("widths.values={WIDTHS:?}"),
+            format!("widths.seeds={SEEDS}"),
+            format!("reference.particles={PARTICLES}"),
+        ];
+        let fixed = [
+            "network.activation=identity",
+            "network.bias=false",
+            "network.fixed_output=true",
+            "network.start.a={law=\"point\", value=1.0}",
+            "horizon.time=4.0",
+            "horizon.records=8",
+            "reference.step=0.015625",
+        ];
+        let all: Vec<&str> = set.iter().map(String::as_str).chain(fixed).collect();
+        Run::new(&parse(TINY, &all).unwrap())
+    }
+
+    /// Weights of a run of the time loop at time 0.
+    fn start(run: &Run, id: &str) -> Vec<f64> {
+        let state = run.arrays(&format!("state/{id}.npz"));
+        assert!(state["a_initial"].iter().all(|&a| a == 1.0));
+        state["w_initial"].iter().copied().collect()
+    }
+
+    /// Mean weight and mean momentum of the limit at every recording time, from the mean at time 0.
+    fn limit(start: f64, times: &[f64]) -> Vec<(f64, f64)> {
+        times.iter().map(|&t| oscillator(1.0, FRICTION, start - TARGET, 0.0, t)).map(|(u, r)| (TARGET + u, r)).collect()
+    }
+
+    /// The same of a network under heavy ball, by its recurrence.
+    fn heavy_ball(start: f64, times: &[f64]) -> Vec<(f64, f64)> {
+        let (mut m, mut r, mut k, mut out) = (start, 0.0, 0_u32, Vec::new());
+        for &t in times {
+            while STEP * f64::from(k) < t {
+                r = (1.0 - FRICTION * STEP) * r - STEP * (m - TARGET);
+                m += STEP * r;
+                k += 1;
+            }
+            out.push((m, r));
+        }
+        out
+    }
+
+    fn records(run: &Run) -> BTreeMap<String, Array3<f64>> {
+        let all = run.arrays("records/widths.npz");
+        all.into_iter().filter_map(|(name, array)| Some((name, array.into_dimensionality::<Ix3>().ok()?))).collect()
+    }
+
+    #[test]
+    fn records_are_the_closed_form() {
+        let run = run();
+        let table = records(&run);
+        let times = run.arrays("records/reference.npz")["times"].iter().copied().collect::<Vec<f64>>();
+        assert_eq!(times.len(), 9);
+        let reference = mean(&start(&run, "reference"));
+        let exact = limit(reference, &times);
+        let (mut worst, mut largest): (f64, f64) = (0.0, 0.0);
+        for (v, n) in WIDTHS.iter().enumerate() {
+            for seed in 0..SEEDS {
+                let m = mean(&start(&run, &format!("n{n}-s{seed}")));
+                for (k, (&(network, r), &(infinite, _))) in heavy_ball(m, &times).iter().zip(&exact).enumerate() {
+                    let risk = |m: f64| 0.5 * (m - TARGET).powi(2);
+                    // Weights keep their distance from the mean in both, so every neuron is off by the same.
+                    let coupling = ((network - m) - (infinite - reference)).abs();
+                    for (measure, expected) in [
+                        ("function", (network - infinite).abs()),
+                        ("risk", risk(network)),
+                        ("loss", risk(network)),
+                        ("risk_gap", (risk(network) - risk(infinite)).abs()),
+                        ("kinetic", 0.5 * r * r),
+                        ("coupling_max", coupling),
+                        ("coupling_rms", coupling),
+                    ] {
+                        let off = (table[measure][[v, seed, k]] - expected).abs();
+                        assert!(off < 1e-8, "{measure}, N = {n}, seed {seed}, t = {}: off by {off:e}", times[k]);
+                        worst = worst.max(off);
+                        largest = largest.max(expected);
+                    }
+                }
+            }
+        }
+        println!("largest value {largest:.2}, worst error {worst:.1e}");
+        assert!(largest > 0.5);
+    }
+
+    #[test]
+    fn squared_gap_has_the_exact_mean_of_independent_neurons() {
+        // E |f_N - f|^2 = std^2 u(t)^2 / N against the limit of infinitely many particles, u the oscillator from (1, 0);
+        // std^2 u(t)^2 (1/N - 1/M) against ours, of which the network's neurons are a part.
+        let run = run();
+        let table = records(&run);
+        let times = run.arrays("records/reference.npz")["times"].iter().copied().collect::<Vec<f64>>();
+        let infinite = limit(MEAN, &times);
+        for (v, &n) in WIDTHS.iter().enumerate() {
+            for (k, &t) in times.iter().enumerate() {
+                let u = oscillator(1.0, FRICTION, 1.0, 0.0, t).0;
+                let share = (STD * u).powi(2);
+                let ours: Vec<f64> = table["function"].slice(s![v, .., k]).iter().map(|gap| gap * gap).collect();
+                let theirs: Vec<f64> = (0..SEEDS)
+                    .map(|seed| {
+                        let m = mean(&start(&run, &format!("n{n}-s{seed}")));
+                        (heavy_ball(m, &times)[k].0 - infinite[k].0).powi(2)
+                    })
+                    .collect();
+                // A chi-square of one degree of freedom has variance 2. 4 standard errors, and the square of the step's own error.
+                let room = 4.0 * (2.0 / SEEDS as f64).sqrt();
+                for (found, exact) in [
+                    (mean(&ours), share * (1.0 / n as f64 - 1.0 / PARTICLES as f64)),
+                    (mean(&theirs), share / n as f64),
+                ] {
+                    assert!((found - exact).abs() < room * exact + 3e-4, "N = {n}, t = {t}: {found} for {exact}");
+                }
+            }
+        }
+        tells(&fit(&run.gap(), "widths", "function"), -1.0, &[-0.5, -1.5]);
+    }
+}
