@@ -61,7 +61,14 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
     Estimate {
         population: (n * (d * (8.0 + scalar) + 2.0 * outputs * 8.0)) as u64,
         // The halved reference keeps its path too, while it is compared with the whole one.
-        reference: ((3.0 + work) * state(m) + pass(m, n) + path(m) + path(m / 2) + sorted(m) + sorted(m / 2)) as u64,
+        // Its checkpoint is put together in double precision, path included, and held twice when it is written.
+        reference: ((3.0 + work) * state(m)
+            + pass(m, n)
+            + path(m)
+            + path(m / 2)
+            + sorted(m)
+            + sorted(m / 2)
+            + 2.0 * (records + 2.0) * m as f64 * p * 8.0) as u64,
         sweeps: twins as u64,
         networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, n.max(drawn)) + batch)) as u64,
         records: (series + resamples) as u64,

@@ -102,7 +102,7 @@ impl<R: Real> Sweep<'_, R> {
     }
 
     /// The kept rows of a block: values, then slopes.
-    #[allow(clippy::mut_from_ref)]
+    #[allow(clippy::mut_from_ref, clippy::type_complexity)]
     fn kept<F: Function>(&self, block: usize, count: usize) -> Option<(&mut [Lanes<R>], &mut [Lanes<R>])> {
         let len = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count * LANES;
         // SAFETY: a block belongs to one superblock, which is handed out once, and the rows are taken once at a time there.
@@ -119,7 +119,7 @@ impl<R: Real> Sweep<'_, R> {
     ) -> (&[Lanes<R>], &[Lanes<R>]) {
         let next = block + 1;
         let Some(kept) = &self.kept else { return (&[], &[]) };
-        if next % self.layout.superblock() == 0 || next >= self.layout.blocks() {
+        if next.is_multiple_of(self.layout.superblock()) || next >= self.layout.blocks() {
             return (&[], &[]);
         }
         let len = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count * LANES;

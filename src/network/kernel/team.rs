@@ -221,7 +221,7 @@ fn take(share: &AtomicU64, front: bool) -> Option<usize> {
 
 fn wait(looks: &mut u32) {
     *looks = looks.wrapping_add(1);
-    if *looks % 256 == 0 { std::thread::yield_now() } else { std::hint::spin_loop() }
+    if looks.is_multiple_of(256) { std::thread::yield_now() } else { std::hint::spin_loop() }
 }
 
 /// Where threads run.
