@@ -288,6 +288,16 @@ fn another_experiment_is_refused() {
 }
 
 #[test]
+fn instructions_that_round_otherwise_are_refused() {
+    let case = Case::new(&["dynamics.step=0.000030517578125"]);
+    case.killed("run", 1);
+    if widelimit::network::InstructionSet::fastest() != widelimit::network::InstructionSet::Portable {
+        case.refused("run", &["--simd", "portable", "--resume"], &["--simd avx", "rounds otherwise"]);
+    }
+    case.complete("run", &["--resume"]);
+}
+
+#[test]
 fn a_complete_run_has_nothing_left_to_do() {
     let case = Case::new(&[]);
     case.complete("run", &[]);

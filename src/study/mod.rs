@@ -21,7 +21,7 @@ mod trajectory;
 use crate::analysis::verdict::Check;
 use crate::config::{BatchSize, Experiment, Precision, memory};
 use crate::figure;
-use crate::network::Loss;
+use crate::network::{InstructionSet, Loss};
 use crate::population::{Population, PopulationError};
 use crate::record::npz::{Arrays, NpzError};
 use crate::record::{
@@ -57,6 +57,11 @@ pub enum RunError {
     /// The run does not fit.
     #[error("{0}")]
     Memory(String),
+    /// The run was begun on instructions that round otherwise.
+    #[error(
+        "the run was begun with --simd {begun} and would go on with {now}, which rounds otherwise: give --simd {begun}"
+    )]
+    Rounding { begun: String, now: InstructionSet },
     /// A checkpoint is not what it should be.
     #[error("{path}: the checkpoint is damaged or of another experiment; start over with --force")]
     Checkpoint { path: PathBuf },
@@ -122,7 +127,10 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
             return Ok(Report::AlreadyComplete { folder: path.clone(), checks });
         }
         Opened::Fresh(folder) => (folder, None),
-        Opened::Unfinished(folder, manifest) => (folder, Some(manifest)),
+        Opened::Unfinished(folder, manifest) => {
+            same_rounding(&manifest.simd)?;
+            (folder, Some(manifest))
+        }
     };
     let mut manifest = manifest(experiment, resolved, &population, &plan, earlier);
     folder.write_json("manifest.json", &manifest)?;
@@ -165,6 +173,15 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
     folder.remove("checkpoint")?;
     let Manifest { phases, warnings, .. } = manifest;
     Ok(Report::Complete { folder: path.clone(), checks, figures, phases, warnings })
+}
+
+/// Refuses to go on with other bits than a run was begun with: AVX2 and AVX-512 agree, the portable path does not.
+fn same_rounding(begun: &str) -> Result<(), RunError> {
+    let (now, portable) = (InstructionSet::current(), InstructionSet::Portable.to_string());
+    if (begun == portable) == (now == InstructionSet::Portable) {
+        return Ok(());
+    }
+    Err(RunError::Rounding { begun: begun.into(), now })
 }
 
 /// Checks, and the time each study took.
@@ -269,7 +286,7 @@ fn manifest(
             memory: memory::machine_memory(),
         },
         threads: rayon::current_num_threads(),
-        simd: crate::network::InstructionSet::current().to_string(),
+        simd: InstructionSet::current().to_string(),
         memory: json(serde_json::to_value(memory::estimate(experiment, population.shape()))),
         resumed: earlier.as_ref().map_or(0, |m| m.resumed + 1),
         phases: earlier.map(|m| m.phases).unwrap_or_default(),

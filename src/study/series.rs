@@ -27,7 +27,8 @@ pub const MEASURES: [&str; 11] = [
 /// One row per measure, one column per recording time; NaN where there is nothing.
 pub type Series = Array2<f64>;
 
-/// Random halves of the neurons kept at every recording time, for the dropout study.
+/// Random halves of the neurons kept at every recording time, for the dropout study: half of them the others'
+/// complements.
 const HALVES: u64 = 16;
 
 /// The row of a measure.
@@ -116,8 +117,11 @@ pub fn measure<R: Real>(
     if run.taken_apart && width > 1 {
         let neurons = wide(&theta, network.parameters());
         let half = width / 2;
-        let order = |draw| random_order(problem.experiment.seed, run.first ^ (width as u64) << 32, draw, width, half);
-        let orders: Vec<Vec<usize>> = (0..HALVES).map(order).collect();
+        let address = run.first ^ (width as u64) << 32;
+        let order = |draw| random_order(problem.experiment.seed, address, draw, width, 2 * half);
+        // A half and its complement err by opposite amounts about f_N: in their mean the linear term is gone.
+        let halves = |draw| order(draw).chunks_exact(half).map(<[usize]>::to_vec).collect::<Vec<_>>();
+        let orders: Vec<Vec<usize>> = (0..HALVES / 2).flat_map(halves).collect();
         let losses = problem.subject(neurons.view()).losses(&orders, &[half], threads);
         set("dropout", losses.kept.mean().unwrap_or(f64::NAN) - losses.whole);
         set("spread", losses.spread);

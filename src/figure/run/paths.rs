@@ -124,7 +124,7 @@ impl Paths {
     fn barrier(&self) -> Result<Figure, RunFiguresError> {
         let widths: Vec<f64> = self.record.widths.iter().map(|&n| n as f64).collect();
         let mut panel = Panel::new(Axis::log2("width N"), Axis::log10("barrier"))
-            .title("max loss on the path − larger end, mean over pairs");
+            .title("max loss on the path − larger end, mean over pairs (0 not shown)");
         for (k, kind) in self.record.kinds.iter().enumerate() {
             let (colour, marker, dash) = style::series(k);
             let values: Array1<f64> = self.table.vector(&format!("{kind}_barrier"))?;
@@ -152,7 +152,6 @@ impl Paths {
                 points
             });
         }
-        let panel = panel.note("a barrier of 0 has no place here");
         let mut figure = Figure::double_column().with(panel.legend(Legend::OutsideRight));
         figure.columns = 1;
         Ok(figure)
