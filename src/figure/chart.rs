@@ -265,28 +265,25 @@ impl Mark {
 
     /// Name the mark in the legend.
     pub fn label(mut self, text: impl Into<String>) -> Self {
-        match &mut self {
-            Self::Line { label, .. }
-            | Self::Points { label, .. }
-            | Self::Band { label, .. }
-            | Self::Cloud { label, .. }
-            | Self::HorizontalLine { label, .. }
-            | Self::VerticalLine { label, .. } => *label = Some(text.into()),
-        }
+        *self.label_slot() = Some(text.into());
         self
     }
 
     /// Leave the mark out of the legend.
     pub fn unlabelled(mut self) -> Self {
-        match &mut self {
+        *self.label_slot() = None;
+        self
+    }
+
+    fn label_slot(&mut self) -> &mut Option<String> {
+        match self {
             Self::Line { label, .. }
             | Self::Points { label, .. }
             | Self::Band { label, .. }
             | Self::Cloud { label, .. }
             | Self::HorizontalLine { label, .. }
-            | Self::VerticalLine { label, .. } => *label = None,
+            | Self::VerticalLine { label, .. } => label,
         }
-        self
     }
 
     /// Give markers their vertical intervals (ends as values, one per point); other marks are left as they are.

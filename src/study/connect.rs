@@ -4,12 +4,12 @@
 //! constructive path through the first halves and through the best of several random halves, the straight line, the
 //! straight line after matching neurons, and a learned curve, all on one axis.
 
+use super::pieces::{Piece, work_through};
 use super::plan::{Plan, variant_group};
 use super::problem::Problem;
-use super::progress::Progress;
 use super::states::{final_neurons, push_neurons};
 use super::training::Trained;
-use super::{RunError, Setting, once};
+use super::{RunError, Setting};
 use crate::analysis::connectivity::{
     Constructive, CurveForce, Match, Matching, Measure, NamedRisks, Path, Profile, learn_curve,
 };
@@ -21,10 +21,8 @@ use crate::network::Objective;
 use crate::record::npz::Arrays;
 use crate::record::{ConnectRecord, FitRecord, PairRecord};
 use ndarray::{Array2, s};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 
 /// The kinds of path, in the order of figures.
 const KINDS: [&str; 6] = ["first-half", "best-half", "straight", "matched-features", "matched-weights", "bezier"];
@@ -64,21 +62,10 @@ pub fn study(
     setting: &Setting<'_>,
 ) -> Result<Option<Vec<Check>>, RunError> {
     let pairs = pairs(problem, terms, plan, trained);
-    let progress = Progress::new("paths", pairs.iter().map(|pair| pair.width as f64).sum(), setting.quiet);
-    let joined: Result<Vec<Option<Joined>>, RunError> = pairs
-        .par_iter()
-        .with_max_len(1)
-        .map(|pair| {
-            if setting.interrupt.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-            let joined = once(setting, &pair.name, || join(problem, terms, pair, setting))?;
-            progress.advance(pair.width as f64);
-            Ok(Some(joined))
-        })
-        .collect();
-    let Some(joined) = joined?.into_iter().collect::<Option<Vec<Joined>>>() else { return Ok(None) };
-    progress.finish();
+    let pieces: Vec<Piece<&Pair>> =
+        pairs.iter().map(|pair| Piece { name: pair.name.clone(), size: pair.width, item: pair }).collect();
+    let joined = work_through(setting, "paths", &pieces, |pair| join(problem, terms, pair, setting))?;
+    let Some(joined) = joined else { return Ok(None) };
     write(problem, terms, &pairs, &joined, setting)?;
     let mut record = ConnectRecord {
         widths: problem.experiment.widths.values.clone(),

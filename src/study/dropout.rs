@@ -4,13 +4,13 @@
 //! at random (mean and 5 to 95 % band over draws, beside the closed form), greedily. At the end of training for every
 //! width and seed, and along training for random halves.
 
+use super::pieces::{Piece, work_through};
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
-use super::progress::Progress;
 use super::series::row;
 use super::states::final_neurons;
 use super::training::Trained;
-use super::{RunError, Setting, once};
+use super::{RunError, Setting};
 use crate::analysis::dropout::{predicted, random_order};
 use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use crate::analysis::quantile::quantile;
@@ -20,10 +20,8 @@ use crate::network::{Loss, Threads};
 use crate::record::npz::Arrays;
 use crate::record::{DropoutRecord, FitRecord};
 use ndarray::{Array2, Array3, s};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
-use std::sync::atomic::Ordering;
 
 /// What a number of kept neurons costs, by the ways to choose them; (widths, seeds, sizes), NaN where M >= N.
 #[derive(Clone)]
@@ -54,30 +52,18 @@ pub fn study(
     let e = problem.experiment;
     let (widths, seeds) = (&e.widths.values, e.widths.seeds);
     let sizes = sizes(terms, widths);
-    let runs: Vec<(usize, usize, &Trajectory)> = plan.groups[0]
-        .ids
-        .iter()
-        .enumerate()
-        .flat_map(|(w, ids)| ids.iter().enumerate().map(move |(seed, id)| (w, seed, id)))
-        .filter(|(_, _, id)| trained.reached_horizon(id))
-        .filter_map(|(w, seed, id)| Some((w, seed, plan.find(id)?)))
-        .collect();
-    let progress = Progress::new("dropout", runs.iter().map(|run| run.2.width as f64).sum(), setting.quiet);
-    let taken: Result<Vec<Option<Taken>>, RunError> = runs
-        .par_iter()
-        .with_max_len(1)
-        .map(|&(w, seed, run)| {
-            if setting.interrupt.load(Ordering::Relaxed) {
-                return Ok(None);
+    let mut pieces = Vec::new();
+    for (w, ids) in plan.groups[0].ids.iter().enumerate() {
+        for (seed, id) in ids.iter().enumerate().filter(|(_, id)| trained.reached_horizon(id)) {
+            if let Some(run) = plan.find(id) {
+                pieces.push(Piece { name: format!("dropout-{id}"), size: run.width, item: (w, seed, run) });
             }
-            let name = format!("dropout-{}", run.id);
-            let taken = once(setting, &name, || take_apart(problem, terms, &sizes, (w, seed), run, setting))?;
-            progress.advance(run.width as f64);
-            Ok(Some(taken))
-        })
-        .collect();
-    let Some(taken) = taken?.into_iter().collect::<Option<Vec<Taken>>>() else { return Ok(None) };
-    progress.finish();
+        }
+    }
+    let taken = work_through(setting, "dropout", &pieces, |&(w, seed, run)| {
+        take_apart(problem, terms, &sizes, (w, seed), run, setting)
+    })?;
+    let Some(taken) = taken else { return Ok(None) };
     let changes = Changes::collect((widths.len(), seeds, sizes.len()), taken);
     let mut record = DropoutRecord { exact: e.network.loss == Loss::HalfSquared, fixed: 0, fits: Vec::new() };
     let checks = checks(problem, &sizes, &changes, &mut record);

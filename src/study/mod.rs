@@ -9,6 +9,7 @@ pub mod converge;
 pub mod draws;
 pub mod dropout;
 pub mod gap;
+mod pieces;
 pub mod plan;
 pub mod problem;
 mod progress;
@@ -29,8 +30,6 @@ use crate::record::{
 };
 use plan::{Plan, Trajectory};
 use problem::Problem;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -219,21 +218,6 @@ fn studies(
         phases.push(Phase { name: format!("study: {name}"), seconds: began.elapsed().as_secs_f64() });
     }
     Ok(Some((checks, phases)))
-}
-
-/// A part of a study's work, done once: while the run is unfinished it is kept in `checkpoint/study-NAME.json`.
-fn once<T: Serialize + DeserializeOwned>(
-    setting: &Setting<'_>,
-    name: &str,
-    work: impl FnOnce() -> Result<T, RunError>,
-) -> Result<T, RunError> {
-    let file = format!("checkpoint/study-{name}.json");
-    if setting.folder.file(&file).is_file() {
-        return Ok(setting.folder.read_json(&file)?);
-    }
-    let found = work()?;
-    setting.folder.write_json(&file, &found)?;
-    Ok(found)
 }
 
 /// The experiment as it goes into the manifest.
