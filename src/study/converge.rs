@@ -69,6 +69,14 @@ fn first_passage(times: &[f64], risk: &[f64], level: f64) -> f64 {
     if part.is_finite() && after.is_finite() { times[i - 1] + part * (times[i] - times[i - 1]) } else { times[i] }
 }
 
+/// By how much a risk moves in the last quarter of the records, over its distance above the limit's at the end; infinite
+/// where it is not above.
+fn late_change(risk: &[f64], limit: &[f64]) -> f64 {
+    let (end, late) = (limit.len() - 1, 3 * (limit.len() - 1) / 4);
+    let above = risk[end] - limit[end];
+    if above > 0.0 { (risk[end] - risk[late]).abs() / above } else { f64::INFINITY }
+}
+
 struct Study<'a> {
     problem: &'a Problem<'a, f64>,
     plan: &'a Plan,
@@ -182,13 +190,9 @@ impl Study<'_> {
 
     fn stall_checks(&self, variant: &Variant) -> Vec<Check> {
         let Some(group) = self.group(variant) else { return Vec::new() };
-        let (end, late) = (self.limit.len() - 1, 3 * (self.limit.len() - 1) / 4);
-        let moved = |risk: &[f64]| {
-            let above = risk[end] - self.limit[end];
-            if above > 0.0 { (risk[end] - risk[late]).abs() / above } else { f64::INFINITY }
-        };
+        let end = self.limit.len() - 1;
         let risks: Vec<Vec<f64>> = group.ids[0].iter().filter_map(|id| self.risk(id)).collect();
-        let worst = sup(risks.iter().map(|risk| moved(risk)));
+        let worst = sup(risks.iter().map(|risk| late_change(risk, &self.limit)));
         let mut stall = Check::at_most(
             format!("converge-stall-{}", variant.name),
             format!(
@@ -225,6 +229,20 @@ impl Study<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_plateau_above_the_limit_has_stalled() {
+        let along = |risk: fn(f64) -> f64| (0..=40).map(|i| risk(0.25 * f64::from(i))).collect::<Vec<f64>>();
+        let limit = along(|t| (-t).exp());
+        let stalled = |risk: fn(f64) -> f64| late_change(&along(risk), &limit) <= STALLED;
+        assert!(stalled(|_| 0.5));
+        assert!(stalled(|t| 0.3 + (-t).exp()));
+        assert!(!stalled(|t| (-0.3 * t).exp()), "slower than the limit, but falling");
+        assert!(!stalled(|t| 2.0 - 0.1 * t));
+        assert!(!stalled(|_| 0.0), "below the limit");
+        assert!(!stalled(|t| 0.3 + 0.05 * t), "rising");
+        assert!(!stalled(|_| f64::NAN));
+    }
 
     #[test]
     fn first_passages_of_an_exponential_are_exact() {
