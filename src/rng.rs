@@ -8,7 +8,7 @@
 //! The four words are absorbed by SplitMix64's finaliser, a bijection of good avalanche; the result seeds a
 //! xoshiro256++ generator, whose own seeding expands it to 256 bits.
 
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 pub use rand_xoshiro::Xoshiro256PlusPlus as Stream;
 
 /// What a stream of random numbers is for. The discriminants are part of the records' meaning: never renumber.
@@ -47,6 +47,16 @@ pub fn stream(seed: u64, role: Role, a: u64, b: u64) -> Stream {
         key = mix(key.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ mix(word.wrapping_add(0xd1b5_4a32_d192_ed03)));
     }
     Stream::seed_from_u64(key)
+}
+
+/// The first `most` entries of a uniformly random order of `0..n`.
+pub fn random_order(rng: &mut Stream, n: usize, most: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..n).collect();
+    for i in 0..most.min(n) {
+        order.swap(i, rng.random_range(i..n));
+    }
+    order.truncate(most);
+    order
 }
 
 /// SplitMix64's output function (Steele, Lea, Flood 2014): a bijection of 64-bit words.

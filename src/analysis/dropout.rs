@@ -15,9 +15,8 @@
 //! serve every order.
 
 use crate::network::{Loss, Threads, TwoLayer};
-use crate::rng::{Role, stream};
+use crate::rng::{self, Role};
 use ndarray::{Array2, ArrayView2, Axis, s};
-use rand::RngExt;
 use rayon::prelude::*;
 
 /// Samples whose features are held at one time.
@@ -57,13 +56,7 @@ pub fn predicted(n: usize, m: usize, spread: f64) -> f64 {
 
 /// A random order's first `most` entries; the draw's address is (seed, network, draw).
 pub fn random_order(seed: u64, network: u64, draw: u64, n: usize, most: usize) -> Vec<usize> {
-    let mut rng = stream(seed, Role::Mask, network, draw);
-    let mut order: Vec<usize> = (0..n).collect();
-    for i in 0..most.min(n) {
-        order.swap(i, rng.random_range(i..n));
-    }
-    order.truncate(most);
-    order
+    rng::random_order(&mut rng::stream(seed, Role::Mask, network, draw), n, most)
 }
 
 impl Subject<'_> {

@@ -12,9 +12,8 @@
 
 use super::Path;
 use super::profile::Measure;
-use crate::rng::{Role, stream};
+use crate::rng::{Role, random_order, stream};
 use ndarray::Array2;
-use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 /// Two networks and the half that is kept in the first.
@@ -45,11 +44,6 @@ impl NamedRisks {
     pub fn bound(self) -> f64 {
         self.p.max(self.p_half).max(self.q_half).max(self.q)
     }
-
-    /// The bound above the larger end.
-    pub fn barrier(self) -> f64 {
-        self.bound() - self.p.max(self.q)
-    }
 }
 
 impl<'a> Constructive<'a> {
@@ -63,15 +57,16 @@ impl<'a> Constructive<'a> {
     /// (seed, pair, trial).
     pub fn best_half(self, measure: &Measure<'_>, (seed, pair): (u64, u64), trials: usize) -> Self {
         let n = self.p.nrows();
-        let mut best = (self.named_risks(measure).bound(), self.kept.clone());
+        let named = self.named_risks(measure);
+        let mut best = (named.bound(), self.kept.clone());
         for trial in 0..trials as u64 {
-            let mut rng = stream(seed, Role::Half, pair, trial);
-            let mut order: Vec<usize> = (0..n).collect();
-            (0..n / 2).for_each(|i| order.swap(i, rng.random_range(i..n)));
+            let order = random_order(&mut stream(seed, Role::Half, pair, trial), n, n / 2);
             let mut kept = vec![false; n];
-            order[..n / 2].iter().for_each(|&i| kept[i] = true);
-            let tried = Constructive { kept, ..self.clone() };
-            let bound = tried.named_risks(measure).bound();
+            order.into_iter().for_each(|i| kept[i] = true);
+            let tried = Constructive { kept, ..self };
+            let [p_half, q_half] = tried.halves().map(|network| measure.loss(&network));
+            // The ends are the same for every half.
+            let bound = NamedRisks { p_half, q_half, ..named }.bound();
             if bound < best.0 {
                 best = (bound, tried.kept);
             }
@@ -86,9 +81,8 @@ impl<'a> Constructive<'a> {
 
     /// Losses of P, P with half its neurons, Q with the other half of its own, Q.
     pub fn named_risks(&self, measure: &Measure<'_>) -> NamedRisks {
-        let [p, p_half, _, _, q_half, q] = self.waypoints();
-        let [p, p_half, q_half, q] = [p, p_half, q_half, q].map(|network| measure.loss(&network));
-        NamedRisks { p, p_half, q_half, q }
+        let [p_half, q_half] = self.halves().map(|network| measure.loss(&network));
+        NamedRisks { p: measure.loss(self.p), p_half, q_half, q: measure.loss(self.q) }
     }
 
     /// The path.
@@ -96,11 +90,17 @@ impl<'a> Constructive<'a> {
         Path::Straight(self.waypoints().into())
     }
 
-    fn waypoints(&self) -> [Array2<f64>; 6] {
+    /// P keep A and Q keep B.
+    fn halves(&self) -> [Array2<f64>; 2] {
         let half_p = self.waypoint(|_| false, |kept| kept.then_some(false));
+        let half_q = self.waypoint(|_| true, |kept| (!kept).then_some(true));
+        [half_p, half_q]
+    }
+
+    fn waypoints(&self) -> [Array2<f64>; 6] {
+        let [half_p, half_q] = self.halves();
         let both_p = self.waypoint(|kept| !kept, |kept| kept.then_some(false));
         let both_q = self.waypoint(|kept| !kept, |kept| (!kept).then_some(true));
-        let half_q = self.waypoint(|_| true, |kept| (!kept).then_some(true));
         [self.p.clone(), half_p, both_p, both_q, half_q, self.q.clone()]
     }
 
