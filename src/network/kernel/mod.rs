@@ -34,6 +34,7 @@ pub mod math;
 mod parts;
 mod phases;
 pub mod samples;
+mod several;
 mod simd;
 mod small;
 mod stream;

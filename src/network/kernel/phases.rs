@@ -17,6 +17,7 @@
 
 use super::LANES;
 use super::math::Function;
+use super::several::Several;
 use super::simd::{Job, Simd};
 use crate::network::Real;
 use std::marker::PhantomData;
@@ -45,7 +46,7 @@ pub struct PreActivations<'a, R> {
     pub b: Option<&'a Lanes<R>>,
     /// `[sample / 2][input][sample % 2]`.
     pub x: &'a [[R; 2]],
-    /// One row per sample, their number rounded up to even.
+    /// One row per sample.
     pub z: &'a mut [Lanes<R>],
 }
 
@@ -54,12 +55,13 @@ impl<R: Real> Job<R> for PreActivations<'_, R> {
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         let PreActivations { w, b, x, z } = self;
         let d = w.len();
-        let pairs = z.len() / 2;
+        let pairs = z.len().div_ceil(2);
         let mut pair = 0;
         while pair < pairs {
             // The rest after whole register tiles by smaller ones.
             let take = if pairs - pair >= Q { Q } else { (pairs - pair).min(2) };
-            let (x, z) = (&x[pair * d..(pair + take) * d], &mut z[2 * pair..2 * (pair + take)]);
+            let last = z.len().min(2 * (pair + take));
+            let (x, z) = (&x[pair * d..(pair + take) * d], &mut z[2 * pair..last]);
             for group in 0..LANES / R::PACK / PG {
                 match take {
                     1 => z_tile::<R, S, PG, 1>(s, w, b, group, x, z),
@@ -82,7 +84,7 @@ fn z_tile<R: Real, S: Simd<R>, const PG: usize, const Q: usize>(
     z: &mut [Lanes<R>],
 ) {
     let d = w.len();
-    assert!(x.len() == Q * d && z.len() == 2 * Q);
+    assert!(x.len() == Q * d);
     let mut sum = [[[s.splat(R::zero()); PG]; 2]; Q];
     if let Some(b) = b {
         for i in 0..PG {
@@ -111,19 +113,19 @@ fn z_tile<R: Real, S: Simd<R>, const PG: usize, const Q: usize>(
     }
     for q in 0..Q {
         for t in 0..2 {
+            // An odd sample has no partner.
+            let Some(z) = z.get_mut(2 * q + t) else { continue };
             for i in 0..PG {
-                store(s, sum[q][t][i], &mut z[2 * q + t], group * PG + i);
+                store(s, sum[q][t][i], z, group * PG + i);
             }
         }
     }
 }
 
-/// `sigma(z_s)`, and `a_k sigma(z_s)` added to the lanes of every sample and output.
+/// `sigma(z_s)` in the place of `z_s`, and `a_k sigma(z_s)` added to the lanes of every sample and output.
 pub struct Activate<'a, R, F> {
-    /// Pre-activations.
-    pub z: &'a [Lanes<R>],
-    /// Where the values are kept, if at all.
-    pub value: Option<&'a mut [Lanes<R>]>,
+    /// Pre-activations in, values out; one row per sample.
+    pub z: &'a mut [Lanes<R>],
     /// Where the slopes are kept, if at all.
     pub slope: Option<&'a mut [Lanes<R>]>,
     /// Rows of a.
@@ -137,73 +139,47 @@ pub struct Activate<'a, R, F> {
 impl<R: Real, F: Function> Job<R> for Activate<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Activate { z, value, slope, a, lanes, .. } = self;
-        let lanes = lanes.chunks_exact_mut(a.len() * R::PACK);
-        match (value, slope) {
-            (Some(value), Some(slope)) => {
-                for ((z, (value, slope)), lanes) in z.iter().zip(value.iter_mut().zip(slope)).zip(lanes) {
-                    for i in 0..LANES / R::PACK {
-                        let (v, d) = F::both(s, load(s, z, i));
-                        store(s, v, value, i);
-                        store(s, d, slope, i);
+        // Four packs at a time fill 32 registers; where a row has two, that is two samples.
+        match (PG, LANES / S::LANES, self.z.len() % 2) {
+            (1, ..) => self.rows::<S, 1>(s),
+            (_, 2, 1) => self.rows::<S, 2>(s),
+            _ => self.rows::<S, 4>(s),
+        }
+    }
+}
+
+impl<R: Real, F: Function> Activate<'_, R, F> {
+    /// `K` packs at a time; a whole number of times that.
+    #[inline(always)]
+    fn rows<S: Simd<R>, const K: usize>(self, s: S) {
+        let Activate { z, slope, a, lanes, .. } = self;
+        let several = Several::<S, K>(s);
+        let per_row = LANES / S::LANES;
+        let z = z.as_flattened_mut();
+        let mut slope = slope.map(<[_]>::as_flattened_mut);
+        let (whole, outputs) = (K * S::LANES, a.len());
+        for (n, z) in z.chunks_exact_mut(whole).enumerate() {
+            let value = match &mut slope {
+                Some(slope) if !F::SLOPE_FROM_VALUE => {
+                    let (value, d) = F::both(several, several.load(z));
+                    several.store(d, &mut slope[n * whole..]);
+                    value
+                }
+                _ => F::value(several, several.load(z)),
+            };
+            several.store(value, z);
+            let (row, first) = (n * K / per_row, n * K % per_row);
+            for sample in 0..K.div_ceil(per_row) {
+                let lanes = &mut lanes[(row + sample) * outputs * S::LANES..];
+                for (a, lanes) in a.iter().zip(lanes.chunks_exact_mut(S::LANES)) {
+                    let mut sum = s.load(lanes);
+                    for i in 0..K.min(per_row) {
+                        sum = s.fma(load(s, a, first + i), value[sample * per_row + i], sum);
                     }
-                    add_features(s, value, a, lanes);
-                }
-            }
-            (Some(value), None) => {
-                for ((z, value), lanes) in z.iter().zip(value).zip(lanes) {
-                    activate::<R, S, F>(s, z, Some(value), a, lanes);
-                }
-            }
-            _ => {
-                for (z, lanes) in z.iter().zip(lanes) {
-                    activate::<R, S, F>(s, z, None, a, lanes);
+                    s.store(sum, lanes);
                 }
             }
         }
-    }
-}
-
-/// One sample of [`Activate`]; the sum of its features stays in a register where there is one output.
-#[inline(always)]
-fn activate<R: Real, S: Simd<R>, F: Function>(
-    s: S,
-    z: &Lanes<R>,
-    mut value: Option<&mut Lanes<R>>,
-    a: &[Lanes<R>],
-    lanes: &mut [R],
-) {
-    if let [a] = a {
-        let mut sum = s.load(lanes);
-        for i in 0..LANES / R::PACK {
-            let v = F::value(s, load(s, z, i));
-            if let Some(value) = &mut value {
-                store(s, v, value, i);
-            }
-            sum = s.fma(load(s, a, i), v, sum);
-        }
-        s.store(sum, lanes);
-        return;
-    }
-    let mut row = [R::zero(); LANES];
-    for i in 0..LANES / R::PACK {
-        store(s, F::value(s, load(s, z, i)), &mut row, i);
-    }
-    add_features(s, &row, a, lanes);
-    if let Some(value) = value {
-        *value = row;
-    }
-}
-
-/// Adds `a_k v` to the lanes of every output.
-#[inline(always)]
-fn add_features<R: Real, S: Simd<R>>(s: S, v: &Lanes<R>, a: &[Lanes<R>], lanes: &mut [R]) {
-    for (a, lanes) in a.iter().zip(lanes.chunks_exact_mut(R::PACK)) {
-        let mut sum = s.load(lanes);
-        for i in 0..LANES / R::PACK {
-            sum = s.fma(load(s, a, i), load(s, v, i), sum);
-        }
-        s.store(sum, lanes);
     }
 }
 
@@ -262,10 +238,15 @@ impl<R: Real, F: Function> Job<R> for Pull<'_, R, F> {
     }
 }
 
-/// Values and slopes of sample n, pack i. Types and not closures, because a method can be `#[inline(always)]` and so take
-/// on its caller's instruction set.
+/// Values and slopes of sample n, pack i, and both times a residual. Types and not closures, because a method can be
+/// `#[inline(always)]` and so take on its caller's instruction set.
 trait Both<R> {
     fn both<S: Simd<R>>(&self, s: S, h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack);
+    #[inline(always)]
+    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
+        let (value, slope) = self.both(s, h, n, i);
+        (s.mul(e, value), s.mul(e, slope))
+    }
 }
 
 struct FromValue<'a, R, F>(&'a [Lanes<R>], PhantomData<F>);
@@ -274,6 +255,10 @@ impl<R: Real, F: Function> Both<R> for FromValue<'_, R, F> {
     fn both<S: Simd<R>>(&self, s: S, _h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
         let v = load(s, &self.0[n], i);
         (v, F::slope(s, v))
+    }
+    #[inline(always)]
+    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, _h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
+        F::pull(s, e, load(s, &self.0[n], i))
     }
 }
 
@@ -290,6 +275,11 @@ impl<R: Real, F: Function> Both<R> for FromZ<F> {
     #[inline(always)]
     fn both<S: Simd<R>>(&self, s: S, h: &Lanes<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
         F::both(s, load(s, h, i))
+    }
+    #[inline(always)]
+    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, h: &Lanes<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
+        let (value, slope) = F::both(s, load(s, h, i));
+        if F::SLOPE_FROM_VALUE { F::pull(s, e, value) } else { (s.mul(e, value), s.mul(e, slope)) }
     }
 }
 
@@ -312,9 +302,9 @@ fn pull<R: Real, S: Simd<R>, const PG: usize, B: Both<R>>(
             for (n, (h, &e)) in h.iter_mut().zip(residual).enumerate() {
                 let e = s.splat(e);
                 for i in 0..PG {
-                    let (value, slope) = from.both(s, h, n, group * PG + i);
-                    sum[i] = s.fma(e, value, sum[i]);
-                    store(s, s.mul(e, slope), h, group * PG + i);
+                    let (value, slope) = from.pull(s, e, h, n, group * PG + i);
+                    sum[i] = s.add(value, sum[i]);
+                    store(s, slope, h, group * PG + i);
                 }
             }
             for i in 0..PG {
@@ -459,9 +449,13 @@ impl<R: Real, S: Simd<R>, F: Function, const PG: usize> Rows<R, S, PG> for Pulle
         let mut row = [s.splat(R::zero()); PG];
         for i in 0..PG {
             let v = load(s, &self.values[n], group * PG + i);
-            let d = if F::SLOPE_FROM_VALUE { F::slope(s, v) } else { load(s, &self.slopes[n], group * PG + i) };
-            self.sum_a[i] = s.fma(e, v, self.sum_a[i]);
-            row[i] = s.mul(e, d);
+            let (pulled, h) = if F::SLOPE_FROM_VALUE {
+                F::pull(s, e, v)
+            } else {
+                (s.mul(e, v), s.mul(e, load(s, &self.slopes[n], group * PG + i)))
+            };
+            self.sum_a[i] = s.add(pulled, self.sum_a[i]);
+            row[i] = h;
             if let Some(h) = self.h.get_mut(n) {
                 store(s, row[i], h, group * PG + i);
             }

@@ -30,6 +30,8 @@ pub trait Job<R> {
 pub trait Simd<R>: Copy + Send + Sync {
     /// The lanes of one pack.
     type Pack: Copy;
+    /// Their number.
+    const LANES: usize;
     /// Compiles the job with the instruction set's features, as a function of its own: register allocation is better
     /// than in one large function.
     fn vectorize<J: Job<R>>(self, job: J);
@@ -88,6 +90,7 @@ mod portable {
         ($real:ty, $lanes:literal, $bits:ty, $mantissa:literal) => {
             impl Simd<$real> for Portable {
                 type Pack = [$real; $lanes];
+                const LANES: usize = $lanes;
                 #[inline(always)]
                 fn vectorize<J: Job<$real>>(self, job: J) {
                     #[inline(never)]
@@ -231,6 +234,7 @@ mod x86 {
         ($real:ty, $lanes:literal, $pack:ty, $features:literal, $token:ident, $pg:literal, $q:literal,
          |$from:ident| $load:expr, |$v:ident, $to:ident| $store:expr) => {
             type Pack = $pack;
+            const LANES: usize = $lanes;
             #[inline(always)]
             fn square_rest(self, x: Self::Pack, square: Self::Pack) -> Self::Pack {
                 let zero = <Self as Simd<$real>>::splat(self, 0.0);

@@ -35,8 +35,8 @@ pub(super) struct Small<'a, R, F> {
     pub constants: Constants<R>,
     /// One pack per sample: features of the next step.
     pub lanes: &'a mut [R],
-    /// A row per sample, their number rounded up to even.
-    pub z: &'a mut [Lanes<R>],
+    /// Room for h, one row per sample.
+    pub h: &'a mut [Lanes<R>],
     /// Rows of w and b, their number rounded up to even.
     pub grad: &'a mut [Lanes<R>],
     pub function: PhantomData<F>,
@@ -45,7 +45,7 @@ pub(super) struct Small<'a, R, F> {
 impl<R: Real, F: Function> Job<R> for Small<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Small { theta, momentum, parameters, inputs, now, residual, ahead, kept, z, grad, lanes, .. } = self;
+        let Small { theta, momentum, parameters, inputs, now, residual, ahead, kept, h, grad, lanes, .. } = self;
         let count = now.count;
         let rows = if F::SLOPE_FROM_VALUE { count } else { 2 * count };
         let blocks = theta.len() / parameters;
@@ -58,7 +58,7 @@ impl<R: Real, F: Function> Job<R> for Small<'_, R, F> {
                 next: (&[], &[]),
                 residual,
                 grad_a: &mut grad_a[0],
-                h: &mut z[..count],
+                h,
                 x: now.backward,
                 grad,
                 fresh: true,
@@ -78,10 +78,8 @@ impl<R: Real, F: Function> Job<R> for Small<'_, R, F> {
                 Update { grad: &grad_a, factor: None, theta: a, momentum, normals: &[], constants }.run::<S, PG, Q>(s);
             }
             let (w, b) = hidden.split_at(inputs);
-            PreActivations { w, b: b.first(), x: ahead.forward, z }.run::<S, PG, Q>(s);
-            let slope = if F::SLOPE_FROM_VALUE { None } else { Some(slope) };
-            Activate::<R, F> { z: &z[..count], value: Some(value), slope, a, lanes, function: PhantomData }
-                .run::<S, PG, Q>(s);
+            PreActivations { w, b: b.first(), x: ahead.forward, z: value }.run::<S, PG, Q>(s);
+            Activate::<R, F> { z: value, slope: Some(slope), a, lanes, function: PhantomData }.run::<S, PG, Q>(s);
         }
     }
 }

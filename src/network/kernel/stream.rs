@@ -8,7 +8,7 @@
 use super::LANES;
 use super::finish::Constants;
 use super::math::Function;
-use super::phases::Lanes;
+use super::phases::{Activate, Lanes};
 use super::simd::{Job, Simd};
 use crate::network::Real;
 use std::marker::PhantomData;
@@ -42,13 +42,25 @@ pub(super) struct Stream<'a, R, F, const B: usize> {
 impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Stream { theta, momentum, parameters, inputs, x, residual, ahead, kept, mask, train_a, lanes, .. } = self;
+        match (self.constants.first_order, self.constants.shrink == R::zero()) {
+            (true, _) => self.blocks::<S, PG, Q, true, true>(s),
+            (false, false) => self.blocks::<S, PG, Q, false, true>(s),
+            (false, true) => self.blocks::<S, PG, Q, false, false>(s),
+        }
+    }
+}
+
+impl<R: Real, F: Function, const B: usize> Stream<'_, R, F, B> {
+    #[inline(always)]
+    fn blocks<S: Simd<R>, const PG: usize, const Q: usize, const FIRST_ORDER: bool, const RIDGE: bool>(self, s: S) {
+        let Stream { parameters, inputs, x, residual, ahead, mask, train_a, .. } = self;
+        let (theta, momentum, kept) = (&mut *self.theta, &mut *self.momentum, &mut *self.kept);
         let c = self.constants;
         assert!(theta.len() == momentum.len() && x.len() == inputs && ahead.len() == inputs);
-        assert!(residual.len() == B && lanes.len() == B * R::PACK);
+        assert!(residual.len() == B && self.lanes.len() == B * R::PACK);
         let zero = s.splat(R::zero());
         let [keep, kick, drift, shrink] = [c.keep, c.kick, c.drift, c.shrink].map(|v| s.splat(v));
-        let step = Step { keep, drift, shrink, first_order: c.first_order, s };
+        let step = Step::<R, S, FIRST_ORDER, RIDGE> { keep, drift, shrink, s };
         let rows = if F::SLOPE_FROM_VALUE { B } else { 2 * B };
         let blocks = theta.len() / parameters;
         let block_len = parameters * LANES;
@@ -70,9 +82,13 @@ impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
                     let e = s.mul(kick, s.splat(residual[n]));
                     for i in 0..PG {
                         let v = s.load(&value[n][at(i)]);
-                        let d = if F::SLOPE_FROM_VALUE { F::slope(s, v) } else { s.load(&slope[n][at(i)]) };
-                        grad_a[i] = s.fma(e, v, grad_a[i]);
-                        h[n][i] = s.mul(s.mul(e, d), s.load(&rest[a][at(i)]));
+                        let (pulled, slope) = if F::SLOPE_FROM_VALUE {
+                            F::pull(s, e, v)
+                        } else {
+                            (s.mul(e, v), s.mul(e, s.load(&slope[n][at(i)])))
+                        };
+                        grad_a[i] = s.add(pulled, grad_a[i]);
+                        h[n][i] = s.mul(slope, s.load(&rest[a][at(i)]));
                     }
                 }
                 if a == 1 {
@@ -103,47 +119,41 @@ impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
                     }
                 }
                 for i in 0..PG {
-                    let output = if train_a {
+                    if train_a {
                         let push = s.mul(grad_a[i], s.load(&mask[at(i)]));
-                        step.take(push, &mut rest[a][at(i)], &mut rest_r[a][at(i)])
-                    } else {
-                        s.load(&rest[a][at(i)])
-                    };
+                        step.take(push, &mut rest[a][at(i)], &mut rest_r[a][at(i)]);
+                    }
                     for n in 0..B {
-                        let v = if F::SLOPE_FROM_VALUE {
-                            F::value(s, z[n][i])
-                        } else {
-                            let (v, d) = F::both(s, z[n][i]);
-                            s.store(d, &mut slope[n][at(i)]);
-                            v
-                        };
-                        s.store(v, &mut value[n][at(i)]);
-                        let lanes = &mut lanes[n * R::PACK..(n + 1) * R::PACK];
-                        s.store(s.fma(output, v, s.load(lanes)), lanes);
+                        s.store(z[n][i], &mut value[n][at(i)]);
                     }
                 }
             }
+        }
+        // A block's activation is one long chain of operations, a superblock's are many to choose from.
+        for (theta, kept) in self.theta.chunks_exact(parameters).zip(self.kept.chunks_exact_mut(rows)) {
+            let (z, slope) = kept.split_at_mut(B);
+            let (slope, a, lanes) = (Some(slope), &theta[parameters - 1..], &mut *self.lanes);
+            Activate::<R, F> { z, slope, a, lanes, function: PhantomData }.run::<S, PG, Q>(s);
         }
     }
 }
 
 /// The constants of a step in every lane.
-struct Step<R, S: Simd<R>> {
+struct Step<R, S: Simd<R>, const FIRST_ORDER: bool, const RIDGE: bool> {
     keep: S::Pack,
     drift: S::Pack,
     shrink: S::Pack,
-    first_order: bool,
     s: S,
 }
 
-impl<R: Real, S: Simd<R>> Step<R, S> {
+impl<R: Real, S: Simd<R>, const FIRST_ORDER: bool, const RIDGE: bool> Step<R, S, FIRST_ORDER, RIDGE> {
     /// Moves one pack by the push, shrinkage included; returns where it is then.
     #[inline(always)]
     fn take(&self, push: S::Pack, theta: &mut [R], momentum: &mut [R]) -> S::Pack {
         let s = self.s;
         let position = s.load(theta);
-        let push = s.fma(self.shrink, position, push);
-        let moved = if self.first_order {
+        let push = if RIDGE { s.fma(self.shrink, position, push) } else { push };
+        let moved = if FIRST_ORDER {
             s.add(position, push)
         } else {
             let r = s.fma(self.keep, s.load(momentum), push);

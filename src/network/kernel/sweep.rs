@@ -35,6 +35,14 @@ pub(super) struct Scratch<R> {
     lanes: Vec<R>,
 }
 
+/// The first rows of what grows to what is asked.
+fn rows<R: Real>(room: &mut Vec<Lanes<R>>, count: usize) -> &mut [Lanes<R>] {
+    if room.len() < count {
+        room.resize(count, [R::zero(); LANES]);
+    }
+    &mut room[..count]
+}
+
 /// What becomes of the sums over samples.
 pub(super) enum Then<'a, R> {
     /// The gradient, ridge included.
@@ -177,14 +185,10 @@ impl<R: Real> Sweep<'_, R> {
         self.layout.parameters - self.network.outputs
     }
 
-    fn pre_activations<S: Simd<R>>(&self, s: S, theta: &[Lanes<R>], x: &[[R; 2]], count: usize, z: &mut Vec<Lanes<R>>) {
-        let rows = count.next_multiple_of(2);
-        if z.len() < rows {
-            z.resize(rows, [R::zero(); LANES]);
-        }
+    fn pre_activations<S: Simd<R>>(&self, s: S, theta: &[Lanes<R>], x: &[[R; 2]], z: &mut [Lanes<R>]) {
         let d = self.network.inputs;
         let b = self.network.bias.then(|| &theta[d]);
-        s.vectorize(PreActivations { w: &theta[..d], b, x, z: &mut z[..rows] });
+        s.vectorize(PreActivations { w: &theta[..d], b, x, z });
     }
 
     fn forward<S: Simd<R>, F: Function>(&self, s: S, block: usize, theta: &[Lanes<R>], scratch: &mut Scratch<R>) {
@@ -193,21 +197,15 @@ impl<R: Real> Sweep<'_, R> {
         let mut kept = self.kept::<F>(block, samples.count());
         for tile in samples.tiles() {
             let at = tile.first..tile.first + tile.count;
-            self.pre_activations(s, theta, tile.forward, tile.count, &mut scratch.z);
             let per = a.len() * R::PACK;
-            let (value, slope) = match &mut kept {
-                None => (None, None),
-                Some((value, _)) if F::SLOPE_FROM_VALUE => (Some(&mut value[at.clone()]), None),
-                Some((value, slope)) => (Some(&mut value[at.clone()]), Some(&mut slope[at.clone()])),
+            let (z, slope) = match &mut kept {
+                None => (rows(&mut scratch.z, tile.count), None),
+                Some((value, _)) if F::SLOPE_FROM_VALUE => (&mut value[at.clone()], None),
+                Some((value, slope)) => (&mut value[at.clone()], Some(&mut slope[at.clone()])),
             };
-            s.vectorize(Activate::<R, F> {
-                z: &scratch.z[..tile.count],
-                value,
-                slope,
-                a,
-                lanes: &mut scratch.lanes[at.start * per..at.end * per],
-                function: PhantomData,
-            });
+            self.pre_activations(s, theta, tile.forward, z);
+            let lanes = &mut scratch.lanes[at.start * per..at.end * per];
+            s.vectorize(Activate::<R, F> { z, slope, a, lanes, function: PhantomData });
         }
     }
 
@@ -228,17 +226,15 @@ impl<R: Real> Sweep<'_, R> {
         let kept = self.kept::<F>(block, samples.count());
         for tile in samples.tiles() {
             let at = tile.first..tile.first + tile.count;
+            let h = rows(&mut scratch.z, tile.count);
             if let (Some((value, slope)), [grad_a]) = (&kept, &mut *grad_a) {
-                if scratch.z.len() < tile.count {
-                    scratch.z.resize(tile.count, [R::zero(); LANES]);
-                }
                 let slope = if F::SLOPE_FROM_VALUE { &[] } else { &slope[at.clone()] };
                 s.vectorize(PullOuter::<R, F> {
                     kept: (&value[at.clone()], slope),
                     next: self.next_kept::<F>(block, samples.count(), at.clone()),
                     residual: &residual[at],
                     grad_a,
-                    h: &mut scratch.z[..tile.count],
+                    h,
                     x: tile.backward,
                     grad,
                     fresh: tile.first == 0,
@@ -250,17 +246,13 @@ impl<R: Real> Sweep<'_, R> {
                 Some((value, _)) if F::SLOPE_FROM_VALUE => Source::Kept(&value[at.clone()], &[]),
                 Some((value, slope)) => Source::Kept(&value[at.clone()], &slope[at.clone()]),
                 None => {
-                    self.pre_activations(s, theta, tile.forward, tile.count, &mut scratch.z);
+                    self.pre_activations(s, theta, tile.forward, h);
                     Source::Recomputed
                 }
             };
-            if scratch.z.len() < tile.count {
-                scratch.z.resize(tile.count, [R::zero(); LANES]);
-            }
             let residual = &residual[at.start * outputs..at.end * outputs];
-            let (a, h) = (&theta[hidden..], &mut scratch.z[..tile.count]);
-            s.vectorize(Pull::<R, F> { source, residual, a, grad_a, h, function: PhantomData });
-            s.vectorize(Outer { h: &scratch.z[..tile.count], x: tile.backward, grad, fresh: tile.first == 0 });
+            s.vectorize(Pull::<R, F> { source, residual, a: &theta[hidden..], grad_a, h, function: PhantomData });
+            s.vectorize(Outer { h, x: tile.backward, grad, fresh: tile.first == 0 });
         }
         // Padded neurons have a = 0, so that only the gradient of a must be told that they do not exist.
         let used = self.layout.lanes_in_use(block);
@@ -385,8 +377,7 @@ impl<R: Real> Sweep<'_, R> {
             return;
         };
         let (theta, momentum, kept, used) = parts;
-        let (z, grad) = (now.count.next_multiple_of(2), self.hidden().next_multiple_of(2));
-        scratch.z.resize(z.max(scratch.z.len()), [R::zero(); LANES]);
+        let grad = self.hidden().next_multiple_of(2);
         scratch.grad.resize(grad, [R::zero(); LANES]);
         s.vectorize(Small::<R, F> {
             theta,
@@ -401,7 +392,7 @@ impl<R: Real> Sweep<'_, R> {
             train_a: self.network.trains_output(),
             constants,
             lanes: &mut scratch.lanes,
-            z: &mut scratch.z[..z],
+            h: rows(&mut scratch.z, now.count),
             grad: &mut scratch.grad,
             function: PhantomData,
         });
