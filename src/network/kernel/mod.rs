@@ -14,12 +14,12 @@
 //! | file | what |
 //! |---|---|
 //! | `dispatch` | the instruction sets and the choice among them |
-//! | `simd` | packs of lanes on each of them |
+//! | `simd`, `several` | packs of lanes on each of them, and several packs in alternation |
 //! | `exp`, [`math`] | the activations over packs |
 //! | `layout` | where a neuron's parameter lives |
 //! | [`samples`] | a batch in the orders in which the kernels read it |
 //! | `phases`, `finish` | what is done to one block |
-//! | `small`, `stream` | the same for few samples and for one or two |
+//! | `superblock`, `small`, `stream` | the same for few samples and for one or two |
 //! | `sweep` | one pass over all blocks |
 //! | `parts`, `team` | sharing a pass among threads |
 //! | `align` | large arrays on cache lines |
@@ -38,6 +38,7 @@ mod several;
 mod simd;
 mod small;
 mod stream;
+mod superblock;
 mod sweep;
 mod team;
 mod workspace;

@@ -6,34 +6,17 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::LANES;
-use super::finish::Constants;
 use super::math::Function;
-use super::phases::{Activate, Lanes};
+use super::phases::Activate;
 use super::simd::{Job, Simd};
+use super::superblock::Superblock;
 use crate::network::Real;
 use std::marker::PhantomData;
 
-/// The step of the blocks of a superblock on `B` samples, for one output and without noise.
+/// The step of a superblock on `B` samples.
 pub(super) struct Stream<'a, R, F, const B: usize> {
-    /// Rows of w, b (where there is one) and a, block after block.
-    pub theta: &'a mut [Lanes<R>],
-    /// Momenta.
-    pub momentum: &'a mut [Lanes<R>],
-    /// Rows of a block, and those of w.
-    pub parameters: usize,
-    pub inputs: usize,
-    /// This step's inputs, `[input][sample]`, and residuals.
-    pub x: &'a [[R; 2]],
-    pub residual: &'a [R],
-    /// The next step's inputs.
-    pub ahead: &'a [[R; 2]],
-    /// Values, and slopes where they do not follow from them, block after block: this step's in, the next step's out.
-    pub kept: &'a mut [Lanes<R>],
-    /// For the last block, 1 for neurons and 0 for padding.
-    pub mask: &'a Lanes<R>,
-    /// Whether output weights are trained.
-    pub train_a: bool,
-    pub constants: Constants<R>,
+    /// What is stepped.
+    pub part: Superblock<'a, R>,
     /// One pack per sample: features of the next step.
     pub lanes: &'a mut [R],
     pub function: PhantomData<F>,
@@ -42,32 +25,23 @@ pub(super) struct Stream<'a, R, F, const B: usize> {
 impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        match (self.constants.first_order, self.constants.shrink == R::zero()) {
-            (true, _) => self.blocks::<S, PG, Q, true, true>(s),
-            (false, false) => self.blocks::<S, PG, Q, false, true>(s),
-            (false, true) => self.blocks::<S, PG, Q, false, false>(s),
-        }
-    }
-}
-
-impl<R: Real, F: Function, const B: usize> Stream<'_, R, F, B> {
-    #[inline(always)]
-    fn blocks<S: Simd<R>, const PG: usize, const Q: usize, const FIRST_ORDER: bool, const RIDGE: bool>(self, s: S) {
-        let Stream { parameters, inputs, x, residual, ahead, mask, train_a, .. } = self;
-        let (theta, momentum, kept) = (&mut *self.theta, &mut *self.momentum, &mut *self.kept);
-        let c = self.constants;
+        let Superblock { theta, momentum, kept, parameters, inputs, used, residual, constants: c, .. } = self.part;
+        // Of two samples at most there is one pair.
+        let (x, ahead) = (self.part.now.forward, self.part.ahead.forward);
         assert!(theta.len() == momentum.len() && x.len() == inputs && ahead.len() == inputs);
         assert!(residual.len() == B && self.lanes.len() == B * R::PACK);
+        let mut mask = [R::one(); LANES];
+        mask[used..].fill(R::zero());
         let zero = s.splat(R::zero());
         let [keep, kick, drift, shrink] = [c.keep, c.kick, c.drift, c.shrink].map(|v| s.splat(v));
-        let step = Step::<R, S, FIRST_ORDER, RIDGE> { keep, drift, shrink, s };
+        let step = Step { keep, drift, shrink, first_order: c.first_order, s };
         let rows = if F::SLOPE_FROM_VALUE { B } else { 2 * B };
         let blocks = theta.len() / parameters;
         let block_len = parameters * LANES;
         let state = theta.chunks_exact_mut(parameters).zip(momentum.chunks_exact_mut(parameters));
         let ones = [R::one(); LANES];
         for (block, ((theta, momentum), kept)) in state.zip(kept.chunks_exact_mut(rows)).enumerate() {
-            let mask = if block + 1 == blocks { mask } else { &ones };
+            let mask = if block + 1 == blocks { &mask } else { &ones };
             let (value, slope) = kept.split_at_mut(B);
             let (w, rest) = theta.split_at_mut(inputs);
             let (w_r, rest_r) = momentum.split_at_mut(inputs);
@@ -119,7 +93,7 @@ impl<R: Real, F: Function, const B: usize> Stream<'_, R, F, B> {
                     }
                 }
                 for i in 0..PG {
-                    if train_a {
+                    if self.part.train_a {
                         let push = s.mul(grad_a[i], s.load(&mask[at(i)]));
                         step.take(push, &mut rest[a][at(i)], &mut rest_r[a][at(i)]);
                     }
@@ -130,7 +104,7 @@ impl<R: Real, F: Function, const B: usize> Stream<'_, R, F, B> {
             }
         }
         // A block's activation is one long chain of operations, a superblock's are many to choose from.
-        for (theta, kept) in self.theta.chunks_exact(parameters).zip(self.kept.chunks_exact_mut(rows)) {
+        for (theta, kept) in theta.chunks_exact(parameters).zip(kept.chunks_exact_mut(rows)) {
             let (z, slope) = kept.split_at_mut(B);
             let (slope, a, lanes) = (Some(slope), &theta[parameters - 1..], &mut *self.lanes);
             Activate::<R, F> { z, slope, a, lanes, function: PhantomData }.run::<S, PG, Q>(s);
@@ -139,21 +113,22 @@ impl<R: Real, F: Function, const B: usize> Stream<'_, R, F, B> {
 }
 
 /// The constants of a step in every lane.
-struct Step<R, S: Simd<R>, const FIRST_ORDER: bool, const RIDGE: bool> {
+struct Step<R, S: Simd<R>> {
     keep: S::Pack,
     drift: S::Pack,
     shrink: S::Pack,
+    first_order: bool,
     s: S,
 }
 
-impl<R: Real, S: Simd<R>, const FIRST_ORDER: bool, const RIDGE: bool> Step<R, S, FIRST_ORDER, RIDGE> {
+impl<R: Real, S: Simd<R>> Step<R, S> {
     /// Moves one pack by the push, shrinkage included; returns where it is then.
     #[inline(always)]
     fn take(&self, push: S::Pack, theta: &mut [R], momentum: &mut [R]) -> S::Pack {
         let s = self.s;
         let position = s.load(theta);
-        let push = if RIDGE { s.fma(self.shrink, position, push) } else { push };
-        let moved = if FIRST_ORDER {
+        let push = s.fma(self.shrink, position, push);
+        let moved = if self.first_order {
             s.add(position, push)
         } else {
             let r = s.fma(self.keep, s.load(momentum), push);

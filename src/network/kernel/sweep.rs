@@ -6,7 +6,7 @@ use super::finish::{Constants, Finish, Update};
 use super::math::{Function, with_activation};
 use super::parts::Parts;
 use super::phases::{Activate, Lanes, Outer, PreActivations, Pull, PullOuter, Reduce, Source};
-use super::samples::{Samples, Tile};
+use super::samples::Samples;
 use super::simd::Simd;
 use super::small::Small;
 use super::stream::Stream;
@@ -18,9 +18,6 @@ use std::sync::Mutex;
 
 /// Largest batch whose steps are done in one pass over the state.
 pub(super) const STREAMED: usize = 2;
-
-/// Largest batch for which a block's phases are one function.
-const SMALL: usize = 32;
 
 /// What one thread works with; grows to what is asked and stays.
 #[derive(Debug, Default)]
@@ -311,115 +308,17 @@ impl<R: Real> Sweep<'_, R> {
 
     /// Does the step of a superblock in one pass over the state, where it can be done so; says whether.
     fn stream<S: Simd<R>, F: Function>(&self, s: S, superblock: usize, scratch: &mut Scratch<R>) -> bool {
-        let (Some(backward), Some(forward), Some(_)) = (&self.backward, &self.forward, &self.kept) else {
-            return false;
-        };
-        let Then::Step { momentum, constants, normals: None } = &backward.then else { return false };
-        let count = backward.samples.count();
-        if self.network.outputs != 1 || count > SMALL {
-            return false;
-        }
-        match count {
-            1 => self.stream_on::<S, F, 1>(s, superblock, backward, forward, momentum, *constants, scratch),
-            2 => self.stream_on::<S, F, 2>(s, superblock, backward, forward, momentum, *constants, scratch),
-            _ => self.small::<S, F>(s, superblock, backward, forward, momentum, *constants, scratch),
+        let Some(part) = self.superblock::<F>(superblock) else { return false };
+        let (lanes, function) = (&mut scratch.lanes[..], PhantomData);
+        match part.now.count {
+            1 => s.vectorize(Stream::<R, F, 1> { part, lanes, function }),
+            2 => s.vectorize(Stream::<R, F, 2> { part, lanes, function }),
+            count => {
+                scratch.grad.resize(self.hidden().next_multiple_of(2), [R::zero(); LANES]);
+                let (h, grad) = (rows(&mut scratch.z, count), &mut scratch.grad[..]);
+                s.vectorize(Small::<R, F> { part, lanes, h, grad, function });
+            }
         }
         true
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn stream_on<S: Simd<R>, F: Function, const B: usize>(
-        &self,
-        s: S,
-        superblock: usize,
-        backward: &Backward<'_, R>,
-        forward: &Forward<'_, R>,
-        momentum: &Parts<'_, R>,
-        constants: Constants<R>,
-        scratch: &mut Scratch<R>,
-    ) {
-        let Some((now, next, parts)) = self.superblock_parts::<F>(superblock, backward, forward, momentum) else {
-            return;
-        };
-        let (theta, momentum, kept, used) = parts;
-        let mut mask = [R::one(); LANES];
-        mask[used..].fill(R::zero());
-        s.vectorize(Stream::<R, F, B> {
-            theta,
-            momentum,
-            parameters: self.layout.parameters,
-            inputs: self.network.inputs,
-            x: now.forward,
-            residual: backward.residual,
-            ahead: next.forward,
-            kept,
-            mask: &mask,
-            train_a: self.network.trains_output(),
-            constants,
-            lanes: &mut scratch.lanes,
-            function: PhantomData,
-        });
-    }
-
-    /// A step on few samples, the phases of a block in one function.
-    #[allow(clippy::too_many_arguments)]
-    fn small<S: Simd<R>, F: Function>(
-        &self,
-        s: S,
-        superblock: usize,
-        backward: &Backward<'_, R>,
-        forward: &Forward<'_, R>,
-        momentum: &Parts<'_, R>,
-        constants: Constants<R>,
-        scratch: &mut Scratch<R>,
-    ) {
-        let Some((now, ahead, parts)) = self.superblock_parts::<F>(superblock, backward, forward, momentum) else {
-            return;
-        };
-        let (theta, momentum, kept, used) = parts;
-        let grad = self.hidden().next_multiple_of(2);
-        scratch.grad.resize(grad, [R::zero(); LANES]);
-        s.vectorize(Small::<R, F> {
-            theta,
-            momentum,
-            parameters: self.layout.parameters,
-            inputs: self.network.inputs,
-            now,
-            residual: backward.residual,
-            ahead,
-            kept,
-            used,
-            train_a: self.network.trains_output(),
-            constants,
-            lanes: &mut scratch.lanes,
-            h: rows(&mut scratch.z, now.count),
-            grad: &mut scratch.grad,
-            function: PhantomData,
-        });
-    }
-
-    /// The only tiles of both batches, and a superblock's parameters, momenta and kept rows with the number of neurons in its
-    /// last block.
-    #[allow(clippy::type_complexity)]
-    fn superblock_parts<'t, F: Function>(
-        &'t self,
-        superblock: usize,
-        backward: &Backward<'t, R>,
-        forward: &Forward<'t, R>,
-        momentum: &'t Parts<'_, R>,
-    ) -> Option<(Tile<'t, R>, Tile<'t, R>, (&'t mut [Lanes<R>], &'t mut [Lanes<R>], &'t mut [Lanes<R>], usize))> {
-        let (now, ahead) = (backward.samples.tiles().next()?, forward.samples.tiles().next()?);
-        let kept = self.kept.as_ref()?;
-        let per = self.layout.superblock();
-        let (first, end) = (superblock * per, ((superblock + 1) * per).min(self.layout.blocks()));
-        let size = self.layout.parameters * LANES;
-        let rows = if F::SLOPE_FROM_VALUE { now.count } else { 2 * now.count } * LANES;
-        // SAFETY: every superblock is handed out once, and its parts of parameters, momenta and kept values are its own.
-        let (theta, momentum, kept) = unsafe {
-            let at = first * size..end * size;
-            (self.theta.get_mut(at.clone()), momentum.get_mut(at), kept.get_mut(first * rows..end * rows))
-        };
-        let rows = (theta.as_chunks_mut().0, momentum.as_chunks_mut().0, kept.as_chunks_mut().0);
-        Some((now, ahead, (rows.0, rows.1, rows.2, self.layout.lanes_in_use(end - 1))))
     }
 }
