@@ -21,6 +21,7 @@
 //! | `phases`, `finish` | what is done to one block |
 //! | `small`, `stream` | the same for few samples and for one or two |
 //! | `sweep` | one pass over all blocks |
+//! | [`three_layer`] | the passes of three-layer networks, made of the same phases |
 //! | `parts`, `team` | sharing a pass among threads |
 //! | `align` | large arrays on cache lines |
 //! | `workspace` | the passes, and the buffers they work in |
@@ -39,6 +40,7 @@ mod small;
 mod stream;
 mod sweep;
 mod team;
+pub mod three_layer;
 mod workspace;
 
 pub use align::OnCacheLines;
