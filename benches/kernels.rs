@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Duration;
 use widelimit::dynamics::{BatchSource, Buffers, Method, Motion, NetworkForce, State, Still};
 use widelimit::network::kernel::{OnCacheLines, math};
-use widelimit::network::{Activation, Batch, Loss, Objective, Real, Threads, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, Network, Objective, Real, Threads, TwoLayer};
 
 #[global_allocator]
 static ALLOCATOR: OnCacheLines = OnCacheLines;
@@ -30,7 +30,8 @@ fn activations_of<R: Real>(c: &mut Criterion) {
 fn steps_of<R: Real>(c: &mut Criterion) {
     let mut group = c.benchmark_group(format!("step {}", R::NAME));
     for (width, inputs, batch) in [(32, 10, 1), (1000, 10, 1), (1000, 10, 100), (10_000, 10, 100), (800, 784, 100)] {
-        let network = TwoLayer { inputs, outputs: 1, bias: true, activation: Activation::Tanh, fixed_output: false };
+        let two_layer = TwoLayer { inputs, outputs: 1, bias: true, activation: Activation::Tanh, fixed_output: false };
+        let network = Network::from(two_layer);
         let x = (0..16 * batch * inputs).map(|i| R::of((1.3 * i as f64).sin())).collect();
         let population = Batch { x, y: (0..16 * batch).map(|i| (i as f64).cos()).collect() };
         let canonical: Vec<R> = (0..width * (inputs + 2)).map(|i| R::of((0.7 * i as f64).sin())).collect();

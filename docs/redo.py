@@ -68,8 +68,10 @@ RESIDUALS = {
 }
 
 
-class Network:
-    """The potential's gradient. Neurons are rows of one array, (N, p), in the order w, b (where there is one), a."""
+class TwoLayer:
+    """The potential's gradient. A network is a list of one array, of neurons (N, p), in the order w, b (where there is one), a."""
+
+    families = [["w", "b", "a"]]
 
     def __init__(self, spec, ridge, inputs, outputs):
         self.sigma, self.slope = ACTIVATIONS[spec["activation"]]
@@ -82,6 +84,7 @@ class Network:
 
     def gradient(self, theta, x, y):
         """grad Psi(theta_i; rho_N) = N dR / d theta_i for every neuron, under the law of the rows of x and y."""
+        (theta,) = theta
         w, a = theta[:, : self.d], theta[:, self.hidden :]
         z = x @ w.T + (theta[:, self.d] if self.bias else 0.0)  # (n, N)
         s = self.sigma(z)
@@ -95,7 +98,66 @@ class Network:
         g[:, self.hidden :] = s.T @ e
         g += self.ridge * theta
         g[:, self.trained :] = 0.0
+        return [g]
+
+
+class ThreeLayer:
+    """The same with two hidden layers: neurons (w, b), (N1, .), weights u, (N1, N2), and neurons (c, a), (N2, .)."""
+
+    families = [["w", "b"], ["u"], ["c", "a"]]
+
+    def __init__(self, spec, ridge, inputs, outputs):
+        self.first, self.first_slope = ACTIVATIONS[spec["activation"]]
+        self.second, self.second_slope = ACTIVATIONS[spec["second_activation"]]
+        self.residual = RESIDUALS[spec["loss"]]
+        self.bias, self.ridge = int(spec["bias"]), ridge
+        self.d, self.fixed = inputs, spec["fixed_output"]
+
+    def gradient(self, theta, x, y):
+        """N1 dR / dw_i, N1 N2 dR / du_ij and N2 dR / da_j."""
+        first, u, second = theta
+        z1 = x @ first[:, : self.d].T + (first[:, self.d] if self.bias else 0.0)  # (n, N1)
+        s1 = self.first(z1)
+        z2 = s1 @ u / len(first) + (second[:, 0] if self.bias else 0.0)  # (n, N2)
+        s2 = self.second(z2)
+        a = second[:, self.bias :]
+        e = self.residual(s2 @ a / len(second), y) / len(x)
+        pull2 = (e @ a.T) * self.second_slope(z2)
+        pull1 = (pull2 @ u.T / len(second)) * self.first_slope(z1)
+        ones = np.ones((len(x), self.bias))
+        g = [pull1.T @ np.hstack([x, ones]), s1.T @ pull2, np.hstack([pull2.T @ ones, s2.T @ e])]
+        g = [g + self.ridge * v for g, v in zip(g, theta)]
+        if self.fixed:
+            g[2][:, self.bias :] = 0.0
         return g
+
+
+class Arrays:
+    """A list of arrays that is added and scaled as one."""
+
+    def __init__(self, arrays):
+        self.arrays = list(arrays)
+
+    def __iter__(self):
+        return iter(self.arrays)
+
+    def __add__(self, other):
+        return Arrays(a + b for a, b in zip(self, other))
+
+    def __sub__(self, other):
+        return Arrays(a - b for a, b in zip(self, other))
+
+    def __neg__(self):
+        return Arrays(-a for a in self)
+
+    def __rmul__(self, factor):
+        return Arrays(factor * a for a in self)
+
+    def __truediv__(self, divisor):
+        return Arrays(a / divisor for a in self)
+
+
+NETWORKS = {"two-layer": TwoLayer, "three-layer": ThreeLayer}
 
 
 # One step of each method: gradient as a function of theta, state, terms of motion, normals of the step (zero without noise).
@@ -132,7 +194,7 @@ def rk4(grad, theta, r, m, xi):
 
     def velocity(theta, r):
         if m["first_order"]:
-            return -grad(theta), np.zeros_like(r)
+            return -grad(theta), 0.0 * r
         return r, -m["friction"] * r - grad(theta)
 
     k1 = velocity(theta, r)
@@ -185,8 +247,11 @@ def redo(run, name, draws):
     draws = np.load(draws) if drawn else {}
 
     state = np.load(run / "state" / f"{name}.npz")
-    parts = ["w", "b", "a"] if "b_initial" in state else ["w", "a"]
-    gather = lambda suffix: np.hstack([state[f"{part}_{suffix}"] for part in parts]).astype(float)
+    kind = NETWORKS[experiment["network"]["kind"]]
+    families = [[part for part in parts if f"{part}_initial" in state] for parts in kind.families]
+    gather = lambda suffix: Arrays(
+        np.hstack([state[f"{part}_{suffix}"] for part in parts]).astype(float) for parts in families
+    )
     theta, r = gather("initial"), gather("momentum_initial")
 
     # Inputs are rounded to the states' scalar type, labels are not.
@@ -197,7 +262,7 @@ def redo(run, name, draws):
     if name == "reference-half-sample":
         x, y = x[: len(x) // 2], y[: len(y) // 2]
 
-    network = Network(experiment["network"], dynamics["ridge"], x.shape[1], y.shape[1])
+    network = kind(experiment["network"], dynamics["ridge"], x.shape[1], y.shape[1])
     step = METHODS[record["method"]]
     for k in range(steps):
         if record["batch"] is None:
@@ -207,14 +272,19 @@ def redo(run, name, draws):
             bx, by = x[rows], y[rows]
         else:
             bx, by = narrow(draws_of(draws, "x", k)), draws_of(draws, "y", k)
-        xi = np.zeros_like(theta)
+        xi = 0.0 * theta
         if terms["temperature"] > 0:
-            xi[:, : network.trained] = narrow(draws_of(draws, "normals", k))
-        theta, r = step(lambda theta: network.gradient(theta, bx, by), theta, r, terms, xi)
+            for parts, own in zip(families, xi):
+                name = "normals" if len(families) == 1 else f"normals_{parts[-1] if 'a' in parts else parts[0]}"
+                drawn_now = narrow(draws_of(draws, name, k))
+                own[:, : drawn_now.shape[1]] = drawn_now  # what is not trained comes last
+        theta, r = step(lambda theta: Arrays(network.gradient(theta, bx, by)), theta, r, terms, xi)
 
-    ends = np.cumsum([state[f"{part}_initial"].shape[1] for part in parts])[:-1]
-    redone = {f"{part}_final": v for part, v in zip(parts, np.split(theta, ends, axis=1))}
-    redone |= {f"{part}_momentum_final": v for part, v in zip(parts, np.split(r, ends, axis=1))}
+    redone = {}
+    for kind_of, values in (("", theta), ("momentum_", r)):
+        for parts, own in zip(families, values):
+            ends = np.cumsum([state[f"{part}_initial"].shape[1] for part in parts])[:-1]
+            redone |= {f"{part}_{kind_of}final": v for part, v in zip(parts, np.split(own, ends, axis=1))}
     return redone, state, scalar, f"{record['method']}, N = {record['width']}, {steps} steps of {record['step']}"
 
 

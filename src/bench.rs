@@ -7,7 +7,7 @@
 //! programs can take turns, and a drift of the machine cancels in the ratio.
 
 use crate::dynamics::{BatchSource, Buffers, Method, Motion, NetworkForce, State, Still};
-use crate::network::{Activation, Batch, InstructionSet, Loss, Objective, Real, Threads, TwoLayer};
+use crate::network::{Activation, Batch, InstructionSet, Loss, Network, Objective, Real, Threads, TwoLayer};
 use crate::rng::{Role, stream};
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -42,7 +42,8 @@ pub struct Task {
 /// Where the output or input breaks.
 pub fn run<R: Real>(task: Task, input: impl BufRead, mut out: impl Write) -> std::io::Result<()> {
     let Task { width, inputs: d, batch, steps, activation, .. } = task;
-    let network = TwoLayer { inputs: d, outputs: 1, bias: true, activation, fixed_output: false };
+    let two_layer = TwoLayer { inputs: d, outputs: 1, bias: true, activation, fixed_output: false };
+    let network = Network::from(two_layer.clone());
     let mut rng = stream(0, Role::Population, 0, 0);
     let x: Vec<f64> = (0..POOL * batch * d).map(|_| rng.sample(StandardNormal)).collect();
     let y = x.chunks_exact(d).map(|x| x.iter().sum::<f64>().sin()).collect();
@@ -59,9 +60,9 @@ pub fn run<R: Real>(task: Task, input: impl BufRead, mut out: impl Write) -> std
         threads,
         buffers: Buffers::default(),
     };
-    let mut state = State::at_rest(start(&network, width));
+    let mut state = State::at_rest(start(&two_layer, width));
     let motion = Motion { step: 1e-2, friction: 1.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
-    let mut integrator = motion.integrator::<R>(Method::HeavyBall, width * network.parameters(), state.theta.len());
+    let mut integrator = motion.integrator::<R>(Method::HeavyBall, network.coordinates(width), state.theta.len());
     let unit = 1e9 / (steps as f64 * width as f64 * batch as f64);
     let mut block = || {
         let (wall, cpu) = (Instant::now(), processor_seconds());

@@ -1,4 +1,4 @@
-//! Wide two-layer networks trained by stochastic heavy ball, beside their mean-field limit.
+//! Wide two- and three-layer networks trained by stochastic heavy ball, beside their mean-field limit.
 //!
 //! # The question
 //!
@@ -11,6 +11,7 @@
 //!
 //! ```text
 //! f_N(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)                                     the network
+//! f_N(x) = (1/N2) sum_j a_j sigma((1/N1) sum_i u_ij sigma(<w_i, x> + b_i) + c_j)     with one hidden layer more
 //! r     <- (1 - gamma eps) r - eps grad Psi(theta; rho_N) + sqrt(2 gamma tau eps) xi     heavy ball
 //! theta <- theta + eps r                                                            time t = k eps
 //! d theta = r dt,  d r = (-gamma r - grad Psi(theta; rho_t)) dt + sqrt(2 gamma tau) dW   the limit
@@ -26,14 +27,14 @@
 //! | `gamma` | friction | [`dynamics::Motion::friction`] |
 //! | `tau` | temperature | [`dynamics::Motion::temperature`] |
 //! | `lambda` | ridge | [`network::Objective::ridge`] |
-//! | `d`, `K` | input and output dimension | [`network::TwoLayer::inputs`], [`network::TwoLayer::outputs`] |
+//! | `d`, `K` | input and output dimension | [`network::Network::inputs`], [`network::Network::outputs`] |
 //! | `p` | parameters of a neuron | [`network::TwoLayer::parameters`] |
 //! | `B` | samples a step | [`config::BatchSize`], [`dynamics::BatchSource`] |
 //! | `T` | horizon | [`config::Horizon::time`] |
 //! | `theta = (w, b, a)` | neurons | [`dynamics::State::theta`] |
 //! | `r` | momenta, `d theta / dt` | [`dynamics::State::momentum`] |
-//! | `Psi` | potential; `grad Psi(theta_i) = N dR/dtheta_i` | [`network::TwoLayer::potential_gradient`] |
-//! | `f_N`, `f_rho` | predictions of a network, of the limit | [`network::TwoLayer::predict`] |
+//! | `Psi` | potential; `grad Psi(theta_i) = N dR/dtheta_i` | [`network::Network::potential_gradient`] |
+//! | `f_N`, `f_rho` | predictions of a network, of the limit | [`network::Network::predict`] |
 //! | `R` | risk: mean loss and ridge term | `risk` in the records; [`study::series`] |
 //! | `A`, `S^2` | neurons kept in dropout, spread of the features | [`analysis::dropout`] |
 //! | `P`, `Q` | the networks at the ends of a path | [`analysis::connectivity`] |
@@ -47,7 +48,7 @@
 //! | [`cli`] | the command line: requests into calls of the library |
 //! | [`config`] | the experiment file: reading, rules, built-in experiments |
 //! | [`population`] | laws of (x, y): data files, teachers, mixtures |
-//! | [`network`] | the two-layer model, its losses and activations, the fast kernel |
+//! | [`network`] | the two- and the three-layer model, their losses and activations, the fast kernels |
 //! | [`dynamics`] | forces, integrators, noise, the one time loop |
 //! | [`analysis`] | exponents with intervals, distances, the bound's form, dropout, connecting paths, verdicts |
 //! | [`study`] | the only room that joins the others: an experiment in, records out |
@@ -69,7 +70,7 @@
 //! # Four ideas
 //!
 //! 1. **A network is an empirical measure.** A finite network and a cloud of mean-field particles are one type: a flat slice
-//!    of neurons that [`network::TwoLayer`] interprets. The factor `1/N` is in one place.
+//!    of neurons that [`network::Network`] interprets. The factor `1/N` is in one place.
 //! 2. **A force is a function of the state.** [`dynamics::Force`] gives `grad Psi` under a batch, fresh draws or the whole
 //!    population; an [`dynamics::Integrator`] maps state, force and noise to the next state. Heavy ball is one of them, so a
 //!    network and its limit differ only in which force drives them and which integrator moves them.
@@ -84,13 +85,15 @@
 //!
 //! ```
 //! use widelimit::dynamics::{BatchSource, Method, Motion, NetworkForce, State, Still};
-//! use widelimit::network::{Activation, Batch, Law, Loss, Objective, Start, Threads, TwoLayer};
+//! use widelimit::network::{Activation, Batch, Law, Loss, Network, Objective, Start, Threads, TwoLayer};
 //!
-//! let network = TwoLayer { inputs: 2, outputs: 1, bias: true, activation: Activation::Tanh, fixed_output: false };
+//! let activation = Activation::Tanh;
+//! let network = Network::from(TwoLayer { inputs: 2, outputs: 1, bias: true, activation, fixed_output: false });
 //! let start = Start {
 //!     w: Law::Gaussian { mean: 0.0, std: 1.0 },
 //!     b: Law::Point { value: 0.0 },
 //!     a: Law::Uniform { low: -1.0, high: 1.0 },
+//!     ..Start::default()
 //! };
 //! let population = Batch { x: vec![1.0, 0.0, -1.0, 0.0, 0.5, 1.0, -0.5, -1.0], y: vec![1.0, -1.0, 0.5, -0.5] };
 //!
@@ -110,7 +113,7 @@
 //!
 //! // Step 0.05 and friction 1: momentum 0.95, learning rate 0.0025 on the N-scaled gradient.
 //! let motion = Motion { step: 0.05, friction: 1.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
-//! let coordinates = width * network.trained().len();
+//! let coordinates = network.coordinates(width);
 //! let mut heavy_ball = motion.integrator::<f64>(Method::HeavyBall, coordinates, state.theta.len());
 //!
 //! // A step returns the mean loss at its start.

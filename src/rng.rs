@@ -38,6 +38,14 @@ pub enum Role {
     Half = 10,
     /// Place on a learned curve and its batch; `a` = pair, `b` = step.
     Curve = 11,
+    /// Initial weights between two hidden layers; `a`, `b` = indices of the neurons they join.
+    StartWeight = 40,
+    /// Initial parameters of the second hidden layer; `a` = index.
+    StartSecond = 41,
+    /// Brownian increments of weights between two hidden layers; `a` = both indices, `b` = step of the finest clock.
+    BrownianWeight = 42,
+    /// Brownian increments of the second hidden layer; `a` = index, `b` = step of the finest clock.
+    BrownianSecond = 43,
 }
 
 /// The stream at an address.

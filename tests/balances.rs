@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Problem, motion, slope, tanh_problem};
+use common::{Problem, deep_problem, motion, slope, tanh_problem};
 use widelimit::dynamics::{Integrator, Method, Motion, State};
 
 const HORIZON: f64 = 3.0;
@@ -17,26 +17,26 @@ fn energy(problem: &Problem, state: &State<f64>) -> f64 {
     problem.risk(&state.theta) + 0.5 * kinetic(problem, state)
 }
 
-/// A state in motion, so that the energy falls from the first step on.
-fn problem_and_start() -> (Problem, State<f64>) {
-    let problem = tanh_problem();
-    let start = problem.random_state(3, 0.8);
-    (problem, start)
+/// Problems of two and of three layers, each with a state in motion, so that the energy falls from the first step on.
+fn problems_and_starts() -> [(Problem, State<f64>); 2] {
+    [tanh_problem(), deep_problem()].map(|problem| {
+        let start = problem.random_state(3, 0.8);
+        (problem, start)
+    })
 }
 
 /// Largest `|E(t) - E(0) + gamma int mean|r|^2|` over a run of fixed step. The integral is Simpson's rule over pairs of
 /// steps, whose order 4 no method here exceeds.
-fn defect(method: Method, steps: usize) -> f64 {
-    let (problem, start) = problem_and_start();
+fn defect((problem, start): &(Problem, State<f64>), method: Method, steps: usize) -> f64 {
     let h = HORIZON / steps as f64;
-    let e0 = energy(&problem, &start);
+    let e0 = energy(problem, start);
     let (mut lost, mut worst) = (0.0, 0.0_f64);
-    let mut seen = vec![kinetic(&problem, &start)];
-    problem.walk(method, motion(h, FRICTION), start, HORIZON, |_, state| {
-        seen.push(kinetic(&problem, state));
+    let mut seen = vec![kinetic(problem, start)];
+    problem.walk(method, motion(h, FRICTION), start.clone(), HORIZON, |_, state| {
+        seen.push(kinetic(problem, state));
         if let [a, b, c] = seen[..] {
             lost += FRICTION * h / 3.0 * (a + 4.0 * b + c);
-            worst = worst.max((energy(&problem, state) - e0 + lost).abs());
+            worst = worst.max((energy(problem, state) - e0 + lost).abs());
             seen = vec![c];
         }
     });
@@ -49,16 +49,18 @@ fn fixed_steps_lose_what_friction_takes() {
         [(Method::HeavyBall, 1.0), (Method::KickDriftKick, 2.0), (Method::Baoab, 2.0), (Method::Rk4, 4.0)]
     {
         let steps: [usize; 5] = if order > 2.0 { [20, 40, 80, 160, 320] } else { [60, 120, 240, 480, 960] };
-        let defects = steps.map(|n| defect(method, n));
-        let measured = slope(&steps.map(|n| HORIZON / n as f64), &defects);
-        println!("{method:?}: defect {:.1e} to {:.1e}, order {measured:.3}", defects[0], defects[4]);
-        assert!((measured - order).abs() < 0.15, "{method:?}: {measured}, should be {order}: {defects:?}");
+        for case in &problems_and_starts() {
+            let defects = steps.map(|n| defect(case, method, n));
+            let measured = slope(&steps.map(|n| HORIZON / n as f64), &defects);
+            println!("{method:?}: defect {:.1e} to {:.1e}, order {measured:.3}", defects[0], defects[4]);
+            assert!((measured - order).abs() < 0.15, "{method:?}: {measured}, should be {order}: {defects:?}");
+        }
     }
 }
 
 #[test]
 fn dormand_prince_loses_what_friction_takes() {
-    let (problem, start) = problem_and_start();
+    let [(problem, start), _] = problems_and_starts();
     let e0 = energy(&problem, &start);
     let runs = [1e-5, 1e-6, 1e-7, 1e-8, 1e-9].map(|tolerance| {
         let (mut lost, mut worst) = (0.0, 0.0_f64);
@@ -87,15 +89,18 @@ fn dormand_prince_loses_what_friction_takes() {
 
 #[test]
 fn energy_never_grows_under_small_steps() {
-    let (problem, moving) = problem_and_start();
+    problems_and_starts().iter().for_each(|(problem, moving)| never_grows(problem, moving));
+}
+
+fn never_grows(problem: &Problem, moving: &State<f64>) {
     let resting = State::at_rest(moving.theta.clone());
     for method in [Method::HeavyBall, Method::KickDriftKick, Method::Baoab, Method::Rk4, Method::DormandPrince] {
-        for start in [&moving, &resting] {
-            let mut last = energy(&problem, start);
+        for start in [moving, &resting] {
+            let mut last = energy(problem, start);
             let first = last;
             let fine = Motion { tolerance: 1e-9, ..motion(0.005, FRICTION) };
             problem.walk(method, fine, start.clone(), HORIZON, |_: &dyn Integrator<f64>, state| {
-                let now = energy(&problem, state);
+                let now = energy(problem, state);
                 assert!(now <= last + 1e-14, "{method:?} at t = {}: {last} grew to {now}", state.time);
                 last = now;
             });

@@ -6,12 +6,14 @@ mod common;
 use common::{mean, normals};
 use ndarray::{Array2, s};
 use widelimit::analysis::dropout::{Subject, predicted, random_order};
-use widelimit::network::{Activation, Loss, Threads, TwoLayer};
+use widelimit::network::{Activation, Drop, Loss, Network, Threads, ThreeLayer, TwoLayer};
 
 /// A random network on a random sample.
 struct Case {
-    network: TwoLayer,
-    neurons: Array2<f64>,
+    network: Network,
+    width: usize,
+    /// Canonical parameters.
+    parameters: Vec<f64>,
     x: Array2<f64>,
     y: Array2<f64>,
     loss: Loss,
@@ -19,7 +21,21 @@ struct Case {
 
 impl Case {
     fn new(width: usize, outputs: usize, loss: Loss, scale: f64) -> Self {
-        let network = TwoLayer { inputs: 3, outputs, bias: true, activation: Activation::Tanh, fixed_output: false };
+        let activation = Activation::Tanh;
+        let network = TwoLayer { inputs: 3, outputs, bias: true, activation, fixed_output: false };
+        Case::of(network.into(), width, loss, scale)
+    }
+
+    /// Twice as many neurons in the second hidden layer as in the first.
+    fn deep(width: usize, outputs: usize, loss: Loss) -> Self {
+        let activations = [Activation::Tanh, Activation::Gelu];
+        let network =
+            ThreeLayer { inputs: 3, outputs, bias: true, activations, fixed_output: false, proportions: [1, 2] };
+        Case::of(network.into(), width, loss, 1.0)
+    }
+
+    fn of(network: Network, width: usize, loss: Loss, scale: f64) -> Self {
+        let outputs = network.outputs();
         // 70 samples: more than one chunk, the last one partial.
         let n = 70;
         let shaped = |rows: usize, columns: usize, address: u64| {
@@ -34,22 +50,23 @@ impl Case {
                 row[at] = class;
             }
         }
-        let neurons = scale * shaped(width, network.parameters(), 5);
-        Case { network, neurons, x: shaped(n, 3, 6), y, loss }
+        let parameters = normals(3, 5, network.parameters(width)).into_iter().map(|v| scale * v).collect();
+        Case { network, width, parameters, x: shaped(n, 3, 6), y, loss }
     }
 
     fn subject(&self) -> Subject<'_> {
-        let Case { network, neurons, x, y, loss } = self;
-        Subject { network, neurons: neurons.view(), x: x.view(), y: y.view(), loss: *loss }
+        let Case { network, width, parameters, x, y, loss } = self;
+        Subject { network, width: *width, parameters, x: x.view(), y: y.view(), loss: *loss }
     }
 
     /// The loss of a set by the network's own prediction: the kept neurons as a network of their own width.
     fn loss_of(&self, set: &[usize]) -> f64 {
-        let kept: Vec<f64> = set.iter().flat_map(|&i| self.neurons.row(i).to_vec()).collect();
+        let p = self.network.parameters(1);
+        let kept: Vec<f64> = set.iter().flat_map(|&i| self.parameters[i * p..(i + 1) * p].to_vec()).collect();
         let theta = self.network.from_canonical(set.len(), &kept);
         let x: Vec<f64> = self.x.iter().copied().collect();
         let f = self.network.predict(set.len(), &theta, &x, Threads::One);
-        self.loss.mean(&f, &self.y.iter().copied().collect::<Vec<f64>>(), self.network.outputs)
+        self.loss.mean(&f, &self.y.iter().copied().collect::<Vec<f64>>(), self.network.outputs())
     }
 }
 
@@ -127,8 +144,8 @@ fn other_losses_agree_to_second_order() {
             .into_iter()
             .map(|scale| {
                 let mut case = Case::new(n, outputs, loss, 1.0);
-                let first = case.neurons.ncols() - outputs;
-                case.neurons.slice_mut(s![.., first..]).mapv_inplace(|a| scale * a);
+                let p = case.network.parameters(1);
+                case.parameters.chunks_exact_mut(p).for_each(|n| n[p - outputs..].iter_mut().for_each(|a| *a *= scale));
                 let whole = case.loss_of(&(0..n).collect::<Vec<_>>());
                 let spread = case.subject().losses(&[], &[], Threads::One).spread;
                 let change: Vec<f64> = sets(n, m).iter().map(|set| case.loss_of(set) - whole).collect();
@@ -160,6 +177,77 @@ fn greedy_takes_the_best_next_neuron() {
             }
         }
     }
+}
+
+/// The loss of a three-layer network that keeps some neurons of each hidden layer, as on paper: weights into what is dropped
+/// and out of it are zero, and what is kept is rescaled.
+fn loss_with(case: &Case, kept: [&[usize]; 2]) -> f64 {
+    let families = case.network.families(case.width);
+    let [n1, n2] = [families[0].rows, families[2].rows];
+    let mut theta = case.parameters.clone();
+    let a = families[2].columns - case.network.outputs();
+    for k in 0..theta.len() {
+        let scale =
+            |n: usize, kept: &[usize], i: usize| if kept.contains(&i) { n as f64 / kept.len() as f64 } else { 0.0 };
+        if families[1].range().contains(&k) {
+            theta[k] *= scale(n1, kept[0], (k - families[1].start) / n2);
+        } else if families[2].range().contains(&k) && (k - families[2].start) % families[2].columns >= a {
+            theta[k] *= scale(n2, kept[1], (k - families[2].start) / families[2].columns);
+        }
+    }
+    let x: Vec<f64> = case.x.iter().copied().collect();
+    let f = case.network.predict(case.width, &case.network.from_canonical(case.width, &theta), &x, Threads::One);
+    case.loss.mean(&f, &case.y.iter().copied().collect::<Vec<f64>>(), case.network.outputs())
+}
+
+#[test]
+fn neurons_of_either_hidden_layer_are_dropped_and_the_rest_rescaled() {
+    for (loss, outputs) in [(Loss::HalfSquared, 1), (Loss::HalfSquared, 2), (Loss::Softmax, 3)] {
+        let case = Case::deep(8, outputs, loss);
+        let orders: Vec<Vec<Vec<usize>>> =
+            (0..3).map(|draw| vec![random_order(1, 2, draw, 8, 8), random_order(1, 3, draw, 16, 16)]).collect();
+        let (sizes, all) = ([1, 3, 8], [(0..8).collect::<Vec<_>>(), (0..16).collect()]);
+        let drops = case.network.drops();
+        assert_eq!(drops.iter().map(|drop| drop.of_a_mean()).collect::<Vec<_>>(), [false, true, false]);
+        for drop in &drops {
+            let found = case.subject().losses_without(drop, &orders, &sizes);
+            for (o, order) in orders.iter().enumerate() {
+                for (k, &m) in sizes.iter().enumerate() {
+                    let kept = |l: usize| if drop.layers[l] { &order[l][..m * (l + 1)] } else { &all[l][..] };
+                    let expected = loss_with(&case, [kept(0), kept(1)]);
+                    assert!((found[[o, k]] - expected).abs() < 1e-13 * (1.0 + expected), "{}, M = {m}", drop.name);
+                }
+            }
+        }
+        // The last layer goes the way of two-layer networks, with the closed form.
+        let last: Vec<Vec<usize>> = orders.iter().map(|order| order[1].clone()).collect();
+        let (by_mean, by_network) = (
+            case.subject().losses(&last, &[2, 6, 16], Threads::Pool).kept,
+            case.subject().losses_without(&drops[1], &orders, &sizes),
+        );
+        assert!((by_mean - by_network).iter().all(|apart| apart.abs() < 1e-13));
+    }
+}
+
+#[test]
+fn the_identity_is_exact_for_the_last_of_several_layers() {
+    let case = Case::deep(4, 2, Loss::HalfSquared);
+    let losses = case.subject().losses(&[], &[], Threads::One);
+    let both: Vec<usize> = (0..4).collect();
+    for m in 1..=8 {
+        let changes: Vec<f64> = sets(8, m).iter().map(|set| loss_with(&case, [&both, set]) - losses.whole).collect();
+        let expected = predicted(8, m, losses.spread);
+        assert!((mean(&changes) - expected).abs() < 1e-12 * (1.0 + expected), "M = {m}");
+    }
+}
+
+#[test]
+fn a_network_of_one_hidden_layer_has_one_way_to_drop_neurons() {
+    let case = Case::new(6, 1, Loss::HalfSquared, 1.0);
+    let [Drop { name: "", .. }] = &case.network.drops()[..] else { panic!() };
+    let order = random_order(1, 2, 3, 6, 6);
+    let found = case.subject().losses_without(&case.network.drops()[0], &[vec![order.clone()]], &[2]);
+    assert!((found[[0, 0]] - case.loss_of(&order[..2])).abs() < 1e-14);
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Problem, naive};
 use proptest::prelude::*;
-use widelimit::network::{Activation, Batch, Loss, Objective, Threads, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, Objective, Threads, ThreeLayer, TwoLayer};
 
 const LOSSES: [(Loss, usize); 4] =
     [(Loss::HalfSquared, 1), (Loss::HalfSquared, 3), (Loss::Logistic, 1), (Loss::Softmax, 3)];
@@ -42,7 +42,7 @@ fn gradient(problem: &Problem, theta: &[f64]) -> Vec<f64> {
 
 /// Whether some sample's pre-activation lies so close to a kink that moving this parameter by `reach` may cross it.
 fn near_kink(problem: &Problem, neuron: &[f64], row: usize, reach: f64) -> bool {
-    let TwoLayer { inputs: d, bias, activation, .. } = problem.network;
+    let TwoLayer { inputs: d, bias, activation, .. } = *problem.two();
     let kinks: &[f64] = match activation {
         Activation::Relu => &[0.0],
         Activation::PiecewiseLinear => &[0.5, 1.5],
@@ -62,7 +62,7 @@ fn against_differences(width: usize) {
         for (loss, outputs) in LOSSES {
             for network in networks(inputs, outputs) {
                 let problem = Problem::random(network, width, samples, loss, RIDGE, (width + inputs + samples) as u64);
-                let net = &problem.network;
+                let net = problem.two();
                 let (layout, p) = (net.layout(width), net.parameters());
                 let neurons = problem.random_neurons(1);
                 let mut theta = problem.lay(&neurons);
@@ -122,13 +122,97 @@ fn padding_and_fixed_output_weights_get_exactly_zero() {
         for (loss, outputs) in LOSSES {
             for network in networks(3, outputs) {
                 let problem = Problem::random(network, width, 70, loss, RIDGE, 2);
-                let (net, layout) = (&problem.network, problem.network.layout(width));
+                let (net, layout) = (problem.two(), problem.two().layout(width));
                 let out = gradient(&problem, &problem.lay(&problem.random_neurons(1)));
                 let mut idle = vec![true; layout.len()];
                 (0..width).for_each(|i| net.trained().for_each(|row| idle[layout.index(i, row)] = false));
                 assert!(idle.contains(&true) || width % 16 == 0);
                 assert!(out.iter().zip(&idle).all(|(v, idle)| !idle || v.to_bits() == 0), "{net:?} N={width}");
             }
+        }
+    }
+}
+
+/// Networks of two hidden layers, smooth enough for differences.
+fn deep_networks(inputs: usize, outputs: usize) -> impl Iterator<Item = ThreeLayer> {
+    let smooth = [Activation::Tanh, Activation::Erf, Activation::Sigmoid, Activation::Softplus, Activation::Gelu];
+    (0..smooth.len()).flat_map(move |k| {
+        let activations = [smooth[k], smooth[(k + 2) % smooth.len()]];
+        [(false, true, [1, 1]), (true, false, [2, 1]), (true, true, [1, 3]), (false, false, [1, 1])].map(
+            |(bias, fixed_output, proportions)| ThreeLayer {
+                inputs,
+                outputs,
+                bias,
+                activations,
+                fixed_output,
+                proportions,
+            },
+        )
+    })
+}
+
+#[test]
+fn two_hidden_layers_against_differences() {
+    for (width, inputs, samples) in [(1, 1, 1), (5, 3, 70), (17, 9, 3), (40, 2, 13)] {
+        for (loss, outputs) in LOSSES {
+            for network in deep_networks(inputs, outputs) {
+                let problem = Problem::random(network, width, samples, loss, RIDGE, (width + samples) as u64);
+                let net = &problem.network;
+                let mut theta = problem.lay(&problem.random_neurons(1));
+                let (analytic, places) = (gradient(&problem, &theta), net.places(width));
+                // The padding, and what is fixed.
+                let trained = problem.trained();
+                let mut idle = vec![true; theta.len()];
+                places.iter().zip(&trained).filter(|(_, trained)| **trained).for_each(|(&k, _)| idle[k] = false);
+                assert!(analytic.iter().zip(&idle).all(|(v, idle)| !idle || v.to_bits() == 0), "{net:?} N={width}");
+                for family in net.families(width) {
+                    let units = if family.name == "u" { family.rows * family.columns } else { family.rows };
+                    let len = family.range().len();
+                    for at in [0, len / 3, len / 2, len - 1].map(|k| family.start + k) {
+                        if !trained[at] {
+                            continue;
+                        }
+                        let (k, centre) = (places[at], theta[places[at]]);
+                        let mut moved = |by: f64| {
+                            theta[k] = centre + by * H;
+                            let risk = units as f64 * problem.risk(&theta);
+                            theta[k] = centre;
+                            risk
+                        };
+                        let difference = (8.0 * (moved(1.0) - moved(-1.0)) - (moved(2.0) - moved(-2.0))) / (12.0 * H);
+                        // Rounding of the risk is multiplied by the number of units.
+                        let room = 1e-8 * (1.0 + analytic[k].abs()) + units as f64 * 1e-12;
+                        assert!(
+                            (difference - analytic[k]).abs() <= room,
+                            "{net:?} N={width} {loss:?} {} {at}: {difference} {}",
+                            family.name,
+                            analytic[k]
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn two_hidden_layers_in_single_precision() {
+    for network in deep_networks(9, 2) {
+        let mut problem = Problem::random(network, 33, 70, Loss::HalfSquared, RIDGE, 3);
+        let round = |v: Vec<f64>| -> Vec<f64> { v.into_iter().map(|v| f64::from(v as f32)).collect() };
+        problem.population.x = round(problem.population.x);
+        problem.ridge = f64::from(problem.ridge as f32);
+        let neurons = round(problem.random_neurons(4));
+        let theta: Vec<f32> = problem.lay(&neurons).iter().map(|&v| v as f32).collect();
+        let x = problem.population.x.iter().map(|&x| x as f32).collect();
+        let batch = Batch { x, y: problem.population.y.clone() };
+        let objective = Objective { loss: problem.loss, ridge: problem.ridge };
+        let mut out = vec![7.0_f32; theta.len()];
+        problem.network.potential_gradient(33, &theta, &batch, objective, Threads::One, &mut out);
+        let (exact, unit) = naive::gradient(&problem, &neurons, &problem.population);
+        for ((out, exact), unit) in problem.network.to_canonical(33, &out).iter().zip(&exact).zip(&unit) {
+            let error = (f64::from(*out) - exact).abs();
+            assert!(error <= 4.0 * f64::from(f32::EPSILON) * unit, "{:?}: {out} {exact}", problem.network);
         }
     }
 }
@@ -161,7 +245,7 @@ fn single_precision_differs_by_its_rounding_only() {
                 );
                 let (out, wide) = (net.to_canonical(width, &out), net.to_canonical(width, &gradient(&problem, &theta)));
                 let (_, unit) = naive::gradient(&problem, &neurons, &problem.population);
-                let p = net.parameters();
+                let p = problem.two().parameters();
                 for (k, ((narrow, wide), unit)) in out.iter().zip(&wide).zip(&unit).enumerate() {
                     if near_kink(&problem, &neurons[k / p * p..(k / p + 1) * p], 0, 1e-5) {
                         continue;
@@ -196,6 +280,31 @@ proptest! {
         let (exact, unit) = naive::gradient(&problem, &neurons, &problem.population);
         for ((kernel, exact), unit) in kernel.iter().zip(&exact).zip(&unit) {
             prop_assert!((kernel - exact).abs() <= 1e-13 * unit, "{} {} unit {}", kernel, exact, unit);
+        }
+    }
+    #[test]
+    fn the_kernel_of_two_hidden_layers_is_the_naive_pass_to_rounding(
+        shape in (1..40usize, 1..14usize, 1..5usize, 1..150usize),
+        kind in (0..Activation::NAMES.len(), 0..Activation::NAMES.len(), 0..3usize, any::<bool>(), any::<bool>()),
+        proportions in 0..4usize,
+        seed in any::<u64>(),
+    ) {
+        let ((width, inputs, outputs, samples), (first, second, loss, bias, fixed_output)) = (shape, kind);
+        let loss = Loss::NAMES[loss].1;
+        let outputs = if loss == Loss::Logistic { 1 } else { outputs };
+        let activations = [first, second].map(|k| Activation::NAMES[k].1);
+        let proportions = [[1, 1], [2, 1], [1, 2], [1, 3]][proportions];
+        let network = ThreeLayer { inputs, outputs, bias, activations, fixed_output, proportions };
+        let problem = Problem::random(network, width, samples, loss, RIDGE, seed);
+        let neurons = problem.random_neurons(seed);
+        let kernel = problem.network.to_canonical(width, &gradient(&problem, &problem.lay(&neurons)));
+        let (exact, unit) = naive::gradient(&problem, &neurons, &problem.population);
+        for ((kernel, exact), unit) in kernel.iter().zip(&exact).zip(&unit) {
+            prop_assert!((kernel - exact).abs() <= 1e-13 * unit, "{} {} unit {}", kernel, exact, unit);
+        }
+        let f = problem.network.predict(width, &problem.lay(&neurons), &problem.population.x, Threads::One);
+        for (f, exact) in f.iter().zip(naive::predict(&problem, &neurons, &problem.population.x)) {
+            prop_assert!((f - exact).abs() <= 1e-11 * (1.0 + exact.abs()), "{} {}", f, exact);
         }
     }
 }

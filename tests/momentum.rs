@@ -26,7 +26,7 @@ fn source(size: Option<usize>) -> BatchSource<'static> {
 /// The samples of a step, gathered by hand.
 fn batch(problem: &Problem, force: &NetworkForce<'_, f64>, step: u64, size: Option<usize>) -> Batch<f64> {
     let Some(size) = size else { return problem.population.clone() };
-    let (d, k) = (problem.network.inputs, problem.network.outputs);
+    let (d, k) = (problem.network.inputs(), problem.network.outputs());
     let Batch { x, y } = &problem.population;
     let drawn = batch_indices(force.seed, force.replica, step, y.len() / k, size);
     assert_eq!(drawn.len(), size);

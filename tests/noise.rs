@@ -5,14 +5,21 @@ mod common;
 
 use common::{Problem, mean, motion, slope, tanh_problem};
 use widelimit::dynamics::{Brownian, Method, Motion, Noise, State};
-use widelimit::network::{Activation, Layout, Loss, TwoLayer};
+use widelimit::network::{Activation, Layout, Loss, Network, ThreeLayer, TwoLayer};
+
+/// Fixed outputs, so that one row is not trained.
+fn network(parameters: usize) -> TwoLayer {
+    let (inputs, activation) = (parameters - 1, Activation::Tanh);
+    TwoLayer { inputs, outputs: 1, bias: false, activation, fixed_output: true }
+}
 
 fn brownian(first: u64, layout: Layout, ticks: u64) -> Brownian {
-    Brownian { seed: 21, first, layout, trained: 0..layout.parameters - 1, ticks }
+    let network = network(layout.parameters).into();
+    Brownian { seed: 21, first, network, width: layout.width, ticks }
 }
 
 fn normals(noise: &mut Brownian, step: u64) -> Vec<f64> {
-    let mut out = vec![9.0; noise.layout.len()];
+    let mut out = vec![9.0; noise.network.state_len(noise.width)];
     noise.normals(step, &mut out);
     out
 }
@@ -48,6 +55,22 @@ fn a_window_of_particles_feels_the_noise_of_the_whole() {
             }
         }
     }
+}
+
+#[test]
+fn a_window_of_both_indices_feels_the_noise_of_the_whole() {
+    let (inputs, outputs, bias, fixed_output) = (3, 2, true, true);
+    let activations = [Activation::Tanh; 2];
+    let network: Network = ThreeLayer { inputs, outputs, bias, activations, fixed_output, proportions: [2, 1] }.into();
+    let path = |first: u64, width: usize| Brownian { seed: 21, first, network: network.clone(), width, ticks: 2 };
+    let canonical = |noise: &mut Brownian| network.to_canonical(noise.width, &normals(noise, 5));
+    let (all, part) = (canonical(&mut path(0, 40)), canonical(&mut path(13, 17)));
+    assert_eq!(network.window(40, &all, 13, 17), part);
+    // Fixed outputs feel nothing; everything else its own.
+    let idle = part.iter().filter(|v| **v == 0.0).count();
+    assert_eq!(idle, 17 * 2);
+    let distinct: std::collections::HashSet<u64> = part.iter().map(|v| v.to_bits()).collect();
+    assert_eq!(distinct.len(), part.len() - idle + 1);
 }
 
 #[test]
@@ -94,8 +117,8 @@ const FINEST: u64 = 2048;
 fn noisy_end(problem: &Problem, method: Method, ticks: u64) -> State<f64> {
     let step = HORIZON / FINEST as f64 * ticks as f64;
     let mut integrator = problem.integrator(method, Motion { temperature: 0.4, ..motion(step, 1.2) });
-    let layout = problem.network.layout(problem.width);
-    let mut noise = Brownian { seed: 4, first: 0, layout, trained: problem.network.trained(), ticks };
+    let (network, width) = (problem.network.clone(), problem.width);
+    let mut noise = Brownian { seed: 4, first: 0, network, width, ticks };
     let (mut state, mut force) = (problem.random_state(6, 0.5), problem.force());
     for _ in 0..FINEST / ticks {
         integrator.step(&mut force, &mut noise, &mut state);

@@ -2,7 +2,10 @@
 
 mod common;
 
-use common::{Problem, distance, linear, linear_exact, linear_state, motion, oscillator, slope, tanh_problem, weights};
+use common::{
+    Problem, deep_problem, distance, linear, linear_exact, linear_state, motion, oscillator, slope, tanh_problem,
+    weights,
+};
 use widelimit::dynamics::{Method, Motion, State};
 
 const HORIZON: f64 = 2.0;
@@ -71,7 +74,15 @@ fn neurons_at_rest_keep_their_distance_from_the_mean() {
 
 #[test]
 fn fixed_steps_on_a_tanh_network() {
-    let problem = tanh_problem();
+    fixed_steps_on(&tanh_problem());
+}
+
+#[test]
+fn fixed_steps_on_a_network_of_three_layers() {
+    fixed_steps_on(&deep_problem());
+}
+
+fn fixed_steps_on(problem: &Problem) {
     let start = problem.random_state(1, 0.5);
     let (mut before, mut dormand_prince) = (0.0, start.clone());
     let fine = Motion { tolerance: 1e-13, ..motion(0.01, 0.8) };
@@ -84,8 +95,8 @@ fn fixed_steps_on_a_tanh_network() {
     let runge_kutta = problem.walk(Method::Rk4, motion(HORIZON / 2048.0, 0.8), start.clone(), HORIZON, |_, _| {});
     for (method, order) in FIXED {
         let reference = if method == Method::Rk4 { &dormand_prince } else { &runge_kutta };
-        let measured = measured_order(&problem, method, order, |h| motion(h, 0.8), &start, reference);
-        println!("tanh, {method:?}: order {measured:.3}");
+        let measured = measured_order(problem, method, order, |h| motion(h, 0.8), &start, reference);
+        println!("{method:?}: order {measured:.3}");
         assert!((measured - order).abs() < 0.15, "{method:?}: order {measured}, should be {order}");
     }
 }

@@ -6,21 +6,29 @@ mod common;
 use common::normals;
 use ndarray::Array2;
 use widelimit::analysis::connectivity::{
-    Constructive, CurveForce, Match, Matching, Measure, Path, Profile, learn_curve,
+    Constructive, CurveForce, Match, Matching, Measure, Path, Profile, learn_curve, recipe,
 };
 use widelimit::dynamics::Motion;
-use widelimit::network::{Activation, Batch, Loss, Objective, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, Network, Objective, Point, ThreeLayer, TwoLayer};
 
 struct Case {
-    network: TwoLayer,
+    network: Network,
     population: Batch<f64>,
     loss: Loss,
 }
 
 impl Case {
     fn new(activation: Activation, outputs: usize, loss: Loss) -> Self {
-        let network = TwoLayer { inputs: 3, outputs, bias: true, activation, fixed_output: false };
-        let n = 40;
+        Case::of(TwoLayer { inputs: 3, outputs, bias: true, activation, fixed_output: false }.into(), loss)
+    }
+
+    fn deep(activations: [Activation; 2], outputs: usize, loss: Loss, proportions: [usize; 2]) -> Self {
+        let bias = loss != Loss::Softmax;
+        Case::of(ThreeLayer { inputs: 3, outputs, bias, activations, fixed_output: false, proportions }.into(), loss)
+    }
+
+    fn of(network: Network, loss: Loss) -> Self {
+        let (n, outputs) = (40, network.outputs());
         let mut y = normals(2, 9, n * outputs);
         for row in y.chunks_exact_mut(outputs) {
             match loss {
@@ -36,19 +44,23 @@ impl Case {
         Case { network, population: Batch { x: normals(2, 8, n * 3), y }, loss }
     }
 
-    fn measure(&self) -> Measure<'_> {
-        Measure { network: &self.network, x: &self.population.x, y: &self.population.y, loss: self.loss }
+    fn measure(&self, width: usize) -> Measure<'_> {
+        Measure { network: &self.network, width, x: &self.population.x, y: &self.population.y, loss: self.loss }
     }
 
-    fn neurons(&self, width: usize, address: u64) -> Array2<f64> {
-        let p = self.network.parameters();
-        Array2::from_shape_vec((width, p), normals(4, address, width * p)).unwrap()
+    fn point(&self, width: usize, address: u64) -> Point {
+        Point::from_vec(normals(4, address, self.network.parameters(width)))
     }
 
-    fn curve(&self, p: &Array2<f64>, q: &Array2<f64>, steps: usize) -> Path {
-        let width = p.nrows();
-        let slice =
-            |neurons: &Array2<f64>| self.network.from_canonical(width, &neurons.iter().copied().collect::<Vec<f64>>());
+    fn matched(&self, width: usize, p: &Point, q: &Point, by: Match) -> (Matching, Point) {
+        let x = Array2::from_shape_vec((40, 3), self.population.x.clone()).unwrap();
+        let matching = Matching::best(&self.network, width, p, q, x.view(), by);
+        let matched = matching.apply(&self.network, width, q);
+        (matching, matched)
+    }
+
+    fn curve(&self, width: usize, p: &Point, q: &Point, steps: usize) -> Path {
+        let slice = |point: &Point| self.network.from_canonical(width, &point.to_vec());
         let force = CurveForce {
             network: &self.network,
             width,
@@ -63,44 +75,52 @@ impl Case {
     }
 }
 
-fn cases() -> [Case; 4] {
+/// Two layers, then three.
+fn cases() -> [Case; 6] {
     [
         Case::new(Activation::Tanh, 1, Loss::HalfSquared),
         Case::new(Activation::Relu, 3, Loss::HalfSquared),
         Case::new(Activation::Gelu, 1, Loss::Logistic),
         Case::new(Activation::Sigmoid, 4, Loss::Softmax),
+        Case::deep([Activation::Tanh; 2], 1, Loss::HalfSquared, [1, 1]),
+        Case::deep([Activation::Gelu, Activation::Sigmoid], 3, Loss::Softmax, [2, 1]),
     ]
 }
 
-/// Samples that meet every waypoint of five pieces, and ten points inside each.
-const SAMPLES: usize = 5 * 11 + 1;
+/// Steps on a piece: a path meets its waypoints, and ten points between each two.
+const STEPS: usize = 11;
 
 #[test]
 fn the_constructive_path_keeps_to_its_bound_and_is_constant_on_silent_pieces() {
     for case in cases() {
-        let measure = case.measure();
+        let recipe = recipe(&case.network);
         for (width, pair) in [(2, 0), (10, 1), (34, 2)] {
-            let (p, q) = (case.neurons(width, 10 + pair), case.neurons(width, 20 + pair));
-            let first = Constructive::first_half(&p, &q, case.network.outputs);
+            let measure = case.measure(width);
+            let (p, q) = (case.point(width, 10 + pair), case.point(width, 20 + pair));
+            let first = Constructive::first_half(&case.network, width, &p, &q);
             let best = first.clone().best_half(&measure, (1, pair), 20);
             assert!(best.named_risks(&measure).bound() <= first.named_risks(&measure).bound());
             for halves in [first, best] {
                 let named = halves.named_risks(&measure);
-                let profile = Profile::of(&halves.path(), SAMPLES, &measure);
+                let profile = Profile::of(&halves.path(), recipe.pieces * STEPS + 1, &measure);
                 let scale = 1e-12 * named.bound().max(1.0);
                 assert!(profile.maximum <= named.bound() + scale, "{:?}", case.loss);
                 // The bound is attained: it is the maximum, not only above it.
                 assert!((profile.maximum - named.bound()).abs() <= scale);
-                for (piece, loss) in [(1, named.p_half), (3, named.q_half)] {
-                    for value in &profile.loss[11 * piece..=11 * (piece + 1)] {
-                        assert!((value - loss).abs() <= scale, "silent piece {piece}");
-                    }
-                }
-                for piece in [0, 2, 4] {
-                    let part = &profile.loss[11 * piece..=11 * (piece + 1)];
-                    for i in 1..11 {
+                let part = |piece: usize| &profile.loss[STEPS * piece..=STEPS * (piece + 1)];
+                for piece in 0..recipe.pieces {
+                    let (part, silent) = (part(piece), recipe.silent.contains(&piece));
+                    for i in 1..STEPS {
+                        if silent {
+                            assert!((part[i] - part[0]).abs() <= scale, "silent piece {piece}");
+                        }
                         assert!(2.0 * part[i] <= part[i - 1] + part[i + 1] + scale, "convex piece {piece}");
                     }
+                }
+                // The named networks are waypoints, and every waypoint is as one of them.
+                for k in 0..=recipe.pieces {
+                    let at = profile.loss[STEPS * k];
+                    assert!(named.0.iter().any(|risk| (risk - at).abs() <= scale), "waypoint {k}");
                 }
             }
         }
@@ -110,13 +130,15 @@ fn the_constructive_path_keeps_to_its_bound_and_is_constant_on_silent_pieces() {
 #[test]
 fn halves_are_the_first_halves_and_doubled() {
     let case = &cases()[1];
-    let (p, q) = (case.neurons(6, 1), case.neurons(6, 2));
-    let Path::Straight(waypoints) = Constructive::first_half(&p, &q, 3).path() else { panic!() };
-    let first = case.network.parameters() - 3;
+    let (p, q) = (case.point(6, 1), case.point(6, 2));
+    let Path::Straight(waypoints) = Constructive::first_half(&case.network, 6, &p, &q).path() else { panic!() };
+    let parameters = case.network.parameters(1);
+    let first = parameters - 3;
     for i in 0..6 {
-        for row in 0..case.network.parameters() {
-            let at = waypoints.iter().map(|w| w[[i, row]]).collect::<Vec<f64>>();
-            let (a, b) = (p[[i, row]], q[[i, row]]);
+        for row in 0..parameters {
+            let k = i * parameters + row;
+            let at = waypoints.iter().map(|w| w[k]).collect::<Vec<f64>>();
+            let (a, b) = (p[k], q[k]);
             let expected = match (row < first, i < 3) {
                 (true, true) => [a, a, a, a, b, b],
                 (true, false) => [a, a, b, b, b, b],
@@ -131,37 +153,58 @@ fn halves_are_the_first_halves_and_doubled() {
 #[test]
 fn every_path_ends_at_the_given_networks() {
     for case in cases() {
-        let (p, q) = (case.neurons(8, 1), case.neurons(8, 2));
-        let halves = Constructive::first_half(&p, &q, case.network.outputs).best_half(&case.measure(), (1, 1), 5);
-        for path in [halves.path(), Path::line(&p, &q), case.curve(&p, &q, 7)] {
+        let (p, q) = (case.point(8, 1), case.point(8, 2));
+        let halves = Constructive::first_half(&case.network, 8, &p, &q).best_half(&case.measure(8), (1, 1), 5);
+        for path in [halves.path(), Path::line(&p, &q), case.curve(8, &p, &q, 7)] {
             assert_eq!((path.at(0.0), path.at(1.0)), (p.clone(), q.clone()));
         }
     }
 }
 
-/// Neuron `perm[i]` of the result is neuron i, with its sign changed where asked.
-fn shuffled(neurons: &Array2<f64>, flip: bool) -> (Array2<f64>, Vec<usize>) {
-    let n = neurons.nrows();
-    let place: Vec<usize> = (0..n).map(|i| (7 * i + 3) % n).collect();
-    let mut out = neurons.clone();
-    for (i, &at) in place.iter().enumerate() {
-        let sign = if flip && i % 3 == 0 { -1.0 } else { 1.0 };
-        out.row_mut(at).assign(&(sign * &neurons.row(i)));
+/// Where the neurons of a layer of n go.
+fn places(n: usize, layer: usize) -> Vec<usize> {
+    (0..n).map(|i| (7 * i + 3 + layer) % n).collect()
+}
+
+/// The same network with its neurons elsewhere: neuron i of a hidden layer goes to `places[i]`, without its sign where asked
+/// (in the first layer only: what it says changes its sign in the row or the weights after it).
+fn shuffled(network: &Network, width: usize, point: &Point, flip: bool) -> Point {
+    let (families, point) = (network.families(width), point.to_vec());
+    let layers = network.hidden_layers(width);
+    let matrix = |f: usize| families[f].matrix(&point).to_owned();
+    let sign = |i: usize| if flip && i % 3 == 0 { -1.0 } else { 1.0 };
+    let first = places(layers[0], 0);
+    let moved = |matrix: Array2<f64>, places: &[usize], sign: &dyn Fn(usize) -> f64| {
+        let mut out = matrix.clone();
+        for (i, &at) in places.iter().enumerate() {
+            out.row_mut(at).assign(&(sign(i) * &matrix.row(i)));
+        }
+        out
+    };
+    let mut all = vec![moved(matrix(0), &first, &sign)];
+    if let Some(&n2) = layers.get(1) {
+        let second = places(n2, 1);
+        let between = moved(matrix(1), &first, &sign).reversed_axes();
+        all.push(moved(between, &second, &|_| 1.0).reversed_axes());
+        all.push(moved(matrix(2), &second, &|_| 1.0));
     }
-    (out, place)
+    all.iter().flat_map(|matrix| matrix.iter().copied().collect::<Vec<f64>>()).collect()
 }
 
 #[test]
 fn matching_finds_a_planted_permutation() {
-    for (case, flip) in cases().into_iter().zip([true, false, false, false]) {
-        let p = case.neurons(30, 1);
-        let (q, place) = shuffled(&p, flip);
-        let x = Array2::from_shape_vec((40, 3), case.population.x.clone()).unwrap();
+    for (case, flip) in cases().into_iter().zip([true, false, false, false, true, false]) {
+        let p = case.point(30, 1);
+        let q = shuffled(&case.network, 30, &p, flip);
+        let losses = [&p, &q].map(|point| case.measure(30).loss(point));
+        assert!((losses[0] - losses[1]).abs() < 1e-12 * (1.0 + losses[0]), "another function");
         for by in [Match::Features, Match::Weights] {
-            let matching = Matching::best(&case.network, &p, &q, x.view(), by);
-            assert_eq!(matching.partner, place, "{by:?}");
-            assert_eq!(matching.apply(&q), p);
-            let profile = Profile::of(&Path::line(&p, &matching.apply(&q)), 11, &case.measure());
+            let (matching, matched) = case.matched(30, &p, &q, by);
+            for (l, (layer, n)) in matching.layers.iter().zip(case.network.hidden_layers(30)).enumerate() {
+                assert_eq!(layer.partner, places(n, l), "{by:?}");
+            }
+            assert_eq!(matched, p);
+            let profile = Profile::of(&Path::line(&p, &matched), 11, &case.measure(30));
             assert!(profile.barrier().abs() < 1e-13);
         }
     }
@@ -170,12 +213,13 @@ fn matching_finds_a_planted_permutation() {
 #[test]
 fn matching_leaves_the_function_as_it_is_and_is_no_worse_than_none() {
     for case in cases() {
-        let (p, q) = (case.neurons(24, 1), case.neurons(24, 2));
-        let x = Array2::from_shape_vec((40, 3), case.population.x.clone()).unwrap();
-        let cost = |q: &Array2<f64>| (&p - q).mapv(|v| v * v).sum();
+        let (p, q) = (case.point(24, 1), case.point(24, 2));
+        // Of the first hidden layer alone, which is matched first and exactly.
+        let own = case.network.families(24)[0].range();
+        let cost = |q: &Point| own.clone().map(|k| (p[k] - q[k]).powi(2)).sum::<f64>();
         for by in [Match::Features, Match::Weights] {
-            let matched = Matching::best(&case.network, &p, &q, x.view(), by).apply(&q);
-            let (before, after) = (case.measure().loss(&q), case.measure().loss(&matched));
+            let (_, matched) = case.matched(24, &p, &q, by);
+            let (before, after) = (case.measure(24).loss(&q), case.measure(24).loss(&matched));
             assert!((before - after).abs() < 1e-13 * before.max(1.0));
             assert!(by == Match::Features || cost(&matched) <= cost(&q));
         }
@@ -185,8 +229,8 @@ fn matching_leaves_the_function_as_it_is_and_is_no_worse_than_none() {
 #[test]
 fn an_untrained_curve_is_the_straight_line() {
     for case in cases() {
-        let (p, q) = (case.neurons(8, 1), case.neurons(8, 2));
-        let (line, curve) = (Path::line(&p, &q), case.curve(&p, &q, 0));
+        let (p, q) = (case.point(8, 1), case.point(8, 2));
+        let (line, curve) = (Path::line(&p, &q), case.curve(8, &p, &q, 0));
         for i in 0..=20 {
             let t = f64::from(i) / 20.0;
             let apart = (line.at(t) - curve.at(t)).mapv(f64::abs);
@@ -197,22 +241,22 @@ fn an_untrained_curve_is_the_straight_line() {
 
 #[test]
 fn a_trained_curve_is_lower_than_the_straight_line() {
-    let case = &cases()[0];
-    let (p, q) = (case.neurons(40, 1), case.neurons(40, 2));
-    let mean = |path: &Path| common::mean(&Profile::of(path, 21, &case.measure()).loss);
-    let (line, curve) = (mean(&Path::line(&p, &q)), mean(&case.curve(&p, &q, 4000)));
-    println!("line {line:.4}, curve {curve:.4}");
-    assert!(curve < 0.97 * line);
+    for case in [&cases()[0], &cases()[4]] {
+        let (p, q) = (case.point(40, 1), case.point(40, 2));
+        let mean = |path: &Path| common::mean(&Profile::of(path, 21, &case.measure(40)).loss);
+        let (line, curve) = (mean(&Path::line(&p, &q)), mean(&case.curve(40, &p, &q, 4000)));
+        println!("line {line:.4}, curve {curve:.4}");
+        assert!(curve < 0.97 * line);
+    }
 }
 
 #[test]
 fn the_curve_force_is_the_derivative_of_the_loss_on_the_curve() {
     use widelimit::dynamics::Force;
     let case = &cases()[0];
-    let (p, q) = (case.neurons(5, 1), case.neurons(5, 2));
-    let Path::Bezier { points } = case.curve(&p, &q, 3) else { panic!() };
-    let canonical = |a: &Array2<f64>| a.iter().copied().collect::<Vec<f64>>();
-    let slice = |a: &Array2<f64>| case.network.from_canonical(5, &canonical(a));
+    let (p, q) = (case.point(5, 1), case.point(5, 2));
+    let Path::Bezier { points } = case.curve(5, &p, &q, 3) else { panic!() };
+    let slice = |a: &Point| case.network.from_canonical(5, &a.to_vec());
     let mut force = CurveForce {
         network: &case.network,
         width: 5,
@@ -226,9 +270,9 @@ fn the_curve_force_is_the_derivative_of_the_loss_on_the_curve() {
     let mut c = slice(&points[1]);
     let mut gradient = vec![0.0; c.len()];
     force.gradient(3, &c, &mut gradient);
-    let layout = case.network.layout(5);
+    let (places, parameters) = (case.network.places(5), case.network.parameters(1));
     for (neuron, row) in [(0, 0), (3, 2), (4, 4)] {
-        let (k, h) = (layout.index(neuron, row), 1e-5);
+        let (k, h) = (places[neuron * parameters + row], 1e-5);
         let mut at = |by: f64| {
             c[k] += by;
             let loss = 5.0 * force.gradient(3, &c, &mut vec![0.0; gradient.len()]);
@@ -243,12 +287,11 @@ fn the_curve_force_is_the_derivative_of_the_loss_on_the_curve() {
 #[test]
 fn equal_networks_have_no_barrier() {
     for case in cases() {
-        let p = case.neurons(16, 1);
-        let x = Array2::from_shape_vec((40, 3), case.population.x.clone()).unwrap();
-        let matching = Matching::best(&case.network, &p, &p, x.view(), Match::Features);
-        assert_eq!(matching.partner, (0..16).collect::<Vec<_>>());
-        for path in [Path::line(&p, &p), Path::line(&p, &matching.apply(&p)), case.curve(&p, &p, 0)] {
-            assert!(Profile::of(&path, 21, &case.measure()).barrier().abs() < 1e-13);
+        let p = case.point(16, 1);
+        let (matching, matched) = case.matched(16, &p, &p, Match::Features);
+        assert!(matching.layers.iter().all(|layer| layer.partner.iter().copied().eq(0..layer.partner.len())));
+        for path in [Path::line(&p, &p), Path::line(&p, &matched), case.curve(16, &p, &p, 0)] {
+            assert!(Profile::of(&path, 21, &case.measure(16)).barrier().abs() < 1e-13);
         }
     }
 }

@@ -80,7 +80,8 @@ fn loss(run: &Run, neurons: &Array2<f64>) -> f64 {
     let data = run.arrays("state/data.npz");
     let network = TwoLayer { inputs: 3, outputs: 1, bias: true, activation: Activation::Tanh, fixed_output: false };
     let population = Batch { x: data["x"].iter().copied().collect(), y: data["y"].iter().copied().collect() };
-    let problem = Problem { network, width: neurons.nrows(), population, loss: Loss::HalfSquared, ridge: 0.0 };
+    let problem =
+        Problem { network: network.into(), width: neurons.nrows(), population, loss: Loss::HalfSquared, ridge: 0.0 };
     let theta: Vec<f64> = neurons.iter().copied().collect();
     naive::loss(&problem, &naive::predict(&problem, &theta, &problem.population.x))
 }

@@ -5,7 +5,7 @@ mod common;
 use common::{Problem, bits, motion};
 use rayon::ThreadPoolBuilder;
 use widelimit::dynamics::{BatchSource, Brownian, Method, Motion};
-use widelimit::network::{Activation, Batch, Loss, Objective, Threads, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, Objective, Threads, ThreeLayer, TwoLayer};
 
 /// What `work` gives on one thread, then inside pools of 1, 2 and 3 threads.
 fn everywhere<T: Send>(work: impl Fn(Threads) -> T + Sync) -> Vec<T> {
@@ -26,6 +26,40 @@ fn all_equal<T: PartialEq>(results: &[T]) -> bool {
 fn large() -> Problem {
     let network = TwoLayer { inputs: 9, outputs: 2, bias: true, activation: Activation::Tanh, fixed_output: false };
     Problem::random(network, 530, 100, Loss::HalfSquared, 0.1, 4)
+}
+
+/// 150 and 300 neurons in hidden layers of five and ten blocks, the last of each partial.
+fn deep() -> Problem {
+    let activations = [Activation::Tanh, Activation::Gelu];
+    let (inputs, outputs, bias, fixed_output) = (9, 2, true, false);
+    let network = ThreeLayer { inputs, outputs, bias, activations, fixed_output, proportions: [1, 2] };
+    Problem::random(network, 150, 60, Loss::HalfSquared, 0.1, 4)
+}
+
+#[test]
+fn passes_of_three_layers() {
+    let problem = deep();
+    let theta = problem.lay(&problem.random_neurons(1));
+    let narrow: Vec<f32> = theta.iter().map(|&v| v as f32).collect();
+    let (net, population) = (&problem.network, &problem.population);
+    let x = population.x.iter().map(|&x| x as f32).collect();
+    let batch = Batch { x, y: population.y.clone() };
+    let objective = Objective { loss: problem.loss, ridge: 0.1 };
+    let results = everywhere(|threads| {
+        let f = net.predict(150, &theta, &population.x, threads);
+        let (mut g, mut h) = (vec![1.0; theta.len()], vec![1.0_f32; theta.len()]);
+        let mean = net.potential_gradient(150, &theta, population, objective, threads, &mut g);
+        net.potential_gradient(150, &narrow, &batch, objective, threads, &mut h);
+        (bits(&f), mean.to_bits(), bits(&g), h.iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+    });
+    assert!(all_equal(&results));
+}
+
+#[test]
+fn steps_of_three_layers() {
+    run(&deep(), Method::HeavyBall, || BatchSource::Indices { size: 30 }, 0.0, 100);
+    run(&deep(), Method::Baoab, || BatchSource::Full, 0.2, 4);
+    run(&deep(), Method::Rk4, || BatchSource::Full, 0.0, 10);
 }
 
 #[test]
@@ -76,8 +110,8 @@ fn run(problem: &Problem, method: Method, source: fn() -> BatchSource<'static>, 
         let mut state = problem.random_state(2, 0.3);
         let mut integrator = problem.integrator(method, Motion { temperature, tolerance: 1e-6, ..motion(0.02, 1.0) });
         let mut force = problem.force_from(source(), threads);
-        let layout = problem.network.layout(problem.width);
-        let mut noise = Brownian { seed: 1, first: 0, layout, trained: problem.network.trained(), ticks: 1 };
+        let (network, width) = (problem.network.clone(), problem.width);
+        let mut noise = Brownian { seed: 1, first: 0, network, width, ticks: 1 };
         let mut losses = Vec::new();
         for _ in 0..steps {
             losses.push(integrator.step(&mut force, &mut noise, &mut state));

@@ -94,7 +94,7 @@ impl<'a> Run<'a> {
         tape: &mut Tape,
     ) -> StopReason {
         let network = &self.problem.network;
-        let (layout, trained) = (network.layout(self.problem.width), network.trained());
+        let (network, width) = (network.clone(), self.problem.width);
         let source = self.batch.map_or(BatchSource::Full, |size| BatchSource::Indices { size });
         let time_loop = TimeLoop {
             times: self.times,
@@ -103,7 +103,7 @@ impl<'a> Run<'a> {
             exact_loss: self.exact_loss,
             interrupt: tape.interrupt,
         };
-        let mut noise = Brownian { seed: 9, first: 2, layout, trained, ticks: 2 };
+        let mut noise = Brownian { seed: 9, first: 2, network, width, ticks: 2 };
         let mut force = self.problem.force_from(source, Threads::One);
         let Ok(reason) = time_loop.run(state, next, integrator, &mut force as &mut dyn Force<f64>, &mut noise, tape);
         reason

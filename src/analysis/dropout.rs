@@ -14,7 +14,7 @@
 //! permutation for random sets, the greedy order for greedy ones. Features are computed once per chunk of samples and
 //! serve every order.
 
-use crate::network::{Loss, Threads, TwoLayer};
+use crate::network::{Drop, Loss, Network, Threads};
 use crate::rng::{self, Role};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
@@ -26,9 +26,11 @@ const CHUNK: usize = 64;
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
     /// The model.
-    pub network: &'a TwoLayer,
-    /// Its neurons, (N, p) canonical.
-    pub neurons: ArrayView2<'a, f64>,
+    pub network: &'a Network,
+    /// Its width N.
+    pub width: usize,
+    /// Its canonical parameters.
+    pub parameters: &'a [f64],
     /// Inputs (n, d).
     pub x: ArrayView2<'a, f64>,
     /// Labels (n, K).
@@ -60,13 +62,18 @@ pub fn random_order(seed: u64, network: u64, draw: u64, n: usize, most: usize) -
 }
 
 impl Subject<'_> {
-    /// Number of neurons.
-    fn width(&self) -> usize {
-        self.neurons.nrows()
+    /// Neurons of the last hidden layer, over which the prediction is a mean.
+    fn neurons(&self) -> usize {
+        self.output_weights().nrows()
     }
 
-    /// Losses along the orders at increasing sizes, each order as long as the largest size at least. The number of
-    /// threads changes no bit.
+    /// Their output weights, (N, K).
+    fn output_weights(&self) -> ArrayView2<'_, f64> {
+        self.network.output_weights(self.width, self.parameters)
+    }
+
+    /// Losses along the orders of the last hidden layer's neurons at increasing sizes, each order as long as the largest
+    /// size at least. The number of threads changes no bit.
     pub fn losses(&self, orders: &[Vec<usize>], sizes: &[usize], threads: Threads) -> DropoutLosses {
         let n = self.x.nrows();
         let chunks: Vec<usize> = (0..n).step_by(CHUNK).collect();
@@ -90,12 +97,12 @@ impl Subject<'_> {
 
     /// Sums over the samples of a chunk.
     fn chunk(&self, x: ArrayView2<f64>, y: ArrayView2<f64>, orders: &[Vec<usize>], sizes: &[usize]) -> DropoutLosses {
-        let (samples, outputs) = (x.nrows(), self.network.outputs);
-        let hidden = self.network.hidden(self.neurons, x);
-        let a = self.network.output_weights(self.neurons);
+        let (samples, outputs) = (x.nrows(), self.network.outputs());
+        let hidden = self.network.hidden(self.width, self.parameters, x);
+        let a = self.output_weights();
         let y: Vec<f64> = y.iter().copied().collect();
         // Predictions of all neurons, (samples, K): the mean feature.
-        let f = hidden.t().dot(&a) / self.width() as f64;
+        let f = hidden.t().dot(&a) / self.neurons() as f64;
         let f: Vec<f64> = f.as_standard_layout().iter().copied().collect();
         let sum_of_losses = |f: &[f64]| self.loss.mean(f, &y, outputs) * samples as f64;
 
@@ -129,12 +136,35 @@ impl Subject<'_> {
                 *loss = sum_of_losses(&mean);
             }
         }
-        DropoutLosses { whole: sum_of_losses(&f), spread: spread / self.width() as f64, kept }
+        DropoutLosses { whole: sum_of_losses(&f), spread: spread / self.neurons() as f64, kept }
+    }
+
+    /// Losses when neurons of the layers that `drop` names are dropped: for each set of orders, one order per hidden layer,
+    /// its first `size` neurons per unit of width are kept, and all neurons of the other layers; (sets, sizes).
+    ///
+    /// For layers below the last the prediction is no mean over the neurons dropped: every set is a network of its own.
+    pub fn losses_without(&self, drop: &Drop, orders: &[Vec<Vec<usize>>], sizes: &[usize]) -> Array2<f64> {
+        let layers = self.network.hidden_layers(self.width);
+        let all: Vec<Vec<usize>> = layers.iter().map(|&n| (0..n).collect()).collect();
+        let [x, y] = [self.x, self.y].map(|v| v.iter().copied().collect::<Vec<f64>>());
+        let loss = |orders: &[Vec<usize>], size: usize| {
+            let kept: Vec<&[usize]> = (0..layers.len())
+                .map(|l| if drop.layers[l] { &orders[l][..size * (layers[l] / self.width)] } else { &all[l][..] })
+                .collect();
+            let f = self.network.predict_kept(self.width, self.parameters, &kept, &x, Threads::One);
+            self.loss.mean(&f, &y, self.network.outputs())
+        };
+        let losses: Vec<f64> = orders
+            .par_iter()
+            .flat_map_iter(|orders| sizes.iter().map(move |&size| (orders, size)))
+            .map(|(orders, size)| loss(orders, size))
+            .collect();
+        Array2::from_shape_vec((orders.len(), sizes.len()), losses).expect("one loss for each set and size")
     }
 
     /// The greedy order: each next neuron is the one whose addition lowers the loss most. Its first `most` entries.
     pub fn greedy_order(&self, most: usize) -> Vec<usize> {
-        let hidden = self.network.hidden(self.neurons, self.x);
+        let hidden = self.network.hidden(self.width, self.parameters, self.x);
         match self.loss {
             Loss::HalfSquared => self.greedy_by_gram(&hidden, most),
             Loss::Logistic | Loss::Softmax => self.greedy_by_trial(&hidden, most),
@@ -144,11 +174,11 @@ impl Subject<'_> {
     /// Half-squared loss: `2 R = |s|^2/m^2 - 2 <s, y>/m + |y|^2` with `s` the sum of the features kept, so that inner
     /// products of features are all that is needed.
     fn greedy_by_gram(&self, hidden: &Array2<f64>, most: usize) -> Vec<usize> {
-        let a = self.network.output_weights(self.neurons);
+        let a = self.output_weights();
         let gram = hidden.dot(&hidden.t()) * a.dot(&a.t());
         let with_y = (hidden.dot(&self.y) * a).sum_axis(Axis(1));
-        let (mut square, mut along, mut cross) = (0.0, 0.0, vec![0.0; self.width()]);
-        let mut free: Vec<usize> = (0..self.width()).collect();
+        let (mut square, mut along, mut cross) = (0.0, 0.0, vec![0.0; self.neurons()]);
+        let mut free: Vec<usize> = (0..self.neurons()).collect();
         let mut order = Vec::with_capacity(most);
         while order.len() < most && !free.is_empty() {
             let m = order.len() as f64 + 1.0;
@@ -165,10 +195,10 @@ impl Subject<'_> {
 
     /// Any loss: every candidate is tried.
     fn greedy_by_trial(&self, hidden: &Array2<f64>, most: usize) -> Vec<usize> {
-        let (a, outputs) = (self.network.output_weights(self.neurons), self.network.outputs);
+        let (a, outputs) = (self.output_weights(), self.network.outputs());
         let y: Vec<f64> = self.y.iter().copied().collect();
         let mut sum = vec![0.0; y.len()];
-        let mut free: Vec<usize> = (0..self.width()).collect();
+        let mut free: Vec<usize> = (0..self.neurons()).collect();
         let mut order = Vec::with_capacity(most);
         let plus = |sum: &[f64], i: usize| {
             let mut sum = sum.to_vec();

@@ -29,6 +29,8 @@ pub const BUILTIN: &[Builtin] = builtin![
     "converge",
     "converge-teacher",
     "mnist",
+    "digits3",
+    "mnist3",
 ];
 
 /// The built-in experiment of this name.

@@ -2,7 +2,7 @@
 
 use super::studies::{Connect, Converge, Dropout, Gap, Over, Variant};
 use crate::dynamics::{Method, Motion};
-use crate::network::{Activation, Loss, Start, TwoLayer};
+use crate::network::{Activation, Loss, Network, Start, ThreeLayer, TwoLayer};
 use crate::population::PopulationSpec;
 use serde::Serialize;
 
@@ -62,6 +62,8 @@ pub enum Precision {
 pub enum NetworkKind {
     /// [`TwoLayer`].
     TwoLayer,
+    /// [`ThreeLayer`].
+    ThreeLayer,
 }
 
 /// Model, loss and start.
@@ -69,8 +71,14 @@ pub enum NetworkKind {
 pub struct NetworkSpec {
     /// Which model.
     pub kind: NetworkKind,
-    /// The nonlinearity.
+    /// The nonlinearity, of every hidden layer that has none of its own.
     pub activation: Activation,
+    /// That of the second hidden layer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_activation: Option<Activation>,
+    /// Neurons of the hidden layers per unit of width, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proportions: Vec<usize>,
     /// Whether neurons have a bias.
     pub bias: bool,
     /// Whether output weights stay where they start.
@@ -83,9 +91,22 @@ pub struct NetworkSpec {
 
 impl NetworkSpec {
     /// The model for inputs in R^d and outputs in R^K.
-    pub fn model(&self, inputs: usize, outputs: usize) -> TwoLayer {
+    pub fn model(&self, inputs: usize, outputs: usize) -> Network {
         let NetworkSpec { activation, bias, fixed_output, .. } = *self;
-        TwoLayer { inputs, outputs, bias, activation, fixed_output }
+        match self.kind {
+            NetworkKind::TwoLayer => TwoLayer { inputs, outputs, bias, activation, fixed_output }.into(),
+            NetworkKind::ThreeLayer => {
+                let activations = [activation, self.second_activation.unwrap_or(activation)];
+                let per = |layer: usize| self.proportions.get(layer).copied().unwrap_or(1);
+                let proportions = [per(0), per(1)];
+                ThreeLayer { inputs, outputs, bias, activations, fixed_output, proportions }.into()
+            }
+        }
+    }
+
+    /// Work of a step on one sample at a width, up to a factor.
+    pub fn work(&self, width: usize) -> f64 {
+        self.model(1, 1).work(width)
     }
 }
 

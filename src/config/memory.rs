@@ -1,7 +1,7 @@
 //! What a run will hold in memory, before it starts.
 
 use super::experiment::{BatchSize, Experiment, Precision};
-use crate::network::kernel::{LANES, work_bytes};
+use crate::network::Network;
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -25,14 +25,13 @@ pub struct Estimate {
 pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estimate {
     let scalar = if e.precision == Precision::F64 { 8.0 } else { 4.0 };
     let model = e.network.model(d, outputs);
-    let p = model.parameters() as f64;
     let (n, d, outputs) = (n as f64, d as f64, outputs as f64);
     let records = e.horizon.records as f64 + 1.0;
     let sweeps = || e.gap.iter().flat_map(|gap| &gap.sweep);
-    let state = |width: usize| (width as f64 / LANES as f64).ceil() * LANES as f64 * p * scalar;
+    let state = |width: usize| model.size(width) * scalar;
     // Numbers beyond these are refused for the state alone.
     let pass = |width: usize, samples: f64| {
-        work_bytes(&model, width.min(1 << 28), (samples as usize).min(1 << 28), scalar as usize) as f64
+        model.work_bytes(width.min(1 << 28), (samples as usize).min(1 << 28), scalar as usize)
     };
     let path = |width: usize| records * (state(width) + n * outputs * 8.0);
     let gap = e.gap.as_ref();
@@ -68,16 +67,16 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
             + path(m / 2)
             + sorted(m)
             + sorted(m / 2)
-            + 2.0 * (records + 2.0) * m as f64 * p * 8.0) as u64,
+            + 2.0 * (records + 2.0) * model.size(m) * 8.0) as u64,
         sweeps: twins as u64,
         networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, n.max(drawn)) + batch)) as u64,
         records: (series + resamples) as u64,
-        studies: studies(e, (n, d, outputs), p) as u64,
+        studies: studies(e, (n, d, outputs), &model) as u64,
     }
 }
 
 /// What the studies hold, a network or a pair on every thread, after the states in training are gone.
-fn studies(e: &Experiment, (n, d, outputs): (f64, f64, f64), p: f64) -> f64 {
+fn studies(e: &Experiment, (n, d, outputs): (f64, f64, f64), model: &Network) -> f64 {
     let widest = e.widths.largest();
     let up_to = |limit: usize| widest.min(limit) as f64;
     // Greedy choice: features and their inner products, with the products of output weights.
@@ -88,7 +87,7 @@ fn studies(e: &Experiment, (n, d, outputs): (f64, f64, f64), p: f64) -> f64 {
     // Six waypoints and what is interpolated between them; features of both networks and the costs of matching.
     let connect = e.connect.as_ref().map_or(0.0, |terms| {
         let matched = up_to(terms.match_up_to);
-        8.0 * (12.0 * widest as f64 * p + 2.0 * matched * n + 5.0 * matched * matched)
+        8.0 * (16.0 * model.size(widest) + 2.0 * matched * n + 5.0 * matched * matched)
     });
     8.0 * n * d + rayon::current_num_threads() as f64 * dropout.max(connect)
 }

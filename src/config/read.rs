@@ -68,30 +68,54 @@ fn network(root: &mut Section) -> NetworkSpec {
     let mut spec = NetworkSpec {
         kind: NetworkKind::TwoLayer,
         activation: Activation::Tanh,
+        second_activation: None,
+        proportions: Vec::new(),
         bias: true,
         fixed_output: false,
         loss: Loss::HalfSquared,
-        start: Start { w: Law::Point { value: 0.0 }, b: Law::Point { value: 0.0 }, a: Law::Point { value: 0.0 } },
+        start: Start::default(),
     };
     let Some(mut s) = root.section("network", true) else { return spec };
-    spec.kind = s.choice("kind", Some(NetworkKind::TwoLayer), &[("two-layer", NetworkKind::TwoLayer)]);
+    let kinds = [("two-layer", NetworkKind::TwoLayer), ("three-layer", NetworkKind::ThreeLayer)];
+    spec.kind = s.choice("kind", Some(NetworkKind::TwoLayer), &kinds);
     spec.activation = s.choice("activation", None, Activation::NAMES);
+    if spec.kind == NetworkKind::ThreeLayer {
+        spec.second_activation = Some(s.choice("second_activation", Some(spec.activation), Activation::NAMES));
+        spec.proportions = proportions(&mut s);
+    }
     spec.bias = s.flag("bias", true);
     spec.fixed_output = s.flag("fixed_output", false);
     spec.loss = s.choice("loss", Some(Loss::HalfSquared), Loss::NAMES);
     if let Some(section) = s.section("start", true) {
-        spec.start = start(section, spec.bias);
+        spec.start = start(section, spec.kind, spec.bias);
     }
     s.finish();
     spec
 }
 
+/// Neurons of both hidden layers per unit of width.
+fn proportions(s: &mut Section) -> Vec<usize> {
+    if !s.has("proportions") {
+        return vec![1, 1];
+    }
+    let given = s.counts("proportions", 1);
+    if !given.is_empty() && (given.len() != 2 || given.iter().min() != Some(&1)) {
+        let want = "expected two whole numbers of which the smaller is 1, such as [2, 1]: neurons of the hidden layers per unit of width";
+        s.wrong("proportions", Some(format!("{given:?}")), want);
+        return vec![1, 1];
+    }
+    given
+}
+
 /// The laws of a neuron's parts at time 0.
-pub(super) fn start(mut s: Section, bias: bool) -> Start {
+pub(super) fn start(mut s: Section, kind: NetworkKind, bias: bool) -> Start {
+    let deep = kind == NetworkKind::ThreeLayer;
     let start = Start {
         w: law(&mut s, "w", true),
         // A network without bias has nothing to draw: its law may be left out, and is kept at the origin.
         b: law(&mut s, "b", bias),
+        u: if deep { law(&mut s, "u", true) } else { Law::Nothing },
+        c: if deep && bias { law(&mut s, "c", true) } else { Law::Nothing },
         a: law(&mut s, "a", true),
     };
     s.finish();

@@ -1,8 +1,8 @@
 //! Forces: the potential's gradient as a function of the state.
 
 use super::{Noise, State};
-use crate::network::kernel::{Labelled, Model, Samples};
-use crate::network::{Batch, Kick, Objective, Real, Threads, TwoLayer, Workspace};
+use crate::network::kernel::{Labelled, Samples};
+use crate::network::{Batch, Kick, Model, Network, Objective, Real, Threads, Workspace};
 use crate::population::Sampler;
 use crate::rng::{Role, stream};
 use rand::RngExt;
@@ -35,8 +35,8 @@ pub enum BatchSource<'a> {
 /// The force of a network of fixed width under a loss, a ridge and a source of batches.
 pub struct NetworkForce<'a, R> {
     /// The model.
-    pub network: &'a TwoLayer,
-    /// Number of neurons N.
+    pub network: &'a Network,
+    /// Its width N.
     pub width: usize,
     /// The fixed sample, which is the population for [`BatchSource::Full`] and [`BatchSource::Indices`].
     pub population: &'a Batch<R>,
@@ -102,7 +102,7 @@ fn draw(seed: u64, replica: u64, step: u64, sampler: &dyn Sampler, x: &mut [f64]
 
 /// What a batch is drawn from.
 struct Draws<'f, 'a, R> {
-    network: &'a TwoLayer,
+    network: &'a Network,
     population: &'a Batch<R>,
     source: &'f BatchSource<'a>,
     seed: u64,
@@ -112,7 +112,7 @@ struct Draws<'f, 'a, R> {
 impl<R: Real> Draws<'_, '_, R> {
     /// Draws and packs the batch of a step; the whole population only once, as it stays the same.
     fn draw(&self, step: u64, drawn: &mut Drawn<R>) {
-        let TwoLayer { inputs: d, outputs, bias, .. } = *self.network;
+        let (d, outputs, bias) = (self.network.inputs(), self.network.outputs(), self.network.bias());
         let Drawn { samples, y, x, rounded } = drawn;
         let all = self.population;
         match *self.source {
@@ -169,7 +169,7 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
             }
         } else {
             draws.draw(state.step, now);
-            workspace.forward(model, &state.theta, &now.samples, true);
+            workspace.forward(model, &state.theta, &now.samples);
         }
         if !full {
             draws.draw(state.step + 1, ahead);

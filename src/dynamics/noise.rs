@@ -3,12 +3,10 @@
 //! Runs that share a particle share its Brownian path, whatever their width, offset and step: the path is laid out
 //! on the finest clock in use, and a solver whose step spans m ticks adds m increments.
 
-use crate::network::kernel::LANES;
-use crate::network::{Layout, Real};
+use crate::network::{Network, Real};
 use crate::rng::{Role, stream};
 use rand::RngExt;
 use rand_distr::StandardNormal;
-use std::ops::Range;
 
 /// Where an integrator gets its noise.
 pub trait Noise<R>: Send + Sync {
@@ -39,21 +37,25 @@ pub struct Brownian {
     pub seed: u64,
     /// Index of the first particle.
     pub first: u64,
-    /// The network's layout.
-    pub layout: Layout,
-    /// Rows that are trained, and so get noise.
-    pub trained: Range<usize>,
+    /// The network.
+    pub network: Network,
+    /// Its width N.
+    pub width: usize,
     /// Ticks of the common clock per step of this solver.
     pub ticks: u64,
 }
 
+/// The streams of a network's families.
+const ROLES: [Role; 3] = [Role::Brownian, Role::BrownianWeight, Role::BrownianSecond];
+
 impl Brownian {
-    /// The normalised increment of one particle over step `step`: the sum over its ticks divided by sqrt(ticks),
+    /// The normalised increment of one unit of a family over step `step`: the sum over its ticks divided by sqrt(ticks),
     /// one standard normal per trained coordinate in canonical order.
-    pub fn increment(&self, particle: u64, step: u64, out: &mut [f64]) {
+    pub fn increment(&self, family: usize, unit: usize, step: u64, out: &mut [f64]) {
+        let address = self.network.unit_address(self.first, self.width, family, unit);
         out.fill(0.0);
         for tick in step * self.ticks..(step + 1) * self.ticks {
-            let mut rng = stream(self.seed, Role::Brownian, particle, tick);
+            let mut rng = stream(self.seed, ROLES[family], address, tick);
             out.iter_mut().for_each(|v| *v += rng.sample::<f64, _>(StandardNormal));
         }
         let scale = 1.0 / (self.ticks as f64).sqrt();
@@ -63,20 +65,14 @@ impl Brownian {
 
 impl<R: Real> Noise<R> for Brownian {
     fn normals(&mut self, step: u64, out: &mut [R]) {
-        for (block, out) in out.chunks_mut(LANES * self.layout.parameters).enumerate() {
-            self.block(step, block, out);
+        for (block, at) in self.network.blocks(self.width).into_iter().enumerate() {
+            self.block(step, block, &mut out[at]);
         }
     }
 
     fn block(&self, step: u64, block: usize, out: &mut [R]) {
         out.fill(R::zero());
-        let mut neuron = vec![0.0; self.trained.len()];
-        let first = block * LANES;
-        for i in first..(first + LANES).min(self.layout.width) {
-            self.increment(self.first + i as u64, step, &mut neuron);
-            for (row, &value) in self.trained.clone().zip(&neuron) {
-                out[self.layout.index(i - first, row)] = R::of(value);
-            }
-        }
+        let mut draw = |family: usize, unit: usize, v: &mut [f64]| self.increment(family, unit, step, v);
+        self.network.fill_block(self.width, block, &mut draw, out);
     }
 }

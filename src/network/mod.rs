@@ -2,8 +2,8 @@
 //!
 //! A finite network and a cloud of mean-field particles are the same object: N neurons, each a point `theta`,
 //! and the prediction is an average over them. State is one flat slice of parameters and one of momenta; a
-//! [`TwoLayer`] network interprets it: it predicts, gives the potential's gradient, and translates to and from
-//! the canonical order of the files. The factor 1/N lives in [`TwoLayer::predict`] and nowhere else.
+//! [`Network`] interprets it: it predicts, gives the potential's gradient, and translates to and from
+//! the canonical order of the files. The factors 1/N live in the kernels' predictions and nowhere else.
 //!
 //! | file | what |
 //! |---|---|
@@ -11,7 +11,10 @@
 //! | [`activation`] | the scalar nonlinearities and their derivatives |
 //! | [`loss`] | the losses and their derivatives in the prediction |
 //! | [`start`] | laws of the initial parameters |
-//! | [`two_layer`] | the two-layer model |
+//! | [`parameters`] | canonical order: families of units |
+//! | [`model`] | what a network of any depth offers to the other rooms |
+//! | [`two_layer`], [`three_layer`] | the models |
+//! | `passes.rs` | forward and backward passes of either |
 //! | `features.rs` | what single neurons say, for studies that take ensembles apart |
 //! | [`kernel`] | the only room that knows the layout in memory |
 
@@ -19,13 +22,21 @@ pub mod activation;
 mod features;
 pub mod kernel;
 pub mod loss;
+pub mod model;
+pub mod parameters;
+mod passes;
 pub mod real;
 pub mod start;
+pub mod three_layer;
 pub mod two_layer;
 
 pub use activation::Activation;
-pub use kernel::{InstructionSet, Kick, Layout, Threads, Workspace};
+pub use kernel::{InstructionSet, Kick, Layout, Threads};
 pub use loss::{Loss, Objective};
+pub use model::{Drop, Model, Network};
+pub use parameters::{Family, Part, Point, part_of};
+pub use passes::Workspace;
 pub use real::Real;
 pub use start::{Law, Start};
-pub use two_layer::{Batch, Part, TwoLayer};
+pub use three_layer::ThreeLayer;
+pub use two_layer::{Batch, TwoLayer};

@@ -9,7 +9,7 @@ use rand_distr::StandardNormal;
 use serde::Serialize;
 
 /// The law of one part (w, b or a) of a neuron, i.i.d. over neurons.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(tag = "law", rename_all = "kebab-case")]
 pub enum Law {
     /// Independent coordinates N(mean, std^2).
@@ -20,6 +20,9 @@ pub enum Law {
     Sphere { radius: f64 },
     /// Every neuron at the same point, all coordinates equal: a start without spread.
     Point { value: f64 },
+    /// There is no such part; 0 where it is drawn all the same.
+    #[default]
+    Nothing,
 }
 
 impl Law {
@@ -39,17 +42,29 @@ impl Law {
                 }
             },
             Law::Point { value } => out.fill(value),
+            Law::Nothing => out.fill(0.0),
         }
+    }
+
+    /// Whether there is no such part.
+    pub fn is_nothing(&self) -> bool {
+        *self == Law::Nothing
     }
 }
 
 /// The law of a neuron at time 0; momenta start at rest.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Start {
     /// Input weights, in R^d.
     pub w: Law,
     /// Bias, in R; not drawn where the network has none.
     pub b: Law,
+    /// Weights between two hidden layers, each on its own; not drawn where there is one hidden layer.
+    #[serde(skip_serializing_if = "Law::is_nothing")]
+    pub u: Law,
+    /// Bias of the second hidden layer, in R; as `u`.
+    #[serde(skip_serializing_if = "Law::is_nothing")]
+    pub c: Law,
     /// Output weights, in R^K.
     pub a: Law,
 }
@@ -57,7 +72,7 @@ pub struct Start {
 impl Start {
     /// Whether all neurons start at one point.
     pub fn is_point(&self) -> bool {
-        [&self.w, &self.b, &self.a].iter().all(|law| matches!(law, Law::Point { .. }))
+        [&self.w, &self.b, &self.u, &self.c, &self.a].iter().all(|law| matches!(law, Law::Point { .. } | Law::Nothing))
     }
 
     /// Parameters of particle `index` in canonical order (w, b, a); `inputs` = d, `out` has length d + 1 + K (d + K without bias).

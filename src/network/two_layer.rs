@@ -1,7 +1,7 @@
 //! The two-layer network `f(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)`; WKM section 3, MMN eq. (1).
 
-use super::kernel::{Labelled, Layout, Model, Samples, Threads, Workspace};
-use super::{Activation, Objective, Real, Start};
+use super::kernel::{LANES, Layout};
+use super::{Activation, Family, Part, Real, Start};
 use serde::Serialize;
 use std::ops::Range;
 
@@ -12,15 +12,6 @@ pub struct Batch<R> {
     pub x: Vec<R>,
     /// Labels, (n, K) row-major.
     pub y: Vec<f64>,
-}
-
-/// A named part of a neuron's parameters, in canonical order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// `w`, `b` or `a`.
-    pub name: &'static str,
-    /// Its rows among the neuron's parameters.
-    pub rows: Range<usize>,
 }
 
 /// A two-layer network's shape; its parameters live in flat slices beside it.
@@ -54,15 +45,40 @@ impl TwoLayer {
         0..self.parameters() - if self.fixed_output { self.outputs } else { 0 }
     }
 
-    /// The named parts of a neuron in canonical order: w, b (where there is one), a.
-    pub fn parts(&self) -> Vec<Part> {
+    /// The parameters in canonical order: neurons, each w, b (where there is one), a.
+    pub fn families(&self, width: usize) -> Vec<Family> {
         let hidden = self.inputs + usize::from(self.bias);
-        let mut parts = vec![Part { name: "w", rows: 0..self.inputs }];
+        let mut parts = vec![Part { name: "w", columns: 0..self.inputs, trained: true }];
         if self.bias {
-            parts.push(Part { name: "b", rows: self.inputs..hidden });
+            parts.push(Part { name: "b", columns: self.inputs..hidden, trained: true });
         }
-        parts.push(Part { name: "a", rows: hidden..self.parameters() });
-        parts
+        parts.push(Part { name: "a", columns: hidden..self.parameters(), trained: !self.fixed_output });
+        let p = self.parameters();
+        vec![Family { name: "neurons", start: 0, rows: width, columns: p, unit: p, parts }]
+    }
+
+    /// Position in a state slice of every parameter in canonical order.
+    pub fn places(&self, width: usize) -> Vec<usize> {
+        let layout = self.layout(width);
+        (0..width).flat_map(|i| (0..layout.parameters).map(move |row| layout.index(i, row))).collect()
+    }
+
+    /// Writes what `draw(0, neuron, trained coordinates)` gives for the neurons of a block into the block's part of a state.
+    pub fn fill_block<R: Real>(
+        &self,
+        width: usize,
+        block: usize,
+        draw: &mut dyn FnMut(usize, usize, &mut [f64]),
+        out: &mut [R],
+    ) {
+        let layout = self.layout(width);
+        let mut neuron = vec![0.0; self.trained().len()];
+        for i in block * LANES..((block + 1) * LANES).min(width) {
+            draw(0, i, &mut neuron);
+            for (row, &value) in self.trained().zip(&neuron) {
+                out[layout.index(i % LANES, row)] = R::of(value);
+            }
+        }
     }
 
     /// The arrangement of a network of this width.
@@ -82,47 +98,6 @@ impl TwoLayer {
             }
         }
         state
-    }
-
-    /// A state slice from neurons in canonical order, (N, p) row-major.
-    pub fn from_canonical<R: Real>(&self, width: usize, canonical: &[R]) -> Vec<R> {
-        let layout = self.layout(width);
-        let mut state = vec![R::zero(); layout.len()];
-        for (i, neuron) in canonical.chunks_exact(layout.parameters).enumerate() {
-            for (row, &value) in neuron.iter().enumerate() {
-                state[layout.index(i, row)] = value;
-            }
-        }
-        state
-    }
-
-    /// Neurons in canonical order, (N, p) row-major, from a state slice.
-    pub fn to_canonical<R: Real>(&self, width: usize, state: &[R]) -> Vec<R> {
-        let layout = self.layout(width);
-        (0..width).flat_map(|i| (0..layout.parameters).map(move |row| state[layout.index(i, row)])).collect()
-    }
-
-    /// Predictions `f_N(x)`, (n, K) row-major, for inputs `x`, (n, d) row-major. The 1/N is here.
-    pub fn predict<R: Real>(&self, width: usize, theta: &[R], x: &[R], threads: Threads) -> Vec<f64> {
-        Workspace::default().predict(Model { network: self, width, threads }, theta, x)
-    }
-
-    /// Writes `grad Psi(theta_i; rho_N) = N dR/dtheta_i` for every neuron under the batch's law, ridge included,
-    /// and returns the batch's mean loss (without the ridge). WKM section 3; Psi as in MMN eq. (6).
-    pub fn potential_gradient<R: Real>(
-        &self,
-        width: usize,
-        theta: &[R],
-        batch: &Batch<R>,
-        objective: Objective,
-        threads: Threads,
-        out: &mut [R],
-    ) -> f64 {
-        let mut samples = Samples::default();
-        samples.reset(batch.x.len() / self.inputs, self.inputs, Some(self.bias));
-        samples.fill(|s| &batch.x[s * self.inputs..(s + 1) * self.inputs]);
-        let labelled = Labelled { samples: &samples, y: &batch.y };
-        Workspace::default().gradient(Model { network: self, width, threads }, objective, theta, labelled, out)
     }
 
     /// `(1/N) sum_i |v_i|^2` over the trained coordinates of a state slice.

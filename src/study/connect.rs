@@ -7,17 +7,17 @@
 use super::pieces::{Piece, work_through};
 use super::plan::{Plan, variant_group};
 use super::problem::Problem;
-use super::states::{final_neurons, push_neurons};
+use super::states::{final_point, push_parts};
 use super::training::Trained;
 use super::{RunError, Setting};
 use crate::analysis::connectivity::{
-    Constructive, CurveForce, Match, Matching, Measure, NamedRisks, Path, Profile, learn_curve,
+    Constructive, CurveForce, Match, Matching, Measure, NamedRisks, Path, Profile, learn_curve, recipe,
 };
 use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use crate::analysis::verdict::{Check, Exponent};
 use crate::config::{BatchSize, Connect};
 use crate::dynamics::Motion;
-use crate::network::Objective;
+use crate::network::{Objective, Point};
 use crate::record::npz::Arrays;
 use crate::record::{ConnectRecord, FitRecord, PairRecord};
 use ndarray::{Array2, s};
@@ -26,8 +26,6 @@ use std::collections::BTreeMap;
 
 /// The kinds of path, in the order of figures.
 const KINDS: [&str; 6] = ["first-half", "best-half", "straight", "matched-features", "matched-weights", "bezier"];
-/// Pieces of the constructive path.
-const PIECES: usize = 5;
 /// Rounding allowed on statements that are exact.
 const ROUNDING: f64 = 1e-12;
 /// Tells this study's bootstrap apart from the others'.
@@ -129,14 +127,16 @@ fn pairs(problem: &Problem<'_, f64>, terms: &Connect, plan: &Plan, trained: &Tra
 fn join(problem: &Problem<'_, f64>, terms: &Connect, pair: &Pair, setting: &Setting<'_>) -> Result<Joined, RunError> {
     let e = problem.experiment;
     let network = &problem.network;
-    let [p, q] = [0, 1].map(|k| final_neurons(setting.folder, problem, &pair.ids[k]));
+    let [p, q] = [0, 1].map(|k| final_point(setting.folder, problem, &pair.ids[k], pair.width));
     let (p, q) = (p?, q?);
-    let measure = Measure { network, x: &problem.population.x, y: &problem.population.y, loss: e.network.loss };
-    let samples = PIECES * (terms.points - 1) + 1;
+    let width = pair.width;
+    let (x, y) = (&problem.population.x, &problem.population.y);
+    let measure = Measure { network, width, x, y, loss: e.network.loss };
+    let samples = places(problem, terms);
     let mut joined = Joined { named: BTreeMap::new(), profiles: BTreeMap::new() };
     let mut arrays = Arrays::default();
 
-    let first = Constructive::first_half(&p, &q, network.outputs);
+    let first = Constructive::first_half(network, width, &p, &q);
     let mut constructive = vec![("first-half", first.clone())];
     if terms.halves > 0 {
         constructive.push(("best-half", first.best_half(&measure, (e.seed, pair.address), terms.halves)));
@@ -145,21 +145,29 @@ fn join(problem: &Problem<'_, f64>, terms: &Connect, pair: &Pair, setting: &Sett
         let path = halves.path();
         joined.named.insert(kind.into(), halves.named_risks(&measure));
         joined.profiles.insert(kind.into(), Profile::of(&path, samples, &measure));
-        push_waypoints(&mut arrays, kind, &halves, &path, network.outputs);
+        for (part, shape, data) in halves.described() {
+            arrays.push(format!("{kind}_{part}"), &shape, data);
+        }
     }
     joined.profiles.insert("straight".into(), Profile::of(&Path::line(&p, &q), samples, &measure));
     if pair.width <= terms.match_up_to {
         for (kind, by) in [("matched-features", Match::Features), ("matched-weights", Match::Weights)] {
-            let matching = Matching::best(network, &p, &q, problem.sample.x.view(), by);
-            joined.profiles.insert(kind.into(), Profile::of(&Path::line(&p, &matching.apply(&q)), samples, &measure));
-            let partner = matching.partner.iter().map(|&j| j as f64).collect();
-            arrays.push(format!("{kind}_partner"), &[pair.width], partner);
-            arrays.push(format!("{kind}_sign"), &[pair.width], matching.sign);
+            let matching = Matching::best(network, width, &p, &q, problem.sample.x.view(), by);
+            joined.profiles.insert(
+                kind.into(),
+                Profile::of(&Path::line(&p, &matching.apply(network, width, &q)), samples, &measure),
+            );
+            let several = matching.layers.len() > 1;
+            for (l, layer) in matching.layers.into_iter().enumerate() {
+                let number = if several { format!("_{}", l + 1) } else { String::new() };
+                let partner = layer.partner.iter().map(|&j| j as f64).collect();
+                arrays.push(format!("{kind}_partner{number}"), &[layer.sign.len()], partner);
+                arrays.push(format!("{kind}_sign{number}"), &[layer.sign.len()], layer.sign);
+            }
         }
     }
     if let Some(bezier) = terms.bezier.as_ref().filter(|bezier| pair.width <= bezier.up_to) {
-        let slice =
-            |neurons: &Array2<f64>| network.from_canonical(pair.width, &neurons.iter().copied().collect::<Vec<f64>>());
+        let slice = |point: &Point| network.from_canonical(width, &point.to_vec());
         let force = CurveForce {
             network,
             width: pair.width,
@@ -179,28 +187,16 @@ fn join(problem: &Problem<'_, f64>, terms: &Connect, pair: &Pair, setting: &Sett
         let curve = learn_curve(force, motion, bezier.steps);
         joined.profiles.insert("bezier".into(), Profile::of(&curve, samples, &measure));
         if let Path::Bezier { points: [_, middle, _] } = &curve {
-            push_neurons(&mut arrays, network, middle.view(), "middle");
+            push_parts(&mut arrays, network, width, &middle.to_vec(), "middle");
         }
     }
     arrays.write(&setting.folder.file(&format!("state/paths/{}.npz", pair.name)))?;
     Ok(joined)
 }
 
-/// A constructive path's waypoints: output weights (6, N, K), and whether a neuron's hidden weights are those of Q (6, N).
-fn push_waypoints(arrays: &mut Arrays<f64>, kind: &str, halves: &Constructive<'_>, path: &Path, outputs: usize) {
-    let Path::Straight(waypoints) = path else { return };
-    let n = halves.kept().len();
-    let a = waypoints.iter().flat_map(|w| w.slice(s![.., w.ncols() - outputs..]).iter().copied().collect::<Vec<f64>>());
-    arrays.push(format!("{kind}_a"), &[waypoints.len(), n, outputs], a.collect());
-    let silent = halves.kept().iter().map(|&kept| f64::from(!kept));
-    let of_q = |k: usize| -> Vec<f64> {
-        match k {
-            0 | 1 => vec![0.0; n],
-            2 | 3 => silent.clone().collect(),
-            _ => vec![1.0; n],
-        }
-    };
-    arrays.push(format!("{kind}_hidden_of_q"), &[waypoints.len(), n], (0..waypoints.len()).flat_map(of_q).collect());
+/// Places on every path: those of the constructive path, with its waypoints among them.
+fn places(problem: &Problem<'_, f64>, terms: &Connect) -> usize {
+    recipe(&problem.network).pieces * (terms.points - 1) + 1
 }
 
 /// `records/paths.npz`: per kind, losses and accuracies (pairs, points), maxima and barriers (pairs).
@@ -211,7 +207,7 @@ fn write(
     joined: &[Joined],
     setting: &Setting<'_>,
 ) -> Result<(), RunError> {
-    let samples = PIECES * (terms.points - 1) + 1;
+    let samples = places(problem, terms);
     let mut arrays = Arrays::default();
     arrays.push("t", &[samples], (0..samples).map(|i| i as f64 / (samples - 1) as f64).collect());
     arrays.push("width", &[pairs.len()], pairs.iter().map(|pair| pair.width as f64).collect());
@@ -233,43 +229,43 @@ fn write(
         arrays.push(format!("{kind}_maximum_at"), &[pairs.len()], numbers(|p| p.at));
         arrays.push(format!("{kind}_barrier"), &[pairs.len()], numbers(Profile::barrier));
         if joined.iter().all(|j| j.named.contains_key(kind)) {
-            let named = joined.iter().flat_map(|j| {
-                let NamedRisks { p, p_half, q_half, q } = j.named[kind];
-                [p, p_half, q_half, q]
-            });
-            arrays.push(format!("{kind}_named_risks"), &[pairs.len(), 4], named.collect());
+            let named = joined.iter().flat_map(|j| j.named[kind].0.iter().copied());
+            let count = recipe(&problem.network).named.len();
+            arrays.push(format!("{kind}_named_risks"), &[pairs.len(), count], named.collect());
         }
     }
     Ok(arrays.write(&setting.folder.file("records/paths.npz"))?)
 }
 
 fn checks(problem: &Problem<'_, f64>, pairs: &[Pair], joined: &[Joined], record: &mut ConnectRecord) -> Vec<Check> {
+    let recipe = recipe(&problem.network);
     let constructive = || {
-        joined.iter().zip(pairs).flat_map(|(j, pair)| {
-            j.named.iter().map(move |(kind, named)| (kind, *named, &j.profiles[kind], &pair.name))
-        })
+        joined
+            .iter()
+            .zip(pairs)
+            .flat_map(|(j, pair)| j.named.iter().map(move |(kind, named)| (kind, named, &j.profiles[kind], &pair.name)))
     };
     let worst = |excess: &dyn Fn(&NamedRisks, &Profile) -> f64| {
         constructive().fold((f64::NAN, String::new()), |worst, (kind, named, profile, pair)| {
-            let excess = excess(&named, profile) / named.bound().abs().max(1.0);
+            let excess = excess(named, profile) / named.bound().abs().max(1.0);
             if worst.0 >= excess { worst } else { (excess, format!("{pair}, {kind}")) }
         })
     };
     let (excess, at) = worst(&|named, profile| profile.maximum - named.bound());
     let mut bound = Check::at_most(
         "paths-bound",
-        "max over the constructive path <= max(R(P), R(P keep A), R(Q keep B), R(Q)), every pair",
+        format!("max over the constructive path <= {}, every pair", recipe.bound),
         excess,
         ROUNDING,
     );
     bound.detail = format!("largest excess {excess:.1e} of {} paths, at {at}", constructive().count());
-    // Pieces 2 and 4 move silent neurons.
-    let (moved, at) = worst(&|named, profile| {
-        let piece = (profile.loss.len() - 1) / PIECES;
-        let off = |k: usize, loss: f64| {
-            profile.loss[k * piece..=(k + 1) * piece].iter().fold(0.0_f64, |off, v| off.max((v - loss).abs()))
+    let (moved, at) = worst(&|_, profile| {
+        let piece = (profile.loss.len() - 1) / recipe.pieces;
+        let off = |&k: &usize| {
+            let part = &profile.loss[k * piece..=(k + 1) * piece];
+            part.iter().fold(0.0_f64, |off, v| off.max((v - part[0]).abs()))
         };
-        off(1, named.p_half).max(off(3, named.q_half))
+        recipe.silent.iter().map(off).fold(0.0, f64::max)
     });
     let mut silent =
         Check::at_most("paths-silent", "the loss is constant where only silent neurons move", moved, ROUNDING);

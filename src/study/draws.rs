@@ -2,7 +2,7 @@
 //!
 //! Draws are addressed, not stored; this regenerates what a trajectory consumed: batch indices into `state/data.npz`
 //! (steps, B), or fresh samples x (steps, B, d) and y (steps, B, K), and at positive temperature the standard normals
-//! (steps, N, trained parameters) in canonical order.
+//! (steps, N, trained parameters) in canonical order, one array for each family of units where there are several.
 
 use super::RunError;
 use super::plan::{Plan, Trajectory};
@@ -30,7 +30,7 @@ pub fn write(experiment: &Experiment, id: &str, out: &Path) -> Result<(), RunErr
         match problem.sampler {
             Some(sampler) => push_fresh(&mut arrays, experiment, run, sampler, size, steps)?,
             None => {
-                let n = problem.population.y.len() / problem.network.outputs;
+                let n = problem.population.y.len() / problem.network.outputs();
                 let draw = |step| batch_indices(experiment.seed, run.replica, step, n, size);
                 // Indices below 2^53 are exact, and NumPy takes them with .astype(int).
                 let indices = (0..steps).flat_map(draw).map(|i| i as f64).collect();
@@ -41,17 +41,21 @@ pub fn write(experiment: &Experiment, id: &str, out: &Path) -> Result<(), RunErr
     if run.motion.temperature > 0.0 {
         drawn = true;
         let path = problem.brownian(run);
-        let p = path.trained.len();
-        let count = check_size(steps as usize * run.width * p)?;
-        let mut normals = Vec::with_capacity(count);
-        let mut neuron = vec![0.0; p];
-        for step in 0..steps {
-            for i in 0..run.width as u64 {
-                path.increment(run.first + i, step, &mut neuron);
-                normals.extend_from_slice(&neuron);
+        check_size(steps as usize * problem.network.coordinates(run.width))?;
+        let families = problem.network.families(run.width);
+        for (f, family) in families.iter().enumerate() {
+            let trained = family.trained().len();
+            let mut normals = Vec::with_capacity(steps as usize * family.rows * trained);
+            let mut unit = vec![0.0; trained * family.unit / family.columns];
+            for step in 0..steps {
+                for i in 0..family.units() {
+                    path.increment(f, i, step, &mut unit);
+                    normals.extend_from_slice(&unit);
+                }
             }
+            let name = if families.len() == 1 { "normals".to_string() } else { format!("normals_{}", family.name) };
+            arrays.push(name, &[steps as usize, family.rows, trained], normals);
         }
-        arrays.push("normals", &[steps as usize, run.width, p], normals);
     }
     if !drawn {
         return Err(RunError::NothingDrawn { id: id.into() });

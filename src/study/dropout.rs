@@ -8,15 +8,16 @@ use super::pieces::{Piece, work_through};
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
 use super::series::row;
-use super::states::final_neurons;
+use super::states::final_point;
 use super::training::Trained;
 use super::{RunError, Setting};
-use crate::analysis::dropout::{predicted, random_order};
+use crate::analysis::dropout::{DropoutLosses, Subject, predicted, random_order};
 use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
+use crate::analysis::number;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::{Check, Exponent};
 use crate::config::Dropout;
-use crate::network::{Loss, Threads};
+use crate::network::{Drop, Loss, Threads};
 use crate::record::npz::Arrays;
 use crate::record::{DropoutRecord, FitRecord};
 use ndarray::{Array2, Array3, s};
@@ -36,9 +37,6 @@ struct Changes {
     greedy: Array3<f64>,
     /// The closed form.
     predicted: Array3<f64>,
-    /// Loss and spread `S^2` of whole networks, (widths, seeds).
-    loss: Array2<f64>,
-    spread: Array2<f64>,
 }
 
 /// Writes `records/dropout.npz` and `records/dropout.json`; returns the checks. `None`: a person asked to stop.
@@ -64,12 +62,38 @@ pub fn study(
         take_apart(problem, terms, &sizes, (w, seed), run, setting)
     })?;
     let Some(taken) = taken else { return Ok(None) };
-    let changes = Changes::collect((widths.len(), seeds, sizes.len()), taken);
-    let mut record = DropoutRecord { exact: e.network.loss == Loss::HalfSquared, fixed: 0, fits: Vec::new() };
-    let checks = checks(problem, &sizes, &changes, &mut record);
-    write(problem, &sizes, &changes, plan, trained, setting)?;
+    let drops = problem.network.drops();
+    let flat = || Array2::from_elem((widths.len(), seeds), f64::NAN);
+    let (mut loss, mut spread) = (flat(), flat());
+    for t in &taken {
+        (loss[t.place], spread[t.place]) = (t.loss, t.spread);
+    }
+    let shape = (widths.len(), seeds, sizes.len());
+    let changes: Vec<Changes> = (0..drops.len()).map(|d| Changes::collect(shape, &taken, d)).collect();
+    let mut record = DropoutRecord {
+        exact: e.network.loss == Loss::HalfSquared,
+        fixed: 0,
+        drops: drops.iter().map(|drop| drop.name.to_string()).collect(),
+        fits: Vec::new(),
+    };
+    let mut found = Vec::new();
+    for (drop, changes) in drops.iter().zip(&changes) {
+        found.extend(checks(problem, drop, &sizes, changes, &mut record));
+    }
+    let mut arrays = Arrays::default();
+    let numbers = |values: &[usize]| values.iter().map(|&v| v as f64).collect::<Vec<f64>>();
+    arrays.push("widths", &[widths.len()], numbers(widths));
+    arrays.push("kept", &[sizes.len()], numbers(&sizes));
+    for (drop, changes) in drops.iter().zip(&changes) {
+        changes.push(&mut arrays, &drop.prefix("_"));
+    }
+    for (name, flat) in [("loss", &loss), ("spread", &spread)] {
+        arrays.push(name, flat.shape(), flat.iter().copied().collect());
+    }
+    push_along(&mut arrays, problem, plan, trained);
+    arrays.write(&setting.folder.file("records/dropout.npz"))?;
     setting.folder.write_json("records/dropout.json", &record)?;
-    Ok(Some(checks))
+    Ok(Some(found))
 }
 
 /// Numbers of neurons kept: those asked for, or the powers of two, below the largest width.
@@ -80,18 +104,34 @@ fn sizes(terms: &Dropout, widths: &[usize]) -> Vec<usize> {
     all.into_iter().filter(|&m| m < largest).collect()
 }
 
-/// What one network loses, by size.
+/// What one network loses.
 #[derive(Serialize, Deserialize)]
 struct Taken {
     place: (usize, usize),
+    #[serde(with = "number")]
     loss: f64,
+    #[serde(with = "number")]
     spread: f64,
+    /// In the order of the network's ways to drop neurons.
+    drops: Vec<Lost>,
+}
+
+/// What one network loses in one way, by size.
+#[derive(Serialize, Deserialize)]
+struct Lost {
+    #[serde(with = "number::list")]
     mean: Vec<f64>,
+    #[serde(with = "number::list")]
     error: Vec<f64>,
+    #[serde(with = "number::list")]
     low: Vec<f64>,
+    #[serde(with = "number::list")]
     high: Vec<f64>,
+    #[serde(with = "number::list")]
     first: Vec<f64>,
+    #[serde(with = "number::list")]
     greedy: Vec<f64>,
+    #[serde(with = "number::list")]
     predicted: Vec<f64>,
 }
 
@@ -103,30 +143,62 @@ fn take_apart(
     run: &Trajectory,
     setting: &Setting<'_>,
 ) -> Result<Taken, RunError> {
-    let neurons = final_neurons(setting.folder, problem, &run.id)?;
-    let subject = problem.subject(neurons.view());
-    let n = run.width;
-    let sizes: Vec<usize> = sizes.iter().copied().filter(|&m| m < n).collect();
-    let most = sizes.last().copied().unwrap_or(0);
-    let greedily = n <= terms.greedy_up_to && most > 0;
+    let parameters = final_point(setting.folder, problem, &run.id, run.width)?.to_vec();
+    let subject = problem.subject(run.width, &parameters);
+    let sizes: Vec<usize> = sizes.iter().copied().filter(|&m| m < run.width).collect();
+    let whole = subject.losses(&[], &[], Threads::Pool);
     let address = (place.0 as u64) << 32 | place.1 as u64;
-    let seed = problem.experiment.seed;
-    let mut orders: Vec<Vec<usize>> =
-        (0..terms.draws as u64).map(|draw| random_order(seed, address, draw, n, most)).collect();
-    orders.push((0..most).collect());
-    if greedily {
-        orders.push(subject.greedy_order(most));
-    }
-    let losses = subject.losses(&orders, &sizes, Threads::Pool);
-    let change = losses.kept - losses.whole;
+    let drops = problem.network.drops();
+    let lost = |drop: &Drop| lose(problem, terms, &subject, drop, &sizes, address, &whole);
+    Ok(Taken { place, loss: whole.whole, spread: whole.spread, drops: drops.iter().map(lost).collect() })
+}
+
+/// Sets are counted in neurons per unit of width; a layer of r N neurons keeps r M.
+fn lose(
+    problem: &Problem<'_, f64>,
+    terms: &Dropout,
+    subject: &Subject<'_>,
+    drop: &Drop,
+    sizes: &[usize],
+    address: u64,
+    whole: &DropoutLosses,
+) -> Lost {
+    let (seed, width) = (problem.experiment.seed, subject.width);
+    let layers = problem.network.hidden_layers(width);
+    let most = sizes.last().copied().unwrap_or(0);
+    let last = layers.len() - 1;
+    let greedily = drop.of_a_mean() && width <= terms.greedy_up_to && most > 0;
+    // The last layer, and so a network of one hidden layer, has the address without a mark.
+    let order = |layer: usize, draw: u64| {
+        let marked = address ^ ((last - layer) as u64) << 60;
+        random_order(seed, marked, draw, layers[layer], most * (layers[layer] / width))
+    };
+    let draws = 0..terms.draws as u64;
+    let kept = if drop.of_a_mean() {
+        let per = layers[last] / width;
+        let mut orders: Vec<Vec<usize>> = draws.map(|draw| order(last, draw)).collect();
+        orders.push((0..most * per).collect());
+        if greedily {
+            orders.push(subject.greedy_order(most * per));
+        }
+        let sizes: Vec<usize> = sizes.iter().map(|m| m * per).collect();
+        subject.losses(&orders, &sizes, Threads::Pool).kept
+    } else {
+        let mut orders: Vec<Vec<Vec<usize>>> =
+            draws.map(|draw| (0..layers.len()).map(|layer| order(layer, draw)).collect()).collect();
+        orders.push(layers.iter().map(|n| (0..most * (n / width)).collect()).collect());
+        subject.losses_without(drop, &orders, sizes)
+    };
+    let change = kept - whole.whole;
     let random = change.slice(s![..terms.draws, ..]);
     let over_draws = |f: &dyn Fn(Vec<f64>) -> f64| random.columns().into_iter().map(|c| f(c.to_vec())).collect();
     let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
     let row = |at: usize| change.row(at).to_vec();
-    Ok(Taken {
-        place,
-        loss: losses.whole,
-        spread: losses.spread,
+    let closed_form = |&m: &usize| {
+        let per = layers[last] / width;
+        if drop.of_a_mean() { predicted(layers[last], m * per, whole.spread) } else { f64::NAN }
+    };
+    Lost {
         mean: over_draws(&|v| mean(&v)),
         error: over_draws(&|v| {
             let (m, count) = (mean(&v), v.len() as f64);
@@ -136,42 +208,62 @@ fn take_apart(
         high: over_draws(&|v| quantile(v, 0.95)),
         first: row(terms.draws),
         greedy: if greedily { row(terms.draws + 1) } else { Vec::new() },
-        predicted: sizes.iter().map(|&m| predicted(n, m, losses.spread)).collect(),
-    })
-}
-
-impl Changes {
-    fn collect(shape: (usize, usize, usize), taken: Vec<Taken>) -> Self {
-        let cube = Array3::from_elem(shape, f64::NAN);
-        let flat = Array2::from_elem((shape.0, shape.1), f64::NAN);
-        let (mean, error, low, high) = (cube.clone(), cube.clone(), cube.clone(), cube.clone());
-        let (first, greedy, predicted) = (cube.clone(), cube.clone(), cube);
-        let mut all = Changes { mean, error, low, high, first, greedy, predicted, loss: flat.clone(), spread: flat };
-        for t in taken {
-            let (w, seed) = t.place;
-            for (cube, values) in [
-                (&mut all.mean, t.mean),
-                (&mut all.error, t.error),
-                (&mut all.low, t.low),
-                (&mut all.high, t.high),
-                (&mut all.first, t.first),
-                (&mut all.greedy, t.greedy),
-                (&mut all.predicted, t.predicted),
-            ] {
-                values.into_iter().enumerate().for_each(|(m, value)| cube[[w, seed, m]] = value);
-            }
-            (all.loss[[w, seed]], all.spread[[w, seed]]) = (t.loss, t.spread);
-        }
-        all
+        predicted: sizes.iter().map(closed_form).collect(),
     }
 }
 
-fn checks(problem: &Problem<'_, f64>, sizes: &[usize], changes: &Changes, record: &mut DropoutRecord) -> Vec<Check> {
+impl Changes {
+    /// Those of the network's `drop`-th way to drop neurons.
+    fn collect(shape: (usize, usize, usize), taken: &[Taken], drop: usize) -> Self {
+        let cube = |values: fn(&Lost) -> &Vec<f64>| {
+            let mut cube = Array3::from_elem(shape, f64::NAN);
+            for t in taken {
+                let (w, seed) = t.place;
+                values(&t.drops[drop]).iter().enumerate().for_each(|(m, &value)| cube[[w, seed, m]] = value);
+            }
+            cube
+        };
+        Changes {
+            mean: cube(|lost| &lost.mean),
+            error: cube(|lost| &lost.error),
+            low: cube(|lost| &lost.low),
+            high: cube(|lost| &lost.high),
+            first: cube(|lost| &lost.first),
+            greedy: cube(|lost| &lost.greedy),
+            predicted: cube(|lost| &lost.predicted),
+        }
+    }
+
+    fn push(&self, arrays: &mut Arrays, prefix: &str) {
+        for (name, cube) in [
+            ("change_mean", &self.mean),
+            ("change_error", &self.error),
+            ("change_low", &self.low),
+            ("change_high", &self.high),
+            ("change_first", &self.first),
+            ("change_greedy", &self.greedy),
+            ("change_predicted", &self.predicted),
+        ] {
+            arrays.push(format!("{prefix}{name}"), cube.shape(), cube.iter().copied().collect());
+        }
+    }
+}
+
+fn checks(
+    problem: &Problem<'_, f64>,
+    drop: &Drop,
+    sizes: &[usize],
+    changes: &Changes,
+    record: &mut DropoutRecord,
+) -> Vec<Check> {
+    let name = |what: &str| format!("dropout-{}{what}", drop.prefix("-"));
+    let measure = |what: &str| format!("{}{what}", drop.prefix("-"));
+    let of = if drop.name.is_empty() { String::new() } else { format!("{}: ", drop.name) };
     let e = problem.experiment;
     let widths = &e.widths.values;
     let mut checks = Vec::new();
-    if record.exact {
-        checks.push(closed_form_check(widths, sizes, changes));
+    if record.exact && drop.of_a_mean() {
+        checks.push(closed_form_check(&name("closed-form"), &of, widths, sizes, changes));
     }
     let bootstrap = Bootstrap::new(e.seed, DROPOUT_SALT);
     let smallest = widths.first().copied().unwrap_or(0);
@@ -185,15 +277,15 @@ fn checks(problem: &Problem<'_, f64>, sizes: &[usize], changes: &Changes, record
         });
         let x: Vec<f64> = widths.iter().map(|&n| n as f64).collect();
         let statement =
-            format!("the loss added by keeping M = {} at random, over (N - M)/N, does not depend on N", sizes[m]);
+            format!("{of}the loss added by keeping M = {} at random, over (N - M)/N, does not depend on N", sizes[m]);
         let rule = Exponent::new(0.0).resolution(0.15);
         let check = |from: usize| {
             let fit = fit_slope(&x[from..], table.slice(s![from.., ..]), Statistic::Mean, &bootstrap);
-            (Check::exponent_equals("dropout-free-of-width", &statement, &fit, rule), fit)
+            (Check::exponent_equals(name("free-of-width"), &statement, &fit, rule), fit)
         };
         let (whole, fit) = check(0);
         checks.push(whole.or_not_yet_reached(&check(1.min(x.len())).0));
-        record.fits.push(FitRecord::of("dropout", "fixed", 0.0, &fit));
+        record.fits.push(FitRecord::of("dropout", &measure("fixed"), 0.0, &fit));
     }
     if let Some(largest) = widths.len().checked_sub(1) {
         // Far from whole: the factor 1 - M/N would steepen the law.
@@ -204,9 +296,9 @@ fn checks(problem: &Problem<'_, f64>, sizes: &[usize], changes: &Changes, record
         });
         let fit = fit_slope(&x, table.view(), Statistic::Mean, &bootstrap);
         let statement =
-            format!("N = {}: the 95 % quantile of R(f_A) - R(f_N) falls at least as M^(-1/2)", widths[largest]);
-        checks.push(Check::exponent_at_most("dropout-bound-form", statement, &fit, Exponent::new(-0.5)));
-        record.fits.push(FitRecord::of("dropout", "quantile", -0.5, &fit));
+            format!("{of}N = {}: the 95 % quantile of R(f_A) - R(f_N) falls at least as M^(-1/2)", widths[largest]);
+        checks.push(Check::exponent_at_most(name("bound-form"), statement, &fit, Exponent::new(-0.5)));
+        record.fits.push(FitRecord::of("dropout", &measure("quantile"), -0.5, &fit));
     }
     checks
 }
@@ -215,7 +307,7 @@ fn checks(problem: &Problem<'_, f64>, sizes: &[usize], changes: &Changes, record
 const DROPOUT_SALT: u64 = 1 << 32;
 
 /// Monte Carlo against the closed form at every (N, M), seeds together; the level is shared among the comparisons.
-fn closed_form_check(widths: &[usize], sizes: &[usize], changes: &Changes) -> Check {
+fn closed_form_check(name: &str, of: &str, widths: &[usize], sizes: &[usize], changes: &Changes) -> Check {
     let (mut worst, mut at, mut count) = (f64::NAN, String::new(), 0);
     for (w, n) in widths.iter().enumerate() {
         for (m, kept) in sizes.iter().enumerate() {
@@ -236,42 +328,17 @@ fn closed_form_check(widths: &[usize], sizes: &[usize], changes: &Changes) -> Ch
     }
     let normal = Normal::standard();
     let limit = normal.inverse_cdf(1.0 - 0.025 / f64::from(count.max(1)));
-    let statement = "E_A R(f_A) - R(f_N) = (N - M) S^2 / (2 M (N - 1)): Monte Carlo agrees, in standard errors";
-    let mut check = Check::at_most("dropout-closed-form", statement, worst, limit);
+    let statement =
+        format!("{of}E_A R(f_A) - R(f_N) = (N - M) S^2 / (2 M (N - 1)): Monte Carlo agrees, in standard errors");
+    let mut check = Check::at_most(name, statement, worst, limit);
     check.detail =
         format!("{worst:.2} standard errors off at worst, at {at}; {count} comparisons share 5 %: limit {limit:.2}");
     check
 }
 
-fn write(
-    problem: &Problem<'_, f64>,
-    sizes: &[usize],
-    changes: &Changes,
-    plan: &Plan,
-    trained: &Trained,
-    setting: &Setting<'_>,
-) -> Result<(), RunError> {
-    let mut arrays = Arrays::default();
-    let numbers = |values: &[usize]| values.iter().map(|&v| v as f64).collect::<Vec<f64>>();
-    let widths = &problem.experiment.widths.values;
-    arrays.push("widths", &[widths.len()], numbers(widths));
-    arrays.push("kept", &[sizes.len()], numbers(sizes));
-    for (name, cube) in [
-        ("change_mean", &changes.mean),
-        ("change_error", &changes.error),
-        ("change_low", &changes.low),
-        ("change_high", &changes.high),
-        ("change_first", &changes.first),
-        ("change_greedy", &changes.greedy),
-        ("change_predicted", &changes.predicted),
-    ] {
-        arrays.push(name, cube.shape(), cube.iter().copied().collect());
-    }
-    for (name, flat) in [("loss", &changes.loss), ("spread", &changes.spread)] {
-        arrays.push(name, flat.shape(), flat.iter().copied().collect());
-    }
-    // Along training: random halves, and the closed form for half of the neurons.
-    let times = &problem.times;
+/// Along training: random halves of the last hidden layer, and the closed form for half of its neurons.
+fn push_along(arrays: &mut Arrays, problem: &Problem<'_, f64>, plan: &Plan, trained: &Trained) {
+    let (times, widths) = (&problem.times, &problem.experiment.widths.values);
     let ids = &plan.groups[0].ids;
     let shape = (widths.len(), problem.experiment.widths.seeds, times.len());
     let along = |measure: &str, factor: &dyn Fn(usize) -> f64| {
@@ -281,10 +348,12 @@ fn write(
         })
     };
     let half = along("dropout", &|_| 1.0);
-    let expected = along("spread", &|n| predicted(n, n / 2, 1.0));
+    let expected = along("spread", &|width| {
+        let n = problem.network.hidden_layers(width).pop().unwrap_or(width);
+        predicted(n, n / 2, 1.0)
+    });
     arrays.push("times", &[times.len()], times.clone());
     for (name, cube) in [("half_random", &half), ("half_predicted", &expected)] {
         arrays.push(name, cube.shape(), cube.iter().copied().collect());
     }
-    Ok(arrays.write(&setting.folder.file("records/dropout.npz"))?)
 }

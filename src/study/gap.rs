@@ -8,7 +8,7 @@
 
 use super::plan::{Group, HALF_PARTICLES, HALF_SAMPLE, HALF_STEP, Plan, REFERENCE, TRAINING_STEP};
 use super::problem::Problem;
-use super::series::{MEASURES, row, sup};
+use super::series::{row, sup};
 use super::training::Trained;
 use super::{RunError, Setting};
 use crate::analysis::bound::{BoundBand, BoundForm, drift, drift_check};
@@ -32,13 +32,13 @@ pub fn study(
     setting: &Setting<'_>,
 ) -> Result<Vec<Check>, RunError> {
     let (e, folder) = (problem.experiment, setting.folder);
-    let parameters = problem.network.parameters();
-    write_reference(plan, e, trained, folder)?;
-    let reference = reference_errors(trained);
+    let parameters = problem.network.neuron_parameters();
+    write_reference(plan, problem, trained, folder)?;
+    let reference = reference_errors(problem, trained);
     let mut record = GapRecord { reference, fits: Vec::new(), bound: None, groups: Vec::new() };
     let mut checks = Vec::new();
     for (index, group) in plan.groups.iter().enumerate() {
-        let table = Measured::collect(e, group, trained);
+        let table = Measured::collect(problem, group, trained);
         table.write(e, folder)?;
         record.groups.push(table.record(trained));
         if e.gap.is_some() {
@@ -50,23 +50,27 @@ pub fn study(
 }
 
 /// The reference's own error in every distance.
-fn reference_errors(trained: &Trained) -> BTreeMap<String, ReferenceError> {
-    let error = |id: &str, measure: &str| {
-        trained.series(id).map_or(0.0, |series| sup(series.row(row(measure)).iter().copied()))
+fn reference_errors(problem: &Problem<'_, f64>, trained: &Trained) -> BTreeMap<String, ReferenceError> {
+    let error = |id: &str, row: usize| trained.series(id).map_or(0.0, |series| sup(series.row(row).iter().copied()));
+    let errors = |row: usize| ReferenceError {
+        particles: error(HALF_PARTICLES, row),
+        step: error(HALF_STEP, row),
+        sample: error(HALF_SAMPLE, row),
+        training_step: error(TRAINING_STEP, row),
     };
-    let errors = |measure: &&str| ReferenceError {
-        particles: error(HALF_PARTICLES, measure),
-        step: error(HALF_STEP, measure),
-        sample: error(HALF_SAMPLE, measure),
-        training_step: error(TRAINING_STEP, measure),
-    };
-    MEASURES[row("coupling_max")..].iter().map(|measure| (measure.to_string(), errors(measure))).collect()
+    let compared = problem.measures.iter().enumerate().skip(row("coupling_max"));
+    compared.map(|(row, measure)| (measure.clone(), errors(row))).collect()
 }
 
 /// `records/reference.npz`: the limit's own series, and those of its halved versions against it.
-fn write_reference(plan: &Plan, e: &Experiment, trained: &Trained, folder: &RunFolder) -> Result<(), RunError> {
+fn write_reference(
+    plan: &Plan,
+    problem: &Problem<'_, f64>,
+    trained: &Trained,
+    folder: &RunFolder,
+) -> Result<(), RunError> {
     let mut arrays = Arrays::default();
-    let times = e.horizon.times();
+    let times = &problem.times;
     arrays.push("times", &[times.len()], times.clone());
     let runs = [
         ("", REFERENCE),
@@ -78,8 +82,9 @@ fn write_reference(plan: &Plan, e: &Experiment, trained: &Trained, folder: &RunF
     for (prefix, id) in runs {
         let (Some(series), Some(run)) = (trained.series(id), plan.find(id)) else { continue };
         let compared = run.compare.is_some();
-        for measure in MEASURES.iter().filter(|m| compared || row(m) < row("coupling_max")) {
-            arrays.push(format!("{prefix}{measure}"), &[times.len()], series.row(row(measure)).to_vec());
+        let own = if compared { problem.measures.len() } else { row("coupling_max") };
+        for (row, measure) in problem.measures.iter().enumerate().take(own) {
+            arrays.push(format!("{prefix}{measure}"), &[times.len()], series.row(row).to_vec());
         }
     }
     Ok(arrays.write(&folder.file("records/reference.npz"))?)
@@ -88,15 +93,17 @@ fn write_reference(plan: &Plan, e: &Experiment, trained: &Trained, folder: &RunF
 /// A group's measurements, (values, seeds, times) per measure.
 struct Measured<'a> {
     group: &'a Group,
+    measures: &'a [String],
     abscissa: Vec<f64>,
     tables: Vec<Array3<f64>>,
 }
 
 impl<'a> Measured<'a> {
-    fn collect(e: &Experiment, group: &'a Group, trained: &Trained) -> Self {
+    fn collect(problem: &'a Problem<'_, f64>, group: &'a Group, trained: &Trained) -> Self {
+        let (e, measures) = (problem.experiment, &problem.measures[..]);
         let (values, seeds) = (group.ids.len(), group.ids.first().map_or(0, Vec::len));
         let shape = (values, seeds, e.horizon.records + 1);
-        let mut tables = vec![Array3::from_elem(shape, f64::NAN); MEASURES.len()];
+        let mut tables = vec![Array3::from_elem(shape, f64::NAN); measures.len()];
         for (v, ids) in group.ids.iter().enumerate() {
             for (seed, id) in ids.iter().enumerate() {
                 let Some(series) = trained.series(id) else { continue };
@@ -110,7 +117,7 @@ impl<'a> Measured<'a> {
             Axis::Width => group.values.iter().map(|n| 1.0 / (1.0 / n - 1.0 / m)).collect(),
             Axis::Step | Axis::Batch | Axis::Variant => group.values.clone(),
         };
-        Measured { group, abscissa, tables }
+        Measured { group, measures, abscissa, tables }
     }
 
     /// `records/GROUP.npz`.
@@ -120,10 +127,10 @@ impl<'a> Measured<'a> {
         arrays.push("values", &[self.group.values.len()], self.group.values.clone());
         arrays.push("abscissa", &[self.abscissa.len()], self.abscissa.clone());
         arrays.push("times", &[times.len()], times);
-        for (measure, table) in MEASURES.iter().zip(&self.tables) {
-            arrays.push(*measure, table.shape(), table.iter().copied().collect());
+        for (measure, table) in self.measures.iter().zip(&self.tables) {
+            arrays.push(measure, table.shape(), table.iter().copied().collect());
         }
-        for measure in &MEASURES[row("coupling_max")..] {
+        for measure in &self.measures[row("coupling_max")..] {
             let sup = self.sup(measure);
             arrays.push(format!("sup_{measure}"), sup.shape(), sup.iter().copied().collect());
         }
@@ -146,7 +153,8 @@ impl<'a> Measured<'a> {
 
     /// Sup over time per value and seed; NaN where the network diverged.
     fn sup(&self, measure: &str) -> Array2<f64> {
-        let table = &self.tables[row(measure)];
+        let row = self.measures.iter().position(|m| m == measure).expect("a measure of the list");
+        let table = &self.tables[row];
         let lanes = table.lanes(ndarray::Axis(2));
         let (values, seeds, _) = table.dim();
         let sups: Vec<f64> = lanes.into_iter().map(|lane| sup(lane.iter().copied())).collect();
@@ -236,6 +244,20 @@ impl Study<'_> {
             self.error("coupling_rms").total(),
             Check::exponent_equals,
         );
+        // Where there are several kinds of unit, each for itself.
+        for measure in &self.measured.measures[row("wasserstein") + 1..] {
+            let Some(family) = measure.strip_prefix("coupling_rms_") else { continue };
+            self.width_check(
+                (
+                    &format!("coupling-{family}"),
+                    &format!("rms coupling distance of the units of family '{family}' ~ N^(-1/2)"),
+                ),
+                (measure, Statistic::RootMeanSquare),
+                Exponent::new(-0.5).resolution(0.15),
+                self.error(measure).total(),
+                Check::exponent_equals,
+            );
+        }
         self.width_check(
             ("loss", "sup_t |R(f_N) - R(rho)| falls at least as N^(-1/2)"),
             ("risk_gap", Statistic::RootMeanSquare),

@@ -162,6 +162,8 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
     for phase in phases {
         add_phase(&mut manifest, &phase.name, phase.seconds);
     }
+    let (_, inputs, outputs) = population.shape();
+    folder.write_json("records/clouds.json", &states::clouds(&experiment.network.model(inputs, outputs)))?;
     folder.write_json("checks.json", &checks)?;
     folder.write_json("manifest.json", &manifest)?;
     let drawing = Instant::now();

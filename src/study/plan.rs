@@ -46,10 +46,12 @@ pub struct Trajectory {
     pub taken_apart: bool,
     /// Law of its neurons at time 0, where it is not the network's own.
     pub start: Option<Start>,
+    /// Work of a step on one sample, up to a factor.
+    pub cost: f64,
 }
 
 impl Trajectory {
-    /// A measure of the work: neurons times steps.
+    /// A measure of the work: that of a step times the number of steps.
     pub fn work(&self, time: f64) -> f64 {
         let gradients = match self.method {
             Method::Rk4 => 4.0,
@@ -57,7 +59,7 @@ impl Trajectory {
             _ => 1.0,
         };
         let samples = if let BatchSize::Size(size) = self.batch { size as f64 } else { f64::INFINITY };
-        self.width as f64 * time / self.motion.step * gradients * samples.min(1000.0)
+        self.cost * time / self.motion.step * gradients * samples.min(1000.0)
     }
 }
 
@@ -254,6 +256,7 @@ impl<'a> Planner<'a> {
             half_sample: false,
             taken_apart: false,
             start: None,
+            cost: self.e.network.work(width),
         }
     }
 
@@ -281,6 +284,7 @@ impl<'a> Planner<'a> {
             half_sample: false,
             taken_apart: false,
             start: None,
+            cost: self.e.network.work(width),
         }
     }
 

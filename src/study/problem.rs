@@ -3,17 +3,17 @@
 use crate::analysis::dropout::Subject;
 use crate::config::{BatchSize, Experiment};
 use crate::dynamics::{BatchSource, Brownian, Buffers, NetworkForce, Noise, Still};
-use crate::network::{Batch, Objective, Real, Threads, TwoLayer};
+use crate::network::{Batch, Network, Objective, Real, Threads};
 use crate::population::{LabelKind, Population, Sample, Sampler};
 use crate::study::plan::Trajectory;
-use ndarray::ArrayView2;
+use crate::study::series::measures;
 
 /// Model, population and recording times.
 pub struct Problem<'a, R> {
     /// The experiment.
     pub experiment: &'a Experiment,
     /// The model.
-    pub network: TwoLayer,
+    pub network: Network,
     /// The fixed sample, in double precision.
     pub sample: &'a Sample,
     /// The same in the states' scalar type.
@@ -26,6 +26,8 @@ pub struct Problem<'a, R> {
     pub classes: bool,
     /// Recording times.
     pub times: Vec<f64>,
+    /// What is recorded at each, in the order of a series' rows.
+    pub measures: Vec<String>,
 }
 
 impl<'a, R: Real> Problem<'a, R> {
@@ -35,9 +37,11 @@ impl<'a, R: Real> Problem<'a, R> {
         let x: Vec<R> = population.sample.x.iter().map(|&v| R::of(v)).collect();
         let y: Vec<f64> = population.sample.y.iter().copied().collect();
         let half = if population.sampler.is_some() { (n / 2).max(1) } else { 0 };
+        let network = experiment.network.model(inputs, outputs);
         Problem {
             experiment,
-            network: experiment.network.model(inputs, outputs),
+            measures: measures(&network),
+            network,
             sample: &population.sample,
             half: Batch { x: x[..half * inputs].to_vec(), y: y[..half * outputs].to_vec() },
             population: Batch { x, y },
@@ -47,10 +51,10 @@ impl<'a, R: Real> Problem<'a, R> {
         }
     }
 
-    /// Neurons (N, p) as the subject of studies that take a network apart.
-    pub fn subject<'n>(&'n self, neurons: ArrayView2<'n, f64>) -> Subject<'n> {
+    /// A network of this width and canonical parameters as the subject of studies that take it apart.
+    pub fn subject<'n>(&'n self, width: usize, parameters: &'n [f64]) -> Subject<'n> {
         let (network, Sample { x, y }) = (&self.network, self.sample);
-        Subject { network, neurons, x: x.view(), y: y.view(), loss: self.experiment.network.loss }
+        Subject { network, width, parameters, x: x.view(), y: y.view(), loss: self.experiment.network.loss }
     }
 
     /// The force that drives a run.
@@ -78,8 +82,8 @@ impl<'a, R: Real> Problem<'a, R> {
         Brownian {
             seed: self.experiment.seed,
             first: run.first,
-            layout: self.network.layout(run.width),
-            trained: self.network.trained(),
+            network: self.network.clone(),
+            width: run.width,
             ticks: run.ticks,
         }
     }

@@ -2,15 +2,15 @@
 
 use super::plan::Trajectory;
 use super::problem::Problem;
-use crate::analysis::distance::{coupling, function_distance};
+use crate::analysis::distance::{Coupling, coupling, function_distance};
 use crate::analysis::dropout::random_order;
 use crate::analysis::wasserstein::ReferenceProjections;
 use crate::dynamics::State;
-use crate::network::{Loss, Real, Threads};
+use crate::network::{Family, Loss, Network, Real, Threads};
 use ndarray::{Array2, ArrayView2};
 
-/// The recorded quantities, in order: the rows of a [`Series`] and the names in the records.
-pub const MEASURES: [&str; 11] = [
+/// The quantities recorded of every network, in order: the first rows of a [`Series`] and their names in the records.
+const MEASURES: [&str; 11] = [
     "risk",
     "loss",
     "accuracy",
@@ -24,6 +24,16 @@ pub const MEASURES: [&str; 11] = [
     "wasserstein",
 ];
 
+/// What is recorded of a network: beside [`MEASURES`], coupling distances for each family of units where there are several.
+pub fn measures(network: &Network) -> Vec<String> {
+    let families = network.families(1);
+    let own = families
+        .iter()
+        .filter(|_| families.len() > 1)
+        .flat_map(|family| [format!("coupling_max_{}", family.name), format!("coupling_rms_{}", family.name)]);
+    MEASURES.iter().map(|measure| measure.to_string()).chain(own).collect()
+}
+
 /// One row per measure, one column per recording time; NaN where there is nothing.
 pub type Series = Array2<f64>;
 
@@ -31,7 +41,7 @@ pub type Series = Array2<f64>;
 /// complements.
 const HALVES: u64 = 16;
 
-/// The row of a measure.
+/// The row of a measure that every network has.
 pub fn row(measure: &str) -> usize {
     MEASURES.iter().position(|m| *m == measure).expect("a measure of the list")
 }
@@ -45,11 +55,12 @@ pub fn sup(values: impl IntoIterator<Item = f64>) -> f64 {
 pub struct Path<R> {
     /// Particles M.
     width: usize,
-    /// Parameters, (M, p) canonical, per recording time.
+    /// Canonical parameters per recording time.
     pub thetas: Vec<Vec<R>>,
     predictions: Vec<Vec<f64>>,
     risks: Vec<f64>,
-    projections: Vec<Option<ReferenceProjections>>,
+    /// Of every family of units; empty without a gap study.
+    projections: Vec<Vec<Option<ReferenceProjections>>>,
 }
 
 impl<R: Real> Path<R> {
@@ -62,10 +73,12 @@ impl<R: Real> Path<R> {
     /// Appends the next recording time.
     pub fn push(&mut self, problem: &Problem<'_, R>, theta: Vec<R>, predictions: Vec<f64>, risk: f64) {
         if let Some(gap) = &problem.experiment.gap {
-            let cloud = wide(&theta, problem.network.parameters());
+            let theta = wide(&theta);
             // A cloud that is not finite has no projections; the comparison is then NaN, as it should be.
-            self.projections
-                .push(ReferenceProjections::new(cloud.view(), gap.projections, problem.experiment.seed).ok());
+            let projections = |family: Family| {
+                ReferenceProjections::new(family.cloud(&theta), gap.projections, problem.experiment.seed).ok()
+            };
+            self.projections.push(problem.network.families(self.width).into_iter().map(projections).collect());
         }
         self.thetas.push(theta);
         self.predictions.push(predictions);
@@ -73,9 +86,8 @@ impl<R: Real> Path<R> {
     }
 }
 
-fn wide<R: Real>(theta: &[R], parameters: usize) -> Array2<f64> {
-    let values = theta.iter().map(|v| v.wide()).collect();
-    Array2::from_shape_vec((theta.len() / parameters, parameters), values).expect("whole neurons")
+fn wide<R: Real>(theta: &[R]) -> Vec<f64> {
+    theta.iter().map(|v| v.wide()).collect()
 }
 
 /// Predictions, loss and risk of a state.
@@ -87,14 +99,14 @@ pub fn evaluate<R: Real>(
 ) -> (Vec<f64>, f64, f64) {
     let network = &problem.network;
     let f = network.predict(width, theta, &problem.population.x, threads);
-    let loss = problem.experiment.network.loss.mean(&f, &problem.population.y, network.outputs);
+    let loss = problem.experiment.network.loss.mean(&f, &problem.population.y, network.outputs());
     let ridge = problem.experiment.dynamics.ridge;
     let penalty = if ridge > 0.0 { 0.5 * ridge * network.mean_square(width, theta) } else { 0.0 };
     (f, loss, loss + penalty)
 }
 
 /// Measures a state at recording time `index` into `series`, against a limit where there is one; returns the risk,
-/// the predictions and the neurons in canonical order.
+/// the predictions and the canonical parameters.
 pub fn measure<R: Real>(
     problem: &Problem<'_, R>,
     run: &Trajectory,
@@ -111,38 +123,57 @@ pub fn measure<R: Real>(
     set("risk", risk);
     set("loss", loss);
     if problem.classes {
-        set("accuracy", Loss::accuracy(&f, &problem.population.y, network.outputs));
+        set("accuracy", Loss::accuracy(&f, &problem.population.y, network.outputs()));
     }
     set("kinetic", 0.5 * network.mean_square(width, &state.momentum));
     if run.taken_apart && width > 1 {
-        let neurons = wide(&theta, network.parameters());
-        let half = width / 2;
+        let parameters = wide(&theta);
+        // Of the last hidden layer, over which the prediction is a mean.
+        let neurons = network.hidden_layers(width).pop().unwrap_or(width);
+        let half = neurons / 2;
         let address = run.first ^ (width as u64) << 32;
-        let order = |draw| random_order(problem.experiment.seed, address, draw, width, 2 * half);
+        let order = |draw| random_order(problem.experiment.seed, address, draw, neurons, 2 * half);
         // A half and its complement err by opposite amounts about f_N: in their mean the linear term is gone.
         let halves = |draw| order(draw).chunks_exact(half).map(<[usize]>::to_vec).collect::<Vec<_>>();
         let orders: Vec<Vec<usize>> = (0..HALVES / 2).flat_map(halves).collect();
-        let losses = problem.subject(neurons.view()).losses(&orders, &[half], threads);
+        let losses = problem.subject(width, &parameters).losses(&orders, &[half], threads);
         set("dropout", losses.kept.mean().unwrap_or(f64::NAN) - losses.whole);
         set("spread", losses.spread);
     }
     if let Some((limit, offset)) = against {
-        let p = network.parameters();
-        let cloud = wide(&theta, p);
-        let partner = wide(&limit.thetas[index][offset * p..(offset + width.min(limit.width)) * p], p);
-        if let Ok(distance) = coupling(cloud.view(), partner.view()) {
-            set("coupling_max", distance.max);
-            set("coupling_rms", distance.rms);
+        let own = wide(&theta);
+        let partner = wide(&network.window(limit.width, &limit.thetas[index], offset, width.min(limit.width)));
+        let families = network.families(width);
+        let distances: Vec<Option<Coupling>> =
+            families.iter().map(|family| coupling(family.cloud(&own), family.cloud(&partner)).ok()).collect();
+        for (family, distance) in families.iter().zip(&distances) {
+            for (measure, value) in [("max", distance.map(|d| d.max)), ("rms", distance.map(|d| d.rms))] {
+                let name = format!("coupling_{measure}_{}", family.name);
+                if let (Some(row), Some(value)) = (problem.measures.iter().position(|m| *m == name), value) {
+                    series[[row, index]] = value;
+                }
+            }
         }
-        let samples = (f.len() / network.outputs, network.outputs);
+        let mut set = |measure: &str, value: f64| series[[row(measure), index]] = value;
+        if let Some(distances) = distances.into_iter().collect::<Option<Vec<Coupling>>>() {
+            set("coupling_max", sup(distances.iter().map(|d| d.max)));
+            // Mean squares of the families add, as in the energy.
+            set("coupling_rms", distances.iter().map(|d| d.rms).reduce(f64::hypot).unwrap_or(f64::NAN));
+        }
+        let samples = (f.len() / network.outputs(), network.outputs());
         let view = |f: &[f64]| ArrayView2::from_shape(samples, f).expect("one prediction per sample").to_owned();
         if let Ok(distance) = function_distance(view(&f).view(), view(&limit.predictions[index]).view()) {
             set("function", distance);
         }
         set("risk_gap", (risk - limit.risks[index]).abs());
-        let projections = limit.projections.get(index).and_then(Option::as_ref);
-        if let Some(Ok(distance)) = projections.map(|projections| projections.distance(cloud.view())) {
-            set("wasserstein", distance);
+        if let Some(projections) = limit.projections.get(index) {
+            let apart = |(family, projections): (&Family, &Option<ReferenceProjections>)| {
+                projections.as_ref()?.distance(family.cloud(&own)).ok()
+            };
+            let distances: Option<Vec<f64>> = families.iter().zip(projections).map(apart).collect();
+            if let Some(distance) = distances.and_then(|distances| distances.into_iter().reduce(f64::hypot)) {
+                set("wasserstein", distance);
+            }
         }
     }
     (risk, f, theta)

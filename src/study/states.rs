@@ -3,37 +3,70 @@
 use super::RunError;
 use super::problem::Problem;
 use crate::config::Precision;
-use crate::network::{Real, TwoLayer};
-use crate::record::RunFolder;
+use crate::network::{Network, Point, Real};
 use crate::record::npz::{Arrays, Table};
-use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
+use crate::record::{CloudRecord, Coordinate, RunFolder};
+use ndarray::{ArrayView2, ArrayViewMut2, s};
 
-/// Final neurons (N, p) of a run, canonical.
-pub fn final_neurons(folder: &RunFolder, problem: &Problem<'_, f64>, id: &str) -> Result<Array2<f64>, RunError> {
+/// Final canonical parameters of a run of this width.
+pub fn final_point(folder: &RunFolder, problem: &Problem<'_, f64>, id: &str, width: usize) -> Result<Point, RunError> {
     match problem.experiment.precision {
-        Precision::F64 => read::<f64>(folder, &problem.network, id),
-        Precision::F32 => read::<f32>(folder, &problem.network, id),
+        Precision::F64 => read::<f64>(folder, &problem.network, id, width),
+        Precision::F32 => read::<f32>(folder, &problem.network, id, width),
     }
 }
 
-fn read<R: Real>(folder: &RunFolder, network: &TwoLayer, id: &str) -> Result<Array2<f64>, RunError> {
+fn read<R: Real>(folder: &RunFolder, network: &Network, id: &str, width: usize) -> Result<Point, RunError> {
     let path = folder.file(&format!("state/{id}.npz"));
-    let damaged = || RunError::State { path: path.clone() };
     let table = Table::<R>::read(&path)?;
-    let mut parts = Vec::new();
-    for part in network.parts() {
-        let array = table.get(&format!("{}_final", part.name))?;
-        parts.push(array.mapv(|v| v.wide()).into_dimensionality::<ndarray::Ix2>().map_err(|_| damaged())?);
+    let mut point = Point::zeros(network.parameters(width));
+    for family in network.families(width) {
+        let mut own = point.slice_mut(s![family.range()]);
+        let values = own.as_slice_mut().expect("one axis, contiguous");
+        let mut matrix =
+            ArrayViewMut2::from_shape((family.rows, family.columns), values).expect("a family's own shape");
+        for part in &family.parts {
+            let array = table.get(&format!("{}_final", part.name))?;
+            let found = array.into_dimensionality::<ndarray::Ix2>().ok();
+            let of_shape = found.filter(|found| found.dim() == (family.rows, part.columns.len()));
+            let found = of_shape.ok_or_else(|| RunError::State { path: path.clone() })?;
+            matrix.slice_mut(s![.., part.columns.clone()]).zip_mut_with(&found, |v, found| *v = found.wide());
+        }
     }
-    let views: Vec<ArrayView2<f64>> = parts.iter().map(|part| part.view()).collect();
-    let neurons = concatenate(Axis(1), &views).map_err(|_| damaged())?;
-    if neurons.ncols() == network.parameters() { Ok(neurons) } else { Err(damaged()) }
+    Ok(point)
 }
 
-/// Adds neurons (N, p) to an archive, part by part, as in `state/`; `suffix` as in `w_final`.
-pub fn push_neurons(arrays: &mut Arrays<f64>, network: &TwoLayer, neurons: ArrayView2<f64>, suffix: &str) {
-    for part in network.parts() {
-        let values = neurons.slice(s![.., part.rows.clone()]);
-        arrays.push(format!("{}_{suffix}", part.name), values.shape(), values.iter().copied().collect());
+/// The clouds of neurons of a network, for figures: input weights, coloured by what the neuron says, and of a layer further
+/// up its mean incoming weight against its output weight.
+pub fn clouds(network: &Network) -> Vec<CloudRecord> {
+    let coordinate = |part: &str, mean_over: Option<usize>| Coordinate { part: part.into(), mean_over };
+    let families = network.families(1);
+    if families.len() == 1 {
+        let (position, sign) = (vec![coordinate("w", None)], coordinate("a", None));
+        return vec![CloudRecord { layer: String::new(), position, sign, sign_of: "a".into() }];
+    }
+    vec![
+        CloudRecord {
+            layer: "first-layer".into(),
+            position: vec![coordinate("w", None)],
+            sign: coordinate("u", Some(1)),
+            sign_of: "mean u".into(),
+        },
+        CloudRecord {
+            layer: "second-layer".into(),
+            position: vec![coordinate("u", Some(0)), coordinate("a", None)],
+            sign: coordinate("a", None),
+            sign_of: "a".into(),
+        },
+    ]
+}
+
+/// Adds canonical parameters to an archive, part by part, as in `state/`; `suffix` as in `w_final`.
+pub fn push_parts<R: Real>(arrays: &mut Arrays<R>, network: &Network, width: usize, canonical: &[R], suffix: &str) {
+    for family in network.families(width) {
+        for part in &family.parts {
+            let values: ArrayView2<R> = family.part(part, canonical);
+            arrays.push(format!("{}_{suffix}", part.name), values.shape(), values.iter().copied().collect());
+        }
     }
 }

@@ -7,7 +7,8 @@
 use super::plan::Trajectory;
 use super::problem::Problem;
 use super::progress::Progress;
-use super::series::{MEASURES, Path, Series, evaluate, measure, row};
+use super::series::{Path, Series, evaluate, measure, row};
+use super::states::push_parts;
 use super::{RunError, Setting};
 use crate::config::BatchSize;
 use crate::dynamics::{Integrator, Observer, State, StopReason, TimeLoop};
@@ -74,7 +75,7 @@ impl<R: Real> Recorder<'_, R> {
     fn save(&self, state: &State<R>, memory: &[f64], next_record: usize) -> Result<(), RunError> {
         let wide = |values: &[R]| -> Vec<f64> { values.iter().map(|v| v.wide()).collect() };
         let canonical = |part: &[R]| wide(&self.problem.network.to_canonical(self.run.width, part));
-        let size = self.run.width * self.problem.network.parameters();
+        let size = self.problem.network.parameters(self.run.width);
         let mut arrays = Arrays::default();
         arrays.push("theta", &[size], canonical(&state.theta));
         arrays.push("momentum", &[size], canonical(&state.momentum));
@@ -94,14 +95,14 @@ impl<R: Real> Recorder<'_, R> {
         let narrow = |values: ndarray::ArrayViewD<f64>| -> Vec<R> { values.iter().map(|&v| R::of(v)).collect() };
         let network = &self.problem.network;
         let damaged = || RunError::Checkpoint { path: self.checkpoint.clone() };
-        let size = self.run.width * network.parameters();
+        let size = network.parameters(self.run.width);
         let internal = |theta: &[R]| -> Result<Vec<R>, RunError> {
             if theta.len() == size { Ok(network.from_canonical(self.run.width, theta)) } else { Err(damaged()) }
         };
         let [step, time, next_record] = table.vector("clock")?.to_vec()[..] else { return Err(damaged()) };
         let (theta, momentum) = (internal(&narrow(table.get("theta")?))?, internal(&narrow(table.get("momentum")?))?);
         let state = State { theta, momentum, step: step as u64, time };
-        let shape = (MEASURES.len(), self.problem.times.len());
+        let shape = self.series.dim();
         let series = table.get("series")?.to_owned().into_shape_with_order(shape).map_err(|_| damaged())?;
         if let Some(path) = &mut self.path {
             for theta in table.get("path")?.outer_iter() {
@@ -134,7 +135,7 @@ pub fn train<R: Real>(
         checkpoint,
         progress,
         told: 0.0,
-        series: Array2::from_elem((MEASURES.len(), problem.times.len()), f64::NAN),
+        series: Array2::from_elem((problem.measures.len(), problem.times.len()), f64::NAN),
         path: run.keep_path.then(|| Path::new(run.width)),
     };
     if setting.folder.file(&ended).is_file() {
@@ -147,7 +148,7 @@ pub fn train<R: Real>(
     let e = problem.experiment;
     let law = run.start.as_ref().unwrap_or(&e.network.start);
     let start: Vec<R> = problem.network.start(law, e.seed, run.first, run.width);
-    let coordinates = run.width * problem.network.trained().len();
+    let coordinates = problem.network.coordinates(run.width);
     let mut integrator: Box<dyn Integrator<R>> = run.motion.integrator(run.method, coordinates, start.len());
     let (mut state, next_record) = if recorder.checkpoint.is_file() {
         let (state, memory, next_record) = recorder.load()?;
@@ -178,7 +179,7 @@ pub fn train<R: Real>(
     Ok(Some(Ended { stop, series: recorder.series, path: recorder.path }))
 }
 
-/// `state/ID.npz`: parameters and momenta, first and last, by part, neurons in canonical order.
+/// `state/ID.npz`: parameters and momenta, first and last, by part, in canonical order.
 fn write_state<R: Real>(
     setting: &Setting<'_>,
     problem: &Problem<'_, R>,
@@ -186,17 +187,13 @@ fn write_state<R: Real>(
     start: &[R],
     state: &State<R>,
 ) -> Result<(), RunError> {
-    let layout = problem.network.layout(run.width);
+    let network = &problem.network;
     let rest = vec![R::zero(); start.len()];
     let mut arrays = Arrays::default();
     for (suffix, theta, momentum) in [("initial", start, &rest[..]), ("final", &state.theta, &state.momentum)] {
         for (kind, values) in [("", theta), ("momentum_", momentum)] {
-            for part in problem.network.parts() {
-                let size = part.rows.len();
-                let entry = |i: usize| part.rows.clone().map(move |row| values[layout.index(i, row)]);
-                let data = (0..run.width).flat_map(entry).collect();
-                arrays.push(format!("{}_{kind}{suffix}", part.name), &[run.width, size], data);
-            }
+            let canonical = network.to_canonical(run.width, values);
+            push_parts(&mut arrays, network, run.width, &canonical, &format!("{kind}{suffix}"));
         }
     }
     Ok(arrays.write(&setting.folder.file(&format!("state/{}.npz", run.id)))?)

@@ -10,12 +10,12 @@ pub mod naive;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use widelimit::dynamics::{BatchSource, Buffers, Integrator, Method, Motion, NetworkForce, State, Still};
-use widelimit::network::{Activation, Batch, Loss, Objective, Threads, TwoLayer};
+use widelimit::network::{Activation, Batch, Family, Loss, Network, Objective, Threads, ThreeLayer, TwoLayer};
 use widelimit::rng::{Role, stream};
 
 /// A network of fixed width on a fixed sample.
 pub struct Problem {
-    pub network: TwoLayer,
+    pub network: Network,
     pub width: usize,
     pub population: Batch<f64>,
     pub loss: Loss,
@@ -24,10 +24,18 @@ pub struct Problem {
 
 impl Problem {
     /// Standard normal inputs, labels that fit the loss (normal, sign or one-hot).
-    pub fn random(network: TwoLayer, width: usize, samples: usize, loss: Loss, ridge: f64, seed: u64) -> Self {
-        let x = normals(seed, 1, samples * network.inputs);
-        let mut y = normals(seed, 2, samples * network.outputs);
-        for row in y.chunks_exact_mut(network.outputs) {
+    pub fn random(
+        network: impl Into<Network>,
+        width: usize,
+        samples: usize,
+        loss: Loss,
+        ridge: f64,
+        seed: u64,
+    ) -> Self {
+        let network = network.into();
+        let x = normals(seed, 1, samples * network.inputs());
+        let mut y = normals(seed, 2, samples * network.outputs());
+        for row in y.chunks_exact_mut(network.outputs()) {
             match loss {
                 Loss::HalfSquared => {}
                 Loss::Logistic => row[0] = row[0].signum(),
@@ -41,9 +49,24 @@ impl Problem {
         Problem { network, width, population: Batch { x, y }, loss, ridge }
     }
 
-    /// Parameters, (N, p) canonical: normal entries.
+    /// The two-layer network, where it is one.
+    pub fn two(&self) -> &TwoLayer {
+        match &self.network {
+            Network::TwoLayer(network) => network,
+            Network::ThreeLayer(_) => panic!("a network of three layers"),
+        }
+    }
+
+    /// Canonical parameters: normal entries.
     pub fn random_neurons(&self, seed: u64) -> Vec<f64> {
-        normals(seed, 3, self.width * self.network.parameters())
+        normals(seed, 3, self.network.parameters(self.width))
+    }
+
+    /// Whether each canonical parameter is trained.
+    pub fn trained(&self) -> Vec<bool> {
+        let families = self.network.families(self.width);
+        let row = |family: &Family| (0..family.columns).map(|k| family.trained().contains(&k)).collect::<Vec<_>>();
+        families.iter().flat_map(|family| row(family).repeat(family.rows)).collect()
     }
 
     /// The state slice of canonical neurons.
@@ -54,11 +77,10 @@ impl Problem {
     /// A state at time 0 with normal parameters, and normal momenta of this size on the trained rows.
     pub fn random_state(&self, seed: u64, momentum: f64) -> State<f64> {
         let mut state = State::at_rest(self.lay(&self.random_neurons(seed)));
-        let layout = self.network.layout(self.width);
-        let drawn = normals(seed, 4, layout.len());
-        for i in 0..self.width {
-            for row in self.network.trained() {
-                state.momentum[layout.index(i, row)] = momentum * drawn[layout.index(i, row)];
+        let drawn = normals(seed, 4, state.momentum.len());
+        for (place, trained) in self.network.places(self.width).into_iter().zip(self.trained()) {
+            if trained {
+                state.momentum[place] = momentum * drawn[place];
             }
         }
         state
@@ -86,14 +108,14 @@ impl Problem {
 
     /// The method's integrator for this problem.
     pub fn integrator(&self, method: Method, motion: Motion) -> Box<dyn Integrator<f64>> {
-        let coordinates = self.width * self.network.trained().len();
-        motion.integrator(method, coordinates, self.network.layout(self.width).len())
+        let (coordinates, len) = (self.network.coordinates(self.width), self.network.state_len(self.width));
+        motion.integrator(method, coordinates, len)
     }
 
     /// The risk `R`, ridge included.
     pub fn risk(&self, theta: &[f64]) -> f64 {
         let f = self.network.predict(self.width, theta, &self.population.x, Threads::One);
-        self.loss.mean(&f, &self.population.y, self.network.outputs)
+        self.loss.mean(&f, &self.population.y, self.network.outputs())
             + 0.5 * self.ridge * self.network.mean_square(self.width, theta)
     }
 
@@ -122,6 +144,14 @@ pub fn tanh_problem() -> Problem {
     Problem::random(network, 20, 30, Loss::HalfSquared, 0.1, 5)
 }
 
+/// The same with two hidden layers of 6 and 12 neurons, of different activations.
+pub fn deep_problem() -> Problem {
+    let activations = [Activation::Tanh, Activation::Gelu];
+    let network =
+        ThreeLayer { inputs: 2, outputs: 1, bias: true, activations, fixed_output: false, proportions: [1, 2] };
+    Problem::random(network, 6, 30, Loss::HalfSquared, 0.1, 5)
+}
+
 /// Noise-free second-order motion.
 pub fn motion(step: f64, friction: f64) -> Motion {
     Motion { step, friction, temperature: 0.0, first_order: false, tolerance: 0.0 }
@@ -132,7 +162,7 @@ pub fn linear(width: usize, target: f64, ridge: f64) -> Problem {
     let network = TwoLayer { inputs: 1, outputs: 1, bias: false, activation: Activation::Identity, fixed_output: true };
     let x = vec![0.5_f64.sqrt(), -(1.5_f64.sqrt())];
     let y = x.iter().map(|x| target * x).collect();
-    Problem { network, width, population: Batch { x, y }, loss: Loss::HalfSquared, ridge }
+    Problem { network: network.into(), width, population: Batch { x, y }, loss: Loss::HalfSquared, ridge }
 }
 
 /// A linear neuron's state at time 0 from weights and momenta; output weights are 1.

@@ -1,15 +1,31 @@
 //! The forward and backward pass as on paper: canonical order, plain sums, no blocks.
 
 use super::Problem;
-use widelimit::network::{Activation, Batch, Loss};
+use widelimit::network::{Activation, Batch, Loss, Network, ThreeLayer, TwoLayer};
 
-/// `N dR/dtheta` at canonical neurons, (N, p), ridge included, and beside every entry the sum of the absolute values of
+/// `grad Psi` at canonical parameters, ridge included, and beside every entry the sum of the absolute values of
 /// all that was added for it, each with its own sensitivity to rounding: the unit in which rounding is measured.
 pub fn gradient(problem: &Problem, theta: &[f64], batch: &Batch<f64>) -> (Vec<f64>, Vec<f64>) {
-    let net = &problem.network;
+    let (mut grad, mut size) = match &problem.network {
+        Network::TwoLayer(network) => two_layer(problem, network, theta, batch),
+        Network::ThreeLayer(network) => three_layer(problem, network, theta, batch),
+    };
+    for (k, trained) in problem.trained().into_iter().enumerate() {
+        let ridge = if trained { problem.ridge } else { 0.0 };
+        grad[k] = if trained { grad[k] } else { 0.0 } + ridge * theta[k];
+        size[k] += ridge * theta[k].abs();
+    }
+    (grad, size)
+}
+
+fn lipschitz(activation: Activation) -> f64 {
+    if activation == Activation::PiecewiseLinear { 10.0 } else { 1.2 }
+}
+
+fn two_layer(problem: &Problem, net: &TwoLayer, theta: &[f64], batch: &Batch<f64>) -> (Vec<f64>, Vec<f64>) {
     let (d, k, p) = (net.inputs, net.outputs, net.parameters());
     let n = batch.y.len() / k;
-    let lipschitz = if net.activation == Activation::PiecewiseLinear { 10.0 } else { 1.2 };
+    let lipschitz = lipschitz(net.activation);
     let (mut grad, mut size) = (vec![0.0; theta.len()], vec![0.0; theta.len()]);
     for (x, y) in batch.x.chunks_exact(d).zip(batch.y.chunks_exact(k)) {
         let z = |neuron: &[f64]| {
@@ -47,10 +63,126 @@ pub fn gradient(problem: &Problem, theta: &[f64], batch: &Batch<f64>) -> (Vec<f6
             }
         }
     }
-    for i in 0..problem.width {
-        for row in net.trained() {
-            grad[i * p + row] += problem.ridge * theta[i * p + row];
-            size[i * p + row] += problem.ridge * theta[i * p + row].abs();
+    (grad, size)
+}
+
+/// A number and its size, in the sense of [`gradient`].
+type Sized = (f64, f64);
+
+/// `sum_k c_k v_k` with its size.
+fn product(c: impl Iterator<Item = f64>, v: impl Iterator<Item = Sized>) -> Sized {
+    c.zip(v).fold((0.0, 0.0), |(sum, size), (c, v)| (sum + c * v.0, size + c.abs() * v.1))
+}
+
+/// A network of two hidden layers with its parameters, as in theory.md section 4.
+struct Deep<'a> {
+    net: &'a ThreeLayer,
+    layers: [usize; 2],
+    theta: &'a [f64],
+}
+
+impl Deep<'_> {
+    fn new<'a>(problem: &Problem, net: &'a ThreeLayer, theta: &'a [f64]) -> Deep<'a> {
+        Deep { net, layers: net.layers(problem.width), theta }
+    }
+
+    /// Positions of w_i (and b_i), u_ij, c_j and a_j.
+    fn w(&self, i: usize) -> usize {
+        i * (self.net.inputs + usize::from(self.net.bias))
+    }
+    fn u(&self, i: usize, j: usize) -> usize {
+        self.w(self.layers[0]) + i * self.layers[1] + j
+    }
+    fn c(&self, j: usize) -> usize {
+        self.u(self.layers[0], 0) + j * (self.net.outputs + usize::from(self.net.bias))
+    }
+    fn a(&self, j: usize) -> usize {
+        self.c(j) + usize::from(self.net.bias)
+    }
+
+    /// Pre-activations of either hidden layer at an input, and the prediction.
+    fn forward(&self, x: &[f64]) -> [Vec<Sized>; 3] {
+        let (net, theta, [n1, n2]) = (self.net, self.theta, self.layers);
+        let bias = |at: usize| if net.bias { theta[at] } else { 0.0 };
+        let z1: Vec<Sized> = (0..n1)
+            .map(|i| {
+                let w = &theta[self.w(i)..];
+                let (z, size) = product(x.iter().copied(), w.iter().map(|&w| (w, w.abs())));
+                let b = bias(self.w(i) + net.inputs);
+                (z + b, size + b.abs())
+            })
+            .collect();
+        let value = |activation: Activation, (z, size): Sized| {
+            let s = activation.value(z);
+            (s, s.abs() + lipschitz(activation) * size)
+        };
+        let z2: Vec<Sized> = (0..n2)
+            .map(|j| {
+                let u = (0..n1).map(|i| theta[self.u(i, j)] / n1 as f64);
+                let (z, size) = product(u, z1.iter().map(|&z| value(net.activations[0], z)));
+                let c = bias(self.c(j));
+                (z + c, size + c.abs())
+            })
+            .collect();
+        let f = (0..net.outputs)
+            .map(|k| {
+                let a = (0..n2).map(|j| theta[self.a(j) + k] / n2 as f64);
+                product(a, z2.iter().map(|&z| value(net.activations[1], z)))
+            })
+            .collect();
+        [z1, z2, f]
+    }
+}
+
+fn three_layer(problem: &Problem, net: &ThreeLayer, theta: &[f64], batch: &Batch<f64>) -> (Vec<f64>, Vec<f64>) {
+    let deep = Deep::new(problem, net, theta);
+    let ([n1, n2], [first, second]) = (deep.layers, net.activations);
+    let n = (batch.y.len() / net.outputs) as f64;
+    let (mut grad, mut size) = (vec![0.0; theta.len()], vec![0.0; theta.len()]);
+    let mut add = |at: usize, (term, term_size): Sized| {
+        grad[at] += term;
+        size[at] += term_size;
+    };
+    for (x, y) in batch.x.chunks_exact(net.inputs).zip(batch.y.chunks_exact(net.outputs)) {
+        let [z1, z2, f] = deep.forward(x);
+        let values: Vec<f64> = f.iter().map(|f| f.0).collect();
+        let e: Vec<Sized> = residual(problem.loss, &values, y)
+            .iter()
+            .enumerate()
+            .map(|(k, e)| (e / n, (e.abs() + f[k].1 + y[k].abs()) / n))
+            .collect();
+        let s1: Vec<Sized> =
+            z1.iter().map(|&(z, s)| (first.value(z), first.value(z).abs() + lipschitz(first) * s)).collect();
+        let mut pulled = Vec::new();
+        for j in 0..n2 {
+            let (z, z_size) = z2[j];
+            let (s, slope) = (second.value(z), second.derivative(z));
+            let a = (0..net.outputs).map(|k| theta[deep.a(j) + k]);
+            let (pull, pull_size) = product(a, e.iter().copied());
+            let d = (pull * slope, pull_size * (slope.abs() + lipschitz(second) * z_size));
+            for (k, e) in e.iter().enumerate() {
+                add(deep.a(j) + k, (e.0 * s, e.1 * (s.abs() + lipschitz(second) * z_size)));
+            }
+            if net.bias {
+                add(deep.c(j), d);
+            }
+            for i in 0..n1 {
+                add(deep.u(i, j), (d.0 * s1[i].0, d.1 * s1[i].1));
+            }
+            pulled.push(d);
+        }
+        for i in 0..n1 {
+            let (z, z_size) = z1[i];
+            let u = (0..n2).map(|j| theta[deep.u(i, j)] / n2 as f64);
+            let (pull, pull_size) = product(u, pulled.iter().copied());
+            let slope = first.derivative(z);
+            let d = (pull * slope, pull_size * (slope.abs() + lipschitz(first) * z_size));
+            for (k, x) in x.iter().enumerate() {
+                add(deep.w(i) + k, (d.0 * x, d.1 * x.abs()));
+            }
+            if net.bias {
+                add(deep.w(i) + net.inputs, d);
+            }
         }
     }
     (grad, size)
@@ -68,9 +200,15 @@ fn residual(loss: Loss, f: &[f64], y: &[f64]) -> Vec<f64> {
     }
 }
 
-/// `f_N(x)` at canonical neurons, (n, K).
+/// `f_N(x)` at canonical parameters, (n, K).
 pub fn predict(problem: &Problem, theta: &[f64], x: &[f64]) -> Vec<f64> {
-    let net = &problem.network;
+    let net = match &problem.network {
+        Network::TwoLayer(net) => net,
+        Network::ThreeLayer(net) => {
+            let deep = Deep::new(problem, net, theta);
+            return x.chunks_exact(net.inputs).flat_map(|x| deep.forward(x)[2].clone()).map(|f| f.0).collect();
+        }
+    };
     let (d, k, p) = (net.inputs, net.outputs, net.parameters());
     let mut f = vec![0.0; x.len() / d * k];
     for (x, f) in x.chunks_exact(d).zip(f.chunks_exact_mut(k)) {
@@ -86,7 +224,7 @@ pub fn predict(problem: &Problem, theta: &[f64], x: &[f64]) -> Vec<f64> {
 
 /// The mean loss of predictions over the problem's population.
 pub fn loss(problem: &Problem, f: &[f64]) -> f64 {
-    let k = problem.network.outputs;
+    let k = problem.network.outputs();
     let y = &problem.population.y;
     let one = |(f, y): (&[f64], &[f64])| match problem.loss {
         Loss::HalfSquared => f.iter().zip(y).map(|(f, y)| 0.5 * (f - y).powi(2)).sum::<f64>(),
@@ -96,9 +234,14 @@ pub fn loss(problem: &Problem, f: &[f64]) -> f64 {
     f.chunks_exact(k).zip(y.chunks_exact(k)).map(one).sum::<f64>() / (f.len() / k) as f64
 }
 
-/// `(1/N) sum_i |v_i|^2` over the trained coordinates of canonical neurons.
+/// Over families, the sum of the mean over units of `|v|^2`, trained coordinates of canonical parameters.
 pub fn mean_square(problem: &Problem, v: &[f64]) -> f64 {
-    let trained = problem.network.trained();
-    let square = |neuron: &[f64]| neuron[trained.clone()].iter().map(|v| v * v).sum::<f64>();
-    v.chunks_exact(problem.network.parameters()).map(square).sum::<f64>() / problem.width as f64
+    let mut total = 0.0;
+    for family in problem.network.families(problem.width) {
+        let units = if family.name == "u" { family.rows * family.columns } else { family.rows };
+        let trained = family.trained();
+        let own = v[family.range()].iter().enumerate().filter(|(k, _)| trained.contains(&(k % family.columns)));
+        total += own.map(|(_, v)| v * v).sum::<f64>() / units as f64;
+    }
+    total
 }

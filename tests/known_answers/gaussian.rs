@@ -51,8 +51,8 @@ pub fn cold_start(ridge: f64) -> (Problem, State<f64>, Brownian) {
     let problem = linear(WIDTH, TARGET, ridge);
     let theta: Vec<f64> = normals(12, 0, WIDTH).iter().map(|z| 0.5 + 0.7 * z).collect();
     let state = linear_state(&problem, &theta, &vec![0.0; WIDTH]);
-    let (layout, trained) = (problem.network.layout(WIDTH), problem.network.trained());
-    (problem, state, Brownian { seed: 31, first: 0, layout, trained, ticks: 1 })
+    let network = problem.network.clone();
+    (problem, state, Brownian { seed: 31, first: 0, network, width: WIDTH, ticks: 1 })
 }
 
 #[test]

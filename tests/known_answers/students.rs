@@ -9,7 +9,7 @@
 
 use crate::common::{mean, normals, slope};
 use std::f64::consts::PI;
-use widelimit::network::{Activation, Batch, Loss, Objective, Threads, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, Network, Objective, Threads, TwoLayer};
 
 const INPUTS: usize = 3;
 /// Neurons as (w, a).
@@ -67,7 +67,7 @@ fn closed_form(activation: Activation) -> Vec<f64> {
 
 /// The same by the network on n Gaussian inputs.
 fn sampled(activation: Activation, n: usize, address: u64) -> Vec<f64> {
-    let network = TwoLayer { inputs: INPUTS, outputs: 1, bias: false, activation, fixed_output: false };
+    let network = Network::from(TwoLayer { inputs: INPUTS, outputs: 1, bias: false, activation, fixed_output: false });
     let x = normals(17, address, n * INPUTS);
     let y =
         x.chunks_exact(INPUTS).map(|x| mean(&TEACHER.map(|u| u[3] * activation.value(dot(&u[..INPUTS], x))))).collect();

@@ -7,7 +7,7 @@ use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use widelimit::config::Experiment;
-use widelimit::network::{Activation, Batch, Loss, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, Network, ThreeLayer, TwoLayer};
 use widelimit::study::draws;
 
 /// Relative difference allowed after a few dozen steps; rounding is 1e-16 a step.
@@ -22,7 +22,7 @@ struct Folder {
     y: Vec<f64>,
 }
 
-/// Parameters or momenta, (N, p) canonical.
+/// Parameters and momenta, canonical.
 struct Phase {
     theta: Vec<f64>,
     r: Vec<f64>,
@@ -54,32 +54,40 @@ impl Folder {
     /// The network of a run of the time loop on the population it saw.
     fn problem(&self, run: &Value) -> Problem {
         let (spec, size) = (&self.manifest["experiment"]["network"], &self.manifest["population"]);
-        let network = TwoLayer {
-            inputs: number(&size["inputs"]) as usize,
-            outputs: number(&size["outputs"]) as usize,
-            bias: spec["bias"] == true,
-            activation: named(Activation::NAMES, &spec["activation"]),
-            fixed_output: spec["fixed_output"] == true,
+        let [inputs, outputs] = ["inputs", "outputs"].map(|name| number(&size[name]) as usize);
+        let (bias, fixed_output) = (spec["bias"] == true, spec["fixed_output"] == true);
+        let activation = named(Activation::NAMES, &spec["activation"]);
+        let network: Network = if spec["kind"] == "three-layer" {
+            let activations = [activation, named(Activation::NAMES, &spec["second_activation"])];
+            let proportions = [0, 1].map(|layer| number(&spec["proportions"][layer]) as usize);
+            ThreeLayer { inputs, outputs, bias, activations, fixed_output, proportions }.into()
+        } else {
+            TwoLayer { inputs, outputs, bias, activation, fixed_output }.into()
         };
         // The limit on half the sample is known by its name alone.
         let half = run["id"] == "reference-half-sample";
         let part = |values: &[f64], columns: usize| {
             values[..values.len() / columns / if half { 2 } else { 1 } * columns].to_vec()
         };
-        let population = Batch { x: part(&self.x, network.inputs), y: part(&self.y, network.outputs) };
+        let population = Batch { x: part(&self.x, network.inputs()), y: part(&self.y, network.outputs()) };
         let loss = named(Loss::NAMES, &spec["loss"]);
         let ridge = number(&self.manifest["experiment"]["dynamics"]["ridge"]);
         Problem { network, width: number(&run["width"]) as usize, population, loss, ridge }
     }
 
-    /// Initial or final state.
+    /// Initial or final state: families of units one after the other, a row after the other.
     fn state(&self, id: &str, when: &str) -> Phase {
         let parts = self.run.arrays(&format!("state/{id}.npz"));
         let canonical = |kind: &str| {
-            let parts: Vec<&ArrayD<f64>> =
-                ["w", "b", "a"].iter().filter_map(|part| parts.get(&format!("{part}_{kind}{when}"))).collect();
-            let rows = |i: usize| parts.iter().flat_map(move |part| part.index_axis(ndarray::Axis(0), i).to_owned());
-            (0..parts[0].shape()[0]).flat_map(rows).collect()
+            let families: &[&[&str]] =
+                if parts.contains_key("u_final") { &[&["w", "b"], &["u"], &["c", "a"]] } else { &[&["w", "b", "a"]] };
+            let rows = |names: &&[&str]| {
+                let parts: Vec<&ArrayD<f64>> =
+                    names.iter().filter_map(|part| parts.get(&format!("{part}_{kind}{when}"))).collect();
+                let row = |i: usize| parts.iter().flat_map(move |part| part.index_axis(ndarray::Axis(0), i).to_owned());
+                (0..parts[0].shape()[0]).flat_map(row).collect::<Vec<f64>>()
+            };
+            families.iter().flat_map(rows).collect()
         };
         Phase { theta: canonical(""), r: canonical("momentum_") }
     }
@@ -107,7 +115,7 @@ impl Folder {
             if drawn.contains_key("x") {
                 return Batch { x: row("x"), y: row("y") };
             }
-            let (d, k, drawn) = (problem.network.inputs, problem.network.outputs, row("indices"));
+            let (d, k, drawn) = (problem.network.inputs(), problem.network.outputs(), row("indices"));
             assert_eq!(drawn.len() as u64, size);
             let pick = |values: &[f64], columns: usize| -> Vec<f64> {
                 drawn.iter().flat_map(|&i| values[i as usize * columns..][..columns].to_vec()).collect()
@@ -117,11 +125,14 @@ impl Folder {
         let gradient = |step: usize, theta: &[f64]| naive::gradient(&problem, theta, &batch(step)).0;
         // Standard normals of a step, zero where a parameter is not trained.
         let normals = |step: usize| -> Vec<f64> {
-            let mut xi = vec![0.0; problem.width * problem.network.parameters()];
-            if tau > 0.0 {
-                let trained = problem.network.trained();
-                for (i, neuron) in xi.chunks_exact_mut(problem.network.parameters()).enumerate() {
-                    trained.clone().for_each(|row| neuron[row] = drawn["normals"][IxDyn(&[step, i, row])]);
+            let mut xi = vec![0.0; problem.network.parameters(problem.width)];
+            let families = problem.network.families(problem.width);
+            for family in families.iter().filter(|_| tau > 0.0) {
+                let name = if families.len() > 1 { format!("normals_{}", family.name) } else { "normals".into() };
+                for i in 0..family.rows {
+                    for column in family.trained() {
+                        xi[family.start + i * family.columns + column] = drawn[&name][IxDyn(&[step, i, column])];
+                    }
                 }
             }
             xi
@@ -222,13 +233,10 @@ impl Folder {
                     let id = format!("n{n}-s{seed}");
                     let run = self.trajectories().iter().find(|run| run["id"] == id).unwrap();
                     let (problem, state) = (self.problem(run), self.state(&id, when));
-                    let (p, k) = (problem.network.parameters(), problem.network.outputs);
+                    let k = problem.network.outputs();
                     let (f, risk) = measure(&problem, &state);
-                    let first = number(&run["first"]) as usize * p;
-                    let twin = &limit.theta[first..first + state.theta.len()];
-                    let squares: Vec<f64> = (state.theta.chunks_exact(p).zip(twin.chunks_exact(p)))
-                        .map(|(a, b)| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum())
-                        .collect();
+                    let twin = window(&limit_problem, &problem, &limit.theta, number(&run["first"]) as usize);
+                    let distances = distances(&problem, &state.theta, &twin);
                     if when == "initial" {
                         assert_eq!(state.theta, twin, "{id} does not start from the limit's particles");
                     }
@@ -237,12 +245,18 @@ impl Folder {
                         ("risk", risk),
                         ("loss", naive::loss(&problem, &f)),
                         ("kinetic", 0.5 * naive::mean_square(&problem, &state.r)),
-                        ("coupling_max", squares.iter().copied().fold(0.0, f64::max).sqrt()),
-                        ("coupling_rms", (squares.iter().sum::<f64>() / problem.width as f64).sqrt()),
+                        ("coupling_max", distances.iter().map(|d| d.1).fold(0.0, f64::max)),
+                        ("coupling_rms", distances.iter().map(|d| d.2 * d.2).sum::<f64>().sqrt()),
                         ("function", (square / (f.len() / k) as f64).sqrt()),
                         ("risk_gap", (risk - limit_risk).abs()),
                     ] {
                         close(table[measure][IxDyn(&[v, seed, at])], expected, &format!("{measure} of {id}, {when}"));
+                    }
+                    for (name, max, rms) in distances.iter().filter(|_| distances.len() > 1) {
+                        for (kind, expected) in [("max", max), ("rms", rms)] {
+                            let found = table[&format!("coupling_{kind}_{name}")][IxDyn(&[v, seed, at])];
+                            close(found, *expected, &format!("coupling_{kind}_{name} of {id}"));
+                        }
                     }
                     self.accuracy(&problem, &f, table["accuracy"][IxDyn(&[v, seed, at])]);
                     for measure in ["coupling_max", "coupling_rms", "function", "risk_gap", "wasserstein"] {
@@ -256,7 +270,7 @@ impl Folder {
     }
 
     fn accuracy(&self, problem: &Problem, f: &[f64], found: f64) {
-        let k = problem.network.outputs;
+        let k = problem.network.outputs();
         if self.manifest["experiment"]["population"]["kind"] == "teacher" {
             return assert!(found.is_nan(), "real labels have no accuracy");
         }
@@ -267,6 +281,37 @@ impl Folder {
         });
         assert_eq!(found, right.count() as f64 / (f.len() / k) as f64);
     }
+}
+
+/// The limit's parameters that a network beginning at particle `first` holds: those of its own indices.
+fn window(limit: &Problem, problem: &Problem, theta: &[f64], first: usize) -> Vec<f64> {
+    let (whole, own) = (limit.network.families(limit.width), problem.network.families(problem.width));
+    let mut out = Vec::new();
+    for (whole, own) in whole.iter().zip(&own) {
+        let (rows, columns) = (own.rows / problem.width * first, own.columns / problem.width * first);
+        for i in 0..own.rows {
+            for k in 0..own.columns {
+                // Weights between hidden layers have two indices; of other families only the row is one.
+                let column = if own.name == "u" { columns + k } else { k };
+                out.push(theta[whole.start + (rows + i) * whole.columns + column]);
+            }
+        }
+    }
+    out
+}
+
+/// Largest and root mean square distance of units, by family.
+fn distances(problem: &Problem, a: &[f64], b: &[f64]) -> Vec<(&'static str, f64, f64)> {
+    let families = problem.network.families(problem.width);
+    let distance = |family: &widelimit::network::Family| {
+        let unit = if family.name == "u" { 1 } else { family.columns };
+        let (a, b) = (&a[family.range()], &b[family.range()]);
+        let square = |(a, b): (&[f64], &[f64])| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+        let squares: Vec<f64> = a.chunks_exact(unit).zip(b.chunks_exact(unit)).map(square).collect();
+        let mean = squares.iter().sum::<f64>() / squares.len() as f64;
+        (family.name, squares.iter().copied().fold(0.0, f64::max).sqrt(), mean.sqrt())
+    };
+    families.iter().map(distance).collect()
 }
 
 /// Predictions on the whole sample, and the risk.
@@ -366,5 +411,49 @@ fn noisy_gradient_descent() {
     ];
     let folder = Folder::new(&set);
     folder.redo_all(&["gradient-descent"]);
+    folder.remeasure();
+}
+
+/// Keys that make the experiment one of three layers.
+const DEEP: [&str; 3] = [
+    "network={kind=\"three-layer\", activation=\"tanh\", second_activation=\"gelu\", proportions=[2, 1]}",
+    "network.start={w={law=\"gaussian\", std=1.0}, b={law=\"gaussian\", std=0.5}, u={law=\"gaussian\", mean=0.5, std=1.0}, c={law=\"gaussian\", std=0.5}, a={law=\"uniform\", low=-1.0, high=1.0}}",
+    "reference.particles=32",
+];
+
+#[test]
+fn three_layers_under_the_full_gradient() {
+    let sweep = "gap.sweep=[{over=\"step\", values=[0.0625, 0.015625], width=6, seeds=2}]";
+    let folder = Folder::new(&[&DEEP[..], &["dynamics.ridge=0.1", sweep]].concat());
+    folder.redo_all(&["heavy-ball", "rk4"]);
+    folder.remeasure();
+}
+
+#[test]
+fn three_layers_with_noise_batches_and_fixed_outputs() {
+    let set = [
+        "network.fixed_output=true",
+        "dynamics.temperature=0.05",
+        "dynamics.batch=6",
+        "reference.method=baoab",
+        "reference.step=0.0625",
+    ];
+    let folder = Folder::new(&[&DEEP[..], &set].concat());
+    folder.redo_all(&["heavy-ball", "baoab"]);
+    folder.remeasure();
+}
+
+#[test]
+fn three_layers_of_classes_without_bias() {
+    let set = [
+        "population={kind=\"digits\", labels=\"classes\", limit=30}",
+        "network.bias=false",
+        "network.loss=softmax",
+        "network.proportions=[1, 2]",
+        "network.start={w={law=\"gaussian\", std=0.125}, u={law=\"gaussian\", mean=1.0, std=1.0}, a={law=\"sphere\", radius=2.0}}",
+        "dynamics={method=\"gradient-descent\", step=0.03125}",
+    ];
+    let folder = Folder::new(&[&DEEP[..], &set].concat());
+    folder.redo_all(&["gradient-descent", "rk4"]);
     folder.remeasure();
 }

@@ -5,15 +5,14 @@
 
 use super::Path;
 use crate::dynamics::{Force, Method, Motion, State, Still};
-use crate::network::{Batch, Objective, Threads, TwoLayer};
+use crate::network::{Batch, Network, Objective, Point, Threads};
 use crate::rng::{Role, stream};
-use ndarray::Array2;
 use rand::RngExt;
 
 /// The force on the middle point.
 pub struct CurveForce<'a> {
     /// The model.
-    pub network: &'a TwoLayer,
+    pub network: &'a Network,
     /// Width of the networks.
     pub width: usize,
     /// P and Q as state slices.
@@ -35,7 +34,7 @@ impl Force<f64> for CurveForce<'_> {
         let [p, q] = &self.ends;
         let (before, middle, after) = ((1.0 - t) * (1.0 - t), 2.0 * t * (1.0 - t), t * t);
         let at: Vec<f64> = p.iter().zip(theta).zip(q).map(|((p, c), q)| before * p + middle * c + after * q).collect();
-        let (d, outputs) = (self.network.inputs, self.network.outputs);
+        let (d, outputs) = (self.network.inputs(), self.network.outputs());
         let Batch { x, y } = self.population;
         let drawn = self.batch.map(|size| {
             let mut batch = Batch::default();
@@ -59,14 +58,11 @@ pub fn learn_curve(mut force: CurveForce<'_>, motion: Motion, steps: usize) -> P
     let (network, width) = (force.network, force.width);
     let middle: Vec<f64> = force.ends[0].iter().zip(&force.ends[1]).map(|(p, q)| 0.5 * (p + q)).collect();
     let mut state = State::at_rest(middle);
-    let mut integrator = motion.integrator(Method::HeavyBall, width * network.trained().len(), state.theta.len());
+    let mut integrator = motion.integrator(Method::HeavyBall, network.coordinates(width), state.theta.len());
     for _ in 0..steps {
         integrator.step(&mut force, &mut Still, &mut state);
     }
-    let canonical = |slice: &[f64]| {
-        let neurons = network.to_canonical(width, slice);
-        Array2::from_shape_vec((width, network.parameters()), neurons).expect("whole neurons")
-    };
+    let canonical = |slice: &[f64]| Point::from_vec(network.to_canonical(width, slice));
     let [p, q] = &force.ends;
     Path::Bezier { points: [canonical(p), canonical(&state.theta), canonical(q)] }
 }

@@ -1,72 +1,85 @@
-//! The constructive path of two-layer networks: five straight pieces.
+//! The constructive path: straight pieces on which either output weights move, or only what is silent.
 //!
-//! A set A of half the neurons is kept in P, its complement B in Q ("keep" = output weights doubled, the others zero):
-//!
-//! ```text
-//! P -> (2 a_A, 0 | w_A, w_B) -> (2 a_A, 0 | w_A, w'_B) -> (0, 2 a'_B | w_A, w'_B) -> (0, 2 a'_B | w'_A, w'_B) -> Q
-//! ```
-//!
-//! Pieces 1, 3, 5 move output weights only, in which the risk is convex: its maximum there is at an end. Pieces 2, 4 move
-//! the hidden weights of silent neurons: the risk is constant. Hence, without ridge, the maximum over the path is
-//! `max(R(P), R(P keep A), R(Q keep B), R(Q))`. Biases travel with w.
+//! Where output weights move the risk is convex: its maximum there is at an end. Where silent neurons and weights move it is
+//! constant. Hence, without ridge, the maximum over the path is that of a few *named* networks: the two ends, and the ends
+//! with half of their neurons. The waypoints are in `two_layer.rs` and `three_layer.rs`; what follows needs only the list.
 
-use super::Path;
 use super::profile::Measure;
+use super::{Path, three_layer, two_layer};
+use crate::network::{Network, Point};
 use crate::rng::{Role, random_order, stream};
-use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-/// Two networks and the half that is kept in the first.
+/// Two networks and the halves that are kept in the first.
 #[derive(Clone, Debug)]
 pub struct Constructive<'a> {
-    p: &'a Array2<f64>,
-    q: &'a Array2<f64>,
-    outputs: usize,
-    /// Whether neuron i is kept in P (and silent in Q).
-    kept: Vec<bool>,
+    network: &'a Network,
+    width: usize,
+    p: &'a Point,
+    q: &'a Point,
+    /// For each hidden layer, whether neuron i is kept in P (and its complement in Q).
+    kept: Vec<Vec<bool>>,
 }
 
-/// Losses of the four networks that bound the path.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NamedRisks {
-    /// R(P).
-    pub p: f64,
-    /// R(P keep A).
-    pub p_half: f64,
-    /// R(Q keep B).
-    pub q_half: f64,
-    /// R(Q).
-    pub q: f64,
+/// A path's pieces, whatever its networks are.
+pub struct Recipe {
+    /// The waypoints that bound the risk, from P to Q.
+    pub named: &'static [usize],
+    /// The pieces on which only silent parameters move.
+    pub silent: &'static [usize],
+    /// Number of pieces.
+    pub pieces: usize,
+    /// The bound in words.
+    pub bound: &'static str,
 }
+
+/// The recipe of a network.
+pub fn recipe(network: &Network) -> &'static Recipe {
+    match network {
+        Network::TwoLayer(_) => &two_layer::RECIPE,
+        Network::ThreeLayer(_) => &three_layer::RECIPE,
+    }
+}
+
+/// Losses of the networks that bound the path, from P to Q.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedRisks(pub Vec<f64>);
 
 impl NamedRisks {
     /// The bound on the path.
-    pub fn bound(self) -> f64 {
-        self.p.max(self.p_half).max(self.q_half).max(self.q)
+    pub fn bound(&self) -> f64 {
+        self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 }
 
+/// An array that, with P and Q, says what a path's waypoints are: name, shape, data.
+pub type Described = (String, Vec<usize>, Vec<f64>);
+
 impl<'a> Constructive<'a> {
-    /// The first half of P and the second of Q; both (N, p) with N even and `outputs` = K output weights last.
-    pub fn first_half(p: &'a Array2<f64>, q: &'a Array2<f64>, outputs: usize) -> Self {
-        let n = p.nrows();
-        Constructive { p, q, outputs, kept: (0..n).map(|i| i < n / 2).collect() }
+    /// The first halves of P and the second of Q, canonical parameters of this width; every hidden layer is even.
+    pub fn first_half(network: &'a Network, width: usize, p: &'a Point, q: &'a Point) -> Self {
+        let kept = network.hidden_layers(width).into_iter().map(|n| (0..n).map(|i| i < n / 2).collect()).collect();
+        Constructive { network, width, p, q, kept }
     }
 
-    /// The best of `trials` random halves and the first: the one with the lowest bound. The halves' address is
+    /// The best of `trials` random halves and the first: those with the lowest bound. The halves' address is
     /// (seed, pair, trial).
     pub fn best_half(self, measure: &Measure<'_>, (seed, pair): (u64, u64), trials: usize) -> Self {
-        let n = self.p.nrows();
         let named = self.named_risks(measure);
+        let last = named.0.len() - 1;
         let mut best = (named.bound(), self.kept.clone());
         for trial in 0..trials as u64 {
-            let order = random_order(&mut stream(seed, Role::Half, pair, trial), n, n / 2);
-            let mut kept = vec![false; n];
-            order.into_iter().for_each(|i| kept[i] = true);
-            let tried = Constructive { kept, ..self };
-            let [p_half, q_half] = tried.halves().map(|network| measure.loss(&network));
+            let mut rng = stream(seed, Role::Half, pair, trial);
+            let mut half = |n: usize| {
+                let mut kept = vec![false; n];
+                random_order(&mut rng, n, n / 2).into_iter().for_each(|i| kept[i] = true);
+                kept
+            };
+            let tried = Constructive { kept: self.kept.iter().map(|layer| half(layer.len())).collect(), ..self };
+            let waypoints = tried.waypoints();
             // The ends are the same for every half.
-            let bound = NamedRisks { p_half, q_half, ..named }.bound();
+            let inner = recipe(self.network).named[1..last].iter().map(|&at| measure.loss(&waypoints[at]));
+            let bound = NamedRisks([named.0[0]].into_iter().chain(inner).chain([named.0[last]]).collect()).bound();
             if bound < best.0 {
                 best = (bound, tried.kept);
             }
@@ -74,44 +87,37 @@ impl<'a> Constructive<'a> {
         Constructive { kept: best.1, ..self }
     }
 
-    /// Whether each neuron is kept in P.
-    pub fn kept(&self) -> &[bool] {
+    /// For each hidden layer, whether a neuron is kept in P.
+    pub fn kept(&self) -> &[Vec<bool>] {
         &self.kept
     }
 
-    /// Losses of P, P with half its neurons, Q with the other half of its own, Q.
+    /// Losses of the named waypoints.
     pub fn named_risks(&self, measure: &Measure<'_>) -> NamedRisks {
-        let [p_half, q_half] = self.halves().map(|network| measure.loss(&network));
-        NamedRisks { p: measure.loss(self.p), p_half, q_half, q: measure.loss(self.q) }
+        let waypoints = self.waypoints();
+        NamedRisks(recipe(self.network).named.iter().map(|&at| measure.loss(&waypoints[at])).collect())
     }
 
     /// The path.
     pub fn path(&self) -> Path {
-        Path::Straight(self.waypoints().into())
+        Path::Straight(self.waypoints())
     }
 
-    /// P keep A and Q keep B.
-    fn halves(&self) -> [Array2<f64>; 2] {
-        let half_p = self.waypoint(|_| false, |kept| kept.then_some(false));
-        let half_q = self.waypoint(|_| true, |kept| (!kept).then_some(true));
-        [half_p, half_q]
+    /// What defines the waypoints, for the files.
+    pub fn described(&self) -> Vec<Described> {
+        let waypoints = self.waypoints();
+        match self.network {
+            Network::TwoLayer(network) => two_layer::described(network, self.width, &waypoints, &self.kept[0]),
+            Network::ThreeLayer(_) => three_layer::described(self.network, self.width, &waypoints),
+        }
     }
 
-    fn waypoints(&self) -> [Array2<f64>; 6] {
-        let [half_p, half_q] = self.halves();
-        let both_p = self.waypoint(|kept| !kept, |kept| kept.then_some(false));
-        let both_q = self.waypoint(|kept| !kept, |kept| (!kept).then_some(true));
-        [self.p.clone(), half_p, both_p, both_q, half_q, self.q.clone()]
-    }
-
-    /// Neuron by neuron, from whether it is kept in P: hidden weights of Q (true) or P, and doubled output weights of Q
-    /// (true), of P, or none.
-    fn waypoint(&self, hidden_of_q: impl Fn(bool) -> bool, output_of_q: impl Fn(bool) -> Option<bool>) -> Array2<f64> {
-        let first_output = self.p.ncols() - self.outputs;
-        Array2::from_shape_fn(self.p.dim(), |(i, row)| {
-            let of = |q: bool| if q { self.q[[i, row]] } else { self.p[[i, row]] };
-            let kept = self.kept[i];
-            if row < first_output { of(hidden_of_q(kept)) } else { output_of_q(kept).map_or(0.0, |q| 2.0 * of(q)) }
-        })
+    fn waypoints(&self) -> Vec<Point> {
+        match self.network {
+            Network::TwoLayer(network) => two_layer::waypoints(network, self.width, self.p, self.q, &self.kept[0]),
+            Network::ThreeLayer(_) => {
+                three_layer::waypoints(self.network, self.width, self.p, self.q, [&self.kept[0], &self.kept[1]])
+            }
+        }
     }
 }

@@ -2,75 +2,171 @@
 //!
 //! The cost of an assignment is a sum over neurons, so the best one solves a linear assignment problem, exactly
 //! (Jonker, Volgenant 1987). A neuron of an odd activation without its sign is the same neuron: `(a, w, b)` and
-//! `(-a, -w, -b)` say the same, and the nearer of the two is taken.
+//! `(-a, -w, -b)` say the same, and the nearer of the two is taken. Hidden layers are matched from the inputs on, each with
+//! those below it in their places; for the layers together no exact method is known.
 
-use crate::network::{Activation, TwoLayer};
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use crate::network::{Activation, Network, Point, ThreeLayer, TwoLayer};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 
 /// What two neurons' distance is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
-    /// `E_x |phi_i(x) - phi'_j(x)|^2`: of what they say.
+    /// `E_x |phi_i(x) - phi'_j(x)|^2`: of what they say. Below the last hidden layer a neuron says its activation.
     Features,
     /// `|theta_i - theta'_j|^2`: of their parameters.
     Weights,
 }
 
-/// A permutation, with signs.
+/// A permutation of a hidden layer, with signs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Matching {
+pub struct Assignment {
     /// Neuron i of P is matched with neuron `partner[i]` of Q.
     pub partner: Vec<usize>,
     /// 1, or -1 where the partner's sign is changed; 1 unless the activation is odd.
     pub sign: Vec<f64>,
 }
 
+/// An assignment for every hidden layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matching {
+    /// From the inputs to the outputs.
+    pub layers: Vec<Assignment>,
+}
+
 impl Matching {
-    /// The best matching of Q's neurons with P's, both (N, p); `x` is the sample (n, d) for features.
-    pub fn best(network: &TwoLayer, p: &Array2<f64>, q: &Array2<f64>, x: ArrayView2<f64>, by: Match) -> Self {
-        let n = p.nrows();
-        let odd = matches!(network.activation, Activation::Tanh | Activation::Erf | Activation::Identity);
-        let cost = match by {
-            Match::Features => feature_cost(network, p, q, x),
-            Match::Weights => {
-                let cost = |i: usize, j: usize| {
-                    let apart = |sign: f64| apart(p.row(i), q.row(j), sign);
-                    if odd { apart(1.0).min(apart(-1.0)) } else { apart(1.0) }
-                };
-                Array2::from_shape_fn((n, n), |(i, j)| cost(i, j))
-            }
-        };
-        let cost: Vec<f64> = cost.iter().copied().collect();
-        // Refused only for costs that are not numbers, which networks that reached the horizon do not have.
-        let partner = lsap::solve(n, n, &cost, false).map_or_else(|_| (0..n).collect(), |(_, columns)| columns);
-        let sign = partner.iter().enumerate().map(|(i, &j)| {
-            if odd && apart(p.row(i), q.row(j), -1.0) < apart(p.row(i), q.row(j), 1.0) { -1.0 } else { 1.0 }
-        });
-        Matching { sign: sign.collect(), partner }
+    /// The best matching of Q's neurons with P's, canonical parameters of this width; `x` is the sample (n, d) for features.
+    pub fn best(network: &Network, width: usize, p: &Point, q: &Point, x: ArrayView2<f64>, by: Match) -> Self {
+        match network {
+            Network::TwoLayer(two) => Matching { layers: vec![two_layer(two, width, p, q, x, by)] },
+            Network::ThreeLayer(three) => three_layer(network, three, width, p, q, x, by),
+        }
     }
 
     /// Q with its neurons in the order of their partners: the same function.
-    pub fn apply(&self, q: &Array2<f64>) -> Array2<f64> {
-        let mut matched = q.select(Axis(0), &self.partner);
-        for (mut neuron, &sign) in matched.rows_mut().into_iter().zip(&self.sign) {
-            neuron *= sign;
+    pub fn apply(&self, network: &Network, width: usize, q: &Point) -> Point {
+        let families = network.families(width);
+        let q = q.to_vec();
+        let matrix = |f: usize| families[f].matrix(&q).to_owned();
+        let mut matched: Vec<Array2<f64>> = match (network, &self.layers[..]) {
+            (Network::ThreeLayer(_), [first, second]) => {
+                let between = second.rows(&first.rows(&matrix(1)).reversed_axes()).reversed_axes();
+                vec![first.rows(&matrix(0)), between, second.rows(&matrix(2))]
+            }
+            _ => vec![self.layers[0].rows(&matrix(0))],
+        };
+        matched.iter_mut().flat_map(|matrix| matrix.iter().copied().collect::<Vec<f64>>()).collect()
+    }
+}
+
+impl Assignment {
+    /// The assignment of least cost (N, N); `flips(i, j)`: whether neuron j is nearer without its sign.
+    fn of(cost: &Array2<f64>, flips: impl Fn(usize, usize) -> bool) -> Self {
+        let n = cost.nrows();
+        let costs: Vec<f64> = cost.iter().copied().collect();
+        // Refused only for costs that are not numbers, which networks that reached the horizon do not have.
+        let partner = lsap::solve(n, n, &costs, false).map_or_else(|_| (0..n).collect(), |(_, columns)| columns);
+        let sign = partner.iter().enumerate().map(|(i, &j)| if flips(i, j) { -1.0 } else { 1.0 }).collect();
+        Assignment { partner, sign }
+    }
+
+    /// Rows in the order of their partners, with their signs.
+    fn rows(&self, matrix: &Array2<f64>) -> Array2<f64> {
+        let mut matched = matrix.select(Axis(0), &self.partner);
+        for (mut row, &sign) in matched.rows_mut().into_iter().zip(&self.sign) {
+            row *= sign;
         }
         matched
     }
+}
+
+fn odd(activation: Activation) -> bool {
+    matches!(activation, Activation::Tanh | Activation::Erf | Activation::Identity)
 }
 
 fn apart(a: ArrayView1<f64>, b: ArrayView1<f64>, sign: f64) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - sign * b).powi(2)).sum()
 }
 
-/// `E|phi_i|^2 - 2 E<phi_i, phi'_j> + E|phi'_j|^2`.
-fn feature_cost(network: &TwoLayer, p: &Array2<f64>, q: &Array2<f64>, x: ArrayView2<f64>) -> Array2<f64> {
-    let (s, t) = (network.hidden(p.view(), x), network.hidden(q.view(), x));
-    let (a, b) = (network.output_weights(p.view()), network.output_weights(q.view()));
-    let square = |s: &Array2<f64>, a: ArrayView2<f64>| {
-        (s * s).sum_axis(Axis(1)) * a.mapv(|v| v * v).sum_axis(Axis(1)) / x.nrows() as f64
+/// The assignment of rows (N, p) by their distance, up to the sign where the activation is odd.
+fn by_rows(p: &Array2<f64>, q: &Array2<f64>, odd: bool) -> Assignment {
+    let n = p.nrows();
+    let cost = |i: usize, j: usize| {
+        let apart = |sign: f64| apart(p.row(i), q.row(j), sign);
+        if odd { apart(1.0).min(apart(-1.0)) } else { apart(1.0) }
     };
-    let cross = s.dot(&t.t()) * a.dot(&b.t()) / x.nrows() as f64;
-    let (of_p, of_q) = (square(&s, a), square(&t, b));
+    Assignment::of(&Array2::from_shape_fn((n, n), |(i, j)| cost(i, j)), |i, j| odd && nearer_flipped(p, q, i, j))
+}
+
+fn nearer_flipped(p: &Array2<f64>, q: &Array2<f64>, i: usize, j: usize) -> bool {
+    apart(p.row(i), q.row(j), -1.0) < apart(p.row(i), q.row(j), 1.0)
+}
+
+fn two_layer(network: &TwoLayer, width: usize, p: &Point, q: &Point, x: ArrayView2<f64>, by: Match) -> Assignment {
+    let family = &network.families(width)[0];
+    let [p, q] = [p, q].map(|point| family.matrix(&point.to_vec()).to_owned());
+    let odd = odd(network.activation);
+    match by {
+        Match::Weights => by_rows(&p, &q, odd),
+        Match::Features => {
+            let (s, t) = (network.hidden(p.view(), x), network.hidden(q.view(), x));
+            let (a, b) = (network.output_weights(p.view()), network.output_weights(q.view()));
+            Assignment::of(&feature_cost((&s, a), (&t, b)), |i, j| odd && nearer_flipped(&p, &q, i, j))
+        }
+    }
+}
+
+fn three_layer(
+    network: &Network,
+    three: &ThreeLayer,
+    width: usize,
+    p: &Point,
+    q: &Point,
+    x: ArrayView2<f64>,
+    by: Match,
+) -> Matching {
+    let families = network.families(width);
+    let matrix = |point: &Point, f: usize| families[f].matrix(&point.to_vec()).to_owned();
+    let [odd_first, odd_second] = three.activations.map(odd);
+    let first = match by {
+        Match::Weights => by_rows(&matrix(p, 0), &matrix(q, 0), odd_first),
+        Match::Features => {
+            let [s, t] = [p, q].map(|point| three.first_hidden(width, &point.to_vec(), x));
+            by_rows(&s, &t, odd_first)
+        }
+    };
+    // Q with its first layer in place.
+    let [_, n2] = three.layers(width);
+    let rest = Assignment { partner: (0..n2).collect(), sign: vec![1.0; n2] };
+    let placed = Matching { layers: vec![first.clone(), rest] }.apply(network, width, q);
+    let scale = (matrix(p, 1).nrows() as f64).sqrt();
+    // A neuron of the second layer: what it reads, as a mean square, and what it says.
+    let neurons = |point: &Point| {
+        let read = matrix(point, 1).reversed_axes() / scale;
+        ndarray::concatenate(Axis(1), &[read.view(), matrix(point, 2).view()]).expect("one row per neuron")
+    };
+    let (own, other) = (neurons(p), neurons(&placed));
+    let second = match by {
+        Match::Weights => by_rows(&own, &other, odd_second),
+        Match::Features => {
+            let [s, t] = [p, &placed].map(|point| three.hidden(width, &point.to_vec(), x));
+            let outputs = three.outputs;
+            let a = own.slice(s![.., own.ncols() - outputs..]);
+            let b = other.slice(s![.., other.ncols() - outputs..]);
+            Assignment::of(&feature_cost((&s, a), (&t, b)), |i, j| odd_second && nearer_flipped(&own, &other, i, j))
+        }
+    };
+    Matching { layers: vec![first, second] }
+}
+
+/// Activations (N, n) and output weights (N, K).
+type Features<'a> = (&'a Array2<f64>, ArrayView2<'a, f64>);
+
+/// `E|phi_i|^2 - 2 E<phi_i, phi'_j> + E|phi'_j|^2`.
+fn feature_cost((s, a): Features<'_>, (t, b): Features<'_>) -> Array2<f64> {
+    let samples = s.ncols() as f64;
+    let square =
+        |s: &Array2<f64>, a: ArrayView2<f64>| (s * s).sum_axis(Axis(1)) * a.mapv(|v| v * v).sum_axis(Axis(1)) / samples;
+    let cross = s.dot(&t.t()) * a.dot(&b.t()) / samples;
+    let (of_p, of_q) = (square(s, a), square(t, b));
     -2.0 * cross + &of_p.insert_axis(Axis(1)) + &of_q
 }

@@ -1,27 +1,27 @@
 //! Paths in the space of parameters.
 
-use ndarray::Array2;
+use crate::network::Point;
 
-/// A path through networks, each (N, p) canonical; its parameter runs from 0 to 1.
+/// A path through networks of canonical parameters; its parameter runs from 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Path {
     /// Straight pieces of equal length in the parameter, between neighbouring waypoints (at least two).
-    Straight(Vec<Array2<f64>>),
+    Straight(Vec<Point>),
     /// `(1-t)^2 P + 2 t (1-t) C + t^2 Q`.
     Bezier {
         /// P, C and Q.
-        points: [Array2<f64>; 3],
+        points: [Point; 3],
     },
 }
 
 impl Path {
     /// The straight line.
-    pub fn line(p: &Array2<f64>, q: &Array2<f64>) -> Self {
+    pub fn line(p: &Point, q: &Point) -> Self {
         Path::Straight(vec![p.clone(), q.clone()])
     }
 
     /// The network at `t` in [0, 1]; waypoints are met exactly.
-    pub fn at(&self, t: f64) -> Array2<f64> {
+    pub fn at(&self, t: f64) -> Point {
         match self {
             Path::Straight(waypoints) => {
                 let pieces = waypoints.len() - 1;
@@ -59,14 +59,14 @@ mod tests {
 
     #[test]
     fn ends_and_waypoints_are_met_exactly() {
-        let points: Vec<Array2<f64>> = (0..6).map(|k| array![[0.1 * f64::from(k), 1.0 / 3.0]]).collect();
+        let points: Vec<Point> = (0..6).map(|k| array![0.1 * f64::from(k), 1.0 / 3.0]).collect();
         let path = Path::Straight(points.clone());
         for (k, point) in points.iter().enumerate() {
             assert_eq!(path.at(k as f64 / 5.0), point);
         }
-        assert!((path.at(0.3)[[0, 0]] - 0.15).abs() < 1e-15);
+        assert!((path.at(0.3)[0] - 0.15).abs() < 1e-15);
         let curve = Path::Bezier { points: [points[0].clone(), points[5].clone(), points[1].clone()] };
         assert_eq!((curve.at(0.0), curve.at(1.0)), (points[0].clone(), points[1].clone()));
-        assert!((curve.at(0.5)[[0, 0]] - (0.5 * 0.5 + 0.25 * 0.1)).abs() < 1e-15);
+        assert!((curve.at(0.5)[0] - (0.5 * 0.5 + 0.25 * 0.1)).abs() < 1e-15);
     }
 }

@@ -2,8 +2,7 @@
 
 use super::Path;
 use crate::analysis::number;
-use crate::network::{Loss, Threads, TwoLayer};
-use ndarray::Array2;
+use crate::network::{Loss, Network, Point, Threads};
 use serde::{Deserialize, Serialize};
 
 /// Rounds of golden-section search for a maximum between samples: each shrinks the bracket by 0.618.
@@ -15,7 +14,9 @@ const GOLDEN: f64 = 0.618_033_988_749_894_8;
 #[derive(Clone, Copy)]
 pub struct Measure<'a> {
     /// The model.
-    pub network: &'a TwoLayer,
+    pub network: &'a Network,
+    /// Width of the networks.
+    pub width: usize,
     /// Inputs (n, d) row-major.
     pub x: &'a [f64],
     /// Labels (n, K) row-major.
@@ -25,19 +26,17 @@ pub struct Measure<'a> {
 }
 
 impl Measure<'_> {
-    /// Loss and accuracy of a network (N, p).
-    pub fn loss_and_accuracy(&self, neurons: &Array2<f64>) -> (f64, f64) {
-        let width = neurons.nrows();
-        let canonical: Vec<f64> = neurons.iter().copied().collect();
-        let theta = self.network.from_canonical(width, &canonical);
-        let f = self.network.predict(width, &theta, self.x, Threads::Pool);
-        let outputs = self.network.outputs;
+    /// Loss and accuracy of a network of canonical parameters.
+    pub fn loss_and_accuracy(&self, point: &Point) -> (f64, f64) {
+        let theta = self.network.from_canonical(self.width, &point.to_vec());
+        let f = self.network.predict(self.width, &theta, self.x, Threads::Pool);
+        let outputs = self.network.outputs();
         (self.loss.mean(&f, self.y, outputs), Loss::accuracy(&f, self.y, outputs))
     }
 
-    /// Loss of a network (N, p).
-    pub fn loss(&self, neurons: &Array2<f64>) -> f64 {
-        self.loss_and_accuracy(neurons).0
+    /// Loss of a network of canonical parameters.
+    pub fn loss(&self, point: &Point) -> f64 {
+        self.loss_and_accuracy(point).0
     }
 }
 

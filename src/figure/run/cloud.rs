@@ -1,41 +1,63 @@
 //! The neurons of a network and of the limit, side by side, at the final time.
 //!
 //! Input weights are projected on the two leading principal axes of the limit's weights; with one input the axes are the
-//! weight and the (first) output weight. Colour is the sign of the output weight.
+//! weight and the (first) output weight. Colour is the sign of the output weight. Which clouds there are, and what they are
+//! coloured by, is in the records.
 
 use super::RunFiguresError;
 use super::records::Records;
 use crate::figure::{Axis, Colour, Figure, Legend, Mark, Panel};
 use crate::network::Real;
-use crate::record::RunFolder;
 use crate::record::npz::{NpzError, Table};
+use crate::record::{CloudRecord, Coordinate, RunFolder};
 use nalgebra::{DMatrix, DVector};
-use ndarray::Array2;
+use ndarray::{Array2, Axis as Dim};
 
 /// Dots per cloud: more would only be ink.
 const DOTS: usize = 1500;
 
-/// The widest network of seed 0 beside the limit.
-pub fn figure(records: &Records, folder: &RunFolder) -> Result<Figure, RunFiguresError> {
+/// The widest network of seed 0 beside the limit, a figure for every layer of neurons.
+pub fn figures(records: &Records, folder: &RunFolder) -> Result<Vec<(String, Figure)>, RunFiguresError> {
+    // Runs of earlier versions do not say.
+    if !folder.file("records/clouds.json").is_file() {
+        return Ok(Vec::new());
+    }
+    let clouds: Vec<CloudRecord> = folder.read_json("records/clouds.json")?;
+    let named = |cloud: &CloudRecord| {
+        if cloud.layer.is_empty() { "neurons".into() } else { format!("neurons-{}", cloud.layer) }
+    };
+    clouds.iter().map(|cloud| Ok((named(cloud), figure(records, folder, cloud)?))).collect()
+}
+
+fn figure(records: &Records, folder: &RunFolder, cloud: &CloudRecord) -> Result<Figure, RunFiguresError> {
     let widest = records.widths().and_then(|group| group.values.last()).copied().unwrap_or(0.0);
-    let limit = Neurons::read(folder, "reference")?;
-    let network = Neurons::read(folder, &format!("n{widest}-s0"))?;
-    let axes = limit.principal_axes();
+    let limit = Neurons::read(folder, "reference", cloud)?;
+    let network = Neurons::read(folder, &format!("n{widest}-s0"), cloud)?;
+    // By two numbers of different meaning: as they are.
+    let axes = if cloud.position.len() == 1 { limit.principal_axes() } else { None };
+    let of = if cloud.layer.is_empty() { String::new() } else { format!("{}: ", cloud.layer.replace('-', " ")) };
     let panel = |neurons: &Neurons, title: String, legend: Legend| {
-        let (x, y) = if neurons.w.ncols() > 1 { ("principal axis 1", "principal axis 2") } else { ("w", "a") };
+        let (x, y) = match (neurons.position.ncols(), &cloud.position[..]) {
+            (1, _) => ("w", "a"),
+            (_, [_]) => ("principal axis 1", "principal axis 2"),
+            _ => ("mean incoming weight u", "output weight a"),
+        };
         let mut panel = Panel::new(Axis::linear(x), Axis::linear(y)).title(title).legend(legend);
-        for (positive, series, label) in [(true, 0, "a > 0"), (false, 1, "a ≤ 0")] {
+        let sign = &cloud.sign_of;
+        for (positive, series, label) in [(true, 0, format!("{sign} > 0")), (false, 1, format!("{sign} ≤ 0"))] {
             let (x, y) = neurons.projected(&axes, positive);
             panel = panel.with(Mark::cloud(x, y, Colour::Series(series)).label(label));
         }
-        panel.equal_aspect = true;
+        panel.equal_aspect = cloud.position.len() == 1;
         panel
     };
     let mut figure = Figure::double_column()
-        .with(panel(&network, format!("network, N = {widest}"), Legend::Hidden))
-        .with(panel(&limit, format!("limit, M = {}", limit.w.nrows()), Legend::OutsideRight));
-    // One unit is as long on both axes: the page is as high as the clouds need, within reason.
-    figure.height_in = 0.8 + 2.4 * aspect(&figure).clamp(0.4, 1.1);
+        .with(panel(&network, format!("{of}network, N = {widest}"), Legend::Hidden))
+        .with(panel(&limit, format!("{of}limit, M = {}", limit.position.nrows()), Legend::OutsideRight));
+    if cloud.position.len() == 1 {
+        // One unit is as long on both axes: the page is as high as the clouds need, within reason.
+        figure.height_in = 0.8 + 2.4 * aspect(&figure).clamp(0.4, 1.1);
+    }
     Ok(figure.share_ranges())
 }
 
@@ -53,37 +75,48 @@ fn aspect(figure: &Figure) -> f64 {
     if width > 0.0 && height > 0.0 && (height / width).is_finite() { height / width } else { 1.0 }
 }
 
-/// Final weights of an ensemble: w (N, d) and a (N, K).
+/// Final neurons of a layer: where they are (N, q), and the number whose sign is drawn (N, at least 1).
 struct Neurons {
-    w: Array2<f64>,
-    a: Array2<f64>,
+    position: Array2<f64>,
+    sign: Array2<f64>,
 }
 
 impl Neurons {
-    fn read(folder: &RunFolder, id: &str) -> Result<Self, RunFiguresError> {
+    fn read(folder: &RunFolder, id: &str, cloud: &CloudRecord) -> Result<Self, RunFiguresError> {
         let path = folder.file(&format!("state/{id}.npz"));
         // Single-precision states do not read as doubles, and the other way round.
-        Ok(Self::read_as::<f64>(&path).or_else(|_| Self::read_as::<f32>(&path))?)
+        Ok(Self::read_as::<f64>(&path, cloud).or_else(|_| Self::read_as::<f32>(&path, cloud))?)
     }
 
-    fn read_as<R: Real>(path: &std::path::Path) -> Result<Self, NpzError> {
+    fn read_as<R: Real>(path: &std::path::Path, cloud: &CloudRecord) -> Result<Self, NpzError> {
         let table = Table::<R>::read(path)?;
-        let array = |name: &str| -> Result<Array2<f64>, NpzError> {
-            let array = table.get(name)?;
-            let (rows, columns) = (array.shape()[0], array.shape().get(1).copied().unwrap_or(1));
-            let values = array.iter().map(|v| v.wide()).collect();
-            Ok(Array2::from_shape_vec((rows, columns), values).expect("the array's own shape"))
+        let array = |coordinate: &Coordinate| -> Result<Array2<f64>, NpzError> {
+            let part: Array2<R> = table.shaped(&format!("{}_final", coordinate.part))?;
+            let part = part.mapv(|v| v.wide());
+            let axis = coordinate.mean_over.map(Dim);
+            Ok(match axis.and_then(|axis| part.mean_axis(axis)) {
+                Some(mean) => mean.insert_axis(Dim(1)),
+                None => part,
+            })
         };
-        Ok(Neurons { w: array("w_final")?, a: array("a_final")? })
+        let positions = cloud.position.iter().map(array).collect::<Result<Vec<_>, _>>()?;
+        // By two numbers: the first column of each.
+        let first = |matrix: &Array2<f64>| matrix.column(0).insert_axis(Dim(1)).to_owned();
+        let position = match &positions[..] {
+            [x, y] => ndarray::concatenate(Dim(1), &[first(x).view(), first(y).view()]).unwrap_or_else(|_| first(x)),
+            _ => positions[0].clone(),
+        };
+        Ok(Neurons { position, sign: array(&cloud.sign)? })
     }
 
-    /// The two leading principal directions of w, each of length d; none for d = 1 or weights that are not finite.
+    /// The two leading principal directions of the positions, each of their dimension; none where that is 1 or something
+    /// is not finite.
     fn principal_axes(&self) -> Option<[DVector<f64>; 2]> {
-        let (n, d) = self.w.dim();
-        if d < 2 || self.w.iter().any(|v| !v.is_finite()) {
+        let (n, d) = self.position.dim();
+        if d < 2 || self.position.iter().any(|v| !v.is_finite()) {
             return None;
         }
-        let w = DMatrix::from_fn(n, d, |i, j| self.w[[i, j]]);
+        let w = DMatrix::from_fn(n, d, |i, j| self.position[[i, j]]);
         let mean = w.row_mean();
         let centred = DMatrix::from_fn(n, d, |i, j| w[(i, j)] - mean[j]);
         let eigen = (centred.transpose() * centred).symmetric_eigen();
@@ -98,17 +131,18 @@ impl Neurons {
         Some([axis(0), axis(1)])
     }
 
-    /// Coordinates of the neurons whose first output weight is positive, or is not.
+    /// Coordinates of the neurons whose sign is positive, or is not.
     fn projected(&self, axes: &Option<[DVector<f64>; 2]>, positive: bool) -> (Vec<f64>, Vec<f64>) {
-        let stride = self.w.nrows().div_ceil(DOTS);
-        let chosen = (0..self.w.nrows()).step_by(stride).filter(|&i| (self.a[[i, 0]] > 0.0) == positive);
+        let (n, d) = self.position.dim();
+        let chosen = (0..n).step_by(n.div_ceil(DOTS)).filter(|&i| (self.sign[[i, 0]] > 0.0) == positive);
         chosen
             .map(|i| match axes {
                 Some(axes) => {
-                    let along = |axis: &DVector<f64>| self.w.row(i).iter().zip(axis.iter()).map(|(w, u)| w * u).sum();
+                    let along =
+                        |axis: &DVector<f64>| self.position.row(i).iter().zip(axis.iter()).map(|(w, u)| w * u).sum();
                     (along(&axes[0]), along(&axes[1]))
                 }
-                None => (self.w[[i, 0]], self.a[[i, 0]]),
+                None => (self.position[[i, 0]], if d > 1 { self.position[[i, 1]] } else { self.sign[[i, 0]] }),
             })
             .unzip()
     }

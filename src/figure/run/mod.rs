@@ -55,7 +55,7 @@ pub fn draw_run(folder: &RunFolder) -> Result<Vec<PathBuf>, RunFiguresError> {
     figures.extend(bound::figure(&records));
     figures.push(("gap-time".into(), time::figure(&records)));
     figures.push(("risk".into(), risk::figure(&records)));
-    figures.push(("neurons".into(), cloud::figure(&records, folder)?));
+    figures.extend(cloud::figures(&records, folder)?);
     figures.extend(dropout::figures(folder)?);
     figures.extend(paths::figures(folder)?);
     figures.extend(convergence::figures(&records, folder)?);

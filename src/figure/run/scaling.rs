@@ -94,6 +94,8 @@ pub(super) fn label(measure: &str, statistic: Statistic) -> String {
         "wasserstein" => "sliced W_{2}",
         other => other,
     };
+    let family = measure.strip_prefix("coupling_rms_").map(|family| format!("rms coupling distance of {family}"));
+    let distance = family.as_deref().unwrap_or(distance);
     match statistic {
         Statistic::MeanSquare => format!("E sup_{{t}} {distance}^{{2}}"),
         Statistic::RootMeanSquare => format!("sup_{{t}} {distance} (rms)"),

@@ -45,6 +45,12 @@ impl Layout {
         self.blocks().div_ceil(self.superblock())
     }
 
+    /// The blocks as ranges of a state in which the neurons begin at `start`.
+    pub(crate) fn block_ranges(self, start: usize) -> Vec<std::ops::Range<usize>> {
+        let size = LANES * self.parameters;
+        (0..self.blocks()).map(|block| start + block * size..start + (block + 1) * size).collect()
+    }
+
     /// Neurons of block `block` that are not padding.
     pub(crate) fn lanes_in_use(self, block: usize) -> usize {
         self.width.saturating_sub(block * LANES).min(LANES)

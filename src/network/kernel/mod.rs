@@ -21,6 +21,7 @@
 //! | `phases`, `finish` | what is done to one block |
 //! | `superblock`, `small`, `stream` | the same for few samples and for one or two |
 //! | `sweep` | one pass over all blocks |
+//! | [`three_layer`] | the passes of three-layer networks, made of the same phases |
 //! | `parts`, `team` | sharing a pass among threads |
 //! | `align` | large arrays on cache lines |
 //! | `workspace` | the passes, and the buffers they work in |
@@ -41,6 +42,7 @@ mod stream;
 mod superblock;
 mod sweep;
 mod team;
+pub mod three_layer;
 mod workspace;
 
 pub use align::OnCacheLines;

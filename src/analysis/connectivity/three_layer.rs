@@ -1,0 +1,122 @@
+//! The constructive path of three-layer networks: nine straight pieces (SM; KWL; WKM section 5).
+//!
+//! Halves I of the first and J of the second hidden layer are kept in P, their complements in Q (primed). "Keep J" has the
+//! output weights of J doubled and the others zero; "keep I, J" also has the weights u from I doubled and the others zero.
+//!
+//! ```text
+//! 0  P
+//! 1  P keep J                             a moves
+//! 2  u into J' := P's kept rows, doubled  silent: J' has no output weights
+//! 3  a to J'                              a moves; at the end the network is P keep I, J, its second layer in J'
+//! 4  w of I' := Q's; u into J := Q's      silent: I' is not read by J', J has no output weights
+//! 5  a to J                               a moves; at the end the network is Q keep I', J', its second layer in J
+//! 6  w of I, u into J' := Q's             silent: I is not read by J, J' has no output weights
+//! 7  a to J'                              a moves; at the end the network is Q keep J'
+//! 8  u into J := Q's                      silent
+//! 9  Q                                    a moves
+//! ```
+//!
+//! Biases travel with the weights into their neuron. The theory's construction takes the dropped network of P back into J
+//! before Q's is written; here Q's goes to J at once, which saves four pieces and has the same bound.
+
+use super::constructive::{Described, Recipe};
+use crate::network::{Family, Network, Point};
+use ndarray::{ArrayViewMut2, s};
+
+pub(super) const RECIPE: Recipe = Recipe {
+    named: &[0, 1, 3, 6, 8, 9],
+    silent: &[1, 3, 5, 7],
+    pieces: 9,
+    bound: "max(R(P), R(P keep J), R(P keep I, J), R(Q keep I', J'), R(Q keep J'), R(Q))",
+};
+
+/// The arrays of a network, to be written one after the other.
+struct Draft<'a> {
+    families: &'a [Family],
+    point: Point,
+}
+
+impl Draft<'_> {
+    fn matrix(&mut self, family: usize) -> ArrayViewMut2<'_, f64> {
+        let family = &self.families[family];
+        let values = self.point.as_slice_mut().expect("one axis, contiguous");
+        ArrayViewMut2::from_shape((family.rows, family.columns), &mut values[family.range()]).expect("its own shape")
+    }
+}
+
+/// The ten waypoints, canonical.
+pub(super) fn waypoints(network: &Network, width: usize, p: &Point, q: &Point, kept: [&[bool]; 2]) -> Vec<Point> {
+    let families = network.families(width);
+    let outputs = network.outputs();
+    let side = |layer: &[bool], of: bool| -> Vec<usize> { (0..layer.len()).filter(|&i| layer[i] == of).collect() };
+    let (first, first_rest) = (side(kept[0], true), side(kept[0], false));
+    let (second, second_rest) = (side(kept[1], true), side(kept[1], false));
+    let matrix = |point: &'_ Point, f: usize| families[f].matrix(&point.to_vec()).to_owned();
+    // Neurons (w, b), weights u, and neurons (c, a) of both ends.
+    let ([p1, pu, p2], [q1, qu, q2]) = ([0, 1, 2].map(|f| matrix(p, f)), [0, 1, 2].map(|f| matrix(q, f)));
+    let a = p2.ncols() - outputs;
+
+    let mut draft = Draft { families: &families, point: p.clone() };
+    let mut waypoints = vec![p.clone()];
+    // Output weights: those of the neurons in `from`, doubled, at the neurons in `at`; zero elsewhere.
+    let speak = |draft: &mut Draft<'_>, of: &ndarray::Array2<f64>, from: &[usize], at: &[usize]| {
+        let mut neurons = draft.matrix(2);
+        neurons.slice_mut(s![.., a..]).fill(0.0);
+        for (&j, &at) in from.iter().zip(at) {
+            neurons.slice_mut(s![at, a..]).assign(&(2.0 * &of.slice(s![j, a..])));
+        }
+    };
+    // Into the neurons in `at`: what the neurons in `from` read, from the kept half of the first layer alone, doubled.
+    type Ends<'a> = (&'a ndarray::Array2<f64>, &'a ndarray::Array2<f64>);
+    let copy = |draft: &mut Draft<'_>, (u, neurons): Ends<'_>, rows: &[usize], from: &[usize], at: &[usize]| {
+        for (&j, &at) in from.iter().zip(at) {
+            let mut weights = draft.matrix(1);
+            weights.column_mut(at).fill(0.0);
+            rows.iter().for_each(|&i| weights[[i, at]] = 2.0 * u[[i, j]]);
+            draft.matrix(2).slice_mut(s![at, ..a]).assign(&neurons.slice(s![j, ..a]));
+        }
+    };
+    let move_first = |draft: &mut Draft<'_>, rows: &[usize]| {
+        rows.iter().for_each(|&i| draft.matrix(0).row_mut(i).assign(&q1.row(i)));
+    };
+    let restore = |draft: &mut Draft<'_>, columns: &[usize]| {
+        for &j in columns {
+            draft.matrix(1).column_mut(j).assign(&qu.column(j));
+            draft.matrix(2).slice_mut(s![j, ..a]).assign(&q2.slice(s![j, ..a]));
+        }
+    };
+    debug_assert_eq!(p1.dim(), q1.dim());
+
+    speak(&mut draft, &p2, &second, &second);
+    waypoints.push(draft.point.clone());
+    copy(&mut draft, (&pu, &p2), &first, &second, &second_rest);
+    waypoints.push(draft.point.clone());
+    speak(&mut draft, &p2, &second, &second_rest);
+    waypoints.push(draft.point.clone());
+    move_first(&mut draft, &first_rest);
+    copy(&mut draft, (&qu, &q2), &first_rest, &second_rest, &second);
+    waypoints.push(draft.point.clone());
+    speak(&mut draft, &q2, &second_rest, &second);
+    waypoints.push(draft.point.clone());
+    move_first(&mut draft, &first);
+    restore(&mut draft, &second_rest);
+    waypoints.push(draft.point.clone());
+    speak(&mut draft, &q2, &second_rest, &second_rest);
+    waypoints.push(draft.point.clone());
+    restore(&mut draft, &second);
+    waypoints.push(draft.point.clone());
+    waypoints.push(q.clone());
+    waypoints
+}
+
+/// Every part of the network at the waypoints, (10, rows, columns).
+pub(super) fn described(network: &Network, width: usize, waypoints: &[Point]) -> Vec<Described> {
+    let points: Vec<Vec<f64>> = waypoints.iter().map(|point| point.to_vec()).collect();
+    let families = network.families(width);
+    let parts = families.iter().flat_map(|family| family.parts.iter().map(move |part| (family, part)));
+    let describe = |(family, part): (&Family, &crate::network::Part)| {
+        let values = points.iter().flat_map(|point| family.part(part, point).iter().copied().collect::<Vec<f64>>());
+        (part.name.to_string(), vec![points.len(), family.rows, part.columns.len()], values.collect())
+    };
+    parts.map(describe).collect()
+}

@@ -1,0 +1,58 @@
+//! The constructive path of two-layer networks: five straight pieces (SM; KWL; WKM section 5).
+//!
+//! A set A of half the neurons is kept in P, its complement B in Q ("keep" = output weights doubled, the others zero):
+//!
+//! ```text
+//! P -> (2 a_A, 0 | w_A, w_B) -> (2 a_A, 0 | w_A, w'_B) -> (0, 2 a'_B | w_A, w'_B) -> (0, 2 a'_B | w'_A, w'_B) -> Q
+//! ```
+//!
+//! Pieces 1, 3, 5 move output weights only, pieces 2, 4 the hidden weights of silent neurons. Biases travel with w.
+
+use super::constructive::{Described, Recipe};
+use crate::network::{Point, TwoLayer};
+
+pub(super) const RECIPE: Recipe =
+    Recipe { named: &[0, 1, 4, 5], silent: &[1, 3], pieces: 5, bound: "max(R(P), R(P keep A), R(Q keep B), R(Q))" };
+
+/// Hidden weights of Q (true) or P at a waypoint, for a neuron that is kept in P or is not.
+fn hidden_of_q(waypoint: usize, kept: bool) -> bool {
+    match waypoint {
+        0 | 1 => false,
+        2 | 3 => !kept,
+        _ => true,
+    }
+}
+
+/// The six waypoints, canonical.
+pub(super) fn waypoints(network: &TwoLayer, width: usize, p: &Point, q: &Point, kept: &[bool]) -> Vec<Point> {
+    let parameters = network.parameters();
+    let first_output = parameters - network.outputs;
+    let at = |waypoint: usize| {
+        Point::from_shape_fn(width * parameters, |k| {
+            let kept = kept[k / parameters];
+            if k % parameters < first_output {
+                return if hidden_of_q(waypoint, kept) { q[k] } else { p[k] };
+            }
+            match waypoint {
+                0 => p[k],
+                5 => q[k],
+                1 | 2 if kept => 2.0 * p[k],
+                3 | 4 if !kept => 2.0 * q[k],
+                _ => 0.0,
+            }
+        })
+    };
+    (0..=RECIPE.pieces).map(at).collect()
+}
+
+/// Output weights at the waypoints (6, N, K), and whether a neuron's hidden weights are those of Q (6, N).
+pub(super) fn described(network: &TwoLayer, width: usize, waypoints: &[Point], kept: &[bool]) -> Vec<Described> {
+    let (parameters, outputs) = (network.parameters(), network.outputs);
+    let is_output = |&(k, _): &(usize, &f64)| k % parameters >= parameters - outputs;
+    let a = waypoints.iter().flat_map(|w| w.iter().enumerate().filter(is_output).map(|(_, &v)| v));
+    let of_q = (0..waypoints.len()).flat_map(|k| kept.iter().map(move |&kept| f64::from(hidden_of_q(k, kept))));
+    vec![
+        ("a".into(), vec![waypoints.len(), width, outputs], a.collect()),
+        ("hidden_of_q".into(), vec![waypoints.len(), width], of_q.collect()),
+    ]
+}

@@ -1,0 +1,132 @@
+//! The forward passes: activations of either hidden layer, and partial predictions.
+
+use super::super::dispatch::Pass;
+use super::super::parts::Parts;
+use super::super::phases::{Lanes, PreActivations};
+use super::super::simd::Simd;
+use super::super::team::share;
+use super::super::{LANES, math};
+use super::Seen;
+use super::packed::{Packed, PackedParts};
+use crate::network::Real;
+use std::sync::PoisonError;
+
+/// H1 and its slopes, and H1 packed for the second layer.
+pub(super) struct ForwardFirst<'a, R> {
+    pub seen: Seen<'a, R>,
+    pub theta: &'a [R],
+    pub value: Parts<'a, R>,
+    pub slope: Parts<'a, R>,
+    pub packed: PackedParts<'a, R>,
+}
+
+impl<R: Real> Pass<R> for ForwardFirst<'_, R> {
+    fn run<S: Simd<R>>(self, simd: S) {
+        let Seen { network, layout, samples, scratch, .. } = self.seen;
+        let (d, count) = (network.inputs, samples.count());
+        share(scratch.len(), layout.first.blocks(), &|block, thread| {
+            let mut scratch = scratch[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            let rows = self.theta[layout.first_block(block)].as_chunks::<LANES>().0;
+            let b = network.bias.then(|| &rows[d]);
+            for tile in samples.tiles() {
+                let z = tile_rows(&mut scratch.z, tile.count);
+                simd.vectorize(PreActivations { w: &rows[..d], b, x: tile.forward, z });
+                let z = &z[..tile.count];
+                // SAFETY: a block is handed out once, and a tile's rows are taken once at a time.
+                let (value, slope) = unsafe { rows_of(&self.value, &self.slope, block, count, tile.first, tile.count) };
+                value.copy_from_slice(z);
+                let activation = network.activations[0];
+                math::value_and_derivative(activation, value.as_flattened_mut(), slope.as_flattened_mut());
+                // SAFETY: as above.
+                unsafe { self.packed.set(block, &tile, value) };
+            }
+        });
+    }
+}
+
+/// H2 and its slopes, and every block's part of the predictions.
+pub(super) struct ForwardSecond<'a, R> {
+    pub seen: Seen<'a, R>,
+    pub theta: &'a [R],
+    pub packed: &'a Packed<R>,
+    pub value: Parts<'a, R>,
+    pub slope: Parts<'a, R>,
+    /// (blocks, n, K).
+    pub partial: Parts<'a, f64>,
+}
+
+impl<R: Real> Pass<R> for ForwardSecond<'_, R> {
+    fn run<S: Simd<R>>(self, simd: S) {
+        let Seen { network, layers: [n1, _], layout, samples, scratch } = self.seen;
+        let (count, outputs) = (samples.count(), network.outputs);
+        // The one place of the factor 1/N1.
+        let mean = R::of(1.0 / n1 as f64);
+        share(scratch.len(), layout.second.blocks(), &|block, thread| {
+            let mut scratch = scratch[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            let rows = self.theta[layout.second_block(block)].as_chunks::<LANES>().0;
+            let none = [R::zero(); LANES];
+            let c = if network.bias { &rows[n1] } else { &none };
+            let a = &rows[layout.second.parameters - outputs..];
+            for tile in samples.tiles() {
+                let z = tile_rows(&mut scratch.z, tile.count);
+                simd.vectorize(PreActivations { w: &rows[..n1], b: None, x: self.packed.forward(&tile), z });
+                // SAFETY: a block is handed out once, and a tile's rows are taken once at a time.
+                let (value, slope) = unsafe { rows_of(&self.value, &self.slope, block, count, tile.first, tile.count) };
+                for (value, z) in value.iter_mut().zip(z.iter()) {
+                    for lane in 0..LANES {
+                        value[lane] = z[lane] * mean + c[lane];
+                    }
+                }
+                let activation = network.activations[1];
+                math::value_and_derivative(activation, value.as_flattened_mut(), slope.as_flattened_mut());
+                let at = (block * count + tile.first) * outputs;
+                // SAFETY: as above.
+                let partial = unsafe { self.partial.get_mut(at..at + tile.count * outputs) };
+                for (value, f) in value.iter().zip(partial.chunks_exact_mut(outputs)) {
+                    for (a, f) in a.iter().zip(f) {
+                        *f = sum(a, value);
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// `sum_l a_l h_l` over the lanes of a block, products rounded once, in eight interleaved sums.
+fn sum<R: Real>(a: &Lanes<R>, h: &Lanes<R>) -> f64 {
+    let mut sums = [0.0; 8];
+    for (a, h) in a.as_chunks::<8>().0.iter().zip(h.as_chunks::<8>().0) {
+        for lane in 0..8 {
+            sums[lane] += (a[lane] * h[lane]).wide();
+        }
+    }
+    sums.iter().sum()
+}
+
+/// Rows for the samples of a tile, their number rounded up to even.
+pub(super) fn tile_rows<R: Real>(z: &mut Vec<Lanes<R>>, count: usize) -> &mut [Lanes<R>] {
+    let rows = count.next_multiple_of(2);
+    if z.len() < rows {
+        z.resize(rows, [R::zero(); LANES]);
+    }
+    &mut z[..rows]
+}
+
+/// The rows of a block for some samples, of values and of slopes.
+///
+/// # Safety
+/// No other thread takes these rows meanwhile.
+#[allow(clippy::mut_from_ref)]
+unsafe fn rows_of<'a, R: Real>(
+    value: &'a Parts<'_, R>,
+    slope: &'a Parts<'_, R>,
+    block: usize,
+    count: usize,
+    first: usize,
+    samples: usize,
+) -> (&'a mut [Lanes<R>], &'a mut [Lanes<R>]) {
+    let at = (block * count + first) * LANES..(block * count + first + samples) * LANES;
+    // SAFETY: the caller's promise.
+    let (value, slope) = unsafe { (value.get_mut(at.clone()), slope.get_mut(at)) };
+    (value.as_chunks_mut().0, slope.as_chunks_mut().0)
+}

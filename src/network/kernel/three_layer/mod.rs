@@ -1,0 +1,261 @@
+//! The passes of three-layer networks: three products of samples, first and second layer forward, the same three back.
+//!
+//! ```text
+//! forward   Z1 = X W + b,     H1 = sigma1(Z1)          Z2 = H1 U / N1 + c,    H2 = sigma2(Z2),    f = H2 a / N2
+//! back      D2 = (e a^T) sigma2'(Z2)                   D1 = (D2 U^T / N2) sigma1'(Z1)
+//!           grad a = H2^T e,    grad (u, c) = (H1, 1)^T D2,    grad (w, b) = (X, 1)^T D1
+//! ```
+//!
+//! A product is made block by block of 32 neurons with the register tiles of the two-layer kernels (`phases.rs`): the
+//! second layer's neurons are neurons whose inputs are the first layer's activations. For `D2 U^T` a block's rows of U are
+//! turned so that lanes are neurons of the first layer. Sums run in order of inputs, of samples or of neurons, by fused
+//! multiply-adds, and what a block gives does not depend on who computes it: threads and the choice between AVX2 and
+//! AVX-512 change no bit, as for two layers.
+//!
+//! A step is taken where the gradient of a block is in the cache: first-layer blocks in the pass that makes D1, which only
+//! reads U; second-layer blocks in the pass after it.
+
+mod back;
+mod forward;
+mod layout;
+mod packed;
+
+pub use layout::Layout;
+
+use super::finish::Constants;
+use super::parts::Parts;
+use super::phases::Lanes;
+use super::samples::Samples;
+use super::sweep::Then;
+use super::{Kick, LANES, Labelled, Normals, Threads};
+use crate::network::{Objective, Real, ThreeLayer};
+use back::{BackFirst, BackSecond, Pull};
+use forward::{ForwardFirst, ForwardSecond};
+use packed::Packed;
+use std::sync::Mutex;
+
+/// Below this many multiply-adds a pass stays on its thread.
+const SERIAL_WORK: usize = 200_000;
+
+/// Samples of a prediction that are worked on together: bounds the memory of activations.
+const PREDICTED: usize = 512;
+
+/// Bytes that passes on `count` samples work in, for scalars of so many bytes; beside them only what fits a cache.
+pub fn work_bytes(network: &ThreeLayer, width: usize, count: usize, scalar: usize) -> f64 {
+    let [first, second] = network.layers(width).map(|n| (n.next_multiple_of(LANES)) as f64);
+    let (count, outputs) = (count as f64, network.outputs as f64);
+    count * scalar as f64 * (4.0 * first + 3.0 * second + 2.0 * network.inputs as f64)
+        + count * outputs * 8.0 * (second / LANES as f64 + 4.0)
+}
+
+/// What one thread works with; grows to what is asked and stays.
+#[derive(Debug, Default)]
+struct Scratch<R> {
+    /// Pre-activations of a tile.
+    z: Vec<Lanes<R>>,
+    /// Sums over samples.
+    grad: Vec<Lanes<R>>,
+    /// Rows of U, turned.
+    turned: Vec<Lanes<R>>,
+    /// Standard normals of a block.
+    normals: Vec<R>,
+}
+
+/// Activations of a hidden layer and what is pulled back to it, block after block, a row per sample.
+#[derive(Debug, Default)]
+struct Hidden<R> {
+    value: Vec<R>,
+    slope: Vec<R>,
+}
+
+impl<R: Real> Hidden<R> {
+    fn resize(&mut self, blocks: usize, count: usize) {
+        self.value.resize(blocks * count * LANES, R::zero());
+        self.slope.resize(blocks * count * LANES, R::zero());
+    }
+}
+
+/// Buffers of a network's passes. One per run; passes allocate only while it grows.
+#[derive(Debug, Default)]
+pub struct Workspace<R> {
+    scratch: Vec<Mutex<Scratch<R>>>,
+    first: Hidden<R>,
+    second: Hidden<R>,
+    /// H1 for the second layer.
+    packed: Packed<R>,
+    /// D2 for the first.
+    pulled: Packed<R>,
+    /// Rows of the gradient of a, block after block.
+    grad_a: Vec<R>,
+    /// (blocks of the second layer, n, K).
+    partial: Vec<f64>,
+    f: Vec<f64>,
+    wide: Vec<f64>,
+    residual: Vec<R>,
+}
+
+/// A network with the sizes of its layers, as a pass needs it.
+#[derive(Clone, Copy)]
+pub struct Model<'a> {
+    /// The network.
+    pub network: &'a ThreeLayer,
+    /// Neurons of the hidden layers.
+    pub layers: [usize; 2],
+    /// Whether passes may use more than one thread.
+    pub threads: Threads,
+}
+
+impl Model<'_> {
+    fn layout(&self) -> Layout {
+        self.network.layout_of(self.layers)
+    }
+}
+
+/// What every pass sees.
+#[derive(Clone, Copy)]
+struct Seen<'a, R> {
+    network: &'a ThreeLayer,
+    layers: [usize; 2],
+    layout: Layout,
+    samples: &'a Samples<R>,
+    scratch: &'a [Mutex<Scratch<R>>],
+}
+
+impl<R: Real> Workspace<R> {
+    fn prepare(&mut self, model: Model<'_>, count: usize, back: bool) {
+        let (layout, outputs) = (model.layout(), model.network.outputs);
+        let [n1, n2] = model.layers;
+        let work = count * (n1 * (layout.first.parameters + n2) + n2);
+        let threads =
+            if model.threads == Threads::Pool && work > SERIAL_WORK { rayon::current_num_threads() } else { 1 };
+        let blocks = layout.first.blocks().max(layout.second.blocks());
+        self.scratch.resize_with(threads.min(blocks).max(1), Mutex::default);
+        self.first.resize(layout.first.blocks(), count);
+        self.second.resize(layout.second.blocks(), count);
+        self.packed.reset(count, n1, back.then_some(model.network.bias));
+        self.pulled.reset(if back { count } else { 0 }, n2, None);
+        self.grad_a.resize(layout.second.blocks() * outputs * LANES, R::zero());
+        self.partial.resize(layout.second.blocks() * count * outputs, 0.0);
+    }
+
+    /// The forward pass alone; predictions are collected from it. `back`: whether a backward pass will come.
+    pub fn forward(&mut self, model: Model<'_>, theta: &[R], samples: &Samples<R>, back: bool) {
+        self.prepare(model, samples.count(), back);
+        let Model { network, layers, .. } = model;
+        let seen = Seen { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
+        R::dispatch(ForwardFirst {
+            seen,
+            theta,
+            value: Parts::exclusive(&mut self.first.value),
+            slope: Parts::exclusive(&mut self.first.slope),
+            packed: self.packed.parts(),
+        });
+        R::dispatch(ForwardSecond {
+            seen,
+            theta,
+            packed: &self.packed,
+            value: Parts::exclusive(&mut self.second.value),
+            slope: Parts::exclusive(&mut self.second.slope),
+            partial: Parts::exclusive(&mut self.partial),
+        });
+    }
+
+    /// Sums the partial predictions in order of the blocks.
+    fn collect(&mut self, model: Model<'_>, count: usize) {
+        let len = count * model.network.outputs;
+        self.f.clear();
+        self.f.resize(len, 0.0);
+        for partial in self.partial.chunks_exact(len) {
+            self.f.iter_mut().zip(partial).for_each(|(f, p)| *f += p);
+        }
+        let width = model.layers[1] as f64;
+        self.f.iter_mut().for_each(|f| *f /= width);
+    }
+
+    /// Predictions `f(x)`, (n, K), for inputs (n, d).
+    pub fn predict(&mut self, model: Model<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
+        let d = model.network.inputs;
+        let mut predictions = Vec::with_capacity(x.len() / d * model.network.outputs);
+        let mut samples = Samples::default();
+        for x in x.chunks(PREDICTED * d) {
+            let count = x.len() / d;
+            samples.reset(count, d, None);
+            samples.fill(|s| &x[s * d..(s + 1) * d]);
+            self.forward(model, theta, &samples, false);
+            self.collect(model, count);
+            predictions.extend_from_slice(&self.f);
+        }
+        predictions
+    }
+
+    /// Writes the potential's gradient, ridge included; returns the mean loss.
+    pub fn gradient(
+        &mut self,
+        model: Model<'_>,
+        objective: Objective,
+        theta: &[R],
+        batch: Labelled<'_, R>,
+        out: &mut [R],
+    ) -> f64 {
+        self.forward(model, theta, batch.samples, true);
+        let then = Then::Gradient { out: Parts::exclusive(out), ridge: R::of(objective.ridge) };
+        self.back(model, objective, Parts::shared(theta), batch, then)
+    }
+
+    /// One step on a batch, whose forward pass was the last pass of this workspace, and the forward pass on the next batch;
+    /// returns the mean loss at the start of the step.
+    #[allow(clippy::too_many_arguments)]
+    pub fn step(
+        &mut self,
+        model: Model<'_>,
+        objective: Objective,
+        kick: Kick,
+        (theta, momentum): (&mut [R], &mut [R]),
+        batch: Labelled<'_, R>,
+        ahead: &Samples<R>,
+        normals: Option<&Normals<'_, R>>,
+    ) -> f64 {
+        let constants = Constants::new(kick, objective.ridge);
+        let then = Then::Step { momentum: Parts::exclusive(momentum), constants, normals };
+        let loss = self.back(model, objective, Parts::exclusive(theta), batch, then);
+        self.forward(model, theta, ahead, true);
+        loss
+    }
+
+    fn back(
+        &mut self,
+        model: Model<'_>,
+        objective: Objective,
+        theta: Parts<'_, R>,
+        batch: Labelled<'_, R>,
+        then: Then<'_, R>,
+    ) -> f64 {
+        let (samples, outputs) = (batch.samples, model.network.outputs);
+        self.collect(model, samples.count());
+        self.wide.resize(self.f.len(), 0.0);
+        objective.loss.residuals(&self.f, batch.y, outputs, &mut self.wide);
+        self.residual.clear();
+        self.residual.extend(self.wide.iter().map(|&e| R::of(e)));
+        let Model { network, layers, .. } = model;
+        let seen = Seen { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
+        R::dispatch(Pull {
+            seen,
+            theta: &theta,
+            residual: &self.residual,
+            value: &self.second.value,
+            slope: Parts::exclusive(&mut self.second.slope),
+            grad_a: Parts::exclusive(&mut self.grad_a),
+            pulled: self.pulled.parts(),
+        });
+        R::dispatch(BackFirst { seen, theta: &theta, pulled: &self.pulled, slope: &self.first.slope, then: &then });
+        R::dispatch(BackSecond {
+            seen,
+            theta: &theta,
+            packed: &self.packed,
+            pull: &self.second.slope,
+            grad_a: &self.grad_a,
+            then: &then,
+        });
+        objective.loss.mean(&self.f, batch.y, outputs)
+    }
+}

@@ -1,0 +1,111 @@
+//! Numbers (samples, neurons) in the orders in which the products read them.
+//!
+//! The first hidden layer is to the second what a batch of inputs is to the first: its activations are packed like
+//! [`Samples`](super::super::Samples), in the same tiles of samples, but a block of neurons at a time and by several threads.
+
+use super::super::LANES;
+use super::super::parts::Parts;
+use super::super::phases::Lanes;
+use super::super::samples::Tile;
+use crate::network::Real;
+
+/// Packed numbers of every sample and neuron.
+#[derive(Debug, Default)]
+pub(super) struct Packed<R> {
+    neurons: usize,
+    /// Neurons and, where there is a bias, one more that is 1.
+    rows: usize,
+    /// `[sample / 2][neuron][sample % 2]`.
+    forward: Vec<R>,
+    /// Per tile `[neuron / 2][sample][neuron % 2]`.
+    backward: Vec<R>,
+}
+
+impl<R: Real> Packed<R> {
+    /// Makes room for `count` samples; `backward`: whether a backward pass reads them, and then whether there is a bias.
+    pub fn reset(&mut self, count: usize, neurons: usize, backward: Option<bool>) {
+        let rows = backward.map_or(0, |bias| neurons + usize::from(bias));
+        let (forward, back) = (count.next_multiple_of(2) * neurons, rows.next_multiple_of(2) * count);
+        if (self.neurons, self.rows, self.forward.len(), self.backward.len()) != (neurons, rows, forward, back) {
+            self.forward.clear();
+            self.forward.resize(forward, R::zero());
+            self.backward.clear();
+            self.backward.resize(back, R::zero());
+            (self.neurons, self.rows) = (neurons, rows);
+        }
+    }
+
+    /// To be filled block by block.
+    pub fn parts(&mut self) -> PackedParts<'_, R> {
+        PackedParts {
+            neurons: self.neurons,
+            rows: self.rows,
+            forward: Parts::exclusive(&mut self.forward),
+            backward: Parts::exclusive(&mut self.backward),
+        }
+    }
+
+    /// `[sample / 2][neuron][sample % 2]` of a tile.
+    pub fn forward(&self, tile: &Tile<'_, R>) -> &[[R; 2]] {
+        self.forward[tile.first * self.neurons..][..tile.count.next_multiple_of(2) * self.neurons].as_chunks().0
+    }
+
+    /// `[neuron / 2][sample][neuron % 2]` of a tile.
+    pub fn backward(&self, tile: &Tile<'_, R>) -> &[[R; 2]] {
+        let stride = self.rows.next_multiple_of(2);
+        self.backward[tile.first * stride..][..tile.count * stride].as_chunks().0
+    }
+}
+
+/// [`Packed`] shared among threads, each with blocks of its own.
+pub(super) struct PackedParts<'a, R> {
+    neurons: usize,
+    rows: usize,
+    forward: Parts<'a, R>,
+    backward: Parts<'a, R>,
+}
+
+impl<R: Real> PackedParts<'_, R> {
+    /// Writes a block of neurons for the samples of a tile, one row per sample.
+    ///
+    /// # Safety
+    /// No other thread writes this block meanwhile.
+    pub unsafe fn set(&self, block: usize, tile: &Tile<'_, R>, values: &[Lanes<R>]) {
+        let start = block * LANES;
+        let used = (self.neurons - start).min(LANES);
+        for (pair, rows) in values.chunks(2).enumerate() {
+            let at = (tile.first + 2 * pair) * self.neurons + 2 * start;
+            // SAFETY: the neurons of a block are this thread's by the caller's promise, and ranges of blocks are disjoint.
+            let out = unsafe { self.forward.get_mut(at..at + 2 * used) }.as_chunks_mut::<2>().0;
+            for (lane, out) in out.iter_mut().enumerate() {
+                *out = [rows[0][lane], rows.get(1).map_or(R::zero(), |row| row[lane])];
+            }
+        }
+        if self.rows == 0 {
+            return;
+        }
+        let first = tile.first * self.rows.next_multiple_of(2);
+        for pair in 0..used.div_ceil(2) {
+            let at = first + (start + 2 * pair) * tile.count;
+            // SAFETY: as above; blocks begin at even neurons, so a pair belongs to one block.
+            let out = unsafe { self.backward.get_mut(at..at + 2 * tile.count) }.as_chunks_mut::<2>().0;
+            for (values, out) in values.iter().zip(out) {
+                *out = [
+                    values[2 * pair],
+                    if 2 * pair + 1 < used { values[2 * pair + 1] } else { self.beyond(start + used) },
+                ];
+            }
+        }
+        if used.is_multiple_of(2) && start + used == self.neurons && self.rows > self.neurons {
+            let at = first + self.neurons * tile.count;
+            // SAFETY: the last block's writer writes what is beyond it.
+            let out = unsafe { self.backward.get_mut(at..at + 2 * tile.count) }.as_chunks_mut::<2>().0;
+            out.fill([R::one(), R::zero()]);
+        }
+    }
+
+    /// What stands beside an odd last neuron: the bias's 1, or padding.
+    fn beyond(&self, neuron: usize) -> R {
+        if neuron < self.rows { R::one() } else { R::zero() }
+    }
+}

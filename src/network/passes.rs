@@ -1,0 +1,77 @@
+//! Forward and backward passes of a network of any depth, and the buffers they work in.
+
+use super::kernel::{self, Kick, Labelled, Normals, Samples, three_layer};
+use super::{Model, Network, Objective, Real, ThreeLayer, TwoLayer};
+
+/// Buffers of a network's passes. One per run; passes allocate only while it grows.
+#[derive(Debug, Default)]
+pub struct Workspace<R> {
+    two_layer: kernel::Workspace<R>,
+    three_layer: three_layer::Workspace<R>,
+}
+
+fn two<'a>(model: Model<'a>, network: &'a TwoLayer) -> kernel::Model<'a> {
+    kernel::Model { network, width: model.width, threads: model.threads }
+}
+
+fn three<'a>(model: Model<'a>, network: &'a ThreeLayer) -> three_layer::Model<'a> {
+    three_layer::Model { network, layers: network.layers(model.width), threads: model.threads }
+}
+
+impl<R: Real> Workspace<R> {
+    /// The forward pass for a step to come.
+    pub fn forward(&mut self, model: Model<'_>, theta: &[R], samples: &Samples<R>) {
+        match model.network {
+            Network::TwoLayer(network) => self.two_layer.forward(two(model, network), theta, samples, true),
+            Network::ThreeLayer(network) => self.three_layer.forward(three(model, network), theta, samples, true),
+        }
+    }
+
+    /// Predictions `f_N(x)`, (n, K), for inputs (n, d).
+    pub fn predict(&mut self, model: Model<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
+        match model.network {
+            Network::TwoLayer(network) => self.two_layer.predict(two(model, network), theta, x),
+            Network::ThreeLayer(network) => self.three_layer.predict(three(model, network), theta, x),
+        }
+    }
+
+    /// Writes the potential's gradient, ridge included; returns the mean loss.
+    pub fn gradient(
+        &mut self,
+        model: Model<'_>,
+        objective: Objective,
+        theta: &[R],
+        batch: Labelled<'_, R>,
+        out: &mut [R],
+    ) -> f64 {
+        match model.network {
+            Network::TwoLayer(network) => self.two_layer.gradient(two(model, network), objective, theta, batch, out),
+            Network::ThreeLayer(network) => {
+                self.three_layer.gradient(three(model, network), objective, theta, batch, out)
+            }
+        }
+    }
+
+    /// One step on a batch, whose forward pass was the last pass of this workspace, and the forward pass on the next batch
+    /// of the same size; returns the mean loss at the start of the step.
+    #[allow(clippy::too_many_arguments)]
+    pub fn step(
+        &mut self,
+        model: Model<'_>,
+        objective: Objective,
+        kick: Kick,
+        state: (&mut [R], &mut [R]),
+        batch: Labelled<'_, R>,
+        ahead: &Samples<R>,
+        normals: Option<&Normals<'_, R>>,
+    ) -> f64 {
+        match model.network {
+            Network::TwoLayer(network) => {
+                self.two_layer.step(two(model, network), objective, kick, state, batch, ahead, normals)
+            }
+            Network::ThreeLayer(network) => {
+                self.three_layer.step(three(model, network), objective, kick, state, batch, ahead, normals)
+            }
+        }
+    }
+}
