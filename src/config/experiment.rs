@@ -1,6 +1,6 @@
 //! A complete, checked experiment.
 
-use super::studies::{Connect, Converge, Dropout, Gap, Over, Variant};
+use super::studies::{Connect, Converge, Dropout, Gap, Over, PicardStudy, Variant};
 use crate::dynamics::{Method, Motion};
 use crate::network::{Activation, Loss, Start, TwoLayer};
 use crate::population::PopulationSpec;
@@ -46,6 +46,9 @@ pub struct Experiment {
     /// The convergence study.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub converge: Option<Converge>,
+    /// The study of the trajectory map.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picard: Option<PicardStudy>,
 }
 
 /// Scalar type of the states.
@@ -184,18 +187,75 @@ impl Widths {
     }
 }
 
-/// The mean-field solution by particles.
+/// By which route the mean-field solution is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Route {
+    /// A cloud of particles that move together, step by step.
+    Particles,
+    /// The same cloud, as the fixed point of the trajectory map.
+    Picard,
+    /// The kinetic equation on a grid of the phase plane.
+    Grid,
+}
+
+impl Route {
+    /// Every route with its name in experiment files.
+    pub const NAMES: &[(&'static str, Route)] =
+        &[("particles", Route::Particles), ("picard", Route::Picard), ("grid", Route::Grid)];
+
+    /// Its name in experiment files.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, route)| *route == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// The mean-field solution: a trajectory of predictions with a stated error.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reference {
+    /// The route to it.
+    pub kind: Route,
+    /// Other routes to the same solution, which must agree with it within the stated errors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub against: Vec<Route>,
     /// Number of particles M.
     pub particles: usize,
-    /// The integrator.
+    /// The integrator of particles.
     pub method: Method,
-    /// Its step; the first step tried where it is adaptive.
+    /// The step; the first step tried where it is adaptive.
     pub step: f64,
     /// Local error tolerance of Dormand-Prince.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
+    /// How the trajectory map is iterated, where a route is Picard's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picard: Option<Iterated>,
+}
+
+impl Reference {
+    /// Whether the solution, or one that it is held against, is found by this route.
+    pub fn takes(&self, route: Route) -> bool {
+        self.kind == route || self.against.contains(&route)
+    }
+}
+
+/// How the trajectory map is iterated.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Iterated {
+    /// Equal windows of the horizon, each solved from the end of the one before.
+    pub windows: usize,
+    /// Most iterates of a window.
+    pub iterates: usize,
+    /// A window is done when two iterates differ by at most this, relative to the larger of 1 and the predictions.
+    pub tolerance: f64,
+}
+
+impl Iterated {
+    /// The defaults for a scalar type: as close as its rounding lets iterates come.
+    pub fn of(precision: Precision) -> Self {
+        let tolerance = if precision == Precision::F64 { 1e-11 } else { 1e-5 };
+        Iterated { windows: 1, iterates: 60, tolerance }
+    }
 }
 
 /// How the computation is carried out.

@@ -20,6 +20,7 @@ pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Expe
     let dynamics = dynamics(&mut root);
     let variants = root.sections("variants");
     let variants = variants.into_iter().map(|s| read_studies::variant(s, &dynamics, &network)).collect();
+    let reference = reference(&mut root, precision);
     let experiment = Experiment {
         name,
         title,
@@ -30,13 +31,14 @@ pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Expe
         dynamics,
         horizon: horizon(&mut root),
         widths: widths(&mut root),
-        reference: reference(&mut root),
         run: run_options(&mut root),
         variants,
         gap: root.section("gap", false).map(read_studies::gap),
         dropout: root.section("dropout", false).map(read_studies::dropout),
         connect: root.section("connect", false).map(read_studies::connect),
         converge: root.section("converge", false).map(read_studies::converge),
+        picard: root.section("picard", false).map(|s| read_studies::picard(s, &reference, precision)),
+        reference,
     };
     root.finish();
     experiment
@@ -216,9 +218,23 @@ fn widths(root: &mut Section) -> Widths {
     widths
 }
 
-fn reference(root: &mut Section) -> Reference {
-    let mut spec = Reference { particles: 0, method: Method::Rk4, step: f64::NAN, tolerance: None };
+fn reference(root: &mut Section, precision: Precision) -> Reference {
+    let mut spec = Reference {
+        kind: Route::Particles,
+        against: Vec::new(),
+        particles: 0,
+        method: Method::Rk4,
+        step: f64::NAN,
+        tolerance: None,
+        picard: None,
+    };
     let Some(mut s) = root.section("reference", true) else { return spec };
+    spec.kind = s.choice("kind", Some(Route::Particles), Route::NAMES);
+    spec.against = s.choices("against", Route::NAMES);
+    if spec.against.contains(&spec.kind) {
+        let want = format!("expected other routes than kind = \"{}\", each once", spec.kind.name());
+        s.wrong("against", None, want);
+    }
     spec.particles = s.count("particles", None, 2);
     spec.method = s.choice("method", None, Method::NAMES);
     spec.step = s.real("step", None, Want::Positive);
@@ -227,6 +243,25 @@ fn reference(root: &mut Section) -> Reference {
     } else if s.optional_real("tolerance", Want::Any).is_some() {
         s.wrong("tolerance", None, "only method = \"dormand-prince\" has a tolerance; remove it");
     }
+    let takes_picard = spec.takes(Route::Picard);
+    let section = s.section("picard", false);
+    if section.is_some() && !takes_picard {
+        s.wrong("picard", None, "neither kind nor against is \"picard\"; remove the table");
+    }
+    if takes_picard || section.is_some() {
+        spec.picard = Some(iterated(section, precision));
+    }
+    s.finish();
+    spec
+}
+
+/// How the trajectory map is iterated; every key has a default.
+fn iterated(section: Option<Section>, precision: Precision) -> Iterated {
+    let mut spec = Iterated::of(precision);
+    let Some(mut s) = section else { return spec };
+    spec.windows = s.count("windows", Some(spec.windows), 1);
+    spec.iterates = s.count("iterates", Some(spec.iterates), 1);
+    spec.tolerance = s.real("tolerance", Some(spec.tolerance), Want::Between(1e-15, 1e-1));
     s.finish();
     spec
 }

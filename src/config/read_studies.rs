@@ -1,6 +1,6 @@
 //! The tables of the studies, and of the variants that they compare.
 
-use super::experiment::{BatchSize, Dynamics, NetworkSpec};
+use super::experiment::{BatchSize, Dynamics, Iterated, NetworkSpec, Precision, Reference};
 use super::read::{batch, name, start, training_method};
 use super::section::{Section, Want};
 use super::studies::*;
@@ -107,4 +107,19 @@ pub(super) fn converge(mut s: Section) -> Converge {
     let levels = if s.has("levels") { s.reals("levels", Want::Between(0.0, 1.0)) } else { vec![0.5, 0.2, 0.1] };
     s.finish();
     Converge { levels }
+}
+
+pub(super) fn picard(mut s: Section, reference: &Reference, precision: Precision) -> PicardStudy {
+    let defaults = Iterated::of(precision);
+    let study = PicardStudy {
+        particles: s.count("particles", Some(reference.particles), 1),
+        windows: if s.has("windows") { s.counts("windows", 1) } else { vec![1, 4] },
+        iterates: s.count("iterates", Some(defaults.iterates), 1),
+        tolerance: s.real("tolerance", Some(defaults.tolerance), Want::Between(1e-15, 1e-1)),
+    };
+    if study.windows.windows(2).any(|pair| pair[0] >= pair[1]) {
+        s.wrong("windows", Some(format!("{:?}", study.windows)), "expected numbers in increasing order, each once");
+    }
+    s.finish();
+    study
 }

@@ -130,3 +130,16 @@ pub struct Converge {
     /// Levels whose first passage is timed, as fractions of the limit's whole descent: 1 is the start, 0 the end.
     pub levels: Vec<f64>,
 }
+
+/// The trajectory map of the existence proof: how its iterates come to their fixed point (theory section 3).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PicardStudy {
+    /// Particles of the cloud.
+    pub particles: usize,
+    /// Numbers of windows that the horizon is cut into, one iteration each.
+    pub windows: Vec<usize>,
+    /// Most iterates of a window.
+    pub iterates: usize,
+    /// When a window is done, as in [`super::Iterated::tolerance`].
+    pub tolerance: f64,
+}

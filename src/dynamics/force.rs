@@ -12,6 +12,12 @@ pub trait Force<R>: Send {
     /// Writes the gradient at `theta` for step `step` into `out`; returns the mean loss it was computed from.
     fn gradient(&mut self, step: u64, theta: &[R], out: &mut [R]) -> f64;
 
+    /// The same at `fraction` of step `step`, for the stages of a Runge-Kutta method. Only a force that depends on time itself
+    /// ([`super::picard::FrozenForce`]) tells the difference.
+    fn gradient_within(&mut self, step: u64, _fraction: f64, theta: &[R], out: &mut [R]) -> f64 {
+        self.gradient(step, theta, out)
+    }
+
     /// Takes the step `kick` of stochastic heavy ball or gradient descent in one pass over the state, where the force knows
     /// how; the clock stays. Returns the mean loss at the start. `None`: nothing was done, go by [`Force::gradient`].
     ///

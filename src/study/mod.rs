@@ -8,7 +8,9 @@ pub mod connect;
 pub mod converge;
 pub mod draws;
 pub mod dropout;
+mod fixed_point;
 pub mod gap;
+pub mod picard;
 mod pieces;
 pub mod plan;
 pub mod problem;
@@ -61,6 +63,11 @@ pub enum RunError {
         "the run was begun with --simd {begun} and would go on with {now}, which rounds otherwise: give --simd {begun}"
     )]
     Rounding { begun: String, now: InstructionSet },
+    /// A trajectory map that does not come to rest.
+    #[error(
+        "the trajectory map of {id} did not converge: after {iterates} iterates, or earlier where they overflow, two still differ by {difference:.1e} in window {} of {windows}; expected a larger reference.picard.windows, such as {}, or reference.picard.iterates", .window + 1, 2 * .windows
+    )]
+    NotConverged { id: String, window: usize, difference: f64, iterates: usize, windows: usize },
     /// A checkpoint is not what it should be.
     #[error("{path}: the checkpoint is damaged or of another experiment; start over with --force")]
     Checkpoint { path: PathBuf },
@@ -210,6 +217,9 @@ fn studies(
     }
     if let Some(terms) = &experiment.converge {
         all.push(("converge", Box::new(|| converge::study(&problem, terms, plan, trained, setting))));
+    }
+    if let Some(terms) = &experiment.picard {
+        all.push(("picard", Box::new(|| picard::study(&problem, terms, plan, setting))));
     }
     for (name, study) in all {
         let began = Instant::now();

@@ -12,7 +12,7 @@
 //! Replica s of a group starts from the window of particles that begins at `s * stride`; networks of all widths of a
 //! replica begin at the same particle. Windows are disjoint where the limit has particles enough.
 
-use crate::config::{BatchSize, Experiment, Over, Precision, Sweep, Variant};
+use crate::config::{BatchSize, Experiment, Over, Precision, Route, Sweep, Variant};
 use crate::dynamics::{Method, Motion};
 use crate::network::Start;
 use crate::record::Axis;
@@ -22,6 +22,8 @@ use crate::record::Axis;
 pub struct Trajectory {
     /// Name of its files.
     pub id: String,
+    /// How it is found.
+    pub route: Route,
     /// Neurons.
     pub width: usize,
     /// Index of the first particle.
@@ -242,6 +244,7 @@ impl<'a> Planner<'a> {
         motion.tolerance = reference.tolerance.unwrap_or(0.0);
         Trajectory {
             id,
+            route: reference.kind,
             width,
             first,
             replica: 0,
@@ -269,6 +272,7 @@ impl<'a> Planner<'a> {
     fn network(&self, id: &str, width: usize, s: (usize, usize), step: f64, batch: BatchSize) -> Trajectory {
         Trajectory {
             id: id.into(),
+            route: Route::Particles,
             width,
             first: s.1 as u64,
             replica: s.0 as u64,

@@ -53,6 +53,16 @@ impl<'a, R: Real> Problem<'a, R> {
         Subject { network, neurons, x: x.view(), y: y.view(), loss: self.experiment.network.loss }
     }
 
+    /// What is minimised.
+    pub fn objective(&self) -> Objective {
+        Objective { loss: self.experiment.network.loss, ridge: self.experiment.dynamics.ridge }
+    }
+
+    /// The fixed sample that a run's expectations are taken over.
+    pub fn population_of(&self, run: &Trajectory) -> &Batch<R> {
+        if run.half_sample { &self.half } else { &self.population }
+    }
+
     /// The force that drives a run.
     pub fn force(&self, run: &Trajectory, threads: Threads) -> NetworkForce<'_, R> {
         let source = match (run.batch, self.sampler) {
@@ -63,8 +73,8 @@ impl<'a, R: Real> Problem<'a, R> {
         NetworkForce {
             network: &self.network,
             width: run.width,
-            population: if run.half_sample { &self.half } else { &self.population },
-            objective: Objective { loss: self.experiment.network.loss, ridge: self.experiment.dynamics.ridge },
+            population: self.population_of(run),
+            objective: self.objective(),
             source,
             seed: self.experiment.seed,
             replica: run.replica,

@@ -9,8 +9,10 @@ use super::problem::Problem;
 use super::progress::Progress;
 use super::series::{MEASURES, Path, Series, evaluate, measure, row};
 use super::{RunError, Setting};
-use crate::config::BatchSize;
-use crate::dynamics::{Integrator, Observer, State, StopReason, TimeLoop};
+use super::fixed_point::{FixedPoint, fixed_point};
+use crate::config::{BatchSize, Route};
+use crate::dynamics::picard::{FrozenForce, map::packed};
+use crate::dynamics::{Force, Integrator, Observer, State, StopReason, TimeLoop};
 use crate::network::{Real, Threads};
 use crate::record::npz::{Arrays, Table};
 use ndarray::Array2;
@@ -25,6 +27,8 @@ pub struct Ended<R> {
     pub series: Series,
     /// The path, where others are compared with this run.
     pub path: Option<Path<R>>,
+    /// What is left of an iteration that found it, in the predictions; 0 where there was none.
+    pub unconverged: f64,
 }
 
 /// Watches a run: records, writes checkpoints, tells the progress bar.
@@ -137,16 +141,24 @@ pub fn train<R: Real>(
         series: Array2::from_elem((MEASURES.len(), problem.times.len()), f64::NAN),
         path: run.keep_path.then(|| Path::new(run.width)),
     };
-    if setting.folder.file(&ended).is_file() {
-        let stop = setting.folder.read_json(&ended)?;
-        recorder.load()?;
-        progress.advance(run.work(problem.experiment.horizon.time));
-        return Ok(Some(Ended { stop, series: recorder.series, path: recorder.path }));
-    }
-
     let e = problem.experiment;
     let law = run.start.as_ref().unwrap_or(&e.network.start);
     let start: Vec<R> = problem.network.start(law, e.seed, run.first, run.width);
+    let fixed = match run.route {
+        Route::Picard => match fixed_point(setting, problem, run, &start)? {
+            None => return Ok(None),
+            found => found,
+        },
+        _ => None,
+    };
+    let unconverged = fixed.as_ref().map_or(0.0, FixedPoint::last_difference);
+    if setting.folder.file(&ended).is_file() {
+        let stop = setting.folder.read_json(&ended)?;
+        recorder.load()?;
+        progress.advance(run.work(e.horizon.time));
+        return Ok(Some(Ended { stop, series: recorder.series, path: recorder.path, unconverged }));
+    }
+
     let coordinates = run.width * problem.network.trained().len();
     let mut integrator: Box<dyn Integrator<R>> = run.motion.integrator(run.method, coordinates, start.len());
     let (mut state, next_record) = if recorder.checkpoint.is_file() {
@@ -164,10 +176,23 @@ pub fn train<R: Real>(
         exact_loss: run.batch == BatchSize::Full,
         interrupt: setting.interrupt,
     };
-    let mut force = problem.force(run, threads);
+    let samples;
+    let mut force: Box<dyn Force<R>> = match &fixed {
+        None => Box::new(problem.force(run, threads)),
+        Some(FixedPoint { path, .. }) => {
+            samples = packed(&problem.network, problem.population_of(run));
+            Box::new(FrozenForce::new(&problem.network, run.width, &samples, e.dynamics.ridge, path, threads))
+        }
+    };
     let mut noise = problem.noise(run);
-    let stop =
-        time_loop.run(&mut state, next_record, integrator.as_mut(), &mut force, noise.as_mut(), &mut recorder)?;
+    let stop = time_loop.run(
+        &mut state,
+        next_record,
+        integrator.as_mut(),
+        force.as_mut(),
+        noise.as_mut(),
+        &mut recorder,
+    )?;
     if matches!(stop, StopReason::Interrupted { .. }) {
         return Ok(None);
     }
@@ -175,7 +200,7 @@ pub fn train<R: Real>(
     write_state(setting, problem, run, &start, &state)?;
     recorder.save(&state, &integrator.memory(), problem.times.len())?;
     setting.folder.write_json(&ended, &stop)?;
-    Ok(Some(Ended { stop, series: recorder.series, path: recorder.path }))
+    Ok(Some(Ended { stop, series: recorder.series, path: recorder.path, unconverged }))
 }
 
 /// `state/ID.npz`: parameters and momenta, first and last, by part, neurons in canonical order.
