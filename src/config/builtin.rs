@@ -28,6 +28,7 @@ pub const BUILTIN: &[Builtin] = builtin![
     "connect-teacher",
     "converge",
     "converge-teacher",
+    "picard",
     "mnist",
 ];
 

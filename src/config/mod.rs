@@ -18,8 +18,8 @@ mod validate;
 mod experiment;
 
 pub use experiment::{
-    BatchSize, Dynamics, Experiment, Horizon, Iterated, NetworkKind, NetworkSpec, Precision, Reference, Route, RunOptions,
-    Widths,
+    BatchSize, Dynamics, Experiment, Horizon, Iterated, NetworkKind, NetworkSpec, Precision, Reference, Route,
+    RunOptions, Widths,
 };
 pub use override_key::Override;
 pub use problem::{ConfigError, Problem};

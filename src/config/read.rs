@@ -37,7 +37,7 @@ pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Expe
         dropout: root.section("dropout", false).map(read_studies::dropout),
         connect: root.section("connect", false).map(read_studies::connect),
         converge: root.section("converge", false).map(read_studies::converge),
-        picard: root.section("picard", false).map(|s| read_studies::picard(s, &reference, precision)),
+        picard: root.section("picard", false).map(|s| read_studies::picard(s, &reference)),
         reference,
     };
     root.finish();

@@ -109,8 +109,9 @@ pub(super) fn converge(mut s: Section) -> Converge {
     Converge { levels }
 }
 
-pub(super) fn picard(mut s: Section, reference: &Reference, precision: Precision) -> PicardStudy {
-    let defaults = Iterated::of(precision);
+pub(super) fn picard(mut s: Section, reference: &Reference) -> PicardStudy {
+    // Studies compute in double precision.
+    let defaults = Iterated::of(Precision::F64);
     let study = PicardStudy {
         particles: s.count("particles", Some(reference.particles), 1),
         windows: if s.has("windows") { s.counts("windows", 1) } else { vec![1, 4] },

@@ -18,6 +18,7 @@ pub(super) fn validate(e: &Experiment, problems: &Problems) {
     labels(e, problems);
     batches(e, problems);
     particles(e, problems);
+    routes(e, problems);
     variants(e, problems);
     if let Some(connect) = &e.connect {
         paths(e, connect, problems);
@@ -222,6 +223,37 @@ fn batches(e: &Experiment, problems: &Problems) {
         if sweep.over == Over::Step {
             problems.add(&format!("gap.sweep.{i}.batch"), Some("\"full\"".into()), want);
         }
+    }
+}
+
+/// What the routes to the reference need.
+fn routes(e: &Experiment, problems: &Problems) {
+    let fixed_step = |key: &str, value: Option<String>, windows: &[usize]| {
+        if e.reference.method == Method::DormandPrince {
+            let want = "the trajectory map needs a fixed step: expected another reference.method, such as kick-drift-kick or rk4";
+            problems.add(key, value, want);
+            return;
+        }
+        let steps = e.horizon.time / e.reference.step;
+        for &windows in windows.iter().filter(|&&windows| windows > 0 && steps.is_finite()) {
+            if !(steps.round() as u64).is_multiple_of(windows as u64) {
+                let want = format!(
+                    "expected a number of windows that divides the {} steps of the horizon, horizon.time / reference.step",
+                    steps.round()
+                );
+                problems.add(key, Some(windows.to_string()), want);
+            }
+        }
+    };
+    if let Some(picard) = &e.reference.picard {
+        fixed_step("reference.picard.windows", Some(picard.windows.to_string()), &[picard.windows]);
+        if e.precision == Precision::F32 && picard.tolerance < 1e-6 {
+            let want = "in single precision iterates come no closer than some 1e-6: expected at least that";
+            problems.add("reference.picard.tolerance", Some(picard.tolerance.to_string()), want);
+        }
+    }
+    if let Some(picard) = &e.picard {
+        fixed_step("picard.windows", Some(format!("{:?}", picard.windows)), &picard.windows);
     }
 }
 

@@ -101,9 +101,8 @@ fn save<R: Real>(
     done: bool,
     file: &PathBuf,
 ) -> Result<(), RunError> {
-    let canonical = |part: &[R]| -> Vec<f64> {
-        problem.network.to_canonical(run.width, part).iter().map(|v| v.wide()).collect()
-    };
+    let canonical =
+        |part: &[R]| -> Vec<f64> { problem.network.to_canonical(run.width, part).iter().map(|v| v.wide()).collect() };
     let size = run.width * problem.network.parameters();
     let State { theta, momentum, step, time } = &iteration.start;
     let counts: Vec<f64> = iteration.differences.iter().map(|window| window.len() as f64).collect();

@@ -10,7 +10,7 @@ use super::plan::{Group, HALF_PARTICLES, HALF_SAMPLE, HALF_STEP, Plan, REFERENCE
 use super::problem::Problem;
 use super::series::{MEASURES, row, sup};
 use super::training::Trained;
-use super::{RunError, Setting};
+use super::{RunError, Setting, routes};
 use crate::analysis::bound::{BoundBand, BoundForm, drift, drift_check};
 use crate::analysis::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
 use crate::analysis::verdict::{Check, Exponent};
@@ -35,8 +35,8 @@ pub fn study(
     let parameters = problem.network.parameters();
     write_reference(plan, e, trained, folder)?;
     let reference = reference_errors(trained);
+    let mut checks = routes::checks(e, &reference, trained);
     let mut record = GapRecord { reference, fits: Vec::new(), bound: None, groups: Vec::new() };
-    let mut checks = Vec::new();
     for (index, group) in plan.groups.iter().enumerate() {
         let table = Measured::collect(e, group, trained);
         table.write(e, folder)?;
@@ -59,6 +59,11 @@ fn reference_errors(trained: &Trained) -> BTreeMap<String, ReferenceError> {
         step: error(HALF_STEP, measure),
         sample: error(HALF_SAMPLE, measure),
         training_step: error(TRAINING_STEP, measure),
+        iteration: if *measure == "function" {
+            trained.unconverged.get(REFERENCE).copied().unwrap_or(0.0)
+        } else {
+            0.0
+        },
     };
     MEASURES[row("coupling_max")..].iter().map(|measure| (measure.to_string(), errors(measure))).collect()
 }

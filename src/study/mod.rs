@@ -15,6 +15,7 @@ mod pieces;
 pub mod plan;
 pub mod problem;
 mod progress;
+mod routes;
 pub mod series;
 mod soundness;
 mod states;

@@ -6,7 +6,8 @@
 //! stage 3   the same with half the step, and, where the sample only stands for a law, with half the sample:
 //!           its own error in the step and in the sample; and, for networks under the full gradient, with their own
 //!           method and step: the part of their gap that no width removes
-//! stage 4   every network, compared with a limit that holds its particles
+//! stage 4   the limit by the other routes that it is held against
+//! stage 5   every network, compared with a limit that holds its particles
 //! ```
 //!
 //! Replica s of a group starts from the window of particles that begins at `s * stride`; networks of all widths of a
@@ -156,13 +157,16 @@ impl Plan {
             (sample.keep_path, sample.half_sample) = (false, true);
             halves.push(sample);
         }
+        let others = e.reference.against.iter().map(|&route| planner.by(route)).collect();
+        let stages = [
+            Stage { name: "mean-field limit", trajectories: limits },
+            Stage { name: "limit, half the particles", trajectories: vec![half] },
+            Stage { name: "limit, other steps", trajectories: halves },
+            Stage { name: "limit, other routes", trajectories: others },
+            Stage { name: "networks", trajectories: networks },
+        ];
         Plan {
-            stages: vec![
-                Stage { name: "mean-field limit", trajectories: limits },
-                Stage { name: "limit, half the particles", trajectories: vec![half] },
-                Stage { name: "limit, other steps", trajectories: halves },
-                Stage { name: "networks", trajectories: networks },
-            ],
+            stages: stages.into_iter().filter(|stage| !stage.trajectories.is_empty()).collect(),
             warnings: planner.warnings(),
             groups,
         }
@@ -177,6 +181,11 @@ impl Plan {
     pub fn find(&self, id: &str) -> Option<&Trajectory> {
         self.trajectories().find(|t| t.id == id)
     }
+}
+
+/// Id of the limit by another route than the reference's.
+pub fn by_route(route: Route) -> String {
+    format!("reference-by-{}", route.name())
 }
 
 fn twin_id(width: usize, first: usize) -> String {
@@ -258,6 +267,12 @@ impl<'a> Planner<'a> {
             taken_apart: false,
             start: None,
         }
+    }
+
+    /// The limit by another route.
+    fn by(&self, route: Route) -> Trajectory {
+        let limit = self.limit(by_route(route), self.e.reference.particles, 0);
+        Trajectory { route, compare: Some((REFERENCE.into(), 0)), keep_path: false, ..limit }
     }
 
     /// Half the step; for the adaptive method the tolerance of half the step, a 32nd.

@@ -4,12 +4,12 @@
 //! the checkpoint holds its series (and its path, where others are compared with it). Checkpoints are in double
 //! precision, which holds single precision exactly.
 
+use super::fixed_point::{FixedPoint, fixed_point};
 use super::plan::Trajectory;
 use super::problem::Problem;
 use super::progress::Progress;
 use super::series::{MEASURES, Path, Series, evaluate, measure, row};
 use super::{RunError, Setting};
-use super::fixed_point::{FixedPoint, fixed_point};
 use crate::config::{BatchSize, Route};
 use crate::dynamics::picard::{FrozenForce, map::packed};
 use crate::dynamics::{Force, Integrator, Observer, State, StopReason, TimeLoop};
@@ -185,14 +185,8 @@ pub fn train<R: Real>(
         }
     };
     let mut noise = problem.noise(run);
-    let stop = time_loop.run(
-        &mut state,
-        next_record,
-        integrator.as_mut(),
-        force.as_mut(),
-        noise.as_mut(),
-        &mut recorder,
-    )?;
+    let stop =
+        time_loop.run(&mut state, next_record, integrator.as_mut(), force.as_mut(), noise.as_mut(), &mut recorder)?;
     if matches!(stop, StopReason::Interrupted { .. }) {
         return Ok(None);
     }

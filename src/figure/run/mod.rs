@@ -9,6 +9,7 @@
 //! | `dropout.rs` | what dropping neurons costs |
 //! | `paths.rs` | loss along connecting paths, barrier against width |
 //! | `convergence.rs` | how the risk falls, across widths, methods and starts |
+//! | `picard.rs` | how Picard's iterates come together |
 //! | `cloud.rs` | the neurons of a network and of the limit, side by side |
 
 mod bound;
@@ -16,6 +17,7 @@ mod cloud;
 mod convergence;
 mod dropout;
 mod paths;
+mod picard;
 mod records;
 mod risk;
 mod scaling;
@@ -59,6 +61,7 @@ pub fn draw_run(folder: &RunFolder) -> Result<Vec<PathBuf>, RunFiguresError> {
     figures.extend(dropout::figures(folder)?);
     figures.extend(paths::figures(folder)?);
     figures.extend(convergence::figures(&records, folder)?);
+    figures.extend(picard::figures(folder)?);
     let drawn: Result<Vec<Vec<PathBuf>>, FigureError> =
         figures.par_iter().map(|(name, figure)| write(figure, &folder.file(&format!("figures/{name}")))).collect();
     Ok(drawn?.into_iter().flatten().collect())
