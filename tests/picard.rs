@@ -171,8 +171,8 @@ fn windows_and_the_first_guess_change_nothing() {
         assert!(distance(&whole.end, &cut.end) < 1e-11);
         assert!(cut.differences[0].len() < whole.differences[0].len(), "a short window needs fewer iterates");
     }
-    let zero = Terms { guess: Guess::Zero, ..terms(steps, 1) };
-    let other = iterate(&problem, Method::KickDriftKick, motion, &start, zero, &still);
+    let labels = Terms { guess: Guess::Labels, ..terms(steps, 1) };
+    let other = iterate(&problem, Method::KickDriftKick, motion, &start, labels, &still);
     assert!(apart(&whole.predictions, &other.predictions) < 1e-11);
     assert_ne!(whole.differences[0][0], other.differences[0][0], "it started elsewhere");
 }

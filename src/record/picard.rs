@@ -21,7 +21,7 @@ pub struct PicardRecord {
     #[serde(with = "number")]
     pub unique: f64,
     /// Differences of the iterates from the other first guess, over one iteration of the fewest windows.
-    pub from_zero: Vec<Vec<f64>>,
+    pub from_labels: Vec<Vec<f64>>,
     /// `sup_t |f_h - f_{h/2}|_{L2}` of the particle solver.
     #[serde(with = "number")]
     pub step_error: f64,

@@ -55,7 +55,7 @@ pub fn study(
     let Some(reference) = plan.find(REFERENCE) else { return Ok(Some(Vec::new())) };
     let cloud = Trajectory { route: Route::Picard, width: terms.particles, first: 0, ..reference.clone() };
     let standing = terms.windows.iter().map(|&windows| Task { windows, guess: Guess::Standing });
-    let tasks = standing.chain([Task { windows: terms.windows[0], guess: Guess::Zero }]);
+    let tasks = standing.chain([Task { windows: terms.windows[0], guess: Guess::Labels }]);
     let pieces: Vec<Piece<Task>> =
         tasks.enumerate().map(|(i, task)| Piece { name: format!("picard-{i}"), size: 1, item: task }).collect();
     let Some(mut found) =
@@ -63,8 +63,8 @@ pub fn study(
     else {
         return Ok(None);
     };
-    let Some(from_zero) = found.pop() else { return Ok(Some(Vec::new())) };
-    let record = record(e, problem, terms, &found, &from_zero);
+    let Some(from_labels) = found.pop() else { return Ok(Some(Vec::new())) };
+    let record = record(e, problem, terms, &found, &from_labels);
     write(&found, terms, setting)?;
     let checks = checks(terms, &record, &found);
     setting.folder.write_json("records/picard.json", &record)?;
@@ -140,7 +140,7 @@ fn record(
     problem: &Problem<'_, f64>,
     terms: &PicardStudy,
     found: &[Found],
-    from_zero: &Found,
+    from_labels: &Found,
 ) -> PicardRecord {
     let floor = ROUNDING;
     let run = |(found, &windows): (&Found, &usize)| PicardRun {
@@ -156,8 +156,8 @@ fn record(
         tolerance: terms.tolerance,
         floor,
         runs: found.iter().zip(&terms.windows).map(run).collect(),
-        unique: apart(problem, &found[0].predictions, &from_zero.predictions),
-        from_zero: from_zero.differences.clone(),
+        unique: apart(problem, &found[0].predictions, &from_labels.predictions),
+        from_labels: from_labels.differences.clone(),
         step_error: found[0].step_error,
     }
 }

@@ -9,8 +9,9 @@ use crate::network::Real;
 pub enum Guess {
     /// Predictions stay what they are at the window's start.
     Standing,
-    /// Predictions are zero after the window's start: another start, for the same fixed point.
-    Zero,
+    /// Predictions are the labels after the window's start, so that particles move freely under the half-squared loss: another
+    /// start, for the same fixed point.
+    Labels,
 }
 
 /// How to iterate.
@@ -98,7 +99,9 @@ impl<'m, 'a, R: Real> Iteration<'m, 'a, R> {
         for node in 1..=steps {
             match self.terms.guess {
                 Guess::Standing => self.predictions.copy_within(first..first + len, first + node * len),
-                Guess::Zero => self.predictions[first + node * len..][..len].fill(0.0),
+                Guess::Labels => {
+                    self.predictions[first + node * len..][..len].copy_from_slice(&self.map.population.y);
+                }
             }
         }
     }

@@ -49,9 +49,9 @@ fn contraction(record: &PicardRecord, differences: &Array3<f64>) -> Panel {
     panel = panel.with(
         Mark::points(iterates(count), measured, Colour::Series(0), Marker::Circle).label("from a standing guess"),
     );
-    if let Some(zero) = record.from_zero.first() {
-        let points = Mark::points(iterates(zero.len()), zero.clone(), Colour::Series(1), Marker::Square).hollow();
-        panel = panel.with(points.label("from zero"));
+    if let Some(other) = record.from_labels.first() {
+        let points = Mark::points(iterates(other.len()), other.clone(), Colour::Series(1), Marker::Square).hollow();
+        panel = panel.with(points.label("from the labels"));
     }
     let windows = record.runs[0].windows;
     let what = if windows == 1 { "the whole horizon".into() } else { format!("the first of {windows} windows") };
