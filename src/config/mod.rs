@@ -22,7 +22,7 @@ pub use experiment::{
 };
 pub use override_key::Override;
 pub use problem::{ConfigError, Problem};
-pub use studies::{Bezier, Connect, Converge, Dropout, Gap, Over, Sweep, Variant};
+pub use studies::{Bezier, Connect, Converge, Dropout, Gap, Kinetic, Over, Sweep, Variant};
 
 use std::path::Path;
 

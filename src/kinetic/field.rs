@@ -81,6 +81,14 @@ impl MeanField {
         }))
     }
 
+    /// The length over which a feature changes by its own size: the least, over samples, of the largest feature over the
+    /// largest slope; infinite where nothing changes.
+    pub fn length(&self) -> f64 {
+        let largest = |row: ndarray::ArrayView1<f64>| row.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        let lengths = self.features.rows().into_iter().zip(self.slopes.rows()).map(|(f, s)| (largest(f), largest(s)));
+        lengths.filter(|&(_, s)| s > 0.0).map(|(f, s)| f / s).fold(f64::INFINITY, f64::min)
+    }
+
     /// Nodes of theta.
     pub fn line(&self) -> Line {
         self.line

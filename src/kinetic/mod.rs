@@ -24,6 +24,7 @@
 //! | [`grid`] | nodes of the plane, and a density on them |
 //! | [`transport`] | shifts of order 5 that keep mass and sign: flights and kicks |
 //! | [`friction_diffusion`] | the Ornstein-Uhlenbeck part |
+//! | [`start`] | the density at time 0, and whether grid and step can do |
 //! | [`splitting`] | Strang's step, for any field |
 //! | [`field`] | the self-consistent field by quadrature over the samples |
 //! | [`law`] | the law of theta: quantiles, Wasserstein distance |
@@ -32,17 +33,19 @@
 //! | [`gibbs`] | the self-consistent Gibbs law by a fixed point |
 
 pub mod field;
-//pub mod free_energy;
+pub mod free_energy;
 pub mod friction_diffusion;
-//pub mod gibbs;
+pub mod gibbs;
 pub mod grid;
 pub mod law;
 pub mod limit;
 pub mod splitting;
+pub mod start;
 pub mod transport;
 
 pub use field::MeanField;
-//pub use free_energy::FreeEnergy;
+pub use free_energy::FreeEnergy;
+pub use gibbs::Gibbs;
 pub use grid::{Density, KineticError, Line, PhaseGrid};
 pub use law::LineLaw;
 pub use limit::{GridLimit, KineticProblem};

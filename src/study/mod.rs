@@ -115,7 +115,7 @@ pub enum Report {
 /// folder is not touched before the data have been read and the memory checked.
 pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -> Result<Report, RunError> {
     let began = Instant::now();
-    let population = experiment.population.build(experiment.seed)?;
+    let population = experiment.build_population()?;
     check_data(experiment, &population)?;
     let plan = Plan::new(experiment);
     let resolved = resolved(experiment);
