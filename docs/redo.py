@@ -213,7 +213,7 @@ def redo(run, name, draws):
             bx, by = narrow(draws_of(draws, "x", k)), draws_of(draws, "y", k)
         xi = np.zeros_like(theta)
         if terms["temperature"] > 0:
-            xi[:, : network.trained] = narrow(draws_of(draws, "normals", k))
+            xi[:, network.fixed : network.trained] = narrow(draws_of(draws, "normals", k))
         theta, r = step(lambda theta: network.gradient(theta, bx, by), theta, r, terms, xi)
 
     ends = np.cumsum([state[f"{part}_initial"].shape[1] for part in parts])[:-1]

@@ -28,6 +28,8 @@ pub const BUILTIN: &[Builtin] = builtin![
     "connect-teacher",
     "converge",
     "converge-teacher",
+    "bump",
+    "gibbs",
     "mnist",
 ];
 

@@ -91,19 +91,20 @@ fn network(root: &mut Section) -> NetworkSpec {
         s.wrong("scale", None, "only kind = \"bump\" has a scale; remove it");
     }
     if let Some(section) = s.section("start", true) {
-        spec.start = start(section, spec.bias);
+        spec.start = start(section, spec.bias, bump);
     }
     s.finish();
     spec
 }
 
 /// The laws of a neuron's parts at time 0.
-pub(super) fn start(mut s: Section, bias: bool) -> Start {
+pub(super) fn start(mut s: Section, bias: bool, bump: bool) -> Start {
     let start = Start {
         w: law(&mut s, "w", true),
         // A network without bias has nothing to draw: its law may be left out, and is kept at the origin.
         b: law(&mut s, "b", bias),
-        a: law(&mut s, "a", true),
+        // Bump neurons have height 1 unless something else is said.
+        a: if bump && !s.has("a") { Law::Point { value: 1.0 } } else { law(&mut s, "a", true) },
     };
     s.finish();
     start

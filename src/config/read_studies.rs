@@ -23,7 +23,7 @@ pub(super) fn variant(mut s: Section, dynamics: &Dynamics, network: &NetworkSpec
         width: s.count("width", None, 1),
         seeds: s.count("seeds", Some(4), 1),
         stalls: s.flag("stalls", false),
-        start: s.section("start", false).map(|section| start(section, network.bias)),
+        start: s.section("start", false).map(|section| start(section, network.bias, network.scale.is_some())),
     };
     if method == Method::GradientDescent && variant.friction != 0.0 {
         s.wrong("friction", None, "plain gradient descent has no friction; remove it");

@@ -7,7 +7,7 @@ use super::memory;
 use super::problem::Problems;
 use super::studies::{Connect, Kinetic, Over};
 use crate::dynamics::Method;
-use crate::network::{Activation, Loss};
+use crate::network::{Activation, Law, Loss};
 use crate::population::{FileLabels, LabelRule, PopulationSpec};
 
 /// Notes every broken rule.
@@ -144,6 +144,10 @@ fn grid(e: &Experiment, kinetic: &Kinetic, problems: &Problems) {
     if e.dynamics.batch != BatchSize::Full {
         let want = "the kinetic equation is held against particles under the full gradient: expected \"full\"";
         problems.add("dynamics.batch", None, want);
+    }
+    if !matches!(e.network.start.a, Law::Point { .. }) || !e.network.fixed_output {
+        let want = "the neurons of [kinetic] differ in one trained parameter: expected fixed output weights at a point";
+        problems.add("network.start.a", None, want);
     }
     let (second, _) = e.reference.method.solves();
     if kinetic.particles > 0 && (!second || e.reference.method == Method::DormandPrince) {

@@ -82,6 +82,9 @@ pub enum KineticError {
         /// What changes within it.
         why: &'static str,
     },
+    /// All neurons start at one point, or at two.
+    #[error("the start of theta is a point and has no density: expected the law \"gaussian\" or \"uniform\"")]
+    Point,
     /// The density is not finite any more.
     #[error("the density is not finite at time {time}")]
     NotFinite {

@@ -3,6 +3,7 @@
 use super::grid::KineticError;
 use super::{Constants, Density, Line, LineLaw, MeanField, PhaseGrid, Splitting};
 use crate::network::Threads;
+use serde::{Deserialize, Serialize};
 
 /// What is solved.
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ pub struct KineticProblem {
 }
 
 /// The limit at recording times.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GridLimit {
     /// Recording times.
     pub times: Vec<f64>,

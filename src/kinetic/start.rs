@@ -28,8 +28,7 @@ impl Density {
         let (mean, std) = match *law {
             Law::Gaussian { mean, std } => (mean, std),
             Law::Uniform { low, high } => (0.5 * (low + high), (high - low) / 12.0_f64.sqrt()),
-            Law::Sphere { radius } => (0.0, 0.0 * radius),
-            Law::Point { value } => (value, 0.0),
+            Law::Sphere { .. } | Law::Point { .. } => return Err(KineticError::Point),
         };
         let spacing = grid.theta.spacing();
         if std < AT_REST * spacing {

@@ -19,6 +19,7 @@ mod converge;
 mod dropout;
 mod folder;
 mod gap;
+mod kinetic;
 mod manifest;
 pub mod npz;
 
@@ -28,4 +29,5 @@ pub use converge::{ConvergeRecord, RateRecord};
 pub use dropout::DropoutRecord;
 pub use folder::{Opened, RecordError, RunFolder};
 pub use gap::{Axis, FitRecord, GapRecord, GroupRecord, ReferenceError};
+pub use kinetic::{KineticRecord, RestRecord};
 pub use manifest::{Clock, Host, Manifest, Phase, PopulationRecord, Status, TrajectoryRecord};

@@ -9,6 +9,7 @@ pub mod converge;
 pub mod draws;
 pub mod dropout;
 pub mod gap;
+pub mod kinetic;
 mod pieces;
 pub mod plan;
 pub mod problem;
@@ -22,6 +23,7 @@ mod trajectory;
 use crate::analysis::verdict::Check;
 use crate::config::{BatchSize, Experiment, Precision, memory};
 use crate::figure;
+use crate::kinetic::KineticError;
 use crate::network::{InstructionSet, Loss};
 use crate::population::{Population, PopulationError};
 use crate::record::npz::{Arrays, NpzError};
@@ -67,6 +69,9 @@ pub enum RunError {
     /// A file in `state/` is not what it should be.
     #[error("{path}: not the parameters of a network of this experiment; start over with --force")]
     State { path: PathBuf },
+    /// The kinetic equation cannot be solved on the grid.
+    #[error("[kinetic] {0}")]
+    Kinetic(#[from] KineticError),
     /// There is no such run of the time loop.
     #[error("no trajectory is called '{id}'; there are {known}")]
     NoSuchTrajectory { id: String, known: String },
@@ -117,6 +122,9 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
     let began = Instant::now();
     let population = experiment.build_population()?;
     check_data(experiment, &population)?;
+    if let Some(terms) = &experiment.kinetic {
+        kinetic::check(&Problem::<f64>::new(experiment, &population), terms)?;
+    }
     let plan = Plan::new(experiment);
     let resolved = resolved(experiment);
     let path = &options.out;
@@ -210,6 +218,9 @@ fn studies(
     }
     if let Some(terms) = &experiment.converge {
         all.push(("converge", Box::new(|| converge::study(&problem, terms, plan, trained, setting))));
+    }
+    if let Some(terms) = &experiment.kinetic {
+        all.push(("kinetic", Box::new(|| kinetic::study(&problem, terms, setting))));
     }
     for (name, study) in all {
         let began = Instant::now();
