@@ -52,6 +52,7 @@ ACTIVATIONS = {
         lambda z: -2.5 + 10 * np.clip(z - 0.5, 0, 1),
         lambda z: 10.0 * ((z > 0.5) & (z <= 1.5)),
     ),
+    "bump": (lambda z: np.exp(-(z**2) / 2), lambda z: -z * np.exp(-(z**2) / 2)),
 }
 
 
@@ -79,6 +80,8 @@ class Network:
         self.hidden = inputs + int(spec["bias"])
         # Rows of a neuron that are trained: everything, or all but a.
         self.trained = self.hidden + (0 if spec["fixed_output"] else outputs)
+        # A bump neuron's first weight is fixed.
+        self.fixed = int(spec["activation"] == "bump")
 
     def gradient(self, theta, x, y):
         """grad Psi(theta_i; rho_N) = N dR / d theta_i for every neuron, under the law of the rows of x and y."""
@@ -95,6 +98,7 @@ class Network:
         g[:, self.hidden :] = s.T @ e
         g += self.ridge * theta
         g[:, self.trained :] = 0.0
+        g[:, : self.fixed] = 0.0
         return g
 
 
@@ -209,7 +213,7 @@ def redo(run, name, draws):
             bx, by = narrow(draws_of(draws, "x", k)), draws_of(draws, "y", k)
         xi = np.zeros_like(theta)
         if terms["temperature"] > 0:
-            xi[:, : network.trained] = narrow(draws_of(draws, "normals", k))
+            xi[:, network.fixed : network.trained] = narrow(draws_of(draws, "normals", k))
         theta, r = step(lambda theta: network.gradient(theta, bx, by), theta, r, terms, xi)
 
     ends = np.cumsum([state[f"{part}_initial"].shape[1] for part in parts])[:-1]

@@ -138,6 +138,7 @@ pub mod cli;
 pub mod config;
 pub mod dynamics;
 pub mod figure;
+pub mod kinetic;
 pub mod network;
 pub mod population;
 pub mod record;

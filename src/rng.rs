@@ -38,6 +38,8 @@ pub enum Role {
     Half = 10,
     /// Place on a learned curve and its batch; `a` = pair, `b` = step.
     Curve = 11,
+    /// Initial momenta; `a` = particle index.
+    Momentum = 12,
 }
 
 /// The stream at an address.

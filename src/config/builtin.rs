@@ -29,6 +29,8 @@ pub const BUILTIN: &[Builtin] = builtin![
     "converge",
     "converge-teacher",
     "picard",
+    "bump",
+    "gibbs",
     "mnist",
 ];
 

@@ -1,9 +1,9 @@
 //! A complete, checked experiment.
 
-use super::studies::{Connect, Converge, Dropout, Gap, Over, PicardStudy, Variant};
+use super::studies::{Connect, Converge, Dropout, Gap, Kinetic, Over, PicardStudy, Variant};
 use crate::dynamics::{Method, Motion};
 use crate::network::{Activation, Loss, Start, TwoLayer};
-use crate::population::PopulationSpec;
+use crate::population::{Population, PopulationError, PopulationSpec};
 use serde::Serialize;
 
 /// Everything a run is made from. Serialises to the TOML it can be read from again.
@@ -46,6 +46,9 @@ pub struct Experiment {
     /// The convergence study.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub converge: Option<Converge>,
+    /// The kinetic equation beside the particles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kinetic: Option<Kinetic>,
     /// The study of the trajectory map.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub picard: Option<PicardStudy>,
@@ -65,6 +68,8 @@ pub enum Precision {
 pub enum NetworkKind {
     /// [`TwoLayer`].
     TwoLayer,
+    /// Bump neurons, [`TwoLayer::bump`].
+    Bump,
 }
 
 /// Model, loss and start.
@@ -80,8 +85,18 @@ pub struct NetworkSpec {
     pub fixed_output: bool,
     /// The loss.
     pub loss: Loss,
-    /// Law of a neuron at time 0.
+    /// Law of a neuron at time 0; of a bump neuron `w` is its centre theta.
     pub start: Start,
+    /// Standard deviation of the Gaussian momenta at time 0; 0 is at rest.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub start_momentum: f64,
+    /// Width s of bump neurons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<f64>,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl NetworkSpec {
@@ -266,6 +281,24 @@ pub struct RunOptions {
 }
 
 impl Experiment {
+    /// The population as the network sees it.
+    ///
+    /// # Errors
+    /// Whatever keeps the population from being built, and bump neurons on more than one input.
+    pub fn build_population(&self) -> Result<Population, PopulationError> {
+        let population = self.population.build(self.seed)?;
+        match self.network.scale {
+            Some(scale) => population.with_scale(scale),
+            None => Ok(population),
+        }
+    }
+
+    /// (n, d, K) of that population before anything is built; `None` where only files can tell.
+    pub fn shape_hint(&self) -> Option<(usize, usize, usize)> {
+        let (n, inputs, outputs) = self.population.shape_hint()?;
+        Some((n, inputs + usize::from(self.network.scale.is_some()), outputs))
+    }
+
     /// The finest step in use, the tick of the common Brownian clock: trainings, variants, sweeps and the halved reference step.
     pub fn tick(&self) -> f64 {
         let sweeps = self.gap.iter().flat_map(|gap| &gap.sweep);

@@ -23,7 +23,7 @@ pub use experiment::{
 };
 pub use override_key::Override;
 pub use problem::{ConfigError, Problem};
-pub use studies::{Bezier, Connect, Converge, Dropout, Gap, Over, PicardStudy, Sweep, Variant};
+pub use studies::{Bezier, Connect, Converge, Dropout, Gap, Kinetic, Over, PicardStudy, Sweep, Variant};
 
 use std::path::Path;
 

@@ -37,6 +37,7 @@ pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Expe
         dropout: root.section("dropout", false).map(read_studies::dropout),
         connect: root.section("connect", false).map(read_studies::connect),
         converge: root.section("converge", false).map(read_studies::converge),
+        kinetic: root.section("kinetic", false).map(read_studies::kinetic),
         picard: root.section("picard", false).map(|s| read_studies::picard(s, &reference)),
         reference,
     };
@@ -74,27 +75,38 @@ fn network(root: &mut Section) -> NetworkSpec {
         fixed_output: false,
         loss: Loss::HalfSquared,
         start: Start { w: Law::Point { value: 0.0 }, b: Law::Point { value: 0.0 }, a: Law::Point { value: 0.0 } },
+        start_momentum: 0.0,
+        scale: None,
     };
     let Some(mut s) = root.section("network", true) else { return spec };
-    spec.kind = s.choice("kind", Some(NetworkKind::TwoLayer), &[("two-layer", NetworkKind::TwoLayer)]);
-    spec.activation = s.choice("activation", None, Activation::NAMES);
-    spec.bias = s.flag("bias", true);
-    spec.fixed_output = s.flag("fixed_output", false);
+    let kinds = [("two-layer", NetworkKind::TwoLayer), ("bump", NetworkKind::Bump)];
+    spec.kind = s.choice("kind", Some(NetworkKind::TwoLayer), &kinds);
+    let bump = spec.kind == NetworkKind::Bump;
+    spec.activation = s.choice("activation", bump.then_some(Activation::Bump), Activation::NAMES);
+    spec.bias = s.flag("bias", !bump);
+    spec.fixed_output = s.flag("fixed_output", bump);
     spec.loss = s.choice("loss", Some(Loss::HalfSquared), Loss::NAMES);
+    spec.start_momentum = s.real("start_momentum", Some(0.0), Want::NonNegative);
+    if bump {
+        spec.scale = Some(s.real("scale", None, Want::Positive));
+    } else if s.optional_real("scale", Want::Any).is_some() {
+        s.wrong("scale", None, "only kind = \"bump\" has a scale; remove it");
+    }
     if let Some(section) = s.section("start", true) {
-        spec.start = start(section, spec.bias);
+        spec.start = start(section, spec.bias, bump);
     }
     s.finish();
     spec
 }
 
 /// The laws of a neuron's parts at time 0.
-pub(super) fn start(mut s: Section, bias: bool) -> Start {
+pub(super) fn start(mut s: Section, bias: bool, bump: bool) -> Start {
     let start = Start {
         w: law(&mut s, "w", true),
         // A network without bias has nothing to draw: its law may be left out, and is kept at the origin.
         b: law(&mut s, "b", bias),
-        a: law(&mut s, "a", true),
+        // Bump neurons have height 1 unless something else is said.
+        a: if bump && !s.has("a") { Law::Point { value: 1.0 } } else { law(&mut s, "a", true) },
     };
     s.finish();
     start

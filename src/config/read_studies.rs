@@ -23,7 +23,7 @@ pub(super) fn variant(mut s: Section, dynamics: &Dynamics, network: &NetworkSpec
         width: s.count("width", None, 1),
         seeds: s.count("seeds", Some(4), 1),
         stalls: s.flag("stalls", false),
-        start: s.section("start", false).map(|section| start(section, network.bias)),
+        start: s.section("start", false).map(|section| start(section, network.bias, network.scale.is_some())),
     };
     if method == Method::GradientDescent && variant.friction != 0.0 {
         s.wrong("friction", None, "plain gradient descent has no friction; remove it");
@@ -123,4 +123,31 @@ pub(super) fn picard(mut s: Section, reference: &Reference) -> PicardStudy {
     }
     s.finish();
     study
+}
+
+pub(super) fn kinetic(mut s: Section) -> Kinetic {
+    let (low, high) = (s.real("low", None, Want::Any), s.real("high", None, Want::Any));
+    if low >= high {
+        s.wrong("high", Some(high.to_string()), format!("expected a number above low = {low}"));
+    }
+    let kinetic = Kinetic {
+        low,
+        high,
+        momentum: s.real("momentum", None, Want::Positive),
+        nodes: s.count("nodes", Some(256), 64),
+        step: s.real("step", None, Want::Positive),
+        particles: s.count("particles", Some(1_000_000), 0),
+        clouds: s.count("clouds", Some(16), 4),
+        frictions: if s.has("frictions") { s.reals("frictions", Want::Positive) } else { Vec::new() },
+    };
+    // Half as many nodes are a grid too.
+    if kinetic.nodes % 32 != 0 {
+        let near = kinetic.nodes.next_multiple_of(32);
+        s.wrong("nodes", Some(kinetic.nodes.to_string()), format!("expected a multiple of 32, such as {near}"));
+    }
+    if kinetic.frictions.windows(2).any(|pair| pair[0] >= pair[1]) {
+        s.wrong("frictions", Some(format!("{:?}", kinetic.frictions)), "expected increasing frictions, each once");
+    }
+    s.finish();
+    kinetic
 }

@@ -143,3 +143,25 @@ pub struct PicardStudy {
     /// When a window is done, as in [`super::Iterated::tolerance`].
     pub tolerance: f64,
 }
+
+/// The kinetic equation on a grid, beside particles (theory section 3): for neurons with one trained parameter.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Kinetic {
+    /// Ends of the box of theta.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Momenta are in [-momentum, momentum].
+    pub momentum: f64,
+    /// Nodes of theta and of the momenta.
+    pub nodes: usize,
+    /// Step h.
+    pub step: f64,
+    /// Particles in all; 0: the grid is held against nothing.
+    pub particles: usize,
+    /// Independent clouds that they are in.
+    pub clouds: usize,
+    /// Frictions at which the rate of approach to the Gibbs law is measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub frictions: Vec<f64>,
+}

@@ -5,9 +5,9 @@
 use super::experiment::*;
 use super::memory;
 use super::problem::Problems;
-use super::studies::{Connect, Over};
+use super::studies::{Connect, Kinetic, Over};
 use crate::dynamics::Method;
-use crate::network::Loss;
+use crate::network::{Activation, Law, Loss};
 use crate::population::{FileLabels, LabelRule, PopulationSpec};
 
 /// Notes every broken rule.
@@ -20,10 +20,14 @@ pub(super) fn validate(e: &Experiment, problems: &Problems) {
     particles(e, problems);
     routes(e, problems);
     variants(e, problems);
+    bumps(e, problems);
+    if let Some(kinetic) = &e.kinetic {
+        grid(e, kinetic, problems);
+    }
     if let Some(connect) = &e.connect {
         paths(e, connect, problems);
     }
-    let refusal = e.population.shape_hint().and_then(|shape| memory::estimate(e, shape).fits_machine().err());
+    let refusal = e.shape_hint().and_then(|shape| memory::estimate(e, shape).fits_machine().err());
     if let Some(refusal) = refusal {
         problems.add("reference.particles", Some(e.reference.particles.to_string()), refusal);
     }
@@ -110,6 +114,66 @@ fn paths(e: &Experiment, connect: &Connect, problems: &Problems) {
     }
 }
 
+/// Bump neurons are a model of their own: one input, and an activation that means nothing elsewhere.
+fn bumps(e: &Experiment, problems: &Problems) {
+    let bump = e.network.kind == NetworkKind::Bump;
+    if bump != (e.network.activation == Activation::Bump) {
+        let want = "the activation \"bump\" and network.kind = \"bump\" belong together";
+        problems.add("network.activation", None, want);
+    }
+    if bump && !(e.network.fixed_output && !e.network.bias) {
+        let want = "bump neurons have no bias and fixed output weights: expected neither bias nor fixed_output here";
+        problems.add("network.kind", Some("\"bump\"".into()), want);
+    }
+    let shape = e.population.shape_hint();
+    if bump && (e.population.fresh() || shape.is_some_and(|(_, inputs, _)| inputs != 1)) {
+        let want = "network.kind = \"bump\" needs one input and no fresh draws, as population.kind = \"line\" has";
+        problems.add("population.kind", Some(format!("\"{}\"", e.population.name())), want);
+    }
+    if e.network.start_momentum > 0.0 && e.dynamics.method == Method::GradientDescent {
+        let want = "plain gradient descent has no momenta: expected 0";
+        problems.add("network.start_momentum", Some(e.network.start_momentum.to_string()), want);
+    }
+}
+
+/// What a grid needs to know before the population is there.
+fn grid(e: &Experiment, kinetic: &Kinetic, problems: &Problems) {
+    if e.dynamics.method != Method::HeavyBall {
+        let want = "the kinetic equation is the limit of heavy ball: expected \"heavy-ball\", or no table [kinetic]";
+        problems.add("dynamics.method", Some("\"gradient-descent\"".into()), want);
+    }
+    if e.dynamics.batch != BatchSize::Full {
+        let want = "the kinetic equation is held against particles under the full gradient: expected \"full\"";
+        problems.add("dynamics.batch", None, want);
+    }
+    if !matches!(e.network.start.a, Law::Point { .. }) || !e.network.fixed_output {
+        let want = "the neurons of [kinetic] differ in one trained parameter: expected fixed output weights at a point";
+        problems.add("network.start.a", None, want);
+    }
+    let (second, _) = e.reference.method.solves();
+    if kinetic.particles > 0 && (!second || e.reference.method == Method::DormandPrince) {
+        let want = "the particles beside the grid take fixed steps: expected rk4, kick-drift-kick, heavy-ball or baoab";
+        problems.add("reference.method", None, want);
+    }
+    if kinetic.particles % kinetic.clouds.max(1) != 0 {
+        let want = format!("expected a multiple of kinetic.clouds = {}", kinetic.clouds);
+        problems.add("kinetic.particles", Some(kinetic.particles.to_string()), want);
+    }
+    let ratio = e.horizon.interval() / kinetic.step;
+    if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 1.5 || ratio.round() as usize % 2 == 1 {
+        let near = e.horizon.interval() / (2.0 * (ratio / 2.0).ceil().max(1.0));
+        let want = format!(
+            "expected a step of which an even number makes horizon.time / horizon.records = {}, as it is also doubled; {near} does",
+            e.horizon.interval()
+        );
+        problems.add("kinetic.step", Some(kinetic.step.to_string()), want);
+    }
+    if !kinetic.frictions.is_empty() && e.dynamics.temperature == 0.0 {
+        let want = "rates of approach are those of the free energy: expected a positive dynamics.temperature, or none";
+        problems.add("kinetic.frictions", Some(format!("{:?}", kinetic.frictions)), want);
+    }
+}
+
 fn methods(e: &Experiment, problems: &Problems) {
     let (second, first) = e.reference.method.solves();
     let name = Method::NAMES.iter().find(|(_, m)| *m == e.reference.method).map(|(name, _)| format!("\"{name}\""));
@@ -186,7 +250,7 @@ fn label_kind(population: &PopulationSpec) -> Labels {
         PopulationSpec::Digits(spec) => rule(spec.labels),
         PopulationSpec::Mnist(spec) => rule(spec.labels),
         PopulationSpec::Mixture(_) => Labels::Sign,
-        PopulationSpec::Teacher(_) => Labels::Real,
+        PopulationSpec::Teacher(_) | PopulationSpec::Line(_) => Labels::Real,
         PopulationSpec::File(spec) => match spec.labels {
             FileLabels::Real => Labels::Real,
             FileLabels::Sign => Labels::Sign,

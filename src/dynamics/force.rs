@@ -160,10 +160,15 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         draws.draw(step, &mut buffers.now);
         buffers.prepared = None;
         let batch = Labelled { samples: &buffers.now.samples, y: &buffers.now.y };
-        buffers.workspace.gradient(model, *objective, theta, batch, out)
+        let loss = buffers.workspace.gradient(model, *objective, theta, batch, out);
+        network.hold_fixed(*width, out);
+        loss
     }
 
     fn advance(&mut self, kick: Kick, noise: &dyn Noise<R>, state: &mut State<R>) -> Option<f64> {
+        if self.network.fixed_inputs() > 0 {
+            return None;
+        }
         let NetworkForce { network, width, population, objective, source, seed, replica, threads, buffers } = self;
         let draws = Draws { network, population, source, seed: *seed, replica: *replica };
         let model = Model { network, width: *width, threads: *threads };

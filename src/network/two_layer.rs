@@ -1,7 +1,10 @@
 //! The two-layer network `f(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)`; WKM section 3, MMN eq. (1).
 
-use super::kernel::{Labelled, Layout, Model, Samples, Threads, Workspace};
+use super::kernel::{LANES, Labelled, Layout, Model, Samples, Threads, Workspace};
 use super::{Activation, Objective, Real, Start};
+use crate::rng::{Role, stream};
+use rand::RngExt;
+use rand_distr::StandardNormal;
 use serde::Serialize;
 use std::ops::Range;
 
@@ -49,9 +52,21 @@ impl TwoLayer {
         !self.fixed_output
     }
 
+    /// The bump neuron `phi(x; theta) = a exp(-(x - theta)^2 / (2 s^2))` of one input and one trained parameter: on the
+    /// inputs `(x, 1) / s` ([`crate::population::Population::with_scale`]) it is `a sigma(<w, x>)` with the fixed weights
+    /// `w_1 = -1` and a, and `w_2 = theta`.
+    pub fn bump(outputs: usize) -> Self {
+        TwoLayer { inputs: 2, outputs, bias: false, activation: Activation::Bump, fixed_output: true }
+    }
+
+    /// Input weights that stay where they start: a bump neuron's first.
+    pub fn fixed_inputs(&self) -> usize {
+        usize::from(self.activation == Activation::Bump)
+    }
+
     /// Rows of a neuron's parameters that are trained, in canonical order.
     pub fn trained(&self) -> Range<usize> {
-        0..self.parameters() - if self.fixed_output { self.outputs } else { 0 }
+        self.fixed_inputs()..self.parameters() - if self.fixed_output { self.outputs } else { 0 }
     }
 
     /// The named parts of a neuron in canonical order: w, b (where there is one), a.
@@ -77,11 +92,37 @@ impl TwoLayer {
         let mut state = vec![R::zero(); layout.len()];
         for i in 0..width {
             start.particle(seed, first + i as u64, self.inputs, self.bias, &mut neuron);
+            neuron[..self.fixed_inputs()].fill(-1.0);
             for (row, &value) in neuron.iter().enumerate() {
                 state[layout.index(i, row)] = R::of(value);
             }
         }
         state
+    }
+
+    /// Initial momenta of the particles `first .. first + width`, N(0, std^2) on trained parameters and zero elsewhere.
+    pub fn start_momenta<R: Real>(&self, std: f64, seed: u64, first: u64, width: usize) -> Vec<R> {
+        let layout = self.layout(width);
+        let mut state = vec![R::zero(); layout.len()];
+        if std > 0.0 {
+            for i in 0..width {
+                let mut rng = stream(seed, Role::Momentum, first + i as u64, 0);
+                for row in self.trained() {
+                    state[layout.index(i, row)] = R::of(std * rng.sample::<f64, _>(StandardNormal));
+                }
+            }
+        }
+        state
+    }
+
+    /// Sets the gradient of parameters to zero that are fixed though the kernels differentiate by them.
+    pub(crate) fn hold_fixed<R: Real>(&self, width: usize, gradient: &mut [R]) {
+        let layout = self.layout(width);
+        for row in 0..self.fixed_inputs() {
+            for block in gradient.chunks_exact_mut(layout.parameters * LANES) {
+                block[row * LANES..(row + 1) * LANES].fill(R::zero());
+            }
+        }
     }
 
     /// A state slice from neurons in canonical order, (N, p) row-major.
@@ -122,7 +163,10 @@ impl TwoLayer {
         samples.reset(batch.x.len() / self.inputs, self.inputs, Some(self.bias));
         samples.fill(|s| &batch.x[s * self.inputs..(s + 1) * self.inputs]);
         let labelled = Labelled { samples: &samples, y: &batch.y };
-        Workspace::default().gradient(Model { network: self, width, threads }, objective, theta, labelled, out)
+        let loss =
+            Workspace::default().gradient(Model { network: self, width, threads }, objective, theta, labelled, out);
+        self.hold_fixed(width, out);
+        loss
     }
 
     /// `(1/N) sum_i |v_i|^2` over the trained coordinates of a state slice.

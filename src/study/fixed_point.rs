@@ -53,7 +53,7 @@ pub fn fixed_point<R: Real>(
     setting: &Setting<'_>,
     problem: &Problem<'_, R>,
     run: &Trajectory,
-    start: &[R],
+    (theta, momentum): (&[R], &[R]),
 ) -> Result<Option<FixedPoint<R>>, RunError> {
     let e = problem.experiment;
     let Iterated { windows, iterates, tolerance } = e.reference.picard.unwrap_or(Iterated::of(e.precision));
@@ -68,7 +68,10 @@ pub fn fixed_point<R: Real>(
             let differences = iteration.differences.clone();
             return Ok(Some(FixedPoint { path: iteration.frozen(), differences }));
         }
-        None => Iteration::new(&map, State::at_rest(start.to_vec()), terms),
+        None => {
+            let start = State { theta: theta.to_vec(), momentum: momentum.to_vec(), step: 0, time: 0.0 };
+            Iteration::new(&map, start, terms)
+        }
     };
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
     let mut saved = Instant::now();

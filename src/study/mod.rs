@@ -10,6 +10,7 @@ pub mod draws;
 pub mod dropout;
 mod fixed_point;
 pub mod gap;
+pub mod kinetic;
 pub mod picard;
 mod pieces;
 pub mod plan;
@@ -25,6 +26,7 @@ mod trajectory;
 use crate::analysis::verdict::Check;
 use crate::config::{BatchSize, Experiment, Precision, memory};
 use crate::figure;
+use crate::kinetic::KineticError;
 use crate::network::{InstructionSet, Loss};
 use crate::population::{Population, PopulationError};
 use crate::record::npz::{Arrays, NpzError};
@@ -75,6 +77,9 @@ pub enum RunError {
     /// A file in `state/` is not what it should be.
     #[error("{path}: not the parameters of a network of this experiment; start over with --force")]
     State { path: PathBuf },
+    /// The kinetic equation cannot be solved on the grid.
+    #[error("[kinetic] {0}")]
+    Kinetic(#[from] KineticError),
     /// There is no such run of the time loop.
     #[error("no trajectory is called '{id}'; there are {known}")]
     NoSuchTrajectory { id: String, known: String },
@@ -123,8 +128,11 @@ pub enum Report {
 /// folder is not touched before the data have been read and the memory checked.
 pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -> Result<Report, RunError> {
     let began = Instant::now();
-    let population = experiment.population.build(experiment.seed)?;
+    let population = experiment.build_population()?;
     check_data(experiment, &population)?;
+    if let Some(terms) = &experiment.kinetic {
+        kinetic::check(&Problem::<f64>::new(experiment, &population), terms)?;
+    }
     let plan = Plan::new(experiment);
     let resolved = resolved(experiment);
     let path = &options.out;
@@ -221,6 +229,9 @@ fn studies(
     }
     if let Some(terms) = &experiment.picard {
         all.push(("picard", Box::new(|| picard::study(&problem, terms, plan, setting))));
+    }
+    if let Some(terms) = &experiment.kinetic {
+        all.push(("kinetic", Box::new(|| kinetic::study(&problem, terms, setting))));
     }
     for (name, study) in all {
         let began = Instant::now();

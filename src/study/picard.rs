@@ -76,7 +76,7 @@ fn iterate(problem: &Problem<'_, f64>, terms: &PicardStudy, cloud: &Trajectory, 
     let steps = (e.horizon.time / cloud.motion.step).round() as usize;
     let noise = noise_of(problem, cloud);
     let map = trajectory_map(problem, cloud, &noise);
-    let start = State::at_rest(problem.network.start(&e.network.start, e.seed, 0, cloud.width));
+    let start = at_start(problem, cloud);
     let how =
         Terms { windows: task.windows, steps, iterates: terms.iterates, tolerance: terms.tolerance, guess: task.guess };
     let mut iteration = Iteration::new(&map, start, how);
@@ -107,10 +107,16 @@ fn iterate(problem: &Problem<'_, f64>, terms: &PicardStudy, cloud: &Trajectory, 
     Found { differences: iteration.differences, converged, from_particles, predictions, step_error }
 }
 
+/// The cloud at time 0.
+fn at_start(problem: &Problem<'_, f64>, cloud: &Trajectory) -> State<f64> {
+    let e = problem.experiment;
+    let theta = problem.network.start(&e.network.start, e.seed, cloud.first, cloud.width);
+    State { theta, momentum: problem.start_momenta(cloud), step: 0, time: 0.0 }
+}
+
 /// The same particles under the ordinary solver: predictions (steps + 1, n, K).
 fn together(problem: &Problem<'_, f64>, cloud: &Trajectory, steps: usize) -> Vec<f64> {
-    let e = problem.experiment;
-    let mut state = State::at_rest(problem.network.start(&e.network.start, e.seed, cloud.first, cloud.width));
+    let mut state = at_start(problem, cloud);
     let coordinates = cloud.width * problem.network.trained().len();
     let mut integrator = cloud.motion.integrator::<f64>(cloud.method, coordinates, state.theta.len());
     let mut force = problem.force(cloud, Threads::Pool);

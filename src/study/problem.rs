@@ -83,6 +83,12 @@ impl<'a, R: Real> Problem<'a, R> {
         }
     }
 
+    /// Initial momenta of a run's particles.
+    pub fn start_momenta(&self, run: &Trajectory) -> Vec<R> {
+        let std = if run.motion.first_order { 0.0 } else { self.experiment.network.start_momentum };
+        self.network.start_momenta(std, self.experiment.seed, run.first, run.width)
+    }
+
     /// The Brownian path of a run's particles.
     pub fn brownian(&self, run: &Trajectory) -> Brownian {
         Brownian {

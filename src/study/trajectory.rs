@@ -144,8 +144,9 @@ pub fn train<R: Real>(
     let e = problem.experiment;
     let law = run.start.as_ref().unwrap_or(&e.network.start);
     let start: Vec<R> = problem.network.start(law, e.seed, run.first, run.width);
+    let momenta: Vec<R> = problem.start_momenta(run);
     let fixed = match run.route {
-        Route::Picard => match fixed_point(setting, problem, run, &start)? {
+        Route::Picard => match fixed_point(setting, problem, run, (&start, &momenta))? {
             None => return Ok(None),
             found => found,
         },
@@ -166,7 +167,7 @@ pub fn train<R: Real>(
         integrator.restore(&memory);
         (state, next_record)
     } else {
-        (State::at_rest(start.clone()), 0)
+        (State { momentum: momenta.clone(), ..State::at_rest(start.clone()) }, 0)
     };
     let time_loop = TimeLoop {
         times: &problem.times,
@@ -191,7 +192,7 @@ pub fn train<R: Real>(
         return Ok(None);
     }
     recorder.progress(e.horizon.time);
-    write_state(setting, problem, run, &start, &state)?;
+    write_state(setting, problem, run, (&start, &momenta), &state)?;
     recorder.save(&state, &integrator.memory(), problem.times.len())?;
     setting.folder.write_json(&ended, &stop)?;
     Ok(Some(Ended { stop, series: recorder.series, path: recorder.path, unconverged }))
@@ -202,13 +203,12 @@ fn write_state<R: Real>(
     setting: &Setting<'_>,
     problem: &Problem<'_, R>,
     run: &Trajectory,
-    start: &[R],
+    start: (&[R], &[R]),
     state: &State<R>,
 ) -> Result<(), RunError> {
     let layout = problem.network.layout(run.width);
-    let rest = vec![R::zero(); start.len()];
     let mut arrays = Arrays::default();
-    for (suffix, theta, momentum) in [("initial", start, &rest[..]), ("final", &state.theta, &state.momentum)] {
+    for (suffix, theta, momentum) in [("initial", start.0, start.1), ("final", &state.theta[..], &state.momentum[..])] {
         for (kind, values) in [("", theta), ("momentum_", momentum)] {
             for part in problem.network.parts() {
                 let size = part.rows.len();

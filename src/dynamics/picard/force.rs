@@ -72,6 +72,7 @@ impl<R: Real> Force<R> for FrozenForce<'_, R> {
             sum.iter_mut().zip(f).for_each(|(sum, f)| *sum += neurons * f);
             said.next += 1;
         }
+        network.hold_fixed(*width, out);
         path.loss(step)
     }
 }
