@@ -29,6 +29,7 @@ pub const BUILTIN: &[Builtin] = builtin![
     "converge",
     "converge-teacher",
     "picard",
+    "radial",
     "bump",
     "gibbs",
     "mnist",

@@ -1,6 +1,6 @@
 //! A complete, checked experiment.
 
-use super::studies::{Connect, Converge, Dropout, Gap, Kinetic, Over, PicardStudy, Variant};
+use super::studies::{Connect, Converge, Dropout, Gap, Kinetic, Over, PicardStudy, RadialStudy, Variant};
 use crate::dynamics::{Method, Motion};
 use crate::network::{Activation, Loss, Start, TwoLayer};
 use crate::population::{Population, PopulationError, PopulationSpec};
@@ -49,6 +49,9 @@ pub struct Experiment {
     /// The kinetic equation beside the particles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kinetic: Option<Kinetic>,
+    /// The radial reduction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub radial: Option<RadialStudy>,
     /// The study of the trajectory map.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub picard: Option<PicardStudy>,
@@ -245,6 +248,9 @@ pub struct Reference {
     /// How the trajectory map is iterated, where a route is Picard's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub picard: Option<Iterated>,
+    /// The grid, where a route is the kinetic equation's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grid: Option<Gridded>,
 }
 
 impl Reference {
@@ -252,6 +258,21 @@ impl Reference {
     pub fn takes(&self, route: Route) -> bool {
         self.kind == route || self.against.contains(&route)
     }
+}
+
+/// A grid of the phase plane: theta in [low, high], its momentum in [-momentum, momentum].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Gridded {
+    /// Lower end of theta.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Largest momentum.
+    pub momentum: f64,
+    /// Nodes of either line.
+    pub nodes: usize,
+    /// Step h.
+    pub step: f64,
 }
 
 /// How the trajectory map is iterated.

@@ -38,6 +38,7 @@ pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Expe
         connect: root.section("connect", false).map(read_studies::connect),
         converge: root.section("converge", false).map(read_studies::converge),
         kinetic: root.section("kinetic", false).map(read_studies::kinetic),
+        radial: root.section("radial", false).map(read_studies::radial),
         picard: root.section("picard", false).map(|s| read_studies::picard(s, &reference)),
         reference,
     };
@@ -239,6 +240,7 @@ fn reference(root: &mut Section, precision: Precision) -> Reference {
         step: f64::NAN,
         tolerance: None,
         picard: None,
+        grid: None,
     };
     let Some(mut s) = root.section("reference", true) else { return spec };
     spec.kind = s.choice("kind", Some(Route::Particles), Route::NAMES);
@@ -263,8 +265,35 @@ fn reference(root: &mut Section, precision: Precision) -> Reference {
     if takes_picard || section.is_some() {
         spec.picard = Some(iterated(section, precision));
     }
+    let takes_grid = spec.takes(Route::Grid);
+    let section = s.section("grid", takes_grid);
+    if section.is_some() && !takes_grid {
+        s.wrong("grid", None, "neither kind nor against is \"grid\"; remove the table");
+    }
+    spec.grid = section.map(gridded);
     s.finish();
     spec
+}
+
+fn gridded(mut s: Section) -> Gridded {
+    let (low, high) = (s.real("low", None, Want::Any), s.real("high", None, Want::Any));
+    if low >= high {
+        s.wrong("high", Some(high.to_string()), format!("expected a number above low = {low}"));
+    }
+    let grid = Gridded {
+        low,
+        high,
+        momentum: s.real("momentum", None, Want::Positive),
+        nodes: s.count("nodes", Some(256), 64),
+        step: s.real("step", None, Want::Positive),
+    };
+    // Half as many nodes are a grid too.
+    if grid.nodes % 32 != 0 {
+        let near = grid.nodes.next_multiple_of(32);
+        s.wrong("nodes", Some(grid.nodes.to_string()), format!("expected a multiple of 32, such as {near}"));
+    }
+    s.finish();
+    grid
 }
 
 /// How the trajectory map is iterated; every key has a default.

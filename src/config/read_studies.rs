@@ -151,3 +151,15 @@ pub(super) fn kinetic(mut s: Section) -> Kinetic {
     s.finish();
     kinetic
 }
+
+pub(super) fn radial(mut s: Section) -> RadialStudy {
+    let study = RadialStudy {
+        particles: s.count("particles", Some(4000), 2),
+        dimensions: if s.has("dimensions") { s.counts("dimensions", 1) } else { Vec::new() },
+    };
+    if study.dimensions.windows(2).any(|pair| pair[0] >= pair[1]) {
+        s.wrong("dimensions", Some(format!("{:?}", study.dimensions)), "expected increasing dimensions, each once");
+    }
+    s.finish();
+    study
+}

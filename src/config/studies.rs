@@ -165,3 +165,20 @@ pub struct Kinetic {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub frictions: Vec<f64>,
 }
+
+impl Kinetic {
+    /// Ends of theta, and the largest momentum.
+    pub fn ends(&self) -> (f64, f64, f64) {
+        (self.low, self.high, self.momentum)
+    }
+}
+
+/// MMN's isotropic Gaussians by the radial reduction (theory section 3), on the grid of the reference.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RadialStudy {
+    /// Particles of the reduction.
+    pub particles: usize,
+    /// Dimensions that it is solved in beside the population's own, all at the same cost.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dimensions: Vec<usize>,
+}

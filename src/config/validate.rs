@@ -316,8 +316,77 @@ fn routes(e: &Experiment, problems: &Problems) {
             problems.add("reference.picard.tolerance", Some(picard.tolerance.to_string()), want);
         }
     }
+    if let Some(grid) = &e.reference.grid {
+        reference_grid(e, grid, problems);
+    }
+    if e.radial.is_some() && (e.reference.grid.is_none() || !radial(e)) {
+        let want =
+            "the study needs population.kind = \"mixture\", and reference.kind or reference.against with \"grid\"";
+        problems.add("radial", None, want);
+    }
     if let Some(picard) = &e.picard {
         fixed_step("picard.windows", Some(format!("{:?}", picard.windows)), &picard.windows);
+    }
+}
+
+/// Whether the problem is MMN's, which the radial reduction makes one on a line.
+fn radial(e: &Experiment) -> bool {
+    matches!(e.population, PopulationSpec::Mixture(_)) && e.network.kind == NetworkKind::TwoLayer
+}
+
+/// Which problems a grid can solve, each refusal with its reason.
+fn reference_grid(e: &Experiment, grid: &Gridded, problems: &Problems) {
+    let refuse =
+        |key: &str, value: Option<String>, want: &str| problems.add(key, value, format!("by the grid: {want}"));
+    if e.dynamics.method != Method::HeavyBall {
+        refuse("dynamics.method", None, "the kinetic equation is the limit of heavy ball: expected \"heavy-ball\"");
+    }
+    if !matches!(e.network.start.a, Law::Point { .. }) || !e.network.fixed_output {
+        refuse(
+            "network.start.a",
+            None,
+            "neurons must have the same fixed output weights: expected fixed_output = true and a point",
+        );
+    }
+    if radial(e) {
+        if e.network.bias {
+            refuse("network.bias", Some("true".into()), "the radial reduction has no bias: expected false");
+        }
+        if !matches!(e.network.start.w, Law::Gaussian { mean: 0.0, .. } | Law::Sphere { .. }) {
+            let want =
+                "the radial reduction needs a rotation-invariant start: expected a gaussian of mean 0 or a sphere";
+            refuse("network.start.w", None, want);
+        }
+        if e.dynamics.temperature > 0.0 || e.network.start_momentum > 0.0 {
+            let want =
+                "momenta stay radial from rest and without noise only: expected temperature and start_momentum 0";
+            refuse("dynamics.temperature", Some(e.dynamics.temperature.to_string()), want);
+        }
+        if !e.population.fresh() {
+            let want =
+                "the radial reduction solves for the law itself, not for a fixed sample of it: expected \"fresh\"";
+            refuse("population.draws", Some("\"fixed\"".into()), want);
+        }
+        if grid.low != -grid.high {
+            let want = format!("the radial line is even: expected {}", -grid.high);
+            refuse("reference.grid.low", Some(grid.low.to_string()), &want);
+        }
+    } else if let Some((_, inputs, _)) = e.shape_hint() {
+        let one = e.network.kind == NetworkKind::Bump || (inputs == 1 && !e.network.bias);
+        if !one {
+            let want = "neurons must have one trained parameter: expected network.kind = \"bump\", one input without bias, or \
+                        the population \"mixture\", whose radial reduction has one";
+            refuse("reference.grid", None, want);
+        }
+    }
+    let ratio = e.horizon.interval() / grid.step;
+    if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 0.5 {
+        let near = e.horizon.interval() / ratio.ceil().max(1.0);
+        let want = format!(
+            "expected a step that divides horizon.time / horizon.records = {}; {near} does",
+            e.horizon.interval()
+        );
+        problems.add("reference.grid.step", Some(grid.step.to_string()), want);
     }
 }
 

@@ -16,7 +16,7 @@
 use super::grid::KineticError;
 use super::quadrature::{gauss_legendre, on};
 use super::start::AT_REST;
-use super::{Density, Line, MeanField, PhaseGrid};
+use super::{Density, Line, LineLaw, MeanField, PhaseGrid};
 use crate::network::{Activation, Law, Objective};
 use ndarray::Array2;
 
@@ -54,6 +54,27 @@ impl Radial {
     /// In R^d with MMN's `Delta`, output weights all equal to `output`.
     pub fn new(dimension: usize, delta: f64, activation: Activation, output: f64) -> Self {
         Radial { dimension, delta, activation, output, rule: gauss_legendre(ANGLES) }
+    }
+
+    /// The same neurons in another dimension.
+    pub fn in_dimension(&self, dimension: usize) -> Self {
+        Radial { dimension, ..self.clone() }
+    }
+
+    /// `count` norms of equal mass that stand for a start, in ascending order: its quantiles at `(i + 1/2) / count`, found on a fine
+    /// table of the chi law. A sphere's are all equal.
+    pub fn quantiles(&self, law: &Law, count: usize) -> Vec<f64> {
+        const NODES: usize = 1 << 16;
+        match *law {
+            Law::Gaussian { std, .. } => {
+                let (low, high) = chi_range(self.dimension);
+                let line = Line { low: std * low, high: std * high, nodes: NODES };
+                let density: Vec<f64> = line.points().iter().map(|q| chi_density(self.dimension, q / std)).collect();
+                LineLaw::new(line, &density).atoms(count)
+            }
+            Law::Sphere { radius } => vec![radius; count],
+            _ => vec![f64::NAN; count],
+        }
     }
 
     /// The output weight of every neuron.

@@ -23,6 +23,7 @@ mod kinetic;
 mod manifest;
 pub mod npz;
 mod picard;
+mod radial;
 
 pub use atomic::write_atomically;
 pub use connect::{ConnectRecord, PairRecord};
@@ -33,3 +34,4 @@ pub use gap::{Axis, FitRecord, GapRecord, GroupRecord, ReferenceError};
 pub use kinetic::{KineticRecord, RestRecord};
 pub use manifest::{Clock, Host, Manifest, Phase, PopulationRecord, Status, TrajectoryRecord};
 pub use picard::{PicardRecord, PicardRun};
+pub use radial::RadialRecord;

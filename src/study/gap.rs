@@ -6,7 +6,9 @@
 //! gap `c (1/N - 1/M)`. Along step and batch a network is compared with the limit of exactly its own particles, so that
 //! the width plays no part.
 
-use super::plan::{Group, HALF_PARTICLES, HALF_SAMPLE, HALF_STEP, Plan, REFERENCE, TRAINING_STEP};
+use super::plan::{
+    GRID_HALF_STEP, Group, HALF_NODES, HALF_PARTICLES, HALF_SAMPLE, HALF_STEP, Plan, REFERENCE, TRAINING_STEP, by_route,
+};
 use super::problem::Problem;
 use super::series::{MEASURES, row, sup};
 use super::training::Trained;
@@ -14,7 +16,7 @@ use super::{RunError, Setting, routes};
 use crate::analysis::bound::{BoundBand, BoundForm, drift, drift_check};
 use crate::analysis::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
 use crate::analysis::verdict::{Check, Exponent};
-use crate::config::{BatchSize, Experiment};
+use crate::config::{BatchSize, Experiment, Route};
 use crate::dynamics::StopReason;
 use crate::record::npz::Arrays;
 use crate::record::{Axis, FitRecord, GapRecord, GroupRecord, ReferenceError, RunFolder};
@@ -34,8 +36,8 @@ pub fn study(
     let (e, folder) = (problem.experiment, setting.folder);
     let parameters = problem.network.parameters();
     write_reference(plan, e, trained, folder)?;
-    let reference = reference_errors(trained);
-    let mut checks = routes::checks(e, &reference, trained);
+    let reference = reference_errors(e, trained);
+    let mut checks = routes::checks(e, trained);
     let mut record = GapRecord { reference, fits: Vec::new(), bound: None, groups: Vec::new() };
     for (index, group) in plan.groups.iter().enumerate() {
         let table = Measured::collect(e, group, trained);
@@ -50,13 +52,16 @@ pub fn study(
 }
 
 /// The reference's own error in every distance.
-fn reference_errors(trained: &Trained) -> BTreeMap<String, ReferenceError> {
+fn reference_errors(e: &Experiment, trained: &Trained) -> BTreeMap<String, ReferenceError> {
+    // A grid has nodes where a cloud has particles.
+    let (coarse, fine) =
+        if e.reference.kind == Route::Grid { (HALF_NODES, GRID_HALF_STEP) } else { (HALF_PARTICLES, HALF_STEP) };
     let error = |id: &str, measure: &str| {
         trained.series(id).map_or(0.0, |series| sup(series.row(row(measure)).iter().copied()))
     };
     let errors = |measure: &&str| ReferenceError {
-        particles: error(HALF_PARTICLES, measure),
-        step: error(HALF_STEP, measure),
+        particles: error(coarse, measure),
+        step: error(fine, measure),
         sample: error(HALF_SAMPLE, measure),
         training_step: error(TRAINING_STEP, measure),
         iteration: if *measure == "function" {
@@ -79,6 +84,11 @@ fn write_reference(plan: &Plan, e: &Experiment, trained: &Trained, folder: &RunF
         ("half_step_", HALF_STEP),
         ("half_sample_", HALF_SAMPLE),
         ("training_step_", TRAINING_STEP),
+        ("half_nodes_", HALF_NODES),
+        ("grid_half_step_", GRID_HALF_STEP),
+        ("by_particles_", &by_route(Route::Particles)),
+        ("by_picard_", &by_route(Route::Picard)),
+        ("by_grid_", &by_route(Route::Grid)),
     ];
     for (prefix, id) in runs {
         let (Some(series), Some(run)) = (trained.series(id), plan.find(id)) else { continue };
@@ -110,7 +120,8 @@ impl<'a> Measured<'a> {
                 }
             }
         }
-        let m = e.reference.particles as f64;
+        // The grid is the limit itself.
+        let m = if e.reference.kind == Route::Grid { f64::INFINITY } else { e.reference.particles as f64 };
         let abscissa = match group.axis {
             Axis::Width => group.values.iter().map(|n| 1.0 / (1.0 / n - 1.0 / m)).collect(),
             Axis::Step | Axis::Batch | Axis::Variant => group.values.clone(),

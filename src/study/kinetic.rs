@@ -14,7 +14,7 @@ use super::{RunError, Setting};
 use crate::analysis::verdict::{Check, Verdict};
 use crate::config::Kinetic;
 use crate::kinetic::{Constants, Density, GridLimit, KineticError, KineticProblem, Line, MeanField, PhaseGrid};
-use crate::network::{Objective, Threads};
+use crate::network::{Objective, Real, Threads};
 use crate::record::KineticRecord;
 use crate::record::npz::Arrays;
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ struct Solved {
 
 /// Refuses a grid that cannot do, before anything is computed.
 pub fn check(problem: &Problem<'_, f64>, terms: &Kinetic) -> Result<(), KineticError> {
-    let kinetic = pose(problem, terms, terms.nodes, terms.step)?;
+    let kinetic = pose(problem, terms.ends(), terms.nodes, terms.step)?;
     kinetic.start.resolve(&kinetic.field, &kinetic.constants)
 }
 
@@ -98,12 +98,17 @@ pub fn study(
     Ok(Some(checks))
 }
 
-/// The problem on a grid.
-fn pose(problem: &Problem<'_, f64>, terms: &Kinetic, nodes: usize, step: f64) -> Result<KineticProblem, KineticError> {
+/// The problem on a grid, theta in [low, high] and r in [-momentum, momentum].
+pub(super) fn pose<R: Real>(
+    problem: &Problem<'_, R>,
+    (low, high, momentum): (f64, f64, f64),
+    nodes: usize,
+    step: f64,
+) -> Result<KineticProblem, KineticError> {
     let e = problem.experiment;
     let network = &problem.network;
-    let theta = Line { low: terms.low, high: terms.high, nodes };
-    let momentum = Line { low: -terms.momentum, high: terms.momentum, nodes };
+    let theta = Line { low, high, nodes };
+    let momentum = Line { low: -momentum, high: momentum, nodes };
     let grid = PhaseGrid::new(theta, momentum)?;
     // Everything but the trained parameter is the same for all neurons: the first particle's.
     let neuron = network.to_canonical(1, &network.start::<f64>(&e.network.start, e.seed, 0, 1));
@@ -116,7 +121,7 @@ fn pose(problem: &Problem<'_, f64>, terms: &Kinetic, nodes: usize, step: f64) ->
 }
 
 fn solve(problem: &Problem<'_, f64>, terms: &Kinetic, nodes: usize, step: f64) -> Result<Solved, RunError> {
-    let kinetic = pose(problem, terms, nodes, step)?;
+    let kinetic = pose(problem, terms.ends(), nodes, step)?;
     let kept = snapshots(problem.times.len());
     let (mut momenta, mut moments, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
     let (mut mass, mut least) = (0.0_f64, f64::INFINITY);

@@ -10,12 +10,14 @@ pub mod draws;
 pub mod dropout;
 mod fixed_point;
 pub mod gap;
+mod grid_limit;
 pub mod kinetic;
 pub mod picard;
 mod pieces;
 pub mod plan;
 pub mod problem;
 mod progress;
+mod radial;
 mod routes;
 pub mod series;
 mod soundness;
@@ -66,6 +68,9 @@ pub enum RunError {
         "the run was begun with --simd {begun} and would go on with {now}, which rounds otherwise: give --simd {begun}"
     )]
     Rounding { begun: String, now: InstructionSet },
+    /// The reference cannot be found on its grid.
+    #[error("[reference.grid] {0}")]
+    Grid(KineticError),
     /// A trajectory map that does not come to rest.
     #[error(
         "the trajectory map of {id} did not converge: after {iterates} iterates, or earlier where they overflow, two still differ by {difference:.1e} in window {} of {windows}; expected a larger reference.picard.windows, such as {}, or reference.picard.iterates", .window + 1, 2 * .windows
@@ -130,6 +135,9 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
     let began = Instant::now();
     let population = experiment.build_population()?;
     check_data(experiment, &population)?;
+    if experiment.reference.grid.is_some() {
+        grid_limit::check(&Problem::<f64>::new(experiment, &population)).map_err(RunError::Grid)?;
+    }
     if let Some(terms) = &experiment.kinetic {
         kinetic::check(&Problem::<f64>::new(experiment, &population), terms)?;
     }
@@ -226,6 +234,9 @@ fn studies(
     }
     if let Some(terms) = &experiment.converge {
         all.push(("converge", Box::new(|| converge::study(&problem, terms, plan, trained, setting))));
+    }
+    if let Some(terms) = &experiment.radial {
+        all.push(("radial", Box::new(|| radial::study(&problem, terms, plan, setting))));
     }
     if let Some(terms) = &experiment.picard {
         all.push(("picard", Box::new(|| picard::study(&problem, terms, plan, setting))));
@@ -325,6 +336,7 @@ fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryReco
         width: t.width,
         first: t.first,
         replica: t.replica,
+        route: t.route.name().into(),
         method: method.into(),
         step: t.motion.step,
         batch: if let BatchSize::Size(size) = t.batch { Some(size) } else { None },

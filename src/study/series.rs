@@ -45,7 +45,7 @@ pub fn sup(values: impl IntoIterator<Item = f64>) -> f64 {
 pub struct Path<R> {
     /// Particles M.
     width: usize,
-    /// Parameters, (M, p) canonical, per recording time.
+    /// Parameters, (M, p) canonical, per recording time; empty where the limit has no particles.
     pub thetas: Vec<Vec<R>>,
     predictions: Vec<Vec<f64>>,
     risks: Vec<f64>,
@@ -57,6 +57,24 @@ impl<R: Real> Path<R> {
     pub fn new(width: usize) -> Self {
         let (thetas, predictions, risks, projections) = Default::default();
         Path { width, thetas, predictions, risks, projections }
+    }
+
+    /// An empty path of a limit that has no particles: no network is coupled to it.
+    pub fn without_particles() -> Self {
+        Self::new(0)
+    }
+
+    /// Appends the next recording time of a limit without particles; `cloud` (n, p) stands for its law, where it has one.
+    pub fn push_law(&mut self, problem: &Problem<'_, R>, cloud: Option<Array2<f64>>, predictions: Vec<f64>, risk: f64) {
+        if let Some(gap) = &problem.experiment.gap {
+            let projections = |cloud: Array2<f64>| {
+                ReferenceProjections::new(cloud.view(), gap.projections, problem.experiment.seed).ok()
+            };
+            self.projections.push(cloud.and_then(projections));
+        }
+        self.thetas.push(Vec::new());
+        self.predictions.push(predictions);
+        self.risks.push(risk);
     }
 
     /// Appends the next recording time.
@@ -129,21 +147,35 @@ pub fn measure<R: Real>(
     if let Some((limit, offset)) = against {
         let p = network.parameters();
         let cloud = wide(&theta, p);
-        let partner = wide(&limit.thetas[index][offset * p..(offset + width.min(limit.width)) * p], p);
-        if let Ok(distance) = coupling(cloud.view(), partner.view()) {
-            set("coupling_max", distance.max);
-            set("coupling_rms", distance.rms);
+        if limit.width > 0 {
+            let partner = wide(&limit.thetas[index][offset * p..(offset + width.min(limit.width)) * p], p);
+            if let Ok(distance) = coupling(cloud.view(), partner.view()) {
+                set("coupling_max", distance.max);
+                set("coupling_rms", distance.rms);
+            }
         }
-        let samples = (f.len() / network.outputs, network.outputs);
-        let view = |f: &[f64]| ArrayView2::from_shape(samples, f).expect("one prediction per sample").to_owned();
-        if let Ok(distance) = function_distance(view(&f).view(), view(&limit.predictions[index]).view()) {
-            set("function", distance);
-        }
-        set("risk_gap", (risk - limit.risks[index]).abs());
+        compare(problem, limit, index, (&f, risk), series);
+        let mut set = |measure: &str, value: f64| series[[row(measure), index]] = value;
         let projections = limit.projections.get(index).and_then(Option::as_ref);
         if let Some(Ok(distance)) = projections.map(|projections| projections.distance(cloud.view())) {
             set("wasserstein", distance);
         }
     }
     (risk, f, theta)
+}
+
+/// Compares predictions and risk at recording time `index` with a limit's: what every kind of limit has.
+pub fn compare<R: Real>(
+    problem: &Problem<'_, R>,
+    limit: &Path<R>,
+    index: usize,
+    (f, risk): (&[f64], f64),
+    series: &mut Series,
+) {
+    let samples = (f.len() / problem.network.outputs, problem.network.outputs);
+    let view = |f: &[f64]| ArrayView2::from_shape(samples, f).expect("one prediction per sample").to_owned();
+    if let Ok(distance) = function_distance(view(f).view(), view(&limit.predictions[index]).view()) {
+        series[[row("function"), index]] = distance;
+    }
+    series[[row("risk_gap"), index]] = (risk - limit.risks[index]).abs();
 }

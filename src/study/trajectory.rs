@@ -9,7 +9,7 @@ use super::plan::Trajectory;
 use super::problem::Problem;
 use super::progress::Progress;
 use super::series::{MEASURES, Path, Series, evaluate, measure, row};
-use super::{RunError, Setting};
+use super::{RunError, Setting, grid_limit};
 use crate::config::{BatchSize, Route};
 use crate::dynamics::picard::{FrozenForce, map::packed};
 use crate::dynamics::{Force, Integrator, Observer, State, StopReason, TimeLoop};
@@ -128,6 +128,11 @@ pub fn train<R: Real>(
     threads: Threads,
     progress: &Progress,
 ) -> Result<Option<Ended<R>>, RunError> {
+    if run.route == Route::Grid {
+        let solved = grid_limit::solve(setting, problem, run, against);
+        progress.advance(run.work(problem.experiment.horizon.time));
+        return solved;
+    }
     let checkpoint = setting.folder.file(&format!("checkpoint/{}.npz", run.id));
     let ended = format!("checkpoint/{}.json", run.id);
     let mut recorder = Recorder {

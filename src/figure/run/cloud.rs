@@ -18,7 +18,9 @@ const DOTS: usize = 1500;
 /// The widest network of seed 0 beside the limit.
 pub fn figure(records: &Records, folder: &RunFolder) -> Result<Figure, RunFiguresError> {
     let widest = records.widths().and_then(|group| group.values.last()).copied().unwrap_or(0.0);
-    let limit = Neurons::read(folder, "reference")?;
+    // A limit by the grid has no particles: the cloud beside it stands for it.
+    let by_particles = folder.file("state/reference.npz").is_file();
+    let limit = Neurons::read(folder, if by_particles { "reference" } else { "reference-half-particles" })?;
     let network = Neurons::read(folder, &format!("n{widest}-s0"))?;
     let axes = limit.principal_axes();
     let panel = |neurons: &Neurons, title: String, legend: Legend| {

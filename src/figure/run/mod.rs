@@ -10,6 +10,7 @@
 //! | `paths.rs` | loss along connecting paths, barrier against width |
 //! | `convergence.rs` | how the risk falls, across widths, methods and starts |
 //! | `picard.rs` | how Picard's iterates come together |
+//! | `radial.rs` | the radial reduction: risks, and laws of the neurons' norms |
 //! | `cloud.rs` | the neurons of a network and of the limit, side by side |
 
 mod bound;
@@ -18,6 +19,7 @@ mod convergence;
 mod dropout;
 mod paths;
 mod picard;
+mod radial;
 mod records;
 mod risk;
 mod scaling;
@@ -62,6 +64,7 @@ pub fn draw_run(folder: &RunFolder) -> Result<Vec<PathBuf>, RunFiguresError> {
     figures.extend(paths::figures(folder)?);
     figures.extend(convergence::figures(&records, folder)?);
     figures.extend(picard::figures(folder)?);
+    figures.extend(radial::figures(folder)?);
     let drawn: Result<Vec<Vec<PathBuf>>, FigureError> =
         figures.par_iter().map(|(name, figure)| write(figure, &folder.file(&format!("figures/{name}")))).collect();
     Ok(drawn?.into_iter().flatten().collect())

@@ -109,7 +109,7 @@ pub(super) fn study(
 }
 
 fn follow(problem: &Problem<'_, f64>, terms: &Kinetic, item: &Follow) -> Result<Followed, RunError> {
-    let mut kinetic = pose(problem, terms, item.nodes, item.step)?;
+    let mut kinetic = pose(problem, terms.ends(), item.nodes, item.step)?;
     kinetic.constants.friction = item.friction;
     let KineticProblem { field, constants, start } = kinetic;
     let mut density = start;
