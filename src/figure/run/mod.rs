@@ -9,12 +9,14 @@
 //! | `dropout.rs` | what dropping neurons costs |
 //! | `paths.rs` | loss along connecting paths, barrier against width |
 //! | `convergence.rs` | how the risk falls, across widths, methods and starts |
+//! | `kinetic.rs` | the kinetic equation: densities, grid against particles, free energy, approach to rest |
 //! | `cloud.rs` | the neurons of a network and of the limit, side by side |
 
 mod bound;
 mod cloud;
 mod convergence;
 mod dropout;
+mod kinetic;
 mod paths;
 mod records;
 mod risk;
@@ -59,6 +61,7 @@ pub fn draw_run(folder: &RunFolder) -> Result<Vec<PathBuf>, RunFiguresError> {
     figures.extend(dropout::figures(folder)?);
     figures.extend(paths::figures(folder)?);
     figures.extend(convergence::figures(&records, folder)?);
+    figures.extend(kinetic::figures(folder)?);
     let drawn: Result<Vec<Vec<PathBuf>>, FigureError> =
         figures.par_iter().map(|(name, figure)| write(figure, &folder.file(&format!("figures/{name}")))).collect();
     Ok(drawn?.into_iter().flatten().collect())
