@@ -46,7 +46,8 @@ fn particles_have_the_force_of_the_grid() {
     let line = Line { low: -3.0, high: 3.0, nodes: 64 };
     let seen = Array2::from_shape_vec((n, 2), batch.x.clone()).unwrap();
     let labels = Array2::from_shape_vec((n, 1), y.clone()).unwrap();
-    let field = MeanField::of_network(&network, &[-1.0, 0.0, 1.0], line, (seen.view(), labels.view()), objective).unwrap();
+    let field =
+        MeanField::of_network(&network, &[-1.0, 0.0, 1.0], line, (seen.view(), labels.view()), objective).unwrap();
     let rho: Vec<f64> = line.points().iter().map(|t| (-0.5 * t * t).exp()).collect();
     let f = field.predictions(&rho);
     for (s, f) in f.iter().enumerate() {
@@ -65,7 +66,14 @@ fn particles_have_the_force_of_the_grid() {
 fn grid_and_particles_agree_and_nothing_depends_on_threads_or_pauses() {
     let experiment = parse(SMALL, &[]).unwrap();
     let whole = Run::new(&experiment);
-    for name in ["kinetic-mass", "kinetic-positive", "kinetic-box", "kinetic-function", "kinetic-moments", "kinetic-wasserstein"] {
+    for name in [
+        "kinetic-mass",
+        "kinetic-positive",
+        "kinetic-box",
+        "kinetic-function",
+        "kinetic-moments",
+        "kinetic-wasserstein",
+    ] {
         let check = whole.check(name);
         assert_eq!(check.verdict.to_string(), "holds", "{check:?}");
     }

@@ -105,7 +105,7 @@ fn order_two_in_the_step() {
         let steps = [10, 20, 40, 80];
         let errors = steps.map(|n| problem.error(256, n, 2.0));
         let order = -slope(&steps.map(|n| n as f64), &errors);
-        println!("{problem:?}: {errors:.2e?}, order {order:.3}");
+        println!("{problem:?}: {errors:?}, order {order:.3}");
         assert!((order - 2.0).abs() < 0.1, "{problem:?}: order {order} in the step");
     }
 }
@@ -119,7 +119,7 @@ fn order_three_and_more_in_the_spacing() {
     for (problem, nodes, time) in [(WARM, [48, 64, 96], 2.0), (free, [64, 96, 128], 1.0), (cold, [96, 128, 192], 1.0)] {
         let errors = nodes.map(|n| problem.error(n, 400, time));
         let order = -slope(&nodes.map(|n| n as f64), &errors);
-        println!("{problem:?}: {errors:.2e?}, order {order:.3}");
+        println!("{problem:?}: {errors:?}, order {order:.3}");
         assert!(order > 3.0, "{problem:?}: order {order} in the spacing");
     }
 }
@@ -220,7 +220,7 @@ fn self_convergence_on_bumps() {
     let solutions = [10, 20, 40, 80, 160].map(|steps| bump_solution(192, steps));
     let errors: Vec<f64> = solutions.windows(2).map(|pair| l1(&pair[0], &pair[1])).collect();
     let order = -slope(&[10.0, 20.0, 40.0, 80.0], &errors);
-    println!("bumps, step: {errors:.2e?}, order {order:.3}");
+    println!("bumps, step: {errors:?}, order {order:.3}");
     assert!((order - 2.0).abs() < 0.1, "order {order} in the step");
     // In the spacing by predictions: grids have no nodes in common.
     let prediction = |nodes: usize| {
@@ -233,7 +233,7 @@ fn self_convergence_on_bumps() {
         (square / 40.0).sqrt()
     });
     let order = -slope(&[32.0, 48.0, 64.0, 96.0], &errors);
-    println!("bumps, spacing: {errors:.2e?}, order {order:.3}");
+    println!("bumps, spacing: {errors:?}, order {order:.3}");
     assert!(order > 3.0, "order {order} in the spacing");
 }
 
@@ -263,7 +263,8 @@ fn rest_of_the_linear_neuron() {
     let field = problem.field(grid.theta);
     let gibbs = Gibbs::find(&field, problem.temperature, 1e-13, 10_000);
     assert!(gibbs.residual <= 1e-13, "{}", gibbs.residual);
-    let exact = [problem.target / (1.0 + problem.ridge), 0.0, problem.temperature / problem.ridge, 0.0, problem.temperature];
+    let exact =
+        [problem.target / (1.0 + problem.ridge), 0.0, problem.temperature / problem.ridge, 0.0, problem.temperature];
     let rest = gibbs.density(grid, problem.temperature);
     assert!(l1(&rest, &Density::from_fn(grid, gaussian(exact))) < 1e-10);
     let constants = problem.constants(0.025);
@@ -301,7 +302,9 @@ fn refusals_name_what_would_do() {
     let with = |nodes: usize, step: f64| {
         let grid = plane((-8.0, 8.0, nodes), (4.0, 64)).unwrap();
         let constants = Constants { friction: 1.0, temperature: 0.1, step };
-        Density::start(grid, &Law::Gaussian { mean: 0.0, std: 1.0 }, 0.5).unwrap().resolve(&bumps(grid.theta, 0.0), &constants)
+        Density::start(grid, &Law::Gaussian { mean: 0.0, std: 1.0 }, 0.5)
+            .unwrap()
+            .resolve(&bumps(grid.theta, 0.0), &constants)
     };
     let Err(KineticError::Coarse { line: "theta", wanted, .. }) = with(64, 0.05) else { panic!("too coarse") };
     assert_eq!(with(wanted, 0.05), Ok(()));

@@ -90,7 +90,11 @@ fn line(s: &mut Section) -> PopulationSpec {
     };
     let bumps: Vec<TargetBump> = s.sections("bumps").into_iter().map(bump).collect();
     if bumps.is_empty() {
-        s.wrong("bumps", None, "expected at least one { centre = ..., width = ... }, or kind = \"file\" for any other target");
+        s.wrong(
+            "bumps",
+            None,
+            "expected at least one { centre = ..., width = ... }, or kind = \"file\" for any other target",
+        );
     }
     PopulationSpec::Line(LineSpec { law, size, bumps })
 }

@@ -24,7 +24,8 @@ pub(super) fn figure<B: DrawingBackend>(
     let page = Rect { left: 0.0, top: 0.0, right: 72.0 * figure.width_in, bottom: 72.0 * figure.height_in };
     pen.rectangle(&page, PAPER, 1.0)?;
     for (panel, at) in figure.panels.iter().zip(placed) {
-        let (below, above): (Vec<_>, Vec<_>) = panel.marks.iter().partition(|mark| matches!(mark, Mark::Band { .. } | Mark::Heat { .. }));
+        let (below, above): (Vec<_>, Vec<_>) =
+            panel.marks.iter().partition(|mark| matches!(mark, Mark::Band { .. } | Mark::Heat { .. }));
         for mark in below.into_iter().chain(above) {
             draw_mark(&mut pen, mark, at)?;
         }

@@ -8,8 +8,8 @@
 //! (theory section 1). The samples are the population, all equally likely, so the sums over them are exact; the sums over
 //! nodes converge beyond all orders for smooth neurons.
 
-use super::grid::KineticError;
 use super::Line;
+use super::grid::KineticError;
 use crate::network::{Objective, TwoLayer};
 use ndarray::{Array1, Array2, ArrayView2, aview1};
 
@@ -38,7 +38,8 @@ impl MeanField {
     ) -> Self {
         let (n, outputs) = y.dim();
         let thetas = line.points();
-        let both = Array2::from_shape_fn((n * outputs, line.nodes), |(row, i)| phi(row / outputs, row % outputs, thetas[i]));
+        let both =
+            Array2::from_shape_fn((n * outputs, line.nodes), |(row, i)| phi(row / outputs, row % outputs, thetas[i]));
         MeanField {
             line,
             outputs,

@@ -45,7 +45,9 @@ pub enum KineticError {
         want: &'static str,
     },
     /// The start does not fit into the box.
-    #[error("{line}: {mass:.1e} of the start's mass is outside [{low}, {high}] or at its edges: expected {wanted} or wider")]
+    #[error(
+        "{line}: {mass:.1e} of the start's mass is outside [{low}, {high}] or at its edges: expected {wanted} or wider"
+    )]
     Box {
         /// `theta` or `momentum`.
         line: &'static str,
@@ -59,7 +61,9 @@ pub enum KineticError {
         wanted: String,
     },
     /// The nodes are too far apart for what is to be seen on them.
-    #[error("{line}: a spacing of {spacing:.3e} is too coarse for {what}, {scale:.3e}: expected at least {wanted} nodes")]
+    #[error(
+        "{line}: a spacing of {spacing:.3e} is too coarse for {what}, {scale:.3e}: expected at least {wanted} nodes"
+    )]
     Coarse {
         /// `theta` or `momentum`.
         line: &'static str,

@@ -56,7 +56,8 @@ impl LineLaw {
     /// [`TransportError`] where there are no atoms, or they are not finite or not in ascending order.
     pub fn wasserstein_2(&self, atoms: &[f64]) -> Result<f64, TransportError> {
         let cloud = "second";
-        let finite = |atoms: &[f64]| atoms.first().is_some_and(|a| a.is_finite()) && atoms.last().is_some_and(|a| a.is_finite());
+        let finite =
+            |atoms: &[f64]| atoms.first().is_some_and(|a| a.is_finite()) && atoms.last().is_some_and(|a| a.is_finite());
         if atoms.is_empty() {
             return Err(TransportError::Empty { cloud });
         }

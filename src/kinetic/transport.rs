@@ -52,9 +52,8 @@ pub fn flux_weights(a: f64) -> [f64; 5] {
 /// The weights of `int_{-5/2}^x p`.
 fn partial_weights(x: f64) -> [f64; 5] {
     const EDGES: [f64; 6] = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5];
-    let lagrange = |k: usize| -> f64 {
-        (0..6).filter(|&m| m != k).map(|m| (x - EDGES[m]) / (EDGES[k] - EDGES[m])).product()
-    };
+    let lagrange =
+        |k: usize| -> f64 { (0..6).filter(|&m| m != k).map(|m| (x - EDGES[m]) / (EDGES[k] - EDGES[m])).product() };
     // The sum at edge k holds the cells before it.
     let mut tail = 0.0;
     let mut weights = [0.0; 5];

@@ -163,7 +163,8 @@ impl TwoLayer {
         samples.reset(batch.x.len() / self.inputs, self.inputs, Some(self.bias));
         samples.fill(|s| &batch.x[s * self.inputs..(s + 1) * self.inputs]);
         let labelled = Labelled { samples: &samples, y: &batch.y };
-        let loss = Workspace::default().gradient(Model { network: self, width, threads }, objective, theta, labelled, out);
+        let loss =
+            Workspace::default().gradient(Model { network: self, width, threads }, objective, theta, labelled, out);
         self.hold_fixed(width, out);
         loss
     }

@@ -121,7 +121,8 @@ mod tests {
         let wide = (0.64_f64 + 0.16).sqrt();
         let exact_gaussian = 2.0 * 0.4 / wide * libm::exp(-0.5 * 0.25 / (wide * wide));
         for (law, exact, order) in [(uniform, exact, 1.95), (gaussian, exact_gaussian, 0.95)] {
-            let error = |n| (PopulationSpec::Line(spec(law, n)).build(0).unwrap().sample.y.mean().unwrap() - exact).abs();
+            let error =
+                |n| (PopulationSpec::Line(spec(law, n)).build(0).unwrap().sample.y.mean().unwrap() - exact).abs();
             let measured = (error(64) / error(256)).log2() / 2.0;
             assert!(measured > order, "{law:?}: order {measured}");
         }
@@ -143,7 +144,8 @@ mod tests {
 
     #[test]
     fn the_record_reads_like_the_experiment_file() {
-        let json = serde_json::to_string(&PopulationSpec::Line(spec(LineLaw::Uniform { low: 0.0, high: 1.0 }, 5))).unwrap();
+        let json =
+            serde_json::to_string(&PopulationSpec::Line(spec(LineLaw::Uniform { low: 0.0, high: 1.0 }, 5))).unwrap();
         assert_eq!(
             json,
             r#"{"kind":"line","inputs":"uniform","low":0.0,"high":1.0,"size":5,"bumps":[{"centre":0.5,"height":2.0,"width":0.4}]}"#

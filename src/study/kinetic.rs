@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 const SNAPSHOTS: usize = 4;
 
 /// Nodes of a kept density, at most, either way.
-const KEPT: usize = 128;
+const KEPT: usize = 192;
 
 /// Mass that may come near the box's edges.
 const AT_EDGES: f64 = 1e-6;
@@ -173,7 +173,10 @@ fn soundness(grid: &Solved) -> Vec<Check> {
         grid.limit.edge_mass.0.max(grid.limit.edge_mass.1),
         AT_EDGES,
     );
-    edges.detail = format!("near the ends of theta {:.1e}, of the momenta {:.1e}; a wider [kinetic] low, high or momentum lowers it", grid.limit.edge_mass.0, grid.limit.edge_mass.1);
+    edges.detail = format!(
+        "near the ends of theta {:.1e}, of the momenta {:.1e}; a wider [kinetic] low, high or momentum lowers it",
+        grid.limit.edge_mass.0, grid.limit.edge_mass.1
+    );
     vec![
         Check::at_most("kinetic-mass", "the grid keeps mass", grid.mass, 1e-12),
         Check::at_most("kinetic-positive", "the density is nowhere negative", (-grid.least).max(0.0), 0.0),
@@ -198,7 +201,9 @@ fn second_order(name: &str, statement: &str, errors: [f64; 3]) -> Check {
         interval: None,
         expected: Some(2.0),
         verdict,
-        detail: format!("{a:.2e}, {b:.2e}, {c:.2e} at twice the step, the step and half of it: order {order:.2}, at least {LEAST} asked for"),
+        detail: format!(
+            "{a:.2e}, {b:.2e}, {c:.2e} at twice the step, the step and half of it: order {order:.2}, at least {LEAST} asked for"
+        ),
     }
 }
 

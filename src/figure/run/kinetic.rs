@@ -123,13 +123,13 @@ impl Kinetic {
                 xs.iter().copied().zip(row(&particles)).step_by((xs.len() / 16).max(1)).unzip();
             panel = panel.with(Mark::points(some_x, some_f, colour, Marker::Circle).hollow());
         }
-        Ok(panel.with(Mark::points(Vec::new(), Vec::new(), Colour::Grey(60), Marker::Circle).hollow().label("particles")))
+        Ok(panel
+            .with(Mark::points(Vec::new(), Vec::new(), Colour::Grey(60), Marker::Circle).hollow().label("particles")))
     }
 
     fn laws(&self, name: &str, symbol: &str) -> Result<Panel, RunFiguresError> {
         let (at, law) = (self.vector(name)?, self.matrix(&format!("{name}_law"))?);
-        let (edges, histogram) =
-            (self.vector(&format!("{name}_edges"))?, self.matrix(&format!("{name}_histogram"))?);
+        let (edges, histogram) = (self.vector(&format!("{name}_edges"))?, self.matrix(&format!("{name}_histogram"))?);
         let centres: Vec<f64> = edges.windows(2).map(|e| 0.5 * (e[0] + e[1])).collect();
         let range = self.shown(&self.vector("box")?)?;
         let range = if name == "theta" { range.0 } else { range.1 };
@@ -155,12 +155,18 @@ impl Kinetic {
         let own = (self.record.double_step / 3.0).hypot(self.record.half_nodes / 15.0);
         let panel = Panel::new(Axis::linear("time t"), Axis::log10("distance of grid and particles")).title(title);
         Ok(panel
-            .with(Mark::line(times.clone(), self.vector("wasserstein")?, Colour::Series(2), Dash::Solid).label("W_{2} in θ of a cloud"))
+            .with(
+                Mark::line(times.clone(), self.vector("wasserstein")?, Colour::Series(2), Dash::Solid)
+                    .label("W_{2} in θ of a cloud"),
+            )
             .with(
                 Mark::line(times.clone(), self.vector("wasserstein_expected")?, Colour::Series(2), Dash::Dotted)
                     .label("expected"),
             )
-            .with(Mark::line(times.clone(), rms(&f - &mean), Colour::Series(0), Dash::Solid).label("‖f_{grid} − f_{particles}‖"))
+            .with(
+                Mark::line(times.clone(), rms(&f - &mean), Colour::Series(0), Dash::Solid)
+                    .label("‖f_{grid} − f_{particles}‖"),
+            )
             .with(Mark::line(times, rms(error), Colour::Series(0), Dash::Dotted).label("standard error"))
             .with(Mark::horizontal(own, Colour::Grey(120), Dash::Dashed).label("the grid's own error")))
     }
@@ -189,8 +195,14 @@ impl Kinetic {
             total.windows(2).zip(times.windows(2)).map(|(f, t)| (f[0] - f[1]) / (t[1] - t[0])).collect();
         let (some_times, some_slope): (Vec<f64>, Vec<f64>) =
             middles.iter().copied().zip(slope).step_by((middles.len() / 30).max(1)).unzip();
-        let identity = Panel::new(Axis::linear("time t"), Axis::log10("fall of F per unit of time"))
-            .with(Mark::line(times, column(4, 1.0), Colour::Series(0), Dash::Solid).label("γ ∫ μ |r + τ ∂_{r} log μ|^{2}"))
+        // Near rest both are the scheme's own error.
+        let most = energy.column(4).iter().copied().fold(0.0, f64::max);
+        let axis = Axis::log10("fall of F per unit of time").between(1e-8 * most, 3.0 * most);
+        let identity = Panel::new(Axis::linear("time t"), axis)
+            .with(
+                Mark::line(times, column(4, 1.0), Colour::Series(0), Dash::Solid)
+                    .label("γ ∫ μ |r + τ ∂_{r} log μ|^{2}"),
+            )
             .with(Mark::points(some_times, some_slope, Colour::Series(1), Marker::Circle).hollow().label("−ΔF / h"));
         Ok(Figure::double_column().with(parts.legend(Legend::Automatic)).with(identity))
     }
@@ -207,8 +219,7 @@ impl Kinetic {
         let (frictions, rates) = (self.vector("frictions")?, self.vector("rates")?);
         let (times, excess) = (self.vector("excess_times")?, self.matrix("excess")?);
         let start = excess[[0, 0]];
-        let mut approach =
-            Panel::new(Axis::linear("time t"), Axis::log10("F − F*").between(1e-7 * start, 2.0 * start));
+        let mut approach = Panel::new(Axis::linear("time t"), Axis::log10("F − F*").between(1e-7 * start, 2.0 * start));
         for (k, gamma) in frictions.iter().enumerate() {
             let colour = style::ramp(k, frictions.len());
             let line = Mark::line(times.clone(), excess.row(k).to_vec(), colour, Dash::Solid);
@@ -225,8 +236,10 @@ impl Kinetic {
             )
             .with(Mark::vertical(critical, Colour::Grey(160), Dash::Dotted).label("2√k"))
             .with(Mark::points(frictions, rates, Colour::Series(0), Marker::Circle).label("grid"));
-        let mut figure =
-            Figure::double_column().with(law).with(approach.legend(Legend::OutsideRight)).with(rate.legend(Legend::Automatic));
+        let mut figure = Figure::double_column()
+            .with(law)
+            .with(approach.legend(Legend::OutsideRight))
+            .with(rate.legend(Legend::Automatic));
         figure.height_in *= 2.0;
         Ok(figure)
     }

@@ -99,8 +99,9 @@ fn cloud(problem: &Problem<'_, f64>, terms: &Kinetic, grid: &Solved, width: usiz
         interrupt: &AtomicBool::new(false),
     };
     let (mut force, mut noise) = (problem.force(&run, Threads::One), problem.noise(&run));
-    let stop =
-        time_loop.run(&mut state, 0, integrator.as_mut(), &mut force, noise.as_mut(), &mut watcher).unwrap_or_else(|e| match e {});
+    let stop = time_loop
+        .run(&mut state, 0, integrator.as_mut(), &mut force, noise.as_mut(), &mut watcher)
+        .unwrap_or_else(|e| match e {});
     let mut cloud = watcher.cloud;
     if stop != StopReason::Horizon {
         // What was not reached is no number, and checks of it are not resolved.

@@ -43,7 +43,10 @@ pub(super) fn checks(terms: &Kinetic, grid: &Solved, clouds: &[Cloud], own: f64,
         for k in 0..5 {
             let z = ((grid.moments[t][k] - mean[k]) / error[k].hypot(own)).abs();
             if z > worst || z.is_nan() {
-                where_ = format!("{}: grid {:.6}, particles {:.6} +- {:.1e}, at t = {:.2}", names[k], grid.moments[t][k], mean[k], error[k], grid.limit.times[t]);
+                where_ = format!(
+                    "{}: grid {:.6}, particles {:.6} +- {:.1e}, at t = {:.2}",
+                    names[k], grid.moments[t][k], mean[k], error[k], grid.limit.times[t]
+                );
                 worst = if z.is_nan() { z } else { worst.max(z) };
             }
         }
@@ -129,7 +132,9 @@ impl Histogram {
 
     fn check(&self, name: &str, of: &str) -> Check {
         let excess: Vec<f64> = (0..self.times).map(|t| self.excess(t).0).collect();
-        let statement = format!("grid and particles agree: histogram of {of}, sup_t of the chi-square's excess, in its standard deviations");
+        let statement = format!(
+            "grid and particles agree: histogram of {of}, sup_t of the chi-square's excess, in its standard deviations"
+        );
         let mut check = Check::at_most(name, statement, sup(excess.into_iter()), MOMENT);
         check.detail += &format!("; {} particles, {} bins at the end", self.particles, self.excess(self.times - 1).1);
         check
@@ -180,7 +185,11 @@ fn wasserstein(terms: &Kinetic, grid: &Solved, clouds: &[Cloud], arrays: &mut Ar
         ratio,
         WASSERSTEIN,
     );
-    check.detail = format!("at the end {:.2e}, expected {:.2e}; largest ratio {ratio:.3}", measured[measured.len() - 1], expected[expected.len() - 1]);
+    check.detail = format!(
+        "at the end {:.2e}, expected {:.2e}; largest ratio {ratio:.3}",
+        measured[measured.len() - 1],
+        expected[expected.len() - 1]
+    );
     arrays.push("wasserstein", &[measured.len()], measured);
     arrays.push("wasserstein_expected", &[expected.len()], expected);
     check
@@ -190,7 +199,11 @@ fn push(arrays: &mut Arrays, clouds: &[Cloud], f: &[(Vec<f64>, Vec<f64>)], momen
     for (name, rows) in [("function", f), ("moments", moments)] {
         let shape = [rows.len(), rows[0].0.len()];
         arrays.push(format!("particles_{name}"), &shape, rows.iter().flat_map(|(mean, _)| mean.clone()).collect());
-        arrays.push(format!("particles_{name}_error"), &shape, rows.iter().flat_map(|(_, error)| error.clone()).collect());
+        arrays.push(
+            format!("particles_{name}_error"),
+            &shape,
+            rows.iter().flat_map(|(_, error)| error.clone()).collect(),
+        );
     }
     let dots = &clouds[0].dots;
     let shape = [dots.len(), dots[0].len(), 2];

@@ -132,7 +132,15 @@ fn follow(problem: &Problem<'_, f64>, terms: &Kinetic, item: &Follow) -> Result<
     let apart: f64 = density.values.iter().zip(&rest.values).map(|(a, b)| (a - b).abs()).sum();
     let distance = apart * grid.cell();
     let rest = FreeEnergy::of(&field, &rest, &constants).total;
-    Ok(Followed { energies, distance, law, gibbs: gibbs.rho, rest, residual: gibbs.residual, iterations: gibbs.iterations })
+    Ok(Followed {
+        energies,
+        distance,
+        law,
+        gibbs: gibbs.rho,
+        rest,
+        residual: gibbs.residual,
+        iterations: gibbs.iterations,
+    })
 }
 
 /// F falls at every step.
@@ -146,7 +154,8 @@ fn falls(followed: &Followed) -> Check {
         (rise / (first - last)).max(0.0),
         RISE,
     );
-    check.detail += &format!("; from {first:.6} to {last:.6} in {} steps, largest change {rise:.1e}", followed.energies.len() - 1);
+    check.detail +=
+        &format!("; from {first:.6} to {last:.6} in {} steps, largest change {rise:.1e}", followed.energies.len() - 1);
     check
 }
 
@@ -218,7 +227,14 @@ fn optimum(frictions: &[f64], rates: &[f64], stiffness: f64) -> Check {
         interval: None,
         expected: Some(critical),
         verdict,
-        detail: format!("fastest at friction {at} with rate {:.3}; at {} {:.3}, at {} {:.3}", rates[best], frictions[0], rates[0], frictions[frictions.len() - 1], rates[rates.len() - 1]),
+        detail: format!(
+            "fastest at friction {at} with rate {:.3}; at {} {:.3}, at {} {:.3}",
+            rates[best],
+            frictions[0],
+            rates[0],
+            frictions[frictions.len() - 1],
+            rates[rates.len() - 1]
+        ),
     }
 }
 
