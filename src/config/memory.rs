@@ -119,7 +119,16 @@ fn studies(e: &Experiment, (n, d, outputs): (f64, f64, f64), p: f64) -> f64 {
         let matched = up_to(terms.match_up_to);
         8.0 * (12.0 * widest as f64 * p + 2.0 * matched * n + 5.0 * matched * matched)
     });
-    8.0 * n * d + rayon::current_num_threads() as f64 * dropout.max(connect)
+    // A density and the two that flights and figures work beside, features at the nodes; a cloud on every thread.
+    let kinetic = e.kinetic.as_ref().map_or(0.0, |terms| {
+        let (nodes, records) = (terms.nodes as f64, e.horizon.records as f64 + 1.0);
+        let width = terms.particles / terms.clouds.max(1);
+        let cloud = (6.0 + e.reference.method.work_arrays() as f64) * width as f64 * p;
+        let model = e.network.model(d as usize, outputs as usize);
+        let pass = work_bytes(&model, width.min(1 << 28), (n as usize).min(1 << 28), 8) as f64;
+        pass + 8.0 * (4.0 * nodes * nodes + 2.0 * n * outputs * nodes + 4.0 * records * (nodes + n) + cloud)
+    });
+    8.0 * n * d + rayon::current_num_threads() as f64 * dropout.max(connect).max(kinetic)
 }
 
 impl Estimate {

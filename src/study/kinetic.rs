@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 const SNAPSHOTS: usize = 4;
 
 /// Nodes of a kept density, at most, either way.
-const KEPT: usize = 128;
+const KEPT: usize = 192;
 
 /// Mass that may come near the box's edges.
 const AT_EDGES: f64 = 1e-6;
