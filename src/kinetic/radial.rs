@@ -16,7 +16,7 @@
 use super::grid::KineticError;
 use super::quadrature::{gauss_legendre, on};
 use super::start::AT_REST;
-use super::{Density, Line, LineLaw, MeanField, PhaseGrid};
+use super::{Density, FeatureTable, Line, LineLaw, MeanField, PhaseGrid};
 use crate::network::{Activation, Law, Objective};
 use ndarray::Array2;
 
@@ -140,7 +140,7 @@ impl Radial {
 
     /// `f_rho(x)` at inputs of these norms, for a density of q on nodes. Between `points` equally spaced norms the prediction,
     /// an average over directions, is interpolated by cubics.
-    pub fn predict(&self, line: Line, density: &[f64], norms: &[f64]) -> Vec<f64> {
+    pub fn predict(&self, table: &FeatureTable, line: Line, density: &[f64], norms: &[f64]) -> Vec<f64> {
         const POINTS: usize = 400;
         let low = norms.iter().copied().fold(f64::INFINITY, f64::min);
         let high = norms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -148,10 +148,11 @@ impl Radial {
         let at = |i: usize| {
             let s = low + (i as f64 - 1.0) * spacing;
             let terms = density.iter().enumerate().filter(|(_, rho)| **rho != 0.0);
-            terms.map(|(i, rho)| rho * self.feature(line.node(i), s).0).sum::<f64>() * line.spacing()
+            let sum: f64 = terms.map(|(i, rho)| rho * table.at(line.node(i) * s).0).sum();
+            self.output * sum * line.spacing()
         };
-        let table: Vec<f64> = (0..POINTS).map(at).collect();
-        norms.iter().map(|s| cubic(&table, (s - low) / spacing + 1.0)).collect()
+        let predictions: Vec<f64> = (0..POINTS).map(at).collect();
+        norms.iter().map(|s| cubic(&predictions, (s - low) / spacing + 1.0)).collect()
     }
 
     /// The density of (q, dq/dt) at time 0: the even law of a rotation-invariant start, and momenta at rest, which on a grid
@@ -323,7 +324,8 @@ mod tests {
         let density: Vec<f64> = line.points().iter().map(|q| (-0.5 * ((q.abs() - 0.8) / 0.1).powi(2)).exp()).collect();
         let objective = Objective { loss: Loss::HalfSquared, ridge: 0.0 };
         let at_nodes = radial.field(line, objective).predictions(&density);
-        let between = radial.predict(line, &density, &radial.nodes().radius);
+        let table = FeatureTable::new(&radial, 70.0);
+        let between = radial.predict(&table, line, &density, &radial.nodes().radius);
         let worst = at_nodes.iter().zip(&between).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(worst < 1e-6, "{worst}");
     }

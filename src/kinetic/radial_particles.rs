@@ -58,6 +58,11 @@ impl<'a> RadialForce<'a> {
         RadialForce { radial, nodes: radial.nodes(), table, objective }
     }
 
+    /// The same on other nodes of (|x|, y).
+    pub fn on(self, nodes: RadialNodes) -> Self {
+        RadialForce { nodes, ..self }
+    }
+
     /// `f(s)` at the nodes of |x|.
     pub fn predictions(&self, q: &[f64]) -> Vec<f64> {
         let of_chunk = |q: &[f64]| {

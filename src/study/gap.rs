@@ -12,7 +12,7 @@ use super::plan::{
 use super::problem::Problem;
 use super::series::{MEASURES, row, sup};
 use super::training::Trained;
-use super::{RunError, Setting, routes};
+use super::{RunError, Setting, grid_limit, routes};
 use crate::analysis::bound::{BoundBand, BoundForm, drift, drift_check};
 use crate::analysis::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
 use crate::analysis::verdict::{Check, Exponent};
@@ -56,13 +56,15 @@ fn reference_errors(e: &Experiment, trained: &Trained) -> BTreeMap<String, Refer
     // A grid has nodes where a cloud has particles.
     let (coarse, fine) =
         if e.reference.kind == Route::Grid { (HALF_NODES, GRID_HALF_STEP) } else { (HALF_PARTICLES, HALF_STEP) };
+    let by_law = e.reference.kind == Route::Grid && grid_limit::radial_of(e).is_some();
     let error = |id: &str, measure: &str| {
         trained.series(id).map_or(0.0, |series| sup(series.row(row(measure)).iter().copied()))
     };
     let errors = |measure: &&str| ReferenceError {
         particles: error(coarse, measure),
         step: error(fine, measure),
-        sample: error(HALF_SAMPLE, measure),
+        // The radial reduction solves for the law: no sample stands for it.
+        sample: if by_law { 0.0 } else { error(HALF_SAMPLE, measure) },
         training_step: error(TRAINING_STEP, measure),
         iteration: if *measure == "function" {
             trained.unconverged.get(REFERENCE).copied().unwrap_or(0.0)
@@ -176,6 +178,12 @@ impl<'a> Measured<'a> {
         self.group.values.iter().zip(table.outer_iter()).map(|(&n, row)| (n, mean_square(row).sqrt())).collect()
     }
 
+    /// What the bound is about: the largest coupling distance, or the loss gap where the limit has no particles to be coupled to.
+    fn bounded(&self) -> (&'static str, &'static str) {
+        let coupled = self.tables[row("coupling_max")].iter().any(|v| v.is_finite());
+        if coupled { ("coupling_max", "max coupling distance") } else { ("risk_gap", "sup_t |R(f_N) - R(rho)|") }
+    }
+
     fn study(&self, e: &Experiment, parameters: usize, salt: u64, record: &mut GapRecord, checks: &mut Vec<Check>) {
         let resamples = e.gap.as_ref().map_or(0, |gap| gap.resamples);
         let bootstrap = Bootstrap { resamples, ..Bootstrap::new(e.seed, salt) };
@@ -183,7 +191,8 @@ impl<'a> Measured<'a> {
         match (self.group.axis, self.group.batch) {
             (Axis::Width, BatchSize::Full) => study.widths(),
             (Axis::Width, BatchSize::Size(_)) => {
-                let form = BoundForm::width_and_step(e.dynamics.step, parameters as f64, &self.typical("coupling_max"));
+                let form =
+                    BoundForm::width_and_step(e.dynamics.step, parameters as f64, &self.typical(self.bounded().0));
                 study.bound(form);
             }
             (Axis::Step, BatchSize::Full) => study.full_steps(),
@@ -270,11 +279,12 @@ impl Study<'_> {
         self.bound(BoundForm::Width);
     }
 
-    /// The largest coupling distance keeps to the bound's form in N.
+    /// The largest coupling distance, or the loss gap, keeps to the bound's form in N.
     fn bound(&mut self, form: BoundForm) {
-        let fitted = self.fit("coupling_max", Statistic::RootMeanSquare, -0.5);
+        let (measure, distance) = self.measured.bounded();
+        let fitted = self.fit(measure, Statistic::RootMeanSquare, -0.5);
         let group = self.measured.group;
-        let table = self.measured.sup("coupling_max");
+        let table = self.measured.sup(measure);
         let points: Vec<(f64, f64)> = table
             .outer_iter()
             .zip(&group.values)
@@ -289,10 +299,10 @@ impl Study<'_> {
         }
         let drift = drift(&group.values, table.view(), form, Statistic::RootMeanSquare, &self.bootstrap);
         let statement = match form {
-            BoundForm::Width => "max coupling distance over (sqrt(log N) + z)/sqrt(N) does not grow with N",
-            _ => "max coupling distance over the bound's two terms (fitted proportion) does not grow with N",
+            BoundForm::Width => format!("{distance} over (sqrt(log N) + z)/sqrt(N) does not grow with N"),
+            _ => format!("{distance} over the bound's two terms (fitted proportion) does not grow with N"),
         };
-        let near = fitted.near(self.error("coupling_max").total());
+        let near = fitted.near(self.error(measure).total());
         self.checks.push(drift_check(self.name("bound-form"), statement, &drift, form, near));
     }
 

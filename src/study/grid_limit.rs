@@ -12,7 +12,7 @@ use super::trajectory::Ended;
 use super::{RunError, Setting};
 use crate::config::{Experiment, Gridded, NetworkKind};
 use crate::dynamics::StopReason;
-use crate::kinetic::{Constants, GridLimit, KineticError, KineticProblem, Line, PhaseGrid, Radial};
+use crate::kinetic::{Constants, FeatureTable, GridLimit, KineticError, KineticProblem, Line, PhaseGrid, Radial};
 use crate::network::{Law, Loss, Real, Threads};
 use crate::population::PopulationSpec;
 use ndarray::Array2;
@@ -93,14 +93,16 @@ pub fn solve<R: Real>(
         limit
     };
     let norms: Vec<f64> = problem.sample.x.rows().into_iter().map(|x| x.dot(&x).sqrt()).collect();
+    let furthest = norms.iter().copied().fold(0.0, f64::max) * limit.line.high.abs().max(limit.line.low.abs());
+    let table = radial.as_ref().map(|radial| (radial, FeatureTable::new(radial, furthest)));
     let (network, e) = (&problem.network, problem.experiment);
     let mut series = Array2::from_elem((MEASURES.len(), problem.times.len()), f64::NAN);
     let mut path = run.keep_path.then(|| Path::without_particles());
     // Everything but the trained parameter is the same for all neurons: the first particle's.
     let neuron: Vec<f64> = network.to_canonical(1, &network.start::<f64>(&e.network.start, e.seed, 0, 1));
     for index in 0..problem.times.len() {
-        let f = match &radial {
-            Some(radial) => radial.predict(limit.line, &limit.laws[index], &norms),
+        let f = match &table {
+            Some((radial, table)) => radial.predict(table, limit.line, &limit.laws[index], &norms),
             None => limit.predictions[index].clone(),
         };
         let loss = e.network.loss.mean(&f, &problem.population.y, network.outputs);
