@@ -256,7 +256,7 @@ fn introduce(e: &Experiment) {
             e.dynamics.step, e.dynamics.friction
         ),
     }
-    if let Some(shape) = e.population.shape_hint() {
+    if let Some(shape) = e.shape_hint() {
         eprintln!("memory: about {}", memory::bytes(memory::estimate(e, shape).total()));
     }
 }

@@ -51,6 +51,7 @@
 //! | [`network`] | the two- and the three-layer model, their losses and activations, the fast kernels |
 //! | [`dynamics`] | forces, integrators, noise, the one time loop |
 //! | [`analysis`] | exponents with intervals, distances, the bound's form, dropout, connecting paths, verdicts |
+//! | [`kinetic`] | the kinetic equation on a grid, for neurons with one trained parameter |
 //! | [`study`] | the only room that joins the others: an experiment in, records out |
 //! | [`record`] | the run folder, the manifest, arrays in `.npz` |
 //! | [`figure`] | figures as pure functions of records |
@@ -66,6 +67,7 @@
 //! | [`study::dropout`] | what does a network lose when it keeps `M` of its `N` neurons? |
 //! | [`study::connect`] | how much must the loss rise on a path between two networks? |
 //! | [`study::converge`] | how fast does the risk fall, and from which starts does it not? |
+//! | [`study::kinetic`] | does the kinetic equation on a grid agree with particles, and how does the free energy fall? |
 //!
 //! # Four ideas
 //!
@@ -141,6 +143,7 @@ pub mod cli;
 pub mod config;
 pub mod dynamics;
 pub mod figure;
+pub mod kinetic;
 pub mod network;
 pub mod population;
 pub mod record;

@@ -38,6 +38,8 @@ pub enum Role {
     Half = 10,
     /// Place on a learned curve and its batch; `a` = pair, `b` = step.
     Curve = 11,
+    /// Initial momenta; `a` = unit's index, `b` = its family.
+    Momentum = 12,
     /// Initial weights between two hidden layers; `a`, `b` = indices of the neurons they join.
     StartWeight = 40,
     /// Initial parameters of the second hidden layer; `a` = index.

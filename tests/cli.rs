@@ -63,7 +63,7 @@ fn every_built_in_is_listed_shown_and_read_back() {
         let shown = fine(here.path(), &["show", known.name]).out;
         assert_eq!(config::parse(&shown, "shown", Path::new("."), &[]).unwrap(), experiment);
         // MNIST's size is known from its files only.
-        let shape = experiment.population.shape_hint().unwrap_or((1000, 784, 1));
+        let shape = experiment.shape_hint().unwrap_or((1000, 784, 1));
         let needed = memory::estimate(&experiment, shape);
         assert_eq!(needed.fits_machine(), Ok(()));
         assert!(needed.total() < 1 << 34, "{}: {}", known.name, memory::bytes(needed.total()));

@@ -6,6 +6,7 @@
 //! * [`fit`]: points with error bars, the exponent of a power law, with intervals from the spread over seeds;
 //! * [`bound`]: the form of the finite-width bound, its fitted constant, and whether measurements drift away from it;
 //! * [`connectivity`]: paths of low loss between networks, and the loss along them;
+//! * [`contraction`]: the form of the differences of Picard iterates, and its fitted constant;
 //! * [`distance`]: coupling and function distances between two networks;
 //! * [`wasserstein`]: exact one-dimensional and sliced Wasserstein-2 distances between clouds of neurons;
 //! * [`dropout`]: what a network loses when neurons are dropped, and the closed form of it;
@@ -14,6 +15,7 @@
 
 pub mod bound;
 pub mod connectivity;
+pub mod contraction;
 pub mod distance;
 pub mod dropout;
 pub mod fit;

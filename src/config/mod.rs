@@ -18,11 +18,12 @@ mod validate;
 mod experiment;
 
 pub use experiment::{
-    BatchSize, Dynamics, Experiment, Horizon, NetworkKind, NetworkSpec, Precision, Reference, RunOptions, Widths,
+    BatchSize, Dynamics, Experiment, Gridded, Horizon, Iterated, NetworkKind, NetworkSpec, Precision, Reference, Route,
+    RunOptions, Widths,
 };
 pub use override_key::Override;
 pub use problem::{ConfigError, Problem};
-pub use studies::{Bezier, Connect, Converge, Dropout, Gap, Over, Sweep, Variant};
+pub use studies::{Bezier, Connect, Converge, Dropout, Gap, Kinetic, Over, PicardStudy, RadialStudy, Sweep, Variant};
 
 use std::path::Path;
 

@@ -124,6 +124,10 @@ pub(super) fn extents(panel: &Panel) -> (Extent, Extent) {
             Mark::Band { x, low, high, .. } => {
                 x.iter().zip(low).zip(high).for_each(|((&x, &low), &high)| point(x, high, &[low]));
             }
+            Mark::Heat { x, y, .. } => {
+                point(x.0, y.0, &[]);
+                point(x.1, y.1, &[]);
+            }
             Mark::HorizontalLine { y, .. } => join(&mut lines_y, coordinate(panel.y.scale, *y)),
             Mark::VerticalLine { x, .. } => join(&mut lines_x, coordinate(panel.x.scale, *x)),
         }

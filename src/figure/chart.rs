@@ -87,6 +87,8 @@ pub enum Colour {
     Series(usize),
     /// A shade of an ordered family, from 0 (light) to 1 (dark): widths, times.
     Ramp(f64),
+    /// A shade of a heat map, from 0 (white) to 1 (dark).
+    Heat(f64),
     /// From 0 (black) to 255 (white).
     Grey(u8),
 }
@@ -123,7 +125,7 @@ pub struct Stroke {
     pub width_pt: f64,
 }
 
-/// Something drawn in a panel. All arrays of one mark have the length of `x`; values that are not finite break a line
+/// Something drawn in a panel. All arrays of one mark (but a heat map's) have the length of `x`; values that are not finite break a line
 /// or a band, and drop a point.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
@@ -145,6 +147,9 @@ pub enum Mark {
     Band { x: Vec<f64>, low: Vec<f64>, high: Vec<f64>, colour: Colour, opacity: f64, label: Option<String> },
     /// Many small dots: one SVG circle of about 100 bytes each, so thin a cloud of more than some thousand.
     Cloud { x: Vec<f64>, y: Vec<f64>, colour: Colour, size_pt: f64, opacity: f64, label: Option<String> },
+    /// Cells in shades from white (0 and less) to the darkest (`most` and more): `values[j * columns + i]` fills the i-th
+    /// cell from the left and the j-th from below, between the ends `(first, last)` of `x` and of `y`. Drawn below all else.
+    Heat { x: (f64, f64), y: (f64, f64), columns: usize, values: Vec<f64>, most: f64, label: Option<String> },
     /// A line across the panel at height `y`; automatic ranges include it.
     HorizontalLine { y: f64, stroke: Stroke, label: Option<String> },
     /// A line across the panel at `x`; automatic ranges include it.
@@ -281,6 +286,7 @@ impl Mark {
             | Self::Points { label, .. }
             | Self::Band { label, .. }
             | Self::Cloud { label, .. }
+            | Self::Heat { label, .. }
             | Self::HorizontalLine { label, .. }
             | Self::VerticalLine { label, .. } => label,
         }
@@ -309,6 +315,7 @@ impl Mark {
             | Self::Points { label, .. }
             | Self::Band { label, .. }
             | Self::Cloud { label, .. }
+            | Self::Heat { label, .. }
             | Self::HorizontalLine { label, .. }
             | Self::VerticalLine { label, .. } => label.as_deref(),
         }

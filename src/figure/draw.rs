@@ -24,7 +24,8 @@ pub(super) fn figure<B: DrawingBackend>(
     let page = Rect { left: 0.0, top: 0.0, right: 72.0 * figure.width_in, bottom: 72.0 * figure.height_in };
     pen.rectangle(&page, PAPER, 1.0)?;
     for (panel, at) in figure.panels.iter().zip(placed) {
-        let (below, above): (Vec<_>, Vec<_>) = panel.marks.iter().partition(|mark| matches!(mark, Mark::Band { .. }));
+        let (below, above): (Vec<_>, Vec<_>) =
+            panel.marks.iter().partition(|mark| matches!(mark, Mark::Band { .. } | Mark::Heat { .. }));
         for mark in below.into_iter().chain(above) {
             draw_mark(&mut pen, mark, at)?;
         }
@@ -69,6 +70,11 @@ fn draw_mark<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, at: &Placed) -> R
                 pen.disc(centre, *size_pt, *colour, *opacity)?;
             }
         }
+        Mark::Heat { .. } => {
+            for cell in cells(at, mark, SHADES).filter(|cell| cell.shade > 0) {
+                pen.rectangle(&cell.rect, Colour::Heat(cell.shade as f64 / SHADES as f64), 1.0)?;
+            }
+        }
         Mark::HorizontalLine { y, stroke, .. } => {
             if let Some(t) = at.y.place(*y).filter(|t| (0.0..=1.0).contains(t)) {
                 let height = frame.bottom - t * frame.height();
@@ -83,6 +89,60 @@ fn draw_mark<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, at: &Placed) -> R
         }
     }
     Ok(())
+}
+
+/// Shades of a heat map: as many as an eye tells apart.
+const SHADES: usize = 40;
+
+/// Cells of a heat map that stand side by side in one shade.
+pub(super) struct Cells {
+    /// Column and row of the first.
+    pub at: (usize, usize),
+    /// From 0 to the number of shades.
+    pub shade: usize,
+    /// Their place on the page, a little larger to the right and below, so that no seam shows between neighbours.
+    pub rect: Rect,
+}
+
+/// The cells of a heat map inside the frame, in `shades` shades; with one shade, each on its own.
+pub(super) fn cells<'a>(at: &'a Placed, mark: &'a Mark, shades: usize) -> impl Iterator<Item = Cells> + 'a {
+    const SEAM_PT: f64 = 0.15;
+    let (x, y, columns, values, most) = match mark {
+        Mark::Heat { x, y, columns, values, most, .. } => (*x, *y, *columns, &values[..], *most),
+        _ => ((0.0, 1.0), (0.0, 1.0), 1, &[][..], 1.0),
+    };
+    let rows = values.len() / columns.max(1);
+    let shade = move |v: f64| {
+        let level = if v.is_finite() { (v / most).clamp(0.0, 1.0) } else { 0.0 };
+        (level * shades as f64).round() as usize
+    };
+    let along = |(a, b): (f64, f64), i: usize, n: usize| a + (b - a) * i as f64 / n as f64;
+    (0..rows).flat_map(move |row| {
+        let line = &values[row * columns..(row + 1) * columns];
+        let mut found = Vec::new();
+        let mut first = 0;
+        while first < columns {
+            let level = shade(line[first]);
+            let alike = |v: &&f64| shades > 1 && shade(**v) == level;
+            let end = first + 1 + line[first + 1..].iter().take_while(alike).count();
+            let low = at.at(along(x, first, columns), along(y, row, rows));
+            let high = at.at(along(x, end, columns), along(y, row + 1, rows));
+            if let (Some(low), Some(high)) = (low, high) {
+                let frame = &at.frame;
+                let rect = Rect {
+                    left: low.0.max(frame.left),
+                    right: (high.0 + SEAM_PT).min(frame.right),
+                    top: high.1.max(frame.top),
+                    bottom: (low.1 + SEAM_PT).min(frame.bottom),
+                };
+                if rect.left < rect.right && rect.top < rect.bottom {
+                    found.push(Cells { at: (first, row), shade: level, rect });
+                }
+            }
+            first = end;
+        }
+        found
+    })
 }
 
 fn stroked<B: DrawingBackend>(pen: &mut Pen<B>, line: Vec<Point>, stroke: &Stroke) -> Result<(), FigureError> {
@@ -245,6 +305,14 @@ fn sample<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, left: f64, middle: f
         }
         Mark::Band { colour, opacity, .. } => {
             pen.rectangle(&Rect { left, top: middle - 3.0, right, bottom: middle + 3.0 }, *colour, *opacity)
+        }
+        Mark::Heat { .. } => {
+            for i in 0..4 {
+                let at = |i: usize| left + SAMPLE_PT * i as f64 / 4.0;
+                let rect = Rect { left: at(i), top: middle - 3.0, right: at(i + 1), bottom: middle + 3.0 };
+                pen.rectangle(&rect, Colour::Heat((i + 1) as f64 / 4.0), 1.0)?;
+            }
+            Ok(())
         }
         Mark::Cloud { colour, size_pt, .. } => {
             for (dx, dy) in [(-4.5, 1.2), (-1.5, -1.6), (1.2, 1.5), (4.3, -0.9)] {

@@ -85,6 +85,10 @@ fn lengths(figure: &Figure) -> Result<(), FigureError> {
                     (x.len(), [Some(("y", y.len())), error.as_ref().map(|ends| ("error", ends.len()))])
                 }
                 Mark::Band { x, low, high, .. } => (x.len(), [Some(("low", low.len())), Some(("high", high.len()))]),
+                Mark::Heat { columns, values, .. } => {
+                    let rows = values.len() / columns.max(&1);
+                    (rows * columns, [Some(("values", values.len())), None])
+                }
                 Mark::HorizontalLine { .. } | Mark::VerticalLine { .. } => (0, [None, None]),
             };
             for (array, found) in others.into_iter().flatten() {

@@ -177,6 +177,16 @@ pub(super) fn ink(panel: &Panel, at: &Placed) -> Vec<Point> {
                     }
                 }
             }
+            // Only what is dark is in the way.
+            Mark::Heat { columns, values, most, .. } => {
+                for cell in super::draw::cells(at, mark, 1) {
+                    let (column, row) = cell.at;
+                    if values[row * columns + column] > 0.1 * most {
+                        let middle = |a: f64, b: f64| (a + b) / 2.0;
+                        ink.push((middle(cell.rect.left, cell.rect.right), middle(cell.rect.top, cell.rect.bottom)));
+                    }
+                }
+            }
             Mark::HorizontalLine { y, .. } => {
                 let height = at.y.place(*y).map(|t| frame.bottom - t * frame.height());
                 segment(&mut ink, height.map(|h| (frame.left, h)), height.map(|h| (frame.right, h)));

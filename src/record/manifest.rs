@@ -117,7 +117,10 @@ pub struct Phase {
 pub struct TrajectoryRecord {
     /// Name of its file in `state/`.
     pub id: String,
-    /// Neurons.
+    /// How it was found: `particles` (a network, or a cloud moved step by step), `picard`, `grid`.
+    #[serde(default)]
+    pub route: String,
+    /// Neurons; by the grid, nodes of either line.
     pub width: usize,
     /// Index of its first particle.
     pub first: u64,

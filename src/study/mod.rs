@@ -8,11 +8,17 @@ pub mod connect;
 pub mod converge;
 pub mod draws;
 pub mod dropout;
+mod fixed_point;
 pub mod gap;
+mod grid_limit;
+pub mod kinetic;
+pub mod picard;
 mod pieces;
 pub mod plan;
 pub mod problem;
 mod progress;
+mod radial;
+mod routes;
 pub mod series;
 mod soundness;
 mod states;
@@ -22,6 +28,7 @@ mod trajectory;
 use crate::analysis::verdict::Check;
 use crate::config::{BatchSize, Experiment, Precision, memory};
 use crate::figure;
+use crate::kinetic::KineticError;
 use crate::network::{InstructionSet, Loss};
 use crate::population::{Population, PopulationError};
 use crate::record::npz::{Arrays, NpzError};
@@ -61,12 +68,23 @@ pub enum RunError {
         "the run was begun with --simd {begun} and would go on with {now}, which rounds otherwise: give --simd {begun}"
     )]
     Rounding { begun: String, now: InstructionSet },
+    /// The reference cannot be found on its grid.
+    #[error("[reference.grid] {0}")]
+    Grid(KineticError),
+    /// A trajectory map that does not come to rest.
+    #[error(
+        "the trajectory map of {id} did not converge: after {iterates} iterates, or earlier where they overflow, two still differ by {difference:.1e} in window {} of {windows}; expected a larger reference.picard.windows, such as {}, or reference.picard.iterates", .window + 1, 2 * .windows
+    )]
+    NotConverged { id: String, window: usize, difference: f64, iterates: usize, windows: usize },
     /// A checkpoint is not what it should be.
     #[error("{path}: the checkpoint is damaged or of another experiment; start over with --force")]
     Checkpoint { path: PathBuf },
     /// A file in `state/` is not what it should be.
     #[error("{path}: not the parameters of a network of this experiment; start over with --force")]
     State { path: PathBuf },
+    /// The kinetic equation cannot be solved on the grid.
+    #[error("[kinetic] {0}")]
+    Kinetic(#[from] KineticError),
     /// There is no such run of the time loop.
     #[error("no trajectory is called '{id}'; there are {known}")]
     NoSuchTrajectory { id: String, known: String },
@@ -115,8 +133,14 @@ pub enum Report {
 /// folder is not touched before the data have been read and the memory checked.
 pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -> Result<Report, RunError> {
     let began = Instant::now();
-    let population = experiment.population.build(experiment.seed)?;
+    let population = experiment.build_population()?;
     check_data(experiment, &population)?;
+    if experiment.reference.grid.is_some() {
+        grid_limit::check(&Problem::<f64>::new(experiment, &population)).map_err(RunError::Grid)?;
+    }
+    if let Some(terms) = &experiment.kinetic {
+        kinetic::check(&Problem::<f64>::new(experiment, &population), terms)?;
+    }
     let plan = Plan::new(experiment);
     let resolved = resolved(experiment);
     let path = &options.out;
@@ -213,6 +237,15 @@ fn studies(
     if let Some(terms) = &experiment.converge {
         all.push(("converge", Box::new(|| converge::study(&problem, terms, plan, trained, setting))));
     }
+    if let Some(terms) = &experiment.radial {
+        all.push(("radial", Box::new(|| radial::study(&problem, terms, plan, setting))));
+    }
+    if let Some(terms) = &experiment.picard {
+        all.push(("picard", Box::new(|| picard::study(&problem, terms, plan, setting))));
+    }
+    if let Some(terms) = &experiment.kinetic {
+        all.push(("kinetic", Box::new(|| kinetic::study(&problem, terms, setting))));
+    }
     for (name, study) in all {
         let began = Instant::now();
         let Some(found) = study()? else { return Ok(None) };
@@ -305,6 +338,7 @@ fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryReco
         width: t.width,
         first: t.first,
         replica: t.replica,
+        route: t.route.name().into(),
         method: method.into(),
         step: t.motion.step,
         batch: if let BatchSize::Size(size) = t.batch { Some(size) } else { None },

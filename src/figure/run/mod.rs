@@ -9,13 +9,19 @@
 //! | `dropout.rs` | what dropping neurons costs |
 //! | `paths.rs` | loss along connecting paths, barrier against width |
 //! | `convergence.rs` | how the risk falls, across widths, methods and starts |
+//! | `picard.rs` | how Picard's iterates come together |
+//! | `radial.rs` | the radial reduction: risks, and laws of the neurons' norms |
+//! | `kinetic.rs` | the kinetic equation: densities, grid against particles, free energy, approach to rest |
 //! | `cloud.rs` | the neurons of a network and of the limit, side by side |
 
 mod bound;
 mod cloud;
 mod convergence;
 mod dropout;
+mod kinetic;
 mod paths;
+mod picard;
+mod radial;
 mod records;
 mod risk;
 mod scaling;
@@ -59,6 +65,9 @@ pub fn draw_run(folder: &RunFolder) -> Result<Vec<PathBuf>, RunFiguresError> {
     figures.extend(dropout::figures(folder)?);
     figures.extend(paths::figures(folder)?);
     figures.extend(convergence::figures(&records, folder)?);
+    figures.extend(picard::figures(folder)?);
+    figures.extend(radial::figures(folder)?);
+    figures.extend(kinetic::figures(folder)?);
     let drawn: Result<Vec<Vec<PathBuf>>, FigureError> =
         figures.par_iter().map(|(name, figure)| write(figure, &folder.file(&format!("figures/{name}")))).collect();
     Ok(drawn?.into_iter().flatten().collect())

@@ -66,6 +66,10 @@ macro_rules! with_activation {
                 type $f = $crate::network::kernel::math::PiecewiseLinear;
                 $body
             }
+            $crate::network::Activation::Bump => {
+                type $f = $crate::network::kernel::math::Bump;
+                $body
+            }
         }
     };
 }
@@ -249,6 +253,20 @@ impl Function for PiecewiseLinear {
         let value = s.fma(slope, s.sub(z, t1), s1);
         let value = s.min(s2, s.max(s1, value));
         (value, s.select_less(t1, z, s.select_less(t2, z, zero, slope), zero))
+    }
+}
+
+/// `exp(-z^2 / 2)`.
+#[derive(Clone, Copy)]
+pub struct Bump;
+impl Function for Bump {
+    together!();
+    #[inline(always)]
+    fn both<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> (S::Pack, S::Pack) {
+        let value = bell(s, z);
+        // Beyond the bound the bell is zero; bounded so that an infinity gives zero and not NaN.
+        let bounded = s.min(s.splat(R::TAIL_MAX), s.max(s.splat(-R::TAIL_MAX), z));
+        (value, s.mul(s.sub(s.splat(R::zero()), bounded), value))
     }
 }
 

@@ -46,10 +46,14 @@ pub mod three_layer;
 mod workspace;
 
 pub use align::OnCacheLines;
+pub(crate) use dispatch::Pass;
 pub use dispatch::{InstructionSet, Kernel};
 pub use finish::Kick;
 pub use layout::{LANES, Layout};
+pub(crate) use parts::Parts;
 pub use samples::Samples;
+pub(crate) use simd::{Job, Simd};
+pub(crate) use team::share;
 pub use workspace::{Labelled, Model, Workspace, work_bytes};
 
 /// Writes standard normals for the trained rows of block `block`, zero elsewhere.
