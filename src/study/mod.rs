@@ -17,7 +17,7 @@ mod pieces;
 pub mod plan;
 pub mod problem;
 mod progress;
-mod radial;
+pub mod radial;
 mod routes;
 pub mod series;
 mod soundness;
