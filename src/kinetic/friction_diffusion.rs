@@ -152,10 +152,15 @@ fn gaussian(variance: f64) -> Diffusion {
     let reach = (REACH * variance.sqrt()).ceil() as usize;
     let half: Vec<f64> = (0..=reach).map(|k| libm::exp(-0.5 * (k * k) as f64 / variance)).collect();
     let mass = half[0] + 2.0 * half[1..].iter().sum::<f64>();
+    // The middle takes what the others leave: weights that miss 1 by a rounding would be missed at every step.
+    let sides: f64 = half[1..].iter().rev().map(|w| w / mass).sum();
     let mut weights = vec![0.0; 2 * (reach + TILE - 1) + 1];
     for (i, weight) in weights.iter_mut().enumerate() {
         let distance = i.abs_diff(reach + TILE - 1);
-        *weight = half.get(distance).map_or(0.0, |w| w / mass);
+        *weight = match distance {
+            0 => 1.0 - 2.0 * sides,
+            _ => half.get(distance).map_or(0.0, |w| w / mass),
+        };
     }
     Diffusion::Gaussian { reach, weights }
 }
