@@ -36,7 +36,7 @@ fn iterate(
 ) -> Found {
     let objective = Objective { loss: problem.loss, ridge: problem.ridge };
     let map =
-        TrajectoryMap::new(&problem.network, problem.width, &problem.population, objective, (method, motion), noise);
+        TrajectoryMap::new(alone(&problem), problem.width, &problem.population, objective, (method, motion), noise);
     let mut iteration = Iteration::new(&map, start.clone(), terms);
     loop {
         match iteration.advance() {
@@ -118,8 +118,8 @@ fn under_noise_every_particle_keeps_its_brownian_path() {
     let brownian = |first: usize, width: usize| Brownian {
         seed: 3,
         first: 10 + first as u64,
-        layout: problem.network.layout(width),
-        trained: problem.network.trained(),
+        network: problem.network.clone(),
+        width,
         ticks: 1,
     };
     let found = iterate(&problem, Method::Baoab, motion, &start, terms(steps, 1), &|first, width| {
@@ -212,7 +212,7 @@ fn an_iteration_goes_on_from_what_was_saved() {
     let start = problem.random_state(1, 0.5);
     let objective = Objective { loss: problem.loss, ridge: problem.ridge };
     let how = (Method::KickDriftKick, motion(4.0 / 64.0, 0.8));
-    let map = TrajectoryMap::new(&problem.network, problem.width, &problem.population, objective, how, &still);
+    let map = TrajectoryMap::new(alone(&problem), problem.width, &problem.population, objective, how, &still);
     fn finish<'m, 'a>(mut iteration: Iteration<'m, 'a, f64>) -> Iteration<'m, 'a, f64> {
         while iteration.advance() == Outcome::Going {}
         iteration
@@ -235,7 +235,7 @@ fn the_frozen_path_is_a_force_like_any_other() {
     let objective = Objective { loss: problem.loss, ridge: problem.ridge };
     let motion = motion(4.0 / 64.0, 0.8);
     let map = TrajectoryMap::new(
-        &problem.network,
+        alone(&problem),
         problem.width,
         &problem.population,
         objective,
@@ -246,8 +246,8 @@ fn the_frozen_path_is_a_force_like_any_other() {
     while iteration.advance() == Outcome::Going {}
     let end = iteration.start.clone();
     let path = iteration.frozen();
-    let samples = packed(&problem.network, &problem.population);
-    let mut force = FrozenForce::new(&problem.network, problem.width, &samples, problem.ridge, &path, Threads::One);
+    let samples = packed(alone(&problem), &problem.population);
+    let mut force = FrozenForce::new(alone(&problem), problem.width, &samples, problem.ridge, &path, Threads::One);
     let mut integrator = problem.integrator(Method::Rk4, motion);
     let mut state = start;
     for _ in 0..64 {
@@ -264,7 +264,7 @@ fn what_does_not_converge_is_told() {
     let objective = Objective { loss: problem.loss, ridge: 0.0 };
     for (horizon, iterates) in [(20.0, 10), (1e200, 10)] {
         let how = (Method::KickDriftKick, motion(horizon / 100.0, 0.0));
-        let map = TrajectoryMap::new(&problem.network, 2, &problem.population, objective, how, &still);
+        let map = TrajectoryMap::new(alone(&problem), 2, &problem.population, objective, how, &still);
         let mut iteration = Iteration::new(&map, start.clone(), Terms { iterates, ..terms(100, 1) });
         let outcome = std::iter::repeat_with(|| iteration.advance()).find(|o| *o != Outcome::Going).unwrap();
         let Outcome::NotConverged { window: 0, difference } = outcome else { panic!("{outcome:?}") };
