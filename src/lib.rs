@@ -142,4 +142,5 @@ pub mod network;
 pub mod population;
 pub mod record;
 pub mod rng;
+pub mod sparse;
 pub mod study;

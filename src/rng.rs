@@ -38,6 +38,10 @@ pub enum Role {
     Half = 10,
     /// Place on a learned curve and its batch; `a` = pair, `b` = step.
     Curve = 11,
+    /// A drawn problem of sparse recovery; `a` = problem, `b` = part (design, axes, signal, noise, start).
+    Instance = 20,
+    /// Trials of a statement about hard thresholding; `a` = trial.
+    Threshold = 21,
 }
 
 /// The stream at an address.
