@@ -21,6 +21,7 @@ mod folder;
 mod gap;
 mod manifest;
 pub mod npz;
+mod recovery;
 
 pub use atomic::write_atomically;
 pub use connect::{ConnectRecord, PairRecord};
@@ -29,3 +30,4 @@ pub use dropout::DropoutRecord;
 pub use folder::{Opened, RecordError, RunFolder};
 pub use gap::{Axis, FitRecord, GapRecord, GroupRecord, ReferenceError};
 pub use manifest::{Clock, Host, Manifest, Phase, PopulationRecord, Status, TrajectoryRecord};
+pub use recovery::{RecoveryRecord, Summary, Timing, stop_name};

@@ -2,7 +2,8 @@
 //!
 //! [`run`] walks the whole way: the population is built, the run folder opened, the [`plan`] made of everything the
 //! studies need, the plan carried out once (`training.rs`), the studies evaluated on what was recorded ([`gap`]), the
-//! figures drawn, the manifest closed. Nothing is computed before everything has been checked.
+//! figures drawn, the manifest closed. Nothing is computed before everything has been checked. Experiments of sparse
+//! recovery train no networks; their walk is in [`recovery`], and what both walks share in `walk.rs`.
 
 pub mod connect;
 pub mod converge;
@@ -13,21 +14,24 @@ mod pieces;
 pub mod plan;
 pub mod problem;
 mod progress;
+pub mod recovery;
 pub mod series;
 mod soundness;
 mod states;
 mod training;
 mod trajectory;
+mod walk;
 
 use crate::analysis::verdict::Check;
-use crate::config::{BatchSize, Experiment, Precision, memory};
+use crate::config::{AnyExperiment, BatchSize, Experiment, Precision, memory};
 use crate::figure;
 use crate::network::{InstructionSet, Loss};
 use crate::population::{Population, PopulationError};
 use crate::record::npz::{Arrays, NpzError};
 use crate::record::{
-    Clock, Host, Manifest, Opened, Phase, PopulationRecord, RecordError, RunFolder, Status, TrajectoryRecord,
+    Clock, Manifest, Phase, PopulationRecord, RecordError, RunFolder, Status, TrajectoryRecord,
 };
+use crate::sparse::recovery::RecoveryError;
 use plan::{Plan, Trajectory};
 use problem::Problem;
 use std::path::{Path, PathBuf};
@@ -67,6 +71,12 @@ pub enum RunError {
     /// A file in `state/` is not what it should be.
     #[error("{path}: not the parameters of a network of this experiment; start over with --force")]
     State { path: PathBuf },
+    /// A problem of sparse recovery cannot be had or solved.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// Nothing says how many entries to keep.
+    #[error("solver.k: missing; the problem has no w_star to take it from: expected a whole number of at least 1")]
+    NothingToKeep,
     /// There is no such run of the time loop.
     #[error("no trajectory is called '{id}'; there are {known}")]
     NoSuchTrajectory { id: String, known: String },
@@ -119,17 +129,9 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
     check_data(experiment, &population)?;
     let plan = Plan::new(experiment);
     let resolved = resolved(experiment);
-    let path = &options.out;
-    let (folder, earlier) = match RunFolder::open(path, &resolved, options.force, options.resume)? {
-        Opened::Complete(folder) => {
-            let checks = folder.read_json("checks.json")?;
-            return Ok(Report::AlreadyComplete { folder: path.clone(), checks });
-        }
-        Opened::Fresh(folder) => (folder, None),
-        Opened::Unfinished(folder, manifest) => {
-            same_rounding(&manifest.simd)?;
-            (folder, Some(manifest))
-        }
+    let (folder, earlier) = match walk::open(options, &resolved)? {
+        Ok(open) => open,
+        Err(complete) => return Ok(complete),
     };
     let mut manifest = manifest(experiment, resolved, &population, &plan, earlier);
     folder.write_json("manifest.json", &manifest)?;
@@ -149,38 +151,27 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
     }
     manifest.trajectories = plan.trajectories().filter_map(|t| trajectory_record(t, &trained)).collect();
     if trained.interrupted {
-        manifest.status = Status::Interrupted;
-        folder.write_json("manifest.json", &manifest)?;
-        return Ok(Report::Interrupted { folder: path.clone() });
+        return walk::interrupted(&folder, manifest);
     }
 
     let Some((checks, phases)) = studies(experiment, &population, &plan, &trained, &setting)? else {
-        manifest.status = Status::Interrupted;
-        folder.write_json("manifest.json", &manifest)?;
-        return Ok(Report::Interrupted { folder: path.clone() });
+        return walk::interrupted(&folder, manifest);
     };
     for phase in phases {
         add_phase(&mut manifest, &phase.name, phase.seconds);
     }
-    folder.write_json("checks.json", &checks)?;
-    folder.write_json("manifest.json", &manifest)?;
-    let drawing = Instant::now();
-    let figures = figure::draw_run(&folder)?;
-    add_phase(&mut manifest, "figures", drawing.elapsed().as_secs_f64());
-    manifest.status = Status::Complete;
-    folder.write_json("manifest.json", &manifest)?;
-    folder.remove("checkpoint")?;
-    let Manifest { phases, warnings, .. } = manifest;
-    Ok(Report::Complete { folder: path.clone(), checks, figures, phases, warnings })
+    walk::finish(&folder, manifest, checks)
 }
 
-/// Refuses to go on with other bits than a run was begun with: AVX2 and AVX-512 agree, the portable path does not.
-fn same_rounding(begun: &str) -> Result<(), RunError> {
-    let (now, portable) = (InstructionSet::current(), InstructionSet::Portable.to_string());
-    if (begun == portable) == (now == InstructionSet::Portable) {
-        return Ok(());
+/// Runs an experiment of either kind.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_any(experiment: &AnyExperiment, options: &Options, interrupt: &AtomicBool) -> Result<Report, RunError> {
+    match experiment {
+        AnyExperiment::Training(experiment) => run(experiment, options, interrupt),
+        AnyExperiment::Recovery(experiment) => recovery::run(experiment, options, interrupt),
     }
-    Err(RunError::Rounding { begun: begun.into(), now })
 }
 
 /// Checks, and the time each study took.
@@ -250,12 +241,12 @@ fn manifest(
         status: Status::Running,
         experiment: resolved,
         seed: experiment.seed,
-        clock: Clock {
+        clock: Some(Clock {
             step: experiment.dynamics.step,
             friction: experiment.dynamics.friction,
             learning_rate,
             momentum,
-        },
+        }),
         population: PopulationRecord {
             description: population.description.clone(),
             samples,
@@ -264,11 +255,7 @@ fn manifest(
             standardisation: json(serde_json::to_value(&population.standardisation)),
             sources: json(serde_json::to_value(&population.sources)),
         },
-        host: Host {
-            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            processors: std::thread::available_parallelism().map_or(1, usize::from),
-            memory: memory::machine_memory(),
-        },
+        host: walk::host(),
         threads: rayon::current_num_threads(),
         simd: InstructionSet::current().to_string(),
         memory: json(serde_json::to_value(memory::estimate(experiment, population.shape()))),

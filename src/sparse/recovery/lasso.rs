@@ -1,19 +1,17 @@
 //! The lasso by FISTA (Beck, Teboulle 2009): soft thresholding at `lambda / L` with Nesterov's momentum, down a geometric
 //! path of `lambda` from `|X^T y|_inf`, each from the solution before; then least squares on the `k` largest entries.
 //!
-//! An iteration is one `lambda` of the path. The path ends with the first solution of at least `k` entries: smaller weights
-//! only add to it.
+//! An iteration is one `lambda` of the path; which one is best is told by the least squares that follow.
 
 use super::dense::{axpy, difference, norm};
 use super::omp::least_squares;
 use super::solve::Stop;
-use super::threshold::support;
 use super::{Iteration, Problem, RecoveryError, Settings, Step, largest};
 
 /// The factor between successive weights.
 const RATIO: f64 = 0.85;
-/// Weights at most.
-const PATH: usize = 100;
+/// Weights of the path, down to 7e-4 of the first.
+const PATH: usize = 45;
 /// Steps of FISTA per weight at most, and the relative change that ends them.
 const STEPS: usize = 1000;
 const SETTLED: f64 = 1e-8;
@@ -42,7 +40,7 @@ impl Iteration for Lasso {
         self.weight *= RATIO;
         self.solution = fista(problem, std::mem::take(&mut self.solution), self.weight, self.step);
         let mut step = least_squares(problem, &largest(&self.solution, self.k))?;
-        if self.at == PATH || support(&self.solution).len() >= 2 * self.k {
+        if self.at == PATH {
             step.last = Some(Stop::Done);
         }
         Ok(step)

@@ -50,6 +50,7 @@ mod obs;
 mod omp;
 mod problem;
 pub mod published;
+pub mod rates;
 
 mod read;
 mod selection;
@@ -64,6 +65,7 @@ pub use error::RecoveryError;
 pub use exact::{MOST_SUPPORTS, best_support};
 pub use inverse::{Damping, HIGHEST_DAMPING, Inverse};
 pub use method::Method;
+pub use omp::least_squares;
 pub use problem::{Link, Problem};
 pub use read::read;
 pub use selection::Selection;

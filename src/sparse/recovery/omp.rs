@@ -54,7 +54,10 @@ impl Iteration for Omp {
 }
 
 /// The least-squares solution on a support. Where the columns depend on each other it is damped, and says so.
-pub(super) fn least_squares(problem: &Problem, on: &[usize]) -> Result<Step, RecoveryError> {
+///
+/// # Errors
+/// [`RecoveryError::Indefinite`] for columns of zeros.
+pub fn least_squares(problem: &Problem, on: &[usize]) -> Result<Step, RecoveryError> {
     let (part, right): (Mat<f64>, Vec<f64>) = if problem.gram_at_hand() {
         (dense::principal(problem.gram().as_ref(), on), on.iter().map(|&j| problem.moment()[j]).collect())
     } else {
