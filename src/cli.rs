@@ -2,7 +2,7 @@
 
 use crate::analysis::verdict::{Check, Verdict};
 use crate::bench;
-use crate::config::{self, Experiment, Override, builtin, memory};
+use crate::config::{self, AnyExperiment, Experiment, Override, RecoveryExperiment, builtin, memory};
 use crate::dynamics::Method;
 use crate::figure;
 use crate::network::{Activation, InstructionSet};
@@ -201,8 +201,8 @@ fn run_experiment(args: RunArgs) -> anyhow::Result<ExitCode> {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
     }
     choose(args.simd)?;
-    let experiment = config::load(&args.experiment, &overrides)?;
-    let out = args.out.unwrap_or_else(|| study::default_folder(&experiment));
+    let experiment = config::load_any(&args.experiment, &overrides)?;
+    let out = args.out.unwrap_or_else(|| study::default_folder(experiment.name()));
     ctrlc::set_handler(|| {
         // The second time a person asks, they mean it.
         if INTERRUPT.swap(true, Ordering::Relaxed) {
@@ -210,10 +210,16 @@ fn run_experiment(args: RunArgs) -> anyhow::Result<ExitCode> {
         }
     })?;
     if !args.quiet {
-        introduce(&experiment);
+        if !experiment.title().is_empty() {
+            eprintln!("{}: {}", experiment.name(), experiment.title());
+        }
+        match &experiment {
+            AnyExperiment::Training(experiment) => introduce(experiment),
+            AnyExperiment::Recovery(experiment) => introduce_recovery(experiment),
+        }
     }
     let options = Options { out, force: args.force, resume: args.resume, quiet: args.quiet };
-    match study::run(&experiment, &options, &INTERRUPT)? {
+    match study::run_any(&experiment, &options, &INTERRUPT)? {
         Report::Interrupted { folder } => {
             eprintln!("interrupted; everything so far is saved in {}", folder.display());
             eprintln!("go on with the same command and --resume added");
@@ -243,9 +249,6 @@ fn run_experiment(args: RunArgs) -> anyhow::Result<ExitCode> {
 
 /// What is about to run: both parametrisations of the dynamics, and the memory it will take.
 fn introduce(e: &Experiment) {
-    if !e.title.is_empty() {
-        eprintln!("{}: {}", e.name, e.title);
-    }
     let (rate, momentum) = e.dynamics.learning_rate_and_momentum();
     match e.dynamics.method {
         Method::GradientDescent => {
@@ -259,6 +262,12 @@ fn introduce(e: &Experiment) {
     if let Some(shape) = e.population.shape_hint() {
         eprintln!("memory: about {}", memory::bytes(memory::estimate(e, shape).total()));
     }
+}
+
+/// Which algorithms are about to run.
+fn introduce_recovery(e: &RecoveryExperiment) {
+    let names: Vec<&str> = e.solver.methods.iter().map(|method| method.name()).collect();
+    eprintln!("sparse recovery by {}", names.join(", "));
 }
 
 fn list() -> anyhow::Result<ExitCode> {

@@ -29,6 +29,9 @@ pub const BUILTIN: &[Builtin] = builtin![
     "converge",
     "converge-teacher",
     "mnist",
+    "recover",
+    "recover-mnist",
+    "phase",
 ];
 
 /// The built-in experiment of this name.

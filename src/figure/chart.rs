@@ -33,6 +33,8 @@ pub struct Panel {
     pub notes: Vec<String>,
     /// One unit of x is as long as one unit of y: automatic ranges grow, fixed ranges shrink the frame.
     pub equal_aspect: bool,
+    /// Without axes, ticks and their margins: for pictures.
+    pub bare: bool,
 }
 
 /// One axis.
@@ -123,7 +125,7 @@ pub struct Stroke {
     pub width_pt: f64,
 }
 
-/// Something drawn in a panel. All arrays of one mark have the length of `x`; values that are not finite break a line
+/// Something drawn in a panel. All arrays of one mark but tiles have the length of `x`; values that are not finite break a line
 /// or a band, and drop a point.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
@@ -145,6 +147,8 @@ pub enum Mark {
     Band { x: Vec<f64>, low: Vec<f64>, high: Vec<f64>, colour: Colour, opacity: f64, label: Option<String> },
     /// Many small dots: one SVG circle of about 100 bytes each, so thin a cloud of more than some thousand.
     Cloud { x: Vec<f64>, y: Vec<f64>, colour: Colour, size_pt: f64, opacity: f64, label: Option<String> },
+    /// Tiles between the edges `x` and `y`, increasing, one colour each, row by row from the lowest: a heat map, a picture.
+    Tiles { x: Vec<f64>, y: Vec<f64>, colours: Vec<Colour>, label: Option<String> },
     /// A line across the panel at height `y`; automatic ranges include it.
     HorizontalLine { y: f64, stroke: Stroke, label: Option<String> },
     /// A line across the panel at `x`; automatic ranges include it.
@@ -180,7 +184,7 @@ impl Panel {
     /// An empty panel with an automatic legend.
     pub fn new(x: Axis, y: Axis) -> Self {
         let (marks, notes) = (Vec::new(), Vec::new());
-        Self { title: None, x, y, marks, legend: Legend::Automatic, notes, equal_aspect: false }
+        Self { title: None, x, y, marks, legend: Legend::Automatic, notes, equal_aspect: false, bare: false }
     }
 
     /// Add a mark.
@@ -199,6 +203,11 @@ impl Panel {
     pub fn note(mut self, line: impl Into<String>) -> Self {
         self.notes.push(line.into());
         self
+    }
+
+    /// Leave out axes and ticks, and make units equally long on both sides.
+    pub fn picture(self) -> Self {
+        Self { bare: true, equal_aspect: true, ..self }
     }
 
     /// Place the legend.
@@ -253,6 +262,11 @@ impl Mark {
         Self::Cloud { x, y, colour, size_pt: super::style::DOT_PT, opacity: 0.5, label: None }
     }
 
+    /// Tiles between edges, a colour each, row by row from the lowest.
+    pub fn tiles(x: Vec<f64>, y: Vec<f64>, colours: Vec<Colour>) -> Self {
+        Self::Tiles { x, y, colours, label: None }
+    }
+
     /// A thin line across the panel at height `y`.
     pub fn horizontal(y: f64, colour: Colour, dash: Dash) -> Self {
         Self::HorizontalLine { y, stroke: Stroke { width_pt: 0.8, ..Stroke::new(colour, dash) }, label: None }
@@ -281,6 +295,7 @@ impl Mark {
             | Self::Points { label, .. }
             | Self::Band { label, .. }
             | Self::Cloud { label, .. }
+            | Self::Tiles { label, .. }
             | Self::HorizontalLine { label, .. }
             | Self::VerticalLine { label, .. } => label,
         }
@@ -309,6 +324,7 @@ impl Mark {
             | Self::Points { label, .. }
             | Self::Band { label, .. }
             | Self::Cloud { label, .. }
+            | Self::Tiles { label, .. }
             | Self::HorizontalLine { label, .. }
             | Self::VerticalLine { label, .. } => label.as_deref(),
         }

@@ -299,6 +299,6 @@ fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryReco
 }
 
 /// The folder a run goes to by default: `runs/NAME`.
-pub fn default_folder(experiment: &Experiment) -> PathBuf {
-    Path::new("runs").join(&experiment.name)
+pub fn default_folder(name: &str) -> PathBuf {
+    Path::new("runs").join(name)
 }
