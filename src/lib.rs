@@ -51,6 +51,7 @@
 //! | [`dynamics`] | forces, integrators, noise, the one time loop |
 //! | [`analysis`] | exponents with intervals, distances, the bound's form, dropout, connecting paths, verdicts |
 //! | [`study`] | the only room that joins the others: an experiment in, records out |
+//! | [`sparse`] | sparse recovery: hard thresholding, pursuits, the iterative optimal brain surgeon |
 //! | [`record`] | the run folder, the manifest, arrays in `.npz` |
 //! | [`figure`] | figures as pure functions of records |
 //! | [`rng`] | random draws by address |
@@ -65,6 +66,8 @@
 //! | [`study::dropout`] | what does a network lose when it keeps `M` of its `N` neurons? |
 //! | [`study::connect`] | how much must the loss rise on a path between two networks? |
 //! | [`study::converge`] | how fast does the risk fall, and from which starts does it not? |
+//!
+//! Experiments of the other kind, sparse recovery, have studies of their own: [`study::recovery`].
 //!
 //! # Four ideas
 //!
@@ -134,6 +137,7 @@
 
 pub mod analysis;
 pub mod bench;
+pub mod bench_recovery;
 pub mod cli;
 pub mod config;
 pub mod dynamics;

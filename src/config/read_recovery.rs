@@ -140,7 +140,11 @@ fn solver(section: Option<Section>) -> Solver {
     spec.k = s.optional_count("k", 1);
     spec.excess = s.real("excess", Some(1.0), Want::Positive);
     if spec.excess < 1.0 {
-        s.wrong("excess", Some(spec.excess.to_string()), "expected at least 1: fewer entries than the truth has cannot be it");
+        s.wrong(
+            "excess",
+            Some(spec.excess.to_string()),
+            "expected at least 1: fewer entries than the truth has cannot be it",
+        );
     }
     spec.iterations = s.count("iterations", Some(1000), 1);
     spec.step = s.real("step", Some(1.0), Want::Positive);
@@ -210,13 +214,21 @@ fn validate(e: &RecoveryExperiment, problems: &Problems) {
         problems.add("solver.k", Some(k.to_string()), format!("expected at most problem.d = {}", instance.d));
     }
     let k = e.solver.kept(instance.sparsity, instance.d.max(1));
-    let supports = (0..k.min(instance.d.saturating_sub(k))).map(|i| (instance.d - i) as f64 / (i + 1) as f64).product::<f64>();
+    let supports =
+        (0..k.min(instance.d.saturating_sub(k))).map(|i| (instance.d - i) as f64 / (i + 1) as f64).product::<f64>();
     if e.solver.methods.contains(&exact) && supports > MOST_SUPPORTS {
-        let want = format!("would look at {supports:.1e} supports, {k} of {}: expected at most {MOST_SUPPORTS:.0e}, or greedy-iobs or swap-iobs", instance.d);
+        let want = format!(
+            "would look at {supports:.1e} supports, {k} of {}: expected at most {MOST_SUPPORTS:.0e}, or greedy-iobs or swap-iobs",
+            instance.d
+        );
         problems.add("solver.methods", Some("\"exact-iobs\"".into()), want);
     }
-    if e.solver.methods.contains(&Method::CoSaMp) && !Method::CoSaMp.applies(instance.n, instance.d, k) && e.phase.is_none() {
-        let want = format!("solves on 3 k = {} columns: expected at most min(n, d) = {}", 3 * k, instance.n.min(instance.d));
+    if e.solver.methods.contains(&Method::CoSaMp)
+        && !Method::CoSaMp.applies(instance.n, instance.d, k)
+        && e.phase.is_none()
+    {
+        let want =
+            format!("solves on 3 k = {} columns: expected at most min(n, d) = {}", 3 * k, instance.n.min(instance.d));
         problems.add("solver.methods", Some("\"cosamp\"".into()), want);
     }
     if e.noise.is_some() && instance.loss != Link::Squared {
@@ -228,7 +240,11 @@ fn validate(e: &RecoveryExperiment, problems: &Problems) {
             problems.add("phase.k_over_n", Some(most.to_string()), "expected at most 1");
         }
         if e.solver.k.is_some() {
-            problems.add("solver.k", e.solver.k.map(|k| k.to_string()), "the phase diagram keeps as many entries as the truth has: remove it");
+            problems.add(
+                "solver.k",
+                e.solver.k.map(|k| k.to_string()),
+                "the phase diagram keeps as many entries as the truth has: remove it",
+            );
         }
         if e.solver.methods.contains(&exact) {
             problems.add("solver.methods", Some("\"exact-iobs\"".into()), "is too slow for a phase diagram: remove it");

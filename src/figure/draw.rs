@@ -291,9 +291,7 @@ fn sample<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, left: f64, middle: f
             pen.rectangle(&Rect { left, top: middle - 3.0, right, bottom: middle + 3.0 }, *colour, *opacity)
         }
         Mark::Tiles { colours, .. } => match colours.first() {
-            Some(&colour) => {
-                pen.rectangle(&Rect { left, top: middle - 3.0, right, bottom: middle + 3.0 }, colour, 1.0)
-            }
+            Some(&colour) => pen.rectangle(&Rect { left, top: middle - 3.0, right, bottom: middle + 3.0 }, colour, 1.0),
             None => Ok(()),
         },
         Mark::Cloud { colour, size_pt, .. } => {

@@ -28,9 +28,7 @@ use crate::figure;
 use crate::network::{InstructionSet, Loss};
 use crate::population::{Population, PopulationError};
 use crate::record::npz::{Arrays, NpzError};
-use crate::record::{
-    Clock, Manifest, Phase, PopulationRecord, RecordError, RunFolder, Status, TrajectoryRecord,
-};
+use crate::record::{Clock, Manifest, Phase, PopulationRecord, RecordError, RunFolder, Status, TrajectoryRecord};
 use crate::sparse::recovery::RecoveryError;
 use plan::{Plan, Trajectory};
 use problem::Problem;

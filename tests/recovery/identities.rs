@@ -5,8 +5,8 @@ use faer::prelude::{Solve, SolveLstsq};
 use widelimit::sparse::recovery::dense::gram;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::{
-    Cholesky, Damping, Inverse, Link, Method, Problem, Selection, Settings, Values, best_support, eliminate, projection,
-    refine, solve,
+    Cholesky, Damping, Inverse, Link, Method, Problem, Selection, Settings, Values, best_support, eliminate,
+    projection, refine, solve,
 };
 
 const TIGHT: f64 = 1e-10;
@@ -146,7 +146,10 @@ fn elimination_against_brute_force() {
 
 /// All subsets of `0..d` of size `k`.
 fn subsets(d: usize, k: usize) -> Vec<Vec<usize>> {
-    (0..1u32 << d).filter(|m| m.count_ones() as usize == k).map(|m| (0..d).filter(|j| m >> j & 1 == 1).collect()).collect()
+    (0..1u32 << d)
+        .filter(|m| m.count_ones() as usize == k)
+        .map(|m| (0..d).filter(|j| m >> j & 1 == 1).collect())
+        .collect()
 }
 
 #[test]
@@ -180,7 +183,8 @@ fn exact_selection_against_all_subsets() {
 #[test]
 fn tiled_cholesky() {
     for d in [1, 5, 256, 257, 700] {
-        let xt = Mat::from_fn(d, d + 30, |j, i| ((i * 31 + j * 17) as f64 * 0.7).sin() + if i == j { 3.0 } else { 0.0 });
+        let xt =
+            Mat::from_fn(d, d + 30, |j, i| ((i * 31 + j * 17) as f64 * 0.7).sin() + if i == j { 3.0 } else { 0.0 });
         let a = gram(xt.as_ref(), None);
         let expected = &xt * xt.transpose();
         let scale = (0..d).map(|j| expected[(j, j)]).fold(0.0, f64::max);
@@ -224,9 +228,8 @@ fn derivatives_of_the_losses() {
             w
         };
         let step = 1e-3;
-        let slope = |f: &dyn Fn(f64) -> f64| {
-            (8.0 * (f(step) - f(-step)) - (f(2.0 * step) - f(-2.0 * step))) / (12.0 * step)
-        };
+        let slope =
+            |f: &dyn Fn(f64) -> f64| (8.0 * (f(step) - f(-step)) - (f(2.0 * step) - f(-2.0 * step))) / (12.0 * step);
         let (value, g) = problem.gradient(&w);
         assert!((value - problem.value(&w)).abs() < 1e-13 * value.abs().max(1.0));
         let hessian = problem.hessian(&w);
@@ -292,7 +295,8 @@ fn what_the_methods_are_on_a_quadratic() {
 /// WoodTaylor's Fisher matrix, inverted one sample at a time as its paper has it, against the step taken.
 #[test]
 fn fisher_by_rank_one_updates() {
-    let problem = problem(50, 8, 5.0, Some(15.0), 9).starting_at((0..8).map(|j| 0.3 - 0.1 * j as f64).collect()).unwrap();
+    let problem =
+        problem(50, 8, 5.0, Some(15.0), 9).starting_at((0..8).map(|j| 0.3 - 0.1 * j as f64).collect()).unwrap();
     let damping = 1e-3;
     let settings = Settings { damping: Damping::Relative(damping), ..Settings::new(3) };
     let (n, w) = (50.0, problem.start().to_vec());

@@ -123,7 +123,13 @@ fn the_truth_is_found() {
 #[test]
 fn hard_thresholding_descends() {
     for (loss, start) in [(Link::Squared, None), (Link::Logistic, Some(1.0))] {
-        let law = Instance { loss, snr_db: None, start_distance: start, design: Design::Rotated { condition: 40.0 }, ..law(50, 30, 5) };
+        let law = Instance {
+            loss,
+            snr_db: None,
+            start_distance: start,
+            design: Design::Rotated { condition: 40.0 },
+            ..law(50, 30, 5)
+        };
         let found = solve(&law.draw(3, 1).unwrap(), Method::Iht, &Settings::new(5), |_| {}).unwrap();
         // The dense start is not one of the iterates that the argument is about.
         let values: Vec<f64> = found.curve[1..].iter().map(|p| p.value).collect();
@@ -199,7 +205,12 @@ fn bad_problems_are_refused() {
     let cosamp = refusal(solve(&problem, Method::CoSaMp, &Settings::new(5), |_| {}));
     assert!(cosamp.contains("15") && cosamp.contains("12"), "{cosamp}");
     let large = law(80, 60, 2).draw(1, 0).unwrap();
-    let message = refusal(solve(&large, Method::NAMES.iter().find(|m| m.0 == "exact-iobs").unwrap().1, &Settings::new(20), |_| {}));
+    let message = refusal(solve(
+        &large,
+        Method::NAMES.iter().find(|m| m.0 == "exact-iobs").unwrap().1,
+        &Settings::new(20),
+        |_| {},
+    ));
     assert!(message.contains("20 among 60") && message.contains("greedy"), "{message}");
     let logistic = Instance { loss: Link::Logistic, snr_db: None, ..law(20, 12, 2) }.draw(1, 0).unwrap();
     let message = refusal(solve(&logistic, Method::Omp, &Settings::new(2), |_| {}));
@@ -222,7 +233,12 @@ fn problems_from_files() {
     let x = ndarray::array![[1.0, 0.0, 2.0], [0.0, 3.0, 1.0]].into_dyn();
     let vector = |v: &[f64]| ndarray::Array1::from(v.to_vec()).into_dyn();
     let from = |arrays: &[(&str, ndarray::ArrayD<f64>)]| read(Path::new("a.npz"), &archive(arrays), Link::Squared);
-    let whole = [("X", x.clone()), ("y", vector(&[1.0, 2.0])), ("w_star", vector(&[0.0, 1.0, 0.0])), ("w0", vector(&[3.0, 4.0, 5.0]))];
+    let whole = [
+        ("X", x.clone()),
+        ("y", vector(&[1.0, 2.0])),
+        ("w_star", vector(&[0.0, 1.0, 0.0])),
+        ("w0", vector(&[3.0, 4.0, 5.0])),
+    ];
     let problem = from(&whole).unwrap();
     assert_eq!((problem.samples(), problem.unknowns(), problem.start()), (2, 3, &[3.0, 4.0, 5.0][..]));
     assert_eq!(problem.truth().unwrap(), [0.0, 1.0, 0.0]);

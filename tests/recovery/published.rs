@@ -69,8 +69,7 @@ fn published_curves() {
         for (measure, rows) in [("loss", &found.loss), ("dist", &found.dist)] {
             let worst = deviation(rows, &expected[measure], &steps);
             let finals = numbers(&expected[measure]["final"]);
-            let last =
-                rows.iter().zip(finals).map(|(row, end)| (row[STEPS - 1] / end - 1.0).abs()).fold(0.0, f64::max);
+            let last = rows.iter().zip(finals).map(|(row, end)| (row[STEPS - 1] / end - 1.0).abs()).fold(0.0, f64::max);
             println!("{name} {measure}: curves to {worst:.1e}, last values of the 20 experiments to {last:.1e}");
             assert!(worst < AGREEMENT && last < AGREEMENT, "{name} {measure}: {worst:.2e} {last:.2e}");
         }

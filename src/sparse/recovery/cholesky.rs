@@ -1,12 +1,10 @@
 //! Cholesky factors in tiles: one tile for small matrices; for large ones the tiles of a step are done side by side. The
 //! tiling is a function of the order alone, and so are the bits.
 
+use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{LltParams, cholesky_in_place, cholesky_in_place_scratch};
 use faer::linalg::matmul::matmul;
-use faer::linalg::triangular_solve::{
-    solve_lower_triangular_in_place, solve_upper_triangular_in_place,
-};
-use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, ColMut, Mat, MatMut, MatRef, Par, Spec};
 use rayon::prelude::*;
@@ -58,7 +56,8 @@ impl Cholesky {
             rest.par_iter_mut().for_each(|row| {
                 solve_lower_triangular_in_place(diagonal, row[step].as_mut().transpose_mut(), Par::Seq);
             });
-            let panel: Vec<Mat<f64>> = rest.iter_mut().map(|row| std::mem::replace(&mut row[step], Mat::new())).collect();
+            let panel: Vec<Mat<f64>> =
+                rest.iter_mut().map(|row| std::mem::replace(&mut row[step], Mat::new())).collect();
             let mut trailing: Vec<(usize, usize, &mut Mat<f64>)> = rest
                 .iter_mut()
                 .enumerate()
@@ -125,11 +124,8 @@ impl Cholesky {
             self.solve_from(columns.as_mut(), i);
             columns
         };
-        let blocks: Vec<Mat<f64>> = if count == 1 {
-            vec![block(0)]
-        } else {
-            (0..count).into_par_iter().with_max_len(1).map(block).collect()
-        };
+        let blocks: Vec<Mat<f64>> =
+            if count == 1 { vec![block(0)] } else { (0..count).into_par_iter().with_max_len(1).map(block).collect() };
         let mut inverse = Mat::zeros(self.order, self.order);
         for (i, columns) in blocks.into_iter().enumerate() {
             inverse.as_mut().subcols_mut(i * TILE, side(i)).copy_from(columns);

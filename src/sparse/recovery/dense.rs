@@ -1,8 +1,8 @@
 //! Dense kernels. Every sum is cut into blocks that depend on the sizes alone, so that the number of threads changes no
 //! bit; products run at the speed of the machine's matrix product, passes over a matrix at that of its memory.
 
-use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
 use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
 use faer::{Accum, Mat, MatRef, Par, Side};
 use rayon::prelude::*;
 
@@ -141,11 +141,8 @@ pub fn gram(xt: MatRef<'_, f64>, scale: Option<&[f64]>) -> Mat<f64> {
         }
         tile
     };
-    let computed: Vec<Mat<f64>> = if tiles == 1 {
-        pairs.iter().map(one).collect()
-    } else {
-        pairs.par_iter().with_max_len(1).map(one).collect()
-    };
+    let computed: Vec<Mat<f64>> =
+        if tiles == 1 { pairs.iter().map(one).collect() } else { pairs.par_iter().with_max_len(1).map(one).collect() };
     let mut whole = Mat::zeros(d, d);
     for ((i, j), tile) in pairs.into_iter().zip(computed) {
         let ((row, rows), (column, columns)) = (block(i), block(j));

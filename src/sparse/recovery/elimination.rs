@@ -107,6 +107,10 @@ fn taken_off(p: &Mat<f64>, waiting: &Mat<f64>, left: &[usize]) -> Mat<f64> {
         parts.push((parts.len(), part));
         open = others;
     }
-    if parts.len() < 2 { parts.into_iter().for_each(part) } else { parts.into_par_iter().with_max_len(1).for_each(part) }
+    if parts.len() < 2 {
+        parts.into_iter().for_each(part)
+    } else {
+        parts.into_par_iter().with_max_len(1).for_each(part)
+    }
     rest
 }

@@ -87,9 +87,8 @@ impl Search {
         let pivot = p[(0, 0)];
         let raised = cost + v[0] * v[0] / pivot;
         if raised < self.best {
-            let rest = Mat::from_fn(open - 1, open - 1, |i, j| {
-                p[(i + 1, j + 1)] - p[(i + 1, 0)] * p[(j + 1, 0)] / pivot
-            });
+            let rest =
+                Mat::from_fn(open - 1, open - 1, |i, j| p[(i + 1, j + 1)] - p[(i + 1, 0)] * p[(j + 1, 0)] / pivot);
             let v: Vec<f64> = (1..open).map(|i| v[i] - v[0] / pivot * p[(i, 0)]).collect();
             self.drops -= 1;
             self.branch(&v, rest.as_ref(), &names[1..], raised, kept);

@@ -48,11 +48,8 @@ impl Iteration for Fisher {
             super::Damping::Relative(multiple) => multiple,
         };
         // Where every residual is zero there is no curvature to go by, and all directions count alike.
-        let inverse = if mean > 0.0 {
-            Inverse::new(fisher, asked)?
-        } else {
-            Inverse::new(Mat::identity(w.len(), w.len()), 0.0)?
-        };
+        let inverse =
+            if mean > 0.0 { Inverse::new(fisher, asked)? } else { Inverse::new(Mat::identity(w.len(), w.len()), 0.0)? };
         let mut g = problem.gradient(w).1;
         g.iter_mut().for_each(|g| *g /= n);
         let mut v = w.to_vec();

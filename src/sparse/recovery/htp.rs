@@ -4,8 +4,8 @@
 //! the diagonal of H.
 
 use super::dense::{axpy, norm, sample};
-use super::{Iteration, Problem, RecoveryError, Settings, Step, largest};
 use super::omp::least_squares;
+use super::{Iteration, Problem, RecoveryError, Settings, Step, largest};
 
 /// Hard thresholding pursuit.
 pub(super) struct Htp {

@@ -102,12 +102,7 @@ impl Instance {
         self.measured(self.design(&at), truth, &at)
     }
 
-    fn measured(
-        &self,
-        xt: Mat<f64>,
-        truth: Vec<f64>,
-        at: &dyn Fn(Part) -> Stream,
-    ) -> Result<Problem, RecoveryError> {
+    fn measured(&self, xt: Mat<f64>, truth: Vec<f64>, at: &dyn Fn(Part) -> Stream) -> Result<Problem, RecoveryError> {
         let a = products(xt.as_ref(), &truth);
         let mut y: Vec<f64> = a.iter().map(|&a| self.loss.measure(a)).collect();
         if let Some(snr) = self.snr_db {

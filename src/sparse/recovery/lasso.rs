@@ -45,6 +45,10 @@ impl Iteration for Lasso {
         }
         Ok(step)
     }
+
+    fn settles(&self) -> bool {
+        false
+    }
 }
 
 /// `argmin f(w) + weight |w|_1` from a start.

@@ -51,6 +51,10 @@ impl Iteration for Omp {
         }
         Ok(step)
     }
+
+    fn settles(&self) -> bool {
+        false
+    }
 }
 
 /// The least-squares solution on a support. Where the columns depend on each other it is damped, and says so.

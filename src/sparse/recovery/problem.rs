@@ -1,9 +1,7 @@
 //! The function to be minimised over sparse vectors: `f(w) = sum_i phi(<x_i, w>, y_i)`.
 
 use super::RecoveryError;
-use super::dense::{
-    self, difference, dot, gram, largest_eigenvalue, norm, pass, products, sample, symmetric_times,
-};
+use super::dense::{self, difference, dot, gram, largest_eigenvalue, norm, pass, products, sample, symmetric_times};
 use faer::{Mat, MatRef};
 use serde::Serialize;
 use std::sync::OnceLock;
@@ -287,9 +285,8 @@ impl Problem {
     /// `|phi'''|` there, `lambda_max(sum_i m_i |x_i| x_i x_i^T)`.
     pub fn hessian_lipschitz(&self, u: &[f64], w: &[f64]) -> f64 {
         let (a, b) = (products(self.design(), u), products(self.design(), w));
-        let scale: Vec<f64> = (0..self.samples())
-            .map(|i| self.link.third_bound(a[i], b[i]) * norm(sample(&self.design(), i)))
-            .collect();
+        let scale: Vec<f64> =
+            (0..self.samples()).map(|i| self.link.third_bound(a[i], b[i]) * norm(sample(&self.design(), i))).collect();
         dense::eigenvalues(gram(self.design(), Some(&scale)).as_ref()).last().copied().unwrap_or(0.0)
     }
 }

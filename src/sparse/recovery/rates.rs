@@ -81,10 +81,13 @@ fn trial_of(rng: &mut Stream) -> (Vec<f64>, Vec<f64>, usize, usize) {
     on.iter().for_each(|&j| truth[j] = 1.0);
     let part: f64 = rng.random();
     let jitter = 1e-3 * rng.random::<f64>();
-    let v = truth
-        .iter()
-        .map(|&w| if w == 0.0 { part + jitter * normal(rng) } else { 1.0 - (1.0 - part) * rng.random_range(0..2) as f64 })
-        .collect();
+    let v =
+        truth
+            .iter()
+            .map(|&w| {
+                if w == 0.0 { part + jitter * normal(rng) } else { 1.0 - (1.0 - part) * rng.random_range(0..2) as f64 }
+            })
+            .collect();
     (v, truth, k, sparsity)
 }
 

@@ -41,7 +41,10 @@ pub fn read(path: &Path, bytes: &[u8], link: Link) -> Result<Problem, RecoveryEr
         Ok(Some(found))
     };
     let missing = |key: &str| {
-        wrong(format!("no array {key}; it holds {}; arrays X and y are needed, w_star and w0 may be there", present.join(", ")))
+        wrong(format!(
+            "no array {key}; it holds {}; arrays X and y are needed, w_star and w0 may be there",
+            present.join(", ")
+        ))
     };
     let x = array("X", 2)?.ok_or_else(|| missing("X"))?;
     let y = array("y", 1)?.ok_or_else(|| missing("y"))?;

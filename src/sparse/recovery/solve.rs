@@ -68,6 +68,11 @@ pub trait Iteration {
     fn by_support(&self) -> bool {
         false
     }
+
+    /// Whether an iterate that stays where it is means the end; not for methods that go down a list of their own.
+    fn settles(&self) -> bool {
+        true
+    }
 }
 
 /// Why a run ended.
@@ -177,7 +182,7 @@ pub fn solve(
             stop = Stop::Reached;
         } else if iteration.by_support() && !seen.insert(new) {
             stop = Stop::RepeatedSupport;
-        } else if norm(&difference(&w, &before)) <= settings.tolerance * norm(&w) {
+        } else if iteration.settles() && norm(&difference(&w, &before)) <= settings.tolerance * norm(&w) {
             stop = Stop::Settled;
         } else {
             continue;

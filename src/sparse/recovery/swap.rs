@@ -1,9 +1,9 @@
 //! A support improved by exchanges: one kept entry for one dropped, while the best exchange lowers the cost.
 
+use super::Cholesky;
 use super::dense::{principal, symmetric_times};
 use super::inverse::Inverse;
 use super::values::projection;
-use super::Cholesky;
 
 /// Exchanges tried at most, per kept entry.
 const EXCHANGES: usize = 20;

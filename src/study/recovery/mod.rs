@@ -136,7 +136,9 @@ fn kept(e: &RecoveryExperiment, problem: &Problem) -> usize {
 
 /// Whether a full second-order step is exact on the problems: a quadratic, no fewer samples than unknowns, no damping.
 fn undamped(e: &RecoveryExperiment, problem: &Problem) -> bool {
-    problem.is_quadratic() && e.solver.damping.of(problem) == 0.0 && e.solver.step == 1.0
+    problem.is_quadratic()
+        && e.solver.damping.of(problem) == 0.0
+        && e.solver.step == 1.0
         && (problem.samples() >= problem.unknowns() || e.solver.damping == Damping::Relative(0.0))
 }
 

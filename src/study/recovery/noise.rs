@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// The oracle's error is proportional to the noise, which is drawn alike at every ratio: what rounding may add to that.
 const ROUNDING: f64 = 1e-6;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Errors {
     /// Relative errors of the methods, in their order; NaN where one gave up.
     #[serde(with = "number::list")]
@@ -26,32 +26,19 @@ struct Errors {
 }
 
 /// Writes `records/noise.npz`.
-pub(super) fn study(
-    subject: &Subject<'_>,
-    terms: &Noise,
-    setting: &Setting<'_>,
-) -> Result<Option<Findings>, RunError> {
+pub(super) fn study(subject: &Subject<'_>, terms: &Noise, setting: &Setting<'_>) -> Result<Option<Findings>, RunError> {
     let e = subject.experiment;
     let Some(law) = subject.source.law() else { return Ok(Some(Default::default())) };
     let problems = terms.problems;
-    let pieces: Vec<Piece<(usize, u64)>> = (0..terms.snr_db.len())
-        .flat_map(|s| (0..problems as u64).map(move |index| (s, index)))
-        .map(|(s, index)| Piece { name: format!("noise-{s}-{index}"), size: 1, item: (s, index) })
-        .collect();
-    let found = work_through(setting, "noise", &pieces, |&(s, index)| {
-        let law = Instance { snr_db: Some(terms.snr_db[s]), ..*law };
-        let problem = law.draw(e.seed, index)?;
-        let settings = e.solver.settings(kept(e, &problem));
-        let support: Vec<usize> = problem
-            .truth()
-            .map_or_else(Vec::new, |truth| (0..truth.len()).filter(|&j| truth[j] != 0.0).collect());
-        let error = |method| solve(&problem, method, &settings, |_| {}).map_or(f64::NAN, |o| o.point().error);
-        Ok(Errors {
-            methods: e.solver.methods.iter().map(|&method| error(method)).collect(),
-            oracle: problem.relative_error(&least_squares(&problem, &support)?.w),
-        })
+    let pieces: Vec<Piece<u64>> =
+        (0..problems as u64).map(|index| Piece { name: format!("noise-{index}"), size: 1, item: index }).collect();
+    let found = work_through(setting, "noise", &pieces, |&index| {
+        let at = |&snr: &f64| errors(subject, &Instance { snr_db: Some(snr), ..*law }, index);
+        terms.snr_db.iter().map(at).collect::<Result<Vec<Errors>, RunError>>()
     })?;
-    let Some(found) = found else { return Ok(None) };
+    let Some(by_problem) = found else { return Ok(None) };
+    let found: Vec<Errors> =
+        (0..terms.snr_db.len()).flat_map(|s| by_problem.iter().map(move |errors| errors[s].clone())).collect();
     let ratios = terms.snr_db.len();
     let table = |of: &dyn Fn(&Errors) -> f64| found.iter().map(of).collect::<Vec<f64>>();
     let mut arrays = Arrays::default();
@@ -63,6 +50,21 @@ pub(super) fn study(
     arrays.push("oracle_error", &[ratios, problems], oracle.clone());
     arrays.write(&setting.folder.file("records/noise.npz"))?;
     Ok(Some((checks(subject, terms, &found, &oracle), Vec::new())))
+}
+
+/// What every method makes of problem `index` of a law.
+fn errors(subject: &Subject<'_>, law: &Instance, index: u64) -> Result<Errors, RunError> {
+    let e = subject.experiment;
+    let problem = law.draw(e.seed, index)?;
+    let settings = e.solver.settings(kept(e, &problem));
+    let truth = problem.truth().unwrap_or_default();
+    let support: Vec<usize> = (0..truth.len()).filter(|&j| truth[j] != 0.0).collect();
+    // A method that gives up has no error.
+    let error = |method| solve(&problem, method, &settings, |_| {}).map_or(f64::NAN, |o| o.point().error);
+    Ok(Errors {
+        methods: e.solver.methods.iter().map(|&method| error(method)).collect(),
+        oracle: problem.relative_error(&least_squares(&problem, &support)?.w),
+    })
 }
 
 fn checks(subject: &Subject<'_>, terms: &Noise, found: &[Errors], oracle: &[f64]) -> Vec<Check> {

@@ -35,11 +35,7 @@ struct Tally {
 }
 
 /// Writes `records/phase.npz`.
-pub(super) fn study(
-    subject: &Subject<'_>,
-    terms: &Phase,
-    setting: &Setting<'_>,
-) -> Result<Option<Findings>, RunError> {
+pub(super) fn study(subject: &Subject<'_>, terms: &Phase, setting: &Setting<'_>) -> Result<Option<Findings>, RunError> {
     let e = subject.experiment;
     let Some(law) = subject.source.law() else { return Ok(Some(Default::default())) };
     let cells: Vec<Cell> = (0..terms.n_over_d.len())
@@ -70,7 +66,13 @@ pub(super) fn study(
         let rate = |t: &Tally| if t.trials == 0 { f64::NAN } else { t.successes as f64 / t.trials as f64 };
         let end = |t: &Tally, high: bool| {
             let (low, up) = wilson(t.successes, t.trials, 0.95);
-            if t.trials == 0 { f64::NAN } else if high { up } else { low }
+            if t.trials == 0 {
+                f64::NAN
+            } else if high {
+                up
+            } else {
+                low
+            }
         };
         arrays.push(format!("{name}_success"), &shape, table(&rate));
         arrays.push(format!("{name}_low"), &shape, table(&|t| end(t, false)));
@@ -125,8 +127,7 @@ fn checks(subject: &Subject<'_>, law: &Instance, cells: &[Cell], found: &[Vec<Ta
             continue;
         }
         let name = format!("phase-full-rank-{}", method.name());
-        let statement =
-            format!("{}: wherever n >= d every noiseless truth is found: problems missed", method.name());
+        let statement = format!("{}: wherever n >= d every noiseless truth is found: problems missed", method.name());
         let mut check = Check::at_most(name, statement, missed.iter().sum::<usize>() as f64, 0.0);
         check.detail += &format!("; {} cells with n >= d", missed.len());
         checks.push(check);

@@ -79,11 +79,7 @@ fn statements() -> Vec<Statement> {
 }
 
 /// Writes `records/rates.npz`: for each statement the errors before and after a step, and the bound.
-pub(super) fn study(
-    subject: &Subject<'_>,
-    terms: &Rates,
-    setting: &Setting<'_>,
-) -> Result<Option<Findings>, RunError> {
+pub(super) fn study(subject: &Subject<'_>, terms: &Rates, setting: &Setting<'_>) -> Result<Option<Findings>, RunError> {
     let seed = subject.experiment.seed;
     let statements = statements();
     let pieces: Vec<Piece<(usize, u64)>> = (0..statements.len())

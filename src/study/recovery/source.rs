@@ -23,8 +23,7 @@ impl Source {
             ProblemSpec::Drawn(law) => Ok(Source::Drawn(*law)),
             ProblemSpec::Mnist(signals) => images(signals, e.recover.as_ref().map_or(1, |terms| terms.problems)),
             ProblemSpec::File { path, loss } => {
-                let bytes = std::fs::read(path)
-                    .map_err(|source| PopulationError::Io { path: path.clone(), source })?;
+                let bytes = std::fs::read(path).map_err(|source| PopulationError::Io { path: path.clone(), source })?;
                 let file = File::of(path, &bytes);
                 Ok(Source::File { path: path.clone(), bytes, loss: *loss, file })
             }
