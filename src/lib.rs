@@ -53,6 +53,7 @@
 //! | [`analysis`] | exponents with intervals, distances, the bound's form, dropout, connecting paths, verdicts |
 //! | [`kinetic`] | the kinetic equation on a grid, for neurons with one trained parameter; the radial reduction |
 //! | [`study`] | the only room that joins the others: an experiment in, records out |
+//! | [`sparse`] | sparse recovery: hard thresholding, pursuits, the iterative optimal brain surgeon |
 //! | [`record`] | the run folder, the manifest, arrays in `.npz` |
 //! | [`figure`] | figures as pure functions of records |
 //! | [`rng`] | random draws by address |
@@ -70,6 +71,8 @@
 //! | [`study::picard`] | how do Picard's iterates come together, and is their fixed point the limit? |
 //! | [`study::radial`] | do networks in R^d follow the radial kinetic equation? |
 //! | [`study::kinetic`] | does the kinetic equation on a grid agree with particles, and how does the free energy fall? |
+//!
+//! Experiments of the other kind, sparse recovery, have studies of their own: [`study::recovery`].
 //!
 //! # Four ideas
 //!
@@ -141,6 +144,7 @@
 
 pub mod analysis;
 pub mod bench;
+pub mod bench_recovery;
 pub mod cli;
 pub mod config;
 pub mod dynamics;
@@ -150,4 +154,5 @@ pub mod network;
 pub mod population;
 pub mod record;
 pub mod rng;
+pub mod sparse;
 pub mod study;

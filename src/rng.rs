@@ -48,6 +48,10 @@ pub enum Role {
     BrownianWeight = 42,
     /// Brownian increments of the second hidden layer; `a` = index, `b` = step of the finest clock.
     BrownianSecond = 43,
+    /// A drawn problem of sparse recovery; `a` = problem, `b` = part (design, axes, signal, noise, start).
+    Instance = 20,
+    /// Trials of a statement about hard thresholding; `a` = trial.
+    Threshold = 21,
 }
 
 /// The stream at an address.

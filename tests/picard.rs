@@ -6,12 +6,17 @@ mod common;
 use common::{Problem, bits, distance, linear, linear_exact, linear_state, motion, slope, tanh_problem};
 use widelimit::dynamics::picard::{FrozenForce, Guess, Iteration, Outcome, Terms, TrajectoryMap, map::packed};
 use widelimit::dynamics::{Brownian, Method, Motion, Noise, State, Still};
-use widelimit::network::{Objective, Threads};
+use widelimit::network::{Objective, Threads, TwoLayer};
 
 const TARGET: f64 = 1.5;
 
 fn still(_: usize, _: usize) -> Box<dyn Noise<f64>> {
     Box::new(Still)
+}
+
+/// The network whose particles evolve alone.
+fn alone(problem: &Problem) -> &TwoLayer {
+    problem.network.independent().expect("one hidden layer")
 }
 
 fn terms(steps: usize, windows: usize) -> Terms {
@@ -36,7 +41,7 @@ fn iterate(
 ) -> Found {
     let objective = Objective { loss: problem.loss, ridge: problem.ridge };
     let map =
-        TrajectoryMap::new(alone(&problem), problem.width, &problem.population, objective, (method, motion), noise);
+        TrajectoryMap::new(alone(problem), problem.width, &problem.population, objective, (method, motion), noise);
     let mut iteration = Iteration::new(&map, start.clone(), terms);
     loop {
         match iteration.advance() {

@@ -118,7 +118,7 @@ impl Subject<'_> {
         }
 
         // With one output a neuron's feature is as large as its activation, and every order asks for it again.
-        let features = if outputs == 1 { Some(hidden.clone() * &a) } else { None };
+        let features = if outputs == 1 { Some(hidden.clone() * a) } else { None };
         let mut kept = Array2::zeros((orders.len(), sizes.len()));
         let (mut sum, mut mean) = (vec![0.0; samples * outputs], vec![0.0; samples * outputs]);
         for (order, mut losses) in orders.iter().zip(kept.rows_mut()) {

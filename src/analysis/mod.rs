@@ -11,6 +11,7 @@
 //! * [`wasserstein`]: exact one-dimensional and sliced Wasserstein-2 distances between clouds of neurons;
 //! * [`dropout`]: what a network loses when neurons are dropped, and the closed form of it;
 //! * [`number`]: what is not a number, in JSON;
+//! * [`proportion`]: the interval of a probability;
 //! * [`verdict`]: what the theory says, what was measured, and what follows.
 
 pub mod bound;
@@ -21,6 +22,7 @@ pub mod dropout;
 pub mod fit;
 pub mod number;
 mod points;
+pub mod proportion;
 pub mod quantile;
 pub mod verdict;
 pub mod wasserstein;

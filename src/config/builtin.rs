@@ -35,6 +35,9 @@ pub const BUILTIN: &[Builtin] = builtin![
     "mnist",
     "digits3",
     "mnist3",
+    "recover",
+    "recover-mnist",
+    "phase",
 ];
 
 /// The built-in experiment of this name.

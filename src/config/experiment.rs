@@ -115,7 +115,9 @@ impl NetworkSpec {
     pub fn model(&self, inputs: usize, outputs: usize) -> Network {
         let NetworkSpec { activation, bias, fixed_output, .. } = *self;
         match self.kind {
-            NetworkKind::TwoLayer | NetworkKind::Bump => TwoLayer { inputs, outputs, bias, activation, fixed_output }.into(),
+            NetworkKind::TwoLayer | NetworkKind::Bump => {
+                TwoLayer { inputs, outputs, bias, activation, fixed_output }.into()
+            }
             NetworkKind::ThreeLayer => {
                 let activations = [activation, self.second_activation.unwrap_or(activation)];
                 let per = |layer: usize| self.proportions.get(layer).copied().unwrap_or(1);

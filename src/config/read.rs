@@ -82,11 +82,8 @@ fn network(root: &mut Section) -> NetworkSpec {
         scale: None,
     };
     let Some(mut s) = root.section("network", true) else { return spec };
-    let kinds = [
-        ("two-layer", NetworkKind::TwoLayer),
-        ("three-layer", NetworkKind::ThreeLayer),
-        ("bump", NetworkKind::Bump),
-    ];
+    let kinds =
+        [("two-layer", NetworkKind::TwoLayer), ("three-layer", NetworkKind::ThreeLayer), ("bump", NetworkKind::Bump)];
     spec.kind = s.choice("kind", Some(NetworkKind::TwoLayer), &kinds);
     let bump = spec.kind == NetworkKind::Bump;
     spec.activation = s.choice("activation", bump.then_some(Activation::Bump), Activation::NAMES);

@@ -104,12 +104,12 @@ fn standardise(s: &mut Section, default: Standardise) -> Standardise {
 }
 
 /// One of the names of a closed set.
-fn named<T: FromStr + Copy>(s: &mut Section, key: &str, default: Option<T>, names: &[&'static str]) -> T {
+pub(super) fn named<T: FromStr + Copy>(s: &mut Section, key: &str, default: Option<T>, names: &[&'static str]) -> T {
     let pairs: Vec<(&str, T)> = names.iter().filter_map(|&name| Some((name, name.parse().ok()?))).collect();
     s.choice(key, default, &pairs)
 }
 
 /// Relative paths are taken from the folder of the experiment file; what is recorded means the same from anywhere.
-fn from(base: &Path, path: PathBuf) -> PathBuf {
+pub(super) fn from(base: &Path, path: PathBuf) -> PathBuf {
     if path.as_os_str().is_empty() { path } else { std::path::absolute(base.join(&path)).unwrap_or(path) }
 }

@@ -310,7 +310,8 @@ fn routes(e: &Experiment, problems: &Problems) {
         }
     };
     if e.network.kind == NetworkKind::ThreeLayer {
-        let alone = "its units do not evolve alone under given predictions: expected network.kind \"two-layer\" or \"bump\"";
+        let alone =
+            "its units do not evolve alone under given predictions: expected network.kind \"two-layer\" or \"bump\"";
         for route in [Route::Picard, Route::Grid] {
             if e.reference.takes(route) {
                 problems.add("reference", None, format!("by three layers only with particles; {alone}"));

@@ -177,14 +177,10 @@ pub(super) fn ink(panel: &Panel, at: &Placed) -> Vec<Point> {
                     }
                 }
             }
-            // Only what is dark is in the way.
-            Mark::Heat { columns, values, most, .. } => {
-                for cell in super::draw::cells(at, mark, 1) {
-                    let (column, row) = cell.at;
-                    if values[row * columns + column] > 0.1 * most {
-                        let middle = |a: f64, b: f64| (a + b) / 2.0;
-                        ink.push((middle(cell.rect.left, cell.rect.right), middle(cell.rect.top, cell.rect.bottom)));
-                    }
+            // A heat map is ground, not ink: what is written over it is set on paper.
+            Mark::Tiles { x, y, .. } => {
+                for (&x, &y) in x.iter().zip(y) {
+                    ink.extend(at.at(x, y));
                 }
             }
             Mark::HorizontalLine { y, .. } => {

@@ -39,8 +39,9 @@ pub struct Manifest {
     pub experiment: serde_json::Value,
     /// Seed of everything random.
     pub seed: u64,
-    /// The same iteration in both parametrisations.
-    pub clock: Clock,
+    /// The same iteration in both parametrisations; absent where nothing is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Clock>,
     /// The data.
     pub population: PopulationRecord,
     /// The machine.

@@ -25,6 +25,7 @@ mod manifest;
 pub mod npz;
 mod picard;
 mod radial;
+mod recovery;
 
 pub use atomic::write_atomically;
 pub use cloud::{CloudRecord, Coordinate};
@@ -37,3 +38,4 @@ pub use kinetic::{KineticRecord, RestRecord};
 pub use manifest::{Clock, Host, Manifest, Phase, PopulationRecord, Status, TrajectoryRecord};
 pub use picard::{PicardRecord, PicardRun};
 pub use radial::RadialRecord;
+pub use recovery::{RecoveryRecord, Summary, Timing, stop_name};

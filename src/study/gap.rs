@@ -65,11 +65,7 @@ fn reference_errors(problem: &Problem<'_, f64>, trained: &Trained) -> BTreeMap<S
         // The radial reduction solves for the law: no sample stands for it.
         sample: if by_law { 0.0 } else { error(HALF_SAMPLE, row) },
         training_step: error(TRAINING_STEP, row),
-        iteration: if measure == "function" {
-            trained.unconverged.get(REFERENCE).copied().unwrap_or(0.0)
-        } else {
-            0.0
-        },
+        iteration: if measure == "function" { trained.unconverged.get(REFERENCE).copied().unwrap_or(0.0) } else { 0.0 },
     };
     let compared = problem.measures.iter().enumerate().skip(row("coupling_max"));
     compared.map(|(row, measure)| (measure.clone(), errors(row, measure))).collect()

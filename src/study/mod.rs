@@ -2,7 +2,8 @@
 //!
 //! [`run`] walks the whole way: the population is built, the run folder opened, the [`plan`] made of everything the
 //! studies need, the plan carried out once (`training.rs`), the studies evaluated on what was recorded ([`gap`]), the
-//! figures drawn, the manifest closed. Nothing is computed before everything has been checked.
+//! figures drawn, the manifest closed. Nothing is computed before everything has been checked. Experiments of sparse
+//! recovery train no networks; their walk is in [`recovery`], and what both walks share in `walk.rs`.
 
 pub mod connect;
 pub mod converge;
@@ -18,23 +19,24 @@ pub mod plan;
 pub mod problem;
 mod progress;
 pub mod radial;
+pub mod recovery;
 mod routes;
 pub mod series;
 mod soundness;
 mod states;
 mod training;
 mod trajectory;
+mod walk;
 
 use crate::analysis::verdict::Check;
-use crate::config::{BatchSize, Experiment, Precision, memory};
+use crate::config::{AnyExperiment, BatchSize, Experiment, Precision, memory};
 use crate::figure;
 use crate::kinetic::KineticError;
 use crate::network::{InstructionSet, Loss};
 use crate::population::{Population, PopulationError};
 use crate::record::npz::{Arrays, NpzError};
-use crate::record::{
-    Clock, Host, Manifest, Opened, Phase, PopulationRecord, RecordError, RunFolder, Status, TrajectoryRecord,
-};
+use crate::record::{Clock, Manifest, Phase, PopulationRecord, RecordError, RunFolder, Status, TrajectoryRecord};
+use crate::sparse::recovery::RecoveryError;
 use plan::{Plan, Trajectory};
 use problem::Problem;
 use std::path::{Path, PathBuf};
@@ -85,6 +87,12 @@ pub enum RunError {
     /// The kinetic equation cannot be solved on the grid.
     #[error("[kinetic] {0}")]
     Kinetic(#[from] KineticError),
+    /// A problem of sparse recovery cannot be had or solved.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// Nothing says how many entries to keep.
+    #[error("solver.k: missing; the problem has no w_star to take it from: expected a whole number of at least 1")]
+    NothingToKeep,
     /// There is no such run of the time loop.
     #[error("no trajectory is called '{id}'; there are {known}")]
     NoSuchTrajectory { id: String, known: String },
@@ -143,17 +151,9 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
     }
     let plan = Plan::new(experiment);
     let resolved = resolved(experiment);
-    let path = &options.out;
-    let (folder, earlier) = match RunFolder::open(path, &resolved, options.force, options.resume)? {
-        Opened::Complete(folder) => {
-            let checks = folder.read_json("checks.json")?;
-            return Ok(Report::AlreadyComplete { folder: path.clone(), checks });
-        }
-        Opened::Fresh(folder) => (folder, None),
-        Opened::Unfinished(folder, manifest) => {
-            same_rounding(&manifest.simd)?;
-            (folder, Some(manifest))
-        }
+    let (folder, earlier) = match walk::open(options, &resolved)? {
+        Ok(open) => open,
+        Err(complete) => return Ok(complete),
     };
     let mut manifest = manifest(experiment, resolved, &population, &plan, earlier);
     folder.write_json("manifest.json", &manifest)?;
@@ -173,40 +173,29 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
     }
     manifest.trajectories = plan.trajectories().filter_map(|t| trajectory_record(t, &trained)).collect();
     if trained.interrupted {
-        manifest.status = Status::Interrupted;
-        folder.write_json("manifest.json", &manifest)?;
-        return Ok(Report::Interrupted { folder: path.clone() });
+        return walk::interrupted(&folder, manifest);
     }
 
     let Some((checks, phases)) = studies(experiment, &population, &plan, &trained, &setting)? else {
-        manifest.status = Status::Interrupted;
-        folder.write_json("manifest.json", &manifest)?;
-        return Ok(Report::Interrupted { folder: path.clone() });
+        return walk::interrupted(&folder, manifest);
     };
     for phase in phases {
         add_phase(&mut manifest, &phase.name, phase.seconds);
     }
     let (_, inputs, outputs) = population.shape();
     folder.write_json("records/clouds.json", &states::clouds(&experiment.network.model(inputs, outputs)))?;
-    folder.write_json("checks.json", &checks)?;
-    folder.write_json("manifest.json", &manifest)?;
-    let drawing = Instant::now();
-    let figures = figure::draw_run(&folder)?;
-    add_phase(&mut manifest, "figures", drawing.elapsed().as_secs_f64());
-    manifest.status = Status::Complete;
-    folder.write_json("manifest.json", &manifest)?;
-    folder.remove("checkpoint")?;
-    let Manifest { phases, warnings, .. } = manifest;
-    Ok(Report::Complete { folder: path.clone(), checks, figures, phases, warnings })
+    walk::finish(&folder, manifest, checks)
 }
 
-/// Refuses to go on with other bits than a run was begun with: AVX2 and AVX-512 agree, the portable path does not.
-fn same_rounding(begun: &str) -> Result<(), RunError> {
-    let (now, portable) = (InstructionSet::current(), InstructionSet::Portable.to_string());
-    if (begun == portable) == (now == InstructionSet::Portable) {
-        return Ok(());
+/// Runs an experiment of either kind.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_any(experiment: &AnyExperiment, options: &Options, interrupt: &AtomicBool) -> Result<Report, RunError> {
+    match experiment {
+        AnyExperiment::Training(experiment) => run(experiment, options, interrupt),
+        AnyExperiment::Recovery(experiment) => recovery::run(experiment, options, interrupt),
     }
-    Err(RunError::Rounding { begun: begun.into(), now })
 }
 
 /// Checks, and the time each study took.
@@ -285,12 +274,12 @@ fn manifest(
         status: Status::Running,
         experiment: resolved,
         seed: experiment.seed,
-        clock: Clock {
+        clock: Some(Clock {
             step: experiment.dynamics.step,
             friction: experiment.dynamics.friction,
             learning_rate,
             momentum,
-        },
+        }),
         population: PopulationRecord {
             description: population.description.clone(),
             samples,
@@ -299,11 +288,7 @@ fn manifest(
             standardisation: json(serde_json::to_value(&population.standardisation)),
             sources: json(serde_json::to_value(&population.sources)),
         },
-        host: Host {
-            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            processors: std::thread::available_parallelism().map_or(1, usize::from),
-            memory: memory::machine_memory(),
-        },
+        host: walk::host(),
         threads: rayon::current_num_threads(),
         simd: InstructionSet::current().to_string(),
         memory: json(serde_json::to_value(memory::estimate(experiment, population.shape()))),
@@ -348,6 +333,6 @@ fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryReco
 }
 
 /// The folder a run goes to by default: `runs/NAME`.
-pub fn default_folder(experiment: &Experiment) -> PathBuf {
-    Path::new("runs").join(&experiment.name)
+pub fn default_folder(name: &str) -> PathBuf {
+    Path::new("runs").join(name)
 }

@@ -55,14 +55,7 @@ impl Kinetic {
         for (k, time) in times.iter().enumerate() {
             let snapshot = snapshots.index_axis(Dim(0), k);
             let most = DARKEST * snapshot.iter().copied().fold(0.0, f64::max);
-            let heat = Mark::Heat {
-                x: (edges[0], edges[1]),
-                y: (edges[2], edges[3]),
-                columns: snapshot.ncols(),
-                values: snapshot.iter().copied().collect(),
-                most,
-                label: Some("density μ".into()),
-            };
+            let heat = Mark::heat((edges[0], edges[1]), (edges[2], edges[3]), snapshot, most).label("density μ");
             let (x_axis, y_axis) = (Axis::linear("θ").between(x.0, x.1), Axis::linear("momentum r").between(y.0, y.1));
             let mut panel = Panel::new(x_axis, y_axis).title(format!("t = {time:.2}")).with(heat);
             if let Some(dots) = dots.as_ref().map(|dots| dots.index_axis(Dim(0), k)) {
