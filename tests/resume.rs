@@ -251,6 +251,18 @@ fn noise() {
 }
 
 #[test]
+fn three_layers() {
+    let law = r#"{law="gaussian", mean=0.5, std=1.0}"#;
+    every_way(&[
+        r#"network={kind="three-layer", activation="tanh"}"#,
+        &format!("network.start={{w={law}, b={law}, u={law}, c={law}, a={law}}}"),
+        "dynamics.step=0.00006103515625",
+        "dynamics.batch=4",
+        "horizon.time=4",
+    ]);
+}
+
+#[test]
 fn single_precision() {
     every_way(&[
         "precision=f32",

@@ -85,7 +85,7 @@ fn a_network_starts_from_a_sub_sample_of_the_limits_indices() {
 #[test]
 fn zero_mean_weights_show_the_second_layer_a_constant() {
     // H_j - c_j has mean m E sigma1 and variance std^2 E sigma1^2 / N1 over i.i.d. weights of mean m.
-    let x = Array2::from_shape_vec((1, 3), vec![0.4, -1.0, 0.7]).unwrap();
+    let x = Array2::from_shape_vec((1, 3), vec![1.0, 1.0, 0.7]).unwrap();
     let widths = [64, 256, 1024];
     let second = |mean_of_u: f64, width: usize| -> Array1<f64> {
         let network = network([Activation::Tanh, Activation::Identity], [1, 1]);
@@ -121,7 +121,7 @@ fn hidden_activations_and_output_weights_make_the_prediction() {
 fn deep(set: &[&str]) -> Run {
     let keys = [
         "network={kind=\"three-layer\", activation=\"tanh\"}",
-        "network.start={w={law=\"gaussian\", std=1.0}, b={law=\"gaussian\", std=0.5}, u={law=\"gaussian\", mean=1.0, std=1.0}, c={law=\"gaussian\", std=0.5}, a={law=\"uniform\", low=-1.0, high=1.0}}",
+        "network.start={w={law=\"gaussian\", std=1.0}, b={law=\"gaussian\", std=0.5}, u={law=\"gaussian\", mean=1.0, std=1.0}, c={law=\"gaussian\", std=0.5}, a={law=\"uniform\", low=-0.5, high=1.5}}",
     ];
     Run::new(&parse(TINY, &[&keys[..], set].concat()).unwrap())
 }
@@ -147,8 +147,8 @@ fn the_gap_has_the_exponents_of_the_theory() {
         let fit = fit.fit.clone().unwrap();
         let (low, high) = fit.interval;
         println!("{measure}: {:.3} in [{low:.3}, {high:.3}]", fit.slope);
-        assert!(low <= expected + 0.05 && expected - 0.05 <= high, "{measure}: [{low}, {high}]");
-        assert!(high < 0.5 * expected, "{measure} cannot tell from no decay: [{low}, {high}]");
+        assert!(low <= expected && expected <= high, "{measure}: [{low}, {high}]");
+        assert!(high < 0.0, "{measure} cannot tell from no decay: [{low}, {high}]");
     }
     assert_ne!(run.check("widths-function").verdict, Verdict::Fails);
 }

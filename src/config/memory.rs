@@ -40,7 +40,7 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
     let projections = gap.map_or(0.0, |gap| gap.projections as f64);
     let m = e.reference.particles;
     let work = e.reference.method.work_arrays() as f64;
-    let sorted = |width: usize| records * projections * width as f64 * 8.0;
+    let sorted = |width: usize| records * model.projected(width, projections) * 8.0;
     let twins: f64 = sweeps().map(|s| s.seeds as f64 * (path(s.width) + sorted(s.width))).sum();
     let variants = || e.variants.iter().map(|v| v.width);
     let widest = sweeps().map(|s| s.width).chain(variants()).chain([e.widths.largest()]).max().unwrap_or(0);

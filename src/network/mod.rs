@@ -34,7 +34,7 @@ pub use activation::Activation;
 pub use kernel::{InstructionSet, Kick, Layout, Threads};
 pub use loss::{Loss, Objective};
 pub use model::{Drop, Model, Network};
-pub use parameters::{Family, Part, Point, part_of};
+pub use parameters::{Family, Part, Point};
 pub use passes::Workspace;
 pub use real::Real;
 pub use start::{Law, Start};

@@ -295,6 +295,18 @@ impl Network {
         }
     }
 
+    /// Numbers that stand for a limit's clouds in sliced distances, with so many directions: weights between hidden layers,
+    /// clouds on the line, have one.
+    pub fn projected(&self, width: usize, directions: f64) -> f64 {
+        match self {
+            Network::TwoLayer(_) => directions * width as f64,
+            Network::ThreeLayer(network) => {
+                let [first, second] = network.proportions.map(|per| per as f64 * width as f64);
+                directions * (first + second) + first * second
+            }
+        }
+    }
+
     /// Work of a step on one sample at a width, up to a factor: neurons, or the weights between them.
     pub fn work(&self, width: usize) -> f64 {
         match self {

@@ -4,7 +4,7 @@
 //! neurons of a hidden layer, or the weights between two hidden layers. A family is a matrix, row-major; its *units* (a
 //! neuron, a single weight) are what norms are averages over and what has an address in the streams of random numbers.
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{ArrayView2, s};
 use std::ops::Range;
 
 /// Parameters of one network in canonical order, in double precision: a point of a path.
@@ -80,12 +80,4 @@ impl Family {
     pub fn part<'a, R>(&self, part: &Part, canonical: &'a [R]) -> ArrayView2<'a, R> {
         self.matrix(canonical).slice_move(s![.., part.columns.clone()])
     }
-}
-
-/// The part of this name among families, as a matrix of its own.
-pub fn part_of(families: &[Family], name: &str, canonical: &[f64]) -> Option<Array2<f64>> {
-    let find = |family: &Family| {
-        family.parts.iter().find(|part| part.name == name).map(|part| family.part(part, canonical).to_owned())
-    };
-    families.iter().find_map(find)
 }

@@ -77,7 +77,7 @@ pub(super) struct BackFirst<'a, R> {
 
 impl<R: Real> Pass<R> for BackFirst<'_, R> {
     fn run<S: Simd<R>>(self, simd: S) {
-        let Seen { network, layers: [n1, n2], layout, samples, scratch } = self.seen;
+        let Seen { layers: [_, n2], layout, samples, scratch, .. } = self.seen;
         let count = samples.count();
         let hidden = layout.first.parameters;
         let mean = R::of(1.0 / n2 as f64);
@@ -106,11 +106,9 @@ impl<R: Real> Pass<R> for BackFirst<'_, R> {
                 let grad = &mut scratch.grad[..];
                 simd.vectorize(Outer { h: z, x: tile.backward, grad, fresh: tile.first == 0 });
             }
-            debug_assert!(block * LANES + used <= n1);
             let rows = Rows { at: layout.first_block(block), block, used, trained: hidden };
             rows.end(simd, self.theta, &scratch.grad[..hidden], self.then, &mut scratch.normals);
         });
-        let _ = network;
     }
 }
 
