@@ -141,7 +141,7 @@ pub(super) fn kinetic(mut s: Section) -> Kinetic {
         frictions: if s.has("frictions") { s.reals("frictions", Want::Positive) } else { Vec::new() },
     };
     // Half as many nodes are a grid too.
-    if kinetic.nodes % 32 != 0 {
+    if !kinetic.nodes.is_multiple_of(32) {
         let near = kinetic.nodes.next_multiple_of(32);
         s.wrong("nodes", Some(kinetic.nodes.to_string()), format!("expected a multiple of 32, such as {near}"));
     }

@@ -121,7 +121,7 @@ fn bumps(e: &Experiment, problems: &Problems) {
         let want = "the activation \"bump\" and network.kind = \"bump\" belong together";
         problems.add("network.activation", None, want);
     }
-    if bump && !(e.network.fixed_output && !e.network.bias) {
+    if bump && (e.network.bias || !e.network.fixed_output) {
         let want = "bump neurons have no bias and fixed output weights: expected neither bias nor fixed_output here";
         problems.add("network.kind", Some("\"bump\"".into()), want);
     }
@@ -155,7 +155,7 @@ fn grid(e: &Experiment, kinetic: &Kinetic, problems: &Problems) {
         let want = "the particles beside the grid take fixed steps: expected rk4, kick-drift-kick, heavy-ball or baoab";
         problems.add("reference.method", None, want);
     }
-    if kinetic.particles % kinetic.clouds.max(1) != 0 {
+    if !kinetic.particles.is_multiple_of(kinetic.clouds.max(1)) {
         let want = format!("expected a multiple of kinetic.clouds = {}", kinetic.clouds);
         problems.add("kinetic.particles", Some(kinetic.particles.to_string()), want);
     }

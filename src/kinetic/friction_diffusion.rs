@@ -22,6 +22,9 @@
 //!   is left is of order 6 in the spacing at every temperature above a twelfth of its square.
 //! * **Kick.** The shift of [`super::transport`], by another distance in every column.
 
+// Neighbouring rows are indexed as on paper.
+#![allow(clippy::needless_range_loop)]
+
 use super::grid::{Density, KineticError, Line};
 use super::transport::{PACK, Shift, part_weights};
 use crate::network::kernel::{Job, Kernel, Parts, Pass, Simd, share};
@@ -262,7 +265,7 @@ impl Job<f64> for Column<'_> {
 fn contract<S: Simd<f64>>(s: S, cuts: &[Cut], u: &[Lanes], part: &mut [Lanes], out: &mut [Lanes]) {
     let zero = s.splat(0.0);
     for (cut, part) in cuts.iter().zip(part.iter_mut()) {
-        let near = &u[cut.node..cut.node + 5];
+        let near: &[Lanes; 5] = u[cut.node..].first_chunk().expect("five rows");
         let mut below = s.mul(s.splat(cut.weights[0]), s.load(&near[0]));
         for q in 1..5 {
             below = s.fma(s.splat(cut.weights[q]), s.load(&near[q]), below);
@@ -353,8 +356,8 @@ fn kick<S: Simd<f64>>(s: S, shifts: &[Shift; PACK], u: &[Lanes], (flux, out): (&
         let lanes: Lanes = std::array::from_fn(|l| shifts[l].weights[q]);
         s.load(&lanes)
     });
-    for (j, flux) in flux[..=n].iter_mut().enumerate() {
-        let near = &u[j..j + 5];
+    for (near, flux) in u.windows(5).zip(flux[..=n].iter_mut()) {
+        let near: &[Lanes; 5] = near.first_chunk().expect("five rows");
         let mut f = s.mul(weights[0], s.load(&near[0]));
         for q in 1..5 {
             f = s.fma(weights[q], s.load(&near[q]), f);
@@ -371,8 +374,11 @@ fn kick<S: Simd<f64>>(s: S, shifts: &[Shift; PACK], u: &[Lanes], (flux, out): (&
             let flux = s.load(flux);
             let moved = s.add(s.sub(s.load(u), flux), before);
             before = flux;
-            let to = (j as isize + whole).clamp(0, n as isize - 1) as usize;
-            s.store(s.add(s.load(&out[to]), moved), &mut out[to]);
+            match (j as isize + whole).clamp(0, n as isize - 1) as usize {
+                // What meets at the walls is added up.
+                to if to == 0 || to + 1 == n => s.store(s.add(s.load(&out[to]), moved), &mut out[to]),
+                to => s.store(moved, &mut out[to]),
+            }
         }
         return;
     }

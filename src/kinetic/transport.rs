@@ -163,8 +163,8 @@ impl Job<f64> for FlyRows<'_> {
             let w = shift.weights.map(|w| s.splat(w));
             for i in (0..n).step_by(PACK) {
                 // Neighbours -2 .. 2 of the pack at i.
-                let near = &padded[PACK + i - 2..PACK + i + 2 + PACK];
-                let mut f = s.mul(w[0], s.load(near));
+                let near: &[f64; 4 + PACK] = padded[PACK + i - 2..].first_chunk().expect("a margin");
+                let mut f = s.mul(w[0], s.load(&near[..]));
                 for q in 1..5 {
                     f = s.fma(w[q], s.load(&near[q..]), f);
                 }

@@ -30,6 +30,9 @@ pub fn figures(folder: &RunFolder) -> Result<Vec<(String, Figure)>, RunFiguresEr
     Ok(figures)
 }
 
+/// First and last value of an axis.
+type Range = (f64, f64);
+
 struct Kinetic {
     record: KineticRecord,
     table: Table,
@@ -69,7 +72,7 @@ impl Kinetic {
     }
 
     /// The part of the box in which anything is ever to be seen.
-    fn shown(&self, edges: &[f64]) -> Result<((f64, f64), (f64, f64)), RunFiguresError> {
+    fn shown(&self, edges: &[f64]) -> Result<(Range, Range), RunFiguresError> {
         let part = |name: &str, low: f64, high: f64| -> Result<(f64, f64), RunFiguresError> {
             let laws = self.matrix(name)?;
             let n = laws.ncols();

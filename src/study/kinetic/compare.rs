@@ -135,7 +135,7 @@ impl Histogram {
         let statement = format!(
             "grid and particles agree: histogram of {of}, sup_t of the chi-square's excess, in its standard deviations"
         );
-        let mut check = Check::at_most(name, statement, sup(excess.into_iter()), MOMENT);
+        let mut check = Check::at_most(name, statement, sup(excess), MOMENT);
         check.detail += &format!("; {} particles, {} bins at the end", self.particles, self.excess(self.times - 1).1);
         check
     }

@@ -168,7 +168,7 @@ fn dissipates(by_step: &[Followed], step: f64) -> Check {
             taken += 0.5 * step * (pair[0].dissipation + pair[1].dissipation);
             (pair[1].total - e[0].total + taken).abs()
         });
-        sup(defects.collect::<Vec<_>>().into_iter())
+        sup(defects)
     };
     let defects = [0, 1, 2].map(|k| defect(&by_step[k], step * [2.0, 1.0, 0.5][k]));
     second_order(
