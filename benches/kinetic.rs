@@ -44,20 +44,18 @@ fn steps(c: &mut Criterion) {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
             for (name, friction, temperature) in [("kick", 0.0, 0.0), ("friction", 1.0, 0.0), ("noise", 1.0, 0.01)] {
                 let constants = Constants { friction, temperature, step: 0.02 };
-                pool.install(|| {
-                    let kind = if threads == 1 { Threads::One } else { Threads::Pool };
-                    let mut splitting = Splitting::new(grid, constants, kind).expect("constants");
-                    group.bench_function(BenchmarkId::new(name, threads), |b| {
-                        b.iter_custom(|rounds| {
-                            let began = std::time::Instant::now();
-                            for _ in 0..rounds.div_ceil(steps) {
-                                let density = &mut all[turn()];
-                                splitting.advance(density, steps as usize, |_, out| {
-                                    out.iter_mut().enumerate().for_each(|(i, v)| *v = 0.3 * (0.02 * i as f64).sin());
-                                });
-                            }
-                            began.elapsed() * rounds as u32 / (rounds.div_ceil(steps) * steps) as u32
-                        });
+                let kind = if threads == 1 { Threads::One } else { Threads::Pool };
+                let mut splitting = pool.install(|| Splitting::new(grid, constants, kind)).expect("constants");
+                group.bench_function(BenchmarkId::new(name, threads), |b| {
+                    b.iter_custom(|rounds| {
+                        let began = std::time::Instant::now();
+                        for _ in 0..rounds.div_ceil(steps) {
+                            let density = &mut all[turn()];
+                            splitting.advance(density, steps as usize, |_, out| {
+                                out.iter_mut().enumerate().for_each(|(i, v)| *v = 0.3 * (0.02 * i as f64).sin());
+                            });
+                        }
+                        began.elapsed().mul_f64(rounds as f64 / (rounds.div_ceil(steps) * steps) as f64)
                     });
                 });
             }

@@ -123,7 +123,7 @@ fn what_does_not_fit_is_refused_with_what_would_do() {
         (&["kinetic.low=-1.5"][..], &["theta", "[-3.300, 2.700] or wider"][..]),
         (&["kinetic.momentum=1.5"], &["momentum", "or wider"]),
         (&["kinetic.low=-40.0", "kinetic.high=40.0"], &["too coarse", "at least", "nodes"]),
-        (&["kinetic.step=0.1"], &["kinetic.step = 0.1", "0.0625"]),
+        (&["kinetic.step=0.1"], &["kinetic.step = 0.1", "0.08333"]),
         (&["kinetic.nodes=100"], &["kinetic.nodes = 100", "128"]),
         (&["kinetic.particles=4001"], &["kinetic.particles = 4001", "multiple"]),
         (&["dynamics.temperature=0.0"], &["kinetic.frictions"]),

@@ -8,6 +8,9 @@
 //!
 //! On the density of a column: a contraction, a convolution with a Gaussian, a shift. None of them bounds `gamma h`.
 //!
+//! * **Rounds.** Contraction first would press what is narrow below the spacing before the diffusion widens it. So over a
+//!   long step both are done in turn, each time for `gamma h <= 1/2`: the Ornstein-Uhlenbeck motion over the sum of two times
+//!   is that over one after that over the other, exactly, and after `gamma h = 40` it has come to rest.
 //! * **Contraction.** The mass below a target edge is the mass below its source, by the interpolant of
 //!   [`super::transport`]. Sources are further apart than a spacing, so a node is cut at most once, and the limiter is as
 //!   there: nothing is taken but what is there.
@@ -32,6 +35,10 @@ const SAMPLED: f64 = 1.15;
 
 /// Standard deviations after which the Gaussian ends: what is cut off is 1e-10 of it.
 const REACH: f64 = 6.5;
+
+/// Longest `gamma h` of a round, and the one after which nothing is left to do.
+const ROUND: f64 = 0.5;
+const ALL: f64 = 40.0;
 
 /// Rows that a convolution works on together.
 const TILE: usize = 6;
@@ -65,6 +72,8 @@ enum Diffusion {
 #[derive(Clone, Debug)]
 pub struct FrictionDiffusion {
     momentum: Line,
+    /// Contractions, each with its diffusion.
+    rounds: usize,
     /// Empty without friction.
     cuts: Vec<Cut>,
     diffusion: Diffusion,
@@ -79,7 +88,8 @@ impl FrictionDiffusion {
     /// A temperature whose Gaussian is wider than the box.
     pub fn new(momentum: Line, friction: f64, temperature: f64, step: f64) -> Result<Self, KineticError> {
         let spacing = momentum.spacing();
-        let c = libm::exp(-friction * step);
+        let rounds = ((friction * step).min(ALL) / ROUND).ceil().max(1.0);
+        let c = libm::exp(-(friction * step).min(ALL) / rounds);
         let push = if friction > 0.0 { -libm::expm1(-friction * step) / friction } else { step } / spacing;
         let cuts = if friction > 0.0 { cuts(momentum, c) } else { Vec::new() };
         let variance = temperature * (1.0 - c * c) / spacing.powi(2) - (1.0 - c * c) / 12.0;
@@ -102,7 +112,7 @@ impl FrictionDiffusion {
                 wanted: format!("[{:.3}, {:.3}]", -width, width),
             });
         }
-        Ok(FrictionDiffusion { momentum, cuts, diffusion, push })
+        Ok(FrictionDiffusion { momentum, rounds: rounds as usize, cuts, diffusion, push })
     }
 
     /// Moves the momenta of every column, `gradient` (nodes of theta) being `Psi'` there.
@@ -142,10 +152,15 @@ fn gaussian(variance: f64) -> Diffusion {
     let reach = (REACH * variance.sqrt()).ceil() as usize;
     let half: Vec<f64> = (0..=reach).map(|k| libm::exp(-0.5 * (k * k) as f64 / variance)).collect();
     let mass = half[0] + 2.0 * half[1..].iter().sum::<f64>();
+    // The middle takes what the others leave: weights that miss 1 by a rounding would be missed at every step.
+    let sides: f64 = half[1..].iter().rev().map(|w| w / mass).sum();
     let mut weights = vec![0.0; 2 * (reach + TILE - 1) + 1];
     for (i, weight) in weights.iter_mut().enumerate() {
         let distance = i.abs_diff(reach + TILE - 1);
-        *weight = half.get(distance).map_or(0.0, |w| w / mass);
+        *weight = match distance {
+            0 => 1.0 - 2.0 * sides,
+            _ => half.get(distance).map_or(0.0, |w| w / mass),
+        };
     }
     Diffusion::Gaussian { reach, weights }
 }
@@ -211,27 +226,29 @@ impl Job<f64> for Column<'_> {
         let Column { motion, margin, gradient, pack, next, more } = self;
         let n = motion.momentum.nodes;
         let inside = margin..margin + n;
-        if !motion.cuts.is_empty() {
-            contract(s, &motion.cuts, &pack[margin - LEAD..inside.end + LEAD], more, &mut next[inside.clone()]);
-            std::mem::swap(pack, next);
-        }
-        match &motion.diffusion {
-            Diffusion::None => {}
-            Diffusion::Fluxes { one, two } => {
-                mirror(pack, margin, n, LEAD);
-                fluxes(s, (*one, *two), &pack[margin - LEAD..inside.end + LEAD], more, &mut next[inside.clone()]);
+        for _ in 0..motion.rounds {
+            if !motion.cuts.is_empty() {
+                contract(s, &motion.cuts, &pack[margin - LEAD..inside.end + LEAD], more, &mut next[inside.clone()]);
                 std::mem::swap(pack, next);
             }
-            Diffusion::Gaussian { reach, weights } => {
-                mirror(pack, margin, n, *reach);
-                let first = margin - reach;
-                convolve(s, weights, *reach, &pack[first..], &mut next[margin..margin + n.next_multiple_of(TILE)]);
-                std::mem::swap(pack, next);
+            match &motion.diffusion {
+                Diffusion::None => {}
+                Diffusion::Fluxes { one, two } => {
+                    mirror(pack, margin, n, LEAD);
+                    fluxes(s, (*one, *two), &pack[margin - LEAD..inside.end + LEAD], more, &mut next[inside.clone()]);
+                    std::mem::swap(pack, next);
+                }
+                Diffusion::Gaussian { reach, weights } => {
+                    mirror(pack, margin, n, *reach);
+                    let first = margin - reach;
+                    convolve(s, weights, *reach, &pack[first..], &mut next[margin..margin + n.next_multiple_of(TILE)]);
+                    std::mem::swap(pack, next);
+                }
             }
-        }
-        for buffer in [&mut *pack, &mut *next] {
-            buffer[..margin].fill([0.0; PACK]);
-            buffer[inside.end..].fill([0.0; PACK]);
+            for buffer in [&mut *pack, &mut *next] {
+                buffer[..margin].fill([0.0; PACK]);
+                buffer[inside.end..].fill([0.0; PACK]);
+            }
         }
         let shifts: [Shift; PACK] = std::array::from_fn(|l| Shift::new(-gradient[l] * motion.push));
         kick(s, &shifts, &pack[margin - LEAD..inside.end + LEAD + 1], (more, &mut next[inside.start..=inside.end]));

@@ -19,6 +19,9 @@ const PER_LENGTH: f64 = 8.0;
 /// The largest `step sqrt(max |Psi''|)`.
 const PHASE: f64 = 0.5;
 
+/// The largest part of a neuron's length that a typical momentum crosses in a step.
+const CROSSED: f64 = 0.25;
+
 impl Density {
     /// The product of a law of theta and a Gaussian of the momenta; momenta narrower than 1.5 spacings are made so wide.
     ///
@@ -90,13 +93,13 @@ impl Density {
         let mut slope = vec![0.0; theta.nodes];
         field.gradient(&self.theta_marginal(), &mut slope);
         let steepest = slope.windows(2).map(|pair| (pair[1] - pair[0]).abs() / theta.spacing()).fold(0.0, f64::max);
-        if constants.step * steepest.sqrt() > PHASE {
-            let (wanted, why) = (PHASE / steepest.sqrt(), "a neuron swings through half a radian of its potential");
-            return Err(KineticError::Step { step: constants.step, wanted, why });
-        }
         let fast = self.moments().covariance.2.sqrt().max(thermal);
-        if constants.step * fast > 0.25 * length {
-            let (wanted, why) = (0.25 * length / fast, "a typical neuron crosses a quarter of its own length");
+        let bounds = [
+            (PHASE / steepest.sqrt(), "a neuron swings through half a radian of its potential"),
+            (CROSSED * length / fast, "a typical neuron crosses a quarter of its own length"),
+        ];
+        let (wanted, why) = if bounds[0].0 <= bounds[1].0 { bounds[0] } else { bounds[1] };
+        if constants.step > wanted {
             return Err(KineticError::Step { step: constants.step, wanted, why });
         }
         Ok(())
