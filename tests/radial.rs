@@ -27,7 +27,7 @@ fn a_network_on_circles_is_the_reduction() {
     };
     let (q, radii, labels) = ([0.4, 0.8, 1.3], [0.5, 1.1, 1.9, 2.6], [-1.0, -1.0, 1.0, 1.0]);
     let network = TwoLayer { inputs: 2, outputs: 1, bias: false, activation: Activation::Softplus, fixed_output: true };
-    let output = 0.7;
+    let output = 2.0;
     let neurons: Vec<f64> = q.iter().flat_map(|&q| circle(q)).flat_map(|[a, b]| [a, b, output]).collect();
     let x: Vec<f64> = radii.iter().flat_map(|&s| circle(s)).flatten().collect();
     let y: Vec<f64> = labels.iter().flat_map(|&y| [y; ANGLES]).collect();
@@ -66,13 +66,14 @@ fn a_network_on_circles_is_the_reduction() {
         }
         moved = moved.max((reduced.theta[0] - q[0]).abs());
     }
-    assert!(moved > 0.1, "they moved: {moved}");
+    assert!(moved > 0.05, "they moved: {moved}");
 }
 
-/// The grid's risk comes to the particles' as nodes and steps are refined together. The momenta at rest are a Gaussian of 1.5
-/// spacings on the grid, whose variance falls with the square of the spacing: so does the error.
+/// The grid's risk comes to the particles' as nodes and steps are refined together. Momenta at rest are a sheet in the phase plane,
+/// which is 1.5 spacings wide on any grid, at first a Gaussian whose variance is an error of order 2; later the limiter keeps the sheet
+/// about as wide, at the price of some of the order.
 #[test]
-fn the_grid_comes_to_the_particles_with_order_two() {
+fn the_grid_comes_to_the_particles() {
     let radial = Radial::new(5, 0.8, Activation::PiecewiseLinear, 1.0);
     let law = Law::Gaussian { mean: 0.0, std: 0.4 };
     let count = 4000;
@@ -100,6 +101,6 @@ fn the_grid_comes_to_the_particles_with_order_two() {
     });
     let order = -slope(&nodes.map(|n| n as f64), &errors);
     println!("risk {particles}, errors {errors:?}, order {order:.2}");
-    assert!(order > 1.7, "order {order}: {errors:?}");
-    assert!(errors[2] < 2e-3 * particles, "{errors:?}");
+    assert!(order > 1.3, "order {order}: {errors:?}");
+    assert!(errors[2] < 2e-4 * particles, "{errors:?}");
 }

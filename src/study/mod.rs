@@ -227,7 +227,7 @@ fn studies(
         all.push(("converge", Box::new(|| converge::study(&problem, terms, plan, trained, setting))));
     }
     if let Some(terms) = &experiment.radial {
-        all.push(("radial", Box::new(|| radial::study(&problem, terms, plan, setting))));
+        all.push(("radial", Box::new(|| radial::study(&problem, terms, plan, trained, setting))));
     }
     if let Some(terms) = &experiment.picard {
         all.push(("picard", Box::new(|| picard::study(&problem, terms, plan, setting))));

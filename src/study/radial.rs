@@ -7,14 +7,15 @@
 
 use super::grid_limit::{pose_radial, radial_of};
 use super::pieces::{Piece, work_through};
-use super::plan::{Plan, Trajectory};
+use super::plan::{Plan, REFERENCE, Trajectory, by_route};
 use super::problem::Problem;
-use super::series::sup;
+use super::series::{row, sup};
+use super::training::Trained;
 use super::{RunError, Setting};
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
 use crate::analysis::wasserstein::wasserstein_2_sorted;
-use crate::config::{Experiment, Gridded, RadialStudy};
+use crate::config::{Experiment, Gridded, RadialStudy, Route};
 use crate::dynamics::{Method, Motion, State, Still};
 use crate::kinetic::{FeatureTable, GridLimit, Line, LineLaw, Radial, RadialForce};
 use crate::network::{Law, Objective, Threads};
@@ -60,6 +61,7 @@ pub fn study(
     problem: &Problem<'_, f64>,
     terms: &RadialStudy,
     plan: &Plan,
+    trained: &Trained,
     setting: &Setting<'_>,
 ) -> Result<Option<Vec<Check>>, RunError> {
     let e = problem.experiment;
@@ -98,10 +100,13 @@ pub fn study(
         half_step: apart(&grids[0], &grids[2]),
         snapshots: snapshots(problem.times.len()),
     };
-    write(problem, &record, (&grids[0], &particles[0]), dimensions, networks, setting)?;
+    // Networks are measured on the fixed sample: so is the grid that they are held against.
+    let id = if e.reference.kind == Route::Grid { REFERENCE.into() } else { by_route(Route::Grid) };
+    let on_sample: Vec<f64> = trained.series(&id).map_or_else(Vec::new, |series| series.row(row("risk")).to_vec());
+    write(problem, &record, (&grids[0], &particles[0], &on_sample), dimensions, networks, setting)?;
     setting.folder.write_json("records/radial.json", &record)?;
     let all: Vec<&Found> = grids.iter().chain(dimensions).collect();
-    Ok(Some(checks(&record, &all, particles, networks)))
+    Ok(Some(checks(&record, &all, particles, (networks, &on_sample))))
 }
 
 impl Found {
@@ -220,7 +225,7 @@ fn in_full(problem: &Problem<'_, f64>, run: &Trajectory) -> Found {
 fn write(
     problem: &Problem<'_, f64>,
     record: &RadialRecord,
-    (grid, particles): (&Found, &Found),
+    (grid, particles, on_sample): (&Found, &Found, &[f64]),
     dimensions: &[Found],
     networks: &[Found],
     setting: &Setting<'_>,
@@ -235,6 +240,7 @@ fn write(
         let count = found.atoms[0].len();
         arrays.push(format!("{name}_norms"), &[SNAPSHOTS, count], found.atoms.concat());
     }
+    arrays.push("grid_sample_risk", &[on_sample.len()], on_sample.to_vec());
     for (name, found) in [("dimension", dimensions), ("network", networks)] {
         let Some(first) = found.first() else { continue };
         let count = first.atoms.first().map_or(0, Vec::len);
@@ -244,7 +250,7 @@ fn write(
     Ok(arrays.write(&setting.folder.file("records/radial.npz"))?)
 }
 
-fn checks(record: &RadialRecord, grids: &[&Found], particles: &[Found], networks: &[Found]) -> Vec<Check> {
+fn checks(record: &RadialRecord, grids: &[&Found], particles: &[Found], networks: (&[Found], &[f64])) -> Vec<Check> {
     let most = |f: &dyn Fn(&Found) -> f64| sup(grids.iter().map(|found| f(found)));
     let mass = Check::at_most("radial-mass", "the grid keeps its mass: largest |mass - 1|", most(&|f| f.mass), 1e-12);
     let sign = Check::at_most("radial-sign", "no negative density beyond rounding", most(&|f| -f.least), 1e-12);
@@ -271,12 +277,12 @@ fn checks(record: &RadialRecord, grids: &[&Found], particles: &[Found], networks
     );
     law.detail += &format!("; the grid's own error {stated:.1e}");
     let mut all = vec![mass, sign, edges, risk, law];
-    all.extend(network_check(grids[0], networks, record));
+    all.extend(network_check(networks, record));
     all
 }
 
-/// The mean risk of the widest networks stays within the spread of single ones.
-fn network_check(grid: &Found, networks: &[Found], record: &RadialRecord) -> Option<Check> {
+/// The mean risk of the widest networks stays within the spread of single ones, on the sample that they are measured on.
+fn network_check((networks, grid): (&[Found], &[f64]), record: &RadialRecord) -> Option<Check> {
     let times = networks.first()?.risk.len();
     let spread = |k: usize| {
         let risks: Vec<f64> = networks.iter().map(|network| network.risk[k]).collect();
@@ -284,7 +290,7 @@ fn network_check(grid: &Found, networks: &[Found], record: &RadialRecord) -> Opt
         let (low, high) = (quantile(risks.iter().copied(), 0.0), quantile(risks.iter().copied(), 1.0));
         (mean, high - low)
     };
-    let worst = sup((0..times).map(|k| (spread(k).0 - grid.risk[k]).abs()));
+    let worst = sup((0..times).map(|k| (spread(k).0 - grid[k]).abs()));
     let own = record.half_nodes.hypot(record.half_step);
     let range = sup((0..times).map(|k| spread(k).1));
     let mut check = Check::at_most(

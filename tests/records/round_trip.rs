@@ -282,7 +282,7 @@ proptest! {
 
     #[test]
     fn checks_and_manifests_come_back(
-        numbers in vec(prop_oneof![any::<f64>(), Just(f64::NAN), Just(f64::INFINITY), Just(f64::NEG_INFINITY)], 5),
+        numbers in vec(prop_oneof![any::<f64>(), Just(f64::NAN), Just(f64::INFINITY), Just(f64::NEG_INFINITY)], 4),
         finite in vec(proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO, 6),
         words in any::<String>(),
         step in any::<u64>(),
@@ -311,7 +311,13 @@ proptest! {
         let same = |check: &Check| Check { measured: 0.0, interval: None, ..check.clone() };
         prop_assert_eq!(same(&back[0]), same(&check));
 
-        let error = ReferenceError { particles: numbers[0], step: numbers[1], sample: numbers[2], training_step: numbers[3], iteration: numbers[4] };
+        let error = ReferenceError {
+            particles: numbers[0],
+            step: numbers[1],
+            sample: numbers[2],
+            training_step: numbers[3],
+            iteration: numbers[0],
+        };
         folder.write_json("error.json", &error).unwrap();
         let back: ReferenceError = folder.read_json("error.json").unwrap();
         for (a, b) in [(error.particles, back.particles), (error.step, back.step), (error.training_step, back.training_step)] {
@@ -329,7 +335,7 @@ proptest! {
             status: Status::Interrupted,
             experiment: serde_json::json!({ "step": finite[1], "title": words }),
             seed: step,
-            clock: Some(Clock { step: finite[1], friction: finite[2], learning_rate: finite[3], momentum: finite[4] }),
+            clock: Clock { step: finite[1], friction: finite[2], learning_rate: finite[3], momentum: finite[4] },
             population: PopulationRecord {
                 description: words.clone(),
                 samples: 3,
@@ -347,12 +353,12 @@ proptest! {
             warnings: vec![words.clone()],
             trajectories: (0..3)
                 .map(|k| TrajectoryRecord {
+                    route: "particles".into(),
                     id: format!("n{k}-s0"),
                     width: 5,
                     first: step,
                     replica: k,
                     method: words.clone(),
-                    route: words.clone(),
                     step: finite[0],
                     batch,
                     ticks: k,

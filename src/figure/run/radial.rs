@@ -7,7 +7,7 @@ use crate::record::{RadialRecord, RunFolder};
 use ndarray::{Array1, Array2, Array3, ArrayView1, Axis as Dim};
 
 /// Bins of a network's law.
-const BINS: usize = 36;
+const BINS: usize = 60;
 
 /// `radial`; nothing where the study was not run.
 pub fn figures(folder: &RunFolder) -> Result<Vec<(String, Figure)>, RunFiguresError> {
@@ -38,7 +38,10 @@ fn risks(record: &RadialRecord, table: &Table) -> Result<Panel, RunFiguresError>
         panel = panel.with(Mark::band(times.clone(), low, high, Colour::Series(0)).label(label));
     }
     let particles = table.vector("particles_risk")?.to_vec();
+    let on_sample =
+        Mark::line(times.clone(), table.vector("grid_sample_risk")?.to_vec(), Colour::Grey(90), Dash::Dashed);
     Ok(panel
+        .with(on_sample.label("grid, on the networks' sample"))
         .with(
             Mark::line(times.clone(), table.vector("grid_risk")?.to_vec(), Colour::Grey(0), Dash::Solid).label("grid"),
         )
