@@ -20,7 +20,7 @@ import scipy.linalg as sl
 program = sys.argv[1]
 n, d, k = (int(v) for v in sys.argv[2:5]) if len(sys.argv) > 4 else (8192, 4096, 64)
 repeats = int(sys.argv[5]) if len(sys.argv) > 5 else 3
-ITERATIONS = 20
+ITERATIONS = 64
 METHODS = ["k-iht", "niht", "htp", "cosamp", "omp", "topk-iobs", "topk-iobs-refit", "greedy-iobs"]
 
 rng = np.random.default_rng(1)

@@ -111,7 +111,7 @@ fn the_truth_is_found() {
         assert!(found.point().error < 1e-6, "{}: {:?}", method.name(), found.point());
         let expected: &[Stop] = match method {
             Method::Obs(..) => &[Stop::OnePass],
-            Method::Omp | Method::Lasso | Method::WoodFisher => &[Stop::Done],
+            Method::Omp | Method::WoodFisher => &[Stop::Done],
             _ => &[Stop::Reached],
         };
         assert!(expected.contains(&found.stop), "{}: {:?}", method.name(), found.stop);

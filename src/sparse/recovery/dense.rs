@@ -8,6 +8,8 @@ use rayon::prelude::*;
 
 /// Accumulators of a dot product: enough for the vector units to be busy.
 const LANES: usize = 16;
+/// A gathered entry costs as much as so many in a row.
+const GATHERED: usize = 8;
 /// Rows and columns of a block of a product.
 const TILE: usize = 512;
 /// Entries of a matrix below which a pass over it stays on its thread.
@@ -17,25 +19,89 @@ const PARTS: usize = 16;
 /// Order up to which eigenvalues are computed whole.
 const WHOLE_SPECTRUM: usize = 1024;
 /// Lanczos steps beyond that.
-const LANCZOS: usize = 80;
+const LANCZOS: usize = 120;
+/// Steps between looks at what has been found, and the relative change that ends them.
+const LOOK: usize = 5;
+const SETTLED: f64 = 1e-7;
 
-/// `<a, b>`.
-pub fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let (a_whole, a_rest) = a.as_chunks::<LANES>();
-    let (b_whole, b_rest) = b.as_chunks::<LANES>();
-    let mut sums = [0.0; LANES];
-    for (a, b) in a_whole.iter().zip(b_whole) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
+/// Compiles a kernel twice, for the vector units that every machine has and for those that most have, and takes the wider
+/// where it is there. Neither contracts products and sums, so that both give the same bits.
+macro_rules! kernel {
+    ($(#[$about:meta])* fn $name:ident($($argument:ident: $Type:ty),*) $(-> $Output:ty)? $body:block) => {
+        $(#[$about])*
+        pub fn $name($($argument: $Type),*) $(-> $Output)? {
+            #[inline(always)]
+            fn plain($($argument: $Type),*) $(-> $Output)? $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2")]
+                fn wide($($argument: $Type),*) $(-> $Output)? {
+                    plain($($argument),*)
+                }
+                if is_x86_feature_detected!("avx2") {
+                    // SAFETY: the feature is there.
+                    return unsafe { wide($($argument),*) };
+                }
+            }
+            plain($($argument),*)
         }
-    }
-    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
+    };
 }
 
-/// `y += alpha x`.
-pub fn axpy(alpha: f64, x: &[f64], y: &mut [f64]) {
-    for (y, x) in y.iter_mut().zip(x) {
-        *y += alpha * x;
+kernel! {
+    /// `<a, b>`.
+    fn dot(a: &[f64], b: &[f64]) -> f64 {
+        let (a_whole, a_rest) = a.as_chunks::<LANES>();
+        let (b_whole, b_rest) = b.as_chunks::<LANES>();
+        let mut sums = [0.0; LANES];
+        for (a, b) in a_whole.iter().zip(b_whole) {
+            for lane in 0..LANES {
+                sums[lane] += a[lane] * b[lane];
+            }
+        }
+        sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
+    }
+}
+
+kernel! {
+    /// `y += alpha x`.
+    fn axpy(alpha: f64, x: &[f64], y: &mut [f64]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y += alpha * x;
+        }
+    }
+}
+
+kernel! {
+    /// `y += c_0 x_0 + ... + c_3 x_3`: `y` goes through the vector units once for four.
+    fn axpy_four(c: [f64; 4], x: [&[f64]; 4], y: &mut [f64]) {
+        let n = y.len();
+        let [x0, x1, x2, x3] = x.map(|x| &x[..n]);
+        for j in 0..n {
+            y[j] += (c[0] * x0[j] + c[1] * x1[j]) + (c[2] * x2[j] + c[3] * x3[j]);
+        }
+    }
+}
+
+/// A vector as a factor of many dot products: where most of its entries are zero only the others are gathered.
+pub struct Factor<'a> {
+    v: &'a [f64],
+    entries: Option<Vec<(usize, f64)>>,
+}
+
+impl<'a> Factor<'a> {
+    /// The vector `v`.
+    pub fn new(v: &'a [f64]) -> Self {
+        let entries: Vec<(usize, f64)> = v.iter().copied().enumerate().filter(|(_, v)| *v != 0.0).collect();
+        Factor { v, entries: (GATHERED * entries.len() <= v.len()).then_some(entries) }
+    }
+
+    /// `<x, v>`.
+    pub fn dot(&self, x: &[f64]) -> f64 {
+        match &self.entries {
+            Some(entries) => entries.iter().map(|&(j, v)| v * x[j]).sum(),
+            None => dot(x, self.v),
+        }
     }
 }
 
@@ -55,11 +121,19 @@ pub fn pass(xt: MatRef<'_, f64>, coefficient: impl Fn(usize, &[f64]) -> (f64, f6
     let (d, n) = (xt.nrows(), xt.ncols());
     let part = |samples: std::ops::Range<usize>| {
         let (mut total, mut sum) = (0.0, vec![0.0; d]);
-        for i in samples {
-            let x = sample(&xt, i);
-            let (beside, c) = coefficient(i, x);
+        let mut one = |i: usize| {
+            let (beside, c) = coefficient(i, sample(&xt, i));
             total += beside;
-            axpy(c, x, &mut sum);
+            c
+        };
+        let fours = samples.start..samples.start + samples.len() / 4 * 4;
+        for i in fours.clone().step_by(4) {
+            let at = [i, i + 1, i + 2, i + 3];
+            axpy_four(at.map(&mut one), at.map(|i| sample(&xt, i)), &mut sum);
+        }
+        for i in fours.end..samples.end {
+            let c = one(i);
+            axpy(c, sample(&xt, i), &mut sum);
         }
         (total, sum)
     };
@@ -85,7 +159,8 @@ pub fn sample<'a>(xt: &MatRef<'a, f64>, i: usize) -> &'a [f64] {
 
 /// `X v` for the samples in the columns of `xt`.
 pub fn products(xt: MatRef<'_, f64>, v: &[f64]) -> Vec<f64> {
-    let one = |i: usize| dot(sample(&xt, i), v);
+    let factor = Factor::new(v);
+    let one = |i: usize| factor.dot(sample(&xt, i));
     let n = xt.ncols();
     if n * xt.nrows() <= SMALL {
         return (0..n).map(one).collect();
@@ -188,6 +263,7 @@ pub fn largest_eigenvalue(d: usize, whole: impl FnOnce() -> Mat<f64>, times: imp
     let length = norm(&q);
     q.iter_mut().for_each(|q| *q /= length);
     let (mut basis, mut diagonal, mut beside): (Vec<Vec<f64>>, Vec<f64>, Vec<f64>) = Default::default();
+    let mut largest = f64::NEG_INFINITY;
     for _ in 0..LANCZOS.min(d) {
         let mut next = times(&q);
         diagonal.push(dot(&q, &next));
@@ -204,7 +280,19 @@ pub fn largest_eigenvalue(d: usize, whole: impl FnOnce() -> Mat<f64>, times: imp
         next.iter_mut().for_each(|v| *v /= length);
         beside.push(length);
         q = next;
+        if diagonal.len() % LOOK == 0 {
+            let now = top(&diagonal, &beside);
+            if now - largest <= SETTLED * now {
+                return now;
+            }
+            largest = now;
+        }
     }
+    top(&diagonal, &beside)
+}
+
+/// The largest eigenvalue of a symmetric tridiagonal matrix.
+fn top(diagonal: &[f64], beside: &[f64]) -> f64 {
     let m = diagonal.len();
     let tridiagonal = Mat::from_fn(m, m, |i, j| match i.abs_diff(j) {
         0 => diagonal[i],

@@ -19,6 +19,8 @@ use faer::Mat;
 
 /// lambda relative to the mean diagonal of the matrix it is added to, where no damping is asked for.
 const DAMPING: f64 = 1e-3;
+/// Mean square of the residuals over that at w = 0 below which they are rounding.
+const NO_RESIDUAL: f64 = 1e-20;
 /// Newton steps to the dense minimum, and the relative size of the last.
 const NEWTON: usize = 50;
 const SETTLED: f64 = 1e-12;
@@ -42,14 +44,17 @@ impl Iteration for Fisher {
         let scale: Vec<f64> =
             a.iter().zip(problem.measurements()).map(|(&a, &y)| problem.link().slope(a, y).powi(2) / n).collect();
         let fisher = gram(problem.design(), Some(&scale));
-        let mean = (0..w.len()).map(|j| fisher[(j, j)]).sum::<f64>() / w.len() as f64;
         let asked = match self.settings.damping {
             super::Damping::Auto => DAMPING,
             super::Damping::Relative(multiple) => multiple,
         };
-        // Where every residual is zero there is no curvature to go by, and all directions count alike.
-        let inverse =
-            if mean > 0.0 { Inverse::new(fisher, asked)? } else { Inverse::new(Mat::identity(w.len(), w.len()), 0.0)? };
+        // Where every residual is zero, or rounding, there is no curvature to go by, and all directions count alike.
+        let at_zero: f64 = problem.measurements().iter().map(|&y| problem.link().slope(0.0, y).powi(2) / n).sum();
+        let inverse = if scale.iter().sum::<f64>() > NO_RESIDUAL * at_zero {
+            Inverse::new(fisher, asked)?
+        } else {
+            Inverse::new(Mat::identity(w.len(), w.len()), 0.0)?
+        };
         let mut g = problem.gradient(w).1;
         g.iter_mut().for_each(|g| *g /= n);
         let mut v = w.to_vec();

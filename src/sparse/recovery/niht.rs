@@ -30,7 +30,7 @@ impl Niht {
 
 /// `|X v|^2`, by the Gram matrix where that is formed and `v` is sparse.
 fn energy(problem: &Problem, v: &[f64]) -> f64 {
-    if problem.samples() >= problem.unknowns() {
+    if problem.gram_at_hand() {
         return dot(v, &symmetric_times(problem.gram().as_ref(), v));
     }
     let x = products(problem.design(), v);

@@ -1,7 +1,9 @@
 //! The function to be minimised over sparse vectors: `f(w) = sum_i phi(<x_i, w>, y_i)`.
 
 use super::RecoveryError;
-use super::dense::{self, difference, dot, gram, largest_eigenvalue, norm, pass, products, sample, symmetric_times};
+use super::dense::{
+    self, Factor, difference, dot, gram, largest_eigenvalue, norm, pass, products, sample, symmetric_times,
+};
 use faer::{Mat, MatRef};
 use serde::Serialize;
 use std::sync::OnceLock;
@@ -197,8 +199,9 @@ impl Problem {
 
     /// `f(w)` and its gradient `sum_i phi'(<x_i, w>, y_i) x_i` (d), in one pass over the samples.
     pub fn gradient(&self, w: &[f64]) -> (f64, Vec<f64>) {
+        let factor = Factor::new(w);
         pass(self.design(), |i, x| {
-            let a = dot(x, w);
+            let a = factor.dot(x);
             (self.link.value(a, self.y[i]), self.link.slope(a, self.y[i]))
         })
     }
