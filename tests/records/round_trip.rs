@@ -335,7 +335,7 @@ proptest! {
             status: Status::Interrupted,
             experiment: serde_json::json!({ "step": finite[1], "title": words }),
             seed: step,
-            clock: Clock { step: finite[1], friction: finite[2], learning_rate: finite[3], momentum: finite[4] },
+            clock: Some(Clock { step: finite[1], friction: finite[2], learning_rate: finite[3], momentum: finite[4] }),
             population: PopulationRecord {
                 description: words.clone(),
                 samples: 3,
