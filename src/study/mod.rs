@@ -163,7 +163,7 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
         add_phase(&mut manifest, &phase.name, phase.seconds);
     }
     let (_, inputs, outputs) = population.shape();
-    folder.write_json("records/clouds.json", &states::clouds(&experiment.network.model(inputs, outputs)))?;
+    folder.write_json("records/clouds.json", &experiment.network.model(inputs, outputs).clouds())?;
     folder.write_json("checks.json", &checks)?;
     folder.write_json("manifest.json", &manifest)?;
     let drawing = Instant::now();
