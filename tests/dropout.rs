@@ -186,13 +186,13 @@ fn loss_with(case: &Case, kept: [&[usize]; 2]) -> f64 {
     let [n1, n2] = [families[0].rows, families[2].rows];
     let mut theta = case.parameters.clone();
     let a = families[2].columns - case.network.outputs();
-    for k in 0..theta.len() {
+    for (k, value) in theta.iter_mut().enumerate() {
         let scale =
             |n: usize, kept: &[usize], i: usize| if kept.contains(&i) { n as f64 / kept.len() as f64 } else { 0.0 };
         if families[1].range().contains(&k) {
-            theta[k] *= scale(n1, kept[0], (k - families[1].start) / n2);
+            *value *= scale(n1, kept[0], (k - families[1].start) / n2);
         } else if families[2].range().contains(&k) && (k - families[2].start) % families[2].columns >= a {
-            theta[k] *= scale(n2, kept[1], (k - families[2].start) / families[2].columns);
+            *value *= scale(n2, kept[1], (k - families[2].start) / families[2].columns);
         }
     }
     let x: Vec<f64> = case.x.iter().copied().collect();

@@ -162,7 +162,7 @@ fn problem(
     let activations = [activation, second];
     let three_layer = ThreeLayer { inputs, outputs, bias, activations, fixed_output, proportions };
     // Every other problem has two hidden layers, and so the square of the work.
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         Problem::random(two_layer, width, samples, Loss::HalfSquared, 0.3, seed)
     } else {
         Problem::random(three_layer, width.div_ceil(4), samples.div_ceil(2), Loss::HalfSquared, 0.3, seed)

@@ -172,7 +172,7 @@ fn shuffled(network: &Network, width: usize, point: &Point, flip: bool) -> Point
     let (families, point) = (network.families(width), point.to_vec());
     let layers = network.hidden_layers(width);
     let matrix = |f: usize| families[f].matrix(&point).to_owned();
-    let sign = |i: usize| if flip && i % 3 == 0 { -1.0 } else { 1.0 };
+    let sign = |i: usize| if flip && i.is_multiple_of(3) { -1.0 } else { 1.0 };
     let first = places(layers[0], 0);
     let moved = |matrix: Array2<f64>, places: &[usize], sign: &dyn Fn(usize) -> f64| {
         let mut out = matrix.clone();

@@ -6,7 +6,7 @@ mod common;
 use common::slope;
 use widelimit::dynamics::{BatchSource, Buffers, Method, Motion, NetworkForce, State, Still};
 use widelimit::kinetic::{Constants, FeatureTable, KineticProblem, Line, PhaseGrid, Radial, RadialForce, RadialNodes};
-use widelimit::network::{Activation, Batch, Law, Loss, Objective, Threads, TwoLayer};
+use widelimit::network::{Activation, Batch, Law, Loss, Network, Objective, Threads, TwoLayer};
 
 const OBJECTIVE: Objective = Objective { loss: Loss::HalfSquared, ridge: 0.1 };
 
@@ -26,7 +26,8 @@ fn a_network_on_circles_is_the_reduction() {
         })
     };
     let (q, radii, labels) = ([0.4, 0.8, 1.3], [0.5, 1.1, 1.9, 2.6], [-1.0, -1.0, 1.0, 1.0]);
-    let network = TwoLayer { inputs: 2, outputs: 1, bias: false, activation: Activation::Softplus, fixed_output: true };
+    let neuron = TwoLayer { inputs: 2, outputs: 1, bias: false, activation: Activation::Softplus, fixed_output: true };
+    let network = Network::from(neuron);
     let output = 2.0;
     let neurons: Vec<f64> = q.iter().flat_map(|&q| circle(q)).flat_map(|[a, b]| [a, b, output]).collect();
     let x: Vec<f64> = radii.iter().flat_map(|&s| circle(s)).flatten().collect();

@@ -15,10 +15,12 @@
 //! | [`model`] | what a network of any depth offers to the other rooms |
 //! | [`two_layer`], [`three_layer`] | the models |
 //! | `passes.rs` | forward and backward passes of either |
+//! | `clouds.rs` | which neurons there are to draw |
 //! | `features.rs` | what single neurons say, for studies that take ensembles apart |
 //! | [`kernel`] | the only room that knows the layout in memory |
 
 pub mod activation;
+mod clouds;
 mod features;
 pub mod kernel;
 pub mod loss;
@@ -31,6 +33,7 @@ pub mod three_layer;
 pub mod two_layer;
 
 pub use activation::Activation;
+pub use clouds::{Cloud, Coordinate};
 pub use kernel::{InstructionSet, Kick, Layout, Threads};
 pub use loss::{Loss, Objective};
 pub use model::{Drop, Model, Network};

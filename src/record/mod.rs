@@ -14,7 +14,6 @@
 //! Every file is written beside its name and renamed, so that none is ever half-written.
 
 mod atomic;
-mod cloud;
 mod connect;
 mod converge;
 mod dropout;
@@ -28,7 +27,6 @@ mod radial;
 mod recovery;
 
 pub use atomic::write_atomically;
-pub use cloud::{CloudRecord, Coordinate};
 pub use connect::{ConnectRecord, PairRecord};
 pub use converge::{ConvergeRecord, RateRecord};
 pub use dropout::DropoutRecord;

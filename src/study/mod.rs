@@ -183,7 +183,7 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
         add_phase(&mut manifest, &phase.name, phase.seconds);
     }
     let (_, inputs, outputs) = population.shape();
-    folder.write_json("records/clouds.json", &states::clouds(&experiment.network.model(inputs, outputs)))?;
+    folder.write_json("records/clouds.json", &experiment.network.model(inputs, outputs).clouds())?;
     walk::finish(&folder, manifest, checks)
 }
 

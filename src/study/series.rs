@@ -24,7 +24,7 @@ const MEASURES: [&str; 11] = [
     "wasserstein",
 ];
 
-/// What is recorded of a network: beside [`MEASURES`], coupling distances for each family of units where there are several.
+/// What is recorded of a network: beside what every network has, coupling distances for each family of units where there are several.
 pub fn measures(network: &Network) -> Vec<String> {
     let families = network.families(1);
     let own = families

@@ -4,8 +4,8 @@ use super::RunError;
 use super::problem::Problem;
 use crate::config::Precision;
 use crate::network::{Network, Point, Real};
+use crate::record::RunFolder;
 use crate::record::npz::{Arrays, Table};
-use crate::record::{CloudRecord, Coordinate, RunFolder};
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 
 /// Final canonical parameters of a run of this width.
@@ -34,31 +34,6 @@ fn read<R: Real>(folder: &RunFolder, network: &Network, id: &str, width: usize) 
         }
     }
     Ok(point)
-}
-
-/// The clouds of neurons of a network, for figures: input weights, coloured by what the neuron says, and of a layer further
-/// up its mean incoming weight against its output weight.
-pub fn clouds(network: &Network) -> Vec<CloudRecord> {
-    let coordinate = |part: &str, mean_over: Option<usize>| Coordinate { part: part.into(), mean_over };
-    let families = network.families(1);
-    if families.len() == 1 {
-        let (position, sign) = (vec![coordinate("w", None)], coordinate("a", None));
-        return vec![CloudRecord { layer: String::new(), position, sign, sign_of: "a".into() }];
-    }
-    vec![
-        CloudRecord {
-            layer: "first-layer".into(),
-            position: vec![coordinate("w", None)],
-            sign: coordinate("u", Some(1)),
-            sign_of: "mean u".into(),
-        },
-        CloudRecord {
-            layer: "second-layer".into(),
-            position: vec![coordinate("u", Some(0)), coordinate("a", None)],
-            sign: coordinate("a", None),
-            sign_of: "a".into(),
-        },
-    ]
 }
 
 /// Adds canonical parameters to an archive, part by part, as in `state/`; `suffix` as in `w_final`.

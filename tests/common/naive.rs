@@ -136,7 +136,7 @@ impl Deep<'_> {
 
 fn three_layer(problem: &Problem, net: &ThreeLayer, theta: &[f64], batch: &Batch<f64>) -> (Vec<f64>, Vec<f64>) {
     let deep = Deep::new(problem, net, theta);
-    let ([n1, n2], [first, second]) = (deep.layers, net.activations);
+    let ([_, n2], [first, second]) = (deep.layers, net.activations);
     let n = (batch.y.len() / net.outputs) as f64;
     let (mut grad, mut size) = (vec![0.0; theta.len()], vec![0.0; theta.len()]);
     let mut add = |at: usize, (term, term_size): Sized| {
@@ -154,8 +154,7 @@ fn three_layer(problem: &Problem, net: &ThreeLayer, theta: &[f64], batch: &Batch
         let s1: Vec<Sized> =
             z1.iter().map(|&(z, s)| (first.value(z), first.value(z).abs() + lipschitz(first) * s)).collect();
         let mut pulled = Vec::new();
-        for j in 0..n2 {
-            let (z, z_size) = z2[j];
+        for (j, &(z, z_size)) in z2.iter().enumerate() {
             let (s, slope) = (second.value(z), second.derivative(z));
             let a = (0..net.outputs).map(|k| theta[deep.a(j) + k]);
             let (pull, pull_size) = product(a, e.iter().copied());
@@ -166,13 +165,12 @@ fn three_layer(problem: &Problem, net: &ThreeLayer, theta: &[f64], batch: &Batch
             if net.bias {
                 add(deep.c(j), d);
             }
-            for i in 0..n1 {
-                add(deep.u(i, j), (d.0 * s1[i].0, d.1 * s1[i].1));
+            for (i, s) in s1.iter().enumerate() {
+                add(deep.u(i, j), (d.0 * s.0, d.1 * s.1));
             }
             pulled.push(d);
         }
-        for i in 0..n1 {
-            let (z, z_size) = z1[i];
+        for (i, &(z, z_size)) in z1.iter().enumerate() {
             let u = (0..n2).map(|j| theta[deep.u(i, j)] / n2 as f64);
             let (pull, pull_size) = product(u, pulled.iter().copied());
             let slope = first.derivative(z);

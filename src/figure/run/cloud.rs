@@ -7,9 +7,9 @@
 use super::RunFiguresError;
 use super::records::Records;
 use crate::figure::{Axis, Colour, Figure, Legend, Mark, Panel};
-use crate::network::Real;
+use crate::network::{Cloud, Coordinate, Real};
+use crate::record::RunFolder;
 use crate::record::npz::{NpzError, Table};
-use crate::record::{CloudRecord, Coordinate, RunFolder};
 use nalgebra::{DMatrix, DVector};
 use ndarray::{Array2, Axis as Dim};
 
@@ -22,14 +22,14 @@ pub fn figures(records: &Records, folder: &RunFolder) -> Result<Vec<(String, Fig
     if !folder.file("records/clouds.json").is_file() {
         return Ok(Vec::new());
     }
-    let clouds: Vec<CloudRecord> = folder.read_json("records/clouds.json")?;
-    let named = |cloud: &CloudRecord| {
+    let clouds: Vec<Cloud> = folder.read_json("records/clouds.json")?;
+    let named = |cloud: &Cloud| {
         if cloud.layer.is_empty() { "neurons".into() } else { format!("neurons-{}", cloud.layer) }
     };
     clouds.iter().map(|cloud| Ok((named(cloud), figure(records, folder, cloud)?))).collect()
 }
 
-fn figure(records: &Records, folder: &RunFolder, cloud: &CloudRecord) -> Result<Figure, RunFiguresError> {
+fn figure(records: &Records, folder: &RunFolder, cloud: &Cloud) -> Result<Figure, RunFiguresError> {
     let widest = records.widths().and_then(|group| group.values.last()).copied().unwrap_or(0.0);
     // A limit by the grid has no particles: the cloud beside it stands for it.
     let by_particles = folder.file("state/reference.npz").is_file();
@@ -84,13 +84,13 @@ struct Neurons {
 }
 
 impl Neurons {
-    fn read(folder: &RunFolder, id: &str, cloud: &CloudRecord) -> Result<Self, RunFiguresError> {
+    fn read(folder: &RunFolder, id: &str, cloud: &Cloud) -> Result<Self, RunFiguresError> {
         let path = folder.file(&format!("state/{id}.npz"));
         // Single-precision states do not read as doubles, and the other way round.
         Ok(Self::read_as::<f64>(&path, cloud).or_else(|_| Self::read_as::<f32>(&path, cloud))?)
     }
 
-    fn read_as<R: Real>(path: &std::path::Path, cloud: &CloudRecord) -> Result<Self, NpzError> {
+    fn read_as<R: Real>(path: &std::path::Path, cloud: &Cloud) -> Result<Self, NpzError> {
         let table = Table::<R>::read(path)?;
         let array = |coordinate: &Coordinate| -> Result<Array2<f64>, NpzError> {
             let part: Array2<R> = table.shaped(&format!("{}_final", coordinate.part))?;
