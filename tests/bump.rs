@@ -7,7 +7,7 @@ use common::experiment::{Run, files, parse};
 use common::normals;
 use ndarray::Array2;
 use widelimit::kinetic::{Line, MeanField};
-use widelimit::network::{Batch, Loss, Objective, Threads, TwoLayer};
+use widelimit::network::{Batch, Loss, Network, Objective, Threads, TwoLayer};
 use widelimit::study::{self, Options, Report};
 
 const SMALL: &str = r#"
@@ -25,7 +25,8 @@ kinetic = { low = -4.0, high = 4.0, momentum = 2.5, nodes = 96, step = 0.0625, p
 #[test]
 fn particles_have_the_force_of_the_grid() {
     let (scale, width, n) = (0.4, 50, 30);
-    let network = TwoLayer::bump(1);
+    let neuron = TwoLayer::bump(1);
+    let network = Network::from(neuron.clone());
     let (theta, x, y) = (normals(1, 1, width), normals(1, 2, n), normals(1, 3, n));
     let canonical: Vec<f64> = theta.iter().flat_map(|&t| [-1.0, t, 1.0]).collect();
     let batch = Batch { x: x.iter().flat_map(|x| [x / scale, 1.0 / scale]).collect(), y: y.clone() };
@@ -47,7 +48,7 @@ fn particles_have_the_force_of_the_grid() {
     let seen = Array2::from_shape_vec((n, 2), batch.x.clone()).unwrap();
     let labels = Array2::from_shape_vec((n, 1), y.clone()).unwrap();
     let field =
-        MeanField::of_network(&network, &[-1.0, 0.0, 1.0], line, (seen.view(), labels.view()), objective).unwrap();
+        MeanField::of_network(&neuron, &[-1.0, 0.0, 1.0], line, (seen.view(), labels.view()), objective).unwrap();
     let rho: Vec<f64> = line.points().iter().map(|t| (-0.5 * t * t).exp()).collect();
     let f = field.predictions(&rho);
     for (s, f) in f.iter().enumerate() {
