@@ -288,7 +288,7 @@ fn gridded(mut s: Section) -> Gridded {
         step: s.real("step", None, Want::Positive),
     };
     // Half as many nodes are a grid too.
-    if grid.nodes % 32 != 0 {
+    if !grid.nodes.is_multiple_of(32) {
         let near = grid.nodes.next_multiple_of(32);
         s.wrong("nodes", Some(grid.nodes.to_string()), format!("expected a multiple of 32, such as {near}"));
     }

@@ -11,7 +11,7 @@ use crate::dynamics::picard::{FrozenPath, Guess, Iteration, Outcome, Terms, Traj
 use crate::dynamics::{Noise, State};
 use crate::network::Real;
 use crate::record::npz::{Arrays, Table};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -102,7 +102,7 @@ fn save<R: Real>(
     run: &Trajectory,
     iteration: &Iteration<'_, '_, R>,
     done: bool,
-    file: &PathBuf,
+    file: &Path,
 ) -> Result<(), RunError> {
     let canonical =
         |part: &[R]| -> Vec<f64> { problem.network.to_canonical(run.width, part).iter().map(|v| v.wide()).collect() };
@@ -128,12 +128,12 @@ fn load<'m, 'a, R: Real>(
     run: &Trajectory,
     map: &'m TrajectoryMap<'a, R>,
     terms: Terms,
-    file: &PathBuf,
+    file: &Path,
 ) -> Result<Loaded<'m, 'a, R>, RunError> {
     if !file.is_file() {
         return Ok(None);
     }
-    let damaged = || RunError::Checkpoint { path: file.clone() };
+    let damaged = || RunError::Checkpoint { path: file.into() };
     let table = Table::<f64>::read(file)?;
     let internal = |name: &str| -> Result<Vec<R>, RunError> {
         let values: Vec<R> = table.vector(name)?.iter().map(|&v| R::of(v)).collect();
