@@ -55,7 +55,7 @@ step = 0.125
 low = -4.0
 high = 4.5
 momentum = 2.5
-nodes = 192
+nodes = 256
 step = 0.0625
 
 [gap]
@@ -74,7 +74,8 @@ fn networks_are_as_far_from_the_fixed_point_as_from_the_particles() {
     }
     assert_eq!(picard.check("reference-picard-particles").verdict, Verdict::Holds);
     let reference = picard.gap().reference["function"];
-    assert!(reference.iteration > 0.0 && reference.iteration < 1e-10, "{}", reference.iteration);
+    // A window of four steps is exact after four iterates: nothing may be left at all.
+    assert!((0.0..1e-10).contains(&reference.iteration), "{}", reference.iteration);
 }
 
 #[test]

@@ -183,7 +183,8 @@ impl Radial {
         let momenta: Vec<f64> = grid.momentum.points().into_iter().map(|r| bell(r, at_rest)).collect();
         let start = Density::product(grid, &theta, &momenta);
         let (mass, _) = start.edge_mass();
-        if mass.is_nan() || mass >= 1e-6 {
+        // A start outside the box altogether has no mass to be scaled: NaN.
+        if mass.is_nan() || mass > 1e-6 {
             let reach = match *law {
                 Law::Gaussian { std, .. } => std * (d.sqrt() + 6.0),
                 _ => chi_range(1).1.max(1.0),
