@@ -13,7 +13,8 @@ pub fn wilson(successes: usize, trials: usize, level: f64) -> (f64, f64) {
     let centre = p + z * z / (2.0 * n);
     let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + z * z / n;
-    (((centre - spread) / scale).max(0.0), ((centre + spread) / scale).min(1.0))
+    // Whatever rounding does to the ends at 0 and 1, the interval contains the proportion.
+    (((centre - spread) / scale).clamp(0.0, p), ((centre + spread) / scale).clamp(p, 1.0))
 }
 
 #[cfg(test)]

@@ -39,7 +39,11 @@ impl Iteration for Lasso {
         self.at += 1;
         self.weight *= RATIO;
         self.solution = fista(problem, std::mem::take(&mut self.solution), self.weight, self.step);
-        let mut step = least_squares(problem, &largest(&self.solution, self.k))?;
+        // Of a solution with fewer than k entries no zero is taken up: which one would be a matter of order.
+        let mut on = largest(&self.solution, self.k);
+        on.retain(|&j| self.solution[j] != 0.0);
+        let empty = || Step::plain(vec![0.0; self.solution.len()]);
+        let mut step = if on.is_empty() { empty() } else { least_squares(problem, &on)? };
         if self.at == PATH {
             step.last = Some(Stop::Done);
         }
