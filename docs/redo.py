@@ -52,6 +52,7 @@ ACTIVATIONS = {
         lambda z: -2.5 + 10 * np.clip(z - 0.5, 0, 1),
         lambda z: 10.0 * ((z > 0.5) & (z <= 1.5)),
     ),
+    "bump": (lambda z: np.exp(-(z**2) / 2), lambda z: -z * np.exp(-(z**2) / 2)),
 }
 
 
@@ -81,6 +82,8 @@ class TwoLayer:
         self.hidden = inputs + int(spec["bias"])
         # Rows of a neuron that are trained: everything, or all but a.
         self.trained = self.hidden + (0 if spec["fixed_output"] else outputs)
+        # A bump neuron's first weight is fixed.
+        self.held = int(spec["activation"] == "bump")
 
     def gradient(self, theta, x, y):
         """grad Psi(theta_i; rho_N) = N dR / d theta_i for every neuron, under the law of the rows of x and y."""
@@ -98,6 +101,7 @@ class TwoLayer:
         g[:, self.hidden :] = s.T @ e
         g += self.ridge * theta
         g[:, self.trained :] = 0.0
+        g[:, : self.held] = 0.0
         return [g]
 
 
@@ -105,6 +109,7 @@ class ThreeLayer:
     """The same with two hidden layers: neurons (w, b), (N1, .), weights u, (N1, N2), and neurons (c, a), (N2, .)."""
 
     families = [["w", "b"], ["u"], ["c", "a"]]
+    held = 0
 
     def __init__(self, spec, ridge, inputs, outputs):
         self.first, self.first_slope = ACTIVATIONS[spec["activation"]]
@@ -277,7 +282,8 @@ def redo(run, name, draws):
             for parts, own in zip(families, xi):
                 name = "normals" if len(families) == 1 else f"normals_{parts[-1] if 'a' in parts else parts[0]}"
                 drawn_now = narrow(draws_of(draws, name, k))
-                own[:, : drawn_now.shape[1]] = drawn_now  # what is not trained comes last
+                # What is not trained comes last, but for the fixed first weight of a bump neuron.
+                own[:, network.held : network.held + drawn_now.shape[1]] = drawn_now
         theta, r = step(lambda theta: Arrays(network.gradient(theta, bx, by)), theta, r, terms, xi)
 
     redone = {}

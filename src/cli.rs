@@ -1,13 +1,14 @@
 //! The command line: raw flags into requests, requests into calls of the library, results into words.
 
 use crate::analysis::verdict::{Check, Verdict};
-use crate::bench;
-use crate::config::{self, Experiment, Override, builtin, memory};
-use crate::dynamics::Method;
+use crate::config::{self, AnyExperiment, Experiment, Override, RecoveryExperiment, builtin, memory};
+use crate::dynamics;
 use crate::figure;
 use crate::network::{Activation, InstructionSet};
 use crate::record::{Manifest, RunFolder, Status};
+use crate::sparse::recovery::{self, Link, Method, Settings};
 use crate::study::{self, Options, Report};
+use crate::{bench, bench_recovery};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
@@ -56,6 +57,35 @@ enum Command {
     },
     /// Time the training step
     Bench(BenchArgs),
+    /// Time the kernels and algorithms of sparse recovery on a problem from an .npz file
+    BenchRecovery(BenchRecoveryArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct BenchRecoveryArgs {
+    /// The problem: X (n, d), y (n), w_star (d)
+    problem: PathBuf,
+    /// Entries kept
+    #[arg(long)]
+    k: usize,
+    /// Algorithms to time, by their names in experiment files; may be repeated
+    #[arg(long = "method", value_parser = method)]
+    methods: Vec<Method>,
+    /// Iterations at most
+    #[arg(long, default_value_t = 20)]
+    iterations: usize,
+    /// Times each is timed; the least counts
+    #[arg(long, default_value_t = 3)]
+    repeats: usize,
+    /// Threads to use; 0 = one per processor
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+}
+
+fn method(name: &str) -> Result<Method, String> {
+    let names = || Method::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let found = Method::NAMES.iter().find(|(known, _)| *known == name);
+    found.map(|(_, method)| *method).ok_or_else(|| format!("expected one of {}", names()))
 }
 
 #[derive(Debug, clap::Args)]
@@ -178,6 +208,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Bench(args) => run_bench(args),
+        Command::BenchRecovery(args) => run_bench_recovery(args),
     }
 }
 
@@ -195,14 +226,24 @@ fn run_bench(args: BenchArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn run_bench_recovery(args: BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
+    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
+    let path = &args.problem;
+    let bytes = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
+    let problem = || recovery::read(path, &bytes, Link::Squared);
+    let settings = Settings { iterations: args.iterations, reached: 1e-6, ..Settings::new(args.k) };
+    bench_recovery::run(&problem, &args.methods, &settings, args.repeats.max(1), std::io::stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn run_experiment(args: RunArgs) -> anyhow::Result<ExitCode> {
     let overrides: Vec<Override> = args.overrides.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
     }
     choose(args.simd)?;
-    let experiment = config::load(&args.experiment, &overrides)?;
-    let out = args.out.unwrap_or_else(|| study::default_folder(&experiment));
+    let experiment = config::load_any(&args.experiment, &overrides)?;
+    let out = args.out.unwrap_or_else(|| study::default_folder(experiment.name()));
     ctrlc::set_handler(|| {
         // The second time a person asks, they mean it.
         if INTERRUPT.swap(true, Ordering::Relaxed) {
@@ -210,10 +251,16 @@ fn run_experiment(args: RunArgs) -> anyhow::Result<ExitCode> {
         }
     })?;
     if !args.quiet {
-        introduce(&experiment);
+        if !experiment.title().is_empty() {
+            eprintln!("{}: {}", experiment.name(), experiment.title());
+        }
+        match &experiment {
+            AnyExperiment::Training(experiment) => introduce(experiment),
+            AnyExperiment::Recovery(experiment) => introduce_recovery(experiment),
+        }
     }
     let options = Options { out, force: args.force, resume: args.resume, quiet: args.quiet };
-    match study::run(&experiment, &options, &INTERRUPT)? {
+    match study::run_any(&experiment, &options, &INTERRUPT)? {
         Report::Interrupted { folder } => {
             eprintln!("interrupted; everything so far is saved in {}", folder.display());
             eprintln!("go on with the same command and --resume added");
@@ -243,12 +290,9 @@ fn run_experiment(args: RunArgs) -> anyhow::Result<ExitCode> {
 
 /// What is about to run: both parametrisations of the dynamics, and the memory it will take.
 fn introduce(e: &Experiment) {
-    if !e.title.is_empty() {
-        eprintln!("{}: {}", e.name, e.title);
-    }
     let (rate, momentum) = e.dynamics.learning_rate_and_momentum();
     match e.dynamics.method {
-        Method::GradientDescent => {
+        dynamics::Method::GradientDescent => {
             eprintln!("gradient descent: step {} (learning rate on the N-scaled gradient)", e.dynamics.step)
         }
         _ => eprintln!(
@@ -256,9 +300,15 @@ fn introduce(e: &Experiment) {
             e.dynamics.step, e.dynamics.friction
         ),
     }
-    if let Some(shape) = e.population.shape_hint() {
+    if let Some(shape) = e.shape_hint() {
         eprintln!("memory: about {}", memory::bytes(memory::estimate(e, shape).total()));
     }
+}
+
+/// Which algorithms are about to run.
+fn introduce_recovery(e: &RecoveryExperiment) {
+    let names: Vec<&str> = e.solver.methods.iter().map(|method| method.name()).collect();
+    eprintln!("sparse recovery by {}", names.join(", "));
 }
 
 fn list() -> anyhow::Result<ExitCode> {

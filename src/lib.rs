@@ -51,7 +51,9 @@
 //! | [`network`] | the two- and the three-layer model, their losses and activations, the fast kernels |
 //! | [`dynamics`] | forces, integrators, noise, the one time loop |
 //! | [`analysis`] | exponents with intervals, distances, the bound's form, dropout, connecting paths, verdicts |
+//! | [`kinetic`] | the kinetic equation on a grid, for neurons with one trained parameter; the radial reduction |
 //! | [`study`] | the only room that joins the others: an experiment in, records out |
+//! | [`sparse`] | sparse recovery: hard thresholding, pursuits, the iterative optimal brain surgeon |
 //! | [`record`] | the run folder, the manifest, arrays in `.npz` |
 //! | [`figure`] | figures as pure functions of records |
 //! | [`rng`] | random draws by address |
@@ -66,6 +68,11 @@
 //! | [`study::dropout`] | what does a network lose when it keeps `M` of its `N` neurons? |
 //! | [`study::connect`] | how much must the loss rise on a path between two networks? |
 //! | [`study::converge`] | how fast does the risk fall, and from which starts does it not? |
+//! | [`study::picard`] | how do Picard's iterates come together, and is their fixed point the limit? |
+//! | [`study::radial`] | do networks in R^d follow the radial kinetic equation? |
+//! | [`study::kinetic`] | does the kinetic equation on a grid agree with particles, and how does the free energy fall? |
+//!
+//! Experiments of the other kind, sparse recovery, have studies of their own: [`study::recovery`].
 //!
 //! # Four ideas
 //!
@@ -137,12 +144,15 @@
 
 pub mod analysis;
 pub mod bench;
+pub mod bench_recovery;
 pub mod cli;
 pub mod config;
 pub mod dynamics;
 pub mod figure;
+pub mod kinetic;
 pub mod network;
 pub mod population;
 pub mod record;
 pub mod rng;
+pub mod sparse;
 pub mod study;

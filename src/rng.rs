@@ -38,6 +38,8 @@ pub enum Role {
     Half = 10,
     /// Place on a learned curve and its batch; `a` = pair, `b` = step.
     Curve = 11,
+    /// Initial momenta; `a` = unit's index, `b` = its family.
+    Momentum = 12,
     /// Initial weights between two hidden layers; `a`, `b` = indices of the neurons they join.
     StartWeight = 40,
     /// Initial parameters of the second hidden layer; `a` = index.
@@ -46,6 +48,10 @@ pub enum Role {
     BrownianWeight = 42,
     /// Brownian increments of the second hidden layer; `a` = index, `b` = step of the finest clock.
     BrownianSecond = 43,
+    /// A drawn problem of sparse recovery; `a` = problem, `b` = part (design, axes, signal, noise, start).
+    Instance = 20,
+    /// Trials of a statement about hard thresholding; `a` = trial.
+    Threshold = 21,
 }
 
 /// The stream at an address.

@@ -117,14 +117,19 @@ impl Subject<'_> {
             }
         }
 
+        // With one output a neuron's feature is as large as its activation, and every order asks for it again.
+        let features = if outputs == 1 { Some(hidden.clone() * a) } else { None };
         let mut kept = Array2::zeros((orders.len(), sizes.len()));
         let (mut sum, mut mean) = (vec![0.0; samples * outputs], vec![0.0; samples * outputs]);
         for (order, mut losses) in orders.iter().zip(kept.rows_mut()) {
             sum.fill(0.0);
             let mut taken = 0;
             for (&m, loss) in sizes.iter().zip(losses.iter_mut()) {
-                for &i in &order[taken..m] {
-                    add_feature(&mut sum, hidden.row(i).as_slice().unwrap_or(&[]), a.row(i).iter().copied());
+                match &features {
+                    Some(features) => add_rows(&mut sum, features.view(), &order[taken..m]),
+                    None => order[taken..m].iter().for_each(|&i| {
+                        add_feature(&mut sum, hidden.row(i).as_slice().unwrap_or(&[]), a.row(i).iter().copied());
+                    }),
                 }
                 taken = m;
                 mean.iter_mut().zip(&sum).for_each(|(mean, sum)| *mean = sum / m as f64);
@@ -213,6 +218,26 @@ impl Subject<'_> {
             order.push(i);
         }
         order
+    }
+}
+
+/// Adds the rows named, in their order, to `sum`; a few columns at a time, whose sums stay in registers.
+fn add_rows(sum: &mut [f64], features: ArrayView2<f64>, rows: &[usize]) {
+    const COLUMNS: usize = 16;
+    for (block, sum) in sum.chunks_mut(COLUMNS).enumerate() {
+        let columns = block * COLUMNS..block * COLUMNS + sum.len();
+        let row = |i: usize| features.row(i).to_slice().map_or(&[][..], |row| &row[columns.clone()]);
+        if let Some(sum) = sum.as_mut_array::<COLUMNS>() {
+            let mut held = *sum;
+            for row in rows.iter().filter_map(|&i| row(i).as_array::<COLUMNS>()) {
+                held.iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
+            }
+            *sum = held;
+        } else {
+            for &i in rows {
+                sum.iter_mut().zip(row(i)).for_each(|(sum, v)| *sum += v);
+            }
+        }
     }
 }
 

@@ -28,9 +28,16 @@ pub const BUILTIN: &[Builtin] = builtin![
     "connect-teacher",
     "converge",
     "converge-teacher",
+    "picard",
+    "radial",
+    "bump",
+    "gibbs",
     "mnist",
     "digits3",
     "mnist3",
+    "recover",
+    "recover-mnist",
+    "phase",
 ];
 
 /// The built-in experiment of this name.

@@ -1,9 +1,9 @@
 //! A complete, checked experiment.
 
-use super::studies::{Connect, Converge, Dropout, Gap, Over, Variant};
+use super::studies::{Connect, Converge, Dropout, Gap, Kinetic, Over, PicardStudy, RadialStudy, Variant};
 use crate::dynamics::{Method, Motion};
 use crate::network::{Activation, Loss, Network, Start, ThreeLayer, TwoLayer};
-use crate::population::PopulationSpec;
+use crate::population::{Population, PopulationError, PopulationSpec};
 use serde::Serialize;
 
 /// Everything a run is made from. Serialises to the TOML it can be read from again.
@@ -46,6 +46,15 @@ pub struct Experiment {
     /// The convergence study.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub converge: Option<Converge>,
+    /// The kinetic equation beside the particles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kinetic: Option<Kinetic>,
+    /// The radial reduction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub radial: Option<RadialStudy>,
+    /// The study of the trajectory map.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picard: Option<PicardStudy>,
 }
 
 /// Scalar type of the states.
@@ -64,6 +73,8 @@ pub enum NetworkKind {
     TwoLayer,
     /// [`ThreeLayer`].
     ThreeLayer,
+    /// Bump neurons, [`TwoLayer::bump`].
+    Bump,
 }
 
 /// Model, loss and start.
@@ -85,8 +96,18 @@ pub struct NetworkSpec {
     pub fixed_output: bool,
     /// The loss.
     pub loss: Loss,
-    /// Law of a neuron at time 0.
+    /// Law of a neuron at time 0; of a bump neuron `w` is its centre theta.
     pub start: Start,
+    /// Standard deviation of the Gaussian momenta at time 0; 0 is at rest.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub start_momentum: f64,
+    /// Width s of bump neurons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<f64>,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl NetworkSpec {
@@ -94,7 +115,9 @@ impl NetworkSpec {
     pub fn model(&self, inputs: usize, outputs: usize) -> Network {
         let NetworkSpec { activation, bias, fixed_output, .. } = *self;
         match self.kind {
-            NetworkKind::TwoLayer => TwoLayer { inputs, outputs, bias, activation, fixed_output }.into(),
+            NetworkKind::TwoLayer | NetworkKind::Bump => {
+                TwoLayer { inputs, outputs, bias, activation, fixed_output }.into()
+            }
             NetworkKind::ThreeLayer => {
                 let activations = [activation, self.second_activation.unwrap_or(activation)];
                 let per = |layer: usize| self.proportions.get(layer).copied().unwrap_or(1);
@@ -205,18 +228,93 @@ impl Widths {
     }
 }
 
-/// The mean-field solution by particles.
+/// By which route the mean-field solution is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Route {
+    /// A cloud of particles that move together, step by step.
+    Particles,
+    /// The same cloud, as the fixed point of the trajectory map.
+    Picard,
+    /// The kinetic equation on a grid of the phase plane.
+    Grid,
+}
+
+impl Route {
+    /// Every route with its name in experiment files.
+    pub const NAMES: &[(&'static str, Route)] =
+        &[("particles", Route::Particles), ("picard", Route::Picard), ("grid", Route::Grid)];
+
+    /// Its name in experiment files.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, route)| *route == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// The mean-field solution: a trajectory of predictions with a stated error.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reference {
+    /// The route to it.
+    pub kind: Route,
+    /// Other routes to the same solution, which must agree with it within the stated errors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub against: Vec<Route>,
     /// Number of particles M.
     pub particles: usize,
-    /// The integrator.
+    /// The integrator of particles.
     pub method: Method,
-    /// Its step; the first step tried where it is adaptive.
+    /// The step; the first step tried where it is adaptive.
     pub step: f64,
     /// Local error tolerance of Dormand-Prince.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
+    /// How the trajectory map is iterated, where a route is Picard's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picard: Option<Iterated>,
+    /// The grid, where a route is the kinetic equation's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grid: Option<Gridded>,
+}
+
+impl Reference {
+    /// Whether the solution, or one that it is held against, is found by this route.
+    pub fn takes(&self, route: Route) -> bool {
+        self.kind == route || self.against.contains(&route)
+    }
+}
+
+/// A grid of the phase plane: theta in [low, high], its momentum in [-momentum, momentum].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Gridded {
+    /// Lower end of theta.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Largest momentum.
+    pub momentum: f64,
+    /// Nodes of either line.
+    pub nodes: usize,
+    /// Step h.
+    pub step: f64,
+}
+
+/// How the trajectory map is iterated.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Iterated {
+    /// Equal windows of the horizon, each solved from the end of the one before.
+    pub windows: usize,
+    /// Most iterates of a window.
+    pub iterates: usize,
+    /// A window is done when two iterates differ by at most this, relative to the larger of 1 and the predictions.
+    pub tolerance: f64,
+}
+
+impl Iterated {
+    /// The defaults for a scalar type: as close as its rounding lets iterates come.
+    pub fn of(precision: Precision) -> Self {
+        let tolerance = if precision == Precision::F64 { 1e-11 } else { 1e-5 };
+        Iterated { windows: 1, iterates: 60, tolerance }
+    }
 }
 
 /// How the computation is carried out.
@@ -227,6 +325,24 @@ pub struct RunOptions {
 }
 
 impl Experiment {
+    /// The population as the network sees it.
+    ///
+    /// # Errors
+    /// Whatever keeps the population from being built, and bump neurons on more than one input.
+    pub fn build_population(&self) -> Result<Population, PopulationError> {
+        let population = self.population.build(self.seed)?;
+        match self.network.scale {
+            Some(scale) => population.with_scale(scale),
+            None => Ok(population),
+        }
+    }
+
+    /// (n, d, K) of that population before anything is built; `None` where only files can tell.
+    pub fn shape_hint(&self) -> Option<(usize, usize, usize)> {
+        let (n, inputs, outputs) = self.population.shape_hint()?;
+        Some((n, inputs + usize::from(self.network.scale.is_some()), outputs))
+    }
+
     /// The finest step in use, the tick of the common Brownian clock: trainings, variants, sweeps and the halved reference step.
     pub fn tick(&self) -> f64 {
         let sweeps = self.gap.iter().flat_map(|gap| &gap.sweep);

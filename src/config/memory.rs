@@ -1,7 +1,9 @@
 //! What a run will hold in memory, before it starts.
 
-use super::experiment::{BatchSize, Experiment, Precision};
+use super::experiment::{BatchSize, Experiment, Precision, Route};
+use crate::dynamics::picard::map::SHARES;
 use crate::network::Network;
+use crate::network::kernel::LANES;
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -67,12 +69,40 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
             + path(m / 2)
             + sorted(m)
             + sorted(m / 2)
-            + 2.0 * (records + 2.0) * model.size(m) * 8.0) as u64,
+            + 2.0 * (records + 2.0) * model.size(m) * 8.0
+            + trajectory_map(e, m, n * outputs, state(m), scalar)) as u64,
         sweeps: twins as u64,
         networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, n.max(drawn)) + batch)) as u64,
         records: (series + resamples) as u64,
         studies: studies(e, (n, d, outputs), &model) as u64,
     }
+}
+
+/// What the trajectory map holds beyond the particles: predictions and residuals at every node of the horizon, for the run with
+/// the finest step, twice more for its checkpoint; the shares' sums over a window; the cloud at a window's two ends. Beside a sweep
+/// every thread has an iteration.
+fn trajectory_map(e: &Experiment, width: usize, per_node: f64, state: f64, scalar: f64) -> f64 {
+    let iteration = |windows: usize, step: f64, width: usize, state: f64| {
+        let nodes = e.horizon.time / step + 1.0;
+        let window = nodes / windows.max(1) as f64 + 1.0;
+        let shares = (width as f64 / LANES as f64).ceil().min(SHARES as f64);
+        per_node * (nodes * (3.0 * 8.0 + scalar) + window * (shares + 3.0) * 8.0) + 6.0 * state
+    };
+    let step = e.reference.step;
+    let reference = e.reference.picard.map_or(0.0, |picard| {
+        let swept = e.gap.iter().flat_map(|gap| &gap.sweep).count() > 0 && e.reference.kind == Route::Picard;
+        let beside = if swept { rayon::current_num_threads() as f64 } else { 1.0 };
+        beside * iteration(picard.windows, 0.5 * step, width, state)
+    });
+    // All iterations of the study may be under way at once, each with the trajectories that it is held against.
+    let study = e.picard.as_ref().map_or(0.0, |study| {
+        let fewest = study.windows.first().copied().unwrap_or(1);
+        let beside = (rayon::current_num_threads() as f64).min(study.windows.len() as f64 + 1.0);
+        let state = state * study.particles as f64 / width.max(1) as f64;
+        let nodes = e.horizon.time / step + 1.0;
+        beside * (iteration(fewest, step, study.particles, state) + 4.0 * nodes * per_node * 8.0)
+    });
+    reference.max(study)
 }
 
 /// What the studies hold, a network or a pair on every thread, after the states in training are gone.
@@ -89,7 +119,15 @@ fn studies(e: &Experiment, (n, d, outputs): (f64, f64, f64), model: &Network) ->
         let matched = up_to(terms.match_up_to);
         8.0 * (16.0 * model.size(widest) + 2.0 * matched * n + 5.0 * matched * matched)
     });
-    8.0 * n * d + rayon::current_num_threads() as f64 * dropout.max(connect)
+    // A density and the two that flights and figures work beside, features at the nodes; a cloud on every thread.
+    let kinetic = e.kinetic.as_ref().map_or(0.0, |terms| {
+        let (nodes, records) = (terms.nodes as f64, e.horizon.records as f64 + 1.0);
+        let width = terms.particles / terms.clouds.max(1);
+        let cloud = (6.0 + e.reference.method.work_arrays() as f64) * model.size(width);
+        let pass = model.work_bytes(width.min(1 << 28), (n as usize).min(1 << 28), 8);
+        pass + 8.0 * (4.0 * nodes * nodes + 2.0 * n * outputs * nodes + 4.0 * records * (nodes + n) + cloud)
+    });
+    8.0 * n * d + rayon::current_num_threads() as f64 * dropout.max(connect).max(kinetic)
 }
 
 impl Estimate {

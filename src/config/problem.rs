@@ -68,6 +68,10 @@ impl Problems {
         self.found.borrow_mut().push(Problem { file, key: key.into(), value, want: want.into() });
     }
 
+    pub(super) fn into_error(self) -> ConfigError {
+        ConfigError::Problems { problems: self.found.into_inner() }
+    }
+
     pub(super) fn into_result<T>(self, value: T) -> Result<T, ConfigError> {
         let problems = self.found.into_inner();
         if problems.is_empty() { Ok(value) } else { Err(ConfigError::Problems { problems }) }

@@ -20,6 +20,7 @@ pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Expe
     let dynamics = dynamics(&mut root);
     let variants = root.sections("variants");
     let variants = variants.into_iter().map(|s| read_studies::variant(s, &dynamics, &network)).collect();
+    let reference = reference(&mut root, precision);
     let experiment = Experiment {
         name,
         title,
@@ -30,13 +31,16 @@ pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Expe
         dynamics,
         horizon: horizon(&mut root),
         widths: widths(&mut root),
-        reference: reference(&mut root),
         run: run_options(&mut root),
         variants,
         gap: root.section("gap", false).map(read_studies::gap),
         dropout: root.section("dropout", false).map(read_studies::dropout),
         connect: root.section("connect", false).map(read_studies::connect),
         converge: root.section("converge", false).map(read_studies::converge),
+        kinetic: root.section("kinetic", false).map(read_studies::kinetic),
+        radial: root.section("radial", false).map(read_studies::radial),
+        picard: root.section("picard", false).map(|s| read_studies::picard(s, &reference)),
+        reference,
     };
     root.finish();
     experiment
@@ -74,18 +78,28 @@ fn network(root: &mut Section) -> NetworkSpec {
         fixed_output: false,
         loss: Loss::HalfSquared,
         start: Start::default(),
+        start_momentum: 0.0,
+        scale: None,
     };
     let Some(mut s) = root.section("network", true) else { return spec };
-    let kinds = [("two-layer", NetworkKind::TwoLayer), ("three-layer", NetworkKind::ThreeLayer)];
+    let kinds =
+        [("two-layer", NetworkKind::TwoLayer), ("three-layer", NetworkKind::ThreeLayer), ("bump", NetworkKind::Bump)];
     spec.kind = s.choice("kind", Some(NetworkKind::TwoLayer), &kinds);
-    spec.activation = s.choice("activation", None, Activation::NAMES);
+    let bump = spec.kind == NetworkKind::Bump;
+    spec.activation = s.choice("activation", bump.then_some(Activation::Bump), Activation::NAMES);
     if spec.kind == NetworkKind::ThreeLayer {
         spec.second_activation = Some(s.choice("second_activation", Some(spec.activation), Activation::NAMES));
         spec.proportions = proportions(&mut s);
     }
-    spec.bias = s.flag("bias", true);
-    spec.fixed_output = s.flag("fixed_output", false);
+    spec.bias = s.flag("bias", !bump);
+    spec.fixed_output = s.flag("fixed_output", bump);
     spec.loss = s.choice("loss", Some(Loss::HalfSquared), Loss::NAMES);
+    spec.start_momentum = s.real("start_momentum", Some(0.0), Want::NonNegative);
+    if bump {
+        spec.scale = Some(s.real("scale", None, Want::Positive));
+    } else if s.optional_real("scale", Want::Any).is_some() {
+        s.wrong("scale", None, "only kind = \"bump\" has a scale; remove it");
+    }
     if let Some(section) = s.section("start", true) {
         spec.start = start(section, spec.kind, spec.bias);
     }
@@ -109,14 +123,15 @@ fn proportions(s: &mut Section) -> Vec<usize> {
 
 /// The laws of a neuron's parts at time 0.
 pub(super) fn start(mut s: Section, kind: NetworkKind, bias: bool) -> Start {
-    let deep = kind == NetworkKind::ThreeLayer;
+    let (deep, bump) = (kind == NetworkKind::ThreeLayer, kind == NetworkKind::Bump);
     let start = Start {
         w: law(&mut s, "w", true),
         // A network without bias has nothing to draw: its law may be left out, and is kept at the origin.
         b: law(&mut s, "b", bias),
         u: if deep { law(&mut s, "u", true) } else { Law::Nothing },
         c: if deep && bias { law(&mut s, "c", true) } else { Law::Nothing },
-        a: law(&mut s, "a", true),
+        // Bump neurons have height 1 unless something else is said.
+        a: if bump && !s.has("a") { Law::Point { value: 1.0 } } else { law(&mut s, "a", true) },
     };
     s.finish();
     start
@@ -240,9 +255,24 @@ fn widths(root: &mut Section) -> Widths {
     widths
 }
 
-fn reference(root: &mut Section) -> Reference {
-    let mut spec = Reference { particles: 0, method: Method::Rk4, step: f64::NAN, tolerance: None };
+fn reference(root: &mut Section, precision: Precision) -> Reference {
+    let mut spec = Reference {
+        kind: Route::Particles,
+        against: Vec::new(),
+        particles: 0,
+        method: Method::Rk4,
+        step: f64::NAN,
+        tolerance: None,
+        picard: None,
+        grid: None,
+    };
     let Some(mut s) = root.section("reference", true) else { return spec };
+    spec.kind = s.choice("kind", Some(Route::Particles), Route::NAMES);
+    spec.against = s.choices("against", Route::NAMES);
+    if spec.against.contains(&spec.kind) {
+        let want = format!("expected other routes than kind = \"{}\", each once", spec.kind.name());
+        s.wrong("against", None, want);
+    }
     spec.particles = s.count("particles", None, 2);
     spec.method = s.choice("method", None, Method::NAMES);
     spec.step = s.real("step", None, Want::Positive);
@@ -251,6 +281,52 @@ fn reference(root: &mut Section) -> Reference {
     } else if s.optional_real("tolerance", Want::Any).is_some() {
         s.wrong("tolerance", None, "only method = \"dormand-prince\" has a tolerance; remove it");
     }
+    let takes_picard = spec.takes(Route::Picard);
+    let section = s.section("picard", false);
+    if section.is_some() && !takes_picard {
+        s.wrong("picard", None, "neither kind nor against is \"picard\"; remove the table");
+    }
+    if takes_picard || section.is_some() {
+        spec.picard = Some(iterated(section, precision));
+    }
+    let takes_grid = spec.takes(Route::Grid);
+    let section = s.section("grid", takes_grid);
+    if section.is_some() && !takes_grid {
+        s.wrong("grid", None, "neither kind nor against is \"grid\"; remove the table");
+    }
+    spec.grid = section.map(gridded);
+    s.finish();
+    spec
+}
+
+fn gridded(mut s: Section) -> Gridded {
+    let (low, high) = (s.real("low", None, Want::Any), s.real("high", None, Want::Any));
+    if low >= high {
+        s.wrong("high", Some(high.to_string()), format!("expected a number above low = {low}"));
+    }
+    let grid = Gridded {
+        low,
+        high,
+        momentum: s.real("momentum", None, Want::Positive),
+        nodes: s.count("nodes", Some(256), 64),
+        step: s.real("step", None, Want::Positive),
+    };
+    // Half as many nodes are a grid too.
+    if !grid.nodes.is_multiple_of(32) {
+        let near = grid.nodes.next_multiple_of(32);
+        s.wrong("nodes", Some(grid.nodes.to_string()), format!("expected a multiple of 32, such as {near}"));
+    }
+    s.finish();
+    grid
+}
+
+/// How the trajectory map is iterated; every key has a default.
+fn iterated(section: Option<Section>, precision: Precision) -> Iterated {
+    let mut spec = Iterated::of(precision);
+    let Some(mut s) = section else { return spec };
+    spec.windows = s.count("windows", Some(spec.windows), 1);
+    spec.iterates = s.count("iterates", Some(spec.iterates), 1);
+    spec.tolerance = s.real("tolerance", Some(spec.tolerance), Want::Between(1e-15, 1e-1));
     s.finish();
     spec
 }

@@ -34,6 +34,7 @@ pub(super) fn population(mut s: Section, base: &Path) -> PopulationSpec {
             size: s.count("size", None, 1),
             draws: named(&mut s, "draws", Some(Draws::Fixed), Draws::NAMES),
         }),
+        "line" => line(&mut s),
         _ => PopulationSpec::Digits(DigitsSpec {
             labels: named(&mut s, "labels", None, LabelRule::NAMES),
             limit: s.optional_count_between("limit", 1, DIGITS),
@@ -67,17 +68,48 @@ fn teacher(s: &mut Section) -> PopulationSpec {
     PopulationSpec::Teacher(spec)
 }
 
+fn line(s: &mut Section) -> PopulationSpec {
+    let law = if s.choice("inputs", Some(true), &[("uniform", true), ("gaussian", false)]) {
+        let (low, high) = (s.real("low", None, Want::Any), s.real("high", None, Want::Any));
+        if low >= high {
+            s.wrong("high", Some(high.to_string()), format!("expected a number above low = {low}"));
+        }
+        LineLaw::Uniform { low, high }
+    } else {
+        LineLaw::Gaussian { mean: s.real("mean", Some(0.0), Want::Any), std: s.real("std", None, Want::Positive) }
+    };
+    let size = s.count("size", None, 1);
+    let bump = |mut s: Section| {
+        let bump = TargetBump {
+            centre: s.real("centre", None, Want::Any),
+            height: s.real("height", Some(1.0), Want::Any),
+            width: s.real("width", None, Want::Positive),
+        };
+        s.finish();
+        bump
+    };
+    let bumps: Vec<TargetBump> = s.sections("bumps").into_iter().map(bump).collect();
+    if bumps.is_empty() {
+        s.wrong(
+            "bumps",
+            None,
+            "expected at least one { centre = ..., width = ... }, or kind = \"file\" for any other target",
+        );
+    }
+    PopulationSpec::Line(LineSpec { law, size, bumps })
+}
+
 fn standardise(s: &mut Section, default: Standardise) -> Standardise {
     named(s, "standardise", Some(default), Standardise::NAMES)
 }
 
 /// One of the names of a closed set.
-fn named<T: FromStr + Copy>(s: &mut Section, key: &str, default: Option<T>, names: &[&'static str]) -> T {
+pub(super) fn named<T: FromStr + Copy>(s: &mut Section, key: &str, default: Option<T>, names: &[&'static str]) -> T {
     let pairs: Vec<(&str, T)> = names.iter().filter_map(|&name| Some((name, name.parse().ok()?))).collect();
     s.choice(key, default, &pairs)
 }
 
 /// Relative paths are taken from the folder of the experiment file; what is recorded means the same from anywhere.
-fn from(base: &Path, path: PathBuf) -> PathBuf {
+pub(super) fn from(base: &Path, path: PathBuf) -> PathBuf {
     if path.as_os_str().is_empty() { path } else { std::path::absolute(base.join(&path)).unwrap_or(path) }
 }

@@ -1,6 +1,6 @@
 //! The tables of the studies, and of the variants that they compare.
 
-use super::experiment::{BatchSize, Dynamics, NetworkSpec};
+use super::experiment::{BatchSize, Dynamics, Iterated, NetworkSpec, Precision, Reference};
 use super::read::{batch, name, start, training_method};
 use super::section::{Section, Want};
 use super::studies::*;
@@ -107,4 +107,59 @@ pub(super) fn converge(mut s: Section) -> Converge {
     let levels = if s.has("levels") { s.reals("levels", Want::Between(0.0, 1.0)) } else { vec![0.5, 0.2, 0.1] };
     s.finish();
     Converge { levels }
+}
+
+pub(super) fn picard(mut s: Section, reference: &Reference) -> PicardStudy {
+    // Studies compute in double precision.
+    let defaults = Iterated::of(Precision::F64);
+    let study = PicardStudy {
+        particles: s.count("particles", Some(reference.particles), 1),
+        windows: if s.has("windows") { s.counts("windows", 1) } else { vec![1, 4] },
+        iterates: s.count("iterates", Some(defaults.iterates), 1),
+        tolerance: s.real("tolerance", Some(defaults.tolerance), Want::Between(1e-15, 1e-1)),
+    };
+    if study.windows.windows(2).any(|pair| pair[0] >= pair[1]) {
+        s.wrong("windows", Some(format!("{:?}", study.windows)), "expected numbers in increasing order, each once");
+    }
+    s.finish();
+    study
+}
+
+pub(super) fn kinetic(mut s: Section) -> Kinetic {
+    let (low, high) = (s.real("low", None, Want::Any), s.real("high", None, Want::Any));
+    if low >= high {
+        s.wrong("high", Some(high.to_string()), format!("expected a number above low = {low}"));
+    }
+    let kinetic = Kinetic {
+        low,
+        high,
+        momentum: s.real("momentum", None, Want::Positive),
+        nodes: s.count("nodes", Some(256), 64),
+        step: s.real("step", None, Want::Positive),
+        particles: s.count("particles", Some(1_000_000), 0),
+        clouds: s.count("clouds", Some(16), 4),
+        frictions: if s.has("frictions") { s.reals("frictions", Want::Positive) } else { Vec::new() },
+    };
+    // Half as many nodes are a grid too.
+    if !kinetic.nodes.is_multiple_of(32) {
+        let near = kinetic.nodes.next_multiple_of(32);
+        s.wrong("nodes", Some(kinetic.nodes.to_string()), format!("expected a multiple of 32, such as {near}"));
+    }
+    if kinetic.frictions.windows(2).any(|pair| pair[0] >= pair[1]) {
+        s.wrong("frictions", Some(format!("{:?}", kinetic.frictions)), "expected increasing frictions, each once");
+    }
+    s.finish();
+    kinetic
+}
+
+pub(super) fn radial(mut s: Section) -> RadialStudy {
+    let study = RadialStudy {
+        particles: s.count("particles", Some(4000), 2),
+        dimensions: if s.has("dimensions") { s.counts("dimensions", 1) } else { Vec::new() },
+    };
+    if study.dimensions.windows(2).any(|pair| pair[0] >= pair[1]) {
+        s.wrong("dimensions", Some(format!("{:?}", study.dimensions)), "expected increasing dimensions, each once");
+    }
+    s.finish();
+    study
 }

@@ -175,6 +175,17 @@ impl<'p> Section<'p> {
         })
     }
 
+    /// A list of names of a closed set, each once; absent means none.
+    pub(super) fn choices<T: Copy + PartialEq>(&mut self, key: &str, names: &[(&str, T)]) -> Vec<T> {
+        let listed: Vec<String> = names.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        let want = format!("expected a list of some of {}, each once", listed.join(", "));
+        let one = |v: &Value| names.iter().find(|(name, _)| v.as_str() == Some(*name)).map(|&(_, choice)| choice);
+        self.required(key, Some(Vec::new()), &want, Vec::new(), |v| {
+            let chosen: Vec<T> = v.as_array()?.iter().map(one).collect::<Option<_>>()?;
+            (1..chosen.len()).all(|i| !chosen[..i].contains(&chosen[i])).then_some(chosen)
+        })
+    }
+
     /// `"full"` (`None`) or a whole number of at least 1; `Some(None)` is full.
     pub(super) fn full_or_count(&mut self, key: &str, default: Option<Option<usize>>) -> Option<usize> {
         self.required(key, default, "expected \"full\" or a whole number of at least 1", None, |v| match v.as_str() {

@@ -130,3 +130,55 @@ pub struct Converge {
     /// Levels whose first passage is timed, as fractions of the limit's whole descent: 1 is the start, 0 the end.
     pub levels: Vec<f64>,
 }
+
+/// The trajectory map of the existence proof: how its iterates come to their fixed point (theory section 3).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PicardStudy {
+    /// Particles of the cloud.
+    pub particles: usize,
+    /// Numbers of windows that the horizon is cut into, one iteration each.
+    pub windows: Vec<usize>,
+    /// Most iterates of a window.
+    pub iterates: usize,
+    /// When a window is done, as in [`super::Iterated::tolerance`].
+    pub tolerance: f64,
+}
+
+/// The kinetic equation on a grid, beside particles (theory section 3): for neurons with one trained parameter.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Kinetic {
+    /// Ends of the box of theta.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Momenta are in [-momentum, momentum].
+    pub momentum: f64,
+    /// Nodes of theta and of the momenta.
+    pub nodes: usize,
+    /// Step h.
+    pub step: f64,
+    /// Particles in all; 0: the grid is held against nothing.
+    pub particles: usize,
+    /// Independent clouds that they are in.
+    pub clouds: usize,
+    /// Frictions at which the rate of approach to the Gibbs law is measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub frictions: Vec<f64>,
+}
+
+impl Kinetic {
+    /// Ends of theta, and the largest momentum.
+    pub fn ends(&self) -> (f64, f64, f64) {
+        (self.low, self.high, self.momentum)
+    }
+}
+
+/// MMN's isotropic Gaussians by the radial reduction (theory section 3), on the grid of the reference.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RadialStudy {
+    /// Particles of the reduction.
+    pub particles: usize,
+    /// Dimensions that it is solved in beside the population's own, all at the same cost.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dimensions: Vec<usize>,
+}

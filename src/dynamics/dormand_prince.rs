@@ -90,7 +90,7 @@ impl<R: Real> DormandPrince<R> {
             self.k.swap(0, 6);
         } else {
             self.stage.combine(state, &[]);
-            self.loss = self.flow.velocity(force, state.step, &self.stage, &mut self.k[0]);
+            self.loss = self.flow.velocity(force, (state.step, 0.0), &self.stage, &mut self.k[0]);
         }
     }
 
@@ -101,7 +101,7 @@ impl<R: Real> DormandPrince<R> {
             let (done, rest) = self.k.split_at_mut(i + 1);
             let terms: Vec<_> = row.iter().zip(done.iter()).map(|(a, k)| (h * a, k)).collect();
             self.stage.combine(state, &terms);
-            loss = self.flow.velocity(force, state.step, &self.stage, &mut rest[0]);
+            loss = self.flow.velocity(force, (state.step, 0.0), &self.stage, &mut rest[0]);
         }
         loss
     }

@@ -40,18 +40,25 @@ impl<R: Real> Phase<R> {
 }
 
 impl Flow {
-    /// Writes the velocity of phase-space point `at` into `out`; returns the mean loss there.
-    pub fn velocity<R: Real>(self, force: &mut dyn Force<R>, step: u64, at: &Phase<R>, out: &mut Phase<R>) -> f64 {
+    /// Writes the velocity of phase-space point `at` into `out`; returns the mean loss there. The time is that of a step, and
+    /// of the fraction of it at which the stage stands.
+    pub fn velocity<R: Real>(
+        self,
+        force: &mut dyn Force<R>,
+        (step, fraction): (u64, f64),
+        at: &Phase<R>,
+        out: &mut Phase<R>,
+    ) -> f64 {
         match self {
             Flow::HeavyBall { friction } => {
-                let loss = force.gradient(step, &at.theta, &mut out.momentum);
+                let loss = force.gradient_within(step, fraction, &at.theta, &mut out.momentum);
                 let friction = R::of(friction);
                 out.theta.copy_from_slice(&at.momentum);
                 out.momentum.iter_mut().zip(&at.momentum).for_each(|(v, &r)| *v = -friction * r - *v);
                 loss
             }
             Flow::Gradient => {
-                let loss = force.gradient(step, &at.theta, &mut out.theta);
+                let loss = force.gradient_within(step, fraction, &at.theta, &mut out.theta);
                 out.theta.iter_mut().for_each(|v| *v = -*v);
                 out.momentum.fill(R::zero());
                 loss

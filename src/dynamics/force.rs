@@ -12,6 +12,12 @@ pub trait Force<R>: Send {
     /// Writes the gradient at `theta` for step `step` into `out`; returns the mean loss it was computed from.
     fn gradient(&mut self, step: u64, theta: &[R], out: &mut [R]) -> f64;
 
+    /// The same at `fraction` of step `step`, for the stages of a Runge-Kutta method. Only a force that depends on time itself
+    /// ([`super::picard::FrozenForce`]) tells the difference.
+    fn gradient_within(&mut self, step: u64, _fraction: f64, theta: &[R], out: &mut [R]) -> f64 {
+        self.gradient(step, theta, out)
+    }
+
     /// Takes the step `kick` of stochastic heavy ball or gradient descent in one pass over the state, where the force knows
     /// how; the clock stays. Returns the mean loss at the start. `None`: nothing was done, go by [`Force::gradient`].
     ///
@@ -154,10 +160,15 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         draws.draw(step, &mut buffers.now);
         buffers.prepared = None;
         let batch = Labelled { samples: &buffers.now.samples, y: &buffers.now.y };
-        buffers.workspace.gradient(model, *objective, theta, batch, out)
+        let loss = buffers.workspace.gradient(model, *objective, theta, batch, out);
+        network.hold_fixed(*width, out);
+        loss
     }
 
     fn advance(&mut self, kick: Kick, noise: &dyn Noise<R>, state: &mut State<R>) -> Option<f64> {
+        if self.network.fixed_inputs() > 0 {
+            return None;
+        }
         let NetworkForce { network, width, population, objective, source, seed, replica, threads, buffers } = self;
         let draws = Draws { network, population, source, seed: *seed, replica: *replica };
         let model = Model { network, width: *width, threads: *threads };

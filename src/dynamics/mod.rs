@@ -13,6 +13,7 @@
 //! | [`runge_kutta`] | order 4, classical |
 //! | [`dormand_prince`] | order 5(4), adaptive, dense output |
 //! | [`baoab`] | order 2 in law, Ornstein-Uhlenbeck part exact |
+//! | [`picard`] | the limit as the fixed point of the trajectory map, by any of these with a fixed step |
 
 pub mod baoab;
 pub mod dormand_prince;
@@ -23,6 +24,7 @@ pub mod heavy_ball;
 pub mod integrator;
 pub mod kick_drift_kick;
 pub mod noise;
+pub mod picard;
 pub mod runge_kutta;
 pub mod state;
 pub mod time_loop;

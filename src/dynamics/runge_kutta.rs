@@ -23,11 +23,11 @@ impl<R: Real> Integrator<R> for RungeKutta4<R> {
     fn step(&mut self, force: &mut dyn Force<R>, _noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
         let h = self.motion.step;
         let mut loss = f64::NAN;
-        for (i, c) in [0.0, 0.5 * h, 0.5 * h, h].into_iter().enumerate() {
+        for (i, c) in [0.0, 0.5, 0.5, 1.0].into_iter().enumerate() {
             let (done, rest) = self.k.split_at_mut(i);
-            let terms: Vec<_> = done.last().map(|k| (c, k)).into_iter().collect();
+            let terms: Vec<_> = done.last().map(|k| (c * h, k)).into_iter().collect();
             self.stage.combine(state, &terms);
-            let at_stage = self.flow.velocity(force, state.step, &self.stage, &mut rest[0]);
+            let at_stage = self.flow.velocity(force, (state.step, c), &self.stage, &mut rest[0]);
             if i == 0 {
                 loss = at_stage;
             }

@@ -124,6 +124,12 @@ pub(super) fn extents(panel: &Panel) -> (Extent, Extent) {
             Mark::Band { x, low, high, .. } => {
                 x.iter().zip(low).zip(high).for_each(|((&x, &low), &high)| point(x, high, &[low]));
             }
+            // Tiles fill what they cover, without margins only where the range is fixed to their edges.
+            Mark::Tiles { x, y, .. } => {
+                for end in [x.first().zip(y.first()), x.last().zip(y.last())].into_iter().flatten() {
+                    point(*end.0, *end.1, &[]);
+                }
+            }
             Mark::HorizontalLine { y, .. } => join(&mut lines_y, coordinate(panel.y.scale, *y)),
             Mark::VerticalLine { x, .. } => join(&mut lines_x, coordinate(panel.x.scale, *x)),
         }

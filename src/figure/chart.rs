@@ -3,6 +3,8 @@
 //! Lengths ending in `_in` are inches, in `_pt` points (1/72 in). Texts may hold Unicode mathematics and two marks of
 //! markup, `_{...}` for a subscript and `^{...}` for a superscript; braces are required, so `batch_size` is plain text.
 
+use ndarray::ArrayView2;
+
 /// A grid of panels on one page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
@@ -33,6 +35,8 @@ pub struct Panel {
     pub notes: Vec<String>,
     /// One unit of x is as long as one unit of y: automatic ranges grow, fixed ranges shrink the frame.
     pub equal_aspect: bool,
+    /// Without axes, ticks and their margins: for pictures.
+    pub bare: bool,
 }
 
 /// One axis.
@@ -87,6 +91,8 @@ pub enum Colour {
     Series(usize),
     /// A shade of an ordered family, from 0 (light) to 1 (dark): widths, times.
     Ramp(f64),
+    /// A shade of a heat map, from 0 (white) to 1 (dark).
+    Heat(f64),
     /// From 0 (black) to 255 (white).
     Grey(u8),
 }
@@ -123,7 +129,7 @@ pub struct Stroke {
     pub width_pt: f64,
 }
 
-/// Something drawn in a panel. All arrays of one mark have the length of `x`; values that are not finite break a line
+/// Something drawn in a panel. All arrays of one mark but tiles have the length of `x`; values that are not finite break a line
 /// or a band, and drop a point.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
@@ -145,6 +151,8 @@ pub enum Mark {
     Band { x: Vec<f64>, low: Vec<f64>, high: Vec<f64>, colour: Colour, opacity: f64, label: Option<String> },
     /// Many small dots: one SVG circle of about 100 bytes each, so thin a cloud of more than some thousand.
     Cloud { x: Vec<f64>, y: Vec<f64>, colour: Colour, size_pt: f64, opacity: f64, label: Option<String> },
+    /// Tiles between the edges `x` and `y`, increasing, one colour each, row by row from the lowest: a heat map, a picture.
+    Tiles { x: Vec<f64>, y: Vec<f64>, colours: Vec<Colour>, label: Option<String> },
     /// A line across the panel at height `y`; automatic ranges include it.
     HorizontalLine { y: f64, stroke: Stroke, label: Option<String> },
     /// A line across the panel at `x`; automatic ranges include it.
@@ -180,7 +188,7 @@ impl Panel {
     /// An empty panel with an automatic legend.
     pub fn new(x: Axis, y: Axis) -> Self {
         let (marks, notes) = (Vec::new(), Vec::new());
-        Self { title: None, x, y, marks, legend: Legend::Automatic, notes, equal_aspect: false }
+        Self { title: None, x, y, marks, legend: Legend::Automatic, notes, equal_aspect: false, bare: false }
     }
 
     /// Add a mark.
@@ -199,6 +207,11 @@ impl Panel {
     pub fn note(mut self, line: impl Into<String>) -> Self {
         self.notes.push(line.into());
         self
+    }
+
+    /// Leave out axes and ticks, and make units equally long on both sides.
+    pub fn picture(self) -> Self {
+        Self { bare: true, equal_aspect: true, ..self }
     }
 
     /// Place the legend.
@@ -232,6 +245,17 @@ impl Axis {
 }
 
 impl Mark {
+    /// A heat map of values, (rows from the lowest, columns from the left), in shades from white (0 and less) to the darkest
+    /// (`most` and more), between the ends `(first, last)` of `x` and of `y`.
+    pub fn heat(x: (f64, f64), y: (f64, f64), values: ArrayView2<f64>, most: f64) -> Self {
+        // As many shades as an eye tells apart: neighbours of one shade are one rectangle.
+        const SHADES: f64 = 40.0;
+        let shade = |&v: &f64| if v.is_finite() { ((v / most).clamp(0.0, 1.0) * SHADES).round() / SHADES } else { 0.0 };
+        let edges = |(a, b): (f64, f64), n: usize| (0..=n).map(|i| a + (b - a) * i as f64 / n as f64).collect();
+        let colours = values.iter().map(|v| Colour::Heat(shade(v))).collect();
+        Mark::Tiles { x: edges(x, values.ncols()), y: edges(y, values.nrows()), colours, label: None }
+    }
+
     /// A line of the house width.
     pub fn line(x: Vec<f64>, y: Vec<f64>, colour: Colour, dash: Dash) -> Self {
         Self::Line { x, y, stroke: Stroke::new(colour, dash), label: None }
@@ -251,6 +275,11 @@ impl Mark {
     /// Dots of the house size.
     pub fn cloud(x: Vec<f64>, y: Vec<f64>, colour: Colour) -> Self {
         Self::Cloud { x, y, colour, size_pt: super::style::DOT_PT, opacity: 0.5, label: None }
+    }
+
+    /// Tiles between edges, a colour each, row by row from the lowest.
+    pub fn tiles(x: Vec<f64>, y: Vec<f64>, colours: Vec<Colour>) -> Self {
+        Self::Tiles { x, y, colours, label: None }
     }
 
     /// A thin line across the panel at height `y`.
@@ -281,6 +310,7 @@ impl Mark {
             | Self::Points { label, .. }
             | Self::Band { label, .. }
             | Self::Cloud { label, .. }
+            | Self::Tiles { label, .. }
             | Self::HorizontalLine { label, .. }
             | Self::VerticalLine { label, .. } => label,
         }
@@ -309,6 +339,7 @@ impl Mark {
             | Self::Points { label, .. }
             | Self::Band { label, .. }
             | Self::Cloud { label, .. }
+            | Self::Tiles { label, .. }
             | Self::HorizontalLine { label, .. }
             | Self::VerticalLine { label, .. } => label.as_deref(),
         }

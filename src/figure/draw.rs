@@ -24,7 +24,8 @@ pub(super) fn figure<B: DrawingBackend>(
     let page = Rect { left: 0.0, top: 0.0, right: 72.0 * figure.width_in, bottom: 72.0 * figure.height_in };
     pen.rectangle(&page, PAPER, 1.0)?;
     for (panel, at) in figure.panels.iter().zip(placed) {
-        let (below, above): (Vec<_>, Vec<_>) = panel.marks.iter().partition(|mark| matches!(mark, Mark::Band { .. }));
+        let ground = |mark: &&Mark| matches!(mark, Mark::Band { .. } | Mark::Tiles { .. });
+        let (below, above): (Vec<_>, Vec<_>) = panel.marks.iter().partition(ground);
         for mark in below.into_iter().chain(above) {
             draw_mark(&mut pen, mark, at)?;
         }
@@ -69,6 +70,7 @@ fn draw_mark<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, at: &Placed) -> R
                 pen.disc(centre, *size_pt, *colour, *opacity)?;
             }
         }
+        Mark::Tiles { x, y, colours, .. } => tiles(pen, at, (x, y), colours)?,
         Mark::HorizontalLine { y, stroke, .. } => {
             if let Some(t) = at.y.place(*y).filter(|t| (0.0..=1.0).contains(t)) {
                 let height = frame.bottom - t * frame.height();
@@ -80,6 +82,38 @@ fn draw_mark<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, at: &Placed) -> R
                 let place = frame.left + t * frame.width();
                 stroked(pen, vec![(place, frame.bottom), (place, frame.top)], stroke)?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Tiles, neighbours of one colour in a row as one. Each reaches a little under the next, which is drawn after it: edges
+/// that only meet leave hairs of paper where pixels are shared.
+fn tiles<B: DrawingBackend>(
+    pen: &mut Pen<B>,
+    at: &Placed,
+    (x, y): (&[f64], &[f64]),
+    colours: &[Colour],
+) -> Result<(), FigureError> {
+    const UNDER_PT: f64 = 0.3;
+    let across = x.len().saturating_sub(1);
+    // From the top row down, so that what reaches under lies below.
+    for row in (0..y.len().saturating_sub(1)).rev() {
+        let mut first = 0;
+        while first < across {
+            let colour = colours[row * across + first];
+            let run = (first..across).take_while(|&i| colours[row * across + i] == colour).count();
+            if let Some((a, b)) = at.at(x[first], y[row + 1]).zip(at.at(x[first + run], y[row])) {
+                let under = |end: f64, most: f64| if end < most - 0.01 { end + UNDER_PT } else { most };
+                let rect = Rect {
+                    left: a.0.max(at.frame.left),
+                    top: a.1.max(at.frame.top),
+                    right: under(b.0, at.frame.right),
+                    bottom: under(b.1, at.frame.bottom),
+                };
+                pen.rectangle(&rect, colour, 1.0)?;
+            }
+            first += run;
         }
     }
     Ok(())
@@ -153,6 +187,9 @@ fn marker<B: DrawingBackend>(
 
 fn axes<B: DrawingBackend>(pen: &mut Pen<B>, panel: &Panel, at: &Placed) -> Result<(), FigureError> {
     let Rect { left, top, right, bottom } = at.frame;
+    if panel.bare {
+        return titled(pen, panel, at);
+    }
     pen.line(vec![(left, top), (left, bottom), (right, bottom)], INK, Dash::Solid, AXIS_PT)?;
     let (half, tick) = (CAPITAL * TICK_TEXT_PT / 2.0, TICK_PT + PAD_PT);
     let x_at = |u: f64| left + (u - at.x.low) / (at.x.high - at.x.low) * at.frame.width();
@@ -194,9 +231,16 @@ fn axes<B: DrawingBackend>(pen: &mut Pen<B>, panel: &Panel, at: &Placed) -> Resu
     let middle = centred(top, bottom, at.cell.top, at.cell.bottom, size * text.width());
     pen.text(&text, size, (left - tick - widest - PAD_PT - 0.25 * LABEL_TEXT_PT, middle), Align::Middle, true, INK)?;
 
+    titled(pen, panel, at)
+}
+
+/// The title above a frame, at its left edge.
+fn titled<B: DrawingBackend>(pen: &mut Pen<B>, panel: &Panel, at: &Placed) -> Result<(), FigureError> {
+    let Rect { left, top, .. } = at.frame;
     if let Some(title) = &panel.title {
         let (text, size) = fitted(title, LABEL_TEXT_PT, at.cell.right - left)?;
-        let row = if at.y_ticks.factor.is_some() { 1.9 * TICK_TEXT_PT } else { 0.9 * TICK_TEXT_PT };
+        let shown = at.y_ticks.factor.is_some() && !panel.bare;
+        let row = if shown { 1.9 * TICK_TEXT_PT } else { 0.9 * TICK_TEXT_PT };
         pen.text(&text, size, (left, top - row), Align::Start, false, INK)?;
     }
     Ok(())
@@ -246,6 +290,18 @@ fn sample<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, left: f64, middle: f
         Mark::Band { colour, opacity, .. } => {
             pen.rectangle(&Rect { left, top: middle - 3.0, right, bottom: middle + 3.0 }, *colour, *opacity)
         }
+        Mark::Tiles { colours, .. } => match colours.first() {
+            Some(Colour::Heat(_)) => {
+                for i in 0..4 {
+                    let at = |i: usize| left + SAMPLE_PT * i as f64 / 4.0;
+                    let rect = Rect { left: at(i), top: middle - 3.0, right: at(i + 1), bottom: middle + 3.0 };
+                    pen.rectangle(&rect, Colour::Heat((i + 1) as f64 / 4.0), 1.0)?;
+                }
+                Ok(())
+            }
+            Some(&colour) => pen.rectangle(&Rect { left, top: middle - 3.0, right, bottom: middle + 3.0 }, colour, 1.0),
+            None => Ok(()),
+        },
         Mark::Cloud { colour, size_pt, .. } => {
             for (dx, dy) in [(-4.5, 1.2), (-1.5, -1.6), (1.2, 1.5), (4.3, -0.9)] {
                 pen.disc((centre.0 + dx, middle + dy), size_pt.max(1.6), *colour, 0.9)?;

@@ -85,6 +85,10 @@ fn lengths(figure: &Figure) -> Result<(), FigureError> {
                     (x.len(), [Some(("y", y.len())), error.as_ref().map(|ends| ("error", ends.len()))])
                 }
                 Mark::Band { x, low, high, .. } => (x.len(), [Some(("low", low.len())), Some(("high", high.len()))]),
+                Mark::Tiles { x, y, colours, .. } => {
+                    let tiles = x.len().saturating_sub(1) * y.len().saturating_sub(1);
+                    (tiles, [Some(("colours", colours.len())), None])
+                }
                 Mark::HorizontalLine { .. } | Mark::VerticalLine { .. } => (0, [None, None]),
             };
             for (array, found) in others.into_iter().flatten() {

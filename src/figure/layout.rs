@@ -149,6 +149,10 @@ impl Measure {
 }
 
 fn margins(panel: &Panel, at: &Placed, measure: &Measure) -> Margins {
+    let title = if panel.title.is_some() { 1.3 * LABEL_TEXT_PT } else { 0.0 };
+    if panel.bare {
+        return Margins { top: 2.0 + title, ..Margins::default() };
+    }
     let widest = at.y_ticks.major.iter().map(|(_, label)| measure.tick(label)).fold(0.0, f64::max);
     // How far the first and last labels of the x axis reach beyond the frame.
     let over = |(u, label): &(f64, String)| {
@@ -161,7 +165,6 @@ fn margins(panel: &Panel, at: &Placed, measure: &Measure) -> Margins {
     let label = |text: &str| if text.is_empty() { 0.0 } else { PAD_PT + 1.25 * LABEL_TEXT_PT };
     let row = if at.x_ticks.factor.is_some() { label("factor") } else { label(&panel.x.label) };
     let head = if at.y_ticks.factor.is_some() { 1.6 * TICK_TEXT_PT } else { 0.5 * TICK_TEXT_PT };
-    let title = if panel.title.is_some() { 1.3 * LABEL_TEXT_PT } else { 0.0 };
     let outside = match (&at.legend, panel.legend) {
         (Some((block, _)), Legend::OutsideRight) => block.width + legend::INSET_PT,
         _ => 0.0,

@@ -177,6 +177,12 @@ pub(super) fn ink(panel: &Panel, at: &Placed) -> Vec<Point> {
                     }
                 }
             }
+            // A heat map is ground, not ink: what is written over it is set on paper.
+            Mark::Tiles { x, y, .. } => {
+                for (&x, &y) in x.iter().zip(y) {
+                    ink.extend(at.at(x, y));
+                }
+            }
             Mark::HorizontalLine { y, .. } => {
                 let height = at.y.place(*y).map(|t| frame.bottom - t * frame.height());
                 segment(&mut ink, height.map(|h| (frame.left, h)), height.map(|h| (frame.right, h)));

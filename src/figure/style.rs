@@ -56,15 +56,19 @@ pub(super) fn rgb(colour: Colour) -> (u8, u8, u8) {
     match colour {
         Colour::Series(index) => SERIES[index % SERIES.len()],
         Colour::Grey(level) => (level, level, level),
-        Colour::Ramp(at) => {
-            let at = if at.is_finite() { at.clamp(0.0, 1.0) } else { 1.0 } * (RAMP.len() - 1) as f64;
-            let below = (at as usize).min(RAMP.len() - 2);
-            let weight = at - below as f64;
-            let mix = |a: u8, b: u8| (f64::from(a) + weight * (f64::from(b) - f64::from(a))).round() as u8;
-            let (a, b) = (RAMP[below], RAMP[below + 1]);
-            (mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
-        }
+        Colour::Ramp(at) => along(&RAMP, at),
+        Colour::Heat(at) => along(&[(0xFF, 0xFF, 0xFF), RAMP[0], RAMP[1], RAMP[2], RAMP[3]], at),
     }
+}
+
+/// The colour at a place from 0 to 1 along others.
+fn along(colours: &[(u8, u8, u8)], at: f64) -> (u8, u8, u8) {
+    let at = if at.is_finite() { at.clamp(0.0, 1.0) } else { 1.0 } * (colours.len() - 1) as f64;
+    let below = (at as usize).min(colours.len() - 2);
+    let weight = at - below as f64;
+    let mix = |a: u8, b: u8| (f64::from(a) + weight * (f64::from(b) - f64::from(a))).round() as u8;
+    let (a, b) = (colours[below], colours[below + 1]);
+    (mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
 }
 
 /// Lengths of dashes and gaps for a line of width 1; empty for a solid line.

@@ -25,6 +25,8 @@ pub enum Activation {
     Gelu,
     /// MMN's piecewise-linear function: -2.5 up to z = 0.5, 7.5 from z = 1.5, linear between.
     PiecewiseLinear,
+    /// `exp(-z^2 / 2)`, of bump neurons only: their first input weight is fixed ([`super::TwoLayer::trained`]).
+    Bump,
 }
 
 /// MMN: break points `t1, t2` and plateau values `s1, s2` of the piecewise-linear activation.
@@ -41,6 +43,7 @@ impl Activation {
         ("softplus", Activation::Softplus),
         ("gelu", Activation::Gelu),
         ("piecewise-linear", Activation::PiecewiseLinear),
+        ("bump", Activation::Bump),
     ];
 
     /// `sigma(z)`.
@@ -55,6 +58,7 @@ impl Activation {
             Activation::Softplus => z.max(0.0) + libm::log1p(libm::exp(-z.abs())),
             Activation::Gelu => z * normal_distribution(z),
             Activation::PiecewiseLinear => s1 + (s2 - s1) * ((z - t1) / (t2 - t1)).clamp(0.0, 1.0),
+            Activation::Bump => libm::exp(-0.5 * z * z),
         }
     }
 
@@ -79,6 +83,7 @@ impl Activation {
                     0.0
                 }
             }
+            Activation::Bump => -z * libm::exp(-0.5 * z * z),
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use super::kernel::{self, Labelled, Samples, Threads};
 use super::{Batch, Family, Objective, Real, Start, ThreeLayer, TwoLayer, Workspace};
+use crate::rng::{Role, stream};
 use ndarray::{Array2, ArrayView2};
+use rand::RngExt;
+use rand_distr::StandardNormal;
 use serde::Serialize;
 
 /// A network's shape at any width; its parameters live in flat slices beside it.
@@ -44,6 +47,20 @@ impl Network {
     /// Input dimension d.
     pub fn inputs(&self) -> usize {
         either!(self, network => network.inputs)
+    }
+
+    /// The network, if its units depend on each other by the predictions alone; where there are several hidden layers they do
+    /// not.
+    pub fn independent(&self) -> Option<&TwoLayer> {
+        match self {
+            Network::TwoLayer(network) => Some(network),
+            Network::ThreeLayer(_) => None,
+        }
+    }
+
+    /// Leading parameters of a neuron that are fixed though the kernels differentiate by them.
+    pub(crate) fn fixed_inputs(&self) -> usize {
+        self.independent().map_or(0, TwoLayer::fixed_inputs)
     }
 
     /// Output dimension K.
@@ -119,6 +136,30 @@ impl Network {
         either!(self, network => network.start(start, seed, first, width))
     }
 
+    /// Initial momenta of the network that holds the limit's particles from index `first` on, N(0, std^2) on trained
+    /// parameters and zero elsewhere, as a state slice.
+    pub fn start_momenta<R: Real>(&self, std: f64, seed: u64, first: u64, width: usize) -> Vec<R> {
+        let mut state = vec![R::zero(); self.state_len(width)];
+        if std > 0.0 {
+            let mut draw = |family: usize, unit: usize, out: &mut [f64]| {
+                let unit = self.unit_address(first, width, family, unit);
+                let mut rng = stream(seed, Role::Momentum, unit, family as u64);
+                out.iter_mut().for_each(|v| *v = std * rng.sample::<f64, _>(StandardNormal));
+            };
+            for (block, range) in self.blocks(width).into_iter().enumerate() {
+                self.fill_block(width, block, &mut draw, &mut state[range]);
+            }
+        }
+        state
+    }
+
+    /// Sets the gradient of parameters to zero that are fixed though the kernels differentiate by them.
+    pub(crate) fn hold_fixed<R: Real>(&self, width: usize, gradient: &mut [R]) {
+        if let Network::TwoLayer(network) = self {
+            network.hold_fixed(width, gradient);
+        }
+    }
+
     /// The canonical parameters of the network of width `width` that begins at particle `offset` of a larger network.
     pub fn window<R: Real>(&self, larger: usize, canonical: &[R], offset: usize, width: usize) -> Vec<R> {
         match self {
@@ -151,7 +192,10 @@ impl Network {
         samples.reset(batch.x.len() / d, d, Some(self.bias()));
         samples.fill(|s| &batch.x[s * d..(s + 1) * d]);
         let labelled = Labelled { samples: &samples, y: &batch.y };
-        Workspace::default().gradient(Model { network: self, width, threads }, objective, theta, labelled, out)
+        let loss =
+            Workspace::default().gradient(Model { network: self, width, threads }, objective, theta, labelled, out);
+        self.hold_fixed(width, out);
+        loss
     }
 
     /// The sum over families of the mean over units of `|v|^2`, trained coordinates of a state slice.

@@ -34,6 +34,8 @@ pub struct Family {
     pub columns: usize,
     /// Parameters of a unit: a row, or a single entry.
     pub unit: usize,
+    /// Columns before the first that is trained.
+    pub fixed: usize,
     /// Its parts, in order of their columns.
     pub parts: Vec<Part>,
 }
@@ -61,7 +63,7 @@ impl Family {
 
     /// Its trained columns: fixed parts come last.
     pub fn trained(&self) -> Range<usize> {
-        0..self.parts.iter().filter(|part| part.trained).map(|part| part.columns.end).max().unwrap_or(0)
+        self.fixed..self.parts.iter().filter(|part| part.trained).map(|part| part.columns.end).max().unwrap_or(0)
     }
 
     /// Its matrix in canonical parameters.

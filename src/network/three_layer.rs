@@ -83,9 +83,17 @@ impl ThreeLayer {
         second.push(Part { name: "a", columns: bias..bias + outputs, trained: !self.fixed_output });
         let (p, q) = (d + bias, bias + outputs);
         vec![
-            Family { name: "w", start: 0, rows: n1, columns: p, unit: p, parts: first },
-            Family { name: "u", start: n1 * p, rows: n1, columns: n2, unit: 1, parts: vec![part("u", 0..n2)] },
-            Family { name: "a", start: n1 * (p + n2), rows: n2, columns: q, unit: q, parts: second },
+            Family { name: "w", start: 0, rows: n1, columns: p, unit: p, fixed: 0, parts: first },
+            Family {
+                name: "u",
+                start: n1 * p,
+                rows: n1,
+                columns: n2,
+                unit: 1,
+                fixed: 0,
+                parts: vec![part("u", 0..n2)],
+            },
+            Family { name: "a", start: n1 * (p + n2), rows: n2, columns: q, unit: q, fixed: 0, parts: second },
         ]
     }
 

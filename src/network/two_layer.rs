@@ -40,9 +40,21 @@ impl TwoLayer {
         !self.fixed_output
     }
 
+    /// The bump neuron `phi(x; theta) = a exp(-(x - theta)^2 / (2 s^2))` of one input and one trained parameter: on the
+    /// inputs `(x, 1) / s` ([`crate::population::Population::with_scale`]) it is `a sigma(<w, x>)` with the fixed weights
+    /// `w_1 = -1` and a, and `w_2 = theta`.
+    pub fn bump(outputs: usize) -> Self {
+        TwoLayer { inputs: 2, outputs, bias: false, activation: Activation::Bump, fixed_output: true }
+    }
+
+    /// Input weights that stay where they start: a bump neuron's first.
+    pub fn fixed_inputs(&self) -> usize {
+        usize::from(self.activation == Activation::Bump)
+    }
+
     /// Rows of a neuron's parameters that are trained, in canonical order.
     pub fn trained(&self) -> Range<usize> {
-        0..self.parameters() - if self.fixed_output { self.outputs } else { 0 }
+        self.fixed_inputs()..self.parameters() - if self.fixed_output { self.outputs } else { 0 }
     }
 
     /// The parameters in canonical order: neurons, each w, b (where there is one), a.
@@ -54,7 +66,7 @@ impl TwoLayer {
         }
         parts.push(Part { name: "a", columns: hidden..self.parameters(), trained: !self.fixed_output });
         let p = self.parameters();
-        vec![Family { name: "neurons", start: 0, rows: width, columns: p, unit: p, parts }]
+        vec![Family { name: "neurons", start: 0, rows: width, columns: p, unit: p, fixed: self.fixed_inputs(), parts }]
     }
 
     /// Position in a state slice of every parameter in canonical order.
@@ -93,11 +105,22 @@ impl TwoLayer {
         let mut state = vec![R::zero(); layout.len()];
         for i in 0..width {
             start.particle(seed, first + i as u64, self.inputs, self.bias, &mut neuron);
+            neuron[..self.fixed_inputs()].fill(-1.0);
             for (row, &value) in neuron.iter().enumerate() {
                 state[layout.index(i, row)] = R::of(value);
             }
         }
         state
+    }
+
+    /// Sets the gradient of parameters to zero that are fixed though the kernels differentiate by them.
+    pub(crate) fn hold_fixed<R: Real>(&self, width: usize, gradient: &mut [R]) {
+        let layout = self.layout(width);
+        for row in 0..self.fixed_inputs() {
+            for block in gradient.chunks_exact_mut(layout.parameters * LANES) {
+                block[row * LANES..(row + 1) * LANES].fill(R::zero());
+            }
+        }
     }
 
     /// `(1/N) sum_i |v_i|^2` over the trained coordinates of a state slice.

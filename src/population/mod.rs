@@ -15,6 +15,7 @@
 //! | `file` | `.npz` or `.csv` | any | any |
 //! | `teacher` | Gaussian inputs, two-layer target | any | 1 |
 //! | `mixture` | two isotropic Gaussians, their label | any | 1 |
+//! | `line` | inputs on a line, a sum of bumps | 1 | 1 |
 
 mod csv_table;
 mod digits;
@@ -23,6 +24,7 @@ mod file;
 mod idx;
 mod images;
 mod labels;
+mod line;
 mod mixture;
 mod mnist;
 mod names;
@@ -39,9 +41,11 @@ use ndarray::Array2;
 use serde::Serialize;
 
 pub use digits::{DIGITS, DIGITS_PIXELS, DigitsSpec};
+use error::require;
 pub use error::{Place, PopulationError, UnknownName};
 pub use file::FileSpec;
 pub use labels::{FileLabels, LabelKind, LabelRule};
+pub use line::{LineLaw, LineSpec, TargetBump};
 pub use mixture::MixtureSpec;
 pub use mnist::{MnistSpec, Split};
 pub use sampler::{Draws, Sampler};
@@ -86,6 +90,20 @@ impl Population {
     pub fn shape(&self) -> (usize, usize, usize) {
         self.sample.shape()
     }
+
+    /// The same law as bump neurons of width `scale` see it: inputs `(x, 1) / scale`
+    /// ([`crate::network::TwoLayer::bump`]).
+    ///
+    /// # Errors
+    /// More than one input, or fresh draws.
+    pub fn with_scale(mut self, scale: f64) -> Result<Self, PopulationError> {
+        let inputs = self.sample.x.ncols();
+        let must = "bump neurons need one input, and no fresh draws";
+        require(inputs == 1 && self.sampler.is_none(), "number of inputs", inputs, must)?;
+        let x = &self.sample.x;
+        self.sample.x = Array2::from_shape_fn((x.nrows(), 2), |(s, j)| if j == 0 { x[[s, 0]] } else { 1.0 } / scale);
+        Ok(self)
+    }
 }
 
 impl fmt::Debug for Population {
@@ -114,11 +132,13 @@ pub enum PopulationSpec {
     Teacher(TeacherSpec),
     /// Two isotropic Gaussians.
     Mixture(MixtureSpec),
+    /// Inputs on a line.
+    Line(LineSpec),
 }
 
 impl PopulationSpec {
     /// Every accepted `kind`, in the order of the variants.
-    pub const NAMES: &[&str] = &["digits", "mnist", "file", "teacher", "mixture"];
+    pub const NAMES: &[&str] = &["digits", "mnist", "file", "teacher", "mixture", "line"];
 
     /// The `kind`, as written in an experiment file and in records.
     pub const fn name(&self) -> &'static str {
@@ -128,6 +148,7 @@ impl PopulationSpec {
             Self::File(_) => "file",
             Self::Teacher(_) => "teacher",
             Self::Mixture(_) => "mixture",
+            Self::Line(_) => "line",
         }
     }
 
@@ -136,7 +157,7 @@ impl PopulationSpec {
         match self {
             Self::Teacher(spec) => spec.draws == Draws::Fresh,
             Self::Mixture(spec) => spec.draws == Draws::Fresh,
-            Self::Digits(_) | Self::Mnist(_) | Self::File(_) => false,
+            Self::Digits(_) | Self::Mnist(_) | Self::File(_) | Self::Line(_) => false,
         }
     }
 
@@ -151,6 +172,7 @@ impl PopulationSpec {
             Self::File(spec) => spec.build(),
             Self::Teacher(spec) => spec.build(seed),
             Self::Mixture(spec) => spec.build(seed),
+            Self::Line(spec) => spec.build(),
         }
     }
 
@@ -163,6 +185,7 @@ impl PopulationSpec {
             Self::Mnist(_) | Self::File(_) => None,
             Self::Teacher(spec) => Some((spec.size, spec.dimension, 1)),
             Self::Mixture(spec) => Some((spec.size, spec.dimension, 1)),
+            Self::Line(spec) => Some((spec.size, 1, 1)),
         }
     }
 }

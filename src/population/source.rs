@@ -21,7 +21,7 @@ pub struct Source {
 
 impl Source {
     /// The record of `bytes` read from `path`.
-    pub(super) fn of(path: &Path, bytes: &[u8]) -> Self {
+    pub(crate) fn of(path: &Path, bytes: &[u8]) -> Self {
         let sha256 = Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}"); // writing to a String cannot fail
             hex

@@ -47,6 +47,9 @@ pub struct ReferenceError {
     /// Half the sample.
     #[serde(with = "number")]
     pub sample: f64,
+    /// What is left of the iteration that found the reference, 0 where there was none.
+    #[serde(default, with = "number")]
+    pub iteration: f64,
     /// The networks' own step, at full width: not an error of the reference, but a part of the gap that no width removes.
     #[serde(with = "number")]
     pub training_step: f64,
@@ -66,7 +69,7 @@ impl ReferenceError {
 
     /// What blurs a comparison with the limit of the same particles.
     pub fn same_particles(&self) -> f64 {
-        self.step.hypot(self.sample)
+        self.step.hypot(self.sample).hypot(self.iteration)
     }
 }
 

@@ -39,8 +39,9 @@ pub struct Manifest {
     pub experiment: serde_json::Value,
     /// Seed of everything random.
     pub seed: u64,
-    /// The same iteration in both parametrisations.
-    pub clock: Clock,
+    /// The same iteration in both parametrisations; absent where nothing is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Clock>,
     /// The data.
     pub population: PopulationRecord,
     /// The machine.
@@ -117,7 +118,10 @@ pub struct Phase {
 pub struct TrajectoryRecord {
     /// Name of its file in `state/`.
     pub id: String,
-    /// Neurons.
+    /// How it was found: `particles` (a network, or a cloud moved step by step), `picard`, `grid`.
+    #[serde(default)]
+    pub route: String,
+    /// Neurons; by the grid, nodes of either line.
     pub width: usize,
     /// Index of its first particle.
     pub first: u64,

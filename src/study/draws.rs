@@ -20,7 +20,7 @@ pub fn write(experiment: &Experiment, id: &str, out: &Path) -> Result<(), RunErr
         let known: Vec<&str> = plan.trajectories().map(|t| t.id.as_str()).collect();
         return Err(RunError::NoSuchTrajectory { id: id.into(), known: known.join(", ") });
     };
-    let population = experiment.population.build(experiment.seed)?;
+    let population = experiment.build_population()?;
     let problem = Problem::<f64>::new(experiment, &population);
     let steps = (experiment.horizon.time / run.motion.step).round() as u64;
     let mut arrays = Arrays::default();

@@ -6,15 +6,17 @@
 //! gap `c (1/N - 1/M)`. Along step and batch a network is compared with the limit of exactly its own particles, so that
 //! the width plays no part.
 
-use super::plan::{Group, HALF_PARTICLES, HALF_SAMPLE, HALF_STEP, Plan, REFERENCE, TRAINING_STEP};
+use super::plan::{
+    GRID_HALF_STEP, Group, HALF_NODES, HALF_PARTICLES, HALF_SAMPLE, HALF_STEP, Plan, REFERENCE, TRAINING_STEP, by_route,
+};
 use super::problem::Problem;
 use super::series::{row, sup};
 use super::training::Trained;
-use super::{RunError, Setting};
+use super::{RunError, Setting, grid_limit, routes};
 use crate::analysis::bound::{BoundBand, BoundForm, drift, drift_check};
 use crate::analysis::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
 use crate::analysis::verdict::{Check, Exponent};
-use crate::config::{BatchSize, Experiment};
+use crate::config::{BatchSize, Experiment, Route};
 use crate::dynamics::StopReason;
 use crate::record::npz::Arrays;
 use crate::record::{Axis, FitRecord, GapRecord, GroupRecord, ReferenceError, RunFolder};
@@ -35,8 +37,8 @@ pub fn study(
     let parameters = problem.network.neuron_parameters();
     write_reference(plan, problem, trained, folder)?;
     let reference = reference_errors(problem, trained);
+    let mut checks = routes::checks(e, trained);
     let mut record = GapRecord { reference, fits: Vec::new(), bound: None, groups: Vec::new() };
-    let mut checks = Vec::new();
     for (index, group) in plan.groups.iter().enumerate() {
         let table = Measured::collect(problem, group, trained);
         table.write(e, folder)?;
@@ -51,15 +53,22 @@ pub fn study(
 
 /// The reference's own error in every distance.
 fn reference_errors(problem: &Problem<'_, f64>, trained: &Trained) -> BTreeMap<String, ReferenceError> {
+    let e = problem.experiment;
+    // A grid has nodes where a cloud has particles.
+    let (coarse, fine) =
+        if e.reference.kind == Route::Grid { (HALF_NODES, GRID_HALF_STEP) } else { (HALF_PARTICLES, HALF_STEP) };
+    let by_law = e.reference.kind == Route::Grid && grid_limit::radial_of(e).is_some();
     let error = |id: &str, row: usize| trained.series(id).map_or(0.0, |series| sup(series.row(row).iter().copied()));
-    let errors = |row: usize| ReferenceError {
-        particles: error(HALF_PARTICLES, row),
-        step: error(HALF_STEP, row),
-        sample: error(HALF_SAMPLE, row),
+    let errors = |row: usize, measure: &str| ReferenceError {
+        particles: error(coarse, row),
+        step: error(fine, row),
+        // The radial reduction solves for the law: no sample stands for it.
+        sample: if by_law { 0.0 } else { error(HALF_SAMPLE, row) },
         training_step: error(TRAINING_STEP, row),
+        iteration: if measure == "function" { trained.unconverged.get(REFERENCE).copied().unwrap_or(0.0) } else { 0.0 },
     };
     let compared = problem.measures.iter().enumerate().skip(row("coupling_max"));
-    compared.map(|(row, measure)| (measure.clone(), errors(row))).collect()
+    compared.map(|(row, measure)| (measure.clone(), errors(row, measure))).collect()
 }
 
 /// `records/reference.npz`: the limit's own series, and those of its halved versions against it.
@@ -78,6 +87,11 @@ fn write_reference(
         ("half_step_", HALF_STEP),
         ("half_sample_", HALF_SAMPLE),
         ("training_step_", TRAINING_STEP),
+        ("half_nodes_", HALF_NODES),
+        ("grid_half_step_", GRID_HALF_STEP),
+        ("by_particles_", &by_route(Route::Particles)),
+        ("by_picard_", &by_route(Route::Picard)),
+        ("by_grid_", &by_route(Route::Grid)),
     ];
     for (prefix, id) in runs {
         let (Some(series), Some(run)) = (trained.series(id), plan.find(id)) else { continue };
@@ -112,7 +126,8 @@ impl<'a> Measured<'a> {
                 }
             }
         }
-        let m = e.reference.particles as f64;
+        // The grid is the limit itself.
+        let m = if e.reference.kind == Route::Grid { f64::INFINITY } else { e.reference.particles as f64 };
         let abscissa = match group.axis {
             Axis::Width => group.values.iter().map(|n| 1.0 / (1.0 / n - 1.0 / m)).collect(),
             Axis::Step | Axis::Batch | Axis::Variant => group.values.clone(),
@@ -168,6 +183,12 @@ impl<'a> Measured<'a> {
         self.group.values.iter().zip(table.outer_iter()).map(|(&n, row)| (n, mean_square(row).sqrt())).collect()
     }
 
+    /// What the bound is about: the largest coupling distance, or the loss gap where the limit has no particles to be coupled to.
+    fn bounded(&self) -> (&'static str, &'static str) {
+        let coupled = self.tables[row("coupling_max")].iter().any(|v| v.is_finite());
+        if coupled { ("coupling_max", "max coupling distance") } else { ("risk_gap", "sup_t |R(f_N) - R(rho)|") }
+    }
+
     fn study(&self, e: &Experiment, parameters: usize, salt: u64, record: &mut GapRecord, checks: &mut Vec<Check>) {
         let resamples = e.gap.as_ref().map_or(0, |gap| gap.resamples);
         let bootstrap = Bootstrap { resamples, ..Bootstrap::new(e.seed, salt) };
@@ -175,7 +196,8 @@ impl<'a> Measured<'a> {
         match (self.group.axis, self.group.batch) {
             (Axis::Width, BatchSize::Full) => study.widths(),
             (Axis::Width, BatchSize::Size(_)) => {
-                let form = BoundForm::width_and_step(e.dynamics.step, parameters as f64, &self.typical("coupling_max"));
+                let form =
+                    BoundForm::width_and_step(e.dynamics.step, parameters as f64, &self.typical(self.bounded().0));
                 study.bound(form);
             }
             (Axis::Step, BatchSize::Full) => study.full_steps(),
@@ -276,11 +298,12 @@ impl Study<'_> {
         self.bound(BoundForm::Width);
     }
 
-    /// The largest coupling distance keeps to the bound's form in N.
+    /// The largest coupling distance, or the loss gap, keeps to the bound's form in N.
     fn bound(&mut self, form: BoundForm) {
-        let fitted = self.fit("coupling_max", Statistic::RootMeanSquare, -0.5);
+        let (measure, distance) = self.measured.bounded();
+        let fitted = self.fit(measure, Statistic::RootMeanSquare, -0.5);
         let group = self.measured.group;
-        let table = self.measured.sup("coupling_max");
+        let table = self.measured.sup(measure);
         let points: Vec<(f64, f64)> = table
             .outer_iter()
             .zip(&group.values)
@@ -295,10 +318,10 @@ impl Study<'_> {
         }
         let drift = drift(&group.values, table.view(), form, Statistic::RootMeanSquare, &self.bootstrap);
         let statement = match form {
-            BoundForm::Width => "max coupling distance over (sqrt(log N) + z)/sqrt(N) does not grow with N",
-            _ => "max coupling distance over the bound's two terms (fitted proportion) does not grow with N",
+            BoundForm::Width => format!("{distance} over (sqrt(log N) + z)/sqrt(N) does not grow with N"),
+            _ => format!("{distance} over the bound's two terms (fitted proportion) does not grow with N"),
         };
-        let near = fitted.near(self.error("coupling_max").total());
+        let near = fitted.near(self.error(measure).total());
         self.checks.push(drift_check(self.name("bound-form"), statement, &drift, form, near));
     }
 

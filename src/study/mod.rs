@@ -2,32 +2,41 @@
 //!
 //! [`run`] walks the whole way: the population is built, the run folder opened, the [`plan`] made of everything the
 //! studies need, the plan carried out once (`training.rs`), the studies evaluated on what was recorded ([`gap`]), the
-//! figures drawn, the manifest closed. Nothing is computed before everything has been checked.
+//! figures drawn, the manifest closed. Nothing is computed before everything has been checked. Experiments of sparse
+//! recovery train no networks; their walk is in [`recovery`], and what both walks share in `walk.rs`.
 
 pub mod connect;
 pub mod converge;
 pub mod draws;
 pub mod dropout;
+mod fixed_point;
 pub mod gap;
+mod grid_limit;
+pub mod kinetic;
+pub mod picard;
 mod pieces;
 pub mod plan;
 pub mod problem;
 mod progress;
+pub mod radial;
+pub mod recovery;
+mod routes;
 pub mod series;
 mod soundness;
 mod states;
 mod training;
 mod trajectory;
+mod walk;
 
 use crate::analysis::verdict::Check;
-use crate::config::{BatchSize, Experiment, Precision, memory};
+use crate::config::{AnyExperiment, BatchSize, Experiment, Precision, memory};
 use crate::figure;
+use crate::kinetic::KineticError;
 use crate::network::{InstructionSet, Loss};
 use crate::population::{Population, PopulationError};
 use crate::record::npz::{Arrays, NpzError};
-use crate::record::{
-    Clock, Host, Manifest, Opened, Phase, PopulationRecord, RecordError, RunFolder, Status, TrajectoryRecord,
-};
+use crate::record::{Clock, Manifest, Phase, PopulationRecord, RecordError, RunFolder, Status, TrajectoryRecord};
+use crate::sparse::recovery::RecoveryError;
 use plan::{Plan, Trajectory};
 use problem::Problem;
 use std::path::{Path, PathBuf};
@@ -61,12 +70,29 @@ pub enum RunError {
         "the run was begun with --simd {begun} and would go on with {now}, which rounds otherwise: give --simd {begun}"
     )]
     Rounding { begun: String, now: InstructionSet },
+    /// The reference cannot be found on its grid.
+    #[error("[reference.grid] {0}")]
+    Grid(KineticError),
+    /// A trajectory map that does not come to rest.
+    #[error(
+        "the trajectory map of {id} did not converge: after {iterates} iterates, or earlier where they overflow, two still differ by {difference:.1e} in window {} of {windows}; expected a larger reference.picard.windows, such as {}, or reference.picard.iterates", .window + 1, 2 * .windows
+    )]
+    NotConverged { id: String, window: usize, difference: f64, iterates: usize, windows: usize },
     /// A checkpoint is not what it should be.
     #[error("{path}: the checkpoint is damaged or of another experiment; start over with --force")]
     Checkpoint { path: PathBuf },
     /// A file in `state/` is not what it should be.
     #[error("{path}: not the parameters of a network of this experiment; start over with --force")]
     State { path: PathBuf },
+    /// The kinetic equation cannot be solved on the grid.
+    #[error("[kinetic] {0}")]
+    Kinetic(#[from] KineticError),
+    /// A problem of sparse recovery cannot be had or solved.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// Nothing says how many entries to keep.
+    #[error("solver.k: missing; the problem has no w_star to take it from: expected a whole number of at least 1")]
+    NothingToKeep,
     /// There is no such run of the time loop.
     #[error("no trajectory is called '{id}'; there are {known}")]
     NoSuchTrajectory { id: String, known: String },
@@ -115,21 +141,19 @@ pub enum Report {
 /// folder is not touched before the data have been read and the memory checked.
 pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -> Result<Report, RunError> {
     let began = Instant::now();
-    let population = experiment.population.build(experiment.seed)?;
+    let population = experiment.build_population()?;
     check_data(experiment, &population)?;
+    if experiment.reference.grid.is_some() {
+        grid_limit::check(&Problem::<f64>::new(experiment, &population)).map_err(RunError::Grid)?;
+    }
+    if let Some(terms) = &experiment.kinetic {
+        kinetic::check(&Problem::<f64>::new(experiment, &population), terms)?;
+    }
     let plan = Plan::new(experiment);
     let resolved = resolved(experiment);
-    let path = &options.out;
-    let (folder, earlier) = match RunFolder::open(path, &resolved, options.force, options.resume)? {
-        Opened::Complete(folder) => {
-            let checks = folder.read_json("checks.json")?;
-            return Ok(Report::AlreadyComplete { folder: path.clone(), checks });
-        }
-        Opened::Fresh(folder) => (folder, None),
-        Opened::Unfinished(folder, manifest) => {
-            same_rounding(&manifest.simd)?;
-            (folder, Some(manifest))
-        }
+    let (folder, earlier) = match walk::open(options, &resolved)? {
+        Ok(open) => open,
+        Err(complete) => return Ok(complete),
     };
     let mut manifest = manifest(experiment, resolved, &population, &plan, earlier);
     folder.write_json("manifest.json", &manifest)?;
@@ -149,40 +173,29 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
     }
     manifest.trajectories = plan.trajectories().filter_map(|t| trajectory_record(t, &trained)).collect();
     if trained.interrupted {
-        manifest.status = Status::Interrupted;
-        folder.write_json("manifest.json", &manifest)?;
-        return Ok(Report::Interrupted { folder: path.clone() });
+        return walk::interrupted(&folder, manifest);
     }
 
     let Some((checks, phases)) = studies(experiment, &population, &plan, &trained, &setting)? else {
-        manifest.status = Status::Interrupted;
-        folder.write_json("manifest.json", &manifest)?;
-        return Ok(Report::Interrupted { folder: path.clone() });
+        return walk::interrupted(&folder, manifest);
     };
     for phase in phases {
         add_phase(&mut manifest, &phase.name, phase.seconds);
     }
     let (_, inputs, outputs) = population.shape();
     folder.write_json("records/clouds.json", &experiment.network.model(inputs, outputs).clouds())?;
-    folder.write_json("checks.json", &checks)?;
-    folder.write_json("manifest.json", &manifest)?;
-    let drawing = Instant::now();
-    let figures = figure::draw_run(&folder)?;
-    add_phase(&mut manifest, "figures", drawing.elapsed().as_secs_f64());
-    manifest.status = Status::Complete;
-    folder.write_json("manifest.json", &manifest)?;
-    folder.remove("checkpoint")?;
-    let Manifest { phases, warnings, .. } = manifest;
-    Ok(Report::Complete { folder: path.clone(), checks, figures, phases, warnings })
+    walk::finish(&folder, manifest, checks)
 }
 
-/// Refuses to go on with other bits than a run was begun with: AVX2 and AVX-512 agree, the portable path does not.
-fn same_rounding(begun: &str) -> Result<(), RunError> {
-    let (now, portable) = (InstructionSet::current(), InstructionSet::Portable.to_string());
-    if (begun == portable) == (now == InstructionSet::Portable) {
-        return Ok(());
+/// Runs an experiment of either kind.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_any(experiment: &AnyExperiment, options: &Options, interrupt: &AtomicBool) -> Result<Report, RunError> {
+    match experiment {
+        AnyExperiment::Training(experiment) => run(experiment, options, interrupt),
+        AnyExperiment::Recovery(experiment) => recovery::run(experiment, options, interrupt),
     }
-    Err(RunError::Rounding { begun: begun.into(), now })
 }
 
 /// Checks, and the time each study took.
@@ -212,6 +225,15 @@ fn studies(
     }
     if let Some(terms) = &experiment.converge {
         all.push(("converge", Box::new(|| converge::study(&problem, terms, plan, trained, setting))));
+    }
+    if let Some(terms) = &experiment.radial {
+        all.push(("radial", Box::new(|| radial::study(&problem, terms, plan, trained, setting))));
+    }
+    if let Some(terms) = &experiment.picard {
+        all.push(("picard", Box::new(|| picard::study(&problem, terms, plan, setting))));
+    }
+    if let Some(terms) = &experiment.kinetic {
+        all.push(("kinetic", Box::new(|| kinetic::study(&problem, terms, setting))));
     }
     for (name, study) in all {
         let began = Instant::now();
@@ -252,12 +274,12 @@ fn manifest(
         status: Status::Running,
         experiment: resolved,
         seed: experiment.seed,
-        clock: Clock {
+        clock: Some(Clock {
             step: experiment.dynamics.step,
             friction: experiment.dynamics.friction,
             learning_rate,
             momentum,
-        },
+        }),
         population: PopulationRecord {
             description: population.description.clone(),
             samples,
@@ -266,11 +288,7 @@ fn manifest(
             standardisation: json(serde_json::to_value(&population.standardisation)),
             sources: json(serde_json::to_value(&population.sources)),
         },
-        host: Host {
-            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            processors: std::thread::available_parallelism().map_or(1, usize::from),
-            memory: memory::machine_memory(),
-        },
+        host: walk::host(),
         threads: rayon::current_num_threads(),
         simd: InstructionSet::current().to_string(),
         memory: json(serde_json::to_value(memory::estimate(experiment, population.shape()))),
@@ -305,6 +323,7 @@ fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryReco
         width: t.width,
         first: t.first,
         replica: t.replica,
+        route: t.route.name().into(),
         method: method.into(),
         step: t.motion.step,
         batch: if let BatchSize::Size(size) = t.batch { Some(size) } else { None },
@@ -314,6 +333,6 @@ fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryReco
 }
 
 /// The folder a run goes to by default: `runs/NAME`.
-pub fn default_folder(experiment: &Experiment) -> PathBuf {
-    Path::new("runs").join(&experiment.name)
+pub fn default_folder(name: &str) -> PathBuf {
+    Path::new("runs").join(name)
 }

@@ -2,17 +2,19 @@
 //!
 //! ```text
 //! stage 1   the limit (M particles), and the limits of the sweeps' own particles
-//! stage 2   the limit with half the particles: the reference's own error in M
-//! stage 3   the same with half the step, and, where the sample only stands for a law, with half the sample:
+//! stage 2   the limit by the other routes that it is held against
+//! stage 3   the limit with half the particles: the reference's own error in M
+//! stage 4   the same with half the step, and, where the sample only stands for a law, with half the sample:
 //!           its own error in the step and in the sample; and, for networks under the full gradient, with their own
 //!           method and step: the part of their gap that no width removes
-//! stage 4   every network, compared with a limit that holds its particles
+//! stage 5   the grid, where there is one, with half the nodes and half the step
+//! stage 6   every network, compared with a limit that holds its particles
 //! ```
 //!
 //! Replica s of a group starts from the window of particles that begins at `s * stride`; networks of all widths of a
 //! replica begin at the same particle. Windows are disjoint where the limit has particles enough.
 
-use crate::config::{BatchSize, Experiment, Over, Precision, Sweep, Variant};
+use crate::config::{BatchSize, Experiment, Over, Precision, Route, Sweep, Variant};
 use crate::dynamics::{Method, Motion};
 use crate::network::Start;
 use crate::record::Axis;
@@ -22,6 +24,8 @@ use crate::record::Axis;
 pub struct Trajectory {
     /// Name of its files.
     pub id: String,
+    /// How it is found.
+    pub route: Route,
     /// Neurons.
     pub width: usize,
     /// Index of the first particle.
@@ -110,6 +114,10 @@ pub const HALF_PARTICLES: &str = "reference-half-particles";
 pub const HALF_STEP: &str = "reference-half-step";
 /// Id of the networks' own method and step with half the reference's particles.
 pub const TRAINING_STEP: &str = "reference-training-step";
+/// Id of the grid with half its nodes, and with half its step, where a route is the grid's.
+pub const HALF_NODES: &str = "grid-half-nodes";
+/// Id of the grid with half its step.
+pub const GRID_HALF_STEP: &str = "grid-half-step";
 /// Id of the reference with half its particles and half the sample.
 pub const HALF_SAMPLE: &str = "reference-half-sample";
 
@@ -118,7 +126,7 @@ impl Plan {
     pub fn new(e: &Experiment) -> Self {
         let planner = Planner::new(e);
         let sweeps: &[Sweep] = e.gap.as_ref().map_or(&[], |gap| &gap.sweep);
-        let mut limits = vec![planner.limit(REFERENCE.into(), e.reference.particles, 0)];
+        let mut limits = vec![planner.reference()];
         let mut groups = vec![planner.widths()];
         let mut networks = planner.width_networks(&groups[0]);
         for sweep in sweeps {
@@ -139,7 +147,7 @@ impl Plan {
             groups.push(group);
         }
         let mut half = planner.limit(HALF_PARTICLES.into(), e.reference.particles / 2, 0);
-        half.compare = Some((REFERENCE.into(), 0));
+        half.compare = Some((planner.whole_cloud(), 0));
         let mut fine = planner.finer(planner.limit(HALF_STEP.into(), e.reference.particles / 2, 0));
         fine.compare = Some((HALF_PARTICLES.into(), 0));
         fine.keep_path = false;
@@ -156,13 +164,17 @@ impl Plan {
             (sample.keep_path, sample.half_sample) = (false, true);
             halves.push(sample);
         }
+        let others = e.reference.against.iter().map(|&route| planner.by(route)).collect();
+        let stages = [
+            Stage { name: "mean-field limit", trajectories: limits },
+            Stage { name: "limit, other routes", trajectories: others },
+            Stage { name: "limit, half the particles", trajectories: vec![half] },
+            Stage { name: "limit, other steps", trajectories: halves },
+            Stage { name: "limit, other grids", trajectories: planner.other_grids() },
+            Stage { name: "networks", trajectories: networks },
+        ];
         Plan {
-            stages: vec![
-                Stage { name: "mean-field limit", trajectories: limits },
-                Stage { name: "limit, half the particles", trajectories: vec![half] },
-                Stage { name: "limit, other steps", trajectories: halves },
-                Stage { name: "networks", trajectories: networks },
-            ],
+            stages: stages.into_iter().filter(|stage| !stage.trajectories.is_empty()).collect(),
             warnings: planner.warnings(),
             groups,
         }
@@ -177,6 +189,11 @@ impl Plan {
     pub fn find(&self, id: &str) -> Option<&Trajectory> {
         self.trajectories().find(|t| t.id == id)
     }
+}
+
+/// Id of the limit by another route than the reference's.
+pub fn by_route(route: Route) -> String {
+    format!("reference-by-{}", route.name())
 }
 
 fn twin_id(width: usize, first: usize) -> String {
@@ -244,6 +261,8 @@ impl<'a> Planner<'a> {
         motion.tolerance = reference.tolerance.unwrap_or(0.0);
         Trajectory {
             id,
+            // A grid knows nothing of particles: the limit of some of them is found by moving them.
+            route: if reference.kind == Route::Grid { Route::Particles } else { reference.kind },
             width,
             first,
             replica: 0,
@@ -260,6 +279,60 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// The limit by another route.
+    fn by(&self, route: Route) -> Trajectory {
+        let compare = Some((REFERENCE.into(), 0));
+        match self.grid(by_route(route)) {
+            Some(grid) if route == Route::Grid => Trajectory { compare, ..grid },
+            _ => {
+                let limit = self.limit(by_route(route), self.e.reference.particles, 0);
+                let keep_path = limit.id == self.whole_cloud();
+                Trajectory { route, compare, keep_path, ..limit }
+            }
+        }
+    }
+
+    /// The reference itself.
+    fn reference(&self) -> Trajectory {
+        let by_grid = self.grid(REFERENCE.into()).filter(|_| self.e.reference.kind == Route::Grid);
+        by_grid.unwrap_or_else(|| self.limit(REFERENCE.into(), self.e.reference.particles, 0))
+    }
+
+    /// Id of the limit by all particles: the reference, or, where that is the grid, a cloud that it is held against. Without one
+    /// half the particles are compared with the grid.
+    fn whole_cloud(&self) -> String {
+        let reference = &self.e.reference;
+        let cloud = [Route::Particles, Route::Picard].into_iter().find(|route| reference.against.contains(route));
+        match cloud {
+            Some(route) if reference.kind == Route::Grid => by_route(route),
+            _ => REFERENCE.into(),
+        }
+    }
+
+    /// The limit by the grid, where there is one.
+    fn grid(&self, id: String) -> Option<Trajectory> {
+        let grid = self.e.reference.grid.as_ref()?;
+        let limit = self.limit(id, grid.nodes, 0);
+        let motion = Motion { step: grid.step, ..limit.motion };
+        Some(Trajectory { route: Route::Grid, motion, ticks: 0, ..limit })
+    }
+
+    /// The grid with half the nodes and with half the step: its own error.
+    fn other_grids(&self) -> Vec<Trajectory> {
+        let kind = self.e.reference.kind;
+        let whole = if kind == Route::Grid { REFERENCE.into() } else { by_route(Route::Grid) };
+        let other = |id: &str| {
+            let grid = self.grid(id.into())?;
+            Some(Trajectory { compare: Some((whole.clone(), 0)), keep_path: false, ..grid })
+        };
+        let half = other(HALF_NODES).map(|grid| Trajectory { width: grid.width / 2, ..grid });
+        let fine = other(GRID_HALF_STEP).map(|mut grid| {
+            grid.motion.step /= 2.0;
+            grid
+        });
+        half.into_iter().chain(fine).collect()
+    }
+
     /// Half the step; for the adaptive method the tolerance of half the step, a 32nd.
     fn finer(&self, mut limit: Trajectory) -> Trajectory {
         limit.motion.step /= 2.0;
@@ -272,6 +345,7 @@ impl<'a> Planner<'a> {
     fn network(&self, id: &str, width: usize, s: (usize, usize), step: f64, batch: BatchSize) -> Trajectory {
         Trajectory {
             id: id.into(),
+            route: Route::Particles,
             width,
             first: s.1 as u64,
             replica: s.0 as u64,

@@ -3,7 +3,7 @@
 use crate::analysis::dropout::Subject;
 use crate::config::{BatchSize, Experiment};
 use crate::dynamics::{BatchSource, Brownian, Buffers, NetworkForce, Noise, Still};
-use crate::network::{Batch, Network, Objective, Real, Threads};
+use crate::network::{Batch, Network, Objective, Real, Threads, TwoLayer};
 use crate::population::{LabelKind, Population, Sample, Sampler};
 use crate::study::plan::Trajectory;
 use crate::study::series::measures;
@@ -57,6 +57,16 @@ impl<'a, R: Real> Problem<'a, R> {
         Subject { network, width, parameters, x: x.view(), y: y.view(), loss: self.experiment.network.loss }
     }
 
+    /// What is minimised.
+    pub fn objective(&self) -> Objective {
+        Objective { loss: self.experiment.network.loss, ridge: self.experiment.dynamics.ridge }
+    }
+
+    /// The fixed sample that a run's expectations are taken over.
+    pub fn population_of(&self, run: &Trajectory) -> &Batch<R> {
+        if run.half_sample { &self.half } else { &self.population }
+    }
+
     /// The force that drives a run.
     pub fn force(&self, run: &Trajectory, threads: Threads) -> NetworkForce<'_, R> {
         let source = match (run.batch, self.sampler) {
@@ -67,14 +77,26 @@ impl<'a, R: Real> Problem<'a, R> {
         NetworkForce {
             network: &self.network,
             width: run.width,
-            population: if run.half_sample { &self.half } else { &self.population },
-            objective: Objective { loss: self.experiment.network.loss, ridge: self.experiment.dynamics.ridge },
+            population: self.population_of(run),
+            objective: self.objective(),
             source,
             seed: self.experiment.seed,
             replica: run.replica,
             threads,
             buffers: Buffers::default(),
         }
+    }
+
+    /// Initial momenta of a run's particles.
+    pub fn start_momenta(&self, run: &Trajectory) -> Vec<R> {
+        let std = if run.motion.first_order { 0.0 } else { self.experiment.network.start_momentum };
+        self.network.start_momenta(std, self.experiment.seed, run.first, run.width)
+    }
+
+    /// The network whose particles evolve alone under given predictions: experiments that ask for what needs it on another are
+    /// refused when they are read.
+    pub fn independent(&self) -> &TwoLayer {
+        self.network.independent().expect("checked when the experiment was read")
     }
 
     /// The Brownian path of a run's particles.

@@ -55,7 +55,7 @@ pub fn sup(values: impl IntoIterator<Item = f64>) -> f64 {
 pub struct Path<R> {
     /// Particles M.
     width: usize,
-    /// Canonical parameters per recording time.
+    /// Canonical parameters per recording time; empty where the limit has no particles.
     pub thetas: Vec<Vec<R>>,
     predictions: Vec<Vec<f64>>,
     risks: Vec<f64>,
@@ -68,6 +68,24 @@ impl<R: Real> Path<R> {
     pub fn new(width: usize) -> Self {
         let (thetas, predictions, risks, projections) = Default::default();
         Path { width, thetas, predictions, risks, projections }
+    }
+
+    /// An empty path of a limit that has no particles: no network is coupled to it.
+    pub fn without_particles() -> Self {
+        Self::new(0)
+    }
+
+    /// Appends the next recording time of a limit without particles; `cloud` (n, p) stands for its law, where it has one.
+    pub fn push_law(&mut self, problem: &Problem<'_, R>, cloud: Option<Array2<f64>>, predictions: Vec<f64>, risk: f64) {
+        if let Some(gap) = &problem.experiment.gap {
+            let projections = |cloud: Array2<f64>| {
+                ReferenceProjections::new(cloud.view(), gap.projections, problem.experiment.seed).ok()
+            };
+            self.projections.push(cloud.map(projections).into_iter().collect());
+        }
+        self.thetas.push(Vec::new());
+        self.predictions.push(predictions);
+        self.risks.push(risk);
     }
 
     /// Appends the next recording time.
@@ -142,39 +160,52 @@ pub fn measure<R: Real>(
     }
     if let Some((limit, offset)) = against {
         let own = wide(&theta);
-        let partner = wide(&network.window(limit.width, &limit.thetas[index], offset, width.min(limit.width)));
         let families = network.families(width);
-        let distances: Vec<Option<Coupling>> =
-            families.iter().map(|family| coupling(family.cloud(&own), family.cloud(&partner)).ok()).collect();
-        for (family, distance) in families.iter().zip(&distances) {
-            for (measure, value) in [("max", distance.map(|d| d.max)), ("rms", distance.map(|d| d.rms))] {
-                let name = format!("coupling_{measure}_{}", family.name);
-                if let (Some(row), Some(value)) = (problem.measures.iter().position(|m| *m == name), value) {
-                    series[[row, index]] = value;
+        if limit.width > 0 {
+            let partner = wide(&network.window(limit.width, &limit.thetas[index], offset, width.min(limit.width)));
+            let distances: Vec<Option<Coupling>> =
+                families.iter().map(|family| coupling(family.cloud(&own), family.cloud(&partner)).ok()).collect();
+            for (family, distance) in families.iter().zip(&distances) {
+                for (measure, value) in [("max", distance.map(|d| d.max)), ("rms", distance.map(|d| d.rms))] {
+                    let name = format!("coupling_{measure}_{}", family.name);
+                    if let (Some(row), Some(value)) = (problem.measures.iter().position(|m| *m == name), value) {
+                        series[[row, index]] = value;
+                    }
                 }
             }
+            let mut set = |measure: &str, value: f64| series[[row(measure), index]] = value;
+            if let Some(distances) = distances.into_iter().collect::<Option<Vec<Coupling>>>() {
+                set("coupling_max", sup(distances.iter().map(|d| d.max)));
+                // Mean squares of the families add, as in the energy.
+                set("coupling_rms", distances.iter().map(|d| d.rms).reduce(f64::hypot).unwrap_or(f64::NAN));
+            }
         }
-        let mut set = |measure: &str, value: f64| series[[row(measure), index]] = value;
-        if let Some(distances) = distances.into_iter().collect::<Option<Vec<Coupling>>>() {
-            set("coupling_max", sup(distances.iter().map(|d| d.max)));
-            // Mean squares of the families add, as in the energy.
-            set("coupling_rms", distances.iter().map(|d| d.rms).reduce(f64::hypot).unwrap_or(f64::NAN));
-        }
-        let samples = (f.len() / network.outputs(), network.outputs());
-        let view = |f: &[f64]| ArrayView2::from_shape(samples, f).expect("one prediction per sample").to_owned();
-        if let Ok(distance) = function_distance(view(&f).view(), view(&limit.predictions[index]).view()) {
-            set("function", distance);
-        }
-        set("risk_gap", (risk - limit.risks[index]).abs());
+        compare(problem, limit, index, (&f, risk), series);
         if let Some(projections) = limit.projections.get(index) {
             let apart = |(family, projections): (&Family, &Option<ReferenceProjections>)| {
                 projections.as_ref()?.distance(family.cloud(&own)).ok()
             };
             let distances: Option<Vec<f64>> = families.iter().zip(projections).map(apart).collect();
             if let Some(distance) = distances.and_then(|distances| distances.into_iter().reduce(f64::hypot)) {
-                set("wasserstein", distance);
+                series[[row("wasserstein"), index]] = distance;
             }
         }
     }
     (risk, f, theta)
+}
+
+/// Compares predictions and risk at recording time `index` with a limit's: what every kind of limit has.
+pub fn compare<R: Real>(
+    problem: &Problem<'_, R>,
+    limit: &Path<R>,
+    index: usize,
+    (f, risk): (&[f64], f64),
+    series: &mut Series,
+) {
+    let samples = (f.len() / problem.network.outputs(), problem.network.outputs());
+    let view = |f: &[f64]| ArrayView2::from_shape(samples, f).expect("one prediction per sample").to_owned();
+    if let Ok(distance) = function_distance(view(f).view(), view(&limit.predictions[index]).view()) {
+        series[[row("function"), index]] = distance;
+    }
+    series[[row("risk_gap"), index]] = (risk - limit.risks[index]).abs();
 }

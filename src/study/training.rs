@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 pub struct Trained {
     /// By id: how each run ended, and its series.
     pub runs: BTreeMap<String, (StopReason, Series)>,
+    /// By id, where a run was found by iteration: how far the last two iterates were apart.
+    pub unconverged: BTreeMap<String, f64>,
     /// Wall time per stage, this sitting.
     pub phases: Vec<Phase>,
     /// Whether a person asked to stop before the end.
@@ -45,10 +47,13 @@ pub fn carry_out<R: Real>(setting: &Setting<'_>, problem: &Problem<'_, R>, plan:
         let ended = carry_out_stage(setting, problem, stage, &paths, &progress)?;
         trained.phases.push(Phase { name: stage.name.into(), seconds: progress.finish() });
         for (run, ended) in stage.trajectories.iter().zip(ended) {
-            let Some(Ended { stop, series, path }) = ended else {
+            let Some(Ended { stop, series, path, unconverged }) = ended else {
                 trained.interrupted = true;
                 continue;
             };
+            if unconverged > 0.0 {
+                trained.unconverged.insert(run.id.clone(), unconverged);
+            }
             trained.runs.insert(run.id.clone(), (stop, series));
             if let Some(path) = path {
                 paths.insert(run.id.clone(), path);

@@ -4,14 +4,16 @@
 //! the checkpoint holds its series (and its path, where others are compared with it). Checkpoints are in double
 //! precision, which holds single precision exactly.
 
+use super::fixed_point::{FixedPoint, fixed_point};
 use super::plan::Trajectory;
 use super::problem::Problem;
 use super::progress::Progress;
 use super::series::{Path, Series, evaluate, measure, row};
 use super::states::push_parts;
-use super::{RunError, Setting};
-use crate::config::BatchSize;
-use crate::dynamics::{Integrator, Observer, State, StopReason, TimeLoop};
+use super::{RunError, Setting, grid_limit};
+use crate::config::{BatchSize, Route};
+use crate::dynamics::picard::{FrozenForce, map::packed};
+use crate::dynamics::{Force, Integrator, Observer, State, StopReason, TimeLoop};
 use crate::network::{Real, Threads};
 use crate::record::npz::{Arrays, Table};
 use ndarray::Array2;
@@ -26,6 +28,8 @@ pub struct Ended<R> {
     pub series: Series,
     /// The path, where others are compared with this run.
     pub path: Option<Path<R>>,
+    /// What is left of an iteration that found it, in the predictions; 0 where there was none.
+    pub unconverged: f64,
 }
 
 /// Watches a run: records, writes checkpoints, tells the progress bar.
@@ -125,6 +129,11 @@ pub fn train<R: Real>(
     threads: Threads,
     progress: &Progress,
 ) -> Result<Option<Ended<R>>, RunError> {
+    if run.route == Route::Grid {
+        let solved = grid_limit::solve(setting, problem, run, against);
+        progress.advance(run.work(problem.experiment.horizon.time));
+        return solved;
+    }
     let checkpoint = setting.folder.file(&format!("checkpoint/{}.npz", run.id));
     let ended = format!("checkpoint/{}.json", run.id);
     let mut recorder = Recorder {
@@ -138,16 +147,25 @@ pub fn train<R: Real>(
         series: Array2::from_elem((problem.measures.len(), problem.times.len()), f64::NAN),
         path: run.keep_path.then(|| Path::new(run.width)),
     };
-    if setting.folder.file(&ended).is_file() {
-        let stop = setting.folder.read_json(&ended)?;
-        recorder.load()?;
-        progress.advance(run.work(problem.experiment.horizon.time));
-        return Ok(Some(Ended { stop, series: recorder.series, path: recorder.path }));
-    }
-
     let e = problem.experiment;
     let law = run.start.as_ref().unwrap_or(&e.network.start);
     let start: Vec<R> = problem.network.start(law, e.seed, run.first, run.width);
+    let momenta: Vec<R> = problem.start_momenta(run);
+    let fixed = match run.route {
+        Route::Picard => match fixed_point(setting, problem, run, (&start, &momenta))? {
+            None => return Ok(None),
+            found => found,
+        },
+        _ => None,
+    };
+    let unconverged = fixed.as_ref().map_or(0.0, FixedPoint::last_difference);
+    if setting.folder.file(&ended).is_file() {
+        let stop = setting.folder.read_json(&ended)?;
+        recorder.load()?;
+        progress.advance(run.work(e.horizon.time));
+        return Ok(Some(Ended { stop, series: recorder.series, path: recorder.path, unconverged }));
+    }
+
     let coordinates = problem.network.coordinates(run.width);
     let mut integrator: Box<dyn Integrator<R>> = run.motion.integrator(run.method, coordinates, start.len());
     let (mut state, next_record) = if recorder.checkpoint.is_file() {
@@ -155,7 +173,7 @@ pub fn train<R: Real>(
         integrator.restore(&memory);
         (state, next_record)
     } else {
-        (State::at_rest(start.clone()), 0)
+        (State { momentum: momenta.clone(), ..State::at_rest(start.clone()) }, 0)
     };
     let time_loop = TimeLoop {
         times: &problem.times,
@@ -165,18 +183,26 @@ pub fn train<R: Real>(
         exact_loss: run.batch == BatchSize::Full,
         interrupt: setting.interrupt,
     };
-    let mut force = problem.force(run, threads);
+    let samples;
+    let mut force: Box<dyn Force<R>> = match &fixed {
+        None => Box::new(problem.force(run, threads)),
+        Some(FixedPoint { path, .. }) => {
+            let network = problem.independent();
+            samples = packed(network, problem.population_of(run));
+            Box::new(FrozenForce::new(network, run.width, &samples, e.dynamics.ridge, path, threads))
+        }
+    };
     let mut noise = problem.noise(run);
     let stop =
-        time_loop.run(&mut state, next_record, integrator.as_mut(), &mut force, noise.as_mut(), &mut recorder)?;
+        time_loop.run(&mut state, next_record, integrator.as_mut(), force.as_mut(), noise.as_mut(), &mut recorder)?;
     if matches!(stop, StopReason::Interrupted { .. }) {
         return Ok(None);
     }
     recorder.progress(e.horizon.time);
-    write_state(setting, problem, run, &start, &state)?;
+    write_state(setting, problem, run, (&start, &momenta), &state)?;
     recorder.save(&state, &integrator.memory(), problem.times.len())?;
     setting.folder.write_json(&ended, &stop)?;
-    Ok(Some(Ended { stop, series: recorder.series, path: recorder.path }))
+    Ok(Some(Ended { stop, series: recorder.series, path: recorder.path, unconverged }))
 }
 
 /// `state/ID.npz`: parameters and momenta, first and last, by part, in canonical order.
@@ -184,13 +210,12 @@ fn write_state<R: Real>(
     setting: &Setting<'_>,
     problem: &Problem<'_, R>,
     run: &Trajectory,
-    start: &[R],
+    start: (&[R], &[R]),
     state: &State<R>,
 ) -> Result<(), RunError> {
     let network = &problem.network;
-    let rest = vec![R::zero(); start.len()];
     let mut arrays = Arrays::default();
-    for (suffix, theta, momentum) in [("initial", start, &rest[..]), ("final", &state.theta, &state.momentum)] {
+    for (suffix, theta, momentum) in [("initial", start.0, start.1), ("final", &state.theta[..], &state.momentum[..])] {
         for (kind, values) in [("", theta), ("momentum_", momentum)] {
             let canonical = network.to_canonical(run.width, values);
             push_parts(&mut arrays, network, run.width, &canonical, &format!("{kind}{suffix}"));

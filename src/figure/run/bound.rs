@@ -1,4 +1,4 @@
-//! The largest coupling distance of every network under the bound's form with a fitted constant.
+//! The largest coupling distance (or loss gap) of every network under the bound's form with a fitted constant.
 
 use super::records::Records;
 use super::scaling::label;
@@ -12,7 +12,10 @@ const GRID: usize = 40;
 /// One dot per network, the band from z = 0 to the z of probability 0.95; `None` where no constant could be fitted.
 pub fn figure(records: &Records) -> Option<(String, Figure)> {
     let (band, group) = (records.gap.bound?, records.widths()?);
-    let table = records.measure(group, "coupling_max")?;
+    // A limit without particles has no coupling: the bound is then about the loss.
+    let coupled = records.measure(group, "coupling_max").filter(|table| table.iter().any(|v| v.is_finite()));
+    let measure = if coupled.is_some() { "coupling_max" } else { "risk_gap" };
+    let table = records.measure(group, measure)?;
     let (mut x, mut y) = (Vec::new(), Vec::new());
     for (networks, &n) in table.outer_iter().zip(&group.values) {
         for run in networks.outer_iter() {
@@ -33,15 +36,14 @@ pub fn figure(records: &Records) -> Option<(String, Figure)> {
         Mark::Cloud { x, y, colour, opacity, label, .. } => Mark::Cloud { x, y, colour, size_pt: 3.0, opacity, label },
         other => other,
     };
-    let panel =
-        Panel::new(Axis::log2("width N"), Axis::log10(label("coupling_max", Statistic::Mean).replace(" (mean)", "")))
-            .title("form of the bound, constant fitted")
-            .with(
-                Mark::band(grid.clone(), low, high.clone(), Colour::Series(1))
-                    .label(format!("{form}, 0 ≤ z ≤ {:.2}", band.z_high)),
-            )
-            .with(Mark::line(grid, high, Colour::Series(1), Dash::Solid))
-            .with(points)
-            .note(format!("C = {:.3}", band.constant));
+    let panel = Panel::new(Axis::log2("width N"), Axis::log10(label(measure, Statistic::Mean).replace(" (mean)", "")))
+        .title("form of the bound, constant fitted")
+        .with(
+            Mark::band(grid.clone(), low, high.clone(), Colour::Series(1))
+                .label(format!("{form}, 0 ≤ z ≤ {:.2}", band.z_high)),
+        )
+        .with(Mark::line(grid, high, Colour::Series(1), Dash::Solid))
+        .with(points)
+        .note(format!("C = {:.3}", band.constant));
     Some(("gap-bound".into(), Figure::single_column().with(panel)))
 }

@@ -31,7 +31,9 @@ pub fn figures(records: &Records, folder: &RunFolder) -> Result<Vec<(String, Fig
 
 fn figure(records: &Records, folder: &RunFolder, cloud: &Cloud) -> Result<Figure, RunFiguresError> {
     let widest = records.widths().and_then(|group| group.values.last()).copied().unwrap_or(0.0);
-    let limit = Neurons::read(folder, "reference", cloud)?;
+    // A limit by the grid has no particles: the cloud beside it stands for it.
+    let by_particles = folder.file("state/reference.npz").is_file();
+    let limit = Neurons::read(folder, if by_particles { "reference" } else { "reference-half-particles" }, cloud)?;
     let network = Neurons::read(folder, &format!("n{widest}-s0"), cloud)?;
     // By two numbers of different meaning: as they are.
     let axes = if cloud.position.len() == 1 { limit.principal_axes() } else { None };

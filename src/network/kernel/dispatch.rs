@@ -81,7 +81,7 @@ static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
 /// A pass over blocks, for any instruction set. Not itself compiled with the set's features: the jobs it hands to
 /// [`Simd::vectorize`] are.
-pub(super) trait Pass<R> {
+pub(crate) trait Pass<R> {
     /// Does the work.
     fn run<S: Simd<R>>(self, simd: S);
 }

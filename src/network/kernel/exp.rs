@@ -181,16 +181,28 @@ pub fn polynomial<R: Real, S: Simd<R>>(s: S, coefficients: &[R], x: S::Pack) -> 
     sum
 }
 
+/// What is known of an exponential's argument beyond its rounded value.
+pub enum Low<P> {
+    /// Nothing, and the rest of `ln 2` is not worth an operation either: where an error of 2e-17 k (f64; 2e-9 k in f32) in
+    /// the argument `k ln 2 + r` does no harm.
+    Ignored,
+    /// It is exact.
+    Zero,
+    /// Its rounding error.
+    Rest(P),
+}
+
 /// `(k + ROUND, exp(r) - 1)` with `y + low = k ln 2 + r`.
 #[inline(always)]
-pub fn exp_parts<R: Real, S: Simd<R>>(s: S, y: S::Pack, low: Option<S::Pack>) -> (S::Pack, S::Pack) {
+pub fn exp_parts<R: Real, S: Simd<R>>(s: S, y: S::Pack, low: Low<S::Pack>) -> (S::Pack, S::Pack) {
     let shifted = s.fma(y, s.splat(R::of(std::f64::consts::LOG2_E)), s.splat(R::ROUND));
     let k = s.sub(shifted, s.splat(R::ROUND));
-    let r = s.fnma(k, s.splat(R::LN2.0), y);
+    let (high, rest) = (s.splat(R::LN2.0), s.splat(R::LN2.1));
     let r = match low {
-        None => s.fnma(k, s.splat(R::LN2.1), r),
+        Low::Ignored => s.fnma(k, s.splat(R::LN2.0 + R::LN2.1), y),
+        Low::Zero => s.fnma(k, rest, s.fnma(k, high, y)),
         // The small terms first: one rounding of the large one.
-        Some(low) => s.add(r, s.fnma(k, s.splat(R::LN2.1), low)),
+        Low::Rest(low) => s.add(s.fnma(k, high, y), s.fnma(k, rest, low)),
     };
     let q = polynomial(s, R::EXP, r);
     (shifted, s.fma(s.mul(r, r), q, r))
@@ -198,9 +210,18 @@ pub fn exp_parts<R: Real, S: Simd<R>>(s: S, y: S::Pack, low: Option<S::Pack>) ->
 
 /// `exp(y + low)` for `y <= 0`, down through the subnormal numbers to zero; NaN stays NaN.
 #[inline(always)]
-pub fn exp_negative<R: Real, S: Simd<R>>(s: S, y: S::Pack, low: Option<S::Pack>) -> S::Pack {
+pub fn exp_negative<R: Real, S: Simd<R>>(s: S, y: S::Pack, low: Low<S::Pack>) -> S::Pack {
     let y = s.max(s.splat(R::EXP_MIN), y);
     let (shifted, p) = exp_parts(s, y, low);
     let scale = s.exponent(shifted, R::BIAS + 64);
     s.mul(s.fma(scale, p, scale), s.splat(R::SMALL))
+}
+
+/// `factor exp(y)` for `y <= 0`, of which only the absolute error matters: bounded below by the smallest normal number.
+#[inline(always)]
+pub fn exp_absolute<R: Real, S: Simd<R>>(s: S, y: S::Pack, factor: R) -> S::Pack {
+    let y = s.max(s.splat(R::of(f64::from(2 - R::BIAS) * std::f64::consts::LN_2)), y);
+    let (shifted, p) = exp_parts(s, y, Low::Ignored);
+    let scale = s.mul(s.splat(factor), s.exponent(shifted, R::BIAS));
+    s.fma(scale, p, scale)
 }

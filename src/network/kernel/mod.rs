@@ -14,12 +14,12 @@
 //! | file | what |
 //! |---|---|
 //! | `dispatch` | the instruction sets and the choice among them |
-//! | `simd` | packs of lanes on each of them |
+//! | `simd`, `several` | packs of lanes on each of them, and several packs in alternation |
 //! | `exp`, [`math`] | the activations over packs |
 //! | `layout` | where a neuron's parameter lives |
 //! | [`samples`] | a batch in the orders in which the kernels read it |
 //! | `phases`, `finish` | what is done to one block |
-//! | `small`, `stream` | the same for few samples and for one or two |
+//! | `superblock`, `small`, `stream` | the same for few samples and for one or two |
 //! | `sweep` | one pass over all blocks |
 //! | [`three_layer`] | the passes of three-layer networks, made of the same phases |
 //! | `parts`, `team` | sharing a pass among threads |
@@ -35,19 +35,25 @@ pub mod math;
 mod parts;
 mod phases;
 pub mod samples;
+mod several;
 mod simd;
 mod small;
 mod stream;
+mod superblock;
 mod sweep;
 mod team;
 pub mod three_layer;
 mod workspace;
 
 pub use align::OnCacheLines;
+pub(crate) use dispatch::Pass;
 pub use dispatch::{InstructionSet, Kernel};
 pub use finish::Kick;
 pub use layout::{LANES, Layout};
+pub(crate) use parts::Parts;
 pub use samples::Samples;
+pub(crate) use simd::{Job, Simd};
+pub(crate) use team::share;
 pub use workspace::{Labelled, Model, Workspace, work_bytes};
 
 /// Writes standard normals for the trained rows of block `block`, zero elsewhere.

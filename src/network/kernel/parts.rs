@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 /// A borrowed slice, to be taken apart without a list of its parts.
-pub(super) struct Parts<'a, T> {
+pub(crate) struct Parts<'a, T> {
     start: *mut T,
     len: usize,
     writable: bool,

@@ -4,39 +4,22 @@
 //! memory, no overlap of one phase's last operations with the next one's first) would be a third of it.
 
 use super::LANES;
-use super::finish::{Constants, Update};
+use super::finish::Update;
 use super::math::Function;
 use super::phases::{Activate, Lanes, PreActivations, PullOuter};
-use super::samples::Tile;
 use super::simd::{Job, Simd};
+use super::superblock::Superblock;
 use crate::network::Real;
 use std::marker::PhantomData;
 
-/// The step of the blocks of a superblock on the samples of one tile, for one output, kept values and no noise.
+/// The step of a superblock on the samples of one tile.
 pub(super) struct Small<'a, R, F> {
-    /// Rows of w, b (where there is one) and a, block after block.
-    pub theta: &'a mut [Lanes<R>],
-    /// Momenta.
-    pub momentum: &'a mut [Lanes<R>],
-    /// Rows of a block, and those of w.
-    pub parameters: usize,
-    pub inputs: usize,
-    /// This step's samples and residuals.
-    pub now: Tile<'a, R>,
-    pub residual: &'a [R],
-    /// The next step's samples.
-    pub ahead: Tile<'a, R>,
-    /// Values, and slopes where they do not follow from them, block after block: this step's in, the next step's out.
-    pub kept: &'a mut [Lanes<R>],
-    /// Neurons of the last block that are not padding.
-    pub used: usize,
-    /// Whether output weights are trained.
-    pub train_a: bool,
-    pub constants: Constants<R>,
+    /// What is stepped.
+    pub part: Superblock<'a, R>,
     /// One pack per sample: features of the next step.
     pub lanes: &'a mut [R],
-    /// A row per sample, their number rounded up to even.
-    pub z: &'a mut [Lanes<R>],
+    /// Room for h, one row per sample.
+    pub h: &'a mut [Lanes<R>],
     /// Rows of w and b, their number rounded up to even.
     pub grad: &'a mut [Lanes<R>],
     pub function: PhantomData<F>,
@@ -45,7 +28,8 @@ pub(super) struct Small<'a, R, F> {
 impl<R: Real, F: Function> Job<R> for Small<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Small { theta, momentum, parameters, inputs, now, residual, ahead, kept, z, grad, lanes, .. } = self;
+        let Small { part, lanes, h, grad, .. } = self;
+        let Superblock { theta, momentum, kept, parameters, inputs, now, ahead, residual, constants, .. } = part;
         let count = now.count;
         let rows = if F::SLOPE_FROM_VALUE { count } else { 2 * count };
         let blocks = theta.len() / parameters;
@@ -58,7 +42,7 @@ impl<R: Real, F: Function> Job<R> for Small<'_, R, F> {
                 next: (&[], &[]),
                 residual,
                 grad_a: &mut grad_a[0],
-                h: &mut z[..count],
+                h,
                 x: now.backward,
                 grad,
                 fresh: true,
@@ -66,22 +50,19 @@ impl<R: Real, F: Function> Job<R> for Small<'_, R, F> {
             }
             .run::<S, PG, Q>(s);
             if block + 1 == blocks {
-                grad_a[0][self.used..].fill(R::zero());
+                grad_a[0][part.used..].fill(R::zero());
             }
             let (hidden, a) = theta.split_at_mut(parameters - 1);
             let (momentum, momentum_a) = momentum.split_at_mut(parameters - 1);
-            let constants = self.constants;
             let (grad, factor) = (&grad[..parameters - 1], Some(&a[0]));
             Update { grad, factor, theta: hidden, momentum, normals: &[], constants }.run::<S, PG, Q>(s);
-            if self.train_a {
+            if part.train_a {
                 let momentum = momentum_a;
                 Update { grad: &grad_a, factor: None, theta: a, momentum, normals: &[], constants }.run::<S, PG, Q>(s);
             }
             let (w, b) = hidden.split_at(inputs);
-            PreActivations { w, b: b.first(), x: ahead.forward, z }.run::<S, PG, Q>(s);
-            let slope = if F::SLOPE_FROM_VALUE { None } else { Some(slope) };
-            Activate::<R, F> { z: &z[..count], value: Some(value), slope, a, lanes, function: PhantomData }
-                .run::<S, PG, Q>(s);
+            PreActivations { w, b: b.first(), x: ahead.forward, z: value }.run::<S, PG, Q>(s);
+            Activate::<R, F> { z: value, slope: Some(slope), a, lanes, function: PhantomData }.run::<S, PG, Q>(s);
         }
     }
 }

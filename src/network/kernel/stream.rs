@@ -6,34 +6,17 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::LANES;
-use super::finish::Constants;
 use super::math::Function;
-use super::phases::Lanes;
+use super::phases::Activate;
 use super::simd::{Job, Simd};
+use super::superblock::Superblock;
 use crate::network::Real;
 use std::marker::PhantomData;
 
-/// The step of the blocks of a superblock on `B` samples, for one output and without noise.
+/// The step of a superblock on `B` samples.
 pub(super) struct Stream<'a, R, F, const B: usize> {
-    /// Rows of w, b (where there is one) and a, block after block.
-    pub theta: &'a mut [Lanes<R>],
-    /// Momenta.
-    pub momentum: &'a mut [Lanes<R>],
-    /// Rows of a block, and those of w.
-    pub parameters: usize,
-    pub inputs: usize,
-    /// This step's inputs, `[input][sample]`, and residuals.
-    pub x: &'a [[R; 2]],
-    pub residual: &'a [R],
-    /// The next step's inputs.
-    pub ahead: &'a [[R; 2]],
-    /// Values, and slopes where they do not follow from them, block after block: this step's in, the next step's out.
-    pub kept: &'a mut [Lanes<R>],
-    /// For the last block, 1 for neurons and 0 for padding.
-    pub mask: &'a Lanes<R>,
-    /// Whether output weights are trained.
-    pub train_a: bool,
-    pub constants: Constants<R>,
+    /// What is stepped.
+    pub part: Superblock<'a, R>,
     /// One pack per sample: features of the next step.
     pub lanes: &'a mut [R],
     pub function: PhantomData<F>,
@@ -42,10 +25,13 @@ pub(super) struct Stream<'a, R, F, const B: usize> {
 impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Stream { theta, momentum, parameters, inputs, x, residual, ahead, kept, mask, train_a, lanes, .. } = self;
-        let c = self.constants;
+        let Superblock { theta, momentum, kept, parameters, inputs, used, residual, constants: c, .. } = self.part;
+        // Of two samples at most there is one pair.
+        let (x, ahead) = (self.part.now.forward, self.part.ahead.forward);
         assert!(theta.len() == momentum.len() && x.len() == inputs && ahead.len() == inputs);
-        assert!(residual.len() == B && lanes.len() == B * R::PACK);
+        assert!(residual.len() == B && self.lanes.len() == B * R::PACK);
+        let mut mask = [R::one(); LANES];
+        mask[used..].fill(R::zero());
         let zero = s.splat(R::zero());
         let [keep, kick, drift, shrink] = [c.keep, c.kick, c.drift, c.shrink].map(|v| s.splat(v));
         let step = Step { keep, drift, shrink, first_order: c.first_order, s };
@@ -55,7 +41,7 @@ impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
         let state = theta.chunks_exact_mut(parameters).zip(momentum.chunks_exact_mut(parameters));
         let ones = [R::one(); LANES];
         for (block, ((theta, momentum), kept)) in state.zip(kept.chunks_exact_mut(rows)).enumerate() {
-            let mask = if block + 1 == blocks { mask } else { &ones };
+            let mask = if block + 1 == blocks { &mask } else { &ones };
             let (value, slope) = kept.split_at_mut(B);
             let (w, rest) = theta.split_at_mut(inputs);
             let (w_r, rest_r) = momentum.split_at_mut(inputs);
@@ -70,9 +56,13 @@ impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
                     let e = s.mul(kick, s.splat(residual[n]));
                     for i in 0..PG {
                         let v = s.load(&value[n][at(i)]);
-                        let d = if F::SLOPE_FROM_VALUE { F::slope(s, v) } else { s.load(&slope[n][at(i)]) };
-                        grad_a[i] = s.fma(e, v, grad_a[i]);
-                        h[n][i] = s.mul(s.mul(e, d), s.load(&rest[a][at(i)]));
+                        let (pulled, slope) = if F::SLOPE_FROM_VALUE {
+                            F::pull(s, e, v)
+                        } else {
+                            (s.mul(e, v), s.mul(e, s.load(&slope[n][at(i)])))
+                        };
+                        grad_a[i] = s.add(pulled, grad_a[i]);
+                        h[n][i] = s.mul(slope, s.load(&rest[a][at(i)]));
                     }
                 }
                 if a == 1 {
@@ -103,26 +93,21 @@ impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
                     }
                 }
                 for i in 0..PG {
-                    let output = if train_a {
+                    if self.part.train_a {
                         let push = s.mul(grad_a[i], s.load(&mask[at(i)]));
-                        step.take(push, &mut rest[a][at(i)], &mut rest_r[a][at(i)])
-                    } else {
-                        s.load(&rest[a][at(i)])
-                    };
+                        step.take(push, &mut rest[a][at(i)], &mut rest_r[a][at(i)]);
+                    }
                     for n in 0..B {
-                        let v = if F::SLOPE_FROM_VALUE {
-                            F::value(s, z[n][i])
-                        } else {
-                            let (v, d) = F::both(s, z[n][i]);
-                            s.store(d, &mut slope[n][at(i)]);
-                            v
-                        };
-                        s.store(v, &mut value[n][at(i)]);
-                        let lanes = &mut lanes[n * R::PACK..(n + 1) * R::PACK];
-                        s.store(s.fma(output, v, s.load(lanes)), lanes);
+                        s.store(z[n][i], &mut value[n][at(i)]);
                     }
                 }
             }
+        }
+        // A block's activation is one long chain of operations, a superblock's are many to choose from.
+        for (theta, kept) in theta.chunks_exact(parameters).zip(kept.chunks_exact_mut(rows)) {
+            let (z, slope) = kept.split_at_mut(B);
+            let (slope, a, lanes) = (Some(slope), &theta[parameters - 1..], &mut *self.lanes);
+            Activate::<R, F> { z, slope, a, lanes, function: PhantomData }.run::<S, PG, Q>(s);
         }
     }
 }

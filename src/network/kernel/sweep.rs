@@ -6,7 +6,7 @@ use super::finish::{Constants, Finish, Update};
 use super::math::{Function, with_activation};
 use super::parts::Parts;
 use super::phases::{Activate, Lanes, Outer, PreActivations, Pull, PullOuter, Reduce, Source};
-use super::samples::{Samples, Tile};
+use super::samples::Samples;
 use super::simd::Simd;
 use super::small::Small;
 use super::stream::Stream;
@@ -19,9 +19,6 @@ use std::sync::Mutex;
 /// Largest batch whose steps are done in one pass over the state.
 pub(super) const STREAMED: usize = 2;
 
-/// Largest batch for which a block's phases are one function.
-const SMALL: usize = 32;
-
 /// What one thread works with; grows to what is asked and stays.
 #[derive(Debug, Default)]
 pub(super) struct Scratch<R> {
@@ -33,6 +30,14 @@ pub(super) struct Scratch<R> {
     normals: Vec<R>,
     /// Features of a superblock, one pack per sample and output.
     lanes: Vec<R>,
+}
+
+/// The first rows of what grows to what is asked.
+fn rows<R: Real>(room: &mut Vec<Lanes<R>>, count: usize) -> &mut [Lanes<R>] {
+    if room.len() < count {
+        room.resize(count, [R::zero(); LANES]);
+    }
+    &mut room[..count]
 }
 
 /// What becomes of the sums over samples.
@@ -177,14 +182,10 @@ impl<R: Real> Sweep<'_, R> {
         self.layout.parameters - self.network.outputs
     }
 
-    fn pre_activations<S: Simd<R>>(&self, s: S, theta: &[Lanes<R>], x: &[[R; 2]], count: usize, z: &mut Vec<Lanes<R>>) {
-        let rows = count.next_multiple_of(2);
-        if z.len() < rows {
-            z.resize(rows, [R::zero(); LANES]);
-        }
+    fn pre_activations<S: Simd<R>>(&self, s: S, theta: &[Lanes<R>], x: &[[R; 2]], z: &mut [Lanes<R>]) {
         let d = self.network.inputs;
         let b = self.network.bias.then(|| &theta[d]);
-        s.vectorize(PreActivations { w: &theta[..d], b, x, z: &mut z[..rows] });
+        s.vectorize(PreActivations { w: &theta[..d], b, x, z });
     }
 
     fn forward<S: Simd<R>, F: Function>(&self, s: S, block: usize, theta: &[Lanes<R>], scratch: &mut Scratch<R>) {
@@ -193,21 +194,15 @@ impl<R: Real> Sweep<'_, R> {
         let mut kept = self.kept::<F>(block, samples.count());
         for tile in samples.tiles() {
             let at = tile.first..tile.first + tile.count;
-            self.pre_activations(s, theta, tile.forward, tile.count, &mut scratch.z);
             let per = a.len() * R::PACK;
-            let (value, slope) = match &mut kept {
-                None => (None, None),
-                Some((value, _)) if F::SLOPE_FROM_VALUE => (Some(&mut value[at.clone()]), None),
-                Some((value, slope)) => (Some(&mut value[at.clone()]), Some(&mut slope[at.clone()])),
+            let (z, slope) = match &mut kept {
+                None => (rows(&mut scratch.z, tile.count), None),
+                Some((value, _)) if F::SLOPE_FROM_VALUE => (&mut value[at.clone()], None),
+                Some((value, slope)) => (&mut value[at.clone()], Some(&mut slope[at.clone()])),
             };
-            s.vectorize(Activate::<R, F> {
-                z: &scratch.z[..tile.count],
-                value,
-                slope,
-                a,
-                lanes: &mut scratch.lanes[at.start * per..at.end * per],
-                function: PhantomData,
-            });
+            self.pre_activations(s, theta, tile.forward, z);
+            let lanes = &mut scratch.lanes[at.start * per..at.end * per];
+            s.vectorize(Activate::<R, F> { z, slope, a, lanes, function: PhantomData });
         }
     }
 
@@ -228,17 +223,15 @@ impl<R: Real> Sweep<'_, R> {
         let kept = self.kept::<F>(block, samples.count());
         for tile in samples.tiles() {
             let at = tile.first..tile.first + tile.count;
+            let h = rows(&mut scratch.z, tile.count);
             if let (Some((value, slope)), [grad_a]) = (&kept, &mut *grad_a) {
-                if scratch.z.len() < tile.count {
-                    scratch.z.resize(tile.count, [R::zero(); LANES]);
-                }
                 let slope = if F::SLOPE_FROM_VALUE { &[] } else { &slope[at.clone()] };
                 s.vectorize(PullOuter::<R, F> {
                     kept: (&value[at.clone()], slope),
                     next: self.next_kept::<F>(block, samples.count(), at.clone()),
                     residual: &residual[at],
                     grad_a,
-                    h: &mut scratch.z[..tile.count],
+                    h,
                     x: tile.backward,
                     grad,
                     fresh: tile.first == 0,
@@ -250,17 +243,13 @@ impl<R: Real> Sweep<'_, R> {
                 Some((value, _)) if F::SLOPE_FROM_VALUE => Source::Kept(&value[at.clone()], &[]),
                 Some((value, slope)) => Source::Kept(&value[at.clone()], &slope[at.clone()]),
                 None => {
-                    self.pre_activations(s, theta, tile.forward, tile.count, &mut scratch.z);
+                    self.pre_activations(s, theta, tile.forward, h);
                     Source::Recomputed
                 }
             };
-            if scratch.z.len() < tile.count {
-                scratch.z.resize(tile.count, [R::zero(); LANES]);
-            }
             let residual = &residual[at.start * outputs..at.end * outputs];
-            let (a, h) = (&theta[hidden..], &mut scratch.z[..tile.count]);
-            s.vectorize(Pull::<R, F> { source, residual, a, grad_a, h, function: PhantomData });
-            s.vectorize(Outer { h: &scratch.z[..tile.count], x: tile.backward, grad, fresh: tile.first == 0 });
+            s.vectorize(Pull::<R, F> { source, residual, a: &theta[hidden..], grad_a, h, function: PhantomData });
+            s.vectorize(Outer { h, x: tile.backward, grad, fresh: tile.first == 0 });
         }
         // Padded neurons have a = 0, so that only the gradient of a must be told that they do not exist.
         let used = self.layout.lanes_in_use(block);
@@ -319,116 +308,17 @@ impl<R: Real> Sweep<'_, R> {
 
     /// Does the step of a superblock in one pass over the state, where it can be done so; says whether.
     fn stream<S: Simd<R>, F: Function>(&self, s: S, superblock: usize, scratch: &mut Scratch<R>) -> bool {
-        let (Some(backward), Some(forward), Some(_)) = (&self.backward, &self.forward, &self.kept) else {
-            return false;
-        };
-        let Then::Step { momentum, constants, normals: None } = &backward.then else { return false };
-        let count = backward.samples.count();
-        if self.network.outputs != 1 || count > SMALL {
-            return false;
-        }
-        match count {
-            1 => self.stream_on::<S, F, 1>(s, superblock, backward, forward, momentum, *constants, scratch),
-            2 => self.stream_on::<S, F, 2>(s, superblock, backward, forward, momentum, *constants, scratch),
-            _ => self.small::<S, F>(s, superblock, backward, forward, momentum, *constants, scratch),
+        let Some(part) = self.superblock::<F>(superblock) else { return false };
+        let (lanes, function) = (&mut scratch.lanes[..], PhantomData);
+        match part.now.count {
+            1 => s.vectorize(Stream::<R, F, 1> { part, lanes, function }),
+            2 => s.vectorize(Stream::<R, F, 2> { part, lanes, function }),
+            count => {
+                scratch.grad.resize(self.hidden().next_multiple_of(2), [R::zero(); LANES]);
+                let (h, grad) = (rows(&mut scratch.z, count), &mut scratch.grad[..]);
+                s.vectorize(Small::<R, F> { part, lanes, h, grad, function });
+            }
         }
         true
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn stream_on<S: Simd<R>, F: Function, const B: usize>(
-        &self,
-        s: S,
-        superblock: usize,
-        backward: &Backward<'_, R>,
-        forward: &Forward<'_, R>,
-        momentum: &Parts<'_, R>,
-        constants: Constants<R>,
-        scratch: &mut Scratch<R>,
-    ) {
-        let Some((now, next, parts)) = self.superblock_parts::<F>(superblock, backward, forward, momentum) else {
-            return;
-        };
-        let (theta, momentum, kept, used) = parts;
-        let mut mask = [R::one(); LANES];
-        mask[used..].fill(R::zero());
-        s.vectorize(Stream::<R, F, B> {
-            theta,
-            momentum,
-            parameters: self.layout.parameters,
-            inputs: self.network.inputs,
-            x: now.forward,
-            residual: backward.residual,
-            ahead: next.forward,
-            kept,
-            mask: &mask,
-            train_a: self.network.trains_output(),
-            constants,
-            lanes: &mut scratch.lanes,
-            function: PhantomData,
-        });
-    }
-
-    /// A step on few samples, the phases of a block in one function.
-    #[allow(clippy::too_many_arguments)]
-    fn small<S: Simd<R>, F: Function>(
-        &self,
-        s: S,
-        superblock: usize,
-        backward: &Backward<'_, R>,
-        forward: &Forward<'_, R>,
-        momentum: &Parts<'_, R>,
-        constants: Constants<R>,
-        scratch: &mut Scratch<R>,
-    ) {
-        let Some((now, ahead, parts)) = self.superblock_parts::<F>(superblock, backward, forward, momentum) else {
-            return;
-        };
-        let (theta, momentum, kept, used) = parts;
-        let (z, grad) = (now.count.next_multiple_of(2), self.hidden().next_multiple_of(2));
-        scratch.z.resize(z.max(scratch.z.len()), [R::zero(); LANES]);
-        scratch.grad.resize(grad, [R::zero(); LANES]);
-        s.vectorize(Small::<R, F> {
-            theta,
-            momentum,
-            parameters: self.layout.parameters,
-            inputs: self.network.inputs,
-            now,
-            residual: backward.residual,
-            ahead,
-            kept,
-            used,
-            train_a: self.network.trains_output(),
-            constants,
-            lanes: &mut scratch.lanes,
-            z: &mut scratch.z[..z],
-            grad: &mut scratch.grad,
-            function: PhantomData,
-        });
-    }
-
-    /// The only tiles of both batches, and a superblock's parameters, momenta and kept rows with the number of neurons in its
-    /// last block.
-    #[allow(clippy::type_complexity)]
-    fn superblock_parts<'t, F: Function>(
-        &'t self,
-        superblock: usize,
-        backward: &Backward<'t, R>,
-        forward: &Forward<'t, R>,
-        momentum: &'t Parts<'_, R>,
-    ) -> Option<(Tile<'t, R>, Tile<'t, R>, (&'t mut [Lanes<R>], &'t mut [Lanes<R>], &'t mut [Lanes<R>], usize))> {
-        let (now, ahead) = (backward.samples.tiles().next()?, forward.samples.tiles().next()?);
-        let kept = self.kept.as_ref()?;
-        let per = self.layout.superblock();
-        let (first, end) = (superblock * per, ((superblock + 1) * per).min(self.layout.blocks()));
-        let size = self.layout.parameters * LANES;
-        let rows = if F::SLOPE_FROM_VALUE { now.count } else { 2 * now.count } * LANES;
-        // SAFETY: every superblock is handed out once, and its parts of parameters, momenta and kept values are its own.
-        let (theta, momentum, kept) = unsafe {
-            let at = first * size..end * size;
-            (self.theta.get_mut(at.clone()), momentum.get_mut(at), kept.get_mut(first * rows..end * rows))
-        };
-        let rows = (theta.as_chunks_mut().0, momentum.as_chunks_mut().0, kept.as_chunks_mut().0);
-        Some((now, ahead, (rows.0, rows.1, rows.2, self.layout.lanes_in_use(end - 1))))
     }
 }

@@ -145,21 +145,43 @@ impl<R: Real> Workspace<R> {
         batch: Labelled<'_, R>,
         out: &mut [R],
     ) -> f64 {
-        let count = batch.samples.count();
         self.forward(model, theta, batch.samples, true);
-        self.collect(model, count);
+        self.collect(model, batch.samples.count());
         let loss = self.residuals(model, objective, batch.y);
-        let then = Then::Gradient { out: Parts::exclusive(out), ridge: R::of(objective.ridge) };
+        self.backward(model, objective.ridge, theta, batch.samples, out);
+        loss
+    }
+
+    /// Writes the gradient of every neuron on its own under given residuals (n, K), divided by n, ridge included; returns what
+    /// the neurons predict, (n, K). Nothing of the prediction enters the gradient.
+    pub fn gradient_under(
+        &mut self,
+        model: Model<'_>,
+        ridge: f64,
+        theta: &[R],
+        (samples, residual): (&Samples<R>, &[R]),
+        out: &mut [R],
+    ) -> &[f64] {
+        self.forward(model, theta, samples, true);
+        self.collect(model, samples.count());
+        self.residual.clear();
+        self.residual.extend_from_slice(residual);
+        self.backward(model, ridge, theta, samples, out);
+        &self.f
+    }
+
+    /// The backward pass alone, from the residuals and what the last forward pass kept.
+    fn backward(&mut self, model: Model<'_>, ridge: f64, theta: &[R], samples: &Samples<R>, out: &mut [R]) {
+        let then = Then::Gradient { out: Parts::exclusive(out), ridge: R::of(ridge) };
         R::dispatch(Sweep {
             network: model.network,
             layout: model.network.layout(model.width),
             theta: Parts::shared(theta),
-            backward: Some(Backward { samples: batch.samples, residual: &self.residual, then }),
+            backward: Some(Backward { samples, residual: &self.residual, then }),
             forward: None,
-            kept: Self::keeps(model, count).then(|| Parts::exclusive(&mut self.kept)),
+            kept: Self::keeps(model, samples.count()).then(|| Parts::exclusive(&mut self.kept)),
             scratch: &self.scratch,
         });
-        loss
     }
 
     /// One step on a batch, whose forward pass was the last pass of this workspace, and the forward pass on the next batch

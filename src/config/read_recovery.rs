@@ -1,0 +1,266 @@
+//! From tables to an experiment of sparse recovery, and the rules between its keys.
+
+use super::problem::Problems;
+use super::read::name;
+use super::recovery::*;
+use super::section::{Section, Want};
+use crate::population::Split;
+use crate::sparse::recovery::instance::{Design, Instance, Signal};
+use crate::sparse::recovery::{Damping, Link, MOST_SUPPORTS, Method, Selection};
+use std::path::Path;
+use toml::Table;
+
+pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> RecoveryExperiment {
+    let mut root = Section::root(table, problems);
+    let (name, title) = (name(&mut root), root.text("title", Some("")));
+    let experiment = RecoveryExperiment {
+        name,
+        title,
+        seed: root.count("seed", Some(1), 0) as u64,
+        problem: root.section("problem", true).map_or_else(placeholder, |s| problem(s, base)),
+        solver: solver(root.section("solver", true)),
+        recover: root.section("recover", false).map(recover),
+        noise: root.section("noise", false).map(noise),
+        rates: root.section("rates", false).map(rates),
+        phase: root.section("phase", false).map(phase),
+    };
+    root.finish();
+    validate(&experiment, problems);
+    experiment
+}
+
+/// What stands in for a problem that could not be read; never used, as the reading has failed.
+fn placeholder() -> ProblemSpec {
+    ProblemSpec::File { path: Default::default(), loss: Link::Squared }
+}
+
+fn problem(mut s: Section, base: &Path) -> ProblemSpec {
+    const KINDS: &[(&str, &str)] = &[("drawn", "drawn"), ("mnist", "mnist"), ("file", "file")];
+    let known = s.peek("kind").is_none_or(|kind| KINDS.iter().any(|(name, _)| *name == kind));
+    let spec = match s.choice("kind", None, KINDS) {
+        "mnist" => ProblemSpec::Mnist(MnistSignals {
+            n: s.count("n", None, 1),
+            snr_db: s.optional_real("snr_db", Want::Any),
+            folder: super::read_population::from(base, s.path("folder")),
+            split: super::read_population::named(&mut s, "split", Some(Split::Train), Split::NAMES),
+        }),
+        "file" => ProblemSpec::File {
+            path: super::read_population::from(base, s.path("path")),
+            loss: s.choice("loss", Some(Link::Squared), Link::NAMES),
+        },
+        _ => ProblemSpec::Drawn(drawn(&mut s)),
+    };
+    if known {
+        s.finish();
+    }
+    spec
+}
+
+fn drawn(s: &mut Section) -> Instance {
+    #[derive(Clone, Copy)]
+    enum Kind {
+        Gaussian,
+        Rotated,
+        Scaled,
+        SparseSign,
+    }
+    let loss = s.choice("loss", Some(Link::Squared), Link::NAMES);
+    let (n, d) = (s.count("n", None, 1), s.count("d", None, 1));
+    let sparsity = s.count("sparsity", None, 1);
+    let names = [
+        ("gaussian", Kind::Gaussian),
+        ("rotated", Kind::Rotated),
+        ("scaled", Kind::Scaled),
+        ("sparse-sign", Kind::SparseSign),
+    ];
+    let kind = s.choice("design", Some(Kind::Gaussian), &names);
+    let mut condition = || {
+        let condition = s.real("condition", None, Want::Positive);
+        if condition < 1.0 {
+            s.wrong("condition", Some(condition.to_string()), "expected a number of at least 1");
+        }
+        condition
+    };
+    let design = match kind {
+        Kind::Gaussian => Design::Gaussian,
+        Kind::Rotated => Design::Rotated { condition: condition() },
+        Kind::Scaled => Design::Scaled { condition: condition() },
+        Kind::SparseSign => {
+            let density = s.real("density", None, Want::Positive);
+            if density > 1.0 {
+                s.wrong("density", Some(density.to_string()), "expected a number above 0 and at most 1");
+            }
+            Design::SparseSign { density }
+        }
+    };
+    let signals = [("gaussian", Signal::Gaussian), ("sign", Signal::Sign)];
+    let signal = s.choice("signal", Some(Signal::Gaussian), &signals);
+    let snr_db = s.optional_real("snr_db", Want::Any);
+    let start_distance = s.optional_real("start_distance", Want::NonNegative);
+    if sparsity > d && d > 0 {
+        s.wrong("sparsity", Some(sparsity.to_string()), format!("expected at most d = {d}"));
+    }
+    if snr_db.is_some() && matches!(loss, Link::Logistic | Link::Exponential) {
+        s.wrong("snr_db", None, "noise is added to real measurements: expected loss = \"squared\" or \"quadratic-measurement\", or no snr_db");
+    }
+    if loss == Link::QuadraticMeasurement && start_distance.is_none() {
+        s.wrong("start_distance", None, "missing; the gradient of quadratic measurements vanishes at 0, where iterations would start: expected a number such as 0.1");
+    }
+    Instance { loss, n, d, sparsity, design, signal, snr_db, start_distance }
+}
+
+fn solver(section: Option<Section>) -> Solver {
+    let mut spec = Solver {
+        methods: Vec::new(),
+        k: None,
+        excess: 1.0,
+        iterations: 1000,
+        step: 1.0,
+        damping: Damping::Auto,
+        tolerance: 1e-12,
+        success: 1e-6,
+    };
+    let Some(mut s) = section else { return spec };
+    let names = s.texts("methods");
+    for name in &names {
+        match Method::NAMES.iter().find(|(known, _)| known == name) {
+            Some(&(_, method)) if spec.methods.contains(&method) => {
+                s.wrong("methods", Some(format!("\"{name}\"")), "expected every method once");
+            }
+            Some(&(_, method)) => spec.methods.push(method),
+            None => {
+                let known: Vec<String> = Method::NAMES.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+                s.wrong("methods", Some(format!("\"{name}\"")), format!("expected names among {}", known.join(", ")));
+            }
+        }
+    }
+    if names.is_empty() {
+        s.wrong("methods", None, "missing; expected a list of at least one, such as [\"k-iht\", \"topk-iobs\"]");
+    }
+    spec.k = s.optional_count("k", 1);
+    spec.excess = s.real("excess", Some(1.0), Want::Positive);
+    if spec.excess < 1.0 {
+        s.wrong(
+            "excess",
+            Some(spec.excess.to_string()),
+            "expected at least 1: fewer entries than the truth has cannot be it",
+        );
+    }
+    spec.iterations = s.count("iterations", Some(1000), 1);
+    spec.step = s.real("step", Some(1.0), Want::Positive);
+    spec.damping = match s.peek("damping") {
+        Some(_) => s.choice("damping", None, &[("auto", Damping::Auto)]),
+        None if s.has("damping") => Damping::Relative(s.real("damping", None, Want::NonNegative)),
+        None => Damping::Auto,
+    };
+    spec.tolerance = s.real("tolerance", Some(1e-12), Want::NonNegative);
+    spec.success = s.real("success", Some(1e-6), Want::Positive);
+    s.finish();
+    spec
+}
+
+fn recover(mut s: Section) -> Recover {
+    let spec = Recover { problems: s.count("problems", Some(20), 1) };
+    s.finish();
+    spec
+}
+
+fn noise(mut s: Section) -> Noise {
+    let snr_db = if s.has("snr_db") { s.reals("snr_db", Want::Any) } else { vec![10.0, 20.0, 30.0, 40.0, 60.0] };
+    increasing(&s, "snr_db", &snr_db);
+    let spec = Noise { snr_db, problems: s.count("problems", Some(20), 1) };
+    s.finish();
+    spec
+}
+
+fn rates(mut s: Section) -> Rates {
+    let spec = Rates { trials: s.count("trials", Some(20_000), 100), problems: s.count("problems", Some(10), 1) };
+    s.finish();
+    spec
+}
+
+fn phase(mut s: Section) -> Phase {
+    let (n_over_d, k_over_n) = (s.reals("n_over_d", Want::Positive), s.reals("k_over_n", Want::Positive));
+    increasing(&s, "n_over_d", &n_over_d);
+    increasing(&s, "k_over_n", &k_over_n);
+    let spec = Phase { n_over_d, k_over_n, problems: s.count("problems", Some(20), 1) };
+    s.finish();
+    spec
+}
+
+fn increasing(s: &Section, key: &str, values: &[f64]) {
+    if values.windows(2).any(|pair| pair[0] >= pair[1]) {
+        s.wrong(key, Some(format!("{values:?}")), "expected numbers in increasing order, each once");
+    }
+}
+
+/// What no single key can tell. Placeholders of keys that were refused pass.
+fn validate(e: &RecoveryExperiment, problems: &Problems) {
+    let squared = match &e.problem {
+        ProblemSpec::Drawn(instance) => instance.loss == Link::Squared,
+        ProblemSpec::File { loss, .. } => *loss == Link::Squared,
+        ProblemSpec::Mnist(_) => true,
+    };
+    let exact = Method::Obs(Selection::Exact, crate::sparse::recovery::Values::Compensate);
+    for method in e.solver.methods.iter().filter(|method| method.least_squares_only() && !squared) {
+        let want = "is a method of least squares: expected problem.loss = \"squared\", or another method";
+        problems.add("solver.methods", Some(format!("\"{}\"", method.name())), want);
+    }
+    if let (ProblemSpec::File { .. }, Some(_)) = (&e.problem, e.recover.as_ref().filter(|r| r.problems > 1)) {
+        problems.add("recover.problems", None, "a file holds one problem: expected 1");
+    }
+    let Some(instance) = drawn_from(e, problems) else { return };
+    if let Some(k) = e.solver.k.filter(|&k| k > instance.d && instance.d > 0) {
+        problems.add("solver.k", Some(k.to_string()), format!("expected at most problem.d = {}", instance.d));
+    }
+    let k = e.solver.kept(instance.sparsity, instance.d.max(1));
+    let supports =
+        (0..k.min(instance.d.saturating_sub(k))).map(|i| (instance.d - i) as f64 / (i + 1) as f64).product::<f64>();
+    if e.solver.methods.contains(&exact) && supports > MOST_SUPPORTS {
+        let want = format!(
+            "would look at {supports:.1e} supports, {k} of {}: expected at most {MOST_SUPPORTS:.0e}, or greedy-iobs or swap-iobs",
+            instance.d
+        );
+        problems.add("solver.methods", Some("\"exact-iobs\"".into()), want);
+    }
+    if e.solver.methods.contains(&Method::CoSaMp)
+        && !Method::CoSaMp.applies(instance.n, instance.d, k)
+        && e.phase.is_none()
+    {
+        let want =
+            format!("solves on 3 k = {} columns: expected at most min(n, d) = {}", 3 * k, instance.n.min(instance.d));
+        problems.add("solver.methods", Some("\"cosamp\"".into()), want);
+    }
+    if e.noise.is_some() && instance.loss != Link::Squared {
+        problems.add("noise", None, "is about least squares: expected problem.loss = \"squared\", or no table [noise]");
+    }
+    if let Some(phase) = &e.phase {
+        let most = phase.k_over_n.iter().copied().fold(0.0, f64::max);
+        if most > 1.0 {
+            problems.add("phase.k_over_n", Some(most.to_string()), "expected at most 1");
+        }
+        if e.solver.k.is_some() {
+            problems.add(
+                "solver.k",
+                e.solver.k.map(|k| k.to_string()),
+                "the phase diagram keeps as many entries as the truth has: remove it",
+            );
+        }
+        if e.solver.methods.contains(&exact) {
+            problems.add("solver.methods", Some("\"exact-iobs\"".into()), "is too slow for a phase diagram: remove it");
+        }
+    }
+}
+
+/// The law of drawn problems, which all studies but `recover` need.
+fn drawn_from<'a>(e: &'a RecoveryExperiment, problems: &Problems) -> Option<&'a Instance> {
+    if let ProblemSpec::Drawn(instance) = &e.problem {
+        return Some(instance);
+    }
+    for (name, there) in [("noise", e.noise.is_some()), ("phase", e.phase.is_some())] {
+        if there {
+            problems.add(name, None, "draws its problems: expected problem.kind = \"drawn\", or no such table");
+        }
+    }
+    None
+}

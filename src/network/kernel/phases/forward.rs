@@ -1,0 +1,174 @@
+//! The forward phases: pre-activations, activation, and the sums over a block's neurons.
+
+// Register tiles are indexed as on paper; their loops have constant bounds and are unrolled.
+#![allow(clippy::needless_range_loop)]
+
+use super::super::LANES;
+use super::super::math::Function;
+use super::super::several::Several;
+use super::super::simd::{Job, Simd};
+use super::{Lanes, load, store};
+use crate::network::Real;
+use std::marker::PhantomData;
+
+/// `z_s = <w, x_s> + b` for the samples of a tile.
+pub struct PreActivations<'a, R> {
+    /// Rows of w.
+    pub w: &'a [Lanes<R>],
+    /// Row of b.
+    pub b: Option<&'a Lanes<R>>,
+    /// `[sample / 2][input][sample % 2]`.
+    pub x: &'a [[R; 2]],
+    /// One row per sample.
+    pub z: &'a mut [Lanes<R>],
+}
+
+impl<R: Real> Job<R> for PreActivations<'_, R> {
+    #[inline(always)]
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        let PreActivations { w, b, x, z } = self;
+        let d = w.len();
+        let pairs = z.len().div_ceil(2);
+        let mut pair = 0;
+        while pair < pairs {
+            // The rest after whole register tiles by smaller ones.
+            let take = if pairs - pair >= Q { Q } else { (pairs - pair).min(2) };
+            let last = z.len().min(2 * (pair + take));
+            let (x, z) = (&x[pair * d..(pair + take) * d], &mut z[2 * pair..last]);
+            for group in 0..LANES / R::PACK / PG {
+                match take {
+                    1 => z_tile::<R, S, PG, 1>(s, w, b, group, x, z),
+                    2 => z_tile::<R, S, PG, 2>(s, w, b, group, x, z),
+                    _ => z_tile::<R, S, PG, Q>(s, w, b, group, x, z),
+                }
+            }
+            pair += take;
+        }
+    }
+}
+
+#[inline(always)]
+fn z_tile<R: Real, S: Simd<R>, const PG: usize, const Q: usize>(
+    s: S,
+    w: &[Lanes<R>],
+    b: Option<&Lanes<R>>,
+    group: usize,
+    x: &[[R; 2]],
+    z: &mut [Lanes<R>],
+) {
+    let d = w.len();
+    assert!(x.len() == Q * d);
+    let mut sum = [[[s.splat(R::zero()); PG]; 2]; Q];
+    if let Some(b) = b {
+        for i in 0..PG {
+            let b = load(s, b, group * PG + i);
+            for q in 0..Q {
+                sum[q][0][i] = b;
+                sum[q][1][i] = b;
+            }
+        }
+    }
+    for (j, w) in w.iter().enumerate() {
+        let mut row = [s.splat(R::zero()); PG];
+        for i in 0..PG {
+            row[i] = load(s, w, group * PG + i);
+        }
+        for q in 0..Q {
+            // SAFETY: q < Q and j < d, and x has length Q d.
+            let x = unsafe { x.get_unchecked(q * d + j) };
+            for t in 0..2 {
+                let x = s.splat(x[t]);
+                for i in 0..PG {
+                    sum[q][t][i] = s.fma(x, row[i], sum[q][t][i]);
+                }
+            }
+        }
+    }
+    for q in 0..Q {
+        for t in 0..2 {
+            // An odd sample has no partner.
+            let Some(z) = z.get_mut(2 * q + t) else { continue };
+            for i in 0..PG {
+                store(s, sum[q][t][i], z, group * PG + i);
+            }
+        }
+    }
+}
+
+/// `sigma(z_s)` in the place of `z_s`, and `a_k sigma(z_s)` added to the lanes of every sample and output.
+pub struct Activate<'a, R, F> {
+    /// Pre-activations in, values out; one row per sample.
+    pub z: &'a mut [Lanes<R>],
+    /// Where the slopes are kept, if at all.
+    pub slope: Option<&'a mut [Lanes<R>]>,
+    /// Rows of a.
+    pub a: &'a [Lanes<R>],
+    /// One pack per sample and output.
+    pub lanes: &'a mut [R],
+    /// The activation.
+    pub function: PhantomData<F>,
+}
+
+impl<R: Real, F: Function> Job<R> for Activate<'_, R, F> {
+    #[inline(always)]
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        // Four packs at a time fill 32 registers; where a row has two, that is two samples.
+        match (PG, LANES / S::LANES, self.z.len() % 2) {
+            (1, ..) => self.rows::<S, 1>(s),
+            (_, 2, 1) => self.rows::<S, 2>(s),
+            _ => self.rows::<S, 4>(s),
+        }
+    }
+}
+
+impl<R: Real, F: Function> Activate<'_, R, F> {
+    /// `K` packs at a time; a whole number of times that.
+    #[inline(always)]
+    fn rows<S: Simd<R>, const K: usize>(self, s: S) {
+        let Activate { z, slope, a, lanes, .. } = self;
+        let several = Several::<S, K>(s);
+        let per_row = LANES / S::LANES;
+        let z = z.as_flattened_mut();
+        let mut slope = slope.map(<[_]>::as_flattened_mut);
+        let (whole, outputs) = (K * S::LANES, a.len());
+        for (n, z) in z.chunks_exact_mut(whole).enumerate() {
+            let value = match &mut slope {
+                Some(slope) if !F::SLOPE_FROM_VALUE => {
+                    let (value, d) = F::both(several, several.load(z));
+                    several.store(d, &mut slope[n * whole..]);
+                    value
+                }
+                _ => F::value(several, several.load(z)),
+            };
+            several.store(value, z);
+            let (row, first) = (n * K / per_row, n * K % per_row);
+            for sample in 0..K.div_ceil(per_row) {
+                let lanes = &mut lanes[(row + sample) * outputs * S::LANES..];
+                for (a, lanes) in a.iter().zip(lanes.chunks_exact_mut(S::LANES)) {
+                    let mut sum = s.load(lanes);
+                    for i in 0..K.min(per_row) {
+                        sum = s.fma(load(s, a, first + i), value[sample * per_row + i], sum);
+                    }
+                    s.store(sum, lanes);
+                }
+            }
+        }
+    }
+}
+
+/// Sums every pack of `lanes` into one number.
+pub struct Reduce<'a, R> {
+    /// One pack per sample and output.
+    pub lanes: &'a [R],
+    /// One number per sample and output.
+    pub out: &'a mut [f64],
+}
+
+impl<R: Real> Job<R> for Reduce<'_, R> {
+    #[inline(always)]
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        for (out, lanes) in self.out.iter_mut().zip(self.lanes.chunks_exact(R::PACK)) {
+            *out = s.sum(s.load(lanes));
+        }
+    }
+}

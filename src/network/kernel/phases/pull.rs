@@ -1,0 +1,138 @@
+//! The backward phase before the sums over samples: every sample's pull on the pre-activations.
+
+// Register tiles are indexed as on paper; their loops have constant bounds and are unrolled.
+#![allow(clippy::needless_range_loop)]
+
+use super::super::LANES;
+use super::super::math::Function;
+use super::super::simd::{Job, Simd};
+use super::{Lanes, load, store};
+use crate::network::Real;
+use std::marker::PhantomData;
+
+/// Where [`Pull`] finds the activation.
+pub enum Source<'a, R> {
+    /// Kept values, and kept slopes where they do not follow from the values.
+    Kept(&'a [Lanes<R>], &'a [Lanes<R>]),
+    /// Pre-activations in the rows that `h` is written to.
+    Recomputed,
+}
+
+/// `h_s`, and `e_s sigma(z_s)` added to the gradient of a.
+pub struct Pull<'a, R, F> {
+    /// The activation's values and slopes.
+    pub source: Source<'a, R>,
+    /// Residuals, (samples, K).
+    pub residual: &'a [R],
+    /// Rows of a.
+    pub a: &'a [Lanes<R>],
+    /// Rows of the gradient of a.
+    pub grad_a: &'a mut [Lanes<R>],
+    /// One row per sample.
+    pub h: &'a mut [Lanes<R>],
+    /// The activation.
+    pub function: PhantomData<F>,
+}
+
+impl<R: Real, F: Function> Job<R> for Pull<'_, R, F> {
+    #[inline(always)]
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        let Pull { source, residual, a, grad_a, h, .. } = self;
+        match source {
+            Source::Kept(values, _) if F::SLOPE_FROM_VALUE => {
+                pull::<R, S, PG, _>(s, residual, a, grad_a, h, FromValue::<R, F>(values, PhantomData));
+            }
+            Source::Kept(values, slopes) => pull::<R, S, PG, _>(s, residual, a, grad_a, h, Kept(values, slopes)),
+            Source::Recomputed => pull::<R, S, PG, _>(s, residual, a, grad_a, h, FromZ::<F>(PhantomData)),
+        }
+    }
+}
+
+/// Values and slopes of sample n, pack i, and both times a residual. Types and not closures, because a method can be
+/// `#[inline(always)]` and so take on its caller's instruction set.
+trait Both<R> {
+    fn both<S: Simd<R>>(&self, s: S, h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack);
+    #[inline(always)]
+    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
+        let (value, slope) = self.both(s, h, n, i);
+        (s.mul(e, value), s.mul(e, slope))
+    }
+}
+
+struct FromValue<'a, R, F>(&'a [Lanes<R>], PhantomData<F>);
+impl<R: Real, F: Function> Both<R> for FromValue<'_, R, F> {
+    #[inline(always)]
+    fn both<S: Simd<R>>(&self, s: S, _h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
+        let v = load(s, &self.0[n], i);
+        (v, F::slope(s, v))
+    }
+    #[inline(always)]
+    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, _h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
+        F::pull(s, e, load(s, &self.0[n], i))
+    }
+}
+
+struct Kept<'a, R>(&'a [Lanes<R>], &'a [Lanes<R>]);
+impl<R: Real> Both<R> for Kept<'_, R> {
+    #[inline(always)]
+    fn both<S: Simd<R>>(&self, s: S, _h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
+        (load(s, &self.0[n], i), load(s, &self.1[n], i))
+    }
+}
+
+struct FromZ<F>(PhantomData<F>);
+impl<R: Real, F: Function> Both<R> for FromZ<F> {
+    #[inline(always)]
+    fn both<S: Simd<R>>(&self, s: S, h: &Lanes<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
+        F::both(s, load(s, h, i))
+    }
+    #[inline(always)]
+    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, h: &Lanes<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
+        let (value, slope) = F::both(s, load(s, h, i));
+        if F::SLOPE_FROM_VALUE { F::pull(s, e, value) } else { (s.mul(e, value), s.mul(e, slope)) }
+    }
+}
+
+#[inline(always)]
+fn pull<R: Real, S: Simd<R>, const PG: usize, B: Both<R>>(
+    s: S,
+    residual: &[R],
+    a: &[Lanes<R>],
+    grad_a: &mut [Lanes<R>],
+    h: &mut [Lanes<R>],
+    from: B,
+) {
+    let zero = s.splat(R::zero());
+    if let [grad_a] = grad_a {
+        for group in 0..LANES / R::PACK / PG {
+            let mut sum = [zero; PG];
+            for i in 0..PG {
+                sum[i] = load(s, grad_a, group * PG + i);
+            }
+            for (n, (h, &e)) in h.iter_mut().zip(residual).enumerate() {
+                let e = s.splat(e);
+                for i in 0..PG {
+                    let (value, slope) = from.pull(s, e, h, n, group * PG + i);
+                    sum[i] = s.add(value, sum[i]);
+                    store(s, slope, h, group * PG + i);
+                }
+            }
+            for i in 0..PG {
+                store(s, sum[i], grad_a, group * PG + i);
+            }
+        }
+        return;
+    }
+    for (n, (h, e)) in h.iter_mut().zip(residual.chunks_exact(a.len())).enumerate() {
+        for i in 0..LANES / R::PACK {
+            let (value, slope) = from.both(s, h, n, i);
+            let mut pull = zero;
+            for ((a, grad_a), &e) in a.iter().zip(grad_a.iter_mut()).zip(e) {
+                let e = s.splat(e);
+                pull = s.fma(e, load(s, a, i), pull);
+                store(s, s.fma(e, value, load(s, grad_a, i)), grad_a, i);
+            }
+            store(s, s.mul(slope, pull), h, i);
+        }
+    }
+}

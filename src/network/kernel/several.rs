@@ -1,0 +1,95 @@
+//! Several packs as one, so that a function's operations on them alternate.
+//!
+//! An activation is one long chain of dependent operations. A processor only finds the next pack's chain behind the present
+//! one if its queue reaches that far, which for `f64` it does not; written out in turn, independent operations are
+//! neighbours. The operations and their rounding are those of one pack.
+
+// A loop over the packs is unrolled; iterators would bring closures.
+#![allow(clippy::needless_range_loop)]
+
+use super::simd::{Job, Simd};
+
+/// `K` packs of the instruction set `S`.
+#[derive(Clone, Copy)]
+pub(super) struct Several<S, const K: usize>(pub S);
+
+/// Operations on every pack. Loops and not closures, which would not be compiled with the instruction set's features.
+macro_rules! each {
+    ($($name:ident($first:ident $(, $arg:ident)*);)*) => {
+        $(#[inline(always)]
+        fn $name(self, $first: Self::Pack $(, $arg: Self::Pack)*) -> Self::Pack {
+            let mut out = $first;
+            for i in 0..K {
+                out[i] = self.0.$name($first[i] $(, $arg[i])*);
+            }
+            out
+        })*
+    };
+}
+
+impl<R, S: Simd<R>, const K: usize> Simd<R> for Several<S, K> {
+    type Pack = [S::Pack; K];
+    const LANES: usize = K * S::LANES;
+    each! {
+        add(a, b);
+        sub(a, b);
+        mul(a, b);
+        div(a, b);
+        fma(a, b, c);
+        fnma(a, b, c);
+        min(a, b);
+        max(a, b);
+        select_less(a, b, x, y);
+        abs(a);
+        copysign(a, sign);
+        square_rest(x, square);
+    }
+    #[inline(always)]
+    fn vectorize<J: Job<R>>(self, job: J) {
+        self.0.vectorize(job);
+    }
+    #[inline(always)]
+    fn splat(self, v: R) -> Self::Pack {
+        [self.0.splat(v); K]
+    }
+    #[inline(always)]
+    fn load(self, from: &[R]) -> Self::Pack {
+        let from = &from[..Self::LANES];
+        let mut out = [self.0.load(from); K];
+        for i in 1..K {
+            out[i] = self.0.load(&from[i * S::LANES..]);
+        }
+        out
+    }
+    #[inline(always)]
+    fn store(self, v: Self::Pack, to: &mut [R]) {
+        let to = &mut to[..Self::LANES];
+        for i in 0..K {
+            self.0.store(v[i], &mut to[i * S::LANES..]);
+        }
+    }
+    #[inline(always)]
+    fn exponent(self, shifted: Self::Pack, bias: i32) -> Self::Pack {
+        let mut out = shifted;
+        for i in 0..K {
+            out[i] = self.0.exponent(shifted[i], bias);
+        }
+        out
+    }
+    #[inline(always)]
+    fn prefetch<T>(self, row: &T) {
+        self.0.prefetch(row);
+    }
+    #[inline(always)]
+    fn prefetch_line(self, at: *const R) {
+        self.0.prefetch_line(at);
+    }
+    #[inline(always)]
+    fn sum(self, a: Self::Pack) -> f64 {
+        let mut sum = 0.0;
+        for i in 0..K {
+            sum += self.0.sum(a[i]);
+        }
+        sum
+    }
+}

@@ -1,0 +1,145 @@
+//! Cholesky factors in tiles: one tile for small matrices; for large ones the tiles of a step are done side by side. The
+//! tiling is a function of the order alone, and so are the bits.
+
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor::{LltParams, cholesky_in_place, cholesky_in_place_scratch};
+use faer::linalg::matmul::matmul;
+use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
+use faer::prelude::{Reborrow, ReborrowMut};
+use faer::{Accum, ColMut, Mat, MatMut, MatRef, Par, Spec};
+use rayon::prelude::*;
+
+/// Rows and columns of a tile.
+const TILE: usize = 256;
+
+/// The matrix is not positive definite, or so nearly singular that its factor would be rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotPositive;
+
+/// `A = C C^T`, with `C` lower triangular in tiles: `tiles[i][j]` is block (i, j), j <= i.
+pub struct Cholesky {
+    order: usize,
+    tiles: Vec<Vec<Mat<f64>>>,
+}
+
+impl Cholesky {
+    /// The factor of `a + shift I`, of which the lower triangle is read.
+    ///
+    /// # Errors
+    /// A pivot that is not positive, or below the rounding of the largest diagonal entry.
+    pub fn new(a: MatRef<'_, f64>, shift: f64) -> Result<Self, NotPositive> {
+        let order = a.nrows();
+        let count = order.div_ceil(TILE);
+        let side = |i: usize| TILE.min(order - i * TILE);
+        let mut tiles: Vec<Vec<Mat<f64>>> = (0..count)
+            .map(|i| (0..=i).map(|j| a.submatrix(i * TILE, j * TILE, side(i), side(j)).to_owned()).collect())
+            .collect();
+        for (i, row) in tiles.iter_mut().enumerate() {
+            for j in 0..side(i) {
+                row[i][(j, j)] += shift;
+            }
+        }
+        let scale = (0..order).map(|j| a[(j, j)] + shift).fold(0.0, f64::max);
+        let least = scale * f64::EPSILON * order.max(8) as f64;
+        for step in 0..count {
+            let diagonal = &mut tiles[step][step];
+            factor(diagonal.as_mut())?;
+            let singular = |pivot: f64| pivot.is_nan() || pivot <= least;
+            if (0..side(step)).any(|j| singular(diagonal[(j, j)].powi(2))) {
+                return Err(NotPositive);
+            }
+            if step + 1 == count {
+                break;
+            }
+            let (done, rest) = tiles.split_at_mut(step + 1);
+            let diagonal = done[step][step].as_ref();
+            rest.par_iter_mut().for_each(|row| {
+                solve_lower_triangular_in_place(diagonal, row[step].as_mut().transpose_mut(), Par::Seq);
+            });
+            let panel: Vec<Mat<f64>> =
+                rest.iter_mut().map(|row| std::mem::replace(&mut row[step], Mat::new())).collect();
+            let mut trailing: Vec<(usize, usize, &mut Mat<f64>)> = rest
+                .iter_mut()
+                .enumerate()
+                .flat_map(|(i, row)| row[step + 1..].iter_mut().enumerate().map(move |(j, tile)| (i, j, tile)))
+                .collect();
+            trailing.par_iter_mut().with_max_len(1).for_each(|(i, j, tile)| {
+                matmul(tile.as_mut(), Accum::Add, panel[*i].as_ref(), panel[*j].as_ref().transpose(), -1.0, Par::Seq);
+            });
+            for (row, tile) in rest.iter_mut().zip(panel) {
+                row[step] = tile;
+            }
+        }
+        Ok(Cholesky { order, tiles })
+    }
+
+    /// The order of the matrix.
+    pub fn order(&self) -> usize {
+        self.order
+    }
+
+    /// `A^-1 b` in place.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn solve(&self, b: &mut [f64]) {
+        assert_eq!(b.len(), self.order, "one entry per row");
+        self.solve_from(ColMut::from_slice_mut(b).as_mat_mut(), 0);
+    }
+
+    /// The same for the columns of a block whose tiles of rows before `first` are zero.
+    fn solve_from(&self, mut b: MatMut<'_, f64>, first: usize) {
+        let count = self.tiles.len();
+        let side = |i: usize| TILE.min(self.order - i * TILE);
+        for i in first..count {
+            let (above, mut here) = b.rb_mut().split_at_row_mut(i * TILE);
+            let mut here = here.rb_mut().subrows_mut(0, side(i));
+            for j in first..i {
+                let solved = above.rb().subrows(j * TILE, side(j));
+                matmul(here.rb_mut(), Accum::Add, self.tiles[i][j].as_ref(), solved, -1.0, Par::Seq);
+            }
+            solve_lower_triangular_in_place(self.tiles[i][i].as_ref(), here, Par::Seq);
+        }
+        for i in (0..count).rev() {
+            let (above, below) = b.rb_mut().split_at_row_mut((i * TILE + side(i)).min(self.order));
+            let mut here = above.subrows_mut(i * TILE, side(i));
+            let from = i * TILE + side(i);
+            for j in i + 1..count {
+                let solved = below.rb().subrows(j * TILE - from, side(j));
+                matmul(here.rb_mut(), Accum::Add, self.tiles[j][i].as_ref().transpose(), solved, -1.0, Par::Seq);
+            }
+            solve_upper_triangular_in_place(self.tiles[i][i].as_ref().transpose(), here, Par::Seq);
+        }
+    }
+
+    /// `A^-1`, whole and symmetric.
+    pub fn inverse(&self) -> Mat<f64> {
+        let count = self.tiles.len();
+        let side = |i: usize| TILE.min(self.order - i * TILE);
+        let block = |i: usize| {
+            let mut columns = Mat::zeros(self.order, side(i));
+            for j in 0..side(i) {
+                columns[(i * TILE + j, j)] = 1.0;
+            }
+            self.solve_from(columns.as_mut(), i);
+            columns
+        };
+        let blocks: Vec<Mat<f64>> =
+            if count == 1 { vec![block(0)] } else { (0..count).into_par_iter().with_max_len(1).map(block).collect() };
+        let mut inverse = Mat::zeros(self.order, self.order);
+        for (i, columns) in blocks.into_iter().enumerate() {
+            inverse.as_mut().subcols_mut(i * TILE, side(i)).copy_from(columns);
+        }
+        // Symmetric to the last bit, as what is eliminated from it relies on that.
+        super::dense::mirror(&mut inverse);
+        inverse
+    }
+}
+
+fn factor(a: MatMut<'_, f64>) -> Result<(), NotPositive> {
+    let parameters = Spec::<LltParams, f64>::default();
+    let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(a.nrows(), Par::Seq, parameters));
+    cholesky_in_place(a, Default::default(), Par::Seq, MemStack::new(&mut memory), parameters)
+        .map(|_| ())
+        .map_err(|_| NotPositive)
+}

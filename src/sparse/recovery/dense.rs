@@ -1,0 +1,303 @@
+//! Dense kernels. Every sum is cut into blocks that depend on the sizes alone, so that the number of threads changes no
+//! bit; products run at the speed of the machine's matrix product, passes over a matrix at that of its memory.
+
+use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
+use faer::{Accum, Mat, MatRef, Par, Side};
+use rayon::prelude::*;
+
+/// Accumulators of a dot product: enough for the vector units to be busy.
+const LANES: usize = 16;
+/// A gathered entry costs as much as so many in a row.
+const GATHERED: usize = 8;
+/// Rows and columns of a block of a product.
+const TILE: usize = 512;
+/// Entries of a matrix below which a pass over it stays on its thread.
+const SMALL: usize = 1 << 16;
+/// Blocks into which a long pass is cut.
+const PARTS: usize = 16;
+/// Order up to which eigenvalues are computed whole.
+const WHOLE_SPECTRUM: usize = 1024;
+/// Lanczos steps beyond that.
+const LANCZOS: usize = 120;
+/// Steps between looks at what has been found, and the relative change that ends them.
+const LOOK: usize = 5;
+const SETTLED: f64 = 1e-7;
+
+/// Compiles a kernel twice, for the vector units that every machine has and for those that most have, and takes the wider
+/// where it is there. Neither contracts products and sums, so that both give the same bits.
+macro_rules! kernel {
+    ($(#[$about:meta])* fn $name:ident($($argument:ident: $Type:ty),*) $(-> $Output:ty)? $body:block) => {
+        $(#[$about])*
+        pub fn $name($($argument: $Type),*) $(-> $Output)? {
+            #[inline(always)]
+            fn plain($($argument: $Type),*) $(-> $Output)? $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2")]
+                fn wide($($argument: $Type),*) $(-> $Output)? {
+                    plain($($argument),*)
+                }
+                if is_x86_feature_detected!("avx2") {
+                    // SAFETY: the feature is there.
+                    return unsafe { wide($($argument),*) };
+                }
+            }
+            plain($($argument),*)
+        }
+    };
+}
+
+kernel! {
+    /// `<a, b>`.
+    fn dot(a: &[f64], b: &[f64]) -> f64 {
+        let (a_whole, a_rest) = a.as_chunks::<LANES>();
+        let (b_whole, b_rest) = b.as_chunks::<LANES>();
+        let mut sums = [0.0; LANES];
+        for (a, b) in a_whole.iter().zip(b_whole) {
+            for lane in 0..LANES {
+                sums[lane] += a[lane] * b[lane];
+            }
+        }
+        sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
+    }
+}
+
+kernel! {
+    /// `y += alpha x`.
+    fn axpy(alpha: f64, x: &[f64], y: &mut [f64]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y += alpha * x;
+        }
+    }
+}
+
+kernel! {
+    /// `y += c_0 x_0 + ... + c_3 x_3`: `y` goes through the vector units once for four.
+    fn axpy_four(c: [f64; 4], x: [&[f64]; 4], y: &mut [f64]) {
+        let n = y.len();
+        let [x0, x1, x2, x3] = x.map(|x| &x[..n]);
+        for j in 0..n {
+            y[j] += (c[0] * x0[j] + c[1] * x1[j]) + (c[2] * x2[j] + c[3] * x3[j]);
+        }
+    }
+}
+
+/// A vector as a factor of many dot products: where most of its entries are zero only the others are gathered.
+pub struct Factor<'a> {
+    v: &'a [f64],
+    entries: Option<Vec<(usize, f64)>>,
+}
+
+impl<'a> Factor<'a> {
+    /// The vector `v`.
+    pub fn new(v: &'a [f64]) -> Self {
+        let entries: Vec<(usize, f64)> = v.iter().copied().enumerate().filter(|(_, v)| *v != 0.0).collect();
+        Factor { v, entries: (GATHERED * entries.len() <= v.len()).then_some(entries) }
+    }
+
+    /// `<x, v>`.
+    pub fn dot(&self, x: &[f64]) -> f64 {
+        match &self.entries {
+            Some(entries) => entries.iter().map(|&(j, v)| v * x[j]).sum(),
+            None => dot(x, self.v),
+        }
+    }
+}
+
+/// `|v|`.
+pub fn norm(v: &[f64]) -> f64 {
+    dot(v, v).sqrt()
+}
+
+/// `a - b`.
+pub fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| a - b).collect()
+}
+
+/// One pass over the samples, the columns of `xt` (d, n): `sum_i c_i x_i`, where `coefficient(i, x_i)` gives `c_i`, and the
+/// sum of what it gives beside. Each sample is read once, while it is in the nearest cache.
+pub fn pass(xt: MatRef<'_, f64>, coefficient: impl Fn(usize, &[f64]) -> (f64, f64) + Sync) -> (f64, Vec<f64>) {
+    let (d, n) = (xt.nrows(), xt.ncols());
+    let part = |samples: std::ops::Range<usize>| {
+        let (mut total, mut sum) = (0.0, vec![0.0; d]);
+        let mut one = |i: usize| {
+            let (beside, c) = coefficient(i, sample(&xt, i));
+            total += beside;
+            c
+        };
+        let fours = samples.start..samples.start + samples.len() / 4 * 4;
+        for i in fours.clone().step_by(4) {
+            let at = [i, i + 1, i + 2, i + 3];
+            axpy_four(at.map(&mut one), at.map(|i| sample(&xt, i)), &mut sum);
+        }
+        for i in fours.end..samples.end {
+            let c = one(i);
+            axpy(c, sample(&xt, i), &mut sum);
+        }
+        (total, sum)
+    };
+    if n * d <= SMALL {
+        return part(0..n);
+    }
+    let length = n.div_ceil(PARTS);
+    let parts: Vec<(f64, Vec<f64>)> = (0..PARTS)
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|p| part((p * length).min(n)..((p + 1) * length).min(n)))
+        .collect();
+    parts.into_iter().fold((0.0, vec![0.0; d]), |(total, mut sum), (beside, part)| {
+        axpy(1.0, &part, &mut sum);
+        (total + beside, sum)
+    })
+}
+
+/// Sample `i`, a column of `xt`.
+pub fn sample<'a>(xt: &MatRef<'a, f64>, i: usize) -> &'a [f64] {
+    xt.col(i).try_as_col_major().expect("columns are contiguous").as_slice()
+}
+
+/// `X v` for the samples in the columns of `xt`.
+pub fn products(xt: MatRef<'_, f64>, v: &[f64]) -> Vec<f64> {
+    let factor = Factor::new(v);
+    let one = |i: usize| factor.dot(sample(&xt, i));
+    let n = xt.ncols();
+    if n * xt.nrows() <= SMALL {
+        return (0..n).map(one).collect();
+    }
+    (0..n).into_par_iter().with_min_len(64).map(one).collect()
+}
+
+/// `A v` for a symmetric matrix stored whole, by the columns where `v` is not zero.
+pub fn symmetric_times(a: MatRef<'_, f64>, v: &[f64]) -> Vec<f64> {
+    let d = a.nrows();
+    let columns: Vec<usize> = (0..d).filter(|&j| v[j] != 0.0).collect();
+    let rows = |rows: std::ops::Range<usize>, out: &mut [f64]| {
+        for &j in &columns {
+            axpy(v[j], &sample(&a, j)[rows.clone()], out);
+        }
+    };
+    let mut out = vec![0.0; d];
+    if columns.len() * d <= SMALL {
+        rows(0..d, &mut out);
+    } else {
+        let length = d.div_ceil(PARTS).next_multiple_of(LANES);
+        out.par_chunks_mut(length).enumerate().for_each(|(p, out)| rows(p * length..p * length + out.len(), out));
+    }
+    out
+}
+
+/// `sum_i s_i x_i x_i^T` (d, d), whole; `s = 1` without scales. Only one triangle is computed.
+pub fn gram(xt: MatRef<'_, f64>, scale: Option<&[f64]>) -> Mat<f64> {
+    let d = xt.nrows();
+    let scaled = scale.map(|s| Mat::from_fn(d, xt.ncols(), |j, i| s[i] * xt[(j, i)]));
+    let left = scaled.as_ref().map_or(xt, |scaled| scaled.as_ref());
+    let tiles = d.div_ceil(TILE);
+    let pairs: Vec<(usize, usize)> = (0..tiles).flat_map(|i| (0..=i).map(move |j| (i, j))).collect();
+    let block = |i: usize| (i * TILE, TILE.min(d - i * TILE));
+    let one = |&(i, j): &(usize, usize)| {
+        let ((row, rows), (column, columns)) = (block(i), block(j));
+        let mut tile = Mat::zeros(rows, columns);
+        let (a, b) = (left.subrows(row, rows), xt.subrows(column, columns).transpose());
+        if i == j {
+            triangular_matmul(
+                tile.as_mut(),
+                BlockStructure::TriangularLower,
+                Accum::Replace,
+                a,
+                BlockStructure::Rectangular,
+                b,
+                BlockStructure::Rectangular,
+                1.0,
+                Par::Seq,
+            );
+        } else {
+            matmul(tile.as_mut(), Accum::Replace, a, b, 1.0, Par::Seq);
+        }
+        tile
+    };
+    let computed: Vec<Mat<f64>> =
+        if tiles == 1 { pairs.iter().map(one).collect() } else { pairs.par_iter().with_max_len(1).map(one).collect() };
+    let mut whole = Mat::zeros(d, d);
+    for ((i, j), tile) in pairs.into_iter().zip(computed) {
+        let ((row, rows), (column, columns)) = (block(i), block(j));
+        whole.as_mut().submatrix_mut(row, column, rows, columns).copy_from(tile.as_ref());
+    }
+    mirror(&mut whole);
+    whole
+}
+
+/// Copies the lower triangle onto the upper, block by block, as a plain walk would miss the cache at every entry.
+pub fn mirror(a: &mut Mat<f64>) {
+    const BLOCK: usize = 32;
+    let d = a.nrows();
+    for column in (0..d).step_by(BLOCK) {
+        for row in (column..d).step_by(BLOCK) {
+            for j in column..(column + BLOCK).min(d) {
+                for i in row.max(j + 1)..(row + BLOCK).min(d) {
+                    a[(j, i)] = a[(i, j)];
+                }
+            }
+        }
+    }
+}
+
+/// The rows and columns of a symmetric matrix that are in `indices`.
+pub fn principal(a: MatRef<'_, f64>, indices: &[usize]) -> Mat<f64> {
+    Mat::from_fn(indices.len(), indices.len(), |i, j| a[(indices[i], indices[j])])
+}
+
+/// Eigenvalues of a symmetric matrix, increasing.
+pub fn eigenvalues(a: MatRef<'_, f64>) -> Vec<f64> {
+    a.self_adjoint_eigenvalues(Side::Lower).unwrap_or_else(|_| vec![f64::NAN; a.nrows()])
+}
+
+/// The largest eigenvalue of a symmetric positive semi-definite operator on R^d: the whole spectrum where `whole` gives the
+/// matrix of a small one, else by Lanczos with full reorthogonalisation from a fixed start.
+pub fn largest_eigenvalue(d: usize, whole: impl FnOnce() -> Mat<f64>, times: impl Fn(&[f64]) -> Vec<f64>) -> f64 {
+    if d <= WHOLE_SPECTRUM {
+        return eigenvalues(whole().as_ref()).last().copied().unwrap_or(0.0);
+    }
+    // No eigenvector of a matrix that one meets is orthogonal to this.
+    let mut q: Vec<f64> = (0..d).map(|j| 1.0 + (j as f64 * 0.618_033_988_749_895).fract()).collect();
+    let length = norm(&q);
+    q.iter_mut().for_each(|q| *q /= length);
+    let (mut basis, mut diagonal, mut beside): (Vec<Vec<f64>>, Vec<f64>, Vec<f64>) = Default::default();
+    let mut largest = f64::NEG_INFINITY;
+    for _ in 0..LANCZOS.min(d) {
+        let mut next = times(&q);
+        diagonal.push(dot(&q, &next));
+        basis.push(q);
+        for _ in 0..2 {
+            for earlier in &basis {
+                axpy(-dot(earlier, &next), earlier, &mut next);
+            }
+        }
+        let length = norm(&next);
+        if length <= 1e-14 * diagonal[0].abs() {
+            break;
+        }
+        next.iter_mut().for_each(|v| *v /= length);
+        beside.push(length);
+        q = next;
+        if diagonal.len() % LOOK == 0 {
+            let now = top(&diagonal, &beside);
+            if now - largest <= SETTLED * now {
+                return now;
+            }
+            largest = now;
+        }
+    }
+    top(&diagonal, &beside)
+}
+
+/// The largest eigenvalue of a symmetric tridiagonal matrix.
+fn top(diagonal: &[f64], beside: &[f64]) -> f64 {
+    let m = diagonal.len();
+    let tridiagonal = Mat::from_fn(m, m, |i, j| match i.abs_diff(j) {
+        0 => diagonal[i],
+        1 => beside[i.min(j)],
+        _ => 0.0,
+    });
+    eigenvalues(tridiagonal.as_ref()).last().copied().unwrap_or(0.0)
+}

@@ -1,0 +1,302 @@
+//! The function to be minimised over sparse vectors: `f(w) = sum_i phi(<x_i, w>, y_i)`.
+
+use super::RecoveryError;
+use super::dense::{
+    self, Factor, difference, dot, gram, largest_eigenvalue, norm, pass, products, sample, symmetric_times,
+};
+use faer::{Mat, MatRef};
+use serde::Serialize;
+use std::sync::OnceLock;
+
+/// The loss of one sample as a function of `a = <x, w>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Link {
+    /// `(a - y)^2 / 2`: sparse linear regression.
+    Squared,
+    /// `log(1 + e^a) - y a`, `y` in [0, 1]: logistic regression; `y` may be a probability.
+    Logistic,
+    /// `e^a - y a`: Poisson regression; with `y = e^{<x, w*>}` the minimum is at `w*`.
+    Exponential,
+    /// `(a^2 - y)^2 / 4`: the quadratic measurements of phase retrieval, blind to the sign of `w`.
+    QuadraticMeasurement,
+}
+
+impl Link {
+    /// Every link by its name in experiment files.
+    pub const NAMES: &[(&str, Link)] = &[
+        ("squared", Link::Squared),
+        ("logistic", Link::Logistic),
+        ("exponential", Link::Exponential),
+        ("quadratic-measurement", Link::QuadraticMeasurement),
+    ];
+
+    /// `phi`.
+    pub fn value(self, a: f64, y: f64) -> f64 {
+        match self {
+            Link::Squared => 0.5 * (a - y) * (a - y),
+            Link::Logistic => a.max(0.0) + (-a.abs()).exp().ln_1p() - y * a,
+            Link::Exponential => a.exp() - y * a,
+            Link::QuadraticMeasurement => 0.25 * (a * a - y).powi(2),
+        }
+    }
+
+    /// `phi'`.
+    pub fn slope(self, a: f64, y: f64) -> f64 {
+        match self {
+            Link::Squared => a - y,
+            Link::Logistic => sigmoid(a) - y,
+            Link::Exponential => a.exp() - y,
+            Link::QuadraticMeasurement => (a * a - y) * a,
+        }
+    }
+
+    /// `phi''`.
+    pub fn curvature(self, a: f64, y: f64) -> f64 {
+        match self {
+            Link::Squared => 1.0,
+            Link::Logistic => sigmoid(a) * sigmoid(-a),
+            Link::Exponential => a.exp(),
+            Link::QuadraticMeasurement => 3.0 * a * a - y,
+        }
+    }
+
+    /// An upper bound of `|phi'''|` between `a` and `b`.
+    pub fn third_bound(self, a: f64, b: f64) -> f64 {
+        match self {
+            Link::Squared => 0.0,
+            // The largest slope of sigma (1 - sigma), at sigma = (1 +- 1/sqrt 3) / 2.
+            Link::Logistic => 1.0 / (6.0 * 3f64.sqrt()),
+            Link::Exponential => a.max(b).exp(),
+            Link::QuadraticMeasurement => 6.0 * a.abs().max(b.abs()),
+        }
+    }
+
+    /// What a noiseless measurement of `a` says.
+    pub fn measure(self, a: f64) -> f64 {
+        match self {
+            Link::Squared => a,
+            Link::Logistic => sigmoid(a),
+            Link::Exponential => a.exp(),
+            Link::QuadraticMeasurement => a * a,
+        }
+    }
+}
+
+fn sigmoid(a: f64) -> f64 {
+    1.0 / (1.0 + (-a).exp())
+}
+
+/// A function on R^d that is a sum over `n` samples, with what is known about its sparse minimum.
+pub struct Problem {
+    /// The design, transposed: (d, n), one sample a column.
+    xt: Mat<f64>,
+    /// What was measured (n).
+    y: Vec<f64>,
+    /// The loss.
+    link: Link,
+    /// The sparse vector behind the measurements (d), where it is known.
+    truth: Option<Vec<f64>>,
+    /// Where iterations start (d).
+    start: Vec<f64>,
+    gram: OnceLock<Mat<f64>>,
+    moment: OnceLock<Vec<f64>>,
+    largest: OnceLock<f64>,
+}
+
+impl Problem {
+    /// A problem from a design (d, n; one sample a column), measurements (n), and, where known, the truth (d). Iterations
+    /// start at 0.
+    ///
+    /// # Errors
+    /// An empty design, lengths that do not match, entries that are not finite.
+    pub fn new(xt: Mat<f64>, y: Vec<f64>, link: Link, truth: Option<Vec<f64>>) -> Result<Self, RecoveryError> {
+        let (d, n) = (xt.nrows(), xt.ncols());
+        if n == 0 || d == 0 {
+            return Err(RecoveryError::Empty { n, d });
+        }
+        let length = |name, found: usize, expected, why| {
+            if found == expected { Ok(()) } else { Err(RecoveryError::Length { name, found, expected, why }) }
+        };
+        length("y", y.len(), n, "one per row of x")?;
+        if let Some(truth) = &truth {
+            length("w_star", truth.len(), d, "one per column of x")?;
+            finite("w_star", truth)?;
+        }
+        for i in 0..n {
+            let column = sample(&xt.as_ref(), i);
+            finite("x", column).map_err(|error| match error {
+                RecoveryError::NotFinite { name, index, value } => {
+                    RecoveryError::NotFinite { name, index: i * d + index, value }
+                }
+                other => other,
+            })?;
+        }
+        finite("y", &y)?;
+        let (gram, moment, largest) = Default::default();
+        Ok(Problem { xt, y, link, truth, start: vec![0.0; d], gram, moment, largest })
+    }
+
+    /// The same with another start (d).
+    ///
+    /// # Errors
+    /// A wrong length, entries that are not finite.
+    pub fn starting_at(mut self, start: Vec<f64>) -> Result<Self, RecoveryError> {
+        let expected = self.unknowns();
+        if start.len() != expected {
+            let (name, found, why) = ("w0", start.len(), "one per column of x");
+            return Err(RecoveryError::Length { name, found, expected, why });
+        }
+        finite("w0", &start)?;
+        self.start = start;
+        Ok(self)
+    }
+
+    /// d.
+    pub fn unknowns(&self) -> usize {
+        self.xt.nrows()
+    }
+
+    /// n.
+    pub fn samples(&self) -> usize {
+        self.xt.ncols()
+    }
+
+    /// The design, transposed: (d, n).
+    pub fn design(&self) -> MatRef<'_, f64> {
+        self.xt.as_ref()
+    }
+
+    /// The measurements (n).
+    pub fn measurements(&self) -> &[f64] {
+        &self.y
+    }
+
+    /// The loss.
+    pub fn link(&self) -> Link {
+        self.link
+    }
+
+    /// Whether `f` is a quadratic, with the Hessian `X^T X` everywhere.
+    pub fn is_quadratic(&self) -> bool {
+        self.link == Link::Squared
+    }
+
+    /// The truth (d), where it is known.
+    pub fn truth(&self) -> Option<&[f64]> {
+        self.truth.as_deref()
+    }
+
+    /// Where iterations start (d).
+    pub fn start(&self) -> &[f64] {
+        &self.start
+    }
+
+    /// `f(w)`.
+    pub fn value(&self, w: &[f64]) -> f64 {
+        products(self.design(), w).iter().zip(&self.y).map(|(&a, &y)| self.link.value(a, y)).sum()
+    }
+
+    /// `f(w)` and its gradient `sum_i phi'(<x_i, w>, y_i) x_i` (d), in one pass over the samples.
+    pub fn gradient(&self, w: &[f64]) -> (f64, Vec<f64>) {
+        let factor = Factor::new(w);
+        pass(self.design(), |i, x| {
+            let a = factor.dot(x);
+            (self.link.value(a, self.y[i]), self.link.slope(a, self.y[i]))
+        })
+    }
+
+    /// `X^T X` (d, d), formed once. The Hessian of a quadratic.
+    pub fn gram(&self) -> &Mat<f64> {
+        self.gram.get_or_init(|| gram(self.design(), None))
+    }
+
+    /// `X^T y` (d).
+    pub fn moment(&self) -> &[f64] {
+        self.moment.get_or_init(|| pass(self.design(), |i, _| (0.0, self.y[i])).1)
+    }
+
+    /// The gradient `H w - b` of a quadratic, through `X^T X`: cheaper than a pass over the samples once that is formed, as
+    /// only the columns of `w`'s support are read.
+    pub fn gradient_by_gram(&self, w: &[f64]) -> Vec<f64> {
+        difference(&symmetric_times(self.gram().as_ref(), w), self.moment())
+    }
+
+    /// Whether `X^T X` is formed already.
+    pub fn gram_at_hand(&self) -> bool {
+        self.gram.get().is_some()
+    }
+
+    /// The gradient of a quadratic by the cheaper of the two ways.
+    pub fn quadratic_gradient(&self, w: &[f64]) -> Vec<f64> {
+        if self.gram_at_hand() { self.gradient_by_gram(w) } else { self.gradient(w).1 }
+    }
+
+    /// The Hessian `sum_i phi''(<x_i, w>, y_i) x_i x_i^T` (d, d).
+    pub fn hessian(&self, w: &[f64]) -> Mat<f64> {
+        if self.is_quadratic() {
+            return self.gram().clone();
+        }
+        let a = products(self.design(), w);
+        let scale: Vec<f64> = a.iter().zip(&self.y).map(|(&a, &y)| self.link.curvature(a, y)).collect();
+        gram(self.design(), Some(&scale))
+    }
+
+    /// `L`: the largest eigenvalue of the Hessian; at the start where it is not the same everywhere (for the logistic loss
+    /// that of `X^T X / 4`, which bounds it everywhere).
+    pub fn smoothness(&self) -> f64 {
+        let of = |scale: &(dyn Fn(usize) -> f64 + Sync)| {
+            largest_eigenvalue(
+                self.unknowns(),
+                || {
+                    if self.is_quadratic() {
+                        return self.gram().clone();
+                    }
+                    let scale: Vec<f64> = (0..self.samples()).map(scale).collect();
+                    gram(self.design(), Some(&scale))
+                },
+                |v| pass(self.design(), |i, x| (0.0, scale(i) * dot(x, v))).1,
+            )
+        };
+        *self.largest.get_or_init(|| match self.link {
+            Link::Squared => of(&|_| 1.0),
+            Link::Logistic => of(&|_| 0.25),
+            _ => {
+                let a = products(self.design(), &self.start);
+                of(&|i| self.link.curvature(a[i], self.y[i]).abs())
+            }
+        })
+    }
+
+    /// `|w - w*| / |w*|`; the nearer sign where the measurements are blind to it; NaN without a truth.
+    pub fn relative_error(&self, w: &[f64]) -> f64 {
+        let Some(truth) = &self.truth else { return f64::NAN };
+        self.distance(w, truth) / norm(truth)
+    }
+
+    /// `|a - b|`, up to sign where the measurements are blind to it.
+    pub fn distance(&self, a: &[f64], b: &[f64]) -> f64 {
+        let same = norm(&difference(a, b));
+        if self.link != Link::QuadraticMeasurement {
+            return same;
+        }
+        let sum: Vec<f64> = a.iter().zip(b).map(|(a, b)| a + b).collect();
+        same.min(norm(&sum))
+    }
+
+    /// An upper bound of the Lipschitz constant of the Hessian on the segment from `u` to `w`: with `m_i` bounding
+    /// `|phi'''|` there, `lambda_max(sum_i m_i |x_i| x_i x_i^T)`.
+    pub fn hessian_lipschitz(&self, u: &[f64], w: &[f64]) -> f64 {
+        let (a, b) = (products(self.design(), u), products(self.design(), w));
+        let scale: Vec<f64> =
+            (0..self.samples()).map(|i| self.link.third_bound(a[i], b[i]) * norm(sample(&self.design(), i))).collect();
+        dense::eigenvalues(gram(self.design(), Some(&scale)).as_ref()).last().copied().unwrap_or(0.0)
+    }
+}
+
+fn finite(name: &'static str, values: &[f64]) -> Result<(), RecoveryError> {
+    match values.iter().enumerate().find(|(_, v)| !v.is_finite()) {
+        Some((index, &value)) => Err(RecoveryError::NotFinite { name, index, value }),
+        None => Ok(()),
+    }
+}

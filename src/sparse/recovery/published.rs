@@ -1,0 +1,97 @@
+//! The problems of the published simulation (github DiyuanWu/woodtaylor_simulation), drawn from the same random stream, so
+//! that its curves can be had value for value: a Mersenne twister, 24-bit uniforms, Box and Muller in blocks of sixteen, in
+//! single precision. Only for that comparison; everything else draws by address.
+
+use super::{Link, Problem, RecoveryError};
+use faer::Mat;
+use rand_mt::Mt;
+
+/// Rows, unknowns, entries of the truth and entries kept in the published Gaussian experiment.
+pub const ROWS: usize = 256;
+/// Unknowns.
+pub const UNKNOWNS: usize = 128;
+/// Entries of the truth.
+pub const SPARSITY: usize = 16;
+/// Entries kept.
+pub const KEPT: usize = 64;
+/// The seed of the one stream of all experiments.
+const SEED: u32 = 1234;
+
+/// One experiment: the problem, and a start for each algorithm.
+pub struct Published {
+    /// The problem, which starts where topk-I-OBS does.
+    pub problem: Problem,
+    /// Starts of topk-I-OBS, k-IHT and OBC (d each).
+    pub starts: [Vec<f64>; 3],
+}
+
+/// The first experiments of the published stream.
+///
+/// # Errors
+/// None that the stream can cause.
+pub fn experiments(count: usize) -> Result<Vec<Published>, RecoveryError> {
+    let mut stream = Stream(Mt::new(SEED));
+    (0..count)
+        .map(|_| {
+            let mut truth = stream.normals(UNKNOWNS);
+            for &j in &stream.order(UNKNOWNS)[..UNKNOWNS - SPARSITY] {
+                truth[j] = 0.0;
+            }
+            let x = stream.normals(ROWS * UNKNOWNS);
+            let root = (ROWS as f32).sqrt();
+            let xt = Mat::from_fn(UNKNOWNS, ROWS, |j, i| f64::from(x[i * UNKNOWNS + j] / root));
+            let truth: Vec<f64> = truth.into_iter().map(f64::from).collect();
+            let y = super::dense::products(xt.as_ref(), &truth);
+            let side = 1.0 / (UNKNOWNS as f32).sqrt();
+            let mut start =
+                || (0..UNKNOWNS).map(|_| f64::from(stream.uniform() * (2.0 * side) - side)).collect::<Vec<f64>>();
+            let starts = [start(), start(), start()];
+            let problem = Problem::new(xt, y, Link::Squared, Some(truth))?.starting_at(starts[0].clone())?;
+            Ok(Published { problem, starts })
+        })
+        .collect()
+}
+
+/// The stream of the published code's library.
+struct Stream(Mt);
+
+impl Stream {
+    fn uniform(&mut self) -> f32 {
+        (self.0.next_u32() & 0x00ff_ffff) as f32 / (1 << 24) as f32
+    }
+
+    /// `count` normals, a multiple of sixteen.
+    fn normals(&mut self, count: usize) -> Vec<f32> {
+        let mut x: Vec<f32> = (0..count).map(|_| self.uniform()).collect();
+        for block in x.chunks_exact_mut(16) {
+            for j in 0..8 {
+                let (u1, u2) = (1.0 - block[j], block[j + 8]);
+                let (radius, angle) = ((-2.0 * u1.ln()).sqrt(), 2.0 * std::f32::consts::PI * u2);
+                (block[j], block[j + 8]) = (radius * angle.cos(), radius * angle.sin());
+            }
+        }
+        x
+    }
+
+    fn order(&mut self, m: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..m).collect();
+        for i in 0..m - 1 {
+            order.swap(i, i + self.0.next_u32() as usize % (m - i));
+        }
+        order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first numbers of the stream, as published.
+    #[test]
+    fn the_stream() {
+        let normals = Stream(Mt::new(SEED)).normals(16);
+        for (found, expected) in normals.iter().zip([-0.111_718_57, -0.496_590_1, 0.163_073_7, -0.881_687_76_f32]) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A limit by the kinetic equation on a grid: for neurons with one trained parameter, and for MMN's isotropic Gaussians by the
+//! radial reduction.
+//!
+//! What others are compared with is predictions on the population at recording times, as with any limit; there are no particles.
+//! While the run is unfinished, `checkpoint/ID-grid.json` holds the solution.
+
+use super::kinetic;
+use super::plan::Trajectory;
+use super::problem::Problem;
+use super::series::{Path, compare, row};
+use super::trajectory::Ended;
+use super::{RunError, Setting};
+use crate::config::{Experiment, Gridded, NetworkKind};
+use crate::dynamics::StopReason;
+use crate::kinetic::{Constants, FeatureTable, GridLimit, KineticError, KineticProblem, Line, PhaseGrid, Radial};
+use crate::network::{Law, Loss, Real, Threads};
+use crate::population::PopulationSpec;
+use ndarray::Array2;
+
+/// Atoms that stand for the law of theta in Wasserstein distances.
+const ATOMS: usize = 4096;
+
+/// A problem on a grid.
+pub struct Posed {
+    /// The equation.
+    pub equation: KineticProblem,
+    /// The reduction that made it one.
+    pub radial: Option<Radial>,
+}
+
+/// The radial reduction of an experiment, where it has one: MMN's Gaussians, no bias, output weights fixed at a point.
+pub fn radial_of(e: &Experiment) -> Option<Radial> {
+    let PopulationSpec::Mixture(mixture) = &e.population else { return None };
+    let Law::Point { value } = e.network.start.a else { return None };
+    let reduced = e.network.kind == NetworkKind::TwoLayer && !e.network.bias && e.network.fixed_output;
+    reduced.then(|| Radial::new(mixture.dimension, mixture.delta, e.network.activation, value))
+}
+
+/// The radial problem on a grid, for any dimension.
+pub fn pose_radial(
+    e: &Experiment,
+    radial: &Radial,
+    grid: &Gridded,
+    (nodes, step): (usize, f64),
+    start: &Law,
+) -> Result<KineticProblem, KineticError> {
+    let theta = Line { low: grid.low, high: grid.high, nodes };
+    let momentum = Line { low: -grid.momentum, high: grid.momentum, nodes };
+    let plane = PhaseGrid::new(theta, momentum)?;
+    let objective = crate::network::Objective { loss: e.network.loss, ridge: e.dynamics.ridge };
+    let constants = Constants { friction: e.dynamics.friction, temperature: e.dynamics.temperature, step };
+    Ok(KineticProblem { field: radial.field(theta, objective), constants, start: radial.start(plane, start)? })
+}
+
+/// The problem of an experiment on its grid, with so many nodes and such a step.
+pub fn pose<R: Real>(problem: &Problem<'_, R>, (nodes, step): (usize, f64)) -> Result<Posed, KineticError> {
+    let e = problem.experiment;
+    let Some(grid) = &e.reference.grid else { unreachable!("a reference by the grid has one") };
+    if let Some(radial) = radial_of(e) {
+        let equation = pose_radial(e, &radial, grid, (nodes, step), &e.network.start.w)?;
+        return Ok(Posed { equation, radial: Some(radial) });
+    }
+    let (low, high, momentum) = (grid.low, grid.high, grid.momentum);
+    Ok(Posed { equation: kinetic::pose(problem, (low, high, momentum), nodes, step)?, radial: None })
+}
+
+/// Refuses a grid that cannot do, before anything is computed.
+pub fn check<R: Real>(problem: &Problem<'_, R>) -> Result<(), KineticError> {
+    let Some(grid) = &problem.experiment.reference.grid else { return Ok(()) };
+    let posed = pose(problem, (grid.nodes, grid.step))?;
+    // Half the nodes are a grid too, but a coarse one, which only has to hold the start.
+    pose(problem, (grid.nodes / 2, grid.step))?;
+    posed.equation.start.resolve(&posed.equation.field, &posed.equation.constants)
+}
+
+/// Solves, or takes back, the limit of a run. `Ok(None)`: a person asked to stop.
+pub fn solve<R: Real>(
+    setting: &Setting<'_>,
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    against: Option<(&Path<R>, usize)>,
+) -> Result<Option<Ended<R>>, RunError> {
+    if setting.interrupt.load(std::sync::atomic::Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let Posed { equation, radial } = pose(problem, (run.width, run.motion.step)).map_err(RunError::Grid)?;
+    let file = format!("checkpoint/{}-grid.json", run.id);
+    let limit: GridLimit = if setting.folder.file(&file).is_file() {
+        setting.folder.read_json(&file)?
+    } else {
+        let limit = equation.solve(&problem.times, Threads::Pool, |_, _| {}).map_err(RunError::Grid)?;
+        setting.folder.write_json(&file, &limit)?;
+        limit
+    };
+    let norms: Vec<f64> = problem.sample.x.rows().into_iter().map(|x| x.dot(&x).sqrt()).collect();
+    let furthest = norms.iter().copied().fold(0.0, f64::max) * limit.line.high.abs().max(limit.line.low.abs());
+    let table = radial.as_ref().map(|radial| (radial, FeatureTable::new(radial, furthest)));
+    let (network, e) = (&problem.network, problem.experiment);
+    let mut series = Array2::from_elem((problem.measures.len(), problem.times.len()), f64::NAN);
+    let mut path = run.keep_path.then(|| Path::without_particles());
+    // Everything but the trained parameter is the same for all neurons: the first particle's.
+    let neuron: Vec<f64> = network.to_canonical(1, &network.start::<f64>(&e.network.start, e.seed, 0, 1));
+    for index in 0..problem.times.len() {
+        let f = match &table {
+            Some((radial, table)) => radial.predict(table, limit.line, &limit.laws[index], &norms),
+            None => limit.predictions[index].clone(),
+        };
+        let loss = e.network.loss.mean(&f, &problem.population.y, network.outputs());
+        let risk = loss + limit.risks[index] - limit.losses[index];
+        let mut set = |measure: &str, value: f64| series[[row(measure), index]] = value;
+        set("risk", risk);
+        set("loss", loss);
+        set("kinetic", limit.kinetic[index]);
+        if problem.classes {
+            set("accuracy", Loss::accuracy(&f, &problem.population.y, network.outputs()));
+        }
+        if let Some((other, _)) = against {
+            compare(problem, other, index, (&f, risk), &mut series);
+        }
+        if let Some(path) = &mut path {
+            let cloud = radial.is_none().then(|| {
+                let atoms = limit.law(index).atoms(ATOMS);
+                let row = problem.independent().trained().start;
+                let entry = |(i, j)| if j == row { atoms[i] } else { neuron[j] };
+                Array2::from_shape_fn((ATOMS, network.parameters(1)), entry)
+            });
+            path.push_law(problem, cloud, f, risk);
+        }
+    }
+    Ok(Some(Ended { stop: StopReason::Horizon, series, path, unconverged: 0.0 }))
+}

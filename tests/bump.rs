@@ -1,0 +1,139 @@
+//! Promise: bump neurons move as the theory says, by particles as on the grid; and the study of the kinetic equation
+//! leaves the same bytes behind however it was run.
+
+mod common;
+
+use common::experiment::{Run, files, parse};
+use common::normals;
+use ndarray::Array2;
+use widelimit::kinetic::{Line, MeanField};
+use widelimit::network::{Batch, Loss, Objective, Threads, TwoLayer};
+use widelimit::study::{self, Options, Report};
+
+const SMALL: &str = r#"
+name = "small"
+population = { kind = "line", inputs = "uniform", low = -1.5, high = 1.5, size = 24, bumps = [{ centre = 0.6, width = 0.4 }] }
+network = { kind = "bump", scale = 0.5, start_momentum = 0.4, start = { w = { law = "gaussian", mean = -0.3, std = 0.5 } } }
+dynamics = { step = 0.125, friction = 1.0, temperature = 0.1, ridge = 0.5 }
+horizon = { time = 2.0, records = 4 }
+widths = { values = [8, 16], seeds = 2 }
+reference = { particles = 64, method = "baoab", step = 0.125 }
+kinetic = { low = -4.0, high = 4.0, momentum = 2.5, nodes = 96, step = 0.0625, particles = 4000, clouds = 8, frictions = [1.0, 2.0] }
+"#;
+
+/// The network's gradient on `(x, 1) / s` is that of `exp(-(x - theta)^2 / (2 s^2))`, and its first weight stays.
+#[test]
+fn particles_have_the_force_of_the_grid() {
+    let (scale, width, n) = (0.4, 50, 30);
+    let network = TwoLayer::bump(1);
+    let (theta, x, y) = (normals(1, 1, width), normals(1, 2, n), normals(1, 3, n));
+    let canonical: Vec<f64> = theta.iter().flat_map(|&t| [-1.0, t, 1.0]).collect();
+    let batch = Batch { x: x.iter().flat_map(|x| [x / scale, 1.0 / scale]).collect(), y: y.clone() };
+    let objective = Objective { loss: Loss::HalfSquared, ridge: 0.3 };
+    let state: Vec<f64> = network.from_canonical(width, &canonical);
+    let mut out = vec![0.0; state.len()];
+    network.potential_gradient(width, &state, &batch, objective, Threads::One, &mut out);
+    let gradient = network.to_canonical(width, &out);
+    let phi = |x: f64, t: f64| (-0.5 * ((x - t) / scale).powi(2)).exp();
+    let f: Vec<f64> = x.iter().map(|&x| theta.iter().map(|&t| phi(x, t)).sum::<f64>() / width as f64).collect();
+    for (i, &t) in theta.iter().enumerate() {
+        let pull = (0..n).map(|s| (f[s] - y[s]) * phi(x[s], t) * (x[s] - t) / (scale * scale) / n as f64);
+        let exact = pull.sum::<f64>() + 0.3 * t;
+        assert!((gradient[3 * i + 1] - exact).abs() < 1e-12, "{} {exact}", gradient[3 * i + 1]);
+        assert_eq!([gradient[3 * i], gradient[3 * i + 2]], [0.0, 0.0]);
+    }
+    // The same field on nodes.
+    let line = Line { low: -3.0, high: 3.0, nodes: 64 };
+    let seen = Array2::from_shape_vec((n, 2), batch.x.clone()).unwrap();
+    let labels = Array2::from_shape_vec((n, 1), y.clone()).unwrap();
+    let field =
+        MeanField::of_network(&network, &[-1.0, 0.0, 1.0], line, (seen.view(), labels.view()), objective).unwrap();
+    let rho: Vec<f64> = line.points().iter().map(|t| (-0.5 * t * t).exp()).collect();
+    let f = field.predictions(&rho);
+    for (s, f) in f.iter().enumerate() {
+        let sum: f64 = line.points().iter().zip(&rho).map(|(&t, rho)| rho * phi(x[s], t)).sum();
+        assert!((f - sum * line.spacing()).abs() < 1e-12);
+    }
+    let mut slope = vec![0.0; 64];
+    field.gradient(&rho, &mut slope);
+    for (i, &t) in line.points().iter().enumerate() {
+        let pull = (0..n).map(|s| (f[s] - y[s]) * phi(x[s], t) * (x[s] - t) / (scale * scale) / n as f64);
+        assert!((slope[i] - pull.sum::<f64>() - 0.3 * t).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn grid_and_particles_agree_and_nothing_depends_on_threads_or_pauses() {
+    let experiment = parse(SMALL, &[]).unwrap();
+    let whole = Run::new(&experiment);
+    for name in [
+        "kinetic-mass",
+        "kinetic-positive",
+        "kinetic-box",
+        "kinetic-function",
+        "kinetic-moments",
+        "kinetic-wasserstein",
+    ] {
+        let check = whole.check(name);
+        assert_eq!(check.verdict.to_string(), "holds", "{check:?}");
+    }
+    let records = |run: &std::path::Path| {
+        let mut found = files(&run.join("records"));
+        found.extend(files(&run.join("state")));
+        found.insert("checks".into(), std::fs::read(run.join("checks.json")).unwrap());
+        found
+    };
+    // One thread, stopped again and again: at the first piece, at the next, and so on.
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let interrupt = std::sync::atomic::AtomicBool::new(true);
+    let options = |resume| Options { out: out.clone(), force: false, resume, quiet: true };
+    let first = pool.install(|| study::run(&experiment, &options(false), &interrupt)).unwrap();
+    assert!(matches!(first, Report::Interrupted { .. }));
+    interrupt.store(false, std::sync::atomic::Ordering::Relaxed);
+    let second = pool.install(|| study::run(&experiment, &options(true), &interrupt)).unwrap();
+    assert!(matches!(second, Report::Complete { .. }));
+    let (a, b) = (records(&whole.path()), records(&out));
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+    for (name, bytes) in &a {
+        assert!(bytes == &b[name], "{name} differs");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_what_would_do() {
+    let refused = |set: &[&str]| -> String {
+        match parse(SMALL, set) {
+            Err(error) => error.to_string(),
+            Ok(experiment) => {
+                let folder = tempfile::tempdir().unwrap();
+                let options = Options { out: folder.path().join("run"), force: false, resume: false, quiet: true };
+                match study::run(&experiment, &options, &std::sync::atomic::AtomicBool::new(true)) {
+                    Err(error) => {
+                        assert!(!folder.path().join("run").exists(), "nothing is made before all is checked");
+                        error.to_string()
+                    }
+                    Ok(_) => panic!("{set:?} ran"),
+                }
+            }
+        }
+    };
+    for (set, words) in [
+        (&["kinetic.low=-1.5"][..], &["theta", "[-3.300, 2.700] or wider"][..]),
+        (&["kinetic.momentum=1.5"], &["momentum", "or wider"]),
+        (&["kinetic.low=-40.0", "kinetic.high=40.0"], &["too coarse", "at least", "nodes"]),
+        (&["kinetic.step=0.1"], &["kinetic.step = 0.1", "0.08333"]),
+        (&["kinetic.nodes=100"], &["kinetic.nodes = 100", "128"]),
+        (&["kinetic.particles=4001"], &["kinetic.particles = 4001", "multiple"]),
+        (&["dynamics.temperature=0.0"], &["kinetic.frictions"]),
+        (&["dynamics.batch=4"], &["dynamics.batch"]),
+        (&["network.scale=0"], &["network.scale = 0", "positive"]),
+        (&["network.activation=tanh"], &["network.activation"]),
+        (&["population={kind=\"digits\", labels=\"parity\"}"], &["population.kind", "line"]),
+        (&["horizon.time=16", "kinetic.step=2.0"], &["step of 2", "at most"]),
+    ] {
+        let message = refused(set);
+        assert!(words.iter().all(|word| message.contains(word)), "{set:?}: {message}");
+    }
+}

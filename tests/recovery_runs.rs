@@ -1,0 +1,301 @@
+//! Promise: experiments of sparse recovery run, stop, go on, refuse and are redone like those that train.
+#![cfg(unix)]
+
+mod common;
+
+use common::experiment::{arrays, files, in_order, json, program};
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use widelimit::config::{self, AnyExperiment, Override};
+
+/// All four studies, small.
+const TINY: &str = r#"
+kind = "recovery"
+name = "tiny"
+title = "a tiny experiment"
+
+[problem]
+kind = "drawn"
+n = 30
+d = 20
+sparsity = 3
+
+[solver]
+methods = ["k-iht", "cosamp", "topk-iobs", "greedy-iobs-refit"]
+iterations = 100
+
+[recover]
+problems = 3
+
+[noise]
+snr_db = [20.0, 40.0]
+problems = 3
+
+[rates]
+trials = 200
+problems = 2
+
+[phase]
+n_over_d = [0.5, 1.0]
+k_over_n = [0.1, 0.3, 0.6]
+problems = 3
+"#;
+
+fn run(folder: &Path, args: &[&str]) -> Output {
+    program().current_dir(folder).args(args).output().unwrap()
+}
+
+fn fine(folder: &Path, args: &[&str]) -> String {
+    let output = run(folder, args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn here() -> tempfile::TempDir {
+    let here = tempfile::tempdir().unwrap();
+    fs::write(here.path().join("tiny.toml"), TINY).unwrap();
+    here
+}
+
+/// Two runs of one experiment left the same, times and threads apart.
+fn same(a: &Path, b: &Path) {
+    let (a, b) = (files(a), files(b));
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+    for (name, bytes) in &a {
+        match name.as_str() {
+            "manifest.json" | "records/timings.json" | ".lock" => {}
+            pdf if pdf.ends_with(".pdf") => assert!(in_order(bytes) == in_order(&b[name]), "{name}"),
+            _ => assert!(*bytes == b[name], "{name} is another file"),
+        }
+    }
+}
+
+#[test]
+fn from_a_file_to_its_figures_on_any_number_of_threads() {
+    let here = here();
+    let said = fine(here.path(), &["run", "tiny.toml", "--threads", "1"]);
+    let words = [
+        "recover-support",
+        "recover-iht-descends",
+        "recover-one-pass-topk-iobs",
+        "noise-oracle",
+        "rates-expansion",
+        "rates-quadratic-logistic",
+        "phase-full-rank-greedy-iobs-refit",
+        "phase.svg",
+    ];
+    for word in words {
+        assert!(said.contains(word), "{word} is not in: {said}");
+    }
+    let run = here.path().join("runs/tiny");
+    fine(here.path(), &["check", "runs/tiny"]);
+    fine(here.path(), &["run", "tiny.toml", "--threads", "3", "--out", "again", "--quiet"]);
+    same(&run, &here.path().join("again"));
+    // The resolved experiment is the experiment, and the figures are of the records alone.
+    fine(here.path(), &["run", "again/experiment.toml", "--out", "third", "--quiet"]);
+    same(&run, &here.path().join("third"));
+    let manifest = json(&run.join("manifest.json"));
+    assert_eq!((&manifest["status"], manifest.get("clock")), (&"complete".into(), None));
+    let before = files(&run.join("figures"));
+    for name in ["figures", "state"] {
+        fs::remove_dir_all(run.join(name)).unwrap();
+    }
+    fine(here.path(), &["figures", "runs/tiny"]);
+    let after = files(&run.join("figures"));
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    for stem in ["recover", "noise", "rates", "phase"] {
+        assert!(before[&format!("{stem}.svg")] == after[&format!("{stem}.svg")], "{stem}");
+        let svg = String::from_utf8_lossy(&before[&format!("{stem}.svg")]).into_owned();
+        assert!(!svg.contains("NaN") && svg.contains("<text"), "{stem}");
+    }
+    assert!(fine(here.path(), &["run", "tiny.toml", "--resume"]).contains("nothing to do"));
+}
+
+/// What was recorded of the first problem, recomputed from its file in plain loops: the values of all recorded answers, and
+/// one step of k-IHT.
+#[test]
+fn records_are_of_the_problem_in_the_folder() {
+    let here = here();
+    fine(
+        here.path(),
+        &["run", "tiny.toml", "--quiet", "--set", "solver.iterations=1", "--set", "solver.success=1e-300"],
+    );
+    let run = here.path().join("runs/tiny");
+    let (problem, found) = (arrays(&run.join("state/problem.npz")), arrays(&run.join("records/recover.npz")));
+    let (x, y, truth) = (&problem["X"], &problem["y"], &problem["w_star"]);
+    let residual = |w: &dyn Fn(usize) -> f64| -> Vec<f64> {
+        (0..30).map(|i| (0..20).map(|j| x[[i, j]] * w(j)).sum::<f64>() - y[i]).collect()
+    };
+    for method in ["k-iht", "topk-iobs", "greedy-iobs-refit"] {
+        let w = &found[&format!("{method}_w")];
+        let value = 0.5 * residual(&|j| w[[0, j]]).iter().map(|r| r * r).sum::<f64>();
+        let recorded = found[&format!("{method}_value")][[0, 1]];
+        assert!((value - recorded).abs() < 1e-12 * (1.0 + value), "{method}: {value} {recorded}");
+        let (gap, length) = (0..20)
+            .fold((0.0, 0.0), |(gap, length), j| (gap + (w[[0, j]] - truth[j]).powi(2), length + truth[j].powi(2)));
+        let recorded = found[&format!("{method}_answer_error")][[0]];
+        assert!(((gap / length).sqrt() - recorded).abs() < 1e-12, "{method}");
+    }
+    // From 0 the first iterate of k-IHT is T_k(X^T y) / L, L by power iteration.
+    let g: Vec<f64> = (0..20).map(|j| (0..30).map(|i| x[[i, j]] * y[i]).sum()).collect();
+    let mut v = vec![1.0; 20];
+    let mut largest = 0.0;
+    for _ in 0..3000 {
+        let xv: Vec<f64> = (0..30).map(|i| (0..20).map(|j| x[[i, j]] * v[j]).sum()).collect();
+        v = (0..20).map(|j| (0..30).map(|i| x[[i, j]] * xv[i]).sum()).collect();
+        largest = v.iter().map(|v| v * v).sum::<f64>().sqrt();
+        v.iter_mut().for_each(|v| *v /= largest);
+    }
+    let mut order: Vec<usize> = (0..20).collect();
+    order.sort_by(|&a, &b| g[b].abs().total_cmp(&g[a].abs()));
+    for (place, &j) in order.iter().enumerate() {
+        let expected = if place < 3 { g[j] / largest } else { 0.0 };
+        assert!((found["k-iht_w"][[0, j]] - expected).abs() < 1e-9, "{j}");
+    }
+    // The problem in the folder is one that a file can hold: it gives the same answers.
+    let set = ["--set", "problem={kind=\"file\", path=\"runs/tiny/state/problem.npz\"}", "--set", "recover.problems=1"];
+    let text = TINY.split("[noise]").next().unwrap();
+    fs::write(here.path().join("file.toml"), text).unwrap();
+    let extra = ["--set", "solver.iterations=1", "--set", "solver.success=1e-300", "--out", "file", "--quiet"];
+    fine(here.path(), &[&["run", "file.toml"][..], &set, &extra].concat());
+    let again = arrays(&here.path().join("file/records/recover.npz"));
+    let first = |table: &ndarray::ArrayD<f64>| table.index_axis(ndarray::Axis(0), 0).to_owned();
+    for method in ["k-iht", "cosamp", "topk-iobs", "greedy-iobs-refit"] {
+        let name = format!("{method}_w");
+        assert_eq!(first(&again[&name]), first(&found[&name]), "{method}");
+    }
+}
+
+/// Starts a run and waits for so many finished pieces.
+fn started(folder: &Path, args: &[&str], pieces: usize) -> Child {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_widelimit"))
+        .current_dir(folder)
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let done = || fs::read_dir(folder.join("out/checkpoint")).map_or(0, |entries| entries.flatten().count());
+    while done() < pieces && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child
+}
+
+#[test]
+fn killed_and_interrupted_runs_go_on_to_the_same_bytes() {
+    let here = here();
+    // Long enough to be caught.
+    let set = [
+        "--set",
+        "solver.iterations=3000",
+        "--set",
+        "phase.problems=30",
+        "--set",
+        "problem.d=40",
+        "--set",
+        "problem.n=40",
+    ];
+    let run = |out: &str, more: &[&str]| {
+        fine(here.path(), &[&["run", "tiny.toml", "--quiet", "--out", out][..], &set, more].concat())
+    };
+    run("whole", &[]);
+    let args = [&["run", "tiny.toml", "--quiet", "--out", "out"][..], &set].concat();
+    let mut child = started(here.path(), &args, 3);
+    let _ = child.kill();
+    child.wait().unwrap();
+    assert!(here.path().join("out/manifest.json").is_file());
+    let resumed = [&args[..], &["--resume"]].concat();
+    let child = started(here.path(), &resumed, 8);
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(matches!(output.status.code(), Some(0 | 130)), "{:?}", output.status);
+    if output.status.code() == Some(130) {
+        assert_eq!(json(&here.path().join("out/manifest.json"))["status"], "interrupted");
+        let changed = [&resumed[..], &["--set", "solver.step=0.5"]].concat();
+        let refused = program().current_dir(here.path()).args(changed).output().unwrap();
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("solver.step"));
+    }
+    run("out", &["--resume"]);
+    same(&here.path().join("whole"), &here.path().join("out"));
+}
+
+fn parse(set: &[&str]) -> Result<AnyExperiment, String> {
+    let overrides: Vec<Override> = set.iter().map(|entry| entry.parse().unwrap()).collect();
+    config::parse_any(TINY, "tiny.toml", Path::new(""), &overrides).map_err(|error| error.to_string())
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    assert!(parse(&[]).is_ok());
+    let rows: &[(&[&str], &[&str])] = &[
+        (&["kind=pruning"], &["kind = \"pruning\"", "\"training\", \"recovery\""]),
+        (&["kind=training"], &["population: missing", "problem"]),
+        (&["problem.kind=mnist"], &["problem.folder: missing", "noise: draws its problems"]),
+        (&["problem.kind=graph"], &["problem.kind = \"graph\"", "\"drawn\", \"mnist\", \"file\""]),
+        (&["problem.n=0"], &["problem.n = 0", "at least 1"]),
+        (&["problem.sparsity=21"], &["problem.sparsity = 21", "at most d = 20"]),
+        (&["problem.design=rotated"], &["problem.condition: missing", "positive"]),
+        (&["problem.design=rotated", "problem.condition=0.5"], &["problem.condition = 0.5", "at least 1"]),
+        (&["problem.design=sparse-sign", "problem.density=1.5"], &["problem.density = 1.5", "at most 1"]),
+        (&["problem.signal=loud"], &["problem.signal = \"loud\"", "\"sign\""]),
+        (&["problem.loss=hinge"], &["problem.loss = \"hinge\"", "\"logistic\""]),
+        (&["problem.loss=logistic"], &["\"cosamp\"", "least squares", "noise: is about least squares"]),
+        (&["problem.loss=logistic", "problem.snr_db=20"], &["problem.snr_db", "real measurements"]),
+        (&["problem.loss=quadratic-measurement"], &["problem.start_distance: missing", "vanishes at 0"]),
+        (&["problem.noise=3"], &["problem.noise = 3", "unknown key"]),
+        (&["solver.methods=[]"], &["solver.methods: missing"]),
+        (&["solver.methods=[\"iht\"]"], &["solver.methods = \"iht\"", "\"k-iht\""]),
+        (&["solver.methods=[\"omp\", \"omp\"]"], &["solver.methods = \"omp\"", "once"]),
+        (&["solver.k=21"], &["solver.k = 21", "at most problem.d = 20", "phase diagram"]),
+        (&["solver.excess=0.5"], &["solver.excess = 0.5", "at least 1"]),
+        (&["solver.damping=none"], &["solver.damping = \"none\"", "\"auto\""]),
+        (&["solver.damping=-1"], &["solver.damping = -1", "zero or positive"]),
+        (&["solver.iterations=0"], &["solver.iterations = 0"]),
+        (
+            &["solver.methods=[\"exact-iobs\"]", "problem.d=100", "problem.sparsity=30"],
+            &["\"exact-iobs\"", "supports", "greedy-iobs"],
+        ),
+        (&["noise.snr_db=[20.0, 10.0]"], &["noise.snr_db = [20.0, 10.0]", "increasing"]),
+        (&["phase.k_over_n=[0.5, 1.5]"], &["phase.k_over_n = 1.5", "at most 1"]),
+        (&["phase.n_over_d=[]"], &["phase.n_over_d", "expected a list"]),
+        (&["rates.trials=5"], &["rates.trials = 5", "at least 100"]),
+        (&["recovery.problems=1"], &["recovery", "did you mean 'recover'?"]),
+    ];
+    for (set, words) in rows {
+        let message = parse(set).expect_err(&format!("{set:?}"));
+        for word in *words {
+            assert!(message.contains(word), "'{word}' is not in: {message}");
+        }
+    }
+    // An experiment of recovery is not one that trains.
+    let error = config::parse(TINY, "tiny.toml", Path::new(""), &[]).unwrap_err().to_string();
+    assert!(error.contains("kind = \"recovery\"") && error.contains("trains networks"), "{error}");
+}
+
+#[test]
+fn files_that_are_wrong_are_named_and_nothing_is_made() {
+    let here = tempfile::tempdir().unwrap();
+    let text = TINY.split("[noise]").next().unwrap().replace("problems = 3", "problems = 1");
+    fs::write(here.path().join("tiny.toml"), text).unwrap();
+    let with = |set: &str, words: &[&str]| {
+        let output = run(here.path(), &["run", "tiny.toml", "--set", set]);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        words.iter().for_each(|word| assert!(message.contains(word), "'{word}' is not in: {message}"));
+        assert!(!here.path().join("runs").exists());
+    };
+    let file = "problem={kind=\"file\", path=\"a.npz\"}";
+    with(file, &["a.npz", "cannot read"]);
+    fs::write(here.path().join("a.npz"), "nothing").unwrap();
+    with(file, &["a.npz: not a readable .npz"]);
+    let mut writer = ndarray_npy::NpzWriter::new(fs::File::create(here.path().join("a.npz")).unwrap());
+    writer.add_array("X", &ndarray::Array2::<f64>::eye(4)).unwrap();
+    writer.add_array("y", &ndarray::Array1::<f64>::ones(4)).unwrap();
+    writer.finish().unwrap();
+    with(file, &["solver.k: missing", "w_star"]);
+    with("problem={kind=\"mnist\", n=10, folder=\"nowhere\"}", &["nowhere does not exist"]);
+    let output = run(here.path(), &["run", "tiny.toml", "--set", file, "--set", "solver.k=5"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("d = 4"));
+}
