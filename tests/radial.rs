@@ -26,8 +26,13 @@ fn a_network_on_circles_is_the_reduction() {
         })
     };
     let (q, radii, labels) = ([0.4, 0.8, 1.3], [0.5, 1.1, 1.9, 2.6], [-1.0, -1.0, 1.0, 1.0]);
-    let neuron = TwoLayer { inputs: 2, outputs: 1, bias: false, activation: Activation::Softplus, fixed_output: true };
-    let network = Network::from(neuron);
+    let network = Network::from(TwoLayer {
+        inputs: 2,
+        outputs: 1,
+        bias: false,
+        activation: Activation::Softplus,
+        fixed_output: true,
+    });
     let output = 2.0;
     let neurons: Vec<f64> = q.iter().flat_map(|&q| circle(q)).flat_map(|[a, b]| [a, b, output]).collect();
     let x: Vec<f64> = radii.iter().flat_map(|&s| circle(s)).flatten().collect();
