@@ -162,7 +162,7 @@ class Arrays:
         return Arrays(a / divisor for a in self)
 
 
-NETWORKS = {"two-layer": TwoLayer, "three-layer": ThreeLayer}
+NETWORKS = {"two-layer": TwoLayer, "bump": TwoLayer, "three-layer": ThreeLayer}
 
 
 # One step of each method: gradient as a function of theta, state, terms of motion, normals of the step (zero without noise).
