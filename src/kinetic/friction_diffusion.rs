@@ -12,61 +12,46 @@
 //!   long step both are done in turn, each time for `gamma h <= 1/2`: the Ornstein-Uhlenbeck motion over the sum of two times
 //!   is that over one after that over the other, exactly, and after `gamma h = 40` it has come to rest.
 //! * **Contraction.** The mass below a target edge is the mass below its source, by the interpolant of
-//!   [`super::transport`]. Sources are further apart than a spacing, so a node is cut at most once, and the limiter is as
-//!   there: nothing is taken but what is there.
-//! * **Diffusion.** Above 1.15 spacings of standard deviation the Gaussian is sampled at the nodes: positive, and exact
-//!   beyond all orders (the error is `2 exp(-2 pi^2 s^2)`, 1e-11 at 1.15). Below, five weights with the right moments up
-//!   to the fifth, in the form of fluxes; where some are negative no node gives more than it has.
-//! * **Correction.** A contraction of averages over cells adds the cell's own variance, `(1 - c^2)/12` in squared spacings,
-//!   and the fourth cumulant `-(1 - c^4)/120`; the diffusion gives back both. So the unknowns stay values at nodes, and what
-//!   is left is of order 6 in the spacing at every temperature above a twelfth of its square.
+//!   [`super::transport`].
+//! * **Correction.** A contraction of averages over cells adds the cell's own variance. With D the derivative by the source
+//!   and the unknowns values at nodes, the mass below a target edge is `A(D)/A(D/c)` of the interpolant,
+//!   `A(D) = sinh(D/2)/(D/2)`: the weights of a cut hold that up to the fourth derivative, so that what is contracted are
+//!   values at nodes again.
+//! * **Diffusion** of a standard deviation of s spacings. Below 0.61 it is a part of the same weights, `exp(s^2 (D/c)^2/2)`.
+//!   Up to 1.27, and twice and three times over up to 2.2, it is seven weights with the right moments up to the seventh, all of
+//!   them positive. Above, the Gaussian is sampled at the nodes, which is exact beyond all orders.
 //! * **Kick.** The shift of [`super::transport`], by another distance in every column.
 
-// Neighbouring rows are indexed as on paper.
-#![allow(clippy::needless_range_loop)]
-
+use super::columns::{self, Contracted, Convolved, Cut, LEAD, Lanes, Plain, TILE};
 use super::grid::{Density, KineticError, Line};
-use super::transport::{PACK, Shift, part_weights};
+use super::transport::{PACK, part_weights};
 use crate::network::kernel::{Job, Kernel, Parts, Pass, Simd, share};
 use std::sync::Mutex;
 
-/// Columns of a task, two packs.
-const COLUMNS: usize = 2 * PACK;
+/// Packs of columns of a task: their rows are read together.
+const PACKS: usize = 4;
 
-/// Standard deviations, in spacings, from which on the Gaussian is sampled.
-const SAMPLED: f64 = 1.15;
+/// The variances, in squared spacings, for which all [`seven`] weights are positive: roots of `15 v^2 - 30 v + 9`, rounded
+/// inwards.
+const SEVEN: (f64, f64) = (0.3676, 1.6324);
 
-/// Standard deviations after which the Gaussian ends: what is cut off is 1e-10 of it.
+/// Most times that the seven weights are applied.
+const TIMES: f64 = 3.0;
+
+/// Standard deviations after which a sampled Gaussian ends: what is cut off is 1e-10 of it.
 const REACH: f64 = 6.5;
 
 /// Longest `gamma h` of a round, and the one after which nothing is left to do.
 const ROUND: f64 = 0.5;
 const ALL: f64 = 40.0;
 
-/// Rows that a convolution works on together.
-const TILE: usize = 6;
-
-/// Free rows before a buffer's first.
-const LEAD: usize = 2;
-
-type Lanes = [f64; PACK];
-
-/// A target edge of the contraction.
-#[derive(Clone, Copy, Debug)]
-struct Cut {
-    /// The node that its source is in.
-    node: usize,
-    /// The weights of what is below the source in that node.
-    weights: [f64; 5],
-}
-
 /// How the diffusion is done.
 #[derive(Clone, Debug)]
 enum Diffusion {
-    /// Nothing to do.
+    /// By the contraction, or nothing to do.
     None,
-    /// Weights of the neighbours at distances 1 and 2, as fluxes.
-    Fluxes { one: f64, two: f64 },
+    /// Weights of the neighbours at distances 0 to 3, applied so many times.
+    Seven { times: usize, weights: [f64; 4] },
     /// Weights of the neighbours from `-reach` to `reach`, with a tile less one of zeros on both sides.
     Gaussian { reach: usize, weights: Vec<f64> },
 }
@@ -91,19 +76,19 @@ impl FrictionDiffusion {
     /// A temperature whose Gaussian is wider than the box.
     pub fn new(momentum: Line, friction: f64, temperature: f64, step: f64) -> Result<Self, KineticError> {
         let spacing = momentum.spacing();
+        let push = if friction > 0.0 { -libm::expm1(-friction * step) / friction } else { step } / spacing;
+        if friction == 0.0 {
+            return Ok(FrictionDiffusion { momentum, rounds: 1, cuts: Vec::new(), diffusion: Diffusion::None, push });
+        }
         let rounds = ((friction * step).min(ALL) / ROUND).ceil().max(1.0);
         let c = libm::exp(-(friction * step).min(ALL) / rounds);
-        let push = if friction > 0.0 { -libm::expm1(-friction * step) / friction } else { step } / spacing;
-        let cuts = if friction > 0.0 { cuts(momentum, c) } else { Vec::new() };
-        let variance = temperature * (1.0 - c * c) / spacing.powi(2) - (1.0 - c * c) / 12.0;
-        let fourth = 3.0 * variance * variance + (1.0 - c.powi(4)) / 120.0;
-        let diffusion = match variance {
-            _ if friction == 0.0 => Diffusion::None,
-            v if v < SAMPLED * SAMPLED => {
-                let two = (fourth - variance) / 24.0;
-                Diffusion::Fluxes { one: 0.5 * (variance - 8.0 * two), two }
+        let variance = temperature * (1.0 - c * c) / spacing.powi(2);
+        let (diffusion, within) = match (variance / SEVEN.1).ceil().max(1.0) {
+            _ if variance < SEVEN.0 => (Diffusion::None, variance),
+            times if times <= TIMES => {
+                (Diffusion::Seven { times: times as usize, weights: seven(variance / times) }, 0.0)
             }
-            _ => gaussian(variance),
+            _ => (gaussian(variance), 0.0),
         };
         if matches!(&diffusion, Diffusion::Gaussian { reach, .. } if 2 * reach > momentum.nodes) {
             let width = 2.0 * REACH * temperature.sqrt();
@@ -115,7 +100,7 @@ impl FrictionDiffusion {
                 wanted: format!("[{:.3}, {:.3}]", -width, width),
             });
         }
-        Ok(FrictionDiffusion { momentum, rounds: rounds as usize, cuts, diffusion, push })
+        Ok(FrictionDiffusion { momentum, rounds: rounds as usize, cuts: cuts(momentum, c, within), diffusion, push })
     }
 
     /// Moves the momenta of every column, `gradient` (nodes of theta) being `Psi'` there.
@@ -126,15 +111,19 @@ impl FrictionDiffusion {
         f64::dispatch(Columns { motion: self, columns, gradient, values, scratch: &scratch });
     }
 
-    /// Rows before and after a column that mirror it.
+    /// Rows before and after a column.
     fn margin(&self) -> usize {
-        if let Diffusion::Gaussian { reach, .. } = self.diffusion { reach.max(LEAD) + TILE } else { LEAD }
+        if let Diffusion::Gaussian { reach, .. } = self.diffusion { reach.max(LEAD) } else { LEAD }
     }
 }
 
-/// The cuts of a contraction by c towards 0.
-fn cuts(momentum: Line, c: f64) -> Vec<Cut> {
+/// The cuts of a contraction by c towards 0, together with a diffusion of this variance in squared spacings.
+fn cuts(momentum: Line, c: f64, variance: f64) -> Vec<Cut> {
     let n = momentum.nodes;
+    // Taylor's coefficients of A(D) exp(v (D/c)^2 / 2) / A(D/c) at D^2 and D^4.
+    let (d, v) = ((c * c).recip(), variance / (c * c));
+    let second = (1.0 - d) / 24.0 + 0.5 * v;
+    let fourth = (3.0 - 10.0 * d + 7.0 * d * d) / 5760.0 + (1.0 - d) * v / 48.0 + v * v / 8.0;
     let cut = |j: usize| {
         let place = (momentum.low + j as f64 * momentum.spacing()) / c;
         let place = ((place - momentum.low) / momentum.spacing()).clamp(0.0, n as f64);
@@ -143,11 +132,20 @@ fn cuts(momentum: Line, c: f64) -> Vec<Cut> {
             // Beyond the ends there is nothing, or everything: no polynomial.
             0.0 => [0.0; 5],
             p if p == n as f64 => [0.0, 0.0, 1.0, 0.0, 0.0],
-            p => part_weights(p - node as f64),
+            p => part_weights(p - node as f64, second, fourth),
         };
         Cut { node, weights }
     };
     (0..=n).map(cut).collect()
+}
+
+/// Weights at distances 0 to 3 with the moments 1, v, 3 v^2, 15 v^3 of a Gaussian.
+fn seven(v: f64) -> [f64; 4] {
+    let one = v * (36.0 + v * (-39.0 + 15.0 * v)) / 48.0;
+    let two = v * (-9.0 + v * (30.0 - 15.0 * v)) / 120.0;
+    let three = v * (4.0 + v * (-15.0 + 15.0 * v)) / 720.0;
+    // The middle takes what the others leave: weights that miss 1 by a rounding would be missed at every step.
+    [1.0 - 2.0 * (three + two + one), one, two, three]
 }
 
 /// The sampled Gaussian of a variance in squared spacings, of mass 1.
@@ -155,7 +153,7 @@ fn gaussian(variance: f64) -> Diffusion {
     let reach = (REACH * variance.sqrt()).ceil() as usize;
     let half: Vec<f64> = (0..=reach).map(|k| libm::exp(-0.5 * (k * k) as f64 / variance)).collect();
     let mass = half[0] + 2.0 * half[1..].iter().sum::<f64>();
-    // The middle takes what the others leave: weights that miss 1 by a rounding would be missed at every step.
+    // As above.
     let sides: f64 = half[1..].iter().rev().map(|w| w / mass).sum();
     let mut weights = vec![0.0; 2 * (reach + TILE - 1) + 1];
     for (i, weight) in weights.iter_mut().enumerate() {
@@ -168,12 +166,11 @@ fn gaussian(variance: f64) -> Diffusion {
     Diffusion::Gaussian { reach, weights }
 }
 
-/// Two columns of packs, and two more to compute the next from.
+/// A task's columns, and a pack to compute the next from.
 #[derive(Debug, Default)]
 struct Buffers {
-    packs: [Vec<Lanes>; 2],
+    packs: [Vec<Lanes>; PACKS],
     next: Vec<Lanes>,
-    more: Vec<Lanes>,
 }
 
 struct Columns<'a> {
@@ -186,213 +183,106 @@ struct Columns<'a> {
 
 impl Pass<f64> for Columns<'_> {
     fn run<S: Simd<f64>>(self, simd: S) {
-        let (n, margin) = (self.motion.momentum.nodes, self.motion.margin());
-        share(self.scratch.len(), self.columns / COLUMNS, &|task, thread| {
+        let len = self.motion.momentum.nodes + 2 * self.motion.margin() + TILE;
+        let packs = self.columns / PACK;
+        share(self.scratch.len(), packs.div_ceil(PACKS), &|task, thread| {
             let mut buffers = self.scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let Buffers { packs, next, more } = &mut *buffers;
-            let len = n + 2 * margin + TILE;
-            packs.iter_mut().chain([&mut *next, &mut *more]).for_each(|buffer| buffer.resize(len, [0.0; PACK]));
-            let at = |j: usize| j * self.columns + task * COLUMNS..j * self.columns + (task + 1) * COLUMNS;
-            for j in 0..n {
-                // SAFETY: a task's columns are its own.
-                let from = unsafe { self.values.get(at(j)) };
-                packs[0][margin + j].copy_from_slice(&from[..PACK]);
-                packs[1][margin + j].copy_from_slice(&from[PACK..]);
-            }
-            for (p, pack) in packs.iter_mut().enumerate() {
-                let gradient = &self.gradient[task * COLUMNS + p * PACK..][..PACK];
-                simd.vectorize(Column { motion: self.motion, margin, gradient, pack, next, more });
-            }
-            for j in 0..n {
-                // SAFETY: as above.
-                let to = unsafe { self.values.get_mut(at(j)) };
-                to[..PACK].copy_from_slice(&packs[0][margin + j]);
-                to[PACK..].copy_from_slice(&packs[1][margin + j]);
+            let Buffers { packs: buffer, next } = &mut *buffers;
+            buffer.iter_mut().chain([&mut *next]).for_each(|pack| pack.resize(len, [0.0; PACK]));
+            let first = task * PACKS;
+            let buffer = &mut buffer[..PACKS.min(packs - first)];
+            simd.vectorize(Gather { of: &self, first, packs: buffer });
+            for (p, pack) in buffer.iter_mut().enumerate() {
+                simd.vectorize(Column { of: &self, first: (first + p) * PACK, pack, next });
             }
         });
     }
 }
 
-/// The motion of a pack of columns, held in `pack[margin .. margin + n]`; the margins are zero before and after.
+/// Reads packs of columns.
+struct Gather<'a> {
+    of: &'a Columns<'a>,
+    first: usize,
+    packs: &'a mut [Vec<Lanes>],
+}
+
+impl Job<f64> for Gather<'_> {
+    #[inline(always)]
+    fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, s: S) {
+        let Gather { of: Columns { motion, columns, values, .. }, first, packs } = self;
+        let (margin, width) = (motion.margin(), packs.len() * PACK);
+        for j in 0..motion.momentum.nodes {
+            let from = j * columns + first * PACK;
+            // SAFETY: a task's columns are its own, and nothing is written yet.
+            let row = unsafe { values.get(from..from + width) };
+            for (pack, row) in packs.iter_mut().zip(row.chunks_exact(PACK)) {
+                s.store(s.load(row), &mut pack[margin + j]);
+            }
+        }
+    }
+}
+
+/// The motion of the pack of columns from `first` on, held in `pack[margin .. margin + n]`; the margins are zero before and
+/// after.
 struct Column<'a> {
-    motion: &'a FrictionDiffusion,
-    margin: usize,
-    gradient: &'a [f64],
+    of: &'a Columns<'a>,
+    first: usize,
     pack: &'a mut Vec<Lanes>,
     next: &'a mut Vec<Lanes>,
-    more: &'a mut Vec<Lanes>,
 }
 
 impl Job<f64> for Column<'_> {
     #[inline(always)]
     fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, s: S) {
-        let Column { motion, margin, gradient, pack, next, more } = self;
-        let n = motion.momentum.nodes;
+        let Column { of, first, pack, next } = self;
+        let FrictionDiffusion { momentum, rounds, cuts, diffusion, push } = of.motion;
+        let (n, margin) = (momentum.nodes, of.motion.margin());
         let inside = margin..margin + n;
-        for _ in 0..motion.rounds {
-            if !motion.cuts.is_empty() {
-                contract(s, &motion.cuts, &pack[margin - LEAD..inside.end + LEAD], more, &mut next[inside.clone()]);
+        let outer = margin - LEAD..inside.end + LEAD;
+        for round in 1..=*rounds {
+            // What comes last is done on the way of the kick, but not three things in one: registers would not do.
+            let last = round == *rounds;
+            if !cuts.is_empty() && !(last && matches!(diffusion, Diffusion::None)) {
+                columns::collect(s, Contracted::new(s, cuts, &pack[outer.clone()]), &mut next[inside.clone()]);
                 std::mem::swap(pack, next);
             }
-            match &motion.diffusion {
+            match diffusion {
                 Diffusion::None => {}
-                Diffusion::Fluxes { one, two } => {
-                    mirror(pack, margin, n, LEAD);
-                    fluxes(s, (*one, *two), &pack[margin - LEAD..inside.end + LEAD], more, &mut next[inside.clone()]);
-                    std::mem::swap(pack, next);
+                Diffusion::Seven { times, weights } => {
+                    for _ in 0..times - usize::from(last) {
+                        let rows = Convolved::new(s, *weights, n, Plain { s, rows: &pack[inside.clone()] });
+                        columns::collect(s, rows, &mut next[inside.clone()]);
+                        std::mem::swap(pack, next);
+                    }
                 }
                 Diffusion::Gaussian { reach, weights } => {
-                    mirror(pack, margin, n, *reach);
-                    let first = margin - reach;
-                    convolve(s, weights, *reach, &pack[first..], &mut next[margin..margin + n.next_multiple_of(TILE)]);
+                    columns::mirror(pack, margin, n, *reach);
+                    let to = margin..margin + n.next_multiple_of(TILE);
+                    columns::gaussian(s, weights, *reach, &pack[margin - reach..], &mut next[to]);
                     std::mem::swap(pack, next);
+                    for buffer in [&mut *pack, &mut *next] {
+                        buffer[..margin].fill([0.0; PACK]);
+                        buffer[inside.end..].fill([0.0; PACK]);
+                    }
                 }
             }
-            for buffer in [&mut *pack, &mut *next] {
-                buffer[..margin].fill([0.0; PACK]);
-                buffer[inside.end..].fill([0.0; PACK]);
-            }
         }
-        let shifts: [Shift; PACK] = std::array::from_fn(|l| Shift::new(-gradient[l] * motion.push));
-        kick(s, &shifts, &pack[margin - LEAD..inside.end + LEAD + 1], (more, &mut next[inside.start..=inside.end]));
+        let distances: Lanes = std::array::from_fn(|l| -of.gradient[first + l] * push);
+        let at = |j: usize| j * of.columns + first..j * of.columns + first + PACK;
+        // SAFETY: as above; one row at a time, and what is read are buffers.
+        let put = |j: usize, v: S::Pack| s.store(v, unsafe { of.values.get_mut(at(j)) });
+        let moved = &mut next[inside.start..=inside.end];
+        let (rows, outer) = (&pack[inside.clone()], &pack[outer]);
+        match diffusion {
+            Diffusion::None if !cuts.is_empty() => {
+                columns::kick(s, distances, n, Contracted::new(s, cuts, outer), moved, put);
+            }
+            Diffusion::Seven { weights, .. } => {
+                let rows = Convolved::new(s, *weights, n, Plain { s, rows });
+                columns::kick(s, distances, n, rows, moved, put);
+            }
+            _ => columns::kick(s, distances, n, Plain { s, rows }, moved, put),
+        }
         next[inside.end] = [0.0; PACK];
-        std::mem::swap(pack, next);
-    }
-}
-
-/// `u` (n, [`LEAD`] more at both ends) contracted into `out` (n); `part` holds what is below every cut.
-#[inline(always)]
-fn contract<S: Simd<f64>>(s: S, cuts: &[Cut], u: &[Lanes], part: &mut [Lanes], out: &mut [Lanes]) {
-    let zero = s.splat(0.0);
-    for (cut, part) in cuts.iter().zip(part.iter_mut()) {
-        let near: &[Lanes; 5] = u[cut.node..].first_chunk().expect("five rows");
-        let mut below = s.mul(s.splat(cut.weights[0]), s.load(&near[0]));
-        for q in 1..5 {
-            below = s.fma(s.splat(cut.weights[q]), s.load(&near[q]), below);
-        }
-        s.store(s.min(s.load(&near[2]), s.max(zero, below)), part);
-    }
-    let u = &u[LEAD..];
-    for (j, (pair, out)) in cuts.windows(2).zip(out.iter_mut()).enumerate() {
-        let (low, high) = (pair[0].node, pair[1].node);
-        let (below, above) = (s.load(&part[j]), s.load(&part[j + 1]));
-        let mass = if low == high {
-            s.sub(above, below)
-        } else {
-            let rest = s.sub(s.load(&u[low]), below);
-            s.add(u[low + 1..high].iter().fold(rest, |sum, u| s.add(sum, s.load(u))), above)
-        };
-        s.store(mass, out);
-    }
-}
-
-/// Reflects `rows` rows at both ends of the `n` from `margin` on.
-#[inline(always)]
-fn mirror(pack: &mut [Lanes], margin: usize, n: usize, rows: usize) {
-    for k in 0..rows {
-        pack[margin - 1 - k] = pack[margin + k];
-        pack[margin + n + k] = pack[margin + n - 1 - k];
-    }
-}
-
-/// Convolution of `u`, which begins `reach` rows before `out`, with the weights.
-#[inline(always)]
-fn convolve<S: Simd<f64>>(s: S, weights: &[f64], reach: usize, u: &[Lanes], out: &mut [Lanes]) {
-    let taps = 2 * reach + TILE;
-    for (tile, out) in out.chunks_exact_mut(TILE).enumerate() {
-        let mut sums = [s.splat(0.0); TILE];
-        let near = &u[tile * TILE..tile * TILE + taps];
-        // Output i of the tile takes row t with the weight of distance t - reach - i.
-        for (u, weights) in near.iter().zip(weights.windows(TILE)) {
-            let u = s.load(u);
-            for i in 0..TILE {
-                sums[i] = s.fma(u, s.splat(weights[TILE - 1 - i]), sums[i]);
-            }
-        }
-        for (sum, out) in sums.into_iter().zip(out) {
-            s.store(sum, out);
-        }
-    }
-}
-
-/// One step of diffusion of `u` (n, [`LEAD`] more at both ends) with weights at distances 1 and 2.
-#[inline(always)]
-fn fluxes<S: Simd<f64>>(s: S, (one, two): (f64, f64), u: &[Lanes], flux: &mut [Lanes], out: &mut [Lanes]) {
-    let n = out.len();
-    let (zero, unit) = (s.splat(0.0), s.splat(1.0));
-    let (one, two) = (s.splat(-one), s.splat(-two));
-    let u = |j: usize| s.load(&u[j]);
-    // Flux j goes from node j - 1 to node j; through the walls goes nothing.
-    (flux[0], flux[n]) = ([0.0; PACK], [0.0; PACK]);
-    for j in 1..n {
-        let (a, b, c, d) = (u(j), u(j + 1), u(j + 2), u(j + 3));
-        let far = s.add(s.sub(d, b), s.sub(c, a));
-        s.store(s.fma(two, far, s.mul(one, s.sub(c, b))), &mut flux[j]);
-    }
-    // The part of what a node would give that it has; kept in `out` until the fluxes are cut down.
-    for j in 0..n {
-        let gives = s.add(s.max(zero, s.load(&flux[j + 1])), s.max(zero, s.sub(zero, s.load(&flux[j]))));
-        let has = u(j + LEAD);
-        s.store(s.select_less(has, gives, s.div(has, s.max(s.splat(f64::MIN_POSITIVE), gives)), unit), &mut out[j]);
-    }
-    for j in 1..n {
-        let f = s.load(&flux[j]);
-        let giver = s.select_less(zero, f, s.load(&out[j - 1]), s.load(&out[j]));
-        s.store(s.mul(f, giver), &mut flux[j]);
-    }
-    for j in 0..n {
-        // Rounding may take a node that gives all it has below nothing.
-        let left = s.sub(u(j + LEAD), s.sub(s.load(&flux[j + 1]), s.load(&flux[j])));
-        s.store(s.max(zero, left), &mut out[j]);
-    }
-}
-
-/// Shifts every lane of `u` (n + 1, [`LEAD`] more at both ends) by its own distance into `out` (n + 1, the last unused).
-#[inline(always)]
-fn kick<S: Simd<f64>>(s: S, shifts: &[Shift; PACK], u: &[Lanes], (flux, out): (&mut [Lanes], &mut [Lanes])) {
-    let n = out.len() - 1;
-    let zero = s.splat(0.0);
-    let weights: [S::Pack; 5] = std::array::from_fn(|q| {
-        let lanes: Lanes = std::array::from_fn(|l| shifts[l].weights[q]);
-        s.load(&lanes)
-    });
-    for (near, flux) in u.windows(5).zip(flux[..=n].iter_mut()) {
-        let near: &[Lanes; 5] = near.first_chunk().expect("five rows");
-        let mut f = s.mul(weights[0], s.load(&near[0]));
-        for q in 1..5 {
-            f = s.fma(weights[q], s.load(&near[q]), f);
-        }
-        s.store(s.min(s.load(&near[2]), s.max(zero, f)), flux);
-    }
-    let u = &u[LEAD..];
-    let whole = shifts[0].whole;
-    let alike = shifts.iter().all(|shift| shift.whole == whole);
-    let mut before = zero;
-    if alike && whole.unsigned_abs() < n {
-        out.fill([0.0; PACK]);
-        for (j, (u, flux)) in u.iter().zip(&flux[..=n]).enumerate() {
-            let flux = s.load(flux);
-            let moved = s.add(s.sub(s.load(u), flux), before);
-            before = flux;
-            match (j as isize + whole).clamp(0, n as isize - 1) as usize {
-                // What meets at the walls is added up.
-                to if to == 0 || to + 1 == n => s.store(s.add(s.load(&out[to]), moved), &mut out[to]),
-                to => s.store(moved, &mut out[to]),
-            }
-        }
-        return;
-    }
-    // `flux` becomes what is moved; every lane is put down on its own.
-    for (u, flux) in u.iter().zip(flux[..=n].iter_mut()) {
-        let now = s.load(&*flux);
-        s.store(s.add(s.sub(s.load(u), now), before), flux);
-        before = now;
-    }
-    out.fill([0.0; PACK]);
-    for (l, shift) in shifts.iter().enumerate() {
-        for (j, flux) in flux[..=n].iter().enumerate() {
-            let to = (j as isize).saturating_add(shift.whole).clamp(0, n as isize - 1) as usize;
-            out[to][l] += flux[l];
-        }
     }
 }

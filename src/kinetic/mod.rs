@@ -23,7 +23,7 @@
 //! |---|---|
 //! | [`grid`] | nodes of the plane, and a density on them |
 //! | [`transport`] | shifts of order 5 that keep mass and sign: flights and kicks |
-//! | [`friction_diffusion`] | the Ornstein-Uhlenbeck part |
+//! | [`friction_diffusion`], `columns` | the Ornstein-Uhlenbeck part, and its kernels |
 //! | [`start`] | the density at time 0, and whether grid and step can do |
 //! | [`splitting`] | Strang's step, for any field |
 //! | [`field`] | the self-consistent field by quadrature over the samples |
@@ -34,6 +34,7 @@
 //! | [`free_energy`] | the free energy, its parts and its dissipation |
 //! | [`gibbs`] | the self-consistent Gibbs law by a fixed point |
 
+mod columns;
 pub mod field;
 pub mod free_energy;
 pub mod friction_diffusion;

@@ -19,6 +19,7 @@
 
 use super::grid::{Density, Line};
 use crate::network::kernel::{Job, Kernel, Parts, Pass, Simd, share};
+use std::ops::Range;
 use std::sync::Mutex;
 
 /// Lanes of a pack of `f64`.
@@ -51,22 +52,67 @@ pub fn flux_weights(a: f64) -> [f64; 5] {
 
 /// The weights of `int_{-5/2}^x p`.
 fn partial_weights(x: f64) -> [f64; 5] {
-    const EDGES: [f64; 6] = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5];
-    let lagrange =
-        |k: usize| -> f64 { (0..6).filter(|&m| m != k).map(|m| (x - EDGES[m]) / (EDGES[k] - EDGES[m])).product() };
-    // The sum at edge k holds the cells before it.
-    let mut tail = 0.0;
-    let mut weights = [0.0; 5];
-    for q in (0..5).rev() {
-        tail += lagrange(q + 1);
-        weights[q] = tail;
-    }
-    weights
+    derivative_weights(x, [1.0, 0.0, 0.0])
 }
 
-/// The weights of `int_{-1/2}^{-1/2 + part} p`: what is in the first part of a cell.
-pub(super) fn part_weights(part: f64) -> [f64; 5] {
-    partial_weights(part - 0.5).zip_add([-1.0, -1.0, 0.0, 0.0, 0.0])
+/// The weights of `sum_m c_m P^(2m)(x)`, P the integral of p from -5/2: its value, and its second and fourth derivatives.
+fn derivative_weights(x: f64, c: [f64; 3]) -> [f64; 5] {
+    TAILS.map(|a| {
+        let derivative = |m: usize| (m..6).rev().fold(0.0, |sum, i| sum * x + a[i] * falling(i, m));
+        c[0] * derivative(0) + c[1] * derivative(2) + c[2] * derivative(4)
+    })
+}
+
+/// The weights of [`flux_weights`] in every lane.
+#[inline(always)]
+pub(super) fn flux_packs<S: Simd<f64>>(s: S, a: S::Pack) -> [S::Pack; 5] {
+    let x = s.sub(s.splat(0.5), a);
+    std::array::from_fn(|q| {
+        let horner = |sum, a: &f64| s.fma(sum, x, s.splat(*a));
+        let below = TAILS[q][..5].iter().rev().fold(s.splat(TAILS[q][5]), horner);
+        s.sub(s.splat(if q < 3 { 1.0 } else { 0.0 }), below)
+    })
+}
+
+/// Coefficients, in the order of powers, of the weights of `int_{-5/2}^x p` as polynomials in x.
+const TAILS: [[f64; 6]; 5] = tails();
+
+const fn tails() -> [[f64; 6]; 5] {
+    const EDGES: [f64; 6] = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5];
+    let mut tails = [[0.0; 6]; 5];
+    // The sum at edge k holds the cells before it; its polynomial is 1 at edge k and 0 at the others.
+    let mut k = 5;
+    while k > 0 {
+        let mut a = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        let mut m = 0;
+        while m < 6 {
+            if m != k {
+                let mut i = 6;
+                while i > 0 {
+                    i -= 1;
+                    a[i] = (if i > 0 { a[i - 1] } else { 0.0 } - EDGES[m] * a[i]) / (EDGES[k] - EDGES[m]);
+                }
+            }
+            m += 1;
+        }
+        let mut i = 0;
+        while i < 6 {
+            tails[k - 1][i] = if k < 5 { tails[k][i] + a[i] } else { a[i] };
+            i += 1;
+        }
+        k -= 1;
+    }
+    tails
+}
+
+/// `i (i - 1) .. (i - m + 1)`.
+fn falling(i: usize, m: usize) -> f64 {
+    (0..m).map(|k| (i - k) as f64).product()
+}
+
+/// The weights of what is in the first part of a cell, with second and fourth derivatives of the integral there.
+pub(super) fn part_weights(part: f64, second: f64, fourth: f64) -> [f64; 5] {
+    derivative_weights(part - 0.5, [1.0, second, fourth]).zip_add([-1.0, -1.0, 0.0, 0.0, 0.0])
 }
 
 trait ZipAdd {
@@ -98,7 +144,7 @@ impl Flight {
         let tasks = self.shifts.len().div_ceil(ROWS);
         let mut partial = vec![0.0; tasks * self.nodes];
         let spacing = density.grid.momentum.spacing();
-        let scratch: Vec<Mutex<Row>> = (0..threads.max(1)).map(|_| Mutex::default()).collect();
+        let scratch: Vec<Mutex<Vec<f64>>> = (0..threads.max(1)).map(|_| Mutex::default()).collect();
         f64::dispatch(Fly {
             flight: self,
             values: Parts::exclusive(&mut density.values),
@@ -113,90 +159,99 @@ impl Flight {
     }
 }
 
-/// Buffers of one row, a pack longer at both ends.
-#[derive(Debug, Default)]
-struct Row {
-    padded: Vec<f64>,
-    flux: Vec<f64>,
-}
-
 struct Fly<'a> {
     flight: &'a Flight,
     values: Parts<'a, f64>,
     partial: Parts<'a, f64>,
-    scratch: &'a [Mutex<Row>],
+    scratch: &'a [Mutex<Vec<f64>>],
 }
 
 impl Pass<f64> for Fly<'_> {
     fn run<S: Simd<f64>>(self, simd: S) {
         let Flight { shifts, nodes } = self.flight;
         share(self.scratch.len(), shifts.len().div_ceil(ROWS), &|task, thread| {
-            let mut row = self.scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            row.padded.resize(nodes + 3 * PACK, 0.0);
-            row.flux.resize(nodes + 3 * PACK, 0.0);
+            let mut padded = self.scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            padded.resize(nodes + 2 * margin(*nodes), 0.0);
             let rows = task * ROWS..((task + 1) * ROWS).min(shifts.len());
             // SAFETY: a task's rows and its partial sums are its own.
             let (values, partial) = unsafe {
                 let values = self.values.get_mut(rows.start * nodes..rows.end * nodes);
                 (values, self.partial.get_mut(task * nodes..(task + 1) * nodes))
             };
-            simd.vectorize(FlyRows { values, shifts: &shifts[rows], partial, row: &mut row });
+            simd.vectorize(FlyRows { values, shifts: &shifts[rows], partial, padded: &mut padded });
         });
     }
 }
 
+/// Zeros before and after a row: nothing comes from further away than it is long.
+fn margin(nodes: usize) -> usize {
+    nodes + 2 * PACK
+}
+
+/// Rows moved in place, and added to `partial`; `padded` holds a row between its margins.
 struct FlyRows<'a> {
     values: &'a mut [f64],
     shifts: &'a [Shift],
     partial: &'a mut [f64],
-    row: &'a mut Row,
+    padded: &'a mut [f64],
 }
 
 impl Job<f64> for FlyRows<'_> {
     #[inline(always)]
     fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, s: S) {
-        let FlyRows { values, shifts, partial, row: Row { padded, flux } } = self;
+        let FlyRows { values, shifts, partial, padded } = self;
         let n = partial.len();
+        let margin = margin(n);
         let zero = s.splat(0.0);
         for (row, shift) in values.chunks_exact_mut(n).zip(shifts) {
-            padded[PACK..PACK + n].copy_from_slice(row);
+            padded[margin..margin + n].copy_from_slice(row);
+            let whole = shift.whole.clamp(-(n as isize) - 1, n as isize + 1);
             let w = shift.weights.map(|w| s.splat(w));
-            for i in (0..n).step_by(PACK) {
-                // Neighbours -2 .. 2 of the pack at i.
-                let near: &[f64; 4 + PACK] = padded[PACK + i - 2..].first_chunk().expect("a margin");
+            // The pack from `at` on, and what leaves its nodes.
+            let flux = |at: usize| {
+                let near: &[f64; 4 + PACK] = padded[at - 2..].first_chunk().expect("a margin");
                 let mut f = s.mul(w[0], s.load(&near[..]));
                 for q in 1..5 {
                     f = s.fma(w[q], s.load(&near[q..]), f);
                 }
-                let limited = s.min(s.load(&near[2..]), s.max(zero, f));
-                s.store(limited, &mut flux[PACK + i..]);
+                let u = s.load(&near[2..]);
+                (u, s.min(u, s.max(zero, f)))
+            };
+            let first = margin.wrapping_add_signed(-whole);
+            let mut before = flux(first - PACK).1;
+            let entered = last(s, before);
+            for (k, (out, sum)) in row.chunks_exact_mut(PACK).zip(partial.chunks_exact_mut(PACK)).enumerate() {
+                let (u, now) = flux(first + k * PACK);
+                let moved = s.add(s.sub(u, now), s.slide(before, now));
+                before = now;
+                s.store(moved, out);
+                s.store(s.add(s.load(sum), moved), sum);
             }
-            // `padded` becomes what is moved: nodes 0 ..= n, the last of which holds what crossed the upper edge.
-            for i in (0..n + PACK).step_by(PACK) {
-                let left = s.sub(s.load(&padded[PACK + i..]), s.load(&flux[PACK + i..]));
-                s.store(s.add(left, s.load(&flux[PACK + i - 1..])), &mut padded[PACK + i..]);
-            }
-            settle(&padded[PACK..PACK + n + 1], shift.whole, row);
-            padded[PACK + n..].fill(0.0);
-            for (sum, v) in partial.chunks_exact_mut(PACK).zip(row.chunks_exact(PACK)) {
-                s.store(s.add(s.load(sum), s.load(v)), sum);
+            let moved = &padded[margin..margin + n];
+            let (low, high) = walls(whole, n);
+            let low = moved[low].iter().sum::<f64>() - entered;
+            let high = moved[high].iter().sum::<f64>() + last(s, before);
+            for (node, more) in [(0, low), (n - 1, high)] {
+                row[node] += more;
+                partial[node] += more;
             }
         }
     }
 }
 
-/// Puts `moved` (n + 1) down `whole` nodes further on; what falls outside stays at the walls.
+/// The last lane of a pack.
 #[inline(always)]
-pub(super) fn settle(moved: &[f64], whole: isize, row: &mut [f64]) {
-    let n = row.len() as isize;
-    let first = (-whole).clamp(0, n + 1);
-    let end = (n - whole).clamp(first, n + 1);
-    let (first_to, end_to) = ((first + whole).clamp(0, n), (end + whole).clamp(0, n));
-    row[..first_to as usize].fill(0.0);
-    row[end_to as usize..].fill(0.0);
-    row[first_to as usize..end_to as usize].copy_from_slice(&moved[first as usize..end as usize]);
-    row[0] += moved[..first as usize].iter().sum::<f64>();
-    row[n as usize - 1] += moved[end as usize..].iter().sum::<f64>();
+fn last<S: Simd<f64>>(s: S, pack: S::Pack) -> f64 {
+    let mut lanes = [0.0; PACK];
+    s.store(pack, &mut lanes);
+    lanes[PACK - 1]
+}
+
+/// The nodes among n that a shift by whole spacings takes beyond the lower wall and beyond the upper one.
+fn walls(whole: isize, n: usize) -> (Range<usize>, Range<usize>) {
+    let low = whole.min(0).unsigned_abs().min(n);
+    let high = whole.max(0).unsigned_abs().min(n);
+    (0..low, n - high..n)
 }
 
 #[cfg(test)]
@@ -218,19 +273,40 @@ mod tests {
         assert_eq!(flux_weights(0.0).map(|w| w.abs() < 1e-15), [true; 5]);
     }
 
+    /// Node by node, as on paper.
+    fn on_paper(u: &[f64], shift: &Shift) -> Vec<f64> {
+        let n = u.len() as isize;
+        let at = |i: isize| if (0..n).contains(&i) { u[i as usize] } else { 0.0 };
+        let flux = |i: isize| {
+            let f: f64 = (-2..=2).map(|q| shift.weights[(q + 2) as usize] * at(i + q)).sum();
+            f.max(0.0).min(at(i))
+        };
+        let mut out = vec![0.0; u.len()];
+        for i in 0..=n {
+            out[(i + shift.whole).clamp(0, n - 1) as usize] += at(i) - flux(i) + flux(i - 1);
+        }
+        out
+    }
+
     #[test]
-    fn walls_keep_what_would_leave() {
-        let moved = [1.0, 2.0, 3.0, 4.0, 0.5];
-        let mut row = [9.0; 4];
-        settle(&moved, 0, &mut row);
-        assert_eq!(row, [1.0, 2.0, 3.0, 4.5]);
-        settle(&moved, 2, &mut row);
-        assert_eq!(row, [0.0, 0.0, 1.0, 9.5]);
-        settle(&moved, -3, &mut row);
-        assert_eq!(row, [10.0, 0.5, 0.0, 0.0]);
-        settle(&moved, 100, &mut row);
-        assert_eq!(row, [0.0, 0.0, 0.0, 10.5]);
-        settle(&moved, -100, &mut row);
-        assert_eq!(row, [10.5, 0.0, 0.0, 0.0]);
+    fn rows_move_as_on_paper_and_stay_at_the_walls() {
+        let n = 32;
+        let line = |nodes, half: f64| Line { low: -half, high: half, nodes };
+        let (theta, momentum) = (line(n, 16.0), line(128, 1.0));
+        // Distances of up to 63.5 spacings, and a rough density that reaches the walls.
+        let flight = Flight::new(theta, momentum, 64.0);
+        let values: Vec<f64> = (0..n * 128).map(|i| ((i * i) % 97) as f64 * f64::from(i % 5 != 0)).collect();
+        let grid = crate::kinetic::PhaseGrid { theta, momentum };
+        let mut density = Density { grid, values: values.clone() };
+        let mut rho = vec![0.0; n];
+        flight.apply(&mut density, &mut rho, 2);
+        for ((row, before), shift) in density.values.chunks(n).zip(values.chunks(n)).zip(&flight.shifts) {
+            for (found, exact) in row.iter().zip(on_paper(before, shift)) {
+                assert!((found - exact).abs() < 1e-10, "{shift:?}: {found} {exact}");
+            }
+        }
+        for (found, exact) in rho.iter().zip(density.theta_marginal()) {
+            assert!((found - exact).abs() < 1e-10, "{found} {exact}");
+        }
     }
 }

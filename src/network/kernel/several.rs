@@ -45,6 +45,10 @@ impl<R, S: Simd<R>, const K: usize> Simd<R> for Several<S, K> {
         square_rest(x, square);
     }
     #[inline(always)]
+    fn slide(self, before: Self::Pack, now: Self::Pack) -> Self::Pack {
+        std::array::from_fn(|i| self.0.slide(if i == 0 { before[K - 1] } else { now[i - 1] }, now[i]))
+    }
+    #[inline(always)]
     fn vectorize<J: Job<R>>(self, job: J) {
         self.0.vectorize(job);
     }

@@ -63,6 +63,8 @@ pub trait Simd<R>: Copy + Send + Sync {
     fn max(self, a: Self::Pack, b: Self::Pack) -> Self::Pack;
     /// `a < b ? x : y`.
     fn select_less(self, a: Self::Pack, b: Self::Pack, x: Self::Pack, y: Self::Pack) -> Self::Pack;
+    /// The last lane of `before`, then all lanes of `now` but its last: `now` moved up by one lane.
+    fn slide(self, before: Self::Pack, now: Self::Pack) -> Self::Pack;
     /// `|a|`.
     fn abs(self, a: Self::Pack) -> Self::Pack;
     /// `|a|` with the sign of `sign`.

@@ -72,6 +72,10 @@ macro_rules! portable {
                 std::array::from_fn(|l| if a[l] < b[l] { x[l] } else { y[l] })
             }
             #[inline(always)]
+            fn slide(self, before: Self::Pack, now: Self::Pack) -> Self::Pack {
+                std::array::from_fn(|l| if l == 0 { before[$lanes - 1] } else { now[l - 1] })
+            }
+            #[inline(always)]
             fn abs(self, a: Self::Pack) -> Self::Pack {
                 a.map(<$real>::abs)
             }

@@ -121,6 +121,9 @@ impl Simd<f64> for Avx512 {
         fn select_less(a: __m512d, b: __m512d, x: __m512d, y: __m512d) -> __m512d {
             _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b), y, x)
         }
+        fn slide(before: __m512d, now: __m512d) -> __m512d {
+            _mm512_castsi512_pd(_mm512_alignr_epi64::<7>(_mm512_castpd_si512(now), _mm512_castpd_si512(before)))
+        }
         fn abs(a: __m512d) -> __m512d { _mm512_abs_pd(a) }
         fn copysign(a: __m512d, sign: __m512d) -> __m512d {
             // Bitwise (mask ? sign : a), as one ternary-logic instruction.
@@ -159,6 +162,9 @@ impl Simd<f32> for Avx512 {
         fn max(a: __m512, b: __m512) -> __m512 { _mm512_max_ps(a, b) }
         fn select_less(a: __m512, b: __m512, x: __m512, y: __m512) -> __m512 {
             _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), y, x)
+        }
+        fn slide(before: __m512, now: __m512) -> __m512 {
+            _mm512_castsi512_ps(_mm512_alignr_epi32::<15>(_mm512_castps_si512(now), _mm512_castps_si512(before)))
         }
         fn abs(a: __m512) -> __m512 { _mm512_abs_ps(a) }
         fn copysign(a: __m512, sign: __m512) -> __m512 {
@@ -211,6 +217,12 @@ impl Simd<f64> for Avx2 {
             [_mm256_blendv_pd(y[0], x[0], _mm256_cmp_pd::<_CMP_LT_OQ>(a[0], b[0])),
              _mm256_blendv_pd(y[1], x[1], _mm256_cmp_pd::<_CMP_LT_OQ>(a[1], b[1]))]
         }
+        fn slide(before: [__m256d; 2], now: [__m256d; 2]) -> [__m256d; 2] {
+            // The upper half of what is before and the lower half of what follows, then the lanes between them.
+            let low = _mm256_permute2f128_pd::<0x21>(before[1], now[0]);
+            let high = _mm256_permute2f128_pd::<0x21>(now[0], now[1]);
+            [_mm256_shuffle_pd::<0b0101>(low, now[0]), _mm256_shuffle_pd::<0b0101>(high, now[1])]
+        }
         fn abs(a: [__m256d; 2]) -> [__m256d; 2] {
             let sign = _mm256_castsi256_pd(_mm256_set1_epi64x(SIGN64));
             [_mm256_andnot_pd(sign, a[0]), _mm256_andnot_pd(sign, a[1])]
@@ -257,6 +269,13 @@ impl Simd<f32> for Avx2 {
         fn select_less(a: [__m256; 2], b: [__m256; 2], x: [__m256; 2], y: [__m256; 2]) -> [__m256; 2] {
             [_mm256_blendv_ps(y[0], x[0], _mm256_cmp_ps::<_CMP_LT_OQ>(a[0], b[0])),
              _mm256_blendv_ps(y[1], x[1], _mm256_cmp_ps::<_CMP_LT_OQ>(a[1], b[1]))]
+        }
+        fn slide(before: [__m256; 2], now: [__m256; 2]) -> [__m256; 2] {
+            let slide = |before: __m256, now: __m256| {
+                let middle = _mm256_permute2f128_ps::<0x21>(before, now);
+                _mm256_castsi256_ps(_mm256_alignr_epi8::<12>(_mm256_castps_si256(now), _mm256_castps_si256(middle)))
+            };
+            [slide(before[1], now[0]), slide(now[0], now[1])]
         }
         fn abs(a: [__m256; 2]) -> [__m256; 2] {
             let sign = _mm256_castsi256_ps(_mm256_set1_epi32(SIGN32));
