@@ -26,6 +26,17 @@ pub struct Gibbs {
 impl Gibbs {
     /// The law at a positive temperature, to a residual of `tolerance` or within `most` iterations.
     pub fn find(field: &MeanField, temperature: f64, tolerance: f64, most: usize) -> Self {
+        Self::find_while(field, temperature, tolerance, most, || true)
+    }
+
+    /// The same, or what has been found when `go_on`, which is asked before every iteration, says no.
+    pub fn find_while(
+        field: &MeanField,
+        temperature: f64,
+        tolerance: f64,
+        most: usize,
+        mut go_on: impl FnMut() -> bool,
+    ) -> Self {
         let line = field.line();
         let spacing = line.spacing();
         let mut rho = vec![1.0 / (line.high - line.low); line.nodes];
@@ -34,7 +45,7 @@ impl Gibbs {
         loop {
             let target = gibbs(&field.potential(&rho), temperature, spacing);
             let residual = rho.iter().zip(&target).map(|(a, b)| (a - b).abs()).sum::<f64>() * spacing;
-            if residual <= tolerance || iterations == most || residual.is_nan() {
+            if residual <= tolerance || iterations == most || residual.is_nan() || !go_on() {
                 return Gibbs { rho, residual, iterations };
             }
             damping = if residual > last { 0.5 * damping } else { (RAISE * damping).min(1.0) };

@@ -46,6 +46,7 @@ impl GridLimit {
 
 impl KineticProblem {
     /// Solves along the times, which begin at 0 and on which the step must land; `watch(index, density)` sees every record.
+    /// `go_on(time)` is asked before every step; `None`: it said no.
     ///
     /// # Errors
     /// A density that stops being finite, a step that does not land on the times.
@@ -53,26 +54,67 @@ impl KineticProblem {
         &self,
         times: &[f64],
         threads: Threads,
+        mut go_on: impl FnMut(f64) -> bool,
         mut watch: impl FnMut(usize, &Density),
-    ) -> Result<GridLimit, KineticError> {
-        let mut density = self.start.clone();
-        let mut splitting = Splitting::new(density.grid, self.constants, threads)?;
+    ) -> Result<Option<GridLimit>, KineticError> {
+        let mut way = self.begin();
+        watch(0, &way.density);
+        while way.limit.times.len() < times.len() {
+            if !self.next(&mut way, times, threads, &mut go_on)? {
+                return Ok(None);
+            }
+            watch(way.limit.times.len() - 1, &way.density);
+        }
+        Ok(Some(way.limit))
+    }
+
+    /// The start, recorded.
+    pub fn begin(&self) -> OnTheWay {
+        let density = self.start.clone();
         let mut limit = GridLimit::empty(density.grid);
         limit.record(&self.field, 0.0, &density);
-        watch(0, &density);
-        for (index, pair) in times.windows(2).enumerate() {
-            let steps = self.constants.steps(pair[1] - pair[0])?;
-            splitting.advance(&mut density, steps, |rho, out| {
-                self.field.gradient(rho, out);
-            });
-            if !density.mass().is_finite() {
-                return Err(KineticError::NotFinite { time: pair[1] });
-            }
-            limit.record(&self.field, pair[1], &density);
-            watch(index + 1, &density);
-        }
-        Ok(limit)
+        OnTheWay { limit, density }
     }
+
+    /// Goes on to the next of the times and records there; `false`: `go_on` said no, and nothing has changed.
+    ///
+    /// # Errors
+    /// As [`KineticProblem::solve`].
+    pub fn next(
+        &self,
+        way: &mut OnTheWay,
+        times: &[f64],
+        threads: Threads,
+        mut go_on: impl FnMut(f64) -> bool,
+    ) -> Result<bool, KineticError> {
+        let index = way.limit.times.len();
+        let (from, to) = (times[index - 1], times[index]);
+        let steps = self.constants.steps(to - from)?;
+        let mut splitting = Splitting::new(way.density.grid, self.constants, threads)?;
+        let mut density = way.density.clone();
+        let field = |rho: &[f64], out: &mut [f64]| {
+            self.field.gradient(rho, out);
+        };
+        let step = (to - from) / steps as f64;
+        if !splitting.advance_while(&mut density, steps, field, |taken| go_on(from + taken as f64 * step)) {
+            return Ok(false);
+        }
+        if !density.mass().is_finite() {
+            return Err(KineticError::NotFinite { time: to });
+        }
+        way.limit.record(&self.field, to, &density);
+        way.density = density;
+        Ok(true)
+    }
+}
+
+/// A solution as far as it has come.
+#[derive(Clone, Debug)]
+pub struct OnTheWay {
+    /// What is recorded.
+    pub limit: GridLimit,
+    /// The density at the last record.
+    pub density: Density,
 }
 
 impl GridLimit {

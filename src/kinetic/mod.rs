@@ -54,7 +54,7 @@ pub use free_energy::FreeEnergy;
 pub use gibbs::Gibbs;
 pub use grid::{Density, KineticError, Line, PhaseGrid};
 pub use law::LineLaw;
-pub use limit::{GridLimit, KineticProblem};
+pub use limit::{GridLimit, KineticProblem, OnTheWay};
 pub use radial::{Radial, RadialNodes};
 pub use radial_particles::{FeatureTable, RadialForce};
 pub use splitting::{Constants, Splitting};

@@ -80,10 +80,28 @@ impl Splitting {
     ///
     /// # Panics
     /// If the density is on another grid.
-    pub fn advance(&mut self, density: &mut Density, steps: usize, mut field: impl FnMut(&[f64], &mut [f64])) {
+    pub fn advance(&mut self, density: &mut Density, steps: usize, field: impl FnMut(&[f64], &mut [f64])) {
+        self.advance_while(density, steps, field, |_| true);
+    }
+
+    /// The same, asking `go_on(steps taken)` before every step; says whether it came to the end. Where it did not, the density
+    /// is of no use.
+    ///
+    /// # Panics
+    /// As above.
+    pub fn advance_while(
+        &mut self,
+        density: &mut Density,
+        steps: usize,
+        mut field: impl FnMut(&[f64], &mut [f64]),
+        mut go_on: impl FnMut(usize) -> bool,
+    ) -> bool {
         let Splitting { half, whole, momenta, threads, rho, gradient } = self;
         assert_eq!(density.grid.theta.nodes, rho.len(), "the density is on the splitting's grid");
         for step in 0..steps {
+            if !go_on(step) {
+                return false;
+            }
             if step == 0 { &*half } else { &*whole }.apply(density, rho, *threads);
             field(rho, gradient);
             momenta.apply(density, gradient, *threads);
@@ -91,5 +109,6 @@ impl Splitting {
         if steps > 0 {
             half.apply(density, rho, *threads);
         }
+        true
     }
 }

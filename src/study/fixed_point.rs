@@ -3,6 +3,7 @@
 //! While the run is unfinished, `checkpoint/ID-picard.npz` holds the iteration: predictions on all nodes, the state at the start
 //! of the window in hand, and the differences of the iterates so far.
 
+use super::pieces::Pulse;
 use super::plan::Trajectory;
 use super::problem::Problem;
 use super::{RunError, Setting};
@@ -12,7 +13,6 @@ use crate::dynamics::{Noise, State};
 use crate::network::Real;
 use crate::record::npz::{Arrays, Table};
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// The fixed point of a run.
@@ -55,6 +55,7 @@ pub fn fixed_point<R: Real>(
     problem: &Problem<'_, R>,
     run: &Trajectory,
     (theta, momentum): (&[R], &[R]),
+    pulse: &Pulse<'_>,
 ) -> Result<Option<FixedPoint<R>>, RunError> {
     let e = problem.experiment;
     let Iterated { windows, iterates, tolerance } = e.reference.picard.unwrap_or(Iterated::of(e.precision));
@@ -77,7 +78,7 @@ pub fn fixed_point<R: Real>(
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
     let mut saved = Instant::now();
     loop {
-        if setting.interrupt.load(Ordering::Relaxed) {
+        if !pulse.go_on(iteration.done()) {
             save(problem, run, &iteration, false, &file)?;
             return Ok(None);
         }

@@ -2,9 +2,11 @@
 //! radial reduction.
 //!
 //! What others are compared with is predictions on the population at recording times, as with any limit; there are no particles.
-//! While the run is unfinished, `checkpoint/ID-grid.json` holds the solution.
+//! While the run is unfinished, `checkpoint/ID-grid.json` holds what is recorded of the solution, and `checkpoint/ID-grid.npz` the
+//! density at the last record.
 
 use super::kinetic;
+use super::pieces::Pulse;
 use super::plan::Trajectory;
 use super::problem::Problem;
 use super::series::{Path, compare, row};
@@ -12,10 +14,15 @@ use super::trajectory::Ended;
 use super::{RunError, Setting};
 use crate::config::{Experiment, Gridded, NetworkKind};
 use crate::dynamics::StopReason;
-use crate::kinetic::{Constants, FeatureTable, GridLimit, KineticError, KineticProblem, Line, PhaseGrid, Radial};
+use crate::kinetic::{
+    Constants, FeatureTable, GridLimit, KineticError, KineticProblem, Line, OnTheWay, PhaseGrid, Radial,
+};
 use crate::network::{Law, Loss, Real, Threads};
 use crate::population::PopulationSpec;
+use crate::record::npz::{Arrays, Table};
 use ndarray::Array2;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// Atoms that stand for the law of theta in Wasserstein distances.
 const ATOMS: usize = 4096;
@@ -79,19 +86,13 @@ pub fn solve<R: Real>(
     problem: &Problem<'_, R>,
     run: &Trajectory,
     against: Option<(&Path<R>, usize)>,
+    pulse: &Pulse<'_>,
 ) -> Result<Option<Ended<R>>, RunError> {
-    if setting.interrupt.load(std::sync::atomic::Ordering::Relaxed) {
+    if !pulse.go_on(0.0) {
         return Ok(None);
     }
     let Posed { equation, radial } = pose(problem, (run.width, run.motion.step)).map_err(RunError::Grid)?;
-    let file = format!("checkpoint/{}-grid.json", run.id);
-    let limit: GridLimit = if setting.folder.file(&file).is_file() {
-        setting.folder.read_json(&file)?
-    } else {
-        let limit = equation.solve(&problem.times, Threads::Pool, |_, _| {}).map_err(RunError::Grid)?;
-        setting.folder.write_json(&file, &limit)?;
-        limit
-    };
+    let Some(limit) = along(setting, problem, run, &equation, pulse)? else { return Ok(None) };
     let norms: Vec<f64> = problem.sample.x.rows().into_iter().map(|x| x.dot(&x).sqrt()).collect();
     let furthest = norms.iter().copied().fold(0.0, f64::max) * limit.line.high.abs().max(limit.line.low.abs());
     let table = radial.as_ref().map(|radial| (radial, FeatureTable::new(radial, furthest)));
@@ -128,4 +129,69 @@ pub fn solve<R: Real>(
         }
     }
     Ok(Some(Ended { stop: StopReason::Horizon, series, path, unconverged: 0.0 }))
+}
+
+/// The solution along the recording times, from the last one that is kept. `None`: a person asked to stop.
+fn along<R: Real>(
+    setting: &Setting<'_>,
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    equation: &KineticProblem,
+    pulse: &Pulse<'_>,
+) -> Result<Option<GridLimit>, RunError> {
+    let kept = Kept::of(setting, run);
+    let (times, horizon) = (&problem.times, problem.experiment.horizon.time);
+    let every = Duration::try_from_secs_f64(problem.experiment.run.checkpoint_seconds).unwrap_or(Duration::MAX);
+    let (mut way, mut saved) = (kept.load(equation)?, Instant::now());
+    while way.limit.times.len() < times.len() {
+        let go_on = |time: f64| pulse.go_on(time / horizon);
+        if !equation.next(&mut way, times, Threads::Pool, go_on).map_err(RunError::Grid)? {
+            kept.save(&way)?;
+            return Ok(None);
+        }
+        if saved.elapsed() >= every || way.limit.times.len() == times.len() {
+            kept.save(&way)?;
+            saved = Instant::now();
+        }
+    }
+    pulse.go_on(1.0);
+    Ok(Some(way.limit))
+}
+
+/// A solution under way, in the run folder.
+struct Kept<'a> {
+    setting: &'a Setting<'a>,
+    limit: String,
+    density: PathBuf,
+}
+
+impl<'a> Kept<'a> {
+    fn of(setting: &'a Setting<'_>, run: &Trajectory) -> Self {
+        let density = setting.folder.file(&format!("checkpoint/{}-grid.npz", run.id));
+        Kept { setting, limit: format!("checkpoint/{}-grid.json", run.id), density }
+    }
+
+    fn save(&self, way: &OnTheWay) -> Result<(), RunError> {
+        let mut arrays = Arrays::default();
+        arrays.push("records", &[1], vec![way.limit.times.len() as f64]);
+        arrays.push("density", &[way.density.values.len()], way.density.values.clone());
+        arrays.write(&self.density)?;
+        Ok(self.setting.folder.write_json(&self.limit, &way.limit)?)
+    }
+
+    fn load(&self, equation: &KineticProblem) -> Result<OnTheWay, RunError> {
+        let mut way = equation.begin();
+        if !self.setting.folder.file(&self.limit).is_file() {
+            return Ok(way);
+        }
+        way.limit = self.setting.folder.read_json(&self.limit)?;
+        let table = Table::<f64>::read(&self.density)?;
+        way.density.values = table.vector("density")?.to_vec();
+        // Two files: a program that was killed between them leaves a density that is further on than what is recorded.
+        let matching = table.vector("records")?.to_vec() == [way.limit.times.len() as f64];
+        if way.density.values.len() != equation.start.values.len() || !matching {
+            return Ok(equation.begin());
+        }
+        Ok(way)
+    }
 }

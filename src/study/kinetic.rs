@@ -8,7 +8,7 @@ mod clouds;
 mod compare;
 mod rest;
 
-use super::pieces::{Piece, work_through};
+use super::pieces::{Piece, Pulse, work_through_watched};
 use super::problem::Problem;
 use super::{RunError, Setting};
 use crate::analysis::verdict::{Check, Verdict};
@@ -65,8 +65,8 @@ pub fn study(
         piece("half-nodes", terms.nodes / 2, terms.step),
         piece("double-step", terms.nodes, 2.0 * terms.step),
     ];
-    let solve = |&(nodes, step): &(usize, f64)| solve(problem, terms, nodes, step);
-    let Some(solved) = work_through(setting, "kinetic grid", &pieces, solve)? else { return Ok(None) };
+    let solve = |&(nodes, step): &(usize, f64), pulse: &Pulse<'_>| solve(problem, terms, (nodes, step), pulse);
+    let Some(solved) = work_through_watched(setting, "kinetic grid", &pieces, solve)? else { return Ok(None) };
     let [grid, half, long] = &solved[..] else { unreachable!("three pieces") };
     let mut record = KineticRecord {
         friction: problem.experiment.dynamics.friction,
@@ -120,12 +120,19 @@ pub(super) fn pose<R: Real>(
     Ok(KineticProblem { field, constants, start })
 }
 
-fn solve(problem: &Problem<'_, f64>, terms: &Kinetic, nodes: usize, step: f64) -> Result<Solved, RunError> {
+/// `None`: a person asked to stop.
+fn solve(
+    problem: &Problem<'_, f64>,
+    terms: &Kinetic,
+    (nodes, step): (usize, f64),
+    pulse: &Pulse<'_>,
+) -> Result<Option<Solved>, RunError> {
     let kinetic = pose(problem, terms.ends(), nodes, step)?;
     let kept = snapshots(problem.times.len());
     let (mut momenta, mut moments, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
     let (mut mass, mut least) = (0.0_f64, f64::INFINITY);
-    let limit = kinetic.solve(&problem.times, Threads::Pool, |index, density| {
+    let go_on = |time: f64| pulse.go_on(time / problem.experiment.horizon.time);
+    let limit = kinetic.solve(&problem.times, Threads::Pool, go_on, |index, density| {
         let m = density.moments();
         moments.push([m.mean.0, m.mean.1, m.covariance.0, m.covariance.1, m.covariance.2]);
         momenta.push(density.momentum_marginal());
@@ -135,7 +142,7 @@ fn solve(problem: &Problem<'_, f64>, terms: &Kinetic, nodes: usize, step: f64) -
             pictures.push(block_means(density));
         }
     })?;
-    Ok(Solved { limit, momenta, moments, mass, least, snapshots: pictures })
+    Ok(limit.map(|limit| Solved { limit, momenta, moments, mass, least, snapshots: pictures }))
 }
 
 /// Indices of the recording times whose density is kept.

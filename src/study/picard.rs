@@ -5,7 +5,7 @@
 //! and it is the trajectory of the same particles under the ordinary solver, to the integrator's order.
 
 use super::fixed_point::{noise_of, trajectory_map};
-use super::pieces::{Piece, work_through};
+use super::pieces::{Piece, Pulse, work_through_watched};
 use super::plan::{Plan, REFERENCE, Trajectory};
 use super::problem::Problem;
 use super::series::sup;
@@ -58,8 +58,9 @@ pub fn study(
     let tasks = standing.chain([Task { windows: terms.windows[0], guess: Guess::Labels }]);
     let pieces: Vec<Piece<Task>> =
         tasks.enumerate().map(|(i, task)| Piece { name: format!("picard-{i}"), size: 1, item: task }).collect();
-    let Some(mut found) =
-        work_through(setting, "trajectory map", &pieces, |task| Ok(iterate(problem, terms, &cloud, task)))?
+    let Some(mut found) = work_through_watched(setting, "trajectory map", &pieces, |task, pulse| {
+        Ok(iterate(problem, terms, &cloud, task, pulse))
+    })?
     else {
         return Ok(None);
     };
@@ -71,7 +72,14 @@ pub fn study(
     Ok(Some(checks))
 }
 
-fn iterate(problem: &Problem<'_, f64>, terms: &PicardStudy, cloud: &Trajectory, task: &Task) -> Found {
+/// `None`: a person asked to stop.
+fn iterate(
+    problem: &Problem<'_, f64>,
+    terms: &PicardStudy,
+    cloud: &Trajectory,
+    task: &Task,
+    pulse: &Pulse<'_>,
+) -> Option<Found> {
     let e = problem.experiment;
     let steps = (e.horizon.time / cloud.motion.step).round() as usize;
     let noise = noise_of(problem, cloud);
@@ -81,6 +89,9 @@ fn iterate(problem: &Problem<'_, f64>, terms: &PicardStudy, cloud: &Trajectory, 
         Terms { windows: task.windows, steps, iterates: terms.iterates, tolerance: terms.tolerance, guess: task.guess };
     let mut iteration = Iteration::new(&map, start, how);
     let converged = loop {
+        if !pulse.go_on(iteration.done()) {
+            return None;
+        }
         match iteration.advance() {
             Outcome::Going => {}
             Outcome::Converged => break true,
@@ -92,19 +103,19 @@ fn iterate(problem: &Problem<'_, f64>, terms: &PicardStudy, cloud: &Trajectory, 
     let nodes = |f: &[f64]| f.chunks_exact(per_node).step_by(every).flatten().copied().collect::<Vec<f64>>();
     let (mut from_particles, mut step_error) = (f64::NAN, f64::NAN);
     if task.guess == Guess::Standing {
-        let together = together(problem, cloud, steps);
+        let together = together(problem, cloud, steps, pulse)?;
         from_particles = apart(problem, &together, &iteration.predictions);
         if task.windows == terms.windows[0] {
             let mut finer = cloud.clone();
             finer.motion.step /= 2.0;
             finer.ticks /= 2;
-            let finer = self::together(problem, &finer, 2 * steps);
+            let finer = self::together(problem, &finer, 2 * steps, pulse)?;
             let shared: Vec<f64> = finer.chunks_exact(per_node).step_by(2).flatten().copied().collect();
             step_error = apart(problem, &together, &shared);
         }
     }
     let predictions = nodes(&iteration.predictions);
-    Found { differences: iteration.differences, converged, from_particles, predictions, step_error }
+    Some(Found { differences: iteration.differences, converged, from_particles, predictions, step_error })
 }
 
 /// The cloud at time 0.
@@ -115,7 +126,7 @@ fn at_start(problem: &Problem<'_, f64>, cloud: &Trajectory) -> State<f64> {
 }
 
 /// The same particles under the ordinary solver: predictions (steps + 1, n, K).
-fn together(problem: &Problem<'_, f64>, cloud: &Trajectory, steps: usize) -> Vec<f64> {
+fn together(problem: &Problem<'_, f64>, cloud: &Trajectory, steps: usize, pulse: &Pulse<'_>) -> Option<Vec<f64>> {
     let mut state = at_start(problem, cloud);
     let coordinates = problem.network.coordinates(cloud.width);
     let mut integrator = cloud.motion.integrator::<f64>(cloud.method, coordinates, state.theta.len());
@@ -127,10 +138,13 @@ fn together(problem: &Problem<'_, f64>, cloud: &Trajectory, steps: usize) -> Vec
     };
     let mut all = predict(&state);
     for _ in 0..steps {
+        if !pulse.go_on(0.0) {
+            return None;
+        }
         integrator.step(force, noise.as_mut(), &mut state);
         all.extend(predict(&state));
     }
-    all
+    Some(all)
 }
 
 /// `sup_t |f - f'|_{L2}` of predictions on the same nodes.

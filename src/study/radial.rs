@@ -6,7 +6,7 @@
 //! nodes and costs the same.
 
 use super::grid_limit::{pose_radial, radial_of};
-use super::pieces::{Piece, work_through};
+use super::pieces::{Piece, Pulse, work_through_watched};
 use super::plan::{Plan, REFERENCE, Trajectory, by_route};
 use super::problem::Problem;
 use super::series::{row, sup};
@@ -80,12 +80,15 @@ pub fn study(
     tasks.extend(networks.iter().map(|id| Task::Network { id: id.clone() }));
     let piece = |(i, item)| Piece { name: format!("radial-{i}"), size: 1, item };
     let pieces: Vec<Piece<Task>> = tasks.into_iter().enumerate().map(piece).collect();
-    let work = |task: &Task| match task {
-        Task::Grid { dimension, nodes, step } => on_grid(problem, &radial, grid, *dimension, (*nodes, *step)),
-        Task::Particles { count } => Ok(by_particles(problem, &radial, *count)),
-        Task::Network { id } => Ok(plan.find(id).map_or_else(Found::nothing, |run| in_full(problem, run))),
+    let work = |task: &Task, pulse: &Pulse<'_>| match task {
+        Task::Grid { dimension, nodes, step } => on_grid(problem, &radial, grid, (*dimension, *nodes, *step), pulse),
+        Task::Particles { count } => Ok(by_particles(problem, &radial, *count, pulse)),
+        Task::Network { id } => match plan.find(id) {
+            Some(run) => Ok(in_full(problem, run, pulse)),
+            None => Ok(Some(Found::nothing())),
+        },
     };
-    let Some(found) = work_through(setting, "radial reduction", &pieces, work)? else { return Ok(None) };
+    let Some(found) = work_through_watched(setting, "radial reduction", &pieces, work)? else { return Ok(None) };
     let (grids, rest) = found.split_at(3);
     let (particles, rest) = rest.split_at(2);
     let (dimensions, networks) = rest.split_at(others.len());
@@ -128,27 +131,30 @@ fn start_in(e: &Experiment, own: usize, dimension: usize) -> Law {
     }
 }
 
+/// `None`, here and below: a person asked to stop.
 fn on_grid(
     problem: &Problem<'_, f64>,
     radial: &Radial,
     grid: &Gridded,
-    dimension: usize,
-    how: (usize, f64),
-) -> Result<Found, RunError> {
+    (dimension, nodes, step): (usize, usize, f64),
+    pulse: &Pulse<'_>,
+) -> Result<Option<Found>, RunError> {
     let (e, own) = (problem.experiment, problem.network.inputs());
     let radial = radial.in_dimension(dimension);
     let law = start_in(e, own, dimension);
-    let equation = pose_radial(e, &radial, grid, how, &law).map_err(RunError::Grid)?;
+    let equation = pose_radial(e, &radial, grid, (nodes, step), &law).map_err(RunError::Grid)?;
     let (mut mass, mut least) = (0.0_f64, 0.0_f64);
-    let limit: GridLimit = equation
-        .solve(&problem.times, Threads::Pool, |_, density| {
+    let go_on = |time: f64| pulse.go_on(time / e.horizon.time);
+    let limit: Option<GridLimit> = equation
+        .solve(&problem.times, Threads::Pool, go_on, |_, density| {
             mass = mass.max((density.mass() - 1.0).abs());
             least = density.values.iter().copied().fold(least, f64::min);
         })
         .map_err(RunError::Grid)?;
+    let Some(limit) = limit else { return Ok(None) };
     let atoms = snapshots(problem.times.len()).into_iter().map(|k| of_norm(limit.line, &limit.laws[k]).atoms(ATOMS));
     let edges = limit.edge_mass.0.max(limit.edge_mass.1);
-    Ok(Found { risk: limit.risks.clone(), atoms: atoms.collect(), mass, least, edges })
+    Ok(Some(Found { risk: limit.risks.clone(), atoms: atoms.collect(), mass, least, edges }))
 }
 
 /// The law of |w| = |q|: the upper half of the even law of q.
@@ -160,7 +166,7 @@ fn of_norm(line: Line, density: &[f64]) -> LineLaw {
 }
 
 /// Particles of the reduction from the quantiles of the start, by Runge-Kutta.
-fn by_particles(problem: &Problem<'_, f64>, radial: &Radial, count: usize) -> Found {
+fn by_particles(problem: &Problem<'_, f64>, radial: &Radial, count: usize, pulse: &Pulse<'_>) -> Option<Found> {
     let e = problem.experiment;
     let q = radial.quantiles(&e.network.start.w, count);
     let interval = e.horizon.interval();
@@ -181,6 +187,9 @@ fn by_particles(problem: &Problem<'_, f64>, radial: &Radial, count: usize) -> Fo
     let mut found = Found::nothing();
     for (index, time) in problem.times.iter().enumerate() {
         while state.time < time * (1.0 - 1e-12) {
+            if !pulse.go_on(state.time / e.horizon.time) {
+                return None;
+            }
             integrator.step(&mut force, &mut Still, &mut state);
         }
         found.risk.push(risk(&force, &state.theta));
@@ -188,7 +197,7 @@ fn by_particles(problem: &Problem<'_, f64>, radial: &Radial, count: usize) -> Fo
             found.atoms.push(sorted(state.theta.iter().map(|q| q.abs())));
         }
     }
-    found
+    Some(found)
 }
 
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
@@ -198,7 +207,7 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
 }
 
 /// A network in R^d, trained again as its trajectory says, for the law of |w| along the way.
-fn in_full(problem: &Problem<'_, f64>, run: &Trajectory) -> Found {
+fn in_full(problem: &Problem<'_, f64>, run: &Trajectory, pulse: &Pulse<'_>) -> Option<Found> {
     let e = problem.experiment;
     let network = &problem.network;
     let (d, p) = (network.inputs(), network.parameters(1));
@@ -209,6 +218,9 @@ fn in_full(problem: &Problem<'_, f64>, run: &Trajectory) -> Found {
     let mut found = Found::nothing();
     for (index, time) in problem.times.iter().enumerate() {
         while state.time < time * (1.0 - 1e-12) {
+            if !pulse.go_on(state.time / e.horizon.time) {
+                return None;
+            }
             integrator.step(&mut force, &mut Still, &mut state);
         }
         let (_, _, risk) = super::series::evaluate(problem, run.width, &state.theta, Threads::One);
@@ -219,7 +231,7 @@ fn in_full(problem: &Problem<'_, f64>, run: &Trajectory) -> Found {
             found.atoms.push(sorted(neurons.chunks_exact(p).map(norm)));
         }
     }
-    found
+    Some(found)
 }
 
 fn write(

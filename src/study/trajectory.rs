@@ -5,6 +5,7 @@
 //! precision, which holds single precision exactly.
 
 use super::fixed_point::{FixedPoint, fixed_point};
+use super::pieces::Pulse;
 use super::plan::Trajectory;
 use super::problem::Problem;
 use super::progress::Progress;
@@ -19,6 +20,9 @@ use crate::record::npz::{Arrays, Table};
 use ndarray::Array2;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The part of a run's work that iterating to its fixed point is, about: ten iterates and one run.
+const ITERATION: f64 = 0.9;
 
 /// A run that has ended.
 pub struct Ended<R> {
@@ -40,6 +44,8 @@ struct Recorder<'a, R> {
     against: Option<(&'a Path<R>, usize)>,
     checkpoint: PathBuf,
     progress: &'a Progress,
+    /// The part of the run's work that the time loop is.
+    share: f64,
     told: f64,
     series: Series,
     path: Option<Path<R>>,
@@ -69,7 +75,7 @@ impl<R: Real> Observer<R> for Recorder<'_, R> {
         let horizon = self.problem.experiment.horizon.time;
         // A bar is for eyes: a hundredth at a time is enough, and costs nothing beside the steps.
         if time - self.told > 0.01 * horizon || time >= horizon {
-            self.progress.advance(self.run.work(time - self.told));
+            self.progress.advance(self.share * self.run.work(time - self.told));
             self.told = time;
         }
     }
@@ -130,10 +136,10 @@ pub fn train<R: Real>(
     progress: &Progress,
 ) -> Result<Option<Ended<R>>, RunError> {
     if run.route == Route::Grid {
-        let solved = grid_limit::solve(setting, problem, run, against);
-        progress.advance(run.work(problem.experiment.horizon.time));
-        return solved;
+        let pulse = Pulse::new(setting.interrupt, progress, run.work(problem.experiment.horizon.time));
+        return grid_limit::solve(setting, problem, run, against, &pulse);
     }
+    let share = if run.route == Route::Picard { 1.0 - ITERATION } else { 1.0 };
     let checkpoint = setting.folder.file(&format!("checkpoint/{}.npz", run.id));
     let ended = format!("checkpoint/{}.json", run.id);
     let mut recorder = Recorder {
@@ -143,6 +149,7 @@ pub fn train<R: Real>(
         against,
         checkpoint,
         progress,
+        share,
         told: 0.0,
         series: Array2::from_elem((problem.measures.len(), problem.times.len()), f64::NAN),
         path: run.keep_path.then(|| Path::new(run.width)),
@@ -152,17 +159,19 @@ pub fn train<R: Real>(
     let start: Vec<R> = problem.network.start(law, e.seed, run.first, run.width);
     let momenta: Vec<R> = problem.start_momenta(run);
     let fixed = match run.route {
-        Route::Picard => match fixed_point(setting, problem, run, (&start, &momenta))? {
-            None => return Ok(None),
-            found => found,
-        },
+        Route::Picard => {
+            let pulse = Pulse::new(setting.interrupt, progress, ITERATION * run.work(e.horizon.time));
+            let Some(found) = fixed_point(setting, problem, run, (&start, &momenta), &pulse)? else { return Ok(None) };
+            pulse.go_on(1.0);
+            Some(found)
+        }
         _ => None,
     };
     let unconverged = fixed.as_ref().map_or(0.0, FixedPoint::last_difference);
     if setting.folder.file(&ended).is_file() {
         let stop = setting.folder.read_json(&ended)?;
         recorder.load()?;
-        progress.advance(run.work(e.horizon.time));
+        progress.advance(share * run.work(e.horizon.time));
         return Ok(Some(Ended { stop, series: recorder.series, path: recorder.path, unconverged }));
     }
 

@@ -87,6 +87,15 @@ impl<'m, 'a, R: Real> Iteration<'m, 'a, R> {
         self.differences.len() - 1
     }
 
+    /// The part of the iteration that is done, between 0 and 1: windows, and of the one in hand the digits that are right.
+    pub fn done(&self) -> f64 {
+        let part = match &self.differences[self.window()][..] {
+            [first, .., last] if last < first => (last / first).ln() / (self.terms.tolerance / first).ln(),
+            _ => 0.0,
+        };
+        (self.window() as f64 + part.clamp(0.0, 1.0)) / self.terms.windows as f64
+    }
+
     /// Steps of a window.
     fn steps(&self) -> usize {
         self.terms.steps / self.terms.windows

@@ -5,7 +5,7 @@ use crate::config::{BatchSize, Kinetic};
 use crate::dynamics::{Observer, State, StopReason, TimeLoop};
 use crate::kinetic::Line;
 use crate::network::{Real, Threads};
-use crate::study::pieces::{Piece, work_through};
+use crate::study::pieces::{Piece, Pulse, work_through_watched};
 use crate::study::plan::Trajectory;
 use crate::study::problem::Problem;
 use crate::study::{RunError, Setting};
@@ -51,10 +51,18 @@ pub(super) fn run(
     let width = terms.particles / terms.clouds;
     let pieces: Vec<Piece<usize>> =
         (0..terms.clouds).map(|c| Piece { name: format!("kinetic-cloud-{c}"), size: 1, item: c }).collect();
-    work_through(setting, "clouds of particles", &pieces, |&c| Ok(cloud(problem, terms, grid, width, c)))
+    let cloud = |&c: &usize, pulse: &Pulse<'_>| Ok(cloud(problem, terms, (grid, width, c), setting.interrupt, pulse));
+    work_through_watched(setting, "clouds of particles", &pieces, cloud)
 }
 
-fn cloud(problem: &Problem<'_, f64>, terms: &Kinetic, grid: &Solved, width: usize, c: usize) -> Cloud {
+/// `None`: a person asked to stop.
+fn cloud(
+    problem: &Problem<'_, f64>,
+    terms: &Kinetic,
+    (grid, width, c): (&Solved, usize, usize),
+    interrupt: &AtomicBool,
+    pulse: &Pulse<'_>,
+) -> Option<Cloud> {
     let e = problem.experiment;
     let run = Trajectory {
         id: format!("kinetic-cloud-{c}"),
@@ -82,6 +90,7 @@ fn cloud(problem: &Problem<'_, f64>, terms: &Kinetic, grid: &Solved, width: usiz
         grid,
         momentum: Line { low: -terms.momentum, high: terms.momentum, nodes: terms.nodes },
         dots: if c == 0 { DOTS } else { 0 },
+        pulse,
         risk: f64::NAN,
         cloud: Cloud {
             function: Vec::new(),
@@ -98,12 +107,15 @@ fn cloud(problem: &Problem<'_, f64>, terms: &Kinetic, grid: &Solved, width: usiz
         checkpoint_every: Duration::MAX,
         diverged_above: e.dynamics.diverged_above,
         exact_loss: true,
-        interrupt: &AtomicBool::new(false),
+        interrupt,
     };
     let (mut force, mut noise) = (problem.force(&run, Threads::One), problem.noise(&run));
     let stop = time_loop
         .run(&mut state, 0, integrator.as_mut(), &mut force, noise.as_mut(), &mut watcher)
         .unwrap_or_else(|e| match e {});
+    if matches!(stop, StopReason::Interrupted { .. }) {
+        return None;
+    }
     let mut cloud = watcher.cloud;
     if stop != StopReason::Horizon {
         // What was not reached is no number, and checks of it are not resolved.
@@ -116,7 +128,7 @@ fn cloud(problem: &Problem<'_, f64>, terms: &Kinetic, grid: &Solved, width: usiz
         cloud.momentum.resize(t, vec![0; momentum]);
         cloud.dots.resize(cloud.dots.len().max(super::SNAPSHOTS), vec![(f64::NAN, f64::NAN); watcher.dots]);
     }
-    cloud
+    Some(cloud)
 }
 
 /// Looks at a cloud at the recording times.
@@ -126,6 +138,7 @@ struct Watcher<'a> {
     grid: &'a Solved,
     momentum: Line,
     dots: usize,
+    pulse: &'a Pulse<'a>,
     risk: f64,
     cloud: Cloud,
 }
@@ -164,7 +177,9 @@ impl Observer<f64> for Watcher<'_> {
         Ok(())
     }
 
-    fn progress(&mut self, _: f64) {}
+    fn progress(&mut self, time: f64) {
+        self.pulse.go_on(time / self.problem.experiment.horizon.time);
+    }
 }
 
 fn moments(theta: &[f64], r: &[f64]) -> [f64; 5] {

@@ -7,7 +7,7 @@ use crate::kinetic::{FreeEnergy, Gibbs, KineticProblem, Splitting};
 use crate::network::Threads;
 use crate::record::RestRecord;
 use crate::record::npz::Arrays;
-use crate::study::pieces::{Piece, work_through};
+use crate::study::pieces::{Piece, Pulse, work_through_watched};
 use crate::study::problem::Problem;
 use crate::study::series::sup;
 use crate::study::{RunError, Setting};
@@ -70,9 +70,8 @@ pub(super) fn study(
         // lies above the Gibbs law by the fourth power of it.
         pieces.push(piece(format!("friction-{other}"), terms.nodes / 2, terms.step, other));
     }
-    let Some(followed) = work_through(setting, "free energy", &pieces, |item| follow(problem, terms, item))? else {
-        return Ok(None);
-    };
+    let follow = |item: &Follow, pulse: &Pulse<'_>| follow(problem, terms, item, pulse);
+    let Some(followed) = work_through_watched(setting, "free energy", &pieces, follow)? else { return Ok(None) };
     let (by_step, by_friction) = followed.split_at(steps.len());
     let whole = &by_step[1];
     let mut checks = vec![falls(whole), dissipates(by_step, terms.step)];
@@ -108,7 +107,13 @@ pub(super) fn study(
     Ok(Some((checks, Some(rest))))
 }
 
-fn follow(problem: &Problem<'_, f64>, terms: &Kinetic, item: &Follow) -> Result<Followed, RunError> {
+/// `None`: a person asked to stop.
+fn follow(
+    problem: &Problem<'_, f64>,
+    terms: &Kinetic,
+    item: &Follow,
+    pulse: &Pulse<'_>,
+) -> Result<Option<Followed>, RunError> {
     let mut kinetic = pose(problem, terms.ends(), item.nodes, item.step)?;
     kinetic.constants.friction = item.friction;
     let KineticProblem { field, constants, start } = kinetic;
@@ -116,7 +121,11 @@ fn follow(problem: &Problem<'_, f64>, terms: &Kinetic, item: &Follow) -> Result<
     let grid = density.grid;
     let mut splitting = Splitting::new(grid, constants, Threads::One)?;
     let mut energies = vec![FreeEnergy::of(&field, &density, &constants)];
-    for _ in 0..constants.steps(problem.experiment.horizon.time)? {
+    let steps = constants.steps(problem.experiment.horizon.time)?;
+    for step in 0..steps {
+        if !pulse.go_on(step as f64 / steps as f64) {
+            return Ok(None);
+        }
         splitting.advance(&mut density, 1, |rho, out| {
             field.gradient(rho, out);
         });
@@ -125,14 +134,18 @@ fn follow(problem: &Problem<'_, f64>, terms: &Kinetic, item: &Follow) -> Result<
     let law = density.theta_marginal();
     if terms.frictions.is_empty() {
         let (distance, residual) = (f64::NAN, f64::NAN);
-        return Ok(Followed { energies, distance, law, gibbs: Vec::new(), rest: 0.0, residual, iterations: 0 });
+        let (gibbs, rest, iterations) = (Vec::new(), 0.0, 0);
+        return Ok(Some(Followed { energies, distance, law, gibbs, rest, residual, iterations }));
     }
-    let gibbs = Gibbs::find(&field, constants.temperature, TOLERANCE, ITERATIONS);
+    let gibbs = Gibbs::find_while(&field, constants.temperature, TOLERANCE, ITERATIONS, || pulse.go_on(0.0));
+    if !pulse.go_on(0.0) {
+        return Ok(None);
+    }
     let rest = gibbs.density(grid, constants.temperature);
     let apart: f64 = density.values.iter().zip(&rest.values).map(|(a, b)| (a - b).abs()).sum();
     let distance = apart * grid.cell();
     let rest = FreeEnergy::of(&field, &rest, &constants).total;
-    Ok(Followed {
+    Ok(Some(Followed {
         energies,
         distance,
         law,
@@ -140,7 +153,7 @@ fn follow(problem: &Problem<'_, f64>, terms: &Kinetic, item: &Follow) -> Result<
         rest,
         residual: gibbs.residual,
         iterations: gibbs.iterations,
-    })
+    }))
 }
 
 /// F falls at every step.
