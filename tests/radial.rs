@@ -102,7 +102,7 @@ fn the_grid_comes_to_the_particles() {
             constants,
             start: radial.start(grid, &law).unwrap(),
         };
-        let limit = problem.solve(&[0.0, 1.0], Threads::Pool, |_, _| {}).unwrap();
+        let limit = problem.solve(&[0.0, 1.0], Threads::Pool, |_| true, |_, _| {}).unwrap().unwrap();
         (limit.risks[1] - particles).abs()
     });
     let order = -slope(&nodes.map(|n| n as f64), &errors);

@@ -4,6 +4,7 @@ use super::experiment::{BatchSize, Experiment, Precision, Route};
 use crate::dynamics::picard::map::SHARES;
 use crate::network::Network;
 use crate::network::kernel::LANES;
+use crate::population::PopulationSpec;
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -12,6 +13,8 @@ pub struct Estimate {
     pub population: u64,
     /// The limit: its state, the integrator's work arrays and its recorded path.
     pub reference: u64,
+    /// The limit's grid, where one is asked for: densities, features at nodes, laws at recording times.
+    pub grid: u64,
     /// The limits beside sweeps: their recorded paths.
     pub sweeps: u64,
     /// The networks in training at one time.
@@ -71,6 +74,8 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
             + sorted(m / 2)
             + 2.0 * (records + 2.0) * model.size(m) * 8.0
             + trajectory_map(e, m, n * outputs, state(m), scalar)) as u64,
+        grid: e.reference.grid.as_ref().map_or(0.0, |grid| on_a_grid(grid.nodes as f64, rows(e, n * outputs), records))
+            as u64,
         sweeps: twins as u64,
         networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, n.max(drawn)) + batch)) as u64,
         records: (series + resamples) as u64,
@@ -105,6 +110,18 @@ fn trajectory_map(e: &Experiment, width: usize, per_node: f64, state: f64, scala
     reference.max(study)
 }
 
+/// Bytes of a solution on a grid: the density at the start, at the last record and in hand, and once more where it is written or its
+/// moments are taken; features and slopes at the nodes, both, and together when they are made; laws and predictions at recording
+/// times, held and written.
+fn on_a_grid(nodes: f64, rows: f64, records: f64) -> f64 {
+    8.0 * (4.0 * nodes * nodes + 4.0 * rows * nodes + 4.0 * records * (nodes + rows))
+}
+
+/// Numbers that a grid's field is an average over: the samples', or the quadrature's of the radial reduction.
+fn rows(e: &Experiment, per_node: f64) -> f64 {
+    if matches!(e.population, PopulationSpec::Mixture(_)) { crate::kinetic::Radial::NODES as f64 } else { per_node }
+}
+
 /// What the studies hold, a network or a pair on every thread, after the states in training are gone.
 fn studies(e: &Experiment, (n, d, outputs): (f64, f64, f64), model: &Network) -> f64 {
     let widest = e.widths.largest();
@@ -119,21 +136,27 @@ fn studies(e: &Experiment, (n, d, outputs): (f64, f64, f64), model: &Network) ->
         let matched = up_to(terms.match_up_to);
         8.0 * (16.0 * model.size(widest) + 2.0 * matched * n + 5.0 * matched * matched)
     });
-    // A density and the two that flights and figures work beside, features at the nodes; a cloud on every thread.
+    let records = e.horizon.records as f64 + 1.0;
+    // A grid on every thread, or a cloud.
     let kinetic = e.kinetic.as_ref().map_or(0.0, |terms| {
-        let (nodes, records) = (terms.nodes as f64, e.horizon.records as f64 + 1.0);
+        let nodes = terms.nodes as f64;
         let width = terms.particles / terms.clouds.max(1);
         let cloud = (6.0 + e.reference.method.work_arrays() as f64) * model.size(width);
         let pass = model.work_bytes(width.min(1 << 28), (n as usize).min(1 << 28), 8);
-        pass + 8.0 * (4.0 * nodes * nodes + 2.0 * n * outputs * nodes + 4.0 * records * (nodes + n) + cloud)
+        on_a_grid(nodes, n * outputs, records).max(pass + 8.0 * cloud)
     });
-    8.0 * n * d + rayon::current_num_threads() as f64 * dropout.max(connect).max(kinetic)
+    let radial = e
+        .radial
+        .as_ref()
+        .zip(e.reference.grid.as_ref())
+        .map_or(0.0, |(_, grid)| on_a_grid(grid.nodes as f64, rows(e, n * outputs), records));
+    8.0 * n * d + rayon::current_num_threads() as f64 * dropout.max(connect).max(kinetic).max(radial)
 }
 
 impl Estimate {
     /// The sum, in bytes.
     pub fn total(&self) -> u64 {
-        [self.population, self.reference, self.sweeps, self.networks, self.records, self.studies]
+        [self.population, self.reference, self.grid, self.sweeps, self.networks, self.records, self.studies]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -145,10 +168,11 @@ impl Estimate {
             return Ok(());
         }
         Err(format!(
-            "the run would hold about {} (population {}, limit {}, sweeps {}, networks {}, records {}, studies {}) and this machine has {}: expected fewer particles, fewer records, fewer seeds, a smaller population or precision = \"f32\"",
+            "the run would hold about {} (population {}, limit {}, grid {}, sweeps {}, networks {}, records {}, studies {}) and this machine has {}: expected fewer particles, fewer records, fewer seeds, a smaller population or precision = \"f32\"",
             bytes(self.total()),
             bytes(self.population),
             bytes(self.reference),
+            bytes(self.grid),
             bytes(self.sweeps),
             bytes(self.networks),
             bytes(self.records),

@@ -114,6 +114,9 @@ impl Radial {
         (self.output * value, self.output * s * slope)
     }
 
+    /// Number of nodes of the law of (|x|, y), in both classes.
+    pub const NODES: usize = 2 * NODES;
+
     /// Nodes of the law of (|x|, y): Gauss-Legendre over the bulk of the chi law, in both classes.
     pub fn nodes(&self) -> RadialNodes {
         let (low, high) = chi_range(self.dimension);
