@@ -6,7 +6,7 @@
 use super::LANES;
 use super::finish::Update;
 use super::math::Function;
-use super::phases::{Activate, Lanes, PreActivations, PullOuter};
+use super::phases::{Activate, Lanes, Next, PreActivations, PullOuter};
 use super::simd::{Job, Simd};
 use super::superblock::Superblock;
 use crate::network::Real;
@@ -39,7 +39,7 @@ impl<R: Real, F: Function> Job<R> for Small<'_, R, F> {
             let mut grad_a = [[R::zero(); LANES]];
             PullOuter::<R, F> {
                 kept: (value, slope),
-                next: (&[], &[]),
+                next: Next::NOTHING,
                 residual,
                 grad_a: &mut grad_a[0],
                 h,

@@ -24,10 +24,24 @@ pub(super) struct Stream<'a, R, F, const B: usize> {
 
 impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
     #[inline(always)]
-    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Superblock { theta, momentum, kept, parameters, inputs, used, residual, constants: c, .. } = self.part;
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(mut self, s: S) {
+        match (PG, LANES / R::PACK) {
+            (1, _) => self.pass::<S, 1>(s),
+            (_, 2) => self.pass::<S, 2>(s),
+            _ => self.pass::<S, 4>(s),
+        }
+        self.activate::<S, PG, Q>(s);
+    }
+}
+
+impl<R: Real, F: Function, const B: usize> Stream<'_, R, F, B> {
+    #[inline(always)]
+    fn pass<S: Simd<R>, const PG: usize>(&mut self, s: S) {
+        let Superblock { theta, momentum, kept, parameters, inputs, used, residual, constants: c, now, ahead, train_a } =
+            &mut self.part;
+        let (parameters, inputs, used, train_a) = (*parameters, *inputs, *used, *train_a);
         // Of two samples at most there is one pair.
-        let (x, ahead) = (self.part.now.forward, self.part.ahead.forward);
+        let (x, ahead) = (now.forward, ahead.forward);
         assert!(theta.len() == momentum.len() && x.len() == inputs && ahead.len() == inputs);
         assert!(residual.len() == B && self.lanes.len() == B * R::PACK);
         let mut mask = [R::one(); LANES];
@@ -93,7 +107,7 @@ impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
                     }
                 }
                 for i in 0..PG {
-                    if self.part.train_a {
+                    if train_a {
                         let push = s.mul(grad_a[i], s.load(&mask[at(i)]));
                         step.take(push, &mut rest[a][at(i)], &mut rest_r[a][at(i)]);
                     }
@@ -103,6 +117,12 @@ impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
                 }
             }
         }
+    }
+
+    #[inline(always)]
+    fn activate<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        let Superblock { theta, kept, parameters, .. } = self.part;
+        let rows = if F::SLOPE_FROM_VALUE { B } else { 2 * B };
         // A block's activation is one long chain of operations, a superblock's are many to choose from.
         for (theta, kept) in theta.chunks_exact(parameters).zip(kept.chunks_exact_mut(rows)) {
             let (z, slope) = kept.split_at_mut(B);

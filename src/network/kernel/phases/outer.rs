@@ -35,8 +35,8 @@ impl<R: Real> Job<R> for Outer<'_, R> {
 pub struct PullOuter<'a, R, F> {
     /// Kept values, and kept slopes where they do not follow from the values.
     pub kept: (&'a [Lanes<R>], &'a [Lanes<R>]),
-    /// Values and slopes that will be wanted next, to be fetched meanwhile; may be empty.
-    pub next: (&'a [Lanes<R>], &'a [Lanes<R>]),
+    /// What will be wanted next, to be fetched meanwhile.
+    pub next: Next<R>,
     /// Residuals.
     pub residual: &'a [R],
     /// The row of the gradient of a.
@@ -70,7 +70,7 @@ impl<R: Real, F: Function> Job<R> for PullOuter<'_, R, F> {
                 values: &values[..count],
                 slopes,
                 residual: &residual[..count],
-                next: if group == 0 { next } else { (&[], &[]) },
+                next: if group == 0 { next } else { Next::NOTHING },
                 h: if whole { &mut [] } else { &mut *h },
                 sum_a,
                 function: PhantomData,
@@ -87,6 +87,21 @@ impl<R: Real, F: Function> Job<R> for PullOuter<'_, R, F> {
         }
         rows_of_tiles::<R, S, PG, Q>(s, h, x, grad, fresh, first);
     }
+}
+
+/// Where rows that will be wanted next begin, one per sample; null where none are. Addresses, because another thread may be
+/// at work on them.
+#[derive(Clone, Copy)]
+pub struct Next<R> {
+    /// Values of the activation.
+    pub values: *const Lanes<R>,
+    /// Its slopes.
+    pub slopes: *const Lanes<R>,
+}
+
+impl<R> Next<R> {
+    /// Nothing to fetch.
+    pub const NOTHING: Self = Next { values: std::ptr::null(), slopes: std::ptr::null() };
 }
 
 /// Where a register tile finds `h`.
@@ -113,7 +128,7 @@ struct Pulled<'a, R, S: Simd<R>, F, const PG: usize> {
     values: &'a [Lanes<R>],
     slopes: &'a [Lanes<R>],
     residual: &'a [R],
-    next: (&'a [Lanes<R>], &'a [Lanes<R>]),
+    next: Next<R>,
     h: &'a mut [Lanes<R>],
     sum_a: [S::Pack; PG],
     function: PhantomData<F>,
@@ -123,11 +138,10 @@ impl<R: Real, S: Simd<R>, F: Function, const PG: usize> Rows<R, S, PG> for Pulle
     #[inline(always)]
     fn row(&mut self, s: S, n: usize, group: usize) -> [S::Pack; PG] {
         let e = s.splat(self.residual[n]);
-        if let Some(next) = self.next.0.get(n) {
-            s.prefetch(next);
-        }
-        if let Some(next) = self.next.1.get(n) {
-            s.prefetch(next);
+        for rows in [self.next.values, self.next.slopes] {
+            if !rows.is_null() {
+                s.prefetch(rows.wrapping_add(n));
+            }
         }
         let mut row = [s.splat(R::zero()); PG];
         for i in 0..PG {
