@@ -20,7 +20,7 @@ pub(super) struct Small<'a, R, F> {
     pub lanes: &'a mut [R],
     /// Room for h, one row per sample.
     pub h: &'a mut [Lanes<R>],
-    /// Rows of w and b, their number rounded up to even.
+    /// Rows of w and b.
     pub grad: &'a mut [Lanes<R>],
     pub function: PhantomData<F>,
 }
@@ -45,6 +45,7 @@ impl<R: Real, F: Function> Job<R> for Small<'_, R, F> {
                 h,
                 x: now.backward,
                 grad,
+                bias: parameters > inputs + 1,
                 fresh: true,
                 function: PhantomData,
             }

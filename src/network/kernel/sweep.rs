@@ -196,7 +196,7 @@ impl<R: Real> Sweep<'_, R> {
         }
     }
 
-    /// Sums over the samples of the backward half, in `scratch.grad`: rows of w and b, rounded up to even, then rows of a.
+    /// Sums over the samples of the backward half, in `scratch.grad`: rows of w and b, then rows of a.
     fn sums<S: Simd<R>, F: Function>(
         &self,
         s: S,
@@ -206,9 +206,9 @@ impl<R: Real> Sweep<'_, R> {
         scratch: &mut Scratch<R>,
     ) {
         let Backward { samples, residual, .. } = backward;
-        let (hidden, outputs) = (self.hidden(), self.network.outputs);
-        scratch.grad.resize(hidden.next_multiple_of(2) + outputs, [R::zero(); LANES]);
-        let (grad, grad_a) = scratch.grad.split_at_mut(hidden.next_multiple_of(2));
+        let (hidden, outputs, bias) = (self.hidden(), self.network.outputs, self.network.bias);
+        scratch.grad.resize(hidden + outputs, [R::zero(); LANES]);
+        let (grad, grad_a) = scratch.grad.split_at_mut(hidden);
         grad_a.fill([R::zero(); LANES]);
         let kept = self.kept::<F>(block, samples.count());
         for tile in samples.tiles() {
@@ -224,6 +224,7 @@ impl<R: Real> Sweep<'_, R> {
                     h,
                     x: tile.backward,
                     grad,
+                    bias,
                     fresh: tile.first == 0,
                     function: PhantomData,
                 });
@@ -239,7 +240,7 @@ impl<R: Real> Sweep<'_, R> {
             };
             let residual = &residual[at.start * outputs..at.end * outputs];
             s.vectorize(Pull::<R, F> { source, residual, a: &theta[hidden..], grad_a, h, function: PhantomData });
-            s.vectorize(Outer { h, x: tile.backward, grad, fresh: tile.first == 0 });
+            s.vectorize(Outer { h, x: tile.backward, grad, bias, fresh: tile.first == 0 });
         }
         // Padded neurons have a = 0, so that only the gradient of a must be told that they do not exist.
         let used = self.layout.lanes_in_use(block);
@@ -304,7 +305,7 @@ impl<R: Real> Sweep<'_, R> {
             1 => s.vectorize(Stream::<R, F, 1> { part, lanes, function }),
             2 => s.vectorize(Stream::<R, F, 2> { part, lanes, function }),
             count => {
-                scratch.grad.resize(self.hidden().next_multiple_of(2), [R::zero(); LANES]);
+                scratch.grad.resize(self.hidden(), [R::zero(); LANES]);
                 let (h, grad) = (rows(&mut scratch.z, count), &mut scratch.grad[..]);
                 s.vectorize(Small::<R, F> { part, lanes, h, grad, function });
             }
