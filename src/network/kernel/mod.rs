@@ -23,8 +23,8 @@
 //! | `sweep` | one pass over all blocks |
 //! | [`three_layer`] | the passes of three-layer networks, made of the same phases |
 //! | `parts`, `team` | sharing a pass among threads |
-//! | `align` | large arrays on cache lines |
-//! | `workspace` | the passes, and the buffers they work in |
+//! | `align` | large arrays on cache lines, the largest on huge pages |
+//! | `workspace`, `predictions` | the passes, and the buffers they work in |
 
 mod align;
 mod dispatch;
@@ -34,6 +34,7 @@ mod layout;
 pub mod math;
 mod parts;
 mod phases;
+mod predictions;
 pub mod samples;
 mod several;
 mod simd;

@@ -27,6 +27,11 @@ impl<'a, T> Parts<'a, T> {
         Parts { start: slice.as_mut_ptr(), len: slice.len(), writable: true, borrow: PhantomData }
     }
 
+    /// Where an entry lies, or would lie: an address to ask for ahead of time, not one to read.
+    pub fn address(&self, index: usize) -> *const T {
+        self.start.wrapping_add(index)
+    }
+
     /// A part to read.
     ///
     /// # Safety

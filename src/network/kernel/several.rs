@@ -81,7 +81,7 @@ impl<R, S: Simd<R>, const K: usize> Simd<R> for Several<S, K> {
         out
     }
     #[inline(always)]
-    fn prefetch<T>(self, row: &T) {
+    fn prefetch<T>(self, row: *const T) {
         self.0.prefetch(row);
     }
     #[inline(always)]

@@ -6,7 +6,7 @@
 use super::LANES;
 use super::finish::Update;
 use super::math::Function;
-use super::phases::{Activate, Lanes, PreActivations, PullOuter};
+use super::phases::{Activate, Lanes, Next, PreActivations, PullOuter};
 use super::simd::{Job, Simd};
 use super::superblock::Superblock;
 use crate::network::Real;
@@ -20,7 +20,7 @@ pub(super) struct Small<'a, R, F> {
     pub lanes: &'a mut [R],
     /// Room for h, one row per sample.
     pub h: &'a mut [Lanes<R>],
-    /// Rows of w and b, their number rounded up to even.
+    /// Rows of w and b.
     pub grad: &'a mut [Lanes<R>],
     pub function: PhantomData<F>,
 }
@@ -39,12 +39,13 @@ impl<R: Real, F: Function> Job<R> for Small<'_, R, F> {
             let mut grad_a = [[R::zero(); LANES]];
             PullOuter::<R, F> {
                 kept: (value, slope),
-                next: (&[], &[]),
+                next: Next::NOTHING,
                 residual,
                 grad_a: &mut grad_a[0],
                 h,
                 x: now.backward,
                 grad,
+                bias: parameters > inputs + 1,
                 fresh: true,
                 function: PhantomData,
             }

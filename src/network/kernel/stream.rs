@@ -13,6 +13,9 @@ use super::superblock::Superblock;
 use crate::network::Real;
 use std::marker::PhantomData;
 
+/// Blocks that a state in memory is asked for ahead of time, into the second-level cache.
+const FAR: usize = 8;
+
 /// The step of a superblock on `B` samples.
 pub(super) struct Stream<'a, R, F, const B: usize> {
     /// What is stepped.
@@ -24,10 +27,39 @@ pub(super) struct Stream<'a, R, F, const B: usize> {
 
 impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
     #[inline(always)]
-    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Superblock { theta, momentum, kept, parameters, inputs, used, residual, constants: c, .. } = self.part;
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(mut self, s: S) {
+        match (PG, LANES / R::PACK, self.part.beyond_cache) {
+            (1, _, false) => self.pass::<S, 1, 0>(s),
+            (1, _, true) => self.pass::<S, 1, FAR>(s),
+            (_, 2, false) => self.pass::<S, 2, 0>(s),
+            (_, 2, true) => self.pass::<S, 2, FAR>(s),
+            (_, _, false) => self.pass::<S, 4, 0>(s),
+            (_, _, true) => self.pass::<S, 4, FAR>(s),
+        }
+        self.activate::<S, PG, Q>(s);
+    }
+}
+
+impl<R: Real, F: Function, const B: usize> Stream<'_, R, F, B> {
+    #[inline(always)]
+    fn pass<S: Simd<R>, const PG: usize, const AHEAD: usize>(&mut self, s: S) {
+        let Superblock {
+            theta,
+            momentum,
+            kept,
+            parameters,
+            inputs,
+            used,
+            residual,
+            constants: c,
+            now,
+            ahead,
+            train_a,
+            ..
+        } = &mut self.part;
+        let (parameters, inputs, used, train_a) = (*parameters, *inputs, *used, *train_a);
         // Of two samples at most there is one pair.
-        let (x, ahead) = (self.part.now.forward, self.part.ahead.forward);
+        let (x, ahead) = (now.forward, ahead.forward);
         assert!(theta.len() == momentum.len() && x.len() == inputs && ahead.len() == inputs);
         assert!(residual.len() == B && self.lanes.len() == B * R::PACK);
         let mut mask = [R::one(); LANES];
@@ -78,6 +110,10 @@ impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
                     }
                 }
                 for (((w, r), x), ahead) in w.iter_mut().zip(w_r.iter_mut()).zip(x).zip(ahead) {
+                    if AHEAD > 0 && group == 0 {
+                        s.prefetch(std::ptr::from_ref(w).wrapping_add(AHEAD * parameters));
+                        s.prefetch(std::ptr::from_ref(r).wrapping_add(AHEAD * parameters));
+                    }
                     for i in 0..PG {
                         // The same place of the next block, into the nearest cache; past the state's end it asks for nothing.
                         s.prefetch_line(w[at(i)].as_ptr().wrapping_add(block_len));
@@ -93,7 +129,7 @@ impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
                     }
                 }
                 for i in 0..PG {
-                    if self.part.train_a {
+                    if train_a {
                         let push = s.mul(grad_a[i], s.load(&mask[at(i)]));
                         step.take(push, &mut rest[a][at(i)], &mut rest_r[a][at(i)]);
                     }
@@ -103,6 +139,12 @@ impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
                 }
             }
         }
+    }
+
+    #[inline(always)]
+    fn activate<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        let Superblock { theta, kept, parameters, .. } = self.part;
+        let rows = if F::SLOPE_FROM_VALUE { B } else { 2 * B };
         // A block's activation is one long chain of operations, a superblock's are many to choose from.
         for (theta, kept) in theta.chunks_exact(parameters).zip(kept.chunks_exact_mut(rows)) {
             let (z, slope) = kept.split_at_mut(B);

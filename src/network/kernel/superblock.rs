@@ -11,6 +11,9 @@ use crate::network::Real;
 /// Largest batch whose step is one function per superblock.
 const SMALL: usize = 32;
 
+/// Bytes of parameters and momenta above which a step finds nothing of them in a cache.
+const CACHE: usize = 32 << 20;
+
 /// The blocks of a superblock, with what a step on the samples of one tile asks for; for one output, activations kept
 /// between steps, and no noise.
 pub(super) struct Superblock<'a, R> {
@@ -36,6 +39,8 @@ pub(super) struct Superblock<'a, R> {
     pub ahead: Tile<'a, R>,
     /// The constants of the step.
     pub constants: Constants<R>,
+    /// Whether the state comes from memory.
+    pub beyond_cache: bool,
 }
 
 impl<R: Real> Sweep<'_, R> {
@@ -68,6 +73,7 @@ impl<R: Real> Sweep<'_, R> {
             residual: backward.residual,
             ahead,
             constants: *constants,
+            beyond_cache: 2 * self.layout.len() * size_of::<R>() > CACHE,
         })
     }
 }

@@ -5,7 +5,7 @@ use super::dispatch::Pass;
 use super::finish::{Constants, Finish, Update};
 use super::math::{Function, with_activation};
 use super::parts::Parts;
-use super::phases::{Activate, Lanes, Outer, PreActivations, Pull, PullOuter, Reduce, Source};
+use super::phases::{Activate, Lanes, Next, Outer, PreActivations, Pull, PullOuter, Reduce, Source};
 use super::samples::Samples;
 use super::simd::Simd;
 use super::small::Small;
@@ -115,24 +115,14 @@ impl<R: Real> Sweep<'_, R> {
         Some(rows.as_chunks_mut::<LANES>().0.split_at_mut(count))
     }
 
-    /// Kept values and slopes of the next block of the same superblock, which may be fetched while this one is worked on.
-    fn next_kept<F: Function>(
-        &self,
-        block: usize,
-        count: usize,
-        samples: std::ops::Range<usize>,
-    ) -> (&[Lanes<R>], &[Lanes<R>]) {
-        let next = block + 1;
-        let Some(kept) = &self.kept else { return (&[], &[]) };
-        if next.is_multiple_of(self.layout.superblock()) || next >= self.layout.blocks() {
-            return (&[], &[]);
-        }
-        let len = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count * LANES;
-        // SAFETY: the next block of a superblock is worked on after this one by the same thread; until then nothing in it is
-        // written, and what is borrowed here does not outlive this block.
-        let rows = unsafe { kept.get(next * len..(next + 1) * len) }.as_chunks().0;
-        let slopes = if F::SLOPE_FROM_VALUE { &[] } else { &rows[count + samples.start..count + samples.end] };
-        (&rows[samples], slopes)
+    /// Where the kept values and slopes of the next block begin, from a sample on: they are fetched while this one is worked on.
+    fn next_kept<F: Function>(&self, block: usize, count: usize, sample: usize) -> Next<R> {
+        let rows = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count;
+        let from = |row: usize| match &self.kept {
+            Some(kept) if block + 1 < self.layout.blocks() => kept.address(((block + 1) * rows + row) * LANES).cast(),
+            _ => std::ptr::null(),
+        };
+        Next { values: from(sample), slopes: if F::SLOPE_FROM_VALUE { std::ptr::null() } else { from(count + sample) } }
     }
 
     fn block<S: Simd<R>, F: Function>(&self, s: S, block: usize, scratch: &mut Scratch<R>) {
@@ -206,7 +196,7 @@ impl<R: Real> Sweep<'_, R> {
         }
     }
 
-    /// Sums over the samples of the backward half, in `scratch.grad`: rows of w and b, rounded up to even, then rows of a.
+    /// Sums over the samples of the backward half, in `scratch.grad`: rows of w and b, then rows of a.
     fn sums<S: Simd<R>, F: Function>(
         &self,
         s: S,
@@ -216,9 +206,9 @@ impl<R: Real> Sweep<'_, R> {
         scratch: &mut Scratch<R>,
     ) {
         let Backward { samples, residual, .. } = backward;
-        let (hidden, outputs) = (self.hidden(), self.network.outputs);
-        scratch.grad.resize(hidden.next_multiple_of(2) + outputs, [R::zero(); LANES]);
-        let (grad, grad_a) = scratch.grad.split_at_mut(hidden.next_multiple_of(2));
+        let (hidden, outputs, bias) = (self.hidden(), self.network.outputs, self.network.bias);
+        scratch.grad.resize(hidden + outputs, [R::zero(); LANES]);
+        let (grad, grad_a) = scratch.grad.split_at_mut(hidden);
         grad_a.fill([R::zero(); LANES]);
         let kept = self.kept::<F>(block, samples.count());
         for tile in samples.tiles() {
@@ -228,12 +218,13 @@ impl<R: Real> Sweep<'_, R> {
                 let slope = if F::SLOPE_FROM_VALUE { &[] } else { &slope[at.clone()] };
                 s.vectorize(PullOuter::<R, F> {
                     kept: (&value[at.clone()], slope),
-                    next: self.next_kept::<F>(block, samples.count(), at.clone()),
+                    next: self.next_kept::<F>(block, samples.count(), at.start),
                     residual: &residual[at],
                     grad_a,
                     h,
                     x: tile.backward,
                     grad,
+                    bias,
                     fresh: tile.first == 0,
                     function: PhantomData,
                 });
@@ -249,7 +240,7 @@ impl<R: Real> Sweep<'_, R> {
             };
             let residual = &residual[at.start * outputs..at.end * outputs];
             s.vectorize(Pull::<R, F> { source, residual, a: &theta[hidden..], grad_a, h, function: PhantomData });
-            s.vectorize(Outer { h, x: tile.backward, grad, fresh: tile.first == 0 });
+            s.vectorize(Outer { h, x: tile.backward, grad, bias, fresh: tile.first == 0 });
         }
         // Padded neurons have a = 0, so that only the gradient of a must be told that they do not exist.
         let used = self.layout.lanes_in_use(block);
@@ -314,7 +305,7 @@ impl<R: Real> Sweep<'_, R> {
             1 => s.vectorize(Stream::<R, F, 1> { part, lanes, function }),
             2 => s.vectorize(Stream::<R, F, 2> { part, lanes, function }),
             count => {
-                scratch.grad.resize(self.hidden().next_multiple_of(2), [R::zero(); LANES]);
+                scratch.grad.resize(self.hidden(), [R::zero(); LANES]);
                 let (h, grad) = (rows(&mut scratch.z, count), &mut scratch.grad[..]);
                 s.vectorize(Small::<R, F> { part, lanes, h, grad, function });
             }

@@ -5,6 +5,7 @@ use super::Normals;
 use super::Threads;
 use super::finish::{Constants, Kick};
 use super::parts::Parts;
+use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::sweep::{Backward, Forward, STREAMED, Scratch, Sweep, Then, kept_rows};
 use crate::network::{Objective, Real, TwoLayer};
@@ -38,11 +39,8 @@ pub fn work_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize)
 #[derive(Debug, Default)]
 pub struct Workspace<R> {
     scratch: Vec<Mutex<Scratch<R>>>,
-    partial: Vec<f64>,
     kept: Vec<R>,
-    f: Vec<f64>,
-    wide: Vec<f64>,
-    residual: Vec<R>,
+    predictions: Predictions<R>,
 }
 
 /// A network of fixed width, as a pass needs it.
@@ -78,31 +76,14 @@ impl<R: Real> Workspace<R> {
         let threads =
             if model.threads == Threads::Pool && work > SERIAL_WORK { rayon::current_num_threads() } else { 1 };
         self.scratch.resize_with(threads.min(layout.superblocks()).max(1), Mutex::default);
-        self.partial.resize(layout.superblocks() * count * model.network.outputs, 0.0);
+        self.predictions.partial.resize(layout.superblocks() * count * model.network.outputs, 0.0);
         let rows = layout.blocks() * count * kept_rows(model.network.activation);
         self.kept.resize(if keep { rows * LANES } else { 0 }, R::zero());
     }
 
-    /// Sums the partial features of the last forward pass into predictions: in order of the superblocks.
+    /// Predictions on the samples of the last forward pass.
     fn collect(&mut self, model: Model<'_>, count: usize) {
-        let len = count * model.network.outputs;
-        self.f.clear();
-        self.f.resize(len, 0.0);
-        for partial in self.partial.chunks_exact(len) {
-            self.f.iter_mut().zip(partial).for_each(|(f, p)| *f += p);
-        }
-        let width = model.width as f64;
-        self.f.iter_mut().for_each(|f| *f /= width);
-    }
-
-    /// The residuals of the predictions in `f`; returns the mean loss.
-    fn residuals(&mut self, model: Model<'_>, objective: Objective, y: &[f64]) -> f64 {
-        let outputs = model.network.outputs;
-        self.wide.resize(self.f.len(), 0.0);
-        objective.loss.residuals(&self.f, y, outputs, &mut self.wide);
-        self.residual.clear();
-        self.residual.extend(self.wide.iter().map(|&e| R::of(e)));
-        objective.loss.mean(&self.f, y, outputs)
+        self.predictions.collect(count * model.network.outputs, model.width);
     }
 
     /// The forward pass alone; predictions are collected from it.
@@ -114,7 +95,7 @@ impl<R: Real> Workspace<R> {
             layout: model.network.layout(model.width),
             theta: Parts::shared(theta),
             backward: None,
-            forward: Some(Forward { samples, partial: Parts::exclusive(&mut self.partial) }),
+            forward: Some(Forward { samples, partial: Parts::exclusive(&mut self.predictions.partial) }),
             kept: keep.then(|| Parts::exclusive(&mut self.kept)),
             scratch: &self.scratch,
         });
@@ -122,18 +103,11 @@ impl<R: Real> Workspace<R> {
 
     /// Predictions `f_N(x)`, (n, K), for inputs (n, d).
     pub fn predict(&mut self, model: Model<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
-        let d = model.network.inputs;
-        let mut predictions = Vec::with_capacity(x.len() / d * model.network.outputs);
-        let mut samples = Samples::default();
-        for x in x.chunks(PREDICTED * d) {
-            let count = x.len() / d;
-            samples.reset(count, d, None);
-            samples.fill(|s| &x[s * d..(s + 1) * d]);
-            self.forward(model, theta, &samples, false);
-            self.collect(model, count);
-            predictions.extend_from_slice(&self.f);
-        }
-        predictions
+        in_chunks(x, model.network.inputs, PREDICTED, |samples, out| {
+            self.forward(model, theta, samples, false);
+            self.collect(model, samples.count());
+            out.extend_from_slice(&self.predictions.f);
+        })
     }
 
     /// Writes the potential's gradient, ridge included; returns the mean loss.
@@ -147,7 +121,7 @@ impl<R: Real> Workspace<R> {
     ) -> f64 {
         self.forward(model, theta, batch.samples, true);
         self.collect(model, batch.samples.count());
-        let loss = self.residuals(model, objective, batch.y);
+        let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
         self.backward(model, objective.ridge, theta, batch.samples, out);
         loss
     }
@@ -164,10 +138,10 @@ impl<R: Real> Workspace<R> {
     ) -> &[f64] {
         self.forward(model, theta, samples, true);
         self.collect(model, samples.count());
-        self.residual.clear();
-        self.residual.extend_from_slice(residual);
+        self.predictions.residual.clear();
+        self.predictions.residual.extend_from_slice(residual);
         self.backward(model, ridge, theta, samples, out);
-        &self.f
+        &self.predictions.f
     }
 
     /// The backward pass alone, from the residuals and what the last forward pass kept.
@@ -177,7 +151,7 @@ impl<R: Real> Workspace<R> {
             network: model.network,
             layout: model.network.layout(model.width),
             theta: Parts::shared(theta),
-            backward: Some(Backward { samples, residual: &self.residual, then }),
+            backward: Some(Backward { samples, residual: &self.predictions.residual, then }),
             forward: None,
             kept: Self::keeps(model, samples.count()).then(|| Parts::exclusive(&mut self.kept)),
             scratch: &self.scratch,
@@ -200,15 +174,15 @@ impl<R: Real> Workspace<R> {
         let count = batch.samples.count();
         assert_eq!(count, ahead.count());
         self.collect(model, count);
-        let loss = self.residuals(model, objective, batch.y);
+        let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
         let constants = Constants::new(kick, objective.ridge);
         let then = Then::Step { momentum: Parts::exclusive(momentum), constants, normals };
         R::dispatch(Sweep {
             network: model.network,
             layout: model.network.layout(model.width),
             theta: Parts::exclusive(theta),
-            backward: Some(Backward { samples: batch.samples, residual: &self.residual, then }),
-            forward: Some(Forward { samples: ahead, partial: Parts::exclusive(&mut self.partial) }),
+            backward: Some(Backward { samples: batch.samples, residual: &self.predictions.residual, then }),
+            forward: Some(Forward { samples: ahead, partial: Parts::exclusive(&mut self.predictions.partial) }),
             kept: Self::keeps(model, count).then(|| Parts::exclusive(&mut self.kept)),
             scratch: &self.scratch,
         });

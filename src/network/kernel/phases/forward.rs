@@ -31,14 +31,17 @@ impl<R: Real> Job<R> for PreActivations<'_, R> {
         let pairs = z.len().div_ceil(2);
         let mut pair = 0;
         while pair < pairs {
-            // The rest after whole register tiles by smaller ones.
-            let take = if pairs - pair >= Q { Q } else { (pairs - pair).min(2) };
+            // The rest after whole register tiles is a smaller one.
+            let take = (pairs - pair).min(Q);
             let last = z.len().min(2 * (pair + take));
             let (x, z) = (&x[pair * d..(pair + take) * d], &mut z[2 * pair..last]);
             for group in 0..LANES / R::PACK / PG {
                 match take {
                     1 => z_tile::<R, S, PG, 1>(s, w, b, group, x, z),
                     2 => z_tile::<R, S, PG, 2>(s, w, b, group, x, z),
+                    3 => z_tile::<R, S, PG, 3>(s, w, b, group, x, z),
+                    4 => z_tile::<R, S, PG, 4>(s, w, b, group, x, z),
+                    5 => z_tile::<R, S, PG, 5>(s, w, b, group, x, z),
                     _ => z_tile::<R, S, PG, Q>(s, w, b, group, x, z),
                 }
             }

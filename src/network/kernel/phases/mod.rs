@@ -20,7 +20,7 @@ use super::LANES;
 use super::simd::Simd;
 use crate::network::Real;
 pub use forward::{Activate, PreActivations, Reduce};
-pub use outer::{Outer, PullOuter};
+pub use outer::{Next, Outer, PullOuter};
 pub use pull::{Pull, Source};
 
 /// One value per neuron of a block.

@@ -14,10 +14,12 @@ use std::marker::PhantomData;
 pub struct Outer<'a, R> {
     /// One row per sample.
     pub h: &'a [Lanes<R>],
-    /// `[input / 2][sample][input % 2]`.
+    /// `[input / 2][sample][input % 2]`, ones where the bias is.
     pub x: &'a [[R; 2]],
-    /// Rows of w and b, their number rounded up to even.
+    /// Rows of w and b.
     pub grad: &'a mut [Lanes<R>],
+    /// Whether the last row is that of b.
+    pub bias: bool,
     /// Whether the sums start from zero, whatever the rows hold.
     pub fresh: bool,
 }
@@ -25,8 +27,34 @@ pub struct Outer<'a, R> {
 impl<R: Real> Job<R> for Outer<'_, R> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Outer { h, x, grad, fresh } = self;
-        rows_of_tiles::<R, S, PG, Q>(s, h, x, grad, fresh, 0);
+        let Outer { h, x, grad, bias, fresh } = self;
+        let count = h.len();
+        let mut first = 0;
+        while first < grad.len() {
+            let take = (grad.len() - first).min(2 * Q);
+            let ones = bias && first + take == grad.len();
+            let (x, grad) = (&x[first / 2 * count..], &mut grad[first..first + take]);
+            for group in 0..LANES / R::PACK / PG {
+                let tile = Tile { x, grad, group, count, fresh };
+                let rows = &mut Stored(h);
+                // Of what is left after whole register tiles, an odd row counts as two but where it is the bias.
+                match (take.div_ceil(2), ones && take % 2 == 1) {
+                    (1, true) => tile.sum::<S, PG, 1, true, _>(s, rows),
+                    (1, false) => tile.sum::<S, PG, 1, false, _>(s, rows),
+                    (2, true) => tile.sum::<S, PG, 2, true, _>(s, rows),
+                    (2, false) => tile.sum::<S, PG, 2, false, _>(s, rows),
+                    (3, true) => tile.sum::<S, PG, 3, true, _>(s, rows),
+                    (3, false) => tile.sum::<S, PG, 3, false, _>(s, rows),
+                    (4, true) => tile.sum::<S, PG, 4, true, _>(s, rows),
+                    (4, false) => tile.sum::<S, PG, 4, false, _>(s, rows),
+                    (5, true) => tile.sum::<S, PG, 5, true, _>(s, rows),
+                    (5, false) => tile.sum::<S, PG, 5, false, _>(s, rows),
+                    (_, true) => tile.sum::<S, PG, Q, true, _>(s, rows),
+                    (_, false) => tile.sum::<S, PG, Q, false, _>(s, rows),
+                }
+            }
+            first += take;
+        }
     }
 }
 
@@ -35,18 +63,20 @@ impl<R: Real> Job<R> for Outer<'_, R> {
 pub struct PullOuter<'a, R, F> {
     /// Kept values, and kept slopes where they do not follow from the values.
     pub kept: (&'a [Lanes<R>], &'a [Lanes<R>]),
-    /// Values and slopes that will be wanted next, to be fetched meanwhile; may be empty.
-    pub next: (&'a [Lanes<R>], &'a [Lanes<R>]),
+    /// What will be wanted next, to be fetched meanwhile.
+    pub next: Next<R>,
     /// Residuals.
     pub residual: &'a [R],
     /// The row of the gradient of a.
     pub grad_a: &'a mut Lanes<R>,
     /// One row per sample.
     pub h: &'a mut [Lanes<R>],
-    /// `[input / 2][sample][input % 2]`.
+    /// `[input / 2][sample][input % 2]`, ones where the bias is.
     pub x: &'a [[R; 2]],
-    /// Rows of w and b, their number rounded up to even.
+    /// Rows of w and b.
     pub grad: &'a mut [Lanes<R>],
+    /// Whether the last row is that of b.
+    pub bias: bool,
     /// Whether the sums start from zero, whatever the rows hold.
     pub fresh: bool,
     /// The activation.
@@ -56,11 +86,14 @@ pub struct PullOuter<'a, R, F> {
 impl<R: Real, F: Function> Job<R> for PullOuter<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let PullOuter { kept: (values, slopes), next, residual, grad_a, h, x, grad, fresh, .. } = self;
+        let PullOuter { kept: (values, slopes), next, residual, grad_a, h, x, grad, bias, fresh, .. } = self;
         let count = h.len();
-        let pairs = grad.len() / 2;
-        let first = if pairs >= Q { Q } else { pairs.min(2) };
-        let whole = first == pairs;
+        let first = match grad.len() {
+            rows if rows + 1 >= 2 * Q => rows.min(2 * Q),
+            rows => rows.min(4),
+        };
+        let whole = first == grad.len();
+        let (grad, grad_rest) = grad.split_at_mut(first);
         for group in 0..LANES / R::PACK / PG {
             let mut sum_a = [s.splat(R::zero()); PG];
             for i in 0..PG {
@@ -70,23 +103,43 @@ impl<R: Real, F: Function> Job<R> for PullOuter<'_, R, F> {
                 values: &values[..count],
                 slopes,
                 residual: &residual[..count],
-                next: if group == 0 { next } else { (&[], &[]) },
+                next: if group == 0 { next } else { Next::NOTHING },
                 h: if whole { &mut [] } else { &mut *h },
                 sum_a,
                 function: PhantomData,
             };
-            let (x, grad) = (&x[..first * count], &mut grad[..2 * first]);
-            match first {
-                1 => outer_tile::<R, S, PG, 1, _>(s, count, &mut rows, x, group, grad, fresh),
-                2 => outer_tile::<R, S, PG, 2, _>(s, count, &mut rows, x, group, grad, fresh),
-                _ => outer_tile::<R, S, PG, Q, _>(s, count, &mut rows, x, group, grad, fresh),
+            let tile = Tile { x, grad: &mut *grad, group, count, fresh };
+            match (first.div_ceil(2), bias && whole && first % 2 == 1) {
+                (1, true) => tile.sum::<S, PG, 1, true, _>(s, &mut rows),
+                (1, false) => tile.sum::<S, PG, 1, false, _>(s, &mut rows),
+                (2, true) => tile.sum::<S, PG, 2, true, _>(s, &mut rows),
+                (2, false) => tile.sum::<S, PG, 2, false, _>(s, &mut rows),
+                (_, true) => tile.sum::<S, PG, Q, true, _>(s, &mut rows),
+                (_, false) => tile.sum::<S, PG, Q, false, _>(s, &mut rows),
             }
             for i in 0..PG {
                 store(s, rows.sum_a[i], grad_a, group * PG + i);
             }
         }
-        rows_of_tiles::<R, S, PG, Q>(s, h, x, grad, fresh, first);
+        if !whole {
+            s.vectorize(Outer { h, x: &x[first / 2 * count..], grad: grad_rest, bias, fresh });
+        }
     }
+}
+
+/// Where rows that will be wanted next begin, one per sample; null where none are. Addresses, because another thread may be
+/// at work on them.
+#[derive(Clone, Copy)]
+pub struct Next<R> {
+    /// Values of the activation.
+    pub values: *const Lanes<R>,
+    /// Its slopes.
+    pub slopes: *const Lanes<R>,
+}
+
+impl<R> Next<R> {
+    /// Nothing to fetch.
+    pub const NOTHING: Self = Next { values: std::ptr::null(), slopes: std::ptr::null() };
 }
 
 /// Where a register tile finds `h`.
@@ -113,7 +166,7 @@ struct Pulled<'a, R, S: Simd<R>, F, const PG: usize> {
     values: &'a [Lanes<R>],
     slopes: &'a [Lanes<R>],
     residual: &'a [R],
-    next: (&'a [Lanes<R>], &'a [Lanes<R>]),
+    next: Next<R>,
     h: &'a mut [Lanes<R>],
     sum_a: [S::Pack; PG],
     function: PhantomData<F>,
@@ -123,11 +176,10 @@ impl<R: Real, S: Simd<R>, F: Function, const PG: usize> Rows<R, S, PG> for Pulle
     #[inline(always)]
     fn row(&mut self, s: S, n: usize, group: usize) -> [S::Pack; PG] {
         let e = s.splat(self.residual[n]);
-        if let Some(next) = self.next.0.get(n) {
-            s.prefetch(next);
-        }
-        if let Some(next) = self.next.1.get(n) {
-            s.prefetch(next);
+        for rows in [self.next.values, self.next.slopes] {
+            if !rows.is_null() {
+                s.prefetch(rows.wrapping_add(n));
+            }
         }
         let mut row = [s.splat(R::zero()); PG];
         for i in 0..PG {
@@ -147,73 +199,59 @@ impl<R: Real, S: Simd<R>, F: Function, const PG: usize> Rows<R, S, PG> for Pulle
     }
 }
 
-/// Register tiles over the rows of w and b, from pair `from` on.
-#[inline(always)]
-fn rows_of_tiles<R: Real, S: Simd<R>, const PG: usize, const Q: usize>(
-    s: S,
-    h: &[Lanes<R>],
-    x: &[[R; 2]],
-    grad: &mut [Lanes<R>],
+/// A register tile: some rows of w and b times the packs of a group.
+struct Tile<'a, R> {
+    x: &'a [[R; 2]],
+    grad: &'a mut [Lanes<R>],
+    group: usize,
+    count: usize,
     fresh: bool,
-    from: usize,
-) {
-    let count = h.len();
-    let pairs = grad.len() / 2;
-    let mut pair = from;
-    while pair < pairs {
-        // The rest after whole register tiles by smaller ones.
-        let take = if pairs - pair >= Q { Q } else { (pairs - pair).min(2) };
-        let (x, grad) = (&x[pair * count..(pair + take) * count], &mut grad[2 * pair..2 * (pair + take)]);
-        for group in 0..LANES / R::PACK / PG {
-            let rows = &mut Stored(h);
-            match take {
-                1 => outer_tile::<R, S, PG, 1, _>(s, count, rows, x, group, grad, fresh),
-                2 => outer_tile::<R, S, PG, 2, _>(s, count, rows, x, group, grad, fresh),
-                _ => outer_tile::<R, S, PG, Q, _>(s, count, rows, x, group, grad, fresh),
-            }
-        }
-        pair += take;
-    }
 }
 
-#[inline(always)]
-fn outer_tile<R: Real, S: Simd<R>, const PG: usize, const Q: usize, H: Rows<R, S, PG>>(
-    s: S,
-    count: usize,
-    rows: &mut H,
-    x: &[[R; 2]],
-    group: usize,
-    grad: &mut [Lanes<R>],
-    fresh: bool,
-) {
-    assert!(x.len() == Q * count && grad.len() == 2 * Q);
-    let mut sum = [[[s.splat(R::zero()); PG]; 2]; Q];
-    if !fresh {
-        for q in 0..Q {
-            for t in 0..2 {
-                for i in 0..PG {
-                    sum[q][t][i] = load(s, &grad[2 * q + t], group * PG + i);
+impl<R: Real> Tile<'_, R> {
+    /// The sums of `Q` pairs of rows. `BIAS`: the last pair is one row, whose inputs are ones; another lone row is summed
+    /// beside a row that nobody asked for.
+    #[inline(always)]
+    fn sum<S: Simd<R>, const PG: usize, const Q: usize, const BIAS: bool, H: Rows<R, S, PG>>(self, s: S, rows: &mut H) {
+        let Tile { x, grad, group, count, fresh } = self;
+        let x = &x[..Q * count];
+        assert!(grad.len() == 2 * Q || grad.len() == 2 * Q - 1);
+        let mut sum = [[[s.splat(R::zero()); PG]; 2]; Q];
+        if !fresh {
+            for q in 0..Q {
+                for t in 0..2 {
+                    let Some(grad) = grad.get(2 * q + t) else { continue };
+                    for i in 0..PG {
+                        sum[q][t][i] = load(s, grad, group * PG + i);
+                    }
                 }
             }
         }
-    }
-    for n in 0..count {
-        let row = rows.row(s, n, group);
-        for q in 0..Q {
-            // SAFETY: q < Q and n < count, and x has length Q count.
-            let x = unsafe { x.get_unchecked(q * count + n) };
-            for t in 0..2 {
-                let x = s.splat(x[t]);
-                for i in 0..PG {
-                    sum[q][t][i] = s.fma(x, row[i], sum[q][t][i]);
+        for n in 0..count {
+            let row = rows.row(s, n, group);
+            for q in 0..Q {
+                if BIAS && q == Q - 1 {
+                    for i in 0..PG {
+                        sum[q][0][i] = s.add(row[i], sum[q][0][i]);
+                    }
+                    continue;
+                }
+                // SAFETY: q < Q and n < count, and x has length Q count.
+                let x = unsafe { x.get_unchecked(q * count + n) };
+                for t in 0..2 {
+                    let x = s.splat(x[t]);
+                    for i in 0..PG {
+                        sum[q][t][i] = s.fma(x, row[i], sum[q][t][i]);
+                    }
                 }
             }
         }
-    }
-    for q in 0..Q {
-        for t in 0..2 {
-            for i in 0..PG {
-                store(s, sum[q][t][i], &mut grad[2 * q + t], group * PG + i);
+        for q in 0..Q {
+            for t in 0..2 {
+                let Some(grad) = grad.get_mut(2 * q + t) else { continue };
+                for i in 0..PG {
+                    store(s, sum[q][t][i], grad, group * PG + i);
+                }
             }
         }
     }

@@ -73,8 +73,8 @@ pub trait Simd<R>: Copy + Send + Sync {
     fn exponent(self, shifted: Self::Pack, bias: i32) -> Self::Pack;
     /// `x^2 - square`, exactly, where `square` is `x x` rounded and x is far from overflow.
     fn square_rest(self, x: Self::Pack, square: Self::Pack) -> Self::Pack;
-    /// Asks for a row's cache lines ahead of time; never reads it in the sense of the program.
-    fn prefetch<T>(self, row: &T);
+    /// Asks for the cache lines of a row at an address, which need not be one of the program's, ahead of time.
+    fn prefetch<T>(self, row: *const T);
     /// Asks for the cache line at an address, which need not be one of the program's, into the nearest cache.
     fn prefetch_line(self, at: *const R);
     /// The sum of the lanes in double precision by a fixed tree: halves are added until one lane is left.

@@ -98,7 +98,7 @@ macro_rules! portable {
                 })
             }
             #[inline(always)]
-            fn prefetch<T>(self, _row: &T) {}
+            fn prefetch<T>(self, _row: *const T) {}
             #[inline(always)]
             fn prefetch_line(self, _at: *const $real) {}
             #[inline(always)]

@@ -47,11 +47,11 @@ macro_rules! memory {
             <Self as Simd<$real>>::fma(self, x, x, minus)
         }
         #[inline(always)]
-        fn prefetch<T>(self, row: &T) {
+        fn prefetch<T>(self, row: *const T) {
             let lines = size_of::<T>().div_ceil(64);
             for line in 0..lines {
                 // SAFETY: a prefetch may be given any address; it faults on none.
-                unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(row).cast::<i8>().wrapping_add(64 * line)) };
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(row.cast::<i8>().wrapping_add(64 * line)) };
             }
         }
         #[inline(always)]

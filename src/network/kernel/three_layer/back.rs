@@ -77,7 +77,7 @@ pub(super) struct BackFirst<'a, R> {
 
 impl<R: Real> Pass<R> for BackFirst<'_, R> {
     fn run<S: Simd<R>>(self, simd: S) {
-        let Seen { layers: [_, n2], layout, samples, scratch, .. } = self.seen;
+        let Seen { network, layers: [_, n2], layout, samples, scratch, .. } = self.seen;
         let count = samples.count();
         let hidden = layout.first.parameters;
         let mean = R::of(1.0 / n2 as f64);
@@ -92,7 +92,7 @@ impl<R: Real> Pass<R> for BackFirst<'_, R> {
                 let rows = unsafe { self.theta.get(start..start + used * LANES) }.as_chunks::<LANES>().0;
                 turn(rows, &mut scratch.turned[second * LANES..(second + 1) * LANES]);
             }
-            scratch.grad.resize(hidden.next_multiple_of(2), [R::zero(); LANES]);
+            scratch.grad.resize(hidden, [R::zero(); LANES]);
             for tile in samples.tiles() {
                 let z = tile_rows(&mut scratch.z, tile.count);
                 simd.vectorize(PreActivations { w: &scratch.turned[..n2], b: None, x: self.pulled.forward(&tile), z });
@@ -104,7 +104,7 @@ impl<R: Real> Pass<R> for BackFirst<'_, R> {
                     }
                 }
                 let grad = &mut scratch.grad[..];
-                simd.vectorize(Outer { h: z, x: tile.backward, grad, fresh: tile.first == 0 });
+                simd.vectorize(Outer { h: z, x: tile.backward, grad, bias: network.bias, fresh: tile.first == 0 });
             }
             let rows = Rows { at: layout.first_block(block), block, used, trained: hidden };
             rows.end(simd, self.theta, &scratch.grad[..hidden], self.then, &mut scratch.normals);
@@ -139,13 +139,13 @@ impl<R: Real> Pass<R> for BackSecond<'_, R> {
         share(scratch.len(), layout.second.blocks(), &|block, thread| {
             let mut scratch = scratch[thread].lock().unwrap_or_else(PoisonError::into_inner);
             let scratch = &mut *scratch;
-            // A row more than there are, where their number is odd: the rows of a are put in after the sums.
-            scratch.grad.resize(parameters.max(hidden.next_multiple_of(2)), [R::zero(); LANES]);
+            // The rows of a are put in after the sums.
+            scratch.grad.resize(parameters, [R::zero(); LANES]);
             for tile in samples.tiles() {
                 let h = &self.pull[(block * count + tile.first) * LANES..][..tile.count * LANES];
-                let grad = &mut scratch.grad[..hidden.next_multiple_of(2)];
-                let fresh = tile.first == 0;
-                simd.vectorize(Outer { h: h.as_chunks().0, x: self.packed.backward(&tile), grad, fresh });
+                let grad = &mut scratch.grad[..hidden];
+                let (bias, fresh) = (network.bias, tile.first == 0);
+                simd.vectorize(Outer { h: h.as_chunks().0, x: self.packed.backward(&tile), grad, bias, fresh });
             }
             let grad_a = &self.grad_a[block * outputs * LANES..(block + 1) * outputs * LANES];
             scratch.grad[hidden..parameters].copy_from_slice(grad_a.as_chunks().0);

@@ -25,6 +25,7 @@ pub use layout::Layout;
 use super::finish::Constants;
 use super::parts::Parts;
 use super::phases::Lanes;
+use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::sweep::Then;
 use super::{Kick, LANES, Labelled, Normals, Threads};
@@ -87,11 +88,8 @@ pub struct Workspace<R> {
     pulled: Packed<R>,
     /// Rows of the gradient of a, block after block.
     grad_a: Vec<R>,
-    /// (blocks of the second layer, n, K).
-    partial: Vec<f64>,
-    f: Vec<f64>,
-    wide: Vec<f64>,
-    residual: Vec<R>,
+    /// Of parts that are blocks of the second layer.
+    predictions: Predictions<R>,
 }
 
 /// A network with the sizes of its layers, as a pass needs it.
@@ -135,7 +133,7 @@ impl<R: Real> Workspace<R> {
         self.packed.reset(count, n1, back.then_some(model.network.bias));
         self.pulled.reset(if back { count } else { 0 }, n2, None);
         self.grad_a.resize(layout.second.blocks() * outputs * LANES, R::zero());
-        self.partial.resize(layout.second.blocks() * count * outputs, 0.0);
+        self.predictions.partial.resize(layout.second.blocks() * count * outputs, 0.0);
     }
 
     /// The forward pass alone; predictions are collected from it. `back`: whether a backward pass will come.
@@ -156,36 +154,22 @@ impl<R: Real> Workspace<R> {
             packed: &self.packed,
             value: Parts::exclusive(&mut self.second.value),
             slope: Parts::exclusive(&mut self.second.slope),
-            partial: Parts::exclusive(&mut self.partial),
+            partial: Parts::exclusive(&mut self.predictions.partial),
         });
     }
 
-    /// Sums the partial predictions in order of the blocks.
+    /// Predictions on the samples of the last forward pass.
     fn collect(&mut self, model: Model<'_>, count: usize) {
-        let len = count * model.network.outputs;
-        self.f.clear();
-        self.f.resize(len, 0.0);
-        for partial in self.partial.chunks_exact(len) {
-            self.f.iter_mut().zip(partial).for_each(|(f, p)| *f += p);
-        }
-        let width = model.layers[1] as f64;
-        self.f.iter_mut().for_each(|f| *f /= width);
+        self.predictions.collect(count * model.network.outputs, model.layers[1]);
     }
 
     /// Predictions `f(x)`, (n, K), for inputs (n, d).
     pub fn predict(&mut self, model: Model<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
-        let d = model.network.inputs;
-        let mut predictions = Vec::with_capacity(x.len() / d * model.network.outputs);
-        let mut samples = Samples::default();
-        for x in x.chunks(PREDICTED * d) {
-            let count = x.len() / d;
-            samples.reset(count, d, None);
-            samples.fill(|s| &x[s * d..(s + 1) * d]);
-            self.forward(model, theta, &samples, false);
-            self.collect(model, count);
-            predictions.extend_from_slice(&self.f);
-        }
-        predictions
+        in_chunks(x, model.network.inputs, PREDICTED, |samples, out| {
+            self.forward(model, theta, samples, false);
+            self.collect(model, samples.count());
+            out.extend_from_slice(&self.predictions.f);
+        })
     }
 
     /// Writes the potential's gradient, ridge included; returns the mean loss.
@@ -230,18 +214,15 @@ impl<R: Real> Workspace<R> {
         batch: Labelled<'_, R>,
         then: Then<'_, R>,
     ) -> f64 {
-        let (samples, outputs) = (batch.samples, model.network.outputs);
+        let samples = batch.samples;
         self.collect(model, samples.count());
-        self.wide.resize(self.f.len(), 0.0);
-        objective.loss.residuals(&self.f, batch.y, outputs, &mut self.wide);
-        self.residual.clear();
-        self.residual.extend(self.wide.iter().map(|&e| R::of(e)));
+        let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
         let Model { network, layers, .. } = model;
         let seen = Seen { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
         R::dispatch(Pull {
             seen,
             theta: &theta,
-            residual: &self.residual,
+            residual: &self.predictions.residual,
             value: &self.second.value,
             slope: Parts::exclusive(&mut self.second.slope),
             grad_a: Parts::exclusive(&mut self.grad_a),
@@ -256,6 +237,6 @@ impl<R: Real> Workspace<R> {
             grad_a: &self.grad_a,
             then: &then,
         });
-        objective.loss.mean(&self.f, batch.y, outputs)
+        loss
     }
 }
