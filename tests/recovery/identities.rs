@@ -58,7 +58,7 @@ fn four_identities_of_the_projection() {
         let problem = problem(2 * d, d, 50.0, None, index as u64);
         let v: Vec<f64> = (0..d).map(|j| ((j * j) as f64 + 0.3).sin()).collect();
         for damping in [0.0, 0.05] {
-            let inverse = Inverse::new(problem.gram().clone(), damping).unwrap();
+            let inverse = Inverse::new(problem.hessian(problem.start()), damping).unwrap();
             let h = Mat::from_fn(d, d, |i, j| inverse.damped(i, j));
             let p = inverse_of(&h);
             let support: Vec<usize> = (0..d).filter(|j| (j * 7 + 3) % d < k).collect();
@@ -112,11 +112,11 @@ fn four_identities_of_the_projection() {
 fn elimination_against_brute_force() {
     for (d, k, index) in [(60, 4, 0), (17, 5, 1), (53, 52, 2)] {
         let problem = problem(2 * d, d, 20.0, None, index);
-        let inverse = Inverse::new(problem.gram().clone(), 0.0).unwrap();
+        let inverse = Inverse::new(problem.hessian(problem.start()), 0.0).unwrap();
         let v: Vec<f64> = (0..d).map(|j| (1.7 * j as f64 + 0.2).cos()).collect();
         let (kept, point, trace) = eliminate(&v, inverse.matrix(), k);
         assert_eq!((kept.len(), trace.len()), (k, d - k));
-        let h = problem.gram();
+        let h = &problem.hessian(problem.start());
         let mut alive: Vec<usize> = (0..d).collect();
         let mut spent = 0.0;
         for drop in &trace {
@@ -157,7 +157,7 @@ fn exact_selection_against_all_subsets() {
     let (mut greedy_missed, mut swaps_missed) = (0, 0);
     for index in 0..12 {
         let problem = problem(26, 13, 1e4, Some(20.0), index);
-        let inverse = Inverse::new(problem.gram().clone(), 0.0).unwrap();
+        let inverse = Inverse::new(problem.hessian(problem.start()), 0.0).unwrap();
         let v = inverse.solve(problem.moment());
         for k in [1, 4, 9, 13] {
             let cost = |support: &[usize]| {
