@@ -215,8 +215,8 @@ def eliminate(v, P, k):
         column = P[:, p].copy()
         v -= v[p] / column[p] * column
         P -= np.outer(column / column[p], column)
-        alive[p], v[p] = False, 0.0
-    return v
+        alive[p] = False
+    return np.where(alive, v, 0.0)
 
 
 def greedy(p):

@@ -216,14 +216,14 @@ fn pairs(a: MatMut<'_, f64>, side: usize) -> Vec<Pair<'_>> {
             blocks.map(|block| Some(block.transpose_mut())).collect()
         })
         .collect();
-    let mut pairs = Vec::new();
-    for column in 0..blocks.len() {
-        for row in column..blocks.len() {
+    let count = blocks.len();
+    let places = (0..count).flat_map(|column| (column..count).map(move |row| (row, column)));
+    places
+        .map(|(row, column)| {
             let entries = blocks[column][row].take().expect("every block is taken once");
-            pairs.push(Pair { below: Block { row, column, entries }, above: blocks[row][column].take() });
-        }
-    }
-    pairs
+            Pair { below: Block { row, column, entries }, above: blocks[row][column].take() }
+        })
+        .collect()
 }
 
 /// Copies the lower triangle onto the upper.

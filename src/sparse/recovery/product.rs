@@ -40,7 +40,7 @@ pub struct Block<'a> {
 /// # Panics
 /// If `side` is not a multiple of [`GRAIN`], the sizes do not belong together, or columns are not contiguous.
 pub fn add_self_product(blocks: &mut [Block<'_>], side: usize, alpha: f64, a: MatRef<'_, f64>, scale: Option<&[f64]>) {
-    assert!(side % GRAIN == 0 && side > 0, "blocks of whole register tiles");
+    assert!(side > 0 && side.is_multiple_of(GRAIN), "blocks of whole register tiles");
     assert!(scale.is_none_or(|s| s.len() == a.ncols()), "one scale per column");
     f64::dispatch(SelfProduct { blocks, side, alpha, a, scale });
 }
