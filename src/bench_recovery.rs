@@ -21,8 +21,8 @@ struct Line<'a> {
     error: Option<f64>,
 }
 
-/// Prints a JSON line for each kernel and each method: the least of `repeats` wall times. Methods start anew each time,
-/// from X and y; only the kernels use what was formed before.
+/// Prints a JSON line for each method, or, where none is named, for each kernel: the least of `repeats` wall times. Methods
+/// start anew each time, from X and y; kernels use what was formed before.
 ///
 /// # Errors
 /// Output that cannot be written, methods that do not apply.
@@ -33,78 +33,14 @@ pub fn run(
     repeats: usize,
     mut out: impl Write,
 ) -> Result<(), anyhow::Error> {
-    let base = problem()?;
-    let d = base.unknowns();
-    let mut say = |what: &str, seconds: f64, iterations: usize, error: Option<f64>| -> io::Result<()> {
-        serde_json::to_writer(&mut out, &Line { what, seconds, iterations, error })?;
+    let mut say = |line: Line<'_>| -> io::Result<()> {
+        serde_json::to_writer(&mut out, &line)?;
         writeln!(out)
     };
-    let least = |work: &mut dyn FnMut()| {
-        let time = |work: &mut dyn FnMut()| {
-            let began = Instant::now();
-            work();
-            began.elapsed().as_secs_f64()
-        };
-        (0..repeats).map(|_| time(work)).fold(f64::INFINITY, f64::min)
-    };
-    let xt = base.design();
-    let w = threshold(base.moment(), settings.k);
-    // What reading X once costs: one entry of every cache line is added up.
-    say(
-        "read",
-        least(&mut || {
-            let touched = |i: usize| sample(&xt, i).iter().step_by(8).sum::<f64>();
-            black_box((0..base.samples()).into_par_iter().with_min_len(64).map(touched).sum::<f64>());
-        }),
-        1,
-        None,
-    )?;
-    say(
-        "gradient",
-        least(&mut || {
-            black_box(base.gradient(&w));
-        }),
-        1,
-        None,
-    )?;
-    say(
-        "gram",
-        least(&mut || {
-            black_box(gram(xt, None));
-        }),
-        1,
-        None,
-    )?;
-    let h = base.gram();
-    say(
-        "factor",
-        least(&mut || {
-            black_box(Cholesky::new(h.as_ref(), 0.0).is_ok());
-        }),
-        1,
-        None,
-    )?;
-    say(
-        "gradient-by-gram",
-        least(&mut || {
-            black_box(base.gradient_by_gram(&w));
-        }),
-        1,
-        None,
-    )?;
-    let m = d.min(ELIMINATED);
-    if let Ok(factor) = Cholesky::new(h.as_ref().submatrix(0, 0, m, m), 0.0) {
-        let inverse = factor.inverse();
-        let mut v = base.moment()[..m].to_vec();
-        factor.solve(&mut v);
-        say(
-            "eliminate",
-            least(&mut || {
-                black_box(eliminate(&v, inverse.as_ref(), settings.k.min(m)));
-            }),
-            m - settings.k.min(m),
-            None,
-        )?;
+    if methods.is_empty() {
+        for (what, seconds) in kernels(&problem()?, settings.k, repeats) {
+            say(Line { what, seconds, iterations: 1, error: None })?;
+        }
     }
     for &method in methods {
         let mut last = None;
@@ -117,7 +53,55 @@ pub fn run(
         }
         let (iterations, error) =
             last.map_or((0, None), |outcome| (outcome.curve.len() - 1, Some(outcome.point().error)));
-        say(method.name(), best, iterations, error)?;
+        say(Line { what: method.name(), seconds: best, iterations, error })?;
     }
     Ok(())
+}
+
+/// Seconds of each kernel.
+fn kernels(problem: &Problem, k: usize, repeats: usize) -> Vec<(&'static str, f64)> {
+    let xt = problem.design();
+    let w = threshold(problem.moment(), k);
+    let mut times = Vec::new();
+    let mut time = |what, work: &dyn Fn()| {
+        let once = |_| {
+            let began = Instant::now();
+            work();
+            began.elapsed().as_secs_f64()
+        };
+        times.push((what, (0..repeats).map(once).fold(f64::INFINITY, f64::min)));
+    };
+    // What reading X once costs: one entry of every cache line is added up.
+    let touched = |i: usize| sample(&xt, i).iter().step_by(8).sum::<f64>();
+    time("read", &|| {
+        black_box((0..problem.samples()).into_par_iter().with_min_len(64).map(touched).sum::<f64>());
+    });
+    time("gradient", &|| {
+        black_box(problem.gradient(&w));
+    });
+    time("gram", &|| {
+        black_box(gram(xt, None));
+    });
+    let h = problem.gram();
+    time("factor", &|| {
+        black_box(Cholesky::new(h, 0.0).is_ok());
+    });
+    time("gradient-by-gram", &|| {
+        black_box(problem.gradient_by_gram(&w));
+    });
+    if let Ok(factor) = Cholesky::new(h, 0.0) {
+        time("inverse", &|| {
+            black_box(factor.inverse());
+        });
+    }
+    let m = problem.unknowns().min(ELIMINATED);
+    if let Ok(factor) = Cholesky::new(h.submatrix(0, 0, m, m), 0.0) {
+        let inverse = factor.inverse();
+        let mut v = problem.moment()[..m].to_vec();
+        factor.solve(&mut v);
+        time("eliminate", &|| {
+            black_box(eliminate(&v, inverse.as_ref(), k.min(m)));
+        });
+    }
+    times
 }

@@ -68,7 +68,7 @@ struct BenchRecoveryArgs {
     /// Entries kept
     #[arg(long)]
     k: usize,
-    /// Algorithms to time, by their names in experiment files; may be repeated
+    /// Algorithms to time, by their names in experiment files; may be repeated. Without any, the kernels
     #[arg(long = "method", value_parser = method)]
     methods: Vec<Method>,
     /// Iterations at most

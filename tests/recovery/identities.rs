@@ -58,7 +58,7 @@ fn four_identities_of_the_projection() {
         let problem = problem(2 * d, d, 50.0, None, index as u64);
         let v: Vec<f64> = (0..d).map(|j| ((j * j) as f64 + 0.3).sin()).collect();
         for damping in [0.0, 0.05] {
-            let inverse = Inverse::new(problem.gram().clone(), damping).unwrap();
+            let inverse = Inverse::new(problem.hessian(problem.start()), damping).unwrap();
             let h = Mat::from_fn(d, d, |i, j| inverse.damped(i, j));
             let p = inverse_of(&h);
             let support: Vec<usize> = (0..d).filter(|j| (j * 7 + 3) % d < k).collect();
@@ -112,11 +112,11 @@ fn four_identities_of_the_projection() {
 fn elimination_against_brute_force() {
     for (d, k, index) in [(60, 4, 0), (17, 5, 1), (53, 52, 2)] {
         let problem = problem(2 * d, d, 20.0, None, index);
-        let inverse = Inverse::new(problem.gram().clone(), 0.0).unwrap();
+        let inverse = Inverse::new(problem.hessian(problem.start()), 0.0).unwrap();
         let v: Vec<f64> = (0..d).map(|j| (1.7 * j as f64 + 0.2).cos()).collect();
         let (kept, point, trace) = eliminate(&v, inverse.matrix(), k);
         assert_eq!((kept.len(), trace.len()), (k, d - k));
-        let h = problem.gram();
+        let h = &problem.hessian(problem.start());
         let mut alive: Vec<usize> = (0..d).collect();
         let mut spent = 0.0;
         for drop in &trace {
@@ -157,7 +157,7 @@ fn exact_selection_against_all_subsets() {
     let (mut greedy_missed, mut swaps_missed) = (0, 0);
     for index in 0..12 {
         let problem = problem(26, 13, 1e4, Some(20.0), index);
-        let inverse = Inverse::new(problem.gram().clone(), 0.0).unwrap();
+        let inverse = Inverse::new(problem.hessian(problem.start()), 0.0).unwrap();
         let v = inverse.solve(problem.moment());
         for k in [1, 4, 9, 13] {
             let cost = |support: &[usize]| {
@@ -292,36 +292,38 @@ fn what_the_methods_are_on_a_quadratic() {
     assert_eq!(refitted[1].support, best.1, "best subset");
 }
 
-/// WoodTaylor's Fisher matrix, inverted one sample at a time as its paper has it, against the step taken.
+/// The Fisher matrix of WoodTaylor and WoodFisher, inverted one sample at a time as their paper has it, against what is
+/// pruned.
 #[test]
 fn fisher_by_rank_one_updates() {
     let problem =
         problem(50, 8, 5.0, Some(15.0), 9).starting_at((0..8).map(|j| 0.3 - 0.1 * j as f64).collect()).unwrap();
     let damping = 1e-3;
     let settings = Settings { damping: Damping::Relative(damping), ..Settings::new(3) };
-    let (n, w) = (50.0, problem.start().to_vec());
-    let mut gradients = Vec::new();
-    for i in 0..50 {
-        let x: Vec<f64> = (0..8).map(|j| problem.design()[(j, i)]).collect();
-        let residual = x.iter().zip(&w).map(|(x, w)| x * w).sum::<f64>() - problem.measurements()[i];
-        gradients.push(x.iter().map(|x| residual * x).collect::<Vec<f64>>());
-    }
-    let mean: f64 = gradients.iter().flatten().map(|g| g * g).sum::<f64>() / n / 8.0;
-    let mut p = Mat::from_fn(8, 8, |i, j| if i == j { 1.0 / (damping * mean) } else { 0.0 });
-    for g in &gradients {
-        let g = Mat::from_fn(8, 1, |j, _| g[j]);
-        let u = &p * &g;
-        let scale = 1.0 / (n + (g.transpose() * &u)[(0, 0)]);
-        p = &p - faer::Scale(scale) * (&u * u.transpose());
-    }
-    let total = Mat::from_fn(8, 1, |j, _| gradients.iter().map(|g| g[j]).sum::<f64>() / n);
-    for (method, with_gradient) in [(Method::WoodTaylor, true), (Method::WoodFisher, false)] {
-        let start: Vec<f64> = if with_gradient {
-            let newton = &p * &total;
-            (0..8).map(|j| w[j] - newton[(j, 0)]).collect()
-        } else {
-            continue;
-        };
+    let n = 50.0;
+    let x = problem.design().transpose().to_owned();
+    let y = Mat::from_fn(50, 1, |i, _| problem.measurements()[i]);
+    let minimum: Mat<f64> = x.qr().solve_lstsq(&y);
+    let minimum: Vec<f64> = (0..8).map(|j| minimum[(j, 0)]).collect();
+    // WoodTaylor goes from the start, WoodFisher prunes the dense minimum as if its gradient were zero.
+    for (method, w) in [(Method::WoodTaylor, problem.start().to_vec()), (Method::WoodFisher, minimum)] {
+        let mut gradients = Vec::new();
+        for i in 0..50 {
+            let residual = (0..8).map(|j| x[(i, j)] * w[j]).sum::<f64>() - y[(i, 0)];
+            gradients.push((0..8).map(|j| residual * x[(i, j)]).collect::<Vec<f64>>());
+        }
+        let mean: f64 = gradients.iter().flatten().map(|g| g * g).sum::<f64>() / n / 8.0;
+        let mut p = Mat::from_fn(8, 8, |i, j| if i == j { 1.0 / (damping * mean) } else { 0.0 });
+        for g in &gradients {
+            let g = Mat::from_fn(8, 1, |j, _| g[j]);
+            let u = &p * &g;
+            let scale = 1.0 / (n + (g.transpose() * &u)[(0, 0)]);
+            p = &p - faer::Scale(scale) * (&u * u.transpose());
+        }
+        let total = Mat::from_fn(8, 1, |j, _| gradients.iter().map(|g| g[j]).sum::<f64>() / n);
+        let newton = &p * &total;
+        let taylor = if method == Method::WoodTaylor { 1.0 } else { 0.0 };
+        let start: Vec<f64> = (0..8).map(|j| w[j] - taylor * newton[(j, 0)]).collect();
         let mut order: Vec<usize> = (0..8).collect();
         order.sort_by(|&a, &b| (start[b].powi(2) / p[(b, b)]).total_cmp(&(start[a].powi(2) / p[(a, a)])));
         let mut support = order[..3].to_vec();
@@ -336,4 +338,42 @@ fn fisher_by_rank_one_updates() {
             assert!((found.w[j] - expected).abs() < 1e-8 * (1.0 + expected.abs()), "{} {expected}", found.w[j]);
         });
     }
+}
+
+/// One step of NIHT and of HTP from plain loops.
+#[test]
+fn first_steps_by_their_formulas() {
+    let problem = problem(30, 12, 20.0, Some(20.0), 5);
+    let x = problem.design();
+    let times = |w: &[f64]| (0..30).map(|i| (0..12).map(|j| x[(j, i)] * w[j]).sum()).collect::<Vec<f64>>();
+    let back = |r: &[f64]| (0..12).map(|j| (0..30).map(|i| x[(j, i)] * r[i]).sum()).collect::<Vec<f64>>();
+    let top = |v: &[f64]| {
+        let mut order: Vec<usize> = (0..12).collect();
+        order.sort_by(|&a, &b| v[b].abs().total_cmp(&v[a].abs()));
+        order.truncate(3);
+        order.sort_unstable();
+        order
+    };
+    let settings = Settings { iterations: 1, ..Settings::new(3) };
+    // NIHT from 0: the support is that of X^T y, and the step |b_S|^2 / |X b_S|^2.
+    let b = back(problem.measurements());
+    let support = top(&b);
+    let on: Vec<f64> = (0..12).map(|j| if support.contains(&j) { b[j] } else { 0.0 }).collect();
+    let square = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>();
+    let mu = square(&on) / square(&times(&on));
+    let found = solve(&problem, Method::Niht, &settings, |_| {}).unwrap();
+    (0..12).for_each(|j| close(found.w[j], mu * on[j], "NIHT"));
+    // HTP from elsewhere: the support of w - g / mean H_jj.
+    let start: Vec<f64> = (0..12).map(|j| 5.0 * (1.3 * j as f64).cos()).collect();
+    let residual: Vec<f64> = times(&start).iter().zip(problem.measurements()).map(|(a, y)| a - y).collect();
+    let g = back(&residual);
+    let mean = (0..12).map(|j| (0..30).map(|i| x[(j, i)].powi(2)).sum::<f64>()).sum::<f64>() / 12.0;
+    let moved: Vec<f64> = (0..12).map(|j| start[j] - g[j] / mean).collect();
+    let opposite: Vec<f64> = (0..12).map(|j| start[j] + g[j] / mean).collect();
+    assert_ne!(top(&moved), top(&opposite), "the problem does not tell the sign of the step");
+    let mut last = Vec::new();
+    let problem = problem.starting_at(start).unwrap();
+    solve(&problem, Method::Htp, &settings, |w| last = w.to_vec()).unwrap();
+    let support: Vec<usize> = (0..12).filter(|&j| last[j] != 0.0).collect();
+    assert_eq!(support, top(&moved));
 }

@@ -1,6 +1,8 @@
 //! Cholesky factors in tiles: one tile for small matrices; for large ones the tiles of a step are done side by side. The
 //! tiling is a function of the order alone, and so are the bits.
 
+use super::dense::column_blocks;
+use super::product::{Block, GRAIN, add_self_product};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{LltParams, cholesky_in_place, cholesky_in_place_scratch};
 use faer::linalg::matmul::matmul;
@@ -10,7 +12,7 @@ use faer::{Accum, ColMut, Mat, MatMut, MatRef, Par, Spec};
 use rayon::prelude::*;
 
 /// Rows and columns of a tile.
-const TILE: usize = 256;
+const TILE: usize = 5 * GRAIN;
 
 /// The matrix is not positive definite, or so nearly singular that its factor would be rounding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,22 +55,23 @@ impl Cholesky {
             }
             let (done, rest) = tiles.split_at_mut(step + 1);
             let diagonal = done[step][step].as_ref();
-            rest.par_iter_mut().for_each(|row| {
+            // The tiles below the diagonal one, as one matrix.
+            let mut panel = Mat::zeros(order - (step + 1) * TILE, TILE);
+            let mut parts = column_blocks(panel.as_mut().transpose_mut(), TILE);
+            rest.par_iter_mut().zip(&mut parts).for_each(|(row, part)| {
+                let part = part.as_mut();
                 solve_lower_triangular_in_place(diagonal, row[step].as_mut().transpose_mut(), Par::Seq);
+                part.transpose_mut().copy_from(&row[step]);
             });
-            let panel: Vec<Mat<f64>> =
-                rest.iter_mut().map(|row| std::mem::replace(&mut row[step], Mat::new())).collect();
-            let mut trailing: Vec<(usize, usize, &mut Mat<f64>)> = rest
+            let mut trailing: Vec<Block<'_>> = rest
                 .iter_mut()
                 .enumerate()
-                .flat_map(|(i, row)| row[step + 1..].iter_mut().enumerate().map(move |(j, tile)| (i, j, tile)))
+                .flat_map(|(row, tiles)| {
+                    let trailing = tiles[step + 1..].iter_mut().enumerate();
+                    trailing.map(move |(column, tile)| Block { row, column, entries: tile.as_mut() })
+                })
                 .collect();
-            trailing.par_iter_mut().with_max_len(1).for_each(|(i, j, tile)| {
-                matmul(tile.as_mut(), Accum::Add, panel[*i].as_ref(), panel[*j].as_ref().transpose(), -1.0, Par::Seq);
-            });
-            for (row, tile) in rest.iter_mut().zip(panel) {
-                row[step] = tile;
-            }
+            add_self_product(&mut trailing, TILE, -1.0, panel.as_ref(), None);
         }
         Ok(Cholesky { order, tiles })
     }
@@ -87,7 +90,19 @@ impl Cholesky {
         self.solve_from(ColMut::from_slice_mut(b).as_mat_mut(), 0);
     }
 
-    /// The same for the columns of a block whose tiles of rows before `first` are zero.
+    /// `A^-1 B` in place, for many columns.
+    ///
+    /// # Panics
+    /// If the numbers of rows differ.
+    pub fn solve_columns(&self, b: MatMut<'_, f64>) {
+        assert_eq!(b.nrows(), self.order, "one row per row");
+        if b.ncols() <= TILE {
+            return self.solve_from(b, 0);
+        }
+        column_blocks(b, TILE).into_par_iter().with_max_len(1).for_each(|block| self.solve_from(block, 0));
+    }
+
+    /// The same for the columns of a block whose tiles of rows before `first` are zero; of the result these tiles are left out.
     fn solve_from(&self, mut b: MatMut<'_, f64>, first: usize) {
         let count = self.tiles.len();
         let side = |i: usize| TILE.min(self.order - i * TILE);
@@ -100,7 +115,7 @@ impl Cholesky {
             }
             solve_lower_triangular_in_place(self.tiles[i][i].as_ref(), here, Par::Seq);
         }
-        for i in (0..count).rev() {
+        for i in (first..count).rev() {
             let (above, below) = b.rb_mut().split_at_row_mut((i * TILE + side(i)).min(self.order));
             let mut here = above.subrows_mut(i * TILE, side(i));
             let from = i * TILE + side(i);
@@ -130,7 +145,8 @@ impl Cholesky {
         for (i, columns) in blocks.into_iter().enumerate() {
             inverse.as_mut().subcols_mut(i * TILE, side(i)).copy_from(columns);
         }
-        // Symmetric to the last bit, as what is eliminated from it relies on that.
+        // Only what is on and below the diagonal was solved for. Symmetric to the last bit, as what is eliminated from it
+        // relies on that.
         super::dense::mirror(&mut inverse);
         inverse
     }

@@ -1,17 +1,15 @@
 //! Dense kernels. Every sum is cut into blocks that depend on the sizes alone, so that the number of threads changes no
 //! bit; products run at the speed of the machine's matrix product, passes over a matrix at that of its memory.
 
-use faer::linalg::matmul::matmul;
-use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
-use faer::{Accum, Mat, MatRef, Par, Side};
+use super::product::{Block, GRAIN, add_self_product};
+use faer::{Mat, MatMut, MatRef, Side};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Accumulators of a dot product: enough for the vector units to be busy.
 const LANES: usize = 16;
 /// A gathered entry costs as much as so many in a row.
 const GATHERED: usize = 8;
-/// Rows and columns of a block of a product.
-const TILE: usize = 512;
 /// Entries of a matrix below which a pass over it stays on its thread.
 const SMALL: usize = 1 << 16;
 /// Blocks into which a long pass is cut.
@@ -190,56 +188,88 @@ pub fn symmetric_times(a: MatRef<'_, f64>, v: &[f64]) -> Vec<f64> {
 /// `sum_i s_i x_i x_i^T` (d, d), whole; `s = 1` without scales. Only one triangle is computed.
 pub fn gram(xt: MatRef<'_, f64>, scale: Option<&[f64]>) -> Mat<f64> {
     let d = xt.nrows();
-    let scaled = scale.map(|s| Mat::from_fn(d, xt.ncols(), |j, i| s[i] * xt[(j, i)]));
-    let left = scaled.as_ref().map_or(xt, |scaled| scaled.as_ref());
-    let tiles = d.div_ceil(TILE);
-    let pairs: Vec<(usize, usize)> = (0..tiles).flat_map(|i| (0..=i).map(move |j| (i, j))).collect();
-    let block = |i: usize| (i * TILE, TILE.min(d - i * TILE));
-    let one = |&(i, j): &(usize, usize)| {
-        let ((row, rows), (column, columns)) = (block(i), block(j));
-        let mut tile = Mat::zeros(rows, columns);
-        let (a, b) = (left.subrows(row, rows), xt.subrows(column, columns).transpose());
-        if i == j {
-            triangular_matmul(
-                tile.as_mut(),
-                BlockStructure::TriangularLower,
-                Accum::Replace,
-                a,
-                BlockStructure::Rectangular,
-                b,
-                BlockStructure::Rectangular,
-                1.0,
-                Par::Seq,
-            );
-        } else {
-            matmul(tile.as_mut(), Accum::Replace, a, b, 1.0, Par::Seq);
-        }
-        tile
-    };
-    let computed: Vec<Mat<f64>> =
-        if tiles == 1 { pairs.iter().map(one).collect() } else { pairs.par_iter().with_max_len(1).map(one).collect() };
     let mut whole = Mat::zeros(d, d);
-    for ((i, j), tile) in pairs.into_iter().zip(computed) {
-        let ((row, rows), (column, columns)) = (block(i), block(j));
-        whole.as_mut().submatrix_mut(row, column, rows, columns).copy_from(tile.as_ref());
-    }
+    let side = side(d);
+    let mut below: Vec<Block<'_>> = pairs(whole.as_mut(), side).into_iter().map(|pair| pair.below).collect();
+    add_self_product(&mut below, side, 1.0, xt, scale);
     mirror(&mut whole);
     whole
 }
 
-/// Copies the lower triangle onto the upper, block by block, as a plain walk would miss the cache at every entry.
+/// Rows and columns of the blocks into which a square matrix is cut.
+fn side(d: usize) -> usize {
+    d.div_ceil(4).next_multiple_of(GRAIN).clamp(2 * GRAIN, 10 * GRAIN)
+}
+
+/// A block on or below the diagonal of a square matrix, and the one opposite; None on the diagonal.
+struct Pair<'a> {
+    below: Block<'a>,
+    above: Option<MatMut<'a, f64>>,
+}
+
+/// Cuts a square matrix into pairs of opposite blocks.
+fn pairs(a: MatMut<'_, f64>, side: usize) -> Vec<Pair<'_>> {
+    let mut blocks: Vec<Vec<Option<MatMut<'_, f64>>>> = column_blocks(a, side)
+        .into_iter()
+        .map(|columns| {
+            let blocks = column_blocks(columns.transpose_mut(), side).into_iter();
+            blocks.map(|block| Some(block.transpose_mut())).collect()
+        })
+        .collect();
+    let count = blocks.len();
+    let places = (0..count).flat_map(|column| (column..count).map(move |row| (row, column)));
+    places
+        .map(|(row, column)| {
+            let entries = blocks[column][row].take().expect("every block is taken once");
+            Pair { below: Block { row, column, entries }, above: blocks[row][column].take() }
+        })
+        .collect()
+}
+
+/// Copies the lower triangle onto the upper.
 pub fn mirror(a: &mut Mat<f64>) {
-    const BLOCK: usize = 32;
-    let d = a.nrows();
-    for column in (0..d).step_by(BLOCK) {
-        for row in (column..d).step_by(BLOCK) {
-            for j in column..(column + BLOCK).min(d) {
-                for i in row.max(j + 1)..(row + BLOCK).min(d) {
-                    a[(j, i)] = a[(i, j)];
+    let side = side(a.nrows());
+    let pairs = pairs(a.as_mut(), side);
+    if pairs.len() == 1 {
+        pairs.into_iter().for_each(Pair::mirror);
+    } else {
+        pairs.into_par_iter().with_max_len(1).for_each(Pair::mirror);
+    }
+}
+
+impl Pair<'_> {
+    /// Copies what is below onto what is above, in small squares: a plain walk would miss the cache at every entry.
+    fn mirror(mut self) {
+        const SQUARE: usize = 32;
+        let below = &mut self.below.entries;
+        let (rows, columns) = (below.nrows(), below.ncols());
+        for column in (0..columns).step_by(SQUARE) {
+            let first = if self.above.is_none() { column } else { 0 };
+            for row in (first..rows).step_by(SQUARE) {
+                for j in column..(column + SQUARE).min(columns) {
+                    for i in row..(row + SQUARE).min(rows) {
+                        match &mut self.above {
+                            Some(above) => above[(j, i)] = below[(i, j)],
+                            None if i > j => below[(j, i)] = below[(i, j)],
+                            None => {}
+                        }
+                    }
                 }
             }
         }
     }
+}
+
+/// A matrix cut into blocks of this many columns; the last may have fewer.
+pub fn column_blocks(mut rest: MatMut<'_, f64>, columns: usize) -> Vec<MatMut<'_, f64>> {
+    let mut blocks = Vec::with_capacity(rest.ncols().div_ceil(columns));
+    while rest.ncols() > columns {
+        let (block, others) = rest.split_at_col_mut(columns);
+        blocks.push(block);
+        rest = others;
+    }
+    blocks.push(rest);
+    blocks
 }
 
 /// The rows and columns of a symmetric matrix that are in `indices`.
@@ -254,9 +284,9 @@ pub fn eigenvalues(a: MatRef<'_, f64>) -> Vec<f64> {
 
 /// The largest eigenvalue of a symmetric positive semi-definite operator on R^d: the whole spectrum where `whole` gives the
 /// matrix of a small one, else by Lanczos with full reorthogonalisation from a fixed start.
-pub fn largest_eigenvalue(d: usize, whole: impl FnOnce() -> Mat<f64>, times: impl Fn(&[f64]) -> Vec<f64>) -> f64 {
+pub fn largest_eigenvalue(d: usize, whole: impl FnOnce() -> Arc<Mat<f64>>, times: impl Fn(&[f64]) -> Vec<f64>) -> f64 {
     if d <= WHOLE_SPECTRUM {
-        return eigenvalues(whole().as_ref()).last().copied().unwrap_or(0.0);
+        return eigenvalues(Mat::as_ref(&whole())).last().copied().unwrap_or(0.0);
     }
     // No eigenvector of a matrix that one meets is orthogonal to this.
     let mut q: Vec<f64> = (0..d).map(|j| 1.0 + (j as f64 * 0.618_033_988_749_895).fract()).collect();

@@ -10,7 +10,7 @@
 //! column that a drop needs; [`WAITING`] terms at a time are then taken off by one matrix product, when `P` also shrinks to
 //! what is left.
 
-use super::dense::axpy;
+use super::dense::{axpy, column_blocks};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
@@ -99,18 +99,11 @@ fn taken_off(p: &Mat<f64>, waiting: &Mat<f64>, left: &[usize]) -> Mat<f64> {
         let right = u.as_ref().subrows(first, columns.ncols());
         matmul(columns, Accum::Add, u.as_ref(), right.transpose(), -1.0, Par::Seq);
     };
-    let mut parts = Vec::new();
-    let mut open = rest.as_mut();
-    while open.ncols() > 0 {
-        let columns = COLUMNS.min(open.ncols());
-        let (part, others) = open.split_at_col_mut(columns);
-        parts.push((parts.len(), part));
-        open = others;
-    }
-    if parts.len() < 2 {
-        parts.into_iter().for_each(part)
+    let parts = column_blocks(rest.as_mut(), COLUMNS);
+    if parts.len() == 1 {
+        parts.into_iter().enumerate().for_each(part)
     } else {
-        parts.into_par_iter().with_max_len(1).for_each(part)
+        parts.into_par_iter().with_max_len(1).enumerate().for_each(part)
     }
     rest
 }

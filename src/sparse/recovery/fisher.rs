@@ -16,6 +16,7 @@ use super::inverse::Inverse;
 use super::solve::Stop;
 use super::{Iteration, Problem, RecoveryError, Selection, Settings, Step, Values};
 use faer::Mat;
+use std::sync::Arc;
 
 /// lambda relative to the mean diagonal of the matrix it is added to, where no damping is asked for.
 const DAMPING: f64 = 1e-3;
@@ -51,9 +52,9 @@ impl Iteration for Fisher {
         // Where every residual is zero, or rounding, there is no curvature to go by, and all directions count alike.
         let at_zero: f64 = problem.measurements().iter().map(|&y| problem.link().slope(0.0, y).powi(2) / n).sum();
         let inverse = if scale.iter().sum::<f64>() > NO_RESIDUAL * at_zero {
-            Inverse::new(fisher, asked)?
+            Inverse::new(Arc::new(fisher), asked)?
         } else {
-            Inverse::new(Mat::identity(w.len(), w.len()), 0.0)?
+            Inverse::new(Arc::new(Mat::identity(w.len(), w.len())), 0.0)?
         };
         let mut g = problem.gradient(w).1;
         g.iter_mut().for_each(|g| *g /= n);

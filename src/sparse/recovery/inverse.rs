@@ -4,6 +4,7 @@ use super::cholesky::Cholesky;
 use super::{Problem, RecoveryError};
 use faer::{Mat, MatRef};
 use serde::{Deserialize, Serialize};
+use std::sync::{Arc, OnceLock};
 
 /// The largest damping, relative to the mean diagonal, up to which it is raised.
 pub const HIGHEST_DAMPING: f64 = 1.0;
@@ -51,8 +52,7 @@ impl Damping {
 
 /// A damped Hessian, factored, and its inverse where that is asked for.
 pub struct Inverse {
-    /// The Hessian without damping (d, d).
-    pub hessian: Mat<f64>,
+    hessian: Arc<Mat<f64>>,
     /// lambda, absolute.
     pub shift: f64,
     /// lambda over the mean diagonal: what was asked for, or what it was raised to.
@@ -60,7 +60,7 @@ pub struct Inverse {
     /// Whether it had to be raised.
     pub raised: bool,
     factor: Cholesky,
-    inverse: std::sync::OnceLock<Mat<f64>>,
+    inverse: OnceLock<Mat<f64>>,
 }
 
 impl Inverse {
@@ -68,13 +68,13 @@ impl Inverse {
     ///
     /// # Errors
     /// [`RecoveryError::Indefinite`] beyond [`HIGHEST_DAMPING`].
-    pub fn new(hessian: Mat<f64>, damping: f64) -> Result<Self, RecoveryError> {
+    pub fn new(hessian: Arc<Mat<f64>>, damping: f64) -> Result<Self, RecoveryError> {
         let d = hessian.nrows();
         let mean = (0..d).map(|j| hessian[(j, j)]).sum::<f64>() / d as f64;
         let mut tried = damping;
         loop {
             let shift = tried * mean;
-            if let Ok(factor) = Cholesky::new(hessian.as_ref(), shift) {
+            if let Ok(factor) = Cholesky::new(Mat::as_ref(&hessian), shift) {
                 let raised = tried > damping;
                 return Ok(Inverse { hessian, shift, damping: tried, raised, factor, inverse: Default::default() });
             }
@@ -83,6 +83,11 @@ impl Inverse {
             }
             tried = (10.0 * tried).clamp(LEAST_DAMPING, HIGHEST_DAMPING);
         }
+    }
+
+    /// The Hessian without damping (d, d).
+    pub fn hessian(&self) -> MatRef<'_, f64> {
+        Mat::as_ref(&self.hessian)
     }
 
     /// `(H + lambda I)^-1 b`.
@@ -106,6 +111,6 @@ impl Inverse {
 /// Solves `(A + lambda I) x = b` for a small symmetric matrix, raising `lambda` from 0 as in [`Inverse::new`]; returns the
 /// solution and the damping.
 pub(super) fn solve_raising(a: Mat<f64>, b: &[f64]) -> Result<(Vec<f64>, f64), RecoveryError> {
-    let inverse = Inverse::new(a, 0.0)?;
+    let inverse = Inverse::new(Arc::new(a), 0.0)?;
     Ok((inverse.solve(b), inverse.damping))
 }

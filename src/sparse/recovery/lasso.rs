@@ -28,6 +28,10 @@ pub(super) struct Lasso {
 
 impl Lasso {
     pub(super) fn new(problem: &Problem, settings: &Settings) -> Self {
+        // A path takes more steps than it takes passes over the samples to form `X^T X`.
+        if problem.unknowns() <= problem.samples() {
+            problem.gram();
+        }
         let weight = problem.moment().iter().fold(0.0_f64, |most, b| most.max(b.abs()));
         let solution = vec![0.0; problem.unknowns()];
         Lasso { k: settings.k, step: settings.step / problem.smoothness(), weight, at: 0, solution }

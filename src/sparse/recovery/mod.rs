@@ -49,6 +49,7 @@ mod niht;
 mod obs;
 mod omp;
 mod problem;
+mod product;
 pub mod published;
 pub mod rates;
 

@@ -31,7 +31,7 @@ impl Niht {
 /// `|X v|^2`, by the Gram matrix where that is formed and `v` is sparse.
 fn energy(problem: &Problem, v: &[f64]) -> f64 {
     if problem.gram_at_hand() {
-        return dot(v, &symmetric_times(problem.gram().as_ref(), v));
+        return dot(v, &symmetric_times(problem.gram(), v));
     }
     let x = products(problem.design(), v);
     dot(&x, &x)

@@ -6,7 +6,7 @@ use super::dense::{
 };
 use faer::{Mat, MatRef};
 use serde::Serialize;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The loss of one sample as a function of `a = <x, w>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -99,7 +99,7 @@ pub struct Problem {
     truth: Option<Vec<f64>>,
     /// Where iterations start (d).
     start: Vec<f64>,
-    gram: OnceLock<Mat<f64>>,
+    gram: OnceLock<Arc<Mat<f64>>>,
     moment: OnceLock<Vec<f64>>,
     largest: OnceLock<f64>,
 }
@@ -207,8 +207,12 @@ impl Problem {
     }
 
     /// `X^T X` (d, d), formed once. The Hessian of a quadratic.
-    pub fn gram(&self) -> &Mat<f64> {
-        self.gram.get_or_init(|| gram(self.design(), None))
+    pub fn gram(&self) -> MatRef<'_, f64> {
+        Mat::as_ref(self.shared_gram())
+    }
+
+    fn shared_gram(&self) -> &Arc<Mat<f64>> {
+        self.gram.get_or_init(|| Arc::new(gram(self.design(), None)))
     }
 
     /// `X^T y` (d).
@@ -219,7 +223,7 @@ impl Problem {
     /// The gradient `H w - b` of a quadratic, through `X^T X`: cheaper than a pass over the samples once that is formed, as
     /// only the columns of `w`'s support are read.
     pub fn gradient_by_gram(&self, w: &[f64]) -> Vec<f64> {
-        difference(&symmetric_times(self.gram().as_ref(), w), self.moment())
+        difference(&symmetric_times(self.gram(), w), self.moment())
     }
 
     /// Whether `X^T X` is formed already.
@@ -233,13 +237,13 @@ impl Problem {
     }
 
     /// The Hessian `sum_i phi''(<x_i, w>, y_i) x_i x_i^T` (d, d).
-    pub fn hessian(&self, w: &[f64]) -> Mat<f64> {
+    pub fn hessian(&self, w: &[f64]) -> Arc<Mat<f64>> {
         if self.is_quadratic() {
-            return self.gram().clone();
+            return Arc::clone(self.shared_gram());
         }
         let a = products(self.design(), w);
         let scale: Vec<f64> = a.iter().zip(&self.y).map(|(&a, &y)| self.link.curvature(a, y)).collect();
-        gram(self.design(), Some(&scale))
+        Arc::new(gram(self.design(), Some(&scale)))
     }
 
     /// `L`: the largest eigenvalue of the Hessian; at the start where it is not the same everywhere (for the logistic loss
@@ -250,12 +254,17 @@ impl Problem {
                 self.unknowns(),
                 || {
                     if self.is_quadratic() {
-                        return self.gram().clone();
+                        return Arc::clone(self.shared_gram());
                     }
                     let scale: Vec<f64> = (0..self.samples()).map(scale).collect();
-                    gram(self.design(), Some(&scale))
+                    Arc::new(gram(self.design(), Some(&scale)))
                 },
-                |v| pass(self.design(), |i, x| (0.0, scale(i) * dot(x, v))).1,
+                |v| {
+                    if self.is_quadratic() && self.gram_at_hand() {
+                        return symmetric_times(self.gram(), v);
+                    }
+                    pass(self.design(), |i, x| (0.0, scale(i) * dot(x, v))).1
+                },
             )
         };
         *self.largest.get_or_init(|| match self.link {

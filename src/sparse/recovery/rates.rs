@@ -5,6 +5,7 @@ use super::dense::{difference, eigenvalues, norm, principal};
 use super::threshold::support;
 use super::{Damping, Inverse, Method, Problem, RecoveryError, Selection, Settings, Values, solve, threshold};
 use crate::rng::{Role, Stream, random_order, stream};
+use faer::Mat;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
@@ -144,7 +145,7 @@ pub fn contraction(problem: &Problem, k: usize, iterations: usize) -> Result<Vec
     let (d, largest) = (problem.unknowns(), problem.smoothness());
     let settings = Settings { iterations, ..Settings::new(k) };
     steps(problem, Method::Iht, &settings, |w, next, truth| {
-        let spectrum = eigenvalues(principal(problem.gram().as_ref(), &union([w, next, truth])).as_ref());
+        let spectrum = eigenvalues(principal(problem.gram(), &union([w, next, truth])).as_ref());
         let factor = spectrum.iter().fold(0.0_f64, |most, s| most.max((1.0 - s / largest).abs()));
         let nu = expansion(d, k, support(truth).len());
         Some(nu.sqrt() * factor * norm(&difference(w, truth)))
@@ -163,9 +164,9 @@ pub fn damped(
     iterations: usize,
 ) -> Result<(Vec<Bounded>, Vec<Bounded>), RecoveryError> {
     let d = problem.unknowns();
-    let inverse = Inverse::new(problem.gram().clone(), damping)?;
+    let inverse = Inverse::new(problem.hessian(problem.start()), damping)?;
     // I - B^-1 H = lambda B^-1.
-    let whole = inverse.shift / (eigenvalues(inverse.hessian.as_ref())[0].max(0.0) + inverse.shift);
+    let whole = inverse.shift / (eigenvalues(inverse.hessian())[0].max(0.0) + inverse.shift);
     let settings = Settings { iterations, damping: Damping::Relative(damping), ..Settings::new(k) };
     let root = |truth: &[f64]| expansion(d, k, support(truth).len()).sqrt();
     let method = Method::Obs(Selection::Magnitude, Values::Keep);
@@ -202,7 +203,7 @@ pub fn quadratic_rate(
     let settings = Settings { iterations, damping: Damping::Relative(0.0), ..Settings::new(k) };
     steps(problem, Method::Obs(selection, values), &settings, |w, _, truth| {
         let hessian = problem.hessian(w);
-        let spectrum = eigenvalues(hessian.as_ref());
+        let spectrum = eigenvalues(Mat::as_ref(&hessian));
         let (mu, largest) = (spectrum[0], spectrum[d - 1]);
         if mu <= 0.0 || Inverse::new(hessian, 0.0).ok()?.raised {
             return None;

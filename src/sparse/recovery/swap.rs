@@ -1,9 +1,10 @@
 //! A support improved by exchanges: one kept entry for one dropped, while the best exchange lowers the cost.
 
 use super::Cholesky;
-use super::dense::{principal, symmetric_times};
+use super::dense::{dot, principal, sample, symmetric_times};
 use super::inverse::Inverse;
 use super::values::projection;
+use faer::Mat;
 
 /// Exchanges tried at most, per kept entry.
 const EXCHANGES: usize = 20;
@@ -20,25 +21,26 @@ pub fn refine(v: &[f64], inverse: &Inverse, mut support: Vec<usize>) -> Vec<usiz
     if support.is_empty() || support.len() == d {
         return support;
     }
-    let h = |i: usize, j: usize| inverse.damped(i, j);
     for _ in 0..EXCHANGES * support.len() {
         let k = support.len();
         let z = projection(v, inverse, &support);
         let gap: Vec<f64> = v.iter().zip(&z).map(|(v, z)| v - z).collect();
-        let mut residual = symmetric_times(inverse.hessian.as_ref(), &gap);
+        let mut residual = symmetric_times(inverse.hessian(), &gap);
         residual.iter_mut().zip(&gap).for_each(|(r, g)| *r += inverse.shift * g);
-        let Ok(factor) = Cholesky::new(principal(inverse.hessian.as_ref(), &support).as_ref(), inverse.shift) else {
+        let Ok(factor) = Cholesky::new(principal(inverse.hessian(), &support).as_ref(), inverse.shift) else {
             return support;
         };
         let kept_inverse = factor.inverse();
         let scale = gap.iter().zip(&residual).map(|(g, r)| g * r).sum::<f64>().abs();
         let mut best = (LEAST_GAIN * scale, None);
-        for j in (0..d).filter(|j| support.binary_search(j).is_err()) {
+        let others: Vec<usize> = (0..d).filter(|j| support.binary_search(j).is_err()).collect();
+        let coupling = Mat::from_fn(k, others.len(), |i, j| inverse.damped(support[i], others[j]));
+        let mut solved = coupling.clone();
+        factor.solve_columns(solved.as_mut());
+        for (at, &j) in others.iter().enumerate() {
             // c = H_SS^-1 H_Sj: taking j in moves z by t (e_j - c).
-            let mut c: Vec<f64> = support.iter().map(|&i| h(i, j)).collect();
-            let column = c.clone();
-            factor.solve(&mut c);
-            let s = h(j, j) - column.iter().zip(&c).map(|(a, b)| a * b).sum::<f64>();
+            let (column, c) = (sample(&coupling.as_ref(), at), sample(&solved.as_ref(), at));
+            let s = inverse.damped(j, j) - dot(column, c);
             if s <= 0.0 {
                 continue;
             }

@@ -33,9 +33,9 @@ impl Values {
             Values::Keep => Ok((kept(v, support), 0.0)),
             Values::Compensate => Ok((projection(v, inverse, support), 0.0)),
             Values::Refit => {
-                let whole = symmetric_times(inverse.hessian.as_ref(), w);
+                let whole = symmetric_times(inverse.hessian(), w);
                 let right: Vec<f64> = support.iter().map(|&j| whole[j] - g[j]).collect();
-                let (z, damping) = solve_raising(principal(inverse.hessian.as_ref(), support), &right)?;
+                let (z, damping) = solve_raising(principal(inverse.hessian(), support), &right)?;
                 Ok((scatter(w.len(), support, &z), damping))
             }
         }
@@ -64,7 +64,7 @@ pub fn projection(v: &[f64], inverse: &Inverse, support: &[usize]) -> Vec<f64> {
     let solved = if support.len() <= dropped.len() {
         let mut of_dropped = vec![0.0; d];
         dropped.iter().for_each(|&j| of_dropped[j] = v[j]);
-        let product = symmetric_times(inverse.hessian.as_ref(), &of_dropped);
+        let product = symmetric_times(inverse.hessian(), &of_dropped);
         let right: Vec<f64> = support.iter().map(|&j| product[j]).collect();
         let part = faer::Mat::from_fn(support.len(), support.len(), |i, j| inverse.damped(support[i], support[j]));
         solve_raising(part, &right).map(|(change, _)| change)
