@@ -3,6 +3,9 @@
 //!
 //! Contraction, convolution and kick are chained: each asks the one before for its next row, and a column is read and written once.
 
+// Neighbouring rows are indexed as on paper.
+#![allow(clippy::needless_range_loop)]
+
 use super::transport::{PACK, flux_packs};
 use crate::network::kernel::Simd;
 

@@ -242,7 +242,8 @@ impl Job<f64> for Column<'_> {
         for round in 1..=*rounds {
             // What comes last is done on the way of the kick, but not three things in one: registers would not do.
             let last = round == *rounds;
-            if !cuts.is_empty() && !(last && matches!(diffusion, Diffusion::None)) {
+            let on_the_way = last && matches!(diffusion, Diffusion::None);
+            if !cuts.is_empty() && !on_the_way {
                 columns::collect(s, Contracted::new(s, cuts, &pack[outer.clone()]), &mut next[inside.clone()]);
                 std::mem::swap(pack, next);
             }
