@@ -2,6 +2,7 @@
 
 use faer::Mat;
 use faer::prelude::{Solve, SolveLstsq};
+use widelimit::network::kernel::InstructionSet;
 use widelimit::sparse::recovery::dense::gram;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::{
@@ -204,6 +205,31 @@ fn tiled_cholesky() {
     let singular = Mat::from_fn(4, 4, |_, _| 1.0);
     assert!(Cholesky::new(singular.as_ref(), 0.0).is_err());
     assert!(Cholesky::new(Mat::from_fn(2, 2, |i, j| if i == j { -1.0 } else { 0.0 }).as_ref(), 0.0).is_err());
+}
+
+/// Products, factors and inverses of several blocks and several copied parts: the same bits on any number of threads, and on
+/// AVX2 as on AVX-512.
+#[test]
+fn bits_of_the_dense_kernels() {
+    let (d, n) = (530, 1100);
+    let xt = Mat::from_fn(d, n, |j, i| ((i * 37 + j * 11) as f64 * 0.3).sin() + if i == j { 2.0 } else { 0.0 });
+    let scale: Vec<f64> = (0..n).map(|i| 1.0 + 0.5 * (i as f64).cos()).collect();
+    let all = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let h = gram(xt.as_ref(), Some(&scale));
+            let inverse = Cholesky::new(h.as_ref(), 0.1).unwrap().inverse();
+            (h, inverse)
+        })
+    };
+    let one = all(1);
+    assert!(one == all(3), "threads");
+    let before = InstructionSet::current();
+    if before == InstructionSet::Avx512 && InstructionSet::Avx2.choose() {
+        let h = gram(xt.as_ref(), Some(&scale));
+        before.choose();
+        assert!(one.0 == h, "instruction sets");
+    }
 }
 
 /// Derivatives of every loss against central differences of order four.
