@@ -1,7 +1,7 @@
 //! From the sums over samples to the gradient, or to the step.
 
 use super::LANES;
-use super::phases::Lanes;
+use super::phases::{Lanes, load, store};
 use super::simd::{Job, Simd};
 use crate::network::Real;
 
@@ -68,12 +68,13 @@ impl<R: Real> Job<R> for Finish<'_, R> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         let ridge = s.splat(self.ridge);
-        for i in 0..LANES / R::PACK {
-            let at = i * R::PACK..(i + 1) * R::PACK;
-            let factor = self.factor.map_or(s.splat(R::one()), |a| s.load(&a[at.clone()]));
-            for ((grad, theta), out) in self.grad.iter().zip(self.theta).zip(self.out.iter_mut()) {
-                let g = s.mul(s.load(&grad[at.clone()]), factor);
-                s.store(s.fma(ridge, s.load(&theta[at.clone()]), g), &mut out[at.clone()]);
+        for ((grad, theta), out) in self.grad.iter().zip(self.theta).zip(self.out.iter_mut()) {
+            for i in 0..LANES / R::PACK {
+                let mut g = load(s, grad, i);
+                if let Some(a) = self.factor {
+                    g = s.mul(g, load(s, a, i));
+                }
+                store(s, s.fma(ridge, load(s, theta, i), g), out, i);
             }
         }
     }
@@ -100,22 +101,27 @@ impl<R: Real> Job<R> for Update<'_, R> {
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         let Update { grad, factor, theta, momentum, normals, constants: c } = self;
         let (keep, drift, noise, shrink) = (s.splat(c.keep), s.splat(c.drift), s.splat(c.noise), s.splat(c.shrink));
-        for i in 0..LANES / R::PACK {
-            let at = i * R::PACK..(i + 1) * R::PACK;
-            let kick = factor.map_or(s.splat(c.kick), |a| s.mul(s.splat(c.kick), s.load(&a[at.clone()])));
-            for (j, ((grad, theta), momentum)) in grad.iter().zip(theta.iter_mut()).zip(momentum.iter_mut()).enumerate()
-            {
-                let position = s.load(&theta[at.clone()]);
-                let mut push = s.fma(s.load(&grad[at.clone()]), kick, s.mul(shrink, position));
+        // The gradient's factor in every lane.
+        let mut kick = [c.kick; LANES];
+        if let Some(a) = factor {
+            for i in 0..LANES / R::PACK {
+                store(s, s.mul(s.splat(c.kick), load(s, a, i)), &mut kick, i);
+            }
+        }
+        // Row by row: what comes from memory comes in its order.
+        for (j, ((grad, theta), momentum)) in grad.iter().zip(theta.iter_mut()).zip(momentum.iter_mut()).enumerate() {
+            for i in 0..LANES / R::PACK {
+                let position = load(s, theta, i);
+                let mut push = s.fma(load(s, grad, i), load(s, &kick, i), s.mul(shrink, position));
                 if let Some(normals) = normals.get(j) {
-                    push = s.fma(noise, s.load(&normals[at.clone()]), push);
+                    push = s.fma(noise, load(s, normals, i), push);
                 }
                 if c.first_order {
-                    s.store(s.add(position, push), &mut theta[at.clone()]);
+                    store(s, s.add(position, push), theta, i);
                 } else {
-                    let r = s.fma(keep, s.load(&momentum[at.clone()]), push);
-                    s.store(r, &mut momentum[at.clone()]);
-                    s.store(s.fma(drift, r, position), &mut theta[at.clone()]);
+                    let r = s.fma(keep, load(s, momentum, i), push);
+                    store(s, r, momentum, i);
+                    store(s, s.fma(drift, r, position), theta, i);
                 }
             }
         }

@@ -13,6 +13,12 @@ use super::superblock::Superblock;
 use crate::network::Real;
 use std::marker::PhantomData;
 
+/// Bytes of a state above which a step finds nothing of it in a cache.
+const MEMORY: usize = 32 << 20;
+
+/// Bytes of a state above which a step finds nothing of it in the second-level cache.
+const SHARED: usize = 4 << 20;
+
 /// Blocks that a state in memory is asked for ahead of time, into the second-level cache.
 const FAR: usize = 8;
 
@@ -28,11 +34,14 @@ pub(super) struct Stream<'a, R, F, const B: usize> {
 impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(mut self, s: S) {
-        match (PG, LANES / R::PACK, self.part.beyond_cache) {
+        let bytes = self.part.state_bytes;
+        // The more of a row at once, the fewer passes over a block's rows; 16 registers lose by more than a pack,
+        // which is the smaller loss where rows come from far.
+        match (PG, LANES / R::PACK, bytes > MEMORY) {
+            (1, 4, false) if bytes > SHARED => self.pass::<S, 2, 0>(s),
             (1, _, false) => self.pass::<S, 1, 0>(s),
-            (1, _, true) => self.pass::<S, 1, FAR>(s),
+            (1, _, true) | (_, 2, true) => self.pass::<S, 2, FAR>(s),
             (_, 2, false) => self.pass::<S, 2, 0>(s),
-            (_, 2, true) => self.pass::<S, 2, FAR>(s),
             (_, _, false) => self.pass::<S, 4, 0>(s),
             (_, _, true) => self.pass::<S, 4, FAR>(s),
         }

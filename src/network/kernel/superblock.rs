@@ -11,9 +11,6 @@ use crate::network::Real;
 /// Largest batch whose step is one function per superblock.
 const SMALL: usize = 32;
 
-/// Bytes of parameters and momenta above which a step finds nothing of them in a cache.
-const CACHE: usize = 32 << 20;
-
 /// The blocks of a superblock, with what a step on the samples of one tile asks for; for one output, activations kept
 /// between steps, and no noise.
 pub(super) struct Superblock<'a, R> {
@@ -39,8 +36,8 @@ pub(super) struct Superblock<'a, R> {
     pub ahead: Tile<'a, R>,
     /// The constants of the step.
     pub constants: Constants<R>,
-    /// Whether the state comes from memory.
-    pub beyond_cache: bool,
+    /// Bytes of all parameters and momenta of the state.
+    pub state_bytes: usize,
 }
 
 impl<R: Real> Sweep<'_, R> {
@@ -73,7 +70,7 @@ impl<R: Real> Sweep<'_, R> {
             residual: backward.residual,
             ahead,
             constants: *constants,
-            beyond_cache: 2 * self.layout.len() * size_of::<R>() > CACHE,
+            state_bytes: 2 * self.layout.len() * size_of::<R>(),
         })
     }
 }

@@ -115,11 +115,11 @@ pub struct Activate<'a, R, F> {
 impl<R: Real, F: Function> Job<R> for Activate<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        // Four packs at a time fill 32 registers; where a row has two, that is two samples.
-        match (PG, LANES / S::LANES, self.z.len() % 2) {
-            (1, ..) => self.rows::<S, 1>(s),
-            (_, 2, 1) => self.rows::<S, 2>(s),
-            _ => self.rows::<S, 4>(s),
+        // Four packs at a time; where a row has two that is two samples, of which 16 registers do not hold enough.
+        if LANES / S::LANES == 2 && (PG == 1 || self.z.len() % 2 == 1) {
+            self.rows::<S, 2>(s);
+        } else {
+            self.rows::<S, 4>(s);
         }
     }
 }

@@ -28,13 +28,13 @@ pub type Lanes<R> = [R; LANES];
 
 /// Pack `i` of a row.
 #[inline(always)]
-pub(super) fn load<R: Real, S: Simd<R>>(s: S, row: &Lanes<R>, i: usize) -> S::Pack {
+pub fn load<R: Real, S: Simd<R>>(s: S, row: &Lanes<R>, i: usize) -> S::Pack {
     // The remainder is `i` itself: it spares the bounds check.
     s.load(&row[i % (LANES / R::PACK) * R::PACK..][..R::PACK])
 }
 
 /// Writes pack `i` of a row.
 #[inline(always)]
-pub(super) fn store<R: Real, S: Simd<R>>(s: S, v: S::Pack, row: &mut Lanes<R>, i: usize) {
+pub fn store<R: Real, S: Simd<R>>(s: S, v: S::Pack, row: &mut Lanes<R>, i: usize) {
     s.store(v, &mut row[i % (LANES / R::PACK) * R::PACK..][..R::PACK]);
 }

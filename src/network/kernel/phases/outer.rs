@@ -30,8 +30,11 @@ impl<R: Real> Job<R> for Outer<'_, R> {
         let Outer { h, x, grad, bias, fresh } = self;
         let count = h.len();
         let mut first = 0;
+        // Register tiles of much the same size: a small one at the end would wait for its few sums.
+        let pairs = grad.len().div_ceil(2);
+        let even = 2 * pairs.div_ceil(pairs.div_ceil(Q).max(1));
         while first < grad.len() {
-            let take = (grad.len() - first).min(2 * Q);
+            let take = (grad.len() - first).min(even);
             let ones = bias && first + take == grad.len();
             let (x, grad) = (&x[first / 2 * count..], &mut grad[first..first + take]);
             for group in 0..LANES / R::PACK / PG {
@@ -88,8 +91,9 @@ impl<R: Real, F: Function> Job<R> for PullOuter<'_, R, F> {
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         let PullOuter { kept: (values, slopes), next, residual, grad_a, h, x, grad, bias, fresh, .. } = self;
         let count = h.len();
+        // The sums for a and two rows on their way take registers too: sixteen leave room for four rows.
         let first = match grad.len() {
-            rows if rows + 1 >= 2 * Q => rows.min(2 * Q),
+            rows if Q > 3 && rows + 1 >= 2 * Q => rows.min(2 * Q),
             rows => rows.min(4),
         };
         let whole = first == grad.len();
