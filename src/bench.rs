@@ -6,7 +6,7 @@
 //! reads and answers with `{"ns": wall, "cpu_ns": processor time of all threads}`; a line that begins with q ends it. So
 //! programs can take turns, and a drift of the machine cancels in the ratio.
 
-use crate::dynamics::{BatchSource, Buffers, Method, Motion, NetworkForce, State, Still};
+use crate::dynamics::{BatchSource, Buffers, Integrator, Method, Motion, NetworkForce, State, Still};
 use crate::network::{Activation, Batch, InstructionSet, Loss, Network, Objective, Real, Threads, TwoLayer};
 use crate::rng::{Role, stream};
 use rand::RngExt;
@@ -36,33 +36,77 @@ pub struct Task {
     pub blocks: usize,
 }
 
+/// A network in training on the terms of the peers: a pool of Gaussian inputs labelled `sin` of their sum, batches drawn afresh
+/// from it every step, stochastic heavy ball with a ridge.
+pub struct Workload<R> {
+    two_layer: TwoLayer,
+    network: Network,
+    population: Batch<R>,
+    width: usize,
+    batch: usize,
+}
+
+impl<R: Real> Workload<R> {
+    /// `width` neurons of `inputs` inputs on batches of `batch` samples.
+    pub fn new(width: usize, inputs: usize, batch: usize, activation: Activation) -> Self {
+        let two_layer = TwoLayer { inputs, outputs: 1, bias: true, activation, fixed_output: false };
+        let network = Network::from(two_layer.clone());
+        let mut rng = stream(0, Role::Population, 0, 0);
+        let x: Vec<f64> = (0..POOL * batch * inputs).map(|_| rng.sample(StandardNormal)).collect();
+        let y = x.chunks_exact(inputs).map(|x| x.iter().sum::<f64>().sin()).collect();
+        let population = Batch { x: x.into_iter().map(R::of).collect(), y };
+        Workload { two_layer, network, population, width, batch }
+    }
+
+    /// The force on the neurons.
+    pub fn force(&self, threads: Threads) -> NetworkForce<'_, R> {
+        NetworkForce {
+            network: &self.network,
+            width: self.width,
+            population: &self.population,
+            objective: Objective { loss: Loss::HalfSquared, ridge: 1e-3 },
+            source: BatchSource::Indices { size: self.batch },
+            seed: 0,
+            replica: 0,
+            threads,
+            buffers: Buffers::default(),
+        }
+    }
+
+    /// The peers' start, smooth functions of the neuron's index, at rest.
+    pub fn start(&self) -> State<R> {
+        let layout = self.two_layer.layout(self.width);
+        let d = self.two_layer.inputs;
+        let mut theta = vec![R::zero(); layout.len()];
+        for i in 0..self.width {
+            let at = i as f64;
+            for j in 0..d {
+                let w = (0.37 * at + 1.7 * j as f64).cos() / (d as f64).sqrt() * 1.5;
+                theta[layout.index(i, j)] = R::of(w);
+            }
+            theta[layout.index(i, d)] = R::of(0.3 * (0.11 * at).sin());
+            theta[layout.index(i, d + 1)] = R::of((1.0 + at).sin());
+        }
+        State::at_rest(theta)
+    }
+
+    /// What takes the steps of `state`.
+    pub fn integrator(&self, state: &State<R>) -> Box<dyn Integrator<R>> {
+        let motion = Motion { step: 1e-2, friction: 1.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
+        motion.integrator(Method::HeavyBall, self.network.coordinates(self.width), state.theta.len())
+    }
+}
+
 /// Times the task in the scalar type and writes lines of JSON.
 ///
 /// # Errors
 /// Where the output or input breaks.
 pub fn run<R: Real>(task: Task, input: impl BufRead, mut out: impl Write) -> std::io::Result<()> {
     let Task { width, inputs: d, batch, steps, activation, .. } = task;
-    let two_layer = TwoLayer { inputs: d, outputs: 1, bias: true, activation, fixed_output: false };
-    let network = Network::from(two_layer.clone());
-    let mut rng = stream(0, Role::Population, 0, 0);
-    let x: Vec<f64> = (0..POOL * batch * d).map(|_| rng.sample(StandardNormal)).collect();
-    let y = x.chunks_exact(d).map(|x| x.iter().sum::<f64>().sin()).collect();
-    let population = Batch { x: x.into_iter().map(R::of).collect(), y };
+    let workload = Workload::<R>::new(width, d, batch, activation);
     let threads = if rayon::current_num_threads() > 1 { Threads::Pool } else { Threads::One };
-    let mut force = NetworkForce {
-        network: &network,
-        width,
-        population: &population,
-        objective: Objective { loss: Loss::HalfSquared, ridge: 1e-3 },
-        source: BatchSource::Indices { size: batch },
-        seed: 0,
-        replica: 0,
-        threads,
-        buffers: Buffers::default(),
-    };
-    let mut state = State::at_rest(start(&two_layer, width));
-    let motion = Motion { step: 1e-2, friction: 1.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
-    let mut integrator = motion.integrator::<R>(Method::HeavyBall, network.coordinates(width), state.theta.len());
+    let (mut force, mut state) = (workload.force(threads), workload.start());
+    let mut integrator = workload.integrator(&state);
     let unit = 1e9 / (steps as f64 * width as f64 * batch as f64);
     let mut block = || {
         let (wall, cpu) = (Instant::now(), processor_seconds());
@@ -97,23 +141,6 @@ pub fn run<R: Real>(task: Task, input: impl BufRead, mut out: impl Write) -> std
         "peak_bytes": peak_memory(),
     });
     writeln!(out, "{report}")
-}
-
-/// The peers' start: smooth functions of the neuron's index.
-fn start<R: Real>(network: &TwoLayer, width: usize) -> Vec<R> {
-    let layout = network.layout(width);
-    let d = network.inputs;
-    let mut theta = vec![R::zero(); layout.len()];
-    for i in 0..width {
-        let at = i as f64;
-        for j in 0..d {
-            let w = (0.37 * at + 1.7 * j as f64).cos() / (d as f64).sqrt() * 1.5;
-            theta[layout.index(i, j)] = R::of(w);
-        }
-        theta[layout.index(i, d)] = R::of(0.3 * (0.11 * at).sin());
-        theta[layout.index(i, d + 1)] = R::of((1.0 + at).sin());
-    }
-    theta
 }
 
 /// Processor time of this process over all threads, in seconds; 0 where it cannot be told.

@@ -16,6 +16,7 @@ mod recovery;
 mod section;
 mod studies;
 mod validate;
+mod validate_routes;
 
 mod experiment;
 

@@ -16,6 +16,7 @@ pub mod kinetic;
 pub mod picard;
 mod pieces;
 pub mod plan;
+mod planner;
 pub mod problem;
 mod progress;
 pub mod radial;
