@@ -11,8 +11,9 @@ use super::sweep::{Backward, Forward, STREAMED, Scratch, Sweep, Then, kept_rows}
 use crate::network::{Objective, Real, TwoLayer};
 use std::sync::Mutex;
 
-/// Below this many multiply-adds a pass stays on its thread: some twenty microseconds, which a second thread may halve.
-const SERIAL_WORK: usize = 200_000;
+/// Below this many multiply-adds in single precision, half as many in double, a pass stays on its thread: some ten to twenty
+/// microseconds, which a second thread may halve.
+const SERIAL_WORK: usize = 80_000;
 
 /// Most bytes of activations that are kept from the forward to the backward pass; beyond, evaluating them again is as fast
 /// as fetching them, and needs no memory.
@@ -72,7 +73,7 @@ impl<R: Real> Workspace<R> {
     /// Makes the buffers as large as the next pass needs.
     fn prepare(&mut self, model: Model<'_>, count: usize, keep: bool) {
         let layout = model.network.layout(model.width);
-        let work = model.width * count * layout.parameters;
+        let work = model.width * count * layout.parameters * size_of::<R>() / 4;
         let threads =
             if model.threads == Threads::Pool && work > SERIAL_WORK { rayon::current_num_threads() } else { 1 };
         self.scratch.resize_with(threads.min(layout.superblocks()).max(1), Mutex::default);
