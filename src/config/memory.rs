@@ -6,12 +6,20 @@ use crate::network::Network;
 use crate::network::kernel::LANES;
 use crate::population::PopulationSpec;
 
+/// Bytes of the program itself: its code, fonts and threads.
+const PROGRAM: u64 = 12 << 20;
+
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Estimate {
+    /// The program itself.
+    pub program: u64,
     /// The samples, in double precision and in the states' scalar type.
     pub population: u64,
-    /// The limit: its state, the integrator's work arrays and its recorded path.
+    /// The limit's recorded path, which stays to the end.
+    pub path: u64,
+    /// What integrating the limit takes beside it: states, the integrator's work arrays, activations, the half of it that it is
+    /// held against, the checkpoint.
     pub reference: u64,
     /// The limit's grid, where one is asked for: densities, features at nodes, laws at recording times.
     pub grid: u64,
@@ -62,52 +70,62 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
     let series: f64 =
         values.map(|(values, seeds)| values as f64 * seeds as f64 * (records * 11.0 * 16.0 + 500.0)).sum();
     let resamples = gap.map_or(0.0, |gap| gap.resamples as f64 * 8.0 * e.widths.values.len() as f64);
+    // Under mini-batches the whole sample is only predicted on, a part at a time.
+    let under_all = sweeps()
+        .flat_map(|s| s.values.iter().map(|&v| s.at(v, &e.dynamics).1))
+        .chain([e.dynamics.batch])
+        .any(|batch| batch == BatchSize::Full);
+    let trained_on = if under_all { n.max(drawn) } else { drawn };
     Estimate {
+        program: PROGRAM,
         population: (n * (d * (8.0 + scalar) + 2.0 * outputs * 8.0)) as u64,
-        // The halved reference keeps its path too, while it is compared with the whole one.
+        path: (path(m) + sorted(m)) as u64,
+        // The halved reference keeps its path too, while it is compared with the whole one, and half as many activations may be kept
+        // where all of them are not.
         // Its checkpoint is put together in double precision, path included, and held twice when it is written.
         reference: ((3.0 + work) * state(m)
-            + pass(m, n)
-            + path(m)
+            + pass(m, n).max(pass(m / 2, n))
             + path(m / 2)
-            + sorted(m)
             + sorted(m / 2)
             + 2.0 * (records + 2.0) * model.size(m) * 8.0
             + trajectory_map(e, m, n * outputs, state(m), scalar)) as u64,
         grid: e.reference.grid.as_ref().map_or(0.0, |grid| on_a_grid(grid.nodes as f64, rows(e, n * outputs), records))
             as u64,
         sweeps: twins as u64,
-        networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, n.max(drawn)) + batch)) as u64,
+        networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, trained_on) + batch)) as u64,
         records: (series + resamples) as u64,
-        studies: studies(e, (n, d, outputs), &model) as u64,
+        studies: (studies(e, (n, d, outputs), &model) + iterates(e, n * outputs, &model, scalar)) as u64,
     }
 }
 
-/// What the trajectory map holds beyond the particles: predictions and residuals at every node of the horizon, for the run with
-/// the finest step, twice more for its checkpoint; the shares' sums over a window; the cloud at a window's two ends. Beside a sweep
-/// every thread has an iteration.
+/// What an iteration of the trajectory map holds beyond the particles: predictions and residuals at every node of the horizon, with
+/// the step asked for, twice more for its checkpoint; the shares' sums over a window; the cloud at a window's two ends.
+fn iteration(e: &Experiment, windows: usize, step: f64, cloud: (usize, f64), (per_node, scalar): (f64, f64)) -> f64 {
+    let (width, state) = cloud;
+    let nodes = e.horizon.time / step + 1.0;
+    let window = nodes / windows.max(1) as f64 + 1.0;
+    let shares = (width as f64 / LANES as f64).ceil().min(SHARES as f64);
+    per_node * (nodes * (3.0 * 8.0 + scalar) + window * (shares + 3.0) * 8.0) + 6.0 * state
+}
+
+/// What the limit by the trajectory map holds, in the run with the finest step; beside a sweep every thread has an iteration.
 fn trajectory_map(e: &Experiment, width: usize, per_node: f64, state: f64, scalar: f64) -> f64 {
-    let iteration = |windows: usize, step: f64, width: usize, state: f64| {
-        let nodes = e.horizon.time / step + 1.0;
-        let window = nodes / windows.max(1) as f64 + 1.0;
-        let shares = (width as f64 / LANES as f64).ceil().min(SHARES as f64);
-        per_node * (nodes * (3.0 * 8.0 + scalar) + window * (shares + 3.0) * 8.0) + 6.0 * state
-    };
-    let step = e.reference.step;
-    let reference = e.reference.picard.map_or(0.0, |picard| {
+    e.reference.picard.map_or(0.0, |picard| {
         let swept = e.gap.iter().flat_map(|gap| &gap.sweep).count() > 0 && e.reference.kind == Route::Picard;
         let beside = if swept { rayon::current_num_threads() as f64 } else { 1.0 };
-        beside * iteration(picard.windows, 0.5 * step, width, state)
-    });
-    // All iterations of the study may be under way at once, each with the trajectories that it is held against.
-    let study = e.picard.as_ref().map_or(0.0, |study| {
-        let fewest = study.windows.first().copied().unwrap_or(1);
-        let beside = (rayon::current_num_threads() as f64).min(study.windows.len() as f64 + 1.0);
-        let state = state * study.particles as f64 / width.max(1) as f64;
-        let nodes = e.horizon.time / step + 1.0;
-        beside * (iteration(fewest, step, study.particles, state) + 4.0 * nodes * per_node * 8.0)
-    });
-    reference.max(study)
+        beside * iteration(e, picard.windows, 0.5 * e.reference.step, (width, state), (per_node, scalar))
+    })
+}
+
+/// What the study of Picard's iteration holds. Its first iterations have the longest windows; they are under way side by side, each
+/// with the trajectories that it is held against.
+fn iterates(e: &Experiment, per_node: f64, model: &Network, scalar: f64) -> f64 {
+    e.picard.as_ref().map_or(0.0, |study| {
+        let cloud = (study.particles, model.size(study.particles) * scalar);
+        let held = 4.0 * (e.horizon.time / e.reference.step + 1.0) * per_node * 8.0;
+        let first = study.windows.iter().take(rayon::current_num_threads());
+        first.map(|&windows| iteration(e, windows, e.reference.step, cloud, (per_node, scalar)) + held).sum()
+    })
 }
 
 /// Bytes of a solution on a grid: the density at the start, at the last record and in hand, and once more where it is written or its
@@ -143,7 +161,9 @@ fn studies(e: &Experiment, (n, d, outputs): (f64, f64, f64), model: &Network) ->
         let width = terms.particles / terms.clouds.max(1);
         let cloud = (6.0 + e.reference.method.work_arrays() as f64) * model.size(width);
         let pass = model.work_bytes(width.min(1 << 28), (n as usize).min(1 << 28), 8);
-        on_a_grid(nodes, n * outputs, records).max(pass + 8.0 * cloud)
+        // Beside the density and its copy in a step: the Gibbs law's.
+        let at_rest = if terms.frictions.is_empty() { 0.0 } else { 8.0 * nodes * nodes };
+        (on_a_grid(nodes, n * outputs, records) + at_rest).max(pass + 8.0 * cloud)
     });
     let radial = e
         .radial
@@ -154,9 +174,10 @@ fn studies(e: &Experiment, (n, d, outputs): (f64, f64, f64), model: &Network) ->
 }
 
 impl Estimate {
-    /// The sum, in bytes.
+    /// The most at one time, in bytes: what stays, and the largest of what follows one another.
     pub fn total(&self) -> u64 {
-        [self.population, self.reference, self.grid, self.sweeps, self.networks, self.records, self.studies]
+        let in_turn = self.reference.max(self.networks).max(self.studies);
+        [self.program, self.population, self.path, self.grid, self.sweeps, self.records, in_turn]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -168,10 +189,11 @@ impl Estimate {
             return Ok(());
         }
         Err(format!(
-            "the run would hold about {} (population {}, limit {}, grid {}, sweeps {}, networks {}, records {}, studies {}) and this machine has {}: expected fewer particles, fewer records, fewer seeds, a smaller population or precision = \"f32\"",
+            "the run would hold about {} (population {}, limit {}, its path {}, grid {}, sweeps {}, networks {}, records {}, studies {}) and this machine has {}: expected fewer particles, fewer records, fewer seeds, a smaller population or precision = \"f32\"",
             bytes(self.total()),
             bytes(self.population),
             bytes(self.reference),
+            bytes(self.path),
             bytes(self.grid),
             bytes(self.sweeps),
             bytes(self.networks),

@@ -19,9 +19,6 @@ use crate::record::KineticRecord;
 use crate::record::npz::Arrays;
 use serde::{Deserialize, Serialize};
 
-/// Times at which the density is kept, for figures.
-const SNAPSHOTS: usize = 4;
-
 /// Nodes of a kept density, at most, either way.
 const KEPT: usize = 192;
 
@@ -128,7 +125,7 @@ fn solve(
     pulse: &Pulse<'_>,
 ) -> Result<Option<Solved>, RunError> {
     let kinetic = pose(problem, terms.ends(), nodes, step)?;
-    let kept = snapshots(problem.times.len());
+    let kept = problem.snapshots();
     let (mut momenta, mut moments, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
     let (mut mass, mut least) = (0.0_f64, f64::INFINITY);
     let go_on = |time: f64| pulse.go_on(time / problem.experiment.horizon.time);
@@ -143,11 +140,6 @@ fn solve(
         }
     })?;
     Ok(limit.map(|limit| Solved { limit, momenta, moments, mass, least, snapshots: pictures }))
-}
-
-/// Indices of the recording times whose density is kept.
-fn snapshots(times: usize) -> Vec<usize> {
-    (0..SNAPSHOTS).map(|k| k * (times - 1) / (SNAPSHOTS - 1)).collect()
 }
 
 /// Nodes that make one of a kept density, either way.
@@ -223,7 +215,7 @@ fn push(arrays: &mut Arrays, problem: &Problem<'_, f64>, terms: &Kinetic, grid: 
     let times = &problem.times;
     let (t, n) = (times.len(), terms.nodes);
     let momentum = Line { low: -terms.momentum, high: terms.momentum, nodes: n };
-    let kept = snapshots(t);
+    let kept = problem.snapshots();
     let side = n / block(n);
     let flat = |rows: &[Vec<f64>]| rows.concat();
     let f = &grid.limit.predictions;

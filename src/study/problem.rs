@@ -51,6 +51,14 @@ impl<'a, R: Real> Problem<'a, R> {
         }
     }
 
+    /// Indices of the recording times at which whole laws are kept: four at equal distances, or as many as there are.
+    pub fn snapshots(&self) -> Vec<usize> {
+        let last = self.times.len() - 1;
+        let mut kept: Vec<usize> = (0..=3).map(|k| k * last / 3).collect();
+        kept.dedup();
+        kept
+    }
+
     /// A network of this width and canonical parameters as the subject of studies that take it apart.
     pub fn subject<'n>(&'n self, width: usize, parameters: &'n [f64]) -> Subject<'n> {
         let (network, Sample { x, y }) = (&self.network, self.sample);

@@ -23,9 +23,6 @@ use crate::record::RadialRecord;
 use crate::record::npz::Arrays;
 use serde::{Deserialize, Serialize};
 
-/// Times at which laws of |w| are kept.
-const SNAPSHOTS: usize = 4;
-
 /// Atoms that stand for a law of |w|.
 const ATOMS: usize = 2000;
 
@@ -101,7 +98,7 @@ pub fn study(
         particles: terms.particles,
         half_nodes: apart(&grids[0], &grids[1]),
         half_step: apart(&grids[0], &grids[2]),
-        snapshots: snapshots(problem.times.len()),
+        snapshots: problem.snapshots(),
     };
     // Networks are measured on the fixed sample: so is the grid that they are held against.
     let id = if e.reference.kind == Route::Grid { REFERENCE.into() } else { by_route(Route::Grid) };
@@ -116,11 +113,6 @@ impl Found {
     fn nothing() -> Self {
         Found { risk: Vec::new(), atoms: Vec::new(), mass: 0.0, least: 0.0, edges: 0.0 }
     }
-}
-
-/// Indices of the recording times whose laws are kept.
-fn snapshots(times: usize) -> Vec<usize> {
-    (0..SNAPSHOTS).map(|k| k * (times - 1) / (SNAPSHOTS - 1)).collect()
 }
 
 /// A start whose law of |w| is the same, up to its spread, in every dimension: a Gaussian's deviation goes with `1 / sqrt(d)`.
@@ -152,7 +144,7 @@ fn on_grid(
         })
         .map_err(RunError::Grid)?;
     let Some(limit) = limit else { return Ok(None) };
-    let atoms = snapshots(problem.times.len()).into_iter().map(|k| of_norm(limit.line, &limit.laws[k]).atoms(ATOMS));
+    let atoms = problem.snapshots().into_iter().map(|k| of_norm(limit.line, &limit.laws[k]).atoms(ATOMS));
     let edges = limit.edge_mass.0.max(limit.edge_mass.1);
     Ok(Some(Found { risk: limit.risks.clone(), atoms: atoms.collect(), mass, least, edges }))
 }
@@ -183,7 +175,7 @@ fn by_particles(problem: &Problem<'_, f64>, radial: &Radial, count: usize, pulse
         let penalty = 0.5 * e.dynamics.ridge * q.iter().map(|q| q * q).sum::<f64>() / count as f64;
         force.loss(&force.predictions(q)) + penalty
     };
-    let kept = snapshots(problem.times.len());
+    let kept = problem.snapshots();
     let mut found = Found::nothing();
     for (index, time) in problem.times.iter().enumerate() {
         while state.time < time * (1.0 - 1e-12) {
@@ -214,7 +206,7 @@ fn in_full(problem: &Problem<'_, f64>, run: &Trajectory, pulse: &Pulse<'_>) -> O
     let mut state = State::at_rest(network.start::<f64>(&e.network.start, e.seed, run.first, run.width));
     let mut integrator = run.motion.integrator::<f64>(run.method, run.width * d, state.theta.len());
     let mut force = problem.force(run, Threads::One);
-    let kept = snapshots(problem.times.len());
+    let kept = problem.snapshots();
     let mut found = Found::nothing();
     for (index, time) in problem.times.iter().enumerate() {
         while state.time < time * (1.0 - 1e-12) {
@@ -250,14 +242,18 @@ fn write(
     for (name, found) in [("grid", grid), ("particles", particles)] {
         arrays.push(format!("{name}_risk"), &[times], found.risk.clone());
         let count = found.atoms[0].len();
-        arrays.push(format!("{name}_norms"), &[SNAPSHOTS, count], found.atoms.concat());
+        arrays.push(format!("{name}_norms"), &[record.snapshots.len(), count], found.atoms.concat());
     }
     arrays.push("grid_sample_risk", &[on_sample.len()], on_sample.to_vec());
     for (name, found) in [("dimension", dimensions), ("network", networks)] {
         let Some(first) = found.first() else { continue };
         let count = first.atoms.first().map_or(0, Vec::len);
         arrays.push(format!("{name}_risk"), &[found.len(), times], flat(found, &|f| f.risk.clone()));
-        arrays.push(format!("{name}_norms"), &[found.len(), SNAPSHOTS, count], flat(found, &|f| f.atoms.concat()));
+        arrays.push(
+            format!("{name}_norms"),
+            &[found.len(), record.snapshots.len(), count],
+            flat(found, &|f| f.atoms.concat()),
+        );
     }
     Ok(arrays.write(&setting.folder.file("records/radial.npz"))?)
 }

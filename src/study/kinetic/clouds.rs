@@ -126,7 +126,7 @@ fn cloud(
         let (theta, momentum) = (cloud.theta[0].len(), cloud.momentum[0].len());
         cloud.theta.resize(t, vec![0; theta]);
         cloud.momentum.resize(t, vec![0; momentum]);
-        cloud.dots.resize(cloud.dots.len().max(super::SNAPSHOTS), vec![(f64::NAN, f64::NAN); watcher.dots]);
+        cloud.dots.resize(problem.snapshots().len(), vec![(f64::NAN, f64::NAN); watcher.dots]);
     }
     Some(cloud)
 }
@@ -161,7 +161,7 @@ impl Observer<f64> for Watcher<'_> {
         self.cloud.moments.push(moments(&theta, &r));
         self.cloud.theta.push(histogram(&theta, self.grid.limit.line));
         self.cloud.momentum.push(histogram(&r, self.momentum));
-        if super::snapshots(self.problem.times.len()).contains(&index) {
+        if self.problem.snapshots().contains(&index) {
             self.cloud.dots.push(theta.iter().copied().zip(r).take(self.dots).collect());
         }
         theta.sort_unstable_by(f64::total_cmp);
