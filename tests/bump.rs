@@ -102,6 +102,20 @@ fn grid_and_particles_agree_and_nothing_depends_on_threads_or_pauses() {
     }
 }
 
+/// Laws are kept at four times, or at as many as there are.
+#[test]
+fn few_recording_times_are_kept_once_each() {
+    for (records, kept) in [(1, vec![0.0, 0.5]), (2, vec![0.0, 0.25, 0.5]), (4, vec![0.0, 0.125, 0.25, 0.5])] {
+        let experiment = parse(SMALL, &["horizon.time=0.5", &format!("horizon.records={records}")]).unwrap();
+        let run = Run::new(&experiment);
+        let arrays = run.arrays("records/kinetic.npz");
+        assert_eq!(arrays["snapshot_times"].iter().copied().collect::<Vec<f64>>(), kept);
+        for name in ["snapshots", "dots"] {
+            assert_eq!(arrays[name].shape()[0], kept.len(), "{name}");
+        }
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_refused_with_what_would_do() {
     let refused = |set: &[&str]| -> String {
