@@ -1,7 +1,7 @@
 //! The command line: raw flags into requests, requests into calls of the library, results into words.
 
 use crate::analysis::verdict::{Check, Verdict};
-use crate::config::{self, AnyExperiment, Experiment, Override, RecoveryExperiment, builtin, memory};
+use crate::config::{self, AnyExperiment, Experiment, Override, RecoveryExperiment, builtin};
 use crate::dynamics;
 use crate::figure;
 use crate::network::{Activation, InstructionSet};
@@ -288,7 +288,7 @@ fn run_experiment(args: RunArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// What is about to run: both parametrisations of the dynamics, and the memory it will take.
+/// What is about to run: both parametrisations of the dynamics.
 fn introduce(e: &Experiment) {
     let (rate, momentum) = e.dynamics.learning_rate_and_momentum();
     match e.dynamics.method {
@@ -299,9 +299,6 @@ fn introduce(e: &Experiment) {
             "heavy ball: step {}, friction {} = learning rate {rate:.3e} (on the N-scaled gradient), momentum {momentum}",
             e.dynamics.step, e.dynamics.friction
         ),
-    }
-    if let Some(shape) = e.shape_hint() {
-        eprintln!("memory: about {}", memory::bytes(memory::estimate(e, shape).total()));
     }
 }
 

@@ -32,6 +32,9 @@ pub struct Arrays<R = f64> {
     entries: Vec<(String, ArrayD<R>)>,
 }
 
+/// Bytes of an array's headers in the archive and of its place in the archive's directory, its name left out.
+const ENTRY: usize = 512;
+
 impl<R> Default for Arrays<R> {
     fn default() -> Self {
         Arrays { entries: Vec::new() }
@@ -51,7 +54,10 @@ impl<R: Real> Arrays<R> {
     /// Writes everything to `path`, which appears whole or not at all. Equal arrays give equal bytes.
     pub fn write(&self, path: &Path) -> Result<(), NpzError> {
         // The archive needs to seek, which a plain writer cannot: it is built in memory and written at once.
-        let mut bytes = io::Cursor::new(Vec::new());
+        // Room for all of it at once: a buffer that grows would be copied, and cleared by the system, at every doubling.
+        let held: usize =
+            self.entries.iter().map(|(name, array)| array.len() * size_of::<R>() + 2 * name.len() + ENTRY).sum();
+        let mut bytes = io::Cursor::new(Vec::with_capacity(held));
         let mut writer = NpzWriter::new(&mut bytes);
         let write = |source| NpzError::Write { path: path.into(), source };
         for (name, array) in &self.entries {

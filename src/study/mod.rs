@@ -156,6 +156,9 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
         Ok(open) => open,
         Err(complete) => return Ok(complete),
     };
+    if !options.quiet {
+        eprintln!("memory: about {}", memory::bytes(memory::estimate(experiment, population.shape()).total()));
+    }
     let mut manifest = manifest(experiment, resolved, &population, &plan, earlier);
     folder.write_json("manifest.json", &manifest)?;
     if let Ok(text) = experiment.to_toml() {
