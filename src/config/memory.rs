@@ -76,21 +76,19 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
         .chain([e.dynamics.batch])
         .any(|batch| batch == BatchSize::Full);
     let trained_on = if under_all { n.max(drawn) } else { drawn };
-    // The limit, its half, and that on half the sample: the smaller may keep activations where the larger cannot.
+    // A checkpoint is put together in double precision, path included, and held twice when it is written.
+    let integration =
+        |m: usize, n: f64| (3.0 + work) * state(m) + pass(m, n) + 2.0 * (records + 2.0) * model.size(m) * 8.0;
+    let whole = integration(m, n);
+    // The halved reference keeps its path too, while it is compared with the whole one, as does that on half the sample; the smaller
+    // may keep activations where the larger cannot.
     let half_sample = if e.population.fresh() { n / 2.0 } else { n };
-    let kept = [(m, n), (m / 2, n), (m / 2, half_sample)].map(|(m, n)| pass(m, n)).into_iter().fold(0.0, f64::max);
+    let half = integration(m / 2, n).max(integration(m / 2, half_sample)) + path(m / 2) + sorted(m / 2);
     Estimate {
         program: PROGRAM,
         population: (n * (d * (8.0 + scalar) + 2.0 * outputs * 8.0)) as u64,
         path: (path(m) + sorted(m)) as u64,
-        // The halved reference keeps its path too, while it is compared with the whole one.
-        // Its checkpoint is put together in double precision, path included, and held twice when it is written.
-        reference: ((3.0 + work) * state(m)
-            + kept
-            + path(m / 2)
-            + sorted(m / 2)
-            + 2.0 * (records + 2.0) * model.size(m) * 8.0
-            + trajectory_map(e, m, n * outputs, state(m), scalar)) as u64,
+        reference: (whole.max(half) + trajectory_map(e, m, n * outputs, state(m), scalar)) as u64,
         grid: e.reference.grid.as_ref().map_or(0.0, |grid| on_a_grid(grid.nodes as f64, rows(e, n * outputs), records))
             as u64,
         sweeps: twins as u64,
