@@ -55,12 +55,14 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
     let twins: f64 = sweeps().map(|s| s.seeds as f64 * (path(s.width) + sorted(s.width))).sum();
     let variants = || e.variants.iter().map(|v| v.width);
     let widest = sweeps().map(|s| s.width).chain(variants()).chain([e.widths.largest()]).max().unwrap_or(0);
-    let drawn = sweeps()
-        .flat_map(|s| s.values.iter().map(|&v| s.at(v, &e.dynamics).1))
-        .chain([e.dynamics.batch])
-        .map(|batch| if let BatchSize::Size(size) = batch { size as f64 } else { 0.0 })
-        .fold(0.0, f64::max);
-    let batch = drawn * (d + outputs) * (8.0 + scalar);
+    let batches = || sweeps().flat_map(|s| s.values.iter().map(|&v| s.at(v, &e.dynamics).1)).chain([e.dynamics.batch]);
+    // The most samples of a step, where a full gradient has `all`. Under mini-batches the whole sample is only predicted on, a part at
+    // a time.
+    let step_samples = |all: f64| {
+        let samples = batches().map(|batch| if let BatchSize::Size(size) = batch { size as f64 } else { all });
+        samples.fold(0.0, f64::max)
+    };
+    let batch = step_samples(0.0) * (d + outputs) * (8.0 + scalar);
     let threads = rayon::current_num_threads() as f64;
     let values = sweeps()
         .map(|s| (s.values.len(), s.seeds))
@@ -70,12 +72,6 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
     let series: f64 =
         values.map(|(values, seeds)| values as f64 * seeds as f64 * (records * 11.0 * 16.0 + 500.0)).sum();
     let resamples = gap.map_or(0.0, |gap| gap.resamples as f64 * 8.0 * e.widths.values.len() as f64);
-    // Under mini-batches the whole sample is only predicted on, a part at a time.
-    let under_all = sweeps()
-        .flat_map(|s| s.values.iter().map(|&v| s.at(v, &e.dynamics).1))
-        .chain([e.dynamics.batch])
-        .any(|batch| batch == BatchSize::Full);
-    let trained_on = if under_all { n.max(drawn) } else { drawn };
     // A checkpoint is put together in double precision, path included, and held twice when it is written.
     let integration =
         |m: usize, n: f64| (3.0 + work) * state(m) + pass(m, n) + 2.0 * (records + 2.0) * model.size(m) * 8.0;
@@ -92,7 +88,7 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize)) -> Estim
         grid: e.reference.grid.as_ref().map_or(0.0, |grid| on_a_grid(grid.nodes as f64, rows(e, n * outputs), records))
             as u64,
         sweeps: twins as u64,
-        networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, trained_on) + batch)) as u64,
+        networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, step_samples(n)) + batch)) as u64,
         records: (series + resamples) as u64,
         studies: (studies(e, (n, d, outputs), &model) + iterates(e, n * outputs, &model, scalar)) as u64,
     }

@@ -143,7 +143,7 @@ pub enum Report {
 pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -> Result<Report, RunError> {
     let began = Instant::now();
     let population = experiment.build_population()?;
-    check_data(experiment, &population)?;
+    let estimate = check_data(experiment, &population)?;
     if experiment.reference.grid.is_some() {
         grid_limit::check(&Problem::<f64>::new(experiment, &population)).map_err(RunError::Grid)?;
     }
@@ -157,9 +157,9 @@ pub fn run(experiment: &Experiment, options: &Options, interrupt: &AtomicBool) -
         Err(complete) => return Ok(complete),
     };
     if !options.quiet {
-        eprintln!("memory: about {}", memory::bytes(memory::estimate(experiment, population.shape()).total()));
+        eprintln!("memory: about {}", memory::bytes(estimate.total()));
     }
-    let mut manifest = manifest(experiment, resolved, &population, &plan, earlier);
+    let mut manifest = manifest(experiment, resolved, (&population, &estimate), &plan, earlier);
     folder.write_json("manifest.json", &manifest)?;
     if let Ok(text) = experiment.to_toml() {
         folder.write_text("experiment.toml", &text)?;
@@ -253,19 +253,21 @@ fn resolved(experiment: &Experiment) -> serde_json::Value {
     serde_json::to_value(experiment).expect("an experiment has text keys only")
 }
 
-/// What only the data can tell.
-fn check_data(experiment: &Experiment, population: &Population) -> Result<(), RunError> {
+/// What only the data can tell; what the run will hold.
+fn check_data(experiment: &Experiment, population: &Population) -> Result<memory::Estimate, RunError> {
     let shape = population.shape();
     if experiment.network.loss == Loss::Logistic && shape.2 != 1 {
         return Err(RunError::Outputs { outputs: shape.2 });
     }
-    memory::estimate(experiment, shape).fits_machine().map_err(RunError::Memory)
+    let estimate = memory::estimate(experiment, shape);
+    estimate.fits_machine().map_err(RunError::Memory)?;
+    Ok(estimate)
 }
 
 fn manifest(
     experiment: &Experiment,
     resolved: serde_json::Value,
-    population: &Population,
+    (population, estimate): (&Population, &memory::Estimate),
     plan: &Plan,
     earlier: Option<Box<Manifest>>,
 ) -> Manifest {
@@ -295,7 +297,7 @@ fn manifest(
         host: walk::host(),
         threads: rayon::current_num_threads(),
         simd: InstructionSet::current().to_string(),
-        memory: json(serde_json::to_value(memory::estimate(experiment, population.shape()))),
+        memory: json(serde_json::to_value(estimate)),
         resumed: earlier.as_ref().map_or(0, |m| m.resumed + 1),
         phases: earlier.map(|m| m.phases).unwrap_or_default(),
         warnings: plan.warnings.clone(),

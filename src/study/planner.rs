@@ -49,7 +49,7 @@ impl<'a> Planner<'a> {
         warnings
     }
 
-    pub(super) fn ticks(&self, step: f64) -> u64 {
+    fn ticks(&self, step: f64) -> u64 {
         if self.e.dynamics.temperature > 0.0 { (step / self.tick).round() as u64 } else { 0 }
     }
 
@@ -108,7 +108,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The limit by the grid, where there is one.
-    pub(super) fn grid(&self, id: String) -> Option<Trajectory> {
+    fn grid(&self, id: String) -> Option<Trajectory> {
         let grid = self.e.reference.grid.as_ref()?;
         let limit = self.limit(id, grid.nodes, 0);
         let motion = Motion { step: grid.step, ..limit.motion };
