@@ -143,9 +143,6 @@
 //! The guide, the map from equations to files, and what the tests compare are in the folder `docs/` of the repository.
 
 pub mod analysis;
-pub mod bench;
-pub mod bench_recovery;
-pub mod cli;
 pub mod config;
 pub mod dynamics;
 pub mod figure;
@@ -154,5 +151,56 @@ pub mod network;
 pub mod population;
 pub mod record;
 pub mod rng;
+pub mod run;
 pub mod sparse;
 pub mod study;
+
+use config::{AnyExperiment, ConfigError, Experiment, Loaded, Override};
+use record::RunFolder;
+use run::{FiguresError, Options, Report, RunError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use study::registry::REGISTRY;
+
+/// Reads the experiment called `name`: a built-in one, or a file.
+///
+/// # Errors
+/// No experiment of that name, files that cannot be read, and every key whose value cannot be used.
+pub fn load(name: &str, overrides: &[Override]) -> Result<Loaded, ConfigError> {
+    config::load(name, overrides, &REGISTRY.readers())
+}
+
+/// Reads an experiment from TOML text. `origin` names the text in messages; relative data paths are taken from `base`.
+///
+/// # Errors
+/// Text that is not TOML, overrides that cannot be applied, and every key whose value cannot be used.
+pub fn parse(text: &str, origin: &str, base: &Path, overrides: &[Override]) -> Result<Loaded, ConfigError> {
+    config::parse(text, origin, base, overrides, &REGISTRY.readers())
+}
+
+/// Runs an experiment of either kind into a folder. `interrupt` may be set from another thread to stop it; a run that was
+/// interrupted goes on with [`Options::resume`].
+///
+/// # Errors
+/// Data that cannot be read or do not fit, a folder in use or holding another run, a full disk: see [`RunError`]. The
+/// folder is not touched before the data have been read and the memory checked.
+pub fn run_experiment(
+    experiment: &AnyExperiment,
+    options: &Options,
+    interrupt: &AtomicBool,
+) -> Result<Report, RunError> {
+    run::run(experiment, options, interrupt, &REGISTRY)
+}
+
+/// Draws the figures of a run from its records; returns the files in a fixed order.
+///
+/// # Errors
+/// A run of another format, records that are missing or damaged, a folder that cannot be written.
+pub fn draw_figures(folder: &RunFolder) -> Result<Vec<PathBuf>, FiguresError> {
+    run::figures::draw(folder, &REGISTRY)
+}
+
+/// The memory that an experiment needs on a population of shape (n, d, K), by purpose.
+pub fn estimate_memory(experiment: &Experiment, shape: (usize, usize, usize)) -> run::memory::Estimate {
+    run::memory::estimate(experiment, shape, &REGISTRY)
+}

@@ -1,8 +1,10 @@
-//! Parse, run, exit code; nothing else.
+//! The program: parses the command line, runs, returns the exit code.
+
+mod cli;
 
 use clap::Parser;
+use cli::Cli;
 use std::process::ExitCode;
-use widelimit::cli::{self, Cli};
 use widelimit::network::kernel::OnCacheLines;
 
 #[global_allocator]
@@ -10,16 +12,16 @@ static ALLOCATOR: OnCacheLines = OnCacheLines;
 
 fn main() -> ExitCode {
     cli::run(Cli::parse()).unwrap_or_else(|error| {
-        eprintln!("widelimit: {}", words(&error));
+        eprintln!("widelimit: {}", message(&error));
         ExitCode::from(2)
     })
 }
 
-/// An error with its causes, each once: most errors tell their cause themselves.
-fn words(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
+/// An error with its causes, each once: most messages include their cause.
+fn message(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
         "" => cause,
-        _ if said.ends_with(&cause) => said,
-        _ => format!("{said}: {cause}"),
+        _ if text.ends_with(&cause) => text,
+        _ => format!("{text}: {cause}"),
     })
 }

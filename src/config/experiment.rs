@@ -1,6 +1,7 @@
 //! A complete, checked experiment.
 
-use super::studies::{Connect, Converge, Dropout, Gap, Kinetic, Over, PicardStudy, RadialStudy, Variant};
+use super::study::{Studies, TrainingRequirements};
+use super::sweep::{Sweep, Variant};
 use crate::dynamics::{Method, Motion};
 use crate::network::{Activation, Loss, Network, Start, ThreeLayer, TwoLayer};
 use crate::population::{Population, PopulationError, PopulationSpec};
@@ -34,27 +35,9 @@ pub struct Experiment {
     /// The same networks trained or started otherwise, for the studies that compare.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<Variant>,
-    /// The gap study.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gap: Option<Gap>,
-    /// The dropout study.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dropout: Option<Dropout>,
-    /// The study of connecting paths.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub connect: Option<Connect>,
-    /// The convergence study.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub converge: Option<Converge>,
-    /// The kinetic equation beside the particles.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kinetic: Option<Kinetic>,
-    /// The radial reduction.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub radial: Option<RadialStudy>,
-    /// The study of the trajectory map.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub picard: Option<PicardStudy>,
+    /// The studies, each with the name of its table.
+    #[serde(flatten)]
+    pub studies: Studies<Experiment>,
 }
 
 /// Scalar type of the states.
@@ -270,10 +253,10 @@ pub struct Reference {
     pub tolerance: Option<f64>,
     /// How the trajectory map is iterated, where a route is Picard's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub picard: Option<Iterated>,
+    pub picard: Option<PicardSpec>,
     /// The grid, where a route is the kinetic equation's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub grid: Option<Gridded>,
+    pub grid: Option<GridSpec>,
 }
 
 impl Reference {
@@ -285,7 +268,7 @@ impl Reference {
 
 /// A grid of the phase plane: theta in [low, high], its momentum in [-momentum, momentum].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Gridded {
+pub struct GridSpec {
     /// Lower end of theta.
     pub low: f64,
     /// Upper end.
@@ -300,7 +283,7 @@ pub struct Gridded {
 
 /// How the trajectory map is iterated.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Iterated {
+pub struct PicardSpec {
     /// Equal windows of the horizon, each solved from the end of the one before.
     pub windows: usize,
     /// Most iterates of a window.
@@ -309,11 +292,11 @@ pub struct Iterated {
     pub tolerance: f64,
 }
 
-impl Iterated {
+impl PicardSpec {
     /// The defaults for a scalar type: as close as its rounding lets iterates come.
     pub fn of(precision: Precision) -> Self {
         let tolerance = if precision == Precision::F64 { 1e-11 } else { 1e-5 };
-        Iterated { windows: 1, iterates: 60, tolerance }
+        PicardSpec { windows: 1, iterates: 60, tolerance }
     }
 }
 
@@ -328,7 +311,7 @@ impl Experiment {
     /// The population as the network sees it.
     ///
     /// # Errors
-    /// Whatever keeps the population from being built, and bump neurons on more than one input.
+    /// [`PopulationError`]: a population that cannot be built, and bump neurons on more than one input.
     pub fn build_population(&self) -> Result<Population, PopulationError> {
         let population = self.population.build(self.seed)?;
         match self.network.scale {
@@ -343,16 +326,54 @@ impl Experiment {
         Some((n, inputs + usize::from(self.network.scale.is_some()), outputs))
     }
 
+    /// The sweeps that the studies ask for.
+    pub fn sweeps(&self) -> impl Iterator<Item = &Sweep> {
+        self.studies.requirements().flat_map(|asked: TrainingRequirements<'_>| asked.sweeps)
+    }
+
+    /// Directions of the sliced Wasserstein distance that is recorded along training; 0 for none.
+    pub fn projections(&self) -> usize {
+        self.studies.requirements().map(|asked| asked.projections).max().unwrap_or(0)
+    }
+
+    /// Whether the effect of dropping half of the neurons is recorded along training.
+    pub fn records_dropout(&self) -> bool {
+        self.studies.requirements().any(|asked| asked.dropout)
+    }
+
     /// The finest step in use, the tick of the common Brownian clock: trainings, variants, sweeps and the halved reference step.
     pub fn tick(&self) -> f64 {
-        let sweeps = self.gap.iter().flat_map(|gap| &gap.sweep);
-        let steps = sweeps.flat_map(|sweep| match sweep.over {
-            Over::Step => sweep.values.clone(),
-            Over::Batch => sweep.step.into_iter().collect(),
-        });
-        let halved = self.reference.step / 2.0;
+        let swept = self.sweeps().flat_map(Sweep::steps).map(|(_, step)| step);
         let variants = self.variants.iter().map(|variant| variant.step);
-        steps.chain(variants).chain([self.dynamics.step, halved]).fold(f64::INFINITY, f64::min)
+        let halved = self.reference.step / 2.0;
+        swept.chain(variants).chain([self.dynamics.step, halved]).fold(f64::INFINITY, f64::min)
+    }
+
+    /// Every fixed step in use, with its key.
+    pub(super) fn fixed_steps(&self) -> Vec<(String, f64)> {
+        let mut steps = vec![("dynamics.step".to_string(), self.dynamics.step)];
+        if self.reference.method != Method::DormandPrince {
+            steps.push(("reference.step".into(), self.reference.step));
+        }
+        steps.extend(self.variants.iter().enumerate().map(|(i, v)| (format!("variants.{i}.step"), v.step)));
+        for (sweep, table) in self.swept() {
+            steps.extend(sweep.steps().into_iter().map(|(key, step)| (format!("{table}.{key}"), step)));
+        }
+        steps
+    }
+
+    /// Every sweep with the key of its table.
+    pub(super) fn swept(&self) -> Vec<(&Sweep, String)> {
+        let of_study = |name: &'static str, sweeps: &[Sweep]| -> Vec<String> {
+            (0..sweeps.len()).map(|i| format!("{name}.sweep.{i}")).collect()
+        };
+        self.studies
+            .iter()
+            .flat_map(|study| {
+                let sweeps = study.table.requirements().sweeps;
+                sweeps.iter().zip(of_study(study.name, sweeps))
+            })
+            .collect()
     }
 
     /// The experiment as TOML that reads back as itself.

@@ -1,35 +1,39 @@
 //! The experiment file: one TOML file describes a problem and the studies to run on it.
 //!
-//! Reading collects *every* problem before anything is computed: unknown keys, wrong types and impossible values are
+//! Reading collects *every* error before anything is computed: unknown keys, wrong types and impossible values are
 //! reported together, each with its file, key, value and what would be right (`section.rs`). What comes out is an
-//! [`Experiment`]: complete, checked, and able to write itself back as TOML.
+//! [`Experiment`]: complete, checked, and able to write itself back as TOML. The tables of the studies are read by the studies
+//! ([`study`]).
 
 pub mod builtin;
-pub mod memory;
+mod error;
+mod experiment;
 mod override_key;
-mod problem;
 mod read;
 mod read_population;
 mod read_recovery;
-mod read_studies;
 mod recovery;
+mod routes;
 mod section;
-mod studies;
+pub mod study;
+mod sweep;
 mod validate;
-mod validate_routes;
 
-mod experiment;
-
+pub use error::{ConfigError, KeyError, KeyErrors};
 pub use experiment::{
-    BatchSize, Dynamics, Experiment, Gridded, Horizon, Iterated, NetworkKind, NetworkSpec, Precision, Reference, Route,
-    RunOptions, Widths,
+    BatchSize, Dynamics, Experiment, GridSpec, Horizon, NetworkKind, NetworkSpec, PicardSpec, Precision, Reference,
+    Route, RunOptions, Widths,
 };
 pub use override_key::Override;
-pub use problem::{ConfigError, Problem};
-pub use recovery::{MnistSignals, Noise, Phase, ProblemSpec, Rates, Recover, RecoveryExperiment, Solver};
-pub use studies::{Bezier, Connect, Converge, Dropout, Gap, Kinetic, Over, PicardStudy, RadialStudy, Sweep, Variant};
+pub use read::{batch, require_grid_nodes};
+pub use recovery::{MnistSignals, ProblemSpec, RecoveryExperiment, Solver};
+pub use routes::{NEEDS_INDEPENDENT_UNITS, is_radial, require_windows};
+pub use section::{Section, Want};
+pub use study::Readers;
+pub use sweep::{Over, Sweep, Variant};
 
 use std::path::Path;
+use toml::Table;
 
 /// An experiment of either kind. The kind is the top-level key `kind` of the file: `"training"`, which may be left out, or
 /// `"recovery"`.
@@ -50,7 +54,7 @@ impl AnyExperiment {
         }
     }
 
-    /// One line for people.
+    /// A title of one line.
     pub fn title(&self) -> &str {
         match self {
             Self::Training(e) => &e.title,
@@ -67,64 +71,93 @@ impl AnyExperiment {
     }
 }
 
+/// An experiment that was read, with what its author should know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The experiment.
+    pub experiment: AnyExperiment,
+    /// Keys that were read under a former name, each with its present name.
+    pub notes: Vec<String>,
+}
+
 /// Reads an experiment of either kind from TOML text. `origin` names the text in messages; relative data paths are taken
 /// from `base`.
-pub fn parse_any(text: &str, origin: &str, base: &Path, overrides: &[Override]) -> Result<AnyExperiment, ConfigError> {
-    let mut table: toml::Table = text
+///
+/// # Errors
+/// Text that is not TOML, overrides that cannot be applied, and every key whose value cannot be used.
+pub fn parse(
+    text: &str,
+    origin: &str,
+    base: &Path,
+    overrides: &[Override],
+    readers: &Readers,
+) -> Result<Loaded, ConfigError> {
+    let mut table: Table = text
         .parse()
         .map_err(|error: toml::de::Error| ConfigError::Syntax { file: origin.into(), message: error.to_string() })?;
-    for entry in overrides {
+    let mut overrides = overrides.to_vec();
+    let errors = error::KeyErrors::new(origin, &overrides);
+    let notes = rename(&mut table, &mut overrides, readers, &errors);
+    for entry in &overrides {
         entry.apply(&mut table)?;
     }
-    let problems = problem::Problems::new(origin, overrides);
     let kind = table.remove("kind");
-    match kind.as_ref().map(|kind| kind.as_str()) {
+    let experiment = match kind.as_ref().map(|kind| kind.as_str()) {
         None | Some(Some("training")) => {
-            let experiment = read::experiment(table, base, &problems);
-            validate::validate(&experiment, &problems);
-            problems.into_result(AnyExperiment::Training(Box::new(experiment)))
+            let experiment = read::experiment(table, base, &readers.training, &errors);
+            validate::validate(&experiment, &errors);
+            if let Some(want) = (readers.exceeds_memory)(&experiment) {
+                errors.add("reference.particles", Some(experiment.reference.particles.to_string()), want);
+            }
+            errors.into_result(AnyExperiment::Training(Box::new(experiment)))
         }
         Some(Some("recovery")) => {
-            let experiment = read_recovery::experiment(table, base, &problems);
-            problems.into_result(AnyExperiment::Recovery(Box::new(experiment)))
+            let experiment = read_recovery::experiment(table, base, &readers.recovery, &errors);
+            errors.into_result(AnyExperiment::Recovery(Box::new(experiment)))
         }
         Some(_) => {
-            problems.add("kind", kind.map(|kind| kind.to_string()), "expected one of \"training\", \"recovery\"");
-            Err(problems.into_error())
+            errors.add("kind", kind.map(|kind| kind.to_string()), "expected one of \"training\", \"recovery\"");
+            Err(errors.into_error())
+        }
+    }?;
+    Ok(Loaded { experiment, notes })
+}
+
+/// Gives tables with a former name their present one, in the file and in overrides; returns a note for each.
+fn rename(table: &mut Table, overrides: &mut [Override], readers: &Readers, errors: &error::KeyErrors) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (old, new) in readers.renamed() {
+        let note = format!("the table [{old}] is now called [{new}]");
+        if let Some(value) = table.remove(old) {
+            if table.contains_key(new) {
+                errors.add(old, None, format!("{note}: give one of the two"));
+            } else {
+                table.insert(new.into(), value);
+                notes.push(note.clone());
+            }
+        }
+        for entry in overrides.iter_mut().filter(|entry| entry.key[0] == old) {
+            entry.key[0] = new.into();
+            if !notes.contains(&note) {
+                notes.push(note.clone());
+            }
         }
     }
+    notes
 }
 
-/// Reads an experiment that trains networks from TOML text, as [`parse_any`] does.
-pub fn parse(text: &str, origin: &str, base: &Path, overrides: &[Override]) -> Result<Experiment, ConfigError> {
-    training(parse_any(text, origin, base, overrides)?, origin, overrides)
-}
-
-fn training(any: AnyExperiment, origin: &str, overrides: &[Override]) -> Result<Experiment, ConfigError> {
-    match any {
-        AnyExperiment::Training(experiment) => Ok(*experiment),
-        AnyExperiment::Recovery(_) => {
-            let problems = problem::Problems::new(origin, overrides);
-            problems.add("kind", Some("\"recovery\"".into()), "expected an experiment that trains networks");
-            Err(problems.into_error())
-        }
-    }
-}
-
-/// Reads the experiment called `name`, of either kind: a built-in one, or a file.
-pub fn load_any(name: &str, overrides: &[Override]) -> Result<AnyExperiment, ConfigError> {
+/// Reads the experiment called `name`: a built-in one, or a file.
+///
+/// # Errors
+/// As [`parse`]; no experiment of that name, and files that cannot be read.
+pub fn load(name: &str, overrides: &[Override], readers: &Readers) -> Result<Loaded, ConfigError> {
     if let Some(builtin) = builtin::find(name) {
-        return parse_any(builtin.text, name, Path::new("."), overrides);
+        return parse(builtin.text, name, Path::new("."), overrides, readers);
     }
     let path = Path::new(name);
     if !path.exists() {
         return Err(ConfigError::NoSuchExperiment { name: name.into(), builtin: builtin::names() });
     }
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { file: name.into(), source })?;
-    parse_any(&text, name, path.parent().unwrap_or(Path::new(".")), overrides)
-}
-
-/// Reads the experiment called `name` that trains networks: a built-in one, or a file.
-pub fn load(name: &str, overrides: &[Override]) -> Result<Experiment, ConfigError> {
-    training(load_any(name, overrides)?, name, overrides)
+    parse(&text, name, path.parent().unwrap_or(Path::new(".")), overrides, readers)
 }

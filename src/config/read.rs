@@ -1,17 +1,24 @@
 //! From tables to an [`Experiment`]: one function per table, keys in the order of the guide.
 
+use super::error::KeyErrors;
 use super::experiment::*;
-use super::problem::Problems;
+use super::read_population;
 use super::section::{Section, Want};
-use super::{read_population, read_studies};
+use super::study::{ExperimentKind, Studies, StudyReader};
+use super::sweep::Variant;
 use crate::dynamics::Method;
 use crate::network::{Activation, Law, Loss, Start};
 use crate::population::PopulationSpec;
 use std::path::Path;
 use toml::Table;
 
-pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Experiment {
-    let mut root = Section::root(table, problems);
+pub(super) fn experiment(
+    table: Table,
+    base: &Path,
+    readers: &[StudyReader<Experiment>],
+    errors: &KeyErrors,
+) -> Experiment {
+    let mut root = Section::root(table, errors);
     let (name, title) = (name(&mut root), root.text("title", Some("")));
     let seed = root.count("seed", Some(1), 0) as u64;
     let precision = root.choice("precision", Some(Precision::F64), &[("f64", Precision::F64), ("f32", Precision::F32)]);
@@ -19,9 +26,8 @@ pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Expe
     let network = network(&mut root);
     let dynamics = dynamics(&mut root);
     let variants = root.sections("variants");
-    let variants = variants.into_iter().map(|s| read_studies::variant(s, &dynamics, &network)).collect();
-    let reference = reference(&mut root, precision);
-    let experiment = Experiment {
+    let variants = variants.into_iter().map(|s| Variant::read(s, &dynamics, &network)).collect();
+    let mut experiment = Experiment {
         name,
         title,
         seed,
@@ -31,19 +37,25 @@ pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Expe
         dynamics,
         horizon: horizon(&mut root),
         widths: widths(&mut root),
+        reference: reference(&mut root, precision),
         run: run_options(&mut root),
         variants,
-        gap: root.section("gap", false).map(read_studies::gap),
-        dropout: root.section("dropout", false).map(read_studies::dropout),
-        connect: root.section("connect", false).map(read_studies::connect),
-        converge: root.section("converge", false).map(read_studies::converge),
-        kinetic: root.section("kinetic", false).map(read_studies::kinetic),
-        radial: root.section("radial", false).map(read_studies::radial),
-        picard: root.section("picard", false).map(|s| read_studies::picard(s, &reference)),
-        reference,
+        studies: Studies::default(),
     };
+    experiment.studies = studies(&mut root, readers, &experiment);
     root.finish();
     experiment
+}
+
+/// The tables of the studies, in the order of the readers.
+pub(super) fn studies<E: ExperimentKind>(root: &mut Section, readers: &[StudyReader<E>], experiment: &E) -> Studies<E> {
+    let mut studies = Studies::default();
+    for reader in readers {
+        if let Some(section) = root.section(reader.name, false) {
+            studies.push(reader.name, (reader.read)(section, experiment));
+        }
+    }
+    studies
 }
 
 /// A name that can stand in a file name.
@@ -153,10 +165,7 @@ fn law(start: &mut Section, key: &str, required: bool) -> Law {
             Law::Gaussian { mean: s.real("mean", Some(0.0), Want::Any), std: s.real("std", None, Want::NonNegative) }
         }
         Kind::Uniform => {
-            let (low, high) = (s.real("low", None, Want::Any), s.real("high", None, Want::Any));
-            if low >= high {
-                s.wrong("high", Some(high.to_string()), format!("expected a number above low = {low}"));
-            }
+            let (low, high) = s.interval();
             Law::Uniform { low, high }
         }
         Kind::Sphere => Law::Sphere { radius: s.real("radius", None, Want::Positive) },
@@ -231,7 +240,7 @@ fn clock(s: &mut Section, spec: &mut Dynamics) {
 }
 
 /// Samples per step, the whole population by default.
-pub(super) fn batch(s: &mut Section) -> BatchSize {
+pub fn batch(s: &mut Section) -> BatchSize {
     match s.full_or_count("batch", Some(None)) {
         None => BatchSize::Full,
         Some(size) => BatchSize::Size(size),
@@ -248,9 +257,7 @@ fn horizon(root: &mut Section) -> Horizon {
 fn widths(root: &mut Section) -> Widths {
     let Some(mut s) = root.section("widths", true) else { return Widths { values: Vec::new(), seeds: 0 } };
     let widths = Widths { values: s.counts("values", 1), seeds: s.count("seeds", Some(10), 1) };
-    if widths.values.windows(2).any(|pair| pair[0] >= pair[1]) {
-        s.wrong("values", Some(format!("{:?}", widths.values)), "expected widths in increasing order, each once");
-    }
+    s.require_increasing("values", &widths.values, "widths");
     s.finish();
     widths
 }
@@ -287,42 +294,43 @@ fn reference(root: &mut Section, precision: Precision) -> Reference {
         s.wrong("picard", None, "neither kind nor against is \"picard\"; remove the table");
     }
     if takes_picard || section.is_some() {
-        spec.picard = Some(iterated(section, precision));
+        spec.picard = Some(picard(section, precision));
     }
     let takes_grid = spec.takes(Route::Grid);
     let section = s.section("grid", takes_grid);
     if section.is_some() && !takes_grid {
         s.wrong("grid", None, "neither kind nor against is \"grid\"; remove the table");
     }
-    spec.grid = section.map(gridded);
+    spec.grid = section.map(grid);
     s.finish();
     spec
 }
 
-fn gridded(mut s: Section) -> Gridded {
-    let (low, high) = (s.real("low", None, Want::Any), s.real("high", None, Want::Any));
-    if low >= high {
-        s.wrong("high", Some(high.to_string()), format!("expected a number above low = {low}"));
-    }
-    let grid = Gridded {
+fn grid(mut s: Section) -> GridSpec {
+    let (low, high) = s.interval();
+    let grid = GridSpec {
         low,
         high,
         momentum: s.real("momentum", None, Want::Positive),
         nodes: s.count("nodes", Some(256), 64),
         step: s.real("step", None, Want::Positive),
     };
-    // Half as many nodes are a grid too.
-    if !grid.nodes.is_multiple_of(32) {
-        let near = grid.nodes.next_multiple_of(32);
-        s.wrong("nodes", Some(grid.nodes.to_string()), format!("expected a multiple of 32, such as {near}"));
-    }
+    require_grid_nodes(&s, grid.nodes);
     s.finish();
     grid
 }
 
+/// Adds an error where `nodes` is no multiple of 32: the grid with half the nodes must be a grid too.
+pub fn require_grid_nodes(s: &Section, nodes: usize) {
+    if !nodes.is_multiple_of(32) {
+        let near = nodes.next_multiple_of(32);
+        s.wrong("nodes", Some(nodes.to_string()), format!("expected a multiple of 32, such as {near}"));
+    }
+}
+
 /// How the trajectory map is iterated; every key has a default.
-fn iterated(section: Option<Section>, precision: Precision) -> Iterated {
-    let mut spec = Iterated::of(precision);
+fn picard(section: Option<Section>, precision: Precision) -> PicardSpec {
+    let mut spec = PicardSpec::of(precision);
     let Some(mut s) = section else { return spec };
     spec.windows = s.count("windows", Some(spec.windows), 1);
     spec.iterates = s.count("iterates", Some(spec.iterates), 1);

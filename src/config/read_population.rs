@@ -5,7 +5,7 @@ use crate::population::*;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// What stands in for a population that could not be read; never used, as the reading has failed.
+/// A placeholder for a population that could not be read; never used, as the reading has failed.
 pub(super) fn placeholder() -> PopulationSpec {
     PopulationSpec::Digits(DigitsSpec { labels: LabelRule::Parity, limit: None, standardise: Standardise::Global })
 }
@@ -41,7 +41,7 @@ pub(super) fn population(mut s: Section, base: &Path) -> PopulationSpec {
             standardise: standardise(&mut s, Standardise::Global),
         }),
     };
-    // With an unknown kind nothing can be said about the other keys.
+    // Which other keys are known depends on the kind.
     if known {
         s.finish();
     }
@@ -70,10 +70,7 @@ fn teacher(s: &mut Section) -> PopulationSpec {
 
 fn line(s: &mut Section) -> PopulationSpec {
     let law = if s.choice("inputs", Some(true), &[("uniform", true), ("gaussian", false)]) {
-        let (low, high) = (s.real("low", None, Want::Any), s.real("high", None, Want::Any));
-        if low >= high {
-            s.wrong("high", Some(high.to_string()), format!("expected a number above low = {low}"));
-        }
+        let (low, high) = s.interval();
         LineLaw::Uniform { low, high }
     } else {
         LineLaw::Gaussian { mean: s.real("mean", Some(0.0), Want::Any), std: s.real("std", None, Want::Positive) }

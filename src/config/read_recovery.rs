@@ -1,35 +1,39 @@
 //! From tables to an experiment of sparse recovery, and the rules between its keys.
 
-use super::problem::Problems;
-use super::read::name;
+use super::error::KeyErrors;
+use super::read::{name, studies};
 use super::recovery::*;
 use super::section::{Section, Want};
+use super::study::{RecoveryRequirements, Studies, StudyReader};
 use crate::population::Split;
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::{Damping, Link, MOST_SUPPORTS, Method, Selection};
+use crate::sparse::recovery::{Damping, Link, MOST_SUPPORTS, Method};
 use std::path::Path;
 use toml::Table;
 
-pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> RecoveryExperiment {
-    let mut root = Section::root(table, problems);
+pub(super) fn experiment(
+    table: Table,
+    base: &Path,
+    readers: &[StudyReader<RecoveryExperiment>],
+    errors: &KeyErrors,
+) -> RecoveryExperiment {
+    let mut root = Section::root(table, errors);
     let (name, title) = (name(&mut root), root.text("title", Some("")));
-    let experiment = RecoveryExperiment {
+    let mut experiment = RecoveryExperiment {
         name,
         title,
         seed: root.count("seed", Some(1), 0) as u64,
         problem: root.section("problem", true).map_or_else(placeholder, |s| problem(s, base)),
         solver: solver(root.section("solver", true)),
-        recover: root.section("recover", false).map(recover),
-        noise: root.section("noise", false).map(noise),
-        rates: root.section("rates", false).map(rates),
-        phase: root.section("phase", false).map(phase),
+        studies: Studies::default(),
     };
+    experiment.studies = studies(&mut root, readers, &experiment);
     root.finish();
-    validate(&experiment, problems);
+    validate(&experiment, errors);
     experiment
 }
 
-/// What stands in for a problem that could not be read; never used, as the reading has failed.
+/// A placeholder for a problem that could not be read; never used, as the reading has failed.
 fn placeholder() -> ProblemSpec {
     ProblemSpec::File { path: Default::default(), loss: Link::Squared }
 }
@@ -159,108 +163,51 @@ fn solver(section: Option<Section>) -> Solver {
     spec
 }
 
-fn recover(mut s: Section) -> Recover {
-    let spec = Recover { problems: s.count("problems", Some(20), 1) };
-    s.finish();
-    spec
-}
-
-fn noise(mut s: Section) -> Noise {
-    let snr_db = if s.has("snr_db") { s.reals("snr_db", Want::Any) } else { vec![10.0, 20.0, 30.0, 40.0, 60.0] };
-    increasing(&s, "snr_db", &snr_db);
-    let spec = Noise { snr_db, problems: s.count("problems", Some(20), 1) };
-    s.finish();
-    spec
-}
-
-fn rates(mut s: Section) -> Rates {
-    let spec = Rates { trials: s.count("trials", Some(20_000), 100), problems: s.count("problems", Some(10), 1) };
-    s.finish();
-    spec
-}
-
-fn phase(mut s: Section) -> Phase {
-    let (n_over_d, k_over_n) = (s.reals("n_over_d", Want::Positive), s.reals("k_over_n", Want::Positive));
-    increasing(&s, "n_over_d", &n_over_d);
-    increasing(&s, "k_over_n", &k_over_n);
-    let spec = Phase { n_over_d, k_over_n, problems: s.count("problems", Some(20), 1) };
-    s.finish();
-    spec
-}
-
-fn increasing(s: &Section, key: &str, values: &[f64]) {
-    if values.windows(2).any(|pair| pair[0] >= pair[1]) {
-        s.wrong(key, Some(format!("{values:?}")), "expected numbers in increasing order, each once");
-    }
-}
-
-/// What no single key can tell. Placeholders of keys that were refused pass.
-fn validate(e: &RecoveryExperiment, problems: &Problems) {
+/// Rules between keys. Placeholders of keys that were refused pass.
+fn validate(e: &RecoveryExperiment, errors: &KeyErrors) {
     let squared = match &e.problem {
         ProblemSpec::Drawn(instance) => instance.loss == Link::Squared,
         ProblemSpec::File { loss, .. } => *loss == Link::Squared,
         ProblemSpec::Mnist(_) => true,
     };
-    let exact = Method::Obs(Selection::Exact, crate::sparse::recovery::Values::Compensate);
     for method in e.solver.methods.iter().filter(|method| method.least_squares_only() && !squared) {
         let want = "is a method of least squares: expected problem.loss = \"squared\", or another method";
-        problems.add("solver.methods", Some(format!("\"{}\"", method.name())), want);
+        errors.add("solver.methods", Some(format!("\"{}\"", method.name())), want);
     }
-    if let (ProblemSpec::File { .. }, Some(_)) = (&e.problem, e.recover.as_ref().filter(|r| r.problems > 1)) {
-        problems.add("recover.problems", None, "a file holds one problem: expected 1");
+    for study in e.studies.iter() {
+        let RecoveryRequirements { problems, draws, .. } = study.table.requirements();
+        match &e.problem {
+            ProblemSpec::Drawn(_) => {}
+            _ if draws => {
+                errors.add(study.name, None, "draws its problems: expected problem.kind = \"drawn\", or no such table");
+            }
+            ProblemSpec::File { .. } if problems > 1 => {
+                errors.add(&format!("{}.problems", study.name), None, "a file holds one problem: expected 1");
+            }
+            ProblemSpec::File { .. } | ProblemSpec::Mnist(_) => {}
+        }
+        study.table.validate(e, errors);
     }
-    let Some(instance) = drawn_from(e, problems) else { return };
+    let ProblemSpec::Drawn(instance) = &e.problem else { return };
     if let Some(k) = e.solver.k.filter(|&k| k > instance.d && instance.d > 0) {
-        problems.add("solver.k", Some(k.to_string()), format!("expected at most problem.d = {}", instance.d));
+        errors.add("solver.k", Some(k.to_string()), format!("expected at most problem.d = {}", instance.d));
     }
     let k = e.solver.kept(instance.sparsity, instance.d.max(1));
     let supports =
         (0..k.min(instance.d.saturating_sub(k))).map(|i| (instance.d - i) as f64 / (i + 1) as f64).product::<f64>();
-    if e.solver.methods.contains(&exact) && supports > MOST_SUPPORTS {
+    if e.solver.methods.contains(&Method::EXACT_OBS) && supports > MOST_SUPPORTS {
         let want = format!(
             "would look at {supports:.1e} supports, {k} of {}: expected at most {MOST_SUPPORTS:.0e}, or greedy-iobs or swap-iobs",
             instance.d
         );
-        problems.add("solver.methods", Some("\"exact-iobs\"".into()), want);
+        errors.add("solver.methods", Some("\"exact-iobs\"".into()), want);
     }
     if e.solver.methods.contains(&Method::CoSaMp)
         && !Method::CoSaMp.applies(instance.n, instance.d, k)
-        && e.phase.is_none()
+        && e.studies.requirements().all(|asked| asked.largest_ratio.is_none())
     {
         let want =
             format!("solves on 3 k = {} columns: expected at most min(n, d) = {}", 3 * k, instance.n.min(instance.d));
-        problems.add("solver.methods", Some("\"cosamp\"".into()), want);
+        errors.add("solver.methods", Some("\"cosamp\"".into()), want);
     }
-    if e.noise.is_some() && instance.loss != Link::Squared {
-        problems.add("noise", None, "is about least squares: expected problem.loss = \"squared\", or no table [noise]");
-    }
-    if let Some(phase) = &e.phase {
-        let most = phase.k_over_n.iter().copied().fold(0.0, f64::max);
-        if most > 1.0 {
-            problems.add("phase.k_over_n", Some(most.to_string()), "expected at most 1");
-        }
-        if e.solver.k.is_some() {
-            problems.add(
-                "solver.k",
-                e.solver.k.map(|k| k.to_string()),
-                "the phase diagram keeps as many entries as the truth has: remove it",
-            );
-        }
-        if e.solver.methods.contains(&exact) {
-            problems.add("solver.methods", Some("\"exact-iobs\"".into()), "is too slow for a phase diagram: remove it");
-        }
-    }
-}
-
-/// The law of drawn problems, which all studies but `recover` need.
-fn drawn_from<'a>(e: &'a RecoveryExperiment, problems: &Problems) -> Option<&'a Instance> {
-    if let ProblemSpec::Drawn(instance) = &e.problem {
-        return Some(instance);
-    }
-    for (name, there) in [("noise", e.noise.is_some()), ("phase", e.phase.is_some())] {
-        if there {
-            problems.add(name, None, "draws its problems: expected problem.kind = \"drawn\", or no such table");
-        }
-    }
-    None
 }

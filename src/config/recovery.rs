@@ -1,5 +1,6 @@
 //! A complete, checked experiment of sparse recovery.
 
+use super::study::Studies;
 use crate::population::Split;
 use crate::sparse::recovery::instance::Instance;
 use crate::sparse::recovery::{Damping, Link, Method, Settings};
@@ -20,18 +21,9 @@ pub struct RecoveryExperiment {
     pub problem: ProblemSpec,
     /// By which algorithms, and how they are run.
     pub solver: Solver,
-    /// The study of error curves.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub recover: Option<Recover>,
-    /// The study of noise.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub noise: Option<Noise>,
-    /// The study of the theorems' bounds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rates: Option<Rates>,
-    /// The phase diagram.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phase: Option<Phase>,
+    /// The studies, each with the name of its table.
+    #[serde(flatten)]
+    pub studies: Studies<RecoveryExperiment>,
 }
 
 /// Where problems come from.
@@ -103,40 +95,4 @@ impl Solver {
         let Solver { iterations, step, damping, tolerance, success, .. } = *self;
         Settings { k, iterations, step, damping, tolerance, reached: success }
     }
-}
-
-/// The study of error curves: every method on every problem.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Recover {
-    /// Problems.
-    pub problems: usize,
-}
-
-/// The study of noise: median errors beside least squares on the true support.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Noise {
-    /// Signal to noise ratios in decibels, increasing.
-    pub snr_db: Vec<f64>,
-    /// Problems at each.
-    pub problems: usize,
-}
-
-/// The study of the theorems' bounds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Rates {
-    /// Random trials of the statements about thresholding.
-    pub trials: usize,
-    /// Problems of every law.
-    pub problems: usize,
-}
-
-/// The phase diagram: success over (n/d, k/n), with k = k*.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Phase {
-    /// n/d, increasing.
-    pub n_over_d: Vec<f64>,
-    /// k/n, increasing.
-    pub k_over_n: Vec<f64>,
-    /// Problems of a cell.
-    pub problems: usize,
 }

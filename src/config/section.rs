@@ -1,17 +1,20 @@
-//! A table of the experiment file that is read key by key, noting everything that is wrong with it.
+//! A table of the experiment file that is read key by key; every error is collected.
 //!
-//! Where something is wrong a placeholder is returned (NaN, 0, the first choice), so that reading goes on and finds the
-//! rest; the collected problems keep the placeholder from ever being used.
+//! Where a value cannot be used a placeholder is returned (NaN, 0, the first choice), so that reading goes on and finds the
+//! remaining errors; the collected errors keep the placeholder from ever being used.
 
-use super::problem::Problems;
+use super::error::KeyErrors;
 use std::path::PathBuf;
 use toml::{Table, Value};
 
 /// Which real numbers are allowed.
 #[derive(Clone, Copy)]
-pub(super) enum Want {
+pub enum Want {
+    /// Every finite number.
     Any,
+    /// Above zero.
     Positive,
+    /// Zero or above.
     NonNegative,
     /// Strictly between.
     Between(f64, f64),
@@ -43,26 +46,26 @@ impl Want {
 }
 
 /// One table, with the keys that have been asked for.
-pub(super) struct Section<'p> {
+pub struct Section<'p> {
     path: String,
     table: Table,
     asked: Vec<String>,
-    problems: &'p Problems,
+    errors: &'p KeyErrors,
 }
 
 impl<'p> Section<'p> {
-    pub(super) fn root(table: Table, problems: &'p Problems) -> Self {
-        Section { path: String::new(), table, asked: Vec::new(), problems }
+    pub(super) fn root(table: Table, errors: &'p KeyErrors) -> Self {
+        Section { path: String::new(), table, asked: Vec::new(), errors }
     }
 
     /// The full name of a key of this table.
-    pub(super) fn name(&self, key: &str) -> String {
+    pub fn name(&self, key: &str) -> String {
         if self.path.is_empty() { key.into() } else { format!("{}.{key}", self.path) }
     }
 
-    /// Notes a problem with a key.
-    pub(super) fn wrong(&self, key: &str, value: Option<String>, want: impl Into<String>) {
-        self.problems.add(&self.name(key), value, want);
+    /// Adds the error that a key has a value where `want` would be right.
+    pub fn wrong(&self, key: &str, value: Option<String>, want: impl Into<String>) {
+        self.errors.add(&self.name(key), value, want);
     }
 
     fn take(&mut self, key: &str) -> Option<Value> {
@@ -71,7 +74,7 @@ impl<'p> Section<'p> {
     }
 
     /// Whether a key is there.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
@@ -97,49 +100,53 @@ impl<'p> Section<'p> {
         }
     }
 
-    pub(super) fn real(&mut self, key: &str, default: Option<f64>, want: Want) -> f64 {
+    /// A real number (NaN where wrong).
+    pub fn real(&mut self, key: &str, default: Option<f64>, want: Want) -> f64 {
         self.required(key, default, &want.words(), f64::NAN, |v| real(v).filter(|&v| want.admits(v)))
     }
 
-    pub(super) fn optional_real(&mut self, key: &str, want: Want) -> Option<f64> {
+    /// A real number, where the key is there.
+    pub fn optional_real(&mut self, key: &str, want: Want) -> Option<f64> {
         self.has(key).then(|| self.real(key, None, want))
     }
 
     /// A whole number of at least `least` (0 where wrong).
-    pub(super) fn count(&mut self, key: &str, default: Option<usize>, least: usize) -> usize {
+    pub fn count(&mut self, key: &str, default: Option<usize>, least: usize) -> usize {
         let want = format!("expected a whole number of at least {least}");
         self.required(key, default, &want, 0, |v| count(v).filter(|&v| v >= least))
     }
 
-    pub(super) fn optional_count(&mut self, key: &str, least: usize) -> Option<usize> {
+    /// A whole number of at least `least`, where the key is there.
+    pub fn optional_count(&mut self, key: &str, least: usize) -> Option<usize> {
         self.has(key).then(|| self.count(key, None, least))
     }
 
-    pub(super) fn optional_count_between(&mut self, key: &str, least: usize, most: usize) -> Option<usize> {
+    /// A whole number from `least` to `most`, where the key is there.
+    pub fn optional_count_between(&mut self, key: &str, least: usize, most: usize) -> Option<usize> {
         let want = format!("expected a whole number from {least} to {most}");
         let read = |v: &Value| count(v).filter(|v| (least..=most).contains(v));
         self.has(key).then(|| self.required(key, None, &want, 0, read))
     }
 
-    /// The text at a key, without asking for it.
-    pub(super) fn peek(&self, key: &str) -> Option<String> {
+    /// The text at a key, which stays in the table.
+    pub fn peek(&self, key: &str) -> Option<String> {
         self.table.get(key).and_then(Value::as_str).map(String::from)
     }
 
     /// A list of at least one number; empty where wrong.
-    pub(super) fn reals(&mut self, key: &str, want: Want) -> Vec<f64> {
+    pub fn reals(&mut self, key: &str, want: Want) -> Vec<f64> {
         let words = format!("expected a list such as [0.1, 0.05]; in it, {}", want.words());
         self.list(key, &words, |v| real(v).filter(|&v| want.admits(v)))
     }
 
     /// A list of whole numbers of at least `least`; empty where wrong.
-    pub(super) fn counts(&mut self, key: &str, least: usize) -> Vec<usize> {
+    pub fn counts(&mut self, key: &str, least: usize) -> Vec<usize> {
         let words = format!("expected a list of whole numbers of at least {least}, such as [64, 256]");
         self.list(key, &words, |v| count(v).filter(|&v| v >= least))
     }
 
     /// A list of texts, possibly none; empty where wrong.
-    pub(super) fn texts(&mut self, key: &str) -> Vec<String> {
+    pub fn texts(&mut self, key: &str) -> Vec<String> {
         self.required(key, Some(Vec::new()), "expected a list of names in quotes", Vec::new(), |v| {
             v.as_array().and_then(|a| a.iter().map(|v| v.as_str().map(String::from)).collect())
         })
@@ -151,23 +158,26 @@ impl<'p> Section<'p> {
         })
     }
 
-    pub(super) fn flag(&mut self, key: &str, default: bool) -> bool {
+    /// True or false.
+    pub fn flag(&mut self, key: &str, default: bool) -> bool {
         self.required(key, Some(default), "expected true or false", default, Value::as_bool)
     }
 
-    pub(super) fn text(&mut self, key: &str, default: Option<&str>) -> String {
+    /// Text; empty where wrong.
+    pub fn text(&mut self, key: &str, default: Option<&str>) -> String {
         self.required(key, default.map(String::from), "expected text in quotes", String::new(), |v| {
             v.as_str().map(String::from)
         })
     }
 
-    pub(super) fn path(&mut self, key: &str) -> PathBuf {
+    /// A path; empty where wrong.
+    pub fn path(&mut self, key: &str) -> PathBuf {
         let want = "expected a path in quotes";
         self.required(key, None, want, PathBuf::new(), |v| v.as_str().filter(|s| !s.is_empty()).map(PathBuf::from))
     }
 
     /// One of a closed set of names.
-    pub(super) fn choice<T: Copy>(&mut self, key: &str, default: Option<T>, names: &[(&str, T)]) -> T {
+    pub fn choice<T: Copy>(&mut self, key: &str, default: Option<T>, names: &[(&str, T)]) -> T {
         let listed: Vec<String> = names.iter().map(|(name, _)| format!("\"{name}\"")).collect();
         let want = format!("expected one of {}", listed.join(", "));
         self.required(key, default, &want, names[0].1, |v| {
@@ -176,7 +186,7 @@ impl<'p> Section<'p> {
     }
 
     /// A list of names of a closed set, each once; absent means none.
-    pub(super) fn choices<T: Copy + PartialEq>(&mut self, key: &str, names: &[(&str, T)]) -> Vec<T> {
+    pub fn choices<T: Copy + PartialEq>(&mut self, key: &str, names: &[(&str, T)]) -> Vec<T> {
         let listed: Vec<String> = names.iter().map(|(name, _)| format!("\"{name}\"")).collect();
         let want = format!("expected a list of some of {}, each once", listed.join(", "));
         let one = |v: &Value| names.iter().find(|(name, _)| v.as_str() == Some(*name)).map(|&(_, choice)| choice);
@@ -187,7 +197,7 @@ impl<'p> Section<'p> {
     }
 
     /// `"full"` (`None`) or a whole number of at least 1; `Some(None)` is full.
-    pub(super) fn full_or_count(&mut self, key: &str, default: Option<Option<usize>>) -> Option<usize> {
+    pub fn full_or_count(&mut self, key: &str, default: Option<Option<usize>>) -> Option<usize> {
         self.required(key, default, "expected \"full\" or a whole number of at least 1", None, |v| match v.as_str() {
             Some("full") => Some(None),
             Some(_) => None,
@@ -196,10 +206,10 @@ impl<'p> Section<'p> {
     }
 
     /// A table inside this one.
-    pub(super) fn section(&mut self, key: &str, required: bool) -> Option<Section<'p>> {
+    pub fn section(&mut self, key: &str, required: bool) -> Option<Section<'p>> {
         let path = self.name(key);
         match self.take(key) {
-            Some(Value::Table(table)) => Some(Section { path, table, asked: Vec::new(), problems: self.problems }),
+            Some(Value::Table(table)) => Some(Section { path, table, asked: Vec::new(), errors: self.errors }),
             Some(other) => {
                 self.wrong(key, Some(other.to_string()), format!("expected a table, [{path}]"));
                 None
@@ -213,7 +223,7 @@ impl<'p> Section<'p> {
     }
 
     /// A list of tables inside this one; absent means none.
-    pub(super) fn sections(&mut self, key: &str) -> Vec<Section<'p>> {
+    pub fn sections(&mut self, key: &str) -> Vec<Section<'p>> {
         let path = self.name(key);
         let value = self.take(key);
         let tables: Option<Vec<Table>> = match &value {
@@ -225,13 +235,28 @@ impl<'p> Section<'p> {
             self.wrong(key, value.map(|v| v.to_string()), format!("expected tables, [[{path}]]"));
             return Vec::new();
         };
-        let open =
-            |(i, table)| Section { path: format!("{path}.{i}"), table, asked: Vec::new(), problems: self.problems };
+        let open = |(i, table)| Section { path: format!("{path}.{i}"), table, asked: Vec::new(), errors: self.errors };
         tables.into_iter().enumerate().map(open).collect()
     }
 
-    /// Ends the reading: whatever has not been asked for is unknown.
-    pub(super) fn finish(self) {
+    /// A list in increasing order without repetitions: adds an error where it is not.
+    pub fn require_increasing<T: PartialOrd + std::fmt::Debug>(&self, key: &str, values: &[T], what: &str) {
+        if values.windows(2).any(|pair| pair[0] >= pair[1]) {
+            self.wrong(key, Some(format!("{values:?}")), format!("expected {what} in increasing order, each once"));
+        }
+    }
+
+    /// The keys `low` and `high` of an interval.
+    pub fn interval(&mut self) -> (f64, f64) {
+        let (low, high) = (self.real("low", None, Want::Any), self.real("high", None, Want::Any));
+        if low >= high {
+            self.wrong("high", Some(high.to_string()), format!("expected a number above low = {low}"));
+        }
+        (low, high)
+    }
+
+    /// Ends the reading: keys that were not asked for are unknown.
+    pub fn finish(self) {
         for (key, value) in &self.table {
             let near = self.asked.iter().map(|k| (strsim::damerau_levenshtein(k, key), k)).min();
             let hint = match near {

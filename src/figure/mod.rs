@@ -34,7 +34,6 @@ mod geometry;
 mod layout;
 mod legend;
 mod pen;
-mod run;
 pub mod style;
 mod text;
 mod ticks;
@@ -42,7 +41,6 @@ mod ticks;
 pub use chart::{Axis, Colour, Corner, Dash, Figure, Legend, Mark, Marker, Panel, Scale, Stroke};
 pub use error::FigureError;
 pub use export::{render, write};
-pub use run::{RunFiguresError, draw_run};
 
 #[cfg(test)]
 mod tests;

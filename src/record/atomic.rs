@@ -21,7 +21,7 @@ pub fn write_atomically<E: From<io::Error>>(
         writer.flush()?;
     }
     file.as_file().sync_data()?;
-    // A temporary file is private; a result is for everyone whom the folder admits.
+    // Temporary files are private to the user; results are readable by everyone who can read the folder.
     #[cfg(unix)]
     std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
     file.persist(path).map_err(|error| error.error)?;

@@ -1,7 +1,7 @@
 //! The run folder: made once, never overwritten unasked, resumable.
 
 use super::atomic::UNFINISHED;
-use super::{Manifest, Status, write_atomically};
+use super::{FORMAT, Manifest, Status, write_atomically};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, Write};
@@ -30,6 +30,11 @@ pub enum RecordError {
     /// The experiment is not the one the run was started with.
     #[error("{path} was started with another experiment (they differ in {}); start over with --force, or choose another folder with --out", .keys.join(", "))]
     Changed { path: PathBuf, keys: Vec<String> },
+    /// The run was written with another layout of the folder.
+    #[error(
+        "{path} was written by {version} of widelimit, whose run folders have format {found}; this version reads and writes format {FORMAT}. {advice}"
+    )]
+    Format { path: PathBuf, version: String, found: u64, advice: &'static str },
     /// Another process is working in the folder.
     #[error("{path} is in use by another widelimit; wait for it, or choose another folder with --out")]
     InUse { path: PathBuf },
@@ -73,7 +78,9 @@ impl RunFolder {
             folder.clear()?;
             return Ok(Opened::Fresh(folder));
         }
-        let manifest: Manifest = folder.read_json("manifest.json")?;
+        folder
+            .require_format("Start over with --force, choose another folder with --out, or go on with that version")?;
+        let manifest: Manifest = folder.manifest()?;
         if !resume {
             return Err(RecordError::Exists { path: path.into(), status: manifest.status });
         }
@@ -88,6 +95,32 @@ impl RunFolder {
                 Opened::Unfinished(folder, Box::new(manifest))
             }
         })
+    }
+
+    /// The manifest.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn manifest(&self) -> Result<Manifest, RecordError> {
+        self.read_json("manifest.json")
+    }
+
+    /// Refuses a run whose folder has another layout than this version's; `advice` completes the message.
+    ///
+    /// # Errors
+    /// [`RecordError::Format`]; a manifest that is missing or damaged.
+    pub fn require_format(&self, advice: &'static str) -> Result<(), RecordError> {
+        let manifest: serde_json::Value = self.read_json("manifest.json")?;
+        // Manifests of the first layout do not name it.
+        let found = manifest.get("format").and_then(serde_json::Value::as_u64).unwrap_or(1);
+        if found == u64::from(FORMAT) {
+            return Ok(());
+        }
+        let version = manifest.get("version").and_then(|v| v.as_str()).map_or("another version".into(), |version| {
+            let revision = manifest.get("revision").and_then(|v| v.as_str()).unwrap_or_default();
+            format!("version {version} ({})", revision.get(..7).unwrap_or(revision))
+        });
+        Err(RecordError::Format { path: self.path.clone(), version, found, advice })
     }
 
     /// A finished or unfinished run, to look at.
@@ -115,7 +148,7 @@ impl RunFolder {
         }
     }
 
-    /// Removes what a killed process was writing. What cannot be removed is in nobody's way.
+    /// Removes what a killed process was writing. A file that cannot be removed does no harm.
     fn sweep(&self) {
         for folder in ["", "records", "state", "state/paths", "checkpoint", "figures"] {
             let entries = self.path.join(folder).read_dir().into_iter().flatten().flatten();

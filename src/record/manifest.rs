@@ -10,7 +10,7 @@ use std::fmt;
 pub enum Status {
     /// Started, and neither finished nor stopped in good order.
     Running,
-    /// Stopped by a person; the checkpoint says how far it came.
+    /// Interrupted; the checkpoint holds how far it came.
     Interrupted,
     /// Finished.
     Complete,
@@ -26,9 +26,28 @@ impl fmt::Display for Status {
     }
 }
 
+/// Version of the layout of run folders: of the names of files, arrays, checks and keys in them.
+pub const FORMAT: u32 = 2;
+
+/// What kind of experiment a run is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunKind {
+    /// Networks and their mean-field limit.
+    Training,
+    /// Sparse recovery.
+    Recovery,
+}
+
 /// Everything needed to know, or to redo, a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
+    /// Version of the folder's layout, [`FORMAT`].
+    pub format: u32,
+    /// The kind of experiment.
+    pub kind: RunKind,
+    /// The studies whose records are in the folder, in the order in which they ran.
+    pub studies: Vec<String>,
     /// Version of widelimit.
     pub version: String,
     /// Git revision it was built from.
@@ -48,8 +67,7 @@ pub struct Manifest {
     pub host: Host,
     /// Threads in use.
     pub threads: usize,
-    /// Instruction set of the kernels; absent in manifests from before there was a choice.
-    #[serde(default)]
+    /// Instruction set of the kernels.
     pub simd: String,
     /// Estimated memory in bytes, by purpose.
     pub memory: serde_json::Value,
@@ -57,13 +75,13 @@ pub struct Manifest {
     pub resumed: u32,
     /// Wall seconds per phase, added over sittings.
     pub phases: Vec<Phase>,
-    /// What may have to be known to read the results.
+    /// What a reader of the results should know.
     pub warnings: Vec<String>,
     /// Every run of the time loop, with its address and how it ended.
     pub trajectories: Vec<TrajectoryRecord>,
 }
 
-/// Step and friction, learning rate and momentum: one iteration, two spellings.
+/// Step and friction, and the learning rate and momentum of the same iteration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Clock {
     /// Step eps.
@@ -119,7 +137,6 @@ pub struct TrajectoryRecord {
     /// Name of its file in `state/`.
     pub id: String,
     /// How it was found: `particles` (a network, or a cloud moved step by step), `picard`, `grid`.
-    #[serde(default)]
     pub route: String,
     /// Neurons; by the grid, nodes of either line.
     pub width: usize,
@@ -137,4 +154,26 @@ pub struct TrajectoryRecord {
     pub ticks: u64,
     /// How it ended.
     pub stop: StopReason,
+}
+
+impl Manifest {
+    /// Adds wall time to a phase.
+    pub fn add_phase(&mut self, name: &str, seconds: f64) {
+        match self.phases.iter_mut().find(|phase| phase.name == name) {
+            Some(phase) => phase.seconds += seconds,
+            None => self.phases.push(Phase { name: name.into(), seconds }),
+        }
+    }
+
+    /// Notes that the records of a study are complete.
+    pub fn add_study(&mut self, name: &str) {
+        if self.studies.iter().all(|study| study != name) {
+            self.studies.push(name.into());
+        }
+    }
+
+    /// The trajectory of this id.
+    pub fn trajectory(&self, id: &str) -> Option<&TrajectoryRecord> {
+        self.trajectories.iter().find(|trajectory| trajectory.id == id)
+    }
 }

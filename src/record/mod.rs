@@ -2,38 +2,32 @@
 //!
 //! ```text
 //! runs/NAME/experiment.toml    the resolved experiment
-//! runs/NAME/manifest.json      where the numbers come from
-//! runs/NAME/records/*.npz      what was measured, one file per group of runs
+//! runs/NAME/manifest.json      where the numbers come from, and what the folder holds
+//! runs/NAME/records/*.npz      what was measured: one file per group of runs, one per study
 //! runs/NAME/records/*.json     fits and reference errors, one file per study
 //! runs/NAME/state/*.npz        the data, and every network's initial and final parameters and momenta
-//! runs/NAME/checks.json        what the theory says and what was found
+//! runs/NAME/checks.json        what the theory states and what was found
 //! runs/NAME/checkpoint/        while the run is unfinished
 //! runs/NAME/figures/           drawn from the records
 //! ```
 //!
-//! Every file is written beside its name and renamed, so that none is ever half-written.
+//! Every file is written beside its name and renamed, so that none is ever half-written. The struct that a study writes is
+//! declared in the study's own folder.
 
 mod atomic;
-mod connect;
-mod converge;
-mod dropout;
+mod fit;
 mod folder;
-mod gap;
-mod kinetic;
+mod groups;
 mod manifest;
+mod measure;
 pub mod npz;
-mod picard;
-mod radial;
-mod recovery;
+mod series;
+pub mod state;
 
 pub use atomic::write_atomically;
-pub use connect::{ConnectRecord, PairRecord};
-pub use converge::{ConvergeRecord, RateRecord};
-pub use dropout::DropoutRecord;
+pub use fit::FitRecord;
 pub use folder::{Opened, RecordError, RunFolder};
-pub use gap::{Axis, FitRecord, GapRecord, GroupRecord, ReferenceError};
-pub use kinetic::{KineticRecord, RestRecord};
-pub use manifest::{Clock, Host, Manifest, Phase, PopulationRecord, Status, TrajectoryRecord};
-pub use picard::{PicardRecord, PicardRun};
-pub use radial::RadialRecord;
-pub use recovery::{RecoveryRecord, Summary, Timing, stop_name};
+pub use groups::{Axis, GroupRecord, GroupsRecord, ReferenceError};
+pub use manifest::{Clock, FORMAT, Host, Manifest, Phase, PopulationRecord, RunKind, Status, TrajectoryRecord};
+pub use measure::{Measure, UnknownMeasure};
+pub use series::{GroupSeries, LimitRun, LimitSeries};

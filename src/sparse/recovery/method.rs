@@ -34,6 +34,9 @@ pub enum Method {
 }
 
 impl Method {
+    /// I-OBS with the best of all supports, by enumeration.
+    pub const EXACT_OBS: Method = Method::Obs(Selection::Exact, Values::Compensate);
+
     /// Every method by its name in experiment files.
     pub const NAMES: &[(&str, Method)] = &[
         ("k-iht", Method::Iht),

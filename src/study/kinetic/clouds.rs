@@ -1,16 +1,17 @@
 //! Independent clouds of particles beside the grid.
 
-use super::Solved;
-use crate::config::{BatchSize, Kinetic};
+use super::Kinetic;
+use super::study::Solved;
+use crate::config::Route;
 use crate::dynamics::{Observer, State, StopReason, TimeLoop};
 use crate::kinetic::Line;
 use crate::network::{Real, Threads};
-use crate::study::pieces::{Piece, Pulse, work_through_watched};
-use crate::study::plan::Trajectory;
-use crate::study::problem::Problem;
-use crate::study::{RunError, Setting};
+use crate::run::context::{Outcome, RunContext, RunError};
+use crate::run::plan::{Recording, Trajectory};
+use crate::run::planner::Planner;
+use crate::run::problem::Problem;
+use crate::run::tasks::{Task, TaskHandle, run_tasks};
 use serde::{Deserialize, Serialize};
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Particles of the first cloud that are kept at the snapshots, for figures.
@@ -19,7 +20,7 @@ const DOTS: usize = 300;
 /// Bins of a histogram, about.
 const BINS: usize = 64;
 
-/// What one cloud did.
+/// What is recorded of one cloud.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Cloud {
     /// Predictions, (times, n K).
@@ -41,56 +42,39 @@ pub(super) fn per_bin(nodes: usize) -> usize {
     (1..=most).rev().find(|per| nodes.is_multiple_of(*per)).unwrap_or(1)
 }
 
-/// Runs the clouds, side by side; `None`: a person asked to stop.
+/// Runs the clouds, side by side.
 pub(super) fn run(
     problem: &Problem<'_, f64>,
     terms: &Kinetic,
     grid: &Solved,
-    setting: &Setting<'_>,
-) -> Result<Option<Vec<Cloud>>, RunError> {
-    let width = terms.particles / terms.clouds;
-    let pieces: Vec<Piece<usize>> =
-        (0..terms.clouds).map(|c| Piece { name: format!("kinetic-cloud-{c}"), size: 1, item: c }).collect();
-    let cloud = |&c: &usize, pulse: &Pulse<'_>| Ok(cloud(problem, terms, (grid, width, c), setting.interrupt, pulse));
-    work_through_watched(setting, "clouds of particles", &pieces, cloud)
+    context: &RunContext<'_>,
+) -> Result<Outcome<Vec<Cloud>>, RunError> {
+    let tasks: Vec<Task<usize>> =
+        (0..terms.clouds).map(|c| Task { name: format!("kinetic-cloud-{c}"), size: 1, item: c }).collect();
+    let work = |&c: &usize, handle: &TaskHandle<'_>| Ok(cloud(problem, terms, grid, c, handle));
+    run_tasks(context, "clouds of particles", &tasks, work)
 }
 
-/// `None`: a person asked to stop.
 fn cloud(
     problem: &Problem<'_, f64>,
     terms: &Kinetic,
-    (grid, width, c): (&Solved, usize, usize),
-    interrupt: &AtomicBool,
-    pulse: &Pulse<'_>,
-) -> Option<Cloud> {
+    grid: &Solved,
+    c: usize,
+    handle: &TaskHandle<'_>,
+) -> Outcome<Cloud> {
     let e = problem.experiment;
-    let run = Trajectory {
-        id: format!("kinetic-cloud-{c}"),
-        route: crate::config::Route::Particles,
-        width,
-        first: (c * width) as u64,
-        replica: 0,
-        method: e.reference.method,
-        motion: e.dynamics.motion(e.reference.step),
-        batch: BatchSize::Full,
-        ticks: if e.dynamics.temperature > 0.0 { (e.reference.step / e.tick()).round() as u64 } else { 0 },
-        compare: None,
-        keep_path: false,
-        half_sample: false,
-        taken_apart: false,
-        start: None,
-        cost: e.network.work(width),
-    };
-    let start: Vec<f64> = problem.network.start(&e.network.start, e.seed, run.first, width);
-    let mut state = State { momentum: problem.start_momenta(&run), ..State::at_rest(start) };
-    let mut integrator = run.motion.integrator(run.method, width, state.theta.len());
-    let mut watcher = Watcher {
+    let width = terms.particles / terms.clouds;
+    let limit = Planner::new(e).limit(format!("kinetic-cloud-{c}"), width, (c * width) as u64);
+    let run = Trajectory { route: Route::Particles, recording: Recording::default(), ..limit };
+    let mut state = problem.start_state(&run);
+    let mut integrator = problem.integrator(&run);
+    let mut observer = CloudObserver {
         problem,
         width,
         grid,
-        momentum: Line { low: -terms.momentum, high: terms.momentum, nodes: terms.nodes },
+        momentum: terms.grid(terms.nodes, terms.step).momentum_line(),
         dots: if c == 0 { DOTS } else { 0 },
-        pulse,
+        handle,
         risk: f64::NAN,
         cloud: Cloud {
             function: Vec::new(),
@@ -103,22 +87,22 @@ fn cloud(
     };
     let time_loop = TimeLoop {
         times: &problem.times,
-        // A cloud is short: it is done or not done.
+        // A cloud is short: an interrupted one is begun again.
         checkpoint_every: Duration::MAX,
         diverged_above: e.dynamics.diverged_above,
         exact_loss: true,
-        interrupt,
+        interrupt: handle.interrupt(),
     };
     let (mut force, mut noise) = (problem.force(&run, Threads::One), problem.noise(&run));
     let stop = time_loop
-        .run(&mut state, 0, integrator.as_mut(), &mut force, noise.as_mut(), &mut watcher)
+        .run(&mut state, 0, integrator.as_mut(), &mut force, noise.as_mut(), &mut observer)
         .unwrap_or_else(|e| match e {});
     if matches!(stop, StopReason::Interrupted { .. }) {
-        return None;
+        return Outcome::Interrupted;
     }
-    let mut cloud = watcher.cloud;
+    let mut cloud = observer.cloud;
     if stop != StopReason::Horizon {
-        // What was not reached is no number, and checks of it are not resolved.
+        // Times that were not reached are NaN, and checks of them are not resolved.
         let (t, f) = (problem.times.len(), cloud.function[0].len());
         cloud.function.resize(t, vec![f64::NAN; f]);
         cloud.moments.resize(t, [f64::NAN; 5]);
@@ -126,24 +110,24 @@ fn cloud(
         let (theta, momentum) = (cloud.theta[0].len(), cloud.momentum[0].len());
         cloud.theta.resize(t, vec![0; theta]);
         cloud.momentum.resize(t, vec![0; momentum]);
-        cloud.dots.resize(problem.snapshots().len(), vec![(f64::NAN, f64::NAN); watcher.dots]);
+        cloud.dots.resize(problem.snapshots().len(), vec![(f64::NAN, f64::NAN); observer.dots]);
     }
-    Some(cloud)
+    Outcome::Complete(cloud)
 }
 
-/// Looks at a cloud at the recording times.
-struct Watcher<'a> {
+/// Records a cloud.
+struct CloudObserver<'a> {
     problem: &'a Problem<'a, f64>,
     width: usize,
     grid: &'a Solved,
     momentum: Line,
     dots: usize,
-    pulse: &'a Pulse<'a>,
+    handle: &'a TaskHandle<'a>,
     risk: f64,
     cloud: Cloud,
 }
 
-impl Observer<f64> for Watcher<'_> {
+impl Observer<f64> for CloudObserver<'_> {
     type Error = std::convert::Infallible;
 
     fn record(&mut self, index: usize, state: &State<f64>) -> f64 {
@@ -178,7 +162,7 @@ impl Observer<f64> for Watcher<'_> {
     }
 
     fn progress(&mut self, time: f64) {
-        self.pulse.go_on(time / self.problem.experiment.horizon.time);
+        self.handle.advance_to(time / self.problem.experiment.horizon.time);
     }
 }
 

@@ -1,12 +1,14 @@
 //! The grid against the clouds, in units of the clouds' own spread.
 
-use super::Solved;
+use super::Kinetic;
 use super::clouds::{Cloud, per_bin};
+use super::record::CloudArrays;
+use super::study::Solved;
 use crate::analysis::verdict::Check;
-use crate::config::Kinetic;
 use crate::kinetic::{Line, LineLaw};
-use crate::record::npz::Arrays;
-use crate::study::series::sup;
+use crate::record::npz::shaped;
+use crate::run::series::sup;
+use ndarray::{Array1, Array2};
 
 /// Root mean square distance of predictions, in standard errors.
 const FUNCTION: f64 = 3.0;
@@ -17,18 +19,18 @@ const WASSERSTEIN: f64 = 1.5;
 /// Fewest particles expected in a bin that counts.
 const EXPECTED: f64 = 50.0;
 
-/// The checks; adds the clouds' means and errors to the arrays.
-pub(super) fn checks(terms: &Kinetic, grid: &Solved, clouds: &[Cloud], own: f64, arrays: &mut Arrays) -> Vec<Check> {
+/// The checks, and the clouds' means and errors.
+pub(super) fn compare(terms: &Kinetic, grid: &Solved, clouds: &[Cloud], own: f64) -> (Vec<Check>, CloudArrays) {
     let times = grid.limit.times.len();
     let f: Vec<(Vec<f64>, Vec<f64>)> =
         (0..times).map(|t| mean_and_error(clouds.iter().map(|c| c.function[t].clone()).collect())).collect();
     let moments: Vec<(Vec<f64>, Vec<f64>)> =
         (0..times).map(|t| mean_and_error(clouds.iter().map(|c| c.moments[t].to_vec()).collect())).collect();
-    let apart = sup((0..times).map(|t| function_distance(&grid.limit.predictions[t], &f[t], own)));
+    let largest = sup((0..times).map(|t| function_distance(&grid.limit.predictions[t], &f[t], own)));
     let mut function = Check::at_most(
         "kinetic-function",
         "grid and particles agree: sup_t |f_grid - f_particles|, in standard errors",
-        apart,
+        largest,
         FUNCTION,
     );
     let distance = |t: usize| rms(grid.limit.predictions[t].iter().zip(&f[t].0).map(|(a, b)| a - b));
@@ -58,20 +60,38 @@ pub(super) fn checks(terms: &Kinetic, grid: &Solved, clouds: &[Cloud], own: f64,
         MOMENT,
     );
     moment.detail = where_;
-    let momentum = Line { low: -terms.momentum, high: terms.momentum, nodes: terms.nodes };
+    let momentum = terms.grid(terms.nodes, terms.step).momentum_line();
     let theta = Histogram::of(grid.limit.line, &grid.limit.laws, clouds.iter().map(|c| &c.theta).collect());
     let momenta = Histogram::of(momentum, &grid.momenta, clouds.iter().map(|c| &c.momentum).collect());
-    let wasserstein = wasserstein(terms, grid, clouds, arrays);
-    push(arrays, clouds, &f, &moments);
-    theta.push("theta", arrays);
-    momenta.push("momentum", arrays);
-    vec![
+    let (wasserstein, measured, expected) = wasserstein(terms, grid, clouds);
+    let checks = vec![
         function,
         moment,
         theta.check("kinetic-histogram-theta", "theta"),
         momenta.check("kinetic-histogram-momentum", "r"),
         wasserstein,
-    ]
+    ];
+    let rows = |of: &[(Vec<f64>, Vec<f64>)], part: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| -> Array2<f64> {
+        shaped((of.len(), of[0].0.len()), of.iter().flat_map(|pair| part(pair).clone()).collect())
+    };
+    let dots = &clouds[0].dots;
+    let arrays = CloudArrays {
+        wasserstein: Array1::from(measured),
+        wasserstein_expected: Array1::from(expected),
+        particles_function: rows(&f, |pair| &pair.0),
+        particles_function_error: rows(&f, |pair| &pair.1),
+        particles_moments: rows(&moments, |pair| &pair.0),
+        particles_moments_error: rows(&moments, |pair| &pair.1),
+        dots: shaped(
+            (dots.len(), dots[0].len(), 2),
+            dots.iter().flatten().flat_map(|&(theta, r)| [theta, r]).collect(),
+        ),
+        theta_edges: Array1::from(theta.edges.clone()),
+        theta_histogram: theta.densities(),
+        momentum_edges: Array1::from(momenta.edges.clone()),
+        momentum_histogram: momenta.densities(),
+    };
+    (checks, arrays)
 }
 
 /// Means over clouds and their standard errors, entry by entry.
@@ -140,12 +160,11 @@ impl Histogram {
         check
     }
 
-    fn push(&self, name: &str, arrays: &mut Arrays) {
+    /// Densities of the particles (times, bins).
+    fn densities(&self) -> Array2<f64> {
         let widths: Vec<f64> = self.edges.windows(2).map(|e| e[1] - e[0]).collect();
         let density = |row: &[f64], total: f64| row.iter().zip(&widths).map(|(v, w)| v / total / w).collect::<Vec<_>>();
-        arrays.push(format!("{name}_edges"), &[self.bins + 1], self.edges.clone());
-        let counts = self.counts.iter().flat_map(|row| density(row, self.particles)).collect();
-        arrays.push(format!("{name}_histogram"), &[self.times, self.bins], counts);
+        shaped((self.times, self.bins), self.counts.iter().flat_map(|row| density(row, self.particles)).collect())
     }
 }
 
@@ -160,8 +179,9 @@ fn bin_masses(line: Line, law: &[f64], per: usize) -> Vec<f64> {
 }
 
 /// `W2` of the clouds to the grid, over its value for independent draws of the grid's law:
-/// `E W2^2 ~ (1/M) int F (1 - F) / rho` (Bobkov, Ledoux 2019), in the tails as far as a cloud has particles.
-fn wasserstein(terms: &Kinetic, grid: &Solved, clouds: &[Cloud], arrays: &mut Arrays) -> Check {
+/// `E W2^2 ~ (1/M) int F (1 - F) / rho` (Bobkov, Ledoux 2019), in the tails as far as a cloud has particles. Returns the check,
+/// the measured and the expected distances (times).
+fn wasserstein(terms: &Kinetic, grid: &Solved, clouds: &[Cloud]) -> (Check, Vec<f64>, Vec<f64>) {
     let m = (terms.particles / terms.clouds) as f64;
     let line = grid.limit.line;
     let expected: Vec<f64> = (0..grid.limit.times.len())
@@ -190,22 +210,5 @@ fn wasserstein(terms: &Kinetic, grid: &Solved, clouds: &[Cloud], arrays: &mut Ar
         measured[measured.len() - 1],
         expected[expected.len() - 1]
     );
-    arrays.push("wasserstein", &[measured.len()], measured);
-    arrays.push("wasserstein_expected", &[expected.len()], expected);
-    check
-}
-
-fn push(arrays: &mut Arrays, clouds: &[Cloud], f: &[(Vec<f64>, Vec<f64>)], moments: &[(Vec<f64>, Vec<f64>)]) {
-    for (name, rows) in [("function", f), ("moments", moments)] {
-        let shape = [rows.len(), rows[0].0.len()];
-        arrays.push(format!("particles_{name}"), &shape, rows.iter().flat_map(|(mean, _)| mean.clone()).collect());
-        arrays.push(
-            format!("particles_{name}_error"),
-            &shape,
-            rows.iter().flat_map(|(_, error)| error.clone()).collect(),
-        );
-    }
-    let dots = &clouds[0].dots;
-    let shape = [dots.len(), dots[0].len(), 2];
-    arrays.push("dots", &shape, dots.iter().flatten().flat_map(|&(theta, r)| [theta, r]).collect());
+    (check, measured, expected)
 }

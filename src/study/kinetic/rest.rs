@@ -1,16 +1,19 @@
-//! The free energy from step to step, the state of rest, and how fast it is approached.
+//! The free energy from step to step, the state of rest, and the rate of approach to it.
 
-use super::{pose, second_order};
+use super::record::{ApproachArrays, EnergyArrays};
+use super::study::second_order;
+use super::{Kinetic, RestRecord};
 use crate::analysis::verdict::{Check, Verdict};
-use crate::config::Kinetic;
 use crate::kinetic::{FreeEnergy, Gibbs, KineticProblem, Splitting};
 use crate::network::Threads;
-use crate::record::RestRecord;
-use crate::record::npz::Arrays;
-use crate::study::pieces::{Piece, Pulse, work_through_watched};
-use crate::study::problem::Problem;
-use crate::study::series::sup;
-use crate::study::{RunError, Setting};
+use crate::record::npz::shaped;
+use crate::run::complete;
+use crate::run::context::{Outcome, RunContext, RunError};
+use crate::run::grid_limit::pose_neurons;
+use crate::run::problem::Problem;
+use crate::run::series::sup;
+use crate::run::tasks::{Task, TaskHandle, run_tasks};
+use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 /// A fixed point is found to this residual, within this many iterations.
@@ -34,7 +37,7 @@ struct Follow {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Followed {
     energies: Vec<FreeEnergy>,
-    /// `int |mu - mu*|` at the end; NaN where no rest was asked for.
+    /// `int |mu - mu*|` at the end; NaN without frictions.
     #[serde(with = "crate::analysis::number")]
     distance: f64,
     /// The law of theta at the end, and that of the Gibbs law.
@@ -47,74 +50,80 @@ struct Followed {
     iterations: usize,
 }
 
-type Found = (Vec<Check>, Option<RestRecord>);
+/// What was found.
+pub(super) struct Rest {
+    pub checks: Vec<Check>,
+    pub energy: EnergyArrays,
+    pub approach: Option<ApproachArrays>,
+    pub rest: Option<RestRecord>,
+}
 
-/// Follows the free energy; `None`: a person asked to stop.
-pub(super) fn study(
+/// Follows the free energy at several steps and frictions.
+pub(super) fn run(
     problem: &Problem<'_, f64>,
     terms: &Kinetic,
-    setting: &Setting<'_>,
-    arrays: &mut Arrays,
-) -> Result<Option<Found>, RunError> {
+    context: &RunContext<'_>,
+) -> Result<Outcome<Rest>, RunError> {
     let friction = problem.experiment.dynamics.friction;
-    let piece = |name: String, nodes: usize, step: f64, friction: f64| Piece {
+    let task = |name: String, nodes: usize, step: f64, friction: f64| Task {
         name: format!("kinetic-{name}"),
         size: nodes * nodes * (problem.experiment.horizon.time / step) as usize,
         item: Follow { friction, nodes, step },
     };
     let steps = [("double", 2.0), ("whole", 1.0), ("half", 0.5)];
-    let mut pieces: Vec<Piece<Follow>> =
-        steps.iter().map(|(name, m)| piece(format!("energy-{name}"), terms.nodes, m * terms.step, friction)).collect();
+    let mut tasks: Vec<Task<Follow>> =
+        steps.iter().map(|(name, m)| task(format!("energy-{name}"), terms.nodes, m * terms.step, friction)).collect();
     for &other in &terms.frictions {
-        // Rates are a matter of percents, and half the nodes do; twice the step would not, as the scheme's own state of rest
-        // lies above the Gibbs law by the fourth power of it.
-        pieces.push(piece(format!("friction-{other}"), terms.nodes / 2, terms.step, other));
+        // Half the nodes are enough for rates to a few percent; twice the step is not, as the scheme's own state of rest lies above
+        // the Gibbs law by the fourth power of it.
+        tasks.push(task(format!("friction-{other}"), terms.nodes / 2, terms.step, other));
     }
-    let follow = |item: &Follow, pulse: &Pulse<'_>| follow(problem, terms, item, pulse);
-    let Some(followed) = work_through_watched(setting, "free energy", &pieces, follow)? else { return Ok(None) };
+    let work = |item: &Follow, handle: &TaskHandle<'_>| follow(problem, terms, item, handle);
+    let followed = complete!(run_tasks(context, "free energy", &tasks, work)?);
     let (by_step, by_friction) = followed.split_at(steps.len());
     let whole = &by_step[1];
-    let mut checks = vec![falls(whole), dissipates(by_step, terms.step)];
-    push(arrays, whole, terms.step);
+    let checks = vec![falls(whole), dissipates(by_step, terms.step)];
+    let mut found = Rest { checks, energy: energy_arrays(whole, terms.step), approach: None, rest: None };
     if terms.frictions.is_empty() {
-        return Ok(Some((checks, None)));
+        return Ok(Outcome::Complete(found));
     }
     let distances = [0, 1, 2].map(|k| by_step[k].distance);
-    checks.push(second_order(
+    found.checks.push(second_order(
         "kinetic-gibbs",
         "the end state is the self-consistent Gibbs law, found by its own fixed point: int |mu - mu*| is of order 2 in the step",
         distances,
     ));
     let rates: Vec<f64> = by_friction.iter().map(|followed| rate(followed, terms.step)).collect();
     let stiffness = stiffness(&terms.frictions, &rates);
-    checks.push(optimum(&terms.frictions, &rates, stiffness));
-    arrays.push("frictions", &[rates.len()], terms.frictions.clone());
-    arrays.push("rates", &[rates.len()], rates);
-    arrays.push("end_law", &[whole.law.len()], whole.law.clone());
-    arrays.push("gibbs_law", &[whole.gibbs.len()], whole.gibbs.clone());
+    found.checks.push(optimum(&terms.frictions, &rates, stiffness));
     let excess: Vec<Vec<f64>> =
         by_friction.iter().map(|f| f.energies.iter().map(|e| e.total - f.rest).collect()).collect();
     let count = excess[0].len();
-    arrays.push("excess_times", &[count], (0..count).map(|k| k as f64 * terms.step).collect());
-    arrays.push("excess", &[excess.len(), count], excess.concat());
-    let rest = RestRecord {
+    found.approach = Some(ApproachArrays {
+        frictions: Array1::from(terms.frictions.clone()),
+        rates: Array1::from(rates),
+        end_law: Array1::from(whole.law.clone()),
+        gibbs_law: Array1::from(whole.gibbs.clone()),
+        excess_times: (0..count).map(|k| k as f64 * terms.step).collect(),
+        excess: shaped((excess.len(), count), excess.concat()),
+    });
+    found.rest = Some(RestRecord {
         free_energy: whole.rest,
         residual: whole.residual,
         iterations: whole.iterations,
         distance: distances.to_vec(),
         stiffness,
-    };
-    Ok(Some((checks, Some(rest))))
+    });
+    Ok(Outcome::Complete(found))
 }
 
-/// `None`: a person asked to stop.
 fn follow(
     problem: &Problem<'_, f64>,
     terms: &Kinetic,
     item: &Follow,
-    pulse: &Pulse<'_>,
-) -> Result<Option<Followed>, RunError> {
-    let mut kinetic = pose(problem, terms.ends(), item.nodes, item.step)?;
+    handle: &TaskHandle<'_>,
+) -> Result<Outcome<Followed>, RunError> {
+    let mut kinetic = pose_neurons(problem, &terms.grid(item.nodes, item.step))?;
     kinetic.constants.friction = item.friction;
     let KineticProblem { field, constants, start } = kinetic;
     let mut density = start;
@@ -123,8 +132,8 @@ fn follow(
     let mut energies = vec![FreeEnergy::of(&field, &density, &constants)];
     let steps = constants.steps(problem.experiment.horizon.time)?;
     for step in 0..steps {
-        if !pulse.go_on(step as f64 / steps as f64) {
-            return Ok(None);
+        if !handle.advance_to(step as f64 / steps as f64) {
+            return Ok(Outcome::Interrupted);
         }
         splitting.advance(&mut density, 1, |rho, out| {
             field.gradient(rho, out);
@@ -135,17 +144,17 @@ fn follow(
     if terms.frictions.is_empty() {
         let (distance, residual) = (f64::NAN, f64::NAN);
         let (gibbs, rest, iterations) = (Vec::new(), 0.0, 0);
-        return Ok(Some(Followed { energies, distance, law, gibbs, rest, residual, iterations }));
+        return Ok(Outcome::Complete(Followed { energies, distance, law, gibbs, rest, residual, iterations }));
     }
-    let gibbs = Gibbs::find_while(&field, constants.temperature, TOLERANCE, ITERATIONS, || pulse.go_on(0.0));
-    if !pulse.go_on(0.0) {
-        return Ok(None);
+    let gibbs = Gibbs::find_while(&field, constants.temperature, TOLERANCE, ITERATIONS, || handle.advance_to(0.0));
+    if handle.interrupted() {
+        return Ok(Outcome::Interrupted);
     }
     let rest = gibbs.density(grid, constants.temperature);
-    let apart: f64 = density.values.iter().zip(&rest.values).map(|(a, b)| (a - b).abs()).sum();
-    let distance = apart * grid.cell();
+    let difference: f64 = density.values.iter().zip(&rest.values).map(|(a, b)| (a - b).abs()).sum();
+    let distance = difference * grid.cell();
     let rest = FreeEnergy::of(&field, &rest, &constants).total;
-    Ok(Some(Followed {
+    Ok(Outcome::Complete(Followed {
         energies,
         distance,
         law,
@@ -176,10 +185,10 @@ fn falls(followed: &Followed) -> Check {
 fn dissipates(by_step: &[Followed], step: f64) -> Check {
     let defect = |followed: &Followed, step: f64| {
         let e = &followed.energies;
-        let mut taken = 0.0;
+        let mut dissipated = 0.0;
         let defects = e.windows(2).map(|pair| {
-            taken += 0.5 * step * (pair[0].dissipation + pair[1].dissipation);
-            (pair[1].total - e[0].total + taken).abs()
+            dissipated += 0.5 * step * (pair[0].dissipation + pair[1].dissipation);
+            (pair[1].total - e[0].total + dissipated).abs()
         });
         sup(defects)
     };
@@ -251,9 +260,8 @@ fn optimum(frictions: &[f64], rates: &[f64], stiffness: f64) -> Check {
     }
 }
 
-fn push(arrays: &mut Arrays, whole: &Followed, step: f64) {
+fn energy_arrays(whole: &Followed, step: f64) -> EnergyArrays {
     let count = whole.energies.len();
-    arrays.push("energy_times", &[count], (0..count).map(|k| k as f64 * step).collect());
     let rows = whole.energies.iter().flat_map(|e| [e.risk, e.kinetic, e.entropy, e.total, e.dissipation]).collect();
-    arrays.push("energy", &[count, 5], rows);
+    EnergyArrays { energy_times: (0..count).map(|k| k as f64 * step).collect(), energy: shaped((count, 5), rows) }
 }

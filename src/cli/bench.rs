@@ -1,0 +1,126 @@
+//! `widelimit bench`: steady-state timing of the training step, under the conditions of the peers it is compared with.
+//!
+//! The step is the one that runs take: batches of a fixed sample drawn afresh every step, stochastic heavy ball with a
+//! ridge, `eps = 1e-2`, `gamma = 1`, `lambda = 1e-3`. Times are nanoseconds per neuron and sample, forward, backward and
+//! update together. With `--serve` the program prints a line when it is ready, then runs one block of steps for every line it
+//! reads and answers with `{"ns": wall, "cpu_ns": processor time of all threads}`; a line that begins with q ends it. So
+//! programs can take turns, and a drift of the machine cancels in the ratio.
+
+use super::simd::{Simd, choose, instruction_set};
+use super::workload::Workload;
+use std::io::{BufRead, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+use widelimit::dynamics::Still;
+use widelimit::network::{Activation, InstructionSet, Real, Threads};
+
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    /// Neurons N
+    #[arg(long, default_value_t = 100_000)]
+    n: usize,
+    /// Input dimension
+    #[arg(long, default_value_t = 10)]
+    d: usize,
+    /// Batch size
+    #[arg(long, default_value_t = 100)]
+    b: usize,
+    /// Steps per block
+    #[arg(long, default_value_t = 10)]
+    steps: u64,
+    /// Scalar type
+    #[arg(long, default_value = "f32", value_parser = ["f32", "f64"])]
+    dtype: String,
+    /// Activation, by its name in experiment files
+    #[arg(long, default_value = "tanh", value_parser = activation)]
+    act: Activation,
+    /// Threads to use; 0 = one per processor
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Instruction set
+    #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
+    simd: Simd,
+    /// Take turns with another program: run a block for every line read, and answer with its time
+    #[arg(long)]
+    serve: bool,
+    /// Blocks to time
+    #[arg(long, default_value_t = 5)]
+    repeats: usize,
+}
+
+fn activation(name: &str) -> Result<Activation, String> {
+    let names = || Activation::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let found = Activation::NAMES.iter().find(|(known, _)| *known == name);
+    found.map(|(_, activation)| *activation).ok_or_else(|| format!("expected one of {}", names()))
+}
+
+/// Times the training step.
+pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
+    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
+    choose(args.simd)?;
+    anyhow::ensure!(args.n.min(args.d).min(args.b) > 0 && args.steps > 0, "--n, --d, --b and --steps must be positive");
+    let (input, out) = (std::io::stdin().lock(), std::io::stdout().lock());
+    match args.dtype.as_str() {
+        "f64" => time::<f64>(args, input, out)?,
+        _ => time::<f32>(args, input, out)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Times the step in the scalar type and writes lines of JSON.
+fn time<R: Real>(args: &BenchArgs, input: impl BufRead, mut out: impl Write) -> std::io::Result<()> {
+    let &BenchArgs { n: width, d, b: batch, steps, act, .. } = args;
+    let workload = Workload::<R>::new(width, d, batch, act);
+    let threads = if rayon::current_num_threads() > 1 { Threads::Pool } else { Threads::One };
+    let (mut force, mut state) = (workload.force(threads), workload.start());
+    let mut integrator = workload.integrator(&state);
+    let unit = 1e9 / (steps as f64 * width as f64 * batch as f64);
+    let mut block = || {
+        let (wall, cpu) = (Instant::now(), processor_seconds());
+        for _ in 0..steps {
+            integrator.step(&mut force, &mut Still, &mut state);
+        }
+        (wall.elapsed().as_secs_f64() * unit, (processor_seconds() - cpu) * unit)
+    };
+    let first = block();
+    let simd = InstructionSet::current();
+    let text = format!("{} {} threads", simd, rayon::current_num_threads());
+    if args.serve {
+        writeln!(out, "{}", serde_json::json!({ "ready": true, "variant": text, "first_ns": first.0 }))?;
+        out.flush()?;
+        for line in input.lines() {
+            if line?.starts_with('q') {
+                break;
+            }
+            let (ns, cpu_ns) = block();
+            writeln!(out, "{}", serde_json::json!({ "ns": ns, "cpu_ns": cpu_ns }))?;
+            out.flush()?;
+        }
+        return Ok(());
+    }
+    let mut times: Vec<f64> = (0..args.repeats.max(1)).map(|_| block().0).collect();
+    times.sort_by(f64::total_cmp);
+    let median = times[times.len() / 2];
+    let report = serde_json::json!({
+        "n": width, "d": d, "b": batch, "steps": steps, "dtype": R::NAME, "simd": simd.to_string(),
+        "threads": rayon::current_num_threads(), "ns_per_particle_sample": median, "ns_min": times[0],
+        "gflops": 4.0 * (d + 2) as f64 / median, "us_per_step": median * width as f64 * batch as f64 / 1e3,
+        "peak_bytes": peak_memory(),
+    });
+    writeln!(out, "{report}")
+}
+
+/// Processor time of this process over all threads, in seconds; 0 where it cannot be told.
+fn processor_seconds() -> f64 {
+    // Fields 14 and 15 of the line, counted after the parenthesised name: ticks of 10 ms in user and system mode.
+    let Ok(line) = std::fs::read_to_string("/proc/self/stat") else { return 0.0 };
+    let fields = line.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// Largest resident memory so far in bytes; 0 where it cannot be told.
+fn peak_memory() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("VmHWM"));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).map_or(0, |kib| 1024 * kib)
+}

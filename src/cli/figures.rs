@@ -1,0 +1,13 @@
+//! `widelimit figures`: the figures of a run, from its records alone.
+
+use std::path::Path;
+use std::process::ExitCode;
+use widelimit::record::RunFolder;
+
+/// Draws the figures and prints their paths.
+pub fn run(run: &Path) -> anyhow::Result<ExitCode> {
+    for path in widelimit::draw_figures(&RunFolder::existing(run)?)? {
+        println!("{}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}

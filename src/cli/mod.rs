@@ -1,0 +1,75 @@
+//! The command line, one file per command.
+
+mod bench;
+mod bench_recovery;
+mod checks;
+mod draws;
+mod figures;
+mod list;
+mod run;
+mod simd;
+mod workload;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Wide networks trained by heavy ball beside their mean-field limit: simulate both, measure the gap, draw the figures.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run an experiment: a built-in one by name, or a TOML file
+    Run(run::RunArgs),
+    /// List the built-in experiments
+    List,
+    /// Print a built-in experiment, to copy and edit
+    Show {
+        /// Name of the experiment, as `list` gives it
+        name: String,
+    },
+    /// Print the checks of a run; exit status 1 if one fails
+    Check {
+        /// Folder of the run
+        run: PathBuf,
+    },
+    /// Draw the figures of a run again, from its records alone
+    Figures {
+        /// Folder of the run
+        run: PathBuf,
+    },
+    /// Write the random draws of one trajectory of a run to an .npz file, to recompute it with other programs
+    Draws {
+        /// Folder of the run
+        run: PathBuf,
+        /// Id of the trajectory, as in the manifest and in state/
+        trajectory: String,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Time the training step
+    Bench(bench::BenchArgs),
+    /// Time the kernels and algorithms of sparse recovery on a problem from an .npz file
+    BenchRecovery(bench_recovery::BenchRecoveryArgs),
+}
+
+/// Carries out the request. Exit status: 0 when it was done (whatever the checks of a run), 1 when `check` finds a failed
+/// check, 2 for misuse, 130 for an interrupted run.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::List => Ok(list::list()),
+        Command::Show { name } => list::show(&name),
+        Command::Check { run } => checks::run(&run),
+        Command::Figures { run } => figures::run(&run),
+        Command::Draws { run, trajectory, out } => draws::run(&run, &trajectory, &out),
+        Command::Bench(args) => bench::run(&args),
+        Command::BenchRecovery(args) => bench_recovery::run(&args),
+    }
+}

@@ -1,0 +1,122 @@
+//! `widelimit run`: carries an experiment out.
+
+use super::checks;
+use super::simd::{Simd, choose, instruction_set};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use widelimit::config::{AnyExperiment, Experiment, Override, RecoveryExperiment};
+use widelimit::dynamics::Method;
+use widelimit::run::{Options, Report, default_folder};
+
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// Name of a built-in experiment, or path of a TOML file
+    #[arg(value_name = "NAME|FILE")]
+    experiment: String,
+    /// Folder for the run [default: runs/NAME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace a key of the experiment; may be repeated
+    #[arg(
+        long = "set",
+        value_name = "KEY=VALUE",
+        help = "Replace a key, such as dynamics.step=0.01 or widths.values=[64,256]; may be repeated"
+    )]
+    overrides: Vec<String>,
+    /// Threads to use [default: one per processor]; results do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Instruction set: auto, portable, avx2 or avx512; the last two give the same bits
+    #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
+    simd: Simd,
+    /// Go on with an unfinished run
+    #[arg(long, conflicts_with = "force")]
+    resume: bool,
+    /// Start over where a run is; what it recorded is lost
+    #[arg(long)]
+    force: bool,
+    /// No progress bars
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Set by Ctrl-C (and by a request to terminate); the time loops read it after every step.
+static INTERRUPT: AtomicBool = AtomicBool::new(false);
+
+/// Exit status: 0 when it was done (whatever its checks), 130 for an interrupted run.
+pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let overrides: Vec<Override> = args.overrides.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    if let Some(threads) = args.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
+    }
+    choose(args.simd)?;
+    let loaded = widelimit::load(&args.experiment, &overrides)?;
+    let experiment = loaded.experiment;
+    let out = args.out.unwrap_or_else(|| default_folder(experiment.name()));
+    ctrlc::set_handler(|| {
+        // The second interrupt ends the program at once.
+        if INTERRUPT.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })?;
+    for note in &loaded.notes {
+        eprintln!("note: {note}");
+    }
+    if !args.quiet {
+        if !experiment.title().is_empty() {
+            eprintln!("{}: {}", experiment.name(), experiment.title());
+        }
+        match &experiment {
+            AnyExperiment::Training(experiment) => introduce(experiment),
+            AnyExperiment::Recovery(experiment) => introduce_recovery(experiment),
+        }
+    }
+    let options = Options { out, force: args.force, resume: args.resume, quiet: args.quiet };
+    match widelimit::run_experiment(&experiment, &options, &INTERRUPT)? {
+        Report::Interrupted { folder } => {
+            eprintln!("interrupted; everything so far is saved in {}", folder.display());
+            eprintln!("go on with the same command and --resume added");
+            Ok(ExitCode::from(130))
+        }
+        Report::AlreadyComplete { folder, checks } => {
+            println!("{} is complete; nothing to do", folder.display());
+            println!("{}", checks::table(&checks));
+            Ok(ExitCode::SUCCESS)
+        }
+        Report::Complete { folder, checks, figures, phases, warnings } => {
+            println!("{}", checks::table(&checks));
+            for warning in warnings {
+                println!("note: {warning}");
+            }
+            let spent: Vec<String> = phases.iter().map(|p| format!("{} {:.1} s", p.name, p.seconds)).collect();
+            println!("time: {}", spent.join(", "));
+            println!("records: {}", folder.join("records").display());
+            println!("figures:");
+            for path in figures.iter().filter(|path| path.extension().is_some_and(|e| e == "svg")) {
+                println!("  {} (and .png, .pdf)", path.display());
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The dynamics in both parametrisations.
+fn introduce(e: &Experiment) {
+    let (rate, momentum) = e.dynamics.learning_rate_and_momentum();
+    match e.dynamics.method {
+        Method::GradientDescent => {
+            eprintln!("gradient descent: step {} (learning rate on the N-scaled gradient)", e.dynamics.step)
+        }
+        _ => eprintln!(
+            "heavy ball: step {}, friction {} = learning rate {rate:.3e} (on the N-scaled gradient), momentum {momentum}",
+            e.dynamics.step, e.dynamics.friction
+        ),
+    }
+}
+
+/// The algorithms.
+fn introduce_recovery(e: &RecoveryExperiment) {
+    let names: Vec<&str> = e.solver.methods.iter().map(|method| method.name()).collect();
+    eprintln!("sparse recovery by {}", names.join(", "));
+}

@@ -1,0 +1,124 @@
+//! Networks besides those of `[widths]`: sweeps over step or batch size, and variants of the training.
+
+use super::experiment::{BatchSize, Dynamics, NetworkSpec};
+use super::read::{batch, name, start, training_method};
+use super::section::{Section, Want};
+use crate::dynamics::Method;
+use crate::network::Start;
+use serde::Serialize;
+
+/// What a sweep varies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Over {
+    /// The step eps.
+    Step,
+    /// The batch size B.
+    Batch,
+}
+
+/// A sweep over step or batch, each network beside the limit of its own particles, so that width plays no part.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sweep {
+    /// What varies.
+    pub over: Over,
+    /// Steps, or batch sizes.
+    pub values: Vec<f64>,
+    /// Width of the networks.
+    pub width: usize,
+    /// Independent repetitions.
+    pub seeds: usize,
+    /// Samples per step of a sweep over steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchSize>,
+    /// Step of a sweep over batches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<f64>,
+}
+
+impl Sweep {
+    /// Reads a table `[[STUDY.sweep]]`.
+    pub fn read(mut s: Section) -> Self {
+        let over = s.choice("over", None, &[("step", Over::Step), ("batch", Over::Batch)]);
+        let values = s.reals("values", Want::Positive);
+        if over == Over::Batch && values.iter().any(|v| v.fract() != 0.0) {
+            s.wrong("values", Some(format!("{values:?}")), "expected batch sizes, whole numbers of at least 1");
+        }
+        if (1..values.len()).any(|i| values[..i].contains(&values[i])) {
+            s.wrong("values", Some(format!("{values:?}")), "expected every value once");
+        }
+        let (width, seeds) = (s.count("width", None, 1), s.count("seeds", Some(10), 1));
+        let (batch, step) = match over {
+            Over::Step => (Some(batch(&mut s)), None),
+            Over::Batch => (None, s.optional_real("step", Want::Positive)),
+        };
+        s.finish();
+        Sweep { over, values, width, seeds, batch, step }
+    }
+
+    /// Step and batch size of the sweep's entry `value`.
+    pub fn at(&self, value: f64, dynamics: &Dynamics) -> (f64, BatchSize) {
+        match self.over {
+            Over::Step => (value, self.batch.unwrap_or(BatchSize::Full)),
+            Over::Batch => (self.step.unwrap_or(dynamics.step), BatchSize::Size(value as usize)),
+        }
+    }
+
+    /// The steps that the sweep names, each with its key in the sweep's table.
+    pub fn steps(&self) -> Vec<(&'static str, f64)> {
+        match self.over {
+            Over::Step => self.values.iter().map(|&step| ("values", step)).collect(),
+            Over::Batch => self.step.iter().map(|&step| ("step", step)).collect(),
+        }
+    }
+}
+
+/// Networks of one width that are trained or started otherwise than [`Dynamics`] and the network's start state.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Variant {
+    /// Names its files, and its line in figures.
+    pub name: String,
+    /// Heavy ball or plain gradient descent.
+    pub method: Method,
+    /// Step eps.
+    pub step: f64,
+    /// Friction gamma; 0 under plain gradient descent.
+    pub friction: f64,
+    /// Width N.
+    pub width: usize,
+    /// Independent repetitions.
+    pub seeds: usize,
+    /// Whether the start violates the support condition of global convergence, so that the networks must stall.
+    pub stalls: bool,
+    /// Law of a neuron at time 0, where it is not the network's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
+}
+
+impl Variant {
+    /// Reads a table `[[variants]]`; keys that are left out are as in `[dynamics]`.
+    pub(super) fn read(mut s: Section, dynamics: &Dynamics, network: &NetworkSpec) -> Self {
+        let name = name(&mut s);
+        let method = training_method(&mut s, dynamics.method);
+        let friction = match (method, dynamics.method) {
+            (Method::GradientDescent, _) => Some(0.0),
+            (_, Method::GradientDescent) => None,
+            _ => Some(dynamics.friction),
+        };
+        let variant = Variant {
+            name,
+            method,
+            step: s.real("step", Some(dynamics.step), Want::Positive),
+            friction: s.real("friction", friction, Want::NonNegative),
+            width: s.count("width", None, 1),
+            seeds: s.count("seeds", Some(4), 1),
+            stalls: s.flag("stalls", false),
+            start: s.section("start", false).map(|section| start(section, network.kind, network.bias)),
+        };
+        if method == Method::GradientDescent && variant.friction != 0.0 {
+            s.wrong("friction", None, "plain gradient descent has no friction; remove it");
+        }
+        s.finish();
+        variant
+    }
+}

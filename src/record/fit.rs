@@ -1,0 +1,32 @@
+//! Fitted exponents in records.
+
+use crate::analysis::fit::{FitFailure, SlopeFit};
+use serde::{Deserialize, Serialize};
+
+/// A fitted exponent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FitRecord {
+    /// The group of networks, or the study.
+    pub group: String,
+    /// What was fitted.
+    pub measure: String,
+    /// The exponent of the theory.
+    pub expected: f64,
+    /// The fit, or null.
+    pub fit: Option<SlopeFit>,
+    /// Why there is none.
+    pub failure: Option<String>,
+}
+
+impl FitRecord {
+    /// The record of a fit.
+    pub fn of(group: &str, measure: &str, expected: f64, fit: &Result<SlopeFit, FitFailure>) -> Self {
+        FitRecord {
+            group: group.into(),
+            measure: measure.into(),
+            expected,
+            fit: fit.as_ref().ok().cloned(),
+            failure: fit.as_ref().err().map(ToString::to_string),
+        }
+    }
+}

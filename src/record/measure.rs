@@ -1,0 +1,162 @@
+//! What is recorded of every network and every limit at every recording time.
+
+use crate::network::Network;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+use std::str::FromStr;
+
+/// Families of units that have coupling distances of their own, where a network has several.
+const FAMILIES: [&str; 3] = ["w", "u", "c"];
+
+/// A recorded quantity. Its name is that of its arrays in the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Measure {
+    /// Mean loss and ridge term.
+    Risk,
+    /// Mean loss.
+    Loss,
+    /// Fraction of samples on the right side or in the right class.
+    Accuracy,
+    /// Kinetic energy, half the mean square of the momenta.
+    Kinetic,
+    /// Mean change of the loss when half of the neurons are kept at random.
+    Dropout,
+    /// Spread `S^2` of the features about their mean.
+    Spread,
+    /// Largest distance of a unit from its partner in the limit.
+    CouplingMax,
+    /// Root mean square of those distances.
+    CouplingRms,
+    /// `L^2` distance of the predictions.
+    Function,
+    /// Absolute difference of the risks.
+    RiskGap,
+    /// Sliced Wasserstein distance of the clouds of units.
+    Wasserstein,
+    /// [`Measure::CouplingMax`] over one family of units.
+    FamilyCouplingMax(&'static str),
+    /// [`Measure::CouplingRms`] over one family of units.
+    FamilyCouplingRms(&'static str),
+}
+
+impl Measure {
+    /// The measures that every network has, in the order of the records.
+    pub const COMMON: [Measure; 11] = [
+        Measure::Risk,
+        Measure::Loss,
+        Measure::Accuracy,
+        Measure::Kinetic,
+        Measure::Dropout,
+        Measure::Spread,
+        Measure::CouplingMax,
+        Measure::CouplingRms,
+        Measure::Function,
+        Measure::RiskGap,
+        Measure::Wasserstein,
+    ];
+
+    /// What is recorded of a network: the common measures and, where it has several families of units, coupling distances of
+    /// each.
+    pub fn of_network(network: &Network) -> Vec<Measure> {
+        let families = network.families(1);
+        let several = families.len() > 1;
+        let own = families
+            .iter()
+            .filter(|_| several)
+            .flat_map(|family| [Measure::FamilyCouplingMax(family.name), Measure::FamilyCouplingRms(family.name)]);
+        Self::COMMON.into_iter().chain(own).collect()
+    }
+
+    /// Whether it compares a run with a limit.
+    pub fn is_distance(self) -> bool {
+        match self {
+            Measure::Risk
+            | Measure::Loss
+            | Measure::Accuracy
+            | Measure::Kinetic
+            | Measure::Dropout
+            | Measure::Spread => false,
+            Measure::CouplingMax
+            | Measure::CouplingRms
+            | Measure::Function
+            | Measure::RiskGap
+            | Measure::Wasserstein
+            | Measure::FamilyCouplingMax(_)
+            | Measure::FamilyCouplingRms(_) => true,
+        }
+    }
+
+    fn stem(self) -> &'static str {
+        match self {
+            Measure::Risk => "risk",
+            Measure::Loss => "loss",
+            Measure::Accuracy => "accuracy",
+            Measure::Kinetic => "kinetic",
+            Measure::Dropout => "dropout",
+            Measure::Spread => "spread",
+            Measure::CouplingMax | Measure::FamilyCouplingMax(_) => "coupling_max",
+            Measure::CouplingRms | Measure::FamilyCouplingRms(_) => "coupling_rms",
+            Measure::Function => "function",
+            Measure::RiskGap => "risk_gap",
+            Measure::Wasserstein => "wasserstein",
+        }
+    }
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Measure::FamilyCouplingMax(family) | Measure::FamilyCouplingRms(family) => {
+                write!(f, "{}_{family}", self.stem())
+            }
+            _ => f.write_str(self.stem()),
+        }
+    }
+}
+
+/// A name that is no measure's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not the name of a measure")]
+pub struct UnknownMeasure(String);
+
+impl FromStr for Measure {
+    type Err = UnknownMeasure;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let families =
+            FAMILIES.into_iter().flat_map(|f| [Measure::FamilyCouplingMax(f), Measure::FamilyCouplingRms(f)]);
+        let mut known = Self::COMMON.into_iter().chain(families);
+        known.find(|measure| measure.to_string() == text).ok_or_else(|| UnknownMeasure(text.into()))
+    }
+}
+
+impl Serialize for Measure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Measure {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Activation, ThreeLayer};
+
+    #[test]
+    fn names_read_back_as_measures() {
+        let activations = [Activation::Tanh; 2];
+        let network =
+            ThreeLayer { inputs: 2, outputs: 1, bias: true, activations, fixed_output: false, proportions: [1, 1] };
+        let all = Measure::of_network(&network.into());
+        assert_eq!(all.len(), Measure::COMMON.len() + 6);
+        for measure in all {
+            assert_eq!(measure.to_string().parse(), Ok(measure));
+        }
+        assert!("coupling_max_x".parse::<Measure>().is_err());
+    }
+}

@@ -1,0 +1,97 @@
+//! The random draws of a trajectory as arrays, so that it can be recomputed with other programs.
+//!
+//! Draws are addressed, not stored; this regenerates what a trajectory consumed: batch indices into `state/data.npz`
+//! (steps, B), or fresh samples x (steps, B, d) and y (steps, B, K), and at positive temperature the standard normals
+//! (steps, N, trained parameters) in canonical order, one array for each family of units where there are several.
+
+use super::context::RunError;
+use super::memory::Shortfall;
+use super::plan::{Plan, Trajectory};
+use super::problem::Problem;
+use crate::config::{BatchSize, Experiment};
+use crate::dynamics::force::{batch_indices, fresh_batch};
+use crate::population::Sampler;
+use crate::record::npz::Arrays;
+use std::path::Path;
+
+/// Writes the draws of trajectory `id` of an experiment to `out`.
+///
+/// # Errors
+/// No trajectory of that id, one without draws, draws that do not fit into memory, files that cannot be read or written.
+pub fn write(experiment: &Experiment, id: &str, out: &Path) -> Result<(), RunError> {
+    let plan = Plan::new(experiment);
+    let Some(run) = plan.find(id) else {
+        let known = plan.trajectories().map(|t| t.id.clone()).collect();
+        return Err(RunError::NoSuchTrajectory { id: id.into(), known });
+    };
+    let population = experiment.build_population()?;
+    let problem = Problem::<f64>::new(experiment, &population);
+    let steps = (experiment.horizon.time / run.integration.motion.step).round() as u64;
+    let mut arrays = Arrays::default();
+    let mut drawn = false;
+    if let BatchSize::Size(size) = run.integration.batch {
+        drawn = true;
+        match problem.sampler {
+            Some(sampler) => push_fresh(&mut arrays, experiment, run, sampler, size, steps)?,
+            None => {
+                let n = problem.population.y.len() / problem.network.outputs();
+                let draw = |step| batch_indices(experiment.seed, run.particles.replica, step, n, size);
+                // Indices below 2^53 are exact, and NumPy takes them with .astype(int).
+                let indices = (0..steps).flat_map(draw).map(|i| i as f64).collect();
+                arrays.push("indices", &[steps as usize, size], indices);
+            }
+        }
+    }
+    if run.integration.motion.temperature > 0.0 {
+        drawn = true;
+        let path = problem.brownian(run);
+        check_size(steps as usize * problem.network.coordinates(run.width()))?;
+        let families = problem.network.families(run.width());
+        for (f, family) in families.iter().enumerate() {
+            let trained = family.trained().len();
+            let mut normals = Vec::with_capacity(steps as usize * family.rows * trained);
+            let mut unit = vec![0.0; trained * family.unit / family.columns];
+            for step in 0..steps {
+                for i in 0..family.units() {
+                    path.increment(f, i, step, &mut unit);
+                    normals.extend_from_slice(&unit);
+                }
+            }
+            let name = if families.len() == 1 { "normals".to_string() } else { format!("normals_{}", family.name) };
+            arrays.push(name, &[steps as usize, family.rows, trained], normals);
+        }
+    }
+    if !drawn {
+        return Err(RunError::NothingDrawn { id: id.into() });
+    }
+    Ok(arrays.write(out)?)
+}
+
+fn push_fresh(
+    arrays: &mut Arrays,
+    experiment: &Experiment,
+    run: &Trajectory,
+    sampler: &dyn Sampler,
+    size: usize,
+    steps: u64,
+) -> Result<(), RunError> {
+    let (d, outputs) = (sampler.inputs(), sampler.outputs());
+    check_size(steps as usize * size * (d + outputs))?;
+    let (mut x, mut y) = (Vec::new(), Vec::new());
+    for step in 0..steps {
+        let (batch_x, batch_y) = fresh_batch(experiment.seed, run.particles.replica, step, sampler, size);
+        x.extend(batch_x);
+        y.extend(batch_y);
+    }
+    arrays.push("x", &[steps as usize, size, d], x);
+    arrays.push("y", &[steps as usize, size, outputs], y);
+    Ok(())
+}
+
+/// Refuses draws that do not fit; the archive is built in memory, so they are held twice.
+fn check_size(numbers: usize) -> Result<usize, RunError> {
+    match Shortfall::of(16 * numbers as u64) {
+        None => Ok(numbers),
+        Some(shortfall) => Err(RunError::DrawsMemory(shortfall)),
+    }
+}

@@ -1,0 +1,76 @@
+//! The series of a run, as figures read them.
+
+use super::FiguresError;
+use crate::analysis::quantile::quantile;
+use crate::record::npz::ArrayRecord;
+use crate::record::{GroupRecord, GroupSeries, GroupsRecord, LimitRun, LimitSeries, Measure, RunFolder};
+use ndarray::{Array1, Array3, ArrayView1, ArrayView2};
+use std::collections::BTreeMap;
+
+/// What was trained and measured.
+pub struct Records {
+    /// Groups of networks, and the limit's own error.
+    pub groups: GroupsRecord,
+    limit: LimitSeries,
+    series: BTreeMap<String, GroupSeries>,
+}
+
+/// The median and the 5 and 95 % quantiles over seeds at every recording time.
+pub struct Spread {
+    /// 5 % quantile.
+    pub low: Vec<f64>,
+    /// Median.
+    pub middle: Vec<f64>,
+    /// 95 % quantile.
+    pub high: Vec<f64>,
+}
+
+impl Records {
+    /// Reads the series of a run.
+    ///
+    /// # Errors
+    /// Records that are missing or damaged.
+    pub fn read(folder: &RunFolder) -> Result<Self, FiguresError> {
+        let groups: GroupsRecord = folder.read_json("records/groups.json")?;
+        let series = |name: &str| GroupSeries::read(&folder.file(&format!("records/{name}.npz")));
+        let all = groups.groups.iter().map(|group| Ok((group.name.clone(), series(&group.name)?)));
+        let series = all.collect::<Result<_, FiguresError>>()?;
+        Ok(Records { limit: LimitSeries::read(&folder.file("records/reference.npz"))?, series, groups })
+    }
+
+    /// The group of widths.
+    pub fn widths(&self) -> Option<&GroupRecord> {
+        self.groups.group("widths")
+    }
+
+    /// Recording times.
+    pub fn times(&self) -> Vec<f64> {
+        self.limit.times.to_vec()
+    }
+
+    /// A series of the limit.
+    pub fn limit(&self, measure: Measure) -> Option<&Array1<f64>> {
+        self.limit.of(LimitRun::Reference, measure)
+    }
+
+    /// A measure of a group, (values, seeds, times).
+    pub fn measure(&self, group: &GroupRecord, measure: Measure) -> Option<&Array3<f64>> {
+        self.series.get(&group.name)?.measure(measure)
+    }
+
+    /// A measure's spread over the seeds of the `value`-th entry of a group.
+    pub fn spread(&self, group: &GroupRecord, measure: Measure, value: usize) -> Option<Spread> {
+        let of_value = self.measure(group, measure)?.index_axis(ndarray::Axis(0), value);
+        let at = |q: f64| of_value.columns().into_iter().map(|column| quantile(column.iter().copied(), q)).collect();
+        Some(Spread { low: at(0.05), middle: at(0.5), high: at(0.95) })
+    }
+}
+
+/// The mean of the finite values of every column of (seeds, n); NaN where there is none.
+pub fn mean_over_seeds(table: ArrayView2<f64>) -> Vec<f64> {
+    let mean = |column: ArrayView1<f64>| {
+        let finite: Vec<f64> = column.iter().copied().filter(|v| v.is_finite()).collect();
+        finite.iter().sum::<f64>() / finite.len() as f64
+    };
+    table.columns().into_iter().map(mean).collect()
+}

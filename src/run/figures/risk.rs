@@ -1,0 +1,31 @@
+//! Risk of every width and of the limit against time; accuracy beside it where labels are classes.
+
+use super::lines::{by_width, limit};
+use super::records::Records;
+use crate::figure::{Axis, Figure, Legend, Panel};
+use crate::record::Measure;
+
+/// Median over seeds with the 5 to 95 % band, and the limit as a dashed line on top.
+pub fn figure(records: &Records) -> Figure {
+    let classes = records.limit(Measure::Accuracy).is_some_and(|accuracy| accuracy.iter().any(|v| v.is_finite()));
+    let mut panels = vec![panel(records, Measure::Risk, "risk R")];
+    if classes {
+        panels.push(panel(records, Measure::Accuracy, "accuracy"));
+    } else {
+        panels.push(panel(records, Measure::Kinetic, "kinetic energy ½ mean |r|^{2}"));
+    }
+    let mut figure = Figure::double_column();
+    let last = panels.len() - 1;
+    for (i, panel) in panels.into_iter().enumerate() {
+        figure = figure.with(panel.legend(if i == last { Legend::OutsideRight } else { Legend::Hidden }));
+    }
+    figure
+}
+
+fn panel(records: &Records, measure: Measure, label: &str) -> Panel {
+    let mut panel = Panel::new(Axis::linear("time t = kε"), Axis::linear(label));
+    for mark in by_width(records, measure).into_iter().chain(limit(records, measure)) {
+        panel = panel.with(mark);
+    }
+    panel
+}

@@ -1,0 +1,177 @@
+//! A limit by the trajectory map: iterated to its fixed point, then integrated like any other run under the frozen path.
+
+use super::context::{Outcome, RunContext, RunError};
+use super::plan::{Integration, Particles, Trajectory};
+use super::problem::Problem;
+use super::series::to_f64;
+use super::tasks::TaskHandle;
+use crate::config::PicardSpec;
+use crate::dynamics::picard::{FrozenPath, Guess, Iteration, Outcome as Iterate, Terms, TrajectoryMap};
+use crate::dynamics::{Noise, State};
+use crate::network::Real;
+use crate::record::npz::{ArrayRecord, array_record};
+use ndarray::Array1;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The fixed point of a run.
+pub struct FixedPoint<R> {
+    /// Its residuals.
+    pub path: FrozenPath<R>,
+    /// `sup_t |f^{n+1}_t - f^n_t|_{L2}` for every iterate of every window.
+    pub differences: Vec<Vec<f64>>,
+}
+
+impl<R> FixedPoint<R> {
+    /// The largest last difference of any window: the iteration's part of the reference's error.
+    pub fn last_difference(&self) -> f64 {
+        self.differences.iter().filter_map(|window| window.last()).fold(0.0, |most, &d| most.max(d))
+    }
+}
+
+/// The map of a run's own particles, step and noise.
+pub fn trajectory_map<'a, R: Real>(
+    problem: &'a Problem<'_, R>,
+    run: &Trajectory,
+    noise: &'a (dyn Fn(usize, usize) -> Box<dyn Noise<R>> + Sync),
+) -> TrajectoryMap<'a, R> {
+    let population = problem.population_of(run);
+    let Integration { method, motion, .. } = run.integration;
+    let terms = (method, motion);
+    TrajectoryMap::new(problem.independent(), run.width(), population, problem.objective(), terms, noise)
+}
+
+/// The noise of neighbours among a run's particles.
+pub fn noise_of<'a, R: Real>(
+    problem: &'a Problem<'_, R>,
+    run: &'a Trajectory,
+) -> impl Fn(usize, usize) -> Box<dyn Noise<R>> + Sync + 'a {
+    move |first, width| {
+        let first = run.particles.first + first as u64;
+        problem.noise(&Trajectory { particles: Particles { first, width, ..run.particles.clone() }, ..run.clone() })
+    }
+}
+
+/// Iterates a run's trajectory map to its fixed point, or reads it back.
+///
+/// # Errors
+/// An iteration that does not converge; checkpoints that cannot be written or read.
+pub fn fixed_point<R: Real>(
+    context: &RunContext<'_>,
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    start: &State<R>,
+    handle: &TaskHandle<'_>,
+) -> Result<Outcome<FixedPoint<R>>, RunError> {
+    let e = problem.experiment;
+    let PicardSpec { windows, iterates, tolerance } = e.reference.picard.unwrap_or(PicardSpec::of(e.precision));
+    let steps = (e.horizon.time / run.integration.motion.step).round() as usize;
+    let terms = Terms { windows, steps, iterates, tolerance, guess: Guess::Standing };
+    let noise = noise_of(problem, run);
+    let map = trajectory_map(problem, run, &noise);
+    let file = context.folder.file(&format!("checkpoint/{}-picard.npz", run.id));
+    let mut iteration = match load(problem, run, &map, terms, &file)? {
+        Some((iteration, false)) => iteration,
+        Some((iteration, true)) => {
+            let differences = iteration.differences.clone();
+            return Ok(Outcome::Complete(FixedPoint { path: iteration.frozen(), differences }));
+        }
+        None => Iteration::new(&map, start.clone(), terms),
+    };
+    let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
+    let mut saved = Instant::now();
+    loop {
+        if !handle.advance_to(iteration.done()) {
+            save(problem, run, &iteration, false, &file)?;
+            return Ok(Outcome::Interrupted);
+        }
+        match iteration.advance() {
+            Iterate::Going => {}
+            Iterate::Converged => break,
+            Iterate::NotConverged { window, difference } => {
+                return Err(RunError::NotConverged { id: run.id.clone(), window, difference, iterates, windows });
+            }
+        }
+        if saved.elapsed() >= every {
+            save(problem, run, &iteration, false, &file)?;
+            saved = Instant::now();
+        }
+    }
+    save(problem, run, &iteration, true, &file)?;
+    let differences = iteration.differences.clone();
+    Ok(Outcome::Complete(FixedPoint { path: iteration.frozen(), differences }))
+}
+
+array_record! {
+    /// `checkpoint/ID-picard.npz`: an iteration under way.
+    pub struct IterationArrays {
+        /// Parameters at the start of the present window, in canonical order.
+        pub theta: Array1<f64>,
+        /// Momenta there.
+        pub momentum: Array1<f64>,
+        /// Step and time there; 1 where the iteration is complete.
+        pub clock: Array1<f64>,
+        /// Predictions (steps + 1, n, K), flat.
+        pub predictions: Array1<f64>,
+        /// Number of iterates of every window so far.
+        pub iterates: Array1<f64>,
+        /// Differences of the iterates of all windows, one after the other.
+        pub differences: Array1<f64>,
+    }
+}
+
+fn save<R: Real>(
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    iteration: &Iteration<'_, '_, R>,
+    done: bool,
+    file: &Path,
+) -> Result<(), RunError> {
+    let canonical = |part: &[R]| Array1::from(to_f64(&problem.network.to_canonical(run.width(), part)));
+    let State { theta, momentum, step, time } = &iteration.start;
+    let arrays = IterationArrays {
+        theta: canonical(theta),
+        momentum: canonical(momentum),
+        clock: Array1::from(vec![*step as f64, *time, f64::from(u8::from(done))]),
+        predictions: Array1::from(iteration.predictions.clone()),
+        iterates: iteration.differences.iter().map(|window| window.len() as f64).collect(),
+        differences: iteration.differences.iter().flatten().copied().collect(),
+    };
+    Ok(arrays.write(file)?)
+}
+
+type Loaded<'m, 'a, R> = Option<(Iteration<'m, 'a, R>, bool)>;
+
+/// An iteration read back, and whether it is complete.
+fn load<'m, 'a, R: Real>(
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    map: &'m TrajectoryMap<'a, R>,
+    terms: Terms,
+    file: &Path,
+) -> Result<Loaded<'m, 'a, R>, RunError> {
+    if !file.is_file() {
+        return Ok(None);
+    }
+    let damaged = || RunError::Checkpoint { path: file.to_path_buf() };
+    let arrays = IterationArrays::read(file)?;
+    let internal = |values: &Array1<f64>| -> Result<Vec<R>, RunError> {
+        let values: Vec<R> = values.iter().map(|&v| R::of(v)).collect();
+        if values.len() != problem.network.parameters(run.width()) {
+            return Err(damaged());
+        }
+        Ok(problem.network.from_canonical(run.width(), &values))
+    };
+    let [step, time, done] = arrays.clock.to_vec()[..] else { return Err(damaged()) };
+    let start =
+        State { theta: internal(&arrays.theta)?, momentum: internal(&arrays.momentum)?, step: step as u64, time };
+    let predictions = arrays.predictions.to_vec();
+    let mut rest = arrays.differences.to_vec().into_iter();
+    let differences: Vec<Vec<f64>> =
+        arrays.iterates.iter().map(|&n| rest.by_ref().take(n as usize).collect()).collect();
+    let whole = predictions.len() == (terms.steps + 1) * map.len() && (1..=terms.windows).contains(&differences.len());
+    if !whole {
+        return Err(damaged());
+    }
+    Ok(Some((Iteration::resume(map, terms, predictions, start, differences), done == 1.0)))
+}

@@ -1,0 +1,277 @@
+//! A limit by the kinetic equation on a grid: for neurons with one trained parameter, and for MMN's isotropic Gaussians by the
+//! radial reduction.
+//!
+//! Networks are compared with its predictions on the population at recording times, as with any limit; there are no particles.
+//! While the run is unfinished, `checkpoint/ID-grid.json` holds the recorded part of the solution, and `checkpoint/ID-grid.npz` the
+//! density at the last record.
+
+use super::context::{Outcome, RunContext, RunError, complete};
+use super::limit_path::LimitPath;
+use super::plan::Trajectory;
+use super::problem::Problem;
+use super::series::{Evaluation, Series, compare};
+use super::tasks::TaskHandle;
+use super::trajectory::TrajectoryOutcome;
+use crate::config::{Experiment, GridSpec, NetworkKind};
+use crate::dynamics::StopReason;
+use crate::kinetic::{
+    Constants, Density, FeatureTable, GridLimit, KineticError, KineticProblem, Line, MeanField, OnTheWay, PhaseGrid,
+    Radial,
+};
+use crate::network::{Law, Loss, Objective, Real, Threads};
+use crate::population::PopulationSpec;
+use crate::record::Measure;
+use crate::record::npz::{ArrayRecord, array_record};
+use ndarray::{Array1, Array2};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Atoms that represent the law of theta in Wasserstein distances.
+const ATOMS: usize = 4096;
+
+/// A problem on a grid.
+pub struct Posed {
+    /// The equation.
+    pub equation: KineticProblem,
+    /// The reduction that made it one.
+    pub radial: Option<Radial>,
+}
+
+/// The radial reduction of an experiment, where it has one: MMN's Gaussians, no bias, output weights fixed at a point.
+pub fn radial_of(e: &Experiment) -> Option<Radial> {
+    let PopulationSpec::Mixture(mixture) = &e.population else { return None };
+    let Law::Point { value } = e.network.start.a else { return None };
+    let reduced = e.network.kind == NetworkKind::TwoLayer && !e.network.bias && e.network.fixed_output;
+    reduced.then(|| Radial::new(mixture.dimension, mixture.delta, e.network.activation, value))
+}
+
+/// A box of the phase plane with its nodes and a time step.
+#[derive(Clone, Copy, Debug)]
+pub struct Discretisation {
+    /// Ends of theta.
+    pub theta: (f64, f64),
+    /// Momenta are in [-momentum, momentum].
+    pub momentum: f64,
+    /// Nodes of either line.
+    pub nodes: usize,
+    /// Step h.
+    pub step: f64,
+}
+
+impl Discretisation {
+    /// The reference's grid.
+    pub fn of(grid: &GridSpec) -> Self {
+        let GridSpec { low, high, momentum, nodes, step } = *grid;
+        Discretisation { theta: (low, high), momentum, nodes, step }
+    }
+
+    /// The line of theta.
+    pub fn theta_line(&self) -> Line {
+        Line { low: self.theta.0, high: self.theta.1, nodes: self.nodes }
+    }
+
+    /// The line of the momenta.
+    pub fn momentum_line(&self) -> Line {
+        Line { low: -self.momentum, high: self.momentum, nodes: self.nodes }
+    }
+
+    fn plane(&self) -> Result<PhaseGrid, KineticError> {
+        PhaseGrid::new(self.theta_line(), self.momentum_line())
+    }
+
+    fn constants(&self, e: &Experiment) -> Constants {
+        Constants { friction: e.dynamics.friction, temperature: e.dynamics.temperature, step: self.step }
+    }
+}
+
+/// The radial problem on a grid, for any dimension.
+///
+/// # Errors
+/// A grid that cannot hold the start.
+pub fn pose_radial(
+    e: &Experiment,
+    radial: &Radial,
+    grid: &Discretisation,
+    start: &Law,
+) -> Result<KineticProblem, KineticError> {
+    let plane = grid.plane()?;
+    let objective = Objective { loss: e.network.loss, ridge: e.dynamics.ridge };
+    let field = radial.field(grid.theta_line(), objective);
+    Ok(KineticProblem { field, constants: grid.constants(e), start: radial.start(plane, start)? })
+}
+
+/// The problem of neurons with one trained parameter on a grid.
+///
+/// # Errors
+/// A grid that cannot hold the start.
+pub fn pose_neurons<R: Real>(problem: &Problem<'_, R>, grid: &Discretisation) -> Result<KineticProblem, KineticError> {
+    let e = problem.experiment;
+    let network = &problem.network;
+    let plane = grid.plane()?;
+    // Everything but the trained parameter is the same for all neurons: the first particle's.
+    let neuron = network.to_canonical(1, &network.start::<f64>(&e.network.start, e.seed, 0, 1));
+    let objective = Objective { loss: e.network.loss, ridge: e.dynamics.ridge };
+    let sample = (problem.sample.x.view(), problem.sample.y.view());
+    let field = MeanField::of_network(problem.independent(), &neuron, grid.theta_line(), sample, objective)?;
+    let start = Density::start(plane, &e.network.start.w, e.network.start_momentum)?;
+    Ok(KineticProblem { field, constants: grid.constants(e), start })
+}
+
+/// The problem of an experiment on its reference's grid, with so many nodes and such a step.
+///
+/// # Errors
+/// A grid that cannot hold the start.
+pub fn pose<R: Real>(problem: &Problem<'_, R>, nodes: usize, step: f64) -> Result<Posed, KineticError> {
+    let e = problem.experiment;
+    let Some(grid) = &e.reference.grid else { unreachable!("a reference by the grid has one") };
+    let grid = Discretisation { nodes, step, ..Discretisation::of(grid) };
+    if let Some(radial) = radial_of(e) {
+        let equation = pose_radial(e, &radial, &grid, &e.network.start.w)?;
+        return Ok(Posed { equation, radial: Some(radial) });
+    }
+    Ok(Posed { equation: pose_neurons(problem, &grid)?, radial: None })
+}
+
+/// Refuses a grid on which the problem cannot be solved, before anything is computed.
+///
+/// # Errors
+/// A grid that cannot hold the start, or that is too coarse.
+pub fn check<R: Real>(problem: &Problem<'_, R>) -> Result<(), KineticError> {
+    let Some(grid) = &problem.experiment.reference.grid else { return Ok(()) };
+    let posed = pose(problem, grid.nodes, grid.step)?;
+    // The grid with half the nodes is coarse; it only has to hold the start.
+    pose(problem, grid.nodes / 2, grid.step)?;
+    posed.equation.start.resolve(&posed.equation.field, &posed.equation.constants)
+}
+
+/// Solves the limit of a run, or reads it back.
+///
+/// # Errors
+/// A grid that cannot hold the problem; checkpoints that cannot be written or read.
+pub fn solve<R: Real>(
+    context: &RunContext<'_>,
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    against: Option<&LimitPath<R>>,
+    handle: &TaskHandle<'_>,
+) -> Result<Outcome<TrajectoryOutcome<R>>, RunError> {
+    if !handle.advance_to(0.0) {
+        return Ok(Outcome::Interrupted);
+    }
+    let Posed { equation, radial } = pose(problem, run.width(), run.integration.motion.step).map_err(RunError::Grid)?;
+    let limit = complete!(integrate(context, problem, run, &equation, handle)?);
+    let norms: Vec<f64> = problem.sample.x.rows().into_iter().map(|x| x.dot(&x).sqrt()).collect();
+    let furthest = norms.iter().copied().fold(0.0, f64::max) * limit.line.high.abs().max(limit.line.low.abs());
+    let table = radial.as_ref().map(|radial| (radial, FeatureTable::new(radial, furthest)));
+    let (network, e) = (&problem.network, problem.experiment);
+    let mut series = Series::empty(problem);
+    let mut path = run.recording.keep_path.then(LimitPath::without_particles);
+    // Everything but the trained parameter is the same for all neurons: the first particle's.
+    let neuron: Vec<f64> = network.to_canonical(1, &network.start::<f64>(&e.network.start, e.seed, 0, 1));
+    for index in 0..problem.times.len() {
+        let f = match &table {
+            Some((radial, table)) => radial.predict(table, limit.line, &limit.laws[index], &norms),
+            None => limit.predictions[index].clone(),
+        };
+        let loss = e.network.loss.mean(&f, &problem.population.y, network.outputs());
+        let risk = loss + limit.risks[index] - limit.losses[index];
+        series.set(Measure::Risk, index, risk);
+        series.set(Measure::Loss, index, loss);
+        series.set(Measure::Kinetic, index, limit.kinetic[index]);
+        if problem.classes {
+            let accuracy = Loss::accuracy(&f, &problem.population.y, network.outputs());
+            series.set(Measure::Accuracy, index, accuracy);
+        }
+        let evaluation = Evaluation { predictions: f, loss, risk };
+        if let Some(other) = against {
+            compare(problem, other, index, &evaluation, &mut series);
+        }
+        if let Some(path) = &mut path {
+            let cloud = radial.is_none().then(|| {
+                let atoms = limit.law(index).atoms(ATOMS);
+                let row = problem.independent().trained().start;
+                let entry = |(i, j)| if j == row { atoms[i] } else { neuron[j] };
+                Array2::from_shape_fn((ATOMS, network.parameters(1)), entry)
+            });
+            path.push_law(problem, cloud, evaluation);
+        }
+    }
+    Ok(Outcome::Complete(TrajectoryOutcome { stop: StopReason::Horizon, series, path, unconverged: 0.0 }))
+}
+
+/// The solution at the recording times, from the last one that is saved.
+fn integrate<R: Real>(
+    context: &RunContext<'_>,
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    equation: &KineticProblem,
+    handle: &TaskHandle<'_>,
+) -> Result<Outcome<GridLimit>, RunError> {
+    let saved = SavedSolution::of(context, run);
+    let (times, horizon) = (&problem.times, problem.experiment.horizon.time);
+    let every = Duration::try_from_secs_f64(problem.experiment.run.checkpoint_seconds).unwrap_or(Duration::MAX);
+    let (mut solution, mut last) = (saved.load(equation)?, Instant::now());
+    while solution.limit.times.len() < times.len() {
+        let go_on = |time: f64| handle.advance_to(time / horizon);
+        if !equation.next(&mut solution, times, Threads::Pool, go_on).map_err(RunError::Grid)? {
+            saved.save(&solution)?;
+            return Ok(Outcome::Interrupted);
+        }
+        if last.elapsed() >= every || solution.limit.times.len() == times.len() {
+            saved.save(&solution)?;
+            last = Instant::now();
+        }
+    }
+    handle.advance_to(1.0);
+    Ok(Outcome::Complete(solution.limit))
+}
+
+array_record! {
+    /// `checkpoint/ID-grid.npz`: the density at the last record.
+    pub struct DensityArrays {
+        /// Number of records at that time (1).
+        pub records: Array1<f64>,
+        /// Values of the density (nodes), flat.
+        pub density: Array1<f64>,
+    }
+}
+
+/// A solution under way, in the run folder.
+struct SavedSolution<'a> {
+    context: &'a RunContext<'a>,
+    limit: String,
+    density: PathBuf,
+}
+
+impl<'a> SavedSolution<'a> {
+    fn of(context: &'a RunContext<'_>, run: &Trajectory) -> Self {
+        let density = context.folder.file(&format!("checkpoint/{}-grid.npz", run.id));
+        SavedSolution { context, limit: format!("checkpoint/{}-grid.json", run.id), density }
+    }
+
+    fn save(&self, solution: &OnTheWay) -> Result<(), RunError> {
+        let arrays = DensityArrays {
+            records: Array1::from(vec![solution.limit.times.len() as f64]),
+            density: Array1::from(solution.density.values.clone()),
+        };
+        arrays.write(&self.density)?;
+        Ok(self.context.folder.write_json(&self.limit, &solution.limit)?)
+    }
+
+    fn load(&self, equation: &KineticProblem) -> Result<OnTheWay, RunError> {
+        let mut solution = equation.begin();
+        if !self.context.folder.file(&self.limit).is_file() {
+            return Ok(solution);
+        }
+        solution.limit = self.context.folder.read_json(&self.limit)?;
+        let DensityArrays { records, density } = DensityArrays::read(&self.density)?;
+        solution.density.values = density.to_vec();
+        // The density is written first: a program that was killed between the two files leaves one that is further on than the
+        // recorded part, and the solution is begun again.
+        let matching = records.to_vec() == [solution.limit.times.len() as f64];
+        if solution.density.values.len() != equation.start.values.len() || !matching {
+            return Ok(equation.begin());
+        }
+        Ok(solution)
+    }
+}

@@ -1,0 +1,116 @@
+//! What runs of all kinds of experiment share: opening the folder, the manifest, interruption, completion.
+
+use super::context::{Options, Report, RunError};
+use super::figures;
+use super::memory;
+use super::study::Registry;
+use crate::analysis::verdict::Check;
+use crate::network::InstructionSet;
+use crate::record::{FORMAT, Host, Manifest, Opened, PopulationRecord, RunFolder, RunKind, Status};
+use std::time::Instant;
+
+/// A folder that is open for a run.
+pub(super) struct OpenRun {
+    /// The folder.
+    pub folder: RunFolder,
+    /// The manifest of the interrupted run that is resumed.
+    pub earlier: Option<Box<Manifest>>,
+}
+
+/// What the folder of a run turned out to be.
+pub(super) enum Opening {
+    /// A folder to work in.
+    Open(OpenRun),
+    /// A run that is complete already.
+    Complete(Report),
+}
+
+/// Opens the run's folder for the resolved experiment.
+pub(super) fn open(options: &Options, resolved: &serde_json::Value) -> Result<Opening, RunError> {
+    let path = &options.out;
+    Ok(match RunFolder::open(path, resolved, options.force, options.resume)? {
+        Opened::Complete(folder) => Opening::Complete(Report::AlreadyComplete {
+            folder: path.clone(),
+            checks: folder.read_json("checks.json")?,
+        }),
+        Opened::Fresh(folder) => Opening::Open(OpenRun { folder, earlier: None }),
+        Opened::Unfinished(folder, manifest) => {
+            require_same_rounding(&manifest.simd)?;
+            Opening::Open(OpenRun { folder, earlier: Some(manifest) })
+        }
+    })
+}
+
+/// Refuses to resume a run with other rounding than it was begun with: AVX2 and AVX-512 agree, the portable path differs.
+fn require_same_rounding(begun: &str) -> Result<(), RunError> {
+    let (now, portable) = (InstructionSet::current(), InstructionSet::Portable.to_string());
+    if (begun == portable) == (now == InstructionSet::Portable) {
+        return Ok(());
+    }
+    Err(RunError::Rounding { begun: begun.into(), now })
+}
+
+fn host() -> Host {
+    Host {
+        system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        memory: memory::machine_memory(),
+    }
+}
+
+/// The manifest of a run that begins or goes on.
+pub(super) fn manifest(
+    kind: RunKind,
+    experiment: serde_json::Value,
+    seed: u64,
+    population: PopulationRecord,
+    memory: serde_json::Value,
+    earlier: Option<Box<Manifest>>,
+) -> Manifest {
+    Manifest {
+        format: FORMAT,
+        kind,
+        studies: Vec::new(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        revision: env!("WIDELIMIT_REVISION").into(),
+        status: Status::Running,
+        experiment,
+        seed,
+        clock: None,
+        population,
+        host: host(),
+        threads: rayon::current_num_threads(),
+        simd: InstructionSet::current().to_string(),
+        memory,
+        resumed: earlier.as_ref().map_or(0, |m| m.resumed + 1),
+        phases: earlier.map(|m| m.phases).unwrap_or_default(),
+        warnings: Vec::new(),
+        trajectories: Vec::new(),
+    }
+}
+
+/// Ends an interrupted run.
+pub(super) fn interrupted(folder: &RunFolder, mut manifest: Manifest) -> Result<Report, RunError> {
+    manifest.status = Status::Interrupted;
+    folder.write_json("manifest.json", &manifest)?;
+    Ok(Report::Interrupted { folder: folder.path().into() })
+}
+
+/// Writes the checks, draws the figures and closes the manifest.
+pub(super) fn finish(
+    folder: &RunFolder,
+    mut manifest: Manifest,
+    checks: Vec<Check>,
+    registry: &'static Registry,
+) -> Result<Report, RunError> {
+    folder.write_json("checks.json", &checks)?;
+    folder.write_json("manifest.json", &manifest)?;
+    let drawing = Instant::now();
+    let figures = figures::draw(folder, registry)?;
+    manifest.add_phase("figures", drawing.elapsed().as_secs_f64());
+    manifest.status = Status::Complete;
+    folder.write_json("manifest.json", &manifest)?;
+    folder.remove("checkpoint")?;
+    let Manifest { phases, warnings, .. } = manifest;
+    Ok(Report::Complete { folder: folder.path().into(), checks, figures, phases, warnings })
+}

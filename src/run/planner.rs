@@ -1,0 +1,266 @@
+//! The runs of a plan, one by one: which particles each starts from, and what it is compared with.
+
+use super::plan::{
+    Comparison, Group, Integration, Particles, Recording, Trajectory, by_route, partner_id, single_neuron,
+    variant_group,
+};
+use crate::config::{BatchSize, Experiment, Over, Precision, Route, Sweep, Variant};
+use crate::dynamics::{Method, Motion};
+use crate::network::Start;
+use crate::record::{Axis, LimitRun};
+
+/// An experiment, and how its particles are assigned to trajectories.
+pub struct Planner<'a> {
+    e: &'a Experiment,
+    widest: usize,
+    tick: f64,
+}
+
+impl<'a> Planner<'a> {
+    /// Of an experiment.
+    pub fn new(e: &'a Experiment) -> Self {
+        let sweeps = e.sweeps().map(|s| s.width);
+        let variants = e.variants.iter().map(|v| v.width);
+        let widest = sweeps.chain(variants).chain([e.widths.largest()]).max().unwrap_or(1);
+        Planner { e, widest, tick: e.tick() }
+    }
+
+    /// Distance between the first particles of successive replicas of a group: the widest network of all, so that
+    /// groups share windows, or as much as the particles allow.
+    pub(super) fn stride(&self, width: usize, seeds: usize) -> usize {
+        let spare = self.e.reference.particles.saturating_sub(width);
+        if seeds > 1 { (spare / (seeds - 1)).min(self.widest) } else { 0 }
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let sweeps = self.e.sweeps().map(|s| (s.width, s.seeds));
+        let variants = self.e.variants.iter().map(|v| (v.width, v.seeds));
+        let overlap = |&(width, seeds): &(usize, usize)| seeds > 1 && self.stride(width, seeds) < width;
+        for (width, seeds) in
+            sweeps.chain(variants).chain([(self.e.widths.largest(), self.e.widths.seeds)]).filter(overlap)
+        {
+            warnings.push(format!(
+                "the {seeds} replicas of width {width} start from overlapping windows of particles, so intervals over seeds are somewhat too short; disjoint windows need reference.particles = {}",
+                width * seeds
+            ));
+        }
+        if self.e.precision == Precision::F32 {
+            warnings.push("states are in single precision: gaps below about 1e-6 are rounding".into());
+        }
+        warnings
+    }
+
+    fn ticks(&self, step: f64) -> u64 {
+        if self.e.dynamics.temperature > 0.0 { (step / self.tick).round() as u64 } else { 0 }
+    }
+
+    /// The limit of `width` particles from `first` on, by the reference's route, method and step; its path is kept.
+    pub fn limit(&self, id: String, width: usize, first: u64) -> Trajectory {
+        let reference = &self.e.reference;
+        let mut motion = self.e.dynamics.motion(reference.step);
+        motion.tolerance = reference.tolerance.unwrap_or(0.0);
+        Trajectory {
+            id,
+            // A grid has no particles: the limit of a given set of them is found by moving them.
+            route: if reference.kind == Route::Grid { Route::Particles } else { reference.kind },
+            particles: Particles { width, first, replica: 0, start: None },
+            integration: Integration {
+                method: reference.method,
+                motion,
+                batch: BatchSize::Full,
+                ticks: self.ticks(reference.step),
+                half_sample: false,
+            },
+            recording: Recording { keep_path: true, ..Recording::default() },
+            cost: self.e.network.work(width),
+        }
+    }
+
+    /// The limit by another route.
+    pub(super) fn by(&self, route: Route) -> Trajectory {
+        let id = by_route(route).id();
+        let compare = Comparison::with(LimitRun::Reference.id(), 0);
+        match self.grid(id) {
+            Some(mut grid) if route == Route::Grid => {
+                grid.recording.compare = compare;
+                grid
+            }
+            _ => {
+                let keep_path = id == self.whole_cloud();
+                let recording = Recording { compare, keep_path, ..Recording::default() };
+                Trajectory { route, recording, ..self.limit(id.into(), self.e.reference.particles, 0) }
+            }
+        }
+    }
+
+    /// The reference itself.
+    pub(super) fn reference(&self) -> Trajectory {
+        let id = LimitRun::Reference.id();
+        let by_grid = self.grid(id).filter(|_| self.e.reference.kind == Route::Grid);
+        by_grid.unwrap_or_else(|| self.limit(id.into(), self.e.reference.particles, 0))
+    }
+
+    /// Id of the limit by all particles: the reference, or, where that is the grid, a cloud that it is held against. Without one
+    /// half the particles are compared with the grid.
+    pub(super) fn whole_cloud(&self) -> &'static str {
+        let reference = &self.e.reference;
+        let cloud = [Route::Particles, Route::Picard].into_iter().find(|route| reference.against.contains(route));
+        match cloud {
+            Some(route) if reference.kind == Route::Grid => by_route(route).id(),
+            _ => LimitRun::Reference.id(),
+        }
+    }
+
+    /// The limit by the grid, where there is one.
+    fn grid(&self, id: &str) -> Option<Trajectory> {
+        let grid = self.e.reference.grid.as_ref()?;
+        let mut limit = self.limit(id.into(), grid.nodes, 0);
+        limit.route = Route::Grid;
+        limit.integration.motion = Motion { step: grid.step, ..limit.integration.motion };
+        limit.integration.ticks = 0;
+        Some(limit)
+    }
+
+    /// The grid with half the nodes and with half the step: its own error.
+    pub(super) fn other_grids(&self) -> Vec<Trajectory> {
+        let whole = if self.e.reference.kind == Route::Grid { LimitRun::Reference } else { LimitRun::ByGrid };
+        let other = |run: LimitRun| {
+            let compare = Comparison::with(whole.id(), 0);
+            Some(Trajectory { recording: Recording { compare, ..Recording::default() }, ..self.grid(run.id())? })
+        };
+        let half = other(LimitRun::HalfNodes).map(|mut grid| {
+            grid.particles.width /= 2;
+            grid
+        });
+        let fine = other(LimitRun::GridHalfStep).map(|mut grid| {
+            grid.integration.motion.step /= 2.0;
+            grid
+        });
+        half.into_iter().chain(fine).collect()
+    }
+
+    /// Half the step; for the adaptive method the tolerance of half the step, a 32nd.
+    pub(super) fn finer(&self, mut limit: Trajectory) -> Trajectory {
+        let Integration { motion, ticks, .. } = &mut limit.integration;
+        motion.step /= 2.0;
+        motion.tolerance /= 32.0;
+        *ticks = self.ticks(motion.step);
+        limit
+    }
+
+    /// The network of replica `s.0` that starts at particle `s.1`.
+    pub(super) fn network(&self, id: &str, width: usize, s: (usize, usize), step: f64, batch: BatchSize) -> Trajectory {
+        Trajectory {
+            id: id.into(),
+            route: Route::Particles,
+            particles: Particles { width, first: s.1 as u64, replica: s.0 as u64, start: None },
+            integration: Integration {
+                method: self.e.dynamics.method,
+                motion: self.e.dynamics.motion(step),
+                batch,
+                ticks: self.ticks(step),
+                half_sample: false,
+            },
+            recording: Recording::default(),
+            cost: self.e.network.work(width),
+        }
+    }
+
+    pub(super) fn widths(&self) -> Group {
+        let (widths, seeds) = (&self.e.widths.values, self.e.widths.seeds);
+        let row = |n: &usize| (0..seeds).map(|s| format!("n{n}-s{s}")).collect();
+        Group {
+            name: "widths".into(),
+            axis: Axis::Width,
+            values: widths.iter().map(|&n| n as f64).collect(),
+            ids: widths.iter().map(row).collect(),
+            batch: self.e.dynamics.batch,
+            step: self.e.dynamics.step,
+            width: self.e.widths.largest(),
+        }
+    }
+
+    pub(super) fn width_networks(&self, group: &Group) -> Vec<Trajectory> {
+        let rows = self.e.widths.values.iter().zip(&group.ids);
+        let stride = self.stride(self.e.widths.largest(), self.e.widths.seeds);
+        rows.flat_map(|(&width, row)| {
+            row.iter().enumerate().map(move |(s, id)| {
+                let mut network = self.network(id, width, (s, s * stride), group.step, group.batch);
+                network.recording = Recording {
+                    compare: Comparison::with(LimitRun::Reference.id(), s * stride),
+                    keep_path: false,
+                    dropout: self.e.records_dropout(),
+                };
+                network
+            })
+        })
+        .collect()
+    }
+
+    pub(super) fn sweep(&self, sweep: &Sweep, earlier: &[Group]) -> Group {
+        let (step, batch) = sweep.at(sweep.values[0], &self.e.dynamics);
+        let stem = match (sweep.over, batch) {
+            (Over::Batch, _) => "batches".to_string(),
+            (Over::Step, BatchSize::Full) => "steps-full".into(),
+            (Over::Step, BatchSize::Size(size)) => format!("steps-b{size}"),
+        };
+        let same = earlier.iter().filter(|g| g.name == stem || g.name.starts_with(&format!("{stem}-"))).count();
+        let name = if same == 0 { stem } else { format!("{stem}-{}", same + 1) };
+        let row = |v: &f64| (0..sweep.seeds).map(|s| format!("{name}-{v}-s{s}")).collect();
+        Group {
+            axis: if sweep.over == Over::Step { Axis::Step } else { Axis::Batch },
+            values: sweep.values.clone(),
+            ids: sweep.values.iter().map(row).collect(),
+            batch,
+            step,
+            width: sweep.width,
+            name,
+        }
+    }
+
+    pub(super) fn sweep_networks(&self, sweep: &Sweep, group: &Group) -> Vec<Trajectory> {
+        let rows = sweep.values.iter().zip(&group.ids);
+        let stride = self.stride(sweep.width, sweep.seeds);
+        rows.flat_map(|(&value, row)| {
+            let (step, batch) = sweep.at(value, &self.e.dynamics);
+            row.iter().enumerate().map(move |(s, id)| {
+                let mut network = self.network(id, sweep.width, (s, s * stride), step, batch);
+                network.recording.compare = Comparison::with(partner_id(sweep.width, s * stride), 0);
+                network
+            })
+        })
+        .collect()
+    }
+
+    pub(super) fn variant(&self, variant: &Variant) -> Group {
+        let name = variant_group(variant);
+        Group {
+            axis: Axis::Variant,
+            values: vec![variant.width as f64],
+            ids: vec![(0..variant.seeds).map(|s| format!("{name}-s{s}")).collect()],
+            batch: self.e.dynamics.batch,
+            step: variant.step,
+            width: variant.width,
+            name,
+        }
+    }
+
+    pub(super) fn variant_networks(&self, variant: &Variant, group: &Group) -> Vec<Trajectory> {
+        let stride = self.stride(variant.width, variant.seeds);
+        let network = |id: &str, width: usize, s: usize| {
+            let mut network = self.network(id, width, (s, s * stride), variant.step, group.batch);
+            network.integration.method = variant.method;
+            network.integration.motion.friction = variant.friction;
+            network.integration.motion.first_order = variant.method == Method::GradientDescent;
+            network.particles.start.clone_from(&variant.start);
+            network
+        };
+        let mut networks: Vec<Trajectory> =
+            group.ids[0].iter().enumerate().map(|(s, id)| network(id, variant.width, s)).collect();
+        if variant.stalls && variant.start.as_ref().is_some_and(Start::is_point) {
+            networks.push(network(&single_neuron(variant), 1, 0));
+        }
+        networks
+    }
+}

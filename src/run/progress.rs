@@ -1,0 +1,61 @@
+//! Progress: a bar on a terminal, a line now and then elsewhere, nothing when quiet.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Time between lines where there is no terminal to draw a bar on.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Length of a bar in units: work is a real number, a bar counts whole units.
+const UNITS: f64 = 1000.0;
+
+/// One stage's progress, shared by all its runs.
+pub struct Progress {
+    bar: ProgressBar,
+    total: f64,
+    state: Mutex<(f64, Instant)>,
+    lines: bool,
+    name: String,
+}
+
+impl Progress {
+    /// A bar for `total` units of work.
+    pub fn new(name: &str, total: f64, quiet: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(UNITS as u64), ProgressDrawTarget::stderr());
+        if quiet {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let style = ProgressStyle::with_template("{msg:26} {bar:40} {percent:>3}% {elapsed:>4} (about {eta} left)");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_message(name.to_string());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        let lines = !quiet && bar.is_hidden();
+        Progress {
+            bar,
+            total: total.max(f64::MIN_POSITIVE),
+            state: Mutex::new((0.0, Instant::now())),
+            lines,
+            name: name.into(),
+        }
+    }
+
+    /// Adds work done.
+    pub fn advance(&self, work: f64) {
+        let Ok(mut state) = self.state.lock() else { return };
+        state.0 += work;
+        let fraction = (state.0 / self.total).min(1.0);
+        self.bar.set_position((fraction * UNITS) as u64);
+        if self.lines && state.1.elapsed() >= LINE_EVERY {
+            eprintln!("{}: {:.0}%", self.name, 100.0 * fraction);
+            state.1 = Instant::now();
+        }
+    }
+
+    /// Ends the bar and leaves a line with the time taken.
+    pub fn finish(self) -> f64 {
+        let seconds = self.bar.elapsed().as_secs_f64();
+        self.bar.finish_and_clear();
+        seconds
+    }
+}

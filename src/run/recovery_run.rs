@@ -1,0 +1,170 @@
+//! A run of sparse recovery (WMSKA): problems in, records out. Nothing is trained; the run folder, the records, the checks, the
+//! figures, interruption and resumption are those of all runs.
+
+use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
+use super::lifecycle::{self, OpenRun, Opening};
+use super::memory;
+use super::recovery_source::Source;
+use super::study::{RecoverySubject, Registry, studies_of};
+use crate::config::RecoveryExperiment;
+use crate::record::npz::Arrays;
+use crate::record::{PopulationRecord, RunFolder, RunKind};
+use crate::sparse::recovery::{Damping, Problem, RecoveryError};
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// `records/recovery.json`: written by every run of sparse recovery.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecoveryRecord {
+    /// The methods, in the order of the experiment.
+    pub methods: Vec<String>,
+    /// Relative error that counts as recovered.
+    pub success: f64,
+    /// Rows and columns of an image, where the signals are images.
+    pub image: Option<(usize, usize)>,
+}
+
+impl RecoveryRecord {
+    /// Reads the record of a run.
+    ///
+    /// # Errors
+    /// A record that is missing or damaged.
+    pub fn read(folder: &RunFolder) -> Result<Self, crate::record::RecordError> {
+        folder.read_json(FILE)
+    }
+}
+
+const FILE: &str = "records/recovery.json";
+
+/// Runs an experiment of sparse recovery.
+///
+/// # Errors
+/// Problems that cannot be read or drawn, a folder in use or holding another run, a full disk: see [`RunError`].
+pub fn run(
+    e: &RecoveryExperiment,
+    options: &Options,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<Report, RunError> {
+    let began = Instant::now();
+    let source = Source::new(e)?;
+    let first = source.problem(e.seed, 0)?;
+    check_kept(e, &first)?;
+    let estimate = Estimate::new(e, &first);
+    estimate.fits_machine()?;
+    for (_, study) in studies_of(registry.recovery, e) {
+        study.check(&source)?;
+    }
+    let resolved = serde_json::to_value(e).expect("an experiment has text keys only");
+    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved)? {
+        Opening::Open(open) => open,
+        Opening::Complete(report) => return Ok(report),
+    };
+    let population = PopulationRecord {
+        description: source.description(),
+        samples: first.samples(),
+        inputs: first.unknowns(),
+        outputs: 1,
+        standardisation: serde_json::Value::Null,
+        sources: serde_json::to_value(source.files()).unwrap_or_default(),
+    };
+    let memory = serde_json::to_value(estimate).unwrap_or_default();
+    let mut manifest = lifecycle::manifest(RunKind::Recovery, resolved, e.seed, population, memory, earlier);
+    folder.write_json("manifest.json", &manifest)?;
+    if let Ok(text) = toml::to_string(e) {
+        folder.write_text("experiment.toml", &text)?;
+    }
+    write_problem(&folder, &first)?;
+    drop(first);
+    let record = RecoveryRecord {
+        methods: e.solver.methods.iter().map(|method| method.name().into()).collect(),
+        success: e.solver.success,
+        image: source.image(),
+    };
+    folder.write_json(FILE, &record)?;
+    manifest.add_phase("problems", began.elapsed().as_secs_f64());
+
+    let context = RunContext { folder: &folder, interrupt, quiet: options.quiet };
+    let subject = RecoverySubject { experiment: e, source: &source };
+    let mut checks = Vec::new();
+    for (name, study) in studies_of(registry.recovery, e) {
+        let began = Instant::now();
+        match study.run(subject, &context)? {
+            Outcome::Complete(Findings { checks: found, warnings }) => {
+                checks.extend(found);
+                manifest.warnings.extend(warnings);
+            }
+            Outcome::Interrupted => return lifecycle::interrupted(&folder, manifest),
+        }
+        manifest.add_study(name);
+        manifest.add_phase(&format!("study: {name}"), began.elapsed().as_secs_f64());
+    }
+    lifecycle::finish(&folder, manifest, checks, registry)
+}
+
+/// What only the problem can tell about k.
+fn check_kept(e: &RecoveryExperiment, problem: &Problem) -> Result<(), RunError> {
+    let d = problem.unknowns();
+    if e.solver.k.is_none() && problem.truth().is_none() {
+        return Err(RunError::NothingToKeep);
+    }
+    match e.solver.k {
+        Some(k) if k > d => Err(RecoveryError::Sparsity { k, d }.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Entries kept on a problem.
+pub fn kept(e: &RecoveryExperiment, problem: &Problem) -> usize {
+    let sparsity = problem.truth().map_or(1, |truth| truth.iter().filter(|w| **w != 0.0).count());
+    e.solver.kept(sparsity, problem.unknowns())
+}
+
+/// Whether a full second-order step is exact on the problems: a quadratic, no fewer samples than unknowns, no damping.
+pub fn undamped(e: &RecoveryExperiment, problem: &Problem) -> bool {
+    problem.is_quadratic()
+        && e.solver.damping.of(problem) == 0.0
+        && e.solver.step == 1.0
+        && (problem.samples() >= problem.unknowns() || e.solver.damping == Damping::Relative(0.0))
+}
+
+/// Writes `state/problem.npz`: the first problem, as `problem.kind = "file"` reads it: the design X (n, d), the measurements y
+/// (n), the truth `w_star` (d) where it is known, and `w0` (d), where iterations start.
+fn write_problem(folder: &RunFolder, problem: &Problem) -> Result<(), RunError> {
+    let (n, d) = (problem.samples(), problem.unknowns());
+    let design = problem.design();
+    let mut arrays = Arrays::default();
+    arrays.push("X", &[n, d], (0..n).flat_map(|i| (0..d).map(move |j| design[(j, i)])).collect());
+    arrays.push("y", &[n], problem.measurements().to_vec());
+    if let Some(truth) = problem.truth() {
+        arrays.push("w_star", &[d], truth.to_vec());
+    }
+    arrays.push("w0", &[d], problem.start().to_vec());
+    Ok(arrays.write(&folder.file("state/problem.npz"))?)
+}
+
+/// Bytes by purpose.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Estimate {
+    /// Designs, one a thread.
+    designs: u64,
+    /// Hessians, their factors and inverses.
+    matrices: u64,
+}
+
+impl Estimate {
+    /// For the largest problem of the experiment; a problem on every thread.
+    fn new(e: &RecoveryExperiment, first: &Problem) -> Self {
+        let (mut n, d) = (first.samples() as f64, first.unknowns() as f64);
+        let ratios = e.studies.requirements().filter_map(|asked| asked.largest_ratio);
+        n = n.max(ratios.fold(0.0, f64::max) * d);
+        let threads = rayon::current_num_threads() as f64;
+        Estimate { designs: (threads * 2.0 * n * d * 8.0) as u64, matrices: (threads * 6.0 * d * d * 8.0) as u64 }
+    }
+
+    fn fits_machine(self) -> Result<(), memory::MemoryShortage> {
+        let parts = vec![("designs", self.designs), ("Hessians", self.matrices)];
+        memory::require(self.designs.saturating_add(self.matrices), parts, "a smaller n or d, or fewer --threads")
+    }
+}

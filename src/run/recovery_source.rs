@@ -1,0 +1,122 @@
+//! Where the problems of an experiment come from.
+
+use super::context::RunError;
+use crate::config::{MnistSignals, ProblemSpec, RecoveryExperiment};
+use crate::population::{LabelRule, MnistSpec, PopulationError, PopulationSpec, Source as File, Standardise};
+use crate::sparse::recovery::instance::{Design, Instance, Signal};
+use crate::sparse::recovery::{Link, Problem, read};
+use std::path::PathBuf;
+
+/// A source of problems, numbered from 0.
+pub enum Source {
+    /// A law to draw from.
+    Drawn(Instance),
+    /// Images, and the law of their measurements.
+    Images {
+        /// One image per problem (d).
+        signals: Vec<Vec<f64>>,
+        /// The law of the design and the noise.
+        law: Instance,
+        /// Files read, with checksums.
+        files: Vec<File>,
+        /// A description of one line.
+        description: String,
+    },
+    /// The bytes of a file that holds one problem.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Its content.
+        bytes: Vec<u8>,
+        /// The loss.
+        loss: Link,
+        /// Its checksum.
+        file: File,
+    },
+}
+
+impl Source {
+    /// The source that an experiment names.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn new(e: &RecoveryExperiment) -> Result<Self, RunError> {
+        match &e.problem {
+            ProblemSpec::Drawn(law) => Ok(Source::Drawn(*law)),
+            ProblemSpec::Mnist(signals) => {
+                let asked = e.studies.requirements().map(|asked| asked.problems).max();
+                images(signals, asked.unwrap_or(1).max(1))
+            }
+            ProblemSpec::File { path, loss } => {
+                let bytes = std::fs::read(path).map_err(|source| PopulationError::Io { path: path.clone(), source })?;
+                let file = File::of(path, &bytes);
+                Ok(Source::File { path: path.clone(), bytes, loss: *loss, file })
+            }
+        }
+    }
+
+    /// Problem `index` under a seed.
+    ///
+    /// # Errors
+    /// A problem that cannot be drawn or read.
+    pub fn problem(&self, seed: u64, index: u64) -> Result<Problem, RunError> {
+        Ok(match self {
+            Source::Drawn(law) => law.draw(seed, index)?,
+            Source::Images { signals, law, .. } => law.draw_for(signals[index as usize].clone(), seed, index)?,
+            Source::File { path, bytes, loss, .. } => read(path, bytes, *loss)?,
+        })
+    }
+
+    /// The law of drawn problems.
+    pub fn law(&self) -> Option<&Instance> {
+        if let Source::Drawn(law) = self { Some(law) } else { None }
+    }
+
+    /// Rows and columns of an image.
+    pub fn image(&self) -> Option<(usize, usize)> {
+        let Source::Images { law, .. } = self else { return None };
+        let side = law.d.isqrt();
+        (side * side == law.d).then_some((side, side))
+    }
+
+    /// Files read, with checksums.
+    pub fn files(&self) -> Vec<File> {
+        match self {
+            Source::Drawn(_) => Vec::new(),
+            Source::Images { files, .. } => files.clone(),
+            Source::File { file, .. } => vec![file.clone()],
+        }
+    }
+
+    /// A description of one line.
+    pub fn description(&self) -> String {
+        match self {
+            Source::Drawn(law) => format!(
+                "drawn problems, n = {}, d = {}, {} entries in the truth: {:?}, {:?}, {:?}",
+                law.n, law.d, law.sparsity, law.loss, law.design, law.signal
+            ),
+            Source::Images { description, .. } => description.clone(),
+            Source::File { path, .. } => format!("one problem from {}", path.display()),
+        }
+    }
+}
+
+/// The first images as signals.
+fn images(spec: &MnistSignals, count: usize) -> Result<Source, RunError> {
+    let (folder, split) = (spec.folder.clone(), spec.split);
+    let (labels, limit, standardise) = (LabelRule::Classes, Some(count), Standardise::None);
+    let mnist = PopulationSpec::Mnist(MnistSpec { folder, split, labels, limit, standardise }).build(0)?;
+    let signals: Vec<Vec<f64>> = mnist.sample.x.rows().into_iter().map(|row| row.to_vec()).collect();
+    let law = Instance {
+        loss: Link::Squared,
+        n: spec.n,
+        d: mnist.sample.x.ncols(),
+        sparsity: 1,
+        design: Design::Gaussian,
+        signal: Signal::Gaussian,
+        snr_db: spec.snr_db,
+        start_distance: None,
+    };
+    let description = format!("{}, each measured by {} Gaussian rows", mnist.description, spec.n);
+    Ok(Source::Images { signals, law, files: mnist.sources, description })
+}

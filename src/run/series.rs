@@ -1,0 +1,199 @@
+//! What is recorded of a run at every recording time.
+
+use super::limit_path::LimitPath;
+use super::plan::Trajectory;
+use super::problem::Problem;
+use crate::analysis::distance::{Coupling, coupling, function_distance};
+use crate::analysis::dropout::random_order;
+use crate::analysis::wasserstein::ReferenceProjections;
+use crate::dynamics::State;
+use crate::network::{Family, Loss, Real, Threads};
+use crate::record::Measure;
+use ndarray::{Array2, ArrayView1, ArrayView2};
+
+/// Random halves of the neurons kept at every recording time, for the dropout study: half of them the others' complements.
+const HALVES: u64 = 16;
+
+/// One value per measure and recording time; NaN where nothing was recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    measures: Vec<Measure>,
+    /// (measures, times).
+    values: Array2<f64>,
+}
+
+impl Series {
+    /// An empty series for a problem's measures and recording times.
+    pub fn empty<R: Real>(problem: &Problem<'_, R>) -> Self {
+        let values = Array2::from_elem((problem.measures.len(), problem.times.len()), f64::NAN);
+        Series { measures: problem.measures.clone(), values }
+    }
+
+    /// A series from its values (measures, times); `None` where they have another shape.
+    pub fn from_values(measures: &[Measure], values: Array2<f64>) -> Option<Self> {
+        (values.nrows() == measures.len()).then(|| Series { measures: measures.to_vec(), values })
+    }
+
+    /// All values (measures, times).
+    pub fn values(&self) -> &Array2<f64> {
+        &self.values
+    }
+
+    /// A measure over time.
+    ///
+    /// # Panics
+    /// If it is not recorded of this network.
+    pub fn row(&self, measure: Measure) -> ArrayView1<'_, f64> {
+        self.values.row(self.position(measure).expect("a measure of this network"))
+    }
+
+    /// The largest value of a measure over time; NaN where one is not finite, as after a divergence.
+    pub fn sup(&self, measure: Measure) -> f64 {
+        sup(self.row(measure).iter().copied())
+    }
+
+    fn position(&self, measure: Measure) -> Option<usize> {
+        self.measures.iter().position(|m| *m == measure)
+    }
+
+    /// Records a value, where the measure is one of this network's.
+    pub fn set(&mut self, measure: Measure, index: usize, value: f64) {
+        if let Some(row) = self.position(measure) {
+            self.values[[row, index]] = value;
+        }
+    }
+}
+
+/// The sup over recorded values; NaN where one is NaN, as after a divergence.
+pub fn sup(values: impl IntoIterator<Item = f64>) -> f64 {
+    values.into_iter().fold(f64::NEG_INFINITY, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) })
+}
+
+pub(super) fn to_f64<R: Real>(values: &[R]) -> Vec<f64> {
+    values.iter().map(|v| v.wide()).collect()
+}
+
+/// Predictions of a state on the fixed sample, and their cost.
+pub struct Evaluation {
+    /// Predictions (n, K), row-major.
+    pub predictions: Vec<f64>,
+    /// Mean loss.
+    pub loss: f64,
+    /// Mean loss and ridge term.
+    pub risk: f64,
+}
+
+/// Evaluates a state on the fixed sample.
+pub fn evaluate<R: Real>(problem: &Problem<'_, R>, width: usize, theta: &[R], threads: Threads) -> Evaluation {
+    let network = &problem.network;
+    let predictions = network.predict(width, theta, &problem.population.x, threads);
+    let loss = problem.experiment.network.loss.mean(&predictions, &problem.population.y, network.outputs());
+    let ridge = problem.experiment.dynamics.ridge;
+    let penalty = if ridge > 0.0 { 0.5 * ridge * network.mean_square(width, theta) } else { 0.0 };
+    Evaluation { predictions, loss, risk: loss + penalty }
+}
+
+/// Records the measures of a run.
+pub struct Measurement<'a, R> {
+    /// The problem.
+    pub problem: &'a Problem<'a, R>,
+    /// The run.
+    pub run: &'a Trajectory,
+    /// Threads of an evaluation.
+    pub threads: Threads,
+    /// The limit that the run is compared with, and the position of its first neuron among the limit's particles.
+    pub against: Option<(&'a LimitPath<R>, usize)>,
+}
+
+impl<R: Real> Measurement<'_, R> {
+    /// Measures a state at recording time `index` into `series`; returns the evaluation and the canonical parameters.
+    pub fn take(&self, index: usize, state: &State<R>, series: &mut Series) -> (Evaluation, Vec<R>) {
+        let (problem, network, width) = (self.problem, &self.problem.network, self.run.width());
+        let evaluation = evaluate(problem, width, &state.theta, self.threads);
+        let theta = network.to_canonical(width, &state.theta);
+        series.set(Measure::Risk, index, evaluation.risk);
+        series.set(Measure::Loss, index, evaluation.loss);
+        if problem.classes {
+            let accuracy = Loss::accuracy(&evaluation.predictions, &problem.population.y, network.outputs());
+            series.set(Measure::Accuracy, index, accuracy);
+        }
+        series.set(Measure::Kinetic, index, 0.5 * network.mean_square(width, &state.momentum));
+        if self.run.recording.dropout && width > 1 {
+            self.dropout(&to_f64(&theta), index, series);
+        }
+        if let Some((limit, offset)) = self.against {
+            let own = to_f64(&theta);
+            if limit.width() > 0 {
+                self.coupling(limit, offset, &own, index, series);
+            }
+            compare(problem, limit, index, &evaluation, series);
+            self.wasserstein(limit, &own, index, series);
+        }
+        (evaluation, theta)
+    }
+
+    /// Dropout of half of the neurons of the last hidden layer, over which the prediction is a mean.
+    fn dropout(&self, parameters: &[f64], index: usize, series: &mut Series) {
+        let (problem, width) = (self.problem, self.run.width());
+        let neurons = problem.network.hidden_layers(width).pop().unwrap_or(width);
+        let half = neurons / 2;
+        let address = self.run.particles.first ^ (width as u64) << 32;
+        let order = |draw| random_order(problem.experiment.seed, address, draw, neurons, 2 * half);
+        // A half and its complement err by opposite amounts about f_N: the linear term cancels in their mean.
+        let halves = |draw| order(draw).chunks_exact(half).map(<[usize]>::to_vec).collect::<Vec<_>>();
+        let orders: Vec<Vec<usize>> = (0..HALVES / 2).flat_map(halves).collect();
+        let losses = problem.subject(width, parameters).losses(&orders, &[half], self.threads);
+        series.set(Measure::Dropout, index, losses.kept.mean().unwrap_or(f64::NAN) - losses.whole);
+        series.set(Measure::Spread, index, losses.spread);
+    }
+
+    /// Distances of the units from their partners in the limit.
+    fn coupling(&self, limit: &LimitPath<R>, offset: usize, own: &[f64], index: usize, series: &mut Series) {
+        let (network, width) = (&self.problem.network, self.run.width());
+        let families = network.families(width);
+        let partner = to_f64(&limit.window(network, index, offset, width));
+        let distances: Vec<Option<Coupling>> =
+            families.iter().map(|family| coupling(family.cloud(own), family.cloud(&partner)).ok()).collect();
+        for (family, distance) in families.iter().zip(&distances) {
+            if let Some(distance) = distance {
+                series.set(Measure::FamilyCouplingMax(family.name), index, distance.max);
+                series.set(Measure::FamilyCouplingRms(family.name), index, distance.rms);
+            }
+        }
+        if let Some(distances) = distances.into_iter().collect::<Option<Vec<Coupling>>>() {
+            series.set(Measure::CouplingMax, index, sup(distances.iter().map(|d| d.max)));
+            // Mean squares of the families add, as in the energy.
+            let rms = distances.iter().map(|d| d.rms).reduce(f64::hypot).unwrap_or(f64::NAN);
+            series.set(Measure::CouplingRms, index, rms);
+        }
+    }
+
+    fn wasserstein(&self, limit: &LimitPath<R>, own: &[f64], index: usize, series: &mut Series) {
+        let families = self.problem.network.families(self.run.width());
+        let Some(projections) = limit.projections(index) else { return };
+        let distance = |(family, projections): (&Family, &Option<ReferenceProjections>)| {
+            projections.as_ref()?.distance(family.cloud(own)).ok()
+        };
+        let distances: Option<Vec<f64>> = families.iter().zip(projections).map(distance).collect();
+        if let Some(total) = distances.and_then(|distances| distances.into_iter().reduce(f64::hypot)) {
+            series.set(Measure::Wasserstein, index, total);
+        }
+    }
+}
+
+/// Compares predictions and risk at recording time `index` with a limit's, which every kind of limit has.
+pub fn compare<R: Real>(
+    problem: &Problem<'_, R>,
+    limit: &LimitPath<R>,
+    index: usize,
+    own: &Evaluation,
+    series: &mut Series,
+) {
+    let samples = (own.predictions.len() / problem.network.outputs(), problem.network.outputs());
+    let view = |f: &[f64]| ArrayView2::from_shape(samples, f).expect("one prediction per sample").to_owned();
+    let (predictions, risk) = limit.at(index);
+    if let Ok(distance) = function_distance(view(&own.predictions).view(), view(predictions).view()) {
+        series.set(Measure::Function, index, distance);
+    }
+    series.set(Measure::RiskGap, index, (own.risk - risk).abs());
+}

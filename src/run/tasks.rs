@@ -1,0 +1,109 @@
+//! The work of a study as tasks: one network or one pair at a time, side by side, each done once.
+
+use super::context::{Outcome, RunContext, RunError};
+use super::progress::Progress;
+use rayon::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A task.
+pub struct Task<I> {
+    /// Names its result while the run is unfinished.
+    pub name: String,
+    /// A measure of the work, for the progress bar.
+    pub size: usize,
+    /// What is worked on.
+    pub item: I,
+}
+
+/// A task under way: through it a long task reports progress and learns of an interruption.
+pub struct TaskHandle<'a> {
+    interrupt: &'a AtomicBool,
+    progress: &'a Progress,
+    /// The work of the task, and the fraction of it that was reported.
+    work: f64,
+    reported: Cell<f64>,
+}
+
+impl<'a> TaskHandle<'a> {
+    /// Of a task of this much of the work that a progress bar shows.
+    pub fn new(interrupt: &'a AtomicBool, progress: &'a Progress, work: f64) -> Self {
+        TaskHandle { interrupt, progress, work, reported: Cell::new(0.0) }
+    }
+
+    /// Reports the fraction of the task that is done, between 0 and 1; returns whether to continue.
+    pub fn advance_to(&self, fraction: f64) -> bool {
+        // A hundredth at a time is enough for a progress bar.
+        if fraction >= self.reported.get() + 0.01 || (fraction >= 1.0 && self.reported.get() < 1.0) {
+            self.progress.advance((fraction.min(1.0) - self.reported.get()) * self.work);
+            self.reported.set(fraction.min(1.0));
+        }
+        !self.interrupted()
+    }
+
+    /// Whether the run is to stop.
+    pub fn interrupted(&self) -> bool {
+        self.interrupt.load(Ordering::Relaxed)
+    }
+
+    /// The flag behind [`TaskHandle::interrupted`].
+    pub fn interrupt(&self) -> &'a AtomicBool {
+        self.interrupt
+    }
+}
+
+/// Works on every task and returns the results in order. While the run is unfinished a result is kept in
+/// `checkpoint/study-NAME.json`, and read back on resume. A task that is interrupted itself is begun again on resume.
+///
+/// # Errors
+/// The first error of a task; results that cannot be written or read.
+pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
+    context: &RunContext<'_>,
+    title: &str,
+    tasks: &[Task<I>],
+    work: impl Fn(&I, &TaskHandle<'_>) -> Result<Outcome<T>, RunError> + Sync,
+) -> Result<Outcome<Vec<T>>, RunError> {
+    let progress = Progress::new(title, tasks.iter().map(|task| task.size as f64).sum(), context.quiet);
+    let results: Result<Vec<Outcome<T>>, RunError> = tasks
+        .par_iter()
+        .with_max_len(1)
+        .map(|task| {
+            if context.interrupted() {
+                return Ok(Outcome::Interrupted);
+            }
+            let handle = TaskHandle::new(context.interrupt, &progress, task.size as f64);
+            let found = once(context, &task.name, || work(&task.item, &handle))?;
+            if matches!(found, Outcome::Complete(_)) {
+                handle.advance_to(1.0);
+            }
+            Ok(found)
+        })
+        .collect();
+    let mut all = Vec::with_capacity(tasks.len());
+    for result in results? {
+        match result {
+            Outcome::Complete(result) => all.push(result),
+            Outcome::Interrupted => return Ok(Outcome::Interrupted),
+        }
+    }
+    progress.finish();
+    Ok(Outcome::Complete(all))
+}
+
+fn once<T: Serialize + DeserializeOwned>(
+    context: &RunContext<'_>,
+    name: &str,
+    work: impl FnOnce() -> Result<Outcome<T>, RunError>,
+) -> Result<Outcome<T>, RunError> {
+    let file = format!("checkpoint/study-{name}.json");
+    if context.folder.file(&file).is_file() {
+        return Ok(Outcome::Complete(context.folder.read_json(&file)?));
+    }
+    let found = work()?;
+    if let Outcome::Complete(found) = &found {
+        context.folder.write_json(&file, found)?;
+    }
+    Ok(found)
+}

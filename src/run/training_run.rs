@@ -1,0 +1,179 @@
+//! A run of networks beside their mean-field limit, from the experiment to the closed manifest.
+
+use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
+use super::groups;
+use super::lifecycle::{self, OpenRun, Opening};
+use super::memory::{self, Estimate};
+use super::plan::{Plan, Trajectory};
+use super::problem::Problem;
+use super::study::{Registry, TrainingSubject, studies_of};
+use super::training::{self, Trained};
+use super::{grid_limit, routes, sanity};
+use crate::analysis::verdict::Check;
+use crate::config::{BatchSize, Experiment, Precision};
+use crate::dynamics::Method;
+use crate::network::Loss;
+use crate::population::Population;
+use crate::record::npz::{ArrayRecord, array_record};
+use crate::record::{Clock, Manifest, PopulationRecord, RunFolder, RunKind, TrajectoryRecord};
+use ndarray::Array2;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+array_record! {
+    /// `state/data.npz`: the fixed sample as the networks see it.
+    pub struct DataArrays {
+        /// Inputs (n, d).
+        pub x: Array2<f64>,
+        /// Labels (n, K).
+        pub y: Array2<f64>,
+    }
+}
+
+/// Runs an experiment that trains networks.
+///
+/// # Errors
+/// Data that cannot be read or do not fit, a folder in use or holding another run, a full disk: see [`RunError`]. The
+/// folder is not touched before the data have been read and the memory checked.
+pub fn run(
+    experiment: &Experiment,
+    options: &Options,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<Report, RunError> {
+    let began = Instant::now();
+    let population = experiment.build_population()?;
+    let problem = Problem::<f64>::new(experiment, &population);
+    let estimate = check(&problem, &population, registry)?;
+    let plan = Plan::new(experiment);
+    let resolved = resolved(experiment);
+    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved)? {
+        Opening::Open(open) => open,
+        Opening::Complete(report) => return Ok(report),
+    };
+    if !options.quiet {
+        eprintln!("memory: about {}", memory::bytes(estimate.total()));
+    }
+    let memory = json(serde_json::to_value(estimate));
+    let data = population_record(&population);
+    let mut manifest = lifecycle::manifest(RunKind::Training, resolved, experiment.seed, data, memory, earlier);
+    manifest.clock = Some(clock(experiment));
+    manifest.warnings.clone_from(&plan.warnings);
+    folder.write_json("manifest.json", &manifest)?;
+    if let Ok(text) = experiment.to_toml() {
+        folder.write_text("experiment.toml", &text)?;
+    }
+    write_data(&folder, &population)?;
+    manifest.add_phase("population", began.elapsed().as_secs_f64());
+
+    let context = RunContext { folder: &folder, interrupt, quiet: options.quiet };
+    let trained = match experiment.precision {
+        Precision::F64 => training::carry_out(&context, &problem, &plan),
+        Precision::F32 => training::carry_out(&context, &Problem::<f32>::new(experiment, &population), &plan),
+    }?;
+    for phase in &trained.phases {
+        manifest.add_phase(&phase.name, phase.seconds);
+    }
+    manifest.trajectories = plan.trajectories().filter_map(|t| trajectory_record(t, &trained)).collect();
+    if trained.interrupted {
+        return lifecycle::interrupted(&folder, manifest);
+    }
+    groups::write(&problem, &plan, &trained, &folder)?;
+    let subject = TrainingSubject { problem: &problem, plan: &plan, trained: &trained };
+    match studies(experiment, subject, &context, registry, &mut manifest)? {
+        Outcome::Complete(checks) => lifecycle::finish(&folder, manifest, checks, registry),
+        Outcome::Interrupted => lifecycle::interrupted(&folder, manifest),
+    }
+}
+
+/// The checks of every run, and every study in turn.
+fn studies(
+    experiment: &Experiment,
+    subject: TrainingSubject<'_>,
+    context: &RunContext<'_>,
+    registry: &'static Registry,
+    manifest: &mut Manifest,
+) -> Result<Outcome<Vec<Check>>, RunError> {
+    let mut checks = sanity::checks(experiment, subject.trained);
+    checks.extend(routes::checks(experiment, subject.trained));
+    for (name, study) in studies_of(registry.training, experiment) {
+        let began = Instant::now();
+        match study.run(subject, context)? {
+            Outcome::Complete(Findings { checks: found, warnings }) => {
+                checks.extend(found);
+                manifest.warnings.extend(warnings);
+            }
+            Outcome::Interrupted => return Ok(Outcome::Interrupted),
+        }
+        manifest.add_study(name);
+        manifest.add_phase(&format!("study: {name}"), began.elapsed().as_secs_f64());
+    }
+    Ok(Outcome::Complete(checks))
+}
+
+/// What only the data can tell, before anything is computed; returns the memory estimate.
+fn check(
+    problem: &Problem<'_, f64>,
+    population: &Population,
+    registry: &'static Registry,
+) -> Result<Estimate, RunError> {
+    let (experiment, shape) = (problem.experiment, population.shape());
+    if experiment.network.loss == Loss::Logistic && shape.2 != 1 {
+        return Err(RunError::Outputs { outputs: shape.2 });
+    }
+    let estimate = memory::estimate(experiment, shape, registry);
+    estimate.fits_machine()?;
+    grid_limit::check(problem).map_err(RunError::Grid)?;
+    for (_, study) in studies_of(registry.training, experiment) {
+        study.check(problem)?;
+    }
+    Ok(estimate)
+}
+
+/// The experiment as it goes into the manifest.
+fn resolved(experiment: &Experiment) -> serde_json::Value {
+    serde_json::to_value(experiment).expect("an experiment has text keys only")
+}
+
+fn json(value: Result<serde_json::Value, serde_json::Error>) -> serde_json::Value {
+    value.unwrap_or(serde_json::Value::Null)
+}
+
+fn clock(experiment: &Experiment) -> Clock {
+    let (learning_rate, momentum) = experiment.dynamics.learning_rate_and_momentum();
+    Clock { step: experiment.dynamics.step, friction: experiment.dynamics.friction, learning_rate, momentum }
+}
+
+fn population_record(population: &Population) -> PopulationRecord {
+    let (samples, inputs, outputs) = population.shape();
+    PopulationRecord {
+        description: population.description.clone(),
+        samples,
+        inputs,
+        outputs,
+        standardisation: json(serde_json::to_value(&population.standardisation)),
+        sources: json(serde_json::to_value(&population.sources)),
+    }
+}
+
+fn write_data(folder: &RunFolder, population: &Population) -> Result<(), RunError> {
+    let data = DataArrays { x: population.sample.x.clone(), y: population.sample.y.clone() };
+    Ok(data.write(&folder.file("state/data.npz"))?)
+}
+
+fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryRecord> {
+    let (stop, _) = trained.runs.get(&t.id)?;
+    let method = Method::NAMES.iter().find(|(_, m)| *m == t.integration.method)?.0;
+    Some(TrajectoryRecord {
+        id: t.id.clone(),
+        width: t.width(),
+        first: t.particles.first,
+        replica: t.particles.replica,
+        route: t.route.name().into(),
+        method: method.into(),
+        step: t.integration.motion.step,
+        batch: if let BatchSize::Size(size) = t.integration.batch { Some(size) } else { None },
+        ticks: t.integration.ticks,
+        stop: stop.clone(),
+    })
+}

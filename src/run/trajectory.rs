@@ -1,0 +1,188 @@
+//! One run of the time loop: started or resumed, observed, and written.
+//!
+//! While a run is under way its checkpoint is `checkpoint/ID.npz`; when it has ended, `checkpoint/ID.json` says how, and
+//! the checkpoint holds its series (and its path, where others are compared with it).
+
+use super::checkpoint;
+use super::context::{Outcome, RunContext, RunError, complete};
+use super::fixed_point::{FixedPoint, fixed_point};
+use super::grid_limit;
+use super::limit_path::LimitPath;
+use super::plan::Trajectory;
+use super::problem::Problem;
+use super::progress::Progress;
+use super::series::{Measurement, Series};
+use super::tasks::TaskHandle;
+use crate::config::{BatchSize, Route};
+use crate::dynamics::picard::{FrozenForce, map::packed};
+use crate::dynamics::{Force, Observer, State, StopReason, TimeLoop};
+use crate::network::Real;
+use crate::record::Measure;
+use crate::record::state::{CanonicalState, write_state};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The share of a run's work that iterating to its fixed point is, about: ten iterates and one run.
+const ITERATION: f64 = 0.9;
+
+/// A trajectory that has ended.
+pub struct TrajectoryOutcome<R> {
+    /// How it ended.
+    pub stop: StopReason,
+    /// What was recorded.
+    pub series: Series,
+    /// The path, where others are compared with this run.
+    pub path: Option<LimitPath<R>>,
+    /// The last difference in the predictions of the iteration that found it; 0 where there was none.
+    pub unconverged: f64,
+}
+
+/// Observes a run: records, writes checkpoints, reports progress.
+struct Recorder<'a, R> {
+    measurement: Measurement<'a, R>,
+    checkpoint: PathBuf,
+    progress: &'a Progress,
+    /// The share of the run's work that the time loop is.
+    share: f64,
+    reported: f64,
+    series: Series,
+    path: Option<LimitPath<R>>,
+}
+
+impl<R: Real> Observer<R> for Recorder<'_, R> {
+    type Error = RunError;
+
+    fn record(&mut self, index: usize, state: &State<R>) -> f64 {
+        let (evaluation, theta) = self.measurement.take(index, state, &mut self.series);
+        let risk = evaluation.risk;
+        if let Some(path) = &mut self.path {
+            path.push(self.measurement.problem, theta, evaluation);
+        }
+        risk
+    }
+
+    fn start_risk(&self) -> f64 {
+        self.series.row(Measure::Risk)[0]
+    }
+
+    fn checkpoint(&mut self, state: &State<R>, memory: &[f64], next_record: usize) -> Result<(), RunError> {
+        self.save(state, memory, next_record)
+    }
+
+    fn progress(&mut self, time: f64) {
+        let horizon = self.measurement.problem.experiment.horizon.time;
+        // A hundredth at a time is enough for a progress bar, and costs nothing beside the steps.
+        if time - self.reported > 0.01 * horizon || time >= horizon {
+            self.progress.advance(self.share * self.measurement.run.work(time - self.reported));
+            self.reported = time;
+        }
+    }
+}
+
+impl<R: Real> Recorder<'_, R> {
+    fn save(&self, state: &State<R>, memory: &[f64], next_record: usize) -> Result<(), RunError> {
+        let Measurement { problem, run, .. } = self.measurement;
+        let recorded = (&self.series, self.path.as_ref());
+        checkpoint::save(&self.checkpoint, problem, run, state, (memory, next_record), recorded)
+    }
+}
+
+/// Runs or resumes a trajectory, or reads it back where it has ended.
+///
+/// # Errors
+/// Files that cannot be written or read, a trajectory map that does not converge, a grid that cannot hold the problem.
+pub fn train<R: Real>(
+    context: &RunContext<'_>,
+    measurement: Measurement<'_, R>,
+    progress: &Progress,
+) -> Result<Outcome<TrajectoryOutcome<R>>, RunError> {
+    let Measurement { problem, run, threads, against } = measurement;
+    let e = problem.experiment;
+    if run.route == Route::Grid {
+        let handle = TaskHandle::new(context.interrupt, progress, run.work(e.horizon.time));
+        return grid_limit::solve(context, problem, run, against.map(|(limit, _)| limit), &handle);
+    }
+    let share = if run.route == Route::Picard { 1.0 - ITERATION } else { 1.0 };
+    let file = context.folder.file(&format!("checkpoint/{}.npz", run.id));
+    let ended = format!("checkpoint/{}.json", run.id);
+    let start = problem.start_state(run);
+    let fixed = match run.route {
+        Route::Picard => {
+            let handle = TaskHandle::new(context.interrupt, progress, ITERATION * run.work(e.horizon.time));
+            let found = complete!(fixed_point(context, problem, run, &start, &handle)?);
+            handle.advance_to(1.0);
+            Some(found)
+        }
+        Route::Particles | Route::Grid => None,
+    };
+    let unconverged = fixed.as_ref().map_or(0.0, FixedPoint::last_difference);
+    if context.folder.file(&ended).is_file() {
+        let stop = context.folder.read_json(&ended)?;
+        let checkpoint::Checkpoint { series, path, .. } = checkpoint::load(&file, problem, run, threads)?;
+        progress.advance(share * run.work(e.horizon.time));
+        return Ok(Outcome::Complete(TrajectoryOutcome { stop, series, path, unconverged }));
+    }
+
+    let mut integrator = problem.integrator(run);
+    let mut recorder = Recorder {
+        measurement,
+        checkpoint: file,
+        progress,
+        share,
+        reported: 0.0,
+        series: Series::empty(problem),
+        path: run.recording.keep_path.then(|| LimitPath::new(run.width())),
+    };
+    let (mut state, mut next_record) = (start.clone(), 0);
+    if recorder.checkpoint.is_file() {
+        let saved = checkpoint::load(&recorder.checkpoint, problem, run, threads)?;
+        integrator.restore(&saved.memory);
+        (state, next_record) = (saved.state, saved.next_record);
+        (recorder.series, recorder.path) = (saved.series, saved.path);
+    }
+    let time_loop = TimeLoop {
+        times: &problem.times,
+        // More seconds than a duration can hold are never.
+        checkpoint_every: Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX),
+        diverged_above: e.dynamics.diverged_above,
+        exact_loss: run.integration.batch == BatchSize::Full,
+        interrupt: context.interrupt,
+    };
+    let samples;
+    let mut force: Box<dyn Force<R>> = match &fixed {
+        None => Box::new(problem.force(run, threads)),
+        Some(FixedPoint { path, .. }) => {
+            let network = problem.independent();
+            samples = packed(network, problem.population_of(run));
+            Box::new(FrozenForce::new(network, run.width(), &samples, e.dynamics.ridge, path, threads))
+        }
+    };
+    let mut noise = problem.noise(run);
+    let stop =
+        time_loop.run(&mut state, next_record, integrator.as_mut(), force.as_mut(), noise.as_mut(), &mut recorder)?;
+    if matches!(stop, StopReason::Interrupted { .. }) {
+        return Ok(Outcome::Interrupted);
+    }
+    recorder.progress(e.horizon.time);
+    write_final_state(context, problem, run, &start, &state)?;
+    recorder.save(&state, &integrator.memory(), problem.times.len())?;
+    context.folder.write_json(&ended, &stop)?;
+    Ok(Outcome::Complete(TrajectoryOutcome { stop, series: recorder.series, path: recorder.path, unconverged }))
+}
+
+/// `state/ID.npz`.
+fn write_final_state<R: Real>(
+    context: &RunContext<'_>,
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    start: &State<R>,
+    end: &State<R>,
+) -> Result<(), RunError> {
+    let (network, width) = (&problem.network, run.width());
+    let canonical = |state: &State<R>| [&state.theta, &state.momentum].map(|part| network.to_canonical(width, part));
+    let (initial, last) = (canonical(start), canonical(end));
+    let path = context.folder.file(&format!("state/{}.npz", run.id));
+    let initial = CanonicalState { parameters: &initial[0], momenta: &initial[1] };
+    let last = CanonicalState { parameters: &last[0], momenta: &last[1] };
+    Ok(write_state(&path, network, width, initial, last)?)
+}

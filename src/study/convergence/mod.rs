@@ -1,0 +1,9 @@
+//! The convergence study: how fast the risk falls, and from which starts it does not.
+
+mod figure;
+mod record;
+mod spec;
+mod study;
+
+pub use record::{ConvergenceArrays, ConvergenceRecord, RateRecord};
+pub use spec::Convergence;

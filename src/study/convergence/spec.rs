@@ -1,0 +1,38 @@
+//! The table `[convergence]`.
+
+use crate::config::study::StudyTable;
+use crate::config::{Experiment, Section, Want};
+use crate::record::RunFolder;
+use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::study::{NamedFigure, Study, StudyKind, TrainingSubject};
+use serde::Serialize;
+
+/// Risk against time across widths, starts and methods (theory section 8).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Convergence {
+    /// Levels whose first passage is timed, as fractions of the limit's whole descent: 1 is the start, 0 the end.
+    pub levels: Vec<f64>,
+}
+
+impl StudyTable<Experiment> for Convergence {}
+
+impl Study<Experiment> for Convergence {
+    fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
+        super::study::run(self, subject, context)
+    }
+}
+
+impl StudyKind<Experiment> for Convergence {
+    const NAME: &'static str = "convergence";
+    const FORMER_NAMES: &'static [&'static str] = &["converge"];
+
+    fn read(mut s: Section<'_>, _: &Experiment) -> Self {
+        let levels = if s.has("levels") { s.reals("levels", Want::Between(0.0, 1.0)) } else { vec![0.5, 0.2, 0.1] };
+        s.finish();
+        Convergence { levels }
+    }
+
+    fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+        super::figure::figures(folder)
+    }
+}

@@ -1,0 +1,261 @@
+//! The convergence study: how fast the risk falls, and from which starts it does not.
+//!
+//! Theory section 8 (WKM section 6). Exponential and power laws of the risk of the limit, of every width and of every
+//! variant, first passages of given levels against the width, and starts that violate the support condition, whose
+//! networks must stall at a level of their own.
+
+use super::{Convergence, ConvergenceArrays, ConvergenceRecord, RateRecord};
+use crate::analysis::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
+use crate::analysis::verdict::{Check, Exponent};
+use crate::config::{BatchSize, Precision, Variant};
+use crate::record::npz::whole;
+use crate::record::{FitRecord, LimitRun, Measure};
+use crate::run::context::{Findings, Outcome, RunContext, RunError};
+use crate::run::plan::{Group, Plan, single_neuron, variant_group};
+use crate::run::problem::Problem;
+use crate::run::series::sup;
+use crate::run::study::TrainingSubject;
+use crate::run::training::Trained;
+use ndarray::{Array1, Array2, Array3, s};
+
+/// Tells this study's bootstrap apart from the others'.
+const CONVERGENCE_SALT: u64 = 3 << 32;
+/// A stalled network's risk may still move by this part of its distance from the limit's, in the last quarter of time.
+const STALLED: f64 = 0.05;
+
+/// Writes `records/convergence.npz` and `records/convergence.json`; returns the checks.
+pub(super) fn run(
+    terms: &Convergence,
+    subject: TrainingSubject<'_>,
+    context: &RunContext<'_>,
+) -> Result<Outcome<Findings>, RunError> {
+    let TrainingSubject { problem, plan, trained } = subject;
+    let Some(limit) = trained.series(LimitRun::Reference.id()) else {
+        return Ok(Outcome::Complete(Findings::default()));
+    };
+    let study = Study { problem, plan, trained, limit: limit.row(Measure::Risk).to_vec() };
+    let levels = study.levels(terms);
+    let passages = study.passages(&levels);
+    let mut record = ConvergenceRecord {
+        fractions: terms.levels.clone(),
+        levels: levels.clone(),
+        rates: study.rates(),
+        variants: problem.experiment.variants.iter().map(|v| (v.name.clone(), v.stalls)).collect(),
+        fits: Vec::new(),
+    };
+    let of_limit: Vec<f64> = levels.iter().map(|&level| first_passage(&problem.times, &study.limit, level)).collect();
+    let mut checks = study.passage_checks(terms, &passages, &of_limit, &mut record);
+    for variant in problem.experiment.variants.iter().filter(|variant| variant.stalls) {
+        checks.extend(study.stall_checks(variant));
+    }
+    let arrays = ConvergenceArrays {
+        levels: Array1::from(levels),
+        limit_passage: Array1::from(of_limit),
+        widths: whole(problem.experiment.widths.values.iter().copied()),
+        passage: passages,
+    };
+    arrays.write_to(context.folder)?;
+    record.write(context.folder)?;
+    Ok(Outcome::Complete(checks.into()))
+}
+
+/// The time at which a risk first falls to a level, linear in the logarithm between records; NaN where it never does.
+fn first_passage(times: &[f64], risk: &[f64], level: f64) -> f64 {
+    if risk.first().is_some_and(|&risk| risk <= level) {
+        return 0.0;
+    }
+    let Some(i) = (1..risk.len()).find(|&i| risk[i] <= level) else { return f64::NAN };
+    let (before, after) = (risk[i - 1].ln(), risk[i].ln());
+    let part = (before - level.ln()) / (before - after);
+    // A risk of exactly zero has no logarithm: the record's own time then.
+    if part.is_finite() && after.is_finite() { times[i - 1] + part * (times[i] - times[i - 1]) } else { times[i] }
+}
+
+/// By how much a risk moves in the last quarter of the records, over its distance above the limit's at the end; infinite
+/// where it is not above.
+fn late_change(risk: &[f64], limit: &[f64]) -> f64 {
+    let (end, late) = (limit.len() - 1, 3 * (limit.len() - 1) / 4);
+    let above = risk[end] - limit[end];
+    if above > 0.0 { (risk[end] - risk[late]).abs() / above } else { f64::INFINITY }
+}
+
+struct Study<'a> {
+    problem: &'a Problem<'a, f64>,
+    plan: &'a Plan,
+    trained: &'a Trained,
+    /// The limit's risk.
+    limit: Vec<f64>,
+}
+
+impl Study<'_> {
+    fn group(&self, variant: &Variant) -> Option<&Group> {
+        self.plan.groups.iter().find(|group| group.name == variant_group(variant))
+    }
+
+    fn risk(&self, id: &str) -> Option<Vec<f64>> {
+        self.trained.series(id).map(|series| series.row(Measure::Risk).to_vec())
+    }
+
+    /// Fractions of the limit's descent as risks.
+    fn levels(&self, terms: &Convergence) -> Vec<f64> {
+        let (start, end) = (self.limit[0], self.limit[self.limit.len() - 1]);
+        terms.levels.iter().map(|fraction| end + fraction * (start - end)).collect()
+    }
+
+    /// First passages, (widths, seeds, levels).
+    fn passages(&self, levels: &[f64]) -> Array3<f64> {
+        let ids = &self.plan.groups[0].ids;
+        let shape = (ids.len(), ids.first().map_or(0, Vec::len), levels.len());
+        Array3::from_shape_fn(shape, |(w, seed, level)| {
+            let risk = self.risk(&ids[w][seed]);
+            risk.map_or(f64::NAN, |risk| first_passage(&self.problem.times, &risk, levels[level]))
+        })
+    }
+
+    /// The time to a level tends to that of the limit, and so stops depending on the width.
+    fn passage_checks(
+        &self,
+        terms: &Convergence,
+        passages: &Array3<f64>,
+        of_limit: &[f64],
+        record: &mut ConvergenceRecord,
+    ) -> Vec<Check> {
+        let e = self.problem.experiment;
+        let x: Vec<f64> = e.widths.values.iter().map(|&n| n as f64).collect();
+        let bootstrap = Bootstrap::new(e.seed, CONVERGENCE_SALT);
+        let mut checks = Vec::new();
+        for (l, fraction) in terms.levels.iter().enumerate() {
+            let table = passages.slice(s![.., .., l]).mapv(|time| (time - of_limit[l]).abs());
+            let name = format!("convergence-passage-{fraction}");
+            let statement = format!(
+                "time to come down to {fraction} of the limit's descent: its distance from the limit's falls at least as N^(-1/2)"
+            );
+            let check = |from: usize| {
+                let fit = fit_slope(&x[from..], table.slice(s![from.., ..]), Statistic::RootMeanSquare, &bootstrap);
+                (Check::exponent_at_most(&name, &statement, &fit, Exponent::new(-0.5)), fit)
+            };
+            let (whole, fit) = check(0);
+            record.fits.push(FitRecord::of("convergence", &format!("passage-{fraction}"), -0.5, &fit));
+            // Sampling noise leaves a part that no width removes: a law in N alone is stated for the full gradient.
+            if e.dynamics.batch == BatchSize::Full {
+                checks.push(whole.or_not_yet_reached(&check(1.min(x.len())).0));
+            }
+        }
+        checks
+    }
+
+    /// Laws of the risk over the second half of the horizon.
+    fn rates(&self) -> Vec<RateRecord> {
+        let mut rates = vec![self.rate("limit", &[LimitRun::Reference.id().to_string()])];
+        let widths = &self.problem.experiment.widths.values;
+        for (n, ids) in widths.iter().zip(&self.plan.groups[0].ids) {
+            rates.push(self.rate(&format!("N = {n}"), ids));
+        }
+        for variant in &self.problem.experiment.variants {
+            if let Some(group) = self.group(variant) {
+                rates.push(self.rate(&variant.name, &group.ids[0]));
+            }
+        }
+        rates
+    }
+
+    fn rate(&self, name: &str, ids: &[String]) -> RateRecord {
+        let times = &self.problem.times;
+        let from = times.len() / 2;
+        let risks: Vec<Option<Vec<f64>>> = ids.iter().map(|id| self.risk(id)).collect();
+        let table = Array2::from_shape_fn((times.len() - from, ids.len()), |(t, seed)| {
+            risks[seed].as_ref().map_or(f64::NAN, |risk| risk[from + t])
+        });
+        let bootstrap = Bootstrap::new(self.problem.experiment.seed, CONVERGENCE_SALT + 1);
+        let law = |x: Vec<f64>| fit_slope(&x, table.view(), Statistic::GeometricMean, &bootstrap);
+        // A slope against exp(t / T) in logarithms is one against t / T: a rate.
+        let horizon = times[times.len() - 1];
+        let exponential = law(times[from..].iter().map(|t| (t / horizon).exp()).collect());
+        let power = law(times[from..].to_vec());
+        let slope = |fit: &Result<SlopeFit, FitFailure>| match fit {
+            Ok(fit) => (fit.slope, Some(fit.interval), fit.residual),
+            Err(FitFailure::OneSeed { slope, .. }) => (*slope, None, f64::NAN),
+            Err(_) => (f64::NAN, None, f64::NAN),
+        };
+        let ((rate, interval, exponential_residual), (power, power_interval, power_residual)) =
+            (slope(&exponential), slope(&power));
+        RateRecord {
+            name: name.into(),
+            rate: -rate / horizon,
+            rate_interval: interval.map(|(low, high)| (-high / horizon, -low / horizon)),
+            exponential_residual,
+            power,
+            power_interval,
+            power_residual,
+        }
+    }
+
+    fn stall_checks(&self, variant: &Variant) -> Vec<Check> {
+        let Some(group) = self.group(variant) else { return Vec::new() };
+        let end = self.limit.len() - 1;
+        let risks: Vec<Vec<f64>> = group.ids[0].iter().filter_map(|id| self.risk(id)).collect();
+        let worst = sup(risks.iter().map(|risk| late_change(risk, &self.limit)));
+        let mut stall = Check::at_most(
+            format!("convergence-stall-{}", variant.name),
+            format!(
+                "start '{}' breaks the support condition: its risk stands still above the limit's (change in the last quarter over the distance)",
+                variant.name
+            ),
+            worst,
+            STALLED,
+        );
+        if let Some(risk) = risks.first() {
+            stall.detail = format!(
+                "at the end {:.4e}, the limit {:.4e}; largest relative change {worst:.1e}",
+                risk[end], self.limit[end]
+            );
+        }
+        let mut checks = vec![stall];
+        if let Some(one) = self.risk(&single_neuron(variant)) {
+            let apart = sup(risks.iter().flat_map(|risk| risk.iter().zip(&one).map(|(a, b)| (a - b).abs())));
+            let rounding = if self.problem.experiment.precision == Precision::F64 { 1e-10 } else { 1e-4 };
+            checks.push(Check::at_most(
+                format!("convergence-one-neuron-{}", variant.name),
+                format!(
+                    "start '{}': neurons that start alike stay alike, and the network is a single neuron",
+                    variant.name
+                ),
+                apart,
+                rounding * one[0].abs(),
+            ));
+        }
+        checks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plateau_above_the_limit_has_stalled() {
+        let along = |risk: fn(f64) -> f64| (0..=40).map(|i| risk(0.25 * f64::from(i))).collect::<Vec<f64>>();
+        let limit = along(|t| (-t).exp());
+        let stalled = |risk: fn(f64) -> f64| late_change(&along(risk), &limit) <= STALLED;
+        assert!(stalled(|_| 0.5));
+        assert!(stalled(|t| 0.3 + (-t).exp()));
+        assert!(!stalled(|t| (-0.3 * t).exp()), "slower than the limit, but falling");
+        assert!(!stalled(|t| 2.0 - 0.1 * t));
+        assert!(!stalled(|_| 0.0), "below the limit");
+        assert!(!stalled(|t| 0.3 + 0.05 * t), "rising");
+        assert!(!stalled(|_| f64::NAN));
+    }
+
+    #[test]
+    fn first_passages_of_an_exponential_are_exact() {
+        let times: Vec<f64> = (0..=10).map(|i| 0.5 * f64::from(i)).collect();
+        let risk: Vec<f64> = times.iter().map(|t| 3.0 * (-0.7 * t).exp()).collect();
+        for level in [2.9, 1.0, 0.2] {
+            let expected = (3.0_f64 / level).ln() / 0.7;
+            assert!((first_passage(&times, &risk, level) - expected).abs() < 1e-12);
+        }
+        assert_eq!(first_passage(&times, &risk, 4.0), 0.0);
+        assert!(first_passage(&times, &risk, 0.01).is_nan());
+        assert_eq!(first_passage(&[0.0, 1.0], &[1.0, 0.0], 0.5), 1.0);
+    }
+}

@@ -1,0 +1,125 @@
+//! What the dropout study leaves behind.
+
+use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table, array_record};
+use crate::record::{FitRecord, RecordError, RunFolder};
+use ndarray::{Array1, Array2, Array3};
+use serde::{Deserialize, Serialize};
+
+/// `records/dropout.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DropoutRecord {
+    /// Whether the closed form is exact (half-squared loss), or of second order only.
+    pub exact: bool,
+    /// The number of kept neurons at which dependence on the width is tested; 0 where no width allows it.
+    pub fixed: usize,
+    /// The layers whose neurons are dropped, as they begin the names of arrays and measures; one without a name where there is
+    /// one hidden layer.
+    pub drops: Vec<String>,
+    /// `fixed`: change of the loss at that number against the width. `quantile`: 95 % quantile of the change against M.
+    pub fits: Vec<FitRecord>,
+}
+
+const FILE: &str = "records/dropout.json";
+
+impl DropoutRecord {
+    /// Writes the record of a run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, folder: &RunFolder) -> Result<(), RecordError> {
+        folder.write_json(FILE, self)
+    }
+
+    /// Reads the record of a run.
+    ///
+    /// # Errors
+    /// A record that is missing or damaged.
+    pub fn read(folder: &RunFolder) -> Result<Self, RecordError> {
+        folder.read_json(FILE)
+    }
+}
+
+array_record! {
+    /// Changes of the loss when M neurons are kept, by the way to choose them; (widths, seeds, sizes), NaN where M >= N.
+    pub struct ChangeArrays {
+        /// Mean over random sets.
+        pub change_mean: Array3<f64>,
+        /// Its standard error.
+        pub change_error: Array3<f64>,
+        /// 5 % quantile over random sets.
+        pub change_low: Array3<f64>,
+        /// 95 % quantile over random sets.
+        pub change_high: Array3<f64>,
+        /// The first M neurons.
+        pub change_first: Array3<f64>,
+        /// The greedy M.
+        pub change_greedy: Array3<f64>,
+        /// The closed form.
+        pub change_predicted: Array3<f64>,
+    }
+}
+
+/// `records/dropout.npz`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DropoutArrays {
+    /// Widths N (widths).
+    pub widths: Array1<f64>,
+    /// Numbers of neurons kept, M (sizes).
+    pub kept: Array1<f64>,
+    /// The changes for every way to drop neurons, with its name in [`DropoutRecord::drops`].
+    pub changes: Vec<(String, ChangeArrays)>,
+    /// Loss of the whole networks (widths, seeds).
+    pub loss: Array2<f64>,
+    /// Spread `S^2` of their features (widths, seeds).
+    pub spread: Array2<f64>,
+    /// Recording times (times).
+    pub times: Array1<f64>,
+    /// Change along training when half of the last hidden layer is kept at random (widths, seeds, times).
+    pub half_random: Array3<f64>,
+    /// The closed form of the same.
+    pub half_predicted: Array3<f64>,
+}
+
+fn prefix(drop: &str) -> String {
+    if drop.is_empty() { String::new() } else { format!("{drop}_") }
+}
+
+impl DropoutArrays {
+    /// Writes the arrays of a run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, folder: &RunFolder) -> Result<(), NpzError> {
+        let mut arrays = Arrays::default();
+        self.widths.push("widths", &mut arrays);
+        self.kept.push("kept", &mut arrays);
+        self.changes.iter().for_each(|(drop, changes)| changes.push(&prefix(drop), &mut arrays));
+        self.loss.push("loss", &mut arrays);
+        self.spread.push("spread", &mut arrays);
+        self.times.push("times", &mut arrays);
+        self.half_random.push("half_random", &mut arrays);
+        self.half_predicted.push("half_predicted", &mut arrays);
+        arrays.write(&folder.file(ARRAYS))
+    }
+
+    /// Reads the arrays of a run.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn read(folder: &RunFolder, record: &DropoutRecord) -> Result<Self, NpzError> {
+        let table = Table::read(&folder.file(ARRAYS))?;
+        let changes = |drop: &String| Ok((drop.clone(), ChangeArrays::take(&prefix(drop), &table)?));
+        Ok(DropoutArrays {
+            widths: table.shaped("widths")?,
+            kept: table.shaped("kept")?,
+            changes: record.drops.iter().map(changes).collect::<Result<_, NpzError>>()?,
+            loss: table.shaped("loss")?,
+            spread: table.shaped("spread")?,
+            times: table.shaped("times")?,
+            half_random: table.shaped("half_random")?,
+            half_predicted: table.shaped("half_predicted")?,
+        })
+    }
+}
+
+const ARRAYS: &str = "records/dropout.npz";

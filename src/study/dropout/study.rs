@@ -1,0 +1,327 @@
+//! The dropout study: what trained networks lose when M of N neurons are kept and rescaled.
+//!
+//! Theory section 6 (WKM section 5; Shevchenko, Mondelli 2020). Three ways to choose the set: the first M (the paper's),
+//! at random (mean and 5 to 95 % band over draws, beside the closed form), greedily. At the end of training for every
+//! width and seed, and along training for random halves.
+
+use super::record::ChangeArrays;
+use super::{Dropout, DropoutArrays, DropoutRecord};
+use crate::analysis::dropout::{DropoutLosses, Subject, predicted, random_order};
+use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
+use crate::analysis::number;
+use crate::analysis::quantile::quantile;
+use crate::analysis::verdict::{Check, Exponent};
+use crate::network::{Drop, Loss, Threads};
+use crate::record::npz::whole;
+use crate::record::{FitRecord, Measure};
+use crate::run::complete;
+use crate::run::context::{Findings, Outcome, RunContext, RunError};
+use crate::run::plan::Trajectory;
+use crate::run::problem::Problem;
+use crate::run::states::final_point;
+use crate::run::study::TrainingSubject;
+use crate::run::tasks::{Task, run_tasks};
+use ndarray::{Array1, Array2, Array3, s};
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, Normal};
+
+/// Writes `records/dropout.npz` and `records/dropout.json`; returns the checks.
+pub(super) fn run(
+    terms: &Dropout,
+    subject: TrainingSubject<'_>,
+    context: &RunContext<'_>,
+) -> Result<Outcome<Findings>, RunError> {
+    let TrainingSubject { problem, plan, trained } = subject;
+    let e = problem.experiment;
+    let (widths, seeds) = (&e.widths.values, e.widths.seeds);
+    let sizes = sizes(terms, widths);
+    let mut tasks = Vec::new();
+    for (w, ids) in plan.groups[0].ids.iter().enumerate() {
+        for (seed, id) in ids.iter().enumerate().filter(|(_, id)| trained.reached_horizon(id)) {
+            if let Some(run) = plan.find(id) {
+                tasks.push(Task { name: format!("dropout-{id}"), size: run.width(), item: (w, seed, run) });
+            }
+        }
+    }
+    let losses = complete!(run_tasks(context, "dropout", &tasks, |&(w, seed, run), _| {
+        of_network(problem, terms, &sizes, (w, seed), run, context).map(Outcome::Complete)
+    })?);
+    let drops = problem.network.drops();
+    let empty = || Array2::from_elem((widths.len(), seeds), f64::NAN);
+    let (mut loss, mut spread) = (empty(), empty());
+    for of_network in &losses {
+        (loss[of_network.place], spread[of_network.place]) = (of_network.loss, of_network.spread);
+    }
+    let shape = (widths.len(), seeds, sizes.len());
+    let mut record = DropoutRecord {
+        exact: e.network.loss == Loss::HalfSquared,
+        fixed: 0,
+        drops: drops.iter().map(|drop| drop.name.to_string()).collect(),
+        fits: Vec::new(),
+    };
+    let changes: Vec<(String, ChangeArrays)> =
+        drops.iter().enumerate().map(|(d, drop)| (drop.name.to_string(), collect(shape, &losses, d))).collect();
+    let mut found = Vec::new();
+    for (drop, (_, changes)) in drops.iter().zip(&changes) {
+        found.extend(checks(problem, drop, &sizes, changes, &mut record));
+    }
+    let (half_random, half_predicted) = along_training(subject);
+    let arrays = DropoutArrays {
+        widths: whole(widths.iter().copied()),
+        kept: whole(sizes.iter().copied()),
+        changes,
+        loss,
+        spread,
+        times: Array1::from(problem.times.clone()),
+        half_random,
+        half_predicted,
+    };
+    arrays.write(context.folder)?;
+    record.write(context.folder)?;
+    Ok(Outcome::Complete(found.into()))
+}
+
+/// Numbers of neurons kept: those asked for, or the powers of two, below the largest width.
+fn sizes(terms: &Dropout, widths: &[usize]) -> Vec<usize> {
+    let largest = widths.iter().copied().max().unwrap_or(1);
+    let all: Vec<usize> =
+        if terms.kept.is_empty() { (0..usize::BITS).map(|k| 1 << k).collect() } else { terms.kept.clone() };
+    all.into_iter().filter(|&m| m < largest).collect()
+}
+
+/// The losses of one network.
+#[derive(Serialize, Deserialize)]
+struct NetworkLosses {
+    /// Indices of width and seed.
+    place: (usize, usize),
+    #[serde(with = "number")]
+    loss: f64,
+    #[serde(with = "number")]
+    spread: f64,
+    /// In the order of the network's ways to drop neurons.
+    drops: Vec<LossChanges>,
+}
+
+/// Changes of the loss of one network for one way to drop neurons, by size.
+#[derive(Serialize, Deserialize)]
+struct LossChanges {
+    #[serde(with = "number::list")]
+    mean: Vec<f64>,
+    #[serde(with = "number::list")]
+    error: Vec<f64>,
+    #[serde(with = "number::list")]
+    low: Vec<f64>,
+    #[serde(with = "number::list")]
+    high: Vec<f64>,
+    #[serde(with = "number::list")]
+    first: Vec<f64>,
+    #[serde(with = "number::list")]
+    greedy: Vec<f64>,
+    #[serde(with = "number::list")]
+    predicted: Vec<f64>,
+}
+
+fn of_network(
+    problem: &Problem<'_, f64>,
+    terms: &Dropout,
+    sizes: &[usize],
+    place: (usize, usize),
+    run: &Trajectory,
+    context: &RunContext<'_>,
+) -> Result<NetworkLosses, RunError> {
+    let parameters = final_point(context.folder, problem, run)?.to_vec();
+    let subject = problem.subject(run.width(), &parameters);
+    let sizes: Vec<usize> = sizes.iter().copied().filter(|&m| m < run.width()).collect();
+    let whole = subject.losses(&[], &[], Threads::Pool);
+    let address = (place.0 as u64) << 32 | place.1 as u64;
+    let drops = problem.network.drops();
+    let changes = |drop: &Drop| changes(problem, terms, &subject, drop, &sizes, (address, &whole));
+    Ok(NetworkLosses { place, loss: whole.whole, spread: whole.spread, drops: drops.iter().map(changes).collect() })
+}
+
+/// Sets are counted in neurons per unit of width; a layer of r N neurons keeps r M.
+fn changes(
+    problem: &Problem<'_, f64>,
+    terms: &Dropout,
+    subject: &Subject<'_>,
+    drop: &Drop,
+    sizes: &[usize],
+    (address, whole): (u64, &DropoutLosses),
+) -> LossChanges {
+    let (seed, width) = (problem.experiment.seed, subject.width);
+    let layers = problem.network.hidden_layers(width);
+    let most = sizes.last().copied().unwrap_or(0);
+    let last = layers.len() - 1;
+    let greedily = drop.of_a_mean() && width <= terms.greedy_up_to && most > 0;
+    // The last layer, and so a network of one hidden layer, has the address without a mark.
+    let order = |layer: usize, draw: u64| {
+        let marked = address ^ ((last - layer) as u64) << 60;
+        random_order(seed, marked, draw, layers[layer], most * (layers[layer] / width))
+    };
+    let draws = 0..terms.draws as u64;
+    let kept = if drop.of_a_mean() {
+        let per = layers[last] / width;
+        let mut orders: Vec<Vec<usize>> = draws.map(|draw| order(last, draw)).collect();
+        orders.push((0..most * per).collect());
+        if greedily {
+            orders.push(subject.greedy_order(most * per));
+        }
+        let sizes: Vec<usize> = sizes.iter().map(|m| m * per).collect();
+        subject.losses(&orders, &sizes, Threads::Pool).kept
+    } else {
+        let mut orders: Vec<Vec<Vec<usize>>> =
+            draws.map(|draw| (0..layers.len()).map(|layer| order(layer, draw)).collect()).collect();
+        orders.push(layers.iter().map(|n| (0..most * (n / width)).collect()).collect());
+        subject.losses_without(drop, &orders, sizes)
+    };
+    let change = kept - whole.whole;
+    let random = change.slice(s![..terms.draws, ..]);
+    let over_draws = |f: &dyn Fn(Vec<f64>) -> f64| random.columns().into_iter().map(|c| f(c.to_vec())).collect();
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    let row = |at: usize| change.row(at).to_vec();
+    let closed_form = |&m: &usize| {
+        let per = layers[last] / width;
+        if drop.of_a_mean() { predicted(layers[last], m * per, whole.spread) } else { f64::NAN }
+    };
+    LossChanges {
+        mean: over_draws(&|v| mean(&v)),
+        error: over_draws(&|v| {
+            let (m, count) = (mean(&v), v.len() as f64);
+            (v.iter().map(|x| (x - m).powi(2)).sum::<f64>() / (count * (count - 1.0))).sqrt()
+        }),
+        low: over_draws(&|v| quantile(v, 0.05)),
+        high: over_draws(&|v| quantile(v, 0.95)),
+        first: row(terms.draws),
+        greedy: if greedily { row(terms.draws + 1) } else { Vec::new() },
+        predicted: sizes.iter().map(closed_form).collect(),
+    }
+}
+
+/// The changes for the network's `drop`-th way to drop neurons.
+fn collect(shape: (usize, usize, usize), losses: &[NetworkLosses], drop: usize) -> ChangeArrays {
+    let cube = |values: fn(&LossChanges) -> &Vec<f64>| {
+        let mut cube = Array3::from_elem(shape, f64::NAN);
+        for of_network in losses {
+            let (w, seed) = of_network.place;
+            values(&of_network.drops[drop]).iter().enumerate().for_each(|(m, &value)| cube[[w, seed, m]] = value);
+        }
+        cube
+    };
+    ChangeArrays {
+        change_mean: cube(|changes| &changes.mean),
+        change_error: cube(|changes| &changes.error),
+        change_low: cube(|changes| &changes.low),
+        change_high: cube(|changes| &changes.high),
+        change_first: cube(|changes| &changes.first),
+        change_greedy: cube(|changes| &changes.greedy),
+        change_predicted: cube(|changes| &changes.predicted),
+    }
+}
+
+fn checks(
+    problem: &Problem<'_, f64>,
+    drop: &Drop,
+    sizes: &[usize],
+    changes: &ChangeArrays,
+    record: &mut DropoutRecord,
+) -> Vec<Check> {
+    let name = |what: &str| format!("dropout-{}{what}", drop.prefix("-"));
+    let measure = |what: &str| format!("{}{what}", drop.prefix("-"));
+    let of = if drop.name.is_empty() { String::new() } else { format!("{}: ", drop.name) };
+    let e = problem.experiment;
+    let widths = &e.widths.values;
+    let mut checks = Vec::new();
+    if record.exact && drop.of_a_mean() {
+        checks.push(closed_form_check(&name("closed-form"), &of, widths, sizes, changes));
+    }
+    let bootstrap = Bootstrap::new(e.seed, DROPOUT_SALT);
+    let smallest = widths.first().copied().unwrap_or(0);
+    // A quarter of the smallest network: available at every width, and far from whole.
+    if let Some(m) = sizes.iter().rposition(|&m| 4 * m <= smallest) {
+        record.fixed = sizes[m];
+        // The factor (N - M)/N is exact and is divided out: a draw without replacement, and a variance about a mean of N.
+        let table = Array2::from_shape_fn((widths.len(), e.widths.seeds), |(w, seed)| {
+            let (n, kept) = (widths[w] as f64, sizes[m] as f64);
+            changes.change_mean[[w, seed, m]] * n / (n - kept)
+        });
+        let x: Vec<f64> = widths.iter().map(|&n| n as f64).collect();
+        let statement =
+            format!("{of}the loss added by keeping M = {} at random, over (N - M)/N, does not depend on N", sizes[m]);
+        let rule = Exponent::new(0.0).resolution(0.15);
+        let check = |from: usize| {
+            let fit = fit_slope(&x[from..], table.slice(s![from.., ..]), Statistic::Mean, &bootstrap);
+            (Check::exponent_equals(name("free-of-width"), &statement, &fit, rule), fit)
+        };
+        let (whole, fit) = check(0);
+        checks.push(whole.or_not_yet_reached(&check(1.min(x.len())).0));
+        record.fits.push(FitRecord::of("dropout", &measure("fixed"), 0.0, &fit));
+    }
+    if let Some(largest) = widths.len().checked_sub(1) {
+        // Far from whole: the factor 1 - M/N would steepen the law.
+        let rows: Vec<usize> = (0..sizes.len()).filter(|&m| 8 * sizes[m] <= widths[largest]).collect();
+        let x: Vec<f64> = rows.iter().map(|&m| sizes[m] as f64).collect();
+        let table = Array2::from_shape_fn((rows.len(), e.widths.seeds), |(m, seed)| {
+            changes.change_high[[largest, seed, rows[m]]].abs()
+        });
+        let fit = fit_slope(&x, table.view(), Statistic::Mean, &bootstrap);
+        let statement =
+            format!("{of}N = {}: the 95 % quantile of R(f_A) - R(f_N) falls at least as M^(-1/2)", widths[largest]);
+        checks.push(Check::exponent_at_most(name("bound-form"), statement, &fit, Exponent::new(-0.5)));
+        record.fits.push(FitRecord::of("dropout", &measure("quantile"), -0.5, &fit));
+    }
+    checks
+}
+
+/// Tells this study's bootstrap apart from those of the gap study, whose salts count groups.
+const DROPOUT_SALT: u64 = 1 << 32;
+
+/// Monte Carlo against the closed form at every (N, M), seeds together; the level is shared among the comparisons.
+fn closed_form_check(name: &str, of: &str, widths: &[usize], sizes: &[usize], changes: &ChangeArrays) -> Check {
+    let (mut worst, mut at, mut count) = (f64::NAN, String::new(), 0);
+    for (w, n) in widths.iter().enumerate() {
+        for (m, kept) in sizes.iter().enumerate() {
+            let column = |cube: &Array3<f64>| -> Vec<f64> {
+                cube.slice(s![w, .., m]).iter().copied().filter(|v| v.is_finite()).collect()
+            };
+            let (mean, expected, error) =
+                (column(&changes.change_mean), column(&changes.change_predicted), column(&changes.change_error));
+            let bias: f64 = mean.iter().zip(&expected).map(|(a, b)| a - b).sum();
+            let z = bias.abs() / error.iter().map(|e| e * e).sum::<f64>().sqrt();
+            if mean.is_empty() || z.is_nan() {
+                continue;
+            }
+            count += 1;
+            if worst.is_nan() || z > worst {
+                (worst, at) = (z, format!("N = {n}, M = {kept}"));
+            }
+        }
+    }
+    let normal = Normal::standard();
+    let limit = normal.inverse_cdf(1.0 - 0.025 / f64::from(count.max(1)));
+    let statement =
+        format!("{of}E_A R(f_A) - R(f_N) = (N - M) S^2 / (2 M (N - 1)): Monte Carlo agrees, in standard errors");
+    let mut check = Check::at_most(name, statement, worst, limit);
+    check.detail =
+        format!("{worst:.2} standard errors off at worst, at {at}; {count} comparisons share 5 %: limit {limit:.2}");
+    check
+}
+
+/// Along training: random halves of the last hidden layer, and the closed form for half of its neurons, both (widths, seeds,
+/// times).
+fn along_training(subject: TrainingSubject<'_>) -> (Array3<f64>, Array3<f64>) {
+    let TrainingSubject { problem, plan, trained } = subject;
+    let (times, widths) = (&problem.times, &problem.experiment.widths.values);
+    let ids = &plan.groups[0].ids;
+    let shape = (widths.len(), problem.experiment.widths.seeds, times.len());
+    let cube = |measure: Measure, factor: &dyn Fn(usize) -> f64| {
+        Array3::from_shape_fn(shape, |(w, seed, t)| {
+            let series = trained.series(&ids[w][seed]);
+            series.map_or(f64::NAN, |series| series.row(measure)[t] * factor(widths[w]))
+        })
+    };
+    let expected = |width| {
+        let n = problem.network.hidden_layers(width).pop().unwrap_or(width);
+        predicted(n, n / 2, 1.0)
+    };
+    (cube(Measure::Dropout, &|_| 1.0), cube(Measure::Spread, &expected))
+}

@@ -1,0 +1,165 @@
+//! Distances against width, step and batch size, and the form of the bound.
+
+use super::GapRecord;
+use crate::analysis::bound::{BoundBand, BoundForm};
+use crate::analysis::fit::{SlopeFit, Statistic};
+use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel};
+use crate::record::{self, FitRecord, GroupRecord, Measure, RunFolder};
+use crate::run::context::FiguresError;
+use crate::run::figures::labels::number;
+use crate::run::figures::records::Records;
+use crate::run::study::NamedFigure;
+
+/// Points of the band along the width.
+const GRID: usize = 40;
+
+/// `gap-GROUP` for every group with fits, and `gap-bound`.
+pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+    let (records, gap) = (Records::read(folder)?, GapRecord::read(folder)?);
+    let mut figures: Vec<NamedFigure> =
+        records.groups.groups.iter().filter_map(|group| scaling(&records, &gap, group)).collect();
+    figures.extend(gap.bound.as_ref().and_then(|band| bound(&records, band)));
+    Ok(figures)
+}
+
+/// A fit's measure, where it is one of the recorded distances.
+fn measure(fit: &FitRecord) -> Option<Measure> {
+    fit.measure.parse().ok()
+}
+
+/// Log-log, with error bars, the fitted line with its slope and interval, the slope of the theory, and the reference's own
+/// error: one panel per fitted measure of the group; `None` where nothing was fitted.
+fn scaling(records: &Records, gap: &GapRecord, group: &GroupRecord) -> Option<NamedFigure> {
+    let fits: Vec<(&FitRecord, Measure)> = gap
+        .fits
+        .iter()
+        .filter(|fit| fit.group == group.name)
+        .filter_map(|fit| Some((fit, measure(fit)?)))
+        .filter(|(_, measure)| *measure != Measure::CouplingMax)
+        .collect();
+    if fits.is_empty() {
+        return None;
+    }
+    let mut figure = if fits.len() == 1 { Figure::single_column() } else { Figure::double_column() };
+    figure.height_in *= fits.len().div_ceil(figure.columns) as f64;
+    figure.panels = fits.into_iter().map(|(fit, measure)| panel(records, group, fit, measure)).collect();
+    Some((format!("gap-{}", group.name), figure))
+}
+
+fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Measure) -> Panel {
+    let statistic = record.fit.as_ref().map_or(Statistic::Mean, |fit| fit.statistic);
+    let x = match group.axis {
+        record::Axis::Width | record::Axis::Variant => Axis::log10("effective width 1 / (1/N − 1/M)"),
+        record::Axis::Step => Axis::log10("step ε"),
+        record::Axis::Batch => Axis::log2("batch size B"),
+    };
+    let mut panel = Panel::new(x, Axis::log10(label(measure, statistic))).title(title(group));
+    let Some(fit) = &record.fit else {
+        return panel.note(record.failure.clone().unwrap_or_default());
+    };
+    let column = |f: fn(&crate::analysis::fit::Point) -> f64| -> Vec<f64> { fit.points.iter().map(f).collect() };
+    let (xs, ys) = (column(|p| p.x), column(|p| p.y));
+    let ends = fit.points.iter().map(|p| p.interval.unwrap_or((p.y, p.y))).collect();
+    let (low, high) = (xs.iter().copied().fold(f64::INFINITY, f64::min), xs.iter().copied().fold(0.0, f64::max));
+    let grid = vec![low, high];
+    let fitted = grid.iter().map(|&x| fit.at(x)).collect();
+    panel = panel
+        .with(Mark::line(grid.clone(), fitted, Colour::Series(0), Dash::Solid).label(slope_label(fit)))
+        .with(
+            Mark::line(grid.clone(), theory(fit, record.expected, &grid), Colour::Grey(90), Dash::Dashed)
+                .label(format!("theory: slope {}", number(record.expected))),
+        )
+        .with(Mark::points(xs, ys, Colour::Series(0), Marker::Circle).error(ends));
+    if let Some(error) = records.groups.reference.get(&measure) {
+        let blur = if group.axis == record::Axis::Width { error.total() } else { error.same_particles() };
+        let blur_name =
+            if group.axis == record::Axis::Width { "error of limit and step" } else { "error of the limit" };
+        let blur = if statistic == Statistic::MeanSquare { blur * blur } else { blur };
+        let lowest = fit.points.iter().map(|p| p.y).fold(f64::INFINITY, f64::min);
+        // An error far below the points would only squeeze them: it is given as a note then.
+        if blur > 0.0 && blur > 1e-2 * lowest {
+            panel = panel.with(Mark::horizontal(blur, Colour::Grey(140), Dash::Dotted).label(blur_name));
+        } else {
+            panel = panel.note(format!("{blur_name} {blur:.1e}"));
+        }
+    }
+    panel.legend(Legend::Automatic)
+}
+
+/// The line of the theory's slope through the middle of the fitted one.
+fn theory(fit: &SlopeFit, slope: f64, grid: &[f64]) -> Vec<f64> {
+    let middle = (grid[0] * grid[1]).sqrt();
+    grid.iter().map(|x| fit.at(middle) * (x / middle).powf(slope)).collect()
+}
+
+fn slope_label(fit: &SlopeFit) -> String {
+    let (low, high) = fit.interval;
+    format!("fit: {} [{}, {}]", number(fit.slope), number(low), number(high))
+}
+
+fn title(group: &GroupRecord) -> String {
+    let batch = group.batch.map_or("full gradient".to_string(), |size| format!("B = {size}"));
+    match group.axis {
+        record::Axis::Width | record::Axis::Variant => format!("ε = {}, {batch}", group.step),
+        record::Axis::Step => format!("N = {}, {batch}", group.width),
+        record::Axis::Batch => format!("N = {}, ε = {}", group.width, group.step),
+    }
+}
+
+/// The quantity on the vertical axis.
+fn label(measure: Measure, statistic: Statistic) -> String {
+    let distance = match measure {
+        Measure::Function => "‖f_{N} − f_{ρ}‖".into(),
+        Measure::CouplingRms => "rms coupling distance".into(),
+        Measure::CouplingMax => "max coupling distance".into(),
+        Measure::RiskGap => "|R(f_{N}) − R(ρ)|".into(),
+        Measure::Wasserstein => "sliced W_{2}".into(),
+        Measure::FamilyCouplingRms(family) => format!("rms coupling distance of {family}"),
+        other => other.to_string(),
+    };
+    match statistic {
+        Statistic::MeanSquare => format!("E sup_{{t}} {distance}^{{2}}"),
+        Statistic::RootMeanSquare => format!("sup_{{t}} {distance} (rms)"),
+        _ => format!("sup_{{t}} {distance} (mean)"),
+    }
+}
+
+/// The largest coupling distance (or loss gap) of every network under the bound's form with a fitted constant: one dot per
+/// network, the band from z = 0 to the z of probability 0.95.
+fn bound(records: &Records, band: &BoundBand) -> Option<NamedFigure> {
+    let group = records.widths()?;
+    // A limit without particles has no coupling: the bound is then about the loss.
+    let coupled = records.measure(group, Measure::CouplingMax).filter(|table| table.iter().any(|v| v.is_finite()));
+    let measure = if coupled.is_some() { Measure::CouplingMax } else { Measure::RiskGap };
+    let table = records.measure(group, measure)?;
+    let (mut x, mut y) = (Vec::new(), Vec::new());
+    for (networks, &n) in table.outer_iter().zip(&group.values) {
+        for run in networks.outer_iter() {
+            x.push(n);
+            // A diverged network has NaN somewhere: it has no sup.
+            y.push(run.iter().fold(0.0, |a: f64, &b| if b.is_nan() { f64::NAN } else { a.max(b) }));
+        }
+    }
+    let (first, last) = (*group.values.first()?, *group.values.last()?);
+    let grid: Vec<f64> = (0..=GRID).map(|i| first * (last / first).powf(i as f64 / GRID as f64)).collect();
+    let (low, high): (Vec<f64>, Vec<f64>) = band.curve(&grid).into_iter().map(|(_, low, high)| (low, high)).unzip();
+    let form = match band.form {
+        BoundForm::Width => "C (√(log N) + z) / √N",
+        _ => "both terms of the bound",
+    };
+    let points: Mark = Mark::cloud(x, y, Colour::Series(0)).label("networks");
+    let points = match points {
+        Mark::Cloud { x, y, colour, opacity, label, .. } => Mark::Cloud { x, y, colour, size_pt: 3.0, opacity, label },
+        other => other,
+    };
+    let panel = Panel::new(Axis::log2("width N"), Axis::log10(label(measure, Statistic::Mean).replace(" (mean)", "")))
+        .title("form of the bound, constant fitted")
+        .with(
+            Mark::band(grid.clone(), low, high.clone(), Colour::Series(1))
+                .label(format!("{form}, 0 ≤ z ≤ {:.2}", band.z_high)),
+        )
+        .with(Mark::line(grid, high, Colour::Series(1), Dash::Solid))
+        .with(points)
+        .note(format!("C = {:.3}", band.constant));
+    Some(("gap-bound".into(), Figure::single_column().with(panel)))
+}

@@ -1,0 +1,9 @@
+//! The gap study: how far finite networks are from their limit, and how that distance scales.
+
+mod figure;
+mod record;
+mod spec;
+mod study;
+
+pub use record::GapRecord;
+pub use spec::Gap;

@@ -1,0 +1,260 @@
+//! The kinetic equation on a grid: its density with particles over it, grid against particles, the free energy and its
+//! parts, the approach to rest.
+
+use super::record::{ApproachArrays, CloudArrays, EnergyArrays, SolutionArrays};
+use super::{KineticArrays, KineticRecord, RestRecord};
+use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel, style};
+use crate::record::RunFolder;
+use crate::run::context::FiguresError;
+use crate::run::study::NamedFigure;
+use ndarray::{Array1, Array2, Axis as Dim};
+
+/// Fraction of the largest density that is drawn darkest: with the peak darkest everything else would be too light.
+const DARKEST: f64 = 0.6;
+
+/// `kinetic-density`, `kinetic-particles`, `kinetic-energy`, `kinetic-rest`.
+pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+    let record = KineticRecord::read(folder)?;
+    let drawn = Drawn { arrays: KineticArrays::read(folder, &record)?, record };
+    let arrays = &drawn.arrays;
+    let mut figures = vec![("kinetic-density".to_string(), drawn.density())];
+    figures.extend(arrays.clouds.as_ref().map(|clouds| ("kinetic-particles".into(), drawn.particles(clouds))));
+    figures.extend(arrays.energy.as_ref().map(|energy| ("kinetic-energy".into(), drawn.energy(energy))));
+    if let (Some(rest), Some(approach)) = (&drawn.record.rest, &arrays.approach) {
+        figures.push(("kinetic-rest".into(), drawn.rest(rest, approach)));
+    }
+    Ok(figures)
+}
+
+/// First and last value of an axis.
+type Range = (f64, f64);
+
+struct Drawn {
+    record: KineticRecord,
+    arrays: KineticArrays,
+}
+
+/// A coordinate of the phase plane.
+struct Coordinate<'a> {
+    symbol: &'a str,
+    nodes: &'a Array1<f64>,
+    law: &'a Array2<f64>,
+    edges: &'a Array1<f64>,
+    histogram: &'a Array2<f64>,
+    range: Range,
+}
+
+impl Drawn {
+    fn solution(&self) -> &SolutionArrays {
+        &self.arrays.solution
+    }
+
+    /// The density at several times, with particles over it.
+    fn density(&self) -> Figure {
+        let (times, edges) = (self.solution().snapshot_times.to_vec(), self.arrays.ends.to_vec());
+        let snapshots = &self.solution().snapshots;
+        let dots = self.arrays.clouds.as_ref().map(|clouds| &clouds.dots);
+        let (x, y) = self.shown();
+        let mut figure = Figure::double_column();
+        figure.height_in *= times.len().div_ceil(2) as f64 * 0.95;
+        for (k, time) in times.iter().enumerate() {
+            let snapshot = snapshots.index_axis(Dim(0), k);
+            let most = DARKEST * snapshot.iter().copied().fold(0.0, f64::max);
+            let heat = Mark::heat((edges[0], edges[1]), (edges[2], edges[3]), snapshot, most).label("density μ");
+            let (x_axis, y_axis) = (Axis::linear("θ").between(x.0, x.1), Axis::linear("momentum r").between(y.0, y.1));
+            let mut panel = Panel::new(x_axis, y_axis).title(format!("t = {time:.2}")).with(heat);
+            if let Some(dots) = dots.map(|dots| dots.index_axis(Dim(0), k)) {
+                let column = |c: usize| dots.column(c).to_vec();
+                panel = panel.with(Mark::cloud(column(0), column(1), Colour::Series(1)).label("particles"));
+            }
+            let legend = if k == 1 { Legend::OutsideRight } else { Legend::Hidden };
+            figure = figure.with(panel.legend(legend));
+        }
+        figure
+    }
+
+    /// The part of the box in which the laws are visible.
+    fn shown(&self) -> (Range, Range) {
+        let ends = &self.arrays.ends;
+        let part = |laws: &Array2<f64>, low: f64, high: f64| -> Range {
+            let n = laws.ncols();
+            let most = laws.iter().copied().fold(0.0, f64::max);
+            let seen = |i: &usize| laws.column(*i).iter().any(|&v| v > 5e-3 * most);
+            let (first, last) = ((0..n).find(seen).unwrap_or(0), (0..n).rev().find(seen).unwrap_or(n - 1));
+            let at = |i: usize| low + (high - low) * i as f64 / n as f64;
+            (at(first), at(last + 1))
+        };
+        let solution = self.solution();
+        (part(&solution.theta_law, ends[0], ends[1]), part(&solution.momentum_law, ends[2], ends[3]))
+    }
+
+    /// Predictions, laws of theta and of r, distances.
+    fn particles(&self, clouds: &CloudArrays) -> Figure {
+        let (solution, (theta_range, momentum_range)) = (self.solution(), self.shown());
+        let theta = Coordinate {
+            symbol: "θ",
+            nodes: &solution.theta,
+            law: &solution.theta_law,
+            edges: &clouds.theta_edges,
+            histogram: &clouds.theta_histogram,
+            range: theta_range,
+        };
+        let momentum = Coordinate {
+            symbol: "r",
+            nodes: &solution.momentum,
+            law: &solution.momentum_law,
+            edges: &clouds.momentum_edges,
+            histogram: &clouds.momentum_histogram,
+            range: momentum_range,
+        };
+        let mut figure = Figure::double_column()
+            .with(self.functions(clouds).legend(Legend::Automatic))
+            .with(self.laws(&theta).legend(Legend::Hidden))
+            .with(self.differences(clouds).legend(Legend::Automatic))
+            .with(self.laws(&momentum).legend(Legend::Automatic));
+        figure.height_in *= 2.0;
+        figure
+    }
+
+    /// Indices of the first, a middle and the last record, with their shades.
+    fn chosen(&self) -> Vec<(usize, f64, Colour)> {
+        let times = &self.solution().times;
+        let last = times.len() - 1;
+        [0, last / 3, last].iter().enumerate().map(|(k, &i)| (i, times[i], Colour::Series(k))).collect()
+    }
+
+    fn functions(&self, clouds: &CloudArrays) -> Panel {
+        let SolutionArrays { x, y, function, .. } = self.solution();
+        let mut order: Vec<usize> = (0..x.len()).collect();
+        order.sort_by(|&a, &b| x[a].total_cmp(&x[b]));
+        let sorted = |v: &Array1<f64>| order.iter().map(|&i| v[i]).collect::<Vec<f64>>();
+        let xs = sorted(x);
+        let mut panel = Panel::new(Axis::linear("x"), Axis::linear("f_{ρ}(x)"));
+        panel = panel.with(Mark::line(xs.clone(), sorted(y), Colour::Grey(120), Dash::Dotted).label("target"));
+        for (i, time, colour) in self.chosen() {
+            let row = |m: &Array2<f64>| sorted(&m.row(i).to_owned());
+            let line = Mark::line(xs.clone(), row(function), colour, Dash::Solid);
+            panel = panel.with(line.label(format!("t = {time:.2}")));
+            let (some_x, some_f): (Vec<f64>, Vec<f64>) =
+                xs.iter().copied().zip(row(&clouds.particles_function)).step_by((xs.len() / 16).max(1)).unzip();
+            panel = panel.with(Mark::points(some_x, some_f, colour, Marker::Circle).hollow());
+        }
+        panel.with(Mark::points(Vec::new(), Vec::new(), Colour::Grey(60), Marker::Circle).hollow().label("particles"))
+    }
+
+    fn laws(&self, coordinate: &Coordinate<'_>) -> Panel {
+        let Coordinate { symbol, nodes, law, edges, histogram, range } = coordinate;
+        let edges = edges.to_vec();
+        let centres: Vec<f64> = edges.windows(2).map(|e| 0.5 * (e[0] + e[1])).collect();
+        let axis = Axis::linear(*symbol).between(range.0, range.1);
+        let mut panel = Panel::new(axis, Axis::linear(format!("density of {symbol}")));
+        for (i, time, colour) in self.chosen() {
+            let line = Mark::line(nodes.to_vec(), law.row(i).to_vec(), colour, Dash::Solid);
+            let points = Mark::points(centres.clone(), histogram.row(i).to_vec(), colour, Marker::Circle).hollow();
+            panel = panel.with(line.label(format!("t = {time:.2}"))).with(points);
+        }
+        panel
+    }
+
+    /// Against time: the difference of predictions and its standard error, and the same for W2.
+    fn differences(&self, clouds: &CloudArrays) -> Panel {
+        let times = self.solution().times.to_vec();
+        let (f, mean, error) =
+            (&self.solution().function, &clouds.particles_function, &clouds.particles_function_error);
+        let rms = |m: &Array2<f64>| -> Vec<f64> {
+            m.rows().into_iter().map(|row| (row.dot(&row) / row.len() as f64).sqrt()).collect()
+        };
+        let title = format!("{} particles in {} clouds", self.record.particles, self.record.clouds);
+        let own = (self.record.double_step / 3.0).hypot(self.record.half_nodes / 15.0);
+        let panel = Panel::new(Axis::linear("time t"), Axis::log10("distance of grid and particles")).title(title);
+        panel
+            .with(
+                Mark::line(times.clone(), clouds.wasserstein.to_vec(), Colour::Series(2), Dash::Solid)
+                    .label("W_{2} in θ of a cloud"),
+            )
+            .with(
+                Mark::line(times.clone(), clouds.wasserstein_expected.to_vec(), Colour::Series(2), Dash::Dotted)
+                    .label("expected"),
+            )
+            .with(
+                Mark::line(times.clone(), rms(&(f - mean)), Colour::Series(0), Dash::Solid)
+                    .label("‖f_{grid} − f_{particles}‖"),
+            )
+            .with(Mark::line(times, rms(error), Colour::Series(0), Dash::Dotted).label("standard error"))
+            .with(Mark::horizontal(own, Colour::Grey(120), Dash::Dashed).label("the grid's own error"))
+    }
+
+    /// The free energy and its parts; its slope and the dissipation.
+    fn energy(&self, arrays: &EnergyArrays) -> Figure {
+        let (times, energy) = (arrays.energy_times.to_vec(), &arrays.energy);
+        let tau = self.record.temperature;
+        let column = |c: usize, factor: f64| energy.column(c).iter().map(|v| factor * v).collect::<Vec<f64>>();
+        let mut parts = Panel::new(Axis::linear("time t"), Axis::linear("energy")).title(format!("τ = {tau}"));
+        for (k, (name, values)) in [
+            ("free energy F", column(3, 1.0)),
+            ("risk R", column(0, 1.0)),
+            ("kinetic", column(1, 1.0)),
+            ("τ ∫ μ log μ", column(2, tau)),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let (colour, _, dash) = style::series(k);
+            parts = parts.with(Mark::line(times.clone(), values, colour, dash).label(name));
+        }
+        let total = column(3, 1.0);
+        let middles: Vec<f64> = times.windows(2).map(|t| 0.5 * (t[0] + t[1])).collect();
+        let slope: Vec<f64> =
+            total.windows(2).zip(times.windows(2)).map(|(f, t)| (f[0] - f[1]) / (t[1] - t[0])).collect();
+        let (some_times, some_slope): (Vec<f64>, Vec<f64>) =
+            middles.iter().copied().zip(slope).step_by((middles.len() / 30).max(1)).unzip();
+        // Near rest both are the scheme's own error.
+        let most = energy.column(4).iter().copied().fold(0.0, f64::max);
+        let axis = Axis::log10("fall of F per unit of time").between(1e-8 * most, 3.0 * most);
+        let identity = Panel::new(Axis::linear("time t"), axis)
+            .with(
+                Mark::line(times, column(4, 1.0), Colour::Series(0), Dash::Solid)
+                    .label("γ ∫ μ |r + τ ∂_{r} log μ|^{2}"),
+            )
+            .with(Mark::points(some_times, some_slope, Colour::Series(1), Marker::Circle).hollow().label("−ΔF / h"));
+        Figure::double_column().with(parts.legend(Legend::Automatic)).with(identity)
+    }
+
+    /// The law at rest, the approach for every friction, its rate against friction.
+    fn rest(&self, rest: &RestRecord, approach: &ApproachArrays) -> Figure {
+        let theta = self.solution().theta.to_vec();
+        let (end, gibbs) = (approach.end_law.to_vec(), approach.gibbs_law.to_vec());
+        let range = self.shown().0;
+        let some: (Vec<f64>, Vec<f64>) = theta.iter().copied().zip(end).step_by((theta.len() / 60).max(1)).unzip();
+        let law = Panel::new(Axis::linear("θ").between(range.0, range.1), Axis::linear("density of θ"))
+            .with(Mark::line(theta, gibbs, Colour::Series(0), Dash::Solid).label("Gibbs law"))
+            .with(Mark::points(some.0, some.1, Colour::Series(1), Marker::Circle).hollow().label("grid at the end"))
+            .title(format!("∫ |μ − μ*| = {:.1e}", rest.distance[1]));
+        let (frictions, rates) = (approach.frictions.to_vec(), approach.rates.to_vec());
+        let (times, excess) = (approach.excess_times.to_vec(), &approach.excess);
+        let start = excess[[0, 0]];
+        let mut decay = Panel::new(Axis::linear("time t"), Axis::log10("F − F*").between(1e-7 * start, 2.0 * start));
+        for (k, gamma) in frictions.iter().enumerate() {
+            let colour = style::ramp(k, frictions.len());
+            let line = Mark::line(times.clone(), excess.row(k).to_vec(), colour, Dash::Solid);
+            decay = decay.with(line.label(format!("γ = {gamma}")));
+        }
+        let (least, most) = (frictions[0], frictions[frictions.len() - 1]);
+        let curve: Vec<f64> = (0..=200).map(|i| least * (most / least).powf(f64::from(i) / 200.0)).collect();
+        let harmonic = |g: &f64| g - (g * g - 4.0 * rest.stiffness).max(0.0).sqrt();
+        let critical = 2.0 * rest.stiffness.sqrt();
+        let rate = Panel::new(Axis::log2("friction γ"), Axis::linear("rate of F − F*"))
+            .with(
+                Mark::line(curve.clone(), curve.iter().map(harmonic).collect(), Colour::Grey(120), Dash::Dashed)
+                    .label(format!("harmonic well, k = {:.2}", rest.stiffness)),
+            )
+            .with(Mark::vertical(critical, Colour::Grey(160), Dash::Dotted).label("2√k"))
+            .with(Mark::points(frictions, rates, Colour::Series(0), Marker::Circle).label("grid"));
+        let mut figure = Figure::double_column()
+            .with(law)
+            .with(decay.legend(Legend::OutsideRight))
+            .with(rate.legend(Legend::Automatic));
+        figure.height_in *= 2.0;
+        figure
+    }
+}

@@ -1,0 +1,140 @@
+//! The table `[kinetic]`.
+
+use crate::config::study::StudyTable;
+use crate::config::{
+    BatchSize, Experiment, KeyErrors, NEEDS_INDEPENDENT_UNITS, NetworkKind, Section, Want, require_grid_nodes,
+};
+use crate::dynamics::Method;
+use crate::network::Law;
+use crate::record::RunFolder;
+use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::grid_limit::{Discretisation, pose_neurons};
+use crate::run::memory::on_a_grid;
+use crate::run::problem::Problem;
+use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
+use serde::Serialize;
+
+/// The kinetic equation on a grid, beside particles (theory section 3): for neurons with one trained parameter.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Kinetic {
+    /// Lower end of the box of theta.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Momenta are in [-momentum, momentum].
+    pub momentum: f64,
+    /// Nodes of theta and of the momenta.
+    pub nodes: usize,
+    /// Step h.
+    pub step: f64,
+    /// Particles in all; 0: the grid is compared with none.
+    pub particles: usize,
+    /// Independent clouds that they are in.
+    pub clouds: usize,
+    /// Frictions at which the rate of approach to the Gibbs law is measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub frictions: Vec<f64>,
+}
+
+impl Kinetic {
+    /// The grid with so many nodes and such a step.
+    pub fn grid(&self, nodes: usize, step: f64) -> Discretisation {
+        Discretisation { theta: (self.low, self.high), momentum: self.momentum, nodes, step }
+    }
+}
+
+impl StudyTable<Experiment> for Kinetic {
+    fn validate(&self, e: &Experiment, errors: &KeyErrors) {
+        if e.network.kind == NetworkKind::ThreeLayer {
+            errors.add("kinetic", None, NEEDS_INDEPENDENT_UNITS);
+        }
+        if e.dynamics.method != Method::HeavyBall {
+            let want =
+                "the kinetic equation is the limit of heavy ball: expected \"heavy-ball\", or no table [kinetic]";
+            errors.add("dynamics.method", Some("\"gradient-descent\"".into()), want);
+        }
+        if e.dynamics.batch != BatchSize::Full {
+            let want = "the kinetic equation is compared with particles under the full gradient: expected \"full\"";
+            errors.add("dynamics.batch", None, want);
+        }
+        if !matches!(e.network.start.a, Law::Point { .. }) || !e.network.fixed_output {
+            let want =
+                "the neurons of [kinetic] differ in one trained parameter: expected fixed output weights at a point";
+            errors.add("network.start.a", None, want);
+        }
+        let (second, _) = e.reference.method.solves();
+        if self.particles > 0 && (!second || e.reference.method == Method::DormandPrince) {
+            let want =
+                "the particles beside the grid take fixed steps: expected rk4, kick-drift-kick, heavy-ball or baoab";
+            errors.add("reference.method", None, want);
+        }
+        if !self.particles.is_multiple_of(self.clouds.max(1)) {
+            let want = format!("expected a multiple of kinetic.clouds = {}", self.clouds);
+            errors.add("kinetic.particles", Some(self.particles.to_string()), want);
+        }
+        let ratio = e.horizon.interval() / self.step;
+        if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 1.5 || ratio.round() as usize % 2 == 1 {
+            let near = e.horizon.interval() / (2.0 * (ratio / 2.0).ceil().max(1.0));
+            let want = format!(
+                "expected a step of which an even number makes horizon.time / horizon.records = {}, as it is also doubled; {near} does",
+                e.horizon.interval()
+            );
+            errors.add("kinetic.step", Some(self.step.to_string()), want);
+        }
+        if !self.frictions.is_empty() && e.dynamics.temperature == 0.0 {
+            let want =
+                "rates of approach are those of the free energy: expected a positive dynamics.temperature, or none";
+            errors.add("kinetic.frictions", Some(format!("{:?}", self.frictions)), want);
+        }
+    }
+}
+
+impl Study<Experiment> for Kinetic {
+    /// A grid on every thread, or a cloud.
+    fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
+        let e = sizes.experiment;
+        let (nodes, records) = (self.nodes as f64, e.horizon.records as f64 + 1.0);
+        let width = self.particles / self.clouds.max(1);
+        let cloud = (6.0 + e.reference.method.work_arrays() as f64) * sizes.network.size(width);
+        let pass = sizes.network.work_bytes(width.min(1 << 28), (sizes.samples as usize).min(1 << 28), 8);
+        // Beside the density and its copy in a step: the Gibbs law's.
+        let at_rest = if self.frictions.is_empty() { 0.0 } else { 8.0 * nodes * nodes };
+        let grid = on_a_grid(nodes, sizes.samples * sizes.outputs, records) + at_rest;
+        StudyMemory { per_thread: grid.max(pass + 8.0 * cloud), ..StudyMemory::default() }
+    }
+
+    fn check(&self, problem: &Problem<'_, f64>) -> Result<(), RunError> {
+        let kinetic = pose_neurons(problem, &self.grid(self.nodes, self.step))?;
+        Ok(kinetic.start.resolve(&kinetic.field, &kinetic.constants)?)
+    }
+
+    fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
+        super::study::run(self, subject.problem, context)
+    }
+}
+
+impl StudyKind<Experiment> for Kinetic {
+    const NAME: &'static str = "kinetic";
+
+    fn read(mut s: Section<'_>, _: &Experiment) -> Self {
+        let (low, high) = s.interval();
+        let kinetic = Kinetic {
+            low,
+            high,
+            momentum: s.real("momentum", None, Want::Positive),
+            nodes: s.count("nodes", Some(256), 64),
+            step: s.real("step", None, Want::Positive),
+            particles: s.count("particles", Some(1_000_000), 0),
+            clouds: s.count("clouds", Some(16), 4),
+            frictions: if s.has("frictions") { s.reals("frictions", Want::Positive) } else { Vec::new() },
+        };
+        require_grid_nodes(&s, kinetic.nodes);
+        s.require_increasing("frictions", &kinetic.frictions, "frictions");
+        s.finish();
+        kinetic
+    }
+
+    fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+        super::figure::figures(folder)
+    }
+}

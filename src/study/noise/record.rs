@@ -1,0 +1,52 @@
+//! What the study of noise leaves behind.
+
+use crate::record::RunFolder;
+use crate::record::npz::{ArrayField, Arrays, NpzError, Table};
+use ndarray::{Array1, Array2};
+
+/// `records/noise.npz`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NoiseArrays {
+    /// Signal to noise ratios in decibels (ratios).
+    pub snr_db: Array1<f64>,
+    /// Relative errors of every method by name (ratios, problems), stored as `METHOD_error`; NaN where it gave up.
+    pub methods: Vec<(String, Array2<f64>)>,
+    /// Relative errors of least squares on the true support (ratios, problems), stored as `oracle_error`.
+    pub oracle: Array2<f64>,
+}
+
+const ARRAYS: &str = "records/noise.npz";
+const SNR: &str = "snr_db";
+const ORACLE: &str = "oracle_error";
+
+fn name(method: &str) -> String {
+    format!("{method}_error")
+}
+
+impl NoiseArrays {
+    /// Writes the arrays of a run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, folder: &RunFolder) -> Result<(), NpzError> {
+        let mut arrays = Arrays::default();
+        self.snr_db.push(SNR, &mut arrays);
+        self.methods.iter().for_each(|(method, error)| error.push(&name(method), &mut arrays));
+        self.oracle.push(ORACLE, &mut arrays);
+        arrays.write(&folder.file(ARRAYS))
+    }
+
+    /// Reads the arrays of a run with these methods.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn read(folder: &RunFolder, methods: &[String]) -> Result<Self, NpzError> {
+        let table = Table::read(&folder.file(ARRAYS))?;
+        let own = |method: &String| Ok((method.clone(), table.shaped(&name(method))?));
+        Ok(NoiseArrays {
+            snr_db: table.shaped(SNR)?,
+            methods: methods.iter().map(own).collect::<Result<_, NpzError>>()?,
+            oracle: table.shaped(ORACLE)?,
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! Loss along connecting paths, and the barrier against the width.
+
+use super::record::PairRecord;
+use super::{PathKind, PathsArrays, PathsRecord};
+use crate::figure::{Axis, Figure, Legend, Mark, Panel, style};
+use crate::record::RunFolder;
+use crate::run::context::FiguresError;
+use crate::run::figures::labels::slope;
+use crate::run::figures::records::mean_over_seeds;
+use crate::run::study::NamedFigure;
+use ndarray::{Array2, Axis as Dim};
+
+/// `paths`: loss (and accuracy) along every kind of path, at the widest width that has all kinds. `paths-variants`: the same
+/// between networks trained in different ways. `paths-barrier`: barriers against the width. Nothing without pairs.
+pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+    let record = PathsRecord::read(folder)?;
+    if record.pairs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let paths = Drawn { arrays: PathsArrays::read(folder, &record)?, record };
+    let mut figures = vec![("paths".to_string(), paths.along()), ("paths-barrier".into(), paths.barrier())];
+    figures.extend(paths.variants().map(|figure| ("paths-variants".into(), figure)));
+    Ok(figures)
+}
+
+struct Drawn {
+    arrays: PathsArrays,
+    record: PathsRecord,
+}
+
+/// What is drawn along a path.
+#[derive(Clone, Copy, PartialEq)]
+enum Quantity {
+    Loss,
+    Accuracy,
+}
+
+impl Drawn {
+    /// A quantity along a kind of path, mean over the pairs chosen; NaN where none has such a path.
+    fn mean(&self, kind: PathKind, quantity: Quantity, chosen: impl Fn(&PairRecord) -> bool) -> Option<Vec<f64>> {
+        let arrays = self.arrays.kind(kind)?;
+        let table: &Array2<f64> = match quantity {
+            Quantity::Loss => &arrays.loss,
+            Quantity::Accuracy => arrays.accuracy.as_ref()?,
+        };
+        let rows: Vec<usize> = (0..self.record.pairs.len()).filter(|&i| chosen(&self.record.pairs[i])).collect();
+        Some(mean_over_seeds(table.select(Dim(0), &rows).view()))
+    }
+
+    fn panel(&self, quantity: Quantity, chosen: impl Fn(&PairRecord) -> bool) -> Panel {
+        let y = match quantity {
+            Quantity::Loss => Axis::log10("loss, mean over pairs"),
+            Quantity::Accuracy => Axis::linear("accuracy"),
+        };
+        let mut panel = Panel::new(Axis::linear("place on the path t"), y);
+        for (k, &kind) in self.record.kinds.iter().enumerate() {
+            let (colour, _, dash) = style::series(k);
+            let Some(line) = self.mean(kind, quantity, &chosen) else { continue };
+            if line.iter().any(|v| v.is_finite()) {
+                panel = panel.with(Mark::line(self.arrays.t.to_vec(), line, colour, dash).label(kind.label()));
+            }
+        }
+        panel
+    }
+
+    fn along(&self) -> Figure {
+        let has = |pair: &PairRecord, kind: PathKind| {
+            let line = self.mean(kind, Quantity::Loss, |other| other.width == pair.width && other.variant.is_none());
+            line.is_some_and(|line| line.iter().any(|v| v.is_finite()))
+        };
+        let without_variants = self.record.pairs.iter().filter(|pair| pair.variant.is_none());
+        let complete = without_variants.filter(|pair| self.record.kinds.iter().all(|&kind| has(pair, kind)));
+        let width = complete.last().unwrap_or(&self.record.pairs[0]).width;
+        let of_width = |pair: &PairRecord| pair.width == width && pair.variant.is_none();
+        let panel = self.panel(Quantity::Loss, of_width).title(format!("N = {width}"));
+        if self.arrays.kinds.iter().any(|(_, arrays)| arrays.accuracy.is_some()) {
+            let accuracy = self.panel(Quantity::Accuracy, of_width).title(format!("N = {width}"));
+            return Figure::double_column()
+                .with(panel.legend(Legend::Hidden))
+                .with(accuracy.legend(Legend::OutsideRight));
+        }
+        let mut figure = Figure::double_column().with(panel.legend(Legend::OutsideRight));
+        figure.columns = 1;
+        figure
+    }
+
+    fn variants(&self) -> Option<Figure> {
+        let mut names: Vec<&String> = self.record.pairs.iter().filter_map(|pair| pair.variant.as_ref()).collect();
+        names.dedup();
+        if names.is_empty() {
+            return None;
+        }
+        let mut figure = Figure::double_column();
+        for (i, name) in names.iter().enumerate() {
+            let of_variant = |pair: &PairRecord| pair.variant.as_ref() == Some(*name);
+            let width = self.record.pairs.iter().find(|pair| of_variant(pair)).map_or(0, |pair| pair.width);
+            let title = format!("from {name} to the main dynamics, N = {width}");
+            let panel = self.panel(Quantity::Loss, of_variant).title(title);
+            figure =
+                figure.with(panel.legend(if i + 1 == names.len() { Legend::OutsideRight } else { Legend::Hidden }));
+        }
+        figure.height_in *= names.len().div_ceil(2) as f64;
+        Some(figure)
+    }
+
+    fn barrier(&self) -> Figure {
+        let widths: Vec<f64> = self.record.widths.iter().map(|&n| n as f64).collect();
+        let mut panel = Panel::new(Axis::log2("width N"), Axis::log10("barrier"))
+            .title("max loss on the path − larger end, mean over pairs (0 not shown)");
+        for (k, (kind, arrays)) in self.arrays.kinds.iter().enumerate() {
+            let (colour, marker, dash) = style::series(k);
+            let of = |n: usize| {
+                let pairs = self.record.pairs.iter().zip(&arrays.barrier);
+                pairs
+                    .filter(move |(pair, _)| pair.width == n && pair.variant.is_none())
+                    .map(|(_, &v)| v)
+                    .filter(|v| v.is_finite())
+            };
+            let mean = |n: usize| of(n).sum::<f64>() / of(n).count() as f64;
+            let ends = |n: usize| (of(n).fold(f64::INFINITY, f64::min), of(n).fold(f64::NEG_INFINITY, f64::max));
+            let fit = self.record.fits.iter().find(|fit| fit.measure == kind.name()).and_then(|fit| fit.fit.as_ref());
+            let y: Vec<f64> = self.record.widths.iter().map(|&n| mean(n)).collect();
+            let label = match fit {
+                Some(fit) if *kind == PathKind::FirstHalf => format!("{}: {}", kind.label(), slope(fit)),
+                _ => kind.label().to_string(),
+            };
+            panel = panel.with(Mark::line(widths.clone(), y.clone(), colour, dash));
+            let points = Mark::points(widths.clone(), y, colour, marker).label(label);
+            // The bars are the least and the largest barrier of a width's pairs, for the path the theory is about.
+            panel = panel.with(if *kind == PathKind::FirstHalf {
+                points.error(self.record.widths.iter().map(|&n| ends(n)).collect())
+            } else {
+                points
+            });
+        }
+        let mut figure = Figure::double_column().with(panel.legend(Legend::OutsideRight));
+        figure.columns = 1;
+        figure
+    }
+}

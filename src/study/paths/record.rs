@@ -1,0 +1,123 @@
+//! What the study of connecting paths leaves behind.
+
+use super::PathKind;
+use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table, array_record};
+use crate::record::{FitRecord, RecordError, RunFolder};
+use ndarray::{Array1, Array2};
+use serde::{Deserialize, Serialize};
+
+/// `records/paths.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PathsRecord {
+    /// The experiment's widths.
+    pub widths: Vec<usize>,
+    /// The kinds of path there are.
+    pub kinds: Vec<PathKind>,
+    /// The pairs, in the order of the arrays' first axis.
+    pub pairs: Vec<PairRecord>,
+    /// The barrier against the width, by kind of path.
+    pub fits: Vec<FitRecord>,
+}
+
+/// Two networks that were joined.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PairRecord {
+    /// Name of its file in `state/paths/`.
+    pub name: String,
+    /// Width of both.
+    pub width: usize,
+    /// The network at t = 0.
+    pub first: String,
+    /// The network at t = 1.
+    pub second: String,
+    /// The variant that the first is of, if any.
+    pub variant: Option<String>,
+}
+
+const FILE: &str = "records/paths.json";
+
+impl PathsRecord {
+    /// Writes the record of a run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, folder: &RunFolder) -> Result<(), RecordError> {
+        folder.write_json(FILE, self)
+    }
+
+    /// Reads the record of a run.
+    ///
+    /// # Errors
+    /// A record that is missing or damaged.
+    pub fn read(folder: &RunFolder) -> Result<Self, RecordError> {
+        folder.read_json(FILE)
+    }
+}
+
+array_record! {
+    /// One kind of path; the names of its arrays begin with the kind's.
+    pub struct KindArrays {
+        /// Loss (pairs, points); NaN where a pair has no such path.
+        pub loss: Array2<f64>,
+        /// Accuracy (pairs, points), where labels are classes.
+        pub accuracy: Option<Array2<f64>>,
+        /// The largest loss (pairs).
+        pub maximum: Array1<f64>,
+        /// Its place on the path (pairs).
+        pub maximum_at: Array1<f64>,
+        /// The largest loss above the larger end (pairs).
+        pub barrier: Array1<f64>,
+        /// Losses of the networks that bound a constructive path (pairs, networks).
+        pub named_risks: Option<Array2<f64>>,
+    }
+}
+
+/// `records/paths.npz`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PathsArrays {
+    /// Parameter of the path at the points (points).
+    pub t: Array1<f64>,
+    /// Width of the networks (pairs).
+    pub width: Array1<f64>,
+    /// Every kind of path there is.
+    pub kinds: Vec<(PathKind, KindArrays)>,
+}
+
+const ARRAYS: &str = "records/paths.npz";
+
+fn prefix(kind: PathKind) -> String {
+    format!("{}_", kind.name())
+}
+
+impl PathsArrays {
+    /// A kind of path.
+    pub fn kind(&self, kind: PathKind) -> Option<&KindArrays> {
+        self.kinds.iter().find(|(k, _)| *k == kind).map(|(_, arrays)| arrays)
+    }
+
+    /// Writes the arrays of a run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, folder: &RunFolder) -> Result<(), NpzError> {
+        let mut arrays = Arrays::default();
+        self.t.push("t", &mut arrays);
+        self.width.push("width", &mut arrays);
+        self.kinds.iter().for_each(|(kind, own)| own.push(&prefix(*kind), &mut arrays));
+        arrays.write(&folder.file(ARRAYS))
+    }
+
+    /// Reads the arrays of a run.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn read(folder: &RunFolder, record: &PathsRecord) -> Result<Self, NpzError> {
+        let table = Table::read(&folder.file(ARRAYS))?;
+        let own = |&kind: &PathKind| Ok((kind, KindArrays::take(&prefix(kind), &table)?));
+        Ok(PathsArrays {
+            t: table.shaped("t")?,
+            width: table.shaped("width")?,
+            kinds: record.kinds.iter().map(own).collect::<Result<_, NpzError>>()?,
+        })
+    }
+}

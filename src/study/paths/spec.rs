@@ -1,0 +1,130 @@
+//! The table `[paths]`.
+
+use crate::config::study::StudyTable;
+use crate::config::{BatchSize, Experiment, KeyErrors, Section, Want, batch};
+use crate::record::RunFolder;
+use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
+use serde::Serialize;
+
+/// Low-loss paths between trained networks (theory section 7).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Paths {
+    /// Pairs of seeds per width: (0, 1), (2, 3), ...
+    pub pairs: usize,
+    /// Random halves tried for the better constructive path.
+    pub halves: usize,
+    /// Points per straight piece, ends included.
+    pub points: usize,
+    /// Widest networks whose neurons are matched.
+    pub match_up_to: usize,
+    /// Variants whose networks are also joined to the networks of the same width.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<String>,
+    /// The learned curve; none without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bezier: Option<Bezier>,
+}
+
+/// Training of the middle point of a quadratic Bezier curve by heavy ball, one point of the curve a step.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Bezier {
+    /// Steps taken.
+    pub steps: usize,
+    /// Step eps.
+    pub step: f64,
+    /// Friction gamma.
+    pub friction: f64,
+    /// Samples per step.
+    pub batch: BatchSize,
+    /// Widest networks joined by a curve.
+    pub up_to: usize,
+}
+
+impl Bezier {
+    fn read(mut s: Section<'_>) -> Self {
+        let bezier = Bezier {
+            steps: s.count("steps", Some(300), 0),
+            step: s.real("step", Some(0.2), Want::Positive),
+            friction: s.real("friction", Some(1.0), Want::NonNegative),
+            batch: if s.has("batch") { batch(&mut s) } else { BatchSize::Size(100) },
+            up_to: s.count("up_to", Some(1024), 0),
+        };
+        if bezier.friction * bezier.step > 1.0 {
+            let want = format!(
+                "expected at most 1 / step = {}, or the momentum 1 - friction step is negative",
+                1.0 / bezier.step
+            );
+            s.wrong("friction", Some(bezier.friction.to_string()), want);
+        }
+        s.finish();
+        bezier
+    }
+}
+
+impl StudyTable<Experiment> for Paths {
+    /// The constructive path needs trained output weights, halves, and pairs of seeds.
+    fn validate(&self, e: &Experiment, errors: &KeyErrors) {
+        if e.network.fixed_output {
+            let want = "the paths of [paths] move output weights: expected false, or no table [paths]";
+            errors.add("network.fixed_output", Some("true".into()), want);
+        }
+        let odd: Vec<usize> = e.widths.values.iter().copied().filter(|n| n % 2 == 1).collect();
+        if !odd.is_empty() {
+            let want = format!("the paths of [paths] need halves: expected even widths, and {odd:?} are odd");
+            errors.add("widths.values", Some(format!("{:?}", e.widths.values)), want);
+        }
+        if e.widths.seeds > 0 && 2 * self.pairs > e.widths.seeds {
+            let want =
+                format!("expected at most half of widths.seeds = {}, as a network is in one pair only", e.widths.seeds);
+            errors.add("paths.pairs", Some(self.pairs.to_string()), want);
+        }
+        for name in &self.variants {
+            let known = e.variants.iter().find(|variant| variant.name == *name);
+            let want = match known {
+                None => "expected names of [[variants]]".to_string(),
+                Some(variant) if !e.widths.values.contains(&variant.width) => {
+                    format!("is joined to a network of its width, and widths.values lacks {}", variant.width)
+                }
+                Some(_) => continue,
+            };
+            errors.add("paths.variants", Some(format!("\"{name}\"")), want);
+        }
+    }
+}
+
+impl Study<Experiment> for Paths {
+    fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
+        let widest = sizes.experiment.widths.largest();
+        // Six waypoints and what is interpolated between them; features of both networks and the costs of matching.
+        let matched = widest.min(self.match_up_to) as f64;
+        let matching = 2.0 * matched * sizes.samples + 5.0 * matched * matched;
+        StudyMemory { per_thread: 8.0 * (16.0 * sizes.network.size(widest) + matching), ..StudyMemory::default() }
+    }
+
+    fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
+        super::study::run(self, subject, context)
+    }
+}
+
+impl StudyKind<Experiment> for Paths {
+    const NAME: &'static str = "paths";
+    const FORMER_NAMES: &'static [&'static str] = &["connect"];
+
+    fn read(mut s: Section<'_>, _: &Experiment) -> Self {
+        let paths = Paths {
+            pairs: s.count("pairs", Some(4), 1),
+            halves: s.count("halves", Some(16), 0),
+            points: s.count("points", Some(9), 3),
+            match_up_to: s.count("match_up_to", Some(1024), 0),
+            variants: s.texts("variants"),
+            bezier: s.section("bezier", false).map(Bezier::read),
+        };
+        s.finish();
+        paths
+    }
+
+    fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+        super::figure::figures(folder)
+    }
+}

@@ -1,0 +1,315 @@
+//! The study of connecting paths: by how much the loss must rise on a path from one trained network to another.
+//!
+//! Theory section 7. For pairs of independent networks of equal width, and for networks trained in different ways: the
+//! constructive path through the first halves and through the best of several random halves, the straight line, the
+//! straight line after matching neurons, and a learned curve, all on one axis.
+
+use super::record::{KindArrays, PairRecord};
+use super::{PathKind, Paths, PathsArrays, PathsRecord};
+use crate::analysis::connectivity::{
+    Constructive, CurveForce, Match, Matching, Measure, NamedRisks, Path, Profile, learn_curve, recipe,
+};
+use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
+use crate::analysis::verdict::{Check, Exponent};
+use crate::config::BatchSize;
+use crate::dynamics::Motion;
+use crate::network::{Objective, Point};
+use crate::record::FitRecord;
+use crate::record::npz::{Arrays, shaped, whole};
+use crate::record::state::push_parts;
+use crate::run::complete;
+use crate::run::context::{Findings, Outcome, RunContext, RunError};
+use crate::run::plan::{Trajectory, variant_group};
+use crate::run::problem::Problem;
+use crate::run::states::final_point;
+use crate::run::study::TrainingSubject;
+use crate::run::tasks::{Task, run_tasks};
+use ndarray::{Array1, Array2, s};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Rounding allowed on statements that are exact.
+const ROUNDING: f64 = 1e-12;
+/// Tells this study's bootstrap apart from the others'.
+const PATHS_SALT: u64 = 2 << 32;
+
+/// Two networks to be joined.
+struct Pair<'a> {
+    /// Name of its file in `state/paths/`.
+    name: String,
+    /// Address of its random draws.
+    address: u64,
+    runs: [&'a Trajectory; 2],
+    /// The variant that the first network is of, if any.
+    variant: Option<String>,
+}
+
+/// The paths between a pair.
+#[derive(Serialize, Deserialize)]
+struct PairPaths {
+    named: BTreeMap<PathKind, NamedRisks>,
+    profiles: BTreeMap<PathKind, Profile>,
+}
+
+/// Writes `records/paths.npz`, `records/paths.json` and `state/paths/`; returns the checks.
+pub(super) fn run(
+    terms: &Paths,
+    subject: TrainingSubject<'_>,
+    context: &RunContext<'_>,
+) -> Result<Outcome<Findings>, RunError> {
+    let problem = subject.problem;
+    let pairs = pairs(terms, subject);
+    let tasks: Vec<Task<&Pair<'_>>> =
+        pairs.iter().map(|pair| Task { name: pair.name.clone(), size: pair.width(), item: pair }).collect();
+    let joined = complete!(run_tasks(context, "paths", &tasks, |pair, _| {
+        join(problem, terms, pair, context).map(Outcome::Complete)
+    })?);
+    let arrays = arrays(problem, terms, &pairs, &joined);
+    let mut record = PathsRecord {
+        widths: problem.experiment.widths.values.clone(),
+        kinds: arrays.kinds.iter().map(|(kind, _)| *kind).collect(),
+        pairs: pairs.iter().map(Pair::record).collect(),
+        fits: Vec::new(),
+    };
+    arrays.write(context.folder)?;
+    let checks = checks(problem, &pairs, &joined, &mut record);
+    record.write(context.folder)?;
+    Ok(Outcome::Complete(checks.into()))
+}
+
+impl Pair<'_> {
+    fn width(&self) -> usize {
+        self.runs[0].width()
+    }
+
+    fn record(&self) -> PairRecord {
+        let [first, second] = self.runs.map(|run| run.id.clone());
+        PairRecord { name: self.name.clone(), width: self.width(), first, second, variant: self.variant.clone() }
+    }
+}
+
+/// Every pair whose networks both reached the horizon.
+fn pairs<'a>(terms: &Paths, subject: TrainingSubject<'a>) -> Vec<Pair<'a>> {
+    let TrainingSubject { problem, plan, trained } = subject;
+    let e = problem.experiment;
+    let mut pairs = Vec::new();
+    let mut add = |name: String, address: u64, ids: [&String; 2], variant: Option<String>| {
+        let [Some(first), Some(second)] = ids.map(|id| plan.find(id).filter(|_| trained.reached_horizon(id))) else {
+            return;
+        };
+        pairs.push(Pair { name, address, runs: [first, second], variant });
+    };
+    for (&width, ids) in e.widths.values.iter().zip(&plan.groups[0].ids) {
+        for j in 0..terms.pairs {
+            let address = (width as u64) << 32 | j as u64;
+            add(format!("n{width}-p{j}"), address, [&ids[2 * j], &ids[2 * j + 1]], None);
+        }
+    }
+    for (v, variant) in e.variants.iter().enumerate().filter(|(_, variant)| terms.variants.contains(&variant.name)) {
+        let group = plan.groups.iter().find(|group| group.name == variant_group(variant));
+        let w = e.widths.values.iter().position(|&n| n == variant.width);
+        let (Some(group), Some(w)) = (group, w) else { continue };
+        for j in 0..terms.pairs.min(variant.seeds) {
+            // Another seed than the variant's own: networks of one seed start from the same neurons.
+            let other = &plan.groups[0].ids[w][(j + 1) % e.widths.seeds];
+            let address = (1 << 63) | (v as u64) << 32 | j as u64;
+            add(format!("{}-p{j}", group.name), address, [&group.ids[0][j], other], Some(variant.name.clone()));
+        }
+    }
+    pairs
+}
+
+/// Evaluates every kind of path between a pair, and saves what defines the paths.
+fn join(
+    problem: &Problem<'_, f64>,
+    terms: &Paths,
+    pair: &Pair<'_>,
+    context: &RunContext<'_>,
+) -> Result<PairPaths, RunError> {
+    let (e, network, width) = (problem.experiment, &problem.network, pair.width());
+    let [p, q] = pair.runs.map(|run| final_point(context.folder, problem, run));
+    let (p, q) = (p?, q?);
+    let (x, y) = (&problem.population.x, &problem.population.y);
+    let measure = Measure { network, width, x, y, loss: e.network.loss };
+    let samples = points(problem, terms);
+    let mut joined = PairPaths { named: BTreeMap::new(), profiles: BTreeMap::new() };
+    let mut arrays = Arrays::default();
+
+    let first = Constructive::first_half(network, width, &p, &q);
+    let mut constructive = vec![(PathKind::FirstHalf, first.clone())];
+    if terms.halves > 0 {
+        let best = first.best_half(&measure, (e.seed, pair.address), terms.halves);
+        constructive.push((PathKind::BestHalf, best));
+    }
+    for (kind, halves) in constructive {
+        let path = halves.path();
+        joined.named.insert(kind, halves.named_risks(&measure));
+        joined.profiles.insert(kind, Profile::of(&path, samples, &measure));
+        for (part, shape, data) in halves.described() {
+            arrays.push(format!("{}_{part}", kind.name()), &shape, data);
+        }
+    }
+    joined.profiles.insert(PathKind::Straight, Profile::of(&Path::line(&p, &q), samples, &measure));
+    if width <= terms.match_up_to {
+        for (kind, by) in [(PathKind::MatchedFeatures, Match::Features), (PathKind::MatchedWeights, Match::Weights)] {
+            let matching = Matching::best(network, width, &p, &q, problem.sample.x.view(), by);
+            let line = Path::line(&p, &matching.apply(network, width, &q));
+            joined.profiles.insert(kind, Profile::of(&line, samples, &measure));
+            push_matching(&mut arrays, kind, matching);
+        }
+    }
+    if let Some(bezier) = terms.bezier.as_ref().filter(|bezier| width <= bezier.up_to) {
+        let slice = |point: &Point| network.from_canonical(width, &point.to_vec());
+        let force = CurveForce {
+            network,
+            width,
+            ends: [slice(&p), slice(&q)],
+            population: &problem.population,
+            objective: Objective { loss: e.network.loss, ridge: 0.0 },
+            batch: if let BatchSize::Size(size) = bezier.batch { Some(size) } else { None },
+            address: (e.seed, pair.address),
+        };
+        let motion = Motion {
+            step: bezier.step,
+            friction: bezier.friction,
+            temperature: 0.0,
+            first_order: false,
+            tolerance: 0.0,
+        };
+        let curve = learn_curve(force, motion, bezier.steps);
+        joined.profiles.insert(PathKind::Bezier, Profile::of(&curve, samples, &measure));
+        if let Path::Bezier { points: [_, middle, _] } = &curve {
+            push_parts(&mut arrays, network, width, &middle.to_vec(), "middle");
+        }
+    }
+    arrays.write(&context.folder.file(&format!("state/paths/{}.npz", pair.name)))?;
+    Ok(joined)
+}
+
+/// The permutation and the signs of every hidden layer.
+fn push_matching(arrays: &mut Arrays, kind: PathKind, matching: Matching) {
+    let several = matching.layers.len() > 1;
+    for (l, layer) in matching.layers.into_iter().enumerate() {
+        let number = if several { format!("_{}", l + 1) } else { String::new() };
+        let partner = layer.partner.iter().map(|&j| j as f64).collect();
+        arrays.push(format!("{}_partner{number}", kind.name()), &[layer.sign.len()], partner);
+        arrays.push(format!("{}_sign{number}", kind.name()), &[layer.sign.len()], layer.sign);
+    }
+}
+
+/// Points of every path: those of the constructive path, its waypoints among them.
+fn points(problem: &Problem<'_, f64>, terms: &Paths) -> usize {
+    recipe(&problem.network).pieces * (terms.points - 1) + 1
+}
+
+fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[Pair<'_>], joined: &[PairPaths]) -> PathsArrays {
+    let samples = points(problem, terms);
+    let mut kinds = Vec::new();
+    for kind in PathKind::ALL {
+        let profiles: Vec<Option<&Profile>> = joined.iter().map(|j| j.profiles.get(&kind)).collect();
+        if profiles.iter().all(Option::is_none) {
+            continue;
+        }
+        let lines = |values: fn(&Profile) -> &Vec<f64>| {
+            let missing = vec![f64::NAN; samples];
+            let rows = profiles.iter().flat_map(|p| p.map_or(&missing, values).clone()).collect();
+            shaped((pairs.len(), samples), rows)
+        };
+        let numbers = |value: fn(&Profile) -> f64| -> Array1<f64> {
+            profiles.iter().map(|p| p.map_or(f64::NAN, value)).collect()
+        };
+        let constructive = joined.iter().all(|j| j.named.contains_key(&kind));
+        let named = || {
+            let risks = joined.iter().flat_map(|j| j.named[&kind].0.iter().copied()).collect();
+            shaped((pairs.len(), recipe(&problem.network).named.len()), risks)
+        };
+        let arrays = KindArrays {
+            loss: lines(|p| &p.loss),
+            accuracy: problem.classes.then(|| lines(|p| &p.accuracy)),
+            maximum: numbers(|p| p.maximum),
+            maximum_at: numbers(|p| p.at),
+            barrier: numbers(Profile::barrier),
+            named_risks: constructive.then(named),
+        };
+        kinds.push((kind, arrays));
+    }
+    PathsArrays {
+        t: (0..samples).map(|i| i as f64 / (samples - 1) as f64).collect(),
+        width: whole(pairs.iter().map(Pair::width)),
+        kinds,
+    }
+}
+
+fn checks(
+    problem: &Problem<'_, f64>,
+    pairs: &[Pair<'_>],
+    joined: &[PairPaths],
+    record: &mut PathsRecord,
+) -> Vec<Check> {
+    let recipe = recipe(&problem.network);
+    let constructive = || {
+        joined
+            .iter()
+            .zip(pairs)
+            .flat_map(|(j, pair)| j.named.iter().map(move |(kind, named)| (kind, named, &j.profiles[kind], &pair.name)))
+    };
+    let worst = |excess: &dyn Fn(&NamedRisks, &Profile) -> f64| {
+        constructive().fold((f64::NAN, String::new()), |worst, (kind, named, profile, pair)| {
+            let excess = excess(named, profile) / named.bound().abs().max(1.0);
+            if worst.0 >= excess { worst } else { (excess, format!("{pair}, {}", kind.name())) }
+        })
+    };
+    let (excess, at) = worst(&|named, profile| profile.maximum - named.bound());
+    let mut bound = Check::at_most(
+        "paths-bound",
+        format!("max over the constructive path <= {}, every pair", recipe.bound),
+        excess,
+        ROUNDING,
+    );
+    bound.detail = format!("largest excess {excess:.1e} of {} paths, at {at}", constructive().count());
+    let (moved, at) = worst(&|_, profile| {
+        let piece = (profile.loss.len() - 1) / recipe.pieces;
+        let off = |&k: &usize| {
+            let part = &profile.loss[k * piece..=(k + 1) * piece];
+            part.iter().fold(0.0_f64, |off, v| off.max((v - part[0]).abs()))
+        };
+        recipe.silent.iter().map(off).fold(0.0, f64::max)
+    });
+    let mut silent =
+        Check::at_most("paths-silent", "the loss is constant where only silent neurons move", moved, ROUNDING);
+    silent.detail = format!("largest change {moved:.1e}, at {at}");
+    let mut checks = vec![bound, silent];
+
+    let widths = &problem.experiment.widths.values;
+    let x: Vec<f64> = widths.iter().map(|&n| n as f64).collect();
+    let most = widths.iter().map(|&n| of_width(pairs, n).count()).max().unwrap_or(0);
+    for kind in PathKind::ALL {
+        let table = Array2::from_shape_fn((widths.len(), most), |(w, j)| {
+            let pair = of_width(pairs, widths[w]).nth(j);
+            pair.and_then(|i| joined[i].profiles.get(&kind)).map_or(f64::NAN, Profile::barrier)
+        });
+        if table.iter().all(|v| v.is_nan()) {
+            continue;
+        }
+        let bootstrap = Bootstrap::new(problem.experiment.seed, PATHS_SALT);
+        let fit = fit_slope(&x, table.view(), Statistic::Mean, &bootstrap);
+        // The best of several halves may leave no barrier at all, and a law of zeros has no exponent.
+        if kind == PathKind::FirstHalf {
+            let statement =
+                format!("the barrier of the constructive path ({}) falls at least as N^(-1/2)", kind.name());
+            let name = format!("paths-barrier-{}", kind.name());
+            let rule = Exponent::new(-0.5);
+            let tail =
+                fit_slope(&x[1.min(x.len())..], table.slice(s![1.min(x.len()).., ..]), Statistic::Mean, &bootstrap);
+            let whole = Check::exponent_at_most(&name, &statement, &fit, rule);
+            checks.push(whole.or_not_yet_reached(&Check::exponent_at_most(&name, &statement, &tail, rule)));
+        }
+        record.fits.push(FitRecord::of("paths", kind.name(), -0.5, &fit));
+    }
+    checks
+}
+
+/// Positions of the pairs of a width, variants left out.
+fn of_width(pairs: &[Pair<'_>], width: usize) -> impl Iterator<Item = usize> {
+    pairs.iter().enumerate().filter(move |(_, pair)| pair.width() == width && pair.variant.is_none()).map(|(i, _)| i)
+}

@@ -1,0 +1,70 @@
+//! What the phase diagram leaves behind.
+
+use crate::record::RunFolder;
+use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table, array_record};
+use ndarray::{Array1, Array2};
+
+array_record! {
+    /// One method, all (rows, columns); the names of its arrays begin with the method's.
+    pub struct MethodCells {
+        /// Fraction of problems recovered; NaN where the method does not apply.
+        pub success: Array2<f64>,
+        /// Lower end of its 95 % interval.
+        pub low: Array2<f64>,
+        /// Upper end.
+        pub high: Array2<f64>,
+        /// Problems tried; 0 where the method does not apply.
+        pub trials: Array2<f64>,
+        /// Median iterations of the successes.
+        pub iterations: Array2<f64>,
+    }
+}
+
+/// `records/phase.npz`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PhaseArrays {
+    /// n/d (rows).
+    pub n_over_d: Array1<f64>,
+    /// k/n (columns).
+    pub k_over_n: Array1<f64>,
+    /// n (rows, columns).
+    pub n: Array2<f64>,
+    /// k (rows, columns).
+    pub k: Array2<f64>,
+    /// Every method by name.
+    pub methods: Vec<(String, MethodCells)>,
+}
+
+const ARRAYS: &str = "records/phase.npz";
+
+impl PhaseArrays {
+    /// Writes the arrays of a run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, folder: &RunFolder) -> Result<(), NpzError> {
+        let mut arrays = Arrays::default();
+        self.n_over_d.push("n_over_d", &mut arrays);
+        self.k_over_n.push("k_over_n", &mut arrays);
+        self.n.push("n", &mut arrays);
+        self.k.push("k", &mut arrays);
+        self.methods.iter().for_each(|(method, own)| own.push(&format!("{method}_"), &mut arrays));
+        arrays.write(&folder.file(ARRAYS))
+    }
+
+    /// Reads the arrays of a run with these methods.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn read(folder: &RunFolder, methods: &[String]) -> Result<Self, NpzError> {
+        let table = Table::read(&folder.file(ARRAYS))?;
+        let own = |method: &String| Ok((method.clone(), MethodCells::take(&format!("{method}_"), &table)?));
+        Ok(PhaseArrays {
+            n_over_d: table.shaped("n_over_d")?,
+            k_over_n: table.shaped("k_over_n")?,
+            n: table.shaped("n")?,
+            k: table.shaped("k")?,
+            methods: methods.iter().map(own).collect::<Result<_, NpzError>>()?,
+        })
+    }
+}

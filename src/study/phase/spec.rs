@@ -1,0 +1,68 @@
+//! The table `[phase]`.
+
+use crate::config::study::{RecoveryRequirements, StudyTable};
+use crate::config::{KeyErrors, ProblemSpec, RecoveryExperiment, Section, Want};
+use crate::record::RunFolder;
+use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
+use crate::sparse::recovery::Method;
+use serde::Serialize;
+
+/// Success over (n/d, k/n), with k = k*.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PhaseDiagram {
+    /// n/d, increasing.
+    pub n_over_d: Vec<f64>,
+    /// k/n, increasing.
+    pub k_over_n: Vec<f64>,
+    /// Problems of a cell.
+    pub problems: usize,
+}
+
+impl StudyTable<RecoveryExperiment> for PhaseDiagram {
+    fn validate(&self, e: &RecoveryExperiment, errors: &KeyErrors) {
+        if !matches!(e.problem, ProblemSpec::Drawn(_)) {
+            return;
+        }
+        let most = self.k_over_n.iter().copied().fold(0.0, f64::max);
+        if most > 1.0 {
+            errors.add("phase.k_over_n", Some(most.to_string()), "expected at most 1");
+        }
+        if let Some(k) = e.solver.k {
+            let want = "the phase diagram keeps as many entries as the truth has: remove it";
+            errors.add("solver.k", Some(k.to_string()), want);
+        }
+        if e.solver.methods.contains(&Method::EXACT_OBS) {
+            let want = "is too slow for a phase diagram: remove it";
+            errors.add("solver.methods", Some("\"exact-iobs\"".into()), want);
+        }
+    }
+
+    fn requirements(&self) -> RecoveryRequirements {
+        let largest = self.n_over_d.iter().copied().fold(0.0, f64::max);
+        RecoveryRequirements { draws: true, largest_ratio: Some(largest), ..RecoveryRequirements::default() }
+    }
+}
+
+impl Study<RecoveryExperiment> for PhaseDiagram {
+    fn run(&self, subject: RecoverySubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
+        super::study::run(self, subject, context)
+    }
+}
+
+impl StudyKind<RecoveryExperiment> for PhaseDiagram {
+    const NAME: &'static str = "phase";
+
+    fn read(mut s: Section<'_>, _: &RecoveryExperiment) -> Self {
+        let (n_over_d, k_over_n) = (s.reals("n_over_d", Want::Positive), s.reals("k_over_n", Want::Positive));
+        s.require_increasing("n_over_d", &n_over_d, "numbers");
+        s.require_increasing("k_over_n", &k_over_n, "numbers");
+        let phase = PhaseDiagram { n_over_d, k_over_n, problems: s.count("problems", Some(20), 1) };
+        s.finish();
+        phase
+    }
+
+    fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+        super::figure::figures(folder)
+    }
+}

@@ -1,0 +1,72 @@
+//! The table `[picard]`.
+
+use crate::config::study::StudyTable;
+use crate::config::{
+    Experiment, KeyErrors, NEEDS_INDEPENDENT_UNITS, NetworkKind, PicardSpec, Precision, Section, Want, require_windows,
+};
+use crate::record::RunFolder;
+use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::memory::picard_iteration;
+use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
+use serde::Serialize;
+
+/// The trajectory map of the existence proof and the convergence of its iterates (theory section 3).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Picard {
+    /// Particles of the cloud.
+    pub particles: usize,
+    /// Numbers of windows that the horizon is cut into, one iteration each.
+    pub windows: Vec<usize>,
+    /// Most iterates of a window.
+    pub iterates: usize,
+    /// When a window is done, as in [`PicardSpec::tolerance`].
+    pub tolerance: f64,
+}
+
+impl StudyTable<Experiment> for Picard {
+    fn validate(&self, e: &Experiment, errors: &KeyErrors) {
+        if e.network.kind == NetworkKind::ThreeLayer {
+            errors.add("picard", None, NEEDS_INDEPENDENT_UNITS);
+        }
+        require_windows(e, "picard.windows", Some(format!("{:?}", self.windows)), &self.windows, errors);
+    }
+}
+
+impl Study<Experiment> for Picard {
+    /// The first iterations have the longest windows; they run side by side, each with the trajectories that it is compared with.
+    fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
+        let e = sizes.experiment;
+        let per_node = sizes.samples * sizes.outputs;
+        let cloud = (self.particles, sizes.network.size(self.particles) * sizes.scalar);
+        let held = 4.0 * (e.horizon.time / e.reference.step + 1.0) * per_node * 8.0;
+        let first = self.windows.iter().take(rayon::current_num_threads());
+        let iteration = |&windows| picard_iteration(e, windows, e.reference.step, cloud, (per_node, sizes.scalar));
+        StudyMemory { shared: first.map(|windows| iteration(windows) + held).sum(), ..StudyMemory::default() }
+    }
+
+    fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
+        super::study::run(self, subject, context)
+    }
+}
+
+impl StudyKind<Experiment> for Picard {
+    const NAME: &'static str = "picard";
+
+    fn read(mut s: Section<'_>, experiment: &Experiment) -> Self {
+        // Studies compute in double precision.
+        let defaults = PicardSpec::of(Precision::F64);
+        let study = Picard {
+            particles: s.count("particles", Some(experiment.reference.particles), 1),
+            windows: if s.has("windows") { s.counts("windows", 1) } else { vec![1, 4] },
+            iterates: s.count("iterates", Some(defaults.iterates), 1),
+            tolerance: s.real("tolerance", Some(defaults.tolerance), Want::Between(1e-15, 1e-1)),
+        };
+        s.require_increasing("windows", &study.windows, "numbers");
+        s.finish();
+        study
+    }
+
+    fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+        super::figure::figures(folder)
+    }
+}

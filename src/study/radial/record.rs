@@ -1,0 +1,98 @@
+//! What the study of the radial reduction leaves behind.
+
+use crate::analysis::number;
+use crate::record::npz::{ArrayRecord, NpzError, array_record};
+use crate::record::{RecordError, RunFolder};
+use ndarray::{Array1, Array2, Array3};
+use serde::{Deserialize, Serialize};
+
+/// `records/radial.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RadialRecord {
+    /// Dimension of the population.
+    pub dimension: usize,
+    /// Dimensions that the grid was solved in, in the order of the arrays.
+    pub dimensions: Vec<usize>,
+    /// Width of the network.
+    pub width: usize,
+    /// Networks of that width.
+    pub seeds: usize,
+    /// Particles of the reduction.
+    pub particles: usize,
+    /// `sup_t |R - R'|` of the grid with half the nodes, and with half the step.
+    #[serde(with = "number")]
+    pub half_nodes: f64,
+    /// With half the step.
+    #[serde(with = "number")]
+    pub half_step: f64,
+    /// Indices of the recording times at which laws were kept.
+    pub snapshots: Vec<usize>,
+}
+
+const FILE: &str = "records/radial.json";
+
+impl RadialRecord {
+    /// Writes the record of a run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, folder: &RunFolder) -> Result<(), RecordError> {
+        folder.write_json(FILE, self)
+    }
+
+    /// Reads the record of a run.
+    ///
+    /// # Errors
+    /// A record that is missing or damaged.
+    pub fn read(folder: &RunFolder) -> Result<Self, RecordError> {
+        folder.read_json(FILE)
+    }
+}
+
+array_record! {
+    /// `records/radial.npz`.
+    pub struct RadialArrays {
+        /// Recording times (times).
+        pub times: Array1<f64>,
+        /// Times at which laws were kept (snapshots).
+        pub snapshots: Array1<f64>,
+        /// Risk by the grid (times).
+        pub grid_risk: Array1<f64>,
+        /// Atoms of |w| by the grid, ascending (snapshots, atoms).
+        pub grid_norms: Array2<f64>,
+        /// Risk by the particles of the reduction (times).
+        pub particles_risk: Array1<f64>,
+        /// Their |w|, ascending (snapshots, particles).
+        pub particles_norms: Array2<f64>,
+        /// Risk by the grid on the networks' sample (times).
+        pub grid_sample_risk: Array1<f64>,
+        /// Risk by the grid in other dimensions (dimensions, times), where there are some.
+        pub dimension_risk: Option<Array2<f64>>,
+        /// Atoms of |w| in other dimensions (dimensions, snapshots, atoms).
+        pub dimension_norms: Option<Array3<f64>>,
+        /// Risk of the networks (seeds, times).
+        pub network_risk: Option<Array2<f64>>,
+        /// Their |w|, ascending (seeds, snapshots, neurons).
+        pub network_norms: Option<Array3<f64>>,
+    }
+}
+
+impl RadialArrays {
+    /// Writes the arrays of a run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_to(&self, folder: &RunFolder) -> Result<(), NpzError> {
+        self.write(&folder.file(ARRAYS))
+    }
+
+    /// Reads the arrays of a run.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn read_from(folder: &RunFolder) -> Result<Self, NpzError> {
+        Self::read(&folder.file(ARRAYS))
+    }
+}
+
+const ARRAYS: &str = "records/radial.npz";

@@ -1,0 +1,61 @@
+//! The table `[radial]`.
+
+use crate::config::study::StudyTable;
+use crate::config::{Experiment, KeyErrors, Section, is_radial};
+use crate::record::RunFolder;
+use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::memory::{grid_rows, on_a_grid};
+use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
+use serde::Serialize;
+
+/// MMN's isotropic Gaussians by the radial reduction (theory section 3), on the grid of the reference.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RadialReduction {
+    /// Particles of the reduction.
+    pub particles: usize,
+    /// Dimensions that it is solved in beside the population's own, all at the same cost.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dimensions: Vec<usize>,
+}
+
+impl StudyTable<Experiment> for RadialReduction {
+    fn validate(&self, e: &Experiment, errors: &KeyErrors) {
+        if e.reference.grid.is_none() || !is_radial(e) {
+            let want =
+                "the study needs population.kind = \"mixture\", and reference.kind or reference.against with \"grid\"";
+            errors.add("radial", None, want);
+        }
+    }
+}
+
+impl Study<Experiment> for RadialReduction {
+    fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
+        let e = sizes.experiment;
+        let records = e.horizon.records as f64 + 1.0;
+        let rows = grid_rows(e, sizes.samples * sizes.outputs);
+        let per_thread = e.reference.grid.as_ref().map_or(0.0, |grid| on_a_grid(grid.nodes as f64, rows, records));
+        StudyMemory { per_thread, ..StudyMemory::default() }
+    }
+
+    fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
+        super::study::run(self, subject, context)
+    }
+}
+
+impl StudyKind<Experiment> for RadialReduction {
+    const NAME: &'static str = "radial";
+
+    fn read(mut s: Section<'_>, _: &Experiment) -> Self {
+        let study = RadialReduction {
+            particles: s.count("particles", Some(4000), 2),
+            dimensions: if s.has("dimensions") { s.counts("dimensions", 1) } else { Vec::new() },
+        };
+        s.require_increasing("dimensions", &study.dimensions, "dimensions");
+        s.finish();
+        study
+    }
+
+    fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+        super::figure::figures(folder)
+    }
+}

@@ -1,0 +1,39 @@
+//! The table `[rates]`.
+
+use crate::config::study::StudyTable;
+use crate::config::{RecoveryExperiment, Section};
+use crate::record::RunFolder;
+use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
+use serde::Serialize;
+
+/// The theorems' bounds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rates {
+    /// Random trials of the statements about thresholding.
+    pub trials: usize,
+    /// Problems of every law.
+    pub problems: usize,
+}
+
+impl StudyTable<RecoveryExperiment> for Rates {}
+
+impl Study<RecoveryExperiment> for Rates {
+    fn run(&self, subject: RecoverySubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
+        super::study::run(self, subject, context)
+    }
+}
+
+impl StudyKind<RecoveryExperiment> for Rates {
+    const NAME: &'static str = "rates";
+
+    fn read(mut s: Section<'_>, _: &RecoveryExperiment) -> Self {
+        let rates = Rates { trials: s.count("trials", Some(20_000), 100), problems: s.count("problems", Some(10), 1) };
+        s.finish();
+        rates
+    }
+
+    fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+        super::figure::figures(folder)
+    }
+}

@@ -1,0 +1,91 @@
+//! The statements whose bounds are observed.
+
+use crate::sparse::recovery::instance::{Design, Instance, Signal};
+use crate::sparse::recovery::rates::{Bounded, contraction, damped, quadratic_rate};
+use crate::sparse::recovery::{Link, Problem, RecoveryError, Selection};
+
+/// Damping of the statement about damped steps, relative to the mean diagonal.
+const DAMPING: f64 = 0.1;
+/// Iterations looked at.
+const ITERATIONS: usize = 60;
+
+/// A statement about an algorithm on a law of problems.
+pub struct Statement {
+    /// Name of its check and of its arrays.
+    pub name: &'static str,
+    /// The inequality.
+    pub inequality: &'static str,
+    /// Label in figures.
+    pub label: &'static str,
+    /// The law of the problems.
+    pub law: Instance,
+    /// Entries kept.
+    pub k: usize,
+    /// Errors before and after the steps on a problem, and the bound.
+    pub observe: fn(&Problem, usize) -> Result<Vec<Bounded>, RecoveryError>,
+}
+
+fn law(loss: Link, (n, d, sparsity): (usize, usize, usize), start_distance: Option<f64>) -> Instance {
+    let design = if start_distance.is_none() { Design::Rotated { condition: 10.0 } } else { Design::Gaussian };
+    Instance { loss, n, d, sparsity, design, signal: Signal::Gaussian, snr_db: None, start_distance }
+}
+
+impl Statement {
+    /// All statements.
+    pub fn all() -> Vec<Statement> {
+        let rate = |problem: &Problem, k| quadratic_rate(problem, k, Selection::Magnitude, ITERATIONS);
+        let of_loss = |name, label, inequality, loss, distance| {
+            let law = law(loss, (400, 20, 4), Some(distance));
+            Statement { name, label, inequality, law, k: 6, observe: rate }
+        };
+        vec![
+            Statement {
+                name: "iht",
+                label: "k-IHT",
+                inequality: "k-IHT on a quadratic: e+ <= sqrt(nu) |I - H_UU/L| e, U the three supports",
+                law: law(Link::Squared, (200, 80, 5), None),
+                k: 20,
+                observe: |problem, k| contraction(problem, k, ITERATIONS),
+            },
+            Statement {
+                name: "damped",
+                label: "damped topk-I-OBS",
+                inequality: "topk-I-OBS with B = H + lambda I on a quadratic: e+ <= sqrt(nu) |P_U (I - B^-1 H) P_U| e",
+                law: law(Link::Squared, (200, 80, 5), None),
+                k: 20,
+                observe: |problem, k| damped(problem, k, DAMPING, ITERATIONS).map(|(sharp, _)| sharp),
+            },
+            Statement {
+                name: "damping-factor",
+                label: "damping factor",
+                inequality: "the same: e+ <= sqrt(nu) max lambda/(sigma + lambda) e",
+                law: law(Link::Squared, (200, 80, 5), None),
+                k: 20,
+                observe: |problem, k| damped(problem, k, DAMPING, ITERATIONS).map(|(_, plain)| plain),
+            },
+            of_loss(
+                "quadratic-logistic",
+                "logistic",
+                "topk-I-OBS, logistic loss: e+ <= (1 + sqrt((d-k)/(d-k*))) M/(2 mu) e^2",
+                Link::Logistic,
+                0.5,
+            ),
+            of_loss("quadratic-exponential", "exponential", "the same, exponential loss", Link::Exponential, 0.3),
+            of_loss(
+                "quadratic-measurement",
+                "quadratic meas.",
+                "the same, quadratic measurements",
+                Link::QuadraticMeasurement,
+                0.1,
+            ),
+            Statement {
+                name: "exact",
+                label: "exact I-OBS",
+                inequality: "exact I-OBS by enumeration, exponential loss: e+ <= (1 + sqrt(L/mu (d-k)/(d-k*))) M/(2 mu) e^2",
+                law: law(Link::Exponential, (200, 14, 3), Some(0.3)),
+                k: 5,
+                observe: |problem, k| quadratic_rate(problem, k, Selection::Exact, ITERATIONS),
+            },
+        ]
+    }
+}
