@@ -151,6 +151,7 @@ pub mod dynamics;
 pub mod figure;
 pub mod kinetic;
 pub mod network;
+pub mod number;
 pub mod population;
 pub mod record;
 pub mod rng;

@@ -1,7 +1,7 @@
 //! What the convergence study leaves behind beside its arrays.
 
 use super::FitRecord;
-use crate::analysis::number;
+use crate::number;
 use serde::{Deserialize, Serialize};
 
 /// `records/convergence.json`.

@@ -2,7 +2,7 @@
 
 use crate::analysis::bound::BoundBand;
 use crate::analysis::fit::{FitFailure, SlopeFit};
-use crate::analysis::number;
+use crate::number;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! What the study of the kinetic equation leaves behind beside its arrays.
 
-use crate::analysis::number;
+use crate::number;
 use serde::{Deserialize, Serialize};
 
 /// `records/kinetic.json`.

@@ -1,7 +1,7 @@
 //! What the study of the trajectory map leaves behind beside its arrays.
 
 use crate::analysis::contraction::Envelope;
-use crate::analysis::number;
+use crate::number;
 use serde::{Deserialize, Serialize};
 
 /// `records/picard.json`.

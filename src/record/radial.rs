@@ -1,6 +1,6 @@
 //! What the study of the radial reduction leaves behind beside its arrays.
 
-use crate::analysis::number;
+use crate::number;
 use serde::{Deserialize, Serialize};
 
 /// `records/radial.json`.

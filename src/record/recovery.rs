@@ -1,6 +1,6 @@
 //! What the studies of sparse recovery leave behind beside their arrays.
 
-use crate::analysis::number;
+use crate::number;
 use crate::sparse::recovery::Stop;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ use super::training::Trained;
 use super::{RunError, Setting};
 use crate::analysis::dropout::{DropoutLosses, Subject, predicted, random_order};
 use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
-use crate::analysis::number;
+use crate::number;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::{Check, Exponent};
 use crate::config::Dropout;

@@ -1,7 +1,7 @@
 //! The loss along a path.
 
 use super::Path;
-use crate::analysis::number;
+use crate::number;
 use crate::network::{Loss, Network, Point, Threads};
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,7 @@
 use super::super::pieces::{Piece, work_through};
 use super::super::{RunError, Setting};
 use super::{Findings, Subject, kept};
-use crate::analysis::number;
+use crate::number;
 use crate::analysis::verdict::Check;
 use crate::config::Noise;
 use crate::record::npz::Arrays;

@@ -3,7 +3,7 @@
 use super::super::pieces::{Piece, work_through};
 use super::super::{RunError, Setting};
 use super::{Findings, Subject};
-use crate::analysis::number;
+use crate::number;
 use crate::analysis::proportion::wilson;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
