@@ -6,7 +6,7 @@
 //! reads and answers with `{"ns": wall, "cpu_ns": processor time of all threads}`; a line that begins with q ends it. So
 //! programs can take turns, and a drift of the machine cancels in the ratio.
 
-use crate::dynamics::{BatchSource, Buffers, Integrator, Method, Motion, NetworkForce, State, Still};
+use crate::dynamics::{BatchSource, Batches, Ensemble, Method, Motion, NetworkForce, Scheme, Simulation, State};
 use crate::network::{Activation, Batch, InstructionSet, Loss, Network, Objective, Real, Threads, TwoLayer};
 use crate::rng::{Role, stream};
 use rand::RngExt;
@@ -58,23 +58,20 @@ impl<R: Real> Workload<R> {
         Workload { two_layer, network, population, width, batch }
     }
 
-    /// The force on the neurons.
-    pub fn force(&self, threads: Threads) -> NetworkForce<'_, R> {
-        NetworkForce {
-            network: &self.network,
-            width: self.width,
-            population: &self.population,
-            objective: Objective { loss: Loss::HalfSquared, ridge: 1e-3 },
-            source: BatchSource::Indices { size: self.batch },
-            seed: 0,
-            replica: 0,
-            threads,
-            buffers: Buffers::default(),
-        }
+    /// The training of the network, from the start and on the batches of the peers.
+    pub fn simulation(&self, threads: Threads) -> Simulation<'_, R> {
+        let objective = Objective { loss: Loss::HalfSquared, ridge: 1e-3 };
+        let ensemble = Ensemble { network: &self.network, width: self.width, population: &self.population, objective };
+        let batches = Batches { source: BatchSource::Indices { size: self.batch }, seed: 0, replica: 0 };
+        let motion = Motion { step: 1e-2, friction: 1.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
+        let start = self.start();
+        let scheme = Scheme { method: Method::HeavyBall, motion };
+        let integrator = scheme.integrator(self.network.coordinates(self.width), start.theta.len());
+        Simulation::noise_free(start, integrator, NetworkForce::new(ensemble, batches, threads))
     }
 
     /// The peers' start, smooth functions of the neuron's index, at rest.
-    pub fn start(&self) -> State<R> {
+    fn start(&self) -> State<R> {
         let layout = self.two_layer.layout(self.width);
         let d = self.two_layer.inputs;
         let mut theta = vec![R::zero(); layout.len()];
@@ -89,12 +86,6 @@ impl<R: Real> Workload<R> {
         }
         State::at_rest(theta)
     }
-
-    /// What takes the steps of `state`.
-    pub fn integrator(&self, state: &State<R>) -> Box<dyn Integrator<R>> {
-        let motion = Motion { step: 1e-2, friction: 1.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
-        motion.integrator(Method::HeavyBall, self.network.coordinates(self.width), state.theta.len())
-    }
 }
 
 /// Times the task in the scalar type and writes lines of JSON.
@@ -105,13 +96,12 @@ pub fn run<R: Real>(task: Task, input: impl BufRead, mut out: impl Write) -> std
     let Task { width, inputs: d, batch, steps, activation, .. } = task;
     let workload = Workload::<R>::new(width, d, batch, activation);
     let threads = if rayon::current_num_threads() > 1 { Threads::Pool } else { Threads::One };
-    let (mut force, mut state) = (workload.force(threads), workload.start());
-    let mut integrator = workload.integrator(&state);
+    let mut simulation = workload.simulation(threads);
     let unit = 1e9 / (steps as f64 * width as f64 * batch as f64);
     let mut block = || {
         let (wall, cpu) = (Instant::now(), processor_seconds());
         for _ in 0..steps {
-            integrator.step(&mut force, &mut Still, &mut state);
+            simulation.step();
         }
         (wall.elapsed().as_secs_f64() * unit, (processor_seconds() - cpu) * unit)
     };

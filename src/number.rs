@@ -31,9 +31,9 @@ impl Number {
         match self {
             Self::Finite(value) => Ok(value),
             Self::Null(()) => Ok(f64::NAN),
-            Self::Text(text) => {
-                text.parse().map_err(|_| E::invalid_value(de::Unexpected::Str(&text), &"a number, null, \"inf\" or \"-inf\""))
-            }
+            Self::Text(text) => text
+                .parse()
+                .map_err(|_| E::invalid_value(de::Unexpected::Str(&text), &"a number, null, \"inf\" or \"-inf\"")),
         }
     }
 }

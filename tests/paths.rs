@@ -8,7 +8,7 @@ use ndarray::Array2;
 use widelimit::analysis::connectivity::{
     Constructive, CurveForce, Match, Matching, Measure, Path, Profile, learn_curve, recipe,
 };
-use widelimit::dynamics::Motion;
+use widelimit::dynamics::{Ensemble, Motion};
 use widelimit::network::{Activation, Batch, Loss, Network, Objective, Point, ThreeLayer, TwoLayer};
 
 struct Case {
@@ -59,17 +59,15 @@ impl Case {
         (matching, matched)
     }
 
+    fn curve_force(&self, width: usize, ends: [Vec<f64>; 2]) -> CurveForce<'_> {
+        let objective = Objective { loss: self.loss, ridge: 0.0 };
+        let ensemble = Ensemble { network: &self.network, width, population: &self.population, objective };
+        CurveForce { ensemble, ends, batch: None, seed: 1, pair: 0 }
+    }
+
     fn curve(&self, width: usize, p: &Point, q: &Point, steps: usize) -> Path {
         let slice = |point: &Point| self.network.from_canonical(width, &point.to_vec());
-        let force = CurveForce {
-            network: &self.network,
-            width,
-            ends: [slice(p), slice(q)],
-            population: &self.population,
-            objective: Objective { loss: self.loss, ridge: 0.0 },
-            batch: None,
-            address: (1, 0),
-        };
+        let force = self.curve_force(width, [slice(p), slice(q)]);
         let motion = Motion { step: 0.1, friction: 2.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
         learn_curve(force, motion, steps)
     }
@@ -257,15 +255,7 @@ fn the_curve_force_is_the_derivative_of_the_loss_on_the_curve() {
     let (p, q) = (case.point(5, 1), case.point(5, 2));
     let Path::Bezier { points } = case.curve(5, &p, &q, 3) else { panic!() };
     let slice = |a: &Point| case.network.from_canonical(5, &a.to_vec());
-    let mut force = CurveForce {
-        network: &case.network,
-        width: 5,
-        ends: [slice(&p), slice(&q)],
-        population: &case.population,
-        objective: Objective { loss: case.loss, ridge: 0.0 },
-        batch: None,
-        address: (1, 0),
-    };
+    let mut force = case.curve_force(5, [slice(&p), slice(&q)]);
     // The loss returned is that at the same place on the curve, which the step fixes.
     let mut c = slice(&points[1]);
     let mut gradient = vec![0.0; c.len()];

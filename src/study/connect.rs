@@ -16,7 +16,7 @@ use crate::analysis::connectivity::{
 use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use crate::analysis::verdict::{Check, Exponent};
 use crate::config::{BatchSize, Connect};
-use crate::dynamics::Motion;
+use crate::dynamics::{Ensemble, Motion};
 use crate::network::{Objective, Point};
 use crate::record::npz::Arrays;
 use crate::record::{ConnectRecord, FitRecord, PairRecord};
@@ -169,13 +169,16 @@ fn join(problem: &Problem<'_, f64>, terms: &Connect, pair: &Pair, setting: &Sett
     if let Some(bezier) = terms.bezier.as_ref().filter(|bezier| pair.width <= bezier.up_to) {
         let slice = |point: &Point| network.from_canonical(width, &point.to_vec());
         let force = CurveForce {
-            network,
-            width: pair.width,
+            ensemble: Ensemble {
+                network,
+                width: pair.width,
+                population: &problem.population,
+                objective: Objective { loss: e.network.loss, ridge: 0.0 },
+            },
             ends: [slice(&p), slice(&q)],
-            population: &problem.population,
-            objective: Objective { loss: e.network.loss, ridge: 0.0 },
             batch: if let BatchSize::Size(size) = bezier.batch { Some(size) } else { None },
-            address: (e.seed, pair.address),
+            seed: e.seed,
+            pair: pair.address,
         };
         let motion = Motion {
             step: bezier.step,

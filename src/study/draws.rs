@@ -8,7 +8,7 @@ use super::RunError;
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
 use crate::config::{BatchSize, Experiment, memory};
-use crate::dynamics::force::{batch_indices, fresh_batch};
+use crate::dynamics::batches::{batch_indices, fresh_batch};
 use crate::population::Sampler;
 use crate::record::npz::Arrays;
 use std::path::Path;

@@ -8,7 +8,7 @@ use super::plan::Trajectory;
 use super::problem::Problem;
 use super::{RunError, Setting};
 use crate::config::Iterated;
-use crate::dynamics::picard::{FrozenPath, Guess, Iteration, Outcome, Terms, TrajectoryMap};
+use crate::dynamics::picard::{FrozenPath, Guess, Iteration, IterationSettings, Outcome, TrajectoryMap};
 use crate::dynamics::{Noise, State};
 use crate::network::Real;
 use crate::record::npz::{Arrays, Table};
@@ -36,9 +36,7 @@ pub fn trajectory_map<'a, R: Real>(
     run: &Trajectory,
     noise: &'a (dyn Fn(usize, usize) -> Box<dyn Noise<R>> + Sync),
 ) -> TrajectoryMap<'a, R> {
-    let population = problem.population_of(run);
-    let terms = (run.method, run.motion);
-    TrajectoryMap::new(problem.independent(), run.width, population, problem.objective(), terms, noise)
+    TrajectoryMap::new(problem.ensemble(run, problem.independent()), run.scheme(), noise)
 }
 
 /// The noise of neighbours among a run's particles.
@@ -60,11 +58,11 @@ pub fn fixed_point<R: Real>(
     let e = problem.experiment;
     let Iterated { windows, iterates, tolerance } = e.reference.picard.unwrap_or(Iterated::of(e.precision));
     let steps = (e.horizon.time / run.motion.step).round() as usize;
-    let terms = Terms { windows, steps, iterates, tolerance, guess: Guess::Standing };
+    let settings = IterationSettings { windows, steps, iterates, tolerance, guess: Guess::Constant };
     let noise = noise_of(problem, run);
     let map = trajectory_map(problem, run, &noise);
     let file = setting.folder.file(&format!("checkpoint/{}-picard.npz", run.id));
-    let mut iteration = match load(problem, run, &map, terms, &file)? {
+    let mut iteration = match load(problem, run, &map, settings, &file)? {
         Some((iteration, false)) => iteration,
         Some((iteration, true)) => {
             let differences = iteration.differences.clone();
@@ -72,7 +70,7 @@ pub fn fixed_point<R: Real>(
         }
         None => {
             let start = State { theta: theta.to_vec(), momentum: momentum.to_vec(), step: 0, time: 0.0 };
-            Iteration::new(&map, start, terms)
+            Iteration::new(&map, start, settings)
         }
     };
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
@@ -83,7 +81,7 @@ pub fn fixed_point<R: Real>(
             return Ok(None);
         }
         match iteration.advance() {
-            Outcome::Going => {}
+            Outcome::Continue => {}
             Outcome::Converged => break,
             Outcome::NotConverged { window, difference } => {
                 return Err(RunError::NotConverged { id: run.id.clone(), window, difference, iterates, windows });
@@ -129,7 +127,7 @@ fn load<'m, 'a, R: Real>(
     problem: &Problem<'_, R>,
     run: &Trajectory,
     map: &'m TrajectoryMap<'a, R>,
-    terms: Terms,
+    settings: IterationSettings,
     file: &Path,
 ) -> Result<Loaded<'m, 'a, R>, RunError> {
     if !file.is_file() {
@@ -150,9 +148,10 @@ fn load<'m, 'a, R: Real>(
     let mut rest = table.vector("differences")?.to_vec().into_iter();
     let counts = table.vector("iterates")?;
     let differences: Vec<Vec<f64>> = counts.iter().map(|&n| rest.by_ref().take(n as usize).collect()).collect();
-    let whole = predictions.len() == (terms.steps + 1) * map.len() && (1..=terms.windows).contains(&differences.len());
+    let whole =
+        predictions.len() == (settings.steps + 1) * map.len() && (1..=settings.windows).contains(&differences.len());
     if !whole {
         return Err(damaged());
     }
-    Ok(Some((Iteration::resume(map, terms, predictions, start, differences), done == 1.0)))
+    Ok(Some((Iteration::resume(map, settings, predictions, start, differences), done == 1.0)))
 }

@@ -13,8 +13,8 @@ use super::{RunError, Setting};
 use crate::analysis::contraction::{Envelope, local_constants};
 use crate::analysis::verdict::Check;
 use crate::config::{Experiment, PicardStudy, Route};
-use crate::dynamics::picard::{Guess, Iteration, Outcome, Terms};
-use crate::dynamics::{Force, State};
+use crate::dynamics::picard::{Guess, Iteration, IterationSettings, Outcome};
+use crate::dynamics::{Simulation, State, StopReason, TimeLoop};
 use crate::network::Threads;
 use crate::record::npz::Arrays;
 use crate::record::{PicardRecord, PicardRun};
@@ -54,8 +54,8 @@ pub fn study(
     let e = problem.experiment;
     let Some(reference) = plan.find(REFERENCE) else { return Ok(Some(Vec::new())) };
     let cloud = Trajectory { route: Route::Picard, width: terms.particles, first: 0, ..reference.clone() };
-    let standing = terms.windows.iter().map(|&windows| Task { windows, guess: Guess::Standing });
-    let tasks = standing.chain([Task { windows: terms.windows[0], guess: Guess::Labels }]);
+    let constant = terms.windows.iter().map(|&windows| Task { windows, guess: Guess::Constant });
+    let tasks = constant.chain([Task { windows: terms.windows[0], guess: Guess::Labels }]);
     let pieces: Vec<Piece<Task>> =
         tasks.enumerate().map(|(i, task)| Piece { name: format!("picard-{i}"), size: 1, item: task }).collect();
     let Some(mut found) = work_through_watched(setting, "trajectory map", &pieces, |task, pulse| {
@@ -85,15 +85,15 @@ fn iterate(
     let noise = noise_of(problem, cloud);
     let map = trajectory_map(problem, cloud, &noise);
     let start = at_start(problem, cloud);
-    let how =
-        Terms { windows: task.windows, steps, iterates: terms.iterates, tolerance: terms.tolerance, guess: task.guess };
-    let mut iteration = Iteration::new(&map, start, how);
+    let PicardStudy { iterates, tolerance, .. } = *terms;
+    let settings = IterationSettings { windows: task.windows, steps, iterates, tolerance, guess: task.guess };
+    let mut iteration = Iteration::new(&map, start, settings);
     let converged = loop {
         if !pulse.go_on(iteration.done()) {
             return None;
         }
         match iteration.advance() {
-            Outcome::Going => {}
+            Outcome::Continue => {}
             Outcome::Converged => break true,
             Outcome::NotConverged { .. } => break false,
         }
@@ -102,7 +102,7 @@ fn iterate(
     let every = steps / e.horizon.records;
     let nodes = |f: &[f64]| f.chunks_exact(per_node).step_by(every).flatten().copied().collect::<Vec<f64>>();
     let (mut from_particles, mut step_error) = (f64::NAN, f64::NAN);
-    if task.guess == Guess::Standing {
+    if task.guess == Guess::Constant {
         let together = together(problem, cloud, steps, pulse)?;
         from_particles = apart(problem, &together, &iteration.predictions);
         if task.windows == terms.windows[0] {
@@ -127,24 +127,24 @@ fn at_start(problem: &Problem<'_, f64>, cloud: &Trajectory) -> State<f64> {
 
 /// The same particles under the ordinary solver: predictions (steps + 1, n, K).
 fn together(problem: &Problem<'_, f64>, cloud: &Trajectory, steps: usize, pulse: &Pulse<'_>) -> Option<Vec<f64>> {
-    let mut state = at_start(problem, cloud);
+    let start = at_start(problem, cloud);
     let coordinates = problem.network.coordinates(cloud.width);
-    let mut integrator = cloud.motion.integrator::<f64>(cloud.method, coordinates, state.theta.len());
-    let mut force = problem.force(cloud, Threads::Pool);
-    let force: &mut dyn Force<f64> = &mut force;
-    let mut noise = problem.noise(cloud);
-    let predict = |state: &State<f64>| {
-        problem.network.predict(cloud.width, &state.theta, &problem.population_of(cloud).x, Threads::Pool)
+    let mut simulation = Simulation {
+        integrator: cloud.scheme().integrator(coordinates, start.theta.len()),
+        state: start,
+        force: Box::new(problem.force(cloud, Threads::Pool)),
+        noise: problem.noise(cloud),
     };
-    let mut all = predict(&state);
-    for _ in 0..steps {
-        if !pulse.go_on(0.0) {
-            return None;
-        }
-        integrator.step(force, noise.as_mut(), &mut state);
-        all.extend(predict(&state));
-    }
-    Some(all)
+    let times: Vec<f64> = (0..=steps).map(|step| step as f64 * cloud.motion.step).collect();
+    let mut predictions = Vec::new();
+    let mut record = |_: usize, state: &State<f64>| {
+        let x = &problem.population_of(cloud).x;
+        predictions.extend(problem.network.predict(cloud.width, &state.theta, x, Threads::Pool));
+        f64::NAN
+    };
+    let interrupted = |_: f64| !pulse.go_on(0.0);
+    let Ok(stop) = TimeLoop::over(&times).interrupted_when(&interrupted).run(&mut simulation, &mut record);
+    (stop == StopReason::Horizon).then_some(predictions)
 }
 
 /// `sup_t |f - f'|_{L2}` of predictions on the same nodes.

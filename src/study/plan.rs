@@ -16,7 +16,7 @@
 
 use super::planner::Planner;
 use crate::config::{BatchSize, Experiment, Route, Sweep, Variant};
-use crate::dynamics::{Method, Motion};
+use crate::dynamics::{Method, Motion, Scheme};
 use crate::network::Start;
 use crate::record::Axis;
 
@@ -56,6 +56,11 @@ pub struct Trajectory {
 }
 
 impl Trajectory {
+    /// Its integrator's method and constants.
+    pub fn scheme(&self) -> Scheme {
+        Scheme { method: self.method, motion: self.motion }
+    }
+
     /// A measure of the work: that of a step times the number of steps.
     pub fn work(&self, time: f64) -> f64 {
         let gradients = match self.method {

@@ -2,7 +2,7 @@
 
 use crate::analysis::dropout::Subject;
 use crate::config::{BatchSize, Experiment};
-use crate::dynamics::{BatchSource, Brownian, Buffers, NetworkForce, Noise, Still};
+use crate::dynamics::{BatchSource, Batches, Brownian, Ensemble, NetworkForce, NoNoise, Noise};
 use crate::network::{Batch, Network, Objective, Real, Threads, TwoLayer};
 use crate::population::{LabelKind, Population, Sample, Sampler};
 use crate::study::plan::Trajectory;
@@ -75,6 +75,11 @@ impl<'a, R: Real> Problem<'a, R> {
         if run.half_sample { &self.half } else { &self.population }
     }
 
+    /// A run's particles as those of `network`: [`Problem::network`] or [`Problem::independent`].
+    pub fn ensemble<'n, N>(&'n self, run: &Trajectory, network: &'n N) -> Ensemble<'n, R, N> {
+        Ensemble { network, width: run.width, population: self.population_of(run), objective: self.objective() }
+    }
+
     /// The force that drives a run.
     pub fn force(&self, run: &Trajectory, threads: Threads) -> NetworkForce<'_, R> {
         let source = match (run.batch, self.sampler) {
@@ -82,17 +87,8 @@ impl<'a, R: Real> Problem<'a, R> {
             (BatchSize::Size(size), None) => BatchSource::Indices { size },
             (BatchSize::Size(size), Some(sampler)) => BatchSource::Fresh { size, sampler },
         };
-        NetworkForce {
-            network: &self.network,
-            width: run.width,
-            population: self.population_of(run),
-            objective: self.objective(),
-            source,
-            seed: self.experiment.seed,
-            replica: run.replica,
-            threads,
-            buffers: Buffers::default(),
-        }
+        let ensemble = self.ensemble(run, &self.network);
+        NetworkForce::new(ensemble, Batches { source, seed: self.experiment.seed, replica: run.replica }, threads)
     }
 
     /// Initial momenta of a run's particles.
@@ -120,6 +116,6 @@ impl<'a, R: Real> Problem<'a, R> {
 
     /// The noise of a run: its Brownian path, or none at temperature 0.
     pub fn noise(&self, run: &Trajectory) -> Box<dyn Noise<R>> {
-        if run.motion.temperature > 0.0 { Box::new(self.brownian(run)) } else { Box::new(Still) }
+        if run.motion.temperature > 0.0 { Box::new(self.brownian(run)) } else { Box::new(NoNoise) }
     }
 }

@@ -16,7 +16,7 @@ use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
 use crate::analysis::wasserstein::wasserstein_2_sorted;
 use crate::config::{Experiment, Gridded, RadialStudy, Route};
-use crate::dynamics::{Method, Motion, State, Still};
+use crate::dynamics::{Method, Motion, Scheme, Simulation, State, StopReason, TimeLoop};
 use crate::kinetic::{FeatureTable, GridLimit, Line, LineLaw, Radial, RadialForce};
 use crate::network::{Law, Objective, Threads};
 use crate::record::RadialRecord;
@@ -168,28 +168,40 @@ fn by_particles(problem: &Problem<'_, f64>, radial: &Radial, count: usize, pulse
     let furthest = radial.nodes().radius.iter().copied().fold(0.0, f64::max);
     let table = FeatureTable::new(radial, reach * furthest);
     let objective = Objective { loss: e.network.loss, ridge: e.dynamics.ridge };
-    let mut force = RadialForce::new(radial, &table, objective);
-    let mut integrator = motion.integrator::<f64>(Method::Rk4, count, count);
-    let mut state = State::at_rest(q);
-    let risk = |force: &RadialForce<'_>, q: &[f64]| {
+    let force = RadialForce::new(radial, &table, objective);
+    let risk = |state: &State<f64>| {
+        let q = &state.theta;
         let penalty = 0.5 * e.dynamics.ridge * q.iter().map(|q| q * q).sum::<f64>() / count as f64;
         force.loss(&force.predictions(q)) + penalty
     };
+    let norms = |state: &State<f64>| sorted(state.theta.iter().map(|q| q.abs()));
+    let integrator = Scheme { method: Method::Rk4, motion }.integrator(count, count);
+    let simulation = Simulation::noise_free(State::at_rest(q), integrator, RadialForce::new(radial, &table, objective));
+    simulate(problem, simulation, pulse, risk, norms)
+}
+
+/// Runs a simulation to the horizon: risk at the recording times, `|w|` in ascending order at the snapshots. `None` where it was
+/// interrupted.
+fn simulate(
+    problem: &Problem<'_, f64>,
+    mut simulation: Simulation<'_, f64>,
+    pulse: &Pulse<'_>,
+    risk: impl Fn(&State<f64>) -> f64,
+    norms: impl Fn(&State<f64>) -> Vec<f64>,
+) -> Option<Found> {
     let kept = problem.snapshots();
     let mut found = Found::nothing();
-    for (index, time) in problem.times.iter().enumerate() {
-        while state.time < time * (1.0 - 1e-12) {
-            if !pulse.go_on(state.time / e.horizon.time) {
-                return None;
-            }
-            integrator.step(&mut force, &mut Still, &mut state);
-        }
-        found.risk.push(risk(&force, &state.theta));
+    let mut record = |index: usize, state: &State<f64>| {
+        let risk = risk(state);
+        found.risk.push(risk);
         if kept.contains(&index) {
-            found.atoms.push(sorted(state.theta.iter().map(|q| q.abs())));
+            found.atoms.push(norms(state));
         }
-    }
-    Some(found)
+        risk
+    };
+    let interrupted = |time: f64| !pulse.go_on(time / problem.experiment.horizon.time);
+    let Ok(stop) = TimeLoop::over(&problem.times).interrupted_when(&interrupted).run(&mut simulation, &mut record);
+    (stop == StopReason::Horizon).then_some(found)
 }
 
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
@@ -203,27 +215,16 @@ fn in_full(problem: &Problem<'_, f64>, run: &Trajectory, pulse: &Pulse<'_>) -> O
     let e = problem.experiment;
     let network = &problem.network;
     let (d, p) = (network.inputs(), network.parameters(1));
-    let mut state = State::at_rest(network.start::<f64>(&e.network.start, e.seed, run.first, run.width));
-    let mut integrator = run.motion.integrator::<f64>(run.method, run.width * d, state.theta.len());
-    let mut force = problem.force(run, Threads::One);
-    let kept = problem.snapshots();
-    let mut found = Found::nothing();
-    for (index, time) in problem.times.iter().enumerate() {
-        while state.time < time * (1.0 - 1e-12) {
-            if !pulse.go_on(state.time / e.horizon.time) {
-                return None;
-            }
-            integrator.step(&mut force, &mut Still, &mut state);
-        }
-        let (_, _, risk) = super::series::evaluate(problem, run.width, &state.theta, Threads::One);
-        found.risk.push(risk);
-        if kept.contains(&index) {
-            let neurons = network.to_canonical(run.width, &state.theta);
-            let norm = |neuron: &[f64]| neuron[..d].iter().map(|w| w * w).sum::<f64>().sqrt();
-            found.atoms.push(sorted(neurons.chunks_exact(p).map(norm)));
-        }
-    }
-    Some(found)
+    let start = State::at_rest(network.start::<f64>(&e.network.start, e.seed, run.first, run.width));
+    let integrator = run.scheme().integrator(run.width * d, start.theta.len());
+    let simulation = Simulation::noise_free(start, integrator, problem.force(run, Threads::One));
+    let risk = |state: &State<f64>| super::series::evaluate(problem, run.width, &state.theta, Threads::One).2;
+    let norms = |state: &State<f64>| {
+        let neurons = network.to_canonical(run.width, &state.theta);
+        let norm = |neuron: &[f64]| neuron[..d].iter().map(|w| w * w).sum::<f64>().sqrt();
+        sorted(neurons.chunks_exact(p).map(norm))
+    };
+    simulate(problem, simulation, pulse, risk, norms)
 }
 
 fn write(

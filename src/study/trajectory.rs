@@ -14,11 +14,12 @@ use super::states::push_parts;
 use super::{RunError, Setting, grid_limit};
 use crate::config::{BatchSize, Route};
 use crate::dynamics::picard::{FrozenForce, map::packed};
-use crate::dynamics::{Force, Integrator, Observer, State, StopReason, TimeLoop};
+use crate::dynamics::{Observer, ResumePoint, Simulation, State, StopReason, TimeLoop};
 use crate::network::{Real, Threads};
 use crate::record::npz::{Arrays, Table};
 use ndarray::Array2;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// The part of a run's work that iterating to its fixed point is, about: ten iterates and one run.
@@ -63,10 +64,6 @@ impl<R: Real> Observer<R> for Recorder<'_, R> {
         risk
     }
 
-    fn start_risk(&self) -> f64 {
-        self.series[[row("risk"), 0]]
-    }
-
     fn checkpoint(&mut self, state: &State<R>, memory: &[f64], next_record: usize) -> Result<(), RunError> {
         self.save(state, memory, next_record)
     }
@@ -99,8 +96,8 @@ impl<R: Real> Recorder<'_, R> {
         Ok(arrays.write(&self.checkpoint)?)
     }
 
-    /// Takes a checkpoint back: the state, the integrator's memory and the next record.
-    fn load(&mut self) -> Result<(State<R>, Vec<f64>, usize), RunError> {
+    /// Takes a checkpoint back: the state, the integrator's memory and the place among the records.
+    fn load(&mut self) -> Result<(State<R>, Vec<f64>, ResumePoint), RunError> {
         let table = Table::<f64>::read(&self.checkpoint)?;
         let narrow = |values: ndarray::ArrayViewD<f64>| -> Vec<R> { values.iter().map(|&v| R::of(v)).collect() };
         let network = &self.problem.network;
@@ -122,7 +119,8 @@ impl<R: Real> Recorder<'_, R> {
             }
         }
         self.series = series;
-        Ok((state, table.vector("memory")?.to_vec(), next_record as usize))
+        let from = ResumePoint { next_record: next_record as usize, start_risk: self.series[[row("risk"), 0]] };
+        Ok((state, table.vector("memory")?.to_vec(), from))
     }
 }
 
@@ -175,41 +173,41 @@ pub fn train<R: Real>(
         return Ok(Some(Ended { stop, series: recorder.series, path: recorder.path, unconverged }));
     }
 
-    let coordinates = problem.network.coordinates(run.width);
-    let mut integrator: Box<dyn Integrator<R>> = run.motion.integrator(run.method, coordinates, start.len());
-    let (mut state, next_record) = if recorder.checkpoint.is_file() {
-        let (state, memory, next_record) = recorder.load()?;
-        integrator.restore(&memory);
-        (state, next_record)
-    } else {
-        (State { momentum: momenta.clone(), ..State::at_rest(start.clone()) }, 0)
-    };
-    let time_loop = TimeLoop {
-        times: &problem.times,
-        // More seconds than a duration can hold are never.
-        checkpoint_every: Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX),
-        diverged_above: e.dynamics.diverged_above,
-        exact_loss: run.batch == BatchSize::Full,
-        interrupt: setting.interrupt,
-    };
     let samples;
-    let mut force: Box<dyn Force<R>> = match &fixed {
-        None => Box::new(problem.force(run, threads)),
-        Some(FixedPoint { path, .. }) => {
-            let network = problem.independent();
-            samples = packed(network, problem.population_of(run));
-            Box::new(FrozenForce::new(network, run.width, &samples, e.dynamics.ridge, path, threads))
-        }
+    let mut simulation = Simulation {
+        integrator: run.scheme().integrator(problem.network.coordinates(run.width), start.len()),
+        state: State { momentum: momenta.clone(), ..State::at_rest(start.clone()) },
+        force: match &fixed {
+            None => Box::new(problem.force(run, threads)),
+            Some(FixedPoint { path, .. }) => {
+                let ensemble = problem.ensemble(run, problem.independent());
+                samples = packed(ensemble.network, ensemble.population);
+                Box::new(FrozenForce::new(ensemble, &samples, path, threads))
+            }
+        },
+        noise: problem.noise(run),
     };
-    let mut noise = problem.noise(run);
-    let stop =
-        time_loop.run(&mut state, next_record, integrator.as_mut(), force.as_mut(), noise.as_mut(), &mut recorder)?;
+    let interrupted = |_: f64| setting.interrupt.load(Ordering::Relaxed);
+    let time_loop = TimeLoop::over(&problem.times)
+        // More seconds than a duration can hold are never.
+        .checkpoint_every(Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX))
+        .diverged_above(e.dynamics.diverged_above)
+        .exact_loss(run.batch == BatchSize::Full)
+        .interrupted_when(&interrupted);
+    let stop = if recorder.checkpoint.is_file() {
+        let (state, memory, from) = recorder.load()?;
+        simulation.state = state;
+        simulation.integrator.restore(&memory);
+        time_loop.resume(&mut simulation, from, &mut recorder)?
+    } else {
+        time_loop.run(&mut simulation, &mut recorder)?
+    };
     if matches!(stop, StopReason::Interrupted { .. }) {
         return Ok(None);
     }
     recorder.progress(e.horizon.time);
-    write_state(setting, problem, run, (&start, &momenta), &state)?;
-    recorder.save(&state, &integrator.memory(), problem.times.len())?;
+    write_state(setting, problem, run, (&start, &momenta), &simulation.state)?;
+    recorder.save(&simulation.state, &simulation.integrator.memory(), problem.times.len())?;
     setting.folder.write_json(&ended, &stop)?;
     Ok(Some(Ended { stop, series: recorder.series, path: recorder.path, unconverged }))
 }

@@ -1,8 +1,8 @@
 //! The loss along a path.
 
 use super::Path;
-use crate::number;
 use crate::network::{Loss, Network, Point, Threads};
+use crate::number;
 use serde::{Deserialize, Serialize};
 
 /// Rounds of golden-section search for a maximum between samples: each shrinks the bracket by 0.618.

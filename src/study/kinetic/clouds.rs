@@ -2,7 +2,7 @@
 
 use super::Solved;
 use crate::config::{BatchSize, Kinetic};
-use crate::dynamics::{Observer, State, StopReason, TimeLoop};
+use crate::dynamics::{Simulation, State, StopReason, TimeLoop};
 use crate::kinetic::Line;
 use crate::network::{Real, Threads};
 use crate::study::pieces::{Piece, Pulse, work_through_watched};
@@ -10,8 +10,6 @@ use crate::study::plan::Trajectory;
 use crate::study::problem::Problem;
 use crate::study::{RunError, Setting};
 use serde::{Deserialize, Serialize};
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 /// Particles of the first cloud that are kept at the snapshots, for figures.
 const DOTS: usize = 300;
@@ -51,7 +49,7 @@ pub(super) fn run(
     let width = terms.particles / terms.clouds;
     let pieces: Vec<Piece<usize>> =
         (0..terms.clouds).map(|c| Piece { name: format!("kinetic-cloud-{c}"), size: 1, item: c }).collect();
-    let cloud = |&c: &usize, pulse: &Pulse<'_>| Ok(cloud(problem, terms, (grid, width, c), setting.interrupt, pulse));
+    let cloud = |&c: &usize, pulse: &Pulse<'_>| Ok(cloud(problem, terms, (grid, width, c), pulse));
     work_through_watched(setting, "clouds of particles", &pieces, cloud)
 }
 
@@ -60,7 +58,6 @@ fn cloud(
     problem: &Problem<'_, f64>,
     terms: &Kinetic,
     (grid, width, c): (&Solved, usize, usize),
-    interrupt: &AtomicBool,
     pulse: &Pulse<'_>,
 ) -> Option<Cloud> {
     let e = problem.experiment;
@@ -82,16 +79,19 @@ fn cloud(
         cost: e.network.work(width),
     };
     let start: Vec<f64> = problem.network.start(&e.network.start, e.seed, run.first, width);
-    let mut state = State { momentum: problem.start_momenta(&run), ..State::at_rest(start) };
-    let mut integrator = run.motion.integrator(run.method, width, state.theta.len());
+    let state = State { momentum: problem.start_momenta(&run), ..State::at_rest(start) };
+    let mut simulation = Simulation {
+        integrator: run.scheme().integrator(width, state.theta.len()),
+        state,
+        force: Box::new(problem.force(&run, Threads::One)),
+        noise: problem.noise(&run),
+    };
     let mut watcher = Watcher {
         problem,
         width,
         grid,
         momentum: Line { low: -terms.momentum, high: terms.momentum, nodes: terms.nodes },
         dots: if c == 0 { DOTS } else { 0 },
-        pulse,
-        risk: f64::NAN,
         cloud: Cloud {
             function: Vec::new(),
             moments: Vec::new(),
@@ -101,18 +101,13 @@ fn cloud(
             dots: Vec::new(),
         },
     };
-    let time_loop = TimeLoop {
-        times: &problem.times,
-        // A cloud is short: it is done or not done.
-        checkpoint_every: Duration::MAX,
-        diverged_above: e.dynamics.diverged_above,
-        exact_loss: true,
-        interrupt,
-    };
-    let (mut force, mut noise) = (problem.force(&run, Threads::One), problem.noise(&run));
-    let stop = time_loop
-        .run(&mut state, 0, integrator.as_mut(), &mut force, noise.as_mut(), &mut watcher)
-        .unwrap_or_else(|e| match e {});
+    let interrupted = |time: f64| !pulse.go_on(time / e.horizon.time);
+    let time_loop = TimeLoop::over(&problem.times)
+        .diverged_above(e.dynamics.diverged_above)
+        .exact_loss(true)
+        .interrupted_when(&interrupted);
+    let mut record = |index: usize, state: &State<f64>| watcher.record(index, state);
+    let Ok(stop) = time_loop.run(&mut simulation, &mut record);
     if matches!(stop, StopReason::Interrupted { .. }) {
         return None;
     }
@@ -138,14 +133,10 @@ struct Watcher<'a> {
     grid: &'a Solved,
     momentum: Line,
     dots: usize,
-    pulse: &'a Pulse<'a>,
-    risk: f64,
     cloud: Cloud,
 }
 
-impl Observer<f64> for Watcher<'_> {
-    type Error = std::convert::Infallible;
-
+impl Watcher<'_> {
     fn record(&mut self, index: usize, state: &State<f64>) -> f64 {
         let network = &self.problem.network;
         let neuron = self.problem.independent();
@@ -154,9 +145,6 @@ impl Observer<f64> for Watcher<'_> {
         let (mut theta, r) = (of(&state.theta), of(&state.momentum));
         let f = network.predict(self.width, &state.theta, &self.problem.population.x, Threads::One);
         let loss = self.problem.experiment.network.loss.mean(&f, &self.problem.population.y, network.outputs());
-        if index == 0 {
-            self.risk = loss;
-        }
         self.cloud.function.push(f);
         self.cloud.moments.push(moments(&theta, &r));
         self.cloud.theta.push(histogram(&theta, self.grid.limit.line));
@@ -167,18 +155,6 @@ impl Observer<f64> for Watcher<'_> {
         theta.sort_unstable_by(f64::total_cmp);
         self.cloud.wasserstein.push(self.grid.limit.law(index).wasserstein_2(&theta).unwrap_or(f64::NAN));
         loss
-    }
-
-    fn start_risk(&self) -> f64 {
-        self.risk
-    }
-
-    fn checkpoint(&mut self, _: &State<f64>, _: &[f64], _: usize) -> Result<(), Self::Error> {
-        Ok(())
-    }
-
-    fn progress(&mut self, time: f64) {
-        self.pulse.go_on(time / self.problem.experiment.horizon.time);
     }
 }
 

@@ -3,11 +3,11 @@
 use super::super::pieces::{Piece, work_through};
 use super::super::{RunError, Setting};
 use super::{Findings, Subject, kept, undamped};
-use crate::number;
 use crate::analysis::proportion::wilson;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
 use crate::config::Recover;
+use crate::number;
 use crate::record::npz::Arrays;
 use crate::record::{RecoveryRecord, Summary, Timing, stop_name};
 use crate::sparse::recovery::{Method, Problem, RecoveryError, solve};

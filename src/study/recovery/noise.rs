@@ -4,9 +4,9 @@
 use super::super::pieces::{Piece, work_through};
 use super::super::{RunError, Setting};
 use super::{Findings, Subject, kept};
-use crate::number;
 use crate::analysis::verdict::Check;
 use crate::config::Noise;
+use crate::number;
 use crate::record::npz::Arrays;
 use crate::sparse::recovery::instance::Instance;
 use crate::sparse::recovery::{least_squares, solve};

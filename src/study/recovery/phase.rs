@@ -3,11 +3,11 @@
 use super::super::pieces::{Piece, work_through};
 use super::super::{RunError, Setting};
 use super::{Findings, Subject};
-use crate::number;
 use crate::analysis::proportion::wilson;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
 use crate::config::Phase;
+use crate::number;
 use crate::record::npz::Arrays;
 use crate::sparse::recovery::instance::Instance;
 use crate::sparse::recovery::{Damping, Method, solve};
