@@ -139,7 +139,7 @@ fn join(problem: &Problem<'_, f64>, terms: &Connect, pair: &Pair, setting: &Sett
     let first = Constructive::first_half(network, width, &p, &q);
     let mut constructive = vec![("first-half", first.clone())];
     if terms.halves > 0 {
-        constructive.push(("best-half", first.best_half(&measure, (e.seed, pair.address), terms.halves)));
+        constructive.push(("best-half", first.best_half(&measure, e.seed, pair.address, terms.halves)));
     }
     for (kind, halves) in constructive {
         let path = halves.path();
