@@ -1,13 +1,15 @@
 //! Activations and whole steps, for one's own changes: `cargo bench --bench kernels`. For comparisons with other programs,
 //! which must take turns with ours, there is `widelimit bench --serve`.
 
+#[path = "../src/cli/workload.rs"]
+mod workload;
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::Duration;
-use widelimit::bench::Workload;
-use widelimit::dynamics::Still;
 use widelimit::network::kernel::{OnCacheLines, math};
 use widelimit::network::{Activation, Real, Threads};
+use workload::Workload;
 
 #[global_allocator]
 static ALLOCATOR: OnCacheLines = OnCacheLines;
@@ -32,11 +34,10 @@ fn steps_of<R: Real>(c: &mut Criterion) {
     let mut group = c.benchmark_group(format!("step {}", R::NAME));
     for (width, inputs, batch) in [(32, 10, 1), (1000, 10, 1), (1000, 10, 100), (10_000, 10, 100), (800, 784, 100)] {
         let workload = Workload::<R>::new(width, inputs, batch, Activation::Tanh);
-        let (mut force, mut state) = (workload.force(Threads::One), workload.start());
-        let mut integrator = workload.integrator(&state);
+        let mut simulation = workload.simulation(Threads::One);
         group.throughput(Throughput::Elements((width * batch) as u64));
         group.bench_function(BenchmarkId::from_parameter(format!("N={width} d={inputs} B={batch}")), |b| {
-            b.iter(|| integrator.step(&mut force, &mut Still, &mut state));
+            b.iter(|| simulation.step());
         });
     }
     group.finish();

@@ -91,7 +91,7 @@
 //! A network of 64 tanh neurons learns `y = x_1` by heavy ball on four points, on the full gradient:
 //!
 //! ```
-//! use widelimit::dynamics::{BatchSource, Method, Motion, NetworkForce, State, Still};
+//! use widelimit::dynamics::{Batches, Ensemble, Method, Motion, NetworkForce, Scheme, Simulation, State, TimeLoop};
 //! use widelimit::network::{Activation, Batch, Law, Loss, Network, Objective, Start, Threads, TwoLayer};
 //!
 //! let activation = Activation::Tanh;
@@ -104,30 +104,27 @@
 //! };
 //! let population = Batch { x: vec![1.0, 0.0, -1.0, 0.0, 0.5, 1.0, -0.5, -1.0], y: vec![1.0, -1.0, 0.5, -0.5] };
 //!
-//! let (width, seed) = (64, 1);
-//! let mut state = State::<f64>::at_rest(network.start(&start, seed, 0, width));
-//! let mut force = NetworkForce {
-//!     network: &network,
-//!     width,
-//!     population: &population,
-//!     objective: Objective { loss: Loss::HalfSquared, ridge: 0.0 },
-//!     source: BatchSource::Full,
-//!     seed,
-//!     replica: 0,
-//!     threads: Threads::One,
-//!     buffers: Default::default(),
-//! };
+//! let width = 64;
+//! let start = State::<f64>::at_rest(network.start(&start, 1, 0, width));
+//! let objective = Objective { loss: Loss::HalfSquared, ridge: 0.0 };
+//! let ensemble = Ensemble { network: &network, width, population: &population, objective };
+//! let force = NetworkForce::new(ensemble, Batches::FULL, Threads::One);
 //!
 //! // Step 0.05 and friction 1: momentum 0.95, learning rate 0.0025 on the N-scaled gradient.
 //! let motion = Motion { step: 0.05, friction: 1.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
-//! let coordinates = network.coordinates(width);
-//! let mut heavy_ball = motion.integrator::<f64>(Method::HeavyBall, coordinates, state.theta.len());
+//! let scheme = Scheme { method: Method::HeavyBall, motion };
+//! let integrator = scheme.integrator(network.coordinates(width), start.theta.len());
+//! let mut simulation = Simulation::noise_free(start, integrator, force);
 //!
-//! // A step returns the mean loss at its start.
-//! let first = heavy_ball.step(&mut force, &mut Still, &mut state);
-//! let last = (1..400).map(|_| heavy_ball.step(&mut force, &mut Still, &mut state)).last().unwrap();
-//! assert_eq!((state.step, state.time), (400, 20.0));
-//! assert!(last < 0.1 * first, "{first} {last}");
+//! let mut risks = Vec::new();
+//! let mut record = |_: usize, state: &State<f64>| {
+//!     let f = network.predict(width, &state.theta, &population.x, Threads::One);
+//!     risks.push(objective.loss.mean(&f, &population.y, network.outputs()));
+//!     risks[risks.len() - 1]
+//! };
+//! let Ok(_) = TimeLoop::over(&[0.0, 10.0, 20.0]).run(&mut simulation, &mut record);
+//! assert_eq!((simulation.state.step, simulation.state.time), (400, 20.0));
+//! assert!(risks[2] < 0.1 * risks[0], "{risks:?}");
 //! ```
 //!
 //! Whole experiments are read by [`config::load`] and run by [`study::run`]:
@@ -148,6 +145,7 @@ pub mod dynamics;
 pub mod figure;
 pub mod kinetic;
 pub mod network;
+pub mod number;
 pub mod population;
 pub mod record;
 pub mod rng;

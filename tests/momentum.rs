@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{Problem, motion, naive};
-use widelimit::dynamics::force::batch_indices;
-use widelimit::dynamics::{BatchSource, Method, Motion, NetworkForce, State, Still};
+use common::{Problem, REPLICA, SEED, motion, naive};
+use widelimit::dynamics::batches::batch_indices;
+use widelimit::dynamics::{BatchSource, Method, Motion, NoNoise, State};
 use widelimit::network::{Activation, Batch, Loss, Threads, TwoLayer};
 
 const STEPS: u64 = 200;
@@ -24,11 +24,11 @@ fn source(size: Option<usize>) -> BatchSource<'static> {
 }
 
 /// The samples of a step, gathered by hand.
-fn batch(problem: &Problem, force: &NetworkForce<'_, f64>, step: u64, size: Option<usize>) -> Batch<f64> {
+fn batch(problem: &Problem, step: u64, size: Option<usize>) -> Batch<f64> {
     let Some(size) = size else { return problem.population.clone() };
     let (d, k) = (problem.network.inputs(), problem.network.outputs());
     let Batch { x, y } = &problem.population;
-    let drawn = batch_indices(force.seed, force.replica, step, y.len() / k, size);
+    let drawn = batch_indices(SEED, REPLICA, step, y.len() / k, size);
     assert_eq!(drawn.len(), size);
     Batch {
         x: drawn.iter().flat_map(|i| x[i * d..(i + 1) * d].to_vec()).collect(),
@@ -51,9 +51,9 @@ fn side_by_side(
     let mut integrator = problem.integrator(method, terms);
     let mut worst: f64 = 0.0;
     for step in 0..STEPS {
-        let (gradient, _) = naive::gradient(problem, &theta, &batch(problem, &force, step, size));
+        let (gradient, _) = naive::gradient(problem, &theta, &batch(problem, step, size));
         update(&mut theta, &gradient);
-        integrator.step(&mut force, &mut Still, &mut state);
+        integrator.step(&mut force, &mut NoNoise, &mut state);
         for (a, b) in problem.network.to_canonical(problem.width, &state.theta).iter().zip(&theta) {
             worst = worst.max((a - b).abs() / b.abs().max(1.0));
         }

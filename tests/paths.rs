@@ -3,13 +3,16 @@
 
 mod common;
 
-use common::normals;
+use common::{bits, normals};
 use ndarray::Array2;
 use widelimit::analysis::connectivity::{
     Constructive, CurveForce, Match, Matching, Measure, Path, Profile, learn_curve, recipe,
 };
-use widelimit::dynamics::Motion;
+use widelimit::dynamics::{Ensemble, Method, Motion, Scheme, Simulation, State};
 use widelimit::network::{Activation, Batch, Loss, Network, Objective, Point, ThreeLayer, TwoLayer};
+
+/// How curves are learned.
+const MOTION: Motion = Motion { step: 0.1, friction: 2.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
 
 struct Case {
     network: Network,
@@ -59,19 +62,16 @@ impl Case {
         (matching, matched)
     }
 
+    fn curve_force(&self, width: usize, ends: [Vec<f64>; 2]) -> CurveForce<'_> {
+        let objective = Objective { loss: self.loss, ridge: 0.0 };
+        let ensemble = Ensemble { network: &self.network, width, population: &self.population, objective };
+        CurveForce { ensemble, ends, batch: None, seed: 1, pair: 0 }
+    }
+
     fn curve(&self, width: usize, p: &Point, q: &Point, steps: usize) -> Path {
         let slice = |point: &Point| self.network.from_canonical(width, &point.to_vec());
-        let force = CurveForce {
-            network: &self.network,
-            width,
-            ends: [slice(p), slice(q)],
-            population: &self.population,
-            objective: Objective { loss: self.loss, ridge: 0.0 },
-            batch: None,
-            address: (1, 0),
-        };
-        let motion = Motion { step: 0.1, friction: 2.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
-        learn_curve(force, motion, steps)
+        let force = self.curve_force(width, [slice(p), slice(q)]);
+        learn_curve(force, MOTION, steps)
     }
 }
 
@@ -98,7 +98,7 @@ fn the_constructive_path_keeps_to_its_bound_and_is_constant_on_silent_pieces() {
             let measure = case.measure(width);
             let (p, q) = (case.point(width, 10 + pair), case.point(width, 20 + pair));
             let first = Constructive::first_half(&case.network, width, &p, &q);
-            let best = first.clone().best_half(&measure, (1, pair), 20);
+            let best = first.clone().best_half(&measure, 1, pair, 20);
             assert!(best.named_risks(&measure).bound() <= first.named_risks(&measure).bound());
             for halves in [first, best] {
                 let named = halves.named_risks(&measure);
@@ -154,7 +154,7 @@ fn halves_are_the_first_halves_and_doubled() {
 fn every_path_ends_at_the_given_networks() {
     for case in cases() {
         let (p, q) = (case.point(8, 1), case.point(8, 2));
-        let halves = Constructive::first_half(&case.network, 8, &p, &q).best_half(&case.measure(8), (1, 1), 5);
+        let halves = Constructive::first_half(&case.network, 8, &p, &q).best_half(&case.measure(8), 1, 1, 5);
         for path in [halves.path(), Path::line(&p, &q), case.curve(8, &p, &q, 7)] {
             assert_eq!((path.at(0.0), path.at(1.0)), (p.clone(), q.clone()));
         }
@@ -257,15 +257,7 @@ fn the_curve_force_is_the_derivative_of_the_loss_on_the_curve() {
     let (p, q) = (case.point(5, 1), case.point(5, 2));
     let Path::Bezier { points } = case.curve(5, &p, &q, 3) else { panic!() };
     let slice = |a: &Point| case.network.from_canonical(5, &a.to_vec());
-    let mut force = CurveForce {
-        network: &case.network,
-        width: 5,
-        ends: [slice(&p), slice(&q)],
-        population: &case.population,
-        objective: Objective { loss: case.loss, ridge: 0.0 },
-        batch: None,
-        address: (1, 0),
-    };
+    let mut force = case.curve_force(5, [slice(&p), slice(&q)]);
     // The loss returned is that at the same place on the curve, which the step fixes.
     let mut c = slice(&points[1]);
     let mut gradient = vec![0.0; c.len()];
@@ -281,6 +273,25 @@ fn the_curve_force_is_the_derivative_of_the_loss_on_the_curve() {
         };
         let difference = (at(h) - at(-h)) / (2.0 * h);
         assert!((difference - gradient[k]).abs() < 1e-8, "{difference} {}", gradient[k]);
+    }
+}
+
+/// The middle point is that of `steps` steps of heavy ball by hand, bit for bit.
+#[test]
+fn a_curve_is_learned_in_exactly_so_many_steps() {
+    let case = &cases()[0];
+    let (p, q) = (case.point(6, 1), case.point(6, 2));
+    let slice = |a: &Point| case.network.from_canonical(6, &a.to_vec());
+    for steps in [0, 1, 2, 37] {
+        let ends = [slice(&p), slice(&q)];
+        let middle: Vec<f64> = ends[0].iter().zip(&ends[1]).map(|(p, q)| 0.5 * (p + q)).collect();
+        let scheme = Scheme { method: Method::HeavyBall, motion: MOTION };
+        let integrator = scheme.integrator(case.network.coordinates(6), middle.len());
+        let mut by_hand = Simulation::noise_free(State::at_rest(middle), integrator, case.curve_force(6, ends));
+        (0..steps).for_each(|_| assert!(by_hand.step().is_finite()));
+        let Path::Bezier { points: [_, middle, _] } = case.curve(6, &p, &q, steps) else { panic!("a curve") };
+        let expected = case.network.to_canonical(6, &by_hand.state.theta);
+        assert_eq!(bits(&middle.to_vec()), bits(&expected), "{steps} steps");
     }
 }
 

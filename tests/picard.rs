@@ -4,23 +4,25 @@
 mod common;
 
 use common::{Problem, bits, distance, linear, linear_exact, linear_state, motion, slope, tanh_problem};
-use widelimit::dynamics::picard::{FrozenForce, Guess, Iteration, Outcome, Terms, TrajectoryMap, map::packed};
-use widelimit::dynamics::{Brownian, Method, Motion, Noise, State, Still};
-use widelimit::network::{Objective, Threads, TwoLayer};
+use widelimit::dynamics::picard::{
+    FrozenForce, Guess, Iteration, IterationSettings, Outcome, TrajectoryMap, map::packed,
+};
+use widelimit::dynamics::{Brownian, Method, Motion, NoNoise, Noise, Scheme, State};
+use widelimit::network::{Threads, TwoLayer};
 
 const TARGET: f64 = 1.5;
 
-fn still(_: usize, _: usize) -> Box<dyn Noise<f64>> {
-    Box::new(Still)
+fn no_noise(_: usize, _: usize) -> Box<dyn Noise<f64>> {
+    Box::new(NoNoise)
 }
 
-/// The network whose particles evolve alone.
-fn alone(problem: &Problem) -> &TwoLayer {
+/// The network, whose particles evolve independently under given predictions.
+fn independent(problem: &Problem) -> &TwoLayer {
     problem.network.independent().expect("one hidden layer")
 }
 
-fn terms(steps: usize, windows: usize) -> Terms {
-    Terms { windows, steps, iterates: 80, tolerance: 1e-14, guess: Guess::Standing }
+fn settings(steps: usize, windows: usize) -> IterationSettings {
+    IterationSettings { windows, steps, iterates: 80, tolerance: 1e-14, guess: Guess::Constant }
 }
 
 /// What an iteration found.
@@ -36,16 +38,14 @@ fn iterate(
     method: Method,
     motion: Motion,
     start: &State<f64>,
-    terms: Terms,
+    settings: IterationSettings,
     noise: &(dyn Fn(usize, usize) -> Box<dyn Noise<f64>> + Sync),
 ) -> Found {
-    let objective = Objective { loss: problem.loss, ridge: problem.ridge };
-    let map =
-        TrajectoryMap::new(alone(problem), problem.width, &problem.population, objective, (method, motion), noise);
-    let mut iteration = Iteration::new(&map, start.clone(), terms);
+    let map = TrajectoryMap::new(problem.ensemble(independent(problem)), Scheme { method, motion }, noise);
+    let mut iteration = Iteration::new(&map, start.clone(), settings);
     loop {
         match iteration.advance() {
-            Outcome::Going => {}
+            Outcome::Continue => {}
             Outcome::Converged => break,
             other => panic!("{other:?}: {:?}", iteration.differences),
         }
@@ -82,7 +82,8 @@ fn iterates_of_the_linear_neuron_are_taylor_polynomials_of_the_cosine() {
     let problem = linear(5, TARGET, 0.0);
     let start = linear_state(&problem, &[-1.0, 0.4, 1.2, 0.3, -0.2], &[0.0; 5]);
     let (horizon, steps) = (3.0, 300);
-    let found = iterate(&problem, Method::Rk4, motion(horizon / steps as f64, 0.0), &start, terms(steps, 1), &still);
+    let found =
+        iterate(&problem, Method::Rk4, motion(horizon / steps as f64, 0.0), &start, settings(steps, 1), &no_noise);
     let differences = &found.differences[0];
     let gap = (0.14 - TARGET).abs();
     let mut term = gap;
@@ -102,14 +103,14 @@ fn the_fixed_point_is_the_particle_trajectory() {
     let steps = 64;
     for method in [Method::HeavyBall, Method::KickDriftKick, Method::Baoab] {
         let motion = motion(2.0 / steps as f64, 0.8);
-        let found = iterate(&problem, method, motion, &start, terms(steps, 1), &still);
+        let found = iterate(&problem, method, motion, &start, settings(steps, 1), &no_noise);
         let (f, end) = particles(&problem, method, motion, &start, steps);
         let worst = apart(&found.predictions, &f).max(distance(&found.end, &end));
         println!("{method:?}: {worst:.1e} after {} iterates", found.differences[0].len());
         assert!(worst < 1e-12, "{method:?}: {worst}");
     }
     let first_order = Motion { first_order: true, ..motion(2.0 / steps as f64, 0.0) };
-    let found = iterate(&problem, Method::GradientDescent, first_order, &start, terms(steps, 2), &still);
+    let found = iterate(&problem, Method::GradientDescent, first_order, &start, settings(steps, 2), &no_noise);
     let (f, _) = particles(&problem, Method::GradientDescent, first_order, &start, steps);
     assert!(apart(&found.predictions, &f) < 1e-12);
 }
@@ -127,7 +128,7 @@ fn under_noise_every_particle_keeps_its_brownian_path() {
         width,
         ticks: 1,
     };
-    let found = iterate(&problem, Method::Baoab, motion, &start, terms(steps, 1), &|first, width| {
+    let found = iterate(&problem, Method::Baoab, motion, &start, settings(steps, 1), &|first, width| {
         Box::new(brownian(first, width))
     });
     let mut integrator = problem.integrator(Method::Baoab, motion);
@@ -151,7 +152,7 @@ fn with_runge_kutta_the_fixed_point_has_order_four() {
     for windows in [1, 2] {
         let errors = counts.map(|steps| {
             let motion = motion(2.0 / steps as f64, 0.7);
-            let found = iterate(&problem, Method::Rk4, motion, &start, terms(steps, windows), &still);
+            let found = iterate(&problem, Method::Rk4, motion, &start, settings(steps, windows), &no_noise);
             let (_, end) = particles(&problem, Method::Rk4, motion, &start, steps);
             (distance(&found.end, &exact), distance(&found.end, &end))
         });
@@ -168,16 +169,16 @@ fn windows_and_the_first_guess_change_nothing() {
     let problem = tanh_problem();
     let start = problem.random_state(1, 0.5);
     let (steps, motion) = (64, motion(4.0 / 64.0, 0.8));
-    let whole = iterate(&problem, Method::KickDriftKick, motion, &start, terms(steps, 1), &still);
+    let whole = iterate(&problem, Method::KickDriftKick, motion, &start, settings(steps, 1), &no_noise);
     for windows in [2, 4, 16, 64] {
-        let cut = iterate(&problem, Method::KickDriftKick, motion, &start, terms(steps, windows), &still);
+        let cut = iterate(&problem, Method::KickDriftKick, motion, &start, settings(steps, windows), &no_noise);
         assert_eq!(cut.differences.len(), windows);
         assert!(apart(&whole.predictions, &cut.predictions) < 1e-11, "{windows} windows");
         assert!(distance(&whole.end, &cut.end) < 1e-11);
         assert!(cut.differences[0].len() < whole.differences[0].len(), "a short window needs fewer iterates");
     }
-    let labels = Terms { guess: Guess::Labels, ..terms(steps, 1) };
-    let other = iterate(&problem, Method::KickDriftKick, motion, &start, labels, &still);
+    let labels = IterationSettings { guess: Guess::Labels, ..settings(steps, 1) };
+    let other = iterate(&problem, Method::KickDriftKick, motion, &start, labels, &no_noise);
     assert!(apart(&whole.predictions, &other.predictions) < 1e-11);
     assert_ne!(whole.differences[0][0], other.differences[0][0], "it started elsewhere");
 }
@@ -189,7 +190,7 @@ fn a_window_of_k_steps_needs_k_iterates_at_most() {
     let problem = tanh_problem();
     let start = problem.random_state(4, 0.5);
     for steps in [1, 2, 5] {
-        let found = iterate(&problem, Method::KickDriftKick, motion(0.125, 0.8), &start, terms(steps, 1), &still);
+        let found = iterate(&problem, Method::KickDriftKick, motion(0.125, 0.8), &start, settings(steps, 1), &no_noise);
         let needed = found.differences[0].iter().take_while(|d| **d > 1e-14).count();
         assert!(needed <= steps, "{steps} steps: {:?}", found.differences[0]);
     }
@@ -202,7 +203,14 @@ fn bits_do_not_depend_on_threads() {
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            iterate(&problem, Method::Rk4, motion(0.25, 0.8), &start, Terms { tolerance: 1e-6, ..terms(4, 1) }, &still)
+            iterate(
+                &problem,
+                Method::Rk4,
+                motion(0.25, 0.8),
+                &start,
+                IterationSettings { tolerance: 1e-6, ..settings(4, 1) },
+                &no_noise,
+            )
         })
     };
     let (one, three) = (run(1), run(3));
@@ -215,63 +223,54 @@ fn bits_do_not_depend_on_threads() {
 fn an_iteration_goes_on_from_what_was_saved() {
     let problem = tanh_problem();
     let start = problem.random_state(1, 0.5);
-    let objective = Objective { loss: problem.loss, ridge: problem.ridge };
-    let how = (Method::KickDriftKick, motion(4.0 / 64.0, 0.8));
-    let map = TrajectoryMap::new(alone(&problem), problem.width, &problem.population, objective, how, &still);
+    let scheme = Scheme { method: Method::KickDriftKick, motion: motion(4.0 / 64.0, 0.8) };
+    let map = TrajectoryMap::new(problem.ensemble(independent(&problem)), scheme, &no_noise);
     fn finish<'m, 'a>(mut iteration: Iteration<'m, 'a, f64>) -> Iteration<'m, 'a, f64> {
-        while iteration.advance() == Outcome::Going {}
+        while iteration.advance() == Outcome::Continue {}
         iteration
     }
-    let straight = finish(Iteration::new(&map, start.clone(), terms(64, 4)));
-    let mut saved = Iteration::new(&map, start, terms(64, 4));
-    (0..17).for_each(|_| assert_eq!(saved.advance(), Outcome::Going));
+    let straight = finish(Iteration::new(&map, start.clone(), settings(64, 4)));
+    let mut saved = Iteration::new(&map, start, settings(64, 4));
+    (0..17).for_each(|_| assert_eq!(saved.advance(), Outcome::Continue));
     let Iteration { predictions, start, differences, .. } = saved;
-    let resumed = finish(Iteration::resume(&map, terms(64, 4), predictions, start, differences));
+    let resumed = finish(Iteration::resume(&map, settings(64, 4), predictions, start, differences));
     assert_eq!(bits(&straight.predictions), bits(&resumed.predictions));
     assert_eq!(straight.differences, resumed.differences);
     assert_eq!(bits(&straight.start.theta), bits(&resumed.start.theta));
 }
 
-/// Driven by the ordinary integrator, the frozen fixed point leads the particles along the same trajectory.
+/// Integrated under the residuals of the fixed point, the particles follow the trajectory that the iteration found.
 #[test]
 fn the_frozen_path_is_a_force_like_any_other() {
     let problem = tanh_problem();
     let start = problem.random_state(1, 0.5);
-    let objective = Objective { loss: problem.loss, ridge: problem.ridge };
     let motion = motion(4.0 / 64.0, 0.8);
-    let map = TrajectoryMap::new(
-        alone(&problem),
-        problem.width,
-        &problem.population,
-        objective,
-        (Method::Rk4, motion),
-        &still,
-    );
-    let mut iteration = Iteration::new(&map, start.clone(), terms(64, 2));
-    while iteration.advance() == Outcome::Going {}
+    let ensemble = problem.ensemble(independent(&problem));
+    let map = TrajectoryMap::new(ensemble, Scheme { method: Method::Rk4, motion }, &no_noise);
+    let mut iteration = Iteration::new(&map, start.clone(), settings(64, 2));
+    while iteration.advance() == Outcome::Continue {}
     let end = iteration.start.clone();
     let path = iteration.frozen();
-    let samples = packed(alone(&problem), &problem.population);
-    let mut force = FrozenForce::new(alone(&problem), problem.width, &samples, problem.ridge, &path, Threads::One);
+    let samples = packed(ensemble.network, ensemble.population);
+    let mut force = FrozenForce::new(ensemble, &samples, &path, Threads::One);
     let mut integrator = problem.integrator(Method::Rk4, motion);
     let mut state = start;
     for _ in 0..64 {
-        integrator.step(&mut force, &mut Still, &mut state);
+        integrator.step(&mut force, &mut NoNoise, &mut state);
     }
     assert!(distance(&state, &end) < 1e-12);
 }
 
-/// A map that expands before it contracts, with too few iterates, says so; one that overflows too.
+/// An iteration with too few iterates, or one that overflows, reports that it has not converged.
 #[test]
-fn what_does_not_converge_is_told() {
+fn failure_to_converge_is_reported() {
     let problem = linear(2, TARGET, 0.0);
     let start = linear_state(&problem, &[-1.0, 0.4], &[0.0, 0.0]);
-    let objective = Objective { loss: problem.loss, ridge: 0.0 };
     for (horizon, iterates) in [(20.0, 10), (1e200, 10)] {
-        let how = (Method::KickDriftKick, motion(horizon / 100.0, 0.0));
-        let map = TrajectoryMap::new(alone(&problem), 2, &problem.population, objective, how, &still);
-        let mut iteration = Iteration::new(&map, start.clone(), Terms { iterates, ..terms(100, 1) });
-        let outcome = std::iter::repeat_with(|| iteration.advance()).find(|o| *o != Outcome::Going).unwrap();
+        let scheme = Scheme { method: Method::KickDriftKick, motion: motion(horizon / 100.0, 0.0) };
+        let map = TrajectoryMap::new(problem.ensemble(independent(&problem)), scheme, &no_noise);
+        let mut iteration = Iteration::new(&map, start.clone(), IterationSettings { iterates, ..settings(100, 1) });
+        let outcome = std::iter::repeat_with(|| iteration.advance()).find(|o| *o != Outcome::Continue).unwrap();
         let Outcome::NotConverged { window: 0, difference } = outcome else { panic!("{outcome:?}") };
         assert!(difference > 1.0 || !difference.is_finite());
     }

@@ -4,14 +4,15 @@
 mod common;
 
 use common::slope;
-use widelimit::dynamics::{BatchSource, Buffers, Method, Motion, NetworkForce, State, Still};
+use widelimit::dynamics::{Batches, Ensemble, Integrator, Method, Motion, NetworkForce, NoNoise, Scheme, State};
 use widelimit::kinetic::{Constants, FeatureTable, KineticProblem, Line, PhaseGrid, Radial, RadialForce, RadialNodes};
 use widelimit::network::{Activation, Batch, Law, Loss, Network, Objective, Threads, TwoLayer};
 
 const OBJECTIVE: Objective = Objective { loss: Loss::HalfSquared, ridge: 0.1 };
 
-fn motion(step: f64) -> Motion {
-    Motion { step, friction: 0.7, temperature: 0.0, first_order: false, tolerance: 0.0 }
+fn runge_kutta(step: f64, coordinates: usize, len: usize) -> Box<dyn Integrator<f64>> {
+    let motion = Motion { step, friction: 0.7, temperature: 0.0, first_order: false, tolerance: 0.0 };
+    Scheme { method: Method::Rk4, motion }.integrator(coordinates, len)
 }
 
 /// Equal directions in the plane make an empirical measure that is as good as rotation-invariant for smooth neurons: the trapezoidal
@@ -39,28 +40,19 @@ fn a_network_on_circles_is_the_reduction() {
     let y: Vec<f64> = labels.iter().flat_map(|&y| [y; ANGLES]).collect();
     let (population, width) = (Batch { x, y }, q.len() * ANGLES);
     let mut full = State::at_rest(network.from_canonical(width, &neurons));
-    let mut force = NetworkForce {
-        network: &network,
-        width,
-        population: &population,
-        objective: OBJECTIVE,
-        source: BatchSource::Full,
-        seed: 1,
-        replica: 0,
-        threads: Threads::One,
-        buffers: Buffers::default(),
-    };
+    let ensemble = Ensemble { network: &network, width, population: &population, objective: OBJECTIVE };
+    let mut force = NetworkForce::new(ensemble, Batches::FULL, Threads::One);
     let radial = Radial::new(2, 0.5, Activation::Softplus, output);
     let nodes = RadialNodes { radius: radii.to_vec(), label: labels.to_vec(), weight: vec![0.25; 4] };
     let table = FeatureTable::new(&radial, 20.0);
     let mut reduced = State::at_rest(q.to_vec());
     let mut reduction = RadialForce::new(&radial, &table, OBJECTIVE).on(nodes);
-    let mut one = motion(0.02).integrator::<f64>(Method::Rk4, 2 * width, full.theta.len());
-    let mut other = motion(0.02).integrator::<f64>(Method::Rk4, 3, 3);
+    let mut one = runge_kutta(0.02, 2 * width, full.theta.len());
+    let mut other = runge_kutta(0.02, 3, 3);
     let mut moved = 0.0_f64;
     for _ in 0..100 {
-        one.step(&mut force, &mut Still, &mut full);
-        other.step(&mut reduction, &mut Still, &mut reduced);
+        one.step(&mut force, &mut NoNoise, &mut full);
+        other.step(&mut reduction, &mut NoNoise, &mut reduced);
         let canonical = network.to_canonical(width, &full.theta);
         for (i, (neuron, start)) in canonical.chunks_exact(3).zip(neurons.chunks_exact(3)).enumerate() {
             // Along its own direction, which it keeps.
@@ -87,9 +79,9 @@ fn the_grid_comes_to_the_particles() {
     let objective = Objective { loss: Loss::HalfSquared, ridge: 0.0 };
     let mut force = RadialForce::new(&radial, &table, objective);
     let mut state = State::at_rest(radial.quantiles(&law, count));
-    let mut integrator = motion(0.025).integrator::<f64>(Method::Rk4, count, count);
+    let mut integrator = runge_kutta(0.025, count, count);
     for _ in 0..40 {
-        integrator.step(&mut force, &mut Still, &mut state);
+        integrator.step(&mut force, &mut NoNoise, &mut state);
     }
     let particles = force.loss(&force.predictions(&state.theta));
     let nodes = [96, 192, 384];

@@ -1,40 +1,26 @@
-//! Promise: a run stopped anywhere goes on with the same bits; every recording time is hit; a run that breaks down says
-//! in which step.
+//! Promise: the loop takes the integrator's steps and no others; an interrupted run resumes bit for bit; every recording time is
+//! met; a run that diverges names its step.
 
 mod common;
 
-use common::{Problem, distance, linear, linear_exact, linear_state, motion, tanh_problem};
+use common::{Problem, bits, distance, linear, linear_exact, linear_state, motion, tanh_problem};
+use std::cell::Cell;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use widelimit::dynamics::{
-    BatchSource, Brownian, Force, Integrator, Method, Motion, Observer, State, StopReason, TimeLoop,
+    BatchSource, Brownian, Method, Motion, Observer, ResumePoint, Scheme, Simulation, State, StopReason, TimeLoop,
 };
 use widelimit::network::{Activation, Loss, Threads, TwoLayer};
 
-/// Keeps every record, may pull the plug after some steps, and keeps the checkpoint in memory.
+/// A checkpoint: the state, the integrator's memory and the index of the next record.
+type Saved = (State<f64>, Vec<f64>, usize);
+
+/// Keeps every record and every checkpoint, and counts steps.
 struct Tape<'a> {
     problem: &'a Problem,
     records: Vec<(usize, State<f64>)>,
-    start_risk: f64,
-    interrupt: &'a AtomicBool,
-    interrupt_after: Option<u64>,
-    steps: u64,
-    saved: Vec<(State<f64>, Vec<f64>, usize)>,
-}
-
-impl<'a> Tape<'a> {
-    fn new(problem: &'a Problem, start: &State<f64>, interrupt: &'a AtomicBool) -> Self {
-        Tape {
-            problem,
-            records: Vec::new(),
-            start_risk: problem.risk(&start.theta),
-            interrupt,
-            interrupt_after: None,
-            steps: 0,
-            saved: Vec::new(),
-        }
-    }
+    saved: Vec<Saved>,
+    steps: &'a Cell<u64>,
 }
 
 impl Observer<f64> for Tape<'_> {
@@ -42,14 +28,7 @@ impl Observer<f64> for Tape<'_> {
 
     fn record(&mut self, index: usize, state: &State<f64>) -> f64 {
         self.records.push((index, state.clone()));
-        if self.interrupt_after == Some(self.steps) {
-            self.interrupt.store(true, Ordering::Relaxed);
-        }
         self.problem.risk(&state.theta)
-    }
-
-    fn start_risk(&self) -> f64 {
-        self.start_risk
     }
 
     fn checkpoint(&mut self, state: &State<f64>, memory: &[f64], next_record: usize) -> Result<(), Infallible> {
@@ -58,71 +37,80 @@ impl Observer<f64> for Tape<'_> {
     }
 
     fn progress(&mut self, _time: f64) {
-        self.steps += 1;
-        if self.interrupt_after == Some(self.steps) {
-            self.interrupt.store(true, Ordering::Relaxed);
-        }
+        self.steps.set(self.steps.get() + 1);
     }
 }
 
 /// One run's terms: a problem, a method with its motion, where batches come from, and when to record.
 struct Run<'a> {
     problem: &'a Problem,
-    method: Method,
-    motion: Motion,
+    scheme: Scheme,
     batch: Option<usize>,
     times: &'a [f64],
     exact_loss: bool,
     checkpoint_every: Duration,
 }
 
+/// How a run went.
+struct Played {
+    end: State<f64>,
+    reason: StopReason,
+    records: Vec<(usize, State<f64>)>,
+    saved: Vec<Saved>,
+    steps: u64,
+}
+
 impl<'a> Run<'a> {
     fn new(problem: &'a Problem, method: Method, motion: Motion, times: &'a [f64]) -> Self {
         let checkpoint_every = Duration::from_secs(3600);
-        Run { problem, method, motion, batch: None, times, exact_loss: false, checkpoint_every }
+        Run { problem, scheme: Scheme { method, motion }, batch: None, times, exact_loss: false, checkpoint_every }
     }
 
-    fn integrator(&self) -> Box<dyn Integrator<f64>> {
-        self.problem.integrator(self.method, self.motion)
+    fn simulation(&self, start: &State<f64>) -> Simulation<'a, f64> {
+        let problem = self.problem;
+        let source = self.batch.map_or(BatchSource::Full, |size| BatchSource::Indices { size });
+        let (network, width) = (problem.network.clone(), problem.width);
+        Simulation {
+            state: start.clone(),
+            integrator: problem.integrator(self.scheme.method, self.scheme.motion),
+            force: Box::new(problem.force_from(source, Threads::One)),
+            noise: Box::new(Brownian { seed: 9, first: 2, network, width, ticks: 2 }),
+        }
+    }
+
+    /// From the start to the end, or to the interruption after `interrupt_after` steps.
+    fn play(&self, start: &State<f64>, interrupt_after: Option<u64>) -> Played {
+        self.go(self.simulation(start), None, interrupt_after)
+    }
+
+    /// From a checkpoint and the risk at the start to the end.
+    fn resume(&self, (state, memory, next_record): &Saved, start_risk: f64) -> Played {
+        let mut simulation = self.simulation(state);
+        simulation.integrator.restore(memory);
+        self.go(simulation, Some(ResumePoint { next_record: *next_record, start_risk }), None)
     }
 
     fn go(
         &self,
-        state: &mut State<f64>,
-        next: usize,
-        integrator: &mut dyn Integrator<f64>,
-        tape: &mut Tape,
-    ) -> StopReason {
-        let network = &self.problem.network;
-        let (network, width) = (network.clone(), self.problem.width);
-        let source = self.batch.map_or(BatchSource::Full, |size| BatchSource::Indices { size });
-        let time_loop = TimeLoop {
-            times: self.times,
-            checkpoint_every: self.checkpoint_every,
-            diverged_above: 1e3,
-            exact_loss: self.exact_loss,
-            interrupt: tape.interrupt,
+        mut simulation: Simulation<'_, f64>,
+        from: Option<ResumePoint>,
+        interrupt_after: Option<u64>,
+    ) -> Played {
+        let steps = Cell::new(0);
+        let interrupted = |_: f64| interrupt_after == Some(steps.get());
+        let time_loop = TimeLoop::over(self.times)
+            .checkpoint_every(self.checkpoint_every)
+            .diverged_above(1e3)
+            .exact_loss(self.exact_loss)
+            .interrupted_when(&interrupted);
+        let mut tape = Tape { problem: self.problem, records: Vec::new(), saved: Vec::new(), steps: &steps };
+        let Ok(reason) = match from {
+            None => time_loop.run(&mut simulation, &mut tape),
+            Some(from) => time_loop.resume(&mut simulation, from, &mut tape),
         };
-        let mut noise = Brownian { seed: 9, first: 2, network, width, ticks: 2 };
-        let mut force = self.problem.force_from(source, Threads::One);
-        let Ok(reason) = time_loop.run(state, next, integrator, &mut force as &mut dyn Force<f64>, &mut noise, tape);
-        reason
+        let Tape { records, saved, .. } = tape;
+        Played { end: simulation.state, reason, records, saved, steps: steps.get() }
     }
-
-    /// From the start to the end, or to the interruption after `interrupt_after` steps.
-    fn play(&self, start: &State<f64>, interrupt_after: Option<u64>) -> (State<f64>, StopReason, TapeEnd) {
-        let plug = AtomicBool::new(false);
-        let mut tape = Tape { interrupt_after, ..Tape::new(self.problem, start, &plug) };
-        let mut state = start.clone();
-        let reason = self.go(&mut state, 0, self.integrator().as_mut(), &mut tape);
-        (state, reason, TapeEnd { records: tape.records, saved: tape.saved, steps: tape.steps })
-    }
-}
-
-struct TapeEnd {
-    records: Vec<(usize, State<f64>)>,
-    saved: Vec<(State<f64>, Vec<f64>, usize)>,
-    steps: u64,
 }
 
 /// Every method in the hardest form it takes: mini-batches and noise where it can.
@@ -145,24 +133,149 @@ fn a_run_stopped_anywhere_goes_on_with_the_same_bits() {
     let times = [0.0, 0.25, 0.5, 1.0, 2.0, 2.5, 4.0];
     for (method, motion, batch) in hard_motions() {
         let run = Run { batch, ..Run::new(&problem, method, motion, &times) };
-        let (whole, reason, tape) = run.play(&start, None);
-        assert_eq!(reason, StopReason::Horizon, "{method:?}");
-        assert!(tape.steps > 8 && tape.saved.is_empty());
-        for stop in [0, 1, tape.steps / 3, tape.steps / 2, tape.steps - 1] {
-            let (_, reason, first) = run.play(&start, Some(stop));
-            assert_eq!(reason, StopReason::Interrupted { step: stop }, "{method:?}");
-            let [(saved, memory, next_record)] = &first.saved[..] else { panic!("{method:?}: not one checkpoint") };
-            // Nothing but the checkpoint crosses over.
-            let plug = AtomicBool::new(false);
-            let mut second = Tape::new(&problem, &start, &plug);
-            let (mut state, mut integrator) = (saved.clone(), run.integrator());
-            integrator.restore(memory);
-            let reason = run.go(&mut state, *next_record, integrator.as_mut(), &mut second);
-            assert_eq!(reason, StopReason::Horizon);
-            assert!(state == whole, "{method:?} stopped after {stop} steps: another end");
+        let whole = run.play(&start, None);
+        assert_eq!(whole.reason, StopReason::Horizon, "{method:?}");
+        assert!(whole.steps > 8 && whole.saved.is_empty());
+        for stop in [0, 1, whole.steps / 3, whole.steps / 2, whole.steps - 1] {
+            let first = run.play(&start, Some(stop));
+            assert_eq!(first.reason, StopReason::Interrupted { step: stop }, "{method:?}");
+            // Only the checkpoint and the recorded risk are passed on.
+            let [saved] = &first.saved[..] else { panic!("{method:?}: not one checkpoint") };
+            let second = run.resume(saved, problem.risk(&start.theta));
+            assert_eq!(second.reason, StopReason::Horizon);
+            assert!(second.end == whole.end, "{method:?} stopped after {stop} steps: another end");
             let records = [first.records, second.records].concat();
-            assert!(records == tape.records, "{method:?} stopped after {stop} steps: other records");
+            assert!(records == whole.records, "{method:?} stopped after {stop} steps: other records");
         }
+    }
+}
+
+/// The loop adds nothing to an integrator: with a record at every step, the states are those of stepping by hand.
+#[test]
+fn the_loop_takes_the_steps_of_the_integrator() {
+    let problem = tanh_problem();
+    let start = problem.random_state(7, 0.4);
+    for (method, motion, batch) in hard_motions() {
+        // The steps of an adaptive method are its own: they are found first.
+        let mut by_hand = Run { batch, ..Run::new(&problem, method, motion, &[]) }.simulation(&start);
+        let states: Vec<State<f64>> = std::iter::once(start.clone())
+            .chain((0..20).map(|_| {
+                assert!(by_hand.step().is_finite());
+                by_hand.state.clone()
+            }))
+            .collect();
+        let times: Vec<f64> = states.iter().map(|state| state.time).collect();
+        let played = Run { batch, ..Run::new(&problem, method, motion, &times) }.play(&start, None);
+        assert_eq!((played.reason, played.steps, played.records.len()), (StopReason::Horizon, 20, 21), "{method:?}");
+        assert_eq!(bits(&played.end.theta), bits(&by_hand.state.theta), "{method:?}");
+        assert_eq!(bits(&played.end.momentum), bits(&by_hand.state.momentum), "{method:?}");
+        for ((index, recorded), (k, state)) in played.records.iter().zip(states.iter().enumerate()) {
+            assert_eq!((*index, recorded.step, recorded.time), (k, k as u64, state.time), "{method:?}");
+            if method == Method::DormandPrince {
+                // Dense output at the end of a step is the step up to rounding.
+                assert!(distance(recorded, state) < 1e-14, "{method:?}: {}", distance(recorded, state));
+            } else {
+                assert_eq!(bits(&recorded.theta), bits(&state.theta), "{method:?} after {k} steps");
+                assert_eq!(bits(&recorded.momentum), bits(&state.momentum), "{method:?} after {k} steps");
+            }
+        }
+    }
+}
+
+/// A run that is recorded at its ends only takes as many steps as the last recording time has, for any product of count and
+/// step.
+#[test]
+fn the_number_of_steps_is_exact() {
+    let problem = linear(1, 1.0, 0.0);
+    let start = linear_state(&problem, &[0.0], &[0.0]);
+    for step in [0.1, 0.3, 1e-3, 1.0 / 3.0, 0.07] {
+        for steps in [1_u64, 2, 3, 7, 10, 49, 1000] {
+            let times = [0.0, steps as f64 * step];
+            let run = Run::new(&problem, Method::HeavyBall, motion(step, 0.5), &times);
+            let mut simulation = run.simulation(&start);
+            let mut records = Vec::new();
+            let mut record = |index: usize, state: &State<f64>| {
+                records.push((index, state.step));
+                f64::NAN
+            };
+            let Ok(reason) = TimeLoop::over(&times).run(&mut simulation, &mut record);
+            assert_eq!((reason, simulation.state.step), (StopReason::Horizon, steps));
+            assert_eq!(records, [(0, 0), (1, steps)]);
+        }
+    }
+}
+
+/// A closure sees what an observer sees, and its risks are compared with the limit.
+#[test]
+fn a_closure_is_an_observer() {
+    let problem = tanh_problem();
+    let start = problem.random_state(7, 0.4);
+    let times = [0.0, 0.5, 1.0, 2.0];
+    let run = Run::new(&problem, Method::HeavyBall, motion(0.125, 0.9), &times);
+    let mut records = Vec::new();
+    let mut record = |index: usize, state: &State<f64>| {
+        records.push((index, state.clone()));
+        problem.risk(&state.theta)
+    };
+    let mut simulation = run.simulation(&start);
+    let Ok(reason) = TimeLoop::over(&times).run(&mut simulation, &mut record);
+    let played = run.play(&start, None);
+    assert_eq!(reason, StopReason::Horizon);
+    assert!(records == played.records && simulation.state == played.end);
+
+    let risks = [1.0, 4.9, 5.1, 1.0];
+    let mut record = |index: usize, _: &State<f64>| risks[index];
+    let Ok(reason) = TimeLoop::over(&times).diverged_above(5.0).run(&mut run.simulation(&start), &mut record);
+    assert_eq!(reason, StopReason::Diverged { step: 8, time: 1.0, loss: 5.1 });
+    // Without a limit, risks are not examined.
+    let mut record = |_: usize, _: &State<f64>| f64::NAN;
+    let Ok(reason) = TimeLoop::over(&times).run(&mut run.simulation(&start), &mut record);
+    assert_eq!(reason, StopReason::Horizon);
+}
+
+/// The closure is asked before every step with the time reached, and no step is taken once it has returned true.
+#[test]
+fn a_closure_interrupts_the_loop() {
+    let problem = tanh_problem();
+    let start = problem.random_state(7, 0.4);
+    let times = [0.0, 0.5, 1.0, 2.0];
+    let run = Run::new(&problem, Method::HeavyBall, motion(0.125, 0.9), &times);
+    let asked = std::cell::RefCell::new(Vec::new());
+    let interrupted = |time: f64| {
+        asked.borrow_mut().push(time);
+        time >= 0.75
+    };
+    let mut recorded = Vec::new();
+    let mut record = |index: usize, _: &State<f64>| {
+        recorded.push(index);
+        1.0
+    };
+    let mut simulation = run.simulation(&start);
+    let Ok(reason) = TimeLoop::over(&times).interrupted_when(&interrupted).run(&mut simulation, &mut record);
+    assert_eq!(reason, StopReason::Interrupted { step: 6 });
+    assert_eq!((simulation.state.step, recorded), (6, vec![0, 1]));
+    assert_eq!(*asked.borrow(), (0..=6).map(|k| f64::from(k) * 0.125).collect::<Vec<f64>>());
+}
+
+#[test]
+fn stop_reasons_are_valid_json() {
+    for (loss, text) in [(512.25, "512.25"), (f64::NAN, "null"), (f64::INFINITY, "\"inf\"")] {
+        let reason = StopReason::Diverged { step: 5, time: 15.0, loss };
+        let json = serde_json::to_string(&reason).unwrap();
+        assert_eq!(json, format!("{{\"reason\":\"diverged\",\"step\":5,\"time\":15.0,\"loss\":{text}}}"));
+        let StopReason::Diverged { step: 5, time: 15.0, loss: back } = serde_json::from_str(&json).unwrap() else {
+            panic!("{json}")
+        };
+        assert!(back == loss || back.is_nan() && loss.is_nan());
+    }
+    // Earlier versions wrote the loss as a string.
+    let old = r#"{"reason":"diverged","step":5,"time":15.0,"loss":"5.120e2"}"#;
+    assert_eq!(
+        serde_json::from_str::<StopReason>(old).unwrap(),
+        StopReason::Diverged { step: 5, time: 15.0, loss: 512.0 }
+    );
+    for reason in [StopReason::Horizon, StopReason::Interrupted { step: 3 }] {
+        assert_eq!(serde_json::from_str::<StopReason>(&serde_json::to_string(&reason).unwrap()).unwrap(), reason);
     }
 }
 
@@ -174,9 +287,9 @@ fn checkpoints_do_not_disturb_a_run() {
     for (method, motion, batch) in hard_motions() {
         let quiet = Run { batch, ..Run::new(&problem, method, motion, &times) };
         let busy = Run { batch, checkpoint_every: Duration::ZERO, ..Run::new(&problem, method, motion, &times) };
-        let ((a, _, _), (b, _, tape)) = (quiet.play(&start, None), busy.play(&start, None));
-        assert!(a == b, "{method:?}");
-        assert_eq!(tape.saved.len() as u64, tape.steps, "{method:?}");
+        let (quiet, busy) = (quiet.play(&start, None), busy.play(&start, None));
+        assert!(quiet.end == busy.end, "{method:?}");
+        assert_eq!(busy.saved.len() as u64, busy.steps, "{method:?}");
     }
 }
 
@@ -190,10 +303,10 @@ fn every_recording_time_is_hit_once_and_in_order() {
     for (method, tolerance) in [(Method::Rk4, 1e-7), (Method::KickDriftKick, 2e-3), (Method::DormandPrince, 1e-8)] {
         let terms = Motion { tolerance: 1e-9, ..motion(0.025, friction) };
         let run = Run::new(&problem, method, terms, &times);
-        let (end, reason, tape) = run.play(&start, None);
-        assert_eq!(reason, StopReason::Horizon);
-        assert_eq!(tape.records.len(), times.len());
-        for (k, (index, state)) in tape.records.iter().enumerate() {
+        let played = run.play(&start, None);
+        assert_eq!(played.reason, StopReason::Horizon);
+        assert_eq!(played.records.len(), times.len());
+        for (k, (index, state)) in played.records.iter().enumerate() {
             assert_eq!(*index, k);
             let exact = linear_exact(&problem, target, friction, &start, times[k]);
             assert!(distance(state, &exact) < tolerance, "{method:?} at {}: {}", times[k], distance(state, &exact));
@@ -203,9 +316,9 @@ fn every_recording_time_is_hit_once_and_in_order() {
                 assert!((state.time - times[k]).abs() <= 1e-12 * times[k]);
             }
         }
-        assert_eq!(tape.steps, end.step);
-        assert!(method == Method::DormandPrince || tape.steps == 200);
-        assert!(method != Method::DormandPrince || tape.steps < 100, "{} adaptive steps", tape.steps);
+        assert_eq!(played.steps, played.end.step);
+        assert!(method == Method::DormandPrince || played.steps == 200);
+        assert!(method != Method::DormandPrince || played.steps < 100, "{} adaptive steps", played.steps);
     }
 }
 
@@ -218,20 +331,26 @@ fn divergence_names_its_step() {
     let terms = Motion { first_order: true, ..motion(3.0, 0.0) };
     let far = [0.0, 3e6];
     let exact = Run { exact_loss: true, ..Run::new(&problem, Method::GradientDescent, terms, &far) };
-    let (_, reason, _) = exact.play(&start, None);
-    assert_eq!(reason, StopReason::Diverged { step: 5, time: 15.0, loss: "5.120e2".into() });
+    let diverged = |reason: StopReason, step: u64, expected: f64| match reason {
+        StopReason::Diverged { step: at, time, loss } => {
+            assert_eq!((at, time), (step, 3.0 * step as f64));
+            assert!((loss - expected).abs() < 1e-9 * expected, "{loss}");
+        }
+        other => panic!("{other:?}"),
+    };
+    diverged(exact.play(&start, None).reason, 5, 512.0);
 
     // A batch's loss is held against nothing but infinity: 4^k / 2 overflows first at k = 513.
     let batch = Run::new(&problem, Method::GradientDescent, terms, &far);
-    let (_, reason, _) = batch.play(&start, None);
+    let reason = batch.play(&start, None).reason;
     assert!(matches!(reason, StopReason::Diverged { step: 512..=513, .. }), "{reason:?}");
 
     // A recorded risk is exact in either case: the first record with 4^k > 1000 is the one after 6 steps.
     let times = [0.0, 6.0, 12.0, 18.0, 24.0];
     let recorded = Run::new(&problem, Method::GradientDescent, terms, &times);
-    let (_, reason, tape) = recorded.play(&start, None);
-    assert_eq!(reason, StopReason::Diverged { step: 6, time: 18.0, loss: "2.048e3".into() });
-    assert_eq!(tape.records.len(), 4);
+    let played = recorded.play(&start, None);
+    diverged(played.reason, 6, 2048.0);
+    assert_eq!(played.records.len(), 4);
 }
 
 #[test]
@@ -242,11 +361,11 @@ fn too_large_a_step_diverges_under_every_fixed_method() {
     for &(_, method) in Method::NAMES.iter().filter(|(_, method)| *method != Method::DormandPrince) {
         let terms = Motion { first_order: !method.solves().0, ..motion(30.0, 0.1) };
         let run = Run { exact_loss: true, ..Run::new(&problem, method, terms, &times) };
-        let (state, reason, tape) = run.play(&start, None);
+        let Played { end, reason, steps, .. } = run.play(&start, None);
         let StopReason::Diverged { step, time, .. } = reason else { panic!("{method:?}: {reason:?}") };
         // The loop stops inside the step it names.
-        assert_eq!((step, time), (state.step - 1, 30.0 * step as f64), "{method:?}");
-        assert!((1..=10).contains(&step) && tape.steps == step, "{method:?}: step {step}");
+        assert_eq!((step, time), (end.step - 1, 30.0 * step as f64), "{method:?}");
+        assert!((1..=10).contains(&step) && steps == step, "{method:?}: step {step}");
     }
 }
 
@@ -258,8 +377,9 @@ fn a_start_that_is_not_a_number_diverges_in_step_zero() {
     let times = [0.0, 4.0];
     for (method, motion, batch) in hard_motions() {
         let run = Run { batch, ..Run::new(&problem, method, motion, &times) };
-        let (_, reason, _) = run.play(&start, None);
-        assert_eq!(reason, StopReason::Diverged { step: 0, time: 0.0, loss: "NaN".into() }, "{method:?}");
+        let reason = run.play(&start, None).reason;
+        let StopReason::Diverged { step: 0, time: 0.0, loss } = reason else { panic!("{method:?}: {reason:?}") };
+        assert!(loss.is_nan(), "{method:?}");
     }
 }
 
@@ -272,9 +392,9 @@ fn an_adaptive_method_recovers_from_a_first_step_that_overflows() {
     let times = [0.0, 1.0, 4.0];
     let end = |first: f64| {
         let terms = Motion { tolerance: 1e-9, ..motion(first, 0.9) };
-        let (_, reason, tape) = Run::new(&problem, Method::DormandPrince, terms, &times).play(&start, None);
-        assert_eq!(reason, StopReason::Horizon, "first step {first}");
-        tape.records[2].1.clone()
+        let played = Run::new(&problem, Method::DormandPrince, terms, &times).play(&start, None);
+        assert_eq!(played.reason, StopReason::Horizon, "first step {first}");
+        played.records[2].1.clone()
     };
     assert!(distance(&end(1e-3), &end(1e80)) < 1e-7);
 }

@@ -10,7 +10,6 @@
 //! * [`distance`]: coupling and function distances between two networks;
 //! * [`wasserstein`]: exact one-dimensional and sliced Wasserstein-2 distances between clouds of neurons;
 //! * [`dropout`]: what a network loses when neurons are dropped, and the closed form of it;
-//! * [`number`]: what is not a number, in JSON;
 //! * [`proportion`]: the interval of a probability;
 //! * [`verdict`]: what the theory says, what was measured, and what follows.
 
@@ -20,7 +19,6 @@ pub mod contraction;
 pub mod distance;
 pub mod dropout;
 pub mod fit;
-pub mod number;
 mod points;
 pub mod proportion;
 pub mod quantile;

@@ -4,7 +4,7 @@
 //! proof: "holds" means that the measurement is sharp enough to contradict the statement and does not.
 
 use super::fit::{FitFailure, SlopeFit};
-use super::number;
+use crate::number;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

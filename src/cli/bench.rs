@@ -11,7 +11,6 @@ use super::workload::Workload;
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
 use std::time::Instant;
-use widelimit::dynamics::Still;
 use widelimit::network::{Activation, InstructionSet, Real, Threads};
 
 #[derive(Debug, clap::Args)]
@@ -72,13 +71,12 @@ fn time<R: Real>(args: &BenchArgs, input: impl BufRead, mut out: impl Write) -> 
     let &BenchArgs { n: width, d, b: batch, steps, act, .. } = args;
     let workload = Workload::<R>::new(width, d, batch, act);
     let threads = if rayon::current_num_threads() > 1 { Threads::Pool } else { Threads::One };
-    let (mut force, mut state) = (workload.force(threads), workload.start());
-    let mut integrator = workload.integrator(&state);
+    let mut simulation = workload.simulation(threads);
     let unit = 1e9 / (steps as f64 * width as f64 * batch as f64);
     let mut block = || {
         let (wall, cpu) = (Instant::now(), processor_seconds());
         for _ in 0..steps {
-            integrator.step(&mut force, &mut Still, &mut state);
+            simulation.step();
         }
         (wall.elapsed().as_secs_f64() * unit, (processor_seconds() - cpu) * unit)
     };

@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
-use widelimit::dynamics::{BatchSource, Buffers, Integrator, Method, Motion, NetworkForce, State};
+use widelimit::dynamics::{BatchSource, Batches, Ensemble, Method, Motion, NetworkForce, Scheme, Simulation, State};
 use widelimit::network::{Activation, Batch, Loss, Network, Objective, Real, Threads, TwoLayer};
 use widelimit::rng::{Role, stream};
 
@@ -31,23 +31,20 @@ impl<R: Real> Workload<R> {
         Workload { two_layer, network, population, width, batch }
     }
 
-    /// The force on the neurons.
-    pub fn force(&self, threads: Threads) -> NetworkForce<'_, R> {
-        NetworkForce {
-            network: &self.network,
-            width: self.width,
-            population: &self.population,
-            objective: Objective { loss: Loss::HalfSquared, ridge: 1e-3 },
-            source: BatchSource::Indices { size: self.batch },
-            seed: 0,
-            replica: 0,
-            threads,
-            buffers: Buffers::default(),
-        }
+    /// The training of the network, from the start and on the batches of the peers.
+    pub fn simulation(&self, threads: Threads) -> Simulation<'_, R> {
+        let objective = Objective { loss: Loss::HalfSquared, ridge: 1e-3 };
+        let ensemble = Ensemble { network: &self.network, width: self.width, population: &self.population, objective };
+        let batches = Batches { source: BatchSource::Indices { size: self.batch }, seed: 0, replica: 0 };
+        let motion = Motion { step: 1e-2, friction: 1.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
+        let start = self.start();
+        let scheme = Scheme { method: Method::HeavyBall, motion };
+        let integrator = scheme.integrator(self.network.coordinates(self.width), start.theta.len());
+        Simulation::noise_free(start, integrator, NetworkForce::new(ensemble, batches, threads))
     }
 
     /// The peers' start, smooth functions of the neuron's index, at rest.
-    pub fn start(&self) -> State<R> {
+    fn start(&self) -> State<R> {
         let layout = self.two_layer.layout(self.width);
         let d = self.two_layer.inputs;
         let mut theta = vec![R::zero(); layout.len()];
@@ -61,11 +58,5 @@ impl<R: Real> Workload<R> {
             theta[layout.index(i, d + 1)] = R::of((1.0 + at).sin());
         }
         State::at_rest(theta)
-    }
-
-    /// What takes the steps of `state`.
-    pub fn integrator(&self, state: &State<R>) -> Box<dyn Integrator<R>> {
-        let motion = Motion { step: 1e-2, friction: 1.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
-        motion.integrator(Method::HeavyBall, self.network.coordinates(self.width), state.theta.len())
     }
 }

@@ -1,4 +1,4 @@
-//! BAOAB (Leimkuhler, Matthews 2013): the noisy limit, with the Ornstein-Uhlenbeck part exact.
+//! BAOAB splitting (Leimkuhler, Matthews 2013) of the limit at positive temperature, with the Ornstein-Uhlenbeck part exact.
 //!
 //! ```text
 //! B  r     <- r - (h/2) grad Psi(theta)
@@ -8,13 +8,13 @@
 //! B  r     <- r - (h/2) grad Psi(theta)
 //! ```
 //!
-//! At temperature 0 it is a splitting of order 2. The increment `xi` is the particle's Brownian increment over the
-//! step, normalised, so that a network coupled to the limit feels the same noise up to the scheme's order.
+//! At temperature 0 it is a splitting of order 2. `xi` is the particle's normalised Brownian increment over the step, so that
+//! a network and its limit share the noise up to the order of the scheme.
 
 use super::{Force, Integrator, Noise, State, integrator::Motion};
 use crate::network::Real;
 
-/// One splitting step per step.
+/// The integrator. A step costs one gradient.
 pub struct Baoab<R> {
     motion: Motion,
     gradient: Vec<R>,
@@ -25,7 +25,7 @@ pub struct Baoab<R> {
 }
 
 impl<R: Real> Baoab<R> {
-    /// For states of length `len`.
+    /// An integrator for states of length `len`.
     pub fn new(motion: Motion, len: usize) -> Self {
         Baoab { motion, gradient: vec![R::zero(); len], normals: motion.normals(len), loss: f64::NAN, valid_at: None }
     }

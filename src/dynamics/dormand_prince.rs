@@ -5,7 +5,7 @@
 //! coordinates against `tolerance (1 + |y|)`. The dense output is their continuous extension of order 4.
 
 use super::flow::{Flow, Phase};
-use super::{Force, Integrator, Noise, State};
+use super::{Force, Integrator, Noise, StageTime, State};
 use crate::network::Real;
 
 /// Stage coefficients; the last row is also the solution of order 5.
@@ -20,7 +20,7 @@ const A: [[f64; 6]; 6] = [
 /// Difference between the solutions of order 5 and 4.
 const E: [f64; 7] =
     [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339200.0, 22.0 / 525.0, -1.0 / 40.0];
-/// The term of the dense output that the end points and slopes do not give.
+/// Coefficients of the dense output's term of highest order, which end points and slopes do not determine.
 const D: [f64; 7] = [
     -12715105075.0 / 11282082432.0,
     0.0,
@@ -31,7 +31,7 @@ const D: [f64; 7] = [
     69997945.0 / 29380423.0,
 ];
 
-/// Adaptive steps.
+/// The integrator. A step costs six gradients.
 pub struct DormandPrince<R> {
     flow: Flow,
     tolerance: f64,
@@ -51,7 +51,8 @@ pub struct DormandPrince<R> {
 }
 
 impl<R: Real> DormandPrince<R> {
-    /// For states of length `len` with `coordinates` trained entries; `first` is the first step tried.
+    /// An integrator for states of length `len` with `coordinates` trained entries; `first` is the first step tried and
+    /// `tolerance` the local error allowed, absolute and relative.
     pub fn new(flow: Flow, first: f64, tolerance: f64, coordinates: usize, len: usize) -> Self {
         DormandPrince {
             flow,
@@ -84,24 +85,24 @@ impl<R: Real> DormandPrince<R> {
         (total / (2 * self.coordinates) as f64).sqrt()
     }
 
-    /// The first stage: the last one of the step before, where there was one.
+    /// Evaluates the first stage, or reuses the last one of the previous step.
     fn first_stage(&mut self, force: &mut dyn Force<R>, state: &State<R>) {
         if self.valid_at == Some(state.step) {
             self.k.swap(0, 6);
         } else {
             self.stage.combine(state, &[]);
-            self.loss = self.flow.velocity(force, (state.step, 0.0), &self.stage, &mut self.k[0]);
+            self.loss = self.flow.velocity(force, StageTime::start(state.step), &self.stage, &mut self.k[0]);
         }
     }
 
-    /// The other six stages of a step of length h; the candidate ends in `self.stage`. Returns the loss there.
+    /// Evaluates the other six stages of a step of length h and leaves the candidate in `self.stage`; returns the loss there.
     fn stages(&mut self, force: &mut dyn Force<R>, state: &State<R>, h: f64) -> f64 {
         let mut loss = f64::NAN;
         for (i, row) in A.iter().enumerate() {
             let (done, rest) = self.k.split_at_mut(i + 1);
             let terms: Vec<_> = row.iter().zip(done.iter()).map(|(a, k)| (h * a, k)).collect();
             self.stage.combine(state, &terms);
-            loss = self.flow.velocity(force, (state.step, 0.0), &self.stage, &mut rest[0]);
+            loss = self.flow.velocity(force, StageTime::start(state.step), &self.stage, &mut rest[0]);
         }
         loss
     }
@@ -115,7 +116,7 @@ impl<R: Real> Integrator<R> for DormandPrince<R> {
             let h = self.proposal;
             let loss_at_end = self.stages(force, state, h);
             let error = self.error(state, h);
-            // A stage that overflowed gives no finite error: the step was too long, by an unknown factor.
+            // A stage that overflowed gives no finite error: the step was too long by an unknown factor.
             let rejected = error.is_nan() || error > 1.0;
             if rejected && loss.is_finite() {
                 self.proposal = h * if error.is_finite() { (0.9 * libm::pow(error, -0.2)).max(0.2) } else { 0.2 };
@@ -123,8 +124,8 @@ impl<R: Real> Integrator<R> for DormandPrince<R> {
                     continue;
                 }
             }
-            // Rejected ends here too, where the start is not finite or no step is short enough: the loss says so, and the
-            // loop stops this run.
+            // A rejected step ends here too where the start is not finite or no step is short enough: NaN is returned and the
+            // loop stops.
             let error = error.max(1e-10);
             let growth = 0.9 * libm::pow(error, -0.7 / 5.0) * libm::pow(self.last_error, 0.4 / 5.0);
             self.proposal = h * growth.clamp(0.2, 5.0);

@@ -1,13 +1,16 @@
-//! The limit as a flow: the right-hand side that the deterministic integrators share.
+//! The limit at temperature 0 as a flow: the right-hand side that the Runge-Kutta methods integrate.
 
-use super::{Force, State};
+use super::{Force, StageTime, State};
 use crate::network::Real;
 
-/// Which ordinary differential equation the particles obey at temperature 0.
+/// The ordinary differential equation of the particles at temperature 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Flow {
     /// `d theta = r dt, d r = (-gamma r - grad Psi) dt`; WKM section 4, KCH.
-    HeavyBall { friction: f64 },
+    HeavyBall {
+        /// Friction gamma.
+        friction: f64,
+    },
     /// `d theta = -grad Psi dt`, the limit of plain stochastic gradient descent; MMN eq. (5).
     Gradient,
 }
@@ -22,12 +25,12 @@ pub struct Phase<R> {
 }
 
 impl<R: Real> Phase<R> {
-    /// Zeros of this length.
+    /// Zeros: `len` parameters and momenta.
     pub fn zeros(len: usize) -> Self {
         Phase { theta: vec![R::zero(); len], momentum: vec![R::zero(); len] }
     }
 
-    /// `self = base + sum_i c_i k_i`, summed in order of the terms.
+    /// `self = state + sum_i c_i k_i` for terms `(c_i, k_i)`, summed in their order.
     pub fn combine(&mut self, state: &State<R>, terms: &[(f64, &Phase<R>)]) {
         self.theta.copy_from_slice(&state.theta);
         self.momentum.copy_from_slice(&state.momentum);
@@ -40,25 +43,24 @@ impl<R: Real> Phase<R> {
 }
 
 impl Flow {
-    /// Writes the velocity of phase-space point `at` into `out`; returns the mean loss there. The time is that of a step, and
-    /// of the fraction of it at which the stage stands.
+    /// Writes the velocity at the point `at` of phase space and at a stage's time into `out`; returns the mean loss there.
     pub fn velocity<R: Real>(
         self,
         force: &mut dyn Force<R>,
-        (step, fraction): (u64, f64),
+        time: StageTime,
         at: &Phase<R>,
         out: &mut Phase<R>,
     ) -> f64 {
         match self {
             Flow::HeavyBall { friction } => {
-                let loss = force.gradient_within(step, fraction, &at.theta, &mut out.momentum);
+                let loss = force.gradient_within(time, &at.theta, &mut out.momentum);
                 let friction = R::of(friction);
                 out.theta.copy_from_slice(&at.momentum);
                 out.momentum.iter_mut().zip(&at.momentum).for_each(|(v, &r)| *v = -friction * r - *v);
                 loss
             }
             Flow::Gradient => {
-                let loss = force.gradient_within(step, fraction, &at.theta, &mut out.theta);
+                let loss = force.gradient_within(time, &at.theta, &mut out.theta);
                 out.theta.iter_mut().for_each(|v| *v = -*v);
                 out.momentum.fill(R::zero());
                 loss

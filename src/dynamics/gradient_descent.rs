@@ -1,4 +1,4 @@
-//! Plain stochastic gradient descent, the first-order baseline on the same clock `t = k eps`.
+//! Plain stochastic gradient descent, the first-order baseline on the same time scale `t = k eps`; MMN.
 //!
 //! ```text
 //! theta <- theta - eps grad Psi(theta) + sqrt(2 tau eps) xi
@@ -7,8 +7,8 @@
 use super::{Force, Integrator, Noise, State, integrator::Motion};
 use crate::network::{Kick, Real};
 
-/// One step of stochastic gradient descent per step; momenta stay zero. In one pass over the state where the force knows
-/// how, otherwise from the gradient, which rounds differently in the last place.
+/// The integrator; momenta stay zero. Steps are taken in one pass over the state where the force implements
+/// [`Force::advance`], otherwise from the gradient; the two differ by rounding.
 pub struct GradientDescent<R> {
     motion: Motion,
     gradient: Vec<R>,
@@ -16,7 +16,7 @@ pub struct GradientDescent<R> {
 }
 
 impl<R: Real> GradientDescent<R> {
-    /// With these constants of motion.
+    /// An integrator with these constants.
     pub fn new(motion: Motion) -> Self {
         GradientDescent { motion, gradient: Vec::new(), normals: Vec::new() }
     }

@@ -12,8 +12,8 @@
 use super::{Force, Integrator, Noise, State, integrator::Motion};
 use crate::network::{Kick, Real};
 
-/// One step of stochastic heavy ball per step: in one pass over the state where the force knows how, otherwise from the
-/// gradient, which rounds differently in the last place.
+/// The integrator. Steps are taken in one pass over the state where the force implements [`Force::advance`], otherwise from
+/// the gradient; the two differ by rounding.
 pub struct HeavyBall<R> {
     motion: Motion,
     gradient: Vec<R>,
@@ -21,7 +21,7 @@ pub struct HeavyBall<R> {
 }
 
 impl<R: Real> HeavyBall<R> {
-    /// With these constants of motion.
+    /// An integrator with these constants.
     pub fn new(motion: Motion) -> Self {
         HeavyBall { motion, gradient: Vec::new(), normals: Vec::new() }
     }

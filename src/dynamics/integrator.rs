@@ -1,4 +1,4 @@
-//! What an integrator is, and the closed set of them.
+//! The interface of integrators, and the closed set of methods.
 
 use super::baoab::Baoab;
 use super::dormand_prince::DormandPrince;
@@ -10,12 +10,15 @@ use super::{Flow, Force, Noise, State};
 use crate::network::Real;
 use serde::Serialize;
 
-/// A map from state, force and noise to the next state. Fields other than [`Integrator::memory`] are scratch.
+/// A map from state, force and noise to the next state. Between steps an integrator holds nothing beyond
+/// [`Integrator::memory`] and what it can recompute.
 pub trait Integrator<R>: Send {
-    /// Takes one step and moves the clock; returns the mean loss at the step's start, NaN where it broke down.
+    /// Takes one step and advances the state's step count and time; returns the mean loss at the step's start, NaN where the
+    /// step failed.
     fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64;
 
-    /// The state at a time inside the step that ended at `state`. Methods of fixed step are only asked for its end.
+    /// Writes the state at `time`, inside the step that ended at `state`, into `out`. Methods of fixed step have no dense
+    /// output: their recording times are ends of steps, and they copy `state`.
     fn interpolate(&self, _time: f64, state: &State<R>, out: &mut State<R>)
     where
         R: Clone,
@@ -23,12 +26,12 @@ pub trait Integrator<R>: Send {
         out.clone_from(state);
     }
 
-    /// What must be saved, besides the state, to go on with the same bits.
+    /// The numbers that must be saved, besides the state, so that a resumed run is bitwise identical.
     fn memory(&self) -> Vec<f64> {
         Vec::new()
     }
 
-    /// Takes back what [`Integrator::memory`] gave.
+    /// Restores the numbers of [`Integrator::memory`].
     fn restore(&mut self, _memory: &[f64]) {}
 }
 
@@ -36,15 +39,15 @@ pub trait Integrator<R>: Send {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
-    /// Stochastic heavy ball itself.
+    /// Stochastic heavy ball.
     HeavyBall,
     /// Plain stochastic gradient descent.
     GradientDescent,
-    /// Kick-drift-kick with exact friction.
+    /// Kick-drift-kick with exact friction, order 2.
     KickDriftKick,
-    /// Classical Runge-Kutta.
+    /// Classical Runge-Kutta, order 4.
     Rk4,
-    /// Adaptive Dormand-Prince with dense output.
+    /// Adaptive Dormand-Prince 5(4) with dense output.
     DormandPrince,
     /// BAOAB, for positive temperature.
     Baoab,
@@ -61,7 +64,7 @@ impl Method {
         ("baoab", Method::Baoab),
     ];
 
-    /// Whether the method can carry noise.
+    /// Whether the method supports positive temperature.
     pub fn takes_noise(self) -> bool {
         matches!(self, Method::HeavyBall | Method::GradientDescent | Method::Baoab)
     }
@@ -75,7 +78,7 @@ impl Method {
         }
     }
 
-    /// Arrays of the state's length that the method works with, beyond the state itself: for the memory estimate.
+    /// Scratch arrays of the state's length that the method allocates, for the memory estimate.
     pub fn work_arrays(self) -> usize {
         match self {
             Method::HeavyBall | Method::GradientDescent => 0,
@@ -87,7 +90,7 @@ impl Method {
     }
 }
 
-/// The constants of motion of a run.
+/// The constants of the equation of motion and of its integration.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Motion {
     /// Step eps (or h); the first step tried where the method is adaptive.
@@ -96,34 +99,48 @@ pub struct Motion {
     pub friction: f64,
     /// Temperature tau.
     pub temperature: f64,
-    /// First-order (gradient flow) instead of second-order (heavy ball) dynamics.
+    /// Whether the dynamics are first-order (gradient flow) instead of second-order (heavy ball).
     pub first_order: bool,
     /// Local error tolerance, absolute and relative; Dormand-Prince only.
     pub tolerance: f64,
 }
 
 impl Motion {
-    /// Scratch for the noise: nothing at temperature 0.
+    /// Scratch for the noise, empty at temperature 0.
     pub(super) fn normals<R: Real>(&self, len: usize) -> Vec<R> {
         vec![R::zero(); if self.temperature > 0.0 { len } else { 0 }]
     }
 
-    /// Counts one step; time is a product, so that it does not drift.
+    /// Counts one step. Time is the product of step count and step, which does not accumulate rounding.
     pub(super) fn tick<R>(&self, state: &mut State<R>) {
         state.step += 1;
         state.time = state.step as f64 * self.step;
     }
+}
 
-    /// The method's integrator for states of length `len`, of which `coordinates` are trained.
-    pub fn integrator<R: Real>(self, method: Method, coordinates: usize, len: usize) -> Box<dyn Integrator<R>> {
-        let flow = if self.first_order { Flow::Gradient } else { Flow::HeavyBall { friction: self.friction } };
+/// A method together with its constants: everything that determines an integrator.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scheme {
+    /// The method.
+    pub method: Method,
+    /// Its constants.
+    pub motion: Motion,
+}
+
+impl Scheme {
+    /// The integrator for states of length `len`, of which `coordinates` are trained.
+    pub fn integrator<R: Real>(self, coordinates: usize, len: usize) -> Box<dyn Integrator<R>> {
+        let Scheme { method, motion } = self;
+        let flow = if motion.first_order { Flow::Gradient } else { Flow::HeavyBall { friction: motion.friction } };
         match method {
-            Method::HeavyBall => Box::new(HeavyBall::new(self)),
-            Method::GradientDescent => Box::new(GradientDescent::new(self)),
-            Method::KickDriftKick => Box::new(KickDriftKick::new(self, len)),
-            Method::Rk4 => Box::new(RungeKutta4::new(self, flow, len)),
-            Method::DormandPrince => Box::new(DormandPrince::new(flow, self.step, self.tolerance, coordinates, len)),
-            Method::Baoab => Box::new(Baoab::new(self, len)),
+            Method::HeavyBall => Box::new(HeavyBall::new(motion)),
+            Method::GradientDescent => Box::new(GradientDescent::new(motion)),
+            Method::KickDriftKick => Box::new(KickDriftKick::new(motion, len)),
+            Method::Rk4 => Box::new(RungeKutta4::new(motion, flow, len)),
+            Method::DormandPrince => {
+                Box::new(DormandPrince::new(flow, motion.step, motion.tolerance, coordinates, len))
+            }
+            Method::Baoab => Box::new(Baoab::new(motion, len)),
         }
     }
 }

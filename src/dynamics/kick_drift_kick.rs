@@ -13,7 +13,7 @@
 use super::{Force, Integrator, Noise, State, integrator::Motion};
 use crate::network::Real;
 
-/// One splitting step per step.
+/// The integrator. A step costs one gradient.
 pub struct KickDriftKick<R> {
     motion: Motion,
     gradient: Vec<R>,
@@ -23,7 +23,7 @@ pub struct KickDriftKick<R> {
 }
 
 impl<R: Real> KickDriftKick<R> {
-    /// For states of length `len`.
+    /// An integrator for states of length `len`.
     pub fn new(motion: Motion, len: usize) -> Self {
         KickDriftKick { motion, gradient: vec![R::zero(); len], loss: f64::NAN, valid_at: None }
     }

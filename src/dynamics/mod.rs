@@ -1,9 +1,9 @@
-//! Dynamics: what moves an ensemble, and the one loop that owns the clock.
+//! Dynamics: forces, noise, integrators and the time loop.
 //!
-//! A [`Force`] is a function of the state: the potential's gradient under a batch, a sampler or the whole
-//! population. An [`Integrator`] is a map from state, force and noise to the next state; stochastic heavy ball is
-//! one of them, so a finite network and its mean-field limit differ only in which force drives them and which
-//! integrator moves them. [`time_loop`] owns recording, checkpoints and the reasons to stop.
+//! A [`Force`] is a function of the state: the potential's gradient over a batch, fresh draws or the whole population. An
+//! [`Integrator`] maps state, force and noise to the next state. Stochastic heavy ball is one of them, so that a finite
+//! network and its mean-field limit differ only in force and integrator. A [`Simulation`] combines the four, and a
+//! [`TimeLoop`] runs it: it records, writes checkpoints and decides when to stop.
 //!
 //! | file | equation |
 //! |---|---|
@@ -16,6 +16,7 @@
 //! | [`picard`] | the limit as the fixed point of the trajectory map, by any of these with a fixed step |
 
 pub mod baoab;
+pub mod batches;
 pub mod dormand_prince;
 pub mod flow;
 pub mod force;
@@ -26,12 +27,15 @@ pub mod kick_drift_kick;
 pub mod noise;
 pub mod picard;
 pub mod runge_kutta;
+pub mod simulation;
 pub mod state;
 pub mod time_loop;
 
+pub use batches::{BatchSource, Batches};
 pub use flow::Flow;
-pub use force::{BatchSource, Buffers, Force, NetworkForce};
-pub use integrator::{Integrator, Method, Motion};
-pub use noise::{Brownian, Noise, Still};
+pub use force::{Ensemble, Force, NetworkForce, StageTime};
+pub use integrator::{Integrator, Method, Motion, Scheme};
+pub use noise::{Brownian, NoNoise, Noise};
+pub use simulation::Simulation;
 pub use state::State;
-pub use time_loop::{Observer, StopReason, TimeLoop};
+pub use time_loop::{Observer, ResumePoint, StopReason, TimeLoop};

@@ -1,26 +1,28 @@
-//! Brownian increments, addressed by particle and by tick of a common clock.
+//! Brownian increments, addressed by particle and by tick of a common time grid.
 //!
-//! Runs that share a particle share its Brownian path, whatever their width, offset and step: the path is laid out
-//! on the finest clock in use, and a solver whose step spans m ticks adds m increments.
+//! Simulations that share a particle share its Brownian path, whatever their width, offset and step. The path is defined on
+//! the finest grid in use; a step that spans m ticks is the sum of m increments.
 
 use crate::network::{Network, Real};
 use crate::rng::{Role, stream};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
-/// Where an integrator gets its noise.
+/// A source of standard normal increments for an integrator.
 pub trait Noise<R>: Send + Sync {
-    /// Writes one standard normal per trained coordinate for the solver's step `step`; other entries are zeroed.
+    /// Writes one standard normal per trained coordinate for the integrator's step `step` into `out`, in the layout of the
+    /// state; other entries are set to zero.
     fn normals(&mut self, step: u64, out: &mut [R]);
-    /// The same for block `block` of the state alone, from any thread.
+
+    /// The same for block `block` of the state only; callable from any thread.
     fn block(&self, step: u64, block: usize, out: &mut [R]);
 }
 
 /// No noise: temperature 0.
 #[derive(Clone, Copy, Debug)]
-pub struct Still;
+pub struct NoNoise;
 
-impl<R: Real> Noise<R> for Still {
+impl<R: Real> Noise<R> for NoNoise {
     fn normals(&mut self, _step: u64, out: &mut [R]) {
         out.fill(R::zero());
     }
@@ -30,7 +32,7 @@ impl<R: Real> Noise<R> for Still {
     }
 }
 
-/// The increments of the particles `first .. first + N`.
+/// The Brownian increments of the particles `first .. first + N`.
 #[derive(Clone, Debug)]
 pub struct Brownian {
     /// Experiment seed.
@@ -41,11 +43,11 @@ pub struct Brownian {
     pub network: Network,
     /// Its width N.
     pub width: usize,
-    /// Ticks of the common clock per step of this solver.
+    /// Ticks of the common time grid per step of the integrator.
     pub ticks: u64,
 }
 
-/// The streams of a network's families.
+/// The random streams of a network's families of units.
 const ROLES: [Role; 3] = [Role::Brownian, Role::BrownianWeight, Role::BrownianSecond];
 
 impl Brownian {

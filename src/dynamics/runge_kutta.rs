@@ -1,10 +1,10 @@
 //! The classical Runge-Kutta method of order 4 (Kutta 1901) on the noise-free limit.
 
 use super::flow::{Flow, Phase};
-use super::{Force, Integrator, Noise, State, integrator::Motion};
+use super::{Force, Integrator, Noise, StageTime, State, integrator::Motion};
 use crate::network::Real;
 
-/// Four gradients per step.
+/// The integrator. A step costs four gradients.
 pub struct RungeKutta4<R> {
     motion: Motion,
     flow: Flow,
@@ -13,7 +13,7 @@ pub struct RungeKutta4<R> {
 }
 
 impl<R: Real> RungeKutta4<R> {
-    /// For states of length `len`.
+    /// An integrator for states of length `len`.
     pub fn new(motion: Motion, flow: Flow, len: usize) -> Self {
         RungeKutta4 { motion, flow, stage: Phase::zeros(len), k: std::array::from_fn(|_| Phase::zeros(len)) }
     }
@@ -27,7 +27,8 @@ impl<R: Real> Integrator<R> for RungeKutta4<R> {
             let (done, rest) = self.k.split_at_mut(i);
             let terms: Vec<_> = done.last().map(|k| (c * h, k)).into_iter().collect();
             self.stage.combine(state, &terms);
-            let at_stage = self.flow.velocity(force, (state.step, c), &self.stage, &mut rest[0]);
+            let time = StageTime { step: state.step, fraction: c };
+            let at_stage = self.flow.velocity(force, time, &self.stage, &mut rest[0]);
             if i == 0 {
                 loss = at_stage;
             }

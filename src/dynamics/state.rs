@@ -1,6 +1,6 @@
-//! The state of an ensemble: parameters, momenta and the clock.
+//! The state of an ensemble: parameters, momenta, step count and time.
 
-/// Parameters `theta` and momenta `r` as flat slices in the network's layout, and where the clock stands.
+/// Parameters `theta` and momenta `r` as flat slices in the network's layout, with the step count and the time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State<R> {
     /// Parameters.
@@ -14,7 +14,7 @@ pub struct State<R> {
 }
 
 impl<R: num_traits::Zero + Copy> State<R> {
-    /// At rest at time 0.
+    /// These parameters at time 0, with zero momenta.
     pub fn at_rest(theta: Vec<R>) -> Self {
         let momentum = vec![R::zero(); theta.len()];
         State { theta, momentum, step: 0, time: 0.0 }

@@ -1,90 +1,173 @@
-//! The one time loop: it owns the clock, the recording times, the checkpoints and the reasons to stop.
+//! The time loop: recording times, checkpoints and stopping criteria of every simulation.
 
-use super::{Force, Integrator, Noise, State};
+use super::{Simulation, State};
 use crate::network::Real;
+use crate::number;
 use serde::{Deserialize, Serialize};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-/// Why a run ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Relative distance at which a time counts as reached: `t = k eps` and a recording time differ by rounding.
+const TIME_ROUNDING: f64 = 1e-12;
+
+/// Why a simulation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub enum StopReason {
     /// The last recording time was reached.
     Horizon,
-    /// The loss stopped being finite, or exceeded the stated multiple of its start, in the step named.
-    Diverged { step: u64, time: f64, loss: String },
-    /// A person asked to stop; the checkpoint holds everything up to this step.
-    Interrupted { step: u64 },
+    /// The loss stopped being finite, or exceeded the limit of [`TimeLoop::diverged_above`].
+    Diverged {
+        /// Step at whose start the loss was evaluated.
+        step: u64,
+        /// Time of that step.
+        time: f64,
+        /// The loss, or the recorded risk.
+        #[serde(with = "number")]
+        loss: f64,
+    },
+    /// The loop was interrupted; the checkpoint holds everything up to this step.
+    Interrupted {
+        /// Steps taken.
+        step: u64,
+    },
 }
 
-/// Who watches a run.
+/// Receives the states of a simulation.
+///
+/// Only [`Observer::record`] is required. A closure `FnMut(usize, &State<R>) -> f64` is an observer that records, with the
+/// parameter types written out: `|index: usize, state: &State<f64>| ...`.
 pub trait Observer<R> {
-    /// What can go wrong when a checkpoint is written.
+    /// What can go wrong when a checkpoint is written; [`Infallible`] where nothing can.
     type Error;
-    /// Called once per recording time with the state there; returns the risk.
+
+    /// Called once per recording time, in order, with its index and the state there. Returns the risk, which the limit of
+    /// [`TimeLoop::diverged_above`] is compared with; without a limit the value is not used.
     fn record(&mut self, index: usize, state: &State<R>) -> f64;
-    /// The risk recorded at time 0.
-    fn start_risk(&self) -> f64;
-    /// Saves everything needed to go on: the state, the integrator's memory and the index of the next record.
-    fn checkpoint(&mut self, state: &State<R>, memory: &[f64], next_record: usize) -> Result<(), Self::Error>;
-    /// Told the time reached after every step.
-    fn progress(&mut self, time: f64);
+
+    /// Saves what is needed to resume: the state, [`super::Integrator::memory`] and the index of the next record.
+    ///
+    /// # Errors
+    /// Where the checkpoint cannot be written. The error ends the simulation.
+    fn checkpoint(&mut self, _state: &State<R>, _memory: &[f64], _next_record: usize) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// Called after every step with the time reached.
+    fn progress(&mut self, _time: f64) {}
 }
 
-/// The loop's terms.
+impl<R, F: FnMut(usize, &State<R>) -> f64> Observer<R> for F {
+    type Error = Infallible;
+
+    fn record(&mut self, index: usize, state: &State<R>) -> f64 {
+        self(index, state)
+    }
+}
+
+/// Where a resumed simulation stands among its records.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ResumePoint {
+    /// Index of the next recording time, at least 1.
+    pub next_record: usize,
+    /// Risk recorded at time index 0.
+    pub start_risk: f64,
+}
+
+/// When to record, to write checkpoints and to stop.
+#[derive(Clone, Copy)]
 pub struct TimeLoop<'a> {
-    /// Recording times, increasing from 0; methods of fixed step must land on them.
-    pub times: &'a [f64],
-    /// Wall time between checkpoints.
-    pub checkpoint_every: Duration,
-    /// A run has diverged when its loss exceeds this multiple of the risk at time 0.
-    pub diverged_above: f64,
-    /// Whether a step's loss is the exact risk, so that it can be held against that multiple at every step.
-    pub exact_loss: bool,
-    /// Set from outside to ask for a checkpoint and a stop.
-    pub interrupt: &'a AtomicBool,
+    times: &'a [f64],
+    checkpoint_every: Option<Duration>,
+    diverged_above: Option<f64>,
+    exact_loss: bool,
+    interrupted: Option<&'a dyn Fn(f64) -> bool>,
 }
 
-impl TimeLoop<'_> {
-    /// Moves `state` to the last recording time, recording from index `next_record` on.
+impl<'a> TimeLoop<'a> {
+    /// A loop over recording times, without checkpoints, limit or interruption.
+    ///
+    /// The first of the times, which strictly increase, is that of the state at the start. Methods of fixed step must land on
+    /// all of them; adaptive methods interpolate.
+    #[must_use]
+    pub fn over(times: &'a [f64]) -> Self {
+        TimeLoop { times, checkpoint_every: None, diverged_above: None, exact_loss: false, interrupted: None }
+    }
+
+    /// Writes a checkpoint whenever this much wall time has passed since the last one.
+    #[must_use]
+    pub fn checkpoint_every(self, period: Duration) -> Self {
+        TimeLoop { checkpoint_every: Some(period), ..self }
+    }
+
+    /// Stops when a loss is not finite, or a risk exceeds `factor` times the risk at the start. Without this limit, losses are
+    /// not examined; adaptive methods need it, as their steps shrink without bound where a solution breaks down.
+    #[must_use]
+    pub fn diverged_above(self, factor: f64) -> Self {
+        TimeLoop { diverged_above: Some(factor), ..self }
+    }
+
+    /// Whether the loss that a step returns is the exact risk and is compared with the limit at every step. A batch's loss is
+    /// not; only recorded risks are compared then.
+    #[must_use]
+    pub fn exact_loss(self, exact: bool) -> Self {
+        TimeLoop { exact_loss: exact, ..self }
+    }
+
+    /// Calls `interrupted` before every step with the time reached; where it returns true, writes a checkpoint and stops.
+    #[must_use]
+    pub fn interrupted_when(self, interrupted: &'a dyn Fn(f64) -> bool) -> Self {
+        TimeLoop { interrupted: Some(interrupted), ..self }
+    }
+
+    /// Records the start, then steps to the last recording time.
+    ///
+    /// # Errors
+    /// Those of the observer's checkpoints.
     pub fn run<R: Real, O: Observer<R>>(
         &self,
-        state: &mut State<R>,
-        mut next_record: usize,
-        integrator: &mut dyn Integrator<R>,
-        force: &mut dyn Force<R>,
-        noise: &mut dyn Noise<R>,
+        simulation: &mut Simulation<'_, R>,
         observer: &mut O,
     ) -> Result<StopReason, O::Error> {
-        let mut at_record = state.clone();
+        let start_risk = observer.record(0, &simulation.state);
+        self.resume(simulation, ResumePoint { next_record: 1, start_risk }, observer)
+    }
+
+    /// Continues a simulation whose state and integrator memory were restored from a checkpoint.
+    ///
+    /// # Errors
+    /// Those of the observer's checkpoints.
+    pub fn resume<R: Real, O: Observer<R>>(
+        &self,
+        simulation: &mut Simulation<'_, R>,
+        from: ResumePoint,
+        observer: &mut O,
+    ) -> Result<StopReason, O::Error> {
+        let limit = self.diverged_above.map(|factor| factor * from.start_risk);
+        let mut next_record = from.next_record;
+        let mut at_record = simulation.state.clone();
         let mut saved = Instant::now();
-        if next_record == 0 {
-            observer.record(0, state);
-            next_record = 1;
-        }
-        let ceiling = self.diverged_above * observer.start_risk();
         while next_record < self.times.len() {
-            if self.interrupt.load(Ordering::Relaxed) {
-                observer.checkpoint(state, &integrator.memory(), next_record)?;
-                return Ok(StopReason::Interrupted { step: state.step });
+            let State { step, time, .. } = simulation.state;
+            if self.interrupted.is_some_and(|interrupted| interrupted(time)) {
+                observer.checkpoint(&simulation.state, &simulation.integrator.memory(), next_record)?;
+                return Ok(StopReason::Interrupted { step });
             }
-            if saved.elapsed() >= self.checkpoint_every {
-                observer.checkpoint(state, &integrator.memory(), next_record)?;
+            if self.checkpoint_every.is_some_and(|period| saved.elapsed() >= period) {
+                observer.checkpoint(&simulation.state, &simulation.integrator.memory(), next_record)?;
                 saved = Instant::now();
             }
-            let (step, time) = (state.step, state.time);
-            let loss = integrator.step(force, noise, state);
-            if !loss.is_finite() || (self.exact_loss && loss > ceiling) {
-                return Ok(StopReason::Diverged { step, time, loss: format!("{loss:.3e}") });
+            let loss = simulation.step();
+            if limit.is_some_and(|limit| !loss.is_finite() || (self.exact_loss && loss > limit)) {
+                return Ok(StopReason::Diverged { step, time, loss });
             }
-            while next_record < self.times.len() && self.times[next_record] <= state.time * (1.0 + 1e-12) {
+            let Simulation { state, integrator, .. } = simulation;
+            while self.times.get(next_record).is_some_and(|time| *time <= state.time * (1.0 + TIME_ROUNDING)) {
                 integrator.interpolate(self.times[next_record], state, &mut at_record);
                 let risk = observer.record(next_record, &at_record);
                 next_record += 1;
-                if !risk.is_finite() || risk > ceiling {
-                    let (step, time) = (state.step, state.time);
-                    return Ok(StopReason::Diverged { step, time, loss: format!("{risk:.3e}") });
+                if limit.is_some_and(|limit| !risk.is_finite() || risk > limit) {
+                    return Ok(StopReason::Diverged { step: state.step, time: state.time, loss: risk });
                 }
             }
             observer.progress(state.time);

@@ -1,8 +1,8 @@
 //! The groups of networks of a run, and the limit's own error.
 
 use super::measure::Measure;
-use crate::analysis::number;
 use crate::network::Cloud;
+use crate::number;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -95,7 +95,7 @@ pub fn load<R: Real>(
         step: step as u64,
         time,
     };
-    if arrays.series.ncols() != problem.times.len() {
+    if arrays.series.ncols() != problem.times.len() || next_record < 1.0 {
         return Err(damaged());
     }
     let series = Series::from_values(&problem.measures, arrays.series).ok_or_else(damaged)?;

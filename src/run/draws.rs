@@ -9,7 +9,7 @@ use super::memory::Shortfall;
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
 use crate::config::{BatchSize, Experiment};
-use crate::dynamics::force::{batch_indices, fresh_batch};
+use crate::dynamics::batches::{batch_indices, fresh_batch};
 use crate::population::Sampler;
 use crate::record::npz::Arrays;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub fn write(experiment: &Experiment, id: &str, out: &Path) -> Result<(), RunErr
     };
     let population = experiment.build_population()?;
     let problem = Problem::<f64>::new(experiment, &population);
-    let steps = (experiment.horizon.time / run.integration.motion.step).round() as u64;
+    let steps = (experiment.horizon.time / run.integration.scheme.motion.step).round() as u64;
     let mut arrays = Arrays::default();
     let mut drawn = false;
     if let BatchSize::Size(size) = run.integration.batch {
@@ -42,7 +42,7 @@ pub fn write(experiment: &Experiment, id: &str, out: &Path) -> Result<(), RunErr
             }
         }
     }
-    if run.integration.motion.temperature > 0.0 {
+    if run.integration.scheme.motion.temperature > 0.0 {
         drawn = true;
         let path = problem.brownian(run);
         check_size(steps as usize * problem.network.coordinates(run.width()))?;

@@ -1,12 +1,12 @@
 //! A limit by the trajectory map: iterated to its fixed point, then integrated like any other run under the frozen path.
 
 use super::context::{Outcome, RunContext, RunError};
-use super::plan::{Integration, Particles, Trajectory};
+use super::plan::{Particles, Trajectory};
 use super::problem::Problem;
 use super::series::to_f64;
 use super::tasks::TaskHandle;
 use crate::config::PicardSpec;
-use crate::dynamics::picard::{FrozenPath, Guess, Iteration, Outcome as Iterate, Terms, TrajectoryMap};
+use crate::dynamics::picard::{FrozenPath, Guess, Iteration, IterationSettings, Outcome as Iterate, TrajectoryMap};
 use crate::dynamics::{Noise, State};
 use crate::network::Real;
 use crate::record::npz::{ArrayRecord, array_record};
@@ -35,10 +35,7 @@ pub fn trajectory_map<'a, R: Real>(
     run: &Trajectory,
     noise: &'a (dyn Fn(usize, usize) -> Box<dyn Noise<R>> + Sync),
 ) -> TrajectoryMap<'a, R> {
-    let population = problem.population_of(run);
-    let Integration { method, motion, .. } = run.integration;
-    let terms = (method, motion);
-    TrajectoryMap::new(problem.independent(), run.width(), population, problem.objective(), terms, noise)
+    TrajectoryMap::new(problem.independent_ensemble(run), run.integration.scheme, noise)
 }
 
 /// The noise of neighbours among a run's particles.
@@ -65,18 +62,18 @@ pub fn fixed_point<R: Real>(
 ) -> Result<Outcome<FixedPoint<R>>, RunError> {
     let e = problem.experiment;
     let PicardSpec { windows, iterates, tolerance } = e.reference.picard.unwrap_or(PicardSpec::of(e.precision));
-    let steps = (e.horizon.time / run.integration.motion.step).round() as usize;
-    let terms = Terms { windows, steps, iterates, tolerance, guess: Guess::Standing };
+    let steps = (e.horizon.time / run.integration.scheme.motion.step).round() as usize;
+    let settings = IterationSettings { windows, steps, iterates, tolerance, guess: Guess::Constant };
     let noise = noise_of(problem, run);
     let map = trajectory_map(problem, run, &noise);
     let file = context.folder.file(&format!("checkpoint/{}-picard.npz", run.id));
-    let mut iteration = match load(problem, run, &map, terms, &file)? {
+    let mut iteration = match load(problem, run, &map, settings, &file)? {
         Some((iteration, false)) => iteration,
         Some((iteration, true)) => {
             let differences = iteration.differences.clone();
             return Ok(Outcome::Complete(FixedPoint { path: iteration.frozen(), differences }));
         }
-        None => Iteration::new(&map, start.clone(), terms),
+        None => Iteration::new(&map, start.clone(), settings),
     };
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
     let mut saved = Instant::now();
@@ -86,7 +83,7 @@ pub fn fixed_point<R: Real>(
             return Ok(Outcome::Interrupted);
         }
         match iteration.advance() {
-            Iterate::Going => {}
+            Iterate::Continue => {}
             Iterate::Converged => break,
             Iterate::NotConverged { window, difference } => {
                 return Err(RunError::NotConverged { id: run.id.clone(), window, difference, iterates, windows });
@@ -147,7 +144,7 @@ fn load<'m, 'a, R: Real>(
     problem: &Problem<'_, R>,
     run: &Trajectory,
     map: &'m TrajectoryMap<'a, R>,
-    terms: Terms,
+    settings: IterationSettings,
     file: &Path,
 ) -> Result<Loaded<'m, 'a, R>, RunError> {
     if !file.is_file() {
@@ -169,9 +166,10 @@ fn load<'m, 'a, R: Real>(
     let mut rest = arrays.differences.to_vec().into_iter();
     let differences: Vec<Vec<f64>> =
         arrays.iterates.iter().map(|&n| rest.by_ref().take(n as usize).collect()).collect();
-    let whole = predictions.len() == (terms.steps + 1) * map.len() && (1..=terms.windows).contains(&differences.len());
+    let whole =
+        predictions.len() == (settings.steps + 1) * map.len() && (1..=settings.windows).contains(&differences.len());
     if !whole {
         return Err(damaged());
     }
-    Ok(Some((Iteration::resume(map, terms, predictions, start, differences), done == 1.0)))
+    Ok(Some((Iteration::resume(map, settings, predictions, start, differences), done == 1.0)))
 }

@@ -158,7 +158,8 @@ pub fn solve<R: Real>(
     if !handle.advance_to(0.0) {
         return Ok(Outcome::Interrupted);
     }
-    let Posed { equation, radial } = pose(problem, run.width(), run.integration.motion.step).map_err(RunError::Grid)?;
+    let Posed { equation, radial } =
+        pose(problem, run.width(), run.integration.scheme.motion.step).map_err(RunError::Grid)?;
     let limit = complete!(integrate(context, problem, run, &equation, handle)?);
     let norms: Vec<f64> = problem.sample.x.rows().into_iter().map(|x| x.dot(&x).sqrt()).collect();
     let furthest = norms.iter().copied().fold(0.0, f64::max) * limit.line.high.abs().max(limit.line.low.abs());

@@ -16,7 +16,7 @@
 
 use super::planner::Planner;
 use crate::config::{BatchSize, Experiment, Route, Variant};
-use crate::dynamics::{Method, Motion};
+use crate::dynamics::{Method, Scheme};
 use crate::network::Start;
 use crate::record::{Axis, LimitRun};
 
@@ -36,10 +36,8 @@ pub struct Particles {
 /// How a trajectory is integrated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Integration {
-    /// The integrator.
-    pub method: Method,
-    /// Its constants.
-    pub motion: Motion,
+    /// The integrator and its constants.
+    pub scheme: Scheme,
     /// Samples per step.
     pub batch: BatchSize,
     /// Ticks of the Brownian clock per step; 0 at temperature 0.
@@ -100,7 +98,7 @@ impl Trajectory {
 
     /// A measure of the work: that of a step times the number of steps.
     pub fn work(&self, time: f64) -> f64 {
-        let Integration { method, motion, batch, .. } = &self.integration;
+        let Integration { scheme: Scheme { method, motion }, batch, .. } = &self.integration;
         let gradients = match method {
             Method::Rk4 => 4.0,
             Method::DormandPrince => 6.0,

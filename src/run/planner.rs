@@ -5,7 +5,7 @@ use super::plan::{
     variant_group,
 };
 use crate::config::{BatchSize, Experiment, Over, Precision, Route, Sweep, Variant};
-use crate::dynamics::{Method, Motion};
+use crate::dynamics::{Method, Scheme};
 use crate::network::Start;
 use crate::record::{Axis, LimitRun};
 
@@ -66,8 +66,7 @@ impl<'a> Planner<'a> {
             route: if reference.kind == Route::Grid { Route::Particles } else { reference.kind },
             particles: Particles { width, first, replica: 0, start: None },
             integration: Integration {
-                method: reference.method,
-                motion,
+                scheme: Scheme { method: reference.method, motion },
                 batch: BatchSize::Full,
                 ticks: self.ticks(reference.step),
                 half_sample: false,
@@ -117,7 +116,7 @@ impl<'a> Planner<'a> {
         let grid = self.e.reference.grid.as_ref()?;
         let mut limit = self.limit(id.into(), grid.nodes, 0);
         limit.route = Route::Grid;
-        limit.integration.motion = Motion { step: grid.step, ..limit.integration.motion };
+        limit.integration.scheme.motion.step = grid.step;
         limit.integration.ticks = 0;
         Some(limit)
     }
@@ -134,7 +133,7 @@ impl<'a> Planner<'a> {
             grid
         });
         let fine = other(LimitRun::GridHalfStep).map(|mut grid| {
-            grid.integration.motion.step /= 2.0;
+            grid.integration.scheme.motion.step /= 2.0;
             grid
         });
         half.into_iter().chain(fine).collect()
@@ -142,7 +141,7 @@ impl<'a> Planner<'a> {
 
     /// Half the step; for the adaptive method the tolerance of half the step, a 32nd.
     pub(super) fn finer(&self, mut limit: Trajectory) -> Trajectory {
-        let Integration { motion, ticks, .. } = &mut limit.integration;
+        let Integration { scheme: Scheme { motion, .. }, ticks, .. } = &mut limit.integration;
         motion.step /= 2.0;
         motion.tolerance /= 32.0;
         *ticks = self.ticks(motion.step);
@@ -156,8 +155,7 @@ impl<'a> Planner<'a> {
             route: Route::Particles,
             particles: Particles { width, first: s.1 as u64, replica: s.0 as u64, start: None },
             integration: Integration {
-                method: self.e.dynamics.method,
-                motion: self.e.dynamics.motion(step),
+                scheme: Scheme { method: self.e.dynamics.method, motion: self.e.dynamics.motion(step) },
                 batch,
                 ticks: self.ticks(step),
                 half_sample: false,
@@ -250,9 +248,10 @@ impl<'a> Planner<'a> {
         let stride = self.stride(variant.width, variant.seeds);
         let network = |id: &str, width: usize, s: usize| {
             let mut network = self.network(id, width, (s, s * stride), variant.step, group.batch);
-            network.integration.method = variant.method;
-            network.integration.motion.friction = variant.friction;
-            network.integration.motion.first_order = variant.method == Method::GradientDescent;
+            let scheme = &mut network.integration.scheme;
+            scheme.method = variant.method;
+            scheme.motion.friction = variant.friction;
+            scheme.motion.first_order = variant.method == Method::GradientDescent;
             network.particles.start.clone_from(&variant.start);
             network
         };

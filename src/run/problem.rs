@@ -3,7 +3,9 @@
 use super::plan::Trajectory;
 use crate::analysis::dropout::Subject;
 use crate::config::{BatchSize, Experiment};
-use crate::dynamics::{BatchSource, Brownian, Buffers, Integrator, NetworkForce, Noise, State, Still};
+use crate::dynamics::{
+    BatchSource, Batches, Brownian, Ensemble, Integrator, NetworkForce, NoNoise, Noise, Simulation, State,
+};
 use crate::network::{Batch, Network, Objective, Real, Threads, TwoLayer};
 use crate::population::{LabelKind, Population, Sample, Sampler};
 use crate::record::Measure;
@@ -75,6 +77,22 @@ impl<'a, R: Real> Problem<'a, R> {
         if run.integration.half_sample { &self.half } else { &self.population }
     }
 
+    /// The particles of a run on the sample that its expectations are taken over.
+    pub fn ensemble(&self, run: &Trajectory) -> Ensemble<'_, R> {
+        Ensemble {
+            network: &self.network,
+            width: run.width(),
+            population: self.population_of(run),
+            objective: self.objective(),
+        }
+    }
+
+    /// The same for a network whose particles evolve independently under given predictions.
+    pub fn independent_ensemble(&self, run: &Trajectory) -> Ensemble<'_, R, TwoLayer> {
+        let Ensemble { width, population, objective, .. } = self.ensemble(run);
+        Ensemble { network: self.independent(), width, population, objective }
+    }
+
     /// The force that drives a run.
     pub fn force(&self, run: &Trajectory, threads: Threads) -> NetworkForce<'_, R> {
         let source = match (run.integration.batch, self.sampler) {
@@ -82,22 +100,23 @@ impl<'a, R: Real> Problem<'a, R> {
             (BatchSize::Size(size), None) => BatchSource::Indices { size },
             (BatchSize::Size(size), Some(sampler)) => BatchSource::Fresh { size, sampler },
         };
-        NetworkForce {
-            network: &self.network,
-            width: run.width(),
-            population: self.population_of(run),
-            objective: self.objective(),
-            source,
-            seed: self.experiment.seed,
-            replica: run.particles.replica,
-            threads,
-            buffers: Buffers::default(),
+        let batches = Batches { source, seed: self.experiment.seed, replica: run.particles.replica };
+        NetworkForce::new(self.ensemble(run), batches, threads)
+    }
+
+    /// A run at time 0, with what advances it.
+    pub fn simulation(&self, run: &Trajectory, threads: Threads) -> Simulation<'_, R> {
+        Simulation {
+            state: self.start_state(run),
+            integrator: self.integrator(run),
+            force: Box::new(self.force(run, threads)),
+            noise: self.noise(run),
         }
     }
 
     /// Initial momenta of a run's particles.
     pub fn start_momenta(&self, run: &Trajectory) -> Vec<R> {
-        let std = if run.integration.motion.first_order { 0.0 } else { self.experiment.network.start_momentum };
+        let std = if run.integration.scheme.motion.first_order { 0.0 } else { self.experiment.network.start_momentum };
         self.network.start_momenta(std, self.experiment.seed, run.particles.first, run.width())
     }
 
@@ -115,7 +134,7 @@ impl<'a, R: Real> Problem<'a, R> {
     /// The integrator of a run.
     pub fn integrator(&self, run: &Trajectory) -> Box<dyn Integrator<R>> {
         let (coordinates, len) = (self.network.coordinates(run.width()), self.network.state_len(run.width()));
-        run.integration.motion.integrator(run.integration.method, coordinates, len)
+        run.integration.scheme.integrator(coordinates, len)
     }
 
     /// The network whose particles evolve independently under given predictions. Experiments that need one and have another are
@@ -137,6 +156,6 @@ impl<'a, R: Real> Problem<'a, R> {
 
     /// The noise of a run: its Brownian path, or none at temperature 0.
     pub fn noise(&self, run: &Trajectory) -> Box<dyn Noise<R>> {
-        if run.integration.motion.temperature > 0.0 { Box::new(self.brownian(run)) } else { Box::new(Still) }
+        if run.integration.scheme.motion.temperature > 0.0 { Box::new(self.brownian(run)) } else { Box::new(NoNoise) }
     }
 }

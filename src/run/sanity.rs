@@ -20,7 +20,7 @@ fn diverged_check(trained: &Trained) -> Check {
         .runs
         .iter()
         .filter_map(|(id, (stop, _))| match stop {
-            StopReason::Diverged { step, loss, .. } => Some(format!("{id} at step {step} (loss {loss})")),
+            StopReason::Diverged { step, loss, .. } => Some(format!("{id} at step {step} (loss {loss:.3e})")),
             _ => None,
         })
         .collect();

@@ -163,7 +163,7 @@ fn write_data(folder: &RunFolder, population: &Population) -> Result<(), RunErro
 
 fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryRecord> {
     let (stop, _) = trained.runs.get(&t.id)?;
-    let method = Method::NAMES.iter().find(|(_, m)| *m == t.integration.method)?.0;
+    let method = Method::NAMES.iter().find(|(_, m)| *m == t.integration.scheme.method)?.0;
     Some(TrajectoryRecord {
         id: t.id.clone(),
         width: t.width(),
@@ -171,7 +171,7 @@ fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryReco
         replica: t.particles.replica,
         route: t.route.name().into(),
         method: method.into(),
-        step: t.integration.motion.step,
+        step: t.integration.scheme.motion.step,
         batch: if let BatchSize::Size(size) = t.integration.batch { Some(size) } else { None },
         ticks: t.integration.ticks,
         stop: stop.clone(),

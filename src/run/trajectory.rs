@@ -15,7 +15,7 @@ use super::series::{Measurement, Series};
 use super::tasks::TaskHandle;
 use crate::config::{BatchSize, Route};
 use crate::dynamics::picard::{FrozenForce, map::packed};
-use crate::dynamics::{Force, Observer, State, StopReason, TimeLoop};
+use crate::dynamics::{Force, Observer, ResumePoint, Simulation, State, StopReason, TimeLoop};
 use crate::network::Real;
 use crate::record::Measure;
 use crate::record::state::{CanonicalState, write_state};
@@ -59,10 +59,6 @@ impl<R: Real> Observer<R> for Recorder<'_, R> {
             path.push(self.measurement.problem, theta, evaluation);
         }
         risk
-    }
-
-    fn start_risk(&self) -> f64 {
-        self.series.row(Measure::Risk)[0]
     }
 
     fn checkpoint(&mut self, state: &State<R>, memory: &[f64], next_record: usize) -> Result<(), RunError> {
@@ -123,7 +119,17 @@ pub fn train<R: Real>(
         return Ok(Outcome::Complete(TrajectoryOutcome { stop, series, path, unconverged }));
     }
 
-    let mut integrator = problem.integrator(run);
+    let samples;
+    let force: Box<dyn Force<R> + '_> = match &fixed {
+        None => Box::new(problem.force(run, threads)),
+        Some(FixedPoint { path, .. }) => {
+            let ensemble = problem.independent_ensemble(run);
+            samples = packed(ensemble.network, ensemble.population);
+            Box::new(FrozenForce::new(ensemble, &samples, path, threads))
+        }
+    };
+    let mut simulation =
+        Simulation { state: start.clone(), integrator: problem.integrator(run), force, noise: problem.noise(run) };
     let mut recorder = Recorder {
         measurement,
         checkpoint: file,
@@ -133,33 +139,31 @@ pub fn train<R: Real>(
         series: Series::empty(problem),
         path: run.recording.keep_path.then(|| LimitPath::new(run.width())),
     };
-    let (mut state, mut next_record) = (start.clone(), 0);
-    if recorder.checkpoint.is_file() {
-        let saved = checkpoint::load(&recorder.checkpoint, problem, run, threads)?;
-        integrator.restore(&saved.memory);
-        (state, next_record) = (saved.state, saved.next_record);
-        (recorder.series, recorder.path) = (saved.series, saved.path);
-    }
-    let time_loop = TimeLoop {
-        times: &problem.times,
-        // More seconds than a duration can hold are never.
-        checkpoint_every: Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX),
-        diverged_above: e.dynamics.diverged_above,
-        exact_loss: run.integration.batch == BatchSize::Full,
-        interrupt: context.interrupt,
-    };
-    let samples;
-    let mut force: Box<dyn Force<R>> = match &fixed {
-        None => Box::new(problem.force(run, threads)),
-        Some(FixedPoint { path, .. }) => {
-            let network = problem.independent();
-            samples = packed(network, problem.population_of(run));
-            Box::new(FrozenForce::new(network, run.width(), &samples, e.dynamics.ridge, path, threads))
+    let interrupted = |_: f64| context.interrupted();
+    // More seconds than a duration can hold are never.
+    let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
+    let time_loop = TimeLoop::over(&problem.times)
+        .checkpoint_every(every)
+        .diverged_above(e.dynamics.diverged_above)
+        .exact_loss(run.integration.batch == BatchSize::Full)
+        .interrupted_when(&interrupted);
+    let saved = recorder
+        .checkpoint
+        .is_file()
+        .then(|| checkpoint::load(&recorder.checkpoint, problem, run, threads))
+        .transpose()?;
+    let stop = match saved {
+        Some(saved) => {
+            simulation.integrator.restore(&saved.memory);
+            simulation.state = saved.state;
+            (recorder.series, recorder.path) = (saved.series, saved.path);
+            let start_risk = recorder.series.row(Measure::Risk)[0];
+            let from = ResumePoint { next_record: saved.next_record, start_risk };
+            time_loop.resume(&mut simulation, from, &mut recorder)?
         }
+        None => time_loop.run(&mut simulation, &mut recorder)?,
     };
-    let mut noise = problem.noise(run);
-    let stop =
-        time_loop.run(&mut state, next_record, integrator.as_mut(), force.as_mut(), noise.as_mut(), &mut recorder)?;
+    let Simulation { state, integrator, .. } = simulation;
     if matches!(stop, StopReason::Interrupted { .. }) {
         return Ok(Outcome::Interrupted);
     }

@@ -9,9 +9,15 @@ pub mod naive;
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
-use widelimit::dynamics::{BatchSource, Buffers, Integrator, Method, Motion, NetworkForce, State, Still};
+use widelimit::dynamics::{
+    BatchSource, Batches, Ensemble, Integrator, Method, Motion, NetworkForce, NoNoise, Scheme, State,
+};
 use widelimit::network::{Activation, Batch, Family, Loss, Network, Objective, Threads, ThreeLayer, TwoLayer};
 use widelimit::rng::{Role, stream};
+
+/// Address of the batches that problems draw.
+pub const SEED: u64 = 11;
+pub const REPLICA: u64 = 3;
 
 /// A network of fixed width on a fixed sample.
 pub struct Problem {
@@ -93,23 +99,19 @@ impl Problem {
 
     /// The gradient under a source of batches.
     pub fn force_from<'a>(&'a self, source: BatchSource<'a>, threads: Threads) -> NetworkForce<'a, f64> {
-        NetworkForce {
-            network: &self.network,
-            width: self.width,
-            population: &self.population,
-            objective: Objective { loss: self.loss, ridge: self.ridge },
-            source,
-            seed: 11,
-            replica: 3,
-            threads,
-            buffers: Buffers::default(),
-        }
+        NetworkForce::new(self.ensemble(&self.network), Batches { source, seed: SEED, replica: REPLICA }, threads)
+    }
+
+    /// The ensemble that it trains, as one of `network`: its own, or the two-layer network that it is.
+    pub fn ensemble<'a, N>(&'a self, network: &'a N) -> Ensemble<'a, f64, N> {
+        let objective = Objective { loss: self.loss, ridge: self.ridge };
+        Ensemble { network, width: self.width, population: &self.population, objective }
     }
 
     /// The method's integrator for this problem.
     pub fn integrator(&self, method: Method, motion: Motion) -> Box<dyn Integrator<f64>> {
         let (coordinates, len) = (self.network.coordinates(self.width), self.network.state_len(self.width));
-        motion.integrator(method, coordinates, len)
+        Scheme { method, motion }.integrator(coordinates, len)
     }
 
     /// The risk `R`, ridge included.
@@ -131,7 +133,7 @@ impl Problem {
         let mut integrator = self.integrator(method, motion);
         let mut force = self.force();
         while state.time < horizon * (1.0 - 1e-12) {
-            integrator.step(&mut force, &mut Still, &mut state);
+            integrator.step(&mut force, &mut NoNoise, &mut state);
             each(integrator.as_ref(), &state);
         }
         state

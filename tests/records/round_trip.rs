@@ -326,7 +326,7 @@ proptest! {
 
         let stop = |k: u64| match k % 3 {
             0 => StopReason::Horizon,
-            1 => StopReason::Diverged { step, time: finite[0], loss: format!("{:.3e}", numbers[0]) },
+            1 => StopReason::Diverged { step, time: finite[0], loss: if numbers[0].is_nan() { f64::INFINITY } else { numbers[0] } },
             _ => StopReason::Interrupted { step },
         };
         let manifest = Manifest {

@@ -1,41 +1,38 @@
 //! A learned curve: the middle point C of `theta(t) = (1-t)^2 P + 2 t (1-t) C + t^2 Q` that lowers the mean loss along it.
 //!
-//! (Garipov et al., NeurIPS 2018.) `d/dC` of the loss at t is `2 t (1-t)` times the gradient there, so one place on the
-//! curve and one batch a step give an unbiased force on C, and heavy ball moves it like any network.
+//! Garipov et al., NeurIPS 2018. The derivative of the loss at t in C is `2 t (1-t)` times the gradient there, so that one t
+//! and one batch per step give an unbiased force on C, which heavy ball follows.
 
 use super::Path;
-use crate::dynamics::{Force, Method, Motion, State, Still};
-use crate::network::{Batch, Network, Objective, Point, Threads};
+use crate::dynamics::{Ensemble, Force, Method, Motion, Scheme, Simulation, State, TimeLoop};
+use crate::network::{Batch, Point, Threads};
 use crate::rng::{Role, stream};
 use rand::RngExt;
 
 /// The force on the middle point.
 pub struct CurveForce<'a> {
-    /// The model.
-    pub network: &'a Network,
-    /// Width of the networks.
-    pub width: usize,
-    /// P and Q as state slices.
+    /// The networks' model and width, the fixed sample and the objective.
+    pub ensemble: Ensemble<'a, f64>,
+    /// P and Q in the layout of the state.
     pub ends: [Vec<f64>; 2],
-    /// The fixed sample.
-    pub population: &'a Batch<f64>,
-    /// What is minimised.
-    pub objective: Objective,
-    /// Samples per step; the whole sample without it.
+    /// Samples per step; `None` for the whole sample.
     pub batch: Option<usize>,
-    /// Address of places and batches: (seed, pair).
-    pub address: (u64, u64),
+    /// Seed of the experiment.
+    pub seed: u64,
+    /// Pair of networks: with seed and step it determines t and the batch.
+    pub pair: u64,
 }
 
 impl Force<f64> for CurveForce<'_> {
     fn gradient(&mut self, step: u64, theta: &[f64], out: &mut [f64]) -> f64 {
-        let mut rng = stream(self.address.0, Role::Curve, self.address.1, step);
+        let Ensemble { network, width, population, objective } = self.ensemble;
+        let mut rng = stream(self.seed, Role::Curve, self.pair, step);
         let t: f64 = rng.random();
         let [p, q] = &self.ends;
         let (before, middle, after) = ((1.0 - t) * (1.0 - t), 2.0 * t * (1.0 - t), t * t);
         let at: Vec<f64> = p.iter().zip(theta).zip(q).map(|((p, c), q)| before * p + middle * c + after * q).collect();
-        let (d, outputs) = (self.network.inputs(), self.network.outputs());
-        let Batch { x, y } = self.population;
+        let (d, outputs) = (network.inputs(), network.outputs());
+        let Batch { x, y } = population;
         let drawn = self.batch.map(|size| {
             let mut batch = Batch::default();
             for _ in 0..size {
@@ -45,24 +42,25 @@ impl Force<f64> for CurveForce<'_> {
             }
             batch
         });
-        let batch = drawn.as_ref().unwrap_or(self.population);
-        let loss = self.network.potential_gradient(self.width, &at, batch, self.objective, Threads::Pool, out);
+        let batch = drawn.as_ref().unwrap_or(population);
+        let loss = network.potential_gradient(width, &at, batch, objective, Threads::Pool, out);
         out.iter_mut().for_each(|g| *g *= middle);
         loss
     }
 }
 
-/// Trains the middle point for `steps` steps of heavy ball from the middle of the straight line; without a step the curve
-/// is that line.
-pub fn learn_curve(mut force: CurveForce<'_>, motion: Motion, steps: usize) -> Path {
-    let (network, width) = (force.network, force.width);
+/// Trains the middle point for `steps` steps of heavy ball, from the middle of the straight line. Without a step the curve is
+/// that line.
+pub fn learn_curve(force: CurveForce<'_>, motion: Motion, steps: usize) -> Path {
+    let Ensemble { network, width, .. } = force.ensemble;
+    let canonical = |theta: &[f64]| Point::from_vec(network.to_canonical(width, theta));
+    let [p, q] = force.ends.each_ref().map(|end| canonical(end));
     let middle: Vec<f64> = force.ends[0].iter().zip(&force.ends[1]).map(|(p, q)| 0.5 * (p + q)).collect();
-    let mut state = State::at_rest(middle);
-    let mut integrator = motion.integrator(Method::HeavyBall, network.coordinates(width), state.theta.len());
-    for _ in 0..steps {
-        integrator.step(&mut force, &mut Still, &mut state);
-    }
-    let canonical = |slice: &[f64]| Point::from_vec(network.to_canonical(width, slice));
-    let [p, q] = &force.ends;
-    Path::Bezier { points: [canonical(p), canonical(&state.theta), canonical(q)] }
+    let scheme = Scheme { method: Method::HeavyBall, motion };
+    let integrator = scheme.integrator(network.coordinates(width), middle.len());
+    let mut simulation = Simulation::noise_free(State::at_rest(middle), integrator, force);
+    let times = [0.0, steps as f64 * motion.step];
+    let times = if steps == 0 { &times[..1] } else { &times[..] };
+    let Ok(_) = TimeLoop::over(times).run(&mut simulation, &mut |_: usize, _: &State<f64>| f64::NAN);
+    Path::Bezier { points: [p, canonical(&simulation.state.theta), q] }
 }

@@ -1,8 +1,9 @@
-//! The constructive path: straight pieces on which either output weights move, or only what is silent.
+//! The constructive path: straight pieces on which either output weights change, or only parameters that do not influence the
+//! prediction ("silent": weights into neurons with zero output weights, and neurons with zero outgoing weights).
 //!
-//! Where output weights move the risk is convex: its maximum there is at an end. Where silent neurons and weights move it is
-//! constant. Hence, without ridge, the maximum over the path is that of a few *named* networks: the two ends, and the ends
-//! with half of their neurons. The waypoints are in `two_layer.rs` and `three_layer.rs`; what follows needs only the list.
+//! Where output weights change the risk is convex in the path's parameter, with its maximum at an end of the piece; where
+//! silent parameters change it is constant. Hence, without ridge, the maximum over the path is that of a few *named*
+//! waypoints: P and Q, and each of them with half of its neurons. The waypoints are in `two_layer.rs` and `three_layer.rs`.
 
 use super::profile::Measure;
 use super::{Path, three_layer, two_layer};
@@ -10,7 +11,7 @@ use crate::network::{Network, Point};
 use crate::rng::{Role, random_order, stream};
 use serde::{Deserialize, Serialize};
 
-/// Two networks and the halves that are kept in the first.
+/// Two networks P and Q, and for every hidden layer the half of its neurons that is kept in P.
 #[derive(Clone, Debug)]
 pub struct Constructive<'a> {
     network: &'a Network,
@@ -21,19 +22,19 @@ pub struct Constructive<'a> {
     kept: Vec<Vec<bool>>,
 }
 
-/// A path's pieces, whatever its networks are.
+/// The structure of the constructive path, which depends on the depth of the networks only.
 pub struct Recipe {
-    /// The waypoints that bound the risk, from P to Q.
+    /// Indices of the waypoints that bound the risk, from P to Q.
     pub named: &'static [usize],
-    /// The pieces on which only silent parameters move.
+    /// Indices of the pieces on which only silent parameters change.
     pub silent: &'static [usize],
     /// Number of pieces.
     pub pieces: usize,
-    /// The bound in words.
+    /// The bound as a formula, for reports.
     pub bound: &'static str,
 }
 
-/// The recipe of a network.
+/// The structure of the path for networks of this depth.
 pub fn recipe(network: &Network) -> &'static Recipe {
     match network {
         Network::TwoLayer(_) => &two_layer::RECIPE,
@@ -41,30 +42,31 @@ pub fn recipe(network: &Network) -> &'static Recipe {
     }
 }
 
-/// Losses of the networks that bound the path, from P to Q.
+/// Losses at the named waypoints, from P to Q.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NamedRisks(pub Vec<f64>);
 
 impl NamedRisks {
-    /// The bound on the path.
+    /// The bound on the loss along the path.
     pub fn bound(&self) -> f64 {
         self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 }
 
-/// An array that, with P and Q, says what a path's waypoints are: name, shape, data.
+/// An array that, together with P and Q, defines the waypoints of a path: name, shape, row-major data.
 pub type Described = (String, Vec<usize>, Vec<f64>);
 
 impl<'a> Constructive<'a> {
-    /// The first halves of P and the second of Q, canonical parameters of this width; every hidden layer is even.
+    /// Keeps the first half of every hidden layer of P and the second half of Q, both given by canonical parameters of this
+    /// width. Every hidden layer has an even number of neurons.
     pub fn first_half(network: &'a Network, width: usize, p: &'a Point, q: &'a Point) -> Self {
         let kept = network.hidden_layers(width).into_iter().map(|n| (0..n).map(|i| i < n / 2).collect()).collect();
         Constructive { network, width, p, q, kept }
     }
 
-    /// The best of `trials` random halves and the first: those with the lowest bound. The halves' address is
+    /// Keeps the halves with the lowest bound among the present ones and `trials` random ones, which are determined by
     /// (seed, pair, trial).
-    pub fn best_half(self, measure: &Measure<'_>, (seed, pair): (u64, u64), trials: usize) -> Self {
+    pub fn best_half(self, measure: &Measure<'_>, seed: u64, pair: u64, trials: usize) -> Self {
         let named = self.named_risks(measure);
         let last = named.0.len() - 1;
         let mut best = (named.bound(), self.kept.clone());
@@ -77,7 +79,7 @@ impl<'a> Constructive<'a> {
             };
             let tried = Constructive { kept: self.kept.iter().map(|layer| half(layer.len())).collect(), ..self };
             let waypoints = tried.waypoints();
-            // The ends are the same for every half.
+            // P and Q do not depend on the halves.
             let inner = recipe(self.network).named[1..last].iter().map(|&at| measure.loss(&waypoints[at]));
             let bound = NamedRisks([named.0[0]].into_iter().chain(inner).chain([named.0[last]]).collect()).bound();
             if bound < best.0 {
@@ -87,12 +89,12 @@ impl<'a> Constructive<'a> {
         Constructive { kept: best.1, ..self }
     }
 
-    /// For each hidden layer, whether a neuron is kept in P.
+    /// For each hidden layer, whether neuron i is kept in P.
     pub fn kept(&self) -> &[Vec<bool>] {
         &self.kept
     }
 
-    /// Losses of the named waypoints.
+    /// Losses at the named waypoints.
     pub fn named_risks(&self, measure: &Measure<'_>) -> NamedRisks {
         let waypoints = self.waypoints();
         NamedRisks(recipe(self.network).named.iter().map(|&at| measure.loss(&waypoints[at])).collect())
@@ -103,7 +105,7 @@ impl<'a> Constructive<'a> {
         Path::Straight(self.waypoints())
     }
 
-    /// What defines the waypoints, for the files.
+    /// The arrays that define the waypoints, for the run folder.
     pub fn described(&self) -> Vec<Described> {
         let waypoints = self.waypoints();
         match self.network {

@@ -1,23 +1,24 @@
-//! Matching neurons: the permutation of Q that brings it nearest to P.
+//! Matching of neurons: the permutation of Q's neurons that brings Q nearest to P.
 //!
-//! The cost of an assignment is a sum over neurons, so the best one solves a linear assignment problem, exactly
-//! (Jonker, Volgenant 1987). A neuron of an odd activation without its sign is the same neuron: `(a, w, b)` and
-//! `(-a, -w, -b)` say the same, and the nearer of the two is taken. Hidden layers are matched from the inputs on, each with
-//! those below it in their places; for the layers together no exact method is known.
+//! The cost of an assignment is a sum over neurons, so that the best one solves a linear assignment problem, exactly
+//! (Jonker, Volgenant 1987). For an odd activation the neurons `(a, w, b)` and `(-a, -w, -b)` are the same function, and the
+//! nearer of the two is taken. Hidden layers are matched from the inputs on, each after the layers below it have been
+//! permuted; for all layers jointly no exact method is known.
 
 use crate::network::{Activation, Network, Point, ThreeLayer, TwoLayer};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 
-/// What two neurons' distance is.
+/// The distance between two neurons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
-    /// `E_x |phi_i(x) - phi'_j(x)|^2`: of what they say. Below the last hidden layer a neuron says its activation.
+    /// `E_x |phi_i(x) - phi'_j(x)|^2`, between their features: activation times output weights in the last hidden layer,
+    /// activation below it.
     Features,
-    /// `|theta_i - theta'_j|^2`: of their parameters.
+    /// `|theta_i - theta'_j|^2`, between their parameters.
     Weights,
 }
 
-/// A permutation of a hidden layer, with signs.
+/// A signed permutation of a hidden layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assignment {
     /// Neuron i of P is matched with neuron `partner[i]` of Q.
@@ -34,7 +35,8 @@ pub struct Matching {
 }
 
 impl Matching {
-    /// The best matching of Q's neurons with P's, canonical parameters of this width; `x` is the sample (n, d) for features.
+    /// The best matching of Q's neurons with P's, both given by canonical parameters of this width. `x` is the sample (n, d)
+    /// that features are compared on.
     pub fn best(network: &Network, width: usize, p: &Point, q: &Point, x: ArrayView2<f64>, by: Match) -> Self {
         match network {
             Network::TwoLayer(two) => Matching { layers: vec![two_layer(two, width, p, q, x, by)] },
@@ -42,7 +44,7 @@ impl Matching {
         }
     }
 
-    /// Q with its neurons in the order of their partners: the same function.
+    /// Q with its neurons permuted, so that neuron i is the partner of neuron i of P. The function is unchanged.
     pub fn apply(&self, network: &Network, width: usize, q: &Point) -> Point {
         let families = network.families(width);
         let q = q.to_vec();
@@ -59,17 +61,17 @@ impl Matching {
 }
 
 impl Assignment {
-    /// The assignment of least cost (N, N); `flips(i, j)`: whether neuron j is nearer without its sign.
+    /// The assignment of least cost (N, N); `flips(i, j)` is whether neuron j of Q is nearer to i with its sign changed.
     fn of(cost: &Array2<f64>, flips: impl Fn(usize, usize) -> bool) -> Self {
         let n = cost.nrows();
         let costs: Vec<f64> = cost.iter().copied().collect();
-        // Refused only for costs that are not numbers, which networks that reached the horizon do not have.
+        // The solver fails for NaN only, which networks that reached the horizon do not have.
         let partner = lsap::solve(n, n, &costs, false).map_or_else(|_| (0..n).collect(), |(_, columns)| columns);
         let sign = partner.iter().enumerate().map(|(i, &j)| if flips(i, j) { -1.0 } else { 1.0 }).collect();
         Assignment { partner, sign }
     }
 
-    /// Rows in the order of their partners, with their signs.
+    /// Rows of a matrix (N, p), permuted and with their signs.
     fn rows(&self, matrix: &Array2<f64>) -> Array2<f64> {
         let mut matched = matrix.select(Axis(0), &self.partner);
         for (mut row, &sign) in matched.rows_mut().into_iter().zip(&self.sign) {
@@ -87,7 +89,7 @@ fn apart(a: ArrayView1<f64>, b: ArrayView1<f64>, sign: f64) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - sign * b).powi(2)).sum()
 }
 
-/// The assignment of rows (N, p) by their distance, up to the sign where the activation is odd.
+/// The assignment of rows (N, p) by their squared distance, up to the sign where the activation is odd.
 fn by_rows(p: &Array2<f64>, q: &Array2<f64>, odd: bool) -> Assignment {
     let n = p.nrows();
     let cost = |i: usize, j: usize| {
@@ -134,15 +136,15 @@ fn three_layer(
             by_rows(&s, &t, odd_first)
         }
     };
-    // Q with its first layer in place.
+    // Q with its first layer permuted.
     let [_, n2] = three.layers(width);
     let rest = Assignment { partner: (0..n2).collect(), sign: vec![1.0; n2] };
     let placed = Matching { layers: vec![first.clone(), rest] }.apply(network, width, q);
     let scale = (matrix(p, 1).nrows() as f64).sqrt();
-    // A neuron of the second layer: what it reads, as a mean square, and what it says.
+    // A neuron of the second layer: its incoming weights, scaled so that their square is a mean, its bias and output weights.
     let neurons = |point: &Point| {
-        let read = matrix(point, 1).reversed_axes() / scale;
-        ndarray::concatenate(Axis(1), &[read.view(), matrix(point, 2).view()]).expect("one row per neuron")
+        let incoming = matrix(point, 1).reversed_axes() / scale;
+        ndarray::concatenate(Axis(1), &[incoming.view(), matrix(point, 2).view()]).expect("one row per neuron")
     };
     let (own, other) = (neurons(p), neurons(&placed));
     let second = match by {
@@ -161,7 +163,7 @@ fn three_layer(
 /// Activations (N, n) and output weights (N, K).
 type Features<'a> = (&'a Array2<f64>, ArrayView2<'a, f64>);
 
-/// `E|phi_i|^2 - 2 E<phi_i, phi'_j> + E|phi'_j|^2`.
+/// `E |phi_i - phi'_j|^2 = E|phi_i|^2 - 2 E<phi_i, phi'_j> + E|phi'_j|^2` for all pairs (N, N).
 fn feature_cost((s, a): Features<'_>, (t, b): Features<'_>) -> Array2<f64> {
     let samples = s.ncols() as f64;
     let square =

@@ -1,10 +1,15 @@
 //! Paths of low loss between two trained networks of equal width.
 //!
-//! Theory section 7: the constructive path of Shevchenko, Mondelli (ICML 2020), Kuditipudi et al. (NeurIPS 2019) and Wu,
-//! Kungurtsev, Mondelli (TMLR 2023) in `constructive.rs` (its waypoints in `two_layer.rs` and `three_layer.rs`), with a bound
-//! that is exact up to rounding; beside it the straight
-//! line, the straight line after the best matching of neurons (`matching.rs`), and a learned quadratic curve (`bezier.rs`).
-//! `profile.rs` walks along any of them.
+//! Theory section 7. Four kinds of path:
+//!
+//! * the constructive path of Shevchenko, Mondelli (ICML 2020; SM), Kuditipudi et al. (NeurIPS 2019; KWL) and Wu, Kungurtsev,
+//!   Mondelli (TMLR 2023; WKM) in `constructive.rs`, with waypoints in `two_layer.rs` and `three_layer.rs` and a bound on the
+//!   risk that is exact up to rounding;
+//! * the straight line;
+//! * the straight line after the best matching of neurons, in `matching.rs`;
+//! * a learned quadratic curve, in `bezier.rs`.
+//!
+//! `profile.rs` evaluates the loss along any of them.
 
 mod bezier;
 mod constructive;

@@ -20,13 +20,13 @@ impl Path {
         Path::Straight(vec![p.clone(), q.clone()])
     }
 
-    /// The network at `t` in [0, 1]; waypoints are met exactly.
+    /// The network at `t` in [0, 1], clamped; exact at waypoints.
     pub fn at(&self, t: f64) -> Point {
         match self {
             Path::Straight(waypoints) => {
                 let pieces = waypoints.len() - 1;
                 let place = t.clamp(0.0, 1.0) * pieces as f64;
-                // k/5 is not a double: what is that near to a waypoint is meant to be it.
+                // Multiples of 1/5 are rounded: a parameter within rounding of a waypoint denotes the waypoint.
                 let nearest = place.round();
                 if (place - nearest).abs() < 1e-12 {
                     return waypoints[nearest as usize].clone();

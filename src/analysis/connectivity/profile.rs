@@ -1,8 +1,8 @@
 //! The loss along a path.
 
 use super::Path;
-use crate::analysis::number;
 use crate::network::{Loss, Network, Point, Threads};
+use crate::number;
 use serde::{Deserialize, Serialize};
 
 /// Rounds of golden-section search for a maximum between samples: each shrinks the bracket by 0.618.
@@ -10,7 +10,7 @@ const ROUNDS: usize = 12;
 /// The golden section.
 const GOLDEN: f64 = 0.618_033_988_749_894_8;
 
-/// What is measured of a network: its loss on a fixed sample, ridge left out, in which paths are convex or constant.
+/// The loss on a fixed sample, without the ridge: the function that is convex or constant on the pieces of a path.
 #[derive(Clone, Copy)]
 pub struct Measure<'a> {
     /// The model.
@@ -40,7 +40,7 @@ impl Measure<'_> {
     }
 }
 
-/// Loss and accuracy at equal steps along a path, and where the loss is largest.
+/// Loss and accuracy at equal steps along a path, and the largest loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// Loss at the samples.
@@ -52,13 +52,13 @@ pub struct Profile {
     /// The largest loss, located between samples where the path is curved or the risk not convex.
     #[serde(with = "number")]
     pub maximum: f64,
-    /// Where it is.
+    /// The path's parameter there.
     pub at: f64,
 }
 
 impl Profile {
-    /// Walks along a path at `samples` equal steps of its parameter; a constructive path's waypoints must be among them
-    /// (`samples - 1` a multiple of its pieces), so that the maxima of its convex pieces, which are at ends, are exact.
+    /// Evaluates a path at `samples` equally spaced parameters. The waypoints of a constructive path must be among them
+    /// (`samples - 1` a multiple of its pieces), so that the maxima of its convex pieces, which are at their ends, are exact.
     pub fn of(path: &Path, samples: usize, measure: &Measure<'_>) -> Self {
         let last = (samples - 1) as f64;
         let (loss, accuracy): (Vec<f64>, Vec<f64>) =

@@ -5,19 +5,19 @@
 //!
 //! ```text
 //! 0  P
-//! 1  P keep J                             a moves
+//! 1  P keep J                             a changes
 //! 2  u into J' := P's kept rows, doubled  silent: J' has no output weights
-//! 3  a to J'                              a moves; at the end the network is P keep I, J, its second layer in J'
-//! 4  w of I' := Q's; u into J := Q's      silent: I' is not read by J', J has no output weights
-//! 5  a to J                               a moves; at the end the network is Q keep I', J', its second layer in J
-//! 6  w of I, u into J' := Q's             silent: I is not read by J, J' has no output weights
-//! 7  a to J'                              a moves; at the end the network is Q keep J'
+//! 3  a to J'                              a changes; at the end the network is P keep I, J, its second layer in J'
+//! 4  w of I' := Q's; u into J := Q's      silent: weights from I' to J' are zero, J has no output weights
+//! 5  a to J                               a changes; at the end the network is Q keep I', J', its second layer in J
+//! 6  w of I, u into J' := Q's             silent: weights from I to J are zero, J' has no output weights
+//! 7  a to J'                              a changes; at the end the network is Q keep J'
 //! 8  u into J := Q's                      silent
-//! 9  Q                                    a moves
+//! 9  Q                                    a changes
 //! ```
 //!
-//! Biases travel with the weights into their neuron. The theory's construction takes the dropped network of P back into J
-//! before Q's is written; here Q's goes to J at once, which saves four pieces and has the same bound.
+//! Biases belong to the weights into their neuron. The construction of the theory first moves the reduced network of P back
+//! into J; here that of Q is written to J directly, which saves four pieces and has the same bound.
 
 use super::constructive::{Described, Recipe};
 use crate::network::{Family, Network, Point};
@@ -30,7 +30,7 @@ pub(super) const RECIPE: Recipe = Recipe {
     bound: "max(R(P), R(P keep J), R(P keep I, J), R(Q keep I', J'), R(Q keep J'), R(Q))",
 };
 
-/// The arrays of a network, to be written one after the other.
+/// A network under construction.
 struct Draft<'a> {
     families: &'a [Family],
     point: Point,
@@ -44,7 +44,7 @@ impl Draft<'_> {
     }
 }
 
-/// The ten waypoints, canonical.
+/// Canonical parameters of the ten waypoints; `kept` is, for both hidden layers, whether a neuron is kept in P.
 pub(super) fn waypoints(network: &Network, width: usize, p: &Point, q: &Point, kept: [&[bool]; 2]) -> Vec<Point> {
     let families = network.families(width);
     let outputs = network.outputs();
@@ -58,15 +58,16 @@ pub(super) fn waypoints(network: &Network, width: usize, p: &Point, q: &Point, k
 
     let mut draft = Draft { families: &families, point: p.clone() };
     let mut waypoints = vec![p.clone()];
-    // Output weights: those of the neurons in `from`, doubled, at the neurons in `at`; zero elsewhere.
-    let speak = |draft: &mut Draft<'_>, of: &ndarray::Array2<f64>, from: &[usize], at: &[usize]| {
+    // Sets the output weights of the neurons in `at` to those of `from`, doubled, and all others to zero.
+    let set_outputs = |draft: &mut Draft<'_>, of: &ndarray::Array2<f64>, from: &[usize], at: &[usize]| {
         let mut neurons = draft.matrix(2);
         neurons.slice_mut(s![.., a..]).fill(0.0);
         for (&j, &at) in from.iter().zip(at) {
             neurons.slice_mut(s![at, a..]).assign(&(2.0 * &of.slice(s![j, a..])));
         }
     };
-    // Into the neurons in `at`: what the neurons in `from` read, from the kept half of the first layer alone, doubled.
+    // Sets the incoming weights of the neurons in `at` to those of `from` from the neurons `rows` of the first layer, doubled,
+    // and to zero from the others.
     type Ends<'a> = (&'a ndarray::Array2<f64>, &'a ndarray::Array2<f64>);
     let copy = |draft: &mut Draft<'_>, (u, neurons): Ends<'_>, rows: &[usize], from: &[usize], at: &[usize]| {
         for (&j, &at) in from.iter().zip(at) {
@@ -87,21 +88,21 @@ pub(super) fn waypoints(network: &Network, width: usize, p: &Point, q: &Point, k
     };
     debug_assert_eq!(p1.dim(), q1.dim());
 
-    speak(&mut draft, &p2, &second, &second);
+    set_outputs(&mut draft, &p2, &second, &second);
     waypoints.push(draft.point.clone());
     copy(&mut draft, (&pu, &p2), &first, &second, &second_rest);
     waypoints.push(draft.point.clone());
-    speak(&mut draft, &p2, &second, &second_rest);
+    set_outputs(&mut draft, &p2, &second, &second_rest);
     waypoints.push(draft.point.clone());
     move_first(&mut draft, &first_rest);
     copy(&mut draft, (&qu, &q2), &first_rest, &second_rest, &second);
     waypoints.push(draft.point.clone());
-    speak(&mut draft, &q2, &second_rest, &second);
+    set_outputs(&mut draft, &q2, &second_rest, &second);
     waypoints.push(draft.point.clone());
     move_first(&mut draft, &first);
     restore(&mut draft, &second_rest);
     waypoints.push(draft.point.clone());
-    speak(&mut draft, &q2, &second_rest, &second_rest);
+    set_outputs(&mut draft, &q2, &second_rest, &second_rest);
     waypoints.push(draft.point.clone());
     restore(&mut draft, &second);
     waypoints.push(draft.point.clone());
@@ -109,7 +110,7 @@ pub(super) fn waypoints(network: &Network, width: usize, p: &Point, q: &Point, k
     waypoints
 }
 
-/// Every part of the network at the waypoints, (10, rows, columns).
+/// Every part of the network at the waypoints, each (10, rows, columns).
 pub(super) fn described(network: &Network, width: usize, waypoints: &[Point]) -> Vec<Described> {
     let points: Vec<Vec<f64>> = waypoints.iter().map(|point| point.to_vec()).collect();
     let families = network.families(width);

@@ -6,7 +6,8 @@
 //! P -> (2 a_A, 0 | w_A, w_B) -> (2 a_A, 0 | w_A, w'_B) -> (0, 2 a'_B | w_A, w'_B) -> (0, 2 a'_B | w'_A, w'_B) -> Q
 //! ```
 //!
-//! Pieces 1, 3, 5 move output weights only, pieces 2, 4 the hidden weights of silent neurons. Biases travel with w.
+//! Pieces 1, 3, 5 change output weights only, pieces 2, 4 hidden weights of neurons with zero output weights. Biases belong
+//! to w.
 
 use super::constructive::{Described, Recipe};
 use crate::network::{Point, TwoLayer};
@@ -14,7 +15,7 @@ use crate::network::{Point, TwoLayer};
 pub(super) const RECIPE: Recipe =
     Recipe { named: &[0, 1, 4, 5], silent: &[1, 3], pieces: 5, bound: "max(R(P), R(P keep A), R(Q keep B), R(Q))" };
 
-/// Hidden weights of Q (true) or P at a waypoint, for a neuron that is kept in P or is not.
+/// Whether a neuron's hidden weights at a waypoint are those of Q rather than P; `kept` is whether it is kept in P.
 fn hidden_of_q(waypoint: usize, kept: bool) -> bool {
     match waypoint {
         0 | 1 => false,
@@ -23,7 +24,7 @@ fn hidden_of_q(waypoint: usize, kept: bool) -> bool {
     }
 }
 
-/// The six waypoints, canonical.
+/// Canonical parameters of the six waypoints.
 pub(super) fn waypoints(network: &TwoLayer, width: usize, p: &Point, q: &Point, kept: &[bool]) -> Vec<Point> {
     let parameters = network.parameters();
     let first_output = parameters - network.outputs;

@@ -1,76 +1,62 @@
-//! One application of the trajectory map: every particle on its own over a whole window.
+//! One application of the trajectory map: every particle is integrated independently over a whole window.
 
 use super::{FrozenForce, FrozenPath};
-use crate::dynamics::{Method, Motion, Noise, State};
+use crate::dynamics::{Ensemble, Noise, Scheme, Simulation, State, TimeLoop};
 use crate::network::kernel::{LANES, Model, Samples, Workspace};
-use crate::network::{Batch, Objective, Real, Threads, TwoLayer};
+use crate::network::{Batch, Real, Threads, TwoLayer};
 use rayon::prelude::*;
+use std::ops::Range;
 
-/// Parts of a cloud that are followed side by side and whose predictions are added up in order: a constant, so that no bit
-/// depends on threads.
+/// Parts of the ensemble that are integrated in parallel and whose predictions are added in order. A constant, so that results
+/// do not depend on the number of threads.
 pub(crate) const SHARES: usize = 16;
 
-/// Most blocks of neurons that are followed at a time.
+/// Most blocks of neurons that are integrated together.
 const MOST_BLOCKS: usize = 8;
 
-/// The noise of particles `first .. first + width` of the cloud.
+/// The noise of particles `first .. first + width` of the ensemble, from `(first, width)`.
 pub type NoiseOf<'a, R> = dyn Fn(usize, usize) -> Box<dyn Noise<R>> + Sync + 'a;
 
 /// The map from frozen predictions to the predictions of the particles that evolve under them.
 pub struct TrajectoryMap<'a, R> {
-    /// The model.
-    pub network: &'a TwoLayer,
-    /// Number of particles M.
-    pub width: usize,
-    /// The sample that expectations are taken over.
-    pub population: &'a Batch<R>,
-    /// Its inputs, packed.
+    /// The particles, the sample that expectations are taken over, and the objective.
+    pub ensemble: Ensemble<'a, R, TwoLayer>,
+    /// The sample's inputs, packed.
     samples: Samples<R>,
-    /// What is minimised.
-    pub objective: Objective,
     /// The integrator, of fixed step.
-    pub method: Method,
-    /// Its constants.
-    pub motion: Motion,
+    pub scheme: Scheme,
     /// Noise by particles.
     pub noise: &'a NoiseOf<'a, R>,
 }
 
 impl<'a, R: Real> TrajectoryMap<'a, R> {
-    /// The map of a problem.
-    pub fn new(
-        network: &'a TwoLayer,
-        width: usize,
-        population: &'a Batch<R>,
-        objective: Objective,
-        (method, motion): (Method, Motion),
-        noise: &'a NoiseOf<'a, R>,
-    ) -> Self {
-        let samples = packed(network, population);
-        TrajectoryMap { network, width, population, samples, objective, method, motion, noise }
+    /// The map of an ensemble under a scheme of fixed step.
+    pub fn new(ensemble: Ensemble<'a, R, TwoLayer>, scheme: Scheme, noise: &'a NoiseOf<'a, R>) -> Self {
+        TrajectoryMap { ensemble, samples: packed(ensemble.network, ensemble.population), scheme, noise }
     }
 
     /// Numbers per node, n K.
     pub fn len(&self) -> usize {
-        self.population.y.len()
+        self.ensemble.population.y.len()
     }
 
-    /// Whether there is no sample.
+    /// Whether the sample is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What the particles of a state predict, (n, K).
+    /// Predictions (n, K) of a state's particles.
     pub fn predict(&self, theta: &[R]) -> Vec<f64> {
-        let model = Model { network: self.network, width: self.width, threads: Threads::Pool };
-        Workspace::default().predict(model, theta, &self.population.x)
+        let Ensemble { network, width, population, .. } = self.ensemble;
+        Workspace::default().predict(Model { network, width, threads: Threads::Pool }, theta, &population.x)
     }
 
-    /// Lets every particle of `state` evolve alone under `path` for `steps` steps. Returns the predictions (steps + 1, n, K) at
-    /// its nodes; `state` ends at the last.
+    /// Integrates every particle of `state` under `path` for `steps` steps. Returns the predictions (steps + 1, n, K) at the
+    /// nodes; `state` is then that of the last node.
     pub fn apply(&self, path: &FrozenPath<R>, state: &mut State<R>, steps: usize) -> Vec<f64> {
-        let layout = self.network.layout(self.width);
-        let blocks = self.width.div_ceil(LANES);
+        let Ensemble { network, width, .. } = self.ensemble;
+        let layout = network.layout(width);
+        let blocks = width.div_ceil(LANES);
         let per = (blocks / SHARES).clamp(1, MOST_BLOCKS);
         let (chunk, neurons) = (per * LANES * layout.parameters, per * LANES);
         let chunks = blocks.div_ceil(per);
@@ -87,10 +73,11 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
                 let mut sum = vec![0.0; (steps + 1) * self.len()];
                 for (c, (theta, momentum)) in theta.chunks_mut(chunk).zip(momentum.chunks_mut(chunk)).enumerate() {
                     let first = (share * per_share + c) * neurons;
-                    let mut part = State { theta: theta.to_vec(), momentum: momentum.to_vec(), step, time };
-                    self.follow(path, first, neurons.min(self.width - first), steps, &mut part, &mut sum);
-                    theta.copy_from_slice(&part.theta);
-                    momentum.copy_from_slice(&part.momentum);
+                    let particles = first..(first + neurons).min(width);
+                    let start = State { theta: theta.to_vec(), momentum: momentum.to_vec(), step, time };
+                    let end = self.integrate(path, particles, start, steps, &mut sum);
+                    theta.copy_from_slice(&end.theta);
+                    momentum.copy_from_slice(&end.momentum);
                 }
                 sum
             })
@@ -99,32 +86,42 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
         for sum in sums {
             total.iter_mut().zip(&sum).for_each(|(total, sum)| *total += sum);
         }
-        total.iter_mut().for_each(|f| *f /= self.width as f64);
+        total.iter_mut().for_each(|f| *f /= width as f64);
         state.step = step + steps as u64;
-        state.time = state.step as f64 * self.motion.step;
+        state.time = self.time_of(state.step);
         total
     }
 
-    /// Follows some neighbours, each alone.
-    fn follow(
+    /// Integrates some of the particles and adds their predictions at the nodes to `sum`; returns their last state.
+    fn integrate(
         &self,
         path: &FrozenPath<R>,
-        first: usize,
-        width: usize,
+        particles: Range<usize>,
+        start: State<R>,
         steps: usize,
-        state: &mut State<R>,
         sum: &mut [f64],
-    ) {
-        let coordinates = width * self.network.trained().len();
-        let mut integrator = self.motion.integrator::<R>(self.method, coordinates, state.theta.len());
-        let mut noise = (self.noise)(first, width);
-        let ridge = self.objective.ridge;
-        let mut force =
-            FrozenForce::new(self.network, width, &self.samples, ridge, path, Threads::One).heard(state.step, sum);
-        for _ in 0..steps {
-            integrator.step(&mut force, noise.as_mut(), state);
-        }
-        force.finish(state.step, &state.theta);
+    ) -> State<R> {
+        let (first, width) = (particles.start, particles.len());
+        let ensemble = Ensemble { width, ..self.ensemble };
+        let coordinates = width * ensemble.network.trained().len();
+        let times = [start.time, self.time_of(start.step + steps as u64)];
+        let mut force = FrozenForce::new(ensemble, &self.samples, path, Threads::One).accumulate_into(start.step, sum);
+        let end = {
+            let mut simulation = Simulation {
+                integrator: self.scheme.integrator(coordinates, start.theta.len()),
+                state: start,
+                force: Box::new(&mut force),
+                noise: (self.noise)(first, width),
+            };
+            let Ok(_) = TimeLoop::over(&times).run(&mut simulation, &mut |_: usize, _: &State<R>| f64::NAN);
+            simulation.state
+        };
+        force.finish(end.step, &end.theta);
+        end
+    }
+
+    fn time_of(&self, step: u64) -> f64 {
+        step as f64 * self.scheme.motion.step
     }
 }
 

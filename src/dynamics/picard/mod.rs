@@ -1,7 +1,7 @@
 //! The limit as a fixed point: the trajectory map of the existence proof (theory section 3; WKM section 4).
 //!
-//! Given predictions over a whole stretch of time, `f^n_t(x)`, and with them the residuals `dloss(f^n_t(x), y)`, every particle
-//! evolves alone:
+//! Given predictions `f^n_t(x)` over an interval of time, and with them the residuals `dloss(f^n_t(x), y)`, the particles evolve
+//! independently:
 //!
 //! ```text
 //! d theta = r dt,   d r = ( -gamma r - grad Psi^n_t(theta) ) dt + sqrt(2 gamma tau) dW
@@ -10,9 +10,9 @@
 //! ```
 //!
 //! Where the residuals are Lipschitz in the predictions, `sup_t |f^{n+1}_t - f^n_t| <= A (C T)^n / n!`: the iterates converge on
-//! any horizon, to the one trajectory that is its own image. That is the limit, found without a step in which particles meet,
-//! so that the particles of an iterate are parallel over the whole horizon. On a long horizon `(C T)^n` grows before `n!` has
-//! it; the horizon is then cut into windows, each of which starts where the one before ended.
+//! any horizon to the unique fixed point of the map, the trajectory of the limit. Within an iterate particles do not interact,
+//! so that they are integrated in parallel over the whole horizon. On a long horizon the differences grow before `n!` exceeds
+//! `(C T)^n`; the horizon is then divided into windows that are iterated one after the other.
 //!
 //! | file | what |
 //! |---|---|
@@ -27,6 +27,6 @@ pub mod map;
 pub mod path;
 
 pub use force::FrozenForce;
-pub use iteration::{Guess, Iteration, Outcome, Terms};
+pub use iteration::{Guess, Iteration, IterationSettings, Outcome};
 pub use map::TrajectoryMap;
 pub use path::FrozenPath;

@@ -1,29 +1,30 @@
 //! Predictions frozen on the nodes of a time grid, and the residuals at and between the nodes.
 
+use crate::dynamics::StageTime;
 use crate::network::{Loss, Real};
 
-/// Nodes that an interpolated residual is taken from: a cubic in time, whose error is of the order of the best of the
-/// integrators that ask for it.
+/// Nodes that a residual is interpolated from: a cubic in time, whose error has the order of classical Runge-Kutta.
 const STENCIL: usize = 4;
 
-/// Residuals `dloss(f_t(x), y) / n` of frozen predictions on the nodes `t = k h` of a horizon cut into equal windows.
+/// Residuals `dloss(f_t(x), y) / n` of frozen predictions on the nodes `t = k h` of a horizon divided into equal windows.
 #[derive(Clone, Debug)]
 pub struct FrozenPath<R> {
     /// Numbers per node, n K.
     len: usize,
-    /// Steps of a window: interpolation never reaches across its ends, where only the window itself is known.
+    /// Steps of a window. Interpolation does not reach beyond its ends: predictions of later windows are not known.
     window: usize,
     residuals: Vec<R>,
     losses: Vec<f64>,
 }
 
 impl<R: Real> FrozenPath<R> {
-    /// An empty path: windows of `window` steps, of which there are `steps` in all, for `len` = n K numbers a node.
+    /// An empty path of `steps` steps, in windows of `window` steps, with `len` = n K numbers per node.
     pub fn new(len: usize, window: usize, steps: usize) -> Self {
         FrozenPath { len, window, residuals: vec![R::zero(); (steps + 1) * len], losses: vec![f64::NAN; steps + 1] }
     }
 
-    /// Freezes predictions (nodes, n, K) of the nodes from `first` on, under a loss and labels (n, K).
+    /// Sets the residuals of the nodes from `first` on, from predictions (nodes, n, K), a loss and labels `y` (n, K) with
+    /// `outputs` = K.
     pub fn freeze(&mut self, first: usize, predictions: &[f64], loss: Loss, y: &[f64], outputs: usize) {
         let mut residual = vec![0.0; self.len];
         for (node, f) in predictions.chunks_exact(self.len).enumerate() {
@@ -39,19 +40,19 @@ impl<R: Real> FrozenPath<R> {
         self.losses[step as usize]
     }
 
-    /// Writes the residuals at `fraction` of step `step`: those of a node, or between nodes the cubic through the four nearest
-    /// ones of the window (fewer where the window has fewer).
-    pub fn residual(&self, step: u64, fraction: f64, out: &mut Vec<R>) {
-        let step = step as usize;
+    /// Writes the residuals (n, K) at a stage's time: those of a node, or between nodes the cubic through the four nearest nodes
+    /// of the window (fewer where the window has fewer).
+    pub fn residual(&self, at: StageTime, out: &mut Vec<R>) {
+        let (step, fraction) = (at.step as usize, at.fraction);
         let node = |k: usize| &self.residuals[k * self.len..][..self.len];
         out.clear();
         if fraction == 0.0 || fraction == 1.0 {
             out.extend_from_slice(node(step + fraction as usize));
             return;
         }
-        let opens = step / self.window * self.window;
+        let start = step / self.window * self.window;
         let points = STENCIL.min(self.window + 1);
-        let first = step.saturating_sub(STENCIL / 2 - 1).clamp(opens, opens + self.window + 1 - points);
+        let first = step.saturating_sub(STENCIL / 2 - 1).clamp(start, start + self.window + 1 - points);
         let s = (step - first) as f64 + fraction;
         out.resize(self.len, R::zero());
         for j in 0..points {
@@ -73,14 +74,14 @@ mod tests {
         let cubic = |t: f64| 0.3 - t + 2.0 * t * t - 0.7 * t * t * t;
         for (window, steps) in [(6, 12), (3, 12), (12, 12)] {
             let mut path = FrozenPath::<f64>::new(1, window, steps);
-            // Each window has its own cubic: nothing is taken from the neighbour. The node between two belongs to the later.
+            // Each window has its own cubic. The node between two windows belongs to the later one.
             for k in (0..=steps).rev() {
                 path.freeze(k, &[cubic(k as f64)], Loss::HalfSquared, &[0.0], 1);
             }
             let mut e = Vec::new();
             for step in 0..steps as u64 {
                 for fraction in [0.0, 0.25, 0.5, 1.0] {
-                    path.residual(step, fraction, &mut e);
+                    path.residual(StageTime { step, fraction }, &mut e);
                     let exact = cubic(step as f64 + fraction);
                     assert!((e[0] - exact).abs() < 1e-9 * (1.0 + exact.abs()), "{window} {step} {fraction}");
                 }
@@ -89,7 +90,7 @@ mod tests {
         let mut path = FrozenPath::<f64>::new(1, 1, 2);
         path.freeze(0, &[1.0, 3.0, 11.0], Loss::HalfSquared, &[0.0], 1);
         let mut e = Vec::new();
-        path.residual(1, 0.5, &mut e);
+        path.residual(StageTime { step: 1, fraction: 0.5 }, &mut e);
         assert_eq!((e[0], path.loss(1)), (7.0, 4.5));
     }
 
@@ -100,7 +101,7 @@ mod tests {
             let mut path = FrozenPath::<f64>::new(1, 4, 8);
             path.freeze(0, &values(jump), Loss::HalfSquared, &[0.0], 1);
             let mut e = Vec::new();
-            path.residual(step, 0.5, &mut e);
+            path.residual(StageTime { step, fraction: 0.5 }, &mut e);
             e[0]
         };
         assert_eq!(at(100.0, 3), 3.5, "the next window's nodes play no part");

@@ -1,6 +1,6 @@
 //! What the convergence study leaves behind.
 
-use crate::analysis::number;
+use crate::number;
 use crate::record::npz::{ArrayRecord, NpzError, array_record};
 use crate::record::{FitRecord, RecordError, RunFolder};
 use ndarray::{Array1, Array3};

@@ -3,7 +3,7 @@
 use super::Kinetic;
 use super::study::Solved;
 use crate::config::Route;
-use crate::dynamics::{Observer, State, StopReason, TimeLoop};
+use crate::dynamics::{State, StopReason, TimeLoop};
 use crate::kinetic::Line;
 use crate::network::{Real, Threads};
 use crate::run::context::{Outcome, RunContext, RunError};
@@ -12,7 +12,6 @@ use crate::run::planner::Planner;
 use crate::run::problem::Problem;
 use crate::run::tasks::{Task, TaskHandle, run_tasks};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 /// Particles of the first cloud that are kept at the snapshots, for figures.
 const DOTS: usize = 300;
@@ -66,16 +65,13 @@ fn cloud(
     let width = terms.particles / terms.clouds;
     let limit = Planner::new(e).limit(format!("kinetic-cloud-{c}"), width, (c * width) as u64);
     let run = Trajectory { route: Route::Particles, recording: Recording::default(), ..limit };
-    let mut state = problem.start_state(&run);
-    let mut integrator = problem.integrator(&run);
+    let mut simulation = problem.simulation(&run, Threads::One);
     let mut observer = CloudObserver {
         problem,
         width,
         grid,
         momentum: terms.grid(terms.nodes, terms.step).momentum_line(),
         dots: if c == 0 { DOTS } else { 0 },
-        handle,
-        risk: f64::NAN,
         cloud: Cloud {
             function: Vec::new(),
             moments: Vec::new(),
@@ -85,18 +81,13 @@ fn cloud(
             dots: Vec::new(),
         },
     };
-    let time_loop = TimeLoop {
-        times: &problem.times,
-        // A cloud is short: an interrupted one is begun again.
-        checkpoint_every: Duration::MAX,
-        diverged_above: e.dynamics.diverged_above,
-        exact_loss: true,
-        interrupt: handle.interrupt(),
-    };
-    let (mut force, mut noise) = (problem.force(&run, Threads::One), problem.noise(&run));
-    let stop = time_loop
-        .run(&mut state, 0, integrator.as_mut(), &mut force, noise.as_mut(), &mut observer)
-        .unwrap_or_else(|e| match e {});
+    let interrupted = |time: f64| !handle.advance_to(time / e.horizon.time);
+    let time_loop = TimeLoop::over(&problem.times)
+        .diverged_above(e.dynamics.diverged_above)
+        .exact_loss(true)
+        .interrupted_when(&interrupted);
+    let mut record = |index: usize, state: &State<f64>| observer.record(index, state);
+    let Ok(stop) = time_loop.run(&mut simulation, &mut record);
     if matches!(stop, StopReason::Interrupted { .. }) {
         return Outcome::Interrupted;
     }
@@ -122,14 +113,10 @@ struct CloudObserver<'a> {
     grid: &'a Solved,
     momentum: Line,
     dots: usize,
-    handle: &'a TaskHandle<'a>,
-    risk: f64,
     cloud: Cloud,
 }
 
-impl Observer<f64> for CloudObserver<'_> {
-    type Error = std::convert::Infallible;
-
+impl CloudObserver<'_> {
     fn record(&mut self, index: usize, state: &State<f64>) -> f64 {
         let network = &self.problem.network;
         let neuron = self.problem.independent();
@@ -138,9 +125,6 @@ impl Observer<f64> for CloudObserver<'_> {
         let (mut theta, r) = (of(&state.theta), of(&state.momentum));
         let f = network.predict(self.width, &state.theta, &self.problem.population.x, Threads::One);
         let loss = self.problem.experiment.network.loss.mean(&f, &self.problem.population.y, network.outputs());
-        if index == 0 {
-            self.risk = loss;
-        }
         self.cloud.function.push(f);
         self.cloud.moments.push(moments(&theta, &r));
         self.cloud.theta.push(histogram(&theta, self.grid.limit.line));
@@ -151,18 +135,6 @@ impl Observer<f64> for CloudObserver<'_> {
         theta.sort_unstable_by(f64::total_cmp);
         self.cloud.wasserstein.push(self.grid.limit.law(index).wasserstein_2(&theta).unwrap_or(f64::NAN));
         loss
-    }
-
-    fn start_risk(&self) -> f64 {
-        self.risk
-    }
-
-    fn checkpoint(&mut self, _: &State<f64>, _: &[f64], _: usize) -> Result<(), Self::Error> {
-        Ok(())
-    }
-
-    fn progress(&mut self, time: f64) {
-        self.handle.advance_to(time / self.problem.experiment.horizon.time);
     }
 }
 

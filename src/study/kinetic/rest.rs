@@ -38,14 +38,14 @@ struct Follow {
 struct Followed {
     energies: Vec<FreeEnergy>,
     /// `int |mu - mu*|` at the end; NaN without frictions.
-    #[serde(with = "crate::analysis::number")]
+    #[serde(with = "crate::number")]
     distance: f64,
     /// The law of theta at the end, and that of the Gibbs law.
     law: Vec<f64>,
     gibbs: Vec<f64>,
     /// Free energy of the Gibbs law on the same nodes.
     rest: f64,
-    #[serde(with = "crate::analysis::number")]
+    #[serde(with = "crate::number")]
     residual: f64,
     iterations: usize,
 }

@@ -2,8 +2,8 @@
 //! knowledge that no method has.
 
 use super::{Noise, NoiseArrays};
-use crate::analysis::number;
 use crate::analysis::verdict::Check;
+use crate::number;
 use crate::record::npz::shaped;
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};

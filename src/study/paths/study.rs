@@ -12,7 +12,7 @@ use crate::analysis::connectivity::{
 use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use crate::analysis::verdict::{Check, Exponent};
 use crate::config::BatchSize;
-use crate::dynamics::Motion;
+use crate::dynamics::{Ensemble, Motion};
 use crate::network::{Objective, Point};
 use crate::record::FitRecord;
 use crate::record::npz::{Arrays, shaped, whole};
@@ -138,7 +138,7 @@ fn join(
     let first = Constructive::first_half(network, width, &p, &q);
     let mut constructive = vec![(PathKind::FirstHalf, first.clone())];
     if terms.halves > 0 {
-        let best = first.best_half(&measure, (e.seed, pair.address), terms.halves);
+        let best = first.best_half(&measure, e.seed, pair.address, terms.halves);
         constructive.push((PathKind::BestHalf, best));
     }
     for (kind, halves) in constructive {
@@ -160,14 +160,13 @@ fn join(
     }
     if let Some(bezier) = terms.bezier.as_ref().filter(|bezier| width <= bezier.up_to) {
         let slice = |point: &Point| network.from_canonical(width, &point.to_vec());
+        let objective = Objective { loss: e.network.loss, ridge: 0.0 };
         let force = CurveForce {
-            network,
-            width,
+            ensemble: Ensemble { network, width, population: &problem.population, objective },
             ends: [slice(&p), slice(&q)],
-            population: &problem.population,
-            objective: Objective { loss: e.network.loss, ridge: 0.0 },
             batch: if let BatchSize::Size(size) = bezier.batch { Some(size) } else { None },
-            address: (e.seed, pair.address),
+            seed: e.seed,
+            pair: pair.address,
         };
         let motion = Motion {
             step: bezier.step,

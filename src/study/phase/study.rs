@@ -1,10 +1,10 @@
 //! The phase diagram: for which n/d and k/n a noiseless truth of k entries is found, by which algorithm.
 
 use super::{MethodCells, PhaseArrays, PhaseDiagram};
-use crate::analysis::number;
 use crate::analysis::proportion::wilson;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
+use crate::number;
 use crate::record::npz::shaped;
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};

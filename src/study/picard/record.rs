@@ -1,7 +1,7 @@
 //! What the study of the trajectory map leaves behind.
 
 use crate::analysis::contraction::Envelope;
-use crate::analysis::number;
+use crate::number;
 use crate::record::npz::{ArrayRecord, NpzError, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array3};

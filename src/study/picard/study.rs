@@ -8,8 +8,8 @@ use super::{Picard, PicardArrays, PicardRecord, PicardRun};
 use crate::analysis::contraction::{Envelope, local_constants};
 use crate::analysis::verdict::Check;
 use crate::config::Route;
-use crate::dynamics::picard::{Guess, Iteration, Outcome as Iterate, Terms};
-use crate::dynamics::{Force, State};
+use crate::dynamics::picard::{Guess, Iteration, IterationSettings, Outcome as Iterate};
+use crate::dynamics::{State, StopReason, TimeLoop};
 use crate::network::Threads;
 use crate::record::LimitRun;
 use crate::record::npz::{shaped, whole};
@@ -62,7 +62,7 @@ pub(super) fn run(
         particles: Particles { width: terms.particles, first: 0, ..reference.particles.clone() },
         ..reference.clone()
     };
-    let constant = terms.windows.iter().map(|&windows| IterationTask { windows, guess: Guess::Standing });
+    let constant = terms.windows.iter().map(|&windows| IterationTask { windows, guess: Guess::Constant });
     let all = constant.chain([IterationTask { windows: terms.windows[0], guess: Guess::Labels }]);
     let tasks: Vec<Task<IterationTask>> =
         all.enumerate().map(|(i, item)| Task { name: format!("picard-{i}"), size: 1, item }).collect();
@@ -84,19 +84,19 @@ fn iterate(
     handle: &TaskHandle<'_>,
 ) -> Result<Outcome<FixedPointFound>, RunError> {
     let e = problem.experiment;
-    let steps = (e.horizon.time / cloud.integration.motion.step).round() as usize;
+    let steps = (e.horizon.time / cloud.integration.scheme.motion.step).round() as usize;
     let noise = noise_of(problem, cloud);
     let map = trajectory_map(problem, cloud, &noise);
     let start = problem.start_state(cloud);
-    let how =
-        Terms { windows: task.windows, steps, iterates: terms.iterates, tolerance: terms.tolerance, guess: task.guess };
-    let mut iteration = Iteration::new(&map, start, how);
+    let Picard { iterates, tolerance, .. } = *terms;
+    let settings = IterationSettings { windows: task.windows, steps, iterates, tolerance, guess: task.guess };
+    let mut iteration = Iteration::new(&map, start, settings);
     let converged = loop {
         if !handle.advance_to(iteration.done()) {
             return Ok(Outcome::Interrupted);
         }
         match iteration.advance() {
-            Iterate::Going => {}
+            Iterate::Continue => {}
             Iterate::Converged => break true,
             Iterate::NotConverged { .. } => break false,
         }
@@ -105,12 +105,12 @@ fn iterate(
     let every = steps / e.horizon.records;
     let nodes = |f: &[f64]| f.chunks_exact(per_node).step_by(every).flatten().copied().collect::<Vec<f64>>();
     let (mut from_particles, mut step_error) = (f64::NAN, f64::NAN);
-    if task.guess == Guess::Standing {
+    if task.guess == Guess::Constant {
         let together = complete!(particle_solution(problem, cloud, steps, handle));
         from_particles = distance(problem, &together, &iteration.predictions);
         if task.windows == terms.windows[0] {
             let mut finer = cloud.clone();
-            finer.integration.motion.step /= 2.0;
+            finer.integration.scheme.motion.step /= 2.0;
             finer.integration.ticks /= 2;
             let finer = complete!(particle_solution(problem, &finer, 2 * steps, handle));
             let shared: Vec<f64> = finer.chunks_exact(per_node).step_by(2).flatten().copied().collect();
@@ -129,23 +129,17 @@ fn particle_solution(
     steps: usize,
     handle: &TaskHandle<'_>,
 ) -> Outcome<Vec<f64>> {
-    let mut state = problem.start_state(cloud);
-    let mut integrator = problem.integrator(cloud);
-    let mut force = problem.force(cloud, Threads::Pool);
-    let force: &mut dyn Force<f64> = &mut force;
-    let mut noise = problem.noise(cloud);
-    let predict = |state: &State<f64>| {
-        problem.network.predict(cloud.width(), &state.theta, &problem.population_of(cloud).x, Threads::Pool)
+    let mut simulation = problem.simulation(cloud, Threads::Pool);
+    let times: Vec<f64> = (0..=steps).map(|step| step as f64 * cloud.integration.scheme.motion.step).collect();
+    let mut predictions = Vec::new();
+    let mut record = |_: usize, state: &State<f64>| {
+        let x = &problem.population_of(cloud).x;
+        predictions.extend(problem.network.predict(cloud.width(), &state.theta, x, Threads::Pool));
+        f64::NAN
     };
-    let mut all = predict(&state);
-    for _ in 0..steps {
-        if !handle.advance_to(0.0) {
-            return Outcome::Interrupted;
-        }
-        integrator.step(force, noise.as_mut(), &mut state);
-        all.extend(predict(&state));
-    }
-    Outcome::Complete(all)
+    let interrupted = |_: f64| handle.interrupted();
+    let Ok(stop) = TimeLoop::over(&times).interrupted_when(&interrupted).run(&mut simulation, &mut record);
+    if stop == StopReason::Horizon { Outcome::Complete(predictions) } else { Outcome::Interrupted }
 }
 
 /// `sup_t |f - f'|_{L2}` of predictions on the same nodes.

@@ -1,6 +1,6 @@
 //! What the study of the radial reduction leaves behind.
 
-use crate::analysis::number;
+use crate::number;
 use crate::record::npz::{ArrayRecord, NpzError, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array2, Array3};

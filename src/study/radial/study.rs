@@ -10,7 +10,7 @@ use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
 use crate::analysis::wasserstein::wasserstein_2_sorted;
 use crate::config::{Experiment, Route};
-use crate::dynamics::{Method, Motion, State, Still};
+use crate::dynamics::{Method, Motion, Scheme, Simulation, State, StopReason, TimeLoop};
 use crate::kinetic::{FeatureTable, Line, LineLaw, Radial, RadialForce};
 use crate::network::{Law, Objective, Threads};
 use crate::record::npz::shaped;
@@ -185,28 +185,39 @@ fn by_particles(
     let furthest = radial.nodes().radius.iter().copied().fold(0.0, f64::max);
     let table = FeatureTable::new(radial, reach * furthest);
     let objective = Objective { loss: e.network.loss, ridge: e.dynamics.ridge };
-    let mut force = RadialForce::new(radial, &table, objective);
-    let mut integrator = motion.integrator::<f64>(Method::Rk4, count, count);
-    let mut state = State::at_rest(q);
-    let risk = |force: &RadialForce<'_>, q: &[f64]| {
+    let force = RadialForce::new(radial, &table, objective);
+    let risk = |state: &State<f64>| {
+        let q = &state.theta;
         let penalty = 0.5 * e.dynamics.ridge * q.iter().map(|q| q * q).sum::<f64>() / count as f64;
         force.loss(&force.predictions(q)) + penalty
     };
+    let norms = |state: &State<f64>| sorted(state.theta.iter().map(|q| q.abs()));
+    let integrator = Scheme { method: Method::Rk4, motion }.integrator(count, count);
+    let simulation = Simulation::noise_free(State::at_rest(q), integrator, RadialForce::new(radial, &table, objective));
+    simulate(problem, simulation, handle, risk, norms)
+}
+
+/// Runs a simulation to the horizon: risk at the recording times, `|w|` in ascending order at the snapshots.
+fn simulate(
+    problem: &Problem<'_, f64>,
+    mut simulation: Simulation<'_, f64>,
+    handle: &TaskHandle<'_>,
+    risk: impl Fn(&State<f64>) -> f64,
+    norms: impl Fn(&State<f64>) -> Vec<f64>,
+) -> Outcome<Solution> {
     let kept = problem.snapshots();
     let mut found = Solution::default();
-    for (index, time) in problem.times.iter().enumerate() {
-        while state.time < time * (1.0 - 1e-12) {
-            if !handle.advance_to(state.time / e.horizon.time) {
-                return Outcome::Interrupted;
-            }
-            integrator.step(&mut force, &mut Still, &mut state);
-        }
-        found.risk.push(risk(&force, &state.theta));
+    let mut record = |index: usize, state: &State<f64>| {
+        let risk = risk(state);
+        found.risk.push(risk);
         if kept.contains(&index) {
-            found.atoms.push(sorted(state.theta.iter().map(|q| q.abs())));
+            found.atoms.push(norms(state));
         }
-    }
-    Outcome::Complete(found)
+        risk
+    };
+    let interrupted = |time: f64| !handle.advance_to(time / problem.experiment.horizon.time);
+    let Ok(stop) = TimeLoop::over(&problem.times).interrupted_when(&interrupted).run(&mut simulation, &mut record);
+    if stop == StopReason::Horizon { Outcome::Complete(found) } else { Outcome::Interrupted }
 }
 
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
@@ -217,29 +228,15 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
 
 /// A network in R^d, trained again like its trajectory, for the law of |w| along training.
 fn by_network(problem: &Problem<'_, f64>, run: &Trajectory, handle: &TaskHandle<'_>) -> Outcome<Solution> {
-    let e = problem.experiment;
     let network = &problem.network;
     let (d, p) = (network.inputs(), network.parameters(1));
-    let mut state = problem.start_state(run);
-    let mut integrator = problem.integrator(run);
-    let mut force = problem.force(run, Threads::One);
-    let kept = problem.snapshots();
-    let mut found = Solution::default();
-    for (index, time) in problem.times.iter().enumerate() {
-        while state.time < time * (1.0 - 1e-12) {
-            if !handle.advance_to(state.time / e.horizon.time) {
-                return Outcome::Interrupted;
-            }
-            integrator.step(&mut force, &mut Still, &mut state);
-        }
-        found.risk.push(evaluate(problem, run.width(), &state.theta, Threads::One).risk);
-        if kept.contains(&index) {
-            let neurons = network.to_canonical(run.width(), &state.theta);
-            let norm = |neuron: &[f64]| neuron[..d].iter().map(|w| w * w).sum::<f64>().sqrt();
-            found.atoms.push(sorted(neurons.chunks_exact(p).map(norm)));
-        }
-    }
-    Outcome::Complete(found)
+    let norms = |state: &State<f64>| {
+        let neurons = network.to_canonical(run.width(), &state.theta);
+        let norm = |neuron: &[f64]| neuron[..d].iter().map(|w| w * w).sum::<f64>().sqrt();
+        sorted(neurons.chunks_exact(p).map(norm))
+    };
+    let risk = |state: &State<f64>| evaluate(problem, run.width(), &state.theta, Threads::One).risk;
+    simulate(problem, problem.simulation(run, Threads::One), handle, risk, norms)
 }
 
 fn arrays(problem: &Problem<'_, f64>, record: &RadialRecord, solutions: &Solutions<'_>) -> RadialArrays {

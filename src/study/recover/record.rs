@@ -1,6 +1,6 @@
 //! What the study of error curves leaves behind.
 
-use crate::analysis::number;
+use crate::number;
 use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array2};

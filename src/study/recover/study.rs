@@ -2,11 +2,11 @@
 
 use super::record::MethodArrays;
 use super::{Recover, RecoverArrays, RecoverRecord, Summary, Timing};
-use crate::analysis::number;
 use crate::analysis::proportion::wilson;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
 use crate::config::ProblemSpec;
+use crate::number;
 use crate::record::npz::{shaped, whole};
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};

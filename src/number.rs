@@ -1,4 +1,8 @@
-//! Floats through JSON, which has no NaN and no infinity: NaN is null, the infinities are strings. For serde's `with`.
+//! Floating-point numbers in JSON, which has neither NaN nor infinities: NaN is written as null, infinities as the strings
+//! "inf" and "-inf".
+//!
+//! For serde's `with`: `number` for an `f64`, [`list`] for a `Vec<f64>`, [`interval`] for an `Option<(f64, f64)>`. A number
+//! written as a string is read as well.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -6,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[serde(untagged)]
 enum Number {
     Finite(f64),
-    Infinite(String),
+    Text(String),
     Null(()),
 }
 
@@ -15,7 +19,7 @@ impl From<f64> for Number {
         if value.is_nan() {
             Self::Null(())
         } else if value.is_infinite() {
-            Self::Infinite(if value > 0.0 { "inf" } else { "-inf" }.to_owned())
+            Self::Text(if value > 0.0 { "inf" } else { "-inf" }.to_owned())
         } else {
             Self::Finite(value)
         }
@@ -27,45 +31,67 @@ impl Number {
         match self {
             Self::Finite(value) => Ok(value),
             Self::Null(()) => Ok(f64::NAN),
-            Self::Infinite(text) => match text.as_str() {
-                "inf" => Ok(f64::INFINITY),
-                "-inf" => Ok(f64::NEG_INFINITY),
-                _ => Err(E::invalid_value(de::Unexpected::Str(&text), &"a number, null, \"inf\" or \"-inf\"")),
-            },
+            Self::Text(text) => text
+                .parse()
+                .map_err(|_| E::invalid_value(de::Unexpected::Str(&text), &"a number, null, \"inf\" or \"-inf\"")),
         }
     }
 }
 
+/// Writes one number.
+///
+/// # Errors
+/// Those of the serializer.
 pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     Number::from(*value).serialize(serializer)
 }
 
+/// Reads one number.
+///
+/// # Errors
+/// Where the value is neither a number, null, nor a string that is a number.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Number::deserialize(deserializer)?.value()
 }
 
-/// The same for both ends of an optional interval.
+/// Both ends of an optional interval.
 pub mod interval {
     use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
 
+    /// Writes the numbers.
+    ///
+    /// # Errors
+    /// Those of the serializer.
     pub fn serialize<S: Serializer>(value: &Option<(f64, f64)>, serializer: S) -> Result<S::Ok, S::Error> {
         value.map(|(low, high)| (Number::from(low), Number::from(high))).serialize(serializer)
     }
 
+    /// Reads the numbers.
+    ///
+    /// # Errors
+    /// Where a value is neither a number, null, nor a string that is a number.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(f64, f64)>, D::Error> {
         let ends = Option::<(Number, Number)>::deserialize(deserializer)?;
         ends.map(|(low, high)| Ok((low.value()?, high.value()?))).transpose()
     }
 }
 
-/// The same for every entry of a list.
+/// Every entry of a list.
 pub mod list {
     use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
 
+    /// Writes the numbers.
+    ///
+    /// # Errors
+    /// Those of the serializer.
     pub fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
         values.iter().map(|&v| Number::from(v)).collect::<Vec<_>>().serialize(serializer)
     }
 
+    /// Reads the numbers.
+    ///
+    /// # Errors
+    /// Where a value is neither a number, null, nor a string that is a number.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
         Vec::<Number>::deserialize(deserializer)?.into_iter().map(Number::value).collect()
     }

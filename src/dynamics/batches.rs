@@ -1,0 +1,119 @@
+//! The samples that a step's gradient is taken over.
+
+use crate::network::kernel::Samples;
+use crate::network::{Batch, Network, Real};
+use crate::population::Sampler;
+use crate::rng::{Role, stream};
+use rand::RngExt;
+
+/// Where the samples of a step come from.
+#[derive(Clone, Copy)]
+pub enum BatchSource<'a> {
+    /// The whole population: the deterministic gradient.
+    Full,
+    /// Indices drawn uniformly, with replacement, from the fixed sample.
+    Indices {
+        /// Samples per step.
+        size: usize,
+    },
+    /// Fresh draws from a sampler: the one-pass setting.
+    Fresh {
+        /// Samples per step.
+        size: usize,
+        /// Law of the samples.
+        sampler: &'a dyn Sampler,
+    },
+}
+
+/// A source of batches and the address of its random draws: with the step, the pair (seed, replica) determines a batch.
+#[derive(Clone, Copy)]
+pub struct Batches<'a> {
+    /// Where the samples come from.
+    pub source: BatchSource<'a>,
+    /// Seed of the experiment.
+    pub seed: u64,
+    /// Independent repetition within the experiment.
+    pub replica: u64,
+}
+
+/// A packed batch and the buffers that it is built in.
+#[derive(Debug, Default)]
+pub(super) struct PackedBatch<R> {
+    /// Inputs.
+    pub samples: Samples<R>,
+    /// Labels (n, K).
+    pub y: Vec<f64>,
+    /// Fresh draws before they are packed.
+    x: Vec<f64>,
+    rounded: Vec<R>,
+}
+
+impl Batches<'_> {
+    /// The whole population in every step.
+    pub const FULL: Batches<'static> = Batches { source: BatchSource::Full, seed: 0, replica: 0 };
+
+    /// Draws and packs the batch of a step. The whole population is packed only once, as it does not change.
+    pub(super) fn draw<R: Real>(
+        &self,
+        step: u64,
+        network: &Network,
+        population: &Batch<R>,
+        batch: &mut PackedBatch<R>,
+    ) {
+        let (d, outputs, bias) = (network.inputs(), network.outputs(), network.bias());
+        let PackedBatch { samples, y, x, rounded } = batch;
+        let n = population.y.len() / outputs;
+        match self.source {
+            BatchSource::Full => {
+                if samples.count() != n {
+                    samples.reset(n, d, Some(bias));
+                    samples.fill(|s| &population.x[s * d..(s + 1) * d]);
+                    y.clone_from(&population.y);
+                }
+            }
+            BatchSource::Indices { size } => {
+                samples.reset(size, d, Some(bias));
+                y.clear();
+                for (s, i) in indices(self.seed, self.replica, step, n, size).enumerate() {
+                    samples.set(s, &population.x[i * d..(i + 1) * d]);
+                    y.extend_from_slice(&population.y[i * outputs..(i + 1) * outputs]);
+                }
+            }
+            BatchSource::Fresh { size, sampler } => {
+                x.resize(size * d, 0.0);
+                y.resize(size * outputs, 0.0);
+                draw_fresh(self.seed, self.replica, step, sampler, x, y);
+                rounded.clear();
+                rounded.extend(x.iter().map(|&x| R::of(x)));
+                samples.reset(size, d, Some(bias));
+                samples.fill(|s| &rounded[s * d..(s + 1) * d]);
+            }
+        }
+    }
+}
+
+/// Indices of the batch of `size` that [`BatchSource::Indices`] draws from a sample of `n` at step `step`, independent and
+/// uniform.
+pub fn batch_indices(seed: u64, replica: u64, step: u64, n: usize, size: usize) -> Vec<usize> {
+    indices(seed, replica, step, n, size).collect()
+}
+
+fn indices(seed: u64, replica: u64, step: u64, n: usize, size: usize) -> impl Iterator<Item = usize> {
+    let mut rng = stream(seed, Role::Batch, replica, step);
+    (0..size).map(move |_| rng.random_range(0..n))
+}
+
+/// The batch that [`BatchSource::Fresh`] draws at step `step`: x (size, d) and y (size, K), row-major.
+pub fn fresh_batch(seed: u64, replica: u64, step: u64, sampler: &dyn Sampler, size: usize) -> (Vec<f64>, Vec<f64>) {
+    let (d, outputs) = (sampler.inputs(), sampler.outputs());
+    let (mut x, mut y) = (vec![0.0; size * d], vec![0.0; size * outputs]);
+    draw_fresh(seed, replica, step, sampler, &mut x, &mut y);
+    (x, y)
+}
+
+fn draw_fresh(seed: u64, replica: u64, step: u64, sampler: &dyn Sampler, x: &mut [f64], y: &mut [f64]) {
+    let mut rng = stream(seed, Role::Fresh, replica, step);
+    for (x, y) in x.chunks_exact_mut(sampler.inputs()).zip(y.chunks_exact_mut(sampler.outputs())) {
+        sampler.draw(&mut rng, x, y);
+    }
+}
