@@ -353,7 +353,7 @@ fn everything_wrong_is_said_at_once_and_nothing_is_made() {
     fs::write(here.path().join("tiny.toml"), text).unwrap();
     let args = ["run", "tiny.toml", "--out", "out", "--set", "network.loss=softmax", "--set", "reference.particles=8"];
     let words = [
-        "5 things to mend before this experiment can run:",
+        "5 errors in the experiment file:",
         "\n  tiny.toml: widths.seeds = 0: expected a whole number of at least 1",
         "\n  tiny.toml: gap.resample = 3: unknown key; did you mean 'resamples'?",
         "\n  tiny.toml: dynamics.step = 0.3: expected a step that divides",

@@ -6,9 +6,10 @@ mod common;
 use common::experiment::{Run, files, parse};
 use common::normals;
 use ndarray::Array2;
+use widelimit::config::AnyExperiment;
 use widelimit::kinetic::{Line, MeanField};
 use widelimit::network::{Batch, Loss, Network, Objective, Threads, TwoLayer};
-use widelimit::study::{self, Options, Report};
+use widelimit::run::{Options, Report};
 
 const SMALL: &str = r#"
 name = "small"
@@ -90,10 +91,26 @@ fn grid_and_particles_agree_and_nothing_depends_on_threads_or_pauses() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let interrupt = std::sync::atomic::AtomicBool::new(true);
     let options = |resume| Options { out: out.clone(), force: false, resume, quiet: true };
-    let first = pool.install(|| study::run(&experiment, &options(false), &interrupt)).unwrap();
+    let first = pool
+        .install(|| {
+            widelimit::run_experiment(
+                &AnyExperiment::Training(Box::new(experiment.clone())),
+                &options(false),
+                &interrupt,
+            )
+        })
+        .unwrap();
     assert!(matches!(first, Report::Interrupted { .. }));
     interrupt.store(false, std::sync::atomic::Ordering::Relaxed);
-    let second = pool.install(|| study::run(&experiment, &options(true), &interrupt)).unwrap();
+    let second = pool
+        .install(|| {
+            widelimit::run_experiment(
+                &AnyExperiment::Training(Box::new(experiment.clone())),
+                &options(true),
+                &interrupt,
+            )
+        })
+        .unwrap();
     assert!(matches!(second, Report::Complete { .. }));
     let (a, b) = (records(&whole.path()), records(&out));
     assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
@@ -124,7 +141,11 @@ fn what_does_not_fit_is_refused_with_what_would_do() {
             Ok(experiment) => {
                 let folder = tempfile::tempdir().unwrap();
                 let options = Options { out: folder.path().join("run"), force: false, resume: false, quiet: true };
-                match study::run(&experiment, &options, &std::sync::atomic::AtomicBool::new(true)) {
+                match widelimit::run_experiment(
+                    &AnyExperiment::Training(Box::new(experiment.clone())),
+                    &options,
+                    &std::sync::atomic::AtomicBool::new(true),
+                ) {
                     Err(error) => {
                         assert!(!folder.path().join("run").exists(), "nothing is made before all is checked");
                         error.to_string()

@@ -7,8 +7,9 @@ use resvg::usvg;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use widelimit::config::{self, AnyExperiment, builtin, memory};
+use widelimit::config::{AnyExperiment, builtin};
 use widelimit::record::npz::Table;
+use widelimit::run::memory;
 
 /// What the program said, and its exit code.
 struct Said {
@@ -57,19 +58,21 @@ fn every_built_in_is_listed_shown_and_read_back() {
     let list = fine(here.path(), &["list"]).out;
     assert_eq!(list.lines().count(), builtin::BUILTIN.len());
     for (line, known) in list.lines().zip(builtin::BUILTIN) {
-        let experiment = config::load_any(known.name, &[]).unwrap_or_else(|error| panic!("{error}"));
+        let loaded = widelimit::load(known.name, &[]).unwrap_or_else(|error| panic!("{error}"));
+        assert!(loaded.notes.is_empty(), "{:?}", loaded.notes);
+        let experiment = loaded.experiment;
         let title = experiment.title();
         assert!(line.starts_with(known.name) && line.ends_with(title) && !title.is_empty());
         assert_eq!(experiment.name(), known.name);
         let shown = fine(here.path(), &["show", known.name]).out;
-        assert_eq!(config::parse_any(&shown, "shown", Path::new("."), &[]).unwrap(), experiment);
+        assert_eq!(widelimit::parse(&shown, "shown", Path::new("."), &[]).unwrap().experiment, experiment);
         let written = experiment.to_toml().unwrap();
-        assert_eq!(config::parse_any(&written, "written", Path::new(""), &[]).unwrap(), experiment);
+        assert_eq!(widelimit::parse(&written, "written", Path::new(""), &[]).unwrap().experiment, experiment);
         // Only networks can be so large that they are refused before their data are seen.
         let AnyExperiment::Training(experiment) = experiment else { continue };
         // MNIST's size is known from its files only.
         let shape = experiment.shape_hint().unwrap_or((1000, 784, 1));
-        let needed = memory::estimate(&experiment, shape);
+        let needed = widelimit::estimate_memory(&experiment, shape);
         assert_eq!(needed.fits_machine(), Ok(()));
         assert!(needed.total() < 1 << 34, "{}: {}", known.name, memory::bytes(needed.total()));
     }
@@ -86,9 +89,14 @@ fn an_experiment_from_a_file_to_its_figures() {
     for word in ["a tiny experiment", "memory: about "] {
         assert!(said.err.contains(word), "{}", said.err);
     }
-    for word in
-        ["runs-diverged", "energy-falls", "widths-function", "holds", "records: runs/tiny/records", "gap-widths.svg"]
-    {
+    for word in [
+        "runs-diverged",
+        "energy-falls",
+        "gap-widths-function",
+        "holds",
+        "records: runs/tiny/records",
+        "gap-widths.svg",
+    ] {
         assert!(said.out.contains(word), "{word} is not in: {}", said.out);
     }
     let run = here.path().join("runs/tiny");
@@ -240,8 +248,8 @@ fn a_step_far_too_large_stops_its_network_and_no_other() {
             assert_eq!(stop["reason"], "horizon", "{id}");
         }
     }
-    let gap = json(&run.join("records/gap.json"));
-    assert_eq!(gap["groups"][1]["diverged"], serde_json::json!(["steps-full-0.5-s0", "steps-full-0.5-s1"]));
+    let groups = json(&run.join("records/groups.json"));
+    assert_eq!(groups["groups"][1]["diverged"], serde_json::json!(["steps-full-0.5-s0", "steps-full-0.5-s1"]));
     let table = &arrays(&run.join("records/steps-full.npz"))["function"];
     assert!((0..2).all(|s| table[[0, s, 1]].is_nan() && table[[1, s, 1]].is_finite() && table[[2, s, 1]].is_finite()));
     let check = &json(&run.join("checks.json"))[0];
@@ -253,7 +261,10 @@ fn a_step_far_too_large_stops_its_network_and_no_other() {
     let said = fine(here.path(), &args);
     assert!(said.out.contains("reference-training-step") || said.out.contains("more, named in"), "{}", said.out);
     let all = here.path().join("all");
-    assert_eq!(json(&all.join("records/gap.json"))["reference"]["function"]["training_step"], serde_json::Value::Null);
+    assert_eq!(
+        json(&all.join("records/groups.json"))["reference"]["function"]["training_step"],
+        serde_json::Value::Null
+    );
     assert!(arrays(&all.join("records/reference.npz"))["risk"].iter().all(|risk| risk.is_finite()));
     let verdicts = json(&all.join("checks.json"));
     assert!(verdicts.as_array().unwrap()[2..].iter().all(|check| check["verdict"] == "not resolved"), "{verdicts}");

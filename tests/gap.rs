@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use widelimit::analysis::fit::SlopeFit;
 use widelimit::analysis::verdict::{Check, Exponent, Verdict};
-use widelimit::record::GapRecord;
+use widelimit::study::gap::GapRecord;
 
 fn fit(record: &GapRecord, group: &str, measure: &str) -> SlopeFit {
     let found = record.fits.iter().find(|fit| fit.group == group && fit.measure == measure);
@@ -47,10 +47,11 @@ fn squared_gap_falls_as_the_inverse_width() {
     let function = fit(&record, "widths", "function");
     tells(&function, -1.0, &[-0.5, -1.5]);
     tells(&fit(&record, "widths", "coupling_rms"), -0.5, &[-0.25, -0.75, -1.0]);
-    for (n, x) in record.groups[0].values.iter().zip(&record.groups[0].abscissa) {
+    let group = &run.groups().groups[0];
+    for (n, x) in group.values.iter().zip(&group.abscissa) {
         assert!((x * (1.0 / n - 1.0 / 16384.0) - 1.0).abs() < 1e-12);
     }
-    for name in ["widths-function", "widths-coupling-rms"] {
+    for name in ["gap-widths-function", "gap-widths-coupling-rms"] {
         assert_eq!(run.check(name).verdict, Verdict::Holds, "{}", run.check(name).detail);
     }
 }
@@ -81,7 +82,7 @@ fn a_gap_below_the_references_own_error_is_not_resolved() {
     let set =
         ["widths.values=[16, 32, 64, 128]", "widths.seeds=40", "reference.particles=512", "dynamics.step=0.0078125"];
     let run = Run::new(&tiny(&set));
-    for name in ["widths-function", "widths-coupling-rms"] {
+    for name in ["gap-widths-function", "gap-widths-coupling-rms"] {
         let check = run.check(name);
         assert_eq!(check.verdict, Verdict::NotResolved, "{}", check.detail);
         assert!(check.detail.contains("reference's own error"), "{}", check.detail);
@@ -102,8 +103,8 @@ fn gap_is_of_the_order_of_the_step_under_the_full_gradient() {
         assert!(off[0] < 0.1 && off[1] < 0.02 && off[1] < off[0] / 2.0, "{measure}: {off:?}");
         assert!(slopes.iter().all(|fit| fit.half_width() < 0.1));
     }
-    assert_eq!(fine.check("steps-full-function").verdict, Verdict::Holds);
-    assert_eq!(fine.check("steps-full-coupling-rms").verdict, Verdict::Holds);
+    assert_eq!(fine.check("gap-steps-full-function").verdict, Verdict::Holds);
+    assert_eq!(fine.check("gap-steps-full-coupling-rms").verdict, Verdict::Holds);
 }
 
 #[test]
@@ -121,7 +122,7 @@ fn squared_gap_is_of_the_order_of_step_over_batch() {
     // +2 is what the step's own error alone would give, 0 a sampling noise that does not average out.
     tells(&fit(&record, "steps-b1", "function"), 1.0, &[0.5, 2.0, 0.0]);
     tells(&fit(&record, "batches", "function"), -1.0, &[-0.5, -2.0, 0.0]);
-    for name in ["steps-b1-function", "batches-function"] {
+    for name in ["gap-steps-b1-function", "gap-batches-function"] {
         assert_eq!(run.check(name).verdict, Verdict::Holds, "{}", run.check(name).detail);
     }
 }

@@ -315,7 +315,7 @@ fn a_complete_run_has_nothing_left_to_do() {
     case.complete("run", &[]);
     let before = files(&case.out("run"));
     let said = case.complete("run", &["--resume"]);
-    assert!(said.contains("run is complete; nothing to do") && said.contains("widths-function"), "{said}");
+    assert!(said.contains("run is complete; nothing to do") && said.contains("gap-widths-function"), "{said}");
     assert!(files(&case.out("run")) == before);
 }
 

@@ -3,10 +3,12 @@
 
 mod common;
 
-use common::experiment::{Run, TINY, files, parse, tiny};
+use common::experiment::{Run, TINY, builtin, files, parse, tiny};
 use std::sync::atomic::AtomicBool;
 use widelimit::analysis::verdict::Verdict;
-use widelimit::study::{self, Options, Report};
+use widelimit::config::AnyExperiment;
+use widelimit::record::Measure;
+use widelimit::run::{Options, Report};
 
 const PICARD: [&str; 3] =
     ["reference.method=kick-drift-kick", "reference.kind=picard", "reference.against=[\"particles\"]"];
@@ -73,7 +75,7 @@ fn networks_are_as_far_from_the_fixed_point_as_from_the_particles() {
         assert!(apart < 1e-9, "{measure}: {apart}");
     }
     assert_eq!(picard.check("reference-picard-particles").verdict, Verdict::Holds);
-    let reference = picard.gap().reference["function"];
+    let reference = picard.groups().error(Measure::Function);
     // A window of four steps is exact after four iterates: nothing may be left at all.
     assert!((0.0..1e-10).contains(&reference.iteration), "{}", reference.iteration);
 }
@@ -87,13 +89,13 @@ fn three_routes_agree_and_the_grid_is_the_limit_of_wide_networks() {
         // Sharp enough to have failed: a limit off by a tenth of the prediction would be seen.
         assert!(check.expected.unwrap() < 0.1, "{}", check.detail);
     }
-    let slope = run.check("widths-function");
+    let slope = run.check("gap-widths-function");
     assert_ne!(slope.verdict, Verdict::Fails, "{}", slope.detail);
     let widths = run.arrays("records/widths.npz");
     assert_eq!(widths["abscissa"], widths["values"], "the grid is the limit itself");
     assert!(widths["coupling_max"].iter().all(|v| v.is_nan()));
     assert!(widths["wasserstein"].iter().all(|v| v.is_finite()));
-    let reference = run.gap().reference["function"];
+    let reference = run.groups().error(Measure::Function);
     assert!(reference.particles > 0.0 && reference.particles < 1e-2, "half the nodes: {}", reference.particles);
 }
 
@@ -123,10 +125,7 @@ fn a_route_that_a_problem_does_not_allow_is_refused() {
         let message = parse(TINY, &set).unwrap_err().to_string();
         assert!(message.contains(key) && message.contains(why), "{set:?}: {message}");
     }
-    let mixture = |set: &[&str]| {
-        let overrides: Vec<_> = set.iter().map(|s| s.parse().unwrap()).collect();
-        widelimit::config::load("radial", &overrides).unwrap_err().to_string()
-    };
+    let mixture = |set: &[&str]| builtin("radial", set).unwrap_err().to_string();
     assert!(mixture(&["population.draws=fixed"]).contains("solves for the law itself"));
     assert!(mixture(&["reference.grid.low=-3.0"]).contains("the radial line is even"));
     assert!(mixture(&["dynamics.temperature=0.1"]).contains("momenta stay radial"));
@@ -137,7 +136,11 @@ fn a_horizon_too_long_for_one_window_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options { out: folder.path().join("run"), force: false, resume: false, quiet: true };
     let set = [&PICARD[..], &["reference.picard={iterates=3}"]].concat();
-    let message = study::run(&tiny(&set), &options, &AtomicBool::new(false)).err().unwrap().to_string();
+    let message =
+        widelimit::run_experiment(&AnyExperiment::Training(Box::new(tiny(&set))), &options, &AtomicBool::new(false))
+            .err()
+            .unwrap()
+            .to_string();
     assert!(
         message.contains("after 3 iterates") && message.contains("reference.picard.windows, such as 2"),
         "{message}"
@@ -150,10 +153,14 @@ fn a_run_by_picard_goes_on_to_the_same_bytes() {
     let whole = Run::new(&tiny(&set));
     let folder = tempfile::tempdir().unwrap();
     let mut options = Options { out: folder.path().join("run"), force: false, resume: false, quiet: true };
-    let report = study::run(&tiny(&set), &options, &AtomicBool::new(true)).unwrap();
+    let report =
+        widelimit::run_experiment(&AnyExperiment::Training(Box::new(tiny(&set))), &options, &AtomicBool::new(true))
+            .unwrap();
     assert!(matches!(report, Report::Interrupted { .. }));
     options.resume = true;
-    let report = study::run(&tiny(&set), &options, &AtomicBool::new(false)).unwrap();
+    let report =
+        widelimit::run_experiment(&AnyExperiment::Training(Box::new(tiny(&set))), &options, &AtomicBool::new(false))
+            .unwrap();
     assert!(matches!(report, Report::Complete { .. }));
     let (one, other) = (files(&whole.path()), files(&options.out));
     for (name, bytes) in one.iter().filter(|(name, _)| name.starts_with("records/") || name.starts_with("state/")) {

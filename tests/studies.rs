@@ -15,16 +15,16 @@ const STUDIES: &str = r#"
 [dropout]
 draws = 20
 
-[connect]
+[paths]
 pairs = 1
 halves = 3
 points = 5
 variants = ["descent"]
 
-[connect.bezier]
+[paths.bezier]
 steps = 5
 
-[converge]
+[convergence]
 
 [[variants]]
 name = "descent"
@@ -169,15 +169,15 @@ fn starts_without_support_stall_at_levels_of_their_own() {
     let run = run();
     let origin = &run.arrays("records/variant-origin.npz")["risk"];
     assert!(origin.iter().all(|risk| *risk == origin[[0, 0, 0]]), "nothing moves from the origin");
-    assert_eq!(run.check("converge-stall-origin").verdict, Verdict::Holds);
+    assert_eq!(run.check("convergence-stall-origin").verdict, Verdict::Holds);
     // Neurons that start alike stay alike to the last bit but rounding, and are one.
     let alike = neurons(&run, "variant-alike-s0");
     let one = neurons(&run, "variant-alike-one");
     assert_eq!(one.nrows(), 1);
     assert!(alike.rows().into_iter().all(|row| row.iter().zip(one.row(0)).all(|(a, b)| close(*a, *b))));
-    assert_eq!(run.check("converge-one-neuron-alike").verdict, Verdict::Holds);
+    assert_eq!(run.check("convergence-one-neuron-alike").verdict, Verdict::Holds);
     // It moves, and in so short a time has not yet stalled: the check can fail.
-    assert_ne!(run.check("converge-stall-alike").verdict, Verdict::Holds);
+    assert_ne!(run.check("convergence-stall-alike").verdict, Verdict::Holds);
 }
 
 #[test]

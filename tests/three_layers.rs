@@ -150,7 +150,7 @@ fn the_gap_has_the_exponents_of_the_theory() {
         assert!(low <= expected && expected <= high, "{measure}: [{low}, {high}]");
         assert!(high < 0.0, "{measure} cannot tell from no decay: [{low}, {high}]");
     }
-    assert_ne!(run.check("widths-function").verdict, Verdict::Fails);
+    assert_ne!(run.check("gap-widths-function").verdict, Verdict::Fails);
 }
 
 #[test]

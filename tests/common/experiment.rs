@@ -10,9 +10,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
 use widelimit::analysis::verdict::Check;
-use widelimit::config::{self, ConfigError, Experiment, Override};
-use widelimit::record::GapRecord;
-use widelimit::study::{self, Options, Report};
+use widelimit::config::{AnyExperiment, ConfigError, Experiment, Override, RecoveryExperiment};
+use widelimit::record::GroupsRecord;
+use widelimit::run::{Options, Report};
+use widelimit::study::gap::GapRecord;
 
 /// A student of a tanh teacher on 40 points: every step a power of two, so that clocks are exact.
 pub const TINY: &str = r#"
@@ -56,10 +57,35 @@ projections = 4
 resamples = 200
 "#;
 
+/// Keys replaced as on the command line.
+pub fn overrides(set: &[&str]) -> Result<Vec<Override>, ConfigError> {
+    set.iter().map(|entry| entry.parse()).collect()
+}
+
 /// An experiment from text, with keys replaced as on the command line.
 pub fn parse(text: &str, set: &[&str]) -> Result<Experiment, ConfigError> {
-    let overrides: Result<Vec<Override>, _> = set.iter().map(|entry| entry.parse()).collect();
-    config::parse(text, "tiny.toml", Path::new(""), &overrides?)
+    widelimit::parse(text, "tiny.toml", Path::new(""), &overrides(set)?).map(|loaded| training(loaded.experiment))
+}
+
+/// A built-in experiment that trains networks, with keys replaced.
+pub fn builtin(name: &str, set: &[&str]) -> Result<Experiment, ConfigError> {
+    widelimit::load(name, &overrides(set)?).map(|loaded| training(loaded.experiment))
+}
+
+/// The experiment, which trains networks.
+pub fn training(experiment: AnyExperiment) -> Experiment {
+    match experiment {
+        AnyExperiment::Training(experiment) => *experiment,
+        AnyExperiment::Recovery(e) => panic!("{} is of sparse recovery", e.name),
+    }
+}
+
+/// The experiment, which is of sparse recovery.
+pub fn recovery(experiment: AnyExperiment) -> RecoveryExperiment {
+    match experiment {
+        AnyExperiment::Recovery(experiment) => *experiment,
+        AnyExperiment::Training(e) => panic!("{} trains networks", e.name),
+    }
 }
 
 /// [`TINY`] with keys replaced.
@@ -77,7 +103,8 @@ impl Run {
     pub fn new(experiment: &Experiment) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { out: folder.path().join("run"), force: false, resume: false, quiet: true };
-        match study::run(experiment, &options, &AtomicBool::new(false)) {
+        let experiment = AnyExperiment::Training(Box::new(experiment.clone()));
+        match widelimit::run_experiment(&experiment, &options, &AtomicBool::new(false)) {
             Ok(Report::Complete { .. }) => Run { folder },
             Ok(_) => panic!("not complete"),
             Err(error) => panic!("{error}"),
@@ -97,6 +124,11 @@ impl Run {
     /// What the gap study found.
     pub fn gap(&self) -> GapRecord {
         serde_json::from_value(json(&self.file("records/gap.json"))).unwrap()
+    }
+
+    /// The groups of networks, and the limit's own error.
+    pub fn groups(&self) -> GroupsRecord {
+        serde_json::from_value(json(&self.file("records/groups.json"))).unwrap()
     }
 
     /// The check of this name.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use widelimit::config::Experiment;
 use widelimit::network::{Activation, Batch, Loss, Network, ThreeLayer, TwoLayer};
-use widelimit::study::draws;
+use widelimit::run::draws;
 
 /// Relative difference allowed after a few dozen steps; rounding is 1e-16 a step.
 const ROUNDING: f64 = 1e-11;

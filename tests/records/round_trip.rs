@@ -2,7 +2,7 @@
 
 use crate::common::bits;
 use crate::common::experiment::parse;
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Ix1};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -11,7 +11,8 @@ use widelimit::dynamics::StopReason;
 use widelimit::network::Activation;
 use widelimit::record::npz::{Arrays, Table};
 use widelimit::record::{
-    Clock, Host, Manifest, Phase, PopulationRecord, ReferenceError, RunFolder, Status, TrajectoryRecord,
+    Clock, FORMAT, Host, Manifest, Phase, PopulationRecord, ReferenceError, RunFolder, RunKind, Status,
+    TrajectoryRecord,
 };
 
 /// A table in braces.
@@ -266,7 +267,7 @@ proptest! {
         prop_assert!(std::fs::read(&path).unwrap() == std::fs::read(&again).unwrap(), "equal arrays, other bytes");
         let table = Table::<f64>::read(&path).unwrap();
         prop_assert_eq!(table.names().collect::<Vec<_>>(), ["line", "nothing", "table"]);
-        prop_assert_eq!(bits(&table.vector("line").unwrap().to_vec()), bits(&values));
+        prop_assert_eq!(bits(&table.shaped::<Ix1>("line").unwrap().to_vec()), bits(&values));
         let square: Array2<f64> = table.get("table").unwrap().to_owned().into_dimensionality().unwrap();
         prop_assert_eq!(square.dim(), (rows, columns));
         prop_assert_eq!(bits(&square.into_iter().collect::<Vec<_>>()), bits(&values[..rows * columns]));
@@ -275,7 +276,7 @@ proptest! {
         let mut narrow = Arrays::<f32>::default();
         narrow.push("line", &[single.len()], single.clone());
         narrow.write(&path).unwrap();
-        let back: Array1<f32> = Table::read(&path).unwrap().vector("line").unwrap();
+        let back: Array1<f32> = Table::read(&path).unwrap().shaped("line").unwrap();
         let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         prop_assert_eq!(bits(&back.to_vec()), bits(&single));
     }
@@ -330,6 +331,9 @@ proptest! {
             _ => StopReason::Interrupted { step },
         };
         let manifest = Manifest {
+            format: FORMAT,
+            kind: RunKind::Training,
+            studies: vec![words.clone()],
             version: words.clone(),
             revision: words.clone(),
             status: Status::Interrupted,
