@@ -5,9 +5,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use std::hint::black_box;
 use std::time::Duration;
 use widelimit::bench::Workload;
+use widelimit::compute::{OnCacheLines, Real, Threads};
 use widelimit::dynamics::Still;
-use widelimit::network::kernel::{OnCacheLines, math};
-use widelimit::network::{Activation, Real, Threads};
+use widelimit::network::Activation;
+use widelimit::network::kernel::activation;
 
 #[global_allocator]
 static ALLOCATOR: OnCacheLines = OnCacheLines;
@@ -21,7 +22,7 @@ fn activations_of<R: Real>(c: &mut Criterion) {
         group.bench_function(name, |b| {
             b.iter(|| {
                 z.copy_from_slice(&points);
-                math::value_and_derivative(activation, black_box(&mut z), black_box(&mut slope));
+                activation::value_and_derivative(activation, black_box(&mut z), black_box(&mut slope));
             });
         });
     }

@@ -4,7 +4,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::Duration;
-use widelimit::network::kernel::OnCacheLines;
+use widelimit::compute::OnCacheLines;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::{Cholesky, Link, dense, eliminate, threshold};
 

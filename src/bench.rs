@@ -6,9 +6,10 @@
 //! reads and answers with `{"ns": wall, "cpu_ns": processor time of all threads}`; a line that begins with q ends it. So
 //! programs can take turns, and a drift of the machine cancels in the ratio.
 
+use crate::compute::rng::{Role, stream};
+use crate::compute::{InstructionSet, Real, Threads};
 use crate::dynamics::{BatchSource, Buffers, Integrator, Method, Motion, NetworkForce, State, Still};
-use crate::network::{Activation, Batch, InstructionSet, Loss, Network, Objective, Real, Threads, TwoLayer};
-use crate::rng::{Role, stream};
+use crate::network::{Activation, Batch, Loss, Network, Objective, TwoLayer};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use std::io::{BufRead, Write};

@@ -1,10 +1,11 @@
 //! The command line: raw flags into requests, requests into calls of the library, results into words.
 
 use crate::analysis::verdict::{Check, Verdict};
+use crate::compute::InstructionSet;
 use crate::config::{self, AnyExperiment, Experiment, Override, RecoveryExperiment, builtin};
 use crate::dynamics;
 use crate::figure;
-use crate::network::{Activation, InstructionSet};
+use crate::network::Activation;
 use crate::record::{Manifest, RunFolder, Status};
 use crate::sparse::recovery::{self, Link, Method, Settings};
 use crate::study::{self, Options, Report};

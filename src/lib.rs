@@ -56,7 +56,7 @@
 //! | [`sparse`] | sparse recovery: hard thresholding, pursuits, the iterative optimal brain surgeon |
 //! | [`record`] | the run folder, the manifest, arrays in `.npz` |
 //! | [`figure`] | figures as pure functions of records |
-//! | [`rng`] | random draws by address |
+//! | [`compute`] | the lowest layer: vector instructions, threads, scalar types, addressed random streams |
 //!
 //! # Studies
 //!
@@ -83,16 +83,17 @@
 //!    network and its limit differ only in which force drives them and which integrator moves them.
 //! 3. **One time loop** owns the clock, the recording times, the checkpoints and the reasons to stop:
 //!    [`dynamics::TimeLoop`].
-//! 4. **Random draws have addresses.** [`rng::stream`] is a pure function of the seed, the purpose and two indices. Coupled
-//!    runs share what they should share, and neither threads nor interruptions change a bit.
+//! 4. **Random draws have addresses.** [`compute::rng::stream`] is a pure function of the seed, the purpose and two indices.
+//!    Coupled runs share what they should share, and neither threads nor interruptions change a bit.
 //!
 //! # Example
 //!
 //! A network of 64 tanh neurons learns `y = x_1` by heavy ball on four points, on the full gradient:
 //!
 //! ```
+//! use widelimit::compute::Threads;
 //! use widelimit::dynamics::{BatchSource, Method, Motion, NetworkForce, State, Still};
-//! use widelimit::network::{Activation, Batch, Law, Loss, Network, Objective, Start, Threads, TwoLayer};
+//! use widelimit::network::{Activation, Batch, Law, Loss, Network, Objective, Start, TwoLayer};
 //!
 //! let activation = Activation::Tanh;
 //! let network = Network::from(TwoLayer { inputs: 2, outputs: 1, bias: true, activation, fixed_output: false });
@@ -146,6 +147,7 @@ pub mod analysis;
 pub mod bench;
 pub mod bench_recovery;
 pub mod cli;
+pub mod compute;
 pub mod config;
 pub mod dynamics;
 pub mod figure;
@@ -153,6 +155,5 @@ pub mod kinetic;
 pub mod network;
 pub mod population;
 pub mod record;
-pub mod rng;
 pub mod sparse;
 pub mod study;

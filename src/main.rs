@@ -3,7 +3,7 @@
 use clap::Parser;
 use std::process::ExitCode;
 use widelimit::cli::{self, Cli};
-use widelimit::network::kernel::OnCacheLines;
+use widelimit::compute::OnCacheLines;
 
 #[global_allocator]
 static ALLOCATOR: OnCacheLines = OnCacheLines;

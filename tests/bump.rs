@@ -6,8 +6,9 @@ mod common;
 use common::experiment::{Run, files, parse};
 use common::normals;
 use ndarray::Array2;
+use widelimit::compute::Threads;
 use widelimit::kinetic::{Line, MeanField};
-use widelimit::network::{Batch, Loss, Network, Objective, Threads, TwoLayer};
+use widelimit::network::{Batch, Loss, Network, Objective, TwoLayer};
 use widelimit::study::{self, Options, Report};
 
 const SMALL: &str = r#"

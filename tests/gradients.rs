@@ -4,7 +4,8 @@ mod common;
 
 use common::{Problem, naive};
 use proptest::prelude::*;
-use widelimit::network::{Activation, Batch, Loss, Objective, Threads, ThreeLayer, TwoLayer};
+use widelimit::compute::Threads;
+use widelimit::network::{Activation, Batch, Loss, Objective, ThreeLayer, TwoLayer};
 
 const LOSSES: [(Loss, usize); 4] =
     [(Loss::HalfSquared, 1), (Loss::HalfSquared, 3), (Loss::Logistic, 1), (Loss::Softmax, 3)];

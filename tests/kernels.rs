@@ -6,9 +6,10 @@ mod common;
 use common::{Problem, bits, naive};
 use proptest::prelude::*;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use widelimit::compute::{InstructionSet, Real, Threads};
 use widelimit::dynamics::{BatchSource, Brownian, Force, Method, Motion, NetworkForce, State};
-use widelimit::network::kernel::math;
-use widelimit::network::{Activation, InstructionSet, Loss, Network, Objective, Real, Threads, ThreeLayer, TwoLayer};
+use widelimit::network::kernel::activation;
+use widelimit::network::{Activation, Loss, Network, Objective, ThreeLayer, TwoLayer};
 
 /// The choice of an instruction set belongs to the whole process: tests that make it take turns.
 static CHOICE: Mutex<()> = Mutex::new(());
@@ -54,17 +55,17 @@ fn ulps(got: f64, (exact, rest): (f64, f64), digits: i32, smallest: i32) -> f64 
 /// The largest errors of an activation and of its slope over the table, in ulp; the slope's relative to 1 where it is smaller.
 fn worst<R: Real>(lines: &[Line], activation: Activation, digits: i32, smallest: i32) -> (f64, f64) {
     // Points of more digits than the type has are for the other type.
-    let own = |line: &&Line| line.activation == activation && R::of(line.z).wide() == line.z;
+    let own = |line: &&Line| line.activation == activation && R::of(line.z).to_f64() == line.z;
     let lines: Vec<&Line> = lines.iter().filter(own).collect();
     let mut value: Vec<R> = lines.iter().map(|line| R::of(line.z)).collect();
     let mut slope = vec![R::zero(); value.len()];
-    math::value_and_derivative(activation, &mut value, &mut slope);
+    activation::value_and_derivative(activation, &mut value, &mut slope);
     let mut worst = (0.0_f64, 0.0_f64);
     for ((line, value), slope) in lines.iter().zip(&value).zip(&slope) {
-        let error = ulps(value.wide(), line.value, digits, smallest);
+        let error = ulps(value.to_f64(), line.value, digits, smallest);
         assert!(error < 1e6, "{activation:?} at {}: {value:?} {:?}", line.z, line.value);
         worst.0 = worst.0.max(error);
-        worst.1 = worst.1.max(((slope.wide() - line.slope.0) - line.slope.1).abs() * 2.0_f64.powi(digits));
+        worst.1 = worst.1.max(((slope.to_f64() - line.slope.0) - line.slope.1).abs() * 2.0_f64.powi(digits));
     }
     worst
 }
@@ -103,19 +104,19 @@ fn tails<R: Real>(set: InstructionSet, end: f64) {
     for &(name, activation) in Activation::NAMES {
         let mut z: Vec<R> = (0..20_000).map(|i| R::of(2.0 + (end - 2.0) * f64::from(i) / 20_000.0)).collect();
         let mut minus: Vec<R> = z.iter().map(|&z| -z).collect();
-        math::value(activation, &mut z);
-        math::value(activation, &mut minus);
+        activation::value(activation, &mut z);
+        activation::value(activation, &mut minus);
         let bounded = matches!(activation, Activation::Tanh | Activation::Erf | Activation::Sigmoid);
         // Twice the stated error: 6 ulp for erf, 4 for the others.
-        let slack = if activation == Activation::Erf { 6.0 } else { 4.0 } * R::epsilon().wide();
+        let slack = if activation == Activation::Erf { 6.0 } else { 4.0 } * R::EPSILON.to_f64();
         for pair in z.windows(2) {
-            let (a, b) = (pair[0].wide(), pair[1].wide());
+            let (a, b) = (pair[0].to_f64(), pair[1].to_f64());
             let rises = if activation == Activation::Bump { -1.0 } else { 1.0 };
             assert!(rises * (b - a) >= -slack * a.abs(), "{set} {name}: {a} {b}");
             assert!(!bounded || b <= 1.0, "{set} {name}: {b}");
         }
         for pair in minus.windows(2) {
-            let (a, b) = (pair[0].wide(), pair[1].wide());
+            let (a, b) = (pair[0].to_f64(), pair[1].to_f64());
             // GELU rises towards 0 on the left of its minimum, the others fall to their limit.
             let falls = if activation == Activation::Gelu { -1.0 } else { 1.0 };
             assert!(falls * (a - b) >= -slack * a.abs(), "{set} {name} on the left: {a} {b}");
@@ -141,8 +142,8 @@ fn nan_in_nan_out() {
     on_each(|set| {
         for &(name, activation) in Activation::NAMES {
             let (mut double, mut single) = ([f64::NAN; 3], [f32::NAN; 3]);
-            math::value(activation, &mut double);
-            math::value(activation, &mut single);
+            activation::value(activation, &mut double);
+            activation::value(activation, &mut single);
             assert!(double.iter().all(|v| v.is_nan()) && single.iter().all(|v| v.is_nan()), "{set} {name}");
         }
     });

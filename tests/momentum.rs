@@ -4,9 +4,10 @@
 mod common;
 
 use common::{Problem, motion, naive};
+use widelimit::compute::Threads;
 use widelimit::dynamics::force::batch_indices;
 use widelimit::dynamics::{BatchSource, Method, Motion, NetworkForce, State, Still};
-use widelimit::network::{Activation, Batch, Loss, Threads, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, TwoLayer};
 
 const STEPS: u64 = 200;
 const STEP: f64 = 0.05;

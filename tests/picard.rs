@@ -4,9 +4,10 @@
 mod common;
 
 use common::{Problem, bits, distance, linear, linear_exact, linear_state, motion, slope, tanh_problem};
+use widelimit::compute::Threads;
 use widelimit::dynamics::picard::{FrozenForce, Guess, Iteration, Outcome, Terms, TrajectoryMap, map::packed};
 use widelimit::dynamics::{Brownian, Method, Motion, Noise, State, Still};
-use widelimit::network::{Objective, Threads, TwoLayer};
+use widelimit::network::{Objective, TwoLayer};
 
 const TARGET: f64 = 1.5;
 

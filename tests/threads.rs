@@ -4,8 +4,9 @@ mod common;
 
 use common::{Problem, bits, motion};
 use rayon::ThreadPoolBuilder;
+use widelimit::compute::Threads;
 use widelimit::dynamics::{BatchSource, Brownian, Method, Motion};
-use widelimit::network::{Activation, Batch, Loss, Objective, Threads, ThreeLayer, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, Objective, ThreeLayer, TwoLayer};
 
 /// What `work` gives on one thread, then inside pools of 1, 2 and 3 threads.
 fn everywhere<T: Send>(work: impl Fn(Threads) -> T + Sync) -> Vec<T> {

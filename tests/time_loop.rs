@@ -7,10 +7,11 @@ use common::{Problem, distance, linear, linear_exact, linear_state, motion, tanh
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use widelimit::compute::Threads;
 use widelimit::dynamics::{
     BatchSource, Brownian, Force, Integrator, Method, Motion, Observer, State, StopReason, TimeLoop,
 };
-use widelimit::network::{Activation, Loss, Threads, TwoLayer};
+use widelimit::network::{Activation, Loss, TwoLayer};
 
 /// Keeps every record, may pull the plug after some steps, and keeps the checkpoint in memory.
 struct Tape<'a> {

@@ -12,7 +12,7 @@
 //! step, normalised, so that a network coupled to the limit feels the same noise up to the scheme's order.
 
 use super::{Force, Integrator, Noise, State, integrator::Motion};
-use crate::network::Real;
+use crate::compute::Real;
 
 /// One splitting step per step.
 pub struct Baoab<R> {

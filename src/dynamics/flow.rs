@@ -1,7 +1,7 @@
 //! The limit as a flow: the right-hand side that the deterministic integrators share.
 
 use super::{Force, State};
-use crate::network::Real;
+use crate::compute::Real;
 
 /// Which ordinary differential equation the particles obey at temperature 0.
 #[derive(Clone, Copy, Debug, PartialEq)]

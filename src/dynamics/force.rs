@@ -1,10 +1,11 @@
 //! Forces: the potential's gradient as a function of the state.
 
 use super::{Noise, State};
+use crate::compute::rng::{Role, stream};
+use crate::compute::{Real, Threads};
 use crate::network::kernel::{Labelled, Samples};
-use crate::network::{Batch, Kick, Model, Network, Objective, Real, Threads, Workspace};
+use crate::network::{Batch, Kick, Model, Network, Objective, Workspace};
 use crate::population::Sampler;
-use crate::rng::{Role, stream};
 use rand::RngExt;
 
 /// `grad Psi(theta; rho)`, possibly under a batch that depends on the step.

@@ -5,7 +5,8 @@
 //! ```
 
 use super::{Force, Integrator, Noise, State, integrator::Motion};
-use crate::network::{Kick, Real};
+use crate::compute::Real;
+use crate::network::Kick;
 
 /// One step of stochastic gradient descent per step; momenta stay zero. In one pass over the state where the force knows
 /// how, otherwise from the gradient, which rounds differently in the last place.

@@ -10,7 +10,8 @@
 //! it is of order 1.
 
 use super::{Force, Integrator, Noise, State, integrator::Motion};
-use crate::network::{Kick, Real};
+use crate::compute::Real;
+use crate::network::Kick;
 
 /// One step of stochastic heavy ball per step: in one pass over the state where the force knows how, otherwise from the
 /// gradient, which rounds differently in the last place.

@@ -7,7 +7,7 @@ use super::heavy_ball::HeavyBall;
 use super::kick_drift_kick::KickDriftKick;
 use super::runge_kutta::RungeKutta4;
 use super::{Flow, Force, Noise, State};
-use crate::network::Real;
+use crate::compute::Real;
 use serde::Serialize;
 
 /// A map from state, force and noise to the next state. Fields other than [`Integrator::memory`] are scratch.

@@ -3,8 +3,9 @@
 //! Runs that share a particle share its Brownian path, whatever their width, offset and step: the path is laid out
 //! on the finest clock in use, and a solver whose step spans m ticks adds m increments.
 
-use crate::network::{Network, Real};
-use crate::rng::{Role, stream};
+use crate::compute::Real;
+use crate::compute::rng::{Role, stream};
+use crate::network::Network;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 

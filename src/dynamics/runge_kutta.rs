@@ -2,7 +2,7 @@
 
 use super::flow::{Flow, Phase};
 use super::{Force, Integrator, Noise, State, integrator::Motion};
-use crate::network::Real;
+use crate::compute::Real;
 
 /// Four gradients per step.
 pub struct RungeKutta4<R> {

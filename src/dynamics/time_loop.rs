@@ -1,7 +1,7 @@
 //! The one time loop: it owns the clock, the recording times, the checkpoints and the reasons to stop.
 
 use super::{Force, Integrator, Noise, State};
-use crate::network::Real;
+use crate::compute::Real;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -7,7 +7,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::transport::{PACK, flux_packs};
-use crate::network::kernel::Simd;
+use crate::compute::Simd;
 
 /// Free rows before a buffer's first and after its last.
 pub(super) const LEAD: usize = 2;

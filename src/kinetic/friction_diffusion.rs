@@ -25,7 +25,7 @@
 use super::columns::{self, Contracted, Convolved, Cut, LEAD, Lanes, Plain, TILE};
 use super::grid::{Density, KineticError, Line};
 use super::transport::{PACK, part_weights};
-use crate::network::kernel::{Job, Kernel, Parts, Pass, Simd, share};
+use crate::compute::{Job, Kernel, Parts, Pass, Simd, share};
 use std::sync::Mutex;
 
 /// Packs of columns of a task: their rows are read together.

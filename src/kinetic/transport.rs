@@ -18,7 +18,7 @@
 //! [`super::Density::edge_mass`].
 
 use super::grid::{Density, Line};
-use crate::network::kernel::{Job, Kernel, Parts, Pass, Simd, share};
+use crate::compute::{Job, Kernel, Parts, Pass, Simd, share};
 use std::ops::Range;
 use std::sync::Mutex;
 

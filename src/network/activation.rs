@@ -1,8 +1,9 @@
 //! Activations `sigma` and their derivatives.
 //!
 //! The definitions here are the scalar ones, for a reader and for tests; the kernel evaluates the same
-//! functions over blocks of neurons ([`super::kernel::math`]).
+//! functions over blocks of neurons ([`super::kernel::activation`]).
 
+use crate::compute::activation::PLATEAU;
 use serde::Serialize;
 
 /// A scalar nonlinearity.
@@ -28,9 +29,6 @@ pub enum Activation {
     /// `exp(-z^2 / 2)`, of bump neurons only: their first input weight is fixed ([`super::TwoLayer::trained`]).
     Bump,
 }
-
-/// MMN: break points `t1, t2` and plateau values `s1, s2` of the piecewise-linear activation.
-pub(super) const PLATEAU: (f64, f64, f64, f64) = (0.5, 1.5, -2.5, 7.5);
 
 impl Activation {
     /// Every activation with its name in experiment files.

@@ -1,8 +1,9 @@
 //! What a network of any depth offers to the other rooms: the only place that knows which depths there are.
 
-use super::kernel::{self, Labelled, Samples, Threads};
-use super::{Batch, Family, Objective, Real, Start, ThreeLayer, TwoLayer, Workspace};
-use crate::rng::{Role, stream};
+use super::kernel::{self, Labelled, Samples};
+use super::{Batch, Family, Objective, Start, ThreeLayer, TwoLayer, Workspace};
+use crate::compute::rng::{Role, stream};
+use crate::compute::{Real, Threads};
 use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 use rand_distr::StandardNormal;

@@ -1,7 +1,8 @@
 //! Forward and backward passes of a network of any depth, and the buffers they work in.
 
 use super::kernel::{self, Kick, Labelled, Normals, Samples, three_layer};
-use super::{Model, Network, Objective, Real, ThreeLayer, TwoLayer};
+use super::{Model, Network, Objective, ThreeLayer, TwoLayer};
+use crate::compute::Real;
 
 /// Buffers of a network's passes. One per run; passes allocate only while it grows.
 #[derive(Debug, Default)]

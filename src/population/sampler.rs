@@ -5,7 +5,7 @@ use ndarray::Array2;
 use super::error::require;
 use super::names::named;
 use super::{LabelKind, Population, PopulationError, Sample};
-use crate::rng::{self, Role};
+use crate::compute::rng::{self, Role};
 
 /// A law one can draw from without end.
 pub trait Sampler: Send + Sync {

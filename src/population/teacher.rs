@@ -17,7 +17,7 @@ use super::error::require;
 use super::names::named;
 use super::sampler::{self, Draws, Sampler};
 use super::{LabelKind, Population, PopulationError};
-use crate::rng::{self, Role};
+use crate::compute::rng::{self, Role};
 
 named! {
     /// The teacher's activation sigma.

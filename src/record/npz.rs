@@ -1,7 +1,7 @@
 //! Named arrays in `.npz` files that NumPy opens.
 
 use super::write_atomically;
-use crate::network::Real;
+use crate::compute::Real;
 use ndarray::{Array1, ArrayD, ArrayViewD, IxDyn};
 use ndarray_npy::{NpzReader, NpzWriter, ReadNpzError, WriteNpzError};
 use std::collections::BTreeMap;

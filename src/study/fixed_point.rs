@@ -7,10 +7,10 @@ use super::pieces::Pulse;
 use super::plan::Trajectory;
 use super::problem::Problem;
 use super::{RunError, Setting};
+use crate::compute::Real;
 use crate::config::Iterated;
 use crate::dynamics::picard::{FrozenPath, Guess, Iteration, Outcome, Terms, TrajectoryMap};
 use crate::dynamics::{Noise, State};
-use crate::network::Real;
 use crate::record::npz::{Arrays, Table};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -107,7 +107,7 @@ fn save<R: Real>(
     file: &Path,
 ) -> Result<(), RunError> {
     let canonical =
-        |part: &[R]| -> Vec<f64> { problem.network.to_canonical(run.width, part).iter().map(|v| v.wide()).collect() };
+        |part: &[R]| -> Vec<f64> { problem.network.to_canonical(run.width, part).iter().map(|v| v.to_f64()).collect() };
     let size = problem.network.parameters(run.width);
     let State { theta, momentum, step, time } = &iteration.start;
     let counts: Vec<f64> = iteration.differences.iter().map(|window| window.len() as f64).collect();

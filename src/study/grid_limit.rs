@@ -12,12 +12,13 @@ use super::problem::Problem;
 use super::series::{Path, compare, row};
 use super::trajectory::Ended;
 use super::{RunError, Setting};
+use crate::compute::{Real, Threads};
 use crate::config::{Experiment, Gridded, NetworkKind};
 use crate::dynamics::StopReason;
 use crate::kinetic::{
     Constants, FeatureTable, GridLimit, KineticError, KineticProblem, Line, OnTheWay, PhaseGrid, Radial,
 };
-use crate::network::{Law, Loss, Real, Threads};
+use crate::network::{Law, Loss};
 use crate::population::PopulationSpec;
 use crate::record::npz::{Arrays, Table};
 use ndarray::Array2;

@@ -30,10 +30,11 @@ mod trajectory;
 mod walk;
 
 use crate::analysis::verdict::Check;
+use crate::compute::InstructionSet;
 use crate::config::{AnyExperiment, BatchSize, Experiment, Precision, memory};
 use crate::figure;
 use crate::kinetic::KineticError;
-use crate::network::{InstructionSet, Loss};
+use crate::network::Loss;
 use crate::population::{Population, PopulationError};
 use crate::record::npz::{Arrays, NpzError};
 use crate::record::{Clock, Manifest, Phase, PopulationRecord, RecordError, RunFolder, Status, TrajectoryRecord};

@@ -1,9 +1,10 @@
 //! The problem in the states' scalar type: what every run of an experiment shares.
 
 use crate::analysis::dropout::Subject;
+use crate::compute::{Real, Threads};
 use crate::config::{BatchSize, Experiment};
 use crate::dynamics::{BatchSource, Brownian, Buffers, NetworkForce, Noise, Still};
-use crate::network::{Batch, Network, Objective, Real, Threads, TwoLayer};
+use crate::network::{Batch, Network, Objective, TwoLayer};
 use crate::population::{LabelKind, Population, Sample, Sampler};
 use crate::study::plan::Trajectory;
 use crate::study::series::measures;

@@ -5,8 +5,9 @@ use super::problem::Problem;
 use crate::analysis::distance::{Coupling, coupling, function_distance};
 use crate::analysis::dropout::random_order;
 use crate::analysis::wasserstein::ReferenceProjections;
+use crate::compute::{Real, Threads};
 use crate::dynamics::State;
-use crate::network::{Family, Loss, Network, Real, Threads};
+use crate::network::{Family, Loss, Network};
 use ndarray::{Array2, ArrayView2};
 
 /// The quantities recorded of every network, in order: the first rows of a [`Series`] and their names in the records.
@@ -105,7 +106,7 @@ impl<R: Real> Path<R> {
 }
 
 fn wide<R: Real>(theta: &[R]) -> Vec<f64> {
-    theta.iter().map(|v| v.wide()).collect()
+    theta.iter().map(|v| v.to_f64()).collect()
 }
 
 /// Predictions, loss and risk of a state.

@@ -2,8 +2,9 @@
 
 use super::RunError;
 use super::problem::Problem;
+use crate::compute::Real;
 use crate::config::Precision;
-use crate::network::{Network, Point, Real};
+use crate::network::{Network, Point};
 use crate::record::RunFolder;
 use crate::record::npz::{Arrays, Table};
 use ndarray::{ArrayView2, ArrayViewMut2, s};
@@ -30,7 +31,7 @@ fn read<R: Real>(folder: &RunFolder, network: &Network, id: &str, width: usize) 
             let found = array.into_dimensionality::<ndarray::Ix2>().ok();
             let of_shape = found.filter(|found| found.dim() == (family.rows, part.columns.len()));
             let found = of_shape.ok_or_else(|| RunError::State { path: path.clone() })?;
-            matrix.slice_mut(s![.., part.columns.clone()]).zip_mut_with(&found, |v, found| *v = found.wide());
+            matrix.slice_mut(s![.., part.columns.clone()]).zip_mut_with(&found, |v, found| *v = found.to_f64());
         }
     }
     Ok(point)

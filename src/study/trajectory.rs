@@ -12,10 +12,10 @@ use super::progress::Progress;
 use super::series::{Path, Series, evaluate, measure, row};
 use super::states::push_parts;
 use super::{RunError, Setting, grid_limit};
+use crate::compute::{Real, Threads};
 use crate::config::{BatchSize, Route};
 use crate::dynamics::picard::{FrozenForce, map::packed};
 use crate::dynamics::{Force, Integrator, Observer, State, StopReason, TimeLoop};
-use crate::network::{Real, Threads};
 use crate::record::npz::{Arrays, Table};
 use ndarray::Array2;
 use std::path::PathBuf;
@@ -83,7 +83,7 @@ impl<R: Real> Observer<R> for Recorder<'_, R> {
 
 impl<R: Real> Recorder<'_, R> {
     fn save(&self, state: &State<R>, memory: &[f64], next_record: usize) -> Result<(), RunError> {
-        let wide = |values: &[R]| -> Vec<f64> { values.iter().map(|v| v.wide()).collect() };
+        let wide = |values: &[R]| -> Vec<f64> { values.iter().map(|v| v.to_f64()).collect() };
         let canonical = |part: &[R]| wide(&self.problem.network.to_canonical(self.run.width, part));
         let size = self.problem.network.parameters(self.run.width);
         let mut arrays = Arrays::default();

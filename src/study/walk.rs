@@ -2,9 +2,9 @@
 
 use super::{Options, Report, RunError, add_phase};
 use crate::analysis::verdict::Check;
+use crate::compute::InstructionSet;
 use crate::config::memory;
 use crate::figure;
-use crate::network::InstructionSet;
 use crate::record::{Host, Manifest, Opened, RunFolder, Status};
 use std::time::Instant;
 

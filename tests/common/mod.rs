@@ -9,9 +9,10 @@ pub mod naive;
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
+use widelimit::compute::Threads;
+use widelimit::compute::rng::{Role, stream};
 use widelimit::dynamics::{BatchSource, Buffers, Integrator, Method, Motion, NetworkForce, State, Still};
-use widelimit::network::{Activation, Batch, Family, Loss, Network, Objective, Threads, ThreeLayer, TwoLayer};
-use widelimit::rng::{Role, stream};
+use widelimit::network::{Activation, Batch, Family, Loss, Network, Objective, ThreeLayer, TwoLayer};
 
 /// A network of fixed width on a fixed sample.
 pub struct Problem {

@@ -2,7 +2,7 @@
 
 use faer::Mat;
 use faer::prelude::{Solve, SolveLstsq};
-use widelimit::network::kernel::InstructionSet;
+use widelimit::compute::InstructionSet;
 use widelimit::sparse::recovery::dense::gram;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::{

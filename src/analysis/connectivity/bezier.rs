@@ -4,9 +4,10 @@
 //! curve and one batch a step give an unbiased force on C, and heavy ball moves it like any network.
 
 use super::Path;
+use crate::compute::Threads;
+use crate::compute::rng::{Role, stream};
 use crate::dynamics::{Force, Method, Motion, State, Still};
-use crate::network::{Batch, Network, Objective, Point, Threads};
-use crate::rng::{Role, stream};
+use crate::network::{Batch, Network, Objective, Point};
 use rand::RngExt;
 
 /// The force on the middle point.

@@ -6,8 +6,8 @@
 
 use super::profile::Measure;
 use super::{Path, three_layer, two_layer};
+use crate::compute::rng::{Role, random_order, stream};
 use crate::network::{Network, Point};
-use crate::rng::{Role, random_order, stream};
 use serde::{Deserialize, Serialize};
 
 /// Two networks and the halves that are kept in the first.

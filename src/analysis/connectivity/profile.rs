@@ -2,7 +2,8 @@
 
 use super::Path;
 use crate::analysis::number;
-use crate::network::{Loss, Network, Point, Threads};
+use crate::compute::Threads;
+use crate::network::{Loss, Network, Point};
 use serde::{Deserialize, Serialize};
 
 /// Rounds of golden-section search for a maximum between samples: each shrinks the bracket by 0.618.

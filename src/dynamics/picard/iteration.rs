@@ -1,8 +1,8 @@
 //! The iteration of the trajectory map, window by window, with everything that a checkpoint needs.
 
 use super::{FrozenPath, TrajectoryMap};
+use crate::compute::Real;
 use crate::dynamics::State;
-use crate::network::Real;
 
 /// From which trajectory a window's iteration starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

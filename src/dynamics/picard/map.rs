@@ -1,9 +1,10 @@
 //! One application of the trajectory map: every particle on its own over a whole window.
 
 use super::{FrozenForce, FrozenPath};
+use crate::compute::{Real, Threads};
 use crate::dynamics::{Method, Motion, Noise, State};
 use crate::network::kernel::{LANES, Model, Samples, Workspace};
-use crate::network::{Batch, Objective, Real, Threads, TwoLayer};
+use crate::network::{Batch, Objective, TwoLayer};
 use rayon::prelude::*;
 
 /// Parts of a cloud that are followed side by side and whose predictions are added up in order: a constant, so that no bit

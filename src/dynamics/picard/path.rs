@@ -1,6 +1,7 @@
 //! Predictions frozen on the nodes of a time grid, and the residuals at and between the nodes.
 
-use crate::network::{Loss, Real};
+use crate::compute::Real;
+use crate::network::Loss;
 
 /// Nodes that an interpolated residual is taken from: a cubic in time, whose error is of the order of the best of the
 /// integrators that ask for it.

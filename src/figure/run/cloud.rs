@@ -6,8 +6,9 @@
 
 use super::RunFiguresError;
 use super::records::Records;
+use crate::compute::Real;
 use crate::figure::{Axis, Colour, Figure, Legend, Mark, Panel};
-use crate::network::{Cloud, Coordinate, Real};
+use crate::network::{Cloud, Coordinate};
 use crate::record::RunFolder;
 use crate::record::npz::{NpzError, Table};
 use nalgebra::{DMatrix, DVector};
@@ -94,7 +95,7 @@ impl Neurons {
         let table = Table::<R>::read(path)?;
         let array = |coordinate: &Coordinate| -> Result<Array2<f64>, NpzError> {
             let part: Array2<R> = table.shaped(&format!("{}_final", coordinate.part))?;
-            let part = part.mapv(|v| v.wide());
+            let part = part.mapv(|v| v.to_f64());
             let axis = coordinate.mean_over.map(Dim);
             Ok(match axis.and_then(|axis| part.mean_axis(axis)) {
                 Some(mean) => mean.insert_axis(Dim(1)),

@@ -2,8 +2,7 @@
 
 use super::LANES;
 use super::phases::{Lanes, load, store};
-use super::simd::{Job, Simd};
-use crate::network::Real;
+use crate::compute::{Job, Real, Simd};
 
 /// The constants of a step of stochastic heavy ball or of gradient descent, with `g` the potential's gradient:
 ///

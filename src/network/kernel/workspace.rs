@@ -2,13 +2,12 @@
 
 use super::LANES;
 use super::Normals;
-use super::Threads;
 use super::finish::{Constants, Kick};
-use super::parts::Parts;
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::sweep::{Backward, Forward, STREAMED, Scratch, Sweep, Then, kept_rows};
-use crate::network::{Objective, Real, TwoLayer};
+use crate::compute::{Parts, Real, Threads};
+use crate::network::{Objective, TwoLayer};
 use std::sync::Mutex;
 
 /// Below this many multiply-adds in single precision, half as many in double, a pass stays on its thread: some ten to twenty
@@ -74,8 +73,7 @@ impl<R: Real> Workspace<R> {
     fn prepare(&mut self, model: Model<'_>, count: usize, keep: bool) {
         let layout = model.network.layout(model.width);
         let work = model.width * count * layout.parameters * size_of::<R>() / 4;
-        let threads =
-            if model.threads == Threads::Pool && work > SERIAL_WORK { rayon::current_num_threads() } else { 1 };
+        let threads = if work > SERIAL_WORK { model.threads.count() } else { 1 };
         self.scratch.resize_with(threads.min(layout.superblocks()).max(1), Mutex::default);
         self.predictions.partial.resize(layout.superblocks() * count * model.network.outputs, 0.0);
         let rows = layout.blocks() * count * kept_rows(model.network.activation);

@@ -2,7 +2,7 @@
 
 use super::dense::{norm, products, sample};
 use super::{Link, Problem, RecoveryError};
-use crate::rng::{Role, Stream, random_order, stream};
+use crate::compute::rng::{Role, Stream, random_order, stream};
 use faer::Mat;
 use rand::RngExt;
 use rand_distr::StandardNormal;

@@ -1,10 +1,10 @@
 //! Independent clouds of particles beside the grid.
 
 use super::Solved;
+use crate::compute::{Real, Threads};
 use crate::config::{BatchSize, Kinetic};
 use crate::dynamics::{Observer, State, StopReason, TimeLoop};
 use crate::kinetic::Line;
-use crate::network::{Real, Threads};
 use crate::study::pieces::{Piece, Pulse, work_through_watched};
 use crate::study::plan::Trajectory;
 use crate::study::problem::Problem;
@@ -150,7 +150,8 @@ impl Observer<f64> for Watcher<'_> {
         let network = &self.problem.network;
         let neuron = self.problem.independent();
         let (layout, row) = (neuron.layout(self.width), neuron.trained().start);
-        let of = |slice: &[f64]| -> Vec<f64> { (0..self.width).map(|i| slice[layout.index(i, row)].wide()).collect() };
+        let of =
+            |slice: &[f64]| -> Vec<f64> { (0..self.width).map(|i| slice[layout.index(i, row)].to_f64()).collect() };
         let (mut theta, r) = (of(&state.theta), of(&state.momentum));
         let f = network.predict(self.width, &state.theta, &self.problem.population.x, Threads::One);
         let loss = self.problem.experiment.network.loss.mean(&f, &self.problem.population.y, network.outputs());

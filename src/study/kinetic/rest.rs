@@ -2,9 +2,9 @@
 
 use super::{pose, second_order};
 use crate::analysis::verdict::{Check, Verdict};
+use crate::compute::Threads;
 use crate::config::Kinetic;
 use crate::kinetic::{FreeEnergy, Gibbs, KineticProblem, Splitting};
-use crate::network::Threads;
 use crate::record::RestRecord;
 use crate::record::npz::Arrays;
 use crate::study::pieces::{Piece, Pulse, work_through_watched};

@@ -16,8 +16,8 @@ mod source;
 
 use super::{Options, Report, RunError, Setting, add_phase, walk};
 use crate::analysis::verdict::Check;
+use crate::compute::InstructionSet;
 use crate::config::{RecoveryExperiment, memory};
-use crate::network::InstructionSet;
 use crate::record::npz::Arrays;
 use crate::record::{Manifest, PopulationRecord, RecoveryRecord, RunFolder, Status};
 use crate::sparse::recovery::{Damping, Problem};

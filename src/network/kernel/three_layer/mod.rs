@@ -23,13 +23,13 @@ mod packed;
 pub use layout::Layout;
 
 use super::finish::Constants;
-use super::parts::Parts;
 use super::phases::Lanes;
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::sweep::Then;
-use super::{Kick, LANES, Labelled, Normals, Threads};
-use crate::network::{Objective, Real, ThreeLayer};
+use super::{Kick, LANES, Labelled, Normals};
+use crate::compute::{Parts, Real, Threads};
+use crate::network::{Objective, ThreeLayer};
 use back::{BackFirst, BackSecond, Pull};
 use forward::{ForwardFirst, ForwardSecond};
 use packed::Packed;
@@ -124,8 +124,7 @@ impl<R: Real> Workspace<R> {
         let (layout, outputs) = (model.layout(), model.network.outputs);
         let [n1, n2] = model.layers;
         let work = count * (n1 * (layout.first.parameters + n2) + n2);
-        let threads =
-            if model.threads == Threads::Pool && work > SERIAL_WORK { rayon::current_num_threads() } else { 1 };
+        let threads = if work > SERIAL_WORK { model.threads.count() } else { 1 };
         let blocks = layout.first.blocks().max(layout.second.blocks());
         self.scratch.resize_with(threads.min(blocks).max(1), Mutex::default);
         self.first.resize(layout.first.blocks(), count);

@@ -81,7 +81,7 @@ static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
 /// A pass over blocks, for any instruction set. Not itself compiled with the set's features: the jobs it hands to
 /// [`Simd::vectorize`] are.
-pub(crate) trait Pass<R> {
+pub trait Pass<R> {
     /// Does the work.
     fn run<S: Simd<R>>(self, simd: S);
 }
@@ -89,14 +89,12 @@ pub(crate) trait Pass<R> {
 /// A scalar type with kernels for every instruction set.
 pub trait Kernel: Sized {
     /// Runs a pass on the instruction set in use.
-    #[allow(private_bounds)]
     fn dispatch<P: Pass<Self>>(pass: P);
 }
 
 macro_rules! kernel {
     ($real:ty) => {
         impl Kernel for $real {
-            #[allow(private_bounds)]
             fn dispatch<P: Pass<$real>>(pass: P) {
                 #[cfg(target_arch = "x86_64")]
                 match InstructionSet::current() {
