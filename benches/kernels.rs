@@ -5,6 +5,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use std::hint::black_box;
 use std::time::Duration;
 use widelimit::bench::Workload;
+use widelimit::choice::Choice;
 use widelimit::compute::{OnCacheLines, Real, Threads};
 use widelimit::dynamics::Still;
 use widelimit::network::Activation;
@@ -18,7 +19,8 @@ fn activations_of<R: Real>(c: &mut Criterion) {
     let points: Vec<R> = (0..4096).map(|i| R::of(f64::from(i % 801) * 0.01 - 4.0)).collect();
     let (mut z, mut slope) = (points.clone(), points.clone());
     group.throughput(Throughput::Elements(points.len() as u64));
-    for &(name, activation) in Activation::NAMES {
+    for &activation in Activation::ALL {
+        let name = activation.name();
         group.bench_function(name, |b| {
             b.iter(|| {
                 z.copy_from_slice(&points);

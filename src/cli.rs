@@ -1,6 +1,7 @@
 //! The command line: raw flags into requests, requests into calls of the library, results into words.
 
 use crate::analysis::verdict::{Check, Verdict};
+use crate::choice::{UnknownName, parse_choice};
 use crate::compute::InstructionSet;
 use crate::config::{self, AnyExperiment, Experiment, Override, RecoveryExperiment, builtin};
 use crate::dynamics;
@@ -70,7 +71,7 @@ struct BenchRecoveryArgs {
     #[arg(long)]
     k: usize,
     /// Algorithms to time, by their names in experiment files; may be repeated. Without any, the kernels
-    #[arg(long = "method", value_parser = method)]
+    #[arg(long = "method", value_parser = parse_choice::<Method>)]
     methods: Vec<Method>,
     /// Iterations at most
     #[arg(long, default_value_t = 20)]
@@ -81,12 +82,6 @@ struct BenchRecoveryArgs {
     /// Threads to use; 0 = one per processor
     #[arg(long, default_value_t = 0)]
     threads: usize,
-}
-
-fn method(name: &str) -> Result<Method, String> {
-    let names = || Method::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    let found = Method::NAMES.iter().find(|(known, _)| *known == name);
-    found.map(|(_, method)| *method).ok_or_else(|| format!("expected one of {}", names()))
 }
 
 #[derive(Debug, clap::Args)]
@@ -107,7 +102,7 @@ struct BenchArgs {
     #[arg(long, default_value = "f32", value_parser = ["f32", "f64"])]
     dtype: String,
     /// Activation, by its name in experiment files
-    #[arg(long, default_value = "tanh", value_parser = activation)]
+    #[arg(long, default_value = "tanh", value_parser = parse_choice::<Activation>)]
     act: Activation,
     /// Threads to use; 0 = one per processor
     #[arg(long, default_value_t = 0)]
@@ -130,14 +125,7 @@ fn instruction_set(name: &str) -> Result<Simd, String> {
     if name == "auto" {
         return Ok(None);
     }
-    let found = InstructionSet::NAMES.iter().find(|(known, _)| *known == name);
-    found.map(|(_, set)| Some(*set)).ok_or_else(|| "expected auto, portable, avx2 or avx512".into())
-}
-
-fn activation(name: &str) -> Result<Activation, String> {
-    let names = || Activation::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    let found = Activation::NAMES.iter().find(|(known, _)| *known == name);
-    found.map(|(_, activation)| *activation).ok_or_else(|| format!("expected one of {}", names()))
+    name.parse().map(Some).map_err(|_: UnknownName| "expected auto, portable, avx2 or avx512".into())
 }
 
 fn choose(simd: Simd) -> anyhow::Result<()> {

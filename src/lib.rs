@@ -56,6 +56,7 @@
 //! | [`sparse`] | sparse recovery: hard thresholding, pursuits, the iterative optimal brain surgeon |
 //! | [`record`] | the run folder, the manifest, arrays in `.npz` |
 //! | [`figure`] | figures as pure functions of records |
+//! | [`choice`] | choices made by name: one list for parsing, printing and records |
 //! | [`compute`] | the lowest layer: vector instructions, threads, scalar types, addressed random streams |
 //!
 //! # Studies
@@ -146,6 +147,7 @@
 pub mod analysis;
 pub mod bench;
 pub mod bench_recovery;
+pub mod choice;
 pub mod cli;
 pub mod compute;
 pub mod config;

@@ -6,6 +6,7 @@ mod common;
 use common::{Problem, bits, naive};
 use proptest::prelude::*;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use widelimit::choice::Choice;
 use widelimit::compute::{InstructionSet, Real, Threads};
 use widelimit::dynamics::{BatchSource, Brownian, Force, Method, Motion, NetworkForce, State};
 use widelimit::network::kernel::activation;
@@ -21,7 +22,7 @@ fn turn() -> MutexGuard<'static, ()> {
 /// What `work` gives on every instruction set this processor has.
 fn on_each<T>(mut work: impl FnMut(InstructionSet) -> T) -> Vec<(InstructionSet, T)> {
     let before = InstructionSet::current();
-    let sets = InstructionSet::NAMES.iter().map(|(_, set)| *set).filter(|set| set.choose());
+    let sets = InstructionSet::ALL.iter().copied().filter(|set| set.choose());
     let results = sets.map(|set| (set, work(set))).collect();
     before.choose();
     results
@@ -39,7 +40,7 @@ fn table() -> Vec<Line> {
     let lines = include_str!("kernels/activations.txt").lines().filter(|line| !line.starts_with('#'));
     let parse = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
-        let activation = Activation::NAMES.iter().find(|(name, _)| *name == words[0]).unwrap().1;
+        let activation = words[0].parse::<Activation>().unwrap();
         let v: Vec<f64> = words[1..].iter().map(|word| word.parse().unwrap()).collect();
         Line { activation, z: v[0], value: (v[1], v[2]), slope: (v[3], v[4]) }
     };
@@ -101,7 +102,8 @@ fn activations_are_within_their_limits() {
 
 /// In the tails, where a function is near its limits, it neither turns back by more than rounding nor passes the limit.
 fn tails<R: Real>(set: InstructionSet, end: f64) {
-    for &(name, activation) in Activation::NAMES {
+    for &activation in Activation::ALL {
+        let name = activation.name();
         let mut z: Vec<R> = (0..20_000).map(|i| R::of(2.0 + (end - 2.0) * f64::from(i) / 20_000.0)).collect();
         let mut minus: Vec<R> = z.iter().map(|&z| -z).collect();
         activation::value(activation, &mut z);
@@ -140,7 +142,8 @@ fn tails_are_monotone() {
 fn nan_in_nan_out() {
     let _turn = turn();
     on_each(|set| {
-        for &(name, activation) in Activation::NAMES {
+        for &activation in Activation::ALL {
+            let name = activation.name();
             let (mut double, mut single) = ([f64::NAN; 3], [f32::NAN; 3]);
             activation::value(activation, &mut double);
             activation::value(activation, &mut single);
@@ -157,7 +160,7 @@ fn problem(
     seed: u64,
 ) -> Problem {
     let (width, inputs, outputs, samples) = shape;
-    let [activation, second] = [activation, activation + 3].map(|k| Activation::NAMES[k % Activation::NAMES.len()].1);
+    let [activation, second] = [activation, activation + 3].map(|k| Activation::ALL[k % Activation::ALL.len()]);
     let two_layer = TwoLayer { inputs, outputs, bias, activation, fixed_output };
     let proportions = [[1, 1], [2, 1], [1, 3]][seed as usize % 3];
     let activations = [activation, second];
@@ -220,7 +223,7 @@ proptest! {
     #[test]
     fn every_instruction_set_gives_the_naive_gradient(
         shape in (1..200usize, 1..40usize, 1..4usize, 1..300usize),
-        kind in (0..Activation::NAMES.len(), any::<bool>(), any::<bool>()),
+        kind in (0..Activation::ALL.len(), any::<bool>(), any::<bool>()),
         seed in any::<u64>(),
     ) {
         let _turn = turn();
@@ -247,7 +250,7 @@ proptest! {
     #[test]
     fn the_step_in_one_pass_is_the_simple_step(
         shape in (1..120usize, 1..14usize, 1..3usize, 1..20usize),
-        kind in (0..Activation::NAMES.len(), any::<bool>(), any::<bool>()),
+        kind in (0..Activation::ALL.len(), any::<bool>(), any::<bool>()),
         source in 0..5usize,
         noisy in any::<bool>(),
         first_order in any::<bool>(),

@@ -1,29 +1,24 @@
 //! Which instruction set the kernels run on: chosen once by a person or by asking the processor.
 
-#[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512};
 use super::simd::{Portable, Simd};
-use serde::{Deserialize, Serialize};
-use std::fmt;
+#[cfg(target_arch = "x86_64")]
+use crate::choice::choice;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// An instruction set by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum InstructionSet {
-    /// What every processor of the target has, in the order of the compiled program; its own rounding.
-    Portable,
-    /// AVX2 with FMA; the same bits as AVX-512.
-    Avx2,
-    /// AVX-512.
-    Avx512,
+choice! {
+    /// An instruction set by name.
+    pub enum InstructionSet: "instruction set" {
+        /// What every processor of the target has, in the order of the compiled program; its own rounding.
+        Portable = "portable",
+        /// AVX2 with FMA; the same bits as AVX-512.
+        Avx2 = "avx2",
+        /// AVX-512.
+        Avx512 = "avx512",
+    }
 }
 
 impl InstructionSet {
-    /// Every instruction set with its name on the command line.
-    pub const NAMES: &[(&'static str, InstructionSet)] =
-        &[("portable", InstructionSet::Portable), ("avx2", InstructionSet::Avx2), ("avx512", InstructionSet::Avx512)];
-
     /// Whether this processor has it.
     pub fn available(self) -> bool {
         match self {
@@ -67,12 +62,6 @@ impl InstructionSet {
             CHOSEN.store(self as u8 + 1, Ordering::Relaxed);
         }
         available
-    }
-}
-
-impl fmt::Display for InstructionSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::NAMES.iter().find(|(_, set)| set == self).map_or("", |(name, _)| name))
     }
 }
 

@@ -4,6 +4,7 @@ use super::problem::Problems;
 use super::read::name;
 use super::recovery::*;
 use super::section::{Section, Want};
+use crate::choice::{Choice, quoted};
 use crate::population::Split;
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
 use crate::sparse::recovery::{Damping, Link, MOST_SUPPORTS, Method, Selection};
@@ -46,7 +47,7 @@ fn problem(mut s: Section, base: &Path) -> ProblemSpec {
         }),
         "file" => ProblemSpec::File {
             path: super::read_population::from(base, s.path("path")),
-            loss: s.choice("loss", Some(Link::Squared), Link::NAMES),
+            loss: s.choice_of("loss", Some(Link::Squared)),
         },
         _ => ProblemSpec::Drawn(drawn(&mut s)),
     };
@@ -64,7 +65,7 @@ fn drawn(s: &mut Section) -> Instance {
         Scaled,
         SparseSign,
     }
-    let loss = s.choice("loss", Some(Link::Squared), Link::NAMES);
+    let loss = s.choice_of("loss", Some(Link::Squared));
     let (n, d) = (s.count("n", None, 1), s.count("d", None, 1));
     let sparsity = s.count("sparsity", None, 1);
     let names = [
@@ -123,14 +124,14 @@ fn solver(section: Option<Section>) -> Solver {
     let Some(mut s) = section else { return spec };
     let names = s.texts("methods");
     for name in &names {
-        match Method::NAMES.iter().find(|(known, _)| known == name) {
-            Some(&(_, method)) if spec.methods.contains(&method) => {
+        match Method::from_name(name) {
+            Ok(method) if spec.methods.contains(&method) => {
                 s.wrong("methods", Some(format!("\"{name}\"")), "expected every method once");
             }
-            Some(&(_, method)) => spec.methods.push(method),
-            None => {
-                let known: Vec<String> = Method::NAMES.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-                s.wrong("methods", Some(format!("\"{name}\"")), format!("expected names among {}", known.join(", ")));
+            Ok(method) => spec.methods.push(method),
+            Err(unknown) => {
+                let want = format!("expected names among {}", quoted(&unknown.names));
+                s.wrong("methods", Some(format!("\"{name}\"")), want);
             }
         }
     }

@@ -4,6 +4,7 @@
 //! rest; the collected problems keep the placeholder from ever being used.
 
 use super::problem::Problems;
+use crate::choice::{Choice, quoted};
 use std::path::PathBuf;
 use toml::{Table, Value};
 
@@ -176,11 +177,28 @@ impl<'p> Section<'p> {
     }
 
     /// A list of names of a closed set, each once; absent means none.
+    #[allow(dead_code)]
     pub(super) fn choices<T: Copy + PartialEq>(&mut self, key: &str, names: &[(&str, T)]) -> Vec<T> {
         let listed: Vec<String> = names.iter().map(|(name, _)| format!("\"{name}\"")).collect();
         let want = format!("expected a list of some of {}, each once", listed.join(", "));
         let one = |v: &Value| names.iter().find(|(name, _)| v.as_str() == Some(*name)).map(|&(_, choice)| choice);
         self.required(key, Some(Vec::new()), &want, Vec::new(), |v| {
+            let chosen: Vec<T> = v.as_array()?.iter().map(one).collect::<Option<_>>()?;
+            (1..chosen.len()).all(|i| !chosen[..i].contains(&chosen[i])).then_some(chosen)
+        })
+    }
+
+    /// A [`Choice`] by its name.
+    pub(super) fn choice_of<T: Choice>(&mut self, key: &str, default: Option<T>) -> T {
+        let want = format!("expected one of {}", quoted(&T::names()));
+        self.required(key, default, &want, T::ALL[0], |v| T::from_name(v.as_str()?).ok())
+    }
+
+    /// A list of [`Choice`]s by their names, each once; absent means none.
+    pub(super) fn choices_of<T: Choice + PartialEq>(&mut self, key: &str) -> Vec<T> {
+        let want = format!("expected a list of some of {}, each once", quoted(&T::names()));
+        self.required(key, Some(Vec::new()), &want, Vec::new(), |v| {
+            let one = |v: &Value| T::from_name(v.as_str()?).ok();
             let chosen: Vec<T> = v.as_array()?.iter().map(one).collect::<Option<_>>()?;
             (1..chosen.len()).all(|i| !chosen[..i].contains(&chosen[i])).then_some(chosen)
         })

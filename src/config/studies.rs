@@ -1,6 +1,7 @@
 //! What the studies look at: one table of the experiment file each.
 
 use super::experiment::{BatchSize, Dynamics};
+use crate::choice::choice;
 use crate::dynamics::Method;
 use crate::network::Start;
 use serde::Serialize;
@@ -39,14 +40,14 @@ pub struct Gap {
     pub sweep: Vec<Sweep>,
 }
 
-/// What a sweep varies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Over {
-    /// The step eps.
-    Step,
-    /// The batch size B.
-    Batch,
+choice! {
+    /// What a sweep varies.
+    pub enum Over: "sweep" {
+        /// The step eps.
+        Step = "step",
+        /// The batch size B.
+        Batch = "batch",
+    }
 }
 
 /// A sweep over step or batch, each network beside the limit of its own particles, so that width plays no part.

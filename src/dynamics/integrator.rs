@@ -7,8 +7,8 @@ use super::heavy_ball::HeavyBall;
 use super::kick_drift_kick::KickDriftKick;
 use super::runge_kutta::RungeKutta4;
 use super::{Flow, Force, Noise, State};
+use crate::choice::choice;
 use crate::compute::Real;
-use serde::Serialize;
 
 /// A map from state, force and noise to the next state. Fields other than [`Integrator::memory`] are scratch.
 pub trait Integrator<R>: Send {
@@ -32,35 +32,25 @@ pub trait Integrator<R>: Send {
     fn restore(&mut self, _memory: &[f64]) {}
 }
 
-/// The closed set of integrators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// Stochastic heavy ball itself.
-    HeavyBall,
-    /// Plain stochastic gradient descent.
-    GradientDescent,
-    /// Kick-drift-kick with exact friction.
-    KickDriftKick,
-    /// Classical Runge-Kutta.
-    Rk4,
-    /// Adaptive Dormand-Prince with dense output.
-    DormandPrince,
-    /// BAOAB, for positive temperature.
-    Baoab,
+choice! {
+    /// The closed set of integrators.
+    pub enum Method: "method" {
+        /// Stochastic heavy ball itself.
+        HeavyBall = "heavy-ball",
+        /// Plain stochastic gradient descent.
+        GradientDescent = "gradient-descent",
+        /// Kick-drift-kick with exact friction.
+        KickDriftKick = "kick-drift-kick",
+        /// Classical Runge-Kutta.
+        Rk4 = "rk4",
+        /// Adaptive Dormand-Prince with dense output.
+        DormandPrince = "dormand-prince",
+        /// BAOAB, for positive temperature.
+        Baoab = "baoab",
+    }
 }
 
 impl Method {
-    /// Every method with its name in experiment files.
-    pub const NAMES: &[(&'static str, Method)] = &[
-        ("heavy-ball", Method::HeavyBall),
-        ("gradient-descent", Method::GradientDescent),
-        ("kick-drift-kick", Method::KickDriftKick),
-        ("rk4", Method::Rk4),
-        ("dormand-prince", Method::DormandPrince),
-        ("baoab", Method::Baoab),
-    ];
-
     /// Whether the method can carry noise.
     pub fn takes_noise(self) -> bool {
         matches!(self, Method::HeavyBall | Method::GradientDescent | Method::Baoab)

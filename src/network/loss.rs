@@ -1,17 +1,18 @@
 //! Losses `loss(f, y)` and their derivatives in the prediction `f`.
 
+use crate::choice::choice;
 use serde::Serialize;
 
-/// What a prediction `f` in R^K costs against a label `y` in R^K.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Loss {
-    /// `|f - y|^2 / 2`, the loss of the theory.
-    HalfSquared,
-    /// `log(1 + exp(-y f))`, K = 1 and y = +-1.
-    Logistic,
-    /// `log sum_k exp f_k - <y, f>`, y one-hot.
-    Softmax,
+choice! {
+    /// What a prediction `f` in R^K costs against a label `y` in R^K.
+    pub enum Loss: "loss" {
+        /// `|f - y|^2 / 2`, the loss of the theory.
+        HalfSquared = "half-squared",
+        /// `log(1 + exp(-y f))`, K = 1 and y = +-1.
+        Logistic = "logistic",
+        /// `log sum_k exp f_k - <y, f>`, y one-hot.
+        Softmax = "softmax",
+    }
 }
 
 /// What training minimises: `R(f) = E[loss(f(x), y)] + (ridge/2) mean |theta|^2` (theory section 1).
@@ -24,10 +25,6 @@ pub struct Objective {
 }
 
 impl Loss {
-    /// Every loss with its name in experiment files.
-    pub const NAMES: &[(&'static str, Loss)] =
-        &[("half-squared", Loss::HalfSquared), ("logistic", Loss::Logistic), ("softmax", Loss::Softmax)];
-
     /// The loss of one prediction; `f` and `y` have length K.
     pub fn value(self, f: &[f64], y: &[f64]) -> f64 {
         match self {

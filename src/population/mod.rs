@@ -27,7 +27,6 @@ mod labels;
 mod line;
 mod mixture;
 mod mnist;
-mod names;
 mod npz_table;
 mod sampler;
 mod source;
@@ -42,7 +41,7 @@ use serde::Serialize;
 
 pub use digits::{DIGITS, DIGITS_PIXELS, DigitsSpec};
 use error::require;
-pub use error::{Place, PopulationError, UnknownName};
+pub use error::{Place, PopulationError};
 pub use file::FileSpec;
 pub use labels::{FileLabels, LabelKind, LabelRule};
 pub use line::{LineLaw, LineSpec, TargetBump};

@@ -324,14 +324,13 @@ fn write_data(folder: &RunFolder, population: &Population) -> Result<(), RunErro
 
 fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryRecord> {
     let (stop, _) = trained.runs.get(&t.id)?;
-    let method = crate::dynamics::Method::NAMES.iter().find(|(_, m)| *m == t.method)?.0;
     Some(TrajectoryRecord {
         id: t.id.clone(),
         width: t.width,
         first: t.first,
         replica: t.replica,
         route: t.route.name().into(),
-        method: method.into(),
+        method: t.method.name().into(),
         step: t.motion.step,
         batch: if let BatchSize::Size(size) = t.batch { Some(size) } else { None },
         ticks: t.ticks,

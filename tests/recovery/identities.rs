@@ -2,6 +2,7 @@
 
 use faer::Mat;
 use faer::prelude::{Solve, SolveLstsq};
+use widelimit::choice::Choice;
 use widelimit::compute::InstructionSet;
 use widelimit::sparse::recovery::dense::gram;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
@@ -235,7 +236,8 @@ fn bits_of_the_dense_kernels() {
 /// Derivatives of every loss against central differences of order four.
 #[test]
 fn derivatives_of_the_losses() {
-    for &(name, loss) in Link::NAMES {
+    for &loss in Link::ALL {
+        let name = loss.name();
         let law = Instance {
             loss,
             n: 9,

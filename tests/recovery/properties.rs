@@ -4,6 +4,7 @@ use faer::Mat;
 use proptest::prelude::*;
 use std::io::Cursor;
 use std::path::Path;
+use widelimit::choice::Choice;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::{
     Damping, Link, Method, Problem, RecoveryError, Settings, Stop, largest, read, solve, threshold,
@@ -24,7 +25,7 @@ fn law(n: usize, d: usize, sparsity: usize) -> Instance {
 
 /// The methods on least squares, the exact one left out where there are too many supports.
 fn methods(d: usize) -> impl Iterator<Item = Method> {
-    Method::NAMES.iter().map(|&(_, method)| method).filter(move |m| d <= 14 || m.name() != "exact-iobs")
+    Method::ALL.iter().copied().filter(move |m| d <= 14 || m.name() != "exact-iobs")
 }
 
 fn run(problem: &Problem, method: Method, k: usize) -> Vec<f64> {
@@ -168,7 +169,7 @@ fn damping_is_raised_visibly() {
     }
     // n < d with automatic damping: asked for, and so not raised.
     let problem = law(20, 40, 3).draw(1, 0).unwrap();
-    let found = solve(&problem, Method::NAMES[6].1, &Settings::new(3), |_| {}).unwrap();
+    let found = solve(&problem, Method::ALL[6], &Settings::new(3), |_| {}).unwrap();
     assert_eq!((found.raised, found.damping), (false, 0.01));
 }
 
@@ -196,7 +197,8 @@ fn bad_problems_are_refused() {
         assert!(words.iter().all(|word| message.contains(word)), "{message}");
     }
     let problem = law(20, 12, 2).draw(1, 0).unwrap();
-    for &(name, method) in Method::NAMES {
+    for &method in Method::ALL {
+        let name = method.name();
         for k in [0, 13] {
             let message = refusal(solve(&problem, method, &Settings::new(k), |_| {}));
             assert!(message.contains(&format!("k = {k}")) && message.contains("d = 12"), "{name}: {message}");
@@ -205,12 +207,7 @@ fn bad_problems_are_refused() {
     let cosamp = refusal(solve(&problem, Method::CoSaMp, &Settings::new(5), |_| {}));
     assert!(cosamp.contains("15") && cosamp.contains("12"), "{cosamp}");
     let large = law(80, 60, 2).draw(1, 0).unwrap();
-    let message = refusal(solve(
-        &large,
-        Method::NAMES.iter().find(|m| m.0 == "exact-iobs").unwrap().1,
-        &Settings::new(20),
-        |_| {},
-    ));
+    let message = refusal(solve(&large, Method::from_name("exact-iobs").unwrap(), &Settings::new(20), |_| {}));
     assert!(message.contains("20 among 60") && message.contains("greedy"), "{message}");
     let logistic = Instance { loss: Link::Logistic, snr_db: None, ..law(20, 12, 2) }.draw(1, 0).unwrap();
     let message = refusal(solve(&logistic, Method::Omp, &Settings::new(2), |_| {}));

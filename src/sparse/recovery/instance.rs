@@ -2,6 +2,7 @@
 
 use super::dense::{norm, products, sample};
 use super::{Link, Problem, RecoveryError};
+use crate::choice::choice;
 use crate::compute::rng::{Role, Stream, random_order, stream};
 use faer::Mat;
 use rand::RngExt;
@@ -31,14 +32,14 @@ pub enum Design {
     },
 }
 
-/// Law of the entries of `w*` on its support.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Signal {
-    /// N(0, 1).
-    Gaussian,
-    /// +1 or -1.
-    Sign,
+choice! {
+    /// Law of the entries of `w*` on its support.
+    pub enum Signal: "law of signals" {
+        /// N(0, 1).
+        Gaussian = "gaussian",
+        /// +1 or -1.
+        Sign = "sign",
+    }
 }
 
 /// A law of problems.

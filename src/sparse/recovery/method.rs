@@ -9,6 +9,7 @@ use super::niht::Niht;
 use super::obs::IterativeObs;
 use super::omp::Omp;
 use super::{Iteration, Problem, RecoveryError, Selection, Settings, Values};
+use crate::choice::{Choice, by_name};
 
 /// An algorithm of sparse recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,31 +34,50 @@ pub enum Method {
     WoodTaylor,
 }
 
-impl Method {
-    /// Every method by its name in experiment files.
-    pub const NAMES: &[(&str, Method)] = &[
-        ("k-iht", Method::Iht),
-        ("niht", Method::Niht),
-        ("htp", Method::Htp),
-        ("cosamp", Method::CoSaMp),
-        ("omp", Method::Omp),
-        ("lasso", Method::Lasso),
-        ("topk-iobs", Method::Obs(Selection::Magnitude, Values::Keep)),
-        ("topk-iobs-compensate", Method::Obs(Selection::Magnitude, Values::Compensate)),
-        ("topk-iobs-refit", Method::Obs(Selection::Magnitude, Values::Refit)),
-        ("diagonal-iobs", Method::Obs(Selection::Diagonal, Values::Compensate)),
-        ("greedy-iobs", Method::Obs(Selection::Greedy, Values::Compensate)),
-        ("greedy-iobs-keep", Method::Obs(Selection::Greedy, Values::Keep)),
-        ("greedy-iobs-refit", Method::Obs(Selection::Greedy, Values::Refit)),
-        ("swap-iobs", Method::Obs(Selection::SwapRefined, Values::Compensate)),
-        ("exact-iobs", Method::Obs(Selection::Exact, Values::Compensate)),
-        ("wood-fisher", Method::WoodFisher),
-        ("wood-taylor", Method::WoodTaylor),
-    ];
+/// Every method with its name.
+const TABLE: [(&str, Method); 17] = [
+    ("k-iht", Method::Iht),
+    ("niht", Method::Niht),
+    ("htp", Method::Htp),
+    ("cosamp", Method::CoSaMp),
+    ("omp", Method::Omp),
+    ("lasso", Method::Lasso),
+    ("topk-iobs", Method::Obs(Selection::Magnitude, Values::Keep)),
+    ("topk-iobs-compensate", Method::Obs(Selection::Magnitude, Values::Compensate)),
+    ("topk-iobs-refit", Method::Obs(Selection::Magnitude, Values::Refit)),
+    ("diagonal-iobs", Method::Obs(Selection::Diagonal, Values::Compensate)),
+    ("greedy-iobs", Method::Obs(Selection::Greedy, Values::Compensate)),
+    ("greedy-iobs-keep", Method::Obs(Selection::Greedy, Values::Keep)),
+    ("greedy-iobs-refit", Method::Obs(Selection::Greedy, Values::Refit)),
+    ("swap-iobs", Method::Obs(Selection::SwapRefined, Values::Compensate)),
+    ("exact-iobs", Method::Obs(Selection::Exact, Values::Compensate)),
+    ("wood-fisher", Method::WoodFisher),
+    ("wood-taylor", Method::WoodTaylor),
+];
 
-    /// The name in experiment files and records.
+impl Choice for Method {
+    const WHAT: &'static str = "method";
+    const ALL: &'static [Self] = &{
+        let mut all = [Method::Iht; TABLE.len()];
+        let mut i = 0;
+        while i < TABLE.len() {
+            all[i] = TABLE[i].1;
+            i += 1;
+        }
+        all
+    };
+
+    fn name(self) -> &'static str {
+        Method::name(self)
+    }
+}
+
+by_name!(Method);
+
+impl Method {
+    /// The name in experiment files and records; combinations of selection and values without one are `iobs`.
     pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, method)| *method == self).map_or("iobs", |(name, _)| name)
+        TABLE.iter().find(|(_, method)| *method == self).map_or("iobs", |(name, _)| name)
     }
 
     /// Whether it is a method of least squares only.

@@ -4,33 +4,25 @@ use super::RecoveryError;
 use super::dense::{
     self, Factor, difference, dot, gram, largest_eigenvalue, norm, pass, products, sample, symmetric_times,
 };
+use crate::choice::choice;
 use faer::{Mat, MatRef};
-use serde::Serialize;
 use std::sync::{Arc, OnceLock};
 
-/// The loss of one sample as a function of `a = <x, w>`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Link {
-    /// `(a - y)^2 / 2`: sparse linear regression.
-    Squared,
-    /// `log(1 + e^a) - y a`, `y` in [0, 1]: logistic regression; `y` may be a probability.
-    Logistic,
-    /// `e^a - y a`: Poisson regression; with `y = e^{<x, w*>}` the minimum is at `w*`.
-    Exponential,
-    /// `(a^2 - y)^2 / 4`: the quadratic measurements of phase retrieval, blind to the sign of `w`.
-    QuadraticMeasurement,
+choice! {
+    /// The loss of one sample as a function of `a = <x, w>`.
+    pub enum Link: "loss" {
+        /// `(a - y)^2 / 2`: sparse linear regression.
+        Squared = "squared",
+        /// `log(1 + e^a) - y a`, `y` in [0, 1]: logistic regression; `y` may be a probability.
+        Logistic = "logistic",
+        /// `e^a - y a`: Poisson regression; with `y = e^{<x, w*>}` the minimum is at `w*`.
+        Exponential = "exponential",
+        /// `(a^2 - y)^2 / 4`: the quadratic measurements of phase retrieval, blind to the sign of `w`.
+        QuadraticMeasurement = "quadratic-measurement",
+    }
 }
 
 impl Link {
-    /// Every link by its name in experiment files.
-    pub const NAMES: &[(&str, Link)] = &[
-        ("squared", Link::Squared),
-        ("logistic", Link::Logistic),
-        ("exponential", Link::Exponential),
-        ("quadratic-measurement", Link::QuadraticMeasurement),
-    ];
-
     /// `phi`.
     pub fn value(self, a: f64, y: f64) -> f64 {
         match self {
