@@ -61,7 +61,7 @@ pub fn run(
 /// Seconds of each kernel.
 fn kernels(problem: &Problem, k: usize, repeats: usize) -> Vec<(&'static str, f64)> {
     let xt = problem.design();
-    let w = threshold(problem.moment(), k);
+    let w = threshold(problem.xty(), k);
     let mut times = Vec::new();
     let mut time = |what, work: &dyn Fn()| {
         let once = |_| {
@@ -97,7 +97,7 @@ fn kernels(problem: &Problem, k: usize, repeats: usize) -> Vec<(&'static str, f6
     let m = problem.unknowns().min(ELIMINATED);
     if let Ok(factor) = Cholesky::new(h.submatrix(0, 0, m, m), 0.0) {
         let inverse = factor.inverse();
-        let mut v = problem.moment()[..m].to_vec();
+        let mut v = problem.xty()[..m].to_vec();
         factor.solve(&mut v);
         time("eliminate", &|| {
             black_box(eliminate(&v, inverse.as_ref(), k.min(m)));

@@ -8,7 +8,7 @@ use crate::dynamics;
 use crate::figure;
 use crate::network::Activation;
 use crate::record::{Manifest, RunFolder, Status};
-use crate::sparse::recovery::{self, Link, Method, Settings};
+use crate::sparse::recovery::{self, Method, SampleLoss, Settings};
 use crate::study::{self, Options, Report};
 use crate::{bench, bench_recovery};
 use anyhow::Context;
@@ -219,7 +219,7 @@ fn run_bench_recovery(args: BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
     rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
     let path = &args.problem;
     let bytes = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
-    let problem = || recovery::read(path, &bytes, Link::Squared);
+    let problem = || recovery::read(path, &bytes, SampleLoss::Squared);
     let settings = Settings { iterations: args.iterations, reached: 1e-6, ..Settings::new(args.k) };
     bench_recovery::run(&problem, &args.methods, &settings, args.repeats.max(1), std::io::stdout().lock())?;
     Ok(ExitCode::SUCCESS)

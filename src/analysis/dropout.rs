@@ -114,7 +114,7 @@ impl Subject<'_> {
             self.loss.curvature(f, &y[sample * outputs..][..outputs], &mut w);
             for (&h, a) in column.iter().zip(a.rows()) {
                 v.iter_mut().zip(a).zip(f).for_each(|((v, a), f)| *v = a * h - f);
-                spread += self.loss.along(&w, &v);
+                spread += self.loss.quadratic_form(&w, &v);
             }
         }
 

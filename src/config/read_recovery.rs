@@ -7,7 +7,7 @@ use super::section::{Section, Want};
 use crate::choice::{Choice, quoted};
 use crate::population::Split;
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::{Damping, Link, MOST_SUPPORTS, Method, Selection};
+use crate::sparse::recovery::{Damping, MOST_SUPPORTS, Method, SampleLoss, Selection};
 use std::path::Path;
 use toml::Table;
 
@@ -32,7 +32,7 @@ pub(super) fn experiment(table: Table, base: &Path, problems: &Problems) -> Reco
 
 /// What stands in for a problem that could not be read; never used, as the reading has failed.
 fn placeholder() -> ProblemSpec {
-    ProblemSpec::File { path: Default::default(), loss: Link::Squared }
+    ProblemSpec::File { path: Default::default(), loss: SampleLoss::Squared }
 }
 
 fn problem(mut s: Section, base: &Path) -> ProblemSpec {
@@ -47,7 +47,7 @@ fn problem(mut s: Section, base: &Path) -> ProblemSpec {
         }),
         "file" => ProblemSpec::File {
             path: super::read_population::from(base, s.path("path")),
-            loss: s.choice_of("loss", Some(Link::Squared)),
+            loss: s.choice_of("loss", Some(SampleLoss::Squared)),
         },
         _ => ProblemSpec::Drawn(drawn(&mut s)),
     };
@@ -65,7 +65,7 @@ fn drawn(s: &mut Section) -> Instance {
         Scaled,
         SparseSign,
     }
-    let loss = s.choice_of("loss", Some(Link::Squared));
+    let loss = s.choice_of("loss", Some(SampleLoss::Squared));
     let (n, d) = (s.count("n", None, 1), s.count("d", None, 1));
     let sparsity = s.count("sparsity", None, 1);
     let names = [
@@ -101,10 +101,10 @@ fn drawn(s: &mut Section) -> Instance {
     if sparsity > d && d > 0 {
         s.wrong("sparsity", Some(sparsity.to_string()), format!("expected at most d = {d}"));
     }
-    if snr_db.is_some() && matches!(loss, Link::Logistic | Link::Exponential) {
+    if snr_db.is_some() && matches!(loss, SampleLoss::Logistic | SampleLoss::Exponential) {
         s.wrong("snr_db", None, "noise is added to real measurements: expected loss = \"squared\" or \"quadratic-measurement\", or no snr_db");
     }
-    if loss == Link::QuadraticMeasurement && start_distance.is_none() {
+    if loss == SampleLoss::QuadraticMeasurement && start_distance.is_none() {
         s.wrong("start_distance", None, "missing; the gradient of quadratic measurements vanishes at 0, where iterations would start: expected a number such as 0.1");
     }
     Instance { loss, n, d, sparsity, design, signal, snr_db, start_distance }
@@ -198,8 +198,8 @@ fn increasing(s: &Section, key: &str, values: &[f64]) {
 /// What no single key can tell. Placeholders of keys that were refused pass.
 fn validate(e: &RecoveryExperiment, problems: &Problems) {
     let squared = match &e.problem {
-        ProblemSpec::Drawn(instance) => instance.loss == Link::Squared,
-        ProblemSpec::File { loss, .. } => *loss == Link::Squared,
+        ProblemSpec::Drawn(instance) => instance.loss == SampleLoss::Squared,
+        ProblemSpec::File { loss, .. } => *loss == SampleLoss::Squared,
         ProblemSpec::Mnist(_) => true,
     };
     let exact = Method::Obs(Selection::Exact, crate::sparse::recovery::Values::Compensate);
@@ -232,7 +232,7 @@ fn validate(e: &RecoveryExperiment, problems: &Problems) {
             format!("solves on 3 k = {} columns: expected at most min(n, d) = {}", 3 * k, instance.n.min(instance.d));
         problems.add("solver.methods", Some("\"cosamp\"".into()), want);
     }
-    if e.noise.is_some() && instance.loss != Link::Squared {
+    if e.noise.is_some() && instance.loss != SampleLoss::Squared {
         problems.add("noise", None, "is about least squares: expected problem.loss = \"squared\", or no table [noise]");
     }
     if let Some(phase) = &e.phase {

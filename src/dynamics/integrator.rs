@@ -53,7 +53,19 @@ choice! {
 impl Method {
     /// Whether the method can carry noise.
     pub fn takes_noise(self) -> bool {
-        matches!(self, Method::HeavyBall | Method::GradientDescent | Method::Baoab)
+        match self {
+            Method::HeavyBall | Method::GradientDescent | Method::Baoab => true,
+            Method::KickDriftKick | Method::Rk4 | Method::DormandPrince => false,
+        }
+    }
+
+    /// Gradients that a step evaluates; of Dormand-Prince, an accepted step after the first.
+    pub fn gradients_per_step(self) -> usize {
+        match self {
+            Method::HeavyBall | Method::GradientDescent | Method::KickDriftKick | Method::Baoab => 1,
+            Method::Rk4 => 4,
+            Method::DormandPrince => 6,
+        }
     }
 
     /// Whether the method solves the second-order (heavy ball) limit, and whether the first-order one.

@@ -71,6 +71,34 @@ impl Activation {
             Activation::Bump => -z * libm::exp(-0.5 * z * z),
         }
     }
+
+    /// Whether `sigma(-z) = -sigma(z)`.
+    pub const fn is_odd(self) -> bool {
+        match self {
+            Activation::Identity | Activation::Tanh | Activation::Erf => true,
+            Activation::Sigmoid
+            | Activation::Relu
+            | Activation::Softplus
+            | Activation::Gelu
+            | Activation::PiecewiseLinear
+            | Activation::Bump => false,
+        }
+    }
+
+    /// Where `sigma` is not differentiable, increasing.
+    pub const fn kinks(self) -> &'static [f64] {
+        match self {
+            Activation::Relu => &[0.0],
+            Activation::PiecewiseLinear => &[PLATEAU.0, PLATEAU.1],
+            Activation::Identity
+            | Activation::Tanh
+            | Activation::Erf
+            | Activation::Sigmoid
+            | Activation::Softplus
+            | Activation::Gelu
+            | Activation::Bump => &[],
+        }
+    }
 }
 
 /// The standard normal density.

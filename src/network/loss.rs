@@ -65,7 +65,7 @@ impl Loss {
     }
 
     /// Writes the weights `w` (length K) of the loss's curvature at a prediction: its second derivative along `v` is
-    /// [`Loss::along`]`(w, v)`.
+    /// [`Loss::quadratic_form`]`(w, v)`.
     pub fn curvature(self, f: &[f64], y: &[f64], w: &mut [f64]) {
         match self {
             Loss::HalfSquared => w.fill(1.0),
@@ -79,7 +79,7 @@ impl Loss {
     }
 
     /// `v^T H v` with the curvature's weights: `sum w v^2`, and for softmax less `(sum w v)^2`.
-    pub fn along(self, w: &[f64], v: &[f64]) -> f64 {
+    pub fn quadratic_form(self, w: &[f64], v: &[f64]) -> f64 {
         let squares: f64 = w.iter().zip(v).map(|(w, v)| w * v * v).sum();
         match self {
             Loss::HalfSquared | Loss::Logistic => squares,

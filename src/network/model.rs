@@ -262,6 +262,7 @@ impl Network {
     }
 
     /// Predictions, (n, K), with only some neurons of every hidden layer, rescaled: their averages are over those kept.
+    /// `kept` has one list of neurons for each hidden layer.
     pub fn predict_kept(
         &self,
         width: usize,
@@ -270,12 +271,13 @@ impl Network {
         x: &[f64],
         threads: Threads,
     ) -> Vec<f64> {
-        match (self, kept) {
-            (Network::ThreeLayer(network), &[first, second]) => {
+        match self {
+            Network::ThreeLayer(network) => {
+                let (first, second) = (kept[0], kept[1]);
                 let sub = network.keep(network.layers(width), canonical, [first, second]);
                 network.predict_with([first.len(), second.len()], &sub, x, threads)
             }
-            _ => {
+            Network::TwoLayer(_) => {
                 let (kept, p) = (kept[0], self.neuron_parameters());
                 let sub: Vec<f64> = kept.iter().flat_map(|&i| canonical[i * p..(i + 1) * p].to_vec()).collect();
                 self.predict(kept.len(), &self.from_canonical(kept.len(), &sub), x, threads)

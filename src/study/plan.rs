@@ -58,11 +58,7 @@ pub struct Trajectory {
 impl Trajectory {
     /// A measure of the work: that of a step times the number of steps.
     pub fn work(&self, time: f64) -> f64 {
-        let gradients = match self.method {
-            Method::Rk4 => 4.0,
-            Method::DormandPrince => 6.0,
-            _ => 1.0,
-        };
+        let gradients = self.method.gradients_per_step() as f64;
         let samples = if let BatchSize::Size(size) = self.batch { size as f64 } else { f64::INFINITY };
         self.cost * time / self.motion.step * gradients * samples.min(1000.0)
     }

@@ -1,7 +1,7 @@
 //! Drawn problems: a design, a sparse signal, noise, each from an address of its own.
 
 use super::dense::{norm, products, sample};
-use super::{Link, Problem, RecoveryError};
+use super::{Problem, RecoveryError, SampleLoss};
 use crate::choice::choice;
 use crate::compute::rng::{Role, Stream, random_order, stream};
 use faer::Mat;
@@ -46,7 +46,7 @@ choice! {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Instance {
     /// The loss.
-    pub loss: Link,
+    pub loss: SampleLoss,
     /// Rows n.
     pub n: usize,
     /// Unknowns d.

@@ -32,7 +32,7 @@ impl Lasso {
         if problem.unknowns() <= problem.samples() {
             problem.gram();
         }
-        let weight = problem.moment().iter().fold(0.0_f64, |most, b| most.max(b.abs()));
+        let weight = problem.xty().iter().fold(0.0_f64, |most, b| most.max(b.abs()));
         let solution = vec![0.0; problem.unknowns()];
         Lasso { k: settings.k, step: settings.step / problem.smoothness(), weight, at: 0, solution }
     }

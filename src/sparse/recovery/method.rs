@@ -82,7 +82,10 @@ impl Method {
 
     /// Whether it is a method of least squares only.
     pub fn least_squares_only(self) -> bool {
-        matches!(self, Method::Niht | Method::Htp | Method::CoSaMp | Method::Omp | Method::Lasso)
+        match self {
+            Method::Niht | Method::Htp | Method::CoSaMp | Method::Omp | Method::Lasso => true,
+            Method::Iht | Method::Obs(..) | Method::WoodFisher | Method::WoodTaylor => false,
+        }
     }
 
     /// Whether it can be asked for this many entries of this problem size: CoSaMP solves on up to `3k` columns.
@@ -121,7 +124,9 @@ impl Method {
         match self {
             Method::Omp | Method::Lasso => Ok(vec![0.0; problem.unknowns()]),
             Method::WoodFisher => super::fisher::dense_minimum(problem, settings),
-            _ => Ok(problem.start().to_vec()),
+            Method::Iht | Method::Niht | Method::Htp | Method::CoSaMp | Method::Obs(..) | Method::WoodTaylor => {
+                Ok(problem.start().to_vec())
+            }
         }
     }
 }

@@ -112,7 +112,7 @@ fn tallies(subject: &Subject<'_>, law: &Instance, terms: &Phase, cell: &Cell) ->
 /// With as many samples as unknowns and no damping, one I-OBS pass finds every noiseless truth.
 fn checks(subject: &Subject<'_>, law: &Instance, cells: &[Cell], found: &[Vec<Tally>]) -> Vec<Check> {
     let e = subject.experiment;
-    let exact = law.loss == crate::sparse::recovery::Link::Squared
+    let exact = law.loss == crate::sparse::recovery::SampleLoss::Squared
         && e.solver.step == 1.0
         && matches!(e.solver.damping, Damping::Auto | Damping::Relative(0.0));
     let mut checks = Vec::new();

@@ -8,7 +8,7 @@ use crate::config::Rates;
 use crate::record::npz::Arrays;
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
 use crate::sparse::recovery::rates::{Bounded, contraction, damped, quadratic_rate, threshold_ratios};
-use crate::sparse::recovery::{Link, Problem, RecoveryError, Selection};
+use crate::sparse::recovery::{Problem, RecoveryError, SampleLoss, Selection};
 
 /// Rounding allowed on a ratio to a bound that may be attained.
 const ROUNDING: f64 = 1e-9;
@@ -27,7 +27,7 @@ struct Statement {
     observe: fn(&Problem, usize) -> Result<Vec<Bounded>, RecoveryError>,
 }
 
-fn law(loss: Link, (n, d, sparsity): (usize, usize, usize), start_distance: Option<f64>) -> Instance {
+fn law(loss: SampleLoss, (n, d, sparsity): (usize, usize, usize), start_distance: Option<f64>) -> Instance {
     let design = if start_distance.is_none() { Design::Rotated { condition: 10.0 } } else { Design::Gaussian };
     Instance { loss, n, d, sparsity, design, signal: Signal::Gaussian, snr_db: None, start_distance }
 }
@@ -42,36 +42,36 @@ fn statements() -> Vec<Statement> {
         Statement {
             name: "iht",
             says: "k-IHT on a quadratic: e+ <= sqrt(nu) |I - H_UU/L| e, U the three supports",
-            law: law(Link::Squared, (200, 80, 5), None),
+            law: law(SampleLoss::Squared, (200, 80, 5), None),
             k: 20,
             observe: |problem, k| contraction(problem, k, ITERATIONS),
         },
         Statement {
             name: "damped",
             says: "topk-I-OBS with B = H + lambda I on a quadratic: e+ <= sqrt(nu) |P_U (I - B^-1 H) P_U| e",
-            law: law(Link::Squared, (200, 80, 5), None),
+            law: law(SampleLoss::Squared, (200, 80, 5), None),
             k: 20,
             observe: |problem, k| damped(problem, k, DAMPING, ITERATIONS).map(|(sharp, _)| sharp),
         },
         Statement {
             name: "damping-factor",
             says: "the same: e+ <= sqrt(nu) max lambda/(sigma + lambda) e",
-            law: law(Link::Squared, (200, 80, 5), None),
+            law: law(SampleLoss::Squared, (200, 80, 5), None),
             k: 20,
             observe: |problem, k| damped(problem, k, DAMPING, ITERATIONS).map(|(_, plain)| plain),
         },
         of_loss(
             "quadratic-logistic",
             "topk-I-OBS, logistic loss: e+ <= (1 + sqrt((d-k)/(d-k*))) M/(2 mu) e^2",
-            Link::Logistic,
+            SampleLoss::Logistic,
             0.5,
         ),
-        of_loss("quadratic-exponential", "the same, exponential loss", Link::Exponential, 0.3),
-        of_loss("quadratic-measurement", "the same, quadratic measurements", Link::QuadraticMeasurement, 0.1),
+        of_loss("quadratic-exponential", "the same, exponential loss", SampleLoss::Exponential, 0.3),
+        of_loss("quadratic-measurement", "the same, quadratic measurements", SampleLoss::QuadraticMeasurement, 0.1),
         Statement {
             name: "exact",
             says: "exact I-OBS by enumeration, exponential loss: e+ <= (1 + sqrt(L/mu (d-k)/(d-k*))) M/(2 mu) e^2",
-            law: law(Link::Exponential, (200, 14, 3), Some(0.3)),
+            law: law(SampleLoss::Exponential, (200, 14, 3), Some(0.3)),
             k: 5,
             observe: |problem, k| quadratic_rate(problem, k, Selection::Exact, ITERATIONS),
         },

@@ -4,7 +4,7 @@ use super::super::RunError;
 use crate::config::{MnistSignals, ProblemSpec, RecoveryExperiment};
 use crate::population::{LabelRule, MnistSpec, PopulationError, PopulationSpec, Source as File, Standardise};
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::{Link, Problem, read};
+use crate::sparse::recovery::{Problem, SampleLoss, read};
 use std::path::PathBuf;
 
 /// A supply of problems, numbered from 0.
@@ -14,7 +14,7 @@ pub(super) enum Source {
     /// Images, and the law of their measurements.
     Images { signals: Vec<Vec<f64>>, law: Instance, files: Vec<File>, description: String },
     /// The bytes of a file that holds one problem.
-    File { path: PathBuf, bytes: Vec<u8>, loss: Link, file: File },
+    File { path: PathBuf, bytes: Vec<u8>, loss: SampleLoss, file: File },
 }
 
 impl Source {
@@ -80,7 +80,7 @@ fn images(spec: &MnistSignals, count: usize) -> Result<Source, RunError> {
     let mnist = PopulationSpec::Mnist(MnistSpec { folder, split, labels, limit, standardise }).build(0)?;
     let signals: Vec<Vec<f64>> = mnist.sample.x.rows().into_iter().map(|row| row.to_vec()).collect();
     let law = Instance {
-        loss: Link::Squared,
+        loss: SampleLoss::Squared,
         n: spec.n,
         d: mnist.sample.x.ncols(),
         sparsity: 1,
