@@ -90,8 +90,7 @@ impl Population {
         self.sample.shape()
     }
 
-    /// The same law as bump neurons of width `scale` see it: inputs `(x, 1) / scale`
-    /// ([`crate::network::TwoLayer::bump`]).
+    /// The same law with inputs `(x, 1) / scale`, as bump neurons of width `scale` take them.
     ///
     /// # Errors
     /// More than one input, or fresh draws.
