@@ -4,7 +4,7 @@ use super::{Noise, State};
 use crate::compute::rng::{Role, stream};
 use crate::compute::{Real, Threads};
 use crate::network::kernel::{Labelled, Samples};
-use crate::network::{Batch, Kick, Model, Network, Objective, Workspace};
+use crate::network::{Batch, Model, Network, Objective, StepCoefficients, StepRequest, Workspace};
 use crate::population::Sampler;
 use rand::RngExt;
 
@@ -24,7 +24,7 @@ pub trait Force<R>: Send {
     ///
     /// The force may have prepared for `state.step` when it took the step before: between two steps in a row nobody else
     /// may move the state.
-    fn advance(&mut self, _kick: Kick, _noise: &dyn Noise<R>, _state: &mut State<R>) -> Option<f64> {
+    fn advance(&mut self, _kick: StepCoefficients, _noise: &dyn Noise<R>, _state: &mut State<R>) -> Option<f64> {
         None
     }
 }
@@ -166,7 +166,7 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         loss
     }
 
-    fn advance(&mut self, kick: Kick, noise: &dyn Noise<R>, state: &mut State<R>) -> Option<f64> {
+    fn advance(&mut self, kick: StepCoefficients, noise: &dyn Noise<R>, state: &mut State<R>) -> Option<f64> {
         if self.network.fixed_inputs() > 0 {
             return None;
         }
@@ -188,15 +188,14 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         }
         let step = state.step;
         let normals = |block: usize, out: &mut [R]| noise.block(step, block, out);
-        let loss = workspace.step(
-            model,
-            *objective,
-            kick,
-            (&mut state.theta, &mut state.momentum),
-            Labelled { samples: &now.samples, y: &now.y },
-            if full { &now.samples } else { &ahead.samples },
-            (kick.noise > 0.0).then_some(&normals),
-        );
+        let request = StepRequest {
+            objective: *objective,
+            coefficients: kick,
+            batch: Labelled { samples: &now.samples, y: &now.y },
+            next_batch: if full { &now.samples } else { &ahead.samples },
+            normals: if kick.noise > 0.0 { Some(&normals) } else { None },
+        };
+        let loss = workspace.step(model, (&mut state.theta, &mut state.momentum), request);
         *prepared = Some(step + 1);
         Some(loss)
     }

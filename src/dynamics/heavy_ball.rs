@@ -11,7 +11,7 @@
 
 use super::{Force, Integrator, Noise, State, integrator::Motion};
 use crate::compute::Real;
-use crate::network::Kick;
+use crate::network::StepCoefficients;
 
 /// One step of stochastic heavy ball per step: in one pass over the state where the force knows how, otherwise from the
 /// gradient, which rounds differently in the last place.
@@ -31,7 +31,7 @@ impl<R: Real> HeavyBall<R> {
 impl<R: Real> Integrator<R> for HeavyBall<R> {
     fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
         let Motion { step: eps, friction, temperature, .. } = self.motion;
-        let kick = Kick {
+        let kick = StepCoefficients {
             keep: 1.0 - friction * eps,
             kick: eps,
             drift: eps,

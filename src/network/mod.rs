@@ -32,7 +32,7 @@ pub mod two_layer;
 
 pub use activation::Activation;
 pub use clouds::{Cloud, Coordinate};
-pub use kernel::{Kick, Layout};
+pub use kernel::{Layout, StepCoefficients, StepRequest};
 pub use loss::{Loss, Objective};
 pub use model::{Drop, Model, Network};
 pub use parameters::{Family, Part, Point};

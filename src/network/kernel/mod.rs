@@ -34,10 +34,10 @@ mod sweep;
 pub mod three_layer;
 mod workspace;
 
-pub use finish::Kick;
+pub use finish::StepCoefficients;
 pub use layout::{LANES, Layout};
 pub use samples::Samples;
-pub use workspace::{Labelled, Model, Workspace, work_bytes};
+pub use workspace::{Labelled, Model, StepRequest, Workspace, work_bytes};
 
 /// Writes standard normals for the trained rows of block `block`, zero elsewhere.
 pub type Normals<'a, R> = dyn Fn(usize, &mut [R]) + Sync + 'a;

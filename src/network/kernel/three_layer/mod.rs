@@ -27,7 +27,7 @@ use super::phases::Lanes;
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::sweep::Then;
-use super::{Kick, LANES, Labelled, Normals};
+use super::{LANES, Labelled, StepRequest};
 use crate::compute::{Parts, Real, Threads};
 use crate::network::{Objective, ThreeLayer};
 use back::{BackFirst, BackSecond, Pull};
@@ -185,23 +185,19 @@ impl<R: Real> Workspace<R> {
         self.back(model, objective, Parts::shared(theta), batch, then)
     }
 
-    /// One step on a batch, whose forward pass was the last pass of this workspace, and the forward pass on the next batch;
-    /// returns the mean loss at the start of the step.
-    #[allow(clippy::too_many_arguments)]
+    /// One step of parameters and momenta, and the forward pass on the next batch; returns the mean loss at the start of
+    /// the step.
     pub fn step(
         &mut self,
         model: Model<'_>,
-        objective: Objective,
-        kick: Kick,
         (theta, momentum): (&mut [R], &mut [R]),
-        batch: Labelled<'_, R>,
-        ahead: &Samples<R>,
-        normals: Option<&Normals<'_, R>>,
+        request: StepRequest<'_, R>,
     ) -> f64 {
-        let constants = Constants::new(kick, objective.ridge);
+        let StepRequest { objective, coefficients, batch, next_batch, normals } = request;
+        let constants = Constants::new(coefficients, objective.ridge);
         let then = Then::Step { momentum: Parts::exclusive(momentum), constants, normals };
         let loss = self.back(model, objective, Parts::exclusive(theta), batch, then);
-        self.forward(model, theta, ahead, true);
+        self.forward(model, theta, next_batch, true);
         loss
     }
 
