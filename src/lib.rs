@@ -144,11 +144,14 @@
 //!
 //! The guide, the map from equations to files, and what the tests compare are in the folder `docs/` of the repository.
 
+#![deny(unsafe_code)]
+
 pub mod analysis;
 pub mod bench;
 pub mod bench_recovery;
 pub mod choice;
 pub mod cli;
+#[allow(unsafe_code)]
 pub mod compute;
 pub mod config;
 pub mod dynamics;

@@ -7,7 +7,7 @@ use common::{Problem, bits, naive};
 use proptest::prelude::*;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use widelimit::choice::Choice;
-use widelimit::compute::{InstructionSet, Real, Threads};
+use widelimit::compute::{InstructionSet, Real, Threads, vector};
 use widelimit::dynamics::{BatchSource, Brownian, Force, Method, Motion, NetworkForce, State};
 use widelimit::network::kernel::activation;
 use widelimit::network::{Activation, Loss, Network, Objective, ThreeLayer, TwoLayer};
@@ -274,5 +274,35 @@ proptest! {
         }
         let fast: Vec<_> = results.iter().filter(|(set, _)| *set != InstructionSet::Portable).map(|(_, (_, b))| b).collect();
         prop_assert!(fast.windows(2).all(|pair| pair[0] == pair[1]), "AVX2 and AVX-512 differ");
+    }
+}
+
+/// The vector kernels of sparse recovery are their sums as written, on every instruction set.
+#[test]
+fn vector_kernels_round_as_plain_sums_on_every_instruction_set() {
+    let _turn = turn();
+    let entry = |seed: usize, i: usize| ((i * 7919 + seed * 104_729) as f64).sin() * 1.1_f64.powi((i % 61) as i32);
+    for n in [0, 1, 3, 8, 15, 16, 17, 40, 100, 1001] {
+        let x: [Vec<f64>; 4] = std::array::from_fn(|seed| (0..n).map(|i| entry(seed, i)).collect());
+        // Sixteen interleaved sums, and the rest in order.
+        let (mut sums, whole) = ([0.0; 16], n / 16 * 16);
+        (0..whole).for_each(|i| sums[i % 16] += x[0][i] * x[1][i]);
+        let rest: f64 = (whole..n).map(|i| x[0][i] * x[1][i]).sum();
+        let product = sums.iter().sum::<f64>() + rest;
+        let c = [0.3, -1.7, 2.9, 0.01];
+        let four = |i: usize| (c[0] * x[0][i] + c[1] * x[1][i]) + (c[2] * x[2][i] + c[3] * x[3][i]);
+        let sum: Vec<f64> = (0..n).map(|i| x[3][i] + 0.3 * x[0][i]).collect();
+        let sum_of_four: Vec<f64> = (0..n).map(|i| sum[i] + four(i)).collect();
+        let found = on_each(|_| {
+            let mut y = x[3].clone();
+            vector::axpy(0.3, &x[0], &mut y);
+            let one = y.clone();
+            vector::axpy_four(c, [&x[0], &x[1], &x[2], &x[3]], &mut y);
+            (vector::dot(&x[0], &x[1]), one, y)
+        });
+        for (set, (dot, one, y)) in found {
+            assert_eq!(dot.to_bits(), product.to_bits(), "{set} {n}");
+            assert_eq!((bits(&one), bits(&y)), (bits(&sum), bits(&sum_of_four)), "{set} {n}");
+        }
     }
 }

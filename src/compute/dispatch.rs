@@ -1,4 +1,4 @@
-//! Which instruction set the kernels run on: chosen once by a person or by asking the processor.
+//! Which instruction set the kernels run on: chosen by name, or the fastest that the processor has.
 
 use super::simd::{Avx2, Avx512};
 use super::simd::{Portable, Simd};
@@ -40,18 +40,22 @@ impl InstructionSet {
             .unwrap_or(InstructionSet::Portable)
     }
 
-    /// The one in use.
+    /// The one in use; the processor has it.
+    #[inline]
     pub fn current() -> Self {
         match CHOSEN.load(Ordering::Relaxed) {
             1 => InstructionSet::Portable,
             2 => InstructionSet::Avx2,
             3 => InstructionSet::Avx512,
-            _ => {
-                let fastest = Self::fastest();
-                CHOSEN.store(fastest as u8 + 1, Ordering::Relaxed);
-                fastest
-            }
+            _ => Self::choose_fastest(),
         }
+    }
+
+    #[cold]
+    fn choose_fastest() -> Self {
+        let fastest = Self::fastest();
+        CHOSEN.store(fastest as u8 + 1, Ordering::Relaxed);
+        fastest
     }
 
     /// Makes it the one in use, where the processor has it; says whether it has. For the start of a program and for tests:
@@ -65,7 +69,7 @@ impl InstructionSet {
     }
 }
 
-/// 0: not yet chosen; otherwise the instruction set's number plus 1.
+/// 0: not yet chosen; otherwise the number, plus 1, of an instruction set that the processor has.
 static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
 /// A pass over blocks, for any instruction set. Not itself compiled with the set's features: the jobs it hands to

@@ -21,13 +21,16 @@
 //! | `simd`, `several` | operations on packs for each instruction set, and on several packs in alternation |
 //! | [`exp`], [`activation`] | the exponential, polynomials and activation functions over packs |
 //! | `team` | threads that share passes of tens of microseconds |
-//! | `parts` | slices whose disjoint parts are written by several threads |
+//! | `chunks` | passes over chunks of slices and over strips of columns, shared among threads |
+//! | `parts` | slices whose disjoint parts are written by several threads, unchecked |
+//! | [`vector`] | dot products and sums of scaled vectors |
 //! | `align` | an allocator that aligns large arrays to cache lines and puts the largest on huge pages |
 //! | `real` | the scalar types `f64` and `f32` |
 //! | [`rng`] | random streams addressed by seed, role and index |
 
 pub mod activation;
 mod align;
+mod chunks;
 mod dispatch;
 pub mod exp;
 mod parts;
@@ -36,8 +39,10 @@ pub mod rng;
 mod several;
 mod simd;
 mod team;
+pub mod vector;
 
 pub use align::OnCacheLines;
+pub use chunks::{Strip, for_each_chunk, for_each_chunk_pair, for_each_strip};
 pub use dispatch::{InstructionSet, Kernel, Pass};
 pub(crate) use parts::Parts;
 pub use real::Real;

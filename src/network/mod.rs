@@ -21,6 +21,7 @@
 pub mod activation;
 mod clouds;
 mod features;
+#[allow(unsafe_code)]
 pub mod kernel;
 pub mod loss;
 pub mod model;

@@ -11,10 +11,11 @@
 //! WoodTaylor drops by `(w_q - [F^-1 g]_q)^2 / (2 [F^-1]_qq)` and projects the point `w - F^-1 g`: an I-OBS step with `F` for
 //! the Hessian and a diagonal selection. WoodFisher takes `w` for a minimum, and neglects `g`.
 
-use super::dense::{axpy, difference, gram, norm, products};
+use super::dense::{difference, gram, norm, products};
 use super::inverse::Inverse;
 use super::solve::Stop;
 use super::{Iteration, Problem, RecoveryError, Selection, Settings, Step, Values};
+use crate::compute::vector::axpy;
 use faer::Mat;
 use std::sync::Arc;
 

@@ -3,10 +3,11 @@
 //!
 //! An iteration is one `lambda` of the path; which one is best is told by the least squares that follow.
 
-use super::dense::{axpy, difference, norm};
+use super::dense::{difference, norm};
 use super::omp::least_squares;
 use super::solve::Stop;
 use super::{Iteration, Problem, RecoveryError, Settings, Step, largest};
+use crate::compute::vector::axpy;
 
 /// The factor between successive weights.
 const RATIO: f64 = 0.85;

@@ -1,10 +1,9 @@
 //! The function to be minimised over sparse vectors: `f(w) = sum_i phi(<x_i, w>, y_i)`.
 
 use super::RecoveryError;
-use super::dense::{
-    self, Factor, difference, dot, gram, largest_eigenvalue, norm, pass, products, sample, symmetric_times,
-};
+use super::dense::{self, Factor, difference, gram, largest_eigenvalue, norm, pass, products, sample, symmetric_times};
 use crate::choice::choice;
+use crate::compute::vector::dot;
 use faer::{Mat, MatRef};
 use std::sync::{Arc, OnceLock};
 
