@@ -7,8 +7,10 @@ mod workload;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::Duration;
-use widelimit::network::kernel::{OnCacheLines, math};
-use widelimit::network::{Activation, Real, Threads};
+use widelimit::choice::Choice;
+use widelimit::compute::{OnCacheLines, Real, Threads};
+use widelimit::network::Activation;
+use widelimit::network::kernel::activation;
 use workload::Workload;
 
 #[global_allocator]
@@ -19,11 +21,11 @@ fn activations_of<R: Real>(c: &mut Criterion) {
     let points: Vec<R> = (0..4096).map(|i| R::of(f64::from(i % 801) * 0.01 - 4.0)).collect();
     let (mut z, mut slope) = (points.clone(), points.clone());
     group.throughput(Throughput::Elements(points.len() as u64));
-    for &(name, activation) in Activation::NAMES {
-        group.bench_function(name, |b| {
+    for &activation in Activation::ALL {
+        group.bench_function(activation.name(), |b| {
             b.iter(|| {
                 z.copy_from_slice(&points);
-                math::value_and_derivative(activation, black_box(&mut z), black_box(&mut slope));
+                activation::value_and_derivative(activation, black_box(&mut z), black_box(&mut slope));
             });
         });
     }

@@ -6,9 +6,8 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::Duration;
+use widelimit::compute::{OnCacheLines, Threads};
 use widelimit::kinetic::{Constants, Density, Line, PhaseGrid, Splitting};
-use widelimit::network::Threads;
-use widelimit::network::kernel::OnCacheLines;
 
 #[global_allocator]
 static ALLOCATOR: OnCacheLines = OnCacheLines;

@@ -4,9 +4,9 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::Duration;
-use widelimit::network::kernel::OnCacheLines;
+use widelimit::compute::OnCacheLines;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
-use widelimit::sparse::recovery::{Cholesky, Link, dense, eliminate, threshold};
+use widelimit::sparse::recovery::{Cholesky, SampleLoss, dense, eliminate, threshold};
 
 #[global_allocator]
 static ALLOCATOR: OnCacheLines = OnCacheLines;
@@ -16,7 +16,7 @@ fn all(c: &mut Criterion) {
     for d in [128, 512, 1024] {
         let (n, k) = (2 * d, d / 16);
         let law = Instance {
-            loss: Link::Squared,
+            loss: SampleLoss::Squared,
             n,
             d,
             sparsity: k,
@@ -26,11 +26,11 @@ fn all(c: &mut Criterion) {
             start_distance: None,
         };
         let problem = law.draw(1, 0).expect("a problem");
-        let w = threshold(problem.moment(), k);
+        let w = threshold(problem.xty(), k);
         let h = problem.gram();
         let factor = Cholesky::new(h, 0.0).expect("more samples than unknowns");
         let inverse = factor.inverse();
-        let mut newton = problem.moment().to_vec();
+        let mut newton = problem.xty().to_vec();
         factor.solve(&mut newton);
         let weights = vec![0.5; n];
         let (d64, n64) = (d as u64, n as u64);

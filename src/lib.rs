@@ -56,7 +56,8 @@
 //! | [`sparse`] | sparse recovery: hard thresholding, pursuits, the iterative optimal brain surgeon |
 //! | [`record`] | the run folder, the manifest, arrays in `.npz` |
 //! | [`figure`] | figures as pure functions of records |
-//! | [`rng`] | random draws by address |
+//! | [`choice`] | choices made by name: one list for parsing, printing and records |
+//! | [`compute`] | the lowest layer: vector instructions, threads, scalar types, addressed random streams |
 //!
 //! # Studies
 //!
@@ -83,7 +84,7 @@
 //!    network and its limit differ only in which force drives them and which integrator moves them.
 //! 3. **One time loop** owns the clock, the recording times, the checkpoints and the reasons to stop:
 //!    [`dynamics::TimeLoop`].
-//! 4. **Random draws have addresses.** [`rng::stream`] is a pure function of the seed, the purpose and two indices. Coupled
+//! 4. **Random draws have addresses.** [`compute::rng::stream`] is a pure function of the seed, the purpose and two indices. Coupled
 //!    runs share what they should share, and neither threads nor interruptions change a bit.
 //!
 //! # Example
@@ -92,7 +93,8 @@
 //!
 //! ```
 //! use widelimit::dynamics::{Batches, Ensemble, Method, Motion, NetworkForce, Scheme, Simulation, State, TimeLoop};
-//! use widelimit::network::{Activation, Batch, Law, Loss, Network, Objective, Start, Threads, TwoLayer};
+//! use widelimit::compute::Threads;
+//! use widelimit::network::{Activation, Batch, Law, Loss, Network, Objective, Start, TwoLayer};
 //!
 //! let activation = Activation::Tanh;
 //! let network = Network::from(TwoLayer { inputs: 2, outputs: 1, bias: true, activation, fixed_output: false });
@@ -139,7 +141,12 @@
 //!
 //! The guide, the map from equations to files, and what the tests compare are in the folder `docs/` of the repository.
 
+#![deny(unsafe_code)]
+
 pub mod analysis;
+pub mod choice;
+#[allow(unsafe_code)]
+pub mod compute;
 pub mod config;
 pub mod dynamics;
 pub mod figure;
@@ -148,7 +155,6 @@ pub mod network;
 pub mod number;
 pub mod population;
 pub mod record;
-pub mod rng;
 pub mod run;
 pub mod sparse;
 pub mod study;

@@ -5,7 +5,7 @@ mod cli;
 use clap::Parser;
 use cli::Cli;
 use std::process::ExitCode;
-use widelimit::network::kernel::OnCacheLines;
+use widelimit::compute::OnCacheLines;
 
 #[global_allocator]
 static ALLOCATOR: OnCacheLines = OnCacheLines;

@@ -6,9 +6,10 @@ mod common;
 use common::experiment::{Run, files, parse};
 use common::normals;
 use ndarray::Array2;
+use widelimit::compute::Threads;
 use widelimit::config::AnyExperiment;
 use widelimit::kinetic::{Line, MeanField};
-use widelimit::network::{Batch, Loss, Network, Objective, Threads, TwoLayer};
+use widelimit::network::{Batch, Loss, Network, Objective, TwoLayer};
 use widelimit::run::{Options, Report};
 
 const SMALL: &str = r#"

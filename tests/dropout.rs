@@ -6,7 +6,8 @@ mod common;
 use common::{mean, normals};
 use ndarray::{Array2, s};
 use widelimit::analysis::dropout::{Subject, predicted, random_order};
-use widelimit::network::{Activation, Drop, Loss, Network, Threads, ThreeLayer, TwoLayer};
+use widelimit::compute::Threads;
+use widelimit::network::{Activation, Drop, Loss, Network, ThreeLayer, TwoLayer};
 
 /// A random network on a random sample.
 struct Case {

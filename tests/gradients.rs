@@ -4,7 +4,9 @@ mod common;
 
 use common::{Problem, naive};
 use proptest::prelude::*;
-use widelimit::network::{Activation, Batch, Loss, Objective, Threads, ThreeLayer, TwoLayer};
+use widelimit::choice::Choice;
+use widelimit::compute::Threads;
+use widelimit::network::{Activation, Batch, Loss, Objective, ThreeLayer, TwoLayer};
 
 const LOSSES: [(Loss, usize); 4] =
     [(Loss::HalfSquared, 1), (Loss::HalfSquared, 3), (Loss::Logistic, 1), (Loss::Softmax, 3)];
@@ -14,7 +16,7 @@ const H: f64 = 1e-3;
 
 /// Every network of a width, input dimension, loss and number of outputs.
 fn networks(inputs: usize, outputs: usize) -> impl Iterator<Item = TwoLayer> {
-    Activation::NAMES.iter().flat_map(move |&(_, activation)| {
+    Activation::ALL.iter().flat_map(move |&activation| {
         [(false, false), (false, true), (true, false), (true, true)].map(|(bias, fixed_output)| TwoLayer {
             inputs,
             outputs,
@@ -267,13 +269,13 @@ proptest! {
     #[test]
     fn the_kernel_is_the_naive_pass_to_rounding(
         shape in (1..300usize, 1..14usize, 1..5usize, 1..150usize),
-        kind in (0..Activation::NAMES.len(), 0..3usize, any::<bool>(), any::<bool>()),
+        kind in (0..Activation::ALL.len(), 0..3usize, any::<bool>(), any::<bool>()),
         seed in any::<u64>(),
     ) {
         let ((width, inputs, outputs, samples), (activation, loss, bias, fixed_output)) = (shape, kind);
-        let loss = Loss::NAMES[loss].1;
+        let loss = Loss::ALL[loss];
         let outputs = if loss == Loss::Logistic { 1 } else { outputs };
-        let network = TwoLayer { inputs, outputs, bias, activation: Activation::NAMES[activation].1, fixed_output };
+        let network = TwoLayer { inputs, outputs, bias, activation: Activation::ALL[activation], fixed_output };
         let problem = Problem::random(network, width, samples, loss, RIDGE, seed);
         let neurons = problem.random_neurons(seed);
         let kernel = problem.network.to_canonical(width, &gradient(&problem, &problem.lay(&neurons)));
@@ -285,14 +287,14 @@ proptest! {
     #[test]
     fn the_kernel_of_two_hidden_layers_is_the_naive_pass_to_rounding(
         shape in (1..40usize, 1..14usize, 1..5usize, 1..150usize),
-        kind in (0..Activation::NAMES.len(), 0..Activation::NAMES.len(), 0..3usize, any::<bool>(), any::<bool>()),
+        kind in (0..Activation::ALL.len(), 0..Activation::ALL.len(), 0..3usize, any::<bool>(), any::<bool>()),
         proportions in 0..4usize,
         seed in any::<u64>(),
     ) {
         let ((width, inputs, outputs, samples), (first, second, loss, bias, fixed_output)) = (shape, kind);
-        let loss = Loss::NAMES[loss].1;
+        let loss = Loss::ALL[loss];
         let outputs = if loss == Loss::Logistic { 1 } else { outputs };
-        let activations = [first, second].map(|k| Activation::NAMES[k].1);
+        let activations = [first, second].map(|k| Activation::ALL[k]);
         let proportions = [[1, 1], [2, 1], [1, 2], [1, 3]][proportions];
         let network = ThreeLayer { inputs, outputs, bias, activations, fixed_output, proportions };
         let problem = Problem::random(network, width, samples, loss, RIDGE, seed);

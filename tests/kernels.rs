@@ -6,9 +6,11 @@ mod common;
 use common::{Problem, bits, naive};
 use proptest::prelude::*;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use widelimit::choice::Choice;
+use widelimit::compute::{InstructionSet, Real, Threads, vector};
 use widelimit::dynamics::{BatchSource, Brownian, Force, Method, Motion, NetworkForce, State};
-use widelimit::network::kernel::math;
-use widelimit::network::{Activation, InstructionSet, Loss, Network, Objective, Real, Threads, ThreeLayer, TwoLayer};
+use widelimit::network::kernel::activation;
+use widelimit::network::{Activation, Loss, Network, Objective, ThreeLayer, TwoLayer};
 
 /// The choice of an instruction set belongs to the whole process: tests that make it take turns.
 static CHOICE: Mutex<()> = Mutex::new(());
@@ -20,7 +22,7 @@ fn turn() -> MutexGuard<'static, ()> {
 /// What `work` gives on every instruction set this processor has.
 fn on_each<T>(mut work: impl FnMut(InstructionSet) -> T) -> Vec<(InstructionSet, T)> {
     let before = InstructionSet::current();
-    let sets = InstructionSet::NAMES.iter().map(|(_, set)| *set).filter(|set| set.choose());
+    let sets = InstructionSet::ALL.iter().copied().filter(|set| set.choose());
     let results = sets.map(|set| (set, work(set))).collect();
     before.choose();
     results
@@ -38,7 +40,7 @@ fn table() -> Vec<Line> {
     let lines = include_str!("kernels/activations.txt").lines().filter(|line| !line.starts_with('#'));
     let parse = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
-        let activation = Activation::NAMES.iter().find(|(name, _)| *name == words[0]).unwrap().1;
+        let activation = words[0].parse::<Activation>().unwrap();
         let v: Vec<f64> = words[1..].iter().map(|word| word.parse().unwrap()).collect();
         Line { activation, z: v[0], value: (v[1], v[2]), slope: (v[3], v[4]) }
     };
@@ -54,17 +56,17 @@ fn ulps(got: f64, (exact, rest): (f64, f64), digits: i32, smallest: i32) -> f64 
 /// The largest errors of an activation and of its slope over the table, in ulp; the slope's relative to 1 where it is smaller.
 fn worst<R: Real>(lines: &[Line], activation: Activation, digits: i32, smallest: i32) -> (f64, f64) {
     // Points of more digits than the type has are for the other type.
-    let own = |line: &&Line| line.activation == activation && R::of(line.z).wide() == line.z;
+    let own = |line: &&Line| line.activation == activation && R::of(line.z).to_f64() == line.z;
     let lines: Vec<&Line> = lines.iter().filter(own).collect();
     let mut value: Vec<R> = lines.iter().map(|line| R::of(line.z)).collect();
     let mut slope = vec![R::zero(); value.len()];
-    math::value_and_derivative(activation, &mut value, &mut slope);
+    activation::value_and_derivative(activation, &mut value, &mut slope);
     let mut worst = (0.0_f64, 0.0_f64);
     for ((line, value), slope) in lines.iter().zip(&value).zip(&slope) {
-        let error = ulps(value.wide(), line.value, digits, smallest);
+        let error = ulps(value.to_f64(), line.value, digits, smallest);
         assert!(error < 1e6, "{activation:?} at {}: {value:?} {:?}", line.z, line.value);
         worst.0 = worst.0.max(error);
-        worst.1 = worst.1.max(((slope.wide() - line.slope.0) - line.slope.1).abs() * 2.0_f64.powi(digits));
+        worst.1 = worst.1.max(((slope.to_f64() - line.slope.0) - line.slope.1).abs() * 2.0_f64.powi(digits));
     }
     worst
 }
@@ -100,22 +102,23 @@ fn activations_are_within_their_limits() {
 
 /// In the tails, where a function is near its limits, it neither turns back by more than rounding nor passes the limit.
 fn tails<R: Real>(set: InstructionSet, end: f64) {
-    for &(name, activation) in Activation::NAMES {
+    for &activation in Activation::ALL {
+        let name = activation.name();
         let mut z: Vec<R> = (0..20_000).map(|i| R::of(2.0 + (end - 2.0) * f64::from(i) / 20_000.0)).collect();
         let mut minus: Vec<R> = z.iter().map(|&z| -z).collect();
-        math::value(activation, &mut z);
-        math::value(activation, &mut minus);
+        activation::value(activation, &mut z);
+        activation::value(activation, &mut minus);
         let bounded = matches!(activation, Activation::Tanh | Activation::Erf | Activation::Sigmoid);
         // Twice the stated error: 6 ulp for erf, 4 for the others.
-        let slack = if activation == Activation::Erf { 6.0 } else { 4.0 } * R::epsilon().wide();
+        let slack = if activation == Activation::Erf { 6.0 } else { 4.0 } * R::EPSILON.to_f64();
         for pair in z.windows(2) {
-            let (a, b) = (pair[0].wide(), pair[1].wide());
+            let (a, b) = (pair[0].to_f64(), pair[1].to_f64());
             let rises = if activation == Activation::Bump { -1.0 } else { 1.0 };
             assert!(rises * (b - a) >= -slack * a.abs(), "{set} {name}: {a} {b}");
             assert!(!bounded || b <= 1.0, "{set} {name}: {b}");
         }
         for pair in minus.windows(2) {
-            let (a, b) = (pair[0].wide(), pair[1].wide());
+            let (a, b) = (pair[0].to_f64(), pair[1].to_f64());
             // GELU rises towards 0 on the left of its minimum, the others fall to their limit.
             let falls = if activation == Activation::Gelu { -1.0 } else { 1.0 };
             assert!(falls * (a - b) >= -slack * a.abs(), "{set} {name} on the left: {a} {b}");
@@ -139,10 +142,11 @@ fn tails_are_monotone() {
 fn nan_in_nan_out() {
     let _turn = turn();
     on_each(|set| {
-        for &(name, activation) in Activation::NAMES {
+        for &activation in Activation::ALL {
+            let name = activation.name();
             let (mut double, mut single) = ([f64::NAN; 3], [f32::NAN; 3]);
-            math::value(activation, &mut double);
-            math::value(activation, &mut single);
+            activation::value(activation, &mut double);
+            activation::value(activation, &mut single);
             assert!(double.iter().all(|v| v.is_nan()) && single.iter().all(|v| v.is_nan()), "{set} {name}");
         }
     });
@@ -156,7 +160,7 @@ fn problem(
     seed: u64,
 ) -> Problem {
     let (width, inputs, outputs, samples) = shape;
-    let [activation, second] = [activation, activation + 3].map(|k| Activation::NAMES[k % Activation::NAMES.len()].1);
+    let [activation, second] = [activation, activation + 3].map(|k| Activation::ALL[k % Activation::ALL.len()]);
     let two_layer = TwoLayer { inputs, outputs, bias, activation, fixed_output };
     let proportions = [[1, 1], [2, 1], [1, 3]][seed as usize % 3];
     let activations = [activation, second];
@@ -219,7 +223,7 @@ proptest! {
     #[test]
     fn every_instruction_set_gives_the_naive_gradient(
         shape in (1..200usize, 1..40usize, 1..4usize, 1..300usize),
-        kind in (0..Activation::NAMES.len(), any::<bool>(), any::<bool>()),
+        kind in (0..Activation::ALL.len(), any::<bool>(), any::<bool>()),
         seed in any::<u64>(),
     ) {
         let _turn = turn();
@@ -246,7 +250,7 @@ proptest! {
     #[test]
     fn the_step_in_one_pass_is_the_simple_step(
         shape in (1..120usize, 1..14usize, 1..3usize, 1..20usize),
-        kind in (0..Activation::NAMES.len(), any::<bool>(), any::<bool>()),
+        kind in (0..Activation::ALL.len(), any::<bool>(), any::<bool>()),
         source in 0..5usize,
         noisy in any::<bool>(),
         first_order in any::<bool>(),
@@ -270,5 +274,35 @@ proptest! {
         }
         let fast: Vec<_> = results.iter().filter(|(set, _)| *set != InstructionSet::Portable).map(|(_, (_, b))| b).collect();
         prop_assert!(fast.windows(2).all(|pair| pair[0] == pair[1]), "AVX2 and AVX-512 differ");
+    }
+}
+
+/// The vector kernels of sparse recovery are their sums as written, on every instruction set.
+#[test]
+fn vector_kernels_round_as_plain_sums_on_every_instruction_set() {
+    let _turn = turn();
+    let entry = |seed: usize, i: usize| ((i * 7919 + seed * 104_729) as f64).sin() * 1.1_f64.powi((i % 61) as i32);
+    for n in [0, 1, 3, 8, 15, 16, 17, 40, 100, 1001] {
+        let x: [Vec<f64>; 4] = std::array::from_fn(|seed| (0..n).map(|i| entry(seed, i)).collect());
+        // Sixteen interleaved sums, and the rest in order.
+        let (mut sums, whole) = ([0.0; 16], n / 16 * 16);
+        (0..whole).for_each(|i| sums[i % 16] += x[0][i] * x[1][i]);
+        let rest: f64 = (whole..n).map(|i| x[0][i] * x[1][i]).sum();
+        let product = sums.iter().sum::<f64>() + rest;
+        let c = [0.3, -1.7, 2.9, 0.01];
+        let four = |i: usize| (c[0] * x[0][i] + c[1] * x[1][i]) + (c[2] * x[2][i] + c[3] * x[3][i]);
+        let sum: Vec<f64> = (0..n).map(|i| x[3][i] + 0.3 * x[0][i]).collect();
+        let sum_of_four: Vec<f64> = (0..n).map(|i| sum[i] + four(i)).collect();
+        let found = on_each(|_| {
+            let mut y = x[3].clone();
+            vector::axpy(0.3, &x[0], &mut y);
+            let one = y.clone();
+            vector::axpy_four(c, [&x[0], &x[1], &x[2], &x[3]], &mut y);
+            (vector::dot(&x[0], &x[1]), one, y)
+        });
+        for (set, (dot, one, y)) in found {
+            assert_eq!(dot.to_bits(), product.to_bits(), "{set} {n}");
+            assert_eq!((bits(&one), bits(&y)), (bits(&sum), bits(&sum_of_four)), "{set} {n}");
+        }
     }
 }

@@ -6,9 +6,10 @@ mod common;
 
 use common::slope;
 use ndarray::Array2;
+use widelimit::compute::Threads;
 use widelimit::kinetic::friction_diffusion::FrictionDiffusion;
 use widelimit::kinetic::{Constants, Density, FreeEnergy, Gibbs, KineticError, Line, MeanField, PhaseGrid, Splitting};
-use widelimit::network::{Law, Loss, Objective, Threads};
+use widelimit::network::{Law, Loss, Objective};
 
 /// Moments (m, p, S_tt, S_tr, S_rr) of the linear neuron phi = theta x, E x^2 = 1, y = c x (theory section 10, answer 1):
 /// `m' = p, p' = -gamma p - (m - c) - lambda m, S' = A S + S A^T + diag(0, 2 gamma tau)`, `A = [[0, 1], [-lambda, -gamma]]`.

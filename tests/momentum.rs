@@ -4,9 +4,10 @@
 mod common;
 
 use common::{Problem, REPLICA, SEED, motion, naive};
+use widelimit::compute::Threads;
 use widelimit::dynamics::batches::batch_indices;
 use widelimit::dynamics::{BatchSource, Method, Motion, NoNoise, State};
-use widelimit::network::{Activation, Batch, Loss, Threads, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, TwoLayer};
 
 const STEPS: u64 = 200;
 const STEP: f64 = 0.05;

@@ -4,11 +4,12 @@
 mod common;
 
 use common::{Problem, bits, distance, linear, linear_exact, linear_state, motion, slope, tanh_problem};
+use widelimit::compute::Threads;
 use widelimit::dynamics::picard::{
     FrozenForce, Guess, Iteration, IterationSettings, Outcome, TrajectoryMap, map::packed,
 };
 use widelimit::dynamics::{Brownian, Method, Motion, NoNoise, Noise, Scheme, State};
-use widelimit::network::{Threads, TwoLayer};
+use widelimit::network::TwoLayer;
 
 const TARGET: f64 = 1.5;
 

@@ -4,9 +4,10 @@
 mod common;
 
 use common::slope;
+use widelimit::compute::Threads;
 use widelimit::dynamics::{Batches, Ensemble, Integrator, Method, Motion, NetworkForce, NoNoise, Scheme, State};
 use widelimit::kinetic::{Constants, FeatureTable, KineticProblem, Line, PhaseGrid, Radial, RadialForce, RadialNodes};
-use widelimit::network::{Activation, Batch, Law, Loss, Network, Objective, Threads, TwoLayer};
+use widelimit::network::{Activation, Batch, Law, Loss, Network, Objective, TwoLayer};
 
 const OBJECTIVE: Objective = Objective { loss: Loss::HalfSquared, ridge: 0.1 };
 

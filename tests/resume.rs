@@ -303,7 +303,7 @@ fn another_experiment_is_refused() {
 fn instructions_that_round_otherwise_are_refused() {
     let case = Case::new(&["dynamics.step=0.000030517578125"]);
     case.killed("run", 1);
-    if widelimit::network::InstructionSet::fastest() != widelimit::network::InstructionSet::Portable {
+    if widelimit::compute::InstructionSet::fastest() != widelimit::compute::InstructionSet::Portable {
         case.refused("run", &["--simd", "portable", "--resume"], &["--simd avx", "rounds otherwise"]);
     }
     case.complete("run", &["--resume"]);

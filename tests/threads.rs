@@ -4,8 +4,10 @@ mod common;
 
 use common::{Problem, bits, motion};
 use rayon::ThreadPoolBuilder;
+use widelimit::choice::Choice;
+use widelimit::compute::Threads;
 use widelimit::dynamics::{BatchSource, Brownian, Method, Motion};
-use widelimit::network::{Activation, Batch, Loss, Objective, Threads, ThreeLayer, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, Objective, ThreeLayer, TwoLayer};
 
 /// What `work` gives on one thread, then inside pools of 1, 2 and 3 threads.
 fn everywhere<T: Send>(work: impl Fn(Threads) -> T + Sync) -> Vec<T> {
@@ -65,7 +67,8 @@ fn steps_of_three_layers() {
 #[test]
 fn passes_in_double_precision() {
     for (loss, outputs) in [(Loss::HalfSquared, 1), (Loss::Softmax, 3)] {
-        for &(name, activation) in Activation::NAMES {
+        for &activation in Activation::ALL {
+            let name = activation.name();
             let network = TwoLayer { inputs: 9, outputs, bias: true, activation, fixed_output: false };
             let problem = Problem::random(network, 530, 101, loss, 0.1, 4);
             let theta = problem.lay(&problem.random_neurons(1));

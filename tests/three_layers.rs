@@ -8,8 +8,9 @@ use common::{Problem, mean, motion, slope};
 use ndarray::{Array1, Array2};
 use widelimit::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use widelimit::analysis::verdict::Verdict;
+use widelimit::compute::Threads;
 use widelimit::dynamics::{Method, State};
-use widelimit::network::{Activation, Batch, Law, Loss, Network, Start, Threads, ThreeLayer};
+use widelimit::network::{Activation, Batch, Law, Loss, Network, Start, ThreeLayer};
 
 fn gaussian(mean: f64, std: f64) -> Law {
     Law::Gaussian { mean, std }

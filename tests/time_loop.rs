@@ -7,10 +7,12 @@ use common::{Problem, bits, distance, linear, linear_exact, linear_state, motion
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::time::Duration;
+use widelimit::choice::Choice;
+use widelimit::compute::Threads;
 use widelimit::dynamics::{
     BatchSource, Brownian, Method, Motion, Observer, ResumePoint, Scheme, Simulation, State, StopReason, TimeLoop,
 };
-use widelimit::network::{Activation, Loss, Threads, TwoLayer};
+use widelimit::network::{Activation, Loss, TwoLayer};
 
 /// A checkpoint: the state, the integrator's memory and the index of the next record.
 type Saved = (State<f64>, Vec<f64>, usize);
@@ -115,9 +117,9 @@ impl<'a> Run<'a> {
 
 /// Every method in the hardest form it takes: mini-batches and noise where it can.
 fn hard_motions() -> Vec<(Method, Motion, Option<usize>)> {
-    Method::NAMES
+    Method::ALL
         .iter()
-        .map(|&(_, method)| {
+        .map(|&method| {
             let first_order = !method.solves().0;
             let temperature = if method.takes_noise() { 0.2 } else { 0.0 };
             let batch = if method == Method::DormandPrince { None } else { Some(4) };
@@ -358,7 +360,7 @@ fn too_large_a_step_diverges_under_every_fixed_method() {
     let problem = linear(4, 1.0, 0.0);
     let start = linear_state(&problem, &[0.0, 1.0, 3.0, -2.0], &[0.1; 4]);
     let times = [0.0, 3e9];
-    for &(_, method) in Method::NAMES.iter().filter(|(_, method)| *method != Method::DormandPrince) {
+    for &method in Method::ALL.iter().filter(|method| **method != Method::DormandPrince) {
         let terms = Motion { first_order: !method.solves().0, ..motion(30.0, 0.1) };
         let run = Run { exact_loss: true, ..Run::new(&problem, method, terms, &times) };
         let Played { end, reason, steps, .. } = run.play(&start, None);

@@ -209,7 +209,7 @@ fn checked(form: BoundForm, x: f64, z: f64) -> Result<f64, BoundError> {
 mod tests {
     use super::*;
     use crate::analysis::verdict::Verdict;
-    use crate::rng::{Role, stream};
+    use crate::compute::rng::{Role, stream};
     use ndarray::Array2;
     use rand::RngExt;
 

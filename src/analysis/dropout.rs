@@ -14,8 +14,9 @@
 //! permutation for random sets, the greedy order for greedy ones. Features are computed once per chunk of samples and
 //! serve every order.
 
-use crate::network::{Drop, Loss, Network, Threads};
-use crate::rng::{self, Role};
+use crate::compute::Threads;
+use crate::compute::rng::{self, Role};
+use crate::network::{Drop, Loss, Network};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
@@ -113,7 +114,7 @@ impl Subject<'_> {
             self.loss.curvature(f, &y[sample * outputs..][..outputs], &mut w);
             for (&h, a) in column.iter().zip(a.rows()) {
                 v.iter_mut().zip(a).zip(f).for_each(|((v, a), f)| *v = a * h - f);
-                spread += self.loss.along(&w, &v);
+                spread += self.loss.quadratic_form(&w, &v);
             }
         }
 

@@ -154,7 +154,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::{Role, stream};
+    use crate::compute::rng::{Role, stream};
     use ndarray::{Array2, array};
     use rand_distr::{Distribution, StandardNormal};
 
@@ -169,7 +169,7 @@ mod tests {
 
     /// Table number `table` of `chi-square_dof / dof / x`; `shared` of the degrees of freedom are common to a column.
     fn noisy(table: u64, seeds: usize, dof: usize, shared: usize) -> Array2<f64> {
-        let square = |_: usize, rng: &mut crate::rng::Stream| {
+        let square = |_: usize, rng: &mut crate::compute::rng::Stream| {
             let z: f64 = StandardNormal.sample(rng);
             z * z
         };

@@ -3,7 +3,7 @@
 //! The intervals are those of [`super::fit`], taken on the logarithm of each point. This module is the resampling behind
 //! them; its public items are re-exported there.
 
-use crate::rng::{Role, stream};
+use crate::compute::rng::{Role, stream};
 use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};

@@ -10,7 +10,7 @@
 //! over directions uniform on the sphere and takes the root; it is a lower bound of `W2`, and a shift by `v` gives
 //! `|v| / sqrt(p)` on average. It metrises the same convergence on bounded sets, at `O(n log n)` for each direction.
 
-use crate::rng::{Role, stream};
+use crate::compute::rng::{Role, stream};
 use ndarray::{Array1, ArrayView1, ArrayView2};
 use rand_distr::{Distribution, StandardNormal};
 

@@ -11,7 +11,9 @@ use super::workload::Workload;
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
 use std::time::Instant;
-use widelimit::network::{Activation, InstructionSet, Real, Threads};
+use widelimit::choice::parse_choice;
+use widelimit::compute::{InstructionSet, Real, Threads};
+use widelimit::network::Activation;
 
 #[derive(Debug, clap::Args)]
 pub struct BenchArgs {
@@ -31,7 +33,7 @@ pub struct BenchArgs {
     #[arg(long, default_value = "f32", value_parser = ["f32", "f64"])]
     dtype: String,
     /// Activation, by its name in experiment files
-    #[arg(long, default_value = "tanh", value_parser = activation)]
+    #[arg(long, default_value = "tanh", value_parser = parse_choice::<Activation>)]
     act: Activation,
     /// Threads to use; 0 = one per processor
     #[arg(long, default_value_t = 0)]
@@ -45,12 +47,6 @@ pub struct BenchArgs {
     /// Blocks to time
     #[arg(long, default_value_t = 5)]
     repeats: usize,
-}
-
-fn activation(name: &str) -> Result<Activation, String> {
-    let names = || Activation::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    let found = Activation::NAMES.iter().find(|(known, _)| *known == name);
-    found.map(|(_, activation)| *activation).ok_or_else(|| format!("expected one of {}", names()))
 }
 
 /// Times the training step.

@@ -9,8 +9,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
+use widelimit::choice::parse_choice;
 use widelimit::sparse::recovery::dense::{gram, sample};
-use widelimit::sparse::recovery::{Cholesky, Link, Method, Problem, Settings, eliminate, read, solve, threshold};
+use widelimit::sparse::recovery::{Cholesky, Method, Problem, SampleLoss, Settings, eliminate, read, solve, threshold};
 
 /// Steps of the elimination are timed on at most so many unknowns.
 const ELIMINATED: usize = 2048;
@@ -32,7 +33,7 @@ pub struct BenchRecoveryArgs {
     #[arg(long)]
     k: usize,
     /// Algorithms to time, by their names in experiment files; may be repeated. Without any, the kernels
-    #[arg(long = "method", value_parser = method)]
+    #[arg(long = "method", value_parser = parse_choice::<Method>)]
     methods: Vec<Method>,
     /// Iterations at most
     #[arg(long, default_value_t = 20)]
@@ -45,18 +46,12 @@ pub struct BenchRecoveryArgs {
     threads: usize,
 }
 
-fn method(name: &str) -> Result<Method, String> {
-    let names = || Method::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    let found = Method::NAMES.iter().find(|(known, _)| *known == name);
-    found.map(|(_, method)| *method).ok_or_else(|| format!("expected one of {}", names()))
-}
-
 /// Prints a JSON line for each method, or, where none is named, for each kernel: the least of several wall times. Methods
 /// start anew each time, from X and y; kernels use what was formed before.
 pub fn run(args: &BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
     rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
     let bytes = std::fs::read(&args.problem).with_context(|| format!("{}", args.problem.display()))?;
-    let problem = || read(&args.problem, &bytes, Link::Squared);
+    let problem = || read(&args.problem, &bytes, SampleLoss::Squared);
     let settings = Settings { iterations: args.iterations, reached: 1e-6, ..Settings::new(args.k) };
     let (repeats, mut out) = (args.repeats.max(1), io::stdout().lock());
     let mut print = |line: Line<'_>| -> io::Result<()> {
@@ -87,7 +82,7 @@ pub fn run(args: &BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
 /// Seconds of each kernel.
 fn kernels(problem: &Problem, k: usize, repeats: usize) -> Vec<(&'static str, f64)> {
     let xt = problem.design();
-    let w = threshold(problem.moment(), k);
+    let w = threshold(problem.xty(), k);
     let mut times = Vec::new();
     let mut time = |what, work: &dyn Fn()| {
         let once = |_| {
@@ -123,7 +118,7 @@ fn kernels(problem: &Problem, k: usize, repeats: usize) -> Vec<(&'static str, f6
     let m = problem.unknowns().min(ELIMINATED);
     if let Ok(factor) = Cholesky::new(h.submatrix(0, 0, m, m), 0.0) {
         let inverse = factor.inverse();
-        let mut v = problem.moment()[..m].to_vec();
+        let mut v = problem.xty()[..m].to_vec();
         factor.solve(&mut v);
         time("eliminate", &|| {
             black_box(eliminate(&v, inverse.as_ref(), k.min(m)));

@@ -1,6 +1,7 @@
 //! The choice of the instruction set.
 
-use widelimit::network::InstructionSet;
+use widelimit::choice::UnknownName;
+use widelimit::compute::InstructionSet;
 
 /// An instruction set, or the fastest there is.
 pub type Simd = Option<InstructionSet>;
@@ -10,8 +11,7 @@ pub fn instruction_set(name: &str) -> Result<Simd, String> {
     if name == "auto" {
         return Ok(None);
     }
-    let found = InstructionSet::NAMES.iter().find(|(known, _)| *known == name);
-    found.map(|(_, set)| Some(*set)).ok_or_else(|| "expected auto, portable, avx2 or avx512".into())
+    name.parse().map(Some).map_err(|_: UnknownName| "expected auto, portable, avx2 or avx512".into())
 }
 
 /// Uses an instruction set from now on.

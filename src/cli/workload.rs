@@ -2,9 +2,10 @@
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
+use widelimit::compute::rng::{Role, stream};
+use widelimit::compute::{Real, Threads};
 use widelimit::dynamics::{BatchSource, Batches, Ensemble, Method, Motion, NetworkForce, Scheme, Simulation, State};
-use widelimit::network::{Activation, Batch, Loss, Network, Objective, Real, Threads, TwoLayer};
-use widelimit::rng::{Role, stream};
+use widelimit::network::{Activation, Batch, Loss, Network, Objective, TwoLayer};
 
 /// Distinct batches' worth of samples that batches are drawn from, as in the peers.
 const POOL: usize = 16;

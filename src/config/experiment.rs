@@ -2,6 +2,7 @@
 
 use super::study::{Studies, TrainingRequirements};
 use super::sweep::{Sweep, Variant};
+use crate::choice::choice;
 use crate::dynamics::{Method, Motion};
 use crate::network::{Activation, Loss, Network, Start, ThreeLayer, TwoLayer};
 use crate::population::{Population, PopulationError, PopulationSpec};
@@ -40,24 +41,26 @@ pub struct Experiment {
     pub studies: Studies<Experiment>,
 }
 
-/// Scalar type of the states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    F64,
-    F32,
+choice! {
+    /// Scalar type of the states.
+    pub enum Precision: "precision" {
+        /// `f64`.
+        F64 = "f64",
+        /// `f32`.
+        F32 = "f32",
+    }
 }
 
-/// Which model. Its own key, so that other depths are a value and not another section.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NetworkKind {
-    /// [`TwoLayer`].
-    TwoLayer,
-    /// [`ThreeLayer`].
-    ThreeLayer,
-    /// Bump neurons, [`TwoLayer::bump`].
-    Bump,
+choice! {
+    /// Which model. Its own key, so that other depths are a value and not another section.
+    pub enum NetworkKind: "kind of network" {
+        /// [`TwoLayer`].
+        TwoLayer = "two-layer",
+        /// [`ThreeLayer`].
+        ThreeLayer = "three-layer",
+        /// Bump neurons, [`TwoLayer::bump`].
+        Bump = "bump",
+    }
 }
 
 /// Model, loss and start.
@@ -211,26 +214,16 @@ impl Widths {
     }
 }
 
-/// By which route the mean-field solution is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Route {
-    /// A cloud of particles that move together, step by step.
-    Particles,
-    /// The same cloud, as the fixed point of the trajectory map.
-    Picard,
-    /// The kinetic equation on a grid of the phase plane.
-    Grid,
-}
-
-impl Route {
-    /// Every route with its name in experiment files.
-    pub const NAMES: &[(&'static str, Route)] =
-        &[("particles", Route::Particles), ("picard", Route::Picard), ("grid", Route::Grid)];
-
-    /// Its name in experiment files.
-    pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, route)| *route == self).map_or("", |(name, _)| name)
+choice! {
+    /// By which route the mean-field solution is found.
+    #[derive(PartialOrd, Ord)]
+    pub enum Route: "route" {
+        /// A cloud of particles that move together, step by step.
+        Particles = "particles",
+        /// The same cloud, as the fixed point of the trajectory map.
+        Picard = "picard",
+        /// The kinetic equation on a grid of the phase plane.
+        Grid = "grid",
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn experiment(
     let mut root = Section::root(table, errors);
     let (name, title) = (name(&mut root), root.text("title", Some("")));
     let seed = root.count("seed", Some(1), 0) as u64;
-    let precision = root.choice("precision", Some(Precision::F64), &[("f64", Precision::F64), ("f32", Precision::F32)]);
+    let precision = root.choice_of("precision", Some(Precision::F64));
     let population = population(&mut root, base);
     let network = network(&mut root);
     let dynamics = dynamics(&mut root);
@@ -94,18 +94,16 @@ fn network(root: &mut Section) -> NetworkSpec {
         scale: None,
     };
     let Some(mut s) = root.section("network", true) else { return spec };
-    let kinds =
-        [("two-layer", NetworkKind::TwoLayer), ("three-layer", NetworkKind::ThreeLayer), ("bump", NetworkKind::Bump)];
-    spec.kind = s.choice("kind", Some(NetworkKind::TwoLayer), &kinds);
+    spec.kind = s.choice_of("kind", Some(NetworkKind::TwoLayer));
     let bump = spec.kind == NetworkKind::Bump;
-    spec.activation = s.choice("activation", bump.then_some(Activation::Bump), Activation::NAMES);
+    spec.activation = s.choice_of("activation", bump.then_some(Activation::Bump));
     if spec.kind == NetworkKind::ThreeLayer {
-        spec.second_activation = Some(s.choice("second_activation", Some(spec.activation), Activation::NAMES));
+        spec.second_activation = Some(s.choice_of("second_activation", Some(spec.activation)));
         spec.proportions = proportions(&mut s);
     }
     spec.bias = s.flag("bias", !bump);
     spec.fixed_output = s.flag("fixed_output", bump);
-    spec.loss = s.choice("loss", Some(Loss::HalfSquared), Loss::NAMES);
+    spec.loss = s.choice_of("loss", Some(Loss::HalfSquared));
     spec.start_momentum = s.real("start_momentum", Some(0.0), Want::NonNegative);
     if bump {
         spec.scale = Some(s.real("scale", None, Want::Positive));
@@ -274,14 +272,14 @@ fn reference(root: &mut Section, precision: Precision) -> Reference {
         grid: None,
     };
     let Some(mut s) = root.section("reference", true) else { return spec };
-    spec.kind = s.choice("kind", Some(Route::Particles), Route::NAMES);
-    spec.against = s.choices("against", Route::NAMES);
+    spec.kind = s.choice_of("kind", Some(Route::Particles));
+    spec.against = s.choices_of("against");
     if spec.against.contains(&spec.kind) {
         let want = format!("expected other routes than kind = \"{}\", each once", spec.kind.name());
         s.wrong("against", None, want);
     }
     spec.particles = s.count("particles", None, 2);
-    spec.method = s.choice("method", None, Method::NAMES);
+    spec.method = s.choice_of("method", None);
     spec.step = s.real("step", None, Want::Positive);
     if spec.method == Method::DormandPrince {
         spec.tolerance = Some(s.real("tolerance", Some(1e-8), Want::Between(1e-14, 1e-1)));

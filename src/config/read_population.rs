@@ -3,7 +3,6 @@
 use super::section::{Section, Want};
 use crate::population::*;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// A placeholder for a population that could not be read; never used, as the reading has failed.
 pub(super) fn placeholder() -> PopulationSpec {
@@ -16,14 +15,14 @@ pub(super) fn population(mut s: Section, base: &Path) -> PopulationSpec {
     let spec = match s.choice("kind", None, &kinds) {
         "mnist" => PopulationSpec::Mnist(MnistSpec {
             folder: from(base, s.path("folder")),
-            split: named(&mut s, "split", Some(Split::Train), Split::NAMES),
-            labels: named(&mut s, "labels", None, LabelRule::NAMES),
+            split: s.choice_of("split", Some(Split::Train)),
+            labels: s.choice_of("labels", None),
             limit: s.optional_count("limit", 1),
             standardise: standardise(&mut s, Standardise::Global),
         }),
         "file" => PopulationSpec::File(FileSpec {
             path: from(base, s.path("path")),
-            labels: named(&mut s, "labels", None, FileLabels::NAMES),
+            labels: s.choice_of("labels", None),
             limit: s.optional_count("limit", 1),
             standardise: standardise(&mut s, Standardise::None),
         }),
@@ -32,11 +31,11 @@ pub(super) fn population(mut s: Section, base: &Path) -> PopulationSpec {
             dimension: s.count("dimension", None, 1),
             delta: s.real("delta", None, Want::Between(0.0, 1.0)),
             size: s.count("size", None, 1),
-            draws: named(&mut s, "draws", Some(Draws::Fixed), Draws::NAMES),
+            draws: s.choice_of("draws", Some(Draws::Fixed)),
         }),
         "line" => line(&mut s),
         _ => PopulationSpec::Digits(DigitsSpec {
-            labels: named(&mut s, "labels", None, LabelRule::NAMES),
+            labels: s.choice_of("labels", None),
             limit: s.optional_count_between("limit", 1, DIGITS),
             standardise: standardise(&mut s, Standardise::Global),
         }),
@@ -52,14 +51,14 @@ fn teacher(s: &mut Section) -> PopulationSpec {
     let spec = TeacherSpec {
         dimension: s.count("dimension", None, 1),
         neurons: s.count("neurons", None, 1),
-        activation: named(s, "activation", None, TeacherActivation::NAMES),
-        directions: named(s, "directions", Some(TeacherDirections::Random), TeacherDirections::NAMES),
+        activation: s.choice_of("activation", None),
+        directions: s.choice_of("directions", Some(TeacherDirections::Random)),
         norm: s.real("norm", Some(1.0), Want::Positive),
-        outputs: named(s, "outputs", Some(TeacherOutputs::Alternating), TeacherOutputs::NAMES),
-        sum: named(s, "sum", Some(TeacherSum::Mean), TeacherSum::NAMES),
+        outputs: s.choice_of("outputs", Some(TeacherOutputs::Alternating)),
+        sum: s.choice_of("sum", Some(TeacherSum::Mean)),
         noise_std: s.real("noise_std", Some(0.0), Want::NonNegative),
         size: s.count("size", None, 1),
-        draws: named(s, "draws", Some(Draws::Fixed), Draws::NAMES),
+        draws: s.choice_of("draws", Some(Draws::Fixed)),
     };
     if spec.directions == TeacherDirections::Axes && spec.neurons > spec.dimension && spec.dimension > 0 {
         let want = format!("expected at most dimension = {}, as axes are", spec.dimension);
@@ -97,13 +96,7 @@ fn line(s: &mut Section) -> PopulationSpec {
 }
 
 fn standardise(s: &mut Section, default: Standardise) -> Standardise {
-    named(s, "standardise", Some(default), Standardise::NAMES)
-}
-
-/// One of the names of a closed set.
-pub(super) fn named<T: FromStr + Copy>(s: &mut Section, key: &str, default: Option<T>, names: &[&'static str]) -> T {
-    let pairs: Vec<(&str, T)> = names.iter().filter_map(|&name| Some((name, name.parse().ok()?))).collect();
-    s.choice(key, default, &pairs)
+    s.choice_of("standardise", Some(default))
 }
 
 /// Relative paths are taken from the folder of the experiment file; what is recorded means the same from anywhere.

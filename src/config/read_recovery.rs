@@ -5,9 +5,10 @@ use super::read::{name, studies};
 use super::recovery::*;
 use super::section::{Section, Want};
 use super::study::{RecoveryRequirements, Studies, StudyReader};
+use crate::choice::{Choice, quoted};
 use crate::population::Split;
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::{Damping, Link, MOST_SUPPORTS, Method};
+use crate::sparse::recovery::{Damping, MOST_SUPPORTS, Method, SampleLoss};
 use std::path::Path;
 use toml::Table;
 
@@ -35,7 +36,7 @@ pub(super) fn experiment(
 
 /// A placeholder for a problem that could not be read; never used, as the reading has failed.
 fn placeholder() -> ProblemSpec {
-    ProblemSpec::File { path: Default::default(), loss: Link::Squared }
+    ProblemSpec::File { path: Default::default(), loss: SampleLoss::Squared }
 }
 
 fn problem(mut s: Section, base: &Path) -> ProblemSpec {
@@ -46,11 +47,11 @@ fn problem(mut s: Section, base: &Path) -> ProblemSpec {
             n: s.count("n", None, 1),
             snr_db: s.optional_real("snr_db", Want::Any),
             folder: super::read_population::from(base, s.path("folder")),
-            split: super::read_population::named(&mut s, "split", Some(Split::Train), Split::NAMES),
+            split: s.choice_of("split", Some(Split::Train)),
         }),
         "file" => ProblemSpec::File {
             path: super::read_population::from(base, s.path("path")),
-            loss: s.choice("loss", Some(Link::Squared), Link::NAMES),
+            loss: s.choice_of("loss", Some(SampleLoss::Squared)),
         },
         _ => ProblemSpec::Drawn(drawn(&mut s)),
     };
@@ -68,7 +69,7 @@ fn drawn(s: &mut Section) -> Instance {
         Scaled,
         SparseSign,
     }
-    let loss = s.choice("loss", Some(Link::Squared), Link::NAMES);
+    let loss = s.choice_of("loss", Some(SampleLoss::Squared));
     let (n, d) = (s.count("n", None, 1), s.count("d", None, 1));
     let sparsity = s.count("sparsity", None, 1);
     let names = [
@@ -104,10 +105,10 @@ fn drawn(s: &mut Section) -> Instance {
     if sparsity > d && d > 0 {
         s.wrong("sparsity", Some(sparsity.to_string()), format!("expected at most d = {d}"));
     }
-    if snr_db.is_some() && matches!(loss, Link::Logistic | Link::Exponential) {
+    if snr_db.is_some() && matches!(loss, SampleLoss::Logistic | SampleLoss::Exponential) {
         s.wrong("snr_db", None, "noise is added to real measurements: expected loss = \"squared\" or \"quadratic-measurement\", or no snr_db");
     }
-    if loss == Link::QuadraticMeasurement && start_distance.is_none() {
+    if loss == SampleLoss::QuadraticMeasurement && start_distance.is_none() {
         s.wrong("start_distance", None, "missing; the gradient of quadratic measurements vanishes at 0, where iterations would start: expected a number such as 0.1");
     }
     Instance { loss, n, d, sparsity, design, signal, snr_db, start_distance }
@@ -127,14 +128,14 @@ fn solver(section: Option<Section>) -> Solver {
     let Some(mut s) = section else { return spec };
     let names = s.texts("methods");
     for name in &names {
-        match Method::NAMES.iter().find(|(known, _)| known == name) {
-            Some(&(_, method)) if spec.methods.contains(&method) => {
+        match Method::from_name(name) {
+            Ok(method) if spec.methods.contains(&method) => {
                 s.wrong("methods", Some(format!("\"{name}\"")), "expected every method once");
             }
-            Some(&(_, method)) => spec.methods.push(method),
-            None => {
-                let known: Vec<String> = Method::NAMES.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-                s.wrong("methods", Some(format!("\"{name}\"")), format!("expected names among {}", known.join(", ")));
+            Ok(method) => spec.methods.push(method),
+            Err(unknown) => {
+                let want = format!("expected names among {}", quoted(&unknown.names));
+                s.wrong("methods", Some(format!("\"{name}\"")), want);
             }
         }
     }
@@ -166,8 +167,8 @@ fn solver(section: Option<Section>) -> Solver {
 /// Rules between keys. Placeholders of keys that were refused pass.
 fn validate(e: &RecoveryExperiment, errors: &KeyErrors) {
     let squared = match &e.problem {
-        ProblemSpec::Drawn(instance) => instance.loss == Link::Squared,
-        ProblemSpec::File { loss, .. } => *loss == Link::Squared,
+        ProblemSpec::Drawn(instance) => instance.loss == SampleLoss::Squared,
+        ProblemSpec::File { loss, .. } => *loss == SampleLoss::Squared,
         ProblemSpec::Mnist(_) => true,
     };
     for method in e.solver.methods.iter().filter(|method| method.least_squares_only() && !squared) {

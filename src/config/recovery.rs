@@ -3,7 +3,7 @@
 use super::study::Studies;
 use crate::population::Split;
 use crate::sparse::recovery::instance::Instance;
-use crate::sparse::recovery::{Damping, Link, Method, Settings};
+use crate::sparse::recovery::{Damping, Method, SampleLoss, Settings};
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ pub enum ProblemSpec {
         /// The file.
         path: PathBuf,
         /// The loss.
-        loss: Link,
+        loss: SampleLoss,
     },
 }
 

@@ -4,6 +4,7 @@
 //! remaining errors; the collected errors keep the placeholder from ever being used.
 
 use super::error::KeyErrors;
+use crate::choice::{Choice, quoted};
 use std::path::PathBuf;
 use toml::{Table, Value};
 
@@ -176,21 +177,26 @@ impl<'p> Section<'p> {
         self.required(key, None, want, PathBuf::new(), |v| v.as_str().filter(|s| !s.is_empty()).map(PathBuf::from))
     }
 
-    /// One of a closed set of names.
+    /// One of a few names that are no [`Choice`] of their own; the first where wrong.
     pub fn choice<T: Copy>(&mut self, key: &str, default: Option<T>, names: &[(&str, T)]) -> T {
-        let listed: Vec<String> = names.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-        let want = format!("expected one of {}", listed.join(", "));
+        let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        let want = format!("expected one of {}", quoted(&known));
         self.required(key, default, &want, names[0].1, |v| {
             names.iter().find(|(name, _)| v.as_str() == Some(*name)).map(|&(_, choice)| choice)
         })
     }
 
-    /// A list of names of a closed set, each once; absent means none.
-    pub fn choices<T: Copy + PartialEq>(&mut self, key: &str, names: &[(&str, T)]) -> Vec<T> {
-        let listed: Vec<String> = names.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-        let want = format!("expected a list of some of {}, each once", listed.join(", "));
-        let one = |v: &Value| names.iter().find(|(name, _)| v.as_str() == Some(*name)).map(|&(_, choice)| choice);
+    /// A [`Choice`] by its name; the first where wrong.
+    pub fn choice_of<T: Choice>(&mut self, key: &str, default: Option<T>) -> T {
+        let want = format!("expected one of {}", quoted(&T::names()));
+        self.required(key, default, &want, T::ALL[0], |v| T::from_name(v.as_str()?).ok())
+    }
+
+    /// A list of [`Choice`]s by their names, each once; absent means none.
+    pub fn choices_of<T: Choice + PartialEq>(&mut self, key: &str) -> Vec<T> {
+        let want = format!("expected a list of some of {}, each once", quoted(&T::names()));
         self.required(key, Some(Vec::new()), &want, Vec::new(), |v| {
+            let one = |v: &Value| T::from_name(v.as_str()?).ok();
             let chosen: Vec<T> = v.as_array()?.iter().map(one).collect::<Option<_>>()?;
             (1..chosen.len()).all(|i| !chosen[..i].contains(&chosen[i])).then_some(chosen)
         })

@@ -3,18 +3,19 @@
 use super::experiment::{BatchSize, Dynamics, NetworkSpec};
 use super::read::{batch, name, start, training_method};
 use super::section::{Section, Want};
+use crate::choice::choice;
 use crate::dynamics::Method;
 use crate::network::Start;
 use serde::Serialize;
 
-/// What a sweep varies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Over {
-    /// The step eps.
-    Step,
-    /// The batch size B.
-    Batch,
+choice! {
+    /// What a sweep varies.
+    pub enum Over: "sweep" {
+        /// The step eps.
+        Step = "step",
+        /// The batch size B.
+        Batch = "batch",
+    }
 }
 
 /// A sweep over step or batch, each network beside the limit of its own particles, so that width plays no part.
@@ -39,7 +40,7 @@ pub struct Sweep {
 impl Sweep {
     /// Reads a table `[[STUDY.sweep]]`.
     pub fn read(mut s: Section) -> Self {
-        let over = s.choice("over", None, &[("step", Over::Step), ("batch", Over::Batch)]);
+        let over = s.choice_of("over", None);
         let values = s.reals("values", Want::Positive);
         if over == Over::Batch && values.iter().any(|v| v.fract() != 0.0) {
             s.wrong("values", Some(format!("{values:?}")), "expected batch sizes, whole numbers of at least 1");

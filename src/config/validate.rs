@@ -91,7 +91,7 @@ fn bumps(e: &Experiment, errors: &KeyErrors) {
 
 fn methods(e: &Experiment, errors: &KeyErrors) {
     let (second, first) = e.reference.method.solves();
-    let name = Method::NAMES.iter().find(|(_, m)| *m == e.reference.method).map(|(name, _)| format!("\"{name}\""));
+    let name = Some(format!("\"{}\"", e.reference.method));
     match e.dynamics.method {
         Method::GradientDescent if !first => errors.add(
             "reference.method",
@@ -175,7 +175,7 @@ fn label_kind(population: &PopulationSpec) -> Labels {
 }
 
 fn labels(e: &Experiment, errors: &KeyErrors) {
-    let name = Loss::NAMES.iter().find(|(_, l)| *l == e.network.loss).map(|(name, _)| format!("\"{name}\""));
+    let name = Some(format!("\"{}\"", e.network.loss));
     match (e.network.loss, label_kind(&e.population)) {
         (Loss::Logistic, kind) if kind != Labels::Sign => {
             errors.add("network.loss", name, "the logistic loss needs labels +-1 (such as population.labels = \"parity\"); expected half-squared or softmax here");

@@ -12,7 +12,7 @@
 //! a network and its limit share the noise up to the order of the scheme.
 
 use super::{Force, Integrator, Noise, State, integrator::Motion};
-use crate::network::Real;
+use crate::compute::Real;
 
 /// The integrator. A step costs one gradient.
 pub struct Baoab<R> {

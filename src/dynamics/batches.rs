@@ -1,9 +1,10 @@
 //! The samples that a step's gradient is taken over.
 
+use crate::compute::Real;
+use crate::compute::rng::{Role, stream};
 use crate::network::kernel::Samples;
-use crate::network::{Batch, Network, Real};
+use crate::network::{Batch, Network};
 use crate::population::Sampler;
-use crate::rng::{Role, stream};
 use rand::RngExt;
 
 /// Where the samples of a step come from.

@@ -6,7 +6,7 @@
 
 use super::flow::{Flow, Phase};
 use super::{Force, Integrator, Noise, StageTime, State};
-use crate::network::Real;
+use crate::compute::Real;
 
 /// Stage coefficients; the last row is also the solution of order 5.
 const A: [[f64; 6]; 6] = [
@@ -74,8 +74,8 @@ impl<R: Real> DormandPrince<R> {
         let sum = |old: &[R], new: &[R], part: fn(&Phase<R>) -> &[R]| -> f64 {
             (0..old.len())
                 .map(|i| {
-                    let difference: f64 = E.iter().zip(&self.k).map(|(e, k)| e * part(k)[i].wide()).sum();
-                    let scale = self.tolerance * (1.0 + old[i].wide().abs().max(new[i].wide().abs()));
+                    let difference: f64 = E.iter().zip(&self.k).map(|(e, k)| e * part(k)[i].to_f64()).sum();
+                    let scale = self.tolerance * (1.0 + old[i].to_f64().abs().max(new[i].to_f64().abs()));
                     (h * difference / scale).powi(2)
                 })
                 .sum()
@@ -147,13 +147,13 @@ impl<R: Real> Integrator<R> for DormandPrince<R> {
         let h = self.taken;
         let extend = |out: &mut [R], y0: &[R], y1: &[R], part: fn(&Phase<R>) -> &[R]| {
             for i in 0..out.len() {
-                let (first, last) = (part(&self.k[0])[i].wide(), part(&self.k[6])[i].wide());
-                let difference = y1[i].wide() - y0[i].wide();
+                let (first, last) = (part(&self.k[0])[i].to_f64(), part(&self.k[6])[i].to_f64());
+                let difference = y1[i].to_f64() - y0[i].to_f64();
                 let bow = h * first - difference;
                 let skew = difference - h * last - bow;
-                let quartic: f64 = D.iter().zip(&self.k).map(|(d, k)| h * d * part(k)[i].wide()).sum();
+                let quartic: f64 = D.iter().zip(&self.k).map(|(d, k)| h * d * part(k)[i].to_f64()).sum();
                 let value = s * (difference + (1.0 - s) * (bow + s * (skew + (1.0 - s) * quartic)));
-                out[i] = R::of(y0[i].wide() + value);
+                out[i] = R::of(y0[i].to_f64() + value);
             }
         };
         extend(&mut out.theta, &self.before.theta, &state.theta, |k| &k.theta);

@@ -1,7 +1,7 @@
 //! The limit at temperature 0 as a flow: the right-hand side that the Runge-Kutta methods integrate.
 
 use super::{Force, StageTime, State};
-use crate::network::Real;
+use crate::compute::Real;
 
 /// The ordinary differential equation of the particles at temperature 0.
 #[derive(Clone, Copy, Debug, PartialEq)]

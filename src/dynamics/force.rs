@@ -2,8 +2,9 @@
 
 use super::batches::PackedBatch;
 use super::{BatchSource, Batches, Noise, State};
+use crate::compute::{Real, Threads};
 use crate::network::kernel::Labelled;
-use crate::network::{Batch, Kick, Model, Network, Objective, Real, Threads, Workspace};
+use crate::network::{Batch, Model, Network, Objective, StepCoefficients, StepRequest, Workspace};
 
 /// The point in time of an integrator's stage: `fraction`, from 0 to 1, of step `step`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,12 +34,17 @@ pub trait Force<R>: Send {
         self.gradient(at.step, theta, out)
     }
 
-    /// Takes the step `kick` of stochastic heavy ball or gradient descent in one pass over the state, where the force
+    /// Takes the step `coefficients` of stochastic heavy ball or gradient descent in one pass over the state, where the force
     /// implements it; step count and time are left to the integrator. Returns the mean loss at the start, or `None` where
     /// nothing was done and the step has to be taken from [`Force::gradient`].
     ///
     /// The force may prepare the next step while it takes one: between two consecutive steps the state must not be modified.
-    fn advance(&mut self, _kick: Kick, _noise: &dyn Noise<R>, _state: &mut State<R>) -> Option<f64> {
+    fn advance(
+        &mut self,
+        _coefficients: StepCoefficients,
+        _noise: &dyn Noise<R>,
+        _state: &mut State<R>,
+    ) -> Option<f64> {
         None
     }
 }
@@ -52,8 +58,8 @@ impl<R, F: Force<R> + ?Sized> Force<R> for &mut F {
         (**self).gradient_within(at, theta, out)
     }
 
-    fn advance(&mut self, kick: Kick, noise: &dyn Noise<R>, state: &mut State<R>) -> Option<f64> {
-        (**self).advance(kick, noise, state)
+    fn advance(&mut self, coefficients: StepCoefficients, noise: &dyn Noise<R>, state: &mut State<R>) -> Option<f64> {
+        (**self).advance(coefficients, noise, state)
     }
 }
 
@@ -118,7 +124,7 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         loss
     }
 
-    fn advance(&mut self, kick: Kick, noise: &dyn Noise<R>, state: &mut State<R>) -> Option<f64> {
+    fn advance(&mut self, coefficients: StepCoefficients, noise: &dyn Noise<R>, state: &mut State<R>) -> Option<f64> {
         let Ensemble { network, width, population, objective } = self.ensemble;
         if network.fixed_inputs() > 0 {
             return None;
@@ -139,15 +145,14 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         }
         let step = state.step;
         let normals = |block: usize, out: &mut [R]| noise.block(step, block, out);
-        let loss = workspace.step(
-            model,
+        let request = StepRequest {
             objective,
-            kick,
-            (&mut state.theta, &mut state.momentum),
-            Labelled { samples: &now.samples, y: &now.y },
-            if full { &now.samples } else { &ahead.samples },
-            (kick.noise > 0.0).then_some(&normals),
-        );
+            coefficients,
+            batch: Labelled { samples: &now.samples, y: &now.y },
+            next_batch: if full { &now.samples } else { &ahead.samples },
+            normals: if coefficients.noise > 0.0 { Some(&normals) } else { None },
+        };
+        let loss = workspace.step(model, (&mut state.theta, &mut state.momentum), request);
         *prepared = Some(step + 1);
         Some(loss)
     }

@@ -5,7 +5,8 @@
 //! ```
 
 use super::{Force, Integrator, Noise, State, integrator::Motion};
-use crate::network::{Kick, Real};
+use crate::compute::Real;
+use crate::network::StepCoefficients;
 
 /// The integrator; momenta stay zero. Steps are taken in one pass over the state where the force implements
 /// [`Force::advance`], otherwise from the gradient; the two differ by rounding.
@@ -26,7 +27,7 @@ impl<R: Real> Integrator<R> for GradientDescent<R> {
     fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
         let Motion { step: eps, temperature, .. } = self.motion;
         let noise_scale = (2.0 * temperature * eps).sqrt();
-        let kick = Kick { keep: 1.0, kick: eps, drift: 0.0, noise: noise_scale, first_order: true };
+        let kick = StepCoefficients { keep: 1.0, kick: eps, drift: 0.0, noise: noise_scale, first_order: true };
         let loss = force.advance(kick, noise, state).unwrap_or_else(|| {
             self.gradient.resize(state.theta.len(), R::zero());
             let loss = force.gradient(state.step, &state.theta, &mut self.gradient);

@@ -10,7 +10,8 @@
 //! it is of order 1.
 
 use super::{Force, Integrator, Noise, State, integrator::Motion};
-use crate::network::{Kick, Real};
+use crate::compute::Real;
+use crate::network::StepCoefficients;
 
 /// The integrator. Steps are taken in one pass over the state where the force implements [`Force::advance`], otherwise from
 /// the gradient; the two differ by rounding.
@@ -30,7 +31,7 @@ impl<R: Real> HeavyBall<R> {
 impl<R: Real> Integrator<R> for HeavyBall<R> {
     fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
         let Motion { step: eps, friction, temperature, .. } = self.motion;
-        let kick = Kick {
+        let kick = StepCoefficients {
             keep: 1.0 - friction * eps,
             kick: eps,
             drift: eps,

@@ -7,8 +7,8 @@ use super::heavy_ball::HeavyBall;
 use super::kick_drift_kick::KickDriftKick;
 use super::runge_kutta::RungeKutta4;
 use super::{Flow, Force, Noise, State};
-use crate::network::Real;
-use serde::Serialize;
+use crate::choice::choice;
+use crate::compute::Real;
 
 /// A map from state, force and noise to the next state. Between steps an integrator holds nothing beyond
 /// [`Integrator::memory`] and what it can recompute.
@@ -35,38 +35,40 @@ pub trait Integrator<R>: Send {
     fn restore(&mut self, _memory: &[f64]) {}
 }
 
-/// The closed set of integrators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// Stochastic heavy ball.
-    HeavyBall,
-    /// Plain stochastic gradient descent.
-    GradientDescent,
-    /// Kick-drift-kick with exact friction, order 2.
-    KickDriftKick,
-    /// Classical Runge-Kutta, order 4.
-    Rk4,
-    /// Adaptive Dormand-Prince 5(4) with dense output.
-    DormandPrince,
-    /// BAOAB, for positive temperature.
-    Baoab,
+choice! {
+    /// The closed set of integrators.
+    pub enum Method: "method" {
+        /// Stochastic heavy ball.
+        HeavyBall = "heavy-ball",
+        /// Plain stochastic gradient descent.
+        GradientDescent = "gradient-descent",
+        /// Kick-drift-kick with exact friction, order 2.
+        KickDriftKick = "kick-drift-kick",
+        /// Classical Runge-Kutta, order 4.
+        Rk4 = "rk4",
+        /// Adaptive Dormand-Prince 5(4) with dense output.
+        DormandPrince = "dormand-prince",
+        /// BAOAB, for positive temperature.
+        Baoab = "baoab",
+    }
 }
 
 impl Method {
-    /// Every method with its name in experiment files.
-    pub const NAMES: &[(&'static str, Method)] = &[
-        ("heavy-ball", Method::HeavyBall),
-        ("gradient-descent", Method::GradientDescent),
-        ("kick-drift-kick", Method::KickDriftKick),
-        ("rk4", Method::Rk4),
-        ("dormand-prince", Method::DormandPrince),
-        ("baoab", Method::Baoab),
-    ];
-
     /// Whether the method supports positive temperature.
     pub fn takes_noise(self) -> bool {
-        matches!(self, Method::HeavyBall | Method::GradientDescent | Method::Baoab)
+        match self {
+            Method::HeavyBall | Method::GradientDescent | Method::Baoab => true,
+            Method::KickDriftKick | Method::Rk4 | Method::DormandPrince => false,
+        }
+    }
+
+    /// Gradients that a step evaluates; of Dormand-Prince, an accepted step after the first.
+    pub fn gradients_per_step(self) -> usize {
+        match self {
+            Method::HeavyBall | Method::GradientDescent | Method::KickDriftKick | Method::Baoab => 1,
+            Method::Rk4 => 4,
+            Method::DormandPrince => 6,
+        }
     }
 
     /// Whether the method solves the second-order (heavy ball) limit, and whether the first-order one.

@@ -11,7 +11,7 @@
 //! The second kick's gradient is the next step's first, so a step costs one gradient.
 
 use super::{Force, Integrator, Noise, State, integrator::Motion};
-use crate::network::Real;
+use crate::compute::Real;
 
 /// The integrator. A step costs one gradient.
 pub struct KickDriftKick<R> {

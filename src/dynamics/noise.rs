@@ -3,8 +3,9 @@
 //! Simulations that share a particle share its Brownian path, whatever their width, offset and step. The path is defined on
 //! the finest grid in use; a step that spans m ticks is the sum of m increments.
 
-use crate::network::{Network, Real};
-use crate::rng::{Role, stream};
+use crate::compute::Real;
+use crate::compute::rng::{Role, stream};
+use crate::network::Network;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 

@@ -2,7 +2,7 @@
 
 use super::flow::{Flow, Phase};
 use super::{Force, Integrator, Noise, StageTime, State, integrator::Motion};
-use crate::network::Real;
+use crate::compute::Real;
 
 /// The integrator. A step costs four gradients.
 pub struct RungeKutta4<R> {

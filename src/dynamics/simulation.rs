@@ -1,7 +1,7 @@
 //! A simulation: an ensemble's state together with the integrator, force and noise that advance it.
 
 use super::{Force, Integrator, NoNoise, Noise, State};
-use crate::network::Real;
+use crate::compute::Real;
 
 /// Everything that one step needs. [`super::TimeLoop`] runs it.
 pub struct Simulation<'a, R> {

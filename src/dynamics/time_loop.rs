@@ -1,7 +1,7 @@
 //! The time loop: recording times, checkpoints and stopping criteria of every simulation.
 
 use super::{Simulation, State};
-use crate::network::Real;
+use crate::compute::Real;
 use crate::number;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;

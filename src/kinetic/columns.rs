@@ -7,7 +7,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::transport::{PACK, flux_packs};
-use crate::network::kernel::Simd;
+use crate::compute::Simd;
 
 /// Free rows before a buffer's first and after its last.
 pub(super) const LEAD: usize = 2;
@@ -177,7 +177,7 @@ pub(super) fn kick<S: Simd<f64>>(
     n: usize,
     mut rows: impl Rows<S>,
     moved: &mut [Lanes],
-    put: impl Fn(usize, S::Pack),
+    mut put: impl FnMut(usize, S::Pack),
 ) {
     let zero = s.splat(0.0);
     let floors = distances.map(f64::floor);
@@ -223,7 +223,7 @@ pub(super) fn kick<S: Simd<f64>>(
 
 /// Puts down what is moved (n + 1), every lane its own whole number of spacings further on.
 #[inline(always)]
-fn scatter<S: Simd<f64>>(s: S, wholes: [isize; PACK], moved: &[Lanes], put: impl Fn(usize, S::Pack)) {
+fn scatter<S: Simd<f64>>(s: S, wholes: [isize; PACK], moved: &[Lanes], mut put: impl FnMut(usize, S::Pack)) {
     let n = moved.len() - 1;
     let (zero, mut stays) = (s.splat(0.0), [[0.0; PACK]; 2]);
     let mut different: Vec<(isize, S::Pack)> = Vec::with_capacity(PACK);

@@ -25,7 +25,7 @@
 use super::columns::{self, Contracted, Convolved, Cut, LEAD, Lanes, Plain, TILE};
 use super::grid::{Density, KineticError, Line};
 use super::transport::{PACK, part_weights};
-use crate::network::kernel::{Job, Kernel, Parts, Pass, Simd, share};
+use crate::compute::{Job, Kernel, Pass, Simd, Strip, for_each_strip};
 use std::sync::Mutex;
 
 /// Packs of columns of a task: their rows are read together.
@@ -107,8 +107,7 @@ impl FrictionDiffusion {
     pub fn apply(&self, density: &mut Density, gradient: &[f64], threads: usize) {
         let columns = density.grid.theta.nodes;
         let scratch: Vec<Mutex<Buffers>> = (0..threads.max(1)).map(|_| Mutex::default()).collect();
-        let values = Parts::exclusive(&mut density.values);
-        f64::dispatch(Columns { motion: self, columns, gradient, values, scratch: &scratch });
+        f64::dispatch(Columns { motion: self, columns, gradient, values: &mut density.values, scratch: &scratch });
     }
 
     /// Rows before and after a column.
@@ -177,23 +176,24 @@ struct Columns<'a> {
     motion: &'a FrictionDiffusion,
     columns: usize,
     gradient: &'a [f64],
-    values: Parts<'a, f64>,
+    values: &'a mut [f64],
     scratch: &'a [Mutex<Buffers>],
 }
 
 impl Pass<f64> for Columns<'_> {
     fn run<S: Simd<f64>>(self, simd: S) {
-        let len = self.motion.momentum.nodes + 2 * self.motion.margin() + TILE;
-        let packs = self.columns / PACK;
-        share(self.scratch.len(), packs.div_ceil(PACKS), &|task, thread| {
-            let mut buffers = self.scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Columns { motion, columns, gradient, values, scratch } = self;
+        let len = motion.momentum.nodes + 2 * motion.margin() + TILE;
+        for_each_strip(scratch.len(), values, columns, PACKS * PACK, |task, mut strip, thread| {
+            let mut buffers = scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let Buffers { packs: buffer, next } = &mut *buffers;
             buffer.iter_mut().chain([&mut *next]).for_each(|pack| pack.resize(len, [0.0; PACK]));
-            let first = task * PACKS;
-            let buffer = &mut buffer[..PACKS.min(packs - first)];
-            simd.vectorize(Gather { of: &self, first, packs: buffer });
+            let buffer = &mut buffer[..strip.width() / PACK];
+            simd.vectorize(Gather { motion, strip: &strip, packs: buffer });
             for (p, pack) in buffer.iter_mut().enumerate() {
-                simd.vectorize(Column { of: &self, first: (first + p) * PACK, pack, next });
+                let gradient = &gradient[(task * PACKS + p) * PACK..];
+                let strip = strip.columns_mut(p * PACK..(p + 1) * PACK);
+                simd.vectorize(Column { motion, gradient, strip, pack, next });
             }
         });
     }
@@ -201,32 +201,31 @@ impl Pass<f64> for Columns<'_> {
 
 /// Reads packs of columns.
 struct Gather<'a> {
-    of: &'a Columns<'a>,
-    first: usize,
+    motion: &'a FrictionDiffusion,
+    strip: &'a Strip<'a, f64>,
     packs: &'a mut [Vec<Lanes>],
 }
 
 impl Job<f64> for Gather<'_> {
     #[inline(always)]
     fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, s: S) {
-        let Gather { of: Columns { motion, columns, values, .. }, first, packs } = self;
-        let (margin, width) = (motion.margin(), packs.len() * PACK);
+        let Gather { motion, strip, packs } = self;
+        let margin = motion.margin();
         for j in 0..motion.momentum.nodes {
-            let from = j * columns + first * PACK;
-            // SAFETY: a task's columns are its own, and nothing is written yet.
-            let row = unsafe { values.get(from..from + width) };
-            for (pack, row) in packs.iter_mut().zip(row.chunks_exact(PACK)) {
+            for (pack, row) in packs.iter_mut().zip(strip.row(j).chunks_exact(PACK)) {
                 s.store(s.load(row), &mut pack[margin + j]);
             }
         }
     }
 }
 
-/// The motion of the pack of columns from `first` on, held in `pack[margin .. margin + n]`; the margins are zero before and
-/// after.
+/// The motion of a pack of columns, held in `pack[margin .. margin + n]` and written to the strip; the margins are zero before
+/// and after.
 struct Column<'a> {
-    of: &'a Columns<'a>,
-    first: usize,
+    motion: &'a FrictionDiffusion,
+    /// The gradient from the first of the columns on.
+    gradient: &'a [f64],
+    strip: Strip<'a, f64>,
     pack: &'a mut Vec<Lanes>,
     next: &'a mut Vec<Lanes>,
 }
@@ -234,9 +233,9 @@ struct Column<'a> {
 impl Job<f64> for Column<'_> {
     #[inline(always)]
     fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, s: S) {
-        let Column { of, first, pack, next } = self;
-        let FrictionDiffusion { momentum, rounds, cuts, diffusion, push } = of.motion;
-        let (n, margin) = (momentum.nodes, of.motion.margin());
+        let Column { motion, gradient, mut strip, pack, next } = self;
+        let FrictionDiffusion { momentum, rounds, cuts, diffusion, push } = motion;
+        let (n, margin) = (momentum.nodes, motion.margin());
         let inside = margin..margin + n;
         let outer = margin - LEAD..inside.end + LEAD;
         for round in 1..=*rounds {
@@ -268,10 +267,8 @@ impl Job<f64> for Column<'_> {
                 }
             }
         }
-        let distances: Lanes = std::array::from_fn(|l| -of.gradient[first + l] * push);
-        let at = |j: usize| j * of.columns + first..j * of.columns + first + PACK;
-        // SAFETY: as above; one row at a time, and what is read are buffers.
-        let put = |j: usize, v: S::Pack| s.store(v, unsafe { of.values.get_mut(at(j)) });
+        let distances: Lanes = std::array::from_fn(|l| -gradient[l] * push);
+        let put = |j: usize, v: S::Pack| s.store(v, strip.row_mut(j));
         let moved = &mut next[inside.start..=inside.end];
         let (rows, outer) = (&pack[inside.clone()], &pack[outer]);
         match diffusion {

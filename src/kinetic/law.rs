@@ -1,7 +1,20 @@
 //! The law of theta as a density on nodes: what other laws on the line are held against.
 
 use super::Line;
-use crate::analysis::wasserstein::TransportError;
+
+/// Atoms that have no distance from a law.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AtomsError {
+    /// There are none.
+    #[error("there are no atoms: a law needs at least one")]
+    Empty,
+    /// One is infinite or NaN.
+    #[error("an atom is not finite")]
+    NotFinite,
+    /// One is below the one before it.
+    #[error("the atoms are not in ascending order")]
+    NotSorted,
+}
 
 /// A probability density on a line, constant within half a spacing of a node.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,19 +66,18 @@ impl LineLaw {
     /// its share of the density, and the square of the distance is integrated over that share exactly.
     ///
     /// # Errors
-    /// [`TransportError`] where there are no atoms, or they are not finite or not in ascending order.
-    pub fn wasserstein_2(&self, atoms: &[f64]) -> Result<f64, TransportError> {
-        let cloud = "second";
+    /// [`AtomsError`] where there are no atoms, or they are not finite or not in ascending order.
+    pub fn wasserstein_2(&self, atoms: &[f64]) -> Result<f64, AtomsError> {
         let finite =
             |atoms: &[f64]| atoms.first().is_some_and(|a| a.is_finite()) && atoms.last().is_some_and(|a| a.is_finite());
         if atoms.is_empty() {
-            return Err(TransportError::Empty { cloud });
+            return Err(AtomsError::Empty);
         }
         if !finite(atoms) {
-            return Err(TransportError::NotFinite { cloud });
+            return Err(AtomsError::NotFinite);
         }
         if !atoms.is_sorted() {
-            return Err(TransportError::NotSorted { cloud });
+            return Err(AtomsError::NotSorted);
         }
         let share = 1.0 / atoms.len() as f64;
         let (mut i, mut cell, mut mass, mut sum) = (0, 0, 0.0, 0.0);

@@ -2,7 +2,7 @@
 
 use super::grid::KineticError;
 use super::{Constants, Density, Line, LineLaw, MeanField, PhaseGrid, Splitting};
-use crate::network::Threads;
+use crate::compute::Threads;
 use serde::{Deserialize, Serialize};
 
 /// What is solved.

@@ -53,7 +53,7 @@ pub use field::MeanField;
 pub use free_energy::FreeEnergy;
 pub use gibbs::Gibbs;
 pub use grid::{Density, KineticError, Line, PhaseGrid};
-pub use law::LineLaw;
+pub use law::{AtomsError, LineLaw};
 pub use limit::{GridLimit, KineticProblem, OnTheWay};
 pub use radial::{Radial, RadialNodes};
 pub use radial_particles::{FeatureTable, RadialForce};

@@ -73,7 +73,7 @@ impl Radial {
                 LineLaw::new(line, &density).atoms(count)
             }
             Law::Sphere { radius } => vec![radius; count],
-            _ => vec![f64::NAN; count],
+            Law::Uniform { .. } | Law::Point { .. } | Law::Nothing => vec![f64::NAN; count],
         }
     }
 
@@ -93,7 +93,7 @@ impl Radial {
         let power = self.dimension as f64 - 2.0;
         let reach = (DEVIATIONS / (self.dimension as f64).sqrt()).min(0.5 * std::f64::consts::PI);
         let mut cuts: Vec<f64> = (0..=4).map(|i| reach * (f64::from(i) / 2.0 - 1.0)).collect();
-        let kinks = kinks(sigma).iter().map(|kink| kink / z).filter(|u| u.abs() < 1.0).map(libm::asin);
+        let kinks = sigma.kinks().iter().map(|kink| kink / z).filter(|u| u.abs() < 1.0).map(libm::asin);
         cuts.extend(kinks.filter(|angle| angle.abs() < reach));
         cuts.sort_by(f64::total_cmp);
         let (mut mass, mut value, mut slope) = (0.0, 0.0, 0.0);
@@ -179,7 +179,9 @@ impl Radial {
                 Box::new(move |q: f64| bell(q.abs() - std * mean, narrow))
             }
             Law::Sphere { radius } => Box::new(move |q: f64| bell(q.abs() - radius, narrow)),
-            _ => return Err(KineticError::Anisotropic),
+            Law::Gaussian { .. } | Law::Uniform { .. } | Law::Point { .. } | Law::Nothing => {
+                return Err(KineticError::Anisotropic);
+            }
         };
         let theta: Vec<f64> = grid.theta.points().into_iter().map(density).collect();
         let at_rest = AT_REST * grid.momentum.spacing();
@@ -202,15 +204,6 @@ impl Radial {
             });
         }
         Ok(start)
-    }
-}
-
-/// Where an activation is not smooth.
-fn kinks(activation: Activation) -> &'static [f64] {
-    match activation {
-        Activation::Relu => &[0.0],
-        Activation::PiecewiseLinear => &[0.5, 1.5],
-        _ => &[],
     }
 }
 

@@ -10,7 +10,7 @@
 use super::friction_diffusion::FrictionDiffusion;
 use super::grid::{Density, KineticError, PhaseGrid};
 use super::transport::Flight;
-use crate::network::Threads;
+use crate::compute::Threads;
 
 /// The constants of motion on a grid.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
@@ -69,7 +69,7 @@ impl Splitting {
             half: Flight::new(grid.theta, grid.momentum, 0.5 * step),
             whole: Flight::new(grid.theta, grid.momentum, step),
             momenta: FrictionDiffusion::new(grid.momentum, friction, temperature, step)?,
-            threads: if threads == Threads::Pool { rayon::current_num_threads() } else { 1 },
+            threads: threads.count(),
             rho: vec![0.0; grid.theta.nodes],
             gradient: vec![0.0; grid.theta.nodes],
         })

@@ -18,7 +18,7 @@
 //! [`super::Density::edge_mass`].
 
 use super::grid::{Density, Line};
-use crate::network::kernel::{Job, Kernel, Parts, Pass, Simd, share};
+use crate::compute::{Job, Kernel, Pass, Simd, for_each_chunk_pair};
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -145,12 +145,7 @@ impl Flight {
         let mut partial = vec![0.0; tasks * self.nodes];
         let spacing = density.grid.momentum.spacing();
         let scratch: Vec<Mutex<Vec<f64>>> = (0..threads.max(1)).map(|_| Mutex::default()).collect();
-        f64::dispatch(Fly {
-            flight: self,
-            values: Parts::exclusive(&mut density.values),
-            partial: Parts::exclusive(&mut partial),
-            scratch: &scratch,
-        });
+        f64::dispatch(Fly { flight: self, values: &mut density.values, partial: &mut partial, scratch: &scratch });
         rho.fill(0.0);
         for partial in partial.chunks_exact(self.nodes) {
             rho.iter_mut().zip(partial).for_each(|(rho, p)| *rho += p);
@@ -161,24 +156,19 @@ impl Flight {
 
 struct Fly<'a> {
     flight: &'a Flight,
-    values: Parts<'a, f64>,
-    partial: Parts<'a, f64>,
+    values: &'a mut [f64],
+    partial: &'a mut [f64],
     scratch: &'a [Mutex<Vec<f64>>],
 }
 
 impl Pass<f64> for Fly<'_> {
     fn run<S: Simd<f64>>(self, simd: S) {
-        let Flight { shifts, nodes } = self.flight;
-        share(self.scratch.len(), shifts.len().div_ceil(ROWS), &|task, thread| {
-            let mut padded = self.scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Fly { flight: Flight { shifts, nodes }, values, partial, scratch } = self;
+        let (values, partial) = ((values, ROWS * nodes), (partial, *nodes));
+        for_each_chunk_pair(scratch.len(), values, partial, |task, values, partial, thread| {
+            let mut padded = scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             padded.resize(nodes + 2 * margin(*nodes), 0.0);
-            let rows = task * ROWS..((task + 1) * ROWS).min(shifts.len());
-            // SAFETY: a task's rows and its partial sums are its own.
-            let (values, partial) = unsafe {
-                let values = self.values.get_mut(rows.start * nodes..rows.end * nodes);
-                (values, self.partial.get_mut(task * nodes..(task + 1) * nodes))
-            };
-            simd.vectorize(FlyRows { values, shifts: &shifts[rows], partial, padded: &mut padded });
+            simd.vectorize(FlyRows { values, shifts: &shifts[task * ROWS..], partial, padded: &mut padded });
         });
     }
 }

@@ -1,51 +1,36 @@
 //! Activations `sigma` and their derivatives.
 //!
 //! The definitions here are the scalar ones, for a reader and for tests; the kernel evaluates the same
-//! functions over blocks of neurons ([`super::kernel::math`]).
+//! functions over blocks of neurons ([`super::kernel::activation`]).
 
-use serde::Serialize;
+use crate::choice::choice;
+use crate::compute::activation::PLATEAU;
 
-/// A scalar nonlinearity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// `z`: the linear neuron, whose mean-field limit is solved in closed form.
-    Identity,
-    /// `tanh z`.
-    Tanh,
-    /// `erf(z / sqrt 2)`, the normalisation under which Gaussian averages are arcsines (Saad, Solla 1995).
-    Erf,
-    /// `1 / (1 + exp(-z))`.
-    Sigmoid,
-    /// `max(z, 0)`; derivative 0 at 0.
-    Relu,
-    /// `log(1 + exp z)`.
-    Softplus,
-    /// `z Phi(z)` with the normal distribution function (the exact form, not its tanh approximation).
-    Gelu,
-    /// MMN's piecewise-linear function: -2.5 up to z = 0.5, 7.5 from z = 1.5, linear between.
-    PiecewiseLinear,
-    /// `exp(-z^2 / 2)`, of bump neurons only: their first input weight is fixed ([`super::TwoLayer::trained`]).
-    Bump,
+choice! {
+    /// A scalar nonlinearity.
+    pub enum Activation: "activation" {
+        /// `z`: the linear neuron, whose mean-field limit is solved in closed form.
+        Identity = "identity",
+        /// `tanh z`.
+        Tanh = "tanh",
+        /// `erf(z / sqrt 2)`, the normalisation under which Gaussian averages are arcsines (Saad, Solla 1995).
+        Erf = "erf",
+        /// `1 / (1 + exp(-z))`.
+        Sigmoid = "sigmoid",
+        /// `max(z, 0)`; derivative 0 at 0.
+        Relu = "relu",
+        /// `log(1 + exp z)`.
+        Softplus = "softplus",
+        /// `z Phi(z)` with the normal distribution function (the exact form, not its tanh approximation).
+        Gelu = "gelu",
+        /// MMN's piecewise-linear function: -2.5 up to z = 0.5, 7.5 from z = 1.5, linear between.
+        PiecewiseLinear = "piecewise-linear",
+        /// `exp(-z^2 / 2)`, of bump neurons only: their first input weight is fixed ([`super::TwoLayer::trained`]).
+        Bump = "bump",
+    }
 }
 
-/// MMN: break points `t1, t2` and plateau values `s1, s2` of the piecewise-linear activation.
-pub(super) const PLATEAU: (f64, f64, f64, f64) = (0.5, 1.5, -2.5, 7.5);
-
 impl Activation {
-    /// Every activation with its name in experiment files.
-    pub const NAMES: &[(&'static str, Activation)] = &[
-        ("identity", Activation::Identity),
-        ("tanh", Activation::Tanh),
-        ("erf", Activation::Erf),
-        ("sigmoid", Activation::Sigmoid),
-        ("relu", Activation::Relu),
-        ("softplus", Activation::Softplus),
-        ("gelu", Activation::Gelu),
-        ("piecewise-linear", Activation::PiecewiseLinear),
-        ("bump", Activation::Bump),
-    ];
-
     /// `sigma(z)`.
     pub fn value(self, z: f64) -> f64 {
         let (t1, t2, s1, s2) = PLATEAU;
@@ -84,6 +69,34 @@ impl Activation {
                 }
             }
             Activation::Bump => -z * libm::exp(-0.5 * z * z),
+        }
+    }
+
+    /// Whether `sigma(-z) = -sigma(z)`.
+    pub const fn is_odd(self) -> bool {
+        match self {
+            Activation::Identity | Activation::Tanh | Activation::Erf => true,
+            Activation::Sigmoid
+            | Activation::Relu
+            | Activation::Softplus
+            | Activation::Gelu
+            | Activation::PiecewiseLinear
+            | Activation::Bump => false,
+        }
+    }
+
+    /// Where `sigma` is not differentiable, increasing.
+    pub const fn kinks(self) -> &'static [f64] {
+        match self {
+            Activation::Relu => &[0.0],
+            Activation::PiecewiseLinear => &[PLATEAU.0, PLATEAU.1],
+            Activation::Identity
+            | Activation::Tanh
+            | Activation::Erf
+            | Activation::Sigmoid
+            | Activation::Softplus
+            | Activation::Gelu
+            | Activation::Bump => &[],
         }
     }
 }

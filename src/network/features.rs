@@ -1,7 +1,7 @@
 //! What single neurons say: hidden activations, neuron by neuron, in canonical order and double precision.
 
 use super::TwoLayer;
-use super::kernel::math;
+use super::kernel::activation;
 use ndarray::{Array2, ArrayView2, s};
 
 impl TwoLayer {
@@ -13,7 +13,7 @@ impl TwoLayer {
         }
         let mut z = z.as_standard_layout().into_owned();
         if let Some(z) = z.as_slice_mut() {
-            math::value(self.activation, z);
+            activation::value(self.activation, z);
         }
         z
     }

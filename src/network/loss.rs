@@ -1,17 +1,18 @@
 //! Losses `loss(f, y)` and their derivatives in the prediction `f`.
 
+use crate::choice::choice;
 use serde::Serialize;
 
-/// What a prediction `f` in R^K costs against a label `y` in R^K.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Loss {
-    /// `|f - y|^2 / 2`, the loss of the theory.
-    HalfSquared,
-    /// `log(1 + exp(-y f))`, K = 1 and y = +-1.
-    Logistic,
-    /// `log sum_k exp f_k - <y, f>`, y one-hot.
-    Softmax,
+choice! {
+    /// What a prediction `f` in R^K costs against a label `y` in R^K.
+    pub enum Loss: "loss" {
+        /// `|f - y|^2 / 2`, the loss of the theory.
+        HalfSquared = "half-squared",
+        /// `log(1 + exp(-y f))`, K = 1 and y = +-1.
+        Logistic = "logistic",
+        /// `log sum_k exp f_k - <y, f>`, y one-hot.
+        Softmax = "softmax",
+    }
 }
 
 /// What training minimises: `R(f) = E[loss(f(x), y)] + (ridge/2) mean |theta|^2` (theory section 1).
@@ -24,10 +25,6 @@ pub struct Objective {
 }
 
 impl Loss {
-    /// Every loss with its name in experiment files.
-    pub const NAMES: &[(&'static str, Loss)] =
-        &[("half-squared", Loss::HalfSquared), ("logistic", Loss::Logistic), ("softmax", Loss::Softmax)];
-
     /// The loss of one prediction; `f` and `y` have length K.
     pub fn value(self, f: &[f64], y: &[f64]) -> f64 {
         match self {
@@ -68,7 +65,7 @@ impl Loss {
     }
 
     /// Writes the weights `w` (length K) of the loss's curvature at a prediction: its second derivative along `v` is
-    /// [`Loss::along`]`(w, v)`.
+    /// [`Loss::quadratic_form`]`(w, v)`.
     pub fn curvature(self, f: &[f64], y: &[f64], w: &mut [f64]) {
         match self {
             Loss::HalfSquared => w.fill(1.0),
@@ -82,7 +79,7 @@ impl Loss {
     }
 
     /// `v^T H v` with the curvature's weights: `sum w v^2`, and for softmax less `(sum w v)^2`.
-    pub fn along(self, w: &[f64], v: &[f64]) -> f64 {
+    pub fn quadratic_form(self, w: &[f64], v: &[f64]) -> f64 {
         let squares: f64 = w.iter().zip(v).map(|(w, v)| w * v * v).sum();
         match self {
             Loss::HalfSquared | Loss::Logistic => squares,

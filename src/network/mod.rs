@@ -7,7 +7,6 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`real`] | `f64` or `f32`, one sealed trait |
 //! | [`activation`] | the scalar nonlinearities and their derivatives |
 //! | [`loss`] | the losses and their derivatives in the prediction |
 //! | [`start`] | laws of the initial parameters |
@@ -22,24 +21,23 @@
 pub mod activation;
 mod clouds;
 mod features;
+#[allow(unsafe_code)]
 pub mod kernel;
 pub mod loss;
 pub mod model;
 pub mod parameters;
 mod passes;
-pub mod real;
 pub mod start;
 pub mod three_layer;
 pub mod two_layer;
 
 pub use activation::Activation;
 pub use clouds::{Cloud, Coordinate};
-pub use kernel::{InstructionSet, Kick, Layout, Threads};
+pub use kernel::{Layout, StepCoefficients, StepRequest};
 pub use loss::{Loss, Objective};
 pub use model::{Drop, Model, Network};
 pub use parameters::{Family, Part, Point};
 pub use passes::Workspace;
-pub use real::Real;
 pub use start::{Law, Start};
 pub use three_layer::ThreeLayer;
 pub use two_layer::{Batch, TwoLayer};

@@ -1,8 +1,9 @@
 //! What a network of any depth offers to the other rooms: the only place that knows which depths there are.
 
-use super::kernel::{self, Labelled, Samples, Threads};
-use super::{Batch, Family, Objective, Real, Start, ThreeLayer, TwoLayer, Workspace};
-use crate::rng::{Role, stream};
+use super::kernel::{self, Labelled, Samples};
+use super::{Batch, Family, Objective, Start, ThreeLayer, TwoLayer, Workspace};
+use crate::compute::rng::{Role, stream};
+use crate::compute::{Real, Threads};
 use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -261,6 +262,7 @@ impl Network {
     }
 
     /// Predictions, (n, K), with only some neurons of every hidden layer, rescaled: their averages are over those kept.
+    /// `kept` has one list of neurons for each hidden layer.
     pub fn predict_kept(
         &self,
         width: usize,
@@ -269,12 +271,13 @@ impl Network {
         x: &[f64],
         threads: Threads,
     ) -> Vec<f64> {
-        match (self, kept) {
-            (Network::ThreeLayer(network), &[first, second]) => {
+        match self {
+            Network::ThreeLayer(network) => {
+                let (first, second) = (kept[0], kept[1]);
                 let sub = network.keep(network.layers(width), canonical, [first, second]);
                 network.predict_with([first.len(), second.len()], &sub, x, threads)
             }
-            _ => {
+            Network::TwoLayer(_) => {
                 let (kept, p) = (kept[0], self.neuron_parameters());
                 let sub: Vec<f64> = kept.iter().flat_map(|&i| canonical[i * p..(i + 1) * p].to_vec()).collect();
                 self.predict(kept.len(), &self.from_canonical(kept.len(), &sub), x, threads)

@@ -1,7 +1,8 @@
 //! Forward and backward passes of a network of any depth, and the buffers they work in.
 
-use super::kernel::{self, Kick, Labelled, Normals, Samples, three_layer};
-use super::{Model, Network, Objective, Real, ThreeLayer, TwoLayer};
+use super::kernel::{self, Labelled, Samples, StepRequest, three_layer};
+use super::{Model, Network, Objective, ThreeLayer, TwoLayer};
+use crate::compute::Real;
 
 /// Buffers of a network's passes. One per run; passes allocate only while it grows.
 #[derive(Debug, Default)]
@@ -52,26 +53,12 @@ impl<R: Real> Workspace<R> {
         }
     }
 
-    /// One step on a batch, whose forward pass was the last pass of this workspace, and the forward pass on the next batch
-    /// of the same size; returns the mean loss at the start of the step.
-    #[allow(clippy::too_many_arguments)]
-    pub fn step(
-        &mut self,
-        model: Model<'_>,
-        objective: Objective,
-        kick: Kick,
-        state: (&mut [R], &mut [R]),
-        batch: Labelled<'_, R>,
-        ahead: &Samples<R>,
-        normals: Option<&Normals<'_, R>>,
-    ) -> f64 {
+    /// One step of parameters and momenta, and the forward pass on the next batch; returns the mean loss at the start of
+    /// the step.
+    pub fn step(&mut self, model: Model<'_>, state: (&mut [R], &mut [R]), request: StepRequest<'_, R>) -> f64 {
         match model.network {
-            Network::TwoLayer(network) => {
-                self.two_layer.step(two(model, network), objective, kick, state, batch, ahead, normals)
-            }
-            Network::ThreeLayer(network) => {
-                self.three_layer.step(three(model, network), objective, kick, state, batch, ahead, normals)
-            }
+            Network::TwoLayer(network) => self.two_layer.step(two(model, network), state, request),
+            Network::ThreeLayer(network) => self.three_layer.step(three(model, network), state, request),
         }
     }
 }

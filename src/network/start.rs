@@ -3,7 +3,7 @@
 //! Every neuron is drawn on its own from the stream addressed by its particle index, so that the network of
 //! width N that starts at particle `offset` holds exactly the particles `offset .. offset + N` of the limit.
 
-use crate::rng::{Role, Stream, stream};
+use crate::compute::rng::{Role, Stream, stream};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::Serialize;

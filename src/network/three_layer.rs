@@ -12,11 +12,12 @@
 //! address of its indices, so that the network that begins at particle `first` has the weights of a sub-sample of both
 //! kinds of index, and starts as a part of the limit.
 
-use super::kernel::math;
+use super::kernel::activation;
 use super::kernel::three_layer::{Layout, Model, Workspace};
-use super::kernel::{LANES, Layout as Neurons, Threads};
-use super::{Activation, Family, Part, Real, Start};
-use crate::rng::{Role, stream};
+use super::kernel::{LANES, Layout as Neurons};
+use super::{Activation, Family, Part, Start};
+use crate::compute::rng::{Role, stream};
+use crate::compute::{Real, Threads};
 use ndarray::{Array2, ArrayView2, s};
 use serde::Serialize;
 
@@ -191,7 +192,7 @@ impl ThreeLayer {
     /// The sum over families of the mean over units of `|v|^2`, trained coordinates of a state slice.
     pub fn mean_square<R: Real>(&self, width: usize, state: &[R]) -> f64 {
         let ([n1, n2], layout) = (self.layers(width), self.layout(width));
-        let square = |place: usize| state[place].wide().powi(2);
+        let square = |place: usize| state[place].to_f64().powi(2);
         let row = |neuron: usize, rows: std::ops::Range<usize>| -> f64 {
             rows.map(|row| square(layout.second_index(neuron, row))).sum()
         };
@@ -253,7 +254,7 @@ impl ThreeLayer {
 fn activate(activation: Activation, z: Array2<f64>) -> Array2<f64> {
     let mut z = z.as_standard_layout().into_owned();
     if let Some(z) = z.as_slice_mut() {
-        math::value(activation, z);
+        activation::value(activation, z);
     }
     z
 }

@@ -1,7 +1,8 @@
 //! The two-layer network `f(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)`; WKM section 3, MMN eq. (1).
 
 use super::kernel::{LANES, Layout};
-use super::{Activation, Family, Part, Real, Start};
+use super::{Activation, Family, Part, Start};
+use crate::compute::Real;
 use serde::Serialize;
 use std::ops::Range;
 
@@ -126,8 +127,9 @@ impl TwoLayer {
     /// `(1/N) sum_i |v_i|^2` over the trained coordinates of a state slice.
     pub fn mean_square<R: Real>(&self, width: usize, state: &[R]) -> f64 {
         let layout = self.layout(width);
-        let total: f64 =
-            (0..width).map(|i| self.trained().map(|row| state[layout.index(i, row)].wide().powi(2)).sum::<f64>()).sum();
+        let total: f64 = (0..width)
+            .map(|i| self.trained().map(|row| state[layout.index(i, row)].to_f64().powi(2)).sum::<f64>())
+            .sum();
         total / width as f64
     }
 }

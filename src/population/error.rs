@@ -4,18 +4,6 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// A choice given by a name that is not one of its names.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what} {found:?}: use one of {}", quoted(names))]
-pub struct UnknownName {
-    /// What is being chosen, in words.
-    pub what: &'static str,
-    /// The text that was given.
-    pub found: String,
-    /// The names that exist.
-    pub names: &'static [&'static str],
-}
-
 /// Where in a data file a value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -135,10 +123,6 @@ pub(super) fn require(
         return Ok(());
     }
     Err(PopulationError::OutOfRange { key, value: value.to_string(), must: must.to_owned() })
-}
-
-fn quoted(names: &[&str]) -> String {
-    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }
 
 fn listed(names: &[String]) -> String {

@@ -1,12 +1,12 @@
 //! From what a data set says about a sample to the targets y.
 
+use crate::choice::choice;
 use std::path::Path;
 
 use ndarray::Array2;
 use serde::Serialize;
 
 use super::PopulationError;
-use super::names::named;
 use super::table::Table;
 
 /// What the targets are, for the choice of a loss.
@@ -21,9 +21,9 @@ pub enum LabelKind {
     OneHot(usize),
 }
 
-named! {
+choice! {
     /// What is learnt about an image of a digit.
-    LabelRule is "label rule" {
+    pub enum LabelRule: "label rule" {
         /// y = +1 for an even digit, -1 for an odd one (K = 1).
         Parity = "parity",
         /// One-hot of the ten digits (K = 10).
@@ -54,9 +54,9 @@ impl LabelRule {
     }
 }
 
-named! {
+choice! {
     /// What the label columns of a file hold.
-    FileLabels is "kind of labels" {
+    pub enum FileLabels: "kind of labels" {
         /// Real targets, any K.
         Real = "real",
         /// -1 and +1, any K.

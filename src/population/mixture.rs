@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::error::require;
 use super::sampler::{self, Draws, Sampler};
 use super::{LabelKind, Population, PopulationError};
-use crate::rng;
+use crate::compute::rng;
 
 /// Two centred isotropic Gaussians; K = 1: y = -1 or +1 with probability 1/2, `x | y ~ N(0, (1 + y delta)^2 I_d)`
 /// (Mei, Montanari, Nguyen 2018).
@@ -69,8 +69,8 @@ impl Sampler for Mixture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compute::rng::Role;
     use crate::population::PopulationSpec;
-    use crate::rng::Role;
 
     const SPEC: MixtureSpec = MixtureSpec { dimension: 10, delta: 0.4, size: 20_000, draws: Draws::Fixed };
 

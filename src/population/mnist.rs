@@ -1,17 +1,17 @@
 //! MNIST from a folder that the user names: four IDX files, plain or gzip.
 
+use crate::choice::choice;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use serde::Serialize;
 
 use super::images::{Images, Limit};
-use super::names::named;
 use super::{LabelRule, Population, PopulationError, Source, Standardise, idx, source};
 
-named! {
+choice! {
     /// Which part of MNIST.
-    Split is "MNIST split" {
+    pub enum Split: "MNIST split" {
         /// 60,000 training images (`train-*`).
         Train = "train",
         /// 10,000 test images (`t10k-*`).

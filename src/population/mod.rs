@@ -27,7 +27,6 @@ mod labels;
 mod line;
 mod mixture;
 mod mnist;
-mod names;
 mod npz_table;
 mod sampler;
 mod source;
@@ -42,7 +41,7 @@ use serde::Serialize;
 
 pub use digits::{DIGITS, DIGITS_PIXELS, DigitsSpec};
 use error::require;
-pub use error::{Place, PopulationError, UnknownName};
+pub use error::{Place, PopulationError};
 pub use file::FileSpec;
 pub use labels::{FileLabels, LabelKind, LabelRule};
 pub use line::{LineLaw, LineSpec, TargetBump};
@@ -91,8 +90,7 @@ impl Population {
         self.sample.shape()
     }
 
-    /// The same law as bump neurons of width `scale` see it: inputs `(x, 1) / scale`
-    /// ([`crate::network::TwoLayer::bump`]).
+    /// The same law with inputs `(x, 1) / scale`, as bump neurons of width `scale` take them.
     ///
     /// # Errors
     /// More than one input, or fresh draws.

@@ -1,11 +1,11 @@
 //! Laws one can draw from without end, and the fixed sample that stands for such a law.
 
+use crate::choice::choice;
 use ndarray::Array2;
 
 use super::error::require;
-use super::names::named;
 use super::{LabelKind, Population, PopulationError, Sample};
-use crate::rng::{self, Role};
+use crate::compute::rng::{self, Role};
 
 /// A law one can draw from without end.
 pub trait Sampler: Send + Sync {
@@ -22,9 +22,9 @@ pub trait Sampler: Send + Sync {
     fn draw(&self, rng: &mut rng::Stream, x: &mut [f64], y: &mut [f64]);
 }
 
-named! {
+choice! {
     /// Where mini-batches of a sampled law come from.
-    Draws is "kind of draws" {
+    pub enum Draws: "kind of draws" {
         /// From the fixed sample, which then *is* the population.
         Fixed = "fixed",
         /// Fresh from the law at every step (the one-pass setting of the theory).

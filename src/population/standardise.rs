@@ -3,15 +3,15 @@
 //! Moments are those of the kept sample, which *is* the population (division by n, not n - 1):
 //! `x <- (x - mean) / scale` with `scale` the standard deviation. A constant feature becomes 0, with scale 1 recorded.
 
+use crate::choice::choice;
 use ndarray::{Array1, Array2};
 use serde::Serialize;
 
 use super::PopulationError;
-use super::names::named;
 
-named! {
+choice! {
     /// Which moments of the inputs are set to mean 0 and variance 1.
-    Standardise is "standardisation" {
+    pub enum Standardise: "standardisation" {
         /// Inputs as they are.
         None = "none",
         /// One mean and one scale over all features of all samples.

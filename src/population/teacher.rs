@@ -8,20 +8,20 @@
 //!
 //! The erf is normalised so that `E[sigma(<w, x>) sigma(<v, x>)] = (2/pi) asin(<w, v> / sqrt((1 + |w|^2)(1 + |v|^2)))`.
 
+use crate::choice::choice;
 use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::Serialize;
 
 use super::error::require;
-use super::names::named;
 use super::sampler::{self, Draws, Sampler};
 use super::{LabelKind, Population, PopulationError};
-use crate::rng::{self, Role};
+use crate::compute::rng::{self, Role};
 
-named! {
+choice! {
     /// The teacher's activation sigma.
-    TeacherActivation is "teacher activation" {
+    pub enum TeacherActivation: "teacher activation" {
         /// erf(z / sqrt 2).
         Erf = "erf",
         /// tanh(z).
@@ -43,9 +43,9 @@ impl TeacherActivation {
     }
 }
 
-named! {
+choice! {
     /// Where the teacher's input weights v_j point.
-    TeacherDirections is "kind of teacher directions" {
+    pub enum TeacherDirections: "kind of teacher directions" {
         /// v_j = norm e_j, orthogonal; needs m <= d.
         Axes = "axes",
         /// Independent and uniform on the sphere of radius `norm`, from the stream `(seed, Teacher, j, 0)`.
@@ -53,9 +53,9 @@ named! {
     }
 }
 
-named! {
+choice! {
     /// The teacher's output weights a_j.
-    TeacherOutputs is "kind of teacher output weights" {
+    pub enum TeacherOutputs: "kind of teacher output weights" {
         /// a_j = 1.
         Ones = "ones",
         /// a_j = (-1)^j: +1, -1, +1, ...
@@ -63,9 +63,9 @@ named! {
     }
 }
 
-named! {
+choice! {
     /// How the teacher's neurons are added up.
-    TeacherSum is "teacher sum" {
+    pub enum TeacherSum: "teacher sum" {
         /// (1/m) sum, as in the network's own scaling.
         Mean = "mean",
         /// Plain sum.

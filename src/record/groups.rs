@@ -1,23 +1,24 @@
 //! The groups of networks of a run, and the limit's own error.
 
 use super::measure::Measure;
+use crate::choice::choice;
 use crate::network::Cloud;
 use crate::number;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What a group of networks varies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Axis {
-    /// Width N.
-    Width,
-    /// Step eps.
-    Step,
-    /// Batch size B.
-    Batch,
-    /// Nothing: networks of one width, trained or started otherwise.
-    Variant,
+choice! {
+    /// What a group of networks varies.
+    pub enum Axis: "axis" {
+        /// Width N.
+        Width = "width",
+        /// Step eps.
+        Step = "step",
+        /// Batch size B.
+        Batch = "batch",
+        /// Nothing: networks of one width, trained or started otherwise.
+        Variant = "variant",
+    }
 }
 
 /// `records/groups.json`: what was trained, and how well the limit is known.

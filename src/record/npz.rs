@@ -4,7 +4,7 @@
 //! writing and reading both follow the declaration.
 
 use super::write_atomically;
-use crate::network::Real;
+use crate::compute::Real;
 use ndarray::{Array, ArrayD, ArrayViewD, Dimension, IxDyn};
 use ndarray_npy::{NpzReader, NpzWriter, ReadNpzError, WriteNpzError};
 use std::collections::BTreeMap;

@@ -1,7 +1,8 @@
 //! Parameters and momenta of a run in `state/`, by part, in canonical order.
 
 use super::npz::{Arrays, NpzError, Table};
-use crate::network::{Network, Point, Real};
+use crate::compute::Real;
+use crate::network::{Network, Point};
 use ndarray::{Array2, ArrayViewMut2, s};
 use std::path::Path;
 

@@ -2,9 +2,9 @@
 
 use super::memory::{MemoryShortage, Shortfall};
 use crate::analysis::verdict::Check;
+use crate::compute::InstructionSet;
 use crate::figure::FigureError;
 use crate::kinetic::KineticError;
-use crate::network::InstructionSet;
 use crate::population::PopulationError;
 use crate::record::npz::NpzError;
 use crate::record::{Phase, RecordError, RunFolder};

@@ -12,13 +12,14 @@ use super::problem::Problem;
 use super::series::{Evaluation, Series, compare};
 use super::tasks::TaskHandle;
 use super::trajectory::TrajectoryOutcome;
+use crate::compute::{Real, Threads};
 use crate::config::{Experiment, GridSpec, NetworkKind};
 use crate::dynamics::StopReason;
 use crate::kinetic::{
     Constants, Density, FeatureTable, GridLimit, KineticError, KineticProblem, Line, MeanField, OnTheWay, PhaseGrid,
     Radial,
 };
-use crate::network::{Law, Loss, Objective, Real, Threads};
+use crate::network::{Law, Loss, Objective};
 use crate::population::PopulationSpec;
 use crate::record::Measure;
 use crate::record::npz::{ArrayRecord, array_record};

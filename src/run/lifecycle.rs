@@ -5,7 +5,7 @@ use super::figures;
 use super::memory;
 use super::study::Registry;
 use crate::analysis::verdict::Check;
-use crate::network::InstructionSet;
+use crate::compute::InstructionSet;
 use crate::record::{FORMAT, Host, Manifest, Opened, PopulationRecord, RunFolder, RunKind, Status};
 use std::time::Instant;
 

@@ -3,7 +3,8 @@
 use super::problem::Problem;
 use super::series::{Evaluation, to_f64};
 use crate::analysis::wasserstein::ReferenceProjections;
-use crate::network::{Family, Network, Real};
+use crate::compute::Real;
+use crate::network::{Family, Network};
 use ndarray::Array2;
 
 /// A limit at the recording times.

@@ -16,7 +16,7 @@
 
 use super::planner::Planner;
 use crate::config::{BatchSize, Experiment, Route, Variant};
-use crate::dynamics::{Method, Scheme};
+use crate::dynamics::Scheme;
 use crate::network::Start;
 use crate::record::{Axis, LimitRun};
 
@@ -99,11 +99,7 @@ impl Trajectory {
     /// A measure of the work: that of a step times the number of steps.
     pub fn work(&self, time: f64) -> f64 {
         let Integration { scheme: Scheme { method, motion }, batch, .. } = &self.integration;
-        let gradients = match method {
-            Method::Rk4 => 4.0,
-            Method::DormandPrince => 6.0,
-            _ => 1.0,
-        };
+        let gradients = method.gradients_per_step() as f64;
         let samples = if let BatchSize::Size(size) = batch { *size as f64 } else { f64::INFINITY };
         self.cost * time / motion.step * gradients * samples.min(1000.0)
     }

@@ -2,11 +2,12 @@
 
 use super::plan::Trajectory;
 use crate::analysis::dropout::Subject;
+use crate::compute::{Real, Threads};
 use crate::config::{BatchSize, Experiment};
 use crate::dynamics::{
     BatchSource, Batches, Brownian, Ensemble, Integrator, NetworkForce, NoNoise, Noise, Simulation, State,
 };
-use crate::network::{Batch, Network, Objective, Real, Threads, TwoLayer};
+use crate::network::{Batch, Network, Objective, TwoLayer};
 use crate::population::{LabelKind, Population, Sample, Sampler};
 use crate::record::Measure;
 

@@ -4,7 +4,7 @@ use super::context::RunError;
 use crate::config::{MnistSignals, ProblemSpec, RecoveryExperiment};
 use crate::population::{LabelRule, MnistSpec, PopulationError, PopulationSpec, Source as File, Standardise};
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::{Link, Problem, read};
+use crate::sparse::recovery::{Problem, SampleLoss, read};
 use std::path::PathBuf;
 
 /// A source of problems, numbered from 0.
@@ -29,7 +29,7 @@ pub enum Source {
         /// Its content.
         bytes: Vec<u8>,
         /// The loss.
-        loss: Link,
+        loss: SampleLoss,
         /// Its checksum.
         file: File,
     },
@@ -108,7 +108,7 @@ fn images(spec: &MnistSignals, count: usize) -> Result<Source, RunError> {
     let mnist = PopulationSpec::Mnist(MnistSpec { folder, split, labels, limit, standardise }).build(0)?;
     let signals: Vec<Vec<f64>> = mnist.sample.x.rows().into_iter().map(|row| row.to_vec()).collect();
     let law = Instance {
-        loss: Link::Squared,
+        loss: SampleLoss::Squared,
         n: spec.n,
         d: mnist.sample.x.ncols(),
         sparsity: 1,

@@ -6,8 +6,9 @@ use super::problem::Problem;
 use crate::analysis::distance::{Coupling, coupling, function_distance};
 use crate::analysis::dropout::random_order;
 use crate::analysis::wasserstein::ReferenceProjections;
+use crate::compute::{Real, Threads};
 use crate::dynamics::State;
-use crate::network::{Family, Loss, Real, Threads};
+use crate::network::{Family, Loss};
 use crate::record::Measure;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
@@ -70,7 +71,7 @@ pub fn sup(values: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 pub(super) fn to_f64<R: Real>(values: &[R]) -> Vec<f64> {
-    values.iter().map(|v| v.wide()).collect()
+    values.iter().map(|v| v.to_f64()).collect()
 }
 
 /// Predictions of a state on the fixed sample, and their cost.

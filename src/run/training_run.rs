@@ -11,7 +11,6 @@ use super::training::{self, Trained};
 use super::{grid_limit, routes, sanity};
 use crate::analysis::verdict::Check;
 use crate::config::{BatchSize, Experiment, Precision};
-use crate::dynamics::Method;
 use crate::network::Loss;
 use crate::population::Population;
 use crate::record::npz::{ArrayRecord, array_record};
@@ -163,14 +162,13 @@ fn write_data(folder: &RunFolder, population: &Population) -> Result<(), RunErro
 
 fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryRecord> {
     let (stop, _) = trained.runs.get(&t.id)?;
-    let method = Method::NAMES.iter().find(|(_, m)| *m == t.integration.scheme.method)?.0;
     Some(TrajectoryRecord {
         id: t.id.clone(),
         width: t.width(),
         first: t.particles.first,
         replica: t.particles.replica,
         route: t.route.name().into(),
-        method: method.into(),
+        method: t.integration.scheme.method.name().into(),
         step: t.integration.scheme.motion.step,
         batch: if let BatchSize::Size(size) = t.integration.batch { Some(size) } else { None },
         ticks: t.integration.ticks,

@@ -9,11 +9,12 @@ pub mod naive;
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
+use widelimit::compute::Threads;
+use widelimit::compute::rng::{Role, stream};
 use widelimit::dynamics::{
     BatchSource, Batches, Ensemble, Integrator, Method, Motion, NetworkForce, NoNoise, Scheme, State,
 };
-use widelimit::network::{Activation, Batch, Family, Loss, Network, Objective, Threads, ThreeLayer, TwoLayer};
-use widelimit::rng::{Role, stream};
+use widelimit::network::{Activation, Batch, Family, Loss, Network, Objective, ThreeLayer, TwoLayer};
 
 /// Address of the batches that problems draw.
 pub const SEED: u64 = 11;

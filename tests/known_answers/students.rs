@@ -9,7 +9,8 @@
 
 use crate::common::{mean, normals, slope};
 use std::f64::consts::PI;
-use widelimit::network::{Activation, Batch, Loss, Network, Objective, Threads, TwoLayer};
+use widelimit::compute::Threads;
+use widelimit::network::{Activation, Batch, Loss, Network, Objective, TwoLayer};
 
 const INPUTS: usize = 3;
 /// Neurons as (w, a).

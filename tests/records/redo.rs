@@ -6,6 +6,7 @@ use crate::common::{Problem, naive};
 use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use widelimit::choice::Choice;
 use widelimit::config::Experiment;
 use widelimit::network::{Activation, Batch, Loss, Network, ThreeLayer, TwoLayer};
 use widelimit::run::draws;
@@ -32,8 +33,8 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
-fn named<T: Copy>(names: &[(&str, T)], value: &Value) -> T {
-    names.iter().find(|(name, _)| value == name).map(|(_, choice)| *choice).unwrap()
+fn named<T: Choice>(value: &Value) -> T {
+    T::from_name(value.as_str().unwrap()).unwrap()
 }
 
 impl Folder {
@@ -56,9 +57,9 @@ impl Folder {
         let (spec, size) = (&self.manifest["experiment"]["network"], &self.manifest["population"]);
         let [inputs, outputs] = ["inputs", "outputs"].map(|name| number(&size[name]) as usize);
         let (bias, fixed_output) = (spec["bias"] == true, spec["fixed_output"] == true);
-        let activation = named(Activation::NAMES, &spec["activation"]);
+        let activation: Activation = named(&spec["activation"]);
         let network: Network = if spec["kind"] == "three-layer" {
-            let activations = [activation, named(Activation::NAMES, &spec["second_activation"])];
+            let activations = [activation, named(&spec["second_activation"])];
             let proportions = [0, 1].map(|layer| number(&spec["proportions"][layer]) as usize);
             ThreeLayer { inputs, outputs, bias, activations, fixed_output, proportions }.into()
         } else {
@@ -70,7 +71,7 @@ impl Folder {
             values[..values.len() / columns / if half { 2 } else { 1 } * columns].to_vec()
         };
         let population = Batch { x: part(&self.x, network.inputs()), y: part(&self.y, network.outputs()) };
-        let loss = named(Loss::NAMES, &spec["loss"]);
+        let loss: Loss = named(&spec["loss"]);
         let ridge = number(&self.manifest["experiment"]["dynamics"]["ridge"]);
         Problem { network, width: number(&run["width"]) as usize, population, loss, ridge }
     }

@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use widelimit::analysis::verdict::{Check, Verdict};
+use widelimit::choice::Choice;
 use widelimit::dynamics::StopReason;
 use widelimit::network::Activation;
 use widelimit::record::npz::{Arrays, Table};
@@ -185,7 +186,7 @@ fn experiment() -> impl Strategy<Value = String> {
         let interval = time / records as f64;
         population().prop_flat_map(move |(population, fresh, losses)| {
             let network = (
-                select(Activation::NAMES.iter().copied().filter(|(_, a)| *a != Activation::Bump).collect::<Vec<_>>()),
+                select(Activation::ALL.iter().copied().filter(|a| *a != Activation::Bump).collect::<Vec<_>>()),
                 select(losses),
                 (any::<bool>(), any::<bool>()),
                 (law(), law(), law()),
@@ -200,7 +201,7 @@ fn experiment() -> impl Strategy<Value = String> {
     let head = (any::<String>(), 0..=i64::MAX, any::<bool>(), proptest::option::of(positive()), 1_usize..9);
     (shape, head).prop_map(|((time, records, fresh, lines), (title, seed, single, checkpoint, seeds))| {
         let (population, network, (dynamics, reference), widths, gap, batch) = lines;
-        let ((_, activation), loss, (bias, fixed_output), (w, b, a)) = network;
+        let (activation, loss, (bias, fixed_output), (w, b, a)) = network;
         let activation = serde_json::to_string(&activation).unwrap();
         let batch = match batch {
             Some(size) => format!("batch = {size}"),

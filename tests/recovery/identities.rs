@@ -2,11 +2,12 @@
 
 use faer::Mat;
 use faer::prelude::{Solve, SolveLstsq};
-use widelimit::network::kernel::InstructionSet;
+use widelimit::choice::Choice;
+use widelimit::compute::InstructionSet;
 use widelimit::sparse::recovery::dense::gram;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::{
-    Cholesky, Damping, Inverse, Link, Method, Problem, Selection, Settings, Values, best_support, eliminate,
+    Cholesky, Damping, Inverse, Method, Problem, SampleLoss, Selection, Settings, Values, best_support, eliminate,
     projection, refine, solve,
 };
 
@@ -15,7 +16,7 @@ const TIGHT: f64 = 1e-10;
 fn problem(n: usize, d: usize, condition: f64, snr_db: Option<f64>, index: u64) -> Problem {
     let design = Design::Rotated { condition };
     let law = Instance {
-        loss: Link::Squared,
+        loss: SampleLoss::Squared,
         n,
         d,
         sparsity: (d / 4).max(1),
@@ -159,7 +160,7 @@ fn exact_selection_against_all_subsets() {
     for index in 0..12 {
         let problem = problem(26, 13, 1e4, Some(20.0), index);
         let inverse = Inverse::new(problem.hessian(problem.start()), 0.0).unwrap();
-        let v = inverse.solve(problem.moment());
+        let v = inverse.solve(problem.xty());
         for k in [1, 4, 9, 13] {
             let cost = |support: &[usize]| {
                 let projected = projection(&v, &inverse, support);
@@ -235,7 +236,8 @@ fn bits_of_the_dense_kernels() {
 /// Derivatives of every loss against central differences of order four.
 #[test]
 fn derivatives_of_the_losses() {
-    for &(name, loss) in Link::NAMES {
+    for &loss in SampleLoss::ALL {
+        let name = loss.name();
         let law = Instance {
             loss,
             n: 9,

@@ -4,14 +4,15 @@ use faer::Mat;
 use proptest::prelude::*;
 use std::io::Cursor;
 use std::path::Path;
+use widelimit::choice::Choice;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::{
-    Damping, Link, Method, Problem, RecoveryError, Settings, Stop, largest, read, solve, threshold,
+    Damping, Method, Problem, RecoveryError, SampleLoss, Settings, Stop, largest, read, solve, threshold,
 };
 
 fn law(n: usize, d: usize, sparsity: usize) -> Instance {
     Instance {
-        loss: Link::Squared,
+        loss: SampleLoss::Squared,
         n,
         d,
         sparsity,
@@ -24,7 +25,7 @@ fn law(n: usize, d: usize, sparsity: usize) -> Instance {
 
 /// The methods on least squares, the exact one left out where there are too many supports.
 fn methods(d: usize) -> impl Iterator<Item = Method> {
-    Method::NAMES.iter().map(|&(_, method)| method).filter(move |m| d <= 14 || m.name() != "exact-iobs")
+    Method::ALL.iter().copied().filter(move |m| d <= 14 || m.name() != "exact-iobs")
 }
 
 fn run(problem: &Problem, method: Method, k: usize) -> Vec<f64> {
@@ -37,7 +38,7 @@ fn rewritten(problem: &Problem, order: &[usize], unit: f64) -> Problem {
     let design = problem.design();
     let xt = Mat::from_fn(design.nrows(), design.ncols(), |j, i| design[(order[j], i)]);
     let y = problem.measurements().iter().map(|y| unit * y).collect();
-    Problem::new(xt, y, Link::Squared, None).unwrap()
+    Problem::new(xt, y, SampleLoss::Squared, None).unwrap()
 }
 
 proptest! {
@@ -93,7 +94,7 @@ proptest! {
 fn ties_go_to_the_lower_index() {
     let d = 8;
     let xt = Mat::from_fn(d, d, |j, i| if i == j { 1.0 } else { 0.0 });
-    let problem = Problem::new(xt, vec![1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0], Link::Squared, None).unwrap();
+    let problem = Problem::new(xt, vec![1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0], SampleLoss::Squared, None).unwrap();
     for method in methods(d).filter(|m| m.applies(d, d, 2)) {
         let found = solve(&problem, method, &Settings::new(2), |_| {}).unwrap();
         assert_eq!(found.support, [0, 1], "{}", method.name());
@@ -122,7 +123,7 @@ fn the_truth_is_found() {
 /// f never rises under k-IHT's step 1/L: it minimises a majorant.
 #[test]
 fn hard_thresholding_descends() {
-    for (loss, start) in [(Link::Squared, None), (Link::Logistic, Some(1.0))] {
+    for (loss, start) in [(SampleLoss::Squared, None), (SampleLoss::Logistic, Some(1.0))] {
         let law = Instance {
             loss,
             snr_db: None,
@@ -157,7 +158,7 @@ fn damping_is_raised_visibly() {
     // Every column twice.
     let xt = Mat::from_fn(d, n, column);
     let y = (0..n).map(|i| column(0, i) + 0.5 * column(4, i)).collect();
-    let problem = Problem::new(xt, y, Link::Squared, None).unwrap();
+    let problem = Problem::new(xt, y, SampleLoss::Squared, None).unwrap();
     for method in methods(d).filter(|m| m.applies(n, d, 3)) {
         let settings = Settings { damping: Damping::Relative(0.0), iterations: 50, ..Settings::new(3) };
         let found = solve(&problem, method, &settings, |_| {}).unwrap();
@@ -168,7 +169,7 @@ fn damping_is_raised_visibly() {
     }
     // n < d with automatic damping: asked for, and so not raised.
     let problem = law(20, 40, 3).draw(1, 0).unwrap();
-    let found = solve(&problem, Method::NAMES[6].1, &Settings::new(3), |_| {}).unwrap();
+    let found = solve(&problem, Method::ALL[6], &Settings::new(3), |_| {}).unwrap();
     assert_eq!((found.raised, found.damping), (false, 0.01));
 }
 
@@ -183,7 +184,7 @@ fn refusal(result: Result<impl Sized, RecoveryError>) -> String {
 fn bad_problems_are_refused() {
     let x = || Mat::from_fn(3, 4, |i, j| (i + j) as f64);
     let y = || vec![1.0; 4];
-    let made = |xt, y, truth| refusal(Problem::new(xt, y, Link::Squared, truth));
+    let made = |xt, y, truth| refusal(Problem::new(xt, y, SampleLoss::Squared, truth));
     for (message, words) in [
         (made(Mat::zeros(3, 0), vec![], None), ["n = 0", "at least one"]),
         (made(Mat::zeros(0, 4), y(), None), ["d = 0", "at least one"]),
@@ -196,7 +197,8 @@ fn bad_problems_are_refused() {
         assert!(words.iter().all(|word| message.contains(word)), "{message}");
     }
     let problem = law(20, 12, 2).draw(1, 0).unwrap();
-    for &(name, method) in Method::NAMES {
+    for &method in Method::ALL {
+        let name = method.name();
         for k in [0, 13] {
             let message = refusal(solve(&problem, method, &Settings::new(k), |_| {}));
             assert!(message.contains(&format!("k = {k}")) && message.contains("d = 12"), "{name}: {message}");
@@ -205,14 +207,9 @@ fn bad_problems_are_refused() {
     let cosamp = refusal(solve(&problem, Method::CoSaMp, &Settings::new(5), |_| {}));
     assert!(cosamp.contains("15") && cosamp.contains("12"), "{cosamp}");
     let large = law(80, 60, 2).draw(1, 0).unwrap();
-    let message = refusal(solve(
-        &large,
-        Method::NAMES.iter().find(|m| m.0 == "exact-iobs").unwrap().1,
-        &Settings::new(20),
-        |_| {},
-    ));
+    let message = refusal(solve(&large, Method::from_name("exact-iobs").unwrap(), &Settings::new(20), |_| {}));
     assert!(message.contains("20 among 60") && message.contains("greedy"), "{message}");
-    let logistic = Instance { loss: Link::Logistic, snr_db: None, ..law(20, 12, 2) }.draw(1, 0).unwrap();
+    let logistic = Instance { loss: SampleLoss::Logistic, snr_db: None, ..law(20, 12, 2) }.draw(1, 0).unwrap();
     let message = refusal(solve(&logistic, Method::Omp, &Settings::new(2), |_| {}));
     assert!(message.contains("omp") && message.contains("squared"), "{message}");
     assert!(refusal(law(0, 4, 1).draw(1, 0)).contains("n = 0"));
@@ -232,7 +229,8 @@ fn archive(arrays: &[(&str, ndarray::ArrayD<f64>)]) -> Vec<u8> {
 fn problems_from_files() {
     let x = ndarray::array![[1.0, 0.0, 2.0], [0.0, 3.0, 1.0]].into_dyn();
     let vector = |v: &[f64]| ndarray::Array1::from(v.to_vec()).into_dyn();
-    let from = |arrays: &[(&str, ndarray::ArrayD<f64>)]| read(Path::new("a.npz"), &archive(arrays), Link::Squared);
+    let from =
+        |arrays: &[(&str, ndarray::ArrayD<f64>)]| read(Path::new("a.npz"), &archive(arrays), SampleLoss::Squared);
     let whole = [
         ("X", x.clone()),
         ("y", vector(&[1.0, 2.0])),
@@ -257,5 +255,5 @@ fn problems_from_files() {
         let message = refusal(from(&arrays));
         assert!(words.iter().all(|word| message.contains(word)), "{message}");
     }
-    assert!(refusal(read(Path::new("b.npz"), b"nothing", Link::Squared)).contains("b.npz: not a readable .npz"));
+    assert!(refusal(read(Path::new("b.npz"), b"nothing", SampleLoss::Squared)).contains("b.npz: not a readable .npz"));
 }

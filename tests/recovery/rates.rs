@@ -2,13 +2,13 @@
 
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::rates::{Bounded, contraction, damped, expansion, quadratic_rate, threshold_ratios};
-use widelimit::sparse::recovery::{Link, Selection};
+use widelimit::sparse::recovery::{SampleLoss, Selection};
 
 fn worst(steps: &[Bounded]) -> f64 {
     steps.iter().map(Bounded::ratio).fold(0.0, f64::max)
 }
 
-fn instance(loss: Link, n: usize, d: usize, sparsity: usize, start_distance: Option<f64>) -> Instance {
+fn instance(loss: SampleLoss, n: usize, d: usize, sparsity: usize, start_distance: Option<f64>) -> Instance {
     Instance { loss, n, d, sparsity, design: Design::Gaussian, signal: Signal::Gaussian, snr_db: None, start_distance }
 }
 
@@ -31,7 +31,7 @@ fn contraction_of_iht_and_of_damped_steps() {
     for (seed, design) in
         [(1, Design::Gaussian), (2, Design::Rotated { condition: 30.0 }), (3, Design::Scaled { condition: 10.0 })]
     {
-        let law = Instance { design, ..instance(Link::Squared, 120, 60, 6, None) };
+        let law = Instance { design, ..instance(SampleLoss::Squared, 120, 60, 6, None) };
         for index in 0..5 {
             let problem = law.draw(seed, index).unwrap();
             for k in [6, 12, 30] {
@@ -51,7 +51,9 @@ fn contraction_of_iht_and_of_damped_steps() {
 /// topk-I-OBS squares its error on every loss with a Lipschitz Hessian: the bound holds, and the fitted order is two.
 #[test]
 fn local_quadratic_rate() {
-    for (loss, distance) in [(Link::Logistic, 0.5), (Link::Exponential, 0.3), (Link::QuadraticMeasurement, 0.1)] {
+    for (loss, distance) in
+        [(SampleLoss::Logistic, 0.5), (SampleLoss::Exponential, 0.3), (SampleLoss::QuadraticMeasurement, 0.1)]
+    {
         let (mut ratio, mut orders) = (0.0_f64, Vec::new());
         for index in 0..8 {
             let problem = instance(loss, 400, 20, 4, Some(distance)).draw(5, index).unwrap();
@@ -75,7 +77,7 @@ fn local_quadratic_rate() {
 fn exact_selection_by_enumeration() {
     let mut ratio = 0.0_f64;
     for index in 0..6 {
-        let problem = instance(Link::Exponential, 200, 14, 3, Some(0.3)).draw(6, index).unwrap();
+        let problem = instance(SampleLoss::Exponential, 200, 14, 3, Some(0.3)).draw(6, index).unwrap();
         ratio = ratio.max(worst(&quadratic_rate(&problem, 5, Selection::Exact, 10).unwrap()));
     }
     println!("exact I-OBS: {ratio:.3}");

@@ -4,9 +4,10 @@
 //! and one batch per step give an unbiased force on C, which heavy ball follows.
 
 use super::Path;
+use crate::compute::Threads;
+use crate::compute::rng::{Role, stream};
 use crate::dynamics::{Ensemble, Force, Method, Motion, Scheme, Simulation, State, TimeLoop};
-use crate::network::{Batch, Point, Threads};
-use crate::rng::{Role, stream};
+use crate::network::{Batch, Point};
 use rand::RngExt;
 
 /// The force on the middle point.

@@ -7,8 +7,8 @@
 
 use super::profile::Measure;
 use super::{Path, three_layer, two_layer};
+use crate::compute::rng::{Role, random_order, stream};
 use crate::network::{Network, Point};
-use crate::rng::{Role, random_order, stream};
 use serde::{Deserialize, Serialize};
 
 /// Two networks P and Q, and for every hidden layer the half of its neurons that is kept in P.

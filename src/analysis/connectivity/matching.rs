@@ -49,12 +49,13 @@ impl Matching {
         let families = network.families(width);
         let q = q.to_vec();
         let matrix = |f: usize| families[f].matrix(&q).to_owned();
-        let mut matched: Vec<Array2<f64>> = match (network, &self.layers[..]) {
-            (Network::ThreeLayer(_), [first, second]) => {
+        let mut matched: Vec<Array2<f64>> = match network {
+            Network::ThreeLayer(_) => {
+                let (first, second) = (&self.layers[0], &self.layers[1]);
                 let between = second.rows(&first.rows(&matrix(1)).reversed_axes()).reversed_axes();
                 vec![first.rows(&matrix(0)), between, second.rows(&matrix(2))]
             }
-            _ => vec![self.layers[0].rows(&matrix(0))],
+            Network::TwoLayer(_) => vec![self.layers[0].rows(&matrix(0))],
         };
         matched.iter_mut().flat_map(|matrix| matrix.iter().copied().collect::<Vec<f64>>()).collect()
     }
@@ -81,10 +82,6 @@ impl Assignment {
     }
 }
 
-fn odd(activation: Activation) -> bool {
-    matches!(activation, Activation::Tanh | Activation::Erf | Activation::Identity)
-}
-
 fn apart(a: ArrayView1<f64>, b: ArrayView1<f64>, sign: f64) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - sign * b).powi(2)).sum()
 }
@@ -106,7 +103,7 @@ fn nearer_flipped(p: &Array2<f64>, q: &Array2<f64>, i: usize, j: usize) -> bool 
 fn two_layer(network: &TwoLayer, width: usize, p: &Point, q: &Point, x: ArrayView2<f64>, by: Match) -> Assignment {
     let family = &network.families(width)[0];
     let [p, q] = [p, q].map(|point| family.matrix(&point.to_vec()).to_owned());
-    let odd = odd(network.activation);
+    let odd = network.activation.is_odd();
     match by {
         Match::Weights => by_rows(&p, &q, odd),
         Match::Features => {
@@ -128,7 +125,7 @@ fn three_layer(
 ) -> Matching {
     let families = network.families(width);
     let matrix = |point: &Point, f: usize| families[f].matrix(&point.to_vec()).to_owned();
-    let [odd_first, odd_second] = three.activations.map(odd);
+    let [odd_first, odd_second] = three.activations.map(Activation::is_odd);
     let first = match by {
         Match::Weights => by_rows(&matrix(p, 0), &matrix(q, 0), odd_first),
         Match::Features => {

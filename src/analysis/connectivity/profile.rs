@@ -1,7 +1,8 @@
 //! The loss along a path.
 
 use super::Path;
-use crate::network::{Loss, Network, Point, Threads};
+use crate::compute::Threads;
+use crate::network::{Loss, Network, Point};
 use crate::number;
 use serde::{Deserialize, Serialize};
 

@@ -1,9 +1,10 @@
 //! The potential's gradient under a frozen path: a force that depends on time and on each particle alone.
 
 use super::FrozenPath;
+use crate::compute::{Real, Threads};
 use crate::dynamics::{Ensemble, Force, StageTime};
+use crate::network::TwoLayer;
 use crate::network::kernel::{Model, Samples, Workspace};
-use crate::network::{Real, Threads, TwoLayer};
 
 /// `grad Psi^n_t(theta)` for the particles of one state.
 pub struct FrozenForce<'a, R> {

@@ -1,8 +1,8 @@
 //! The iteration of the trajectory map, window by window.
 
 use super::{FrozenPath, TrajectoryMap};
+use crate::compute::Real;
 use crate::dynamics::{Ensemble, State};
-use crate::network::Real;
 
 /// The trajectory of predictions that a window's iteration starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! One application of the trajectory map: every particle is integrated independently over a whole window.
 
 use super::{FrozenForce, FrozenPath};
+use crate::compute::{Real, Threads};
 use crate::dynamics::{Ensemble, Noise, Scheme, Simulation, State, TimeLoop};
 use crate::network::kernel::{LANES, Model, Samples, Workspace};
-use crate::network::{Batch, Real, Threads, TwoLayer};
+use crate::network::{Batch, TwoLayer};
 use rayon::prelude::*;
 use std::ops::Range;
 

@@ -1,7 +1,8 @@
 //! Predictions frozen on the nodes of a time grid, and the residuals at and between the nodes.
 
+use crate::compute::Real;
 use crate::dynamics::StageTime;
-use crate::network::{Loss, Real};
+use crate::network::Loss;
 
 /// Nodes that a residual is interpolated from: a cubic in time, whose error has the order of classical Runge-Kutta.
 const STENCIL: usize = 4;

@@ -2,8 +2,7 @@
 
 use super::LANES;
 use super::phases::{Lanes, load, store};
-use super::simd::{Job, Simd};
-use crate::network::Real;
+use crate::compute::{Job, Real, Simd};
 
 /// The constants of a step of stochastic heavy ball or of gradient descent, with `g` the potential's gradient:
 ///
@@ -12,7 +11,7 @@ use crate::network::Real;
 /// first order    theta <- theta - kick g + noise xi
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Kick {
+pub struct StepCoefficients {
     /// Factor on the momentum.
     pub keep: f64,
     /// Factor on the gradient.
@@ -25,7 +24,7 @@ pub struct Kick {
     pub first_order: bool,
 }
 
-/// A [`Kick`] and the ridge in the states' scalar type.
+/// [`StepCoefficients`] and the ridge in the states' scalar type.
 #[derive(Clone, Copy)]
 pub(super) struct Constants<R> {
     pub keep: R,
@@ -38,14 +37,14 @@ pub(super) struct Constants<R> {
 }
 
 impl<R: Real> Constants<R> {
-    pub fn new(kick: Kick, ridge: f64) -> Self {
+    pub fn new(step: StepCoefficients, ridge: f64) -> Self {
         Constants {
-            keep: R::of(kick.keep),
-            kick: R::of(-kick.kick),
-            drift: R::of(kick.drift),
-            noise: R::of(kick.noise),
-            shrink: R::of(-kick.kick * ridge),
-            first_order: kick.first_order,
+            keep: R::of(step.keep),
+            kick: R::of(-step.kick),
+            drift: R::of(step.drift),
+            noise: R::of(step.noise),
+            shrink: R::of(-step.kick * ridge),
+            first_order: step.first_order,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! From the parts of a forward pass to predictions and residuals, the same for networks of any depth.
 
 use super::samples::Samples;
-use crate::network::{Objective, Real};
+use crate::compute::Real;
+use crate::network::Objective;
 
 /// Predictions of the last forward pass and what they are made of.
 #[derive(Debug, Default)]

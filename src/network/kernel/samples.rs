@@ -4,7 +4,7 @@
 //! two samples at a time, `[sample / 2][input][sample % 2]`; the backward pass reads two inputs at a time,
 //! `[input / 2][sample][input % 2]`, where the bias counts as one more input that is 1. Odd counts are padded with zeros.
 
-use crate::network::Real;
+use crate::compute::Real;
 
 /// Largest number of samples in a tile.
 const TILE: usize = 128;

@@ -5,11 +5,9 @@
 
 use super::LANES;
 use super::finish::Update;
-use super::math::Function;
 use super::phases::{Activate, Lanes, Next, PreActivations, PullOuter};
-use super::simd::{Job, Simd};
 use super::superblock::Superblock;
-use crate::network::Real;
+use crate::compute::{Job, Real, Simd, activation::Function};
 use std::marker::PhantomData;
 
 /// The step of a superblock on the samples of one tile.

@@ -6,11 +6,9 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::LANES;
-use super::math::Function;
 use super::phases::Activate;
-use super::simd::{Job, Simd};
 use super::superblock::Superblock;
-use crate::network::Real;
+use crate::compute::{Job, Real, Simd, activation::Function};
 use std::marker::PhantomData;
 
 /// Bytes of a state above which a step finds nothing of it in a cache.

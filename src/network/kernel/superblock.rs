@@ -2,11 +2,10 @@
 
 use super::LANES;
 use super::finish::Constants;
-use super::math::Function;
 use super::phases::Lanes;
 use super::samples::Tile;
 use super::sweep::{Sweep, Then};
-use crate::network::Real;
+use crate::compute::{Real, activation::Function};
 
 /// Largest batch whose step is one function per superblock.
 const SMALL: usize = 32;

@@ -1,18 +1,15 @@
 //! One pass over the blocks of a state: backward for a batch, the step, forward for the next batch, in any combination.
 
 use super::LANES;
-use super::dispatch::Pass;
+use super::activation::with_activation;
 use super::finish::{Constants, Finish, Update};
-use super::math::{Function, with_activation};
-use super::parts::Parts;
 use super::phases::{Activate, Lanes, Next, Outer, PreActivations, Pull, PullOuter, Reduce, Source};
 use super::samples::Samples;
-use super::simd::Simd;
 use super::small::Small;
 use super::stream::Stream;
-use super::team::share;
 use super::{Layout, Normals};
-use crate::network::{Activation, Real, TwoLayer};
+use crate::compute::{Parts, Pass, Real, Simd, activation::Function, share};
+use crate::network::{Activation, TwoLayer};
 use std::marker::PhantomData;
 use std::sync::Mutex;
 

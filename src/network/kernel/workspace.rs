@@ -2,13 +2,12 @@
 
 use super::LANES;
 use super::Normals;
-use super::Threads;
-use super::finish::{Constants, Kick};
-use super::parts::Parts;
+use super::finish::{Constants, StepCoefficients};
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::sweep::{Backward, Forward, STREAMED, Scratch, Sweep, Then, kept_rows};
-use crate::network::{Objective, Real, TwoLayer};
+use crate::compute::{Parts, Real, Threads};
+use crate::network::{Objective, TwoLayer};
 use std::sync::Mutex;
 
 /// Below this many multiply-adds in single precision, half as many in double, a pass stays on its thread: some ten to twenty
@@ -64,6 +63,21 @@ pub struct Labelled<'a, R> {
     pub y: &'a [f64],
 }
 
+/// What a step needs beside the network and its state.
+#[derive(Clone, Copy)]
+pub struct StepRequest<'a, R> {
+    /// What is minimised.
+    pub objective: Objective,
+    /// The constants of the step.
+    pub coefficients: StepCoefficients,
+    /// The batch, whose forward pass was the last pass of the workspace.
+    pub batch: Labelled<'a, R>,
+    /// The inputs of the next step, as many.
+    pub next_batch: &'a Samples<R>,
+    /// The noise; none at temperature 0.
+    pub normals: Option<&'a Normals<'a, R>>,
+}
+
 impl<R: Real> Workspace<R> {
     /// Whether activations are kept between the passes, for so many samples.
     fn keeps(model: Model<'_>, count: usize) -> bool {
@@ -74,8 +88,7 @@ impl<R: Real> Workspace<R> {
     fn prepare(&mut self, model: Model<'_>, count: usize, keep: bool) {
         let layout = model.network.layout(model.width);
         let work = model.width * count * layout.parameters * size_of::<R>() / 4;
-        let threads =
-            if model.threads == Threads::Pool && work > SERIAL_WORK { rayon::current_num_threads() } else { 1 };
+        let threads = if work > SERIAL_WORK { model.threads.count() } else { 1 };
         self.scratch.resize_with(threads.min(layout.superblocks()).max(1), Mutex::default);
         self.predictions.partial.resize(layout.superblocks() * count * model.network.outputs, 0.0);
         let rows = layout.blocks() * count * kept_rows(model.network.activation);
@@ -159,31 +172,27 @@ impl<R: Real> Workspace<R> {
         });
     }
 
-    /// One step on a batch, whose forward pass was the last pass of this workspace, and the forward pass on the next batch
-    /// of the same size; returns the mean loss at the start of the step.
-    #[allow(clippy::too_many_arguments)]
+    /// One step of parameters and momenta, and the forward pass on the next batch; returns the mean loss at the start of
+    /// the step.
     pub fn step(
         &mut self,
         model: Model<'_>,
-        objective: Objective,
-        kick: Kick,
         (theta, momentum): (&mut [R], &mut [R]),
-        batch: Labelled<'_, R>,
-        ahead: &Samples<R>,
-        normals: Option<&Normals<'_, R>>,
+        request: StepRequest<'_, R>,
     ) -> f64 {
+        let StepRequest { objective, coefficients, batch, next_batch, normals } = request;
         let count = batch.samples.count();
-        assert_eq!(count, ahead.count());
+        assert_eq!(count, next_batch.count());
         self.collect(model, count);
         let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
-        let constants = Constants::new(kick, objective.ridge);
+        let constants = Constants::new(coefficients, objective.ridge);
         let then = Then::Step { momentum: Parts::exclusive(momentum), constants, normals };
         R::dispatch(Sweep {
             network: model.network,
             layout: model.network.layout(model.width),
             theta: Parts::exclusive(theta),
             backward: Some(Backward { samples: batch.samples, residual: &self.predictions.residual, then }),
-            forward: Some(Forward { samples: ahead, partial: Parts::exclusive(&mut self.predictions.partial) }),
+            forward: Some(Forward { samples: next_batch, partial: Parts::exclusive(&mut self.predictions.partial) }),
             kept: Self::keeps(model, count).then(|| Parts::exclusive(&mut self.kept)),
             scratch: &self.scratch,
         });

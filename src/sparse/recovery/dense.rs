@@ -2,16 +2,17 @@
 //! bit; products run at the speed of the machine's matrix product, passes over a matrix at that of its memory.
 
 use super::product::{Block, GRAIN, add_self_product};
+use crate::compute::vector::{axpy, axpy_four, dot};
 use faer::{Mat, MatMut, MatRef, Side};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Accumulators of a dot product: enough for the vector units to be busy.
-const LANES: usize = 16;
 /// A gathered entry costs as much as so many in a row.
 const GATHERED: usize = 8;
 /// Entries of a matrix below which a pass over it stays on its thread.
 const SMALL: usize = 1 << 16;
+/// Rows of a block of a product are a multiple of this.
+const ROWS: usize = 16;
 /// Blocks into which a long pass is cut.
 const PARTS: usize = 16;
 /// Order up to which eigenvalues are computed whole.
@@ -21,65 +22,6 @@ const LANCZOS: usize = 120;
 /// Steps between looks at what has been found, and the relative change that ends them.
 const LOOK: usize = 5;
 const SETTLED: f64 = 1e-7;
-
-/// Compiles a kernel twice, for the vector units that every machine has and for those that most have, and takes the wider
-/// where it is there. Neither contracts products and sums, so that both give the same bits.
-macro_rules! kernel {
-    ($(#[$about:meta])* fn $name:ident($($argument:ident: $Type:ty),*) $(-> $Output:ty)? $body:block) => {
-        $(#[$about])*
-        pub fn $name($($argument: $Type),*) $(-> $Output)? {
-            #[inline(always)]
-            fn plain($($argument: $Type),*) $(-> $Output)? $body
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx2")]
-                fn wide($($argument: $Type),*) $(-> $Output)? {
-                    plain($($argument),*)
-                }
-                if is_x86_feature_detected!("avx2") {
-                    // SAFETY: the feature is there.
-                    return unsafe { wide($($argument),*) };
-                }
-            }
-            plain($($argument),*)
-        }
-    };
-}
-
-kernel! {
-    /// `<a, b>`.
-    fn dot(a: &[f64], b: &[f64]) -> f64 {
-        let (a_whole, a_rest) = a.as_chunks::<LANES>();
-        let (b_whole, b_rest) = b.as_chunks::<LANES>();
-        let mut sums = [0.0; LANES];
-        for (a, b) in a_whole.iter().zip(b_whole) {
-            for lane in 0..LANES {
-                sums[lane] += a[lane] * b[lane];
-            }
-        }
-        sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
-    }
-}
-
-kernel! {
-    /// `y += alpha x`.
-    fn axpy(alpha: f64, x: &[f64], y: &mut [f64]) {
-        for (y, x) in y.iter_mut().zip(x) {
-            *y += alpha * x;
-        }
-    }
-}
-
-kernel! {
-    /// `y += c_0 x_0 + ... + c_3 x_3`: `y` goes through the vector units once for four.
-    fn axpy_four(c: [f64; 4], x: [&[f64]; 4], y: &mut [f64]) {
-        let n = y.len();
-        let [x0, x1, x2, x3] = x.map(|x| &x[..n]);
-        for j in 0..n {
-            y[j] += (c[0] * x0[j] + c[1] * x1[j]) + (c[2] * x2[j] + c[3] * x3[j]);
-        }
-    }
-}
 
 /// A vector as a factor of many dot products: where most of its entries are zero only the others are gathered.
 pub struct Factor<'a> {
@@ -179,7 +121,7 @@ pub fn symmetric_times(a: MatRef<'_, f64>, v: &[f64]) -> Vec<f64> {
     if columns.len() * d <= SMALL {
         rows(0..d, &mut out);
     } else {
-        let length = d.div_ceil(PARTS).next_multiple_of(LANES);
+        let length = d.div_ceil(PARTS).next_multiple_of(ROWS);
         out.par_chunks_mut(length).enumerate().for_each(|(p, out)| rows(p * length..p * length + out.len(), out));
     }
     out

@@ -10,7 +10,8 @@
 //! column that a drop needs; [`WAITING`] terms at a time are then taken off by one matrix product, when `P` also shrinks to
 //! what is left.
 
-use super::dense::{axpy, column_blocks};
+use super::dense::column_blocks;
+use crate::compute::vector::axpy;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;

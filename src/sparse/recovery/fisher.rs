@@ -11,10 +11,11 @@
 //! WoodTaylor drops by `(w_q - [F^-1 g]_q)^2 / (2 [F^-1]_qq)` and projects the point `w - F^-1 g`: an I-OBS step with `F` for
 //! the Hessian and a diagonal selection. WoodFisher takes `w` for a minimum, and neglects `g`.
 
-use super::dense::{axpy, difference, gram, norm, products};
+use super::dense::{difference, gram, norm, products};
 use super::inverse::Inverse;
 use super::solve::Stop;
 use super::{Iteration, Problem, RecoveryError, Selection, Settings, Step, Values};
+use crate::compute::vector::axpy;
 use faer::Mat;
 use std::sync::Arc;
 
@@ -43,14 +44,14 @@ impl Iteration for Fisher {
         let n = problem.samples() as f64;
         let a = products(problem.design(), w);
         let scale: Vec<f64> =
-            a.iter().zip(problem.measurements()).map(|(&a, &y)| problem.link().slope(a, y).powi(2) / n).collect();
+            a.iter().zip(problem.measurements()).map(|(&a, &y)| problem.loss().slope(a, y).powi(2) / n).collect();
         let fisher = gram(problem.design(), Some(&scale));
         let asked = match self.settings.damping {
             super::Damping::Auto => DAMPING,
             super::Damping::Relative(multiple) => multiple,
         };
         // Where every residual is zero, or rounding, there is no curvature to go by, and all directions count alike.
-        let at_zero: f64 = problem.measurements().iter().map(|&y| problem.link().slope(0.0, y).powi(2) / n).sum();
+        let at_zero: f64 = problem.measurements().iter().map(|&y| problem.loss().slope(0.0, y).powi(2) / n).sum();
         let inverse = if scale.iter().sum::<f64>() > NO_RESIDUAL * at_zero {
             Inverse::new(Arc::new(fisher), asked)?
         } else {

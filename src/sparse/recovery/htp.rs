@@ -3,9 +3,10 @@
 //! After a solve the gradient vanishes on the support, so that the normalised step is 0/0: the step is one over the mean of
 //! the diagonal of H.
 
-use super::dense::{axpy, norm, sample};
+use super::dense::{norm, sample};
 use super::omp::least_squares;
 use super::{Iteration, Problem, RecoveryError, Settings, Step, largest};
+use crate::compute::vector::axpy;
 
 /// Hard thresholding pursuit.
 pub(super) struct Htp {

@@ -1,7 +1,7 @@
 //! k-IHT: iterative hard thresholding (Blumensath, Davies 2009), `w <- T_k(w - g / L)`.
 
-use super::dense::axpy;
 use super::{Iteration, Problem, RecoveryError, Settings, Step, threshold};
+use crate::compute::vector::axpy;
 
 /// Hard thresholding with a fixed step.
 pub(super) struct Iht {

@@ -1,8 +1,9 @@
 //! Drawn problems: a design, a sparse signal, noise, each from an address of its own.
 
 use super::dense::{norm, products, sample};
-use super::{Link, Problem, RecoveryError};
-use crate::rng::{Role, Stream, random_order, stream};
+use super::{Problem, RecoveryError, SampleLoss};
+use crate::choice::choice;
+use crate::compute::rng::{Role, Stream, random_order, stream};
 use faer::Mat;
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -31,21 +32,21 @@ pub enum Design {
     },
 }
 
-/// Law of the entries of `w*` on its support.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Signal {
-    /// N(0, 1).
-    Gaussian,
-    /// +1 or -1.
-    Sign,
+choice! {
+    /// Law of the entries of `w*` on its support.
+    pub enum Signal: "law of signals" {
+        /// N(0, 1).
+        Gaussian = "gaussian",
+        /// +1 or -1.
+        Sign = "sign",
+    }
 }
 
 /// A law of problems.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Instance {
     /// The loss.
-    pub loss: Link,
+    pub loss: SampleLoss,
     /// Rows n.
     pub n: usize,
     /// Unknowns d.

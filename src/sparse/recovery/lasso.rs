@@ -3,10 +3,11 @@
 //!
 //! An iteration is one `lambda` of the path; which one is best is told by the least squares that follow.
 
-use super::dense::{axpy, difference, norm};
+use super::dense::{difference, norm};
 use super::omp::least_squares;
 use super::solve::Stop;
 use super::{Iteration, Problem, RecoveryError, Settings, Step, largest};
+use crate::compute::vector::axpy;
 
 /// The factor between successive weights.
 const RATIO: f64 = 0.85;
@@ -32,7 +33,7 @@ impl Lasso {
         if problem.unknowns() <= problem.samples() {
             problem.gram();
         }
-        let weight = problem.moment().iter().fold(0.0_f64, |most, b| most.max(b.abs()));
+        let weight = problem.xty().iter().fold(0.0_f64, |most, b| most.max(b.abs()));
         let solution = vec![0.0; problem.unknowns()];
         Lasso { k: settings.k, step: settings.step / problem.smoothness(), weight, at: 0, solution }
     }

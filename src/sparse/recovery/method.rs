@@ -9,6 +9,7 @@ use super::niht::Niht;
 use super::obs::IterativeObs;
 use super::omp::Omp;
 use super::{Iteration, Problem, RecoveryError, Selection, Settings, Values};
+use crate::choice::{Choice, by_name};
 
 /// An algorithm of sparse recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,39 +34,61 @@ pub enum Method {
     WoodTaylor,
 }
 
+/// Every method with its name.
+const TABLE: [(&str, Method); 17] = [
+    ("k-iht", Method::Iht),
+    ("niht", Method::Niht),
+    ("htp", Method::Htp),
+    ("cosamp", Method::CoSaMp),
+    ("omp", Method::Omp),
+    ("lasso", Method::Lasso),
+    ("topk-iobs", Method::Obs(Selection::Magnitude, Values::Keep)),
+    ("topk-iobs-compensate", Method::Obs(Selection::Magnitude, Values::Compensate)),
+    ("topk-iobs-refit", Method::Obs(Selection::Magnitude, Values::Refit)),
+    ("diagonal-iobs", Method::Obs(Selection::Diagonal, Values::Compensate)),
+    ("greedy-iobs", Method::Obs(Selection::Greedy, Values::Compensate)),
+    ("greedy-iobs-keep", Method::Obs(Selection::Greedy, Values::Keep)),
+    ("greedy-iobs-refit", Method::Obs(Selection::Greedy, Values::Refit)),
+    ("swap-iobs", Method::Obs(Selection::SwapRefined, Values::Compensate)),
+    ("exact-iobs", Method::Obs(Selection::Exact, Values::Compensate)),
+    ("wood-fisher", Method::WoodFisher),
+    ("wood-taylor", Method::WoodTaylor),
+];
+
+impl Choice for Method {
+    const WHAT: &'static str = "method";
+    const ALL: &'static [Self] = &{
+        let mut all = [Method::Iht; TABLE.len()];
+        let mut i = 0;
+        while i < TABLE.len() {
+            all[i] = TABLE[i].1;
+            i += 1;
+        }
+        all
+    };
+
+    fn name(self) -> &'static str {
+        Method::name(self)
+    }
+}
+
+by_name!(Method);
+
 impl Method {
     /// I-OBS with the best of all supports, by enumeration.
     pub const EXACT_OBS: Method = Method::Obs(Selection::Exact, Values::Compensate);
 
-    /// Every method by its name in experiment files.
-    pub const NAMES: &[(&str, Method)] = &[
-        ("k-iht", Method::Iht),
-        ("niht", Method::Niht),
-        ("htp", Method::Htp),
-        ("cosamp", Method::CoSaMp),
-        ("omp", Method::Omp),
-        ("lasso", Method::Lasso),
-        ("topk-iobs", Method::Obs(Selection::Magnitude, Values::Keep)),
-        ("topk-iobs-compensate", Method::Obs(Selection::Magnitude, Values::Compensate)),
-        ("topk-iobs-refit", Method::Obs(Selection::Magnitude, Values::Refit)),
-        ("diagonal-iobs", Method::Obs(Selection::Diagonal, Values::Compensate)),
-        ("greedy-iobs", Method::Obs(Selection::Greedy, Values::Compensate)),
-        ("greedy-iobs-keep", Method::Obs(Selection::Greedy, Values::Keep)),
-        ("greedy-iobs-refit", Method::Obs(Selection::Greedy, Values::Refit)),
-        ("swap-iobs", Method::Obs(Selection::SwapRefined, Values::Compensate)),
-        ("exact-iobs", Method::Obs(Selection::Exact, Values::Compensate)),
-        ("wood-fisher", Method::WoodFisher),
-        ("wood-taylor", Method::WoodTaylor),
-    ];
-
-    /// The name in experiment files and records.
+    /// The name in experiment files and records; combinations of selection and values without one are `iobs`.
     pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, method)| *method == self).map_or("iobs", |(name, _)| name)
+        TABLE.iter().find(|(_, method)| *method == self).map_or("iobs", |(name, _)| name)
     }
 
     /// Whether it is a method of least squares only.
     pub fn least_squares_only(self) -> bool {
-        matches!(self, Method::Niht | Method::Htp | Method::CoSaMp | Method::Omp | Method::Lasso)
+        match self {
+            Method::Niht | Method::Htp | Method::CoSaMp | Method::Omp | Method::Lasso => true,
+            Method::Iht | Method::Obs(..) | Method::WoodFisher | Method::WoodTaylor => false,
+        }
     }
 
     /// Whether it can be asked for this many entries of this problem size: CoSaMP solves on up to `3k` columns.
@@ -104,7 +127,9 @@ impl Method {
         match self {
             Method::Omp | Method::Lasso => Ok(vec![0.0; problem.unknowns()]),
             Method::WoodFisher => super::fisher::dense_minimum(problem, settings),
-            _ => Ok(problem.start().to_vec()),
+            Method::Iht | Method::Niht | Method::Htp | Method::CoSaMp | Method::Obs(..) | Method::WoodTaylor => {
+                Ok(problem.start().to_vec())
+            }
         }
     }
 }

@@ -67,7 +67,7 @@ pub use exact::{MOST_SUPPORTS, best_support};
 pub use inverse::{Damping, HIGHEST_DAMPING, Inverse};
 pub use method::Method;
 pub use omp::least_squares;
-pub use problem::{Link, Problem};
+pub use problem::{Problem, SampleLoss};
 pub use read::read;
 pub use selection::Selection;
 pub use solve::{Iteration, Outcome, Point, Settings, Step, Stop, solve};

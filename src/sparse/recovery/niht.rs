@@ -5,9 +5,10 @@
 //! else mu <- mu / (kappa (1 - c))
 //! ```
 
-use super::dense::{axpy, difference, dot, products, symmetric_times};
+use super::dense::{difference, products, symmetric_times};
 use super::threshold::{kept, support};
 use super::{Iteration, Problem, RecoveryError, Settings, Step, largest, threshold};
+use crate::compute::vector::{axpy, dot};
 
 /// The margin c.
 const MARGIN: f64 = 0.01;

@@ -10,10 +10,10 @@
 //! On a quadratic a full undamped step leads to the same point from everywhere, so that the first pass is the last
 //! ([`Stop::OnePass`]).
 
-use super::dense::axpy;
 use super::inverse::Inverse;
 use super::solve::Stop;
 use super::{Iteration, Problem, RecoveryError, Selection, Settings, Step, Values};
+use crate::compute::vector::axpy;
 
 /// The iterative optimal brain surgeon.
 pub(super) struct IterativeObs {

@@ -63,7 +63,7 @@ impl Iteration for Omp {
 /// [`RecoveryError::Indefinite`] for columns of zeros.
 pub fn least_squares(problem: &Problem, on: &[usize]) -> Result<Step, RecoveryError> {
     let (part, right): (Mat<f64>, Vec<f64>) = if problem.gram_at_hand() {
-        (dense::principal(problem.gram(), on), on.iter().map(|&j| problem.moment()[j]).collect())
+        (dense::principal(problem.gram(), on), on.iter().map(|&j| problem.xty()[j]).collect())
     } else {
         let xt = problem.design();
         let columns = Mat::from_fn(on.len(), problem.samples(), |j, i| xt[(on[j], i)]);

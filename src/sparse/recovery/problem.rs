@@ -1,84 +1,75 @@
 //! The function to be minimised over sparse vectors: `f(w) = sum_i phi(<x_i, w>, y_i)`.
 
 use super::RecoveryError;
-use super::dense::{
-    self, Factor, difference, dot, gram, largest_eigenvalue, norm, pass, products, sample, symmetric_times,
-};
+use super::dense::{self, Factor, difference, gram, largest_eigenvalue, norm, pass, products, sample, symmetric_times};
+use crate::choice::choice;
+use crate::compute::vector::dot;
 use faer::{Mat, MatRef};
-use serde::Serialize;
 use std::sync::{Arc, OnceLock};
 
-/// The loss of one sample as a function of `a = <x, w>`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Link {
-    /// `(a - y)^2 / 2`: sparse linear regression.
-    Squared,
-    /// `log(1 + e^a) - y a`, `y` in [0, 1]: logistic regression; `y` may be a probability.
-    Logistic,
-    /// `e^a - y a`: Poisson regression; with `y = e^{<x, w*>}` the minimum is at `w*`.
-    Exponential,
-    /// `(a^2 - y)^2 / 4`: the quadratic measurements of phase retrieval, blind to the sign of `w`.
-    QuadraticMeasurement,
+choice! {
+    /// The loss of one sample as a function of `a = <x, w>`.
+    pub enum SampleLoss: "loss" {
+        /// `(a - y)^2 / 2`: sparse linear regression.
+        Squared = "squared",
+        /// `log(1 + e^a) - y a`, `y` in [0, 1]: logistic regression; `y` may be a probability.
+        Logistic = "logistic",
+        /// `e^a - y a`: Poisson regression; with `y = e^{<x, w*>}` the minimum is at `w*`.
+        Exponential = "exponential",
+        /// `(a^2 - y)^2 / 4`: the quadratic measurements of phase retrieval, blind to the sign of `w`.
+        QuadraticMeasurement = "quadratic-measurement",
+    }
 }
 
-impl Link {
-    /// Every link by its name in experiment files.
-    pub const NAMES: &[(&str, Link)] = &[
-        ("squared", Link::Squared),
-        ("logistic", Link::Logistic),
-        ("exponential", Link::Exponential),
-        ("quadratic-measurement", Link::QuadraticMeasurement),
-    ];
-
+impl SampleLoss {
     /// `phi`.
     pub fn value(self, a: f64, y: f64) -> f64 {
         match self {
-            Link::Squared => 0.5 * (a - y) * (a - y),
-            Link::Logistic => a.max(0.0) + (-a.abs()).exp().ln_1p() - y * a,
-            Link::Exponential => a.exp() - y * a,
-            Link::QuadraticMeasurement => 0.25 * (a * a - y).powi(2),
+            SampleLoss::Squared => 0.5 * (a - y) * (a - y),
+            SampleLoss::Logistic => a.max(0.0) + (-a.abs()).exp().ln_1p() - y * a,
+            SampleLoss::Exponential => a.exp() - y * a,
+            SampleLoss::QuadraticMeasurement => 0.25 * (a * a - y).powi(2),
         }
     }
 
     /// `phi'`.
     pub fn slope(self, a: f64, y: f64) -> f64 {
         match self {
-            Link::Squared => a - y,
-            Link::Logistic => sigmoid(a) - y,
-            Link::Exponential => a.exp() - y,
-            Link::QuadraticMeasurement => (a * a - y) * a,
+            SampleLoss::Squared => a - y,
+            SampleLoss::Logistic => sigmoid(a) - y,
+            SampleLoss::Exponential => a.exp() - y,
+            SampleLoss::QuadraticMeasurement => (a * a - y) * a,
         }
     }
 
     /// `phi''`.
     pub fn curvature(self, a: f64, y: f64) -> f64 {
         match self {
-            Link::Squared => 1.0,
-            Link::Logistic => sigmoid(a) * sigmoid(-a),
-            Link::Exponential => a.exp(),
-            Link::QuadraticMeasurement => 3.0 * a * a - y,
+            SampleLoss::Squared => 1.0,
+            SampleLoss::Logistic => sigmoid(a) * sigmoid(-a),
+            SampleLoss::Exponential => a.exp(),
+            SampleLoss::QuadraticMeasurement => 3.0 * a * a - y,
         }
     }
 
     /// An upper bound of `|phi'''|` between `a` and `b`.
     pub fn third_bound(self, a: f64, b: f64) -> f64 {
         match self {
-            Link::Squared => 0.0,
+            SampleLoss::Squared => 0.0,
             // The largest slope of sigma (1 - sigma), at sigma = (1 +- 1/sqrt 3) / 2.
-            Link::Logistic => 1.0 / (6.0 * 3f64.sqrt()),
-            Link::Exponential => a.max(b).exp(),
-            Link::QuadraticMeasurement => 6.0 * a.abs().max(b.abs()),
+            SampleLoss::Logistic => 1.0 / (6.0 * 3f64.sqrt()),
+            SampleLoss::Exponential => a.max(b).exp(),
+            SampleLoss::QuadraticMeasurement => 6.0 * a.abs().max(b.abs()),
         }
     }
 
     /// What a noiseless measurement of `a` says.
     pub fn measure(self, a: f64) -> f64 {
         match self {
-            Link::Squared => a,
-            Link::Logistic => sigmoid(a),
-            Link::Exponential => a.exp(),
-            Link::QuadraticMeasurement => a * a,
+            SampleLoss::Squared => a,
+            SampleLoss::Logistic => sigmoid(a),
+            SampleLoss::Exponential => a.exp(),
+            SampleLoss::QuadraticMeasurement => a * a,
         }
     }
 }
@@ -94,13 +85,13 @@ pub struct Problem {
     /// What was measured (n).
     y: Vec<f64>,
     /// The loss.
-    link: Link,
+    loss: SampleLoss,
     /// The sparse vector behind the measurements (d), where it is known.
     truth: Option<Vec<f64>>,
     /// Where iterations start (d).
     start: Vec<f64>,
     gram: OnceLock<Arc<Mat<f64>>>,
-    moment: OnceLock<Vec<f64>>,
+    xty: OnceLock<Vec<f64>>,
     largest: OnceLock<f64>,
 }
 
@@ -110,7 +101,7 @@ impl Problem {
     ///
     /// # Errors
     /// An empty design, lengths that do not match, entries that are not finite.
-    pub fn new(xt: Mat<f64>, y: Vec<f64>, link: Link, truth: Option<Vec<f64>>) -> Result<Self, RecoveryError> {
+    pub fn new(xt: Mat<f64>, y: Vec<f64>, loss: SampleLoss, truth: Option<Vec<f64>>) -> Result<Self, RecoveryError> {
         let (d, n) = (xt.nrows(), xt.ncols());
         if n == 0 || d == 0 {
             return Err(RecoveryError::Empty { n, d });
@@ -133,8 +124,8 @@ impl Problem {
             })?;
         }
         finite("y", &y)?;
-        let (gram, moment, largest) = Default::default();
-        Ok(Problem { xt, y, link, truth, start: vec![0.0; d], gram, moment, largest })
+        let (gram, xty, largest) = Default::default();
+        Ok(Problem { xt, y, loss, truth, start: vec![0.0; d], gram, xty, largest })
     }
 
     /// The same with another start (d).
@@ -173,13 +164,13 @@ impl Problem {
     }
 
     /// The loss.
-    pub fn link(&self) -> Link {
-        self.link
+    pub fn loss(&self) -> SampleLoss {
+        self.loss
     }
 
     /// Whether `f` is a quadratic, with the Hessian `X^T X` everywhere.
     pub fn is_quadratic(&self) -> bool {
-        self.link == Link::Squared
+        self.loss == SampleLoss::Squared
     }
 
     /// The truth (d), where it is known.
@@ -194,7 +185,7 @@ impl Problem {
 
     /// `f(w)`.
     pub fn value(&self, w: &[f64]) -> f64 {
-        products(self.design(), w).iter().zip(&self.y).map(|(&a, &y)| self.link.value(a, y)).sum()
+        products(self.design(), w).iter().zip(&self.y).map(|(&a, &y)| self.loss.value(a, y)).sum()
     }
 
     /// `f(w)` and its gradient `sum_i phi'(<x_i, w>, y_i) x_i` (d), in one pass over the samples.
@@ -202,7 +193,7 @@ impl Problem {
         let factor = Factor::new(w);
         pass(self.design(), |i, x| {
             let a = factor.dot(x);
-            (self.link.value(a, self.y[i]), self.link.slope(a, self.y[i]))
+            (self.loss.value(a, self.y[i]), self.loss.slope(a, self.y[i]))
         })
     }
 
@@ -216,14 +207,14 @@ impl Problem {
     }
 
     /// `X^T y` (d).
-    pub fn moment(&self) -> &[f64] {
-        self.moment.get_or_init(|| pass(self.design(), |i, _| (0.0, self.y[i])).1)
+    pub fn xty(&self) -> &[f64] {
+        self.xty.get_or_init(|| pass(self.design(), |i, _| (0.0, self.y[i])).1)
     }
 
     /// The gradient `H w - b` of a quadratic, through `X^T X`: cheaper than a pass over the samples once that is formed, as
     /// only the columns of `w`'s support are read.
     pub fn gradient_by_gram(&self, w: &[f64]) -> Vec<f64> {
-        difference(&symmetric_times(self.gram(), w), self.moment())
+        difference(&symmetric_times(self.gram(), w), self.xty())
     }
 
     /// Whether `X^T X` is formed already.
@@ -242,7 +233,7 @@ impl Problem {
             return Arc::clone(self.shared_gram());
         }
         let a = products(self.design(), w);
-        let scale: Vec<f64> = a.iter().zip(&self.y).map(|(&a, &y)| self.link.curvature(a, y)).collect();
+        let scale: Vec<f64> = a.iter().zip(&self.y).map(|(&a, &y)| self.loss.curvature(a, y)).collect();
         Arc::new(gram(self.design(), Some(&scale)))
     }
 
@@ -267,12 +258,12 @@ impl Problem {
                 },
             )
         };
-        *self.largest.get_or_init(|| match self.link {
-            Link::Squared => of(&|_| 1.0),
-            Link::Logistic => of(&|_| 0.25),
-            _ => {
+        *self.largest.get_or_init(|| match self.loss {
+            SampleLoss::Squared => of(&|_| 1.0),
+            SampleLoss::Logistic => of(&|_| 0.25),
+            SampleLoss::Exponential | SampleLoss::QuadraticMeasurement => {
                 let a = products(self.design(), &self.start);
-                of(&|i| self.link.curvature(a[i], self.y[i]).abs())
+                of(&|i| self.loss.curvature(a[i], self.y[i]).abs())
             }
         })
     }
@@ -286,7 +277,7 @@ impl Problem {
     /// `|a - b|`, up to sign where the measurements are blind to it.
     pub fn distance(&self, a: &[f64], b: &[f64]) -> f64 {
         let same = norm(&difference(a, b));
-        if self.link != Link::QuadraticMeasurement {
+        if self.loss != SampleLoss::QuadraticMeasurement {
             return same;
         }
         let sum: Vec<f64> = a.iter().zip(b).map(|(a, b)| a + b).collect();
@@ -298,7 +289,7 @@ impl Problem {
     pub fn hessian_lipschitz(&self, u: &[f64], w: &[f64]) -> f64 {
         let (a, b) = (products(self.design(), u), products(self.design(), w));
         let scale: Vec<f64> =
-            (0..self.samples()).map(|i| self.link.third_bound(a[i], b[i]) * norm(sample(&self.design(), i))).collect();
+            (0..self.samples()).map(|i| self.loss.third_bound(a[i], b[i]) * norm(sample(&self.design(), i))).collect();
         dense::eigenvalues(gram(self.design(), Some(&scale)).as_ref()).last().copied().unwrap_or(0.0)
     }
 }

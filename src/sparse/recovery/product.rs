@@ -7,7 +7,7 @@
 //! An entry of C is a sum over columns in order, in parts of `DEPTH`: neither the shape of the register tile, and so the
 //! instruction set, nor how C is cut among threads changes a bit of it.
 
-use crate::network::kernel::{Job, Kernel, Pass, Simd};
+use crate::compute::{Job, Kernel, Pass, Simd};
 use faer::{MatMut, MatRef};
 use rayon::prelude::*;
 

@@ -2,7 +2,7 @@
 //! that its curves can be had value for value: a Mersenne twister, 24-bit uniforms, Box and Muller in blocks of sixteen, in
 //! single precision. Only for that comparison; everything else draws by address.
 
-use super::{Link, Problem, RecoveryError};
+use super::{Problem, RecoveryError, SampleLoss};
 use faer::Mat;
 use rand_mt::Mt;
 
@@ -46,7 +46,7 @@ pub fn experiments(count: usize) -> Result<Vec<Published>, RecoveryError> {
             let mut start =
                 || (0..UNKNOWNS).map(|_| f64::from(stream.uniform() * (2.0 * side) - side)).collect::<Vec<f64>>();
             let starts = [start(), start(), start()];
-            let problem = Problem::new(xt, y, Link::Squared, Some(truth))?.starting_at(starts[0].clone())?;
+            let problem = Problem::new(xt, y, SampleLoss::Squared, Some(truth))?.starting_at(starts[0].clone())?;
             Ok(Published { problem, starts })
         })
         .collect()

@@ -4,7 +4,7 @@
 use super::dense::{difference, eigenvalues, norm, principal};
 use super::threshold::support;
 use super::{Damping, Inverse, Method, Problem, RecoveryError, Selection, Settings, Values, solve, threshold};
-use crate::rng::{Role, Stream, random_order, stream};
+use crate::compute::rng::{Role, Stream, random_order, stream};
 use faer::Mat;
 use rand::RngExt;
 use rand_distr::StandardNormal;

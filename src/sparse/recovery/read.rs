@@ -1,6 +1,6 @@
 //! Problems from a file, so that others' instances run value for value.
 
-use super::{Link, Problem, RecoveryError};
+use super::{Problem, RecoveryError, SampleLoss};
 use faer::Mat;
 use ndarray::{ArrayD, IxDyn, OwnedRepr};
 use ndarray_npy::{NpzReader, ReadNpyError, ReadNpzError};
@@ -12,7 +12,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// A damaged archive, missing arrays, other types, shapes that do not match, values that are not finite.
-pub fn read(path: &Path, bytes: &[u8], link: Link) -> Result<Problem, RecoveryError> {
+pub fn read(path: &Path, bytes: &[u8], loss: SampleLoss) -> Result<Problem, RecoveryError> {
     let wrong = |message: String| RecoveryError::File { path: path.into(), message };
     let damaged = |error: ReadNpzError| wrong(format!("not a readable .npz archive: {error}"));
     let mut archive = NpzReader::new(Cursor::new(bytes)).map_err(damaged)?;
@@ -59,7 +59,7 @@ pub fn read(path: &Path, bytes: &[u8], link: Link) -> Result<Problem, RecoveryEr
         other => wrong(other.to_string()),
     };
     let xt = Mat::from_fn(d, n, |j, i| x[[i, j]]);
-    let problem = Problem::new(xt, flat(y), link, truth.map(flat)).map_err(named)?;
+    let problem = Problem::new(xt, flat(y), loss, truth.map(flat)).map_err(named)?;
     match start {
         Some(start) => problem.starting_at(flat(start)).map_err(named),
         None => Ok(problem),

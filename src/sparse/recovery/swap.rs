@@ -1,9 +1,10 @@
 //! A support improved by exchanges: one kept entry for one dropped, while the best exchange lowers the cost.
 
 use super::Cholesky;
-use super::dense::{dot, principal, sample, symmetric_times};
+use super::dense::{principal, sample, symmetric_times};
 use super::inverse::Inverse;
 use super::values::projection;
+use crate::compute::vector::dot;
 use faer::Mat;
 
 /// Exchanges tried at most, per kept entry.

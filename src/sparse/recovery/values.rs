@@ -3,6 +3,7 @@
 use super::inverse::{Inverse, solve_raising};
 use super::threshold::kept;
 use super::{RecoveryError, dense};
+use crate::compute::vector::axpy;
 use dense::{principal, symmetric_times};
 
 /// A rule for the values on a chosen support, in the quadratic model at `w` with gradient `g` and Newton point `v`.
@@ -77,7 +78,7 @@ pub fn projection(v: &[f64], inverse: &Inverse, support: &[usize]) -> Vec<f64> {
         })
     };
     match solved {
-        Ok(change) => dense::axpy(1.0, &change, &mut z),
+        Ok(change) => axpy(1.0, &change, &mut z),
         Err(_) => z.fill(f64::NAN),
     }
     scatter(d, support, &z)

@@ -2,10 +2,10 @@
 
 use super::Kinetic;
 use super::study::Solved;
+use crate::compute::{Real, Threads};
 use crate::config::Route;
 use crate::dynamics::{State, StopReason, TimeLoop};
 use crate::kinetic::Line;
-use crate::network::{Real, Threads};
 use crate::run::context::{Outcome, RunContext, RunError};
 use crate::run::plan::{Recording, Trajectory};
 use crate::run::planner::Planner;
@@ -121,7 +121,8 @@ impl CloudObserver<'_> {
         let network = &self.problem.network;
         let neuron = self.problem.independent();
         let (layout, row) = (neuron.layout(self.width), neuron.trained().start);
-        let of = |slice: &[f64]| -> Vec<f64> { (0..self.width).map(|i| slice[layout.index(i, row)].wide()).collect() };
+        let of =
+            |slice: &[f64]| -> Vec<f64> { (0..self.width).map(|i| slice[layout.index(i, row)].to_f64()).collect() };
         let (mut theta, r) = (of(&state.theta), of(&state.momentum));
         let f = network.predict(self.width, &state.theta, &self.problem.population.x, Threads::One);
         let loss = self.problem.experiment.network.loss.mean(&f, &self.problem.population.y, network.outputs());

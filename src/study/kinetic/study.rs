@@ -7,8 +7,8 @@
 use super::record::SolutionArrays;
 use super::{Kinetic, KineticArrays, KineticRecord, clouds, compare, rest};
 use crate::analysis::verdict::{Check, Verdict};
+use crate::compute::Threads;
 use crate::kinetic::{Density, GridLimit, PhaseGrid};
-use crate::network::Threads;
 use crate::record::npz::shaped;
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};

@@ -5,7 +5,7 @@ use crate::config::{KeyErrors, ProblemSpec, RecoveryExperiment, Section, Want};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
-use crate::sparse::recovery::Link;
+use crate::sparse::recovery::SampleLoss;
 use serde::Serialize;
 
 /// Median errors beside least squares on the true support.
@@ -19,7 +19,7 @@ pub struct Noise {
 
 impl StudyTable<RecoveryExperiment> for Noise {
     fn validate(&self, e: &RecoveryExperiment, errors: &KeyErrors) {
-        if matches!(&e.problem, ProblemSpec::Drawn(law) if law.loss != Link::Squared) {
+        if matches!(&e.problem, ProblemSpec::Drawn(law) if law.loss != SampleLoss::Squared) {
             let want = "is about least squares: expected problem.loss = \"squared\", or no table [noise]";
             errors.add("noise", None, want);
         }

@@ -11,6 +11,7 @@ use crate::analysis::connectivity::{
 };
 use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use crate::analysis::verdict::{Check, Exponent};
+use crate::choice::Choice;
 use crate::config::BatchSize;
 use crate::dynamics::{Ensemble, Motion};
 use crate::network::{Objective, Point};
@@ -204,7 +205,7 @@ fn points(problem: &Problem<'_, f64>, terms: &Paths) -> usize {
 fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[Pair<'_>], joined: &[PairPaths]) -> PathsArrays {
     let samples = points(problem, terms);
     let mut kinds = Vec::new();
-    for kind in PathKind::ALL {
+    for kind in PathKind::ALL.iter().copied() {
         let profiles: Vec<Option<&Profile>> = joined.iter().map(|j| j.profiles.get(&kind)).collect();
         if profiles.iter().all(Option::is_none) {
             continue;
@@ -282,7 +283,7 @@ fn checks(
     let widths = &problem.experiment.widths.values;
     let x: Vec<f64> = widths.iter().map(|&n| n as f64).collect();
     let most = widths.iter().map(|&n| of_width(pairs, n).count()).max().unwrap_or(0);
-    for kind in PathKind::ALL {
+    for kind in PathKind::ALL.iter().copied() {
         let table = Array2::from_shape_fn((widths.len(), most), |(w, j)| {
             let pair = of_width(pairs, widths[w]).nth(j);
             pair.and_then(|i| joined[i].profiles.get(&kind)).map_or(f64::NAN, Profile::barrier)

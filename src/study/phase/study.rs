@@ -11,7 +11,7 @@ use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::study::RecoverySubject;
 use crate::run::tasks::{Task, run_tasks};
 use crate::sparse::recovery::instance::Instance;
-use crate::sparse::recovery::{Damping, Link, Method, solve};
+use crate::sparse::recovery::{Damping, Method, SampleLoss, solve};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +122,7 @@ fn tallies(
 /// With as many samples as unknowns and no damping, one I-OBS pass finds every noiseless truth.
 fn checks(subject: RecoverySubject<'_>, law: &Instance, cells: &[Cell], found: &[Vec<Tally>]) -> Vec<Check> {
     let e = subject.experiment;
-    let exact = law.loss == Link::Squared
+    let exact = law.loss == SampleLoss::Squared
         && e.solver.step == 1.0
         && matches!(e.solver.damping, Damping::Auto | Damping::Relative(0.0));
     let mut checks = Vec::new();

@@ -7,10 +7,10 @@
 use super::{Picard, PicardArrays, PicardRecord, PicardRun};
 use crate::analysis::contraction::{Envelope, local_constants};
 use crate::analysis::verdict::Check;
+use crate::compute::Threads;
 use crate::config::Route;
 use crate::dynamics::picard::{Guess, Iteration, IterationSettings, Outcome as Iterate};
 use crate::dynamics::{State, StopReason, TimeLoop};
-use crate::network::Threads;
 use crate::record::LimitRun;
 use crate::record::npz::{shaped, whole};
 use crate::run::complete;

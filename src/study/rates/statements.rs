@@ -2,7 +2,7 @@
 
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
 use crate::sparse::recovery::rates::{Bounded, contraction, damped, quadratic_rate};
-use crate::sparse::recovery::{Link, Problem, RecoveryError, Selection};
+use crate::sparse::recovery::{Problem, RecoveryError, SampleLoss, Selection};
 
 /// Damping of the statement about damped steps, relative to the mean diagonal.
 const DAMPING: f64 = 0.1;
@@ -25,7 +25,7 @@ pub struct Statement {
     pub observe: fn(&Problem, usize) -> Result<Vec<Bounded>, RecoveryError>,
 }
 
-fn law(loss: Link, (n, d, sparsity): (usize, usize, usize), start_distance: Option<f64>) -> Instance {
+fn law(loss: SampleLoss, (n, d, sparsity): (usize, usize, usize), start_distance: Option<f64>) -> Instance {
     let design = if start_distance.is_none() { Design::Rotated { condition: 10.0 } } else { Design::Gaussian };
     Instance { loss, n, d, sparsity, design, signal: Signal::Gaussian, snr_db: None, start_distance }
 }
@@ -43,7 +43,7 @@ impl Statement {
                 name: "iht",
                 label: "k-IHT",
                 inequality: "k-IHT on a quadratic: e+ <= sqrt(nu) |I - H_UU/L| e, U the three supports",
-                law: law(Link::Squared, (200, 80, 5), None),
+                law: law(SampleLoss::Squared, (200, 80, 5), None),
                 k: 20,
                 observe: |problem, k| contraction(problem, k, ITERATIONS),
             },
@@ -51,7 +51,7 @@ impl Statement {
                 name: "damped",
                 label: "damped topk-I-OBS",
                 inequality: "topk-I-OBS with B = H + lambda I on a quadratic: e+ <= sqrt(nu) |P_U (I - B^-1 H) P_U| e",
-                law: law(Link::Squared, (200, 80, 5), None),
+                law: law(SampleLoss::Squared, (200, 80, 5), None),
                 k: 20,
                 observe: |problem, k| damped(problem, k, DAMPING, ITERATIONS).map(|(sharp, _)| sharp),
             },
@@ -59,7 +59,7 @@ impl Statement {
                 name: "damping-factor",
                 label: "damping factor",
                 inequality: "the same: e+ <= sqrt(nu) max lambda/(sigma + lambda) e",
-                law: law(Link::Squared, (200, 80, 5), None),
+                law: law(SampleLoss::Squared, (200, 80, 5), None),
                 k: 20,
                 observe: |problem, k| damped(problem, k, DAMPING, ITERATIONS).map(|(_, plain)| plain),
             },
@@ -67,22 +67,22 @@ impl Statement {
                 "quadratic-logistic",
                 "logistic",
                 "topk-I-OBS, logistic loss: e+ <= (1 + sqrt((d-k)/(d-k*))) M/(2 mu) e^2",
-                Link::Logistic,
+                SampleLoss::Logistic,
                 0.5,
             ),
-            of_loss("quadratic-exponential", "exponential", "the same, exponential loss", Link::Exponential, 0.3),
+            of_loss("quadratic-exponential", "exponential", "the same, exponential loss", SampleLoss::Exponential, 0.3),
             of_loss(
                 "quadratic-measurement",
                 "quadratic meas.",
                 "the same, quadratic measurements",
-                Link::QuadraticMeasurement,
+                SampleLoss::QuadraticMeasurement,
                 0.1,
             ),
             Statement {
                 name: "exact",
                 label: "exact I-OBS",
                 inequality: "exact I-OBS by enumeration, exponential loss: e+ <= (1 + sqrt(L/mu (d-k)/(d-k*))) M/(2 mu) e^2",
-                law: law(Link::Exponential, (200, 14, 3), Some(0.3)),
+                law: law(SampleLoss::Exponential, (200, 14, 3), Some(0.3)),
                 k: 5,
                 observe: |problem, k| quadratic_rate(problem, k, Selection::Exact, ITERATIONS),
             },

@@ -4,11 +4,8 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::super::LANES;
-use super::super::math::Function;
-use super::super::several::Several;
-use super::super::simd::{Job, Simd};
 use super::{Lanes, load, store};
-use crate::network::Real;
+use crate::compute::{Job, Real, Several, Simd, activation::Function};
 use std::marker::PhantomData;
 
 /// `z_s = <w, x_s> + b` for the samples of a tile.

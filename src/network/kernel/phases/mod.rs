@@ -17,8 +17,7 @@ mod outer;
 mod pull;
 
 use super::LANES;
-use super::simd::Simd;
-use crate::network::Real;
+use crate::compute::{Real, Simd};
 pub use forward::{Activate, PreActivations, Reduce};
 pub use outer::{Next, Outer, PullOuter};
 pub use pull::{Pull, Source};

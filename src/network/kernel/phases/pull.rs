@@ -4,10 +4,8 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::super::LANES;
-use super::super::math::Function;
-use super::super::simd::{Job, Simd};
 use super::{Lanes, load, store};
-use crate::network::Real;
+use crate::compute::{Job, Real, Simd, activation::Function};
 use std::marker::PhantomData;
 
 /// Where [`Pull`] finds the activation.

@@ -1,17 +1,13 @@
 //! The backward passes: what is pulled back to either layer, and the gradients or the step.
 
 use super::super::LANES;
-use super::super::dispatch::Pass;
 use super::super::finish::{Finish, Update};
-use super::super::parts::Parts;
 use super::super::phases::{Lanes, Outer, PreActivations};
-use super::super::simd::Simd;
 use super::super::sweep::Then;
-use super::super::team::share;
 use super::Seen;
 use super::forward::tile_rows;
 use super::packed::{Packed, PackedParts};
-use crate::network::Real;
+use crate::compute::{Parts, Pass, Real, Simd, share};
 use std::ops::Range;
 use std::sync::PoisonError;
 

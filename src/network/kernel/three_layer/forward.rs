@@ -1,14 +1,10 @@
 //! The forward passes: activations of either hidden layer, and partial predictions.
 
-use super::super::dispatch::Pass;
-use super::super::parts::Parts;
 use super::super::phases::{Lanes, PreActivations};
-use super::super::simd::Simd;
-use super::super::team::share;
-use super::super::{LANES, math};
+use super::super::{LANES, activation};
 use super::Seen;
 use super::packed::{Packed, PackedParts};
-use crate::network::Real;
+use crate::compute::{Parts, Pass, Real, Simd, share};
 use std::sync::PoisonError;
 
 /// H1 and its slopes, and H1 packed for the second layer.
@@ -35,8 +31,8 @@ impl<R: Real> Pass<R> for ForwardFirst<'_, R> {
                 // SAFETY: a block is handed out once, and a tile's rows are taken once at a time.
                 let (value, slope) = unsafe { rows_of(&self.value, &self.slope, block, count, tile.first, tile.count) };
                 value.copy_from_slice(z);
-                let activation = network.activations[0];
-                math::value_and_derivative(activation, value.as_flattened_mut(), slope.as_flattened_mut());
+                let function = network.activations[0];
+                activation::value_and_derivative(function, value.as_flattened_mut(), slope.as_flattened_mut());
                 // SAFETY: as above.
                 unsafe { self.packed.set(block, &tile, value) };
             }
@@ -77,8 +73,8 @@ impl<R: Real> Pass<R> for ForwardSecond<'_, R> {
                         value[lane] = z[lane] * mean + c[lane];
                     }
                 }
-                let activation = network.activations[1];
-                math::value_and_derivative(activation, value.as_flattened_mut(), slope.as_flattened_mut());
+                let function = network.activations[1];
+                activation::value_and_derivative(function, value.as_flattened_mut(), slope.as_flattened_mut());
                 let at = (block * count + tile.first) * outputs;
                 // SAFETY: as above.
                 let partial = unsafe { self.partial.get_mut(at..at + tile.count * outputs) };
@@ -97,7 +93,7 @@ fn sum<R: Real>(a: &Lanes<R>, h: &Lanes<R>) -> f64 {
     let mut sums = [0.0; 8];
     for (a, h) in a.as_chunks::<8>().0.iter().zip(h.as_chunks::<8>().0) {
         for lane in 0..8 {
-            sums[lane] += (a[lane] * h[lane]).wide();
+            sums[lane] += (a[lane] * h[lane]).to_f64();
         }
     }
     sums.iter().sum()

@@ -23,13 +23,13 @@ mod packed;
 pub use layout::Layout;
 
 use super::finish::Constants;
-use super::parts::Parts;
 use super::phases::Lanes;
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::sweep::Then;
-use super::{Kick, LANES, Labelled, Normals, Threads};
-use crate::network::{Objective, Real, ThreeLayer};
+use super::{LANES, Labelled, StepRequest};
+use crate::compute::{Parts, Real, Threads};
+use crate::network::{Objective, ThreeLayer};
 use back::{BackFirst, BackSecond, Pull};
 use forward::{ForwardFirst, ForwardSecond};
 use packed::Packed;
@@ -124,8 +124,7 @@ impl<R: Real> Workspace<R> {
         let (layout, outputs) = (model.layout(), model.network.outputs);
         let [n1, n2] = model.layers;
         let work = count * (n1 * (layout.first.parameters + n2) + n2);
-        let threads =
-            if model.threads == Threads::Pool && work > SERIAL_WORK { rayon::current_num_threads() } else { 1 };
+        let threads = if work > SERIAL_WORK { model.threads.count() } else { 1 };
         let blocks = layout.first.blocks().max(layout.second.blocks());
         self.scratch.resize_with(threads.min(blocks).max(1), Mutex::default);
         self.first.resize(layout.first.blocks(), count);
@@ -186,23 +185,19 @@ impl<R: Real> Workspace<R> {
         self.back(model, objective, Parts::shared(theta), batch, then)
     }
 
-    /// One step on a batch, whose forward pass was the last pass of this workspace, and the forward pass on the next batch;
-    /// returns the mean loss at the start of the step.
-    #[allow(clippy::too_many_arguments)]
+    /// One step of parameters and momenta, and the forward pass on the next batch; returns the mean loss at the start of
+    /// the step.
     pub fn step(
         &mut self,
         model: Model<'_>,
-        objective: Objective,
-        kick: Kick,
         (theta, momentum): (&mut [R], &mut [R]),
-        batch: Labelled<'_, R>,
-        ahead: &Samples<R>,
-        normals: Option<&Normals<'_, R>>,
+        request: StepRequest<'_, R>,
     ) -> f64 {
-        let constants = Constants::new(kick, objective.ridge);
+        let StepRequest { objective, coefficients, batch, next_batch, normals } = request;
+        let constants = Constants::new(coefficients, objective.ridge);
         let then = Then::Step { momentum: Parts::exclusive(momentum), constants, normals };
         let loss = self.back(model, objective, Parts::exclusive(theta), batch, then);
-        self.forward(model, theta, ahead, true);
+        self.forward(model, theta, next_batch, true);
         loss
     }
 

@@ -4,10 +4,9 @@
 //! [`Samples`](super::super::Samples), in the same tiles of samples, but a block of neurons at a time and by several threads.
 
 use super::super::LANES;
-use super::super::parts::Parts;
 use super::super::phases::Lanes;
 use super::super::samples::Tile;
-use crate::network::Real;
+use crate::compute::{Parts, Real};
 
 /// Packed numbers of every sample and neuron.
 #[derive(Debug, Default)]

@@ -4,8 +4,8 @@
 //! Waite 1980), a minimax polynomial for `(exp r - 1 - r) / r^2`, and a scaling through the exponent bits. Coefficients
 //! were fitted by Remez exchange in 60 digits; the errors stated are those of the fits, relative.
 
+use super::real::Real;
 use super::simd::Simd;
-use crate::network::Real;
 
 /// What the activations need to know about a scalar type.
 pub trait Constants: Copy + 'static {

@@ -2,7 +2,7 @@
 //!
 //! A *pack* holds 8 `f64` or 16 `f32` on every instruction set (AVX2 takes two registers for it), so that sums over the
 //! lanes of a pack have the same order everywhere. An instruction set is a token; the tokens of AVX-512 and AVX2 can only
-//! be had from [`super::dispatch`], which asks the processor first, so holding one proves that its instructions exist.
+//! be had from `dispatch`, which asks the processor first, so holding one proves that its instructions exist.
 //!
 //! Only IEEE operations are used: no estimates of reciprocals. `min` and `max` give their second argument where one is
 //! NaN, so that clamping `max(bound, z)` keeps a NaN in `z`.

@@ -21,6 +21,25 @@ const HELPERS: u64 = 0xfffe;
 /// Passes are numbered in the upper bits.
 const ONE_PASS: u64 = 0x1_0000;
 
+/// Whether a pass may spread over several threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// One thread: many small runs go side by side.
+    One,
+    /// As many as the current pool has, where the pass is large enough to gain.
+    Pool,
+}
+
+impl Threads {
+    /// The number of threads that a pass may use.
+    pub fn count(self) -> usize {
+        match self {
+            Threads::One => 1,
+            Threads::Pool => rayon::current_num_threads(),
+        }
+    }
+}
+
 type Work<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
 struct Shared {

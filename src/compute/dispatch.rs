@@ -1,29 +1,24 @@
-//! Which instruction set the kernels run on: chosen once by a person or by asking the processor.
+//! Which instruction set the kernels run on: chosen by name, or the fastest that the processor has.
 
-#[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512};
 use super::simd::{Portable, Simd};
-use serde::{Deserialize, Serialize};
-use std::fmt;
+#[cfg(target_arch = "x86_64")]
+use crate::choice::choice;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// An instruction set by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum InstructionSet {
-    /// What every processor of the target has, in the order of the compiled program; its own rounding.
-    Portable,
-    /// AVX2 with FMA; the same bits as AVX-512.
-    Avx2,
-    /// AVX-512.
-    Avx512,
+choice! {
+    /// An instruction set by name.
+    pub enum InstructionSet: "instruction set" {
+        /// What every processor of the target has, in the order of the compiled program; its own rounding.
+        Portable = "portable",
+        /// AVX2 with FMA; the same bits as AVX-512.
+        Avx2 = "avx2",
+        /// AVX-512.
+        Avx512 = "avx512",
+    }
 }
 
 impl InstructionSet {
-    /// Every instruction set with its name on the command line.
-    pub const NAMES: &[(&'static str, InstructionSet)] =
-        &[("portable", InstructionSet::Portable), ("avx2", InstructionSet::Avx2), ("avx512", InstructionSet::Avx512)];
-
     /// Whether this processor has it.
     pub fn available(self) -> bool {
         match self {
@@ -45,18 +40,22 @@ impl InstructionSet {
             .unwrap_or(InstructionSet::Portable)
     }
 
-    /// The one in use.
+    /// The one in use; the processor has it.
+    #[inline]
     pub fn current() -> Self {
         match CHOSEN.load(Ordering::Relaxed) {
             1 => InstructionSet::Portable,
             2 => InstructionSet::Avx2,
             3 => InstructionSet::Avx512,
-            _ => {
-                let fastest = Self::fastest();
-                CHOSEN.store(fastest as u8 + 1, Ordering::Relaxed);
-                fastest
-            }
+            _ => Self::choose_fastest(),
         }
+    }
+
+    #[cold]
+    fn choose_fastest() -> Self {
+        let fastest = Self::fastest();
+        CHOSEN.store(fastest as u8 + 1, Ordering::Relaxed);
+        fastest
     }
 
     /// Makes it the one in use, where the processor has it; says whether it has. For the start of a program and for tests:
@@ -70,18 +69,12 @@ impl InstructionSet {
     }
 }
 
-impl fmt::Display for InstructionSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::NAMES.iter().find(|(_, set)| set == self).map_or("", |(name, _)| name))
-    }
-}
-
-/// 0: not yet chosen; otherwise the instruction set's number plus 1.
+/// 0: not yet chosen; otherwise the number, plus 1, of an instruction set that the processor has.
 static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
 /// A pass over blocks, for any instruction set. Not itself compiled with the set's features: the jobs it hands to
 /// [`Simd::vectorize`] are.
-pub(crate) trait Pass<R> {
+pub trait Pass<R> {
     /// Does the work.
     fn run<S: Simd<R>>(self, simd: S);
 }
@@ -89,14 +82,12 @@ pub(crate) trait Pass<R> {
 /// A scalar type with kernels for every instruction set.
 pub trait Kernel: Sized {
     /// Runs a pass on the instruction set in use.
-    #[allow(private_bounds)]
     fn dispatch<P: Pass<Self>>(pass: P);
 }
 
 macro_rules! kernel {
     ($real:ty) => {
         impl Kernel for $real {
-            #[allow(private_bounds)]
             fn dispatch<P: Pass<$real>>(pass: P) {
                 #[cfg(target_arch = "x86_64")]
                 match InstructionSet::current() {

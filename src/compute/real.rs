@@ -1,6 +1,6 @@
 //! The scalar type of states: `f64` by default, `f32` by choice.
 
-use super::kernel;
+use super::{Kernel, exp};
 
 mod sealed {
     pub trait Sealed {}
@@ -11,10 +11,12 @@ mod sealed {
 /// A scalar that states are made of. Predictions, losses and everything recorded are `f64` in either case.
 pub trait Real:
     sealed::Sealed
-    + num_traits::Float
+    + Copy
+    + PartialOrd
+    + std::ops::Neg<Output = Self>
     + num_traits::NumAssign
-    + kernel::Kernel
-    + kernel::exp::Constants
+    + Kernel
+    + exp::Constants
     + ndarray_npy::WritableElement
     + ndarray_npy::ReadableElement
     + std::fmt::Debug
@@ -25,32 +27,36 @@ pub trait Real:
 {
     /// The name used in experiment files and manifests.
     const NAME: &'static str;
+    /// The distance from 1 to the next larger number.
+    const EPSILON: Self;
     /// Rounds to this type.
     fn of(value: f64) -> Self;
-    /// Widens to `f64`, exactly.
-    fn wide(self) -> f64;
+    /// Converts to `f64`, exactly.
+    fn to_f64(self) -> f64;
 }
 
 impl Real for f64 {
     const NAME: &'static str = "f64";
+    const EPSILON: Self = f64::EPSILON;
     #[inline(always)]
     fn of(value: f64) -> Self {
         value
     }
     #[inline(always)]
-    fn wide(self) -> f64 {
+    fn to_f64(self) -> f64 {
         self
     }
 }
 
 impl Real for f32 {
     const NAME: &'static str = "f32";
+    const EPSILON: Self = f32::EPSILON;
     #[inline(always)]
     fn of(value: f64) -> Self {
         value as f32
     }
     #[inline(always)]
-    fn wide(self) -> f64 {
+    fn to_f64(self) -> f64 {
         f64::from(self)
     }
 }

@@ -11,7 +11,7 @@ use super::simd::{Job, Simd};
 
 /// `K` packs of the instruction set `S`.
 #[derive(Clone, Copy)]
-pub(super) struct Several<S, const K: usize>(pub S);
+pub(crate) struct Several<S, const K: usize>(pub S);
 
 /// Operations on every pack. Loops and not closures, which would not be compiled with the instruction set's features.
 macro_rules! each {

@@ -1,17 +1,17 @@
-//! Activations over packs of pre-activations.
+//! Activation functions and their slopes over packs.
 //!
 //! Largest errors in units in the last place, against 40 digits (`tests/kernels.rs` holds them to the limits of the
 //! table in `docs/performance.md`). NaN stays NaN; outside the range where they vary the functions are exactly at their
-//! limits. `f32` is evaluated in `f32`, but for softplus and GELU, which go through `f64` and are rounded once.
+//! limits. `f32` is evaluated in `f32`.
 
-use super::dispatch::Pass;
 use super::exp::{Low, exp_absolute, exp_negative, exp_parts, polynomial};
-use super::simd::{Job, Simd};
-use crate::network::activation::PLATEAU;
-use crate::network::{Activation, Real};
-use std::marker::PhantomData;
+use super::real::Real;
+use super::simd::Simd;
 
-/// An activation as the kernels see it, one type each, so that every kernel is compiled once per activation.
+/// Break points `t1, t2` and plateau values `s1, s2` of the piecewise-linear activation of Mei, Montanari, Nguyen (2018).
+pub const PLATEAU: (f64, f64, f64, f64) = (0.5, 1.5, -2.5, 7.5);
+
+/// An activation function over packs. One type each, so that every kernel is compiled once per function.
 pub trait Function: Copy {
     /// Whether `sigma'` is a function of `sigma` alone that costs a few operations, so that it need not be kept.
     const SLOPE_FROM_VALUE: bool;
@@ -29,51 +29,6 @@ pub trait Function: Copy {
         (s.mul(e, value), s.mul(e, Self::slope(s, value)))
     }
 }
-
-/// Runs the expression with `F` standing for the type of an activation.
-macro_rules! with_activation {
-    ($activation:expr, $f:ident => $body:expr) => {
-        match $activation {
-            $crate::network::Activation::Identity => {
-                type $f = $crate::network::kernel::math::Identity;
-                $body
-            }
-            $crate::network::Activation::Tanh => {
-                type $f = $crate::network::kernel::math::Tanh;
-                $body
-            }
-            $crate::network::Activation::Erf => {
-                type $f = $crate::network::kernel::math::Erf;
-                $body
-            }
-            $crate::network::Activation::Sigmoid => {
-                type $f = $crate::network::kernel::math::Sigmoid;
-                $body
-            }
-            $crate::network::Activation::Relu => {
-                type $f = $crate::network::kernel::math::Relu;
-                $body
-            }
-            $crate::network::Activation::Softplus => {
-                type $f = $crate::network::kernel::math::Softplus;
-                $body
-            }
-            $crate::network::Activation::Gelu => {
-                type $f = $crate::network::kernel::math::Gelu;
-                $body
-            }
-            $crate::network::Activation::PiecewiseLinear => {
-                type $f = $crate::network::kernel::math::PiecewiseLinear;
-                $body
-            }
-            $crate::network::Activation::Bump => {
-                type $f = $crate::network::kernel::math::Bump;
-                $body
-            }
-        }
-    };
-}
-pub(super) use with_activation;
 
 /// A function whose slope follows from its value.
 macro_rules! from_value {
@@ -93,7 +48,7 @@ macro_rules! together {
         const SLOPE_FROM_VALUE: bool = false;
         #[inline(always)]
         fn slope<R: Real, S: Simd<R>>(s: S, _value: S::Pack) -> S::Pack {
-            s.splat(R::nan())
+            s.splat(R::of(f64::NAN))
         }
     };
 }
@@ -283,97 +238,4 @@ fn bell<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
     let square = s.mul(x, x);
     let rest = s.square_rest(x, square);
     exp_negative(s, s.mul(half, square), Low::Rest(s.mul(half, rest)))
-}
-
-/// Replaces every `z` by `sigma(z)`; for tests and benches.
-pub fn value<R: Real>(activation: Activation, z: &mut [R]) {
-    let mut slope = vec![R::zero(); z.len()];
-    R::dispatch(Slice { activation, z, slope: &mut slope, both: false });
-}
-
-/// Replaces every `z` by `sigma(z)` and writes `sigma'(z)` into `slope`.
-pub fn value_and_derivative<R: Real>(activation: Activation, z: &mut [R], slope: &mut [R]) {
-    R::dispatch(Slice { activation, z, slope, both: true });
-}
-
-struct Slice<'a, R> {
-    activation: Activation,
-    z: &'a mut [R],
-    slope: &'a mut [R],
-    both: bool,
-}
-
-impl<R: Real> Pass<R> for Slice<'_, R> {
-    fn run<S: Simd<R>>(self, simd: S) {
-        let Slice { activation, z, slope, both } = self;
-        assert_eq!(z.len(), slope.len());
-        with_activation!(activation, F => simd.vectorize(Elements::<R, F> { z, slope, both, function: PhantomData }));
-    }
-}
-
-struct Elements<'a, R, F> {
-    z: &'a mut [R],
-    slope: &'a mut [R],
-    both: bool,
-    function: PhantomData<F>,
-}
-
-impl<R: Real, F: Function> Job<R> for Elements<'_, R, F> {
-    #[inline(always)]
-    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        for (z, slope) in self.z.chunks_mut(S::LANES).zip(self.slope.chunks_mut(S::LANES)) {
-            let mut rest = [R::zero(); 16];
-            rest[..z.len()].copy_from_slice(z);
-            let from = s.load(&rest);
-            let (v, d) = if self.both { F::both(s, from) } else { (F::value(s, from), s.splat(R::zero())) };
-            s.store(v, &mut rest);
-            z.copy_from_slice(&rest[..z.len()]);
-            s.store(d, &mut rest);
-            slope.copy_from_slice(&rest[..slope.len()]);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Both evaluations, relative to the scalar library's, over the range where the functions vary, and at its ends.
-    #[test]
-    fn agrees_with_the_scalar_definitions_to_rounding() {
-        for &(name, activation) in Activation::NAMES {
-            let z: Vec<f64> = (-40_000..=40_000).map(|i| f64::from(i) * 1.07e-3).collect();
-            let (mut alone, mut with, mut slope) = (z.clone(), z.clone(), vec![0.0; z.len()]);
-            value(activation, &mut alone);
-            value_and_derivative(activation, &mut with, &mut slope);
-            for (i, &z) in z.iter().enumerate() {
-                assert_eq!(alone[i].to_bits(), with[i].to_bits(), "{name} at {z}");
-                let (exact, derivative) = (activation.value(z), activation.derivative(z));
-                // The piecewise-linear function crosses zero on a slope of 10: rounding there is relative to the plateau.
-                let scale = if activation == Activation::PiecewiseLinear { 10.0 } else { exact.abs().max(1e-290) };
-                // The scalar definitions round z / sqrt 2 or z^2 before it goes into the exponent of the tail.
-                let tail = if matches!(activation, Activation::Gelu | Activation::Bump) { 1.0 + z * z } else { 1.0 };
-                assert!((alone[i] - exact).abs() <= 1.5e-15 * scale * tail, "{name} at {z}: {} {exact}", alone[i]);
-                assert!((slope[i] - derivative).abs() <= 1e-15, "{name}' at {z}: {} {derivative}", slope[i]);
-            }
-        }
-    }
-
-    #[test]
-    fn nan_stays_nan_and_infinities_saturate() {
-        for &(name, activation) in Activation::NAMES {
-            let (mut z, mut slope) = ([f64::NAN, f64::INFINITY, -1e300, f64::NEG_INFINITY], [0.0; 4]);
-            value_and_derivative(activation, &mut z, &mut slope);
-            assert!(
-                z[0].is_nan()
-                    && slope[0].is_nan()
-                        == !matches!(activation, Activation::Identity | Activation::Relu | Activation::PiecewiseLinear),
-                "{name} {slope:?}"
-            );
-            assert!(
-                z[1..].iter().all(|z| !z.is_nan()) && slope[1..].iter().all(|d| !d.is_nan()),
-                "{name}: {z:?} {slope:?}"
-            );
-        }
-    }
 }

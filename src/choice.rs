@@ -1,0 +1,178 @@
+//! Choices made by name: one list of names serves parsing, printing and records.
+//!
+//! The macro `choice!` declares an enum whose variants have fixed names, together with [`Choice`], `FromStr`, `Display`,
+//! `Serialize` and `Deserialize`, all by these names. An enum whose variants hold data implements [`Choice`] by hand and
+//! takes the other traits from the macro `by_name!`.
+
+use std::fmt;
+
+/// One of a closed set of named values.
+pub trait Choice: Copy + 'static {
+    /// What is chosen, in words, for error messages.
+    const WHAT: &'static str;
+    /// Every value, in the order in which messages list them.
+    const ALL: &'static [Self];
+
+    /// The name, as written in an experiment file, on the command line and in records.
+    fn name(self) -> &'static str;
+
+    /// Every name, in the order of [`Choice::ALL`].
+    fn names() -> Vec<&'static str> {
+        Self::ALL.iter().map(|choice| choice.name()).collect()
+    }
+
+    /// The value of this name.
+    ///
+    /// # Errors
+    /// [`UnknownName`] where there is none.
+    fn from_name(name: &str) -> Result<Self, UnknownName> {
+        let found = Self::ALL.iter().copied().find(|choice| choice.name() == name);
+        found.ok_or_else(|| UnknownName { what: Self::WHAT, found: name.to_owned(), names: Self::names() })
+    }
+}
+
+/// A name that is not one of those of a [`Choice`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown {what} {found:?}: use one of {}", quoted(names))]
+pub struct UnknownName {
+    /// What is chosen, in words.
+    pub what: &'static str,
+    /// The text that was given.
+    pub found: String,
+    /// The names that exist.
+    pub names: Vec<&'static str>,
+}
+
+/// `"a", "b", "c"`.
+pub fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+}
+
+/// The value of a name, for arguments of the command line.
+///
+/// # Errors
+/// The names that exist, in words.
+pub fn parse_choice<T: Choice>(name: &str) -> Result<T, String> {
+    T::from_name(name).map_err(|error| format!("expected one of {}", error.names.join(", ")))
+}
+
+/// Writes a name, honouring width and alignment.
+pub(crate) fn display<T: Choice>(choice: T, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.pad(choice.name())
+}
+
+/// `FromStr`, `Display`, `Serialize` and `Deserialize` of a type that implements [`Choice`](crate::choice::Choice).
+macro_rules! by_name {
+    ($Enum:ident) => {
+        impl std::str::FromStr for $Enum {
+            type Err = $crate::choice::UnknownName;
+
+            fn from_str(name: &str) -> Result<Self, Self::Err> {
+                $crate::choice::Choice::from_name(name)
+            }
+        }
+
+        impl std::fmt::Display for $Enum {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::choice::display(*self, f)
+            }
+        }
+
+        impl serde::Serialize for $Enum {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str($crate::choice::Choice::name(*self))
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $Enum {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = <String as serde::Deserialize>::deserialize(deserializer)?;
+                $crate::choice::Choice::from_name(&name).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use by_name;
+
+/// Declares an enum whose variants have fixed names:
+///
+/// ```text
+/// choice! {
+///     /// Documentation.
+///     pub enum Draws: "kind of draws" {
+///         /// Documentation.
+///         Fixed = "fixed",
+///     }
+/// }
+/// ```
+macro_rules! choice {
+    ($(#[$meta:meta])* pub enum $Enum:ident: $what:literal {
+        $($(#[$note:meta])* $Variant:ident = $name:literal),+ $(,)?
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $Enum {
+            $($(#[$note])* $Variant),+
+        }
+
+        impl $Enum {
+            /// Every name, in the order of the variants.
+            pub const NAMES: &[&str] = &[$($name),+];
+
+            /// The name, as written in an experiment file, on the command line and in records.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$Variant => $name),+
+                }
+            }
+        }
+
+        impl $crate::choice::Choice for $Enum {
+            const WHAT: &'static str = $what;
+            const ALL: &'static [Self] = &[$(Self::$Variant),+];
+
+            fn name(self) -> &'static str {
+                $Enum::name(self)
+            }
+        }
+
+        $crate::choice::by_name!($Enum);
+    };
+}
+pub(crate) use choice;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    choice! {
+        /// A colour.
+        pub enum Colour: "colour" {
+            /// Red.
+            Red = "red",
+            /// Dark blue.
+            DarkBlue = "dark-blue",
+        }
+    }
+
+    /// Each name parses, prints and serialises as itself.
+    #[test]
+    fn names_are_one_list() {
+        assert_eq!(Colour::names(), Colour::NAMES);
+        for (&choice, &name) in Colour::ALL.iter().zip(Colour::NAMES) {
+            assert_eq!((choice.name(), choice.to_string().as_str()), (name, name));
+            assert_eq!(name.parse(), Ok(choice));
+            assert_eq!(serde_json::to_value(choice).unwrap(), name);
+            assert_eq!(serde_json::from_value::<Colour>(name.into()).unwrap(), choice);
+        }
+        assert_eq!(format!("{:>5}", Colour::Red), "  red");
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_known_ones() {
+        let message = "green".parse::<Colour>().unwrap_err().to_string();
+        assert_eq!(message, r#"unknown colour "green": use one of "red", "dark-blue""#);
+        assert_eq!(parse_choice::<Colour>("green").unwrap_err(), "expected one of red, dark-blue");
+        assert!(serde_json::from_value::<Colour>("green".into()).unwrap_err().to_string().starts_with(&message));
+    }
+}

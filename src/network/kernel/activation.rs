@@ -1,0 +1,147 @@
+//! From an [`Activation`] to its function over packs ([`crate::compute::activation`]).
+
+use crate::compute::activation::Function;
+use crate::compute::{Job, Pass, Real, Simd};
+use crate::network::Activation;
+use std::marker::PhantomData;
+
+/// Runs the expression with `F` standing for the type of an activation.
+macro_rules! with_activation {
+    ($activation:expr, $f:ident => $body:expr) => {
+        match $activation {
+            $crate::network::Activation::Identity => {
+                type $f = $crate::compute::activation::Identity;
+                $body
+            }
+            $crate::network::Activation::Tanh => {
+                type $f = $crate::compute::activation::Tanh;
+                $body
+            }
+            $crate::network::Activation::Erf => {
+                type $f = $crate::compute::activation::Erf;
+                $body
+            }
+            $crate::network::Activation::Sigmoid => {
+                type $f = $crate::compute::activation::Sigmoid;
+                $body
+            }
+            $crate::network::Activation::Relu => {
+                type $f = $crate::compute::activation::Relu;
+                $body
+            }
+            $crate::network::Activation::Softplus => {
+                type $f = $crate::compute::activation::Softplus;
+                $body
+            }
+            $crate::network::Activation::Gelu => {
+                type $f = $crate::compute::activation::Gelu;
+                $body
+            }
+            $crate::network::Activation::PiecewiseLinear => {
+                type $f = $crate::compute::activation::PiecewiseLinear;
+                $body
+            }
+            $crate::network::Activation::Bump => {
+                type $f = $crate::compute::activation::Bump;
+                $body
+            }
+        }
+    };
+}
+pub(super) use with_activation;
+
+/// Replaces every `z` by `sigma(z)`; for tests and benches.
+pub fn value<R: Real>(activation: Activation, z: &mut [R]) {
+    let mut slope = vec![R::zero(); z.len()];
+    R::dispatch(Slice { activation, z, slope: &mut slope, both: false });
+}
+
+/// Replaces every `z` by `sigma(z)` and writes `sigma'(z)` into `slope`.
+pub fn value_and_derivative<R: Real>(activation: Activation, z: &mut [R], slope: &mut [R]) {
+    R::dispatch(Slice { activation, z, slope, both: true });
+}
+
+struct Slice<'a, R> {
+    activation: Activation,
+    z: &'a mut [R],
+    slope: &'a mut [R],
+    both: bool,
+}
+
+impl<R: Real> Pass<R> for Slice<'_, R> {
+    fn run<S: Simd<R>>(self, simd: S) {
+        let Slice { activation, z, slope, both } = self;
+        assert_eq!(z.len(), slope.len());
+        with_activation!(activation, F => simd.vectorize(Elements::<R, F> { z, slope, both, function: PhantomData }));
+    }
+}
+
+struct Elements<'a, R, F> {
+    z: &'a mut [R],
+    slope: &'a mut [R],
+    both: bool,
+    function: PhantomData<F>,
+}
+
+impl<R: Real, F: Function> Job<R> for Elements<'_, R, F> {
+    #[inline(always)]
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        for (z, slope) in self.z.chunks_mut(S::LANES).zip(self.slope.chunks_mut(S::LANES)) {
+            let mut rest = [R::zero(); 16];
+            rest[..z.len()].copy_from_slice(z);
+            let from = s.load(&rest);
+            let (v, d) = if self.both { F::both(s, from) } else { (F::value(s, from), s.splat(R::zero())) };
+            s.store(v, &mut rest);
+            z.copy_from_slice(&rest[..z.len()]);
+            s.store(d, &mut rest);
+            slope.copy_from_slice(&rest[..slope.len()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::choice::Choice;
+
+    /// Both evaluations, relative to the scalar library's, over the range where the functions vary, and at its ends.
+    #[test]
+    fn agrees_with_the_scalar_definitions_to_rounding() {
+        for &activation in Activation::ALL {
+            let name = activation.name();
+            let z: Vec<f64> = (-40_000..=40_000).map(|i| f64::from(i) * 1.07e-3).collect();
+            let (mut alone, mut with, mut slope) = (z.clone(), z.clone(), vec![0.0; z.len()]);
+            value(activation, &mut alone);
+            value_and_derivative(activation, &mut with, &mut slope);
+            for (i, &z) in z.iter().enumerate() {
+                assert_eq!(alone[i].to_bits(), with[i].to_bits(), "{name} at {z}");
+                let (exact, derivative) = (activation.value(z), activation.derivative(z));
+                // The piecewise-linear function crosses zero on a slope of 10: rounding there is relative to the plateau.
+                let scale = if activation == Activation::PiecewiseLinear { 10.0 } else { exact.abs().max(1e-290) };
+                // The scalar definitions round z / sqrt 2 or z^2 before it goes into the exponent of the tail.
+                let tail = if matches!(activation, Activation::Gelu | Activation::Bump) { 1.0 + z * z } else { 1.0 };
+                assert!((alone[i] - exact).abs() <= 1.5e-15 * scale * tail, "{name} at {z}: {} {exact}", alone[i]);
+                assert!((slope[i] - derivative).abs() <= 1e-15, "{name}' at {z}: {} {derivative}", slope[i]);
+            }
+        }
+    }
+
+    #[test]
+    fn nan_stays_nan_and_infinities_saturate() {
+        for &activation in Activation::ALL {
+            let name = activation.name();
+            let (mut z, mut slope) = ([f64::NAN, f64::INFINITY, -1e300, f64::NEG_INFINITY], [0.0; 4]);
+            value_and_derivative(activation, &mut z, &mut slope);
+            assert!(
+                z[0].is_nan()
+                    && slope[0].is_nan()
+                        == !matches!(activation, Activation::Identity | Activation::Relu | Activation::PiecewiseLinear),
+                "{name} {slope:?}"
+            );
+            assert!(
+                z[1..].iter().all(|z| !z.is_nan()) && slope[1..].iter().all(|d| !d.is_nan()),
+                "{name}: {z:?} {slope:?}"
+            );
+        }
+    }
+}
