@@ -166,12 +166,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use study::registry::REGISTRY;
 
+fn readers() -> config::Readers {
+    REGISTRY.readers(|experiment| run::memory::exceeds_memory(experiment, &REGISTRY))
+}
+
 /// Reads the experiment called `name`: a built-in one, or a file.
 ///
 /// # Errors
 /// No experiment of that name, files that cannot be read, and every key whose value cannot be used.
 pub fn load(name: &str, overrides: &[Override]) -> Result<Loaded, ConfigError> {
-    config::load(name, overrides, &REGISTRY.readers())
+    config::load(name, overrides, &readers())
 }
 
 /// Reads an experiment from TOML text. `origin` names the text in messages; relative data paths are taken from `base`.
@@ -179,7 +183,7 @@ pub fn load(name: &str, overrides: &[Override]) -> Result<Loaded, ConfigError> {
 /// # Errors
 /// Text that is not TOML, overrides that cannot be applied, and every key whose value cannot be used.
 pub fn parse(text: &str, origin: &str, base: &Path, overrides: &[Override]) -> Result<Loaded, ConfigError> {
-    config::parse(text, origin, base, overrides, &REGISTRY.readers())
+    config::parse(text, origin, base, overrides, &readers())
 }
 
 /// Runs an experiment of either kind into a folder. `interrupt` may be set from another thread to stop it; a run that was

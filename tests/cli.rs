@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use widelimit::config::{AnyExperiment, builtin};
 use widelimit::record::npz::Table;
-use widelimit::run::memory;
+use widelimit::run::machine_memory;
 
 /// What the program said, and its exit code.
 struct Said {
@@ -74,7 +74,7 @@ fn every_built_in_is_listed_shown_and_read_back() {
         let shape = experiment.shape_hint().unwrap_or((1000, 784, 1));
         let needed = widelimit::estimate_memory(&experiment, shape);
         assert_eq!(needed.fits_machine(), Ok(()));
-        assert!(needed.total() < 1 << 34, "{}: {}", known.name, memory::bytes(needed.total()));
+        assert!(needed.total() < 1 << 34, "{}: {}", known.name, machine_memory::bytes(needed.total()));
     }
     let said = widelimit(here.path(), &["show", "digit"]);
     assert_eq!(said.code, Some(2));

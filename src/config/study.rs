@@ -178,7 +178,7 @@ pub struct Readers {
     /// The studies of sparse recovery.
     pub recovery: Vec<StudyReader<RecoveryExperiment>>,
     /// Why an experiment does not fit the memory of this machine, as far as the file alone can tell; `None` where it does.
-    pub exceeds_memory: Box<dyn Fn(&Experiment) -> Option<String>>,
+    pub exceeds_memory: fn(&Experiment) -> Option<String>,
 }
 
 impl Readers {

@@ -2,10 +2,11 @@
 //! single precision exactly.
 
 use super::context::RunError;
+use super::evaluation::{evaluate, to_f64};
 use super::limit_path::LimitPath;
 use super::plan::Trajectory;
 use super::problem::Problem;
-use super::series::{Series, evaluate, to_f64};
+use super::series::Series;
 use crate::compute::{Real, Threads};
 use crate::dynamics::State;
 use crate::record::npz::{ArrayRecord, array_record, shaped};

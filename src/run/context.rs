@@ -1,6 +1,6 @@
 //! What every part of a run shares: the options, the context, the outcomes and the errors.
 
-use super::memory::{MemoryShortage, Shortfall};
+use super::machine_memory::{MemoryShortage, Shortfall};
 use crate::analysis::verdict::Check;
 use crate::compute::InstructionSet;
 use crate::figure::FigureError;
@@ -131,8 +131,8 @@ pub enum Outcome<T> {
 macro_rules! complete {
     ($outcome:expr) => {
         match $outcome {
-            $crate::run::Outcome::Complete(value) => value,
-            $crate::run::Outcome::Interrupted => return Ok($crate::run::Outcome::Interrupted),
+            $crate::run::context::Outcome::Complete(value) => value,
+            $crate::run::context::Outcome::Interrupted => return Ok($crate::run::context::Outcome::Interrupted),
         }
     };
 }

@@ -5,7 +5,7 @@
 //! (steps, N, trained parameters) in canonical order, one array for each family of units where there are several.
 
 use super::context::RunError;
-use super::memory::Shortfall;
+use super::machine_memory::Shortfall;
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
 use crate::config::{BatchSize, Experiment};

@@ -1,9 +1,9 @@
 //! A limit by the trajectory map: iterated to its fixed point, then integrated like any other run under the frozen path.
 
 use super::context::{Outcome, RunContext, RunError};
+use super::evaluation::to_f64;
 use super::plan::{Particles, Trajectory};
 use super::problem::Problem;
-use super::series::to_f64;
 use super::tasks::TaskHandle;
 use crate::compute::Real;
 use crate::config::PicardSpec;

@@ -6,12 +6,13 @@
 //! density at the last record.
 
 use super::context::{Outcome, RunContext, RunError, complete};
+use super::evaluation::Evaluation;
 use super::limit_path::LimitPath;
 use super::plan::Trajectory;
 use super::problem::Problem;
-use super::series::{Evaluation, Series, compare};
+use super::series::{Series, compare};
 use super::tasks::TaskHandle;
-use super::trajectory::TrajectoryOutcome;
+use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::{Real, Threads};
 use crate::config::{Experiment, GridSpec, NetworkKind};
 use crate::dynamics::StopReason;

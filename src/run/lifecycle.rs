@@ -2,7 +2,7 @@
 
 use super::context::{Options, Report, RunError};
 use super::figures;
-use super::memory;
+use super::machine_memory::machine_memory;
 use super::study::Registry;
 use crate::analysis::verdict::Check;
 use crate::compute::InstructionSet;
@@ -54,7 +54,7 @@ fn host() -> Host {
     Host {
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         processors: std::thread::available_parallelism().map_or(1, usize::from),
-        memory: memory::machine_memory(),
+        memory: machine_memory(),
     }
 }
 

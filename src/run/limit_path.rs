@@ -1,7 +1,7 @@
 //! The path of a limit at the recording times: what networks are compared with.
 
+use super::evaluation::{Evaluation, to_f64};
 use super::problem::Problem;
-use super::series::{Evaluation, to_f64};
 use crate::analysis::wasserstein::ReferenceProjections;
 use crate::compute::Real;
 use crate::network::{Family, Network};

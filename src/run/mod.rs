@@ -1,4 +1,4 @@
-//! Carrying an experiment out: the plan, its trajectories, the studies, and the run folder's life from opening to completion.
+//! Carrying an experiment out: the plan, its trajectories, the studies, and the run folder from opening to completion.
 //!
 //! | file | what |
 //! |---|---|
@@ -8,12 +8,12 @@
 //! | `lifecycle` | what both share: opening the folder, the manifest, interruption, completion |
 //! | [`plan`], [`planner`] | every trajectory that has to be simulated |
 //! | [`problem`] | model, population and recording times in the states' scalar type |
-//! | [`training`], [`trajectory`] | carrying the plan out, one run of the time loop |
-//! | [`series`], [`limit_path`], [`groups`] | what is recorded of a trajectory, the path that others are compared with, the records of all |
+//! | [`training`], [`trajectory`], [`trajectory_outcome`] | carrying the plan out, one run of the time loop, its outcome |
+//! | [`evaluation`], [`series`], [`limit_path`], [`groups`] | predictions and risk, what is recorded of a trajectory, the path that others are compared with, the records of all |
 //! | `fixed_point`, [`grid_limit`] | limits by Picard's iteration and on a grid |
 //! | [`tasks`], [`progress`] | a study's work as tasks; progress bars |
 //! | `checkpoint`, [`states`] | what is saved under way, and trained networks read back |
-//! | [`memory`] | the memory of a run, estimated before it starts |
+//! | [`memory`], [`machine_memory`] | the memory of a run, estimated before it starts; that of the machine |
 //! | `sanity`, `routes` | checks of every run |
 //! | [`recovery_source`] | where problems of sparse recovery come from |
 //! | [`figures`] | the figures of every run |
@@ -22,12 +22,14 @@
 mod checkpoint;
 pub mod context;
 pub mod draws;
+pub mod evaluation;
 pub mod figures;
 pub mod fixed_point;
 pub mod grid_limit;
 pub mod groups;
 mod lifecycle;
 pub mod limit_path;
+pub mod machine_memory;
 pub mod memory;
 pub mod plan;
 pub mod planner;
@@ -44,6 +46,7 @@ pub mod tasks;
 pub mod training;
 mod training_run;
 pub mod trajectory;
+pub mod trajectory_outcome;
 
 pub(crate) use context::complete;
 pub use context::{FiguresError, Findings, Options, Outcome, Report, RunContext, RunError, default_folder};

@@ -3,7 +3,7 @@
 
 use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
 use super::lifecycle::{self, OpenRun, Opening};
-use super::memory;
+use super::machine_memory::{MemoryShortage, require};
 use super::recovery_source::Source;
 use super::study::{RecoverySubject, Registry, studies_of};
 use crate::config::RecoveryExperiment;
@@ -163,8 +163,8 @@ impl Estimate {
         Estimate { designs: (threads * 2.0 * n * d * 8.0) as u64, matrices: (threads * 6.0 * d * d * 8.0) as u64 }
     }
 
-    fn fits_machine(self) -> Result<(), memory::MemoryShortage> {
+    fn fits_machine(self) -> Result<(), MemoryShortage> {
         let parts = vec![("designs", self.designs), ("Hessians", self.matrices)];
-        memory::require(self.designs.saturating_add(self.matrices), parts, "a smaller n or d, or fewer --threads")
+        require(self.designs.saturating_add(self.matrices), parts, "a smaller n or d, or fewer --threads")
     }
 }

@@ -1,5 +1,6 @@
 //! What is recorded of a run at every recording time.
 
+use super::evaluation::{Evaluation, evaluate, to_f64};
 use super::limit_path::LimitPath;
 use super::plan::Trajectory;
 use super::problem::Problem;
@@ -68,30 +69,6 @@ impl Series {
 /// The sup over recorded values; NaN where one is NaN, as after a divergence.
 pub fn sup(values: impl IntoIterator<Item = f64>) -> f64 {
     values.into_iter().fold(f64::NEG_INFINITY, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) })
-}
-
-pub(super) fn to_f64<R: Real>(values: &[R]) -> Vec<f64> {
-    values.iter().map(|v| v.to_f64()).collect()
-}
-
-/// Predictions of a state on the fixed sample, and their cost.
-pub struct Evaluation {
-    /// Predictions (n, K), row-major.
-    pub predictions: Vec<f64>,
-    /// Mean loss.
-    pub loss: f64,
-    /// Mean loss and ridge term.
-    pub risk: f64,
-}
-
-/// Evaluates a state on the fixed sample.
-pub fn evaluate<R: Real>(problem: &Problem<'_, R>, width: usize, theta: &[R], threads: Threads) -> Evaluation {
-    let network = &problem.network;
-    let predictions = network.predict(width, theta, &problem.population.x, threads);
-    let loss = problem.experiment.network.loss.mean(&predictions, &problem.population.y, network.outputs());
-    let ridge = problem.experiment.dynamics.ridge;
-    let penalty = if ridge > 0.0 { 0.5 * ridge * network.mean_square(width, theta) } else { 0.0 };
-    Evaluation { predictions, loss, risk: loss + penalty }
 }
 
 /// Records the measures of a run.

@@ -11,7 +11,6 @@
 //! and one line of the registry makes it known.
 
 use super::context::{FiguresError, Findings, Outcome, RunContext, RunError};
-use super::memory::exceeds_memory;
 use super::plan::Plan;
 use super::problem::Problem;
 use super::recovery_source::Source;
@@ -171,12 +170,13 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// What reading an experiment file needs to know.
-    pub fn readers(&'static self) -> Readers {
+    /// What reading an experiment file needs to know. `exceeds_memory` says why an experiment does not fit the machine, as
+    /// [`super::memory::exceeds_memory`] does.
+    pub fn readers(&self, exceeds_memory: fn(&Experiment) -> Option<String>) -> Readers {
         Readers {
             training: self.training.iter().map(RegisteredStudy::reader).collect(),
             recovery: self.recovery.iter().map(RegisteredStudy::reader).collect(),
-            exceeds_memory: Box::new(move |experiment| exceeds_memory(experiment, self)),
+            exceeds_memory,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
 use super::groups;
 use super::lifecycle::{self, OpenRun, Opening};
+use super::machine_memory::bytes;
 use super::memory::{self, Estimate};
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
@@ -51,7 +52,7 @@ pub fn run(
         Opening::Complete(report) => return Ok(report),
     };
     if !options.quiet {
-        eprintln!("memory: about {}", memory::bytes(estimate.total()));
+        eprintln!("memory: about {}", bytes(estimate.total()));
     }
     let memory = json(serde_json::to_value(estimate));
     let data = population_record(&population);

@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::progress::Progress;
 use super::series::{Measurement, Series};
 use super::tasks::TaskHandle;
+use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::Real;
 use crate::config::{BatchSize, Route};
 use crate::dynamics::picard::{FrozenForce, map::packed};
@@ -24,18 +25,6 @@ use std::time::Duration;
 
 /// The share of a run's work that iterating to its fixed point is, about: ten iterates and one run.
 const ITERATION: f64 = 0.9;
-
-/// A trajectory that has ended.
-pub struct TrajectoryOutcome<R> {
-    /// How it ended.
-    pub stop: StopReason,
-    /// What was recorded.
-    pub series: Series,
-    /// The path, where others are compared with this run.
-    pub path: Option<LimitPath<R>>,
-    /// The last difference in the predictions of the iteration that found it; 0 where there was none.
-    pub unconverged: f64,
-}
 
 /// Observes a run: records, writes checkpoints, reports progress.
 struct Recorder<'a, R> {

@@ -4,7 +4,6 @@
 //! weight and the (first) output weight. Colour is the sign of the output weight. The clouds and their colours are listed in
 //! `records/groups.json`.
 
-use super::FiguresError;
 use super::records::Records;
 use crate::config::Route;
 use crate::figure::{Axis, Colour, Figure, Legend, Mark, Panel};
@@ -12,6 +11,7 @@ use crate::network::{Cloud, Coordinate};
 use crate::record::npz::NpzError;
 use crate::record::state::FinalParts;
 use crate::record::{LimitRun, Manifest, RunFolder};
+use crate::run::context::FiguresError;
 use nalgebra::{DMatrix, DVector};
 use ndarray::{Array2, Axis as Dim};
 

@@ -1,9 +1,9 @@
 //! The series of a run, as figures read them.
 
-use super::FiguresError;
 use crate::analysis::quantile::quantile;
 use crate::record::npz::ArrayRecord;
 use crate::record::{GroupRecord, GroupSeries, GroupsRecord, LimitRun, LimitSeries, Measure, RunFolder};
+use crate::run::context::FiguresError;
 use ndarray::{Array1, Array3, ArrayView1, ArrayView2};
 use std::collections::BTreeMap;
 

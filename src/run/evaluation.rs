@@ -1,0 +1,29 @@
+//! Predictions, loss and risk of a state on the fixed sample.
+
+use super::problem::Problem;
+use crate::compute::{Real, Threads};
+
+/// The same numbers in double precision.
+pub(super) fn to_f64<R: Real>(values: &[R]) -> Vec<f64> {
+    values.iter().map(|v| v.to_f64()).collect()
+}
+
+/// Predictions of a state on the fixed sample, and their cost.
+pub struct Evaluation {
+    /// Predictions (n, K), row-major.
+    pub predictions: Vec<f64>,
+    /// Mean loss.
+    pub loss: f64,
+    /// Mean loss and ridge term.
+    pub risk: f64,
+}
+
+/// Evaluates a state on the fixed sample.
+pub fn evaluate<R: Real>(problem: &Problem<'_, R>, width: usize, theta: &[R], threads: Threads) -> Evaluation {
+    let network = &problem.network;
+    let predictions = network.predict(width, theta, &problem.population.x, threads);
+    let loss = problem.experiment.network.loss.mean(&predictions, &problem.population.y, network.outputs());
+    let ridge = problem.experiment.dynamics.ridge;
+    let penalty = if ridge > 0.0 { 0.5 * ridge * network.mean_square(width, theta) } else { 0.0 };
+    Evaluation { predictions, loss, risk: loss + penalty }
+}
