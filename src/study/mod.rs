@@ -334,7 +334,7 @@ fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryReco
         step: t.motion.step,
         batch: if let BatchSize::Size(size) = t.batch { Some(size) } else { None },
         ticks: t.ticks,
-        stop: stop.clone(),
+        stop: *stop,
     })
 }
 
