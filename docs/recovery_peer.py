@@ -5,8 +5,8 @@
 
 Writes problems to temporary files, times the kernels and the algorithms in both, item by item, and prints a table.
 NumPy's linear algebra uses as many threads as widelimit does. Every algorithm starts from X and y. The NumPy
-implementations are written from the formulas of theory.md in the usual way: with a Gram matrix where the algorithm solves
-on supports or takes many steps, and with LAPACK's routines for factors and inverses.
+implementations are written from the formulas of theory.md in the usual way: with a Gram matrix where the algorithm
+solves on supports or takes many steps, and with LAPACK's routines for factors and inverses.
 
 Elimination and exchanges are timed on at most 2048 columns, where NumPy takes minutes already. Exact selection is timed
 on 20 columns, as NumPy tries all supports of 6. One-shot pruning by the Fisher matrix is timed on problems with noise:
