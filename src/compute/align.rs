@@ -57,7 +57,7 @@ unsafe impl GlobalAlloc for OnCacheLines {
     }
 
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        // SAFETY: `start` came from `alloc` with this layout, so the system knows it by the widened one.
+        // SAFETY: `start` came from `alloc` with this layout, so the system allocated it with the widened one.
         unsafe { System.dealloc(start, Self::widen(layout)) }
     }
 

@@ -58,7 +58,7 @@ impl InstructionSet {
         fastest
     }
 
-    /// Makes it the one in use, where the processor has it; says whether it has. For the start of a program and for tests:
+    /// Makes it the one in use, where the processor has it; returns whether it has. For the start of a program and for tests:
     /// passes under way keep the one they began with.
     pub fn choose(self) -> bool {
         let available = self.available();

@@ -1,4 +1,4 @@
-//! Threads that wait close by: a pass of tens of microseconds can be shared.
+//! A team of threads that spin between passes, so that a pass of tens of microseconds can be shared.
 //!
 //! A shared pass costs a fraction of a microsecond while the helpers are spinning for it, against about sixteen for a
 //! dispatch to a general pool. Helpers spin for a while and then sleep. Each thread takes tasks from the front of
@@ -154,14 +154,14 @@ impl Drop for Team {
         self.shared.quit.store(true, Ordering::SeqCst);
         for (thread, handle) in self.helpers.drain(..) {
             thread.unpark();
-            // A helper catches the panics of its work; there is nothing else to hear.
+            // A helper catches the panics of its work, so that it ends without an error.
             let _ = handle.join();
         }
     }
 }
 
 impl Shared {
-    /// A helper's life.
+    /// The loop of a helper: it waits for passes and takes tasks of them until the team ends.
     fn help(&self, me: usize) {
         let (mut last, mut looks, mut avoided) = (0, 0, usize::MAX);
         while !self.quit.load(Ordering::Relaxed) {
@@ -254,7 +254,7 @@ mod affinity {
         static ALLOWED: OnceLock<libc::cpu_set_t> = OnceLock::new();
         *ALLOWED.get_or_init(|| {
             // SAFETY: a set of processors is an array of words, for which all zeros is the empty set; the call writes at most
-            // the size it is told.
+            // the size that it is given.
             unsafe {
                 let mut set: libc::cpu_set_t = zeroed();
                 libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set);
@@ -263,7 +263,7 @@ mod affinity {
         })
     }
 
-    /// The processor this thread is on; a number no processor has where it cannot be told.
+    /// The processor this thread is on; a number that no processor has where the system does not tell.
     pub fn current() -> usize {
         allowed();
         // SAFETY: the call takes nothing and writes nothing.

@@ -14,8 +14,8 @@
 //! **Limiter.** `0 <= F_i <= u_i`: nothing leaves a node but what is there. So what is not negative stays so, mass is kept to
 //! rounding, and where the interpolant is not negative nothing is changed, at smooth extrema in particular.
 //!
-//! **Walls.** What would leave the box stays at its last node: mass is kept, and a person is warned by
-//! [`super::Density::edge_mass`].
+//! **Walls.** What would leave the box stays at its last node: mass is kept, and
+//! [`super::Density::edge_mass`] measures it.
 
 use super::grid::{Density, Line};
 use crate::compute::{Job, Kernel, Pass, Simd, for_each_chunk_pair};

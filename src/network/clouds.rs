@@ -27,7 +27,7 @@ pub struct Cloud {
 }
 
 impl Network {
-    /// The clouds of neurons to draw: input weights, coloured by what the neuron says, and of a layer further up its mean
+    /// The clouds of neurons to draw: input weights, coloured by the output weight, and of a layer further up its mean
     /// incoming weight against its output weight.
     pub fn clouds(&self) -> Vec<Cloud> {
         let coordinate = |part: &str, mean_over: Option<usize>| Coordinate { part: part.into(), mean_over };

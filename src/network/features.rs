@@ -1,4 +1,4 @@
-//! What single neurons say: hidden activations, neuron by neuron, in canonical order and double precision.
+//! Features of single neurons: hidden activations, neuron by neuron, in canonical order and double precision.
 
 use super::TwoLayer;
 use super::kernel::activation;

@@ -11,12 +11,12 @@
 //! | [`loss`] | the losses and their derivatives in the prediction |
 //! | [`start`] | laws of the initial parameters |
 //! | [`parameters`] | canonical order: families of units |
-//! | [`model`] | what a network of any depth offers to the other rooms |
+//! | [`model`] | the interface of networks of any depth |
 //! | [`two_layer`], [`three_layer`] | the models |
 //! | `passes.rs` | forward and backward passes of either |
 //! | `clouds.rs` | which neurons there are to draw |
-//! | `features.rs` | what single neurons say, for studies that take ensembles apart |
-//! | [`kernel`] | the only room that knows the layout in memory |
+//! | `features.rs` | features of single neurons, for studies of subsets of neurons |
+//! | [`kernel`] | the kernels; nothing else depends on the layout in memory |
 
 pub mod activation;
 mod clouds;

@@ -1,4 +1,4 @@
-//! What a network of any depth offers to the other rooms: the only place that knows which depths there are.
+//! The interface of networks of any depth: no other module depends on which depths there are.
 
 use super::kernel::{self, Labelled, Samples};
 use super::{Batch, Family, Objective, Start, ThreeLayer, TwoLayer, Workspace};

@@ -41,8 +41,12 @@ pub struct ThreeLayer {
 /// The parameters' families, by position.
 const FIRST: usize = 0;
 const BETWEEN: usize = 1;
+const SECOND: usize = 2;
 
 impl ThreeLayer {
+    /// Names of the families of units, in the order of [`ThreeLayer::families`].
+    pub const FAMILY_NAMES: [&str; 3] = ["w", "u", "a"];
+
     /// N1 and N2 at a width.
     pub fn layers(&self, width: usize) -> [usize; 2] {
         self.proportions.map(|per| per.saturating_mul(width))
@@ -84,9 +88,9 @@ impl ThreeLayer {
         second.push(Part { name: "a", columns: bias..bias + outputs, trained: !self.fixed_output });
         let (p, q) = (d + bias, bias + outputs);
         vec![
-            Family { name: "w", start: 0, rows: n1, columns: p, unit: p, fixed: 0, parts: first },
+            Family { name: Self::FAMILY_NAMES[FIRST], start: 0, rows: n1, columns: p, unit: p, fixed: 0, parts: first },
             Family {
-                name: "u",
+                name: Self::FAMILY_NAMES[BETWEEN],
                 start: n1 * p,
                 rows: n1,
                 columns: n2,
@@ -94,7 +98,15 @@ impl ThreeLayer {
                 fixed: 0,
                 parts: vec![part("u", 0..n2)],
             },
-            Family { name: "a", start: n1 * (p + n2), rows: n2, columns: q, unit: q, fixed: 0, parts: second },
+            Family {
+                name: Self::FAMILY_NAMES[SECOND],
+                start: n1 * (p + n2),
+                rows: n2,
+                columns: q,
+                unit: q,
+                fixed: 0,
+                parts: second,
+            },
         ]
     }
 
@@ -184,7 +196,7 @@ impl ThreeLayer {
         let first = self.first_hidden(width, canonical, x);
         let mut z = families[BETWEEN].matrix(canonical).t().dot(&first) / first.nrows() as f64;
         if self.bias {
-            z += &families[2].matrix(canonical).slice(s![.., ..1]);
+            z += &families[SECOND].matrix(canonical).slice(s![.., ..1]);
         }
         activate(self.activations[1], z)
     }
@@ -230,7 +242,7 @@ impl ThreeLayer {
             }
         };
         if let Some(second) = block.checked_sub(layout.first.blocks()) {
-            let mut neuron = vec![0.0; self.families(width)[2].trained().len()];
+            let mut neuron = vec![0.0; self.families(width)[SECOND].trained().len()];
             for j in second * LANES..((second + 1) * LANES).min(n2) {
                 let lane = j - second * LANES;
                 for i in 0..n1 {

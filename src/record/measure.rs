@@ -1,12 +1,9 @@
 //! What is recorded of every network and every limit at every recording time.
 
-use crate::network::Network;
+use crate::network::{Network, ThreeLayer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
-
-/// Families of units that have coupling distances of their own, where a network has several.
-const FAMILIES: [&str; 3] = ["w", "u", "c"];
 
 /// A recorded quantity. Its name is that of its arrays in the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,8 +120,9 @@ impl FromStr for Measure {
     type Err = UnknownMeasure;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let families =
-            FAMILIES.into_iter().flat_map(|f| [Measure::FamilyCouplingMax(f), Measure::FamilyCouplingRms(f)]);
+        let families = ThreeLayer::FAMILY_NAMES
+            .into_iter()
+            .flat_map(|f| [Measure::FamilyCouplingMax(f), Measure::FamilyCouplingRms(f)]);
         let mut known = Self::COMMON.into_iter().chain(families);
         known.find(|measure| measure.to_string() == text).ok_or_else(|| UnknownMeasure(text.into()))
     }

@@ -1,4 +1,4 @@
-//! Where a neuron's parameter lives in the flat state.
+//! Where a neuron's parameter is stored in the flat state.
 
 /// Neurons per block.
 pub const LANES: usize = 32;

@@ -239,7 +239,7 @@ impl<R: Real> Sweep<'_, R> {
             s.vectorize(Pull::<R, F> { source, residual, a: &theta[hidden..], grad_a, h, function: PhantomData });
             s.vectorize(Outer { h, x: tile.backward, grad, bias, fresh: tile.first == 0 });
         }
-        // Padded neurons have a = 0, so that only the gradient of a must be told that they do not exist.
+        // Padded neurons have a = 0, so that only the gradient of a must be set to zero for them.
         let used = self.layout.lanes_in_use(block);
         for row in grad_a {
             row[used..].fill(R::zero());
@@ -294,7 +294,7 @@ impl<R: Real> Sweep<'_, R> {
         }
     }
 
-    /// Does the step of a superblock in one pass over the state, where it can be done so; says whether.
+    /// Does the step of a superblock in one pass over the state, where it can be done so; returns whether.
     fn stream<S: Simd<R>, F: Function>(&self, s: S, superblock: usize, scratch: &mut Scratch<R>) -> bool {
         let Some(part) = self.superblock::<F>(superblock) else { return false };
         let (lanes, function) = (&mut scratch.lanes[..], PhantomData);

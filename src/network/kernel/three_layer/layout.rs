@@ -1,4 +1,4 @@
-//! Where a parameter of a three-layer network lives in the flat state.
+//! Where a parameter of a three-layer network is stored in the flat state.
 
 use super::super::{LANES, Layout as Neurons};
 use std::ops::Range;
