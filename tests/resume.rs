@@ -304,7 +304,7 @@ fn instructions_that_round_otherwise_are_refused() {
     let case = Case::new(&["dynamics.step=0.000030517578125"]);
     case.killed("run", 1);
     if widelimit::compute::InstructionSet::fastest() != widelimit::compute::InstructionSet::Portable {
-        case.refused("run", &["--simd", "portable", "--resume"], &["--simd avx", "rounds otherwise"]);
+        case.refused("run", &["--simd", "portable", "--resume"], &["--simd avx", "rounds differently"]);
     }
     case.complete("run", &["--resume"]);
 }

@@ -81,7 +81,7 @@ pub fn load<R: Real>(
     run: &Trajectory,
     threads: Threads,
 ) -> Result<Checkpoint<R>, RunError> {
-    let arrays = CheckpointArrays::read(file)?;
+    let arrays = CheckpointArrays::read(file).map_err(RunError::UnreadableCheckpoint)?;
     let network = &problem.network;
     let damaged = || RunError::Checkpoint { path: file.into() };
     let size = network.parameters(run.width());

@@ -52,6 +52,9 @@ pub enum RunError {
     /// A checkpoint does not have the expected arrays.
     #[error("{path}: the checkpoint is damaged or of another experiment; start over with --force")]
     Checkpoint { path: PathBuf },
+    /// A checkpoint cannot be read.
+    #[error("{0}; the checkpoint cannot be used: start over with --force")]
+    UnreadableCheckpoint(NpzError),
     /// The kinetic equation cannot be solved on the grid.
     #[error("[kinetic] {0}")]
     Kinetic(#[from] KineticError),
