@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use widelimit::config::{AnyExperiment, builtin};
-use widelimit::record::npz::Table;
+use widelimit::record::npz::StoredArrays;
 use widelimit::run::machine_memory;
 
 /// What the program said, and its exit code.
@@ -210,7 +210,7 @@ fn draws_of_a_trajectory() {
     assert_eq!(drawn.keys().collect::<Vec<_>>(), ["indices"]);
     assert_eq!(drawn["indices"].shape(), [16, 1]);
     assert!(drawn["indices"].iter().all(|&i| (0.0..40.0).contains(&i) && i.fract() == 0.0));
-    assert!(Table::<f64>::read(&here.path().join("draws.npz")).is_ok());
+    assert!(StoredArrays::<f64>::read(&here.path().join("draws.npz")).is_ok());
     for (id, words) in [
         ("n4-s0", vec!["n4-s0", "draws nothing", "full gradient"]),
         ("n5-s0", vec!["no trajectory is called 'n5-s0'", "n4-s0", "reference-half-step", "batches-2-s1"]),

@@ -6,7 +6,7 @@
 //! reads and answers with `{"ns": wall, "cpu_ns": processor time of all threads}`; a line that begins with q ends it. So
 //! programs can take turns, and a drift of the machine cancels in the ratio.
 
-use super::simd::{Simd, choose, instruction_set};
+use super::simd::{SimdChoice, choose, instruction_set};
 use super::workload::Workload;
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ pub struct BenchArgs {
     threads: usize,
     /// Instruction set
     #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
-    simd: Simd,
+    simd: SimdChoice,
     /// Take turns with another program: run a block for every line read, and answer with its time
     #[arg(long)]
     serve: bool,

@@ -18,7 +18,7 @@ const ELIMINATED: usize = 2048;
 
 /// One line of output.
 #[derive(Serialize)]
-struct Line<'a> {
+struct BenchLine<'a> {
     what: &'a str,
     seconds: f64,
     iterations: usize,
@@ -54,13 +54,13 @@ pub fn run(args: &BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
     let problem = || read(&args.problem, &bytes, SampleLoss::Squared);
     let settings = Settings { iterations: args.iterations, reached: 1e-6, ..Settings::new(args.k) };
     let (repeats, mut out) = (args.repeats.max(1), io::stdout().lock());
-    let mut print = |line: Line<'_>| -> io::Result<()> {
+    let mut print = |line: BenchLine<'_>| -> io::Result<()> {
         serde_json::to_writer(&mut out, &line)?;
         writeln!(out)
     };
     if args.methods.is_empty() {
         for (what, seconds) in kernels(&problem()?, settings.k, repeats) {
-            print(Line { what, seconds, iterations: 1, error: None })?;
+            print(BenchLine { what, seconds, iterations: 1, error: None })?;
         }
     }
     for &method in &args.methods {
@@ -74,7 +74,7 @@ pub fn run(args: &BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
         }
         let (iterations, error) =
             last.map_or((0, None), |outcome| (outcome.curve.len() - 1, Some(outcome.point().error)));
-        print(Line { what: method.name(), seconds: best, iterations, error })?;
+        print(BenchLine { what: method.name(), seconds: best, iterations, error })?;
     }
     Ok(ExitCode::SUCCESS)
 }

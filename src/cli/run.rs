@@ -1,7 +1,7 @@
 //! `widelimit run`: carries an experiment out.
 
 use super::checks;
-use super::simd::{Simd, choose, instruction_set};
+use super::simd::{SimdChoice, choose, instruction_set};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +29,7 @@ pub struct RunArgs {
     threads: Option<u16>,
     /// Instruction set: auto, portable, avx2 or avx512; the last two give the same bits
     #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
-    simd: Simd,
+    simd: SimdChoice,
     /// Go on with an unfinished run
     #[arg(long, conflicts_with = "force")]
     resume: bool,

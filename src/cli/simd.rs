@@ -4,10 +4,10 @@ use widelimit::choice::UnknownName;
 use widelimit::compute::InstructionSet;
 
 /// An instruction set, or the fastest there is.
-pub type Simd = Option<InstructionSet>;
+pub type SimdChoice = Option<InstructionSet>;
 
 /// Parses the value of `--simd`.
-pub fn instruction_set(name: &str) -> Result<Simd, String> {
+pub fn instruction_set(name: &str) -> Result<SimdChoice, String> {
     if name == "auto" {
         return Ok(None);
     }
@@ -15,7 +15,7 @@ pub fn instruction_set(name: &str) -> Result<Simd, String> {
 }
 
 /// Uses an instruction set from now on.
-pub fn choose(simd: Simd) -> anyhow::Result<()> {
+pub fn choose(simd: SimdChoice) -> anyhow::Result<()> {
     if let Some(set) = simd {
         anyhow::ensure!(
             set.choose(),

@@ -149,25 +149,29 @@ pub(super) fn start(mut s: Section, kind: NetworkKind, bias: bool) -> Start {
 
 fn law(start: &mut Section, key: &str, required: bool) -> Law {
     #[derive(Clone, Copy)]
-    enum Kind {
+    enum LawKind {
         Gaussian,
         Uniform,
         Sphere,
         Point,
     }
     let Some(mut s) = start.section(key, required) else { return Law::Point { value: 0.0 } };
-    let names =
-        [("gaussian", Kind::Gaussian), ("uniform", Kind::Uniform), ("sphere", Kind::Sphere), ("point", Kind::Point)];
+    let names = [
+        ("gaussian", LawKind::Gaussian),
+        ("uniform", LawKind::Uniform),
+        ("sphere", LawKind::Sphere),
+        ("point", LawKind::Point),
+    ];
     let law = match s.choice("law", None, &names) {
-        Kind::Gaussian => {
+        LawKind::Gaussian => {
             Law::Gaussian { mean: s.real("mean", Some(0.0), Want::Any), std: s.real("std", None, Want::NonNegative) }
         }
-        Kind::Uniform => {
+        LawKind::Uniform => {
             let (low, high) = s.interval();
             Law::Uniform { low, high }
         }
-        Kind::Sphere => Law::Sphere { radius: s.real("radius", None, Want::Positive) },
-        Kind::Point => Law::Point { value: s.real("value", None, Want::Any) },
+        LawKind::Sphere => Law::Sphere { radius: s.real("radius", None, Want::Positive) },
+        LawKind::Point => Law::Point { value: s.real("value", None, Want::Any) },
     };
     s.finish();
     law

@@ -63,7 +63,7 @@ fn problem(mut s: Section, base: &Path) -> ProblemSpec {
 
 fn drawn(s: &mut Section) -> Instance {
     #[derive(Clone, Copy)]
-    enum Kind {
+    enum DesignKind {
         Gaussian,
         Rotated,
         Scaled,
@@ -73,12 +73,12 @@ fn drawn(s: &mut Section) -> Instance {
     let (n, d) = (s.count("n", None, 1), s.count("d", None, 1));
     let sparsity = s.count("sparsity", None, 1);
     let names = [
-        ("gaussian", Kind::Gaussian),
-        ("rotated", Kind::Rotated),
-        ("scaled", Kind::Scaled),
-        ("sparse-sign", Kind::SparseSign),
+        ("gaussian", DesignKind::Gaussian),
+        ("rotated", DesignKind::Rotated),
+        ("scaled", DesignKind::Scaled),
+        ("sparse-sign", DesignKind::SparseSign),
     ];
-    let kind = s.choice("design", Some(Kind::Gaussian), &names);
+    let kind = s.choice("design", Some(DesignKind::Gaussian), &names);
     let mut condition = || {
         let condition = s.real("condition", None, Want::Positive);
         if condition < 1.0 {
@@ -87,10 +87,10 @@ fn drawn(s: &mut Section) -> Instance {
         condition
     };
     let design = match kind {
-        Kind::Gaussian => Design::Gaussian,
-        Kind::Rotated => Design::Rotated { condition: condition() },
-        Kind::Scaled => Design::Scaled { condition: condition() },
-        Kind::SparseSign => {
+        DesignKind::Gaussian => Design::Gaussian,
+        DesignKind::Rotated => Design::Rotated { condition: condition() },
+        DesignKind::Scaled => Design::Scaled { condition: condition() },
+        DesignKind::SparseSign => {
             let density = s.real("density", None, Want::Positive);
             if density > 1.0 {
                 s.wrong("density", Some(density.to_string()), "expected a number above 0 and at most 1");

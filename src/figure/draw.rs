@@ -3,9 +3,9 @@
 use super::chart::{Colour, Dash, Figure, Mark, Marker, Panel, Scale, Stroke};
 use super::error::FigureError;
 use super::font::CAPITAL;
-use super::geometry::{Point, Rect, pieces};
+use super::geometry::{PagePoint, Rect, pieces};
 use super::layout::{PAD_PT, Placed, fitted};
-use super::legend::{self, Block, LEADING, SAMPLE_GAP_PT, SAMPLE_PT};
+use super::legend::{self, LEADING, LegendBlock, SAMPLE_GAP_PT, SAMPLE_PT};
 use super::pen::{Align, Pen};
 use super::style::{AXIS_PT, ERROR_PT, LABEL_TEXT_PT, MINOR_TICK_PT, TICK_PT, TICK_TEXT_PT};
 use super::text::Text;
@@ -119,7 +119,7 @@ fn tiles<B: DrawingBackend>(
     Ok(())
 }
 
-fn stroked<B: DrawingBackend>(pen: &mut Pen<B>, line: Vec<Point>, stroke: &Stroke) -> Result<(), FigureError> {
+fn stroked<B: DrawingBackend>(pen: &mut Pen<B>, line: Vec<PagePoint>, stroke: &Stroke) -> Result<(), FigureError> {
     pen.line(line, stroke.colour, stroke.dash, stroke.width_pt)
 }
 
@@ -127,7 +127,7 @@ fn stroked<B: DrawingBackend>(pen: &mut Pen<B>, line: Vec<Point>, stroke: &Strok
 fn interval<B: DrawingBackend>(
     pen: &mut Pen<B>,
     at: &Placed,
-    centre: Point,
+    centre: PagePoint,
     (x, low, high): (f64, f64, f64),
     colour: Colour,
 ) -> Result<(), FigureError> {
@@ -149,13 +149,13 @@ fn interval<B: DrawingBackend>(
 fn marker<B: DrawingBackend>(
     pen: &mut Pen<B>,
     shape: Marker,
-    centre: Point,
+    centre: PagePoint,
     size_pt: f64,
     colour: Colour,
     filled: bool,
 ) -> Result<(), FigureError> {
     let r = size_pt / 2.0;
-    let around = |offsets: &[Point]| -> Vec<Point> {
+    let around = |offsets: &[PagePoint]| -> Vec<PagePoint> {
         offsets.iter().map(|&(dx, dy)| (centre.0 + r * dx, centre.1 + r * dy)).collect()
     };
     let corners = match shape {
@@ -179,7 +179,7 @@ fn marker<B: DrawingBackend>(
     if !filled {
         // One side twice, so that the last corner is joined like the others.
         let outline = corners.iter().chain(&corners[..2]).copied();
-        let spots: Vec<Point> = outline.collect();
+        let spots: Vec<PagePoint> = outline.collect();
         pen.line(spots, colour, Dash::Solid, ERROR_PT)?;
     }
     Ok(())
@@ -254,8 +254,8 @@ fn centred(a: f64, b: f64, least: f64, most: f64, width: f64) -> f64 {
 fn draw_block<B: DrawingBackend>(
     pen: &mut Pen<B>,
     panel: &Panel,
-    (block, rect): &(Block, Rect),
-    ink: &[Point],
+    (block, rect): &(LegendBlock, Rect),
+    ink: &[PagePoint],
 ) -> Result<(), FigureError> {
     if ink.iter().any(|&p| rect.contains(p, 1.0)) {
         pen.rectangle(rect, PAPER, 0.8)?;

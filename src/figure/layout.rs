@@ -6,8 +6,8 @@
 use super::axis::{self, Domain};
 use super::chart::{Figure, Legend, Panel};
 use super::error::FigureError;
-use super::geometry::{Point, Rect};
-use super::legend::{self, Block};
+use super::geometry::{PagePoint, Rect};
+use super::legend::{self, LegendBlock};
 use super::style::{LABEL_TEXT_PT, TICK_PT, TICK_TEXT_PT};
 use super::text::Text;
 use super::ticks::{Ticks, ticks};
@@ -31,13 +31,13 @@ pub(super) struct Placed {
     pub y: Domain,
     pub x_ticks: Ticks,
     pub y_ticks: Ticks,
-    pub legend: Option<(Block, Rect)>,
-    pub notes: Option<(Block, Rect)>,
+    pub legend: Option<(LegendBlock, Rect)>,
+    pub notes: Option<(LegendBlock, Rect)>,
 }
 
 impl Placed {
     /// The place of a value pair on the page, `None` where a scale has none.
-    pub fn at(&self, x: f64, y: f64) -> Option<Point> {
+    pub fn at(&self, x: f64, y: f64) -> Option<PagePoint> {
         let (tx, ty) = (self.x.place(x)?, self.y.place(y)?);
         Some((self.frame.left + tx * self.frame.width(), self.frame.bottom - ty * self.frame.height()))
     }
@@ -72,13 +72,13 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<Placed>, FigureError> {
     }
     let columns = figure.columns.clamp(1, figure.panels.len().max(1));
     let rows = figure.panels.len().div_ceil(columns);
-    let measure = Measure::default();
+    let measure = TextWidths::default();
     let mut placed = Vec::new();
     for (index, panel) in figure.panels.iter().enumerate() {
         let (x, y) = axis::domains(index, panel)?;
         let frame = Rect { left: 0.0, top: 0.0, right: width / columns as f64, bottom: height / rows as f64 };
         let (legend, notes) = (legend::entries(panel)?, legend::notes(panel)?);
-        let block = |block: Option<Block>| block.map(|block| (block, frame));
+        let block = |block: Option<LegendBlock>| block.map(|block| (block, frame));
         let (x_ticks, y_ticks) = (Ticks::default(), Ticks::default());
         let (legend, notes) = (block(legend), block(notes));
         placed.push(Placed { frame, cell: frame, x, y, x_ticks, y_ticks, legend, notes });
@@ -140,15 +140,15 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<Placed>, FigureError> {
 
 /// Widths of tick labels, each measured once.
 #[derive(Default)]
-struct Measure(std::cell::RefCell<std::collections::BTreeMap<String, f64>>);
+struct TextWidths(std::cell::RefCell<std::collections::BTreeMap<String, f64>>);
 
-impl Measure {
+impl TextWidths {
     fn tick(&self, label: &str) -> f64 {
         *self.0.borrow_mut().entry(label.into()).or_insert_with(|| TICK_TEXT_PT * super::font::width(label))
     }
 }
 
-fn margins(panel: &Panel, at: &Placed, measure: &Measure) -> Margins {
+fn margins(panel: &Panel, at: &Placed, measure: &TextWidths) -> Margins {
     let title = if panel.title.is_some() { 1.3 * LABEL_TEXT_PT } else { 0.0 };
     if panel.bare {
         return Margins { top: 2.0 + title, ..Margins::default() };

@@ -2,7 +2,7 @@
 
 use super::chart::{Corner, Legend, Mark, Panel};
 use super::error::FigureError;
-use super::geometry::{Point, Rect};
+use super::geometry::{PagePoint, Rect};
 use super::layout::Placed;
 use super::style::{NOTE_TEXT_PT, TICK_TEXT_PT};
 use super::text::Text;
@@ -21,14 +21,14 @@ const MOST_GROWTH: f64 = 1.8;
 
 /// Lines of text, each with the marks it names (none for notes).
 #[derive(Clone, Debug)]
-pub(super) struct Block {
+pub(super) struct LegendBlock {
     pub lines: Vec<(Text, Vec<usize>)>,
     pub size_pt: f64,
     pub width: f64,
     pub height: f64,
 }
 
-impl Block {
+impl LegendBlock {
     fn new(lines: Vec<(Text, Vec<usize>)>, size_pt: f64, sample_pt: f64) -> Option<Self> {
         let width = sample_pt + lines.iter().map(|(text, _)| size_pt * text.width()).fold(0.0, f64::max);
         let height = LEADING * size_pt * lines.len() as f64;
@@ -37,7 +37,7 @@ impl Block {
 }
 
 /// One entry per distinct label, in the order of first appearance.
-pub(super) fn entries(panel: &Panel) -> Result<Option<Block>, FigureError> {
+pub(super) fn entries(panel: &Panel) -> Result<Option<LegendBlock>, FigureError> {
     let mut labels: Vec<(&str, Vec<usize>)> = Vec::new();
     if panel.legend != Legend::Hidden {
         for (i, label) in panel.marks.iter().enumerate().filter_map(|(i, mark)| Some((i, mark.label_text()?))) {
@@ -49,13 +49,13 @@ pub(super) fn entries(panel: &Panel) -> Result<Option<Block>, FigureError> {
     }
     let lines = labels.into_iter().map(|(label, marks)| Ok((Text::new(label)?, marks)));
     let lines = lines.collect::<Result<_, FigureError>>()?;
-    Ok(Block::new(lines, TICK_TEXT_PT, SAMPLE_PT + SAMPLE_GAP_PT))
+    Ok(LegendBlock::new(lines, TICK_TEXT_PT, SAMPLE_PT + SAMPLE_GAP_PT))
 }
 
 /// The panel's notes.
-pub(super) fn notes(panel: &Panel) -> Result<Option<Block>, FigureError> {
+pub(super) fn notes(panel: &Panel) -> Result<Option<LegendBlock>, FigureError> {
     let lines = panel.notes.iter().map(|line| Ok((Text::new(line)?, Vec::new())));
-    Ok(Block::new(lines.collect::<Result<_, FigureError>>()?, NOTE_TEXT_PT, 0.0))
+    Ok(LegendBlock::new(lines.collect::<Result<_, FigureError>>()?, NOTE_TEXT_PT, 0.0))
 }
 
 /// Place legend and notes. With `may_grow`, an automatic y range gets headroom when they would cover data.
@@ -64,7 +64,7 @@ pub(super) fn place(panel: &Panel, at: &mut Placed, may_grow: bool) {
     let mut taken: Vec<Rect> = Vec::new();
     let mut covered = 0.0f64;
     let frame = at.frame;
-    let mut settle = |slot: &mut Option<(Block, Rect)>, legend: Legend| {
+    let mut settle = |slot: &mut Option<(LegendBlock, Rect)>, legend: Legend| {
         let Some((block, rect)) = slot else { return };
         let hidden;
         (*rect, hidden) = match legend {
@@ -104,7 +104,7 @@ fn corner_seat(corner: Corner) -> usize {
 }
 
 /// Places inside a frame in order of preference: the corners, then the middles of the sides.
-fn seats(frame: &Rect, block: &Block) -> [Rect; 8] {
+fn seats(frame: &Rect, block: &LegendBlock) -> [Rect; 8] {
     let (w, h) = (block.width, block.height);
     let (left, right) = (frame.left + INSET_PT, frame.right - INSET_PT - w);
     let (top, bottom) = (frame.top + INSET_PT * 0.5, frame.bottom - INSET_PT - h);
@@ -123,7 +123,7 @@ fn seats(frame: &Rect, block: &Block) -> [Rect; 8] {
 }
 
 /// The first seat that covers no ink, else the one that covers least, and how much that is.
-fn best(seats: &[Rect], ink: &[Point], taken: &[Rect]) -> (Rect, usize) {
+fn best(seats: &[Rect], ink: &[PagePoint], taken: &[Rect]) -> (Rect, usize) {
     let score = |seat: &Rect| {
         let hidden = ink.iter().filter(|&&p| seat.contains(p, CLEARANCE_PT)).count();
         hidden + if taken.iter().any(|other| other.overlaps(seat)) { 1_000_000_000 } else { 0 }
@@ -134,10 +134,10 @@ fn best(seats: &[Rect], ink: &[Point], taken: &[Rect]) -> (Rect, usize) {
 }
 
 /// Places of the page that carry data, about two points apart.
-pub(super) fn ink(panel: &Panel, at: &Placed) -> Vec<Point> {
+pub(super) fn ink(panel: &Panel, at: &Placed) -> Vec<PagePoint> {
     let frame = at.frame;
     let mut ink = Vec::new();
-    let segment = |ink: &mut Vec<Point>, a: Option<Point>, b: Option<Point>| {
+    let segment = |ink: &mut Vec<PagePoint>, a: Option<PagePoint>, b: Option<PagePoint>| {
         if let Some((a, b)) = a.zip(b).and_then(|(a, b)| frame.clip(a, b)) {
             let steps = ((b.0 - a.0).hypot(b.1 - a.1) / 2.0).ceil().max(1.0) as usize;
             let step = |i: usize| i as f64 / steps as f64;
@@ -199,10 +199,10 @@ pub(super) fn ink(panel: &Panel, at: &Placed) -> Vec<Point> {
 
 /// The connected pieces of a band as polygons: the upper edge forwards, then the lower edge backwards, with equally
 /// many points. A lower end below a logarithmic axis goes to the frame.
-pub(super) fn band(at: &Placed, x: &[f64], low: &[f64], high: &[f64]) -> Vec<Vec<Point>> {
-    let mut pieces: Vec<(Vec<Point>, Vec<Point>)> = vec![Default::default()];
+pub(super) fn band(at: &Placed, x: &[f64], low: &[f64], high: &[f64]) -> Vec<Vec<PagePoint>> {
+    let mut pieces: Vec<(Vec<PagePoint>, Vec<PagePoint>)> = vec![Default::default()];
     for ((&x, &low), &high) in x.iter().zip(low).zip(high) {
-        let under = |upper: Point| (low <= 0.0).then_some((upper.0, at.frame.bottom + 1.0));
+        let under = |upper: PagePoint| (low <= 0.0).then_some((upper.0, at.frame.bottom + 1.0));
         let ends = at.at(x, high).and_then(|upper| Some((upper, at.at(x, low).or_else(|| under(upper))?)));
         match ends {
             Some((upper, lower)) => {
@@ -214,6 +214,7 @@ pub(super) fn band(at: &Placed, x: &[f64], low: &[f64], high: &[f64]) -> Vec<Vec
             None => pieces.push(Default::default()),
         }
     }
-    let join = |(upper, lower): (Vec<Point>, Vec<Point>)| upper.into_iter().chain(lower.into_iter().rev()).collect();
+    let join =
+        |(upper, lower): (Vec<PagePoint>, Vec<PagePoint>)| upper.into_iter().chain(lower.into_iter().rev()).collect();
     pieces.into_iter().filter(|piece| piece.0.len() > 1).map(join).collect()
 }

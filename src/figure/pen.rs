@@ -7,7 +7,7 @@
 use super::chart::{Colour, Dash};
 use super::error::FigureError;
 use super::font::FAMILY;
-use super::geometry::{Point, Rect, dashes, thin};
+use super::geometry::{PagePoint, Rect, dashes, thin};
 use super::style;
 use super::text::Text;
 use plotters::backend::DrawingBackend;
@@ -36,7 +36,7 @@ fn units(length_pt: f64) -> i32 {
     (length_pt * UNITS).round() as i32
 }
 
-fn spot((x, y): Point) -> (i32, i32) {
+fn spot((x, y): PagePoint) -> (i32, i32) {
     (units(x), units(y))
 }
 
@@ -56,7 +56,7 @@ pub(super) fn drawn<E: std::error::Error>(result: Result<(), E>) -> Result<(), F
 
 impl<B: DrawingBackend> Pen<'_, B> {
     /// A connected line, thinned to what can be seen and cut into dashes.
-    pub fn line(&mut self, line: Vec<Point>, colour: Colour, dash: Dash, width_pt: f64) -> Result<(), FigureError> {
+    pub fn line(&mut self, line: Vec<PagePoint>, colour: Colour, dash: Dash, width_pt: f64) -> Result<(), FigureError> {
         let pattern: Vec<f64> = style::pattern(dash).iter().map(|part| part * width_pt.max(0.2)).collect();
         for piece in dashes(thin(line, COLUMN_PT), &pattern) {
             let mut spots: Vec<(i32, i32)> = piece.into_iter().map(spot).collect();
@@ -68,11 +68,11 @@ impl<B: DrawingBackend> Pen<'_, B> {
         Ok(())
     }
 
-    pub fn segment(&mut self, a: Point, b: Point, colour: Colour, width_pt: f64) -> Result<(), FigureError> {
+    pub fn segment(&mut self, a: PagePoint, b: PagePoint, colour: Colour, width_pt: f64) -> Result<(), FigureError> {
         drawn(self.0.draw_line(spot(a), spot(b), &shape(colour, 1.0, width_pt)))
     }
 
-    pub fn polygon(&mut self, corners: &[Point], colour: Colour, opacity: f64) -> Result<(), FigureError> {
+    pub fn polygon(&mut self, corners: &[PagePoint], colour: Colour, opacity: f64) -> Result<(), FigureError> {
         if corners.len() < 3 {
             return Ok(());
         }
@@ -84,12 +84,24 @@ impl<B: DrawingBackend> Pen<'_, B> {
         drawn(self.0.draw_rect(a, b, &shape(colour, opacity, 0.0), true))
     }
 
-    pub fn disc(&mut self, centre: Point, diameter_pt: f64, colour: Colour, opacity: f64) -> Result<(), FigureError> {
+    pub fn disc(
+        &mut self,
+        centre: PagePoint,
+        diameter_pt: f64,
+        colour: Colour,
+        opacity: f64,
+    ) -> Result<(), FigureError> {
         let radius = units(diameter_pt / 2.0).max(1) as u32;
         drawn(self.0.draw_circle(spot(centre), radius, &shape(colour, opacity, 0.0), true))
     }
 
-    pub fn ring(&mut self, centre: Point, diameter_pt: f64, colour: Colour, width_pt: f64) -> Result<(), FigureError> {
+    pub fn ring(
+        &mut self,
+        centre: PagePoint,
+        diameter_pt: f64,
+        colour: Colour,
+        width_pt: f64,
+    ) -> Result<(), FigureError> {
         let radius = units(diameter_pt / 2.0).max(1) as u32;
         drawn(self.0.draw_circle(spot(centre), radius, &shape(colour, 1.0, width_pt), false))
     }
@@ -99,7 +111,7 @@ impl<B: DrawingBackend> Pen<'_, B> {
         &mut self,
         text: &Text,
         size_pt: f64,
-        at: Point,
+        at: PagePoint,
         align: Align,
         upright: bool,
         colour: Colour,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 choice! {
     /// What a group of networks varies.
-    pub enum Axis: "axis" {
+    pub enum GroupAxis: "axis" {
         /// Width N.
         Width = "width",
         /// Step eps.
@@ -90,7 +90,7 @@ pub struct GroupRecord {
     /// Name of the group.
     pub name: String,
     /// What varies.
-    pub axis: Axis,
+    pub axis: GroupAxis,
     /// Its values.
     pub values: Vec<f64>,
     /// The abscissa of fits: effective width, step or batch size.

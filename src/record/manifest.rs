@@ -74,7 +74,7 @@ pub struct Manifest {
     /// Number of times the run was resumed.
     pub resumed: u32,
     /// Wall seconds per phase, added over sittings.
-    pub phases: Vec<Phase>,
+    pub phases: Vec<PhaseTime>,
     /// What a reader of the results should know.
     pub warnings: Vec<String>,
     /// Every run of the time loop, with its address and how it ended.
@@ -124,7 +124,7 @@ pub struct Host {
 
 /// Wall time of a phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Phase {
+pub struct PhaseTime {
     /// What was done.
     pub name: String,
     /// Wall seconds.
@@ -161,7 +161,7 @@ impl Manifest {
     pub fn add_phase(&mut self, name: &str, seconds: f64) {
         match self.phases.iter_mut().find(|phase| phase.name == name) {
             Some(phase) => phase.seconds += seconds,
-            None => self.phases.push(Phase { name: name.into(), seconds }),
+            None => self.phases.push(PhaseTime { name: name.into(), seconds }),
         }
     }
 

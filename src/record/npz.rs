@@ -1,6 +1,6 @@
 //! Named arrays in `.npz` files that NumPy opens.
 //!
-//! A file is described by one struct, declared with [`array_record!`]: a field is an array, its name is the array's name, and
+//! A file is described by one struct, declared with `array_record!`: a field is an array, its name is the array's name, and
 //! writing and reading both follow the declaration.
 
 use super::write_atomically;
@@ -74,12 +74,12 @@ impl<R: Real> Arrays<R> {
 
 /// The arrays of a file, by name.
 #[derive(Clone, Debug)]
-pub struct Table<R = f64> {
+pub struct StoredArrays<R = f64> {
     path: PathBuf,
     arrays: BTreeMap<String, ArrayD<R>>,
 }
 
-impl<R: Real> Table<R> {
+impl<R: Real> StoredArrays<R> {
     /// Reads every array of `path`.
     pub fn read(path: &Path) -> Result<Self, NpzError> {
         let file = File::open(path).map_err(|source| NpzError::Io { path: path.into(), source })?;
@@ -90,7 +90,7 @@ impl<R: Real> Table<R> {
             let array = reader.by_name::<ndarray::OwnedRepr<R>, IxDyn>(&name).map_err(read)?;
             arrays.insert(name.trim_end_matches(".npy").to_string(), array);
         }
-        Ok(Table { path: path.into(), arrays })
+        Ok(StoredArrays { path: path.into(), arrays })
     }
 
     /// The names of the arrays.
@@ -133,7 +133,7 @@ pub trait ArrayField: Sized {
     ///
     /// # Errors
     /// An array that is missing or has another number of axes.
-    fn take(name: &str, table: &Table) -> Result<Self, NpzError>;
+    fn take(name: &str, table: &StoredArrays) -> Result<Self, NpzError>;
 }
 
 impl<D: Dimension> ArrayField for Array<f64, D> {
@@ -141,7 +141,7 @@ impl<D: Dimension> ArrayField for Array<f64, D> {
         arrays.push(name, self.shape(), self.iter().copied().collect());
     }
 
-    fn take(name: &str, table: &Table) -> Result<Self, NpzError> {
+    fn take(name: &str, table: &StoredArrays) -> Result<Self, NpzError> {
         table.shaped(name)
     }
 }
@@ -153,12 +153,12 @@ impl<D: Dimension> ArrayField for Option<Array<f64, D>> {
         }
     }
 
-    fn take(name: &str, table: &Table) -> Result<Self, NpzError> {
+    fn take(name: &str, table: &StoredArrays) -> Result<Self, NpzError> {
         if table.has(name) { table.shaped(name).map(Some) } else { Ok(None) }
     }
 }
 
-/// A struct of arrays. Implemented by [`array_record!`].
+/// A struct of arrays. Implemented by `array_record!`.
 pub trait ArrayRecord: Sized {
     /// Adds every array, each name behind `prefix`.
     fn push(&self, prefix: &str, arrays: &mut Arrays);
@@ -167,7 +167,7 @@ pub trait ArrayRecord: Sized {
     ///
     /// # Errors
     /// An array that is missing or has another number of axes.
-    fn take(prefix: &str, table: &Table) -> Result<Self, NpzError>;
+    fn take(prefix: &str, table: &StoredArrays) -> Result<Self, NpzError>;
 
     /// Writes the record as a file of its own, which appears whole or not at all.
     ///
@@ -184,7 +184,7 @@ pub trait ArrayRecord: Sized {
     /// # Errors
     /// A file that cannot be read, an array that is missing or has another number of axes.
     fn read(path: &Path) -> Result<Self, NpzError> {
-        Self::take("", &Table::read(path)?)
+        Self::take("", &StoredArrays::read(path)?)
     }
 }
 
@@ -203,7 +203,7 @@ macro_rules! array_record {
 
             fn take(
                 prefix: &str,
-                table: &$crate::record::npz::Table,
+                table: &$crate::record::npz::StoredArrays,
             ) -> Result<Self, $crate::record::npz::NpzError> {
                 use $crate::record::npz::ArrayField;
                 Ok($Name { $($field: ArrayField::take(&format!("{prefix}{}", stringify!($field)), table)?),+ })

@@ -1,7 +1,7 @@
 //! The series of all runs: one file per group of networks, one for the limit.
 
 use super::measure::Measure;
-use super::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table};
+use super::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays};
 use ndarray::{Array1, Array2, Array3};
 
 /// `records/GROUP.npz`: a group of networks.
@@ -43,7 +43,7 @@ impl ArrayRecord for GroupSeries {
         self.sups.iter().for_each(|(measure, array)| array.push(&name(&format!("{SUP}{measure}")), arrays));
     }
 
-    fn take(prefix: &str, table: &Table) -> Result<Self, NpzError> {
+    fn take(prefix: &str, table: &StoredArrays) -> Result<Self, NpzError> {
         let name = |name: &str| format!("{prefix}{name}");
         let mut series = GroupSeries {
             values: table.shaped(&name("values"))?,
@@ -161,7 +161,7 @@ impl ArrayRecord for LimitSeries {
         }
     }
 
-    fn take(prefix: &str, table: &Table) -> Result<Self, NpzError> {
+    fn take(prefix: &str, table: &StoredArrays) -> Result<Self, NpzError> {
         let mut found = LimitSeries { times: table.shaped(&format!("{prefix}times"))?, series: Vec::new() };
         for name in table.names() {
             let Some(own) = name.strip_prefix(prefix) else { continue };

@@ -1,6 +1,6 @@
 //! Parameters and momenta of a run in `state/`, by part, in canonical order.
 
-use super::npz::{Arrays, NpzError, Table};
+use super::npz::{Arrays, NpzError, StoredArrays};
 use crate::compute::Real;
 use crate::network::{Network, Point};
 use ndarray::{Array2, ArrayViewMut2, s};
@@ -53,9 +53,9 @@ pub fn write_state<R: Real>(
 #[derive(Clone, Debug)]
 pub enum FinalParts {
     /// Of states in double precision.
-    F64(Table<f64>),
+    F64(StoredArrays<f64>),
     /// Of states in single precision.
-    F32(Table<f32>),
+    F32(StoredArrays<f32>),
 }
 
 impl FinalParts {
@@ -64,11 +64,11 @@ impl FinalParts {
     /// # Errors
     /// A file that cannot be read or has arrays of neither scalar type.
     pub fn read(path: &Path) -> Result<Self, NpzError> {
-        match Table::<f64>::read(path) {
+        match StoredArrays::<f64>::read(path) {
             Ok(table) => Ok(FinalParts::F64(table)),
             Err(error @ NpzError::Io { .. }) => Err(error),
             // Arrays in single precision do not read as doubles.
-            Err(error) => Table::<f32>::read(path).map(FinalParts::F32).map_err(|_| error),
+            Err(error) => StoredArrays::<f32>::read(path).map(FinalParts::F32).map_err(|_| error),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::figure::FigureError;
 use crate::kinetic::KineticError;
 use crate::population::PopulationError;
 use crate::record::npz::NpzError;
-use crate::record::{Phase, RecordError, RunFolder};
+use crate::record::{PhaseTime, RecordError, RunFolder};
 use crate::sparse::recovery::RecoveryError;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -159,7 +159,13 @@ impl From<Vec<Check>> for Findings {
 /// How a run ended.
 pub enum Report {
     /// Everything is done.
-    Complete { folder: PathBuf, checks: Vec<Check>, figures: Vec<PathBuf>, phases: Vec<Phase>, warnings: Vec<String> },
+    Complete {
+        folder: PathBuf,
+        checks: Vec<Check>,
+        figures: Vec<PathBuf>,
+        phases: Vec<PhaseTime>,
+        warnings: Vec<String>,
+    },
     /// It was complete before.
     AlreadyComplete { folder: PathBuf, checks: Vec<Check> },
     /// It was interrupted; `--resume` goes on.

@@ -68,8 +68,8 @@ pub fn fixed_point<R: Real>(
     let map = trajectory_map(problem, run, &noise);
     let file = context.folder.file(&format!("checkpoint/{}-picard.npz", run.id));
     let mut iteration = match load(problem, run, &map, settings, &file)? {
-        Some((iteration, false)) => iteration,
-        Some((iteration, true)) => {
+        Some(SavedIteration { iteration, complete: false }) => iteration,
+        Some(SavedIteration { iteration, complete: true }) => {
             let differences = iteration.differences.clone();
             return Ok(Outcome::Complete(FixedPoint { path: iteration.frozen(), differences }));
         }
@@ -137,16 +137,21 @@ fn save<R: Real>(
     Ok(arrays.write(file)?)
 }
 
-type Loaded<'m, 'a, R> = Option<(Iteration<'m, 'a, R>, bool)>;
+/// An iteration that was read back.
+struct SavedIteration<'m, 'a, R> {
+    iteration: Iteration<'m, 'a, R>,
+    /// Whether it has reached its fixed point.
+    complete: bool,
+}
 
-/// An iteration read back, and whether it is complete.
+/// Reads the iteration that was saved in `file`; `None` where there is none.
 fn load<'m, 'a, R: Real>(
     problem: &Problem<'_, R>,
     run: &Trajectory,
     map: &'m TrajectoryMap<'a, R>,
     settings: IterationSettings,
     file: &Path,
-) -> Result<Loaded<'m, 'a, R>, RunError> {
+) -> Result<Option<SavedIteration<'m, 'a, R>>, RunError> {
     if !file.is_file() {
         return Ok(None);
     }
@@ -171,5 +176,6 @@ fn load<'m, 'a, R: Real>(
     if !whole {
         return Err(damaged());
     }
-    Ok(Some((Iteration::resume(map, settings, predictions, start, differences), done == 1.0)))
+    let iteration = Iteration::resume(map, settings, predictions, start, differences);
+    Ok(Some(SavedIteration { iteration, complete: done == 1.0 }))
 }

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 const ATOMS: usize = 4096;
 
 /// A problem on a grid.
-pub struct Posed {
+pub struct GridProblem {
     /// The equation.
     pub equation: KineticProblem,
     /// The reduction that made it one.
@@ -123,15 +123,15 @@ pub fn pose_neurons<R: Real>(problem: &Problem<'_, R>, grid: &Discretisation) ->
 ///
 /// # Errors
 /// A grid that cannot hold the start.
-pub fn pose<R: Real>(problem: &Problem<'_, R>, nodes: usize, step: f64) -> Result<Posed, KineticError> {
+pub fn pose<R: Real>(problem: &Problem<'_, R>, nodes: usize, step: f64) -> Result<GridProblem, KineticError> {
     let e = problem.experiment;
     let Some(grid) = &e.reference.grid else { unreachable!("a reference by the grid has one") };
     let grid = Discretisation { nodes, step, ..Discretisation::of(grid) };
     if let Some(radial) = radial_of(e) {
         let equation = pose_radial(e, &radial, &grid, &e.network.start.w)?;
-        return Ok(Posed { equation, radial: Some(radial) });
+        return Ok(GridProblem { equation, radial: Some(radial) });
     }
-    Ok(Posed { equation: pose_neurons(problem, &grid)?, radial: None })
+    Ok(GridProblem { equation: pose_neurons(problem, &grid)?, radial: None })
 }
 
 /// Refuses a grid on which the problem cannot be solved, before anything is computed.
@@ -160,7 +160,7 @@ pub fn solve<R: Real>(
     if !handle.advance_to(0.0) {
         return Ok(Outcome::Interrupted);
     }
-    let Posed { equation, radial } =
+    let GridProblem { equation, radial } =
         pose(problem, run.width(), run.integration.scheme.motion.step).map_err(RunError::Grid)?;
     let limit = complete!(integrate(context, problem, run, &equation, handle)?);
     let norms: Vec<f64> = problem.sample.x.rows().into_iter().map(|x| x.dot(&x).sqrt()).collect();

@@ -9,7 +9,7 @@ use super::training::Trained;
 use crate::config::{BatchSize, Route};
 use crate::record::npz::ArrayRecord;
 use crate::record::{
-    Axis, GroupRecord, GroupSeries, GroupsRecord, LimitRun, LimitSeries, Measure, ReferenceError, RunFolder,
+    GroupAxis, GroupRecord, GroupSeries, GroupsRecord, LimitRun, LimitSeries, Measure, ReferenceError, RunFolder,
 };
 use ndarray::{Array1, Array2, Array3, s};
 use std::collections::BTreeMap;
@@ -110,8 +110,8 @@ pub fn abscissa(problem: &Problem<'_, f64>, group: &Group) -> Vec<f64> {
     // The grid is the limit itself.
     let m = if reference.kind == Route::Grid { f64::INFINITY } else { reference.particles as f64 };
     match group.axis {
-        Axis::Width => group.values.iter().map(|n| 1.0 / (1.0 / n - 1.0 / m)).collect(),
-        Axis::Step | Axis::Batch | Axis::Variant => group.values.clone(),
+        GroupAxis::Width => group.values.iter().map(|n| 1.0 / (1.0 / n - 1.0 / m)).collect(),
+        GroupAxis::Step | GroupAxis::Batch | GroupAxis::Variant => group.values.clone(),
     }
 }
 

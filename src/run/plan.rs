@@ -18,7 +18,7 @@ use super::planner::Planner;
 use crate::config::{BatchSize, Experiment, Route, Variant};
 use crate::dynamics::Scheme;
 use crate::network::Start;
-use crate::record::{Axis, LimitRun};
+use crate::record::{GroupAxis, LimitRun};
 
 /// Particles from a window of the limit's.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,7 +120,7 @@ pub struct Group {
     /// Name of its record.
     pub name: String,
     /// What varies.
-    pub axis: Axis,
+    pub axis: GroupAxis,
     /// Its values.
     pub values: Vec<f64>,
     /// Ids of the runs, one row per value, one column per seed.

@@ -7,7 +7,7 @@ use super::plan::{
 use crate::config::{BatchSize, Experiment, Over, Precision, Route, Sweep, Variant};
 use crate::dynamics::{Method, Scheme};
 use crate::network::Start;
-use crate::record::{Axis, LimitRun};
+use crate::record::{GroupAxis, LimitRun};
 
 /// An experiment, and how its particles are assigned to trajectories.
 pub struct Planner<'a> {
@@ -170,7 +170,7 @@ impl<'a> Planner<'a> {
         let row = |n: &usize| (0..seeds).map(|s| format!("n{n}-s{s}")).collect();
         Group {
             name: "widths".into(),
-            axis: Axis::Width,
+            axis: GroupAxis::Width,
             values: widths.iter().map(|&n| n as f64).collect(),
             ids: widths.iter().map(row).collect(),
             batch: self.e.dynamics.batch,
@@ -207,7 +207,7 @@ impl<'a> Planner<'a> {
         let name = if same == 0 { stem } else { format!("{stem}-{}", same + 1) };
         let row = |v: &f64| (0..sweep.seeds).map(|s| format!("{name}-{v}-s{s}")).collect();
         Group {
-            axis: if sweep.over == Over::Step { Axis::Step } else { Axis::Batch },
+            axis: if sweep.over == Over::Step { GroupAxis::Step } else { GroupAxis::Batch },
             values: sweep.values.clone(),
             ids: sweep.values.iter().map(row).collect(),
             batch,
@@ -234,7 +234,7 @@ impl<'a> Planner<'a> {
     pub(super) fn variant(&self, variant: &Variant) -> Group {
         let name = variant_group(variant);
         Group {
-            axis: Axis::Variant,
+            axis: GroupAxis::Variant,
             values: vec![variant.width as f64],
             ids: vec![(0..variant.seeds).map(|s| format!("{name}-s{s}")).collect()],
             batch: self.e.dynamics.batch,

@@ -4,7 +4,7 @@
 use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
 use super::lifecycle::{self, OpenRun, Opening};
 use super::machine_memory::{MemoryShortage, require};
-use super::recovery_source::Source;
+use super::recovery_source::ProblemSource;
 use super::study::{RecoverySubject, Registry, studies_of};
 use crate::config::RecoveryExperiment;
 use crate::record::npz::Arrays;
@@ -48,10 +48,10 @@ pub fn run(
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
     let began = Instant::now();
-    let source = Source::new(e)?;
+    let source = ProblemSource::new(e)?;
     let first = source.problem(e.seed, 0)?;
     check_kept(e, &first)?;
-    let estimate = Estimate::new(e, &first);
+    let estimate = RecoveryMemory::new(e, &first);
     estimate.fits_machine()?;
     for (_, study) in studies_of(registry.recovery, e) {
         study.check(&source)?;
@@ -146,21 +146,21 @@ fn write_problem(folder: &RunFolder, problem: &Problem) -> Result<(), RunError> 
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Estimate {
+struct RecoveryMemory {
     /// Designs, one a thread.
     designs: u64,
     /// Hessians, their factors and inverses.
     matrices: u64,
 }
 
-impl Estimate {
+impl RecoveryMemory {
     /// For the largest problem of the experiment; a problem on every thread.
     fn new(e: &RecoveryExperiment, first: &Problem) -> Self {
         let (mut n, d) = (first.samples() as f64, first.unknowns() as f64);
         let ratios = e.studies.requirements().filter_map(|asked| asked.largest_ratio);
         n = n.max(ratios.fold(0.0, f64::max) * d);
         let threads = rayon::current_num_threads() as f64;
-        Estimate { designs: (threads * 2.0 * n * d * 8.0) as u64, matrices: (threads * 6.0 * d * d * 8.0) as u64 }
+        RecoveryMemory { designs: (threads * 2.0 * n * d * 8.0) as u64, matrices: (threads * 6.0 * d * d * 8.0) as u64 }
     }
 
     fn fits_machine(self) -> Result<(), MemoryShortage> {

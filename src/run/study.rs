@@ -13,7 +13,7 @@
 use super::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use super::plan::Plan;
 use super::problem::Problem;
-use super::recovery_source::Source;
+use super::recovery_source::ProblemSource;
 use super::training::Trained;
 use crate::config::study::{ExperimentKind, ReadTable, StudyEntry, StudyReader, StudyTable};
 use crate::config::{Experiment, Readers, RecoveryExperiment, Section};
@@ -40,7 +40,7 @@ impl Runnable for Experiment {
 }
 
 impl Runnable for RecoveryExperiment {
-    type Posed<'a> = Source;
+    type Posed<'a> = ProblemSource;
     type Subject<'a> = RecoverySubject<'a>;
     type Sizes<'a> = ();
 }
@@ -62,7 +62,7 @@ pub struct RecoverySubject<'a> {
     /// The experiment.
     pub experiment: &'a RecoveryExperiment,
     /// Where its problems come from.
-    pub source: &'a Source,
+    pub source: &'a ProblemSource,
 }
 
 /// Sizes of a problem of trained networks.

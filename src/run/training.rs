@@ -10,7 +10,7 @@ use super::trajectory::train;
 use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::{Real, Threads};
 use crate::dynamics::StopReason;
-use crate::record::Phase;
+use crate::record::PhaseTime;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub struct Trained {
     /// By id, where a run was found by iteration: the last difference of two iterates.
     pub unconverged: BTreeMap<String, f64>,
     /// Wall time per stage of this process.
-    pub phases: Vec<Phase>,
+    pub phases: Vec<PhaseTime>,
     /// Whether the run was interrupted before the end.
     pub interrupted: bool,
 }
@@ -59,7 +59,7 @@ pub fn carry_out<R: Real>(
         let time = problem.experiment.horizon.time;
         let progress = Progress::new(stage.name, stage.trajectories.iter().map(|t| t.work(time)).sum(), context.quiet);
         let ended = carry_out_stage(context, problem, stage, &paths, &progress)?;
-        trained.phases.push(Phase { name: stage.name.into(), seconds: progress.finish() });
+        trained.phases.push(PhaseTime { name: stage.name.into(), seconds: progress.finish() });
         for (run, ended) in stage.trajectories.iter().zip(ended) {
             let Outcome::Complete(TrajectoryOutcome { stop, series, path, unconverged }) = ended else {
                 trained.interrupted = true;

@@ -33,7 +33,7 @@ pub(super) fn run(
     let Some(limit) = trained.series(LimitRun::Reference.id()) else {
         return Ok(Outcome::Complete(Findings::default()));
     };
-    let study = Study { problem, plan, trained, limit: limit.row(Measure::Risk).to_vec() };
+    let study = ConvergenceAnalysis { problem, plan, trained, limit: limit.row(Measure::Risk).to_vec() };
     let levels = study.levels(terms);
     let passages = study.passages(&levels);
     let mut record = ConvergenceRecord {
@@ -79,7 +79,7 @@ fn late_change(risk: &[f64], limit: &[f64]) -> f64 {
     if above > 0.0 { (risk[end] - risk[late]).abs() / above } else { f64::INFINITY }
 }
 
-struct Study<'a> {
+struct ConvergenceAnalysis<'a> {
     problem: &'a Problem<'a, f64>,
     plan: &'a Plan,
     trained: &'a Trained,
@@ -87,7 +87,7 @@ struct Study<'a> {
     limit: Vec<f64>,
 }
 
-impl Study<'_> {
+impl ConvergenceAnalysis<'_> {
     fn group(&self, variant: &Variant) -> Option<&Group> {
         self.plan.groups.iter().find(|group| group.name == variant_group(variant))
     }

@@ -1,6 +1,6 @@
 //! What the dropout study leaves behind.
 
-use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table, array_record};
+use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{FitRecord, RecordError, RunFolder};
 use ndarray::{Array1, Array2, Array3};
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,7 @@ impl DropoutArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read(folder: &RunFolder, record: &DropoutRecord) -> Result<Self, NpzError> {
-        let table = Table::read(&folder.file(ARRAYS))?;
+        let table = StoredArrays::read(&folder.file(ARRAYS))?;
         let changes = |drop: &String| Ok((drop.clone(), ChangeArrays::take(&prefix(drop), &table)?));
         Ok(DropoutArrays {
             widths: table.shaped("widths")?,

@@ -21,7 +21,7 @@ const BINS: usize = 64;
 
 /// What is recorded of one cloud.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Cloud {
+pub(super) struct CloudSeries {
     /// Predictions, (times, n K).
     pub function: Vec<Vec<f64>>,
     /// As those of the grid.
@@ -47,7 +47,7 @@ pub(super) fn run(
     terms: &Kinetic,
     grid: &Solved,
     context: &RunContext<'_>,
-) -> Result<Outcome<Vec<Cloud>>, RunError> {
+) -> Result<Outcome<Vec<CloudSeries>>, RunError> {
     let tasks: Vec<Task<usize>> =
         (0..terms.clouds).map(|c| Task { name: format!("kinetic-cloud-{c}"), size: 1, item: c }).collect();
     let work = |&c: &usize, handle: &TaskHandle<'_>| Ok(cloud(problem, terms, grid, c, handle));
@@ -60,7 +60,7 @@ fn cloud(
     grid: &Solved,
     c: usize,
     handle: &TaskHandle<'_>,
-) -> Outcome<Cloud> {
+) -> Outcome<CloudSeries> {
     let e = problem.experiment;
     let width = terms.particles / terms.clouds;
     let limit = Planner::new(e).limit(format!("kinetic-cloud-{c}"), width, (c * width) as u64);
@@ -72,7 +72,7 @@ fn cloud(
         grid,
         momentum: terms.grid(terms.nodes, terms.step).momentum_line(),
         dots: if c == 0 { DOTS } else { 0 },
-        cloud: Cloud {
+        cloud: CloudSeries {
             function: Vec::new(),
             moments: Vec::new(),
             theta: Vec::new(),
@@ -113,7 +113,7 @@ struct CloudObserver<'a> {
     grid: &'a Solved,
     momentum: Line,
     dots: usize,
-    cloud: Cloud,
+    cloud: CloudSeries,
 }
 
 impl CloudObserver<'_> {

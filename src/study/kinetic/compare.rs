@@ -1,7 +1,7 @@
 //! The grid against the clouds, in units of the clouds' own spread.
 
 use super::Kinetic;
-use super::clouds::{Cloud, per_bin};
+use super::clouds::{CloudSeries, per_bin};
 use super::record::CloudArrays;
 use super::study::Solved;
 use crate::analysis::verdict::Check;
@@ -20,7 +20,7 @@ const WASSERSTEIN: f64 = 1.5;
 const EXPECTED: f64 = 50.0;
 
 /// The checks, and the clouds' means and errors.
-pub(super) fn compare(terms: &Kinetic, grid: &Solved, clouds: &[Cloud], own: f64) -> (Vec<Check>, CloudArrays) {
+pub(super) fn compare(terms: &Kinetic, grid: &Solved, clouds: &[CloudSeries], own: f64) -> (Vec<Check>, CloudArrays) {
     let times = grid.limit.times.len();
     let f: Vec<(Vec<f64>, Vec<f64>)> =
         (0..times).map(|t| mean_and_error(clouds.iter().map(|c| c.function[t].clone()).collect())).collect();
@@ -181,7 +181,7 @@ fn bin_masses(line: Line, law: &[f64], per: usize) -> Vec<f64> {
 /// `W2` of the clouds to the grid, over its value for independent draws of the grid's law:
 /// `E W2^2 ~ (1/M) int F (1 - F) / rho` (Bobkov, Ledoux 2019), in the tails as far as a cloud has particles. Returns the check,
 /// the measured and the expected distances (times).
-fn wasserstein(terms: &Kinetic, grid: &Solved, clouds: &[Cloud]) -> (Check, Vec<f64>, Vec<f64>) {
+fn wasserstein(terms: &Kinetic, grid: &Solved, clouds: &[CloudSeries]) -> (Check, Vec<f64>, Vec<f64>) {
     let m = (terms.particles / terms.clouds) as f64;
     let line = grid.limit.line;
     let expected: Vec<f64> = (0..grid.limit.times.len())

@@ -1,7 +1,7 @@
 //! What the study of the kinetic equation leaves behind.
 
 use crate::number;
-use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table, array_record};
+use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array2, Array3};
 use serde::{Deserialize, Serialize};
@@ -195,7 +195,7 @@ impl KineticArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read(folder: &RunFolder, record: &KineticRecord) -> Result<Self, NpzError> {
-        let table = Table::read(&folder.file(ARRAYS))?;
+        let table = StoredArrays::read(&folder.file(ARRAYS))?;
         let there = |part: bool| part.then_some(&table);
         Ok(KineticArrays {
             solution: SolutionArrays::take("", &table)?,

@@ -1,7 +1,7 @@
 //! What the study of connecting paths leaves behind.
 
 use super::PathKind;
-use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table, array_record};
+use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{FitRecord, RecordError, RunFolder};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
@@ -112,7 +112,7 @@ impl PathsArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read(folder: &RunFolder, record: &PathsRecord) -> Result<Self, NpzError> {
-        let table = Table::read(&folder.file(ARRAYS))?;
+        let table = StoredArrays::read(&folder.file(ARRAYS))?;
         let own = |&kind: &PathKind| Ok((kind, KindArrays::take(&prefix(kind), &table)?));
         Ok(PathsArrays {
             t: table.shaped("t")?,

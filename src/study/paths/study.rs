@@ -35,7 +35,7 @@ const ROUNDING: f64 = 1e-12;
 const PATHS_SALT: u64 = 2 << 32;
 
 /// Two networks to be joined.
-struct Pair<'a> {
+struct NetworkPair<'a> {
     /// Name of its file in `state/paths/`.
     name: String,
     /// Address of its random draws.
@@ -60,7 +60,7 @@ pub(super) fn run(
 ) -> Result<Outcome<Findings>, RunError> {
     let problem = subject.problem;
     let pairs = pairs(terms, subject);
-    let tasks: Vec<Task<&Pair<'_>>> =
+    let tasks: Vec<Task<&NetworkPair<'_>>> =
         pairs.iter().map(|pair| Task { name: pair.name.clone(), size: pair.width(), item: pair }).collect();
     let joined = complete!(run_tasks(context, "paths", &tasks, |pair, _| {
         join(problem, terms, pair, context).map(Outcome::Complete)
@@ -69,7 +69,7 @@ pub(super) fn run(
     let mut record = PathsRecord {
         widths: problem.experiment.widths.values.clone(),
         kinds: arrays.kinds.iter().map(|(kind, _)| *kind).collect(),
-        pairs: pairs.iter().map(Pair::record).collect(),
+        pairs: pairs.iter().map(NetworkPair::record).collect(),
         fits: Vec::new(),
     };
     arrays.write(context.folder)?;
@@ -78,7 +78,7 @@ pub(super) fn run(
     Ok(Outcome::Complete(checks.into()))
 }
 
-impl Pair<'_> {
+impl NetworkPair<'_> {
     fn width(&self) -> usize {
         self.runs[0].width()
     }
@@ -90,7 +90,7 @@ impl Pair<'_> {
 }
 
 /// Every pair whose networks both reached the horizon.
-fn pairs<'a>(terms: &Paths, subject: TrainingSubject<'a>) -> Vec<Pair<'a>> {
+fn pairs<'a>(terms: &Paths, subject: TrainingSubject<'a>) -> Vec<NetworkPair<'a>> {
     let TrainingSubject { problem, plan, trained } = subject;
     let e = problem.experiment;
     let mut pairs = Vec::new();
@@ -98,7 +98,7 @@ fn pairs<'a>(terms: &Paths, subject: TrainingSubject<'a>) -> Vec<Pair<'a>> {
         let [Some(first), Some(second)] = ids.map(|id| plan.find(id).filter(|_| trained.reached_horizon(id))) else {
             return;
         };
-        pairs.push(Pair { name, address, runs: [first, second], variant });
+        pairs.push(NetworkPair { name, address, runs: [first, second], variant });
     };
     for (&width, ids) in e.widths.values.iter().zip(&plan.groups[0].ids) {
         for j in 0..terms.pairs {
@@ -124,7 +124,7 @@ fn pairs<'a>(terms: &Paths, subject: TrainingSubject<'a>) -> Vec<Pair<'a>> {
 fn join(
     problem: &Problem<'_, f64>,
     terms: &Paths,
-    pair: &Pair<'_>,
+    pair: &NetworkPair<'_>,
     context: &RunContext<'_>,
 ) -> Result<PairPaths, RunError> {
     let (e, network, width) = (problem.experiment, &problem.network, pair.width());
@@ -202,7 +202,7 @@ fn points(problem: &Problem<'_, f64>, terms: &Paths) -> usize {
     recipe(&problem.network).pieces * (terms.points - 1) + 1
 }
 
-fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[Pair<'_>], joined: &[PairPaths]) -> PathsArrays {
+fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[NetworkPair<'_>], joined: &[PairPaths]) -> PathsArrays {
     let samples = points(problem, terms);
     let mut kinds = Vec::new();
     for kind in PathKind::ALL.iter().copied() {
@@ -235,14 +235,14 @@ fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[Pair<'_>], joined:
     }
     PathsArrays {
         t: (0..samples).map(|i| i as f64 / (samples - 1) as f64).collect(),
-        width: whole(pairs.iter().map(Pair::width)),
+        width: whole(pairs.iter().map(NetworkPair::width)),
         kinds,
     }
 }
 
 fn checks(
     problem: &Problem<'_, f64>,
-    pairs: &[Pair<'_>],
+    pairs: &[NetworkPair<'_>],
     joined: &[PairPaths],
     record: &mut PathsRecord,
 ) -> Vec<Check> {
@@ -310,6 +310,6 @@ fn checks(
 }
 
 /// Positions of the pairs of a width, variants left out.
-fn of_width(pairs: &[Pair<'_>], width: usize) -> impl Iterator<Item = usize> {
+fn of_width(pairs: &[NetworkPair<'_>], width: usize) -> impl Iterator<Item = usize> {
     pairs.iter().enumerate().filter(move |(_, pair)| pair.width() == width && pair.variant.is_none()).map(|(i, _)| i)
 }

@@ -1,7 +1,7 @@
 //! The study of error curves: every method on every problem, how close it comes, how fast, and why it ends.
 
 use super::record::MethodArrays;
-use super::{Recover, RecoverArrays, RecoverRecord, Summary, Timing};
+use super::{MethodSummary, Recover, RecoverArrays, RecoverRecord, Timing};
 use crate::analysis::proportion::wilson;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
@@ -181,13 +181,13 @@ fn arrays(subject: RecoverySubject<'_>, found: &[ProblemRuns]) -> RecoverArrays 
     }
 }
 
-fn summary(subject: RecoverySubject<'_>, found: &[ProblemRuns], m: usize) -> Summary {
+fn summary(subject: RecoverySubject<'_>, found: &[ProblemRuns], m: usize) -> MethodSummary {
     let known = || found.iter().filter(|f| f.truth.is_some());
     let successes = runs(found, m).filter(|run| run.reached.is_some()).count();
     let problems = known().count();
     let mut stops = BTreeMap::new();
     runs(found, m).for_each(|run| *stops.entry(run.stop.clone()).or_insert(0) += 1);
-    Summary {
+    MethodSummary {
         method: subject.experiment.solver.methods[m].name().into(),
         successes,
         problems,
@@ -212,7 +212,7 @@ fn timing(subject: RecoverySubject<'_>, found: &[ProblemRuns], m: usize) -> Timi
     }
 }
 
-fn warnings(summaries: &[Summary]) -> Vec<String> {
+fn warnings(summaries: &[MethodSummary]) -> Vec<String> {
     let mut warnings = Vec::new();
     for s in summaries {
         if s.raised > 0 {
