@@ -8,13 +8,13 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use std::hint::black_box;
 use std::time::Duration;
 use widelimit::choice::Choice;
-use widelimit::compute::{OnCacheLines, Real, Threads};
+use widelimit::compute::{AlignedAllocator, Real, Threads};
 use widelimit::network::Activation;
 use widelimit::network::kernel::activation;
 use workload::Workload;
 
 #[global_allocator]
-static ALLOCATOR: OnCacheLines = OnCacheLines;
+static ALLOCATOR: AlignedAllocator = AlignedAllocator;
 
 fn activations_of<R: Real>(c: &mut Criterion) {
     let mut group = c.benchmark_group(format!("activation {}", R::NAME));

@@ -6,11 +6,11 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::Duration;
-use widelimit::compute::{OnCacheLines, Threads};
+use widelimit::compute::{AlignedAllocator, Threads};
 use widelimit::kinetic::{Constants, Density, Line, PhaseGrid, Splitting};
 
 #[global_allocator]
-static ALLOCATOR: OnCacheLines = OnCacheLines;
+static ALLOCATOR: AlignedAllocator = AlignedAllocator;
 
 const NODES: usize = 512;
 

@@ -4,12 +4,12 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::Duration;
-use widelimit::compute::OnCacheLines;
+use widelimit::compute::AlignedAllocator;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::{Cholesky, SampleLoss, dense, eliminate, threshold};
 
 #[global_allocator]
-static ALLOCATOR: OnCacheLines = OnCacheLines;
+static ALLOCATOR: AlignedAllocator = AlignedAllocator;
 
 fn all(c: &mut Criterion) {
     let mut group = c.benchmark_group("recovery");

@@ -146,8 +146,8 @@ mod tests {
     use super::*;
 
     choice! {
-        /// A colour.
-        pub enum Colour: "colour" {
+        /// A shade of colour.
+        pub enum Shade: "shade" {
             /// Red.
             Red = "red",
             /// Dark blue.
@@ -158,21 +158,21 @@ mod tests {
     /// Each name parses, prints and serialises as itself.
     #[test]
     fn names_are_one_list() {
-        assert_eq!(Colour::names(), Colour::NAMES);
-        for (&choice, &name) in Colour::ALL.iter().zip(Colour::NAMES) {
+        assert_eq!(Shade::names(), Shade::NAMES);
+        for (&choice, &name) in Shade::ALL.iter().zip(Shade::NAMES) {
             assert_eq!((choice.name(), choice.to_string().as_str()), (name, name));
             assert_eq!(name.parse(), Ok(choice));
             assert_eq!(serde_json::to_value(choice).unwrap(), name);
-            assert_eq!(serde_json::from_value::<Colour>(name.into()).unwrap(), choice);
+            assert_eq!(serde_json::from_value::<Shade>(name.into()).unwrap(), choice);
         }
-        assert_eq!(format!("{:>5}", Colour::Red), "  red");
+        assert_eq!(format!("{:>5}", Shade::Red), "  red");
     }
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
-        let message = "green".parse::<Colour>().unwrap_err().to_string();
-        assert_eq!(message, r#"unknown colour "green": use one of "red", "dark-blue""#);
-        assert_eq!(parse_choice::<Colour>("green").unwrap_err(), "expected one of red, dark-blue");
-        assert!(serde_json::from_value::<Colour>("green".into()).unwrap_err().to_string().starts_with(&message));
+        let message = "green".parse::<Shade>().unwrap_err().to_string();
+        assert_eq!(message, r#"unknown shade "green": use one of "red", "dark-blue""#);
+        assert_eq!(parse_choice::<Shade>("green").unwrap_err(), "expected one of red, dark-blue");
+        assert!(serde_json::from_value::<Shade>("green".into()).unwrap_err().to_string().starts_with(&message));
     }
 }

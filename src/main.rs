@@ -5,10 +5,10 @@ mod cli;
 use clap::Parser;
 use cli::Cli;
 use std::process::ExitCode;
-use widelimit::compute::OnCacheLines;
+use widelimit::compute::AlignedAllocator;
 
 #[global_allocator]
-static ALLOCATOR: OnCacheLines = OnCacheLines;
+static ALLOCATOR: AlignedAllocator = AlignedAllocator;
 
 fn main() -> ExitCode {
     cli::run(Cli::parse()).unwrap_or_else(|error| {

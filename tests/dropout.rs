@@ -7,7 +7,7 @@ use common::{mean, normals};
 use ndarray::{Array2, s};
 use widelimit::analysis::dropout::{Subject, predicted, random_order};
 use widelimit::compute::Threads;
-use widelimit::network::{Activation, Drop, Loss, Network, ThreeLayer, TwoLayer};
+use widelimit::network::{Activation, DropoutPattern, Loss, Network, ThreeLayer, TwoLayer};
 
 /// A random network on a random sample.
 struct Case {
@@ -208,8 +208,8 @@ fn neurons_of_either_hidden_layer_are_dropped_and_the_rest_rescaled() {
         let orders: Vec<Vec<Vec<usize>>> =
             (0..3).map(|draw| vec![random_order(1, 2, draw, 8, 8), random_order(1, 3, draw, 16, 16)]).collect();
         let (sizes, all) = ([1, 3, 8], [(0..8).collect::<Vec<_>>(), (0..16).collect()]);
-        let drops = case.network.drops();
-        assert_eq!(drops.iter().map(|drop| drop.of_a_mean()).collect::<Vec<_>>(), [false, true, false]);
+        let drops = case.network.dropout_patterns();
+        assert_eq!(drops.iter().map(|drop| drop.drops_last_layer_only()).collect::<Vec<_>>(), [false, true, false]);
         for drop in &drops {
             let found = case.subject().losses_without(drop, &orders, &sizes);
             for (o, order) in orders.iter().enumerate() {
@@ -245,9 +245,9 @@ fn the_identity_is_exact_for_the_last_of_several_layers() {
 #[test]
 fn a_network_of_one_hidden_layer_has_one_way_to_drop_neurons() {
     let case = Case::new(6, 1, Loss::HalfSquared, 1.0);
-    let [Drop { name: "", .. }] = &case.network.drops()[..] else { panic!() };
+    let [DropoutPattern { name: "", .. }] = &case.network.dropout_patterns()[..] else { panic!() };
     let order = random_order(1, 2, 3, 6, 6);
-    let found = case.subject().losses_without(&case.network.drops()[0], &[vec![order.clone()]], &[2]);
+    let found = case.subject().losses_without(&case.network.dropout_patterns()[0], &[vec![order.clone()]], &[2]);
     assert!((found[[0, 0]] - case.loss_of(&order[..2])).abs() < 1e-14);
 }
 

@@ -161,7 +161,7 @@ fn two_hidden_layers_against_differences() {
                 let problem = Problem::random(network, width, samples, loss, RIDGE, (width + samples) as u64);
                 let net = &problem.network;
                 let mut theta = problem.lay(&problem.random_neurons(1));
-                let (analytic, places) = (gradient(&problem, &theta), net.places(width));
+                let (analytic, places) = (gradient(&problem, &theta), net.state_indices(width));
                 // The padding, and what is fixed.
                 let trained = problem.trained();
                 let mut idle = vec![true; theta.len()];

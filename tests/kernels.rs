@@ -202,7 +202,8 @@ fn walk(problem: &Problem, force: &mut dyn Force<f64>, method: Method, temperatu
     seen.extend(problem.network.to_canonical(problem.width, &state.theta));
     seen.extend(problem.network.to_canonical(problem.width, &state.momentum));
     let padding = |part: &[f64]| {
-        let inside: std::collections::HashSet<usize> = problem.network.places(problem.width).into_iter().collect();
+        let inside: std::collections::HashSet<usize> =
+            problem.network.state_indices(problem.width).into_iter().collect();
         part.iter().enumerate().all(|(k, v)| inside.contains(&k) || *v == 0.0)
     };
     assert!(padding(&state.theta) && padding(&state.momentum), "padding moved");

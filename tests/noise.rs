@@ -5,7 +5,7 @@ mod common;
 
 use common::{Problem, mean, motion, slope, tanh_problem};
 use widelimit::dynamics::{Brownian, Method, Motion, Noise, State};
-use widelimit::network::{Activation, Layout, Loss, Network, ThreeLayer, TwoLayer};
+use widelimit::network::{Activation, Loss, Network, ThreeLayer, TwoLayer, TwoLayerLayout};
 
 /// Fixed outputs, so that one row is not trained.
 fn network(parameters: usize) -> TwoLayer {
@@ -13,7 +13,7 @@ fn network(parameters: usize) -> TwoLayer {
     TwoLayer { inputs, outputs: 1, bias: false, activation, fixed_output: true }
 }
 
-fn brownian(first: u64, layout: Layout, ticks: u64) -> Brownian {
+fn brownian(first: u64, layout: TwoLayerLayout, ticks: u64) -> Brownian {
     let network = network(layout.parameters).into();
     Brownian { seed: 21, first, network, width: layout.width, ticks }
 }
@@ -26,7 +26,7 @@ fn normals(noise: &mut Brownian, step: u64) -> Vec<f64> {
 
 #[test]
 fn coarse_increments_are_normalised_sums_of_fine_ones() {
-    let layout = Layout { width: 19, parameters: 4 };
+    let layout = TwoLayerLayout { width: 19, parameters: 4 };
     let mut fine = brownian(5, layout, 1);
     for ticks in [2, 4] {
         let mut coarse = brownian(5, layout, ticks);
@@ -44,7 +44,7 @@ fn coarse_increments_are_normalised_sums_of_fine_ones() {
 
 #[test]
 fn a_window_of_particles_feels_the_noise_of_the_whole() {
-    let (whole, part) = (Layout { width: 60, parameters: 3 }, Layout { width: 21, parameters: 3 });
+    let (whole, part) = (TwoLayerLayout { width: 60, parameters: 3 }, TwoLayerLayout { width: 21, parameters: 3 });
     for (first, step) in [(0, 0), (7, 3), (39, 1000)] {
         let (all, window) = (normals(&mut brownian(0, whole, 2), step), normals(&mut brownian(first, part, 2), step));
         for i in 0..part.width {
@@ -75,7 +75,7 @@ fn a_window_of_both_indices_feels_the_noise_of_the_whole() {
 
 #[test]
 fn padding_and_fixed_rows_feel_nothing() {
-    let layout = Layout { width: 21, parameters: 3 };
+    let layout = TwoLayerLayout { width: 21, parameters: 3 };
     let out = normals(&mut brownian(0, layout, 1), 4);
     let felt: Vec<usize> = (0..21).flat_map(|i| (0..2).map(move |row| layout.index(i, row))).collect();
     assert!(out.iter().enumerate().all(|(k, v)| felt.contains(&k) == (*v != 0.0)));
@@ -83,7 +83,7 @@ fn padding_and_fixed_rows_feel_nothing() {
 
 #[test]
 fn increments_are_standard_and_independent() {
-    let layout = Layout { width: 50, parameters: 3 };
+    let layout = TwoLayerLayout { width: 50, parameters: 3 };
     for ticks in [1, 4] {
         let mut noise = brownian(0, layout, ticks);
         // (particle, row) by step.

@@ -9,7 +9,7 @@ use widelimit::analysis::connectivity::{
     Constructive, CurveForce, Match, Matching, Measure, Path, Profile, learn_curve, recipe,
 };
 use widelimit::dynamics::{Ensemble, Method, Motion, Scheme, Simulation, State};
-use widelimit::network::{Activation, Batch, Loss, Network, Objective, Point, ThreeLayer, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, Network, Objective, ParameterVector, ThreeLayer, TwoLayer};
 
 /// How curves are learned.
 const MOTION: Motion = Motion { step: 0.1, friction: 2.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
@@ -51,11 +51,17 @@ impl Case {
         Measure { network: &self.network, width, x: &self.population.x, y: &self.population.y, loss: self.loss }
     }
 
-    fn point(&self, width: usize, address: u64) -> Point {
-        Point::from_vec(normals(4, address, self.network.parameters(width)))
+    fn point(&self, width: usize, address: u64) -> ParameterVector {
+        ParameterVector::from_vec(normals(4, address, self.network.parameters(width)))
     }
 
-    fn matched(&self, width: usize, p: &Point, q: &Point, by: Match) -> (Matching, Point) {
+    fn matched(
+        &self,
+        width: usize,
+        p: &ParameterVector,
+        q: &ParameterVector,
+        by: Match,
+    ) -> (Matching, ParameterVector) {
         let x = Array2::from_shape_vec((40, 3), self.population.x.clone()).unwrap();
         let matching = Matching::best(&self.network, width, p, q, x.view(), by);
         let matched = matching.apply(&self.network, width, q);
@@ -68,8 +74,8 @@ impl Case {
         CurveForce { ensemble, ends, batch: None, seed: 1, pair: 0 }
     }
 
-    fn curve(&self, width: usize, p: &Point, q: &Point, steps: usize) -> Path {
-        let slice = |point: &Point| self.network.from_canonical(width, &point.to_vec());
+    fn curve(&self, width: usize, p: &ParameterVector, q: &ParameterVector, steps: usize) -> Path {
+        let slice = |point: &ParameterVector| self.network.from_canonical(width, &point.to_vec());
         let force = self.curve_force(width, [slice(p), slice(q)]);
         learn_curve(force, MOTION, steps)
     }
@@ -168,7 +174,7 @@ fn places(n: usize, layer: usize) -> Vec<usize> {
 
 /// The same network with its neurons elsewhere: neuron i of a hidden layer goes to `places[i]`, without its sign where asked
 /// (in the first layer only: what it says changes its sign in the row or the weights after it).
-fn shuffled(network: &Network, width: usize, point: &Point, flip: bool) -> Point {
+fn shuffled(network: &Network, width: usize, point: &ParameterVector, flip: bool) -> ParameterVector {
     let (families, point) = (network.families(width), point.to_vec());
     let layers = network.hidden_layers(width);
     let matrix = |f: usize| families[f].matrix(&point).to_owned();
@@ -216,7 +222,7 @@ fn matching_leaves_the_function_as_it_is_and_is_no_worse_than_none() {
         let (p, q) = (case.point(24, 1), case.point(24, 2));
         // Of the first hidden layer alone, which is matched first and exactly.
         let own = case.network.families(24)[0].range();
-        let cost = |q: &Point| own.clone().map(|k| (p[k] - q[k]).powi(2)).sum::<f64>();
+        let cost = |q: &ParameterVector| own.clone().map(|k| (p[k] - q[k]).powi(2)).sum::<f64>();
         for by in [Match::Features, Match::Weights] {
             let (_, matched) = case.matched(24, &p, &q, by);
             let (before, after) = (case.measure(24).loss(&q), case.measure(24).loss(&matched));
@@ -256,13 +262,13 @@ fn the_curve_force_is_the_derivative_of_the_loss_on_the_curve() {
     let case = &cases()[0];
     let (p, q) = (case.point(5, 1), case.point(5, 2));
     let Path::Bezier { points } = case.curve(5, &p, &q, 3) else { panic!() };
-    let slice = |a: &Point| case.network.from_canonical(5, &a.to_vec());
+    let slice = |a: &ParameterVector| case.network.from_canonical(5, &a.to_vec());
     let mut force = case.curve_force(5, [slice(&p), slice(&q)]);
     // The loss returned is that at the same place on the curve, which the step fixes.
     let mut c = slice(&points[1]);
     let mut gradient = vec![0.0; c.len()];
     force.gradient(3, &c, &mut gradient);
-    let (places, parameters) = (case.network.places(5), case.network.parameters(1));
+    let (places, parameters) = (case.network.state_indices(5), case.network.parameters(1));
     for (neuron, row) in [(0, 0), (3, 2), (4, 4)] {
         let (k, h) = (places[neuron * parameters + row], 1e-5);
         let mut at = |by: f64| {
@@ -281,7 +287,7 @@ fn the_curve_force_is_the_derivative_of_the_loss_on_the_curve() {
 fn a_curve_is_learned_in_exactly_so_many_steps() {
     let case = &cases()[0];
     let (p, q) = (case.point(6, 1), case.point(6, 2));
-    let slice = |a: &Point| case.network.from_canonical(6, &a.to_vec());
+    let slice = |a: &ParameterVector| case.network.from_canonical(6, &a.to_vec());
     for steps in [0, 1, 2, 37] {
         let ends = [slice(&p), slice(&q)];
         let middle: Vec<f64> = ends[0].iter().zip(&ends[1]).map(|(p, q)| 0.5 * (p + q)).collect();

@@ -19,7 +19,7 @@ fn no_noise(_: usize, _: usize) -> Box<dyn Noise<f64>> {
 
 /// The network, whose particles evolve independently under given predictions.
 fn independent(problem: &Problem) -> &TwoLayer {
-    problem.network.independent().expect("one hidden layer")
+    problem.network.as_two_layer().expect("one hidden layer")
 }
 
 fn settings(steps: usize, windows: usize) -> IterationSettings {

@@ -1,6 +1,6 @@
 //! Passes over parts of slices, shared among threads. Which parts there are depends on the sizes alone.
 
-use super::{Parts, share};
+use super::{DisjointSlice, parallel_for};
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -16,8 +16,8 @@ pub fn for_each_chunk<T: Send + Sync>(
     work: impl Fn(usize, &mut [T], usize) + Sync,
 ) {
     let chunks = Chunks::new(data, len);
-    // SAFETY: `share` hands out a task once.
-    share(threads, chunks.count(), &|index, thread| work(index, unsafe { chunks.chunk(index) }, thread));
+    // SAFETY: `parallel_for` hands out a task once.
+    parallel_for(threads, chunks.count(), &|index, thread| work(index, unsafe { chunks.chunk(index) }, thread));
 }
 
 /// [`for_each_chunk`] of two slices, each with a length of chunks of its own, that have as many chunks.
@@ -32,8 +32,8 @@ pub fn for_each_chunk_pair<T: Send + Sync, U: Send + Sync>(
 ) {
     let (first, second) = (Chunks::new(first, first_len), Chunks::new(second, second_len));
     assert_eq!(first.count(), second.count(), "as many chunks of either slice");
-    share(threads, first.count(), &|index, thread| {
-        // SAFETY: `share` hands out a task once.
+    parallel_for(threads, first.count(), &|index, thread| {
+        // SAFETY: `parallel_for` hands out a task once.
         let (first, second) = unsafe { (first.chunk(index), second.chunk(index)) };
         work(index, first, second, thread);
     });
@@ -41,7 +41,7 @@ pub fn for_each_chunk_pair<T: Send + Sync, U: Send + Sync>(
 
 /// A slice in chunks.
 struct Chunks<'a, T> {
-    parts: Parts<'a, T>,
+    parts: DisjointSlice<'a, T>,
     total: usize,
     len: usize,
 }
@@ -49,7 +49,7 @@ struct Chunks<'a, T> {
 impl<'a, T> Chunks<'a, T> {
     fn new(data: &'a mut [T], len: usize) -> Self {
         assert!(len > 0, "chunks have a length");
-        Chunks { total: data.len(), parts: Parts::exclusive(data), len }
+        Chunks { total: data.len(), parts: DisjointSlice::exclusive(data), len }
     }
 
     fn count(&self) -> usize {
@@ -129,9 +129,9 @@ pub fn for_each_strip<T: Send + Sync>(
 ) {
     assert!(width > 0 && columns > 0 && matrix.len().is_multiple_of(columns), "strips of a matrix");
     let rows = matrix.len() / columns;
-    let parts = Parts::exclusive(matrix);
-    share(threads, columns.div_ceil(width), &|index, thread| {
-        // Strips of different index have no column in common, and `share` hands out an index once.
+    let parts = DisjointSlice::exclusive(matrix);
+    parallel_for(threads, columns.div_ceil(width), &|index, thread| {
+        // Strips of different index have no column in common, and `parallel_for` hands out an index once.
         let first = index * width;
         let (start, width) = (parts.address(first).cast_mut(), width.min(columns - first));
         work(index, Strip { start, rows, stride: columns, width, borrow: PhantomData }, thread);

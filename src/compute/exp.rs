@@ -1,4 +1,4 @@
-//! Constants and the exponential per scalar type.
+//! ExpConstants and the exponential per scalar type.
 //!
 //! `exp` follows the classical scheme: reduce to `|r| <= ln 2 / 2` by a rounded multiple of `ln 2` held in two parts (Cody,
 //! Waite 1980), a minimax polynomial for `(exp r - 1 - r) / r^2`, and a scaling through the exponent bits. Coefficients
@@ -8,7 +8,7 @@ use super::real::Real;
 use super::simd::Simd;
 
 /// What the activations need to know about a scalar type.
-pub trait Constants: Copy + 'static {
+pub trait ExpConstants: Copy + 'static {
     /// Lanes of a pack.
     const PACK: usize;
     /// 1.5 times 2 to the number of bits of the fraction: adding it rounds to an integer and leaves the integer in the
@@ -38,7 +38,7 @@ pub trait Constants: Copy + 'static {
     const LOG1P: &'static [Self];
 }
 
-impl Constants for f64 {
+impl ExpConstants for f64 {
     const PACK: usize = 8;
     const ROUND: f64 = 6_755_399_441_055_744.0;
     const BIAS: i32 = 1023;
@@ -135,7 +135,7 @@ impl Constants for f64 {
     ];
 }
 
-impl Constants for f32 {
+impl ExpConstants for f32 {
     const PACK: usize = 16;
     const ROUND: f32 = 12_582_912.0;
     const BIAS: i32 = 127;

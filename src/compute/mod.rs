@@ -29,24 +29,24 @@
 //! | [`rng`] | random streams addressed by seed, role and index |
 
 pub mod activation;
-mod align;
+mod allocator;
 mod chunks;
+mod disjoint;
 mod dispatch;
 pub mod exp;
-mod parts;
+mod interleaved;
 mod real;
 pub mod rng;
-mod several;
 mod simd;
 mod team;
 pub mod vector;
 
-pub use align::OnCacheLines;
+pub use allocator::AlignedAllocator;
 pub use chunks::{Strip, for_each_chunk, for_each_chunk_pair, for_each_strip};
+pub(crate) use disjoint::DisjointSlice;
 pub use dispatch::{InstructionSet, Kernel, Pass};
-pub(crate) use parts::Parts;
+pub(crate) use interleaved::Interleaved;
 pub use real::Real;
-pub(crate) use several::Several;
 pub use simd::{Job, Simd};
 pub use team::Threads;
-pub(crate) use team::share;
+pub(crate) use team::parallel_for;

@@ -16,7 +16,7 @@ pub trait Real:
     + std::ops::Neg<Output = Self>
     + num_traits::NumAssign
     + Kernel
-    + exp::Constants
+    + exp::ExpConstants
     + ndarray_npy::WritableElement
     + ndarray_npy::ReadableElement
     + std::fmt::Debug

@@ -71,7 +71,7 @@ static IDLE: Mutex<Vec<Team>> = Mutex::new(Vec::new());
 
 /// Calls `work(task, thread)` once for every task below `tasks`, on up to `threads` threads; `thread` tells apart calls that
 /// may be under way at the same time. Which thread does which task is left to chance.
-pub fn share(threads: usize, tasks: usize, work: &Work<'_>) {
+pub fn parallel_for(threads: usize, tasks: usize, work: &Work<'_>) {
     let threads = threads.min(tasks).min(64);
     if threads <= 1 {
         (0..tasks).for_each(|task| work(task, 0));
@@ -305,7 +305,7 @@ mod tests {
             for tasks in [0, 1, 2, 7, 100] {
                 for _ in 0..50 {
                     let done: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
-                    share(threads, tasks, &|task, thread| {
+                    parallel_for(threads, tasks, &|task, thread| {
                         assert!(thread < threads);
                         done[task].fetch_add(1, Ordering::Relaxed);
                     });
@@ -319,7 +319,7 @@ mod tests {
     fn sleepers_are_woken_or_not_needed() {
         let count = AtomicUsize::new(0);
         for _ in 0..5 {
-            share(2, 10, &|_, _| {
+            parallel_for(2, 10, &|_, _| {
                 count.fetch_add(1, Ordering::Relaxed);
             });
             std::thread::sleep(std::time::Duration::from_millis(3));
@@ -329,8 +329,8 @@ mod tests {
 
     #[test]
     fn a_panic_reaches_the_caller_and_the_next_pass_works() {
-        let caught = std::panic::catch_unwind(|| share(2, 64, &|task, _| assert!(task != 33, "task 33")));
+        let caught = std::panic::catch_unwind(|| parallel_for(2, 64, &|task, _| assert!(task != 33, "task 33")));
         assert!(caught.is_err());
-        share(2, 64, &|_, _| {});
+        parallel_for(2, 64, &|_, _| {});
     }
 }

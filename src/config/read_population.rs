@@ -70,9 +70,9 @@ fn teacher(s: &mut Section) -> PopulationSpec {
 fn line(s: &mut Section) -> PopulationSpec {
     let law = if s.choice("inputs", Some(true), &[("uniform", true), ("gaussian", false)]) {
         let (low, high) = s.interval();
-        LineLaw::Uniform { low, high }
+        InputLaw::Uniform { low, high }
     } else {
-        LineLaw::Gaussian { mean: s.real("mean", Some(0.0), Want::Any), std: s.real("std", None, Want::Positive) }
+        InputLaw::Gaussian { mean: s.real("mean", Some(0.0), Want::Any), std: s.real("std", None, Want::Positive) }
     };
     let size = s.count("size", None, 1);
     let bump = |mut s: Section| {

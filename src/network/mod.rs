@@ -13,7 +13,7 @@
 //! | [`parameters`] | canonical order: families of units |
 //! | [`model`] | the interface of networks of any depth |
 //! | [`two_layer`], [`three_layer`] | the models |
-//! | `passes.rs` | forward and backward passes of either |
+//! | `workspace.rs` | forward and backward passes of either |
 //! | `clouds.rs` | which neurons there are to draw |
 //! | `features.rs` | features of single neurons, for studies of subsets of neurons |
 //! | [`kernel`] | the kernels; nothing else depends on the layout in memory |
@@ -26,18 +26,18 @@ pub mod kernel;
 pub mod loss;
 pub mod model;
 pub mod parameters;
-mod passes;
 pub mod start;
 pub mod three_layer;
 pub mod two_layer;
+mod workspace;
 
 pub use activation::Activation;
 pub use clouds::{Cloud, Coordinate};
-pub use kernel::{Layout, StepCoefficients, StepRequest};
+pub use kernel::{StepCoefficients, StepRequest, TwoLayerLayout};
 pub use loss::{Loss, Objective};
-pub use model::{Drop, Model, Network};
-pub use parameters::{Family, Part, Point};
-pub use passes::Workspace;
+pub use model::{DropoutPattern, Model, Network};
+pub use parameters::{Family, FamilyPart, ParameterVector};
 pub use start::{Law, Start};
 pub use three_layer::ThreeLayer;
 pub use two_layer::{Batch, TwoLayer};
+pub use workspace::Workspace;

@@ -52,7 +52,7 @@ impl Network {
 
     /// The network, if its units depend on each other by the predictions alone; where there are several hidden layers they do
     /// not.
-    pub fn independent(&self) -> Option<&TwoLayer> {
+    pub fn as_two_layer(&self) -> Option<&TwoLayer> {
         match self {
             Network::TwoLayer(network) => Some(network),
             Network::ThreeLayer(_) => None,
@@ -61,7 +61,7 @@ impl Network {
 
     /// Leading parameters of a neuron that are fixed though the kernels differentiate by them.
     pub(crate) fn fixed_inputs(&self) -> usize {
-        self.independent().map_or(0, TwoLayer::fixed_inputs)
+        self.as_two_layer().map_or(0, TwoLayer::fixed_inputs)
     }
 
     /// Output dimension K.
@@ -114,14 +114,14 @@ impl Network {
     }
 
     /// Position in a state slice of every parameter in canonical order.
-    pub fn places(&self, width: usize) -> Vec<usize> {
-        either!(self, network => network.places(width))
+    pub fn state_indices(&self, width: usize) -> Vec<usize> {
+        either!(self, network => network.state_indices(width))
     }
 
     /// A state slice from canonical parameters; padding is zero.
     pub fn from_canonical<R: Real>(&self, width: usize, canonical: &[R]) -> Vec<R> {
         let mut state = vec![R::zero(); self.state_len(width)];
-        for (place, &value) in self.places(width).into_iter().zip(canonical) {
+        for (place, &value) in self.state_indices(width).into_iter().zip(canonical) {
             state[place] = value;
         }
         state
@@ -129,7 +129,7 @@ impl Network {
 
     /// Canonical parameters from a state slice.
     pub fn to_canonical<R: Real>(&self, width: usize, state: &[R]) -> Vec<R> {
-        self.places(width).into_iter().map(|place| state[place]).collect()
+        self.state_indices(width).into_iter().map(|place| state[place]).collect()
     }
 
     /// Initial parameters of the network that holds the limit's particles from index `first` on, as a state slice.
@@ -250,13 +250,13 @@ impl Network {
     }
 
     /// The ways to drop neurons of hidden layers.
-    pub fn drops(&self) -> Vec<Drop> {
+    pub fn dropout_patterns(&self) -> Vec<DropoutPattern> {
         match self {
-            Network::TwoLayer(_) => vec![Drop { name: "", layers: vec![true] }],
+            Network::TwoLayer(_) => vec![DropoutPattern { name: "", layers: vec![true] }],
             Network::ThreeLayer(_) => vec![
-                Drop { name: "first-layer", layers: vec![true, false] },
-                Drop { name: "second-layer", layers: vec![false, true] },
-                Drop { name: "both-layers", layers: vec![true, true] },
+                DropoutPattern { name: "first-layer", layers: vec![true, false] },
+                DropoutPattern { name: "second-layer", layers: vec![false, true] },
+                DropoutPattern { name: "both-layers", layers: vec![true, true] },
             ],
         }
     }
@@ -332,16 +332,16 @@ impl Network {
 
 /// A way to drop neurons.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drop {
+pub struct DropoutPattern {
     /// Its name in records; empty where there is one hidden layer.
     pub name: &'static str,
     /// Whether neurons of each hidden layer are dropped.
     pub layers: Vec<bool>,
 }
 
-impl Drop {
+impl DropoutPattern {
     /// Whether only the last layer's neurons are dropped: the prediction is a mean over them, and its change has a closed form.
-    pub fn of_a_mean(&self) -> bool {
+    pub fn drops_last_layer_only(&self) -> bool {
         self.layers.iter().rev().skip(1).all(|dropped| !dropped)
     }
 

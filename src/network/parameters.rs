@@ -8,11 +8,11 @@ use ndarray::{ArrayView2, s};
 use std::ops::Range;
 
 /// Parameters of one network in canonical order, in double precision: a point of a path.
-pub type Point = ndarray::Array1<f64>;
+pub type ParameterVector = ndarray::Array1<f64>;
 
 /// A named part of a family: some of its columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct FamilyPart {
     /// `w`, `b`, `u`, `c` or `a`: its name in files.
     pub name: &'static str,
     /// Its columns among the family's.
@@ -37,7 +37,7 @@ pub struct Family {
     /// Columns before the first that is trained.
     pub fixed: usize,
     /// Its parts, in order of their columns.
-    pub parts: Vec<Part>,
+    pub parts: Vec<FamilyPart>,
 }
 
 impl Family {
@@ -77,7 +77,7 @@ impl Family {
     }
 
     /// One of its parts in canonical parameters.
-    pub fn part<'a, R>(&self, part: &Part, canonical: &'a [R]) -> ArrayView2<'a, R> {
+    pub fn part<'a, R>(&self, part: &FamilyPart, canonical: &'a [R]) -> ArrayView2<'a, R> {
         self.matrix(canonical).slice_move(s![.., part.columns.clone()])
     }
 }

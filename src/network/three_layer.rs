@@ -13,9 +13,9 @@
 //! kinds of index, and starts as a part of the limit.
 
 use super::kernel::activation;
-use super::kernel::three_layer::{Layout, Model, Workspace};
-use super::kernel::{LANES, Layout as Neurons};
-use super::{Activation, Family, Part, Start};
+use super::kernel::three_layer::{ThreeLayerLayout, ThreeLayerModel, ThreeLayerWorkspace};
+use super::kernel::{LANES, TwoLayerLayout};
+use super::{Activation, Family, FamilyPart, Start};
 use crate::compute::rng::{Role, stream};
 use crate::compute::{Real, Threads};
 use ndarray::{Array2, ArrayView2, s};
@@ -58,16 +58,16 @@ impl ThreeLayer {
     }
 
     /// The arrangement of a network of this width.
-    pub fn layout(&self, width: usize) -> Layout {
+    pub fn layout(&self, width: usize) -> ThreeLayerLayout {
         self.layout_of(self.layers(width))
     }
 
     /// The arrangement of a network with these hidden layers.
-    pub(super) fn layout_of(&self, [n1, n2]: [usize; 2]) -> Layout {
+    pub(super) fn layout_of(&self, [n1, n2]: [usize; 2]) -> ThreeLayerLayout {
         let bias = usize::from(self.bias);
-        Layout {
-            first: Neurons { width: n1, parameters: self.inputs + bias },
-            second: Neurons { width: n2, parameters: n1 + bias + self.outputs },
+        ThreeLayerLayout {
+            first: TwoLayerLayout { width: n1, parameters: self.inputs + bias },
+            second: TwoLayerLayout { width: n2, parameters: n1 + bias + self.outputs },
         }
     }
 
@@ -78,14 +78,14 @@ impl ThreeLayer {
 
     fn families_of(&self, [n1, n2]: [usize; 2]) -> Vec<Family> {
         let (d, bias, outputs) = (self.inputs, usize::from(self.bias), self.outputs);
-        let part = |name, columns| Part { name, columns, trained: true };
+        let part = |name, columns| FamilyPart { name, columns, trained: true };
         let mut first = vec![part("w", 0..d)];
         let mut second = Vec::new();
         if self.bias {
             first.push(part("b", d..d + 1));
             second.push(part("c", 0..1));
         }
-        second.push(Part { name: "a", columns: bias..bias + outputs, trained: !self.fixed_output });
+        second.push(FamilyPart { name: "a", columns: bias..bias + outputs, trained: !self.fixed_output });
         let (p, q) = (d + bias, bias + outputs);
         vec![
             Family { name: Self::FAMILY_NAMES[FIRST], start: 0, rows: n1, columns: p, unit: p, fixed: 0, parts: first },
@@ -111,11 +111,11 @@ impl ThreeLayer {
     }
 
     /// Position in a state slice of every parameter in canonical order.
-    pub fn places(&self, width: usize) -> Vec<usize> {
-        self.places_of(self.layers(width))
+    pub fn state_indices(&self, width: usize) -> Vec<usize> {
+        self.state_indices_of(self.layers(width))
     }
 
-    fn places_of(&self, [n1, n2]: [usize; 2]) -> Vec<usize> {
+    fn state_indices_of(&self, [n1, n2]: [usize; 2]) -> Vec<usize> {
         let layout = self.layout_of([n1, n2]);
         let first = (0..n1).flat_map(|i| (0..layout.first.parameters).map(move |row| layout.first_index(i, row)));
         let between = (0..n1).flat_map(|i| (0..n2).map(move |j| layout.second_index(j, i)));
@@ -176,8 +176,8 @@ impl ThreeLayer {
     /// Predictions of canonical parameters with hidden layers of these sizes, in whatever proportion; (n, K).
     pub fn predict_with(&self, layers: [usize; 2], canonical: &[f64], x: &[f64], threads: Threads) -> Vec<f64> {
         let mut theta = vec![0.0; self.layout_of(layers).len()];
-        self.places_of(layers).into_iter().zip(canonical).for_each(|(place, &value)| theta[place] = value);
-        Workspace::default().predict(Model { network: self, layers, threads }, &theta, x)
+        self.state_indices_of(layers).into_iter().zip(canonical).for_each(|(place, &value)| theta[place] = value);
+        ThreeLayerWorkspace::default().predict(ThreeLayerModel { network: self, layers, threads }, &theta, x)
     }
 
     /// Activations of the first hidden layer, (N1, n), at inputs (n, d).
@@ -236,7 +236,7 @@ impl ThreeLayer {
         out: &mut [R],
     ) {
         let ([n1, n2], layout) = (self.layers(width), self.layout(width));
-        let mut put = |neurons: Neurons, lane: usize, row: usize, values: &[f64]| {
+        let mut put = |neurons: TwoLayerLayout, lane: usize, row: usize, values: &[f64]| {
             for (k, &value) in values.iter().enumerate() {
                 out[neurons.index(lane, row + k)] = R::of(value);
             }

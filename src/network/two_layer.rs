@@ -1,7 +1,7 @@
 //! The two-layer network `f(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)`; WKM section 3, MMN eq. (1).
 
-use super::kernel::{LANES, Layout};
-use super::{Activation, Family, Part, Start};
+use super::kernel::{LANES, TwoLayerLayout};
+use super::{Activation, Family, FamilyPart, Start};
 use crate::compute::Real;
 use serde::Serialize;
 use std::ops::Range;
@@ -61,17 +61,17 @@ impl TwoLayer {
     /// The parameters in canonical order: neurons, each w, b (where there is one), a.
     pub fn families(&self, width: usize) -> Vec<Family> {
         let hidden = self.inputs + usize::from(self.bias);
-        let mut parts = vec![Part { name: "w", columns: 0..self.inputs, trained: true }];
+        let mut parts = vec![FamilyPart { name: "w", columns: 0..self.inputs, trained: true }];
         if self.bias {
-            parts.push(Part { name: "b", columns: self.inputs..hidden, trained: true });
+            parts.push(FamilyPart { name: "b", columns: self.inputs..hidden, trained: true });
         }
-        parts.push(Part { name: "a", columns: hidden..self.parameters(), trained: !self.fixed_output });
+        parts.push(FamilyPart { name: "a", columns: hidden..self.parameters(), trained: !self.fixed_output });
         let p = self.parameters();
         vec![Family { name: "neurons", start: 0, rows: width, columns: p, unit: p, fixed: self.fixed_inputs(), parts }]
     }
 
     /// Position in a state slice of every parameter in canonical order.
-    pub fn places(&self, width: usize) -> Vec<usize> {
+    pub fn state_indices(&self, width: usize) -> Vec<usize> {
         let layout = self.layout(width);
         (0..width).flat_map(|i| (0..layout.parameters).map(move |row| layout.index(i, row))).collect()
     }
@@ -95,8 +95,8 @@ impl TwoLayer {
     }
 
     /// The arrangement of a network of this width.
-    pub fn layout(&self, width: usize) -> Layout {
-        Layout { width, parameters: self.parameters() }
+    pub fn layout(&self, width: usize) -> TwoLayerLayout {
+        TwoLayerLayout { width, parameters: self.parameters() }
     }
 
     /// Initial parameters of the particles `first .. first + width`, as a state slice.

@@ -11,11 +11,11 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use super::table::{Rows, Table};
+use super::table::{RowOrigin, SampleTable};
 use super::{Place, PopulationError};
 
 /// Which cell of a row goes where, and how the columns are called.
-struct Columns {
+struct CsvColumns {
     x: Vec<usize>,
     y: Vec<usize>,
     names: Vec<String>,
@@ -25,7 +25,7 @@ struct Columns {
 ///
 /// # Errors
 /// Text, header, ragged rows, cells that are not finite numbers, no rows: each with its line.
-pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Table, PopulationError> {
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<SampleTable, PopulationError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| PopulationError::NotText { path: path.to_owned(), at: error.valid_up_to() })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text); // spreadsheets mark UTF-8 so
@@ -79,10 +79,10 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Table, PopulationError>
     if n == 0 {
         return Err(PopulationError::Empty { path: path.to_owned() });
     }
-    Ok(Table {
+    Ok(SampleTable {
         x: Array2::from_shape_fn((n, d), |(i, j)| x[i * d + j]),
         y: Array2::from_shape_fn((n, k), |(i, j)| y[i * k + j]),
-        rows: Rows::Lines { lines, y_columns: columns.y.iter().map(|&at| columns.names[at].clone()).collect() },
+        rows: RowOrigin::Lines { lines, y_columns: columns.y.iter().map(|&at| columns.names[at].clone()).collect() },
     })
 }
 
@@ -94,19 +94,19 @@ fn cells(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn without_header(path: &Path, line: usize, width: usize) -> Result<Columns, PopulationError> {
+fn without_header(path: &Path, line: usize, width: usize) -> Result<CsvColumns, PopulationError> {
     if width < 2 {
         return Err(PopulationError::OneColumn { path: path.to_owned(), line });
     }
     let names = (0..width - 1).map(|j| format!("x{j}")).chain(["y".to_owned()]).collect();
-    Ok(Columns { x: (0..width - 1).collect(), y: vec![width - 1], names })
+    Ok(CsvColumns { x: (0..width - 1).collect(), y: vec![width - 1], names })
 }
 
 fn with_header<'a>(
     path: &Path,
     line: usize,
     header: impl Iterator<Item = &'a str>,
-) -> Result<Columns, PopulationError> {
+) -> Result<CsvColumns, PopulationError> {
     let (mut x, mut y, mut names) = (Vec::new(), Vec::new(), Vec::new());
     for (at, name) in header.enumerate() {
         match (index(name, 'x'), index(name, 'y')) {
@@ -129,7 +129,7 @@ fn with_header<'a>(
         }
         Ok(found.into_iter().map(|(_, at)| at).collect())
     };
-    Ok(Columns { x: place('x', x)?, y: place('y', y)?, names })
+    Ok(CsvColumns { x: place('x', x)?, y: place('y', y)?, names })
 }
 
 /// `7` of `x7`; nothing for `x`, `x07` or `x+7`.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::images::{Images, Limit};
-use super::{LabelRule, Population, PopulationError, Source, Standardise, csv_table, source};
+use super::{LabelRule, Population, PopulationError, SourceFile, Standardise, csv_table, source};
 
 /// Images in the built-in set.
 pub const DIGITS: usize = 1797;
@@ -41,7 +41,7 @@ impl DigitsSpec {
             size: (8, 8),
             x: table.x.slice_move(ndarray::s![..kept, ..]).as_standard_layout().into_owned(),
             digits,
-            sources: vec![Source::of(path, PACKED)],
+            sources: vec![SourceFile::of(path, PACKED)],
         }
         .population(self.labels, self.standardise)
     }

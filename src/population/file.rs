@@ -7,7 +7,7 @@ use ndarray::s;
 use serde::Serialize;
 
 use super::images::Limit;
-use super::{FileLabels, Population, PopulationError, Sample, Source, Standardise, csv_table, npz_table, source};
+use super::{FileLabels, Population, PopulationError, Sample, SourceFile, Standardise, csv_table, npz_table, source};
 
 /// A data file.
 ///
@@ -35,8 +35,8 @@ impl FileSpec {
         let kind = kind(path).ok_or_else(|| PopulationError::UnknownKind { path: path.clone() })?;
         let bytes = source::read(path)?;
         let table = match kind {
-            Kind::Npz => npz_table::parse(path, &bytes)?,
-            Kind::Csv => csv_table::parse(path, &source::unpack(path, &bytes)?)?,
+            FileKind::Npz => npz_table::parse(path, &bytes)?,
+            FileKind::Csv => csv_table::parse(path, &source::unpack(path, &bytes)?)?,
         };
         let (y, labels) = self.labels.apply(path, &table)?;
         let kept = self.limit.first_of(y.nrows(), &path.display().to_string())?;
@@ -49,23 +49,23 @@ impl FileSpec {
             self.labels,
             self.standardise
         );
-        let sources = vec![Source::of(path, &bytes)];
+        let sources = vec![SourceFile::of(path, &bytes)];
         Ok(Population { sample, sampler: None, labels, standardisation, sources, description })
     }
 }
 
-enum Kind {
+enum FileKind {
     Npz,
     Csv,
 }
 
 /// The kind of a file by its name, in any case.
-fn kind(path: &std::path::Path) -> Option<Kind> {
+fn kind(path: &std::path::Path) -> Option<FileKind> {
     let name = path.file_name().map(OsStr::to_string_lossy)?.to_ascii_lowercase();
     if name.ends_with(".npz") {
-        Some(Kind::Npz)
+        Some(FileKind::Npz)
     } else if name.ends_with(".csv") || name.ends_with(".csv.gz") {
-        Some(Kind::Csv)
+        Some(FileKind::Csv)
     } else {
         None
     }

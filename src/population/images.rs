@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::error::require;
-use super::{LabelRule, Population, PopulationError, Sample, Source, Standardise};
+use super::{LabelRule, Population, PopulationError, Sample, SourceFile, Standardise};
 
 /// Labelled images before standardisation.
 pub(super) struct Images {
@@ -16,7 +16,7 @@ pub(super) struct Images {
     /// Digits 0 to 9 (n).
     pub digits: Vec<u8>,
     /// Files read.
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceFile>,
 }
 
 impl Images {

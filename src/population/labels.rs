@@ -7,7 +7,7 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::PopulationError;
-use super::table::Table;
+use super::table::SampleTable;
 
 /// What the targets are, for the choice of a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -68,7 +68,7 @@ choice! {
 
 impl FileLabels {
     /// Targets (n, K) of a table's label columns, after checking every one of them.
-    pub(super) fn apply(self, path: &Path, table: &Table) -> Result<(Array2<f64>, LabelKind), PopulationError> {
+    pub(super) fn apply(self, path: &Path, table: &SampleTable) -> Result<(Array2<f64>, LabelKind), PopulationError> {
         match self {
             Self::Real => Ok((table.y.clone(), LabelKind::Real)),
             Self::Sign => {
@@ -98,7 +98,7 @@ impl FileLabels {
     fn check(
         self,
         path: &Path,
-        table: &Table,
+        table: &SampleTable,
         ok: impl Fn(f64) -> bool,
         must: &'static str,
     ) -> Result<(), PopulationError> {

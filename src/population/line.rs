@@ -17,7 +17,7 @@ use super::{LabelKind, Population, PopulationError, Sample};
 /// The law of x.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(tag = "inputs", rename_all = "kebab-case")]
-pub enum LineLaw {
+pub enum InputLaw {
     /// Uniform on [low, high].
     Uniform {
         /// Lower end.
@@ -50,7 +50,7 @@ pub struct TargetBump {
 pub struct LineSpec {
     /// Law of x.
     #[serde(flatten)]
-    pub law: LineLaw,
+    pub law: InputLaw,
     /// Number of nodes n, at least 1.
     pub size: usize,
     /// The bumps of the target.
@@ -64,11 +64,11 @@ impl LineSpec {
         let n = self.size;
         require((1..=1 << 24).contains(&n), "size", n, "it must be from 1 to 16777216")?;
         let quantile: Box<dyn Fn(f64) -> f64> = match self.law {
-            LineLaw::Uniform { low, high } => {
+            InputLaw::Uniform { low, high } => {
                 require(low < high, "high", high, "it must be above low")?;
                 Box::new(move |u| low + (high - low) * u)
             }
-            LineLaw::Gaussian { mean, std } => {
+            InputLaw::Gaussian { mean, std } => {
                 let law = Normal::new(mean, std).ok().filter(|_| std > 0.0);
                 require(law.is_some(), "std", std, "it must be positive")?;
                 Box::new(move |u| law.as_ref().map_or(f64::NAN, |law| law.inverse_cdf(u)))
@@ -81,8 +81,8 @@ impl LineSpec {
         let x = Array2::from_shape_fn((n, 1), |(i, _)| quantile((i as f64 + 0.5) / n as f64));
         let y = x.mapv(|x| self.target(x));
         let law = match self.law {
-            LineLaw::Uniform { low, high } => format!("uniform on [{low}, {high}]"),
-            LineLaw::Gaussian { mean, std } => format!("N({mean}, {std}^2)"),
+            InputLaw::Uniform { low, high } => format!("uniform on [{low}, {high}]"),
+            InputLaw::Gaussian { mean, std } => format!("N({mean}, {std}^2)"),
         };
         Ok(Population {
             sample: Sample { x, y },
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use crate::population::PopulationSpec;
 
-    fn spec(law: LineLaw, size: usize) -> LineSpec {
+    fn spec(law: InputLaw, size: usize) -> LineSpec {
         LineSpec { law, size, bumps: vec![TargetBump { centre: 0.5, height: 2.0, width: 0.4 }] }
     }
 
@@ -115,9 +115,9 @@ mod tests {
     #[test]
     fn expectations_converge() {
         let cdf = |x: f64| 0.5 * libm::erfc(-(x - 0.5) / 0.4 / 2.0_f64.sqrt());
-        let uniform = LineLaw::Uniform { low: -1.0, high: 1.5 };
+        let uniform = InputLaw::Uniform { low: -1.0, high: 1.5 };
         let exact = 2.0 * 0.4 * (2.0 * std::f64::consts::PI).sqrt() * (cdf(1.5) - cdf(-1.0)) / 2.5;
-        let gaussian = LineLaw::Gaussian { mean: 0.0, std: 0.8 };
+        let gaussian = InputLaw::Gaussian { mean: 0.0, std: 0.8 };
         let wide = (0.64_f64 + 0.16).sqrt();
         let exact_gaussian = 2.0 * 0.4 / wide * libm::exp(-0.5 * 0.25 / (wide * wide));
         for (law, exact, order) in [(uniform, exact, 1.95), (gaussian, exact_gaussian, 0.95)] {
@@ -130,10 +130,10 @@ mod tests {
 
     #[test]
     fn ranges() {
-        let uniform = LineLaw::Uniform { low: 0.0, high: 1.0 };
+        let uniform = InputLaw::Uniform { low: 0.0, high: 1.0 };
         for (spec, key) in [
-            (spec(LineLaw::Uniform { low: 1.0, high: 1.0 }, 5), "high = 1"),
-            (spec(LineLaw::Gaussian { mean: 0.0, std: 0.0 }, 5), "std = 0"),
+            (spec(InputLaw::Uniform { low: 1.0, high: 1.0 }, 5), "high = 1"),
+            (spec(InputLaw::Gaussian { mean: 0.0, std: 0.0 }, 5), "std = 0"),
             (spec(uniform, 0), "size = 0"),
             (LineSpec { bumps: Vec::new(), ..spec(uniform, 5) }, "bumps"),
         ] {
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn the_record_reads_like_the_experiment_file() {
         let json =
-            serde_json::to_string(&PopulationSpec::Line(spec(LineLaw::Uniform { low: 0.0, high: 1.0 }, 5))).unwrap();
+            serde_json::to_string(&PopulationSpec::Line(spec(InputLaw::Uniform { low: 0.0, high: 1.0 }, 5))).unwrap();
         assert_eq!(
             json,
             r#"{"kind":"line","inputs":"uniform","low":0.0,"high":1.0,"size":5,"bumps":[{"centre":0.5,"height":2.0,"width":0.4}]}"#

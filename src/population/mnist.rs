@@ -7,7 +7,7 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::images::{Images, Limit};
-use super::{LabelRule, Population, PopulationError, Source, Standardise, idx, source};
+use super::{LabelRule, Population, PopulationError, SourceFile, Standardise, idx, source};
 
 choice! {
     /// Which part of MNIST.
@@ -80,7 +80,7 @@ impl MnistSpec {
             size: (rows, columns),
             x: Array2::from_shape_fn((kept, d), |(i, j)| f64::from(pixels[i * d + j]) / 255.0),
             digits: digits[..kept].to_vec(),
-            sources: vec![Source::of(&image_path, &image_bytes), Source::of(&label_path, &label_bytes)],
+            sources: vec![SourceFile::of(&image_path, &image_bytes), SourceFile::of(&label_path, &label_bytes)],
         }
         .population(self.labels, self.standardise)
     }

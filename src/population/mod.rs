@@ -44,11 +44,11 @@ use error::require;
 pub use error::{Place, PopulationError};
 pub use file::FileSpec;
 pub use labels::{FileLabels, LabelKind, LabelRule};
-pub use line::{LineLaw, LineSpec, TargetBump};
+pub use line::{InputLaw, LineSpec, TargetBump};
 pub use mixture::MixtureSpec;
 pub use mnist::{MnistSpec, Split};
 pub use sampler::{Draws, Sampler};
-pub use source::Source;
+pub use source::SourceFile;
 pub use standardise::{Standardisation, Standardise};
 pub use teacher::{Teacher, TeacherActivation, TeacherDirections, TeacherOutputs, TeacherSpec, TeacherSum};
 
@@ -79,7 +79,7 @@ pub struct Population {
     /// What was done to the inputs, if anything.
     pub standardisation: Option<Standardisation>,
     /// The files read, with checksums.
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceFile>,
     /// One line for people.
     pub description: String,
 }

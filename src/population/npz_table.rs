@@ -6,7 +6,7 @@ use std::path::Path;
 use ndarray::{Array2, ArrayD};
 use ndarray_npy::{NpzReader, ReadNpyError, ReadNpzError};
 
-use super::table::{Rows, Table};
+use super::table::{RowOrigin, SampleTable};
 use super::{Place, PopulationError};
 
 type Archive<'a> = NpzReader<Cursor<&'a [u8]>>;
@@ -16,7 +16,7 @@ type Archive<'a> = NpzReader<Cursor<&'a [u8]>>;
 ///
 /// # Errors
 /// A damaged archive, missing arrays, other types, wrong or mismatched shapes, no rows, values that are not finite.
-pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Table, PopulationError> {
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<SampleTable, PopulationError> {
     let npz = |source| PopulationError::Npz { path: path.to_owned(), source };
     let mut archive = NpzReader::new(Cursor::new(bytes)).map_err(npz)?;
     let present = archive.names().map_err(npz)?;
@@ -53,7 +53,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Table, PopulationError>
             return Err(PopulationError::NotFinite { path: path.to_owned(), place, value: value.to_string() });
         }
     }
-    Ok(Table { x, y, rows: Rows::Entries })
+    Ok(SampleTable { x, y, rows: RowOrigin::Entries })
 }
 
 /// The array as (n, columns) in standard layout, whatever its order in the file; one or two axes.

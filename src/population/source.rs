@@ -12,14 +12,14 @@ use super::PopulationError;
 
 /// A data file that went into a population, for the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Source {
+pub struct SourceFile {
     /// The path as it was given, or `built-in/NAME` for data that ships with the crate.
     pub path: String,
     /// SHA-256 of the file's bytes as stored (before unpacking), in lower-case hexadecimal.
     pub sha256: String,
 }
 
-impl Source {
+impl SourceFile {
     /// The record of `bytes` read from `path`.
     pub(crate) fn of(path: &Path, bytes: &[u8]) -> Self {
         let sha256 = Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
@@ -55,6 +55,6 @@ mod tests {
     #[test]
     fn checksum_of_abc() {
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(Source::of(Path::new("f"), b"abc").sha256, expected);
+        assert_eq!(SourceFile::of(Path::new("f"), b"abc").sha256, expected);
     }
 }

@@ -6,30 +6,32 @@ use super::Place;
 
 /// Inputs and label columns as read, all finite, standard layout, at least one row.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct SampleTable {
     /// Inputs (n, d).
     pub x: Array2<f64>,
     /// Label columns (n, number of label columns).
     pub y: Array2<f64>,
     /// Where the rows came from.
-    pub rows: Rows,
+    pub rows: RowOrigin,
 }
 
 /// Where the rows of a table came from.
 #[derive(Debug)]
-pub(super) enum Rows {
+pub(super) enum RowOrigin {
     /// Lines of a text file (one per row, from 1), and the names of the label columns.
     Lines { lines: Vec<usize>, y_columns: Vec<String> },
-    /// Rows of stored arrays.
+    /// RowOrigin of stored arrays.
     Entries,
 }
 
-impl Table {
+impl SampleTable {
     /// Where a label stood.
     pub(super) fn y_place(&self, row: usize, column: usize) -> Place {
         match &self.rows {
-            Rows::Lines { lines, y_columns } => Place::Cell { line: lines[row], column: y_columns[column].clone() },
-            Rows::Entries => Place::Entry { key: "y", row, column },
+            RowOrigin::Lines { lines, y_columns } => {
+                Place::Cell { line: lines[row], column: y_columns[column].clone() }
+            }
+            RowOrigin::Entries => Place::Entry { key: "y", row, column },
         }
     }
 }

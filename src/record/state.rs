@@ -2,7 +2,7 @@
 
 use super::npz::{Arrays, NpzError, StoredArrays};
 use crate::compute::Real;
-use crate::network::{Network, Point};
+use crate::network::{Network, ParameterVector};
 use ndarray::{Array2, ArrayViewMut2, s};
 use std::path::Path;
 
@@ -88,8 +88,8 @@ impl FinalParts {
     ///
     /// # Errors
     /// A part that is missing, or of another shape than the network's.
-    pub fn canonical(&self, network: &Network, width: usize) -> Result<Point, NpzError> {
-        let mut point = Point::zeros(network.parameters(width));
+    pub fn canonical(&self, network: &Network, width: usize) -> Result<ParameterVector, NpzError> {
+        let mut point = ParameterVector::zeros(network.parameters(width));
         for family in network.families(width) {
             let mut own = point.slice_mut(s![family.range()]);
             let values = own.as_slice_mut().expect("one axis, contiguous");

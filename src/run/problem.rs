@@ -141,7 +141,7 @@ impl<'a, R: Real> Problem<'a, R> {
     /// The network whose particles evolve independently under given predictions. Experiments that need one and have another are
     /// refused when they are read.
     pub fn independent(&self) -> &TwoLayer {
-        self.network.independent().expect("checked when the experiment was read")
+        self.network.as_two_layer().expect("checked when the experiment was read")
     }
 
     /// The Brownian path of a run's particles.

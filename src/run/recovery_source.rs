@@ -2,7 +2,7 @@
 
 use super::context::RunError;
 use crate::config::{MnistSignals, ProblemSpec, RecoveryExperiment};
-use crate::population::{LabelRule, MnistSpec, PopulationError, PopulationSpec, Source as File, Standardise};
+use crate::population::{LabelRule, MnistSpec, PopulationError, PopulationSpec, SourceFile, Standardise};
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
 use crate::sparse::recovery::{Problem, SampleLoss, read};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub enum ProblemSource {
         /// The law of the design and the noise.
         law: Instance,
         /// Files read, with checksums.
-        files: Vec<File>,
+        files: Vec<SourceFile>,
         /// A description of one line.
         description: String,
     },
@@ -31,7 +31,7 @@ pub enum ProblemSource {
         /// The loss.
         loss: SampleLoss,
         /// Its checksum.
-        file: File,
+        file: SourceFile,
     },
 }
 
@@ -49,7 +49,7 @@ impl ProblemSource {
             }
             ProblemSpec::File { path, loss } => {
                 let bytes = std::fs::read(path).map_err(|source| PopulationError::Io { path: path.clone(), source })?;
-                let file = File::of(path, &bytes);
+                let file = SourceFile::of(path, &bytes);
                 Ok(ProblemSource::File { path: path.clone(), bytes, loss: *loss, file })
             }
         }
@@ -80,7 +80,7 @@ impl ProblemSource {
     }
 
     /// Files read, with checksums.
-    pub fn files(&self) -> Vec<File> {
+    pub fn files(&self) -> Vec<SourceFile> {
         match self {
             ProblemSource::Drawn(_) => Vec::new(),
             ProblemSource::Images { files, .. } => files.clone(),

@@ -3,7 +3,7 @@
 use super::context::RunError;
 use super::plan::Trajectory;
 use super::problem::Problem;
-use crate::network::Point;
+use crate::network::ParameterVector;
 use crate::record::RunFolder;
 use crate::record::state::FinalParts;
 
@@ -11,7 +11,11 @@ use crate::record::state::FinalParts;
 ///
 /// # Errors
 /// A state that is missing or is not one of this network.
-pub fn final_point(folder: &RunFolder, problem: &Problem<'_, f64>, run: &Trajectory) -> Result<Point, RunError> {
+pub fn final_point(
+    folder: &RunFolder,
+    problem: &Problem<'_, f64>,
+    run: &Trajectory,
+) -> Result<ParameterVector, RunError> {
     let parts = FinalParts::read(&folder.file(&format!("state/{}.npz", run.id)))?;
     Ok(parts.canonical(&problem.network, run.width())?)
 }

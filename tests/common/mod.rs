@@ -85,7 +85,7 @@ impl Problem {
     pub fn random_state(&self, seed: u64, momentum: f64) -> State<f64> {
         let mut state = State::at_rest(self.lay(&self.random_neurons(seed)));
         let drawn = normals(seed, 4, state.momentum.len());
-        for (place, trained) in self.network.places(self.width).into_iter().zip(self.trained()) {
+        for (place, trained) in self.network.state_indices(self.width).into_iter().zip(self.trained()) {
             if trained {
                 state.momentum[place] = momentum * drawn[place];
             }

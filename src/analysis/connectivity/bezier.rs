@@ -7,7 +7,7 @@ use super::Path;
 use crate::compute::Threads;
 use crate::compute::rng::{Role, stream};
 use crate::dynamics::{Ensemble, Force, Method, Motion, Scheme, Simulation, State, TimeLoop};
-use crate::network::{Batch, Point};
+use crate::network::{Batch, ParameterVector};
 use rand::RngExt;
 
 /// The force on the middle point.
@@ -54,7 +54,7 @@ impl Force<f64> for CurveForce<'_> {
 /// that line.
 pub fn learn_curve(force: CurveForce<'_>, motion: Motion, steps: usize) -> Path {
     let Ensemble { network, width, .. } = force.ensemble;
-    let canonical = |theta: &[f64]| Point::from_vec(network.to_canonical(width, theta));
+    let canonical = |theta: &[f64]| ParameterVector::from_vec(network.to_canonical(width, theta));
     let [p, q] = force.ends.each_ref().map(|end| canonical(end));
     let middle: Vec<f64> = force.ends[0].iter().zip(&force.ends[1]).map(|(p, q)| 0.5 * (p + q)).collect();
     let scheme = Scheme { method: Method::HeavyBall, motion };

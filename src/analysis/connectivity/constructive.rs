@@ -8,7 +8,7 @@
 use super::profile::Measure;
 use super::{Path, three_layer, two_layer};
 use crate::compute::rng::{Role, random_order, stream};
-use crate::network::{Network, Point};
+use crate::network::{Network, ParameterVector};
 use serde::{Deserialize, Serialize};
 
 /// Two networks P and Q, and for every hidden layer the half of its neurons that is kept in P.
@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 pub struct Constructive<'a> {
     network: &'a Network,
     width: usize,
-    p: &'a Point,
-    q: &'a Point,
+    p: &'a ParameterVector,
+    q: &'a ParameterVector,
     /// For each hidden layer, whether neuron i is kept in P (and its complement in Q).
     kept: Vec<Vec<bool>>,
 }
@@ -59,7 +59,7 @@ pub type Described = (String, Vec<usize>, Vec<f64>);
 impl<'a> Constructive<'a> {
     /// Keeps the first half of every hidden layer of P and the second half of Q, both given by canonical parameters of this
     /// width. Every hidden layer has an even number of neurons.
-    pub fn first_half(network: &'a Network, width: usize, p: &'a Point, q: &'a Point) -> Self {
+    pub fn first_half(network: &'a Network, width: usize, p: &'a ParameterVector, q: &'a ParameterVector) -> Self {
         let kept = network.hidden_layers(width).into_iter().map(|n| (0..n).map(|i| i < n / 2).collect()).collect();
         Constructive { network, width, p, q, kept }
     }
@@ -114,7 +114,7 @@ impl<'a> Constructive<'a> {
         }
     }
 
-    fn waypoints(&self) -> Vec<Point> {
+    fn waypoints(&self) -> Vec<ParameterVector> {
         match self.network {
             Network::TwoLayer(network) => two_layer::waypoints(network, self.width, self.p, self.q, &self.kept[0]),
             Network::ThreeLayer(_) => {

@@ -5,7 +5,7 @@
 //! nearer of the two is taken. Hidden layers are matched from the inputs on, each after the layers below it have been
 //! permuted; for all layers jointly no exact method is known.
 
-use crate::network::{Activation, Network, Point, ThreeLayer, TwoLayer};
+use crate::network::{Activation, Network, ParameterVector, ThreeLayer, TwoLayer};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 
 /// The distance between two neurons.
@@ -37,7 +37,14 @@ pub struct Matching {
 impl Matching {
     /// The best matching of Q's neurons with P's, both given by canonical parameters of this width. `x` is the sample (n, d)
     /// that features are compared on.
-    pub fn best(network: &Network, width: usize, p: &Point, q: &Point, x: ArrayView2<f64>, by: Match) -> Self {
+    pub fn best(
+        network: &Network,
+        width: usize,
+        p: &ParameterVector,
+        q: &ParameterVector,
+        x: ArrayView2<f64>,
+        by: Match,
+    ) -> Self {
         match network {
             Network::TwoLayer(two) => Matching { layers: vec![two_layer(two, width, p, q, x, by)] },
             Network::ThreeLayer(three) => three_layer(network, three, width, p, q, x, by),
@@ -45,7 +52,7 @@ impl Matching {
     }
 
     /// Q with its neurons permuted, so that neuron i is the partner of neuron i of P. The function is unchanged.
-    pub fn apply(&self, network: &Network, width: usize, q: &Point) -> Point {
+    pub fn apply(&self, network: &Network, width: usize, q: &ParameterVector) -> ParameterVector {
         let families = network.families(width);
         let q = q.to_vec();
         let matrix = |f: usize| families[f].matrix(&q).to_owned();
@@ -100,7 +107,14 @@ fn nearer_flipped(p: &Array2<f64>, q: &Array2<f64>, i: usize, j: usize) -> bool 
     apart(p.row(i), q.row(j), -1.0) < apart(p.row(i), q.row(j), 1.0)
 }
 
-fn two_layer(network: &TwoLayer, width: usize, p: &Point, q: &Point, x: ArrayView2<f64>, by: Match) -> Assignment {
+fn two_layer(
+    network: &TwoLayer,
+    width: usize,
+    p: &ParameterVector,
+    q: &ParameterVector,
+    x: ArrayView2<f64>,
+    by: Match,
+) -> Assignment {
     let family = &network.families(width)[0];
     let [p, q] = [p, q].map(|point| family.matrix(&point.to_vec()).to_owned());
     let odd = network.activation.is_odd();
@@ -118,13 +132,13 @@ fn three_layer(
     network: &Network,
     three: &ThreeLayer,
     width: usize,
-    p: &Point,
-    q: &Point,
+    p: &ParameterVector,
+    q: &ParameterVector,
     x: ArrayView2<f64>,
     by: Match,
 ) -> Matching {
     let families = network.families(width);
-    let matrix = |point: &Point, f: usize| families[f].matrix(&point.to_vec()).to_owned();
+    let matrix = |point: &ParameterVector, f: usize| families[f].matrix(&point.to_vec()).to_owned();
     let [odd_first, odd_second] = three.activations.map(Activation::is_odd);
     let first = match by {
         Match::Weights => by_rows(&matrix(p, 0), &matrix(q, 0), odd_first),
@@ -139,7 +153,7 @@ fn three_layer(
     let placed = Matching { layers: vec![first.clone(), rest] }.apply(network, width, q);
     let scale = (matrix(p, 1).nrows() as f64).sqrt();
     // A neuron of the second layer: its incoming weights, scaled so that their square is a mean, its bias and output weights.
-    let neurons = |point: &Point| {
+    let neurons = |point: &ParameterVector| {
         let incoming = matrix(point, 1).reversed_axes() / scale;
         ndarray::concatenate(Axis(1), &[incoming.view(), matrix(point, 2).view()]).expect("one row per neuron")
     };

@@ -1,27 +1,27 @@
 //! Paths in the space of parameters.
 
-use crate::network::Point;
+use crate::network::ParameterVector;
 
 /// A path through networks of canonical parameters; its parameter runs from 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Path {
     /// Straight pieces of equal length in the parameter, between neighbouring waypoints (at least two).
-    Straight(Vec<Point>),
+    Straight(Vec<ParameterVector>),
     /// `(1-t)^2 P + 2 t (1-t) C + t^2 Q`.
     Bezier {
         /// P, C and Q.
-        points: [Point; 3],
+        points: [ParameterVector; 3],
     },
 }
 
 impl Path {
     /// The straight line.
-    pub fn line(p: &Point, q: &Point) -> Self {
+    pub fn line(p: &ParameterVector, q: &ParameterVector) -> Self {
         Path::Straight(vec![p.clone(), q.clone()])
     }
 
     /// The network at `t` in [0, 1], clamped; exact at waypoints.
-    pub fn at(&self, t: f64) -> Point {
+    pub fn at(&self, t: f64) -> ParameterVector {
         match self {
             Path::Straight(waypoints) => {
                 let pieces = waypoints.len() - 1;
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn ends_and_waypoints_are_met_exactly() {
-        let points: Vec<Point> = (0..6).map(|k| array![0.1 * f64::from(k), 1.0 / 3.0]).collect();
+        let points: Vec<ParameterVector> = (0..6).map(|k| array![0.1 * f64::from(k), 1.0 / 3.0]).collect();
         let path = Path::Straight(points.clone());
         for (k, point) in points.iter().enumerate() {
             assert_eq!(path.at(k as f64 / 5.0), point);

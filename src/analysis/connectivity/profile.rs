@@ -2,7 +2,7 @@
 
 use super::Path;
 use crate::compute::Threads;
-use crate::network::{Loss, Network, Point};
+use crate::network::{Loss, Network, ParameterVector};
 use crate::number;
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ pub struct Measure<'a> {
 
 impl Measure<'_> {
     /// Loss and accuracy of a network of canonical parameters.
-    pub fn loss_and_accuracy(&self, point: &Point) -> (f64, f64) {
+    pub fn loss_and_accuracy(&self, point: &ParameterVector) -> (f64, f64) {
         let theta = self.network.from_canonical(self.width, &point.to_vec());
         let f = self.network.predict(self.width, &theta, self.x, Threads::Pool);
         let outputs = self.network.outputs();
@@ -36,7 +36,7 @@ impl Measure<'_> {
     }
 
     /// Loss of a network of canonical parameters.
-    pub fn loss(&self, point: &Point) -> f64 {
+    pub fn loss(&self, point: &ParameterVector) -> f64 {
         self.loss_and_accuracy(point).0
     }
 }

@@ -20,7 +20,7 @@
 //! into J; here that of Q is written to J directly, which saves four pieces and has the same bound.
 
 use super::constructive::{Described, Recipe};
-use crate::network::{Family, Network, Point};
+use crate::network::{Family, Network, ParameterVector};
 use ndarray::{ArrayViewMut2, s};
 
 pub(super) const RECIPE: Recipe = Recipe {
@@ -33,7 +33,7 @@ pub(super) const RECIPE: Recipe = Recipe {
 /// A network under construction.
 struct Draft<'a> {
     families: &'a [Family],
-    point: Point,
+    point: ParameterVector,
 }
 
 impl Draft<'_> {
@@ -45,13 +45,19 @@ impl Draft<'_> {
 }
 
 /// Canonical parameters of the ten waypoints; `kept` is, for both hidden layers, whether a neuron is kept in P.
-pub(super) fn waypoints(network: &Network, width: usize, p: &Point, q: &Point, kept: [&[bool]; 2]) -> Vec<Point> {
+pub(super) fn waypoints(
+    network: &Network,
+    width: usize,
+    p: &ParameterVector,
+    q: &ParameterVector,
+    kept: [&[bool]; 2],
+) -> Vec<ParameterVector> {
     let families = network.families(width);
     let outputs = network.outputs();
     let side = |layer: &[bool], of: bool| -> Vec<usize> { (0..layer.len()).filter(|&i| layer[i] == of).collect() };
     let (first, first_rest) = (side(kept[0], true), side(kept[0], false));
     let (second, second_rest) = (side(kept[1], true), side(kept[1], false));
-    let matrix = |point: &'_ Point, f: usize| families[f].matrix(&point.to_vec()).to_owned();
+    let matrix = |point: &'_ ParameterVector, f: usize| families[f].matrix(&point.to_vec()).to_owned();
     // Neurons (w, b), weights u, and neurons (c, a) of both ends.
     let ([p1, pu, p2], [q1, qu, q2]) = ([0, 1, 2].map(|f| matrix(p, f)), [0, 1, 2].map(|f| matrix(q, f)));
     let a = p2.ncols() - outputs;
@@ -111,11 +117,11 @@ pub(super) fn waypoints(network: &Network, width: usize, p: &Point, q: &Point, k
 }
 
 /// Every part of the network at the waypoints, each (10, rows, columns).
-pub(super) fn described(network: &Network, width: usize, waypoints: &[Point]) -> Vec<Described> {
+pub(super) fn described(network: &Network, width: usize, waypoints: &[ParameterVector]) -> Vec<Described> {
     let points: Vec<Vec<f64>> = waypoints.iter().map(|point| point.to_vec()).collect();
     let families = network.families(width);
     let parts = families.iter().flat_map(|family| family.parts.iter().map(move |part| (family, part)));
-    let describe = |(family, part): (&Family, &crate::network::Part)| {
+    let describe = |(family, part): (&Family, &crate::network::FamilyPart)| {
         let values = points.iter().flat_map(|point| family.part(part, point).iter().copied().collect::<Vec<f64>>());
         (part.name.to_string(), vec![points.len(), family.rows, part.columns.len()], values.collect())
     };

@@ -10,7 +10,7 @@
 //! to w.
 
 use super::constructive::{Described, Recipe};
-use crate::network::{Point, TwoLayer};
+use crate::network::{ParameterVector, TwoLayer};
 
 pub(super) const RECIPE: Recipe =
     Recipe { named: &[0, 1, 4, 5], silent: &[1, 3], pieces: 5, bound: "max(R(P), R(P keep A), R(Q keep B), R(Q))" };
@@ -25,11 +25,17 @@ fn hidden_of_q(waypoint: usize, kept: bool) -> bool {
 }
 
 /// Canonical parameters of the six waypoints.
-pub(super) fn waypoints(network: &TwoLayer, width: usize, p: &Point, q: &Point, kept: &[bool]) -> Vec<Point> {
+pub(super) fn waypoints(
+    network: &TwoLayer,
+    width: usize,
+    p: &ParameterVector,
+    q: &ParameterVector,
+    kept: &[bool],
+) -> Vec<ParameterVector> {
     let parameters = network.parameters();
     let first_output = parameters - network.outputs;
     let at = |waypoint: usize| {
-        Point::from_shape_fn(width * parameters, |k| {
+        ParameterVector::from_shape_fn(width * parameters, |k| {
             let kept = kept[k / parameters];
             if k % parameters < first_output {
                 return if hidden_of_q(waypoint, kept) { q[k] } else { p[k] };
@@ -47,7 +53,12 @@ pub(super) fn waypoints(network: &TwoLayer, width: usize, p: &Point, q: &Point, 
 }
 
 /// Output weights at the waypoints (6, N, K), and whether a neuron's hidden weights are those of Q (6, N).
-pub(super) fn described(network: &TwoLayer, width: usize, waypoints: &[Point], kept: &[bool]) -> Vec<Described> {
+pub(super) fn described(
+    network: &TwoLayer,
+    width: usize,
+    waypoints: &[ParameterVector],
+    kept: &[bool],
+) -> Vec<Described> {
     let (parameters, outputs) = (network.parameters(), network.outputs);
     let is_output = |&(k, _): &(usize, &f64)| k % parameters >= parameters - outputs;
     let a = waypoints.iter().flat_map(|w| w.iter().enumerate().filter(is_output).map(|(_, &v)| v));

@@ -4,7 +4,7 @@ use super::FrozenPath;
 use crate::compute::{Real, Threads};
 use crate::dynamics::{Ensemble, Force, StageTime};
 use crate::network::TwoLayer;
-use crate::network::kernel::{Model, Samples, Workspace};
+use crate::network::kernel::{Samples, TwoLayerModel, TwoLayerWorkspace};
 
 /// `grad Psi^n_t(theta)` for the particles of one state.
 pub struct FrozenForce<'a, R> {
@@ -12,7 +12,7 @@ pub struct FrozenForce<'a, R> {
     samples: &'a Samples<R>,
     path: &'a FrozenPath<R>,
     threads: Threads,
-    workspace: Workspace<R>,
+    workspace: TwoLayerWorkspace<R>,
     residual: Vec<R>,
     sums: Option<PredictionSums<'a>>,
 }
@@ -63,7 +63,7 @@ impl<R: Real> Force<R> for FrozenForce<'_, R> {
         let FrozenForce { ensemble, samples, path, threads, workspace, residual, sums } = self;
         let Ensemble { network, width, objective, .. } = *ensemble;
         path.residual(at, residual);
-        let model = Model { network, width, threads: *threads };
+        let model = TwoLayerModel { network, width, threads: *threads };
         let f = workspace.gradient_under(model, objective.ridge, theta, (samples, residual), out);
         // At a node, fraction 0, `theta` is the integrator's solution; elsewhere it is an intermediate stage.
         if let Some(sums) = sums.as_mut().filter(|sums| at.fraction == 0.0 && sums.next == at.step) {

@@ -3,7 +3,7 @@
 use super::{FrozenForce, FrozenPath};
 use crate::compute::{Real, Threads};
 use crate::dynamics::{Ensemble, Noise, Scheme, Simulation, State, TimeLoop};
-use crate::network::kernel::{LANES, Model, Samples, Workspace};
+use crate::network::kernel::{LANES, Samples, TwoLayerModel, TwoLayerWorkspace};
 use crate::network::{Batch, TwoLayer};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -49,7 +49,11 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
     /// Predictions (n, K) of a state's particles.
     pub fn predict(&self, theta: &[R]) -> Vec<f64> {
         let Ensemble { network, width, population, .. } = self.ensemble;
-        Workspace::default().predict(Model { network, width, threads: Threads::Pool }, theta, &population.x)
+        TwoLayerWorkspace::default().predict(
+            TwoLayerModel { network, width, threads: Threads::Pool },
+            theta,
+            &population.x,
+        )
     }
 
     /// Integrates every particle of `state` under `path` for `steps` steps. Returns the predictions (steps + 1, n, K) at the

@@ -11,14 +11,14 @@ const SHARES: usize = 4;
 
 /// The arrangement of N neurons of p parameters in a flat slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct TwoLayerLayout {
     /// Number of neurons N.
     pub width: usize,
     /// Parameters per neuron p.
     pub parameters: usize,
 }
 
-impl Layout {
+impl TwoLayerLayout {
     /// Length of the flat slice, padding included.
     #[allow(clippy::len_without_is_empty)]
     pub fn len(self) -> usize {
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn entries_are_distinct_and_inside() {
         for (width, parameters) in [(1, 1), (31, 3), (32, 3), (33, 3), (300, 2)] {
-            let layout = Layout { width, parameters };
+            let layout = TwoLayerLayout { width, parameters };
             let seen: HashSet<usize> =
                 (0..width).flat_map(|i| (0..parameters).map(move |row| layout.index(i, row))).collect();
             assert_eq!(seen.len(), width * parameters);
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn superblocks_cover_the_blocks() {
         for width in [1, 31, 32, 33, 1000, 100_000] {
-            let layout = Layout { width, parameters: 2 };
+            let layout = TwoLayerLayout { width, parameters: 2 };
             assert!(layout.superblocks() * layout.superblock() >= layout.blocks());
             assert!((layout.superblocks() - 1) * layout.superblock() < layout.blocks());
             assert_eq!((0..layout.blocks()).map(|b| layout.lanes_in_use(b)).sum::<usize>(), width);

@@ -23,7 +23,7 @@ pub struct Samples<R> {
 
 /// The packed samples of one tile.
 #[derive(Clone, Copy)]
-pub(super) struct Tile<'a, R> {
+pub(super) struct SampleTile<'a, R> {
     /// Index of the first sample.
     pub first: usize,
     /// Number of samples.
@@ -93,13 +93,13 @@ impl<R: Real> Samples<R> {
     }
 
     /// The tiles in order.
-    pub(super) fn tiles(&self) -> impl Iterator<Item = Tile<'_, R>> {
+    pub(super) fn tiles(&self) -> impl Iterator<Item = SampleTile<'_, R>> {
         let stride = self.hidden.next_multiple_of(2);
         (0..self.count).step_by(self.tile.max(1)).map(move |first| {
             let count = self.tile.min(self.count - first);
             let forward = &self.forward[first * self.inputs..][..count.next_multiple_of(2) * self.inputs];
             let backward = &self.backward[first * stride..][..count * stride];
-            Tile { first, count, forward: forward.as_chunks().0, backward: backward.as_chunks().0 }
+            SampleTile { first, count, forward: forward.as_chunks().0, backward: backward.as_chunks().0 }
         })
     }
 }

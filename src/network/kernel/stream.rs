@@ -6,7 +6,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::LANES;
-use super::phases::Activate;
+use super::phases::ActivationForward;
 use super::superblock::Superblock;
 use crate::compute::{Job, Real, Simd, activation::Function};
 use std::marker::PhantomData;
@@ -21,7 +21,7 @@ const SHARED: usize = 4 << 20;
 const FAR: usize = 8;
 
 /// The step of a superblock on `B` samples.
-pub(super) struct Stream<'a, R, F, const B: usize> {
+pub(super) struct StreamedStep<'a, R, F, const B: usize> {
     /// What is stepped.
     pub part: Superblock<'a, R>,
     /// One pack per sample: features of the next step.
@@ -29,7 +29,7 @@ pub(super) struct Stream<'a, R, F, const B: usize> {
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
+impl<R: Real, F: Function, const B: usize> Job<R> for StreamedStep<'_, R, F, B> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(mut self, s: S) {
         let bytes = self.part.state_bytes;
@@ -47,7 +47,7 @@ impl<R: Real, F: Function, const B: usize> Job<R> for Stream<'_, R, F, B> {
     }
 }
 
-impl<R: Real, F: Function, const B: usize> Stream<'_, R, F, B> {
+impl<R: Real, F: Function, const B: usize> StreamedStep<'_, R, F, B> {
     #[inline(always)]
     fn pass<S: Simd<R>, const PG: usize, const AHEAD: usize>(&mut self, s: S) {
         let Superblock {
@@ -73,7 +73,7 @@ impl<R: Real, F: Function, const B: usize> Stream<'_, R, F, B> {
         mask[used..].fill(R::zero());
         let zero = s.splat(R::zero());
         let [keep, kick, drift, shrink] = [c.keep, c.kick, c.drift, c.shrink].map(|v| s.splat(v));
-        let step = Step { keep, drift, shrink, first_order: c.first_order, s };
+        let step = StepPacks { keep, drift, shrink, first_order: c.first_order, s };
         let rows = if F::SLOPE_FROM_VALUE { B } else { 2 * B };
         let blocks = theta.len() / parameters;
         let block_len = parameters * LANES;
@@ -156,13 +156,13 @@ impl<R: Real, F: Function, const B: usize> Stream<'_, R, F, B> {
         for (theta, kept) in theta.chunks_exact(parameters).zip(kept.chunks_exact_mut(rows)) {
             let (z, slope) = kept.split_at_mut(B);
             let (slope, a, lanes) = (Some(slope), &theta[parameters - 1..], &mut *self.lanes);
-            Activate::<R, F> { z, slope, a, lanes, function: PhantomData }.run::<S, PG, Q>(s);
+            ActivationForward::<R, F> { z, slope, a, lanes, function: PhantomData }.run::<S, PG, Q>(s);
         }
     }
 }
 
 /// The constants of a step in every lane.
-struct Step<R, S: Simd<R>> {
+struct StepPacks<R, S: Simd<R>> {
     keep: S::Pack,
     drift: S::Pack,
     shrink: S::Pack,
@@ -170,7 +170,7 @@ struct Step<R, S: Simd<R>> {
     s: S,
 }
 
-impl<R: Real, S: Simd<R>> Step<R, S> {
+impl<R: Real, S: Simd<R>> StepPacks<R, S> {
     /// Moves one pack by the push, shrinkage included; returns where it is then.
     #[inline(always)]
     fn take(&self, push: S::Pack, theta: &mut [R], momentum: &mut [R]) -> S::Pack {

@@ -1,10 +1,10 @@
 //! The part of a state that one function steps on a small batch.
 
 use super::LANES;
-use super::finish::Constants;
-use super::phases::Lanes;
-use super::samples::Tile;
-use super::sweep::{Sweep, Then};
+use super::phases::BlockRow;
+use super::samples::SampleTile;
+use super::sweep::{BackwardOutput, BlockSweep};
+use super::update::StepConstants;
 use crate::compute::{Real, activation::Function};
 
 /// Largest batch whose step is one function per superblock.
@@ -14,11 +14,11 @@ const SMALL: usize = 32;
 /// between steps, and no noise.
 pub(super) struct Superblock<'a, R> {
     /// Rows of w, b (where there is one) and a, block after block.
-    pub theta: &'a mut [Lanes<R>],
+    pub theta: &'a mut [BlockRow<R>],
     /// Momenta.
-    pub momentum: &'a mut [Lanes<R>],
+    pub momentum: &'a mut [BlockRow<R>],
     /// Values, and slopes where they do not follow from them, block after block: this step's in, the next step's out.
-    pub kept: &'a mut [Lanes<R>],
+    pub kept: &'a mut [BlockRow<R>],
     /// Rows of a block.
     pub parameters: usize,
     /// Rows of w.
@@ -28,22 +28,22 @@ pub(super) struct Superblock<'a, R> {
     /// Whether output weights are trained.
     pub train_a: bool,
     /// This step's samples.
-    pub now: Tile<'a, R>,
+    pub now: SampleTile<'a, R>,
     /// The residuals of this step.
     pub residual: &'a [R],
     /// The next step's samples, as many.
-    pub ahead: Tile<'a, R>,
+    pub ahead: SampleTile<'a, R>,
     /// The constants of the step.
-    pub constants: Constants<R>,
+    pub constants: StepConstants<R>,
     /// Bytes of all parameters and momenta of the state.
     pub state_bytes: usize,
 }
 
-impl<R: Real> Sweep<'_, R> {
+impl<R: Real> BlockSweep<'_, R> {
     /// A superblock whose step can be one function; `None` where it cannot.
     pub(super) fn superblock<F: Function>(&self, index: usize) -> Option<Superblock<'_, R>> {
         let (backward, forward, kept) = (self.backward.as_ref()?, self.forward.as_ref()?, self.kept.as_ref()?);
-        let Then::Step { momentum, constants, normals: None } = &backward.then else { return None };
+        let BackwardOutput::Step { momentum, constants, normals: None } = &backward.then else { return None };
         let (now, ahead) = (backward.samples.tiles().next()?, forward.samples.tiles().next()?);
         if self.network.outputs != 1 || backward.samples.count() > SMALL {
             return None;

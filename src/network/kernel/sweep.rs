@@ -2,13 +2,16 @@
 
 use super::LANES;
 use super::activation::with_activation;
-use super::finish::{Constants, Finish, Update};
-use super::phases::{Activate, Lanes, Next, Outer, PreActivations, Pull, PullOuter, Reduce, Source};
+use super::phases::{
+    ActivationBackward, ActivationForward, ActivationSource, BlockRow, FusedBackward, PreActivations, PrefetchRows,
+    Reduce, WeightGradient,
+};
 use super::samples::Samples;
-use super::small::Small;
-use super::stream::Stream;
-use super::{Layout, Normals};
-use crate::compute::{Parts, Pass, Real, Simd, activation::Function, share};
+use super::small_batch::SmallBatchStep;
+use super::stream::StreamedStep;
+use super::update::{ApplyStep, StepConstants, WriteGradient};
+use super::{Normals, TwoLayerLayout};
+use crate::compute::{DisjointSlice, Pass, Real, Simd, activation::Function, parallel_for};
 use crate::network::{Activation, TwoLayer};
 use std::marker::PhantomData;
 use std::sync::Mutex;
@@ -18,11 +21,11 @@ pub(super) const STREAMED: usize = 2;
 
 /// What one thread works with; grows to what is asked and stays.
 #[derive(Debug, Default)]
-pub(super) struct Scratch<R> {
+pub(super) struct TwoLayerScratch<R> {
     /// Pre-activations of a tile, then h.
-    z: Vec<Lanes<R>>,
+    z: Vec<BlockRow<R>>,
     /// Sums over samples.
-    grad: Vec<Lanes<R>>,
+    grad: Vec<BlockRow<R>>,
     /// Standard normals of a block.
     normals: Vec<R>,
     /// Features of a superblock, one pack per sample and output.
@@ -30,7 +33,7 @@ pub(super) struct Scratch<R> {
 }
 
 /// The first rows of what grows to what is asked.
-fn rows<R: Real>(room: &mut Vec<Lanes<R>>, count: usize) -> &mut [Lanes<R>] {
+fn rows<R: Real>(room: &mut Vec<BlockRow<R>>, count: usize) -> &mut [BlockRow<R>] {
     if room.len() < count {
         room.resize(count, [R::zero(); LANES]);
     }
@@ -38,11 +41,11 @@ fn rows<R: Real>(room: &mut Vec<Lanes<R>>, count: usize) -> &mut [Lanes<R>] {
 }
 
 /// What becomes of the sums over samples.
-pub(super) enum Then<'a, R> {
+pub(super) enum BackwardOutput<'a, R> {
     /// The gradient, ridge included.
-    Gradient { out: Parts<'a, R>, ridge: R },
+    Gradient { out: DisjointSlice<'a, R>, ridge: R },
     /// The step.
-    Step { momentum: Parts<'a, R>, constants: Constants<R>, normals: Option<&'a Normals<'a, R>> },
+    Step { momentum: DisjointSlice<'a, R>, constants: StepConstants<R>, normals: Option<&'a Normals<'a, R>> },
 }
 
 /// The backward half of a sweep.
@@ -50,27 +53,27 @@ pub(super) struct Backward<'a, R> {
     pub samples: &'a Samples<R>,
     /// Residuals, (n, K).
     pub residual: &'a [R],
-    pub then: Then<'a, R>,
+    pub then: BackwardOutput<'a, R>,
 }
 
 /// The forward half of a sweep, at the parameters after the step.
 pub(super) struct Forward<'a, R> {
     pub samples: &'a Samples<R>,
     /// Partial sums of features, (superblocks, n, K).
-    pub partial: Parts<'a, f64>,
+    pub partial: DisjointSlice<'a, f64>,
 }
 
 /// A pass over all superblocks.
-pub(super) struct Sweep<'a, R> {
+pub(super) struct BlockSweep<'a, R> {
     pub network: &'a TwoLayer,
-    pub layout: Layout,
-    pub theta: Parts<'a, R>,
+    pub layout: TwoLayerLayout,
+    pub theta: DisjointSlice<'a, R>,
     pub backward: Option<Backward<'a, R>>,
     pub forward: Option<Forward<'a, R>>,
     /// Values of the activation (and slopes, where they do not follow), kept from the forward pass for the backward pass;
     /// `None`: they are evaluated again.
-    pub kept: Option<Parts<'a, R>>,
-    pub scratch: &'a [Mutex<Scratch<R>>],
+    pub kept: Option<DisjointSlice<'a, R>>,
+    pub scratch: &'a [Mutex<TwoLayerScratch<R>>],
 }
 
 /// Rows that are kept per sample and block.
@@ -78,16 +81,16 @@ pub(super) fn kept_rows(activation: Activation) -> usize {
     with_activation!(activation, F => if F::SLOPE_FROM_VALUE { 1 } else { 2 })
 }
 
-impl<R: Real> Pass<R> for Sweep<'_, R> {
+impl<R: Real> Pass<R> for BlockSweep<'_, R> {
     fn run<S: Simd<R>>(self, simd: S) {
         with_activation!(self.network.activation, F => self.superblocks::<S, F>(simd));
     }
 }
 
-impl<R: Real> Sweep<'_, R> {
+impl<R: Real> BlockSweep<'_, R> {
     fn superblocks<S: Simd<R>, F: Function>(&self, s: S) {
         let per = self.layout.superblock();
-        share(self.scratch.len(), self.layout.superblocks(), &|superblock, thread| {
+        parallel_for(self.scratch.len(), self.layout.superblocks(), &|superblock, thread| {
             let mut scratch = self.scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let scratch = &mut *scratch;
             if let Some(forward) = &self.forward {
@@ -105,7 +108,7 @@ impl<R: Real> Sweep<'_, R> {
 
     /// The kept rows of a block: values, then slopes.
     #[allow(clippy::mut_from_ref, clippy::type_complexity)]
-    fn kept<F: Function>(&self, block: usize, count: usize) -> Option<(&mut [Lanes<R>], &mut [Lanes<R>])> {
+    fn kept<F: Function>(&self, block: usize, count: usize) -> Option<(&mut [BlockRow<R>], &mut [BlockRow<R>])> {
         let len = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count * LANES;
         // SAFETY: a block belongs to one superblock, which is handed out once, and the rows are taken once at a time there.
         let rows = unsafe { self.kept.as_ref()?.get_mut(block * len..(block + 1) * len) };
@@ -113,16 +116,19 @@ impl<R: Real> Sweep<'_, R> {
     }
 
     /// Where the kept values and slopes of the next block begin, from a sample on: they are fetched while this one is worked on.
-    fn next_kept<F: Function>(&self, block: usize, count: usize, sample: usize) -> Next<R> {
+    fn next_kept<F: Function>(&self, block: usize, count: usize, sample: usize) -> PrefetchRows<R> {
         let rows = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count;
         let from = |row: usize| match &self.kept {
             Some(kept) if block + 1 < self.layout.blocks() => kept.address(((block + 1) * rows + row) * LANES).cast(),
             _ => std::ptr::null(),
         };
-        Next { values: from(sample), slopes: if F::SLOPE_FROM_VALUE { std::ptr::null() } else { from(count + sample) } }
+        PrefetchRows {
+            values: from(sample),
+            slopes: if F::SLOPE_FROM_VALUE { std::ptr::null() } else { from(count + sample) },
+        }
     }
 
-    fn block<S: Simd<R>, F: Function>(&self, s: S, block: usize, scratch: &mut Scratch<R>) {
+    fn block<S: Simd<R>, F: Function>(&self, s: S, block: usize, scratch: &mut TwoLayerScratch<R>) {
         let size = self.layout.parameters * LANES;
         let at = block * size..(block + 1) * size;
         let Some(backward) = &self.backward else {
@@ -131,7 +137,7 @@ impl<R: Real> Sweep<'_, R> {
             return self.forward::<S, F>(s, block, theta.as_chunks().0, scratch);
         };
         match &backward.then {
-            Then::Gradient { out, ridge } => {
+            BackwardOutput::Gradient { out, ridge } => {
                 // SAFETY: parameters are only read; the block's part of the gradient belongs to this call alone.
                 let (theta, out) = unsafe { (self.theta.get(at.clone()), out.get_mut(at)) };
                 let (theta, out) = (theta.as_chunks().0, out.as_chunks_mut().0);
@@ -139,7 +145,7 @@ impl<R: Real> Sweep<'_, R> {
                 self.gradient(s, block, theta, &scratch.grad, *ridge, out);
                 self.forward::<S, F>(s, block, theta, scratch);
             }
-            Then::Step { momentum, constants, normals } => {
+            BackwardOutput::Step { momentum, constants, normals } => {
                 // SAFETY: the block's parts of parameters and momenta belong to this call alone.
                 let (theta, momentum) = unsafe { (self.theta.get_mut(at.clone()), momentum.get_mut(at)) };
                 let (theta, momentum) = (theta.as_chunks_mut().0, momentum.as_chunks_mut().0);
@@ -156,7 +162,7 @@ impl<R: Real> Sweep<'_, R> {
     }
 
     /// Sums the lanes of a superblock's features into its part of the predictions.
-    fn reduce<S: Simd<R>>(&self, s: S, superblock: usize, scratch: &Scratch<R>) {
+    fn reduce<S: Simd<R>>(&self, s: S, superblock: usize, scratch: &TwoLayerScratch<R>) {
         let Some(forward) = &self.forward else { return };
         let len = forward.samples.count() * self.network.outputs;
         // SAFETY: every superblock is handed out once and has its own part.
@@ -169,13 +175,19 @@ impl<R: Real> Sweep<'_, R> {
         self.layout.parameters - self.network.outputs
     }
 
-    fn pre_activations<S: Simd<R>>(&self, s: S, theta: &[Lanes<R>], x: &[[R; 2]], z: &mut [Lanes<R>]) {
+    fn pre_activations<S: Simd<R>>(&self, s: S, theta: &[BlockRow<R>], x: &[[R; 2]], z: &mut [BlockRow<R>]) {
         let d = self.network.inputs;
         let b = self.network.bias.then(|| &theta[d]);
         s.vectorize(PreActivations { w: &theta[..d], b, x, z });
     }
 
-    fn forward<S: Simd<R>, F: Function>(&self, s: S, block: usize, theta: &[Lanes<R>], scratch: &mut Scratch<R>) {
+    fn forward<S: Simd<R>, F: Function>(
+        &self,
+        s: S,
+        block: usize,
+        theta: &[BlockRow<R>],
+        scratch: &mut TwoLayerScratch<R>,
+    ) {
         let Some(Forward { samples, .. }) = &self.forward else { return };
         let a = &theta[self.hidden()..];
         let mut kept = self.kept::<F>(block, samples.count());
@@ -189,7 +201,7 @@ impl<R: Real> Sweep<'_, R> {
             };
             self.pre_activations(s, theta, tile.forward, z);
             let lanes = &mut scratch.lanes[at.start * per..at.end * per];
-            s.vectorize(Activate::<R, F> { z, slope, a, lanes, function: PhantomData });
+            s.vectorize(ActivationForward::<R, F> { z, slope, a, lanes, function: PhantomData });
         }
     }
 
@@ -198,9 +210,9 @@ impl<R: Real> Sweep<'_, R> {
         &self,
         s: S,
         block: usize,
-        theta: &[Lanes<R>],
+        theta: &[BlockRow<R>],
         backward: &Backward<'_, R>,
-        scratch: &mut Scratch<R>,
+        scratch: &mut TwoLayerScratch<R>,
     ) {
         let Backward { samples, residual, .. } = backward;
         let (hidden, outputs, bias) = (self.hidden(), self.network.outputs, self.network.bias);
@@ -213,7 +225,7 @@ impl<R: Real> Sweep<'_, R> {
             let h = rows(&mut scratch.z, tile.count);
             if let (Some((value, slope)), [grad_a]) = (&kept, &mut *grad_a) {
                 let slope = if F::SLOPE_FROM_VALUE { &[] } else { &slope[at.clone()] };
-                s.vectorize(PullOuter::<R, F> {
+                s.vectorize(FusedBackward::<R, F> {
                     kept: (&value[at.clone()], slope),
                     next: self.next_kept::<F>(block, samples.count(), at.start),
                     residual: &residual[at],
@@ -228,16 +240,23 @@ impl<R: Real> Sweep<'_, R> {
                 continue;
             }
             let source = match &kept {
-                Some((value, _)) if F::SLOPE_FROM_VALUE => Source::Kept(&value[at.clone()], &[]),
-                Some((value, slope)) => Source::Kept(&value[at.clone()], &slope[at.clone()]),
+                Some((value, _)) if F::SLOPE_FROM_VALUE => ActivationSource::Kept(&value[at.clone()], &[]),
+                Some((value, slope)) => ActivationSource::Kept(&value[at.clone()], &slope[at.clone()]),
                 None => {
                     self.pre_activations(s, theta, tile.forward, h);
-                    Source::Recomputed
+                    ActivationSource::Recomputed
                 }
             };
             let residual = &residual[at.start * outputs..at.end * outputs];
-            s.vectorize(Pull::<R, F> { source, residual, a: &theta[hidden..], grad_a, h, function: PhantomData });
-            s.vectorize(Outer { h, x: tile.backward, grad, bias, fresh: tile.first == 0 });
+            s.vectorize(ActivationBackward::<R, F> {
+                source,
+                residual,
+                a: &theta[hidden..],
+                grad_a,
+                h,
+                function: PhantomData,
+            });
+            s.vectorize(WeightGradient { h, x: tile.backward, grad, bias, fresh: tile.first == 0 });
         }
         // Padded neurons have a = 0, so that only the gradient of a must be set to zero for them.
         let used = self.layout.lanes_in_use(block);
@@ -250,18 +269,18 @@ impl<R: Real> Sweep<'_, R> {
         &self,
         s: S,
         block: usize,
-        theta: &[Lanes<R>],
-        grad: &[Lanes<R>],
+        theta: &[BlockRow<R>],
+        grad: &[BlockRow<R>],
         ridge: R,
-        out: &mut [Lanes<R>],
+        out: &mut [BlockRow<R>],
     ) {
         let (hidden, outputs) = (self.hidden(), self.network.outputs);
         let factor = (outputs == 1).then(|| &theta[hidden]);
         let (out_hidden, out_a) = out.split_at_mut(hidden);
-        s.vectorize(Finish { grad: &grad[..hidden], factor, theta: &theta[..hidden], ridge, out: out_hidden });
+        s.vectorize(WriteGradient { grad: &grad[..hidden], factor, theta: &theta[..hidden], ridge, out: out_hidden });
         if self.network.trains_output() {
             let grad = &grad[grad.len() - outputs..];
-            s.vectorize(Finish { grad, factor: None, theta: &theta[hidden..], ridge, out: out_a });
+            s.vectorize(WriteGradient { grad, factor: None, theta: &theta[hidden..], ridge, out: out_a });
         } else {
             out_a.fill([R::zero(); LANES]);
         }
@@ -275,36 +294,36 @@ impl<R: Real> Sweep<'_, R> {
     fn step<S: Simd<R>>(
         &self,
         s: S,
-        theta: &mut [Lanes<R>],
-        momentum: &mut [Lanes<R>],
-        grad: &[Lanes<R>],
-        normals: &[Lanes<R>],
-        constants: Constants<R>,
+        theta: &mut [BlockRow<R>],
+        momentum: &mut [BlockRow<R>],
+        grad: &[BlockRow<R>],
+        normals: &[BlockRow<R>],
+        constants: StepConstants<R>,
     ) {
         let (hidden, outputs) = (self.hidden(), self.network.outputs);
         let (theta, a) = theta.split_at_mut(hidden);
         let (momentum, momentum_a) = momentum.split_at_mut(hidden);
         let (normals, normals_a) = normals.split_at(hidden.min(normals.len()));
         let factor = (outputs == 1).then(|| &a[0]);
-        s.vectorize(Update { grad: &grad[..hidden], factor, theta, momentum, normals, constants });
+        s.vectorize(ApplyStep { grad: &grad[..hidden], factor, theta, momentum, normals, constants });
         if self.network.trains_output() {
             let grad = &grad[grad.len() - outputs..];
             let (momentum, normals) = (momentum_a, normals_a);
-            s.vectorize(Update { grad, factor: None, theta: a, momentum, normals, constants });
+            s.vectorize(ApplyStep { grad, factor: None, theta: a, momentum, normals, constants });
         }
     }
 
     /// Does the step of a superblock in one pass over the state, where it can be done so; returns whether.
-    fn stream<S: Simd<R>, F: Function>(&self, s: S, superblock: usize, scratch: &mut Scratch<R>) -> bool {
+    fn stream<S: Simd<R>, F: Function>(&self, s: S, superblock: usize, scratch: &mut TwoLayerScratch<R>) -> bool {
         let Some(part) = self.superblock::<F>(superblock) else { return false };
         let (lanes, function) = (&mut scratch.lanes[..], PhantomData);
         match part.now.count {
-            1 => s.vectorize(Stream::<R, F, 1> { part, lanes, function }),
-            2 => s.vectorize(Stream::<R, F, 2> { part, lanes, function }),
+            1 => s.vectorize(StreamedStep::<R, F, 1> { part, lanes, function }),
+            2 => s.vectorize(StreamedStep::<R, F, 2> { part, lanes, function }),
             count => {
                 scratch.grad.resize(self.hidden(), [R::zero(); LANES]);
                 let (h, grad) = (rows(&mut scratch.z, count), &mut scratch.grad[..]);
-                s.vectorize(Small::<R, F> { part, lanes, h, grad, function });
+                s.vectorize(SmallBatchStep::<R, F> { part, lanes, h, grad, function });
             }
         }
         true

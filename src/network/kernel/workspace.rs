@@ -2,11 +2,11 @@
 
 use super::LANES;
 use super::Normals;
-use super::finish::{Constants, StepCoefficients};
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
-use super::sweep::{Backward, Forward, STREAMED, Scratch, Sweep, Then, kept_rows};
-use crate::compute::{Parts, Real, Threads};
+use super::sweep::{Backward, BackwardOutput, BlockSweep, Forward, STREAMED, TwoLayerScratch, kept_rows};
+use super::update::{StepCoefficients, StepConstants};
+use crate::compute::{DisjointSlice, Real, Threads};
 use crate::network::{Objective, TwoLayer};
 use std::sync::Mutex;
 
@@ -37,15 +37,15 @@ pub fn work_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize)
 
 /// Buffers of a network's passes. One per run; passes allocate only while it grows.
 #[derive(Debug, Default)]
-pub struct Workspace<R> {
-    scratch: Vec<Mutex<Scratch<R>>>,
+pub struct TwoLayerWorkspace<R> {
+    scratch: Vec<Mutex<TwoLayerScratch<R>>>,
     kept: Vec<R>,
     predictions: Predictions<R>,
 }
 
 /// A network of fixed width, as a pass needs it.
 #[derive(Clone, Copy)]
-pub struct Model<'a> {
+pub struct TwoLayerModel<'a> {
     /// The network.
     pub network: &'a TwoLayer,
     /// Number of neurons N.
@@ -78,14 +78,14 @@ pub struct StepRequest<'a, R> {
     pub normals: Option<&'a Normals<'a, R>>,
 }
 
-impl<R: Real> Workspace<R> {
+impl<R: Real> TwoLayerWorkspace<R> {
     /// Whether activations are kept between the passes, for so many samples.
-    fn keeps(model: Model<'_>, count: usize) -> bool {
+    fn keeps(model: TwoLayerModel<'_>, count: usize) -> bool {
         count <= STREAMED || kept_bytes(model.network, model.width, count, size_of::<R>()) <= KEPT_BYTES
     }
 
     /// Makes the buffers as large as the next pass needs.
-    fn prepare(&mut self, model: Model<'_>, count: usize, keep: bool) {
+    fn prepare(&mut self, model: TwoLayerModel<'_>, count: usize, keep: bool) {
         let layout = model.network.layout(model.width);
         let work = model.width * count * layout.parameters * size_of::<R>() / 4;
         let threads = if work > SERIAL_WORK { model.threads.count() } else { 1 };
@@ -96,27 +96,27 @@ impl<R: Real> Workspace<R> {
     }
 
     /// Predictions on the samples of the last forward pass.
-    fn collect(&mut self, model: Model<'_>, count: usize) {
+    fn collect(&mut self, model: TwoLayerModel<'_>, count: usize) {
         self.predictions.collect(count * model.network.outputs, model.width);
     }
 
     /// The forward pass alone; predictions are collected from it.
-    pub fn forward(&mut self, model: Model<'_>, theta: &[R], samples: &Samples<R>, keep: bool) {
+    pub fn forward(&mut self, model: TwoLayerModel<'_>, theta: &[R], samples: &Samples<R>, keep: bool) {
         let keep = keep && Self::keeps(model, samples.count());
         self.prepare(model, samples.count(), keep);
-        R::dispatch(Sweep {
+        R::dispatch(BlockSweep {
             network: model.network,
             layout: model.network.layout(model.width),
-            theta: Parts::shared(theta),
+            theta: DisjointSlice::shared(theta),
             backward: None,
-            forward: Some(Forward { samples, partial: Parts::exclusive(&mut self.predictions.partial) }),
-            kept: keep.then(|| Parts::exclusive(&mut self.kept)),
+            forward: Some(Forward { samples, partial: DisjointSlice::exclusive(&mut self.predictions.partial) }),
+            kept: keep.then(|| DisjointSlice::exclusive(&mut self.kept)),
             scratch: &self.scratch,
         });
     }
 
     /// Predictions `f_N(x)`, (n, K), for inputs (n, d).
-    pub fn predict(&mut self, model: Model<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
+    pub fn predict(&mut self, model: TwoLayerModel<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
         in_chunks(x, model.network.inputs, PREDICTED, |samples, out| {
             self.forward(model, theta, samples, false);
             self.collect(model, samples.count());
@@ -127,7 +127,7 @@ impl<R: Real> Workspace<R> {
     /// Writes the potential's gradient, ridge included; returns the mean loss.
     pub fn gradient(
         &mut self,
-        model: Model<'_>,
+        model: TwoLayerModel<'_>,
         objective: Objective,
         theta: &[R],
         batch: Labelled<'_, R>,
@@ -144,7 +144,7 @@ impl<R: Real> Workspace<R> {
     /// the neurons predict, (n, K). Nothing of the prediction enters the gradient.
     pub fn gradient_under(
         &mut self,
-        model: Model<'_>,
+        model: TwoLayerModel<'_>,
         ridge: f64,
         theta: &[R],
         (samples, residual): (&Samples<R>, &[R]),
@@ -159,15 +159,15 @@ impl<R: Real> Workspace<R> {
     }
 
     /// The backward pass alone, from the residuals and what the last forward pass kept.
-    fn backward(&mut self, model: Model<'_>, ridge: f64, theta: &[R], samples: &Samples<R>, out: &mut [R]) {
-        let then = Then::Gradient { out: Parts::exclusive(out), ridge: R::of(ridge) };
-        R::dispatch(Sweep {
+    fn backward(&mut self, model: TwoLayerModel<'_>, ridge: f64, theta: &[R], samples: &Samples<R>, out: &mut [R]) {
+        let then = BackwardOutput::Gradient { out: DisjointSlice::exclusive(out), ridge: R::of(ridge) };
+        R::dispatch(BlockSweep {
             network: model.network,
             layout: model.network.layout(model.width),
-            theta: Parts::shared(theta),
+            theta: DisjointSlice::shared(theta),
             backward: Some(Backward { samples, residual: &self.predictions.residual, then }),
             forward: None,
-            kept: Self::keeps(model, samples.count()).then(|| Parts::exclusive(&mut self.kept)),
+            kept: Self::keeps(model, samples.count()).then(|| DisjointSlice::exclusive(&mut self.kept)),
             scratch: &self.scratch,
         });
     }
@@ -176,7 +176,7 @@ impl<R: Real> Workspace<R> {
     /// the step.
     pub fn step(
         &mut self,
-        model: Model<'_>,
+        model: TwoLayerModel<'_>,
         (theta, momentum): (&mut [R], &mut [R]),
         request: StepRequest<'_, R>,
     ) -> f64 {
@@ -185,15 +185,18 @@ impl<R: Real> Workspace<R> {
         assert_eq!(count, next_batch.count());
         self.collect(model, count);
         let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
-        let constants = Constants::new(coefficients, objective.ridge);
-        let then = Then::Step { momentum: Parts::exclusive(momentum), constants, normals };
-        R::dispatch(Sweep {
+        let constants = StepConstants::new(coefficients, objective.ridge);
+        let then = BackwardOutput::Step { momentum: DisjointSlice::exclusive(momentum), constants, normals };
+        R::dispatch(BlockSweep {
             network: model.network,
             layout: model.network.layout(model.width),
-            theta: Parts::exclusive(theta),
+            theta: DisjointSlice::exclusive(theta),
             backward: Some(Backward { samples: batch.samples, residual: &self.predictions.residual, then }),
-            forward: Some(Forward { samples: next_batch, partial: Parts::exclusive(&mut self.predictions.partial) }),
-            kept: Self::keeps(model, count).then(|| Parts::exclusive(&mut self.kept)),
+            forward: Some(Forward {
+                samples: next_batch,
+                partial: DisjointSlice::exclusive(&mut self.predictions.partial),
+            }),
+            kept: Self::keeps(model, count).then(|| DisjointSlice::exclusive(&mut self.kept)),
             scratch: &self.scratch,
         });
         loss

@@ -11,7 +11,7 @@ use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::{Check, Exponent};
 use crate::compute::Threads;
-use crate::network::{Drop, Loss};
+use crate::network::{DropoutPattern, Loss};
 use crate::number;
 use crate::record::npz::whole;
 use crate::record::{FitRecord, Measure};
@@ -47,7 +47,7 @@ pub(super) fn run(
     let losses = complete!(run_tasks(context, "dropout", &tasks, |&(w, seed, run), _| {
         of_network(problem, terms, &sizes, (w, seed), run, context).map(Outcome::Complete)
     })?);
-    let drops = problem.network.drops();
+    let drops = problem.network.dropout_patterns();
     let empty = || Array2::from_elem((widths.len(), seeds), f64::NAN);
     let (mut loss, mut spread) = (empty(), empty());
     for of_network in &losses {
@@ -135,8 +135,8 @@ fn of_network(
     let sizes: Vec<usize> = sizes.iter().copied().filter(|&m| m < run.width()).collect();
     let whole = subject.losses(&[], &[], Threads::Pool);
     let address = (place.0 as u64) << 32 | place.1 as u64;
-    let drops = problem.network.drops();
-    let changes = |drop: &Drop| changes(problem, terms, &subject, drop, &sizes, (address, &whole));
+    let drops = problem.network.dropout_patterns();
+    let changes = |drop: &DropoutPattern| changes(problem, terms, &subject, drop, &sizes, (address, &whole));
     Ok(NetworkLosses { place, loss: whole.whole, spread: whole.spread, drops: drops.iter().map(changes).collect() })
 }
 
@@ -145,7 +145,7 @@ fn changes(
     problem: &Problem<'_, f64>,
     terms: &Dropout,
     subject: &Subject<'_>,
-    drop: &Drop,
+    drop: &DropoutPattern,
     sizes: &[usize],
     (address, whole): (u64, &DropoutLosses),
 ) -> LossChanges {
@@ -153,14 +153,14 @@ fn changes(
     let layers = problem.network.hidden_layers(width);
     let most = sizes.last().copied().unwrap_or(0);
     let last = layers.len() - 1;
-    let greedily = drop.of_a_mean() && width <= terms.greedy_up_to && most > 0;
+    let greedily = drop.drops_last_layer_only() && width <= terms.greedy_up_to && most > 0;
     // The last layer, and so a network of one hidden layer, has the address without a mark.
     let order = |layer: usize, draw: u64| {
         let marked = address ^ ((last - layer) as u64) << 60;
         random_order(seed, marked, draw, layers[layer], most * (layers[layer] / width))
     };
     let draws = 0..terms.draws as u64;
-    let kept = if drop.of_a_mean() {
+    let kept = if drop.drops_last_layer_only() {
         let per = layers[last] / width;
         let mut orders: Vec<Vec<usize>> = draws.map(|draw| order(last, draw)).collect();
         orders.push((0..most * per).collect());
@@ -182,7 +182,7 @@ fn changes(
     let row = |at: usize| change.row(at).to_vec();
     let closed_form = |&m: &usize| {
         let per = layers[last] / width;
-        if drop.of_a_mean() { predicted(layers[last], m * per, whole.spread) } else { f64::NAN }
+        if drop.drops_last_layer_only() { predicted(layers[last], m * per, whole.spread) } else { f64::NAN }
     };
     LossChanges {
         mean: over_draws(&|v| mean(&v)),
@@ -221,7 +221,7 @@ fn collect(shape: (usize, usize, usize), losses: &[NetworkLosses], drop: usize) 
 
 fn checks(
     problem: &Problem<'_, f64>,
-    drop: &Drop,
+    drop: &DropoutPattern,
     sizes: &[usize],
     changes: &ChangeArrays,
     record: &mut DropoutRecord,
@@ -232,7 +232,7 @@ fn checks(
     let e = problem.experiment;
     let widths = &e.widths.values;
     let mut checks = Vec::new();
-    if record.exact && drop.of_a_mean() {
+    if record.exact && drop.drops_last_layer_only() {
         checks.push(closed_form_check(&name("closed-form"), &of, widths, sizes, changes));
     }
     let bootstrap = Bootstrap::new(e.seed, DROPOUT_SALT);

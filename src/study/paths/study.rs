@@ -14,7 +14,7 @@ use crate::analysis::verdict::{Check, Exponent};
 use crate::choice::Choice;
 use crate::config::BatchSize;
 use crate::dynamics::{Ensemble, Motion};
-use crate::network::{Objective, Point};
+use crate::network::{Objective, ParameterVector};
 use crate::record::FitRecord;
 use crate::record::npz::{Arrays, shaped, whole};
 use crate::record::state::push_parts;
@@ -160,7 +160,7 @@ fn join(
         }
     }
     if let Some(bezier) = terms.bezier.as_ref().filter(|bezier| width <= bezier.up_to) {
-        let slice = |point: &Point| network.from_canonical(width, &point.to_vec());
+        let slice = |point: &ParameterVector| network.from_canonical(width, &point.to_vec());
         let objective = Objective { loss: e.network.loss, ridge: 0.0 };
         let force = CurveForce {
             ensemble: Ensemble { network, width, population: &problem.population, objective },

@@ -4,20 +4,20 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::super::LANES;
-use super::{Lanes, load, store};
-use crate::compute::{Job, Real, Several, Simd, activation::Function};
+use super::{BlockRow, load, store};
+use crate::compute::{Interleaved, Job, Real, Simd, activation::Function};
 use std::marker::PhantomData;
 
 /// `z_s = <w, x_s> + b` for the samples of a tile.
 pub struct PreActivations<'a, R> {
     /// Rows of w.
-    pub w: &'a [Lanes<R>],
+    pub w: &'a [BlockRow<R>],
     /// Row of b.
-    pub b: Option<&'a Lanes<R>>,
+    pub b: Option<&'a BlockRow<R>>,
     /// `[sample / 2][input][sample % 2]`.
     pub x: &'a [[R; 2]],
     /// One row per sample.
-    pub z: &'a mut [Lanes<R>],
+    pub z: &'a mut [BlockRow<R>],
 }
 
 impl<R: Real> Job<R> for PreActivations<'_, R> {
@@ -50,11 +50,11 @@ impl<R: Real> Job<R> for PreActivations<'_, R> {
 #[inline(always)]
 fn z_tile<R: Real, S: Simd<R>, const PG: usize, const Q: usize>(
     s: S,
-    w: &[Lanes<R>],
-    b: Option<&Lanes<R>>,
+    w: &[BlockRow<R>],
+    b: Option<&BlockRow<R>>,
     group: usize,
     x: &[[R; 2]],
-    z: &mut [Lanes<R>],
+    z: &mut [BlockRow<R>],
 ) {
     let d = w.len();
     assert!(x.len() == Q * d);
@@ -96,20 +96,20 @@ fn z_tile<R: Real, S: Simd<R>, const PG: usize, const Q: usize>(
 }
 
 /// `sigma(z_s)` in the place of `z_s`, and `a_k sigma(z_s)` added to the lanes of every sample and output.
-pub struct Activate<'a, R, F> {
+pub struct ActivationForward<'a, R, F> {
     /// Pre-activations in, values out; one row per sample.
-    pub z: &'a mut [Lanes<R>],
+    pub z: &'a mut [BlockRow<R>],
     /// Where the slopes are kept, if at all.
-    pub slope: Option<&'a mut [Lanes<R>]>,
+    pub slope: Option<&'a mut [BlockRow<R>]>,
     /// Rows of a.
-    pub a: &'a [Lanes<R>],
+    pub a: &'a [BlockRow<R>],
     /// One pack per sample and output.
     pub lanes: &'a mut [R],
     /// The activation.
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function> Job<R> for Activate<'_, R, F> {
+impl<R: Real, F: Function> Job<R> for ActivationForward<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         // Four packs at a time; where a row has two that is two samples, of which 16 registers do not hold enough.
@@ -121,12 +121,12 @@ impl<R: Real, F: Function> Job<R> for Activate<'_, R, F> {
     }
 }
 
-impl<R: Real, F: Function> Activate<'_, R, F> {
+impl<R: Real, F: Function> ActivationForward<'_, R, F> {
     /// `K` packs at a time; a whole number of times that.
     #[inline(always)]
     fn rows<S: Simd<R>, const K: usize>(self, s: S) {
-        let Activate { z, slope, a, lanes, .. } = self;
-        let several = Several::<S, K>(s);
+        let ActivationForward { z, slope, a, lanes, .. } = self;
+        let several = Interleaved::<S, K>(s);
         let per_row = LANES / S::LANES;
         let z = z.as_flattened_mut();
         let mut slope = slope.map(<[_]>::as_flattened_mut);

@@ -1,26 +1,26 @@
 //! The forward passes: activations of either hidden layer, and partial predictions.
 
-use super::super::phases::{Lanes, PreActivations};
+use super::super::phases::{BlockRow, PreActivations};
 use super::super::{LANES, activation};
-use super::Seen;
-use super::packed::{Packed, PackedParts};
-use crate::compute::{Parts, Pass, Real, Simd, share};
+use super::PassContext;
+use super::packed::{PackedActivations, PackedBlocks};
+use crate::compute::{DisjointSlice, Pass, Real, Simd, parallel_for};
 use std::sync::PoisonError;
 
 /// H1 and its slopes, and H1 packed for the second layer.
-pub(super) struct ForwardFirst<'a, R> {
-    pub seen: Seen<'a, R>,
+pub(super) struct FirstLayerForward<'a, R> {
+    pub seen: PassContext<'a, R>,
     pub theta: &'a [R],
-    pub value: Parts<'a, R>,
-    pub slope: Parts<'a, R>,
-    pub packed: PackedParts<'a, R>,
+    pub value: DisjointSlice<'a, R>,
+    pub slope: DisjointSlice<'a, R>,
+    pub packed: PackedBlocks<'a, R>,
 }
 
-impl<R: Real> Pass<R> for ForwardFirst<'_, R> {
+impl<R: Real> Pass<R> for FirstLayerForward<'_, R> {
     fn run<S: Simd<R>>(self, simd: S) {
-        let Seen { network, layout, samples, scratch, .. } = self.seen;
+        let PassContext { network, layout, samples, scratch, .. } = self.seen;
         let (d, count) = (network.inputs, samples.count());
-        share(scratch.len(), layout.first.blocks(), &|block, thread| {
+        parallel_for(scratch.len(), layout.first.blocks(), &|block, thread| {
             let mut scratch = scratch[thread].lock().unwrap_or_else(PoisonError::into_inner);
             let rows = self.theta[layout.first_block(block)].as_chunks::<LANES>().0;
             let b = network.bias.then(|| &rows[d]);
@@ -41,23 +41,23 @@ impl<R: Real> Pass<R> for ForwardFirst<'_, R> {
 }
 
 /// H2 and its slopes, and every block's part of the predictions.
-pub(super) struct ForwardSecond<'a, R> {
-    pub seen: Seen<'a, R>,
+pub(super) struct SecondLayerForward<'a, R> {
+    pub seen: PassContext<'a, R>,
     pub theta: &'a [R],
-    pub packed: &'a Packed<R>,
-    pub value: Parts<'a, R>,
-    pub slope: Parts<'a, R>,
+    pub packed: &'a PackedActivations<R>,
+    pub value: DisjointSlice<'a, R>,
+    pub slope: DisjointSlice<'a, R>,
     /// (blocks, n, K).
-    pub partial: Parts<'a, f64>,
+    pub partial: DisjointSlice<'a, f64>,
 }
 
-impl<R: Real> Pass<R> for ForwardSecond<'_, R> {
+impl<R: Real> Pass<R> for SecondLayerForward<'_, R> {
     fn run<S: Simd<R>>(self, simd: S) {
-        let Seen { network, layers: [n1, _], layout, samples, scratch } = self.seen;
+        let PassContext { network, layers: [n1, _], layout, samples, scratch } = self.seen;
         let (count, outputs) = (samples.count(), network.outputs);
         // The one place of the factor 1/N1.
         let mean = R::of(1.0 / n1 as f64);
-        share(scratch.len(), layout.second.blocks(), &|block, thread| {
+        parallel_for(scratch.len(), layout.second.blocks(), &|block, thread| {
             let mut scratch = scratch[thread].lock().unwrap_or_else(PoisonError::into_inner);
             let rows = self.theta[layout.second_block(block)].as_chunks::<LANES>().0;
             let none = [R::zero(); LANES];
@@ -89,7 +89,7 @@ impl<R: Real> Pass<R> for ForwardSecond<'_, R> {
 }
 
 /// `sum_l a_l h_l` over the lanes of a block, products rounded once, in eight interleaved sums.
-fn sum<R: Real>(a: &Lanes<R>, h: &Lanes<R>) -> f64 {
+fn sum<R: Real>(a: &BlockRow<R>, h: &BlockRow<R>) -> f64 {
     let mut sums = [0.0; 8];
     for (a, h) in a.as_chunks::<8>().0.iter().zip(h.as_chunks::<8>().0) {
         for lane in 0..8 {
@@ -100,7 +100,7 @@ fn sum<R: Real>(a: &Lanes<R>, h: &Lanes<R>) -> f64 {
 }
 
 /// Rows for the samples of a tile, their number rounded up to even.
-pub(super) fn tile_rows<R: Real>(z: &mut Vec<Lanes<R>>, count: usize) -> &mut [Lanes<R>] {
+pub(super) fn tile_rows<R: Real>(z: &mut Vec<BlockRow<R>>, count: usize) -> &mut [BlockRow<R>] {
     let rows = count.next_multiple_of(2);
     if z.len() < rows {
         z.resize(rows, [R::zero(); LANES]);
@@ -114,13 +114,13 @@ pub(super) fn tile_rows<R: Real>(z: &mut Vec<Lanes<R>>, count: usize) -> &mut [L
 /// No other thread takes these rows meanwhile.
 #[allow(clippy::mut_from_ref)]
 unsafe fn rows_of<'a, R: Real>(
-    value: &'a Parts<'_, R>,
-    slope: &'a Parts<'_, R>,
+    value: &'a DisjointSlice<'_, R>,
+    slope: &'a DisjointSlice<'_, R>,
     block: usize,
     count: usize,
     first: usize,
     samples: usize,
-) -> (&'a mut [Lanes<R>], &'a mut [Lanes<R>]) {
+) -> (&'a mut [BlockRow<R>], &'a mut [BlockRow<R>]) {
     let at = (block * count + first) * LANES..(block * count + first + samples) * LANES;
     // SAFETY: the caller's promise.
     let (value, slope) = unsafe { (value.get_mut(at.clone()), slope.get_mut(at)) };

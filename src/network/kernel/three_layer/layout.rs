@@ -1,19 +1,19 @@
 //! Where a parameter of a three-layer network is stored in the flat state.
 
-use super::super::{LANES, Layout as Neurons};
+use super::super::{LANES, TwoLayerLayout};
 use std::ops::Range;
 
 /// The arrangement of both hidden layers: blocks of the first, with rows of w and b, then blocks of the second, with rows
 /// of u, c and a. A neuron of the second layer is one whose inputs are the neurons of the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct ThreeLayerLayout {
     /// Neurons of the first layer.
-    pub first: Neurons,
+    pub first: TwoLayerLayout,
     /// Neurons of the second layer.
-    pub second: Neurons,
+    pub second: TwoLayerLayout,
 }
 
-impl Layout {
+impl ThreeLayerLayout {
     /// Length of the flat slice, padding included.
     #[allow(clippy::len_without_is_empty)]
     pub fn len(self) -> usize {

@@ -15,24 +15,24 @@
 //! A step is taken where the gradient of a block is in the cache: first-layer blocks in the pass that makes D1, which only
 //! reads U; second-layer blocks in the pass after it.
 
-mod back;
+mod backward;
 mod forward;
 mod layout;
 mod packed;
 
-pub use layout::Layout;
+pub use layout::ThreeLayerLayout;
 
-use super::finish::Constants;
-use super::phases::Lanes;
+use super::phases::BlockRow;
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
-use super::sweep::Then;
+use super::sweep::BackwardOutput;
+use super::update::StepConstants;
 use super::{LANES, Labelled, StepRequest};
-use crate::compute::{Parts, Real, Threads};
+use crate::compute::{DisjointSlice, Real, Threads};
 use crate::network::{Objective, ThreeLayer};
-use back::{BackFirst, BackSecond, Pull};
-use forward::{ForwardFirst, ForwardSecond};
-use packed::Packed;
+use backward::{FirstLayerBackward, OutputBackward, SecondLayerBackward};
+use forward::{FirstLayerForward, SecondLayerForward};
+use packed::PackedActivations;
 use std::sync::Mutex;
 
 /// Below this many multiply-adds a pass stays on its thread.
@@ -51,25 +51,25 @@ pub fn work_bytes(network: &ThreeLayer, width: usize, count: usize, scalar: usiz
 
 /// What one thread works with; grows to what is asked and stays.
 #[derive(Debug, Default)]
-struct Scratch<R> {
+struct ThreeLayerScratch<R> {
     /// Pre-activations of a tile.
-    z: Vec<Lanes<R>>,
+    z: Vec<BlockRow<R>>,
     /// Sums over samples.
-    grad: Vec<Lanes<R>>,
+    grad: Vec<BlockRow<R>>,
     /// Rows of U, turned.
-    turned: Vec<Lanes<R>>,
+    turned: Vec<BlockRow<R>>,
     /// Standard normals of a block.
     normals: Vec<R>,
 }
 
 /// Activations of a hidden layer and what is pulled back to it, block after block, a row per sample.
 #[derive(Debug, Default)]
-struct Hidden<R> {
+struct LayerBuffers<R> {
     value: Vec<R>,
     slope: Vec<R>,
 }
 
-impl<R: Real> Hidden<R> {
+impl<R: Real> LayerBuffers<R> {
     fn resize(&mut self, blocks: usize, count: usize) {
         self.value.resize(blocks * count * LANES, R::zero());
         self.slope.resize(blocks * count * LANES, R::zero());
@@ -78,14 +78,14 @@ impl<R: Real> Hidden<R> {
 
 /// Buffers of a network's passes. One per run; passes allocate only while it grows.
 #[derive(Debug, Default)]
-pub struct Workspace<R> {
-    scratch: Vec<Mutex<Scratch<R>>>,
-    first: Hidden<R>,
-    second: Hidden<R>,
+pub struct ThreeLayerWorkspace<R> {
+    scratch: Vec<Mutex<ThreeLayerScratch<R>>>,
+    first: LayerBuffers<R>,
+    second: LayerBuffers<R>,
     /// H1 for the second layer.
-    packed: Packed<R>,
+    packed: PackedActivations<R>,
     /// D2 for the first.
-    pulled: Packed<R>,
+    pulled: PackedActivations<R>,
     /// Rows of the gradient of a, block after block.
     grad_a: Vec<R>,
     /// Of parts that are blocks of the second layer.
@@ -94,7 +94,7 @@ pub struct Workspace<R> {
 
 /// A network with the sizes of its layers, as a pass needs it.
 #[derive(Clone, Copy)]
-pub struct Model<'a> {
+pub struct ThreeLayerModel<'a> {
     /// The network.
     pub network: &'a ThreeLayer,
     /// Neurons of the hidden layers.
@@ -103,24 +103,24 @@ pub struct Model<'a> {
     pub threads: Threads,
 }
 
-impl Model<'_> {
-    fn layout(&self) -> Layout {
+impl ThreeLayerModel<'_> {
+    fn layout(&self) -> ThreeLayerLayout {
         self.network.layout_of(self.layers)
     }
 }
 
 /// What every pass sees.
 #[derive(Clone, Copy)]
-struct Seen<'a, R> {
+struct PassContext<'a, R> {
     network: &'a ThreeLayer,
     layers: [usize; 2],
-    layout: Layout,
+    layout: ThreeLayerLayout,
     samples: &'a Samples<R>,
-    scratch: &'a [Mutex<Scratch<R>>],
+    scratch: &'a [Mutex<ThreeLayerScratch<R>>],
 }
 
-impl<R: Real> Workspace<R> {
-    fn prepare(&mut self, model: Model<'_>, count: usize, back: bool) {
+impl<R: Real> ThreeLayerWorkspace<R> {
+    fn prepare(&mut self, model: ThreeLayerModel<'_>, count: usize, back: bool) {
         let (layout, outputs) = (model.layout(), model.network.outputs);
         let [n1, n2] = model.layers;
         let work = count * (n1 * (layout.first.parameters + n2) + n2);
@@ -136,34 +136,34 @@ impl<R: Real> Workspace<R> {
     }
 
     /// The forward pass alone; predictions are collected from it. `back`: whether a backward pass will come.
-    pub fn forward(&mut self, model: Model<'_>, theta: &[R], samples: &Samples<R>, back: bool) {
+    pub fn forward(&mut self, model: ThreeLayerModel<'_>, theta: &[R], samples: &Samples<R>, back: bool) {
         self.prepare(model, samples.count(), back);
-        let Model { network, layers, .. } = model;
-        let seen = Seen { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
-        R::dispatch(ForwardFirst {
+        let ThreeLayerModel { network, layers, .. } = model;
+        let seen = PassContext { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
+        R::dispatch(FirstLayerForward {
             seen,
             theta,
-            value: Parts::exclusive(&mut self.first.value),
-            slope: Parts::exclusive(&mut self.first.slope),
+            value: DisjointSlice::exclusive(&mut self.first.value),
+            slope: DisjointSlice::exclusive(&mut self.first.slope),
             packed: self.packed.parts(),
         });
-        R::dispatch(ForwardSecond {
+        R::dispatch(SecondLayerForward {
             seen,
             theta,
             packed: &self.packed,
-            value: Parts::exclusive(&mut self.second.value),
-            slope: Parts::exclusive(&mut self.second.slope),
-            partial: Parts::exclusive(&mut self.predictions.partial),
+            value: DisjointSlice::exclusive(&mut self.second.value),
+            slope: DisjointSlice::exclusive(&mut self.second.slope),
+            partial: DisjointSlice::exclusive(&mut self.predictions.partial),
         });
     }
 
     /// Predictions on the samples of the last forward pass.
-    fn collect(&mut self, model: Model<'_>, count: usize) {
+    fn collect(&mut self, model: ThreeLayerModel<'_>, count: usize) {
         self.predictions.collect(count * model.network.outputs, model.layers[1]);
     }
 
     /// Predictions `f(x)`, (n, K), for inputs (n, d).
-    pub fn predict(&mut self, model: Model<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
+    pub fn predict(&mut self, model: ThreeLayerModel<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
         in_chunks(x, model.network.inputs, PREDICTED, |samples, out| {
             self.forward(model, theta, samples, false);
             self.collect(model, samples.count());
@@ -174,57 +174,63 @@ impl<R: Real> Workspace<R> {
     /// Writes the potential's gradient, ridge included; returns the mean loss.
     pub fn gradient(
         &mut self,
-        model: Model<'_>,
+        model: ThreeLayerModel<'_>,
         objective: Objective,
         theta: &[R],
         batch: Labelled<'_, R>,
         out: &mut [R],
     ) -> f64 {
         self.forward(model, theta, batch.samples, true);
-        let then = Then::Gradient { out: Parts::exclusive(out), ridge: R::of(objective.ridge) };
-        self.back(model, objective, Parts::shared(theta), batch, then)
+        let then = BackwardOutput::Gradient { out: DisjointSlice::exclusive(out), ridge: R::of(objective.ridge) };
+        self.back(model, objective, DisjointSlice::shared(theta), batch, then)
     }
 
     /// One step of parameters and momenta, and the forward pass on the next batch; returns the mean loss at the start of
     /// the step.
     pub fn step(
         &mut self,
-        model: Model<'_>,
+        model: ThreeLayerModel<'_>,
         (theta, momentum): (&mut [R], &mut [R]),
         request: StepRequest<'_, R>,
     ) -> f64 {
         let StepRequest { objective, coefficients, batch, next_batch, normals } = request;
-        let constants = Constants::new(coefficients, objective.ridge);
-        let then = Then::Step { momentum: Parts::exclusive(momentum), constants, normals };
-        let loss = self.back(model, objective, Parts::exclusive(theta), batch, then);
+        let constants = StepConstants::new(coefficients, objective.ridge);
+        let then = BackwardOutput::Step { momentum: DisjointSlice::exclusive(momentum), constants, normals };
+        let loss = self.back(model, objective, DisjointSlice::exclusive(theta), batch, then);
         self.forward(model, theta, next_batch, true);
         loss
     }
 
     fn back(
         &mut self,
-        model: Model<'_>,
+        model: ThreeLayerModel<'_>,
         objective: Objective,
-        theta: Parts<'_, R>,
+        theta: DisjointSlice<'_, R>,
         batch: Labelled<'_, R>,
-        then: Then<'_, R>,
+        then: BackwardOutput<'_, R>,
     ) -> f64 {
         let samples = batch.samples;
         self.collect(model, samples.count());
         let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
-        let Model { network, layers, .. } = model;
-        let seen = Seen { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
-        R::dispatch(Pull {
+        let ThreeLayerModel { network, layers, .. } = model;
+        let seen = PassContext { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
+        R::dispatch(OutputBackward {
             seen,
             theta: &theta,
             residual: &self.predictions.residual,
             value: &self.second.value,
-            slope: Parts::exclusive(&mut self.second.slope),
-            grad_a: Parts::exclusive(&mut self.grad_a),
+            slope: DisjointSlice::exclusive(&mut self.second.slope),
+            grad_a: DisjointSlice::exclusive(&mut self.grad_a),
             pulled: self.pulled.parts(),
         });
-        R::dispatch(BackFirst { seen, theta: &theta, pulled: &self.pulled, slope: &self.first.slope, then: &then });
-        R::dispatch(BackSecond {
+        R::dispatch(FirstLayerBackward {
+            seen,
+            theta: &theta,
+            pulled: &self.pulled,
+            slope: &self.first.slope,
+            then: &then,
+        });
+        R::dispatch(SecondLayerBackward {
             seen,
             theta: &theta,
             packed: &self.packed,

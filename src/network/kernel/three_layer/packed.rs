@@ -4,13 +4,13 @@
 //! [`Samples`](super::super::Samples), in the same tiles of samples, but a block of neurons at a time and by several threads.
 
 use super::super::LANES;
-use super::super::phases::Lanes;
-use super::super::samples::Tile;
-use crate::compute::{Parts, Real};
+use super::super::phases::BlockRow;
+use super::super::samples::SampleTile;
+use crate::compute::{DisjointSlice, Real};
 
-/// Packed numbers of every sample and neuron.
+/// PackedActivations numbers of every sample and neuron.
 #[derive(Debug, Default)]
-pub(super) struct Packed<R> {
+pub(super) struct PackedActivations<R> {
     neurons: usize,
     /// Neurons and, where there is a bias, one more that is 1.
     rows: usize,
@@ -20,7 +20,7 @@ pub(super) struct Packed<R> {
     backward: Vec<R>,
 }
 
-impl<R: Real> Packed<R> {
+impl<R: Real> PackedActivations<R> {
     /// Makes room for `count` samples; `backward`: whether a backward pass reads them, and then whether there is a bias.
     pub fn reset(&mut self, count: usize, neurons: usize, backward: Option<bool>) {
         let rows = backward.map_or(0, |bias| neurons + usize::from(bias));
@@ -35,41 +35,41 @@ impl<R: Real> Packed<R> {
     }
 
     /// To be filled block by block.
-    pub fn parts(&mut self) -> PackedParts<'_, R> {
-        PackedParts {
+    pub fn parts(&mut self) -> PackedBlocks<'_, R> {
+        PackedBlocks {
             neurons: self.neurons,
             rows: self.rows,
-            forward: Parts::exclusive(&mut self.forward),
-            backward: Parts::exclusive(&mut self.backward),
+            forward: DisjointSlice::exclusive(&mut self.forward),
+            backward: DisjointSlice::exclusive(&mut self.backward),
         }
     }
 
     /// `[sample / 2][neuron][sample % 2]` of a tile.
-    pub fn forward(&self, tile: &Tile<'_, R>) -> &[[R; 2]] {
+    pub fn forward(&self, tile: &SampleTile<'_, R>) -> &[[R; 2]] {
         self.forward[tile.first * self.neurons..][..tile.count.next_multiple_of(2) * self.neurons].as_chunks().0
     }
 
     /// `[neuron / 2][sample][neuron % 2]` of a tile.
-    pub fn backward(&self, tile: &Tile<'_, R>) -> &[[R; 2]] {
+    pub fn backward(&self, tile: &SampleTile<'_, R>) -> &[[R; 2]] {
         let stride = self.rows.next_multiple_of(2);
         self.backward[tile.first * stride..][..tile.count * stride].as_chunks().0
     }
 }
 
-/// [`Packed`] shared among threads, each with blocks of its own.
-pub(super) struct PackedParts<'a, R> {
+/// [`PackedActivations`] shared among threads, each with blocks of its own.
+pub(super) struct PackedBlocks<'a, R> {
     neurons: usize,
     rows: usize,
-    forward: Parts<'a, R>,
-    backward: Parts<'a, R>,
+    forward: DisjointSlice<'a, R>,
+    backward: DisjointSlice<'a, R>,
 }
 
-impl<R: Real> PackedParts<'_, R> {
+impl<R: Real> PackedBlocks<'_, R> {
     /// Writes a block of neurons for the samples of a tile, one row per sample.
     ///
     /// # Safety
     /// No other thread writes this block meanwhile.
-    pub unsafe fn set(&self, block: usize, tile: &Tile<'_, R>, values: &[Lanes<R>]) {
+    pub unsafe fn set(&self, block: usize, tile: &SampleTile<'_, R>, values: &[BlockRow<R>]) {
         let start = block * LANES;
         let used = (self.neurons - start).min(LANES);
         for (pair, rows) in values.chunks(2).enumerate() {

@@ -1,33 +1,33 @@
 //! The backward passes: what is pulled back to either layer, and the gradients or the step.
 
 use super::super::LANES;
-use super::super::finish::{Finish, Update};
-use super::super::phases::{Lanes, Outer, PreActivations};
-use super::super::sweep::Then;
-use super::Seen;
+use super::super::phases::{BlockRow, PreActivations, WeightGradient};
+use super::super::sweep::BackwardOutput;
+use super::super::update::{ApplyStep, WriteGradient};
+use super::PassContext;
 use super::forward::tile_rows;
-use super::packed::{Packed, PackedParts};
-use crate::compute::{Parts, Pass, Real, Simd, share};
+use super::packed::{PackedActivations, PackedBlocks};
+use crate::compute::{DisjointSlice, Pass, Real, Simd, parallel_for};
 use std::ops::Range;
 use std::sync::PoisonError;
 
 /// D2, in place of the slopes and packed for the first layer, and the gradient of a.
-pub(super) struct Pull<'a, R> {
-    pub seen: Seen<'a, R>,
-    pub theta: &'a Parts<'a, R>,
+pub(super) struct OutputBackward<'a, R> {
+    pub seen: PassContext<'a, R>,
+    pub theta: &'a DisjointSlice<'a, R>,
     /// Residuals, (n, K).
     pub residual: &'a [R],
     pub value: &'a [R],
-    pub slope: Parts<'a, R>,
-    pub grad_a: Parts<'a, R>,
-    pub pulled: PackedParts<'a, R>,
+    pub slope: DisjointSlice<'a, R>,
+    pub grad_a: DisjointSlice<'a, R>,
+    pub pulled: PackedBlocks<'a, R>,
 }
 
-impl<R: Real> Pass<R> for Pull<'_, R> {
+impl<R: Real> Pass<R> for OutputBackward<'_, R> {
     fn run<S: Simd<R>>(self, _simd: S) {
-        let Seen { network, layout, samples, scratch, .. } = self.seen;
+        let PassContext { network, layout, samples, scratch, .. } = self.seen;
         let (count, outputs) = (samples.count(), network.outputs);
-        share(scratch.len(), layout.second.blocks(), &|block, _| {
+        parallel_for(scratch.len(), layout.second.blocks(), &|block, _| {
             // SAFETY: nobody writes parameters in this pass.
             let rows = unsafe { self.theta.get(layout.second_block(block)) }.as_chunks::<LANES>().0;
             let a = &rows[layout.second.parameters - outputs..];
@@ -62,22 +62,22 @@ impl<R: Real> Pass<R> for Pull<'_, R> {
 }
 
 /// D1, and the gradient or the step of the first layer.
-pub(super) struct BackFirst<'a, R> {
-    pub seen: Seen<'a, R>,
-    pub theta: &'a Parts<'a, R>,
+pub(super) struct FirstLayerBackward<'a, R> {
+    pub seen: PassContext<'a, R>,
+    pub theta: &'a DisjointSlice<'a, R>,
     /// D2.
-    pub pulled: &'a Packed<R>,
+    pub pulled: &'a PackedActivations<R>,
     pub slope: &'a [R],
-    pub then: &'a Then<'a, R>,
+    pub then: &'a BackwardOutput<'a, R>,
 }
 
-impl<R: Real> Pass<R> for BackFirst<'_, R> {
+impl<R: Real> Pass<R> for FirstLayerBackward<'_, R> {
     fn run<S: Simd<R>>(self, simd: S) {
-        let Seen { network, layers: [_, n2], layout, samples, scratch, .. } = self.seen;
+        let PassContext { network, layers: [_, n2], layout, samples, scratch, .. } = self.seen;
         let count = samples.count();
         let hidden = layout.first.parameters;
         let mean = R::of(1.0 / n2 as f64);
-        share(scratch.len(), layout.first.blocks(), &|block, thread| {
+        parallel_for(scratch.len(), layout.first.blocks(), &|block, thread| {
             let mut scratch = scratch[thread].lock().unwrap_or_else(PoisonError::into_inner);
             let scratch = &mut *scratch;
             let used = layout.first.lanes_in_use(block);
@@ -100,39 +100,45 @@ impl<R: Real> Pass<R> for BackFirst<'_, R> {
                     }
                 }
                 let grad = &mut scratch.grad[..];
-                simd.vectorize(Outer { h: z, x: tile.backward, grad, bias: network.bias, fresh: tile.first == 0 });
+                simd.vectorize(WeightGradient {
+                    h: z,
+                    x: tile.backward,
+                    grad,
+                    bias: network.bias,
+                    fresh: tile.first == 0,
+                });
             }
-            let rows = Rows { at: layout.first_block(block), block, used, trained: hidden };
+            let rows = BlockUpdate { at: layout.first_block(block), block, used, trained: hidden };
             rows.end(simd, self.theta, &scratch.grad[..hidden], self.then, &mut scratch.normals);
         });
     }
 }
 
 /// Columns of a block as rows: the lanes of `out` are the rows of `rows`, zero beyond them.
-fn turn<R: Real>(rows: &[Lanes<R>], out: &mut [Lanes<R>]) {
+fn turn<R: Real>(rows: &[BlockRow<R>], out: &mut [BlockRow<R>]) {
     for (lane, out) in out.iter_mut().enumerate() {
         *out = std::array::from_fn(|i| rows.get(i).map_or(R::zero(), |row| row[lane]));
     }
 }
 
 /// The gradient or the step of the second layer.
-pub(super) struct BackSecond<'a, R> {
-    pub seen: Seen<'a, R>,
-    pub theta: &'a Parts<'a, R>,
+pub(super) struct SecondLayerBackward<'a, R> {
+    pub seen: PassContext<'a, R>,
+    pub theta: &'a DisjointSlice<'a, R>,
     /// H1.
-    pub packed: &'a Packed<R>,
+    pub packed: &'a PackedActivations<R>,
     /// D2.
     pub pull: &'a [R],
     pub grad_a: &'a [R],
-    pub then: &'a Then<'a, R>,
+    pub then: &'a BackwardOutput<'a, R>,
 }
 
-impl<R: Real> Pass<R> for BackSecond<'_, R> {
+impl<R: Real> Pass<R> for SecondLayerBackward<'_, R> {
     fn run<S: Simd<R>>(self, simd: S) {
-        let Seen { network, layout, samples, scratch, .. } = self.seen;
+        let PassContext { network, layout, samples, scratch, .. } = self.seen;
         let (count, outputs, parameters) = (samples.count(), network.outputs, layout.second.parameters);
         let hidden = parameters - outputs;
-        share(scratch.len(), layout.second.blocks(), &|block, thread| {
+        parallel_for(scratch.len(), layout.second.blocks(), &|block, thread| {
             let mut scratch = scratch[thread].lock().unwrap_or_else(PoisonError::into_inner);
             let scratch = &mut *scratch;
             // The rows of a are put in after the sums.
@@ -141,11 +147,17 @@ impl<R: Real> Pass<R> for BackSecond<'_, R> {
                 let h = &self.pull[(block * count + tile.first) * LANES..][..tile.count * LANES];
                 let grad = &mut scratch.grad[..hidden];
                 let (bias, fresh) = (network.bias, tile.first == 0);
-                simd.vectorize(Outer { h: h.as_chunks().0, x: self.packed.backward(&tile), grad, bias, fresh });
+                simd.vectorize(WeightGradient {
+                    h: h.as_chunks().0,
+                    x: self.packed.backward(&tile),
+                    grad,
+                    bias,
+                    fresh,
+                });
             }
             let grad_a = &self.grad_a[block * outputs * LANES..(block + 1) * outputs * LANES];
             scratch.grad[hidden..parameters].copy_from_slice(grad_a.as_chunks().0);
-            let rows = Rows {
+            let rows = BlockUpdate {
                 at: layout.second_block(block),
                 block: layout.first.blocks() + block,
                 used: layout.second.lanes_in_use(block),
@@ -157,43 +169,43 @@ impl<R: Real> Pass<R> for BackSecond<'_, R> {
 }
 
 /// The rows of a block, when their sums are there.
-struct Rows {
+struct BlockUpdate {
     /// Their place in the state.
     at: Range<usize>,
     /// Number of the block among all.
     block: usize,
-    /// Lanes that are not padding.
+    /// BlockRow that are not padding.
     used: usize,
     /// Rows that are trained; the others follow them.
     trained: usize,
 }
 
-impl Rows {
+impl BlockUpdate {
     /// The gradient, or the step.
     fn end<R: Real, S: Simd<R>>(
         self,
         simd: S,
-        theta: &Parts<'_, R>,
-        grad: &[Lanes<R>],
-        then: &Then<'_, R>,
+        theta: &DisjointSlice<'_, R>,
+        grad: &[BlockRow<R>],
+        then: &BackwardOutput<'_, R>,
         buffer: &mut Vec<R>,
     ) {
-        let Rows { at, block, used, trained } = self;
+        let BlockUpdate { at, block, used, trained } = self;
         match then {
-            Then::Gradient { out, ridge } => {
+            BackwardOutput::Gradient { out, ridge } => {
                 // SAFETY: parameters are only read; the block's part of the gradient belongs to this call alone.
                 let (theta, out) = unsafe { (theta.get(at.clone()), out.get_mut(at)) };
                 let (theta, out) = (theta.as_chunks::<LANES>().0, out.as_chunks_mut::<LANES>().0);
                 let (moved, fixed) = out.split_at_mut(trained);
                 let (grad, theta) = (&grad[..trained], &theta[..trained]);
-                simd.vectorize(Finish { grad, factor: None, theta, ridge: *ridge, out: moved });
+                simd.vectorize(WriteGradient { grad, factor: None, theta, ridge: *ridge, out: moved });
                 fixed.fill([R::zero(); LANES]);
                 if used < LANES {
                     // Also the sign of zero.
                     out.iter_mut().for_each(|row| row[used..].fill(R::zero()));
                 }
             }
-            Then::Step { momentum, constants, normals } => {
+            BackwardOutput::Step { momentum, constants, normals } => {
                 if let Some(normals) = normals {
                     buffer.resize(at.len(), R::zero());
                     normals(block, buffer);
@@ -204,7 +216,7 @@ impl Rows {
                 let (theta, momentum) = (theta.as_chunks_mut::<LANES>().0, momentum.as_chunks_mut::<LANES>().0);
                 let (theta, momentum) = (&mut theta[..trained], &mut momentum[..trained]);
                 let constants = *constants;
-                simd.vectorize(Update { grad: &grad[..trained], factor: None, theta, momentum, normals, constants });
+                simd.vectorize(ApplyStep { grad: &grad[..trained], factor: None, theta, momentum, normals, constants });
             }
         }
     }

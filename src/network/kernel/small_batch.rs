@@ -4,29 +4,29 @@
 //! memory, no overlap of one phase's last operations with the next one's first) would be a third of it.
 
 use super::LANES;
-use super::finish::Update;
-use super::phases::{Activate, Lanes, Next, PreActivations, PullOuter};
+use super::phases::{ActivationForward, BlockRow, FusedBackward, PreActivations, PrefetchRows};
 use super::superblock::Superblock;
+use super::update::ApplyStep;
 use crate::compute::{Job, Real, Simd, activation::Function};
 use std::marker::PhantomData;
 
 /// The step of a superblock on the samples of one tile.
-pub(super) struct Small<'a, R, F> {
+pub(super) struct SmallBatchStep<'a, R, F> {
     /// What is stepped.
     pub part: Superblock<'a, R>,
     /// One pack per sample: features of the next step.
     pub lanes: &'a mut [R],
     /// Room for h, one row per sample.
-    pub h: &'a mut [Lanes<R>],
+    pub h: &'a mut [BlockRow<R>],
     /// Rows of w and b.
-    pub grad: &'a mut [Lanes<R>],
+    pub grad: &'a mut [BlockRow<R>],
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function> Job<R> for Small<'_, R, F> {
+impl<R: Real, F: Function> Job<R> for SmallBatchStep<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Small { part, lanes, h, grad, .. } = self;
+        let SmallBatchStep { part, lanes, h, grad, .. } = self;
         let Superblock { theta, momentum, kept, parameters, inputs, now, ahead, residual, constants, .. } = part;
         let count = now.count;
         let rows = if F::SLOPE_FROM_VALUE { count } else { 2 * count };
@@ -35,9 +35,9 @@ impl<R: Real, F: Function> Job<R> for Small<'_, R, F> {
         for (block, ((theta, momentum), kept)) in state.zip(kept.chunks_exact_mut(rows)).enumerate() {
             let (value, slope) = kept.split_at_mut(count);
             let mut grad_a = [[R::zero(); LANES]];
-            PullOuter::<R, F> {
+            FusedBackward::<R, F> {
                 kept: (value, slope),
-                next: Next::NOTHING,
+                next: PrefetchRows::NONE,
                 residual,
                 grad_a: &mut grad_a[0],
                 h,
@@ -54,14 +54,16 @@ impl<R: Real, F: Function> Job<R> for Small<'_, R, F> {
             let (hidden, a) = theta.split_at_mut(parameters - 1);
             let (momentum, momentum_a) = momentum.split_at_mut(parameters - 1);
             let (grad, factor) = (&grad[..parameters - 1], Some(&a[0]));
-            Update { grad, factor, theta: hidden, momentum, normals: &[], constants }.run::<S, PG, Q>(s);
+            ApplyStep { grad, factor, theta: hidden, momentum, normals: &[], constants }.run::<S, PG, Q>(s);
             if part.train_a {
                 let momentum = momentum_a;
-                Update { grad: &grad_a, factor: None, theta: a, momentum, normals: &[], constants }.run::<S, PG, Q>(s);
+                ApplyStep { grad: &grad_a, factor: None, theta: a, momentum, normals: &[], constants }
+                    .run::<S, PG, Q>(s);
             }
             let (w, b) = hidden.split_at(inputs);
             PreActivations { w, b: b.first(), x: ahead.forward, z: value }.run::<S, PG, Q>(s);
-            Activate::<R, F> { z: value, slope: Some(slope), a, lanes, function: PhantomData }.run::<S, PG, Q>(s);
+            ActivationForward::<R, F> { z: value, slope: Some(slope), a, lanes, function: PhantomData }
+                .run::<S, PG, Q>(s);
         }
     }
 }

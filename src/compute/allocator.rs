@@ -19,9 +19,9 @@ const PAGE: usize = 2 << 20;
 const HUGE: usize = 2 * PAGE;
 
 /// The system allocator with large allocations on cache lines and the largest on huge pages.
-pub struct OnCacheLines;
+pub struct AlignedAllocator;
 
-impl OnCacheLines {
+impl AlignedAllocator {
     fn widen(layout: Layout) -> Layout {
         let align = match layout.size() {
             HUGE.. => PAGE,
@@ -45,7 +45,7 @@ impl OnCacheLines {
 
 // SAFETY: every call goes to the system allocator, with the same widened layout for the same layout; a widened layout
 // satisfies the one it was made from.
-unsafe impl GlobalAlloc for OnCacheLines {
+unsafe impl GlobalAlloc for AlignedAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises carry over; the size is unchanged.
         Self::advise(unsafe { System.alloc(Self::widen(layout)) }, layout.size())

@@ -4,100 +4,104 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::super::LANES;
-use super::{Lanes, load, store};
+use super::{BlockRow, load, store};
 use crate::compute::{Job, Real, Simd, activation::Function};
 use std::marker::PhantomData;
 
-/// Where [`Pull`] finds the activation.
-pub enum Source<'a, R> {
+/// Where [`ActivationBackward`] finds the activation.
+pub enum ActivationSource<'a, R> {
     /// Kept values, and kept slopes where they do not follow from the values.
-    Kept(&'a [Lanes<R>], &'a [Lanes<R>]),
+    Kept(&'a [BlockRow<R>], &'a [BlockRow<R>]),
     /// Pre-activations in the rows that `h` is written to.
     Recomputed,
 }
 
 /// `h_s`, and `e_s sigma(z_s)` added to the gradient of a.
-pub struct Pull<'a, R, F> {
+pub struct ActivationBackward<'a, R, F> {
     /// The activation's values and slopes.
-    pub source: Source<'a, R>,
+    pub source: ActivationSource<'a, R>,
     /// Residuals, (samples, K).
     pub residual: &'a [R],
     /// Rows of a.
-    pub a: &'a [Lanes<R>],
+    pub a: &'a [BlockRow<R>],
     /// Rows of the gradient of a.
-    pub grad_a: &'a mut [Lanes<R>],
+    pub grad_a: &'a mut [BlockRow<R>],
     /// One row per sample.
-    pub h: &'a mut [Lanes<R>],
+    pub h: &'a mut [BlockRow<R>],
     /// The activation.
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function> Job<R> for Pull<'_, R, F> {
+impl<R: Real, F: Function> Job<R> for ActivationBackward<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Pull { source, residual, a, grad_a, h, .. } = self;
+        let ActivationBackward { source, residual, a, grad_a, h, .. } = self;
         match source {
-            Source::Kept(values, _) if F::SLOPE_FROM_VALUE => {
+            ActivationSource::Kept(values, _) if F::SLOPE_FROM_VALUE => {
                 pull::<R, S, PG, _>(s, residual, a, grad_a, h, FromValue::<R, F>(values, PhantomData));
             }
-            Source::Kept(values, slopes) => pull::<R, S, PG, _>(s, residual, a, grad_a, h, Kept(values, slopes)),
-            Source::Recomputed => pull::<R, S, PG, _>(s, residual, a, grad_a, h, FromZ::<F>(PhantomData)),
+            ActivationSource::Kept(values, slopes) => {
+                pull::<R, S, PG, _>(s, residual, a, grad_a, h, Stored(values, slopes))
+            }
+            ActivationSource::Recomputed => {
+                pull::<R, S, PG, _>(s, residual, a, grad_a, h, FromPreActivation::<F>(PhantomData))
+            }
         }
     }
 }
 
 /// Values and slopes of sample n, pack i, and both times a residual. Types and not closures, because a method can be
 /// `#[inline(always)]` and so take on its caller's instruction set.
-trait Both<R> {
-    fn both<S: Simd<R>>(&self, s: S, h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack);
+trait ActivationRows<R> {
+    fn both<S: Simd<R>>(&self, s: S, h: &BlockRow<R>, n: usize, i: usize) -> (S::Pack, S::Pack);
     #[inline(always)]
-    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
+    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, h: &BlockRow<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
         let (value, slope) = self.both(s, h, n, i);
         (s.mul(e, value), s.mul(e, slope))
     }
 }
 
-struct FromValue<'a, R, F>(&'a [Lanes<R>], PhantomData<F>);
-impl<R: Real, F: Function> Both<R> for FromValue<'_, R, F> {
+struct FromValue<'a, R, F>(&'a [BlockRow<R>], PhantomData<F>);
+impl<R: Real, F: Function> ActivationRows<R> for FromValue<'_, R, F> {
     #[inline(always)]
-    fn both<S: Simd<R>>(&self, s: S, _h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
+    fn both<S: Simd<R>>(&self, s: S, _h: &BlockRow<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
         let v = load(s, &self.0[n], i);
         (v, F::slope(s, v))
     }
     #[inline(always)]
-    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, _h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
+    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, _h: &BlockRow<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
         F::pull(s, e, load(s, &self.0[n], i))
     }
 }
 
-struct Kept<'a, R>(&'a [Lanes<R>], &'a [Lanes<R>]);
-impl<R: Real> Both<R> for Kept<'_, R> {
+struct Stored<'a, R>(&'a [BlockRow<R>], &'a [BlockRow<R>]);
+impl<R: Real> ActivationRows<R> for Stored<'_, R> {
     #[inline(always)]
-    fn both<S: Simd<R>>(&self, s: S, _h: &Lanes<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
+    fn both<S: Simd<R>>(&self, s: S, _h: &BlockRow<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
         (load(s, &self.0[n], i), load(s, &self.1[n], i))
     }
 }
 
-struct FromZ<F>(PhantomData<F>);
-impl<R: Real, F: Function> Both<R> for FromZ<F> {
+struct FromPreActivation<F>(PhantomData<F>);
+impl<R: Real, F: Function> ActivationRows<R> for FromPreActivation<F> {
     #[inline(always)]
-    fn both<S: Simd<R>>(&self, s: S, h: &Lanes<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
+    fn both<S: Simd<R>>(&self, s: S, h: &BlockRow<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
         F::both(s, load(s, h, i))
     }
     #[inline(always)]
-    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, h: &Lanes<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
+    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, h: &BlockRow<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
         let (value, slope) = F::both(s, load(s, h, i));
         if F::SLOPE_FROM_VALUE { F::pull(s, e, value) } else { (s.mul(e, value), s.mul(e, slope)) }
     }
 }
 
 #[inline(always)]
-fn pull<R: Real, S: Simd<R>, const PG: usize, B: Both<R>>(
+fn pull<R: Real, S: Simd<R>, const PG: usize, B: ActivationRows<R>>(
     s: S,
     residual: &[R],
-    a: &[Lanes<R>],
-    grad_a: &mut [Lanes<R>],
-    h: &mut [Lanes<R>],
+    a: &[BlockRow<R>],
+    grad_a: &mut [BlockRow<R>],
+    h: &mut [BlockRow<R>],
     from: B,
 ) {
     let zero = s.splat(R::zero());

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 /// A borrowed slice, to be taken apart without a list of its parts.
-pub(crate) struct Parts<'a, T> {
+pub(crate) struct DisjointSlice<'a, T> {
     start: *mut T,
     len: usize,
     writable: bool,
@@ -12,19 +12,19 @@ pub(crate) struct Parts<'a, T> {
 }
 
 // SAFETY: it is a slice borrowed for 'a; whoever takes parts of it vouches that they are disjoint.
-unsafe impl<T: Send + Sync> Sync for Parts<'_, T> {}
+unsafe impl<T: Send + Sync> Sync for DisjointSlice<'_, T> {}
 // SAFETY: as above.
-unsafe impl<T: Send + Sync> Send for Parts<'_, T> {}
+unsafe impl<T: Send + Sync> Send for DisjointSlice<'_, T> {}
 
-impl<'a, T> Parts<'a, T> {
-    /// Parts that are only read.
+impl<'a, T> DisjointSlice<'a, T> {
+    /// DisjointSlice that are only read.
     pub fn shared(slice: &'a [T]) -> Self {
-        Parts { start: slice.as_ptr().cast_mut(), len: slice.len(), writable: false, borrow: PhantomData }
+        DisjointSlice { start: slice.as_ptr().cast_mut(), len: slice.len(), writable: false, borrow: PhantomData }
     }
 
-    /// Parts that may be written.
+    /// DisjointSlice that may be written.
     pub fn exclusive(slice: &'a mut [T]) -> Self {
-        Parts { start: slice.as_mut_ptr(), len: slice.len(), writable: true, borrow: PhantomData }
+        DisjointSlice { start: slice.as_mut_ptr(), len: slice.len(), writable: true, borrow: PhantomData }
     }
 
     /// Where an entry lies, or would lie: an address to ask for ahead of time, not one to read.

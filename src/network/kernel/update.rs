@@ -1,7 +1,7 @@
 //! From the sums over samples to the gradient, or to the step.
 
 use super::LANES;
-use super::phases::{Lanes, load, store};
+use super::phases::{BlockRow, load, store};
 use crate::compute::{Job, Real, Simd};
 
 /// The constants of a step of stochastic heavy ball or of gradient descent, with `g` the potential's gradient:
@@ -26,7 +26,7 @@ pub struct StepCoefficients {
 
 /// [`StepCoefficients`] and the ridge in the states' scalar type.
 #[derive(Clone, Copy)]
-pub(super) struct Constants<R> {
+pub(super) struct StepConstants<R> {
     pub keep: R,
     pub kick: R,
     pub drift: R,
@@ -36,9 +36,9 @@ pub(super) struct Constants<R> {
     pub first_order: bool,
 }
 
-impl<R: Real> Constants<R> {
+impl<R: Real> StepConstants<R> {
     pub fn new(step: StepCoefficients, ridge: f64) -> Self {
-        Constants {
+        StepConstants {
             keep: R::of(step.keep),
             kick: R::of(-step.kick),
             drift: R::of(step.drift),
@@ -50,20 +50,20 @@ impl<R: Real> Constants<R> {
 }
 
 /// `out = grad a + ridge theta` (K = 1) or `grad + ridge theta` on some rows.
-pub(super) struct Finish<'a, R> {
+pub(super) struct WriteGradient<'a, R> {
     /// Sums over samples.
-    pub grad: &'a [Lanes<R>],
+    pub grad: &'a [BlockRow<R>],
     /// The factor a, where it has been left out.
-    pub factor: Option<&'a Lanes<R>>,
+    pub factor: Option<&'a BlockRow<R>>,
     /// Parameters.
-    pub theta: &'a [Lanes<R>],
+    pub theta: &'a [BlockRow<R>],
     /// Ridge.
     pub ridge: R,
     /// The gradient.
-    pub out: &'a mut [Lanes<R>],
+    pub out: &'a mut [BlockRow<R>],
 }
 
-impl<R: Real> Job<R> for Finish<'_, R> {
+impl<R: Real> Job<R> for WriteGradient<'_, R> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         let ridge = s.splat(self.ridge);
@@ -80,25 +80,25 @@ impl<R: Real> Job<R> for Finish<'_, R> {
 }
 
 /// The step on some rows.
-pub(super) struct Update<'a, R> {
+pub(super) struct ApplyStep<'a, R> {
     /// Sums over samples.
-    pub grad: &'a [Lanes<R>],
+    pub grad: &'a [BlockRow<R>],
     /// The factor a, where it has been left out.
-    pub factor: Option<&'a Lanes<R>>,
+    pub factor: Option<&'a BlockRow<R>>,
     /// Parameters.
-    pub theta: &'a mut [Lanes<R>],
+    pub theta: &'a mut [BlockRow<R>],
     /// Momenta.
-    pub momentum: &'a mut [Lanes<R>],
+    pub momentum: &'a mut [BlockRow<R>],
     /// Standard normals; empty without noise.
-    pub normals: &'a [Lanes<R>],
+    pub normals: &'a [BlockRow<R>],
     /// The constants of the step.
-    pub constants: Constants<R>,
+    pub constants: StepConstants<R>,
 }
 
-impl<R: Real> Job<R> for Update<'_, R> {
+impl<R: Real> Job<R> for ApplyStep<'_, R> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Update { grad, factor, theta, momentum, normals, constants: c } = self;
+        let ApplyStep { grad, factor, theta, momentum, normals, constants: c } = self;
         let (keep, drift, noise, shrink) = (s.splat(c.keep), s.splat(c.drift), s.splat(c.noise), s.splat(c.shrink));
         // The gradient's factor in every lane.
         let mut kick = [c.kick; LANES];

@@ -4,28 +4,28 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::super::LANES;
-use super::{Lanes, load, store};
+use super::{BlockRow, load, store};
 use crate::compute::{Job, Real, Simd, activation::Function};
 use std::marker::PhantomData;
 
 /// Adds `sum_s h_s x_s` to the rows of w and b.
-pub struct Outer<'a, R> {
+pub struct WeightGradient<'a, R> {
     /// One row per sample.
-    pub h: &'a [Lanes<R>],
+    pub h: &'a [BlockRow<R>],
     /// `[input / 2][sample][input % 2]`, ones where the bias is.
     pub x: &'a [[R; 2]],
     /// Rows of w and b.
-    pub grad: &'a mut [Lanes<R>],
+    pub grad: &'a mut [BlockRow<R>],
     /// Whether the last row is that of b.
     pub bias: bool,
     /// Whether the sums start from zero, whatever the rows hold.
     pub fresh: bool,
 }
 
-impl<R: Real> Job<R> for Outer<'_, R> {
+impl<R: Real> Job<R> for WeightGradient<'_, R> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Outer { h, x, grad, bias, fresh } = self;
+        let WeightGradient { h, x, grad, bias, fresh } = self;
         let count = h.len();
         let mut first = 0;
         // Register tiles of much the same size: a small one at the end would wait for its few sums.
@@ -36,8 +36,8 @@ impl<R: Real> Job<R> for Outer<'_, R> {
             let ones = bias && first + take == grad.len();
             let (x, grad) = (&x[first / 2 * count..], &mut grad[first..first + take]);
             for group in 0..LANES / R::PACK / PG {
-                let tile = Tile { x, grad, group, count, fresh };
-                let rows = &mut Stored(h);
+                let tile = RegisterTile { x, grad, group, count, fresh };
+                let rows = &mut StoredDeltas(h);
                 // Of what is left after whole register tiles, an odd row counts as two but where it is the bias.
                 match (take.div_ceil(2), ones && take % 2 == 1) {
                     (1, true) => tile.sum::<S, PG, 1, true, _>(s, rows),
@@ -59,23 +59,23 @@ impl<R: Real> Job<R> for Outer<'_, R> {
     }
 }
 
-/// [`Pull`] and [`Outer`] in one, for one output and kept values: the first register tile of inputs finds `h` in registers,
+/// [`ActivationBackward`] and [`WeightGradient`] in one, for one output and kept values: the first register tile of inputs finds `h` in registers,
 /// the others where it was put for them.
-pub struct PullOuter<'a, R, F> {
+pub struct FusedBackward<'a, R, F> {
     /// Kept values, and kept slopes where they do not follow from the values.
-    pub kept: (&'a [Lanes<R>], &'a [Lanes<R>]),
+    pub kept: (&'a [BlockRow<R>], &'a [BlockRow<R>]),
     /// What will be wanted next, to be fetched meanwhile.
-    pub next: Next<R>,
+    pub next: PrefetchRows<R>,
     /// Residuals.
     pub residual: &'a [R],
     /// The row of the gradient of a.
-    pub grad_a: &'a mut Lanes<R>,
+    pub grad_a: &'a mut BlockRow<R>,
     /// One row per sample.
-    pub h: &'a mut [Lanes<R>],
+    pub h: &'a mut [BlockRow<R>],
     /// `[input / 2][sample][input % 2]`, ones where the bias is.
     pub x: &'a [[R; 2]],
     /// Rows of w and b.
-    pub grad: &'a mut [Lanes<R>],
+    pub grad: &'a mut [BlockRow<R>],
     /// Whether the last row is that of b.
     pub bias: bool,
     /// Whether the sums start from zero, whatever the rows hold.
@@ -84,10 +84,10 @@ pub struct PullOuter<'a, R, F> {
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function> Job<R> for PullOuter<'_, R, F> {
+impl<R: Real, F: Function> Job<R> for FusedBackward<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let PullOuter { kept: (values, slopes), next, residual, grad_a, h, x, grad, bias, fresh, .. } = self;
+        let FusedBackward { kept: (values, slopes), next, residual, grad_a, h, x, grad, bias, fresh, .. } = self;
         let count = h.len();
         // The sums for a and two rows on their way take registers too: sixteen leave room for four rows.
         let first = match grad.len() {
@@ -101,16 +101,16 @@ impl<R: Real, F: Function> Job<R> for PullOuter<'_, R, F> {
             for i in 0..PG {
                 sum_a[i] = load(s, grad_a, group * PG + i);
             }
-            let mut rows = Pulled::<R, S, F, PG> {
+            let mut rows = ComputedDeltas::<R, S, F, PG> {
                 values: &values[..count],
                 slopes,
                 residual: &residual[..count],
-                next: if group == 0 { next } else { Next::NOTHING },
+                next: if group == 0 { next } else { PrefetchRows::NONE },
                 h: if whole { &mut [] } else { &mut *h },
                 sum_a,
                 function: PhantomData,
             };
-            let tile = Tile { x, grad: &mut *grad, group, count, fresh };
+            let tile = RegisterTile { x, grad: &mut *grad, group, count, fresh };
             match (first.div_ceil(2), bias && whole && first % 2 == 1) {
                 (1, true) => tile.sum::<S, PG, 1, true, _>(s, &mut rows),
                 (1, false) => tile.sum::<S, PG, 1, false, _>(s, &mut rows),
@@ -124,7 +124,7 @@ impl<R: Real, F: Function> Job<R> for PullOuter<'_, R, F> {
             }
         }
         if !whole {
-            s.vectorize(Outer { h, x: &x[first / 2 * count..], grad: grad_rest, bias, fresh });
+            s.vectorize(WeightGradient { h, x: &x[first / 2 * count..], grad: grad_rest, bias, fresh });
         }
     }
 }
@@ -132,27 +132,27 @@ impl<R: Real, F: Function> Job<R> for PullOuter<'_, R, F> {
 /// Where rows that will be wanted next begin, one per sample; null where none are. Addresses, because another thread may be
 /// at work on them.
 #[derive(Clone, Copy)]
-pub struct Next<R> {
+pub struct PrefetchRows<R> {
     /// Values of the activation.
-    pub values: *const Lanes<R>,
+    pub values: *const BlockRow<R>,
     /// Its slopes.
-    pub slopes: *const Lanes<R>,
+    pub slopes: *const BlockRow<R>,
 }
 
-impl<R> Next<R> {
+impl<R> PrefetchRows<R> {
     /// Nothing to fetch.
-    pub const NOTHING: Self = Next { values: std::ptr::null(), slopes: std::ptr::null() };
+    pub const NONE: Self = PrefetchRows { values: std::ptr::null(), slopes: std::ptr::null() };
 }
 
 /// Where a register tile finds `h`.
-trait Rows<R, S: Simd<R>, const PG: usize> {
+trait DeltaRows<R, S: Simd<R>, const PG: usize> {
     /// The packs of a group of sample n.
     fn row(&mut self, s: S, n: usize, group: usize) -> [S::Pack; PG];
 }
 
 /// In memory.
-struct Stored<'a, R>(&'a [Lanes<R>]);
-impl<R: Real, S: Simd<R>, const PG: usize> Rows<R, S, PG> for Stored<'_, R> {
+struct StoredDeltas<'a, R>(&'a [BlockRow<R>]);
+impl<R: Real, S: Simd<R>, const PG: usize> DeltaRows<R, S, PG> for StoredDeltas<'_, R> {
     #[inline(always)]
     fn row(&mut self, s: S, n: usize, group: usize) -> [S::Pack; PG] {
         let mut row = [s.splat(R::zero()); PG];
@@ -164,17 +164,17 @@ impl<R: Real, S: Simd<R>, const PG: usize> Rows<R, S, PG> for Stored<'_, R> {
 }
 
 /// Worked out here, and stored where somebody will ask again.
-struct Pulled<'a, R, S: Simd<R>, F, const PG: usize> {
-    values: &'a [Lanes<R>],
-    slopes: &'a [Lanes<R>],
+struct ComputedDeltas<'a, R, S: Simd<R>, F, const PG: usize> {
+    values: &'a [BlockRow<R>],
+    slopes: &'a [BlockRow<R>],
     residual: &'a [R],
-    next: Next<R>,
-    h: &'a mut [Lanes<R>],
+    next: PrefetchRows<R>,
+    h: &'a mut [BlockRow<R>],
     sum_a: [S::Pack; PG],
     function: PhantomData<F>,
 }
 
-impl<R: Real, S: Simd<R>, F: Function, const PG: usize> Rows<R, S, PG> for Pulled<'_, R, S, F, PG> {
+impl<R: Real, S: Simd<R>, F: Function, const PG: usize> DeltaRows<R, S, PG> for ComputedDeltas<'_, R, S, F, PG> {
     #[inline(always)]
     fn row(&mut self, s: S, n: usize, group: usize) -> [S::Pack; PG] {
         let e = s.splat(self.residual[n]);
@@ -202,20 +202,24 @@ impl<R: Real, S: Simd<R>, F: Function, const PG: usize> Rows<R, S, PG> for Pulle
 }
 
 /// A register tile: some rows of w and b times the packs of a group.
-struct Tile<'a, R> {
+struct RegisterTile<'a, R> {
     x: &'a [[R; 2]],
-    grad: &'a mut [Lanes<R>],
+    grad: &'a mut [BlockRow<R>],
     group: usize,
     count: usize,
     fresh: bool,
 }
 
-impl<R: Real> Tile<'_, R> {
+impl<R: Real> RegisterTile<'_, R> {
     /// The sums of `Q` pairs of rows. `BIAS`: the last pair is one row, whose inputs are ones; another lone row is summed
     /// beside a row that nobody asked for.
     #[inline(always)]
-    fn sum<S: Simd<R>, const PG: usize, const Q: usize, const BIAS: bool, H: Rows<R, S, PG>>(self, s: S, rows: &mut H) {
-        let Tile { x, grad, group, count, fresh } = self;
+    fn sum<S: Simd<R>, const PG: usize, const Q: usize, const BIAS: bool, H: DeltaRows<R, S, PG>>(
+        self,
+        s: S,
+        rows: &mut H,
+    ) {
+        let RegisterTile { x, grad, group, count, fresh } = self;
         let x = &x[..Q * count];
         assert!(grad.len() == 2 * Q || grad.len() == 2 * Q - 1);
         let mut sum = [[[s.splat(R::zero()); PG]; 2]; Q];

@@ -1,4 +1,4 @@
-//! Several packs as one, so that a function's operations on them alternate.
+//! Interleaved packs as one, so that a function's operations on them alternate.
 //!
 //! An activation is one long chain of dependent operations. A processor only finds the next pack's chain behind the present
 //! one if its queue reaches that far, which for `f64` it does not; written out in turn, independent operations are
@@ -11,7 +11,7 @@ use super::simd::{Job, Simd};
 
 /// `K` packs of the instruction set `S`.
 #[derive(Clone, Copy)]
-pub(crate) struct Several<S, const K: usize>(pub S);
+pub(crate) struct Interleaved<S, const K: usize>(pub S);
 
 /// Operations on every pack. Loops and not closures, which would not be compiled with the instruction set's features.
 macro_rules! each {
@@ -27,7 +27,7 @@ macro_rules! each {
     };
 }
 
-impl<R, S: Simd<R>, const K: usize> Simd<R> for Several<S, K> {
+impl<R, S: Simd<R>, const K: usize> Simd<R> for Interleaved<S, K> {
     type Pack = [S::Pack; K];
     const LANES: usize = K * S::LANES;
     each! {

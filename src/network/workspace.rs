@@ -1,0 +1,68 @@
+//! Forward and backward passes of a network of any depth, and the buffers they work in.
+
+use super::kernel::{self, Labelled, Samples, StepRequest, three_layer};
+use super::{Model, Network, Objective, ThreeLayer, TwoLayer};
+use crate::compute::Real;
+
+/// Buffers of a network's passes. One per run; passes allocate only while it grows.
+#[derive(Debug, Default)]
+pub struct Workspace<R> {
+    two_layer: kernel::TwoLayerWorkspace<R>,
+    three_layer: three_layer::ThreeLayerWorkspace<R>,
+}
+
+fn two_layer_model<'a>(model: Model<'a>, network: &'a TwoLayer) -> kernel::TwoLayerModel<'a> {
+    kernel::TwoLayerModel { network, width: model.width, threads: model.threads }
+}
+
+fn three_layer_model<'a>(model: Model<'a>, network: &'a ThreeLayer) -> three_layer::ThreeLayerModel<'a> {
+    three_layer::ThreeLayerModel { network, layers: network.layers(model.width), threads: model.threads }
+}
+
+impl<R: Real> Workspace<R> {
+    /// The forward pass for a step to come.
+    pub fn forward(&mut self, model: Model<'_>, theta: &[R], samples: &Samples<R>) {
+        match model.network {
+            Network::TwoLayer(network) => self.two_layer.forward(two_layer_model(model, network), theta, samples, true),
+            Network::ThreeLayer(network) => {
+                self.three_layer.forward(three_layer_model(model, network), theta, samples, true)
+            }
+        }
+    }
+
+    /// Predictions `f_N(x)`, (n, K), for inputs (n, d).
+    pub fn predict(&mut self, model: Model<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
+        match model.network {
+            Network::TwoLayer(network) => self.two_layer.predict(two_layer_model(model, network), theta, x),
+            Network::ThreeLayer(network) => self.three_layer.predict(three_layer_model(model, network), theta, x),
+        }
+    }
+
+    /// Writes the potential's gradient, ridge included; returns the mean loss.
+    pub fn gradient(
+        &mut self,
+        model: Model<'_>,
+        objective: Objective,
+        theta: &[R],
+        batch: Labelled<'_, R>,
+        out: &mut [R],
+    ) -> f64 {
+        match model.network {
+            Network::TwoLayer(network) => {
+                self.two_layer.gradient(two_layer_model(model, network), objective, theta, batch, out)
+            }
+            Network::ThreeLayer(network) => {
+                self.three_layer.gradient(three_layer_model(model, network), objective, theta, batch, out)
+            }
+        }
+    }
+
+    /// One step of parameters and momenta, and the forward pass on the next batch; returns the mean loss at the start of
+    /// the step.
+    pub fn step(&mut self, model: Model<'_>, state: (&mut [R], &mut [R]), request: StepRequest<'_, R>) -> f64 {
+        match model.network {
+            Network::TwoLayer(network) => self.two_layer.step(two_layer_model(model, network), state, request),
+            Network::ThreeLayer(network) => self.three_layer.step(three_layer_model(model, network), state, request),
+        }
+    }
+}
