@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::tasks::TaskHandle;
 use crate::compute::Real;
 use crate::config::PicardSpec;
-use crate::dynamics::picard::{FrozenPath, Guess, Iteration, IterationSettings, Outcome as Iterate, TrajectoryMap};
+use crate::dynamics::picard::{FrozenPath, Guess, IterationSettings, IterationStatus, PicardIteration, TrajectoryMap};
 use crate::dynamics::{Noise, State};
 use crate::record::npz::{ArrayRecord, array_record};
 use ndarray::Array1;
@@ -71,21 +71,21 @@ pub fn fixed_point<R: Real>(
         Some((iteration, false)) => iteration,
         Some((iteration, true)) => {
             let differences = iteration.differences.clone();
-            return Ok(Outcome::Complete(FixedPoint { path: iteration.frozen(), differences }));
+            return Ok(Outcome::Complete(FixedPoint { path: iteration.into_path(), differences }));
         }
-        None => Iteration::new(&map, start.clone(), settings),
+        None => PicardIteration::new(&map, start.clone(), settings),
     };
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
     let mut saved = Instant::now();
     loop {
-        if !handle.advance_to(iteration.done()) {
+        if !handle.advance_to(iteration.fraction_done()) {
             save(problem, run, &iteration, false, &file)?;
             return Ok(Outcome::Interrupted);
         }
         match iteration.advance() {
-            Iterate::Continue => {}
-            Iterate::Converged => break,
-            Iterate::NotConverged { window, difference } => {
+            IterationStatus::Continue => {}
+            IterationStatus::Converged => break,
+            IterationStatus::NotConverged { window, difference } => {
                 return Err(RunError::NotConverged { id: run.id.clone(), window, difference, iterates, windows });
             }
         }
@@ -96,7 +96,7 @@ pub fn fixed_point<R: Real>(
     }
     save(problem, run, &iteration, true, &file)?;
     let differences = iteration.differences.clone();
-    Ok(Outcome::Complete(FixedPoint { path: iteration.frozen(), differences }))
+    Ok(Outcome::Complete(FixedPoint { path: iteration.into_path(), differences }))
 }
 
 array_record! {
@@ -120,7 +120,7 @@ array_record! {
 fn save<R: Real>(
     problem: &Problem<'_, R>,
     run: &Trajectory,
-    iteration: &Iteration<'_, '_, R>,
+    iteration: &PicardIteration<'_, '_, R>,
     done: bool,
     file: &Path,
 ) -> Result<(), RunError> {
@@ -137,7 +137,7 @@ fn save<R: Real>(
     Ok(arrays.write(file)?)
 }
 
-type Loaded<'m, 'a, R> = Option<(Iteration<'m, 'a, R>, bool)>;
+type Loaded<'m, 'a, R> = Option<(PicardIteration<'m, 'a, R>, bool)>;
 
 /// An iteration read back, and whether it is complete.
 fn load<'m, 'a, R: Real>(
@@ -166,10 +166,10 @@ fn load<'m, 'a, R: Real>(
     let mut rest = arrays.differences.to_vec().into_iter();
     let differences: Vec<Vec<f64>> =
         arrays.iterates.iter().map(|&n| rest.by_ref().take(n as usize).collect()).collect();
-    let whole =
-        predictions.len() == (settings.steps + 1) * map.len() && (1..=settings.windows).contains(&differences.len());
+    let whole = predictions.len() == (settings.steps + 1) * map.prediction_len()
+        && (1..=settings.windows).contains(&differences.len());
     if !whole {
         return Err(damaged());
     }
-    Ok(Some((Iteration::resume(map, settings, predictions, start, differences), done == 1.0)))
+    Ok(Some((PicardIteration::resume(map, settings, predictions, start, differences), done == 1.0)))
 }
