@@ -120,7 +120,7 @@ fn hard_motions() -> Vec<(Method, Motion, Option<usize>)> {
     Method::ALL
         .iter()
         .map(|&method| {
-            let first_order = !method.solves().0;
+            let first_order = !method.solves_second_order();
             let temperature = if method.takes_noise() { 0.2 } else { 0.0 };
             let batch = if method == Method::DormandPrince { None } else { Some(4) };
             (method, Motion { temperature, first_order, tolerance: 1e-6, ..motion(0.125, 0.9) }, batch)
@@ -361,7 +361,7 @@ fn too_large_a_step_diverges_under_every_fixed_method() {
     let start = linear_state(&problem, &[0.0, 1.0, 3.0, -2.0], &[0.1; 4]);
     let times = [0.0, 3e9];
     for &method in Method::ALL.iter().filter(|method| **method != Method::DormandPrince) {
-        let terms = Motion { first_order: !method.solves().0, ..motion(30.0, 0.1) };
+        let terms = Motion { first_order: !method.solves_second_order(), ..motion(30.0, 0.1) };
         let run = Run { exact_loss: true, ..Run::new(&problem, method, terms, &times) };
         let Played { end, reason, steps, .. } = run.play(&start, None);
         let StopReason::Diverged { step, time, .. } = reason else { panic!("{method:?}: {reason:?}") };

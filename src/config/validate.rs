@@ -90,7 +90,7 @@ fn bumps(e: &Experiment, errors: &KeyErrors) {
 }
 
 fn methods(e: &Experiment, errors: &KeyErrors) {
-    let (second, first) = e.reference.method.solves();
+    let (second, first) = (e.reference.method.solves_second_order(), e.reference.method.solves_first_order());
     let name = Some(format!("\"{}\"", e.reference.method));
     match e.dynamics.method {
         Method::GradientDescent if !first => errors.add(

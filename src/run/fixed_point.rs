@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::tasks::TaskHandle;
 use crate::compute::Real;
 use crate::config::PicardSpec;
-use crate::dynamics::picard::{FrozenPath, Guess, Iteration, IterationSettings, Outcome as Iterate, TrajectoryMap};
+use crate::dynamics::picard::{FrozenPath, Guess, IterationSettings, IterationStatus, PicardIteration, TrajectoryMap};
 use crate::dynamics::{Noise, State};
 use crate::record::npz::{ArrayRecord, array_record};
 use ndarray::Array1;
@@ -71,21 +71,21 @@ pub fn fixed_point<R: Real>(
         Some(SavedIteration { iteration, complete: false }) => iteration,
         Some(SavedIteration { iteration, complete: true }) => {
             let differences = iteration.differences.clone();
-            return Ok(Outcome::Complete(FixedPoint { path: iteration.frozen(), differences }));
+            return Ok(Outcome::Complete(FixedPoint { path: iteration.into_path(), differences }));
         }
-        None => Iteration::new(&map, start.clone(), settings),
+        None => PicardIteration::new(&map, start.clone(), settings),
     };
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
     let mut saved = Instant::now();
     loop {
-        if !handle.advance_to(iteration.done()) {
+        if !handle.advance_to(iteration.fraction_done()) {
             save(problem, run, &iteration, false, &file)?;
             return Ok(Outcome::Interrupted);
         }
         match iteration.advance() {
-            Iterate::Continue => {}
-            Iterate::Converged => break,
-            Iterate::NotConverged { window, difference } => {
+            IterationStatus::Continue => {}
+            IterationStatus::Converged => break,
+            IterationStatus::NotConverged { window, difference } => {
                 return Err(RunError::NotConverged { id: run.id.clone(), window, difference, iterates, windows });
             }
         }
@@ -96,7 +96,7 @@ pub fn fixed_point<R: Real>(
     }
     save(problem, run, &iteration, true, &file)?;
     let differences = iteration.differences.clone();
-    Ok(Outcome::Complete(FixedPoint { path: iteration.frozen(), differences }))
+    Ok(Outcome::Complete(FixedPoint { path: iteration.into_path(), differences }))
 }
 
 array_record! {
@@ -120,7 +120,7 @@ array_record! {
 fn save<R: Real>(
     problem: &Problem<'_, R>,
     run: &Trajectory,
-    iteration: &Iteration<'_, '_, R>,
+    iteration: &PicardIteration<'_, '_, R>,
     done: bool,
     file: &Path,
 ) -> Result<(), RunError> {
@@ -139,7 +139,7 @@ fn save<R: Real>(
 
 /// An iteration that was read back.
 struct SavedIteration<'m, 'a, R> {
-    iteration: Iteration<'m, 'a, R>,
+    iteration: PicardIteration<'m, 'a, R>,
     /// Whether it has reached its fixed point.
     complete: bool,
 }
@@ -171,11 +171,11 @@ fn load<'m, 'a, R: Real>(
     let mut rest = arrays.differences.to_vec().into_iter();
     let differences: Vec<Vec<f64>> =
         arrays.iterates.iter().map(|&n| rest.by_ref().take(n as usize).collect()).collect();
-    let whole =
-        predictions.len() == (settings.steps + 1) * map.len() && (1..=settings.windows).contains(&differences.len());
+    let whole = predictions.len() == (settings.steps + 1) * map.prediction_len()
+        && (1..=settings.windows).contains(&differences.len());
     if !whole {
         return Err(damaged());
     }
-    let iteration = Iteration::resume(map, settings, predictions, start, differences);
+    let iteration = PicardIteration::resume(map, settings, predictions, start, differences);
     Ok(Some(SavedIteration { iteration, complete: done == 1.0 }))
 }

@@ -16,7 +16,7 @@ use super::tasks::TaskHandle;
 use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::Real;
 use crate::config::{BatchSize, Route};
-use crate::dynamics::picard::{FrozenForce, map::packed};
+use crate::dynamics::picard::{FrozenForce, map::pack_inputs};
 use crate::dynamics::{Force, Observer, ResumePoint, Simulation, State, StopReason, TimeLoop};
 use crate::record::Measure;
 use crate::record::state::{CanonicalState, write_state};
@@ -113,7 +113,7 @@ pub fn train<R: Real>(
         None => Box::new(problem.force(run, threads)),
         Some(FixedPoint { path, .. }) => {
             let ensemble = problem.independent_ensemble(run);
-            samples = packed(ensemble.network, ensemble.population);
+            samples = pack_inputs(ensemble.network, ensemble.population);
             Box::new(FrozenForce::new(ensemble, &samples, path, threads))
         }
     };

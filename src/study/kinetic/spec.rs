@@ -62,7 +62,7 @@ impl StudyTable<Experiment> for Kinetic {
                 "the neurons of [kinetic] differ in one trained parameter: expected fixed output weights at a point";
             errors.add("network.start.a", None, want);
         }
-        let (second, _) = e.reference.method.solves();
+        let second = e.reference.method.solves_second_order();
         if self.particles > 0 && (!second || e.reference.method == Method::DormandPrince) {
             let want =
                 "the particles beside the grid take fixed steps: expected rk4, kick-drift-kick, heavy-ball or baoab";
