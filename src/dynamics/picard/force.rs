@@ -35,7 +35,7 @@ impl<'a, R: Real> FrozenForce<'a, R> {
         path: &'a FrozenPath<R>,
         threads: Threads,
     ) -> Self {
-        let (workspace, residual) = (Workspace::default(), Vec::new());
+        let (workspace, residual) = (TwoLayerWorkspace::default(), Vec::new());
         FrozenForce { ensemble, samples, path, threads, workspace, residual, sums: None }
     }
 
