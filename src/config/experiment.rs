@@ -345,7 +345,7 @@ impl Experiment {
     /// Every fixed step in use, with its key.
     pub(super) fn fixed_steps(&self) -> Vec<(String, f64)> {
         let mut steps = vec![("dynamics.step".to_string(), self.dynamics.step)];
-        if self.reference.method != Method::DormandPrince {
+        if !self.reference.method.is_adaptive() {
             steps.push(("reference.step".into(), self.reference.step));
         }
         steps.extend(self.variants.iter().enumerate().map(|(i, v)| (format!("variants.{i}.step"), v.step)));

@@ -6,6 +6,7 @@ use super::read_population;
 use super::section::{Section, Want};
 use super::study::{ExperimentKind, Studies, StudyReader};
 use super::sweep::Variant;
+use crate::choice::choice;
 use crate::dynamics::Method;
 use crate::network::{Activation, Law, Loss, Start};
 use crate::population::PopulationSpec;
@@ -147,22 +148,23 @@ pub(super) fn start(mut s: Section, kind: NetworkKind, bias: bool) -> Start {
     start
 }
 
-fn law(start: &mut Section, key: &str, required: bool) -> Law {
-    #[derive(Clone, Copy)]
-    enum LawKind {
-        Gaussian,
-        Uniform,
-        Sphere,
-        Point,
+choice! {
+    /// The kinds of [`Law`] of a part.
+    pub enum LawKind: "law" {
+        /// [`Law::Gaussian`].
+        Gaussian = "gaussian",
+        /// [`Law::Uniform`].
+        Uniform = "uniform",
+        /// [`Law::Sphere`].
+        Sphere = "sphere",
+        /// [`Law::Point`].
+        Point = "point",
     }
+}
+
+fn law(start: &mut Section, key: &str, required: bool) -> Law {
     let Some(mut s) = start.section(key, required) else { return Law::Point { value: 0.0 } };
-    let names = [
-        ("gaussian", LawKind::Gaussian),
-        ("uniform", LawKind::Uniform),
-        ("sphere", LawKind::Sphere),
-        ("point", LawKind::Point),
-    ];
-    let law = match s.choice("law", None, &names) {
+    let law = match s.choice_of("law", None) {
         LawKind::Gaussian => {
             Law::Gaussian { mean: s.real("mean", Some(0.0), Want::Any), std: s.real("std", None, Want::NonNegative) }
         }
@@ -200,8 +202,7 @@ fn dynamics(root: &mut Section) -> Dynamics {
 
 /// How networks can be trained.
 pub(super) fn training_method(s: &mut Section, default: Method) -> Method {
-    let methods = [("heavy-ball", Method::HeavyBall), ("gradient-descent", Method::GradientDescent)];
-    s.choice("method", Some(default), &methods)
+    s.choice_among("method", Some(default), &[Method::HeavyBall, Method::GradientDescent])
 }
 
 /// Step and friction, given as such or as learning rate and momentum (theory section 2: m = 1 - gamma eps, lr = eps^2).
@@ -285,7 +286,7 @@ fn reference(root: &mut Section, precision: Precision) -> Reference {
     spec.particles = s.count("particles", None, 2);
     spec.method = s.choice_of("method", None);
     spec.step = s.real("step", None, Want::Positive);
-    if spec.method == Method::DormandPrince {
+    if spec.method.is_adaptive() {
         spec.tolerance = Some(s.real("tolerance", Some(1e-8), Want::Between(1e-14, 1e-1)));
     } else if s.optional_real("tolerance", Want::Any).is_some() {
         s.wrong("tolerance", None, "only method = \"dormand-prince\" has a tolerance; remove it");

@@ -1,6 +1,7 @@
 //! The `[population]` table: one function per kind.
 
 use super::section::{Section, Want};
+use crate::choice::{Choice, choice};
 use crate::population::*;
 use std::path::{Path, PathBuf};
 
@@ -10,31 +11,30 @@ pub(super) fn placeholder() -> PopulationSpec {
 }
 
 pub(super) fn population(mut s: Section, base: &Path) -> PopulationSpec {
-    let kinds: Vec<(&str, &str)> = PopulationSpec::NAMES.iter().map(|&name| (name, name)).collect();
-    let known = s.peek("kind").is_none_or(|kind| PopulationSpec::NAMES.contains(&kind.as_str()));
-    let spec = match s.choice("kind", None, &kinds) {
-        "mnist" => PopulationSpec::Mnist(MnistSpec {
+    let known = s.peek("kind").is_none_or(|kind| PopulationKind::from_name(&kind).is_ok());
+    let spec = match s.choice_of("kind", None) {
+        PopulationKind::Mnist => PopulationSpec::Mnist(MnistSpec {
             folder: from(base, s.path("folder")),
             split: s.choice_of("split", Some(Split::Train)),
             labels: s.choice_of("labels", None),
             limit: s.optional_count("limit", 1),
             standardise: standardise(&mut s, Standardise::Global),
         }),
-        "file" => PopulationSpec::File(FileSpec {
+        PopulationKind::File => PopulationSpec::File(FileSpec {
             path: from(base, s.path("path")),
             labels: s.choice_of("labels", None),
             limit: s.optional_count("limit", 1),
             standardise: standardise(&mut s, Standardise::None),
         }),
-        "teacher" => teacher(&mut s),
-        "mixture" => PopulationSpec::Mixture(MixtureSpec {
+        PopulationKind::Teacher => teacher(&mut s),
+        PopulationKind::Mixture => PopulationSpec::Mixture(MixtureSpec {
             dimension: s.count("dimension", None, 1),
             delta: s.real("delta", None, Want::Between(0.0, 1.0)),
             size: s.count("size", None, 1),
             draws: s.choice_of("draws", Some(Draws::Fixed)),
         }),
-        "line" => line(&mut s),
-        _ => PopulationSpec::Digits(DigitsSpec {
+        PopulationKind::Line => line(&mut s),
+        PopulationKind::Digits => PopulationSpec::Digits(DigitsSpec {
             labels: s.choice_of("labels", None),
             limit: s.optional_count_between("limit", 1, DIGITS),
             standardise: standardise(&mut s, Standardise::Global),
@@ -67,12 +67,25 @@ fn teacher(s: &mut Section) -> PopulationSpec {
     PopulationSpec::Teacher(spec)
 }
 
+choice! {
+    /// The kinds of [`InputLaw`].
+    pub enum InputLawKind: "law of inputs" {
+        /// [`InputLaw::Uniform`].
+        Uniform = "uniform",
+        /// [`InputLaw::Gaussian`].
+        Gaussian = "gaussian",
+    }
+}
+
 fn line(s: &mut Section) -> PopulationSpec {
-    let law = if s.choice("inputs", Some(true), &[("uniform", true), ("gaussian", false)]) {
-        let (low, high) = s.interval();
-        InputLaw::Uniform { low, high }
-    } else {
-        InputLaw::Gaussian { mean: s.real("mean", Some(0.0), Want::Any), std: s.real("std", None, Want::Positive) }
+    let law = match s.choice_of("inputs", Some(InputLawKind::Uniform)) {
+        InputLawKind::Uniform => {
+            let (low, high) = s.interval();
+            InputLaw::Uniform { low, high }
+        }
+        InputLawKind::Gaussian => {
+            InputLaw::Gaussian { mean: s.real("mean", Some(0.0), Want::Any), std: s.real("std", None, Want::Positive) }
+        }
     };
     let size = s.count("size", None, 1);
     let bump = |mut s: Section| {

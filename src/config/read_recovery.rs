@@ -5,7 +5,7 @@ use super::read::{name, studies};
 use super::recovery::*;
 use super::section::{Section, Want};
 use super::study::{RecoveryRequirements, Studies, StudyReader};
-use crate::choice::{Choice, quoted};
+use crate::choice::{Choice, choice, quoted};
 use crate::population::Split;
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
 use crate::sparse::recovery::{Damping, MOST_SUPPORTS, Method, SampleLoss};
@@ -39,21 +39,46 @@ fn placeholder() -> ProblemSpec {
     ProblemSpec::File { path: Default::default(), loss: SampleLoss::Squared }
 }
 
+choice! {
+    /// The kinds of [`ProblemSpec`].
+    pub enum ProblemKind: "kind of problem" {
+        /// [`ProblemSpec::Drawn`].
+        Drawn = "drawn",
+        /// [`ProblemSpec::Mnist`].
+        Mnist = "mnist",
+        /// [`ProblemSpec::File`].
+        File = "file",
+    }
+}
+
+choice! {
+    /// The kinds of [`Design`].
+    pub enum DesignKind: "law of designs" {
+        /// [`Design::Gaussian`].
+        Gaussian = "gaussian",
+        /// [`Design::Rotated`].
+        Rotated = "rotated",
+        /// [`Design::Scaled`].
+        Scaled = "scaled",
+        /// [`Design::SparseSign`].
+        SparseSign = "sparse-sign",
+    }
+}
+
 fn problem(mut s: Section, base: &Path) -> ProblemSpec {
-    const KINDS: &[(&str, &str)] = &[("drawn", "drawn"), ("mnist", "mnist"), ("file", "file")];
-    let known = s.peek("kind").is_none_or(|kind| KINDS.iter().any(|(name, _)| *name == kind));
-    let spec = match s.choice("kind", None, KINDS) {
-        "mnist" => ProblemSpec::Mnist(MnistSignals {
+    let known = s.peek("kind").is_none_or(|kind| ProblemKind::from_name(&kind).is_ok());
+    let spec = match s.choice_of("kind", None) {
+        ProblemKind::Mnist => ProblemSpec::Mnist(MnistSignals {
             n: s.count("n", None, 1),
             snr_db: s.optional_real("snr_db", Want::Any),
             folder: super::read_population::from(base, s.path("folder")),
             split: s.choice_of("split", Some(Split::Train)),
         }),
-        "file" => ProblemSpec::File {
+        ProblemKind::File => ProblemSpec::File {
             path: super::read_population::from(base, s.path("path")),
             loss: s.choice_of("loss", Some(SampleLoss::Squared)),
         },
-        _ => ProblemSpec::Drawn(drawn(&mut s)),
+        ProblemKind::Drawn => ProblemSpec::Drawn(drawn(&mut s)),
     };
     if known {
         s.finish();
@@ -62,23 +87,10 @@ fn problem(mut s: Section, base: &Path) -> ProblemSpec {
 }
 
 fn drawn(s: &mut Section) -> Instance {
-    #[derive(Clone, Copy)]
-    enum DesignKind {
-        Gaussian,
-        Rotated,
-        Scaled,
-        SparseSign,
-    }
     let loss = s.choice_of("loss", Some(SampleLoss::Squared));
     let (n, d) = (s.count("n", None, 1), s.count("d", None, 1));
     let sparsity = s.count("sparsity", None, 1);
-    let names = [
-        ("gaussian", DesignKind::Gaussian),
-        ("rotated", DesignKind::Rotated),
-        ("scaled", DesignKind::Scaled),
-        ("sparse-sign", DesignKind::SparseSign),
-    ];
-    let kind = s.choice("design", Some(DesignKind::Gaussian), &names);
+    let kind = s.choice_of("design", Some(DesignKind::Gaussian));
     let mut condition = || {
         let condition = s.real("condition", None, Want::Positive);
         if condition < 1.0 {
@@ -98,8 +110,7 @@ fn drawn(s: &mut Section) -> Instance {
             Design::SparseSign { density }
         }
     };
-    let signals = [("gaussian", Signal::Gaussian), ("sign", Signal::Sign)];
-    let signal = s.choice("signal", Some(Signal::Gaussian), &signals);
+    let signal = s.choice_of("signal", Some(Signal::Gaussian));
     let snr_db = s.optional_real("snr_db", Want::Any);
     let start_distance = s.optional_real("start_distance", Want::NonNegative);
     if sparsity > d && d > 0 {
@@ -153,11 +164,7 @@ fn solver(section: Option<Section>) -> Solver {
     }
     spec.iterations = s.count("iterations", Some(1000), 1);
     spec.step = s.real("step", Some(1.0), Want::Positive);
-    spec.damping = match s.peek("damping") {
-        Some(_) => s.choice("damping", None, &[("auto", Damping::Auto)]),
-        None if s.has("damping") => Damping::Relative(s.real("damping", None, Want::NonNegative)),
-        None => Damping::Auto,
-    };
+    spec.damping = s.auto_or_real("damping", Want::NonNegative).map_or(Damping::Auto, Damping::Relative);
     spec.tolerance = s.real("tolerance", Some(1e-12), Want::NonNegative);
     spec.success = s.real("success", Some(1e-6), Want::Positive);
     s.finish();

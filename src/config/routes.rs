@@ -36,7 +36,7 @@ pub(super) fn routes(e: &Experiment, errors: &KeyErrors) {
 /// Adds an error where the trajectory map cannot be iterated over `windows` equal parts of the horizon: it needs a fixed step, and
 /// windows of whole steps.
 pub fn require_windows(e: &Experiment, key: &str, value: Option<String>, windows: &[usize], errors: &KeyErrors) {
-    if e.reference.method == Method::DormandPrince {
+    if e.reference.method.is_adaptive() {
         let want =
             "the trajectory map needs a fixed step: expected another reference.method, such as kick-drift-kick or rk4";
         errors.add(key, value, want);

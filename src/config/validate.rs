@@ -6,9 +6,10 @@ use super::error::KeyErrors;
 use super::experiment::*;
 use super::routes::routes;
 use super::sweep::Over;
+use crate::choice::names_where;
 use crate::dynamics::Method;
 use crate::network::{Activation, Loss};
-use crate::population::{FileLabels, LabelRule, PopulationSpec};
+use crate::population::FileLabels;
 
 /// Adds an error for every broken rule.
 pub(super) fn validate(e: &Experiment, errors: &KeyErrors) {
@@ -90,20 +91,16 @@ fn bumps(e: &Experiment, errors: &KeyErrors) {
 }
 
 fn methods(e: &Experiment, errors: &KeyErrors) {
-    let (second, first) = (e.reference.method.solves_second_order(), e.reference.method.solves_first_order());
-    let name = Some(format!("\"{}\"", e.reference.method));
-    match e.dynamics.method {
-        Method::GradientDescent if !first => errors.add(
-            "reference.method",
-            name,
-            "the limit of plain gradient descent is of first order: expected rk4, dormand-prince or gradient-descent",
-        ),
-        Method::HeavyBall if !second => errors.add(
-            "reference.method",
-            name,
-            "the limit of heavy ball is of second order: expected heavy-ball, kick-drift-kick, rk4, dormand-prince or baoab",
-        ),
-        _ => {}
+    let first_order = e.dynamics.method == Method::GradientDescent;
+    let solves = |method: Method| if first_order { method.solves_first_order() } else { method.solves_second_order() };
+    if !solves(e.reference.method) {
+        let limit = if first_order {
+            "the limit of plain gradient descent is of first order"
+        } else {
+            "the limit of heavy ball is of second order"
+        };
+        let want = format!("{limit}: expected {}", names_where(solves));
+        errors.add("reference.method", Some(format!("\"{}\"", e.reference.method)), want);
     }
 }
 
@@ -151,39 +148,17 @@ fn noise(e: &Experiment, errors: &KeyErrors) {
     }
 }
 
-/// The kinds of label that losses distinguish.
-#[derive(PartialEq)]
-enum Labels {
-    Real,
-    Sign,
-    Classes,
-}
-
-fn label_kind(population: &PopulationSpec) -> Labels {
-    let rule = |rule| if rule == LabelRule::Parity { Labels::Sign } else { Labels::Classes };
-    match population {
-        PopulationSpec::Digits(spec) => rule(spec.labels),
-        PopulationSpec::Mnist(spec) => rule(spec.labels),
-        PopulationSpec::Mixture(_) => Labels::Sign,
-        PopulationSpec::Teacher(_) | PopulationSpec::Line(_) => Labels::Real,
-        PopulationSpec::File(spec) => match spec.labels {
-            FileLabels::Real => Labels::Real,
-            FileLabels::Sign => Labels::Sign,
-            FileLabels::Classes => Labels::Classes,
-        },
-    }
-}
-
 fn labels(e: &Experiment, errors: &KeyErrors) {
     let name = Some(format!("\"{}\"", e.network.loss));
-    match (e.network.loss, label_kind(&e.population)) {
-        (Loss::Logistic, kind) if kind != Labels::Sign => {
+    let kind = e.population.label_kind();
+    match e.network.loss {
+        Loss::Logistic if kind != FileLabels::Sign => {
             errors.add("network.loss", name, "the logistic loss needs labels +-1 (such as population.labels = \"parity\"); expected half-squared or softmax here");
         }
-        (Loss::Softmax, kind) if kind != Labels::Classes => {
+        Loss::Softmax if kind != FileLabels::Classes => {
             errors.add("network.loss", name, "the softmax loss needs classes (population.labels = \"classes\"); expected half-squared or logistic here");
         }
-        _ => {}
+        Loss::HalfSquared | Loss::Logistic | Loss::Softmax => {}
     }
 }
 

@@ -87,6 +87,14 @@ impl Method {
         }
     }
 
+    /// Whether the method chooses its steps by an error tolerance.
+    pub fn is_adaptive(self) -> bool {
+        match self {
+            Method::DormandPrince => true,
+            Method::HeavyBall | Method::GradientDescent | Method::KickDriftKick | Method::Baoab | Method::Rk4 => false,
+        }
+    }
+
     /// Scratch arrays of the state's length that the method allocates, for the memory estimate.
     pub fn work_arrays(self) -> usize {
         match self {

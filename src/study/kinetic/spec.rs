@@ -1,5 +1,6 @@
 //! The table `[kinetic]`.
 
+use crate::choice::names_where;
 use crate::config::study::StudyTable;
 use crate::config::{
     BatchSize, Experiment, KeyErrors, NEEDS_INDEPENDENT_UNITS, NetworkKind, Section, Want, require_grid_nodes,
@@ -62,10 +63,9 @@ impl StudyTable<Experiment> for Kinetic {
                 "the neurons of [kinetic] differ in one trained parameter: expected fixed output weights at a point";
             errors.add("network.start.a", None, want);
         }
-        let second = e.reference.method.solves_second_order();
-        if self.particles > 0 && (!second || e.reference.method == Method::DormandPrince) {
-            let want =
-                "the particles beside the grid take fixed steps: expected rk4, kick-drift-kick, heavy-ball or baoab";
+        let suits = |method: Method| method.solves_second_order() && !method.is_adaptive();
+        if self.particles > 0 && !suits(e.reference.method) {
+            let want = format!("the particles beside the grid take fixed steps: expected {}", names_where(suits));
             errors.add("reference.method", None, want);
         }
         if !self.particles.is_multiple_of(self.clouds.max(1)) {
