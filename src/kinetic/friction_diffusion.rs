@@ -23,7 +23,7 @@
 //! * **Kick.** The shift of [`super::transport`], by another distance in every column.
 
 use super::columns::{self, Contracted, Convolved, Cut, LEAD, Lanes, Plain, TILE};
-use super::grid::{Density, KineticError, Line};
+use super::grid::{Density, GridAxis, KineticError};
 use super::transport::{PACK, part_weights};
 use crate::compute::{Job, Kernel, Pass, Simd, Strip, for_each_strip};
 use std::sync::Mutex;
@@ -59,7 +59,7 @@ enum Diffusion {
 /// The motion of the momenta over one step.
 #[derive(Clone, Debug)]
 pub struct FrictionDiffusion {
-    momentum: Line,
+    momentum: GridAxis,
     /// Contractions, each with its diffusion.
     rounds: usize,
     /// Empty without friction.
@@ -74,7 +74,7 @@ impl FrictionDiffusion {
     ///
     /// # Errors
     /// A temperature whose Gaussian is wider than the box.
-    pub fn new(momentum: Line, friction: f64, temperature: f64, step: f64) -> Result<Self, KineticError> {
+    pub fn new(momentum: GridAxis, friction: f64, temperature: f64, step: f64) -> Result<Self, KineticError> {
         let spacing = momentum.spacing();
         let push = if friction > 0.0 { -libm::expm1(-friction * step) / friction } else { step } / spacing;
         if friction == 0.0 {
@@ -93,11 +93,11 @@ impl FrictionDiffusion {
         if matches!(&diffusion, Diffusion::Gaussian { reach, .. } if 2 * reach > momentum.nodes) {
             let width = 2.0 * REACH * temperature.sqrt();
             return Err(KineticError::Box {
-                line: "momentum",
+                axis: "momentum",
                 mass: libm::erfc(0.25 * (momentum.high - momentum.low) / (2.0 * temperature).sqrt()),
                 low: momentum.low,
                 high: momentum.high,
-                wanted: format!("[{:.3}, {:.3}]", -width, width),
+                required: format!("[{:.3}, {:.3}]", -width, width),
             });
         }
         Ok(FrictionDiffusion { momentum, rounds: rounds as usize, cuts: cuts(momentum, c, within), diffusion, push })
@@ -117,7 +117,7 @@ impl FrictionDiffusion {
 }
 
 /// The cuts of a contraction by c towards 0, together with a diffusion of this variance in squared spacings.
-fn cuts(momentum: Line, c: f64, variance: f64) -> Vec<Cut> {
+fn cuts(momentum: GridAxis, c: f64, variance: f64) -> Vec<Cut> {
     let n = momentum.nodes;
     // Taylor's coefficients of A(D) exp(v (D/c)^2 / 2) / A(D/c) at D^2 and D^4.
     let (d, v) = ((c * c).recip(), variance / (c * c));

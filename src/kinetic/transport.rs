@@ -17,7 +17,7 @@
 //! **Walls.** What would leave the box stays at its last node: mass is kept, and a person is warned by
 //! [`super::Density::edge_mass`].
 
-use super::grid::{Density, Line};
+use super::grid::{Density, GridAxis};
 use crate::compute::{Job, Kernel, Pass, Simd, for_each_chunk_pair};
 use std::ops::Range;
 use std::sync::Mutex;
@@ -134,7 +134,7 @@ pub struct Flight {
 
 impl Flight {
     /// The flight over `time`: the row of momentum r moves by `r time`.
-    pub fn new(theta: Line, momentum: Line, time: f64) -> Self {
+    pub fn new(theta: GridAxis, momentum: GridAxis, time: f64) -> Self {
         let shift = |j: usize| Shift::new(momentum.node(j) * time / theta.spacing());
         Flight { shifts: (0..momentum.nodes).map(shift).collect(), nodes: theta.nodes }
     }
@@ -281,8 +281,8 @@ mod tests {
     #[test]
     fn rows_move_as_on_paper_and_stay_at_the_walls() {
         let n = 32;
-        let line = |nodes, half: f64| Line { low: -half, high: half, nodes };
-        let (theta, momentum) = (line(n, 16.0), line(128, 1.0));
+        let axis = |nodes, half: f64| GridAxis { low: -half, high: half, nodes };
+        let (theta, momentum) = (axis(n, 16.0), axis(128, 1.0));
         // Distances of up to 63.5 spacings, and a rough density that reaches the walls.
         let flight = Flight::new(theta, momentum, 64.0);
         let values: Vec<f64> = (0..n * 128).map(|i| ((i * i) % 97) as f64 * f64::from(i % 5 != 0)).collect();
