@@ -17,8 +17,8 @@ use crate::compute::{Real, Threads};
 use crate::config::{Experiment, GridSpec, NetworkKind};
 use crate::dynamics::StopReason;
 use crate::kinetic::{
-    Constants, Density, FeatureTable, GridLimit, KineticError, KineticProblem, Line, MeanField, OnTheWay, PhaseGrid,
-    Radial,
+    Density, FeatureTable, GridAxis, GridLimit, KineticConstants, KineticError, KineticProblem, MeanField,
+    PartialSolution, PhaseGrid, Radial,
 };
 use crate::network::{Law, Loss, Objective};
 use crate::population::PopulationSpec;
@@ -68,21 +68,21 @@ impl Discretisation {
     }
 
     /// The line of theta.
-    pub fn theta_line(&self) -> Line {
-        Line { low: self.theta.0, high: self.theta.1, nodes: self.nodes }
+    pub fn theta_line(&self) -> GridAxis {
+        GridAxis { low: self.theta.0, high: self.theta.1, nodes: self.nodes }
     }
 
     /// The line of the momenta.
-    pub fn momentum_line(&self) -> Line {
-        Line { low: -self.momentum, high: self.momentum, nodes: self.nodes }
+    pub fn momentum_line(&self) -> GridAxis {
+        GridAxis { low: -self.momentum, high: self.momentum, nodes: self.nodes }
     }
 
     fn plane(&self) -> Result<PhaseGrid, KineticError> {
         PhaseGrid::new(self.theta_line(), self.momentum_line())
     }
 
-    fn constants(&self, e: &Experiment) -> Constants {
-        Constants { friction: e.dynamics.friction, temperature: e.dynamics.temperature, step: self.step }
+    fn constants(&self, e: &Experiment) -> KineticConstants {
+        KineticConstants { friction: e.dynamics.friction, temperature: e.dynamics.temperature, step: self.step }
     }
 }
 
@@ -143,7 +143,7 @@ pub fn check<R: Real>(problem: &Problem<'_, R>) -> Result<(), KineticError> {
     let posed = pose(problem, grid.nodes, grid.step)?;
     // The grid with half the nodes is coarse; it only has to hold the start.
     pose(problem, grid.nodes / 2, grid.step)?;
-    posed.equation.start.resolve(&posed.equation.field, &posed.equation.constants)
+    posed.equation.start.check_resolution(&posed.equation.field, &posed.equation.constants)
 }
 
 /// Solves the limit of a run, or reads it back.
@@ -164,7 +164,7 @@ pub fn solve<R: Real>(
         pose(problem, run.width(), run.integration.scheme.motion.step).map_err(RunError::Grid)?;
     let limit = complete!(integrate(context, problem, run, &equation, handle)?);
     let norms: Vec<f64> = problem.sample.x.rows().into_iter().map(|x| x.dot(&x).sqrt()).collect();
-    let furthest = norms.iter().copied().fold(0.0, f64::max) * limit.line.high.abs().max(limit.line.low.abs());
+    let furthest = norms.iter().copied().fold(0.0, f64::max) * limit.axis.high.abs().max(limit.axis.low.abs());
     let table = radial.as_ref().map(|radial| (radial, FeatureTable::new(radial, furthest)));
     let (network, e) = (&problem.network, problem.experiment);
     let mut series = Series::empty(problem);
@@ -173,7 +173,7 @@ pub fn solve<R: Real>(
     let neuron: Vec<f64> = network.to_canonical(1, &network.start::<f64>(&e.network.start, e.seed, 0, 1));
     for index in 0..problem.times.len() {
         let f = match &table {
-            Some((radial, table)) => radial.predict(table, limit.line, &limit.laws[index], &norms),
+            Some((radial, table)) => radial.predict(table, limit.axis, &limit.laws[index], &norms),
             None => limit.predictions[index].clone(),
         };
         let loss = e.network.loss.mean(&f, &problem.population.y, network.outputs());
@@ -252,7 +252,7 @@ impl<'a> SavedSolution<'a> {
         SavedSolution { context, limit: format!("checkpoint/{}-grid.json", run.id), density }
     }
 
-    fn save(&self, solution: &OnTheWay) -> Result<(), RunError> {
+    fn save(&self, solution: &PartialSolution) -> Result<(), RunError> {
         let arrays = DensityArrays {
             records: Array1::from(vec![solution.limit.times.len() as f64]),
             density: Array1::from(solution.density.values.clone()),
@@ -261,7 +261,7 @@ impl<'a> SavedSolution<'a> {
         Ok(self.context.folder.write_json(&self.limit, &solution.limit)?)
     }
 
-    fn load(&self, equation: &KineticProblem) -> Result<OnTheWay, RunError> {
+    fn load(&self, equation: &KineticProblem) -> Result<PartialSolution, RunError> {
         let mut solution = equation.begin();
         if !self.context.folder.file(&self.limit).is_file() {
             return Ok(solution);

@@ -5,7 +5,7 @@ use super::study::Solved;
 use crate::compute::{Real, Threads};
 use crate::config::Route;
 use crate::dynamics::{State, StopReason, TimeLoop};
-use crate::kinetic::Line;
+use crate::kinetic::GridAxis;
 use crate::run::context::{Outcome, RunContext, RunError};
 use crate::run::plan::{Recording, Trajectory};
 use crate::run::planner::Planner;
@@ -111,7 +111,7 @@ struct CloudObserver<'a> {
     problem: &'a Problem<'a, f64>,
     width: usize,
     grid: &'a Solved,
-    momentum: Line,
+    momentum: GridAxis,
     dots: usize,
     cloud: CloudSeries,
 }
@@ -128,7 +128,7 @@ impl CloudObserver<'_> {
         let loss = self.problem.experiment.network.loss.mean(&f, &self.problem.population.y, network.outputs());
         self.cloud.function.push(f);
         self.cloud.moments.push(moments(&theta, &r));
-        self.cloud.theta.push(histogram(&theta, self.grid.limit.line));
+        self.cloud.theta.push(histogram(&theta, self.grid.limit.axis));
         self.cloud.momentum.push(histogram(&r, self.momentum));
         if self.problem.snapshots().contains(&index) {
             self.cloud.dots.push(theta.iter().copied().zip(r).take(self.dots).collect());
@@ -154,7 +154,7 @@ fn moments(theta: &[f64], r: &[f64]) -> [f64; 5] {
     [m, p, tt, tr, rr]
 }
 
-fn histogram(values: &[f64], line: Line) -> Vec<u32> {
+fn histogram(values: &[f64], line: GridAxis) -> Vec<u32> {
     let bins = line.nodes / per_bin(line.nodes);
     let mut counts = vec![0; bins];
     for v in values {

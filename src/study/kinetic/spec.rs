@@ -105,7 +105,7 @@ impl Study<Experiment> for Kinetic {
 
     fn check(&self, problem: &Problem<'_, f64>) -> Result<(), RunError> {
         let kinetic = pose_neurons(problem, &self.grid(self.nodes, self.step))?;
-        Ok(kinetic.start.resolve(&kinetic.field, &kinetic.constants)?)
+        Ok(kinetic.start.check_resolution(&kinetic.field, &kinetic.constants)?)
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
