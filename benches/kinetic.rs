@@ -6,7 +6,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::Duration;
-use widelimit::compute::{OnCacheLines, Threads};
+use widelimit::compute::{AlignedAllocator, Threads};
 use widelimit::kinetic::{Density, GridAxis, KineticConstants, PhaseGrid, Splitting};
 
 #[global_allocator]

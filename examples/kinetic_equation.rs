@@ -7,15 +7,15 @@
 use ndarray::array;
 use std::error::Error;
 use widelimit::compute::Threads;
-use widelimit::kinetic::{Constants, Density, FreeEnergy, Line, MeanField, PhaseGrid, Splitting};
+use widelimit::kinetic::{Density, FreeEnergy, GridAxis, KineticConstants, MeanField, PhaseGrid, Splitting};
 use widelimit::network::{Law, Loss, Objective};
 
 const TARGET: f64 = 0.8;
 const RIDGE: f64 = 0.5;
-const CONSTANTS: Constants = Constants { friction: 1.5, temperature: 0.25, step: 0.05 };
+const CONSTANTS: KineticConstants = KineticConstants { friction: 1.5, temperature: 0.25, step: 0.05 };
 
 pub fn main() -> Result<(), Box<dyn Error>> {
-    let line = |half: f64| Line { low: -half, high: half, nodes: 96 };
+    let line = |half: f64| GridAxis { low: -half, high: half, nodes: 96 };
     let grid = PhaseGrid::new(line(5.0), line(4.0))?;
     // Two samples with E x^2 = 1 and y = c x.
     let x = [1.0, -1.0];
