@@ -1,13 +1,71 @@
-//! The runs of a plan, one by one: which particles each starts from, and what it is compared with.
+//! From an experiment to its plan: which trajectories there are, which particles each starts from, and what it is compared with.
 
 use super::plan::{
-    Comparison, Group, Integration, Particles, Recording, Trajectory, by_route, partner_id, single_neuron,
+    Comparison, Group, Integration, Particles, Plan, Recording, Stage, Trajectory, by_route, partner_id, single_neuron,
     variant_group,
 };
 use crate::config::{BatchSize, Experiment, Over, Precision, Route, Sweep, Variant};
 use crate::dynamics::{Method, Scheme};
 use crate::network::Start;
 use crate::record::{GroupAxis, LimitRun};
+
+impl Plan {
+    /// The plan of an experiment.
+    pub fn new(e: &Experiment) -> Self {
+        let planner = Planner::new(e);
+        let half = e.reference.particles / 2;
+        let mut limits = vec![planner.reference()];
+        let mut groups = vec![planner.widths()];
+        let mut networks = planner.width_networks(&groups[0]);
+        for sweep in e.sweeps() {
+            let group = planner.sweep(sweep, &groups);
+            networks.extend(planner.sweep_networks(sweep, &group));
+            groups.push(group);
+            for replica in 0..sweep.seeds {
+                let first = replica * planner.stride(sweep.width, sweep.seeds);
+                let id = partner_id(sweep.width, first);
+                if limits.iter().all(|limit| limit.id != id) {
+                    limits.push(planner.limit(id, sweep.width, first as u64));
+                }
+            }
+        }
+        for variant in &e.variants {
+            let group = planner.variant(variant);
+            networks.extend(planner.variant_networks(variant, &group));
+            groups.push(group);
+        }
+        let whole =
+            Recording { compare: Comparison::with(planner.whole_cloud(), 0), keep_path: true, ..Recording::default() };
+        let to_half =
+            || Recording { compare: Comparison::with(LimitRun::HalfParticles.id(), 0), ..Recording::default() };
+        let limit = |run: LimitRun| planner.limit(run.id().into(), half, 0);
+        let mut halves = vec![Trajectory { recording: to_half(), ..planner.finer(limit(LimitRun::HalfStep)) }];
+        if e.dynamics.batch == BatchSize::Full {
+            let training = planner.network(LimitRun::TrainingStep.id(), half, (0, 0), e.dynamics.step, BatchSize::Full);
+            halves.push(Trajectory { recording: to_half(), ..training });
+        }
+        if e.population.fresh() {
+            let mut sample = Trajectory { recording: to_half(), ..limit(LimitRun::HalfSample) };
+            sample.integration.half_sample = true;
+            halves.push(sample);
+        }
+        let half = Trajectory { recording: whole, ..limit(LimitRun::HalfParticles) };
+        let others = e.reference.against.iter().map(|&route| planner.by(route)).collect();
+        let stages = [
+            Stage { name: "mean-field limit", trajectories: limits },
+            Stage { name: "limit, other routes", trajectories: others },
+            Stage { name: "limit, half the particles", trajectories: vec![half] },
+            Stage { name: "limit, other steps", trajectories: halves },
+            Stage { name: "limit, other grids", trajectories: planner.other_grids() },
+            Stage { name: "networks", trajectories: networks },
+        ];
+        Plan {
+            stages: stages.into_iter().filter(|stage| !stage.trajectories.is_empty()).collect(),
+            warnings: planner.warnings(),
+            groups,
+        }
+    }
+}
 
 /// An experiment, and how its particles are assigned to trajectories.
 pub struct Planner<'a> {

@@ -37,7 +37,6 @@ const CLOSING: &[(&str, &str)] = &[
     // A factory is in the file of the trait, or of the loop, that its products implement.
     ("dynamics/integrator.rs", "dynamics/*.rs"),
     ("sparse/recovery/solve.rs", "sparse/recovery/method.rs"),
-    ("run/plan.rs", "run/planner.rs"),
     ("analysis/connectivity/constructive.rs", "analysis/connectivity/*_layer.rs"),
     // A model and the kernels that evaluate it.
     ("network/passes.rs", "network/model.rs"),
