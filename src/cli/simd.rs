@@ -23,10 +23,7 @@ pub fn instruction_set(name: &str) -> Result<SimdChoice, String> {
 /// An instruction set that the processor does not have.
 pub fn choose(simd: SimdChoice) -> anyhow::Result<()> {
     if let Some(set) = simd {
-        anyhow::ensure!(
-            set.choose(),
-            "this processor does not have {set}: omit --simd to use the fastest that it has"
-        );
+        anyhow::ensure!(set.choose(), "this processor does not have {set}: omit --simd to use the fastest that it has");
     }
     Ok(())
 }
