@@ -171,10 +171,7 @@ fn keys_replaced_on_the_command_line() {
         (&["dynamics.batch=0"], &["dynamics.batch = 0", "\"full\" or a whole number of at least 1"]),
         (&["dynamics.batch=half"], &["dynamics.batch = \"half\"", "\"full\" or a whole number of at least 1"]),
         (&["dynamics.diverged_above=0"], &["dynamics.diverged_above = 0", "positive number"]),
-        (
-            &["dynamics={learning_rate=0.01, momentum=1.0}"],
-            &["dynamics.momentum = 1.0", "from 0 up to, and without, 1"],
-        ),
+        (&["dynamics={learning_rate=0.01, momentum=1.0}"], &["dynamics.momentum = 1.0", "at least 0 and less than 1"]),
         (&["dynamics={learning_rate=-0.01, momentum=0.5}"], &["dynamics.learning_rate = -0.01", "positive number"]),
         (&["horizon.time=0"], &["horizon.time = 0", "positive number"]),
         (&["horizon.time=nan"], &["horizon.time = nan", "positive number"]),

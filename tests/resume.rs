@@ -424,10 +424,10 @@ fn damage_is_named() {
         (state, complete(1, 320), &["--force"]),
         (state, complete(3, 319), &["--force"]),
         (state, complete(3, 400), &["--force"]),
-        (ended, b"{\"reason\": \"hori".to_vec(), &["not the JSON it should be"]),
-        (ended, b"{\"reason\": \"tired\"}".to_vec(), &["not the JSON it should be", "tired"]),
-        ("manifest.json", b"{".to_vec(), &["not the JSON it should be"]),
-        ("manifest.json", b"{\"version\": \"0.1.0\"}".to_vec(), &["not the JSON it should be", "missing field"]),
+        (ended, b"{\"reason\": \"hori".to_vec(), &["not the expected JSON"]),
+        (ended, b"{\"reason\": \"tired\"}".to_vec(), &["not the expected JSON", "tired"]),
+        ("manifest.json", b"{".to_vec(), &["not the expected JSON"]),
+        ("manifest.json", b"{\"version\": \"0.1.0\"}".to_vec(), &["not the expected JSON", "missing field"]),
     ];
     for (number, (name, bytes, words)) in rows.into_iter().enumerate() {
         let run = format!("damaged-{number}");

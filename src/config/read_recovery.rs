@@ -1,9 +1,9 @@
-//! From tables to an experiment of sparse recovery, and the rules between its keys.
+//! Reading an experiment of sparse recovery, and the rules between its keys.
 
 use super::error::KeyErrors;
 use super::read::{name, studies};
 use super::recovery::*;
-use super::section::{Section, Want};
+use super::section::{Allowed, Section};
 use super::study::{RecoveryRequirements, Studies, StudyReader};
 use crate::choice::{Choice, choice, quoted};
 use crate::population::Split;
@@ -12,6 +12,7 @@ use crate::sparse::recovery::{Damping, MOST_SUPPORTS, Method, SampleLoss};
 use std::path::Path;
 use toml::Table;
 
+/// Reads an experiment of sparse recovery from its root table; relative data paths are taken from `base`.
 pub(super) fn experiment(
     table: Table,
     base: &Path,
@@ -34,7 +35,7 @@ pub(super) fn experiment(
     experiment
 }
 
-/// A placeholder for a problem that could not be read; never used, as the reading has failed.
+/// Stands for a problem that could not be read, so that reading continues; it is never used.
 fn placeholder() -> ProblemSpec {
     ProblemSpec::File { path: Default::default(), loss: SampleLoss::Squared }
 }
@@ -70,12 +71,12 @@ fn problem(mut s: Section, base: &Path) -> ProblemSpec {
     let spec = match s.choice_of("kind", None) {
         ProblemKind::Mnist => ProblemSpec::Mnist(MnistSignals {
             n: s.count("n", None, 1),
-            snr_db: s.optional_real("snr_db", Want::Any),
-            folder: super::read_population::from(base, s.path("folder")),
+            snr_db: s.optional_real("snr_db", Allowed::Any),
+            folder: super::read_population::absolute_path(base, s.path("folder")),
             split: s.choice_of("split", Some(Split::Train)),
         }),
-        ProblemKind::File => ProblemSpec::File {
-            path: super::read_population::from(base, s.path("path")),
+        "file" => ProblemSpec::File {
+            path: super::read_population::absolute_path(base, s.path("path")),
             loss: s.choice_of("loss", Some(SampleLoss::Squared)),
         },
         ProblemKind::Drawn => ProblemSpec::Drawn(drawn(&mut s)),
@@ -92,9 +93,9 @@ fn drawn(s: &mut Section) -> Instance {
     let sparsity = s.count("sparsity", None, 1);
     let kind = s.choice_of("design", Some(DesignKind::Gaussian));
     let mut condition = || {
-        let condition = s.real("condition", None, Want::Positive);
+        let condition = s.real("condition", None, Allowed::Positive);
         if condition < 1.0 {
-            s.wrong("condition", Some(condition.to_string()), "expected a number of at least 1");
+            s.reject("condition", Some(condition.to_string()), "expected a number of at least 1");
         }
         condition
     };
@@ -103,24 +104,25 @@ fn drawn(s: &mut Section) -> Instance {
         DesignKind::Rotated => Design::Rotated { condition: condition() },
         DesignKind::Scaled => Design::Scaled { condition: condition() },
         DesignKind::SparseSign => {
-            let density = s.real("density", None, Want::Positive);
+            let density = s.real("density", None, Allowed::Positive);
             if density > 1.0 {
-                s.wrong("density", Some(density.to_string()), "expected a number above 0 and at most 1");
+                s.reject("density", Some(density.to_string()), "expected a number above 0 and at most 1");
             }
             Design::SparseSign { density }
         }
     };
-    let signal = s.choice_of("signal", Some(Signal::Gaussian));
-    let snr_db = s.optional_real("snr_db", Want::Any);
-    let start_distance = s.optional_real("start_distance", Want::NonNegative);
+    let signals = [("gaussian", Signal::Gaussian), ("sign", Signal::Sign)];
+    let signal = s.choice("signal", Some(Signal::Gaussian), &signals);
+    let snr_db = s.optional_real("snr_db", Allowed::Any);
+    let start_distance = s.optional_real("start_distance", Allowed::NonNegative);
     if sparsity > d && d > 0 {
-        s.wrong("sparsity", Some(sparsity.to_string()), format!("expected at most d = {d}"));
+        s.reject("sparsity", Some(sparsity.to_string()), format!("expected at most d = {d}"));
     }
     if snr_db.is_some() && matches!(loss, SampleLoss::Logistic | SampleLoss::Exponential) {
-        s.wrong("snr_db", None, "noise is added to real measurements: expected loss = \"squared\" or \"quadratic-measurement\", or no snr_db");
+        s.reject("snr_db", None, "noise is added to real measurements: expected loss = \"squared\" or \"quadratic-measurement\", or no snr_db");
     }
     if loss == SampleLoss::QuadraticMeasurement && start_distance.is_none() {
-        s.wrong("start_distance", None, "missing; the gradient of quadratic measurements vanishes at 0, where iterations would start: expected a number such as 0.1");
+        s.reject("start_distance", None, "missing; the gradient of quadratic measurements vanishes at 0, where iterations would start: expected a number such as 0.1");
     }
     Instance { loss, n, d, sparsity, design, signal, snr_db, start_distance }
 }
@@ -141,37 +143,41 @@ fn solver(section: Option<Section>) -> Solver {
     for name in &names {
         match Method::from_name(name) {
             Ok(method) if spec.methods.contains(&method) => {
-                s.wrong("methods", Some(format!("\"{name}\"")), "expected every method once");
+                s.reject("methods", Some(format!("\"{name}\"")), "expected every method once");
             }
             Ok(method) => spec.methods.push(method),
             Err(unknown) => {
-                let want = format!("expected names among {}", quoted(&unknown.names));
-                s.wrong("methods", Some(format!("\"{name}\"")), want);
+                let message = format!("expected names among {}", quoted(&unknown.names));
+                s.reject("methods", Some(format!("\"{name}\"")), message);
             }
         }
     }
     if names.is_empty() {
-        s.wrong("methods", None, "missing; expected a list of at least one, such as [\"k-iht\", \"topk-iobs\"]");
+        s.reject("methods", None, "missing; expected a list of at least one, such as [\"k-iht\", \"topk-iobs\"]");
     }
     spec.k = s.optional_count("k", 1);
-    spec.excess = s.real("excess", Some(1.0), Want::Positive);
+    spec.excess = s.real("excess", Some(1.0), Allowed::Positive);
     if spec.excess < 1.0 {
-        s.wrong(
+        s.reject(
             "excess",
             Some(spec.excess.to_string()),
-            "expected at least 1: fewer entries than the truth has cannot be it",
+            "expected at least 1: with fewer entries than the true vector has, it cannot be recovered",
         );
     }
     spec.iterations = s.count("iterations", Some(1000), 1);
-    spec.step = s.real("step", Some(1.0), Want::Positive);
-    spec.damping = s.auto_or_real("damping", Want::NonNegative).map_or(Damping::Auto, Damping::Relative);
-    spec.tolerance = s.real("tolerance", Some(1e-12), Want::NonNegative);
-    spec.success = s.real("success", Some(1e-6), Want::Positive);
+    spec.step = s.real("step", Some(1.0), Allowed::Positive);
+    spec.damping = match s.peek("damping") {
+        Some(_) => s.choice("damping", None, &[("auto", Damping::Auto)]),
+        None if s.has("damping") => Damping::Relative(s.real("damping", None, Allowed::NonNegative)),
+        None => Damping::Auto,
+    };
+    spec.tolerance = s.real("tolerance", Some(1e-12), Allowed::NonNegative);
+    spec.success = s.real("success", Some(1e-6), Allowed::Positive);
     s.finish();
     spec
 }
 
-/// Rules between keys. Placeholders of keys that were refused pass.
+/// Adds an error for every broken rule between keys. Placeholders of rejected keys, NaN or 0, break none.
 fn validate(e: &RecoveryExperiment, errors: &KeyErrors) {
     let squared = match &e.problem {
         ProblemSpec::Drawn(instance) => instance.loss == SampleLoss::Squared,
@@ -179,14 +185,14 @@ fn validate(e: &RecoveryExperiment, errors: &KeyErrors) {
         ProblemSpec::Mnist(_) => true,
     };
     for method in e.solver.methods.iter().filter(|method| method.least_squares_only() && !squared) {
-        let want = "is a method of least squares: expected problem.loss = \"squared\", or another method";
-        errors.add("solver.methods", Some(format!("\"{}\"", method.name())), want);
+        let message = "is a method of least squares: expected problem.loss = \"squared\", or another method";
+        errors.add("solver.methods", Some(format!("\"{}\"", method.name())), message);
     }
     for study in e.studies.iter() {
         let RecoveryRequirements { problems, draws, .. } = study.table.requirements();
         match &e.problem {
             ProblemSpec::Drawn(_) => {}
-            _ if draws => {
+            ProblemSpec::Mnist(_) | ProblemSpec::File { .. } if draws => {
                 errors.add(study.name, None, "draws its problems: expected problem.kind = \"drawn\", or no such table");
             }
             ProblemSpec::File { .. } if problems > 1 => {
@@ -204,18 +210,18 @@ fn validate(e: &RecoveryExperiment, errors: &KeyErrors) {
     let supports =
         (0..k.min(instance.d.saturating_sub(k))).map(|i| (instance.d - i) as f64 / (i + 1) as f64).product::<f64>();
     if e.solver.methods.contains(&Method::EXACT_OBS) && supports > MOST_SUPPORTS {
-        let want = format!(
-            "would look at {supports:.1e} supports, {k} of {}: expected at most {MOST_SUPPORTS:.0e}, or greedy-iobs or swap-iobs",
+        let message = format!(
+            "would enumerate {supports:.1e} supports, {k} of {} entries: expected at most {MOST_SUPPORTS:.0e}, or greedy-iobs or swap-iobs",
             instance.d
         );
-        errors.add("solver.methods", Some("\"exact-iobs\"".into()), want);
+        errors.add("solver.methods", Some("\"exact-iobs\"".into()), message);
     }
     if e.solver.methods.contains(&Method::CoSaMp)
         && !Method::CoSaMp.applies(instance.n, instance.d, k)
-        && e.studies.requirements().all(|asked| asked.largest_ratio.is_none())
+        && e.studies.requirements().all(|requirements| requirements.largest_ratio.is_none())
     {
-        let want =
+        let message =
             format!("solves on 3 k = {} columns: expected at most min(n, d) = {}", 3 * k, instance.n.min(instance.d));
-        errors.add("solver.methods", Some("\"cosamp\"".into()), want);
+        errors.add("solver.methods", Some("\"cosamp\"".into()), message);
     }
 }

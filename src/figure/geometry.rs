@@ -1,8 +1,9 @@
-//! Plane geometry in points: clipping, dashing and thinning of lines, clipping of regions.
+//! Plane geometry on the page: clipping of lines and polygons, dashing and thinning of lines.
 
+/// A point of the page: (x, y) in points from the top left corner.
 pub(super) type PagePoint = (f64, f64);
 
-/// A rectangle; `top < bottom` as on the page.
+/// A rectangle of the page, in points; `top < bottom`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rect {
     pub left: f64,
@@ -20,15 +21,17 @@ impl Rect {
         self.bottom - self.top
     }
 
+    /// Whether a point is inside, or outside by at most `slack`.
     pub fn contains(&self, (x, y): PagePoint, slack: f64) -> bool {
         (self.left - slack..=self.right + slack).contains(&x) && (self.top - slack..=self.bottom + slack).contains(&y)
     }
 
+    /// Whether the interiors of two rectangles intersect.
     pub fn overlaps(&self, other: &Rect) -> bool {
         self.left < other.right && other.left < self.right && self.top < other.bottom && other.top < self.bottom
     }
 
-    /// The part of a segment inside (Liang and Barsky 1984).
+    /// The part of a segment inside the rectangle (Liang and Barsky 1984).
     pub fn clip(&self, (x0, y0): PagePoint, (x1, y1): PagePoint) -> Option<(PagePoint, PagePoint)> {
         let (dx, dy) = (x1 - x0, y1 - y0);
         let (mut from, mut to) = (0.0f64, 1.0f64);
@@ -46,7 +49,7 @@ impl Rect {
         (from <= to).then_some(((x0 + from * dx, y0 + from * dy), (x0 + to * dx, y0 + to * dy)))
     }
 
-    /// The part of a polygon inside (Sutherland and Hodgman 1974).
+    /// The part of a polygon inside the rectangle (Sutherland and Hodgman 1974).
     pub fn clip_polygon(&self, polygon: &[PagePoint]) -> Vec<PagePoint> {
         let depths: [&dyn Fn(PagePoint) -> f64; 4] =
             [&|p| p.0 - self.left, &|p| self.right - p.0, &|p| p.1 - self.top, &|p| self.bottom - p.1];
@@ -68,21 +71,21 @@ impl Rect {
     }
 }
 
-/// Cut a line with gaps into its connected pieces inside a rectangle.
-pub(super) fn pieces(line: &[Option<PagePoint>], frame: &Rect) -> Vec<Vec<PagePoint>> {
-    let mut pieces: Vec<Vec<PagePoint>> = Vec::new();
+/// The connected parts of a line with gaps inside a rectangle.
+pub(super) fn connected_parts(line: &[Option<PagePoint>], frame: &Rect) -> Vec<Vec<PagePoint>> {
+    let mut parts: Vec<Vec<PagePoint>> = Vec::new();
     for pair in line.windows(2) {
         let Some((a, b)) = pair[0].zip(pair[1]).and_then(|(a, b)| frame.clip(a, b)) else { continue };
-        match pieces.last_mut() {
-            Some(piece) if piece.last() == Some(&a) => piece.push(b),
-            _ => pieces.push(vec![a, b]),
+        match parts.last_mut() {
+            Some(part) if part.last() == Some(&a) => part.push(b),
+            _ => parts.push(vec![a, b]),
         }
     }
-    pieces
+    parts
 }
 
-/// Drop points that cannot be seen: of each run inside one column of `width`, keep the first, the last and the two
-/// extremes, in their order.
+/// Removes points that are not visible: of each run inside one column of `width` points, keeps the first, the last and the two
+/// extremes, in order.
 pub(super) fn thin(line: Vec<PagePoint>, width: f64) -> Vec<PagePoint> {
     let column = |p: &PagePoint| (p.0 / width).floor();
     let mut kept = Vec::new();
@@ -101,7 +104,8 @@ pub(super) fn thin(line: Vec<PagePoint>, width: f64) -> Vec<PagePoint> {
     kept
 }
 
-/// Cut a line into dashes: `pattern` alternates lengths drawn and left out; empty leaves the line whole.
+/// Divides a line into dashes. `pattern` contains the lengths of dashes and gaps in alternation; an empty pattern gives the whole
+/// line.
 pub(super) fn dashes(line: Vec<PagePoint>, pattern: &[f64]) -> Vec<Vec<PagePoint>> {
     if pattern.is_empty() {
         return vec![line];
@@ -150,7 +154,7 @@ mod tests {
         assert_eq!(UNIT.clip((-1.0, 2.0), (3.0, 2.0)), None);
         assert_eq!(UNIT.clip((-1.0, 1.0), (1.0, -1.0)), Some(((0.0, 0.0), (0.0, 0.0))));
         let line = [Some((0.1, 0.5)), Some((0.9, 0.5)), None, Some((0.5, 0.5)), Some((0.5, 9.0)), Some((0.2, 0.2))];
-        let lengths: Vec<usize> = pieces(&line, &UNIT).iter().map(Vec::len).collect();
+        let lengths: Vec<usize> = connected_parts(&line, &UNIT).iter().map(Vec::len).collect();
         assert_eq!(lengths, [2, 2, 2]);
     }
 

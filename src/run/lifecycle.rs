@@ -76,7 +76,7 @@ pub(super) fn manifest(
         status: Status::Running,
         experiment,
         seed,
-        clock: None,
+        hyperparameters: None,
         population,
         host: host(),
         threads: rayon::current_num_threads(),

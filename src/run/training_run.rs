@@ -15,7 +15,7 @@ use crate::config::{BatchSize, Experiment, Precision};
 use crate::network::Loss;
 use crate::population::Population;
 use crate::record::npz::{ArrayRecord, array_record};
-use crate::record::{Clock, Manifest, PopulationRecord, RunFolder, RunKind, TrajectoryRecord};
+use crate::record::{Hyperparameters, Manifest, PopulationRecord, RunFolder, RunKind, TrajectoryRecord};
 use ndarray::Array2;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -57,7 +57,7 @@ pub fn run(
     let memory = json(serde_json::to_value(estimate));
     let data = population_record(&population);
     let mut manifest = lifecycle::manifest(RunKind::Training, resolved, experiment.seed, data, memory, earlier);
-    manifest.clock = Some(clock(experiment));
+    manifest.hyperparameters = Some(hyperparameters(experiment));
     manifest.warnings.clone_from(&plan.warnings);
     folder.write_json("manifest.json", &manifest)?;
     if let Ok(text) = experiment.to_toml() {
@@ -139,9 +139,9 @@ fn json(value: Result<serde_json::Value, serde_json::Error>) -> serde_json::Valu
     value.unwrap_or(serde_json::Value::Null)
 }
 
-fn clock(experiment: &Experiment) -> Clock {
+fn hyperparameters(experiment: &Experiment) -> Hyperparameters {
     let (learning_rate, momentum) = experiment.dynamics.learning_rate_and_momentum();
-    Clock { step: experiment.dynamics.step, friction: experiment.dynamics.friction, learning_rate, momentum }
+    Hyperparameters { step: experiment.dynamics.step, friction: experiment.dynamics.friction, learning_rate, momentum }
 }
 
 fn population_record(population: &Population) -> PopulationRecord {

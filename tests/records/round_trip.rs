@@ -12,7 +12,7 @@ use widelimit::dynamics::StopReason;
 use widelimit::network::Activation;
 use widelimit::record::npz::{Arrays, StoredArrays};
 use widelimit::record::{
-    Clock, FORMAT, Host, Manifest, PhaseTime, PopulationRecord, ReferenceError, RunFolder, RunKind, Status,
+    FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, ReferenceError, RunFolder, RunKind, Status,
     TrajectoryRecord,
 };
 
@@ -340,7 +340,7 @@ proptest! {
             status: Status::Interrupted,
             experiment: serde_json::json!({ "step": finite[1], "title": words }),
             seed: step,
-            clock: Some(Clock { step: finite[1], friction: finite[2], learning_rate: finite[3], momentum: finite[4] }),
+            hyperparameters: Some(Hyperparameters { step: finite[1], friction: finite[2], learning_rate: finite[3], momentum: finite[4] }),
             population: PopulationRecord {
                 description: words.clone(),
                 samples: 3,

@@ -1,7 +1,7 @@
 //! The table `[noise]`.
 
 use crate::config::study::{RecoveryRequirements, StudyTable};
-use crate::config::{KeyErrors, ProblemSpec, RecoveryExperiment, Section, Want};
+use crate::config::{Allowed, KeyErrors, ProblemSpec, RecoveryExperiment, Section};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
@@ -20,8 +20,8 @@ pub struct NoiseSensitivity {
 impl StudyTable<RecoveryExperiment> for NoiseSensitivity {
     fn validate(&self, e: &RecoveryExperiment, errors: &KeyErrors) {
         if matches!(&e.problem, ProblemSpec::Drawn(law) if law.loss != SampleLoss::Squared) {
-            let want = "is about least squares: expected problem.loss = \"squared\", or no table [noise]";
-            errors.add("noise", None, want);
+            let message = "is about least squares: expected problem.loss = \"squared\", or no table [noise]";
+            errors.add("noise", None, message);
         }
     }
 
@@ -40,7 +40,7 @@ impl StudyKind<RecoveryExperiment> for NoiseSensitivity {
     const NAME: &'static str = "noise";
 
     fn read(mut s: Section<'_>, _: &RecoveryExperiment) -> Self {
-        let snr_db = if s.has("snr_db") { s.reals("snr_db", Want::Any) } else { vec![10.0, 20.0, 30.0, 40.0, 60.0] };
+        let snr_db = if s.has("snr_db") { s.reals("snr_db", Allowed::Any) } else { vec![10.0, 20.0, 30.0, 40.0, 60.0] };
         s.require_increasing("snr_db", &snr_db, "numbers");
         let noise = NoiseSensitivity { snr_db, problems: s.count("problems", Some(20), 1) };
         s.finish();

@@ -2,7 +2,8 @@
 
 use crate::config::study::StudyTable;
 use crate::config::{
-    Experiment, KeyErrors, NEEDS_INDEPENDENT_UNITS, NetworkKind, PicardSpec, Precision, Section, Want, require_windows,
+    Allowed, Experiment, KeyErrors, NEEDS_INDEPENDENT_UNITS, NetworkKind, PicardSpec, Precision, Section,
+    require_windows,
 };
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
@@ -59,7 +60,7 @@ impl StudyKind<Experiment> for Picard {
             particles: s.count("particles", Some(experiment.reference.particles), 1),
             windows: if s.has("windows") { s.counts("windows", 1) } else { vec![1, 4] },
             iterates: s.count("iterates", Some(defaults.iterates), 1),
-            tolerance: s.real("tolerance", Some(defaults.tolerance), Want::Between(1e-15, 1e-1)),
+            tolerance: s.real("tolerance", Some(defaults.tolerance), Allowed::Between(1e-15, 1e-1)),
         };
         s.require_increasing("windows", &study.windows, "numbers");
         s.finish();

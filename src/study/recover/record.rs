@@ -131,11 +131,11 @@ impl RecoverArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read(folder: &RunFolder, methods: &[String]) -> Result<Self, NpzError> {
-        let table = StoredArrays::read(&folder.file(ARRAYS))?;
-        let own = |method: &String| Ok((method.clone(), MethodArrays::take(&format!("{method}_"), &table)?));
+        let stored = StoredArrays::read(&folder.file(ARRAYS))?;
+        let own = |method: &String| Ok((method.clone(), MethodArrays::load(&format!("{method}_"), &stored)?));
         Ok(RecoverArrays {
-            iterations: table.shaped("iterations")?,
-            w_star: ArrayField::take("w_star", &table)?,
+            iterations: stored.shaped("iterations")?,
+            w_star: ArrayField::load("w_star", &stored)?,
             methods: methods.iter().map(own).collect::<Result<_, NpzError>>()?,
         })
     }
