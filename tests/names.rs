@@ -126,10 +126,16 @@ fn small(name: &str) -> Vec<&'static str> {
         "connect-teacher" => [networks, teacher, variants(1), paths, curve].concat(),
         "converge" => [networks, digits, gap, variants(5)].concat(),
         "converge-teacher" => [networks, teacher, gap, variants(5)].concat(),
-        "bump" => [networks, &["kinetic.nodes=384", "kinetic.particles=400", "kinetic.clouds=2"]].concat(),
-        "gibbs" => [networks, &["kinetic.nodes=96", "kinetic.particles=400", "kinetic.clouds=2"]].concat(),
+        "bump" => [networks, &["kinetic.nodes=160", "kinetic.particles=400", "kinetic.clouds=4"]].concat(),
+        "gibbs" => [networks, &["kinetic.nodes=96", "kinetic.particles=400", "kinetic.clouds=4"]].concat(),
         "picard" => [networks, teacher, gap, &["picard.particles=32", "picard.windows=[1,2]"]].concat(),
-        "radial" => [networks, teacher, gap, &["radial.particles=32", "radial.dimensions=[5]"]].concat(),
+        "radial" => [
+            networks,
+            teacher,
+            gap,
+            &["radial.particles=32", "radial.dimensions=[5]", "reference.grid.nodes=384", "horizon.time=1.0"],
+        ]
+        .concat(),
         "recover" => {
             let own: &[&str] = &["recover.problems=2", "noise.problems=2", "rates.trials=100", "rates.problems=1"];
             [recovery, own].concat()
@@ -205,7 +211,7 @@ fn checks_and_figures_begin_with_the_name_of_a_study() {
                 let known = own.iter().any(|study| of_study(name, study)) || common.iter().any(|c| name.starts_with(c));
                 assert!(known, "{}: the {what} {name} is of none of {own:?}", builtin.name);
             }
-            // Every study has a check and a figure of its own, but rates and noise: see below.
+            // Every study has a check and a figure.
             for study in &own {
                 assert!(names.iter().any(|name| of_study(name, study)), "{}: no {what} of {study}", builtin.name);
             }
