@@ -1,8 +1,8 @@
 //! Reads the arrays of a run folder without the library's readers and fits the exponent of the gap again.
 //!
-//! Records are `.npz` files that NumPy opens too. `records/widths.npz` holds, among others, `values` (the widths) and
-//! `sup_function` (widths, seeds), the largest `L^2` distance of a network's predictions from the limit's. The recorded
-//! exponent is the least-squares slope of the logarithm of the mean square over seeds.
+//! Records are `.npz` files that NumPy opens too. `records/widths.npz` holds, among others, `abscissa` (the effective widths)
+//! and `sup_function` (widths, seeds), the largest `L^2` distance over time of a network's predictions from the limit's. The
+//! recorded exponent is the least-squares slope of the logarithm of its mean square over seeds.
 
 use ndarray::{Array1, Array2};
 use ndarray_npy::NpzReader;
@@ -12,20 +12,20 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use widelimit::run::Options;
 
-/// A run of the built-in experiment `teacher` at a small size.
+/// A run of the built-in experiment `descent` at a small size.
 fn small_run(out: PathBuf) -> Result<PathBuf, Box<dyn Error>> {
     let set = [
         "population.size=50",
         "widths.values=[16,32,64]",
         "widths.seeds=4",
         "reference.particles=512",
-        "horizon.time=0.8",
-        "horizon.records=2",
+        "horizon.time=1.0",
+        "horizon.records=5",
         "gap.sweep=[]",
         "gap.resamples=200",
     ];
     let overrides = set.iter().map(|entry| entry.parse()).collect::<Result<Vec<_>, _>>()?;
-    let experiment = widelimit::load("teacher", &overrides)?.experiment;
+    let experiment = widelimit::load("descent", &overrides)?.experiment;
     let options = Options { out: out.clone(), force: false, resume: false, quiet: true };
     widelimit::run_experiment(&experiment, &options, &AtomicBool::new(false))?;
     Ok(out)

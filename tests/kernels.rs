@@ -4,13 +4,16 @@
 mod common;
 
 use common::{Problem, bits, naive};
+use faer::Mat;
 use proptest::prelude::*;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io::Write;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use widelimit::choice::Choice;
 use widelimit::compute::{InstructionSet, Real, Threads, vector};
 use widelimit::dynamics::{BatchSource, Brownian, Force, Method, Motion, NetworkForce, State};
 use widelimit::network::kernel::activation;
 use widelimit::network::{Activation, Loss, Network, Objective, ThreeLayer, TwoLayer};
+use widelimit::sparse::recovery::dense::gram;
 
 /// The choice of an instruction set belongs to the whole process: tests that make it take turns.
 static CHOICE: Mutex<()> = Mutex::new(());
@@ -19,13 +22,29 @@ fn turn() -> MutexGuard<'static, ()> {
     CHOICE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What `work` gives on every instruction set this processor has.
+/// What `work` gives on every instruction set that this processor has, the portable one always among them.
 fn on_each<T>(mut work: impl FnMut(InstructionSet) -> T) -> Vec<(InstructionSet, T)> {
+    name_missing_instruction_sets();
     let before = InstructionSet::current();
-    let sets = InstructionSet::ALL.iter().copied().filter(|set| set.choose());
-    let results = sets.map(|set| (set, work(set))).collect();
+    let mut results = Vec::new();
+    for &set in InstructionSet::ALL.iter().filter(|set| set.choose()) {
+        assert_eq!(InstructionSet::current(), set);
+        results.push((set, work(set)));
+    }
     before.choose();
+    assert_eq!(results[0].0, InstructionSet::Portable, "the portable kernels are tested on every processor");
     results
+}
+
+/// Says once which instruction sets are not tested. The harness keeps what a test that passes prints, so this goes to standard
+/// error itself.
+fn name_missing_instruction_sets() {
+    static NAMED: Once = Once::new();
+    NAMED.call_once(|| {
+        for set in InstructionSet::ALL.iter().filter(|set| !set.available()) {
+            let _ = writeln!(std::io::stderr(), "note: this processor has no {set}, whose kernels are not tested here");
+        }
+    });
 }
 
 /// A line of the table: the point, the value and the slope, each as a double and the rest.
@@ -75,7 +94,7 @@ fn worst<R: Real>(lines: &[Line], activation: Activation, digits: i32, smallest:
 fn activations_are_within_their_limits() {
     let _turn = turn();
     let lines = table();
-    let results = on_each(|set| {
+    on_each(|set| {
         let limits = [
             (Activation::Tanh, 4.0),
             (Activation::Sigmoid, 4.0),
@@ -97,7 +116,6 @@ fn activations_are_within_their_limits() {
             }
         }
     });
-    assert!(!results.is_empty());
 }
 
 /// In the tails, where a function is near its limits, it neither turns back by more than rounding nor passes the limit.
@@ -306,4 +324,26 @@ fn vector_kernels_round_as_plain_sums_on_every_instruction_set() {
             assert_eq!((bits(&one), bits(&y)), (bits(&sum), bits(&sum_of_four)), "{set} {n}");
         }
     }
+}
+
+/// The matrix product of sparse recovery, of several blocks and copied parts, against plain sums on every instruction set.
+#[test]
+fn dense_products_are_plain_sums_on_every_instruction_set() {
+    let _turn = turn();
+    let (d, n) = (270, 530);
+    let xt = Mat::from_fn(d, n, |j, i| ((i * 37 + j * 11) as f64 * 0.3).sin() + if i == j { 2.0 } else { 0.0 });
+    let scale: Vec<f64> = (0..n).map(|i| 1.0 + 0.5 * (i as f64).cos()).collect();
+    let found = on_each(|_| gram(xt.as_ref(), Some(&scale)));
+    for j in 0..d {
+        for k in 0..=j {
+            let terms = (0..n).map(|i| scale[i] * xt[(j, i)] * xt[(k, i)]);
+            let (sum, size) = terms.fold((0.0, 0.0), |(sum, size), term| (sum + term, size + f64::abs(term)));
+            for (set, h) in &found {
+                assert!((h[(j, k)] - sum).abs() <= 1e-14 * size, "{set}: entry ({j}, {k})");
+                assert_eq!(h[(j, k)], h[(k, j)], "{set}: entry ({j}, {k})");
+            }
+        }
+    }
+    let fast: Vec<_> = found.iter().filter(|(set, _)| *set != InstructionSet::Portable).map(|(_, h)| h).collect();
+    assert!(fast.windows(2).all(|pair| pair[0] == pair[1]), "AVX2 and AVX-512 differ");
 }

@@ -3,7 +3,6 @@
 use faer::Mat;
 use faer::prelude::{Solve, SolveLstsq};
 use widelimit::choice::Choice;
-use widelimit::compute::InstructionSet;
 use widelimit::sparse::recovery::dense::gram;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::{
@@ -208,8 +207,8 @@ fn tiled_cholesky() {
     assert!(Cholesky::new(Mat::from_fn(2, 2, |i, j| if i == j { -1.0 } else { 0.0 }).as_ref(), 0.0).is_err());
 }
 
-/// Products, factors and inverses of several blocks and several copied parts: the same bits on any number of threads, and on
-/// AVX2 as on AVX-512.
+/// Products, factors and inverses of several blocks and several copied parts: the same bits on any number of threads.
+/// `tests/kernels.rs` compares instruction sets.
 #[test]
 fn bits_of_the_dense_kernels() {
     let (d, n) = (530, 1100);
@@ -225,12 +224,6 @@ fn bits_of_the_dense_kernels() {
     };
     let one = all(1);
     assert!(one == all(3), "threads");
-    let before = InstructionSet::current();
-    if before == InstructionSet::Avx512 && InstructionSet::Avx2.choose() {
-        let h = gram(xt.as_ref(), Some(&scale));
-        before.choose();
-        assert!(one.0 == h, "instruction sets");
-    }
 }
 
 /// Derivatives of every loss against central differences of order four.
