@@ -39,7 +39,7 @@ const CLOSING: &[(&str, &str)] = &[
     ("sparse/recovery/solve.rs", "sparse/recovery/method.rs"),
     ("analysis/connectivity/constructive.rs", "analysis/connectivity/*_layer.rs"),
     // A model and the kernels that evaluate it.
-    ("network/passes.rs", "network/model.rs"),
+    ("network/workspace.rs", "network/model.rs"),
     ("network/kernel/three_layer/*.rs", "network/kernel/three_layer/mod.rs"),
     ("network/kernel/three_layer/mod.rs", "network/three_layer.rs"),
     ("network/kernel/superblock.rs", "network/kernel/sweep.rs"),
