@@ -8,7 +8,7 @@ use super::study::{RecoveryRequirements, Studies, StudyReader};
 use crate::choice::{Choice, quoted};
 use crate::population::Split;
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::{Damping, MOST_SUPPORTS, Method, SampleLoss};
+use crate::sparse::recovery::{Damping, MAX_SUPPORTS, RecoveryMethod, SampleLoss};
 use std::path::Path;
 use toml::Table;
 
@@ -128,7 +128,7 @@ fn solver(section: Option<Section>) -> Solver {
     let Some(mut s) = section else { return spec };
     let names = s.texts("methods");
     for name in &names {
-        match Method::from_name(name) {
+        match RecoveryMethod::from_name(name) {
             Ok(method) if spec.methods.contains(&method) => {
                 s.wrong("methods", Some(format!("\"{name}\"")), "expected every method once");
             }
@@ -196,15 +196,15 @@ fn validate(e: &RecoveryExperiment, errors: &KeyErrors) {
     let k = e.solver.kept(instance.sparsity, instance.d.max(1));
     let supports =
         (0..k.min(instance.d.saturating_sub(k))).map(|i| (instance.d - i) as f64 / (i + 1) as f64).product::<f64>();
-    if e.solver.methods.contains(&Method::EXACT_OBS) && supports > MOST_SUPPORTS {
+    if e.solver.methods.contains(&RecoveryMethod::EXACT_OBS) && supports > MAX_SUPPORTS {
         let want = format!(
-            "would look at {supports:.1e} supports, {k} of {}: expected at most {MOST_SUPPORTS:.0e}, or greedy-iobs or swap-iobs",
+            "would look at {supports:.1e} supports, {k} of {}: expected at most {MAX_SUPPORTS:.0e}, or greedy-iobs or swap-iobs",
             instance.d
         );
         errors.add("solver.methods", Some("\"exact-iobs\"".into()), want);
     }
-    if e.solver.methods.contains(&Method::CoSaMp)
-        && !Method::CoSaMp.applies(instance.n, instance.d, k)
+    if e.solver.methods.contains(&RecoveryMethod::CoSaMp)
+        && !RecoveryMethod::CoSaMp.applies(instance.n, instance.d, k)
         && e.studies.requirements().all(|asked| asked.largest_ratio.is_none())
     {
         let want =

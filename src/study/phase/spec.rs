@@ -5,7 +5,7 @@ use crate::config::{KeyErrors, ProblemSpec, RecoveryExperiment, Section, Want};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
-use crate::sparse::recovery::Method;
+use crate::sparse::recovery::RecoveryMethod;
 use serde::Serialize;
 
 /// Success over (n/d, k/n), with k = k*.
@@ -32,7 +32,7 @@ impl StudyTable<RecoveryExperiment> for PhaseDiagram {
             let want = "the phase diagram keeps as many entries as the truth has: remove it";
             errors.add("solver.k", Some(k.to_string()), want);
         }
-        if e.solver.methods.contains(&Method::EXACT_OBS) {
+        if e.solver.methods.contains(&RecoveryMethod::EXACT_OBS) {
             let want = "is too slow for a phase diagram: remove it";
             errors.add("solver.methods", Some("\"exact-iobs\"".into()), want);
         }

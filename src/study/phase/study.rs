@@ -11,7 +11,7 @@ use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::study::RecoverySubject;
 use crate::run::tasks::{Task, run_tasks};
 use crate::sparse::recovery::instance::Instance;
-use crate::sparse::recovery::{Damping, Method, SampleLoss, solve};
+use crate::sparse::recovery::{Damping, RecoveryMethod, SampleLoss, solve};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
@@ -126,7 +126,9 @@ fn checks(subject: RecoverySubject<'_>, law: &Instance, cells: &[Cell], found: &
         && e.solver.step == 1.0
         && matches!(e.solver.damping, Damping::Auto | Damping::Relative(0.0));
     let mut checks = Vec::new();
-    for (m, method) in e.solver.methods.iter().enumerate().filter(|(_, m)| matches!(m, Method::Obs(..)) && exact) {
+    for (m, method) in
+        e.solver.methods.iter().enumerate().filter(|(_, m)| matches!(m, RecoveryMethod::Obs(..)) && exact)
+    {
         let missed: Vec<usize> = cells
             .iter()
             .zip(found)
