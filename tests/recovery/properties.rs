@@ -247,7 +247,7 @@ fn problems_from_files() {
     assert!(from(&whole[..2]).unwrap().truth().is_none());
     let nan = ndarray::array![[1.0, 0.0, 2.0], [0.0, f64::NAN, 1.0]].into_dyn();
     for (arrays, words) in [
-        (vec![("X", x.clone())], ["a.npz: no array y", "it holds X"]),
+        (vec![("X", x.clone())], ["a.npz: no array y", "the archive holds X"]),
         (vec![("x", x.clone()), ("y", vector(&[1.0, 2.0]))], ["no array X", "w_star"]),
         (vec![("X", vector(&[1.0])), ("y", vector(&[1.0]))], ["array X has shape [1]", "(n, d)"]),
         (vec![("X", x.clone()), ("y", x.clone())], ["array y has shape [2, 3]", "one axis"]),

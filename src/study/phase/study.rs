@@ -1,7 +1,7 @@
 //! The phase diagram: for which n/d and k/n a noiseless truth of k entries is found, by which algorithm.
 
 use super::{MethodCells, PhaseArrays, PhaseDiagram};
-use crate::analysis::proportion::wilson;
+use crate::analysis::proportion::wilson_interval;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
 use crate::number;
@@ -73,8 +73,8 @@ fn arrays(terms: &PhaseDiagram, subject: RecoverySubject<'_>, cells: &[Cell], fo
         };
         MethodCells {
             success: table(&|t| t.successes as f64 / t.trials as f64),
-            low: table(&|t| wilson(t.successes, t.trials, 0.95).0),
-            high: table(&|t| wilson(t.successes, t.trials, 0.95).1),
+            low: table(&|t| wilson_interval(t.successes, t.trials, 0.95).0),
+            high: table(&|t| wilson_interval(t.successes, t.trials, 0.95).1),
             trials: shaped(shape, found.iter().map(|cell| cell[m].trials as f64).collect()),
             iterations: shaped(shape, found.iter().map(|cell| cell[m].iterations).collect()),
         }

@@ -2,7 +2,7 @@
 
 use super::record::MethodArrays;
 use super::{Recover, RecoverArrays, RecoverRecord, Summary, Timing};
-use crate::analysis::proportion::wilson;
+use crate::analysis::proportion::wilson_interval;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
 use crate::config::ProblemSpec;
@@ -195,7 +195,7 @@ fn summary(subject: RecoverySubject<'_>, found: &[ProblemRuns], m: usize) -> Sum
         method: subject.experiment.solver.methods[m].name().into(),
         successes,
         problems,
-        interval: wilson(successes, problems, 0.95),
+        interval: wilson_interval(successes, problems, 0.95),
         iterations: quantile(runs(found, m).filter_map(|run| run.reached.map(|t| t as f64)), 0.5),
         error: quantile(runs(found, m).map(|run| run.answer), 0.5),
         stops,
