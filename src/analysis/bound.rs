@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn along_the_step_the_sides_are_exchanged() {
-        // The abscissae stand for steps; the order of magnitude of a step does not enter a slope.
+        // The abscissae are taken as steps; the scale of the steps does not affect a slope.
         let form = BoundForm::Step { p: 4.0, n: 100.0 };
         assert_eq!(verdict(|eps| eps.sqrt(), form), Verdict::Holds);
         assert_eq!(verdict(|eps| eps, form), Verdict::Holds);

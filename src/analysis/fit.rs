@@ -183,7 +183,7 @@ mod tests {
     }
 
     /// Fractions of tables whose slope interval contains -1, and whose first error bar contains 1/64 (the law's mean, so
-    /// the second number says nothing about the median).
+    /// the second number does not apply to the median).
     fn coverage(
         statistic: Statistic,
         seeds: usize,

@@ -134,9 +134,9 @@ pub enum FitFailure {
          strictly between 0 and 1"
     )]
     Settings {
-        /// Resamples asked for.
+        /// Requested number of resamples.
         resamples: usize,
-        /// Level asked for.
+        /// Requested level.
         level: f64,
     },
     /// Fewer than two usable rows at distinct abscissae.

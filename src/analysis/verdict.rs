@@ -86,7 +86,7 @@ pub struct Check {
 
 impl Check {
     /// The exponent equals `exponent.expected`. Fails when the interval excludes it; holds when the interval contains it
-    /// and is sharp enough; otherwise, and whenever the points are near the reference's error, not resolved.
+    /// and is short enough; otherwise, and whenever the points are near the reference's error, not resolved.
     pub fn exponent_equals(
         name: impl Into<String>,
         statement: impl Into<String>,
@@ -97,7 +97,7 @@ impl Check {
     }
 
     /// The exponent is at most `exponent.expected`: a gap that decays faster than its bound does not contradict it. Fails
-    /// only when the interval lies entirely above; holds when it lies entirely below, or reaches across and is sharp enough.
+    /// only when the interval lies entirely above; holds when it lies entirely below, or contains the exponent and is short enough.
     pub fn exponent_at_most(
         name: impl Into<String>,
         statement: impl Into<String>,

@@ -48,7 +48,7 @@ pub enum TransportError {
     NoDirections {
         /// Dimension of the space.
         dimension: usize,
-        /// Directions asked for.
+        /// Requested number of directions.
         directions: usize,
     },
 }

@@ -77,6 +77,7 @@ impl SampleLoss {
     }
 }
 
+/// The logistic function.
 fn sigmoid(a: f64) -> f64 {
     1.0 / (1.0 + (-a).exp())
 }

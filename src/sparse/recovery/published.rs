@@ -56,6 +56,7 @@ pub fn experiments(count: usize) -> Result<Vec<PublishedExperiment>, RecoveryErr
 struct MersenneStream(Mt);
 
 impl MersenneStream {
+    /// A uniform number in [0, 1) with 24 bits.
     fn uniform(&mut self) -> f32 {
         (self.0.next_u32() & 0x00ff_ffff) as f32 / (1 << 24) as f32
     }
@@ -73,6 +74,7 @@ impl MersenneStream {
         x
     }
 
+    /// A random permutation of `0 .. m`.
     fn permutation(&mut self, m: usize) -> Vec<usize> {
         let mut permutation: Vec<usize> = (0..m).collect();
         for i in 0..m - 1 {
