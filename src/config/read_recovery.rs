@@ -8,7 +8,7 @@ use super::study::{RecoveryRequirements, Studies, StudyReader};
 use crate::choice::{Choice, choice, quoted};
 use crate::population::Split;
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::{Damping, MOST_SUPPORTS, Method, SampleLoss};
+use crate::sparse::recovery::{Damping, MAX_SUPPORTS, RecoveryMethod, SampleLoss};
 use std::path::Path;
 use toml::Table;
 
@@ -140,7 +140,7 @@ fn solver(section: Option<Section>) -> Solver {
     let Some(mut s) = section else { return spec };
     let names = s.texts("methods");
     for name in &names {
-        match Method::from_name(name) {
+        match RecoveryMethod::from_name(name) {
             Ok(method) if spec.methods.contains(&method) => {
                 s.reject("methods", Some(format!("\"{name}\"")), "expected every method once");
             }
