@@ -33,11 +33,6 @@ fn fine(folder: &Path, args: &[&str]) -> Said {
     said
 }
 
-/// The text with every run of white space as one space, so that cells of a table that were wrapped can be searched.
-fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// A complete run with every kind of group.
 fn shared() -> Arc<Run> {
     static COMPLETE: Shared = Shared::new();

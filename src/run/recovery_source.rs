@@ -63,7 +63,7 @@ impl ProblemSource {
         Ok(match self {
             ProblemSource::Drawn(law) => law.draw(seed, index)?,
             ProblemSource::Images { signals, law, .. } => law.draw_for(signals[index as usize].clone(), seed, index)?,
-            ProblemSource::File { path, bytes, loss, .. } => read(path, bytes, *loss)?,
+            ProblemSource::File { path, bytes, loss, .. } => read_problem(path, bytes, *loss)?,
         })
     }
 

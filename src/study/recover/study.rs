@@ -2,7 +2,7 @@
 
 use super::record::MethodArrays;
 use super::{MethodSummary, Recover, RecoverArrays, RecoverRecord, Timing};
-use crate::analysis::proportion::wilson;
+use crate::analysis::proportion::wilson_interval;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
 use crate::config::ProblemSpec;
