@@ -209,7 +209,7 @@ fn the_quadratic_rate_is_attained() {
         let y = vec![loss.measure(t), loss.measure(0.0)];
         for distance in [1e-2, 1e-3] {
             let problem = SparseProblem::new(xt.clone(), y.clone(), loss, Some(vec![t, 0.0])).unwrap();
-            let problem = problem.starting_at(vec![t + distance, 0.0]).unwrap();
+            let problem = problem.with_start(vec![t + distance, 0.0]).unwrap();
             let steps = quadratic_rate(&problem, 2, Selection::Magnitude, 1).unwrap();
             let ratio = steps[0].ratio();
             println!("{loss:?} from {distance:e}: {ratio:.5}");
