@@ -1,5 +1,5 @@
-//! A run of sparse recovery (WMSKA): problems in, records out. Nothing is trained; the run folder, the records, the checks, the
-//! figures, interruption and resumption are those of all runs.
+//! A run of sparse recovery (WMSKA). The run folder, the records, the checks, the figures, interruption and resumption are as in
+//! a run of training.
 
 use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
 use super::lifecycle::{self, OpenRun, Opening};
@@ -21,7 +21,7 @@ pub struct RecoveryRecord {
     pub methods: Vec<String>,
     /// Relative error that counts as recovered.
     pub success: f64,
-    /// Rows and columns of an image, where the signals are images.
+    /// Rows and columns of an image, where the true vectors are images.
     pub image: Option<(usize, usize)>,
 }
 
@@ -40,14 +40,15 @@ const FILE: &str = "records/recovery.json";
 /// Runs an experiment of sparse recovery.
 ///
 /// # Errors
-/// Problems that cannot be read or drawn, a folder in use or holding another run, a full disk: see [`RunError`].
+/// See [`RunError`]: problems that cannot be read or drawn, a folder in use or holding another run, files that cannot be
+/// written.
 pub fn run(
     e: &RecoveryExperiment,
     options: &Options,
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
-    let began = Instant::now();
+    let started = Instant::now();
     let source = ProblemSource::new(e)?;
     let first = source.problem(e.seed, 0)?;
     check_kept(e, &first)?;
@@ -83,13 +84,13 @@ pub fn run(
         image: source.image(),
     };
     folder.write_json(FILE, &record)?;
-    manifest.add_phase("problems", began.elapsed().as_secs_f64());
+    manifest.add_phase("problems", started.elapsed().as_secs_f64());
 
     let context = RunContext { folder: &folder, interrupt, quiet: options.quiet };
     let subject = RecoverySubject { experiment: e, source: &source };
     let mut checks = Vec::new();
     for (name, study) in studies_of(registry.recovery, e) {
-        let began = Instant::now();
+        let started = Instant::now();
         match study.run(subject, &context)? {
             Outcome::Complete(Findings { checks: found, warnings }) => {
                 checks.extend(found);
@@ -98,16 +99,16 @@ pub fn run(
             Outcome::Interrupted => return lifecycle::interrupted(&folder, manifest),
         }
         manifest.add_study(name);
-        manifest.add_phase(&format!("study: {name}"), began.elapsed().as_secs_f64());
+        manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
     }
     lifecycle::finish(&folder, manifest, checks, registry)
 }
 
-/// What only the problem can tell about k.
+/// Checks k against the first problem.
 fn check_kept(e: &RecoveryExperiment, problem: &Problem) -> Result<(), RunError> {
     let d = problem.unknowns();
     if e.solver.k.is_none() && problem.truth().is_none() {
-        return Err(RunError::NothingToKeep);
+        return Err(RunError::UnknownSparsity);
     }
     match e.solver.k {
         Some(k) if k > d => Err(RecoveryError::Sparsity { k, d }.into()),
@@ -115,13 +116,14 @@ fn check_kept(e: &RecoveryExperiment, problem: &Problem) -> Result<(), RunError>
     }
 }
 
-/// Entries kept on a problem.
+/// Number of entries kept on a problem.
 pub fn kept(e: &RecoveryExperiment, problem: &Problem) -> usize {
     let sparsity = problem.truth().map_or(1, |truth| truth.iter().filter(|w| **w != 0.0).count());
     e.solver.kept(sparsity, problem.unknowns())
 }
 
-/// Whether a full second-order step is exact on the problems: a quadratic, no fewer samples than unknowns, no damping.
+/// Whether a full second-order step without damping is exact on a problem: a quadratic objective, step 1, and at least as many
+/// samples as unknowns, unless zero damping is requested.
 pub fn undamped(e: &RecoveryExperiment, problem: &Problem) -> bool {
     problem.is_quadratic()
         && e.solver.damping.of(problem) == 0.0
@@ -129,8 +131,8 @@ pub fn undamped(e: &RecoveryExperiment, problem: &Problem) -> bool {
         && (problem.samples() >= problem.unknowns() || e.solver.damping == Damping::Relative(0.0))
 }
 
-/// Writes `state/problem.npz`: the first problem, as `problem.kind = "file"` reads it: the design X (n, d), the measurements y
-/// (n), the truth `w_star` (d) where it is known, and `w0` (d), where iterations start.
+/// Writes `state/problem.npz`, the first problem in the format of `problem.kind = "file"`: the design X (n, d), the measurements
+/// y (n), the true vector `w_star` (d) if it is known, and the start `w0` (d).
 fn write_problem(folder: &RunFolder, problem: &Problem) -> Result<(), RunError> {
     let (n, d) = (problem.samples(), problem.unknowns());
     let design = problem.design();
@@ -147,17 +149,17 @@ fn write_problem(folder: &RunFolder, problem: &Problem) -> Result<(), RunError> 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct RecoveryMemory {
-    /// Designs, one a thread.
+    /// Designs, one per thread.
     designs: u64,
     /// Hessians, their factors and inverses.
     matrices: u64,
 }
 
 impl RecoveryMemory {
-    /// For the largest problem of the experiment; a problem on every thread.
+    /// The memory for the largest problem of the experiment on every thread.
     fn new(e: &RecoveryExperiment, first: &Problem) -> Self {
         let (mut n, d) = (first.samples() as f64, first.unknowns() as f64);
-        let ratios = e.studies.requirements().filter_map(|asked| asked.largest_ratio);
+        let ratios = e.studies.requirements().filter_map(|requirements| requirements.largest_ratio);
         n = n.max(ratios.fold(0.0, f64::max) * d);
         let threads = rayon::current_num_threads() as f64;
         RecoveryMemory { designs: (threads * 2.0 * n * d * 8.0) as u64, matrices: (threads * 6.0 * d * d * 8.0) as u64 }

@@ -1,4 +1,4 @@
-//! Trained networks, read back from `state/` in double precision.
+//! Trained networks, read from `state/` in double precision.
 
 use super::context::RunError;
 use super::plan::Trajectory;
@@ -7,10 +7,10 @@ use crate::network::Point;
 use crate::record::RunFolder;
 use crate::record::state::FinalParts;
 
-/// Final canonical parameters of a run.
+/// Final canonical parameters of a trajectory.
 ///
 /// # Errors
-/// A state that is missing or is not one of this network.
+/// A state that is missing, or of another network.
 pub fn final_point(folder: &RunFolder, problem: &Problem<'_, f64>, run: &Trajectory) -> Result<Point, RunError> {
     let parts = FinalParts::read(&folder.file(&format!("state/{}.npz", run.id)))?;
     Ok(parts.canonical(&problem.network, run.width())?)
