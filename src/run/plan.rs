@@ -14,7 +14,7 @@
 //! Replica s of a group starts from consecutive particles of the limit, the first of which is `s * stride`, at every width. The
 //! particles of replicas are disjoint where the limit has enough.
 
-use crate::config::{BatchSize, Route, Variant};
+use crate::config::{BatchSize, Route};
 use crate::dynamics::Scheme;
 use crate::network::Start;
 use crate::record::{GroupAxis, LimitRun};
@@ -144,7 +144,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Every run, in order.
+    /// Every trajectory, in order.
     pub fn trajectories(&self) -> impl Iterator<Item = &Trajectory> {
         self.stages.iter().flat_map(|stage| &stage.trajectories)
     }

@@ -1,8 +1,8 @@
-//! From an experiment to its plan: which trajectories there are, which particles each starts from, and what it is compared with.
+//! The trajectories of a plan: the particles from which each starts, and the limit with which it is compared.
 
 use super::plan::{
-    Comparison, Group, Integration, Particles, Plan, Recording, Stage, Trajectory, by_route, partner_id, single_neuron,
-    variant_group,
+    Comparison, Group, Integration, Particles, Plan, Recording, Stage, Trajectory, limit_by_route, network_id,
+    single_neuron_id, sweep_limit_id, variant_group_name,
 };
 use crate::config::{BatchSize, Experiment, Over, Precision, Route, Sweep, Variant};
 use crate::dynamics::{Method, Scheme};
@@ -23,7 +23,7 @@ impl Plan {
             groups.push(group);
             for replica in 0..sweep.seeds {
                 let first = replica * planner.stride(sweep.width, sweep.seeds);
-                let id = partner_id(sweep.width, first);
+                let id = sweep_limit_id(sweep.width, first);
                 if limits.iter().all(|limit| limit.id != id) {
                     limits.push(planner.limit(id, sweep.width, first as u64));
                 }
@@ -34,14 +34,18 @@ impl Plan {
             networks.extend(planner.variant_networks(variant, &group));
             groups.push(group);
         }
-        let whole =
-            Recording { compare: Comparison::with(planner.whole_cloud(), 0), keep_path: true, ..Recording::default() };
+        let with_all = Recording {
+            compare: Comparison::with(planner.all_particles_id(), 0),
+            keep_path: true,
+            ..Recording::default()
+        };
         let to_half =
             || Recording { compare: Comparison::with(LimitRun::HalfParticles.id(), 0), ..Recording::default() };
         let limit = |run: LimitRun| planner.limit(run.id().into(), half, 0);
         let mut halves = vec![Trajectory { recording: to_half(), ..planner.finer(limit(LimitRun::HalfStep)) }];
         if e.dynamics.batch == BatchSize::Full {
-            let training = planner.network(LimitRun::TrainingStep.id(), half, (0, 0), e.dynamics.step, BatchSize::Full);
+            let training =
+                planner.network(LimitRun::TrainingStep.id(), half, Replica::FIRST, e.dynamics.step, BatchSize::Full);
             halves.push(Trajectory { recording: to_half(), ..training });
         }
         if e.population.fresh() {
@@ -49,8 +53,8 @@ impl Plan {
             sample.integration.half_sample = true;
             halves.push(sample);
         }
-        let half = Trajectory { recording: whole, ..limit(LimitRun::HalfParticles) };
-        let others = e.reference.against.iter().map(|&route| planner.by(route)).collect();
+        let half = Trajectory { recording: with_all, ..limit(LimitRun::HalfParticles) };
+        let others = e.reference.against.iter().map(|&route| planner.limit_by(route)).collect();
         let stages = [
             Stage { name: "mean-field limit", trajectories: limits },
             Stage { name: "limit, other routes", trajectories: others },
@@ -67,7 +71,7 @@ impl Plan {
     }
 }
 
-/// An experiment, and how its particles are assigned to trajectories.
+/// Assigns particles to the trajectories of an experiment.
 pub struct Planner<'a> {
     e: &'a Experiment,
     widest: usize,
