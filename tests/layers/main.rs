@@ -1,4 +1,4 @@
-//! Promise: a module depends on lower layers only, the files of a layer form no cycle but the listed ones, studies do not
+//! A module depends on lower layers only, the files of a layer form no cycle but the listed ones, studies do not
 //! depend on each other, and unsafe code stays in the kernels. Read from the source files.
 
 mod source;

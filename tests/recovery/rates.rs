@@ -147,7 +147,7 @@ fn compare(problem: &Problem, k: usize, selection: Selection) -> (f64, usize) {
     let mut iterates = Vec::new();
     solve(problem, Method::Obs(selection, values), &settings, |w| iterates.push(DVector::from_column_slice(w)))
         .unwrap();
-    // Quadratic measurements do not tell the sign: the run may end at the opposite of the truth.
+    // Quadratic measurements do not determine the sign: the run may end at the opposite of the truth.
     let sign = if plain.truth.dot(&iterates[iterates.len() - 1]) < 0.0 { -1.0 } else { 1.0 };
     iterates.iter_mut().for_each(|w| *w *= sign);
     let steps = quadratic_rate(problem, k, selection, 12).unwrap();
