@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use widelimit::config::{AnyExperiment, builtin};
 use widelimit::record::FORMAT;
-use widelimit::record::npz::Table;
+use widelimit::record::npz::StoredArrays;
 use widelimit::run::machine_memory;
 
 /// The output of the program, and its exit code.

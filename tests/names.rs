@@ -55,7 +55,7 @@ fn tables_under_both_names_are_refused() {
         let ConfigError::Invalid { errors } = &error else { panic!("{error}") };
         let [error] = errors.as_slice() else { panic!("{error}") };
         assert_eq!((error.file.as_str(), error.key.as_str()), ("tiny.toml", old));
-        assert_eq!(error.want, format!("{}: give one of the two", note(old, new)));
+        assert_eq!(error.message, format!("{}: give one of the two", note(old, new)));
     }
 }
 

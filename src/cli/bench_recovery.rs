@@ -11,7 +11,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 use widelimit::choice::parse_choice;
 use widelimit::sparse::recovery::dense::{gram, sample};
-use widelimit::sparse::recovery::{Cholesky, Method, Problem, SampleLoss, Settings, eliminate, read, solve, threshold};
+use widelimit::sparse::recovery::{
+    Cholesky, RecoveryMethod, SampleLoss, Settings, SparseProblem, eliminate, hard_threshold, read_problem, solve,
+};
 
 /// Most unknowns on which the elimination is timed.
 const MAX_ELIMINATED: usize = 2048;
@@ -34,8 +36,8 @@ pub struct BenchRecoveryArgs {
     #[arg(long)]
     k: usize,
     /// Algorithms to time, by their names in experiment files; may be repeated. Without any, the kernels
-    #[arg(long = "method", value_parser = parse_choice::<Method>)]
-    methods: Vec<Method>,
+    #[arg(long = "method", value_parser = parse_choice::<RecoveryMethod>)]
+    methods: Vec<RecoveryMethod>,
     /// Iterations at most
     #[arg(long, default_value_t = 20)]
     iterations: usize,
@@ -52,7 +54,7 @@ pub struct BenchRecoveryArgs {
 pub fn run(args: &BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
     rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
     let bytes = std::fs::read(&args.problem).with_context(|| format!("{}", args.problem.display()))?;
-    let problem = || read(&args.problem, &bytes, SampleLoss::Squared);
+    let problem = || read_problem(&args.problem, &bytes, SampleLoss::Squared);
     let settings = Settings { iterations: args.iterations, reached: 1e-6, ..Settings::new(args.k) };
     let (repeats, mut out) = (args.repeats.max(1), io::stdout().lock());
     let mut print = |line: BenchLine<'_>| -> io::Result<()> {
@@ -83,7 +85,7 @@ pub fn run(args: &BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
 /// The least wall time of each kernel, in seconds.
 fn kernels(problem: &Problem, k: usize, repeats: usize) -> Vec<(&'static str, f64)> {
     let xt = problem.design();
-    let w = threshold(problem.xty(), k);
+    let w = hard_threshold(problem.xty(), k);
     let mut times = Vec::new();
     let mut time = |what, work: &dyn Fn()| {
         let once = |_| {
@@ -99,7 +101,7 @@ fn kernels(problem: &Problem, k: usize, repeats: usize) -> Vec<(&'static str, f6
         black_box((0..problem.samples()).into_par_iter().with_min_len(64).map(touched).sum::<f64>());
     });
     time("gradient", &|| {
-        black_box(problem.gradient(&w));
+        black_box(problem.value_and_gradient(&w));
     });
     time("gram", &|| {
         black_box(gram(xt, None));

@@ -149,26 +149,24 @@ pub(super) fn start(mut s: Section, kind: NetworkKind, bias: bool) -> Start {
     start
 }
 
-/// Reads the law of one kind of parameter.
-fn law(start: &mut Section, key: &str, required: bool) -> Law {
-    #[derive(Clone, Copy)]
-    enum LawKind {
-        Gaussian,
-        Uniform,
-        Sphere,
-        Point,
+choice! {
+    /// The kinds of [`Law`] of a part.
+    pub enum LawKind: "law" {
+        /// [`Law::Gaussian`].
+        Gaussian = "gaussian",
+        /// [`Law::Uniform`].
+        Uniform = "uniform",
+        /// [`Law::Sphere`].
+        Sphere = "sphere",
+        /// [`Law::Point`].
+        Point = "point",
     }
 }
 
+/// Reads the law of one kind of parameter.
 fn law(start: &mut Section, key: &str, required: bool) -> Law {
     let Some(mut s) = start.section(key, required) else { return Law::Point { value: 0.0 } };
-    let names = [
-        ("gaussian", LawKind::Gaussian),
-        ("uniform", LawKind::Uniform),
-        ("sphere", LawKind::Sphere),
-        ("point", LawKind::Point),
-    ];
-    let law = match s.choice("law", None, &names) {
+    let law = match s.choice_of("law", None) {
         LawKind::Gaussian => Law::Gaussian {
             mean: s.real("mean", Some(0.0), Allowed::Any),
             std: s.real("std", None, Allowed::NonNegative),
@@ -292,7 +290,7 @@ fn reference(root: &mut Section, precision: Precision) -> Reference {
     spec.particles = s.count("particles", None, 2);
     spec.method = s.choice_of("method", None);
     spec.step = s.real("step", None, Allowed::Positive);
-    if spec.method == Method::DormandPrince {
+    if spec.method.is_adaptive() {
         spec.tolerance = Some(s.real("tolerance", Some(1e-8), Allowed::Between(1e-14, 1e-1)));
     } else if s.optional_real("tolerance", Allowed::Any).is_some() {
         s.reject("tolerance", None, "only method = \"dormand-prince\" has a tolerance; remove it");

@@ -1,6 +1,7 @@
 //! Reading the table `[population]`: one function per kind.
 
 use super::section::{Allowed, Section};
+use crate::choice::{Choice, choice};
 use crate::population::*;
 use std::path::{Path, PathBuf};
 
@@ -11,17 +12,16 @@ pub(super) fn placeholder() -> PopulationSpec {
 
 /// Reads the population; relative data paths are taken from `base`.
 pub(super) fn population(mut s: Section, base: &Path) -> PopulationSpec {
-    let kinds: Vec<(&str, &str)> = PopulationSpec::NAMES.iter().map(|&name| (name, name)).collect();
-    let known = s.peek("kind").is_none_or(|kind| PopulationSpec::NAMES.contains(&kind.as_str()));
-    let spec = match s.choice("kind", None, &kinds) {
-        "mnist" => PopulationSpec::Mnist(MnistSpec {
+    let known = s.peek("kind").is_none_or(|kind| PopulationKind::from_name(&kind).is_ok());
+    let spec = match s.choice_of("kind", None) {
+        PopulationKind::Mnist => PopulationSpec::Mnist(MnistSpec {
             folder: absolute_path(base, s.path("folder")),
             split: s.choice_of("split", Some(Split::Train)),
             labels: s.choice_of("labels", None),
             limit: s.optional_count("limit", 1),
             standardise: standardise(&mut s, Standardise::Global),
         }),
-        "file" => PopulationSpec::File(FileSpec {
+        PopulationKind::File => PopulationSpec::File(FileSpec {
             path: absolute_path(base, s.path("path")),
             labels: s.choice_of("labels", None),
             limit: s.optional_count("limit", 1),
@@ -79,11 +79,15 @@ choice! {
 }
 
 fn line(s: &mut Section) -> PopulationSpec {
-    let law = if s.choice("inputs", Some(true), &[("uniform", true), ("gaussian", false)]) {
-        let (low, high) = s.interval();
-        LineLaw::Uniform { low, high }
-    } else {
-        LineLaw::Gaussian { mean: s.real("mean", Some(0.0), Allowed::Any), std: s.real("std", None, Allowed::Positive) }
+    let law = match s.choice_of("inputs", Some(InputLawKind::Uniform)) {
+        InputLawKind::Uniform => {
+            let (low, high) = s.interval();
+            InputLaw::Uniform { low, high }
+        }
+        InputLawKind::Gaussian => InputLaw::Gaussian {
+            mean: s.real("mean", Some(0.0), Allowed::Any),
+            std: s.real("std", None, Allowed::Positive),
+        },
     };
     let size = s.count("size", None, 1);
     let bump = |mut s: Section| {

@@ -8,7 +8,7 @@ use super::study::{RecoveryRequirements, Studies, StudyReader};
 use crate::choice::{Choice, choice, quoted};
 use crate::population::Split;
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::{Damping, MOST_SUPPORTS, Method, SampleLoss};
+use crate::sparse::recovery::{Damping, MAX_SUPPORTS, RecoveryMethod, SampleLoss};
 use std::path::Path;
 use toml::Table;
 
@@ -75,7 +75,7 @@ fn problem(mut s: Section, base: &Path) -> ProblemSpec {
             folder: super::read_population::absolute_path(base, s.path("folder")),
             split: s.choice_of("split", Some(Split::Train)),
         }),
-        "file" => ProblemSpec::File {
+        ProblemKind::File => ProblemSpec::File {
             path: super::read_population::absolute_path(base, s.path("path")),
             loss: s.choice_of("loss", Some(SampleLoss::Squared)),
         },
@@ -111,8 +111,7 @@ fn drawn(s: &mut Section) -> Instance {
             Design::SparseSign { density }
         }
     };
-    let signals = [("gaussian", Signal::Gaussian), ("sign", Signal::Sign)];
-    let signal = s.choice("signal", Some(Signal::Gaussian), &signals);
+    let signal = s.choice_of("signal", Some(Signal::Gaussian));
     let snr_db = s.optional_real("snr_db", Allowed::Any);
     let start_distance = s.optional_real("start_distance", Allowed::NonNegative);
     if sparsity > d && d > 0 {
@@ -141,7 +140,7 @@ fn solver(section: Option<Section>) -> Solver {
     let Some(mut s) = section else { return spec };
     let names = s.texts("methods");
     for name in &names {
-        match Method::from_name(name) {
+        match RecoveryMethod::from_name(name) {
             Ok(method) if spec.methods.contains(&method) => {
                 s.reject("methods", Some(format!("\"{name}\"")), "expected every method once");
             }
@@ -166,11 +165,7 @@ fn solver(section: Option<Section>) -> Solver {
     }
     spec.iterations = s.count("iterations", Some(1000), 1);
     spec.step = s.real("step", Some(1.0), Allowed::Positive);
-    spec.damping = match s.peek("damping") {
-        Some(_) => s.choice("damping", None, &[("auto", Damping::Auto)]),
-        None if s.has("damping") => Damping::Relative(s.real("damping", None, Allowed::NonNegative)),
-        None => Damping::Auto,
-    };
+    spec.damping = s.auto_or_real("damping", Allowed::NonNegative).map_or(Damping::Auto, Damping::Relative);
     spec.tolerance = s.real("tolerance", Some(1e-12), Allowed::NonNegative);
     spec.success = s.real("success", Some(1e-6), Allowed::Positive);
     s.finish();

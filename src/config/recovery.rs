@@ -3,7 +3,7 @@
 use super::study::Studies;
 use crate::population::Split;
 use crate::sparse::recovery::instance::Instance;
-use crate::sparse::recovery::{Damping, Method, SampleLoss, Settings};
+use crate::sparse::recovery::{Damping, RecoveryMethod, SampleLoss, Settings};
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 
@@ -80,7 +80,7 @@ pub struct Solver {
     pub success: f64,
 }
 
-fn names<S: Serializer>(methods: &[Method], serializer: S) -> Result<S::Ok, S::Error> {
+fn names<S: Serializer>(methods: &[RecoveryMethod], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(methods.iter().map(|method| method.name()))
 }
 

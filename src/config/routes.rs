@@ -37,7 +37,7 @@ pub(super) fn routes(e: &Experiment, errors: &KeyErrors) {
 /// Adds an error where the trajectory map cannot be iterated over `windows` equal parts of the horizon, which requires a fixed
 /// step and a whole number of steps per window.
 pub fn require_windows(e: &Experiment, key: &str, value: Option<String>, windows: &[usize], errors: &KeyErrors) {
-    if e.reference.method == Method::DormandPrince {
+    if e.reference.method.is_adaptive() {
         let message =
             "the trajectory map needs a fixed step: expected another reference.method, such as kick-drift-kick or rk4";
         errors.add(key, value, message);

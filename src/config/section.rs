@@ -178,19 +178,27 @@ impl<'p> Section<'p> {
         self.required(key, None, message, PathBuf::new(), |v| v.as_str().filter(|s| !s.is_empty()).map(PathBuf::from))
     }
 
-    /// One of several values by name; the first where wrong.
-    pub fn choice<T: Copy>(&mut self, key: &str, default: Option<T>, names: &[(&str, T)]) -> T {
-        let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-        let message = format!("expected one of {}", quoted(&known));
-        self.required(key, default, &message, names[0].1, |v| {
-            names.iter().find(|(name, _)| v.as_str() == Some(*name)).map(|&(_, choice)| choice)
+    /// A [`Choice`] by its name; the first where wrong.
+    pub fn choice_of<T: Choice>(&mut self, key: &str, default: Option<T>) -> T {
+        self.choice_among(key, default, T::ALL)
+    }
+
+    /// One of some values of a [`Choice`], at least one, by its name; the first where wrong.
+    pub fn choice_among<T: Choice>(&mut self, key: &str, default: Option<T>, among: &[T]) -> T {
+        let names: Vec<&str> = among.iter().map(|choice| choice.name()).collect();
+        let message = format!("expected one of {}", quoted(&names));
+        self.required(key, default, &message, among[0], |v| {
+            among.iter().copied().find(|choice| v.as_str() == Some(choice.name()))
         })
     }
 
-    /// A [`Choice`] by its name; the first where wrong.
-    pub fn choice_of<T: Choice>(&mut self, key: &str, default: Option<T>) -> T {
-        let message = format!("expected one of {}", quoted(&T::names()));
-        self.required(key, default, &message, T::ALL[0], |v| T::from_name(v.as_str()?).ok())
+    /// `"auto"` (`None`, the default) or a real number.
+    pub fn auto_or_real(&mut self, key: &str, allowed: Allowed) -> Option<f64> {
+        let message = format!("{}, or \"auto\"", allowed.message());
+        self.required(key, Some(None), &message, None, |v| match v.as_str() {
+            Some(text) => (text == "auto").then_some(None),
+            None => real(v).filter(|&v| allowed.contains(v)).map(Some),
+        })
     }
 
     /// A list of [`Choice`]s by name, each at most once; empty where the key is absent.

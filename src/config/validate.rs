@@ -91,15 +91,16 @@ fn bump_neurons(e: &Experiment, errors: &KeyErrors) {
 }
 
 fn methods(e: &Experiment, errors: &KeyErrors) {
-    let (second, first) = e.reference.method.solves();
-    let name = Some(format!("\"{}\"", e.reference.method));
-    if e.dynamics.method == Method::GradientDescent && !first {
-        let message =
-            "the limit of plain gradient descent is of first order: expected rk4, dormand-prince or gradient-descent";
-        errors.add("reference.method", name, message);
-    } else if e.dynamics.method == Method::HeavyBall && !second {
-        let message = "the limit of heavy ball is of second order: expected heavy-ball, kick-drift-kick, rk4, dormand-prince or baoab";
-        errors.add("reference.method", name, message);
+    let first_order = e.dynamics.method == Method::GradientDescent;
+    let solves = |method: Method| if first_order { method.solves_first_order() } else { method.solves_second_order() };
+    if !solves(e.reference.method) {
+        let limit = if first_order {
+            "the limit of plain gradient descent is of first order"
+        } else {
+            "the limit of heavy ball is of second order"
+        };
+        let message = format!("{limit}: expected {}", names_where(solves));
+        errors.add("reference.method", Some(format!("\"{}\"", e.reference.method)), message);
     }
 }
 
@@ -147,37 +148,14 @@ fn noise(e: &Experiment, errors: &KeyErrors) {
     }
 }
 
-/// The kinds of labels that losses distinguish.
-#[derive(PartialEq)]
-enum LabelKind {
-    Real,
-    Sign,
-    Classes,
-}
-
-fn label_kind(population: &PopulationSpec) -> LabelKind {
-    let rule = |rule| if rule == LabelRule::Parity { LabelKind::Sign } else { LabelKind::Classes };
-    match population {
-        PopulationSpec::Digits(spec) => rule(spec.labels),
-        PopulationSpec::Mnist(spec) => rule(spec.labels),
-        PopulationSpec::Mixture(_) => LabelKind::Sign,
-        PopulationSpec::Teacher(_) | PopulationSpec::Line(_) => LabelKind::Real,
-        PopulationSpec::File(spec) => match spec.labels {
-            FileLabels::Real => LabelKind::Real,
-            FileLabels::Sign => LabelKind::Sign,
-            FileLabels::Classes => LabelKind::Classes,
-        },
-    }
-}
-
 fn labels(e: &Experiment, errors: &KeyErrors) {
     let name = Some(format!("\"{}\"", e.network.loss));
-    let kind = label_kind(&e.population);
+    let kind = e.population.label_kind();
     match e.network.loss {
-        Loss::Logistic if kind != LabelKind::Sign => {
+        Loss::Logistic if kind != FileLabels::Sign => {
             errors.add("network.loss", name, "the logistic loss needs labels +-1 (such as population.labels = \"parity\"); expected half-squared or softmax here");
         }
-        Loss::Softmax if kind != LabelKind::Classes => {
+        Loss::Softmax if kind != FileLabels::Classes => {
             errors.add("network.loss", name, "the softmax loss needs classes (population.labels = \"classes\"); expected half-squared or logistic here");
         }
         Loss::HalfSquared | Loss::Logistic | Loss::Softmax => {}

@@ -99,6 +99,7 @@ pub fn batch_indices(seed: u64, replica: u64, step: u64, n: usize, size: usize) 
     indices(seed, replica, step, n, size).collect()
 }
 
+/// The indices of [`batch_indices`], without allocation.
 fn indices(seed: u64, replica: u64, step: u64, n: usize, size: usize) -> impl Iterator<Item = usize> {
     let mut rng = stream(seed, Role::Batch, replica, step);
     (0..size).map(move |_| rng.random_range(0..n))
@@ -112,6 +113,7 @@ pub fn fresh_batch(seed: u64, replica: u64, step: u64, sampler: &dyn Sampler, si
     (x, y)
 }
 
+/// Draws the batch of [`fresh_batch`] into x (size, d) and y (size, K).
 fn draw_fresh(seed: u64, replica: u64, step: u64, sampler: &dyn Sampler, x: &mut [f64], y: &mut [f64]) {
     let mut rng = stream(seed, Role::Fresh, replica, step);
     for (x, y) in x.chunks_exact_mut(sampler.inputs()).zip(y.chunks_exact_mut(sampler.outputs())) {

@@ -1,6 +1,6 @@
 //! The motion of the momenta at fixed theta, exact in time.
 //!
-//! With the field `g = Psi'(theta)` held, `d r = (-gamma r - g) dt + sqrt(2 gamma tau) dW` has the solution
+//! At a constant field `g = Psi'(theta)`, `d r = (-gamma r - g) dt + sqrt(2 gamma tau) dW` has the solution
 //!
 //! ```text
 //! r(h) = c r - g (1 - c)/gamma + sqrt(tau (1 - c^2)) xi,     c = exp(-gamma h)

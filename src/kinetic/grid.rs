@@ -19,7 +19,7 @@ pub enum KineticError {
     Axis {
         /// `theta` or `momentum`.
         axis: &'static str,
-        /// Nodes asked for.
+        /// Requested number of nodes.
         nodes: usize,
         /// Lower end.
         low: f64,

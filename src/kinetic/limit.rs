@@ -121,6 +121,7 @@ pub struct PartialSolution {
 }
 
 impl GridLimit {
+    /// No records yet.
     fn empty(grid: PhaseGrid) -> Self {
         GridLimit {
             times: Vec::new(),
@@ -134,6 +135,7 @@ impl GridLimit {
         }
     }
 
+    /// Appends the record of a density at a time.
     fn record(&mut self, field: &MeanField, time: f64, density: &Density) {
         let rho = density.theta_marginal();
         let f = field.predictions(&rho);

@@ -208,7 +208,7 @@ impl Job<f64> for FlightRows<'_> {
             let w = shift.weights.map(|w| s.splat(w));
             // The pack of nodes from `at` on, and the flux out of them.
             let flux = |at: usize| {
-                let neighbours: &[f64; 4 + PACK] = padded[at - 2..].first_chunk().expect("a padding");
+                let neighbours: &[f64; 4 + PACK] = padded[at - 2..].first_chunk().expect("the row is padded");
                 let mut f = s.mul(w[0], s.load(&neighbours[..]));
                 for q in 1..5 {
                     f = s.fma(w[q], s.load(&neighbours[q..]), f);

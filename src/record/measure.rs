@@ -5,9 +5,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
 
-/// Families of units with separate coupling distances, in networks with several families.
-const FAMILIES: [&str; 3] = ["w", "u", "c"];
-
 /// A recorded quantity. Its name is the name of its arrays in the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Measure {

@@ -1,7 +1,7 @@
 //! The problem in the states' scalar type, shared by all runs of an experiment.
 
 use super::plan::Trajectory;
-use crate::analysis::dropout::Subject;
+use crate::analysis::dropout::DropoutNetwork;
 use crate::compute::{Real, Threads};
 use crate::config::{BatchSize, Experiment};
 use crate::dynamics::{
@@ -63,9 +63,9 @@ impl<'a, R: Real> Problem<'a, R> {
     }
 
     /// A network of this width and canonical parameters, as dropout is evaluated on it.
-    pub fn subject<'n>(&'n self, width: usize, parameters: &'n [f64]) -> Subject<'n> {
+    pub fn subject<'n>(&'n self, width: usize, parameters: &'n [f64]) -> DropoutNetwork<'n> {
         let (network, Sample { x, y }) = (&self.network, self.sample);
-        Subject { network, width, parameters, x: x.view(), y: y.view(), loss: self.experiment.network.loss }
+        DropoutNetwork { network, width, parameters, x: x.view(), y: y.view(), loss: self.experiment.network.loss }
     }
 
     /// What is minimised.

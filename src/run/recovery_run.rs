@@ -9,7 +9,7 @@ use super::study::{RecoverySubject, Registry, studies_of};
 use crate::config::RecoveryExperiment;
 use crate::record::npz::Arrays;
 use crate::record::{PopulationRecord, RunFolder, RunKind};
-use crate::sparse::recovery::{Damping, Problem, RecoveryError};
+use crate::sparse::recovery::{Damping, RecoveryError, SparseProblem};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -104,7 +104,7 @@ pub fn run(
 }
 
 /// What only the problem can tell about k.
-fn check_kept(e: &RecoveryExperiment, problem: &Problem) -> Result<(), RunError> {
+fn check_kept(e: &RecoveryExperiment, problem: &SparseProblem) -> Result<(), RunError> {
     let d = problem.unknowns();
     if e.solver.k.is_none() && problem.truth().is_none() {
         return Err(RunError::NothingToKeep);
@@ -116,13 +116,13 @@ fn check_kept(e: &RecoveryExperiment, problem: &Problem) -> Result<(), RunError>
 }
 
 /// Entries kept on a problem.
-pub fn kept(e: &RecoveryExperiment, problem: &Problem) -> usize {
+pub fn kept(e: &RecoveryExperiment, problem: &SparseProblem) -> usize {
     let sparsity = problem.truth().map_or(1, |truth| truth.iter().filter(|w| **w != 0.0).count());
     e.solver.kept(sparsity, problem.unknowns())
 }
 
 /// Whether a full second-order step is exact on the problems: a quadratic, no fewer samples than unknowns, no damping.
-pub fn undamped(e: &RecoveryExperiment, problem: &Problem) -> bool {
+pub fn undamped(e: &RecoveryExperiment, problem: &SparseProblem) -> bool {
     problem.is_quadratic()
         && e.solver.damping.of(problem) == 0.0
         && e.solver.step == 1.0
@@ -131,7 +131,7 @@ pub fn undamped(e: &RecoveryExperiment, problem: &Problem) -> bool {
 
 /// Writes `state/problem.npz`: the first problem, as `problem.kind = "file"` reads it: the design X (n, d), the measurements y
 /// (n), the truth `w_star` (d) where it is known, and `w0` (d), where iterations start.
-fn write_problem(folder: &RunFolder, problem: &Problem) -> Result<(), RunError> {
+fn write_problem(folder: &RunFolder, problem: &SparseProblem) -> Result<(), RunError> {
     let (n, d) = (problem.samples(), problem.unknowns());
     let design = problem.design();
     let mut arrays = Arrays::default();
@@ -155,7 +155,7 @@ struct RecoveryMemory {
 
 impl RecoveryMemory {
     /// For the largest problem of the experiment; a problem on every thread.
-    fn new(e: &RecoveryExperiment, first: &Problem) -> Self {
+    fn new(e: &RecoveryExperiment, first: &SparseProblem) -> Self {
         let (mut n, d) = (first.samples() as f64, first.unknowns() as f64);
         let ratios = e.studies.requirements().filter_map(|asked| asked.largest_ratio);
         n = n.max(ratios.fold(0.0, f64::max) * d);

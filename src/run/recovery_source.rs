@@ -4,7 +4,7 @@ use super::context::RunError;
 use crate::config::{MnistSignals, ProblemSpec, RecoveryExperiment};
 use crate::population::{LabelRule, MnistSpec, PopulationError, PopulationSpec, SourceFile, Standardise};
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::{Problem, SampleLoss, read};
+use crate::sparse::recovery::{SampleLoss, SparseProblem, read_problem};
 use std::path::PathBuf;
 
 /// A source of problems, numbered from 0.
@@ -59,7 +59,7 @@ impl ProblemSource {
     ///
     /// # Errors
     /// A problem that cannot be drawn or read.
-    pub fn problem(&self, seed: u64, index: u64) -> Result<Problem, RunError> {
+    pub fn problem(&self, seed: u64, index: u64) -> Result<SparseProblem, RunError> {
         Ok(match self {
             ProblemSource::Drawn(law) => law.draw(seed, index)?,
             ProblemSource::Images { signals, law, .. } => law.draw_for(signals[index as usize].clone(), seed, index)?,

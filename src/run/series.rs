@@ -121,7 +121,7 @@ impl<R: Real> Measurement<'_, R> {
         let halves = |draw| order(draw).chunks_exact(half).map(<[usize]>::to_vec).collect::<Vec<_>>();
         let orders: Vec<Vec<usize>> = (0..HALVES / 2).flat_map(halves).collect();
         let losses = problem.subject(width, parameters).losses(&orders, &[half], self.threads);
-        series.set(Measure::Dropout, index, losses.kept.mean().unwrap_or(f64::NAN) - losses.whole);
+        series.set(Measure::Dropout, index, losses.kept.mean().unwrap_or(f64::NAN) - losses.full);
         series.set(Measure::Spread, index, losses.spread);
     }
 

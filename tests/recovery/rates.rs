@@ -5,8 +5,8 @@ use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::rates::{Bounded, contraction, damped, expansion, quadratic_rate, threshold_ratios};
 use widelimit::sparse::recovery::{Damping, Method, Problem, SampleLoss, Selection, Settings, Values, solve};
 
-fn worst(steps: &[Bounded]) -> f64 {
-    steps.iter().map(Bounded::ratio).fold(0.0, f64::max)
+fn worst(steps: &[BoundedStep]) -> f64 {
+    steps.iter().map(BoundedStep::ratio).fold(0.0, f64::max)
 }
 
 fn instance(loss: SampleLoss, n: usize, d: usize, sparsity: usize, start_distance: Option<f64>) -> Instance {
@@ -15,15 +15,15 @@ fn instance(loss: SampleLoss, n: usize, d: usize, sparsity: usize, start_distanc
 
 #[test]
 fn hard_thresholding() {
-    let (first, second) = threshold_ratios(1, 40_000);
+    let ThresholdRatios { projection: first, expansion: second } = threshold_ratios(1, 40_000);
     println!("projection {first:.5}, expansion {second:.5}");
     // Both are attained: a constant that is too large by 2 % would be seen as well as one that is too small.
     assert!((0.98..=1.0 + 1e-12).contains(&first), "{first}");
     assert!((0.96..=1.0 + 1e-12).contains(&second), "{second}");
     // nu is largest, ((1 + sqrt 5)/2)^2, where k = k*, and falls to 1 as k grows.
-    assert!((expansion(100, 10, 10).sqrt() - 0.5 * (1.0 + 5f64.sqrt())).abs() < 1e-15);
-    assert_eq!(expansion(100, 100, 10), 1.0);
-    assert!(expansion(100, 50, 10) < expansion(100, 20, 10));
+    assert!((expansion_factor(100, 10, 10).sqrt() - 0.5 * (1.0 + 5f64.sqrt())).abs() < 1e-15);
+    assert_eq!(expansion_factor(100, 100, 10), 1.0);
+    assert!(expansion_factor(100, 50, 10) < expansion_factor(100, 20, 10));
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn contraction_of_iht_and_of_damped_steps() {
             let problem = law.draw(seed, index).unwrap();
             for k in [6, 12, 30] {
                 iht = iht.max(worst(&contraction(&problem, k, 60).unwrap()));
-                let (tight, loose) = damped(&problem, k, 0.1, 30).unwrap();
+                let DampedRates { sharp: tight, uniform: loose } = damped_contraction(&problem, k, 0.1, 30).unwrap();
                 assert!(tight.iter().zip(&loose).all(|(t, l)| t.bound <= l.bound * (1.0 + 1e-12)));
                 (sharp, plain) = (sharp.max(worst(&tight)), plain.max(worst(&loose)));
             }

@@ -120,6 +120,7 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
         end
     }
 
+    /// The time of a step.
     fn time_of(&self, step: u64) -> f64 {
         step as f64 * self.scheme.motion.step
     }

@@ -138,7 +138,7 @@ impl ConvergenceAnalysis<'_> {
             record.fits.push(FitRecord::of("convergence", &format!("passage-{fraction}"), -0.5, &fit));
             // Sampling noise leaves a part that no width removes: a law in N alone is stated for the full gradient.
             if e.dynamics.batch == BatchSize::Full {
-                checks.push(whole.or_not_yet_reached(&check(1.min(x.len())).0));
+                checks.push(whole.or_pre_asymptotic(&check(1.min(x.len())).0));
             }
         }
         checks

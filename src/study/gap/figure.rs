@@ -57,7 +57,7 @@ fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Me
     let Some(fit) = &record.fit else {
         return panel.note(record.failure.clone().unwrap_or_default());
     };
-    let column = |f: fn(&crate::analysis::fit::Point) -> f64| -> Vec<f64> { fit.points.iter().map(f).collect() };
+    let column = |f: fn(&crate::analysis::fit::DataPoint) -> f64| -> Vec<f64> { fit.points.iter().map(f).collect() };
     let (xs, ys) = (column(|p| p.x), column(|p| p.y));
     let ends = fit.points.iter().map(|p| p.interval.unwrap_or((p.y, p.y))).collect();
     let (low, high) = (xs.iter().copied().fold(f64::INFINITY, f64::min), xs.iter().copied().fold(0.0, f64::max));

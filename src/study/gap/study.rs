@@ -138,7 +138,7 @@ impl Statements<'_> {
         let whole = (law.check)(name.clone(), law.statement.into(), &fitted.fit, rule);
         let (x, table) = (&self.measured.abscissa()[1..], self.measured.sup(law.measure));
         let tail = fit_slope(x, table.slice(s![1.., ..]), law.statistic, &self.bootstrap);
-        self.checks.push(whole.or_not_yet_reached(&(law.check)(name, law.statement.into(), &tail, rule)));
+        self.checks.push(whole.or_pre_asymptotic(&(law.check)(name, law.statement.into(), &tail, rule)));
     }
 
     fn widths(&mut self) {

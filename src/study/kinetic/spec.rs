@@ -63,10 +63,9 @@ impl StudyTable<Experiment> for Kinetic {
                 "the neurons of [kinetic] differ in one trained parameter: expected fixed output weights at a point";
             errors.add("network.start.a", None, message);
         }
-        let (second, _) = e.reference.method.solves();
-        if self.particles > 0 && (!second || e.reference.method == Method::DormandPrince) {
-            let message =
-                "the particles beside the grid take fixed steps: expected rk4, kick-drift-kick, heavy-ball or baoab";
+        let suits = |method: Method| method.solves_second_order() && !method.is_adaptive();
+        if self.particles > 0 && !suits(e.reference.method) {
+            let message = format!("the particles beside the grid take fixed steps: expected {}", names_where(suits));
             errors.add("reference.method", None, message);
         }
         if !self.particles.is_multiple_of(self.clouds.max(1)) {

@@ -7,7 +7,8 @@
 use super::record::{KindArrays, PairRecord};
 use super::{PathKind, Paths, PathsArrays, PathsRecord};
 use crate::analysis::connectivity::{
-    Constructive, CurveForce, Match, Matching, Measure, NamedRisks, Path, Profile, learn_curve, recipe,
+    ConstructivePath, CurveForce, LossEvaluator, Matching, NamedRisks, NeuronDistance, Path, Profile, WaypointArray,
+    path_structure, train_curve,
 };
 use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use crate::analysis::verdict::{Check, Exponent};
@@ -131,12 +132,12 @@ fn join(
     let [p, q] = pair.runs.map(|run| final_point(context.folder, problem, run));
     let (p, q) = (p?, q?);
     let (x, y) = (&problem.population.x, &problem.population.y);
-    let measure = Measure { network, width, x, y, loss: e.network.loss };
+    let measure = LossEvaluator { network, width, x, y, loss: e.network.loss };
     let samples = points(problem, terms);
     let mut joined = PairPaths { named: BTreeMap::new(), profiles: BTreeMap::new() };
     let mut arrays = Arrays::default();
 
-    let first = Constructive::first_half(network, width, &p, &q);
+    let first = ConstructivePath::first_half(network, width, &p, &q);
     let mut constructive = vec![(PathKind::FirstHalf, first.clone())];
     if terms.halves > 0 {
         let best = first.best_half(&measure, e.seed, pair.address, terms.halves);
@@ -146,13 +147,15 @@ fn join(
         let path = halves.path();
         joined.named.insert(kind, halves.named_risks(&measure));
         joined.profiles.insert(kind, Profile::of(&path, samples, &measure));
-        for (part, shape, data) in halves.described() {
-            arrays.push(format!("{}_{part}", kind.name()), &shape, data);
+        for WaypointArray { name, shape, values } in halves.waypoint_arrays() {
+            arrays.push(format!("{}_{name}", kind.name()), &shape, values);
         }
     }
     joined.profiles.insert(PathKind::Straight, Profile::of(&Path::line(&p, &q), samples, &measure));
     if width <= terms.match_up_to {
-        for (kind, by) in [(PathKind::MatchedFeatures, Match::Features), (PathKind::MatchedWeights, Match::Weights)] {
+        for (kind, by) in
+            [(PathKind::MatchedFeatures, NeuronDistance::Features), (PathKind::MatchedWeights, NeuronDistance::Weights)]
+        {
             let matching = Matching::best(network, width, &p, &q, problem.sample.x.view(), by);
             let line = Path::line(&p, &matching.apply(network, width, &q));
             joined.profiles.insert(kind, Profile::of(&line, samples, &measure));
@@ -176,7 +179,7 @@ fn join(
             first_order: false,
             tolerance: 0.0,
         };
-        let curve = learn_curve(force, motion, bezier.steps);
+        let curve = train_curve(force, motion, bezier.steps);
         joined.profiles.insert(PathKind::Bezier, Profile::of(&curve, samples, &measure));
         if let Path::Bezier { points: [_, middle, _] } = &curve {
             push_parts(&mut arrays, network, width, &middle.to_vec(), "middle");
@@ -199,7 +202,7 @@ fn push_matching(arrays: &mut Arrays, kind: PathKind, matching: Matching) {
 
 /// Points of every path: those of the constructive path, its waypoints among them.
 fn points(problem: &Problem<'_, f64>, terms: &Paths) -> usize {
-    recipe(&problem.network).pieces * (terms.points - 1) + 1
+    path_structure(&problem.network).segments * (terms.points - 1) + 1
 }
 
 fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[NetworkPair<'_>], joined: &[PairPaths]) -> PathsArrays {
@@ -221,7 +224,7 @@ fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[NetworkPair<'_>], 
         let constructive = joined.iter().all(|j| j.named.contains_key(&kind));
         let named = || {
             let risks = joined.iter().flat_map(|j| j.named[&kind].0.iter().copied()).collect();
-            shaped((pairs.len(), recipe(&problem.network).named.len()), risks)
+            shaped((pairs.len(), path_structure(&problem.network).named.len()), risks)
         };
         let arrays = KindArrays {
             loss: lines(|p| &p.loss),
@@ -246,7 +249,7 @@ fn checks(
     joined: &[PairPaths],
     record: &mut PathsRecord,
 ) -> Vec<Check> {
-    let recipe = recipe(&problem.network);
+    let structure = path_structure(&problem.network);
     let constructive = || {
         joined
             .iter()
@@ -262,18 +265,18 @@ fn checks(
     let (excess, at) = worst(&|named, profile| profile.maximum - named.bound());
     let mut bound = Check::at_most(
         "paths-bound",
-        format!("max over the constructive path <= {}, every pair", recipe.bound),
+        format!("max over the constructive path <= {}, every pair", structure.bound),
         excess,
         ROUNDING,
     );
     bound.detail = format!("largest excess {excess:.1e} of {} paths, at {at}", constructive().count());
     let (moved, at) = worst(&|_, profile| {
-        let piece = (profile.loss.len() - 1) / recipe.pieces;
+        let piece = (profile.loss.len() - 1) / structure.segments;
         let off = |&k: &usize| {
             let part = &profile.loss[k * piece..=(k + 1) * piece];
             part.iter().fold(0.0_f64, |off, v| off.max((v - part[0]).abs()))
         };
-        recipe.silent.iter().map(off).fold(0.0, f64::max)
+        structure.silent.iter().map(off).fold(0.0, f64::max)
     });
     let mut silent =
         Check::at_most("paths-silent", "the loss is constant where only silent neurons move", moved, ROUNDING);
@@ -302,7 +305,7 @@ fn checks(
             let tail =
                 fit_slope(&x[1.min(x.len())..], table.slice(s![1.min(x.len()).., ..]), Statistic::Mean, &bootstrap);
             let whole = Check::exponent_at_most(&name, &statement, &fit, rule);
-            checks.push(whole.or_not_yet_reached(&Check::exponent_at_most(&name, &statement, &tail, rule)));
+            checks.push(whole.or_pre_asymptotic(&Check::exponent_at_most(&name, &statement, &tail, rule)));
         }
         record.fits.push(FitRecord::of("paths", kind.name(), -0.5, &fit));
     }

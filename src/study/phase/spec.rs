@@ -5,7 +5,7 @@ use crate::config::{Allowed, KeyErrors, ProblemSpec, RecoveryExperiment, Section
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
-use crate::sparse::recovery::Method;
+use crate::sparse::recovery::RecoveryMethod;
 use serde::Serialize;
 
 /// Success over (n/d, k/n), with k = k*.
