@@ -6,7 +6,7 @@
 use std::error::Error;
 use widelimit::sparse::recovery::dense::{difference, eigenvalues, norm, principal};
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
-use widelimit::sparse::recovery::{Method, SampleLoss, Settings, largest, solve};
+use widelimit::sparse::recovery::{RecoveryMethod, SampleLoss, Settings, largest_entries, solve};
 
 const MEASUREMENTS: usize = 120;
 const UNKNOWNS: usize = 200;
@@ -25,10 +25,10 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     };
     let problem = law.draw(1, 0)?;
     let truth = problem.truth().ok_or("a drawn problem has a truth")?;
-    let support = largest(truth, SPARSITY);
+    let support = largest_entries(truth, SPARSITY);
 
     let mut iterates = Vec::new();
-    let found = solve(&problem, Method::Iht, &Settings::new(SPARSITY), |w| iterates.push(w.to_vec()))?;
+    let found = solve(&problem, RecoveryMethod::Iht, &Settings::new(SPARSITY), |w| iterates.push(w.to_vec()))?;
     let error = |w: &[f64]| norm(&difference(w, truth));
     println!("{SPARSITY} of {UNKNOWNS} entries from {MEASUREMENTS} measurements, {} iterations", iterates.len() - 1);
     println!("error {:.1e} at the start, {:.1e} at the end", error(&iterates[0]), error(&found.w));

@@ -205,11 +205,11 @@ pub fn parse(text: &str, origin: &str, base: &Path, overrides: &[Override]) -> R
 }
 
 /// Runs an experiment of either kind into a folder. `interrupt` may be set from another thread to stop it; a run that was
-/// interrupted goes on with [`Options::resume`].
+/// interrupted is continued with [`Options::resume`].
 ///
 /// # Errors
-/// Data that cannot be read or do not fit, a folder in use or holding another run, a full disk: see [`RunError`]. The
-/// folder is not touched before the data have been read and the memory checked.
+/// See [`RunError`]: data that cannot be read or are too large, a folder in use or holding another run, files that cannot be
+/// written. The folder is not changed before the data have been read and the memory checked.
 pub fn run_experiment(
     experiment: &AnyExperiment,
     options: &Options,
@@ -226,7 +226,7 @@ pub fn draw_figures(folder: &RunFolder) -> Result<Vec<PathBuf>, FiguresError> {
     run::figures::draw(folder, &REGISTRY)
 }
 
-/// The memory that an experiment needs on a population of shape (n, d, K), by purpose.
-pub fn estimate_memory(experiment: &Experiment, shape: (usize, usize, usize)) -> run::memory::Estimate {
+/// An estimate of the memory that an experiment needs on a population of shape (n, d, K), by purpose.
+pub fn estimate_memory(experiment: &Experiment, shape: (usize, usize, usize)) -> run::memory::MemoryEstimate {
     run::memory::estimate(experiment, shape, &REGISTRY)
 }

@@ -33,11 +33,6 @@ fn fine(folder: &Path, args: &[&str]) -> CommandOutput {
     output
 }
 
-/// The text with every run of white space as one space, so that cells of a table that were wrapped can be searched.
-fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// A complete run with every kind of group.
 fn shared() -> Arc<Run> {
     static COMPLETE: Shared = Shared::new();
@@ -262,7 +257,7 @@ fn draws_of_a_trajectory() {
     assert!(drawn["indices"].iter().all(|&i| (0.0..40.0).contains(&i) && i.fract() == 0.0));
     assert!(StoredArrays::<f64>::read(&here.path().join("draws.npz")).is_ok());
     for (id, words) in [
-        ("n4-s0", vec!["n4-s0", "draws nothing", "full gradient"]),
+        ("n4-s0", vec!["n4-s0", "no random draws", "full gradient"]),
         ("n5-s0", vec!["no trajectory is called 'n5-s0'", "n4-s0", "reference-half-step", "batches-2-s1"]),
     ] {
         let output = of(id, "none.npz");

@@ -60,7 +60,7 @@ impl Case {
         width: usize,
         p: &ParameterVector,
         q: &ParameterVector,
-        by: Match,
+        by: NeuronDistance,
     ) -> (Matching, ParameterVector) {
         let x = Array2::from_shape_vec((40, 3), self.population.x.clone()).unwrap();
         let matching = Matching::best(&self.network, width, p, q, x.view(), by);
@@ -223,7 +223,7 @@ fn matching_leaves_the_function_as_it_is_and_is_no_worse_than_none() {
         // Of the first hidden layer alone, which is matched first and exactly.
         let own = case.network.families(24)[0].range();
         let cost = |q: &ParameterVector| own.clone().map(|k| (p[k] - q[k]).powi(2)).sum::<f64>();
-        for by in [Match::Features, Match::Weights] {
+        for by in [NeuronDistance::Features, NeuronDistance::Weights] {
             let (_, matched) = case.matched(24, &p, &q, by);
             let (before, after) = (case.measure(24).loss(&q), case.measure(24).loss(&matched));
             assert!((before - after).abs() < 1e-13 * before.max(1.0));

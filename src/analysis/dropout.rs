@@ -144,7 +144,7 @@ impl DropoutNetwork<'_> {
     /// its first `size` neurons per unit of width are kept, and all neurons of the other layers; (sets, sizes).
     ///
     /// For layers below the last the prediction is not a mean over the dropped neurons: every set needs its own forward pass.
-    pub fn losses_without(&self, drop: &Drop, orders: &[Vec<Vec<usize>>], sizes: &[usize]) -> Array2<f64> {
+    pub fn losses_without(&self, drop: &DropoutPattern, orders: &[Vec<Vec<usize>>], sizes: &[usize]) -> Array2<f64> {
         let layers = self.network.hidden_layers(self.width);
         let all: Vec<Vec<usize>> = layers.iter().map(|&n| (0..n).collect()).collect();
         let [x, y] = [self.x, self.y].map(|v| v.iter().copied().collect::<Vec<f64>>());

@@ -83,7 +83,7 @@ pub fn run(args: &BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The least wall time of each kernel, in seconds.
-fn kernels(problem: &Problem, k: usize, repeats: usize) -> Vec<(&'static str, f64)> {
+fn kernels(problem: &SparseProblem, k: usize, repeats: usize) -> Vec<(&'static str, f64)> {
     let xt = problem.design();
     let w = hard_threshold(problem.xty(), k);
     let mut times = Vec::new();

@@ -204,15 +204,15 @@ fn validate(e: &RecoveryExperiment, errors: &KeyErrors) {
     let k = e.solver.kept(instance.sparsity, instance.d.max(1));
     let supports =
         (0..k.min(instance.d.saturating_sub(k))).map(|i| (instance.d - i) as f64 / (i + 1) as f64).product::<f64>();
-    if e.solver.methods.contains(&Method::EXACT_OBS) && supports > MOST_SUPPORTS {
+    if e.solver.methods.contains(&RecoveryMethod::EXACT_OBS) && supports > MAX_SUPPORTS {
         let message = format!(
-            "would enumerate {supports:.1e} supports, {k} of {} entries: expected at most {MOST_SUPPORTS:.0e}, or greedy-iobs or swap-iobs",
+            "would enumerate {supports:.1e} supports, {k} of {} entries: expected at most {MAX_SUPPORTS:.0e}, or greedy-iobs or swap-iobs",
             instance.d
         );
         errors.add("solver.methods", Some("\"exact-iobs\"".into()), message);
     }
-    if e.solver.methods.contains(&Method::CoSaMp)
-        && !Method::CoSaMp.applies(instance.n, instance.d, k)
+    if e.solver.methods.contains(&RecoveryMethod::CoSaMp)
+        && !RecoveryMethod::CoSaMp.applies(instance.n, instance.d, k)
         && e.studies.requirements().all(|requirements| requirements.largest_ratio.is_none())
     {
         let message =

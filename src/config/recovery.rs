@@ -62,7 +62,7 @@ pub struct MnistSignals {
 pub struct Solver {
     /// The algorithms.
     #[serde(serialize_with = "names")]
-    pub methods: Vec<Method>,
+    pub methods: Vec<RecoveryMethod>,
     /// Entries kept; without it `excess` times the number of those of the true vector.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub k: Option<usize>,

@@ -56,7 +56,7 @@ fn draw_mark<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, at: &PlacedPanel)
             for (i, (&x, &y)) in x.iter().zip(y).enumerate() {
                 let Some(centre) = at.at(x, y).filter(|&p| frame.contains(p, 0.01)) else { continue };
                 if let Some(&(low, high)) = error.as_ref().and_then(|ends| ends.get(i)) {
-                    error_bar(pen, at, centre, (x, low, high), *colour)?;
+                    error_bar(pen, at, centre, x, (low, high), *colour)?;
                 }
                 draw_marker(pen, *shape, centre, *size_pt, *colour, *filled)?;
             }
@@ -71,7 +71,7 @@ fn draw_mark<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, at: &PlacedPanel)
                 pen.disc(centre, *size_pt, *colour, *opacity)?;
             }
         }
-        Mark::Tiles { x, y, colours, .. } => draw_tiles(pen, at, (x, y), colours)?,
+        Mark::Tiles { x, y, colours, .. } => draw_tiles(pen, at, x, y, colours)?,
         Mark::HorizontalLine { y, stroke, .. } => {
             if let Some(t) = at.y.position(*y).filter(|t| (0.0..=1.0).contains(t)) {
                 let height = frame.bottom - t * frame.height();
@@ -93,7 +93,8 @@ fn draw_mark<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, at: &PlacedPanel)
 fn draw_tiles<B: DrawingBackend>(
     pen: &mut Pen<B>,
     at: &PlacedPanel,
-    (x, y): (&[f64], &[f64]),
+    x: &[f64],
+    y: &[f64],
     colours: &[Colour],
 ) -> Result<(), FigureError> {
     const OVERLAP_PT: f64 = 0.3;
@@ -129,7 +130,8 @@ fn error_bar<B: DrawingBackend>(
     pen: &mut Pen<B>,
     at: &PlacedPanel,
     centre: PagePoint,
-    (x, low, high): (f64, f64, f64),
+    x: f64,
+    (low, high): (f64, f64),
     colour: Colour,
 ) -> Result<(), FigureError> {
     const CAP_PT: f64 = 1.8;

@@ -1,5 +1,6 @@
 //! The groups of networks of a run, and the error of the limit.
 
+use super::folder::{RecordError, RunFolder};
 use super::measure::Measure;
 use crate::choice::choice;
 use crate::network::Cloud;
@@ -32,7 +33,28 @@ pub struct GroupsRecord {
     pub clouds: Vec<Cloud>,
 }
 
+const FILE: &str = "records/groups.json";
+
 impl GroupsRecord {
+    /// Name of the group of the widths.
+    pub const WIDTHS: &'static str = "widths";
+
+    /// Writes the record of a run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, folder: &RunFolder) -> Result<(), RecordError> {
+        folder.write_json(FILE, self)
+    }
+
+    /// Reads the record of a run.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn read(folder: &RunFolder) -> Result<Self, RecordError> {
+        folder.read_json(FILE)
+    }
+
     /// The group of this name.
     pub fn group(&self, name: &str) -> Option<&GroupRecord> {
         self.groups.iter().find(|group| group.name == name)

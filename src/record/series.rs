@@ -1,5 +1,6 @@
 //! Time series of all trajectories: one file per group of networks, one for the limit.
 
+use super::folder::RunFolder;
 use super::measure::Measure;
 use super::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays};
 use ndarray::{Array1, Array2, Array3};
@@ -23,6 +24,22 @@ pub struct GroupSeries {
 const SUP: &str = "sup_";
 
 impl GroupSeries {
+    /// Writes the series of the group `name`.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_to(&self, folder: &RunFolder, name: &str) -> Result<(), NpzError> {
+        self.write(&folder.file(&format!("records/{name}.npz")))
+    }
+
+    /// Reads the series of the group `name`.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn read_from(folder: &RunFolder, name: &str) -> Result<Self, NpzError> {
+        Self::read(&folder.file(&format!("records/{name}.npz")))
+    }
+
     /// A measure (values, seeds, times).
     pub fn measure(&self, measure: Measure) -> Option<&Array3<f64>> {
         self.measures.iter().find(|(of, _)| *of == measure).map(|(_, array)| array)
@@ -147,7 +164,25 @@ pub struct LimitSeries {
     pub series: Vec<(LimitRun, Measure, Array1<f64>)>,
 }
 
+const LIMIT_FILE: &str = "records/reference.npz";
+
 impl LimitSeries {
+    /// Writes the series of a run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_to(&self, folder: &RunFolder) -> Result<(), NpzError> {
+        self.write(&folder.file(LIMIT_FILE))
+    }
+
+    /// Reads the series of a run.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn read_from(folder: &RunFolder) -> Result<Self, NpzError> {
+        Self::read(&folder.file(LIMIT_FILE))
+    }
+
     /// The series of a measure of a run (times).
     pub fn of(&self, run: LimitRun, measure: Measure) -> Option<&Array1<f64>> {
         self.series.iter().find(|(r, m, _)| (*r, *m) == (run, measure)).map(|(_, _, array)| array)

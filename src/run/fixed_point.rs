@@ -1,4 +1,4 @@
-//! A limit by the trajectory map: iterated to its fixed point, then integrated like any other run under the frozen path.
+//! The limit by Picard iteration: the fixed point of the trajectory map, under whose predictions the particles are integrated.
 
 use super::context::{Outcome, RunContext, RunError};
 use super::evaluation::to_f64;
@@ -14,22 +14,22 @@ use ndarray::Array1;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The fixed point of a run.
+/// The fixed point of the trajectory map of a run.
 pub struct FixedPoint<R> {
-    /// Its residuals.
+    /// Residuals of the predictions along the path, which drive the particles.
     pub path: FrozenPath<R>,
     /// `sup_t |f^{n+1}_t - f^n_t|_{L2}` for every iterate of every window.
     pub differences: Vec<Vec<f64>>,
 }
 
 impl<R> FixedPoint<R> {
-    /// The largest last difference of any window: the iteration's part of the reference's error.
+    /// The largest last difference of any window: the error of the iteration.
     pub fn last_difference(&self) -> f64 {
         self.differences.iter().filter_map(|window| window.last()).fold(0.0, |most, &d| most.max(d))
     }
 }
 
-/// The map of a run's own particles, step and noise.
+/// The trajectory map with the particles, step and noise of a run.
 pub fn trajectory_map<'a, R: Real>(
     problem: &'a Problem<'_, R>,
     run: &Trajectory,
@@ -38,7 +38,7 @@ pub fn trajectory_map<'a, R: Real>(
     TrajectoryMap::new(problem.independent_ensemble(run), run.integration.scheme, noise)
 }
 
-/// The noise of neighbours among a run's particles.
+/// The noise of `width` consecutive particles of a run from `first` on, as a function of (first, width).
 pub fn noise_of<'a, R: Real>(
     problem: &'a Problem<'_, R>,
     run: &'a Trajectory,
@@ -49,7 +49,7 @@ pub fn noise_of<'a, R: Real>(
     }
 }
 
-/// Iterates a run's trajectory map to its fixed point, or reads it back.
+/// Iterates the trajectory map of a run to its fixed point, or reads a saved fixed point.
 ///
 /// # Errors
 /// An iteration that does not converge; checkpoints that cannot be written or read.
@@ -100,13 +100,13 @@ pub fn fixed_point<R: Real>(
 }
 
 array_record! {
-    /// `checkpoint/ID-picard.npz`: an iteration under way.
+    /// `checkpoint/ID-picard.npz`: the progress of an iteration.
     pub struct IterationArrays {
-        /// Parameters at the start of the present window, in canonical order.
+        /// Parameters at the start of the current window, in canonical order.
         pub theta: Array1<f64>,
-        /// Momenta there.
+        /// Momenta at the start of the current window.
         pub momentum: Array1<f64>,
-        /// Step and time there; 1 where the iteration is complete.
+        /// Step and time at the start of the current window, and 1 where the iteration is complete (3).
         pub clock: Array1<f64>,
         /// Predictions (steps + 1, n, K), flat.
         pub predictions: Array1<f64>,

@@ -7,7 +7,7 @@ use super::plan::{
 use crate::config::{BatchSize, Experiment, Over, Precision, Route, Sweep, Variant};
 use crate::dynamics::{Method, Scheme};
 use crate::network::Start;
-use crate::record::{GroupAxis, LimitRun};
+use crate::record::{GroupAxis, GroupsRecord, LimitRun};
 
 impl Plan {
     /// The plan of an experiment.
@@ -74,8 +74,20 @@ pub struct Planner<'a> {
     tick: f64,
 }
 
+/// A replica of a network: its number, and its first particle.
+#[derive(Clone, Copy)]
+pub(super) struct Replica {
+    number: usize,
+    first: usize,
+}
+
+impl Replica {
+    /// Replica 0, from the first particle on.
+    pub const FIRST: Replica = Replica { number: 0, first: 0 };
+}
+
 impl<'a> Planner<'a> {
-    /// Of an experiment.
+    /// The planner of an experiment.
     pub fn new(e: &'a Experiment) -> Self {
         let sweeps = e.sweeps().map(|s| s.width);
         let variants = e.variants.iter().map(|v| v.width);
@@ -83,13 +95,14 @@ impl<'a> Planner<'a> {
         Planner { e, widest, tick: e.tick() }
     }
 
-    /// Distance between the first particles of successive replicas of a group: the widest network of all, so that
-    /// groups share windows, or as much as the particles allow.
+    /// Distance between the first particles of successive replicas of a group: the width of the widest network of the experiment, so
+    /// that replicas of all groups start at the same particles, or less where there are too few particles.
     pub(super) fn stride(&self, width: usize, seeds: usize) -> usize {
         let spare = self.e.reference.particles.saturating_sub(width);
         if seeds > 1 { (spare / (seeds - 1)).min(self.widest) } else { 0 }
     }
 
+    /// Warnings for readers of the results.
     pub(super) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let sweeps = self.e.sweeps().map(|s| (s.width, s.seeds));
@@ -99,7 +112,7 @@ impl<'a> Planner<'a> {
             sweeps.chain(variants).chain([(self.e.widths.largest(), self.e.widths.seeds)]).filter(overlap)
         {
             warnings.push(format!(
-                "the {seeds} replicas of width {width} start from overlapping windows of particles, so intervals over seeds are somewhat too short; disjoint windows need reference.particles = {}",
+                "the {seeds} replicas of width {width} start from overlapping windows of particles, so intervals over seeds are too short; disjoint windows need reference.particles = {}",
                 width * seeds
             ));
         }
@@ -109,18 +122,19 @@ impl<'a> Planner<'a> {
         warnings
     }
 
+    /// Increments of the common Brownian path per step.
     fn ticks(&self, step: f64) -> u64 {
         if self.e.dynamics.temperature > 0.0 { (step / self.tick).round() as u64 } else { 0 }
     }
 
-    /// The limit of `width` particles from `first` on, by the reference's route, method and step; its path is kept.
+    /// The limit of `width` particles from `first` on, by the route, method and step of the reference; its path is kept.
     pub fn limit(&self, id: String, width: usize, first: u64) -> Trajectory {
         let reference = &self.e.reference;
         let mut motion = self.e.dynamics.motion(reference.step);
         motion.tolerance = reference.tolerance.unwrap_or(0.0);
         Trajectory {
             id,
-            // A grid has no particles: the limit of a given set of them is found by moving them.
+            // On a grid there are no particles: the limit of given particles is computed step by step.
             route: if reference.kind == Route::Grid { Route::Particles } else { reference.kind },
             particles: Particles { width, first, replica: 0, start: None },
             integration: Integration {
@@ -134,9 +148,9 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The limit by another route.
-    pub(super) fn by(&self, route: Route) -> Trajectory {
-        let id = by_route(route).id();
+    /// The limit by a route other than that of the reference.
+    pub(super) fn limit_by(&self, route: Route) -> Trajectory {
+        let id = limit_by_route(route).id();
         let compare = Comparison::with(LimitRun::Reference.id(), 0);
         match self.grid(id) {
             Some(mut grid) if route == Route::Grid => {
@@ -144,32 +158,32 @@ impl<'a> Planner<'a> {
                 grid
             }
             _ => {
-                let keep_path = id == self.whole_cloud();
+                let keep_path = id == self.all_particles_id();
                 let recording = Recording { compare, keep_path, ..Recording::default() };
                 Trajectory { route, recording, ..self.limit(id.into(), self.e.reference.particles, 0) }
             }
         }
     }
 
-    /// The reference itself.
+    /// The reference.
     pub(super) fn reference(&self) -> Trajectory {
         let id = LimitRun::Reference.id();
         let by_grid = self.grid(id).filter(|_| self.e.reference.kind == Route::Grid);
         by_grid.unwrap_or_else(|| self.limit(id.into(), self.e.reference.particles, 0))
     }
 
-    /// Id of the limit by all particles: the reference, or, where that is the grid, a cloud that it is held against. Without one
-    /// half the particles are compared with the grid.
-    pub(super) fn whole_cloud(&self) -> &'static str {
+    /// Id of the limit with all particles: the reference, or, where that is on a grid, the limit by particles or Picard iteration with
+    /// which it is compared. Without one, the limit with half the particles is compared with the grid.
+    pub(super) fn all_particles_id(&self) -> &'static str {
         let reference = &self.e.reference;
         let cloud = [Route::Particles, Route::Picard].into_iter().find(|route| reference.against.contains(route));
         match cloud {
-            Some(route) if reference.kind == Route::Grid => by_route(route).id(),
+            Some(route) if reference.kind == Route::Grid => limit_by_route(route).id(),
             _ => LimitRun::Reference.id(),
         }
     }
 
-    /// The limit by the grid, where there is one.
+    /// The limit on the grid, if the experiment has one.
     fn grid(&self, id: &str) -> Option<Trajectory> {
         let grid = self.e.reference.grid.as_ref()?;
         let mut limit = self.limit(id.into(), grid.nodes, 0);
@@ -179,7 +193,7 @@ impl<'a> Planner<'a> {
         Some(limit)
     }
 
-    /// The grid with half the nodes and with half the step: its own error.
+    /// The grid with half the nodes and with half the step, to estimate its error.
     pub(super) fn other_grids(&self) -> Vec<Trajectory> {
         let whole = if self.e.reference.kind == Route::Grid { LimitRun::Reference } else { LimitRun::ByGrid };
         let other = |run: LimitRun| {
@@ -197,7 +211,7 @@ impl<'a> Planner<'a> {
         half.into_iter().chain(fine).collect()
     }
 
-    /// Half the step; for the adaptive method the tolerance of half the step, a 32nd.
+    /// A limit with half the step; for the adaptive method with 1/32 of the tolerance, as its error is of order 5.
     pub(super) fn finer(&self, mut limit: Trajectory) -> Trajectory {
         let Integration { scheme: Scheme { motion, .. }, ticks, .. } = &mut limit.integration;
         motion.step /= 2.0;
@@ -206,12 +220,13 @@ impl<'a> Planner<'a> {
         limit
     }
 
-    /// The network of replica `s.0` that starts at particle `s.1`.
-    pub(super) fn network(&self, id: &str, width: usize, s: (usize, usize), step: f64, batch: BatchSize) -> Trajectory {
+    /// A network of the main dynamics, with another step and batch size.
+    pub(super) fn network(&self, id: &str, width: usize, replica: Replica, step: f64, batch: BatchSize) -> Trajectory {
+        let Replica { number, first } = replica;
         Trajectory {
             id: id.into(),
             route: Route::Particles,
-            particles: Particles { width, first: s.1 as u64, replica: s.0 as u64, start: None },
+            particles: Particles { width, first: first as u64, replica: number as u64, start: None },
             integration: Integration {
                 scheme: Scheme { method: self.e.dynamics.method, motion: self.e.dynamics.motion(step) },
                 batch,
@@ -223,11 +238,12 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// The group of the widths.
     pub(super) fn widths(&self) -> Group {
         let (widths, seeds) = (&self.e.widths.values, self.e.widths.seeds);
-        let row = |n: &usize| (0..seeds).map(|s| format!("n{n}-s{s}")).collect();
+        let row = |&n: &usize| (0..seeds).map(|s| network_id(n, s)).collect();
         Group {
-            name: "widths".into(),
+            name: GroupsRecord::WIDTHS.into(),
             axis: GroupAxis::Width,
             values: widths.iter().map(|&n| n as f64).collect(),
             ids: widths.iter().map(row).collect(),
@@ -237,12 +253,14 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// The networks of the group of the widths.
     pub(super) fn width_networks(&self, group: &Group) -> Vec<Trajectory> {
         let rows = self.e.widths.values.iter().zip(&group.ids);
         let stride = self.stride(self.e.widths.largest(), self.e.widths.seeds);
         rows.flat_map(|(&width, row)| {
             row.iter().enumerate().map(move |(s, id)| {
-                let mut network = self.network(id, width, (s, s * stride), group.step, group.batch);
+                let mut network =
+                    self.network(id, width, Replica { number: s, first: s * stride }, group.step, group.batch);
                 network.recording = Recording {
                     compare: Comparison::with(LimitRun::Reference.id(), s * stride),
                     keep_path: false,
@@ -254,6 +272,7 @@ impl<'a> Planner<'a> {
         .collect()
     }
 
+    /// The group of a sweep; `earlier` are the groups before it, from which its name must differ.
     pub(super) fn sweep(&self, sweep: &Sweep, earlier: &[Group]) -> Group {
         let (step, batch) = sweep.at(sweep.values[0], &self.e.dynamics);
         let stem = match (sweep.over, batch) {
@@ -275,22 +294,24 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// The networks of the group of a sweep.
     pub(super) fn sweep_networks(&self, sweep: &Sweep, group: &Group) -> Vec<Trajectory> {
         let rows = sweep.values.iter().zip(&group.ids);
         let stride = self.stride(sweep.width, sweep.seeds);
         rows.flat_map(|(&value, row)| {
             let (step, batch) = sweep.at(value, &self.e.dynamics);
             row.iter().enumerate().map(move |(s, id)| {
-                let mut network = self.network(id, sweep.width, (s, s * stride), step, batch);
-                network.recording.compare = Comparison::with(partner_id(sweep.width, s * stride), 0);
+                let mut network = self.network(id, sweep.width, Replica { number: s, first: s * stride }, step, batch);
+                network.recording.compare = Comparison::with(sweep_limit_id(sweep.width, s * stride), 0);
                 network
             })
         })
         .collect()
     }
 
+    /// The group of a variant.
     pub(super) fn variant(&self, variant: &Variant) -> Group {
-        let name = variant_group(variant);
+        let name = variant_group_name(&variant.name);
         Group {
             axis: GroupAxis::Variant,
             values: vec![variant.width as f64],
@@ -302,10 +323,12 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// The networks of the group of a variant, and its network of one neuron where all neurons start at the same point.
     pub(super) fn variant_networks(&self, variant: &Variant, group: &Group) -> Vec<Trajectory> {
         let stride = self.stride(variant.width, variant.seeds);
         let network = |id: &str, width: usize, s: usize| {
-            let mut network = self.network(id, width, (s, s * stride), variant.step, group.batch);
+            let mut network =
+                self.network(id, width, Replica { number: s, first: s * stride }, variant.step, group.batch);
             let scheme = &mut network.integration.scheme;
             scheme.method = variant.method;
             scheme.motion.friction = variant.friction;
@@ -316,7 +339,7 @@ impl<'a> Planner<'a> {
         let mut networks: Vec<Trajectory> =
             group.ids[0].iter().enumerate().map(|(s, id)| network(id, variant.width, s)).collect();
         if variant.stalls && variant.start.as_ref().is_some_and(Start::is_point) {
-            networks.push(network(&single_neuron(variant), 1, 0));
+            networks.push(network(&single_neuron_id(&variant.name), 1, 0));
         }
         networks
     }

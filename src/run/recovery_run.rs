@@ -1,5 +1,5 @@
-//! A run of sparse recovery (WMSKA): problems in, records out. Nothing is trained; the run folder, the records, the checks, the
-//! figures, interruption and resumption are those of all runs.
+//! A run of sparse recovery (WMSKA). The run folder, the records, the checks, the figures, interruption and resumption are as in
+//! a run of training.
 
 use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
 use super::lifecycle::{self, OpenRun, Opening};
@@ -21,7 +21,7 @@ pub struct RecoveryRecord {
     pub methods: Vec<String>,
     /// Relative error that counts as recovered.
     pub success: f64,
-    /// Rows and columns of an image, where the signals are images.
+    /// Rows and columns of an image, where the true vectors are images.
     pub image: Option<(usize, usize)>,
 }
 
@@ -40,14 +40,15 @@ const FILE: &str = "records/recovery.json";
 /// Runs an experiment of sparse recovery.
 ///
 /// # Errors
-/// Problems that cannot be read or drawn, a folder in use or holding another run, a full disk: see [`RunError`].
+/// See [`RunError`]: problems that cannot be read or drawn, a folder in use or holding another run, files that cannot be
+/// written.
 pub fn run(
     e: &RecoveryExperiment,
     options: &Options,
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
-    let began = Instant::now();
+    let started = Instant::now();
     let source = ProblemSource::new(e)?;
     let first = source.problem(e.seed, 0)?;
     check_kept(e, &first)?;
@@ -83,13 +84,13 @@ pub fn run(
         image: source.image(),
     };
     folder.write_json(FILE, &record)?;
-    manifest.add_phase("problems", began.elapsed().as_secs_f64());
+    manifest.add_phase("problems", started.elapsed().as_secs_f64());
 
     let context = RunContext { folder: &folder, interrupt, quiet: options.quiet };
     let subject = RecoverySubject { experiment: e, source: &source };
     let mut checks = Vec::new();
     for (name, study) in studies_of(registry.recovery, e) {
-        let began = Instant::now();
+        let started = Instant::now();
         match study.run(subject, &context)? {
             Outcome::Complete(Findings { checks: found, warnings }) => {
                 checks.extend(found);
@@ -98,7 +99,7 @@ pub fn run(
             Outcome::Interrupted => return lifecycle::interrupted(&folder, manifest),
         }
         manifest.add_study(name);
-        manifest.add_phase(&format!("study: {name}"), began.elapsed().as_secs_f64());
+        manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
     }
     lifecycle::finish(&folder, manifest, checks, registry)
 }
@@ -107,7 +108,7 @@ pub fn run(
 fn check_kept(e: &RecoveryExperiment, problem: &SparseProblem) -> Result<(), RunError> {
     let d = problem.unknowns();
     if e.solver.k.is_none() && problem.truth().is_none() {
-        return Err(RunError::NothingToKeep);
+        return Err(RunError::UnknownSparsity);
     }
     match e.solver.k {
         Some(k) if k > d => Err(RecoveryError::Sparsity { k, d }.into()),
@@ -147,7 +148,7 @@ fn write_problem(folder: &RunFolder, problem: &SparseProblem) -> Result<(), RunE
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct RecoveryMemory {
-    /// Designs, one a thread.
+    /// Designs, one per thread.
     designs: u64,
     /// Hessians, their factors and inverses.
     matrices: u64,
@@ -157,7 +158,7 @@ impl RecoveryMemory {
     /// For the largest problem of the experiment; a problem on every thread.
     fn new(e: &RecoveryExperiment, first: &SparseProblem) -> Self {
         let (mut n, d) = (first.samples() as f64, first.unknowns() as f64);
-        let ratios = e.studies.requirements().filter_map(|asked| asked.largest_ratio);
+        let ratios = e.studies.requirements().filter_map(|requirements| requirements.largest_ratio);
         n = n.max(ratios.fold(0.0, f64::max) * d);
         let threads = rayon::current_num_threads() as f64;
         RecoveryMemory { designs: (threads * 2.0 * n * d * 8.0) as u64, matrices: (threads * 6.0 * d * d * 8.0) as u64 }

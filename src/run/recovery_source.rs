@@ -1,4 +1,4 @@
-//! Where the problems of an experiment come from.
+//! Sources of problems of sparse recovery.
 
 use super::context::RunError;
 use crate::config::{MnistSignals, ProblemSpec, RecoveryExperiment};
@@ -9,9 +9,9 @@ use std::path::PathBuf;
 
 /// A source of problems, numbered from 0.
 pub enum ProblemSource {
-    /// A law to draw from.
+    /// A law from which problems are drawn.
     Drawn(Instance),
-    /// Images, and the law of their measurements.
+    /// Images as true vectors, and the law of their measurements.
     Images {
         /// One image per problem (d).
         signals: Vec<Vec<f64>>,
@@ -22,11 +22,11 @@ pub enum ProblemSource {
         /// A description of one line.
         description: String,
     },
-    /// The bytes of a file that holds one problem.
+    /// A file that contains one problem.
     File {
         /// Its path.
         path: PathBuf,
-        /// Its content.
+        /// Its contents.
         bytes: Vec<u8>,
         /// The loss.
         loss: SampleLoss,
@@ -36,7 +36,7 @@ pub enum ProblemSource {
 }
 
 impl ProblemSource {
-    /// The source that an experiment names.
+    /// The source of an experiment.
     ///
     /// # Errors
     /// Files that cannot be read.
@@ -44,8 +44,8 @@ impl ProblemSource {
         match &e.problem {
             ProblemSpec::Drawn(law) => Ok(ProblemSource::Drawn(*law)),
             ProblemSpec::Mnist(signals) => {
-                let asked = e.studies.requirements().map(|asked| asked.problems).max();
-                images(signals, asked.unwrap_or(1).max(1))
+                let count = e.studies.requirements().map(|requirements| requirements.problems).max();
+                images(signals, count.unwrap_or(1).max(1))
             }
             ProblemSpec::File { path, loss } => {
                 let bytes = std::fs::read(path).map_err(|source| PopulationError::Io { path: path.clone(), source })?;
@@ -55,7 +55,7 @@ impl ProblemSource {
         }
     }
 
-    /// Problem `index` under a seed.
+    /// Problem `index` with this seed.
     ///
     /// # Errors
     /// A problem that cannot be drawn or read.
@@ -63,16 +63,16 @@ impl ProblemSource {
         Ok(match self {
             ProblemSource::Drawn(law) => law.draw(seed, index)?,
             ProblemSource::Images { signals, law, .. } => law.draw_for(signals[index as usize].clone(), seed, index)?,
-            ProblemSource::File { path, bytes, loss, .. } => read(path, bytes, *loss)?,
+            ProblemSource::File { path, bytes, loss, .. } => read_problem(path, bytes, *loss)?,
         })
     }
 
-    /// The law of drawn problems.
+    /// The law of drawn problems; `None` for other sources.
     pub fn law(&self) -> Option<&Instance> {
         if let ProblemSource::Drawn(law) = self { Some(law) } else { None }
     }
 
-    /// Rows and columns of an image.
+    /// Rows and columns of an image; `None` where true vectors are not square images.
     pub fn image(&self) -> Option<(usize, usize)> {
         let ProblemSource::Images { law, .. } = self else { return None };
         let side = law.d.isqrt();
@@ -88,11 +88,11 @@ impl ProblemSource {
         }
     }
 
-    /// A description of one line.
+    /// One-line description.
     pub fn description(&self) -> String {
         match self {
             ProblemSource::Drawn(law) => format!(
-                "drawn problems, n = {}, d = {}, {} entries in the truth: {:?}, {:?}, {:?}",
+                "drawn problems, n = {}, d = {}, {} entries in w_star: {:?}, {:?}, {:?}",
                 law.n, law.d, law.sparsity, law.loss, law.design, law.signal
             ),
             ProblemSource::Images { description, .. } => description.clone(),
@@ -101,7 +101,7 @@ impl ProblemSource {
     }
 }
 
-/// The first images as signals.
+/// The source of the first `count` images.
 fn images(spec: &MnistSignals, count: usize) -> Result<ProblemSource, RunError> {
     let (folder, split) = (spec.folder.clone(), spec.split);
     let (labels, limit, standardise) = (LabelRule::Classes, Some(count), Standardise::None);

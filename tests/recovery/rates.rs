@@ -2,8 +2,13 @@
 
 use nalgebra::{DMatrix, DVector};
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
-use widelimit::sparse::recovery::rates::{Bounded, contraction, damped, expansion, quadratic_rate, threshold_ratios};
-use widelimit::sparse::recovery::{Damping, Method, Problem, SampleLoss, Selection, Settings, Values, solve};
+use widelimit::sparse::recovery::rates::{
+    BoundedStep, DampedRates, ThresholdRatios, contraction, damped_contraction, expansion_factor, quadratic_rate,
+    threshold_ratios,
+};
+use widelimit::sparse::recovery::{
+    Damping, RecoveryMethod, SampleLoss, Selection, Settings, SparseProblem, ValueRule, solve,
+};
 
 fn worst(steps: &[BoundedStep]) -> f64 {
     steps.iter().map(BoundedStep::ratio).fold(0.0, f64::max)
@@ -43,13 +48,13 @@ fn contraction_of_iht_and_of_damped_steps() {
             }
             // Without thresholding both are linear iterations: errors turn towards the slowest direction, where the bounds
             // are attained.
-            let attained = |steps: &[Bounded]| {
+            let attained = |steps: &[BoundedStep]| {
                 let last = steps.last().unwrap().ratio();
                 println!("k = d, {design:?}: worst {:.5}, last {last:.5}", worst(steps));
                 assert!(worst(steps) <= 1.0 + 1e-9 && last > 0.99, "{design:?}: {last}");
             };
             attained(&contraction(&problem, 60, 400).unwrap());
-            let (tight, loose) = damped(&problem, 60, 1.0, 400).unwrap();
+            let DampedRates { sharp: tight, uniform: loose } = damped_contraction(&problem, 60, 1.0, 400).unwrap();
             attained(&tight);
             attained(&loose);
         }
@@ -81,7 +86,7 @@ struct Plain {
 }
 
 impl Plain {
-    fn of(problem: &Problem) -> Self {
+    fn of(problem: &SparseProblem) -> Self {
         let xt = problem.design();
         let x = DMatrix::from_fn(problem.samples(), problem.unknowns(), |i, j| xt[(j, i)]);
         Plain { loss: problem.loss(), x, truth: DVector::from_column_slice(problem.truth().unwrap()) }
@@ -100,12 +105,12 @@ impl Plain {
 
     /// The error after a step, to second order in the error `e` before it: `P_S H^-1 D^3 f[e, e] / 2` at the truth for
     /// values that are kept, `H_SS^-1 (D^3 f[e, e])_S / 2` for values that are compensated; S the support after the step.
-    fn second_order(&self, e: &DVector<f64>, support: &[usize], values: Values) -> f64 {
+    fn second_order(&self, e: &DVector<f64>, support: &[usize], values: ValueRule) -> f64 {
         let (t, slopes) = (&self.x * &self.truth, &self.x * e);
         let c = DVector::from_fn(t.len(), |i, _| 0.5 * derivatives(self.loss, t[i], t[i]).1 * slopes[i].powi(2));
         let (force, hessian) = (self.x.transpose() * c, self.hessian(&self.truth));
         let step = match values {
-            Values::Keep => hessian.lu().solve(&force).unwrap().select_rows(support),
+            ValueRule::Keep => hessian.lu().solve(&force).unwrap().select_rows(support),
             _ => {
                 let inside = hessian.select_rows(support).select_columns(support);
                 inside.lu().solve(&force.select_rows(support)).unwrap()
@@ -140,12 +145,12 @@ const LOCAL: std::ops::Range<f64> = 1e-5..5e-3;
 
 /// Compares every step of a run with the bound, recomputed, and where the error is small with the second-order term. Returns
 /// the largest ratio to the bound, and the number of steps that were compared with the second-order term.
-fn compare(problem: &Problem, k: usize, selection: Selection) -> (f64, usize) {
+fn compare(problem: &SparseProblem, k: usize, selection: Selection) -> (f64, usize) {
     let plain = Plain::of(problem);
-    let values = if selection == Selection::Exact { Values::Compensate } else { Values::Keep };
+    let values = if selection == Selection::Exact { ValueRule::Compensate } else { ValueRule::Keep };
     let settings = Settings { iterations: 12, damping: Damping::Relative(0.0), ..Settings::new(k) };
     let mut iterates = Vec::new();
-    solve(problem, Method::Obs(selection, values), &settings, |w| iterates.push(DVector::from_column_slice(w)))
+    solve(problem, RecoveryMethod::Obs(selection, values), &settings, |w| iterates.push(DVector::from_column_slice(w)))
         .unwrap();
     // Quadratic measurements do not determine the sign: the run may end at the opposite of the truth.
     let sign = if plain.truth.dot(&iterates[iterates.len() - 1]) < 0.0 { -1.0 } else { 1.0 };
@@ -203,8 +208,8 @@ fn the_quadratic_rate_is_attained() {
         let xt = faer::Mat::from_fn(2, 2, |j, i| if i != j { 0.0 } else { [1.0, second][i] });
         let y = vec![loss.measure(t), loss.measure(0.0)];
         for distance in [1e-2, 1e-3] {
-            let problem = Problem::new(xt.clone(), y.clone(), loss, Some(vec![t, 0.0])).unwrap();
-            let problem = problem.starting_at(vec![t + distance, 0.0]).unwrap();
+            let problem = SparseProblem::new(xt.clone(), y.clone(), loss, Some(vec![t, 0.0])).unwrap();
+            let problem = problem.with_start(vec![t + distance, 0.0]).unwrap();
             let steps = quadratic_rate(&problem, 2, Selection::Magnitude, 1).unwrap();
             let ratio = steps[0].ratio();
             println!("{loss:?} from {distance:e}: {ratio:.5}");

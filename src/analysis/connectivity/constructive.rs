@@ -122,7 +122,7 @@ impl<'a> ConstructivePath<'a> {
     }
 
     /// Canonical parameters of the waypoints.
-    fn waypoints(&self) -> Vec<Point> {
+    fn waypoints(&self) -> Vec<ParameterVector> {
         match self.network {
             Network::TwoLayer(network) => two_layer::waypoints(network, self.width, self.p, self.q, &self.kept[0]),
             Network::ThreeLayer(_) => {

@@ -37,7 +37,14 @@ pub struct Matching {
 impl Matching {
     /// The best matching of Q's neurons with P's, both given by canonical parameters of this width. `x` is the sample (n, d)
     /// that features are compared on.
-    pub fn best(network: &Network, width: usize, p: &Point, q: &Point, x: ArrayView2<f64>, by: NeuronDistance) -> Self {
+    pub fn best(
+        network: &Network,
+        width: usize,
+        p: &ParameterVector,
+        q: &ParameterVector,
+        x: ArrayView2<f64>,
+        by: NeuronDistance,
+    ) -> Self {
         match network {
             Network::TwoLayer(two) => Matching { layers: vec![two_layer(two, width, p, q, x, by)] },
             Network::ThreeLayer(three) => three_layer(network, three, width, p, q, x, by),
@@ -106,8 +113,8 @@ fn nearer_flipped(p: &Array2<f64>, q: &Array2<f64>, i: usize, j: usize) -> bool 
 fn two_layer(
     network: &TwoLayer,
     width: usize,
-    p: &Point,
-    q: &Point,
+    p: &ParameterVector,
+    q: &ParameterVector,
     x: ArrayView2<f64>,
     by: NeuronDistance,
 ) -> Assignment {

@@ -6,7 +6,7 @@ use crate::network::ParameterVector;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Path {
     /// Straight segments of equal length in the parameter, between neighbouring waypoints (at least two).
-    Straight(Vec<Point>),
+    Straight(Vec<ParameterVector>),
     /// `(1-t)^2 P + 2 t (1-t) C + t^2 Q`.
     Bezier {
         /// P, C and Q.
@@ -16,7 +16,7 @@ pub enum Path {
 
 impl Path {
     /// The straight line from P to Q.
-    pub fn line(p: &Point, q: &Point) -> Self {
+    pub fn line(p: &ParameterVector, q: &ParameterVector) -> Self {
         Path::Straight(vec![p.clone(), q.clone()])
     }
 

@@ -20,7 +20,7 @@
 //! into J; here that of Q is written to J directly, which needs four segments fewer and has the same bound.
 
 use super::constructive::{PathStructure, WaypointArray};
-use crate::network::{Family, Network, Point};
+use crate::network::{Family, Network, ParameterVector};
 use ndarray::{ArrayViewMut2, s};
 
 /// The structure of the path.
@@ -127,7 +127,7 @@ pub(super) fn waypoints(
 }
 
 /// Every part of the network at the waypoints, each (10, rows, columns).
-pub(super) fn waypoint_arrays(network: &Network, width: usize, waypoints: &[Point]) -> Vec<WaypointArray> {
+pub(super) fn waypoint_arrays(network: &Network, width: usize, waypoints: &[ParameterVector]) -> Vec<WaypointArray> {
     let points: Vec<Vec<f64>> = waypoints.iter().map(|point| point.to_vec()).collect();
     let families = network.families(width);
     let parts = families.iter().flat_map(|family| family.parts.iter().map(move |part| (family, part)));

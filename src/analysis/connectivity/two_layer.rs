@@ -10,7 +10,7 @@
 //! to w.
 
 use super::constructive::{PathStructure, WaypointArray};
-use crate::network::{Point, TwoLayer};
+use crate::network::{ParameterVector, TwoLayer};
 
 /// The structure of the path.
 pub(super) const STRUCTURE: PathStructure = PathStructure {
@@ -61,7 +61,7 @@ pub(super) fn waypoints(
 pub(super) fn waypoint_arrays(
     network: &TwoLayer,
     width: usize,
-    waypoints: &[Point],
+    waypoints: &[ParameterVector],
     kept: &[bool],
 ) -> Vec<WaypointArray> {
     let (parameters, outputs) = (network.parameters(), network.outputs);

@@ -11,7 +11,7 @@ use crate::config::{BatchSize, Precision, Variant};
 use crate::record::npz::whole;
 use crate::record::{FitRecord, LimitRun, Measure};
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
-use crate::run::plan::{Group, Plan, single_neuron, variant_group};
+use crate::run::plan::{Group, Plan, single_neuron_id, variant_group_name};
 use crate::run::problem::Problem;
 use crate::run::series::sup;
 use crate::run::study::TrainingSubject;
@@ -89,7 +89,7 @@ struct ConvergenceAnalysis<'a> {
 
 impl ConvergenceAnalysis<'_> {
     fn group(&self, variant: &Variant) -> Option<&Group> {
-        self.plan.groups.iter().find(|group| group.name == variant_group(variant))
+        self.plan.groups.iter().find(|group| group.name == variant_group_name(&variant.name))
     }
 
     fn risk(&self, id: &str) -> Option<Vec<f64>> {
@@ -211,7 +211,7 @@ impl ConvergenceAnalysis<'_> {
             );
         }
         let mut checks = vec![stall];
-        if let Some(one) = self.risk(&single_neuron(variant)) {
+        if let Some(one) = self.risk(&single_neuron_id(&variant.name)) {
             let apart = sup(risks.iter().flat_map(|risk| risk.iter().zip(&one).map(|(a, b)| (a - b).abs())));
             let rounding = if self.problem.experiment.precision == Precision::F64 { 1e-10 } else { 1e-4 };
             checks.push(Check::at_most(

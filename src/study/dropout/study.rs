@@ -137,14 +137,14 @@ fn of_network(
     let address = (place.0 as u64) << 32 | place.1 as u64;
     let drops = problem.network.dropout_patterns();
     let changes = |drop: &DropoutPattern| changes(problem, terms, &subject, drop, &sizes, (address, &whole));
-    Ok(NetworkLosses { place, loss: whole.whole, spread: whole.spread, drops: drops.iter().map(changes).collect() })
+    Ok(NetworkLosses { place, loss: whole.full, spread: whole.spread, drops: drops.iter().map(changes).collect() })
 }
 
 /// Sets are counted in neurons per unit of width; a layer of r N neurons keeps r M.
 fn changes(
     problem: &Problem<'_, f64>,
     terms: &Dropout,
-    subject: &Subject<'_>,
+    subject: &DropoutNetwork<'_>,
     drop: &DropoutPattern,
     sizes: &[usize],
     (address, whole): (u64, &DropoutLosses),

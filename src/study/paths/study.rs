@@ -21,7 +21,7 @@ use crate::record::npz::{Arrays, shaped, whole};
 use crate::record::state::push_parts;
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
-use crate::run::plan::{Trajectory, variant_group};
+use crate::run::plan::{Trajectory, variant_group_name};
 use crate::run::problem::Problem;
 use crate::run::states::final_point;
 use crate::run::study::TrainingSubject;
@@ -108,7 +108,7 @@ fn pairs<'a>(terms: &Paths, subject: TrainingSubject<'a>) -> Vec<NetworkPair<'a>
         }
     }
     for (v, variant) in e.variants.iter().enumerate().filter(|(_, variant)| terms.variants.contains(&variant.name)) {
-        let group = plan.groups.iter().find(|group| group.name == variant_group(variant));
+        let group = plan.groups.iter().find(|group| group.name == variant_group_name(&variant.name));
         let w = e.widths.values.iter().position(|&n| n == variant.width);
         let (Some(group), Some(w)) = (group, w) else { continue };
         for j in 0..terms.pairs.min(variant.seeds) {

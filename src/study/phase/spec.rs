@@ -32,7 +32,7 @@ impl StudyTable<RecoveryExperiment> for PhaseDiagram {
             let message = "the phase diagram keeps as many entries as the truth has: remove it";
             errors.add("solver.k", Some(k.to_string()), message);
         }
-        if e.solver.methods.contains(&Method::EXACT_OBS) {
+        if e.solver.methods.contains(&RecoveryMethod::EXACT_OBS) {
             let message = "is too slow for a phase diagram: remove it";
             errors.add("solver.methods", Some("\"exact-iobs\"".into()), message);
         }

@@ -7,7 +7,7 @@ use crate::config::{
 };
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
-use crate::run::memory::picard_iteration;
+use crate::run::memory::{IterationSizes, picard_iteration};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
@@ -38,10 +38,13 @@ impl Study<Experiment> for Picard {
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
         let e = sizes.experiment;
         let per_node = sizes.samples * sizes.outputs;
-        let cloud = (self.particles, sizes.network.size(self.particles) * sizes.scalar);
+        let state = sizes.network.size(self.particles) * sizes.scalar;
         let held = 4.0 * (e.horizon.time / e.reference.step + 1.0) * per_node * 8.0;
         let first = self.windows.iter().take(rayon::current_num_threads());
-        let iteration = |&windows| picard_iteration(e, windows, e.reference.step, cloud, (per_node, sizes.scalar));
+        let iteration = |&windows| {
+            let (step, width, scalar) = (e.reference.step, self.particles, sizes.scalar);
+            picard_iteration(e, IterationSizes { windows, step, width, state, per_node, scalar })
+        };
         StudyMemory { shared: first.map(|windows| iteration(windows) + held).sum(), ..StudyMemory::default() }
     }
 

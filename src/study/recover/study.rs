@@ -2,7 +2,7 @@
 
 use super::record::MethodArrays;
 use super::{MethodSummary, Recover, RecoverArrays, RecoverRecord, Timing};
-use crate::analysis::proportion::wilson;
+use crate::analysis::proportion::wilson_interval;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
 use crate::config::ProblemSpec;
@@ -117,9 +117,9 @@ fn run_method(
 ) -> Result<MethodRun, RecoveryError> {
     let e = subject.experiment;
     let k = kept(e, problem);
-    let began = Instant::now();
+    let started = Instant::now();
     let outcome = solve(problem, method, &e.solver.settings(k), |_| {})?;
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = started.elapsed().as_secs_f64();
     let at = |place: usize| outcome.curve[place.min(outcome.curve.len() - 1)];
     let places = places(e.solver.iterations);
     let sparse = &outcome.curve[1.min(outcome.curve.len() - 1)..];
