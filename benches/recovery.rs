@@ -1,4 +1,4 @@
-//! The kernels of sparse recovery, for one's own changes: `cargo bench --bench recovery`. For comparisons with other programs
+//! The kernels of sparse recovery, for comparing versions: `cargo bench --bench recovery`. For comparisons with other programs
 //! on the same problem there is `widelimit bench-recovery`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

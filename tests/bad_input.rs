@@ -1,5 +1,5 @@
-//! Promise: what is wrong with an experiment is said before anything is computed: all of it at once, each with its file,
-//! its key, its value and what would be right. Nothing is created on disk.
+//! Errors in an experiment are reported before anything is computed: all of them together, each with its file, its key,
+//! its value and what would be accepted. Nothing is created on disk.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use widelimit::config::builtin;
 
-/// What `parse` says; it must refuse.
+/// The message with which `parse` refuses a text.
 fn refusal(text: &str, set: &[&str]) -> String {
     match parse(text, set) {
         Err(error) => error.to_string(),
@@ -16,13 +16,13 @@ fn refusal(text: &str, set: &[&str]) -> String {
     }
 }
 
-fn says(message: &str, words: &[&str]) {
+fn contains_all(message: &str, words: &[&str]) {
     for word in words {
         assert!(message.contains(word), "'{word}' is not in: {message}");
     }
 }
 
-/// Every row of a table, each with what was said and what must be in it; all that is missing is reported together.
+/// Checks a table of messages, each with the words that it must contain; everything that is missing is reported together.
 fn table<'a>(rows: impl IntoIterator<Item = (String, Vec<&'a str>)>) {
     let missing: Vec<String> = rows
         .into_iter()
@@ -35,15 +35,15 @@ fn table<'a>(rows: impl IntoIterator<Item = (String, Vec<&'a str>)>) {
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
-/// [`TINY`] with this in the place of that.
-fn with(that: &str, this: &str) -> String {
-    assert!(TINY.contains(that), "{that} is not in the text");
-    TINY.replacen(that, this, 1)
+/// [`TINY`] with a part of its text replaced.
+fn with(old: &str, new: &str) -> String {
+    assert!(TINY.contains(old), "{old} is not in the text");
+    TINY.replacen(old, new, 1)
 }
 
 #[test]
 fn keys_of_the_file() {
-    // What stands in the text, what is put there, and what must be said.
+    // A line of the text, its replacement, and words of the message.
     let rows: &[(&str, &str, &[&str])] = &[
         ("name = \"tiny\"", "", &["tiny.toml: name: missing", "text in quotes"]),
         ("name = \"tiny\"", "name = 3", &["tiny.toml: name = 3", "text in quotes"]),
@@ -85,7 +85,7 @@ fn keys_of_the_file() {
 
 #[test]
 fn keys_replaced_on_the_command_line() {
-    // Replaced keys, and what must be said.
+    // Replaced keys, and words of the message.
     let rows: &[(&[&str], &[&str])] = &[
         // Sections and choices.
         (&["population=1"], &["--set: population = 1", "expected a table, [population]"]),
@@ -298,7 +298,7 @@ fn rules_between_keys() {
 }
 
 #[test]
-fn a_step_that_does_not_divide_the_interval_comes_with_one_that_does() {
+fn a_step_that_does_not_divide_the_interval_is_refused_with_one_that_does() {
     let rows: &[(&str, &[&str])] = &[
         ("dynamics.step", &["dynamics.step=0.3"]),
         ("dynamics.step", &["dynamics.step=0.7"]),
@@ -316,14 +316,14 @@ fn a_step_that_does_not_divide_the_interval_comes_with_one_that_does() {
     ];
     for (key, set) in rows {
         let message = refusal(TINY, set);
-        says(&message, &[key, "horizon.time / horizon.records = "]);
+        contains_all(&message, &[key, "horizon.time / horizon.records = "]);
         let offered: f64 = message.rsplit("; ").next().unwrap().trim_end_matches(" does").parse().unwrap();
-        let mended = match set[0].starts_with("dynamics={") {
+        let corrected = match set[0].starts_with("dynamics={") {
             true => format!("dynamics={{step={offered}, friction=1.0}}"),
             false => format!("{key}={offered}"),
         };
-        println!("{message}\n{mended}");
-        let set: Vec<&str> = set.iter().copied().chain([mended.as_str()]).collect();
+        println!("{message}\n{corrected}");
+        let set: Vec<&str> = set.iter().copied().chain([corrected.as_str()]).collect();
         parse(TINY, &set).unwrap_or_else(|error| panic!("{error}"));
     }
 }
@@ -336,14 +336,14 @@ fn refused(folder: &Path, args: &[&str], words: &[&str]) {
     println!("{message}");
     assert_eq!(output.status.code(), Some(2), "{args:?}: {message}");
     assert!(message.lines().any(|line| line.starts_with("widelimit: ")), "{message}");
-    says(&message, words);
+    contains_all(&message, words);
     assert!(output.stdout.is_empty());
-    assert!(files(folder) == before, "{args:?} left something behind");
+    assert!(files(folder) == before, "{args:?} changed the folder");
     assert!(!folder.join("runs").exists() && !folder.join("out").exists());
 }
 
 #[test]
-fn everything_wrong_is_said_at_once_and_nothing_is_made() {
+fn all_errors_are_reported_together_and_nothing_is_created() {
     let here = tempfile::tempdir().unwrap();
     let text =
         with("step = 0.03125", "step = 0.3").replace("seeds = 2", "seeds = 0").replace("[gap]", "[gap]\nresample = 3");
@@ -361,7 +361,7 @@ fn everything_wrong_is_said_at_once_and_nothing_is_made() {
 }
 
 #[test]
-fn experiments_that_are_not_there() {
+fn missing_experiments() {
     let here = tempfile::tempdir().unwrap();
     let all = builtin::names();
     refused(here.path(), &["run", "digit"], &[&["no experiment and no file is called 'digit'"][..], &all].concat());
@@ -377,7 +377,7 @@ fn experiments_that_are_not_there() {
 }
 
 #[test]
-fn data_that_are_not_there_or_damaged() {
+fn missing_and_damaged_data() {
     let here = tempfile::tempdir().unwrap();
     let population = "population={kind=\"file\", path=\"data.csv\", labels=\"real\"}";
     fs::write(here.path().join("tiny.toml"), TINY).unwrap();
@@ -386,7 +386,7 @@ fn data_that_are_not_there_or_damaged() {
 
     let output = program().current_dir(here.path()).args(["run", "tiny.toml", "--set", population]).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(message.matches("os error").count(), 1, "a cause is said once: {message}");
+    assert_eq!(message.matches("os error").count(), 1, "a cause is given once: {message}");
     with(population, &["cannot read", "data.csv"]);
     let rows: &[(&str, &[&str])] = &[
         ("1,2\n3\n", &["data.csv", "line 2 has 1 cells", "2"]),

@@ -1,4 +1,4 @@
-//! Promise: bump neurons move as the theory says, by particles as on the grid; and the study of the kinetic equation
+//! Bump neurons move as the theory states, by particles as on the grid; and the study of the kinetic equation
 //! leaves the same bytes behind however it was run.
 
 mod common;

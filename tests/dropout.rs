@@ -1,4 +1,4 @@
-//! Promise: the change of the loss under dropout is its closed form, `(N - M)/(2 M (N - 1)) S^2`, exactly over all sets
+//! The change of the loss under dropout is its closed form, `(N - M)/(2 M (N - 1)) S^2`, exactly over all sets
 //! and within the Monte-Carlo error over random ones; theory.md section 6.
 
 mod common;
@@ -180,7 +180,7 @@ fn greedy_takes_the_best_next_neuron() {
     }
 }
 
-/// The loss of a three-layer network that keeps some neurons of each hidden layer, as on paper: weights into what is dropped
+/// The loss of a three-layer network that keeps some neurons of each hidden layer, written out: weights into what is dropped
 /// and out of it are zero, and what is kept is rescaled.
 fn loss_with(case: &Case, kept: [&[usize]; 2]) -> f64 {
     let families = case.network.families(case.width);

@@ -1,4 +1,4 @@
-//! Promise: the programs of `examples/` run, and what each asserts holds.
+//! The programs of `examples/` run, and what each asserts holds.
 
 #[path = "../examples/kinetic_equation.rs"]
 mod kinetic_equation;

@@ -1,5 +1,5 @@
-//! Promise: the kinetic equation on a grid has the orders it claims, against the Gaussian closure of the linear neuron and
-//! against itself on bump neurons; keeps mass, sign and bits; loses free energy as the theory says; and comes to rest in the
+//! The kinetic equation on a grid has the orders it claims, against the Gaussian closure of the linear neuron and
+//! against itself on bump neurons; keeps mass, sign and bits; loses free energy at the rate of the theory; and comes to rest in the
 //! Gibbs law.
 
 mod common;

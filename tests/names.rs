@@ -1,4 +1,4 @@
-//! Promise: a study has one name, in its table, its checks and its figures; tables under former names are still read.
+//! A study has one name, in its table, its checks and its figures; tables under former names are still read.
 
 mod common;
 

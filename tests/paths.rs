@@ -1,4 +1,4 @@
-//! Promise: the constructive path keeps to its bound and is constant where only silent neurons move; every path ends at the
+//! The constructive path stays below its bound and is constant where only silent neurons move; every path ends at the
 //! given networks; matching finds a planted permutation; theory.md section 7.
 
 mod common;
@@ -97,7 +97,7 @@ fn cases() -> [Case; 6] {
 const STEPS: usize = 11;
 
 #[test]
-fn the_constructive_path_keeps_to_its_bound_and_is_constant_on_silent_pieces() {
+fn the_constructive_path_stays_below_its_bound_and_is_constant_on_silent_pieces() {
     for case in cases() {
         let structure = path_structure(&case.network);
         for (width, pair) in [(2, 0), (10, 1), (34, 2)] {
@@ -282,7 +282,7 @@ fn the_curve_force_is_the_derivative_of_the_loss_on_the_curve() {
     }
 }
 
-/// The middle point is that of `steps` steps of heavy ball by hand, bit for bit.
+/// The middle point is that of `steps` steps of heavy ball written out, bit for bit.
 #[test]
 fn a_curve_is_learned_in_exactly_so_many_steps() {
     let case = &cases()[0];

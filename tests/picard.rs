@@ -1,4 +1,4 @@
-//! Promise: the fixed point of the trajectory map is the trajectory of the particle solver, its iterates are those of the
+//! The fixed point of the trajectory map is the trajectory of the particle solver, its iterates are those of the
 //! theory, and neither windows nor threads nor the first guess change it.
 
 mod common;
@@ -67,7 +67,7 @@ fn particles(
         |state: &State<f64>| problem.network.predict(problem.width, &state.theta, &problem.population.x, Threads::One);
     let mut all = f(start);
     let horizon = motion.step * steps as f64;
-    let end = problem.walk(method, motion, start.clone(), horizon, |_, state| all.extend(f(state)));
+    let end = problem.integrate(method, motion, start.clone(), horizon, |_, state| all.extend(f(state)));
     (all, end)
 }
 
@@ -139,7 +139,7 @@ fn under_noise_every_particle_keeps_its_brownian_path() {
     }
     let worst = distance(&found.end, &state);
     assert!(worst < 1e-12, "{worst}");
-    assert!(distance(&start, &state) > 0.5, "the noise moved them");
+    assert!(distance(&start, &state) > 0.5, "the noise has an effect");
 }
 
 /// Runge-Kutta's stages lie between the nodes, where residuals are interpolated: against the exact solution, and against the

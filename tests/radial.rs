@@ -1,4 +1,4 @@
-//! Promise: the radial reduction is the network in R^d. Its particles follow a network that is exactly rotation-invariant, and
+//! The radial reduction is the network in R^d. Its particles follow a network that is exactly rotation-invariant, and
 //! the grid follows its particles.
 
 mod common;
@@ -67,7 +67,7 @@ fn a_network_on_circles_is_the_reduction() {
         }
         moved = moved.max((reduced.theta[0] - q[0]).abs());
     }
-    assert!(moved > 0.05, "they moved: {moved}");
+    assert!(moved > 0.05, "the particles move: {moved}");
 }
 
 /// The grid's risk comes to the particles' as nodes and steps are refined together. Momenta at rest are a sheet in the phase plane,

@@ -1,4 +1,4 @@
-//! Promise: a three-layer network is the model of theory.md section 4: known answers, its start as a sub-sample of the limit's
+//! A three-layer network is the model of theory.md section 4: known answers, its start as a sub-sample of the limit's
 //! indices, the inputs of its second layer, its gap's exponents, and how the gap depends on the input dimension.
 
 mod common;
@@ -48,7 +48,7 @@ fn equal_neurons_are_three_numbers() {
         let (eps, gamma) = (0.05, 0.6);
         let (mut at, mut r) = ([0.4, -0.7, 0.9], [0.0; 3]);
         let mut worst: f64 = 0.0;
-        problem.walk(Method::HeavyBall, motion(eps, gamma), state, 800.0 * eps, |_, state| {
+        problem.integrate(Method::HeavyBall, motion(eps, gamma), state, 800.0 * eps, |_, state| {
             let [w, u, a] = at;
             // E x^2 = 1.
             let error = a * u * w - 1.3;

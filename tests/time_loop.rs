@@ -1,4 +1,4 @@
-//! Promise: the loop takes the integrator's steps and no others; an interrupted run resumes bit for bit; every recording time is
+//! The loop takes the integrator's steps and no others; an interrupted run resumes bit for bit; every recording time is
 //! met; a run that diverges names its step.
 
 mod common;
@@ -152,7 +152,7 @@ fn a_run_stopped_anywhere_goes_on_with_the_same_bits() {
     }
 }
 
-/// The loop adds nothing to an integrator: with a record at every step, the states are those of stepping by hand.
+/// The loop adds nothing to an integrator: with a record at every step, the states are those of calling `step` directly.
 #[test]
 fn the_loop_takes_the_steps_of_the_integrator() {
     let problem = tanh_problem();
@@ -207,7 +207,7 @@ fn the_number_of_steps_is_exact() {
     }
 }
 
-/// A closure sees what an observer sees, and its risks are compared with the limit.
+/// A closure is called as an observer is, and its risks are compared with the limit.
 #[test]
 fn a_closure_is_an_observer() {
     let problem = tanh_problem();
@@ -235,7 +235,7 @@ fn a_closure_is_an_observer() {
     assert_eq!(reason, StopReason::Horizon);
 }
 
-/// The closure is asked before every step with the time reached, and no step is taken once it has returned true.
+/// The closure is called before every step with the time reached, and no step is taken once it has returned true.
 #[test]
 fn a_closure_interrupts_the_loop() {
     let problem = tanh_problem();

@@ -5,8 +5,6 @@
 //! neighbours. The operations and their rounding are those of one pack.
 
 // A loop over the packs is unrolled; iterators would bring closures.
-#![allow(clippy::needless_range_loop)]
-
 use super::simd::{Job, Simd};
 
 /// `K` packs of the instruction set `S`.

@@ -5,8 +5,6 @@
 //! column is read and written once.
 
 // Neighbouring rows are indexed as in the formulas.
-#![allow(clippy::needless_range_loop)]
-
 use super::transport::{PACK, flux_packs};
 use crate::compute::Simd;
 

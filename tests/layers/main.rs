@@ -1,10 +1,10 @@
-//! Promise: a module depends on lower layers only, the files of a layer form no cycle but the listed ones, studies do not
+//! A module depends on lower layers only, the files of a layer form no cycle but the listed ones, studies do not
 //! depend on each other, and unsafe code stays in the kernels. Read from the source files.
 
 mod source;
 
 use source::{Sources, cycle, tokens};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Every module of the library from the lowest to the highest.
@@ -151,6 +151,20 @@ fn unsafe_code_is_in_the_kernels_only() {
     });
     let outside: Vec<_> = places.by_ref().filter(|(name, _)| !UNSAFE.iter().any(|f| name.starts_with(f))).collect();
     assert!(outside.is_empty(), "{outside:?}");
+}
+
+#[test]
+fn no_type_name_is_defined_twice() {
+    let sources = sources();
+    let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for file in &sources.files {
+        for token in file.types() {
+            places.entry(&token.text).or_default().push(format!("src/{}:{}", file.name, token.line));
+        }
+    }
+    let twice = places.iter().filter(|(_, at)| at.len() > 1);
+    let twice: Vec<String> = twice.map(|(name, at)| format!("{name}: {}", at.join(", "))).collect();
+    assert!(twice.is_empty(), "\n{}", twice.join("\n"));
 }
 
 /// Comments, strings, characters and lifetimes are no tokens.

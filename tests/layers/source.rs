@@ -151,6 +151,28 @@ impl SourceFile {
         &self.module[0]
     }
 
+    /// The names of the types that it defines; not those of associated types.
+    pub fn types(&self) -> Vec<&Token> {
+        let text = |i: usize| self.tokens.get(i).map_or("", |token| token.text.as_str());
+        // Whether each open block is of an implementation or a trait, and whether the next one will be.
+        let (mut blocks, mut associated, mut found) = (Vec::new(), false, Vec::new());
+        for (i, token) in self.tokens.iter().enumerate() {
+            match token.text.as_str() {
+                "impl" | "trait" if blocks.last() != Some(&true) => associated = true,
+                "{" => blocks.push(std::mem::take(&mut associated)),
+                "}" => drop(blocks.pop()),
+                ";" => associated = false,
+                _ => {}
+            }
+            let keyword = matches!(token.text.as_str(), "struct" | "enum" | "trait" | "union" | "type");
+            let type_of_block = token.text == "type" && blocks.last() == Some(&true);
+            if keyword && !type_of_block && self.tokens.get(i + 1).is_some_and(Token::is_name) && text(i + 1) != "for" {
+                found.push(&self.tokens[i + 1]);
+            }
+        }
+        found
+    }
+
     /// Whether it is the file of a folder's own module.
     pub fn is_root(&self) -> bool {
         self.name.ends_with("/mod.rs")

@@ -378,7 +378,7 @@ proptest! {
 }
 
 #[test]
-fn bytes_do_not_tell_when_they_were_written() {
+fn files_do_not_depend_on_the_time_of_writing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");
     let mut arrays = Arrays::<f64>::default();
@@ -386,7 +386,7 @@ fn bytes_do_not_tell_when_they_were_written() {
     arrays.push("y", &[1], vec![3.0]);
     arrays.write(&path).unwrap();
     let bytes = std::fs::read(&path).unwrap();
-    // Date and time of an entry of a ZIP archive: the first day it knows, at midnight.
+    // Date and time of an entry of a ZIP archive: the first day of the format, at midnight.
     let headers: Vec<usize> = (0..bytes.len() - 3).filter(|&i| bytes[i..].starts_with(b"PK\x03\x04")).collect();
     assert_eq!(headers.len(), 2);
     for at in headers {

@@ -55,7 +55,7 @@ proptest! {
             prop_assert!(w.iter().filter(|v| **v != 0.0).count() <= k, "{}", method.name());
             prop_assert_eq!(&w, &run(&problem, method, k), "{} is not repeatable", method.name());
             let size = w.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-            // WoodTaylor's matrix is not the Hessian: its step is not in the units of w, as its authors say.
+            // WoodTaylor's matrix is not the Hessian: its step is not in the units of w, as its authors state.
             if method == RecoveryMethod::WoodTaylor {
                 continue;
             }
@@ -105,7 +105,7 @@ fn ties_go_to_the_lower_index() {
     }
 }
 
-/// Noiseless and well-posed: every method finds the truth, and says why it stopped.
+/// Noiseless and well-posed: every method finds the truth and reports why it stopped.
 #[test]
 fn the_truth_is_found() {
     let problem = Instance { snr_db: None, ..law(80, 40, 4) }.draw(7, 0).unwrap();
@@ -140,7 +140,7 @@ fn hard_thresholding_descends() {
     }
 }
 
-/// A step that is too long diverges: the best iterate is kept, and the end is told.
+/// A step that is too long diverges: the best iterate is kept, and the divergence is reported.
 #[test]
 fn divergence_keeps_the_best() {
     let law = Instance { snr_db: None, ..law(40, 20, 3) };
@@ -152,7 +152,7 @@ fn divergence_keeps_the_best() {
     assert!(found.w.iter().all(|v| v.is_finite()));
 }
 
-/// Rank-deficient problems: damping is raised, which is told; never an answer that is not finite.
+/// Rank-deficient problems: damping is raised, which is reported; never an answer that is not finite.
 #[test]
 fn damping_is_raised_visibly() {
     let (n, d) = (30, 10);

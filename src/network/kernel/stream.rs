@@ -3,8 +3,6 @@
 //! Such steps are bound by memory: every parameter and momentum is read and written once.
 
 // Register tiles are indexed as on paper; their loops have constant bounds and are unrolled.
-#![allow(clippy::needless_range_loop)]
-
 use super::LANES;
 use super::phases::ActivationForward;
 use super::superblock::Superblock;

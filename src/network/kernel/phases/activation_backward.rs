@@ -1,8 +1,6 @@
 //! The backward phase before the sums over samples: every sample's pull on the pre-activations.
 
 // Register tiles are indexed as on paper; their loops have constant bounds and are unrolled.
-#![allow(clippy::needless_range_loop)]
-
 use super::super::LANES;
 use super::{BlockRow, load, store};
 use crate::compute::{Job, Real, Simd, activation::Function};

@@ -1,8 +1,6 @@
 //! The forward phases: pre-activations, activation, and the sums over a block's neurons.
 
 // Register tiles are indexed as on paper; their loops have constant bounds and are unrolled.
-#![allow(clippy::needless_range_loop)]
-
 use super::super::LANES;
 use super::{BlockRow, load, store};
 use crate::compute::{Interleaved, Job, Real, Simd, activation::Function};

@@ -1,8 +1,6 @@
 //! The backward phases that sum over samples.
 
 // Register tiles are indexed as on paper; their loops have constant bounds and are unrolled.
-#![allow(clippy::needless_range_loop)]
-
 use super::super::LANES;
 use super::{BlockRow, load, store};
 use crate::compute::{Job, Real, Simd, activation::Function};
