@@ -4,7 +4,7 @@
 //! functions over blocks of neurons ([`super::kernel::activation`]).
 
 use crate::choice::choice;
-use crate::compute::activation::PLATEAU;
+use crate::compute::activation::PIECEWISE_LINEAR;
 
 choice! {
     /// A scalar nonlinearity.
@@ -33,7 +33,7 @@ choice! {
 impl Activation {
     /// `sigma(z)`.
     pub fn value(self, z: f64) -> f64 {
-        let (t1, t2, s1, s2) = PLATEAU;
+        let (t1, t2, s1, s2) = PIECEWISE_LINEAR;
         match self {
             Activation::Identity => z,
             Activation::Tanh => libm::tanh(z),
@@ -49,7 +49,7 @@ impl Activation {
 
     /// `sigma'(z)`; at a kink the value from the left.
     pub fn derivative(self, z: f64) -> f64 {
-        let (t1, t2, s1, s2) = PLATEAU;
+        let (t1, t2, s1, s2) = PIECEWISE_LINEAR;
         match self {
             Activation::Identity => 1.0,
             Activation::Tanh => 1.0 - libm::tanh(z).powi(2),
@@ -89,7 +89,7 @@ impl Activation {
     pub const fn kinks(self) -> &'static [f64] {
         match self {
             Activation::Relu => &[0.0],
-            Activation::PiecewiseLinear => &[PLATEAU.0, PLATEAU.1],
+            Activation::PiecewiseLinear => &[PIECEWISE_LINEAR.0, PIECEWISE_LINEAR.1],
             Activation::Identity
             | Activation::Tanh
             | Activation::Erf

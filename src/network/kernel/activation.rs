@@ -1,6 +1,6 @@
 //! From an [`Activation`] to its function over packs ([`crate::compute::activation`]).
 
-use crate::compute::activation::Function;
+use crate::compute::activation::ActivationFunction;
 use crate::compute::{Job, Pass, Real, Simd};
 use crate::network::Activation;
 use std::marker::PhantomData;
@@ -83,14 +83,14 @@ struct Elements<'a, R, F> {
     function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function> Job<R> for Elements<'_, R, F> {
+impl<R: Real, F: ActivationFunction> Job<R> for Elements<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         for (z, slope) in self.z.chunks_mut(S::LANES).zip(self.slope.chunks_mut(S::LANES)) {
             let mut rest = [R::zero(); 16];
             rest[..z.len()].copy_from_slice(z);
             let from = s.load(&rest);
-            let (v, d) = if self.both { F::both(s, from) } else { (F::value(s, from), s.splat(R::zero())) };
+            let (v, d) = if self.both { F::value_and_slope(s, from) } else { (F::value(s, from), s.splat(R::zero())) };
             s.store(v, &mut rest);
             z.copy_from_slice(&rest[..z.len()]);
             s.store(d, &mut rest);

@@ -7,7 +7,7 @@ use super::LANES;
 use super::phases::{ActivationForward, BlockRow, FusedBackward, PreActivations, PrefetchRows};
 use super::superblock::Superblock;
 use super::update::ApplyStep;
-use crate::compute::{Job, Real, Simd, activation::Function};
+use crate::compute::{Job, Real, Simd, activation::ActivationFunction};
 use std::marker::PhantomData;
 
 /// The step of a superblock on the samples of one tile.
@@ -23,7 +23,7 @@ pub(super) struct SmallBatchStep<'a, R, F> {
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function> Job<R> for SmallBatchStep<'_, R, F> {
+impl<R: Real, F: ActivationFunction> Job<R> for SmallBatchStep<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         let SmallBatchStep { part, lanes, h, grad, .. } = self;

@@ -8,7 +8,7 @@
 use super::LANES;
 use super::phases::ActivationForward;
 use super::superblock::Superblock;
-use crate::compute::{Job, Real, Simd, activation::Function};
+use crate::compute::{Job, Real, Simd, activation::ActivationFunction};
 use std::marker::PhantomData;
 
 /// Bytes of a state above which a step finds nothing of it in a cache.
@@ -29,7 +29,7 @@ pub(super) struct StreamedStep<'a, R, F, const B: usize> {
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function, const B: usize> Job<R> for StreamedStep<'_, R, F, B> {
+impl<R: Real, F: ActivationFunction, const B: usize> Job<R> for StreamedStep<'_, R, F, B> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(mut self, s: S) {
         let bytes = self.part.state_bytes;
@@ -47,7 +47,7 @@ impl<R: Real, F: Function, const B: usize> Job<R> for StreamedStep<'_, R, F, B> 
     }
 }
 
-impl<R: Real, F: Function, const B: usize> StreamedStep<'_, R, F, B> {
+impl<R: Real, F: ActivationFunction, const B: usize> StreamedStep<'_, R, F, B> {
     #[inline(always)]
     fn pass<S: Simd<R>, const PG: usize, const AHEAD: usize>(&mut self, s: S) {
         let Superblock {
@@ -96,7 +96,7 @@ impl<R: Real, F: Function, const B: usize> StreamedStep<'_, R, F, B> {
                     for i in 0..PG {
                         let v = s.load(&value[n][at(i)]);
                         let (pulled, slope) = if F::SLOPE_FROM_VALUE {
-                            F::pull(s, e, v)
+                            F::scaled_value_and_slope(s, e, v)
                         } else {
                             (s.mul(e, v), s.mul(e, s.load(&slope[n][at(i)])))
                         };

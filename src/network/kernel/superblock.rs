@@ -5,7 +5,7 @@ use super::phases::BlockRow;
 use super::samples::SampleTile;
 use super::sweep::{BackwardOutput, BlockSweep};
 use super::update::StepConstants;
-use crate::compute::{Real, activation::Function};
+use crate::compute::{Real, activation::ActivationFunction};
 
 /// Largest batch whose step is one function per superblock.
 const SMALL: usize = 32;
@@ -41,7 +41,7 @@ pub(super) struct Superblock<'a, R> {
 
 impl<R: Real> BlockSweep<'_, R> {
     /// A superblock whose step can be one function; `None` where it cannot.
-    pub(super) fn superblock<F: Function>(&self, index: usize) -> Option<Superblock<'_, R>> {
+    pub(super) fn superblock<F: ActivationFunction>(&self, index: usize) -> Option<Superblock<'_, R>> {
         let (backward, forward, kept) = (self.backward.as_ref()?, self.forward.as_ref()?, self.kept.as_ref()?);
         let BackwardOutput::Step { momentum, constants, normals: None } = &backward.then else { return None };
         let (now, ahead) = (backward.samples.tiles().next()?, forward.samples.tiles().next()?);

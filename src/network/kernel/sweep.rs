@@ -11,7 +11,7 @@ use super::small_batch::SmallBatchStep;
 use super::stream::StreamedStep;
 use super::update::{ApplyStep, StepConstants, WriteGradient};
 use super::{Normals, TwoLayerLayout};
-use crate::compute::{DisjointSlice, Pass, Real, Simd, activation::Function, parallel_for};
+use crate::compute::{DisjointSlice, Pass, Real, Simd, activation::ActivationFunction, parallel_for};
 use crate::network::{Activation, TwoLayer};
 use std::marker::PhantomData;
 use std::sync::Mutex;
@@ -88,7 +88,7 @@ impl<R: Real> Pass<R> for BlockSweep<'_, R> {
 }
 
 impl<R: Real> BlockSweep<'_, R> {
-    fn superblocks<S: Simd<R>, F: Function>(&self, s: S) {
+    fn superblocks<S: Simd<R>, F: ActivationFunction>(&self, s: S) {
         let per = self.layout.superblock();
         parallel_for(self.scratch.len(), self.layout.superblocks(), &|superblock, thread| {
             let mut scratch = self.scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -108,7 +108,11 @@ impl<R: Real> BlockSweep<'_, R> {
 
     /// The kept rows of a block: values, then slopes.
     #[allow(clippy::mut_from_ref, clippy::type_complexity)]
-    fn kept<F: Function>(&self, block: usize, count: usize) -> Option<(&mut [BlockRow<R>], &mut [BlockRow<R>])> {
+    fn kept<F: ActivationFunction>(
+        &self,
+        block: usize,
+        count: usize,
+    ) -> Option<(&mut [BlockRow<R>], &mut [BlockRow<R>])> {
         let len = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count * LANES;
         // SAFETY: a block belongs to one superblock, which is handed out once, and the rows are taken once at a time there.
         let rows = unsafe { self.kept.as_ref()?.get_mut(block * len..(block + 1) * len) };
@@ -116,7 +120,7 @@ impl<R: Real> BlockSweep<'_, R> {
     }
 
     /// Where the kept values and slopes of the next block begin, from a sample on: they are fetched while this one is worked on.
-    fn next_kept<F: Function>(&self, block: usize, count: usize, sample: usize) -> PrefetchRows<R> {
+    fn next_kept<F: ActivationFunction>(&self, block: usize, count: usize, sample: usize) -> PrefetchRows<R> {
         let rows = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count;
         let from = |row: usize| match &self.kept {
             Some(kept) if block + 1 < self.layout.blocks() => kept.address(((block + 1) * rows + row) * LANES).cast(),
@@ -128,7 +132,7 @@ impl<R: Real> BlockSweep<'_, R> {
         }
     }
 
-    fn block<S: Simd<R>, F: Function>(&self, s: S, block: usize, scratch: &mut TwoLayerScratch<R>) {
+    fn block<S: Simd<R>, F: ActivationFunction>(&self, s: S, block: usize, scratch: &mut TwoLayerScratch<R>) {
         let size = self.layout.parameters * LANES;
         let at = block * size..(block + 1) * size;
         let Some(backward) = &self.backward else {
@@ -181,7 +185,7 @@ impl<R: Real> BlockSweep<'_, R> {
         s.vectorize(PreActivations { w: &theta[..d], b, x, z });
     }
 
-    fn forward<S: Simd<R>, F: Function>(
+    fn forward<S: Simd<R>, F: ActivationFunction>(
         &self,
         s: S,
         block: usize,
@@ -206,7 +210,7 @@ impl<R: Real> BlockSweep<'_, R> {
     }
 
     /// Sums over the samples of the backward half, in `scratch.grad`: rows of w and b, then rows of a.
-    fn sums<S: Simd<R>, F: Function>(
+    fn sums<S: Simd<R>, F: ActivationFunction>(
         &self,
         s: S,
         block: usize,
@@ -314,7 +318,12 @@ impl<R: Real> BlockSweep<'_, R> {
     }
 
     /// Does the step of a superblock in one pass over the state, where it can be done so; says whether.
-    fn stream<S: Simd<R>, F: Function>(&self, s: S, superblock: usize, scratch: &mut TwoLayerScratch<R>) -> bool {
+    fn stream<S: Simd<R>, F: ActivationFunction>(
+        &self,
+        s: S,
+        superblock: usize,
+        scratch: &mut TwoLayerScratch<R>,
+    ) -> bool {
         let Some(part) = self.superblock::<F>(superblock) else { return false };
         let (lanes, function) = (&mut scratch.lanes[..], PhantomData);
         match part.now.count {

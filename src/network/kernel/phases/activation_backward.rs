@@ -5,7 +5,7 @@
 
 use super::super::LANES;
 use super::{BlockRow, load, store};
-use crate::compute::{Job, Real, Simd, activation::Function};
+use crate::compute::{Job, Real, Simd, activation::ActivationFunction};
 use std::marker::PhantomData;
 
 /// Where [`ActivationBackward`] finds the activation.
@@ -32,7 +32,7 @@ pub struct ActivationBackward<'a, R, F> {
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function> Job<R> for ActivationBackward<'_, R, F> {
+impl<R: Real, F: ActivationFunction> Job<R> for ActivationBackward<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         let ActivationBackward { source, residual, a, grad_a, h, .. } = self;
@@ -62,15 +62,15 @@ trait ActivationRows<R> {
 }
 
 struct FromValue<'a, R, F>(&'a [BlockRow<R>], PhantomData<F>);
-impl<R: Real, F: Function> ActivationRows<R> for FromValue<'_, R, F> {
+impl<R: Real, F: ActivationFunction> ActivationRows<R> for FromValue<'_, R, F> {
     #[inline(always)]
     fn both<S: Simd<R>>(&self, s: S, _h: &BlockRow<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
         let v = load(s, &self.0[n], i);
-        (v, F::slope(s, v))
+        (v, F::slope_from_value(s, v))
     }
     #[inline(always)]
     fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, _h: &BlockRow<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
-        F::pull(s, e, load(s, &self.0[n], i))
+        F::scaled_value_and_slope(s, e, load(s, &self.0[n], i))
     }
 }
 
@@ -83,15 +83,15 @@ impl<R: Real> ActivationRows<R> for Stored<'_, R> {
 }
 
 struct FromPreActivation<F>(PhantomData<F>);
-impl<R: Real, F: Function> ActivationRows<R> for FromPreActivation<F> {
+impl<R: Real, F: ActivationFunction> ActivationRows<R> for FromPreActivation<F> {
     #[inline(always)]
     fn both<S: Simd<R>>(&self, s: S, h: &BlockRow<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
-        F::both(s, load(s, h, i))
+        F::value_and_slope(s, load(s, h, i))
     }
     #[inline(always)]
     fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, h: &BlockRow<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
-        let (value, slope) = F::both(s, load(s, h, i));
-        if F::SLOPE_FROM_VALUE { F::pull(s, e, value) } else { (s.mul(e, value), s.mul(e, slope)) }
+        let (value, slope) = F::value_and_slope(s, load(s, h, i));
+        if F::SLOPE_FROM_VALUE { F::scaled_value_and_slope(s, e, value) } else { (s.mul(e, value), s.mul(e, slope)) }
     }
 }
 

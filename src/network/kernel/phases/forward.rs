@@ -5,7 +5,7 @@
 
 use super::super::LANES;
 use super::{BlockRow, load, store};
-use crate::compute::{Interleaved, Job, Real, Simd, activation::Function};
+use crate::compute::{Interleaved, Job, Real, Simd, activation::ActivationFunction};
 use std::marker::PhantomData;
 
 /// `z_s = <w, x_s> + b` for the samples of a tile.
@@ -109,7 +109,7 @@ pub struct ActivationForward<'a, R, F> {
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function> Job<R> for ActivationForward<'_, R, F> {
+impl<R: Real, F: ActivationFunction> Job<R> for ActivationForward<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         // Four packs at a time; where a row has two that is two samples, of which 16 registers do not hold enough.
@@ -121,7 +121,7 @@ impl<R: Real, F: Function> Job<R> for ActivationForward<'_, R, F> {
     }
 }
 
-impl<R: Real, F: Function> ActivationForward<'_, R, F> {
+impl<R: Real, F: ActivationFunction> ActivationForward<'_, R, F> {
     /// `K` packs at a time; a whole number of times that.
     #[inline(always)]
     fn rows<S: Simd<R>, const K: usize>(self, s: S) {
@@ -134,7 +134,7 @@ impl<R: Real, F: Function> ActivationForward<'_, R, F> {
         for (n, z) in z.chunks_exact_mut(whole).enumerate() {
             let value = match &mut slope {
                 Some(slope) if !F::SLOPE_FROM_VALUE => {
-                    let (value, d) = F::both(several, several.load(z));
+                    let (value, d) = F::value_and_slope(several, several.load(z));
                     several.store(d, &mut slope[n * whole..]);
                     value
                 }

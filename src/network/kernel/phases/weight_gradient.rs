@@ -5,7 +5,7 @@
 
 use super::super::LANES;
 use super::{BlockRow, load, store};
-use crate::compute::{Job, Real, Simd, activation::Function};
+use crate::compute::{Job, Real, Simd, activation::ActivationFunction};
 use std::marker::PhantomData;
 
 /// Adds `sum_s h_s x_s` to the rows of w and b.
@@ -84,7 +84,7 @@ pub struct FusedBackward<'a, R, F> {
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function> Job<R> for FusedBackward<'_, R, F> {
+impl<R: Real, F: ActivationFunction> Job<R> for FusedBackward<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         let FusedBackward { kept: (values, slopes), next, residual, grad_a, h, x, grad, bias, fresh, .. } = self;
@@ -174,7 +174,9 @@ struct ComputedDeltas<'a, R, S: Simd<R>, F, const PG: usize> {
     function: PhantomData<F>,
 }
 
-impl<R: Real, S: Simd<R>, F: Function, const PG: usize> DeltaRows<R, S, PG> for ComputedDeltas<'_, R, S, F, PG> {
+impl<R: Real, S: Simd<R>, F: ActivationFunction, const PG: usize> DeltaRows<R, S, PG>
+    for ComputedDeltas<'_, R, S, F, PG>
+{
     #[inline(always)]
     fn row(&mut self, s: S, n: usize, group: usize) -> [S::Pack; PG] {
         let e = s.splat(self.residual[n]);
@@ -187,7 +189,7 @@ impl<R: Real, S: Simd<R>, F: Function, const PG: usize> DeltaRows<R, S, PG> for 
         for i in 0..PG {
             let v = load(s, &self.values[n], group * PG + i);
             let (pulled, h) = if F::SLOPE_FROM_VALUE {
-                F::pull(s, e, v)
+                F::scaled_value_and_slope(s, e, v)
             } else {
                 (s.mul(e, v), s.mul(e, load(s, &self.slopes[n], group * PG + i)))
             };
