@@ -115,7 +115,7 @@ impl NetworkSpec {
 
     /// Work of a step on one sample at a width, up to a factor.
     pub fn work(&self, width: usize) -> f64 {
-        self.model(1, 1).work(width)
+        self.model(1, 1).step_cost(width)
     }
 }
 

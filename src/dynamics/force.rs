@@ -3,7 +3,7 @@
 use super::batches::PackedBatch;
 use super::{BatchSource, Batches, Noise, State};
 use crate::compute::{Real, Threads};
-use crate::network::kernel::Labelled;
+use crate::network::kernel::LabelledSamples;
 use crate::network::{Batch, Model, Network, Objective, StepCoefficients, StepRequest, Workspace};
 
 /// The point in time of an integrator's stage: `fraction`, from 0 to 1, of step `step`.
@@ -118,9 +118,9 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         let model = Model { network, width, threads: self.threads };
         self.batches.draw(step, network, population, &mut self.now);
         self.prepared = None;
-        let batch = Labelled { samples: &self.now.samples, y: &self.now.y };
+        let batch = LabelledSamples { samples: &self.now.samples, y: &self.now.y };
         let loss = self.workspace.gradient(model, objective, theta, batch, out);
-        network.hold_fixed(width, out);
+        network.zero_fixed_gradient(width, out);
         loss
     }
 
@@ -148,7 +148,7 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         let request = StepRequest {
             objective,
             coefficients,
-            batch: Labelled { samples: &now.samples, y: &now.y },
+            batch: LabelledSamples { samples: &now.samples, y: &now.y },
             next_batch: if full { &now.samples } else { &ahead.samples },
             normals: if coefficients.noise > 0.0 { Some(&normals) } else { None },
         };

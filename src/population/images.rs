@@ -5,7 +5,7 @@ use ndarray::Array2;
 use super::error::require;
 use super::{LabelRule, Population, PopulationError, Sample, SourceFile, Standardise};
 
-/// Labelled images before standardisation.
+/// LabelledSamples images before standardisation.
 pub(super) struct Images {
     /// Name of the data set, for people.
     pub name: &'static str,

@@ -62,8 +62,8 @@ impl<R: Real> LimitPath<R> {
     }
 
     /// Canonical parameters of the partners of `width` neurons from particle `offset` on.
-    pub fn window(&self, network: &Network, index: usize, offset: usize, width: usize) -> Vec<R> {
-        network.window(self.width, &self.parameters[index], offset, width.min(self.width))
+    pub fn subnetwork(&self, network: &Network, index: usize, offset: usize, width: usize) -> Vec<R> {
+        network.subnetwork(self.width, &self.parameters[index], offset, width.min(self.width))
     }
 
     /// Appends the next recording time of a limit without particles; `cloud` (n, p) represents its law, where it has one.

@@ -72,7 +72,7 @@ impl<R: Real> Force<R> for FrozenForce<'_, R> {
             sum.iter_mut().zip(f).for_each(|(sum, f)| *sum += neurons * f);
             sums.next += 1;
         }
-        network.hold_fixed(width, out);
+        network.zero_fixed_gradient(width, out);
         path.loss(at.step)
     }
 }

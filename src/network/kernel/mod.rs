@@ -37,7 +37,7 @@ mod workspace;
 pub use layout::{LANES, TwoLayerLayout};
 pub use samples::Samples;
 pub use update::StepCoefficients;
-pub use workspace::{Labelled, StepRequest, TwoLayerModel, TwoLayerWorkspace, work_bytes};
+pub use workspace::{LabelledSamples, StepRequest, TwoLayerModel, TwoLayerWorkspace, work_bytes};
 
 /// Writes standard normals for the trained rows of block `block`, zero elsewhere.
 pub type Normals<'a, R> = dyn Fn(usize, &mut [R]) + Sync + 'a;

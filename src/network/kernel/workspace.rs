@@ -56,7 +56,7 @@ pub struct TwoLayerModel<'a> {
 
 /// Packed inputs and their labels, (n, K).
 #[derive(Clone, Copy)]
-pub struct Labelled<'a, R> {
+pub struct LabelledSamples<'a, R> {
     /// Inputs.
     pub samples: &'a Samples<R>,
     /// Labels.
@@ -71,7 +71,7 @@ pub struct StepRequest<'a, R> {
     /// The constants of the step.
     pub coefficients: StepCoefficients,
     /// The batch, whose forward pass was the last pass of the workspace.
-    pub batch: Labelled<'a, R>,
+    pub batch: LabelledSamples<'a, R>,
     /// The inputs of the next step, as many.
     pub next_batch: &'a Samples<R>,
     /// The noise; none at temperature 0.
@@ -130,7 +130,7 @@ impl<R: Real> TwoLayerWorkspace<R> {
         model: TwoLayerModel<'_>,
         objective: Objective,
         theta: &[R],
-        batch: Labelled<'_, R>,
+        batch: LabelledSamples<'_, R>,
         out: &mut [R],
     ) -> f64 {
         self.forward(model, theta, batch.samples, true);

@@ -37,7 +37,7 @@ impl Study<Experiment> for Picard {
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
         let e = sizes.experiment;
         let per_node = sizes.samples * sizes.outputs;
-        let cloud = (self.particles, sizes.network.size(self.particles) * sizes.scalar);
+        let cloud = (self.particles, sizes.network.state_len_f64(self.particles) * sizes.scalar);
         let held = 4.0 * (e.horizon.time / e.reference.step + 1.0) * per_node * 8.0;
         let first = self.windows.iter().take(rayon::current_num_threads());
         let iteration = |&windows| picard_iteration(e, windows, e.reference.step, cloud, (per_node, sizes.scalar));

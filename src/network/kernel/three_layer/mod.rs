@@ -27,7 +27,7 @@ use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::sweep::BackwardOutput;
 use super::update::StepConstants;
-use super::{LANES, Labelled, StepRequest};
+use super::{LANES, LabelledSamples, StepRequest};
 use crate::compute::{DisjointSlice, Real, Threads};
 use crate::network::{Objective, ThreeLayer};
 use backward::{FirstLayerBackward, OutputBackward, SecondLayerBackward};
@@ -177,7 +177,7 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         model: ThreeLayerModel<'_>,
         objective: Objective,
         theta: &[R],
-        batch: Labelled<'_, R>,
+        batch: LabelledSamples<'_, R>,
         out: &mut [R],
     ) -> f64 {
         self.forward(model, theta, batch.samples, true);
@@ -206,7 +206,7 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         model: ThreeLayerModel<'_>,
         objective: Objective,
         theta: DisjointSlice<'_, R>,
-        batch: Labelled<'_, R>,
+        batch: LabelledSamples<'_, R>,
         then: BackwardOutput<'_, R>,
     ) -> f64 {
         let samples = batch.samples;
