@@ -62,7 +62,7 @@ impl<R: Real> LimitPath<R> {
     }
 
     /// Canonical parameters of the partners of `width` neurons from particle `offset` on.
-    pub fn subnetwork(&self, network: &Network, index: usize, offset: usize, width: usize) -> Vec<R> {
+    pub fn window(&self, network: &Network, index: usize, offset: usize, width: usize) -> Vec<R> {
         network.subnetwork(self.width, &self.parameters[index], offset, width.min(self.width))
     }
 
