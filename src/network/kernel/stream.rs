@@ -23,16 +23,16 @@ const FAR: usize = 8;
 /// The step of a superblock on `B` samples.
 pub(super) struct StreamedStep<'a, R, F, const B: usize> {
     /// What is stepped.
-    pub part: Superblock<'a, R>,
+    pub superblock: Superblock<'a, R>,
     /// One pack per sample: features of the next step.
-    pub lanes: &'a mut [R],
+    pub lane_sums: &'a mut [R],
     pub function: PhantomData<F>,
 }
 
 impl<R: Real, F: ActivationFunction, const B: usize> Job<R> for StreamedStep<'_, R, F, B> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(mut self, s: S) {
-        let bytes = self.part.state_bytes;
+        let bytes = self.superblock.state_bytes;
         // The more of a row at once, the fewer passes over a block's rows; 16 registers lose by more than a pack,
         // which is the smaller loss where rows come from far.
         match (PG, LANES / R::PACK, bytes > MEMORY) {
@@ -59,21 +59,21 @@ impl<R: Real, F: ActivationFunction, const B: usize> StreamedStep<'_, R, F, B> {
             used,
             residual,
             constants: c,
-            now,
-            ahead,
+            batch,
+            next_batch,
             train_a,
             ..
-        } = &mut self.part;
+        } = &mut self.superblock;
         let (parameters, inputs, used, train_a) = (*parameters, *inputs, *used, *train_a);
         // Of two samples at most there is one pair.
-        let (x, ahead) = (now.forward, ahead.forward);
-        assert!(theta.len() == momentum.len() && x.len() == inputs && ahead.len() == inputs);
-        assert!(residual.len() == B && self.lanes.len() == B * R::PACK);
+        let (x, next_batch) = (batch.forward, next_batch.forward);
+        assert!(theta.len() == momentum.len() && x.len() == inputs && next_batch.len() == inputs);
+        assert!(residual.len() == B && self.lane_sums.len() == B * R::PACK);
         let mut mask = [R::one(); LANES];
         mask[used..].fill(R::zero());
         let zero = s.splat(R::zero());
-        let [keep, kick, drift, shrink] = [c.keep, c.kick, c.drift, c.shrink].map(|v| s.splat(v));
-        let step = StepPacks { keep, drift, shrink, first_order: c.first_order, s };
+        let [decay, kick, drift, shrink] = [c.decay, c.kick, c.drift, c.shrink].map(|v| s.splat(v));
+        let step = StepPacks { decay, drift, shrink, first_order: c.first_order, s };
         let rows = if F::SLOPE_FROM_VALUE { B } else { 2 * B };
         let blocks = theta.len() / parameters;
         let block_len = parameters * LANES;
@@ -89,34 +89,34 @@ impl<R: Real, F: ActivationFunction, const B: usize> StreamedStep<'_, R, F, B> {
                     let start = (group * PG + i) % (LANES / R::PACK) * R::PACK;
                     start..start + R::PACK
                 };
-                let (mut h, mut grad_a, mut z) = ([[zero; PG]; B], [zero; PG], [[zero; PG]; B]);
+                let (mut delta, mut grad_a, mut z) = ([[zero; PG]; B], [zero; PG], [[zero; PG]; B]);
                 let a = rest.len() - 1;
                 for n in 0..B {
                     let e = s.mul(kick, s.splat(residual[n]));
                     for i in 0..PG {
                         let v = s.load(&value[n][at(i)]);
-                        let (pulled, slope) = if F::SLOPE_FROM_VALUE {
+                        let (scaled_value, slope) = if F::SLOPE_FROM_VALUE {
                             F::scaled_value_and_slope(s, e, v)
                         } else {
                             (s.mul(e, v), s.mul(e, s.load(&slope[n][at(i)])))
                         };
-                        grad_a[i] = s.add(pulled, grad_a[i]);
-                        h[n][i] = s.mul(slope, s.load(&rest[a][at(i)]));
+                        grad_a[i] = s.add(scaled_value, grad_a[i]);
+                        delta[n][i] = s.mul(slope, s.load(&rest[a][at(i)]));
                     }
                 }
                 if a == 1 {
                     for i in 0..PG {
-                        let mut push = h[0][i];
-                        for h in &h[1..] {
-                            push = s.add(push, h[i]);
+                        let mut increment = delta[0][i];
+                        for delta in &delta[1..] {
+                            increment = s.add(increment, delta[i]);
                         }
-                        let b = step.take(push, &mut rest[0][at(i)], &mut rest_r[0][at(i)]);
+                        let b = step.take(increment, &mut rest[0][at(i)], &mut rest_r[0][at(i)]);
                         for z in &mut z {
                             z[i] = b;
                         }
                     }
                 }
-                for (((w, r), x), ahead) in w.iter_mut().zip(w_r.iter_mut()).zip(x).zip(ahead) {
+                for (((w, r), x), next_batch) in w.iter_mut().zip(w_r.iter_mut()).zip(x).zip(next_batch) {
                     if AHEAD > 0 && group == 0 {
                         s.prefetch(std::ptr::from_ref(w).wrapping_add(AHEAD * parameters));
                         s.prefetch(std::ptr::from_ref(r).wrapping_add(AHEAD * parameters));
@@ -125,20 +125,20 @@ impl<R: Real, F: ActivationFunction, const B: usize> StreamedStep<'_, R, F, B> {
                         // The same place of the next block, into the nearest cache; past the state's end it asks for nothing.
                         s.prefetch_line(w[at(i)].as_ptr().wrapping_add(block_len));
                         s.prefetch_line(r[at(i)].as_ptr().wrapping_add(block_len));
-                        let mut push = s.mul(h[0][i], s.splat(x[0]));
+                        let mut increment = s.mul(delta[0][i], s.splat(x[0]));
                         for n in 1..B {
-                            push = s.fma(h[n][i], s.splat(x[n]), push);
+                            increment = s.fma(delta[n][i], s.splat(x[n]), increment);
                         }
-                        let moved = step.take(push, &mut w[at(i)], &mut r[at(i)]);
+                        let updated = step.take(increment, &mut w[at(i)], &mut r[at(i)]);
                         for n in 0..B {
-                            z[n][i] = s.fma(s.splat(ahead[n]), moved, z[n][i]);
+                            z[n][i] = s.fma(s.splat(next_batch[n]), updated, z[n][i]);
                         }
                     }
                 }
                 for i in 0..PG {
                     if train_a {
-                        let push = s.mul(grad_a[i], s.load(&mask[at(i)]));
-                        step.take(push, &mut rest[a][at(i)], &mut rest_r[a][at(i)]);
+                        let increment = s.mul(grad_a[i], s.load(&mask[at(i)]));
+                        step.take(increment, &mut rest[a][at(i)], &mut rest_r[a][at(i)]);
                     }
                     for n in 0..B {
                         s.store(z[n][i], &mut value[n][at(i)]);
@@ -150,20 +150,20 @@ impl<R: Real, F: ActivationFunction, const B: usize> StreamedStep<'_, R, F, B> {
 
     #[inline(always)]
     fn activate<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Superblock { theta, kept, parameters, .. } = self.part;
+        let Superblock { theta, kept, parameters, .. } = self.superblock;
         let rows = if F::SLOPE_FROM_VALUE { B } else { 2 * B };
         // A block's activation is one long chain of operations, a superblock's are many to choose from.
         for (theta, kept) in theta.chunks_exact(parameters).zip(kept.chunks_exact_mut(rows)) {
             let (z, slope) = kept.split_at_mut(B);
-            let (slope, a, lanes) = (Some(slope), &theta[parameters - 1..], &mut *self.lanes);
-            ActivationForward::<R, F> { z, slope, a, lanes, function: PhantomData }.run::<S, PG, Q>(s);
+            let (slope, a, lane_sums) = (Some(slope), &theta[parameters - 1..], &mut *self.lane_sums);
+            ActivationForward::<R, F> { z, slope, a, lane_sums, function: PhantomData }.run::<S, PG, Q>(s);
         }
     }
 }
 
 /// The constants of a step in every lane.
 struct StepPacks<R, S: Simd<R>> {
-    keep: S::Pack,
+    decay: S::Pack,
     drift: S::Pack,
     shrink: S::Pack,
     first_order: bool,
@@ -173,18 +173,18 @@ struct StepPacks<R, S: Simd<R>> {
 impl<R: Real, S: Simd<R>> StepPacks<R, S> {
     /// Moves one pack by the push, shrinkage included; returns where it is then.
     #[inline(always)]
-    fn take(&self, push: S::Pack, theta: &mut [R], momentum: &mut [R]) -> S::Pack {
+    fn take(&self, increment: S::Pack, theta: &mut [R], momentum: &mut [R]) -> S::Pack {
         let s = self.s;
         let position = s.load(theta);
-        let push = s.fma(self.shrink, position, push);
-        let moved = if self.first_order {
-            s.add(position, push)
+        let increment = s.fma(self.shrink, position, increment);
+        let updated = if self.first_order {
+            s.add(position, increment)
         } else {
-            let r = s.fma(self.keep, s.load(momentum), push);
+            let r = s.fma(self.decay, s.load(momentum), increment);
             s.store(r, momentum);
             s.fma(self.drift, r, position)
         };
-        s.store(moved, theta);
-        moved
+        s.store(updated, theta);
+        updated
     }
 }

@@ -28,11 +28,11 @@ pub(super) struct Superblock<'a, R> {
     /// Whether output weights are trained.
     pub train_a: bool,
     /// This step's samples.
-    pub now: SampleTile<'a, R>,
+    pub batch: SampleTile<'a, R>,
     /// The residuals of this step.
     pub residual: &'a [R],
     /// The next step's samples, as many.
-    pub ahead: SampleTile<'a, R>,
+    pub next_batch: SampleTile<'a, R>,
     /// The constants of the step.
     pub constants: StepConstants<R>,
     /// Bytes of all parameters and momenta of the state.
@@ -43,15 +43,15 @@ impl<R: Real> BlockSweep<'_, R> {
     /// A superblock whose step can be one function; `None` where it cannot.
     pub(super) fn superblock<F: ActivationFunction>(&self, index: usize) -> Option<Superblock<'_, R>> {
         let (backward, forward, kept) = (self.backward.as_ref()?, self.forward.as_ref()?, self.kept.as_ref()?);
-        let BackwardOutput::Step { momentum, constants, normals: None } = &backward.then else { return None };
-        let (now, ahead) = (backward.samples.tiles().next()?, forward.samples.tiles().next()?);
+        let BackwardOutput::Step { momentum, constants, normals: None } = &backward.output else { return None };
+        let (batch, next_batch) = (backward.samples.tiles().next()?, forward.samples.tiles().next()?);
         if self.network.outputs != 1 || backward.samples.count() > SMALL {
             return None;
         }
         let per = self.layout.superblock();
         let (first, end) = (index * per, ((index + 1) * per).min(self.layout.blocks()));
         let size = self.layout.parameters * LANES;
-        let rows = if F::SLOPE_FROM_VALUE { now.count } else { 2 * now.count } * LANES;
+        let rows = if F::SLOPE_FROM_VALUE { batch.count } else { 2 * batch.count } * LANES;
         // SAFETY: every superblock is handed out once, and its parts of parameters, momenta and kept values are its own.
         let (theta, momentum, kept) = unsafe {
             let at = first * size..end * size;
@@ -65,9 +65,9 @@ impl<R: Real> BlockSweep<'_, R> {
             inputs: self.network.inputs,
             used: self.layout.lanes_in_use(end - 1),
             train_a: self.network.trains_output(),
-            now,
+            batch,
             residual: backward.residual,
-            ahead,
+            next_batch,
             constants: *constants,
             state_bytes: 2 * self.layout.len() * size_of::<R>(),
         })

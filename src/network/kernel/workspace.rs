@@ -160,12 +160,12 @@ impl<R: Real> TwoLayerWorkspace<R> {
 
     /// The backward pass alone, from the residuals and what the last forward pass kept.
     fn backward(&mut self, model: TwoLayerModel<'_>, ridge: f64, theta: &[R], samples: &Samples<R>, out: &mut [R]) {
-        let then = BackwardOutput::Gradient { out: DisjointSlice::exclusive(out), ridge: R::of(ridge) };
+        let output = BackwardOutput::Gradient { out: DisjointSlice::exclusive(out), ridge: R::of(ridge) };
         R::dispatch(BlockSweep {
             network: model.network,
             layout: model.network.layout(model.width),
             theta: DisjointSlice::shared(theta),
-            backward: Some(Backward { samples, residual: &self.predictions.residual, then }),
+            backward: Some(Backward { samples, residual: &self.predictions.residual, output }),
             forward: None,
             kept: Self::keeps(model, samples.count()).then(|| DisjointSlice::exclusive(&mut self.kept)),
             scratch: &self.scratch,
@@ -186,12 +186,12 @@ impl<R: Real> TwoLayerWorkspace<R> {
         self.collect(model, count);
         let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
         let constants = StepConstants::new(coefficients, objective.ridge);
-        let then = BackwardOutput::Step { momentum: DisjointSlice::exclusive(momentum), constants, normals };
+        let output = BackwardOutput::Step { momentum: DisjointSlice::exclusive(momentum), constants, normals };
         R::dispatch(BlockSweep {
             network: model.network,
             layout: model.network.layout(model.width),
             theta: DisjointSlice::exclusive(theta),
-            backward: Some(Backward { samples: batch.samples, residual: &self.predictions.residual, then }),
+            backward: Some(Backward { samples: batch.samples, residual: &self.predictions.residual, output }),
             forward: Some(Forward {
                 samples: next_batch,
                 partial: DisjointSlice::exclusive(&mut self.predictions.partial),

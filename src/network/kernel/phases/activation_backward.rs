@@ -27,7 +27,7 @@ pub struct ActivationBackward<'a, R, F> {
     /// Rows of the gradient of a.
     pub grad_a: &'a mut [BlockRow<R>],
     /// One row per sample.
-    pub h: &'a mut [BlockRow<R>],
+    pub delta: &'a mut [BlockRow<R>],
     /// The activation.
     pub function: PhantomData<F>,
 }
@@ -35,16 +35,16 @@ pub struct ActivationBackward<'a, R, F> {
 impl<R: Real, F: ActivationFunction> Job<R> for ActivationBackward<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let ActivationBackward { source, residual, a, grad_a, h, .. } = self;
+        let ActivationBackward { source, residual, a, grad_a, delta, .. } = self;
         match source {
             ActivationSource::Kept(values, _) if F::SLOPE_FROM_VALUE => {
-                pull::<R, S, PG, _>(s, residual, a, grad_a, h, FromValue::<R, F>(values, PhantomData));
+                pull::<R, S, PG, _>(s, residual, a, grad_a, delta, FromValue::<R, F>(values, PhantomData));
             }
             ActivationSource::Kept(values, slopes) => {
-                pull::<R, S, PG, _>(s, residual, a, grad_a, h, Stored(values, slopes))
+                pull::<R, S, PG, _>(s, residual, a, grad_a, delta, Stored(values, slopes))
             }
             ActivationSource::Recomputed => {
-                pull::<R, S, PG, _>(s, residual, a, grad_a, h, FromPreActivation::<F>(PhantomData))
+                pull::<R, S, PG, _>(s, residual, a, grad_a, delta, FromPreActivation::<F>(PhantomData))
             }
         }
     }
@@ -53,10 +53,10 @@ impl<R: Real, F: ActivationFunction> Job<R> for ActivationBackward<'_, R, F> {
 /// Values and slopes of sample n, pack i, and both times a residual. Types and not closures, because a method can be
 /// `#[inline(always)]` and so take on its caller's instruction set.
 trait ActivationRows<R> {
-    fn both<S: Simd<R>>(&self, s: S, h: &BlockRow<R>, n: usize, i: usize) -> (S::Pack, S::Pack);
+    fn both<S: Simd<R>>(&self, s: S, delta: &BlockRow<R>, n: usize, i: usize) -> (S::Pack, S::Pack);
     #[inline(always)]
-    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, h: &BlockRow<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
-        let (value, slope) = self.both(s, h, n, i);
+    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, delta: &BlockRow<R>, n: usize, i: usize) -> (S::Pack, S::Pack) {
+        let (value, slope) = self.both(s, delta, n, i);
         (s.mul(e, value), s.mul(e, slope))
     }
 }
@@ -85,12 +85,12 @@ impl<R: Real> ActivationRows<R> for Stored<'_, R> {
 struct FromPreActivation<F>(PhantomData<F>);
 impl<R: Real, F: ActivationFunction> ActivationRows<R> for FromPreActivation<F> {
     #[inline(always)]
-    fn both<S: Simd<R>>(&self, s: S, h: &BlockRow<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
-        F::value_and_slope(s, load(s, h, i))
+    fn both<S: Simd<R>>(&self, s: S, delta: &BlockRow<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
+        F::value_and_slope(s, load(s, delta, i))
     }
     #[inline(always)]
-    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, h: &BlockRow<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
-        let (value, slope) = F::value_and_slope(s, load(s, h, i));
+    fn pull<S: Simd<R>>(&self, s: S, e: S::Pack, delta: &BlockRow<R>, _n: usize, i: usize) -> (S::Pack, S::Pack) {
+        let (value, slope) = F::value_and_slope(s, load(s, delta, i));
         if F::SLOPE_FROM_VALUE { F::scaled_value_and_slope(s, e, value) } else { (s.mul(e, value), s.mul(e, slope)) }
     }
 }
@@ -101,7 +101,7 @@ fn pull<R: Real, S: Simd<R>, const PG: usize, B: ActivationRows<R>>(
     residual: &[R],
     a: &[BlockRow<R>],
     grad_a: &mut [BlockRow<R>],
-    h: &mut [BlockRow<R>],
+    delta: &mut [BlockRow<R>],
     from: B,
 ) {
     let zero = s.splat(R::zero());
@@ -111,12 +111,12 @@ fn pull<R: Real, S: Simd<R>, const PG: usize, B: ActivationRows<R>>(
             for i in 0..PG {
                 sum[i] = load(s, grad_a, group * PG + i);
             }
-            for (n, (h, &e)) in h.iter_mut().zip(residual).enumerate() {
+            for (n, (delta, &e)) in delta.iter_mut().zip(residual).enumerate() {
                 let e = s.splat(e);
                 for i in 0..PG {
-                    let (value, slope) = from.pull(s, e, h, n, group * PG + i);
+                    let (value, slope) = from.pull(s, e, delta, n, group * PG + i);
                     sum[i] = s.add(value, sum[i]);
-                    store(s, slope, h, group * PG + i);
+                    store(s, slope, delta, group * PG + i);
                 }
             }
             for i in 0..PG {
@@ -125,16 +125,16 @@ fn pull<R: Real, S: Simd<R>, const PG: usize, B: ActivationRows<R>>(
         }
         return;
     }
-    for (n, (h, e)) in h.iter_mut().zip(residual.chunks_exact(a.len())).enumerate() {
+    for (n, (delta, e)) in delta.iter_mut().zip(residual.chunks_exact(a.len())).enumerate() {
         for i in 0..LANES / R::PACK {
-            let (value, slope) = from.both(s, h, n, i);
+            let (value, slope) = from.both(s, delta, n, i);
             let mut pull = zero;
             for ((a, grad_a), &e) in a.iter().zip(grad_a.iter_mut()).zip(e) {
                 let e = s.splat(e);
                 pull = s.fma(e, load(s, a, i), pull);
                 store(s, s.fma(e, value, load(s, grad_a, i)), grad_a, i);
             }
-            store(s, s.mul(slope, pull), h, i);
+            store(s, s.mul(slope, pull), delta, i);
         }
     }
 }

@@ -104,7 +104,7 @@ pub struct ActivationForward<'a, R, F> {
     /// Rows of a.
     pub a: &'a [BlockRow<R>],
     /// One pack per sample and output.
-    pub lanes: &'a mut [R],
+    pub lane_sums: &'a mut [R],
     /// The activation.
     pub function: PhantomData<F>,
 }
@@ -125,7 +125,7 @@ impl<R: Real, F: ActivationFunction> ActivationForward<'_, R, F> {
     /// `K` packs at a time; a whole number of times that.
     #[inline(always)]
     fn rows<S: Simd<R>, const K: usize>(self, s: S) {
-        let ActivationForward { z, slope, a, lanes, .. } = self;
+        let ActivationForward { z, slope, a, lane_sums, .. } = self;
         let several = Interleaved::<S, K>(s);
         let per_row = LANES / S::LANES;
         let z = z.as_flattened_mut();
@@ -143,13 +143,13 @@ impl<R: Real, F: ActivationFunction> ActivationForward<'_, R, F> {
             several.store(value, z);
             let (row, first) = (n * K / per_row, n * K % per_row);
             for sample in 0..K.div_ceil(per_row) {
-                let lanes = &mut lanes[(row + sample) * outputs * S::LANES..];
-                for (a, lanes) in a.iter().zip(lanes.chunks_exact_mut(S::LANES)) {
-                    let mut sum = s.load(lanes);
+                let lane_sums = &mut lane_sums[(row + sample) * outputs * S::LANES..];
+                for (a, lane_sums) in a.iter().zip(lane_sums.chunks_exact_mut(S::LANES)) {
+                    let mut sum = s.load(lane_sums);
                     for i in 0..K.min(per_row) {
                         sum = s.fma(load(s, a, first + i), value[sample * per_row + i], sum);
                     }
-                    s.store(sum, lanes);
+                    s.store(sum, lane_sums);
                 }
             }
         }
@@ -159,7 +159,7 @@ impl<R: Real, F: ActivationFunction> ActivationForward<'_, R, F> {
 /// Sums every pack of `lanes` into one number.
 pub struct Reduce<'a, R> {
     /// One pack per sample and output.
-    pub lanes: &'a [R],
+    pub lane_sums: &'a [R],
     /// One number per sample and output.
     pub out: &'a mut [f64],
 }
@@ -167,8 +167,8 @@ pub struct Reduce<'a, R> {
 impl<R: Real> Job<R> for Reduce<'_, R> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        for (out, lanes) in self.out.iter_mut().zip(self.lanes.chunks_exact(R::PACK)) {
-            *out = s.sum(s.load(lanes));
+        for (out, lane_sums) in self.out.iter_mut().zip(self.lane_sums.chunks_exact(R::PACK)) {
+            *out = s.sum(s.load(lane_sums));
         }
     }
 }

@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 /// Adds `sum_s h_s x_s` to the rows of w and b.
 pub struct WeightGradient<'a, R> {
     /// One row per sample.
-    pub h: &'a [BlockRow<R>],
+    pub delta: &'a [BlockRow<R>],
     /// `[input / 2][sample][input % 2]`, ones where the bias is.
     pub x: &'a [[R; 2]],
     /// Rows of w and b.
@@ -19,14 +19,14 @@ pub struct WeightGradient<'a, R> {
     /// Whether the last row is that of b.
     pub bias: bool,
     /// Whether the sums start from zero, whatever the rows hold.
-    pub fresh: bool,
+    pub from_zero: bool,
 }
 
 impl<R: Real> Job<R> for WeightGradient<'_, R> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let WeightGradient { h, x, grad, bias, fresh } = self;
-        let count = h.len();
+        let WeightGradient { delta, x, grad, bias, from_zero } = self;
+        let count = delta.len();
         let mut first = 0;
         // Register tiles of much the same size: a small one at the end would wait for its few sums.
         let pairs = grad.len().div_ceil(2);
@@ -36,8 +36,8 @@ impl<R: Real> Job<R> for WeightGradient<'_, R> {
             let ones = bias && first + take == grad.len();
             let (x, grad) = (&x[first / 2 * count..], &mut grad[first..first + take]);
             for group in 0..LANES / R::PACK / PG {
-                let tile = RegisterTile { x, grad, group, count, fresh };
-                let rows = &mut StoredDeltas(h);
+                let tile = RegisterTile { x, grad, group, count, from_zero };
+                let rows = &mut StoredDeltas(delta);
                 // Of what is left after whole register tiles, an odd row counts as two but where it is the bias.
                 match (take.div_ceil(2), ones && take % 2 == 1) {
                     (1, true) => tile.sum::<S, PG, 1, true, _>(s, rows),
@@ -71,7 +71,7 @@ pub struct FusedBackward<'a, R, F> {
     /// The row of the gradient of a.
     pub grad_a: &'a mut BlockRow<R>,
     /// One row per sample.
-    pub h: &'a mut [BlockRow<R>],
+    pub delta: &'a mut [BlockRow<R>],
     /// `[input / 2][sample][input % 2]`, ones where the bias is.
     pub x: &'a [[R; 2]],
     /// Rows of w and b.
@@ -79,7 +79,7 @@ pub struct FusedBackward<'a, R, F> {
     /// Whether the last row is that of b.
     pub bias: bool,
     /// Whether the sums start from zero, whatever the rows hold.
-    pub fresh: bool,
+    pub from_zero: bool,
     /// The activation.
     pub function: PhantomData<F>,
 }
@@ -87,8 +87,9 @@ pub struct FusedBackward<'a, R, F> {
 impl<R: Real, F: ActivationFunction> Job<R> for FusedBackward<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let FusedBackward { kept: (values, slopes), next, residual, grad_a, h, x, grad, bias, fresh, .. } = self;
-        let count = h.len();
+        let FusedBackward { kept: (values, slopes), next, residual, grad_a, delta, x, grad, bias, from_zero, .. } =
+            self;
+        let count = delta.len();
         // The sums for a and two rows on their way take registers too: sixteen leave room for four rows.
         let first = match grad.len() {
             rows if Q > 3 && rows + 1 >= 2 * Q => rows.min(2 * Q),
@@ -106,11 +107,11 @@ impl<R: Real, F: ActivationFunction> Job<R> for FusedBackward<'_, R, F> {
                 slopes,
                 residual: &residual[..count],
                 next: if group == 0 { next } else { PrefetchRows::NONE },
-                h: if whole { &mut [] } else { &mut *h },
+                delta: if whole { &mut [] } else { &mut *delta },
                 sum_a,
                 function: PhantomData,
             };
-            let tile = RegisterTile { x, grad: &mut *grad, group, count, fresh };
+            let tile = RegisterTile { x, grad: &mut *grad, group, count, from_zero };
             match (first.div_ceil(2), bias && whole && first % 2 == 1) {
                 (1, true) => tile.sum::<S, PG, 1, true, _>(s, &mut rows),
                 (1, false) => tile.sum::<S, PG, 1, false, _>(s, &mut rows),
@@ -124,7 +125,7 @@ impl<R: Real, F: ActivationFunction> Job<R> for FusedBackward<'_, R, F> {
             }
         }
         if !whole {
-            s.vectorize(WeightGradient { h, x: &x[first / 2 * count..], grad: grad_rest, bias, fresh });
+            s.vectorize(WeightGradient { delta, x: &x[first / 2 * count..], grad: grad_rest, bias, from_zero });
         }
     }
 }
@@ -169,7 +170,7 @@ struct ComputedDeltas<'a, R, S: Simd<R>, F, const PG: usize> {
     slopes: &'a [BlockRow<R>],
     residual: &'a [R],
     next: PrefetchRows<R>,
-    h: &'a mut [BlockRow<R>],
+    delta: &'a mut [BlockRow<R>],
     sum_a: [S::Pack; PG],
     function: PhantomData<F>,
 }
@@ -188,15 +189,15 @@ impl<R: Real, S: Simd<R>, F: ActivationFunction, const PG: usize> DeltaRows<R, S
         let mut row = [s.splat(R::zero()); PG];
         for i in 0..PG {
             let v = load(s, &self.values[n], group * PG + i);
-            let (pulled, h) = if F::SLOPE_FROM_VALUE {
+            let (scaled_value, delta) = if F::SLOPE_FROM_VALUE {
                 F::scaled_value_and_slope(s, e, v)
             } else {
                 (s.mul(e, v), s.mul(e, load(s, &self.slopes[n], group * PG + i)))
             };
-            self.sum_a[i] = s.add(pulled, self.sum_a[i]);
-            row[i] = h;
-            if let Some(h) = self.h.get_mut(n) {
-                store(s, row[i], h, group * PG + i);
+            self.sum_a[i] = s.add(scaled_value, self.sum_a[i]);
+            row[i] = delta;
+            if let Some(delta) = self.delta.get_mut(n) {
+                store(s, row[i], delta, group * PG + i);
             }
         }
         row
@@ -209,7 +210,7 @@ struct RegisterTile<'a, R> {
     grad: &'a mut [BlockRow<R>],
     group: usize,
     count: usize,
-    fresh: bool,
+    from_zero: bool,
 }
 
 impl<R: Real> RegisterTile<'_, R> {
@@ -221,11 +222,11 @@ impl<R: Real> RegisterTile<'_, R> {
         s: S,
         rows: &mut H,
     ) {
-        let RegisterTile { x, grad, group, count, fresh } = self;
+        let RegisterTile { x, grad, group, count, from_zero } = self;
         let x = &x[..Q * count];
         assert!(grad.len() == 2 * Q || grad.len() == 2 * Q - 1);
         let mut sum = [[[s.splat(R::zero()); PG]; 2]; Q];
-        if !fresh {
+        if !from_zero {
             for q in 0..Q {
                 for t in 0..2 {
                     let Some(grad) = grad.get(2 * q + t) else { continue };

@@ -68,7 +68,7 @@ pub(super) struct FirstLayerBackward<'a, R> {
     /// D2.
     pub pulled: &'a PackedActivations<R>,
     pub slope: &'a [R],
-    pub then: &'a BackwardOutput<'a, R>,
+    pub output: &'a BackwardOutput<'a, R>,
 }
 
 impl<R: Real> Pass<R> for FirstLayerBackward<'_, R> {
@@ -101,15 +101,15 @@ impl<R: Real> Pass<R> for FirstLayerBackward<'_, R> {
                 }
                 let grad = &mut scratch.grad[..];
                 simd.vectorize(WeightGradient {
-                    h: z,
+                    delta: z,
                     x: tile.backward,
                     grad,
                     bias: network.bias,
-                    fresh: tile.first == 0,
+                    from_zero: tile.first == 0,
                 });
             }
             let rows = BlockUpdate { at: layout.first_block(block), block, used, trained: hidden };
-            rows.end(simd, self.theta, &scratch.grad[..hidden], self.then, &mut scratch.normals);
+            rows.end(simd, self.theta, &scratch.grad[..hidden], self.output, &mut scratch.normals);
         });
     }
 }
@@ -130,7 +130,7 @@ pub(super) struct SecondLayerBackward<'a, R> {
     /// D2.
     pub pull: &'a [R],
     pub grad_a: &'a [R],
-    pub then: &'a BackwardOutput<'a, R>,
+    pub output: &'a BackwardOutput<'a, R>,
 }
 
 impl<R: Real> Pass<R> for SecondLayerBackward<'_, R> {
@@ -144,15 +144,15 @@ impl<R: Real> Pass<R> for SecondLayerBackward<'_, R> {
             // The rows of a are put in after the sums.
             scratch.grad.resize(parameters, [R::zero(); LANES]);
             for tile in samples.tiles() {
-                let h = &self.pull[(block * count + tile.first) * LANES..][..tile.count * LANES];
+                let delta = &self.pull[(block * count + tile.first) * LANES..][..tile.count * LANES];
                 let grad = &mut scratch.grad[..hidden];
-                let (bias, fresh) = (network.bias, tile.first == 0);
+                let (bias, from_zero) = (network.bias, tile.first == 0);
                 simd.vectorize(WeightGradient {
-                    h: h.as_chunks().0,
+                    delta: delta.as_chunks().0,
                     x: self.packed.backward(&tile),
                     grad,
                     bias,
-                    fresh,
+                    from_zero,
                 });
             }
             let grad_a = &self.grad_a[block * outputs * LANES..(block + 1) * outputs * LANES];
@@ -163,7 +163,7 @@ impl<R: Real> Pass<R> for SecondLayerBackward<'_, R> {
                 used: layout.second.lanes_in_use(block),
                 trained: if network.fixed_output { hidden } else { parameters },
             };
-            rows.end(simd, self.theta, &scratch.grad[..parameters], self.then, &mut scratch.normals);
+            rows.end(simd, self.theta, &scratch.grad[..parameters], self.output, &mut scratch.normals);
         });
     }
 }
@@ -187,11 +187,11 @@ impl BlockUpdate {
         simd: S,
         theta: &DisjointSlice<'_, R>,
         grad: &[BlockRow<R>],
-        then: &BackwardOutput<'_, R>,
+        output: &BackwardOutput<'_, R>,
         buffer: &mut Vec<R>,
     ) {
         let BlockUpdate { at, block, used, trained } = self;
-        match then {
+        match output {
             BackwardOutput::Gradient { out, ridge } => {
                 // SAFETY: parameters are only read; the block's part of the gradient belongs to this call alone.
                 let (theta, out) = unsafe { (theta.get(at.clone()), out.get_mut(at)) };

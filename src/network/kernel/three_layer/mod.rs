@@ -181,8 +181,8 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         out: &mut [R],
     ) -> f64 {
         self.forward(model, theta, batch.samples, true);
-        let then = BackwardOutput::Gradient { out: DisjointSlice::exclusive(out), ridge: R::of(objective.ridge) };
-        self.back(model, objective, DisjointSlice::shared(theta), batch, then)
+        let output = BackwardOutput::Gradient { out: DisjointSlice::exclusive(out), ridge: R::of(objective.ridge) };
+        self.back(model, objective, DisjointSlice::shared(theta), batch, output)
     }
 
     /// One step of parameters and momenta, and the forward pass on the next batch; returns the mean loss at the start of
@@ -195,8 +195,8 @@ impl<R: Real> ThreeLayerWorkspace<R> {
     ) -> f64 {
         let StepRequest { objective, coefficients, batch, next_batch, normals } = request;
         let constants = StepConstants::new(coefficients, objective.ridge);
-        let then = BackwardOutput::Step { momentum: DisjointSlice::exclusive(momentum), constants, normals };
-        let loss = self.back(model, objective, DisjointSlice::exclusive(theta), batch, then);
+        let output = BackwardOutput::Step { momentum: DisjointSlice::exclusive(momentum), constants, normals };
+        let loss = self.back(model, objective, DisjointSlice::exclusive(theta), batch, output);
         self.forward(model, theta, next_batch, true);
         loss
     }
@@ -207,7 +207,7 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         objective: Objective,
         theta: DisjointSlice<'_, R>,
         batch: LabelledSamples<'_, R>,
-        then: BackwardOutput<'_, R>,
+        output: BackwardOutput<'_, R>,
     ) -> f64 {
         let samples = batch.samples;
         self.collect(model, samples.count());
@@ -228,7 +228,7 @@ impl<R: Real> ThreeLayerWorkspace<R> {
             theta: &theta,
             pulled: &self.pulled,
             slope: &self.first.slope,
-            then: &then,
+            output: &output,
         });
         R::dispatch(SecondLayerBackward {
             seen,
@@ -236,7 +236,7 @@ impl<R: Real> ThreeLayerWorkspace<R> {
             packed: &self.packed,
             pull: &self.second.slope,
             grad_a: &self.grad_a,
-            then: &then,
+            output: &output,
         });
         loss
     }
