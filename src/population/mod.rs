@@ -41,7 +41,7 @@ use serde::Serialize;
 
 pub use digits::{DIGITS, DIGITS_PIXELS, DigitsSpec};
 use error::require;
-pub use error::{Place, PopulationError};
+pub use error::{FileLocation, PopulationError};
 pub use file::FileSpec;
 pub use labels::{FileLabels, LabelKind, LabelRule};
 pub use line::{InputLaw, LineSpec, TargetBump};
@@ -96,8 +96,8 @@ impl Population {
     /// More than one input, or fresh draws.
     pub fn with_scale(mut self, scale: f64) -> Result<Self, PopulationError> {
         let inputs = self.sample.x.ncols();
-        let must = "bump neurons need one input, and no fresh draws";
-        require(inputs == 1 && self.sampler.is_none(), "number of inputs", inputs, must)?;
+        let requirement = "bump neurons need one input, and no fresh draws";
+        require(inputs == 1 && self.sampler.is_none(), "number of inputs", inputs, requirement)?;
         let x = &self.sample.x;
         self.sample.x = Array2::from_shape_fn((x.nrows(), 2), |(s, j)| if j == 0 { x[[s, 0]] } else { 1.0 } / scale);
         Ok(self)

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayD};
 use ndarray_npy::{NpzReader, ReadNpyError, ReadNpzError};
 
 use super::table::{RowOrigin, SampleTable};
-use super::{Place, PopulationError};
+use super::{FileLocation, PopulationError};
 
 type Archive<'a> = NpzReader<Cursor<&'a [u8]>>;
 
@@ -27,11 +27,11 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<SampleTable, Population
     }
     let (x, y) = (read(path, &mut archive, "x")?, read(path, &mut archive, "y")?);
 
-    let shape = |key, array: &ArrayD<f64>, must| PopulationError::Shape {
+    let shape = |key, array: &ArrayD<f64>, requirement| PopulationError::Shape {
         path: path.to_owned(),
         key,
         found: array.shape().to_vec(),
-        must,
+        requirement,
     };
     if x.ndim() != 2 || x.shape()[1] == 0 {
         return Err(shape("x", &x, "(n, d) with d at least 1: one row per sample"));
@@ -49,8 +49,8 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<SampleTable, Population
     let (x, y) = (rows(&x, x_rows), rows(&y, y_rows));
     for (key, array) in [("x", &x), ("y", &y)] {
         if let Some(((row, column), value)) = array.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            let place = Place::Entry { key, row, column };
-            return Err(PopulationError::NotFinite { path: path.to_owned(), place, value: value.to_string() });
+            let location = FileLocation::Entry { key, row, column };
+            return Err(PopulationError::NotFinite { path: path.to_owned(), location, value: value.to_string() });
         }
     }
     Ok(SampleTable { x, y, rows: RowOrigin::Entries })

@@ -36,7 +36,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, PopulationError> {
 }
 
 /// The bytes without their gzip layer, if they have one: told by the first two bytes, not by the name.
-pub(super) fn unpack<'a>(path: &Path, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, PopulationError> {
+pub(super) fn decompress<'a>(path: &Path, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, PopulationError> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(Cow::Borrowed(bytes));
     }

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::Place;
+use super::FileLocation;
 
 /// Inputs and label columns as read, all finite, standard layout, at least one row.
 #[derive(Debug)]
@@ -26,12 +26,12 @@ pub(super) enum RowOrigin {
 
 impl SampleTable {
     /// Where a label stood.
-    pub(super) fn y_place(&self, row: usize, column: usize) -> Place {
+    pub(super) fn y_location(&self, row: usize, column: usize) -> FileLocation {
         match &self.rows {
             RowOrigin::Lines { lines, y_columns } => {
-                Place::Cell { line: lines[row], column: y_columns[column].clone() }
+                FileLocation::Cell { line: lines[row], column: y_columns[column].clone() }
             }
-            RowOrigin::Entries => Place::Entry { key: "y", row, column },
+            RowOrigin::Entries => FileLocation::Entry { key: "y", row, column },
         }
     }
 }
