@@ -1,8 +1,8 @@
 //! Enums whose values have names, for parsing, printing and records.
 //!
-//! The macro `choice!` declares an enum whose variants have fixed names, and implements [`Choice`], `FromStr`, `Display`,
-//! `Serialize` and `Deserialize` by these names. An enum whose variants have fields implements [`Choice`] explicitly and the
-//! other traits by the macro `by_name!`.
+//! The macro `choice!` declares an enum whose variants have fixed names, and implements [`Choice`], `FromStr`,
+//! `Display`, `Serialize` and `Deserialize` by these names. An enum whose variants have fields implements [`Choice`]
+//! explicitly and the other traits by the macro `by_name!`.
 
 use std::fmt;
 

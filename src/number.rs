@@ -1,8 +1,8 @@
-//! Serialisation of floating-point numbers in JSON, which has neither NaN nor infinities: NaN is written as null, infinities
-//! as the strings "inf" and "-inf".
+//! Serialisation of floating-point numbers in JSON, which has neither NaN nor infinities: NaN is written as null,
+//! infinities as the strings "inf" and "-inf".
 //!
-//! The modules are for the attribute `with` of serde: `number` for an `f64`, [`list`] for a `Vec<f64>`, [`interval`] for an
-//! `Option<(f64, f64)>`. Numbers in strings are also read.
+//! The modules are for the attribute `with` of serde: `number` for an `f64`, [`list`] for a `Vec<f64>`, [`interval`]
+//! for an `Option<(f64, f64)>`. Numbers in strings are also read.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 

@@ -8,8 +8,8 @@ use super::exp::{LowPart, exp_absolute, exp_negative, polynomial, reduced_exp};
 use super::real::Real;
 use super::simd::Simd;
 
-/// `(t1, t2, s1, s2)` of the piecewise-linear activation of Mei, Montanari, Nguyen (2018): `s1` up to `t1`, `s2` from `t2`,
-/// linear between.
+/// `(t1, t2, s1, s2)` of the piecewise-linear activation of Mei, Montanari, Nguyen (2018): `s1` up to `t1`, `s2` from
+/// `t2`, linear between.
 pub const PIECEWISE_LINEAR: (f64, f64, f64, f64) = (0.5, 1.5, -2.5, 7.5);
 
 /// An activation function over packs. Each function is a type, so that every kernel is compiled once per function.
@@ -78,8 +78,8 @@ impl ActivationFunction for Tanh {
     fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
         let magnitude = s.abs(z);
         let y = s.min(s.splat(R::TANH_MAX), s.add(magnitude, magnitude));
-        // The low part of ln 2 would change the result by less than a sixteenth of a unit in the last place: tanh is flat
-        // where k is large.
+        // The low part of ln 2 would change the result by less than a sixteenth of a unit in the last place: tanh is
+        // flat where k is large.
         let (shifted, p) = reduced_exp(s, y, LowPart::Ignored);
         let scale = s.exponent(shifted, R::BIAS);
         let expm1 = s.fma(scale, p, s.sub(scale, s.splat(R::one())));
@@ -199,8 +199,8 @@ impl ActivationFunction for Gelu {
     }
 }
 
-/// The piecewise-linear function of Mei, Montanari, Nguyen (2018) with the constants [`PIECEWISE_LINEAR`]; the slope at a
-/// kink is that from the left.
+/// The piecewise-linear function of Mei, Montanari, Nguyen (2018) with the constants [`PIECEWISE_LINEAR`]; the slope at
+/// a kink is that from the left.
 #[derive(Clone, Copy)]
 pub struct PiecewiseLinear;
 impl ActivationFunction for PiecewiseLinear {

@@ -1,8 +1,8 @@
 //! A global allocator that aligns large arrays to cache lines and requests huge pages for the largest.
 //!
-//! The system allocator aligns to 16 bytes, so that every 64-byte load of a state would straddle two cache lines. A pass
-//! over a state of many megabytes needs a new page of 4 KiB every few nanoseconds; address translation then costs up to a
-//! twelfth of its time. The program installs this allocator; libraries and tests work without it.
+//! The system allocator aligns to 16 bytes, so that every 64-byte load of a state would straddle two cache lines. A
+//! pass over a state of many megabytes needs a new page of 4 KiB every few nanoseconds; address translation then costs
+//! up to a twelfth of its time. The program installs this allocator; libraries and tests work without it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
@@ -18,7 +18,8 @@ const HUGE_PAGE: usize = 2 << 20;
 /// Smallest allocation for which huge pages are requested, in bytes.
 const HUGE: usize = 2 * HUGE_PAGE;
 
-/// The system allocator with large allocations aligned to cache lines, and the largest aligned to and backed by huge pages.
+/// The system allocator with large allocations aligned to cache lines, and the largest aligned to and backed by huge
+/// pages.
 pub struct AlignedAllocator;
 
 impl AlignedAllocator {
@@ -36,16 +37,16 @@ impl AlignedAllocator {
     fn request_huge_pages(start: *mut u8, size: usize) -> *mut u8 {
         #[cfg(target_os = "linux")]
         if size >= HUGE && !start.is_null() {
-            // SAFETY: the advice concerns whole pages inside a block that was just allocated and changes no content. It may
-            // fail, and nothing depends on its success.
+            // SAFETY: the advice concerns whole pages inside a block that was just allocated and changes no content. It
+            // may fail, and nothing depends on its success.
             unsafe { libc::madvise(start.cast(), size / HUGE_PAGE * HUGE_PAGE, libc::MADV_HUGEPAGE) };
         }
         start
     }
 }
 
-// SAFETY: every call is forwarded to the system allocator with the aligned layout, a function of the layout that satisfies
-// all its requirements.
+// SAFETY: every call is forwarded to the system allocator with the aligned layout, a function of the layout that
+// satisfies all its requirements.
 unsafe impl GlobalAlloc for AlignedAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's guarantees carry over; the size is unchanged.
@@ -58,7 +59,8 @@ unsafe impl GlobalAlloc for AlignedAllocator {
     }
 
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        // SAFETY: `start` was allocated by `alloc` with this layout, hence by the system allocator with the aligned one.
+        // SAFETY: `start` was allocated by `alloc` with this layout, hence by the system allocator with the aligned
+        // one.
         unsafe { System.dealloc(start, Self::aligned(layout)) }
     }
 

@@ -1,5 +1,5 @@
-//! Parallel loops over chunks of slices and over column strips of matrices. The partition depends on the sizes alone, not on
-//! the number of threads.
+//! Parallel loops over chunks of slices and over column strips of matrices. The partition depends on the sizes alone,
+//! not on the number of threads.
 
 use super::{DisjointSlice, parallel_for};
 use std::marker::PhantomData;
@@ -66,7 +66,8 @@ impl<'a, T> Chunks<'a, T> {
     }
 }
 
-/// Exclusive access to consecutive columns of a row-major matrix. Other threads may hold other columns at the same time.
+/// Exclusive access to consecutive columns of a row-major matrix. Other threads may hold other columns at the same
+/// time.
 #[derive(Debug)]
 pub struct Strip<'a, T> {
     /// The first entry of the strip in the first row of the matrix.
@@ -116,8 +117,9 @@ impl<T> Strip<'_, T> {
     }
 }
 
-/// Divides a row-major matrix of `columns` columns into strips of `width` columns, of which the last may have fewer, and
-/// calls `work(index, strip, thread)` once for every strip, on up to `threads` threads; `thread` as in [`for_each_chunk`].
+/// Divides a row-major matrix of `columns` columns into strips of `width` columns, of which the last may have fewer,
+/// and calls `work(index, strip, thread)` once for every strip, on up to `threads` threads; `thread` as in
+/// [`for_each_chunk`].
 ///
 /// # Panics
 /// If `width` is 0, the length of the matrix is not a multiple of the number of columns, or `work` panics.

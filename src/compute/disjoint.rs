@@ -55,7 +55,8 @@ impl<'a, T> DisjointSlice<'a, T> {
     #[allow(clippy::mut_from_ref)]
     pub unsafe fn get_mut(&self, range: Range<usize>) -> &mut [T] {
         assert!(self.writable && range.start <= range.end && range.end <= self.len);
-        // SAFETY: the range is within the mutably borrowed slice; the caller guarantees that it is not shared meanwhile.
+        // SAFETY: the range is within the mutably borrowed slice; the caller guarantees that it is not shared
+        // meanwhile.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
     }
 }

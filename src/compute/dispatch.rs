@@ -59,8 +59,8 @@ impl InstructionSet {
         fastest
     }
 
-    /// Makes this the instruction set in use if the processor supports it; returns whether it does. Passes that are running
-    /// keep the instruction set with which they started.
+    /// Makes this the instruction set in use if the processor supports it; returns whether it does. Passes that are
+    /// running keep the instruction set with which they started.
     pub fn choose(self) -> bool {
         let available = self.available();
         if available {
@@ -73,8 +73,8 @@ impl InstructionSet {
 /// 0 before the first use; afterwards one more than the discriminant of the instruction set in use.
 static CURRENT: AtomicU8 = AtomicU8::new(0);
 
-/// A computation that is generic over the instruction set. It is not itself compiled with the features of the instruction
-/// set; the jobs that it passes to [`Simd::vectorize`] are.
+/// A computation that is generic over the instruction set. It is not itself compiled with the features of the
+/// instruction set; the jobs that it passes to [`Simd::vectorize`] are.
 pub trait Pass<R> {
     /// Runs the computation.
     fn run<S: Simd<R>>(self, simd: S);

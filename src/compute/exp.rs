@@ -1,8 +1,8 @@
 //! The exponential over packs, and the constants of the elementary functions per scalar type.
 //!
 //! The argument is reduced to `|r| <= ln 2 / 2` by subtracting a multiple of `ln 2` in two parts (Cody, Waite 1980); a
-//! minimax polynomial approximates `(exp r - 1 - r) / r^2`; the result is scaled through the exponent bits. Coefficients
-//! were fitted by the Remez algorithm in 60 digits; the stated errors are the relative errors of the fits.
+//! minimax polynomial approximates `(exp r - 1 - r) / r^2`; the result is scaled through the exponent bits.
+//! Coefficients were fitted by the Remez algorithm in 60 digits; the stated errors are the relative errors of the fits.
 
 use super::real::Real;
 use super::simd::Simd;
@@ -11,7 +11,8 @@ use super::simd::Simd;
 pub trait ExpConstants: Copy + 'static {
     /// Number of lanes of a pack.
     const PACK: usize;
-    /// 1.5 times 2 to the number of fraction bits: adding it rounds to an integer and leaves that integer in the low bits.
+    /// 1.5 times 2 to the number of fraction bits: adding it rounds to an integer and leaves that integer in the low
+    /// bits.
     const ROUND: Self;
     /// Bias of the exponent.
     const BIAS: i32;
@@ -182,8 +183,8 @@ pub fn polynomial<R: Real, S: Simd<R>>(s: S, coefficients: &[R], x: S::Pack) -> 
 
 /// The low-order part of the argument of an exponential.
 pub enum LowPart<P> {
-    /// Neglected, and so is the low part of `ln 2`: the error in the argument `k ln 2 + r` is 2e-17 k in `f64` and 2e-9 k in
-    /// `f32`.
+    /// Neglected, and so is the low part of `ln 2`: the error in the argument `k ln 2 + r` is 2e-17 k in `f64` and 2e-9
+    /// k in `f32`.
     Ignored,
     /// Zero: the argument is exact.
     Zero,

@@ -1,19 +1,20 @@
 //! Vector instructions, threads, memory and random streams. This is the lowest layer: of the crate it uses only
 //! [`crate::choice`].
 //!
-//! A kernel is a [`Job`]: a function that is generic over an instruction set ([`Simd`]) and works on *packs* of 8 `f64` or
-//! 16 `f32`. A [`Pass`] is a sequence of jobs, possibly distributed over the threads of a team; [`Kernel::dispatch`] runs it
-//! on the instruction set in use, which is the fastest that the processor supports unless another was selected
+//! A kernel is a [`Job`]: a function that is generic over an instruction set ([`Simd`]) and works on *packs* of 8 `f64`
+//! or 16 `f32`. A [`Pass`] is a sequence of jobs, possibly distributed over the threads of a team; [`Kernel::dispatch`]
+//! runs it on the instruction set in use, which is the fastest that the processor supports unless another was selected
 //! ([`InstructionSet::choose`]).
 //!
-//! **Results do not depend on the instruction set.** AVX2 and AVX-512 perform the same IEEE operations on packs of the same
-//! number of lanes; AVX2 uses two registers for a pack. Every fused multiply-add is written explicitly, the compiler never
-//! contracts other operations, and the sum over the lanes of a pack has a fixed order. There are no reciprocal estimates and
-//! no calls of a vector library. AVX2 and AVX-512 are therefore bitwise equal. The portable implementation performs the same
-//! operations where the target has a fused multiply-add; elsewhere it also rounds the product, and its results differ.
+//! **Results do not depend on the instruction set.** AVX2 and AVX-512 perform the same IEEE operations on packs of the
+//! same number of lanes; AVX2 uses two registers for a pack. Every fused multiply-add is written explicitly, the
+//! compiler never contracts other operations, and the sum over the lanes of a pack has a fixed order. There are no
+//! reciprocal estimates and no calls of a vector library. AVX2 and AVX-512 are therefore bitwise equal. The portable
+//! implementation performs the same operations where the target has a fused multiply-add; elsewhere it also rounds the
+//! product, and its results differ.
 //!
-//! **Results do not depend on the number of threads.** The number of tasks and their contents are independent of it, and
-//! every task writes to its own part of the output. Sums over tasks are taken afterwards, in order.
+//! **Results do not depend on the number of threads.** The number of tasks and their contents are independent of it,
+//! and every task writes to its own part of the output. Sums over tasks are taken afterwards, in order.
 //!
 //! | file | contents |
 //! |---|---|

@@ -1,12 +1,12 @@
 //! Random streams with addresses; there is no shared generator.
 //!
-//! A stream is a pure function of its address `(seed, role, a, b)`: the seed of the experiment, the purpose of the draws, and
-//! two indices whose meaning depends on the role (a particle and a step, a replica and a step, ...). Coupled runs therefore
-//! use the same random numbers wherever the coupling requires it, and results depend neither on the number of threads, nor on
-//! the order of the work, nor on interruptions.
+//! A stream is a pure function of its address `(seed, role, a, b)`: the seed of the experiment, the purpose of the
+//! draws, and two indices whose meaning depends on the role (a particle and a step, a replica and a step, ...). Coupled
+//! runs therefore use the same random numbers wherever the coupling requires it, and results depend neither on the
+//! number of threads, nor on the order of the work, nor on interruptions.
 //!
-//! The four words are hashed by the finaliser of SplitMix64, a bijection with good avalanche. The hash seeds a xoshiro256++
-//! generator, which expands it to 256 bits.
+//! The four words are hashed by the finaliser of SplitMix64, a bijection with good avalanche. The hash seeds a
+//! xoshiro256++ generator, which expands it to 256 bits.
 
 use rand::{RngExt, SeedableRng};
 pub use rand_xoshiro::Xoshiro256PlusPlus as Stream;
@@ -31,8 +31,8 @@ pub enum Role {
     Direction = 7,
     /// Bootstrap resamples; `a` = resample.
     Bootstrap = 8,
-    /// Dropout masks, as random orders of the neurons; `a` = network (encoded by width and seed after training, by width and
-    /// first particle during training), `b` = draw.
+    /// Dropout masks, as random orders of the neurons; `a` = network (encoded by width and seed after training, by
+    /// width and first particle during training), `b` = draw.
     Mask = 9,
     /// Random halves of the neurons for a constructive path; `a` = pair of networks, `b` = trial.
     Half = 10,
@@ -44,7 +44,8 @@ pub enum Role {
     StartWeight = 40,
     /// Initial parameters of the second hidden layer; `a` = index.
     StartSecond = 41,
-    /// Brownian increments of weights between two hidden layers; `a` = both indices, `b` = step of the finest time grid.
+    /// Brownian increments of weights between two hidden layers; `a` = both indices, `b` = step of the finest time
+    /// grid.
     BrownianWeight = 42,
     /// Brownian increments of the second hidden layer; `a` = index, `b` = step of the finest time grid.
     BrownianSecond = 43,

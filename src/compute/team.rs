@@ -1,18 +1,18 @@
 //! Parallel loops of tens of microseconds.
 //!
 //! Starting a parallel loop costs a fraction of a microsecond while the workers spin, against about sixteen for a
-//! general-purpose thread pool. Workers spin for a while and then sleep. The tasks are divided into one range per thread;
-//! a thread takes tasks from the front of its own range and then steals from the back of the others'. A worker that has not
-//! joined when no task is left is not waited for. A loop therefore never takes longer than on one thread, apart from the
-//! system call that wakes a sleeping worker.
+//! general-purpose thread pool. Workers spin for a while and then sleep. The tasks are divided into one range per
+//! thread; a thread takes tasks from the front of its own range and then steals from the back of the others'. A worker
+//! that has not joined when no task is left is not waited for. A loop therefore never takes longer than on one thread,
+//! apart from the system call that wakes a sleeping worker.
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::Thread;
 
-/// Number of polls after which a worker sleeps: some tens of microseconds. It does not yield before: on a busy machine it
-/// would lose its processor for milliseconds.
+/// Number of polls after which a worker sleeps: some tens of microseconds. It does not yield before: on a busy machine
+/// it would lose its processor for milliseconds.
 const SPINS: u32 = 2000;
 
 /// Most threads of a team.
@@ -52,8 +52,8 @@ type Body<'a> = dyn Fn(usize, usize) + Sync + 'a;
 struct Shared {
     /// The number of loops so far, the number of workers that have joined the present one, and whether it is open.
     state: AtomicU64,
-    /// The body of the open loop. Written only while the loop is closed and has no workers, read only by workers that have
-    /// joined.
+    /// The body of the open loop. Written only while the loop is closed and has no workers, read only by workers that
+    /// have joined.
     body: UnsafeCell<Option<*const Body<'static>>>,
     /// The remaining tasks of each thread: the first in the upper half, the end in the lower.
     ranges: Vec<AtomicU64>,
@@ -78,8 +78,8 @@ struct Team {
 /// Teams that are not running a loop.
 static IDLE: Mutex<Vec<Team>> = Mutex::new(Vec::new());
 
-/// Calls `body(task, thread)` once for every task below `tasks`, on up to `threads` threads. Concurrent calls have different
-/// `thread`, which is below `threads`. The assignment of tasks to threads is not deterministic.
+/// Calls `body(task, thread)` once for every task below `tasks`, on up to `threads` threads. Concurrent calls have
+/// different `thread`, which is below `threads`. The assignment of tasks to threads is not deterministic.
 ///
 /// # Panics
 /// If `body` panics.
@@ -130,11 +130,11 @@ impl Team {
             let (first, end) = (tasks * thread / threads, tasks * (thread + 1) / threads);
             range.store((first as u64) << 32 | end as u64, Ordering::Relaxed);
         }
-        // SAFETY: only the lifetime is changed. `Close` below waits for the workers before this function returns or unwinds,
-        // and the closed state lets no worker use the pointer afterwards.
+        // SAFETY: only the lifetime is changed. `Close` below waits for the workers before this function returns or
+        // unwinds, and the closed state lets no worker use the pointer afterwards.
         let stored = unsafe { std::mem::transmute::<*const Body<'_>, *const Body<'static>>(body) };
-        // SAFETY: the state is closed and counts no worker, so no thread reads; a team has one caller at a time, which has
-        // removed it from `IDLE`.
+        // SAFETY: the state is closed and counts no worker, so no thread reads; a team has one caller at a time, which
+        // has removed it from `IDLE`.
         unsafe { *shared.body.get() = Some(stored) };
         shared.caller.store(affinity::current(), Ordering::Relaxed);
         let state = shared.state.load(Ordering::Relaxed);
@@ -197,14 +197,15 @@ impl Shared {
             }
             let joined = state + ONE_WORKER;
             if self.state.compare_exchange(state, joined, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                // A loaded scheduler tends to wake a worker on the processor of its caller, where the two would alternate.
+                // A loaded scheduler tends to wake a worker on the processor of its caller, where the two would
+                // alternate.
                 let caller = self.caller.load(Ordering::Relaxed);
                 if caller != excluded {
                     affinity::exclude(caller);
                     excluded = caller;
                 }
-                // SAFETY: the exchange succeeded on an open state, so the loop that wrote `body` is running and waits for
-                // this worker to leave before it ends; the write happened before the state was opened.
+                // SAFETY: the exchange succeeded on an open state, so the loop that wrote `body` is running and waits
+                // for this worker to leave before it ends; the write happened before the state was opened.
                 let body = unsafe { (*self.body.get()).map(|body| &*body) };
                 let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                     if let Some(body) = body {
@@ -221,7 +222,8 @@ impl Shared {
         }
     }
 
-    /// Runs tasks until none is left: those of the thread's own range from the front, then those of others from the back.
+    /// Runs tasks until none is left: those of the thread's own range from the front, then those of others from the
+    /// back.
     fn run_tasks(&self, thread: usize, body: &Body<'_>) {
         while let Some(task) = take_task(&self.ranges[thread], true) {
             body(task, thread);
@@ -267,8 +269,8 @@ mod affinity {
     fn allowed() -> libc::cpu_set_t {
         static ALLOWED: OnceLock<libc::cpu_set_t> = OnceLock::new();
         *ALLOWED.get_or_init(|| {
-            // SAFETY: a set of processors is an array of words, for which all zeros is the empty set; the call writes at most
-            // the given size.
+            // SAFETY: a set of processors is an array of words, for which all zeros is the empty set; the call writes
+            // at most the given size.
             unsafe {
                 let mut set: libc::cpu_set_t = zeroed();
                 libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set);

@@ -1,16 +1,17 @@
 //! Dot products and sums of scaled vectors.
 //!
-//! The kernels are plain Rust, compiled for the instruction set in use. The compiler neither fuses nor reorders floating
-//! point operations, so that all instruction sets give bitwise equal results, the portable one included. Processors with
-//! AVX-512 run the AVX2 kernels: the vectors are often short, and longer registers would enlarge the scalar remainder.
+//! The kernels are plain Rust, compiled for the instruction set in use. The compiler neither fuses nor reorders
+//! floating point operations, so that all instruction sets give bitwise equal results, the portable one included.
+//! Processors with AVX-512 run the AVX2 kernels: the vectors are often short, and longer registers would enlarge the
+//! scalar remainder.
 
 use super::InstructionSet;
 
 /// Independent partial sums of a dot product, enough to hide the latency of additions.
 const ACCUMULATORS: usize = 16;
 
-/// Defines a function that is compiled for the baseline of the target and for AVX2, and dispatches on the instruction set
-/// in use.
+/// Defines a function that is compiled for the baseline of the target and for AVX2, and dispatches on the instruction
+/// set in use.
 macro_rules! kernel {
     ($(#[$about:meta])* fn $name:ident($($argument:ident: $Type:ty),*) $(-> $Output:ty)? $body:block) => {
         $(#[$about])*

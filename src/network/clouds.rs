@@ -27,9 +27,9 @@ pub struct Cloud {
 }
 
 impl Network {
-    /// The scatter plots of a network. Two layers: input weights w, coloured by the sign of a. Three layers: input weights w
-    /// of the first hidden layer, coloured by the sign of the mean outgoing weight; mean incoming weight and output weight of
-    /// the second, coloured by the sign of a.
+    /// The scatter plots of a network. Two layers: input weights w, coloured by the sign of a. Three layers: input
+    /// weights w of the first hidden layer, coloured by the sign of the mean outgoing weight; mean incoming weight and
+    /// output weight of the second, coloured by the sign of a.
     pub fn clouds(&self) -> Vec<Cloud> {
         let coordinate = |part: &str, mean_over: Option<usize>| Coordinate { part: part.into(), mean_over };
         let cloud = |layer: &str, position: Vec<Coordinate>, sign: Coordinate, sign_of: &str| Cloud {

@@ -103,8 +103,8 @@ impl Loss {
         }
     }
 
-    /// The fraction of samples whose class is predicted, by the sign of `f` for K = 1 and by the largest output otherwise; a
-    /// tie counts as wrong. Predictions and labels are (n, K) row-major.
+    /// The fraction of samples whose class is predicted, by the sign of `f` for K = 1 and by the largest output
+    /// otherwise; a tie counts as wrong. Predictions and labels are (n, K) row-major.
     pub fn accuracy(f: &[f64], y: &[f64], outputs: usize) -> f64 {
         let correct = f
             .chunks_exact(outputs)

@@ -2,8 +2,8 @@
 //!
 //! A finite network and a particle approximation of the mean-field limit are the same object: N neurons, each a point
 //! `theta`, whose average is the prediction. The state is a flat slice of parameters and one of momenta. A [`Network`]
-//! interprets it: it predicts, computes the gradient of the potential, and converts to and from the canonical order of the
-//! files. The factors 1/N are applied in the predictions of the kernels and nowhere else.
+//! interprets it: it predicts, computes the gradient of the potential, and converts to and from the canonical order of
+//! the files. The factors 1/N are applied in the predictions of the kernels and nowhere else.
 //!
 //! | file | contents |
 //! |---|---|

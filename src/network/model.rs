@@ -97,7 +97,8 @@ impl Network {
         self.families(width).iter().map(|family| family.rows * family.trained().len()).sum()
     }
 
-    /// Parameters p of the largest neuron, without the weights between hidden layers; the dimension in the bound of WKM.
+    /// Parameters p of the largest neuron, without the weights between hidden layers; the dimension in the bound of
+    /// WKM.
     pub fn neuron_parameters(&self) -> usize {
         match self {
             Network::TwoLayer(network) => network.parameters(),
@@ -132,13 +133,14 @@ impl Network {
         self.state_indices(width).into_iter().map(|index| state[index]).collect()
     }
 
-    /// Initial parameters of the network that consists of the particles of the limit from index `first`, as a state slice.
+    /// Initial parameters of the network that consists of the particles of the limit from index `first`, as a state
+    /// slice.
     pub fn start<R: Real>(&self, start: &Start, seed: u64, first: u64, width: usize) -> Vec<R> {
         either!(self, network => network.start(start, seed, first, width))
     }
 
-    /// Initial momenta of the network that consists of the particles of the limit from index `first`: N(0, std^2) for trained
-    /// parameters and zero for others, as a state slice.
+    /// Initial momenta of the network that consists of the particles of the limit from index `first`: N(0, std^2) for
+    /// trained parameters and zero for others, as a state slice.
     pub fn start_momenta<R: Real>(&self, std: f64, seed: u64, first: u64, width: usize) -> Vec<R> {
         let mut state = vec![R::zero(); self.state_len(width)];
         if std > 0.0 {
@@ -161,8 +163,8 @@ impl Network {
         }
     }
 
-    /// The canonical parameters of the network of width `width` at particle `offset` of a larger network, whose width is
-    /// `larger` and whose parameters are `canonical`.
+    /// The canonical parameters of the network of width `width` at particle `offset` of a larger network, whose width
+    /// is `larger` and whose parameters are `canonical`.
     pub fn subnetwork<R: Real>(&self, larger: usize, canonical: &[R], offset: usize, width: usize) -> Vec<R> {
         match self {
             Network::TwoLayer(network) => {
@@ -178,8 +180,8 @@ impl Network {
         Workspace::default().predict(Model { network: self, width, threads }, theta, x)
     }
 
-    /// Writes `grad Psi`, the derivative of the regularised risk on the batch times the number of units of the parameter's
-    /// family, as a state slice; returns the mean loss of the batch, without the ridge term.
+    /// Writes `grad Psi`, the derivative of the regularised risk on the batch times the number of units of the
+    /// parameter's family, as a state slice; returns the mean loss of the batch, without the ridge term.
     pub fn potential_gradient<R: Real>(
         &self,
         width: usize,
@@ -205,8 +207,8 @@ impl Network {
         either!(self, network => network.mean_square(width, state))
     }
 
-    /// Activations of the last hidden layer, (neurons, n), of canonical parameters at inputs (n, d). The predictions are the
-    /// means over neurons of activation times [`Network::output_weights`].
+    /// Activations of the last hidden layer, (neurons, n), of canonical parameters at inputs (n, d). The predictions
+    /// are the means over neurons of activation times [`Network::output_weights`].
     pub fn hidden(&self, width: usize, canonical: &[f64], x: ArrayView2<f64>) -> Array2<f64> {
         match self {
             Network::TwoLayer(network) => network.hidden(self.families(width)[0].matrix(canonical), x),
@@ -221,8 +223,8 @@ impl Network {
         last.part(part, canonical)
     }
 
-    /// The index of a unit in the random streams. `family` is the position of its family, `unit` its index in the network
-    /// that starts at particle `first`; the result is the same for every network that contains the unit.
+    /// The index of a unit in the random streams. `family` is the position of its family, `unit` its index in the
+    /// network that starts at particle `first`; the result is the same for every network that contains the unit.
     pub fn unit_address(&self, first: u64, width: usize, family: usize, unit: usize) -> u64 {
         match self {
             Network::TwoLayer(_) => first + unit as u64,
@@ -238,8 +240,8 @@ impl Network {
         }
     }
 
-    /// Fills the trained coordinates of the units of a block. `draw(family, unit, coordinates)` writes those of one unit;
-    /// `out` is the range of the block in a state slice, of which other entries are unchanged.
+    /// Fills the trained coordinates of the units of a block. `draw(family, unit, coordinates)` writes those of one
+    /// unit; `out` is the range of the block in a state slice, of which other entries are unchanged.
     pub fn fill_block<R: Real>(
         &self,
         width: usize,
@@ -262,8 +264,8 @@ impl Network {
         }
     }
 
-    /// Predictions, (n, K), of the network of the neurons in `kept`, one list for each hidden layer. Averages are over the
-    /// neurons that are kept.
+    /// Predictions, (n, K), of the network of the neurons in `kept`, one list for each hidden layer. Averages are over
+    /// the neurons that are kept.
     pub fn predict_kept(
         &self,
         width: usize,
@@ -299,8 +301,8 @@ impl Network {
         }
     }
 
-    /// Number of values that represent the particles of a limit in sliced Wasserstein distances with this many directions.
-    /// Weights between hidden layers are scalars and need one direction.
+    /// Number of values that represent the particles of a limit in sliced Wasserstein distances with this many
+    /// directions. Weights between hidden layers are scalars and need one direction.
     pub fn projection_count(&self, width: usize, directions: f64) -> f64 {
         match self {
             Network::TwoLayer(_) => directions * width as f64,
@@ -341,8 +343,8 @@ pub struct DropoutPattern {
 }
 
 impl DropoutPattern {
-    /// Whether neurons are dropped from the last hidden layer only. The prediction is a mean over them, so that its change
-    /// has a closed form.
+    /// Whether neurons are dropped from the last hidden layer only. The prediction is a mean over them, so that its
+    /// change has a closed form.
     pub fn drops_last_layer_only(&self) -> bool {
         self.layers.iter().rev().skip(1).all(|dropped| !dropped)
     }

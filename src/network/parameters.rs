@@ -1,8 +1,8 @@
 //! The parameters of a network in canonical order, the order of files and studies.
 //!
-//! Canonical parameters are a sequence of *families*, each of which has a mean-field law of its own: the neurons of a hidden
-//! layer, or the weights between two hidden layers. A family is a row-major matrix. Its *units* are neurons or single
-//! weights; norms are averages over units, and every unit has an address in the random streams.
+//! Canonical parameters are a sequence of *families*, each of which has a mean-field law of its own: the neurons of a
+//! hidden layer, or the weights between two hidden layers. A family is a row-major matrix. Its *units* are neurons or
+//! single weights; norms are averages over units, and every unit has an address in the random streams.
 
 use ndarray::{ArrayView2, s};
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! Laws of the initial parameters.
 //!
-//! Every neuron is drawn from the random stream addressed by its particle index, so that the network of width N at offset
-//! `first` consists of the particles `first .. first + N` of the limit.
+//! Every neuron is drawn from the random stream addressed by its particle index, so that the network of width N at
+//! offset `first` consists of the particles `first .. first + N` of the limit.
 
 use crate::compute::rng::{Role, Stream, stream};
 use rand::RngExt;
@@ -91,8 +91,8 @@ impl Start {
         [&self.w, &self.b, &self.u, &self.c, &self.a].iter().all(|law| matches!(law, Law::Point { .. } | Law::Nothing))
     }
 
-    /// Draws the parameters (w, b, a) of particle `index` of a two-layer network. `inputs` is d; `out` has length d + 1 + K,
-    /// or d + K without bias.
+    /// Draws the parameters (w, b, a) of particle `index` of a two-layer network with `inputs` = d. The length of `out`
+    /// is d + 1 + K with bias, otherwise d + K.
     pub fn particle(&self, seed: u64, index: u64, inputs: usize, bias: bool, out: &mut [f64]) {
         let mut rng = stream(seed, Role::Start, index, 0);
         let (w, rest) = out.split_at_mut(inputs);

@@ -4,13 +4,13 @@
 //! H_j(x) = (1/N1) sum_i u_ij sigma1(<w_i, x> + b_i) + c_j,      f(x) = (1/N2) sum_j a_j sigma2(H_j(x))
 //! ```
 //!
-//! The gradient of the potential is `N1 dR/dw_i`, `N1 N2 dR/du_ij` and `N2 dR/da_j`: with this scaling one learning rate
-//! suits all parameters at every width.
+//! The gradient of the potential is `N1 dR/dw_i`, `N1 N2 dR/du_ij` and `N2 dR/da_j`: with this scaling one learning
+//! rate suits all parameters at every width.
 //!
 //! The limit is a *neuronal embedding*: indices become random variables C1, C2 with weights `w(t, C1)`, `u(t, C1, C2)`,
-//! `a(t, C2)`. It is simulated by a wide network, whose neurons are samples of C1 and C2. Every weight is drawn from the
-//! random stream addressed by its indices, so that the network at particle `first` has the initial weights of a sub-sample of
-//! both kinds of index of the limit.
+//! `a(t, C2)`. It is simulated by a wide network, whose neurons are samples of C1 and C2. Every weight is drawn from
+//! the random stream addressed by its indices, so that the network at particle `first` has the initial weights of a
+//! sub-sample of both kinds of index of the limit.
 
 use super::kernel::activation;
 use super::kernel::three_layer::{ThreeLayerLayout, ThreeLayerModel, ThreeLayerWorkspace};
@@ -38,8 +38,8 @@ pub struct ThreeLayer {
     pub proportions: [usize; 2],
 }
 
-/// Positions of the families of parameters: neurons of the first hidden layer, weights between the hidden layers, neurons of
-/// the second.
+/// Positions of the families of parameters: neurons of the first hidden layer, weights between the hidden layers,
+/// neurons of the second.
 const FIRST: usize = 0;
 const BETWEEN: usize = 1;
 const SECOND: usize = 2;
@@ -69,8 +69,8 @@ impl ThreeLayer {
         }
     }
 
-    /// The families of parameters, in canonical order: neurons (w, b) of the first hidden layer, weights u (N1, N2), neurons
-    /// (c, a) of the second hidden layer.
+    /// The families of parameters, in canonical order: neurons (w, b) of the first hidden layer, weights u (N1, N2),
+    /// neurons (c, a) of the second hidden layer.
     pub fn families(&self, width: usize) -> Vec<Family> {
         self.families_of(self.layers(width))
     }
@@ -208,8 +208,8 @@ impl ThreeLayer {
         first / n1 as f64 + between / (n1 as f64 * n2 as f64) + second / n2 as f64
     }
 
-    /// The index of a unit in the random streams; see [`super::Network::unit_address`]. For a weight it combines the indices
-    /// of its two neurons.
+    /// The index of a unit in the random streams; see [`super::Network::unit_address`]. For a weight it combines the
+    /// indices of its two neurons.
     pub fn unit_address(&self, first: u64, width: usize, family: usize, unit: usize) -> u64 {
         let ([_, n2], [first_offset, second_offset]) =
             (self.layers(width), self.proportions.map(|per| per as u64 * first));

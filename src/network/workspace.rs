@@ -57,8 +57,8 @@ impl<R: Real> Workspace<R> {
         }
     }
 
-    /// One step of parameters and momenta (`state`, in this order), followed by the forward pass on the next batch; returns
-    /// the mean loss at the start of the step.
+    /// One step of parameters and momenta (`state`, in this order), followed by the forward pass on the next batch;
+    /// returns the mean loss at the start of the step.
     pub fn step(&mut self, model: Model<'_>, state: (&mut [R], &mut [R]), request: StepRequest<'_, R>) -> f64 {
         match model.network {
             Network::TwoLayer(network) => self.two_layer.step(two_layer_model(model, network), state, request),

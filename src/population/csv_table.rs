@@ -3,8 +3,8 @@
 //! * With a header: columns `x0`, ..., `x{d-1}` and `y` (or `y0`, ..., `y{K-1}`), in any order, and no others.
 //! * Without a header: every row is the inputs followed by y in the last column (K = 1).
 //!
-//! The first line is a header if none of its cells is a number. Blank lines are skipped; cells may be enclosed in double
-//! quotes. Cells are numbers or column names, so that no cell contains a comma or a line break.
+//! The first line is a header if none of its cells is a number. Blank lines are skipped; cells may be enclosed in
+//! double quotes. Cells are numbers or column names, so that no cell contains a comma or a line break.
 
 use std::path::Path;
 

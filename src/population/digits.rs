@@ -1,6 +1,7 @@
 //! The built-in digits: 1797 images of 8 x 8 pixels, grey levels 0 to 16.
 //!
-//! The test part of UCI *Optical Recognition of Handwritten Digits* (Alpaydin, Kaynak 1998), CC BY 4.0; see `data/README.md`.
+//! The test part of UCI *Optical Recognition of Handwritten Digits* (Alpaydin, Kaynak 1998), CC BY 4.0; see
+//! `data/README.md`.
 
 use std::path::Path;
 

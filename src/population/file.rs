@@ -12,16 +12,16 @@ use super::{FileLabels, Population, PopulationError, Sample, SourceFile, Standar
 /// A data file.
 ///
 /// * `.npz`: arrays `x` (n, d) and `y` (n) or (n, K); float64, float32 or integers.
-/// * `.csv`, `.csv.gz`: with a header, columns `x0`, ..., `x{d-1}` and `y` (or `y0`, ..., `y{K-1}`) in any order; without
-///   one, the last column is y. The first line is a header if none of its cells is a number.
+/// * `.csv`, `.csv.gz`: with a header, columns `x0`, ..., `x{d-1}` and `y` (or `y0`, ..., `y{K-1}`) in any order;
+///   without one, the last column is y. The first line is a header if none of its cells is a number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FileSpec {
     /// The file.
     pub path: PathBuf,
     /// The kind of labels.
     pub labels: FileLabels,
-    /// Number of samples, the first of the file; `None`: all. In either case the whole file is read and checked, and the
-    /// number of classes is that of the whole file.
+    /// Number of samples, the first of the file; `None`: all. In either case the whole file is read and checked, and
+    /// the number of classes is that of the whole file.
     pub limit: Option<usize>,
     /// Standardisation of the inputs, with the moments of these samples.
     pub standardise: Standardise,

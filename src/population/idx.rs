@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::PopulationError;
 
-/// The shape and the entries of an IDX file of unsigned bytes, already decompressed. `holds` names the expected contents in
-/// messages.
+/// The shape and the entries of an IDX file of unsigned bytes, already decompressed. `holds` names the expected
+/// contents in messages.
 ///
 /// # Errors
 /// If the magic number is not that of the type and rank, or the length contradicts the header.

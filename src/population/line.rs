@@ -4,8 +4,8 @@
 //! x_i = Q((i + 1/2) / n),  i < n,     y(x) = sum_j height_j exp(-(x - centre_j)^2 / (2 width_j^2))
 //! ```
 //!
-//! with Q the quantile function of the law of x, uniform or Gaussian. This is the midpoint rule in the quantile variable, with
-//! equal weights. For a uniform law its error is of order `n^(-2)`.
+//! with Q the quantile function of the law of x, uniform or Gaussian. This is the midpoint rule in the quantile
+//! variable, with equal weights. For a uniform law its error is of order `n^(-2)`.
 
 use ndarray::Array2;
 use serde::Serialize;
@@ -112,8 +112,8 @@ mod tests {
         LineSpec { law, size, bumps: vec![TargetBump { centre: 0.5, height: 2.0, width: 0.4 }] }
     }
 
-    /// `E y` against its closed form: the error is of order n^(-2) for a uniform law, and about n^(-1) for a Gaussian law,
-    /// whose tails the nodes truncate.
+    /// `E y` against its closed form: the error is of order n^(-2) for a uniform law, and about n^(-1) for a Gaussian
+    /// law, whose tails the nodes truncate.
     #[test]
     fn expectations_converge() {
         let cdf = |x: f64| 0.5 * libm::erfc(-(x - 0.5) / 0.4 / 2.0_f64.sqrt());

@@ -76,8 +76,8 @@ mod tests {
 
     const SPEC: MixtureSpec = MixtureSpec { dimension: 10, delta: 0.4, size: 20_000, draws: Draws::Fixed };
 
-    /// |x|^2 / (1 + y Delta)^2 is chi-squared with d degrees of freedom (mean d, variance 2 d), both labels have probability
-    /// 1/2, and the coordinates are uncorrelated.
+    /// The law of |x|^2 / (1 + y Delta)^2 is chi-squared with d degrees of freedom (mean d, variance 2 d), both labels
+    /// have probability 1/2, and the coordinates are uncorrelated.
     #[test]
     fn moments_of_each_class() {
         let sample = PopulationSpec::Mixture(SPEC).build(5).unwrap().sample;

@@ -51,7 +51,8 @@ impl MnistSpec {
     /// Builds the population.
     ///
     /// # Errors
-    /// If files are missing, truncated, of another format or do not match, or the limit is 0 or above the number of images.
+    /// If files are missing, truncated, of another format or do not match, or the limit is 0 or above the number of
+    /// images.
     pub(super) fn build(&self) -> Result<Population, PopulationError> {
         let [image_path, label_path] = self.find()?;
         let (image_bytes, label_bytes) = (source::read(&image_path)?, source::read(&label_path)?);

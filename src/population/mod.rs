@@ -1,12 +1,12 @@
 //! Laws of (x, y): x in R^d, y in R^K.
 //!
-//! The risk is an expectation over a [`Population`]. It always has a fixed [`Sample`], over which expectations and L2(x)
-//! norms are taken. For data files and for `draws = "fixed"` the law is the empirical law of that sample, and the theory
-//! applies to it exactly. With `draws = "fresh"` the population also has a [`Sampler`], which draws mini-batches from the law
-//! itself.
+//! The risk is an expectation over a [`Population`]. It always has a fixed [`Sample`], over which expectations and
+//! L2(x) norms are taken. For data files and for `draws = "fixed"` the law is the empirical law of that sample, and the
+//! theory applies to it exactly. With `draws = "fresh"` the population also has a [`Sampler`], which draws mini-batches
+//! from the law itself.
 //!
-//! A [`PopulationSpec`] is the description in an experiment file. [`PopulationSpec::build`] builds the population, which is
-//! determined by the description, the data files and the seed.
+//! A [`PopulationSpec`] is the description in an experiment file. [`PopulationSpec::build`] builds the population,
+//! which is determined by the description, the data files and the seed.
 //!
 //! | kind | law | d | K |
 //! |---|---|---|---|

@@ -11,8 +11,8 @@ use super::{FileLocation, PopulationError};
 
 type Archive<'a> = NpzReader<Cursor<&'a [u8]>>;
 
-/// Parses an `.npz` archive: float64, float32 or any integer type, C or Fortran order, compressed or not. Integers beyond
-/// 2^53 are rounded to the nearest double.
+/// Parses an `.npz` archive: float64, float32 or any integer type, C or Fortran order, compressed or not. Integers
+/// beyond 2^53 are rounded to the nearest double.
 ///
 /// # Errors
 /// A damaged archive, missing arrays, other types, wrong or mismatched shapes, no rows, values that are not finite.

@@ -46,8 +46,8 @@ pub(super) fn check_size(size: usize, dimension: usize) -> Result<(), Population
     require(fits, "size", size, &format!("size times dimension ({dimension}) may be at most {MOST_NUMBERS}"))
 }
 
-/// The first `size` samples of the law. Sample i is drawn from the stream `(seed, Population, i, 0)` and does not depend on
-/// `size`.
+/// The first `size` samples of the law. Sample i is drawn from the stream `(seed, Population, i, 0)` and does not
+/// depend on `size`.
 pub(super) fn fixed_sample(sampler: &dyn Sampler, size: usize, seed: u64) -> Sample {
     let mut x = Array2::zeros((size, sampler.inputs()));
     let mut y = Array2::zeros((size, sampler.outputs()));

@@ -1,7 +1,7 @@
 //! Standardisation of inputs: `x <- (x - mean) / scale` with `scale` the standard deviation.
 //!
-//! Moments are those of the empirical law of the sample (division by n, not n - 1). A constant feature becomes 0, with a
-//! scale of 1.
+//! Moments are those of the empirical law of the sample (division by n, not n - 1). A constant feature becomes 0, with
+//! a scale of 1.
 
 use crate::choice::choice;
 use ndarray::{Array1, Array2};
@@ -54,15 +54,16 @@ impl Standardise {
         // One entry per feature, or a single entry that is broadcast.
         let (low, high) = (extreme(x, pooled, f64::min), extreme(x, pooled, f64::max));
 
-        // The second pass removes the rounding error of the mean. A constant feature is then exactly 0: the first pass leaves
-        // equal values of a few units in the last place, whose mean is exact.
+        // The second pass removes the rounding error of the mean. A constant feature is then exactly 0: the first pass
+        // leaves equal values of a few units in the last place, whose mean is exact.
         let mut mean = mean_of(x, pooled, |v| v);
         *x -= &mean;
         let correction = mean_of(x, pooled, |v| v);
         *x -= &correction;
         mean += &correction;
 
-        // Squares are taken of numbers in [-1, 1], so that very small and very large units neither overflow nor underflow.
+        // Squares are taken of numbers in [-1, 1], so that very small and very large units neither overflow nor
+        // underflow.
         let mut largest = extreme(x, pooled, |a, b| a.abs().max(b.abs())).mapv(f64::abs);
         largest.mapv_inplace(|largest| if largest == 0.0 { 1.0 } else { largest });
         *x /= &largest;
@@ -145,8 +146,8 @@ mod tests {
         }
     }
 
-    /// A constant feature becomes exactly 0 for any n, although its rounded mean may differ from the constant, and a large
-    /// common offset leaves no mean.
+    /// A constant feature becomes exactly 0 for any n, although its rounded mean may differ from the constant, and a
+    /// large common offset leaves no mean.
     #[test]
     fn rounding_of_the_mean() {
         for n in 2..300 {

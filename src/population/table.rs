@@ -4,7 +4,8 @@ use ndarray::Array2;
 
 use super::FileLocation;
 
-/// Inputs and label columns as read. All entries are finite, arrays are in standard layout, and there is at least one row.
+/// Inputs and label columns as read. All entries are finite, arrays are in standard layout, and there is at least one
+/// row.
 #[derive(Debug)]
 pub(super) struct SampleTable {
     /// Inputs (n, d).

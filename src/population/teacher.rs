@@ -316,7 +316,8 @@ mod tests {
         assert_mean(&squares, second_moment(&spec, 8, kernel), "E y^2");
     }
 
-    /// One tanh neuron: E[y^2] is a one-dimensional Gaussian integral, by the trapezoidal rule (spectrally accurate here).
+    /// One tanh neuron: E[y^2] is a one-dimensional Gaussian integral, by the trapezoidal rule (spectrally accurate
+    /// here).
     #[test]
     fn tanh_second_moment() {
         let spec = TeacherSpec { activation: TeacherActivation::Tanh, neurons: 1, ..SPEC };
@@ -329,8 +330,8 @@ mod tests {
         assert_mean(&squares, integral + spec.noise_std.powi(2), "E y^2");
     }
 
-    /// Weights against explicit values; inputs do not depend on the noise or on the number of samples, nor directions on the
-    /// number of neurons.
+    /// Weights against explicit values; inputs do not depend on the noise or on the number of samples, nor directions
+    /// on the number of neurons.
     #[test]
     fn weights_and_invariances() {
         let axes = Teacher::new(&TeacherSpec { directions: TeacherDirections::Axes, ..SPEC }, 0).unwrap();

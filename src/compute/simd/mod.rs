@@ -1,11 +1,12 @@
 //! Vector operations for each instruction set: AVX-512, AVX2 with FMA, and plain arrays.
 //!
-//! A *pack* holds 8 `f64` or 16 `f32` on every instruction set (two registers with AVX2), so that sums over the lanes of a
-//! pack have the same order everywhere. An instruction set is represented by a token type. The tokens of AVX-512 and AVX2
-//! are only constructed after runtime detection, so that possession of one proves that the instructions are available.
+//! A *pack* holds 8 `f64` or 16 `f32` on every instruction set (two registers with AVX2), so that sums over the lanes
+//! of a pack have the same order everywhere. An instruction set is represented by a token type. The tokens of AVX-512
+//! and AVX2 are only constructed after runtime detection, so that possession of one proves that the instructions are
+//! available.
 //!
-//! Only IEEE operations are used; there are no reciprocal estimates. `min` and `max` return their second argument if either
-//! is NaN, so that clamping as in `max(bound, z)` preserves a NaN in `z`.
+//! Only IEEE operations are used; there are no reciprocal estimates. `min` and `max` return their second argument if
+//! either is NaN, so that clamping as in `max(bound, z)` preserves a NaN in `z`.
 
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -23,11 +24,11 @@ pub struct Avx2(());
 #[derive(Clone, Copy)]
 pub struct Portable;
 
-/// A function that is compiled once for each instruction set. The register tiles of matrix kernels hold `PG` packs times
-/// `2 Q` samples or inputs; both depend on the number of registers.
+/// A function that is compiled once for each instruction set. The register tiles of matrix kernels hold `PG` packs
+/// times `2 Q` samples or inputs; both depend on the number of registers.
 pub trait Job<R> {
-    /// Runs the function. Implementations are `#[inline(always)]`, so that they are compiled with the target features of their
-    /// caller.
+    /// Runs the function. Implementations are `#[inline(always)]`, so that they are compiled with the target features
+    /// of their caller.
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, simd: S);
 }
 
@@ -37,8 +38,8 @@ pub trait Simd<R>: Copy + Send + Sync {
     type Pack: Copy;
     /// Number of lanes of a pack.
     const LANES: usize;
-    /// Runs a job compiled with the features of the instruction set. The job is not inlined: register allocation is better
-    /// than in one large function.
+    /// Runs a job compiled with the features of the instruction set. The job is not inlined: register allocation is
+    /// better than in one large function.
     fn vectorize<J: Job<R>>(self, job: J);
     /// The pack with all lanes equal to `v`.
     fn splat(self, v: R) -> Self::Pack;
@@ -76,7 +77,8 @@ pub trait Simd<R>: Copy + Send + Sync {
     fn abs(self, a: Self::Pack) -> Self::Pack;
     /// `|a|` with the sign of `sign`.
     fn copysign(self, a: Self::Pack, sign: Self::Pack) -> Self::Pack;
-    /// The number whose exponent field is the integer in the low bits of `shifted` plus `bias`, and whose fraction is zero.
+    /// The number whose exponent field is the integer in the low bits of `shifted` plus `bias`, and whose fraction is
+    /// zero.
     fn exponent(self, shifted: Self::Pack, bias: i32) -> Self::Pack;
     /// The rounding error `x^2 - square` of `square`, which is `x x` rounded; exact if x is far from overflow.
     fn square_error(self, x: Self::Pack, square: Self::Pack) -> Self::Pack;

@@ -28,7 +28,8 @@ macro_rules! op {
     ($(fn $name:ident($($arg:ident: $ty:ty),*) $(-> $out:ty)? $body:block)*) => {
         $(#[inline(always)]
         fn $name(self, $($arg: $ty),*) $(-> $out)? {
-            // SAFETY: the token `self` proves that the processor supports these instructions, which access registers only.
+            // SAFETY: the token `self` proves that the processor supports these instructions, which access registers
+            // only.
             unsafe { $body }
         })*
     };
@@ -218,7 +219,8 @@ impl Simd<f64> for Avx2 {
              _mm256_blendv_pd(y[1], x[1], _mm256_cmp_pd::<_CMP_LT_OQ>(a[1], b[1]))]
         }
         fn slide(before: [__m256d; 2], now: [__m256d; 2]) -> [__m256d; 2] {
-            // The upper half of the preceding register and the lower half of the following one, then a shift by one lane.
+            // The upper half of the preceding register and the lower half of the following one, then a shift by one
+            // lane.
             let low = _mm256_permute2f128_pd::<0x21>(before[1], now[0]);
             let high = _mm256_permute2f128_pd::<0x21>(now[0], now[1]);
             [_mm256_shuffle_pd::<0b0101>(low, now[0]), _mm256_shuffle_pd::<0b0101>(high, now[1])]

@@ -77,7 +77,9 @@ impl<R: Real> Pass<R> for SlicePass<'_, R> {
     fn run<S: Simd<R>>(self, simd: S) {
         let SlicePass { activation, z, slope, with_slope } = self;
         assert_eq!(z.len(), slope.len());
-        with_activation!(activation, F => simd.vectorize(SliceJob::<R, F> { z, slope, with_slope, function: PhantomData }));
+        with_activation!(activation, F => {
+            simd.vectorize(SliceJob::<R, F> { z, slope, with_slope, function: PhantomData })
+        });
     }
 }
 

@@ -9,8 +9,8 @@ const MOST_BLOCKS: usize = 8;
 /// Least number of superblocks of a state with as many blocks, for load balance among threads.
 const LEAST_SUPERBLOCKS: usize = 4;
 
-/// The memory layout of N neurons with p parameters each in a flat slice: blocks of [`LANES`] neurons, and in a block one
-/// row of [`LANES`] values per parameter.
+/// The memory layout of N neurons with p parameters each in a flat slice: blocks of [`LANES`] neurons, and in a block
+/// one row of [`LANES`] values per parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TwoLayerLayout {
     /// Number of neurons N.

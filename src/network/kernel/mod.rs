@@ -1,13 +1,14 @@
 //! Forward and backward passes over blocks of neurons.
 //!
-//! A state is a sequence of blocks of [`LANES`] neurons. In a block every parameter is a row of `LANES` contiguous values:
-//! `w_0 .. w_{d-1}, [b], a_0 .. a_{K-1}`. The last block is padded with neurons whose parameters, gradients and momenta are
-//! zero; they contribute nothing to predictions and never change. No code outside the network may assume this order; entries
-//! are accessed through [`TwoLayerLayout`].
+//! A state is a sequence of blocks of [`LANES`] neurons. In a block every parameter is a row of `LANES` contiguous
+//! values: `w_0 .. w_{d-1}, [b], a_0 .. a_{K-1}`. The last block is padded with neurons whose parameters, gradients and
+//! momenta are zero; they contribute nothing to predictions and never change. No code outside the network may assume
+//! this order; entries are accessed through [`TwoLayerLayout`].
 //!
-//! **Results are deterministic.** The neurons of a *superblock* are summed in block order into a partial prediction, partial
-//! predictions are summed in index order, and the gradient of a block is summed in sample order. Results therefore depend
-//! neither on the assignment of superblocks to threads nor on the choice between AVX2 and AVX-512 ([`crate::compute`]).
+//! **Results are deterministic.** The neurons of a *superblock* are summed in block order into a partial prediction,
+//! partial predictions are summed in index order, and the gradient of a block is summed in sample order. Results
+//! therefore depend neither on the assignment of superblocks to threads nor on the choice between AVX2 and AVX-512
+//! ([`crate::compute`]).
 //!
 //! | file | contents |
 //! |---|---|
@@ -38,5 +39,6 @@ pub use samples::Samples;
 pub use update::StepCoefficients;
 pub use workspace::{LabelledSamples, StepRequest, TwoLayerModel, TwoLayerWorkspace, work_bytes};
 
-/// A function `normals(block, out)` that writes standard normals for the trained entries of a block, and zero elsewhere.
+/// A function `normals(block, out)` that writes standard normals for the trained entries of a block, and zero
+/// elsewhere.
 pub type Normals<'a, R> = dyn Fn(usize, &mut [R]) + Sync + 'a;

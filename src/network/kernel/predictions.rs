@@ -39,8 +39,8 @@ impl<R: Real> Predictions<R> {
     }
 }
 
-/// Predictions at inputs (n, d), `chunk` samples at a time, which bounds the memory of a pass. `pass` appends those of the
-/// given samples.
+/// Predictions at inputs (n, d), `chunk` samples at a time, which bounds the memory of a pass. `pass` appends those of
+/// the given samples.
 pub(super) fn in_chunks<R: Real>(
     x: &[R],
     d: usize,

@@ -1,8 +1,8 @@
 //! A batch of inputs in the two memory orders that the kernels need.
 //!
-//! Samples are processed in *tiles* whose pre-activations fit the cache. In a tile, the forward pass reads two samples at a
-//! time, `[sample / 2][input][sample % 2]`; the backward pass reads two inputs at a time, `[input / 2][sample][input % 2]`,
-//! with a further input of 1 for the bias. Odd counts are padded with zeros.
+//! Samples are processed in *tiles* whose pre-activations fit the cache. In a tile, the forward pass reads two samples
+//! at a time, `[sample / 2][input][sample % 2]`; the backward pass reads two inputs at a time,
+//! `[input / 2][sample][input % 2]`, with a further input of 1 for the bias. Odd counts are padded with zeros.
 
 use crate::compute::Real;
 
@@ -38,8 +38,8 @@ pub(super) struct SampleTile<'a, R> {
 }
 
 impl<R: Real> Samples<R> {
-    /// Allocates `count` samples of `inputs` inputs and discards the contents. `backward`: whether neurons have a bias, or
-    /// `None` if there is no backward pass.
+    /// Allocates `count` samples of `inputs` inputs and discards the contents. `backward`: whether neurons have a bias,
+    /// or `None` if there is no backward pass.
     pub fn reset(&mut self, count: usize, inputs: usize, backward: Option<bool>) {
         self.count = count;
         self.inputs = inputs;

@@ -1,7 +1,7 @@
 //! Steps on small batches: all phases in one function, over all blocks of a superblock.
 //!
-//! With few samples each phase of a block takes some tens of nanoseconds. Separate function calls, with arguments passed
-//! through memory and no overlap between consecutive phases, would take a third of that.
+//! With few samples each phase of a block takes some tens of nanoseconds. Separate function calls, with arguments
+//! passed through memory and no overlap between consecutive phases, would take a third of that.
 
 use super::LANES;
 use super::phases::{ActivationForward, BlockRow, FusedBackward, PreActivations, PrefetchRows};

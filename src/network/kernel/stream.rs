@@ -1,5 +1,5 @@
-//! Steps on one or two samples: a single pass over the state for the gradient, the step and the pre-activations of the next
-//! step.
+//! Steps on one or two samples: a single pass over the state for the gradient, the step and the pre-activations of the
+//! next step.
 //!
 //! Such steps are bound by memory bandwidth: every parameter and momentum is read and written once.
 
@@ -35,8 +35,8 @@ impl<R: Real, F: ActivationFunction, const B: usize> Job<R> for StreamedStep<'_,
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(mut self, s: S) {
         let bytes = self.superblock.state_bytes;
-        // More packs of a row at a time mean fewer passes over the rows of a block. With 16 registers more than one pack
-        // causes spills, which cost less than repeated passes if the rows are not in a near cache.
+        // More packs of a row at a time mean fewer passes over the rows of a block. With 16 registers more than one
+        // pack causes spills, which cost less than repeated passes if the rows are not in a near cache.
         match (PG, LANES / R::PACK, bytes > LAST_LEVEL_CACHE) {
             (1, 4, false) if bytes > SECOND_LEVEL_CACHE => self.pass::<S, 2, 0>(s),
             (1, _, false) => self.pass::<S, 1, 0>(s),
@@ -50,8 +50,8 @@ impl<R: Real, F: ActivationFunction, const B: usize> Job<R> for StreamedStep<'_,
 }
 
 impl<R: Real, F: ActivationFunction, const B: usize> StreamedStep<'_, R, F, B> {
-    /// The gradient, the step and the pre-activations of the next batch, which replace the kept values. `PREFETCH` is the
-    /// prefetch distance in blocks; 0: none.
+    /// The gradient, the step and the pre-activations of the next batch, which replace the kept values. `PREFETCH` is
+    /// the prefetch distance in blocks; 0: none.
     #[inline(always)]
     fn pass<S: Simd<R>, const PG: usize, const PREFETCH: usize>(&mut self, s: S) {
         let Superblock {
@@ -126,7 +126,8 @@ impl<R: Real, F: ActivationFunction, const B: usize> StreamedStep<'_, R, F, B> {
                         s.prefetch(std::ptr::from_ref(r).wrapping_add(PREFETCH * parameters));
                     }
                     for i in 0..PG {
-                        // The same row of the next block, into the first-level cache; harmless beyond the end of the state.
+                        // The same row of the next block, into the first-level cache; harmless beyond the end of the
+                        // state.
                         s.prefetch_line(w[at(i)].as_ptr().wrapping_add(block_len));
                         s.prefetch_line(r[at(i)].as_ptr().wrapping_add(block_len));
                         let mut increment = s.mul(delta[0][i], s.splat(x[0]));

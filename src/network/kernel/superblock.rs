@@ -17,8 +17,8 @@ pub(super) struct Superblock<'a, R> {
     pub theta: &'a mut [BlockRow<R>],
     /// Momenta, in the same order.
     pub momentum: &'a mut [BlockRow<R>],
-    /// Kept activations, block after block: values, and slopes unless they follow from the values. Those of this step are
-    /// replaced by those of the next.
+    /// Kept activations, block after block: values, and slopes unless they follow from the values. Those of this step
+    /// are replaced by those of the next.
     pub kept: &'a mut [BlockRow<R>],
     /// Rows of a block.
     pub parameters: usize,
@@ -53,7 +53,8 @@ impl<R: Real> BlockSweep<'_, R> {
         let (first, end) = (index * per, ((index + 1) * per).min(self.layout.blocks()));
         let size = self.layout.parameters * LANES;
         let rows = if F::SLOPE_FROM_VALUE { batch.count } else { 2 * batch.count } * LANES;
-        // SAFETY: every superblock is processed by one thread and has its own ranges of parameters, momenta and kept rows.
+        // SAFETY: every superblock is processed by one thread and has its own ranges of parameters, momenta and kept
+        // rows.
         let (theta, momentum, kept) = unsafe {
             let at = first * size..end * size;
             (self.theta.get_mut(at.clone()), momentum.get_mut(at), kept.get_mut(first * rows..end * rows))

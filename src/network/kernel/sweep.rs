@@ -1,5 +1,5 @@
-//! One pass over the blocks of a state: any combination of the backward pass on a batch, the step, and the forward pass on
-//! the next batch.
+//! One pass over the blocks of a state: any combination of the backward pass on a batch, the step, and the forward pass
+//! on the next batch.
 
 use super::LANES;
 use super::activation::with_activation;
@@ -86,8 +86,8 @@ pub(super) struct BlockSweep<'a, R> {
     pub scratch: &'a [Mutex<TwoLayerScratch<R>>],
 }
 
-/// The values and the slopes of the activation for the samples of a batch, one row per sample. There are no slopes if they
-/// follow from the values.
+/// The values and the slopes of the activation for the samples of a batch, one row per sample. There are no slopes if
+/// they follow from the values.
 type KeptRows<'a, R> = (&'a mut [BlockRow<R>], &'a mut [BlockRow<R>]);
 
 /// Rows that are kept per sample and block.
@@ -125,12 +125,14 @@ impl<R: Real> BlockSweep<'_, R> {
     #[allow(clippy::mut_from_ref)]
     fn kept<F: ActivationFunction>(&self, block: usize, count: usize) -> Option<KeptRows<'_, R>> {
         let len = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count * LANES;
-        // SAFETY: a block belongs to one superblock, which is processed by one thread, and its rows are borrowed once at a time.
+        // SAFETY: a block belongs to one superblock, which is processed by one thread, and its rows are borrowed once
+        // at a time.
         let rows = unsafe { self.kept.as_ref()?.get_mut(block * len..(block + 1) * len) };
         Some(rows.as_chunks_mut::<LANES>().0.split_at_mut(count))
     }
 
-    /// The addresses of the kept rows of the next block from `sample` on, which are prefetched while `block` is processed.
+    /// The addresses of the kept rows of the next block from `sample` on, which are prefetched while `block` is
+    /// processed.
     fn next_kept<F: ActivationFunction>(&self, block: usize, count: usize, sample: usize) -> PrefetchRows<R> {
         let rows = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count;
         let from = |row: usize| match &self.kept {

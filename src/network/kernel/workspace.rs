@@ -10,12 +10,12 @@ use crate::compute::{DisjointSlice, Real, Threads};
 use crate::network::{Objective, TwoLayer};
 use std::sync::Mutex;
 
-/// Multiply-adds in single precision, or half as many in double precision, below which a pass is serial. They take some ten
-/// to twenty microseconds.
+/// Multiply-adds in single precision, or half as many in double precision, below which a pass is serial. They take some
+/// ten to twenty microseconds.
 const SERIAL_WORK: usize = 80_000;
 
-/// Most bytes of activations that are kept from the forward to the backward pass. Beyond, recomputing them is as fast as
-/// loading them, and needs no memory.
+/// Most bytes of activations that are kept from the forward to the backward pass. Beyond, recomputing them is as fast
+/// as loading them, and needs no memory.
 const MOST_KEPT_BYTES: usize = 256 << 20;
 
 /// Samples of a chunk of predictions, which bounds the memory of partial sums.
@@ -26,8 +26,8 @@ fn kept_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> 
     network.layout(width).blocks() * count * kept_rows(network.activation) * LANES * scalar
 }
 
-/// Bytes of the buffers of a pass on `count` samples, packed batches included, for scalars of `scalar` bytes. Per-thread
-/// scratch, which fits a cache, is not counted.
+/// Bytes of the buffers of a pass on `count` samples, packed batches included, for scalars of `scalar` bytes.
+/// Per-thread scratch, which fits a cache, is not counted.
 pub fn work_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {
     let kept = kept_bytes(network, width, count, scalar);
     let kept = if count <= STREAMED || kept <= MOST_KEPT_BYTES { kept } else { 0 };
@@ -140,8 +140,8 @@ impl<R: Real> TwoLayerWorkspace<R> {
         loss
     }
 
-    /// Writes the gradient of the potential for given residuals (n, K), already divided by n, ridge term included; returns the
-    /// predictions (n, K) of the neurons, which do not enter the gradient.
+    /// Writes the gradient of the potential for given residuals (n, K), already divided by n, ridge term included;
+    /// returns the predictions (n, K) of the neurons, which do not enter the gradient.
     pub fn gradient_for_residuals(
         &mut self,
         model: TwoLayerModel<'_>,
@@ -172,8 +172,8 @@ impl<R: Real> TwoLayerWorkspace<R> {
         });
     }
 
-    /// One step of parameters and momenta, followed by the forward pass on the next batch; returns the mean loss at the start
-    /// of the step.
+    /// One step of parameters and momenta, followed by the forward pass on the next batch; returns the mean loss at the
+    /// start of the step.
     ///
     /// # Panics
     /// If the two batches have different numbers of samples.

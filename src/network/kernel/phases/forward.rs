@@ -113,7 +113,8 @@ pub struct ActivationForward<'a, R, F> {
 impl<R: Real, F: ActivationFunction> Job<R> for ActivationForward<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        // Four packs at a time, unless that is two samples and there are 16 registers only or the number of samples is odd.
+        // Four packs at a time, unless that is two samples and there are 16 registers only or the number of samples is
+        // odd.
         if LANES / S::LANES == 2 && (PG == 1 || self.z.len() % 2 == 1) {
             self.rows::<S, 2>(s);
         } else {

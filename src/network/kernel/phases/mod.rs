@@ -8,11 +8,11 @@
 //! | [`WeightGradient`] | `sum_s delta_s x_s`, in register tiles of inputs times lanes |
 //! | [`super::update`] | the gradient from these sums, or the step, for which the gradient stays in the cache |
 //!
-//! Here s is a sample, `e_s` its residual and `delta_s` the derivative of the loss in the pre-activation (back-propagation).
-//! Sums over inputs start from the bias and run in order of the inputs, sums over samples run in order of the samples, and
-//! both use fused multiply-adds; results therefore do not depend on the shape of register tiles. With one output (K = 1)
-//! `delta` omits the factor a, which is common to all samples and is applied in [`super::update`]; otherwise
-//! `delta_s = <e_s, a> sigma'(z_s)`.
+//! Here s is a sample, `e_s` its residual and `delta_s` the derivative of the loss in the pre-activation
+//! (back-propagation). Sums over inputs start from the bias and run in order of the inputs, sums over samples run in
+//! order of the samples, and both use fused multiply-adds; results therefore do not depend on the shape of register
+//! tiles. With one output (K = 1) `delta` omits the factor a, which is common to all samples and is applied in
+//! [`super::update`]; otherwise `delta_s = <e_s, a> sigma'(z_s)`.
 
 mod activation_backward;
 mod forward;

@@ -59,8 +59,8 @@ impl<R: Real> Job<R> for WeightGradient<'_, R> {
     }
 }
 
-/// [`ActivationBackward`] fused with [`WeightGradient`], for one output and kept activations. The first register tile of
-/// inputs has `delta` in registers; the others load it.
+/// [`ActivationBackward`] fused with [`WeightGradient`], for one output and kept activations. The first register tile
+/// of inputs has `delta` in registers; the others load it.
 pub struct FusedBackward<'a, R, F> {
     /// Kept values, and kept slopes unless they follow from the values.
     pub kept: (&'a [BlockRow<R>], &'a [BlockRow<R>]),
@@ -130,8 +130,8 @@ impl<R: Real, F: ActivationFunction> Job<R> for FusedBackward<'_, R, F> {
     }
 }
 
-/// The addresses of rows to prefetch, one row per sample; null if there are none. These are not references, because another
-/// thread may write the rows.
+/// The addresses of rows to prefetch, one row per sample; null if there are none. These are not references, because
+/// another thread may write the rows.
 #[derive(Clone, Copy)]
 pub struct PrefetchRows<R> {
     /// Values of the activation.
@@ -216,8 +216,8 @@ struct RegisterTile<'a, R> {
 }
 
 impl<R: Real> RegisterTile<'_, R> {
-    /// The sums of `Q` pairs of rows. `BIAS`: the last pair is a single row, that of the bias, whose inputs are 1. Any other
-    /// single row is summed together with padding, which is discarded.
+    /// The sums of `Q` pairs of rows. `BIAS`: the last pair is a single row, that of the bias, whose inputs are 1. Any
+    /// other single row is summed together with padding, which is discarded.
     #[inline(always)]
     fn sum<S: Simd<R>, const PG: usize, const Q: usize, const BIAS: bool, D: DeltaRows<R, S, PG>>(
         self,

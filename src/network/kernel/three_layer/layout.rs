@@ -3,8 +3,8 @@
 use super::super::{LANES, TwoLayerLayout};
 use std::ops::Range;
 
-/// The memory layout of both hidden layers: blocks of the first, with rows of w and b, then blocks of the second, with rows of
-/// u, c and a. The inputs of a neuron of the second layer are the neurons of the first.
+/// The memory layout of both hidden layers: blocks of the first, with rows of w and b, then blocks of the second, with
+/// rows of u, c and a. The inputs of a neuron of the second layer are the neurons of the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreeLayerLayout {
     /// The layout of the first layer.

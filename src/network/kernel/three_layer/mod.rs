@@ -9,12 +9,13 @@
 //! Rows are samples, X are the inputs, e the residuals; U is (N1, N2).
 //!
 //! Products are computed in blocks of 32 neurons by the register tiles of the two-layer kernels (`phases`), with the
-//! activations of the first layer as inputs of the second. For `D2 U^T` the rows of U of a block are transposed, so that
-//! lanes are neurons of the first layer. Sums run in order of inputs, samples or neurons and use fused multiply-adds. As for
-//! two layers, results depend neither on the number of threads nor on the choice between AVX2 and AVX-512.
+//! activations of the first layer as inputs of the second. For `D2 U^T` the rows of U of a block are transposed, so
+//! that lanes are neurons of the first layer. Sums run in order of inputs, samples or neurons and use fused
+//! multiply-adds. As for two layers, results depend neither on the number of threads nor on the choice between AVX2 and
+//! AVX-512.
 //!
-//! The step of a block is taken while its gradient is in the cache: first-layer blocks in the pass that computes D1 and only
-//! reads U, second-layer blocks in the pass after it.
+//! The step of a block is taken while its gradient is in the cache: first-layer blocks in the pass that computes D1 and
+//! only reads U, second-layer blocks in the pass after it.
 
 mod backward;
 mod forward;
@@ -42,8 +43,8 @@ const SERIAL_WORK: usize = 200_000;
 /// Samples of a chunk of predictions, which bounds the memory of activations.
 const PREDICTION_CHUNK: usize = 512;
 
-/// Bytes of the buffers of a pass on `count` samples, for scalars of `scalar` bytes. Per-thread scratch, which fits a cache, is
-/// not counted.
+/// Bytes of the buffers of a pass on `count` samples, for scalars of `scalar` bytes. Per-thread scratch, which fits a
+/// cache, is not counted.
 pub fn work_bytes(network: &ThreeLayer, width: usize, count: usize, scalar: usize) -> f64 {
     let [first, second] = network.layers(width).map(|n| (n.next_multiple_of(LANES)) as f64);
     let (count, outputs) = (count as f64, network.outputs as f64);
@@ -190,8 +191,8 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         self.backward(model, objective, DisjointSlice::shared(theta), batch, output)
     }
 
-    /// One step of parameters and momenta, followed by the forward pass on the next batch; returns the mean loss at the start
-    /// of the step.
+    /// One step of parameters and momenta, followed by the forward pass on the next batch; returns the mean loss at the
+    /// start of the step.
     pub fn step(
         &mut self,
         model: ThreeLayerModel<'_>,

@@ -1,7 +1,8 @@
 //! Matrices (samples, neurons) in the memory orders of the products.
 //!
 //! The activations of the first hidden layer are the inputs of the second. They are packed like
-//! [`Samples`](super::super::Samples), in the same tiles of samples, one block of neurons at a time and by several threads.
+//! [`Samples`](super::super::Samples), in the same tiles of samples, one block of neurons at a time and by several
+//! threads.
 
 use super::super::LANES;
 use super::super::phases::BlockRow;
