@@ -1,49 +1,49 @@
-//! Choices made by name: one list of names serves parsing, printing and records.
+//! Enums whose values have names, for parsing, printing and records.
 //!
-//! The macro `choice!` declares an enum whose variants have fixed names, together with [`Choice`], `FromStr`, `Display`,
-//! `Serialize` and `Deserialize`, all by these names. An enum whose variants hold data implements [`Choice`] by hand and
-//! takes the other traits from the macro `by_name!`.
+//! The macro `choice!` declares an enum whose variants have fixed names, and implements [`Choice`], `FromStr`,
+//! `Display`, `Serialize` and `Deserialize` by these names. An enum whose variants have fields implements [`Choice`]
+//! explicitly and the other traits by the macro `by_name!`.
 
 use std::fmt;
 
 /// One of a closed set of named values.
 pub trait Choice: Copy + 'static {
-    /// What is chosen, in words, for error messages.
+    /// A noun for the choice, for error messages.
     const WHAT: &'static str;
-    /// Every value, in the order in which messages list them.
+    /// All values, in the order of messages.
     const ALL: &'static [Self];
 
-    /// The name, as written in an experiment file, on the command line and in records.
+    /// The name of a value in experiment files, on the command line and in records.
     fn name(self) -> &'static str;
 
-    /// Every name, in the order of [`Choice::ALL`].
+    /// All names, in the order of [`Choice::ALL`].
     fn names() -> Vec<&'static str> {
         Self::ALL.iter().map(|choice| choice.name()).collect()
     }
 
-    /// The value of this name.
+    /// The value with the given name.
     ///
     /// # Errors
-    /// [`UnknownName`] where there is none.
+    /// [`UnknownName`] if there is none.
     fn from_name(name: &str) -> Result<Self, UnknownName> {
         let found = Self::ALL.iter().copied().find(|choice| choice.name() == name);
         found.ok_or_else(|| UnknownName { what: Self::WHAT, found: name.to_owned(), names: Self::names() })
     }
 }
 
-/// A name that is not one of those of a [`Choice`].
+/// The error for a name that is not among those of a [`Choice`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what} {found:?}: use one of {}", quoted(names))]
 pub struct UnknownName {
-    /// What is chosen, in words.
+    /// A noun for the choice.
     pub what: &'static str,
-    /// The text that was given.
+    /// The given text.
     pub found: String,
-    /// The names that exist.
+    /// The valid names.
     pub names: Vec<&'static str>,
 }
 
-/// `"a", "b", "c"`.
+/// The names in quotation marks, separated by commas.
 pub fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
@@ -58,12 +58,12 @@ pub fn names_where<T: Choice>(suits: impl Fn(T) -> bool) -> String {
 /// The value of a name, for arguments of the command line.
 ///
 /// # Errors
-/// The names that exist, in words.
+/// A message with the valid names.
 pub fn parse_choice<T: Choice>(name: &str) -> Result<T, String> {
     T::from_name(name).map_err(|error| format!("expected one of {}", error.names.join(", ")))
 }
 
-/// Writes a name, honouring width and alignment.
+/// Writes the name, with the width and alignment of the formatter.
 pub(crate) fn display<T: Choice>(choice: T, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.pad(choice.name())
 }
@@ -159,7 +159,7 @@ mod tests {
         }
     }
 
-    /// Each name parses, prints and serialises as itself.
+    /// Parsing, printing and serialisation use the same names.
     #[test]
     fn names_are_one_list() {
         assert_eq!(Shade::names(), ["red", "dark-blue"]);

@@ -1,11 +1,12 @@
-//! Floating-point numbers in JSON, which has neither NaN nor infinities: NaN is written as null, infinities as the strings
-//! "inf" and "-inf".
+//! Serialisation of floating-point numbers in JSON, which has neither NaN nor infinities: NaN is written as null,
+//! infinities as the strings "inf" and "-inf".
 //!
-//! For serde's `with`: `number` for an `f64`, [`list`] for a `Vec<f64>`, [`interval`] for an `Option<(f64, f64)>`. A number
-//! written as a string is read as well.
+//! The modules are for the attribute `with` of serde: `number` for an `f64`, [`list`] for a `Vec<f64>`, [`interval`]
+//! for an `Option<(f64, f64)>`. Numbers in strings are also read.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+/// The representation of a number in JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Number {
@@ -27,6 +28,10 @@ impl From<f64> for Number {
 }
 
 impl Number {
+    /// The number.
+    ///
+    /// # Errors
+    /// For a string that is not a number.
     fn value<E: de::Error>(self) -> Result<f64, E> {
         match self {
             Self::Finite(value) => Ok(value),
@@ -49,12 +54,12 @@ pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::
 /// Reads one number.
 ///
 /// # Errors
-/// Where the value is neither a number, null, nor a string that is a number.
+/// If the value is not a number, null, or a number in a string.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Number::deserialize(deserializer)?.value()
 }
 
-/// Both ends of an optional interval.
+/// The two ends of an optional interval.
 pub mod interval {
     use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
 
@@ -69,14 +74,14 @@ pub mod interval {
     /// Reads the numbers.
     ///
     /// # Errors
-    /// Where a value is neither a number, null, nor a string that is a number.
+    /// If a value is not a number, null, or a number in a string.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(f64, f64)>, D::Error> {
         let ends = Option::<(Number, Number)>::deserialize(deserializer)?;
         ends.map(|(low, high)| Ok((low.value()?, high.value()?))).transpose()
     }
 }
 
-/// Every entry of a list.
+/// The entries of a list.
 pub mod list {
     use super::{Deserialize, Deserializer, Number, Serialize, Serializer};
 
@@ -91,7 +96,7 @@ pub mod list {
     /// Reads the numbers.
     ///
     /// # Errors
-    /// Where a value is neither a number, null, nor a string that is a number.
+    /// If a value is not a number, null, or a number in a string.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
         Vec::<Number>::deserialize(deserializer)?.into_iter().map(Number::value).collect()
     }

@@ -65,7 +65,7 @@ fn a_window_of_both_indices_has_the_noise_of_the_whole() {
     let path = |first: u64, width: usize| Brownian { seed: 21, first, network: network.clone(), width, ticks: 2 };
     let canonical = |noise: &mut Brownian| network.to_canonical(noise.width, &normals(noise, 5));
     let (all, part) = (canonical(&mut path(0, 40)), canonical(&mut path(13, 17)));
-    assert_eq!(network.window(40, &all, 13, 17), part);
+    assert_eq!(network.subnetwork(40, &all, 13, 17), part);
     // Fixed outputs feel nothing; everything else its own.
     let idle = part.iter().filter(|v| **v == 0.0).count();
     assert_eq!(idle, 17 * 2);

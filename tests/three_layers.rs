@@ -76,7 +76,7 @@ fn a_network_starts_from_a_sub_sample_of_the_limits_indices() {
         network.to_canonical(width, &network.start::<f64>(&start(1.0), 4, first, width))
     };
     let (whole, part) = (canonical(0, 30), canonical(11, 9));
-    assert_eq!(network.window(30, &whole, 11, 9), part);
+    assert_eq!(network.subnetwork(30, &whole, 11, 9), part);
     // Written out once: u_ij of the part is u_(11 + i)(22 + j) of the whole.
     let (large, small) = (&network.families(30)[1], &network.families(9)[1]);
     let (large, small) = (large.matrix(&whole), small.matrix(&part));

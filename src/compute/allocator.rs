@@ -1,73 +1,76 @@
-//! An allocator that puts large arrays on cache lines, and the largest on huge pages.
+//! A global allocator that aligns large arrays to cache lines and requests huge pages for the largest.
 //!
-//! States are plain vectors, which the system allocator aligns to 16 bytes: every 64-byte load would then straddle two cache
-//! lines. And a sweep over a state of many megabytes asks for a new page of 4 KiB every few nanoseconds, which costs up to a
-//! twelfth of it. The program installs this allocator; libraries and tests need not.
+//! The system allocator aligns to 16 bytes, so that every 64-byte load of a state would straddle two cache lines. A
+//! pass over a state of many megabytes needs a new page of 4 KiB every few nanoseconds; address translation then costs
+//! up to a twelfth of its time. The program installs this allocator; libraries and tests work without it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// Alignment of large allocations: a cache line.
-const LINE: usize = 64;
+/// Bytes of a cache line, the alignment of large allocations.
+const CACHE_LINE: usize = 64;
 
-/// Smallest allocation that is aligned to [`LINE`].
+/// Smallest allocation that is aligned to [`CACHE_LINE`], in bytes.
 const LARGE: usize = 1024;
 
-/// A huge page.
-const PAGE: usize = 2 << 20;
+/// Bytes of a huge page.
+const HUGE_PAGE: usize = 2 << 20;
 
-/// Smallest allocation that is put on huge pages.
-const HUGE: usize = 2 * PAGE;
+/// Smallest allocation for which huge pages are requested, in bytes.
+const HUGE: usize = 2 * HUGE_PAGE;
 
-/// The system allocator with large allocations on cache lines and the largest on huge pages.
+/// The system allocator with large allocations aligned to cache lines, and the largest aligned to and backed by huge
+/// pages.
 pub struct AlignedAllocator;
 
 impl AlignedAllocator {
-    fn widen(layout: Layout) -> Layout {
+    /// The layout with the alignment of its size class.
+    fn aligned(layout: Layout) -> Layout {
         let align = match layout.size() {
-            HUGE.. => PAGE,
-            LARGE.. => LINE,
+            HUGE.. => HUGE_PAGE,
+            LARGE.. => CACHE_LINE,
             _ => 1,
         };
         layout.align_to(align).unwrap_or(layout)
     }
 
-    /// Asks for huge pages under a block that is large enough for them.
-    fn advise(start: *mut u8, size: usize) -> *mut u8 {
+    /// Requests huge pages for a block that is large enough for them; returns `start`.
+    fn request_huge_pages(start: *mut u8, size: usize) -> *mut u8 {
         #[cfg(target_os = "linux")]
         if size >= HUGE && !start.is_null() {
-            // SAFETY: the advice is about whole pages inside a block that was just allocated; it changes no content, and a
-            // system that does not take it answers with an error that nothing depends on.
-            unsafe { libc::madvise(start.cast(), size / PAGE * PAGE, libc::MADV_HUGEPAGE) };
+            // SAFETY: the advice concerns whole pages inside a block that was just allocated and changes no content. It
+            // may fail, and nothing depends on its success.
+            unsafe { libc::madvise(start.cast(), size / HUGE_PAGE * HUGE_PAGE, libc::MADV_HUGEPAGE) };
         }
         start
     }
 }
 
-// SAFETY: every call goes to the system allocator, with the same widened layout for the same layout; a widened layout
-// satisfies the one it was made from.
+// SAFETY: every call is forwarded to the system allocator with the aligned layout, a function of the layout that
+// satisfies all its requirements.
 unsafe impl GlobalAlloc for AlignedAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises carry over; the size is unchanged.
-        Self::advise(unsafe { System.alloc(Self::widen(layout)) }, layout.size())
+        // SAFETY: the caller's guarantees carry over; the size is unchanged.
+        Self::request_huge_pages(unsafe { System.alloc(Self::aligned(layout)) }, layout.size())
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as in `alloc`.
-        Self::advise(unsafe { System.alloc_zeroed(Self::widen(layout)) }, layout.size())
+        Self::request_huge_pages(unsafe { System.alloc_zeroed(Self::aligned(layout)) }, layout.size())
     }
 
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        // SAFETY: `start` came from `alloc` with this layout, so the system allocated it with the widened one.
-        unsafe { System.dealloc(start, Self::widen(layout)) }
+        // SAFETY: `start` was allocated by `alloc` with this layout, hence by the system allocator with the aligned
+        // one.
+        unsafe { System.dealloc(start, Self::aligned(layout)) }
     }
 
     unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Ok(new) = Layout::from_size_align(size, layout.align()) else { return std::ptr::null_mut() };
-        if Self::widen(layout).align() == Self::widen(new).align() {
-            // SAFETY: the alignment is the same on both sides, so the system may move the block as it likes.
-            return Self::advise(unsafe { System.realloc(start, Self::widen(layout), size) }, size);
+        if Self::aligned(layout).align() == Self::aligned(new).align() {
+            // SAFETY: both layouts have the same alignment, so the system allocator may reallocate the block.
+            return Self::request_huge_pages(unsafe { System.realloc(start, Self::aligned(layout), size) }, size);
         }
-        // SAFETY: the new block is distinct, and as much is copied as both hold.
+        // SAFETY: the new block is distinct, and the copied length is within both blocks.
         unsafe {
             let moved = self.alloc(new);
             if !moved.is_null() {

@@ -1,11 +1,12 @@
-//! Passes over parts of slices, shared among threads. Which parts there are depends on the sizes alone.
+//! Parallel loops over chunks of slices and over column strips of matrices. The partition depends on the sizes alone,
+//! not on the number of threads.
 
 use super::{DisjointSlice, parallel_for};
 use std::marker::PhantomData;
 use std::ops::Range;
 
 /// Calls `work(index, chunk, thread)` once for every chunk of `len` entries, of which the last may have fewer, on up to
-/// `threads` threads. `thread` tells apart calls that may be under way at the same time.
+/// `threads` threads. Concurrent calls have different `thread`, which is below `threads`.
 ///
 /// # Panics
 /// If `len` is 0 or `work` panics.
@@ -16,11 +17,11 @@ pub fn for_each_chunk<T: Send + Sync>(
     work: impl Fn(usize, &mut [T], usize) + Sync,
 ) {
     let chunks = Chunks::new(data, len);
-    // SAFETY: `parallel_for` hands out a task once.
+    // SAFETY: `parallel_for` runs each task once.
     parallel_for(threads, chunks.count(), &|index, thread| work(index, unsafe { chunks.chunk(index) }, thread));
 }
 
-/// [`for_each_chunk`] of two slices, each with a length of chunks of its own, that have as many chunks.
+/// [`for_each_chunk`] over corresponding chunks of two slices, given as `(slice, chunk length)`.
 ///
 /// # Panics
 /// If a length is 0, the numbers of chunks differ or `work` panics.
@@ -31,25 +32,25 @@ pub fn for_each_chunk_pair<T: Send + Sync, U: Send + Sync>(
     work: impl Fn(usize, &mut [T], &mut [U], usize) + Sync,
 ) {
     let (first, second) = (Chunks::new(first, first_len), Chunks::new(second, second_len));
-    assert_eq!(first.count(), second.count(), "as many chunks of either slice");
+    assert_eq!(first.count(), second.count(), "both slices have the same number of chunks");
     parallel_for(threads, first.count(), &|index, thread| {
-        // SAFETY: `parallel_for` hands out a task once.
+        // SAFETY: `parallel_for` runs each task once.
         let (first, second) = unsafe { (first.chunk(index), second.chunk(index)) };
         work(index, first, second, thread);
     });
 }
 
-/// A slice in chunks.
+/// A slice divided into chunks of `len` entries.
 struct Chunks<'a, T> {
-    parts: DisjointSlice<'a, T>,
+    slice: DisjointSlice<'a, T>,
     total: usize,
     len: usize,
 }
 
 impl<'a, T> Chunks<'a, T> {
     fn new(data: &'a mut [T], len: usize) -> Self {
-        assert!(len > 0, "chunks have a length");
-        Chunks { total: data.len(), parts: DisjointSlice::exclusive(data), len }
+        assert!(len > 0, "the length of a chunk is positive");
+        Chunks { total: data.len(), slice: DisjointSlice::exclusive(data), len }
     }
 
     fn count(&self) -> usize {
@@ -57,20 +58,22 @@ impl<'a, T> Chunks<'a, T> {
     }
 
     /// # Safety
-    /// No chunk is taken twice.
+    /// No chunk is borrowed twice at a time.
     #[allow(clippy::mut_from_ref)]
     unsafe fn chunk(&self, index: usize) -> &mut [T] {
         // SAFETY: chunks of different index do not overlap.
-        unsafe { self.parts.get_mut(index * self.len..((index + 1) * self.len).min(self.total)) }
+        unsafe { self.slice.get_mut(index * self.len..((index + 1) * self.len).min(self.total)) }
     }
 }
 
-/// Some neighbouring columns of a row-major matrix, to be read and written by one thread while others work on other columns.
+/// Exclusive access to consecutive columns of a row-major matrix. Other threads may hold other columns at the same
+/// time.
 #[derive(Debug)]
 pub struct Strip<'a, T> {
-    /// The first entry of the first row, `rows` times `stride` entries from the end of the matrix's last row or nearer.
+    /// The first entry of the strip in the first row of the matrix.
     start: *mut T,
     rows: usize,
+    /// Columns of the matrix.
     stride: usize,
     width: usize,
     borrow: PhantomData<&'a mut [T]>,
@@ -85,19 +88,18 @@ impl<T> Strip<'_, T> {
     /// Row `j` of the strip.
     ///
     /// # Panics
-    /// If there is no such row.
+    /// If `j` is out of range.
     #[inline(always)]
     pub fn row(&self, j: usize) -> &[T] {
         assert!(j < self.rows);
-        // SAFETY: the columns of the strip are inside every row of the matrix, and nobody else has them while the strip is
-        // borrowed.
+        // SAFETY: every row of the matrix contains the columns of the strip, to which the strip has exclusive access.
         unsafe { std::slice::from_raw_parts(self.start.add(j * self.stride), self.width) }
     }
 
-    /// Row `j` of the strip, to be written.
+    /// Row `j` of the strip, mutable.
     ///
     /// # Panics
-    /// If there is no such row.
+    /// If `j` is out of range.
     #[inline(always)]
     pub fn row_mut(&mut self, j: usize) -> &mut [T] {
         assert!(j < self.rows);
@@ -105,18 +107,19 @@ impl<T> Strip<'_, T> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(j * self.stride), self.width) }
     }
 
-    /// The strip of some of the columns.
+    /// The sub-strip of a range of columns.
     ///
     /// # Panics
-    /// If the strip does not have these columns.
+    /// If the range is not within the strip.
     pub fn columns_mut(&mut self, columns: Range<usize>) -> Strip<'_, T> {
         assert!(columns.start <= columns.end && columns.end <= self.width);
         Strip { start: self.start.wrapping_add(columns.start), width: columns.len(), borrow: PhantomData, ..*self }
     }
 }
 
-/// Cuts a row-major matrix of this many columns into strips of `width` columns, of which the last may have fewer, and calls
-/// `work(index, strip, thread)` once for every strip, on up to `threads` threads; `thread` as in [`for_each_chunk`].
+/// Divides a row-major matrix of `columns` columns into strips of `width` columns, of which the last may have fewer,
+/// and calls `work(index, strip, thread)` once for every strip, on up to `threads` threads; `thread` as in
+/// [`for_each_chunk`].
 ///
 /// # Panics
 /// If `width` is 0, the length of the matrix is not a multiple of the number of columns, or `work` panics.
@@ -127,13 +130,16 @@ pub fn for_each_strip<T: Send + Sync>(
     width: usize,
     work: impl Fn(usize, Strip<'_, T>, usize) + Sync,
 ) {
-    assert!(width > 0 && columns > 0 && matrix.len().is_multiple_of(columns), "strips of a matrix");
+    assert!(
+        width > 0 && columns > 0 && matrix.len().is_multiple_of(columns),
+        "the length is a multiple of the columns"
+    );
     let rows = matrix.len() / columns;
-    let parts = DisjointSlice::exclusive(matrix);
+    let matrix = DisjointSlice::exclusive(matrix);
     parallel_for(threads, columns.div_ceil(width), &|index, thread| {
-        // Strips of different index have no column in common, and `parallel_for` hands out an index once.
+        // Strips of different index have no column in common, and `parallel_for` runs each index once.
         let first = index * width;
-        let (start, width) = (parts.address(first).cast_mut(), width.min(columns - first));
+        let (start, width) = (matrix.address(first).cast_mut(), width.min(columns - first));
         work(index, Strip { start, rows, stride: columns, width, borrow: PhantomData }, thread);
     });
 }

@@ -1,25 +1,26 @@
-//! Which instruction set the kernels run on: chosen by name, or the fastest that the processor has.
+//! Runtime selection of the instruction set of the kernels: by name, or the fastest that the processor supports.
 
+#[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512};
 use super::simd::{Portable, Simd};
-#[cfg(target_arch = "x86_64")]
 use crate::choice::choice;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 choice! {
     /// An instruction set by name.
     pub enum InstructionSet: "instruction set" {
-        /// What every processor of the target has, in the order of the compiled program; its own rounding.
+        /// The baseline of the compilation target. Rounds differently from the others where the baseline has no fused
+        /// multiply-add.
         Portable = "portable",
-        /// AVX2 with FMA; the same bits as AVX-512.
+        /// AVX2 with FMA; bitwise equal to AVX-512.
         Avx2 = "avx2",
-        /// AVX-512.
+        /// AVX-512 (F, DQ, VL, BW).
         Avx512 = "avx512",
     }
 }
 
 impl InstructionSet {
-    /// Whether this processor has it.
+    /// Whether this processor supports it.
     pub fn available(self) -> bool {
         match self {
             InstructionSet::Portable => true,
@@ -28,11 +29,11 @@ impl InstructionSet {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx512 => Avx512::detect().is_some(),
             #[cfg(not(target_arch = "x86_64"))]
-            _ => false,
+            InstructionSet::Avx2 | InstructionSet::Avx512 => false,
         }
     }
 
-    /// The fastest this processor has.
+    /// The fastest that this processor supports.
     pub fn fastest() -> Self {
         [InstructionSet::Avx512, InstructionSet::Avx2]
             .into_iter()
@@ -40,10 +41,10 @@ impl InstructionSet {
             .unwrap_or(InstructionSet::Portable)
     }
 
-    /// The one in use; the processor has it.
+    /// The instruction set in use, which the processor supports.
     #[inline]
     pub fn current() -> Self {
-        match CHOSEN.load(Ordering::Relaxed) {
+        match CURRENT.load(Ordering::Relaxed) {
             1 => InstructionSet::Portable,
             2 => InstructionSet::Avx2,
             3 => InstructionSet::Avx512,
@@ -54,32 +55,32 @@ impl InstructionSet {
     #[cold]
     fn choose_fastest() -> Self {
         let fastest = Self::fastest();
-        CHOSEN.store(fastest as u8 + 1, Ordering::Relaxed);
+        CURRENT.store(fastest as u8 + 1, Ordering::Relaxed);
         fastest
     }
 
-    /// Makes it the one in use, where the processor has it; returns whether it has. For the start of a program and for tests:
-    /// passes under way keep the one they began with.
+    /// Makes this the instruction set in use if the processor supports it; returns whether it does. Passes that are
+    /// running keep the instruction set with which they started.
     pub fn choose(self) -> bool {
         let available = self.available();
         if available {
-            CHOSEN.store(self as u8 + 1, Ordering::Relaxed);
+            CURRENT.store(self as u8 + 1, Ordering::Relaxed);
         }
         available
     }
 }
 
-/// 0: not yet chosen; otherwise the number, plus 1, of an instruction set that the processor has.
-static CHOSEN: AtomicU8 = AtomicU8::new(0);
+/// 0 before the first use; afterwards one more than the discriminant of the instruction set in use.
+static CURRENT: AtomicU8 = AtomicU8::new(0);
 
-/// A pass over blocks, for any instruction set. Not itself compiled with the set's features: the jobs it hands to
-/// [`Simd::vectorize`] are.
+/// A computation that is generic over the instruction set. It is not itself compiled with the features of the
+/// instruction set; the jobs that it passes to [`Simd::vectorize`] are.
 pub trait Pass<R> {
-    /// Does the work.
+    /// Runs the computation.
     fn run<S: Simd<R>>(self, simd: S);
 }
 
-/// A scalar type with kernels for every instruction set.
+/// A scalar type with an implementation of [`Simd`] for every instruction set.
 pub trait Kernel: Sized {
     /// Runs a pass on the instruction set in use.
     fn dispatch<P: Pass<Self>>(pass: P);

@@ -1,26 +1,26 @@
-//! ExpConstants and the exponential per scalar type.
+//! The exponential over packs, and the constants of the elementary functions per scalar type.
 //!
-//! `exp` follows the classical scheme: reduce to `|r| <= ln 2 / 2` by a rounded multiple of `ln 2` held in two parts (Cody,
-//! Waite 1980), a minimax polynomial for `(exp r - 1 - r) / r^2`, and a scaling through the exponent bits. Coefficients
-//! were fitted by Remez exchange in 60 digits; the errors stated are those of the fits, relative.
+//! The argument is reduced to `|r| <= ln 2 / 2` by subtracting a multiple of `ln 2` in two parts (Cody, Waite 1980); a
+//! minimax polynomial approximates `(exp r - 1 - r) / r^2`; the result is scaled through the exponent bits.
+//! Coefficients were fitted by the Remez algorithm in 60 digits; the stated errors are the relative errors of the fits.
 
 use super::real::Real;
 use super::simd::Simd;
 
-/// What the activations need to know about a scalar type.
+/// Constants of a scalar type for the exponential and the activation functions.
 pub trait ExpConstants: Copy + 'static {
-    /// Lanes of a pack.
+    /// Number of lanes of a pack.
     const PACK: usize;
-    /// 1.5 times 2 to the number of bits of the fraction: adding it rounds to an integer and leaves the integer in the
-    /// low bits.
+    /// 1.5 times 2 to the number of fraction bits: adding it rounds to an integer and leaves that integer in the low
+    /// bits.
     const ROUND: Self;
     /// Bias of the exponent.
     const BIAS: i32;
-    /// `ln 2` in two parts; a multiple of the first by a small integer is exact.
+    /// `ln 2` as the sum of a high and a low part; small integer multiples of the high part are exact.
     const LN2: (Self, Self);
-    /// 2^64 and 2^-64 allow results below the smallest normal number.
-    const SMALL: Self;
-    /// Below this exponential is zero.
+    /// `2^-64`. Results are computed `2^64` times as large and scaled down, so that they may be subnormal.
+    const SUBNORMAL_SCALE: Self;
+    /// Argument below which the exponential is zero.
     const EXP_MIN: Self;
     /// `2 |z|` beyond which tanh is 1.
     const TANH_MAX: Self;
@@ -28,13 +28,13 @@ pub trait ExpConstants: Copy + 'static {
     const ERF_MAX: Self;
     /// `|z|` beyond which the normal density is zero.
     const TAIL_MAX: Self;
-    /// `(exp r - 1 - r) / r^2` on `|r| <= ln 2 / 2`, constant term first.
+    /// Coefficients of `(exp r - 1 - r) / r^2` on `|r| <= ln 2 / 2`; as below, the constant term comes first.
     const EXP: &'static [Self];
-    /// `erf(z / sqrt 2) / z = P(z^2) / Q(z^2)`.
+    /// Coefficients of P and Q in `erf(z / sqrt 2) / z = P(z^2) / Q(z^2)`.
     const ERF: (&'static [Self], &'static [Self]);
-    /// `(1 + x) exp(x^2 / 2) Phi(-x)` in `t = (x - 4) / (x + 4)`, x >= 0.
+    /// Coefficients of `(1 + x) exp(x^2 / 2) Phi(-x)` in `t = (x - 4) / (x + 4)`, x >= 0.
     const TAIL: &'static [Self];
-    /// `2 atanh s = 2 s + s^3 P(s^2)` for `0 <= s <= 1/3`.
+    /// Coefficients of P in `2 atanh s = 2 s + s^3 P(s^2)` for `0 <= s <= 1/3`.
     const LOG1P: &'static [Self];
 }
 
@@ -43,12 +43,12 @@ impl ExpConstants for f64 {
     const ROUND: f64 = 6_755_399_441_055_744.0;
     const BIAS: i32 = 1023;
     const LN2: (f64, f64) = (0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10);
-    const SMALL: f64 = 5.421_010_862_427_522e-20;
+    const SUBNORMAL_SCALE: f64 = 5.421_010_862_427_522e-20;
     const EXP_MIN: f64 = -750.0;
     const TANH_MAX: f64 = 40.0;
     const ERF_MAX: f64 = 8.4;
     const TAIL_MAX: f64 = 39.0;
-    /// 3.9e-17.
+    /// Error 3.9e-17.
     const EXP: &'static [f64] = &[
         0.5000000000000001,
         0.16666666666666669,
@@ -61,7 +61,7 @@ impl ExpConstants for f64 {
         2.7620088445409746e-07,
         2.510038549551032e-08,
     ];
-    /// 3.4e-17.
+    /// Error 3.4e-17.
     const ERF: (&'static [f64], &'static [f64]) = (
         &[
             0.7978845608028653,
@@ -94,7 +94,7 @@ impl ExpConstants for f64 {
             2.151011885916119e-19,
         ],
     );
-    /// 4.3e-17.
+    /// Error 4.3e-17.
     const TAIL: &'static [f64] = &[
         0.47205320650984467,
         -0.09670347732652557,
@@ -120,7 +120,7 @@ impl ExpConstants for f64 {
         4.061182615626728e-09,
         5.34568307017238e-11,
     ];
-    /// 1.4e-18.
+    /// Error 1.4e-18.
     const LOG1P: &'static [f64] = &[
         0.6666666666666632,
         0.4000000000015463,
@@ -140,19 +140,19 @@ impl ExpConstants for f32 {
     const ROUND: f32 = 12_582_912.0;
     const BIAS: i32 = 127;
     const LN2: (f32, f32) = (0.693_145_75, 1.428_606_8e-6);
-    const SMALL: f32 = 5.421_011e-20;
+    const SUBNORMAL_SCALE: f32 = 5.421_011e-20;
     const EXP_MIN: f32 = -106.0;
     const TANH_MAX: f32 = 20.0;
     const ERF_MAX: f32 = 5.6;
     const TAIL_MAX: f32 = 15.0;
-    /// 8e-9 of the exponential.
+    /// Error 8e-9, relative to the exponential.
     const EXP: &'static [f32] = &[0.5, 0.166_665_77, 0.041_666_374, 0.008_363_298, 0.001_394_132];
-    /// 2.2e-8.
+    /// Error 2.2e-8.
     const ERF: (&'static [f32], &'static [f32]) = (
         &[0.797_884_5, 0.067_810_53, 0.009_351_488, 0.000_337_343_63, 1.257_319_9e-5, 4.461_285_7e-8],
         &[1.0, 0.251_654_24, 0.028_663_576, 0.001_884_028_3, 7.325_468e-5, 1.179_690_1e-6],
     );
-    /// 1.8e-9.
+    /// Error 1.8e-9.
     const TAIL: &'static [f32] = &[
         0.472_053_2,
         -0.096_703_46,
@@ -166,11 +166,11 @@ impl ExpConstants for f32 {
         -6.236_459e-5,
         -7.229_602e-5,
     ];
-    /// 1.1e-10.
+    /// Error 1.1e-10.
     const LOG1P: &'static [f32] = &[0.666_666_75, 0.399_988_8, 0.286_168_72, 0.214_274_84, 0.243_025_23];
 }
 
-/// `c_0 + c_1 x + ...` by Horner's rule.
+/// `c_0 + c_1 x + ...` by Horner's rule; at least one coefficient.
 #[inline(always)]
 pub fn polynomial<R: Real, S: Simd<R>>(s: S, coefficients: &[R], x: S::Pack) -> S::Pack {
     let (last, rest) = coefficients.split_last().expect("coefficients");
@@ -181,47 +181,48 @@ pub fn polynomial<R: Real, S: Simd<R>>(s: S, coefficients: &[R], x: S::Pack) -> 
     sum
 }
 
-/// What is known of an exponential's argument beyond its rounded value.
-pub enum Low<P> {
-    /// Nothing, and the rest of `ln 2` is not worth an operation either: where an error of 2e-17 k (f64; 2e-9 k in f32) in
-    /// the argument `k ln 2 + r` does no harm.
+/// The low-order part of the argument of an exponential.
+pub enum LowPart<P> {
+    /// Neglected, and so is the low part of `ln 2`: the error in the argument `k ln 2 + r` is 2e-17 k in `f64` and 2e-9
+    /// k in `f32`.
     Ignored,
-    /// It is exact.
+    /// Zero: the argument is exact.
     Zero,
-    /// Its rounding error.
-    Rest(P),
+    /// The rounding error of the argument.
+    Value(P),
 }
 
-/// `(k + ROUND, exp(r) - 1)` with `y + low = k ln 2 + r`.
+/// `(k + ROUND, exp(r) - 1)` with `y + low = k ln 2 + r` and `|r| <= ln 2 / 2`.
 #[inline(always)]
-pub fn exp_parts<R: Real, S: Simd<R>>(s: S, y: S::Pack, low: Low<S::Pack>) -> (S::Pack, S::Pack) {
+pub fn reduced_exp<R: Real, S: Simd<R>>(s: S, y: S::Pack, low: LowPart<S::Pack>) -> (S::Pack, S::Pack) {
     let shifted = s.fma(y, s.splat(R::of(std::f64::consts::LOG2_E)), s.splat(R::ROUND));
     let k = s.sub(shifted, s.splat(R::ROUND));
-    let (high, rest) = (s.splat(R::LN2.0), s.splat(R::LN2.1));
+    let (ln2_high, ln2_low) = (s.splat(R::LN2.0), s.splat(R::LN2.1));
     let r = match low {
-        Low::Ignored => s.fnma(k, s.splat(R::LN2.0 + R::LN2.1), y),
-        Low::Zero => s.fnma(k, rest, s.fnma(k, high, y)),
-        // The small terms first: one rounding of the large one.
-        Low::Rest(low) => s.add(s.fnma(k, high, y), s.fnma(k, rest, low)),
+        LowPart::Ignored => s.fnma(k, s.splat(R::LN2.0 + R::LN2.1), y),
+        LowPart::Zero => s.fnma(k, ln2_low, s.fnma(k, ln2_high, y)),
+        // Small terms are summed first, so that the large one is rounded once.
+        LowPart::Value(low) => s.add(s.fnma(k, ln2_high, y), s.fnma(k, ln2_low, low)),
     };
     let q = polynomial(s, R::EXP, r);
     (shifted, s.fma(s.mul(r, r), q, r))
 }
 
-/// `exp(y + low)` for `y <= 0`, down through the subnormal numbers to zero; NaN stays NaN.
+/// `exp(y + low)` for `y <= 0`, including subnormal results; NaN propagates.
 #[inline(always)]
-pub fn exp_negative<R: Real, S: Simd<R>>(s: S, y: S::Pack, low: Low<S::Pack>) -> S::Pack {
+pub fn exp_negative<R: Real, S: Simd<R>>(s: S, y: S::Pack, low: LowPart<S::Pack>) -> S::Pack {
     let y = s.max(s.splat(R::EXP_MIN), y);
-    let (shifted, p) = exp_parts(s, y, low);
+    let (shifted, p) = reduced_exp(s, y, low);
     let scale = s.exponent(shifted, R::BIAS + 64);
-    s.mul(s.fma(scale, p, scale), s.splat(R::SMALL))
+    s.mul(s.fma(scale, p, scale), s.splat(R::SUBNORMAL_SCALE))
 }
 
-/// `factor exp(y)` for `y <= 0`, of which only the absolute error matters: bounded below by the smallest normal number.
+/// `factor exp(y)` for `y <= 0` where only the absolute error matters: the exponential is bounded below by the smallest
+/// normal number.
 #[inline(always)]
 pub fn exp_absolute<R: Real, S: Simd<R>>(s: S, y: S::Pack, factor: R) -> S::Pack {
     let y = s.max(s.splat(R::of(f64::from(2 - R::BIAS) * std::f64::consts::LN_2)), y);
-    let (shifted, p) = exp_parts(s, y, Low::Ignored);
+    let (shifted, p) = reduced_exp(s, y, LowPart::Ignored);
     let scale = s.mul(s.splat(factor), s.exponent(shifted, R::BIAS));
     s.fma(scale, p, scale)
 }

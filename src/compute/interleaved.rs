@@ -1,18 +1,20 @@
-//! Interleaved packs as one, so that a function's operations on them alternate.
+//! Several packs as one, so that the operations on them are interleaved.
 //!
-//! An activation is one long chain of dependent operations. A processor only finds the next pack's chain behind the present
-//! one if its queue reaches that far, which for `f64` it does not; written out in turn, independent operations are
-//! neighbours. The operations and their rounding are those of one pack.
+//! An activation function is a long chain of dependent operations. Out-of-order execution would overlap the chains of
+//! consecutive packs only if the reorder window held a whole chain, which for `f64` it does not. Interleaving places
+//! independent operations next to each other. The operations and their rounding are those of a single pack.
 
-// A loop over the packs is unrolled; iterators would bring closures.
+// Loops over the packs are unrolled. Closures would be compiled without the features of the instruction set.
+#![allow(clippy::needless_range_loop)]
+
 use super::simd::{Job, Simd};
 
-/// `K` packs of the instruction set `S`.
+/// The instruction set `S` with `K` packs as one pack.
 #[derive(Clone, Copy)]
 pub(crate) struct Interleaved<S, const K: usize>(pub S);
 
-/// Operations on every pack. Loops and not closures, which would not be compiled with the instruction set's features.
-macro_rules! each {
+/// Methods that apply an operation to each of the packs.
+macro_rules! elementwise {
     ($($name:ident($first:ident $(, $arg:ident)*);)*) => {
         $(#[inline(always)]
         fn $name(self, $first: Self::Pack $(, $arg: Self::Pack)*) -> Self::Pack {
@@ -28,7 +30,7 @@ macro_rules! each {
 impl<R, S: Simd<R>, const K: usize> Simd<R> for Interleaved<S, K> {
     type Pack = [S::Pack; K];
     const LANES: usize = K * S::LANES;
-    each! {
+    elementwise! {
         add(a, b);
         sub(a, b);
         mul(a, b);
@@ -40,7 +42,7 @@ impl<R, S: Simd<R>, const K: usize> Simd<R> for Interleaved<S, K> {
         select_less(a, b, x, y);
         abs(a);
         copysign(a, sign);
-        square_rest(x, square);
+        square_error(x, square);
     }
     #[inline(always)]
     fn slide(self, before: Self::Pack, now: Self::Pack) -> Self::Pack {

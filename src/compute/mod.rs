@@ -1,32 +1,33 @@
-//! The lowest layer: vector instructions, threads, memory and random streams. It imports nothing of the crate but
+//! Vector instructions, threads, memory and random streams. This is the lowest layer: of the crate it uses only
 //! [`crate::choice`].
 //!
-//! A kernel is a [`Job`]: a function that is generic over an instruction set ([`Simd`]) and works on *packs* of 8 `f64` or
-//! 16 `f32`. A [`Pass`] is a sequence of jobs, possibly shared among the threads of a team; [`Kernel::dispatch`] runs it on
-//! the instruction set in use, which is the fastest that the processor has unless another was chosen
+//! A kernel is a [`Job`]: a function that is generic over an instruction set ([`Simd`]) and works on *packs* of 8 `f64`
+//! or 16 `f32`. A [`Pass`] is a sequence of jobs, possibly distributed over the threads of a team; [`Kernel::dispatch`]
+//! runs it on the instruction set in use, which is the fastest that the processor supports unless another was selected
 //! ([`InstructionSet::choose`]).
 //!
-//! **Same bits on every instruction set.** AVX2 and AVX-512 do the same IEEE operations on packs of the same number of
-//! lanes: AVX2 takes two registers for a pack. Every fused product-sum is written as such, the compiler never contracts
-//! others, and the sum over the lanes of a pack follows a fixed tree. There are no estimates of reciprocals and no calls of
-//! a vector library. The choice between the two therefore changes no bit. The portable path does the same operations
-//! where the target has a fused multiply-add; elsewhere it rounds the product too, and gives results of its own.
+//! **Results do not depend on the instruction set.** AVX2 and AVX-512 perform the same IEEE operations on packs of the
+//! same number of lanes; AVX2 uses two registers for a pack. Every fused multiply-add is written explicitly, the
+//! compiler never contracts other operations, and the sum over the lanes of a pack has a fixed order. There are no
+//! reciprocal estimates and no calls of a vector library. AVX2 and AVX-512 are therefore bitwise equal. The portable
+//! implementation performs the same operations where the target has a fused multiply-add; elsewhere it also rounds the
+//! product, and its results differ.
 //!
-//! **Same bits on any number of threads.** A team hands out tasks whose number and contents do not depend on the number
-//! of threads; a task writes to its own part of the output. Sums over tasks are taken afterwards, in order.
+//! **Results do not depend on the number of threads.** The number of tasks and their contents are independent of it,
+//! and every task writes to its own part of the output. Sums over tasks are taken afterwards, in order.
 //!
 //! | file | contents |
 //! |---|---|
-//! | `dispatch` | the instruction sets by name, the choice among them, and the entry to each |
-//! | `simd`, `several` | operations on packs for each instruction set, and on several packs in alternation |
+//! | `dispatch` | the instruction sets by name, their selection, and the dispatch to each |
+//! | `simd`, `interleaved` | operations on packs for each instruction set, and on several interleaved packs |
 //! | [`exp`], [`activation`] | the exponential, polynomials and activation functions over packs |
-//! | `team` | threads that share passes of tens of microseconds |
-//! | `chunks` | passes over chunks of slices and over strips of columns, shared among threads |
-//! | `parts` | slices whose disjoint parts are written by several threads, unchecked |
+//! | `team` | parallel loops of tens of microseconds |
+//! | `chunks` | parallel loops over chunks of slices and over column strips of matrices |
+//! | `disjoint` | slices whose disjoint ranges are accessed by several threads, unchecked |
 //! | [`vector`] | dot products and sums of scaled vectors |
-//! | `align` | an allocator that aligns large arrays to cache lines and puts the largest on huge pages |
+//! | `allocator` | a global allocator that aligns large arrays to cache lines and requests huge pages |
 //! | `real` | the scalar types `f64` and `f32` |
-//! | [`rng`] | random streams addressed by seed, role and index |
+//! | [`rng`] | random streams, addressed by seed, role and two indices |
 
 pub mod activation;
 mod allocator;

@@ -1,4 +1,4 @@
-//! The scalar type of states: `f64` by default, `f32` by choice.
+//! The scalar type of states: `f64` or `f32`.
 
 use super::{Kernel, exp};
 
@@ -8,7 +8,7 @@ mod sealed {
     impl Sealed for f32 {}
 }
 
-/// A scalar that states are made of. Predictions, losses and everything recorded are `f64` in either case.
+/// The scalar type of parameters and momenta. Predictions, losses and records are `f64` for either type. Sealed.
 pub trait Real:
     sealed::Sealed
     + Copy
@@ -25,11 +25,11 @@ pub trait Real:
     + Sync
     + 'static
 {
-    /// The name used in experiment files and manifests.
+    /// The name in experiment files and manifests.
     const NAME: &'static str;
     /// The distance from 1 to the next larger number.
     const EPSILON: Self;
-    /// Rounds to this type.
+    /// Rounds to this type, to nearest.
     fn of(value: f64) -> Self;
     /// Converts to `f64`, exactly.
     fn to_f64(self) -> f64;

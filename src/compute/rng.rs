@@ -1,17 +1,17 @@
-//! Addressed randomness: every draw has an address, none is consumed from a shared source.
+//! Random streams with addresses; there is no shared generator.
 //!
-//! A stream is a pure function of `(seed, role, a, b)`: the experiment's seed, what the draw is for, and
-//! two indices whose meaning the role fixes (a step and a particle, a replica and a step, ...). Coupled runs
-//! therefore share what they should share, and no result depends on the number of threads, on the order of
-//! the work, or on where a run was stopped and resumed.
+//! A stream is a pure function of its address `(seed, role, a, b)`: the seed of the experiment, the purpose of the
+//! draws, and two indices whose meaning depends on the role (a particle and a step, a replica and a step, ...). Coupled
+//! runs therefore use the same random numbers wherever the coupling requires it, and results depend neither on the
+//! number of threads, nor on the order of the work, nor on interruptions.
 //!
-//! The four words are absorbed by SplitMix64's finaliser, a bijection of good avalanche; the result seeds a
-//! xoshiro256++ generator, whose own seeding expands it to 256 bits.
+//! The four words are hashed by the finaliser of SplitMix64, a bijection with good avalanche. The hash seeds a
+//! xoshiro256++ generator, which expands it to 256 bits.
 
 use rand::{RngExt, SeedableRng};
 pub use rand_xoshiro::Xoshiro256PlusPlus as Stream;
 
-/// What a stream of random numbers is for. The discriminants are part of the records' meaning: never renumber.
+/// The purpose of a random stream. The discriminants enter the hash and must never change: records would not reproduce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Role {
@@ -21,9 +21,9 @@ pub enum Role {
     Batch = 2,
     /// Fresh draws from a sampler; `a` = replica, `b` = step.
     Fresh = 3,
-    /// Brownian increments; `a` = particle index, `b` = step of the finest clock.
+    /// Brownian increments; `a` = particle index, `b` = step of the finest time grid.
     Brownian = 4,
-    /// The fixed sample that stands for a sampler's law; `a` = sample index.
+    /// The fixed sample that represents the law of a sampler; `a` = sample index.
     Population = 5,
     /// A teacher's parameters; `a` = teacher neuron.
     Teacher = 6,
@@ -31,26 +31,27 @@ pub enum Role {
     Direction = 7,
     /// Bootstrap resamples; `a` = resample.
     Bootstrap = 8,
-    /// Orders in which neurons are kept; `a` = network (by width and seed at the end of training, by width and first
-    /// particle along it), `b` = draw.
+    /// Dropout masks, as random orders of the neurons; `a` = network (encoded by width and seed after training, by
+    /// width and first particle during training), `b` = draw.
     Mask = 9,
-    /// Halves tried for a constructive path; `a` = pair, `b` = trial.
+    /// Random halves of the neurons for a constructive path; `a` = pair of networks, `b` = trial.
     Half = 10,
-    /// Place on a learned curve and its batch; `a` = pair, `b` = step.
+    /// Curve parameter and mini-batch of a step of curve fitting; `a` = pair of networks, `b` = step.
     Curve = 11,
-    /// Initial momenta; `a` = unit's index, `b` = its family.
+    /// Initial momenta; `a` = index of the unit, `b` = its family.
     Momentum = 12,
-    /// Initial weights between two hidden layers; `a`, `b` = indices of the neurons they join.
+    /// Initial weights between two hidden layers; `a`, `b` = indices of the two neurons.
     StartWeight = 40,
     /// Initial parameters of the second hidden layer; `a` = index.
     StartSecond = 41,
-    /// Brownian increments of weights between two hidden layers; `a` = both indices, `b` = step of the finest clock.
+    /// Brownian increments of weights between two hidden layers; `a` = both indices, `b` = step of the finest time
+    /// grid.
     BrownianWeight = 42,
-    /// Brownian increments of the second hidden layer; `a` = index, `b` = step of the finest clock.
+    /// Brownian increments of the second hidden layer; `a` = index, `b` = step of the finest time grid.
     BrownianSecond = 43,
-    /// A drawn problem of sparse recovery; `a` = problem, `b` = part (design, axes, signal, noise, start).
+    /// A random problem of sparse recovery; `a` = problem, `b` = component (design, axes, signal, noise, start).
     Instance = 20,
-    /// Trials of a statement about hard thresholding; `a` = trial.
+    /// Random trials of an inequality of hard thresholding; `a` = trial.
     Threshold = 21,
 }
 
@@ -63,17 +64,17 @@ pub fn stream(seed: u64, role: Role, a: u64, b: u64) -> Stream {
     Stream::seed_from_u64(key)
 }
 
-/// The first `most` entries of a uniformly random order of `0..n`.
-pub fn random_order(rng: &mut Stream, n: usize, most: usize) -> Vec<usize> {
+/// The first `count` entries (at most n) of a uniformly random permutation of `0..n`, by the Fisher-Yates shuffle.
+pub fn random_order(rng: &mut Stream, n: usize, count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
-    for i in 0..most.min(n) {
+    for i in 0..count.min(n) {
         order.swap(i, rng.random_range(i..n));
     }
-    order.truncate(most);
+    order.truncate(count);
     order
 }
 
-/// SplitMix64's output function (Steele, Lea, Flood 2014): a bijection of 64-bit words.
+/// The output function of SplitMix64 (Steele, Lea, Flood 2014): a bijection of 64-bit words.
 fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,54 +1,56 @@
 //! Dot products and sums of scaled vectors.
 //!
-//! The kernels are plain Rust, compiled for the instruction set in use. The compiler neither contracts products and sums
-//! nor changes their order, so that all instruction sets give the same bits, the portable one included. AVX-512 takes the
-//! kernels of AVX2: the vectors are often short, and longer registers would leave more entries over.
+//! The kernels are plain Rust, compiled for the instruction set in use. The compiler neither fuses nor reorders
+//! floating point operations, so that all instruction sets give bitwise equal results, the portable one included.
+//! Processors with AVX-512 run the AVX2 kernels: the vectors are often short, and longer registers would enlarge the
+//! scalar remainder.
 
 use super::InstructionSet;
 
-/// Accumulators of a dot product: enough for the vector units to be busy.
-const LANES: usize = 16;
+/// Independent partial sums of a dot product, enough to hide the latency of additions.
+const ACCUMULATORS: usize = 16;
 
-/// Defines a function that is compiled for the target's baseline and for AVX2, and runs as the instruction set in use asks.
+/// Defines a function that is compiled for the baseline of the target and for AVX2, and dispatches on the instruction
+/// set in use.
 macro_rules! kernel {
     ($(#[$about:meta])* fn $name:ident($($argument:ident: $Type:ty),*) $(-> $Output:ty)? $body:block) => {
         $(#[$about])*
         pub fn $name($($argument: $Type),*) $(-> $Output)? {
             #[inline(always)]
-            fn plain($($argument: $Type),*) $(-> $Output)? $body
+            fn generic($($argument: $Type),*) $(-> $Output)? $body
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx2")]
                 fn avx2($($argument: $Type),*) $(-> $Output)? {
-                    plain($($argument),*)
+                    generic($($argument),*)
                 }
                 if InstructionSet::current() != InstructionSet::Portable {
-                    // SAFETY: the set in use is one that the processor has, and all but the portable one include AVX2.
+                    // SAFETY: the processor supports the set in use, and all but the portable one include AVX2.
                     return unsafe { avx2($($argument),*) };
                 }
             }
-            plain($($argument),*)
+            generic($($argument),*)
         }
     };
 }
 
 kernel! {
-    /// `<a, b>`.
+    /// The dot product `<a, b>` of two slices of equal length.
     fn dot(a: &[f64], b: &[f64]) -> f64 {
-        let (a_whole, a_rest) = a.as_chunks::<LANES>();
-        let (b_whole, b_rest) = b.as_chunks::<LANES>();
-        let mut sums = [0.0; LANES];
-        for (a, b) in a_whole.iter().zip(b_whole) {
-            for lane in 0..LANES {
+        let (a_chunks, a_remainder) = a.as_chunks::<ACCUMULATORS>();
+        let (b_chunks, b_remainder) = b.as_chunks::<ACCUMULATORS>();
+        let mut sums = [0.0; ACCUMULATORS];
+        for (a, b) in a_chunks.iter().zip(b_chunks) {
+            for lane in 0..ACCUMULATORS {
                 sums[lane] += a[lane] * b[lane];
             }
         }
-        sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
+        sums.iter().sum::<f64>() + a_remainder.iter().zip(b_remainder).map(|(a, b)| a * b).sum::<f64>()
     }
 }
 
 kernel! {
-    /// `y += alpha x`.
+    /// `y += alpha x` for two slices of equal length.
     fn axpy(alpha: f64, x: &[f64], y: &mut [f64]) {
         for (y, x) in y.iter_mut().zip(x) {
             *y += alpha * x;
@@ -57,7 +59,10 @@ kernel! {
 }
 
 kernel! {
-    /// `y += c_0 x_0 + ... + c_3 x_3`: `y` is read and written once for four vectors.
+    /// `y += c_0 x_0 + ... + c_3 x_3`, reading and writing `y` once for four vectors.
+    ///
+    /// # Panics
+    /// If a vector is shorter than `y`.
     fn axpy_four(c: [f64; 4], x: [&[f64]; 4], y: &mut [f64]) {
         let n = y.len();
         let [x0, x1, x2, x3] = x.map(|x| &x[..n]);

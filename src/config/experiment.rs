@@ -115,7 +115,7 @@ impl NetworkSpec {
 
     /// Relative work of a step per sample at a width, for scheduling.
     pub fn work(&self, width: usize) -> f64 {
-        self.model(1, 1).work(width)
+        self.model(1, 1).step_cost(width)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::batches::PackedBatch;
 use super::{BatchSource, Batches, Noise, State};
 use crate::compute::{Real, Threads};
-use crate::network::kernel::Labelled;
+use crate::network::kernel::LabelledSamples;
 use crate::network::{Batch, Model, Network, Objective, StepCoefficients, StepRequest, Workspace};
 
 /// The point in time of an integrator's stage: `fraction`, from 0 to 1, of step `step`.
@@ -120,7 +120,7 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         self.prepared = None;
         let batch = Labelled { samples: &self.current.samples, y: &self.current.y };
         let loss = self.workspace.gradient(model, objective, theta, batch, out);
-        network.hold_fixed(width, out);
+        network.zero_fixed_gradient(width, out);
         loss
     }
 

@@ -27,7 +27,7 @@ impl<R: Real> Integrator<R> for GradientDescent<R> {
     fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
         let Motion { step: eps, temperature, .. } = self.motion;
         let noise_scale = (2.0 * temperature * eps).sqrt();
-        let kick = StepCoefficients { keep: 1.0, kick: eps, drift: 0.0, noise: noise_scale, first_order: true };
+        let kick = StepCoefficients { decay: 1.0, kick: eps, drift: 0.0, noise: noise_scale, first_order: true };
         let loss = force.advance(kick, noise, state).unwrap_or_else(|| {
             self.gradient.resize(state.theta.len(), R::zero());
             let loss = force.gradient(state.step, &state.theta, &mut self.gradient);

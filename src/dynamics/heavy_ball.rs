@@ -32,7 +32,7 @@ impl<R: Real> Integrator<R> for HeavyBall<R> {
     fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64 {
         let Motion { step: eps, friction, temperature, .. } = self.motion;
         let kick = StepCoefficients {
-            keep: 1.0 - friction * eps,
+            decay: 1.0 - friction * eps,
             kick: eps,
             drift: eps,
             noise: (2.0 * friction * temperature * eps).sqrt(),
@@ -41,7 +41,7 @@ impl<R: Real> Integrator<R> for HeavyBall<R> {
         let loss = force.advance(kick, noise, state).unwrap_or_else(|| {
             self.gradient.resize(state.theta.len(), R::zero());
             let loss = force.gradient(state.step, &state.theta, &mut self.gradient);
-            let (keep, eps) = (R::of(kick.keep), R::of(eps));
+            let (keep, eps) = (R::of(kick.decay), R::of(eps));
             for (r, &g) in state.momentum.iter_mut().zip(&self.gradient) {
                 *r = keep * *r - eps * g;
             }

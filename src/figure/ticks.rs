@@ -14,7 +14,7 @@ const MINOR_SPACING_PT: f64 = 1.5;
 /// Ticks of one axis, in the coordinate of its scale.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ticks {
-    /// Labelled ticks.
+    /// LabelledSamples ticks.
     pub major: Vec<(f64, String)>,
     /// Unlabelled ticks.
     pub minor: Vec<f64>,

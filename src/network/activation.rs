@@ -1,19 +1,19 @@
-//! Activations `sigma` and their derivatives.
+//! Activation functions `sigma`, their derivatives and properties.
 //!
-//! The definitions here are the scalar ones, for a reader and for tests; the kernel evaluates the same
-//! functions over blocks of neurons ([`super::kernel::activation`]).
+//! These are the scalar reference definitions. The kernels evaluate the same functions over blocks of neurons
+//! ([`super::kernel::activation`]).
 
 use crate::choice::choice;
-use crate::compute::activation::PLATEAU;
+use crate::compute::activation::PIECEWISE_LINEAR;
 
 choice! {
-    /// A scalar nonlinearity.
+    /// An activation function.
     pub enum Activation: "activation" {
-        /// `z`: the linear neuron, whose mean-field limit is solved in closed form.
+        /// `z`: linear neurons, whose mean-field limit has a closed form.
         Identity = "identity",
         /// `tanh z`.
         Tanh = "tanh",
-        /// `erf(z / sqrt 2)`, the normalisation under which Gaussian averages are arcsines (Saad, Solla 1995).
+        /// `erf(z / sqrt 2)`, normalised so that Gaussian averages of products are arcsines (Saad, Solla 1995).
         Erf = "erf",
         /// `1 / (1 + exp(-z))`.
         Sigmoid = "sigmoid",
@@ -21,11 +21,11 @@ choice! {
         Relu = "relu",
         /// `log(1 + exp z)`.
         Softplus = "softplus",
-        /// `z Phi(z)` with the normal distribution function (the exact form, not its tanh approximation).
+        /// `z Phi(z)` with the normal distribution function (the exact form, not the tanh approximation).
         Gelu = "gelu",
-        /// MMN's piecewise-linear function: -2.5 up to z = 0.5, 7.5 from z = 1.5, linear between.
+        /// The piecewise-linear function of MMN: -2.5 up to z = 0.5, 7.5 from z = 1.5, linear between.
         PiecewiseLinear = "piecewise-linear",
-        /// `exp(-z^2 / 2)`, of bump neurons only: their first input weight is fixed ([`super::TwoLayer::trained`]).
+        /// `exp(-z^2 / 2)`, for bump neurons only ([`super::TwoLayer::bump`]); their first input weight is fixed.
         Bump = "bump",
     }
 }
@@ -33,7 +33,7 @@ choice! {
 impl Activation {
     /// `sigma(z)`.
     pub fn value(self, z: f64) -> f64 {
-        let (t1, t2, s1, s2) = PLATEAU;
+        let (t1, t2, s1, s2) = PIECEWISE_LINEAR;
         match self {
             Activation::Identity => z,
             Activation::Tanh => libm::tanh(z),
@@ -49,7 +49,7 @@ impl Activation {
 
     /// `sigma'(z)`; at a kink the value from the left.
     pub fn derivative(self, z: f64) -> f64 {
-        let (t1, t2, s1, s2) = PLATEAU;
+        let (t1, t2, s1, s2) = PIECEWISE_LINEAR;
         match self {
             Activation::Identity => 1.0,
             Activation::Tanh => 1.0 - libm::tanh(z).powi(2),
@@ -85,11 +85,11 @@ impl Activation {
         }
     }
 
-    /// Where `sigma` is not differentiable, increasing.
+    /// The points where `sigma` is not differentiable, in increasing order.
     pub const fn kinks(self) -> &'static [f64] {
         match self {
             Activation::Relu => &[0.0],
-            Activation::PiecewiseLinear => &[PLATEAU.0, PLATEAU.1],
+            Activation::PiecewiseLinear => &[PIECEWISE_LINEAR.0, PIECEWISE_LINEAR.1],
             Activation::Identity
             | Activation::Tanh
             | Activation::Erf
@@ -99,6 +99,21 @@ impl Activation {
             | Activation::Bump => &[],
         }
     }
+
+    /// Number of leading input weights of a neuron that are fixed at -1: one for bump neurons, otherwise none.
+    pub const fn fixed_inputs(self) -> usize {
+        match self {
+            Activation::Bump => 1,
+            Activation::Identity
+            | Activation::Tanh
+            | Activation::Erf
+            | Activation::Sigmoid
+            | Activation::Relu
+            | Activation::Softplus
+            | Activation::Gelu
+            | Activation::PiecewiseLinear => 0,
+        }
+    }
 }
 
 /// The standard normal density.
@@ -106,7 +121,7 @@ pub(super) fn normal_density(z: f64) -> f64 {
     libm::exp(-0.5 * z * z) * (0.5 * std::f64::consts::FRAC_1_SQRT_2 * std::f64::consts::FRAC_2_SQRT_PI)
 }
 
-/// The standard normal distribution function, without cancellation in the left tail.
+/// The standard normal distribution function, accurate in the left tail.
 pub(super) fn normal_distribution(z: f64) -> f64 {
     0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2)
 }

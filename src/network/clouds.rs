@@ -1,34 +1,35 @@
-//! Which clouds of neurons there are to draw, and from which arrays of `state/`.
+//! Scatter plots of neurons: which arrays of `state/` give the coordinates and the colour.
 
 use super::Network;
 use serde::{Deserialize, Serialize};
 
-/// Numbers of every neuron of a layer.
+/// A number, or a vector, per neuron of a layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coordinate {
-    /// A part, as in `state/`.
+    /// Name of an array of `state/`.
     pub part: String,
-    /// The axis that is averaged over, where neurons are not simply the part's rows: over its columns (1), or over its rows
-    /// (0), when neurons are its columns.
+    /// The axis that is averaged over: 1 if neurons are the rows of the array, 0 if they are its columns. `None`: the
+    /// rows of the array themselves.
     pub mean_over: Option<usize>,
 }
 
-/// A layer's neurons; `records/clouds.json` has the list of them.
+/// A scatter plot of the neurons of a layer. `records/clouds.json` lists those of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cloud {
-    /// Name of the layer; empty where there is one.
+    /// Name of the layer; empty if the network has one hidden layer.
     pub layer: String,
-    /// Where a neuron is: in one part's space, or by two numbers.
+    /// The position of a neuron: one vector, or two scalars.
     pub position: Vec<Coordinate>,
-    /// Whose sign gives the colour.
+    /// The scalar whose sign gives the colour.
     pub sign: Coordinate,
-    /// What that is, for the legend.
+    /// Name of that scalar, for the legend.
     pub sign_of: String,
 }
 
 impl Network {
-    /// The clouds of neurons to draw: input weights, coloured by the output weight, and of a layer further up its mean
-    /// incoming weight against its output weight.
+    /// The scatter plots of a network. Two layers: input weights w, coloured by the sign of a. Three layers: input
+    /// weights w of the first hidden layer, coloured by the sign of the mean outgoing weight; mean incoming weight and
+    /// output weight of the second, coloured by the sign of a.
     pub fn clouds(&self) -> Vec<Cloud> {
         let coordinate = |part: &str, mean_over: Option<usize>| Coordinate { part: part.into(), mean_over };
         let cloud = |layer: &str, position: Vec<Coordinate>, sign: Coordinate, sign_of: &str| Cloud {

@@ -1,11 +1,11 @@
-//! Features of single neurons: hidden activations, neuron by neuron, in canonical order and double precision.
+//! Hidden activations and output weights of single neurons, in canonical order and double precision.
 
 use super::TwoLayer;
 use super::kernel::activation;
 use ndarray::{Array2, ArrayView2, s};
 
 impl TwoLayer {
-    /// `sigma(<w_i, x_s> + b_i)`, (N, n), of neurons (N, p) at inputs (n, d).
+    /// Hidden activations `sigma(<w_i, x_s> + b_i)`, (N, n), of neurons (N, p) at inputs (n, d).
     pub fn hidden(&self, neurons: ArrayView2<f64>, x: ArrayView2<f64>) -> Array2<f64> {
         let mut z = neurons.slice(s![.., ..self.inputs]).dot(&x.t());
         if self.bias {

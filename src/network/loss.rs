@@ -4,9 +4,9 @@ use crate::choice::choice;
 use serde::Serialize;
 
 choice! {
-    /// What a prediction `f` in R^K costs against a label `y` in R^K.
+    /// A loss of a prediction `f` in R^K for a label `y` in R^K.
     pub enum Loss: "loss" {
-        /// `|f - y|^2 / 2`, the loss of the theory.
+        /// `|f - y|^2 / 2`, the loss of the theory (WKM).
         HalfSquared = "half-squared",
         /// `log(1 + exp(-y f))`, K = 1 and y = +-1.
         Logistic = "logistic",
@@ -15,12 +15,12 @@ choice! {
     }
 }
 
-/// What training minimises: `R(f) = E[loss(f(x), y)] + (ridge/2) mean |theta|^2` (theory section 1).
+/// The regularised risk `R(f) = E[loss(f(x), y)] + (ridge/2) mean |theta|^2` (`docs/theory.md`, section 1).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Objective {
     /// The loss.
     pub loss: Loss,
-    /// Ridge lambda on the trained parameters.
+    /// Ridge coefficient lambda of the trained parameters.
     pub ridge: f64,
 }
 
@@ -64,7 +64,7 @@ impl Loss {
         }
     }
 
-    /// Writes the weights `w` (length K) of the loss's curvature at a prediction: its second derivative along `v` is
+    /// Writes weights `w` (length K) that represent the Hessian H of the loss in the prediction: `v^T H v` is
     /// [`Loss::quadratic_form`]`(w, v)`.
     pub fn curvature(self, f: &[f64], y: &[f64], w: &mut [f64]) {
         match self {
@@ -73,12 +73,12 @@ impl Loss {
                 let p = 1.0 / (1.0 + libm::exp(y[0] * f[0]));
                 w[0] = p * (1.0 - p);
             }
-            // The derivative is p - y: at y = 0 it is p itself.
+            // The weights are the probabilities p, and the derivative is p - y.
             Loss::Softmax => self.derivative(f, &vec![0.0; f.len()], w),
         }
     }
 
-    /// `v^T H v` with the curvature's weights: `sum w v^2`, and for softmax less `(sum w v)^2`.
+    /// `v^T H v` with H given by the weights of [`Loss::curvature`]: `sum w v^2`, for softmax minus `(sum w v)^2`.
     pub fn quadratic_form(self, w: &[f64], v: &[f64]) -> f64 {
         let squares: f64 = w.iter().zip(v).map(|(w, v)| w * v * v).sum();
         match self {
@@ -87,14 +87,14 @@ impl Loss {
         }
     }
 
-    /// The mean loss over a batch of `n` predictions, row-major (n, K), summed in order of the samples.
+    /// The mean loss of predictions and labels, (n, K) row-major with K = `outputs`, summed in order of the samples.
     pub fn mean(self, f: &[f64], y: &[f64], outputs: usize) -> f64 {
         let n = f.len() / outputs;
         let total: f64 = f.chunks_exact(outputs).zip(y.chunks_exact(outputs)).map(|(f, y)| self.value(f, y)).sum();
         total / n as f64
     }
 
-    /// Writes the residuals of a batch, `d loss / d f` divided by the batch size, row-major (n, K).
+    /// Writes the residuals of a batch, `d loss / d f` divided by the batch size, (n, K) row-major.
     pub fn residuals(self, f: &[f64], y: &[f64], outputs: usize, out: &mut [f64]) {
         let weight = outputs as f64 / f.len() as f64;
         for ((f, y), out) in f.chunks_exact(outputs).zip(y.chunks_exact(outputs)).zip(out.chunks_exact_mut(outputs)) {
@@ -103,10 +103,10 @@ impl Loss {
         }
     }
 
-    /// The fraction of a batch whose class is predicted: sign of `f` for K = 1, largest output otherwise
-    /// (a tie counts as wrong).
+    /// The fraction of samples whose class is predicted, by the sign of `f` for K = 1 and by the largest output
+    /// otherwise; a tie counts as wrong. Predictions and labels are (n, K) row-major.
     pub fn accuracy(f: &[f64], y: &[f64], outputs: usize) -> f64 {
-        let right = f
+        let correct = f
             .chunks_exact(outputs)
             .zip(y.chunks_exact(outputs))
             .filter(|(f, y)| match outputs {
@@ -117,6 +117,6 @@ impl Loss {
                 }
             })
             .count();
-        right as f64 * outputs as f64 / f.len() as f64
+        correct as f64 * outputs as f64 / f.len() as f64
     }
 }

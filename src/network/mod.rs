@@ -1,22 +1,22 @@
-//! Networks as empirical measures.
+//! Networks as empirical measures of neurons.
 //!
-//! A finite network and a cloud of mean-field particles are the same object: N neurons, each a point `theta`,
-//! and the prediction is an average over them. State is one flat slice of parameters and one of momenta; a
-//! [`Network`] interprets it: it predicts, gives the potential's gradient, and translates to and from
-//! the canonical order of the files. The factors 1/N live in the kernels' predictions and nowhere else.
+//! A finite network and a particle approximation of the mean-field limit are the same object: N neurons, each a point
+//! `theta`, whose average is the prediction. The state is a flat slice of parameters and one of momenta. A [`Network`]
+//! interprets it: it predicts, computes the gradient of the potential, and converts to and from the canonical order of
+//! the files. The factors 1/N are applied in the predictions of the kernels and nowhere else.
 //!
-//! | file | what |
+//! | file | contents |
 //! |---|---|
-//! | [`activation`] | the scalar nonlinearities and their derivatives |
+//! | [`activation`] | the activation functions and their derivatives |
 //! | [`loss`] | the losses and their derivatives in the prediction |
 //! | [`start`] | laws of the initial parameters |
 //! | [`parameters`] | canonical order: families of units |
-//! | [`model`] | the interface of networks of any depth |
-//! | [`two_layer`], [`three_layer`] | the models |
-//! | `workspace.rs` | forward and backward passes of either |
-//! | `clouds.rs` | which neurons there are to draw |
-//! | `features.rs` | features of single neurons, for studies of subsets of neurons |
-//! | [`kernel`] | the kernels; nothing else depends on the layout in memory |
+//! | [`model`] | the common interface of networks of any depth |
+//! | [`two_layer`], [`three_layer`] | the two networks |
+//! | `workspace.rs` | forward and backward passes of networks of any depth |
+//! | `clouds.rs` | scatter plots of neurons |
+//! | `features.rs` | hidden activations of single neurons |
+//! | [`kernel`] | the passes over the memory layout, which is private to it |
 
 pub mod activation;
 mod clouds;

@@ -1,6 +1,6 @@
-//! The interface of networks of any depth: no other module depends on which depths there are.
+//! The common interface of networks of any depth.
 
-use super::kernel::{self, Labelled, Samples};
+use super::kernel::{self, LabelledSamples, Samples};
 use super::{Batch, Family, Objective, Start, ThreeLayer, TwoLayer, Workspace};
 use crate::compute::rng::{Role, stream};
 use crate::compute::{Real, Threads};
@@ -9,10 +9,11 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::Serialize;
 
-/// A network's shape at any width; its parameters live in flat slices beside it.
+/// The architecture of a network of any width. Parameters are stored separately, in flat slices.
 ///
-/// The *width* N is a single number also where there are several hidden layers: the size of the smallest. A state is a flat
-/// slice in the kernels' own order; *canonical* parameters are described by [`Network::families`].
+/// The *width* N is a single number: with several hidden layers it is the size of the smallest. A *state slice* holds
+/// parameters or momenta in the memory layout of the kernels; *canonical* parameters are described by
+/// [`Network::families`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Network {
@@ -34,7 +35,7 @@ impl From<ThreeLayer> for Network {
     }
 }
 
-/// Calls a method that every depth has.
+/// Evaluates an expression that is valid for every depth.
 macro_rules! either {
     ($network:expr, $inner:ident => $call:expr) => {
         match $network {
@@ -50,8 +51,7 @@ impl Network {
         either!(self, network => network.inputs)
     }
 
-    /// The network, if its units depend on each other by the predictions alone; where there are several hidden layers they do
-    /// not.
+    /// The two-layer network, if it is one. Its neurons interact through the predictions alone.
     pub fn as_two_layer(&self) -> Option<&TwoLayer> {
         match self {
             Network::TwoLayer(network) => Some(network),
@@ -59,7 +59,7 @@ impl Network {
         }
     }
 
-    /// Leading parameters of a neuron that are fixed though the kernels differentiate by them.
+    /// Number of leading parameters of a neuron that are fixed; see [`TwoLayer::fixed_inputs`].
     pub(crate) fn fixed_inputs(&self) -> usize {
         self.as_two_layer().map_or(0, TwoLayer::fixed_inputs)
     }
@@ -74,7 +74,7 @@ impl Network {
         either!(self, network => network.bias)
     }
 
-    /// Neurons of each hidden layer at a width, from the inputs to the outputs.
+    /// Number of neurons of each hidden layer, from the inputs to the outputs.
     pub fn hidden_layers(&self, width: usize) -> Vec<usize> {
         match self {
             Network::TwoLayer(_) => vec![width],
@@ -82,22 +82,23 @@ impl Network {
         }
     }
 
-    /// What the parameters of a width are in canonical order.
+    /// The families of parameters, in canonical order.
     pub fn families(&self, width: usize) -> Vec<Family> {
         either!(self, network => network.families(width))
     }
 
-    /// Number of parameters of a width.
+    /// Number of parameters.
     pub fn parameters(&self, width: usize) -> usize {
         self.families(width).iter().map(Family::len).sum()
     }
 
-    /// Number of trained parameters of a width.
+    /// Number of trained parameters.
     pub fn coordinates(&self, width: usize) -> usize {
         self.families(width).iter().map(|family| family.rows * family.trained().len()).sum()
     }
 
-    /// Parameters of the largest neuron, without the weights between hidden layers: the p of the bound's form.
+    /// Parameters p of the largest neuron, without the weights between hidden layers; the dimension in the bound of
+    /// WKM.
     pub fn neuron_parameters(&self) -> usize {
         match self {
             Network::TwoLayer(network) => network.parameters(),
@@ -113,7 +114,7 @@ impl Network {
         }
     }
 
-    /// Position in a state slice of every parameter in canonical order.
+    /// The index in a state slice of every parameter, in canonical order.
     pub fn state_indices(&self, width: usize) -> Vec<usize> {
         either!(self, network => network.state_indices(width))
     }
@@ -121,24 +122,25 @@ impl Network {
     /// A state slice from canonical parameters; padding is zero.
     pub fn from_canonical<R: Real>(&self, width: usize, canonical: &[R]) -> Vec<R> {
         let mut state = vec![R::zero(); self.state_len(width)];
-        for (place, &value) in self.state_indices(width).into_iter().zip(canonical) {
-            state[place] = value;
+        for (index, &value) in self.state_indices(width).into_iter().zip(canonical) {
+            state[index] = value;
         }
         state
     }
 
     /// Canonical parameters from a state slice.
     pub fn to_canonical<R: Real>(&self, width: usize, state: &[R]) -> Vec<R> {
-        self.state_indices(width).into_iter().map(|place| state[place]).collect()
+        self.state_indices(width).into_iter().map(|index| state[index]).collect()
     }
 
-    /// Initial parameters of the network that holds the limit's particles from index `first` on, as a state slice.
+    /// Initial parameters of the network that consists of the particles of the limit from index `first`, as a state
+    /// slice.
     pub fn start<R: Real>(&self, start: &Start, seed: u64, first: u64, width: usize) -> Vec<R> {
         either!(self, network => network.start(start, seed, first, width))
     }
 
-    /// Initial momenta of the network that holds the limit's particles from index `first` on, N(0, std^2) on trained
-    /// parameters and zero elsewhere, as a state slice.
+    /// Initial momenta of the network that consists of the particles of the limit from index `first`: N(0, std^2) for
+    /// trained parameters and zero for others, as a state slice.
     pub fn start_momenta<R: Real>(&self, std: f64, seed: u64, first: u64, width: usize) -> Vec<R> {
         let mut state = vec![R::zero(); self.state_len(width)];
         if std > 0.0 {
@@ -154,31 +156,32 @@ impl Network {
         state
     }
 
-    /// Sets the gradient of parameters to zero that are fixed though the kernels differentiate by them.
-    pub(crate) fn hold_fixed<R: Real>(&self, width: usize, gradient: &mut [R]) {
+    /// Zeroes the gradient entries of fixed input weights, which the kernels compute like those of trained ones.
+    pub(crate) fn zero_fixed_gradient<R: Real>(&self, width: usize, gradient: &mut [R]) {
         if let Network::TwoLayer(network) = self {
-            network.hold_fixed(width, gradient);
+            network.zero_fixed_gradient(width, gradient);
         }
     }
 
-    /// The canonical parameters of the network of width `width` that begins at particle `offset` of a larger network.
-    pub fn window<R: Real>(&self, larger: usize, canonical: &[R], offset: usize, width: usize) -> Vec<R> {
+    /// The canonical parameters of the network of width `width` at particle `offset` of a larger network, whose width
+    /// is `larger` and whose parameters are `canonical`.
+    pub fn subnetwork<R: Real>(&self, larger: usize, canonical: &[R], offset: usize, width: usize) -> Vec<R> {
         match self {
             Network::TwoLayer(network) => {
                 let p = network.parameters();
                 canonical[offset * p..(offset + width) * p].to_vec()
             }
-            Network::ThreeLayer(network) => network.window(larger, canonical, offset, width),
+            Network::ThreeLayer(network) => network.subnetwork(larger, canonical, offset, width),
         }
     }
 
-    /// Predictions `f_N(x)`, (n, K) row-major, for inputs (n, d) row-major.
+    /// Predictions `f_N(x)`, (n, K) row-major, of a state slice at inputs (n, d) row-major.
     pub fn predict<R: Real>(&self, width: usize, theta: &[R], x: &[R], threads: Threads) -> Vec<f64> {
         Workspace::default().predict(Model { network: self, width, threads }, theta, x)
     }
 
-    /// Writes `grad Psi`, the derivative of the risk times the number of units of a parameter's family, ridge included, as
-    /// a state slice, under the batch's law; returns the batch's mean loss (without the ridge).
+    /// Writes `grad Psi`, the derivative of the regularised risk on the batch times the number of units of the
+    /// parameter's family, as a state slice; returns the mean loss of the batch, without the ridge term.
     pub fn potential_gradient<R: Real>(
         &self,
         width: usize,
@@ -192,20 +195,20 @@ impl Network {
         let mut samples = Samples::default();
         samples.reset(batch.x.len() / d, d, Some(self.bias()));
         samples.fill(|s| &batch.x[s * d..(s + 1) * d]);
-        let labelled = Labelled { samples: &samples, y: &batch.y };
+        let labelled = LabelledSamples { samples: &samples, y: &batch.y };
         let loss =
             Workspace::default().gradient(Model { network: self, width, threads }, objective, theta, labelled, out);
-        self.hold_fixed(width, out);
+        self.zero_fixed_gradient(width, out);
         loss
     }
 
-    /// The sum over families of the mean over units of `|v|^2`, trained coordinates of a state slice.
+    /// The sum over families of the mean over units of `|v|^2`, with v the trained coordinates of a state slice.
     pub fn mean_square<R: Real>(&self, width: usize, state: &[R]) -> f64 {
         either!(self, network => network.mean_square(width, state))
     }
 
-    /// Activations of the last hidden layer, (neurons, n), of canonical parameters at inputs (n, d): predictions are means of
-    /// these times [`Network::output_weights`].
+    /// Activations of the last hidden layer, (neurons, n), of canonical parameters at inputs (n, d). The predictions
+    /// are the means over neurons of activation times [`Network::output_weights`].
     pub fn hidden(&self, width: usize, canonical: &[f64], x: ArrayView2<f64>) -> Array2<f64> {
         match self {
             Network::TwoLayer(network) => network.hidden(self.families(width)[0].matrix(canonical), x),
@@ -220,8 +223,8 @@ impl Network {
         last.part(part, canonical)
     }
 
-    /// The stream address of a unit of family `family` (by position), for the network that begins at particle `first`: the
-    /// same for every network that holds the unit.
+    /// The index of a unit in the random streams. `family` is the position of its family, `unit` its index in the
+    /// network that starts at particle `first`; the result is the same for every network that contains the unit.
     pub fn unit_address(&self, first: u64, width: usize, family: usize, unit: usize) -> u64 {
         match self {
             Network::TwoLayer(_) => first + unit as u64,
@@ -229,7 +232,7 @@ impl Network {
         }
     }
 
-    /// The parts of a state slice that the kernels move as one.
+    /// The ranges of a state slice that are blocks of the kernels.
     pub fn blocks(&self, width: usize) -> Vec<std::ops::Range<usize>> {
         match self {
             Network::TwoLayer(network) => network.layout(width).block_ranges(0),
@@ -237,8 +240,8 @@ impl Network {
         }
     }
 
-    /// Writes what `draw(family, unit, trained coordinates)` gives for the units of a block into `out`, the block's part of
-    /// a state slice; the rest of it stays.
+    /// Fills the trained coordinates of the units of a block. `draw(family, unit, coordinates)` writes those of one
+    /// unit; `out` is the range of the block in a state slice, of which other entries are unchanged.
     pub fn fill_block<R: Real>(
         &self,
         width: usize,
@@ -249,7 +252,7 @@ impl Network {
         either!(self, network => network.fill_block(width, block, draw, out));
     }
 
-    /// The ways to drop neurons of hidden layers.
+    /// The hidden layers, or combinations of them, from which neurons can be dropped.
     pub fn dropout_patterns(&self) -> Vec<DropoutPattern> {
         match self {
             Network::TwoLayer(_) => vec![DropoutPattern { name: "", layers: vec![true] }],
@@ -261,8 +264,8 @@ impl Network {
         }
     }
 
-    /// Predictions, (n, K), with only some neurons of every hidden layer, rescaled: their averages are over those kept.
-    /// `kept` has one list of neurons for each hidden layer.
+    /// Predictions, (n, K), of the network of the neurons in `kept`, one list for each hidden layer. Averages are over
+    /// the neurons that are kept.
     pub fn predict_kept(
         &self,
         width: usize,
@@ -274,19 +277,19 @@ impl Network {
         match self {
             Network::ThreeLayer(network) => {
                 let (first, second) = (kept[0], kept[1]);
-                let sub = network.keep(network.layers(width), canonical, [first, second]);
-                network.predict_with([first.len(), second.len()], &sub, x, threads)
+                let parameters = network.select_neurons(network.layers(width), canonical, [first, second]);
+                network.predict_with([first.len(), second.len()], &parameters, x, threads)
             }
             Network::TwoLayer(_) => {
                 let (kept, p) = (kept[0], self.neuron_parameters());
-                let sub: Vec<f64> = kept.iter().flat_map(|&i| canonical[i * p..(i + 1) * p].to_vec()).collect();
-                self.predict(kept.len(), &self.from_canonical(kept.len(), &sub), x, threads)
+                let parameters: Vec<f64> = kept.iter().flat_map(|&i| canonical[i * p..(i + 1) * p].to_vec()).collect();
+                self.predict(kept.len(), &self.from_canonical(kept.len(), &parameters), x, threads)
             }
         }
     }
 
-    /// Length of a state slice, as a real number: sizes typed by mistake come out as large, not wrapped.
-    pub fn size(&self, width: usize) -> f64 {
+    /// Length of a state slice in floating point, which does not overflow for erroneous sizes.
+    pub fn state_len_f64(&self, width: usize) -> f64 {
         let padded = |n: f64| (n / kernel::LANES as f64).ceil() * kernel::LANES as f64;
         match self {
             Network::TwoLayer(network) => padded(width as f64) * network.parameters() as f64,
@@ -298,9 +301,9 @@ impl Network {
         }
     }
 
-    /// Numbers that stand for a limit's clouds in sliced distances, with so many directions: weights between hidden layers,
-    /// clouds on the line, have one.
-    pub fn projected(&self, width: usize, directions: f64) -> f64 {
+    /// Number of values that represent the particles of a limit in sliced Wasserstein distances with this many
+    /// directions. Weights between hidden layers are scalars and need one direction.
+    pub fn projection_count(&self, width: usize, directions: f64) -> f64 {
         match self {
             Network::TwoLayer(_) => directions * width as f64,
             Network::ThreeLayer(network) => {
@@ -310,8 +313,8 @@ impl Network {
         }
     }
 
-    /// Work of a step on one sample at a width, up to a factor: neurons, or the weights between them.
-    pub fn work(&self, width: usize) -> f64 {
+    /// Cost of a step per sample, up to a factor: the number of neurons, or of weights between hidden layers.
+    pub fn step_cost(&self, width: usize) -> f64 {
         match self {
             Network::TwoLayer(_) => width as f64,
             Network::ThreeLayer(network) => {
@@ -321,7 +324,7 @@ impl Network {
         }
     }
 
-    /// Bytes that passes on `count` samples work in, for scalars of so many bytes.
+    /// Bytes of the buffers of a pass on `count` samples, for scalars of `scalar` bytes.
     pub fn work_bytes(&self, width: usize, count: usize, scalar: usize) -> f64 {
         match self {
             Network::TwoLayer(network) => kernel::work_bytes(network, width, count, scalar) as f64,
@@ -330,33 +333,34 @@ impl Network {
     }
 }
 
-/// A way to drop neurons.
+/// The hidden layers from which neurons are dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DropoutPattern {
-    /// Its name in records; empty where there is one hidden layer.
+    /// The name in records; empty if there is one hidden layer.
     pub name: &'static str,
-    /// Whether neurons of each hidden layer are dropped.
+    /// For each hidden layer, whether its neurons are dropped.
     pub layers: Vec<bool>,
 }
 
 impl DropoutPattern {
-    /// Whether only the last layer's neurons are dropped: the prediction is a mean over them, and its change has a closed form.
+    /// Whether neurons are dropped from the last hidden layer only. The prediction is a mean over them, so that its
+    /// change has a closed form.
     pub fn drops_last_layer_only(&self) -> bool {
         self.layers.iter().rev().skip(1).all(|dropped| !dropped)
     }
 
-    /// What goes before the names of arrays and checks, with a separator.
+    /// The prefix of the names of arrays and checks, with a separator; empty if the pattern has no name.
     pub fn prefix(&self, separator: &str) -> String {
         if self.name.is_empty() { String::new() } else { format!("{}{separator}", self.name) }
     }
 }
 
-/// A network of fixed width, as a pass needs it.
+/// A network of fixed width, the argument of the passes of a [`Workspace`].
 #[derive(Clone, Copy)]
 pub struct Model<'a> {
     /// The network.
     pub network: &'a Network,
-    /// Its width N.
+    /// The width N.
     pub width: usize,
     /// Whether passes may use more than one thread.
     pub threads: Threads,

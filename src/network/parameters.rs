@@ -1,52 +1,52 @@
-//! A network's parameters in canonical order, as the files and the studies see them.
+//! The parameters of a network in canonical order, the order of files and studies.
 //!
-//! Canonical parameters are a sequence of *families*, one for each kind of thing that obeys a mean-field law of its own: the
-//! neurons of a hidden layer, or the weights between two hidden layers. A family is a matrix, row-major; its *units* (a
-//! neuron, a single weight) are what norms are averages over and what has an address in the streams of random numbers.
+//! Canonical parameters are a sequence of *families*, each of which has a mean-field law of its own: the neurons of a
+//! hidden layer, or the weights between two hidden layers. A family is a row-major matrix. Its *units* are neurons or
+//! single weights; norms are averages over units, and every unit has an address in the random streams.
 
 use ndarray::{ArrayView2, s};
 use std::ops::Range;
 
-/// Parameters of one network in canonical order, in double precision: a point of a path.
+/// The parameters of a network in canonical order and double precision: a point of parameter space.
 pub type ParameterVector = ndarray::Array1<f64>;
 
 /// A named part of a family: some of its columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FamilyPart {
-    /// `w`, `b`, `u`, `c` or `a`: its name in files.
+    /// The name in files: `w`, `b`, `u`, `c` or `a`.
     pub name: &'static str,
-    /// Its columns among the family's.
+    /// The columns of the family that it occupies.
     pub columns: Range<usize>,
-    /// Whether it is trained.
+    /// Whether the part is trained.
     pub trained: bool,
 }
 
-/// Units of one kind.
+/// The units of one kind, as a row-major matrix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Family {
-    /// Its name in records: that of its first part, or `neurons` where there is no other family.
+    /// The name in records: that of the first part, or `neurons` if there is only one family.
     pub name: &'static str,
-    /// Position of its first parameter in canonical order.
+    /// Position of the first parameter in canonical order.
     pub start: usize,
-    /// Rows of its matrix.
+    /// Rows of the matrix.
     pub rows: usize,
-    /// Columns of its matrix.
+    /// Columns of the matrix.
     pub columns: usize,
-    /// Parameters of a unit: a row, or a single entry.
+    /// Parameters per unit: those of a row, or 1 where every entry is a unit.
     pub unit: usize,
-    /// Columns before the first that is trained.
+    /// Number of leading columns that are fixed.
     pub fixed: usize,
-    /// Its parts, in order of their columns.
+    /// The parts, in order of their columns.
     pub parts: Vec<FamilyPart>,
 }
 
 impl Family {
-    /// Parameters of the family.
+    /// Number of parameters.
     pub fn len(&self) -> usize {
         self.rows * self.columns
     }
 
-    /// Whether there are none.
+    /// Whether the family has no parameters.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -56,27 +56,38 @@ impl Family {
         self.len() / self.unit
     }
 
-    /// Positions of its parameters in canonical order.
+    /// Positions of the parameters in canonical order.
     pub fn range(&self) -> Range<usize> {
         self.start..self.start + self.len()
     }
 
-    /// Its trained columns: fixed parts come last.
+    /// The trained columns. Fixed parts are the last ones.
     pub fn trained(&self) -> Range<usize> {
         self.fixed..self.parts.iter().filter(|part| part.trained).map(|part| part.columns.end).max().unwrap_or(0)
     }
 
-    /// Its matrix in canonical parameters.
+    /// The matrix of the family, (rows, columns), in canonical parameters.
+    ///
+    /// # Panics
+    /// If `canonical` is shorter than [`Family::range`].
     pub fn matrix<'a, R>(&self, canonical: &'a [R]) -> ArrayView2<'a, R> {
-        ArrayView2::from_shape((self.rows, self.columns), &canonical[self.range()]).expect("a family's own shape")
+        ArrayView2::from_shape((self.rows, self.columns), &canonical[self.range()])
+            .expect("the range has rows times columns entries")
     }
 
-    /// Its units in canonical parameters, (units, parameters of a unit).
+    /// The units of the family as points, (units, parameters per unit), in canonical parameters.
+    ///
+    /// # Panics
+    /// If `canonical` is shorter than [`Family::range`].
     pub fn cloud<'a, R>(&self, canonical: &'a [R]) -> ArrayView2<'a, R> {
-        ArrayView2::from_shape((self.units(), self.unit), &canonical[self.range()]).expect("a family's own shape")
+        ArrayView2::from_shape((self.units(), self.unit), &canonical[self.range()])
+            .expect("the range has rows times columns entries")
     }
 
-    /// One of its parts in canonical parameters.
+    /// A part of the family, (rows, columns of the part), in canonical parameters.
+    ///
+    /// # Panics
+    /// If `canonical` is shorter than [`Family::range`].
     pub fn part<'a, R>(&self, part: &FamilyPart, canonical: &'a [R]) -> ArrayView2<'a, R> {
         self.matrix(canonical).slice_move(s![.., part.columns.clone()])
     }

@@ -1,32 +1,48 @@
 //! Laws of the initial parameters.
 //!
-//! Every neuron is drawn on its own from the stream addressed by its particle index, so that the network of
-//! width N that starts at particle `offset` holds exactly the particles `offset .. offset + N` of the limit.
+//! Every neuron is drawn from the random stream addressed by its particle index, so that the network of width N at
+//! offset `first` consists of the particles `first .. first + N` of the limit.
 
 use crate::compute::rng::{Role, Stream, stream};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::Serialize;
 
-/// The law of one part (w, b or a) of a neuron, i.i.d. over neurons.
+/// The law of one part (w, b, u, c or a) of the initial parameters, i.i.d. over units.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(tag = "law", rename_all = "kebab-case")]
 pub enum Law {
     /// Independent coordinates N(mean, std^2).
-    Gaussian { mean: f64, std: f64 },
+    Gaussian {
+        /// Mean of each coordinate.
+        mean: f64,
+        /// Standard deviation of each coordinate, at least 0.
+        std: f64,
+    },
     /// Independent coordinates, uniform on [low, high).
-    Uniform { low: f64, high: f64 },
-    /// Uniform on the sphere of this radius in the part's space; for a scalar part, +-radius.
-    Sphere { radius: f64 },
-    /// Every neuron at the same point, all coordinates equal: a start without spread.
-    Point { value: f64 },
-    /// There is no such part; 0 where it is drawn all the same.
+    Uniform {
+        /// Lower end.
+        low: f64,
+        /// Upper end.
+        high: f64,
+    },
+    /// Uniform on the sphere of this radius in the space of the part; for a scalar part, +-radius.
+    Sphere {
+        /// The radius.
+        radius: f64,
+    },
+    /// A point mass, the same for every unit; all coordinates are equal.
+    Point {
+        /// The value of every coordinate.
+        value: f64,
+    },
+    /// The network has no such part. Draws are 0.
     #[default]
     Nothing,
 }
 
 impl Law {
-    /// Draws one part into `out`.
+    /// Draws the coordinates of one part into `out`.
     pub fn draw(&self, rng: &mut Stream, out: &mut [f64]) {
         match *self {
             Law::Gaussian { mean, std } => {
@@ -46,23 +62,23 @@ impl Law {
         }
     }
 
-    /// Whether there is no such part.
+    /// Whether the network has no such part.
     pub fn is_nothing(&self) -> bool {
         *self == Law::Nothing
     }
 }
 
-/// The law of a neuron at time 0; momenta start at rest.
+/// The law of the parameters at time 0, by part.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Start {
     /// Input weights, in R^d.
     pub w: Law,
-    /// Bias, in R; not drawn where the network has none.
+    /// Bias, in R; not drawn if the network has no biases.
     pub b: Law,
-    /// Weights between two hidden layers, each on its own; not drawn where there is one hidden layer.
+    /// Weights between two hidden layers, independent of each other; not drawn if there is one hidden layer.
     #[serde(skip_serializing_if = "Law::is_nothing")]
     pub u: Law,
-    /// Bias of the second hidden layer, in R; as `u`.
+    /// Bias of the second hidden layer, in R; not drawn if there is one hidden layer or the network has no biases.
     #[serde(skip_serializing_if = "Law::is_nothing")]
     pub c: Law,
     /// Output weights, in R^K.
@@ -70,12 +86,13 @@ pub struct Start {
 }
 
 impl Start {
-    /// Whether all neurons start at one point.
+    /// Whether all neurons start at the same point.
     pub fn is_point(&self) -> bool {
         [&self.w, &self.b, &self.u, &self.c, &self.a].iter().all(|law| matches!(law, Law::Point { .. } | Law::Nothing))
     }
 
-    /// Parameters of particle `index` in canonical order (w, b, a); `inputs` = d, `out` has length d + 1 + K (d + K without bias).
+    /// Draws the parameters (w, b, a) of particle `index` of a two-layer network with `inputs` = d. The length of `out`
+    /// is d + 1 + K with bias, otherwise d + K.
     pub fn particle(&self, seed: u64, index: u64, inputs: usize, bias: bool, out: &mut [f64]) {
         let mut rng = stream(seed, Role::Start, index, 0);
         let (w, rest) = out.split_at_mut(inputs);

@@ -1,16 +1,16 @@
-//! The three-layer network; Pham, Nguyen (ICLR 2021), WKM section 3, Shevchenko, Mondelli (ICML 2020).
+//! The three-layer network; Pham, Nguyen (ICLR 2021), WKM, section 3, and Shevchenko, Mondelli (ICML 2020).
 //!
 //! ```text
 //! H_j(x) = (1/N1) sum_i u_ij sigma1(<w_i, x> + b_i) + c_j,      f(x) = (1/N2) sum_j a_j sigma2(H_j(x))
 //! ```
 //!
-//! Every kind of parameter has a clock of its own scaling: the potential's gradient is `N1 dR/dw_i`, `N1 N2 dR/du_ij` and
-//! `N2 dR/da_j`, so that one learning rate serves all of them at every width.
+//! The gradient of the potential is `N1 dR/dw_i`, `N1 N2 dR/du_ij` and `N2 dR/da_j`: with this scaling one learning
+//! rate suits all parameters at every width.
 //!
 //! The limit is a *neuronal embedding*: indices become random variables C1, C2 with weights `w(t, C1)`, `u(t, C1, C2)`,
-//! `a(t, C2)`. It is simulated by a wide network, whose neurons are samples of C1 and C2. Every weight is drawn at the
-//! address of its indices, so that the network that begins at particle `first` has the weights of a sub-sample of both
-//! kinds of index, and starts as a part of the limit.
+//! `a(t, C2)`. It is simulated by a wide network, whose neurons are samples of C1 and C2. Every weight is drawn from
+//! the random stream addressed by its indices, so that the network at particle `first` has the initial weights of a
+//! sub-sample of both kinds of index of the limit.
 
 use super::kernel::activation;
 use super::kernel::three_layer::{ThreeLayerLayout, ThreeLayerModel, ThreeLayerWorkspace};
@@ -21,7 +21,7 @@ use crate::compute::{Real, Threads};
 use ndarray::{Array2, ArrayView2, s};
 use serde::Serialize;
 
-/// A three-layer network's shape; its parameters live in flat slices beside it.
+/// The architecture of a three-layer network of any width. Parameters are stored separately, in flat slices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ThreeLayer {
     /// Input dimension d.
@@ -30,39 +30,37 @@ pub struct ThreeLayer {
     pub outputs: usize,
     /// Whether neurons have biases b and c.
     pub bias: bool,
-    /// The nonlinearities sigma1 and sigma2.
+    /// The activation functions sigma1 and sigma2.
     pub activations: [Activation; 2],
-    /// Whether the output weights a stay where they start.
+    /// Whether the output weights a are fixed at their initial values.
     pub fixed_output: bool,
-    /// Neurons of the hidden layers per unit of width; the smaller is 1, so that the width is N = min(N1, N2).
+    /// Neurons of each hidden layer per unit of width; the smaller is 1, so that the width is N = min(N1, N2).
     pub proportions: [usize; 2],
 }
 
-/// The parameters' families, by position.
+/// Positions of the families of parameters: neurons of the first hidden layer, weights between the hidden layers,
+/// neurons of the second.
 const FIRST: usize = 0;
 const BETWEEN: usize = 1;
 const SECOND: usize = 2;
 
 impl ThreeLayer {
-    /// Names of the families of units, in the order of [`ThreeLayer::families`].
-    pub const FAMILY_NAMES: [&str; 3] = ["w", "u", "a"];
-
-    /// N1 and N2 at a width.
+    /// Sizes N1 and N2 of the hidden layers.
     pub fn layers(&self, width: usize) -> [usize; 2] {
         self.proportions.map(|per| per.saturating_mul(width))
     }
 
-    /// Parameters of the larger kind of neuron, (w, b) or (c, a).
+    /// The larger of the numbers of parameters (w, b) and (c, a) of a neuron of the first and the second layer.
     pub fn neuron_parameters(&self) -> usize {
         self.inputs.max(self.outputs) + usize::from(self.bias)
     }
 
-    /// The arrangement of a network of this width.
+    /// The memory layout of a network of this width.
     pub fn layout(&self, width: usize) -> ThreeLayerLayout {
         self.layout_of(self.layers(width))
     }
 
-    /// The arrangement of a network with these hidden layers.
+    /// The memory layout of a network with hidden layers of these sizes.
     pub(super) fn layout_of(&self, [n1, n2]: [usize; 2]) -> ThreeLayerLayout {
         let bias = usize::from(self.bias);
         ThreeLayerLayout {
@@ -71,7 +69,8 @@ impl ThreeLayer {
         }
     }
 
-    /// The parameters in canonical order: neurons of the first layer (w, b); weights u, (N1, N2); neurons of the second (c, a).
+    /// The families of parameters, in canonical order: neurons (w, b) of the first hidden layer, weights u (N1, N2),
+    /// neurons (c, a) of the second hidden layer.
     pub fn families(&self, width: usize) -> Vec<Family> {
         self.families_of(self.layers(width))
     }
@@ -110,7 +109,7 @@ impl ThreeLayer {
         ]
     }
 
-    /// Position in a state slice of every parameter in canonical order.
+    /// The index in a state slice of every parameter, in canonical order.
     pub fn state_indices(&self, width: usize) -> Vec<usize> {
         self.state_indices_of(self.layers(width))
     }
@@ -119,20 +118,20 @@ impl ThreeLayer {
         let layout = self.layout_of([n1, n2]);
         let first = (0..n1).flat_map(|i| (0..layout.first.parameters).map(move |row| layout.first_index(i, row)));
         let between = (0..n1).flat_map(|i| (0..n2).map(move |j| layout.second_index(j, i)));
-        let rest = n1..layout.second.parameters;
-        let second = (0..n2).flat_map(|j| rest.clone().map(move |row| layout.second_index(j, row)));
+        let rows = n1..layout.second.parameters;
+        let second = (0..n2).flat_map(|j| rows.clone().map(move |row| layout.second_index(j, row)));
         first.chain(between).chain(second).collect()
     }
 
-    /// Initial parameters of the network of the indices from `first` on, as a state slice.
+    /// Initial parameters of the network at particle `first`, as a state slice.
     pub fn start<R: Real>(&self, start: &Start, seed: u64, first: u64, width: usize) -> Vec<R> {
         let ([n1, n2], layout) = (self.layers(width), self.layout(width));
-        let [of_first, of_second] = self.proportions.map(|per| per as u64 * first);
+        let [first_offset, second_offset] = self.proportions.map(|per| per as u64 * first);
         let mut state = vec![R::zero(); layout.len()];
         let (d, bias) = (self.inputs, usize::from(self.bias));
         let mut neuron = vec![0.0; d + bias];
         for i in 0..n1 {
-            let mut rng = stream(seed, Role::Start, of_first + i as u64, 0);
+            let mut rng = stream(seed, Role::Start, first_offset + i as u64, 0);
             let (w, b) = neuron.split_at_mut(d);
             start.w.draw(&mut rng, w);
             start.b.draw(&mut rng, b);
@@ -140,14 +139,14 @@ impl ThreeLayer {
         }
         let mut neuron = vec![0.0; bias + self.outputs];
         for j in 0..n2 {
-            let mut rng = stream(seed, Role::StartSecond, of_second + j as u64, 0);
+            let mut rng = stream(seed, Role::StartSecond, second_offset + j as u64, 0);
             let (c, a) = neuron.split_at_mut(bias);
             start.c.draw(&mut rng, c);
             start.a.draw(&mut rng, a);
             (0..neuron.len()).for_each(|row| state[layout.second_index(j, n1 + row)] = R::of(neuron[row]));
             for i in 0..n1 {
                 let mut u = [0.0];
-                let mut rng = stream(seed, Role::StartWeight, of_first + i as u64, of_second + j as u64);
+                let mut rng = stream(seed, Role::StartWeight, first_offset + i as u64, second_offset + j as u64);
                 start.u.draw(&mut rng, &mut u);
                 state[layout.second_index(j, i)] = R::of(u[0]);
             }
@@ -155,16 +154,16 @@ impl ThreeLayer {
         state
     }
 
-    /// The sub-network of the indices that begin at particle `offset`.
-    pub fn window<R: Real>(&self, larger: usize, canonical: &[R], offset: usize, width: usize) -> Vec<R> {
+    /// The canonical parameters of the network of width `width` at particle `offset` of a larger network.
+    pub fn subnetwork<R: Real>(&self, larger: usize, canonical: &[R], offset: usize, width: usize) -> Vec<R> {
         let [rows, columns] = self.proportions.map(|per| (per * offset..per * (offset + width)).collect::<Vec<_>>());
-        self.keep(self.layers(larger), canonical, [&rows, &columns])
+        self.select_neurons(self.layers(larger), canonical, [&rows, &columns])
     }
 
-    /// The sub-network of some neurons of either layer, in canonical order.
-    pub fn keep<R: Real>(&self, layers: [usize; 2], canonical: &[R], kept: [&[usize]; 2]) -> Vec<R> {
+    /// The canonical parameters of the network of the neurons `kept` of either hidden layer.
+    pub fn select_neurons<R: Real>(&self, layers: [usize; 2], canonical: &[R], kept: [&[usize]; 2]) -> Vec<R> {
         let families = self.families_of(layers);
-        let [first, between, second] = [0, 1, 2].map(|k| families[k].matrix(canonical));
+        let [first, between, second] = [FIRST, BETWEEN, SECOND].map(|k| families[k].matrix(canonical));
         let mut out =
             Vec::with_capacity(kept[0].len() * (first.ncols() + kept[1].len()) + kept[1].len() * second.ncols());
         kept[0].iter().for_each(|&i| out.extend(first.row(i)));
@@ -173,10 +172,10 @@ impl ThreeLayer {
         out
     }
 
-    /// Predictions of canonical parameters with hidden layers of these sizes, in whatever proportion; (n, K).
+    /// Predictions, (n, K), of canonical parameters with hidden layers of any two sizes, at inputs (n, d) row-major.
     pub fn predict_with(&self, layers: [usize; 2], canonical: &[f64], x: &[f64], threads: Threads) -> Vec<f64> {
         let mut theta = vec![0.0; self.layout_of(layers).len()];
-        self.state_indices_of(layers).into_iter().zip(canonical).for_each(|(place, &value)| theta[place] = value);
+        self.state_indices_of(layers).into_iter().zip(canonical).for_each(|(index, &value)| theta[index] = value);
         ThreeLayerWorkspace::default().predict(ThreeLayerModel { network: self, layers, threads }, &theta, x)
     }
 
@@ -201,10 +200,10 @@ impl ThreeLayer {
         activate(self.activations[1], z)
     }
 
-    /// The sum over families of the mean over units of `|v|^2`, trained coordinates of a state slice.
+    /// The sum over families of the mean over units of `|v|^2`, with v the trained coordinates of a state slice.
     pub fn mean_square<R: Real>(&self, width: usize, state: &[R]) -> f64 {
         let ([n1, n2], layout) = (self.layers(width), self.layout(width));
-        let square = |place: usize| state[place].to_f64().powi(2);
+        let square = |index: usize| state[index].to_f64().powi(2);
         let row = |neuron: usize, rows: std::ops::Range<usize>| -> f64 {
             rows.map(|row| square(layout.second_index(neuron, row))).sum()
         };
@@ -217,17 +216,19 @@ impl ThreeLayer {
         first / n1 as f64 + between / (n1 as f64 * n2 as f64) + second / n2 as f64
     }
 
-    /// The address of a unit: its index in a layer, or the indices of the neurons that a weight joins.
+    /// The index of a unit in the random streams; see [`super::Network::unit_address`]. For a weight it combines the
+    /// indices of its two neurons.
     pub fn unit_address(&self, first: u64, width: usize, family: usize, unit: usize) -> u64 {
-        let ([_, n2], [of_first, of_second]) = (self.layers(width), self.proportions.map(|per| per as u64 * first));
+        let ([_, n2], [first_offset, second_offset]) =
+            (self.layers(width), self.proportions.map(|per| per as u64 * first));
         match family {
-            FIRST => of_first + unit as u64,
-            BETWEEN => (of_first + (unit / n2) as u64) << 32 | (of_second + (unit % n2) as u64),
-            _ => of_second + unit as u64,
+            FIRST => first_offset + unit as u64,
+            BETWEEN => (first_offset + (unit / n2) as u64) << 32 | (second_offset + (unit % n2) as u64),
+            _ => second_offset + unit as u64,
         }
     }
 
-    /// Writes what `draw(family, unit, trained coordinates)` gives for the units of a block into the block's part of a state.
+    /// Fills the trained coordinates of the units of a block; see [`super::Network::fill_block`].
     pub fn fill_block<R: Real>(
         &self,
         width: usize,
@@ -250,7 +251,7 @@ impl ThreeLayer {
                     draw(BETWEEN, i * n2 + j, &mut u);
                     put(layout.second, lane, i, &u);
                 }
-                draw(2, j, &mut neuron);
+                draw(SECOND, j, &mut neuron);
                 put(layout.second, lane, n1, &neuron);
             }
         } else {
@@ -263,6 +264,7 @@ impl ThreeLayer {
     }
 }
 
+/// `sigma(z)`, entry by entry.
 fn activate(activation: Activation, z: Array2<f64>) -> Array2<f64> {
     let mut z = z.as_standard_layout().into_owned();
     if let Some(z) = z.as_slice_mut() {

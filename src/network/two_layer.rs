@@ -1,4 +1,4 @@
-//! The two-layer network `f(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)`; WKM section 3, MMN eq. (1).
+//! The two-layer network `f(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)`; WKM, section 3, and MMN, eq. (1).
 
 use super::kernel::{LANES, TwoLayerLayout};
 use super::{Activation, Family, FamilyPart, Start};
@@ -6,7 +6,7 @@ use crate::compute::Real;
 use serde::Serialize;
 use std::ops::Range;
 
-/// A batch of samples in the network's scalar type.
+/// A batch of samples with inputs in the scalar type of the network.
 #[derive(Clone, Debug, Default)]
 pub struct Batch<R> {
     /// Inputs, (n, d) row-major.
@@ -15,18 +15,18 @@ pub struct Batch<R> {
     pub y: Vec<f64>,
 }
 
-/// A two-layer network's shape; its parameters live in flat slices beside it.
+/// The architecture of a two-layer network of any width. Parameters are stored separately, in flat slices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TwoLayer {
     /// Input dimension d.
     pub inputs: usize,
     /// Output dimension K.
     pub outputs: usize,
-    /// Whether a neuron has a bias b.
+    /// Whether neurons have a bias b.
     pub bias: bool,
-    /// The nonlinearity sigma.
+    /// The activation function sigma.
     pub activation: Activation,
-    /// Whether the output weights a stay where they start.
+    /// Whether the output weights a are fixed at their initial values.
     pub fixed_output: bool,
 }
 
@@ -36,29 +36,29 @@ impl TwoLayer {
         self.inputs + usize::from(self.bias) + self.outputs
     }
 
-    /// Whether output weights are trained.
+    /// Whether the output weights are trained.
     pub fn trains_output(&self) -> bool {
         !self.fixed_output
     }
 
-    /// The bump neuron `phi(x; theta) = a exp(-(x - theta)^2 / (2 s^2))` of one input and one trained parameter: on the
-    /// inputs `(x, 1) / s` ([`crate::population::Population::with_scale`]) it is `a sigma(<w, x>)` with the fixed weights
-    /// `w_1 = -1` and a, and `w_2 = theta`.
+    /// The network of bump neurons `phi(x; theta) = a exp(-(x - theta)^2 / (2 s^2))`, with one input and one trained
+    /// parameter. On inputs `(x, 1) / s` ([`crate::population::Population::with_scale`]) a bump neuron is
+    /// `a sigma(<w, x>)` with fixed `w_1 = -1` and a, and `w_2 = theta`.
     pub fn bump(outputs: usize) -> Self {
         TwoLayer { inputs: 2, outputs, bias: false, activation: Activation::Bump, fixed_output: true }
     }
 
-    /// Input weights that stay where they start: a bump neuron's first.
+    /// Number of leading input weights that are fixed; see [`Activation::fixed_inputs`].
     pub fn fixed_inputs(&self) -> usize {
-        usize::from(self.activation == Activation::Bump)
+        self.activation.fixed_inputs()
     }
 
-    /// Rows of a neuron's parameters that are trained, in canonical order.
+    /// The trained parameters of a neuron, by position in canonical order.
     pub fn trained(&self) -> Range<usize> {
         self.fixed_inputs()..self.parameters() - if self.fixed_output { self.outputs } else { 0 }
     }
 
-    /// The parameters in canonical order: neurons, each w, b (where there is one), a.
+    /// The single family of parameters: neurons, each (w, b, a), or (w, a) without bias.
     pub fn families(&self, width: usize) -> Vec<Family> {
         let hidden = self.inputs + usize::from(self.bias);
         let mut parts = vec![FamilyPart { name: "w", columns: 0..self.inputs, trained: true }];
@@ -70,13 +70,13 @@ impl TwoLayer {
         vec![Family { name: "neurons", start: 0, rows: width, columns: p, unit: p, fixed: self.fixed_inputs(), parts }]
     }
 
-    /// Position in a state slice of every parameter in canonical order.
+    /// The index in a state slice of every parameter, in canonical order.
     pub fn state_indices(&self, width: usize) -> Vec<usize> {
         let layout = self.layout(width);
         (0..width).flat_map(|i| (0..layout.parameters).map(move |row| layout.index(i, row))).collect()
     }
 
-    /// Writes what `draw(0, neuron, trained coordinates)` gives for the neurons of a block into the block's part of a state.
+    /// Fills the trained coordinates of the neurons of a block; see [`super::Network::fill_block`]. The family is 0.
     pub fn fill_block<R: Real>(
         &self,
         width: usize,
@@ -94,7 +94,7 @@ impl TwoLayer {
         }
     }
 
-    /// The arrangement of a network of this width.
+    /// The memory layout of a network of this width.
     pub fn layout(&self, width: usize) -> TwoLayerLayout {
         TwoLayerLayout { width, parameters: self.parameters() }
     }
@@ -114,8 +114,8 @@ impl TwoLayer {
         state
     }
 
-    /// Sets the gradient of parameters to zero that are fixed though the kernels differentiate by them.
-    pub(crate) fn hold_fixed<R: Real>(&self, width: usize, gradient: &mut [R]) {
+    /// Zeroes the gradient entries of fixed input weights, which the kernels compute like those of trained ones.
+    pub(crate) fn zero_fixed_gradient<R: Real>(&self, width: usize, gradient: &mut [R]) {
         let layout = self.layout(width);
         for row in 0..self.fixed_inputs() {
             for block in gradient.chunks_exact_mut(layout.parameters * LANES) {
@@ -124,7 +124,7 @@ impl TwoLayer {
         }
     }
 
-    /// `(1/N) sum_i |v_i|^2` over the trained coordinates of a state slice.
+    /// `(1/N) sum_i |v_i|^2` with `v_i` the trained coordinates of neuron i in a state slice.
     pub fn mean_square<R: Real>(&self, width: usize, state: &[R]) -> f64 {
         let layout = self.layout(width);
         let total: f64 = (0..width)

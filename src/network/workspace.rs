@@ -1,10 +1,10 @@
-//! Forward and backward passes of a network of any depth, and the buffers they work in.
+//! Forward and backward passes of networks of any depth, and their buffers.
 
-use super::kernel::{self, Labelled, Samples, StepRequest, three_layer};
+use super::kernel::{self, LabelledSamples, Samples, StepRequest, three_layer};
 use super::{Model, Network, Objective, ThreeLayer, TwoLayer};
 use crate::compute::Real;
 
-/// Buffers of a network's passes. One per run; passes allocate only while it grows.
+/// The buffers of the passes of a network. They are reused from pass to pass and grown on demand.
 #[derive(Debug, Default)]
 pub struct Workspace<R> {
     two_layer: kernel::TwoLayerWorkspace<R>,
@@ -20,7 +20,7 @@ fn three_layer_model<'a>(model: Model<'a>, network: &'a ThreeLayer) -> three_lay
 }
 
 impl<R: Real> Workspace<R> {
-    /// The forward pass for a step to come.
+    /// The forward pass that precedes [`Workspace::step`].
     pub fn forward(&mut self, model: Model<'_>, theta: &[R], samples: &Samples<R>) {
         match model.network {
             Network::TwoLayer(network) => self.two_layer.forward(two_layer_model(model, network), theta, samples, true),
@@ -30,7 +30,7 @@ impl<R: Real> Workspace<R> {
         }
     }
 
-    /// Predictions `f_N(x)`, (n, K), for inputs (n, d).
+    /// Predictions `f_N(x)`, (n, K) row-major, of a state slice at inputs (n, d) row-major.
     pub fn predict(&mut self, model: Model<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
         match model.network {
             Network::TwoLayer(network) => self.two_layer.predict(two_layer_model(model, network), theta, x),
@@ -38,13 +38,13 @@ impl<R: Real> Workspace<R> {
         }
     }
 
-    /// Writes the potential's gradient, ridge included; returns the mean loss.
+    /// Writes the gradient of the potential, ridge term included, as a state slice; returns the mean loss of the batch.
     pub fn gradient(
         &mut self,
         model: Model<'_>,
         objective: Objective,
         theta: &[R],
-        batch: Labelled<'_, R>,
+        batch: LabelledSamples<'_, R>,
         out: &mut [R],
     ) -> f64 {
         match model.network {
@@ -57,8 +57,8 @@ impl<R: Real> Workspace<R> {
         }
     }
 
-    /// One step of parameters and momenta, and the forward pass on the next batch; returns the mean loss at the start of
-    /// the step.
+    /// One step of parameters and momenta (`state`, in this order), followed by the forward pass on the next batch;
+    /// returns the mean loss at the start of the step.
     pub fn step(&mut self, model: Model<'_>, state: (&mut [R], &mut [R]), request: StepRequest<'_, R>) -> f64 {
         match model.network {
             Network::TwoLayer(network) => self.two_layer.step(two_layer_model(model, network), state, request),

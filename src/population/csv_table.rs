@@ -1,34 +1,36 @@
 //! Comma-separated tables of numbers.
 //!
-//! * With a header: columns `x0`, ..., `x{d-1}` and `y` (or `y0`, ..., `y{K-1}`), in any order, nothing else.
-//! * Without: every row is the inputs, then y in the last column (K = 1).
+//! * With a header: columns `x0`, ..., `x{d-1}` and `y` (or `y0`, ..., `y{K-1}`), in any order, and no others.
+//! * Without a header: every row is the inputs followed by y in the last column (K = 1).
 //!
-//! The first line is a header when none of its cells is a number. Blank lines are skipped; a cell may stand in double
-//! quotes. Cells are numbers or column names, so no cell contains a comma and a line is a row: line numbers in messages
-//! are those of an editor.
+//! The first line is a header if none of its cells is a number. Blank lines are skipped; cells may be enclosed in
+//! double quotes. Cells are numbers or column names, so that no cell contains a comma or a line break.
 
 use std::path::Path;
 
 use ndarray::Array2;
 
 use super::table::{RowOrigin, SampleTable};
-use super::{Place, PopulationError};
+use super::{FileLocation, PopulationError};
 
-/// Which cell of a row goes where, and how the columns are called.
+/// The columns of a table.
 struct CsvColumns {
+    /// Column of each input.
     x: Vec<usize>,
+    /// Column of each label.
     y: Vec<usize>,
+    /// Name of each column.
     names: Vec<String>,
 }
 
-/// The table in unpacked CSV text.
+/// Parses CSV text, already decompressed.
 ///
 /// # Errors
-/// Text, header, ragged rows, cells that are not finite numbers, no rows: each with its line.
+/// Invalid UTF-8, an invalid header, ragged rows, cells that are not finite numbers, no rows; with the line.
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<SampleTable, PopulationError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| PopulationError::NotText { path: path.to_owned(), at: error.valid_up_to() })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text); // spreadsheets mark UTF-8 so
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text); // the byte order mark of spreadsheets
     let mut rows =
         text.lines().enumerate().map(|(i, line)| (i + 1, line)).filter(|(_, line)| !line.trim().is_empty()).peekable();
 
@@ -52,20 +54,20 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<SampleTable, Population
         }
         row.clear();
         for (cell, name) in cells(text).zip(&columns.names) {
-            let place = || Place::Cell { line, column: name.clone() };
+            let location = || FileLocation::Cell { line, column: name.clone() };
             match cell.parse::<f64>() {
                 Ok(value) if value.is_finite() => row.push(value),
                 Ok(_) => {
                     return Err(PopulationError::NotFinite {
                         path: path.to_owned(),
-                        place: place(),
+                        location: location(),
                         value: cell.to_owned(),
                     });
                 }
                 Err(_) => {
                     return Err(PopulationError::NotANumber {
                         path: path.to_owned(),
-                        place: place(),
+                        location: location(),
                         value: cell.to_owned(),
                     });
                 }
@@ -86,7 +88,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<SampleTable, Population
     })
 }
 
-/// The cells of a line, without blanks and quotes around them.
+/// The cells of a line, without surrounding blanks and quotes.
 fn cells(line: &str) -> impl Iterator<Item = &str> {
     line.split(',').map(|cell| {
         let cell = cell.trim();
@@ -94,6 +96,7 @@ fn cells(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The columns of a table without header.
 fn without_header(path: &Path, line: usize, width: usize) -> Result<CsvColumns, PopulationError> {
     if width < 2 {
         return Err(PopulationError::OneColumn { path: path.to_owned(), line });
@@ -102,6 +105,7 @@ fn without_header(path: &Path, line: usize, width: usize) -> Result<CsvColumns, 
     Ok(CsvColumns { x: (0..width - 1).collect(), y: vec![width - 1], names })
 }
 
+/// The columns of a table with header.
 fn with_header<'a>(
     path: &Path,
     line: usize,
@@ -117,7 +121,7 @@ fn with_header<'a>(
         }
         names.push(name.to_owned());
     }
-    let place = |letter: char, mut found: Vec<(usize, usize)>| -> Result<Vec<usize>, PopulationError> {
+    let column_indices = |letter: char, mut found: Vec<(usize, usize)>| -> Result<Vec<usize>, PopulationError> {
         found.sort_unstable();
         if let Some(pair) = found.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             let column = format!("{letter}{}", pair[0].0);
@@ -129,10 +133,10 @@ fn with_header<'a>(
         }
         Ok(found.into_iter().map(|(_, at)| at).collect())
     };
-    Ok(CsvColumns { x: place('x', x)?, y: place('y', y)?, names })
+    Ok(CsvColumns { x: column_indices('x', x)?, y: column_indices('y', y)?, names })
 }
 
-/// `7` of `x7`; nothing for `x`, `x07` or `x+7`.
+/// The index in a column name, 7 in `x7`; `None` for `x`, `x07` or `x+7`.
 fn index(name: &str, letter: char) -> Option<usize> {
     let digits = name.strip_prefix(letter)?;
     digits.parse().ok().filter(|index: &usize| index.to_string() == digits)

@@ -1,6 +1,7 @@
 //! The built-in digits: 1797 images of 8 x 8 pixels, grey levels 0 to 16.
 //!
-//! UCI *Optical Recognition of Handwritten Digits* (Alpaydin, Kaynak 1998), CC BY 4.0; see `data/README.md`.
+//! The test part of UCI *Optical Recognition of Handwritten Digits* (Alpaydin, Kaynak 1998), CC BY 4.0; see
+//! `data/README.md`.
 
 use std::path::Path;
 
@@ -9,39 +10,42 @@ use serde::Serialize;
 use super::images::{Images, Limit};
 use super::{LabelRule, Population, PopulationError, SourceFile, Standardise, csv_table, source};
 
-/// Images in the built-in set.
+/// Number of built-in images.
 pub const DIGITS: usize = 1797;
-/// Pixels of an image, 8 x 8, row by row.
+/// Number of pixels of an image, 8 x 8, row by row.
 pub const DIGITS_PIXELS: usize = 64;
 
+/// The path of the data in records and messages.
 const PATH: &str = "built-in/digits.csv.gz";
-const PACKED: &[u8] = include_bytes!("data/digits.csv.gz");
+const COMPRESSED: &[u8] = include_bytes!("data/digits.csv.gz");
 
-/// The built-in digits. Inputs are the grey levels 0 to 16 unless standardised; d = 64.
+/// The built-in digits; d = 64. Inputs are grey levels 0 to 16, unless standardised.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DigitsSpec {
-    /// What is learnt.
+    /// The rule that gives the labels.
     pub labels: LabelRule,
-    /// Keep the first `limit` images, 1 to 1797; all without it.
+    /// Number of images, 1 to 1797, the first of the set; `None`: all.
     pub limit: Option<usize>,
-    /// Standardisation over the kept images.
+    /// Standardisation of the inputs, with the moments of these images.
     pub standardise: Standardise,
 }
 
 impl DigitsSpec {
+    /// Builds the population.
+    ///
     /// # Errors
-    /// A limit of 0 or beyond 1797.
+    /// If the limit is 0 or above 1797.
     pub(super) fn build(&self) -> Result<Population, PopulationError> {
         let path = Path::new(PATH);
         let kept = self.limit.first_of(DIGITS, "the built-in digits")?;
-        let table = csv_table::parse(path, &source::unpack(path, PACKED)?)?;
+        let table = csv_table::parse(path, &source::decompress(path, COMPRESSED)?)?;
         let digits: Vec<u8> = table.y.iter().take(kept).map(|&digit| digit as u8).collect();
         Images {
             name: "digits",
             size: (8, 8),
             x: table.x.slice_move(ndarray::s![..kept, ..]).as_standard_layout().into_owned(),
             digits,
-            sources: vec![SourceFile::of(path, PACKED)],
+            sources: vec![SourceFile::of(path, COMPRESSED)],
         }
         .population(self.labels, self.standardise)
     }

@@ -1,12 +1,12 @@
-//! What can go wrong while a population is built, as typed errors that name the file, the place and the remedy.
+//! The errors of building a population.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Where in a data file a value stands.
+/// The location of a value in a data file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum FileLocation {
     /// A line of a text file, counted from 1, and the name of the column.
     Cell {
         /// Line of the file, from 1.
@@ -25,7 +25,7 @@ pub enum Place {
     },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FileLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cell { line, column } => write!(f, "line {line}, column {column}"),
@@ -34,97 +34,326 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why a population could not be built.
+/// Why a population could not be built. Messages name the file, the location and the remedy.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)] // the fields are the nouns of the messages
 pub enum PopulationError {
-    #[error("population: {key} = {value}, but {must}")]
-    OutOfRange { key: &'static str, value: String, must: String },
+    /// A value of the specification is outside its range.
+    #[error("population: {key} = {value}, but {requirement}")]
+    OutOfRange {
+        /// Key in the experiment file.
+        key: &'static str,
+        /// The value that was given.
+        value: String,
+        /// The range, as a clause.
+        requirement: String,
+    },
+    /// More samples are requested than the data set has.
     #[error(
         "population: limit = {limit}, but {source_name} has {available} samples: give a limit of at most {available}, or none"
     )]
-    LimitTooLarge { limit: usize, available: usize, source_name: String },
+    LimitTooLarge {
+        /// Requested number of samples.
+        limit: usize,
+        /// Number of samples of the data set.
+        available: usize,
+        /// Name of the data set.
+        source_name: String,
+    },
+    /// Moments of the inputs overflow or underflow.
     #[error(
         "population: cannot standardise {feature}: its mean or its spread ({spread:e}) leaves the range of double precision; rescale the data"
     )]
-    Spread { feature: String, spread: f64 },
+    Spread {
+        /// The feature, in words.
+        feature: String,
+        /// Its largest minus its smallest value.
+        spread: f64,
+    },
+    /// A file cannot be read.
     #[error("cannot read {}", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// A gzip file cannot be decompressed.
     #[error("{} is compressed, but cannot be unpacked; the file is damaged or incomplete", path.display())]
-    Gzip { path: PathBuf, source: io::Error },
+    Gzip {
+        /// The file.
+        path: PathBuf,
+        /// The error of the decoder.
+        source: io::Error,
+    },
 
+    /// The folder of MNIST does not exist.
     #[error("MNIST folder {} does not exist or is not a folder; {}", folder.display(), MNIST_FILES)]
-    MnistFolder { folder: PathBuf },
+    MnistFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Files of the requested split are missing.
     #[error("MNIST, split {split:?}: {} lacks {}; of the four files it has {}; {}", folder.display(), listed(missing), listed(present), MNIST_FILES)]
-    MnistMissing { folder: PathBuf, split: &'static str, missing: Vec<String>, present: Vec<String> },
+    MnistMissing {
+        /// The folder.
+        folder: PathBuf,
+        /// Name of the split.
+        split: &'static str,
+        /// Names of the missing files of the split.
+        missing: Vec<String>,
+        /// Names of the MNIST files in the folder.
+        present: Vec<String>,
+    },
+    /// The magic number of an IDX file is wrong.
     #[error("{}: starts with {found:#010x}, but an IDX file of {holds} starts with {expected:#010x}", path.display())]
-    IdxMagic { path: PathBuf, found: u32, expected: u32, holds: &'static str },
+    IdxMagic {
+        /// The file.
+        path: PathBuf,
+        /// The magic number of the file.
+        found: u32,
+        /// The magic number of its format.
+        expected: u32,
+        /// The expected contents, in words.
+        holds: &'static str,
+    },
+    /// The length of an IDX file contradicts its header.
     #[error("{}: {found} bytes, but its header announces {expected}: the file is truncated or not an IDX file", path.display())]
-    IdxLength { path: PathBuf, found: u64, expected: u64 },
+    IdxLength {
+        /// The file.
+        path: PathBuf,
+        /// Length of the file in bytes.
+        found: u64,
+        /// Length according to the header, in bytes.
+        expected: u64,
+    },
+    /// An IDX file of images is empty.
     #[error("{}: shape {shape:?} holds no images: at least one image of at least one pixel is needed", path.display())]
-    IdxEmpty { path: PathBuf, shape: Vec<usize> },
+    IdxEmpty {
+        /// The file.
+        path: PathBuf,
+        /// Its shape (images, rows, columns).
+        shape: Vec<usize>,
+    },
+    /// Two IDX files have different numbers of samples.
     #[error("{} holds {image_count} images but {} holds {label_count} labels: they must be files of the same split", images.display(), labels.display())]
-    IdxCount { images: PathBuf, image_count: usize, labels: PathBuf, label_count: usize },
+    IdxCount {
+        /// The file of images.
+        images: PathBuf,
+        /// Number of images.
+        image_count: usize,
+        /// The file of labels.
+        labels: PathBuf,
+        /// Number of labels.
+        label_count: usize,
+    },
+    /// A label of an IDX file is not a digit.
     #[error("{}: label {index} (from 0) is {value}, but a digit is 0 to 9", path.display())]
-    IdxLabel { path: PathBuf, index: usize, value: u8 },
+    IdxLabel {
+        /// The file.
+        path: PathBuf,
+        /// Index of the label, from 0.
+        index: usize,
+        /// The label.
+        value: u8,
+    },
 
+    /// The extension of a data file is not supported.
     #[error("{}: unknown kind of data file: use .npz (arrays x and y), .csv or .csv.gz", path.display())]
-    UnknownKind { path: PathBuf },
+    UnknownKind {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A data file has no samples.
     #[error("{}: no samples: at least one is needed", path.display())]
-    Empty { path: PathBuf },
-    #[error("{}: {place}: {value} is not finite; every value must be a finite number", path.display())]
-    NotFinite { path: PathBuf, place: Place, value: String },
-    #[error("{}: {place}: label {value}, but labels = {labels:?} takes {must}", path.display())]
-    Label { path: PathBuf, place: Place, value: f64, labels: &'static str, must: &'static str },
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A value is infinite or NaN.
+    #[error("{}: {location}: {value} is not finite; every value must be a finite number", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// Location of the value.
+        location: FileLocation,
+        /// The value as written.
+        value: String,
+    },
+    /// A label is not admissible.
+    #[error("{}: {location}: label {value}, but labels = {labels:?} takes {requirement}", path.display())]
+    Label {
+        /// The file.
+        path: PathBuf,
+        /// Location of the label.
+        location: FileLocation,
+        /// The label.
+        value: f64,
+        /// Name of the kind of labels.
+        labels: &'static str,
+        /// The admissible labels, in words.
+        requirement: &'static str,
+    },
+    /// Class numbers have gaps.
     #[error("{}: no sample has class {missing}, although the largest is {largest}: classes must be numbered 0, 1, 2, ... without gaps", path.display())]
-    ClassGap { path: PathBuf, missing: usize, largest: usize },
+    ClassGap {
+        /// The file.
+        path: PathBuf,
+        /// The first missing class.
+        missing: usize,
+        /// The largest class.
+        largest: usize,
+    },
+    /// Class numbers occupy more than one column.
     #[error("{}: {found} label columns, but labels = \"classes\" takes one column of class numbers", path.display())]
-    ClassColumns { path: PathBuf, found: usize },
+    ClassColumns {
+        /// The file.
+        path: PathBuf,
+        /// Number of label columns.
+        found: usize,
+    },
 
+    /// A text file is not UTF-8.
     #[error("{}: not UTF-8 text at byte {at}: save the table as plain CSV", path.display())]
-    NotText { path: PathBuf, at: usize },
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// Offset of the first invalid byte.
+        at: usize,
+    },
+    /// A row has the wrong number of cells.
     #[error("{}: line {line} has {found} cells, but the first line has {expected}: every row needs as many, separated by commas", path.display())]
-    Ragged { path: PathBuf, line: usize, found: usize, expected: usize },
-    #[error("{}: {place}: {value:?} is not a number", path.display())]
-    NotANumber { path: PathBuf, place: Place, value: String },
+    Ragged {
+        /// The file.
+        path: PathBuf,
+        /// Line of the row, from 1.
+        line: usize,
+        /// Cells of the row.
+        found: usize,
+        /// Cells of the first line.
+        expected: usize,
+    },
+    /// A cell is not a number.
+    #[error("{}: {location}: {value:?} is not a number", path.display())]
+    NotANumber {
+        /// The file.
+        path: PathBuf,
+        /// Location of the cell.
+        location: FileLocation,
+        /// The text of the cell.
+        value: String,
+    },
+    /// A header has an unknown column.
     #[error("{}: line {line}: unknown column {column:?}: a header names x0, x1, ... and y (or y0, y1, ...), separated by commas, nothing else", path.display())]
-    UnknownColumn { path: PathBuf, line: usize, column: String },
+    UnknownColumn {
+        /// The file.
+        path: PathBuf,
+        /// Line of the header, from 1.
+        line: usize,
+        /// Name of the column.
+        column: String,
+    },
+    /// A header repeats a column.
     #[error("{}: line {line}: column {column} appears twice (y is y0)", path.display())]
-    RepeatedColumn { path: PathBuf, line: usize, column: String },
+    RepeatedColumn {
+        /// The file.
+        path: PathBuf,
+        /// Line of the header, from 1.
+        line: usize,
+        /// Name of the column.
+        column: String,
+    },
+    /// A header lacks a column.
     #[error("{}: line {line}: no column {column}: a header names x0, x1, ... and y (or y0, y1, ...) without gaps", path.display())]
-    MissingColumn { path: PathBuf, line: usize, column: String },
+    MissingColumn {
+        /// The file.
+        path: PathBuf,
+        /// Line of the header, from 1.
+        line: usize,
+        /// Name of the column.
+        column: String,
+    },
+    /// A table without header has one column.
     #[error("{}: line {line}: one column only: a row without header is the inputs, then y, separated by commas", path.display())]
-    OneColumn { path: PathBuf, line: usize },
+    OneColumn {
+        /// The file.
+        path: PathBuf,
+        /// The first line that is not blank, from 1.
+        line: usize,
+    },
 
+    /// A file is not an `.npz` archive.
     #[error("{}: not a readable .npz archive", path.display())]
-    Npz { path: PathBuf, source: ndarray_npy::ReadNpzError },
+    Npz {
+        /// The file.
+        path: PathBuf,
+        /// The error of the reader.
+        source: ndarray_npy::ReadNpzError,
+    },
+    /// An archive lacks an array.
     #[error("{}: no array {key}; it holds {}; arrays x and y are needed", path.display(), listed(present))]
-    MissingKey { path: PathBuf, key: &'static str, present: Vec<String> },
+    MissingKey {
+        /// The file.
+        path: PathBuf,
+        /// Name of the missing array.
+        key: &'static str,
+        /// Names of the arrays in the archive.
+        present: Vec<String>,
+    },
+    /// The element type of an array is not supported.
     #[error("{}: array {key} has dtype {found}: use float64, float32 or an integer type", path.display())]
-    Dtype { path: PathBuf, key: &'static str, found: String },
-    #[error("{}: array {key} has shape {found:?}, but must be {must}", path.display())]
-    Shape { path: PathBuf, key: &'static str, found: Vec<usize>, must: &'static str },
+    Dtype {
+        /// The file.
+        path: PathBuf,
+        /// Name of the array.
+        key: &'static str,
+        /// Its type descriptor.
+        found: String,
+    },
+    /// The shape of an array is not admissible.
+    #[error("{}: array {key} has shape {found:?}, but must be {requirement}", path.display())]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// Name of the array.
+        key: &'static str,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The admissible shapes, in words.
+        requirement: &'static str,
+    },
+    /// The arrays x and y have different numbers of rows.
     #[error("{}: x has {x_rows} rows but y has {y_rows}: one row of each per sample", path.display())]
-    RowCount { path: PathBuf, x_rows: usize, y_rows: usize },
+    RowCount {
+        /// The file.
+        path: PathBuf,
+        /// Rows of x.
+        x_rows: usize,
+        /// Rows of y.
+        y_rows: usize,
+    },
 }
 
-/// How the four files are called, for people who have none or some of them.
+/// The accepted names of the files, for messages.
 const MNIST_FILES: &str = "the four files are train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte \
-and t10k-labels-idx1-ubyte, each as it is or with .gz, a dot instead of the second hyphen being fine too";
+and t10k-labels-idx1-ubyte, each uncompressed or with .gz; the second hyphen may be a dot";
 
-/// One range check, as a typed error.
+/// Checks a condition on the value of a key.
+///
+/// # Errors
+/// [`PopulationError::OutOfRange`] if `ok` is false.
 pub(super) fn require(
     ok: bool,
     key: &'static str,
     value: impl fmt::Display,
-    must: &str,
+    requirement: &str,
 ) -> Result<(), PopulationError> {
     if ok {
         return Ok(());
     }
-    Err(PopulationError::OutOfRange { key, value: value.to_string(), must: must.to_owned() })
+    Err(PopulationError::OutOfRange { key, value: value.to_string(), requirement: requirement.to_owned() })
 }
 
+/// The names, separated by commas.
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

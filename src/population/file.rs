@@ -1,4 +1,4 @@
-//! A law given by a file of the user: every row a sample, all equally likely.
+//! The empirical law of a data file of the user: every row is a sample, with equal probability.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -12,31 +12,33 @@ use super::{FileLabels, Population, PopulationError, Sample, SourceFile, Standar
 /// A data file.
 ///
 /// * `.npz`: arrays `x` (n, d) and `y` (n) or (n, K); float64, float32 or integers.
-/// * `.csv`, `.csv.gz`: with a header, columns `x0`, ..., `x{d-1}` and `y` (or `y0`, ..., `y{K-1}`) in any order; without
-///   one, the last column is y. The first line is a header when none of its cells is a number.
+/// * `.csv`, `.csv.gz`: with a header, columns `x0`, ..., `x{d-1}` and `y` (or `y0`, ..., `y{K-1}`) in any order;
+///   without one, the last column is y. The first line is a header if none of its cells is a number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FileSpec {
     /// The file.
     pub path: PathBuf,
-    /// What its label columns hold.
+    /// The kind of labels.
     pub labels: FileLabels,
-    /// Keep the first `limit` samples; all without it. The whole file is read and checked either way, and the number of
-    /// classes is that of the whole file.
+    /// Number of samples, the first of the file; `None`: all. In either case the whole file is read and checked, and
+    /// the number of classes is that of the whole file.
     pub limit: Option<usize>,
-    /// Standardisation of the inputs over the kept samples.
+    /// Standardisation of the inputs, with the moments of these samples.
     pub standardise: Standardise,
 }
 
 impl FileSpec {
+    /// Builds the population.
+    ///
     /// # Errors
-    /// Everything that can be wrong with a data file, with its place; a limit of 0 or beyond the number of samples.
+    /// If the file cannot be read or is invalid, or the limit is 0 or above the number of samples.
     pub(super) fn build(&self) -> Result<Population, PopulationError> {
         let path = &self.path;
-        let kind = kind(path).ok_or_else(|| PopulationError::UnknownKind { path: path.clone() })?;
+        let kind = file_kind(path).ok_or_else(|| PopulationError::UnknownKind { path: path.clone() })?;
         let bytes = source::read(path)?;
         let table = match kind {
             FileKind::Npz => npz_table::parse(path, &bytes)?,
-            FileKind::Csv => csv_table::parse(path, &source::unpack(path, &bytes)?)?,
+            FileKind::Csv => csv_table::parse(path, &source::decompress(path, &bytes)?)?,
         };
         let (y, labels) = self.labels.apply(path, &table)?;
         let kept = self.limit.first_of(y.nrows(), &path.display().to_string())?;
@@ -54,13 +56,16 @@ impl FileSpec {
     }
 }
 
+/// The format of a data file.
 enum FileKind {
+    /// An archive of NumPy arrays.
     Npz,
+    /// Comma-separated text, possibly compressed.
     Csv,
 }
 
-/// The kind of a file by its name, in any case.
-fn kind(path: &std::path::Path) -> Option<FileKind> {
+/// The format of a file, by the extension of its name in lower or upper case.
+fn file_kind(path: &std::path::Path) -> Option<FileKind> {
     let name = path.file_name().map(OsStr::to_string_lossy)?.to_ascii_lowercase();
     if name.ends_with(".npz") {
         Some(FileKind::Npz)
@@ -161,9 +166,9 @@ mod tests {
                 "{text}"
             );
         }
-        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packer.write_all(b"1,2,0\n3,4,1\n").unwrap();
-        let found = build("t.CSV.gz", &packer.finish().unwrap(), FileLabels::Classes, Some(1)).unwrap();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(b"1,2,0\n3,4,1\n").unwrap();
+        let found = build("t.CSV.gz", &encoder.finish().unwrap(), FileLabels::Classes, Some(1)).unwrap();
         // the limit does not change the number of classes
         assert_eq!((found.sample.y, found.labels), (array![[1.0, 0.0]], LabelKind::OneHot(2)));
     }
@@ -181,18 +186,18 @@ mod tests {
         check!(f64, f32, i64, i32, i16, i8, u64, u32, u16, u8);
     }
 
-    /// Every kind of bad file, and what its message must say.
+    /// The messages of every kind of invalid file.
     #[test]
     fn bad_files_are_explained() {
         let text = |t: &str| t.as_bytes().to_vec();
         let (x, y) = (array![[1.0, 2.0], [3.0, 4.0]], array![1.0, -1.0]);
-        let lone = {
+        let no_x = {
             let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
             writer.add_array("inputs", &x).unwrap();
             writer.add_array("y", &y).unwrap();
             writer.finish().unwrap().into_inner()
         };
-        let whole = npz(&x, &y);
+        let valid = npz(&x, &y);
         use FileLabels::{Classes, Real, Sign};
         let cases: Vec<(&str, Vec<u8>, FileLabels, &[&str])> = vec![
             ("a.txt", text("1,2"), Real, &["a.txt", ".npz", ".csv.gz"]),
@@ -226,8 +231,8 @@ mod tests {
             ("a.csv", text("1,4000000000\n"), Classes, &["no sample has class 0"]),
             ("a.csv", text("x0,y0,y1\n1,0,1\n"), Classes, &["2 label columns"]),
             ("a.npz", text("not an archive"), Real, &["a.npz", "archive"]),
-            ("a.npz", whole[..whole.len() - 30].to_vec(), Real, &["a.npz", "archive"]),
-            ("a.npz", lone, Real, &["no array x", "inputs, y"]),
+            ("a.npz", valid[..valid.len() - 30].to_vec(), Real, &["a.npz", "archive"]),
+            ("a.npz", no_x, Real, &["no array x", "inputs, y"]),
             ("a.npz", npz(&array![[true], [false]], &y), Real, &["array x has dtype", "|b1", "float64"]),
             ("a.npz", npz(&array![1.0, 2.0], &y), Real, &["array x has shape [2]", "(n, d)"]),
             ("a.npz", npz(&Array2::<f64>::zeros((2, 0)), &y), Real, &["array x has shape [2, 0]"]),

@@ -1,15 +1,14 @@
-//! The IDX format: a magic number that ends in the rank, big-endian extents, then the bytes.
+//! The IDX format of MNIST: a magic number whose last byte is the rank, big-endian extents, then the entries.
 
 use std::path::Path;
 
 use super::PopulationError;
 
-/// Shape and bytes of an unpacked IDX file of unsigned bytes of the given rank.
-///
-/// `holds` says what the file should contain, for messages.
+/// The shape and the entries of an IDX file of unsigned bytes, already decompressed. `holds` names the expected
+/// contents in messages.
 ///
 /// # Errors
-/// A foreign magic number, or a length other than the one the header announces.
+/// If the magic number is not that of the type and rank, or the length contradicts the header.
 pub(super) fn parse<'a, const RANK: usize>(
     path: &Path,
     bytes: &'a [u8],
@@ -27,7 +26,7 @@ pub(super) fn parse<'a, const RANK: usize>(
     for (axis, extent) in shape.iter_mut().enumerate() {
         *extent = word(1 + axis).ok_or_else(|| length(header as u64))? as usize;
     }
-    // A damaged header can announce more than fits in a word.
+    // The product of the extents of a damaged header can overflow.
     let body = shape.iter().fold(1_u64, |product, &extent| product.saturating_mul(extent as u64));
     let total = body.saturating_add(header as u64);
     if bytes.len() as u64 != total {

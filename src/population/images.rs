@@ -1,13 +1,13 @@
-//! What the digits and MNIST share: keep the first images, standardise, label, describe.
+//! Populations of images, common to the built-in digits and MNIST.
 
 use ndarray::Array2;
 
 use super::error::require;
 use super::{LabelRule, Population, PopulationError, Sample, SourceFile, Standardise};
 
-/// Labelled images before standardisation.
+/// LabelledSamples images before standardisation.
 pub(super) struct Images {
-    /// Name of the data set, for people.
+    /// Name of the data set, for descriptions.
     pub name: &'static str,
     /// Rows and columns of an image.
     pub size: (usize, usize),
@@ -20,6 +20,10 @@ pub(super) struct Images {
 }
 
 impl Images {
+    /// Builds the population.
+    ///
+    /// # Errors
+    /// If the inputs cannot be standardised.
     pub(super) fn population(
         mut self,
         rule: LabelRule,
@@ -44,9 +48,12 @@ impl Images {
     }
 }
 
-/// "The first n samples" as an optional limit.
+/// An optional number of samples, the first of a data set.
 pub(super) trait Limit {
-    /// How many of `available` samples to keep; more than there are is an error, never silently fewer.
+    /// The number of samples to keep out of `available`.
+    ///
+    /// # Errors
+    /// If the limit is 0 or above `available`.
     fn first_of(&self, available: usize, source_name: &str) -> Result<usize, PopulationError>;
 }
 

@@ -1,4 +1,4 @@
-//! From what a data set says about a sample to the targets y.
+//! Targets y from the labels of a data set.
 
 use crate::choice::choice;
 use std::path::Path;
@@ -9,20 +9,20 @@ use serde::Serialize;
 use super::PopulationError;
 use super::table::SampleTable;
 
-/// What the targets are, for the choice of a loss.
+/// The kind of targets, which determines the losses that apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LabelKind {
-    /// Any real numbers.
+    /// Real numbers.
     Real,
     /// Every entry is -1 or +1.
     Sign,
-    /// Every row has a single 1, the rest 0; the number of classes, K.
+    /// One-hot rows, with the number of classes K.
     OneHot(usize),
 }
 
 choice! {
-    /// What is learnt about an image of a digit.
+    /// The label of an image of a digit.
     pub enum LabelRule: "label rule" {
         /// y = +1 for an even digit, -1 for an odd one (K = 1).
         Parity = "parity",
@@ -55,19 +55,22 @@ impl LabelRule {
 }
 
 choice! {
-    /// What the label columns of a file hold.
+    /// The kind of labels in a data file.
     pub enum FileLabels: "kind of labels" {
         /// Real targets, any K.
         Real = "real",
-        /// -1 and +1, any K.
+        /// Targets -1 and +1, any K.
         Sign = "sign",
-        /// One column of class numbers 0, 1, ..., C - 1 without gaps, made one-hot (K = C).
+        /// One column of class numbers 0, 1, ..., C - 1 without gaps, encoded one-hot (K = C).
         Classes = "classes",
     }
 }
 
 impl FileLabels {
-    /// Targets (n, K) of a table's label columns, after checking every one of them.
+    /// Targets (n, K) of the label columns of a table.
+    ///
+    /// # Errors
+    /// If a label is not admissible; with its location.
     pub(super) fn apply(self, path: &Path, table: &SampleTable) -> Result<(Array2<f64>, LabelKind), PopulationError> {
         match self {
             Self::Real => Ok((table.y.clone(), LabelKind::Real)),
@@ -85,7 +88,7 @@ impl FileLabels {
                 seen.sort_unstable();
                 seen.dedup();
                 let largest = seen[seen.len() - 1];
-                // No gaps also means C <= n: a stray large number cannot ask for a huge array.
+                // Without gaps, C <= n: a single large number cannot cause a huge allocation.
                 if let Some(missing) = (0..largest).find(|&class| seen[class] != class) {
                     return Err(PopulationError::ClassGap { path: path.to_owned(), missing, largest });
                 }
@@ -95,26 +98,28 @@ impl FileLabels {
         }
     }
 
+    /// Checks every label.
     fn check(
         self,
         path: &Path,
         table: &SampleTable,
         ok: impl Fn(f64) -> bool,
-        must: &'static str,
+        requirement: &'static str,
     ) -> Result<(), PopulationError> {
         match table.y.indexed_iter().find(|&(_, &value)| !ok(value)) {
             None => Ok(()),
             Some(((row, column), &value)) => Err(PopulationError::Label {
                 path: path.to_owned(),
-                place: table.y_place(row, column),
+                location: table.y_location(row, column),
                 value,
                 labels: self.name(),
-                must,
+                requirement,
             }),
         }
     }
 }
 
+/// The one-hot encoding (rows, width) of class numbers.
 fn one_hot(classes: impl Iterator<Item = usize>, rows: usize, width: usize) -> Array2<f64> {
     let mut y = Array2::zeros((rows, width));
     for (i, class) in classes.enumerate() {

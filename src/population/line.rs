@@ -1,11 +1,11 @@
-//! Inputs on a line by quadrature, and a sum of bumps as target:
+//! Scalar inputs at quadrature nodes, with a sum of Gaussian bumps as target:
 //!
 //! ```text
 //! x_i = Q((i + 1/2) / n),  i < n,     y(x) = sum_j height_j exp(-(x - centre_j)^2 / (2 width_j^2))
 //! ```
 //!
-//! with Q the quantile function of the law of x, uniform or Gaussian: the midpoint rule in the quantile, all of whose nodes
-//! have the same weight, so that the nodes are a population like any other. For a uniform law its error falls as `n^(-2)`.
+//! with Q the quantile function of the law of x, uniform or Gaussian. This is the midpoint rule in the quantile
+//! variable, with equal weights. For a uniform law its error is of order `n^(-2)`.
 
 use ndarray::Array2;
 use serde::Serialize;
@@ -45,7 +45,7 @@ pub struct TargetBump {
     pub width: f64,
 }
 
-/// Inputs on a line and a sum of bumps; d = 1, K = 1, real labels.
+/// Scalar inputs at quadrature nodes, with a sum of bumps as target; d = 1, K = 1, real labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LineSpec {
     /// Law of x.
@@ -58,6 +58,8 @@ pub struct LineSpec {
 }
 
 impl LineSpec {
+    /// Builds the population.
+    ///
     /// # Errors
     /// [`PopulationError::OutOfRange`] for a field outside its range.
     pub(super) fn build(&self) -> Result<Population, PopulationError> {
@@ -94,7 +96,7 @@ impl LineSpec {
         })
     }
 
-    /// y(x).
+    /// The target y(x).
     pub fn target(&self, x: f64) -> f64 {
         let bump = |b: &TargetBump| b.height * libm::exp(-0.5 * ((x - b.centre) / b.width).powi(2));
         self.bumps.iter().map(bump).sum()
@@ -110,16 +112,16 @@ mod tests {
         LineSpec { law, size, bumps: vec![TargetBump { centre: 0.5, height: 2.0, width: 0.4 }] }
     }
 
-    /// `E y` in closed form: the midpoint rule's error falls as n^(-2) for a uniform law, and at least as n^(-1) for a
-    /// Gaussian one, whose tails its nodes leave out.
+    /// `E y` against its closed form: the error is of order n^(-2) for a uniform law, and about n^(-1) for a Gaussian
+    /// law, whose tails the nodes truncate.
     #[test]
     fn expectations_converge() {
         let cdf = |x: f64| 0.5 * libm::erfc(-(x - 0.5) / 0.4 / 2.0_f64.sqrt());
         let uniform = InputLaw::Uniform { low: -1.0, high: 1.5 };
         let exact = 2.0 * 0.4 * (2.0 * std::f64::consts::PI).sqrt() * (cdf(1.5) - cdf(-1.0)) / 2.5;
         let gaussian = InputLaw::Gaussian { mean: 0.0, std: 0.8 };
-        let wide = (0.64_f64 + 0.16).sqrt();
-        let exact_gaussian = 2.0 * 0.4 / wide * libm::exp(-0.5 * 0.25 / (wide * wide));
+        let std = (0.64_f64 + 0.16).sqrt();
+        let exact_gaussian = 2.0 * 0.4 / std * libm::exp(-0.5 * 0.25 / (std * std));
         for (law, exact, order) in [(uniform, exact, 1.95), (gaussian, exact_gaussian, 0.95)] {
             let error =
                 |n| (PopulationSpec::Line(spec(law, n)).build(0).unwrap().sample.y.mean().unwrap() - exact).abs();

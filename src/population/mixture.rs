@@ -4,7 +4,7 @@
 //! y = +1 or -1 with probability 1/2 each,     x | y ~ N(0, (1 + y Delta)^2 I_d),     0 < Delta < 1.
 //! ```
 //!
-//! The classes differ by their radius alone, which keeps a rotation-invariant start rotation-invariant.
+//! The law is rotation-invariant, so that training preserves a rotation-invariant law of the neurons.
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -25,11 +25,13 @@ pub struct MixtureSpec {
     pub delta: f64,
     /// Number of samples that represent the law, at least 1.
     pub size: usize,
-    /// Where mini-batches come from.
+    /// The origin of mini-batches.
     pub draws: Draws,
 }
 
 impl MixtureSpec {
+    /// Builds the population.
+    ///
     /// # Errors
     /// [`PopulationError::OutOfRange`] for a field outside its range.
     pub(super) fn build(&self, seed: u64) -> Result<Population, PopulationError> {
@@ -41,7 +43,7 @@ impl MixtureSpec {
     }
 }
 
-/// The law itself.
+/// The law, as a sampler.
 struct Mixture {
     dimension: usize,
     delta: f64,
@@ -74,8 +76,8 @@ mod tests {
 
     const SPEC: MixtureSpec = MixtureSpec { dimension: 10, delta: 0.4, size: 20_000, draws: Draws::Fixed };
 
-    /// |x|^2 / (1 + y Delta)^2 is chi-squared with d degrees of freedom (mean d, variance 2 d), the labels are fair, and
-    /// the coordinates are uncorrelated.
+    /// The law of |x|^2 / (1 + y Delta)^2 is chi-squared with d degrees of freedom (mean d, variance 2 d), both labels
+    /// have probability 1/2, and the coordinates are uncorrelated.
     #[test]
     fn moments_of_each_class() {
         let sample = PopulationSpec::Mixture(SPEC).build(5).unwrap().sample;
@@ -93,7 +95,7 @@ mod tests {
         }
     }
 
-    /// Sample i has its own address, and a fresh draw at another address is another point.
+    /// Sample i depends on the seed and i alone, and differs from a fresh draw with the same indices.
     #[test]
     fn samples_do_not_depend_on_the_size() {
         let build =

@@ -1,4 +1,4 @@
-//! MNIST from a folder that the user names: four IDX files, plain or gzip.
+//! MNIST, read from a folder with four IDX files, plain or compressed by gzip.
 
 use crate::choice::choice;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::images::{Images, Limit};
 use super::{LabelRule, Population, PopulationError, SourceFile, Standardise, idx, source};
 
 choice! {
-    /// Which part of MNIST.
+    /// A part of MNIST.
     pub enum Split: "MNIST split" {
         /// 60,000 training images (`train-*`).
         Train = "train",
@@ -20,6 +20,7 @@ choice! {
 }
 
 impl Split {
+    /// The prefix of the names of its files.
     const fn prefix(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -28,34 +29,37 @@ impl Split {
     }
 }
 
-/// MNIST. Inputs are pixels scaled to [0, 1] unless standardised; d = 784 for the original files.
+/// MNIST; d = 784 for the original files. Inputs are pixels scaled to [0, 1], unless standardised.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MnistSpec {
     /// Folder with the IDX files.
     pub folder: PathBuf,
-    /// Which part.
+    /// The part.
     pub split: Split,
-    /// What is learnt.
+    /// The rule that gives the labels.
     pub labels: LabelRule,
-    /// Keep the first `limit` images; all without it.
+    /// Number of images, the first of the part; `None`: all.
     pub limit: Option<usize>,
-    /// Standardisation over the kept images.
+    /// Standardisation of the inputs, with the moments of these images.
     pub standardise: Standardise,
 }
 
-/// The endings of the two files of a split, after its prefix.
+/// The names of the two files of a split, after the prefix.
 const PARTS: [&str; 2] = ["images-idx3-ubyte", "labels-idx1-ubyte"];
 
 impl MnistSpec {
+    /// Builds the population.
+    ///
     /// # Errors
-    /// Missing, truncated, foreign or mismatched files; a limit of 0 or beyond the number of images.
+    /// If files are missing, truncated, of another format or do not match, or the limit is 0 or above the number of
+    /// images.
     pub(super) fn build(&self) -> Result<Population, PopulationError> {
         let [image_path, label_path] = self.find()?;
         let (image_bytes, label_bytes) = (source::read(&image_path)?, source::read(&label_path)?);
-        let (image_plain, label_plain) =
-            (source::unpack(&image_path, &image_bytes)?, source::unpack(&label_path, &label_bytes)?);
-        let ([count, rows, columns], pixels) = idx::parse::<3>(&image_path, &image_plain, "images")?;
-        let ([label_count], digits) = idx::parse::<1>(&label_path, &label_plain, "labels")?;
+        let (raw_images, raw_labels) =
+            (source::decompress(&image_path, &image_bytes)?, source::decompress(&label_path, &label_bytes)?);
+        let ([count, rows, columns], pixels) = idx::parse::<3>(&image_path, &raw_images, "images")?;
+        let ([label_count], digits) = idx::parse::<1>(&label_path, &raw_labels, "labels")?;
         if count * rows * columns == 0 {
             return Err(PopulationError::IdxEmpty { path: image_path, shape: vec![count, rows, columns] });
         }
@@ -85,7 +89,7 @@ impl MnistSpec {
         .population(self.labels, self.standardise)
     }
 
-    /// Paths of the images and the labels of the split, whichever spelling is there.
+    /// The paths of the images and the labels of the split, under any accepted name.
     fn find(&self) -> Result<[PathBuf; 2], PopulationError> {
         if !self.folder.is_dir() {
             return Err(PopulationError::MnistFolder { folder: self.folder.clone() });
@@ -108,7 +112,7 @@ impl MnistSpec {
     }
 }
 
-/// The file of one part under any of its four spellings.
+/// The file `prefix-part`, under any of its four accepted names.
 fn existing(folder: &Path, split: Split, part: &str) -> Option<PathBuf> {
     let hyphen = format!("{}-{part}", split.prefix());
     let dot = hyphen.replace("-idx", ".idx");
@@ -136,9 +140,9 @@ mod tests {
     }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packer.write_all(bytes).unwrap();
-        packer.finish().unwrap()
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
     }
 
     fn build(files: &[(&str, &[u8])], limit: Option<usize>) -> Result<Population, PopulationError> {
@@ -176,9 +180,9 @@ mod tests {
         assert_eq!(build(&files, Some(2)).unwrap().shape(), (2, 2, 1));
     }
 
-    /// Each broken pair of files, and what its message must say.
+    /// The messages of invalid pairs of files.
     #[test]
-    fn broken_files_are_named() {
+    fn invalid_files_are_reported() {
         let (images, labels) = good();
         let cut_pack = |bytes: &[u8]| gzip(bytes)[..20].to_vec();
         let cases: Vec<(Vec<u8>, Vec<u8>, &[&str])> = vec![

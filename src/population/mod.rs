@@ -1,12 +1,12 @@
 //! Laws of (x, y): x in R^d, y in R^K.
 //!
-//! A [`Population`] is what the risk is an expectation over. It always carries a fixed [`Sample`], used wherever an exact
-//! expectation or an L2(x) norm is needed; for data files and for `draws = "fixed"` that sample *is* the law and every
-//! statement of the theory applies to it exactly. With `draws = "fresh"` it also carries a [`Sampler`], and mini-batches
-//! come from the law itself.
+//! The risk is an expectation over a [`Population`]. It always has a fixed [`Sample`], over which expectations and
+//! L2(x) norms are taken. For data files and for `draws = "fixed"` the law is the empirical law of that sample, and the
+//! theory applies to it exactly. With `draws = "fresh"` the population also has a [`Sampler`], which draws mini-batches
+//! from the law itself.
 //!
-//! A [`PopulationSpec`] is the plain description that an experiment file holds; [`PopulationSpec::build`] makes the
-//! population, a function of the description, the files it names, and the seed.
+//! A [`PopulationSpec`] is the description in an experiment file. [`PopulationSpec::build`] builds the population,
+//! which is determined by the description, the data files and the seed.
 //!
 //! | kind | law | d | K |
 //! |---|---|---|---|
@@ -15,7 +15,7 @@
 //! | `file` | `.npz` or `.csv` | any | any |
 //! | `teacher` | Gaussian inputs, two-layer target | any | 1 |
 //! | `mixture` | two isotropic Gaussians, their label | any | 1 |
-//! | `line` | inputs on a line, a sum of bumps | 1 | 1 |
+//! | `line` | scalar inputs, a sum of bumps as target | 1 | 1 |
 
 mod csv_table;
 mod digits;
@@ -42,7 +42,7 @@ use serde::Serialize;
 
 pub use digits::{DIGITS, DIGITS_PIXELS, DigitsSpec};
 use error::require;
-pub use error::{Place, PopulationError};
+pub use error::{FileLocation, PopulationError};
 pub use file::FileSpec;
 pub use labels::{FileLabels, LabelKind, LabelRule};
 pub use line::{InputLaw, LineSpec, TargetBump};
@@ -53,7 +53,7 @@ pub use source::SourceFile;
 pub use standardise::{Standardisation, Standardise};
 pub use teacher::{Teacher, TeacherActivation, TeacherDirections, TeacherOutputs, TeacherSpec, TeacherSum};
 
-/// A fixed sample, all rows equally likely; row-major standard layout.
+/// A fixed sample, whose rows have equal probability; arrays are in standard (row-major) layout.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// Inputs (n, d).
@@ -63,7 +63,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// (n, d, K).
+    /// The shape (n, d, K).
     pub fn shape(&self) -> (usize, usize, usize) {
         (self.x.nrows(), self.x.ncols(), self.y.ncols())
     }
@@ -71,34 +71,35 @@ impl Sample {
 
 /// A law of (x, y).
 pub struct Population {
-    /// The law itself, or the sample that stands for it in expectations.
+    /// The sample over which expectations are taken.
     pub sample: Sample,
-    /// Where fresh mini-batches come from; `None` where the sample is the law.
+    /// The source of fresh mini-batches; `None` if the law is that of the sample.
     pub sampler: Option<Box<dyn Sampler>>,
-    /// What the targets are.
+    /// The kind of targets.
     pub labels: LabelKind,
-    /// What was done to the inputs, if anything.
+    /// The transformation of the inputs, if any.
     pub standardisation: Option<Standardisation>,
-    /// The files read, with checksums.
+    /// The data files, with checksums.
     pub sources: Vec<SourceFile>,
-    /// One line for people.
+    /// A description in one line.
     pub description: String,
 }
 
 impl Population {
-    /// (n, d, K) of the fixed sample.
+    /// The shape (n, d, K) of the fixed sample.
     pub fn shape(&self) -> (usize, usize, usize) {
         self.sample.shape()
     }
 
-    /// The same law with inputs `(x, 1) / scale`, as bump neurons of width `scale` take them.
+    /// The law with inputs `(x, 1) / scale` in place of x, the inputs of bump neurons of width `scale`
+    /// ([`crate::network::TwoLayer::bump`]).
     ///
     /// # Errors
-    /// More than one input, or fresh draws.
+    /// If there is more than one input, or draws are fresh.
     pub fn with_scale(mut self, scale: f64) -> Result<Self, PopulationError> {
         let inputs = self.sample.x.ncols();
-        let must = "bump neurons need one input, and no fresh draws";
-        require(inputs == 1 && self.sampler.is_none(), "number of inputs", inputs, must)?;
+        let requirement = "bump neurons need one input, and no fresh draws";
+        require(inputs == 1 && self.sampler.is_none(), "number of inputs", inputs, requirement)?;
         let x = &self.sample.x;
         self.sample.x = Array2::from_shape_fn((x.nrows(), 2), |(s, j)| if j == 0 { x[[s, 0]] } else { 1.0 } / scale);
         Ok(self)
@@ -106,7 +107,7 @@ impl Population {
 }
 
 impl fmt::Debug for Population {
-    /// The facts, not the numbers.
+    /// A summary without the data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Population")
             .field("shape", &self.shape())
@@ -149,7 +150,7 @@ pub enum PopulationSpec {
     Teacher(TeacherSpec),
     /// Two isotropic Gaussians.
     Mixture(MixtureSpec),
-    /// Inputs on a line.
+    /// Scalar inputs at quadrature nodes.
     Line(LineSpec),
 }
 
@@ -184,7 +185,7 @@ impl PopulationSpec {
         }
     }
 
-    /// Whether mini-batches come fresh from the law, so that the fixed sample only stands for it.
+    /// Whether mini-batches are fresh draws from the law.
     pub fn fresh(&self) -> bool {
         match self {
             Self::Teacher(spec) => spec.draws == Draws::Fresh,
@@ -193,10 +194,10 @@ impl PopulationSpec {
         }
     }
 
-    /// The population. The seed matters for samplers only.
+    /// Builds the population. The seed has no effect on data files and quadrature nodes.
     ///
     /// # Errors
-    /// A value outside its range, or a file that is missing, damaged or not what it should be.
+    /// If a value is outside its range, or a file is missing or invalid.
     pub fn build(&self, seed: u64) -> Result<Population, PopulationError> {
         match self {
             Self::Digits(spec) => spec.build(),
@@ -208,7 +209,7 @@ impl PopulationSpec {
         }
     }
 
-    /// (n, d, K) before anything is built; `None` where only files can tell.
+    /// The shape (n, d, K) without building the population; `None` if it depends on a file.
     pub fn shape_hint(&self) -> Option<(usize, usize, usize)> {
         match self {
             Self::Digits(spec) => {
@@ -226,7 +227,7 @@ impl PopulationSpec {
 mod tests {
     use super::*;
 
-    /// The hint is what is built, and the record reads like the experiment file.
+    /// The hint is the shape of the population, and the record has the form of the experiment file.
     #[test]
     fn hints_and_records() {
         let digits =
@@ -246,7 +247,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&LabelKind::OneHot(10)).unwrap(), r#"{"one-hot":10}"#);
     }
 
-    /// Names and serialised kinds are one list.
+    /// Names are the serialised kinds.
     #[test]
     fn kinds() {
         let mixture = PopulationSpec::Mixture(MixtureSpec { dimension: 3, delta: 0.5, size: 4, draws: Draws::Fresh });

@@ -1,4 +1,4 @@
-//! Tables stored by NumPy: an `.npz` archive with arrays `x` (n, d) and `y` (n) or (n, K).
+//! Tables in NumPy archives: an `.npz` file with arrays `x` (n, d) and `y` (n) or (n, K).
 
 use std::io::Cursor;
 use std::path::Path;
@@ -7,12 +7,12 @@ use ndarray::{Array2, ArrayD};
 use ndarray_npy::{NpzReader, ReadNpyError, ReadNpzError};
 
 use super::table::{RowOrigin, SampleTable};
-use super::{Place, PopulationError};
+use super::{FileLocation, PopulationError};
 
 type Archive<'a> = NpzReader<Cursor<&'a [u8]>>;
 
-/// The table in the bytes of an `.npz` archive: float64, float32 or any integer type, C or Fortran order, packed or not.
-/// Integers beyond 2^53 are rounded to the nearest double.
+/// Parses an `.npz` archive: float64, float32 or any integer type, C or Fortran order, compressed or not. Integers
+/// beyond 2^53 are rounded to the nearest double.
 ///
 /// # Errors
 /// A damaged archive, missing arrays, other types, wrong or mismatched shapes, no rows, values that are not finite.
@@ -27,11 +27,11 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<SampleTable, Population
     }
     let (x, y) = (read(path, &mut archive, "x")?, read(path, &mut archive, "y")?);
 
-    let shape = |key, array: &ArrayD<f64>, must| PopulationError::Shape {
+    let shape = |key, array: &ArrayD<f64>, requirement| PopulationError::Shape {
         path: path.to_owned(),
         key,
         found: array.shape().to_vec(),
-        must,
+        requirement,
     };
     if x.ndim() != 2 || x.shape()[1] == 0 {
         return Err(shape("x", &x, "(n, d) with d at least 1: one row per sample"));
@@ -49,22 +49,22 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<SampleTable, Population
     let (x, y) = (rows(&x, x_rows), rows(&y, y_rows));
     for (key, array) in [("x", &x), ("y", &y)] {
         if let Some(((row, column), value)) = array.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            let place = Place::Entry { key, row, column };
-            return Err(PopulationError::NotFinite { path: path.to_owned(), place, value: value.to_string() });
+            let location = FileLocation::Entry { key, row, column };
+            return Err(PopulationError::NotFinite { path: path.to_owned(), location, value: value.to_string() });
         }
     }
     Ok(SampleTable { x, y, rows: RowOrigin::Entries })
 }
 
-/// The array as (n, columns) in standard layout, whatever its order in the file; one or two axes.
+/// An array of one or two axes as (n, columns) in standard layout.
 fn rows(array: &ArrayD<f64>, n: usize) -> Array2<f64> {
     let columns = array.len() / n;
     Array2::from_shape_fn((n, columns), |(i, j)| if array.ndim() == 1 { array[[i]] } else { array[[i, j]] })
 }
 
-/// One array, with whichever of the accepted types it has.
+/// Reads one array of any accepted type.
 fn read(path: &Path, archive: &mut Archive<'_>, key: &'static str) -> Result<ArrayD<f64>, PopulationError> {
-    // Each attempt reads the header again; only the last one's complaint about the type is kept.
+    // Each attempt reads the header again. The type is reported if the last attempt fails.
     macro_rules! attempt {
         ($Type:ty) => {
             match archive.by_name::<ndarray::OwnedRepr<$Type>, ndarray::IxDyn>(key) {

@@ -1,4 +1,4 @@
-//! Laws one can draw from without end, and the fixed sample that stands for such a law.
+//! Laws with a sampler, and fixed samples of them.
 
 use crate::choice::choice;
 use ndarray::Array2;
@@ -7,7 +7,7 @@ use super::error::require;
 use super::{LabelKind, Population, PopulationError, Sample};
 use crate::compute::rng::{self, Role};
 
-/// A law one can draw from without end.
+/// A law of (x, y) from which samples can be drawn.
 pub trait Sampler: Send + Sync {
     /// Input dimension d.
     fn inputs(&self) -> usize;
@@ -15,27 +15,30 @@ pub trait Sampler: Send + Sync {
     /// Output dimension K.
     fn outputs(&self) -> usize;
 
-    /// One draw: writes x (d) and y (K), a function of the stream alone.
+    /// Draws one sample: writes x (d) and y (K), which depend on the stream alone.
     ///
     /// # Panics
-    /// When a slice has another length.
+    /// If a slice has another length.
     fn draw(&self, rng: &mut rng::Stream, x: &mut [f64], y: &mut [f64]);
 }
 
 choice! {
-    /// Where mini-batches of a sampled law come from.
+    /// The origin of the mini-batches of a law with a sampler.
     pub enum Draws: "kind of draws" {
-        /// From the fixed sample, which then *is* the population.
+        /// The fixed sample, whose empirical law is the population.
         Fixed = "fixed",
-        /// Fresh from the law at every step (the one-pass setting of the theory).
+        /// Fresh draws from the law at every step (the one-pass setting of the theory).
         Fresh = "fresh",
     }
 }
 
-/// More numbers than this in one fixed sample (32 GiB) is taken for a mistake.
+/// Most numbers of a fixed sample (32 GiB); more are considered a mistake.
 const MOST_NUMBERS: usize = 1 << 32;
 
-/// Checks the two sizes of a fixed sample.
+/// Checks the sizes of a fixed sample.
+///
+/// # Errors
+/// If a size is 0, or their product is above [`MOST_NUMBERS`].
 pub(super) fn check_size(size: usize, dimension: usize) -> Result<(), PopulationError> {
     require(size >= 1, "size", size, "it must be at least 1")?;
     require(dimension >= 1, "dimension", dimension, "it must be at least 1")?;
@@ -43,8 +46,8 @@ pub(super) fn check_size(size: usize, dimension: usize) -> Result<(), Population
     require(fits, "size", size, &format!("size times dimension ({dimension}) may be at most {MOST_NUMBERS}"))
 }
 
-/// The first `size` samples of the law: sample i comes from the stream `(seed, Population, i, 0)`, so it is the same
-/// whatever the size.
+/// The first `size` samples of the law. Sample i is drawn from the stream `(seed, Population, i, 0)` and does not
+/// depend on `size`.
 pub(super) fn fixed_sample(sampler: &dyn Sampler, size: usize, seed: u64) -> Sample {
     let mut x = Array2::zeros((size, sampler.inputs()));
     let mut y = Array2::zeros((size, sampler.outputs()));
@@ -56,7 +59,7 @@ pub(super) fn fixed_sample(sampler: &dyn Sampler, size: usize, seed: u64) -> Sam
     Sample { x, y }
 }
 
-/// The population of a sampler.
+/// The population of a sampler; `law` describes it.
 pub(super) fn population(
     sampler: impl Sampler + 'static,
     draws: Draws,

@@ -1,4 +1,4 @@
-//! Data files as they are read: bytes, checksum, and the gzip layer taken off.
+//! Reading of data files: contents, checksum and decompression.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 
 use super::PopulationError;
 
-/// A data file that went into a population, for the manifest.
+/// A data file of a population, for the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SourceFile {
-    /// The path as it was given, or `built-in/NAME` for data that ships with the crate.
+    /// The path as given, or `built-in/NAME` for data of the crate.
     pub path: String,
-    /// SHA-256 of the file's bytes as stored (before unpacking), in lower-case hexadecimal.
+    /// SHA-256 of the bytes of the file (before decompression), in lower-case hexadecimal.
     pub sha256: String,
 }
 
@@ -30,13 +30,19 @@ impl SourceFile {
     }
 }
 
-/// All bytes of a file.
+/// The bytes of a file.
+///
+/// # Errors
+/// If the file cannot be read.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, PopulationError> {
     std::fs::read(path).map_err(|source| PopulationError::Io { path: path.to_owned(), source })
 }
 
-/// The bytes without their gzip layer, if they have one: told by the first two bytes, not by the name.
-pub(super) fn unpack<'a>(path: &Path, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, PopulationError> {
+/// The decompressed bytes of a gzip file, recognised by its first two bytes; other bytes are returned unchanged.
+///
+/// # Errors
+/// If decompression fails.
+pub(super) fn decompress<'a>(path: &Path, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, PopulationError> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(Cow::Borrowed(bytes));
     }

@@ -1,7 +1,7 @@
-//! Shifting and scaling inputs, and the record of it.
+//! Standardisation of inputs: `x <- (x - mean) / scale` with `scale` the standard deviation.
 //!
-//! Moments are those of the kept sample, which *is* the population (division by n, not n - 1):
-//! `x <- (x - mean) / scale` with `scale` the standard deviation. A constant feature becomes 0, with scale 1 recorded.
+//! Moments are those of the empirical law of the sample (division by n, not n - 1). A constant feature becomes 0, with
+//! a scale of 1.
 
 use crate::choice::choice;
 use ndarray::{Array1, Array2};
@@ -10,66 +10,67 @@ use serde::Serialize;
 use super::PopulationError;
 
 choice! {
-    /// Which moments of the inputs are set to mean 0 and variance 1.
+    /// The kind of standardisation to mean 0 and variance 1.
     pub enum Standardise: "standardisation" {
-        /// Inputs as they are.
+        /// None.
         None = "none",
-        /// One mean and one scale over all features of all samples.
+        /// One mean and one scale for all features of all samples.
         Global = "global",
-        /// A mean and a scale for each feature.
+        /// One mean and one scale for each feature.
         PerFeature = "per-feature",
     }
 }
 
-/// What was done to the inputs: `x <- (x - mean) / scale`.
+/// The transformation of the inputs, `x <- (x - mean) / scale`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Standardisation {
-    /// One mean and scale for every feature.
+    /// One mean and one scale for all features.
     Global {
         /// Mean over all features of all samples.
         mean: f64,
-        /// Standard deviation over the same, or 1 where all are equal.
+        /// Standard deviation over all features of all samples, or 1 if all are equal.
         scale: f64,
     },
-    /// A mean and scale per feature, each of length d.
+    /// One mean and one scale for each feature.
     PerFeature {
-        /// Mean of each feature.
+        /// Mean of each feature (d).
         mean: Vec<f64>,
-        /// Standard deviation of each feature, or 1 where it is constant.
+        /// Standard deviation of each feature (d), or 1 if it is constant.
         scale: Vec<f64>,
     },
 }
 
 impl Standardise {
-    /// Standardises `x` (n, d) in place; n and d at least 1, entries finite.
+    /// Standardises `x` (n, d) in place and returns the transformation; n and d are at least 1, and entries are finite.
     ///
     /// # Errors
-    /// [`PopulationError::Spread`] where a spread over- or underflows double precision.
+    /// [`PopulationError::Spread`] if a moment overflows or underflows.
     pub(super) fn apply(self, x: &mut Array2<f64>) -> Result<Option<Standardisation>, PopulationError> {
         if self == Self::None {
             return Ok(None);
         }
         let pooled = self == Self::Global;
-        // One slot per feature, or a single one that ndarray broadcasts over all of them.
+        // One entry per feature, or a single entry that is broadcast.
         let (low, high) = (extreme(x, pooled, f64::min), extreme(x, pooled, f64::max));
 
-        // Twice: the second time takes what rounding left of the mean. Of a constant feature the first leaves a few equal
-        // units in the last place, whose sum is exact, so that it becomes 0 and not noise scaled to 1.
+        // The second pass removes the rounding error of the mean. A constant feature is then exactly 0: the first pass
+        // leaves equal values of a few units in the last place, whose mean is exact.
         let mut mean = mean_of(x, pooled, |v| v);
         *x -= &mean;
         let correction = mean_of(x, pooled, |v| v);
         *x -= &correction;
         mean += &correction;
 
-        // Squares are taken of numbers in [-1, 1], so that tiny and huge units do not leave the double range.
-        let mut half = extreme(x, pooled, |a, b| a.abs().max(b.abs())).mapv(f64::abs);
-        half.mapv_inplace(|half| if half == 0.0 { 1.0 } else { half });
-        *x /= &half;
+        // Squares are taken of numbers in [-1, 1], so that very small and very large units neither overflow nor
+        // underflow.
+        let mut largest = extreme(x, pooled, |a, b| a.abs().max(b.abs())).mapv(f64::abs);
+        largest.mapv_inplace(|largest| if largest == 0.0 { 1.0 } else { largest });
+        *x /= &largest;
         let mut deviation = mean_of(x, pooled, |v| v * v).mapv(f64::sqrt);
         deviation.mapv_inplace(|deviation| if deviation == 0.0 { 1.0 } else { deviation });
         *x /= &deviation;
-        let scale = half * deviation;
+        let scale = largest * deviation;
 
         for (j, (&mean, &scale)) in mean.iter().zip(&scale).enumerate() {
             if !mean.is_finite() || !scale.is_normal() {
@@ -85,7 +86,7 @@ impl Standardise {
     }
 }
 
-/// The mean of f(entry), per feature (d) or of all (1): row by row, so that a large sample is not copied.
+/// The mean of f(entry) per feature (d), or over all entries (1) if `pooled`. By rows, without a copy of the sample.
 fn mean_of(x: &Array2<f64>, pooled: bool, f: fn(f64) -> f64) -> Array1<f64> {
     let mut sums = Array1::zeros(x.ncols());
     for row in x.rows() {
@@ -94,13 +95,13 @@ fn mean_of(x: &Array2<f64>, pooled: bool, f: fn(f64) -> f64) -> Array1<f64> {
     if pooled { Array1::from_elem(1, sums.sum() / x.len() as f64) } else { sums / x.nrows() as f64 }
 }
 
-/// The least or largest entry, per feature (d) or of all (1).
-fn extreme(x: &Array2<f64>, pooled: bool, pick: fn(f64, f64) -> f64) -> Array1<f64> {
-    let mut each = x.row(0).to_owned();
+/// The reduction of the entries by `select` per feature (d), or of all entries (1) if `pooled`.
+fn extreme(x: &Array2<f64>, pooled: bool, select: fn(f64, f64) -> f64) -> Array1<f64> {
+    let mut extremes = x.row(0).to_owned();
     for row in x.rows() {
-        each.zip_mut_with(&row, |best, &v| *best = pick(*best, v));
+        extremes.zip_mut_with(&row, |extreme, &v| *extreme = select(*extreme, v));
     }
-    if pooled { Array1::from_elem(1, each.iter().copied().fold(each[0], pick)) } else { each }
+    if pooled { Array1::from_elem(1, extremes.iter().copied().fold(extremes[0], select)) } else { extremes }
 }
 
 #[cfg(test)]
@@ -131,7 +132,7 @@ mod tests {
         assert_eq!(x, array![[-1.0, 1.0], [-1.0, 1.0]]);
     }
 
-    /// Units do not matter, however small or large, until doubles end; a large common offset costs only its own rounding.
+    /// The result does not depend on units within the range of double precision, beyond which an error is returned.
     #[test]
     fn extreme_units() {
         for unit in [1e-290, 1e-200, 1e200, 1e290] {
@@ -145,8 +146,8 @@ mod tests {
         }
     }
 
-    /// A constant feature is 0 exactly, at any n, although its rounded mean need not be the constant; and a large common
-    /// offset leaves no mean behind.
+    /// A constant feature becomes exactly 0 for any n, although its rounded mean may differ from the constant, and a
+    /// large common offset leaves no mean.
     #[test]
     fn rounding_of_the_mean() {
         for n in 2..300 {

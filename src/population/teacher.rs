@@ -36,7 +36,7 @@ impl TeacherActivation {
     pub fn value(self, z: f64) -> f64 {
         match self {
             Self::Erf => libm::erf(z * std::f64::consts::FRAC_1_SQRT_2),
-            // libm's, so that the law has the same bits on every platform
+            // From libm, so that the law is bitwise equal on all platforms.
             Self::Tanh => libm::tanh(z),
             Self::Relu => z.max(0.0),
         }
@@ -44,7 +44,7 @@ impl TeacherActivation {
 }
 
 choice! {
-    /// Where the teacher's input weights v_j point.
+    /// The directions of the input weights v_j of the teacher.
     pub enum TeacherDirections: "kind of teacher directions" {
         /// v_j = norm e_j, orthogonal; needs m <= d.
         Axes = "axes",
@@ -54,7 +54,7 @@ choice! {
 }
 
 choice! {
-    /// The teacher's output weights a_j.
+    /// The output weights a_j of the teacher.
     pub enum TeacherOutputs: "kind of teacher output weights" {
         /// a_j = 1.
         Ones = "ones",
@@ -64,11 +64,11 @@ choice! {
 }
 
 choice! {
-    /// How the teacher's neurons are added up.
+    /// The prefactor of the sum over the neurons of the teacher.
     pub enum TeacherSum: "teacher sum" {
-        /// (1/m) sum, as in the network's own scaling.
+        /// 1/m, the mean-field scaling.
         Mean = "mean",
-        /// Plain sum.
+        /// 1.
         Sum = "sum",
     }
 }
@@ -80,32 +80,34 @@ choice! {
 /// ```
 ///
 /// with `s` = 1/m or 1 ([`TeacherSum`]), `a_j` = 1 or (-1)^j ([`TeacherOutputs`]), `|v_j| = norm`
-/// ([`TeacherDirections`]) and `sigma` an [`TeacherActivation`].
+/// ([`TeacherDirections`]) and `sigma` a [`TeacherActivation`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TeacherSpec {
     /// Input dimension d, at least 1.
     pub dimension: usize,
     /// Number of teacher neurons m, at least 1.
     pub neurons: usize,
-    /// sigma.
+    /// The activation function sigma.
     pub activation: TeacherActivation,
-    /// Where the v_j point.
+    /// The directions of the v_j.
     pub directions: TeacherDirections,
     /// Length of every v_j, positive.
     pub norm: f64,
-    /// The a_j.
+    /// The output weights a_j.
     pub outputs: TeacherOutputs,
-    /// 1/m or 1 in front of the sum.
+    /// The prefactor s, 1/m or 1.
     pub sum: TeacherSum,
     /// Standard deviation of the noise on y, 0 or more.
     pub noise_std: f64,
     /// Number of samples that represent the law, at least 1.
     pub size: usize,
-    /// Where mini-batches come from.
+    /// The origin of mini-batches.
     pub draws: Draws,
 }
 
 impl TeacherSpec {
+    /// Builds the population.
+    ///
     /// # Errors
     /// As [`Teacher::new`], and for a size of 0.
     pub(super) fn build(&self, seed: u64) -> Result<Population, PopulationError> {
@@ -138,10 +140,10 @@ pub struct Teacher {
 }
 
 impl Teacher {
-    /// The teacher of a specification; random directions are a function of the seed.
+    /// The teacher of a specification. Random directions depend on the seed.
     ///
     /// # Errors
-    /// [`PopulationError::OutOfRange`] for a field outside its range, or more axes than dimensions.
+    /// [`PopulationError::OutOfRange`] for a field outside its range, or more neurons than dimensions along axes.
     pub fn new(spec: &TeacherSpec, seed: u64) -> Result<Self, PopulationError> {
         let (m, d) = (spec.neurons, spec.dimension);
         require(m >= 1, "neurons", m, "it must be at least 1")?;
@@ -187,12 +189,12 @@ impl Teacher {
         (self.v.view(), &self.a)
     }
 
-    /// The factor s in front of the sum: 1/m or 1.
+    /// The prefactor s, 1/m or 1.
     pub const fn prefactor(&self) -> f64 {
         self.prefactor
     }
 
-    /// The target without noise, `s sum_j a_j sigma(<v_j, x>)`, at x (d).
+    /// The noise-free target `s sum_j a_j sigma(<v_j, x>)` at x (d).
     pub fn target(&self, x: &[f64]) -> f64 {
         let neuron = |v: &[f64]| self.activation.value(v.iter().zip(x).map(|(v, x)| v * x).sum());
         let rows = self.v.rows().into_iter().zip(&self.a);
@@ -214,7 +216,7 @@ impl Sampler for Teacher {
         for x in x.iter_mut() {
             *x = rng.sample(StandardNormal);
         }
-        // Drawn even where it is multiplied by 0: laws that differ in noise_std alone share their inputs.
+        // Drawn also if noise_std is 0, so that laws that differ in noise_std alone have the same inputs.
         let xi: f64 = rng.sample(StandardNormal);
         y[0] = self.target(x) + self.noise_std * xi;
     }
@@ -243,8 +245,8 @@ mod tests {
         PopulationSpec::Teacher(spec.clone()).build(seed).unwrap().sample
     }
 
-    /// The mean of `values` is `expected` within five of its own standard errors.
-    fn agrees(values: &[f64], expected: f64, what: &str) {
+    /// Asserts that the mean of `values` is `expected` within five standard errors.
+    fn assert_mean(values: &[f64], expected: f64, what: &str) {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
@@ -265,7 +267,7 @@ mod tests {
         teacher.prefactor().powi(2) * total + spec.noise_std.powi(2)
     }
 
-    /// The error falls as 1/sqrt(n): within five standard errors at every n, for sums, means and axes.
+    /// Within five standard errors, which decrease as 1/sqrt(n), for several sizes and kinds of teachers.
     #[test]
     fn erf_second_moment() {
         let arcsine = |p: f64, q: f64, dot: f64| 2.0 / PI * (dot / ((1.0 + p * p) * (1.0 + q * q)).sqrt()).asin();
@@ -277,7 +279,7 @@ mod tests {
             ] {
                 let spec = TeacherSpec { size, sum, directions, outputs, ..SPEC };
                 let squares: Vec<f64> = sample(&spec, 3).y.iter().map(|y| y * y).collect();
-                agrees(&squares, second_moment(&spec, 3, arcsine), "E y^2");
+                assert_mean(&squares, second_moment(&spec, 3, arcsine), "E y^2");
             }
         }
     }
@@ -288,15 +290,15 @@ mod tests {
         let teacher = Teacher::new(&SPEC, 3).unwrap();
         let (v, a) = teacher.weights();
         let Sample { x, y } = sample(&SPEC, 3);
-        agrees(&y.column(0).to_vec(), 0.0, "E y");
+        assert_mean(&y.column(0).to_vec(), 0.0, "E y");
         for i in 0..SPEC.dimension {
             let slope = (2.0 / PI / (1.0 + SPEC.norm * SPEC.norm)).sqrt();
             let expected: f64 = a.iter().enumerate().map(|(j, a)| a * slope * v[[j, i]]).sum();
             let products: Vec<f64> = x.column(i).iter().zip(&y).map(|(x, y)| x * y).collect();
-            agrees(&products, expected, "E y x");
+            assert_mean(&products, expected, "E y x");
             for k in 0..=i {
                 let products: Vec<f64> = x.rows().into_iter().map(|x| x[i] * x[k]).collect();
-                agrees(&products, f64::from(i == k), "E x x");
+                assert_mean(&products, f64::from(i == k), "E x x");
             }
         }
     }
@@ -311,10 +313,11 @@ mod tests {
             p * q / (2.0 * PI) * (angle.sin() + (PI - angle) * cosine)
         };
         let squares: Vec<f64> = sample(&spec, 8).y.iter().map(|y| y * y).collect();
-        agrees(&squares, second_moment(&spec, 8, kernel), "E y^2");
+        assert_mean(&squares, second_moment(&spec, 8, kernel), "E y^2");
     }
 
-    /// One tanh neuron: E[y^2] is a one-dimensional Gaussian integral, by the trapezoidal rule (spectrally accurate here).
+    /// One tanh neuron: E[y^2] is a one-dimensional Gaussian integral, by the trapezoidal rule (spectrally accurate
+    /// here).
     #[test]
     fn tanh_second_moment() {
         let spec = TeacherSpec { activation: TeacherActivation::Tanh, neurons: 1, ..SPEC };
@@ -324,12 +327,13 @@ mod tests {
             integral += h * (-z * z / 2.0).exp() / (2.0 * PI).sqrt() * (spec.norm * z).tanh().powi(2);
         }
         let squares: Vec<f64> = sample(&spec, 8).y.iter().map(|y| y * y).collect();
-        agrees(&squares, integral + spec.noise_std.powi(2), "E y^2");
+        assert_mean(&squares, integral + spec.noise_std.powi(2), "E y^2");
     }
 
-    /// Weights by hand; inputs do not depend on the noise or on the number of samples, directions not on later neurons.
+    /// Weights against explicit values; inputs do not depend on the noise or on the number of samples, nor directions
+    /// on the number of neurons.
     #[test]
-    fn weights_and_addresses() {
+    fn weights_and_invariances() {
         let axes = Teacher::new(&TeacherSpec { directions: TeacherDirections::Axes, ..SPEC }, 0).unwrap();
         let (v, a) = axes.weights();
         assert_eq!(a, [1.0, -1.0, 1.0, -1.0]);
@@ -358,7 +362,7 @@ mod tests {
         }
     }
 
-    /// Batches of many draws from one stream have the same inputs whatever the noise.
+    /// The inputs of consecutive draws from one stream do not depend on the noise.
     #[test]
     fn noise_does_not_move_later_inputs() {
         let second = |noise_std| {

@@ -63,7 +63,7 @@ impl<R: Real> LimitPath<R> {
 
     /// Canonical parameters of the `width` particles from `offset` on, at recording time `index`.
     pub fn window(&self, network: &Network, index: usize, offset: usize, width: usize) -> Vec<R> {
-        network.window(self.width, &self.parameters[index], offset, width.min(self.width))
+        network.subnetwork(self.width, &self.parameters[index], offset, width.min(self.width))
     }
 
     /// Appends the next recording time of a limit without particles; `cloud` (atoms, p) represents its law, if it has one.

@@ -1,49 +1,57 @@
-//! Vectors of lanes on the instruction sets in use: AVX-512, AVX2 with FMA, and plain arrays.
+//! Vector operations for each instruction set: AVX-512, AVX2 with FMA, and plain arrays.
 //!
-//! A *pack* holds 8 `f64` or 16 `f32` on every instruction set (AVX2 takes two registers for it), so that sums over the
-//! lanes of a pack have the same order everywhere. An instruction set is a token; the tokens of AVX-512 and AVX2 can only
-//! be had from `dispatch`, which asks the processor first, so holding one proves that its instructions exist.
+//! A *pack* holds 8 `f64` or 16 `f32` on every instruction set (two registers with AVX2), so that sums over the lanes
+//! of a pack have the same order everywhere. An instruction set is represented by a token type. The tokens of AVX-512
+//! and AVX2 are only constructed after runtime detection, so that possession of one proves that the instructions are
+//! available.
 //!
-//! Only IEEE operations are used: no estimates of reciprocals. `min` and `max` give their second argument where one is
-//! NaN, so that clamping `max(bound, z)` keeps a NaN in `z`.
+//! Only IEEE operations are used; there are no reciprocal estimates. `min` and `max` return their second argument if
+//! either is NaN, so that clamping as in `max(bound, z)` preserves a NaN in `z`.
 
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-/// AVX-512 (F, DQ, VL, BW); a value proves that the processor has it.
+/// AVX-512 (F, DQ, VL, BW); a value proves that the processor supports it.
 #[derive(Clone, Copy)]
 pub struct Avx512(());
 
-/// AVX2 and FMA; a value proves that the processor has them.
+/// AVX2 and FMA; a value proves that the processor supports them.
 #[derive(Clone, Copy)]
 pub struct Avx2(());
 
-/// Arrays, for the compiler to make of them what the target's baseline allows.
+/// Arrays, vectorised by the compiler as far as the baseline of the target allows.
 #[derive(Clone, Copy)]
 pub struct Portable;
 
-/// Work to be compiled for an instruction set. `PG` packs of a block's row are worked on together, and a register tile
-/// holds `PG` packs times `2 Q` samples or inputs.
+/// A function that is compiled once for each instruction set. The register tiles of matrix kernels hold `PG` packs
+/// times `2 Q` samples or inputs; both depend on the number of registers.
 pub trait Job<R> {
-    /// Does the work. Implementations are `#[inline(always)]`: they take on the features of their caller.
+    /// Runs the function. Implementations are `#[inline(always)]`, so that they are compiled with the target features
+    /// of their caller.
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, simd: S);
 }
 
 /// Operations on packs of `R`.
 pub trait Simd<R>: Copy + Send + Sync {
-    /// The lanes of one pack.
+    /// One pack.
     type Pack: Copy;
-    /// Their number.
+    /// Number of lanes of a pack.
     const LANES: usize;
-    /// Compiles the job with the instruction set's features, as a function of its own: register allocation is better
-    /// than in one large function.
+    /// Runs a job compiled with the features of the instruction set. The job is not inlined: register allocation is
+    /// better than in one large function.
     fn vectorize<J: Job<R>>(self, job: J);
-    /// All lanes equal.
+    /// The pack with all lanes equal to `v`.
     fn splat(self, v: R) -> Self::Pack;
-    /// The first lanes of a slice; panics where it is shorter than a pack.
+    /// The first `LANES` entries of a slice.
+    ///
+    /// # Panics
+    /// If the slice is shorter.
     fn load(self, from: &[R]) -> Self::Pack;
-    /// Writes the first lanes of a slice; panics where it is shorter than a pack.
+    /// Writes the first `LANES` entries of a slice.
+    ///
+    /// # Panics
+    /// If the slice is shorter.
     fn store(self, v: Self::Pack, to: &mut [R]);
     /// `a + b`.
     fn add(self, a: Self::Pack, b: Self::Pack) -> Self::Pack;
@@ -53,9 +61,9 @@ pub trait Simd<R>: Copy + Send + Sync {
     fn mul(self, a: Self::Pack, b: Self::Pack) -> Self::Pack;
     /// `a / b`.
     fn div(self, a: Self::Pack, b: Self::Pack) -> Self::Pack;
-    /// `a b + c`, rounded once (twice on a portable target without the instruction).
+    /// `a b + c`, rounded once; twice on a portable target without fused multiply-add.
     fn fma(self, a: Self::Pack, b: Self::Pack, c: Self::Pack) -> Self::Pack;
-    /// `c - a b`.
+    /// `c - a b`, rounded like [`Simd::fma`].
     fn fnma(self, a: Self::Pack, b: Self::Pack, c: Self::Pack) -> Self::Pack;
     /// `a < b ? a : b`.
     fn min(self, a: Self::Pack, b: Self::Pack) -> Self::Pack;
@@ -63,20 +71,21 @@ pub trait Simd<R>: Copy + Send + Sync {
     fn max(self, a: Self::Pack, b: Self::Pack) -> Self::Pack;
     /// `a < b ? x : y`.
     fn select_less(self, a: Self::Pack, b: Self::Pack, x: Self::Pack, y: Self::Pack) -> Self::Pack;
-    /// The last lane of `before`, then all lanes of `now` but its last: `now` moved up by one lane.
+    /// `now` shifted up by one lane; the last lane of `before` becomes the first.
     fn slide(self, before: Self::Pack, now: Self::Pack) -> Self::Pack;
     /// `|a|`.
     fn abs(self, a: Self::Pack) -> Self::Pack;
     /// `|a|` with the sign of `sign`.
     fn copysign(self, a: Self::Pack, sign: Self::Pack) -> Self::Pack;
-    /// The integer in the low bits of `shifted`, plus `bias`, moved to the place of the exponent.
+    /// The number whose exponent field is the integer in the low bits of `shifted` plus `bias`, and whose fraction is
+    /// zero.
     fn exponent(self, shifted: Self::Pack, bias: i32) -> Self::Pack;
-    /// `x^2 - square`, exactly, where `square` is `x x` rounded and x is far from overflow.
-    fn square_rest(self, x: Self::Pack, square: Self::Pack) -> Self::Pack;
-    /// Asks for the cache lines of a row at an address, which need not be one of the program's, ahead of time.
+    /// The rounding error `x^2 - square` of `square`, which is `x x` rounded; exact if x is far from overflow.
+    fn square_error(self, x: Self::Pack, square: Self::Pack) -> Self::Pack;
+    /// Prefetches the cache lines of a `T` into the second-level cache. The address may be invalid.
     fn prefetch<T>(self, row: *const T);
-    /// Asks for the cache line at an address, which need not be one of the program's, into the nearest cache.
+    /// Prefetches the cache line at an address into the first-level cache. The address may be invalid.
     fn prefetch_line(self, at: *const R);
-    /// The sum of the lanes in double precision by a fixed tree: halves are added until one lane is left.
+    /// The sum of the lanes in double precision by pairwise summation: the two halves are added until one lane is left.
     fn sum(self, a: Self::Pack) -> f64;
 }

@@ -2,8 +2,8 @@
 
 use super::{Job, Portable, Simd};
 
-/// `a b + c`: fused where the target's baseline has the instruction, else two roundings, because a call of the C
-/// library for every product would cost twenty times as much.
+/// `a b + c`, fused if the baseline of the target has the instruction, otherwise rounded twice: the software
+/// implementation is some twenty times slower.
 macro_rules! fused {
     ($a:expr, $b:expr, $c:expr) => {
         if cfg!(any(target_feature = "fma", target_arch = "aarch64")) { $a.mul_add($b, $c) } else { $a * $b + $c }
@@ -29,11 +29,11 @@ macro_rules! portable {
             }
             #[inline(always)]
             fn load(self, from: &[$real]) -> Self::Pack {
-                *from.first_chunk().expect("a pack")
+                *from.first_chunk().expect("the slice holds a pack")
             }
             #[inline(always)]
             fn store(self, v: Self::Pack, to: &mut [$real]) {
-                *to.first_chunk_mut().expect("a pack") = v;
+                *to.first_chunk_mut().expect("the slice holds a pack") = v;
             }
             #[inline(always)]
             fn add(self, a: Self::Pack, b: Self::Pack) -> Self::Pack {
@@ -88,8 +88,8 @@ macro_rules! portable {
                 shifted.map(|v| <$real>::from_bits(v.to_bits().wrapping_add(bias as $bits) << $mantissa))
             }
             #[inline(always)]
-            fn square_rest(self, x: Self::Pack, square: Self::Pack) -> Self::Pack {
-                // Halves of the digits (Dekker 1971): their products are exact.
+            fn square_error(self, x: Self::Pack, square: Self::Pack) -> Self::Pack {
+                // Dekker's splitting into halves (1971), whose products are exact.
                 std::array::from_fn(|l| {
                     let split = x[l] * ((1_u64 << ($mantissa / 2 + 1)) + 1) as $real;
                     let high = split - (split - x[l]);
@@ -103,15 +103,15 @@ macro_rules! portable {
             fn prefetch_line(self, _at: *const $real) {}
             #[inline(always)]
             fn sum(self, a: Self::Pack) -> f64 {
-                let mut wide = a.map(f64::from);
+                let mut sums = a.map(f64::from);
                 let mut half = $lanes / 2;
                 while half > 0 {
                     for l in 0..half {
-                        wide[l] += wide[l + half];
+                        sums[l] += sums[l + half];
                     }
                     half /= 2;
                 }
-                wide[0]
+                sums[0]
             }
         }
     };

@@ -4,44 +4,45 @@ use super::{Avx2, Avx512, Job, Simd};
 use std::arch::x86_64::*;
 
 impl Avx512 {
-    /// The token, where the processor has the instructions.
+    /// The token, if the processor supports the instructions.
     pub fn detect() -> Option<Self> {
-        let has = is_x86_feature_detected!("avx512f")
+        let supported = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma");
-        has.then_some(Avx512(()))
+        supported.then_some(Avx512(()))
     }
 }
 
 impl Avx2 {
-    /// The token, where the processor has the instructions.
+    /// The token, if the processor supports the instructions.
     pub fn detect() -> Option<Self> {
         (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Avx2(()))
     }
 }
 
-/// A method body of intrinsics on registers.
+/// Methods made of intrinsics on registers.
 macro_rules! op {
     ($(fn $name:ident($($arg:ident: $ty:ty),*) $(-> $out:ty)? $body:block)*) => {
         $(#[inline(always)]
         fn $name(self, $($arg: $ty),*) $(-> $out)? {
-            // SAFETY: the token `self` proves that the processor has these instructions; they touch registers only.
+            // SAFETY: the token `self` proves that the processor supports these instructions, which access registers
+            // only.
             unsafe { $body }
         })*
     };
 }
 
-/// `load` and `store` of packs, and the compiled entry.
+/// The items that access memory, and the function that is compiled with the features.
 macro_rules! memory {
     ($real:ty, $lanes:literal, $pack:ty, $features:literal, $token:ident, $pg:literal, $q:literal,
      |$from:ident| $load:expr, |$v:ident, $to:ident| $store:expr) => {
         type Pack = $pack;
         const LANES: usize = $lanes;
         #[inline(always)]
-        fn square_rest(self, x: Self::Pack, square: Self::Pack) -> Self::Pack {
+        fn square_error(self, x: Self::Pack, square: Self::Pack) -> Self::Pack {
             let zero = <Self as Simd<$real>>::splat(self, 0.0);
             let minus = <Self as Simd<$real>>::sub(self, zero, square);
             <Self as Simd<$real>>::fma(self, x, x, minus)
@@ -50,7 +51,7 @@ macro_rules! memory {
         fn prefetch<T>(self, row: *const T) {
             let lines = size_of::<T>().div_ceil(64);
             for line in 0..lines {
-                // SAFETY: a prefetch may be given any address; it faults on none.
+                // SAFETY: a prefetch of an invalid address has no effect.
                 unsafe { _mm_prefetch::<_MM_HINT_T1>(row.cast::<i8>().wrapping_add(64 * line)) };
             }
         }
@@ -66,13 +67,13 @@ macro_rules! memory {
             fn inner<J: Job<$real>>(token: $token, job: J) {
                 job.run::<$token, $pg, $q>(token);
             }
-            // SAFETY: the token `self` proves that the processor has the features.
+            // SAFETY: the token `self` proves that the processor supports the features.
             unsafe { inner(self, job) }
         }
         #[inline(always)]
         fn load(self, from: &[$real]) -> Self::Pack {
             let $from = from[..$lanes].as_ptr();
-            // SAFETY: the token proves the instructions; the slice has just been checked to hold a whole pack.
+            // SAFETY: the token proves that the instructions are supported; the slice was checked to hold a pack.
             unsafe { $load }
         }
         #[inline(always)]
@@ -87,7 +88,7 @@ macro_rules! memory {
 const SIGN64: i64 = i64::MIN;
 const SIGN32: i32 = i32::MIN;
 
-/// The sum of eight doubles in two registers of four: halves are added until one lane is left.
+/// The sum of eight doubles in two registers of four: the halves are added until one lane is left.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn sum_eight(low: __m256d, high: __m256d) -> f64 {
@@ -218,7 +219,8 @@ impl Simd<f64> for Avx2 {
              _mm256_blendv_pd(y[1], x[1], _mm256_cmp_pd::<_CMP_LT_OQ>(a[1], b[1]))]
         }
         fn slide(before: [__m256d; 2], now: [__m256d; 2]) -> [__m256d; 2] {
-            // The upper half of what is before and the lower half of what follows, then the lanes between them.
+            // The upper half of the preceding register and the lower half of the following one, then a shift by one
+            // lane.
             let low = _mm256_permute2f128_pd::<0x21>(before[1], now[0]);
             let high = _mm256_permute2f128_pd::<0x21>(now[0], now[1]);
             [_mm256_shuffle_pd::<0b0101>(low, now[0]), _mm256_shuffle_pd::<0b0101>(high, now[1])]

@@ -64,7 +64,7 @@ impl<R: Real> Force<R> for FrozenForce<'_, R> {
         let Ensemble { network, width, objective, .. } = *ensemble;
         path.residual(at, residual);
         let model = TwoLayerModel { network, width, threads: *threads };
-        let f = workspace.gradient_under(model, objective.ridge, theta, (samples, residual), out);
+        let f = workspace.gradient_for_residuals(model, objective.ridge, theta, (samples, residual), out);
         // At a node, fraction 0, `theta` is the integrator's solution; elsewhere it is an intermediate stage.
         if let Some(sums) = sums.as_mut().filter(|sums| at.fraction == 0.0 && sums.next == at.step) {
             let neurons = width as f64;
@@ -72,7 +72,7 @@ impl<R: Real> Force<R> for FrozenForce<'_, R> {
             sum.iter_mut().zip(f).for_each(|(sum, f)| *sum += neurons * f);
             sums.next += 1;
         }
-        network.hold_fixed(width, out);
+        network.zero_fixed_gradient(width, out);
         path.loss(at.step)
     }
 }

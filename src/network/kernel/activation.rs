@@ -1,11 +1,11 @@
-//! From an [`Activation`] to its function over packs ([`crate::compute::activation`]).
+//! Dispatch from an [`Activation`] to its function over packs ([`crate::compute::activation`]).
 
-use crate::compute::activation::Function;
+use crate::compute::activation::ActivationFunction;
 use crate::compute::{Job, Pass, Real, Simd};
 use crate::network::Activation;
 use std::marker::PhantomData;
 
-/// Runs the expression with `F` standing for the type of an activation.
+/// Evaluates an expression in which `$f` is the type of the activation function.
 macro_rules! with_activation {
     ($activation:expr, $f:ident => $body:expr) => {
         match $activation {
@@ -50,51 +50,63 @@ macro_rules! with_activation {
 }
 pub(super) use with_activation;
 
-/// Replaces every `z` by `sigma(z)`; for tests and benches.
+/// Replaces every `z` by `sigma(z)`.
 pub fn value<R: Real>(activation: Activation, z: &mut [R]) {
     let mut slope = vec![R::zero(); z.len()];
-    R::dispatch(Slice { activation, z, slope: &mut slope, both: false });
+    R::dispatch(SlicePass { activation, z, slope: &mut slope, with_slope: false });
 }
 
-/// Replaces every `z` by `sigma(z)` and writes `sigma'(z)` into `slope`.
+/// Replaces every `z` by `sigma(z)` and writes `sigma'(z)` to `slope`.
+///
+/// # Panics
+/// If the lengths differ.
 pub fn value_and_derivative<R: Real>(activation: Activation, z: &mut [R], slope: &mut [R]) {
-    R::dispatch(Slice { activation, z, slope, both: true });
+    R::dispatch(SlicePass { activation, z, slope, with_slope: true });
 }
 
-struct Slice<'a, R> {
+/// The evaluation of an activation over a slice.
+struct SlicePass<'a, R> {
     activation: Activation,
     z: &'a mut [R],
     slope: &'a mut [R],
-    both: bool,
+    /// Whether slopes are computed; otherwise `slope` is zeroed.
+    with_slope: bool,
 }
 
-impl<R: Real> Pass<R> for Slice<'_, R> {
+impl<R: Real> Pass<R> for SlicePass<'_, R> {
     fn run<S: Simd<R>>(self, simd: S) {
-        let Slice { activation, z, slope, both } = self;
+        let SlicePass { activation, z, slope, with_slope } = self;
         assert_eq!(z.len(), slope.len());
-        with_activation!(activation, F => simd.vectorize(Elements::<R, F> { z, slope, both, function: PhantomData }));
+        with_activation!(activation, F => {
+            simd.vectorize(SliceJob::<R, F> { z, slope, with_slope, function: PhantomData })
+        });
     }
 }
 
-struct Elements<'a, R, F> {
+/// The same for one function, compiled for each instruction set.
+struct SliceJob<'a, R, F> {
     z: &'a mut [R],
     slope: &'a mut [R],
-    both: bool,
+    with_slope: bool,
     function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function> Job<R> for Elements<'_, R, F> {
+impl<R: Real, F: ActivationFunction> Job<R> for SliceJob<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         for (z, slope) in self.z.chunks_mut(S::LANES).zip(self.slope.chunks_mut(S::LANES)) {
-            let mut rest = [R::zero(); 16];
-            rest[..z.len()].copy_from_slice(z);
-            let from = s.load(&rest);
-            let (v, d) = if self.both { F::both(s, from) } else { (F::value(s, from), s.splat(R::zero())) };
-            s.store(v, &mut rest);
-            z.copy_from_slice(&rest[..z.len()]);
-            s.store(d, &mut rest);
-            slope.copy_from_slice(&rest[..slope.len()]);
+            let mut buffer = [R::zero(); 16];
+            buffer[..z.len()].copy_from_slice(z);
+            let argument = s.load(&buffer);
+            let (v, d) = if self.with_slope {
+                F::value_and_slope(s, argument)
+            } else {
+                (F::value(s, argument), s.splat(R::zero()))
+            };
+            s.store(v, &mut buffer);
+            z.copy_from_slice(&buffer[..z.len()]);
+            s.store(d, &mut buffer);
+            slope.copy_from_slice(&buffer[..slope.len()]);
         }
     }
 }
@@ -104,7 +116,7 @@ mod tests {
     use super::*;
     use crate::choice::Choice;
 
-    /// Both evaluations, relative to the scalar library's, over the range where the functions vary, and at its ends.
+    /// The two evaluations against the scalar definitions, over the range where the functions vary.
     #[test]
     fn agrees_with_the_scalar_definitions_to_rounding() {
         for &activation in Activation::ALL {
@@ -116,9 +128,9 @@ mod tests {
             for (i, &z) in z.iter().enumerate() {
                 assert_eq!(alone[i].to_bits(), with[i].to_bits(), "{name} at {z}");
                 let (exact, derivative) = (activation.value(z), activation.derivative(z));
-                // The piecewise-linear function crosses zero on a slope of 10: rounding there is relative to the plateau.
+                // The piecewise-linear function crosses zero with slope 10, where its error is relative to its range.
                 let scale = if activation == Activation::PiecewiseLinear { 10.0 } else { exact.abs().max(1e-290) };
-                // The scalar definitions round z / sqrt 2 or z^2 before it goes into the exponent of the tail.
+                // The scalar definitions round z / sqrt 2 or z^2 before exponentiation.
                 let tail = if matches!(activation, Activation::Gelu | Activation::Bump) { 1.0 + z * z } else { 1.0 };
                 assert!((alone[i] - exact).abs() <= 1.5e-15 * scale * tail, "{name} at {z}: {} {exact}", alone[i]);
                 assert!((slope[i] - derivative).abs() <= 1e-15, "{name}' at {z}: {} {derivative}", slope[i]);

@@ -1,15 +1,16 @@
-//! Where a neuron's parameter is stored in the flat state.
+//! The memory layout of the neurons of one layer.
 
 /// Neurons per block.
 pub const LANES: usize = 32;
 
-/// Most blocks whose contributions are summed by one task before the partial sums are added.
+/// Most blocks of a superblock.
 const MOST_BLOCKS: usize = 8;
 
-/// Superblocks that a state is divided into before they grow: enough to share among threads.
-const SHARES: usize = 4;
+/// Least number of superblocks of a state with as many blocks, for load balance among threads.
+const LEAST_SUPERBLOCKS: usize = 4;
 
-/// The arrangement of N neurons of p parameters in a flat slice.
+/// The memory layout of N neurons with p parameters each in a flat slice: blocks of [`LANES`] neurons, and in a block
+/// one row of [`LANES`] values per parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TwoLayerLayout {
     /// Number of neurons N.
@@ -25,19 +26,19 @@ impl TwoLayerLayout {
         self.width.div_ceil(LANES) * LANES * self.parameters
     }
 
-    /// Position of parameter `row` of neuron `neuron`.
+    /// Index of parameter `row` of neuron `neuron`.
     pub fn index(self, neuron: usize, row: usize) -> usize {
         (neuron / LANES * self.parameters + row) * LANES + neuron % LANES
     }
 
-    /// Number of blocks, the padded one included.
+    /// Number of blocks, including a padded one.
     pub(crate) fn blocks(self) -> usize {
         self.width.div_ceil(LANES)
     }
 
-    /// Blocks per superblock, the unit of work and of summation: a function of the width alone.
+    /// Blocks per superblock, the unit of work and of summation. Depends on the width alone.
     pub(crate) fn superblock(self) -> usize {
-        (self.blocks() / SHARES).clamp(1, MOST_BLOCKS)
+        (self.blocks() / LEAST_SUPERBLOCKS).clamp(1, MOST_BLOCKS)
     }
 
     /// Number of superblocks.
@@ -45,13 +46,13 @@ impl TwoLayerLayout {
         self.blocks().div_ceil(self.superblock())
     }
 
-    /// The blocks as ranges of a state in which the neurons begin at `start`.
+    /// The ranges of the blocks in a state slice in which the layer starts at `start`.
     pub(crate) fn block_ranges(self, start: usize) -> Vec<std::ops::Range<usize>> {
         let size = LANES * self.parameters;
         (0..self.blocks()).map(|block| start + block * size..start + (block + 1) * size).collect()
     }
 
-    /// Neurons of block `block` that are not padding.
+    /// Number of neurons of block `block`, without padding.
     pub(crate) fn lanes_in_use(self, block: usize) -> usize {
         self.width.saturating_sub(block * LANES).min(LANES)
     }

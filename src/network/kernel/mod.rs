@@ -1,25 +1,25 @@
 //! Forward and backward passes over blocks of neurons.
 //!
-//! A state is a sequence of blocks of [`LANES`] neurons. Inside a block every parameter is one row of `LANES`
-//! contiguous values: `w_0 .. w_{d-1}, [b], a_0 .. a_{K-1}`. The last block is padded with neurons whose
-//! parameters, gradients and momenta are zero, so they predict nothing and never move. Nothing outside the
-//! network may assume this order: [`TwoLayerLayout`] is the only way to an entry.
+//! A state is a sequence of blocks of [`LANES`] neurons. In a block every parameter is a row of `LANES` contiguous
+//! values: `w_0 .. w_{d-1}, [b], a_0 .. a_{K-1}`. The last block is padded with neurons whose parameters, gradients and
+//! momenta are zero; they contribute nothing to predictions and never change. No code outside the network may assume
+//! this order; entries are accessed through [`TwoLayerLayout`].
 //!
-//! **Same bits everywhere.** The neurons of a *superblock* are summed in block order into a partial prediction,
-//! partial predictions are summed in index order; a block's gradient is summed in sample order. Which thread
-//! does which superblock therefore cannot change a bit, and neither can the choice between AVX2 and AVX-512
+//! **Results are deterministic.** The neurons of a *superblock* are summed in block order into a partial prediction,
+//! partial predictions are summed in index order, and the gradient of a block is summed in sample order. Results
+//! therefore depend neither on the assignment of superblocks to threads nor on the choice between AVX2 and AVX-512
 //! ([`crate::compute`]).
 //!
 //! | file | contents |
 //! |---|---|
 //! | [`activation`] | the activation functions over packs, by [`crate::network::Activation`] |
-//! | `layout` | where a neuron's parameter is stored |
-//! | [`samples`] | a batch in the orders in which the kernels read it |
-//! | `phases`, `update` | what is done to one block |
-//! | `superblock`, `small_batch`, `stream` | the same for few samples and for one or two |
-//! | `sweep` | one pass over all blocks |
+//! | `layout` | the memory layout of parameters |
+//! | [`samples`] | a batch in the memory orders of the kernels |
+//! | `phases`, `update` | the phases of the passes over one block |
+//! | `superblock`, `small_batch`, `stream` | fused steps on small batches, and on one or two samples |
+//! | `sweep` | the pass over all blocks |
 //! | [`three_layer`] | the passes of three-layer networks, made of the same phases |
-//! | `workspace`, `predictions` | the passes, and the buffers they work in |
+//! | `workspace`, `predictions` | the passes of two-layer networks and their buffers |
 
 pub mod activation;
 mod layout;
@@ -37,7 +37,8 @@ mod workspace;
 pub use layout::{LANES, TwoLayerLayout};
 pub use samples::Samples;
 pub use update::StepCoefficients;
-pub use workspace::{Labelled, StepRequest, TwoLayerModel, TwoLayerWorkspace, work_bytes};
+pub use workspace::{LabelledSamples, StepRequest, TwoLayerModel, TwoLayerWorkspace, work_bytes};
 
-/// Writes standard normals for the trained rows of block `block`, zero elsewhere.
+/// A function `normals(block, out)` that writes standard normals for the trained entries of a block, and zero
+/// elsewhere.
 pub type Normals<'a, R> = dyn Fn(usize, &mut [R]) + Sync + 'a;

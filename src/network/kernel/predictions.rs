@@ -1,23 +1,24 @@
-//! From the parts of a forward pass to predictions and residuals, the same for networks of any depth.
+//! Predictions and residuals from the partial sums of a forward pass, for networks of any depth.
 
 use super::samples::Samples;
 use crate::compute::Real;
 use crate::network::Objective;
 
-/// Predictions of the last forward pass and what they are made of.
+/// Partial sums, predictions and residuals of the last forward pass.
 #[derive(Debug, Default)]
 pub(super) struct Predictions<R> {
-    /// Sums over the neurons of a part of the network, (parts, n, K).
+    /// Sums over the neurons of each part of the network, (parts, n, K).
     pub partial: Vec<f64>,
     /// Predictions, (n, K).
     pub f: Vec<f64>,
-    wide: Vec<f64>,
+    /// Residuals in double precision, (n, K).
+    residual_f64: Vec<f64>,
     /// Residuals, (n, K).
     pub residual: Vec<R>,
 }
 
 impl<R: Real> Predictions<R> {
-    /// Sums the parts into `len` predictions of a network of `width` neurons, in order of the parts.
+    /// Sums the parts in order and divides by `width`; there are `len` = n K predictions.
     pub fn collect(&mut self, len: usize, width: usize) {
         self.f.clear();
         self.f.resize(len, 0.0);
@@ -28,17 +29,18 @@ impl<R: Real> Predictions<R> {
         self.f.iter_mut().for_each(|f| *f /= width);
     }
 
-    /// The residuals of the predictions beside labels (n, K); returns the mean loss.
+    /// Computes the residuals of the predictions for labels (n, K), divided by n; returns the mean loss.
     pub fn residuals(&mut self, objective: Objective, y: &[f64], outputs: usize) -> f64 {
-        self.wide.resize(self.f.len(), 0.0);
-        objective.loss.residuals(&self.f, y, outputs, &mut self.wide);
+        self.residual_f64.resize(self.f.len(), 0.0);
+        objective.loss.residuals(&self.f, y, outputs, &mut self.residual_f64);
         self.residual.clear();
-        self.residual.extend(self.wide.iter().map(|&e| R::of(e)));
+        self.residual.extend(self.residual_f64.iter().map(|&e| R::of(e)));
         objective.loss.mean(&self.f, y, outputs)
     }
 }
 
-/// Predictions for inputs (n, d), `chunk` samples at a time, which bounds the memory of a pass: `pass` gives those of its samples.
+/// Predictions at inputs (n, d), `chunk` samples at a time, which bounds the memory of a pass. `pass` appends those of
+/// the given samples.
 pub(super) fn in_chunks<R: Real>(
     x: &[R],
     d: usize,

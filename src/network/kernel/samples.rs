@@ -1,27 +1,30 @@
-//! A batch of inputs in the two orders in which the kernels read it.
+//! A batch of inputs in the two memory orders that the kernels need.
 //!
-//! Samples pass through a block in *tiles*, whose pre-activations stay in the cache. Inside a tile, the forward pass reads
-//! two samples at a time, `[sample / 2][input][sample % 2]`; the backward pass reads two inputs at a time,
-//! `[input / 2][sample][input % 2]`, where the bias counts as one more input that is 1. Odd counts are padded with zeros.
+//! Samples are processed in *tiles* whose pre-activations fit the cache. In a tile, the forward pass reads two samples
+//! at a time, `[sample / 2][input][sample % 2]`; the backward pass reads two inputs at a time,
+//! `[input / 2][sample][input % 2]`, with a further input of 1 for the bias. Odd counts are padded with zeros.
 
 use crate::compute::Real;
 
 /// Largest number of samples in a tile.
 const TILE: usize = 128;
 
-/// A packed batch.
+/// A packed batch of n inputs.
 #[derive(Clone, Debug, Default)]
 pub struct Samples<R> {
     count: usize,
     inputs: usize,
-    /// Rows of w and b.
+    /// Number of rows of w and b; 0 if there is no backward pass.
     hidden: usize,
+    /// Samples of a tile.
     tile: usize,
+    /// All tiles in the order of the forward pass.
     forward: Vec<R>,
+    /// All tiles in the order of the backward pass.
     backward: Vec<R>,
 }
 
-/// The packed samples of one tile.
+/// The packed samples of a tile.
 #[derive(Clone, Copy)]
 pub(super) struct SampleTile<'a, R> {
     /// Index of the first sample.
@@ -35,14 +38,14 @@ pub(super) struct SampleTile<'a, R> {
 }
 
 impl<R: Real> Samples<R> {
-    /// Makes room for `count` samples of `inputs` inputs; what was there is lost. `backward`: whether a backward pass will
-    /// come, and then whether there is a bias.
+    /// Allocates `count` samples of `inputs` inputs and discards the contents. `backward`: whether neurons have a bias,
+    /// or `None` if there is no backward pass.
     pub fn reset(&mut self, count: usize, inputs: usize, backward: Option<bool>) {
         self.count = count;
         self.inputs = inputs;
         self.hidden = backward.map_or(0, |bias| inputs + usize::from(bias));
         let tiles = count.div_ceil(TILE).max(1);
-        // Whole register tiles of 12 samples, so that the last tile is the only one with a rest.
+        // Whole register tiles of 12 samples in all tiles but the last.
         self.tile = if tiles == 1 { count.max(1) } else { count.div_ceil(tiles).next_multiple_of(12) };
         self.forward.clear();
         self.forward.resize(count.next_multiple_of(2) * inputs, R::zero());
@@ -50,7 +53,7 @@ impl<R: Real> Samples<R> {
         self.backward.resize(self.hidden.next_multiple_of(2) * count, R::zero());
     }
 
-    /// Fills every sample; `row(s)` gives its inputs.
+    /// Sets every sample; `row(s)` are the inputs of sample s.
     pub fn fill<'x>(&mut self, row: impl Fn(usize) -> &'x [R])
     where
         R: 'x,
@@ -58,13 +61,13 @@ impl<R: Real> Samples<R> {
         (0..self.count).for_each(|s| self.set(s, row(s)));
     }
 
-    /// Fills sample `s`.
+    /// Sets the inputs of sample `s`.
     pub fn set(&mut self, s: usize, x: &[R]) {
         let d = self.inputs;
         let x = &x[..d];
         let pair = &mut self.forward[s / 2 * 2 * d..][..2 * d];
-        for (two, &x) in pair.as_chunks_mut::<2>().0.iter_mut().zip(x) {
-            two[s % 2] = x;
+        for (entry, &x) in pair.as_chunks_mut::<2>().0.iter_mut().zip(x) {
+            entry[s % 2] = x;
         }
         if self.hidden == 0 {
             return;
@@ -73,17 +76,17 @@ impl<R: Real> Samples<R> {
         let start = tile * self.tile;
         let count = self.tile.min(self.count - start);
         let tile = &mut self.backward[start * self.hidden.next_multiple_of(2)..];
-        let mut place = s;
+        let mut index = s;
         let tile = tile.as_chunks_mut::<2>().0;
         let (pairs, odd) = x.as_chunks::<2>();
         for pair in pairs {
-            tile[place] = *pair;
-            place += count;
+            tile[index] = *pair;
+            index += count;
         }
         if let [last] = *odd {
-            tile[place] = [last, if self.hidden > d { R::one() } else { R::zero() }];
+            tile[index] = [last, if self.hidden > d { R::one() } else { R::zero() }];
         } else if self.hidden > d {
-            tile[place] = [R::one(), R::zero()];
+            tile[index] = [R::one(), R::zero()];
         }
     }
 
@@ -92,7 +95,7 @@ impl<R: Real> Samples<R> {
         self.count
     }
 
-    /// The tiles in order.
+    /// The tiles, in order of the samples.
     pub(super) fn tiles(&self) -> impl Iterator<Item = SampleTile<'_, R>> {
         let stride = self.hidden.next_multiple_of(2);
         (0..self.count).step_by(self.tile.max(1)).map(move |first| {

@@ -1,53 +1,59 @@
-//! Steps on one or two samples: one pass over the state does gradient, step and the next step's pre-activations.
+//! Steps on one or two samples: a single pass over the state for the gradient, the step and the pre-activations of the
+//! next step.
 //!
-//! Such steps are bound by memory: every parameter and momentum is read and written once.
+//! Such steps are bound by memory bandwidth: every parameter and momentum is read and written once.
 
-// Register tiles are indexed as on paper; their loops have constant bounds and are unrolled.
+// Loops over register tiles have constant bounds and are unrolled.
+#![allow(clippy::needless_range_loop)]
+
 use super::LANES;
 use super::phases::ActivationForward;
 use super::superblock::Superblock;
-use crate::compute::{Job, Real, Simd, activation::Function};
+use crate::compute::{Job, Real, Simd, activation::ActivationFunction};
 use std::marker::PhantomData;
 
-/// Bytes of a state above which a step finds nothing of it in a cache.
-const MEMORY: usize = 32 << 20;
+/// Size of the last-level cache in bytes. Larger states are streamed from memory.
+const LAST_LEVEL_CACHE: usize = 32 << 20;
 
-/// Bytes of a state above which a step finds nothing of it in the second-level cache.
-const SHARED: usize = 4 << 20;
+/// Size of the second-level cache in bytes.
+const SECOND_LEVEL_CACHE: usize = 4 << 20;
 
-/// Blocks that a state in memory is asked for ahead of time, into the second-level cache.
-const FAR: usize = 8;
+/// Prefetch distance of a state in memory, in blocks, into the second-level cache.
+const PREFETCH_BLOCKS: usize = 8;
 
 /// The step of a superblock on `B` samples.
 pub(super) struct StreamedStep<'a, R, F, const B: usize> {
-    /// What is stepped.
-    pub part: Superblock<'a, R>,
-    /// One pack per sample: features of the next step.
-    pub lanes: &'a mut [R],
+    /// The superblock.
+    pub superblock: Superblock<'a, R>,
+    /// Predictions on the next batch before the sum over lanes, one pack per sample.
+    pub lane_sums: &'a mut [R],
+    /// The activation function.
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function, const B: usize> Job<R> for StreamedStep<'_, R, F, B> {
+impl<R: Real, F: ActivationFunction, const B: usize> Job<R> for StreamedStep<'_, R, F, B> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(mut self, s: S) {
-        let bytes = self.part.state_bytes;
-        // The more of a row at once, the fewer passes over a block's rows; 16 registers lose by more than a pack,
-        // which is the smaller loss where rows come from far.
-        match (PG, LANES / R::PACK, bytes > MEMORY) {
-            (1, 4, false) if bytes > SHARED => self.pass::<S, 2, 0>(s),
+        let bytes = self.superblock.state_bytes;
+        // More packs of a row at a time mean fewer passes over the rows of a block. With 16 registers more than one
+        // pack causes spills, which cost less than repeated passes if the rows are not in a near cache.
+        match (PG, LANES / R::PACK, bytes > LAST_LEVEL_CACHE) {
+            (1, 4, false) if bytes > SECOND_LEVEL_CACHE => self.pass::<S, 2, 0>(s),
             (1, _, false) => self.pass::<S, 1, 0>(s),
-            (1, _, true) | (_, 2, true) => self.pass::<S, 2, FAR>(s),
+            (1, _, true) | (_, 2, true) => self.pass::<S, 2, PREFETCH_BLOCKS>(s),
             (_, 2, false) => self.pass::<S, 2, 0>(s),
             (_, _, false) => self.pass::<S, 4, 0>(s),
-            (_, _, true) => self.pass::<S, 4, FAR>(s),
+            (_, _, true) => self.pass::<S, 4, PREFETCH_BLOCKS>(s),
         }
         self.activate::<S, PG, Q>(s);
     }
 }
 
-impl<R: Real, F: Function, const B: usize> StreamedStep<'_, R, F, B> {
+impl<R: Real, F: ActivationFunction, const B: usize> StreamedStep<'_, R, F, B> {
+    /// The gradient, the step and the pre-activations of the next batch, which replace the kept values. `PREFETCH` is
+    /// the prefetch distance in blocks; 0: none.
     #[inline(always)]
-    fn pass<S: Simd<R>, const PG: usize, const AHEAD: usize>(&mut self, s: S) {
+    fn pass<S: Simd<R>, const PG: usize, const PREFETCH: usize>(&mut self, s: S) {
         let Superblock {
             theta,
             momentum,
@@ -57,21 +63,21 @@ impl<R: Real, F: Function, const B: usize> StreamedStep<'_, R, F, B> {
             used,
             residual,
             constants: c,
-            now,
-            ahead,
+            batch,
+            next_batch,
             train_a,
             ..
-        } = &mut self.part;
+        } = &mut self.superblock;
         let (parameters, inputs, used, train_a) = (*parameters, *inputs, *used, *train_a);
-        // Of two samples at most there is one pair.
-        let (x, ahead) = (now.forward, ahead.forward);
-        assert!(theta.len() == momentum.len() && x.len() == inputs && ahead.len() == inputs);
-        assert!(residual.len() == B && self.lanes.len() == B * R::PACK);
+        // At most two samples are one pair.
+        let (x, next_x) = (batch.forward, next_batch.forward);
+        assert!(theta.len() == momentum.len() && x.len() == inputs && next_x.len() == inputs);
+        assert!(residual.len() == B && self.lane_sums.len() == B * R::PACK);
         let mut mask = [R::one(); LANES];
         mask[used..].fill(R::zero());
         let zero = s.splat(R::zero());
-        let [keep, kick, drift, shrink] = [c.keep, c.kick, c.drift, c.shrink].map(|v| s.splat(v));
-        let step = StepPacks { keep, drift, shrink, first_order: c.first_order, s };
+        let [decay, kick, drift, shrink] = [c.decay, c.kick, c.drift, c.shrink].map(|v| s.splat(v));
+        let step = StepPacks { decay, drift, shrink, first_order: c.first_order, s };
         let rows = if F::SLOPE_FROM_VALUE { B } else { 2 * B };
         let blocks = theta.len() / parameters;
         let block_len = parameters * LANES;
@@ -81,62 +87,63 @@ impl<R: Real, F: Function, const B: usize> StreamedStep<'_, R, F, B> {
             let mask = if block + 1 == blocks { &mask } else { &ones };
             let (value, slope) = kept.split_at_mut(B);
             let (w, rest) = theta.split_at_mut(inputs);
-            let (w_r, rest_r) = momentum.split_at_mut(inputs);
+            let (momentum_w, momentum_rest) = momentum.split_at_mut(inputs);
             for group in 0..LANES / R::PACK / PG {
                 let at = |i: usize| {
                     let start = (group * PG + i) % (LANES / R::PACK) * R::PACK;
                     start..start + R::PACK
                 };
-                let (mut h, mut grad_a, mut z) = ([[zero; PG]; B], [zero; PG], [[zero; PG]; B]);
+                let (mut delta, mut grad_a, mut z) = ([[zero; PG]; B], [zero; PG], [[zero; PG]; B]);
                 let a = rest.len() - 1;
                 for n in 0..B {
                     let e = s.mul(kick, s.splat(residual[n]));
                     for i in 0..PG {
                         let v = s.load(&value[n][at(i)]);
-                        let (pulled, slope) = if F::SLOPE_FROM_VALUE {
-                            F::pull(s, e, v)
+                        let (scaled_value, slope) = if F::SLOPE_FROM_VALUE {
+                            F::scaled_value_and_slope(s, e, v)
                         } else {
                             (s.mul(e, v), s.mul(e, s.load(&slope[n][at(i)])))
                         };
-                        grad_a[i] = s.add(pulled, grad_a[i]);
-                        h[n][i] = s.mul(slope, s.load(&rest[a][at(i)]));
+                        grad_a[i] = s.add(scaled_value, grad_a[i]);
+                        delta[n][i] = s.mul(slope, s.load(&rest[a][at(i)]));
                     }
                 }
                 if a == 1 {
                     for i in 0..PG {
-                        let mut push = h[0][i];
-                        for h in &h[1..] {
-                            push = s.add(push, h[i]);
+                        let mut increment = delta[0][i];
+                        for delta in &delta[1..] {
+                            increment = s.add(increment, delta[i]);
                         }
-                        let b = step.take(push, &mut rest[0][at(i)], &mut rest_r[0][at(i)]);
+                        let b = step.apply(increment, &mut rest[0][at(i)], &mut momentum_rest[0][at(i)]);
                         for z in &mut z {
                             z[i] = b;
                         }
                     }
                 }
-                for (((w, r), x), ahead) in w.iter_mut().zip(w_r.iter_mut()).zip(x).zip(ahead) {
-                    if AHEAD > 0 && group == 0 {
-                        s.prefetch(std::ptr::from_ref(w).wrapping_add(AHEAD * parameters));
-                        s.prefetch(std::ptr::from_ref(r).wrapping_add(AHEAD * parameters));
+                for (((w, r), x), next_x) in w.iter_mut().zip(momentum_w.iter_mut()).zip(x).zip(next_x) {
+                    if PREFETCH > 0 && group == 0 {
+                        s.prefetch(std::ptr::from_ref(w).wrapping_add(PREFETCH * parameters));
+                        s.prefetch(std::ptr::from_ref(r).wrapping_add(PREFETCH * parameters));
                     }
                     for i in 0..PG {
-                        // The same place of the next block, into the nearest cache; past the state's end it asks for nothing.
+                        // The same row of the next block, into the first-level cache; harmless beyond the end of the
+                        // state.
                         s.prefetch_line(w[at(i)].as_ptr().wrapping_add(block_len));
                         s.prefetch_line(r[at(i)].as_ptr().wrapping_add(block_len));
-                        let mut push = s.mul(h[0][i], s.splat(x[0]));
+                        let mut increment = s.mul(delta[0][i], s.splat(x[0]));
                         for n in 1..B {
-                            push = s.fma(h[n][i], s.splat(x[n]), push);
+                            increment = s.fma(delta[n][i], s.splat(x[n]), increment);
                         }
-                        let moved = step.take(push, &mut w[at(i)], &mut r[at(i)]);
+                        let updated = step.apply(increment, &mut w[at(i)], &mut r[at(i)]);
                         for n in 0..B {
-                            z[n][i] = s.fma(s.splat(ahead[n]), moved, z[n][i]);
+                            z[n][i] = s.fma(s.splat(next_x[n]), updated, z[n][i]);
                         }
                     }
                 }
                 for i in 0..PG {
                     if train_a {
-                        let push = s.mul(grad_a[i], s.load(&mask[at(i)]));
-                        step.take(push, &mut rest[a][at(i)], &mut rest_r[a][at(i)]);
+                        let increment = s.mul(grad_a[i], s.load(&mask[at(i)]));
+                        step.apply(increment, &mut rest[a][at(i)], &mut momentum_rest[a][at(i)]);
                     }
                     for n in 0..B {
                         s.store(z[n][i], &mut value[n][at(i)]);
@@ -146,22 +153,23 @@ impl<R: Real, F: Function, const B: usize> StreamedStep<'_, R, F, B> {
         }
     }
 
+    /// The activations of the next batch.
     #[inline(always)]
     fn activate<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let Superblock { theta, kept, parameters, .. } = self.part;
+        let Superblock { theta, kept, parameters, .. } = self.superblock;
         let rows = if F::SLOPE_FROM_VALUE { B } else { 2 * B };
-        // A block's activation is one long chain of operations, a superblock's are many to choose from.
+        // After the pass and not block by block: the chains of operations of different blocks overlap.
         for (theta, kept) in theta.chunks_exact(parameters).zip(kept.chunks_exact_mut(rows)) {
             let (z, slope) = kept.split_at_mut(B);
-            let (slope, a, lanes) = (Some(slope), &theta[parameters - 1..], &mut *self.lanes);
-            ActivationForward::<R, F> { z, slope, a, lanes, function: PhantomData }.run::<S, PG, Q>(s);
+            let (slope, a, lane_sums) = (Some(slope), &theta[parameters - 1..], &mut *self.lane_sums);
+            ActivationForward::<R, F> { z, slope, a, lane_sums, function: PhantomData }.run::<S, PG, Q>(s);
         }
     }
 }
 
 /// The constants of a step in every lane.
 struct StepPacks<R, S: Simd<R>> {
-    keep: S::Pack,
+    decay: S::Pack,
     drift: S::Pack,
     shrink: S::Pack,
     first_order: bool,
@@ -169,20 +177,20 @@ struct StepPacks<R, S: Simd<R>> {
 }
 
 impl<R: Real, S: Simd<R>> StepPacks<R, S> {
-    /// Moves one pack by the push, shrinkage included; returns where it is then.
+    /// Moves one pack of parameters, with the ridge term added to `increment`; returns the new parameters.
     #[inline(always)]
-    fn take(&self, push: S::Pack, theta: &mut [R], momentum: &mut [R]) -> S::Pack {
+    fn apply(&self, increment: S::Pack, theta: &mut [R], momentum: &mut [R]) -> S::Pack {
         let s = self.s;
         let position = s.load(theta);
-        let push = s.fma(self.shrink, position, push);
-        let moved = if self.first_order {
-            s.add(position, push)
+        let increment = s.fma(self.shrink, position, increment);
+        let updated = if self.first_order {
+            s.add(position, increment)
         } else {
-            let r = s.fma(self.keep, s.load(momentum), push);
+            let r = s.fma(self.decay, s.load(momentum), increment);
             s.store(r, momentum);
             s.fma(self.drift, r, position)
         };
-        s.store(moved, theta);
-        moved
+        s.store(updated, theta);
+        updated
     }
 }

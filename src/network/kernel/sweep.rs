@@ -1,4 +1,5 @@
-//! One pass over the blocks of a state: backward for a batch, the step, forward for the next batch, in any combination.
+//! One pass over the blocks of a state: any combination of the backward pass on a batch, the step, and the forward pass
+//! on the next batch.
 
 use super::LANES;
 use super::activation::with_activation;
@@ -11,70 +12,83 @@ use super::small_batch::SmallBatchStep;
 use super::stream::StreamedStep;
 use super::update::{ApplyStep, StepConstants, WriteGradient};
 use super::{Normals, TwoLayerLayout};
-use crate::compute::{DisjointSlice, Pass, Real, Simd, activation::Function, parallel_for};
+use crate::compute::{DisjointSlice, Pass, Real, Simd, activation::ActivationFunction, parallel_for};
 use crate::network::{Activation, TwoLayer};
 use std::marker::PhantomData;
 use std::sync::Mutex;
 
-/// Largest batch whose steps are done in one pass over the state.
+/// Largest batch whose steps are streamed ([`StreamedStep`]).
 pub(super) const STREAMED: usize = 2;
 
-/// What one thread works with; grows to what is asked and stays.
+/// Per-thread scratch, grown on demand.
 #[derive(Debug, Default)]
 pub(super) struct TwoLayerScratch<R> {
-    /// Pre-activations of a tile, then h.
+    /// Pre-activations of a tile, overwritten by their derivatives delta.
     z: Vec<BlockRow<R>>,
-    /// Sums over samples.
+    /// Gradient rows of a block: sums over samples.
     grad: Vec<BlockRow<R>>,
     /// Standard normals of a block.
     normals: Vec<R>,
-    /// Features of a superblock, one pack per sample and output.
-    lanes: Vec<R>,
+    /// Predictions of a superblock before the sum over lanes, one pack per sample and output.
+    lane_sums: Vec<R>,
 }
 
-/// The first rows of what grows to what is asked.
-fn rows<R: Real>(room: &mut Vec<BlockRow<R>>, count: usize) -> &mut [BlockRow<R>] {
-    if room.len() < count {
-        room.resize(count, [R::zero(); LANES]);
+/// The first `count` rows of a buffer, which is grown if necessary.
+fn rows<R: Real>(buffer: &mut Vec<BlockRow<R>>, count: usize) -> &mut [BlockRow<R>] {
+    if buffer.len() < count {
+        buffer.resize(count, [R::zero(); LANES]);
     }
-    &mut room[..count]
+    &mut buffer[..count]
 }
 
-/// What becomes of the sums over samples.
+/// The use of the gradient in a backward pass.
 pub(super) enum BackwardOutput<'a, R> {
-    /// The gradient, ridge included.
+    /// It is written to `out`, ridge term included.
     Gradient { out: DisjointSlice<'a, R>, ridge: R },
-    /// The step.
+    /// Parameters and momenta take a step.
     Step { momentum: DisjointSlice<'a, R>, constants: StepConstants<R>, normals: Option<&'a Normals<'a, R>> },
 }
 
-/// The backward half of a sweep.
+/// The backward part of a sweep.
 pub(super) struct Backward<'a, R> {
+    /// Inputs of the batch.
     pub samples: &'a Samples<R>,
     /// Residuals, (n, K).
     pub residual: &'a [R],
-    pub then: BackwardOutput<'a, R>,
+    /// The use of the gradient.
+    pub output: BackwardOutput<'a, R>,
 }
 
-/// The forward half of a sweep, at the parameters after the step.
+/// The forward part of a sweep, at the parameters after the step.
 pub(super) struct Forward<'a, R> {
+    /// Inputs of the batch.
     pub samples: &'a Samples<R>,
-    /// Partial sums of features, (superblocks, n, K).
+    /// Sums `sum a sigma` over the neurons of each superblock, (superblocks, n, K).
     pub partial: DisjointSlice<'a, f64>,
 }
 
 /// A pass over all superblocks.
 pub(super) struct BlockSweep<'a, R> {
+    /// The network.
     pub network: &'a TwoLayer,
+    /// Its memory layout.
     pub layout: TwoLayerLayout,
+    /// Parameters.
     pub theta: DisjointSlice<'a, R>,
+    /// The backward part, if any.
     pub backward: Option<Backward<'a, R>>,
+    /// The forward part, if any.
     pub forward: Option<Forward<'a, R>>,
-    /// Values of the activation (and slopes, where they do not follow), kept from the forward pass for the backward pass;
-    /// `None`: they are evaluated again.
+    /// Activations kept from the forward for the backward pass: values, and slopes unless they follow from the values.
+    /// `None`: they are recomputed.
     pub kept: Option<DisjointSlice<'a, R>>,
+    /// One scratch per thread.
     pub scratch: &'a [Mutex<TwoLayerScratch<R>>],
 }
+
+/// The values and the slopes of the activation for the samples of a batch, one row per sample. There are no slopes if
+/// they follow from the values.
+type KeptRows<'a, R> = (&'a mut [BlockRow<R>], &'a mut [BlockRow<R>]);
 
 /// Rows that are kept per sample and block.
 pub(super) fn kept_rows(activation: Activation) -> usize {
@@ -88,16 +102,17 @@ impl<R: Real> Pass<R> for BlockSweep<'_, R> {
 }
 
 impl<R: Real> BlockSweep<'_, R> {
-    fn superblocks<S: Simd<R>, F: Function>(&self, s: S) {
+    /// The pass over all superblocks.
+    fn superblocks<S: Simd<R>, F: ActivationFunction>(&self, s: S) {
         let per = self.layout.superblock();
         parallel_for(self.scratch.len(), self.layout.superblocks(), &|superblock, thread| {
             let mut scratch = self.scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let scratch = &mut *scratch;
             if let Some(forward) = &self.forward {
-                scratch.lanes.clear();
-                scratch.lanes.resize(forward.samples.count() * self.network.outputs * R::PACK, R::zero());
+                scratch.lane_sums.clear();
+                scratch.lane_sums.resize(forward.samples.count() * self.network.outputs * R::PACK, R::zero());
             }
-            if !self.stream::<S, F>(s, superblock, scratch) {
+            if !self.fused_step::<S, F>(s, superblock, scratch) {
                 for block in superblock * per..((superblock + 1) * per).min(self.layout.blocks()) {
                     self.block::<S, F>(s, block, scratch);
                 }
@@ -106,17 +121,19 @@ impl<R: Real> BlockSweep<'_, R> {
         });
     }
 
-    /// The kept rows of a block: values, then slopes.
-    #[allow(clippy::mut_from_ref, clippy::type_complexity)]
-    fn kept<F: Function>(&self, block: usize, count: usize) -> Option<(&mut [BlockRow<R>], &mut [BlockRow<R>])> {
+    /// The kept rows of a block.
+    #[allow(clippy::mut_from_ref)]
+    fn kept<F: ActivationFunction>(&self, block: usize, count: usize) -> Option<KeptRows<'_, R>> {
         let len = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count * LANES;
-        // SAFETY: a block belongs to one superblock, which is handed out once, and the rows are taken once at a time there.
+        // SAFETY: a block belongs to one superblock, which is processed by one thread, and its rows are borrowed once
+        // at a time.
         let rows = unsafe { self.kept.as_ref()?.get_mut(block * len..(block + 1) * len) };
         Some(rows.as_chunks_mut::<LANES>().0.split_at_mut(count))
     }
 
-    /// Where the kept values and slopes of the next block begin, from a sample on: they are fetched while this one is worked on.
-    fn next_kept<F: Function>(&self, block: usize, count: usize, sample: usize) -> PrefetchRows<R> {
+    /// The addresses of the kept rows of the next block from `sample` on, which are prefetched while `block` is
+    /// processed.
+    fn next_kept<F: ActivationFunction>(&self, block: usize, count: usize, sample: usize) -> PrefetchRows<R> {
         let rows = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count;
         let from = |row: usize| match &self.kept {
             Some(kept) if block + 1 < self.layout.blocks() => kept.address(((block + 1) * rows + row) * LANES).cast(),
@@ -128,17 +145,18 @@ impl<R: Real> BlockSweep<'_, R> {
         }
     }
 
-    fn block<S: Simd<R>, F: Function>(&self, s: S, block: usize, scratch: &mut TwoLayerScratch<R>) {
+    /// The pass over one block.
+    fn block<S: Simd<R>, F: ActivationFunction>(&self, s: S, block: usize, scratch: &mut TwoLayerScratch<R>) {
         let size = self.layout.parameters * LANES;
         let at = block * size..(block + 1) * size;
         let Some(backward) = &self.backward else {
-            // SAFETY: without a backward half nothing is written.
+            // SAFETY: without a backward part no parameter is written.
             let theta = unsafe { self.theta.get(at) };
             return self.forward::<S, F>(s, block, theta.as_chunks().0, scratch);
         };
-        match &backward.then {
+        match &backward.output {
             BackwardOutput::Gradient { out, ridge } => {
-                // SAFETY: parameters are only read; the block's part of the gradient belongs to this call alone.
+                // SAFETY: parameters are only read; no other call accesses the gradient of this block.
                 let (theta, out) = unsafe { (self.theta.get(at.clone()), out.get_mut(at)) };
                 let (theta, out) = (theta.as_chunks().0, out.as_chunks_mut().0);
                 self.sums::<S, F>(s, block, theta, backward, scratch);
@@ -146,7 +164,7 @@ impl<R: Real> BlockSweep<'_, R> {
                 self.forward::<S, F>(s, block, theta, scratch);
             }
             BackwardOutput::Step { momentum, constants, normals } => {
-                // SAFETY: the block's parts of parameters and momenta belong to this call alone.
+                // SAFETY: no other call accesses the parameters and momenta of this block.
                 let (theta, momentum) = unsafe { (self.theta.get_mut(at.clone()), momentum.get_mut(at)) };
                 let (theta, momentum) = (theta.as_chunks_mut().0, momentum.as_chunks_mut().0);
                 self.sums::<S, F>(s, block, theta, backward, scratch);
@@ -161,27 +179,29 @@ impl<R: Real> BlockSweep<'_, R> {
         }
     }
 
-    /// Sums the lanes of a superblock's features into its part of the predictions.
+    /// Sums over lanes and writes the partial predictions of a superblock.
     fn reduce<S: Simd<R>>(&self, s: S, superblock: usize, scratch: &TwoLayerScratch<R>) {
         let Some(forward) = &self.forward else { return };
         let len = forward.samples.count() * self.network.outputs;
-        // SAFETY: every superblock is handed out once and has its own part.
+        // SAFETY: every superblock is processed by one thread and has its own range.
         let out = unsafe { forward.partial.get_mut(superblock * len..(superblock + 1) * len) };
-        s.vectorize(Reduce { lanes: &scratch.lanes, out });
+        s.vectorize(Reduce { lane_sums: &scratch.lane_sums, out });
     }
 
-    /// Rows of w and b.
+    /// Number of rows of w and b.
     fn hidden(&self) -> usize {
         self.layout.parameters - self.network.outputs
     }
 
+    /// Writes the pre-activations of a tile.
     fn pre_activations<S: Simd<R>>(&self, s: S, theta: &[BlockRow<R>], x: &[[R; 2]], z: &mut [BlockRow<R>]) {
         let d = self.network.inputs;
         let b = self.network.bias.then(|| &theta[d]);
         s.vectorize(PreActivations { w: &theta[..d], b, x, z });
     }
 
-    fn forward<S: Simd<R>, F: Function>(
+    /// The forward pass of a block.
+    fn forward<S: Simd<R>, F: ActivationFunction>(
         &self,
         s: S,
         block: usize,
@@ -200,13 +220,13 @@ impl<R: Real> BlockSweep<'_, R> {
                 Some((value, slope)) => (&mut value[at.clone()], Some(&mut slope[at.clone()])),
             };
             self.pre_activations(s, theta, tile.forward, z);
-            let lanes = &mut scratch.lanes[at.start * per..at.end * per];
-            s.vectorize(ActivationForward::<R, F> { z, slope, a, lanes, function: PhantomData });
+            let lane_sums = &mut scratch.lane_sums[at.start * per..at.end * per];
+            s.vectorize(ActivationForward::<R, F> { z, slope, a, lane_sums, function: PhantomData });
         }
     }
 
-    /// Sums over the samples of the backward half, in `scratch.grad`: rows of w and b, then rows of a.
-    fn sums<S: Simd<R>, F: Function>(
+    /// The backward pass of a block: writes sums over samples to `scratch.grad`, rows of w and b, then rows of a.
+    fn sums<S: Simd<R>, F: ActivationFunction>(
         &self,
         s: S,
         block: usize,
@@ -222,7 +242,7 @@ impl<R: Real> BlockSweep<'_, R> {
         let kept = self.kept::<F>(block, samples.count());
         for tile in samples.tiles() {
             let at = tile.first..tile.first + tile.count;
-            let h = rows(&mut scratch.z, tile.count);
+            let delta = rows(&mut scratch.z, tile.count);
             if let (Some((value, slope)), [grad_a]) = (&kept, &mut *grad_a) {
                 let slope = if F::SLOPE_FROM_VALUE { &[] } else { &slope[at.clone()] };
                 s.vectorize(FusedBackward::<R, F> {
@@ -230,11 +250,11 @@ impl<R: Real> BlockSweep<'_, R> {
                     next: self.next_kept::<F>(block, samples.count(), at.start),
                     residual: &residual[at],
                     grad_a,
-                    h,
+                    delta,
                     x: tile.backward,
                     grad,
                     bias,
-                    fresh: tile.first == 0,
+                    from_zero: tile.first == 0,
                     function: PhantomData,
                 });
                 continue;
@@ -243,7 +263,7 @@ impl<R: Real> BlockSweep<'_, R> {
                 Some((value, _)) if F::SLOPE_FROM_VALUE => ActivationSource::Kept(&value[at.clone()], &[]),
                 Some((value, slope)) => ActivationSource::Kept(&value[at.clone()], &slope[at.clone()]),
                 None => {
-                    self.pre_activations(s, theta, tile.forward, h);
+                    self.pre_activations(s, theta, tile.forward, delta);
                     ActivationSource::Recomputed
                 }
             };
@@ -253,18 +273,19 @@ impl<R: Real> BlockSweep<'_, R> {
                 residual,
                 a: &theta[hidden..],
                 grad_a,
-                h,
+                delta,
                 function: PhantomData,
             });
-            s.vectorize(WeightGradient { h, x: tile.backward, grad, bias, fresh: tile.first == 0 });
+            s.vectorize(WeightGradient { delta, x: tile.backward, grad, bias, from_zero: tile.first == 0 });
         }
-        // Padded neurons have a = 0, so that only the gradient of a must be set to zero for them.
+        // Padding has a = 0, so that only its gradient of a may be nonzero.
         let used = self.layout.lanes_in_use(block);
         for row in grad_a {
             row[used..].fill(R::zero());
         }
     }
 
+    /// Writes the gradient of a block from the sums over samples.
     fn gradient<S: Simd<R>>(
         &self,
         s: S,
@@ -286,11 +307,12 @@ impl<R: Real> BlockSweep<'_, R> {
         }
         let used = self.layout.lanes_in_use(block);
         if used < LANES {
-            // Also the sign of zero.
+            // Padding is +0, not -0.
             out.iter_mut().for_each(|row| row[used..].fill(R::zero()));
         }
     }
 
+    /// Moves the parameters and momenta of a block, from the sums over samples.
     fn step<S: Simd<R>>(
         &self,
         s: S,
@@ -313,17 +335,22 @@ impl<R: Real> BlockSweep<'_, R> {
         }
     }
 
-    /// Does the step of a superblock in one pass over the state, where it can be done so; returns whether.
-    fn stream<S: Simd<R>, F: Function>(&self, s: S, superblock: usize, scratch: &mut TwoLayerScratch<R>) -> bool {
-        let Some(part) = self.superblock::<F>(superblock) else { return false };
-        let (lanes, function) = (&mut scratch.lanes[..], PhantomData);
-        match part.now.count {
-            1 => s.vectorize(StreamedStep::<R, F, 1> { part, lanes, function }),
-            2 => s.vectorize(StreamedStep::<R, F, 2> { part, lanes, function }),
+    /// The step of a superblock as one function, for small batches; returns whether it was done.
+    fn fused_step<S: Simd<R>, F: ActivationFunction>(
+        &self,
+        s: S,
+        index: usize,
+        scratch: &mut TwoLayerScratch<R>,
+    ) -> bool {
+        let Some(superblock) = self.superblock::<F>(index) else { return false };
+        let (lane_sums, function) = (&mut scratch.lane_sums[..], PhantomData);
+        match superblock.batch.count {
+            1 => s.vectorize(StreamedStep::<R, F, 1> { superblock, lane_sums, function }),
+            2 => s.vectorize(StreamedStep::<R, F, 2> { superblock, lane_sums, function }),
             count => {
                 scratch.grad.resize(self.hidden(), [R::zero(); LANES]);
-                let (h, grad) = (rows(&mut scratch.z, count), &mut scratch.grad[..]);
-                s.vectorize(SmallBatchStep::<R, F> { part, lanes, h, grad, function });
+                let (delta, grad) = (rows(&mut scratch.z, count), &mut scratch.grad[..]);
+                s.vectorize(SmallBatchStep::<R, F> { superblock, lane_sums, delta, grad, function });
             }
         }
         true

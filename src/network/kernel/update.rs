@@ -1,45 +1,51 @@
-//! From the sums over samples to the gradient, or to the step.
+//! From the sums over samples to the gradient or the step.
 
 use super::LANES;
 use super::phases::{BlockRow, load, store};
 use crate::compute::{Job, Real, Simd};
 
-/// The constants of a step of stochastic heavy ball or of gradient descent, with `g` the potential's gradient:
+/// The constants of a step of stochastic heavy ball or of gradient descent, with `g` the gradient of the potential:
 ///
 /// ```text
-/// second order   r <- keep r - kick g + noise xi,   theta <- theta + drift r
+/// second order   r <- decay r - kick g + noise xi,   theta <- theta + drift r
 /// first order    theta <- theta - kick g + noise xi
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepCoefficients {
-    /// Factor on the momentum.
-    pub keep: f64,
-    /// Factor on the gradient.
+    /// Factor of the momentum.
+    pub decay: f64,
+    /// Factor of the gradient.
     pub kick: f64,
-    /// Factor on the momentum in the move of theta.
+    /// Factor of the momentum in the update of theta.
     pub drift: f64,
-    /// Factor on the standard normals.
+    /// Factor of the standard normals.
     pub noise: f64,
-    /// First-order dynamics: momenta stay as they are.
+    /// First-order dynamics: momenta are unchanged.
     pub first_order: bool,
 }
 
-/// [`StepCoefficients`] and the ridge in the states' scalar type.
+/// [`StepCoefficients`] and the ridge in the scalar type of the state.
 #[derive(Clone, Copy)]
 pub(super) struct StepConstants<R> {
-    pub keep: R,
+    /// Factor of the momentum.
+    pub decay: R,
+    /// Minus the factor of the gradient.
     pub kick: R,
+    /// Factor of the momentum in the update of theta.
     pub drift: R,
+    /// Factor of the standard normals.
     pub noise: R,
     /// `-kick ridge`.
     pub shrink: R,
+    /// First-order dynamics.
     pub first_order: bool,
 }
 
 impl<R: Real> StepConstants<R> {
+    /// The constants of a step with this ridge coefficient.
     pub fn new(step: StepCoefficients, ridge: f64) -> Self {
         StepConstants {
-            keep: R::of(step.keep),
+            decay: R::of(step.decay),
             kick: R::of(-step.kick),
             drift: R::of(step.drift),
             noise: R::of(step.noise),
@@ -49,15 +55,15 @@ impl<R: Real> StepConstants<R> {
     }
 }
 
-/// `out = grad a + ridge theta` (K = 1) or `grad + ridge theta` on some rows.
+/// Writes `out = grad a + ridge theta` (with [`WriteGradient::factor`]) or `grad + ridge theta`, row by row.
 pub(super) struct WriteGradient<'a, R> {
     /// Sums over samples.
     pub grad: &'a [BlockRow<R>],
-    /// The factor a, where it has been left out.
+    /// The factor a, if the sums do not include it.
     pub factor: Option<&'a BlockRow<R>>,
     /// Parameters.
     pub theta: &'a [BlockRow<R>],
-    /// Ridge.
+    /// Ridge coefficient.
     pub ridge: R,
     /// The gradient.
     pub out: &'a mut [BlockRow<R>],
@@ -79,11 +85,11 @@ impl<R: Real> Job<R> for WriteGradient<'_, R> {
     }
 }
 
-/// The step on some rows.
+/// Applies the step to parameters and momenta, row by row.
 pub(super) struct ApplyStep<'a, R> {
     /// Sums over samples.
     pub grad: &'a [BlockRow<R>],
-    /// The factor a, where it has been left out.
+    /// The factor a, if the sums do not include it.
     pub factor: Option<&'a BlockRow<R>>,
     /// Parameters.
     pub theta: &'a mut [BlockRow<R>],
@@ -99,26 +105,26 @@ impl<R: Real> Job<R> for ApplyStep<'_, R> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         let ApplyStep { grad, factor, theta, momentum, normals, constants: c } = self;
-        let (keep, drift, noise, shrink) = (s.splat(c.keep), s.splat(c.drift), s.splat(c.noise), s.splat(c.shrink));
-        // The gradient's factor in every lane.
+        let (decay, drift, noise, shrink) = (s.splat(c.decay), s.splat(c.drift), s.splat(c.noise), s.splat(c.shrink));
+        // The factor of the gradient in every lane.
         let mut kick = [c.kick; LANES];
         if let Some(a) = factor {
             for i in 0..LANES / R::PACK {
                 store(s, s.mul(s.splat(c.kick), load(s, a, i)), &mut kick, i);
             }
         }
-        // Row by row: what comes from memory comes in its order.
+        // Row by row, so that memory is accessed sequentially.
         for (j, ((grad, theta), momentum)) in grad.iter().zip(theta.iter_mut()).zip(momentum.iter_mut()).enumerate() {
             for i in 0..LANES / R::PACK {
                 let position = load(s, theta, i);
-                let mut push = s.fma(load(s, grad, i), load(s, &kick, i), s.mul(shrink, position));
+                let mut increment = s.fma(load(s, grad, i), load(s, &kick, i), s.mul(shrink, position));
                 if let Some(normals) = normals.get(j) {
-                    push = s.fma(noise, load(s, normals, i), push);
+                    increment = s.fma(noise, load(s, normals, i), increment);
                 }
                 if c.first_order {
-                    store(s, s.add(position, push), theta, i);
+                    store(s, s.add(position, increment), theta, i);
                 } else {
-                    let r = s.fma(keep, load(s, momentum, i), push);
+                    let r = s.fma(decay, load(s, momentum, i), increment);
                     store(s, r, momentum, i);
                     store(s, s.fma(drift, r, position), theta, i);
                 }

@@ -1,4 +1,4 @@
-//! The buffers that passes work in, kept from one to the next, and the passes themselves.
+//! The passes of two-layer networks and their buffers.
 
 use super::LANES;
 use super::Normals;
@@ -10,32 +10,32 @@ use crate::compute::{DisjointSlice, Real, Threads};
 use crate::network::{Objective, TwoLayer};
 use std::sync::Mutex;
 
-/// Below this many multiply-adds in single precision, half as many in double, a pass stays on its thread: some ten to twenty
-/// microseconds, which a second thread may halve.
+/// Multiply-adds in single precision, or half as many in double precision, below which a pass is serial. They take some
+/// ten to twenty microseconds.
 const SERIAL_WORK: usize = 80_000;
 
-/// Most bytes of activations that are kept from the forward to the backward pass; beyond, evaluating them again is as fast
-/// as fetching them, and needs no memory.
-const KEPT_BYTES: usize = 256 << 20;
+/// Most bytes of activations that are kept from the forward to the backward pass. Beyond, recomputing them is as fast
+/// as loading them, and needs no memory.
+const MOST_KEPT_BYTES: usize = 256 << 20;
 
-/// Samples of a prediction that are summed together: bounds the memory of partial sums.
-const PREDICTED: usize = 2048;
+/// Samples of a chunk of predictions, which bounds the memory of partial sums.
+const PREDICTION_CHUNK: usize = 2048;
 
-/// Bytes of the activations of a pass.
+/// Bytes of the activations of a pass on `count` samples, for scalars of `scalar` bytes.
 fn kept_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {
     network.layout(width).blocks() * count * kept_rows(network.activation) * LANES * scalar
 }
 
-/// Bytes that passes on `count` samples work in, packed batches included, for scalars of so many bytes; beside them only
-/// what fits a cache.
+/// Bytes of the buffers of a pass on `count` samples, packed batches included, for scalars of `scalar` bytes.
+/// Per-thread scratch, which fits a cache, is not counted.
 pub fn work_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {
     let kept = kept_bytes(network, width, count, scalar);
-    let kept = if count <= STREAMED || kept <= KEPT_BYTES { kept } else { 0 };
+    let kept = if count <= STREAMED || kept <= MOST_KEPT_BYTES { kept } else { 0 };
     let partial = network.layout(width).superblocks() * count * network.outputs * 8;
     kept + partial + count * (2 * network.inputs * scalar + 5 * network.outputs * 8)
 }
 
-/// Buffers of a network's passes. One per run; passes allocate only while it grows.
+/// The buffers of the passes of a two-layer network. They are reused from pass to pass and grown on demand.
 #[derive(Debug, Default)]
 pub struct TwoLayerWorkspace<R> {
     scratch: Vec<Mutex<TwoLayerScratch<R>>>,
@@ -43,7 +43,7 @@ pub struct TwoLayerWorkspace<R> {
     predictions: Predictions<R>,
 }
 
-/// A network of fixed width, as a pass needs it.
+/// A two-layer network of fixed width.
 #[derive(Clone, Copy)]
 pub struct TwoLayerModel<'a> {
     /// The network.
@@ -54,37 +54,37 @@ pub struct TwoLayerModel<'a> {
     pub threads: Threads,
 }
 
-/// Packed inputs and their labels, (n, K).
+/// A batch of packed inputs with labels.
 #[derive(Clone, Copy)]
-pub struct Labelled<'a, R> {
+pub struct LabelledSamples<'a, R> {
     /// Inputs.
     pub samples: &'a Samples<R>,
-    /// Labels.
+    /// Labels, (n, K).
     pub y: &'a [f64],
 }
 
-/// What a step needs beside the network and its state.
+/// The arguments of a step, apart from the network and its state.
 #[derive(Clone, Copy)]
 pub struct StepRequest<'a, R> {
-    /// What is minimised.
+    /// The objective.
     pub objective: Objective,
     /// The constants of the step.
     pub coefficients: StepCoefficients,
-    /// The batch, whose forward pass was the last pass of the workspace.
-    pub batch: Labelled<'a, R>,
-    /// The inputs of the next step, as many.
+    /// The batch. The last pass of the workspace must have been the forward pass on it.
+    pub batch: LabelledSamples<'a, R>,
+    /// The inputs of the next step, of the same number.
     pub next_batch: &'a Samples<R>,
-    /// The noise; none at temperature 0.
+    /// The noise; `None` at temperature 0.
     pub normals: Option<&'a Normals<'a, R>>,
 }
 
 impl<R: Real> TwoLayerWorkspace<R> {
-    /// Whether activations are kept between the passes, for so many samples.
+    /// Whether activations on `count` samples are kept between passes.
     fn keeps(model: TwoLayerModel<'_>, count: usize) -> bool {
-        count <= STREAMED || kept_bytes(model.network, model.width, count, size_of::<R>()) <= KEPT_BYTES
+        count <= STREAMED || kept_bytes(model.network, model.width, count, size_of::<R>()) <= MOST_KEPT_BYTES
     }
 
-    /// Makes the buffers as large as the next pass needs.
+    /// Resizes the buffers for a pass on `count` samples. `keep`: whether activations are kept.
     fn prepare(&mut self, model: TwoLayerModel<'_>, count: usize, keep: bool) {
         let layout = model.network.layout(model.width);
         let work = model.width * count * layout.parameters * size_of::<R>() / 4;
@@ -95,12 +95,12 @@ impl<R: Real> TwoLayerWorkspace<R> {
         self.kept.resize(if keep { rows * LANES } else { 0 }, R::zero());
     }
 
-    /// Predictions on the samples of the last forward pass.
+    /// Sums the partial sums of the last forward pass into predictions.
     fn collect(&mut self, model: TwoLayerModel<'_>, count: usize) {
         self.predictions.collect(count * model.network.outputs, model.width);
     }
 
-    /// The forward pass alone; predictions are collected from it.
+    /// The forward pass, up to partial sums. `keep`: whether activations are kept for a backward pass.
     pub fn forward(&mut self, model: TwoLayerModel<'_>, theta: &[R], samples: &Samples<R>, keep: bool) {
         let keep = keep && Self::keeps(model, samples.count());
         self.prepare(model, samples.count(), keep);
@@ -115,22 +115,22 @@ impl<R: Real> TwoLayerWorkspace<R> {
         });
     }
 
-    /// Predictions `f_N(x)`, (n, K), for inputs (n, d).
+    /// Predictions `f_N(x)`, (n, K) row-major, at inputs (n, d) row-major.
     pub fn predict(&mut self, model: TwoLayerModel<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
-        in_chunks(x, model.network.inputs, PREDICTED, |samples, out| {
+        in_chunks(x, model.network.inputs, PREDICTION_CHUNK, |samples, out| {
             self.forward(model, theta, samples, false);
             self.collect(model, samples.count());
             out.extend_from_slice(&self.predictions.f);
         })
     }
 
-    /// Writes the potential's gradient, ridge included; returns the mean loss.
+    /// Writes the gradient of the potential, ridge term included; returns the mean loss.
     pub fn gradient(
         &mut self,
         model: TwoLayerModel<'_>,
         objective: Objective,
         theta: &[R],
-        batch: Labelled<'_, R>,
+        batch: LabelledSamples<'_, R>,
         out: &mut [R],
     ) -> f64 {
         self.forward(model, theta, batch.samples, true);
@@ -140,9 +140,9 @@ impl<R: Real> TwoLayerWorkspace<R> {
         loss
     }
 
-    /// Writes the gradient of every neuron on its own under given residuals (n, K), divided by n, ridge included; returns what
-    /// the neurons predict, (n, K). Nothing of the prediction enters the gradient.
-    pub fn gradient_under(
+    /// Writes the gradient of the potential for given residuals (n, K), already divided by n, ridge term included;
+    /// returns the predictions (n, K) of the neurons, which do not enter the gradient.
+    pub fn gradient_for_residuals(
         &mut self,
         model: TwoLayerModel<'_>,
         ridge: f64,
@@ -158,22 +158,25 @@ impl<R: Real> TwoLayerWorkspace<R> {
         &self.predictions.f
     }
 
-    /// The backward pass alone, from the residuals and what the last forward pass kept.
+    /// The backward pass, from the residuals and the activations that the last forward pass kept.
     fn backward(&mut self, model: TwoLayerModel<'_>, ridge: f64, theta: &[R], samples: &Samples<R>, out: &mut [R]) {
-        let then = BackwardOutput::Gradient { out: DisjointSlice::exclusive(out), ridge: R::of(ridge) };
+        let output = BackwardOutput::Gradient { out: DisjointSlice::exclusive(out), ridge: R::of(ridge) };
         R::dispatch(BlockSweep {
             network: model.network,
             layout: model.network.layout(model.width),
             theta: DisjointSlice::shared(theta),
-            backward: Some(Backward { samples, residual: &self.predictions.residual, then }),
+            backward: Some(Backward { samples, residual: &self.predictions.residual, output }),
             forward: None,
             kept: Self::keeps(model, samples.count()).then(|| DisjointSlice::exclusive(&mut self.kept)),
             scratch: &self.scratch,
         });
     }
 
-    /// One step of parameters and momenta, and the forward pass on the next batch; returns the mean loss at the start of
-    /// the step.
+    /// One step of parameters and momenta, followed by the forward pass on the next batch; returns the mean loss at the
+    /// start of the step.
+    ///
+    /// # Panics
+    /// If the two batches have different numbers of samples.
     pub fn step(
         &mut self,
         model: TwoLayerModel<'_>,
@@ -186,12 +189,12 @@ impl<R: Real> TwoLayerWorkspace<R> {
         self.collect(model, count);
         let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
         let constants = StepConstants::new(coefficients, objective.ridge);
-        let then = BackwardOutput::Step { momentum: DisjointSlice::exclusive(momentum), constants, normals };
+        let output = BackwardOutput::Step { momentum: DisjointSlice::exclusive(momentum), constants, normals };
         R::dispatch(BlockSweep {
             network: model.network,
             layout: model.network.layout(model.width),
             theta: DisjointSlice::exclusive(theta),
-            backward: Some(Backward { samples: batch.samples, residual: &self.predictions.residual, then }),
+            backward: Some(Backward { samples: batch.samples, residual: &self.predictions.residual, output }),
             forward: Some(Forward {
                 samples: next_batch,
                 partial: DisjointSlice::exclusive(&mut self.predictions.partial),

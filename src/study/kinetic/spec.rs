@@ -95,7 +95,7 @@ impl Study<Experiment> for Kinetic {
         let e = sizes.experiment;
         let (nodes, records) = (self.nodes as f64, e.horizon.records as f64 + 1.0);
         let width = self.particles / self.clouds.max(1);
-        let cloud = (6.0 + e.reference.method.work_arrays() as f64) * sizes.network.size(width);
+        let cloud = (6.0 + e.reference.method.work_arrays() as f64) * sizes.network.state_len_f64(width);
         let pass = sizes.network.work_bytes(width.min(1 << 28), (sizes.samples as usize).min(1 << 28), 8);
         // Beside the density and its copy in a step: the Gibbs law's.
         let at_rest = if self.frictions.is_empty() { 0.0 } else { 8.0 * nodes * nodes };

@@ -99,7 +99,10 @@ impl Study<Experiment> for Paths {
         // Six waypoints and what is interpolated between them; features of both networks and the costs of matching.
         let matched = widest.min(self.match_up_to) as f64;
         let matching = 2.0 * matched * sizes.samples + 5.0 * matched * matched;
-        StudyMemory { per_thread: 8.0 * (16.0 * sizes.network.size(widest) + matching), ..StudyMemory::default() }
+        StudyMemory {
+            per_thread: 8.0 * (16.0 * sizes.network.state_len_f64(widest) + matching),
+            ..StudyMemory::default()
+        }
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {

@@ -1,20 +1,22 @@
-//! The forward phases: pre-activations, activation, and the sums over a block's neurons.
+//! The forward phases: pre-activations, activations, and sums over the neurons of a block.
 
-// Register tiles are indexed as on paper; their loops have constant bounds and are unrolled.
+// Loops over register tiles have constant bounds and are unrolled.
+#![allow(clippy::needless_range_loop)]
+
 use super::super::LANES;
 use super::{BlockRow, load, store};
-use crate::compute::{Interleaved, Job, Real, Simd, activation::Function};
+use crate::compute::{Interleaved, Job, Real, Simd, activation::ActivationFunction};
 use std::marker::PhantomData;
 
-/// `z_s = <w, x_s> + b` for the samples of a tile.
+/// Pre-activations `z_s = <w, x_s> + b` of the samples of a tile.
 pub struct PreActivations<'a, R> {
     /// Rows of w.
     pub w: &'a [BlockRow<R>],
     /// Row of b.
     pub b: Option<&'a BlockRow<R>>,
-    /// `[sample / 2][input][sample % 2]`.
+    /// Inputs, `[sample / 2][input][sample % 2]`.
     pub x: &'a [[R; 2]],
-    /// One row per sample.
+    /// Pre-activations, one row per sample.
     pub z: &'a mut [BlockRow<R>],
 }
 
@@ -26,7 +28,7 @@ impl<R: Real> Job<R> for PreActivations<'_, R> {
         let pairs = z.len().div_ceil(2);
         let mut pair = 0;
         while pair < pairs {
-            // The rest after whole register tiles is a smaller one.
+            // The last register tile may be smaller.
             let take = (pairs - pair).min(Q);
             let last = z.len().min(2 * (pair + take));
             let (x, z) = (&x[pair * d..(pair + take) * d], &mut z[2 * pair..last]);
@@ -45,6 +47,7 @@ impl<R: Real> Job<R> for PreActivations<'_, R> {
     }
 }
 
+/// A register tile: `Q` pairs of samples times `PG` packs.
 #[inline(always)]
 fn z_tile<R: Real, S: Simd<R>, const PG: usize, const Q: usize>(
     s: S,
@@ -84,7 +87,7 @@ fn z_tile<R: Real, S: Simd<R>, const PG: usize, const Q: usize>(
     }
     for q in 0..Q {
         for t in 0..2 {
-            // An odd sample has no partner.
+            // The last sample of an odd number has no partner.
             let Some(z) = z.get_mut(2 * q + t) else { continue };
             for i in 0..PG {
                 store(s, sum[q][t][i], z, group * PG + i);
@@ -93,24 +96,25 @@ fn z_tile<R: Real, S: Simd<R>, const PG: usize, const Q: usize>(
     }
 }
 
-/// `sigma(z_s)` in the place of `z_s`, and `a_k sigma(z_s)` added to the lanes of every sample and output.
+/// Replaces `z_s` by `sigma(z_s)`, and adds `a_k sigma(z_s)` to the lane sums of every sample and output.
 pub struct ActivationForward<'a, R, F> {
     /// Pre-activations in, values out; one row per sample.
     pub z: &'a mut [BlockRow<R>],
-    /// Where the slopes are kept, if at all.
+    /// The slopes, one row per sample, if they are kept.
     pub slope: Option<&'a mut [BlockRow<R>]>,
     /// Rows of a.
     pub a: &'a [BlockRow<R>],
-    /// One pack per sample and output.
-    pub lanes: &'a mut [R],
-    /// The activation.
+    /// Sums per lane, one pack per sample and output.
+    pub lane_sums: &'a mut [R],
+    /// The activation function.
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function> Job<R> for ActivationForward<'_, R, F> {
+impl<R: Real, F: ActivationFunction> Job<R> for ActivationForward<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        // Four packs at a time; where a row has two that is two samples, of which 16 registers do not hold enough.
+        // Four packs at a time, unless that is two samples and there are 16 registers only or the number of samples is
+        // odd.
         if LANES / S::LANES == 2 && (PG == 1 || self.z.len() % 2 == 1) {
             self.rows::<S, 2>(s);
         } else {
@@ -119,54 +123,54 @@ impl<R: Real, F: Function> Job<R> for ActivationForward<'_, R, F> {
     }
 }
 
-impl<R: Real, F: Function> ActivationForward<'_, R, F> {
-    /// `K` packs at a time; a whole number of times that.
+impl<R: Real, F: ActivationFunction> ActivationForward<'_, R, F> {
+    /// Processes `K` packs at a time. The number of packs is a multiple of `K`.
     #[inline(always)]
     fn rows<S: Simd<R>, const K: usize>(self, s: S) {
-        let ActivationForward { z, slope, a, lanes, .. } = self;
-        let several = Interleaved::<S, K>(s);
+        let ActivationForward { z, slope, a, lane_sums, .. } = self;
+        let interleaved = Interleaved::<S, K>(s);
         let per_row = LANES / S::LANES;
         let z = z.as_flattened_mut();
         let mut slope = slope.map(<[_]>::as_flattened_mut);
-        let (whole, outputs) = (K * S::LANES, a.len());
-        for (n, z) in z.chunks_exact_mut(whole).enumerate() {
+        let (chunk, outputs) = (K * S::LANES, a.len());
+        for (n, z) in z.chunks_exact_mut(chunk).enumerate() {
             let value = match &mut slope {
                 Some(slope) if !F::SLOPE_FROM_VALUE => {
-                    let (value, d) = F::both(several, several.load(z));
-                    several.store(d, &mut slope[n * whole..]);
+                    let (value, d) = F::value_and_slope(interleaved, interleaved.load(z));
+                    interleaved.store(d, &mut slope[n * chunk..]);
                     value
                 }
-                _ => F::value(several, several.load(z)),
+                _ => F::value(interleaved, interleaved.load(z)),
             };
-            several.store(value, z);
+            interleaved.store(value, z);
             let (row, first) = (n * K / per_row, n * K % per_row);
             for sample in 0..K.div_ceil(per_row) {
-                let lanes = &mut lanes[(row + sample) * outputs * S::LANES..];
-                for (a, lanes) in a.iter().zip(lanes.chunks_exact_mut(S::LANES)) {
-                    let mut sum = s.load(lanes);
+                let lane_sums = &mut lane_sums[(row + sample) * outputs * S::LANES..];
+                for (a, lane_sums) in a.iter().zip(lane_sums.chunks_exact_mut(S::LANES)) {
+                    let mut sum = s.load(lane_sums);
                     for i in 0..K.min(per_row) {
                         sum = s.fma(load(s, a, first + i), value[sample * per_row + i], sum);
                     }
-                    s.store(sum, lanes);
+                    s.store(sum, lane_sums);
                 }
             }
         }
     }
 }
 
-/// Sums every pack of `lanes` into one number.
+/// Sums the lanes of every pack of `lane_sums`.
 pub struct Reduce<'a, R> {
-    /// One pack per sample and output.
-    pub lanes: &'a [R],
-    /// One number per sample and output.
+    /// Sums per lane, one pack per sample and output.
+    pub lane_sums: &'a [R],
+    /// Sums, one per sample and output.
     pub out: &'a mut [f64],
 }
 
 impl<R: Real> Job<R> for Reduce<'_, R> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        for (out, lanes) in self.out.iter_mut().zip(self.lanes.chunks_exact(R::PACK)) {
-            *out = s.sum(s.load(lanes));
+        for (out, lane_sums) in self.out.iter_mut().zip(self.lane_sums.chunks_exact(R::PACK)) {
+            *out = s.sum(s.load(lane_sums));
         }
     }
 }

@@ -1,32 +1,34 @@
-//! The backward phases that sum over samples.
+//! The backward phases that sum over samples: the gradient of w and b.
 
-// Register tiles are indexed as on paper; their loops have constant bounds and are unrolled.
+// Loops over register tiles have constant bounds and are unrolled.
+#![allow(clippy::needless_range_loop)]
+
 use super::super::LANES;
 use super::{BlockRow, load, store};
-use crate::compute::{Job, Real, Simd, activation::Function};
+use crate::compute::{Job, Real, Simd, activation::ActivationFunction};
 use std::marker::PhantomData;
 
-/// Adds `sum_s h_s x_s` to the rows of w and b.
+/// Adds `sum_s delta_s x_s` to the gradient of w and b.
 pub struct WeightGradient<'a, R> {
-    /// One row per sample.
-    pub h: &'a [BlockRow<R>],
-    /// `[input / 2][sample][input % 2]`, ones where the bias is.
+    /// Derivatives in the pre-activations, one row per sample.
+    pub delta: &'a [BlockRow<R>],
+    /// Inputs, `[input / 2][sample][input % 2]`, with an input of 1 for the bias.
     pub x: &'a [[R; 2]],
-    /// Rows of w and b.
+    /// Gradient, rows of w and b.
     pub grad: &'a mut [BlockRow<R>],
     /// Whether the last row is that of b.
     pub bias: bool,
-    /// Whether the sums start from zero, whatever the rows hold.
-    pub fresh: bool,
+    /// Whether the sums start from zero, whatever `grad` contains.
+    pub from_zero: bool,
 }
 
 impl<R: Real> Job<R> for WeightGradient<'_, R> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let WeightGradient { h, x, grad, bias, fresh } = self;
-        let count = h.len();
+        let WeightGradient { delta, x, grad, bias, from_zero } = self;
+        let count = delta.len();
         let mut first = 0;
-        // Register tiles of much the same size: a small one at the end would wait for its few sums.
+        // Register tiles of nearly equal size: in a small one the latency of its few sums would not be hidden.
         let pairs = grad.len().div_ceil(2);
         let even = 2 * pairs.div_ceil(pairs.div_ceil(Q).max(1));
         while first < grad.len() {
@@ -34,9 +36,9 @@ impl<R: Real> Job<R> for WeightGradient<'_, R> {
             let ones = bias && first + take == grad.len();
             let (x, grad) = (&x[first / 2 * count..], &mut grad[first..first + take]);
             for group in 0..LANES / R::PACK / PG {
-                let tile = RegisterTile { x, grad, group, count, fresh };
-                let rows = &mut StoredDeltas(h);
-                // Of what is left after whole register tiles, an odd row counts as two but where it is the bias.
+                let tile = RegisterTile { x, grad, group, count, from_zero };
+                let rows = &mut StoredDeltas(delta);
+                // An odd last row is processed as a pair, unless it is that of the bias.
                 match (take.div_ceil(2), ones && take % 2 == 1) {
                     (1, true) => tile.sum::<S, PG, 1, true, _>(s, rows),
                     (1, false) => tile.sum::<S, PG, 1, false, _>(s, rows),
@@ -57,42 +59,43 @@ impl<R: Real> Job<R> for WeightGradient<'_, R> {
     }
 }
 
-/// [`ActivationBackward`] and [`WeightGradient`] in one, for one output and kept values: the first register tile of inputs finds `h` in registers,
-/// the others where it was put for them.
+/// [`ActivationBackward`] fused with [`WeightGradient`], for one output and kept activations. The first register tile
+/// of inputs has `delta` in registers; the others load it.
 pub struct FusedBackward<'a, R, F> {
-    /// Kept values, and kept slopes where they do not follow from the values.
+    /// Kept values, and kept slopes unless they follow from the values.
     pub kept: (&'a [BlockRow<R>], &'a [BlockRow<R>]),
-    /// What will be wanted next, to be fetched meanwhile.
+    /// Rows to prefetch.
     pub next: PrefetchRows<R>,
-    /// Residuals.
+    /// Residuals, one per sample.
     pub residual: &'a [R],
-    /// The row of the gradient of a.
+    /// The gradient of a.
     pub grad_a: &'a mut BlockRow<R>,
-    /// One row per sample.
-    pub h: &'a mut [BlockRow<R>],
-    /// `[input / 2][sample][input % 2]`, ones where the bias is.
+    /// Scratch for delta, one row per sample.
+    pub delta: &'a mut [BlockRow<R>],
+    /// Inputs, `[input / 2][sample][input % 2]`, with an input of 1 for the bias.
     pub x: &'a [[R; 2]],
-    /// Rows of w and b.
+    /// Gradient, rows of w and b.
     pub grad: &'a mut [BlockRow<R>],
     /// Whether the last row is that of b.
     pub bias: bool,
-    /// Whether the sums start from zero, whatever the rows hold.
-    pub fresh: bool,
-    /// The activation.
+    /// Whether the sums start from zero, whatever `grad` contains.
+    pub from_zero: bool,
+    /// The activation function.
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: Function> Job<R> for FusedBackward<'_, R, F> {
+impl<R: Real, F: ActivationFunction> Job<R> for FusedBackward<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let FusedBackward { kept: (values, slopes), next, residual, grad_a, h, x, grad, bias, fresh, .. } = self;
-        let count = h.len();
-        // The sums for a and two rows on their way take registers too: sixteen leave room for four rows.
+        let FusedBackward { kept: (values, slopes), next, residual, grad_a, delta, x, grad, bias, from_zero, .. } =
+            self;
+        let count = delta.len();
+        // The sums for a and two loaded rows also occupy registers: with sixteen, four rows fit.
         let first = match grad.len() {
             rows if Q > 3 && rows + 1 >= 2 * Q => rows.min(2 * Q),
             rows => rows.min(4),
         };
-        let whole = first == grad.len();
+        let single_tile = first == grad.len();
         let (grad, grad_rest) = grad.split_at_mut(first);
         for group in 0..LANES / R::PACK / PG {
             let mut sum_a = [s.splat(R::zero()); PG];
@@ -104,12 +107,12 @@ impl<R: Real, F: Function> Job<R> for FusedBackward<'_, R, F> {
                 slopes,
                 residual: &residual[..count],
                 next: if group == 0 { next } else { PrefetchRows::NONE },
-                h: if whole { &mut [] } else { &mut *h },
+                delta: if single_tile { &mut [] } else { &mut *delta },
                 sum_a,
                 function: PhantomData,
             };
-            let tile = RegisterTile { x, grad: &mut *grad, group, count, fresh };
-            match (first.div_ceil(2), bias && whole && first % 2 == 1) {
+            let tile = RegisterTile { x, grad: &mut *grad, group, count, from_zero };
+            match (first.div_ceil(2), bias && single_tile && first % 2 == 1) {
                 (1, true) => tile.sum::<S, PG, 1, true, _>(s, &mut rows),
                 (1, false) => tile.sum::<S, PG, 1, false, _>(s, &mut rows),
                 (2, true) => tile.sum::<S, PG, 2, true, _>(s, &mut rows),
@@ -121,34 +124,34 @@ impl<R: Real, F: Function> Job<R> for FusedBackward<'_, R, F> {
                 store(s, rows.sum_a[i], grad_a, group * PG + i);
             }
         }
-        if !whole {
-            s.vectorize(WeightGradient { h, x: &x[first / 2 * count..], grad: grad_rest, bias, fresh });
+        if !single_tile {
+            s.vectorize(WeightGradient { delta, x: &x[first / 2 * count..], grad: grad_rest, bias, from_zero });
         }
     }
 }
 
-/// Where rows that will be wanted next begin, one per sample; null where none are. Addresses, because another thread may be
-/// at work on them.
+/// The addresses of rows to prefetch, one row per sample; null if there are none. These are not references, because
+/// another thread may write the rows.
 #[derive(Clone, Copy)]
 pub struct PrefetchRows<R> {
     /// Values of the activation.
     pub values: *const BlockRow<R>,
-    /// Its slopes.
+    /// Slopes of the activation.
     pub slopes: *const BlockRow<R>,
 }
 
 impl<R> PrefetchRows<R> {
-    /// Nothing to fetch.
+    /// No rows.
     pub const NONE: Self = PrefetchRows { values: std::ptr::null(), slopes: std::ptr::null() };
 }
 
-/// Where a register tile finds `h`.
+/// A source of the rows of delta.
 trait DeltaRows<R, S: Simd<R>, const PG: usize> {
-    /// The packs of a group of sample n.
+    /// The packs of group `group` of the row of sample `n`.
     fn row(&mut self, s: S, n: usize, group: usize) -> [S::Pack; PG];
 }
 
-/// In memory.
+/// Rows in memory.
 struct StoredDeltas<'a, R>(&'a [BlockRow<R>]);
 impl<R: Real, S: Simd<R>, const PG: usize> DeltaRows<R, S, PG> for StoredDeltas<'_, R> {
     #[inline(always)]
@@ -161,18 +164,22 @@ impl<R: Real, S: Simd<R>, const PG: usize> DeltaRows<R, S, PG> for StoredDeltas<
     }
 }
 
-/// Worked out here, and stored where somebody will ask again.
+/// Rows that are computed from the kept activations, added to the gradient of a, and stored for later register tiles.
 struct ComputedDeltas<'a, R, S: Simd<R>, F, const PG: usize> {
     values: &'a [BlockRow<R>],
     slopes: &'a [BlockRow<R>],
     residual: &'a [R],
     next: PrefetchRows<R>,
-    h: &'a mut [BlockRow<R>],
+    /// Storage; empty if no later register tile needs the rows.
+    delta: &'a mut [BlockRow<R>],
+    /// The gradient of a.
     sum_a: [S::Pack; PG],
     function: PhantomData<F>,
 }
 
-impl<R: Real, S: Simd<R>, F: Function, const PG: usize> DeltaRows<R, S, PG> for ComputedDeltas<'_, R, S, F, PG> {
+impl<R: Real, S: Simd<R>, F: ActivationFunction, const PG: usize> DeltaRows<R, S, PG>
+    for ComputedDeltas<'_, R, S, F, PG>
+{
     #[inline(always)]
     fn row(&mut self, s: S, n: usize, group: usize) -> [S::Pack; PG] {
         let e = s.splat(self.residual[n]);
@@ -184,15 +191,15 @@ impl<R: Real, S: Simd<R>, F: Function, const PG: usize> DeltaRows<R, S, PG> for 
         let mut row = [s.splat(R::zero()); PG];
         for i in 0..PG {
             let v = load(s, &self.values[n], group * PG + i);
-            let (pulled, h) = if F::SLOPE_FROM_VALUE {
-                F::pull(s, e, v)
+            let (scaled_value, delta) = if F::SLOPE_FROM_VALUE {
+                F::scaled_value_and_slope(s, e, v)
             } else {
                 (s.mul(e, v), s.mul(e, load(s, &self.slopes[n], group * PG + i)))
             };
-            self.sum_a[i] = s.add(pulled, self.sum_a[i]);
-            row[i] = h;
-            if let Some(h) = self.h.get_mut(n) {
-                store(s, row[i], h, group * PG + i);
+            self.sum_a[i] = s.add(scaled_value, self.sum_a[i]);
+            row[i] = delta;
+            if let Some(delta) = self.delta.get_mut(n) {
+                store(s, row[i], delta, group * PG + i);
             }
         }
         row
@@ -205,23 +212,23 @@ struct RegisterTile<'a, R> {
     grad: &'a mut [BlockRow<R>],
     group: usize,
     count: usize,
-    fresh: bool,
+    from_zero: bool,
 }
 
 impl<R: Real> RegisterTile<'_, R> {
-    /// The sums of `Q` pairs of rows. `BIAS`: the last pair is one row, whose inputs are ones; another lone row is summed
-    /// beside a row that nobody asked for.
+    /// The sums of `Q` pairs of rows. `BIAS`: the last pair is a single row, that of the bias, whose inputs are 1. Any
+    /// other single row is summed together with padding, which is discarded.
     #[inline(always)]
-    fn sum<S: Simd<R>, const PG: usize, const Q: usize, const BIAS: bool, H: DeltaRows<R, S, PG>>(
+    fn sum<S: Simd<R>, const PG: usize, const Q: usize, const BIAS: bool, D: DeltaRows<R, S, PG>>(
         self,
         s: S,
-        rows: &mut H,
+        rows: &mut D,
     ) {
-        let RegisterTile { x, grad, group, count, fresh } = self;
+        let RegisterTile { x, grad, group, count, from_zero } = self;
         let x = &x[..Q * count];
         assert!(grad.len() == 2 * Q || grad.len() == 2 * Q - 1);
         let mut sum = [[[s.splat(R::zero()); PG]; 2]; Q];
-        if !fresh {
+        if !from_zero {
             for q in 0..Q {
                 for t in 0..2 {
                     let Some(grad) = grad.get(2 * q + t) else { continue };

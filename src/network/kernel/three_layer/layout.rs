@@ -1,15 +1,15 @@
-//! Where a parameter of a three-layer network is stored in the flat state.
+//! The memory layout of the parameters of a three-layer network.
 
 use super::super::{LANES, TwoLayerLayout};
 use std::ops::Range;
 
-/// The arrangement of both hidden layers: blocks of the first, with rows of w and b, then blocks of the second, with rows
-/// of u, c and a. A neuron of the second layer is one whose inputs are the neurons of the first.
+/// The memory layout of both hidden layers: blocks of the first, with rows of w and b, then blocks of the second, with
+/// rows of u, c and a. The inputs of a neuron of the second layer are the neurons of the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreeLayerLayout {
-    /// Neurons of the first layer.
+    /// The layout of the first layer.
     pub first: TwoLayerLayout,
-    /// Neurons of the second layer.
+    /// The layout of the second layer.
     pub second: TwoLayerLayout,
 }
 
@@ -20,30 +20,30 @@ impl ThreeLayerLayout {
         self.first.len() + self.second.len()
     }
 
-    /// Position of parameter `row` of neuron `neuron` of the first layer.
+    /// Index of parameter `row` of neuron `neuron` of the first layer.
     pub fn first_index(self, neuron: usize, row: usize) -> usize {
         self.first.index(neuron, row)
     }
 
-    /// Position of parameter `row` of neuron `neuron` of the second layer.
+    /// Index of parameter `row` of neuron `neuron` of the second layer.
     pub fn second_index(self, neuron: usize, row: usize) -> usize {
         self.first.len() + self.second.index(neuron, row)
     }
 
-    /// The blocks of both layers as ranges of the state.
+    /// The ranges of the blocks of both layers in a state slice.
     pub fn block_ranges(self) -> Vec<Range<usize>> {
         let mut blocks = self.first.block_ranges(0);
         blocks.extend(self.second.block_ranges(self.first.len()));
         blocks
     }
 
-    /// Position in the state of block `block` of the first layer.
+    /// The range of block `block` of the first layer in a state slice.
     pub(super) fn first_block(self, block: usize) -> Range<usize> {
         let size = LANES * self.first.parameters;
         block * size..(block + 1) * size
     }
 
-    /// Position in the state of block `block` of the second layer.
+    /// The range of block `block` of the second layer in a state slice.
     pub(super) fn second_block(self, block: usize) -> Range<usize> {
         let (start, size) = (self.first.len(), LANES * self.second.parameters);
         start + block * size..start + (block + 1) * size

@@ -1,19 +1,21 @@
-//! The passes of three-layer networks: three products of samples, first and second layer forward, the same three back.
+//! The forward and backward passes of three-layer networks.
 //!
 //! ```text
 //! forward   Z1 = X W + b,     H1 = sigma1(Z1)          Z2 = H1 U / N1 + c,    H2 = sigma2(Z2),    f = H2 a / N2
-//! back      D2 = (e a^T) sigma2'(Z2)                   D1 = (D2 U^T / N2) sigma1'(Z1)
+//! backward  D2 = (e a^T) sigma2'(Z2)                   D1 = (D2 U^T / N2) sigma1'(Z1)
 //!           grad a = H2^T e,    grad (u, c) = (H1, 1)^T D2,    grad (w, b) = (X, 1)^T D1
 //! ```
 //!
-//! A product is made block by block of 32 neurons with the register tiles of the two-layer kernels (`phases.rs`): the
-//! second layer's neurons are neurons whose inputs are the first layer's activations. For `D2 U^T` a block's rows of U are
-//! turned so that lanes are neurons of the first layer. Sums run in order of inputs, of samples or of neurons, by fused
-//! multiply-adds, and what a block gives does not depend on who computes it: threads and the choice between AVX2 and
-//! AVX-512 change no bit, as for two layers.
+//! Rows are samples, X are the inputs, e the residuals; U is (N1, N2).
 //!
-//! A step is taken where the gradient of a block is in the cache: first-layer blocks in the pass that makes D1, which only
-//! reads U; second-layer blocks in the pass after it.
+//! Products are computed in blocks of 32 neurons by the register tiles of the two-layer kernels (`phases`), with the
+//! activations of the first layer as inputs of the second. For `D2 U^T` the rows of U of a block are transposed, so
+//! that lanes are neurons of the first layer. Sums run in order of inputs, samples or neurons and use fused
+//! multiply-adds. As for two layers, results depend neither on the number of threads nor on the choice between AVX2 and
+//! AVX-512.
+//!
+//! The step of a block is taken while its gradient is in the cache: first-layer blocks in the pass that computes D1 and
+//! only reads U, second-layer blocks in the pass after it.
 
 mod backward;
 mod forward;
@@ -27,7 +29,7 @@ use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::sweep::BackwardOutput;
 use super::update::StepConstants;
-use super::{LANES, Labelled, StepRequest};
+use super::{LANES, LabelledSamples, StepRequest};
 use crate::compute::{DisjointSlice, Real, Threads};
 use crate::network::{Objective, ThreeLayer};
 use backward::{FirstLayerBackward, OutputBackward, SecondLayerBackward};
@@ -35,13 +37,14 @@ use forward::{FirstLayerForward, SecondLayerForward};
 use packed::PackedActivations;
 use std::sync::Mutex;
 
-/// Below this many multiply-adds a pass stays on its thread.
+/// Multiply-adds below which a pass is serial.
 const SERIAL_WORK: usize = 200_000;
 
-/// Samples of a prediction that are worked on together: bounds the memory of activations.
-const PREDICTED: usize = 512;
+/// Samples of a chunk of predictions, which bounds the memory of activations.
+const PREDICTION_CHUNK: usize = 512;
 
-/// Bytes that passes on `count` samples work in, for scalars of so many bytes; beside them only what fits a cache.
+/// Bytes of the buffers of a pass on `count` samples, for scalars of `scalar` bytes. Per-thread scratch, which fits a
+/// cache, is not counted.
 pub fn work_bytes(network: &ThreeLayer, width: usize, count: usize, scalar: usize) -> f64 {
     let [first, second] = network.layers(width).map(|n| (n.next_multiple_of(LANES)) as f64);
     let (count, outputs) = (count as f64, network.outputs as f64);
@@ -49,23 +52,25 @@ pub fn work_bytes(network: &ThreeLayer, width: usize, count: usize, scalar: usiz
         + count * outputs * 8.0 * (second / LANES as f64 + 4.0)
 }
 
-/// What one thread works with; grows to what is asked and stays.
+/// Per-thread scratch, grown on demand.
 #[derive(Debug, Default)]
 struct ThreeLayerScratch<R> {
-    /// Pre-activations of a tile.
+    /// Pre-activations of a tile, or derivatives in them.
     z: Vec<BlockRow<R>>,
-    /// Sums over samples.
+    /// Gradient rows of a block: sums over samples.
     grad: Vec<BlockRow<R>>,
-    /// Rows of U, turned.
-    turned: Vec<BlockRow<R>>,
+    /// Transposed rows of U.
+    transposed: Vec<BlockRow<R>>,
     /// Standard normals of a block.
     normals: Vec<R>,
 }
 
-/// Activations of a hidden layer and what is pulled back to it, block after block, a row per sample.
+/// Buffers of a hidden layer, block after block, with one row per sample.
 #[derive(Debug, Default)]
 struct LayerBuffers<R> {
+    /// Values of the activation.
     value: Vec<R>,
+    /// Slopes of the activation; in the backward pass derivatives in the pre-activations.
     slope: Vec<R>,
 }
 
@@ -76,28 +81,28 @@ impl<R: Real> LayerBuffers<R> {
     }
 }
 
-/// Buffers of a network's passes. One per run; passes allocate only while it grows.
+/// The buffers of the passes of a three-layer network. They are reused from pass to pass and grown on demand.
 #[derive(Debug, Default)]
 pub struct ThreeLayerWorkspace<R> {
     scratch: Vec<Mutex<ThreeLayerScratch<R>>>,
     first: LayerBuffers<R>,
     second: LayerBuffers<R>,
-    /// H1 for the second layer.
+    /// H1, packed for the second layer.
     packed: PackedActivations<R>,
-    /// D2 for the first.
-    pulled: PackedActivations<R>,
-    /// Rows of the gradient of a, block after block.
+    /// D2, packed for the first layer.
+    output_deltas: PackedActivations<R>,
+    /// The gradient of a, rows block after block.
     grad_a: Vec<R>,
-    /// Of parts that are blocks of the second layer.
+    /// Predictions; the parts of the network are the blocks of the second layer.
     predictions: Predictions<R>,
 }
 
-/// A network with the sizes of its layers, as a pass needs it.
+/// A three-layer network with hidden layers of fixed sizes.
 #[derive(Clone, Copy)]
 pub struct ThreeLayerModel<'a> {
     /// The network.
     pub network: &'a ThreeLayer,
-    /// Neurons of the hidden layers.
+    /// Sizes N1 and N2 of the hidden layers.
     pub layers: [usize; 2],
     /// Whether passes may use more than one thread.
     pub threads: Threads,
@@ -109,7 +114,7 @@ impl ThreeLayerModel<'_> {
     }
 }
 
-/// What every pass sees.
+/// The common arguments of the passes.
 #[derive(Clone, Copy)]
 struct PassContext<'a, R> {
     network: &'a ThreeLayer,
@@ -120,7 +125,8 @@ struct PassContext<'a, R> {
 }
 
 impl<R: Real> ThreeLayerWorkspace<R> {
-    fn prepare(&mut self, model: ThreeLayerModel<'_>, count: usize, back: bool) {
+    /// Resizes the buffers for a pass on `count` samples. `backward`: whether a backward pass follows.
+    fn prepare(&mut self, model: ThreeLayerModel<'_>, count: usize, backward: bool) {
         let (layout, outputs) = (model.layout(), model.network.outputs);
         let [n1, n2] = model.layers;
         let work = count * (n1 * (layout.first.parameters + n2) + n2);
@@ -129,26 +135,26 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         self.scratch.resize_with(threads.min(blocks).max(1), Mutex::default);
         self.first.resize(layout.first.blocks(), count);
         self.second.resize(layout.second.blocks(), count);
-        self.packed.reset(count, n1, back.then_some(model.network.bias));
-        self.pulled.reset(if back { count } else { 0 }, n2, None);
+        self.packed.reset(count, n1, backward.then_some(model.network.bias));
+        self.output_deltas.reset(if backward { count } else { 0 }, n2, None);
         self.grad_a.resize(layout.second.blocks() * outputs * LANES, R::zero());
         self.predictions.partial.resize(layout.second.blocks() * count * outputs, 0.0);
     }
 
-    /// The forward pass alone; predictions are collected from it. `back`: whether a backward pass will come.
-    pub fn forward(&mut self, model: ThreeLayerModel<'_>, theta: &[R], samples: &Samples<R>, back: bool) {
-        self.prepare(model, samples.count(), back);
+    /// The forward pass, up to partial sums. `backward`: whether a backward pass follows.
+    pub fn forward(&mut self, model: ThreeLayerModel<'_>, theta: &[R], samples: &Samples<R>, backward: bool) {
+        self.prepare(model, samples.count(), backward);
         let ThreeLayerModel { network, layers, .. } = model;
-        let seen = PassContext { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
+        let context = PassContext { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
         R::dispatch(FirstLayerForward {
-            seen,
+            context,
             theta,
             value: DisjointSlice::exclusive(&mut self.first.value),
             slope: DisjointSlice::exclusive(&mut self.first.slope),
-            packed: self.packed.parts(),
+            packed: self.packed.blocks(),
         });
         R::dispatch(SecondLayerForward {
-            seen,
+            context,
             theta,
             packed: &self.packed,
             value: DisjointSlice::exclusive(&mut self.second.value),
@@ -157,36 +163,36 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         });
     }
 
-    /// Predictions on the samples of the last forward pass.
+    /// Sums the partial sums of the last forward pass into predictions.
     fn collect(&mut self, model: ThreeLayerModel<'_>, count: usize) {
         self.predictions.collect(count * model.network.outputs, model.layers[1]);
     }
 
-    /// Predictions `f(x)`, (n, K), for inputs (n, d).
+    /// Predictions `f(x)`, (n, K) row-major, at inputs (n, d) row-major.
     pub fn predict(&mut self, model: ThreeLayerModel<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
-        in_chunks(x, model.network.inputs, PREDICTED, |samples, out| {
+        in_chunks(x, model.network.inputs, PREDICTION_CHUNK, |samples, out| {
             self.forward(model, theta, samples, false);
             self.collect(model, samples.count());
             out.extend_from_slice(&self.predictions.f);
         })
     }
 
-    /// Writes the potential's gradient, ridge included; returns the mean loss.
+    /// Writes the gradient of the potential, ridge term included; returns the mean loss.
     pub fn gradient(
         &mut self,
         model: ThreeLayerModel<'_>,
         objective: Objective,
         theta: &[R],
-        batch: Labelled<'_, R>,
+        batch: LabelledSamples<'_, R>,
         out: &mut [R],
     ) -> f64 {
         self.forward(model, theta, batch.samples, true);
-        let then = BackwardOutput::Gradient { out: DisjointSlice::exclusive(out), ridge: R::of(objective.ridge) };
-        self.back(model, objective, DisjointSlice::shared(theta), batch, then)
+        let output = BackwardOutput::Gradient { out: DisjointSlice::exclusive(out), ridge: R::of(objective.ridge) };
+        self.backward(model, objective, DisjointSlice::shared(theta), batch, output)
     }
 
-    /// One step of parameters and momenta, and the forward pass on the next batch; returns the mean loss at the start of
-    /// the step.
+    /// One step of parameters and momenta, followed by the forward pass on the next batch; returns the mean loss at the
+    /// start of the step.
     pub fn step(
         &mut self,
         model: ThreeLayerModel<'_>,
@@ -195,48 +201,49 @@ impl<R: Real> ThreeLayerWorkspace<R> {
     ) -> f64 {
         let StepRequest { objective, coefficients, batch, next_batch, normals } = request;
         let constants = StepConstants::new(coefficients, objective.ridge);
-        let then = BackwardOutput::Step { momentum: DisjointSlice::exclusive(momentum), constants, normals };
-        let loss = self.back(model, objective, DisjointSlice::exclusive(theta), batch, then);
+        let output = BackwardOutput::Step { momentum: DisjointSlice::exclusive(momentum), constants, normals };
+        let loss = self.backward(model, objective, DisjointSlice::exclusive(theta), batch, output);
         self.forward(model, theta, next_batch, true);
         loss
     }
 
-    fn back(
+    /// The backward pass of the batch of the last forward pass; returns the mean loss.
+    fn backward(
         &mut self,
         model: ThreeLayerModel<'_>,
         objective: Objective,
         theta: DisjointSlice<'_, R>,
-        batch: Labelled<'_, R>,
-        then: BackwardOutput<'_, R>,
+        batch: LabelledSamples<'_, R>,
+        output: BackwardOutput<'_, R>,
     ) -> f64 {
         let samples = batch.samples;
         self.collect(model, samples.count());
         let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
         let ThreeLayerModel { network, layers, .. } = model;
-        let seen = PassContext { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
+        let context = PassContext { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
         R::dispatch(OutputBackward {
-            seen,
+            context,
             theta: &theta,
             residual: &self.predictions.residual,
             value: &self.second.value,
             slope: DisjointSlice::exclusive(&mut self.second.slope),
             grad_a: DisjointSlice::exclusive(&mut self.grad_a),
-            pulled: self.pulled.parts(),
+            output_deltas: self.output_deltas.blocks(),
         });
         R::dispatch(FirstLayerBackward {
-            seen,
+            context,
             theta: &theta,
-            pulled: &self.pulled,
+            output_deltas: &self.output_deltas,
             slope: &self.first.slope,
-            then: &then,
+            output: &output,
         });
         R::dispatch(SecondLayerBackward {
-            seen,
+            context,
             theta: &theta,
             packed: &self.packed,
-            pull: &self.second.slope,
+            deltas: &self.second.slope,
             grad_a: &self.grad_a,
-            then: &then,
+            output: &output,
         });
         loss
     }

@@ -1,7 +1,8 @@
-//! Numbers (samples, neurons) in the orders in which the products read them.
+//! Matrices (samples, neurons) in the memory orders of the products.
 //!
-//! The first hidden layer is to the second what a batch of inputs is to the first: its activations are packed like
-//! [`Samples`](super::super::Samples), in the same tiles of samples, but a block of neurons at a time and by several threads.
+//! The activations of the first hidden layer are the inputs of the second. They are packed like
+//! [`Samples`](super::super::Samples), in the same tiles of samples, one block of neurons at a time and by several
+//! threads.
 
 use super::super::LANES;
 use super::super::phases::BlockRow;
@@ -12,30 +13,33 @@ use crate::compute::{DisjointSlice, Real};
 #[derive(Debug, Default)]
 pub(super) struct PackedActivations<R> {
     neurons: usize,
-    /// Neurons and, where there is a bias, one more that is 1.
+    /// The number of neurons, plus one for the bias, whose activation is 1; 0 without a backward pass.
     rows: usize,
     /// `[sample / 2][neuron][sample % 2]`.
     forward: Vec<R>,
-    /// Per tile `[neuron / 2][sample][neuron % 2]`.
+    /// For each tile `[neuron / 2][sample][neuron % 2]`.
     backward: Vec<R>,
 }
 
 impl<R: Real> PackedActivations<R> {
-    /// Makes room for `count` samples; `backward`: whether a backward pass reads them, and then whether there is a bias.
+    /// Resizes for `count` samples and `neurons` neurons. `backward`: whether there is a bias, or `None` if there is no
+    /// backward pass.
     pub fn reset(&mut self, count: usize, neurons: usize, backward: Option<bool>) {
         let rows = backward.map_or(0, |bias| neurons + usize::from(bias));
-        let (forward, back) = (count.next_multiple_of(2) * neurons, rows.next_multiple_of(2) * count);
-        if (self.neurons, self.rows, self.forward.len(), self.backward.len()) != (neurons, rows, forward, back) {
+        let (forward_len, backward_len) = (count.next_multiple_of(2) * neurons, rows.next_multiple_of(2) * count);
+        if (self.neurons, self.rows, self.forward.len(), self.backward.len())
+            != (neurons, rows, forward_len, backward_len)
+        {
             self.forward.clear();
-            self.forward.resize(forward, R::zero());
+            self.forward.resize(forward_len, R::zero());
             self.backward.clear();
-            self.backward.resize(back, R::zero());
+            self.backward.resize(backward_len, R::zero());
             (self.neurons, self.rows) = (neurons, rows);
         }
     }
 
-    /// To be filled block by block.
-    pub fn parts(&mut self) -> PackedBlocks<'_, R> {
+    /// Access for writing, block by block.
+    pub fn blocks(&mut self) -> PackedBlocks<'_, R> {
         PackedBlocks {
             neurons: self.neurons,
             rows: self.rows,
@@ -56,7 +60,7 @@ impl<R: Real> PackedActivations<R> {
     }
 }
 
-/// [`PackedActivations`] shared among threads, each with blocks of its own.
+/// [`PackedActivations`], written block by block by several threads.
 pub(super) struct PackedBlocks<'a, R> {
     neurons: usize,
     rows: usize,
@@ -65,16 +69,16 @@ pub(super) struct PackedBlocks<'a, R> {
 }
 
 impl<R: Real> PackedBlocks<'_, R> {
-    /// Writes a block of neurons for the samples of a tile, one row per sample.
+    /// Writes a block of neurons for the samples of a tile; `values` has one row per sample.
     ///
     /// # Safety
-    /// No other thread writes this block meanwhile.
+    /// No other thread writes this block at the same time.
     pub unsafe fn set(&self, block: usize, tile: &SampleTile<'_, R>, values: &[BlockRow<R>]) {
         let start = block * LANES;
         let used = (self.neurons - start).min(LANES);
         for (pair, rows) in values.chunks(2).enumerate() {
             let at = (tile.first + 2 * pair) * self.neurons + 2 * start;
-            // SAFETY: the neurons of a block are this thread's by the caller's promise, and ranges of blocks are disjoint.
+            // SAFETY: the caller guarantees exclusive access to the block, and the ranges of blocks are disjoint.
             let out = unsafe { self.forward.get_mut(at..at + 2 * used) }.as_chunks_mut::<2>().0;
             for (lane, out) in out.iter_mut().enumerate() {
                 *out = [rows[0][lane], rows.get(1).map_or(R::zero(), |row| row[lane])];
@@ -91,20 +95,20 @@ impl<R: Real> PackedBlocks<'_, R> {
             for (values, out) in values.iter().zip(out) {
                 *out = [
                     values[2 * pair],
-                    if 2 * pair + 1 < used { values[2 * pair + 1] } else { self.beyond(start + used) },
+                    if 2 * pair + 1 < used { values[2 * pair + 1] } else { self.partner(start + used) },
                 ];
             }
         }
         if used.is_multiple_of(2) && start + used == self.neurons && self.rows > self.neurons {
             let at = first + self.neurons * tile.count;
-            // SAFETY: the last block's writer writes what is beyond it.
+            // SAFETY: the row of the bias is written with the last block.
             let out = unsafe { self.backward.get_mut(at..at + 2 * tile.count) }.as_chunks_mut::<2>().0;
             out.fill([R::one(), R::zero()]);
         }
     }
 
-    /// What stands beside an odd last neuron: the bias's 1, or padding.
-    fn beyond(&self, neuron: usize) -> R {
+    /// The entry paired with an odd last neuron: 1 for the bias, or padding.
+    fn partner(&self, neuron: usize) -> R {
         if neuron < self.rows { R::one() } else { R::zero() }
     }
 }
