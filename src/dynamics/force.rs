@@ -118,7 +118,7 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         let model = Model { network, width, threads: self.threads };
         self.batches.draw(step, network, population, &mut self.current);
         self.prepared = None;
-        let batch = Labelled { samples: &self.current.samples, y: &self.current.y };
+        let batch = LabelledSamples { samples: &self.current.samples, y: &self.current.y };
         let loss = self.workspace.gradient(model, objective, theta, batch, out);
         network.zero_fixed_gradient(width, out);
         loss
@@ -148,7 +148,7 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         let request = StepRequest {
             objective,
             coefficients,
-            batch: Labelled { samples: &current.samples, y: &current.y },
+            batch: LabelledSamples { samples: &current.samples, y: &current.y },
             next_batch: if full { &current.samples } else { &next.samples },
             normals: if coefficients.noise > 0.0 { Some(&normals) } else { None },
         };

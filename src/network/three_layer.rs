@@ -45,6 +45,9 @@ const BETWEEN: usize = 1;
 const SECOND: usize = 2;
 
 impl ThreeLayer {
+    /// Names of the families of parameters, in the order of [`ThreeLayer::families`].
+    pub const FAMILY_NAMES: [&str; 3] = ["w", "u", "a"];
+
     /// Sizes N1 and N2 of the hidden layers.
     pub fn layers(&self, width: usize) -> [usize; 2] {
         self.proportions.map(|per| per.saturating_mul(width))

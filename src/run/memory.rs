@@ -43,7 +43,7 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry
     let sizes = TrainingSizes { experiment: e, network: &model, samples: n, inputs: d, outputs, scalar };
     let records = e.horizon.records as f64 + 1.0;
     let sweeps = || e.sweeps();
-    let state = |width: usize| model.size(width) * scalar;
+    let state = |width: usize| model.state_len_f64(width) * scalar;
     // For larger numbers the state alone exceeds the memory of every machine.
     let pass = |width: usize, samples: f64| {
         model.work_bytes(width.min(1 << 28), (samples as usize).min(1 << 28), scalar as usize)
@@ -52,7 +52,7 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry
     let projections = e.projections() as f64;
     let m = e.reference.particles;
     let work = e.reference.method.work_arrays() as f64;
-    let sorted = |width: usize| records * model.projected(width, projections) * 8.0;
+    let sorted = |width: usize| records * model.projection_count(width, projections) * 8.0;
     let sweep_limits: f64 = sweeps().map(|s| s.seeds as f64 * (path(s.width) + sorted(s.width))).sum();
     let variants = || e.variants.iter().map(|v| v.width);
     let widest = sweeps().map(|s| s.width).chain(variants()).chain([e.widths.largest()]).max().unwrap_or(0);
@@ -74,7 +74,7 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry
         values.map(|(values, seeds)| values as f64 * seeds as f64 * (records * 11.0 * 16.0 + 500.0)).sum();
     // A checkpoint is assembled in double precision, with the path, and held twice while it is written.
     let integration =
-        |m: usize, n: f64| (3.0 + work) * state(m) + pass(m, n) + 2.0 * (records + 2.0) * model.size(m) * 8.0;
+        |m: usize, n: f64| (3.0 + work) * state(m) + pass(m, n) + 2.0 * (records + 2.0) * model.state_len_f64(m) * 8.0;
     let full = integration(m, n);
     // The limit with half the particles keeps its path while it is compared with the whole, as does that on half the sample; a smaller
     // one may store activations where a larger one cannot.
