@@ -146,7 +146,8 @@ fn small(name: &str) -> Vec<&'static str> {
     }
 }
 
-/// A folder with the test part of a data set in the format of MNIST: images of strokes at random positions, all classes.
+/// A folder with the test part of a data set in the format of MNIST: images of strokes at random positions, all
+/// classes.
 fn images(folder: &Path) {
     let count = 40_u32;
     let extents = |magic: u32, extents: &[u32]| -> Vec<u8> {

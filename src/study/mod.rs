@@ -9,8 +9,8 @@
 //! | `record.rs` | what it leaves in `records/`, one struct per file |
 //! | `figure.rs` | its figures, drawn from the records alone |
 //!
-//! The name of the folder is that of the table, of the records `records/NAME.*`, and the prefix of the checks and figures.
-//! [`registry`] lists the studies; `docs/extending.md` says how one is added.
+//! The name of the folder is that of the table, of the records `records/NAME.*`, and the prefix of the checks and
+//! figures. [`registry`] lists the studies; `docs/extending.md` says how one is added.
 //!
 //! | study | question |
 //! |---|---|
