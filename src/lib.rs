@@ -180,7 +180,7 @@ use record::RunFolder;
 use run::{FiguresError, Options, Report, RunError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use study::registry::REGISTRY;
+use study::REGISTRY;
 
 fn readers() -> config::Readers {
     REGISTRY.readers(|experiment| run::memory::exceeds_memory(experiment, &REGISTRY))

@@ -11,7 +11,7 @@ use widelimit::config::builtin::BUILTIN;
 use widelimit::config::{AnyExperiment, ConfigError, Loaded};
 use widelimit::record::{Manifest, RunFolder};
 use widelimit::run::{Options, Report};
-use widelimit::study::registry::REGISTRY;
+use widelimit::study::REGISTRY;
 
 /// Tables that had another name, with the keys of each that the tests set.
 const RENAMED: [(&str, &str, &str); 2] =
