@@ -71,17 +71,19 @@ pub(super) fn compare(terms: &Kinetic, grid: &Solved, clouds: &[CloudSeries], ow
         momenta.check("kinetic-histogram-momentum", "r"),
         wasserstein,
     ];
-    let rows = |of: &[(Vec<f64>, Vec<f64>)], part: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| -> Array2<f64> {
-        shaped((of.len(), of[0].0.len()), of.iter().flat_map(|pair| part(pair).clone()).collect())
+    let matrix = |rows: Vec<&Vec<f64>>| -> Array2<f64> {
+        shaped((rows.len(), rows[0].len()), rows.iter().flat_map(|row| row.iter().copied()).collect())
     };
+    let means = |of: &[(Vec<f64>, Vec<f64>)]| matrix(of.iter().map(|(mean, _)| mean).collect());
+    let errors = |of: &[(Vec<f64>, Vec<f64>)]| matrix(of.iter().map(|(_, error)| error).collect());
     let dots = &clouds[0].dots;
     let arrays = CloudArrays {
         wasserstein: Array1::from(measured),
         wasserstein_expected: Array1::from(expected),
-        particles_function: rows(&f, |pair| &pair.0),
-        particles_function_error: rows(&f, |pair| &pair.1),
-        particles_moments: rows(&moments, |pair| &pair.0),
-        particles_moments_error: rows(&moments, |pair| &pair.1),
+        particles_function: means(&f),
+        particles_function_error: errors(&f),
+        particles_moments: means(&moments),
+        particles_moments_error: errors(&moments),
         dots: shaped(
             (dots.len(), dots[0].len(), 2),
             dots.iter().flatten().flat_map(|&(theta, r)| [theta, r]).collect(),
