@@ -1,8 +1,8 @@
 //! Solves the kinetic equation of a mean-field limit on a grid and verifies two of its laws at every step.
 //!
 //! The equation conserves mass, and its free energy `F = R + (1/2) int r^2 mu + tau int mu log mu` falls by
-//! `gamma int mu (r + tau d_r log mu)^2` per unit of time (theory.md section 3). The neuron is linear, `phi = theta x`, so
-//! that the density at rest is known: theta is `N(c / (1 + lambda), tau / lambda)` and the momentum `N(0, tau)`.
+//! `gamma int mu (r + tau d_r log mu)^2` per unit of time (theory.md section 3). The neuron is linear, `phi = theta x`,
+//! so that the density at rest is known: theta is `N(c / (1 + lambda), tau / lambda)` and the momentum `N(0, tau)`.
 
 use ndarray::array;
 use std::error::Error;
@@ -14,7 +14,7 @@ const TARGET: f64 = 0.8;
 const RIDGE: f64 = 0.5;
 const CONSTANTS: KineticConstants = KineticConstants { friction: 1.5, temperature: 0.25, step: 0.05 };
 
-/// Runs the example.
+/// Solves the kinetic equation and prints mass and free energy along time.
 pub fn main() -> Result<(), Box<dyn Error>> {
     let line = |half: f64| GridAxis { low: -half, high: half, nodes: 96 };
     let grid = PhaseGrid::new(line(5.0), line(4.0))?;

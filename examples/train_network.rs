@@ -1,7 +1,8 @@
 //! Trains a two-layer network by heavy ball and verifies the energy balance of theory.md section 3.
 //!
-//! With friction `gamma` the energy `E = R + (1/2) mean |r|^2` satisfies `dE/dt = -gamma mean |r|^2` in continuous time.
-//! Heavy ball is of order one in its step, so the largest defect of the balance along training is halved with the step.
+//! With friction `gamma` the energy `E = R + (1/2) mean |r|^2` satisfies `dE/dt = -gamma mean |r|^2` in continuous
+//! time. Heavy ball is of order one in its step, so the largest defect of the balance along training is halved with the
+//! step.
 
 use std::error::Error;
 use widelimit::compute::Threads;
@@ -62,7 +63,7 @@ fn train(steps: u16) -> Training {
     Training { first_risk: risks[0], last_risk: risks[risks.len() - 1], defect }
 }
 
-/// Runs the example.
+/// Trains the network and prints its risk.
 pub fn main() -> Result<(), Box<dyn Error>> {
     let (coarse, fine) = (train(200), train(400));
     println!("risk {:.4} at the start, {:.4} at time {HORIZON}", fine.first_risk, fine.last_risk);

@@ -5,7 +5,6 @@
 //! independent operations next to each other. The operations and their rounding are those of a single pack.
 
 // Loops over the packs are unrolled. Closures would be compiled without the features of the instruction set.
-#![allow(clippy::needless_range_loop)]
 
 use super::simd::{Job, Simd};
 

@@ -12,32 +12,70 @@ use std::path::{Path, PathBuf};
 pub enum RecordError {
     /// A folder or file cannot be created, read or written.
     #[error("{path}")]
-    Io { path: PathBuf, source: io::Error },
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// A file is not valid JSON, or not of the expected structure.
     #[error("{path}: not the expected JSON")]
-    Json { path: PathBuf, source: serde_json::Error },
+    Json {
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: serde_json::Error,
+    },
     /// The folder holds a run, and neither `--resume` nor `--force` was given.
     #[error(
         "{path} holds a run already ({status}); continue it with --resume, start over with --force, or choose another folder with --out"
     )]
-    Exists { path: PathBuf, status: Status },
+    Exists {
+        /// The file or folder.
+        path: PathBuf,
+        /// The state of that run.
+        status: Status,
+    },
     /// The path exists and is not a run folder.
     #[error("{path} exists and is not a run of widelimit; choose another folder with --out")]
-    Foreign { path: PathBuf },
+    Foreign {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// The folder holds no run.
     #[error("{path} is not a run: there is no manifest.json in it")]
-    NotARun { path: PathBuf },
+    NotARun {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// The run in the folder was started with another experiment.
     #[error("{path} was started with another experiment (they differ in {}); start over with --force, or choose another folder with --out", .keys.join(", "))]
-    Changed { path: PathBuf, keys: Vec<String> },
+    Changed {
+        /// The file or folder.
+        path: PathBuf,
+        /// The keys that differ.
+        keys: Vec<String>,
+    },
     /// The run was written with another layout of run folders.
     #[error(
         "{path} was written by {version} of widelimit, whose run folders have format {found}; this version reads and writes format {FORMAT}. {advice}"
     )]
-    Format { path: PathBuf, version: String, found: u64, advice: &'static str },
+    Format {
+        /// The file or folder.
+        path: PathBuf,
+        /// The version that wrote it.
+        version: String,
+        /// Its format.
+        found: u64,
+        /// What to do.
+        advice: &'static str,
+    },
     /// Another process holds the lock of the folder.
     #[error("{path} is in use by another widelimit; wait for it, or choose another folder with --out")]
-    InUse { path: PathBuf },
+    InUse {
+        /// The file or folder.
+        path: PathBuf,
+    },
 }
 
 /// The folder of a run. Opened for writing, it holds a lock that excludes other processes.
@@ -63,8 +101,8 @@ impl RunFolder {
     /// continues one.
     ///
     /// # Errors
-    /// A folder in use, or holding something that neither option allows to replace or to continue; a run of another format
-    /// or experiment; files that cannot be read or written.
+    /// A folder in use, or holding something that neither option allows to replace or to continue; a run of another
+    /// format or experiment; files that cannot be read or written.
     pub fn open(path: &Path, experiment: &serde_json::Value, force: bool, resume: bool) -> Result<Opened, RecordError> {
         let occupied = path.is_file() || path.is_dir() && !empty(path);
         let manifest = path.join("manifest.json");
@@ -111,7 +149,8 @@ impl RunFolder {
         self.read_json("manifest.json")
     }
 
-    /// Checks that the folder has the layout of this version, [`FORMAT`]. `advice` is appended to the message of the error.
+    /// Checks that the folder has the layout of this version, [`FORMAT`]. `advice` is appended to the message of the
+    /// error.
     ///
     /// # Errors
     /// [`RecordError::Format`] where it has another; a manifest that is missing or damaged.
@@ -240,8 +279,8 @@ fn empty(path: &Path) -> bool {
         .is_ok_and(|mut entries| entries.all(|e| e.is_ok_and(|e| leftover(&e.file_name().to_string_lossy()))))
 }
 
-/// The dotted keys, below `prefix`, in which two JSON values differ. Differences in `run.*` are ignored: these keys change no
-/// result.
+/// The dotted keys, below `prefix`, in which two JSON values differ. Differences in `run.*` are ignored: these keys
+/// change no result.
 fn differing_keys(prefix: &str, a: &serde_json::Value, b: &serde_json::Value) -> Vec<String> {
     use serde_json::Value::Object;
     match (a, b) {

@@ -1,7 +1,7 @@
 //! Named arrays in `.npz` files, the format of NumPy.
 //!
-//! A file is described by one struct, declared with `array_record!`: a field is an array, its name is the array's name, and
-//! writing and reading both follow the declaration.
+//! A file is described by one struct, declared with `array_record!`: a field is an array, its name is the array's name,
+//! and writing and reading both follow the declaration.
 
 use super::write_atomically;
 use crate::compute::Real;
@@ -17,22 +17,62 @@ use std::path::{Path, PathBuf};
 pub enum NpzError {
     /// The file cannot be opened or written.
     #[error("{path}")]
-    Io { path: PathBuf, source: io::Error },
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// The file is not an `.npz` file, or an array in it has another type.
     #[error("{path}")]
-    Read { path: PathBuf, source: ReadNpzError },
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: ReadNpzError,
+    },
     /// An array cannot be written.
     #[error("{path}")]
-    Write { path: PathBuf, source: WriteNpzError },
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: WriteNpzError,
+    },
     /// There is no array of this name.
     #[error("{path}: array '{name}': missing; the file contains {}", .known.join(", "))]
-    Missing { path: PathBuf, name: String, known: Vec<String> },
+    Missing {
+        /// The file or folder.
+        path: PathBuf,
+        /// The array.
+        name: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
     /// An array has another number of axes.
     #[error("{path}: array '{name}': expected {expected} axes, found {found}")]
-    Axes { path: PathBuf, name: String, expected: usize, found: usize },
+    Axes {
+        /// The file or folder.
+        path: PathBuf,
+        /// The array.
+        name: String,
+        /// What was expected.
+        expected: usize,
+        /// What was found.
+        found: usize,
+    },
     /// An array has another shape.
     #[error("{path}: array '{name}': expected shape {expected:?}, found {found:?}")]
-    Shape { path: PathBuf, name: String, expected: Vec<usize>, found: Vec<usize> },
+    Shape {
+        /// The file or folder.
+        path: PathBuf,
+        /// The array.
+        name: String,
+        /// What was expected.
+        expected: Vec<usize>,
+        /// What was found.
+        found: Vec<usize>,
+    },
 }
 
 /// Arrays to be written, in order.
@@ -65,8 +105,8 @@ impl<R: Real> Arrays<R> {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), NpzError> {
-        // The archive is built in memory because the format requires seeking. Its capacity is reserved, so that the buffer is not
-        // copied as it grows.
+        // The archive is built in memory because the format requires seeking. Its capacity is reserved, so that the
+        // buffer is not copied as it grows.
         let capacity: usize =
             self.entries.iter().map(|(name, array)| array.len() * size_of::<R>() + 2 * name.len() + ENTRY_BYTES).sum();
         let mut bytes = io::Cursor::new(Vec::with_capacity(capacity));
@@ -213,7 +253,8 @@ pub trait ArrayRecord: Sized {
     }
 }
 
-/// Declares a struct of arrays and implements [`ArrayRecord`] for it; the names of the fields are the names of the arrays.
+/// Declares a struct of arrays and implements [`ArrayRecord`] for it; the names of the fields are the names of the
+/// arrays.
 macro_rules! array_record {
     ($(#[$meta:meta])* pub struct $Name:ident { $($(#[$note:meta])* pub $field:ident : $Type:ty),+ $(,)? }) => {
         $(#[$meta])*
