@@ -237,7 +237,7 @@ fn a_step_far_too_large_stops_its_network_and_no_other() {
     let sweep = ["--set", "gap.sweep=[{over=\"step\", values=[0.5, 0.03125, 0.015625], width=4, seeds=2}]"];
     let args = [&["run", "tiny.toml", "--out", "one"][..], &stiff, &sweep].concat();
     let said = fine(here.path(), &args);
-    assert!(said.out.contains("steps-full-0.5-s0 at step 2 (loss "), "{}", said.out);
+    assert!(said.out.contains("steps-full-0.5-s0 at step 2"), "{}", said.out);
     let run = here.path().join("one");
     for trajectory in json(&run.join("manifest.json"))["trajectories"].as_array().unwrap() {
         let id = trajectory["id"].as_str().unwrap();

@@ -38,16 +38,16 @@ struct Tally {
 
 /// Writes `records/phase.npz`; returns the checks.
 pub(super) fn run(
-    terms: &PhaseDiagram,
+    spec: &PhaseDiagram,
     subject: RecoverySubject<'_>,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
     let Some(law) = subject.source.law() else { return Ok(Outcome::Complete(Findings::default())) };
-    let cells: Vec<Cell> = (0..terms.n_over_d.len())
-        .flat_map(|row| (0..terms.k_over_n.len()).map(move |column| (row, column)))
+    let cells: Vec<Cell> = (0..spec.n_over_d.len())
+        .flat_map(|row| (0..spec.k_over_n.len()).map(move |column| (row, column)))
         .map(|(row, column)| {
-            let n = ((terms.n_over_d[row] * law.d as f64).round() as usize).max(1);
-            let k = ((terms.k_over_n[column] * n as f64).round() as usize).max(1);
+            let n = ((spec.n_over_d[row] * law.d as f64).round() as usize).max(1);
+            let k = ((spec.k_over_n[column] * n as f64).round() as usize).max(1);
             Cell { row, column, n, k }
         })
         .collect();
@@ -57,14 +57,14 @@ pub(super) fn run(
         .collect();
     let found = complete!(run_tasks(context, "phase diagram", &tasks, |cell, _| {
         let law = Instance { n: cell.n, sparsity: cell.k, snr_db: None, ..*law };
-        tallies(subject, &law, terms, cell).map(Outcome::Complete)
+        tallies(subject, &law, spec, cell).map(Outcome::Complete)
     })?);
-    arrays(terms, subject, &cells, &found).write(context.folder)?;
+    arrays(spec, subject, &cells, &found).write(context.folder)?;
     Ok(Outcome::Complete(checks(subject, law, &cells, &found).into()))
 }
 
-fn arrays(terms: &PhaseDiagram, subject: RecoverySubject<'_>, cells: &[Cell], found: &[Vec<Tally>]) -> PhaseArrays {
-    let shape = (terms.n_over_d.len(), terms.k_over_n.len());
+fn arrays(spec: &PhaseDiagram, subject: RecoverySubject<'_>, cells: &[Cell], found: &[Vec<Tally>]) -> PhaseArrays {
+    let shape = (spec.n_over_d.len(), spec.k_over_n.len());
     let of_cell = |of: &dyn Fn(&Cell) -> usize| shaped(shape, cells.iter().map(|cell| of(cell) as f64).collect());
     let of_method = |m: usize| {
         let table = |of: &dyn Fn(&Tally) -> f64| -> Array2<f64> {
@@ -81,8 +81,8 @@ fn arrays(terms: &PhaseDiagram, subject: RecoverySubject<'_>, cells: &[Cell], fo
     };
     let methods = subject.experiment.solver.methods.iter().enumerate();
     PhaseArrays {
-        n_over_d: Array1::from(terms.n_over_d.clone()),
-        k_over_n: Array1::from(terms.k_over_n.clone()),
+        n_over_d: Array1::from(spec.n_over_d.clone()),
+        k_over_n: Array1::from(spec.k_over_n.clone()),
         n: of_cell(&|cell| cell.n),
         k: of_cell(&|cell| cell.k),
         methods: methods.map(|(m, method)| (method.name().into(), of_method(m))).collect(),
@@ -92,14 +92,14 @@ fn arrays(terms: &PhaseDiagram, subject: RecoverySubject<'_>, cells: &[Cell], fo
 fn tallies(
     subject: RecoverySubject<'_>,
     law: &Instance,
-    terms: &PhaseDiagram,
+    spec: &PhaseDiagram,
     cell: &Cell,
 ) -> Result<Vec<Tally>, RunError> {
     let e = subject.experiment;
     let mut reached: Vec<Vec<Option<usize>>> = vec![Vec::new(); e.solver.methods.len()];
     if law.sparsity <= law.d {
-        for trial in 0..terms.problems {
-            let address = ((cell.row * terms.k_over_n.len() + cell.column) as u64 + 1) << 32 | trial as u64;
+        for trial in 0..spec.problems {
+            let address = ((cell.row * spec.k_over_n.len() + cell.column) as u64 + 1) << 32 | trial as u64;
             let problem = law.draw(e.seed, address)?;
             for (m, &method) in e.solver.methods.iter().enumerate() {
                 if !method.applies(law.n, law.d, law.sparsity) {

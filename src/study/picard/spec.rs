@@ -7,7 +7,7 @@ use crate::config::{
 };
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
-use crate::run::memory::{IterationSizes, picard_iteration};
+use crate::run::memory::{IterationSizes, picard_iteration_bytes};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ impl Study<Experiment> for Picard {
         let first = self.windows.iter().take(rayon::current_num_threads());
         let iteration = |&windows| {
             let (step, width, scalar) = (e.reference.step, self.particles, sizes.scalar);
-            picard_iteration(e, IterationSizes { windows, step, width, state, per_node, scalar })
+            picard_iteration_bytes(e, IterationSizes { windows, step, width, state, per_node, scalar })
         };
         StudyMemory { shared: first.map(|windows| iteration(windows) + held).sum(), ..StudyMemory::default() }
     }

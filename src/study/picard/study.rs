@@ -49,7 +49,7 @@ struct FixedPointFound {
 
 /// Writes `records/picard.npz` and `records/picard.json`; returns the checks.
 pub(super) fn run(
-    terms: &Picard,
+    spec: &Picard,
     subject: TrainingSubject<'_>,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
@@ -59,26 +59,26 @@ pub(super) fn run(
     };
     let cloud = Trajectory {
         route: Route::Picard,
-        particles: Particles { width: terms.particles, first: 0, ..reference.particles.clone() },
+        particles: Particles { width: spec.particles, first: 0, ..reference.particles.clone() },
         ..reference.clone()
     };
-    let constant = terms.windows.iter().map(|&windows| IterationTask { windows, guess: Guess::Constant });
-    let all = constant.chain([IterationTask { windows: terms.windows[0], guess: Guess::Labels }]);
+    let constant = spec.windows.iter().map(|&windows| IterationTask { windows, guess: Guess::Constant });
+    let all = constant.chain([IterationTask { windows: spec.windows[0], guess: Guess::Labels }]);
     let tasks: Vec<Task<IterationTask>> =
         all.enumerate().map(|(i, item)| Task { name: format!("picard-{i}"), size: 1, item }).collect();
-    let work = |item: &IterationTask, handle: &TaskHandle<'_>| iterate(problem, terms, &cloud, item, handle);
+    let work = |item: &IterationTask, handle: &TaskHandle<'_>| iterate(problem, spec, &cloud, item, handle);
     let mut found = complete!(run_tasks(context, "trajectory map", &tasks, work)?);
     let Some(from_labels) = found.pop() else { return Ok(Outcome::Complete(Findings::default())) };
-    let record = record(problem, terms, &found, &from_labels);
-    arrays(&found, terms).write_to(context.folder)?;
-    let checks = checks(terms, &record, &found);
+    let record = record(problem, spec, &found, &from_labels);
+    arrays(&found, spec).write_to(context.folder)?;
+    let checks = checks(spec, &record, &found);
     record.write(context.folder)?;
     Ok(Outcome::Complete(checks.into()))
 }
 
 fn iterate(
     problem: &Problem<'_, f64>,
-    terms: &Picard,
+    spec: &Picard,
     cloud: &Trajectory,
     task: &IterationTask,
     handle: &TaskHandle<'_>,
@@ -88,7 +88,7 @@ fn iterate(
     let noise = noise_of(problem, cloud);
     let map = trajectory_map(problem, cloud, &noise);
     let start = problem.start_state(cloud);
-    let Picard { iterates, tolerance, .. } = *terms;
+    let Picard { iterates, tolerance, .. } = *spec;
     let settings = IterationSettings { windows: task.windows, steps, iterates, tolerance, guess: task.guess };
     let mut iteration = Iteration::new(&map, start, settings);
     let converged = loop {
@@ -108,7 +108,7 @@ fn iterate(
     if task.guess == Guess::Constant {
         let together = complete!(particle_solution(problem, cloud, steps, handle));
         from_particles = distance(problem, &together, &iteration.predictions);
-        if task.windows == terms.windows[0] {
+        if task.windows == spec.windows[0] {
             let mut finer = cloud.clone();
             finer.integration.scheme.motion.step /= 2.0;
             finer.integration.ticks /= 2;
@@ -152,7 +152,7 @@ fn distance(problem: &Problem<'_, f64>, a: &[f64], b: &[f64]) -> f64 {
 
 fn record(
     problem: &Problem<'_, f64>,
-    terms: &Picard,
+    spec: &Picard,
     found: &[FixedPointFound],
     from_labels: &FixedPointFound,
 ) -> PicardRecord {
@@ -165,19 +165,19 @@ fn record(
         converged: found.converged,
     };
     PicardRecord {
-        particles: terms.particles,
+        particles: spec.particles,
         time: problem.experiment.horizon.time,
-        tolerance: terms.tolerance,
+        tolerance: spec.tolerance,
         floor,
-        runs: found.iter().zip(&terms.windows).map(run).collect(),
+        runs: found.iter().zip(&spec.windows).map(run).collect(),
         unique: distance(problem, &found[0].predictions, &from_labels.predictions),
         from_labels: from_labels.differences.clone(),
         step_error: found[0].step_error,
     }
 }
 
-fn arrays(found: &[FixedPointFound], terms: &Picard) -> PicardArrays {
-    let windows = terms.windows.iter().copied().max().unwrap_or(1);
+fn arrays(found: &[FixedPointFound], spec: &Picard) -> PicardArrays {
+    let windows = spec.windows.iter().copied().max().unwrap_or(1);
     let iterates = found.iter().flat_map(|f| &f.differences).map(Vec::len).max().unwrap_or(0);
     let padded = found.iter().flat_map(|f| {
         (0..windows).flat_map(move |w| {
@@ -185,22 +185,22 @@ fn arrays(found: &[FixedPointFound], terms: &Picard) -> PicardArrays {
         })
     });
     PicardArrays {
-        windows: whole(terms.windows.iter().copied()),
+        windows: whole(spec.windows.iter().copied()),
         differences: shaped((found.len(), windows, iterates), padded.collect()),
     }
 }
 
-fn checks(terms: &Picard, record: &PicardRecord, found: &[FixedPointFound]) -> Vec<Check> {
+fn checks(spec: &Picard, record: &PicardRecord, found: &[FixedPointFound]) -> Vec<Check> {
     let not_converged = record.runs.iter().filter(|run| !run.converged).count();
     let mut converged = Check::at_most(
         "picard-converges",
-        format!("the iterates converge, to {:.0e}, with every number of windows", terms.tolerance),
+        format!("the iterates converge, to {:.0e}, with every number of windows", spec.tolerance),
         not_converged as f64,
         0.0,
     );
     let counts: Vec<String> = record.runs.iter().map(|run| format!("{:.1} with {}", run.sweeps, run.windows)).collect();
     converged.detail = format!("iterates of the whole horizon, by windows: {}", counts.join(", "));
-    let far = |of: f64| AGREE * terms.tolerance * of.max(1.0);
+    let far = |of: f64| AGREE * spec.tolerance * of.max(1.0);
     let worst = sup(record.runs.iter().map(|run| run.from_particles));
     let mut particles = Check::at_most(
         "picard-particles",

@@ -15,14 +15,14 @@ use ndarray::Array1;
 const ROUNDING: f64 = 1e-9;
 /// Writes `records/rates.npz`; returns the checks.
 pub(super) fn run(
-    terms: &Rates,
+    spec: &Rates,
     subject: RecoverySubject<'_>,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
     let seed = subject.experiment.seed;
     let statements = Statement::all();
     let tasks: Vec<Task<(usize, u64)>> = (0..statements.len())
-        .flat_map(|s| (0..terms.problems as u64).map(move |index| (s, index)))
+        .flat_map(|s| (0..spec.problems as u64).map(move |index| (s, index)))
         .map(|(s, index)| Task { name: format!("rates-{s}-{index}"), size: 1, item: (s, index) })
         .collect();
     let found = complete!(run_tasks(context, "rates", &tasks, |&(s, index), _| {
@@ -30,13 +30,13 @@ pub(super) fn run(
         Ok(Outcome::Complete(observe(&law.draw(seed, index)?, *k)?))
     })?);
 
-    let (projection, expansion) = threshold_ratios(seed, terms.trials);
+    let (projection, expansion) = threshold_ratios(seed, spec.trials);
     let at_most_one = |name: String, statement: String, ratio: f64, of: String| {
         let mut check = Check::at_most(name, statement, ratio, 1.0 + ROUNDING);
         check.detail += &format!("; {of}");
         check
     };
-    let trials = || format!("worst of {} random trials", terms.trials);
+    let trials = || format!("worst of {} random trials", spec.trials);
     let mut checks = vec![
         at_most_one(
             "rates-projection".into(),
@@ -53,7 +53,7 @@ pub(super) fn run(
     ];
     let mut arrays = RatesArrays::default();
     for (s, statement) in statements.iter().enumerate() {
-        let steps: Vec<Bounded> = found[s * terms.problems..(s + 1) * terms.problems].concat();
+        let steps: Vec<Bounded> = found[s * spec.problems..(s + 1) * spec.problems].concat();
         let column = |of: fn(&Bounded) -> f64| steps.iter().map(of).collect::<Array1<f64>>();
         let name = format!("rates-{}", statement.name);
         let inequality = format!("{}: worst ratio of the two sides", statement.inequality);

@@ -76,12 +76,12 @@ fn places(iterations: usize) -> Vec<usize> {
 
 /// Writes `records/recover.npz`, `records/recover.json` and `records/timings.json`; returns the checks.
 pub(super) fn run(
-    terms: &Recover,
+    spec: &Recover,
     subject: RecoverySubject<'_>,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
     let e = subject.experiment;
-    let tasks: Vec<Task<u64>> = (0..terms.problems as u64)
+    let tasks: Vec<Task<u64>> = (0..spec.problems as u64)
         .map(|index| Task { name: format!("recover-{index}"), size: 1, item: index })
         .collect();
     let found = complete!(run_tasks(context, "recovery", &tasks, |&index, _| {
