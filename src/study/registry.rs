@@ -1,4 +1,4 @@
-//! Every study there is: one line each.
+//! The registry of all studies, one line each.
 
 use super::convergence::Convergence;
 use super::dropout::Dropout;
@@ -17,6 +17,7 @@ use crate::run::study::{RegisteredStudy, Registry};
 /// The studies, in the order in which they run.
 pub static REGISTRY: Registry = Registry { training: TRAINING, recovery: RECOVERY };
 
+/// Studies of trained networks.
 static TRAINING: &[RegisteredStudy<Experiment>] = &[
     RegisteredStudy::of::<Gap>(),
     RegisteredStudy::of::<Dropout>(),
@@ -27,6 +28,7 @@ static TRAINING: &[RegisteredStudy<Experiment>] = &[
     RegisteredStudy::of::<Kinetic>(),
 ];
 
+/// Studies of sparse recovery.
 static RECOVERY: &[RegisteredStudy<RecoveryExperiment>] = &[
     RegisteredStudy::of::<Recover>(),
     RegisteredStudy::of::<NoiseSensitivity>(),

@@ -1,4 +1,4 @@
-//! The phase diagram: for which n/d and k/n a noiseless truth of k entries is found, by which algorithm.
+//! The phase diagram: for which n/d and k/n each algorithm recovers a noiseless vector with k entries.
 
 use super::{MethodCells, PhaseArrays, PhaseDiagram};
 use crate::analysis::proportion::wilson;
@@ -18,20 +18,24 @@ use serde::{Deserialize, Serialize};
 /// A cell of the diagram.
 #[derive(Clone, Copy)]
 struct Cell {
-    /// Its indices along both axes, from which its address follows.
+    /// Index of n/d.
     row: usize,
+    /// Index of k/n.
     column: usize,
+    /// Samples.
     n: usize,
+    /// Entries of the true vector.
     k: usize,
 }
 
 /// Successes of a method in a cell.
 #[derive(Serialize, Deserialize)]
 struct Tally {
+    /// Number of problems recovered.
     successes: usize,
-    /// Problems tried; 0 where the method does not apply.
+    /// Number of problems; 0 where the method does not apply.
     trials: usize,
-    /// Median iterations of the successes.
+    /// Median number of iterations to success.
     #[serde(with = "number")]
     iterations: f64,
 }
@@ -63,6 +67,7 @@ pub(super) fn run(
     Ok(Outcome::Complete(checks(subject, law, &cells, &found).into()))
 }
 
+/// The arrays of all cells.
 fn arrays(spec: &PhaseDiagram, subject: RecoverySubject<'_>, cells: &[Cell], found: &[Vec<Tally>]) -> PhaseArrays {
     let shape = (spec.n_over_d.len(), spec.k_over_n.len());
     let of_cell = |of: &dyn Fn(&Cell) -> usize| shaped(shape, cells.iter().map(|cell| of(cell) as f64).collect());
@@ -89,6 +94,7 @@ fn arrays(spec: &PhaseDiagram, subject: RecoverySubject<'_>, cells: &[Cell], fou
     }
 }
 
+/// The successes of every method in a cell.
 fn tallies(
     subject: RecoverySubject<'_>,
     law: &Instance,
@@ -105,7 +111,7 @@ fn tallies(
                 if !method.applies(law.n, law.d, law.sparsity) {
                     continue;
                 }
-                // A method that gives up has not found it.
+                // A method that fails has not succeeded.
                 let outcome = solve(&problem, method, &e.solver.settings(law.sparsity), |_| {});
                 reached[m].push(outcome.ok().and_then(|outcome| outcome.iterations_to(e.solver.success)));
             }
@@ -119,7 +125,7 @@ fn tallies(
     Ok(reached.into_iter().map(tally).collect())
 }
 
-/// With as many samples as unknowns and no damping, one I-OBS pass finds every noiseless truth.
+/// Checks that an iterative optimal brain surgeon without damping recovers every noiseless vector where n >= d.
 fn checks(subject: RecoverySubject<'_>, law: &Instance, cells: &[Cell], found: &[Vec<Tally>]) -> Vec<Check> {
     let e = subject.experiment;
     let exact = law.loss == SampleLoss::Squared
@@ -127,19 +133,20 @@ fn checks(subject: RecoverySubject<'_>, law: &Instance, cells: &[Cell], found: &
         && matches!(e.solver.damping, Damping::Auto | Damping::Relative(0.0));
     let mut checks = Vec::new();
     for (m, method) in e.solver.methods.iter().enumerate().filter(|(_, m)| matches!(m, Method::Obs(..)) && exact) {
-        let missed: Vec<usize> = cells
+        let failures: Vec<usize> = cells
             .iter()
             .zip(found)
             .filter(|(cell, _)| cell.n >= law.d)
             .map(|(_, tallies)| tallies[m].trials - tallies[m].successes)
             .collect();
-        if missed.is_empty() {
+        if failures.is_empty() {
             continue;
         }
         let name = format!("phase-full-rank-{}", method.name());
-        let statement = format!("{}: wherever n >= d every noiseless truth is found: problems missed", method.name());
-        let mut check = Check::at_most(name, statement, missed.iter().sum::<usize>() as f64, 0.0);
-        check.detail += &format!("; {} cells with n >= d", missed.len());
+        let statement =
+            format!("{}: every noiseless problem with n >= d is recovered: number of failures", method.name());
+        let mut check = Check::at_most(name, statement, failures.iter().sum::<usize>() as f64, 0.0);
+        check.detail += &format!("; {} cells with n >= d", failures.len());
         checks.push(check);
     }
     checks

@@ -1,4 +1,4 @@
-//! The theorems' bounds beside what is observed, on problems small enough for their constants to be computed.
+//! The study of rates: errors of the algorithms and the bounds of the theorems, on problems small enough to compute the constants.
 
 use super::record::StepArrays;
 use super::statements::Statement;
@@ -11,8 +11,9 @@ use crate::run::tasks::{Task, run_tasks};
 use crate::sparse::recovery::rates::{Bounded, threshold_ratios};
 use ndarray::Array1;
 
-/// Rounding allowed on a ratio to a bound that may be attained.
+/// Rounding allowed in a ratio to a bound that may be attained.
 const ROUNDING: f64 = 1e-9;
+
 /// Writes `records/rates.npz`; returns the checks.
 pub(super) fn run(
     spec: &Rates,
@@ -55,10 +56,15 @@ pub(super) fn run(
     for (s, statement) in statements.iter().enumerate() {
         let steps: Vec<Bounded> = found[s * spec.problems..(s + 1) * spec.problems].concat();
         let column = |of: fn(&Bounded) -> f64| steps.iter().map(of).collect::<Array1<f64>>();
-        let name = format!("rates-{}", statement.name);
+        let name = format!("rates-{}", statement.name.name());
         let inequality = format!("{}: worst ratio of the two sides", statement.inequality);
         if steps.is_empty() {
-            checks.push(Check::not_measured(name, inequality, Some(1.0), "no step above rounding was undamped"));
+            checks.push(Check::not_measured(
+                name,
+                inequality,
+                Some(1.0),
+                "no undamped step has an error above rounding",
+            ));
             continue;
         }
         let worst = steps.iter().map(Bounded::ratio).fold(0.0, f64::max);
@@ -68,7 +74,7 @@ pub(super) fn run(
             after: column(|step| step.after),
             bound: column(|step| step.bound),
         };
-        arrays.statements.push((statement.name.into(), steps));
+        arrays.statements.push((statement.name, steps));
     }
     arrays.write(context.folder)?;
     Ok(Outcome::Complete(checks.into()))
