@@ -89,7 +89,8 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry
             .reference
             .grid
             .as_ref()
-            .map_or(0.0, |grid| on_a_grid(grid.nodes as f64, grid_rows(e, n * outputs), records)) as u64,
+            .map_or(0.0, |grid| grid_solution_bytes(grid.nodes as f64, grid_rows(e, n * outputs), records))
+            as u64,
         sweeps: sweep_limits as u64,
         networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, step_samples(n)) + batch)) as u64,
         records: series as u64,
@@ -114,9 +115,9 @@ pub struct IterationSizes {
     pub scalar: f64,
 }
 
-/// Bytes of a Picard iteration beyond the particles: predictions and residuals at every step of the horizon, twice more
-/// for its checkpoint; partial sums over a window; the particles at both ends of a window.
-pub fn picard_iteration(e: &Experiment, sizes: IterationSizes) -> f64 {
+/// Bytes of a Picard iteration beyond the particles: predictions and residuals at every step of the horizon, twice more for its
+/// checkpoint; partial sums over a window; the particles at both ends of a window.
+pub fn picard_iteration_bytes(e: &Experiment, sizes: IterationSizes) -> f64 {
     let IterationSizes { windows, step, width, state, per_node, scalar } = sizes;
     let nodes = e.horizon.time / step + 1.0;
     let window = nodes / windows.max(1) as f64 + 1.0;
@@ -131,15 +132,15 @@ fn trajectory_map(e: &Experiment, width: usize, per_node: f64, state: f64, scala
         let swept = e.sweeps().count() > 0 && e.reference.kind == Route::Picard;
         let iterations = if swept { rayon::current_num_threads() as f64 } else { 1.0 };
         let (windows, step) = (picard.windows, 0.5 * e.reference.step);
-        iterations * picard_iteration(e, IterationSizes { windows, step, width, state, per_node, scalar })
+        iterations * picard_iteration_bytes(e, IterationSizes { windows, step, width, state, per_node, scalar })
     })
 }
 
-/// Bytes of a solution on a grid of `nodes` per axis, whose field is an average over `rows` numbers, with `records`
-/// recording times: four densities (at the start, at the last record, the present one and a copy for writing and
-/// moments); features and their derivatives at the nodes, and as much to compute them; laws and predictions at the
-/// recording times, and as much to write them.
-pub fn on_a_grid(nodes: f64, rows: f64, records: f64) -> f64 {
+/// Bytes of a solution on a grid of `nodes` per axis, whose field is an average over `rows` numbers, with `records` recording
+/// times: four densities (at the start, at the last record, the present one and a copy for writing and moments); features and
+/// their derivatives at the nodes, and as much to compute them; laws and predictions at the recording times, and as much to
+/// write them.
+pub fn grid_solution_bytes(nodes: f64, rows: f64, records: f64) -> f64 {
     8.0 * (4.0 * nodes * nodes + 4.0 * rows * nodes + 4.0 * records * (nodes + rows))
 }
 

@@ -4,10 +4,10 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `spec.rs` | its table of the experiment file: keys, rules, what it needs |
-//! | `study.rs` | the study itself, its checks |
-//! | `record.rs` | what it leaves in `records/`, one struct per file |
-//! | `figure.rs` | its figures, drawn from the records alone |
+//! | `spec.rs` | its table of the experiment file: keys, rules, requirements |
+//! | `study.rs` | the computation and the checks |
+//! | `record.rs` | its files in `records/`, one struct per file |
+//! | `figure.rs` | its figures, drawn from the records |
 //!
 //! The name of the folder is that of the table, of the records `records/NAME.*`, and the prefix of the checks and
 //! figures. [`REGISTRY`] lists the studies; `docs/extending.md` describes how to add one.
@@ -21,10 +21,10 @@
 //! | [`radial`] | do networks in R^d follow the radial kinetic equation? |
 //! | [`picard`] | how do Picard's iterates converge, and is their fixed point the limit? |
 //! | [`kinetic`] | does the kinetic equation on a grid agree with particles, and how does the free energy fall? |
-//! | [`recover`] | sparse recovery: how fast does each algorithm converge to the truth? |
-//! | [`noise`] | what does noise cost, beside least squares on the true support? |
-//! | [`rates`] | do the theorems' bounds hold, and how close to them are the errors? |
-//! | [`phase`] | for which n/d and k/n is the truth found? |
+//! | [`recover`] | sparse recovery: how fast does each algorithm converge to the true vector? |
+//! | [`noise`] | how large are the errors under noise, compared with least squares on the true support? |
+//! | [`rates`] | do the bounds of the theorems hold, and how sharp are they? |
+//! | [`phase`] | for which n/d and k/n is the true vector recovered? |
 
 pub mod convergence;
 pub mod dropout;

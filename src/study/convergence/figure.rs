@@ -1,4 +1,4 @@
-//! How the risk falls: across widths, methods and starts; first passages; the distance of the cloud from the limit's.
+//! Figure of the convergence study: risk against time and against steps, first passage times, Wasserstein distance.
 
 use super::{ConvergenceArrays, ConvergenceRecord, RateRecord};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Panel, style};
@@ -11,6 +11,9 @@ use crate::run::study::NamedFigure;
 use ndarray::Axis as Dim;
 
 /// `convergence`.
+///
+/// # Errors
+/// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let (records, record) = (Records::read(folder)?, ConvergenceRecord::read(folder)?);
     let arrays = ConvergenceArrays::read_from(folder)?;
@@ -24,6 +27,7 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     Ok(vec![("convergence".into(), figure)])
 }
 
+/// The variants: index, group of networks, whether they are expected to stall.
 fn variants<'a>(
     records: &'a Records,
     record: &'a ConvergenceRecord,
@@ -34,10 +38,11 @@ fn variants<'a>(
     })
 }
 
+/// Risk against time of every width, of the limit and of every variant.
 fn against_time(records: &Records, record: &ConvergenceRecord) -> Panel {
     let mut panel = Panel::new(Axis::linear("time t = kε"), Axis::log10("risk R"));
     for mark in by_width(records, Measure::Risk) {
-        // The legend of another panel names the widths.
+        // The legend of another panel contains the widths.
         panel = panel.with(mark.unlabelled());
     }
     if let Some(limit) = limit(records, Measure::Risk) {
@@ -47,7 +52,7 @@ fn against_time(records: &Records, record: &ConvergenceRecord) -> Panel {
         let Some(risk) = risk(records, group) else { continue };
         let dash = if stalls { Dash::Dotted } else { Dash::DashDot };
         let name = &record.variants[v].0;
-        let label = if stalls { format!("{name} (must stall)") } else { name.clone() };
+        let label = if stalls { format!("{name} (expected to stall)") } else { name.clone() };
         panel = panel.with(Mark::line(records.times(), risk, Colour::Series(2 + v), dash).label(label));
     }
     if let Some(limit) = record.rates.first() {
@@ -56,10 +61,10 @@ fn against_time(records: &Records, record: &ConvergenceRecord) -> Panel {
     panel
 }
 
-/// The better of the two laws of the limit's late risk, in words.
+/// The better of the two laws of the late risk of the limit, as text.
 fn law(rate: &RateRecord) -> String {
     if rate.exponential_residual.is_nan() || rate.power_residual.is_nan() {
-        // One limit has no spread over seeds, and the misfits do not compare: both laws are given.
+        // A single series has no residuals over seeds to compare: both laws are given.
         return format!("late limit: exp(−{:.2} t) or t^{{−{:.2}}}", rate.rate, -rate.power);
     }
     if rate.exponential_residual <= rate.power_residual {
@@ -69,11 +74,12 @@ fn law(rate: &RateRecord) -> String {
     }
 }
 
+/// The risk of a group of one width, mean over seeds.
 fn risk(records: &Records, group: &GroupRecord) -> Option<Vec<f64>> {
     Some(mean_over_seeds(records.measure(group, Measure::Risk)?.index_axis(Dim(0), 0)))
 }
 
-/// The networks of each variant's width and the variant, against steps taken; nothing where every step is the same.
+/// Risk against the number of steps, of variants and of the networks of the same width; `None` where all steps are equal.
 fn against_steps(records: &Records, record: &ConvergenceRecord) -> Option<Panel> {
     let base = records.widths()?;
     let variants: Vec<_> = variants(records, record).filter(|(_, _, stalls)| !stalls).collect();
@@ -97,6 +103,7 @@ fn against_steps(records: &Records, record: &ConvergenceRecord) -> Option<Panel>
     Some(panel)
 }
 
+/// First passage times against the width, with those of the limit.
 fn passages(record: &ConvergenceRecord, arrays: &ConvergenceArrays) -> Panel {
     let widths = arrays.widths.to_vec();
     let mut panel = Panel::new(Axis::log2("width N"), Axis::linear("time to the level, mean over seeds"));
@@ -107,7 +114,7 @@ fn passages(record: &ConvergenceRecord, arrays: &ConvergenceArrays) -> Panel {
             mean_over_seeds(column.view())[0]
         });
         let points = Mark::points(widths.clone(), mean.collect(), colour, marker);
-        panel = panel.with(points.label(format!("{fraction} of the descent, R = {level:.3}"))).with(Mark::horizontal(
+        panel = panel.with(points.label(format!("{fraction} of the decrease, R = {level:.3}"))).with(Mark::horizontal(
             arrays.limit_passage[l],
             colour,
             Dash::Dotted,
@@ -116,6 +123,7 @@ fn passages(record: &ConvergenceRecord, arrays: &ConvergenceArrays) -> Panel {
     panel.with(Mark::line(Vec::new(), Vec::new(), Colour::Grey(90), Dash::Dotted).label("limit"))
 }
 
+/// Sliced Wasserstein distance from the limit against time.
 fn distance(records: &Records) -> Panel {
     let mut panel = Panel::new(Axis::linear("time t = kε"), Axis::log10("sliced W_{2}(ρ_{N}, ρ)"));
     for mark in by_width(records, Measure::Wasserstein) {

@@ -1,4 +1,4 @@
-//! The convergence study: how fast the risk falls, and from which starts it does not.
+//! The convergence study: how fast the risk decreases, and from which starts it does not.
 
 mod figure;
 mod record;

@@ -1,4 +1,4 @@
-//! What the convergence study leaves behind.
+//! The records of the convergence study.
 
 use crate::number;
 use crate::record::npz::{ArrayRecord, NpzError, array_record};
@@ -9,22 +9,22 @@ use serde::{Deserialize, Serialize};
 /// `records/convergence.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConvergenceRecord {
-    /// Levels as fractions of the limit's descent.
+    /// Levels, as fractions of the decrease of the limit's risk.
     pub fractions: Vec<f64>,
-    /// Levels as risks.
+    /// Levels, as values of the risk.
     pub levels: Vec<f64>,
-    /// Laws of the risk in the second half of the horizon: the limit's, every width's, every variant's.
+    /// Laws of the risk in the second half of the horizon: of the limit, of every width, of every variant.
     pub rates: Vec<RateRecord>,
-    /// Variants, and whether they must stall.
+    /// Variants, and whether they are expected to stall.
     pub variants: Vec<(String, bool)>,
-    /// Time to a level against the width.
+    /// Fits of the first passage times against the width.
     pub fits: Vec<FitRecord>,
 }
 
 /// `R ~ exp(-rate t)` and `R ~ t^power`, each fitted to the geometric mean over seeds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RateRecord {
-    /// What it is fitted to: `limit`, a width, or a variant.
+    /// The fitted series: `limit`, a width, or a variant.
     pub name: String,
     /// Rate of the exponential.
     #[serde(with = "number")]
@@ -32,7 +32,7 @@ pub struct RateRecord {
     /// Its 95 % interval over seeds.
     #[serde(with = "number::interval")]
     pub rate_interval: Option<(f64, f64)>,
-    /// Root mean square misfit of the logarithm: the law with the smaller one is the better description.
+    /// Root mean square residual of the logarithm under the exponential law.
     #[serde(with = "number")]
     pub exponential_residual: f64,
     /// Exponent of the power law.
@@ -41,7 +41,7 @@ pub struct RateRecord {
     /// Its 95 % interval over seeds.
     #[serde(with = "number::interval")]
     pub power_interval: Option<(f64, f64)>,
-    /// Root mean square misfit of the logarithm.
+    /// Root mean square residual of the logarithm under the power law.
     #[serde(with = "number")]
     pub power_residual: f64,
 }
@@ -69,13 +69,13 @@ impl ConvergenceRecord {
 array_record! {
     /// `records/convergence.npz`.
     pub struct ConvergenceArrays {
-        /// Levels as risks (levels).
+        /// Levels, as values of the risk (levels).
         pub levels: Array1<f64>,
-        /// The limit's first passages (levels); NaN where it never falls so far.
+        /// First passage times of the limit (levels); NaN where it does not reach the level.
         pub limit_passage: Array1<f64>,
         /// Widths N (widths).
         pub widths: Array1<f64>,
-        /// The networks' first passages (widths, seeds, levels).
+        /// First passage times of the networks (widths, seeds, levels).
         pub passage: Array3<f64>,
     }
 }

@@ -1,8 +1,8 @@
-//! The convergence study: how fast the risk falls, and from which starts it does not.
+//! The convergence study: how fast the risk decreases, and from which starts it does not.
 //!
-//! Theory section 8 (WKM section 6). Exponential and power laws of the risk of the limit, of every width and of every
-//! variant, first passages of given levels against the width, and starts that violate the support condition, whose
-//! networks must stall at a level of their own.
+//! Theory section 8 (WKM section 6). Exponential and power laws of the risk of the limit, of every width and of every variant;
+//! first passage times of given levels against the width; and starts that violate the support condition, from which training
+//! stalls above the risk of the limit.
 
 use super::{Convergence, ConvergenceArrays, ConvergenceRecord, RateRecord};
 use crate::analysis::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
@@ -18,14 +18,15 @@ use crate::run::study::TrainingSubject;
 use crate::run::training::Trained;
 use ndarray::{Array1, Array2, Array3, s};
 
-/// Tells this study's bootstrap apart from the others'.
+/// Distinguishes the random streams of this bootstrap from those of other studies.
 const CONVERGENCE_SALT: u64 = 3 << 32;
-/// A stalled network's risk may still move by this part of its distance from the limit's, in the last quarter of time.
-const STALLED: f64 = 0.05;
+/// Largest change of the risk of a stalled network in the last quarter of the horizon, relative to its distance from the risk of
+/// the limit.
+const MAX_STALLED_CHANGE: f64 = 0.05;
 
 /// Writes `records/convergence.npz` and `records/convergence.json`; returns the checks.
 pub(super) fn run(
-    terms: &Convergence,
+    spec: &Convergence,
     subject: TrainingSubject<'_>,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
@@ -33,20 +34,21 @@ pub(super) fn run(
     let Some(limit) = trained.series(LimitRun::Reference.id()) else {
         return Ok(Outcome::Complete(Findings::default()));
     };
-    let study = ConvergenceAnalysis { problem, plan, trained, limit: limit.row(Measure::Risk).to_vec() };
-    let levels = study.levels(terms);
-    let passages = study.passages(&levels);
+    let analysis = ConvergenceAnalysis { problem, plan, trained, limit: limit.row(Measure::Risk).to_vec() };
+    let levels = analysis.levels(spec);
+    let passages = analysis.passages(&levels);
     let mut record = ConvergenceRecord {
-        fractions: terms.levels.clone(),
+        fractions: spec.levels.clone(),
         levels: levels.clone(),
-        rates: study.rates(),
+        rates: analysis.rates(),
         variants: problem.experiment.variants.iter().map(|v| (v.name.clone(), v.stalls)).collect(),
         fits: Vec::new(),
     };
-    let of_limit: Vec<f64> = levels.iter().map(|&level| first_passage(&problem.times, &study.limit, level)).collect();
-    let mut checks = study.passage_checks(terms, &passages, &of_limit, &mut record);
+    let of_limit: Vec<f64> =
+        levels.iter().map(|&level| first_passage(&problem.times, &analysis.limit, level)).collect();
+    let mut checks = analysis.passage_checks(spec, &passages, &of_limit, &mut record);
     for variant in problem.experiment.variants.iter().filter(|variant| variant.stalls) {
-        checks.extend(study.stall_checks(variant));
+        checks.extend(analysis.stall_checks(variant));
     }
     let arrays = ConvergenceArrays {
         levels: Array1::from(levels),
@@ -59,7 +61,8 @@ pub(super) fn run(
     Ok(Outcome::Complete(checks.into()))
 }
 
-/// The time at which a risk first falls to a level, linear in the logarithm between records; NaN where it never does.
+/// The time at which a risk first reaches a level, by linear interpolation of its logarithm between records; NaN where it does not
+/// reach it.
 fn first_passage(times: &[f64], risk: &[f64], level: f64) -> f64 {
     if risk.first().is_some_and(|&risk| risk <= level) {
         return 0.0;
@@ -67,42 +70,45 @@ fn first_passage(times: &[f64], risk: &[f64], level: f64) -> f64 {
     let Some(i) = (1..risk.len()).find(|&i| risk[i] <= level) else { return f64::NAN };
     let (before, after) = (risk[i - 1].ln(), risk[i].ln());
     let part = (before - level.ln()) / (before - after);
-    // A risk of exactly zero has no logarithm: the record's own time then.
+    // A risk of exactly zero has no logarithm: the recording time is returned.
     if part.is_finite() && after.is_finite() { times[i - 1] + part * (times[i] - times[i - 1]) } else { times[i] }
 }
 
-/// By how much a risk moves in the last quarter of the records, over its distance above the limit's at the end;
-/// infinite where it is not above.
+/// The change of a risk in the last quarter of the records, relative to its final distance above the risk of the limit; infinite
+/// where it is not above.
 fn late_change(risk: &[f64], limit: &[f64]) -> f64 {
     let (end, late) = (limit.len() - 1, 3 * (limit.len() - 1) / 4);
     let above = risk[end] - limit[end];
     if above > 0.0 { (risk[end] - risk[late]).abs() / above } else { f64::INFINITY }
 }
 
+/// The trained networks and the risk of the limit.
 struct ConvergenceAnalysis<'a> {
     problem: &'a Problem<'a, f64>,
     plan: &'a Plan,
     trained: &'a Trained,
-    /// The limit's risk.
+    /// Risk of the limit (times).
     limit: Vec<f64>,
 }
 
 impl ConvergenceAnalysis<'_> {
+    /// The group of networks of a variant.
     fn group(&self, variant: &Variant) -> Option<&Group> {
         self.plan.groups.iter().find(|group| group.name == variant_group_name(&variant.name))
     }
 
+    /// The risk of a trajectory (times).
     fn risk(&self, id: &str) -> Option<Vec<f64>> {
         self.trained.series(id).map(|series| series.row(Measure::Risk).to_vec())
     }
 
-    /// Fractions of the limit's descent as risks.
-    fn levels(&self, terms: &Convergence) -> Vec<f64> {
+    /// The levels as values of the risk.
+    fn levels(&self, spec: &Convergence) -> Vec<f64> {
         let (start, end) = (self.limit[0], self.limit[self.limit.len() - 1]);
-        terms.levels.iter().map(|fraction| end + fraction * (start - end)).collect()
+        spec.levels.iter().map(|fraction| end + fraction * (start - end)).collect()
     }
 
-    /// First passages, (widths, seeds, levels).
+    /// First passage times (widths, seeds, levels).
     fn passages(&self, levels: &[f64]) -> Array3<f64> {
         let ids = &self.plan.groups[0].ids;
         let shape = (ids.len(), ids.first().map_or(0, Vec::len), levels.len());
@@ -112,10 +118,10 @@ impl ConvergenceAnalysis<'_> {
         })
     }
 
-    /// The time to a level tends to that of the limit, and so stops depending on the width.
+    /// Checks that the passage times of networks tend to those of the limit as the width grows.
     fn passage_checks(
         &self,
-        terms: &Convergence,
+        spec: &Convergence,
         passages: &Array3<f64>,
         of_limit: &[f64],
         record: &mut ConvergenceRecord,
@@ -124,11 +130,11 @@ impl ConvergenceAnalysis<'_> {
         let x: Vec<f64> = e.widths.values.iter().map(|&n| n as f64).collect();
         let bootstrap = Bootstrap::new(e.seed, CONVERGENCE_SALT);
         let mut checks = Vec::new();
-        for (l, fraction) in terms.levels.iter().enumerate() {
+        for (l, fraction) in spec.levels.iter().enumerate() {
             let table = passages.slice(s![.., .., l]).mapv(|time| (time - of_limit[l]).abs());
             let name = format!("convergence-passage-{fraction}");
             let statement = format!(
-                "time to come down to {fraction} of the limit's descent: its distance from the limit's falls at least as N^(-1/2)"
+                "time to {fraction} of the decrease of the limit's risk: its distance from that of the limit falls at least as N^(-1/2)"
             );
             let check = |from: usize| {
                 let fit = fit_slope(&x[from..], table.slice(s![from.., ..]), Statistic::RootMeanSquare, &bootstrap);
@@ -136,7 +142,7 @@ impl ConvergenceAnalysis<'_> {
             };
             let (whole, fit) = check(0);
             record.fits.push(FitRecord::of("convergence", &format!("passage-{fraction}"), -0.5, &fit));
-            // Sampling noise leaves a part that no width removes: a law in N alone is stated for the full gradient.
+            // With mini-batches a part does not vanish with the width: the check applies to the full gradient only.
             if e.dynamics.batch == BatchSize::Full {
                 checks.push(whole.or_pre_asymptotic(&check(1.min(x.len())).0));
             }
@@ -159,6 +165,7 @@ impl ConvergenceAnalysis<'_> {
         rates
     }
 
+    /// The laws of the geometric mean of the risks of several trajectories.
     fn rate(&self, name: &str, ids: &[String]) -> RateRecord {
         let times = &self.problem.times;
         let from = times.len() / 2;
@@ -168,28 +175,24 @@ impl ConvergenceAnalysis<'_> {
         });
         let bootstrap = Bootstrap::new(self.problem.experiment.seed, CONVERGENCE_SALT + 1);
         let law = |x: Vec<f64>| fit_slope(&x, table.view(), Statistic::GeometricMean, &bootstrap);
-        // A slope against exp(t / T) in logarithms is one against t / T: a rate.
+        // A slope of the logarithm against log exp(t / T) = t / T is a rate.
         let horizon = times[times.len() - 1];
         let exponential = law(times[from..].iter().map(|t| (t / horizon).exp()).collect());
         let power = law(times[from..].to_vec());
-        let slope = |fit: &Result<SlopeFit, FitFailure>| match fit {
-            Ok(fit) => (fit.slope, Some(fit.interval), fit.residual),
-            Err(FitFailure::OneSeed { slope, .. }) => (*slope, None, f64::NAN),
-            Err(_) => (f64::NAN, None, f64::NAN),
-        };
-        let ((rate, interval, exponential_residual), (power, power_interval, power_residual)) =
-            (slope(&exponential), slope(&power));
+        let (exponential, power) = (FittedLaw::of(&exponential), FittedLaw::of(&power));
         RateRecord {
             name: name.into(),
-            rate: -rate / horizon,
-            rate_interval: interval.map(|(low, high)| (-high / horizon, -low / horizon)),
-            exponential_residual,
-            power,
-            power_interval,
-            power_residual,
+            rate: -exponential.slope / horizon,
+            rate_interval: exponential.interval.map(|(low, high)| (-high / horizon, -low / horizon)),
+            exponential_residual: exponential.residual,
+            power: power.slope,
+            power_interval: power.interval,
+            power_residual: power.residual,
         }
     }
 
+    /// Checks that the networks of a variant stall above the limit, and that they equal a network of one neuron where all neurons
+    /// start at the same point.
     fn stall_checks(&self, variant: &Variant) -> Vec<Check> {
         let Some(group) = self.group(variant) else { return Vec::new() };
         let end = self.limit.len() - 1;
@@ -198,11 +201,11 @@ impl ConvergenceAnalysis<'_> {
         let mut stall = Check::at_most(
             format!("convergence-stall-{}", variant.name),
             format!(
-                "start '{}' breaks the support condition: its risk stands still above the limit's (change in the last quarter over the distance)",
+                "start '{}' violates the support condition: its risk stalls above that of the limit (change in the last quarter over the distance)",
                 variant.name
             ),
             worst,
-            STALLED,
+            MAX_STALLED_CHANGE,
         );
         if let Some(risk) = risks.first() {
             stall.detail = format!(
@@ -212,19 +215,41 @@ impl ConvergenceAnalysis<'_> {
         }
         let mut checks = vec![stall];
         if let Some(one) = self.risk(&single_neuron_id(&variant.name)) {
-            let apart = sup(risks.iter().flat_map(|risk| risk.iter().zip(&one).map(|(a, b)| (a - b).abs())));
+            let difference = sup(risks.iter().flat_map(|risk| risk.iter().zip(&one).map(|(a, b)| (a - b).abs())));
             let rounding = if self.problem.experiment.precision == Precision::F64 { 1e-10 } else { 1e-4 };
             checks.push(Check::at_most(
                 format!("convergence-one-neuron-{}", variant.name),
                 format!(
-                    "start '{}': neurons that start alike stay alike, and the network is a single neuron",
+                    "start '{}': neurons with equal starts remain equal, and the network equals a single neuron",
                     variant.name
                 ),
-                apart,
+                difference,
                 rounding * one[0].abs(),
             ));
         }
         checks
+    }
+}
+
+/// The slope of a law; without an interval and a residual from a single seed, NaN where no law can be fitted.
+struct FittedLaw {
+    slope: f64,
+    interval: Option<(f64, f64)>,
+    residual: f64,
+}
+
+impl FittedLaw {
+    fn of(fit: &Result<SlopeFit, FitFailure>) -> Self {
+        match fit {
+            Ok(fit) => FittedLaw { slope: fit.slope, interval: Some(fit.interval), residual: fit.residual },
+            Err(FitFailure::OneSeed { slope, .. }) => FittedLaw { slope: *slope, interval: None, residual: f64::NAN },
+            Err(
+                FitFailure::Shape { .. }
+                | FitFailure::Settings { .. }
+                | FitFailure::TooFewPoints { .. }
+                | FitFailure::Sparse { .. },
+            ) => FittedLaw { slope: f64::NAN, interval: None, residual: f64::NAN },
+        }
     }
 }
 
@@ -236,7 +261,7 @@ mod tests {
     fn only_a_plateau_above_the_limit_has_stalled() {
         let along = |risk: fn(f64) -> f64| (0..=40).map(|i| risk(0.25 * f64::from(i))).collect::<Vec<f64>>();
         let limit = along(|t| (-t).exp());
-        let stalled = |risk: fn(f64) -> f64| late_change(&along(risk), &limit) <= STALLED;
+        let stalled = |risk: fn(f64) -> f64| late_change(&along(risk), &limit) <= MAX_STALLED_CHANGE;
         assert!(stalled(|_| 0.5));
         assert!(stalled(|t| 0.3 + (-t).exp()));
         assert!(!stalled(|t| (-0.3 * t).exp()), "slower than the limit, but falling");

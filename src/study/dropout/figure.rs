@@ -1,4 +1,4 @@
-//! What dropping neurons costs: against the number kept, against the width, along training.
+//! Figures of the dropout study: the change of the loss against the number of neurons kept, against the width, during training.
 
 use super::record::ChangeArrays;
 use super::{DropoutArrays, DropoutRecord};
@@ -10,52 +10,58 @@ use crate::run::figures::records::mean_over_seeds;
 use crate::run::study::NamedFigure;
 use ndarray::{Array3, Axis as Dim};
 
-/// `dropout`: change of the loss against M for every width with the closed form through it; the ways to choose the set.
-/// `dropout-scaling`: the change at one M against the width; along training, where there is a closed form. Where
-/// neurons are dropped in several ways, both for each.
+/// `dropout`: the change of the loss against M for every width, with the closed form; the ways to choose the neurons kept.
+/// `dropout-scaling`: the change at one M against the width; the change during training, where there is a closed form. Both for
+/// every set of layers from which neurons are dropped.
+///
+/// # Errors
+/// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let record = DropoutRecord::read(folder)?;
     let arrays = DropoutArrays::read(folder, &record)?;
     let mut figures = Vec::new();
     for (drop, changes) in &arrays.changes {
-        let drawn = DropoutFigure { record: &record, arrays: &arrays, drop, changes };
-        let first = Figure::double_column().with(drawn.change_against_kept()).with(drawn.ways_to_choose());
-        let mut second = Figure::double_column().with(drawn.change_against_width());
-        if drawn.has_closed_form() {
-            second = second.with(drawn.along_training());
+        let panels = DropoutFigure { record: &record, arrays: &arrays, drop, changes };
+        let first = Figure::double_column().with(panels.change_against_kept()).with(panels.ways_to_choose());
+        let mut second = Figure::double_column().with(panels.change_against_width());
+        if panels.has_closed_form() {
+            second = second.with(panels.along_training());
         } else {
-            second = second.with(drawn.change_of_the_last());
+            second = second.with(panels.change_at_largest_width());
         }
-        figures.push((drawn.named("dropout"), first));
-        figures.push((drawn.named("dropout-scaling"), second));
+        figures.push((panels.named("dropout"), first));
+        figures.push((panels.named("dropout-scaling"), second));
     }
     Ok(figures)
 }
 
-/// One way to drop neurons.
+/// The records of one set of layers from which neurons are dropped.
 struct DropoutFigure<'a> {
     record: &'a DropoutRecord,
     arrays: &'a DropoutArrays,
-    /// Its name in the records.
+    /// Its name in [`DropoutRecord::drops`].
     drop: &'a str,
     changes: &'a ChangeArrays,
 }
 
 impl DropoutFigure<'_> {
+    /// Numbers of neurons kept.
     fn kept(&self) -> Vec<f64> {
         self.arrays.kept.to_vec()
     }
 
+    /// Recording times.
     fn times(&self) -> Vec<f64> {
         self.arrays.times.to_vec()
     }
 
-    /// A figure's name, with the layers whose neurons are dropped.
+    /// The name of a figure, with the layers whose neurons are dropped.
     fn named(&self, figure: &str) -> String {
         if self.drop.is_empty() { figure.into() } else { format!("{figure}-{}", self.drop) }
     }
 
-    fn of(&self) -> String {
+    /// The layers whose neurons are dropped, as the beginning of a title.
+    fn title_prefix(&self) -> String {
         if self.drop.is_empty() { String::new() } else { format!("{}: ", self.drop.replace('-', " ")) }
     }
 
@@ -64,13 +70,15 @@ impl DropoutFigure<'_> {
         self.changes.change_predicted.iter().any(|v| v.is_finite())
     }
 
+    /// Label of the closed form.
     fn closed_form(&self) -> &'static str {
         if self.record.exact { "closed form" } else { "second order (approximate)" }
     }
 
+    /// The change of the loss against the number of neurons kept.
     fn change_against_kept(&self) -> Panel {
         let mut panel = Panel::new(Axis::log2("neurons kept M"), Axis::log10("E_{A} R(f_{A}) − R(f_{N})"))
-            .title(format!("{}random sets, mean over draws and seeds", self.of()));
+            .title(format!("{}random sets, mean over draws and seeds", self.title_prefix()));
         let over = |cube: &Array3<f64>, w: usize| mean_over_seeds(cube.index_axis(Dim(0), w));
         for (w, n) in self.arrays.widths.iter().enumerate() {
             let (colour, (_, marker, _)) = (style::ramp(w, self.arrays.widths.len()), style::series(w));
@@ -87,15 +95,15 @@ impl DropoutFigure<'_> {
         panel.legend(Legend::Automatic)
     }
 
-    /// The widest network for which all three ways were tried.
+    /// The ways to choose the neurons kept, at the largest width for which all were computed.
     fn ways_to_choose(&self) -> Panel {
         let greedy = |w: usize| self.changes.change_greedy.index_axis(Dim(0), w).iter().any(|v| v.is_finite());
         let w = (0..self.arrays.widths.len()).rev().find(|&w| greedy(w)).unwrap_or(self.arrays.widths.len() - 1);
-        let whole = mean_over_seeds(self.arrays.loss.clone().insert_axis(Dim(2)).index_axis(Dim(0), w))[0];
-        let risk = |values: Vec<f64>| values.into_iter().map(|v| v + whole).collect::<Vec<f64>>();
+        let full_loss = mean_over_seeds(self.arrays.loss.clone().insert_axis(Dim(2)).index_axis(Dim(0), w))[0];
+        let risk = |values: Vec<f64>| values.into_iter().map(|v| v + full_loss).collect::<Vec<f64>>();
         let of = |cube: &Array3<f64>| risk(mean_over_seeds(cube.index_axis(Dim(0), w)));
         let mut panel = Panel::new(Axis::log2("neurons kept M"), Axis::log10("R(f_{A}), mean over seeds"))
-            .title(format!("{}N = {}, ways to choose A", self.of(), self.arrays.widths[w]))
+            .title(format!("{}N = {}, ways to choose A", self.title_prefix(), self.arrays.widths[w]))
             .with(
                 Mark::band(self.kept(), of(&self.changes.change_low), of(&self.changes.change_high), Colour::Series(0))
                     .label("random, 5–95 % of draws"),
@@ -112,16 +120,17 @@ impl DropoutFigure<'_> {
             let line = Mark::line(self.kept(), of(&self.changes.change_greedy), Colour::Series(2), Dash::Dashed);
             panel = panel.with(line.label("greedy"));
         }
-        panel.with(Mark::horizontal(whole, Colour::Grey(90), Dash::Dotted).label("all N"))
+        panel.with(Mark::horizontal(full_loss, Colour::Grey(90), Dash::Dotted).label("all N"))
     }
 
+    /// The change at one number of neurons kept against the width.
     fn change_against_width(&self) -> Panel {
         let mut panel = Panel::new(Axis::log2("width N"), Axis::log10("change × N/(N − M)")).title(format!(
             "{}M = {} kept at random",
-            self.of(),
+            self.title_prefix(),
             self.record.fixed
         ));
-        let measure = if self.drop.is_empty() { "fixed".into() } else { format!("{}-fixed", self.drop) };
+        let measure = DropoutRecord::measure(self.drop, DropoutRecord::FIXED);
         match self.record.fits.iter().find(|fit| fit.measure == measure).map(|fit| (&fit.fit, &fit.failure)) {
             Some((Some(fit), _)) => {
                 let x: Vec<f64> = fit.points.iter().map(|p| p.x).collect();
@@ -131,7 +140,7 @@ impl DropoutFigure<'_> {
                 panel = panel
                     .with(Mark::line(x.clone(), line, Colour::Series(0), Dash::Solid).label(slope(fit)))
                     .with(Mark::points(x, y, Colour::Series(0), Marker::Circle).error(ends).label("mean over seeds"));
-                // A law without slope: the axis spans a decade, so that deviations are seen in proportion.
+                // The expected slope is zero: the axis spans a decade, to show deviations in proportion.
                 let middle = fit.points.iter().map(|p| p.y.ln()).sum::<f64>() / fit.points.len().max(1) as f64;
                 panel.y = panel.y.between(middle.exp() / 3.2, middle.exp() * 3.2);
             }
@@ -141,12 +150,12 @@ impl DropoutFigure<'_> {
         panel
     }
 
-    /// The change at the largest width with its spread over draws: for sets that have no closed form.
-    fn change_of_the_last(&self) -> Panel {
+    /// The change at the largest width with its spread over draws.
+    fn change_at_largest_width(&self) -> Panel {
         let w = self.arrays.widths.len() - 1;
         let of = |cube: &Array3<f64>| mean_over_seeds(cube.index_axis(Dim(0), w));
         Panel::new(Axis::log2("neurons kept M"), Axis::linear("R(f_{A}) − R(f_{N})"))
-            .title(format!("{}N = {}, spread over draws", self.of(), self.arrays.widths[w]))
+            .title(format!("{}N = {}, spread over draws", self.title_prefix(), self.arrays.widths[w]))
             .with(
                 Mark::band(self.kept(), of(&self.changes.change_low), of(&self.changes.change_high), Colour::Series(0))
                     .label("5–95 % of draws"),
@@ -156,9 +165,10 @@ impl DropoutFigure<'_> {
             .legend(Legend::Automatic)
     }
 
+    /// The change during training when half of the neurons are kept.
     fn along_training(&self) -> Panel {
         let mut panel = Panel::new(Axis::linear("time t = kε"), Axis::log10("E_{A} R(f_{A}) − R(f_{N})"))
-            .title("half kept at random, along training");
+            .title("half kept at random, during training");
         let of = |cube: &Array3<f64>, w: usize| mean_over_seeds(cube.index_axis(Dim(0), w));
         for (w, n) in self.arrays.widths.iter().enumerate() {
             let line = Mark::line(

@@ -1,4 +1,4 @@
-//! The dropout study: by how much the loss of trained networks rises when M of N neurons are kept and rescaled.
+//! The dropout study: the increase of the loss of trained networks when M of N neurons are kept and rescaled.
 
 mod figure;
 mod record;

@@ -1,4 +1,4 @@
-//! What the dropout study leaves behind.
+//! The records of the dropout study.
 
 use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{FitRecord, RecordError, RunFolder};
@@ -12,16 +12,26 @@ pub struct DropoutRecord {
     pub exact: bool,
     /// The number of kept neurons at which dependence on the width is tested; 0 where no width allows it.
     pub fixed: usize,
-    /// The layers whose neurons are dropped, as they begin the names of arrays and measures; one without a name where
-    /// there is one hidden layer.
+    /// The sets of layers whose neurons are dropped, as in the names of arrays and measures; one with an empty name where there is
+    /// one hidden layer.
     pub drops: Vec<String>,
-    /// `fixed`: change of the loss at that number against the width. `quantile`: 95 % quantile of the change against M.
+    /// Fits [`DropoutRecord::FIXED`] and [`DropoutRecord::QUANTILE`] for every set of layers.
     pub fits: Vec<FitRecord>,
 }
 
 const FILE: &str = "records/dropout.json";
 
 impl DropoutRecord {
+    /// Name of the fit of the change of the loss at [`DropoutRecord::fixed`] against the width.
+    pub const FIXED: &'static str = "fixed";
+    /// Name of the fit of the 95 % quantile of the change against M, at the largest width.
+    pub const QUANTILE: &'static str = "quantile";
+
+    /// The measure of a fit in the records, for the set of layers `drop`.
+    pub fn measure(drop: &str, fit: &str) -> String {
+        if drop.is_empty() { fit.into() } else { format!("{drop}-{fit}") }
+    }
+
     /// Writes the record of a run.
     ///
     /// # Errors
@@ -40,8 +50,7 @@ impl DropoutRecord {
 }
 
 array_record! {
-    /// Changes of the loss when M neurons are kept, by the way to choose them; (widths, seeds, sizes), NaN where M >=
-    /// N.
+    /// Changes of the loss when M neurons are kept, by the way to choose them (widths, seeds, sizes); NaN where M >= N.
     pub struct ChangeArrays {
         /// Mean over random sets.
         pub change_mean: Array3<f64>,
@@ -53,7 +62,7 @@ array_record! {
         pub change_high: Array3<f64>,
         /// The first M neurons.
         pub change_first: Array3<f64>,
-        /// The greedy M.
+        /// M neurons chosen greedily.
         pub change_greedy: Array3<f64>,
         /// The closed form.
         pub change_predicted: Array3<f64>,
@@ -67,20 +76,21 @@ pub struct DropoutArrays {
     pub widths: Array1<f64>,
     /// Numbers of neurons kept, M (sizes).
     pub kept: Array1<f64>,
-    /// The changes for every way to drop neurons, with its name in [`DropoutRecord::drops`].
+    /// The changes for every set of layers in [`DropoutRecord::drops`].
     pub changes: Vec<(String, ChangeArrays)>,
-    /// Loss of the whole networks (widths, seeds).
+    /// Loss of the complete networks (widths, seeds).
     pub loss: Array2<f64>,
     /// Spread `S^2` of their features (widths, seeds).
     pub spread: Array2<f64>,
     /// Recording times (times).
     pub times: Array1<f64>,
-    /// Change along training when half of the last hidden layer is kept at random (widths, seeds, times).
+    /// Change during training when a random half of the last hidden layer is kept (widths, seeds, times).
     pub half_random: Array3<f64>,
-    /// The closed form of the same.
+    /// The closed form of that change (widths, seeds, times).
     pub half_predicted: Array3<f64>,
 }
 
+/// Prefix of the names of the arrays of a set of layers.
 fn prefix(drop: &str) -> String {
     if drop.is_empty() { String::new() } else { format!("{drop}_") }
 }

@@ -7,15 +7,15 @@ use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError}
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
-/// The rise of the loss when neurons are dropped (theory section 6).
+/// The increase of the loss when neurons are dropped (theory section 6).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Dropout {
-    /// Numbers of neurons kept, M; powers of two without it.
+    /// Numbers M of neurons kept; by default powers of two.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<usize>,
     /// Random sets per network.
     pub draws: usize,
-    /// Widest network whose neurons are also chosen greedily.
+    /// Largest width at which neurons are also chosen greedily.
     pub greedy_up_to: usize,
 }
 
@@ -28,7 +28,7 @@ impl StudyTable<Experiment> for Dropout {
 impl Study<Experiment> for Dropout {
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
         let widest = sizes.experiment.widths.largest();
-        // Greedy choice: features and their inner products, with the products of output weights.
+        // Greedy choice: features, their inner products, and the products of output weights.
         let greedy = widest.min(self.greedy_up_to) as f64;
         let features = greedy * sizes.samples * sizes.outputs.min(2.0);
         let per_thread = 8.0 * (features + 3.0 * greedy * greedy + self.draws as f64 * widest as f64);

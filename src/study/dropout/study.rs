@@ -1,8 +1,8 @@
-//! The dropout study: what trained networks lose when M of N neurons are kept and rescaled.
+//! The dropout study: the increase of the loss of trained networks when M of N neurons are kept and rescaled.
 //!
-//! Theory section 6 (WKM section 5; Shevchenko, Mondelli 2020). Three ways to choose the set: the first M (the
-//! paper's), at random (mean and 5 to 95 % band over draws, beside the closed form), greedily. At the end of training
-//! for every width and seed, and along training for random halves.
+//! Theory section 6 (WKM section 5; Shevchenko, Mondelli 2020). The neurons kept are the first M (as in the papers), random (mean
+//! and 5 to 95 % quantiles over draws, compared with the closed form), or chosen greedily: at the end of training for every
+//! width and seed, and during training for random halves.
 
 use super::record::ChangeArrays;
 use super::{Dropout, DropoutArrays, DropoutRecord};
@@ -28,14 +28,14 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 /// Writes `records/dropout.npz` and `records/dropout.json`; returns the checks.
 pub(super) fn run(
-    terms: &Dropout,
+    spec: &Dropout,
     subject: TrainingSubject<'_>,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
     let TrainingSubject { problem, plan, trained } = subject;
     let e = problem.experiment;
     let (widths, seeds) = (&e.widths.values, e.widths.seeds);
-    let sizes = sizes(terms, widths);
+    let sizes = sizes(spec, widths);
     let mut tasks = Vec::new();
     for (w, ids) in plan.groups[0].ids.iter().enumerate() {
         for (seed, id) in ids.iter().enumerate().filter(|(_, id)| trained.reached_horizon(id)) {
@@ -45,13 +45,13 @@ pub(super) fn run(
         }
     }
     let losses = complete!(run_tasks(context, "dropout", &tasks, |&(w, seed, run), _| {
-        of_network(problem, terms, &sizes, (w, seed), run, context).map(Outcome::Complete)
+        network_losses(problem, spec, &sizes, (w, seed), run, context).map(Outcome::Complete)
     })?);
     let drops = problem.network.dropout_patterns();
     let empty = || Array2::from_elem((widths.len(), seeds), f64::NAN);
     let (mut loss, mut spread) = (empty(), empty());
-    for of_network in &losses {
-        (loss[of_network.place], spread[of_network.place]) = (of_network.loss, of_network.spread);
+    for network in &losses {
+        (loss[network.place], spread[network.place]) = (network.loss, network.spread);
     }
     let shape = (widths.len(), seeds, sizes.len());
     let mut record = DropoutRecord {
@@ -82,11 +82,11 @@ pub(super) fn run(
     Ok(Outcome::Complete(found.into()))
 }
 
-/// Numbers of neurons kept: those asked for, or the powers of two, below the largest width.
-fn sizes(terms: &Dropout, widths: &[usize]) -> Vec<usize> {
+/// Numbers of neurons kept: those of the experiment, or the powers of two, below the largest width.
+fn sizes(spec: &Dropout, widths: &[usize]) -> Vec<usize> {
     let largest = widths.iter().copied().max().unwrap_or(1);
     let all: Vec<usize> =
-        if terms.kept.is_empty() { (0..usize::BITS).map(|k| 1 << k).collect() } else { terms.kept.clone() };
+        if spec.kept.is_empty() { (0..usize::BITS).map(|k| 1 << k).collect() } else { spec.kept.clone() };
     all.into_iter().filter(|&m| m < largest).collect()
 }
 
@@ -99,11 +99,11 @@ struct NetworkLosses {
     loss: f64,
     #[serde(with = "number")]
     spread: f64,
-    /// In the order of the network's ways to drop neurons.
+    /// One entry per set of layers.
     drops: Vec<LossChanges>,
 }
 
-/// Changes of the loss of one network for one way to drop neurons, by size.
+/// Changes of the loss of one network for one set of layers (sizes).
 #[derive(Serialize, Deserialize)]
 struct LossChanges {
     #[serde(with = "number::list")]
@@ -122,9 +122,10 @@ struct LossChanges {
     predicted: Vec<f64>,
 }
 
-fn of_network(
+/// The losses of one network, by the ways to choose the neurons kept.
+fn network_losses(
     problem: &Problem<'_, f64>,
-    terms: &Dropout,
+    spec: &Dropout,
     sizes: &[usize],
     place: (usize, usize),
     run: &Trajectory,
@@ -135,17 +136,17 @@ fn of_network(
     let sizes: Vec<usize> = sizes.iter().copied().filter(|&m| m < run.width()).collect();
     let whole = subject.losses(&[], &[], Threads::Pool);
     let address = (place.0 as u64) << 32 | place.1 as u64;
-    let drops = problem.network.dropout_patterns();
-    let changes = |drop: &DropoutPattern| changes(problem, terms, &subject, drop, &sizes, address, &whole);
-    Ok(NetworkLosses { place, loss: whole.full, spread: whole.spread, drops: drops.iter().map(changes).collect() })
+    let drops = problem.network.drops();
+    let changes = |drop: &Drop| changes(problem, spec, &subject, drop, &sizes, address, &whole);
+    Ok(NetworkLosses { place, loss: whole.whole, spread: whole.spread, drops: drops.iter().map(changes).collect() })
 }
 
-/// Sets are counted in neurons per unit of width; a layer of r N neurons keeps r M.
+/// Changes of the loss for one set of layers. Sizes are per unit of width: a layer of r N neurons keeps r M.
 fn changes(
     problem: &Problem<'_, f64>,
-    terms: &Dropout,
-    subject: &DropoutNetwork<'_>,
-    drop: &DropoutPattern,
+    spec: &Dropout,
+    subject: &Subject<'_>,
+    drop: &Drop,
     sizes: &[usize],
     address: u64,
     whole: &DropoutLosses,
@@ -154,18 +155,18 @@ fn changes(
     let layers = problem.network.hidden_layers(width);
     let most = sizes.last().copied().unwrap_or(0);
     let last = layers.len() - 1;
-    let greedily = drop.drops_last_layer_only() && width <= terms.greedy_up_to && most > 0;
-    // The last layer, and so a network of one hidden layer, has the address without a mark.
+    let greedy = drop.of_a_mean() && width <= spec.greedy_up_to && most > 0;
+    // Draws of the layers before the last have addresses of their own.
     let order = |layer: usize, draw: u64| {
-        let marked = address ^ ((last - layer) as u64) << 60;
-        random_order(seed, marked, draw, layers[layer], most * (layers[layer] / width))
+        let layer_address = address ^ ((last - layer) as u64) << 60;
+        random_order(seed, layer_address, draw, layers[layer], most * (layers[layer] / width))
     };
-    let draws = 0..terms.draws as u64;
-    let kept = if drop.drops_last_layer_only() {
+    let draws = 0..spec.draws as u64;
+    let kept = if drop.of_a_mean() {
         let per = layers[last] / width;
         let mut orders: Vec<Vec<usize>> = draws.map(|draw| order(last, draw)).collect();
         orders.push((0..most * per).collect());
-        if greedily {
+        if greedy {
             orders.push(subject.greedy_order(most * per));
         }
         let sizes: Vec<usize> = sizes.iter().map(|m| m * per).collect();
@@ -176,8 +177,8 @@ fn changes(
         orders.push(layers.iter().map(|n| (0..most * (n / width)).collect()).collect());
         subject.losses_without(drop, &orders, sizes)
     };
-    let change = kept - whole.full;
-    let random = change.slice(s![..terms.draws, ..]);
+    let change = kept - whole.whole;
+    let random = change.slice(s![..spec.draws, ..]);
     let over_draws = |f: &dyn Fn(Vec<f64>) -> f64| random.columns().into_iter().map(|c| f(c.to_vec())).collect();
     let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
     let row = |at: usize| change.row(at).to_vec();
@@ -193,19 +194,19 @@ fn changes(
         }),
         low: over_draws(&|v| quantile(v, 0.05)),
         high: over_draws(&|v| quantile(v, 0.95)),
-        first: row(terms.draws),
-        greedy: if greedily { row(terms.draws + 1) } else { Vec::new() },
+        first: row(spec.draws),
+        greedy: if greedy { row(spec.draws + 1) } else { Vec::new() },
         predicted: sizes.iter().map(closed_form).collect(),
     }
 }
 
-/// The changes for the network's `drop`-th way to drop neurons.
+/// The changes of all networks for the `drop`-th set of layers.
 fn collect(shape: (usize, usize, usize), losses: &[NetworkLosses], drop: usize) -> ChangeArrays {
     let cube = |values: fn(&LossChanges) -> &Vec<f64>| {
         let mut cube = Array3::from_elem(shape, f64::NAN);
-        for of_network in losses {
-            let (w, seed) = of_network.place;
-            values(&of_network.drops[drop]).iter().enumerate().for_each(|(m, &value)| cube[[w, seed, m]] = value);
+        for network in losses {
+            let (w, seed) = network.place;
+            values(&network.drops[drop]).iter().enumerate().for_each(|(m, &value)| cube[[w, seed, m]] = value);
         }
         cube
     };
@@ -228,7 +229,7 @@ fn checks(
     record: &mut DropoutRecord,
 ) -> Vec<Check> {
     let name = |what: &str| format!("dropout-{}{what}", drop.prefix("-"));
-    let measure = |what: &str| format!("{}{what}", drop.prefix("-"));
+    let measure = |fit: &str| DropoutRecord::measure(&drop.name, fit);
     let of = if drop.name.is_empty() { String::new() } else { format!("{}: ", drop.name) };
     let e = problem.experiment;
     let widths = &e.widths.values;
@@ -238,11 +239,10 @@ fn checks(
     }
     let bootstrap = Bootstrap::new(e.seed, DROPOUT_SALT);
     let smallest = widths.first().copied().unwrap_or(0);
-    // A quarter of the smallest network: available at every width, and far from whole.
+    // At most a quarter of the smallest width: available at every width, and far from all neurons.
     if let Some(m) = sizes.iter().rposition(|&m| 4 * m <= smallest) {
         record.fixed = sizes[m];
-        // The factor (N - M)/N is exact and is divided out: a draw without replacement, and a variance about a mean of
-        // N.
+        // The factor (N - M)/N of draws without replacement is exact and is divided out.
         let table = Array2::from_shape_fn((widths.len(), e.widths.seeds), |(w, seed)| {
             let (n, kept) = (widths[w] as f64, sizes[m] as f64);
             changes.change_mean[[w, seed, m]] * n / (n - kept)
@@ -256,11 +256,11 @@ fn checks(
             (Check::exponent_equals(name("free-of-width"), &statement, &fit, rule), fit)
         };
         let (whole, fit) = check(0);
-        checks.push(whole.or_pre_asymptotic(&check(1.min(x.len())).0));
-        record.fits.push(FitRecord::of("dropout", &measure("fixed"), 0.0, &fit));
+        checks.push(whole.or_not_yet_reached(&check(1.min(x.len())).0));
+        record.fits.push(FitRecord::of("dropout", &measure(DropoutRecord::FIXED), 0.0, &fit));
     }
     if let Some(largest) = widths.len().checked_sub(1) {
-        // Far from whole: the factor 1 - M/N would steepen the law.
+        // M is far below N: the factor 1 - M/N would change the exponent.
         let rows: Vec<usize> = (0..sizes.len()).filter(|&m| 8 * sizes[m] <= widths[largest]).collect();
         let x: Vec<f64> = rows.iter().map(|&m| sizes[m] as f64).collect();
         let table = Array2::from_shape_fn((rows.len(), e.widths.seeds), |(m, seed)| {
@@ -270,15 +270,16 @@ fn checks(
         let statement =
             format!("{of}N = {}: the 95 % quantile of R(f_A) - R(f_N) falls at least as M^(-1/2)", widths[largest]);
         checks.push(Check::exponent_at_most(name("bound-form"), statement, &fit, Exponent::new(-0.5)));
-        record.fits.push(FitRecord::of("dropout", &measure("quantile"), -0.5, &fit));
+        record.fits.push(FitRecord::of("dropout", &measure(DropoutRecord::QUANTILE), -0.5, &fit));
     }
     checks
 }
 
-/// Tells this study's bootstrap apart from those of the gap study, whose salts count groups.
+/// Distinguishes the random streams of this bootstrap from those of other studies.
 const DROPOUT_SALT: u64 = 1 << 32;
 
-/// Monte Carlo against the closed form at every (N, M), seeds together; the level is shared among the comparisons.
+/// Compares Monte Carlo averages with the closed form at every (N, M), seeds combined; the level of 5 % is divided among the
+/// comparisons (Bonferroni).
 fn closed_form_check(name: &str, of: &str, widths: &[usize], sizes: &[usize], changes: &ChangeArrays) -> Check {
     let (mut worst, mut at, mut count) = (f64::NAN, String::new(), 0);
     for (w, n) in widths.iter().enumerate() {
@@ -304,12 +305,13 @@ fn closed_form_check(name: &str, of: &str, widths: &[usize], sizes: &[usize], ch
     let statement =
         format!("{of}E_A R(f_A) - R(f_N) = (N - M) S^2 / (2 M (N - 1)): Monte Carlo agrees, in standard errors");
     let mut check = Check::at_most(name, statement, worst, limit);
-    check.detail =
-        format!("{worst:.2} standard errors off at worst, at {at}; {count} comparisons share 5 %: limit {limit:.2}");
+    check.detail = format!(
+        "largest deviation {worst:.2} standard errors, at {at}; limit {limit:.2} for {count} comparisons at level 5 %"
+    );
     check
 }
 
-/// Along training: random halves of the last hidden layer, and the closed form for half of its neurons, both (widths,
+/// The change of the loss during training when random halves of the last hidden layer are kept, and its closed form, both (widths,
 /// seeds, times).
 fn along_training(subject: TrainingSubject<'_>) -> (Array3<f64>, Array3<f64>) {
     let TrainingSubject { problem, plan, trained } = subject;

@@ -1,4 +1,4 @@
-//! Distances against width, step and batch size, and the form of the bound.
+//! Figures of the gap study: distances against width, step and batch size, and the form of the bound.
 
 use super::GapRecord;
 use crate::analysis::bound::{BoundBand, BoundForm};
@@ -10,10 +10,13 @@ use crate::run::figures::labels::number;
 use crate::run::figures::records::Records;
 use crate::run::study::NamedFigure;
 
-/// Points of the band along the width.
-const GRID: usize = 40;
+/// Number of intervals of the curves of the bound.
+const INTERVALS: usize = 40;
 
 /// `gap-GROUP` for every group with fits, and `gap-bound`.
+///
+/// # Errors
+/// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let (records, gap) = (Records::read(folder)?, GapRecord::read(folder)?);
     let mut figures: Vec<NamedFigure> =
@@ -22,13 +25,13 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     Ok(figures)
 }
 
-/// A fit's measure, where it is one of the recorded distances.
+/// The measure of a fit, if it is a recorded distance.
 fn measure(fit: &FitRecord) -> Option<Measure> {
     fit.measure.parse().ok()
 }
 
-/// Log-log, with error bars, the fitted line with its slope and interval, the slope of the theory, and the reference's
-/// own error: one panel per fitted measure of the group; `None` where nothing was fitted.
+/// One panel per fitted measure of a group, on logarithmic axes: points with intervals, the fitted line, the slope of the theory,
+/// and the error of the reference; `None` where nothing was fitted.
 fn scaling(records: &Records, gap: &GapRecord, group: &GroupRecord) -> Option<NamedFigure> {
     let fits: Vec<(&FitRecord, Measure)> = gap
         .fits
@@ -46,6 +49,7 @@ fn scaling(records: &Records, gap: &GapRecord, group: &GroupRecord) -> Option<Na
     Some((format!("gap-{}", group.name), figure))
 }
 
+/// The panel of one fit.
 fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Measure) -> Panel {
     let statistic = record.fit.as_ref().map_or(Statistic::Mean, |fit| fit.statistic);
     let x = match group.axis {
@@ -71,31 +75,33 @@ fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Me
         )
         .with(Mark::points(xs, ys, Colour::Series(0), Marker::Circle).error(ends));
     if let Some(error) = records.groups.reference.get(&measure) {
-        let blur = if group.axis == GroupAxis::Width { error.total() } else { error.same_particles() };
-        let blur_name = if group.axis == GroupAxis::Width { "error of limit and step" } else { "error of the limit" };
-        let blur = if statistic == Statistic::MeanSquare { blur * blur } else { blur };
+        let size = if group.axis == GroupAxis::Width { error.total() } else { error.same_particles() };
+        let name = if group.axis == GroupAxis::Width { "error of limit and step" } else { "error of the limit" };
+        let size = if statistic == Statistic::MeanSquare { size * size } else { size };
         let lowest = fit.points.iter().map(|p| p.y).fold(f64::INFINITY, f64::min);
-        // An error far below the points would only squeeze them: it is given as a note then.
-        if blur > 0.0 && blur > 1e-2 * lowest {
-            panel = panel.with(Mark::horizontal(blur, Colour::Grey(140), Dash::Dotted).label(blur_name));
+        // An error far below the points is given as a note, so that the axis need not include it.
+        if size > 0.0 && size > 1e-2 * lowest {
+            panel = panel.with(Mark::horizontal(size, Colour::Grey(140), Dash::Dotted).label(name));
         } else {
-            panel = panel.note(format!("{blur_name} {blur:.1e}"));
+            panel = panel.note(format!("{name} {size:.1e}"));
         }
     }
     panel.legend(Legend::Automatic)
 }
 
-/// The line of the theory's slope through the middle of the fitted one.
+/// The line with the slope of the theory through the middle of the fitted line.
 fn theory(fit: &SlopeFit, slope: f64, grid: &[f64]) -> Vec<f64> {
     let middle = (grid[0] * grid[1]).sqrt();
     grid.iter().map(|x| fit.at(middle) * (x / middle).powf(slope)).collect()
 }
 
+/// The fitted slope with its interval.
 fn slope_label(fit: &SlopeFit) -> String {
     let (low, high) = fit.interval;
     format!("fit: {} [{}, {}]", number(fit.slope), number(low), number(high))
 }
 
+/// What is constant within a group.
 fn title(group: &GroupRecord) -> String {
     let batch = group.batch.map_or("full gradient".to_string(), |size| format!("B = {size}"));
     match group.axis {
@@ -105,7 +111,7 @@ fn title(group: &GroupRecord) -> String {
     }
 }
 
-/// The quantity on the vertical axis.
+/// The label of the vertical axis.
 fn label(measure: Measure, statistic: Statistic) -> String {
     let distance = match measure {
         Measure::Function => "‖f_{N} − f_{ρ}‖".into(),
@@ -114,20 +120,26 @@ fn label(measure: Measure, statistic: Statistic) -> String {
         Measure::RiskGap => "|R(f_{N}) − R(ρ)|".into(),
         Measure::Wasserstein => "sliced W_{2}".into(),
         Measure::FamilyCouplingRms(family) => format!("rms coupling distance of {family}"),
-        other => other.to_string(),
+        Measure::Risk
+        | Measure::Loss
+        | Measure::Accuracy
+        | Measure::Kinetic
+        | Measure::Dropout
+        | Measure::Spread
+        | Measure::FamilyCouplingMax(_) => measure.to_string(),
     };
     match statistic {
         Statistic::MeanSquare => format!("E sup_{{t}} {distance}^{{2}}"),
         Statistic::RootMeanSquare => format!("sup_{{t}} {distance} (rms)"),
-        _ => format!("sup_{{t}} {distance} (mean)"),
+        Statistic::Mean | Statistic::Median | Statistic::GeometricMean => format!("sup_{{t}} {distance} (mean)"),
     }
 }
 
-/// The largest coupling distance (or loss gap) of every network under the bound's form with a fitted constant: one dot
-/// per network, the band from z = 0 to the z of probability 0.95.
+/// The largest coupling distance, or risk gap, of every network, and the form of the bound with a fitted constant: a dot per
+/// network, and the band from z = 0 to the z of probability 0.95.
 fn bound(records: &Records, band: &BoundBand) -> Option<NamedFigure> {
     let group = records.widths()?;
-    // A limit without particles has no coupling: the bound is then about the loss.
+    // For a limit without particles the bound is on the risk gap.
     let coupled = records.measure(group, Measure::CouplingMax).filter(|table| table.iter().any(|v| v.is_finite()));
     let measure = if coupled.is_some() { Measure::CouplingMax } else { Measure::RiskGap };
     let table = records.measure(group, measure)?;
@@ -135,22 +147,19 @@ fn bound(records: &Records, band: &BoundBand) -> Option<NamedFigure> {
     for (networks, &n) in table.outer_iter().zip(&group.values) {
         for run in networks.outer_iter() {
             x.push(n);
-            // A diverged network has NaN somewhere: it has no sup.
+            // The supremum of a diverged network is NaN.
             y.push(run.iter().fold(0.0, |a: f64, &b| if b.is_nan() { f64::NAN } else { a.max(b) }));
         }
     }
     let (first, last) = (*group.values.first()?, *group.values.last()?);
-    let grid: Vec<f64> = (0..=GRID).map(|i| first * (last / first).powf(i as f64 / GRID as f64)).collect();
+    let grid: Vec<f64> = (0..=INTERVALS).map(|i| first * (last / first).powf(i as f64 / INTERVALS as f64)).collect();
     let (low, high): (Vec<f64>, Vec<f64>) = band.curve(&grid).into_iter().map(|(_, low, high)| (low, high)).unzip();
     let form = match band.form {
         BoundForm::Width => "C (√(log N) + z) / √N",
-        _ => "both terms of the bound",
+        BoundForm::Step { .. } | BoundForm::WidthAndStep { .. } => "both terms of the bound",
     };
-    let points: Mark = Mark::cloud(x, y, Colour::Series(0)).label("networks");
-    let points = match points {
-        Mark::Cloud { x, y, colour, opacity, label, .. } => Mark::Cloud { x, y, colour, size_pt: 3.0, opacity, label },
-        other => other,
-    };
+    let label_text = Some("networks".to_string());
+    let points = Mark::Cloud { x, y, colour: Colour::Series(0), size_pt: 3.0, opacity: 0.5, label: label_text };
     let panel = Panel::new(Axis::log2("width N"), Axis::log10(label(measure, Statistic::Mean).replace(" (mean)", "")))
         .title("form of the bound, constant fitted")
         .with(

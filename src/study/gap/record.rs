@@ -1,4 +1,4 @@
-//! What the gap study leaves behind.
+//! The records of the gap study.
 
 use crate::analysis::bound::BoundBand;
 use crate::record::{FitRecord, RecordError, RunFolder};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct GapRecord {
     /// One entry per fitted exponent.
     pub fits: Vec<FitRecord>,
-    /// The bound's form, fitted to the largest coupling distance along the width.
+    /// The form of the bound, fitted to the largest coupling distance against the width.
     pub bound: Option<BoundBand>,
 }
 

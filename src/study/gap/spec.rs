@@ -12,9 +12,9 @@ use serde::Serialize;
 pub struct Gap {
     /// Directions of the sliced Wasserstein distance.
     pub projections: usize,
-    /// Bootstrap resamples behind every interval.
+    /// Bootstrap resamples of every interval.
     pub resamples: usize,
-    /// Sweeps over step or batch at one width.
+    /// Sweeps over step or batch size at one width.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sweep: Vec<Sweep>,
 }

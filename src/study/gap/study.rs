@@ -1,10 +1,9 @@
 //! The gap study: how far finite networks are from their limit, and how that distance scales.
 //!
-//! Theory section 5 (WKM, finite width against mean field). Every statement is about the sup over recording times of a
-//! distance, per seed; a slope is fitted to a statistic over seeds with a bootstrap interval. Along the width the
-//! abscissa is `1 / (1/N - 1/M)`: a network that starts as a window of the limit's own M particles has expected square
-//! gap `c (1/N - 1/M)`. Along step and batch size a network is compared with the limit of exactly its own particles, so
-//! that the width plays no part.
+//! Theory section 5 (WKM, finite width against mean field). Every statement is about the supremum over recording times of a
+//! distance, per seed; a slope is fitted to a statistic over seeds, with a bootstrap interval. Against the width the abscissa is
+//! `1 / (1/N - 1/M)`: the expected square gap of a network that starts from N of the limit's M particles is `c (1/N - 1/M)`.
+//! Against step and batch size a network is compared with the limit of its own particles, so that the width does not enter.
 
 use super::{Gap, GapRecord};
 use crate::analysis::bound::{BoundBand, BoundForm, drift, drift_check};
@@ -19,7 +18,7 @@ use crate::run::study::TrainingSubject;
 use ndarray::{Array2, ArrayView1, s};
 use std::collections::BTreeMap;
 
-/// A gap within this multiple of the reference's own error is not resolved.
+/// Multiple of the reference's error below which a gap is not resolved.
 const RESOLVED: f64 = 3.0;
 
 /// Writes `records/gap.json`; returns the checks.
@@ -38,13 +37,13 @@ pub(super) fn run(
         let bootstrap = Bootstrap { resamples: gap.resamples, ..Bootstrap::new(problem.experiment.seed, index as u64) };
         let mut statements =
             Statements { measured, reference: &reference, bootstrap, record: &mut record, checks: &mut checks };
-        statements.of_group(problem.experiment, parameters);
+        statements.check_group(problem.experiment, parameters);
     }
     record.write(context.folder)?;
     Ok(Outcome::Complete(checks.into()))
 }
 
-/// A group and its measurements.
+/// A group and its series.
 #[derive(Clone, Copy)]
 struct Measured<'a> {
     group: &'a Group,
@@ -52,24 +51,24 @@ struct Measured<'a> {
 }
 
 impl Measured<'_> {
-    /// Sup over time per value and seed; NaN where the network diverged.
+    /// Supremum over time per value and seed; NaN where the network diverged.
     fn sup(&self, measure: Measure) -> &Array2<f64> {
         self.series.sup(measure).expect("a distance of this network")
     }
 
+    /// Abscissa of fits.
     fn abscissa(&self) -> &[f64] {
         self.series.abscissa.as_slice().expect("one axis, contiguous")
     }
 
-    /// The root mean square over seeds of the sup over time, per width.
-    fn typical(&self, measure: Measure) -> Vec<(f64, f64)> {
+    /// Width, and root mean square over seeds of the supremum over time.
+    fn rms_by_width(&self, measure: Measure) -> Vec<(f64, f64)> {
         let mean_square = |row: ArrayView1<f64>| row.iter().map(|v| v * v).sum::<f64>() / row.len() as f64;
         let table = self.sup(measure);
         self.group.values.iter().zip(table.outer_iter()).map(|(&n, row)| (n, mean_square(row).sqrt())).collect()
     }
 
-    /// What the bound is about: the largest coupling distance, or the loss gap where the limit has no particles to be
-    /// coupled to.
+    /// The quantity that the bound is on: the largest coupling distance, or the risk gap where the limit has no particles.
     fn bounded(&self) -> (Measure, &'static str) {
         let coupling = self.series.measure(Measure::CouplingMax);
         let coupled = coupling.is_some_and(|table| table.iter().any(|v| v.is_finite()));
@@ -90,8 +89,9 @@ struct Statements<'a> {
     checks: &'a mut Vec<Check>,
 }
 
-/// A law along the width: the end of its check's name, its statement, what it is about and how it is judged.
+/// A law in the width, and how it is checked.
 struct WidthLaw<'a> {
+    /// End of the name of the check.
     name: &'a str,
     statement: &'a str,
     measure: Measure,
@@ -101,12 +101,13 @@ struct WidthLaw<'a> {
 }
 
 impl Statements<'_> {
-    fn of_group(&mut self, e: &Experiment, parameters: usize) {
+    /// Adds the checks of the group.
+    fn check_group(&mut self, e: &Experiment, parameters: usize) {
         match (self.measured.group.axis, self.measured.group.batch) {
             (GroupAxis::Width, BatchSize::Full) => self.widths(),
             (GroupAxis::Width, BatchSize::Size(_)) => {
-                let typical = self.measured.typical(self.measured.bounded().0);
-                self.bound(BoundForm::width_and_step(e.dynamics.step, parameters as f64, &typical));
+                let gaps = self.measured.rms_by_width(self.measured.bounded().0);
+                self.bound(BoundForm::width_and_step(e.dynamics.step, parameters as f64, &gaps));
             }
             (GroupAxis::Step, BatchSize::Full) => self.full_steps(),
             (GroupAxis::Step, BatchSize::Size(size)) => self.sampled_steps(size),
@@ -115,6 +116,7 @@ impl Statements<'_> {
         }
     }
 
+    /// Fits the exponent of a measure and records the fit.
     fn fit(&mut self, measure: Measure, statistic: Statistic, expected: f64) -> Fitted {
         let table = self.measured.sup(measure);
         let fit = fit_slope(self.measured.abscissa(), table.view(), statistic, &self.bootstrap);
@@ -123,15 +125,17 @@ impl Statements<'_> {
         Fitted { fit, smallest }
     }
 
+    /// Name of a check of the group.
     fn name(&self, what: &str) -> String {
         format!("gap-{}-{what}", self.measured.group.name)
     }
 
+    /// Error of the reference in a measure.
     fn error(&self, measure: Measure) -> ReferenceError {
         self.reference.get(&measure).copied().unwrap_or_default()
     }
 
-    /// The check of a law along the width, which holds for large widths only.
+    /// Checks a law in the width. As laws hold for large widths only, a law that fails is checked without the smallest width too.
     fn width_check(&mut self, law: WidthLaw<'_>) {
         let fitted = self.fit(law.measure, law.statistic, law.exponent.expected);
         let rule = law.exponent.near_reference(fitted.near(self.error(law.measure).total()));
@@ -142,6 +146,7 @@ impl Statements<'_> {
         self.checks.push(whole.or_pre_asymptotic(&(law.check)(name, law.statement.into(), &tail, rule)));
     }
 
+    /// Laws in the width under the full gradient.
     fn widths(&mut self) {
         self.width_check(WidthLaw {
             name: "function",
@@ -159,7 +164,7 @@ impl Statements<'_> {
             exponent: Exponent::new(-0.5).resolution(0.15),
             check: Check::exponent_equals,
         });
-        // Where there are several families of units, each of them.
+        // Each family of units, in networks with several.
         let measures: Vec<Measure> = self.measured.series.measures.iter().map(|(measure, _)| *measure).collect();
         for measure in measures {
             let Measure::FamilyCouplingRms(family) = measure else { continue };
@@ -192,7 +197,7 @@ impl Statements<'_> {
         self.bound(BoundForm::Width);
     }
 
-    /// The largest coupling distance, or the loss gap, keeps to the bound's form in N.
+    /// The largest coupling distance, or the risk gap, does not exceed the form of the bound in N.
     fn bound(&mut self, form: BoundForm) {
         let (measure, distance) = self.measured.bounded();
         let fitted = self.fit(measure, Statistic::RootMeanSquare, -0.5);
@@ -205,31 +210,36 @@ impl Statements<'_> {
             .collect();
         self.record.bound = BoundBand::envelope(&points, form).ok();
         if matches!(form, BoundForm::WidthAndStep { .. }) && group.values.len() < 3 {
-            // The proportion of the two terms is fitted: through two widths any data would pass.
-            let (statement, why) = ("the bound's two terms, in a fitted proportion", "needs at least 3 widths");
-            self.checks.push(Check::not_measured(self.name("bound-form"), statement, Some(0.0), why));
+            // The ratio of the two terms is fitted: with two widths any data would agree.
+            let statement = "the bound's two terms, in a fitted proportion";
+            let reason = "needs at least 3 widths";
+            self.checks.push(Check::not_measured(self.name("bound-form"), statement, Some(0.0), reason));
             return;
         }
         let drift = drift(&group.values, table.view(), form, Statistic::RootMeanSquare, &self.bootstrap);
         let statement = match form {
             BoundForm::Width => format!("{distance} over (sqrt(log N) + z)/sqrt(N) does not grow with N"),
-            _ => format!("{distance} over the bound's two terms (fitted proportion) does not grow with N"),
+            BoundForm::Step { .. } | BoundForm::WidthAndStep { .. } => {
+                format!("{distance} over the bound's two terms (fitted proportion) does not grow with N")
+            }
         };
         let near = fitted.near(self.error(measure).total());
         self.checks.push(drift_check(self.name("bound-form"), statement, &drift, form, near));
     }
 
+    /// The law in the step under the full gradient.
     fn full_steps(&mut self) {
         for (measure, what) in [(Measure::Function, "function"), (Measure::CouplingRms, "coupling-rms")] {
             let fitted = self.fit(measure, Statistic::Mean, 1.0);
             let near = fitted.near(self.error(measure).same_particles());
             let statement = format!("full gradient: sup_t {what} gap ~ eps (to 0.1, as steps are finite)");
-            // Without sampling noise the interval over seeds is tiny, and the next order in eps is not in it.
+            // Without sampling noise the interval over seeds is small and does not include the next order in eps.
             let rule = Exponent::new(1.0).slack(0.1).near_reference(near);
             self.checks.push(Check::exponent_equals(self.name(what), statement, &fitted.fit, rule));
         }
     }
 
+    /// The law in the step with mini-batches.
     fn sampled_steps(&mut self, size: usize) {
         let fitted = self.fit(Measure::Function, Statistic::MeanSquare, 1.0);
         let near = fitted.near(self.error(Measure::Function).same_particles());
@@ -239,6 +249,7 @@ impl Statements<'_> {
         self.checks.push(Check::exponent_equals(self.name("function"), statement, &fitted.fit, rule));
     }
 
+    /// The law in the batch size.
     fn batches(&mut self) {
         let fitted = self.fit(Measure::Function, Statistic::MeanSquare, -1.0);
         let near = fitted.near(self.error(Measure::Function).same_particles());
@@ -248,14 +259,14 @@ impl Statements<'_> {
     }
 }
 
-/// A fit, and the smallest gap behind it.
+/// A fit, and the smallest of the fitted gaps.
 struct Fitted {
     fit: Result<SlopeFit, FitFailure>,
     smallest: f64,
 }
 
 impl Fitted {
-    /// Whether a fitted point comes near the reference's own error.
+    /// Whether a fitted gap is near the error of the reference.
     fn near(&self, error: f64) -> bool {
         match &self.fit {
             Ok(fit) => fit.near_reference(error),

@@ -1,7 +1,7 @@
-//! Independent clouds of particles beside the grid.
+//! Independent clouds of particles, with which the grid is compared.
 
 use super::Kinetic;
-use super::study::Solved;
+use super::study::GridSolution;
 use crate::compute::{Real, Threads};
 use crate::config::Route;
 use crate::dynamics::{State, StopReason, TimeLoop};
@@ -13,56 +13,58 @@ use crate::run::problem::Problem;
 use crate::run::tasks::{Task, TaskHandle, run_tasks};
 use serde::{Deserialize, Serialize};
 
-/// Particles of the first cloud that are kept at the snapshots, for figures.
+/// Number of particles of the first cloud that are recorded at the snapshots, for figures.
 const DOTS: usize = 300;
 
-/// Bins of a histogram, about.
+/// Approximate number of bins of a histogram.
 const BINS: usize = 64;
 
-/// What is recorded of one cloud.
+/// The recorded series of one cloud.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct CloudSeries {
     /// Predictions, (times, n K).
     pub function: Vec<Vec<f64>>,
-    /// As those of the grid.
+    /// Means of theta and r, variance of theta, covariance, variance of r (times).
     pub moments: Vec<[f64; 5]>,
-    /// Particles in every bin of theta and of r, at every time.
+    /// Number of particles in every bin of theta (times, bins).
     pub theta: Vec<Vec<u32>>,
+    /// Number of particles in every bin of r (times, bins).
     pub momentum: Vec<Vec<u32>>,
-    /// `W2` of theta to the grid.
+    /// `W2` distance of the law of theta from that of the grid (times).
     pub wasserstein: Vec<f64>,
-    /// (theta, r) of some particles at the snapshots.
+    /// (theta, r) of some particles (snapshots, particles).
     pub dots: Vec<Vec<(f64, f64)>>,
 }
 
-/// Nodes in a bin.
-pub(super) fn per_bin(nodes: usize) -> usize {
-    let most = (nodes / BINS).max(1);
-    (1..=most).rev().find(|per| nodes.is_multiple_of(*per)).unwrap_or(1)
+/// Number of nodes per bin.
+pub(super) fn nodes_per_bin(nodes: usize) -> usize {
+    let largest = (nodes / BINS).max(1);
+    (1..=largest).rev().find(|per| nodes.is_multiple_of(*per)).unwrap_or(1)
 }
 
-/// Runs the clouds, side by side.
+/// Simulates the clouds in parallel.
 pub(super) fn run(
     problem: &Problem<'_, f64>,
-    terms: &Kinetic,
-    grid: &Solved,
+    spec: &Kinetic,
+    grid: &GridSolution,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Vec<CloudSeries>>, RunError> {
     let tasks: Vec<Task<usize>> =
-        (0..terms.clouds).map(|c| Task { name: format!("kinetic-cloud-{c}"), size: 1, item: c }).collect();
-    let work = |&c: &usize, handle: &TaskHandle<'_>| Ok(cloud(problem, terms, grid, c, handle));
+        (0..spec.clouds).map(|c| Task { name: format!("kinetic-cloud-{c}"), size: 1, item: c }).collect();
+    let work = |&c: &usize, handle: &TaskHandle<'_>| Ok(cloud(problem, spec, grid, c, handle));
     run_tasks(context, "clouds of particles", &tasks, work)
 }
 
+/// Simulates cloud `c`.
 fn cloud(
     problem: &Problem<'_, f64>,
-    terms: &Kinetic,
-    grid: &Solved,
+    spec: &Kinetic,
+    grid: &GridSolution,
     c: usize,
     handle: &TaskHandle<'_>,
 ) -> Outcome<CloudSeries> {
     let e = problem.experiment;
-    let width = terms.particles / terms.clouds;
+    let width = spec.particles / spec.clouds;
     let limit = Planner::new(e).limit(format!("kinetic-cloud-{c}"), width, (c * width) as u64);
     let run = Trajectory { route: Route::Particles, recording: Recording::default(), ..limit };
     let mut simulation = problem.simulation(&run, Threads::One);
@@ -70,7 +72,7 @@ fn cloud(
         problem,
         width,
         grid,
-        momentum: terms.grid(terms.nodes, terms.step).momentum_line(),
+        momentum: spec.grid(spec.nodes, spec.step).momentum_line(),
         dots: if c == 0 { DOTS } else { 0 },
         cloud: CloudSeries {
             function: Vec::new(),
@@ -93,7 +95,7 @@ fn cloud(
     }
     let mut cloud = observer.cloud;
     if stop != StopReason::Horizon {
-        // Times that were not reached are NaN, and checks of them are not resolved.
+        // Values at times that were not reached are NaN, and the checks are not resolved.
         let (t, f) = (problem.times.len(), cloud.function[0].len());
         cloud.function.resize(t, vec![f64::NAN; f]);
         cloud.moments.resize(t, [f64::NAN; 5]);
@@ -106,12 +108,12 @@ fn cloud(
     Outcome::Complete(cloud)
 }
 
-/// Records a cloud.
+/// Records the series of a cloud.
 struct CloudObserver<'a> {
     problem: &'a Problem<'a, f64>,
     width: usize,
-    grid: &'a Solved,
-    momentum: GridAxis,
+    grid: &'a GridSolution,
+    momentum: Line,
     dots: usize,
     cloud: CloudSeries,
 }
@@ -121,9 +123,9 @@ impl CloudObserver<'_> {
         let network = &self.problem.network;
         let neuron = self.problem.independent();
         let (layout, row) = (neuron.layout(self.width), neuron.trained().start);
-        let of =
+        let values =
             |slice: &[f64]| -> Vec<f64> { (0..self.width).map(|i| slice[layout.index(i, row)].to_f64()).collect() };
-        let (mut theta, r) = (of(&state.theta), of(&state.momentum));
+        let (mut theta, r) = (values(&state.theta), values(&state.momentum));
         let f = network.predict(self.width, &state.theta, &self.problem.population.x, Threads::One);
         let loss = self.problem.experiment.network.loss.mean(&f, &self.problem.population.y, network.outputs());
         self.cloud.function.push(f);
@@ -139,6 +141,7 @@ impl CloudObserver<'_> {
     }
 }
 
+/// Means of theta and r, variance of theta, covariance, variance of r.
 fn moments(theta: &[f64], r: &[f64]) -> [f64; 5] {
     let n = theta.len() as f64;
     let (m, p) = (theta.iter().sum::<f64>() / n, r.iter().sum::<f64>() / n);
@@ -149,13 +152,14 @@ fn moments(theta: &[f64], r: &[f64]) -> [f64; 5] {
             *sum += term;
         }
     }
-    // Unbiased, as the particles' own mean is subtracted.
+    // Unbiased estimates.
     let [tt, tr, rr] = second.map(|s| s / (n - 1.0));
     [m, p, tt, tr, rr]
 }
 
-fn histogram(values: &[f64], line: GridAxis) -> Vec<u32> {
-    let bins = line.nodes / per_bin(line.nodes);
+/// Number of values in every bin.
+fn histogram(values: &[f64], line: Line) -> Vec<u32> {
+    let bins = line.nodes / nodes_per_bin(line.nodes);
     let mut counts = vec![0; bins];
     for v in values {
         let place = (v - line.low) / (line.high - line.low) * bins as f64;

@@ -1,27 +1,30 @@
-//! The kinetic equation on a grid: its density with particles over it, grid against particles, the free energy and its
-//! parts, the approach to rest.
+//! Figures of the study of the kinetic equation: the density with particles, grid and particles compared, the free energy and its
+//! parts, the approach to equilibrium.
 
 use super::record::{ApproachArrays, CloudArrays, EnergyArrays, SolutionArrays};
-use super::{KineticArrays, KineticRecord, RestRecord};
+use super::{EquilibriumRecord, KineticArrays, KineticRecord};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel, style};
 use crate::record::RunFolder;
 use crate::run::context::FiguresError;
 use crate::run::study::NamedFigure;
 use ndarray::{Array1, Array2, Axis as Dim};
 
-/// Fraction of the largest density that is drawn darkest: with the peak darkest everything else would be too light.
+/// Fraction of the largest density from which on the darkest shade is used, so that lower densities are visible.
 const DARKEST: f64 = 0.6;
 
 /// `kinetic-density`, `kinetic-particles`, `kinetic-energy`, `kinetic-rest`.
+///
+/// # Errors
+/// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let record = KineticRecord::read(folder)?;
-    let drawn = KineticFigure { arrays: KineticArrays::read(folder, &record)?, record };
-    let arrays = &drawn.arrays;
-    let mut figures = vec![("kinetic-density".to_string(), drawn.density())];
-    figures.extend(arrays.clouds.as_ref().map(|clouds| ("kinetic-particles".into(), drawn.particles(clouds))));
-    figures.extend(arrays.energy.as_ref().map(|energy| ("kinetic-energy".into(), drawn.energy(energy))));
-    if let (Some(rest), Some(approach)) = (&drawn.record.rest, &arrays.approach) {
-        figures.push(("kinetic-rest".into(), drawn.rest(rest, approach)));
+    let panels = KineticFigure { arrays: KineticArrays::read(folder, &record)?, record };
+    let arrays = &panels.arrays;
+    let mut figures = vec![("kinetic-density".to_string(), panels.density())];
+    figures.extend(arrays.clouds.as_ref().map(|clouds| ("kinetic-particles".into(), panels.particles(clouds))));
+    figures.extend(arrays.energy.as_ref().map(|energy| ("kinetic-energy".into(), panels.energy(energy))));
+    if let (Some(rest), Some(approach)) = (&panels.record.rest, &arrays.approach) {
+        figures.push(("kinetic-rest".into(), panels.equilibrium(rest, approach)));
     }
     Ok(figures)
 }
@@ -29,38 +32,45 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
 /// First and last value of an axis.
 type Range = (f64, f64);
 
+/// The records of the study.
 struct KineticFigure {
     record: KineticRecord,
     arrays: KineticArrays,
 }
 
-/// A coordinate of the phase plane.
+/// The laws of one coordinate of the phase plane.
 struct Marginal<'a> {
     symbol: &'a str,
+    /// Nodes of the grid.
     nodes: &'a Array1<f64>,
+    /// Densities on the grid (times, nodes).
     law: &'a Array2<f64>,
+    /// Edges of the bins.
     edges: &'a Array1<f64>,
+    /// Densities of the particles (times, bins).
     histogram: &'a Array2<f64>,
+    /// Range of the axis.
     range: Range,
 }
 
 impl KineticFigure {
+    /// The solution on the grid.
     fn solution(&self) -> &SolutionArrays {
         &self.arrays.solution
     }
 
-    /// The density at several times, with particles over it.
+    /// The density at several times, with particles.
     fn density(&self) -> Figure {
         let (times, edges) = (self.solution().snapshot_times.to_vec(), self.arrays.ends.to_vec());
         let snapshots = &self.solution().snapshots;
         let dots = self.arrays.clouds.as_ref().map(|clouds| &clouds.dots);
-        let (x, y) = self.shown();
+        let (x, y) = self.visible_ranges();
         let mut figure = Figure::double_column();
         figure.height_in *= times.len().div_ceil(2) as f64 * 0.95;
         for (k, time) in times.iter().enumerate() {
             let snapshot = snapshots.index_axis(Dim(0), k);
-            let most = DARKEST * snapshot.iter().copied().fold(0.0, f64::max);
-            let heat = Mark::heat((edges[0], edges[1]), (edges[2], edges[3]), snapshot, most).label("density μ");
+            let darkest = DARKEST * snapshot.iter().copied().fold(0.0, f64::max);
+            let heat = Mark::heat((edges[0], edges[1]), (edges[2], edges[3]), snapshot, darkest).label("density μ");
             let (x_axis, y_axis) = (Axis::linear("θ").between(x.0, x.1), Axis::linear("momentum r").between(y.0, y.1));
             let mut panel = Panel::new(x_axis, y_axis).title(format!("t = {time:.2}")).with(heat);
             if let Some(dots) = dots.map(|dots| dots.index_axis(Dim(0), k)) {
@@ -73,24 +83,24 @@ impl KineticFigure {
         figure
     }
 
-    /// The part of the box in which the laws are visible.
-    fn shown(&self) -> (Range, Range) {
+    /// The ranges of theta and r in which the densities are visible.
+    fn visible_ranges(&self) -> (Range, Range) {
         let ends = &self.arrays.ends;
-        let part = |laws: &Array2<f64>, low: f64, high: f64| -> Range {
+        let range = |laws: &Array2<f64>, low: f64, high: f64| -> Range {
             let n = laws.ncols();
-            let most = laws.iter().copied().fold(0.0, f64::max);
-            let seen = |i: &usize| laws.column(*i).iter().any(|&v| v > 5e-3 * most);
-            let (first, last) = ((0..n).find(seen).unwrap_or(0), (0..n).rev().find(seen).unwrap_or(n - 1));
+            let largest = laws.iter().copied().fold(0.0, f64::max);
+            let visible = |i: &usize| laws.column(*i).iter().any(|&v| v > 5e-3 * largest);
+            let (first, last) = ((0..n).find(visible).unwrap_or(0), (0..n).rev().find(visible).unwrap_or(n - 1));
             let at = |i: usize| low + (high - low) * i as f64 / n as f64;
             (at(first), at(last + 1))
         };
         let solution = self.solution();
-        (part(&solution.theta_law, ends[0], ends[1]), part(&solution.momentum_law, ends[2], ends[3]))
+        (range(&solution.theta_law, ends[0], ends[1]), range(&solution.momentum_law, ends[2], ends[3]))
     }
 
-    /// Predictions, laws of theta and of r, distances.
+    /// Grid and particles: predictions, laws of theta and of r, distances.
     fn particles(&self, clouds: &CloudArrays) -> Figure {
-        let (solution, (theta_range, momentum_range)) = (self.solution(), self.shown());
+        let (solution, (theta_range, momentum_range)) = (self.solution(), self.visible_ranges());
         let theta = Marginal {
             symbol: "θ",
             nodes: &solution.theta,
@@ -123,6 +133,7 @@ impl KineticFigure {
         [0, last / 3, last].iter().enumerate().map(|(k, &i)| (i, times[i], Colour::Series(k))).collect()
     }
 
+    /// Predictions of grid and particles at the chosen times.
     fn functions(&self, clouds: &CloudArrays) -> Panel {
         let SolutionArrays { x, y, function, .. } = self.solution();
         let mut order: Vec<usize> = (0..x.len()).collect();
@@ -135,13 +146,14 @@ impl KineticFigure {
             let row = |m: &Array2<f64>| sorted(&m.row(i).to_owned());
             let line = Mark::line(xs.clone(), row(function), colour, Dash::Solid);
             panel = panel.with(line.label(format!("t = {time:.2}")));
-            let (some_x, some_f): (Vec<f64>, Vec<f64>) =
+            let (marker_x, marker_f): (Vec<f64>, Vec<f64>) =
                 xs.iter().copied().zip(row(&clouds.particles_function)).step_by((xs.len() / 16).max(1)).unzip();
-            panel = panel.with(Mark::points(some_x, some_f, colour, Marker::Circle).hollow());
+            panel = panel.with(Mark::points(marker_x, marker_f, colour, Marker::Circle).hollow());
         }
         panel.with(Mark::points(Vec::new(), Vec::new(), Colour::Grey(60), Marker::Circle).hollow().label("particles"))
     }
 
+    /// Densities of one coordinate at the chosen times.
     fn laws(&self, coordinate: &Marginal<'_>) -> Panel {
         let Marginal { symbol, nodes, law, edges, histogram, range } = coordinate;
         let edges = edges.to_vec();
@@ -156,7 +168,7 @@ impl KineticFigure {
         panel
     }
 
-    /// Against time: the difference of predictions and its standard error, and the same for W2.
+    /// Against time: the distance of predictions and its standard error, the Wasserstein distance and its expectation.
     fn differences(&self, clouds: &CloudArrays) -> Panel {
         let times = self.solution().times.to_vec();
         let (f, mean, error) =
@@ -184,7 +196,7 @@ impl KineticFigure {
             .with(Mark::horizontal(own, Colour::Grey(120), Dash::Dashed).label("the grid's own error"))
     }
 
-    /// The free energy and its parts; its slope and the dissipation.
+    /// The free energy and its parts; its decrease and the dissipation.
     fn energy(&self, arrays: &EnergyArrays) -> Figure {
         let (times, energy) = (arrays.energy_times.to_vec(), &arrays.energy);
         let tau = self.record.temperature;
@@ -206,29 +218,33 @@ impl KineticFigure {
         let middles: Vec<f64> = times.windows(2).map(|t| 0.5 * (t[0] + t[1])).collect();
         let slope: Vec<f64> =
             total.windows(2).zip(times.windows(2)).map(|(f, t)| (f[0] - f[1]) / (t[1] - t[0])).collect();
-        let (some_times, some_slope): (Vec<f64>, Vec<f64>) =
+        let (marker_times, marker_slope): (Vec<f64>, Vec<f64>) =
             middles.iter().copied().zip(slope).step_by((middles.len() / 30).max(1)).unzip();
-        // Near rest both are the scheme's own error.
-        let most = energy.column(4).iter().copied().fold(0.0, f64::max);
-        let axis = Axis::log10("fall of F per unit of time").between(1e-8 * most, 3.0 * most);
+        // Near equilibrium both are dominated by the error of the scheme.
+        let largest = energy.column(4).iter().copied().fold(0.0, f64::max);
+        let axis = Axis::log10("decrease of F per unit of time").between(1e-8 * largest, 3.0 * largest);
         let identity = Panel::new(Axis::linear("time t"), axis)
             .with(
                 Mark::line(times, column(4, 1.0), Colour::Series(0), Dash::Solid)
                     .label("γ ∫ μ |r + τ ∂_{r} log μ|^{2}"),
             )
-            .with(Mark::points(some_times, some_slope, Colour::Series(1), Marker::Circle).hollow().label("−ΔF / h"));
+            .with(
+                Mark::points(marker_times, marker_slope, Colour::Series(1), Marker::Circle).hollow().label("−ΔF / h"),
+            );
         Figure::double_column().with(parts.legend(Legend::Automatic)).with(identity)
     }
 
-    /// The law at rest, the approach for every friction, its rate against friction.
-    fn rest(&self, rest: &RestRecord, approach: &ApproachArrays) -> Figure {
+    /// The law of theta at equilibrium, the approach to it for every friction, its rate against friction.
+    fn equilibrium(&self, rest: &EquilibriumRecord, approach: &ApproachArrays) -> Figure {
         let theta = self.solution().theta.to_vec();
         let (end, gibbs) = (approach.end_law.to_vec(), approach.gibbs_law.to_vec());
-        let range = self.shown().0;
-        let some: (Vec<f64>, Vec<f64>) = theta.iter().copied().zip(end).step_by((theta.len() / 60).max(1)).unzip();
+        let range = self.visible_ranges().0;
+        let markers: (Vec<f64>, Vec<f64>) = theta.iter().copied().zip(end).step_by((theta.len() / 60).max(1)).unzip();
         let law = Panel::new(Axis::linear("θ").between(range.0, range.1), Axis::linear("density of θ"))
             .with(Mark::line(theta, gibbs, Colour::Series(0), Dash::Solid).label("Gibbs law"))
-            .with(Mark::points(some.0, some.1, Colour::Series(1), Marker::Circle).hollow().label("grid at the end"))
+            .with(
+                Mark::points(markers.0, markers.1, Colour::Series(1), Marker::Circle).hollow().label("grid at the end"),
+            )
             .title(format!("∫ |μ − μ*| = {:.1e}", rest.distance[1]));
         let (frictions, rates) = (approach.frictions.to_vec(), approach.rates.to_vec());
         let (times, excess) = (approach.excess_times.to_vec(), &approach.excess);
@@ -239,8 +255,8 @@ impl KineticFigure {
             let line = Mark::line(times.clone(), excess.row(k).to_vec(), colour, Dash::Solid);
             decay = decay.with(line.label(format!("γ = {gamma}")));
         }
-        let (least, most) = (frictions[0], frictions[frictions.len() - 1]);
-        let curve: Vec<f64> = (0..=200).map(|i| least * (most / least).powf(f64::from(i) / 200.0)).collect();
+        let (smallest, largest) = (frictions[0], frictions[frictions.len() - 1]);
+        let curve: Vec<f64> = (0..=200).map(|i| smallest * (largest / smallest).powf(f64::from(i) / 200.0)).collect();
         let harmonic = |g: &f64| g - (g * g - 4.0 * rest.stiffness).max(0.0).sqrt();
         let critical = 2.0 * rest.stiffness.sqrt();
         let rate = Panel::new(Axis::log2("friction γ"), Axis::linear("rate of F − F*"))

@@ -1,12 +1,12 @@
-//! The kinetic equation on a grid beside particles: two routes to one limit, each with its error.
+//! The kinetic equation on a grid, compared with independent clouds of particles.
 
 mod clouds;
 mod compare;
 mod figure;
+mod free_energy;
 mod record;
-mod rest;
 mod spec;
 mod study;
 
-pub use record::{KineticArrays, KineticRecord, RestRecord};
+pub use record::{EquilibriumRecord, KineticArrays, KineticRecord};
 pub use spec::Kinetic;

@@ -1,4 +1,4 @@
-//! What the study of the kinetic equation leaves behind.
+//! The records of the study of the kinetic equation.
 
 use crate::number;
 use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
@@ -15,36 +15,36 @@ pub struct KineticRecord {
     pub temperature: f64,
     /// Step h of the grid.
     pub step: f64,
-    /// Nodes of theta and of the momenta.
+    /// Nodes per axis.
     pub nodes: usize,
-    /// Particles in all, 0 without; and the clouds that they are in.
+    /// Total number of particles; 0 without comparison.
     pub particles: usize,
-    /// Independent clouds.
+    /// Number of independent clouds of the particles.
     pub clouds: usize,
-    /// The grid's own error: sup over time of `|f - f'|` to the grid with half the nodes.
+    /// `sup_t |f - f'|` from the grid with half the nodes.
     #[serde(with = "number")]
     pub half_nodes: f64,
-    /// The same to the grid with twice the step.
+    /// `sup_t |f - f'|` from the grid with twice the step.
     #[serde(with = "number")]
     pub double_step: f64,
-    /// Where it was asked for: the state of rest and the approach to it.
-    pub rest: Option<RestRecord>,
+    /// The equilibrium, where frictions are given.
+    pub rest: Option<EquilibriumRecord>,
 }
 
-/// The state of rest.
+/// The equilibrium: the Gibbs law that is the fixed point of its own potential.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RestRecord {
+pub struct EquilibriumRecord {
     /// Free energy of the Gibbs law.
     pub free_energy: f64,
-    /// `int |G(rho) - rho|` where its fixed point stopped, and after how many iterations.
+    /// `int |G(rho) - rho|` at the end of the fixed-point iteration.
     #[serde(with = "number")]
     pub residual: f64,
-    /// Iterations of the fixed point.
+    /// Number of fixed-point iterations.
     pub iterations: usize,
-    /// `int |mu - mu*|` at the horizon, at twice the step, the step and half of it.
+    /// `int |mu - mu*|` at the horizon with twice the step, the step and half the step.
     #[serde(with = "number::list")]
     pub distance: Vec<f64>,
-    /// Stiffness k of the harmonic well that comes to rest as slowly at the largest friction.
+    /// Stiffness k of the harmonic well with the same rate of approach at the largest friction.
     #[serde(with = "number")]
     pub stiffness: f64,
 }
@@ -82,7 +82,7 @@ array_record! {
         pub theta_law: Array2<f64>,
         /// Laws of the momenta (times, nodes).
         pub momentum_law: Array2<f64>,
-        /// Inputs of the samples in the experiment's units (n).
+        /// Inputs of the samples, before scaling (n).
         pub x: Array1<f64>,
         /// Labels (n K).
         pub y: Array1<f64>,
@@ -94,7 +94,7 @@ array_record! {
         pub kinetic: Array1<f64>,
         /// Means of theta and r, variance of theta, covariance, variance of r (times, 5).
         pub moments: Array2<f64>,
-        /// Times at which densities were kept (snapshots).
+        /// Times of the recorded densities (snapshots).
         pub snapshot_times: Array1<f64>,
         /// Block means of the density (snapshots, momenta, thetas).
         pub snapshots: Array3<f64>,
@@ -102,19 +102,19 @@ array_record! {
 }
 
 array_record! {
-    /// The clouds of particles beside the grid.
+    /// The clouds of particles.
     pub struct CloudArrays {
-        /// W2 of theta to the grid, root mean square over the clouds (times).
+        /// `W2` distance of the law of theta from that of the grid, root mean square over clouds (times).
         pub wasserstein: Array1<f64>,
-        /// Its expectation for independent draws of the grid's law (times).
+        /// Its expectation for independent draws from the law of the grid (times).
         pub wasserstein_expected: Array1<f64>,
-        /// Mean predictions of the clouds (times, n K).
+        /// Predictions, mean over clouds (times, n K).
         pub particles_function: Array2<f64>,
-        /// Their standard errors.
+        /// Standard errors of the predictions (times, n K).
         pub particles_function_error: Array2<f64>,
-        /// Mean moments of the clouds (times, 5).
+        /// Moments, mean over clouds (times, 5).
         pub particles_moments: Array2<f64>,
-        /// Their standard errors.
+        /// Standard errors of the moments (times, 5).
         pub particles_moments_error: Array2<f64>,
         /// (theta, r) of some particles at the snapshots (snapshots, particles, 2).
         pub dots: Array3<f64>,
@@ -146,13 +146,13 @@ array_record! {
         pub frictions: Array1<f64>,
         /// Rates of approach (frictions).
         pub rates: Array1<f64>,
-        /// The law of theta at the horizon (nodes).
+        /// Density of theta at the horizon (nodes).
         pub end_law: Array1<f64>,
-        /// That of the Gibbs law (nodes).
+        /// Density of theta under the Gibbs law (nodes).
         pub gibbs_law: Array1<f64>,
         /// Times of all steps (steps + 1).
         pub excess_times: Array1<f64>,
-        /// Free energy above that of the Gibbs law (frictions, steps + 1).
+        /// Free energy minus that of the Gibbs law (frictions, steps + 1).
         pub excess: Array2<f64>,
     }
 }
@@ -162,9 +162,9 @@ array_record! {
 pub struct KineticArrays {
     /// The solution on the grid.
     pub solution: SolutionArrays,
-    /// Ends of theta and of the momenta (4), stored as `box`.
+    /// Lower and upper ends of theta and of the momenta (4), stored as `box`.
     pub ends: Array1<f64>,
-    /// The clouds of particles, where there are some.
+    /// The clouds of particles, if any.
     pub clouds: Option<CloudArrays>,
     /// The free energy, at a positive temperature.
     pub energy: Option<EnergyArrays>,
@@ -190,19 +190,19 @@ impl KineticArrays {
         arrays.write(&folder.file(ARRAYS))
     }
 
-    /// Reads the arrays of a run; which parts there are follows from its record.
+    /// Reads the arrays of a run, whose record determines the optional parts.
     ///
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read(folder: &RunFolder, record: &KineticRecord) -> Result<Self, NpzError> {
         let stored = StoredArrays::read(&folder.file(ARRAYS))?;
-        let there = |part: bool| part.then_some(&stored);
+        let if_present = |present: bool| present.then_some(&stored);
         Ok(KineticArrays {
             solution: SolutionArrays::load("", &stored)?,
             ends: stored.shaped(ENDS)?,
-            clouds: there(record.particles > 0).map(|stored| CloudArrays::load("", stored)).transpose()?,
-            energy: there(record.temperature > 0.0).map(|stored| EnergyArrays::load("", stored)).transpose()?,
-            approach: there(record.rest.is_some()).map(|stored| ApproachArrays::load("", stored)).transpose()?,
+            clouds: if_present(record.particles > 0).map(|stored| CloudArrays::load("", stored)).transpose()?,
+            energy: if_present(record.temperature > 0.0).map(|stored| EnergyArrays::load("", stored)).transpose()?,
+            approach: if_present(record.rest.is_some()).map(|stored| ApproachArrays::load("", stored)).transpose()?,
         })
     }
 }

@@ -10,27 +10,27 @@ use crate::network::Law;
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::grid_limit::{Discretisation, pose_neurons};
-use crate::run::memory::on_a_grid;
+use crate::run::memory::grid_solution_bytes;
 use crate::run::problem::Problem;
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
-/// The kinetic equation on a grid, beside particles (theory section 3): for neurons with one trained parameter.
+/// The kinetic equation on a grid, compared with particles (theory section 3), for neurons with one trained parameter.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Kinetic {
-    /// Lower end of the box of theta.
+    /// Lower end of theta.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of theta.
     pub high: f64,
-    /// Momenta are in [-momentum, momentum].
+    /// Largest momentum: momenta are in [-momentum, momentum].
     pub momentum: f64,
-    /// Nodes of theta and of the momenta.
+    /// Nodes per axis.
     pub nodes: usize,
     /// Step h.
     pub step: f64,
-    /// Particles in all; 0: the grid is compared with none.
+    /// Total number of particles; 0 for no comparison.
     pub particles: usize,
-    /// Independent clouds that they are in.
+    /// Number of independent clouds of the particles.
     pub clouds: usize,
     /// Frictions at which the rate of approach to the Gibbs law is measured.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -38,7 +38,7 @@ pub struct Kinetic {
 }
 
 impl Kinetic {
-    /// The grid with so many nodes and such a step.
+    /// The grid with another number of nodes and another step.
     pub fn grid(&self, nodes: usize, step: f64) -> Discretisation {
         Discretisation { theta: (self.low, self.high), momentum: self.momentum, nodes, step }
     }
@@ -74,9 +74,9 @@ impl StudyTable<Experiment> for Kinetic {
         }
         let ratio = e.horizon.interval() / self.step;
         if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 1.5 || ratio.round() as usize % 2 == 1 {
-            let near = e.horizon.interval() / (2.0 * (ratio / 2.0).ceil().max(1.0));
+            let nearest = e.horizon.interval() / (2.0 * (ratio / 2.0).ceil().max(1.0));
             let message = format!(
-                "expected a step of which an even number makes horizon.time / horizon.records = {}, as it is also doubled; {near} does",
+                "expected a step of which an even number makes horizon.time / horizon.records = {}, as it is also doubled; {nearest} does",
                 e.horizon.interval()
             );
             errors.add("kinetic.step", Some(self.step.to_string()), message);
@@ -90,16 +90,16 @@ impl StudyTable<Experiment> for Kinetic {
 }
 
 impl Study<Experiment> for Kinetic {
-    /// A grid on every thread, or a cloud.
+    /// A grid or a cloud on every thread.
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
         let e = sizes.experiment;
         let (nodes, records) = (self.nodes as f64, e.horizon.records as f64 + 1.0);
         let width = self.particles / self.clouds.max(1);
         let cloud = (6.0 + e.reference.method.work_arrays() as f64) * sizes.network.state_len_f64(width);
         let pass = sizes.network.work_bytes(width.min(1 << 28), (sizes.samples as usize).min(1 << 28), 8);
-        // Beside the density and its copy in a step: the Gibbs law's.
-        let at_rest = if self.frictions.is_empty() { 0.0 } else { 8.0 * nodes * nodes };
-        let grid = on_a_grid(nodes, sizes.samples * sizes.outputs, records) + at_rest;
+        // The density of the Gibbs law.
+        let gibbs = if self.frictions.is_empty() { 0.0 } else { 8.0 * nodes * nodes };
+        let grid = grid_solution_bytes(nodes, sizes.samples * sizes.outputs, records) + gibbs;
         StudyMemory { per_thread: grid.max(pass + 8.0 * cloud), ..StudyMemory::default() }
     }
 

@@ -1,4 +1,4 @@
-//! Error against noise.
+//! Figure of the study of noise: error against the signal to noise ratio.
 
 use super::NoiseArrays;
 use crate::analysis::quantile::quantile;
@@ -10,6 +10,9 @@ use crate::run::study::NamedFigure;
 use ndarray::Array2;
 
 /// `noise`.
+///
+/// # Errors
+/// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let arrays = NoiseArrays::read(folder, &RecoveryRecord::read(folder)?.methods)?;
     let x = arrays.snr_db.to_vec();
@@ -22,7 +25,8 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
             .with(Mark::line(x.clone(), y.clone(), colour, dash).label(method))
             .with(Mark::points(x.clone(), y, colour, marker).label(method));
     }
-    let oracle = Mark::line(x, medians(&arrays.oracle), Colour::Grey(0), Dash::Dotted).label("true support known");
+    let oracle = Mark::line(x, medians(&arrays.oracle), Colour::Grey(0), Dash::Dotted)
+        .label("least squares on the true support");
     let mut figure = Figure::double_column().with(panel.with(oracle));
     figure.width_in = 5.2;
     figure.columns = 1;

@@ -1,4 +1,4 @@
-//! What the study of noise leaves behind.
+//! The records of the study of noise.
 
 use crate::record::RunFolder;
 use crate::record::npz::{ArrayField, Arrays, NpzError, StoredArrays};
@@ -9,16 +9,18 @@ use ndarray::{Array1, Array2};
 pub struct NoiseArrays {
     /// Signal to noise ratios in decibels (ratios).
     pub snr_db: Array1<f64>,
-    /// Relative errors of every method by name (ratios, problems), stored as `METHOD_error`; NaN where it gave up.
+    /// Relative errors of every method by name (ratios, problems), stored as `METHOD_error`; NaN where the method failed.
     pub methods: Vec<(String, Array2<f64>)>,
     /// Relative errors of least squares on the true support (ratios, problems), stored as `oracle_error`.
     pub oracle: Array2<f64>,
 }
 
+/// Names of the file and of its arrays.
 const ARRAYS: &str = "records/noise.npz";
 const SNR: &str = "snr_db";
 const ORACLE: &str = "oracle_error";
 
+/// Name of the array of a method.
 fn name(method: &str) -> String {
     format!("{method}_error")
 }

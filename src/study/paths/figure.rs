@@ -1,4 +1,4 @@
-//! Loss along connecting paths, and the barrier against the width.
+//! Figures of the study of paths: loss along connecting paths, and the barrier against the width.
 
 use super::record::PairRecord;
 use super::{PathKind, PathsArrays, PathsRecord};
@@ -10,8 +10,11 @@ use crate::run::figures::records::mean_over_seeds;
 use crate::run::study::NamedFigure;
 use ndarray::{Array2, Axis as Dim};
 
-/// `paths`: loss (and accuracy) along every kind of path, at the widest width that has all kinds. `paths-variants`: the
-/// same between networks trained in different ways. `paths-barrier`: barriers against the width. Nothing without pairs.
+/// `paths`: loss and accuracy along every kind of path, at the largest width with all kinds. `paths-variants`: the same between
+/// networks trained in different ways. `paths-barrier`: barriers against the width. None where no pair of networks was connected.
+///
+/// # Errors
+/// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let record = PathsRecord::read(folder)?;
     if record.pairs.is_empty() {
@@ -23,12 +26,13 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     Ok(figures)
 }
 
+/// The records of the study.
 struct PathsFigure {
     arrays: PathsArrays,
     record: PathsRecord,
 }
 
-/// What is drawn along a path.
+/// A quantity along a path.
 #[derive(Clone, Copy, PartialEq)]
 enum Quantity {
     Loss,
@@ -36,7 +40,7 @@ enum Quantity {
 }
 
 impl PathsFigure {
-    /// A quantity along a kind of path, mean over the pairs chosen; NaN where none has such a path.
+    /// A quantity along a kind of path, mean over the chosen pairs; NaN where none has such a path.
     fn mean(&self, kind: PathKind, quantity: Quantity, chosen: impl Fn(&PairRecord) -> bool) -> Option<Vec<f64>> {
         let arrays = self.arrays.kind(kind)?;
         let table: &Array2<f64> = match quantity {
@@ -47,12 +51,13 @@ impl PathsFigure {
         Some(mean_over_seeds(table.select(Dim(0), &rows).view()))
     }
 
+    /// A quantity along every kind of path, mean over the chosen pairs.
     fn panel(&self, quantity: Quantity, chosen: impl Fn(&PairRecord) -> bool) -> Panel {
         let y = match quantity {
             Quantity::Loss => Axis::log10("loss, mean over pairs"),
             Quantity::Accuracy => Axis::linear("accuracy"),
         };
-        let mut panel = Panel::new(Axis::linear("place on the path t"), y);
+        let mut panel = Panel::new(Axis::linear("path parameter t"), y);
         for (k, &kind) in self.record.kinds.iter().enumerate() {
             let (colour, _, dash) = style::series(k);
             let Some(line) = self.mean(kind, quantity, &chosen) else { continue };
@@ -63,6 +68,7 @@ impl PathsFigure {
         panel
     }
 
+    /// Loss and accuracy along the paths, at the largest width with all kinds.
     fn along(&self) -> Figure {
         let has = |pair: &PairRecord, kind: PathKind| {
             let line = self.mean(kind, Quantity::Loss, |other| other.width == pair.width && other.variant.is_none());
@@ -84,6 +90,7 @@ impl PathsFigure {
         figure
     }
 
+    /// Loss along the paths between variants and the main dynamics.
     fn variants(&self) -> Option<Figure> {
         let mut names: Vec<&String> = self.record.pairs.iter().filter_map(|pair| pair.variant.as_ref()).collect();
         names.dedup();
@@ -103,6 +110,7 @@ impl PathsFigure {
         Some(figure)
     }
 
+    /// Barriers against the width.
     fn barrier(&self) -> Figure {
         let widths: Vec<f64> = self.record.widths.iter().map(|&n| n as f64).collect();
         let mut panel = Panel::new(Axis::log2("width N"), Axis::log10("barrier"))
@@ -122,11 +130,11 @@ impl PathsFigure {
             let y: Vec<f64> = self.record.widths.iter().map(|&n| mean(n)).collect();
             let label = match fit {
                 Some(fit) if *kind == PathKind::FirstHalf => format!("{}: {}", kind.label(), slope(fit)),
-                _ => kind.label().to_string(),
+                Some(_) | None => kind.label().to_string(),
             };
             panel = panel.with(Mark::line(widths.clone(), y.clone(), colour, dash));
             let points = Mark::points(widths.clone(), y, colour, marker).label(label);
-            // The bars are the least and the largest barrier of a width's pairs, for the path the theory is about.
+            // Error bars, for the path of the theory, extend from the smallest to the largest barrier of the pairs.
             panel = panel.with(if *kind == PathKind::FirstHalf {
                 points.error(self.record.widths.iter().map(|&n| ends(n)).collect())
             } else {

@@ -22,7 +22,7 @@ choice! {
 }
 
 impl PathKind {
-    /// Its name in legends.
+    /// Label in legends.
     pub fn label(self) -> &'static str {
         match self {
             PathKind::FirstHalf => "constructive, first halves",

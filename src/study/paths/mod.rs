@@ -1,4 +1,4 @@
-//! The study of connecting paths: by how much the loss must rise on a path from one trained network to another.
+//! The study of connecting paths: the increase of the loss on paths from one trained network to another.
 
 mod figure;
 mod kind;

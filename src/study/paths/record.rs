@@ -1,4 +1,4 @@
-//! What the study of connecting paths leaves behind.
+//! The records of the study of paths.
 
 use super::PathKind;
 use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 /// `records/paths.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PathsRecord {
-    /// The experiment's widths.
+    /// Widths of the experiment.
     pub widths: Vec<usize>,
-    /// The kinds of path there are.
+    /// The kinds of paths in the arrays.
     pub kinds: Vec<PathKind>,
-    /// The pairs, in the order of the arrays' first axis.
+    /// The pairs, in the order of the first axis of the arrays.
     pub pairs: Vec<PairRecord>,
-    /// The barrier against the width, by kind of path.
+    /// Fits of the barrier against the width, by kind of path.
     pub fits: Vec<FitRecord>,
 }
 
-/// Two networks that were joined.
+/// Two networks that were connected.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PairRecord {
     /// Name of its file in `state/paths/`.
@@ -30,7 +30,7 @@ pub struct PairRecord {
     pub first: String,
     /// The network at t = 1.
     pub second: String,
-    /// The variant that the first is of, if any.
+    /// The variant of the first network, if any.
     pub variant: Option<String>,
 }
 
@@ -55,7 +55,7 @@ impl PathsRecord {
 }
 
 array_record! {
-    /// One kind of path; the names of its arrays begin with the kind's.
+    /// One kind of path; the names of its arrays begin with the name of the kind.
     pub struct KindArrays {
         /// Loss (pairs, points); NaN where a pair has no such path.
         pub loss: Array2<f64>,
@@ -63,9 +63,9 @@ array_record! {
         pub accuracy: Option<Array2<f64>>,
         /// The largest loss (pairs).
         pub maximum: Array1<f64>,
-        /// Its place on the path (pairs).
+        /// Its path parameter (pairs).
         pub maximum_at: Array1<f64>,
-        /// The largest loss above the larger end (pairs).
+        /// The largest loss minus that at the worse end (pairs).
         pub barrier: Array1<f64>,
         /// Losses of the networks that bound a constructive path (pairs, networks).
         pub named_risks: Option<Array2<f64>>,
@@ -75,22 +75,23 @@ array_record! {
 /// `records/paths.npz`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PathsArrays {
-    /// Parameter of the path at the points (points).
+    /// Path parameters of the points (points).
     pub t: Array1<f64>,
     /// Width of the networks (pairs).
     pub width: Array1<f64>,
-    /// Every kind of path there is.
+    /// Every kind of path.
     pub kinds: Vec<(PathKind, KindArrays)>,
 }
 
 const ARRAYS: &str = "records/paths.npz";
 
+/// Prefix of the names of the arrays of a kind.
 fn prefix(kind: PathKind) -> String {
     format!("{}_", kind.name())
 }
 
 impl PathsArrays {
-    /// A kind of path.
+    /// The arrays of a kind of path.
     pub fn kind(&self, kind: PathKind) -> Option<&KindArrays> {
         self.kinds.iter().find(|(k, _)| *k == kind).map(|(_, arrays)| arrays)
     }

@@ -14,11 +14,11 @@ pub struct Paths {
     pub pairs: usize,
     /// Random halves tried for the better constructive path.
     pub halves: usize,
-    /// Points per straight piece, ends included.
+    /// Points per straight segment, ends included.
     pub points: usize,
-    /// Widest networks whose neurons are matched.
+    /// Largest width at which neurons are matched.
     pub match_up_to: usize,
-    /// Variants whose networks are also joined to the networks of the same width.
+    /// Variants whose networks are connected with networks of the same width.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<String>,
     /// The learned curve; none without it.
@@ -26,10 +26,10 @@ pub struct Paths {
     pub bezier: Option<Bezier>,
 }
 
-/// Training of the middle point of a quadratic Bezier curve by heavy ball, one point of the curve a step.
+/// Training of the middle control point of a quadratic Bezier curve by heavy ball, at one point of the curve per step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bezier {
-    /// Steps taken.
+    /// Number of steps.
     pub steps: usize,
     /// Step eps.
     pub step: f64,
@@ -37,7 +37,7 @@ pub struct Bezier {
     pub friction: f64,
     /// Samples per step.
     pub batch: BatchSize,
-    /// Widest networks joined by a curve.
+    /// Largest width at which curves are trained.
     pub up_to: usize,
 }
 
@@ -84,7 +84,7 @@ impl StudyTable<Experiment> for Paths {
             let message = match known {
                 None => "expected names of [[variants]]".to_string(),
                 Some(variant) if !e.widths.values.contains(&variant.width) => {
-                    format!("is joined to a network of its width, and widths.values lacks {}", variant.width)
+                    format!("is connected with a network of its width, and widths.values lacks {}", variant.width)
                 }
                 Some(_) => continue,
             };
@@ -96,7 +96,7 @@ impl StudyTable<Experiment> for Paths {
 impl Study<Experiment> for Paths {
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
         let widest = sizes.experiment.widths.largest();
-        // Six waypoints and what is interpolated between them; features of both networks and the costs of matching.
+        // Six waypoints and interpolated points; features of both networks and the cost matrices of matching.
         let matched = widest.min(self.match_up_to) as f64;
         let matching = 2.0 * matched * sizes.samples + 5.0 * matched * matched;
         StudyMemory {

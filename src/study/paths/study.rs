@@ -1,8 +1,8 @@
-//! The study of connecting paths: by how much the loss must rise on a path from one trained network to another.
+//! The study of paths: the increase of the loss on paths from one trained network to another.
 //!
-//! Theory section 7. For pairs of independent networks of equal width, and for networks trained in different ways: the
-//! constructive path through the first halves and through the best of several random halves, the straight line, the
-//! straight line after matching neurons, and a learned curve, all on one axis.
+//! Theory section 7. Between pairs of independent networks of equal width, and between networks trained in different ways: the
+//! constructive path through the first halves and through the best of several random halves, the straight line, the straight
+//! line after matching neurons, and a learned curve.
 
 use super::record::{KindArrays, PairRecord};
 use super::{PathKind, Paths, PathsArrays, PathsRecord};
@@ -30,19 +30,19 @@ use ndarray::{Array1, Array2, s};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Rounding allowed on statements that are exact.
+/// Rounding allowed in exact statements.
 const ROUNDING: f64 = 1e-12;
-/// Tells this study's bootstrap apart from the others'.
+/// Distinguishes the random streams of this bootstrap from those of other studies.
 const PATHS_SALT: u64 = 2 << 32;
 
-/// Two networks to be joined.
+/// Two networks to be connected.
 struct NetworkPair<'a> {
     /// Name of its file in `state/paths/`.
     name: String,
     /// Address of its random draws.
     address: u64,
     runs: [&'a Trajectory; 2],
-    /// The variant that the first network is of, if any.
+    /// The variant of the first network, if any.
     variant: Option<String>,
 }
 
@@ -55,18 +55,18 @@ struct PairPaths {
 
 /// Writes `records/paths.npz`, `records/paths.json` and `state/paths/`; returns the checks.
 pub(super) fn run(
-    terms: &Paths,
+    spec: &Paths,
     subject: TrainingSubject<'_>,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
     let problem = subject.problem;
-    let pairs = pairs(terms, subject);
+    let pairs = pairs(spec, subject);
     let tasks: Vec<Task<&NetworkPair<'_>>> =
         pairs.iter().map(|pair| Task { name: pair.name.clone(), size: pair.width(), item: pair }).collect();
-    let joined = complete!(run_tasks(context, "paths", &tasks, |pair, _| {
-        join(problem, terms, pair, context).map(Outcome::Complete)
+    let connected = complete!(run_tasks(context, "paths", &tasks, |pair, _| {
+        connect(problem, spec, pair, context).map(Outcome::Complete)
     })?);
-    let arrays = arrays(problem, terms, &pairs, &joined);
+    let arrays = arrays(problem, spec, &pairs, &connected);
     let mut record = PathsRecord {
         widths: problem.experiment.widths.values.clone(),
         kinds: arrays.kinds.iter().map(|(kind, _)| *kind).collect(),
@@ -74,7 +74,7 @@ pub(super) fn run(
         fits: Vec::new(),
     };
     arrays.write(context.folder)?;
-    let checks = checks(problem, &pairs, &joined, &mut record);
+    let checks = checks(problem, &pairs, &connected, &mut record);
     record.write(context.folder)?;
     Ok(Outcome::Complete(checks.into()))
 }
@@ -90,8 +90,8 @@ impl NetworkPair<'_> {
     }
 }
 
-/// Every pair whose networks both reached the horizon.
-fn pairs<'a>(terms: &Paths, subject: TrainingSubject<'a>) -> Vec<NetworkPair<'a>> {
+/// The pairs of networks that reached the horizon.
+fn pairs<'a>(spec: &Paths, subject: TrainingSubject<'a>) -> Vec<NetworkPair<'a>> {
     let TrainingSubject { problem, plan, trained } = subject;
     let e = problem.experiment;
     let mut pairs = Vec::new();
@@ -102,29 +102,29 @@ fn pairs<'a>(terms: &Paths, subject: TrainingSubject<'a>) -> Vec<NetworkPair<'a>
         pairs.push(NetworkPair { name, address, runs: [first, second], variant });
     };
     for (&width, ids) in e.widths.values.iter().zip(&plan.groups[0].ids) {
-        for j in 0..terms.pairs {
+        for j in 0..spec.pairs {
             let address = (width as u64) << 32 | j as u64;
             add(format!("n{width}-p{j}"), address, [&ids[2 * j], &ids[2 * j + 1]], None);
         }
     }
-    for (v, variant) in e.variants.iter().enumerate().filter(|(_, variant)| terms.variants.contains(&variant.name)) {
+    for (v, variant) in e.variants.iter().enumerate().filter(|(_, variant)| spec.variants.contains(&variant.name)) {
         let group = plan.groups.iter().find(|group| group.name == variant_group_name(&variant.name));
         let w = e.widths.values.iter().position(|&n| n == variant.width);
         let (Some(group), Some(w)) = (group, w) else { continue };
-        for j in 0..terms.pairs.min(variant.seeds) {
-            // Another seed than the variant's own: networks of one seed start from the same neurons.
-            let other = &plan.groups[0].ids[w][(j + 1) % e.widths.seeds];
+        for j in 0..spec.pairs.min(variant.seeds) {
+            // Of different seeds: networks of equal seeds start from the same neurons.
+            let partner = &plan.groups[0].ids[w][(j + 1) % e.widths.seeds];
             let address = (1 << 63) | (v as u64) << 32 | j as u64;
-            add(format!("{}-p{j}", group.name), address, [&group.ids[0][j], other], Some(variant.name.clone()));
+            add(format!("{}-p{j}", group.name), address, [&group.ids[0][j], partner], Some(variant.name.clone()));
         }
     }
     pairs
 }
 
-/// Evaluates every kind of path between a pair, and saves what defines the paths.
-fn join(
+/// Evaluates every kind of path between a pair, and writes the parameters of the paths to `state/paths/`.
+fn connect(
     problem: &Problem<'_, f64>,
-    terms: &Paths,
+    spec: &Paths,
     pair: &NetworkPair<'_>,
     context: &RunContext<'_>,
 ) -> Result<PairPaths, RunError> {
@@ -132,38 +132,36 @@ fn join(
     let [p, q] = pair.runs.map(|run| final_point(context.folder, problem, run));
     let (p, q) = (p?, q?);
     let (x, y) = (&problem.population.x, &problem.population.y);
-    let measure = LossEvaluator { network, width, x, y, loss: e.network.loss };
-    let samples = points(problem, terms);
-    let mut joined = PairPaths { named: BTreeMap::new(), profiles: BTreeMap::new() };
+    let measure = Measure { network, width, x, y, loss: e.network.loss };
+    let samples = points(problem, spec);
+    let mut connected = PairPaths { named: BTreeMap::new(), profiles: BTreeMap::new() };
     let mut arrays = Arrays::default();
 
     let first = ConstructivePath::first_half(network, width, &p, &q);
     let mut constructive = vec![(PathKind::FirstHalf, first.clone())];
-    if terms.halves > 0 {
-        let best = first.best_half(&measure, e.seed, pair.address, terms.halves);
+    if spec.halves > 0 {
+        let best = first.best_half(&measure, e.seed, pair.address, spec.halves);
         constructive.push((PathKind::BestHalf, best));
     }
     for (kind, halves) in constructive {
         let path = halves.path();
-        joined.named.insert(kind, halves.named_risks(&measure));
-        joined.profiles.insert(kind, Profile::of(&path, samples, &measure));
-        for WaypointArray { name, shape, values } in halves.waypoint_arrays() {
-            arrays.push(format!("{}_{name}", kind.name()), &shape, values);
+        connected.named.insert(kind, halves.named_risks(&measure));
+        connected.profiles.insert(kind, Profile::of(&path, samples, &measure));
+        for (part, shape, data) in halves.described() {
+            arrays.push(format!("{}_{part}", kind.name()), &shape, data);
         }
     }
-    joined.profiles.insert(PathKind::Straight, Profile::of(&Path::line(&p, &q), samples, &measure));
-    if width <= terms.match_up_to {
-        for (kind, by) in
-            [(PathKind::MatchedFeatures, NeuronDistance::Features), (PathKind::MatchedWeights, NeuronDistance::Weights)]
-        {
+    connected.profiles.insert(PathKind::Straight, Profile::of(&Path::line(&p, &q), samples, &measure));
+    if width <= spec.match_up_to {
+        for (kind, by) in [(PathKind::MatchedFeatures, Match::Features), (PathKind::MatchedWeights, Match::Weights)] {
             let matching = Matching::best(network, width, &p, &q, problem.sample.x.view(), by);
             let line = Path::line(&p, &matching.apply(network, width, &q));
-            joined.profiles.insert(kind, Profile::of(&line, samples, &measure));
+            connected.profiles.insert(kind, Profile::of(&line, samples, &measure));
             push_matching(&mut arrays, kind, matching);
         }
     }
-    if let Some(bezier) = terms.bezier.as_ref().filter(|bezier| width <= bezier.up_to) {
-        let slice = |point: &ParameterVector| network.from_canonical(width, &point.to_vec());
+    if let Some(bezier) = spec.bezier.as_ref().filter(|bezier| width <= bezier.up_to) {
+        let slice = |point: &Point| network.from_canonical(width, &point.to_vec());
         let objective = Objective { loss: e.network.loss, ridge: 0.0 };
         let force = CurveForce {
             ensemble: Ensemble { network, width, population: &problem.population, objective },
@@ -179,17 +177,17 @@ fn join(
             first_order: false,
             tolerance: 0.0,
         };
-        let curve = train_curve(force, motion, bezier.steps);
-        joined.profiles.insert(PathKind::Bezier, Profile::of(&curve, samples, &measure));
+        let curve = learn_curve(force, motion, bezier.steps);
+        connected.profiles.insert(PathKind::Bezier, Profile::of(&curve, samples, &measure));
         if let Path::Bezier { points: [_, middle, _] } = &curve {
             push_parts(&mut arrays, network, width, &middle.to_vec(), "middle");
         }
     }
     arrays.write(&context.folder.file(&format!("state/paths/{}.npz", pair.name)))?;
-    Ok(joined)
+    Ok(connected)
 }
 
-/// The permutation and the signs of every hidden layer.
+/// Adds the permutation and the signs of every hidden layer.
 fn push_matching(arrays: &mut Arrays, kind: PathKind, matching: Matching) {
     let several = matching.layers.len() > 1;
     for (l, layer) in matching.layers.into_iter().enumerate() {
@@ -200,16 +198,17 @@ fn push_matching(arrays: &mut Arrays, kind: PathKind, matching: Matching) {
     }
 }
 
-/// Points of every path: those of the constructive path, its waypoints among them.
-fn points(problem: &Problem<'_, f64>, terms: &Paths) -> usize {
-    path_structure(&problem.network).segments * (terms.points - 1) + 1
+/// Number of points of every path: those of the constructive path, which include its waypoints.
+fn points(problem: &Problem<'_, f64>, spec: &Paths) -> usize {
+    recipe(&problem.network).pieces * (spec.points - 1) + 1
 }
 
-fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[NetworkPair<'_>], joined: &[PairPaths]) -> PathsArrays {
-    let samples = points(problem, terms);
+/// The arrays of all kinds of paths.
+fn arrays(problem: &Problem<'_, f64>, spec: &Paths, pairs: &[NetworkPair<'_>], connected: &[PairPaths]) -> PathsArrays {
+    let samples = points(problem, spec);
     let mut kinds = Vec::new();
     for kind in PathKind::ALL.iter().copied() {
-        let profiles: Vec<Option<&Profile>> = joined.iter().map(|j| j.profiles.get(&kind)).collect();
+        let profiles: Vec<Option<&Profile>> = connected.iter().map(|j| j.profiles.get(&kind)).collect();
         if profiles.iter().all(Option::is_none) {
             continue;
         }
@@ -221,10 +220,10 @@ fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[NetworkPair<'_>], 
         let numbers = |value: fn(&Profile) -> f64| -> Array1<f64> {
             profiles.iter().map(|p| p.map_or(f64::NAN, value)).collect()
         };
-        let constructive = joined.iter().all(|j| j.named.contains_key(&kind));
+        let constructive = connected.iter().all(|j| j.named.contains_key(&kind));
         let named = || {
-            let risks = joined.iter().flat_map(|j| j.named[&kind].0.iter().copied()).collect();
-            shaped((pairs.len(), path_structure(&problem.network).named.len()), risks)
+            let risks = connected.iter().flat_map(|j| j.named[&kind].0.iter().copied()).collect();
+            shaped((pairs.len(), recipe(&problem.network).named.len()), risks)
         };
         let arrays = KindArrays {
             loss: lines(|p| &p.loss),
@@ -246,12 +245,12 @@ fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[NetworkPair<'_>], 
 fn checks(
     problem: &Problem<'_, f64>,
     pairs: &[NetworkPair<'_>],
-    joined: &[PairPaths],
+    connected: &[PairPaths],
     record: &mut PathsRecord,
 ) -> Vec<Check> {
     let structure = path_structure(&problem.network);
     let constructive = || {
-        joined
+        connected
             .iter()
             .zip(pairs)
             .flat_map(|(j, pair)| j.named.iter().map(move |(kind, named)| (kind, named, &j.profiles[kind], &pair.name)))
@@ -271,12 +270,12 @@ fn checks(
     );
     bound.detail = format!("largest excess {excess:.1e} of {} paths, at {at}", constructive().count());
     let (moved, at) = worst(&|_, profile| {
-        let piece = (profile.loss.len() - 1) / structure.segments;
-        let off = |&k: &usize| {
+        let piece = (profile.loss.len() - 1) / recipe.pieces;
+        let change = |&k: &usize| {
             let part = &profile.loss[k * piece..=(k + 1) * piece];
-            part.iter().fold(0.0_f64, |off, v| off.max((v - part[0]).abs()))
+            part.iter().fold(0.0_f64, |change, v| change.max((v - part[0]).abs()))
         };
-        structure.silent.iter().map(off).fold(0.0, f64::max)
+        recipe.silent.iter().map(change).fold(0.0, f64::max)
     });
     let mut silent =
         Check::at_most("paths-silent", "the loss is constant where only silent neurons move", moved, ROUNDING);
@@ -285,18 +284,18 @@ fn checks(
 
     let widths = &problem.experiment.widths.values;
     let x: Vec<f64> = widths.iter().map(|&n| n as f64).collect();
-    let most = widths.iter().map(|&n| of_width(pairs, n).count()).max().unwrap_or(0);
+    let most = widths.iter().map(|&n| pairs_of_width(pairs, n).count()).max().unwrap_or(0);
     for kind in PathKind::ALL.iter().copied() {
         let table = Array2::from_shape_fn((widths.len(), most), |(w, j)| {
-            let pair = of_width(pairs, widths[w]).nth(j);
-            pair.and_then(|i| joined[i].profiles.get(&kind)).map_or(f64::NAN, Profile::barrier)
+            let pair = pairs_of_width(pairs, widths[w]).nth(j);
+            pair.and_then(|i| connected[i].profiles.get(&kind)).map_or(f64::NAN, Profile::barrier)
         });
         if table.iter().all(|v| v.is_nan()) {
             continue;
         }
         let bootstrap = Bootstrap::new(problem.experiment.seed, PATHS_SALT);
         let fit = fit_slope(&x, table.view(), Statistic::Mean, &bootstrap);
-        // The best of several halves may leave no barrier at all, and a law of zeros has no exponent.
+        // The best of several halves may have no barrier, to which no exponent can be fitted.
         if kind == PathKind::FirstHalf {
             let statement =
                 format!("the barrier of the constructive path ({}) falls at least as N^(-1/2)", kind.name());
@@ -312,7 +311,7 @@ fn checks(
     checks
 }
 
-/// Positions of the pairs of a width, variants left out.
-fn of_width(pairs: &[NetworkPair<'_>], width: usize) -> impl Iterator<Item = usize> {
+/// Indices of the pairs of a width, without variants.
+fn pairs_of_width(pairs: &[NetworkPair<'_>], width: usize) -> impl Iterator<Item = usize> {
     pairs.iter().enumerate().filter(move |(_, pair)| pair.width() == width && pair.variant.is_none()).map(|(i, _)| i)
 }

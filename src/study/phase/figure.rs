@@ -1,4 +1,4 @@
-//! Phase diagrams: success over (k/n, n/d), a heat map for each method, with the contour at 50 %.
+//! Phase diagrams: the fraction of problems recovered over (k/n, n/d), a heat map per method, with the contour at 1/2.
 
 use super::PhaseArrays;
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Panel, Stroke};
@@ -10,26 +10,29 @@ use ndarray::ArrayView2;
 
 /// Panels per row.
 const COLUMNS: usize = 3;
-/// Cells where a method does not apply.
-const ABSENT: Colour = Colour::Grey(232);
+/// Colour of cells to which a method does not apply.
+const NOT_APPLICABLE: Colour = Colour::Grey(232);
 
 /// `phase`.
+///
+/// # Errors
+/// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let arrays = PhaseArrays::read(folder, &RecoveryRecord::read(folder)?.methods)?;
     let (x, y) = (arrays.k_over_n.to_vec(), arrays.n_over_d.to_vec());
-    let (across, up) = (edges(&x), edges(&y));
+    let (x_edges, y_edges) = (edges(&x), edges(&y));
     let ends = |edges: &[f64]| (edges[0], edges[edges.len() - 1]);
     let axis = |label: &str, edges: &[f64]| Axis::linear(label).between(ends(edges).0, ends(edges).1);
     let mut figure = Figure::double_column();
     for (method, cells) in &arrays.methods {
         let success = &cells.success;
-        let shade = |p: &f64| if p.is_nan() { ABSENT } else { Colour::Ramp(*p) };
+        let shade = |p: &f64| if p.is_nan() { NOT_APPLICABLE } else { Colour::Ramp(*p) };
         let (line_x, line_y) = contour(&x, &y, success.view(), 0.5);
         let stroke = Stroke { width_pt: 1.4, ..Stroke::new(Colour::Series(1), Dash::Solid) };
-        let panel = Panel::new(axis("k/n", &across), axis("n/d", &up))
+        let panel = Panel::new(axis("k/n", &x_edges), axis("n/d", &y_edges))
             .title(method)
             .legend(Legend::Hidden)
-            .with(Mark::tiles(across.clone(), up.clone(), success.iter().map(shade).collect()))
+            .with(Mark::tiles(x_edges.clone(), y_edges.clone(), success.iter().map(shade).collect()))
             .with(Mark::Line { x: line_x, y: line_y, stroke, label: None });
         figure.panels.push(panel);
     }
@@ -39,12 +42,12 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     Ok(vec![("phase".into(), figure)])
 }
 
-/// The scale of the shades, and the level of the line.
+/// A panel with the scale of the shades and the level of the contour.
 fn scale() -> Panel {
     const SHADES: usize = 32;
     let x = (0..=SHADES).map(|i| i as f64 / SHADES as f64).collect();
     let colours = (0..SHADES).map(|i| Colour::Ramp((i as f64 + 0.5) / SHADES as f64)).collect();
-    Panel::new(Axis::linear("part of problems recovered").between(0.0, 1.0), Axis::linear("").between(0.0, 1.0))
+    Panel::new(Axis::linear("fraction of problems recovered").between(0.0, 1.0), Axis::linear("").between(0.0, 1.0))
         .title("scale; the line is at 1/2")
         .legend(Legend::Hidden)
         .with(Mark::tiles(x, vec![0.0, 1.0], colours))
@@ -56,7 +59,7 @@ fn scale() -> Panel {
         })
 }
 
-/// Edges half way between values, as far beyond the first and the last as on their other side.
+/// Edges of cells around values: midpoints, and at the ends the same distance on either side of the value.
 fn edges(values: &[f64]) -> Vec<f64> {
     let Some((&first, &last)) = values.first().zip(values.last()) else { return vec![0.0, 1.0] };
     let half = |a: f64, b: f64| 0.5 * (b - a);
@@ -67,8 +70,8 @@ fn edges(values: &[f64]) -> Vec<f64> {
     edges
 }
 
-/// The level line of a table (y, x) by marching squares, linear on the sides of each square of neighbouring points;
-/// pieces are separated by NaN. Squares with a corner that is not a number have none.
+/// The contour line of a table (y, x) by marching squares, with linear interpolation on the sides of the squares. Segments are
+/// separated by NaN; squares with a NaN corner are omitted.
 fn contour(x: &[f64], y: &[f64], z: ArrayView2<f64>, level: f64) -> (Vec<f64>, Vec<f64>) {
     let (mut line_x, mut line_y) = (Vec::new(), Vec::new());
     for i in 1..y.len() {
@@ -79,7 +82,7 @@ fn contour(x: &[f64], y: &[f64], z: ArrayView2<f64>, level: f64) -> (Vec<f64>, V
             for side in 0..4 {
                 let (a, b) = (corners[side], corners[(side + 1) % 4]);
                 let (za, zb) = (z[a] - level, z[b] - level);
-                // A corner at the level counts as above it: no side is cut twice.
+                // A corner at the level counts as above it, so that no side is crossed twice.
                 if (za < 0.0) != (zb < 0.0) && za.is_finite() && zb.is_finite() {
                     let t = za / (za - zb);
                     cuts.push((x[a.1] + t * (x[b.1] - x[a.1]), y[a.0] + t * (y[b.0] - y[a.0])));
@@ -108,7 +111,7 @@ mod tests {
         assert_eq!(edges(&[2.0]), [1.0, 3.0]);
     }
 
-    /// On a plane the level line is the straight line where the plane has that height.
+    /// The contour of a plane is a straight line.
     #[test]
     fn the_contour_of_a_plane() {
         let (x, y) = ([0.0, 1.0, 3.0, 4.0], [0.0, 2.0, 3.0]);
@@ -118,9 +121,9 @@ mod tests {
         for (x, y) in line_x.iter().zip(&line_y).filter(|(x, _)| x.is_finite()) {
             assert!((0.3 * x + 0.2 * y - 0.77).abs() < 1e-12);
         }
-        let mut holed = z.clone();
-        holed[[1, 1]] = f64::NAN;
-        assert!(contour(&x, &y, holed.view(), 0.77).0.len() < line_x.len());
+        let mut with_gap = z.clone();
+        with_gap[[1, 1]] = f64::NAN;
+        assert!(contour(&x, &y, with_gap.view(), 0.77).0.len() < line_x.len());
         assert!(contour(&x, &y, z.view(), 9.0).0.is_empty());
     }
 }

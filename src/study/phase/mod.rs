@@ -1,4 +1,4 @@
-//! The phase diagram: for which n/d and k/n a noiseless truth of k entries is found, by which algorithm.
+//! The phase diagram: for which n/d and k/n each algorithm recovers a noiseless vector with k entries.
 
 mod figure;
 mod record;

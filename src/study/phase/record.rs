@@ -1,21 +1,21 @@
-//! What the phase diagram leaves behind.
+//! The records of the phase diagram.
 
 use crate::record::RunFolder;
 use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use ndarray::{Array1, Array2};
 
 array_record! {
-    /// One method, all (rows, columns); the names of its arrays begin with the method's.
+    /// One method, by cell (rows, columns); the names of its arrays begin with the name of the method.
     pub struct MethodCells {
         /// Fraction of problems recovered; NaN where the method does not apply.
         pub success: Array2<f64>,
-        /// Lower end of its 95 % interval.
+        /// Lower end of the 95 % interval of the probability of success.
         pub low: Array2<f64>,
-        /// Upper end.
+        /// Upper end of that interval.
         pub high: Array2<f64>,
-        /// Problems tried; 0 where the method does not apply.
+        /// Number of problems; 0 where the method does not apply.
         pub trials: Array2<f64>,
-        /// Median iterations of the successes.
+        /// Median number of iterations to success.
         pub iterations: Array2<f64>,
     }
 }
@@ -23,13 +23,13 @@ array_record! {
 /// `records/phase.npz`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PhaseArrays {
-    /// n/d (rows).
+    /// Ratios n/d (rows).
     pub n_over_d: Array1<f64>,
-    /// k/n (columns).
+    /// Ratios k/n (columns).
     pub k_over_n: Array1<f64>,
-    /// n (rows, columns).
+    /// Samples n (rows, columns).
     pub n: Array2<f64>,
-    /// k (rows, columns).
+    /// Entries k (rows, columns).
     pub k: Array2<f64>,
     /// Every method by name.
     pub methods: Vec<(String, MethodCells)>,

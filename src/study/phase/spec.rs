@@ -8,14 +8,14 @@ use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
 use crate::sparse::recovery::RecoveryMethod;
 use serde::Serialize;
 
-/// Success over (n/d, k/n), with k = k*.
+/// The probability of success over (n/d, k/n), where k entries are kept and the true vector has k entries.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PhaseDiagram {
-    /// n/d, increasing.
+    /// Ratios n/d of samples to unknowns, increasing.
     pub n_over_d: Vec<f64>,
-    /// k/n, increasing.
+    /// Ratios k/n of entries to samples, increasing.
     pub k_over_n: Vec<f64>,
-    /// Problems of a cell.
+    /// Problems per cell.
     pub problems: usize,
 }
 
@@ -24,12 +24,12 @@ impl StudyTable<RecoveryExperiment> for PhaseDiagram {
         if !matches!(e.problem, ProblemSpec::Drawn(_)) {
             return;
         }
-        let most = self.k_over_n.iter().copied().fold(0.0, f64::max);
-        if most > 1.0 {
-            errors.add("phase.k_over_n", Some(most.to_string()), "expected at most 1");
+        let largest = self.k_over_n.iter().copied().fold(0.0, f64::max);
+        if largest > 1.0 {
+            errors.add("phase.k_over_n", Some(largest.to_string()), "expected at most 1");
         }
         if let Some(k) = e.solver.k {
-            let message = "the phase diagram keeps as many entries as the truth has: remove it";
+            let message = "the phase diagram keeps as many entries as the true vector has: remove it";
             errors.add("solver.k", Some(k.to_string()), message);
         }
         if e.solver.methods.contains(&RecoveryMethod::EXACT_OBS) {

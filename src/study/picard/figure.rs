@@ -1,5 +1,5 @@
-//! How Picard's iterates converge: differences against the iterate with the form's envelope, windows, the constants
-//! that the form needs, and the cost of windows.
+//! Figure of the study of the Picard iteration: differences of iterates and their theoretical envelope, several numbers of windows,
+//! the local constants, and the cost.
 
 use super::{PicardArrays, PicardRecord};
 use crate::analysis::contraction::local_constants;
@@ -10,6 +10,9 @@ use crate::run::study::NamedFigure;
 use ndarray::{Array3, Axis as Dim};
 
 /// `picard`.
+///
+/// # Errors
+/// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let record = PicardRecord::read(folder)?;
     let differences = PicardArrays::read_from(folder)?.differences;
@@ -23,20 +26,23 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     Ok(vec![("picard".into(), figure)])
 }
 
-/// Differences of one window of one run, as far as there are any.
-fn of(differences: &Array3<f64>, run: usize, window: usize) -> Vec<f64> {
+/// Differences of the iterates of one window of one run.
+fn window_differences(differences: &Array3<f64>, run: usize, window: usize) -> Vec<f64> {
     let all = differences.index_axis(Dim(0), run);
     all.index_axis(Dim(0), window).iter().copied().filter(|d| d.is_finite()).collect()
 }
 
+/// The numbers 0, 1, ... of iterates.
 fn iterates(count: usize) -> Vec<f64> {
     (0..count).map(|n| n as f64).collect()
 }
 
+/// Label of the axis of differences.
 const DIFFERENCE: &str = "sup_{t} ‖f^{n+1} − f^{n}‖";
 
+/// Differences over the first window, from both initial guesses, with the envelope.
 fn contraction(record: &PicardRecord, differences: &Array3<f64>) -> Panel {
-    let measured = of(differences, 0, 0);
+    let measured = window_differences(differences, 0, 0);
     let count = measured.len();
     let mut panel = Panel::new(Axis::linear("iterate n"), Axis::log10(DIFFERENCE));
     if let Some(envelope) = &record.runs[0].envelope {
@@ -52,17 +58,18 @@ fn contraction(record: &PicardRecord, differences: &Array3<f64>) -> Panel {
         panel = panel.with(points.label("from the labels"));
     }
     let windows = record.runs[0].windows;
-    let what = if windows == 1 { "the whole horizon".into() } else { format!("the first of {windows} windows") };
-    panel.title(format!("{what}, M = {}", record.particles)).legend(Legend::Automatic)
+    let part = if windows == 1 { "the whole horizon".into() } else { format!("the first of {windows} windows") };
+    panel.title(format!("{part}, M = {}", record.particles)).legend(Legend::Automatic)
 }
 
+/// Differences over every window of every run.
 fn windows(record: &PicardRecord, differences: &Array3<f64>) -> Panel {
     let mut panel = Panel::new(Axis::linear("iterate n"), Axis::log10(DIFFERENCE)).title("every window");
     let count = record.runs.len();
     for (r, run) in record.runs.iter().enumerate() {
         let colour = Colour::Ramp((r + 1) as f64 / count as f64);
         for w in 0..run.windows {
-            let y = of(differences, r, w);
+            let y = window_differences(differences, r, w);
             let stroke = Stroke { width_pt: 0.7, ..Stroke::new(colour, Dash::Solid) };
             let label = (w == 0).then(|| match run.windows {
                 1 => "1 window".to_string(),
@@ -74,12 +81,13 @@ fn windows(record: &PicardRecord, differences: &Array3<f64>) -> Panel {
     panel.legend(Legend::OutsideRight)
 }
 
+/// The local constants of the theoretical form at every iterate.
 fn constants(record: &PicardRecord, differences: &Array3<f64>) -> Option<Panel> {
-    let measured = local_constants(&of(differences, 0, 0), record.floor.max(record.tolerance));
+    let measured = local_constants(&window_differences(differences, 0, 0), record.floor.max(record.tolerance));
     let envelope = record.runs[0].envelope.as_ref()?;
     let x: Vec<f64> = (1..=measured.len()).map(|n| n as f64).collect();
     let panel = Panel::new(Axis::linear("iterate n"), Axis::linear("n d_{n} / d_{n−1}"))
-        .title("the constant CT that iterate n needs")
+        .title("local constant CT at iterate n")
         .with(
             Mark::horizontal(envelope.constant, Colour::Grey(90), Dash::Dashed)
                 .label(format!("that of the envelope, {:.1}", envelope.constant)),
@@ -88,6 +96,7 @@ fn constants(record: &PicardRecord, differences: &Array3<f64>) -> Option<Panel> 
     Some(panel)
 }
 
+/// Iterates per window against the number of windows.
 fn cost(record: &PicardRecord) -> Panel {
     let x: Vec<f64> = record.runs.iter().map(|run| run.windows as f64).collect();
     let sweeps: Vec<f64> = record.runs.iter().map(|run| run.sweeps).collect();

@@ -1,4 +1,4 @@
-//! The study of the trajectory map: how Picard's iterates converge to their fixed point, and that it is the limit.
+//! The study of the Picard iteration: the convergence of the iterates of the trajectory map, whose fixed point is the limit.
 
 mod figure;
 mod record;

@@ -1,4 +1,4 @@
-//! What the study of the trajectory map leaves behind.
+//! The records of the study of the Picard iteration.
 
 use crate::analysis::contraction::Envelope;
 use crate::number;
@@ -10,20 +10,20 @@ use serde::{Deserialize, Serialize};
 /// `records/picard.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PicardRecord {
-    /// Particles.
+    /// Number of particles.
     pub particles: usize,
     /// Horizon T.
     pub time: f64,
-    /// When a window was done.
+    /// Convergence criterion of a window.
     pub tolerance: f64,
-    /// Differences below this are rounding.
+    /// Size of differences due to rounding.
     pub floor: f64,
-    /// One entry per number of windows, in the order of the arrays' first axis.
+    /// One entry per number of windows, in the order of the first axis of the arrays.
     pub runs: Vec<PicardRun>,
-    /// `sup_t |f - f'|_{L2}` between the fixed points of two first guesses.
+    /// `sup_t |f - f'|_{L2}` between the fixed points from two initial guesses.
     #[serde(with = "number")]
     pub unique: f64,
-    /// Differences of the iterates from the other first guess, over one iteration of the fewest windows.
+    /// Differences of the iterates from the labels as initial guess (windows, iterates), with the first number of windows.
     pub from_labels: Vec<Vec<f64>>,
     /// `sup_t |f_h - f_{h/2}|_{L2}` of the particle solver.
     #[serde(with = "number")]
@@ -33,13 +33,13 @@ pub struct PicardRecord {
 /// An iteration with one number of windows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PicardRun {
-    /// Windows.
+    /// Number of windows.
     pub windows: usize,
-    /// Iterates over all windows, each counted as its share of the horizon.
+    /// Number of iterates of all windows over the number of windows.
     pub sweeps: f64,
-    /// The smallest envelope of the form over the first window's differences; null where there are too few.
+    /// The smallest envelope of the theoretical form over the differences of the first window; null where there are too few.
     pub envelope: Option<Envelope>,
-    /// `sup_t |f - f_M|_{L2}` between the fixed point and the particle solver's trajectory with the same step.
+    /// `sup_t |f - f_M|_{L2}` between the fixed point and the trajectory of the particle solver with the same step.
     #[serde(with = "number")]
     pub from_particles: f64,
     /// Whether every window converged.

@@ -7,20 +7,20 @@ use crate::config::{
 };
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
-use crate::run::memory::{IterationSizes, picard_iteration};
+use crate::run::memory::{IterationSizes, picard_iteration_bytes};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
 /// The trajectory map of the existence proof and the convergence of its iterates (theory section 3).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Picard {
-    /// Particles of the cloud.
+    /// Number of particles.
     pub particles: usize,
-    /// Numbers of windows that the horizon is cut into, one iteration each.
+    /// Numbers of windows of the horizon; one iteration for each.
     pub windows: Vec<usize>,
-    /// Most iterates of a window.
+    /// Largest number of iterates per window.
     pub iterates: usize,
-    /// When a window is done, as in [`PicardSpec::tolerance`].
+    /// Convergence criterion of a window, as [`PicardSpec::tolerance`].
     pub tolerance: f64,
 }
 
@@ -34,19 +34,18 @@ impl StudyTable<Experiment> for Picard {
 }
 
 impl Study<Experiment> for Picard {
-    /// The first iterations have the longest windows; they run side by side, each with the trajectories that it is
-    /// compared with.
+    /// The first iterations have the longest windows; they run in parallel, each with the trajectories with which it is compared.
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
         let e = sizes.experiment;
         let per_node = sizes.samples * sizes.outputs;
-        let state = sizes.network.state_len_f64(self.particles) * sizes.scalar;
-        let held = 4.0 * (e.horizon.time / e.reference.step + 1.0) * per_node * 8.0;
+        let state = sizes.network.size(self.particles) * sizes.scalar;
+        let trajectories = 4.0 * (e.horizon.time / e.reference.step + 1.0) * per_node * 8.0;
         let first = self.windows.iter().take(rayon::current_num_threads());
         let iteration = |&windows| {
             let (step, width, scalar) = (e.reference.step, self.particles, sizes.scalar);
-            picard_iteration(e, IterationSizes { windows, step, width, state, per_node, scalar })
+            picard_iteration_bytes(e, IterationSizes { windows, step, width, state, per_node, scalar })
         };
-        StudyMemory { shared: first.map(|windows| iteration(windows) + held).sum(), ..StudyMemory::default() }
+        StudyMemory { shared: first.map(|windows| iteration(windows) + trajectories).sum(), ..StudyMemory::default() }
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {

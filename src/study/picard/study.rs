@@ -1,9 +1,9 @@
-//! The study of the trajectory map: how Picard's iterates converge to their fixed point, and that it is the limit.
+//! The study of the Picard iteration: the convergence of the iterates of the trajectory map, whose fixed point is the limit.
 //!
-//! Theory section 3 (WKM section 4). A cloud of the limit's particles is iterated over the whole horizon and over
-//! windows of it; the differences of iterates are compared with the form `A (C T)^n / n!`; the fixed point is reached
-//! from another first guess; and it is the trajectory of the same particles under the ordinary solver, to the
-//! integrator's order.
+//! Theory section 3 (WKM section 4). The trajectory map of the limit's particles is iterated over the whole horizon and over windows
+//! of it. The differences of iterates are compared with the form `A (C T)^n / n!`; another initial guess must lead to the same
+//! fixed point; and the fixed point must agree with the trajectory of the same particles under the time integrator, up to the
+//! error of its step.
 
 use super::{Picard, PicardArrays, PicardRecord, PicardRun};
 use crate::analysis::contraction::{Envelope, local_constants};
@@ -24,13 +24,13 @@ use crate::run::study::TrainingSubject;
 use crate::run::tasks::{Task, TaskHandle, run_tasks};
 use serde::{Deserialize, Serialize};
 
-/// Fixed points whose iterations stopped at a tolerance agree to so many multiples of it.
-const AGREE: f64 = 10.0;
+/// Multiple of the tolerance within which fixed points must agree.
+const AGREEMENT: f64 = 10.0;
 
-/// Differences below this are rounding: the study is in double precision, whatever the states are.
+/// Size of differences due to rounding; the study is in double precision.
 const ROUNDING: f64 = 1e-14;
 
-/// One iteration.
+/// An iteration to be run.
 struct IterationTask {
     windows: usize,
     guess: Guess,
@@ -39,18 +39,21 @@ struct IterationTask {
 /// The result of an iteration.
 #[derive(Serialize, Deserialize)]
 struct FixedPointFound {
+    /// Differences of successive iterates (windows, iterates).
     differences: Vec<Vec<f64>>,
+    /// Whether every window converged.
     converged: bool,
+    /// Distance of the predictions from those of the particle solver; NaN where it was not computed.
     from_particles: f64,
-    /// Predictions at recording times.
+    /// Predictions at the recording times (times, n K).
     predictions: Vec<f64>,
-    /// Half-step error of the particle solver; NaN where it was not asked for.
+    /// Distance of the particle solver from itself with half the step; NaN where it was not computed.
     step_error: f64,
 }
 
 /// Writes `records/picard.npz` and `records/picard.json`; returns the checks.
 pub(super) fn run(
-    terms: &Picard,
+    spec: &Picard,
     subject: TrainingSubject<'_>,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
@@ -60,26 +63,27 @@ pub(super) fn run(
     };
     let cloud = Trajectory {
         route: Route::Picard,
-        particles: Particles { width: terms.particles, first: 0, ..reference.particles.clone() },
+        particles: Particles { width: spec.particles, first: 0, ..reference.particles.clone() },
         ..reference.clone()
     };
-    let constant = terms.windows.iter().map(|&windows| IterationTask { windows, guess: Guess::Constant });
-    let all = constant.chain([IterationTask { windows: terms.windows[0], guess: Guess::Labels }]);
+    let constant = spec.windows.iter().map(|&windows| IterationTask { windows, guess: Guess::Constant });
+    let all = constant.chain([IterationTask { windows: spec.windows[0], guess: Guess::Labels }]);
     let tasks: Vec<Task<IterationTask>> =
         all.enumerate().map(|(i, item)| Task { name: format!("picard-{i}"), size: 1, item }).collect();
-    let work = |item: &IterationTask, handle: &TaskHandle<'_>| iterate(problem, terms, &cloud, item, handle);
+    let work = |item: &IterationTask, handle: &TaskHandle<'_>| iterate(problem, spec, &cloud, item, handle);
     let mut found = complete!(run_tasks(context, "trajectory map", &tasks, work)?);
     let Some(from_labels) = found.pop() else { return Ok(Outcome::Complete(Findings::default())) };
-    let record = record(problem, terms, &found, &from_labels);
-    arrays(&found, terms).write_to(context.folder)?;
-    let checks = checks(terms, &record, &found);
+    let record = record(problem, spec, &found, &from_labels);
+    arrays(&found, spec).write_to(context.folder)?;
+    let checks = checks(spec, &record, &found);
     record.write(context.folder)?;
     Ok(Outcome::Complete(checks.into()))
 }
 
+/// Runs one iteration and compares its fixed point with the particle solver.
 fn iterate(
     problem: &Problem<'_, f64>,
-    terms: &Picard,
+    spec: &Picard,
     cloud: &Trajectory,
     task: &IterationTask,
     handle: &TaskHandle<'_>,
@@ -89,7 +93,7 @@ fn iterate(
     let noise = noise_of(problem, cloud);
     let map = trajectory_map(problem, cloud, &noise);
     let start = problem.start_state(cloud);
-    let Picard { iterates, tolerance, .. } = *terms;
+    let Picard { iterates, tolerance, .. } = *spec;
     let settings = IterationSettings { windows: task.windows, steps, iterates, tolerance, guess: task.guess };
     let mut iteration = PicardIteration::new(&map, start, settings);
     let converged = loop {
@@ -107,15 +111,15 @@ fn iterate(
     let nodes = |f: &[f64]| f.chunks_exact(per_node).step_by(every).flatten().copied().collect::<Vec<f64>>();
     let (mut from_particles, mut step_error) = (f64::NAN, f64::NAN);
     if task.guess == Guess::Constant {
-        let together = complete!(particle_solution(problem, cloud, steps, handle));
-        from_particles = distance(problem, &together, &iteration.predictions);
-        if task.windows == terms.windows[0] {
+        let particles = complete!(particle_solution(problem, cloud, steps, handle));
+        from_particles = distance(problem, &particles, &iteration.predictions);
+        if task.windows == spec.windows[0] {
             let mut finer = cloud.clone();
             finer.integration.scheme.motion.step /= 2.0;
             finer.integration.ticks /= 2;
             let finer = complete!(particle_solution(problem, &finer, 2 * steps, handle));
             let shared: Vec<f64> = finer.chunks_exact(per_node).step_by(2).flatten().copied().collect();
-            step_error = distance(problem, &together, &shared);
+            step_error = distance(problem, &particles, &shared);
         }
     }
     let predictions = nodes(&iteration.predictions);
@@ -123,7 +127,7 @@ fn iterate(
     Ok(Outcome::Complete(FixedPointFound { differences, converged, from_particles, predictions, step_error }))
 }
 
-/// The same particles under the ordinary solver: predictions (steps + 1, n, K).
+/// The trajectory of the particles under the time integrator: predictions (steps + 1, n, K).
 fn particle_solution(
     problem: &Problem<'_, f64>,
     cloud: &Trajectory,
@@ -143,7 +147,7 @@ fn particle_solution(
     if stop == StopReason::Horizon { Outcome::Complete(predictions) } else { Outcome::Interrupted }
 }
 
-/// `sup_t |f - f'|_{L2}` of predictions on the same nodes.
+/// `sup_t |f - f'|_{L2}` of predictions at the same times.
 fn distance(problem: &Problem<'_, f64>, a: &[f64], b: &[f64]) -> f64 {
     let per_node = problem.population.y.len();
     let n = per_node as f64 / problem.network.outputs() as f64;
@@ -151,9 +155,10 @@ fn distance(problem: &Problem<'_, f64>, a: &[f64], b: &[f64]) -> f64 {
     sup(a.chunks_exact(per_node).zip(b.chunks_exact(per_node)).map(at_node))
 }
 
+/// The record of all iterations.
 fn record(
     problem: &Problem<'_, f64>,
-    terms: &Picard,
+    spec: &Picard,
     found: &[FixedPointFound],
     from_labels: &FixedPointFound,
 ) -> PicardRecord {
@@ -166,19 +171,20 @@ fn record(
         converged: found.converged,
     };
     PicardRecord {
-        particles: terms.particles,
+        particles: spec.particles,
         time: problem.experiment.horizon.time,
-        tolerance: terms.tolerance,
+        tolerance: spec.tolerance,
         floor,
-        runs: found.iter().zip(&terms.windows).map(run).collect(),
+        runs: found.iter().zip(&spec.windows).map(run).collect(),
         unique: distance(problem, &found[0].predictions, &from_labels.predictions),
         from_labels: from_labels.differences.clone(),
         step_error: found[0].step_error,
     }
 }
 
-fn arrays(found: &[FixedPointFound], terms: &Picard) -> PicardArrays {
-    let windows = terms.windows.iter().copied().max().unwrap_or(1);
+/// The arrays of all iterations.
+fn arrays(found: &[FixedPointFound], spec: &Picard) -> PicardArrays {
+    let windows = spec.windows.iter().copied().max().unwrap_or(1);
     let iterates = found.iter().flat_map(|f| &f.differences).map(Vec::len).max().unwrap_or(0);
     let padded = found.iter().flat_map(|f| {
         (0..windows).flat_map(move |w| {
@@ -186,46 +192,46 @@ fn arrays(found: &[FixedPointFound], terms: &Picard) -> PicardArrays {
         })
     });
     PicardArrays {
-        windows: whole(terms.windows.iter().copied()),
+        windows: whole(spec.windows.iter().copied()),
         differences: shaped((found.len(), windows, iterates), padded.collect()),
     }
 }
 
-fn checks(terms: &Picard, record: &PicardRecord, found: &[FixedPointFound]) -> Vec<Check> {
+fn checks(spec: &Picard, record: &PicardRecord, found: &[FixedPointFound]) -> Vec<Check> {
     let not_converged = record.runs.iter().filter(|run| !run.converged).count();
     let mut converged = Check::at_most(
         "picard-converges",
-        format!("the iterates converge, to {:.0e}, with every number of windows", terms.tolerance),
+        format!("the iterates converge, to {:.0e}, with every number of windows", spec.tolerance),
         not_converged as f64,
         0.0,
     );
     let counts: Vec<String> = record.runs.iter().map(|run| format!("{:.1} with {}", run.sweeps, run.windows)).collect();
     converged.detail = format!("iterates of the whole horizon, by windows: {}", counts.join(", "));
-    let far = |of: f64| AGREE * terms.tolerance * of.max(1.0);
+    let allowed = AGREEMENT * spec.tolerance;
     let worst = sup(record.runs.iter().map(|run| run.from_particles));
     let mut particles = Check::at_most(
         "picard-particles",
-        "the fixed point is the particle solver's trajectory: sup_t distance of predictions, to the error of the step",
+        "the fixed point is the trajectory of the particle solver: sup_t distance of predictions, up to the error of the step",
         worst,
-        record.step_error + far(1.0),
+        record.step_error + allowed,
     );
-    particles.detail += &format!("; the step's error is that of half the step, {:.1e}", record.step_error);
+    particles.detail += &format!("; the distance from half the step is {:.1e}", record.step_error);
     let unique =
-        Check::at_most("picard-unique", "another first guess leads to the same fixed point", record.unique, far(1.0));
-    vec![converged, form(record, &found[0].differences[0]), unique, particles]
+        Check::at_most("picard-unique", "another initial guess leads to the same fixed point", record.unique, allowed);
+    vec![converged, form_check(record, &found[0].differences[0]), unique, particles]
 }
 
-/// The constant that an iterate needs, `c_n = n d_n / d_{n-1}`, does not grow with n: what a merely geometric decay
-/// contradicts.
-fn form(record: &PicardRecord, differences: &[f64]) -> Check {
+/// Checks that the local constant `c_n = n d_n / d_{n-1}` of the form does not grow with n; under geometric decay it would grow in
+/// proportion to n.
+fn form_check(record: &PicardRecord, differences: &[f64]) -> Check {
     let (name, statement) = (
         "picard-form",
-        "sup_t |f^(n+1) - f^n| <= A (C T)^n / n!: the constant needed late is not above the one needed early",
+        "sup_t |f^(n+1) - f^n| <= A (C T)^n / n!: the local constants of late iterates do not exceed those of early ones",
     );
     let constants = local_constants(differences, record.floor.max(record.tolerance));
     if constants.len() < 4 {
-        let why = format!("only {} iterates before the tolerance: a longer horizon would tell", constants.len());
-        return Check::not_measured(name, statement, Some(1.0), why);
+        let reason = format!("only {} iterates above the tolerance; a longer horizon has more", constants.len());
+        return Check::not_measured(name, statement, Some(1.0), reason);
     }
     let (early, late) = constants.split_at(constants.len() / 2);
     let mut check = Check::at_most(name, statement, sup(late.iter().copied()) / sup(early.iter().copied()), 1.0);

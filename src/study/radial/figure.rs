@@ -1,4 +1,4 @@
-//! The radial reduction: risk against time by grid, particles and networks, in several dimensions, and laws of |w|.
+//! Figure of the radial reduction: risk against time by grid, particles and networks, in several dimensions, and laws of |w|.
 
 use super::{RadialArrays, RadialRecord};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel, style};
@@ -7,10 +7,13 @@ use crate::run::context::FiguresError;
 use crate::run::study::NamedFigure;
 use ndarray::{ArrayView1, Axis as Dim};
 
-/// Bins of a network's law.
+/// Number of bins of the histograms of |w|.
 const BINS: usize = 60;
 
 /// `radial`.
+///
+/// # Errors
+/// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let (record, arrays) = (RadialRecord::read(folder)?, RadialArrays::read_from(folder)?);
     let mut figure = Figure::double_column().with(risks(&record, &arrays).legend(Legend::Automatic));
@@ -20,7 +23,7 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     Ok(vec![("radial".into(), figure)])
 }
 
-/// The grid, the particles of the reduction and the networks in the population's own dimension.
+/// Risk by the grid, by particles of the reduction and by networks, in the dimension of the population.
 fn risks(record: &RadialRecord, arrays: &RadialArrays) -> Panel {
     let times = arrays.times.to_vec();
     let mut panel =
@@ -42,7 +45,7 @@ fn risks(record: &RadialRecord, arrays: &RadialArrays) -> Panel {
         .with(particles.label(format!("{} radial particles", record.particles)))
 }
 
-/// The grid in every dimension.
+/// Risk by the grid in every dimension.
 fn dimensions(record: &RadialRecord, arrays: &RadialArrays) -> Panel {
     let times = arrays.times.to_vec();
     let mut all: Vec<(usize, Vec<f64>)> = vec![(record.dimension, arrays.grid_risk.to_vec())];
@@ -58,14 +61,14 @@ fn dimensions(record: &RadialRecord, arrays: &RadialArrays) -> Panel {
     panel
 }
 
-/// One panel for every kept time: the networks' histogram, all seeds together, the grid's density, the particles'.
+/// One panel per snapshot: histograms of |w| of the networks of all seeds, of the grid and of the particles.
 fn laws(record: &RadialRecord, arrays: &RadialArrays) -> Vec<Panel> {
     let (grid, particles) = (&arrays.grid_norms, &arrays.particles_norms);
-    let highest = grid.iter().chain(particles).copied().fold(0.0, f64::max);
-    let width = 1.1 * highest / BINS as f64;
+    let largest = grid.iter().chain(particles).copied().fold(0.0, f64::max);
+    let width = 1.1 * largest / BINS as f64;
     let mut panels = Vec::new();
     for (k, time) in arrays.snapshots.iter().enumerate() {
-        let mut panel = Panel::new(Axis::linear("|w|").between(0.0, 1.1 * highest), Axis::linear("density of |w|"))
+        let mut panel = Panel::new(Axis::linear("|w|").between(0.0, 1.1 * largest), Axis::linear("density of |w|"))
             .title(format!("t = {time}"));
         if let Some(networks) = &arrays.network_norms {
             let (x, y) = histogram(networks.index_axis(Dim(1), k).iter().copied(), width);
@@ -83,7 +86,7 @@ fn laws(record: &RadialRecord, arrays: &RadialArrays) -> Vec<Panel> {
     panels
 }
 
-/// The outline of a histogram with bins of this width from 0 on.
+/// The outline of a histogram with bins of this width, from 0 on.
 fn histogram(values: impl Iterator<Item = f64>, width: f64) -> (Vec<f64>, Vec<f64>) {
     let mut counts = vec![0.0; BINS];
     let mut total = 0.0;

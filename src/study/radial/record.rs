@@ -1,4 +1,4 @@
-//! What the study of the radial reduction leaves behind.
+//! The records of the study of the radial reduction.
 
 use crate::number;
 use crate::record::npz::{ArrayRecord, NpzError, array_record};
@@ -11,21 +11,21 @@ use serde::{Deserialize, Serialize};
 pub struct RadialRecord {
     /// Dimension of the population.
     pub dimension: usize,
-    /// Dimensions that the grid was solved in, in the order of the arrays.
+    /// Other dimensions in which the equation was solved on the grid, in the order of the arrays.
     pub dimensions: Vec<usize>,
-    /// Width of the network.
+    /// Width of the networks.
     pub width: usize,
-    /// Networks of that width.
+    /// Number of networks of that width.
     pub seeds: usize,
-    /// Particles of the reduction.
+    /// Number of particles of the reduction.
     pub particles: usize,
-    /// `sup_t |R - R'|` of the grid with half the nodes, and with half the step.
+    /// `sup_t |R - R'|` from the grid with half the nodes.
     #[serde(with = "number")]
     pub half_nodes: f64,
-    /// With half the step.
+    /// `sup_t |R - R'|` from the grid with half the step.
     #[serde(with = "number")]
     pub half_step: f64,
-    /// Indices of the recording times at which laws were kept.
+    /// Indices of the recording times of the recorded laws.
     pub snapshots: Vec<usize>,
 }
 
@@ -54,7 +54,7 @@ array_record! {
     pub struct RadialArrays {
         /// Recording times (times).
         pub times: Array1<f64>,
-        /// Times at which laws were kept (snapshots).
+        /// Times of the recorded laws (snapshots).
         pub snapshots: Array1<f64>,
         /// Risk by the grid (times).
         pub grid_risk: Array1<f64>,
@@ -62,17 +62,17 @@ array_record! {
         pub grid_norms: Array2<f64>,
         /// Risk by the particles of the reduction (times).
         pub particles_risk: Array1<f64>,
-        /// Their |w|, ascending (snapshots, particles).
+        /// |w| of the particles, ascending (snapshots, particles).
         pub particles_norms: Array2<f64>,
         /// Risk by the grid on the networks' sample (times).
         pub grid_sample_risk: Array1<f64>,
-        /// Risk by the grid in other dimensions (dimensions, times), where there are some.
+        /// Risk by the grid in other dimensions (dimensions, times).
         pub dimension_risk: Option<Array2<f64>>,
         /// Atoms of |w| in other dimensions (dimensions, snapshots, atoms).
         pub dimension_norms: Option<Array3<f64>>,
         /// Risk of the networks (seeds, times).
         pub network_risk: Option<Array2<f64>>,
-        /// Their |w|, ascending (seeds, snapshots, neurons).
+        /// |w| of the networks, ascending (seeds, snapshots, neurons).
         pub network_norms: Option<Array3<f64>>,
     }
 }

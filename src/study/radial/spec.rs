@@ -4,16 +4,16 @@ use crate::config::study::StudyTable;
 use crate::config::{Experiment, KeyErrors, Section, is_radial};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
-use crate::run::memory::{grid_rows, on_a_grid};
+use crate::run::memory::{grid_rows, grid_solution_bytes};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
-/// MMN's isotropic Gaussians by the radial reduction (theory section 3), on the grid of the reference.
+/// The isotropic Gaussians of MMN by the radial reduction (theory section 3), on the grid of the reference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RadialReduction {
-    /// Particles of the reduction.
+    /// Number of particles of the reduction.
     pub particles: usize,
-    /// Dimensions that it is solved in beside the population's own, all at the same cost.
+    /// Other dimensions in which the reduced equation is solved.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dimensions: Vec<usize>,
 }
@@ -33,7 +33,8 @@ impl Study<Experiment> for RadialReduction {
         let e = sizes.experiment;
         let records = e.horizon.records as f64 + 1.0;
         let rows = grid_rows(e, sizes.samples * sizes.outputs);
-        let per_thread = e.reference.grid.as_ref().map_or(0.0, |grid| on_a_grid(grid.nodes as f64, rows, records));
+        let per_thread =
+            e.reference.grid.as_ref().map_or(0.0, |grid| grid_solution_bytes(grid.nodes as f64, rows, records));
         StudyMemory { per_thread, ..StudyMemory::default() }
     }
 

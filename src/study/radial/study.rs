@@ -1,9 +1,8 @@
-//! The study of the radial reduction: MMN's Gaussians on a grid of (|w|, d|w|/dt), beside particles of the reduction
-//! and beside the widest networks in R^d.
+//! The study of the radial reduction: the isotropic Gaussians of MMN on a grid of (|w|, d|w|/dt), compared with particles of the
+//! reduction and with the widest networks in R^d.
 //!
-//! Theory section 3 and known answer 7. The grid is the reference's; its error is measured with half its nodes and half
-//! its step. The particles of the reduction start from quantiles, so that no draw is involved on either side. In other
-//! dimensions the grid has the same nodes and costs the same.
+//! Theory section 3 and known answer 7. The grid is that of the reference; its error is estimated with half the nodes and half
+//! the step. The particles of the reduction start from quantiles, so that both solutions are deterministic.
 
 use super::{RadialArrays, RadialRecord, RadialReduction};
 use crate::analysis::quantile::quantile;
@@ -28,54 +27,54 @@ use crate::run::tasks::{Task, TaskHandle, run_tasks};
 use ndarray::{Array1, Array2, Array3};
 use serde::{Deserialize, Serialize};
 
-/// Atoms that represent a law of |w|.
+/// Number of atoms that represent a law of |w|.
 const ATOMS: usize = 2000;
 
-/// Multiple of the stated errors within which two routes agree.
-const WITHIN: f64 = 3.0;
+/// Multiple of the estimated error within which two solutions must agree.
+const TOLERANCE: f64 = 3.0;
 
-/// One solution of the study.
-enum Solve {
-    /// The grid in a dimension, with so many nodes and such a step.
+/// A solution to be computed.
+enum SolutionTask {
+    /// On a grid, in a dimension.
     Grid { dimension: usize, nodes: usize, step: f64 },
-    /// Particles of the reduction, so many.
+    /// By particles of the reduction.
     Particles { count: usize },
-    /// A network of the widths, by its trajectory's id.
+    /// By the network with the id of a trajectory.
     Network { id: String },
 }
 
 /// A solution.
 #[derive(Default, Serialize, Deserialize)]
 struct Solution {
-    /// Risk at recording times.
+    /// Risk (times).
     risk: Vec<f64>,
-    /// Atoms of |w| at the snapshots, ascending.
+    /// Atoms of |w|, ascending (snapshots, atoms).
     atoms: Vec<Vec<f64>>,
     /// Largest `|mass - 1|`; 0 for particles.
     mass: f64,
-    /// Least value of the density; 0 for particles.
+    /// Smallest value of the density; 0 for particles.
     least: f64,
-    /// Mass near the edges of the box.
+    /// Mass near the edges of the grid.
     edges: f64,
 }
 
-/// Every solution, by what it is for.
+/// All solutions, by purpose.
 struct Solutions<'a> {
     /// The grid, with half its nodes, and with half its step.
     grids: &'a [Solution],
-    /// The particles, and half of them.
+    /// All particles, and half of them.
     particles: &'a [Solution],
     /// The grid in other dimensions.
     dimensions: &'a [Solution],
     /// The widest networks.
     networks: &'a [Solution],
-    /// Risk by the grid on the networks' sample.
+    /// Risk by the grid on the sample of the networks (times).
     on_sample: &'a [f64],
 }
 
 /// Writes `records/radial.npz` and `records/radial.json`; returns the checks.
 pub(super) fn run(
-    terms: &RadialReduction,
+    spec: &RadialReduction,
     subject: TrainingSubject<'_>,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
@@ -85,23 +84,26 @@ pub(super) fn run(
         return Ok(Outcome::Complete(Findings::default()));
     };
     let own = problem.network.inputs();
-    let on = |dimension, nodes, step| Solve::Grid { dimension, nodes, step };
+    let on = |dimension, nodes, step| SolutionTask::Grid { dimension, nodes, step };
     let mut all =
         vec![on(own, grid.nodes, grid.step), on(own, grid.nodes / 2, grid.step), on(own, grid.nodes, grid.step / 2.0)];
-    all.extend([Solve::Particles { count: terms.particles }, Solve::Particles { count: terms.particles / 2 }]);
-    let others: Vec<usize> = terms.dimensions.iter().copied().filter(|&d| d != own).collect();
+    all.extend([
+        SolutionTask::Particles { count: spec.particles },
+        SolutionTask::Particles { count: spec.particles / 2 },
+    ]);
+    let others: Vec<usize> = spec.dimensions.iter().copied().filter(|&d| d != own).collect();
     all.extend(others.iter().map(|&d| on(d, grid.nodes, grid.step)));
     let networks = plan.groups[0].ids.last().cloned().unwrap_or_default();
-    all.extend(networks.iter().map(|id| Solve::Network { id: id.clone() }));
-    let tasks: Vec<Task<Solve>> =
+    all.extend(networks.iter().map(|id| SolutionTask::Network { id: id.clone() }));
+    let tasks: Vec<Task<SolutionTask>> =
         all.into_iter().enumerate().map(|(i, item)| Task { name: format!("radial-{i}"), size: 1, item }).collect();
-    let work = |item: &Solve, handle: &TaskHandle<'_>| match item {
-        Solve::Grid { dimension, nodes, step } => {
+    let work = |item: &SolutionTask, handle: &TaskHandle<'_>| match item {
+        SolutionTask::Grid { dimension, nodes, step } => {
             let grid = Discretisation { nodes: *nodes, step: *step, ..Discretisation::of(grid) };
             on_grid(problem, &radial, &grid, *dimension, handle)
         }
-        Solve::Particles { count } => Ok(by_particles(problem, &radial, *count, handle)),
-        Solve::Network { id } => match plan.find(id) {
+        SolutionTask::Particles { count } => Ok(by_particles(problem, &radial, *count, handle)),
+        SolutionTask::Network { id } => match plan.find(id) {
             Some(run) => Ok(by_network(problem, run, handle)),
             None => Ok(Outcome::Complete(Solution::default())),
         },
@@ -110,7 +112,7 @@ pub(super) fn run(
     let (grids, rest) = found.split_at(3);
     let (particles, rest) = rest.split_at(2);
     let (dimensions, networks) = rest.split_at(others.len());
-    // Networks are measured on the fixed sample: so is the grid that they are compared with.
+    // The risk of networks is taken on the fixed sample, as is that of the grid with which they are compared.
     let id = if e.reference.kind == Route::Grid { LimitRun::Reference } else { LimitRun::ByGrid };
     let on_sample = trained.series(id.id()).map_or_else(Vec::new, |series| series.row(Measure::Risk).to_vec());
     let solutions = Solutions { grids, particles, dimensions, networks, on_sample: &on_sample };
@@ -120,7 +122,7 @@ pub(super) fn run(
         dimensions: others,
         width: e.widths.largest(),
         seeds: networks.len(),
-        particles: terms.particles,
+        particles: spec.particles,
         half_nodes: distance(&grids[0], &grids[1]),
         half_step: distance(&grids[0], &grids[2]),
         snapshots: problem.snapshots(),
@@ -130,8 +132,8 @@ pub(super) fn run(
     Ok(Outcome::Complete(checks(&record, &solutions).into()))
 }
 
-/// A start whose law of |w| is the same, up to its spread, in every dimension: a Gaussian's deviation goes with `1 /
-/// sqrt(d)`.
+/// The law of w at time 0 in another dimension: the standard deviation of a Gaussian is proportional to `1 / sqrt(d)`, so that the
+/// typical |w| is the same.
 fn start_in(e: &Experiment, own: usize, dimension: usize) -> Law {
     match e.network.start.w {
         Law::Gaussian { mean, std } => Law::Gaussian { mean, std: std * (own as f64 / dimension as f64).sqrt() },
@@ -139,6 +141,7 @@ fn start_in(e: &Experiment, own: usize, dimension: usize) -> Law {
     }
 }
 
+/// The solution on a grid in a dimension.
 fn on_grid(
     problem: &Problem<'_, f64>,
     radial: &Radial,
@@ -151,28 +154,28 @@ fn on_grid(
     let law = start_in(e, own, dimension);
     let equation = pose_radial(e, &radial, grid, &law).map_err(RunError::Grid)?;
     let (mut mass, mut least) = (0.0_f64, 0.0_f64);
-    let go_on = |time: f64| handle.advance_to(time / e.horizon.time);
+    let advance = |time: f64| handle.advance_to(time / e.horizon.time);
     let limit = equation
-        .solve(&problem.times, Threads::Pool, go_on, |_, density| {
+        .solve(&problem.times, Threads::Pool, advance, |_, density| {
             mass = mass.max((density.mass() - 1.0).abs());
             least = density.values.iter().copied().fold(least, f64::min);
         })
         .map_err(RunError::Grid)?;
     let Some(limit) = limit else { return Ok(Outcome::Interrupted) };
-    let atoms = problem.snapshots().into_iter().map(|k| of_norm(limit.axis, &limit.laws[k]).atoms(ATOMS));
+    let atoms = problem.snapshots().into_iter().map(|k| law_of_norm(limit.line, &limit.laws[k]).atoms(ATOMS));
     let edges = limit.edge_mass.0.max(limit.edge_mass.1);
     Ok(Outcome::Complete(Solution { risk: limit.risks.clone(), atoms: atoms.collect(), mass, least, edges }))
 }
 
 /// The law of |w| = |q|: the upper half of the even law of q.
-fn of_norm(line: GridAxis, density: &[f64]) -> GridLaw {
+fn law_of_norm(line: Line, density: &[f64]) -> LineLaw {
     let half = line.nodes / 2;
     let upper = GridAxis { low: 0.5 * (line.low + line.high), high: line.high, nodes: half };
     let folded: Vec<f64> = (0..half).map(|i| density[half + i] + density[half - 1 - i]).collect();
     GridLaw::new(upper, &folded)
 }
 
-/// Particles of the reduction from the quantiles of the start, by Runge-Kutta.
+/// The solution by particles of the reduction, from the quantiles of the start, by the Runge-Kutta method.
 fn by_particles(
     problem: &Problem<'_, f64>,
     radial: &Radial,
@@ -184,9 +187,9 @@ fn by_particles(
     let interval = e.horizon.interval();
     let step = interval / (interval / e.reference.step).ceil();
     let motion = Motion { step, ..e.dynamics.motion(step) };
-    let reach = e.reference.grid.map_or(10.0, |grid| grid.high);
-    let furthest = radial.nodes().radius.iter().copied().fold(0.0, f64::max);
-    let table = FeatureTable::new(radial, reach * furthest);
+    let largest_w = e.reference.grid.map_or(10.0, |grid| grid.high);
+    let largest_x = radial.nodes().radius.iter().copied().fold(0.0, f64::max);
+    let table = FeatureTable::new(radial, largest_w * largest_x);
     let objective = Objective { loss: e.network.loss, ridge: e.dynamics.ridge };
     let force = RadialForce::new(radial, &table, objective);
     let risk = |state: &State<f64>| {
@@ -200,7 +203,7 @@ fn by_particles(
     simulate(problem, simulation, handle, risk, norms)
 }
 
-/// Runs a simulation to the horizon: risk at the recording times, `|w|` in ascending order at the snapshots.
+/// Runs a simulation to the horizon and records the risk, and |w| in ascending order at the snapshots.
 fn simulate(
     problem: &Problem<'_, f64>,
     mut simulation: Simulation<'_, f64>,
@@ -223,13 +226,14 @@ fn simulate(
     if stop == StopReason::Horizon { Outcome::Complete(found) } else { Outcome::Interrupted }
 }
 
+/// Values in ascending order.
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values
 }
 
-/// A network in R^d, trained again like its trajectory, for the law of |w| along training.
+/// The solution by a network in R^d, which is trained again as in its trajectory to record the law of |w| during training.
 fn by_network(problem: &Problem<'_, f64>, run: &Trajectory, handle: &TaskHandle<'_>) -> Outcome<Solution> {
     let network = &problem.network;
     let (d, p) = (network.inputs(), network.parameters(1));
@@ -242,6 +246,7 @@ fn by_network(problem: &Problem<'_, f64>, run: &Trajectory, handle: &TaskHandle<
     simulate(problem, problem.simulation(run, Threads::One), handle, risk, norms)
 }
 
+/// The arrays of all solutions.
 fn arrays(problem: &Problem<'_, f64>, record: &RadialRecord, solutions: &Solutions<'_>) -> RadialArrays {
     let (times, kept) = (problem.times.len(), record.snapshots.len());
     let norms = |solution: &Solution| shaped((kept, solution.atoms[0].len()), solution.atoms.concat());
@@ -272,38 +277,44 @@ fn arrays(problem: &Problem<'_, f64>, record: &RadialRecord, solutions: &Solutio
 
 fn checks(record: &RadialRecord, solutions: &Solutions<'_>) -> Vec<Check> {
     let Solutions { grids, particles, dimensions, .. } = solutions;
-    let most = |f: &dyn Fn(&Solution) -> f64| sup(grids.iter().chain(*dimensions).map(f));
-    let mass = Check::at_most("radial-mass", "the grid keeps its mass: largest |mass - 1|", most(&|f| f.mass), 1e-12);
-    let sign = Check::at_most("radial-sign", "no negative density beyond rounding", most(&|f| -f.least), 1e-12);
-    let edges = Check::at_most("radial-edges", "no mass comes near the edges of the box", most(&|f| f.edges), 1e-6);
+    let largest = |f: &dyn Fn(&Solution) -> f64| sup(grids.iter().chain(*dimensions).map(f));
+    let mass =
+        Check::at_most("radial-mass", "the grid conserves mass: largest |mass - 1|", largest(&|f| f.mass), 1e-12);
+    let sign =
+        Check::at_most("radial-sign", "the density is not negative beyond rounding", largest(&|f| -f.least), 1e-12);
+    let edges = Check::at_most(
+        "radial-edges",
+        "the grid contains the density: mass near its edges",
+        largest(&|f| f.edges),
+        1e-6,
+    );
     let distance = |a: &[f64], b: &[f64]| sup(a.iter().zip(b).map(|(a, b)| (a - b).abs()));
     let own = record.half_nodes.hypot(record.half_step);
     let cloud = distance(&particles[0].risk, &particles[1].risk);
     let mut risk = Check::at_most(
         "radial-particles",
-        format!("grid and particles of the reduction agree: sup_t |R - R'| within {WITHIN} stated errors"),
+        format!("grid and particles of the reduction agree: sup_t |R - R'| within {TOLERANCE} stated errors"),
         distance(&grids[0].risk, &particles[0].risk),
-        WITHIN * own.hypot(cloud),
+        TOLERANCE * own.hypot(cloud),
     );
     risk.detail += &format!("; the grid's own error {own:.1e}, the particles' {cloud:.1e}");
     let distances = |a: &Solution, b: &Solution| {
         sup(a.atoms.iter().zip(&b.atoms).map(|(a, b)| wasserstein_2_sorted(a, b).unwrap_or(f64::NAN)))
     };
-    let stated = distances(&grids[0], &grids[1]).hypot(distances(&grids[0], &grids[2]));
+    let law_error = distances(&grids[0], &grids[1]).hypot(distances(&grids[0], &grids[2]));
     let mut law = Check::at_most(
         "radial-law",
-        format!("grid and particles of the reduction agree: W2 of the laws of |w| within {WITHIN} stated errors"),
+        format!("grid and particles of the reduction agree: W2 of the laws of |w| within {TOLERANCE} stated errors"),
         distances(&grids[0], &particles[0]),
-        WITHIN * stated,
+        TOLERANCE * law_error,
     );
-    law.detail += &format!("; the grid's own error {stated:.1e}");
+    law.detail += &format!("; the grid's own error {law_error:.1e}");
     let mut all = vec![mass, sign, edges, risk, law];
     all.extend(network_check(solutions, record));
     all
 }
 
-/// The mean risk of the widest networks stays within the spread of single ones, on the sample that they are measured
-/// on.
+/// Checks that the mean risk of the widest networks agrees with that of the grid on the same sample, within the range over seeds.
 fn network_check(solutions: &Solutions<'_>, record: &RadialRecord) -> Option<Check> {
     let Solutions { networks, on_sample: grid, .. } = solutions;
     let times = networks.first()?.risk.len();
@@ -323,7 +334,7 @@ fn network_check(solutions: &Solutions<'_>, record: &RadialRecord) -> Option<Che
             record.width, record.dimension
         ),
         worst,
-        range + WITHIN * own,
+        range + TOLERANCE * own,
     );
     check.detail += &format!("; range over {} seeds {range:.1e}", networks.len());
     Some(check)

@@ -1,33 +1,37 @@
-//! Steps beside their bounds.
+//! Figure of the study of rates: errors after steps, and their bounds.
 
 use super::RatesArrays;
-use super::statements::Statement;
+use super::statements::{Statement, StatementName};
 use crate::figure::{Axis, Figure, Legend, Mark, Panel, style};
 use crate::record::RunFolder;
 use crate::run::context::FiguresError;
 use crate::run::study::NamedFigure;
 
-/// `rates`: error after a step against the error before it, and against both the bound.
+/// `rates`: the error after a step and its bound, against the error before it.
+///
+/// # Errors
+/// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let arrays = RatesArrays::read(folder)?;
-    let mut figure =
-        Figure::double_column().with(panel(&arrays, "linear rates, quadratic", &["iht", "damped"])).with(panel(
-            &arrays,
-            "quadratic rate, near the truth",
-            &["quadratic-logistic", "quadratic-exponential", "quadratic-measurement"],
-        ));
+    let linear = [StatementName::Iht, StatementName::Damped];
+    let quadratic =
+        [StatementName::QuadraticLogistic, StatementName::QuadraticExponential, StatementName::QuadraticMeasurement];
+    let mut figure = Figure::double_column()
+        .with(panel(&arrays, "linear rates, quadratic objective", &linear))
+        .with(panel(&arrays, "quadratic rate, near the true vector", &quadratic));
     figure.height_in = 3.2;
     Ok(vec![("rates".into(), figure)])
 }
 
-fn panel(arrays: &RatesArrays, title: &str, names: &[&str]) -> Panel {
+/// The steps of several statements.
+fn panel(arrays: &RatesArrays, title: &str, names: &[StatementName]) -> Panel {
     let statements = Statement::all();
     let mut panel = Panel::new(Axis::log10("error before e"), Axis::log10("error after e_{+}"))
         .title(title)
         .legend(Legend::Automatic);
     let chosen = names.iter().filter_map(|name| statements.iter().find(|statement| statement.name == *name));
     for (s, Statement { name, label, .. }) in chosen.enumerate() {
-        let Some(steps) = arrays.statement(name) else { continue };
+        let Some(steps) = arrays.statement(*name) else { continue };
         let (colour, marker, _) = style::series(s);
         let points = |y: &ndarray::Array1<f64>| Mark::points(steps.before.to_vec(), y.to_vec(), colour, marker);
         panel = panel

@@ -1,4 +1,4 @@
-//! The theorems' bounds beside what is observed, on problems small enough for their constants to be computed.
+//! The study of rates: errors of the algorithms and the bounds of the theorems, on problems small enough to compute the constants.
 
 mod figure;
 mod record;
@@ -8,3 +8,4 @@ mod study;
 
 pub use record::RatesArrays;
 pub use spec::Rates;
+pub use statements::StatementName;

@@ -1,39 +1,41 @@
-//! What the study of rates leaves behind.
+//! The records of the study of rates.
 
-use super::statements::Statement;
+use super::statements::StatementName;
+use crate::choice::Choice;
 use crate::record::RunFolder;
 use crate::record::npz::{ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use ndarray::Array1;
 
 array_record! {
-    /// The steps on which one statement was observed; the names of the arrays begin with the statement's.
+    /// The steps to which a statement applies; the names of its arrays begin with the name of the statement.
     pub struct StepArrays {
         /// Errors before the steps (steps).
         pub before: Array1<f64>,
-        /// Errors after them (steps).
+        /// Errors after the steps (steps).
         pub after: Array1<f64>,
-        /// The bounds on these (steps).
+        /// Bounds on the errors after the steps (steps).
         pub bound: Array1<f64>,
     }
 }
 
-/// `records/rates.npz`: one entry per statement that was observed, by name.
+/// `records/rates.npz`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RatesArrays {
-    /// The statements.
-    pub statements: Vec<(String, StepArrays)>,
+    /// The statements that apply to at least one step.
+    pub statements: Vec<(StatementName, StepArrays)>,
 }
 
 const ARRAYS: &str = "records/rates.npz";
 
-fn prefix(statement: &str) -> String {
-    format!("{statement}_")
+/// Prefix of the names of the arrays of a statement.
+fn prefix(statement: StatementName) -> String {
+    format!("{}_", statement.name())
 }
 
 impl RatesArrays {
-    /// A statement.
-    pub fn statement(&self, name: &str) -> Option<&StepArrays> {
-        self.statements.iter().find(|(statement, _)| statement == name).map(|(_, steps)| steps)
+    /// The steps of a statement.
+    pub fn statement(&self, name: StatementName) -> Option<&StepArrays> {
+        self.statements.iter().find(|(statement, _)| *statement == name).map(|(_, steps)| steps)
     }
 
     /// Writes the arrays of a run.
@@ -42,7 +44,7 @@ impl RatesArrays {
     /// A file that cannot be written.
     pub fn write(&self, folder: &RunFolder) -> Result<(), NpzError> {
         let mut arrays = Arrays::default();
-        self.statements.iter().for_each(|(name, steps)| steps.push(&prefix(name), &mut arrays));
+        self.statements.iter().for_each(|(name, steps)| steps.push(&prefix(*name), &mut arrays));
         arrays.write(&folder.file(ARRAYS))
     }
 
@@ -53,10 +55,10 @@ impl RatesArrays {
     pub fn read(folder: &RunFolder) -> Result<Self, NpzError> {
         let stored = StoredArrays::read(&folder.file(ARRAYS))?;
         let mut arrays = RatesArrays::default();
-        for name in Statement::all().iter().map(|statement| statement.name) {
-            // Statements without an undamped step above rounding have no arrays.
+        for &name in StatementName::ALL {
+            // A statement that applies to no step has no arrays.
             if stored.names().any(|array| array.starts_with(&prefix(name))) {
-                arrays.statements.push((name.into(), StepArrays::load(&prefix(name), &stored)?));
+                arrays.statements.push((name, StepArrays::load(&prefix(name), &stored)?));
             }
         }
         Ok(arrays)

@@ -7,12 +7,12 @@ use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError}
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
 use serde::Serialize;
 
-/// The theorems' bounds.
+/// The bounds of the theorems on the rates of convergence.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Rates {
     /// Random trials of the statements about thresholding.
     pub trials: usize,
-    /// Problems of every law.
+    /// Problems per law.
     pub problems: usize,
 }
 

@@ -1,18 +1,39 @@
-//! The statements whose bounds are observed.
+//! The statements on rates that are checked.
 
+use crate::choice::choice;
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
 use crate::sparse::recovery::rates::{BoundedStep, contraction, damped_contraction, quadratic_rate};
 use crate::sparse::recovery::{RecoveryError, SampleLoss, Selection, SparseProblem};
 
-/// Damping of the statement about damped steps, relative to the mean diagonal.
+/// Damping in the statements on damped steps, relative to the mean diagonal.
 const DAMPING: f64 = 0.1;
-/// Iterations looked at.
+/// Largest number of iterations.
 const ITERATIONS: usize = 60;
+
+choice! {
+    /// Name of a statement, of its check and of its arrays.
+    pub enum StatementName: "statement" {
+        /// Contraction of hard thresholding on quadratics.
+        Iht = "iht",
+        /// Contraction of damped second-order steps on quadratics.
+        Damped = "damped",
+        /// The simpler bound on damped second-order steps.
+        DampingFactor = "damping-factor",
+        /// Quadratic rate under the logistic loss.
+        QuadraticLogistic = "quadratic-logistic",
+        /// Quadratic rate under the exponential loss.
+        QuadraticExponential = "quadratic-exponential",
+        /// Quadratic rate under quadratic measurements.
+        QuadraticMeasurement = "quadratic-measurement",
+        /// Quadratic rate with exact selection.
+        Exact = "exact",
+    }
+}
 
 /// A statement about an algorithm on a law of problems.
 pub struct Statement {
-    /// Name of its check and of its arrays.
-    pub name: &'static str,
+    /// Its name.
+    pub name: StatementName,
     /// The inequality.
     pub inequality: &'static str,
     /// Label in figures.
@@ -21,11 +42,15 @@ pub struct Statement {
     pub law: Instance,
     /// Entries kept.
     pub k: usize,
-    /// Errors before and after the steps on a problem, and the bound.
-    pub observe: fn(&SparseProblem, usize) -> Result<Vec<BoundedStep>, RecoveryError>,
+    /// Runs the algorithm on a problem with k entries kept; returns the errors before and after its steps, and the bounds.
+    ///
+    /// # Errors
+    /// A problem that cannot be solved.
+    pub observe: fn(&Problem, usize) -> Result<Vec<Bounded>, RecoveryError>,
 }
 
-fn law(loss: SampleLoss, (n, d, sparsity): (usize, usize, usize), start_distance: Option<f64>) -> Instance {
+/// The law of the problems of a statement: ill-conditioned without a start, Gaussian with one.
+fn law(loss: SampleLoss, n: usize, d: usize, sparsity: usize, start_distance: Option<f64>) -> Instance {
     let design = if start_distance.is_none() { Design::Rotated { condition: 10.0 } } else { Design::Gaussian };
     Instance { loss, n, d, sparsity, design, signal: Signal::Gaussian, snr_db: None, start_distance }
 }
@@ -35,54 +60,60 @@ impl Statement {
     pub fn all() -> Vec<Statement> {
         let rate = |problem: &SparseProblem, k| quadratic_rate(problem, k, Selection::Magnitude, ITERATIONS);
         let of_loss = |name, label, inequality, loss, distance| {
-            let law = law(loss, (400, 20, 4), Some(distance));
+            let law = law(loss, 400, 20, 4, Some(distance));
             Statement { name, label, inequality, law, k: 6, observe: rate }
         };
         vec![
             Statement {
-                name: "iht",
+                name: StatementName::Iht,
                 label: "k-IHT",
                 inequality: "k-IHT on a quadratic: e+ <= sqrt(nu) |I - H_UU/L| e, U the three supports",
-                law: law(SampleLoss::Squared, (200, 80, 5), None),
+                law: law(SampleLoss::Squared, 200, 80, 5, None),
                 k: 20,
                 observe: |problem, k| contraction(problem, k, ITERATIONS),
             },
             Statement {
-                name: "damped",
+                name: StatementName::Damped,
                 label: "damped topk-I-OBS",
                 inequality: "topk-I-OBS with B = H + lambda I on a quadratic: e+ <= sqrt(nu) |P_U (I - B^-1 H) P_U| e",
-                law: law(SampleLoss::Squared, (200, 80, 5), None),
+                law: law(SampleLoss::Squared, 200, 80, 5, None),
                 k: 20,
                 observe: |problem, k| damped_contraction(problem, k, DAMPING, ITERATIONS).map(|rates| rates.sharp),
             },
             Statement {
-                name: "damping-factor",
+                name: StatementName::DampingFactor,
                 label: "damping factor",
                 inequality: "the same: e+ <= sqrt(nu) max lambda/(sigma + lambda) e",
-                law: law(SampleLoss::Squared, (200, 80, 5), None),
+                law: law(SampleLoss::Squared, 200, 80, 5, None),
                 k: 20,
                 observe: |problem, k| damped_contraction(problem, k, DAMPING, ITERATIONS).map(|rates| rates.uniform),
             },
             of_loss(
-                "quadratic-logistic",
+                StatementName::QuadraticLogistic,
                 "logistic",
                 "topk-I-OBS, logistic loss: e+ <= (1 + sqrt((d-k)/(d-k*))) M/(2 mu) e^2",
                 SampleLoss::Logistic,
                 0.5,
             ),
-            of_loss("quadratic-exponential", "exponential", "the same, exponential loss", SampleLoss::Exponential, 0.3),
             of_loss(
-                "quadratic-measurement",
+                StatementName::QuadraticExponential,
+                "exponential",
+                "the same, exponential loss",
+                SampleLoss::Exponential,
+                0.3,
+            ),
+            of_loss(
+                StatementName::QuadraticMeasurement,
                 "quadratic meas.",
                 "the same, quadratic measurements",
                 SampleLoss::QuadraticMeasurement,
                 0.1,
             ),
             Statement {
-                name: "exact",
+                name: StatementName::Exact,
                 label: "exact I-OBS",
                 inequality: "exact I-OBS by enumeration, exponential loss: e+ <= (1 + sqrt(L/mu (d-k)/(d-k*))) M/(2 mu) e^2",
-                law: law(SampleLoss::Exponential, (200, 14, 3), Some(0.3)),
+                law: law(SampleLoss::Exponential, 200, 14, 3, Some(0.3)),
                 k: 5,
                 observe: |problem, k| quadratic_rate(problem, k, Selection::Exact, ITERATIONS),
             },

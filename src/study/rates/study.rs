@@ -1,4 +1,4 @@
-//! The theorems' bounds beside what is observed, on problems small enough for their constants to be computed.
+//! The study of rates: errors of the algorithms and the bounds of the theorems, on problems small enough to compute the constants.
 
 use super::record::StepArrays;
 use super::statements::Statement;
@@ -11,18 +11,19 @@ use crate::run::tasks::{Task, run_tasks};
 use crate::sparse::recovery::rates::{BoundedStep, ThresholdRatios, threshold_ratios};
 use ndarray::Array1;
 
-/// Rounding allowed on a ratio to a bound that may be attained.
+/// Rounding allowed in a ratio to a bound that may be attained.
 const ROUNDING: f64 = 1e-9;
+
 /// Writes `records/rates.npz`; returns the checks.
 pub(super) fn run(
-    terms: &Rates,
+    spec: &Rates,
     subject: RecoverySubject<'_>,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
     let seed = subject.experiment.seed;
     let statements = Statement::all();
     let tasks: Vec<Task<(usize, u64)>> = (0..statements.len())
-        .flat_map(|s| (0..terms.problems as u64).map(move |index| (s, index)))
+        .flat_map(|s| (0..spec.problems as u64).map(move |index| (s, index)))
         .map(|(s, index)| Task { name: format!("rates-{s}-{index}"), size: 1, item: (s, index) })
         .collect();
     let found = complete!(run_tasks(context, "rates", &tasks, |&(s, index), _| {
@@ -30,13 +31,13 @@ pub(super) fn run(
         Ok(Outcome::Complete(observe(&law.draw(seed, index)?, *k)?))
     })?);
 
-    let ThresholdRatios { projection, expansion } = threshold_ratios(seed, terms.trials);
+    let (projection, expansion) = threshold_ratios(seed, spec.trials);
     let at_most_one = |name: String, statement: String, ratio: f64, of: String| {
         let mut check = Check::at_most(name, statement, ratio, 1.0 + ROUNDING);
         check.detail += &format!("; {of}");
         check
     };
-    let trials = || format!("worst of {} random trials", terms.trials);
+    let trials = || format!("worst of {} random trials", spec.trials);
     let mut checks = vec![
         at_most_one(
             "rates-projection".into(),
@@ -53,12 +54,17 @@ pub(super) fn run(
     ];
     let mut arrays = RatesArrays::default();
     for (s, statement) in statements.iter().enumerate() {
-        let steps: Vec<BoundedStep> = found[s * terms.problems..(s + 1) * terms.problems].concat();
-        let column = |of: fn(&BoundedStep) -> f64| steps.iter().map(of).collect::<Array1<f64>>();
-        let name = format!("rates-{}", statement.name);
+        let steps: Vec<Bounded> = found[s * spec.problems..(s + 1) * spec.problems].concat();
+        let column = |of: fn(&Bounded) -> f64| steps.iter().map(of).collect::<Array1<f64>>();
+        let name = format!("rates-{}", statement.name.name());
         let inequality = format!("{}: worst ratio of the two sides", statement.inequality);
         if steps.is_empty() {
-            checks.push(Check::not_measured(name, inequality, Some(1.0), "no step above rounding was undamped"));
+            checks.push(Check::not_measured(
+                name,
+                inequality,
+                Some(1.0),
+                "no undamped step has an error above rounding",
+            ));
             continue;
         }
         let worst = steps.iter().map(BoundedStep::ratio).fold(0.0, f64::max);
@@ -68,7 +74,7 @@ pub(super) fn run(
             after: column(|step| step.after),
             bound: column(|step| step.bound),
         };
-        arrays.statements.push((statement.name.into(), steps));
+        arrays.statements.push((statement.name, steps));
     }
     arrays.write(context.folder)?;
     Ok(Outcome::Complete(checks.into()))

@@ -1,4 +1,4 @@
-//! The study of error curves: every method on every problem, how close it comes, how fast, and why it ends.
+//! The study of error curves: every method on every problem.
 
 mod figure;
 mod record;

@@ -1,4 +1,4 @@
-//! What the study of error curves leaves behind.
+//! The records of the study of error curves.
 
 use crate::number;
 use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
@@ -14,47 +14,47 @@ pub struct RecoverRecord {
     pub summaries: Vec<MethodSummary>,
 }
 
-/// A method over all problems.
+/// The results of a method on all problems.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MethodSummary {
     /// The method.
     pub method: String,
-    /// Problems recovered.
+    /// Number of problems recovered.
     pub successes: usize,
-    /// Problems with a known truth.
+    /// Number of problems with a known true vector.
     pub problems: usize,
-    /// Wilson's 95 % interval of the success probability.
+    /// 95 % interval of the probability of success (Wilson).
     pub interval: (f64, f64),
-    /// Median over the problems recovered of the iterations to success.
+    /// Median number of iterations to success.
     #[serde(with = "number")]
     pub iterations: f64,
-    /// Median relative error of the answers.
+    /// Median relative error of the solutions.
     #[serde(with = "number")]
     pub error: f64,
-    /// How runs ended.
+    /// Number of problems by the reason why iterations stopped.
     pub stops: BTreeMap<String, usize>,
-    /// The largest relative damping in use.
+    /// Largest relative damping used.
     pub damping: f64,
-    /// Problems on which damping had to be raised above what was asked for.
+    /// Number of problems on which the requested damping was increased.
     pub raised: usize,
-    /// Problems that the method gave up on, with the first reason.
+    /// Number of problems on which the method failed.
     pub refused: usize,
-    /// That reason.
+    /// The first reason of a failure.
     pub reason: Option<String>,
 }
 
-/// `records/timings.json`: wall seconds, the one record that differs from run to run.
+/// An entry of `records/timings.json`: wall times, the only records that are not reproducible.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Timing {
     /// The method.
     pub method: String,
-    /// Median seconds of a whole run.
+    /// Median seconds per problem.
     #[serde(with = "number")]
     pub seconds: f64,
-    /// Median seconds of the runs that succeeded, which end at success.
+    /// Median seconds to success.
     #[serde(with = "number")]
     pub seconds_to_success: f64,
-    /// Median seconds of an iteration.
+    /// Median seconds per iteration.
     #[serde(with = "number")]
     pub seconds_per_iteration: f64,
 }
@@ -64,7 +64,7 @@ const TIMINGS: &str = "records/timings.json";
 const ARRAYS: &str = "records/recover.npz";
 
 impl RecoverRecord {
-    /// Writes the record of a run, and the wall times beside it.
+    /// Writes the record and the wall times of a run.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -83,21 +83,21 @@ impl RecoverRecord {
 }
 
 array_record! {
-    /// One method; the names of its arrays begin with the method's.
+    /// One method; the names of its arrays begin with the name of the method.
     pub struct MethodArrays {
-        /// Relative errors at the recorded iterations (problems, iterations); the last one's is repeated after the end.
+        /// Relative errors at the recorded iterations (problems, iterations); after the last iteration its error is repeated.
         pub error: Array2<f64>,
-        /// Values of f likewise.
+        /// Values of the objective f at the recorded iterations (problems, iterations).
         pub value: Array2<f64>,
-        /// Relative error of the answer (problems).
+        /// Relative errors of the solutions (problems).
         pub answer_error: Array1<f64>,
         /// Iterations to success (problems); NaN without success.
         pub iterations_to_success: Array1<f64>,
-        /// Iterations in all (problems).
+        /// Numbers of iterations (problems).
         pub iterations: Array1<f64>,
-        /// Relative damping in use (problems).
+        /// Relative damping used (problems).
         pub damping: Array1<f64>,
-        /// Answers (problems, d), where the method gave one.
+        /// Solutions (problems, d), if the method found any.
         pub w: Option<Array2<f64>>,
     }
 }
@@ -107,7 +107,7 @@ array_record! {
 pub struct RecoverArrays {
     /// The recorded iterations (iterations).
     pub iterations: Array1<f64>,
-    /// The truths (problems, d), where they are known.
+    /// The true vectors (problems, d), if known.
     pub w_star: Option<Array2<f64>>,
     /// Every method by name, in the order of the experiment.
     pub methods: Vec<(String, MethodArrays)>,

@@ -7,10 +7,10 @@ use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError}
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
 use serde::Serialize;
 
-/// Error curves: every method on every problem.
+/// Error curves of every method on every problem.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recover {
-    /// Problems.
+    /// Number of problems.
     pub problems: usize,
 }
 

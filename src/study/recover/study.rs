@@ -1,4 +1,4 @@
-//! The study of error curves: every method on every problem, how close it comes, how fast, and why it ends.
+//! The study of error curves: every method on every problem.
 
 use super::record::MethodArrays;
 use super::{MethodSummary, Recover, RecoverArrays, RecoverRecord, Timing};
@@ -19,69 +19,76 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// Iterations up to which each is recorded; beyond them a geometric choice.
-const EACH: usize = 64;
+/// Number of iterations up to which every iteration is recorded.
+const DENSE: usize = 64;
+/// Ratio of successive recorded iterations beyond them.
 const RATIO: f64 = 1.04;
-/// Rounding allowed on statements that are exact, relative to what they are about.
+/// Relative rounding allowed in exact statements.
 const ROUNDING: f64 = 1e-9;
-/// Error that an undamped pass may leave of a noiseless problem: rounding times the condition number of X^T X.
+/// Largest error after an undamped pass on a noiseless problem: rounding times the condition number of X^T X.
 const ONE_PASS: f64 = 1e-6;
 
-/// A method on a problem.
+/// The result of a method on a problem.
 #[derive(Serialize, Deserialize)]
 struct MethodRun {
-    /// Relative errors at the recorded iterations; the last one's is repeated after the end.
+    /// Relative errors at the recorded iterations; after the last iteration its error is repeated.
     #[serde(with = "number::list")]
     error: Vec<f64>,
-    /// Values likewise.
+    /// Values of the objective at the recorded iterations.
     #[serde(with = "number::list")]
     value: Vec<f64>,
-    /// Relative error of the answer.
+    /// Relative error of the solution.
     #[serde(with = "number")]
     answer: f64,
     /// Iterations to success.
     reached: Option<usize>,
-    /// Iterations in all.
+    /// Number of iterations.
     iterations: usize,
-    /// The largest rise of the value between sparse iterates, over the first value.
+    /// Largest increase of the objective between sparse iterates, relative to its initial value.
     #[serde(with = "number")]
     rise: f64,
+    /// Why iterations stopped.
     stop: String,
+    /// Relative damping used.
     damping: f64,
+    /// Whether the requested damping was increased.
     raised: bool,
+    /// Wall time in seconds.
     seconds: f64,
-    /// The answer (d).
+    /// The solution (d).
     w: Vec<f64>,
-    /// Entries of the answer, less those allowed.
+    /// Number of entries of the solution minus the number allowed.
     excess: isize,
 }
 
-/// All methods on a problem: a run, or why there is none.
+/// The results of all methods on a problem.
 #[derive(Serialize, Deserialize)]
 struct ProblemRuns {
+    /// The true vector (d), if known.
     truth: Option<Vec<f64>>,
-    /// Whether an undamped pass is exact here.
+    /// Whether an undamped pass is exact.
     undamped: bool,
+    /// The results, or the reasons of failures, in the order of the methods.
     runs: Vec<Result<MethodRun, String>>,
 }
 
-/// The recorded iterations.
-fn places(iterations: usize) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..=EACH.min(iterations)).collect();
-    while let Some(&last) = places.last().filter(|&&last| last < iterations) {
-        places.push(((last as f64 * RATIO).ceil() as usize).min(iterations));
+/// The numbers of the recorded iterations.
+fn recorded_iterations(iterations: usize) -> Vec<usize> {
+    let mut recorded: Vec<usize> = (0..=DENSE.min(iterations)).collect();
+    while let Some(&last) = recorded.last().filter(|&&last| last < iterations) {
+        recorded.push(((last as f64 * RATIO).ceil() as usize).min(iterations));
     }
-    places
+    recorded
 }
 
 /// Writes `records/recover.npz`, `records/recover.json` and `records/timings.json`; returns the checks.
 pub(super) fn run(
-    terms: &Recover,
+    spec: &Recover,
     subject: RecoverySubject<'_>,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
     let e = subject.experiment;
-    let tasks: Vec<Task<u64>> = (0..terms.problems as u64)
+    let tasks: Vec<Task<u64>> = (0..spec.problems as u64)
         .map(|index| Task { name: format!("recover-{index}"), size: 1, item: index })
         .collect();
     let found = complete!(run_tasks(context, "recovery", &tasks, |&index, _| {
@@ -102,6 +109,7 @@ pub(super) fn run(
     Ok(Outcome::Complete(Findings { checks, warnings: warnings(&record.summaries) }))
 }
 
+/// Whether problems are noiseless.
 fn no_noise(problem: &ProblemSpec) -> bool {
     match problem {
         ProblemSpec::Drawn(law) => law.snr_db.is_none(),
@@ -110,23 +118,20 @@ fn no_noise(problem: &ProblemSpec) -> bool {
     }
 }
 
-fn run_method(
-    subject: RecoverySubject<'_>,
-    problem: &SparseProblem,
-    method: RecoveryMethod,
-) -> Result<MethodRun, RecoveryError> {
+/// Runs a method on a problem.
+fn run_method(subject: RecoverySubject<'_>, problem: &Problem, method: Method) -> Result<MethodRun, RecoveryError> {
     let e = subject.experiment;
     let k = kept(e, problem);
     let started = Instant::now();
     let outcome = solve(problem, method, &e.solver.settings(k), |_| {})?;
     let seconds = started.elapsed().as_secs_f64();
-    let at = |place: usize| outcome.curve[place.min(outcome.curve.len() - 1)];
-    let places = places(e.solver.iterations);
+    let at = |iteration: usize| outcome.curve[iteration.min(outcome.curve.len() - 1)];
+    let recorded = recorded_iterations(e.solver.iterations);
     let sparse = &outcome.curve[1.min(outcome.curve.len() - 1)..];
     let rise = sparse.windows(2).map(|pair| pair[1].value - pair[0].value).fold(0.0, f64::max);
     Ok(MethodRun {
-        error: places.iter().map(|&place| at(place).error).collect(),
-        value: places.iter().map(|&place| at(place).value).collect(),
+        error: recorded.iter().map(|&iteration| at(iteration).error).collect(),
+        value: recorded.iter().map(|&iteration| at(iteration).value).collect(),
         answer: outcome.point().error,
         reached: outcome.iterations_to(e.solver.success),
         iterations: outcome.curve.len() - 1,
@@ -140,15 +145,16 @@ fn run_method(
     })
 }
 
-/// The runs of a method that gave an answer.
+/// The successful runs of a method.
 fn runs(found: &[ProblemRuns], m: usize) -> impl Iterator<Item = &MethodRun> {
     found.iter().filter_map(move |f| f.runs[m].as_ref().ok())
 }
 
+/// The arrays of all methods.
 fn arrays(subject: RecoverySubject<'_>, found: &[ProblemRuns]) -> RecoverArrays {
     let e = subject.experiment;
-    let places = places(e.solver.iterations);
-    let (count, length) = (found.len(), places.len());
+    let recorded = recorded_iterations(e.solver.iterations);
+    let (count, length) = (found.len(), recorded.len());
     let truth = found.first().and_then(|f| f.truth.as_ref().map(Vec::len)).map(|d| {
         let truths = found.iter().flat_map(|f| f.truth.clone().unwrap_or_else(|| vec![f64::NAN; d])).collect();
         shaped((count, d), truths)
@@ -179,12 +185,13 @@ fn arrays(subject: RecoverySubject<'_>, found: &[ProblemRuns]) -> RecoverArrays 
     };
     let methods = e.solver.methods.iter().enumerate();
     RecoverArrays {
-        iterations: whole(places),
+        iterations: whole(recorded),
         w_star: truth,
         methods: methods.map(|(m, method)| (method.name().to_string(), of_method(m))).collect(),
     }
 }
 
+/// The summary of a method.
 fn summary(subject: RecoverySubject<'_>, found: &[ProblemRuns], m: usize) -> MethodSummary {
     let known = || found.iter().filter(|f| f.truth.is_some());
     let successes = runs(found, m).filter(|run| run.reached.is_some()).count();
@@ -206,6 +213,7 @@ fn summary(subject: RecoverySubject<'_>, found: &[ProblemRuns], m: usize) -> Met
     }
 }
 
+/// The wall times of a method.
 fn timing(subject: RecoverySubject<'_>, found: &[ProblemRuns], m: usize) -> Timing {
     let to_success = runs(found, m).filter(|run| run.reached.is_some()).map(|run| run.seconds);
     Timing {
@@ -216,17 +224,18 @@ fn timing(subject: RecoverySubject<'_>, found: &[ProblemRuns], m: usize) -> Timi
     }
 }
 
+/// Warnings about damping and failures.
 fn warnings(summaries: &[MethodSummary]) -> Vec<String> {
     let mut warnings = Vec::new();
     for s in summaries {
         if s.raised > 0 {
             warnings.push(format!(
-                "{}: the Hessian could not be factored on {} problems; damping was raised, up to {:.0e} of its mean diagonal",
+                "{}: the Hessian could not be factored on {} problems; the damping was increased, up to {:.0e} of its mean diagonal",
                 s.method, s.raised, s.damping
             ));
         }
         if let Some(reason) = &s.reason {
-            warnings.push(format!("{}: gave up on {} problems: {reason}", s.method, s.refused));
+            warnings.push(format!("{}: failed on {} problems: {reason}", s.method, s.refused));
         }
     }
     warnings
@@ -237,21 +246,21 @@ fn checks(subject: RecoverySubject<'_>, found: &[ProblemRuns]) -> Vec<Check> {
     let all = || (0..methods.len()).flat_map(|m| runs(found, m));
     let excess = all().map(|run| run.excess as f64).fold(f64::NEG_INFINITY, f64::max);
     let mut checks =
-        vec![Check::at_most("recover-support", "no answer has more than k entries: largest excess", excess, 0.0)];
-    if let Some(m) = methods.iter().position(|method| *method == RecoveryMethod::Iht)
+        vec![Check::at_most("recover-support", "no solution has more than k entries: largest excess", excess, 0.0)];
+    if let Some(m) = methods.iter().position(|method| *method == Method::Iht)
         && subject.experiment.solver.step <= 1.0
         && matches!(found.first(), Some(f) if f.runs[m].is_ok())
         && subject.source.problem(subject.experiment.seed, 0).is_ok_and(|problem| problem.is_quadratic())
     {
         let rise = runs(found, m).map(|run| run.rise).fold(0.0, f64::max);
-        let statement = "k-IHT with a step of at most 1/L never raises f: largest rise between sparse iterates, over f at the start";
+        let statement = "k-IHT with a step of at most 1/L does not increase f: largest increase between sparse iterates, relative to the initial f";
         checks.push(Check::at_most("recover-iht-descends", statement, rise, ROUNDING));
     }
     if found.iter().all(|f| f.undamped) {
         for (m, method) in methods.iter().enumerate().filter(|(_, method)| matches!(method, RecoveryMethod::Obs(..))) {
             let name = format!("recover-one-pass-{}", method.name());
             let statement = format!(
-                "{}: on a noiseless quadratic with n >= d one undamped pass is the truth, whatever the start: largest relative error",
+                "{}: on a noiseless quadratic with n >= d one undamped pass from any start yields the true vector: largest relative error",
                 method.name()
             );
             let error = runs(found, m).map(|run| run.error.get(1).copied().unwrap_or(f64::NAN)).fold(0.0, f64::max);
@@ -261,7 +270,7 @@ fn checks(subject: RecoverySubject<'_>, found: &[ProblemRuns]) -> Vec<Check> {
     checks
 }
 
-/// The name of a stop in records.
+/// The name of a stop reason in records.
 fn stop_name(stop: Stop) -> String {
     stop.name().to_owned()
 }
@@ -271,11 +280,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_increasing_and_end_at_the_last() {
+    fn recorded_iterations_increase_and_include_the_last() {
         for iterations in [1, 5, 64, 65, 1000, 20_000] {
-            let places = places(iterations);
-            assert_eq!((places[0], places[places.len() - 1]), (0, iterations));
-            assert!(places.windows(2).all(|pair| pair[0] < pair[1]) && places.len() < 250);
+            let recorded = recorded_iterations(iterations);
+            assert_eq!((recorded[0], recorded[recorded.len() - 1]), (0, iterations));
+            assert!(recorded.windows(2).all(|pair| pair[0] < pair[1]) && recorded.len() < 250);
         }
     }
 }
