@@ -115,8 +115,8 @@ pub struct IterationSizes {
     pub scalar: f64,
 }
 
-/// Bytes of a Picard iteration beyond the particles: predictions and residuals at every step of the horizon, twice more for its
-/// checkpoint; partial sums over a window; the particles at both ends of a window.
+/// Bytes of a Picard iteration beyond the particles: predictions and residuals at every step of the horizon, twice more
+/// for its checkpoint; partial sums over a window; the particles at both ends of a window.
 pub fn picard_iteration_bytes(e: &Experiment, sizes: IterationSizes) -> f64 {
     let IterationSizes { windows, step, width, state, per_node, scalar } = sizes;
     let nodes = e.horizon.time / step + 1.0;
@@ -136,10 +136,10 @@ fn trajectory_map(e: &Experiment, width: usize, per_node: f64, state: f64, scala
     })
 }
 
-/// Bytes of a solution on a grid of `nodes` per axis, whose field is an average over `rows` numbers, with `records` recording
-/// times: four densities (at the start, at the last record, the present one and a copy for writing and moments); features and
-/// their derivatives at the nodes, and as much to compute them; laws and predictions at the recording times, and as much to
-/// write them.
+/// Bytes of a solution on a grid of `nodes` per axis, whose field is an average over `rows` numbers, with `records`
+/// recording times: four densities (at the start, at the last record, the present one and a copy for writing and
+/// moments); features and their derivatives at the nodes, and as much to compute them; laws and predictions at the
+/// recording times, and as much to write them.
 pub fn grid_solution_bytes(nodes: f64, rows: f64, records: f64) -> f64 {
     8.0 * (4.0 * nodes * nodes + 4.0 * rows * nodes + 4.0 * records * (nodes + rows))
 }

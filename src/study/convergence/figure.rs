@@ -79,7 +79,8 @@ fn risk(records: &Records, group: &GroupRecord) -> Option<Vec<f64>> {
     Some(mean_over_seeds(records.measure(group, Measure::Risk)?.index_axis(Dim(0), 0)))
 }
 
-/// Risk against the number of steps, of variants and of the networks of the same width; `None` where all steps are equal.
+/// Risk against the number of steps, of variants and of the networks of the same width; `None` where all steps are
+/// equal.
 fn against_steps(records: &Records, record: &ConvergenceRecord) -> Option<Panel> {
     let base = records.widths()?;
     let variants: Vec<_> = variants(records, record).filter(|(_, _, stalls)| !stalls).collect();

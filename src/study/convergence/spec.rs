@@ -10,8 +10,8 @@ use serde::Serialize;
 /// Risk against time across widths, starts and methods (theory section 8).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Convergence {
-    /// Levels of the risk whose first passage times are measured, as fractions of the decrease of the limit's risk: 1 is the start,
-    /// 0 the end.
+    /// Levels of the risk whose first passage times are measured, as fractions of the decrease of the limit's risk: 1
+    /// is the start, 0 the end.
     pub levels: Vec<f64>,
 }
 

@@ -1,8 +1,8 @@
 //! The convergence study: how fast the risk decreases, and from which starts it does not.
 //!
-//! Theory section 8 (WKM section 6). Exponential and power laws of the risk of the limit, of every width and of every variant;
-//! first passage times of given levels against the width; and starts that violate the support condition, from which training
-//! stalls above the risk of the limit.
+//! Theory section 8 (WKM section 6). Exponential and power laws of the risk of the limit, of every width and of every
+//! variant; first passage times of given levels against the width; and starts that violate the support condition, from
+//! which training stalls above the risk of the limit.
 
 use super::{Convergence, ConvergenceArrays, ConvergenceRecord, RateRecord};
 use crate::analysis::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
@@ -20,8 +20,8 @@ use ndarray::{Array1, Array2, Array3, s};
 
 /// Distinguishes the random streams of this bootstrap from those of other studies.
 const CONVERGENCE_SALT: u64 = 3 << 32;
-/// Largest change of the risk of a stalled network in the last quarter of the horizon, relative to its distance from the risk of
-/// the limit.
+/// Largest change of the risk of a stalled network in the last quarter of the horizon, relative to its distance from
+/// the risk of the limit.
 const MAX_STALLED_CHANGE: f64 = 0.05;
 
 /// Writes `records/convergence.npz` and `records/convergence.json`; returns the checks.
@@ -61,8 +61,8 @@ pub(super) fn run(
     Ok(Outcome::Complete(checks.into()))
 }
 
-/// The time at which a risk first reaches a level, by linear interpolation of its logarithm between records; NaN where it does not
-/// reach it.
+/// The time at which a risk first reaches a level, by linear interpolation of its logarithm between records; NaN where
+/// it does not reach it.
 fn first_passage(times: &[f64], risk: &[f64], level: f64) -> f64 {
     if risk.first().is_some_and(|&risk| risk <= level) {
         return 0.0;
@@ -74,8 +74,8 @@ fn first_passage(times: &[f64], risk: &[f64], level: f64) -> f64 {
     if part.is_finite() && after.is_finite() { times[i - 1] + part * (times[i] - times[i - 1]) } else { times[i] }
 }
 
-/// The change of a risk in the last quarter of the records, relative to its final distance above the risk of the limit; infinite
-/// where it is not above.
+/// The change of a risk in the last quarter of the records, relative to its final distance above the risk of the limit;
+/// infinite where it is not above.
 fn late_change(risk: &[f64], limit: &[f64]) -> f64 {
     let (end, late) = (limit.len() - 1, 3 * (limit.len() - 1) / 4);
     let above = risk[end] - limit[end];
@@ -191,8 +191,8 @@ impl ConvergenceAnalysis<'_> {
         }
     }
 
-    /// Checks that the networks of a variant stall above the limit, and that they equal a network of one neuron where all neurons
-    /// start at the same point.
+    /// Checks that the networks of a variant stall above the limit, and that they equal a network of one neuron where
+    /// all neurons start at the same point.
     fn stall_checks(&self, variant: &Variant) -> Vec<Check> {
         let Some(group) = self.group(variant) else { return Vec::new() };
         let end = self.limit.len() - 1;

@@ -1,4 +1,5 @@
-//! Figures of the dropout study: the change of the loss against the number of neurons kept, against the width, during training.
+//! Figures of the dropout study: the change of the loss against the number of neurons kept, against the width, during
+//! training.
 
 use super::record::ChangeArrays;
 use super::{DropoutArrays, DropoutRecord};
@@ -10,9 +11,9 @@ use crate::run::figures::records::mean_over_seeds;
 use crate::run::study::NamedFigure;
 use ndarray::{Array3, Axis as Dim};
 
-/// `dropout`: the change of the loss against M for every width, with the closed form; the ways to choose the neurons kept.
-/// `dropout-scaling`: the change at one M against the width; the change during training, where there is a closed form. Both for
-/// every set of layers from which neurons are dropped.
+/// `dropout`: the change of the loss against M for every width, with the closed form; the ways to choose the neurons
+/// kept. `dropout-scaling`: the change at one M against the width; the change during training, where there is a closed
+/// form. Both for every set of layers from which neurons are dropped.
 ///
 /// # Errors
 /// Records that are missing or damaged.

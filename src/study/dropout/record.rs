@@ -12,8 +12,8 @@ pub struct DropoutRecord {
     pub exact: bool,
     /// The number of kept neurons at which dependence on the width is tested; 0 where no width allows it.
     pub fixed: usize,
-    /// The sets of layers whose neurons are dropped, as in the names of arrays and measures; one with an empty name where there is
-    /// one hidden layer.
+    /// The sets of layers whose neurons are dropped, as in the names of arrays and measures; one with an empty name
+    /// where there is one hidden layer.
     pub drops: Vec<String>,
     /// Fits [`DropoutRecord::FIXED`] and [`DropoutRecord::QUANTILE`] for every set of layers.
     pub fits: Vec<FitRecord>,

@@ -1,8 +1,8 @@
 //! The dropout study: the increase of the loss of trained networks when M of N neurons are kept and rescaled.
 //!
-//! Theory section 6 (WKM section 5; Shevchenko, Mondelli 2020). The neurons kept are the first M (as in the papers), random (mean
-//! and 5 to 95 % quantiles over draws, compared with the closed form), or chosen greedily: at the end of training for every
-//! width and seed, and during training for random halves.
+//! Theory section 6 (WKM section 5; Shevchenko, Mondelli 2020). The neurons kept are the first M (as in the papers),
+//! random (mean and 5 to 95 % quantiles over draws, compared with the closed form), or chosen greedily: at the end of
+//! training for every width and seed, and during training for random halves.
 
 use super::record::ChangeArrays;
 use super::{Dropout, DropoutArrays, DropoutRecord};
@@ -136,17 +136,17 @@ fn network_losses(
     let sizes: Vec<usize> = sizes.iter().copied().filter(|&m| m < run.width()).collect();
     let whole = subject.losses(&[], &[], Threads::Pool);
     let address = (place.0 as u64) << 32 | place.1 as u64;
-    let drops = problem.network.drops();
-    let changes = |drop: &Drop| changes(problem, spec, &subject, drop, &sizes, address, &whole);
-    Ok(NetworkLosses { place, loss: whole.whole, spread: whole.spread, drops: drops.iter().map(changes).collect() })
+    let drops = problem.network.dropout_patterns();
+    let changes = |drop: &DropoutPattern| changes(problem, spec, &subject, drop, &sizes, address, &whole);
+    Ok(NetworkLosses { place, loss: whole.full, spread: whole.spread, drops: drops.iter().map(changes).collect() })
 }
 
 /// Changes of the loss for one set of layers. Sizes are per unit of width: a layer of r N neurons keeps r M.
 fn changes(
     problem: &Problem<'_, f64>,
     spec: &Dropout,
-    subject: &Subject<'_>,
-    drop: &Drop,
+    subject: &DropoutNetwork<'_>,
+    drop: &DropoutPattern,
     sizes: &[usize],
     address: u64,
     whole: &DropoutLosses,
@@ -155,14 +155,14 @@ fn changes(
     let layers = problem.network.hidden_layers(width);
     let most = sizes.last().copied().unwrap_or(0);
     let last = layers.len() - 1;
-    let greedy = drop.of_a_mean() && width <= spec.greedy_up_to && most > 0;
+    let greedy = drop.drops_last_layer_only() && width <= spec.greedy_up_to && most > 0;
     // Draws of the layers before the last have addresses of their own.
     let order = |layer: usize, draw: u64| {
         let layer_address = address ^ ((last - layer) as u64) << 60;
         random_order(seed, layer_address, draw, layers[layer], most * (layers[layer] / width))
     };
     let draws = 0..spec.draws as u64;
-    let kept = if drop.of_a_mean() {
+    let kept = if drop.drops_last_layer_only() {
         let per = layers[last] / width;
         let mut orders: Vec<Vec<usize>> = draws.map(|draw| order(last, draw)).collect();
         orders.push((0..most * per).collect());
@@ -177,7 +177,7 @@ fn changes(
         orders.push(layers.iter().map(|n| (0..most * (n / width)).collect()).collect());
         subject.losses_without(drop, &orders, sizes)
     };
-    let change = kept - whole.whole;
+    let change = kept - whole.full;
     let random = change.slice(s![..spec.draws, ..]);
     let over_draws = |f: &dyn Fn(Vec<f64>) -> f64| random.columns().into_iter().map(|c| f(c.to_vec())).collect();
     let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
@@ -256,7 +256,7 @@ fn checks(
             (Check::exponent_equals(name("free-of-width"), &statement, &fit, rule), fit)
         };
         let (whole, fit) = check(0);
-        checks.push(whole.or_not_yet_reached(&check(1.min(x.len())).0));
+        checks.push(whole.or_pre_asymptotic(&check(1.min(x.len())).0));
         record.fits.push(FitRecord::of("dropout", &measure(DropoutRecord::FIXED), 0.0, &fit));
     }
     if let Some(largest) = widths.len().checked_sub(1) {
@@ -278,8 +278,8 @@ fn checks(
 /// Distinguishes the random streams of this bootstrap from those of other studies.
 const DROPOUT_SALT: u64 = 1 << 32;
 
-/// Compares Monte Carlo averages with the closed form at every (N, M), seeds combined; the level of 5 % is divided among the
-/// comparisons (Bonferroni).
+/// Compares Monte Carlo averages with the closed form at every (N, M), seeds combined; the level of 5 % is divided
+/// among the comparisons (Bonferroni).
 fn closed_form_check(name: &str, of: &str, widths: &[usize], sizes: &[usize], changes: &ChangeArrays) -> Check {
     let (mut worst, mut at, mut count) = (f64::NAN, String::new(), 0);
     for (w, n) in widths.iter().enumerate() {
@@ -311,8 +311,8 @@ fn closed_form_check(name: &str, of: &str, widths: &[usize], sizes: &[usize], ch
     check
 }
 
-/// The change of the loss during training when random halves of the last hidden layer are kept, and its closed form, both (widths,
-/// seeds, times).
+/// The change of the loss during training when random halves of the last hidden layer are kept, and its closed form,
+/// both (widths, seeds, times).
 fn along_training(subject: TrainingSubject<'_>) -> (Array3<f64>, Array3<f64>) {
     let TrainingSubject { problem, plan, trained } = subject;
     let (times, widths) = (&problem.times, &problem.experiment.widths.values);

@@ -30,8 +30,8 @@ fn measure(fit: &FitRecord) -> Option<Measure> {
     fit.measure.parse().ok()
 }
 
-/// One panel per fitted measure of a group, on logarithmic axes: points with intervals, the fitted line, the slope of the theory,
-/// and the error of the reference; `None` where nothing was fitted.
+/// One panel per fitted measure of a group, on logarithmic axes: points with intervals, the fitted line, the slope of
+/// the theory, and the error of the reference; `None` where nothing was fitted.
 fn scaling(records: &Records, gap: &GapRecord, group: &GroupRecord) -> Option<NamedFigure> {
     let fits: Vec<(&FitRecord, Measure)> = gap
         .fits
@@ -135,8 +135,8 @@ fn label(measure: Measure, statistic: Statistic) -> String {
     }
 }
 
-/// The largest coupling distance, or risk gap, of every network, and the form of the bound with a fitted constant: a dot per
-/// network, and the band from z = 0 to the z of probability 0.95.
+/// The largest coupling distance, or risk gap, of every network, and the form of the bound with a fitted constant: a
+/// dot per network, and the band from z = 0 to the z of probability 0.95.
 fn bound(records: &Records, band: &BoundBand) -> Option<NamedFigure> {
     let group = records.widths()?;
     // For a limit without particles the bound is on the risk gap.

@@ -1,9 +1,10 @@
 //! The gap study: how far finite networks are from their limit, and how that distance scales.
 //!
-//! Theory section 5 (WKM, finite width against mean field). Every statement is about the supremum over recording times of a
-//! distance, per seed; a slope is fitted to a statistic over seeds, with a bootstrap interval. Against the width the abscissa is
-//! `1 / (1/N - 1/M)`: the expected square gap of a network that starts from N of the limit's M particles is `c (1/N - 1/M)`.
-//! Against step and batch size a network is compared with the limit of its own particles, so that the width does not enter.
+//! Theory section 5 (WKM, finite width against mean field). Every statement is about the supremum over recording times
+//! of a distance, per seed; a slope is fitted to a statistic over seeds, with a bootstrap interval. Against the width
+//! the abscissa is `1 / (1/N - 1/M)`: the expected square gap of a network that starts from N of the limit's M
+//! particles is `c (1/N - 1/M)`. Against step and batch size a network is compared with the limit of its own particles,
+//! so that the width does not enter.
 
 use super::{Gap, GapRecord};
 use crate::analysis::bound::{BoundBand, BoundForm, drift, drift_check};
@@ -68,7 +69,8 @@ impl Measured<'_> {
         self.group.values.iter().zip(table.outer_iter()).map(|(&n, row)| (n, mean_square(row).sqrt())).collect()
     }
 
-    /// The quantity that the bound is on: the largest coupling distance, or the risk gap where the limit has no particles.
+    /// The quantity that the bound is on: the largest coupling distance, or the risk gap where the limit has no
+    /// particles.
     fn bounded(&self) -> (Measure, &'static str) {
         let coupling = self.series.measure(Measure::CouplingMax);
         let coupled = coupling.is_some_and(|table| table.iter().any(|v| v.is_finite()));
@@ -135,7 +137,8 @@ impl Statements<'_> {
         self.reference.get(&measure).copied().unwrap_or_default()
     }
 
-    /// Checks a law in the width. As laws hold for large widths only, a law that fails is checked without the smallest width too.
+    /// Checks a law in the width. As laws hold for large widths only, a law that fails is checked without the smallest
+    /// width too.
     fn width_check(&mut self, law: WidthLaw<'_>) {
         let fitted = self.fit(law.measure, law.statistic, law.exponent.expected);
         let rule = law.exponent.near_reference(fitted.near(self.error(law.measure).total()));

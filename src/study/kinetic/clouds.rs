@@ -113,7 +113,7 @@ struct CloudObserver<'a> {
     problem: &'a Problem<'a, f64>,
     width: usize,
     grid: &'a GridSolution,
-    momentum: Line,
+    momentum: GridAxis,
     dots: usize,
     cloud: CloudSeries,
 }
@@ -158,7 +158,7 @@ fn moments(theta: &[f64], r: &[f64]) -> [f64; 5] {
 }
 
 /// Number of values in every bin.
-fn histogram(values: &[f64], line: Line) -> Vec<u32> {
+fn histogram(values: &[f64], line: GridAxis) -> Vec<u32> {
     let bins = line.nodes / nodes_per_bin(line.nodes);
     let mut counts = vec![0; bins];
     for v in values {

@@ -12,8 +12,8 @@ use ndarray::{Array1, Array2};
 
 /// Largest root mean square distance of predictions, in standard errors.
 const MAX_FUNCTION: f64 = 3.0;
-/// Largest deviation of a moment, or of the chi-square of a histogram, in standard errors: more than the largest of all of them in
-/// a thousand runs.
+/// Largest deviation of a moment, or of the chi-square of a histogram, in standard errors: more than the largest of all
+/// of them in a thousand runs.
 const MAX_DEVIATION: f64 = 5.0;
 /// Largest `W2` distance of a cloud, relative to its expectation for independent draws.
 const MAX_WASSERSTEIN: f64 = 1.5;
@@ -67,7 +67,7 @@ pub(super) fn compare(
     );
     moment.detail = location;
     let momentum = spec.grid(spec.nodes, spec.step).momentum_line();
-    let theta = Histogram::of(grid.limit.line, &grid.limit.laws, clouds.iter().map(|c| &c.theta).collect());
+    let theta = Histogram::of(grid.limit.axis, &grid.limit.laws, clouds.iter().map(|c| &c.theta).collect());
     let momenta = Histogram::of(momentum, &grid.momenta, clouds.iter().map(|c| &c.momentum).collect());
     let (wasserstein, measured, expected) = wasserstein(spec, grid, clouds);
     let checks = vec![
@@ -80,8 +80,6 @@ pub(super) fn compare(
     let rows = |of: &[MeanAndError], part: fn(&MeanAndError) -> &Vec<f64>| -> Array2<f64> {
         shaped((of.len(), of[0].mean.len()), of.iter().flat_map(|value| part(value).clone()).collect())
     };
-    let means = |of: &[(Vec<f64>, Vec<f64>)]| matrix(of.iter().map(|(mean, _)| mean).collect());
-    let errors = |of: &[(Vec<f64>, Vec<f64>)]| matrix(of.iter().map(|(_, error)| error).collect());
     let dots = &clouds[0].dots;
     let arrays = CloudArrays {
         wasserstein: Array1::from(measured),
@@ -149,7 +147,7 @@ struct Histogram {
 }
 
 impl Histogram {
-    fn of(line: Line, laws: &[Vec<f64>], clouds: Vec<&Vec<Vec<u32>>>) -> Self {
+    fn of(line: GridAxis, laws: &[Vec<f64>], clouds: Vec<&Vec<Vec<u32>>>) -> Self {
         let per = nodes_per_bin(line.nodes);
         let bins = line.nodes / per;
         let edges = (0..=bins).map(|b| line.low + (b * per) as f64 * line.spacing()).collect();
@@ -201,12 +199,12 @@ fn bin_masses(line: GridAxis, law: &[f64], per: usize) -> Vec<f64> {
     (0..line.nodes / per).map(|b| (b * per..(b + 1) * per).map(cell).sum::<f64>() * line.spacing()).collect()
 }
 
-/// `W2` distance of the clouds from the grid, relative to its expectation for independent draws from the law of the grid,
-/// `E W2^2 ~ (1/M) int F (1 - F) / rho` (Bobkov, Ledoux 2019), with tails cut off where a cloud has no particles. Returns the
-/// check, the measured and the expected distances (times).
+/// `W2` distance of the clouds from the grid, relative to its expectation for independent draws from the law of the
+/// grid, `E W2^2 ~ (1/M) int F (1 - F) / rho` (Bobkov, Ledoux 2019), with tails cut off where a cloud has no particles.
+/// Returns the check, the measured and the expected distances (times).
 fn wasserstein(spec: &Kinetic, grid: &GridSolution, clouds: &[CloudSeries]) -> (Check, Vec<f64>, Vec<f64>) {
     let m = (spec.particles / spec.clouds) as f64;
-    let line = grid.limit.line;
+    let line = grid.limit.axis;
     let expected: Vec<f64> = (0..grid.limit.times.len())
         .map(|t| {
             let law = GridLaw::new(line, &grid.limit.laws[t]);

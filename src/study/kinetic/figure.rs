@@ -1,5 +1,5 @@
-//! Figures of the study of the kinetic equation: the density with particles, grid and particles compared, the free energy and its
-//! parts, the approach to equilibrium.
+//! Figures of the study of the kinetic equation: the density with particles, grid and particles compared, the free
+//! energy and its parts, the approach to equilibrium.
 
 use super::record::{ApproachArrays, CloudArrays, EnergyArrays, SolutionArrays};
 use super::{EquilibriumRecord, KineticArrays, KineticRecord};

@@ -78,8 +78,8 @@ pub(super) fn run(
     let mut tasks: Vec<Task<EnergyTask>> =
         steps.iter().map(|(name, m)| task(format!("energy-{name}"), spec.nodes, m * spec.step, friction)).collect();
     for &other in &spec.frictions {
-        // Rates to a few percent need half the nodes only. The step is not doubled: the free energy of the scheme's equilibrium exceeds
-        // that of the Gibbs law by its fourth power.
+        // Rates to a few percent need half the nodes only. The step is not doubled: the free energy of the scheme's
+        // equilibrium exceeds that of the Gibbs law by its fourth power.
         tasks.push(task(format!("friction-{other}"), spec.nodes / 2, spec.step, other));
     }
     let work = |item: &EnergyTask, handle: &TaskHandle<'_>| energy_history(problem, spec, item, handle);
@@ -151,7 +151,7 @@ fn energy_history(
         let (gibbs, rest, iterations) = (Vec::new(), 0.0, 0);
         return Ok(Outcome::Complete(EnergyHistory { energies, distance, law, gibbs, rest, residual, iterations }));
     }
-    let gibbs = Gibbs::find_while(&field, constants.temperature, TOLERANCE, MAX_ITERATIONS, || handle.advance_to(0.0));
+    let gibbs = Gibbs::find(&field, constants.temperature, TOLERANCE, MAX_ITERATIONS, || handle.advance_to(0.0));
     if handle.interrupted() {
         return Ok(Outcome::Interrupted);
     }

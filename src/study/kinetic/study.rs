@@ -1,8 +1,9 @@
 //! The kinetic equation on a grid, compared with independent clouds of particles.
 //!
-//! Theory section 3 and known answers 4 and 7. The grid is compared with grids with half the nodes and twice the step, and with
-//! independent clouds of particles, whose spread gives the standard error of their mean. At a positive temperature the free
-//! energy is computed at every step, and, where frictions are given, the equilibrium and the rate of approach.
+//! Theory section 3 and known answers 4 and 7. The grid is compared with grids with half the nodes and twice the step,
+//! and with independent clouds of particles, whose spread gives the standard error of their mean. At a positive
+//! temperature the free energy is computed at every step, and, where frictions are given, the equilibrium and the rate
+//! of approach.
 
 use super::record::SolutionArrays;
 use super::{Kinetic, KineticArrays, KineticRecord, clouds, compare, free_energy};
@@ -204,7 +205,7 @@ fn solution_arrays(problem: &Problem<'_, f64>, spec: &Kinetic, grid: &GridSoluti
     let f = &grid.limit.predictions;
     SolutionArrays {
         times: Array1::from(times.clone()),
-        theta: Array1::from(grid.limit.line.points()),
+        theta: Array1::from(grid.limit.axis.points()),
         momentum: Array1::from(spec.grid(n, spec.step).momentum_line().points()),
         theta_law: shaped((t, n), grid.limit.laws.concat()),
         momentum_law: shaped((t, n), grid.momenta.concat()),

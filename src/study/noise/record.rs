@@ -9,7 +9,8 @@ use ndarray::{Array1, Array2};
 pub struct NoiseArrays {
     /// Signal to noise ratios in decibels (ratios).
     pub snr_db: Array1<f64>,
-    /// Relative errors of every method by name (ratios, problems), stored as `METHOD_error`; NaN where the method failed.
+    /// Relative errors of every method by name (ratios, problems), stored as `METHOD_error`; NaN where the method
+    /// failed.
     pub methods: Vec<(String, Array2<f64>)>,
     /// Relative errors of least squares on the true support (ratios, problems), stored as `oracle_error`.
     pub oracle: Array2<f64>,

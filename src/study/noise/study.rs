@@ -1,5 +1,5 @@
-//! The study of noise: errors at several signal to noise ratios, compared with those of least squares on the true support (the
-//! oracle).
+//! The study of noise: errors at several signal to noise ratios, compared with those of least squares on the true
+//! support (the oracle).
 
 use super::{NoiseArrays, NoiseSensitivity};
 use crate::analysis::verdict::Check;
@@ -15,8 +15,8 @@ use crate::sparse::recovery::{least_squares, solve};
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
-/// Relative rounding allowed. The error of the oracle is proportional to the noise, whose draws are equal at all ratios up to a
-/// factor.
+/// Relative rounding allowed. The error of the oracle is proportional to the noise, whose draws are equal at all ratios
+/// up to a factor.
 const ROUNDING: f64 = 1e-6;
 
 /// The errors on one problem at one ratio.

@@ -10,8 +10,9 @@ use crate::run::figures::records::mean_over_seeds;
 use crate::run::study::NamedFigure;
 use ndarray::{Array2, Axis as Dim};
 
-/// `paths`: loss and accuracy along every kind of path, at the largest width with all kinds. `paths-variants`: the same between
-/// networks trained in different ways. `paths-barrier`: barriers against the width. None where no pair of networks was connected.
+/// `paths`: loss and accuracy along every kind of path, at the largest width with all kinds. `paths-variants`: the same
+/// between networks trained in different ways. `paths-barrier`: barriers against the width. None where no pair of
+/// networks was connected.
 ///
 /// # Errors
 /// Records that are missing or damaged.

@@ -1,8 +1,8 @@
 //! The study of paths: the increase of the loss on paths from one trained network to another.
 //!
-//! Theory section 7. Between pairs of independent networks of equal width, and between networks trained in different ways: the
-//! constructive path through the first halves and through the best of several random halves, the straight line, the straight
-//! line after matching neurons, and a learned curve.
+//! Theory section 7. Between pairs of independent networks of equal width, and between networks trained in different
+//! ways: the constructive path through the first halves and through the best of several random halves, the straight
+//! line, the straight line after matching neurons, and a learned curve.
 
 use super::record::{KindArrays, PairRecord};
 use super::{PathKind, Paths, PathsArrays, PathsRecord};
@@ -132,7 +132,7 @@ fn connect(
     let [p, q] = pair.runs.map(|run| final_point(context.folder, problem, run));
     let (p, q) = (p?, q?);
     let (x, y) = (&problem.population.x, &problem.population.y);
-    let measure = Measure { network, width, x, y, loss: e.network.loss };
+    let measure = LossEvaluator { network, width, x, y, loss: e.network.loss };
     let samples = points(problem, spec);
     let mut connected = PairPaths { named: BTreeMap::new(), profiles: BTreeMap::new() };
     let mut arrays = Arrays::default();
@@ -147,13 +147,15 @@ fn connect(
         let path = halves.path();
         connected.named.insert(kind, halves.named_risks(&measure));
         connected.profiles.insert(kind, Profile::of(&path, samples, &measure));
-        for (part, shape, data) in halves.described() {
-            arrays.push(format!("{}_{part}", kind.name()), &shape, data);
+        for WaypointArray { name, shape, values } in halves.waypoint_arrays() {
+            arrays.push(format!("{}_{name}", kind.name()), &shape, values);
         }
     }
     connected.profiles.insert(PathKind::Straight, Profile::of(&Path::line(&p, &q), samples, &measure));
     if width <= spec.match_up_to {
-        for (kind, by) in [(PathKind::MatchedFeatures, Match::Features), (PathKind::MatchedWeights, Match::Weights)] {
+        for (kind, by) in
+            [(PathKind::MatchedFeatures, NeuronDistance::Features), (PathKind::MatchedWeights, NeuronDistance::Weights)]
+        {
             let matching = Matching::best(network, width, &p, &q, problem.sample.x.view(), by);
             let line = Path::line(&p, &matching.apply(network, width, &q));
             connected.profiles.insert(kind, Profile::of(&line, samples, &measure));
@@ -161,7 +163,7 @@ fn connect(
         }
     }
     if let Some(bezier) = spec.bezier.as_ref().filter(|bezier| width <= bezier.up_to) {
-        let slice = |point: &Point| network.from_canonical(width, &point.to_vec());
+        let slice = |point: &ParameterVector| network.from_canonical(width, &point.to_vec());
         let objective = Objective { loss: e.network.loss, ridge: 0.0 };
         let force = CurveForce {
             ensemble: Ensemble { network, width, population: &problem.population, objective },
@@ -177,7 +179,7 @@ fn connect(
             first_order: false,
             tolerance: 0.0,
         };
-        let curve = learn_curve(force, motion, bezier.steps);
+        let curve = train_curve(force, motion, bezier.steps);
         connected.profiles.insert(PathKind::Bezier, Profile::of(&curve, samples, &measure));
         if let Path::Bezier { points: [_, middle, _] } = &curve {
             push_parts(&mut arrays, network, width, &middle.to_vec(), "middle");
@@ -200,7 +202,7 @@ fn push_matching(arrays: &mut Arrays, kind: PathKind, matching: Matching) {
 
 /// Number of points of every path: those of the constructive path, which include its waypoints.
 fn points(problem: &Problem<'_, f64>, spec: &Paths) -> usize {
-    recipe(&problem.network).pieces * (spec.points - 1) + 1
+    path_structure(&problem.network).segments * (spec.points - 1) + 1
 }
 
 /// The arrays of all kinds of paths.
@@ -223,7 +225,7 @@ fn arrays(problem: &Problem<'_, f64>, spec: &Paths, pairs: &[NetworkPair<'_>], c
         let constructive = connected.iter().all(|j| j.named.contains_key(&kind));
         let named = || {
             let risks = connected.iter().flat_map(|j| j.named[&kind].0.iter().copied()).collect();
-            shaped((pairs.len(), recipe(&problem.network).named.len()), risks)
+            shaped((pairs.len(), path_structure(&problem.network).named.len()), risks)
         };
         let arrays = KindArrays {
             loss: lines(|p| &p.loss),
@@ -270,12 +272,12 @@ fn checks(
     );
     bound.detail = format!("largest excess {excess:.1e} of {} paths, at {at}", constructive().count());
     let (moved, at) = worst(&|_, profile| {
-        let piece = (profile.loss.len() - 1) / recipe.pieces;
+        let piece = (profile.loss.len() - 1) / structure.segments;
         let change = |&k: &usize| {
             let part = &profile.loss[k * piece..=(k + 1) * piece];
             part.iter().fold(0.0_f64, |change, v| change.max((v - part[0]).abs()))
         };
-        recipe.silent.iter().map(change).fold(0.0, f64::max)
+        structure.silent.iter().map(change).fold(0.0, f64::max)
     });
     let mut silent =
         Check::at_most("paths-silent", "the loss is constant where only silent neurons move", moved, ROUNDING);

@@ -70,8 +70,8 @@ fn edges(values: &[f64]) -> Vec<f64> {
     edges
 }
 
-/// The contour line of a table (y, x) by marching squares, with linear interpolation on the sides of the squares. Segments are
-/// separated by NaN; squares with a NaN corner are omitted.
+/// The contour line of a table (y, x) by marching squares, with linear interpolation on the sides of the squares.
+/// Segments are separated by NaN; squares with a NaN corner are omitted.
 fn contour(x: &[f64], y: &[f64], z: ArrayView2<f64>, level: f64) -> (Vec<f64>, Vec<f64>) {
     let (mut line_x, mut line_y) = (Vec::new(), Vec::new());
     for i in 1..y.len() {

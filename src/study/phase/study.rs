@@ -132,7 +132,9 @@ fn checks(subject: RecoverySubject<'_>, law: &Instance, cells: &[Cell], found: &
         && e.solver.step == 1.0
         && matches!(e.solver.damping, Damping::Auto | Damping::Relative(0.0));
     let mut checks = Vec::new();
-    for (m, method) in e.solver.methods.iter().enumerate().filter(|(_, m)| matches!(m, Method::Obs(..)) && exact) {
+    for (m, method) in
+        e.solver.methods.iter().enumerate().filter(|(_, m)| matches!(m, RecoveryMethod::Obs(..)) && exact)
+    {
         let failures: Vec<usize> = cells
             .iter()
             .zip(found)

@@ -1,5 +1,5 @@
-//! Figure of the study of the Picard iteration: differences of iterates and their theoretical envelope, several numbers of windows,
-//! the local constants, and the cost.
+//! Figure of the study of the Picard iteration: differences of iterates and their theoretical envelope, several numbers
+//! of windows, the local constants, and the cost.
 
 use super::{PicardArrays, PicardRecord};
 use crate::analysis::contraction::local_constants;

@@ -1,4 +1,5 @@
-//! The study of the Picard iteration: the convergence of the iterates of the trajectory map, whose fixed point is the limit.
+//! The study of the Picard iteration: the convergence of the iterates of the trajectory map, whose fixed point is the
+//! limit.
 
 mod figure;
 mod record;

@@ -23,7 +23,8 @@ pub struct PicardRecord {
     /// `sup_t |f - f'|_{L2}` between the fixed points from two initial guesses.
     #[serde(with = "number")]
     pub unique: f64,
-    /// Differences of the iterates from the labels as initial guess (windows, iterates), with the first number of windows.
+    /// Differences of the iterates from the labels as initial guess (windows, iterates), with the first number of
+    /// windows.
     pub from_labels: Vec<Vec<f64>>,
     /// `sup_t |f_h - f_{h/2}|_{L2}` of the particle solver.
     #[serde(with = "number")]
@@ -37,7 +38,8 @@ pub struct PicardRun {
     pub windows: usize,
     /// Number of iterates of all windows over the number of windows.
     pub sweeps: f64,
-    /// The smallest envelope of the theoretical form over the differences of the first window; null where there are too few.
+    /// The smallest envelope of the theoretical form over the differences of the first window; null where there are too
+    /// few.
     pub envelope: Option<Envelope>,
     /// `sup_t |f - f_M|_{L2}` between the fixed point and the trajectory of the particle solver with the same step.
     #[serde(with = "number")]

@@ -34,11 +34,12 @@ impl StudyTable<Experiment> for Picard {
 }
 
 impl Study<Experiment> for Picard {
-    /// The first iterations have the longest windows; they run in parallel, each with the trajectories with which it is compared.
+    /// The first iterations have the longest windows; they run in parallel, each with the trajectories with which it is
+    /// compared.
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
         let e = sizes.experiment;
         let per_node = sizes.samples * sizes.outputs;
-        let state = sizes.network.size(self.particles) * sizes.scalar;
+        let state = sizes.network.state_len_f64(self.particles) * sizes.scalar;
         let trajectories = 4.0 * (e.horizon.time / e.reference.step + 1.0) * per_node * 8.0;
         let first = self.windows.iter().take(rayon::current_num_threads());
         let iteration = |&windows| {

@@ -1,9 +1,10 @@
-//! The study of the Picard iteration: the convergence of the iterates of the trajectory map, whose fixed point is the limit.
+//! The study of the Picard iteration: the convergence of the iterates of the trajectory map, whose fixed point is the
+//! limit.
 //!
-//! Theory section 3 (WKM section 4). The trajectory map of the limit's particles is iterated over the whole horizon and over windows
-//! of it. The differences of iterates are compared with the form `A (C T)^n / n!`; another initial guess must lead to the same
-//! fixed point; and the fixed point must agree with the trajectory of the same particles under the time integrator, up to the
-//! error of its step.
+//! Theory section 3 (WKM section 4). The trajectory map of the limit's particles is iterated over the whole horizon and
+//! over windows of it. The differences of iterates are compared with the form `A (C T)^n / n!`; another initial guess
+//! must lead to the same fixed point; and the fixed point must agree with the trajectory of the same particles under
+//! the time integrator, up to the error of its step.
 
 use super::{Picard, PicardArrays, PicardRecord, PicardRun};
 use crate::analysis::contraction::{Envelope, local_constants};
@@ -221,8 +222,8 @@ fn checks(spec: &Picard, record: &PicardRecord, found: &[FixedPointFound]) -> Ve
     vec![converged, form_check(record, &found[0].differences[0]), unique, particles]
 }
 
-/// Checks that the local constant `c_n = n d_n / d_{n-1}` of the form does not grow with n; under geometric decay it would grow in
-/// proportion to n.
+/// Checks that the local constant `c_n = n d_n / d_{n-1}` of the form does not grow with n; under geometric decay it
+/// would grow in proportion to n.
 fn form_check(record: &PicardRecord, differences: &[f64]) -> Check {
     let (name, statement) = (
         "picard-form",

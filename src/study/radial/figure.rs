@@ -1,4 +1,5 @@
-//! Figure of the radial reduction: risk against time by grid, particles and networks, in several dimensions, and laws of |w|.
+//! Figure of the radial reduction: risk against time by grid, particles and networks, in several dimensions, and laws
+//! of |w|.
 
 use super::{RadialArrays, RadialRecord};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel, style};

@@ -1,5 +1,5 @@
-//! The study of the radial reduction: the isotropic Gaussians of MMN on a grid of (|w|, d|w|/dt), compared with particles of the
-//! reduction and with networks in R^d.
+//! The study of the radial reduction: the isotropic Gaussians of MMN on a grid of (|w|, d|w|/dt), compared with
+//! particles of the reduction and with networks in R^d.
 
 mod figure;
 mod record;

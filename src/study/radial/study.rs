@@ -1,8 +1,8 @@
-//! The study of the radial reduction: the isotropic Gaussians of MMN on a grid of (|w|, d|w|/dt), compared with particles of the
-//! reduction and with the widest networks in R^d.
+//! The study of the radial reduction: the isotropic Gaussians of MMN on a grid of (|w|, d|w|/dt), compared with
+//! particles of the reduction and with the widest networks in R^d.
 //!
-//! Theory section 3 and known answer 7. The grid is that of the reference; its error is estimated with half the nodes and half
-//! the step. The particles of the reduction start from quantiles, so that both solutions are deterministic.
+//! Theory section 3 and known answer 7. The grid is that of the reference; its error is estimated with half the nodes
+//! and half the step. The particles of the reduction start from quantiles, so that both solutions are deterministic.
 
 use super::{RadialArrays, RadialRecord, RadialReduction};
 use crate::analysis::quantile::quantile;
@@ -132,8 +132,8 @@ pub(super) fn run(
     Ok(Outcome::Complete(checks(&record, &solutions).into()))
 }
 
-/// The law of w at time 0 in another dimension: the standard deviation of a Gaussian is proportional to `1 / sqrt(d)`, so that the
-/// typical |w| is the same.
+/// The law of w at time 0 in another dimension: the standard deviation of a Gaussian is proportional to `1 / sqrt(d)`,
+/// so that the typical |w| is the same.
 fn start_in(e: &Experiment, own: usize, dimension: usize) -> Law {
     match e.network.start.w {
         Law::Gaussian { mean, std } => Law::Gaussian { mean, std: std * (own as f64 / dimension as f64).sqrt() },
@@ -162,13 +162,13 @@ fn on_grid(
         })
         .map_err(RunError::Grid)?;
     let Some(limit) = limit else { return Ok(Outcome::Interrupted) };
-    let atoms = problem.snapshots().into_iter().map(|k| law_of_norm(limit.line, &limit.laws[k]).atoms(ATOMS));
+    let atoms = problem.snapshots().into_iter().map(|k| law_of_norm(limit.axis, &limit.laws[k]).atoms(ATOMS));
     let edges = limit.edge_mass.0.max(limit.edge_mass.1);
     Ok(Outcome::Complete(Solution { risk: limit.risks.clone(), atoms: atoms.collect(), mass, least, edges }))
 }
 
 /// The law of |w| = |q|: the upper half of the even law of q.
-fn law_of_norm(line: Line, density: &[f64]) -> LineLaw {
+fn law_of_norm(line: GridAxis, density: &[f64]) -> GridLaw {
     let half = line.nodes / 2;
     let upper = GridAxis { low: 0.5 * (line.low + line.high), high: line.high, nodes: half };
     let folded: Vec<f64> = (0..half).map(|i| density[half + i] + density[half - 1 - i]).collect();
@@ -233,7 +233,8 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     values
 }
 
-/// The solution by a network in R^d, which is trained again as in its trajectory to record the law of |w| during training.
+/// The solution by a network in R^d, which is trained again as in its trajectory to record the law of |w| during
+/// training.
 fn by_network(problem: &Problem<'_, f64>, run: &Trajectory, handle: &TaskHandle<'_>) -> Outcome<Solution> {
     let network = &problem.network;
     let (d, p) = (network.inputs(), network.parameters(1));
@@ -314,7 +315,8 @@ fn checks(record: &RadialRecord, solutions: &Solutions<'_>) -> Vec<Check> {
     all
 }
 
-/// Checks that the mean risk of the widest networks agrees with that of the grid on the same sample, within the range over seeds.
+/// Checks that the mean risk of the widest networks agrees with that of the grid on the same sample, within the range
+/// over seeds.
 fn network_check(solutions: &Solutions<'_>, record: &RadialRecord) -> Option<Check> {
     let Solutions { networks, on_sample: grid, .. } = solutions;
     let times = networks.first()?.risk.len();

@@ -1,4 +1,5 @@
-//! The study of rates: errors of the algorithms and the bounds of the theorems, on problems small enough to compute the constants.
+//! The study of rates: errors of the algorithms and the bounds of the theorems, on problems small enough to compute the
+//! constants.
 
 mod figure;
 mod record;

@@ -42,11 +42,12 @@ pub struct Statement {
     pub law: Instance,
     /// Entries kept.
     pub k: usize,
-    /// Runs the algorithm on a problem with k entries kept; returns the errors before and after its steps, and the bounds.
+    /// Runs the algorithm on a problem with k entries kept; returns the errors before and after its steps, and the
+    /// bounds.
     ///
     /// # Errors
     /// A problem that cannot be solved.
-    pub observe: fn(&Problem, usize) -> Result<Vec<Bounded>, RecoveryError>,
+    pub observe: fn(&SparseProblem, usize) -> Result<Vec<BoundedStep>, RecoveryError>,
 }
 
 /// The law of the problems of a statement: ill-conditioned without a start, Gaussian with one.

@@ -1,4 +1,5 @@
-//! The study of rates: errors of the algorithms and the bounds of the theorems, on problems small enough to compute the constants.
+//! The study of rates: errors of the algorithms and the bounds of the theorems, on problems small enough to compute the
+//! constants.
 
 use super::record::StepArrays;
 use super::statements::Statement;
@@ -31,7 +32,7 @@ pub(super) fn run(
         Ok(Outcome::Complete(observe(&law.draw(seed, index)?, *k)?))
     })?);
 
-    let (projection, expansion) = threshold_ratios(seed, spec.trials);
+    let ThresholdRatios { projection, expansion } = threshold_ratios(seed, spec.trials);
     let at_most_one = |name: String, statement: String, ratio: f64, of: String| {
         let mut check = Check::at_most(name, statement, ratio, 1.0 + ROUNDING);
         check.detail += &format!("; {of}");
@@ -54,8 +55,8 @@ pub(super) fn run(
     ];
     let mut arrays = RatesArrays::default();
     for (s, statement) in statements.iter().enumerate() {
-        let steps: Vec<Bounded> = found[s * spec.problems..(s + 1) * spec.problems].concat();
-        let column = |of: fn(&Bounded) -> f64| steps.iter().map(of).collect::<Array1<f64>>();
+        let steps: Vec<BoundedStep> = found[s * spec.problems..(s + 1) * spec.problems].concat();
+        let column = |of: fn(&BoundedStep) -> f64| steps.iter().map(of).collect::<Array1<f64>>();
         let name = format!("rates-{}", statement.name.name());
         let inequality = format!("{}: worst ratio of the two sides", statement.inequality);
         if steps.is_empty() {

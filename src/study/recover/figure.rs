@@ -1,4 +1,5 @@
-//! Figures of the study of error curves: errors against iterations, and recovered images (WMSKA, figure of MNIST digits).
+//! Figures of the study of error curves: errors against iterations, and recovered images (WMSKA, figure of MNIST
+//! digits).
 
 use super::RecoverArrays;
 use crate::analysis::quantile::quantile;

@@ -85,7 +85,8 @@ impl RecoverRecord {
 array_record! {
     /// One method; the names of its arrays begin with the name of the method.
     pub struct MethodArrays {
-        /// Relative errors at the recorded iterations (problems, iterations); after the last iteration its error is repeated.
+        /// Relative errors at the recorded iterations (problems, iterations); after the last iteration its error is
+        /// repeated.
         pub error: Array2<f64>,
         /// Values of the objective f at the recorded iterations (problems, iterations).
         pub value: Array2<f64>,

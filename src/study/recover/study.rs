@@ -119,7 +119,11 @@ fn no_noise(problem: &ProblemSpec) -> bool {
 }
 
 /// Runs a method on a problem.
-fn run_method(subject: RecoverySubject<'_>, problem: &Problem, method: Method) -> Result<MethodRun, RecoveryError> {
+fn run_method(
+    subject: RecoverySubject<'_>,
+    problem: &SparseProblem,
+    method: RecoveryMethod,
+) -> Result<MethodRun, RecoveryError> {
     let e = subject.experiment;
     let k = kept(e, problem);
     let started = Instant::now();
@@ -247,7 +251,7 @@ fn checks(subject: RecoverySubject<'_>, found: &[ProblemRuns]) -> Vec<Check> {
     let excess = all().map(|run| run.excess as f64).fold(f64::NEG_INFINITY, f64::max);
     let mut checks =
         vec![Check::at_most("recover-support", "no solution has more than k entries: largest excess", excess, 0.0)];
-    if let Some(m) = methods.iter().position(|method| *method == Method::Iht)
+    if let Some(m) = methods.iter().position(|method| *method == RecoveryMethod::Iht)
         && subject.experiment.solver.step <= 1.0
         && matches!(found.first(), Some(f) if f.runs[m].is_ok())
         && subject.source.problem(subject.experiment.seed, 0).is_ok_and(|problem| problem.is_quadratic())
