@@ -1,10 +1,10 @@
-//! Tells the program which revision it was built from, for the manifest of every run.
+//! Passes the git revision to the program, which records it in the manifest of every run.
 
 use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    // Named only where they are: a path that is missing would make cargo rebuild every time.
+    // Only existing paths: cargo rebuilds every time if a path is missing.
     for path in [".git/HEAD", ".git/logs/HEAD"].into_iter().filter(|path| std::path::Path::new(path).exists()) {
         println!("cargo:rerun-if-changed={path}");
     }

@@ -1,5 +1,5 @@
-//! Activations and whole steps, for one's own changes: `cargo bench --bench kernels`. For comparisons with other programs,
-//! which must take turns with ours, there is `widelimit bench --serve`.
+//! Activations and whole steps, for comparing versions: `cargo bench --bench kernels`. For comparisons with other
+//! programs, whose runs alternate with ours, there is `widelimit bench --serve`.
 
 #[path = "../src/cli/workload.rs"]
 mod workload;

@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use std::hint::black_box;
 use std::time::Duration;
 use widelimit::compute::{AlignedAllocator, Threads};
-use widelimit::kinetic::{Constants, Density, Line, PhaseGrid, Splitting};
+use widelimit::kinetic::{Density, GridAxis, KineticConstants, PhaseGrid, Splitting};
 
 #[global_allocator]
 static ALLOCATOR: AlignedAllocator = AlignedAllocator;
@@ -26,7 +26,7 @@ fn stream(values: &mut [f64], passes: usize) {
 }
 
 fn steps(c: &mut Criterion) {
-    let line = |half: f64| Line { low: -half, high: half, nodes: NODES };
+    let line = |half: f64| GridAxis { low: -half, high: half, nodes: NODES };
     let grid = PhaseGrid::new(line(6.0), line(4.0)).expect("a grid");
     let start = Density::from_fn(grid, |theta, r| (-0.5 * (theta * theta + r * r / 0.3)).exp());
     for (densities, passes, steps) in [(1, 2, 20), (MANY, 3, 1)] {
@@ -42,7 +42,7 @@ fn steps(c: &mut Criterion) {
         for threads in [1, 2] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
             for (name, friction, temperature) in [("kick", 0.0, 0.0), ("friction", 1.0, 0.0), ("noise", 1.0, 0.01)] {
-                let constants = Constants { friction, temperature, step: 0.02 };
+                let constants = KineticConstants { friction, temperature, step: 0.02 };
                 let kind = if threads == 1 { Threads::One } else { Threads::Pool };
                 let mut splitting = pool.install(|| Splitting::new(grid, constants, kind)).expect("constants");
                 group.bench_function(BenchmarkId::new(name, threads), |b| {

@@ -1,4 +1,4 @@
-//! The kernels of sparse recovery, for one's own changes: `cargo bench --bench recovery`. For comparisons with other programs
+//! The kernels of sparse recovery, for comparing versions: `cargo bench --bench recovery`. For comparisons with other programs
 //! on the same problem there is `widelimit bench-recovery`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Duration;
 use widelimit::compute::AlignedAllocator;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
-use widelimit::sparse::recovery::{Cholesky, SampleLoss, dense, eliminate, threshold};
+use widelimit::sparse::recovery::{Cholesky, SampleLoss, dense, eliminate, hard_threshold};
 
 #[global_allocator]
 static ALLOCATOR: AlignedAllocator = AlignedAllocator;
@@ -26,7 +26,7 @@ fn all(c: &mut Criterion) {
             start_distance: None,
         };
         let problem = law.draw(1, 0).expect("a problem");
-        let w = threshold(problem.xty(), k);
+        let w = hard_threshold(problem.xty(), k);
         let h = problem.gram();
         let factor = Cholesky::new(h, 0.0).expect("more samples than unknowns");
         let inverse = factor.inverse();
@@ -40,7 +40,7 @@ fn all(c: &mut Criterion) {
             group.bench_function(BenchmarkId::new(name, d), |b| b.iter(&mut *work));
         };
         time("gradient", n64 * d64, &mut || {
-            black_box(problem.gradient(&w));
+            black_box(problem.value_and_gradient(&w));
         });
         time("gradient by gram", k as u64 * d64, &mut || {
             black_box(problem.gradient_by_gram(&w));

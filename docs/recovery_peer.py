@@ -1,14 +1,15 @@
-"""Sparse recovery in NumPy and SciPy beside widelimit, on the same problems, in one run.
+#!/usr/bin/env python3
+"""Time sparse recovery in NumPy and SciPy and in widelimit, on the same problems, in one run.
 
     python docs/recovery_peer.py PROGRAM [--size N D K] [--repeats R] [--only ITEM ...]
 
-Writes problems to temporary files, times the kernels and the algorithms here and there, item by item, and prints a table.
-NumPy's linear algebra uses as many threads as widelimit does. Every algorithm starts from X and y. The twins are written as
-one would write them in NumPy from the formulas of theory.md, with a Gram matrix where the algorithm solves on supports or
-takes many steps, and with LAPACK's routines for factors and inverses.
+Writes problems to temporary files, times the kernels and the algorithms in both, item by item, and prints a table.
+NumPy's linear algebra uses as many threads as widelimit does. Every algorithm starts from X and y. The NumPy
+implementations are written from the formulas of theory.md in the usual way: with a Gram matrix where the algorithm
+solves on supports or takes many steps, and with LAPACK's routines for factors and inverses.
 
-What goes by elimination or exchanges is timed on at most 2048 columns, as the twins take minutes there already; exact
-selection on 20 columns, all supports of 6 being tried by the twin; one-shot pruning by the Fisher matrix with noise, as
+Elimination and exchanges are timed on at most 2048 columns, where NumPy takes minutes already. Exact selection is timed
+on 20 columns, as NumPy tries all supports of 6. One-shot pruning by the Fisher matrix is timed on problems with noise:
 without it that matrix is zero at the minimum.
 """
 
@@ -73,7 +74,8 @@ def on_support(H, b, s):
 def largest_eigenvalue(times, d):
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    return eigsh(LinearOperator((d, d), matvec=times, dtype=float), k=1, which="LA", return_eigenvectors=False, ncv=20, tol=1e-6)[0]
+    operator = LinearOperator((d, d), matvec=times, dtype=float)
+    return eigsh(operator, k=1, which="LA", return_eigenvectors=False, ncv=20, tol=1e-6)[0]
 
 
 def iht(p):
@@ -323,7 +325,8 @@ def times_of(program, problem, methods):
 
 
 def report(what, line, seconds, note=""):
-    print(f"{what:21} {1e3 * line['seconds']:9.1f}ms {1e3 * seconds:9.1f}ms {line['seconds'] / seconds:6.2f}{note}", flush=True)
+    ours = line["seconds"]
+    print(f"{what:21} {1e3 * ours:9.1f}ms {1e3 * seconds:9.1f}ms {ours / seconds:6.2f}{note}", flush=True)
 
 
 def kernels():
@@ -350,9 +353,12 @@ def kernels():
     seconds = {what: line["seconds"] for what, line in ours.items()}
     flops = n * d * d + d**3 / 3
     print(f"gram and factor: {flops / (seconds['gram'] + seconds['factor']) / rate:.2f} of the product's rate")
-    print(f"gradient: {seconds['gradient'] / seconds['read']:.2f} of one reading of X ({8e-9 * n * d / seconds['read']:.1f} GB/s)")
-    floor = sum(16 * j * j for j in range(k, m)) * seconds["read"] / (8 * n * d)
-    print(f"eliminate, d = {m}: {seconds['eliminate'] / floor:.2f} of reading and writing what is left of P at every drop")
+    bandwidth = 8 * n * d / seconds["read"]
+    print(f"gradient: {seconds['gradient'] / seconds['read']:.2f} of one reading of X ({1e-9 * bandwidth:.1f} GB/s)")
+    traffic = sum(16 * j * j for j in range(k, m)) / bandwidth
+    print(
+        f"eliminate, d = {m}: {seconds['eliminate'] / traffic:.2f} of reading and writing the rest of P at every drop"
+    )
 
 
 print(f"n = {n}, d = {d}, k = {k}\n{'':21} {'widelimit':>11} {'NumPy':>11}  ratio")

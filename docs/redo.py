@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
-"""Redo one trajectory of a finished run in NumPy and compare it with what the run recorded.
+"""Recompute one trajectory of a finished run in NumPy and compare it with what the run recorded.
 
     python docs/redo.py RUN ID [DRAWS]
 
-RUN is the run folder, ID a trajectory named in its manifest.json. A trajectory that drew anything at random (mini-batches,
-fresh samples, noise) also needs its draws:
+RUN is the run folder, ID a trajectory listed in its manifest.json. A trajectory with random draws (mini-batches, fresh
+samples, noise) also needs them:
 
     widelimit draws RUN ID --out DRAWS
 
-Nothing here is shared with the Rust program: the data and the initial parameters are read from `state/`, the equations of
-docs/theory.md are written out again, and the final parameters and momenta are compared with `state/ID.npz`. The difference
-printed for an array is max |redone - recorded| / max |recorded|. Exit status 0 when the largest is at most 1e-9 (states in
-double precision) or 1e-3 (single precision, where rounding is what differs), 1 when it is larger, 2 for misuse.
+Nothing here is shared with the Rust program: the data and the initial parameters are read from `state/`, the equations
+of docs/theory.md are written out again, and the final parameters and momenta are compared with `state/ID.npz`. The
+difference printed for an array is max |recomputed - recorded| / max |recorded|. Exit status 0 when the largest is at
+most 1e-9 (states in double precision) or 1e-3 (single precision, where rounding is what differs), 1 when it is larger,
+2 for misuse.
 
-The one method that is not redone is dormand-prince, whose steps are chosen as it goes.
+Two things are not recomputed: trajectories of dormand-prince, whose steps are adaptive, and limits on a grid.
 """
 
 import json
@@ -70,7 +71,7 @@ RESIDUALS = {
 
 
 class TwoLayer:
-    """The potential's gradient. A network is a list of one array, of neurons (N, p), in the order w, b (where there is one), a."""
+    """The potential's gradient. A network is a list of one array, neurons (N, p), in the order w, b (if any), a."""
 
     families = [["w", "b", "a"]]
 
@@ -82,8 +83,8 @@ class TwoLayer:
         self.hidden = inputs + int(spec["bias"])
         # Rows of a neuron that are trained: everything, or all but a.
         self.trained = self.hidden + (0 if spec["fixed_output"] else outputs)
-        # A bump neuron's first weight is fixed.
-        self.held = int(spec["activation"] == "bump")
+        # The first weight of a bump neuron is fixed.
+        self.fixed_first = int(spec["activation"] == "bump")
 
     def gradient(self, theta, x, y):
         """grad Psi(theta_i; rho_N) = N dR / d theta_i for every neuron, under the law of the rows of x and y."""
@@ -93,15 +94,15 @@ class TwoLayer:
         s = self.sigma(z)
         f = s @ a / len(theta)  # the 1/N of the model
         e = self.residual(f, y) / len(x)
-        pull = (e @ a.T) * self.slope(z)
+        delta = (e @ a.T) * self.slope(z)
         g = np.zeros_like(theta)
-        g[:, : self.d] = pull.T @ x
+        g[:, : self.d] = delta.T @ x
         if self.bias:
-            g[:, self.d] = pull.sum(axis=0)
+            g[:, self.d] = delta.sum(axis=0)
         g[:, self.hidden :] = s.T @ e
         g += self.ridge * theta
         g[:, self.trained :] = 0.0
-        g[:, : self.held] = 0.0
+        g[:, : self.fixed_first] = 0.0
         return [g]
 
 
@@ -109,7 +110,7 @@ class ThreeLayer:
     """The same with two hidden layers: neurons (w, b), (N1, .), weights u, (N1, N2), and neurons (c, a), (N2, .)."""
 
     families = [["w", "b"], ["u"], ["c", "a"]]
-    held = 0
+    fixed_first = 0
 
     def __init__(self, spec, ridge, inputs, outputs):
         self.first, self.first_slope = ACTIVATIONS[spec["activation"]]
@@ -127,10 +128,10 @@ class ThreeLayer:
         s2 = self.second(z2)
         a = second[:, self.bias :]
         e = self.residual(s2 @ a / len(second), y) / len(x)
-        pull2 = (e @ a.T) * self.second_slope(z2)
-        pull1 = (pull2 @ u.T / len(second)) * self.first_slope(z1)
+        delta2 = (e @ a.T) * self.second_slope(z2)
+        delta1 = (delta2 @ u.T / len(second)) * self.first_slope(z1)
         ones = np.ones((len(x), self.bias))
-        g = [pull1.T @ np.hstack([x, ones]), s1.T @ pull2, np.hstack([pull2.T @ ones, s2.T @ e])]
+        g = [delta1.T @ np.hstack([x, ones]), s1.T @ delta2, np.hstack([delta2.T @ ones, s2.T @ e])]
         g = [g + self.ridge * v for g, v in zip(g, theta)]
         if self.fixed:
             g[2][:, self.bias :] = 0.0
@@ -138,7 +139,7 @@ class ThreeLayer:
 
 
 class Arrays:
-    """A list of arrays that is added and scaled as one."""
+    """A list of arrays with the operations of a vector."""
 
     def __init__(self, arrays):
         self.arrays = list(arrays)
@@ -165,7 +166,8 @@ class Arrays:
 NETWORKS = {"two-layer": TwoLayer, "bump": TwoLayer, "three-layer": ThreeLayer}
 
 
-# One step of each method: gradient as a function of theta, state, terms of motion, normals of the step (zero without noise).
+# One step of each method, from the gradient as a function of theta, the state, the terms of motion, and the standard
+# normals of the step (zero without noise).
 
 
 def heavy_ball(grad, theta, r, m, xi):
@@ -225,19 +227,24 @@ def misuse(message):
 
 
 def redo(run, name, draws):
-    """Walks the trajectory; returns the redone and the recorded final arrays by name, and the states' precision."""
+    """Recomputes a trajectory.
+
+    Returns the recomputed final arrays by name, the recorded ones, the states' scalar type and a description.
+    """
     manifest = json.loads((run / "manifest.json").read_text())
     experiment = manifest["experiment"]
     record = next((t for t in manifest["trajectories"] if t["id"] == name), None)
     if record is None:
-        misuse(f"no trajectory is called '{name}'; the manifest names them")
+        misuse(f"the manifest lists no trajectory '{name}'")
+    if record["route"] == "grid":
+        misuse(f"'{name}' was computed on a grid, which is not recomputed here")
     if record["method"] not in METHODS:
-        misuse(f"'{name}' was made by {record['method']}; redone here are {', '.join(METHODS)}")
+        misuse(f"'{name}' was computed by {record['method']}; recomputed here are {', '.join(METHODS)}")
     if record["stop"]["reason"] != "horizon":
         misuse(f"'{name}' ended before the horizon ({record['stop']['reason']})")
 
     dynamics = experiment["dynamics"]
-    # The networks of a variant, variant-NAME-sS and variant-NAME-one, have a friction of their own.
+    # The networks of a variant are called variant-NAME-sS and variant-NAME-one.
     frictions = {f"variant-{v['name']}": v["friction"] for v in experiment.get("variants", [])}
     terms = {
         "step": record["step"],
@@ -248,7 +255,7 @@ def redo(run, name, draws):
     steps = round(experiment["horizon"]["time"] / record["step"])
     drawn = record["batch"] is not None or terms["temperature"] > 0
     if drawn and draws is None:
-        misuse(f"'{name}' drew at random; write its draws first:\n  widelimit draws {run} {name} --out draws.npz")
+        misuse(f"'{name}' has random draws; write them first:\n  widelimit draws {run} {name} --out draws.npz")
     draws = np.load(draws) if drawn else {}
 
     state = np.load(run / "state" / f"{name}.npz")
@@ -280,25 +287,25 @@ def redo(run, name, draws):
         xi = 0.0 * theta
         if terms["temperature"] > 0:
             for parts, own in zip(families, xi):
-                name = "normals" if len(families) == 1 else f"normals_{parts[-1] if 'a' in parts else parts[0]}"
-                drawn_now = narrow(draws_of(draws, name, k))
-                # What is not trained comes last, but for the fixed first weight of a bump neuron.
-                own[:, network.held : network.held + drawn_now.shape[1]] = drawn_now
+                array = "normals" if len(families) == 1 else f"normals_{parts[-1] if 'a' in parts else parts[0]}"
+                normals = narrow(draws_of(draws, array, k))
+                # Trained parameters come first, but for the fixed first weight of a bump neuron.
+                own[:, network.fixed_first : network.fixed_first + normals.shape[1]] = normals
         theta, r = step(lambda theta: Arrays(network.gradient(theta, bx, by)), theta, r, terms, xi)
 
-    redone = {}
-    for kind_of, values in (("", theta), ("momentum_", r)):
+    recomputed = {}
+    for prefix, values in (("", theta), ("momentum_", r)):
         for parts, own in zip(families, values):
             ends = np.cumsum([state[f"{part}_initial"].shape[1] for part in parts])[:-1]
-            redone |= {f"{part}_{kind_of}final": v for part, v in zip(parts, np.split(own, ends, axis=1))}
-    return redone, state, scalar, f"{record['method']}, N = {record['width']}, {steps} steps of {record['step']}"
+            recomputed |= {f"{part}_{prefix}final": v for part, v in zip(parts, np.split(own, ends, axis=1))}
+    return recomputed, state, scalar, f"{record['method']}, N = {record['width']}, {steps} steps of {record['step']}"
 
 
 _arrays = {}
 
 
 def draws_of(draws, name, step):
-    # An .npz file reads an array again each time it is asked for: keep it.
+    """The draws of one step. Arrays are kept, as an .npz file reads them anew at every access."""
     if name not in _arrays:
         _arrays[name] = draws[name]
     return _arrays[name][step]
@@ -310,10 +317,10 @@ def main():
     run, name = Path(sys.argv[1]), sys.argv[2]
     if not (run / "manifest.json").is_file():
         misuse(f"{run} is not a run: there is no manifest.json in it")
-    redone, recorded, scalar, what = redo(run, name, sys.argv[3] if len(sys.argv) == 4 else None)
+    recomputed, recorded, scalar, what = redo(run, name, sys.argv[3] if len(sys.argv) == 4 else None)
     print(f"{name}: {what}")
     worst = 0.0
-    for part, value in redone.items():
+    for part, value in recomputed.items():
         size = np.abs(recorded[part]).max()
         apart = np.abs(value - recorded[part]).max()
         # Momenta of plain gradient descent, and of fixed weights, are zero on both sides.

@@ -48,6 +48,13 @@ pub fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
+/// The names of the values for which `suits` holds, as `a, b or c`, for messages.
+pub fn names_where<T: Choice>(suits: impl Fn(T) -> bool) -> String {
+    let mut names: Vec<&str> = T::ALL.iter().filter(|&&choice| suits(choice)).map(|choice| choice.name()).collect();
+    let last = names.pop().unwrap_or_default();
+    if names.is_empty() { last.into() } else { format!("{} or {last}", names.join(", ")) }
+}
+
 /// The value with the given name, for arguments of the command line.
 ///
 /// # Errors
@@ -116,9 +123,6 @@ macro_rules! choice {
         }
 
         impl $Enum {
-            /// All names, in the order of the variants.
-            pub const NAMES: &[&str] = &[$($name),+];
-
             /// The name in experiment files, on the command line and in records.
             pub const fn name(self) -> &'static str {
                 match self {
@@ -158,8 +162,8 @@ mod tests {
     /// Parsing, printing and serialisation use the same names.
     #[test]
     fn names_round_trip() {
-        assert_eq!(Shade::names(), Shade::NAMES);
-        for (&choice, &name) in Shade::ALL.iter().zip(Shade::NAMES) {
+        assert_eq!(Shade::names(), ["red", "dark-blue"]);
+        for (&choice, name) in Shade::ALL.iter().zip(Shade::names()) {
             assert_eq!((choice.name(), choice.to_string().as_str()), (name, name));
             assert_eq!(name.parse(), Ok(choice));
             assert_eq!(serde_json::to_value(choice).unwrap(), name);

@@ -35,57 +35,72 @@
 //! | `r` | momenta, `d theta / dt` | [`dynamics::State::momentum`] |
 //! | `Psi` | potential; `grad Psi(theta_i) = N dR/dtheta_i` | [`network::Network::potential_gradient`] |
 //! | `f_N`, `f_rho` | predictions of a network, of the limit | [`network::Network::predict`] |
-//! | `R` | risk: mean loss and ridge term | `risk` in the records; [`study::series`] |
+//! | `R` | risk: mean loss and ridge term | [`record::Measure::Risk`] |
 //! | `A`, `S^2` | neurons kept in dropout, spread of the features | [`analysis::dropout`] |
 //! | `P`, `Q` | the networks at the ends of a path | [`analysis::connectivity`] |
 //!
-//! # Rooms
+//! # Modules
 //!
-//! Data flow one way, from an experiment file to records, checks and figures.
+//! In the order of the layers: each module imports only modules above it in this table. Data flow one way, from an
+//! experiment file to records, checks and figures.
 //!
-//! | room | what |
+//! | module | contents |
 //! |---|---|
-//! | [`cli`] | the command line: requests into calls of the library |
-//! | [`config`] | the experiment file: reading, rules, built-in experiments |
+//! | [`choice`] | enums with fixed names, for experiment files, the command line and records |
+//! | [`number`] | floating-point numbers in JSON, NaN and infinities included |
+//! | [`compute`] | vector instructions, threads, aligned memory, addressed random streams |
 //! | [`population`] | laws of (x, y): data files, teachers, mixtures |
-//! | [`network`] | the two- and the three-layer model, their losses and activations, the fast kernels |
-//! | [`dynamics`] | forces, integrators, noise, the one time loop |
-//! | [`analysis`] | exponents with intervals, distances, the bound's form, dropout, connecting paths, verdicts |
+//! | [`network`] | the two- and the three-layer network, losses, activations, and the kernels that evaluate them |
+//! | [`dynamics`] | forces, integrators, noise, the time loop, Picard iteration |
 //! | [`kinetic`] | the kinetic equation on a grid, for neurons with one trained parameter; the radial reduction |
-//! | [`study`] | the only room that joins the others: an experiment in, records out |
 //! | [`sparse`] | sparse recovery: hard thresholding, pursuits, the iterative optimal brain surgeon |
+//! | [`analysis`] | exponents with intervals, distances, the form of the bound, dropout, connecting paths, verdicts |
 //! | [`record`] | the run folder, the manifest, arrays in `.npz` |
-//! | [`figure`] | figures as pure functions of records |
-//! | [`choice`] | choices made by name: one list for parsing, printing and records |
-//! | [`compute`] | the lowest layer: vector instructions, threads, scalar types, addressed random streams |
+//! | [`figure`] | charts as data, written as SVG, PNG and PDF |
+//! | [`config`] | the experiment file: reading, rules, built-in experiments |
+//! | [`run`] | an experiment carried out: plan, trajectories, checkpoints, records, the figures of every run |
+//! | [`study`] | the studies, one folder each, and their registry |
+//!
+//! The functions at the root of the crate, such as [`load`] and [`run_experiment`], join them; the command line is part of
+//! the program, not of the library.
 //!
 //! # Studies
 //!
-//! Networks are trained once ([`study::plan`]), and every study whose table is in the experiment file looks at them.
+//! The networks of an experiment are trained once ([`run::plan`]); then every study whose table is in the experiment file
+//! analyses them.
 //!
 //! | study | question |
 //! |---|---|
-//! | [`study::gap`] | how far is a network from the limit, and how does that scale with width, step and batch? |
-//! | [`study::dropout`] | what does a network lose when it keeps `M` of its `N` neurons? |
-//! | [`study::connect`] | how much must the loss rise on a path between two networks? |
-//! | [`study::converge`] | how fast does the risk fall, and from which starts does it not? |
-//! | [`study::picard`] | how do Picard's iterates come together, and is their fixed point the limit? |
+//! | [`study::gap`] | how far is a network from the limit, and how does that scale with width, step and batch size? |
+//! | [`study::dropout`] | by how much does the loss rise when `M` of the `N` neurons are kept? |
+//! | [`study::paths`] | by how much must the loss rise on a path between two networks? |
+//! | [`study::convergence`] | how fast does the risk fall, and from which starts does it not? |
 //! | [`study::radial`] | do networks in R^d follow the radial kinetic equation? |
+//! | [`study::picard`] | how do Picard's iterates converge, and is their fixed point the limit? |
 //! | [`study::kinetic`] | does the kinetic equation on a grid agree with particles, and how does the free energy fall? |
 //!
-//! Experiments of the other kind, sparse recovery, have studies of their own: [`study::recovery`].
+//! Experiments of the other kind are about sparse recovery:
 //!
-//! # Four ideas
+//! | study | question |
+//! |---|---|
+//! | [`study::recover`] | how fast does each algorithm converge to the true vector? |
+//! | [`study::noise`] | how much larger than that of least squares on the true support is the error at each noise level? |
+//! | [`study::rates`] | do the bounds of the theorems hold, and how close to them are the errors? |
+//! | [`study::phase`] | for which n/d and k/n is the true vector found? |
+//!
+//! # Design
 //!
 //! 1. **A network is an empirical measure.** A finite network and a cloud of mean-field particles are one type: a flat slice
-//!    of neurons that [`network::Network`] interprets. The factor `1/N` is in one place.
+//!    of neurons that [`network::Network`] interprets. The average over the last hidden layer, `1/N` or `1/N2`, is taken
+//!    where the kernels assemble predictions; that of a three-layer network over its first hidden layer, `1/N1`, in the
+//!    forward pass of its kernel ([`network::kernel`]). Gradients are those of the potential, `N dR/dtheta_i`, and contain
+//!    no such factor for two layers.
 //! 2. **A force is a function of the state.** [`dynamics::Force`] gives `grad Psi` under a batch, fresh draws or the whole
 //!    population; an [`dynamics::Integrator`] maps state, force and noise to the next state. Heavy ball is one of them, so a
-//!    network and its limit differ only in which force drives them and which integrator moves them.
-//! 3. **One time loop** owns the clock, the recording times, the checkpoints and the reasons to stop:
-//!    [`dynamics::TimeLoop`].
-//! 4. **Random draws have addresses.** [`compute::rng::stream`] is a pure function of the seed, the purpose and two indices. Coupled
-//!    runs share what they should share, and neither threads nor interruptions change a bit.
+//!    network and its limit differ only in force and integrator.
+//! 3. **There is one time loop,** [`dynamics::TimeLoop`]: it decides when to record, to write a checkpoint and to stop.
+//! 4. **Random draws are addressed.** [`compute::rng::stream`] is a pure function of the seed, the role and two indices.
+//!    Coupled runs share their draws, and neither the number of threads nor an interruption changes a bit.
 //!
 //! # Example
 //!
@@ -129,19 +144,20 @@
 //! assert!(risks[2] < 0.1 * risks[0], "{risks:?}");
 //! ```
 //!
-//! Whole experiments are read by [`config::load`] and run by [`study::run`]:
+//! Whole experiments are read by [`load`] and run by [`run_experiment`]:
 //!
 //! ```
-//! let overrides = ["widths.values=[32,128]".parse()?, "gap.sweep=[]".parse()?];
-//! let experiment = widelimit::config::load("digits", &overrides)?;
+//! use widelimit::config::{AnyExperiment, Override};
+//!
+//! let overrides: [Override; 2] = ["widths.values=[32,128]".parse()?, "gap.sweep=[]".parse()?];
+//! let loaded = widelimit::load("digits", &overrides)?;
+//! let AnyExperiment::Training(experiment) = loaded.experiment else { unreachable!("digits trains networks") };
 //! assert_eq!(experiment.widths.values, [32, 128]);
 //! assert_eq!(experiment.dynamics.learning_rate_and_momentum(), (0.0004, 0.98));
 //! # Ok::<(), widelimit::config::ConfigError>(())
 //! ```
 //!
 //! The guide, the map from equations to files, and what the tests compare are in the folder `docs/` of the repository.
-
-#![deny(unsafe_code)]
 
 pub mod analysis;
 pub mod choice;
@@ -187,11 +203,11 @@ pub fn parse(text: &str, origin: &str, base: &Path, overrides: &[Override]) -> R
 }
 
 /// Runs an experiment of either kind into a folder. `interrupt` may be set from another thread to stop it; a run that was
-/// interrupted goes on with [`Options::resume`].
+/// interrupted is continued with [`Options::resume`].
 ///
 /// # Errors
-/// Data that cannot be read or do not fit, a folder in use or holding another run, a full disk: see [`RunError`]. The
-/// folder is not touched before the data have been read and the memory checked.
+/// See [`RunError`]: data that cannot be read or are too large, a folder in use or holding another run, files that cannot be
+/// written. The folder is not changed before the data have been read and the memory checked.
 pub fn run_experiment(
     experiment: &AnyExperiment,
     options: &Options,
@@ -208,7 +224,7 @@ pub fn draw_figures(folder: &RunFolder) -> Result<Vec<PathBuf>, FiguresError> {
     run::figures::draw(folder, &REGISTRY)
 }
 
-/// The memory that an experiment needs on a population of shape (n, d, K), by purpose.
-pub fn estimate_memory(experiment: &Experiment, shape: (usize, usize, usize)) -> run::memory::Estimate {
+/// An estimate of the memory that an experiment needs on a population of shape (n, d, K), by purpose.
+pub fn estimate_memory(experiment: &Experiment, shape: (usize, usize, usize)) -> run::memory::MemoryEstimate {
     run::memory::estimate(experiment, shape, &REGISTRY)
 }

@@ -1,4 +1,4 @@
-//! The program: parses the command line, runs, returns the exit code.
+//! The program `widelimit`: parses the command line, runs the command, returns the exit status.
 
 mod cli;
 
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// An error with its causes, each once: most messages include their cause.
+/// The message of an error and its causes, each once: most messages end with that of their cause.
 fn message(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
         "" => cause,

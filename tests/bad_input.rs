@@ -1,5 +1,5 @@
-//! Promise: what is wrong with an experiment is said before anything is computed: all of it at once, each with its file,
-//! its key, its value and what would be right. Nothing is created on disk.
+//! Errors in an experiment are reported before anything is computed: all of them together, each with its file, its key,
+//! its value and what would be accepted. Nothing is created on disk.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use widelimit::config::builtin;
 
-/// What `parse` says; it must refuse.
+/// The message with which `parse` refuses a text.
 fn refusal(text: &str, set: &[&str]) -> String {
     match parse(text, set) {
         Err(error) => error.to_string(),
@@ -16,13 +16,13 @@ fn refusal(text: &str, set: &[&str]) -> String {
     }
 }
 
-fn says(message: &str, words: &[&str]) {
+fn contains_all(message: &str, words: &[&str]) {
     for word in words {
         assert!(message.contains(word), "'{word}' is not in: {message}");
     }
 }
 
-/// Every row of a table, each with what was said and what must be in it; all that is missing is reported together.
+/// Checks a table of messages, each with the words that it must contain; everything that is missing is reported together.
 fn table<'a>(rows: impl IntoIterator<Item = (String, Vec<&'a str>)>) {
     let missing: Vec<String> = rows
         .into_iter()
@@ -35,15 +35,15 @@ fn table<'a>(rows: impl IntoIterator<Item = (String, Vec<&'a str>)>) {
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
-/// [`TINY`] with this in the place of that.
-fn with(that: &str, this: &str) -> String {
-    assert!(TINY.contains(that), "{that} is not in the text");
-    TINY.replacen(that, this, 1)
+/// [`TINY`] with a part of its text replaced.
+fn with(old: &str, new: &str) -> String {
+    assert!(TINY.contains(old), "{old} is not in the text");
+    TINY.replacen(old, new, 1)
 }
 
 #[test]
 fn keys_of_the_file() {
-    // What stands in the text, what is put there, and what must be said.
+    // A line of the text, its replacement, and words of the message.
     let rows: &[(&str, &str, &[&str])] = &[
         ("name = \"tiny\"", "", &["tiny.toml: name: missing", "text in quotes"]),
         ("name = \"tiny\"", "name = 3", &["tiny.toml: name = 3", "text in quotes"]),
@@ -85,7 +85,7 @@ fn keys_of_the_file() {
 
 #[test]
 fn keys_replaced_on_the_command_line() {
-    // Replaced keys, and what must be said.
+    // Replaced keys, and words of the message.
     let rows: &[(&[&str], &[&str])] = &[
         // Sections and choices.
         (&["population=1"], &["--set: population = 1", "expected a table, [population]"]),
@@ -171,10 +171,7 @@ fn keys_replaced_on_the_command_line() {
         (&["dynamics.batch=0"], &["dynamics.batch = 0", "\"full\" or a whole number of at least 1"]),
         (&["dynamics.batch=half"], &["dynamics.batch = \"half\"", "\"full\" or a whole number of at least 1"]),
         (&["dynamics.diverged_above=0"], &["dynamics.diverged_above = 0", "positive number"]),
-        (
-            &["dynamics={learning_rate=0.01, momentum=1.0}"],
-            &["dynamics.momentum = 1.0", "from 0 up to, and without, 1"],
-        ),
+        (&["dynamics={learning_rate=0.01, momentum=1.0}"], &["dynamics.momentum = 1.0", "at least 0 and less than 1"]),
         (&["dynamics={learning_rate=-0.01, momentum=0.5}"], &["dynamics.learning_rate = -0.01", "positive number"]),
         (&["horizon.time=0"], &["horizon.time = 0", "positive number"]),
         (&["horizon.time=nan"], &["horizon.time = nan", "positive number"]),
@@ -272,17 +269,17 @@ fn rules_between_keys() {
             &["gap.sweep.0.values = 0.3", "divides the recording interval"],
         ),
         // Memory, whatever the size of the mistake.
-        (&["reference.particles=1000000000000"], &["would hold about", "this machine has", "fewer particles", "f32"]),
-        (&["reference.particles=9223372036854775807"], &["would hold about"]),
-        (&["widths.values=[9223372036854775807]"], &["4 times the largest width", "would hold about"]),
-        (&["widths.seeds=9223372036854775807"], &["would hold about", "fewer seeds"]),
-        (&["population.size=9223372036854775807"], &["would hold about"]),
-        (&["population.dimension=9223372036854775807"], &["would hold about"]),
-        (&["horizon.records=9223372036854775807"], &["would hold about"]),
-        (&["dynamics.batch=9223372036854775807"], &["would hold about"]),
-        (&["gap.projections=9223372036854775807"], &["would hold about"]),
-        (&["gap.resamples=9223372036854775807"], &["would hold about"]),
-        (&["gap.sweep=[{over=\"batch\", values=[1e18], width=4}]"], &["would hold about"]),
+        (&["reference.particles=1000000000000"], &["would need about", "this machine has", "fewer particles", "f32"]),
+        (&["reference.particles=9223372036854775807"], &["would need about"]),
+        (&["widths.values=[9223372036854775807]"], &["4 times the largest width", "would need about"]),
+        (&["widths.seeds=9223372036854775807"], &["would need about", "fewer seeds"]),
+        (&["population.size=9223372036854775807"], &["would need about"]),
+        (&["population.dimension=9223372036854775807"], &["would need about"]),
+        (&["horizon.records=9223372036854775807"], &["would need about"]),
+        (&["dynamics.batch=9223372036854775807"], &["would need about"]),
+        (&["gap.projections=9223372036854775807"], &["would need about"]),
+        (&["gap.resamples=9223372036854775807"], &["would need about"]),
+        (&["gap.sweep=[{over=\"batch\", values=[1e18], width=4}]"], &["would need about"]),
         // The override itself.
         (&["dynamics.step"], &["--set dynamics.step: expected KEY=VALUE"]),
         (&["=1"], &["--set =1: the key has an empty part"]),
@@ -301,7 +298,7 @@ fn rules_between_keys() {
 }
 
 #[test]
-fn a_step_that_does_not_divide_the_interval_comes_with_one_that_does() {
+fn a_step_that_does_not_divide_the_interval_is_refused_with_one_that_does() {
     let rows: &[(&str, &[&str])] = &[
         ("dynamics.step", &["dynamics.step=0.3"]),
         ("dynamics.step", &["dynamics.step=0.7"]),
@@ -319,14 +316,14 @@ fn a_step_that_does_not_divide_the_interval_comes_with_one_that_does() {
     ];
     for (key, set) in rows {
         let message = refusal(TINY, set);
-        says(&message, &[key, "horizon.time / horizon.records = "]);
+        contains_all(&message, &[key, "horizon.time / horizon.records = "]);
         let offered: f64 = message.rsplit("; ").next().unwrap().trim_end_matches(" does").parse().unwrap();
-        let mended = match set[0].starts_with("dynamics={") {
+        let corrected = match set[0].starts_with("dynamics={") {
             true => format!("dynamics={{step={offered}, friction=1.0}}"),
             false => format!("{key}={offered}"),
         };
-        println!("{message}\n{mended}");
-        let set: Vec<&str> = set.iter().copied().chain([mended.as_str()]).collect();
+        println!("{message}\n{corrected}");
+        let set: Vec<&str> = set.iter().copied().chain([corrected.as_str()]).collect();
         parse(TINY, &set).unwrap_or_else(|error| panic!("{error}"));
     }
 }
@@ -339,14 +336,14 @@ fn refused(folder: &Path, args: &[&str], words: &[&str]) {
     println!("{message}");
     assert_eq!(output.status.code(), Some(2), "{args:?}: {message}");
     assert!(message.lines().any(|line| line.starts_with("widelimit: ")), "{message}");
-    says(&message, words);
+    contains_all(&message, words);
     assert!(output.stdout.is_empty());
-    assert!(files(folder) == before, "{args:?} left something behind");
+    assert!(files(folder) == before, "{args:?} changed the folder");
     assert!(!folder.join("runs").exists() && !folder.join("out").exists());
 }
 
 #[test]
-fn everything_wrong_is_said_at_once_and_nothing_is_made() {
+fn all_errors_are_reported_together_and_nothing_is_created() {
     let here = tempfile::tempdir().unwrap();
     let text =
         with("step = 0.03125", "step = 0.3").replace("seeds = 2", "seeds = 0").replace("[gap]", "[gap]\nresample = 3");
@@ -364,7 +361,7 @@ fn everything_wrong_is_said_at_once_and_nothing_is_made() {
 }
 
 #[test]
-fn experiments_that_are_not_there() {
+fn missing_experiments() {
     let here = tempfile::tempdir().unwrap();
     let all = builtin::names();
     refused(here.path(), &["run", "digit"], &[&["no experiment and no file is called 'digit'"][..], &all].concat());
@@ -380,7 +377,7 @@ fn experiments_that_are_not_there() {
 }
 
 #[test]
-fn data_that_are_not_there_or_damaged() {
+fn missing_and_damaged_data() {
     let here = tempfile::tempdir().unwrap();
     let population = "population={kind=\"file\", path=\"data.csv\", labels=\"real\"}";
     fs::write(here.path().join("tiny.toml"), TINY).unwrap();
@@ -389,7 +386,7 @@ fn data_that_are_not_there_or_damaged() {
 
     let output = program().current_dir(here.path()).args(["run", "tiny.toml", "--set", population]).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(message.matches("os error").count(), 1, "a cause is said once: {message}");
+    assert_eq!(message.matches("os error").count(), 1, "a cause is given once: {message}");
     with(population, &["cannot read", "data.csv"]);
     let rows: &[(&str, &[&str])] = &[
         ("1,2\n3\n", &["data.csv", "line 2 has 1 cells", "2"]),

@@ -1,4 +1,4 @@
-//! Promise: `E = R + (1/2) mean|r|^2` and `dE/dt = -gamma mean|r|^2` along every deterministic second-order method, to
+//! `E = R + (1/2) mean|r|^2` and `dE/dt = -gamma mean|r|^2` along every deterministic second-order method, to
 //! the method's order; theory.md section 3.
 
 mod common;
@@ -32,7 +32,7 @@ fn defect((problem, start): &(Problem, State<f64>), method: Method, steps: usize
     let e0 = energy(problem, start);
     let (mut lost, mut worst) = (0.0, 0.0_f64);
     let mut seen = vec![kinetic(problem, start)];
-    problem.walk(method, motion(h, FRICTION), start.clone(), HORIZON, |_, state| {
+    problem.integrate(method, motion(h, FRICTION), start.clone(), HORIZON, |_, state| {
         seen.push(kinetic(problem, state));
         if let [a, b, c] = seen[..] {
             lost += FRICTION * h / 3.0 * (a + 4.0 * b + c);
@@ -66,7 +66,7 @@ fn dormand_prince_loses_what_friction_takes() {
         let (mut lost, mut worst) = (0.0, 0.0_f64);
         let (mut last, mut before, mut at) = (kinetic(&problem, &start), 0.0, start.clone());
         let adaptive = Motion { tolerance, ..motion(0.01, FRICTION) };
-        let end = problem.walk(Method::DormandPrince, adaptive, start.clone(), HORIZON, |integrator, state| {
+        let end = problem.integrate(Method::DormandPrince, adaptive, start.clone(), HORIZON, |integrator, state| {
             // Boole's rule over each step, with the dense output at the quarters.
             let h = state.time - before;
             let mut inside = |part: f64| {
@@ -99,7 +99,7 @@ fn never_grows(problem: &Problem, moving: &State<f64>) {
             let mut last = energy(problem, start);
             let first = last;
             let fine = Motion { tolerance: 1e-9, ..motion(0.005, FRICTION) };
-            problem.walk(method, fine, start.clone(), HORIZON, |_: &dyn Integrator<f64>, state| {
+            problem.integrate(method, fine, start.clone(), HORIZON, |_: &dyn Integrator<f64>, state| {
                 let now = energy(problem, state);
                 assert!(now <= last + 1e-14, "{method:?} at t = {}: {last} grew to {now}", state.time);
                 last = now;

@@ -1,4 +1,4 @@
-//! Promise: bump neurons move as the theory says, by particles as on the grid; and the study of the kinetic equation
+//! Bump neurons move as the theory states, by particles as on the grid; and the study of the kinetic equation
 //! leaves the same bytes behind however it was run.
 
 mod common;
@@ -8,7 +8,7 @@ use common::normals;
 use ndarray::Array2;
 use widelimit::compute::Threads;
 use widelimit::config::AnyExperiment;
-use widelimit::kinetic::{Line, MeanField};
+use widelimit::kinetic::{GridAxis, MeanField};
 use widelimit::network::{Batch, Loss, Network, Objective, TwoLayer};
 use widelimit::run::{Options, Report};
 
@@ -46,7 +46,7 @@ fn particles_have_the_force_of_the_grid() {
         assert_eq!([gradient[3 * i], gradient[3 * i + 2]], [0.0, 0.0]);
     }
     // The same field on nodes.
-    let line = Line { low: -3.0, high: 3.0, nodes: 64 };
+    let line = GridAxis { low: -3.0, high: 3.0, nodes: 64 };
     let seen = Array2::from_shape_vec((n, 2), batch.x.clone()).unwrap();
     let labels = Array2::from_shape_vec((n, 1), y.clone()).unwrap();
     let field =

@@ -1,34 +1,36 @@
-//! Promise: the commands do what their help says, from `list` to `draws`, and their exit codes can be relied on.
+//! Every command, from `list` to `draws`, does what its help states and returns the documented exit code.
 
 mod common;
 
 use common::experiment::{Run, Shared, TINY, arrays, files, in_order, json, parse, program, tiny};
 use resvg::usvg;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use widelimit::config::{AnyExperiment, builtin};
-use widelimit::record::npz::Table;
+use widelimit::record::FORMAT;
+use widelimit::record::npz::StoredArrays;
 use widelimit::run::machine_memory;
 
-/// What the program said, and its exit code.
-struct Said {
+/// The output of the program, and its exit code.
+struct CommandOutput {
     code: Option<i32>,
     out: String,
     err: String,
 }
 
 /// Runs the program in a folder.
-fn widelimit(folder: &Path, args: &[&str]) -> Said {
+fn widelimit(folder: &Path, args: &[&str]) -> CommandOutput {
     let output = program().current_dir(folder).args(args).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    CommandOutput { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
 }
 
-fn fine(folder: &Path, args: &[&str]) -> Said {
-    let said = widelimit(folder, args);
-    assert_eq!(said.code, Some(0), "{args:?}: {}", said.err);
-    said
+fn fine(folder: &Path, args: &[&str]) -> CommandOutput {
+    let output = widelimit(folder, args);
+    assert_eq!(output.code, Some(0), "{args:?}: {}", output.err);
+    output
 }
 
 /// A complete run with every kind of group.
@@ -41,7 +43,7 @@ fn shared() -> Arc<Run> {
     COMPLETE.get(|| Run::new(&tiny(&[sweeps])))
 }
 
-/// A copy of it, to be spoilt.
+/// A copy of it, to be changed.
 fn complete() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in files(&shared().path()) {
@@ -68,26 +70,26 @@ fn every_built_in_is_listed_shown_and_read_back() {
         assert_eq!(widelimit::parse(&shown, "shown", Path::new("."), &[]).unwrap().experiment, experiment);
         let written = experiment.to_toml().unwrap();
         assert_eq!(widelimit::parse(&written, "written", Path::new(""), &[]).unwrap().experiment, experiment);
-        // Only networks can be so large that they are refused before their data are seen.
+        // Only experiments with networks can be refused for their size before the data are read.
         let AnyExperiment::Training(experiment) = experiment else { continue };
-        // MNIST's size is known from its files only.
+        // The size of MNIST is not in the experiment.
         let shape = experiment.shape_hint().unwrap_or((1000, 784, 1));
         let needed = widelimit::estimate_memory(&experiment, shape);
         assert_eq!(needed.fits_machine(), Ok(()));
         assert!(needed.total() < 1 << 34, "{}: {}", known.name, machine_memory::bytes(needed.total()));
     }
-    let said = widelimit(here.path(), &["show", "digit"]);
-    assert_eq!(said.code, Some(2));
-    assert!(builtin::names().iter().all(|name| said.err.contains(name)), "{}", said.err);
+    let output = widelimit(here.path(), &["show", "digit"]);
+    assert_eq!(output.code, Some(2));
+    assert!(builtin::names().iter().all(|name| output.err.contains(name)), "{}", output.err);
 }
 
 #[test]
 fn an_experiment_from_a_file_to_its_figures() {
     let here = tempfile::tempdir().unwrap();
     fs::write(here.path().join("tiny.toml"), TINY).unwrap();
-    let said = fine(here.path(), &["run", "tiny.toml", "--threads", "1", "--set", "widths.seeds=3"]);
+    let output = fine(here.path(), &["run", "tiny.toml", "--threads", "1", "--set", "widths.seeds=3"]);
     for word in ["a tiny experiment", "memory: about "] {
-        assert!(said.err.contains(word), "{}", said.err);
+        assert!(output.err.contains(word), "{}", output.err);
     }
     for word in [
         "runs-diverged",
@@ -97,7 +99,7 @@ fn an_experiment_from_a_file_to_its_figures() {
         "records: runs/tiny/records",
         "gap-widths.svg",
     ] {
-        assert!(said.out.contains(word), "{word} is not in: {}", said.out);
+        assert!(output.out.contains(word), "{word} is not in: {}", output.out);
     }
     let run = here.path().join("runs/tiny");
     let manifest = json(&run.join("manifest.json"));
@@ -107,7 +109,7 @@ fn an_experiment_from_a_file_to_its_figures() {
     assert!(manifest["trajectories"].as_array().unwrap().iter().all(|run| run["stop"]["reason"] == "horizon"));
     let written = fs::read_to_string(run.join("experiment.toml")).unwrap();
     assert_eq!(parse(&written, &[]).unwrap(), tiny(&["widths.seeds=3"]));
-    // Quiet is quiet.
+    // With `--quiet` nothing is printed.
     let quiet = fine(here.path(), &["run", "tiny.toml", "--quiet", "--out", "elsewhere"]);
     assert_eq!(quiet.err, "");
     assert!(here.path().join("elsewhere/checks.json").is_file());
@@ -122,10 +124,10 @@ fn figures_are_drawn_from_the_records_alone() {
         let path = run.path().join(name);
         if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
     }
-    let said = fine(run.path(), &["figures", "."]);
+    let output = fine(run.path(), &["figures", "."]);
     let after = files(&run.path().join("figures"));
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
-    assert_eq!(said.out.lines().count(), after.len());
+    assert_eq!(output.out.lines().count(), after.len());
     for (name, bytes) in &before {
         let again = &after[name];
         match name.ends_with(".pdf") {
@@ -155,7 +157,7 @@ fn figures_are_well_formed() {
 }
 
 #[test]
-fn check_tells_by_its_exit_code() {
+fn exit_codes_of_check() {
     let run = complete();
     let path = run.path().join("checks.json");
     let mut checks = json(&path);
@@ -165,32 +167,80 @@ fn check_tells_by_its_exit_code() {
     };
     for (verdict, code) in [("holds", 0), ("not resolved", 0), ("fails", 1)] {
         set(&mut checks, verdict);
-        let said = widelimit(run.path(), &["check", "."]);
-        assert_eq!(said.code, Some(code), "{verdict}: {}", said.err);
-        assert!(said.out.contains(verdict) && said.out.contains("energy-falls"), "{}", said.out);
+        let output = widelimit(run.path(), &["check", "."]);
+        assert_eq!(output.code, Some(code), "{verdict}: {}", output.err);
+        assert!(output.out.contains(verdict) && output.out.contains("energy-falls"), "{}", output.out);
     }
-    // One is enough, and it says why.
+    // One failed check is enough, and its detail is printed.
     set(&mut checks, "holds");
     checks[1]["verdict"] = "fails".into();
-    checks[1]["detail"] = "perpetual motion".into();
+    checks[1]["detail"] = "the energy rises".into();
     fs::write(&path, checks.to_string()).unwrap();
-    let said = widelimit(run.path(), &["check", "."]);
-    assert_eq!(said.code, Some(1));
-    assert!(said.out.contains("perpetual motion"), "{}", said.out);
+    let output = widelimit(run.path(), &["check", "."]);
+    assert_eq!(output.code, Some(1));
+    assert!(output.out.contains("the energy rises"), "{}", output.out);
 
     let manifest = run.path().join("manifest.json");
     let text = fs::read_to_string(&manifest).unwrap();
     for (status, word) in [("running", "unfinished"), ("interrupted", "interrupted")] {
         fs::write(&manifest, text.replace("\"status\": \"complete\"", &format!("\"status\": \"{status}\""))).unwrap();
-        let said = widelimit(run.path(), &["check", "."]);
-        assert_eq!(said.code, Some(2));
-        assert!(said.err.contains(word) && said.err.contains("--resume"), "{}", said.err);
+        let output = widelimit(run.path(), &["check", "."]);
+        assert_eq!(output.code, Some(2));
+        assert!(output.err.contains(word) && output.err.contains("--resume"), "{}", output.err);
     }
     for command in ["check", "figures"] {
-        let said = widelimit(run.path(), &[command, "nowhere"]);
-        assert_eq!(said.code, Some(2));
-        assert!(said.err.contains("nowhere is not a run"), "{}", said.err);
+        let output = widelimit(run.path(), &[command, "nowhere"]);
+        assert_eq!(output.code, Some(2));
+        assert!(output.err.contains("nowhere is not a run"), "{}", output.err);
     }
+}
+
+/// Run folders of another format are refused where their layout matters, with advice; their checks are still printed.
+#[test]
+fn run_folders_of_another_format() {
+    let run = complete();
+    let here = tempfile::tempdir().unwrap();
+    fs::write(here.path().join("tiny.toml"), TINY).unwrap();
+    let (path, file) = (run.path().to_str().unwrap(), run.path().join("manifest.json"));
+    let written = json(&file);
+    assert_eq!(written["format"], FORMAT);
+    // Manifests of the first format have neither the format nor what came with it.
+    let mut earlier = written.clone();
+    ["format", "kind", "studies"].iter().for_each(|key| drop(earlier.as_object_mut().unwrap().remove(*key)));
+    let mut later = written.clone();
+    later["format"] = (FORMAT + 1).into();
+    later["unheard-of"] = 1.into();
+    for (manifest, format) in [(earlier, 1), (later, FORMAT + 1)] {
+        for status in ["complete", "interrupted"] {
+            let mut manifest = manifest.clone();
+            manifest["status"] = status.into();
+            fs::write(&file, manifest.to_string()).unwrap();
+            let before = files(run.path());
+            for (args, advice) in [
+                (&["run", "tiny.toml", "--out", path, "--resume"][..], "Start over with --force"),
+                (&["run", "tiny.toml", "--out", path], "choose another folder with --out"),
+                (&["figures", path], "run it again with --force"),
+            ] {
+                let output = widelimit(here.path(), args);
+                assert_eq!(output.code, Some(2), "{args:?}: {}", output.err);
+                let found = format!("have format {format}; this version reads and writes format {FORMAT}");
+                for word in [path, &found, advice] {
+                    assert!(output.err.contains(word), "'{word}' is not in: {}", output.err);
+                }
+            }
+            let kept = |mut files: BTreeMap<String, Vec<u8>>| {
+                files.remove(".lock");
+                files
+            };
+            assert!(kept(files(run.path())) == kept(before), "a refused run is left as it was");
+        }
+        fs::write(&file, manifest.to_string()).unwrap();
+        let output = fine(here.path(), &["check", path]);
+        assert!(output.out.contains("energy-falls"), "{}", output.out);
+    }
+    // A run may be started over in the place of one of another format.
+    fine(here.path(), &["run", "tiny.toml", "--out", path, "--force", "--quiet"]);
+    assert_eq!(json(&file)["format"], FORMAT);
 }
 
 #[test]
@@ -199,20 +249,20 @@ fn draws_of_a_trajectory() {
     let run = shared.path();
     let here = tempfile::tempdir().unwrap();
     let of = |id: &str, out: &str| widelimit(here.path(), &["draws", run.to_str().unwrap(), id, "--out", out]);
-    let said = of("steps-b1-0.0625-s1", "draws.npz");
-    assert_eq!(said.code, Some(0), "{}", said.err);
+    let output = of("steps-b1-0.0625-s1", "draws.npz");
+    assert_eq!(output.code, Some(0), "{}", output.err);
     let drawn = arrays(&here.path().join("draws.npz"));
     assert_eq!(drawn.keys().collect::<Vec<_>>(), ["indices"]);
     assert_eq!(drawn["indices"].shape(), [16, 1]);
     assert!(drawn["indices"].iter().all(|&i| (0.0..40.0).contains(&i) && i.fract() == 0.0));
-    assert!(Table::<f64>::read(&here.path().join("draws.npz")).is_ok());
+    assert!(StoredArrays::<f64>::read(&here.path().join("draws.npz")).is_ok());
     for (id, words) in [
-        ("n4-s0", vec!["n4-s0", "draws nothing", "full gradient"]),
+        ("n4-s0", vec!["n4-s0", "no random draws", "full gradient"]),
         ("n5-s0", vec!["no trajectory is called 'n5-s0'", "n4-s0", "reference-half-step", "batches-2-s1"]),
     ] {
-        let said = of(id, "none.npz");
-        assert_eq!(said.code, Some(2));
-        assert!(words.iter().all(|word| said.err.contains(word)), "{}", said.err);
+        let output = of(id, "none.npz");
+        assert_eq!(output.code, Some(2));
+        assert!(words.iter().all(|word| output.err.contains(word)), "{}", output.err);
         assert!(!here.path().join("none.npz").exists());
     }
 }
@@ -236,8 +286,10 @@ fn a_step_far_too_large_stops_its_network_and_no_other() {
     ];
     let sweep = ["--set", "gap.sweep=[{over=\"step\", values=[0.5, 0.03125, 0.015625], width=4, seeds=2}]"];
     let args = [&["run", "tiny.toml", "--out", "one"][..], &stiff, &sweep].concat();
-    let said = fine(here.path(), &args);
-    assert!(said.out.contains("steps-full-0.5-s0 at step 2 (loss "), "{}", said.out);
+    let output = fine(here.path(), &args);
+    // A cell of the table may be broken into lines.
+    let words: Vec<&str> = output.out.split_whitespace().collect();
+    assert!(words.join(" ").contains("steps-full-0.5-s0 at step 2 (loss "), "{}", output.out);
     let run = here.path().join("one");
     for trajectory in json(&run.join("manifest.json"))["trajectories"].as_array().unwrap() {
         let id = trajectory["id"].as_str().unwrap();
@@ -258,8 +310,8 @@ fn a_step_far_too_large_stops_its_network_and_no_other() {
 
     // Where every network of the widths diverges, and the limit with their step beside them, the rest still stands.
     let args = [&["run", "tiny.toml", "--out", "all", "--set", "dynamics.step=0.5"][..], &stiff].concat();
-    let said = fine(here.path(), &args);
-    assert!(said.out.contains("reference-training-step") || said.out.contains("more, named in"), "{}", said.out);
+    let output = fine(here.path(), &args);
+    assert!(output.out.contains("reference-training-step") || output.out.contains("more, named in"), "{}", output.out);
     let all = here.path().join("all");
     assert_eq!(
         json(&all.join("records/groups.json"))["reference"]["function"]["training_step"],
@@ -281,10 +333,10 @@ fn both_spellings_of_the_clock_give_the_same_bits() {
     let rate = format!("learning_rate = {}\nmomentum = {}\n", step * step, 1.0 - friction * step);
     fs::write(here.path().join("b.toml"), clock(&rate)).unwrap();
     for name in ["a", "b"] {
-        let said = fine(here.path(), &["run", &format!("{name}.toml"), "--out", name]);
+        let output = fine(here.path(), &["run", &format!("{name}.toml"), "--out", name]);
         let words =
             "heavy ball: step 0.125, friction 1.5 = learning rate 1.562e-2 (on the N-scaled gradient), momentum 0.8125";
-        assert!(said.err.contains(words), "{}", said.err);
+        assert!(output.err.contains(words), "{}", output.err);
         let clock = json(&here.path().join(name).join("manifest.json"))["clock"].clone();
         let expected =
             serde_json::json!({"step": 0.125, "friction": 1.5, "learning_rate": 0.015625, "momentum": 0.8125});
@@ -296,8 +348,12 @@ fn both_spellings_of_the_clock_give_the_same_bits() {
     }
     // Under plain gradient descent the step is the learning rate.
     let set = ["--set", "dynamics={method=\"gradient-descent\", learning_rate=0.125}"];
-    let said = fine(here.path(), &[&["run", "a.toml", "--out", "c"][..], &set].concat());
-    assert!(said.err.contains("gradient descent: step 0.125 (learning rate on the N-scaled gradient)"), "{}", said.err);
+    let output = fine(here.path(), &[&["run", "a.toml", "--out", "c"][..], &set].concat());
+    assert!(
+        output.err.contains("gradient descent: step 0.125 (learning rate on the N-scaled gradient)"),
+        "{}",
+        output.err
+    );
 }
 
 #[test]
@@ -313,9 +369,9 @@ fn flags_are_checked() {
         (&["draw"], &["draw", "draws"]),
         (&[], &["Usage"]),
     ] {
-        let said = widelimit(here.path(), args);
-        assert_eq!(said.code, Some(2), "{args:?}");
-        assert!(words.iter().all(|word| said.err.contains(word)), "{args:?}: {}", said.err);
+        let output = widelimit(here.path(), args);
+        assert_eq!(output.code, Some(2), "{args:?}");
+        assert!(words.iter().all(|word| output.err.contains(word)), "{args:?}: {}", output.err);
     }
     assert!(files(here.path()).is_empty());
     for flag in ["--help", "--version"] {

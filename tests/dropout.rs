@@ -1,11 +1,11 @@
-//! Promise: the change of the loss under dropout is its closed form, `(N - M)/(2 M (N - 1)) S^2`, exactly over all sets
+//! The change of the loss under dropout is its closed form, `(N - M)/(2 M (N - 1)) S^2`, exactly over all sets
 //! and within the Monte-Carlo error over random ones; theory.md section 6.
 
 mod common;
 
 use common::{mean, normals};
 use ndarray::{Array2, s};
-use widelimit::analysis::dropout::{Subject, predicted, random_order};
+use widelimit::analysis::dropout::{DropoutNetwork, predicted, random_order};
 use widelimit::compute::Threads;
 use widelimit::network::{Activation, DropoutPattern, Loss, Network, ThreeLayer, TwoLayer};
 
@@ -55,9 +55,9 @@ impl Case {
         Case { network, width, parameters, x: shaped(n, 3, 6), y, loss }
     }
 
-    fn subject(&self) -> Subject<'_> {
+    fn subject(&self) -> DropoutNetwork<'_> {
         let Case { network, width, parameters, x, y, loss } = self;
-        Subject { network, width: *width, parameters, x: x.view(), y: y.view(), loss: *loss }
+        DropoutNetwork { network, width: *width, parameters, x: x.view(), y: y.view(), loss: *loss }
     }
 
     /// The loss of a set by the network's own prediction: the kept neurons as a network of their own width.
@@ -105,7 +105,7 @@ fn losses_along_an_order_are_those_of_the_kept_networks() {
                 let expected = case.loss_of(&order[..m]);
                 assert!((found.kept[[o, k]] - expected).abs() < 1e-13 * (1.0 + expected), "{loss:?}, M = {m}");
             }
-            assert!((found.kept[[o, 3]] - found.whole).abs() < 1e-13, "all neurons kept");
+            assert!((found.kept[[o, 3]] - found.full).abs() < 1e-13, "all neurons kept");
         }
         let one = case.subject().losses(&orders, &sizes, Threads::One);
         assert_eq!(one, found, "threads change nothing");
@@ -120,7 +120,7 @@ fn monte_carlo_agrees_at_larger_widths() {
         let orders: Vec<Vec<usize>> = (0..4000).map(|draw| random_order(9, n as u64, draw, n, n / 2)).collect();
         let found = case.subject().losses(&orders, &sizes, Threads::Pool);
         for (k, &m) in sizes.iter().enumerate() {
-            let change: Vec<f64> = found.kept.slice(s![.., k]).iter().map(|loss| loss - found.whole).collect();
+            let change: Vec<f64> = found.kept.slice(s![.., k]).iter().map(|loss| loss - found.full).collect();
             let (at, expected) = (mean(&change), predicted(n, m, found.spread));
             let variance = change.iter().map(|c| (c - at).powi(2)).sum::<f64>() / (change.len() - 1) as f64;
             let error = (variance / change.len() as f64).sqrt();
@@ -180,7 +180,7 @@ fn greedy_takes_the_best_next_neuron() {
     }
 }
 
-/// The loss of a three-layer network that keeps some neurons of each hidden layer, as on paper: weights into what is dropped
+/// The loss of a three-layer network that keeps some neurons of each hidden layer, written out: weights into what is dropped
 /// and out of it are zero, and what is kept is rescaled.
 fn loss_with(case: &Case, kept: [&[usize]; 2]) -> f64 {
     let families = case.network.families(case.width);
@@ -236,7 +236,7 @@ fn the_identity_is_exact_for_the_last_of_several_layers() {
     let losses = case.subject().losses(&[], &[], Threads::One);
     let both: Vec<usize> = (0..4).collect();
     for m in 1..=8 {
-        let changes: Vec<f64> = sets(8, m).iter().map(|set| loss_with(&case, [&both, set]) - losses.whole).collect();
+        let changes: Vec<f64> = sets(8, m).iter().map(|set| loss_with(&case, [&both, set]) - losses.full).collect();
         let expected = predicted(8, m, losses.spread);
         assert!((mean(&changes) - expected).abs() < 1e-12 * (1.0 + expected), "M = {m}");
     }

@@ -1,6 +1,6 @@
-//! Promise: the distance between finite networks and their limit scales as the theory says, theory.md section 5:
+//! The distance between finite networks and their limit scales as the theory states, theory.md section 5:
 //! the squared gap as the inverse of the effective width `1/(1/N - 1/M)`, the coupling distance as its root, the gap as
-//! the step under the full gradient, the squared gap as step over batch size under samples. And the study can say no.
+//! the step under the full gradient, the squared gap as step over batch size under samples. A wrong exponent is rejected.
 
 mod common;
 
@@ -21,7 +21,7 @@ fn fit(record: &GapRecord, group: &str, measure: &str) -> SlopeFit {
 }
 
 /// The interval holds `expected` and excludes every other value.
-fn tells(fit: &SlopeFit, expected: f64, others: &[f64]) {
+fn distinguishes(fit: &SlopeFit, expected: f64, others: &[f64]) {
     let (low, high) = fit.interval;
     assert!(low <= expected && expected <= high, "{expected} is not in [{low}, {high}]");
     assert!(others.iter().all(|&other| other < low || high < other), "[{low}, {high}] cannot tell {others:?}");
@@ -45,8 +45,8 @@ fn squared_gap_falls_as_the_inverse_width() {
     let run = widths();
     let record = run.gap();
     let function = fit(&record, "widths", "function");
-    tells(&function, -1.0, &[-0.5, -1.5]);
-    tells(&fit(&record, "widths", "coupling_rms"), -0.5, &[-0.25, -0.75, -1.0]);
+    distinguishes(&function, -1.0, &[-0.5, -1.5]);
+    distinguishes(&fit(&record, "widths", "coupling_rms"), -0.5, &[-0.25, -0.75, -1.0]);
     let group = &run.groups().groups[0];
     for (n, x) in group.values.iter().zip(&group.abscissa) {
         assert!((x * (1.0 / n - 1.0 / 16384.0) - 1.0).abs() < 1e-12);
@@ -120,8 +120,8 @@ fn squared_gap_is_of_the_order_of_step_over_batch() {
     ]));
     let record = run.gap();
     // +2 is what the step's own error alone would give, 0 a sampling noise that does not average out.
-    tells(&fit(&record, "steps-b1", "function"), 1.0, &[0.5, 2.0, 0.0]);
-    tells(&fit(&record, "batches", "function"), -1.0, &[-0.5, -2.0, 0.0]);
+    distinguishes(&fit(&record, "steps-b1", "function"), 1.0, &[0.5, 2.0, 0.0]);
+    distinguishes(&fit(&record, "batches", "function"), -1.0, &[-0.5, -2.0, 0.0]);
     for name in ["gap-steps-b1-function", "gap-batches-function"] {
         assert_eq!(run.check(name).verdict, Verdict::Holds, "{}", run.check(name).detail);
     }
@@ -267,6 +267,6 @@ mod linear_neuron {
                 }
             }
         }
-        tells(&fit(&run.gap(), "widths", "function"), -1.0, &[-0.5, -1.5]);
+        distinguishes(&fit(&run.gap(), "widths", "function"), -1.0, &[-0.5, -1.5]);
     }
 }

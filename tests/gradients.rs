@@ -1,4 +1,4 @@
-//! Promise: the analytic potential gradient is `N dR/dtheta`, for every activation, loss and shape.
+//! The analytic potential gradient is `N dR/dtheta`, for every activation, loss and shape.
 
 mod common;
 
@@ -27,7 +27,7 @@ fn networks(inputs: usize, outputs: usize) -> impl Iterator<Item = TwoLayer> {
     })
 }
 
-/// The gradient as a state slice; the output is dirty before, so that what must be zero was written.
+/// The gradient as a state slice; the output is not zero before, so that zeros must be written.
 fn gradient(problem: &Problem, theta: &[f64]) -> Vec<f64> {
     let mut out = vec![7.0; theta.len()];
     let Problem { network, width, population, loss, ridge } = problem;

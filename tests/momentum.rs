@@ -1,4 +1,4 @@
-//! Promise: stochastic heavy ball is SGD with Polyak momentum as frameworks write it, with momentum `1 - gamma eps` and
+//! Stochastic heavy ball is SGD with Polyak momentum as frameworks write it, with momentum `1 - gamma eps` and
 //! learning rate `eps^2` on the N-scaled gradient; plain SGD has learning rate eps. theory.md section 2.
 
 mod common;
@@ -24,7 +24,7 @@ fn source(size: Option<usize>) -> BatchSource<'static> {
     size.map_or(BatchSource::Full, |size| BatchSource::Indices { size })
 }
 
-/// The samples of a step, gathered by hand.
+/// The samples of a step.
 fn batch(problem: &Problem, step: u64, size: Option<usize>) -> Batch<f64> {
     let Some(size) = size else { return problem.population.clone() };
     let (d, k) = (problem.network.inputs(), problem.network.outputs());

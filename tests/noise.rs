@@ -1,4 +1,4 @@
-//! Promise: Brownian paths belong to particles and to the common clock, whatever the width, offset and step of the
+//! Brownian paths belong to particles and to the common clock, whatever the width, offset and step of the
 //! solver that feels them, so that coupled runs differ by their own errors only.
 
 mod common;
@@ -43,7 +43,7 @@ fn coarse_increments_are_normalised_sums_of_fine_ones() {
 }
 
 #[test]
-fn a_window_of_particles_feels_the_noise_of_the_whole() {
+fn a_window_of_particles_has_the_noise_of_the_whole() {
     let (whole, part) = (TwoLayerLayout { width: 60, parameters: 3 }, TwoLayerLayout { width: 21, parameters: 3 });
     for (first, step) in [(0, 0), (7, 3), (39, 1000)] {
         let (all, window) = (normals(&mut brownian(0, whole, 2), step), normals(&mut brownian(first, part, 2), step));
@@ -58,7 +58,7 @@ fn a_window_of_particles_feels_the_noise_of_the_whole() {
 }
 
 #[test]
-fn a_window_of_both_indices_feels_the_noise_of_the_whole() {
+fn a_window_of_both_indices_has_the_noise_of_the_whole() {
     let (inputs, outputs, bias, fixed_output) = (3, 2, true, true);
     let activations = [Activation::Tanh; 2];
     let network: Network = ThreeLayer { inputs, outputs, bias, activations, fixed_output, proportions: [2, 1] }.into();

@@ -1,4 +1,4 @@
-//! Promise: every integrator has the order it claims, measured on an exact solution and on a nonlinear network.
+//! Every integrator has the order it claims, measured on an exact solution and on a nonlinear network.
 
 mod common;
 
@@ -33,7 +33,7 @@ fn measured_order(
     let (steps, errors): (Vec<f64>, Vec<f64>) = refinement(order)
         .map(|n| {
             let h = HORIZON / n as f64;
-            let end = problem.walk(method, make(h), start.clone(), HORIZON, |_, _| {});
+            let end = problem.integrate(method, make(h), start.clone(), HORIZON, |_, _| {});
             assert_eq!(end.step, n as u64);
             (h, distance(&end, exact))
         })
@@ -63,7 +63,7 @@ fn neurons_at_rest_keep_their_distance_from_the_mean() {
     let problem = linear(4, TARGET, 0.0);
     let start = linear_state(&problem, &[-1.0, 0.25, 0.5, 2.0], &[0.0; 4]);
     for (method, _) in FIXED {
-        let end = problem.walk(method, motion(0.01, 0.7), start.clone(), HORIZON, |_, _| {});
+        let end = problem.integrate(method, motion(0.01, 0.7), start.clone(), HORIZON, |_, _| {});
         let end = weights(&problem, &end.theta);
         for (now, then) in end.windows(2).zip([-1.0, 0.25, 0.5, 2.0].windows(2)) {
             assert!(((now[1] - now[0]) - (then[1] - then[0])).abs() < 1e-13, "{method:?}");
@@ -86,13 +86,13 @@ fn fixed_steps_on(problem: &Problem) {
     let start = problem.random_state(1, 0.5);
     let (mut before, mut dormand_prince) = (0.0, start.clone());
     let fine = Motion { tolerance: 1e-13, ..motion(0.01, 0.8) };
-    problem.walk(Method::DormandPrince, fine, start.clone(), HORIZON, |integrator, state| {
+    problem.integrate(Method::DormandPrince, fine, start.clone(), HORIZON, |integrator, state| {
         if before < HORIZON && HORIZON <= state.time {
             integrator.interpolate(HORIZON, state, &mut dormand_prince);
         }
         before = state.time;
     });
-    let runge_kutta = problem.walk(Method::Rk4, motion(HORIZON / 2048.0, 0.8), start.clone(), HORIZON, |_, _| {});
+    let runge_kutta = problem.integrate(Method::Rk4, motion(HORIZON / 2048.0, 0.8), start.clone(), HORIZON, |_, _| {});
     for (method, order) in FIXED {
         let reference = if method == Method::Rk4 { &dormand_prince } else { &runge_kutta };
         let measured = measured_order(problem, method, order, |h| motion(h, 0.8), &start, reference);
@@ -120,7 +120,7 @@ fn first_order_methods_on_exponential_decay() {
         }
         let adaptive = Motion { tolerance: 1e-12, ..first_order(0.01) };
         let mut worst: f64 = 0.0;
-        problem.walk(Method::DormandPrince, adaptive, start.clone(), HORIZON, |_, state| {
+        problem.integrate(Method::DormandPrince, adaptive, start.clone(), HORIZON, |_, state| {
             let m_t = rest + (m - rest) * (-(1.0 + ridge) * state.time).exp();
             for (now, w) in weights(&problem, &state.theta).iter().zip(&theta) {
                 worst = worst.max((now - m_t - (w - m) * (-ridge * state.time).exp()).abs());
@@ -141,7 +141,7 @@ fn adaptive_errors(
     let (mut ends, mut inside, mut before) = (0.0_f64, 0.0_f64, 0.0);
     let mut at = start.clone();
     let adaptive = Motion { tolerance, ..motion(0.02, friction) };
-    let end = problem.walk(Method::DormandPrince, adaptive, start.clone(), 4.0, |integrator, state| {
+    let end = problem.integrate(Method::DormandPrince, adaptive, start.clone(), 4.0, |integrator, state| {
         ends = ends.max(distance(state, &exact(state.time)));
         for part in [0.2, 0.4, 0.5, 0.7, 0.9] {
             let time = before + part * (state.time - before);
@@ -191,7 +191,7 @@ fn one_step_of_dormand_prince_has_local_orders_six_and_five() {
             // So loose that the first step tried is taken.
             let loose = Motion { tolerance: 1e6, ..motion(h, friction) };
             let (mut end, mut inside, mut at) = (0.0, 0.0_f64, start.clone());
-            problem.walk(Method::DormandPrince, loose, start.clone(), h, |integrator, state| {
+            problem.integrate(Method::DormandPrince, loose, start.clone(), h, |integrator, state| {
                 assert_eq!((state.step, state.time), (1, h));
                 end = distance(state, &exact(h));
                 for part in [0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9] {
@@ -215,7 +215,7 @@ fn dormand_prince_dense_output_on_a_tanh_network() {
     let problem = tanh_problem();
     let start = problem.random_state(1, 0.5);
     let mut exact = vec![start.clone()];
-    problem.walk(Method::Rk4, motion(4.0 / 8192.0, 0.8), start.clone(), 4.0, |_, state| {
+    problem.integrate(Method::Rk4, motion(4.0 / 8192.0, 0.8), start.clone(), 4.0, |_, state| {
         if state.step % (8192 / GRID as u64) == 0 {
             exact.push(state.clone());
         }
@@ -223,7 +223,7 @@ fn dormand_prince_dense_output_on_a_tanh_network() {
     let runs = [1e-5, 1e-6, 1e-7, 1e-8, 1e-9].map(|tolerance| {
         let (mut worst, mut next, mut at) = (0.0_f64, 1, start.clone());
         let adaptive = Motion { tolerance, ..motion(0.02, 0.8) };
-        let end = problem.walk(Method::DormandPrince, adaptive, start.clone(), 4.0, |integrator, state| {
+        let end = problem.integrate(Method::DormandPrince, adaptive, start.clone(), 4.0, |integrator, state| {
             while next <= GRID && exact[next].time <= state.time {
                 integrator.interpolate(exact[next].time, state, &mut at);
                 worst = worst.max(distance(&at, &exact[next]));

@@ -1,4 +1,4 @@
-//! Promise: the constructive path keeps to its bound and is constant where only silent neurons move; every path ends at the
+//! The constructive path stays below its bound and is constant where only silent neurons move; every path ends at the
 //! given networks; matching finds a planted permutation; theory.md section 7.
 
 mod common;
@@ -6,7 +6,7 @@ mod common;
 use common::{bits, normals};
 use ndarray::Array2;
 use widelimit::analysis::connectivity::{
-    Constructive, CurveForce, Match, Matching, Measure, Path, Profile, learn_curve, recipe,
+    ConstructivePath, CurveForce, LossEvaluator, Matching, NeuronDistance, Path, Profile, path_structure, train_curve,
 };
 use widelimit::dynamics::{Ensemble, Method, Motion, Scheme, Simulation, State};
 use widelimit::network::{Activation, Batch, Loss, Network, Objective, ParameterVector, ThreeLayer, TwoLayer};
@@ -47,8 +47,8 @@ impl Case {
         Case { network, population: Batch { x: normals(2, 8, n * 3), y }, loss }
     }
 
-    fn measure(&self, width: usize) -> Measure<'_> {
-        Measure { network: &self.network, width, x: &self.population.x, y: &self.population.y, loss: self.loss }
+    fn measure(&self, width: usize) -> LossEvaluator<'_> {
+        LossEvaluator { network: &self.network, width, x: &self.population.x, y: &self.population.y, loss: self.loss }
     }
 
     fn point(&self, width: usize, address: u64) -> ParameterVector {
@@ -60,7 +60,7 @@ impl Case {
         width: usize,
         p: &ParameterVector,
         q: &ParameterVector,
-        by: Match,
+        by: NeuronDistance,
     ) -> (Matching, ParameterVector) {
         let x = Array2::from_shape_vec((40, 3), self.population.x.clone()).unwrap();
         let matching = Matching::best(&self.network, width, p, q, x.view(), by);
@@ -77,7 +77,7 @@ impl Case {
     fn curve(&self, width: usize, p: &ParameterVector, q: &ParameterVector, steps: usize) -> Path {
         let slice = |point: &ParameterVector| self.network.from_canonical(width, &point.to_vec());
         let force = self.curve_force(width, [slice(p), slice(q)]);
-        learn_curve(force, MOTION, steps)
+        train_curve(force, MOTION, steps)
     }
 }
 
@@ -97,25 +97,25 @@ fn cases() -> [Case; 6] {
 const STEPS: usize = 11;
 
 #[test]
-fn the_constructive_path_keeps_to_its_bound_and_is_constant_on_silent_pieces() {
+fn the_constructive_path_stays_below_its_bound_and_is_constant_on_silent_pieces() {
     for case in cases() {
-        let recipe = recipe(&case.network);
+        let structure = path_structure(&case.network);
         for (width, pair) in [(2, 0), (10, 1), (34, 2)] {
             let measure = case.measure(width);
             let (p, q) = (case.point(width, 10 + pair), case.point(width, 20 + pair));
-            let first = Constructive::first_half(&case.network, width, &p, &q);
+            let first = ConstructivePath::first_half(&case.network, width, &p, &q);
             let best = first.clone().best_half(&measure, 1, pair, 20);
             assert!(best.named_risks(&measure).bound() <= first.named_risks(&measure).bound());
             for halves in [first, best] {
                 let named = halves.named_risks(&measure);
-                let profile = Profile::of(&halves.path(), recipe.pieces * STEPS + 1, &measure);
+                let profile = Profile::of(&halves.path(), structure.segments * STEPS + 1, &measure);
                 let scale = 1e-12 * named.bound().max(1.0);
                 assert!(profile.maximum <= named.bound() + scale, "{:?}", case.loss);
                 // The bound is attained: it is the maximum, not only above it.
                 assert!((profile.maximum - named.bound()).abs() <= scale);
                 let part = |piece: usize| &profile.loss[STEPS * piece..=STEPS * (piece + 1)];
-                for piece in 0..recipe.pieces {
-                    let (part, silent) = (part(piece), recipe.silent.contains(&piece));
+                for piece in 0..structure.segments {
+                    let (part, silent) = (part(piece), structure.silent.contains(&piece));
                     for i in 1..STEPS {
                         if silent {
                             assert!((part[i] - part[0]).abs() <= scale, "silent piece {piece}");
@@ -124,7 +124,7 @@ fn the_constructive_path_keeps_to_its_bound_and_is_constant_on_silent_pieces() {
                     }
                 }
                 // The named networks are waypoints, and every waypoint is as one of them.
-                for k in 0..=recipe.pieces {
+                for k in 0..=structure.segments {
                     let at = profile.loss[STEPS * k];
                     assert!(named.0.iter().any(|risk| (risk - at).abs() <= scale), "waypoint {k}");
                 }
@@ -137,7 +137,7 @@ fn the_constructive_path_keeps_to_its_bound_and_is_constant_on_silent_pieces() {
 fn halves_are_the_first_halves_and_doubled() {
     let case = &cases()[1];
     let (p, q) = (case.point(6, 1), case.point(6, 2));
-    let Path::Straight(waypoints) = Constructive::first_half(&case.network, 6, &p, &q).path() else { panic!() };
+    let Path::Straight(waypoints) = ConstructivePath::first_half(&case.network, 6, &p, &q).path() else { panic!() };
     let parameters = case.network.parameters(1);
     let first = parameters - 3;
     for i in 0..6 {
@@ -160,7 +160,7 @@ fn halves_are_the_first_halves_and_doubled() {
 fn every_path_ends_at_the_given_networks() {
     for case in cases() {
         let (p, q) = (case.point(8, 1), case.point(8, 2));
-        let halves = Constructive::first_half(&case.network, 8, &p, &q).best_half(&case.measure(8), 1, 1, 5);
+        let halves = ConstructivePath::first_half(&case.network, 8, &p, &q).best_half(&case.measure(8), 1, 1, 5);
         for path in [halves.path(), Path::line(&p, &q), case.curve(8, &p, &q, 7)] {
             assert_eq!((path.at(0.0), path.at(1.0)), (p.clone(), q.clone()));
         }
@@ -204,7 +204,7 @@ fn matching_finds_a_planted_permutation() {
         let q = shuffled(&case.network, 30, &p, flip);
         let losses = [&p, &q].map(|point| case.measure(30).loss(point));
         assert!((losses[0] - losses[1]).abs() < 1e-12 * (1.0 + losses[0]), "another function");
-        for by in [Match::Features, Match::Weights] {
+        for by in [NeuronDistance::Features, NeuronDistance::Weights] {
             let (matching, matched) = case.matched(30, &p, &q, by);
             for (l, (layer, n)) in matching.layers.iter().zip(case.network.hidden_layers(30)).enumerate() {
                 assert_eq!(layer.partner, places(n, l), "{by:?}");
@@ -223,11 +223,11 @@ fn matching_leaves_the_function_as_it_is_and_is_no_worse_than_none() {
         // Of the first hidden layer alone, which is matched first and exactly.
         let own = case.network.families(24)[0].range();
         let cost = |q: &ParameterVector| own.clone().map(|k| (p[k] - q[k]).powi(2)).sum::<f64>();
-        for by in [Match::Features, Match::Weights] {
+        for by in [NeuronDistance::Features, NeuronDistance::Weights] {
             let (_, matched) = case.matched(24, &p, &q, by);
             let (before, after) = (case.measure(24).loss(&q), case.measure(24).loss(&matched));
             assert!((before - after).abs() < 1e-13 * before.max(1.0));
-            assert!(by == Match::Features || cost(&matched) <= cost(&q));
+            assert!(by == NeuronDistance::Features || cost(&matched) <= cost(&q));
         }
     }
 }
@@ -282,7 +282,7 @@ fn the_curve_force_is_the_derivative_of_the_loss_on_the_curve() {
     }
 }
 
-/// The middle point is that of `steps` steps of heavy ball by hand, bit for bit.
+/// The middle point is that of `steps` steps of heavy ball written out, bit for bit.
 #[test]
 fn a_curve_is_learned_in_exactly_so_many_steps() {
     let case = &cases()[0];
@@ -305,7 +305,7 @@ fn a_curve_is_learned_in_exactly_so_many_steps() {
 fn equal_networks_have_no_barrier() {
     for case in cases() {
         let p = case.point(16, 1);
-        let (matching, matched) = case.matched(16, &p, &p, Match::Features);
+        let (matching, matched) = case.matched(16, &p, &p, NeuronDistance::Features);
         assert!(matching.layers.iter().all(|layer| layer.partner.iter().copied().eq(0..layer.partner.len())));
         for path in [Path::line(&p, &p), Path::line(&p, &matched), case.curve(16, &p, &p, 0)] {
             assert!(Profile::of(&path, 21, &case.measure(16)).barrier().abs() < 1e-13);

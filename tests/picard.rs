@@ -1,4 +1,4 @@
-//! Promise: the fixed point of the trajectory map is the trajectory of the particle solver, its iterates are those of the
+//! The fixed point of the trajectory map is the trajectory of the particle solver, its iterates are those of the
 //! theory, and neither windows nor threads nor the first guess change it.
 
 mod common;
@@ -6,7 +6,7 @@ mod common;
 use common::{Problem, bits, distance, linear, linear_exact, linear_state, motion, slope, tanh_problem};
 use widelimit::compute::Threads;
 use widelimit::dynamics::picard::{
-    FrozenForce, Guess, Iteration, IterationSettings, Outcome, TrajectoryMap, map::packed,
+    FrozenForce, Guess, IterationSettings, IterationStatus, PicardIteration, TrajectoryMap, map::pack_inputs,
 };
 use widelimit::dynamics::{Brownian, Method, Motion, NoNoise, Noise, Scheme, State};
 use widelimit::network::TwoLayer;
@@ -43,15 +43,15 @@ fn iterate(
     noise: &(dyn Fn(usize, usize) -> Box<dyn Noise<f64>> + Sync),
 ) -> Found {
     let map = TrajectoryMap::new(problem.ensemble(independent(problem)), Scheme { method, motion }, noise);
-    let mut iteration = Iteration::new(&map, start.clone(), settings);
+    let mut iteration = PicardIteration::new(&map, start.clone(), settings);
     loop {
         match iteration.advance() {
-            Outcome::Continue => {}
-            Outcome::Converged => break,
+            IterationStatus::Continue => {}
+            IterationStatus::Converged => break,
             other => panic!("{other:?}: {:?}", iteration.differences),
         }
     }
-    let Iteration { predictions, start: end, differences, .. } = iteration;
+    let PicardIteration { predictions, start: end, differences, .. } = iteration;
     Found { predictions, differences, end }
 }
 
@@ -67,7 +67,7 @@ fn particles(
         |state: &State<f64>| problem.network.predict(problem.width, &state.theta, &problem.population.x, Threads::One);
     let mut all = f(start);
     let horizon = motion.step * steps as f64;
-    let end = problem.walk(method, motion, start.clone(), horizon, |_, state| all.extend(f(state)));
+    let end = problem.integrate(method, motion, start.clone(), horizon, |_, state| all.extend(f(state)));
     (all, end)
 }
 
@@ -139,7 +139,7 @@ fn under_noise_every_particle_keeps_its_brownian_path() {
     }
     let worst = distance(&found.end, &state);
     assert!(worst < 1e-12, "{worst}");
-    assert!(distance(&start, &state) > 0.5, "the noise moved them");
+    assert!(distance(&start, &state) > 0.5, "the noise has an effect");
 }
 
 /// Runge-Kutta's stages lie between the nodes, where residuals are interpolated: against the exact solution, and against the
@@ -226,15 +226,15 @@ fn an_iteration_goes_on_from_what_was_saved() {
     let start = problem.random_state(1, 0.5);
     let scheme = Scheme { method: Method::KickDriftKick, motion: motion(4.0 / 64.0, 0.8) };
     let map = TrajectoryMap::new(problem.ensemble(independent(&problem)), scheme, &no_noise);
-    fn finish<'m, 'a>(mut iteration: Iteration<'m, 'a, f64>) -> Iteration<'m, 'a, f64> {
-        while iteration.advance() == Outcome::Continue {}
+    fn finish<'m, 'a>(mut iteration: PicardIteration<'m, 'a, f64>) -> PicardIteration<'m, 'a, f64> {
+        while iteration.advance() == IterationStatus::Continue {}
         iteration
     }
-    let straight = finish(Iteration::new(&map, start.clone(), settings(64, 4)));
-    let mut saved = Iteration::new(&map, start, settings(64, 4));
-    (0..17).for_each(|_| assert_eq!(saved.advance(), Outcome::Continue));
-    let Iteration { predictions, start, differences, .. } = saved;
-    let resumed = finish(Iteration::resume(&map, settings(64, 4), predictions, start, differences));
+    let straight = finish(PicardIteration::new(&map, start.clone(), settings(64, 4)));
+    let mut saved = PicardIteration::new(&map, start, settings(64, 4));
+    (0..17).for_each(|_| assert_eq!(saved.advance(), IterationStatus::Continue));
+    let PicardIteration { predictions, start, differences, .. } = saved;
+    let resumed = finish(PicardIteration::resume(&map, settings(64, 4), predictions, start, differences));
     assert_eq!(bits(&straight.predictions), bits(&resumed.predictions));
     assert_eq!(straight.differences, resumed.differences);
     assert_eq!(bits(&straight.start.theta), bits(&resumed.start.theta));
@@ -248,11 +248,11 @@ fn the_frozen_path_is_a_force_like_any_other() {
     let motion = motion(4.0 / 64.0, 0.8);
     let ensemble = problem.ensemble(independent(&problem));
     let map = TrajectoryMap::new(ensemble, Scheme { method: Method::Rk4, motion }, &no_noise);
-    let mut iteration = Iteration::new(&map, start.clone(), settings(64, 2));
-    while iteration.advance() == Outcome::Continue {}
+    let mut iteration = PicardIteration::new(&map, start.clone(), settings(64, 2));
+    while iteration.advance() == IterationStatus::Continue {}
     let end = iteration.start.clone();
-    let path = iteration.frozen();
-    let samples = packed(ensemble.network, ensemble.population);
+    let path = iteration.into_path();
+    let samples = pack_inputs(ensemble.network, ensemble.population);
     let mut force = FrozenForce::new(ensemble, &samples, &path, Threads::One);
     let mut integrator = problem.integrator(Method::Rk4, motion);
     let mut state = start;
@@ -270,9 +270,10 @@ fn failure_to_converge_is_reported() {
     for (horizon, iterates) in [(20.0, 10), (1e200, 10)] {
         let scheme = Scheme { method: Method::KickDriftKick, motion: motion(horizon / 100.0, 0.0) };
         let map = TrajectoryMap::new(problem.ensemble(independent(&problem)), scheme, &no_noise);
-        let mut iteration = Iteration::new(&map, start.clone(), IterationSettings { iterates, ..settings(100, 1) });
-        let outcome = std::iter::repeat_with(|| iteration.advance()).find(|o| *o != Outcome::Continue).unwrap();
-        let Outcome::NotConverged { window: 0, difference } = outcome else { panic!("{outcome:?}") };
+        let mut iteration =
+            PicardIteration::new(&map, start.clone(), IterationSettings { iterates, ..settings(100, 1) });
+        let outcome = std::iter::repeat_with(|| iteration.advance()).find(|o| *o != IterationStatus::Continue).unwrap();
+        let IterationStatus::NotConverged { window: 0, difference } = outcome else { panic!("{outcome:?}") };
         assert!(difference > 1.0 || !difference.is_finite());
     }
 }

@@ -1,4 +1,4 @@
-//! Promise: the radial reduction is the network in R^d. Its particles follow a network that is exactly rotation-invariant, and
+//! The radial reduction is the network in R^d. Its particles follow a network that is exactly rotation-invariant, and
 //! the grid follows its particles.
 
 mod common;
@@ -6,7 +6,9 @@ mod common;
 use common::slope;
 use widelimit::compute::Threads;
 use widelimit::dynamics::{Batches, Ensemble, Integrator, Method, Motion, NetworkForce, NoNoise, Scheme, State};
-use widelimit::kinetic::{Constants, FeatureTable, KineticProblem, Line, PhaseGrid, Radial, RadialForce, RadialNodes};
+use widelimit::kinetic::{
+    FeatureTable, GridAxis, KineticConstants, KineticProblem, PhaseGrid, Radial, RadialForce, RadialNodes,
+};
 use widelimit::network::{Activation, Batch, Law, Loss, Network, Objective, TwoLayer};
 
 const OBJECTIVE: Objective = Objective { loss: Loss::HalfSquared, ridge: 0.1 };
@@ -47,7 +49,7 @@ fn a_network_on_circles_is_the_reduction() {
     let nodes = RadialNodes { radius: radii.to_vec(), label: labels.to_vec(), weight: vec![0.25; 4] };
     let table = FeatureTable::new(&radial, 20.0);
     let mut reduced = State::at_rest(q.to_vec());
-    let mut reduction = RadialForce::new(&radial, &table, OBJECTIVE).on(nodes);
+    let mut reduction = RadialForce::new(&radial, &table, OBJECTIVE).with_nodes(nodes);
     let mut one = runge_kutta(0.02, 2 * width, full.theta.len());
     let mut other = runge_kutta(0.02, 3, 3);
     let mut moved = 0.0_f64;
@@ -65,7 +67,7 @@ fn a_network_on_circles_is_the_reduction() {
         }
         moved = moved.max((reduced.theta[0] - q[0]).abs());
     }
-    assert!(moved > 0.05, "they moved: {moved}");
+    assert!(moved > 0.05, "the particles move: {moved}");
 }
 
 /// The grid's risk comes to the particles' as nodes and steps are refined together. Momenta at rest are a sheet in the phase plane,
@@ -87,9 +89,9 @@ fn the_grid_comes_to_the_particles() {
     let particles = force.loss(&force.predictions(&state.theta));
     let nodes = [96, 192, 384];
     let errors = nodes.map(|nodes| {
-        let line = |high: f64| Line { low: -high, high, nodes };
+        let line = |high: f64| GridAxis { low: -high, high, nodes };
         let grid = PhaseGrid::new(line(3.5), line(3.5)).unwrap();
-        let constants = Constants { friction: 0.7, temperature: 0.0, step: 4.8 / nodes as f64 };
+        let constants = KineticConstants { friction: 0.7, temperature: 0.0, step: 4.8 / nodes as f64 };
         let problem = KineticProblem {
             field: radial.field(grid.theta, objective),
             constants,

@@ -1,4 +1,4 @@
-//! Promise: experiments of sparse recovery run, stop, go on, refuse and are redone like those that train.
+//! Experiments of sparse recovery are run, interrupted, resumed, refused and recomputed like those that train networks.
 #![cfg(unix)]
 
 mod common;
@@ -184,7 +184,7 @@ fn started(folder: &Path, args: &[&str], pieces: usize) -> Child {
 }
 
 #[test]
-fn killed_and_interrupted_runs_go_on_to_the_same_bytes() {
+fn killed_and_interrupted_runs_resume_to_the_same_bytes() {
     let here = here();
     // Long enough to be caught.
     let set = [

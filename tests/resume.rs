@@ -1,4 +1,4 @@
-//! Promise: a run that was interrupted, killed, or both many times over ends with the same bytes as one that was left
+//! A run that was interrupted, killed, or both many times over ends with the same bytes as one that was left
 //! alone, on any number of threads; and nothing that stands in a folder is lost or mistaken.
 //!
 //! The program itself is run, stopped and killed. Nothing is timed: a test waits for a checkpoint, and starts again
@@ -64,7 +64,7 @@ impl Case {
         text(&output.stdout)
     }
 
-    /// Runs to a refusal, which must say all of this.
+    /// Runs to a refusal, whose message must contain all of these words.
     fn refused(&self, name: &str, extra: &[&str], words: &[&str]) {
         let output = self.run(name, extra);
         let message = text(&output.stderr);
@@ -126,7 +126,7 @@ impl Case {
         panic!("the run was always complete before it could be killed");
     }
 
-    /// A run that was interrupted; what it said.
+    /// A run that was interrupted; its message.
     fn interrupted(&self, name: &str, extra: &[&str]) -> String {
         for _ in 0..TRIES {
             if let Ok(child) = self.start(name, extra, 2) {
@@ -304,7 +304,7 @@ fn instructions_that_round_otherwise_are_refused() {
     let case = Case::new(&["dynamics.step=0.000030517578125"]);
     case.killed("run", 1);
     if widelimit::compute::InstructionSet::fastest() != widelimit::compute::InstructionSet::Portable {
-        case.refused("run", &["--simd", "portable", "--resume"], &["--simd avx", "rounds otherwise"]);
+        case.refused("run", &["--simd", "portable", "--resume"], &["--simd avx", "rounds differently"]);
     }
     case.complete("run", &["--resume"]);
 }
@@ -354,9 +354,9 @@ fn folders_are_not_overwritten() {
 
 #[test]
 fn two_processes_do_not_share_a_folder() {
-    // So many steps that the first process outlives the test.
+    // So many steps that the first process is still running when the test ends.
     let case = Case::new(&["dynamics.step=4.76837158203125e-7"]);
-    // An exact power of two, and so many steps that the first process outlives the test.
+    // An exact power of two, and so many steps that the first process is still running when the test ends.
     let case =
         Case { set: vec!["dynamics.step=4.76837158203125e-7".into(), "run.checkpoint_seconds=0.02".into()], ..case };
     let mut first = case.start("run", &[], 1).expect("a long run");
@@ -424,10 +424,10 @@ fn damage_is_named() {
         (state, complete(1, 320), &["--force"]),
         (state, complete(3, 319), &["--force"]),
         (state, complete(3, 400), &["--force"]),
-        (ended, b"{\"reason\": \"hori".to_vec(), &["not the JSON it should be"]),
-        (ended, b"{\"reason\": \"tired\"}".to_vec(), &["not the JSON it should be", "tired"]),
-        ("manifest.json", b"{".to_vec(), &["not the JSON it should be"]),
-        ("manifest.json", b"{\"version\": \"0.1.0\"}".to_vec(), &["not the JSON it should be", "missing field"]),
+        (ended, b"{\"reason\": \"hori".to_vec(), &["not the expected JSON"]),
+        (ended, b"{\"reason\": \"tired\"}".to_vec(), &["not the expected JSON", "tired"]),
+        ("manifest.json", b"{".to_vec(), &["not the expected JSON"]),
+        ("manifest.json", b"{\"version\": \"0.1.0\"}".to_vec(), &["not the expected JSON", "missing field"]),
     ];
     for (number, (name, bytes, words)) in rows.into_iter().enumerate() {
         let run = format!("damaged-{number}");

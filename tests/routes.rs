@@ -1,4 +1,4 @@
-//! Promise: whichever route the reference is found by, the gap study measures the same, routes agree within their stated errors,
+//! Whichever route the reference is found by, the gap study measures the same, routes agree within their stated errors,
 //! and a route that a problem does not allow is refused with the reason.
 
 mod common;
@@ -86,7 +86,7 @@ fn three_routes_agree_and_the_grid_is_the_limit_of_wide_networks() {
     for route in ["particles", "picard"] {
         let check = run.check(&format!("reference-grid-{route}"));
         assert_eq!(check.verdict, Verdict::Holds, "{}", check.detail);
-        // Sharp enough to have failed: a limit off by a tenth of the prediction would be seen.
+        // A limit wrong by a tenth of the prediction would fail.
         assert!(check.expected.unwrap() < 0.1, "{}", check.detail);
     }
     let slope = run.check("gap-widths-function");
@@ -132,7 +132,7 @@ fn a_route_that_a_problem_does_not_allow_is_refused() {
 }
 
 #[test]
-fn a_horizon_too_long_for_one_window_says_so() {
+fn a_horizon_too_long_for_one_window_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options { out: folder.path().join("run"), force: false, resume: false, quiet: true };
     let set = [&PICARD[..], &["reference.picard={iterates=3}"]].concat();

@@ -1,5 +1,5 @@
-//! Promise: what the studies of dropout, connecting paths and convergence record can be recomputed from the run's own
-//! states by other code; an interrupted study goes on to the same bytes.
+//! What the studies of dropout, connecting paths and convergence record can be recomputed from the run's own
+//! states by other code; an interrupted study resumes to the same bytes.
 
 mod common;
 
@@ -116,7 +116,7 @@ fn dropout_is_recomputed_from_the_states() {
     assert_eq!(run.check("dropout-closed-form").verdict, Verdict::Holds);
 }
 
-/// The network at a waypoint of a constructive path, as the guide says.
+/// The network at a waypoint of a constructive path, as the reference describes it.
 fn waypoint(file: &Arrays, kind: &str, k: usize, p: &Array2<f64>, q: &Array2<f64>) -> Array2<f64> {
     let (a, of_q) = (&file[&format!("{kind}_a")], &file[&format!("{kind}_hidden_of_q")]);
     Array2::from_shape_fn(p.dim(), |(i, row)| match row {
@@ -196,7 +196,7 @@ fn first_passages_lie_between_the_records_around_them() {
 }
 
 #[test]
-fn an_interrupted_study_goes_on_to_the_same_bytes() {
+fn an_interrupted_study_resumes_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("studies.toml");
     std::fs::write(&file, text()).unwrap();

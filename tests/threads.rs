@@ -1,4 +1,4 @@
-//! Promise: the number of threads changes no bit of a prediction, a gradient or a run.
+//! The number of threads changes no bit of a prediction, a gradient or a run.
 
 mod common;
 
@@ -10,7 +10,7 @@ use widelimit::dynamics::{BatchSource, Brownian, Method, Motion};
 use widelimit::network::{Activation, Batch, Loss, Objective, ThreeLayer, TwoLayer};
 
 /// What `work` gives on one thread, then inside pools of 1, 2 and 3 threads.
-fn everywhere<T: Send>(work: impl Fn(Threads) -> T + Sync) -> Vec<T> {
+fn on_every_pool<T: Send>(work: impl Fn(Threads) -> T + Sync) -> Vec<T> {
     let mut results = vec![work(Threads::One)];
     for threads in 1..=3 {
         let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -23,8 +23,8 @@ fn all_equal<T: PartialEq>(results: &[T]) -> bool {
     results.windows(2).all(|pair| pair[0] == pair[1])
 }
 
-/// 530 neurons in five superblocks, of which the last is partial: 530 * 100 * 12 multiply-adds, three times what a pass
-/// must have before it spreads over the pool.
+/// 530 neurons in five superblocks, of which the last is partial: 530 * 100 * 12 multiply-adds, three times the work from which
+/// a pass uses the pool.
 fn large() -> Problem {
     let network = TwoLayer { inputs: 9, outputs: 2, bias: true, activation: Activation::Tanh, fixed_output: false };
     Problem::random(network, 530, 100, Loss::HalfSquared, 0.1, 4)
@@ -47,7 +47,7 @@ fn passes_of_three_layers() {
     let x = population.x.iter().map(|&x| x as f32).collect();
     let batch = Batch { x, y: population.y.clone() };
     let objective = Objective { loss: problem.loss, ridge: 0.1 };
-    let results = everywhere(|threads| {
+    let results = on_every_pool(|threads| {
         let f = net.predict(150, &theta, &population.x, threads);
         let (mut g, mut h) = (vec![1.0; theta.len()], vec![1.0_f32; theta.len()]);
         let mean = net.potential_gradient(150, &theta, population, objective, threads, &mut g);
@@ -73,7 +73,7 @@ fn passes_in_double_precision() {
             let problem = Problem::random(network, 530, 101, loss, 0.1, 4);
             let theta = problem.lay(&problem.random_neurons(1));
             let (net, population) = (&problem.network, &problem.population);
-            let results = everywhere(|threads| {
+            let results = on_every_pool(|threads| {
                 let f = net.predict(530, &theta, &population.x, threads);
                 let mut g = vec![1.0; theta.len()];
                 let mean =
@@ -91,7 +91,7 @@ fn passes_in_single_precision() {
     let theta: Vec<f32> = problem.lay(&problem.random_neurons(1)).iter().map(|&v| v as f32).collect();
     let x = problem.population.x.iter().map(|&x| x as f32).collect();
     let batch = Batch { x, y: problem.population.y.clone() };
-    let results = everywhere(|threads| {
+    let results = on_every_pool(|threads| {
         let f = problem.network.predict(530, &theta, &batch.x, threads);
         let mut g = vec![1.0_f32; theta.len()];
         problem.network.potential_gradient(
@@ -109,7 +109,7 @@ fn passes_in_single_precision() {
 
 /// Bits of the state after this many steps.
 fn run(problem: &Problem, method: Method, source: fn() -> BatchSource<'static>, temperature: f64, steps: u64) {
-    let results = everywhere(|threads| {
+    let results = on_every_pool(|threads| {
         let mut state = problem.random_state(2, 0.3);
         let mut integrator = problem.integrator(method, Motion { temperature, tolerance: 1e-6, ..motion(0.02, 1.0) });
         let mut force = problem.force_from(source(), threads);

@@ -1,4 +1,4 @@
-//! Promise: the loop takes the integrator's steps and no others; an interrupted run resumes bit for bit; every recording time is
+//! The loop takes the integrator's steps and no others; an interrupted run resumes bit for bit; every recording time is
 //! met; a run that diverges names its step.
 
 mod common;
@@ -120,7 +120,7 @@ fn hard_motions() -> Vec<(Method, Motion, Option<usize>)> {
     Method::ALL
         .iter()
         .map(|&method| {
-            let first_order = !method.solves().0;
+            let first_order = !method.solves_second_order();
             let temperature = if method.takes_noise() { 0.2 } else { 0.0 };
             let batch = if method == Method::DormandPrince { None } else { Some(4) };
             (method, Motion { temperature, first_order, tolerance: 1e-6, ..motion(0.125, 0.9) }, batch)
@@ -152,7 +152,7 @@ fn a_run_stopped_anywhere_goes_on_with_the_same_bits() {
     }
 }
 
-/// The loop adds nothing to an integrator: with a record at every step, the states are those of stepping by hand.
+/// The loop adds nothing to an integrator: with a record at every step, the states are those of calling `step` directly.
 #[test]
 fn the_loop_takes_the_steps_of_the_integrator() {
     let problem = tanh_problem();
@@ -207,7 +207,7 @@ fn the_number_of_steps_is_exact() {
     }
 }
 
-/// A closure sees what an observer sees, and its risks are compared with the limit.
+/// A closure is called as an observer is, and its risks are compared with the limit.
 #[test]
 fn a_closure_is_an_observer() {
     let problem = tanh_problem();
@@ -235,7 +235,7 @@ fn a_closure_is_an_observer() {
     assert_eq!(reason, StopReason::Horizon);
 }
 
-/// The closure is asked before every step with the time reached, and no step is taken once it has returned true.
+/// The closure is called before every step with the time reached, and no step is taken once it has returned true.
 #[test]
 fn a_closure_interrupts_the_loop() {
     let problem = tanh_problem();
@@ -361,7 +361,7 @@ fn too_large_a_step_diverges_under_every_fixed_method() {
     let start = linear_state(&problem, &[0.0, 1.0, 3.0, -2.0], &[0.1; 4]);
     let times = [0.0, 3e9];
     for &method in Method::ALL.iter().filter(|method| **method != Method::DormandPrince) {
-        let terms = Motion { first_order: !method.solves().0, ..motion(30.0, 0.1) };
+        let terms = Motion { first_order: !method.solves_second_order(), ..motion(30.0, 0.1) };
         let run = Run { exact_loss: true, ..Run::new(&problem, method, terms, &times) };
         let Played { end, reason, steps, .. } = run.play(&start, None);
         let StopReason::Diverged { step, time, .. } = reason else { panic!("{method:?}: {reason:?}") };

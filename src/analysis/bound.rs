@@ -1,5 +1,5 @@
-//! The form of the finite-width bound of Wu, Kungurtsev, Mondelli (TMLR 2023), its fitted constant, and the drift away
-//! from it.
+//! The form of the finite-width bound of Wu, Kungurtsev, Mondelli (TMLR 2023), its fitted constant, and the drift of
+//! measurements relative to it.
 //!
 //! With probability at least `1 - exp(-z^2)`, uniformly over `t <= T`,
 //!
@@ -31,27 +31,26 @@ pub fn step_form(eps: f64, p: f64, n: f64, z: f64) -> f64 {
     eps.sqrt() * ((p + n.ln()).sqrt() + z)
 }
 
-/// Which terms of the bound a measurement is compared with, and along which abscissa.
+/// The terms of the bound that a measurement is compared with, and their abscissa.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "form")]
 pub enum BoundForm {
-    /// The first term along the width `N`: full gradient, small step.
+    /// The first term as a function of the width `N`: full gradient, small step.
     Width,
-    /// The second term along the step `eps`.
+    /// The second term as a function of the step `eps`.
     Step {
         /// Parameters in a neuron.
         p: f64,
         /// Width.
         n: f64,
     },
-    /// Both terms along the width `N`, at a fixed step.
+    /// Both terms as functions of the width `N`, at a fixed step.
     WidthAndStep {
         /// Step.
         eps: f64,
         /// Parameters in a neuron.
         p: f64,
-        /// Weight of the second term beside the first: the constants of the two are not one, and a mini-batch makes the
-        /// second smaller still.
+        /// Weight of the second term relative to the first: the constants of the two terms differ.
         ratio: f64,
     },
 }
@@ -65,9 +64,7 @@ impl BoundForm {
             Self::WidthAndStep { eps, p, ratio } => width_form(x, z) + ratio * step_form(eps, p, x, z),
         }
     }
-}
 
-impl BoundForm {
     /// Both terms, in the proportion that fits the gaps `(N, typical gap)` best: least squares of the relative misfit of
     /// `c_1 A(N) + c_2 B(N)` at [`z_95`] with nonnegative constants, `ratio = c_2 / c_1`.
     pub fn width_and_step(eps: f64, p: f64, gaps: &[(f64, f64)]) -> Self {
@@ -80,7 +77,7 @@ impl BoundForm {
         let ratio = match (c_1 > 0.0, c_2 > 0.0) {
             (true, true) => c_2 / c_1,
             (true, false) => 0.0,
-            // Only the step is seen: the first term is kept, too small to matter, so that the form stays a sum.
+            // Only the second term contributes: the first one is kept with a negligible weight, so that the form stays a sum.
             (false, true) => 1e6,
             (false, false) => 1.0,
         };
@@ -91,9 +88,9 @@ impl BoundForm {
 /// The form times a fitted constant, between `z = 0` and the `z` of probability 0.95.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BoundBand {
-    /// Which terms.
+    /// The terms of the bound.
     pub form: BoundForm,
-    /// Stands for `C e^{C T}`: fitted, so it carries no claim of its own.
+    /// The fitted constant in place of `C e^{C T}`.
     pub constant: f64,
     /// `z` of the lower curve, 0.
     pub z_low: f64,
@@ -104,7 +101,7 @@ pub struct BoundBand {
 /// Why no constant could be fitted or no drift tested.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum BoundError {
-    /// Nothing finite was measured.
+    /// No measurement is finite and nonnegative.
     #[error("none of {points} measurements is finite and nonnegative: no constant covers them")]
     NothingMeasured {
         /// Number of measurements given.
@@ -133,7 +130,7 @@ impl BoundBand {
         let z_high = z_95();
         let mut constant: Option<f64> = None;
         for &(x, gap) in measured.iter().filter(|(_, gap)| gap.is_finite() && *gap >= 0.0) {
-            let ratio = gap / checked(form, x, z_high)?;
+            let ratio = gap / positive_form(form, x, z_high)?;
             constant = Some(constant.map_or(ratio, |c| c.max(ratio)));
         }
         let constant = constant.ok_or(BoundError::NothingMeasured { points: measured.len() })?;
@@ -172,14 +169,14 @@ pub fn drift(
 ) -> Result<SlopeFit, BoundError> {
     let mut ratios = gaps.to_owned();
     for (mut row, &x) in ratios.rows_mut().into_iter().zip(x) {
-        row /= checked(form, x, z_95())?;
+        row /= positive_form(form, x, z_95())?;
     }
     Ok(fit_slope(x, ratios.view(), statistic, bootstrap)?)
 }
 
-/// Whether the measured gap keeps to the bound's form. Along the width it fails when the drift's interval lies entirely
-/// above 0 (the gap decays slower than the form); along the step when it lies entirely below. Without a drift it is not
-/// resolved, and says why.
+/// Checks that the measured gap follows the form of the bound. As a function of the width it fails where the interval of the
+/// drift lies entirely above 0 (the gap decays more slowly than the form), as a function of the step where it lies entirely
+/// below. Without a drift the check is not resolved, with the reason as its detail.
 pub fn drift_check(
     name: impl Into<String>,
     statement: impl Into<String>,
@@ -199,8 +196,8 @@ pub fn drift_check(
     }
 }
 
-/// The form where it can divide.
-fn checked(form: BoundForm, x: f64, z: f64) -> Result<f64, BoundError> {
+/// The form, where it is positive and finite.
+fn positive_form(form: BoundForm, x: f64, z: f64) -> Result<f64, BoundError> {
     let value = form.at(x, z);
     if value > 0.0 && value.is_finite() { Ok(value) } else { Err(BoundError::Abscissa { x, value }) }
 }
@@ -279,7 +276,7 @@ mod tests {
 
     #[test]
     fn along_the_step_the_sides_are_exchanged() {
-        // The abscissae stand for steps; the order of magnitude of a step does not enter a slope.
+        // The abscissae are taken as steps; the scale of the steps does not affect a slope.
         let form = BoundForm::Step { p: 4.0, n: 100.0 };
         assert_eq!(verdict(|eps| eps.sqrt(), form), Verdict::Holds);
         assert_eq!(verdict(|eps| eps, form), Verdict::Holds);

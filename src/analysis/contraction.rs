@@ -1,24 +1,25 @@
-//! The form `A (C T)^n / n!` of a contraction that is not geometric: differences of Picard iterates.
+//! The bound `A (C T)^n / n!` on the differences of Picard iterates, and its fitted constant.
 //!
-//! The existence proof gives the form and no constant. `A` is the first difference. What is fitted is the smallest `C T` with which the form
-//! covers every other one; what can be contradicted is that *some* constant does: the constant that an iterate alone needs,
-//! `c_n = n d_n / d_{n-1}`, must not grow with n. Under a merely geometric decay it grows in proportion to n.
+//! The existence proof (WKM section 4) gives this form without its constant. `A` is the first difference, and `C T` is fitted as
+//! the smallest constant for which the form bounds every other difference. That such a constant exists is tested by the local
+//! constants `c_n = n d_n / d_{n-1}`, which must not grow with n; under a merely geometric decay they grow in proportion to n.
 
 use serde::{Deserialize, Serialize};
 
-/// The smallest envelope of the form over a sequence of differences.
+/// The smallest envelope of the form `A (C T)^n / n!` over a sequence of differences.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
     /// `A`: the difference of the first two iterates.
     pub first: f64,
     /// `C T`.
     pub constant: f64,
-    /// Iterates that the envelope was fitted to; the rest is rounding.
+    /// Number of differences that the envelope was fitted to; later ones are at the level of rounding errors.
     pub used: usize,
 }
 
 impl Envelope {
-    /// The envelope of the differences `d_0, d_1, ...` down to `floor`; `None` where there are not two of them.
+    /// The envelope of the differences `d_0, d_1, ...` before the first that is at most `floor`; `None` where there are fewer than
+    /// two of them.
     pub fn of(differences: &[f64], floor: f64) -> Option<Self> {
         let used = differences.iter().take_while(|d| **d > floor).count();
         let first = *differences.first()?;
@@ -40,7 +41,7 @@ impl Envelope {
     }
 }
 
-/// The constants `c_n = n d_n / d_{n-1}`, n = 1, 2, ..., of the differences down to `floor`.
+/// The local constants `c_n = n d_n / d_{n-1}`, n = 1, 2, ..., of the differences before the first that is at most `floor`.
 pub fn local_constants(differences: &[f64], floor: f64) -> Vec<f64> {
     let used = differences.iter().take_while(|d| **d > floor).count();
     differences[..used].windows(2).enumerate().map(|(n, pair)| (n + 1) as f64 * pair[1] / pair[0]).collect()

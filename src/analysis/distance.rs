@@ -1,12 +1,12 @@
-//! Distances between a finite network and its limit that need no transport: neuron by neuron, and as functions.
+//! Distances between a finite network and its limit: between coupled neurons, and between their functions.
 //!
-//! Coupled networks have the same neurons at the start, so neuron `i` of one is compared with neuron `i` of the other
-//! (Wu, Kungurtsev, Mondelli, TMLR 2023: the coupling behind the finite-width bound).
+//! Coupled networks start from the same neurons, so that neuron `i` of one is compared with neuron `i` of the other (the coupling
+//! behind the finite-width bound of Wu, Kungurtsev, Mondelli, TMLR 2023).
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-/// Distance between coupled clouds.
+/// The coupling distance between two sets of neurons.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Coupling {
     /// `max_i |theta_i - theta_bar_i|`, Euclidean norm of a neuron's parameters.
@@ -15,7 +15,7 @@ pub struct Coupling {
     pub rms: f64,
 }
 
-/// Two arrays that cannot be compared.
+/// Why two arrays cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DistanceError {
     /// Different shapes.
@@ -41,7 +41,7 @@ pub enum DistanceError {
 /// [`DistanceError`] when the shapes differ or there is no neuron. To compare with a larger reference, pass its first N rows.
 pub fn coupling(theta: ArrayView2<f64>, theta_bar: ArrayView2<f64>) -> Result<Coupling, DistanceError> {
     let squares = row_squares(theta, theta_bar)?;
-    // f64::max drops NaN: a diverged neuron must not disappear.
+    // f64::max ignores NaN, which must be reported for a diverged neuron.
     let max = squares.iter().fold(0.0, |m: f64, &s| if s.is_nan() || m.is_nan() { f64::NAN } else { m.max(s) });
     let mean = squares.iter().sum::<f64>() / squares.len() as f64;
     Ok(Coupling { max: max.sqrt(), rms: mean.sqrt() })

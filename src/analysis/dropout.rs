@@ -1,4 +1,4 @@
-//! What a network loses when it keeps M of its N neurons, rescaled by N/M: `f_A = (1/M) sum_{i in A} phi_i`.
+//! The loss of a network with M of its N neurons, rescaled by N/M: `f_A = (1/M) sum_{i in A} phi_i`.
 //!
 //! Wu, Kungurtsev, Mondelli (TMLR 2023, section 5); Shevchenko, Mondelli (ICML 2020). For a random set A of M neurons and
 //! the half-squared loss,
@@ -7,12 +7,12 @@
 //! E_A[R(f_A)] - R(f_N) = (1/2) (N - M)/(M (N - 1)) S^2,      S^2 = (1/N) sum_i E_x |phi_i(x) - f_N(x)|^2
 //! ```
 //!
-//! exactly: `f_A - f_N` is the error of a mean drawn without replacement. For another loss the same holds to second order
+//! exactly, as `f_A - f_N` is the error of a sample mean without replacement. For another loss the same holds to second order
 //! in that error, with `|v|^2` replaced by `v^T H v`, H the loss's second derivative at `f_N(x)`.
 //!
-//! An *order* of the neurons stands for all its initial sets at once: the identity for the paper's first M, a random
-//! permutation for random sets, the greedy order for greedy ones. Features are computed once per chunk of samples and
-//! serve every order.
+//! The sets are the initial segments of *orders* of the neurons: the identity for the first M neurons, as in the paper, a random
+//! permutation for random sets, the greedy order for greedy ones. Features are computed once per chunk of samples and are used
+//! for every order.
 
 use crate::compute::Threads;
 use crate::compute::rng::{self, Role};
@@ -20,12 +20,12 @@ use crate::network::{DropoutPattern, Loss, Network};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
-/// Samples whose features are held at one time.
+/// Number of samples whose features are in memory at one time.
 const CHUNK: usize = 64;
 
-/// A network on a fixed sample.
+/// A network and the fixed sample on which its losses under dropout are evaluated.
 #[derive(Clone, Copy)]
-pub struct Subject<'a> {
+pub struct DropoutNetwork<'a> {
     /// The model.
     pub network: &'a Network,
     /// Its width N.
@@ -40,29 +40,29 @@ pub struct Subject<'a> {
     pub loss: Loss,
 }
 
-/// Losses with all neurons and with some.
+/// Losses with all neurons and with subsets of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DropoutLosses {
     /// `R(f_N)`, without ridge.
-    pub whole: f64,
+    pub full: f64,
     /// `S^2`, in the metric of the loss.
     pub spread: f64,
-    /// `R(f_A)` of the first `kept[m]` neurons of order `o`, (orders, sizes).
+    /// `R(f_A)` for the first neurons of every order at every size, (orders, sizes).
     pub kept: Array2<f64>,
 }
 
-/// The closed form: the expected change of the loss for M of N neurons kept at random.
+/// The closed form of the expected change of the loss where `m` of `n` neurons are kept at random; `spread` is `S^2`.
 pub fn predicted(n: usize, m: usize, spread: f64) -> f64 {
     let (n, m) = (n as f64, m as f64);
     if n <= m { 0.0 } else { 0.5 * (n - m) / (m * (n - 1.0)) * spread }
 }
 
-/// A random order's first `most` entries; the draw's address is (seed, network, draw).
-pub fn random_order(seed: u64, network: u64, draw: u64, n: usize, most: usize) -> Vec<usize> {
-    rng::random_order(&mut rng::stream(seed, Role::Mask, network, draw), n, most)
+/// The first `count` entries of a random order of `n` neurons; (seed, network, draw) determines the order.
+pub fn random_order(seed: u64, network: u64, draw: u64, n: usize, count: usize) -> Vec<usize> {
+    rng::random_order(&mut rng::stream(seed, Role::Mask, network, draw), n, count)
 }
 
-impl Subject<'_> {
+impl DropoutNetwork<'_> {
     /// Neurons of the last hidden layer, over which the prediction is a mean.
     fn neurons(&self) -> usize {
         self.output_weights().nrows()
@@ -73,8 +73,8 @@ impl Subject<'_> {
         self.network.output_weights(self.width, self.parameters)
     }
 
-    /// Losses along the orders of the last hidden layer's neurons at increasing sizes, each order as long as the largest
-    /// size at least. The number of threads changes no bit.
+    /// Losses with the first neurons of each order of the last hidden layer, at increasing sizes; each order must be at least as
+    /// long as the largest size. The result does not depend on the number of threads.
     pub fn losses(&self, orders: &[Vec<usize>], sizes: &[usize], threads: Threads) -> DropoutLosses {
         let n = self.x.nrows();
         let chunks: Vec<usize> = (0..n).step_by(CHUNK).collect();
@@ -86,14 +86,14 @@ impl Subject<'_> {
             Threads::One => chunks.iter().map(of_chunk).collect(),
             Threads::Pool => chunks.par_iter().map(of_chunk).collect(),
         };
-        let mut total = DropoutLosses { whole: 0.0, spread: 0.0, kept: Array2::zeros((orders.len(), sizes.len())) };
+        let mut total = DropoutLosses { full: 0.0, spread: 0.0, kept: Array2::zeros((orders.len(), sizes.len())) };
         for part in parts {
-            total.whole += part.whole;
+            total.full += part.full;
             total.spread += part.spread;
             total.kept += &part.kept;
         }
         let n = n as f64;
-        DropoutLosses { whole: total.whole / n, spread: total.spread / n, kept: total.kept / n }
+        DropoutLosses { full: total.full / n, spread: total.spread / n, kept: total.kept / n }
     }
 
     /// Sums over the samples of a chunk.
@@ -118,32 +118,32 @@ impl Subject<'_> {
             }
         }
 
-        // With one output a neuron's feature is as large as its activation, and every order asks for it again.
+        // With one output a feature has the size of an activation: the features are computed once for all orders.
         let features = if outputs == 1 { Some(hidden.clone() * a) } else { None };
         let mut kept = Array2::zeros((orders.len(), sizes.len()));
         let (mut sum, mut mean) = (vec![0.0; samples * outputs], vec![0.0; samples * outputs]);
         for (order, mut losses) in orders.iter().zip(kept.rows_mut()) {
             sum.fill(0.0);
-            let mut taken = 0;
+            let mut included = 0;
             for (&m, loss) in sizes.iter().zip(losses.iter_mut()) {
                 match &features {
-                    Some(features) => add_rows(&mut sum, features.view(), &order[taken..m]),
-                    None => order[taken..m].iter().for_each(|&i| {
+                    Some(features) => add_feature_rows(&mut sum, features.view(), &order[included..m]),
+                    None => order[included..m].iter().for_each(|&i| {
                         add_feature(&mut sum, hidden.row(i).as_slice().unwrap_or(&[]), a.row(i).iter().copied());
                     }),
                 }
-                taken = m;
+                included = m;
                 mean.iter_mut().zip(&sum).for_each(|(mean, sum)| *mean = sum / m as f64);
                 *loss = sum_of_losses(&mean);
             }
         }
-        DropoutLosses { whole: sum_of_losses(&f), spread: spread / self.neurons() as f64, kept }
+        DropoutLosses { full: sum_of_losses(&f), spread: spread / self.neurons() as f64, kept }
     }
 
     /// Losses when neurons of the layers that `drop` names are dropped: for each set of orders, one order per hidden layer,
     /// its first `size` neurons per unit of width are kept, and all neurons of the other layers; (sets, sizes).
     ///
-    /// For layers below the last the prediction is no mean over the neurons dropped: every set is a network of its own.
+    /// For layers below the last the prediction is not a mean over the dropped neurons: every set needs its own forward pass.
     pub fn losses_without(&self, drop: &DropoutPattern, orders: &[Vec<Vec<usize>>], sizes: &[usize]) -> Array2<f64> {
         let layers = self.network.hidden_layers(self.width);
         let all: Vec<Vec<usize>> = layers.iter().map(|&n| (0..n).collect()).collect();
@@ -163,50 +163,52 @@ impl Subject<'_> {
         Array2::from_shape_vec((orders.len(), sizes.len()), losses).expect("one loss for each set and size")
     }
 
-    /// The greedy order: each next neuron is the one whose addition lowers the loss most. Its first `most` entries.
-    pub fn greedy_order(&self, most: usize) -> Vec<usize> {
+    /// The first `count` entries of the greedy order: each neuron is the one whose addition to those before it gives the least
+    /// loss.
+    pub fn greedy_order(&self, count: usize) -> Vec<usize> {
         let hidden = self.network.hidden(self.width, self.parameters, self.x);
         match self.loss {
-            Loss::HalfSquared => self.greedy_by_gram(&hidden, most),
-            Loss::Logistic | Loss::Softmax => self.greedy_by_trial(&hidden, most),
+            Loss::HalfSquared => self.greedy_order_by_gram(&hidden, count),
+            Loss::Logistic | Loss::Softmax => self.greedy_order_by_evaluation(&hidden, count),
         }
     }
 
-    /// Half-squared loss: `2 R = |s|^2/m^2 - 2 <s, y>/m + |y|^2` with `s` the sum of the features kept, so that inner
-    /// products of features are all that is needed.
-    fn greedy_by_gram(&self, hidden: &Array2<f64>, most: usize) -> Vec<usize> {
+    /// For the half-squared loss: `2 R = |s|^2/m^2 - 2 <s, y>/m + |y|^2` with `s` the sum of the features kept, so that only inner
+    /// products of features are needed.
+    fn greedy_order_by_gram(&self, hidden: &Array2<f64>, count: usize) -> Vec<usize> {
         let a = self.output_weights();
         let gram = hidden.dot(&hidden.t()) * a.dot(&a.t());
         let with_y = (hidden.dot(&self.y) * a).sum_axis(Axis(1));
-        let (mut square, mut along, mut cross) = (0.0, 0.0, vec![0.0; self.neurons()]);
+        let (mut square, mut label_product, mut cross) = (0.0, 0.0, vec![0.0; self.neurons()]);
         let mut free: Vec<usize> = (0..self.neurons()).collect();
-        let mut order = Vec::with_capacity(most);
-        while order.len() < most && !free.is_empty() {
+        let mut order = Vec::with_capacity(count);
+        while order.len() < count && !free.is_empty() {
             let m = order.len() as f64 + 1.0;
-            let loss = |i: usize| (square + 2.0 * cross[i] + gram[[i, i]]) / (m * m) - 2.0 * (along + with_y[i]) / m;
+            let loss =
+                |i: usize| (square + 2.0 * cross[i] + gram[[i, i]]) / (m * m) - 2.0 * (label_product + with_y[i]) / m;
             let best = position_of_least(free.iter().map(|&i| loss(i)));
             let i = free.remove(best);
             square += 2.0 * cross[i] + gram[[i, i]];
-            along += with_y[i];
+            label_product += with_y[i];
             cross.iter_mut().zip(gram.row(i)).for_each(|(cross, g)| *cross += g);
             order.push(i);
         }
         order
     }
 
-    /// Any loss: every candidate is tried.
-    fn greedy_by_trial(&self, hidden: &Array2<f64>, most: usize) -> Vec<usize> {
+    /// For any loss: the loss of every candidate is evaluated.
+    fn greedy_order_by_evaluation(&self, hidden: &Array2<f64>, count: usize) -> Vec<usize> {
         let (a, outputs) = (self.output_weights(), self.network.outputs());
         let y: Vec<f64> = self.y.iter().copied().collect();
         let mut sum = vec![0.0; y.len()];
         let mut free: Vec<usize> = (0..self.neurons()).collect();
-        let mut order = Vec::with_capacity(most);
+        let mut order = Vec::with_capacity(count);
         let plus = |sum: &[f64], i: usize| {
             let mut sum = sum.to_vec();
             add_feature(&mut sum, hidden.row(i).as_slice().unwrap_or(&[]), a.row(i).iter().copied());
             sum
         };
-        while order.len() < most && !free.is_empty() {
+        while order.len() < count && !free.is_empty() {
             let m = order.len() as f64 + 1.0;
             let loss = |&i: &usize| {
                 let mut f = plus(&sum, i);
@@ -222,18 +224,18 @@ impl Subject<'_> {
     }
 }
 
-/// Adds the rows named, in their order, to `sum`; a few columns at a time, whose sums stay in registers.
-fn add_rows(sum: &mut [f64], features: ArrayView2<f64>, rows: &[usize]) {
+/// Adds the rows `rows` of `features`, in this order, to `sum`; a few columns at a time, whose sums stay in registers.
+fn add_feature_rows(sum: &mut [f64], features: ArrayView2<f64>, rows: &[usize]) {
     const COLUMNS: usize = 16;
     for (block, sum) in sum.chunks_mut(COLUMNS).enumerate() {
         let columns = block * COLUMNS..block * COLUMNS + sum.len();
         let row = |i: usize| features.row(i).to_slice().map_or(&[][..], |row| &row[columns.clone()]);
         if let Some(sum) = sum.as_mut_array::<COLUMNS>() {
-            let mut held = *sum;
+            let mut registers = *sum;
             for row in rows.iter().filter_map(|&i| row(i).as_array::<COLUMNS>()) {
-                held.iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
+                registers.iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
             }
-            *sum = held;
+            *sum = registers;
         } else {
             for &i in rows {
                 sum.iter_mut().zip(row(i)).for_each(|(sum, v)| *sum += v);
@@ -250,7 +252,7 @@ fn add_feature(sum: &mut [f64], h: &[f64], a: impl ExactSizeIterator<Item = f64>
     }
 }
 
-/// The position of the least value, the first of equals.
+/// The position of the least value, the first of equal ones.
 fn position_of_least(values: impl Iterator<Item = f64>) -> usize {
     values.enumerate().fold((0, f64::INFINITY), |best, (i, v)| if v < best.1 { (i, v) } else { best }).0
 }

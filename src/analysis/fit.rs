@@ -12,8 +12,8 @@
 //! slope +- t_{n-1} * sqrt(n / (n - 1)) * s,      s = standard deviation of the slope over the resamples
 //! ```
 //!
-//! `n` the smallest number of seeds behind a fitted point, `t` Student's quantile: the factor undoes the `(n - 1)/n` by
-//! which resampling shrinks a variance, the quantile accounts for `s` being estimated. Coverage of the 95 % interval
+//! `n` the smallest number of seeds of a fitted point, `t` Student's quantile: the factor corrects for the `(n - 1)/n` by
+//! which resampling reduces a variance, the quantile for `s` being estimated. Coverage of the 95 % interval
 //! measured on a known slope -1 over five points `x = 64 ... 1024`, noise chi-square with 4 or 10 degrees of freedom
 //! over its mean, independent across rows or half shared by them (20000 tables, the mean over seeds, 400 resamples):
 //!
@@ -27,13 +27,11 @@
 //! bootstrap-t 93 to 95 % with intervals four to seven times as long at 4 seeds. With the median the slope's interval is
 //! conservative, 97 to 99 %.
 //!
-//! The interval knows the spread over seeds only. A curved law (an exponent not yet reached) is not in it: look at
-//! [`SlopeFit::residual`], and give the check a slack when the exponent is asymptotic.
+//! The interval measures the spread over seeds only. It does not include the curvature of a law that is not yet asymptotic:
+//! [`SlopeFit::residual`] shows it, and a check of an asymptotic exponent can be given a slack.
 
-pub use super::points::{
-    Bootstrap, FitFailure, MIN_RESAMPLES, Point, SkipReason, Skipped, Statistic, Summary, summarise,
-};
-use super::points::{half_width, resampled_points};
+pub use super::points::{Bootstrap, DataPoint, FitFailure, MIN_RESAMPLES, SkipReason, Skipped, Statistic};
+use super::points::{ResampledPoints, half_width, resampled_points};
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
@@ -54,10 +52,10 @@ pub struct SlopeFit {
     pub seeds: usize,
     /// Root mean square of `log y - (intercept + slope log x)` over the fitted points: large when the law is curved.
     pub residual: f64,
-    /// What each point is.
+    /// The statistic over seeds that each point shows.
     pub statistic: Statistic,
-    /// Usable rows; those with an interval are the fitted ones.
-    pub points: Vec<Point>,
+    /// The usable rows; those with an interval are fitted.
+    pub points: Vec<DataPoint>,
     /// The other rows.
     pub skipped: Vec<Skipped>,
 }
@@ -84,7 +82,10 @@ impl SlopeFit {
     }
 }
 
-/// The exponent of a power law through a table, as the module says; arguments as for [`summarise`].
+/// The exponent of a power law through a table, with the interval that the module describes.
+///
+/// `x`: abscissae (V); `values` (V, S): one row for each abscissa, one column for each seed. A value that is not finite means that
+/// this network diverged; it is left out, and `seeds` of a point counts the finite values.
 ///
 /// # Errors
 /// Any [`FitFailure`]; in particular [`FitFailure::OneSeed`] carries a slope without an interval.
@@ -94,11 +95,11 @@ pub fn fit_slope(
     statistic: Statistic,
     bootstrap: &Bootstrap,
 ) -> Result<SlopeFit, FitFailure> {
-    let (Summary { points, skipped }, logs) = resampled_points(x, values, statistic, bootstrap)?;
-    let through = |points: Vec<&Point>| {
+    let ResampledPoints { points, skipped, log_replicates } = resampled_points(x, values, statistic, bootstrap)?;
+    let through = |points: Vec<&DataPoint>| {
         let log_x: Vec<f64> = points.iter().map(|p| p.x.ln()).collect();
         let log_y: Vec<f64> = points.iter().map(|p| p.y.ln()).collect();
-        Line::new(&log_x).map(|line| (line.fit(log_y.iter().copied()), line, log_y))
+        LeastSquares::new(&log_x).map(|line| (line.fit(log_y.iter().copied()), line, log_y))
     };
     let Some(((slope, intercept), line, log_y)) = through(points.iter().filter(|p| p.interval.is_some()).collect())
     else {
@@ -108,7 +109,7 @@ pub fn fit_slope(
         });
     };
     let seeds = points.iter().filter(|p| p.interval.is_some()).map(|p| p.seeds).min().unwrap_or(0);
-    let slopes: Vec<f64> = logs.rows().into_iter().map(|log_y| line.fit(log_y.iter().copied()).0).collect();
+    let slopes: Vec<f64> = log_replicates.rows().into_iter().map(|log_y| line.fit(log_y.iter().copied()).0).collect();
     let half = half_width(&slopes, seeds, bootstrap.level);
     let squares = line.log_x.iter().zip(&log_y).map(|(lx, ly)| (ly - intercept - slope * lx).powi(2));
     let residual = (squares.sum::<f64>() / log_y.len() as f64).sqrt();
@@ -127,13 +128,13 @@ pub fn fit_slope(
 }
 
 /// Least squares on fixed abscissae: the slope is a fixed linear functional of the ordinates.
-struct Line {
+struct LeastSquares {
     log_x: Vec<f64>,
     mean: f64,
     sum_of_squares: f64,
 }
 
-impl Line {
+impl LeastSquares {
     /// `None` unless two abscissae differ.
     fn new(log_x: &[f64]) -> Option<Self> {
         let mean = log_x.iter().sum::<f64>() / log_x.len() as f64;
@@ -182,7 +183,7 @@ mod tests {
     }
 
     /// Fractions of tables whose slope interval contains -1, and whose first error bar contains 1/64 (the law's mean, so
-    /// the second number says nothing about the median).
+    /// the second number does not apply to the median).
     fn coverage(
         statistic: Statistic,
         seeds: usize,

@@ -1,17 +1,17 @@
-//! From raw measurements to statements: exponents with intervals, the form of a bound, distances between networks,
-//! verdicts.
+//! Statistical analysis of measurements: exponents with intervals, the form of a bound, distances between networks, verdicts.
 //!
-//! Everything here is a pure function of arrays; nothing reads a file or keeps state.
+//! Every function here is a pure function of arrays, without files or state.
 //!
 //! * [`fit`]: points with error bars, the exponent of a power law, with intervals from the spread over seeds;
 //! * [`bound`]: the form of the finite-width bound, its fitted constant, and whether measurements drift away from it;
-//! * [`connectivity`]: paths of low loss between networks, and the loss along them;
+//! * [`connectivity`]: paths of low loss between networks, and the loss on them;
 //! * [`contraction`]: the form of the differences of Picard iterates, and its fitted constant;
 //! * [`distance`]: coupling and function distances between two networks;
-//! * [`wasserstein`]: exact one-dimensional and sliced Wasserstein-2 distances between clouds of neurons;
-//! * [`dropout`]: what a network loses when neurons are dropped, and the closed form of it;
-//! * [`proportion`]: the interval of a probability;
-//! * [`verdict`]: what the theory says, what was measured, and what follows.
+//! * [`wasserstein`]: exact one-dimensional and sliced Wasserstein-2 distances between sets of neurons;
+//! * [`dropout`]: the loss of a network without some of its neurons, and the closed form of its change;
+//! * [`proportion`]: the confidence interval of a proportion;
+//! * [`quantile`]: sample quantiles;
+//! * [`verdict`]: checks of a statement of the theory against a measurement.
 
 pub mod bound;
 pub mod connectivity;

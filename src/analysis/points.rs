@@ -1,8 +1,9 @@
 //! Points with error bars: a statistic over seeds at each abscissa, and its bootstrap over seeds.
 //!
-//! The intervals are those of [`super::fit`], taken on the logarithm of each point. This module is the resampling behind
-//! them; its public items are re-exported there.
+//! The intervals are those of [`super::fit`], applied to the logarithm of each point. The public items of this module are
+//! re-exported there.
 
+use crate::choice::choice;
 use crate::compute::rng::{Role, stream};
 use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
@@ -15,25 +16,25 @@ pub const MIN_RESAMPLES: usize = 100;
 /// Redraws allowed for one resample before its table is declared too sparse.
 const MAX_REDRAWS: usize = 1000;
 
-/// What stands for the seeds at one abscissa.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Statistic {
-    /// Mean over seeds.
-    Mean,
-    /// Mean over seeds of the square.
-    MeanSquare,
-    /// Root of the mean square: half the slope of [`Statistic::MeanSquare`].
-    RootMeanSquare,
-    /// Median over seeds (mean of the two middle values for an even number).
-    Median,
-    /// Exponential of the mean logarithm; needs positive values.
-    GeometricMean,
+choice! {
+    /// The statistic over seeds at one abscissa.
+    pub enum Statistic: "statistic" {
+        /// Mean over seeds.
+        Mean = "mean",
+        /// Mean over seeds of the square.
+        MeanSquare = "mean-square",
+        /// Root of the mean square: half the slope of [`Statistic::MeanSquare`].
+        RootMeanSquare = "root-mean-square",
+        /// Median over seeds (mean of the two middle values for an even number).
+        Median = "median",
+        /// Exponential of the mean logarithm; needs positive values.
+        GeometricMean = "geometric-mean",
+    }
 }
 
 impl Statistic {
-    /// The statistic of `values` (reordered for the median), if it is a positive finite number: the logarithm is taken.
-    fn positive(self, values: &mut [f64]) -> Option<f64> {
+    /// The statistic of `values`, which the median reorders; `None` unless it is positive and finite, so that it has a logarithm.
+    fn positive_value(self, values: &mut [f64]) -> Option<f64> {
         let n = values.len() as f64;
         let y = match self {
             Self::Mean => values.iter().sum::<f64>() / n,
@@ -56,7 +57,7 @@ impl Statistic {
 pub struct Bootstrap {
     /// The experiment's seed.
     pub seed: u64,
-    /// Tells fits of one experiment apart; fits with equal salt resample the same seeds.
+    /// Distinguishes the fits of an experiment; fits with equal salt resample the same seeds.
     pub salt: u64,
     /// Number of resamples, at least [`MIN_RESAMPLES`].
     pub resamples: usize,
@@ -71,9 +72,9 @@ impl Bootstrap {
     }
 }
 
-/// One abscissa: the statistic over its seeds, with its own interval for an error bar.
+/// A point with an error bar: the statistic over the seeds at one abscissa.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Point {
+pub struct DataPoint {
     /// Abscissa (width, step, batch, ...).
     pub x: f64,
     /// The statistic over the seeds, positive.
@@ -85,16 +86,16 @@ pub struct Point {
     pub seeds: usize,
 }
 
-/// Why a row of the table has no point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SkipReason {
-    /// The abscissa is not a positive finite number.
-    Abscissa,
-    /// Every seed diverged (no finite value).
-    AllDiverged,
-    /// The statistic is zero, negative or out of range, so it has no logarithm.
-    NotPositive,
+choice! {
+    /// Why a row of the table has no point.
+    pub enum SkipReason: "reason" {
+        /// The abscissa is not a positive finite number.
+        Abscissa = "abscissa",
+        /// Every seed diverged (no finite value).
+        AllDiverged = "all-diverged",
+        /// The statistic is zero, negative or out of range, so that it has no logarithm.
+        NotPositive = "not-positive",
+    }
 }
 
 /// A row of the table without a point.
@@ -102,20 +103,21 @@ pub enum SkipReason {
 pub struct Skipped {
     /// Row of the table.
     pub row: usize,
-    /// What is wrong with it.
+    /// Why it has no point.
     pub reason: SkipReason,
 }
 
-/// The points of a table: what a figure draws even where no slope can be fitted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    /// Usable rows, in the table's order.
-    pub points: Vec<Point>,
+/// The points of a table, and their bootstrap replicates.
+pub(super) struct ResampledPoints {
+    /// Usable rows, in the order of the table.
+    pub points: Vec<DataPoint>,
     /// The other rows.
     pub skipped: Vec<Skipped>,
+    /// Logarithms of the resampled statistics, (resamples, rows with two seeds or more).
+    pub log_replicates: Array2<f64>,
 }
 
-/// Why no slope with an interval came out.
+/// Why a table has no slope with an interval.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FitFailure {
     /// The table and its abscissae disagree.
@@ -132,9 +134,9 @@ pub enum FitFailure {
          strictly between 0 and 1"
     )]
     Settings {
-        /// Resamples asked for.
+        /// Requested number of resamples.
         resamples: usize,
-        /// Level asked for.
+        /// Requested level.
         level: f64,
     },
     /// Fewer than two usable rows at distinct abscissae.
@@ -145,7 +147,7 @@ pub enum FitFailure {
         /// Rows of the table.
         rows: usize,
     },
-    /// The points give a slope, but fewer than two of them have a second seed: there is no spread to take an interval from.
+    /// The points give a slope, but fewer than two of them have a second seed, so that there is no interval.
     #[error("slope {slope} from single seeds: an interval needs at least 2 seeds at 2 abscissae")]
     OneSeed {
         /// Slope through all usable points.
@@ -153,7 +155,7 @@ pub enum FitFailure {
         /// Natural logarithm of its prefactor.
         intercept: f64,
     },
-    /// Resampling the seeds hardly ever gives a table with every row usable.
+    /// Almost no resample of the seeds gives a table with every row usable.
     #[error(
         "bootstrap resample {resample}: no usable table in {MAX_REDRAWS} draws; too few seeds are finite and positive"
     )]
@@ -163,23 +165,7 @@ pub enum FitFailure {
     },
 }
 
-/// The points of a table, each with its interval.
-///
-/// `x`: abscissae (V); `values` (V, S): one row for each abscissa, one column for each seed, a value that is not finite
-/// meaning that this network diverged. Diverged values are left out, so a point speaks for the survivors: its `seeds` says how many.
-///
-/// # Errors
-/// [`FitFailure::Shape`], [`FitFailure::Settings`] or [`FitFailure::Sparse`]; rows without a point are no error.
-pub fn summarise(
-    x: &[f64],
-    values: ArrayView2<f64>,
-    statistic: Statistic,
-    bootstrap: &Bootstrap,
-) -> Result<Summary, FitFailure> {
-    Ok(resampled_points(x, values, statistic, bootstrap)?.0)
-}
-
-/// Student half-width from bootstrap replicates of a statistic of `seeds` seeds.
+/// Half-width of the Student interval at `level` from bootstrap replicates of a statistic of `seeds` seeds.
 pub(super) fn half_width(replicates: &[f64], seeds: usize, level: f64) -> f64 {
     let (count, n) = (replicates.len() as f64, seeds as f64);
     let mean = replicates.iter().sum::<f64>() / count;
@@ -189,13 +175,19 @@ pub(super) fn half_width(replicates: &[f64], seeds: usize, level: f64) -> f64 {
     student.inverse_cdf(0.5 + level / 2.0) * (variance * n / (n - 1.0)).sqrt()
 }
 
-/// The points, and the bootstrap replicates (resamples, rows with two seeds or more) of the log statistics.
+/// The points of a table, each with its interval, and their bootstrap replicates.
+///
+/// `x`: abscissae (V); `values` (V, S): one row for each abscissa, one column for each seed; a value that is not finite means that
+/// this network diverged, and is left out.
+///
+/// # Errors
+/// [`FitFailure::Shape`], [`FitFailure::Settings`] or [`FitFailure::Sparse`].
 pub(super) fn resampled_points(
     x: &[f64],
     values: ArrayView2<f64>,
     statistic: Statistic,
     bootstrap: &Bootstrap,
-) -> Result<(Summary, Array2<f64>), FitFailure> {
+) -> Result<ResampledPoints, FitFailure> {
     let Bootstrap { resamples, level, .. } = *bootstrap;
     if x.len() != values.nrows() {
         return Err(FitFailure::Shape { abscissae: x.len(), rows: values.nrows() });
@@ -210,11 +202,11 @@ pub(super) fn resampled_points(
             SkipReason::Abscissa
         } else if finite.is_empty() {
             SkipReason::AllDiverged
-        } else if let Some(y) = statistic.positive(&mut finite) {
+        } else if let Some(y) = statistic.positive_value(&mut finite) {
             if finite.len() >= 2 {
                 rows.push((row, points.len()));
             }
-            points.push(Point { x, y, interval: None, seeds: finite.len() });
+            points.push(DataPoint { x, y, interval: None, seeds: finite.len() });
             continue;
         } else {
             SkipReason::NotPositive
@@ -227,7 +219,7 @@ pub(super) fn resampled_points(
         let half = half_width(&logs.column(column).to_vec(), point.seeds, level);
         point.interval = Some((point.y * (-half).exp(), point.y * half.exp()));
     }
-    Ok((Summary { points, skipped }, logs))
+    Ok(ResampledPoints { points, skipped, log_replicates: logs })
 }
 
 /// Log statistics of resampled columns, (resamples, rows). A resample that leaves a row without a usable statistic (all
@@ -251,7 +243,7 @@ fn replicates(
             rows.iter().zip(out.iter_mut()).all(|(&(row, _), log)| {
                 draw.clear();
                 draw.extend(columns.iter().map(|&column| values[(row, column)]).filter(|v| v.is_finite()));
-                let y = if draw.is_empty() { None } else { statistic.positive(&mut draw) };
+                let y = if draw.is_empty() { None } else { statistic.positive_value(&mut draw) };
                 *log = y.map_or(f64::NAN, f64::ln);
                 y.is_some()
             })

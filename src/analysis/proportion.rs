@@ -1,10 +1,10 @@
-//! The proportion behind successes and failures.
+//! Confidence intervals of a proportion.
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-/// Wilson's score interval (1927) of a probability from `successes` in `trials`, at a level such as 0.95. It keeps its
-/// coverage near 0 and 1, where that of the normal interval is lost.
-pub fn wilson(successes: usize, trials: usize, level: f64) -> (f64, f64) {
+/// Wilson's score interval (1927) of a probability from `successes` in `trials`, at a level such as 0.95. Its
+/// coverage stays near the level for probabilities near 0 and 1, where that of the normal interval does not.
+pub fn wilson_interval(successes: usize, trials: usize, level: f64) -> (f64, f64) {
     if trials == 0 {
         return (0.0, 1.0);
     }
@@ -13,7 +13,7 @@ pub fn wilson(successes: usize, trials: usize, level: f64) -> (f64, f64) {
     let centre = p + z * z / (2.0 * n);
     let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + z * z / n;
-    // Whatever rounding does to the ends at 0 and 1, the interval contains the proportion.
+    // The clamps ensure that the interval contains the proportion where rounding errors would exclude it.
     (((centre - spread) / scale).clamp(0.0, p), ((centre + spread) / scale).clamp(p, 1.0))
 }
 
@@ -25,7 +25,7 @@ mod tests {
     #[test]
     fn ends_solve_their_equation() {
         for (successes, trials) in [(0, 10), (3, 10), (10, 10), (19, 20)] {
-            let (low, high) = wilson(successes, trials, 0.95);
+            let (low, high) = wilson_interval(successes, trials, 0.95);
             let (p, n) = (successes as f64 / trials as f64, trials as f64);
             let z = 1.959_963_984_540_054_f64;
             for end in [low, high] {
@@ -34,6 +34,6 @@ mod tests {
             }
             assert!(low <= p && p <= high);
         }
-        assert_eq!(wilson(0, 0, 0.95), (0.0, 1.0));
+        assert_eq!(wilson_interval(0, 0, 0.95), (0.0, 1.0));
     }
 }

@@ -1,6 +1,6 @@
-//! Quantiles of a handful of values.
+//! Sample quantiles.
 
-/// The quantile `q` of the finite values, linear between order statistics; NaN where there is none.
+/// The quantile `q` in [0, 1] of the finite values, linear between order statistics; NaN where no value is finite.
 pub fn quantile(values: impl IntoIterator<Item = f64>, q: f64) -> f64 {
     let mut finite: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).collect();
     finite.sort_by(f64::total_cmp);

@@ -1,9 +1,10 @@
-//! What the theory says, what was measured, what follows: the lines of `checks.json`.
+//! Checks of statements of the theory against measurements: the entries of `checks.json`.
 //!
-//! The papers' constants are not explicit, so a check is about a form (an exponent, an order, an exact identity), never a
-//! proof: "holds" means that the measurement is sharp enough to contradict the statement and does not.
+//! The constants of the papers are not explicit, so that a check concerns a form (an exponent, an order, an exact identity) and is
+//! no proof: "holds" means that the measurement is precise enough to contradict the statement and does not.
 
 use super::fit::{FitFailure, SlopeFit};
+use crate::choice::choice;
 use crate::number;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -11,39 +12,28 @@ use std::fmt;
 /// Rounding allowed on an exponent: exact power laws with identical seeds have intervals of length zero.
 const ROUNDING: f64 = 1e-9;
 
-/// The outcome of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Verdict {
-    /// The measurement agrees, and is sharp enough to have disagreed.
-    #[serde(rename = "holds")]
-    Holds,
-    /// The measurement contradicts the statement.
-    #[serde(rename = "fails")]
-    Fails,
-    /// The measurement cannot tell: too wide an interval, a gap near the reference's own error, or nothing measured.
-    #[serde(rename = "not resolved")]
-    NotResolved,
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Holds => "holds",
-            Self::Fails => "fails",
-            Self::NotResolved => "not resolved",
-        })
+choice! {
+    /// The outcome of a check.
+    pub enum Verdict: "verdict" {
+        /// The measurement agrees, and is precise enough that it could have disagreed.
+        Holds = "holds",
+        /// The measurement contradicts the statement.
+        Fails = "fails",
+        /// The measurement does not decide: the interval is too wide, a gap is near the error of the reference, or nothing was
+        /// measured.
+        NotResolved = "not resolved",
     }
 }
 
-/// An exponent the theory names, and how sharply it must be measured.
+/// An exponent of the theory, and how precisely it must be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Exponent {
     /// The exponent of the theory.
     pub expected: f64,
     /// Largest half-width of the interval that still resolves the exponent.
     pub resolution: f64,
-    /// Distance between interval and exponent that is forgiven: for exponents that hold asymptotically only, where the
-    /// spread over seeds is smaller than the curvature of the law. 0 unless stated.
+    /// Distance between interval and exponent that is tolerated: for exponents that hold asymptotically only, where the spread
+    /// over seeds is smaller than the curvature of the law.
     pub slack: f64,
     /// Whether measured points are near the reference's own error ([`SlopeFit::near_reference`]): then an equality is not
     /// resolved, and a one-sided statement cannot fail.
@@ -72,31 +62,31 @@ impl Exponent {
     }
 }
 
-/// One statement, checked. Numbers survive JSON exactly; one that is not finite is written as null (NaN) or as a string.
+/// A statement and the result of its check. Numbers are written to JSON exactly; NaN is written as null, an infinity as a string.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Stable identifier, kebab-case.
     pub name: String,
-    /// What the theory says.
+    /// The statement of the theory.
     pub statement: String,
-    /// What was measured; NaN when nothing could be.
+    /// The measured value; NaN where nothing could be measured.
     #[serde(with = "number")]
     pub measured: f64,
     /// Interval of the measurement, where it has one.
     #[serde(default, with = "number::interval")]
     pub interval: Option<(f64, f64)>,
-    /// The value or the limit the theory gives, where it gives one.
+    /// The value or the limit of the theory, where it gives one.
     #[serde(default)]
     pub expected: Option<f64>,
-    /// What follows.
+    /// The outcome.
     pub verdict: Verdict,
-    /// Why, in a sentence.
+    /// The reason for the verdict, in a sentence.
     pub detail: String,
 }
 
 impl Check {
     /// The exponent equals `exponent.expected`. Fails when the interval excludes it; holds when the interval contains it
-    /// and is sharp enough; otherwise, and whenever the points are near the reference's error, not resolved.
+    /// and is short enough; otherwise, and whenever the points are near the reference's error, not resolved.
     pub fn exponent_equals(
         name: impl Into<String>,
         statement: impl Into<String>,
@@ -107,7 +97,7 @@ impl Check {
     }
 
     /// The exponent is at most `exponent.expected`: a gap that decays faster than its bound does not contradict it. Fails
-    /// only when the interval lies entirely above; holds when it lies entirely below, or reaches across and is sharp enough.
+    /// only when the interval lies entirely above; holds when it lies entirely below, or contains the exponent and is short enough.
     pub fn exponent_at_most(
         name: impl Into<String>,
         statement: impl Into<String>,
@@ -117,7 +107,8 @@ impl Check {
         Self::exponent_check(name.into(), statement.into(), fit, exponent, Side::AtMost)
     }
 
-    /// The exponent is at least `exponent.expected`: the mirror image, for a quantity that vanishes with the abscissa (a step).
+    /// The exponent is at least `exponent.expected`, for a quantity that vanishes with the abscissa (a step): as
+    /// [`Check::exponent_at_most`] with the sides exchanged.
     pub fn exponent_at_least(
         name: impl Into<String>,
         statement: impl Into<String>,
@@ -127,23 +118,23 @@ impl Check {
         Self::exponent_check(name.into(), statement.into(), fit, exponent, Side::AtLeast)
     }
 
-    /// For an exponent that holds asymptotically: where this check fails and the same check `without_smallest`, the
-    /// smallest abscissa left out, does not, the data have not reached the power law, and nothing is resolved.
-    pub fn or_not_yet_reached(mut self, without_smallest: &Check) -> Self {
+    /// For an exponent that holds asymptotically: where this check fails and `without_smallest`, the same check without the
+    /// smallest abscissa, does not, the data have not reached the asymptotic regime, and the check is not resolved.
+    pub fn or_pre_asymptotic(mut self, without_smallest: &Check) -> Self {
         if self.verdict == Verdict::Fails && without_smallest.verdict != Verdict::Fails {
             self.verdict = Verdict::NotResolved;
             self.detail += &format!(
-                "; without the smallest value {}: the law is not reached there yet, larger values would tell",
+                "; without the smallest value {}: the smallest value is not in the asymptotic regime",
                 without_smallest.detail
             );
         }
         self
     }
 
-    /// `measured <= limit`, with no room beyond the limit given. Not resolved when either is NaN.
+    /// `measured <= limit`, without tolerance. Not resolved where either is NaN.
     pub fn at_most(name: impl Into<String>, statement: impl Into<String>, measured: f64, limit: f64) -> Self {
         let (verdict, detail) = match measured.partial_cmp(&limit) {
-            None => (Verdict::NotResolved, format!("measured {measured}, limit {limit}: no number to compare")),
+            None => (Verdict::NotResolved, format!("measured {measured}, limit {limit}: not comparable")),
             Some(std::cmp::Ordering::Greater) => {
                 (Verdict::Fails, format!("{measured:.4e} exceeds the limit {limit:.4e}"))
             }
@@ -153,7 +144,7 @@ impl Check {
         Self { name, statement, measured, interval: None, expected: finite(limit), verdict, detail }
     }
 
-    /// A statement about which nothing could be measured: not resolved, `detail` saying why.
+    /// A statement about which nothing could be measured: not resolved, with the reason `detail`.
     pub fn not_measured(
         name: impl Into<String>,
         statement: impl Into<String>,
@@ -165,6 +156,7 @@ impl Check {
         Self { name, statement, measured: f64::NAN, interval: None, expected, verdict, detail }
     }
 
+    /// The check of an exponent on one side or both.
     fn exponent_check(
         name: String,
         statement: String,
@@ -180,11 +172,11 @@ impl Check {
             }
             Ok(fit) => {
                 let (low, high) = fit.interval;
-                let room = slack + ROUNDING;
+                let margin = slack + ROUNDING;
                 let excluded = match side {
-                    Side::Equal => low > expected + room || high < expected - room,
-                    Side::AtMost => low > expected + room,
-                    Side::AtLeast => high < expected - room,
+                    Side::Equal => low > expected + margin || high < expected - margin,
+                    Side::AtMost => low > expected + margin,
+                    Side::AtLeast => high < expected - margin,
                 };
                 let beyond = match side {
                     Side::Equal => false,
@@ -192,21 +184,21 @@ impl Check {
                     Side::AtLeast => low >= expected,
                 };
                 let sharp = fit.half_width() <= resolution;
-                // An error that does not shrink flattens a decay: it can make a one-sided statement fail, not hold.
-                let blurred = near_reference && (excluded || matches!(side, Side::Equal));
-                let (verdict, why) = if blurred {
+                // An error that does not decrease flattens a decay: it can make a one-sided statement fail, but not hold.
+                let unresolved = near_reference && (excluded || matches!(side, Side::Equal));
+                let (verdict, why) = if unresolved {
                     (Verdict::NotResolved, "points within three times the reference's own error".to_owned())
                 } else if excluded {
                     (Verdict::Fails, format!("excludes {side} {expected}"))
                 } else if beyond || sharp {
                     (Verdict::Holds, format!("agrees with {side} {expected}"))
                 } else {
-                    (Verdict::NotResolved, format!("half-width above {resolution}, cannot tell {side} {expected}"))
+                    (Verdict::NotResolved, format!("half-width above {resolution}, does not resolve {side} {expected}"))
                 };
-                let forgiven = if slack > 0.0 { format!(" (slack {slack})") } else { String::new() };
+                let slack_note = if slack > 0.0 { format!(" (slack {slack})") } else { String::new() };
                 let fitted = fit.points.iter().filter(|p| p.interval.is_some()).count();
                 let detail = format!(
-                    "slope {:.3}, {:.0} % interval [{low:.3}, {high:.3}] over {fitted} points and {} seeds: {why}{forgiven}",
+                    "slope {:.3}, {:.0} % interval [{low:.3}, {high:.3}] over {fitted} points and {} seeds: {why}{slack_note}",
                     fit.slope,
                     100.0 * fit.level,
                     fit.seeds,
@@ -218,7 +210,7 @@ impl Check {
     }
 }
 
-/// On which side of the expected exponent the statement is.
+/// The relation that a statement asserts between the exponent and the expected one.
 #[derive(Clone, Copy)]
 enum Side {
     Equal,
@@ -236,7 +228,7 @@ impl fmt::Display for Side {
     }
 }
 
-/// A limit that is not finite limits nothing and is no expectation.
+/// The value as an expectation; a value that is not finite is none.
 fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
@@ -297,9 +289,9 @@ mod tests {
     fn a_law_not_yet_reached_is_not_a_failure() {
         let check = |low, high| Check::exponent_equals("a", "", &fit(low, high), Exponent::new(-0.5));
         let (off, on) = (check(-0.45, -0.35), check(-0.55, -0.4));
-        assert_eq!(off.clone().or_not_yet_reached(&on).verdict, Verdict::NotResolved);
-        assert_eq!(off.clone().or_not_yet_reached(&off).verdict, Verdict::Fails);
-        assert_eq!(on.clone().or_not_yet_reached(&off), on, "what holds is not reconsidered");
+        assert_eq!(off.clone().or_pre_asymptotic(&on).verdict, Verdict::NotResolved);
+        assert_eq!(off.clone().or_pre_asymptotic(&off).verdict, Verdict::Fails);
+        assert_eq!(on.clone().or_pre_asymptotic(&off), on, "what holds is not reconsidered");
     }
 
     #[test]

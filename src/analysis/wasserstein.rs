@@ -1,6 +1,6 @@
-//! Wasserstein-2 distance between clouds of neurons: exact on the line, sliced in `R^p`.
+//! Wasserstein-2 distance between sets of neurons: exact on the real line, sliced in `R^p`.
 //!
-//! On the line the optimal coupling is monotone, so with quantile functions `F^-1`, `G^-1`
+//! On the real line the optimal coupling is monotone, so with quantile functions `F^-1`, `G^-1`
 //!
 //! ```text
 //! W2^2 = int_0^1 ( F^-1(u) - G^-1(u) )^2 du
@@ -14,72 +14,64 @@ use crate::compute::rng::{Role, stream};
 use ndarray::{Array1, ArrayView1, ArrayView2};
 use rand_distr::{Distribution, StandardNormal};
 
-/// Clouds that have no distance.
+/// Why two sets of atoms have no distance.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// A cloud without atoms.
-    #[error("the {cloud} cloud is empty: a law needs at least one atom")]
+    /// A set without atoms.
+    #[error("the {atoms} set of atoms is empty: a law needs at least one atom")]
     Empty {
-        /// Which cloud: "first", "second" or "reference".
-        cloud: &'static str,
+        /// Which set: "first", "second" or "reference".
+        atoms: &'static str,
     },
-    /// A cloud with an infinite or NaN coordinate.
-    #[error("the {cloud} cloud has a coordinate that is not finite: the network diverged")]
+    /// A set with an infinite or NaN coordinate.
+    #[error("the {atoms} set of atoms has a coordinate that is not finite: the network diverged")]
     NotFinite {
-        /// Which cloud.
-        cloud: &'static str,
+        /// Which set.
+        atoms: &'static str,
     },
     /// Atoms given as sorted are not.
-    #[error("the {cloud} cloud is not in ascending order")]
+    #[error("the {atoms} set of atoms is not in ascending order")]
     NotSorted {
-        /// Which cloud.
-        cloud: &'static str,
+        /// Which set.
+        atoms: &'static str,
     },
-    /// Clouds in spaces of different dimension.
-    #[error("a cloud in dimension {cloud} compared with a reference in dimension {reference}")]
+    /// Sets in spaces of different dimension.
+    #[error("atoms in dimension {atoms} compared with a reference in dimension {reference}")]
     Dimension {
         /// Columns of the reference.
         reference: usize,
-        /// Columns of the cloud.
-        cloud: usize,
+        /// Columns of the atoms.
+        atoms: usize,
     },
-    /// A sliced distance without slices.
+    /// A sliced distance without directions.
     #[error("sliced distance in dimension {dimension} with {directions} directions: both must be at least 1")]
     NoDirections {
         /// Dimension of the space.
         dimension: usize,
-        /// Directions asked for.
+        /// Requested number of directions.
         directions: usize,
     },
 }
 
-/// `W2` between the uniform laws on the atoms `a` (n) and `b` (m), in any order. Exact up to rounding.
+/// `W2` between the uniform laws on the atoms `a` (n) and `b` (m), both in ascending order, in `O(n + m)`; exact up to rounding.
 ///
 /// # Errors
-/// [`TransportError`] when a slice is empty or holds a number that is not finite.
-pub fn wasserstein_2(a: &[f64], b: &[f64]) -> Result<f64, TransportError> {
-    Ok(squared(&sorted(a.iter().copied(), "first")?, &sorted(b.iter().copied(), "second")?).sqrt())
-}
-
-/// [`wasserstein_2`] of atoms already in ascending order, in `O(n + m)`.
-///
-/// # Errors
-/// [`TransportError`] when a slice is empty, holds a number that is not finite, or is not in ascending order.
+/// [`TransportError`] where a slice is empty, holds a number that is not finite, or is not in ascending order.
 pub fn wasserstein_2_sorted(a: &[f64], b: &[f64]) -> Result<f64, TransportError> {
-    for (atoms, cloud) in [(a, "first"), (b, "second")] {
-        match (atoms.first(), atoms.last()) {
+    for (values, atoms) in [(a, "first"), (b, "second")] {
+        match (values.first(), values.last()) {
             (Some(low), Some(high)) if !low.is_finite() || !high.is_finite() => {
-                return Err(TransportError::NotFinite { cloud });
+                return Err(TransportError::NotFinite { atoms });
             }
-            (None, _) => return Err(TransportError::Empty { cloud }),
-            _ if !atoms.is_sorted() => return Err(TransportError::NotSorted { cloud }),
+            (None, _) => return Err(TransportError::Empty { atoms }),
+            _ if !values.is_sorted() => return Err(TransportError::NotSorted { atoms }),
             _ => {}
         }
     }
-    Ok(squared(a, b).sqrt())
+    Ok(squared_distance(a, b).sqrt())
 }
 
-/// A reference cloud projected and sorted once, then compared with many clouds along the same directions.
+/// A reference set of atoms, projected and sorted once, to be compared with many sets in the same directions.
 #[derive(Clone, Debug)]
 pub struct ReferenceProjections {
     dimension: usize,
@@ -89,7 +81,7 @@ pub struct ReferenceProjections {
 
 impl ReferenceProjections {
     /// Projects `reference` (M, p) on `directions` directions, the `k`-th drawn from `stream(seed, Role::Direction, k, 0)`:
-    /// references and clouds with equal seeds share their directions. For p = 1 there is one direction and the distance is exact.
+    /// references with equal seeds share their directions. For p = 1 there is one direction and the distance is exact.
     ///
     /// # Errors
     /// [`TransportError`] when the reference is empty or not finite, or `p` or `directions` is 0.
@@ -107,38 +99,20 @@ impl ReferenceProjections {
         Ok(Self { dimension, slices: slices.collect::<Result<_, _>>()? })
     }
 
-    /// Number of directions in use.
-    pub fn directions(&self) -> usize {
-        self.slices.len()
-    }
-
-    /// Sliced `W2` from the reference to `cloud` (n, p): the root of the mean over directions of `W2^2`.
+    /// Sliced `W2` from the reference to `atoms` (n, p): the root of the mean over directions of `W2^2`.
     ///
     /// # Errors
-    /// [`TransportError`] when the cloud is empty, not finite, or in another dimension.
-    pub fn distance(&self, cloud: ArrayView2<f64>) -> Result<f64, TransportError> {
-        if cloud.ncols() != self.dimension {
-            return Err(TransportError::Dimension { reference: self.dimension, cloud: cloud.ncols() });
+    /// [`TransportError`] where there are no atoms, or they are not finite, or in another dimension.
+    pub fn distance(&self, atoms: ArrayView2<f64>) -> Result<f64, TransportError> {
+        if atoms.ncols() != self.dimension {
+            return Err(TransportError::Dimension { reference: self.dimension, atoms: atoms.ncols() });
         }
         let mut sum = 0.0;
         for (direction, reference) in &self.slices {
-            sum += squared(&project(cloud, direction.view(), "second")?, reference);
+            sum += squared_distance(&project(atoms, direction.view(), "second")?, reference);
         }
         Ok((sum / self.slices.len() as f64).sqrt())
     }
-}
-
-/// Sliced `W2` between two clouds (n, p) and (m, p); see [`ReferenceProjections`] to compare one with many.
-///
-/// # Errors
-/// As for [`ReferenceProjections::new`] (with `a` as the reference) and [`ReferenceProjections::distance`].
-pub fn sliced_wasserstein_2(
-    a: ArrayView2<f64>,
-    b: ArrayView2<f64>,
-    directions: usize,
-    seed: u64,
-) -> Result<f64, TransportError> {
-    ReferenceProjections::new(a, directions, seed)?.distance(b)
 }
 
 /// The `k`-th direction, uniform on the unit sphere of `R^dimension`.
@@ -156,26 +130,26 @@ fn direction(dimension: usize, seed: u64, k: u64) -> Array1<f64> {
     }
 }
 
-/// Sorted projections of a cloud (n, p) on a direction (p).
-fn project(cloud: ArrayView2<f64>, direction: ArrayView1<f64>, name: &'static str) -> Result<Vec<f64>, TransportError> {
-    sorted(cloud.rows().into_iter().map(|row| row.dot(&direction)), name)
+/// Sorted projections of atoms (n, p) on a direction (p).
+fn project(atoms: ArrayView2<f64>, direction: ArrayView1<f64>, name: &'static str) -> Result<Vec<f64>, TransportError> {
+    sorted(atoms.rows().into_iter().map(|row| row.dot(&direction)), name)
 }
 
 /// The atoms in ascending order.
-fn sorted(atoms: impl Iterator<Item = f64>, cloud: &'static str) -> Result<Vec<f64>, TransportError> {
-    let mut atoms: Vec<f64> = atoms.collect();
-    if atoms.is_empty() {
-        return Err(TransportError::Empty { cloud });
+fn sorted(values: impl Iterator<Item = f64>, atoms: &'static str) -> Result<Vec<f64>, TransportError> {
+    let mut sorted: Vec<f64> = values.collect();
+    if sorted.is_empty() {
+        return Err(TransportError::Empty { atoms });
     }
-    if atoms.iter().any(|atom| !atom.is_finite()) {
-        return Err(TransportError::NotFinite { cloud });
+    if sorted.iter().any(|atom| !atom.is_finite()) {
+        return Err(TransportError::NotFinite { atoms });
     }
-    atoms.sort_unstable_by(f64::total_cmp);
-    Ok(atoms)
+    sorted.sort_unstable_by(f64::total_cmp);
+    Ok(sorted)
 }
 
 /// `W2^2` of sorted, non-empty atoms. Masses are counted in units of `1/(n m)`, so the breakpoints are exact integers.
-fn squared(a: &[f64], b: &[f64]) -> f64 {
+fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
     let (n, m) = (a.len() as u64, b.len() as u64);
     let (mut i, mut j, mut mass, mut sum) = (0, 0, 0_u64, 0.0);
     while i < a.len() && j < b.len() {
@@ -195,6 +169,22 @@ mod tests {
     use super::*;
     use ndarray::{Array2, array};
     use proptest::prelude::*;
+
+    /// `W2` between the uniform laws on atoms in any order.
+    fn wasserstein_2(a: &[f64], b: &[f64]) -> Result<f64, TransportError> {
+        let (a, b) = (sorted(a.iter().copied(), "first")?, sorted(b.iter().copied(), "second")?);
+        wasserstein_2_sorted(&a, &b)
+    }
+
+    /// Sliced `W2` between two sets of atoms.
+    fn sliced_wasserstein_2(
+        a: ArrayView2<f64>,
+        b: ArrayView2<f64>,
+        directions: usize,
+        seed: u64,
+    ) -> Result<f64, TransportError> {
+        ReferenceProjections::new(a, directions, seed)?.distance(b)
+    }
 
     fn normals(n: usize, block: u64) -> Vec<f64> {
         let mut rng = stream(7, Role::Start, block, 0);
@@ -253,7 +243,7 @@ mod tests {
         let wide = Array2::from_shape_fn((40, 3), |(i, j)| ((i * 7 + j * 5) % 11) as f64);
         let (a, b) = (wide.slice(ndarray::s![.., 1..2]), wide.slice(ndarray::s![..13, 2..3]));
         let reference = ReferenceProjections::new(a, 50, 0).unwrap();
-        assert_eq!(reference.directions(), 1);
+        assert_eq!(reference.slices.len(), 1);
         assert_eq!(
             reference.distance(b).unwrap(),
             wasserstein_2(&a.column(0).to_vec(), &b.column(0).to_vec()).unwrap()
@@ -280,17 +270,17 @@ mod tests {
         let nan = array![[1.0, f64::NAN]];
         let plane = array![[0.0, 1.0]];
         let line = array![[0.0]];
-        assert_eq!(wasserstein_2(&[], &[1.0]), Err(TransportError::Empty { cloud: "first" }));
-        assert_eq!(wasserstein_2(&[1.0], &[f64::INFINITY]), Err(TransportError::NotFinite { cloud: "second" }));
-        assert_eq!(wasserstein_2_sorted(&[0.0, 2.0, 1.0], &[1.0]), Err(TransportError::NotSorted { cloud: "first" }));
-        assert_eq!(wasserstein_2_sorted(&[1.0], &[f64::NAN]), Err(TransportError::NotFinite { cloud: "second" }));
+        assert_eq!(wasserstein_2(&[], &[1.0]), Err(TransportError::Empty { atoms: "first" }));
+        assert_eq!(wasserstein_2(&[1.0], &[f64::INFINITY]), Err(TransportError::NotFinite { atoms: "second" }));
+        assert_eq!(wasserstein_2_sorted(&[0.0, 2.0, 1.0], &[1.0]), Err(TransportError::NotSorted { atoms: "first" }));
+        assert_eq!(wasserstein_2_sorted(&[1.0], &[f64::NAN]), Err(TransportError::NotFinite { atoms: "second" }));
         assert_eq!(
             ReferenceProjections::new(nan.view(), 4, 0).unwrap_err(),
-            TransportError::NotFinite { cloud: "reference" }
+            TransportError::NotFinite { atoms: "reference" }
         );
         assert_eq!(
             sliced_wasserstein_2(plane.view(), line.view(), 4, 0),
-            Err(TransportError::Dimension { reference: 2, cloud: 1 })
+            Err(TransportError::Dimension { reference: 2, atoms: 1 })
         );
         assert!(matches!(
             sliced_wasserstein_2(plane.view(), plane.view(), 0, 0),

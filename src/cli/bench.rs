@@ -1,12 +1,11 @@
-//! `widelimit bench`: steady-state timing of the training step, under the conditions of the peers it is compared with.
+//! `widelimit bench`: steady-state timing of the training step, under the conditions of the programs it is compared with.
 //!
-//! The step is the one that runs take: batches of a fixed sample drawn afresh every step, stochastic heavy ball with a
-//! ridge, `eps = 1e-2`, `gamma = 1`, `lambda = 1e-3`. Times are nanoseconds per neuron and sample, forward, backward and
+//! The step is that of a run: batches of a fixed sample drawn anew every step, stochastic heavy ball with a ridge, `eps = 1e-2`, `gamma = 1`, `lambda = 1e-3`. Times are nanoseconds per neuron and sample, forward, backward and
 //! update together. With `--serve` the program prints a line when it is ready, then runs one block of steps for every line it
-//! reads and answers with `{"ns": wall, "cpu_ns": processor time of all threads}`; a line that begins with q ends it. So
-//! programs can take turns, and a drift of the machine cancels in the ratio.
+//! reads and prints `{"ns": wall, "cpu_ns": processor time of all threads}`; it ends on a line that begins with q. Two
+//! programs can thus be timed in alternation, so that drifts of the machine's speed cancel in the ratio.
 
-use super::simd::{Simd, choose, instruction_set};
+use super::simd::{SimdChoice, choose, instruction_set};
 use super::workload::Workload;
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
@@ -15,6 +14,7 @@ use widelimit::choice::parse_choice;
 use widelimit::compute::{InstructionSet, Real, Threads};
 use widelimit::network::Activation;
 
+/// Arguments of `widelimit bench`.
 #[derive(Debug, clap::Args)]
 pub struct BenchArgs {
     /// Neurons N
@@ -40,8 +40,8 @@ pub struct BenchArgs {
     threads: usize,
     /// Instruction set
     #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
-    simd: Simd,
-    /// Take turns with another program: run a block for every line read, and answer with its time
+    simd: SimdChoice,
+    /// Run a block of steps for every line read from standard input and print its time, for timing in alternation
     #[arg(long)]
     serve: bool,
     /// Blocks to time
@@ -62,7 +62,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Times the step in the scalar type and writes lines of JSON.
+/// Times the step in the scalar type `R` and writes lines of JSON.
 fn time<R: Real>(args: &BenchArgs, input: impl BufRead, mut out: impl Write) -> std::io::Result<()> {
     let &BenchArgs { n: width, d, b: batch, steps, act, .. } = args;
     let workload = Workload::<R>::new(width, d, batch, act);
@@ -104,7 +104,7 @@ fn time<R: Real>(args: &BenchArgs, input: impl BufRead, mut out: impl Write) -> 
     writeln!(out, "{report}")
 }
 
-/// Processor time of this process over all threads, in seconds; 0 where it cannot be told.
+/// Processor time of this process over all threads, in seconds; 0 where it is unknown.
 fn processor_seconds() -> f64 {
     // Fields 14 and 15 of the line, counted after the parenthesised name: ticks of 10 ms in user and system mode.
     let Ok(line) = std::fs::read_to_string("/proc/self/stat") else { return 0.0 };
@@ -112,7 +112,7 @@ fn processor_seconds() -> f64 {
     fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
-/// Largest resident memory so far in bytes; 0 where it cannot be told.
+/// Largest resident memory so far in bytes; 0 where it is unknown.
 fn peak_memory() -> u64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("VmHWM"));

@@ -11,20 +11,23 @@ use std::process::ExitCode;
 use std::time::Instant;
 use widelimit::choice::parse_choice;
 use widelimit::sparse::recovery::dense::{gram, sample};
-use widelimit::sparse::recovery::{Cholesky, Method, Problem, SampleLoss, Settings, eliminate, read, solve, threshold};
+use widelimit::sparse::recovery::{
+    Cholesky, RecoveryMethod, SampleLoss, Settings, SparseProblem, eliminate, hard_threshold, read_problem, solve,
+};
 
-/// Steps of the elimination are timed on at most so many unknowns.
-const ELIMINATED: usize = 2048;
+/// Most unknowns on which the elimination is timed.
+const MAX_ELIMINATED: usize = 2048;
 
-/// One line of output.
+/// One line of output: the least wall time of a kernel or method.
 #[derive(Serialize)]
-struct Line<'a> {
+struct BenchLine<'a> {
     what: &'a str,
     seconds: f64,
     iterations: usize,
     error: Option<f64>,
 }
 
+/// Arguments of `widelimit bench-recovery`.
 #[derive(Debug, clap::Args)]
 pub struct BenchRecoveryArgs {
     /// The problem: X (n, d), y (n), w_star (d)
@@ -33,12 +36,12 @@ pub struct BenchRecoveryArgs {
     #[arg(long)]
     k: usize,
     /// Algorithms to time, by their names in experiment files; may be repeated. Without any, the kernels
-    #[arg(long = "method", value_parser = parse_choice::<Method>)]
-    methods: Vec<Method>,
+    #[arg(long = "method", value_parser = parse_choice::<RecoveryMethod>)]
+    methods: Vec<RecoveryMethod>,
     /// Iterations at most
     #[arg(long, default_value_t = 20)]
     iterations: usize,
-    /// Repetitions; the least time counts
+    /// Repetitions; the least time is reported
     #[arg(long, default_value_t = 3)]
     repeats: usize,
     /// Threads to use; 0 = one per processor
@@ -46,21 +49,21 @@ pub struct BenchRecoveryArgs {
     threads: usize,
 }
 
-/// Prints a JSON line for each method, or, where none is named, for each kernel: the least of several wall times. Methods
-/// start anew each time, from X and y; kernels use what was formed before.
+/// Prints a JSON line for each method, or, where none is named, for each kernel: the least of several wall times. Every
+/// repetition of a method starts from X and y alone; kernels use matrices formed before.
 pub fn run(args: &BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
     rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
     let bytes = std::fs::read(&args.problem).with_context(|| format!("{}", args.problem.display()))?;
-    let problem = || read(&args.problem, &bytes, SampleLoss::Squared);
+    let problem = || read_problem(&args.problem, &bytes, SampleLoss::Squared);
     let settings = Settings { iterations: args.iterations, reached: 1e-6, ..Settings::new(args.k) };
     let (repeats, mut out) = (args.repeats.max(1), io::stdout().lock());
-    let mut print = |line: Line<'_>| -> io::Result<()> {
+    let mut print = |line: BenchLine<'_>| -> io::Result<()> {
         serde_json::to_writer(&mut out, &line)?;
         writeln!(out)
     };
     if args.methods.is_empty() {
         for (what, seconds) in kernels(&problem()?, settings.k, repeats) {
-            print(Line { what, seconds, iterations: 1, error: None })?;
+            print(BenchLine { what, seconds, iterations: 1, error: None })?;
         }
     }
     for &method in &args.methods {
@@ -68,37 +71,37 @@ pub fn run(args: &BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
         let mut best = f64::INFINITY;
         for _ in 0..repeats {
             let fresh = problem()?;
-            let began = Instant::now();
+            let start = Instant::now();
             last = Some(solve(&fresh, method, &settings, |_| {})?);
-            best = best.min(began.elapsed().as_secs_f64());
+            best = best.min(start.elapsed().as_secs_f64());
         }
         let (iterations, error) =
             last.map_or((0, None), |outcome| (outcome.curve.len() - 1, Some(outcome.point().error)));
-        print(Line { what: method.name(), seconds: best, iterations, error })?;
+        print(BenchLine { what: method.name(), seconds: best, iterations, error })?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Seconds of each kernel.
-fn kernels(problem: &Problem, k: usize, repeats: usize) -> Vec<(&'static str, f64)> {
+/// The least wall time of each kernel, in seconds.
+fn kernels(problem: &SparseProblem, k: usize, repeats: usize) -> Vec<(&'static str, f64)> {
     let xt = problem.design();
-    let w = threshold(problem.xty(), k);
+    let w = hard_threshold(problem.xty(), k);
     let mut times = Vec::new();
     let mut time = |what, work: &dyn Fn()| {
         let once = |_| {
-            let began = Instant::now();
+            let start = Instant::now();
             work();
-            began.elapsed().as_secs_f64()
+            start.elapsed().as_secs_f64()
         };
         times.push((what, (0..repeats).map(once).fold(f64::INFINITY, f64::min)));
     };
-    // What reading X once costs: one entry of every cache line is added up.
+    // The cost of reading X once: one entry of every cache line is summed.
     let touched = |i: usize| sample(&xt, i).iter().step_by(8).sum::<f64>();
     time("read", &|| {
         black_box((0..problem.samples()).into_par_iter().with_min_len(64).map(touched).sum::<f64>());
     });
     time("gradient", &|| {
-        black_box(problem.gradient(&w));
+        black_box(problem.value_and_gradient(&w));
     });
     time("gram", &|| {
         black_box(gram(xt, None));
@@ -115,7 +118,7 @@ fn kernels(problem: &Problem, k: usize, repeats: usize) -> Vec<(&'static str, f6
             black_box(factor.inverse());
         });
     }
-    let m = problem.unknowns().min(ELIMINATED);
+    let m = problem.unknowns().min(MAX_ELIMINATED);
     if let Ok(factor) = Cholesky::new(h.submatrix(0, 0, m, m), 0.0) {
         let inverse = factor.inverse();
         let mut v = problem.xty()[..m].to_vec();

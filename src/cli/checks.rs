@@ -1,4 +1,4 @@
-//! `widelimit check`: the table of checks.
+//! `widelimit check`: prints the checks of a run as a table.
 
 use anyhow::ensure;
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use widelimit::analysis::verdict::{Check, Verdict};
 use widelimit::record::{RunFolder, Status};
 
-/// What `check` needs of a manifest: run folders of every format have it.
+/// The status in a manifest, which run folders of every format have.
 #[derive(Deserialize)]
 struct RunStatus {
     status: Status,
@@ -24,16 +24,16 @@ pub fn run(run: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(checks.iter().any(|check| check.verdict == Verdict::Fails))))
 }
 
-/// Width of the table where the output is no terminal.
-const NARROW: u16 = 110;
+/// Width of the table in characters, where the output is not a terminal.
+const DEFAULT_WIDTH: u16 = 110;
 
 /// The checks as a table.
 pub fn table(checks: &[Check]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["check", "the theory says", "measured", "expected", "verdict"]);
+    table.set_header(["check", "statement", "measured", "expected", "verdict"]);
     if table.width().is_none() {
-        table.set_width(NARROW);
+        table.set_width(DEFAULT_WIDTH);
     }
     for check in checks {
         let interval = check.interval.map(|(low, high)| format!("\n[{low:.3}, {high:.3}]")).unwrap_or_default();
@@ -53,7 +53,7 @@ pub fn table(checks: &[Check]) -> Table {
     table
 }
 
-/// A number in a few characters.
+/// A number in short notation.
 fn short(value: f64) -> String {
     match value.abs() {
         size if size.is_nan() => "-".into(),

@@ -22,6 +22,7 @@ pub struct Cli {
     command: Command,
 }
 
+/// The commands; their documentation is the help text.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run an experiment: a built-in one by name, or a TOML file
@@ -59,8 +60,8 @@ enum Command {
     BenchRecovery(bench_recovery::BenchRecoveryArgs),
 }
 
-/// Carries out the request. Exit status: 0 when it was done (whatever the checks of a run), 1 when `check` finds a failed
-/// check, 2 for misuse, 130 for an interrupted run.
+/// Runs the command. Exit status: 0 for success (whatever the verdicts of a run's checks), 1 when `check` finds a failed
+/// check, 2 for an error, 130 for an interrupted run.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(args),

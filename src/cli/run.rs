@@ -1,7 +1,7 @@
-//! `widelimit run`: carries an experiment out.
+//! `widelimit run`: runs an experiment.
 
 use super::checks;
-use super::simd::{Simd, choose, instruction_set};
+use super::simd::{SimdChoice, choose, instruction_set};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +9,7 @@ use widelimit::config::{AnyExperiment, Experiment, Override, RecoveryExperiment}
 use widelimit::dynamics::Method;
 use widelimit::run::{Options, Report, default_folder};
 
+/// Arguments of `widelimit run`.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
     /// Name of a built-in experiment, or path of a TOML file
@@ -29,11 +30,11 @@ pub struct RunArgs {
     threads: Option<u16>,
     /// Instruction set: auto, portable, avx2 or avx512; the last two give the same bits
     #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
-    simd: Simd,
-    /// Go on with an unfinished run
+    simd: SimdChoice,
+    /// Continue an unfinished run
     #[arg(long, conflicts_with = "force")]
     resume: bool,
-    /// Start over where a run is; what it recorded is lost
+    /// Start over; deletes the records of a run in the folder
     #[arg(long)]
     force: bool,
     /// No progress bars
@@ -41,10 +42,10 @@ pub struct RunArgs {
     quiet: bool,
 }
 
-/// Set by Ctrl-C (and by a request to terminate); the time loops read it after every step.
+/// Set by the signals of Ctrl-C and of termination; the time loops read it after every step.
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
 
-/// Exit status: 0 when it was done (whatever its checks), 130 for an interrupted run.
+/// Runs an experiment. Exit status: 0 for a complete run (whatever its checks), 130 for an interrupted run.
 pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let overrides: Vec<Override> = args.overrides.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     if let Some(threads) = args.threads {
@@ -68,15 +69,15 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             eprintln!("{}: {}", experiment.name(), experiment.title());
         }
         match &experiment {
-            AnyExperiment::Training(experiment) => introduce(experiment),
-            AnyExperiment::Recovery(experiment) => introduce_recovery(experiment),
+            AnyExperiment::Training(experiment) => print_training(experiment),
+            AnyExperiment::Recovery(experiment) => print_recovery(experiment),
         }
     }
     let options = Options { out, force: args.force, resume: args.resume, quiet: args.quiet };
     match widelimit::run_experiment(&experiment, &options, &INTERRUPT)? {
         Report::Interrupted { folder } => {
             eprintln!("interrupted; everything so far is saved in {}", folder.display());
-            eprintln!("go on with the same command and --resume added");
+            eprintln!("to continue, run the same command with --resume");
             Ok(ExitCode::from(130))
         }
         Report::AlreadyComplete { folder, checks } => {
@@ -89,8 +90,8 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             for warning in warnings {
                 println!("note: {warning}");
             }
-            let spent: Vec<String> = phases.iter().map(|p| format!("{} {:.1} s", p.name, p.seconds)).collect();
-            println!("time: {}", spent.join(", "));
+            let times: Vec<String> = phases.iter().map(|p| format!("{} {:.1} s", p.name, p.seconds)).collect();
+            println!("time: {}", times.join(", "));
             println!("records: {}", folder.join("records").display());
             println!("figures:");
             for path in figures.iter().filter(|path| path.extension().is_some_and(|e| e == "svg")) {
@@ -101,8 +102,8 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The dynamics in both parametrisations.
-fn introduce(e: &Experiment) {
+/// Prints the dynamics in both parametrisations.
+fn print_training(e: &Experiment) {
     let (rate, momentum) = e.dynamics.learning_rate_and_momentum();
     match e.dynamics.method {
         Method::GradientDescent => {
@@ -115,8 +116,8 @@ fn introduce(e: &Experiment) {
     }
 }
 
-/// The algorithms.
-fn introduce_recovery(e: &RecoveryExperiment) {
+/// Prints the algorithms.
+fn print_recovery(e: &RecoveryExperiment) {
     let names: Vec<&str> = e.solver.methods.iter().map(|method| method.name()).collect();
     eprintln!("sparse recovery by {}", names.join(", "));
 }

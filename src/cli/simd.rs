@@ -3,24 +3,27 @@
 use widelimit::choice::UnknownName;
 use widelimit::compute::InstructionSet;
 
-/// An instruction set, or the fastest there is.
-pub type Simd = Option<InstructionSet>;
+/// The value of `--simd`: an instruction set, or `None` for the fastest available.
+pub type SimdChoice = Option<InstructionSet>;
 
 /// Parses the value of `--simd`.
-pub fn instruction_set(name: &str) -> Result<Simd, String> {
+///
+/// # Errors
+/// The expected values, for another name.
+pub fn instruction_set(name: &str) -> Result<SimdChoice, String> {
     if name == "auto" {
         return Ok(None);
     }
     name.parse().map(Some).map_err(|_: UnknownName| "expected auto, portable, avx2 or avx512".into())
 }
 
-/// Uses an instruction set from now on.
-pub fn choose(simd: Simd) -> anyhow::Result<()> {
+/// Selects the instruction set of all kernels that are run afterwards.
+///
+/// # Errors
+/// An instruction set that the processor does not have.
+pub fn choose(simd: SimdChoice) -> anyhow::Result<()> {
     if let Some(set) = simd {
-        anyhow::ensure!(
-            set.choose(),
-            "this processor does not have {set}: leave --simd out to take the fastest it has"
-        );
+        anyhow::ensure!(set.choose(), "this processor does not have {set}: omit --simd to use the fastest that it has");
     }
     Ok(())
 }

@@ -7,11 +7,11 @@ use widelimit::compute::{Real, Threads};
 use widelimit::dynamics::{BatchSource, Batches, Ensemble, Method, Motion, NetworkForce, Scheme, Simulation, State};
 use widelimit::network::{Activation, Batch, Loss, Network, Objective, TwoLayer};
 
-/// Distinct batches' worth of samples that batches are drawn from, as in the peers.
+/// Size of the sample over the batch size, as in the programs compared.
 const POOL: usize = 16;
 
-/// A network in training under the conditions of the peers that it is compared with: a pool of Gaussian inputs labelled `sin` of their sum, batches drawn afresh
-/// from it every step, stochastic heavy ball with a ridge.
+/// A network in training under the conditions of the programs that it is compared with: a fixed sample of Gaussian inputs,
+/// labelled by the sine of their sum, from which batches are drawn anew every step; stochastic heavy ball with a ridge.
 pub struct Workload<R> {
     two_layer: TwoLayer,
     network: Network,
@@ -32,7 +32,7 @@ impl<R: Real> Workload<R> {
         Workload { two_layer, network, population, width, batch }
     }
 
-    /// The training of the network, from the start and on the batches of the peers.
+    /// The training of the network, from the same start and with the same sampling of batches as in those programs.
     pub fn simulation(&self, threads: Threads) -> Simulation<'_, R> {
         let objective = Objective { loss: Loss::HalfSquared, ridge: 1e-3 };
         let ensemble = Ensemble { network: &self.network, width: self.width, population: &self.population, objective };
@@ -44,7 +44,7 @@ impl<R: Real> Workload<R> {
         Simulation::noise_free(start, integrator, NetworkForce::new(ensemble, batches, threads))
     }
 
-    /// The peers' start, smooth functions of the neuron's index, at rest.
+    /// The start of those programs: smooth functions of the index of the neuron, at rest.
     fn start(&self) -> State<R> {
         let layout = self.two_layer.layout(self.width);
         let d = self.two_layer.inputs;

@@ -1,8 +1,8 @@
-//! The experiments compiled into the program, so that `widelimit run digits` works anywhere.
+//! The built-in experiments, compiled into the library.
 
 /// A built-in experiment.
 pub struct Builtin {
-    /// What `widelimit run` calls it.
+    /// Its name on the command line.
     pub name: &'static str,
     /// Its TOML text, which `widelimit show` prints.
     pub text: &'static str,
@@ -14,7 +14,7 @@ macro_rules! builtin {
     };
 }
 
-/// All of them, in the order of `widelimit list`.
+/// Every built-in experiment, in the order of `widelimit list`.
 pub const BUILTIN: &[Builtin] = builtin![
     "digits",
     "digits-classes",
@@ -45,7 +45,7 @@ pub fn find(name: &str) -> Option<&'static Builtin> {
     BUILTIN.iter().find(|b| b.name == name)
 }
 
-/// All names.
+/// The names of all built-in experiments.
 pub fn names() -> Vec<&'static str> {
     BUILTIN.iter().map(|b| b.name).collect()
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with an experiment file. Reading and validation collect every error instead of stopping at the first.
+//! Errors of experiment files. Reading and validation collect every error instead of stopping at the first.
 
 use super::Override;
 use std::cell::RefCell;
@@ -6,36 +6,59 @@ use std::path::PathBuf;
 
 /// A key whose value cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: {key}{}: {want}", .value.as_ref().map(|v| format!(" = {v}")).unwrap_or_default())]
+#[error("{file}: {key}{}: {message}", .value.as_ref().map(|v| format!(" = {v}")).unwrap_or_default())]
 pub struct KeyError {
-    /// The file, the built-in experiment, or `--set`.
+    /// Its origin: a file, a built-in experiment, or `--set`.
     pub file: String,
     /// The full key, such as `dynamics.step`.
     pub key: String,
-    /// Its value; `None` where something is missing.
+    /// Its value; `None` where the key is missing or the value does not matter.
     pub value: Option<String>,
-    /// What would be right.
-    pub want: String,
+    /// Why it cannot be used, and what is expected.
+    pub message: String,
 }
 
-/// Why there is no experiment.
+/// Why an experiment cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The text is not TOML.
-    #[error("{file}: not valid TOML\n{message}")]
-    Syntax { file: String, message: String },
-    /// The file exists and cannot be read.
+    #[error("{file}: not valid TOML\n{source}")]
+    Syntax { file: String, source: Box<toml::de::Error> },
+    /// The file exists but cannot be read.
     #[error("{file}: cannot be read")]
     Unreadable { file: PathBuf, source: std::io::Error },
     /// Neither a built-in experiment nor a file.
     #[error("no experiment and no file is called '{name}'; built in are {}", .builtin.join(", "))]
     NoSuchExperiment { name: String, builtin: Vec<&'static str> },
-    /// An override that is not KEY=VALUE, or whose key leads through something that is not a table.
-    #[error("--set {text}: {want}")]
-    Override { text: String, want: String },
-    /// Keys that are missing, unknown, or have values that cannot be used: all of them.
+    /// An override that cannot be parsed or applied.
+    #[error("--set {text}: {source}")]
+    Override { text: String, source: OverrideError },
+    /// Keys that are missing, unknown, or have values that cannot be used: every one of them.
     #[error("{} in the experiment file:\n{}", count(.errors.len()), list(.errors))]
     Invalid { errors: Vec<KeyError> },
+}
+
+/// Why an override `--set KEY=VALUE` cannot be parsed or applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OverrideError {
+    /// There is no equals sign.
+    #[error("expected KEY=VALUE, such as dynamics.step=0.01")]
+    NoValue,
+    /// Two dots, or a dot at an end of the key.
+    #[error("the key has an empty part; expected something like dynamics.step")]
+    EmptyPart,
+    /// A list, table or string that is not TOML.
+    #[error("the value is not valid TOML")]
+    Value,
+    /// The key indexes a list that does not exist.
+    #[error("there is no list '{list}' with an entry {entry}")]
+    NoSuchList { list: String, entry: String },
+    /// The key does not name an entry of a list of tables.
+    #[error("'{list}' is a list of {length} tables; name one as {list}.0.KEY")]
+    NotAnEntry { list: String, length: usize },
+    /// The key continues below a value that is not a table.
+    #[error("'{key}' is a value, not a table")]
+    NotATable { key: String },
 }
 
 fn count(n: usize) -> String {
@@ -46,7 +69,7 @@ fn list(errors: &[KeyError]) -> String {
     errors.iter().map(|error| format!("  {error}")).collect::<Vec<_>>().join("\n")
 }
 
-/// The errors and notes that reading and validation collect.
+/// The errors that reading and validation collect.
 pub struct KeyErrors {
     file: String,
     overridden: Vec<String>,
@@ -59,14 +82,15 @@ impl KeyErrors {
         KeyErrors { file: file.into(), overridden, errors: RefCell::default() }
     }
 
-    /// Adds the error that `key` has `value` where `want` would be right.
-    pub fn add(&self, key: &str, value: Option<String>, want: impl Into<String>) {
+    /// Adds the error of a key that cannot be used, with its value, where it has one that matters, and a message that states what
+    /// is expected.
+    pub fn add(&self, key: &str, value: Option<String>, message: impl Into<String>) {
         let from_override = self
             .overridden
             .iter()
             .any(|o| key == o || key.strip_prefix(o.as_str()).is_some_and(|r| r.starts_with(['.', '['])));
         let file = if from_override { "--set".into() } else { self.file.clone() };
-        self.errors.borrow_mut().push(KeyError { file, key: key.into(), value, want: want.into() });
+        self.errors.borrow_mut().push(KeyError { file, key: key.into(), value, message: message.into() });
     }
 
     pub(super) fn into_error(self) -> ConfigError {

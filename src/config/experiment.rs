@@ -1,4 +1,4 @@
-//! A complete, checked experiment.
+//! A complete, validated experiment of training.
 
 use super::study::{Studies, TrainingRequirements};
 use super::sweep::{Sweep, Variant};
@@ -8,32 +8,32 @@ use crate::network::{Activation, Loss, Network, Start, ThreeLayer, TwoLayer};
 use crate::population::{Population, PopulationError, PopulationSpec};
 use serde::Serialize;
 
-/// Everything a run is made from. Serialises to the TOML it can be read from again.
+/// A complete, validated experiment of training. Serialises to TOML from which it can be read again.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Experiment {
     /// Name of the run folder.
     pub name: String,
-    /// One line for people.
+    /// One-line title.
     pub title: String,
-    /// Seed of everything random.
+    /// Seed of all random streams.
     pub seed: u64,
     /// Scalar type of the states.
     pub precision: Precision,
-    /// Law of (x, y).
+    /// The law of (x, y).
     pub population: PopulationSpec,
     /// Model, loss and start.
     pub network: NetworkSpec,
-    /// How networks are trained.
+    /// The training dynamics.
     pub dynamics: Dynamics,
-    /// How long, and when to look.
+    /// Final time and recording times.
     pub horizon: Horizon,
-    /// Which networks.
+    /// Widths and repetitions of the networks.
     pub widths: Widths,
-    /// The mean-field solution they are held against.
+    /// The mean-field solution with which the networks are compared.
     pub reference: Reference,
-    /// How the computation is carried out; nothing here changes a number.
+    /// Options that change no result.
     pub run: RunOptions,
-    /// The same networks trained or started otherwise, for the studies that compare.
+    /// Networks with another method, step, friction or start, for studies that compare them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<Variant>,
     /// The studies, each with the name of its table.
@@ -52,7 +52,7 @@ choice! {
 }
 
 choice! {
-    /// Which model. Its own key, so that other depths are a value and not another section.
+    /// The kind of network.
     pub enum NetworkKind: "kind of network" {
         /// [`TwoLayer`].
         TwoLayer = "two-layer",
@@ -66,25 +66,25 @@ choice! {
 /// Model, loss and start.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NetworkSpec {
-    /// Which model.
+    /// The kind of network.
     pub kind: NetworkKind,
-    /// The nonlinearity, of every hidden layer that has none of its own.
+    /// The activation; of the first hidden layer where [`NetworkSpec::second_activation`] is given.
     pub activation: Activation,
-    /// That of the second hidden layer.
+    /// The activation of the second hidden layer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub second_activation: Option<Activation>,
-    /// Neurons of the hidden layers per unit of width, where there are several.
+    /// Neurons of each hidden layer per unit of width; empty for one hidden layer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub proportions: Vec<usize>,
     /// Whether neurons have a bias.
     pub bias: bool,
-    /// Whether output weights stay where they start.
+    /// Whether output weights are fixed at their initial values.
     pub fixed_output: bool,
     /// The loss.
     pub loss: Loss,
-    /// Law of a neuron at time 0; of a bump neuron `w` is its centre theta.
+    /// Law of a neuron at time 0; `w` is the centre theta of a bump neuron.
     pub start: Start,
-    /// Standard deviation of the Gaussian momenta at time 0; 0 is at rest.
+    /// Standard deviation of the Gaussian momenta at time 0; 0 for a start at rest.
     #[serde(skip_serializing_if = "is_zero")]
     pub start_momentum: f64,
     /// Width s of bump neurons.
@@ -113,7 +113,7 @@ impl NetworkSpec {
         }
     }
 
-    /// Work of a step on one sample at a width, up to a factor.
+    /// Relative work of a step per sample at a width, for scheduling.
     pub fn work(&self, width: usize) -> f64 {
         self.model(1, 1).step_cost(width)
     }
@@ -142,7 +142,7 @@ impl Serialize for BatchSize {
 pub struct Dynamics {
     /// Heavy ball or plain gradient descent.
     pub method: Method,
-    /// Step eps, on the clock t = k eps.
+    /// Step eps; step k ends at time k eps.
     pub step: f64,
     /// Friction gamma; 0 under plain gradient descent.
     pub friction: f64,
@@ -152,12 +152,12 @@ pub struct Dynamics {
     pub ridge: f64,
     /// Samples per step.
     pub batch: BatchSize,
-    /// A network has diverged when its loss exceeds this multiple of its risk at the start.
+    /// A network is stopped as diverged when its loss exceeds this multiple of its initial risk.
     pub diverged_above: f64,
 }
 
 impl Dynamics {
-    /// The constants of motion at another step.
+    /// The constants of motion with step `step`.
     pub fn motion(&self, step: f64) -> Motion {
         Motion {
             step,
@@ -172,12 +172,14 @@ impl Dynamics {
     pub fn learning_rate_and_momentum(&self) -> (f64, f64) {
         match self.method {
             Method::GradientDescent => (self.step, 0.0),
-            _ => (self.step * self.step, 1.0 - self.friction * self.step),
+            Method::HeavyBall | Method::KickDriftKick | Method::Rk4 | Method::DormandPrince | Method::Baoab => {
+                (self.step * self.step, 1.0 - self.friction * self.step)
+            }
         }
     }
 }
 
-/// How long, and when to look.
+/// Final time and recording times.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Horizon {
     /// Final time T.
@@ -187,7 +189,7 @@ pub struct Horizon {
 }
 
 impl Horizon {
-    /// Time between two records.
+    /// Time between two recording times, T over the number of intervals.
     pub fn interval(&self) -> f64 {
         self.time / self.records as f64
     }
@@ -198,63 +200,63 @@ impl Horizon {
     }
 }
 
-/// Which networks: every width with every seed.
+/// The networks: every width with every seed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Widths {
     /// Widths N, increasing.
     pub values: Vec<usize>,
-    /// Independent repetitions: each starts from its own window of the limit's particles.
+    /// Independent repetitions; each starts from a disjoint range of the limit's particles.
     pub seeds: usize,
 }
 
 impl Widths {
-    /// The widest network.
+    /// The largest width; 0 without any.
     pub fn largest(&self) -> usize {
         self.values.iter().copied().max().unwrap_or(0)
     }
 }
 
 choice! {
-    /// By which route the mean-field solution is found.
+    /// The method by which the mean-field solution is computed.
     #[derive(PartialOrd, Ord)]
     pub enum Route: "route" {
-        /// A cloud of particles that move together, step by step.
+        /// Interacting particles, step by step.
         Particles = "particles",
-        /// The same cloud, as the fixed point of the trajectory map.
+        /// The same particles, as the fixed point of the trajectory map.
         Picard = "picard",
         /// The kinetic equation on a grid of the phase plane.
         Grid = "grid",
     }
 }
 
-/// The mean-field solution: a trajectory of predictions with a stated error.
+/// The mean-field solution: a trajectory of predictions with an error estimate.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reference {
     /// The route to it.
     pub kind: Route,
-    /// Other routes to the same solution, which must agree with it within the stated errors.
+    /// Other routes, whose solutions must agree with it within the estimated errors.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub against: Vec<Route>,
     /// Number of particles M.
     pub particles: usize,
-    /// The integrator of particles.
+    /// The integrator of the particles.
     pub method: Method,
-    /// The step; the first step tried where it is adaptive.
+    /// The step; the initial step of an adaptive method.
     pub step: f64,
     /// Local error tolerance of Dormand-Prince.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
-    /// How the trajectory map is iterated, where a route is Picard's.
+    /// Parameters of the Picard iteration, where a route uses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub picard: Option<PicardSpec>,
-    /// The grid, where a route is the kinetic equation's.
+    /// The grid, where a route uses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grid: Option<GridSpec>,
 }
 
 impl Reference {
-    /// Whether the solution, or one that it is held against, is found by this route.
-    pub fn takes(&self, route: Route) -> bool {
+    /// Whether the solution, or one that it is compared with, is computed by this route.
+    pub fn uses(&self, route: Route) -> bool {
         self.kind == route || self.against.contains(&route)
     }
 }
@@ -268,32 +270,32 @@ pub struct GridSpec {
     pub high: f64,
     /// Largest momentum.
     pub momentum: f64,
-    /// Nodes of either line.
+    /// Nodes per axis.
     pub nodes: usize,
     /// Step h.
     pub step: f64,
 }
 
-/// How the trajectory map is iterated.
+/// Parameters of the iteration of the trajectory map.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct PicardSpec {
-    /// Equal windows of the horizon, each solved from the end of the one before.
+    /// Number of equal time windows, solved one after the other.
     pub windows: usize,
-    /// Most iterates of a window.
+    /// Largest number of iterates per window.
     pub iterates: usize,
-    /// A window is done when two iterates differ by at most this, relative to the larger of 1 and the predictions.
+    /// Convergence criterion: the largest difference between two iterates, relative to the larger of 1 and the predictions.
     pub tolerance: f64,
 }
 
 impl PicardSpec {
-    /// The defaults for a scalar type: as close as its rounding lets iterates come.
+    /// The defaults for a scalar type; the tolerance is near its rounding.
     pub fn of(precision: Precision) -> Self {
         let tolerance = if precision == Precision::F64 { 1e-11 } else { 1e-5 };
         PicardSpec { windows: 1, iterates: 60, tolerance }
     }
 }
 
-/// How the computation is carried out.
+/// Options of a run that change no result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunOptions {
     /// Wall seconds between checkpoints.
@@ -301,7 +303,7 @@ pub struct RunOptions {
 }
 
 impl Experiment {
-    /// The population as the network sees it.
+    /// The population, with the scale of bump neurons as an additional input.
     ///
     /// # Errors
     /// [`PopulationError`]: a population that cannot be built, and bump neurons on more than one input.
@@ -313,28 +315,29 @@ impl Experiment {
         }
     }
 
-    /// (n, d, K) of that population before anything is built; `None` where only files can tell.
+    /// (n, d, K) of that population, as far as the file determines it; `None` where data files must be read.
     pub fn shape_hint(&self) -> Option<(usize, usize, usize)> {
         let (n, inputs, outputs) = self.population.shape_hint()?;
         Some((n, inputs + usize::from(self.network.scale.is_some()), outputs))
     }
 
-    /// The sweeps that the studies ask for.
+    /// The sweeps that the studies require.
     pub fn sweeps(&self) -> impl Iterator<Item = &Sweep> {
-        self.studies.requirements().flat_map(|asked: TrainingRequirements<'_>| asked.sweeps)
+        self.studies.requirements().flat_map(|requirements: TrainingRequirements<'_>| requirements.sweeps)
     }
 
-    /// Directions of the sliced Wasserstein distance that is recorded along training; 0 for none.
+    /// Directions of the sliced Wasserstein distance to record during training; 0 for none.
     pub fn projections(&self) -> usize {
-        self.studies.requirements().map(|asked| asked.projections).max().unwrap_or(0)
+        self.studies.requirements().map(|requirements| requirements.projections).max().unwrap_or(0)
     }
 
-    /// Whether the effect of dropping half of the neurons is recorded along training.
+    /// Whether to record the loss with half of the neurons during training.
     pub fn records_dropout(&self) -> bool {
-        self.studies.requirements().any(|asked| asked.dropout)
+        self.studies.requirements().any(|requirements| requirements.dropout)
     }
 
-    /// The finest step in use, the tick of the common Brownian clock: trainings, variants, sweeps and the halved reference step.
+    /// The smallest step in use: the resolution of the common Brownian paths. It is the smallest of the steps of training, of
+    /// variants, of sweeps and half the reference's.
     pub fn tick(&self) -> f64 {
         let swept = self.sweeps().flat_map(Sweep::steps).map(|(_, step)| step);
         let variants = self.variants.iter().map(|variant| variant.step);
@@ -342,21 +345,21 @@ impl Experiment {
         swept.chain(variants).chain([self.dynamics.step, halved]).fold(f64::INFINITY, f64::min)
     }
 
-    /// Every fixed step in use, with its key.
+    /// Every fixed step, with its key.
     pub(super) fn fixed_steps(&self) -> Vec<(String, f64)> {
         let mut steps = vec![("dynamics.step".to_string(), self.dynamics.step)];
-        if self.reference.method != Method::DormandPrince {
+        if !self.reference.method.is_adaptive() {
             steps.push(("reference.step".into(), self.reference.step));
         }
         steps.extend(self.variants.iter().enumerate().map(|(i, v)| (format!("variants.{i}.step"), v.step)));
-        for (sweep, table) in self.swept() {
+        for (sweep, table) in self.sweeps_with_keys() {
             steps.extend(sweep.steps().into_iter().map(|(key, step)| (format!("{table}.{key}"), step)));
         }
         steps
     }
 
-    /// Every sweep with the key of its table.
-    pub(super) fn swept(&self) -> Vec<(&Sweep, String)> {
+    /// Every sweep, with the key of its table.
+    pub(super) fn sweeps_with_keys(&self) -> Vec<(&Sweep, String)> {
         let of_study = |name: &'static str, sweeps: &[Sweep]| -> Vec<String> {
             (0..sweeps.len()).map(|i| format!("{name}.sweep.{i}")).collect()
         };
@@ -369,7 +372,10 @@ impl Experiment {
             .collect()
     }
 
-    /// The experiment as TOML that reads back as itself.
+    /// The experiment as TOML from which it can be read again.
+    ///
+    /// # Errors
+    /// A value that TOML cannot represent.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
     }

@@ -1,8 +1,8 @@
 //! The experiment file: one TOML file describes a problem and the studies to run on it.
 //!
 //! Reading collects *every* error before anything is computed: unknown keys, wrong types and impossible values are
-//! reported together, each with its file, key, value and what would be right (`section.rs`). What comes out is an
-//! [`Experiment`]: complete, checked, and able to write itself back as TOML. The tables of the studies are read by the studies
+//! reported together, each with its file, key, value and the expected value ([`Section`]). The result is an
+//! [`AnyExperiment`]: complete, validated, and serialisable as TOML. The tables of the studies are read by the studies
 //! ([`study`]).
 
 pub mod builtin;
@@ -19,7 +19,7 @@ pub mod study;
 mod sweep;
 mod validate;
 
-pub use error::{ConfigError, KeyError, KeyErrors};
+pub use error::{ConfigError, KeyError, KeyErrors, OverrideError};
 pub use experiment::{
     BatchSize, Dynamics, Experiment, GridSpec, Horizon, NetworkKind, NetworkSpec, PicardSpec, Precision, Reference,
     Route, RunOptions, Widths,
@@ -28,7 +28,7 @@ pub use override_key::Override;
 pub use read::{batch, require_grid_nodes};
 pub use recovery::{MnistSignals, ProblemSpec, RecoveryExperiment, Solver};
 pub use routes::{NEEDS_INDEPENDENT_UNITS, is_radial, require_windows};
-pub use section::{Section, Want};
+pub use section::{Allowed, Section};
 pub use study::Readers;
 pub use sweep::{Over, Sweep, Variant};
 
@@ -54,7 +54,7 @@ impl AnyExperiment {
         }
     }
 
-    /// A title of one line.
+    /// One-line title.
     pub fn title(&self) -> &str {
         match self {
             Self::Training(e) => &e.title,
@@ -62,7 +62,10 @@ impl AnyExperiment {
         }
     }
 
-    /// The experiment as TOML that reads back as itself.
+    /// The experiment as TOML from which it can be read again.
+    ///
+    /// # Errors
+    /// A value that TOML cannot represent.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         match self {
             Self::Training(e) => e.to_toml(),
@@ -71,7 +74,7 @@ impl AnyExperiment {
     }
 }
 
-/// An experiment that was read, with what its author should know.
+/// An experiment that was read, with notes for its author.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
     /// The experiment.
@@ -94,10 +97,10 @@ pub fn parse(
 ) -> Result<Loaded, ConfigError> {
     let mut table: Table = text
         .parse()
-        .map_err(|error: toml::de::Error| ConfigError::Syntax { file: origin.into(), message: error.to_string() })?;
+        .map_err(|error: toml::de::Error| ConfigError::Syntax { file: origin.into(), source: Box::new(error) })?;
     let mut overrides = overrides.to_vec();
     let errors = error::KeyErrors::new(origin, &overrides);
-    let notes = rename(&mut table, &mut overrides, readers, &errors);
+    let notes = rename_tables(&mut table, &mut overrides, readers, &errors);
     for entry in &overrides {
         entry.apply(&mut table)?;
     }
@@ -106,8 +109,8 @@ pub fn parse(
         None | Some(Some("training")) => {
             let experiment = read::experiment(table, base, &readers.training, &errors);
             validate::validate(&experiment, &errors);
-            if let Some(want) = (readers.exceeds_memory)(&experiment) {
-                errors.add("reference.particles", Some(experiment.reference.particles.to_string()), want);
+            if let Some(message) = (readers.exceeds_memory)(&experiment) {
+                errors.add("reference.particles", Some(experiment.reference.particles.to_string()), message);
             }
             errors.into_result(AnyExperiment::Training(Box::new(experiment)))
         }
@@ -123,8 +126,13 @@ pub fn parse(
     Ok(Loaded { experiment, notes })
 }
 
-/// Gives tables with a former name their present one, in the file and in overrides; returns a note for each.
-fn rename(table: &mut Table, overrides: &mut [Override], readers: &Readers, errors: &error::KeyErrors) -> Vec<String> {
+/// Renames tables with a former name, in the file and in overrides; returns a note for each.
+fn rename_tables(
+    table: &mut Table,
+    overrides: &mut [Override],
+    readers: &Readers,
+    errors: &error::KeyErrors,
+) -> Vec<String> {
     let mut notes = Vec::new();
     for (old, new) in readers.renamed() {
         let note = format!("the table [{old}] is now called [{new}]");

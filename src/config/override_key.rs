@@ -1,13 +1,13 @@
-//! `--set dynamics.step=0.01`: one key of the experiment replaced from the command line.
+//! Keys of the experiment that are replaced from the command line, such as `--set dynamics.step=0.01`.
 
-use super::ConfigError;
+use super::error::{ConfigError, OverrideError};
 use std::str::FromStr;
 use toml::{Table, Value};
 
-/// A replaced key.
+/// A key of the experiment with its new value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
-    /// The dotted key, split; a number indexes an array of tables.
+    /// The parts of the dotted key; a number indexes an array of tables.
     pub key: Vec<String>,
     /// The new value.
     pub value: Value,
@@ -17,21 +17,20 @@ pub struct Override {
 impl FromStr for Override {
     type Err = ConfigError;
 
-    /// Parses KEY=VALUE. The value is TOML; a bare word that is not TOML is taken as text, so that
-    /// `--set population.kind=digits` needs no quotes within quotes.
+    /// Parses KEY=VALUE. The value is TOML; an unquoted word that is not TOML is taken as text, so that
+    /// `--set population.kind=digits` needs no nested quotes.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        let wrong = |want: &str| ConfigError::Override { text: text.into(), want: want.into() };
-        let (key, value) =
-            text.split_once('=').ok_or_else(|| wrong("expected KEY=VALUE, such as dynamics.step=0.01"))?;
+        let refused = |source| ConfigError::Override { text: text.into(), source };
+        let (key, value) = text.split_once('=').ok_or_else(|| refused(OverrideError::NoValue))?;
         let key: Vec<String> = key.trim().split('.').map(|part| part.trim().to_string()).collect();
         if key.iter().any(String::is_empty) {
-            return Err(wrong("the key has an empty part; expected something like dynamics.step"));
+            return Err(refused(OverrideError::EmptyPart));
         }
         let value = value.trim();
         let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
         let value = match parsed {
             Some(value) => value,
-            None if value.starts_with(['[', '{', '"', '\'']) => return Err(wrong("the value is not valid TOML")),
+            None if value.starts_with(['[', '{', '"', '\'']) => return Err(refused(OverrideError::Value)),
             None => Value::String(value.to_string()),
         };
         Ok(Override { key, value, text: text.to_string() })
@@ -39,16 +38,16 @@ impl FromStr for Override {
 }
 
 impl Override {
-    /// Writes the value into the table, making tables on the way.
+    /// Writes the value into the table, creating missing tables.
     pub(super) fn apply(&self, table: &mut Table) -> Result<(), ConfigError> {
-        let wrong = |want: String| ConfigError::Override { text: self.text.clone(), want };
+        let refused = |source| ConfigError::Override { text: self.text.clone(), source };
         let (last, path) = self.key.split_last().expect("an override has a key");
         let mut at = table;
         let mut rest = path.iter();
         while let Some(part) = rest.next() {
             let following = rest.as_slice().first().unwrap_or(last);
             if !at.contains_key(part) && following.parse::<usize>().is_ok() {
-                return Err(wrong(format!("there is no list '{part}' whose entry {following} could be changed")));
+                return Err(refused(OverrideError::NoSuchList { list: part.clone(), entry: following.clone() }));
             }
             let entry = at.entry(part.clone()).or_insert_with(|| Value::Table(Table::new()));
             at = match entry {
@@ -59,13 +58,11 @@ impl Override {
                     match index.and_then(|index| array.get_mut(index)) {
                         Some(Value::Table(table)) => table,
                         _ => {
-                            return Err(wrong(format!(
-                                "'{part}' is a list of {length} tables; name one as {part}.0.KEY"
-                            )));
+                            return Err(refused(OverrideError::NotAnEntry { list: part.clone(), length }));
                         }
                     }
                 }
-                _ => return Err(wrong(format!("'{part}' is a value, not a table"))),
+                _ => return Err(refused(OverrideError::NotATable { key: part.clone() })),
             };
         }
         at.insert(last.clone(), self.value.clone());

@@ -1,17 +1,19 @@
-//! From tables to an [`Experiment`]: one function per table, keys in the order of the guide.
+//! Reading an [`Experiment`] of training: one function per table, keys in the order of the guide.
 
 use super::error::KeyErrors;
 use super::experiment::*;
 use super::read_population;
-use super::section::{Section, Want};
+use super::section::{Allowed, Section};
 use super::study::{ExperimentKind, Studies, StudyReader};
 use super::sweep::Variant;
+use crate::choice::choice;
 use crate::dynamics::Method;
 use crate::network::{Activation, Law, Loss, Start};
 use crate::population::PopulationSpec;
 use std::path::Path;
 use toml::Table;
 
+/// Reads an experiment of training from its root table; relative data paths are taken from `base`.
 pub(super) fn experiment(
     table: Table,
     base: &Path,
@@ -47,7 +49,7 @@ pub(super) fn experiment(
     experiment
 }
 
-/// The tables of the studies, in the order of the readers.
+/// Reads the tables of the studies, in the order of the readers.
 pub(super) fn studies<E: ExperimentKind>(root: &mut Section, readers: &[StudyReader<E>], experiment: &E) -> Studies<E> {
     let mut studies = Studies::default();
     for reader in readers {
@@ -58,13 +60,13 @@ pub(super) fn studies<E: ExperimentKind>(root: &mut Section, readers: &[StudyRea
     studies
 }
 
-/// A name that can stand in a file name.
+/// Reads the key `name`, which must be usable as a file name.
 pub(super) fn name(root: &mut Section) -> String {
     let given = root.peek("name");
     let name = root.text("name", None);
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if given.is_some_and(|name| name.is_empty() || !name.chars().all(good) || name.starts_with('.')) {
-        root.wrong(
+        root.reject(
             "name",
             Some(format!("\"{name}\"")),
             "expected letters, digits, '-', '_' and '.', as it names files",
@@ -104,11 +106,11 @@ fn network(root: &mut Section) -> NetworkSpec {
     spec.bias = s.flag("bias", !bump);
     spec.fixed_output = s.flag("fixed_output", bump);
     spec.loss = s.choice_of("loss", Some(Loss::HalfSquared));
-    spec.start_momentum = s.real("start_momentum", Some(0.0), Want::NonNegative);
+    spec.start_momentum = s.real("start_momentum", Some(0.0), Allowed::NonNegative);
     if bump {
-        spec.scale = Some(s.real("scale", None, Want::Positive));
-    } else if s.optional_real("scale", Want::Any).is_some() {
-        s.wrong("scale", None, "only kind = \"bump\" has a scale; remove it");
+        spec.scale = Some(s.real("scale", None, Allowed::Positive));
+    } else if s.optional_real("scale", Allowed::Any).is_some() {
+        s.reject("scale", None, "only kind = \"bump\" has a scale; remove it");
     }
     if let Some(section) = s.section("start", true) {
         spec.start = start(section, spec.kind, spec.bias);
@@ -117,57 +119,64 @@ fn network(root: &mut Section) -> NetworkSpec {
     spec
 }
 
-/// Neurons of both hidden layers per unit of width.
+/// Reads the numbers of neurons of both hidden layers per unit of width.
 fn proportions(s: &mut Section) -> Vec<usize> {
     if !s.has("proportions") {
         return vec![1, 1];
     }
     let given = s.counts("proportions", 1);
     if !given.is_empty() && (given.len() != 2 || given.iter().min() != Some(&1)) {
-        let want = "expected two whole numbers of which the smaller is 1, such as [2, 1]: neurons of the hidden layers per unit of width";
-        s.wrong("proportions", Some(format!("{given:?}")), want);
+        let message = "expected two whole numbers of which the smaller is 1, such as [2, 1]: neurons of the hidden layers per unit of width";
+        s.reject("proportions", Some(format!("{given:?}")), message);
         return vec![1, 1];
     }
     given
 }
 
-/// The laws of a neuron's parts at time 0.
+/// Reads the laws of a neuron's parameters at time 0.
 pub(super) fn start(mut s: Section, kind: NetworkKind, bias: bool) -> Start {
     let (deep, bump) = (kind == NetworkKind::ThreeLayer, kind == NetworkKind::Bump);
     let start = Start {
         w: law(&mut s, "w", true),
-        // A network without bias has nothing to draw: its law may be left out, and is kept at the origin.
+        // The law of the bias may be omitted where there is no bias.
         b: law(&mut s, "b", bias),
         u: if deep { law(&mut s, "u", true) } else { Law::Nothing },
         c: if deep && bias { law(&mut s, "c", true) } else { Law::Nothing },
-        // Bump neurons have height 1 unless something else is said.
+        // Bump neurons have height 1 by default.
         a: if bump && !s.has("a") { Law::Point { value: 1.0 } } else { law(&mut s, "a", true) },
     };
     s.finish();
     start
 }
 
-fn law(start: &mut Section, key: &str, required: bool) -> Law {
-    #[derive(Clone, Copy)]
-    enum Kind {
-        Gaussian,
-        Uniform,
-        Sphere,
-        Point,
+choice! {
+    /// The kinds of [`Law`] of a part.
+    pub enum LawKind: "law" {
+        /// [`Law::Gaussian`].
+        Gaussian = "gaussian",
+        /// [`Law::Uniform`].
+        Uniform = "uniform",
+        /// [`Law::Sphere`].
+        Sphere = "sphere",
+        /// [`Law::Point`].
+        Point = "point",
     }
+}
+
+/// Reads the law of one kind of parameter.
+fn law(start: &mut Section, key: &str, required: bool) -> Law {
     let Some(mut s) = start.section(key, required) else { return Law::Point { value: 0.0 } };
-    let names =
-        [("gaussian", Kind::Gaussian), ("uniform", Kind::Uniform), ("sphere", Kind::Sphere), ("point", Kind::Point)];
-    let law = match s.choice("law", None, &names) {
-        Kind::Gaussian => {
-            Law::Gaussian { mean: s.real("mean", Some(0.0), Want::Any), std: s.real("std", None, Want::NonNegative) }
-        }
-        Kind::Uniform => {
+    let law = match s.choice_of("law", None) {
+        LawKind::Gaussian => Law::Gaussian {
+            mean: s.real("mean", Some(0.0), Allowed::Any),
+            std: s.real("std", None, Allowed::NonNegative),
+        },
+        LawKind::Uniform => {
             let (low, high) = s.interval();
             Law::Uniform { low, high }
         }
-        Kind::Sphere => Law::Sphere { radius: s.real("radius", None, Want::Positive) },
-        Kind::Point => Law::Point { value: s.real("value", None, Want::Any) },
+        LawKind::Sphere => Law::Sphere { radius: s.real("radius", None, Allowed::Positive) },
+        LawKind::Point => Law::Point { value: s.real("value", None, Allowed::Any) },
     };
     s.finish();
     law
@@ -185,45 +194,45 @@ fn dynamics(root: &mut Section) -> Dynamics {
     };
     let Some(mut s) = root.section("dynamics", true) else { return spec };
     spec.method = training_method(&mut s, Method::HeavyBall);
-    clock(&mut s, &mut spec);
-    spec.temperature = s.real("temperature", Some(0.0), Want::NonNegative);
-    spec.ridge = s.real("ridge", Some(0.0), Want::NonNegative);
+    step_and_friction(&mut s, &mut spec);
+    spec.temperature = s.real("temperature", Some(0.0), Allowed::NonNegative);
+    spec.ridge = s.real("ridge", Some(0.0), Allowed::NonNegative);
     spec.batch = batch(&mut s);
-    spec.diverged_above = s.real("diverged_above", Some(1e3), Want::Positive);
+    spec.diverged_above = s.real("diverged_above", Some(1e3), Allowed::Positive);
     s.finish();
     spec
 }
 
-/// How networks can be trained.
+/// Reads the method of training.
 pub(super) fn training_method(s: &mut Section, default: Method) -> Method {
-    let methods = [("heavy-ball", Method::HeavyBall), ("gradient-descent", Method::GradientDescent)];
-    s.choice("method", Some(default), &methods)
+    s.choice_among("method", Some(default), &[Method::HeavyBall, Method::GradientDescent])
 }
 
-/// Step and friction, given as such or as learning rate and momentum (theory section 2: m = 1 - gamma eps, lr = eps^2).
-fn clock(s: &mut Section, spec: &mut Dynamics) {
+/// Reads step and friction, given as such or as learning rate and momentum (theory section 2: m = 1 - gamma eps,
+/// lr = eps^2).
+fn step_and_friction(s: &mut Section, spec: &mut Dynamics) {
     let first_order = spec.method == Method::GradientDescent;
     let by_rate = s.has("learning_rate") || s.has("momentum");
     if by_rate && (s.has("step") || s.has("friction")) {
-        s.wrong("learning_rate", None, "give either step and friction, or learning_rate and momentum, not both");
+        s.reject("learning_rate", None, "give either step and friction, or learning_rate and momentum, not both");
     }
     match (by_rate, first_order) {
         (true, false) => {
-            let rate = s.real("learning_rate", None, Want::Positive);
-            let momentum = s.real("momentum", None, Want::Fraction);
+            let rate = s.real("learning_rate", None, Allowed::Positive);
+            let momentum = s.real("momentum", None, Allowed::Fraction);
             spec.step = rate.sqrt();
             spec.friction = (1.0 - momentum) / spec.step;
         }
-        (true, true) => spec.step = s.real("learning_rate", None, Want::Positive),
+        (true, true) => spec.step = s.real("learning_rate", None, Allowed::Positive),
         (false, false) => {
-            spec.step = s.real("step", None, Want::Positive);
-            spec.friction = s.real("friction", None, Want::NonNegative);
+            spec.step = s.real("step", None, Allowed::Positive);
+            spec.friction = s.real("friction", None, Allowed::NonNegative);
         }
         (false, true) => {
-            spec.step = s.real("step", None, Want::Positive);
-            // A written-back experiment holds the zero; anything else has no meaning without momenta.
-            if s.real("friction", Some(0.0), Want::Any) != 0.0 {
-                s.wrong(
+            spec.step = s.real("step", None, Allowed::Positive);
+            // A serialised experiment contains the friction 0; no other value has a meaning without momenta.
+            if s.real("friction", Some(0.0), Allowed::Any) != 0.0 {
+                s.reject(
                     "friction",
                     None,
                     "plain gradient descent has no friction; remove it or use method = \"heavy-ball\"",
@@ -231,13 +240,13 @@ fn clock(s: &mut Section, spec: &mut Dynamics) {
             }
         }
     }
-    // Asked for in every case, so that neither spelling is reported as unknown beside the message above.
+    // All four are read, so that none is reported as unknown in addition to the error above.
     for key in ["step", "friction", "learning_rate", "momentum"] {
-        s.optional_real(key, Want::Any);
+        s.optional_real(key, Allowed::Any);
     }
 }
 
-/// Samples per step, the whole population by default.
+/// Reads the number of samples per step; the default is the whole population.
 pub fn batch(s: &mut Section) -> BatchSize {
     match s.full_or_count("batch", Some(None)) {
         None => BatchSize::Full,
@@ -247,7 +256,7 @@ pub fn batch(s: &mut Section) -> BatchSize {
 
 fn horizon(root: &mut Section) -> Horizon {
     let Some(mut s) = root.section("horizon", true) else { return Horizon { time: f64::NAN, records: 0 } };
-    let horizon = Horizon { time: s.real("time", None, Want::Positive), records: s.count("records", Some(20), 1) };
+    let horizon = Horizon { time: s.real("time", None, Allowed::Positive), records: s.count("records", Some(20), 1) };
     s.finish();
     horizon
 }
@@ -275,29 +284,29 @@ fn reference(root: &mut Section, precision: Precision) -> Reference {
     spec.kind = s.choice_of("kind", Some(Route::Particles));
     spec.against = s.choices_of("against");
     if spec.against.contains(&spec.kind) {
-        let want = format!("expected other routes than kind = \"{}\", each once", spec.kind.name());
-        s.wrong("against", None, want);
+        let message = format!("expected other routes than kind = \"{}\", each once", spec.kind.name());
+        s.reject("against", None, message);
     }
     spec.particles = s.count("particles", None, 2);
     spec.method = s.choice_of("method", None);
-    spec.step = s.real("step", None, Want::Positive);
-    if spec.method == Method::DormandPrince {
-        spec.tolerance = Some(s.real("tolerance", Some(1e-8), Want::Between(1e-14, 1e-1)));
-    } else if s.optional_real("tolerance", Want::Any).is_some() {
-        s.wrong("tolerance", None, "only method = \"dormand-prince\" has a tolerance; remove it");
+    spec.step = s.real("step", None, Allowed::Positive);
+    if spec.method.is_adaptive() {
+        spec.tolerance = Some(s.real("tolerance", Some(1e-8), Allowed::Between(1e-14, 1e-1)));
+    } else if s.optional_real("tolerance", Allowed::Any).is_some() {
+        s.reject("tolerance", None, "only method = \"dormand-prince\" has a tolerance; remove it");
     }
-    let takes_picard = spec.takes(Route::Picard);
+    let uses_picard = spec.uses(Route::Picard);
     let section = s.section("picard", false);
-    if section.is_some() && !takes_picard {
-        s.wrong("picard", None, "neither kind nor against is \"picard\"; remove the table");
+    if section.is_some() && !uses_picard {
+        s.reject("picard", None, "neither kind nor against is \"picard\"; remove the table");
     }
-    if takes_picard || section.is_some() {
+    if uses_picard || section.is_some() {
         spec.picard = Some(picard(section, precision));
     }
-    let takes_grid = spec.takes(Route::Grid);
-    let section = s.section("grid", takes_grid);
-    if section.is_some() && !takes_grid {
-        s.wrong("grid", None, "neither kind nor against is \"grid\"; remove the table");
+    let uses_grid = spec.uses(Route::Grid);
+    let section = s.section("grid", uses_grid);
+    if section.is_some() && !uses_grid {
+        s.reject("grid", None, "neither kind nor against is \"grid\"; remove the table");
     }
     spec.grid = section.map(grid);
     s.finish();
@@ -309,30 +318,30 @@ fn grid(mut s: Section) -> GridSpec {
     let grid = GridSpec {
         low,
         high,
-        momentum: s.real("momentum", None, Want::Positive),
+        momentum: s.real("momentum", None, Allowed::Positive),
         nodes: s.count("nodes", Some(256), 64),
-        step: s.real("step", None, Want::Positive),
+        step: s.real("step", None, Allowed::Positive),
     };
     require_grid_nodes(&s, grid.nodes);
     s.finish();
     grid
 }
 
-/// Adds an error where `nodes` is no multiple of 32: the grid with half the nodes must be a grid too.
+/// Adds an error where `nodes` is not a multiple of 32: the grid with half the nodes must have a multiple of 16.
 pub fn require_grid_nodes(s: &Section, nodes: usize) {
     if !nodes.is_multiple_of(32) {
-        let near = nodes.next_multiple_of(32);
-        s.wrong("nodes", Some(nodes.to_string()), format!("expected a multiple of 32, such as {near}"));
+        let nearest = nodes.next_multiple_of(32);
+        s.reject("nodes", Some(nodes.to_string()), format!("expected a multiple of 32, such as {nearest}"));
     }
 }
 
-/// How the trajectory map is iterated; every key has a default.
+/// Reads the parameters of the Picard iteration; every key has a default.
 fn picard(section: Option<Section>, precision: Precision) -> PicardSpec {
     let mut spec = PicardSpec::of(precision);
     let Some(mut s) = section else { return spec };
     spec.windows = s.count("windows", Some(spec.windows), 1);
     spec.iterates = s.count("iterates", Some(spec.iterates), 1);
-    spec.tolerance = s.real("tolerance", Some(spec.tolerance), Want::Between(1e-15, 1e-1));
+    spec.tolerance = s.real("tolerance", Some(spec.tolerance), Allowed::Between(1e-15, 1e-1));
     s.finish();
     spec
 }
@@ -340,7 +349,7 @@ fn picard(section: Option<Section>, precision: Precision) -> PicardSpec {
 fn run_options(root: &mut Section) -> RunOptions {
     let mut options = RunOptions { checkpoint_seconds: 10.0 };
     if let Some(mut s) = root.section("run", false) {
-        options.checkpoint_seconds = s.real("checkpoint_seconds", Some(10.0), Want::Positive);
+        options.checkpoint_seconds = s.real("checkpoint_seconds", Some(10.0), Allowed::Positive);
         s.finish();
     }
     options

@@ -1,17 +1,18 @@
-//! From tables to an experiment of sparse recovery, and the rules between its keys.
+//! Reading an experiment of sparse recovery, and the rules between its keys.
 
 use super::error::KeyErrors;
 use super::read::{name, studies};
 use super::recovery::*;
-use super::section::{Section, Want};
+use super::section::{Allowed, Section};
 use super::study::{RecoveryRequirements, Studies, StudyReader};
-use crate::choice::{Choice, quoted};
+use crate::choice::{Choice, choice, quoted};
 use crate::population::Split;
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::{Damping, MOST_SUPPORTS, Method, SampleLoss};
+use crate::sparse::recovery::{Damping, MAX_SUPPORTS, RecoveryMethod, SampleLoss};
 use std::path::Path;
 use toml::Table;
 
+/// Reads an experiment of sparse recovery from its root table; relative data paths are taken from `base`.
 pub(super) fn experiment(
     table: Table,
     base: &Path,
@@ -34,26 +35,51 @@ pub(super) fn experiment(
     experiment
 }
 
-/// A placeholder for a problem that could not be read; never used, as the reading has failed.
+/// Stands for a problem that could not be read, so that reading continues; it is never used.
 fn placeholder() -> ProblemSpec {
     ProblemSpec::File { path: Default::default(), loss: SampleLoss::Squared }
 }
 
+choice! {
+    /// The kinds of [`ProblemSpec`].
+    pub enum ProblemKind: "kind of problem" {
+        /// [`ProblemSpec::Drawn`].
+        Drawn = "drawn",
+        /// [`ProblemSpec::Mnist`].
+        Mnist = "mnist",
+        /// [`ProblemSpec::File`].
+        File = "file",
+    }
+}
+
+choice! {
+    /// The kinds of [`Design`].
+    pub enum DesignKind: "law of designs" {
+        /// [`Design::Gaussian`].
+        Gaussian = "gaussian",
+        /// [`Design::Rotated`].
+        Rotated = "rotated",
+        /// [`Design::Scaled`].
+        Scaled = "scaled",
+        /// [`Design::SparseSign`].
+        SparseSign = "sparse-sign",
+    }
+}
+
 fn problem(mut s: Section, base: &Path) -> ProblemSpec {
-    const KINDS: &[(&str, &str)] = &[("drawn", "drawn"), ("mnist", "mnist"), ("file", "file")];
-    let known = s.peek("kind").is_none_or(|kind| KINDS.iter().any(|(name, _)| *name == kind));
-    let spec = match s.choice("kind", None, KINDS) {
-        "mnist" => ProblemSpec::Mnist(MnistSignals {
+    let known = s.peek("kind").is_none_or(|kind| ProblemKind::from_name(&kind).is_ok());
+    let spec = match s.choice_of("kind", None) {
+        ProblemKind::Mnist => ProblemSpec::Mnist(MnistSignals {
             n: s.count("n", None, 1),
-            snr_db: s.optional_real("snr_db", Want::Any),
-            folder: super::read_population::from(base, s.path("folder")),
+            snr_db: s.optional_real("snr_db", Allowed::Any),
+            folder: super::read_population::absolute_path(base, s.path("folder")),
             split: s.choice_of("split", Some(Split::Train)),
         }),
-        "file" => ProblemSpec::File {
-            path: super::read_population::from(base, s.path("path")),
+        ProblemKind::File => ProblemSpec::File {
+            path: super::read_population::absolute_path(base, s.path("path")),
             loss: s.choice_of("loss", Some(SampleLoss::Squared)),
         },
-        _ => ProblemSpec::Drawn(drawn(&mut s)),
+        ProblemKind::Drawn => ProblemSpec::Drawn(drawn(&mut s)),
     };
     if known {
         s.finish();
@@ -62,54 +88,40 @@ fn problem(mut s: Section, base: &Path) -> ProblemSpec {
 }
 
 fn drawn(s: &mut Section) -> Instance {
-    #[derive(Clone, Copy)]
-    enum Kind {
-        Gaussian,
-        Rotated,
-        Scaled,
-        SparseSign,
-    }
     let loss = s.choice_of("loss", Some(SampleLoss::Squared));
     let (n, d) = (s.count("n", None, 1), s.count("d", None, 1));
     let sparsity = s.count("sparsity", None, 1);
-    let names = [
-        ("gaussian", Kind::Gaussian),
-        ("rotated", Kind::Rotated),
-        ("scaled", Kind::Scaled),
-        ("sparse-sign", Kind::SparseSign),
-    ];
-    let kind = s.choice("design", Some(Kind::Gaussian), &names);
+    let kind = s.choice_of("design", Some(DesignKind::Gaussian));
     let mut condition = || {
-        let condition = s.real("condition", None, Want::Positive);
+        let condition = s.real("condition", None, Allowed::Positive);
         if condition < 1.0 {
-            s.wrong("condition", Some(condition.to_string()), "expected a number of at least 1");
+            s.reject("condition", Some(condition.to_string()), "expected a number of at least 1");
         }
         condition
     };
     let design = match kind {
-        Kind::Gaussian => Design::Gaussian,
-        Kind::Rotated => Design::Rotated { condition: condition() },
-        Kind::Scaled => Design::Scaled { condition: condition() },
-        Kind::SparseSign => {
-            let density = s.real("density", None, Want::Positive);
+        DesignKind::Gaussian => Design::Gaussian,
+        DesignKind::Rotated => Design::Rotated { condition: condition() },
+        DesignKind::Scaled => Design::Scaled { condition: condition() },
+        DesignKind::SparseSign => {
+            let density = s.real("density", None, Allowed::Positive);
             if density > 1.0 {
-                s.wrong("density", Some(density.to_string()), "expected a number above 0 and at most 1");
+                s.reject("density", Some(density.to_string()), "expected a number above 0 and at most 1");
             }
             Design::SparseSign { density }
         }
     };
-    let signals = [("gaussian", Signal::Gaussian), ("sign", Signal::Sign)];
-    let signal = s.choice("signal", Some(Signal::Gaussian), &signals);
-    let snr_db = s.optional_real("snr_db", Want::Any);
-    let start_distance = s.optional_real("start_distance", Want::NonNegative);
+    let signal = s.choice_of("signal", Some(Signal::Gaussian));
+    let snr_db = s.optional_real("snr_db", Allowed::Any);
+    let start_distance = s.optional_real("start_distance", Allowed::NonNegative);
     if sparsity > d && d > 0 {
-        s.wrong("sparsity", Some(sparsity.to_string()), format!("expected at most d = {d}"));
+        s.reject("sparsity", Some(sparsity.to_string()), format!("expected at most d = {d}"));
     }
     if snr_db.is_some() && matches!(loss, SampleLoss::Logistic | SampleLoss::Exponential) {
-        s.wrong("snr_db", None, "noise is added to real measurements: expected loss = \"squared\" or \"quadratic-measurement\", or no snr_db");
+        s.reject("snr_db", None, "noise is added to real measurements: expected loss = \"squared\" or \"quadratic-measurement\", or no snr_db");
     }
     if loss == SampleLoss::QuadraticMeasurement && start_distance.is_none() {
-        s.wrong("start_distance", None, "missing; the gradient of quadratic measurements vanishes at 0, where iterations would start: expected a number such as 0.1");
+        s.reject("start_distance", None, "missing; the gradient of quadratic measurements vanishes at 0, where iterations would start: expected a number such as 0.1");
     }
     Instance { loss, n, d, sparsity, design, signal, snr_db, start_distance }
 }
@@ -128,43 +140,39 @@ fn solver(section: Option<Section>) -> Solver {
     let Some(mut s) = section else { return spec };
     let names = s.texts("methods");
     for name in &names {
-        match Method::from_name(name) {
+        match RecoveryMethod::from_name(name) {
             Ok(method) if spec.methods.contains(&method) => {
-                s.wrong("methods", Some(format!("\"{name}\"")), "expected every method once");
+                s.reject("methods", Some(format!("\"{name}\"")), "expected every method once");
             }
             Ok(method) => spec.methods.push(method),
             Err(unknown) => {
-                let want = format!("expected names among {}", quoted(&unknown.names));
-                s.wrong("methods", Some(format!("\"{name}\"")), want);
+                let message = format!("expected names among {}", quoted(&unknown.names));
+                s.reject("methods", Some(format!("\"{name}\"")), message);
             }
         }
     }
     if names.is_empty() {
-        s.wrong("methods", None, "missing; expected a list of at least one, such as [\"k-iht\", \"topk-iobs\"]");
+        s.reject("methods", None, "missing; expected a list of at least one, such as [\"k-iht\", \"topk-iobs\"]");
     }
     spec.k = s.optional_count("k", 1);
-    spec.excess = s.real("excess", Some(1.0), Want::Positive);
+    spec.excess = s.real("excess", Some(1.0), Allowed::Positive);
     if spec.excess < 1.0 {
-        s.wrong(
+        s.reject(
             "excess",
             Some(spec.excess.to_string()),
-            "expected at least 1: fewer entries than the truth has cannot be it",
+            "expected at least 1: with fewer entries than the true vector has, it cannot be recovered",
         );
     }
     spec.iterations = s.count("iterations", Some(1000), 1);
-    spec.step = s.real("step", Some(1.0), Want::Positive);
-    spec.damping = match s.peek("damping") {
-        Some(_) => s.choice("damping", None, &[("auto", Damping::Auto)]),
-        None if s.has("damping") => Damping::Relative(s.real("damping", None, Want::NonNegative)),
-        None => Damping::Auto,
-    };
-    spec.tolerance = s.real("tolerance", Some(1e-12), Want::NonNegative);
-    spec.success = s.real("success", Some(1e-6), Want::Positive);
+    spec.step = s.real("step", Some(1.0), Allowed::Positive);
+    spec.damping = s.auto_or_real("damping", Allowed::NonNegative).map_or(Damping::Auto, Damping::Relative);
+    spec.tolerance = s.real("tolerance", Some(1e-12), Allowed::NonNegative);
+    spec.success = s.real("success", Some(1e-6), Allowed::Positive);
     s.finish();
     spec
 }
 
-/// Rules between keys. Placeholders of keys that were refused pass.
+/// Adds an error for every broken rule between keys. Placeholders of rejected keys, NaN or 0, break none.
 fn validate(e: &RecoveryExperiment, errors: &KeyErrors) {
     let squared = match &e.problem {
         ProblemSpec::Drawn(instance) => instance.loss == SampleLoss::Squared,
@@ -172,14 +180,14 @@ fn validate(e: &RecoveryExperiment, errors: &KeyErrors) {
         ProblemSpec::Mnist(_) => true,
     };
     for method in e.solver.methods.iter().filter(|method| method.least_squares_only() && !squared) {
-        let want = "is a method of least squares: expected problem.loss = \"squared\", or another method";
-        errors.add("solver.methods", Some(format!("\"{}\"", method.name())), want);
+        let message = "is a method of least squares: expected problem.loss = \"squared\", or another method";
+        errors.add("solver.methods", Some(format!("\"{}\"", method.name())), message);
     }
     for study in e.studies.iter() {
         let RecoveryRequirements { problems, draws, .. } = study.table.requirements();
         match &e.problem {
             ProblemSpec::Drawn(_) => {}
-            _ if draws => {
+            ProblemSpec::Mnist(_) | ProblemSpec::File { .. } if draws => {
                 errors.add(study.name, None, "draws its problems: expected problem.kind = \"drawn\", or no such table");
             }
             ProblemSpec::File { .. } if problems > 1 => {
@@ -196,19 +204,19 @@ fn validate(e: &RecoveryExperiment, errors: &KeyErrors) {
     let k = e.solver.kept(instance.sparsity, instance.d.max(1));
     let supports =
         (0..k.min(instance.d.saturating_sub(k))).map(|i| (instance.d - i) as f64 / (i + 1) as f64).product::<f64>();
-    if e.solver.methods.contains(&Method::EXACT_OBS) && supports > MOST_SUPPORTS {
-        let want = format!(
-            "would look at {supports:.1e} supports, {k} of {}: expected at most {MOST_SUPPORTS:.0e}, or greedy-iobs or swap-iobs",
+    if e.solver.methods.contains(&RecoveryMethod::EXACT_OBS) && supports > MAX_SUPPORTS {
+        let message = format!(
+            "would enumerate {supports:.1e} supports, {k} of {} entries: expected at most {MAX_SUPPORTS:.0e}, or greedy-iobs or swap-iobs",
             instance.d
         );
-        errors.add("solver.methods", Some("\"exact-iobs\"".into()), want);
+        errors.add("solver.methods", Some("\"exact-iobs\"".into()), message);
     }
-    if e.solver.methods.contains(&Method::CoSaMp)
-        && !Method::CoSaMp.applies(instance.n, instance.d, k)
-        && e.studies.requirements().all(|asked| asked.largest_ratio.is_none())
+    if e.solver.methods.contains(&RecoveryMethod::CoSaMp)
+        && !RecoveryMethod::CoSaMp.applies(instance.n, instance.d, k)
+        && e.studies.requirements().all(|requirements| requirements.largest_ratio.is_none())
     {
-        let want =
+        let message =
             format!("solves on 3 k = {} columns: expected at most min(n, d) = {}", 3 * k, instance.n.min(instance.d));
-        errors.add("solver.methods", Some("\"cosamp\"".into()), want);
+        errors.add("solver.methods", Some("\"cosamp\"".into()), message);
     }
 }

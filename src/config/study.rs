@@ -1,7 +1,7 @@
-//! Studies as the experiment file sees them: a table each, read and validated by the study itself.
+//! The interface by which the table of a study is read and validated.
 //!
-//! This module defines what a study must provide to be read; which studies exist is decided by the registry that the caller
-//! passes in, so that nothing here depends on any of them.
+//! Each study implements [`StudyTable`]; the caller passes the list of the studies to the reader, so that this module does not
+//! depend on any of them.
 
 use super::{Experiment, KeyErrors, RecoveryExperiment, Section, Sweep};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -9,34 +9,34 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-/// A kind of experiment, with studies of its own.
+/// A kind of experiment: of training, or of sparse recovery.
 pub trait ExperimentKind: Sized + 'static {
-    /// What a study may ask of the experiment that it belongs to.
+    /// What a study of this kind can require of the experiment.
     type Requirements<'a>: Default;
 
     /// The experiment's studies.
     fn studies(&self) -> &Studies<Self>;
 }
 
-/// What a study of trained networks asks for beyond the networks of `[widths]` and `[[variants]]`.
+/// What a study of trained networks requires beyond the networks of `[widths]` and `[[variants]]`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrainingRequirements<'a> {
     /// Networks of one width over several steps or batch sizes, each with the limit of its own particles.
     pub sweeps: &'a [Sweep],
-    /// Directions of the sliced Wasserstein distance to be recorded along training; 0 for none.
+    /// Directions of the sliced Wasserstein distance to record during training; 0 for none.
     pub projections: usize,
-    /// Whether the effect of dropping half of the neurons is recorded along training.
+    /// Whether to record the loss with half of the neurons during training.
     pub dropout: bool,
 }
 
-/// What a study of sparse recovery asks for.
+/// What a study of sparse recovery requires.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecoveryRequirements {
-    /// Problems that must be available from the experiment's source.
+    /// Number of problems from the experiment's source.
     pub problems: usize,
-    /// Whether the study draws its problems from the experiment's law.
+    /// Whether the study draws problems from the experiment's law.
     pub draws: bool,
-    /// The largest number of rows over unknowns, n/d, where the study chooses the number of rows itself.
+    /// The largest ratio n/d of rows to unknowns, where the study varies the number of rows.
     pub largest_ratio: Option<f64>,
 }
 
@@ -56,38 +56,38 @@ impl ExperimentKind for RecoveryExperiment {
     }
 }
 
-/// The table of a study, read.
+/// The table of a study.
 pub trait StudyTable<E: ExperimentKind>: Any + fmt::Debug + Send + Sync {
-    /// Adds an error for every broken rule between this table and the rest of the experiment. Values of keys that were
-    /// already refused are NaN or 0; rules are written so that those pass.
+    /// Adds an error for every broken rule between this table and the rest of the experiment. Placeholders of rejected keys,
+    /// NaN or 0, must break none.
     fn validate(&self, _experiment: &E, _errors: &KeyErrors) {}
 
-    /// What the study asks for.
+    /// What the study requires.
     fn requirements(&self) -> E::Requirements<'_> {
         Default::default()
     }
 }
 
-/// How the table of a study is read.
+/// Reads the table of a study.
 pub struct StudyReader<E: ExperimentKind> {
     /// The name of the table, of the study's records, and the prefix of its checks and figures.
     pub name: &'static str,
-    /// Names that the table had in earlier versions, still read.
+    /// Names of the table in earlier versions, which are still read.
     pub former_names: &'static [&'static str],
-    /// Reads the table; the experiment is complete but for its studies.
+    /// Reads the table. The experiment is complete except for its studies.
     pub read: fn(Section<'_>, &E) -> ReadTable<E>,
 }
 
-/// A table that was read, and its resolved form.
+/// A table that was read, with its resolved form.
 pub struct ReadTable<E: ExperimentKind> {
-    /// The study's own struct.
+    /// The struct of the study.
     pub table: Arc<dyn StudyTable<E>>,
     /// The same as TOML, with defaults filled in.
     pub resolved: toml::Value,
 }
 
 impl<E: ExperimentKind> ReadTable<E> {
-    /// Of a study's struct.
+    /// A table from the struct of a study.
     pub fn new<T: StudyTable<E> + Serialize>(table: T) -> Self {
         let resolved = toml::Value::try_from(&table).unwrap_or(toml::Value::Table(toml::Table::new()));
         ReadTable { table: Arc::new(table), resolved }
@@ -109,7 +109,7 @@ pub struct StudyEntry<E: ExperimentKind> {
 }
 
 impl<E: ExperimentKind> Studies<E> {
-    /// The study of this name, where the experiment has it.
+    /// The study of this name, if the experiment has it.
     pub fn find(&self, name: &str) -> Option<&StudyEntry<E>> {
         self.entries.iter().find(|entry| entry.name == name)
     }
@@ -119,7 +119,7 @@ impl<E: ExperimentKind> Studies<E> {
         self.entries.iter()
     }
 
-    /// What the studies ask for.
+    /// What each study requires.
     pub fn requirements(&self) -> impl Iterator<Item = E::Requirements<'_>> {
         self.entries.iter().map(|entry| entry.table.requirements())
     }
@@ -171,18 +171,18 @@ impl<E: ExperimentKind> Serialize for Studies<E> {
     }
 }
 
-/// What reading an experiment needs to know beyond this module: the studies there are, and what fits the machine.
+/// The readers of the studies' tables, and the check of memory.
 pub struct Readers {
     /// The studies of trained networks.
     pub training: Vec<StudyReader<Experiment>>,
     /// The studies of sparse recovery.
     pub recovery: Vec<StudyReader<RecoveryExperiment>>,
-    /// Why an experiment does not fit the memory of this machine, as far as the file alone can tell; `None` where it does.
+    /// A message where an experiment needs more memory than this machine has, as far as the file determines it.
     pub exceeds_memory: fn(&Experiment) -> Option<String>,
 }
 
 impl Readers {
-    /// Present names of tables, by former name.
+    /// Pairs of a former name of a table and its present one.
     pub(super) fn renamed(&self) -> Vec<(&'static str, &'static str)> {
         let training = self.training.iter().map(|reader| (reader.name, reader.former_names));
         let recovery = self.recovery.iter().map(|reader| (reader.name, reader.former_names));

@@ -1,15 +1,15 @@
-//! Networks besides those of `[widths]`: sweeps over step or batch size, and variants of the training.
+//! Networks in addition to those of `[widths]`: sweeps over step or batch size, and variants of the training.
 
 use super::experiment::{BatchSize, Dynamics, NetworkSpec};
 use super::read::{batch, name, start, training_method};
-use super::section::{Section, Want};
+use super::section::{Allowed, Section};
 use crate::choice::choice;
 use crate::dynamics::Method;
 use crate::network::Start;
 use serde::Serialize;
 
 choice! {
-    /// What a sweep varies.
+    /// The quantity that a sweep varies.
     pub enum Over: "sweep" {
         /// The step eps.
         Step = "step",
@@ -18,10 +18,11 @@ choice! {
     }
 }
 
-/// A sweep over step or batch, each network beside the limit of its own particles, so that width plays no part.
+/// A sweep over step or batch size at one width. Each network is compared with the limit of its own particles, so that the
+/// width does not enter.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Sweep {
-    /// What varies.
+    /// The quantity that varies.
     pub over: Over,
     /// Steps, or batch sizes.
     pub values: Vec<f64>,
@@ -29,10 +30,10 @@ pub struct Sweep {
     pub width: usize,
     /// Independent repetitions.
     pub seeds: usize,
-    /// Samples per step of a sweep over steps.
+    /// Samples per step, in a sweep over steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchSize>,
-    /// Step of a sweep over batches.
+    /// Step, in a sweep over batch sizes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<f64>,
 }
@@ -41,23 +42,23 @@ impl Sweep {
     /// Reads a table `[[STUDY.sweep]]`.
     pub fn read(mut s: Section) -> Self {
         let over = s.choice_of("over", None);
-        let values = s.reals("values", Want::Positive);
+        let values = s.reals("values", Allowed::Positive);
         if over == Over::Batch && values.iter().any(|v| v.fract() != 0.0) {
-            s.wrong("values", Some(format!("{values:?}")), "expected batch sizes, whole numbers of at least 1");
+            s.reject("values", Some(format!("{values:?}")), "expected batch sizes, whole numbers of at least 1");
         }
         if (1..values.len()).any(|i| values[..i].contains(&values[i])) {
-            s.wrong("values", Some(format!("{values:?}")), "expected every value once");
+            s.reject("values", Some(format!("{values:?}")), "expected every value once");
         }
         let (width, seeds) = (s.count("width", None, 1), s.count("seeds", Some(10), 1));
         let (batch, step) = match over {
             Over::Step => (Some(batch(&mut s)), None),
-            Over::Batch => (None, s.optional_real("step", Want::Positive)),
+            Over::Batch => (None, s.optional_real("step", Allowed::Positive)),
         };
         s.finish();
         Sweep { over, values, width, seeds, batch, step }
     }
 
-    /// Step and batch size of the sweep's entry `value`.
+    /// Step and batch size of the entry `value`.
     pub fn at(&self, value: f64, dynamics: &Dynamics) -> (f64, BatchSize) {
         match self.over {
             Over::Step => (value, self.batch.unwrap_or(BatchSize::Full)),
@@ -65,7 +66,7 @@ impl Sweep {
         }
     }
 
-    /// The steps that the sweep names, each with its key in the sweep's table.
+    /// The steps of the sweep, each with its key in the sweep's table.
     pub fn steps(&self) -> Vec<(&'static str, f64)> {
         match self.over {
             Over::Step => self.values.iter().map(|&step| ("values", step)).collect(),
@@ -74,10 +75,10 @@ impl Sweep {
     }
 }
 
-/// Networks of one width that are trained or started otherwise than [`Dynamics`] and the network's start state.
+/// Networks of one width with another method, step, friction or start.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Variant {
-    /// Names its files, and its line in figures.
+    /// Name of its files, and its label in figures.
     pub name: String,
     /// Heavy ball or plain gradient descent.
     pub method: Method,
@@ -89,35 +90,35 @@ pub struct Variant {
     pub width: usize,
     /// Independent repetitions.
     pub seeds: usize,
-    /// Whether the start violates the support condition of global convergence, so that the networks must stall.
+    /// Whether the start violates the support condition of global convergence, so that training is expected to stall.
     pub stalls: bool,
-    /// Law of a neuron at time 0, where it is not the network's own.
+    /// Law of a neuron at time 0, where it differs from that of `[network.start]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<Start>,
 }
 
 impl Variant {
-    /// Reads a table `[[variants]]`; keys that are left out are as in `[dynamics]`.
+    /// Reads a table `[[variants]]`; omitted keys are as in `[dynamics]`.
     pub(super) fn read(mut s: Section, dynamics: &Dynamics, network: &NetworkSpec) -> Self {
         let name = name(&mut s);
         let method = training_method(&mut s, dynamics.method);
-        let friction = match (method, dynamics.method) {
-            (Method::GradientDescent, _) => Some(0.0),
-            (_, Method::GradientDescent) => None,
-            _ => Some(dynamics.friction),
+        let friction = if method == Method::GradientDescent {
+            Some(0.0)
+        } else {
+            (dynamics.method != Method::GradientDescent).then_some(dynamics.friction)
         };
         let variant = Variant {
             name,
             method,
-            step: s.real("step", Some(dynamics.step), Want::Positive),
-            friction: s.real("friction", friction, Want::NonNegative),
+            step: s.real("step", Some(dynamics.step), Allowed::Positive),
+            friction: s.real("friction", friction, Allowed::NonNegative),
             width: s.count("width", None, 1),
             seeds: s.count("seeds", Some(4), 1),
             stalls: s.flag("stalls", false),
             start: s.section("start", false).map(|section| start(section, network.kind, network.bias)),
         };
         if method == Method::GradientDescent && variant.friction != 0.0 {
-            s.wrong("friction", None, "plain gradient descent has no friction; remove it");
+            s.reject("friction", None, "plain gradient descent has no friction; remove it");
         }
         s.finish();
         variant

@@ -1,14 +1,15 @@
-//! What no single key can tell: rules between keys.
+//! Rules between keys of an experiment of training.
 //!
-//! Placeholders of keys that were already refused are NaN or 0; every rule is written so that they pass.
+//! Placeholders of rejected keys are NaN or 0; every rule is written so that they break none.
 
 use super::error::KeyErrors;
 use super::experiment::*;
 use super::routes::routes;
 use super::sweep::Over;
+use crate::choice::names_where;
 use crate::dynamics::Method;
 use crate::network::{Activation, Loss};
-use crate::population::{FileLabels, LabelRule, PopulationSpec};
+use crate::population::FileLabels;
 
 /// Adds an error for every broken rule.
 pub(super) fn validate(e: &Experiment, errors: &KeyErrors) {
@@ -20,7 +21,7 @@ pub(super) fn validate(e: &Experiment, errors: &KeyErrors) {
     particles(e, errors);
     routes(e, errors);
     variants(e, errors);
-    bumps(e, errors);
+    bump_neurons(e, errors);
     for study in e.studies.iter() {
         study.table.validate(e, errors);
     }
@@ -32,11 +33,11 @@ fn steps(e: &Experiment, errors: &KeyErrors) {
         let of_variant = key.strip_prefix("variants.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
         let friction = of_variant.map_or(e.dynamics.friction, |i| e.variants[i].friction);
         if key != "reference.step" && friction * step > 1.0 {
-            let want = format!(
+            let message = format!(
                 "expected at most 1 / friction = {}, or the momentum 1 - friction step is negative",
                 1.0 / friction
             );
-            errors.add(&key, Some(step.to_string()), want);
+            errors.add(&key, Some(step.to_string()), message);
         }
     }
 }
@@ -46,11 +47,11 @@ pub(super) fn require_divides_interval(e: &Experiment, key: &str, step: f64, err
     let interval = e.horizon.interval();
     let ratio = interval / step;
     if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 0.5 {
-        let near = interval / ratio.ceil().max(1.0);
-        let want = format!(
-            "expected a step that divides the recording interval horizon.time / horizon.records = {interval}; {near} does"
+        let nearest = interval / ratio.ceil().max(1.0);
+        let message = format!(
+            "expected a step that divides the recording interval horizon.time / horizon.records = {interval}; {nearest} does"
         );
-        errors.add(key, Some(step.to_string()), want);
+        errors.add(key, Some(step.to_string()), message);
     }
 }
 
@@ -58,52 +59,48 @@ fn variants(e: &Experiment, errors: &KeyErrors) {
     for (i, variant) in e.variants.iter().enumerate() {
         let key = |name: &str| format!("variants.{i}.{name}");
         if e.variants[..i].iter().any(|other| other.name == variant.name) {
-            errors.add(&key("name"), Some(format!("\"{}\"", variant.name)), "expected a name of its own");
+            errors.add(&key("name"), Some(format!("\"{}\"", variant.name)), "expected a unique name");
         }
         if e.reference.particles > 0 && variant.width > e.reference.particles {
-            let want = format!("expected at most reference.particles = {}", e.reference.particles);
-            errors.add(&key("width"), Some(variant.width.to_string()), want);
+            let message = format!("expected at most reference.particles = {}", e.reference.particles);
+            errors.add(&key("width"), Some(variant.width.to_string()), message);
         }
     }
 }
 
-/// Bump neurons are a model of their own: one input, and an activation that means nothing elsewhere.
-fn bumps(e: &Experiment, errors: &KeyErrors) {
+/// Bump neurons need one input, and their activation is defined for them only.
+fn bump_neurons(e: &Experiment, errors: &KeyErrors) {
     let bump = e.network.kind == NetworkKind::Bump;
     if bump != (e.network.activation == Activation::Bump) {
-        let want = "the activation \"bump\" and network.kind = \"bump\" belong together";
-        errors.add("network.activation", None, want);
+        let message = "the activation \"bump\" and network.kind = \"bump\" belong together";
+        errors.add("network.activation", None, message);
     }
     if bump && (e.network.bias || !e.network.fixed_output) {
-        let want = "bump neurons have no bias and fixed output weights: expected neither bias nor fixed_output here";
-        errors.add("network.kind", Some("\"bump\"".into()), want);
+        let message = "bump neurons have no bias and fixed output weights: expected neither bias nor fixed_output here";
+        errors.add("network.kind", Some("\"bump\"".into()), message);
     }
     let shape = e.population.shape_hint();
     if bump && (e.population.fresh() || shape.is_some_and(|(_, inputs, _)| inputs != 1)) {
-        let want = "network.kind = \"bump\" needs one input and no fresh draws, as population.kind = \"line\" has";
-        errors.add("population.kind", Some(format!("\"{}\"", e.population.name())), want);
+        let message = "network.kind = \"bump\" needs one input and no fresh draws, as population.kind = \"line\" has";
+        errors.add("population.kind", Some(format!("\"{}\"", e.population.name())), message);
     }
     if e.network.start_momentum > 0.0 && e.dynamics.method == Method::GradientDescent {
-        let want = "plain gradient descent has no momenta: expected 0";
-        errors.add("network.start_momentum", Some(e.network.start_momentum.to_string()), want);
+        let message = "plain gradient descent has no momenta: expected 0";
+        errors.add("network.start_momentum", Some(e.network.start_momentum.to_string()), message);
     }
 }
 
 fn methods(e: &Experiment, errors: &KeyErrors) {
-    let (second, first) = e.reference.method.solves();
-    let name = Some(format!("\"{}\"", e.reference.method));
-    match e.dynamics.method {
-        Method::GradientDescent if !first => errors.add(
-            "reference.method",
-            name,
-            "the limit of plain gradient descent is of first order: expected rk4, dormand-prince or gradient-descent",
-        ),
-        Method::HeavyBall if !second => errors.add(
-            "reference.method",
-            name,
-            "the limit of heavy ball is of second order: expected heavy-ball, kick-drift-kick, rk4, dormand-prince or baoab",
-        ),
-        _ => {}
+    let first_order = e.dynamics.method == Method::GradientDescent;
+    let solves = |method: Method| if first_order { method.solves_first_order() } else { method.solves_second_order() };
+    if !solves(e.reference.method) {
+        let limit = if first_order {
+            "the limit of plain gradient descent is of first order"
+        } else {
+            "the limit of heavy ball is of second order"
+        };
+        let message = format!("{limit}: expected {}", names_where(solves));
+        errors.add("reference.method", Some(format!("\"{}\"", e.reference.method)), message);
     }
 }
 
@@ -151,39 +148,17 @@ fn noise(e: &Experiment, errors: &KeyErrors) {
     }
 }
 
-/// The kinds of label that losses distinguish.
-#[derive(PartialEq)]
-enum Labels {
-    Real,
-    Sign,
-    Classes,
-}
-
-fn label_kind(population: &PopulationSpec) -> Labels {
-    let rule = |rule| if rule == LabelRule::Parity { Labels::Sign } else { Labels::Classes };
-    match population {
-        PopulationSpec::Digits(spec) => rule(spec.labels),
-        PopulationSpec::Mnist(spec) => rule(spec.labels),
-        PopulationSpec::Mixture(_) => Labels::Sign,
-        PopulationSpec::Teacher(_) | PopulationSpec::Line(_) => Labels::Real,
-        PopulationSpec::File(spec) => match spec.labels {
-            FileLabels::Real => Labels::Real,
-            FileLabels::Sign => Labels::Sign,
-            FileLabels::Classes => Labels::Classes,
-        },
-    }
-}
-
 fn labels(e: &Experiment, errors: &KeyErrors) {
     let name = Some(format!("\"{}\"", e.network.loss));
-    match (e.network.loss, label_kind(&e.population)) {
-        (Loss::Logistic, kind) if kind != Labels::Sign => {
+    let kind = e.population.label_kind();
+    match e.network.loss {
+        Loss::Logistic if kind != FileLabels::Sign => {
             errors.add("network.loss", name, "the logistic loss needs labels +-1 (such as population.labels = \"parity\"); expected half-squared or softmax here");
         }
-        (Loss::Softmax, kind) if kind != Labels::Classes => {
+        Loss::Softmax if kind != FileLabels::Classes => {
             errors.add("network.loss", name, "the softmax loss needs classes (population.labels = \"classes\"); expected half-squared or logistic here");
         }
-        _ => {}
+        Loss::HalfSquared | Loss::Logistic | Loss::Softmax => {}
     }
 }
 
@@ -191,13 +166,13 @@ fn batches(e: &Experiment, errors: &KeyErrors) {
     if !e.population.fresh() {
         return;
     }
-    let want = "a population with draws = \"fresh\" has no full gradient: expected a whole number of draws per step";
+    let message = "a population with draws = \"fresh\" has no full gradient: expected a whole number of draws per step";
     if e.dynamics.batch == BatchSize::Full {
-        errors.add("dynamics.batch", Some("\"full\"".into()), want);
+        errors.add("dynamics.batch", Some("\"full\"".into()), message);
     }
-    for (sweep, table) in e.swept() {
+    for (sweep, table) in e.sweeps_with_keys() {
         if sweep.over == Over::Step && sweep.batch == Some(BatchSize::Full) {
-            errors.add(&format!("{table}.batch"), Some("\"full\"".into()), want);
+            errors.add(&format!("{table}.batch"), Some("\"full\"".into()), message);
         }
     }
 }
@@ -209,16 +184,16 @@ fn particles(e: &Experiment, errors: &KeyErrors) {
     }
     let largest = e.widths.largest();
     if particles < largest.saturating_mul(4) {
-        let want = format!(
-            "expected at least 4 times the largest width, {}, so that the limit is closer to itself than to the networks",
+        let message = format!(
+            "expected at least 4 times the largest width, {}, so that the error of the limit is small beside the distance of the networks",
             largest.saturating_mul(4)
         );
-        errors.add("reference.particles", Some(particles.to_string()), want);
+        errors.add("reference.particles", Some(particles.to_string()), message);
     }
-    for (sweep, table) in e.swept() {
+    for (sweep, table) in e.sweeps_with_keys() {
         if sweep.width > particles {
-            let want = format!("expected at most reference.particles = {particles}");
-            errors.add(&format!("{table}.width"), Some(sweep.width.to_string()), want);
+            let message = format!("expected at most reference.particles = {particles}");
+            errors.add(&format!("{table}.width"), Some(sweep.width.to_string()), message);
         }
     }
 }

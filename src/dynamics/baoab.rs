@@ -8,13 +8,13 @@
 //! B  r     <- r - (h/2) grad Psi(theta)
 //! ```
 //!
-//! At temperature 0 it is a splitting of order 2. `xi` is the particle's normalised Brownian increment over the step, so that
+//! At temperature 0 it is a deterministic splitting of order 2. `xi` is the particle's normalised Brownian increment over the step, so that
 //! a network and its limit share the noise up to the order of the scheme.
 
 use super::{Force, Integrator, Noise, State, integrator::Motion};
 use crate::compute::Real;
 
-/// The integrator. A step costs one gradient.
+/// The BAOAB integrator. A step costs one gradient.
 pub struct Baoab<R> {
     motion: Motion,
     gradient: Vec<R>,
@@ -54,7 +54,7 @@ impl<R: Real> Integrator<R> for Baoab<R> {
         state.theta.iter_mut().zip(&state.momentum).for_each(|(theta, &r)| *theta += half * r);
         self.loss = force.gradient(state.step + 1, &state.theta, &mut self.gradient);
         state.momentum.iter_mut().zip(&self.gradient).for_each(|(r, &g)| *r -= half * g);
-        self.motion.tick(state);
+        self.motion.count_step(state);
         self.valid_at = Some(state.step);
         loss
     }

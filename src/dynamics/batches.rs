@@ -1,4 +1,4 @@
-//! The samples that a step's gradient is taken over.
+//! Batches: the samples over which the gradient of a step is averaged.
 
 use crate::compute::Real;
 use crate::compute::rng::{Role, stream};
@@ -7,7 +7,7 @@ use crate::network::{Batch, Network};
 use crate::population::Sampler;
 use rand::RngExt;
 
-/// Where the samples of a step come from.
+/// The source of the samples of a step.
 #[derive(Clone, Copy)]
 pub enum BatchSource<'a> {
     /// The whole population: the deterministic gradient.
@@ -26,10 +26,10 @@ pub enum BatchSource<'a> {
     },
 }
 
-/// A source of batches and the address of its random draws: with the step, the pair (seed, replica) determines a batch.
+/// A source of batches and the address of its random draws: (seed, replica, step) determines a batch.
 #[derive(Clone, Copy)]
 pub struct Batches<'a> {
-    /// Where the samples come from.
+    /// The source of the samples.
     pub source: BatchSource<'a>,
     /// Seed of the experiment.
     pub seed: u64,
@@ -37,14 +37,14 @@ pub struct Batches<'a> {
     pub replica: u64,
 }
 
-/// A packed batch and the buffers that it is built in.
+/// A packed batch and the buffers used to build it.
 #[derive(Debug, Default)]
 pub(super) struct PackedBatch<R> {
     /// Inputs.
     pub samples: Samples<R>,
     /// Labels (n, K).
     pub y: Vec<f64>,
-    /// Fresh draws before they are packed.
+    /// Inputs (n, d) of a fresh batch in double precision, and rounded to `R`.
     x: Vec<f64>,
     rounded: Vec<R>,
 }
@@ -99,6 +99,7 @@ pub fn batch_indices(seed: u64, replica: u64, step: u64, n: usize, size: usize) 
     indices(seed, replica, step, n, size).collect()
 }
 
+/// The indices of [`batch_indices`], without allocation.
 fn indices(seed: u64, replica: u64, step: u64, n: usize, size: usize) -> impl Iterator<Item = usize> {
     let mut rng = stream(seed, Role::Batch, replica, step);
     (0..size).map(move |_| rng.random_range(0..n))
@@ -112,6 +113,7 @@ pub fn fresh_batch(seed: u64, replica: u64, step: u64, sampler: &dyn Sampler, si
     (x, y)
 }
 
+/// Draws the batch of [`fresh_batch`] into x (size, d) and y (size, K).
 fn draw_fresh(seed: u64, replica: u64, step: u64, sampler: &dyn Sampler, x: &mut [f64], y: &mut [f64]) {
     let mut rng = stream(seed, Role::Fresh, replica, step);
     for (x, y) in x.chunks_exact_mut(sampler.inputs()).zip(y.chunks_exact_mut(sampler.outputs())) {

@@ -4,7 +4,7 @@
 //! *Solving Ordinary Differential Equations I*, sections II.4-II.6); the error is measured in the root mean square over
 //! coordinates against `tolerance (1 + |y|)`. The dense output is their continuous extension of order 4.
 
-use super::flow::{Flow, Phase};
+use super::flow::{Flow, PhasePoint};
 use super::{Force, Integrator, Noise, StageTime, State};
 use crate::compute::Real;
 
@@ -31,20 +31,21 @@ const D: [f64; 7] = [
     69997945.0 / 29380423.0,
 ];
 
-/// The integrator. A step costs six gradients.
+/// The Dormand-Prince integrator of order 5(4). An accepted step after the first costs six gradients, as the last stage of a
+/// step is the first of the next.
 pub struct DormandPrince<R> {
     flow: Flow,
     tolerance: f64,
-    /// Trained coordinates, which the error norm averages over; padding contributes zeros.
+    /// Number of trained coordinates, which the error norm averages over; padding contributes zeros.
     coordinates: usize,
     /// Proposed length of the next step, and the scaled error of the last accepted one.
     proposal: f64,
     last_error: f64,
-    /// Start and length of the last accepted step.
+    /// State at the start of the last accepted step, and the length of that step.
     before: State<R>,
     taken: f64,
-    stage: Phase<R>,
-    k: [Phase<R>; 7],
+    stage: PhasePoint<R>,
+    k: [PhasePoint<R>; 7],
     /// The step at whose start the last of `k`, and `loss`, were evaluated.
     valid_at: Option<u64>,
     loss: f64,
@@ -62,8 +63,8 @@ impl<R: Real> DormandPrince<R> {
             last_error: 1e-4,
             before: State::at_rest(vec![R::zero(); len]),
             taken: 0.0,
-            stage: Phase::zeros(len),
-            k: std::array::from_fn(|_| Phase::zeros(len)),
+            stage: PhasePoint::zeros(len),
+            k: std::array::from_fn(|_| PhasePoint::zeros(len)),
             valid_at: None,
             loss: f64::NAN,
         }
@@ -71,10 +72,10 @@ impl<R: Real> DormandPrince<R> {
 
     /// Root mean square of the scaled difference between the two solutions, over a step of length h.
     fn error(&self, state: &State<R>, h: f64) -> f64 {
-        let sum = |old: &[R], new: &[R], part: fn(&Phase<R>) -> &[R]| -> f64 {
+        let sum = |old: &[R], new: &[R], component: fn(&PhasePoint<R>) -> &[R]| -> f64 {
             (0..old.len())
                 .map(|i| {
-                    let difference: f64 = E.iter().zip(&self.k).map(|(e, k)| e * part(k)[i].to_f64()).sum();
+                    let difference: f64 = E.iter().zip(&self.k).map(|(e, k)| e * component(k)[i].to_f64()).sum();
                     let scale = self.tolerance * (1.0 + old[i].to_f64().abs().max(new[i].to_f64().abs()));
                     (h * difference / scale).powi(2)
                 })
@@ -124,8 +125,8 @@ impl<R: Real> Integrator<R> for DormandPrince<R> {
                     continue;
                 }
             }
-            // A rejected step ends here too where the start is not finite or no step is short enough: NaN is returned and the
-            // loop stops.
+            // A rejected step also ends here where the loss at the start is not finite or no shorter step advances the time:
+            // NaN is returned, and the time loop stops.
             let error = error.max(1e-10);
             let growth = 0.9 * libm::pow(error, -0.7 / 5.0) * libm::pow(self.last_error, 0.4 / 5.0);
             self.proposal = h * growth.clamp(0.2, 5.0);
@@ -145,14 +146,14 @@ impl<R: Real> Integrator<R> for DormandPrince<R> {
     fn interpolate(&self, time: f64, state: &State<R>, out: &mut State<R>) {
         let s = (time - self.before.time) / self.taken;
         let h = self.taken;
-        let extend = |out: &mut [R], y0: &[R], y1: &[R], part: fn(&Phase<R>) -> &[R]| {
+        let extend = |out: &mut [R], y0: &[R], y1: &[R], component: fn(&PhasePoint<R>) -> &[R]| {
             for i in 0..out.len() {
-                let (first, last) = (part(&self.k[0])[i].to_f64(), part(&self.k[6])[i].to_f64());
+                let (first, last) = (component(&self.k[0])[i].to_f64(), component(&self.k[6])[i].to_f64());
                 let difference = y1[i].to_f64() - y0[i].to_f64();
-                let bow = h * first - difference;
-                let skew = difference - h * last - bow;
-                let quartic: f64 = D.iter().zip(&self.k).map(|(d, k)| h * d * part(k)[i].to_f64()).sum();
-                let value = s * (difference + (1.0 - s) * (bow + s * (skew + (1.0 - s) * quartic)));
+                let start_excess = h * first - difference;
+                let end_excess = difference - h * last - start_excess;
+                let quartic: f64 = D.iter().zip(&self.k).map(|(d, k)| h * d * component(k)[i].to_f64()).sum();
+                let value = s * (difference + (1.0 - s) * (start_excess + s * (end_excess + (1.0 - s) * quartic)));
                 out[i] = R::of(y0[i].to_f64() + value);
             }
         };

@@ -1,4 +1,4 @@
-//! The limit at temperature 0 as a flow: the right-hand side that the Runge-Kutta methods integrate.
+//! The right-hand side of the limit at temperature 0, which the Runge-Kutta methods integrate.
 
 use super::{Force, StageTime, State};
 use crate::compute::Real;
@@ -17,21 +17,21 @@ pub enum Flow {
 
 /// A point of phase space or its velocity.
 #[derive(Clone, Debug, Default)]
-pub struct Phase<R> {
+pub struct PhasePoint<R> {
     /// Parameters, or their velocity.
     pub theta: Vec<R>,
     /// Momenta, or their velocity.
     pub momentum: Vec<R>,
 }
 
-impl<R: Real> Phase<R> {
-    /// Zeros: `len` parameters and momenta.
+impl<R: Real> PhasePoint<R> {
+    /// The zero vector with `len` parameters and `len` momenta.
     pub fn zeros(len: usize) -> Self {
-        Phase { theta: vec![R::zero(); len], momentum: vec![R::zero(); len] }
+        PhasePoint { theta: vec![R::zero(); len], momentum: vec![R::zero(); len] }
     }
 
     /// `self = state + sum_i c_i k_i` for terms `(c_i, k_i)`, summed in their order.
-    pub fn combine(&mut self, state: &State<R>, terms: &[(f64, &Phase<R>)]) {
+    pub fn combine(&mut self, state: &State<R>, terms: &[(f64, &PhasePoint<R>)]) {
         self.theta.copy_from_slice(&state.theta);
         self.momentum.copy_from_slice(&state.momentum);
         for &(c, k) in terms.iter().filter(|(c, _)| *c != 0.0) {
@@ -48,8 +48,8 @@ impl Flow {
         self,
         force: &mut dyn Force<R>,
         time: StageTime,
-        at: &Phase<R>,
-        out: &mut Phase<R>,
+        at: &PhasePoint<R>,
+        out: &mut PhasePoint<R>,
     ) -> f64 {
         match self {
             Flow::HeavyBall { friction } => {

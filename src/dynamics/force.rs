@@ -90,10 +90,10 @@ pub struct NetworkForce<'a, R> {
     batches: Batches<'a>,
     threads: Threads,
     workspace: Workspace<R>,
-    now: PackedBatch<R>,
-    ahead: PackedBatch<R>,
-    /// The step that the last pass prepared: its batch is in `ahead` (`now` for the whole population), and its forward pass
-    /// is done.
+    current: PackedBatch<R>,
+    next: PackedBatch<R>,
+    /// The step that the last pass prepared: its batch is in `next` (in `current` for the whole population), and its forward
+    /// pass is done.
     prepared: Option<u64>,
 }
 
@@ -105,8 +105,8 @@ impl<'a, R: Real> NetworkForce<'a, R> {
             batches,
             threads,
             workspace: Workspace::default(),
-            now: PackedBatch::default(),
-            ahead: PackedBatch::default(),
+            current: PackedBatch::default(),
+            next: PackedBatch::default(),
             prepared: None,
         }
     }
@@ -116,9 +116,9 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
     fn gradient(&mut self, step: u64, theta: &[R], out: &mut [R]) -> f64 {
         let Ensemble { network, width, population, objective } = self.ensemble;
         let model = Model { network, width, threads: self.threads };
-        self.batches.draw(step, network, population, &mut self.now);
+        self.batches.draw(step, network, population, &mut self.current);
         self.prepared = None;
-        let batch = LabelledSamples { samples: &self.now.samples, y: &self.now.y };
+        let batch = LabelledSamples { samples: &self.current.samples, y: &self.current.y };
         let loss = self.workspace.gradient(model, objective, theta, batch, out);
         network.zero_fixed_gradient(width, out);
         loss
@@ -130,26 +130,26 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
             return None;
         }
         let model = Model { network, width, threads: self.threads };
-        let NetworkForce { batches, workspace, now, ahead, prepared, .. } = self;
+        let NetworkForce { batches, workspace, current, next, prepared, .. } = self;
         let full = matches!(batches.source, BatchSource::Full);
         if *prepared == Some(state.step) {
             if !full {
-                std::mem::swap(now, ahead);
+                std::mem::swap(current, next);
             }
         } else {
-            batches.draw(state.step, network, population, now);
-            workspace.forward(model, &state.theta, &now.samples);
+            batches.draw(state.step, network, population, current);
+            workspace.forward(model, &state.theta, &current.samples);
         }
         if !full {
-            batches.draw(state.step + 1, network, population, ahead);
+            batches.draw(state.step + 1, network, population, next);
         }
         let step = state.step;
         let normals = |block: usize, out: &mut [R]| noise.block(step, block, out);
         let request = StepRequest {
             objective,
             coefficients,
-            batch: LabelledSamples { samples: &now.samples, y: &now.y },
-            next_batch: if full { &now.samples } else { &ahead.samples },
+            batch: LabelledSamples { samples: &current.samples, y: &current.y },
+            next_batch: if full { &current.samples } else { &next.samples },
             normals: if coefficients.noise > 0.0 { Some(&normals) } else { None },
         };
         let loss = workspace.step(model, (&mut state.theta, &mut state.momentum), request);

@@ -8,7 +8,7 @@ use super::{Force, Integrator, Noise, State, integrator::Motion};
 use crate::compute::Real;
 use crate::network::StepCoefficients;
 
-/// The integrator; momenta stay zero. Steps are taken in one pass over the state where the force implements
+/// The gradient-descent integrator; momenta stay zero. Steps are taken in one pass over the state where the force implements
 /// [`Force::advance`], otherwise from the gradient; the two differ by rounding.
 pub struct GradientDescent<R> {
     motion: Motion,
@@ -41,7 +41,7 @@ impl<R: Real> Integrator<R> for GradientDescent<R> {
             }
             loss
         });
-        self.motion.tick(state);
+        self.motion.count_step(state);
         loss
     }
 }

@@ -13,7 +13,7 @@ use super::{Force, Integrator, Noise, State, integrator::Motion};
 use crate::compute::Real;
 use crate::network::StepCoefficients;
 
-/// The integrator. Steps are taken in one pass over the state where the force implements [`Force::advance`], otherwise from
+/// The heavy-ball integrator. Steps are taken in one pass over the state where the force implements [`Force::advance`], otherwise from
 /// the gradient; the two differ by rounding.
 pub struct HeavyBall<R> {
     motion: Motion,
@@ -56,7 +56,7 @@ impl<R: Real> Integrator<R> for HeavyBall<R> {
             }
             loss
         });
-        self.motion.tick(state);
+        self.motion.count_step(state);
         loss
     }
 }

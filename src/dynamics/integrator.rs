@@ -1,4 +1,4 @@
-//! The interface of integrators, and the closed set of methods.
+//! The interface of integrators, and the integrators by name.
 
 use super::baoab::Baoab;
 use super::dormand_prince::DormandPrince;
@@ -10,8 +10,8 @@ use super::{Flow, Force, Noise, State};
 use crate::choice::choice;
 use crate::compute::Real;
 
-/// A map from state, force and noise to the next state. Between steps an integrator holds nothing beyond
-/// [`Integrator::memory`] and what it can recompute.
+/// A map from state, force and noise to the next state. Between steps an integrator holds no state beyond
+/// [`Integrator::memory`] and values that it can recompute.
 pub trait Integrator<R>: Send {
     /// Takes one step and advances the state's step count and time; returns the mean loss at the step's start, NaN where the
     /// step failed.
@@ -36,7 +36,7 @@ pub trait Integrator<R>: Send {
 }
 
 choice! {
-    /// The closed set of integrators.
+    /// The integrators, by name.
     pub enum Method: "method" {
         /// Stochastic heavy ball.
         HeavyBall = "heavy-ball",
@@ -54,7 +54,7 @@ choice! {
 }
 
 impl Method {
-    /// Whether the method supports positive temperature.
+    /// Whether the method integrates the noise of a positive temperature.
     pub fn takes_noise(self) -> bool {
         match self {
             Method::HeavyBall | Method::GradientDescent | Method::Baoab => true,
@@ -62,7 +62,7 @@ impl Method {
         }
     }
 
-    /// Gradients that a step evaluates; of Dormand-Prince, an accepted step after the first.
+    /// Number of gradients that a step evaluates; for Dormand-Prince, those of an accepted step after the first.
     pub fn gradients_per_step(self) -> usize {
         match self {
             Method::HeavyBall | Method::GradientDescent | Method::KickDriftKick | Method::Baoab => 1,
@@ -71,12 +71,27 @@ impl Method {
         }
     }
 
-    /// Whether the method solves the second-order (heavy ball) limit, and whether the first-order one.
-    pub fn solves(self) -> (bool, bool) {
+    /// Whether the method solves the second-order (heavy ball) limit.
+    pub fn solves_second_order(self) -> bool {
         match self {
-            Method::HeavyBall | Method::KickDriftKick | Method::Baoab => (true, false),
-            Method::GradientDescent => (false, true),
-            Method::Rk4 | Method::DormandPrince => (true, true),
+            Method::HeavyBall | Method::KickDriftKick | Method::Baoab | Method::Rk4 | Method::DormandPrince => true,
+            Method::GradientDescent => false,
+        }
+    }
+
+    /// Whether the method solves the first-order (gradient flow) limit.
+    pub fn solves_first_order(self) -> bool {
+        match self {
+            Method::GradientDescent | Method::Rk4 | Method::DormandPrince => true,
+            Method::HeavyBall | Method::KickDriftKick | Method::Baoab => false,
+        }
+    }
+
+    /// Whether the method chooses its steps by an error tolerance.
+    pub fn is_adaptive(self) -> bool {
+        match self {
+            Method::DormandPrince => true,
+            Method::HeavyBall | Method::GradientDescent | Method::KickDriftKick | Method::Baoab | Method::Rk4 => false,
         }
     }
 
@@ -108,13 +123,14 @@ pub struct Motion {
 }
 
 impl Motion {
-    /// Scratch for the noise, empty at temperature 0.
+    /// A buffer for the normals of a state of length `len`; empty at temperature 0.
     pub(super) fn normals<R: Real>(&self, len: usize) -> Vec<R> {
         vec![R::zero(); if self.temperature > 0.0 { len } else { 0 }]
     }
 
-    /// Counts one step. Time is the product of step count and step, which does not accumulate rounding.
-    pub(super) fn tick<R>(&self, state: &mut State<R>) {
+    /// Advances step count and time by one step. Time is the product of step count and step length, which does not accumulate
+    /// rounding errors.
+    pub(super) fn count_step<R>(&self, state: &mut State<R>) {
         state.step += 1;
         state.time = state.step as f64 * self.step;
     }

@@ -13,7 +13,7 @@
 use super::{Force, Integrator, Noise, State, integrator::Motion};
 use crate::compute::Real;
 
-/// The integrator. A step costs one gradient.
+/// The kick-drift-kick integrator. A step costs one gradient.
 pub struct KickDriftKick<R> {
     motion: Motion,
     gradient: Vec<R>,
@@ -28,6 +28,7 @@ impl<R: Real> KickDriftKick<R> {
         KickDriftKick { motion, gradient: vec![R::zero(); len], loss: f64::NAN, valid_at: None }
     }
 
+    /// `r <- after (before r - (h/2) grad Psi)`: half a kick between two damping factors.
     fn kick(&self, momentum: &mut [R], before: f64, after: f64) {
         let half = R::of(0.5 * self.motion.step);
         let (before, after) = (R::of(before), R::of(after));
@@ -47,7 +48,7 @@ impl<R: Real> Integrator<R> for KickDriftKick<R> {
         state.theta.iter_mut().zip(&state.momentum).for_each(|(theta, &r)| *theta += h * r);
         self.loss = force.gradient(state.step + 1, &state.theta, &mut self.gradient);
         self.kick(&mut state.momentum, 1.0, damping);
-        self.motion.tick(state);
+        self.motion.count_step(state);
         self.valid_at = Some(state.step);
         loss
     }

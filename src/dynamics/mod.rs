@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`heavy_ball`] | `r' = (1 - gamma eps) r - eps grad Psi + sqrt(2 gamma tau eps) xi, theta' = theta + eps r'` |
 //! | [`gradient_descent`] | `theta' = theta - eps grad Psi + sqrt(2 tau eps) xi` |
-//! | [`kick_drift_kick`] | order 2, friction exact |
+//! | [`kick_drift_kick`] | Strang splitting, order 2, friction exact |
 //! | [`runge_kutta`] | order 4, classical |
 //! | [`dormand_prince`] | order 5(4), adaptive, dense output |
 //! | [`baoab`] | order 2 in law, Ornstein-Uhlenbeck part exact |

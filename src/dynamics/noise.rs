@@ -1,4 +1,4 @@
-//! Brownian increments, addressed by particle and by tick of a common time grid.
+//! Brownian increments, addressed by particle and by interval (tick) of a common time grid.
 //!
 //! Simulations that share a particle share its Brownian path, whatever their width, offset and step. The path is defined on
 //! the finest grid in use; a step that spans m ticks is the sum of m increments.
@@ -40,7 +40,7 @@ pub struct Brownian {
     pub seed: u64,
     /// Index of the first particle.
     pub first: u64,
-    /// The network.
+    /// The network, whose layout the increments follow.
     pub network: Network,
     /// Its width N.
     pub width: usize,
@@ -48,7 +48,7 @@ pub struct Brownian {
     pub ticks: u64,
 }
 
-/// The random streams of a network's families of units.
+/// The random stream of each family of units of a network.
 const ROLES: [Role; 3] = [Role::Brownian, Role::BrownianWeight, Role::BrownianSecond];
 
 impl Brownian {

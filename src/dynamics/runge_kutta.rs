@@ -1,21 +1,21 @@
 //! The classical Runge-Kutta method of order 4 (Kutta 1901) on the noise-free limit.
 
-use super::flow::{Flow, Phase};
+use super::flow::{Flow, PhasePoint};
 use super::{Force, Integrator, Noise, StageTime, State, integrator::Motion};
 use crate::compute::Real;
 
-/// The integrator. A step costs four gradients.
+/// The classical Runge-Kutta integrator. A step costs four gradients.
 pub struct RungeKutta4<R> {
     motion: Motion,
     flow: Flow,
-    stage: Phase<R>,
-    k: [Phase<R>; 4],
+    stage: PhasePoint<R>,
+    k: [PhasePoint<R>; 4],
 }
 
 impl<R: Real> RungeKutta4<R> {
     /// An integrator for states of length `len`.
     pub fn new(motion: Motion, flow: Flow, len: usize) -> Self {
-        RungeKutta4 { motion, flow, stage: Phase::zeros(len), k: std::array::from_fn(|_| Phase::zeros(len)) }
+        RungeKutta4 { motion, flow, stage: PhasePoint::zeros(len), k: std::array::from_fn(|_| PhasePoint::zeros(len)) }
     }
 }
 
@@ -37,7 +37,7 @@ impl<R: Real> Integrator<R> for RungeKutta4<R> {
         self.stage.combine(state, &[(h / 6.0, k1), (h / 3.0, k2), (h / 3.0, k3), (h / 6.0, k4)]);
         state.theta.copy_from_slice(&self.stage.theta);
         state.momentum.copy_from_slice(&self.stage.momentum);
-        self.motion.tick(state);
+        self.motion.count_step(state);
         loss
     }
 }

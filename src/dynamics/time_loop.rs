@@ -38,7 +38,7 @@ pub enum StopReason {
 /// Only [`Observer::record`] is required. A closure `FnMut(usize, &State<R>) -> f64` is an observer that records, with the
 /// parameter types written out: `|index: usize, state: &State<f64>| ...`.
 pub trait Observer<R> {
-    /// What can go wrong when a checkpoint is written; [`Infallible`] where nothing can.
+    /// The error of writing a checkpoint; [`Infallible`] where there is none.
     type Error;
 
     /// Called once per recording time, in order, with its index and the state there. Returns the risk, which the limit of
@@ -65,7 +65,7 @@ impl<R, F: FnMut(usize, &State<R>) -> f64> Observer<R> for F {
     }
 }
 
-/// Where a resumed simulation stands among its records.
+/// The position of a resumed simulation in its sequence of records.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ResumePoint {
     /// Index of the next recording time, at least 1.
@@ -74,7 +74,7 @@ pub struct ResumePoint {
     pub start_risk: f64,
 }
 
-/// When to record, to write checkpoints and to stop.
+/// Settings of the time loop: when to record, when to write checkpoints and when to stop.
 #[derive(Clone, Copy)]
 pub struct TimeLoop<'a> {
     times: &'a [f64],

@@ -1,29 +1,31 @@
-//! From values to places on an axis: the scale, the range, the data that count.
+//! Axes: scales, automatic ranges, and positions of values.
 
 use super::chart::{Axis, Mark, Panel, Scale};
 use super::error::FigureError;
 
-/// Beyond this a linear range could overflow when its width is taken.
-const LARGEST: f64 = 4e307;
-/// Part of an automatic range left free at each end.
+/// Bound on values of a linear axis: the width of a larger range could overflow.
+const MAX_VALUE: f64 = 4e307;
+/// Margin of an automatic range at each end, relative to the extent of the data.
 const MARGIN: f64 = 0.05;
 
 /// A resolved axis: the scale and the range in the scale's own coordinate (the value, or its logarithm).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Domain {
     pub scale: Scale,
+    /// Lower end.
     pub low: f64,
+    /// Upper end.
     pub high: f64,
 }
 
 impl Domain {
-    /// Where a value lies between the ends, 0 to 1 inside; `None` if the scale cannot show it. Bounded to +-1e6, so
-    /// that clipping far values stays finite.
-    pub fn place(&self, value: f64) -> Option<f64> {
+    /// Position of a value relative to the range, 0 at the lower end and 1 at the upper; `None` if the scale cannot show it.
+    /// Clamped to +-1e6, so that far values can be clipped.
+    pub fn position(&self, value: f64) -> Option<f64> {
         coordinate(self.scale, value).map(|u| ((u - self.low) / (self.high - self.low)).clamp(-1e6, 1e6))
     }
 
-    /// Grow the range to `factor` times its width, keeping `anchor` (0 low end, 0.5 middle) where it is.
+    /// Extends the range to `factor` times its width about `anchor` (0 the lower end, 0.5 the middle).
     pub fn grow(&mut self, factor: f64, anchor: f64) {
         let extra = (self.high - self.low) * (factor - 1.0);
         self.low -= anchor * extra;
@@ -31,17 +33,19 @@ impl Domain {
     }
 }
 
-/// The value in the scale's coordinate, `None` where it has none.
+/// The value in the coordinate of the scale; `None` if the scale cannot show it.
 pub(super) fn coordinate(scale: Scale, value: f64) -> Option<f64> {
+    if !value.is_finite() {
+        return None;
+    }
     match scale {
-        _ if !value.is_finite() => None,
-        Scale::Linear => Some(value.clamp(-LARGEST, LARGEST)),
+        Scale::Linear => Some(value.clamp(-MAX_VALUE, MAX_VALUE)),
         Scale::Log10 => (value > 0.0).then(|| value.log10()),
         Scale::Log2 => (value > 0.0).then(|| value.log2()),
     }
 }
 
-/// Resolve both axes of a panel.
+/// Resolves both axes of a panel.
 ///
 /// # Errors
 /// [`FigureError::Range`] for a fixed range that is empty, not finite or, on a logarithmic axis, not positive.
@@ -59,15 +63,16 @@ fn resolve(panel: usize, name: &'static str, axis: &Axis, extent: Extent) -> Res
     match ends {
         (Some(a), Some(b)) if b - a > 1e-12 * a.abs().max(b.abs()) => Ok(Domain { scale, low: a, high: b }),
         _ => {
-            let (scale, needs) = match scale {
+            let (scale, expected) = match scale {
                 Scale::Linear => ("linear", "finite ends, the first below the second"),
-                _ => ("logarithmic", "finite positive ends, the first below the second"),
+                Scale::Log10 | Scale::Log2 => ("logarithmic", "finite positive ends, the first below the second"),
             };
-            Err(FigureError::Range { panel, axis: name, low, high, scale, needs })
+            Err(FigureError::Range { panel, axis: name, low, high, scale, expected })
         }
     }
 }
 
+/// The range of an axis from the extent of its data.
 fn automatic(scale: Scale, extent: Extent) -> Domain {
     let Some((low, high)) = extent else {
         let high = if scale == Scale::Log2 { 4.0 } else { 1.0 };
@@ -76,39 +81,40 @@ fn automatic(scale: Scale, extent: Extent) -> Domain {
     let (low, high) = if scale == Scale::Linear { (low, high) } else { (low.max(-320.0), high) };
     let width = high - low;
     let pad = match scale {
-        // Constant data, or data whose variation is rounding.
+        // Constant data, up to rounding.
         Scale::Linear if width <= 1e-9 * low.abs().max(high.abs()) => {
             let size = 0.1 * low.abs().max(high.abs());
             if size > 0.0 { size } else { 1.0 }
         }
-        _ if scale != Scale::Linear && width < 0.01 => 0.5,
-        _ => MARGIN * width,
+        Scale::Log10 | Scale::Log2 if width < 0.01 => 0.5,
+        Scale::Linear | Scale::Log10 | Scale::Log2 => MARGIN * width,
     };
     Domain { scale, low: low - pad, high: high + pad }
 }
 
-/// Smallest and largest coordinate, `None` without data.
+/// Smallest and largest coordinate; `None` without data.
 pub(super) type Extent = Option<(f64, f64)>;
 
-fn join(extent: &mut Extent, u: Option<f64>) {
+/// Extends an extent to include a coordinate.
+fn include(extent: &mut Extent, u: Option<f64>) {
     if let Some(u) = u {
         *extent = Some(extent.map_or((u, u), |(low, high)| (low.min(u), high.max(u))));
     }
 }
 
-/// Extents of what a panel shows, in the coordinates of its scales. A point counts only if both its values can be
-/// shown, and only if it lies in the other axis' range where that one is fixed.
+/// Extents of the data of a panel, in the coordinates of its scales. A point is included if both its values can be shown and,
+/// where the range of the other axis is fixed, if it lies in that range.
 pub(super) fn extents(panel: &Panel) -> (Extent, Extent) {
     let (mut ex, mut ey) = (None, None);
-    let within = |axis: &Axis, v: f64| axis.range.is_none_or(|(low, high)| (low..=high).contains(&v));
+    let in_range = |axis: &Axis, v: f64| axis.range.is_none_or(|(low, high)| (low..=high).contains(&v));
     let mut point = |x: f64, y: f64, ends: &[f64]| {
         if let (Some(u), Some(v)) = (coordinate(panel.x.scale, x), coordinate(panel.y.scale, y)) {
-            if within(&panel.y, y) {
-                join(&mut ex, Some(u));
+            if in_range(&panel.y, y) {
+                include(&mut ex, Some(u));
             }
-            if within(&panel.x, x) {
-                join(&mut ey, Some(v));
-                ends.iter().for_each(|&end| join(&mut ey, coordinate(panel.y.scale, end)));
+            if in_range(&panel.x, x) {
+                include(&mut ey, Some(v));
+                ends.iter().for_each(|&end| include(&mut ey, coordinate(panel.y.scale, end)));
             }
         }
     };
@@ -124,27 +130,27 @@ pub(super) fn extents(panel: &Panel) -> (Extent, Extent) {
             Mark::Band { x, low, high, .. } => {
                 x.iter().zip(low).zip(high).for_each(|((&x, &low), &high)| point(x, high, &[low]));
             }
-            // Tiles fill what they cover, without margins only where the range is fixed to their edges.
+            // Automatic ranges add margins around tiles too.
             Mark::Tiles { x, y, .. } => {
                 for end in [x.first().zip(y.first()), x.last().zip(y.last())].into_iter().flatten() {
                     point(*end.0, *end.1, &[]);
                 }
             }
-            Mark::HorizontalLine { y, .. } => join(&mut lines_y, coordinate(panel.y.scale, *y)),
-            Mark::VerticalLine { x, .. } => join(&mut lines_x, coordinate(panel.x.scale, *x)),
+            Mark::HorizontalLine { y, .. } => include(&mut lines_y, coordinate(panel.y.scale, *y)),
+            Mark::VerticalLine { x, .. } => include(&mut lines_x, coordinate(panel.x.scale, *x)),
         }
     }
     for (extent, lines) in [(&mut ex, lines_x), (&mut ey, lines_y)] {
         if let Some((low, high)) = lines {
-            join(extent, Some(low));
-            join(extent, Some(high));
+            include(extent, Some(low));
+            include(extent, Some(high));
         }
     }
     (ex, ey)
 }
 
-/// Fix, per scale, the ranges of all panels to their common data with margins.
-pub(super) fn share(panels: &mut [Panel]) {
+/// Fixes the ranges of all panels to the extent of their common data with margins, per scale.
+pub(super) fn share_ranges(panels: &mut [Panel]) {
     let pick: [fn(&mut Panel) -> &mut Axis; 2] = [|panel| &mut panel.x, |panel| &mut panel.y];
     let each: Vec<(Extent, Extent)> = panels.iter().map(extents).collect();
     for (which, axis) in pick.into_iter().enumerate() {
@@ -153,8 +159,8 @@ pub(super) fn share(panels: &mut [Panel]) {
             for (panel, extents) in panels.iter_mut().zip(&each) {
                 let extent = if which == 0 { extents.0 } else { extents.1 };
                 if let (true, Some((low, high))) = (axis(panel).scale == scale, extent) {
-                    join(&mut common, Some(low));
-                    join(&mut common, Some(high));
+                    include(&mut common, Some(low));
+                    include(&mut common, Some(high));
                 }
             }
             if common.is_none() {
@@ -188,8 +194,8 @@ mod tests {
         let (x, y) = domains(0, &panel(Axis::linear(""), Axis::log10(""), &[(0.0, 1e-4), (10.0, 1.0)])).unwrap();
         assert_eq!((x.low, x.high), (-0.5, 10.5));
         assert!((y.low + 4.2).abs() < 1e-12 && (y.high - 0.2).abs() < 1e-12);
-        assert_eq!(y.place(0.0), None);
-        assert_eq!(x.place(5.0), Some(0.5));
+        assert_eq!(y.position(0.0), None);
+        assert_eq!(x.position(5.0), Some(0.5));
     }
 
     #[test]
@@ -231,7 +237,7 @@ mod tests {
             panel(Axis::linear(""), Axis::linear(""), &[(0.0, 0.0), (1.0, 1.0)]),
             panel(Axis::linear(""), Axis::linear(""), &[(9.0, 2.0), (10.0, 3.0)]),
         ];
-        share(&mut panels);
+        share_ranges(&mut panels);
         for panel in &panels {
             assert_eq!(panel.x.range, Some((-0.5, 10.5)));
             assert!(panel.y.range.is_some_and(|(a, b)| (a + 0.15).abs() < 1e-12 && (b - 3.15).abs() < 1e-12));

@@ -1,6 +1,6 @@
-//! A chart as plain data: what to draw, nothing about how.
+//! Charts as plain data.
 //!
-//! Lengths ending in `_in` are inches, in `_pt` points (1/72 in). Texts may hold Unicode mathematics and two marks of
+//! Lengths ending in `_in` are inches, in `_pt` points (1/72 in). Texts may contain Unicode mathematics and two kinds of
 //! markup, `_{...}` for a subscript and `^{...}` for a superscript; braces are required, so `batch_size` is plain text.
 
 use ndarray::ArrayView2;
@@ -18,7 +18,7 @@ pub struct Figure {
     pub columns: usize,
 }
 
-/// One pair of axes and what stands in it.
+/// A pair of axes and the marks drawn in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
     /// Text above the panel, at its left edge.
@@ -29,44 +29,44 @@ pub struct Panel {
     pub y: Axis,
     /// Bands are drawn first, the other marks above them in this order.
     pub marks: Vec<Mark>,
-    /// Where the labels of the marks go.
+    /// Position of the legend, which lists the labels of the marks.
     pub legend: Legend,
-    /// Small lines of text in the emptiest corner that the legend leaves.
+    /// Lines of small text, placed where they cover the least data beside the legend.
     pub notes: Vec<String>,
-    /// One unit of x is as long as one unit of y: automatic ranges grow, fixed ranges shrink the frame.
+    /// Equal units on both axes: automatic ranges are extended, fixed ranges shrink the frame.
     pub equal_aspect: bool,
-    /// Without axes, ticks and their margins: for pictures.
+    /// Whether axes, ticks and their margins are omitted, as around an image.
     pub bare: bool,
 }
 
 /// One axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
-    /// Quantity and unit; empty for none.
+    /// Quantity and unit; may be empty.
     pub label: String,
-    /// How values become lengths.
+    /// The scale.
     pub scale: Scale,
-    /// First and last value; `None` takes them from the data, with margins.
+    /// Lowest and highest value; `None` for the extent of the data with margins.
     pub range: Option<(f64, f64)>,
 }
 
-/// How values become lengths. Values that are not positive are dropped from logarithmic axes.
+/// The scale of an axis. Logarithmic axes omit values that are not positive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// Proportional.
+    /// Linear.
     Linear,
-    /// Logarithmic, decades labelled.
+    /// Logarithmic, with labels at powers of ten.
     Log10,
-    /// Logarithmic, powers of two labelled: for widths and batch sizes.
+    /// Logarithmic, with labels at powers of two: for widths and batch sizes.
     Log2,
 }
 
-/// Where the legend stands. Marks of one panel with the same label share one entry.
+/// Position of the legend. Marks of one panel with equal labels share one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Legend {
-    /// The emptiest place; an automatic y range grows upwards when no place is free.
+    /// Where it covers the least data; an automatic y range is extended upwards if no position is free.
     Automatic,
-    /// In this corner, whatever it covers.
+    /// In this corner, regardless of the data.
     Inside(Corner),
     /// Beside the panel.
     OutsideRight,
@@ -76,49 +76,59 @@ pub enum Legend {
 
 /// A corner of a panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Corner {
+    /// Top right.
     TopRight,
+    /// Top left.
     TopLeft,
+    /// Bottom right.
     BottomRight,
+    /// Bottom left.
     BottomLeft,
 }
 
-/// A colour of the house palette.
+/// A colour of the palette.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Colour {
-    /// The n-th colour of the colour-blind-safe cycle.
+    /// The n-th colour of the colour-blind-safe palette, repeated cyclically.
     Series(usize),
     /// A shade of an ordered family, from 0 (light) to 1 (dark): widths, times.
     Ramp(f64),
     /// A shade of a heat map, from 0 (white) to 1 (dark).
     Heat(f64),
-    /// From 0 (black) to 255 (white).
+    /// A grey, from 0 (black) to 255 (white).
     Grey(u8),
 }
 
 /// The pattern of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Dash {
+    /// Without gaps.
     Solid,
+    /// Dashes.
     Dashed,
+    /// Dots.
     Dotted,
+    /// Alternating dashes and dots.
     DashDot,
 }
 
 /// The shape of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Marker {
+    /// Circle.
     Circle,
+    /// Square.
     Square,
+    /// Triangle.
     Triangle,
+    /// Square on its corner.
     Diamond,
+    /// Diagonal cross.
     Cross,
 }
 
-/// How a line is drawn.
+/// The style of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stroke {
     /// Colour.
@@ -129,34 +139,99 @@ pub struct Stroke {
     pub width_pt: f64,
 }
 
-/// Something drawn in a panel. All arrays of one mark but tiles have the length of `x`; values that are not finite break a line
-/// or a band, and drop a point.
+/// An element of a panel. The arrays of a mark have the length of `x`, except for tiles; a value that is not finite interrupts a
+/// line or a band, and removes a point. Every mark has a label, its entry in the legend, or none.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)]
 pub enum Mark {
     /// A polyline through `(x[i], y[i])`.
-    Line { x: Vec<f64>, y: Vec<f64>, stroke: Stroke, label: Option<String> },
-    /// Markers; `error[i]` holds the two ends of the vertical interval at `x[i]`, as values, not as distances.
-    Points {
+    Line {
+        /// Abscissae.
         x: Vec<f64>,
+        /// Ordinates.
         y: Vec<f64>,
-        error: Option<Vec<(f64, f64)>>,
-        marker: Marker,
-        colour: Colour,
-        filled: bool,
-        size_pt: f64,
+        /// Style of the line.
+        stroke: Stroke,
+        /// Legend entry.
         label: Option<String>,
     },
-    /// The region between `low` and `high`; on a logarithmic axis a `low` that is not positive reaches the frame.
-    Band { x: Vec<f64>, low: Vec<f64>, high: Vec<f64>, colour: Colour, opacity: f64, label: Option<String> },
-    /// Many small dots: one SVG circle of about 100 bytes each, so thin a cloud of more than some thousand.
-    Cloud { x: Vec<f64>, y: Vec<f64>, colour: Colour, size_pt: f64, opacity: f64, label: Option<String> },
-    /// Tiles between the edges `x` and `y`, increasing, one colour each, row by row from the lowest: a heat map, a picture.
-    Tiles { x: Vec<f64>, y: Vec<f64>, colours: Vec<Colour>, label: Option<String> },
-    /// A line across the panel at height `y`; automatic ranges include it.
-    HorizontalLine { y: f64, stroke: Stroke, label: Option<String> },
-    /// A line across the panel at `x`; automatic ranges include it.
-    VerticalLine { x: f64, stroke: Stroke, label: Option<String> },
+    /// Markers at `(x[i], y[i])`.
+    Points {
+        /// Abscissae.
+        x: Vec<f64>,
+        /// Ordinates.
+        y: Vec<f64>,
+        /// The ends of the vertical interval at each point, as values of the ordinate.
+        error: Option<Vec<(f64, f64)>>,
+        /// Shape.
+        marker: Marker,
+        /// Colour.
+        colour: Colour,
+        /// Whether markers are filled or outlined.
+        filled: bool,
+        /// Diameter in points.
+        size_pt: f64,
+        /// Legend entry.
+        label: Option<String>,
+    },
+    /// The region between `low` and `high`. On a logarithmic axis it extends to the frame where `low` is not positive.
+    Band {
+        /// Abscissae.
+        x: Vec<f64>,
+        /// Lower ends.
+        low: Vec<f64>,
+        /// Upper ends.
+        high: Vec<f64>,
+        /// Colour.
+        colour: Colour,
+        /// From 0 (transparent) to 1 (opaque).
+        opacity: f64,
+        /// Legend entry.
+        label: Option<String>,
+    },
+    /// Many small dots. Each takes about 100 bytes of SVG: clouds of more than some thousands should be thinned.
+    Cloud {
+        /// Abscissae.
+        x: Vec<f64>,
+        /// Ordinates.
+        y: Vec<f64>,
+        /// Colour.
+        colour: Colour,
+        /// Diameter in points.
+        size_pt: f64,
+        /// From 0 (transparent) to 1 (opaque).
+        opacity: f64,
+        /// Legend entry.
+        label: Option<String>,
+    },
+    /// Coloured rectangles of a grid: a heat map or an image.
+    Tiles {
+        /// Edges of the columns, increasing (columns + 1).
+        x: Vec<f64>,
+        /// Edges of the rows, increasing (rows + 1).
+        y: Vec<f64>,
+        /// Colours (rows, columns), row by row from the lowest.
+        colours: Vec<Colour>,
+        /// Legend entry.
+        label: Option<String>,
+    },
+    /// A line across the panel at the ordinate `y`; automatic ranges include it.
+    HorizontalLine {
+        /// The ordinate.
+        y: f64,
+        /// Style of the line.
+        stroke: Stroke,
+        /// Legend entry.
+        label: Option<String>,
+    },
+    /// A line across the panel at the abscissa `x`; automatic ranges include it.
+    VerticalLine {
+        /// The abscissa.
+        x: f64,
+        /// Style of the line.
+        stroke: Stroke,
+        /// Legend entry.
+        label: Option<String>,
+    },
 }
 
 impl Figure {
@@ -170,16 +245,15 @@ impl Figure {
         Self { width_in: 6.9, height_in: 2.6, panels: Vec::new(), columns: 2 }
     }
 
-    /// Add a panel.
+    /// Adds a panel.
     pub fn with(mut self, panel: Panel) -> Self {
         self.panels.push(panel);
         self
     }
 
-    /// Give all panels of equal scales the ranges of their common data (with the usual margins); a panel without
-    /// data changes nothing.
+    /// Gives all panels of equal scales the range of their common data, with margins.
     pub fn share_ranges(mut self) -> Self {
-        super::axis::share(&mut self.panels);
+        super::axis::share_ranges(&mut self.panels);
         self
     }
 }
@@ -191,30 +265,30 @@ impl Panel {
         Self { title: None, x, y, marks, legend: Legend::Automatic, notes, equal_aspect: false, bare: false }
     }
 
-    /// Add a mark.
+    /// Adds a mark.
     pub fn with(mut self, mark: Mark) -> Self {
         self.marks.push(mark);
         self
     }
 
-    /// Set the title.
+    /// Sets the title.
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());
         self
     }
 
-    /// Add a line of small text.
+    /// Adds a line of small text.
     pub fn note(mut self, line: impl Into<String>) -> Self {
         self.notes.push(line.into());
         self
     }
 
-    /// Leave out axes and ticks, and make units equally long on both sides.
-    pub fn picture(self) -> Self {
+    /// Omits axes and ticks, and makes units equal on both axes.
+    pub fn image(self) -> Self {
         Self { bare: true, equal_aspect: true, ..self }
     }
 
-    /// Place the legend.
+    /// Sets the position of the legend.
     pub fn legend(mut self, legend: Legend) -> Self {
         self.legend = legend;
         self
@@ -237,7 +311,7 @@ impl Axis {
         Self { label: label.into(), scale: Scale::Log2, range: None }
     }
 
-    /// Fix the range.
+    /// Fixes the range.
     pub fn between(mut self, low: f64, high: f64) -> Self {
         self.range = Some((low, high));
         self
@@ -245,10 +319,10 @@ impl Axis {
 }
 
 impl Mark {
-    /// A heat map of values, (rows from the lowest, columns from the left), in shades from white (0 and less) to the darkest
-    /// (`most` and more), between the ends `(first, last)` of `x` and of `y`.
+    /// A heat map of values (rows from the lowest, columns from the left), in shades from white (at most 0) to the darkest (at
+    /// least `most`), over the intervals `x` and `y`.
     pub fn heat(x: (f64, f64), y: (f64, f64), values: ArrayView2<f64>, most: f64) -> Self {
-        // As many shades as an eye tells apart: neighbours of one shade are one rectangle.
+        // The number of shades is limited so that neighbours of equal shade can be drawn as one rectangle.
         const SHADES: f64 = 40.0;
         let shade = |&v: &f64| if v.is_finite() { ((v / most).clamp(0.0, 1.0) * SHADES).round() / SHADES } else { 0.0 };
         let edges = |(a, b): (f64, f64), n: usize| (0..=n).map(|i| a + (b - a) * i as f64 / n as f64).collect();
@@ -256,55 +330,55 @@ impl Mark {
         Mark::Tiles { x: edges(x, values.ncols()), y: edges(y, values.nrows()), colours, label: None }
     }
 
-    /// A line of the house width.
+    /// A line of default width.
     pub fn line(x: Vec<f64>, y: Vec<f64>, colour: Colour, dash: Dash) -> Self {
         Self::Line { x, y, stroke: Stroke::new(colour, dash), label: None }
     }
 
-    /// Filled markers of the house size, without intervals.
+    /// Filled markers of default size, without intervals.
     pub fn points(x: Vec<f64>, y: Vec<f64>, colour: Colour, marker: Marker) -> Self {
         let size_pt = super::style::MARKER_PT;
         Self::Points { x, y, error: None, marker, colour, filled: true, size_pt, label: None }
     }
 
-    /// A band of the house opacity.
+    /// A band of default opacity.
     pub fn band(x: Vec<f64>, low: Vec<f64>, high: Vec<f64>, colour: Colour) -> Self {
         Self::Band { x, low, high, colour, opacity: super::style::BAND_OPACITY, label: None }
     }
 
-    /// Dots of the house size.
+    /// Dots of default size and opacity.
     pub fn cloud(x: Vec<f64>, y: Vec<f64>, colour: Colour) -> Self {
         Self::Cloud { x, y, colour, size_pt: super::style::DOT_PT, opacity: 0.5, label: None }
     }
 
-    /// Tiles between edges, a colour each, row by row from the lowest.
+    /// Tiles between increasing edges, with colours row by row from the lowest.
     pub fn tiles(x: Vec<f64>, y: Vec<f64>, colours: Vec<Colour>) -> Self {
         Self::Tiles { x, y, colours, label: None }
     }
 
-    /// A thin line across the panel at height `y`.
+    /// A thin line across the panel at the ordinate `y`.
     pub fn horizontal(y: f64, colour: Colour, dash: Dash) -> Self {
         Self::HorizontalLine { y, stroke: Stroke { width_pt: 0.8, ..Stroke::new(colour, dash) }, label: None }
     }
 
-    /// A thin line across the panel at `x`.
+    /// A thin line across the panel at the abscissa `x`.
     pub fn vertical(x: f64, colour: Colour, dash: Dash) -> Self {
         Self::VerticalLine { x, stroke: Stroke { width_pt: 0.8, ..Stroke::new(colour, dash) }, label: None }
     }
 
-    /// Name the mark in the legend.
+    /// Sets the legend entry.
     pub fn label(mut self, text: impl Into<String>) -> Self {
-        *self.label_slot() = Some(text.into());
+        *self.label_mut() = Some(text.into());
         self
     }
 
-    /// Leave the mark out of the legend.
+    /// Removes the legend entry.
     pub fn unlabelled(mut self) -> Self {
-        *self.label_slot() = None;
+        *self.label_mut() = None;
         self
     }
 
-    fn label_slot(&mut self) -> &mut Option<String> {
+    fn label_mut(&mut self) -> &mut Option<String> {
         match self {
             Self::Line { label, .. }
             | Self::Points { label, .. }
@@ -316,7 +390,7 @@ impl Mark {
         }
     }
 
-    /// Give markers their vertical intervals (ends as values, one per point); other marks are left as they are.
+    /// Sets the vertical intervals of points (the ends, as values of the ordinate); other marks are unchanged.
     pub fn error(mut self, ends: Vec<(f64, f64)>) -> Self {
         if let Self::Points { error, .. } = &mut self {
             *error = Some(ends);
@@ -324,7 +398,7 @@ impl Mark {
         self
     }
 
-    /// Draw markers hollow; other marks are left as they are.
+    /// Outlines markers instead of filling them; other marks are unchanged.
     pub fn hollow(mut self) -> Self {
         if let Self::Points { filled, .. } = &mut self {
             *filled = false;
@@ -332,7 +406,7 @@ impl Mark {
         self
     }
 
-    /// The name in the legend.
+    /// The legend entry.
     pub fn label_text(&self) -> Option<&str> {
         match self {
             Self::Line { label, .. }
@@ -347,7 +421,7 @@ impl Mark {
 }
 
 impl Stroke {
-    /// A stroke of the house width.
+    /// A stroke of default width.
     pub fn new(colour: Colour, dash: Dash) -> Self {
         Self { colour, dash, width_pt: super::style::LINE_PT }
     }

@@ -1,20 +1,18 @@
-//! What can go wrong between a chart description and its files.
+//! Errors of drawing and writing figures.
 
 use std::path::PathBuf;
 
-/// Why a figure was not drawn or not written. Panels and marks are counted from 0, row by row.
+/// Why a figure cannot be drawn or written. Panels and marks are counted from 0, row by row.
 #[derive(Debug, thiserror::Error)]
 pub enum FigureError {
-    /// A text asks for a character that the embedded font cannot draw.
-    #[error(
-        "the figure's font has no glyph for `{char}` (U+{code:04X}), asked for by the text `{text}`; write it another way"
-    )]
+    /// A text contains a character that the embedded font lacks.
+    #[error("the font of figures has no glyph for `{char}` (U+{code:04X}) in the text `{text}`; replace the character")]
     MissingGlyph {
         /// The character.
         char: char,
         /// Its Unicode scalar value.
         code: u32,
-        /// The whole text it stands in.
+        /// The text that contains it.
         text: String,
     },
     /// The arrays of one mark do not have the same length.
@@ -24,7 +22,7 @@ pub enum FigureError {
         panel: usize,
         /// Index of the mark in its panel.
         mark: usize,
-        /// The array that does not fit.
+        /// The array of another length.
         array: &'static str,
         /// Its length.
         found: usize,
@@ -32,22 +30,22 @@ pub enum FigureError {
         expected: usize,
     },
     /// An axis range that is empty, not finite, or not positive on a logarithmic axis.
-    #[error("panel {panel}: the {axis} range [{low}, {high}] cannot be drawn on a {scale} axis; it needs {needs}")]
+    #[error("panel {panel}: the {axis} range [{low}, {high}] cannot be drawn on a {scale} axis; expected {expected}")]
     Range {
         /// Index of the panel.
         panel: usize,
         /// `x` or `y`.
         axis: &'static str,
-        /// The lower end asked for.
+        /// The lower end.
         low: f64,
-        /// The upper end asked for.
+        /// The upper end.
         high: f64,
         /// `linear` or `logarithmic`.
         scale: &'static str,
-        /// What would be right.
-        needs: &'static str,
+        /// The expected ends.
+        expected: &'static str,
     },
-    /// Labels and legend leave no room for the panel, or the figure itself has no size.
+    /// Labels and legend leave too little space for a panel, or the size of the figure is out of range.
     #[error(
         "a figure of {width_in} x {height_in} in leaves {left_pt:.0} pt for the {side} of a panel, less than {least_pt} pt; \
          make the figure larger, its labels shorter, or its columns fewer"
@@ -59,32 +57,32 @@ pub enum FigureError {
         height_in: f64,
         /// `width` or `height`.
         side: &'static str,
-        /// What is left, in points.
+        /// Remaining length, in points.
         left_pt: f64,
-        /// What is needed, in points.
+        /// Smallest length, in points.
         least_pt: f64,
     },
     /// The drawing backend refused an element.
     #[error("the drawing backend failed: {reason}")]
     Backend {
-        /// What it said.
+        /// Message of the backend.
         reason: String,
     },
-    /// The rendered SVG was not read back.
-    #[error("the rendered SVG could not be read back")]
+    /// The rendered SVG could not be parsed.
+    #[error("the rendered SVG could not be parsed")]
     Parse(#[from] resvg::usvg::Error),
-    /// The SVG could not be turned into a PDF.
-    #[error("the SVG could not be turned into a PDF: {0}")]
+    /// The SVG could not be converted to PDF.
+    #[error("the SVG could not be converted to PDF: {0}")]
     Pdf(svg2pdf::ConversionError),
-    /// The raster image could not be made.
-    #[error("a raster image of {width} x {height} pixels could not be made")]
+    /// The raster image could not be created.
+    #[error("a raster image of {width} x {height} pixels could not be created")]
     Raster {
         /// Width in pixels.
         width: u32,
         /// Height in pixels.
         height: u32,
     },
-    /// The destination has no file name to hang `.svg`, `.png` and `.pdf` on.
+    /// The destination has no file name to which `.svg`, `.png` and `.pdf` could be appended.
     #[error("`{path}` has no file name; a figure needs one such as `figures/gap`")]
     Stem {
         /// The destination.
@@ -95,7 +93,7 @@ pub enum FigureError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },

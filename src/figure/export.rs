@@ -1,12 +1,11 @@
-//! From a chart to files: the SVG, and the PNG and PDF made from it.
+//! Rendering of a chart as SVG, and conversion of the SVG to PNG and PDF.
 //!
-//! Texts stay texts: the SVG can be searched and edited, the PDF's text selected. So that an SVG looks the same where
-//! the font is not installed, it carries the font as an `@font-face` of about 35 kB. Paths would need no font, but would
-//! be as large for an ordinary figure, and dumb.
+//! Texts remain text: the SVG can be searched and edited, and the text of the PDF can be selected. The SVG embeds the font as an
+//! `@font-face` of about 35 kB, so that it is rendered equally where the font is not installed.
 
 use super::chart::{Figure, Mark};
 use super::error::FigureError;
-use super::pen::{UNITS, drawn};
+use super::pen::{UNITS, backend_result};
 use super::{draw, font, layout};
 use plotters::backend::{DrawingBackend, SVGBackend};
 use resvg::{tiny_skia, usvg};
@@ -15,26 +14,26 @@ use std::path::{Path, PathBuf};
 
 const PNG_DPI: f64 = 300.0;
 
-/// Render a figure as a self-contained SVG. The same figure gives the same bytes, on any thread and machine.
+/// Renders a figure as a self-contained SVG. Equal figures give equal bytes on every machine.
 ///
 /// # Errors
 /// Arrays of different lengths, impossible ranges, characters without a glyph, and pages too small for their labels.
 pub fn render(figure: &Figure) -> Result<String, FigureError> {
-    lengths(figure)?;
+    check_lengths(figure)?;
     let placed = layout::place(figure)?;
     let units = |inches: f64| (72.0 * inches * UNITS).round() as u32;
     let (width, height) = (units(figure.width_in), units(figure.height_in));
     let mut raw = String::new();
     let mut backend = SVGBackend::with_string(&mut raw, (width, height));
     draw::figure(&mut backend, figure, &placed)?;
-    drawn(backend.present())?;
+    backend_result(backend.present())?;
     drop(backend);
     Ok(page(&raw, figure, (width, height)))
 }
 
-/// Render a figure to `stem.svg`, `stem.png` (300 dpi) and `stem.pdf`, and return the three paths in this order. The
-/// folder is made if absent. Each file is written beside its place and renamed, so none is ever half-written; if
-/// rendering fails none is touched.
+/// Writes a figure to `stem.svg`, `stem.png` (300 dpi) and `stem.pdf`, and returns the three paths in this order. The folder is
+/// created if it does not exist. Each file is written under a temporary name and renamed, so that none is ever incomplete; if
+/// rendering fails no file is changed.
 ///
 /// # Errors
 /// Those of [`render`], and files that cannot be written.
@@ -52,7 +51,7 @@ pub fn write(figure: &Figure, stem: &Path) -> Result<Vec<PathBuf>, FigureError> 
     files
         .into_iter()
         .map(|(extension, bytes)| {
-            // Not `with_extension`: a stem may hold a dot, as in `gap-0.5`.
+            // `with_extension` would remove part of a stem that contains a dot, as in `gap-0.5`.
             let mut name = name.to_os_string();
             name.push(format!(".{extension}"));
             let path = folder.join(name);
@@ -64,9 +63,10 @@ pub fn write(figure: &Figure, stem: &Path) -> Result<Vec<PathBuf>, FigureError> 
         .collect()
 }
 
+/// Writes a file atomically.
 fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut builder = tempfile::Builder::new();
-    // Temporary files are private; a figure is an ordinary file, for whom the umask decides.
+    // Temporary files are private by default; the permissions of a figure are those of the umask.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder)?;
@@ -76,7 +76,8 @@ fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-fn lengths(figure: &Figure) -> Result<(), FigureError> {
+/// Checks that the arrays of every mark have equal lengths.
+fn check_lengths(figure: &Figure) -> Result<(), FigureError> {
     for (panel, marks) in figure.panels.iter().enumerate().map(|(i, panel)| (i, &panel.marks)) {
         for (mark, data) in marks.iter().enumerate() {
             let (expected, others): (usize, [Option<(&'static str, usize)>; 2]) = match data {
@@ -101,9 +102,9 @@ fn lengths(figure: &Figure) -> Result<(), FigureError> {
     Ok(())
 }
 
-/// Give the backend's SVG its size in points and its font, and set texts without the line breaks around them but with
-/// the blanks that a run of a label begins or ends with. Opacity becomes a property of the paint: as one of the element
-/// it would make every dot of a cloud a transparency group of its own, four times as large in a PDF.
+/// Adds the size in points and the font to the SVG of the backend, removes the line breaks around texts, and preserves the spaces
+/// at the ends of the runs of a label. Opacity is moved from the element to its fill and stroke: otherwise every dot of a cloud
+/// would be a transparency group of the PDF, which is four times as large.
 fn page(raw: &str, figure: &Figure, (width, height): (u32, u32)) -> String {
     let mut svg = format!(
         "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" \
@@ -137,6 +138,7 @@ fn points(inches: f64) -> f64 {
     (72.0 * inches * 100.0).round() / 100.0
 }
 
+/// Base64 encoding (RFC 4648).
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
@@ -161,7 +163,7 @@ fn png(tree: &usvg::Tree, figure: &Figure) -> Result<Vec<u8>, FigureError> {
     Ok(with_resolution(image.encode_png().map_err(|_| failed())?))
 }
 
-/// Insert a `pHYs` chunk after the header chunk (PNG, third edition, 11.3.4.3), so that programs know the size in inches.
+/// Inserts a `pHYs` chunk with the resolution after the header chunk (PNG, third edition, 11.3.4.3).
 fn with_resolution(png: Vec<u8>) -> Vec<u8> {
     const HEADER_END: usize = 8 + 25;
     let per_metre = (PNG_DPI / 0.0254).round() as u32;
@@ -178,7 +180,7 @@ fn with_resolution(png: Vec<u8>) -> Vec<u8> {
 }
 
 fn pdf(tree: &usvg::Tree) -> Result<Vec<u8>, FigureError> {
-    // The tree counts 96 units per inch.
+    // The tree has 96 units per inch.
     let page = svg2pdf::PageOptions { dpi: 96.0 };
     svg2pdf::to_pdf(tree, svg2pdf::ConversionOptions::default(), page).map_err(FigureError::Pdf)
 }

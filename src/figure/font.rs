@@ -1,7 +1,7 @@
-//! The one font of every figure, compiled in: nothing depends on the fonts of the machine.
+//! The font of all figures, which is embedded: no figure depends on the fonts of the machine.
 //!
-//! Widths are measured by the text engine that draws (usvg), so kerning and combining marks count. Coverage is read
-//! from the font's own character map.
+//! Widths are measured by the text engine that renders (usvg), with kerning and combining marks. The covered characters are those
+//! of the font's character map.
 
 use super::error::FigureError;
 use resvg::usvg::{self, fontdb};
@@ -11,11 +11,12 @@ use std::sync::{Arc, OnceLock};
 pub(super) const FAMILY: &str = "Widelimit Sans";
 /// The same font compressed for browsers.
 pub(super) const WOFF2: &[u8] = include_bytes!("../../assets/fonts/WidelimitSans-Regular.woff2");
+/// The font for rendering.
 const TRUETYPE: &[u8] = include_bytes!("../../assets/fonts/WidelimitSans-Regular.ttf");
-/// Height of capitals, as a part of the size.
+/// Height of capitals relative to the font size.
 pub(super) const CAPITAL: f64 = 0.714;
 
-/// usvg options that know the embedded font and no other; 96 units per inch.
+/// usvg options with the embedded font only, and 96 units per inch.
 pub(super) fn options() -> usvg::Options<'static> {
     static FONTS: OnceLock<Arc<fontdb::Database>> = OnceLock::new();
     let fonts = FONTS.get_or_init(|| {
@@ -27,10 +28,10 @@ pub(super) fn options() -> usvg::Options<'static> {
     usvg::Options { fontdb: Arc::clone(fonts), font_family: FAMILY.into(), dpi: 96.0, ..Default::default() }
 }
 
-/// Refuse a text with a character that would print as a box.
+/// Checks that the font has every character of a text.
 ///
 /// # Errors
-/// [`FigureError::MissingGlyph`] names the first such character.
+/// [`FigureError::MissingGlyph`] for the first character that it lacks.
 pub(super) fn check(text: &str) -> Result<(), FigureError> {
     match text.chars().find(|&c| !covers(c)) {
         None => Ok(()),
@@ -38,7 +39,7 @@ pub(super) fn check(text: &str) -> Result<(), FigureError> {
     }
 }
 
-/// Advance width of a text of size 1.
+/// Advance width of a text at font size 1.
 pub(super) fn width(text: &str) -> f64 {
     if text.is_empty() {
         return 0.0;
@@ -62,6 +63,7 @@ pub(super) fn width(text: &str) -> f64 {
     tree.map_or(0.0, |tree| widest(tree.root()))
 }
 
+/// Whether the font has a character.
 fn covers(c: char) -> bool {
     static GROUPS: OnceLock<Vec<(u32, u32)>> = OnceLock::new();
     let groups = GROUPS.get_or_init(|| character_groups(TRUETYPE).unwrap_or_default());
@@ -69,7 +71,7 @@ fn covers(c: char) -> bool {
     groups.iter().any(|&(first, last)| (first..=last).contains(&code))
 }
 
-/// The (first, last) character codes of the font's full-Unicode map: `cmap` subtable of format 12 (OpenType 1.9).
+/// The ranges (first, last) of the font's Unicode character map: `cmap` subtable of format 12 (OpenType 1.9).
 fn character_groups(font: &[u8]) -> Option<Vec<(u32, u32)>> {
     let short = |at: usize| Some(usize::from(u16::from_be_bytes(font.get(at..at + 2)?.try_into().ok()?)));
     let long = |at: usize| Some(u32::from_be_bytes(font.get(at..at + 4)?.try_into().ok()?));
@@ -104,8 +106,8 @@ mod tests {
         // Noto Sans: digits advance 572 of 1000, the space 260.
         assert!((width("0") - 0.572).abs() < 1e-3, "{}", width("0"));
         assert!((width("00 ") - (2.0 * 0.572 + 0.26)).abs() < 1e-3);
-        assert!((width("ρ̄") - width("ρ")).abs() < 1e-3, "a combining mark takes no room");
-        assert!(width("AV") < width("A") + width("V"), "kerning counts");
+        assert!((width("ρ̄") - width("ρ")).abs() < 1e-3, "a combining mark has no width");
+        assert!(width("AV") < width("A") + width("V"), "kerning is included");
         assert_eq!(width(""), 0.0);
     }
 }

@@ -1,8 +1,9 @@
-//! Plane geometry in points: clipping, dashing and thinning of lines, clipping of regions.
+//! Plane geometry on the page: clipping of lines and polygons, dashing and thinning of lines.
 
-pub(super) type Point = (f64, f64);
+/// A point of the page: (x, y) in points from the top left corner.
+pub(super) type PagePoint = (f64, f64);
 
-/// A rectangle; `top < bottom` as on the page.
+/// A rectangle of the page, in points; `top < bottom`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rect {
     pub left: f64,
@@ -20,16 +21,18 @@ impl Rect {
         self.bottom - self.top
     }
 
-    pub fn contains(&self, (x, y): Point, slack: f64) -> bool {
+    /// Whether a point is inside, or outside by at most `slack`.
+    pub fn contains(&self, (x, y): PagePoint, slack: f64) -> bool {
         (self.left - slack..=self.right + slack).contains(&x) && (self.top - slack..=self.bottom + slack).contains(&y)
     }
 
+    /// Whether the interiors of two rectangles intersect.
     pub fn overlaps(&self, other: &Rect) -> bool {
         self.left < other.right && other.left < self.right && self.top < other.bottom && other.top < self.bottom
     }
 
-    /// The part of a segment inside (Liang and Barsky 1984).
-    pub fn clip(&self, (x0, y0): Point, (x1, y1): Point) -> Option<(Point, Point)> {
+    /// The part of a segment inside the rectangle (Liang and Barsky 1984).
+    pub fn clip(&self, (x0, y0): PagePoint, (x1, y1): PagePoint) -> Option<(PagePoint, PagePoint)> {
         let (dx, dy) = (x1 - x0, y1 - y0);
         let (mut from, mut to) = (0.0f64, 1.0f64);
         for (p, q) in [(-dx, x0 - self.left), (dx, self.right - x0), (-dy, y0 - self.top), (dy, self.bottom - y0)] {
@@ -46,9 +49,9 @@ impl Rect {
         (from <= to).then_some(((x0 + from * dx, y0 + from * dy), (x0 + to * dx, y0 + to * dy)))
     }
 
-    /// The part of a polygon inside (Sutherland and Hodgman 1974).
-    pub fn clip_polygon(&self, polygon: &[Point]) -> Vec<Point> {
-        let depths: [&dyn Fn(Point) -> f64; 4] =
+    /// The part of a polygon inside the rectangle (Sutherland and Hodgman 1974).
+    pub fn clip_polygon(&self, polygon: &[PagePoint]) -> Vec<PagePoint> {
+        let depths: [&dyn Fn(PagePoint) -> f64; 4] =
             [&|p| p.0 - self.left, &|p| self.right - p.0, &|p| p.1 - self.top, &|p| self.bottom - p.1];
         depths.into_iter().fold(polygon.to_vec(), |polygon, depth| {
             let mut kept = Vec::with_capacity(polygon.len() + 4);
@@ -68,23 +71,23 @@ impl Rect {
     }
 }
 
-/// Cut a line with gaps into its connected pieces inside a rectangle.
-pub(super) fn pieces(line: &[Option<Point>], frame: &Rect) -> Vec<Vec<Point>> {
-    let mut pieces: Vec<Vec<Point>> = Vec::new();
+/// The connected parts of a line with gaps inside a rectangle.
+pub(super) fn connected_parts(line: &[Option<PagePoint>], frame: &Rect) -> Vec<Vec<PagePoint>> {
+    let mut parts: Vec<Vec<PagePoint>> = Vec::new();
     for pair in line.windows(2) {
         let Some((a, b)) = pair[0].zip(pair[1]).and_then(|(a, b)| frame.clip(a, b)) else { continue };
-        match pieces.last_mut() {
-            Some(piece) if piece.last() == Some(&a) => piece.push(b),
-            _ => pieces.push(vec![a, b]),
+        match parts.last_mut() {
+            Some(part) if part.last() == Some(&a) => part.push(b),
+            _ => parts.push(vec![a, b]),
         }
     }
-    pieces
+    parts
 }
 
-/// Drop points that cannot be seen: of each run inside one column of `width`, keep the first, the last and the two
-/// extremes, in their order.
-pub(super) fn thin(line: Vec<Point>, width: f64) -> Vec<Point> {
-    let column = |p: &Point| (p.0 / width).floor();
+/// Removes points that are not visible: of each run inside one column of `width` points, keeps the first, the last and the two
+/// extremes, in order.
+pub(super) fn thin(line: Vec<PagePoint>, width: f64) -> Vec<PagePoint> {
+    let column = |p: &PagePoint| (p.0 / width).floor();
     let mut kept = Vec::new();
     let mut start = 0;
     while start < line.len() {
@@ -101,14 +104,15 @@ pub(super) fn thin(line: Vec<Point>, width: f64) -> Vec<Point> {
     kept
 }
 
-/// Cut a line into dashes: `pattern` alternates lengths drawn and left out; empty leaves the line whole.
-pub(super) fn dashes(line: Vec<Point>, pattern: &[f64]) -> Vec<Vec<Point>> {
+/// Divides a line into dashes. `pattern` contains the lengths of dashes and gaps in alternation; an empty pattern gives the whole
+/// line.
+pub(super) fn dashes(line: Vec<PagePoint>, pattern: &[f64]) -> Vec<Vec<PagePoint>> {
     if pattern.is_empty() {
         return vec![line];
     }
-    let mut out: Vec<Vec<Point>> = Vec::new();
+    let mut out: Vec<Vec<PagePoint>> = Vec::new();
     let (mut phase, mut left) = (0, pattern[0]);
-    let mut current: Vec<Point> = line.first().copied().into_iter().collect();
+    let mut current: Vec<PagePoint> = line.first().copied().into_iter().collect();
     for pair in line.windows(2) {
         let (mut a, b) = (pair[0], pair[1]);
         loop {
@@ -150,7 +154,7 @@ mod tests {
         assert_eq!(UNIT.clip((-1.0, 2.0), (3.0, 2.0)), None);
         assert_eq!(UNIT.clip((-1.0, 1.0), (1.0, -1.0)), Some(((0.0, 0.0), (0.0, 0.0))));
         let line = [Some((0.1, 0.5)), Some((0.9, 0.5)), None, Some((0.5, 0.5)), Some((0.5, 9.0)), Some((0.2, 0.2))];
-        let lengths: Vec<usize> = pieces(&line, &UNIT).iter().map(Vec::len).collect();
+        let lengths: Vec<usize> = connected_parts(&line, &UNIT).iter().map(Vec::len).collect();
         assert_eq!(lengths, [2, 2, 2]);
     }
 
@@ -177,10 +181,10 @@ mod tests {
 
     #[test]
     fn thinning_keeps_the_extremes() {
-        let line: Vec<Point> = (0..10_000).map(|i| (i as f64 * 1e-3, (i as f64 * 0.7).sin())).collect();
+        let line: Vec<PagePoint> = (0..10_000).map(|i| (i as f64 * 1e-3, (i as f64 * 0.7).sin())).collect();
         let kept = thin(line.clone(), 0.25);
         assert!(kept.len() <= 4 * 41 && kept.first() == line.first() && kept.last() == line.last());
-        let top = |line: &[Point]| line.iter().map(|p| p.1).fold(f64::MIN, f64::max);
+        let top = |line: &[PagePoint]| line.iter().map(|p| p.1).fold(f64::MIN, f64::max);
         assert_eq!(top(&kept), top(&line));
         assert_eq!(thin(vec![(0.0, 1.0)], 0.25), [(0.0, 1.0)]);
     }

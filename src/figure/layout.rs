@@ -1,48 +1,57 @@
-//! The page in points: a frame for every panel, margins from the real extents of its texts.
+//! The layout of the page, in points: a frame for every panel, with margins from the measured extents of its texts.
 //!
-//! Ticks depend on the length of an axis and lengths depend on the labels of the ticks, so both are found together in
-//! a few rounds. Frames of one column share their left and right ends, frames of one row their top and bottom.
+//! Ticks depend on the length of an axis, and the length depends on the labels of the ticks; a few iterations determine both.
+//! Frames of a column have common left and right ends, frames of a row common top and bottom ends.
 
 use super::axis::{self, Domain};
 use super::chart::{Figure, Legend, Panel};
 use super::error::FigureError;
-use super::geometry::{Point, Rect};
-use super::legend::{self, Block};
+use super::geometry::{PagePoint, Rect};
+use super::legend::{self, LegendBlock};
 use super::style::{LABEL_TEXT_PT, TICK_PT, TICK_TEXT_PT};
 use super::text::Text;
 use super::ticks::{Ticks, ticks};
 
-/// Free edge of the page, and the space between panels.
+/// Margin of the page, and the space between panels.
 const EDGE_PT: f64 = 3.0;
 const GAP_PT: f64 = 9.0;
 /// Space between ticks and their labels, and between those and the axis label.
 pub(super) const PAD_PT: f64 = 2.5;
-/// Smallest drawable side of a frame.
+/// Smallest side of a frame.
 const LEAST_PT: f64 = 24.0;
+/// Iterations of the layout.
 const ROUNDS: usize = 4;
 
-/// A panel with its place on the page.
+/// A panel with its position on the page.
 #[derive(Clone, Debug)]
-pub(super) struct Placed {
+pub(super) struct PlacedPanel {
+    /// The rectangle spanned by the axes.
     pub frame: Rect,
-    /// The part of the page that belongs to this panel, margins included.
+    /// The frame with its margins.
     pub cell: Rect,
+    /// The horizontal axis.
     pub x: Domain,
+    /// The vertical axis.
     pub y: Domain,
+    /// Ticks of the horizontal axis.
     pub x_ticks: Ticks,
+    /// Ticks of the vertical axis.
     pub y_ticks: Ticks,
-    pub legend: Option<(Block, Rect)>,
-    pub notes: Option<(Block, Rect)>,
+    /// The legend and its rectangle.
+    pub legend: Option<(LegendBlock, Rect)>,
+    /// The notes and their rectangle.
+    pub notes: Option<(LegendBlock, Rect)>,
 }
 
-impl Placed {
-    /// The place of a value pair on the page, `None` where a scale has none.
-    pub fn at(&self, x: f64, y: f64) -> Option<Point> {
-        let (tx, ty) = (self.x.place(x)?, self.y.place(y)?);
+impl PlacedPanel {
+    /// The point of the page at the values (x, y); `None` if a scale cannot show one of them.
+    pub fn at(&self, x: f64, y: f64) -> Option<PagePoint> {
+        let (tx, ty) = (self.x.position(x)?, self.y.position(y)?);
         Some((self.frame.left + tx * self.frame.width(), self.frame.bottom - ty * self.frame.height()))
     }
 }
 
+/// Distances from the frame to the cell.
 #[derive(Clone, Copy, Default)]
 struct Margins {
     left: f64,
@@ -51,11 +60,11 @@ struct Margins {
     bottom: f64,
 }
 
-/// Place all panels.
+/// Lays out all panels.
 ///
 /// # Errors
 /// Texts without glyphs, impossible ranges, and pages too small.
-pub(super) fn place(figure: &Figure) -> Result<Vec<Placed>, FigureError> {
+pub(super) fn place(figure: &Figure) -> Result<Vec<PlacedPanel>, FigureError> {
     let (width, height) = (72.0 * figure.width_in, 72.0 * figure.height_in);
     let too_small = |side, left_pt| FigureError::TooSmall {
         width_in: figure.width_in,
@@ -64,7 +73,7 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<Placed>, FigureError> {
         left_pt,
         least_pt: LEAST_PT,
     };
-    // The upper end keeps canvas coordinates and pixels far from their integer limits.
+    // The upper bound keeps canvas coordinates and pixel counts within the range of their integers.
     for (side, length) in [("width", width), ("height", height)] {
         if !(LEAST_PT..=72.0 * 200.0).contains(&length) {
             return Err(too_small(side, length));
@@ -72,25 +81,25 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<Placed>, FigureError> {
     }
     let columns = figure.columns.clamp(1, figure.panels.len().max(1));
     let rows = figure.panels.len().div_ceil(columns);
-    let measure = Measure::default();
+    let widths = TextWidths::default();
     let mut placed = Vec::new();
     for (index, panel) in figure.panels.iter().enumerate() {
         let (x, y) = axis::domains(index, panel)?;
         let frame = Rect { left: 0.0, top: 0.0, right: width / columns as f64, bottom: height / rows as f64 };
         let (legend, notes) = (legend::entries(panel)?, legend::notes(panel)?);
-        let block = |block: Option<Block>| block.map(|block| (block, frame));
+        let block = |block: Option<LegendBlock>| block.map(|block| (block, frame));
         let (x_ticks, y_ticks) = (Ticks::default(), Ticks::default());
         let (legend, notes) = (block(legend), block(notes));
-        placed.push(Placed { frame, cell: frame, x, y, x_ticks, y_ticks, legend, notes });
+        placed.push(PlacedPanel { frame, cell: frame, x, y, x_ticks, y_ticks, legend, notes });
     }
     for round in 0..ROUNDS {
         for (panel, at) in figure.panels.iter().zip(&mut placed) {
-            aspect(panel, at);
-            at.x_ticks = ticks(&at.x, at.frame.width(), &|label| measure.tick(label) + 0.9 * TICK_TEXT_PT);
+            equalise_units(panel, at);
+            at.x_ticks = ticks(&at.x, at.frame.width(), &|label| widths.tick_label(label) + 0.9 * TICK_TEXT_PT);
             at.y_ticks = ticks(&at.y, at.frame.height(), &|_| 1.35 * TICK_TEXT_PT);
         }
         let margins: Vec<Margins> =
-            figure.panels.iter().zip(&placed).map(|(panel, at)| margins(panel, at, &measure)).collect();
+            figure.panels.iter().zip(&placed).map(|(panel, at)| margins(panel, at, &widths)).collect();
         let most = |members: &dyn Fn(usize) -> bool, side: &dyn Fn(&Margins) -> f64| {
             margins.iter().enumerate().filter(|(i, _)| members(*i)).map(|(_, m)| side(m)).fold(0.0, f64::max)
         };
@@ -130,8 +139,8 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<Placed>, FigureError> {
             top += above + high + below + GAP_PT;
         }
         for (panel, at) in figure.panels.iter().zip(&mut placed) {
-            aspect(panel, at);
-            // Headroom for a legend changes the ticks: only once, with rounds left to settle them.
+            equalise_units(panel, at);
+            // The range is extended for the legend once only: it changes the ticks, which later iterations adjust.
             legend::place(panel, at, round == 1);
         }
     }
@@ -140,28 +149,29 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<Placed>, FigureError> {
 
 /// Widths of tick labels, each measured once.
 #[derive(Default)]
-struct Measure(std::cell::RefCell<std::collections::BTreeMap<String, f64>>);
+struct TextWidths(std::cell::RefCell<std::collections::BTreeMap<String, f64>>);
 
-impl Measure {
-    fn tick(&self, label: &str) -> f64 {
+impl TextWidths {
+    fn tick_label(&self, label: &str) -> f64 {
         *self.0.borrow_mut().entry(label.into()).or_insert_with(|| TICK_TEXT_PT * super::font::width(label))
     }
 }
 
-fn margins(panel: &Panel, at: &Placed, measure: &Measure) -> Margins {
+/// The margins of a panel from the extents of its texts.
+fn margins(panel: &Panel, at: &PlacedPanel, widths: &TextWidths) -> Margins {
     let title = if panel.title.is_some() { 1.3 * LABEL_TEXT_PT } else { 0.0 };
     if panel.bare {
         return Margins { top: 2.0 + title, ..Margins::default() };
     }
-    let widest = at.y_ticks.major.iter().map(|(_, label)| measure.tick(label)).fold(0.0, f64::max);
-    // How far the first and last labels of the x axis reach beyond the frame.
-    let over = |(u, label): &(f64, String)| {
+    let widest = at.y_ticks.major.iter().map(|(_, label)| widths.tick_label(label)).fold(0.0, f64::max);
+    // Lengths by which labels of the x axis extend beyond the frame on either side.
+    let overhang = |(u, label): &(f64, String)| {
         let t = (u - at.x.low) / (at.x.high - at.x.low);
-        let (half, width) = (measure.tick(label) / 2.0, at.frame.width());
+        let (half, width) = (widths.tick_label(label) / 2.0, at.frame.width());
         (half - t * width, half - (1.0 - t) * width)
     };
     let (before, after) =
-        at.x_ticks.major.iter().map(over).fold((0.0f64, 0.0f64), |most, o| (most.0.max(o.0), most.1.max(o.1)));
+        at.x_ticks.major.iter().map(overhang).fold((0.0f64, 0.0f64), |most, o| (most.0.max(o.0), most.1.max(o.1)));
     let label = |text: &str| if text.is_empty() { 0.0 } else { PAD_PT + 1.25 * LABEL_TEXT_PT };
     let row = if at.x_ticks.factor.is_some() { label("factor") } else { label(&panel.x.label) };
     let head = if at.y_ticks.factor.is_some() { 1.6 * TICK_TEXT_PT } else { 0.5 * TICK_TEXT_PT };
@@ -177,8 +187,9 @@ fn margins(panel: &Panel, at: &Placed, measure: &Measure) -> Margins {
     }
 }
 
-/// Make units equally long on both axes: grow automatic ranges, else shrink the frame about its centre.
-fn aspect(panel: &Panel, at: &mut Placed) {
+/// Makes units equal on both axes where the panel requires it: extends automatic ranges, otherwise shrinks the frame about its
+/// centre.
+fn equalise_units(panel: &Panel, at: &mut PlacedPanel) {
     if !panel.equal_aspect {
         return;
     }
@@ -193,18 +204,18 @@ fn aspect(panel: &Panel, at: &mut Placed) {
     } else if ratio < 1.0 && panel.y.range.is_none() {
         at.y.grow(1.0 / ratio, 0.5);
     } else if ratio > 1.0 {
-        let spare = frame.width() * (1.0 - 1.0 / ratio) / 2.0;
-        (frame.left, frame.right) = (frame.left + spare, frame.right - spare);
+        let excess = frame.width() * (1.0 - 1.0 / ratio) / 2.0;
+        (frame.left, frame.right) = (frame.left + excess, frame.right - excess);
     } else {
-        let spare = frame.height() * (1.0 - ratio) / 2.0;
-        (frame.top, frame.bottom) = (frame.top + spare, frame.bottom - spare);
+        let excess = frame.height() * (1.0 - ratio) / 2.0;
+        (frame.top, frame.bottom) = (frame.top + excess, frame.bottom - excess);
     }
 }
 
-/// Read a label, and the size at which it fits into `room_pt`.
-pub(super) fn fitted(source: &str, size_pt: f64, room_pt: f64) -> Result<(Text, f64), FigureError> {
+/// A label, and the largest font size up to `size_pt` at which it fits into `available_pt`.
+pub(super) fn fitted(source: &str, size_pt: f64, available_pt: f64) -> Result<(Text, f64), FigureError> {
     let text = Text::new(source)?;
     let width = size_pt * text.width();
-    let size = if width > room_pt { size_pt * room_pt / width } else { size_pt };
+    let size = if width > available_pt { size_pt * available_pt / width } else { size_pt };
     Ok((text, size))
 }

@@ -1,20 +1,20 @@
-//! The drawing layer: charts as data in, publication files out.
+//! Charts as plain data, and their files.
 //!
-//! A kind of figure builds a [`Figure`] - panels, axes, marks, no drawing - and [`write()`] turns it into an SVG, a PNG
-//! and a PDF. One description, one layout, one SVG; the other two formats are made from that SVG, so the three agree.
+//! A study describes a [`Figure`] by panels, axes and marks, and [`write()`] renders it as an SVG, from which it makes a PNG and a
+//! PDF.
 //!
 //! ```text
-//! chart   what to draw: plain data                     style   sizes, palette
-//! axis    value -> place; ranges from data             ticks   where ticks stand and what they say
-//! text    sub- and superscripts, measured runs         font    the embedded font: widths, coverage
-//! layout  frames and margins from real text extents    legend  legend and notes where they hide nothing
-//! pen     points -> a plotters backend                 draw    bands, marks, axes, texts
-//! export  SVG page -> PNG, PDF, files                  geometry  clipping, dashes, thinning
+//! chart     the description: plain data                 style     sizes, palette
+//! axis      positions of values; automatic ranges       ticks     positions and labels of ticks
+//! text      sub- and superscripts, measured runs        font      the embedded font: widths, coverage
+//! layout    frames and margins from text extents        legend    positions of legend and notes
+//! pen       primitives on a plotters backend            draw      marks, axes, texts
+//! export    SVG, PNG and PDF files                      geometry  clipping, dashes, thinning
 //! ```
 //!
-//! plotters provides the backend; its own charts are not used: its logarithmic labels show rounding errors and overlap,
-//! its legends know no dashes, and its whole-pixel coordinates make staircases, which a canvas of 20 units per point
-//! avoids. A text with a character the embedded font lacks is an error, not a box on the printed page.
+//! The backend of plotters is used, but not its charts: their logarithmic labels show rounding errors and overlap, their legends
+//! do not support dashes, and their coordinates are whole pixels. The canvas has 20 units per point instead. A character that the
+//! embedded font lacks is an error.
 //!
 //! ```no_run
 //! use widelimit::figure::{Axis, Colour, Dash, Figure, Mark, Panel, write};

@@ -1,19 +1,19 @@
-//! The house style: sizes in points, the palette, and one (colour, marker, dash) per series so that no meaning hangs
-//! on colour alone.
+//! The style of all figures: sizes in points, the palette, and a colour, marker and dash for every series, so that series are
+//! distinguished without colour too.
 
 use super::chart::{Colour, Dash, Marker};
 
-/// Text of tick labels, legend and axis multipliers.
+/// Font size of tick labels, legend and axis factors.
 pub const TICK_TEXT_PT: f64 = 8.0;
-/// Text of axis labels and titles.
+/// Font size of axis labels and titles.
 pub const LABEL_TEXT_PT: f64 = 9.0;
-/// Text of notes.
+/// Font size of notes.
 pub const NOTE_TEXT_PT: f64 = 7.5;
-/// Data lines.
+/// Width of data lines.
 pub const LINE_PT: f64 = 1.1;
-/// Axes and ticks.
+/// Width of axes and ticks.
 pub const AXIS_PT: f64 = 0.6;
-/// Error bars and outlines of hollow markers.
+/// Width of error bars and of the outlines of hollow markers.
 pub const ERROR_PT: f64 = 0.8;
 /// Diameter of markers.
 pub const MARKER_PT: f64 = 4.0;
@@ -26,7 +26,7 @@ pub const TICK_PT: f64 = 3.0;
 /// Length of unlabelled ticks.
 pub const MINOR_TICK_PT: f64 = 1.7;
 
-/// Okabe and Ito's palette (Color Universal Design, 2008) without its yellow, which is lost on white paper.
+/// The palette of Okabe and Ito (Color Universal Design, 2008) without yellow, which has little contrast on white.
 const SERIES: [(u8, u8, u8); 7] = [
     (0x00, 0x72, 0xB2),
     (0xD5, 0x5E, 0x00),
@@ -37,32 +37,33 @@ const SERIES: [(u8, u8, u8); 7] = [
     (0x40, 0x40, 0x40),
 ];
 
-/// Blues of falling lightness, so that the order survives grey printing.
+/// Blues of decreasing lightness, so that the order is preserved in grey.
 const RAMP: [(u8, u8, u8); 4] = [(0xA6, 0xCD, 0xE6), (0x56, 0xA0, 0xD0), (0x1C, 0x64, 0xA6), (0x08, 0x26, 0x52)];
 
-/// The n-th colour, marker and dash of the house, cycling with three different periods.
+/// Colour, marker and dash of series `index`; they repeat with the periods 7, 5 and 4.
 pub fn series(index: usize) -> (Colour, Marker, Dash) {
     const MARKERS: [Marker; 5] = [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::Cross];
     const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::DashDot, Dash::Dotted];
     (Colour::Series(index), MARKERS[index % 5], DASHES[index % 4])
 }
 
-/// The shade of member `index` of an ordered family of `count`.
+/// The shade of member `index` of an ordered family of `count` members.
 pub fn ramp(index: usize, count: usize) -> Colour {
     Colour::Ramp(if count < 2 { 1.0 } else { index as f64 / (count - 1) as f64 })
 }
 
+/// Red, green and blue from 0 to 255.
 pub(super) fn rgb(colour: Colour) -> (u8, u8, u8) {
     match colour {
         Colour::Series(index) => SERIES[index % SERIES.len()],
         Colour::Grey(level) => (level, level, level),
-        Colour::Ramp(at) => along(&RAMP, at),
-        Colour::Heat(at) => along(&[(0xFF, 0xFF, 0xFF), RAMP[0], RAMP[1], RAMP[2], RAMP[3]], at),
+        Colour::Ramp(at) => interpolate(&RAMP, at),
+        Colour::Heat(at) => interpolate(&[(0xFF, 0xFF, 0xFF), RAMP[0], RAMP[1], RAMP[2], RAMP[3]], at),
     }
 }
 
-/// The colour at a place from 0 to 1 along others.
-fn along(colours: &[(u8, u8, u8)], at: f64) -> (u8, u8, u8) {
+/// Linear interpolation of equally spaced colours at a position from 0 to 1.
+fn interpolate(colours: &[(u8, u8, u8)], at: f64) -> (u8, u8, u8) {
     let at = if at.is_finite() { at.clamp(0.0, 1.0) } else { 1.0 } * (colours.len() - 1) as f64;
     let below = (at as usize).min(colours.len() - 2);
     let weight = at - below as f64;
@@ -71,7 +72,7 @@ fn along(colours: &[(u8, u8, u8)], at: f64) -> (u8, u8, u8) {
     (mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
 }
 
-/// Lengths of dashes and gaps for a line of width 1; empty for a solid line.
+/// Lengths of dashes and gaps in alternation, for a line of width 1; empty for a solid line.
 pub(super) fn pattern(dash: Dash) -> &'static [f64] {
     match dash {
         Dash::Solid => &[],

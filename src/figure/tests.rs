@@ -1,5 +1,5 @@
-//! Promise: what a figure says is in its files as text, in the embedded font, the same bytes every time; what cannot be
-//! drawn is refused before a file is touched.
+//! The files of a figure contain its labels as text in the embedded font and are reproducible byte for byte; a figure that cannot
+//! be drawn is an error before any file is written.
 
 use super::*;
 use resvg::usvg;
@@ -22,14 +22,14 @@ fn panel(mark: Mark) -> Figure {
     Figure::single_column().with(Panel::new(Axis::linear("x"), Axis::linear("y")).with(mark))
 }
 
-/// The texts of an SVG in the order drawn, as a reader of XML sees them.
+/// The texts of an SVG in drawing order, as an XML parser reads them.
 fn texts(svg: &str) -> Vec<String> {
     let tree = usvg::roxmltree::Document::parse(svg).unwrap();
     tree.descendants().filter(|n| n.has_tag_name("text")).map(|n| n.text().unwrap_or_default().to_string()).collect()
 }
 
 #[test]
-fn labels_stay_text_with_their_blanks() {
+fn labels_are_text_with_their_spaces() {
     let texts = texts(&render(&gap()).unwrap());
     for run in ["E sup", "t", " ‖f", " − f", "ρ", "2", "theory: slope −1", "networks < limit & more", "10⁻²", "1024"]
     {
@@ -38,28 +38,28 @@ fn labels_stay_text_with_their_blanks() {
 }
 
 #[test]
-fn blanks_are_kept_where_they_are_drawn() {
+fn spaces_of_texts_are_preserved() {
     let svg = render(&gap()).unwrap();
-    // Without the attribute a reader drops the blank that a run begins with, and all that follows moves to the left.
+    // Without the attribute a renderer drops the leading space of a run.
     assert_eq!(svg.matches("<text ").count(), svg.matches("<text xml:space=\"preserve\" ").count());
 }
 
 #[test]
 fn equal_figures_give_equal_bytes() {
     let first = render(&gap()).unwrap();
-    let elsewhere = std::thread::spawn(|| render(&gap()).unwrap()).join().unwrap();
-    assert_eq!(first, elsewhere);
+    let other_thread = std::thread::spawn(|| render(&gap()).unwrap()).join().unwrap();
+    assert_eq!(first, other_thread);
     let folder = tempfile::tempdir().unwrap();
     let bytes = |stem: &str| -> Vec<Vec<u8>> {
         write(&gap(), &folder.path().join(stem)).unwrap().iter().map(|p| std::fs::read(p).unwrap()).collect()
     };
     assert_eq!(bytes("a-0.5"), bytes("deep/b"));
-    assert!(folder.path().join("a-0.5.svg").is_file(), "a stem's own dot is kept");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4, "nothing temporary is left");
+    assert!(folder.path().join("a-0.5.svg").is_file(), "a dot of the stem is kept");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4, "no temporary file remains");
 }
 
 #[test]
-fn the_font_travels_with_every_file() {
+fn every_file_embeds_the_font() {
     let folder = tempfile::tempdir().unwrap();
     let paths = write(&gap(), &folder.path().join("gap")).unwrap();
     let read = |i: usize| std::fs::read(&paths[i]).unwrap();
@@ -72,7 +72,7 @@ fn the_font_travels_with_every_file() {
 }
 
 #[test]
-fn the_page_has_the_size_asked_for() {
+fn the_page_has_the_given_size() {
     let folder = tempfile::tempdir().unwrap();
     let paths = write(&gap(), &folder.path().join("gap")).unwrap();
     let svg = std::fs::read_to_string(&paths[0]).unwrap();
@@ -90,14 +90,14 @@ fn the_page_has_the_size_asked_for() {
 
 #[test]
 fn a_cloud_needs_no_transparency_groups() {
-    let spots: Vec<f64> = (0..50).map(f64::from).collect();
-    let svg = render(&panel(Mark::cloud(spots.clone(), spots, Colour::Series(0)))).unwrap();
+    let values: Vec<f64> = (0..50).map(f64::from).collect();
+    let svg = render(&panel(Mark::cloud(values.clone(), values, Colour::Series(0)))).unwrap();
     assert_eq!(svg.matches("fill-opacity=\"0.5\"").count(), 50);
     assert!(!svg.contains(" opacity="));
 }
 
 #[test]
-fn what_cannot_be_shown_is_left_out() {
+fn values_that_cannot_be_shown_are_omitted() {
     let (x, y) = (vec![1.0, 2.0, 3.0, 4.0, 5.0], vec![1.0, f64::NAN, -1.0, 0.0, 10.0]);
     let figure = Figure::single_column().with(Panel::new(Axis::linear("x"), Axis::log10("y")).with(Mark::points(
         x,
@@ -111,7 +111,7 @@ fn what_cannot_be_shown_is_left_out() {
 }
 
 #[test]
-fn what_is_wrong_is_named_and_no_file_is_touched() {
+fn errors_are_specific_and_no_file_is_written() {
     let line = |n: usize, m: usize| Mark::line(vec![1.0; n], vec![1.0; m], Colour::Series(0), Dash::Solid);
     let mut small = panel(line(2, 2));
     small.width_in = 0.6;

@@ -1,20 +1,23 @@
-//! Labels with raised and lowered parts: `f_{N}`, `10^{−2}`.
+//! Labels with subscripts and superscripts: `f_{N}`, `10^{−2}`.
 
 use super::{error::FigureError, font};
 
+/// Font size of scripts, relative to that of the label.
 const SCRIPT_SIZE: f64 = 0.7;
-const RAISED: f64 = -0.36;
-const LOWERED: f64 = 0.17;
+/// Distances of scripts below the baseline, relative to the font size of the label.
+const SUPERSCRIPT: f64 = -0.36;
+const SUBSCRIPT: f64 = 0.17;
 
-/// A label cut into runs of one size and height.
+/// A label, divided into runs of equal size and height.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Text {
     pub runs: Vec<Run>,
 }
 
-/// Characters set together; lengths are parts of the label's size.
+/// Characters of equal size and height; lengths are relative to the font size of the label.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Run {
+    /// The characters.
     pub text: String,
     /// Font size.
     pub size: f64,
@@ -25,7 +28,7 @@ pub(super) struct Run {
 }
 
 impl Text {
-    /// Read the markup and measure. Braces that are not closed are plain text.
+    /// Parses the markup of a label and measures it. Unclosed braces are plain text.
     ///
     /// # Errors
     /// [`FigureError::MissingGlyph`].
@@ -45,13 +48,13 @@ impl Text {
                 return Ok(Self { runs });
             };
             push(&rest[..start], 1.0, 0.0);
-            let drop = if rest[start..].starts_with('_') { LOWERED } else { RAISED };
+            let drop = if rest[start..].starts_with('_') { SUBSCRIPT } else { SUPERSCRIPT };
             push(&rest[start + 2..end], SCRIPT_SIZE, drop);
             rest = &rest[end + 1..];
         }
     }
 
-    /// Width of the whole label at size 1.
+    /// Width of the label at font size 1.
     pub fn width(&self) -> f64 {
         self.runs.iter().map(|run| run.width).sum()
     }
@@ -66,7 +69,7 @@ mod tests {
         let parts = |source: &str| -> Vec<(String, f64)> {
             Text::new(source).unwrap().runs.into_iter().map(|run| (run.text, run.drop)).collect()
         };
-        let expected = [("‖f", 0.0), ("N", LOWERED), ("‖", 0.0), ("2", RAISED)].map(|(t, d)| (t.to_string(), d));
+        let expected = [("‖f", 0.0), ("N", SUBSCRIPT), ("‖", 0.0), ("2", SUPERSCRIPT)].map(|(t, d)| (t.to_string(), d));
         assert_eq!(parts("‖f_{N}‖^{2}"), expected);
         assert_eq!(parts("batch_size^2"), [("batch_size^2".to_string(), 0.0)]);
         assert_eq!(parts("a_{b"), [("a_{b".to_string(), 0.0)]);

@@ -1,15 +1,15 @@
-//! Where ticks stand and what they say.
+//! Positions and labels of ticks.
 //!
-//! Tick values are integers times a power of ten and are written from those integers, so no label ever shows a
-//! rounding error. Of the possible tick sets the densest whose labels keep their distance is taken.
+//! Tick values are integers times a power of ten, and labels are formatted from the integers, so that none shows a rounding error.
+//! Of the possible sets of ticks the densest whose labels do not overlap is chosen.
 
 use super::axis::Domain;
 use super::chart::Scale;
 
-/// Most labels on one axis.
-const MOST: usize = 8;
-/// Least room between unlabelled ticks, in points.
-const MINOR_ROOM_PT: f64 = 1.5;
+/// Largest number of labels on one axis.
+const MAX_LABELS: usize = 8;
+/// Smallest distance of unlabelled ticks, in points.
+const MINOR_SPACING_PT: f64 = 1.5;
 
 /// Ticks of one axis, in the coordinate of its scale.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,13 +18,13 @@ pub(super) struct Ticks {
     pub major: Vec<(f64, String)>,
     /// Unlabelled ticks.
     pub minor: Vec<f64>,
-    /// A common factor of all labels, such as `×10⁵`, to be printed at the end of the axis.
+    /// A common factor of all labels, such as `×10⁵`, drawn at the end of the axis.
     pub factor: Option<String>,
 }
 
-/// The ticks of an axis of `length_pt`; `room` is what a label needs along it in points, gap included.
-pub(super) fn ticks(domain: &Domain, length_pt: f64, room: &dyn Fn(&str) -> f64) -> Ticks {
-    let axis = Room { domain, length_pt, room };
+/// The ticks of an axis of length `length_pt`; `extent` is the length of a label along the axis in points, with its gap.
+pub(super) fn ticks(domain: &Domain, length_pt: f64, extent: &dyn Fn(&str) -> f64) -> Ticks {
+    let axis = TickAxis { domain, length_pt, extent };
     match domain.scale {
         Scale::Linear => linear(&axis, domain.low, domain.high, &|value| value),
         Scale::Log10 => decades(&axis),
@@ -32,32 +32,37 @@ pub(super) fn ticks(domain: &Domain, length_pt: f64, room: &dyn Fn(&str) -> f64)
     }
 }
 
-struct Room<'a> {
+/// An axis to be given ticks.
+struct TickAxis<'a> {
     domain: &'a Domain,
     length_pt: f64,
-    room: &'a dyn Fn(&str) -> f64,
+    /// Length of a label along the axis in points, with its gap.
+    extent: &'a dyn Fn(&str) -> f64,
 }
 
-impl Room<'_> {
+impl TickAxis<'_> {
+    /// Points per unit of the scale's coordinate.
     fn unit_pt(&self) -> f64 {
         self.length_pt / (self.domain.high - self.domain.low)
     }
 
+    /// Whether there are not too many labels and none overlaps the next.
     fn fits(&self, major: &[(f64, String)]) -> bool {
-        let rooms: Vec<f64> = major.iter().map(|(_, label)| (self.room)(label)).collect();
-        major.len() <= MOST
+        let extents: Vec<f64> = major.iter().map(|(_, label)| (self.extent)(label)).collect();
+        major.len() <= MAX_LABELS
             && (1..major.len())
-                .all(|i| (major[i].0 - major[i - 1].0) * self.unit_pt() >= (rooms[i] + rooms[i - 1]) / 2.0)
+                .all(|i| (major[i].0 - major[i - 1].0) * self.unit_pt() >= (extents[i] + extents[i - 1]) / 2.0)
     }
 
+    /// Whether a coordinate is in the range, up to rounding.
     fn inside(&self, u: f64) -> bool {
         let slack = 1e-9 * (self.domain.high - self.domain.low);
         (self.domain.low - slack..=self.domain.high + slack).contains(&u)
     }
 }
 
-/// Multiples of 1, 2 or 5 times a power of ten between two values; `coordinate` places them on the axis.
-fn linear(axis: &Room, low: f64, high: f64, coordinate: &dyn Fn(f64) -> f64) -> Ticks {
+/// Ticks at multiples of 1, 2 or 5 times a power of ten between two values; `coordinate` maps values to the axis.
+fn linear(axis: &TickAxis, low: f64, high: f64, coordinate: &dyn Fn(f64) -> f64) -> Ticks {
     let smallest = ((high - low) / 20.0).log10().floor() as i32;
     let largest = low.abs().max(high.abs());
     let mut ticks = Ticks::default();
@@ -69,10 +74,10 @@ fn linear(axis: &Room, low: f64, high: f64, coordinate: &dyn Fn(f64) -> f64) -> 
                 continue;
             }
             let counts = first as i64..=last as i64;
-            if counts.clone().count() > 4 * MOST {
+            if counts.clone().count() > 4 * MAX_LABELS {
                 continue;
             }
-            // A common factor once plain numbers would be long: 120000 or 0.0003.
+            // A common factor where plain numbers would be long, such as 120000 or 0.0003.
             let magnitude = largest.log10().floor() as i32;
             let shift = if (-3..5).contains(&magnitude) { 0 } else { magnitude };
             let major: Vec<_> = counts
@@ -93,7 +98,8 @@ fn linear(axis: &Room, low: f64, high: f64, coordinate: &dyn Fn(f64) -> f64) -> 
     ticks
 }
 
-fn decades(axis: &Room) -> Ticks {
+/// Ticks at powers of ten.
+fn decades(axis: &TickAxis) -> Ticks {
     let (low, high) = (axis.domain.low, axis.domain.high);
     let whole = (low - 1e-9).ceil() as i32..=(high + 1e-9).floor() as i32;
     if high - low < 1.5 || whole.clone().count() < 2 {
@@ -103,7 +109,7 @@ fn decades(axis: &Room) -> Ticks {
     let (stride, major) = strided(axis, whole.clone(), &label);
     let minor = if stride == 1 && axis.unit_pt() >= 12.0 {
         subdivisions(axis).into_iter().map(|(_, _, u)| u).filter(|u| u.fract() != 0.0).collect()
-    } else if stride > 1 && axis.unit_pt() >= MINOR_ROOM_PT {
+    } else if stride > 1 && axis.unit_pt() >= MINOR_SPACING_PT {
         whole.filter(|k| k % stride != 0).map(f64::from).collect()
     } else {
         Vec::new()
@@ -111,9 +117,9 @@ fn decades(axis: &Room) -> Ticks {
     Ticks { major, minor, factor: None }
 }
 
-/// Every `stride`-th whole coordinate, the stride as small as the labels allow.
+/// Ticks at multiples of the smallest stride at which labels do not overlap; and the stride.
 fn strided(
-    axis: &Room,
+    axis: &TickAxis,
     whole: std::ops::RangeInclusive<i32>,
     label: &dyn Fn(i32) -> (f64, String),
 ) -> (i32, Vec<(f64, String)>) {
@@ -123,8 +129,8 @@ fn strided(
     (stride, every(stride))
 }
 
-/// (digit, decade, coordinate) of 1, 2, ... 9 in every decade of the range.
-fn subdivisions(axis: &Room) -> Vec<(i64, i32, f64)> {
+/// (digit, decade, coordinate) of the multiples 1, 2, ... 9 of every power of ten in the range.
+fn subdivisions(axis: &TickAxis) -> Vec<(i64, i32, f64)> {
     let (first, last) = (axis.domain.low.floor() as i32 - 1, axis.domain.high.ceil() as i32);
     (first..=last)
         .flat_map(|k| (1..10).map(move |digit| (digit, k, f64::from(k) + (digit as f64).log10())))
@@ -132,8 +138,8 @@ fn subdivisions(axis: &Room) -> Vec<(i64, i32, f64)> {
         .collect()
 }
 
-/// Labels for a logarithmic axis too short for decades.
-fn within_decades(axis: &Room) -> Ticks {
+/// Ticks of a logarithmic axis that contains fewer than two powers of ten.
+fn within_decades(axis: &TickAxis) -> Ticks {
     let all = subdivisions(axis);
     let minor: Vec<f64> = all.iter().map(|&(_, _, u)| u).collect();
     let sets: [&[i64]; 6] =
@@ -153,7 +159,8 @@ fn within_decades(axis: &Room) -> Ticks {
     linear(axis, value(axis.domain.low), value(axis.domain.high), &f64::log10)
 }
 
-fn powers_of_two(axis: &Room) -> Ticks {
+/// Ticks at powers of two.
+fn powers_of_two(axis: &TickAxis) -> Ticks {
     let (low, high) = (axis.domain.low, axis.domain.high);
     let whole = (low - 1e-9).ceil() as i32..=(high + 1e-9).floor() as i32;
     if whole.clone().count() < 2 {
@@ -164,16 +171,16 @@ fn powers_of_two(axis: &Room) -> Ticks {
         _ => (f64::from(k), power_of("2", k)),
     };
     let (stride, major) = strided(axis, whole.clone(), &label);
-    let minor = whole.filter(|k| k % stride != 0 && axis.unit_pt() >= MINOR_ROOM_PT).map(f64::from).collect();
+    let minor = whole.filter(|k| k % stride != 0 && axis.unit_pt() >= MINOR_SPACING_PT).map(f64::from).collect();
     Ticks { major, minor, factor: None }
 }
 
-/// `multiple` x 10^`power`, rounded once.
+/// The floating-point number nearest to `multiple` x 10^`power`.
 fn number(multiple: i64, power: i32) -> f64 {
     format!("{multiple}e{power}").parse().unwrap_or(f64::NAN)
 }
 
-/// `multiple` x 10^`power` in digits, with a true minus sign.
+/// `multiple` x 10^`power` in decimal notation, with the minus sign U+2212.
 fn decimal(multiple: i64, power: i32) -> String {
     if multiple == 0 {
         return "0".into();
@@ -189,7 +196,7 @@ fn decimal(multiple: i64, power: i32) -> String {
     format!("{sign}{whole}.{part}")
 }
 
-/// A digit times a power of ten, short numbers in full.
+/// A digit times a power of ten, in decimal notation where that is short.
 fn scientific(digit: i64, decade: i32) -> String {
     match decade {
         -3..=4 => decimal(digit, decade),
@@ -198,6 +205,7 @@ fn scientific(digit: i64, decade: i32) -> String {
     }
 }
 
+/// A power in superscript digits.
 fn power_of(base: &str, exponent: i32) -> String {
     const RAISED: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     let raise = |c: char| c.to_digit(10).map_or('⁻', |digit| RAISED[digit as usize]);
@@ -269,12 +277,12 @@ mod tests {
                 for length in [40.0, 90.0, 160.0, 400.0] {
                     let width = 1.7f64.powi(power);
                     let (low, high) = (-0.37 * width, 0.63 * width);
-                    let room = |label: &str| 5.0 * label.chars().count() as f64 + 6.0;
-                    let ticks = ticks(&Domain { scale, low, high }, length, &room);
+                    let extent = |label: &str| 5.0 * label.chars().count() as f64 + 6.0;
+                    let ticks = ticks(&Domain { scale, low, high }, length, &extent);
                     for pair in ticks.major.windows(2) {
                         let apart = (pair[1].0 - pair[0].0) / (high - low) * length;
                         assert!(
-                            apart >= (room(&pair[0].1) + room(&pair[1].1)) / 2.0,
+                            apart >= (extent(&pair[0].1) + extent(&pair[1].1)) / 2.0,
                             "{scale:?} {low} {high} {ticks:?}"
                         );
                     }

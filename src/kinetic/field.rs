@@ -5,23 +5,23 @@
 //! Psi'(theta_i; rho) = sum_s (1/n) <dloss(f_rho(x_s), y_s), d_theta phi(x_s; theta_i)> + ridge theta_i
 //! ```
 //!
-//! (theory section 1). The samples are the population, all equally likely, so the sums over them are exact; the sums over
-//! nodes converge beyond all orders for smooth neurons.
+//! (theory section 1). The samples are the population, all equally likely, so that the sums over them are exact; the sums over
+//! nodes converge faster than any power of the spacing for smooth neurons.
 
-use super::Line;
+use super::GridAxis;
 use super::grid::KineticError;
 use crate::network::{Objective, TwoLayer};
 use ndarray::{Array1, Array2, ArrayView2, aview1};
 
-/// Features of every sample at every node, and what is minimised.
+/// The self-consistent field: features of every sample at every node, labels and objective.
 #[derive(Clone, Debug)]
 pub struct MeanField {
-    line: Line,
+    axis: GridAxis,
     outputs: usize,
     objective: Objective,
     /// Labels (n K).
     y: Vec<f64>,
-    /// Weights of the samples (n), of sum 1; none where all are equal.
+    /// Weights of the samples (n), of sum 1; `None` where all are equal.
     weights: Option<Vec<f64>>,
     /// `phi_k(x_s; theta_i)` and its derivative in theta, (n K, nodes).
     features: Array2<f64>,
@@ -33,90 +33,85 @@ impl MeanField {
     /// The field of neurons whose feature and slope at `(sample s, output k, theta)` are `phi(s, k, theta)`, for labels y
     /// (n, K).
     pub fn new(
-        line: Line,
+        axis: GridAxis,
         y: ArrayView2<f64>,
         objective: Objective,
         phi: impl Fn(usize, usize, f64) -> (f64, f64),
     ) -> Self {
         let (n, outputs) = y.dim();
-        let thetas = line.points();
-        let both =
-            Array2::from_shape_fn((n * outputs, line.nodes), |(row, i)| phi(row / outputs, row % outputs, thetas[i]));
+        let thetas = axis.points();
+        let pairs =
+            Array2::from_shape_fn((n * outputs, axis.nodes), |(row, i)| phi(row / outputs, row % outputs, thetas[i]));
         MeanField {
-            line,
+            axis,
             outputs,
             objective,
             y: y.iter().copied().collect(),
             weights: None,
-            features: both.mapv(|(value, _)| value),
-            slopes: both.mapv(|(_, slope)| slope),
+            features: pairs.mapv(|(value, _)| value),
+            slopes: pairs.mapv(|(_, slope)| slope),
             thetas,
         }
     }
 
-    /// The same for samples that are nodes of a quadrature, with weights (n) of sum 1.
+    /// As [`MeanField::new`], for samples that are the nodes of a quadrature with weights (n) of sum 1.
     pub fn weighted(
-        line: Line,
+        axis: GridAxis,
         y: ArrayView2<f64>,
         weights: Vec<f64>,
         objective: Objective,
         phi: impl Fn(usize, usize, f64) -> (f64, f64),
     ) -> Self {
-        MeanField { weights: Some(weights), ..Self::new(line, y, objective, phi) }
+        MeanField { weights: Some(weights), ..Self::new(axis, y, objective, phi) }
     }
 
     /// The field of a network with one trained parameter per neuron on samples x (n, d), y (n, K); `neuron` (p) holds the
     /// parameters that are not trained.
     ///
     /// # Errors
-    /// A network with another number of trained parameters.
+    /// [`KineticError::Parameters`] for a network with another number of trained parameters, or a trained output weight.
     pub fn of_network(
         network: &TwoLayer,
         neuron: &[f64],
-        line: Line,
+        axis: GridAxis,
         (x, y): (ArrayView2<f64>, ArrayView2<f64>),
         objective: Objective,
     ) -> Result<Self, KineticError> {
         let trained = network.trained();
         if trained.len() != 1 || trained.start >= network.inputs + usize::from(network.bias) {
-            let want = "network.kind = \"bump\", or one input, no bias and fixed output weights";
-            return Err(KineticError::Parameters { trained: trained.len(), want });
+            let expected = "network.kind = \"bump\", or one input, no bias and fixed output weights";
+            return Err(KineticError::Parameters { trained: trained.len(), expected });
         }
         let row = trained.start;
         let a = &neuron[network.parameters() - network.outputs..];
-        let rest = |s: usize| {
+        let fixed_part = |s: usize| {
             let w = (0..network.inputs).filter(|&j| j != row).map(|j| neuron[j] * x[[s, j]]).sum::<f64>();
             if network.bias && row != network.inputs { w + neuron[network.inputs] } else { w }
         };
         let factor = |s: usize| if row < network.inputs { x[[s, row]] } else { 1.0 };
-        Ok(Self::new(line, y, objective, |s, k, theta| {
-            let z = factor(s) * theta + rest(s);
+        Ok(Self::new(axis, y, objective, |s, k, theta| {
+            let z = factor(s) * theta + fixed_part(s);
             let sigma = network.activation;
             (a[k] * sigma.value(z), a[k] * sigma.derivative(z) * factor(s))
         }))
     }
 
-    /// The length over which a feature changes by its own size: the least, over samples, of the largest feature over the
-    /// largest slope; infinite where nothing changes.
+    /// The length scale over which a feature changes by its own size: the minimum over samples of the largest feature divided
+    /// by the largest slope; infinite where all features are constant.
     pub fn length(&self) -> f64 {
         let largest = |row: ndarray::ArrayView1<f64>| row.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
         let lengths = self.features.rows().into_iter().zip(self.slopes.rows()).map(|(f, s)| (largest(f), largest(s)));
         lengths.filter(|&(_, s)| s > 0.0).map(|(f, s)| f / s).fold(f64::INFINITY, f64::min)
     }
 
-    /// Nodes of theta.
-    pub fn line(&self) -> Line {
-        self.line
-    }
-
-    /// What is minimised.
-    pub fn objective(&self) -> Objective {
-        self.objective
+    /// The nodes of theta.
+    pub fn axis(&self) -> GridAxis {
+        self.axis
     }
 
     /// Predictions `f_rho(x_s)`, (n K) row-major, of a density on the nodes.
     pub fn predictions(&self, rho: &[f64]) -> Vec<f64> {
-        (self.features.dot(&aview1(rho)) * self.line.spacing()).to_vec()
+        (self.features.dot(&aview1(rho)) * self.axis.spacing()).to_vec()
     }
 
     /// The mean loss of predictions (n K).
@@ -129,7 +124,7 @@ impl MeanField {
     /// `(ridge / 2) int theta^2 rho`.
     pub fn penalty(&self, rho: &[f64]) -> f64 {
         let second: f64 = rho.iter().zip(&self.thetas).map(|(rho, theta)| rho * theta * theta).sum();
-        0.5 * self.objective.ridge * second * self.line.spacing()
+        0.5 * self.objective.ridge * second * self.axis.spacing()
     }
 
     /// Writes `Psi'(theta_i; rho)` on the nodes; returns the mean loss of `rho`.
@@ -149,7 +144,7 @@ impl MeanField {
         level.iter().zip(&self.thetas).map(|(level, theta)| level + ridge(theta)).collect()
     }
 
-    /// Derivatives of the loss over n, or times their weights, (n K).
+    /// Derivatives of the loss with respect to the predictions, times the weights of the samples (1/n where equal), (n K).
     fn residuals(&self, f: &[f64]) -> Array1<f64> {
         let mut residuals = Array1::zeros(f.len());
         let out = residuals.as_slice_mut().expect("a vector is contiguous");

@@ -1,19 +1,19 @@
-//! The free energy of a density, its parts, and what friction takes from it.
+//! The free energy of a density, its terms, and its dissipation by friction.
 //!
 //! ```text
 //! F = R(rho) + (1/2) int r^2 mu + tau int mu log mu,      dF/dt = -gamma int mu (r + tau d_r log mu)^2
 //! ```
 //!
 //! (theory section 3, KCH). Integrals are sums over nodes. The derivative of the logarithm is taken by differences of order
-//! 4, exact for a Gaussian; where the density is below 1e-13 of its maximum it counts for nothing.
+//! 4, exact for a Gaussian; nodes where the density is below 1e-13 of its maximum are left out of the dissipation.
 
-use super::{Constants, Density, MeanField};
+use super::{Density, KineticConstants, MeanField};
 use serde::{Deserialize, Serialize};
 
-/// Densities below this fraction of the largest do not dissipate.
+/// Fraction of the largest density below which a node is left out of the dissipation.
 const FLOOR: f64 = 1e-13;
 
-/// The free energy by parts.
+/// The free energy `F = R(rho) + (1/2) int r^2 mu + tau int mu log mu` (KCH) and its terms.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FreeEnergy {
     /// Risk R(rho): mean loss and ridge.
@@ -24,35 +24,35 @@ pub struct FreeEnergy {
     pub entropy: f64,
     /// `risk + kinetic + tau entropy`.
     pub total: f64,
-    /// `gamma int mu (r + tau d_r log mu)^2`, what F falls by per unit of time.
+    /// `gamma int mu (r + tau d_r log mu)^2 = -dF/dt`.
     pub dissipation: f64,
 }
 
 impl FreeEnergy {
-    /// Of a density under these constants.
-    pub fn of(field: &MeanField, density: &Density, constants: &Constants) -> Self {
-        let Constants { friction, temperature, .. } = *constants;
+    /// The free energy of a density under a field and the constants of the equation.
+    pub fn of(field: &MeanField, density: &Density, constants: &KineticConstants) -> Self {
+        let KineticConstants { friction, temperature, .. } = *constants;
         let rho = density.theta_marginal();
         let risk = field.loss(&field.predictions(&rho)) + field.penalty(&rho);
-        let (thetas, line) = (density.grid.theta.nodes, density.grid.momentum);
+        let (thetas, axis) = (density.grid.theta.nodes, density.grid.momentum);
         let logarithms: Vec<f64> = density.values.iter().map(|&v| if v > 0.0 { libm::log(v) } else { 0.0 }).collect();
         let floor = FLOOR * density.values.iter().copied().fold(0.0, f64::max);
         let (mut kinetic, mut entropy, mut dissipation) = (0.0, 0.0, 0.0);
-        let spacing = line.spacing();
+        let spacing = axis.spacing();
         for (j, row) in density.values.chunks_exact(thetas).enumerate() {
-            let r = line.node(j);
+            let r = axis.node(j);
             let logs = &logarithms[j * thetas..];
             kinetic += 0.5 * r * r * row.iter().sum::<f64>();
             entropy += row.iter().zip(logs).map(|(v, log)| v * log).sum::<f64>();
-            if j < 2 || j + 2 >= line.nodes {
+            if j < 2 || j + 2 >= axis.nodes {
                 continue;
             }
             let at = |rows: isize, i: usize| logarithms[(j as isize + rows) as usize * thetas + i];
-            let loss = |(i, v): (usize, &f64)| {
-                let near = 8.0 * (at(1, i) - at(-1, i)) - (at(2, i) - at(-2, i));
-                v * (r + temperature * near / (12.0 * spacing)).powi(2)
+            let rate = |(i, v): (usize, &f64)| {
+                let difference = 8.0 * (at(1, i) - at(-1, i)) - (at(2, i) - at(-2, i));
+                v * (r + temperature * difference / (12.0 * spacing)).powi(2)
             };
-            dissipation += row.iter().enumerate().filter(|(_, v)| **v > floor).map(loss).sum::<f64>();
+            dissipation += row.iter().enumerate().filter(|(_, v)| **v > floor).map(rate).sum::<f64>();
         }
         let cell = density.grid.cell();
         let (kinetic, entropy) = (kinetic * cell, entropy * cell);

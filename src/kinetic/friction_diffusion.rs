@@ -1,158 +1,180 @@
 //! The motion of the momenta at fixed theta, exact in time.
 //!
-//! With the field `g = Psi'(theta)` held, `d r = (-gamma r - g) dt + sqrt(2 gamma tau) dW` has the solution
+//! At a constant field `g = Psi'(theta)`, `d r = (-gamma r - g) dt + sqrt(2 gamma tau) dW` has the solution
 //!
 //! ```text
 //! r(h) = c r - g (1 - c)/gamma + sqrt(tau (1 - c^2)) xi,     c = exp(-gamma h)
 //! ```
 //!
-//! On the density of a column: a contraction, a convolution with a Gaussian, a shift. None of them bounds `gamma h`.
+//! The density of a column undergoes a contraction, a convolution with a Gaussian and a shift. None of them bounds `gamma h`.
 //!
-//! * **Rounds.** Contraction first would press what is narrow below the spacing before the diffusion widens it. So over a
-//!   long step both are done in turn, each time for `gamma h <= 1/2`: the Ornstein-Uhlenbeck motion over the sum of two times
-//!   is that over one after that over the other, exactly, and after `gamma h = 40` it has come to rest.
-//! * **Contraction.** The mass below a target edge is the mass below its source, by the interpolant of
+//! * **Substeps.** A contraction over a long step would compress narrow features below the spacing before the diffusion widens
+//!   them. A long step is therefore divided into substeps of `gamma h <= 1/2`, each a contraction and a diffusion, which is exact
+//!   by the semigroup property of the Ornstein-Uhlenbeck process; after `gamma h = 40` the process is stationary to rounding.
+//! * **Contraction.** The mass below a cell edge is the mass below its source under the contraction, by the interpolant of
 //!   [`super::transport`].
-//! * **Correction.** A contraction of averages over cells adds the cell's own variance. With D the derivative by the source
-//!   and the unknowns values at nodes, the mass below a target edge is `A(D)/A(D/c)` of the interpolant,
-//!   `A(D) = sinh(D/2)/(D/2)`: the weights of a cut hold that up to the fourth derivative, so that what is contracted are
-//!   values at nodes again.
-//! * **Diffusion** of a standard deviation of s spacings. Below 0.61 it is a part of the same weights, `exp(s^2 (D/c)^2/2)`.
-//!   Up to 1.27, and twice and three times over up to 2.2, it is seven weights with the right moments up to the seventh, all of
-//!   them positive. Above, the Gaussian is sampled at the nodes, which is exact beyond all orders.
-//! * **Kick.** The shift of [`super::transport`], by another distance in every column.
+//! * **Correction.** A contraction of cell averages adds the variance of a cell. With D the derivative with respect to the source
+//!   and the unknowns values at nodes, the mass below a cell edge is `A(D)/A(D/c)` of the interpolant,
+//!   `A(D) = sinh(D/2)/(D/2)`. The weights of a source edge include this factor up to the fourth derivative, so that the
+//!   unknowns remain values at nodes.
+//! * **Diffusion** by a standard deviation of s spacings. Below 0.61 its factor `exp(s^2 (D/c)^2/2)` is included in the same
+//!   weights. Up to 1.27, and up to 2.2 by two or three applications, it is a convolution with seven positive weights that have
+//!   the moments of the Gaussian up to the seventh. Above, the Gaussian is sampled at the nodes, whose error decreases faster
+//!   than any power of the spacing.
+//! * **Kick.** The shift of [`super::transport`], by a different distance in every column.
 
-use super::columns::{self, Contracted, Convolved, Cut, LEAD, Lanes, Plain, TILE};
-use super::grid::{Density, KineticError, Line};
-use super::transport::{PACK, part_weights};
+use super::columns::{self, BufferRows, Contracted, Convolved, GHOST_ROWS, PackRow, SourceEdge, TILE};
+use super::grid::{Density, GridAxis, KineticError};
+use super::transport::{PACK, cell_part_weights};
 use crate::compute::{Job, Kernel, Pass, Simd, Strip, for_each_strip};
 use std::sync::Mutex;
 
-/// Packs of columns of a task: their rows are read together.
+/// Packs of columns in a task, whose rows are read together.
 const PACKS: usize = 4;
 
-/// The variances, in squared spacings, for which all [`seven`] weights are positive: roots of `15 v^2 - 30 v + 9`, rounded
+/// The variances, in squared spacings, for which all seven-point weights are positive: roots of `15 v^2 - 30 v + 9`, rounded
 /// inwards.
-const SEVEN: (f64, f64) = (0.3676, 1.6324);
+const SEVEN_POINT_VARIANCE: (f64, f64) = (0.3676, 1.6324);
 
-/// Most times that the seven weights are applied.
-const TIMES: f64 = 3.0;
+/// Largest number of applications of the seven-point weights.
+const MAX_APPLICATIONS: f64 = 3.0;
 
-/// Standard deviations after which a sampled Gaussian ends: what is cut off is 1e-10 of it.
-const REACH: f64 = 6.5;
+/// Standard deviations at which a sampled Gaussian is truncated; the truncated mass is 1e-10.
+const CUTOFF: f64 = 6.5;
 
-/// Longest `gamma h` of a round, and the one after which nothing is left to do.
-const ROUND: f64 = 0.5;
-const ALL: f64 = 40.0;
+/// Largest `gamma h` of a substep.
+const MAX_SUBSTEP: f64 = 0.5;
 
-/// How the diffusion is done.
+/// `gamma h` after which the momenta are stationary to rounding.
+const EQUILIBRATION_TIME: f64 = 40.0;
+
+/// The method of the diffusion.
 #[derive(Clone, Debug)]
 enum Diffusion {
-    /// By the contraction, or nothing to do.
+    /// Included in the contraction, or zero.
     None,
-    /// Weights of the neighbours at distances 0 to 3, applied so many times.
-    Seven { times: usize, weights: [f64; 4] },
-    /// Weights of the neighbours from `-reach` to `reach`, with a tile less one of zeros on both sides.
+    /// Weights of the neighbours at distances 0 to 3, applied `times` times.
+    SevenPoint { times: usize, weights: [f64; 4] },
+    /// Weights of the neighbours from `-reach` to `reach`, padded by `TILE - 1` zeros at both ends.
     Gaussian { reach: usize, weights: Vec<f64> },
 }
 
-/// The motion of the momenta over one step.
+/// The motion of the momenta over one step: friction, diffusion and the kick by the field.
 #[derive(Clone, Debug)]
 pub struct FrictionDiffusion {
-    momentum: Line,
-    /// Contractions, each with its diffusion.
-    rounds: usize,
-    /// Empty without friction.
-    cuts: Vec<Cut>,
+    momentum: GridAxis,
+    /// Number of substeps, each a contraction and a diffusion.
+    substeps: usize,
+    /// Source edges of the contraction of a substep; empty without friction.
+    edges: Vec<SourceEdge>,
     diffusion: Diffusion,
-    /// `(1 - c) / gamma`, in spacings.
-    push: f64,
+    /// `(1 - c) / gamma` divided by the spacing: the kick, in spacings, per unit of the gradient.
+    kick_per_gradient: f64,
 }
 
 impl FrictionDiffusion {
-    /// The motion over a time `step` under a friction and a temperature.
+    /// The motion over a time `step` with a friction gamma and a temperature tau.
     ///
     /// # Errors
-    /// A temperature whose Gaussian is wider than the box.
-    pub fn new(momentum: Line, friction: f64, temperature: f64, step: f64) -> Result<Self, KineticError> {
+    /// [`KineticError::Box`] for a temperature whose Gaussian is wider than the box.
+    pub fn new(momentum: GridAxis, friction: f64, temperature: f64, step: f64) -> Result<Self, KineticError> {
         let spacing = momentum.spacing();
-        let push = if friction > 0.0 { -libm::expm1(-friction * step) / friction } else { step } / spacing;
+        let kick_per_gradient = if friction > 0.0 { -libm::expm1(-friction * step) / friction } else { step } / spacing;
         if friction == 0.0 {
-            return Ok(FrictionDiffusion { momentum, rounds: 1, cuts: Vec::new(), diffusion: Diffusion::None, push });
+            return Ok(FrictionDiffusion {
+                momentum,
+                substeps: 1,
+                edges: Vec::new(),
+                diffusion: Diffusion::None,
+                kick_per_gradient,
+            });
         }
-        let rounds = ((friction * step).min(ALL) / ROUND).ceil().max(1.0);
-        let c = libm::exp(-(friction * step).min(ALL) / rounds);
+        let substeps = ((friction * step).min(EQUILIBRATION_TIME) / MAX_SUBSTEP).ceil().max(1.0);
+        let c = libm::exp(-(friction * step).min(EQUILIBRATION_TIME) / substeps);
         let variance = temperature * (1.0 - c * c) / spacing.powi(2);
-        let (diffusion, within) = match (variance / SEVEN.1).ceil().max(1.0) {
-            _ if variance < SEVEN.0 => (Diffusion::None, variance),
-            times if times <= TIMES => {
-                (Diffusion::Seven { times: times as usize, weights: seven(variance / times) }, 0.0)
+        let (diffusion, in_contraction) = match (variance / SEVEN_POINT_VARIANCE.1).ceil().max(1.0) {
+            _ if variance < SEVEN_POINT_VARIANCE.0 => (Diffusion::None, variance),
+            times if times <= MAX_APPLICATIONS => {
+                (Diffusion::SevenPoint { times: times as usize, weights: seven_point_weights(variance / times) }, 0.0)
             }
-            _ => (gaussian(variance), 0.0),
+            _ => (sampled_gaussian(variance), 0.0),
         };
         if matches!(&diffusion, Diffusion::Gaussian { reach, .. } if 2 * reach > momentum.nodes) {
-            let width = 2.0 * REACH * temperature.sqrt();
+            let width = 2.0 * CUTOFF * temperature.sqrt();
             return Err(KineticError::Box {
-                line: "momentum",
+                axis: "momentum",
                 mass: libm::erfc(0.25 * (momentum.high - momentum.low) / (2.0 * temperature).sqrt()),
                 low: momentum.low,
                 high: momentum.high,
-                wanted: format!("[{:.3}, {:.3}]", -width, width),
+                required: format!("[{:.3}, {:.3}]", -width, width),
             });
         }
-        Ok(FrictionDiffusion { momentum, rounds: rounds as usize, cuts: cuts(momentum, c, within), diffusion, push })
+        Ok(FrictionDiffusion {
+            momentum,
+            substeps: substeps as usize,
+            edges: source_edges(momentum, c, in_contraction),
+            diffusion,
+            kick_per_gradient,
+        })
     }
 
-    /// Moves the momenta of every column, `gradient` (nodes of theta) being `Psi'` there.
+    /// Moves the momenta of every column by one step; `gradient` (nodes of theta) holds `Psi'`.
     pub fn apply(&self, density: &mut Density, gradient: &[f64], threads: usize) {
         let columns = density.grid.theta.nodes;
         let scratch: Vec<Mutex<Buffers>> = (0..threads.max(1)).map(|_| Mutex::default()).collect();
-        f64::dispatch(Columns { motion: self, columns, gradient, values: &mut density.values, scratch: &scratch });
+        f64::dispatch(FrictionDiffusionPass {
+            motion: self,
+            columns,
+            gradient,
+            values: &mut density.values,
+            scratch: &scratch,
+        });
     }
 
-    /// Rows before and after a column.
+    /// Ghost rows before and after a column.
     fn margin(&self) -> usize {
-        if let Diffusion::Gaussian { reach, .. } = self.diffusion { reach.max(LEAD) } else { LEAD }
+        if let Diffusion::Gaussian { reach, .. } = self.diffusion { reach.max(GHOST_ROWS) } else { GHOST_ROWS }
     }
 }
 
-/// The cuts of a contraction by c towards 0, together with a diffusion of this variance in squared spacings.
-fn cuts(momentum: Line, c: f64, variance: f64) -> Vec<Cut> {
+/// The source edges of a contraction by the factor c towards 0, combined with a diffusion of the given variance in squared
+/// spacings.
+fn source_edges(momentum: GridAxis, c: f64, variance: f64) -> Vec<SourceEdge> {
     let n = momentum.nodes;
-    // Taylor's coefficients of A(D) exp(v (D/c)^2 / 2) / A(D/c) at D^2 and D^4.
+    // Taylor coefficients of A(D) exp(v (D/c)^2 / 2) / A(D/c) at D^2 and D^4.
     let (d, v) = ((c * c).recip(), variance / (c * c));
     let second = (1.0 - d) / 24.0 + 0.5 * v;
     let fourth = (3.0 - 10.0 * d + 7.0 * d * d) / 5760.0 + (1.0 - d) * v / 48.0 + v * v / 8.0;
-    let cut = |j: usize| {
-        let place = (momentum.low + j as f64 * momentum.spacing()) / c;
-        let place = ((place - momentum.low) / momentum.spacing()).clamp(0.0, n as f64);
-        let node = (place as usize).min(n - 1);
-        let weights = match place {
-            // Beyond the ends there is nothing, or everything: no polynomial.
+    let edge = |j: usize| {
+        let position = (momentum.low + j as f64 * momentum.spacing()) / c;
+        let position = ((position - momentum.low) / momentum.spacing()).clamp(0.0, n as f64);
+        let node = (position as usize).min(n - 1);
+        let weights = match position {
+            // Beyond the ends the mass below is none or all of it.
             0.0 => [0.0; 5],
             p if p == n as f64 => [0.0, 0.0, 1.0, 0.0, 0.0],
-            p => part_weights(p - node as f64, second, fourth),
+            p => cell_part_weights(p - node as f64, second, fourth),
         };
-        Cut { node, weights }
+        SourceEdge { node, weights }
     };
-    (0..=n).map(cut).collect()
+    (0..=n).map(edge).collect()
 }
 
 /// Weights at distances 0 to 3 with the moments 1, v, 3 v^2, 15 v^3 of a Gaussian.
-fn seven(v: f64) -> [f64; 4] {
+fn seven_point_weights(v: f64) -> [f64; 4] {
     let one = v * (36.0 + v * (-39.0 + 15.0 * v)) / 48.0;
     let two = v * (-9.0 + v * (30.0 - 15.0 * v)) / 120.0;
     let three = v * (4.0 + v * (-15.0 + 15.0 * v)) / 720.0;
-    // The middle takes what the others leave: weights that miss 1 by a rounding would be missed at every step.
+    // The central weight makes the sum exactly 1: a rounding error in it would change the mass at every step.
     [1.0 - 2.0 * (three + two + one), one, two, three]
 }
 
 /// The sampled Gaussian of a variance in squared spacings, of mass 1.
-fn gaussian(variance: f64) -> Diffusion {
-    let reach = (REACH * variance.sqrt()).ceil() as usize;
+fn sampled_gaussian(variance: f64) -> Diffusion {
+    let reach = (CUTOFF * variance.sqrt()).ceil() as usize;
     let half: Vec<f64> = (0..=reach).map(|k| libm::exp(-0.5 * (k * k) as f64 / variance)).collect();
     let mass = half[0] + 2.0 * half[1..].iter().sum::<f64>();
-    // As above.
+    // The central weight makes the sum exactly 1.
     let sides: f64 = half[1..].iter().rev().map(|w| w / mass).sum();
     let mut weights = vec![0.0; 2 * (reach + TILE - 1) + 1];
     for (i, weight) in weights.iter_mut().enumerate() {
@@ -165,14 +187,15 @@ fn gaussian(variance: f64) -> Diffusion {
     Diffusion::Gaussian { reach, weights }
 }
 
-/// A task's columns, and a pack to compute the next from.
+/// The columns of a task, and a scratch pack that exchanges its role with each of them.
 #[derive(Debug, Default)]
 struct Buffers {
-    packs: [Vec<Lanes>; PACKS],
-    next: Vec<Lanes>,
+    packs: [Vec<PackRow>; PACKS],
+    next: Vec<PackRow>,
 }
 
-struct Columns<'a> {
+/// The motion of all columns of a density.
+struct FrictionDiffusionPass<'a> {
     motion: &'a FrictionDiffusion,
     columns: usize,
     gradient: &'a [f64],
@@ -180,36 +203,36 @@ struct Columns<'a> {
     scratch: &'a [Mutex<Buffers>],
 }
 
-impl Pass<f64> for Columns<'_> {
+impl Pass<f64> for FrictionDiffusionPass<'_> {
     fn run<S: Simd<f64>>(self, simd: S) {
-        let Columns { motion, columns, gradient, values, scratch } = self;
+        let FrictionDiffusionPass { motion, columns, gradient, values, scratch } = self;
         let len = motion.momentum.nodes + 2 * motion.margin() + TILE;
         for_each_strip(scratch.len(), values, columns, PACKS * PACK, |task, mut strip, thread| {
             let mut buffers = scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let Buffers { packs: buffer, next } = &mut *buffers;
             buffer.iter_mut().chain([&mut *next]).for_each(|pack| pack.resize(len, [0.0; PACK]));
             let buffer = &mut buffer[..strip.width() / PACK];
-            simd.vectorize(Gather { motion, strip: &strip, packs: buffer });
+            simd.vectorize(GatherColumns { motion, strip: &strip, packs: buffer });
             for (p, pack) in buffer.iter_mut().enumerate() {
                 let gradient = &gradient[(task * PACKS + p) * PACK..];
                 let strip = strip.columns_mut(p * PACK..(p + 1) * PACK);
-                simd.vectorize(Column { motion, gradient, strip, pack, next });
+                simd.vectorize(MoveColumns { motion, gradient, strip, pack, next });
             }
         });
     }
 }
 
-/// Reads packs of columns.
-struct Gather<'a> {
+/// Copies the columns of a strip into packs.
+struct GatherColumns<'a> {
     motion: &'a FrictionDiffusion,
     strip: &'a Strip<'a, f64>,
-    packs: &'a mut [Vec<Lanes>],
+    packs: &'a mut [Vec<PackRow>],
 }
 
-impl Job<f64> for Gather<'_> {
+impl Job<f64> for GatherColumns<'_> {
     #[inline(always)]
     fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, s: S) {
-        let Gather { motion, strip, packs } = self;
+        let GatherColumns { motion, strip, packs } = self;
         let margin = motion.margin();
         for j in 0..motion.momentum.nodes {
             for (pack, row) in packs.iter_mut().zip(strip.row(j).chunks_exact(PACK)) {
@@ -219,39 +242,39 @@ impl Job<f64> for Gather<'_> {
     }
 }
 
-/// The motion of a pack of columns, held in `pack[margin .. margin + n]` and written to the strip; the margins are zero before
-/// and after.
-struct Column<'a> {
+/// Moves a pack of columns, held in `pack[margin .. margin + n]`, and writes it to the strip; the margins are zero before and
+/// after.
+struct MoveColumns<'a> {
     motion: &'a FrictionDiffusion,
-    /// The gradient from the first of the columns on.
+    /// The gradient, from the first column of the pack on.
     gradient: &'a [f64],
     strip: Strip<'a, f64>,
-    pack: &'a mut Vec<Lanes>,
-    next: &'a mut Vec<Lanes>,
+    pack: &'a mut Vec<PackRow>,
+    next: &'a mut Vec<PackRow>,
 }
 
-impl Job<f64> for Column<'_> {
+impl Job<f64> for MoveColumns<'_> {
     #[inline(always)]
     fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, s: S) {
-        let Column { motion, gradient, mut strip, pack, next } = self;
-        let FrictionDiffusion { momentum, rounds, cuts, diffusion, push } = motion;
+        let MoveColumns { motion, gradient, mut strip, pack, next } = self;
+        let FrictionDiffusion { momentum, substeps, edges, diffusion, kick_per_gradient } = motion;
         let (n, margin) = (momentum.nodes, motion.margin());
         let inside = margin..margin + n;
-        let outer = margin - LEAD..inside.end + LEAD;
-        for round in 1..=*rounds {
-            // What comes last is done on the way of the kick, but not three things in one: registers would not do.
-            let last = round == *rounds;
-            let on_the_way = last && matches!(diffusion, Diffusion::None);
-            if !cuts.is_empty() && !on_the_way {
-                columns::collect(s, Contracted::new(s, cuts, &pack[outer.clone()]), &mut next[inside.clone()]);
+        let outer = margin - GHOST_ROWS..inside.end + GHOST_ROWS;
+        for substep in 1..=*substeps {
+            // The last operation before the kick is fused with it; fusing more would need more registers than there are.
+            let last = substep == *substeps;
+            let fused = last && matches!(diffusion, Diffusion::None);
+            if !edges.is_empty() && !fused {
+                columns::write_rows(s, Contracted::new(s, edges, &pack[outer.clone()]), &mut next[inside.clone()]);
                 std::mem::swap(pack, next);
             }
             match diffusion {
                 Diffusion::None => {}
-                Diffusion::Seven { times, weights } => {
+                Diffusion::SevenPoint { times, weights } => {
                     for _ in 0..times - usize::from(last) {
-                        let rows = Convolved::new(s, *weights, n, Plain { s, rows: &pack[inside.clone()] });
-                        columns::collect(s, rows, &mut next[inside.clone()]);
+                        let rows = Convolved::new(s, *weights, n, BufferRows { s, rows: &pack[inside.clone()] });
+                        columns::write_rows(s, rows, &mut next[inside.clone()]);
                         std::mem::swap(pack, next);
                     }
                 }
@@ -267,19 +290,21 @@ impl Job<f64> for Column<'_> {
                 }
             }
         }
-        let distances: Lanes = std::array::from_fn(|l| -gradient[l] * push);
-        let put = |j: usize, v: S::Pack| s.store(v, strip.row_mut(j));
-        let moved = &mut next[inside.start..=inside.end];
+        let distances: PackRow = std::array::from_fn(|l| -gradient[l] * kick_per_gradient);
+        let write = |j: usize, v: S::Pack| s.store(v, strip.row_mut(j));
+        let shifted = &mut next[inside.start..=inside.end];
         let (rows, outer) = (&pack[inside.clone()], &pack[outer]);
         match diffusion {
-            Diffusion::None if !cuts.is_empty() => {
-                columns::kick(s, distances, n, Contracted::new(s, cuts, outer), moved, put);
+            Diffusion::None if !edges.is_empty() => {
+                columns::kick(s, distances, n, Contracted::new(s, edges, outer), shifted, write);
             }
-            Diffusion::Seven { weights, .. } => {
-                let rows = Convolved::new(s, *weights, n, Plain { s, rows });
-                columns::kick(s, distances, n, rows, moved, put);
+            Diffusion::SevenPoint { weights, .. } => {
+                let rows = Convolved::new(s, *weights, n, BufferRows { s, rows });
+                columns::kick(s, distances, n, rows, shifted, write);
             }
-            _ => columns::kick(s, distances, n, Plain { s, rows }, moved, put),
+            Diffusion::None | Diffusion::Gaussian { .. } => {
+                columns::kick(s, distances, n, BufferRows { s, rows }, shifted, write)
+            }
         }
         next[inside.end] = [0.0; PACK];
     }

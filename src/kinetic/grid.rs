@@ -1,118 +1,118 @@
-//! Nodes of the phase plane, and a density on them.
+//! Nodes of phase space, and a density on them.
 //!
-//! Unknowns are values at nodes; integrals are sums over nodes times the spacing, which is exact beyond all orders for a
-//! smooth density that vanishes at the box's edges (Trefethen, Weideman, SIAM Review 2014).
+//! Unknowns are values at nodes; integrals are sums over nodes times the spacing, which converge faster than any power of the
+//! spacing for a smooth density that vanishes at the edges of the box (Trefethen, Weideman, SIAM Review 2014).
 
-/// Nodes of either line come in multiples of this, the lanes of two packs.
-pub const LANES: usize = 16;
+/// The number of nodes of an axis is a multiple of this, the lanes of two packs.
+pub const NODE_MULTIPLE: usize = 16;
 
-/// Fewest nodes of a line.
-pub const FEWEST: usize = 32;
+/// Smallest number of nodes of an axis.
+pub const MIN_NODES: usize = 32;
 
-/// What cannot be solved on a grid.
+/// Why a problem cannot be solved on a grid.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum KineticError {
-    /// A line without length, or with too few nodes or an odd number of them.
+    /// An axis without length, or whose number of nodes is too small or not a multiple of [`NODE_MULTIPLE`].
     #[error(
-        "{line}: {nodes} nodes on [{low}, {high}]: expected low < high and a multiple of {LANES} nodes, at least {FEWEST}"
+        "{axis}: {nodes} nodes on [{low}, {high}]: expected low < high and a multiple of {NODE_MULTIPLE} nodes, at least {MIN_NODES}"
     )]
-    Line {
+    Axis {
         /// `theta` or `momentum`.
-        line: &'static str,
-        /// Nodes asked for.
+        axis: &'static str,
+        /// Requested number of nodes.
         nodes: usize,
         /// Lower end.
         low: f64,
         /// Upper end.
         high: f64,
     },
-    /// Momenta contract towards zero, which must be inside.
-    #[error("momentum: [{low}, {high}] does not hold 0 in its inside")]
-    NoRest {
+    /// Friction contracts the momenta towards zero, which must be inside the box.
+    #[error("momentum: [{low}, {high}] does not contain 0 in its interior")]
+    ZeroOutside {
         /// Lower end.
         low: f64,
         /// Upper end.
         high: f64,
     },
     /// A constant outside its range.
-    #[error("{name} = {value}: expected {want}")]
+    #[error("{name} = {value}: expected {expected}")]
     Constant {
-        /// Which.
+        /// Name of the constant.
         name: &'static str,
         /// Its value.
         value: f64,
-        /// What would be right.
-        want: &'static str,
+        /// Its range.
+        expected: &'static str,
     },
     /// The start does not fit into the box.
     #[error(
-        "{line}: {mass:.1e} of the start's mass is outside [{low}, {high}] or at its edges: expected {wanted} or wider"
+        "{axis}: {mass:.1e} of the start's mass is outside [{low}, {high}] or at its edges: expected {required} or wider"
     )]
     Box {
         /// `theta` or `momentum`.
-        line: &'static str,
-        /// The mass.
+        axis: &'static str,
+        /// The mass outside the box or at its edges.
         mass: f64,
         /// Lower end.
         low: f64,
         /// Upper end.
         high: f64,
-        /// A box that would do.
-        wanted: String,
+        /// A box that suffices.
+        required: String,
     },
-    /// The nodes are too far apart for what is to be seen on them.
+    /// The nodes are too far apart to resolve the problem.
     #[error(
-        "{line}: a spacing of {spacing:.3e} is too coarse for {what}, {scale:.3e}: expected at least {wanted} nodes"
+        "{axis}: a spacing of {spacing:.3e} is too coarse for {what}, {scale:.3e}: expected at least {required} nodes"
     )]
     Coarse {
         /// `theta` or `momentum`.
-        line: &'static str,
+        axis: &'static str,
         /// The spacing.
         spacing: f64,
-        /// What is too fine.
+        /// The quantity that is not resolved.
         what: &'static str,
-        /// Its length.
+        /// Its length scale.
         scale: f64,
-        /// A number of nodes that would do.
-        wanted: usize,
+        /// A number of nodes that suffices.
+        required: usize,
     },
     /// The step is too long for the field.
-    #[error("a step of {step} is too long for the field: expected at most {wanted:.3e}, where {why}")]
+    #[error("a step of {step} is too long for the field: expected at most {required:.3e}, where {why}")]
     Step {
         /// The step.
         step: f64,
-        /// One that would do.
-        wanted: f64,
-        /// What changes within it.
+        /// A step that suffices.
+        required: f64,
+        /// What happens within a step of that length.
         why: &'static str,
     },
-    /// All neurons start at one point, or at two.
+    /// The law of theta at the start has no density.
     #[error("the start of theta is a point and has no density: expected the law \"gaussian\" or \"uniform\"")]
     Point,
-    /// The density is not finite any more.
+    /// The density is no longer finite.
     #[error("the density is not finite at time {time}")]
     NotFinite {
-        /// When.
+        /// The time.
         time: f64,
     },
-    /// The radial reduction needs a law of w that looks the same from all directions.
+    /// The radial reduction needs a rotation-invariant law of w.
     #[error(
         "network.start.w: the radial reduction needs a rotation-invariant start: expected a gaussian of mean 0 or a sphere"
     )]
     Anisotropic,
-    /// The network's neurons have not one trained parameter each.
-    #[error("a grid needs neurons with one trained parameter, and these have {trained}: {want}")]
+    /// The neurons of the network do not have exactly one trained parameter.
+    #[error("a grid needs neurons with one trained parameter, but these have {trained}: expected {expected}")]
     Parameters {
         /// Trained parameters of a neuron.
         trained: usize,
-        /// What would be right.
-        want: &'static str,
+        /// Settings of a suitable network.
+        expected: &'static str,
     },
 }
 
-/// Equally spaced nodes `low + (i + 1/2) spacing` of an interval.
+/// Equally spaced nodes `low + (i + 1/2) spacing`, i = 0 .. nodes - 1, of an interval.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Line {
+pub struct GridAxis {
     /// Lower end.
     pub low: f64,
     /// Upper end.
@@ -121,8 +121,8 @@ pub struct Line {
     pub nodes: usize,
 }
 
-impl Line {
-    /// Distance of neighbouring nodes.
+impl GridAxis {
+    /// Distance between neighbouring nodes.
     pub fn spacing(&self) -> f64 {
         (self.high - self.low) / self.nodes as f64
     }
@@ -137,39 +137,46 @@ impl Line {
         (0..self.nodes).map(|i| self.node(i)).collect()
     }
 
-    fn check(&self, line: &'static str) -> Result<(), KineticError> {
-        let Line { low, high, nodes } = *self;
-        if low.is_finite() && high.is_finite() && low < high && nodes >= FEWEST && nodes.is_multiple_of(LANES) {
+    /// Whether the axis can be used; `axis` is its name in the error.
+    fn check(&self, axis: &'static str) -> Result<(), KineticError> {
+        let GridAxis { low, high, nodes } = *self;
+        if low.is_finite()
+            && high.is_finite()
+            && low < high
+            && nodes >= MIN_NODES
+            && nodes.is_multiple_of(NODE_MULTIPLE)
+        {
             return Ok(());
         }
-        Err(KineticError::Line { line, nodes, low, high })
+        Err(KineticError::Axis { axis, nodes, low, high })
     }
 }
 
-/// A grid of the plane of parameter and momentum.
+/// A grid of phase space, the product of an axis of theta and one of r.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PhaseGrid {
     /// Nodes of theta.
-    pub theta: Line,
+    pub theta: GridAxis,
     /// Nodes of r.
-    pub momentum: Line,
+    pub momentum: GridAxis,
 }
 
 impl PhaseGrid {
-    /// The grid of two lines.
+    /// The product of two axes.
     ///
     /// # Errors
-    /// A line without length, with too few nodes, with nodes not in multiples of [`LANES`]; momenta without 0 among them.
-    pub fn new(theta: Line, momentum: Line) -> Result<Self, KineticError> {
+    /// [`KineticError::Axis`] for an axis without length or with a wrong number of nodes, [`KineticError::ZeroOutside`] for
+    /// momenta that do not contain 0.
+    pub fn new(theta: GridAxis, momentum: GridAxis) -> Result<Self, KineticError> {
         theta.check("theta")?;
         momentum.check("momentum")?;
         if momentum.low >= 0.0 || momentum.high <= 0.0 {
-            return Err(KineticError::NoRest { low: momentum.low, high: momentum.high });
+            return Err(KineticError::ZeroOutside { low: momentum.low, high: momentum.high });
         }
         Ok(PhaseGrid { theta, momentum })
     }
 
-    /// Nodes of the plane.
+    /// Number of nodes.
     pub fn nodes(&self) -> usize {
         self.theta.nodes * self.momentum.nodes
     }
@@ -180,7 +187,7 @@ impl PhaseGrid {
     }
 }
 
-/// A density on the nodes of a grid, with respect to `d theta d r`; one row of theta for every momentum.
+/// A density on the nodes of a grid, with respect to `d theta d r`; one row over theta for every momentum.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Density {
     /// The grid.
@@ -189,7 +196,7 @@ pub struct Density {
     pub values: Vec<f64>,
 }
 
-/// Moments of a density, per unit of mass.
+/// First and second moments of a density, divided by its mass.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
     /// Mean of theta and of r.
@@ -199,7 +206,7 @@ pub struct Moments {
 }
 
 impl Density {
-    /// The density `f(theta, r)` on the nodes, scaled to mass 1.
+    /// The density `f(theta, r)` on the nodes, normalised to mass 1.
     pub fn from_fn(grid: PhaseGrid, f: impl Fn(f64, f64) -> f64) -> Self {
         let thetas = grid.theta.points();
         let row = |r: f64| thetas.iter().map(|&theta| f(theta, r)).collect::<Vec<_>>();
@@ -209,7 +216,7 @@ impl Density {
         density
     }
 
-    /// The product of two densities on the lines, scaled to mass 1.
+    /// The product of densities of theta and of r on their nodes, normalised to mass 1.
     pub fn product(grid: PhaseGrid, theta: &[f64], momentum: &[f64]) -> Self {
         let values = momentum.iter().flat_map(|m| theta.iter().map(move |t| m * t)).collect();
         let mut density = Density { grid, values };
@@ -220,7 +227,7 @@ impl Density {
 
     /// `int mu`.
     pub fn mass(&self) -> f64 {
-        // Row by row: the rounding of a sum grows with its length.
+        // Row by row, as the rounding error of a sum grows with its length.
         let rows = self.values.chunks_exact(self.grid.theta.nodes).map(|row| row.iter().sum::<f64>());
         rows.sum::<f64>() * self.grid.cell()
     }
@@ -236,7 +243,7 @@ impl Density {
         rho
     }
 
-    /// The law of r on its nodes.
+    /// The law of r, `int mu d theta`, on its nodes.
     pub fn momentum_marginal(&self) -> Vec<f64> {
         let spacing = self.grid.theta.spacing();
         self.values.chunks_exact(self.grid.theta.nodes).map(|row| spacing * row.iter().sum::<f64>()).collect()
@@ -265,16 +272,16 @@ impl Density {
         }
     }
 
-    /// The mass in the outermost `1/32` of the box on either side: that of theta's ends, and that of r's.
+    /// The mass in the outermost `1/32` of the box at both ends: of the law of theta, and of the law of r.
     pub fn edge_mass(&self) -> (f64, f64) {
         (edge_mass(&self.theta_marginal(), self.grid.theta), edge_mass(&self.momentum_marginal(), self.grid.momentum))
     }
 }
 
-/// The mass of a density on a line in the outermost `1/32` on either side.
-pub fn edge_mass(density: &[f64], line: Line) -> f64 {
-    let edge = line.nodes / 32;
-    let inner = edge..line.nodes - edge;
+/// The mass of a density on the nodes of an axis in the outermost `1/32` at both ends.
+pub fn edge_mass(density: &[f64], axis: GridAxis) -> f64 {
+    let margin = axis.nodes / 32;
+    let inner = margin..axis.nodes - margin;
     let outside = |i: &usize| !inner.contains(i);
-    (0..line.nodes).filter(outside).map(|i| density[i]).sum::<f64>() * line.spacing()
+    (0..axis.nodes).filter(outside).map(|i| density[i]).sum::<f64>() * axis.spacing()
 }

@@ -1,8 +1,8 @@
-//! The law of theta as a density on nodes: what other laws on the line are held against.
+//! The law of theta as a density on nodes: quantiles, and the Wasserstein distance to other laws on the real line.
 
-use super::Line;
+use super::GridAxis;
 
-/// Atoms that have no distance from a law.
+/// Why a set of atoms has no distance to a law.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AtomsError {
     /// There are none.
@@ -16,17 +16,17 @@ pub enum AtomsError {
     NotSorted,
 }
 
-/// A probability density on a line, constant within half a spacing of a node.
+/// A probability law on the real line with a piecewise constant density, constant within half a spacing of a node.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LineLaw {
-    line: Line,
+pub struct GridLaw {
+    axis: GridAxis,
     /// Cumulated mass at the `nodes + 1` edges between nodes, from 0 to 1.
     cumulated: Vec<f64>,
 }
 
-impl LineLaw {
-    /// The law with these values (nodes) of its density; they are scaled to mass 1.
-    pub fn new(line: Line, density: &[f64]) -> Self {
+impl GridLaw {
+    /// The law with the values `density` (nodes) of its density, normalised to mass 1.
+    pub fn new(axis: GridAxis, density: &[f64]) -> Self {
         let mut cumulated = vec![0.0];
         let mut sum = 0.0;
         cumulated.extend(density.iter().map(|&v| {
@@ -34,36 +34,37 @@ impl LineLaw {
             sum
         }));
         cumulated.iter_mut().for_each(|c| *c /= sum);
-        LineLaw { line, cumulated }
+        GridLaw { axis, cumulated }
     }
 
-    /// The quantile of `u` in (0, 1): linear between edges.
+    /// The quantile of `u` in (0, 1), linear between cell edges.
     pub fn quantile(&self, u: f64) -> f64 {
-        let after = self.cumulated.partition_point(|&c| c < u).clamp(1, self.line.nodes);
+        let after = self.cumulated.partition_point(|&c| c < u).clamp(1, self.axis.nodes);
         let (a, b) = (self.cumulated[after - 1], self.cumulated[after]);
-        let part = if b > a { ((u - a) / (b - a)).clamp(0.0, 1.0) } else { 0.5 };
-        self.line.low + (after as f64 - 1.0 + part) * self.line.spacing()
+        let fraction = if b > a { ((u - a) / (b - a)).clamp(0.0, 1.0) } else { 0.5 };
+        self.axis.low + (after as f64 - 1.0 + fraction) * self.axis.spacing()
     }
 
-    /// Mass between `a` and `b`.
+    /// The mass of [a, b].
     pub fn mass_between(&self, a: f64, b: f64) -> f64 {
         self.distribution(b) - self.distribution(a)
     }
 
+    /// The distribution function.
     fn distribution(&self, at: f64) -> f64 {
-        let place = ((at - self.line.low) / self.line.spacing()).clamp(0.0, self.line.nodes as f64);
-        let below = (place as usize).min(self.line.nodes - 1);
+        let position = ((at - self.axis.low) / self.axis.spacing()).clamp(0.0, self.axis.nodes as f64);
+        let below = (position as usize).min(self.axis.nodes - 1);
         let (a, b) = (self.cumulated[below], self.cumulated[below + 1]);
-        a + (place - below as f64) * (b - a)
+        a + (position - below as f64) * (b - a)
     }
 
-    /// `n` atoms of equal mass that stand for the law: its quantiles at `(i + 1/2) / n`, in ascending order.
+    /// `n` atoms of equal mass that represent the law: its quantiles at `(i + 1/2) / n`, in ascending order.
     pub fn atoms(&self, n: usize) -> Vec<f64> {
         (0..n).map(|i| self.quantile((i as f64 + 0.5) / n as f64)).collect()
     }
 
-    /// `W2` to the uniform law on atoms in ascending order. On the line the optimal coupling is monotone; each atom takes
-    /// its share of the density, and the square of the distance is integrated over that share exactly.
+    /// `W2` to the uniform law on atoms in ascending order. On the real line the optimal coupling is monotone: it couples each
+    /// atom with an interval of mass 1/n, over which the squared distance is integrated exactly.
     ///
     /// # Errors
     /// [`AtomsError`] where there are no atoms, or they are not finite or not in ascending order.
@@ -79,21 +80,21 @@ impl LineLaw {
         if !atoms.is_sorted() {
             return Err(AtomsError::NotSorted);
         }
-        let share = 1.0 / atoms.len() as f64;
+        let atom_mass = 1.0 / atoms.len() as f64;
         let (mut i, mut cell, mut mass, mut sum) = (0, 0, 0.0, 0.0);
-        let h = self.line.spacing();
-        while i < atoms.len() && cell < self.line.nodes {
+        let h = self.axis.spacing();
+        while i < atoms.len() && cell < self.axis.nodes {
             let (low, high) = (self.cumulated[cell], self.cumulated[cell + 1]);
-            let end_atom = if i + 1 == atoms.len() { 1.0 } else { (i + 1) as f64 * share };
+            let end_atom = if i + 1 == atoms.len() { 1.0 } else { (i + 1) as f64 * atom_mass };
             let end = end_atom.min(high);
             if end > mass && high > low {
-                // The piece of this cell between the masses `mass` and `end`, and its distance from the atom.
-                let place = |m: f64| self.line.low + (cell as f64 + (m - low) / (high - low)) * h - atoms[i];
-                let (a, b) = (place(mass), place(end));
+                // The interval of this cell between the cumulated masses `mass` and `end`, relative to the atom.
+                let position = |m: f64| self.axis.low + (cell as f64 + (m - low) / (high - low)) * h - atoms[i];
+                let (a, b) = (position(mass), position(end));
                 sum += (end - mass) * (a * a + a * b + b * b) / 3.0;
             }
             mass = mass.max(end);
-            // Rounding may leave a sliver of the last cell or the last atom: it has no mass.
+            // What rounding leaves of the last cell or of the last atom has no mass.
             if end_atom <= high { i += 1 } else { cell += 1 }
         }
         Ok(sum.sqrt())
@@ -104,8 +105,8 @@ impl LineLaw {
 mod tests {
     use super::*;
 
-    fn uniform() -> LineLaw {
-        LineLaw::new(Line { low: -1.0, high: 3.0, nodes: 64 }, &[0.3; 64])
+    fn uniform() -> GridLaw {
+        GridLaw::new(GridAxis { low: -1.0, high: 3.0, nodes: 64 }, &[0.3; 64])
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Gauss-Legendre nodes, for the averages of the radial reduction.
+//! Gauss-Legendre rules, for the averages of the radial reduction.
 
 /// Nodes and weights of the Gauss-Legendre rule with `n` points on [-1, 1], by Newton's method on the Legendre polynomial.
 pub fn gauss_legendre(n: usize) -> Vec<(f64, f64)> {
     let node = |i: usize| {
         let mut x = libm::cos(std::f64::consts::PI * (i as f64 + 0.75) / (n as f64 + 0.5));
         let mut slope = 0.0;
-        // Quadratic convergence from four digits: five steps are more than enough.
+        // Newton's method converges quadratically from four correct digits: six steps suffice.
         for _ in 0..6 {
             let (mut before, mut p) = (1.0, x);
             for k in 2..=n {
@@ -20,8 +20,8 @@ pub fn gauss_legendre(n: usize) -> Vec<(f64, f64)> {
     (0..n).map(node).collect()
 }
 
-/// The rule on [low, high].
-pub fn on(rule: &[(f64, f64)], low: f64, high: f64) -> impl Iterator<Item = (f64, f64)> {
+/// Nodes and weights of a rule on [-1, 1], mapped to [low, high].
+pub fn scaled_rule(rule: &[(f64, f64)], low: f64, high: f64) -> impl Iterator<Item = (f64, f64)> {
     let (middle, half) = (0.5 * (low + high), 0.5 * (high - low));
     rule.iter().map(move |&(x, w)| (middle + half * x, half * w))
 }
@@ -40,7 +40,7 @@ mod tests {
             }
             assert!(rule.iter().map(|(x, w)| w * x.powi(3)).sum::<f64>().abs() < 1e-14);
         }
-        let exponential: f64 = on(&gauss_legendre(12), 0.0, 2.0).map(|(x, w)| w * x.exp()).sum();
+        let exponential: f64 = scaled_rule(&gauss_legendre(12), 0.0, 2.0).map(|(x, w)| w * x.exp()).sum();
         assert!((exponential - (2.0_f64.exp() - 1.0)).abs() < 1e-13);
     }
 }

@@ -1,35 +1,36 @@
-//! The radial reduction of MMN's isotropic Gaussians: a problem in R^d as one on a line, without sampling (theory section 3).
+//! The radial reduction of MMN's isotropic Gaussians: a problem in R^d as a one-dimensional one, without sampling (theory
+//! section 3).
 //!
 //! Inputs `x | y ~ N(0, (1 + y Delta)^2 I_d)` and a rotation-invariant start keep the law of `w` rotation-invariant; where momenta
 //! start at rest and there is no noise, they stay parallel to `w`. With `w = q v`, v a unit vector, the neuron is the point `q`
-//! of a line (q and -q are the same neuron up to the direction, so that the law of q is even), and
+//! of the real line (q and -q are the same neuron up to the direction, so that the law of q is even), and
 //!
 //! ```text
 //! k(z) = E_u sigma(z u),    u the first coordinate of a uniform point on the sphere,  density ~ (1 - u^2)^((d-3)/2)
 //! f_rho(x) = c int k(q |x|) rho(dq),      Psi(q) = c E_{|x|, y} dloss(f_rho(|x|), y) k(q |x|)
 //! ```
 //!
-//! Two quadratures remain, over u and over |x|, which is `(1 + y Delta)` times a chi variable with d degrees of freedom. What they
-//! cost does not depend on d. The field is that of neurons `c k(q s)` of one parameter on the nodes s of |x|, with their
-//! weights: the grid and all that goes with it are those of the kinetic equation on a line.
+//! Two quadratures remain, over u and over |x|, which is `(1 + y Delta)` times a chi variable with d degrees of freedom. Their
+//! cost does not depend on d. The field is that of neurons `c k(q s)` with one parameter on the nodes s of |x|, with their
+//! weights, so that the kinetic equation is solved by the same solver on the same grid as for other neurons of one parameter.
 
 use super::grid::KineticError;
-use super::quadrature::{gauss_legendre, on};
-use super::start::AT_REST;
-use super::{Density, FeatureTable, Line, LineLaw, MeanField, PhaseGrid};
+use super::quadrature::{gauss_legendre, scaled_rule};
+use super::start::MIN_DEVIATION;
+use super::{Density, FeatureTable, GridAxis, GridLaw, MeanField, PhaseGrid};
 use crate::network::{Activation, Law, Objective};
 use ndarray::Array2;
 
 /// Nodes of |x| in each class.
-const NODES: usize = 48;
+const RADIUS_NODES: usize = 48;
 
-/// Nodes of the angle in each of its pieces.
-const ANGLES: usize = 16;
+/// Nodes of the angle in each interval on which the integrand is smooth.
+const ANGLE_NODES: usize = 16;
 
-/// Deviations of u, which are `1/sqrt(d)`, and of |x|, `1/sqrt(2)`, that are integrated over.
+/// Half-width of the domains of integration, in standard deviations of u (`1/sqrt(d)`) and of |x| (`1/sqrt(2)`).
 const DEVIATIONS: f64 = 9.0;
 
-/// Neurons `c sigma(<w, x>)` in a rotation-invariant law, on two isotropic Gaussians.
+/// The radial reduction of neurons `c sigma(<w, x>)` with a rotation-invariant law of w, on two isotropic Gaussians (MMN).
 #[derive(Clone, Debug)]
 pub struct Radial {
     dimension: usize,
@@ -39,7 +40,7 @@ pub struct Radial {
     rule: Vec<(f64, f64)>,
 }
 
-/// Nodes of the law of (|x|, y).
+/// Quadrature nodes of the law of (|x|, y).
 #[derive(Clone, Debug, PartialEq)]
 pub struct RadialNodes {
     /// |x|.
@@ -51,33 +52,33 @@ pub struct RadialNodes {
 }
 
 impl Radial {
-    /// In R^d with MMN's `Delta`, output weights all equal to `output`.
+    /// The reduction in R^`dimension` with MMN's `Delta` and output weights all equal to `output`.
     pub fn new(dimension: usize, delta: f64, activation: Activation, output: f64) -> Self {
-        Radial { dimension, delta, activation, output, rule: gauss_legendre(ANGLES) }
+        Radial { dimension, delta, activation, output, rule: gauss_legendre(ANGLE_NODES) }
     }
 
-    /// The same neurons in another dimension.
+    /// The reduction of the same neurons in another dimension.
     pub fn in_dimension(&self, dimension: usize) -> Self {
         Radial { dimension, ..self.clone() }
     }
 
-    /// `count` norms of equal mass that stand for a start, in ascending order: its quantiles at `(i + 1/2) / count`, found on a fine
-    /// table of the chi law. A sphere's are all equal.
+    /// `count` norms of equal mass that represent a law of w, in ascending order: the quantiles of |w| at `(i + 1/2) / count`,
+    /// computed from a table of the chi law; equal for a sphere, and NaN for a law that is not rotation-invariant.
     pub fn quantiles(&self, law: &Law, count: usize) -> Vec<f64> {
-        const NODES: usize = 1 << 16;
+        const TABLE_NODES: usize = 1 << 16;
         match *law {
             Law::Gaussian { std, .. } => {
                 let (low, high) = chi_range(self.dimension);
-                let line = Line { low: std * low, high: std * high, nodes: NODES };
-                let density: Vec<f64> = line.points().iter().map(|q| chi_density(self.dimension, q / std)).collect();
-                LineLaw::new(line, &density).atoms(count)
+                let axis = GridAxis { low: std * low, high: std * high, nodes: TABLE_NODES };
+                let density: Vec<f64> = axis.points().iter().map(|q| chi_density(self.dimension, q / std)).collect();
+                GridLaw::new(axis, &density).atoms(count)
             }
             Law::Sphere { radius } => vec![radius; count],
             Law::Uniform { .. } | Law::Point { .. } | Law::Nothing => vec![f64::NAN; count],
         }
     }
 
-    /// The output weight of every neuron.
+    /// The output weight c of every neuron.
     pub fn output(&self) -> f64 {
         self.output
     }
@@ -89,16 +90,16 @@ impl Radial {
             let (plus, minus) = (sigma.derivative(z), sigma.derivative(-z));
             return (0.5 * (sigma.value(z) + sigma.value(-z)), 0.5 * (plus - minus));
         }
-        // u = sin(angle), of density cos^(d-2): smooth to the poles. It is cut where sigma is not smooth.
+        // u = sin(angle), of density cos^(d-2), is smooth up to the poles. The domain is split where sigma is not smooth.
         let power = self.dimension as f64 - 2.0;
-        let reach = (DEVIATIONS / (self.dimension as f64).sqrt()).min(0.5 * std::f64::consts::PI);
-        let mut cuts: Vec<f64> = (0..=4).map(|i| reach * (f64::from(i) / 2.0 - 1.0)).collect();
+        let extent = (DEVIATIONS / (self.dimension as f64).sqrt()).min(0.5 * std::f64::consts::PI);
+        let mut cuts: Vec<f64> = (0..=4).map(|i| extent * (f64::from(i) / 2.0 - 1.0)).collect();
         let kinks = sigma.kinks().iter().map(|kink| kink / z).filter(|u| u.abs() < 1.0).map(libm::asin);
-        cuts.extend(kinks.filter(|angle| angle.abs() < reach));
+        cuts.extend(kinks.filter(|angle| angle.abs() < extent));
         cuts.sort_by(f64::total_cmp);
         let (mut mass, mut value, mut slope) = (0.0, 0.0, 0.0);
-        for piece in cuts.windows(2) {
-            for (angle, weight) in on(&self.rule, piece[0], piece[1]) {
+        for interval in cuts.windows(2) {
+            for (angle, weight) in scaled_rule(&self.rule, interval[0], interval[1]) {
                 let (u, weight) = (libm::sin(angle), weight * libm::exp(power * libm::log(libm::cos(angle))));
                 mass += weight;
                 value += weight * sigma.value(z * u);
@@ -115,13 +116,14 @@ impl Radial {
     }
 
     /// Number of nodes of the law of (|x|, y), in both classes.
-    pub const NODES: usize = 2 * NODES;
+    pub const NODES: usize = 2 * RADIUS_NODES;
 
-    /// Nodes of the law of (|x|, y): Gauss-Legendre over the bulk of the chi law, in both classes.
+    /// Quadrature nodes of the law of (|x|, y): a Gauss-Legendre rule over the chi law in each class.
     pub fn nodes(&self) -> RadialNodes {
         let (low, high) = chi_range(self.dimension);
-        let rule = gauss_legendre(NODES);
-        let chi: Vec<(f64, f64)> = on(&rule, low, high).map(|(s, w)| (s, w * chi_density(self.dimension, s))).collect();
+        let rule = gauss_legendre(RADIUS_NODES);
+        let chi: Vec<(f64, f64)> =
+            scaled_rule(&rule, low, high).map(|(s, w)| (s, w * chi_density(self.dimension, s))).collect();
         let mass: f64 = chi.iter().map(|(_, w)| w).sum();
         let mut nodes = RadialNodes { radius: Vec::new(), label: Vec::new(), weight: Vec::new() };
         for label in [1.0, -1.0] {
@@ -134,16 +136,16 @@ impl Radial {
         nodes
     }
 
-    /// The self-consistent field on the nodes of q.
-    pub fn field(&self, line: Line, objective: Objective) -> MeanField {
+    /// The self-consistent field `Psi'(q; rho)` on the nodes of q.
+    pub fn field(&self, axis: GridAxis, objective: Objective) -> MeanField {
         let nodes = self.nodes();
         let y = Array2::from_shape_vec((nodes.label.len(), 1), nodes.label.clone()).expect("one label a node");
-        MeanField::weighted(line, y.view(), nodes.weight.clone(), objective, |s, _, q| self.feature(q, nodes.radius[s]))
+        MeanField::weighted(axis, y.view(), nodes.weight.clone(), objective, |s, _, q| self.feature(q, nodes.radius[s]))
     }
 
-    /// `f_rho(x)` at inputs of these norms, for a density of q on nodes. Between `points` equally spaced norms the prediction,
-    /// an average over directions, is interpolated by cubics.
-    pub fn predict(&self, table: &FeatureTable, line: Line, density: &[f64], norms: &[f64]) -> Vec<f64> {
+    /// `f_rho(x)` at inputs of the norms `norms`, for a density of q on the nodes of `axis`. The prediction, an average over
+    /// directions, is computed at equally spaced norms and interpolated between them by cubics.
+    pub fn predict(&self, table: &FeatureTable, axis: GridAxis, density: &[f64], norms: &[f64]) -> Vec<f64> {
         const POINTS: usize = 400;
         let low = norms.iter().copied().fold(f64::INFINITY, f64::min);
         let high = norms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -151,23 +153,24 @@ impl Radial {
         let at = |i: usize| {
             let s = low + (i as f64 - 1.0) * spacing;
             let terms = density.iter().enumerate().filter(|(_, rho)| **rho != 0.0);
-            let sum: f64 = terms.map(|(i, rho)| rho * table.at(line.node(i) * s).0).sum();
-            self.output * sum * line.spacing()
+            let sum: f64 = terms.map(|(i, rho)| rho * table.at(axis.node(i) * s).0).sum();
+            self.output * sum * axis.spacing()
         };
         let predictions: Vec<f64> = (0..POINTS).map(at).collect();
         norms.iter().map(|s| cubic(&predictions, (s - low) / spacing + 1.0)).collect()
     }
 
-    /// The density of (q, dq/dt) at time 0: the even law of a rotation-invariant start, and momenta at rest, which on a grid
-    /// are a Gaussian of [`AT_REST`] spacings; so is a law of |w| that is narrower.
+    /// The density of (q, dq/dt) at time 0: the even law of a rotation-invariant start and zero momenta. Zero momenta are
+    /// represented by a Gaussian of standard deviation [`MIN_DEVIATION`] spacings, and so is a narrower law of |w|.
     ///
     /// # Errors
-    /// A start that is not rotation-invariant, or not inside the box.
+    /// [`KineticError::Anisotropic`] for a law that is not rotation-invariant, [`KineticError::Box`] for one that does not fit
+    /// into the box.
     pub fn start(&self, grid: PhaseGrid, law: &Law) -> Result<Density, KineticError> {
         let spacing = grid.theta.spacing();
-        let narrow = AT_REST * spacing;
+        let narrow = MIN_DEVIATION * spacing;
         let d = self.dimension as f64;
-        let bell = |x: f64, std: f64| libm::exp(-0.5 * (x / std).powi(2));
+        let gaussian = |x: f64, std: f64| libm::exp(-0.5 * (x / std).powi(2));
         let density: Box<dyn Fn(f64) -> f64> = match *law {
             Law::Gaussian { mean: 0.0, std }
                 if std / 2.0_f64.sqrt() > narrow || (self.dimension == 1 && std > narrow) =>
@@ -176,45 +179,45 @@ impl Radial {
             }
             Law::Gaussian { mean: 0.0, std } if std > 0.0 => {
                 let (mean, _) = chi_moments(self.dimension);
-                Box::new(move |q: f64| bell(q.abs() - std * mean, narrow))
+                Box::new(move |q: f64| gaussian(q.abs() - std * mean, narrow))
             }
-            Law::Sphere { radius } => Box::new(move |q: f64| bell(q.abs() - radius, narrow)),
+            Law::Sphere { radius } => Box::new(move |q: f64| gaussian(q.abs() - radius, narrow)),
             Law::Gaussian { .. } | Law::Uniform { .. } | Law::Point { .. } | Law::Nothing => {
                 return Err(KineticError::Anisotropic);
             }
         };
         let theta: Vec<f64> = grid.theta.points().into_iter().map(density).collect();
-        let at_rest = AT_REST * grid.momentum.spacing();
-        let momenta: Vec<f64> = grid.momentum.points().into_iter().map(|r| bell(r, at_rest)).collect();
+        let at_rest = MIN_DEVIATION * grid.momentum.spacing();
+        let momenta: Vec<f64> = grid.momentum.points().into_iter().map(|r| gaussian(r, at_rest)).collect();
         let start = Density::product(grid, &theta, &momenta);
         let (mass, _) = start.edge_mass();
-        // A start outside the box altogether has no mass to be scaled: NaN.
+        // A start entirely outside the box cannot be normalised: its mass is NaN.
         if mass.is_nan() || mass > 1e-6 {
-            let reach = match *law {
+            let extent = match *law {
                 Law::Gaussian { std, .. } => std * (d.sqrt() + 6.0),
-                _ => chi_range(1).1.max(1.0),
+                Law::Sphere { .. } | Law::Uniform { .. } | Law::Point { .. } | Law::Nothing => chi_range(1).1.max(1.0),
             };
-            let Line { low, high, .. } = grid.theta;
+            let GridAxis { low, high, .. } = grid.theta;
             return Err(KineticError::Box {
-                line: "theta",
+                axis: "theta",
                 mass,
                 low,
                 high,
-                wanted: format!("[{:.3}, {reach:.3}]", -reach),
+                required: format!("[{:.3}, {extent:.3}]", -extent),
             });
         }
         Ok(start)
     }
 }
 
-/// The bulk of a chi variable with `d` degrees of freedom.
+/// An interval that holds the mass of a chi variable with `d` degrees of freedom up to rounding.
 fn chi_range(d: usize) -> (f64, f64) {
-    let (mean, reach) = ((d as f64).sqrt(), DEVIATIONS / 2.0_f64.sqrt());
-    ((mean - reach).max(0.0), mean + reach + 1.0)
+    let (mean, extent) = ((d as f64).sqrt(), DEVIATIONS / 2.0_f64.sqrt());
+    ((mean - extent).max(0.0), mean + extent + 1.0)
 }
 
-/// The density of a chi variable, up to its constant, which is taken at the mode so that nothing overflows.
-pub fn chi_density(d: usize, s: f64) -> f64 {
+/// The density of a chi variable with `d` degrees of freedom at `s`, up to a constant; scaled at the mode to avoid overflow.
+fn chi_density(d: usize, s: f64) -> f64 {
     let power = d as f64 - 1.0;
     let mode = power.max(0.25).sqrt();
     if s <= 0.0 {
@@ -230,10 +233,10 @@ fn chi_moments(d: usize) -> (f64, f64) {
     (mean, (d - mean * mean).sqrt())
 }
 
-/// The cubic through the four entries around `place`.
-fn cubic(table: &[f64], place: f64) -> f64 {
-    let first = (place as usize).saturating_sub(1).min(table.len() - 4);
-    let s = place - first as f64;
+/// The cubic through the four entries around the fractional index `position`.
+fn cubic(table: &[f64], position: f64) -> f64 {
+    let first = (position as usize).saturating_sub(1).min(table.len() - 4);
+    let s = position - first as f64;
     let [a, b, c, d] = [table[first], table[first + 1], table[first + 2], table[first + 3]];
     -a * (s - 1.0) * (s - 2.0) * (s - 3.0) / 6.0 + b * s * (s - 2.0) * (s - 3.0) / 2.0
         - c * s * (s - 1.0) * (s - 3.0) / 2.0
@@ -317,12 +320,12 @@ mod tests {
     #[test]
     fn predictions_between_nodes_are_those_at_them() {
         let radial = radial(40, Activation::PiecewiseLinear);
-        let line = Line { low: -3.0, high: 3.0, nodes: 128 };
-        let density: Vec<f64> = line.points().iter().map(|q| (-0.5 * ((q.abs() - 0.8) / 0.1).powi(2)).exp()).collect();
+        let axis = GridAxis { low: -3.0, high: 3.0, nodes: 128 };
+        let density: Vec<f64> = axis.points().iter().map(|q| (-0.5 * ((q.abs() - 0.8) / 0.1).powi(2)).exp()).collect();
         let objective = Objective { loss: Loss::HalfSquared, ridge: 0.0 };
-        let at_nodes = radial.field(line, objective).predictions(&density);
+        let at_nodes = radial.field(axis, objective).predictions(&density);
         let table = FeatureTable::new(&radial, 70.0);
-        let between = radial.predict(&table, line, &density, &radial.nodes().radius);
+        let between = radial.predict(&table, axis, &density, &radial.nodes().radius);
         let worst = at_nodes.iter().zip(&between).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(worst < 1e-6, "{worst}");
     }

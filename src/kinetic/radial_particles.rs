@@ -1,4 +1,4 @@
-//! The radial reduction by particles: the same two quadratures, and neurons as points of a line, moved by any integrator.
+//! The radial reduction by particles: the same two quadratures, with particles on the real line, moved by any integrator.
 
 use super::{Radial, RadialNodes};
 use crate::dynamics::Force;
@@ -8,10 +8,10 @@ use rayon::prelude::*;
 /// Entries of the table of `k`.
 const ENTRIES: usize = 1 << 14;
 
-/// Particles that are summed together: a constant, so that no bit depends on threads.
-const TOGETHER: usize = 256;
+/// Number of particles in a partial sum: a constant, so that results do not depend on the number of threads.
+const CHUNK: usize = 256;
 
-/// `k` and `k'` between 0 and a largest argument, by cubic Hermite interpolation of their exact values.
+/// A table of `k` and `k'` up to a largest argument, interpolated by cubic Hermite polynomials.
 #[derive(Clone, Debug)]
 pub struct FeatureTable {
     spacing: f64,
@@ -19,32 +19,33 @@ pub struct FeatureTable {
 }
 
 impl FeatureTable {
-    /// The table of a reduction up to |z| = `largest`.
+    /// The table of a reduction for |z| up to `largest`.
     pub fn new(radial: &Radial, largest: f64) -> Self {
         let spacing = largest / (ENTRIES - 2) as f64;
         let entries = (0..ENTRIES).into_par_iter().map(|i| radial.mean_feature(i as f64 * spacing)).collect();
         FeatureTable { spacing, entries }
     }
 
-    /// `(k(z), k'(z))`; beyond the largest argument along the last tangent.
+    /// `(k(z), k'(z))`; extrapolated linearly beyond the largest argument.
     pub fn at(&self, z: f64) -> (f64, f64) {
-        let place = z.abs() / self.spacing;
-        let first = (place as usize).min(self.entries.len() - 2);
+        let position = z.abs() / self.spacing;
+        let first = (position as usize).min(self.entries.len() - 2);
         let ((a, da), (b, db)) = (self.entries[first], self.entries[first + 1]);
-        let (s, h) = (place - first as f64, self.spacing);
+        let (s, h) = (position - first as f64, self.spacing);
         let (value, slope) = if s > 1.0 {
             (b + (s - 1.0) * h * db, db)
         } else {
-            let (bow, skew) = (h * da - (b - a), (b - a) - h * db);
-            let inside = (1.0 - s) * bow + s * skew;
-            let value = a + s * (b - a) + s * (1.0 - s) * inside;
-            (value, (b - a + (1.0 - 2.0 * s) * inside + s * (1.0 - s) * (skew - bow)) / h)
+            let (start_excess, end_excess) = (h * da - (b - a), (b - a) - h * db);
+            let cubic = (1.0 - s) * start_excess + s * end_excess;
+            let value = a + s * (b - a) + s * (1.0 - s) * cubic;
+            (value, (b - a + (1.0 - 2.0 * s) * cubic + s * (1.0 - s) * (end_excess - start_excess)) / h)
         };
         (value, if z < 0.0 { -slope } else { slope })
     }
 }
 
-/// `Psi'(q; rho_M)` of particles on the line of q; a state's parameters are the q, its momenta their velocities.
+/// The force `Psi'(q; rho_M)` of M particles in the radial reduction: the parameters of a state are the q, its momenta the
+/// velocities dq/dt.
 pub struct RadialForce<'a> {
     radial: &'a Radial,
     nodes: RadialNodes,
@@ -53,23 +54,23 @@ pub struct RadialForce<'a> {
 }
 
 impl<'a> RadialForce<'a> {
-    /// The force of a reduction.
+    /// The force of a reduction, on its quadrature nodes.
     pub fn new(radial: &'a Radial, table: &'a FeatureTable, objective: Objective) -> Self {
         RadialForce { radial, nodes: radial.nodes(), table, objective }
     }
 
-    /// The same on other nodes of (|x|, y).
-    pub fn on(self, nodes: RadialNodes) -> Self {
+    /// The force on other nodes of (|x|, y).
+    pub fn with_nodes(self, nodes: RadialNodes) -> Self {
         RadialForce { nodes, ..self }
     }
 
-    /// `f(s)` at the nodes of |x|.
+    /// Predictions `f(s)` of the particles `q` at the nodes s of |x|.
     pub fn predictions(&self, q: &[f64]) -> Vec<f64> {
         let of_chunk = |q: &[f64]| {
             let at = |s: &f64| q.iter().map(|q| self.table.at(q * s).0).sum::<f64>();
             self.nodes.radius.iter().map(at).collect::<Vec<f64>>()
         };
-        let sums: Vec<Vec<f64>> = q.par_chunks(TOGETHER).map(of_chunk).collect();
+        let sums: Vec<Vec<f64>> = q.par_chunks(CHUNK).map(of_chunk).collect();
         let mut f = vec![0.0; self.nodes.radius.len()];
         for sum in sums {
             f.iter_mut().zip(&sum).for_each(|(f, sum)| *f += sum);
@@ -78,7 +79,7 @@ impl<'a> RadialForce<'a> {
         f
     }
 
-    /// The mean loss of predictions at the nodes.
+    /// The mean loss of predictions `f` at the nodes.
     pub fn loss(&self, f: &[f64]) -> f64 {
         let one = |(f, (y, w)): (&f64, (&f64, &f64))| w * self.objective.loss.value(&[*f], &[*y]);
         f.iter().zip(self.nodes.label.iter().zip(&self.nodes.weight)).map(one).sum()
@@ -96,7 +97,7 @@ impl Force<f64> for RadialForce<'_> {
             *e = nodes.weight[j] * derivative[0] * self.radial.output() * nodes.radius[j];
         }
         let ridge = self.objective.ridge;
-        out.par_chunks_mut(TOGETHER).zip(q.par_chunks(TOGETHER)).for_each(|(out, q)| {
+        out.par_chunks_mut(CHUNK).zip(q.par_chunks(CHUNK)).for_each(|(out, q)| {
             for (out, q) in out.iter_mut().zip(q) {
                 let slope = |(s, e): (&f64, &f64)| e * self.table.at(q * s).1;
                 *out = nodes.radius.iter().zip(&residual).map(slope).sum::<f64>() + ridge * q;

@@ -1,32 +1,36 @@
-//! The density at time 0, and whether a grid and a step can do for it.
+//! The density at time 0, and checks that a grid and a step resolve it.
 
-use super::grid::{KineticError, LANES, edge_mass};
-use super::{Constants, Density, Line, MeanField, PhaseGrid};
+use super::grid::{KineticError, NODE_MULTIPLE, edge_mass};
+use super::{Density, GridAxis, KineticConstants, MeanField, PhaseGrid};
 use crate::network::Law;
 
-/// Mass that may be near the box's edges at the start.
-const AT_EDGES: f64 = 1e-6;
+/// Largest mass allowed near the edges of the box at the start.
+const MAX_EDGE_MASS: f64 = 1e-6;
 
-/// Standard deviations that a box must hold on either side.
-const HELD: f64 = 6.0;
+/// Half-width that a box must have, in standard deviations of the law on it.
+const BOX_DEVIATIONS: f64 = 6.0;
 
-/// Spacings of the standard deviation of a Gaussian that stands for momenta at rest.
-pub const AT_REST: f64 = 1.5;
+/// Smallest standard deviation of a Gaussian on a grid, in spacings. Narrower laws, such as that of zero momenta, are
+/// represented by a Gaussian of this width.
+pub const MIN_DEVIATION: f64 = 1.5;
 
-/// Spacings that a neuron's length must hold: the length over which its feature changes by its own size.
-const PER_LENGTH: f64 = 8.0;
+/// Smallest number of spacings per length scale of a neuron, the length over which its feature changes by its own size
+/// ([`MeanField::length`]).
+const SPACINGS_PER_LENGTH: f64 = 8.0;
 
-/// The largest `step sqrt(max |Psi''|)`.
-const PHASE: f64 = 0.5;
+/// Largest `step sqrt(max |Psi''|)`.
+const MAX_PHASE: f64 = 0.5;
 
-/// The largest part of a neuron's length that a typical momentum crosses in a step.
-const CROSSED: f64 = 0.25;
+/// Largest fraction of a neuron's length scale that a typical momentum crosses in a step.
+const MAX_CROSSING: f64 = 0.25;
 
 impl Density {
-    /// The product of a law of theta and a Gaussian of the momenta; momenta narrower than 1.5 spacings are made so wide.
+    /// The product of a law of theta and a Gaussian law of the momenta with standard deviation `momentum`, which is raised to
+    /// [`MIN_DEVIATION`] spacings where it is smaller.
     ///
     /// # Errors
-    /// A law whose mass is not inside the box, or that is a point or two.
+    /// [`KineticError::Point`] for a law without a density, [`KineticError::Coarse`] for one that the grid does not resolve,
+    /// [`KineticError::Box`] for one that does not fit into the box.
     pub fn start(grid: PhaseGrid, law: &Law, momentum: f64) -> Result<Self, KineticError> {
         let (mean, std) = match *law {
             Law::Gaussian { mean, std } => (mean, std),
@@ -34,84 +38,97 @@ impl Density {
             Law::Sphere { .. } | Law::Point { .. } | Law::Nothing => return Err(KineticError::Point),
         };
         let spacing = grid.theta.spacing();
-        if std < AT_REST * spacing {
-            let (what, length) = ("the standard deviation of the start", std / AT_REST);
-            return Err(coarse("theta", grid.theta, what, std, length));
+        if std < MIN_DEVIATION * spacing {
+            let (what, length) = ("the standard deviation of the start", std / MIN_DEVIATION);
+            return Err(too_coarse("theta", grid.theta, what, std, length));
         }
-        // The distribution function at the edges between nodes: exact masses, also of a law with corners.
-        let below = |theta: f64| match *law {
+        // The distribution function: cell masses are exact, also for the discontinuous density of a uniform law.
+        let distribution = |theta: f64| match *law {
             Law::Uniform { low, high } => ((theta - low) / (high - low)).clamp(0.0, 1.0),
-            _ => 0.5 * libm::erfc((mean - theta) / (std * std::f64::consts::SQRT_2)),
+            Law::Gaussian { .. } | Law::Sphere { .. } | Law::Point { .. } | Law::Nothing => {
+                0.5 * libm::erfc((mean - theta) / (std * std::f64::consts::SQRT_2))
+            }
         };
-        let Line { low, high, nodes } = grid.theta;
+        let GridAxis { low, high, nodes } = grid.theta;
         let theta: Vec<f64> = match *law {
             Law::Uniform { .. } => {
-                let edge = |i: usize| below(low + i as f64 * spacing);
+                let edge = |i: usize| distribution(low + i as f64 * spacing);
                 (0..nodes).map(|i| (edge(i + 1) - edge(i)) / spacing).collect()
             }
-            _ => grid.theta.points().iter().map(|t| normal((t - mean) / std) / std).collect(),
+            Law::Gaussian { .. } | Law::Sphere { .. } | Law::Point { .. } | Law::Nothing => {
+                grid.theta.points().iter().map(|t| normal_density((t - mean) / std) / std).collect()
+            }
         };
-        let outside = below(low) + (1.0 - below(high));
+        let outside = distribution(low) + (1.0 - distribution(high));
         let mass = outside + edge_mass(&theta, grid.theta);
-        if mass > AT_EDGES {
-            let wanted = format!("[{:.3}, {:.3}]", mean - HELD * std, mean + HELD * std);
-            return Err(KineticError::Box { line: "theta", mass, low, high, wanted });
+        if mass > MAX_EDGE_MASS {
+            let required = format!("[{:.3}, {:.3}]", mean - BOX_DEVIATIONS * std, mean + BOX_DEVIATIONS * std);
+            return Err(KineticError::Box { axis: "theta", mass, low, high, required });
         }
-        let momentum = momentum.max(AT_REST * grid.momentum.spacing());
-        let momenta: Vec<f64> = grid.momentum.points().iter().map(|r| normal(r / momentum)).collect();
+        let momentum = momentum.max(MIN_DEVIATION * grid.momentum.spacing());
+        let momenta: Vec<f64> = grid.momentum.points().iter().map(|r| normal_density(r / momentum)).collect();
         let density = Density::product(grid, &theta, &momenta);
         let mass = edge_mass(&density.momentum_marginal(), grid.momentum);
-        if mass > AT_EDGES {
-            let Line { low, high, .. } = grid.momentum;
-            let wanted = format!("[{:.3}, {:.3}]", -HELD * momentum, HELD * momentum);
-            return Err(KineticError::Box { line: "momentum", mass, low, high, wanted });
+        if mass > MAX_EDGE_MASS {
+            let GridAxis { low, high, .. } = grid.momentum;
+            let required = format!("[{:.3}, {:.3}]", -BOX_DEVIATIONS * momentum, BOX_DEVIATIONS * momentum);
+            return Err(KineticError::Box { axis: "momentum", mass, low, high, required });
         }
         Ok(density)
     }
 
-    /// Whether the grid and the step can resolve what the field does to this density.
+    /// Checks that the grid and the step resolve the motion of this density under the field.
     ///
     /// # Errors
-    /// Nodes too far apart for the neurons or for the temperature, a step too long for the field at the start.
-    pub fn resolve(&self, field: &MeanField, constants: &Constants) -> Result<(), KineticError> {
+    /// [`KineticError::Coarse`] for nodes too far apart for the neurons or for the temperature, [`KineticError::Box`] for momenta
+    /// that do not fit into the box, [`KineticError::Step`] for a step too long for the field at the start.
+    pub fn check_resolution(&self, field: &MeanField, constants: &KineticConstants) -> Result<(), KineticError> {
         let PhaseGrid { theta, momentum } = self.grid;
         let length = field.length();
-        if theta.spacing() > length / PER_LENGTH {
-            return Err(coarse("theta", theta, "the length over which a neuron varies", length, length / PER_LENGTH));
+        if theta.spacing() > length / SPACINGS_PER_LENGTH {
+            return Err(too_coarse(
+                "theta",
+                theta,
+                "the length over which a neuron varies",
+                length,
+                length / SPACINGS_PER_LENGTH,
+            ));
         }
         let thermal = constants.temperature.sqrt();
-        if thermal > 0.0 && momentum.spacing() > thermal / AT_REST {
-            let what = "the standard deviation of the momenta at rest";
-            return Err(coarse("momentum", momentum, what, thermal, thermal / AT_REST));
+        if thermal > 0.0 && momentum.spacing() > thermal / MIN_DEVIATION {
+            let what = "the stationary standard deviation of the momenta";
+            return Err(too_coarse("momentum", momentum, what, thermal, thermal / MIN_DEVIATION));
         }
-        if thermal * HELD > momentum.high.min(-momentum.low) {
-            let Line { low, high, .. } = momentum;
+        if thermal * BOX_DEVIATIONS > momentum.high.min(-momentum.low) {
+            let GridAxis { low, high, .. } = momentum;
             let mass = libm::erfc(momentum.high.min(-momentum.low) / thermal / std::f64::consts::SQRT_2);
-            let wanted = format!("[{:.3}, {:.3}]", -HELD * thermal, HELD * thermal);
-            return Err(KineticError::Box { line: "momentum", mass, low, high, wanted });
+            let required = format!("[{:.3}, {:.3}]", -BOX_DEVIATIONS * thermal, BOX_DEVIATIONS * thermal);
+            return Err(KineticError::Box { axis: "momentum", mass, low, high, required });
         }
-        let mut slope = vec![0.0; theta.nodes];
-        field.gradient(&self.theta_marginal(), &mut slope);
-        let steepest = slope.windows(2).map(|pair| (pair[1] - pair[0]).abs() / theta.spacing()).fold(0.0, f64::max);
+        let mut gradient = vec![0.0; theta.nodes];
+        field.gradient(&self.theta_marginal(), &mut gradient);
+        let curvature = gradient.windows(2).map(|pair| (pair[1] - pair[0]).abs() / theta.spacing()).fold(0.0, f64::max);
         let fast = self.moments().covariance.2.sqrt().max(thermal);
         let bounds = [
-            (PHASE / steepest.sqrt(), "a neuron swings through half a radian of its potential"),
-            (CROSSED * length / fast, "a typical neuron crosses a quarter of its own length"),
+            (MAX_PHASE / curvature.sqrt(), "a neuron oscillates by half a radian in its potential"),
+            (MAX_CROSSING * length / fast, "a typical neuron crosses a quarter of its length scale"),
         ];
-        let (wanted, why) = if bounds[0].0 <= bounds[1].0 { bounds[0] } else { bounds[1] };
-        if constants.step > wanted {
-            return Err(KineticError::Step { step: constants.step, wanted, why });
+        let (required, why) = if bounds[0].0 <= bounds[1].0 { bounds[0] } else { bounds[1] };
+        if constants.step > required {
+            return Err(KineticError::Step { step: constants.step, required, why });
         }
         Ok(())
     }
 }
 
-fn coarse(line: &'static str, on: Line, what: &'static str, scale: f64, spacing: f64) -> KineticError {
+/// The error for an axis that must have a spacing of at most `spacing` to resolve `what`, of length `scale`.
+fn too_coarse(axis: &'static str, on: GridAxis, what: &'static str, scale: f64, spacing: f64) -> KineticError {
     let nodes = (on.high - on.low) / spacing;
-    let wanted = if nodes < 1e9 { (nodes.ceil() as usize).next_multiple_of(2 * LANES) } else { usize::MAX };
-    KineticError::Coarse { line, spacing: on.spacing(), what, scale, wanted }
+    let required = if nodes < 1e9 { (nodes.ceil() as usize).next_multiple_of(2 * NODE_MULTIPLE) } else { usize::MAX };
+    KineticError::Coarse { axis, spacing: on.spacing(), what, scale, required }
 }
 
-fn normal(z: f64) -> f64 {
+/// The standard normal density.
+fn normal_density(z: f64) -> f64 {
     libm::exp(-0.5 * z * z) / (2.0 * std::f64::consts::PI).sqrt()
 }

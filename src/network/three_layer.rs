@@ -45,6 +45,9 @@ const BETWEEN: usize = 1;
 const SECOND: usize = 2;
 
 impl ThreeLayer {
+    /// Names of the families of parameters, in the order of [`ThreeLayer::families`].
+    pub const FAMILY_NAMES: [&str; 3] = ["w", "u", "a"];
+
     /// Sizes N1 and N2 of the hidden layers.
     pub fn layers(&self, width: usize) -> [usize; 2] {
         self.proportions.map(|per| per.saturating_mul(width))
@@ -87,9 +90,9 @@ impl ThreeLayer {
         second.push(FamilyPart { name: "a", columns: bias..bias + outputs, trained: !self.fixed_output });
         let (p, q) = (d + bias, bias + outputs);
         vec![
-            Family { name: "w", start: 0, rows: n1, columns: p, unit: p, fixed: 0, parts: first },
+            Family { name: Self::FAMILY_NAMES[FIRST], start: 0, rows: n1, columns: p, unit: p, fixed: 0, parts: first },
             Family {
-                name: "u",
+                name: Self::FAMILY_NAMES[BETWEEN],
                 start: n1 * p,
                 rows: n1,
                 columns: n2,
@@ -97,7 +100,15 @@ impl ThreeLayer {
                 fixed: 0,
                 parts: vec![part("u", 0..n2)],
             },
-            Family { name: "a", start: n1 * (p + n2), rows: n2, columns: q, unit: q, fixed: 0, parts: second },
+            Family {
+                name: Self::FAMILY_NAMES[SECOND],
+                start: n1 * (p + n2),
+                rows: n2,
+                columns: q,
+                unit: q,
+                fixed: 0,
+                parts: second,
+            },
         ]
     }
 

@@ -34,6 +34,7 @@ mod standardise;
 mod table;
 mod teacher;
 
+use crate::choice::choice;
 use std::fmt;
 
 use ndarray::Array2;
@@ -117,6 +118,24 @@ impl fmt::Debug for Population {
     }
 }
 
+choice! {
+    /// The kinds of [`PopulationSpec`].
+    pub enum PopulationKind: "kind of population" {
+        /// [`PopulationSpec::Digits`].
+        Digits = "digits",
+        /// [`PopulationSpec::Mnist`].
+        Mnist = "mnist",
+        /// [`PopulationSpec::File`].
+        File = "file",
+        /// [`PopulationSpec::Teacher`].
+        Teacher = "teacher",
+        /// [`PopulationSpec::Mixture`].
+        Mixture = "mixture",
+        /// [`PopulationSpec::Line`].
+        Line = "line",
+    }
+}
+
 /// The description of a population in an experiment file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -136,18 +155,33 @@ pub enum PopulationSpec {
 }
 
 impl PopulationSpec {
-    /// The value of `kind` for every variant, in order.
-    pub const NAMES: &[&str] = &["digits", "mnist", "file", "teacher", "mixture", "line"];
-
-    /// The value of `kind` in experiment files and records.
-    pub const fn name(&self) -> &'static str {
+    /// The kind, the value of `kind` in experiment files and records.
+    pub const fn kind(&self) -> PopulationKind {
         match self {
-            Self::Digits(_) => "digits",
-            Self::Mnist(_) => "mnist",
-            Self::File(_) => "file",
-            Self::Teacher(_) => "teacher",
-            Self::Mixture(_) => "mixture",
-            Self::Line(_) => "line",
+            Self::Digits(_) => PopulationKind::Digits,
+            Self::Mnist(_) => PopulationKind::Mnist,
+            Self::File(_) => PopulationKind::File,
+            Self::Teacher(_) => PopulationKind::Teacher,
+            Self::Mixture(_) => PopulationKind::Mixture,
+            Self::Line(_) => PopulationKind::Line,
+        }
+    }
+
+    /// The name of the kind.
+    pub const fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    /// The kind of labels, as for a data file.
+    pub fn label_kind(&self) -> FileLabels {
+        match self {
+            Self::Digits(DigitsSpec { labels, .. }) | Self::Mnist(MnistSpec { labels, .. }) => match labels {
+                LabelRule::Parity => FileLabels::Sign,
+                LabelRule::Classes => FileLabels::Classes,
+            },
+            Self::File(spec) => spec.labels,
+            Self::Mixture(_) => FileLabels::Sign,
+            Self::Teacher(_) | Self::Line(_) => FileLabels::Real,
         }
     }
 
@@ -218,6 +252,6 @@ mod tests {
     fn kinds() {
         let mixture = PopulationSpec::Mixture(MixtureSpec { dimension: 3, delta: 0.5, size: 4, draws: Draws::Fresh });
         assert_eq!(serde_json::to_value(&mixture).unwrap()["kind"], mixture.name());
-        assert!(PopulationSpec::NAMES.contains(&mixture.name()));
+        assert_eq!("mixture".parse(), Ok(mixture.kind()));
     }
 }

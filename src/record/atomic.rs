@@ -1,20 +1,23 @@
-//! Writing a file so that it is there whole or not at all.
+//! Atomic writing of files: a file appears complete or not at all.
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-/// How the name of a file begins that is still being written, or that a killed process left behind.
-pub(super) const UNFINISHED: &str = ".writing-";
+/// Prefix of the names of files that are being written, or were when their process was killed.
+pub(super) const TEMPORARY_PREFIX: &str = ".writing-";
 
-/// Writes through `fill` into a temporary file in the target's folder, flushes it to disk and renames it.
+/// Writes through `fill` into a temporary file in the target's folder, flushes it to disk and renames it to `path`.
+///
+/// # Errors
+/// Those of `fill`, and files that cannot be created, written or renamed.
 pub fn write_atomically<E: From<io::Error>>(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<&mut NamedTempFile>) -> Result<(), E>,
 ) -> Result<(), E> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(folder)?;
     {
         let mut writer = BufWriter::new(&mut file);
         fill(&mut writer)?;

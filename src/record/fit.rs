@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 pub struct FitRecord {
     /// The group of networks, or the study.
     pub group: String,
-    /// What was fitted.
+    /// The fitted quantity.
     pub measure: String,
-    /// The exponent of the theory.
+    /// The exponent that the theory predicts.
     pub expected: f64,
-    /// The fit, or null.
+    /// The fit; null where it failed.
     pub fit: Option<SlopeFit>,
-    /// Why there is none.
+    /// Why the fit failed; null where it did not.
     pub failure: Option<String>,
 }
 

@@ -1,6 +1,6 @@
-//! The run folder: made once, never overwritten unasked, resumable.
+//! The run folder: created and locked by one process, resumable, overwritten only on request.
 
-use super::atomic::UNFINISHED;
+use super::atomic::TEMPORARY_PREFIX;
 use super::{FORMAT, Manifest, Status, write_atomically};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,37 +10,37 @@ use std::path::{Path, PathBuf};
 /// What can go wrong with a run folder.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// A folder or file cannot be made, read or written.
+    /// A folder or file cannot be created, read or written.
     #[error("{path}")]
     Io { path: PathBuf, source: io::Error },
-    /// A JSON file is damaged.
-    #[error("{path}: not the JSON it should be")]
+    /// A file is not valid JSON, or not of the expected structure.
+    #[error("{path}: not the expected JSON")]
     Json { path: PathBuf, source: serde_json::Error },
-    /// A run is there already.
+    /// The folder holds a run, and neither `--resume` nor `--force` was given.
     #[error(
-        "{path} holds a run already ({status}); go on with --resume, start over with --force, or choose another folder with --out"
+        "{path} holds a run already ({status}); continue it with --resume, start over with --force, or choose another folder with --out"
     )]
     Exists { path: PathBuf, status: Status },
-    /// Something else is there.
+    /// The path exists and is not a run folder.
     #[error("{path} exists and is not a run of widelimit; choose another folder with --out")]
     Foreign { path: PathBuf },
-    /// There is nothing to resume or to look at.
+    /// The folder holds no run.
     #[error("{path} is not a run: there is no manifest.json in it")]
     NotARun { path: PathBuf },
-    /// The experiment is not the one the run was started with.
+    /// The run in the folder was started with another experiment.
     #[error("{path} was started with another experiment (they differ in {}); start over with --force, or choose another folder with --out", .keys.join(", "))]
     Changed { path: PathBuf, keys: Vec<String> },
-    /// The run was written with another layout of the folder.
+    /// The run was written with another layout of run folders.
     #[error(
         "{path} was written by {version} of widelimit, whose run folders have format {found}; this version reads and writes format {FORMAT}. {advice}"
     )]
     Format { path: PathBuf, version: String, found: u64, advice: &'static str },
-    /// Another process is working in the folder.
+    /// Another process holds the lock of the folder.
     #[error("{path} is in use by another widelimit; wait for it, or choose another folder with --out")]
     InUse { path: PathBuf },
 }
 
-/// A run's folder. While it is held open for writing, no other process can open it so.
+/// The folder of a run. Opened for writing, it holds a lock that excludes other processes.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -52,14 +52,19 @@ pub struct RunFolder {
 pub enum Opened {
     /// New, or emptied with `--force`.
     Fresh(RunFolder),
-    /// An unfinished run, to go on with.
+    /// An unfinished run, to be continued.
     Unfinished(RunFolder, Box<Manifest>),
-    /// A run that is complete: nothing to compute.
+    /// A complete run.
     Complete(RunFolder),
 }
 
 impl RunFolder {
-    /// Opens the folder for `experiment` (its resolved form).
+    /// Opens the folder to run `experiment`, given in its resolved form. `force` deletes a run that it holds, `resume`
+    /// continues one.
+    ///
+    /// # Errors
+    /// A folder in use, or holding something that neither option allows to replace or to continue; a run of another format
+    /// or experiment; files that cannot be read or written.
     pub fn open(path: &Path, experiment: &serde_json::Value, force: bool, resume: bool) -> Result<Opened, RecordError> {
         let occupied = path.is_file() || path.is_dir() && !empty(path);
         let manifest = path.join("manifest.json");
@@ -74,12 +79,13 @@ impl RunFolder {
         }
         let folder = Self::locked(path)?;
         if force {
-            folder.sweep();
+            folder.remove_temporary_files();
             folder.clear()?;
             return Ok(Opened::Fresh(folder));
         }
-        folder
-            .require_format("Start over with --force, choose another folder with --out, or go on with that version")?;
+        folder.require_format(
+            "Start over with --force, choose another folder with --out, or continue with that version",
+        )?;
         let manifest: Manifest = folder.manifest()?;
         if !resume {
             return Err(RecordError::Exists { path: path.into(), status: manifest.status });
@@ -90,8 +96,8 @@ impl RunFolder {
         }
         Ok(match manifest.status {
             Status::Complete => Opened::Complete(folder),
-            _ => {
-                folder.sweep();
+            Status::Running | Status::Interrupted => {
+                folder.remove_temporary_files();
                 Opened::Unfinished(folder, Box::new(manifest))
             }
         })
@@ -105,13 +111,13 @@ impl RunFolder {
         self.read_json("manifest.json")
     }
 
-    /// Refuses a run whose folder has another layout than this version's; `advice` completes the message.
+    /// Checks that the folder has the layout of this version, [`FORMAT`]. `advice` is appended to the message of the error.
     ///
     /// # Errors
-    /// [`RecordError::Format`]; a manifest that is missing or damaged.
+    /// [`RecordError::Format`] where it has another; a manifest that is missing or damaged.
     pub fn require_format(&self, advice: &'static str) -> Result<(), RecordError> {
         let manifest: serde_json::Value = self.read_json("manifest.json")?;
-        // Manifests of the first layout do not name it.
+        // Manifests of format 1 do not contain the key.
         let found = manifest.get("format").and_then(serde_json::Value::as_u64).unwrap_or(1);
         if found == u64::from(FORMAT) {
             return Ok(());
@@ -123,7 +129,10 @@ impl RunFolder {
         Err(RecordError::Format { path: self.path.clone(), version, found, advice })
     }
 
-    /// A finished or unfinished run, to look at.
+    /// Opens the folder of an existing run for reading, without the lock.
+    ///
+    /// # Errors
+    /// A folder without a manifest.
     pub fn existing(path: &Path) -> Result<Self, RecordError> {
         if path.join("manifest.json").is_file() {
             Ok(RunFolder { path: path.into(), _lock: None })
@@ -148,17 +157,17 @@ impl RunFolder {
         }
     }
 
-    /// Removes what a killed process was writing. A file that cannot be removed does no harm.
-    fn sweep(&self) {
+    /// Removes temporary files that a killed process left; files that cannot be removed are ignored.
+    fn remove_temporary_files(&self) {
         for folder in ["", "records", "state", "state/paths", "checkpoint", "figures"] {
             let entries = self.path.join(folder).read_dir().into_iter().flatten().flatten();
-            for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+            for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX)) {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
     }
 
-    /// Removes what a run writes, and nothing else.
+    /// Removes everything that a run writes, and nothing else.
     fn clear(&self) -> Result<(), RecordError> {
         for name in ["records", "state", "checkpoint", "figures"] {
             self.remove(name)?;
@@ -172,7 +181,10 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Removes a sub-folder, if it is there.
+    /// Removes a sub-folder, if it exists.
+    ///
+    /// # Errors
+    /// A folder that cannot be removed.
     pub fn remove(&self, name: &str) -> Result<(), RecordError> {
         let path = self.path.join(name);
         if !path.exists() {
@@ -181,30 +193,39 @@ impl RunFolder {
         std::fs::remove_dir_all(&path).map_err(|source| RecordError::Io { path, source })
     }
 
-    /// The folder itself.
+    /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A file of the folder.
+    /// Path of a file in the folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Writes text, whole or not at all.
+    /// Writes a text file atomically.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn write_text(&self, name: &str, text: &str) -> Result<(), RecordError> {
         let path = self.file(name);
         write_atomically(&path, |out| out.write_all(text.as_bytes())).map_err(|source| RecordError::Io { path, source })
     }
 
-    /// Writes JSON, whole or not at all.
+    /// Writes a JSON file atomically.
+    ///
+    /// # Errors
+    /// A value that has no JSON, a file that cannot be written.
     pub fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), RecordError> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|source| RecordError::Json { path: self.file(name), source })?;
         self.write_text(name, &(text + "\n"))
     }
 
-    /// Reads JSON.
+    /// Reads a JSON file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is not the JSON of a `T`.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, RecordError> {
         let path = self.file(name);
         let text = std::fs::read_to_string(&path).map_err(|source| RecordError::Io { path: path.clone(), source })?;
@@ -212,25 +233,27 @@ impl RunFolder {
     }
 }
 
-/// Whether nothing is in a folder but what a run that was killed at once may leave.
+/// Whether a folder holds nothing but the lock and temporary files of a run that was killed.
 fn empty(path: &Path) -> bool {
-    let left = |name: &str| name == ".lock" || name.starts_with(UNFINISHED);
-    path.read_dir().is_ok_and(|mut entries| entries.all(|e| e.is_ok_and(|e| left(&e.file_name().to_string_lossy()))))
+    let leftover = |name: &str| name == ".lock" || name.starts_with(TEMPORARY_PREFIX);
+    path.read_dir()
+        .is_ok_and(|mut entries| entries.all(|e| e.is_ok_and(|e| leftover(&e.file_name().to_string_lossy()))))
 }
 
-/// The dotted keys in which two JSON values differ. How a run is carried out (`run.*`) may change between sittings.
-fn differing_keys(at: &str, a: &serde_json::Value, b: &serde_json::Value) -> Vec<String> {
+/// The dotted keys, below `prefix`, in which two JSON values differ. Differences in `run.*` are ignored: these keys change no
+/// result.
+fn differing_keys(prefix: &str, a: &serde_json::Value, b: &serde_json::Value) -> Vec<String> {
     use serde_json::Value::Object;
     match (a, b) {
-        _ if a == b || at == "run" => Vec::new(),
+        _ if a == b || prefix == "run" => Vec::new(),
         (Object(a), Object(b)) => {
             let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             let null = serde_json::Value::Null;
-            let name = |key: &str| if at.is_empty() { key.to_string() } else { format!("{at}.{key}") };
+            let name = |key: &str| if prefix.is_empty() { key.to_string() } else { format!("{prefix}.{key}") };
             keys.into_iter()
                 .flat_map(|k| differing_keys(&name(k), a.get(k).unwrap_or(&null), b.get(k).unwrap_or(&null)))
                 .collect()
         }
-        _ => vec![at.to_string()],
+        _ => vec![prefix.to_string()],
     }
 }

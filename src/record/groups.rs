@@ -1,5 +1,6 @@
-//! The groups of networks of a run, and the limit's own error.
+//! The groups of networks of a run, and the error of the limit.
 
+use super::folder::{RecordError, RunFolder};
 use super::measure::Measure;
 use crate::choice::choice;
 use crate::network::Cloud;
@@ -8,77 +9,98 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 choice! {
-    /// What a group of networks varies.
-    pub enum Axis: "axis" {
+    /// The quantity that varies within a group of networks.
+    pub enum GroupAxis: "axis" {
         /// Width N.
         Width = "width",
         /// Step eps.
         Step = "step",
         /// Batch size B.
         Batch = "batch",
-        /// Nothing: networks of one width, trained or started otherwise.
+        /// None: networks of one width with another method, step, friction or start.
         Variant = "variant",
     }
 }
 
-/// `records/groups.json`: what was trained, and how well the limit is known.
+/// `records/groups.json`: the groups of trained networks, and the error of the limit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GroupsRecord {
-    /// The reference's own errors, by distance.
+    /// Errors of the reference, by distance.
     pub reference: BTreeMap<Measure, ReferenceError>,
-    /// One entry per group of networks; the widths come first.
+    /// One entry per group of networks; the group of widths is the first.
     pub groups: Vec<GroupRecord>,
-    /// The clouds of units that can be drawn.
+    /// Clouds of units that figures show.
     pub clouds: Vec<Cloud>,
 }
 
+const FILE: &str = "records/groups.json";
+
 impl GroupsRecord {
+    /// Name of the group of the widths.
+    pub const WIDTHS: &'static str = "widths";
+
+    /// Writes the record of a run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, folder: &RunFolder) -> Result<(), RecordError> {
+        folder.write_json(FILE, self)
+    }
+
+    /// Reads the record of a run.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn read(folder: &RunFolder) -> Result<Self, RecordError> {
+        folder.read_json(FILE)
+    }
+
     /// The group of this name.
     pub fn group(&self, name: &str) -> Option<&GroupRecord> {
         self.groups.iter().find(|group| group.name == name)
     }
 
-    /// The reference's own errors in a distance.
+    /// Errors of the reference in a distance; zero where none is recorded.
     pub fn error(&self, measure: Measure) -> ReferenceError {
         self.reference.get(&measure).copied().unwrap_or_default()
     }
 }
 
-/// The sup over time of a distance between the reference and itself with half the particles, with half the step, and
-/// with half the sample (0 where the sample is the law); and, where networks follow the full gradient, what their step
-/// alone does to the reference. NaN where one of the two diverged.
+/// Error estimates of the reference: the supremum over time of a distance between the reference and a solution of lower
+/// resolution, for each source of error. NaN where one of the two diverged.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct ReferenceError {
-    /// Half the particles.
+    /// From half the particles.
     #[serde(with = "number")]
     pub particles: f64,
-    /// Half the step.
+    /// From half the step.
     #[serde(with = "number")]
     pub step: f64,
-    /// Half the sample.
+    /// From half the sample; 0 where the sample is the whole law.
     #[serde(with = "number")]
     pub sample: f64,
-    /// The last difference of the iteration that found the reference, 0 where there was none.
+    /// The last difference between iterates; 0 where the reference is not found by iteration.
     #[serde(with = "number")]
     pub iteration: f64,
-    /// The networks' own step, at full width: not an error of the reference, but a part of the gap that no width removes.
+    /// From the method and step of the networks, where they follow the full gradient: not an error of the reference, but a
+    /// part of the gap that does not vanish with the width.
     #[serde(with = "number")]
     pub training_step: f64,
 }
 
 impl ReferenceError {
-    /// What blurs the dependence of a gap on the width. Errors of independent causes add in quadrature, as the squared
-    /// gaps do that they blur.
+    /// The error of a gap as a function of the width: all sources. Errors of independent sources add in quadrature, as do
+    /// the gaps.
     pub fn total(&self) -> f64 {
         self.particles.hypot(self.training_step).hypot(self.same_particles())
     }
 
-    /// The reference's own error: particles, step and sample.
+    /// The error of the reference: particles, step, sample and iteration.
     pub fn own(&self) -> f64 {
         self.particles.hypot(self.same_particles())
     }
 
-    /// What blurs a comparison with the limit of the same particles.
+    /// The error of a gap to the limit of the networks' own particles: step, sample and iteration.
     pub fn same_particles(&self) -> f64 {
         self.step.hypot(self.sample).hypot(self.iteration)
     }
@@ -89,11 +111,11 @@ impl ReferenceError {
 pub struct GroupRecord {
     /// Name of the group.
     pub name: String,
-    /// What varies.
-    pub axis: Axis,
+    /// The quantity that varies.
+    pub axis: GroupAxis,
     /// Its values.
     pub values: Vec<f64>,
-    /// The abscissa of fits: effective width, step or batch size.
+    /// Abscissa of fits: effective width, step or batch size.
     pub abscissa: Vec<f64>,
     /// Width, where it does not vary.
     pub width: usize,

@@ -1,4 +1,4 @@
-//! The manifest: where a run's numbers come from.
+//! The manifest: the provenance of a run's results.
 
 use crate::dynamics::StopReason;
 use serde::{Deserialize, Serialize};
@@ -8,9 +8,9 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Started, and neither finished nor stopped in good order.
+    /// Started, and neither finished nor interrupted: still running, or killed.
     Running,
-    /// Interrupted; the checkpoint holds how far it came.
+    /// Interrupted; the checkpoint holds its progress.
     Interrupted,
     /// Finished.
     Complete,
@@ -26,10 +26,10 @@ impl fmt::Display for Status {
     }
 }
 
-/// Version of the layout of run folders: of the names of files, arrays, checks and keys in them.
+/// Version of the layout of run folders: the names of the files, arrays, checks and keys in them.
 pub const FORMAT: u32 = 2;
 
-/// What kind of experiment a run is of.
+/// Kind of a run's experiment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunKind {
@@ -39,7 +39,7 @@ pub enum RunKind {
     Recovery,
 }
 
-/// Everything needed to know, or to redo, a run.
+/// `manifest.json`: everything needed to reproduce a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of the folder's layout, [`FORMAT`].
@@ -56,11 +56,11 @@ pub struct Manifest {
     pub status: Status,
     /// The resolved experiment.
     pub experiment: serde_json::Value,
-    /// Seed of everything random.
+    /// Seed of all random streams.
     pub seed: u64,
-    /// The same iteration in both parametrisations; absent where nothing is trained.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clock: Option<Clock>,
+    /// Step and friction in both parametrisations; absent where no network is trained.
+    #[serde(rename = "clock", default, skip_serializing_if = "Option::is_none")]
+    pub hyperparameters: Option<Hyperparameters>,
     /// The data.
     pub population: PopulationRecord,
     /// The machine.
@@ -73,17 +73,17 @@ pub struct Manifest {
     pub memory: serde_json::Value,
     /// Number of times the run was resumed.
     pub resumed: u32,
-    /// Wall seconds per phase, added over sittings.
-    pub phases: Vec<Phase>,
-    /// What a reader of the results should know.
+    /// Wall time per phase, summed over interruptions.
+    pub phases: Vec<PhaseTime>,
+    /// Warnings for readers of the results.
     pub warnings: Vec<String>,
-    /// Every run of the time loop, with its address and how it ended.
+    /// Every trajectory, with the addresses of its random streams and the reason why it stopped.
     pub trajectories: Vec<TrajectoryRecord>,
 }
 
-/// Step and friction, and the learning rate and momentum of the same iteration.
+/// Step and friction, and the equivalent learning rate and momentum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Clock {
+pub struct Hyperparameters {
     /// Step eps.
     pub step: f64,
     /// Friction gamma.
@@ -97,7 +97,7 @@ pub struct Clock {
 /// The data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PopulationRecord {
-    /// One line for people.
+    /// One-line description.
     pub description: String,
     /// Samples n.
     pub samples: usize,
@@ -105,9 +105,9 @@ pub struct PopulationRecord {
     pub inputs: usize,
     /// Output dimension K.
     pub outputs: usize,
-    /// What was done to the inputs.
+    /// The transformation of the inputs.
     pub standardisation: serde_json::Value,
-    /// Files read, with checksums.
+    /// Files that were read, with checksums.
     pub sources: serde_json::Value,
 }
 
@@ -124,25 +124,25 @@ pub struct Host {
 
 /// Wall time of a phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Phase {
-    /// What was done.
+pub struct PhaseTime {
+    /// Name of the phase.
     pub name: String,
     /// Wall seconds.
     pub seconds: f64,
 }
 
-/// One run of the time loop.
+/// A trajectory: one network, or one solution of the limit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrajectoryRecord {
     /// Name of its file in `state/`.
     pub id: String,
-    /// How it was found: `particles` (a network, or a cloud moved step by step), `picard`, `grid`.
+    /// How it was computed: `particles` (a network, or a cloud of particles, step by step), `picard` or `grid`.
     pub route: String,
-    /// Neurons; by the grid, nodes of either line.
+    /// Number of neurons; on a grid, nodes per axis.
     pub width: usize,
     /// Index of its first particle.
     pub first: u64,
-    /// Address of its batches.
+    /// Address of its batches: equal replicas draw equal batches.
     pub replica: u64,
     /// The integrator.
     pub method: String,
@@ -150,9 +150,9 @@ pub struct TrajectoryRecord {
     pub step: f64,
     /// Samples per step; null for the full gradient.
     pub batch: Option<usize>,
-    /// Ticks of the common Brownian clock per step; 0 at temperature 0.
+    /// Increments of the common Brownian path per step; 0 at temperature 0.
     pub ticks: u64,
-    /// How it ended.
+    /// Why it stopped.
     pub stop: StopReason,
 }
 
@@ -161,11 +161,11 @@ impl Manifest {
     pub fn add_phase(&mut self, name: &str, seconds: f64) {
         match self.phases.iter_mut().find(|phase| phase.name == name) {
             Some(phase) => phase.seconds += seconds,
-            None => self.phases.push(Phase { name: name.into(), seconds }),
+            None => self.phases.push(PhaseTime { name: name.into(), seconds }),
         }
     }
 
-    /// Notes that the records of a study are complete.
+    /// Adds a study whose records are complete.
     pub fn add_study(&mut self, name: &str) {
         if self.studies.iter().all(|study| study != name) {
             self.studies.push(name.into());

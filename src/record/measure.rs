@@ -1,31 +1,28 @@
-//! What is recorded of every network and every limit at every recording time.
+//! The quantities recorded of every network and every limit at every recording time.
 
-use crate::network::Network;
+use crate::network::{Network, ThreeLayer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
 
-/// Families of units that have coupling distances of their own, where a network has several.
-const FAMILIES: [&str; 3] = ["w", "u", "c"];
-
-/// A recorded quantity. Its name is that of its arrays in the records.
+/// A recorded quantity. Its name is the name of its arrays in the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Measure {
-    /// Mean loss and ridge term.
+    /// Risk R: mean loss plus ridge term.
     Risk,
     /// Mean loss.
     Loss,
-    /// Fraction of samples on the right side or in the right class.
+    /// Fraction of correctly classified samples.
     Accuracy,
     /// Kinetic energy, half the mean square of the momenta.
     Kinetic,
-    /// Mean change of the loss when half of the neurons are kept at random.
+    /// Mean change of the loss when a random half of the neurons is kept.
     Dropout,
     /// Spread `S^2` of the features about their mean.
     Spread,
-    /// Largest distance of a unit from its partner in the limit.
+    /// Largest coupling distance: of a unit from the particle of the limit that started at the same point.
     CouplingMax,
-    /// Root mean square of those distances.
+    /// Root mean square of the coupling distances.
     CouplingRms,
     /// `L^2` distance of the predictions.
     Function,
@@ -40,7 +37,7 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// The measures that every network has, in the order of the records.
+    /// The measures of every network, in the order of the records.
     pub const COMMON: [Measure; 11] = [
         Measure::Risk,
         Measure::Loss,
@@ -55,8 +52,8 @@ impl Measure {
         Measure::Wasserstein,
     ];
 
-    /// What is recorded of a network: the common measures and, where it has several families of units, coupling distances of
-    /// each.
+    /// The measures recorded of a network: the common ones and, where it has several families of units, the coupling
+    /// distances of each.
     pub fn of_network(network: &Network) -> Vec<Measure> {
         let families = network.families(1);
         let several = families.len() > 1;
@@ -67,7 +64,7 @@ impl Measure {
         Self::COMMON.into_iter().chain(own).collect()
     }
 
-    /// Whether it compares a run with a limit.
+    /// Whether the measure is a distance between a trajectory and the limit.
     pub fn is_distance(self) -> bool {
         match self {
             Measure::Risk
@@ -86,6 +83,7 @@ impl Measure {
         }
     }
 
+    /// The name without the family.
     fn stem(self) -> &'static str {
         match self {
             Measure::Risk => "risk",
@@ -109,12 +107,22 @@ impl fmt::Display for Measure {
             Measure::FamilyCouplingMax(family) | Measure::FamilyCouplingRms(family) => {
                 write!(f, "{}_{family}", self.stem())
             }
-            _ => f.write_str(self.stem()),
+            Measure::Risk
+            | Measure::Loss
+            | Measure::Accuracy
+            | Measure::Kinetic
+            | Measure::Dropout
+            | Measure::Spread
+            | Measure::CouplingMax
+            | Measure::CouplingRms
+            | Measure::Function
+            | Measure::RiskGap
+            | Measure::Wasserstein => f.write_str(self.stem()),
         }
     }
 }
 
-/// A name that is no measure's.
+/// The error of a name that is not the name of a measure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not the name of a measure")]
 pub struct UnknownMeasure(String);
@@ -123,8 +131,9 @@ impl FromStr for Measure {
     type Err = UnknownMeasure;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let families =
-            FAMILIES.into_iter().flat_map(|f| [Measure::FamilyCouplingMax(f), Measure::FamilyCouplingRms(f)]);
+        let families = ThreeLayer::FAMILY_NAMES
+            .into_iter()
+            .flat_map(|f| [Measure::FamilyCouplingMax(f), Measure::FamilyCouplingRms(f)]);
         let mut known = Self::COMMON.into_iter().chain(families);
         known.find(|measure| measure.to_string() == text).ok_or_else(|| UnknownMeasure(text.into()))
     }

@@ -2,17 +2,17 @@
 //!
 //! ```text
 //! runs/NAME/experiment.toml    the resolved experiment
-//! runs/NAME/manifest.json      where the numbers come from, and what the folder holds
+//! runs/NAME/manifest.json      the provenance of the results, and the contents of the folder
 //! runs/NAME/records/*.npz      what was measured: one file per group of runs, one per study
 //! runs/NAME/records/*.json     fits and reference errors, one file per study
 //! runs/NAME/state/*.npz        the data, and every network's initial and final parameters and momenta
-//! runs/NAME/checks.json        what the theory states and what was found
-//! runs/NAME/checkpoint/        while the run is unfinished
+//! runs/NAME/checks.json        the statements of the theory and the measured values
+//! runs/NAME/checkpoint/        checkpoints, while the run is unfinished
 //! runs/NAME/figures/           drawn from the records
 //! ```
 //!
-//! Every file is written beside its name and renamed, so that none is ever half-written. The struct that a study writes is
-//! declared in the study's own folder.
+//! Every file is written under a temporary name and renamed, so that none is ever incomplete. The records of a study are
+//! declared in the study's folder.
 
 mod atomic;
 mod fit;
@@ -27,7 +27,9 @@ pub mod state;
 pub use atomic::write_atomically;
 pub use fit::FitRecord;
 pub use folder::{Opened, RecordError, RunFolder};
-pub use groups::{Axis, GroupRecord, GroupsRecord, ReferenceError};
-pub use manifest::{Clock, FORMAT, Host, Manifest, Phase, PopulationRecord, RunKind, Status, TrajectoryRecord};
+pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
+pub use manifest::{
+    FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, RunKind, Status, TrajectoryRecord,
+};
 pub use measure::{Measure, UnknownMeasure};
 pub use series::{GroupSeries, LimitRun, LimitSeries};

@@ -1,6 +1,6 @@
-//! Named arrays in `.npz` files that NumPy opens.
+//! Named arrays in `.npz` files, the format of NumPy.
 //!
-//! A file is described by one struct, declared with [`array_record!`]: a field is an array, its name is the array's name, and
+//! A file is described by one struct, declared with `array_record!`: a field is an array, its name is the array's name, and
 //! writing and reading both follow the declaration.
 
 use super::write_atomically;
@@ -15,28 +15,34 @@ use std::path::{Path, PathBuf};
 /// What can go wrong with an `.npz` file.
 #[derive(Debug, thiserror::Error)]
 pub enum NpzError {
-    /// It cannot be opened or written.
+    /// The file cannot be opened or written.
     #[error("{path}")]
     Io { path: PathBuf, source: io::Error },
-    /// It is not an `.npz` file, or an array in it has another type.
+    /// The file is not an `.npz` file, or an array in it has another type.
     #[error("{path}")]
     Read { path: PathBuf, source: ReadNpzError },
     /// An array cannot be written.
     #[error("{path}")]
     Write { path: PathBuf, source: WriteNpzError },
-    /// An array is missing, or has another shape than its name promises.
-    #[error("{path}: array '{name}': {want}")]
-    Array { path: PathBuf, name: String, want: String },
+    /// There is no array of this name.
+    #[error("{path}: array '{name}': missing; the file contains {}", .known.join(", "))]
+    Missing { path: PathBuf, name: String, known: Vec<String> },
+    /// An array has another number of axes.
+    #[error("{path}: array '{name}': expected {expected} axes, found {found}")]
+    Axes { path: PathBuf, name: String, expected: usize, found: usize },
+    /// An array has another shape.
+    #[error("{path}: array '{name}': expected shape {expected:?}, found {found:?}")]
+    Shape { path: PathBuf, name: String, expected: Vec<usize>, found: Vec<usize> },
 }
 
-/// Arrays waiting to be written, in order.
+/// Arrays to be written, in order.
 #[derive(Clone, Debug)]
 pub struct Arrays<R = f64> {
     entries: Vec<(String, ArrayD<R>)>,
 }
 
-/// Bytes of an array's headers in the archive and of its entry in the archive's directory, its name left out.
-const ENTRY: usize = 512;
+/// Bytes of an array's headers in the archive and of its entry in the archive's directory, without its name.
+const ENTRY_BYTES: usize = 512;
 
 impl<R> Default for Arrays<R> {
     fn default() -> Self {
@@ -50,17 +56,20 @@ impl<R: Real> Arrays<R> {
     /// # Panics
     /// If the shape does not hold the data.
     pub fn push(&mut self, name: impl Into<String>, shape: &[usize], data: Vec<R>) {
-        let array = ArrayD::from_shape_vec(IxDyn(shape), data).expect("a record's shape holds its data");
+        let array = ArrayD::from_shape_vec(IxDyn(shape), data).expect("the shape matches the data");
         self.entries.push((name.into(), array));
     }
 
-    /// Writes everything to `path`, which appears whole or not at all. Equal arrays give equal bytes.
+    /// Writes the arrays to `path` atomically. Equal arrays give equal bytes.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), NpzError> {
-        // The archive needs to seek, which a plain writer cannot: it is built in memory and written at once. Its size is known
-        // beforehand: a buffer that grows would be copied, and cleared by the system, at every doubling.
-        let held: usize =
-            self.entries.iter().map(|(name, array)| array.len() * size_of::<R>() + 2 * name.len() + ENTRY).sum();
-        let mut bytes = io::Cursor::new(Vec::with_capacity(held));
+        // The archive is built in memory because the format requires seeking. Its capacity is reserved, so that the buffer is not
+        // copied as it grows.
+        let capacity: usize =
+            self.entries.iter().map(|(name, array)| array.len() * size_of::<R>() + 2 * name.len() + ENTRY_BYTES).sum();
+        let mut bytes = io::Cursor::new(Vec::with_capacity(capacity));
         let mut writer = NpzWriter::new(&mut bytes);
         let write = |source| NpzError::Write { path: path.into(), source };
         for (name, array) in &self.entries {
@@ -72,15 +81,23 @@ impl<R: Real> Arrays<R> {
     }
 }
 
-/// The arrays of a file, by name.
+/// The arrays read from a file, by name.
 #[derive(Clone, Debug)]
-pub struct Table<R = f64> {
+pub struct StoredArrays<R = f64> {
     path: PathBuf,
     arrays: BTreeMap<String, ArrayD<R>>,
 }
 
-impl<R: Real> Table<R> {
+impl<R: Real> StoredArrays<R> {
+    /// Path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads every array of `path`.
+    ///
+    /// # Errors
+    /// A file that cannot be read, an array of another type.
     pub fn read(path: &Path) -> Result<Self, NpzError> {
         let file = File::open(path).map_err(|source| NpzError::Io { path: path.into(), source })?;
         let read = |source| NpzError::Read { path: path.into(), source };
@@ -90,7 +107,7 @@ impl<R: Real> Table<R> {
             let array = reader.by_name::<ndarray::OwnedRepr<R>, IxDyn>(&name).map_err(read)?;
             arrays.insert(name.trim_end_matches(".npy").to_string(), array);
         }
-        Ok(Table { path: path.into(), arrays })
+        Ok(StoredArrays { path: path.into(), arrays })
     }
 
     /// The names of the arrays.
@@ -104,36 +121,44 @@ impl<R: Real> Table<R> {
     }
 
     /// The array of this name.
+    ///
+    /// # Errors
+    /// [`NpzError::Missing`].
     pub fn get(&self, name: &str) -> Result<ArrayViewD<'_, R>, NpzError> {
-        let here = || self.names().collect::<Vec<_>>().join(", ");
-        self.arrays
-            .get(name)
-            .map(|array| array.view())
-            .ok_or_else(|| self.wrong(name, format!("missing; here are {}", here())))
+        let missing = || NpzError::Missing {
+            path: self.path.clone(),
+            name: name.into(),
+            known: self.names().map(String::from).collect(),
+        };
+        self.arrays.get(name).map(|array| array.view()).ok_or_else(missing)
     }
 
     /// The array of this name with a fixed number of axes.
+    ///
+    /// # Errors
+    /// [`NpzError::Missing`], [`NpzError::Axes`].
     pub fn shaped<D: Dimension>(&self, name: &str) -> Result<Array<R, D>, NpzError> {
-        let axes = D::NDIM.map_or("other".into(), |n| n.to_string());
-        let wrong = |_| self.wrong(name, format!("expected {axes} axes"));
-        self.get(name)?.to_owned().into_dimensionality::<D>().map_err(wrong)
-    }
-
-    /// The error of an array that is not what it should be.
-    pub fn wrong(&self, name: &str, want: impl Into<String>) -> NpzError {
-        NpzError::Array { path: self.path.clone(), name: name.into(), want: want.into() }
+        let array = self.get(name)?;
+        let found = array.ndim();
+        let axes = |_| NpzError::Axes {
+            path: self.path.clone(),
+            name: name.into(),
+            expected: D::NDIM.unwrap_or(found),
+            found,
+        };
+        array.to_owned().into_dimensionality::<D>().map_err(axes)
     }
 }
 
-/// Something that is stored under a name: an array, an optional array, or a group of arrays whose names share a prefix.
+/// A value stored under a name: an array, an optional array, or a group of arrays whose names share a prefix.
 pub trait ArrayField: Sized {
-    /// Adds it under `name`.
+    /// Adds the value under `name`.
     fn push(&self, name: &str, arrays: &mut Arrays);
-    /// Reads what is stored under `name`.
+    /// The value stored under `name`.
     ///
     /// # Errors
     /// An array that is missing or has another number of axes.
-    fn take(name: &str, table: &Table) -> Result<Self, NpzError>;
+    fn load(name: &str, stored: &StoredArrays) -> Result<Self, NpzError>;
 }
 
 impl<D: Dimension> ArrayField for Array<f64, D> {
@@ -141,8 +166,8 @@ impl<D: Dimension> ArrayField for Array<f64, D> {
         arrays.push(name, self.shape(), self.iter().copied().collect());
     }
 
-    fn take(name: &str, table: &Table) -> Result<Self, NpzError> {
-        table.shaped(name)
+    fn load(name: &str, stored: &StoredArrays) -> Result<Self, NpzError> {
+        stored.shaped(name)
     }
 }
 
@@ -153,23 +178,23 @@ impl<D: Dimension> ArrayField for Option<Array<f64, D>> {
         }
     }
 
-    fn take(name: &str, table: &Table) -> Result<Self, NpzError> {
-        if table.has(name) { table.shaped(name).map(Some) } else { Ok(None) }
+    fn load(name: &str, stored: &StoredArrays) -> Result<Self, NpzError> {
+        if stored.has(name) { stored.shaped(name).map(Some) } else { Ok(None) }
     }
 }
 
-/// A struct of arrays. Implemented by [`array_record!`].
+/// A struct of arrays; implemented by `array_record!`.
 pub trait ArrayRecord: Sized {
-    /// Adds every array, each name behind `prefix`.
+    /// Adds every array under `prefix` followed by its name.
     fn push(&self, prefix: &str, arrays: &mut Arrays);
 
-    /// Reads every array, each name behind `prefix`.
+    /// The record whose arrays are stored under `prefix` followed by their names.
     ///
     /// # Errors
     /// An array that is missing or has another number of axes.
-    fn take(prefix: &str, table: &Table) -> Result<Self, NpzError>;
+    fn load(prefix: &str, stored: &StoredArrays) -> Result<Self, NpzError>;
 
-    /// Writes the record as a file of its own, which appears whole or not at all.
+    /// Writes the record to a file atomically.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -184,11 +209,11 @@ pub trait ArrayRecord: Sized {
     /// # Errors
     /// A file that cannot be read, an array that is missing or has another number of axes.
     fn read(path: &Path) -> Result<Self, NpzError> {
-        Self::take("", &Table::read(path)?)
+        Self::load("", &StoredArrays::read(path)?)
     }
 }
 
-/// Declares a struct of arrays with the names of its fields as the names of the arrays, and [`ArrayRecord`] for it.
+/// Declares a struct of arrays and implements [`ArrayRecord`] for it; the names of the fields are the names of the arrays.
 macro_rules! array_record {
     ($(#[$meta:meta])* pub struct $Name:ident { $($(#[$note:meta])* pub $field:ident : $Type:ty),+ $(,)? }) => {
         $(#[$meta])*
@@ -201,12 +226,12 @@ macro_rules! array_record {
                 $(ArrayField::push(&self.$field, &format!("{prefix}{}", stringify!($field)), arrays);)+
             }
 
-            fn take(
+            fn load(
                 prefix: &str,
-                table: &$crate::record::npz::Table,
+                stored: &$crate::record::npz::StoredArrays,
             ) -> Result<Self, $crate::record::npz::NpzError> {
                 use $crate::record::npz::ArrayField;
-                Ok($Name { $($field: ArrayField::take(&format!("{prefix}{}", stringify!($field)), table)?),+ })
+                Ok($Name { $($field: ArrayField::load(&format!("{prefix}{}", stringify!($field)), stored)?),+ })
             }
         }
     };
@@ -218,7 +243,7 @@ pub(crate) use array_record;
 /// # Panics
 /// If the shape does not hold the data.
 pub fn shaped<D: Dimension>(shape: impl ndarray::IntoDimension<Dim = D>, data: Vec<f64>) -> Array<f64, D> {
-    Array::from_shape_vec(shape.into_dimension(), data).expect("a record's shape holds its data")
+    Array::from_shape_vec(shape.into_dimension(), data).expect("the shape matches the data")
 }
 
 /// Whole numbers as an array of a record: exact below 2^53.

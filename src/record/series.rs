@@ -1,15 +1,16 @@
-//! The series of all runs: one file per group of networks, one for the limit.
+//! Time series of all trajectories: one file per group of networks, one for the limit.
 
+use super::folder::RunFolder;
 use super::measure::Measure;
-use super::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table};
+use super::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays};
 use ndarray::{Array1, Array2, Array3};
 
 /// `records/GROUP.npz`: a group of networks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupSeries {
-    /// What varies: widths, steps or batch sizes (values).
+    /// Widths, steps or batch sizes (values).
     pub values: Array1<f64>,
-    /// The abscissa of fits (values).
+    /// Abscissa of fits (values).
     pub abscissa: Array1<f64>,
     /// Recording times (times).
     pub times: Array1<f64>,
@@ -19,9 +20,26 @@ pub struct GroupSeries {
     pub sups: Vec<(Measure, Array2<f64>)>,
 }
 
+/// Prefix of the names of the arrays in [`GroupSeries::sups`].
 const SUP: &str = "sup_";
 
 impl GroupSeries {
+    /// Writes the series of the group `name`.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_to(&self, folder: &RunFolder, name: &str) -> Result<(), NpzError> {
+        self.write(&folder.file(&format!("records/{name}.npz")))
+    }
+
+    /// Reads the series of the group `name`.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn read_from(folder: &RunFolder, name: &str) -> Result<Self, NpzError> {
+        Self::read(&folder.file(&format!("records/{name}.npz")))
+    }
+
     /// A measure (values, seeds, times).
     pub fn measure(&self, measure: Measure) -> Option<&Array3<f64>> {
         self.measures.iter().find(|(of, _)| *of == measure).map(|(_, array)| array)
@@ -43,27 +61,27 @@ impl ArrayRecord for GroupSeries {
         self.sups.iter().for_each(|(measure, array)| array.push(&name(&format!("{SUP}{measure}")), arrays));
     }
 
-    fn take(prefix: &str, table: &Table) -> Result<Self, NpzError> {
+    fn load(prefix: &str, stored: &StoredArrays) -> Result<Self, NpzError> {
         let name = |name: &str| format!("{prefix}{name}");
         let mut series = GroupSeries {
-            values: table.shaped(&name("values"))?,
-            abscissa: table.shaped(&name("abscissa"))?,
-            times: table.shaped(&name("times"))?,
+            values: stored.shaped(&name("values"))?,
+            abscissa: stored.shaped(&name("abscissa"))?,
+            times: stored.shaped(&name("times"))?,
             measures: Vec::new(),
             sups: Vec::new(),
         };
-        for array in table.names().filter_map(|array| array.strip_prefix(prefix)) {
+        for array in stored.names().filter_map(|array| array.strip_prefix(prefix)) {
             if let Some(measure) = array.strip_prefix(SUP).and_then(|measure| measure.parse().ok()) {
-                series.sups.push((measure, table.shaped(&name(array))?));
+                series.sups.push((measure, stored.shaped(&name(array))?));
             } else if let Ok(measure) = array.parse() {
-                series.measures.push((measure, table.shaped(&name(array))?));
+                series.measures.push((measure, stored.shaped(&name(array))?));
             }
         }
         Ok(series)
     }
 }
 
-/// The limit and what it is compared with: other numbers of particles, steps, samples and nodes, and other routes to it.
+/// The solutions of the limit: the reference, and those with which it is compared to estimate its error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LimitRun {
     /// The reference itself.
@@ -80,16 +98,16 @@ pub enum LimitRun {
     HalfNodes,
     /// The grid with half its step.
     GridHalfStep,
-    /// The limit by particles, where the reference is found otherwise.
+    /// The limit by particles, where the reference is computed otherwise.
     ByParticles,
-    /// The limit by Picard's iteration.
+    /// The limit by Picard iteration.
     ByPicard,
     /// The limit on a grid.
     ByGrid,
 }
 
 impl LimitRun {
-    /// All of them, in the order of the records.
+    /// Every run of the limit, in the order of the records.
     pub const ALL: [LimitRun; 10] = [
         LimitRun::Reference,
         LimitRun::HalfParticles,
@@ -103,7 +121,7 @@ impl LimitRun {
         LimitRun::ByGrid,
     ];
 
-    /// Name of its files in `state/` and of its entry in the manifest.
+    /// Id of the trajectory: the name of its files in `state/`, and in the manifest.
     pub const fn id(self) -> &'static str {
         match self {
             LimitRun::Reference => "reference",
@@ -119,7 +137,7 @@ impl LimitRun {
         }
     }
 
-    /// What its arrays in `records/reference.npz` begin with.
+    /// Prefix of the names of its arrays in `records/reference.npz`.
     pub const fn prefix(self) -> &'static str {
         match self {
             LimitRun::Reference => "",
@@ -136,18 +154,36 @@ impl LimitRun {
     }
 }
 
-/// `records/reference.npz`: the limit's series, and those of the runs that tell its error, each measure behind the run's
-/// [`LimitRun::prefix`].
+/// `records/reference.npz`: the series of every run of the limit. An array's name is the run's [`LimitRun::prefix`] and the
+/// name of the measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitSeries {
     /// Recording times (times).
     pub times: Array1<f64>,
-    /// Series (times) of the runs there are. Distances are to the run that each is compared with.
+    /// Series (times), by run and measure. Distances are to the run with which each is compared.
     pub series: Vec<(LimitRun, Measure, Array1<f64>)>,
 }
 
+const LIMIT_FILE: &str = "records/reference.npz";
+
 impl LimitSeries {
-    /// A series of one of the runs.
+    /// Writes the series of a run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_to(&self, folder: &RunFolder) -> Result<(), NpzError> {
+        self.write(&folder.file(LIMIT_FILE))
+    }
+
+    /// Reads the series of a run.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn read_from(folder: &RunFolder) -> Result<Self, NpzError> {
+        Self::read(&folder.file(LIMIT_FILE))
+    }
+
+    /// The series of a measure of a run (times).
     pub fn of(&self, run: LimitRun, measure: Measure) -> Option<&Array1<f64>> {
         self.series.iter().find(|(r, m, _)| (*r, *m) == (run, measure)).map(|(_, _, array)| array)
     }
@@ -161,13 +197,13 @@ impl ArrayRecord for LimitSeries {
         }
     }
 
-    fn take(prefix: &str, table: &Table) -> Result<Self, NpzError> {
-        let mut found = LimitSeries { times: table.shaped(&format!("{prefix}times"))?, series: Vec::new() };
-        for name in table.names() {
+    fn load(prefix: &str, stored: &StoredArrays) -> Result<Self, NpzError> {
+        let mut found = LimitSeries { times: stored.shaped(&format!("{prefix}times"))?, series: Vec::new() };
+        for name in stored.names() {
             let Some(own) = name.strip_prefix(prefix) else { continue };
             let named = |run: LimitRun| Some((run, own.strip_prefix(run.prefix())?.parse::<Measure>().ok()?));
             if let Some((run, measure)) = LimitRun::ALL.into_iter().find_map(named) {
-                found.series.push((run, measure, table.shaped(name)?));
+                found.series.push((run, measure, stored.shaped(name)?));
             }
         }
         Ok(found)

@@ -1,6 +1,6 @@
-//! Parameters and momenta of a run in `state/`, by part, in canonical order.
+//! Parameters and momenta of a trajectory in `state/`, by part, in canonical order.
 
-use super::npz::{Arrays, NpzError, Table};
+use super::npz::{Arrays, NpzError, StoredArrays};
 use crate::compute::Real;
 use crate::network::{Network, ParameterVector};
 use ndarray::{Array2, ArrayViewMut2, s};
@@ -15,7 +15,7 @@ pub struct CanonicalState<'a, R> {
     pub momenta: &'a [R],
 }
 
-/// When a state was taken.
+/// Suffixes of array names: the time of the state.
 const INITIAL: &str = "initial";
 const FINAL: &str = "final";
 
@@ -39,23 +39,23 @@ pub fn write_state<R: Real>(
     network: &Network,
     width: usize,
     initial: CanonicalState<'_, R>,
-    end: CanonicalState<'_, R>,
+    last: CanonicalState<'_, R>,
 ) -> Result<(), NpzError> {
     let mut arrays = Arrays::default();
-    for (when, state) in [(INITIAL, initial), (FINAL, end)] {
+    for (when, state) in [(INITIAL, initial), (FINAL, last)] {
         push_parts(&mut arrays, network, width, state.parameters, when);
         push_parts(&mut arrays, network, width, state.momenta, &format!("momentum_{when}"));
     }
     arrays.write(path)
 }
 
-/// The final parameters in a file of `state/`, in double precision.
+/// The final parameters in a file of `state/`, converted to double precision.
 #[derive(Clone, Debug)]
 pub enum FinalParts {
-    /// Of states in double precision.
-    F64(Table<f64>),
-    /// Of states in single precision.
-    F32(Table<f32>),
+    /// Stored in double precision.
+    F64(StoredArrays<f64>),
+    /// Stored in single precision.
+    F32(StoredArrays<f32>),
 }
 
 impl FinalParts {
@@ -64,11 +64,11 @@ impl FinalParts {
     /// # Errors
     /// A file that cannot be read or has arrays of neither scalar type.
     pub fn read(path: &Path) -> Result<Self, NpzError> {
-        match Table::<f64>::read(path) {
-            Ok(table) => Ok(FinalParts::F64(table)),
+        match StoredArrays::<f64>::read(path) {
+            Ok(stored) => Ok(FinalParts::F64(stored)),
             Err(error @ NpzError::Io { .. }) => Err(error),
-            // Arrays in single precision do not read as doubles.
-            Err(error) => Table::<f32>::read(path).map(FinalParts::F32).map_err(|_| error),
+            // Arrays in single precision cannot be read as f64.
+            Err(error) => StoredArrays::<f32>::read(path).map(FinalParts::F32).map_err(|_| error),
         }
     }
 
@@ -79,8 +79,8 @@ impl FinalParts {
     pub fn part(&self, part: &str) -> Result<Array2<f64>, NpzError> {
         let name = format!("{part}_{FINAL}");
         match self {
-            FinalParts::F64(table) => table.shaped(&name),
-            FinalParts::F32(table) => Ok(table.shaped::<ndarray::Ix2>(&name)?.mapv(f64::from)),
+            FinalParts::F64(stored) => stored.shaped(&name),
+            FinalParts::F32(stored) => Ok(stored.shaped::<ndarray::Ix2>(&name)?.mapv(f64::from)),
         }
     }
 
@@ -99,7 +99,8 @@ impl FinalParts {
                 let found = self.part(part.name)?;
                 let shape = (family.rows, part.columns.len());
                 if found.dim() != shape {
-                    return Err(self.wrong(part.name, format!("expected shape {shape:?}, found {:?}", found.dim())));
+                    let expected = vec![shape.0, shape.1];
+                    return Err(self.wrong_shape(part.name, expected, found.shape().to_vec()));
                 }
                 matrix.slice_mut(s![.., part.columns.clone()]).assign(&found);
             }
@@ -107,11 +108,11 @@ impl FinalParts {
         Ok(point)
     }
 
-    fn wrong(&self, part: &str, want: String) -> NpzError {
-        let name = format!("{part}_{FINAL}");
-        match self {
-            FinalParts::F64(table) => table.wrong(&name, want),
-            FinalParts::F32(table) => table.wrong(&name, want),
-        }
+    fn wrong_shape(&self, part: &str, expected: Vec<usize>, found: Vec<usize>) -> NpzError {
+        let path = match self {
+            FinalParts::F64(stored) => stored.path(),
+            FinalParts::F32(stored) => stored.path(),
+        };
+        NpzError::Shape { path: path.into(), name: format!("{part}_{FINAL}"), expected, found }
     }
 }

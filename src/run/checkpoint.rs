@@ -1,5 +1,4 @@
-//! What a trajectory needs to go on after an interruption, in `checkpoint/`. Checkpoints are in double precision, which holds
-//! single precision exactly.
+//! Checkpoints of trajectories, in `checkpoint/`. They are in double precision, which represents single precision exactly.
 
 use super::context::RunError;
 use super::evaluation::{evaluate, to_f64};
@@ -22,38 +21,55 @@ array_record! {
         pub momentum: Array1<f64>,
         /// Steps taken, time, index of the next record.
         pub clock: Array1<f64>,
-        /// What the integrator keeps from step to step.
+        /// Internal variables of the integrator.
         pub memory: Array1<f64>,
         /// Recorded values (measures, times).
         pub series: Array2<f64>,
-        /// Canonical parameters at the recording times so far (records, parameters), where others are compared with this run.
+        /// Canonical parameters at the recording times so far (records, parameters), where the path is kept.
         pub path: Option<Array2<f64>>,
     }
 }
 
-/// A trajectory under way.
+/// The progress of a trajectory, as read from a checkpoint.
 pub struct Checkpoint<R> {
-    /// Parameters, momenta and clock.
+    /// Parameters, momenta, steps taken and time.
     pub state: State<R>,
-    /// What the integrator keeps from step to step.
+    /// Internal variables of the integrator.
     pub memory: Vec<f64>,
     /// Index of the next record.
     pub next_record: usize,
-    /// What was recorded.
+    /// The recorded series.
     pub series: Series,
-    /// The path so far, where others are compared with this run.
+    /// The path so far, where it is kept.
     pub path: Option<LimitPath<R>>,
 }
 
-/// Writes a checkpoint, whole or not at all.
+/// The progress of a trajectory, to be written to a checkpoint.
+#[derive(Clone, Copy)]
+pub struct Snapshot<'a, R> {
+    /// Parameters, momenta, steps taken and time.
+    pub state: &'a State<R>,
+    /// Internal variables of the integrator.
+    pub memory: &'a [f64],
+    /// Index of the next record.
+    pub next_record: usize,
+    /// The recorded series.
+    pub series: &'a Series,
+    /// The path so far, where it is kept.
+    pub path: Option<&'a LimitPath<R>>,
+}
+
+/// Writes a checkpoint atomically.
+///
+/// # Errors
+/// A file that cannot be written.
 pub fn save<R: Real>(
     file: &Path,
     problem: &Problem<'_, R>,
     run: &Trajectory,
-    state: &State<R>,
-    (memory, next_record): (&[f64], usize),
-    (series, path): (&Series, Option<&LimitPath<R>>),
+    snapshot: &Snapshot<'_, R>,
 ) -> Result<(), RunError> {
+    let Snapshot { state, memory, next_record, series, path } = *snapshot;
     let canonical = |part: &[R]| Array1::from(to_f64(&problem.network.to_canonical(run.width(), part)));
     let size = problem.network.parameters(run.width());
     let rows = |path: &LimitPath<R>| {
@@ -81,7 +97,7 @@ pub fn load<R: Real>(
     run: &Trajectory,
     threads: Threads,
 ) -> Result<Checkpoint<R>, RunError> {
-    let arrays = CheckpointArrays::read(file)?;
+    let arrays = CheckpointArrays::read(file).map_err(RunError::UnreadableCheckpoint)?;
     let network = &problem.network;
     let damaged = || RunError::Checkpoint { path: file.into() };
     let size = network.parameters(run.width());

@@ -1,4 +1,4 @@
-//! What every part of a run shares: the options, the context, the outcomes and the errors.
+//! Options, context, outcomes and errors of a run.
 
 use super::machine_memory::{MemoryShortage, Shortfall};
 use crate::analysis::verdict::Check;
@@ -7,12 +7,12 @@ use crate::figure::FigureError;
 use crate::kinetic::KineticError;
 use crate::population::PopulationError;
 use crate::record::npz::NpzError;
-use crate::record::{Phase, RecordError, RunFolder};
+use crate::record::{PhaseTime, RecordError, RunFolder};
 use crate::sparse::recovery::RecoveryError;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What can go wrong with a run.
+/// Why a run fails.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The population cannot be built.
@@ -27,7 +27,7 @@ pub enum RunError {
     /// A figure cannot be drawn.
     #[error(transparent)]
     Figure(#[from] FiguresError),
-    /// The data do not suit the loss.
+    /// The loss does not support the number of outputs.
     #[error("network.loss = \"logistic\" needs one output, and the population has {outputs}: expected half-squared")]
     Outputs { outputs: usize },
     /// The run needs more memory than the machine has.
@@ -36,40 +36,43 @@ pub enum RunError {
     /// The draws of a trajectory need more memory than the machine has.
     #[error("the draws would need {0}")]
     DrawsMemory(Shortfall),
-    /// The run was begun on instructions that round differently.
+    /// The run was started on an instruction set with other rounding.
     #[error(
-        "the run was begun with --simd {begun} and would go on with {now}, which rounds differently: give --simd {begun}"
+        "the run was started with --simd {started} and would continue with {now}, which rounds differently: expected --simd {started}"
     )]
-    Rounding { begun: String, now: InstructionSet },
-    /// The reference cannot be found on its grid.
+    Rounding { started: String, now: InstructionSet },
+    /// The reference cannot be computed on its grid.
     #[error("[reference.grid] {0}")]
     Grid(KineticError),
-    /// A trajectory map that does not converge.
+    /// The iteration of a trajectory map does not converge.
     #[error(
         "the trajectory map of {id} did not converge: after {iterates} iterates, or earlier where they overflow, two still differ by {difference:.1e} in window {} of {windows}; expected a larger reference.picard.windows, such as {}, or reference.picard.iterates", .window + 1, 2 * .windows
     )]
     NotConverged { id: String, window: usize, difference: f64, iterates: usize, windows: usize },
-    /// A checkpoint does not have the expected arrays.
+    /// A checkpoint does not have the expected arrays or shapes.
     #[error("{path}: the checkpoint is damaged or of another experiment; start over with --force")]
     Checkpoint { path: PathBuf },
+    /// A checkpoint cannot be read.
+    #[error("{0}; the checkpoint cannot be used: start over with --force")]
+    UnreadableCheckpoint(NpzError),
     /// The kinetic equation cannot be solved on the grid.
     #[error("[kinetic] {0}")]
     Kinetic(#[from] KineticError),
     /// A problem of sparse recovery cannot be read or solved.
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
-    /// The number of entries to keep is not given.
+    /// The number of entries to keep is not given, and the problem has no true vector that determines it.
     #[error("solver.k: missing; the problem has no w_star to take it from: expected a whole number of at least 1")]
-    NothingToKeep,
+    UnknownSparsity,
     /// There is no such trajectory.
     #[error("no trajectory is called '{id}'; there are {}", .known.join(", "))]
     NoSuchTrajectory { id: String, known: Vec<String> },
-    /// A trajectory without random draws.
-    #[error("trajectory '{id}' draws nothing: it has the full gradient and temperature 0")]
-    NothingDrawn { id: String },
+    /// The trajectory has no random draws.
+    #[error("trajectory '{id}' has no random draws: it follows the full gradient at temperature 0")]
+    NoDraws { id: String },
 }
 
-/// What can go wrong when the figures of a run are drawn.
+/// Why the figures of a run cannot be drawn.
 #[derive(Debug, thiserror::Error)]
 pub enum FiguresError {
     /// The run's records cannot be read.
@@ -83,36 +86,36 @@ pub enum FiguresError {
     Figure(#[from] FigureError),
 }
 
-/// How to run.
+/// Options of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The run folder.
     pub out: PathBuf,
-    /// Start over where a run is.
+    /// Whether to delete a run that is in the folder, and start over.
     pub force: bool,
-    /// Go on with an unfinished run.
+    /// Whether to continue an unfinished run.
     pub resume: bool,
-    /// No progress.
+    /// Whether to suppress progress reports.
     pub quiet: bool,
 }
 
-/// The surroundings of a run under way.
+/// The context of a running experiment.
 pub struct RunContext<'a> {
     /// The run folder.
     pub folder: &'a RunFolder,
-    /// Set from outside to interrupt the run.
+    /// Set by the caller to interrupt the run.
     pub interrupt: &'a AtomicBool,
-    /// No progress.
+    /// Whether to suppress progress reports.
     pub quiet: bool,
 }
 
 impl RunContext<'_> {
-    /// Whether the run is to stop.
+    /// Whether an interruption was requested.
     pub fn interrupted(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed)
     }
 
-    /// A file of the run's records.
+    /// Path of a file in `records/`.
     pub fn records(&self, name: &str) -> PathBuf {
         self.folder.file(&format!("records/{name}"))
     }
@@ -123,11 +126,11 @@ impl RunContext<'_> {
 pub enum Outcome<T> {
     /// The work is complete.
     Complete(T),
-    /// The work was interrupted; what was saved is taken up on resume.
+    /// The work was interrupted; its checkpoint is read on resume.
     Interrupted,
 }
 
-/// The value of a complete [`Outcome`]; returns from the function where the work was interrupted.
+/// The value of a complete [`Outcome`]; returns [`Outcome::Interrupted`] from the enclosing function otherwise.
 macro_rules! complete {
     ($outcome:expr) => {
         match $outcome {
@@ -138,12 +141,12 @@ macro_rules! complete {
 }
 pub(crate) use complete;
 
-/// What a study found.
+/// The results of a study that concern the whole run.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
-    /// Its checks.
+    /// Checks of the theory.
     pub checks: Vec<Check>,
-    /// What a reader of the results should know.
+    /// Warnings for readers of the results.
     pub warnings: Vec<String>,
 }
 
@@ -153,17 +156,36 @@ impl From<Vec<Check>> for Findings {
     }
 }
 
-/// How a run ended.
+/// The outcome of a run.
 pub enum Report {
-    /// Everything is done.
-    Complete { folder: PathBuf, checks: Vec<Check>, figures: Vec<PathBuf>, phases: Vec<Phase>, warnings: Vec<String> },
-    /// It was complete before.
-    AlreadyComplete { folder: PathBuf, checks: Vec<Check> },
-    /// It was interrupted; `--resume` goes on.
-    Interrupted { folder: PathBuf },
+    /// The run is complete.
+    Complete {
+        /// The run folder.
+        folder: PathBuf,
+        /// The checks of every study.
+        checks: Vec<Check>,
+        /// The files of the figures.
+        figures: Vec<PathBuf>,
+        /// Wall time by phase.
+        phases: Vec<PhaseTime>,
+        /// Warnings for readers of the results.
+        warnings: Vec<String>,
+    },
+    /// The run had been completed before.
+    AlreadyComplete {
+        /// The run folder.
+        folder: PathBuf,
+        /// The checks of every study.
+        checks: Vec<Check>,
+    },
+    /// The run was interrupted; it can be resumed.
+    Interrupted {
+        /// The run folder.
+        folder: PathBuf,
+    },
 }
 
-/// The folder a run goes to by default: `runs/NAME`.
+/// The default folder of a run: `runs/NAME`.
 pub fn default_folder(name: &str) -> PathBuf {
     Path::new("runs").join(name)
 }

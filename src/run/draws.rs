@@ -1,8 +1,8 @@
-//! The random draws of a trajectory as arrays, so that it can be recomputed with other programs.
+//! The random draws of a trajectory as arrays, so that it can be reproduced by other programs.
 //!
-//! Draws are addressed, not stored; this regenerates what a trajectory consumed: batch indices into `state/data.npz`
+//! Draws are not stored; they are regenerated from their addresses: batch indices into `state/data.npz`
 //! (steps, B), or fresh samples x (steps, B, d) and y (steps, B, K), and at positive temperature the standard normals
-//! (steps, N, trained parameters) in canonical order, one array for each family of units where there are several.
+//! (steps, N, trained parameters) in canonical order, one array per family of units.
 
 use super::context::RunError;
 use super::machine_memory::Shortfall;
@@ -28,22 +28,22 @@ pub fn write(experiment: &Experiment, id: &str, out: &Path) -> Result<(), RunErr
     let problem = Problem::<f64>::new(experiment, &population);
     let steps = (experiment.horizon.time / run.integration.scheme.motion.step).round() as u64;
     let mut arrays = Arrays::default();
-    let mut drawn = false;
+    let mut any = false;
     if let BatchSize::Size(size) = run.integration.batch {
-        drawn = true;
+        any = true;
         match problem.sampler {
             Some(sampler) => push_fresh(&mut arrays, experiment, run, sampler, size, steps)?,
             None => {
                 let n = problem.population.y.len() / problem.network.outputs();
                 let draw = |step| batch_indices(experiment.seed, run.particles.replica, step, n, size);
-                // Indices below 2^53 are exact, and NumPy takes them with .astype(int).
+                // Indices are stored as floating-point numbers, exact below 2^53.
                 let indices = (0..steps).flat_map(draw).map(|i| i as f64).collect();
                 arrays.push("indices", &[steps as usize, size], indices);
             }
         }
     }
     if run.integration.scheme.motion.temperature > 0.0 {
-        drawn = true;
+        any = true;
         let path = problem.brownian(run);
         check_size(steps as usize * problem.network.coordinates(run.width()))?;
         let families = problem.network.families(run.width());
@@ -61,12 +61,13 @@ pub fn write(experiment: &Experiment, id: &str, out: &Path) -> Result<(), RunErr
             arrays.push(name, &[steps as usize, family.rows, trained], normals);
         }
     }
-    if !drawn {
-        return Err(RunError::NothingDrawn { id: id.into() });
+    if !any {
+        return Err(RunError::NoDraws { id: id.into() });
     }
     Ok(arrays.write(out)?)
 }
 
+/// Adds the fresh samples of every step.
 fn push_fresh(
     arrays: &mut Arrays,
     experiment: &Experiment,
@@ -88,7 +89,7 @@ fn push_fresh(
     Ok(())
 }
 
-/// Refuses draws that do not fit; the archive is built in memory, so they are held twice.
+/// Checks that the draws fit into memory. They are held twice, as the archive is built in memory.
 fn check_size(numbers: usize) -> Result<usize, RunError> {
     match Shortfall::of(16 * numbers as u64) {
         None => Ok(numbers),

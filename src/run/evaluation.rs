@@ -3,18 +3,18 @@
 use super::problem::Problem;
 use crate::compute::{Real, Threads};
 
-/// The same numbers in double precision.
+/// Conversion to double precision.
 pub(super) fn to_f64<R: Real>(values: &[R]) -> Vec<f64> {
     values.iter().map(|v| v.to_f64()).collect()
 }
 
-/// Predictions of a state on the fixed sample, and their cost.
+/// Predictions of a state on the fixed sample, with loss and risk.
 pub struct Evaluation {
     /// Predictions (n, K), row-major.
     pub predictions: Vec<f64>,
     /// Mean loss.
     pub loss: f64,
-    /// Mean loss and ridge term.
+    /// Risk: mean loss plus ridge term.
     pub risk: f64,
 }
 

@@ -1,4 +1,4 @@
-//! A limit by the trajectory map: iterated to its fixed point, then integrated like any other run under the frozen path.
+//! The limit by Picard iteration: the fixed point of the trajectory map, under whose predictions the particles are integrated.
 
 use super::context::{Outcome, RunContext, RunError};
 use super::evaluation::to_f64;
@@ -7,29 +7,29 @@ use super::problem::Problem;
 use super::tasks::TaskHandle;
 use crate::compute::Real;
 use crate::config::PicardSpec;
-use crate::dynamics::picard::{FrozenPath, Guess, Iteration, IterationSettings, Outcome as Iterate, TrajectoryMap};
+use crate::dynamics::picard::{FrozenPath, Guess, IterationSettings, IterationStatus, PicardIteration, TrajectoryMap};
 use crate::dynamics::{Noise, State};
 use crate::record::npz::{ArrayRecord, array_record};
 use ndarray::Array1;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The fixed point of a run.
+/// The fixed point of the trajectory map of a run.
 pub struct FixedPoint<R> {
-    /// Its residuals.
+    /// Residuals of the predictions along the path, which drive the particles.
     pub path: FrozenPath<R>,
     /// `sup_t |f^{n+1}_t - f^n_t|_{L2}` for every iterate of every window.
     pub differences: Vec<Vec<f64>>,
 }
 
 impl<R> FixedPoint<R> {
-    /// The largest last difference of any window: the iteration's part of the reference's error.
+    /// The largest last difference of any window: the error of the iteration.
     pub fn last_difference(&self) -> f64 {
         self.differences.iter().filter_map(|window| window.last()).fold(0.0, |most, &d| most.max(d))
     }
 }
 
-/// The map of a run's own particles, step and noise.
+/// The trajectory map with the particles, step and noise of a run.
 pub fn trajectory_map<'a, R: Real>(
     problem: &'a Problem<'_, R>,
     run: &Trajectory,
@@ -38,7 +38,7 @@ pub fn trajectory_map<'a, R: Real>(
     TrajectoryMap::new(problem.independent_ensemble(run), run.integration.scheme, noise)
 }
 
-/// The noise of neighbours among a run's particles.
+/// The noise of `width` consecutive particles of a run from `first` on, as a function of (first, width).
 pub fn noise_of<'a, R: Real>(
     problem: &'a Problem<'_, R>,
     run: &'a Trajectory,
@@ -49,7 +49,7 @@ pub fn noise_of<'a, R: Real>(
     }
 }
 
-/// Iterates a run's trajectory map to its fixed point, or reads it back.
+/// Iterates the trajectory map of a run to its fixed point, or reads a saved fixed point.
 ///
 /// # Errors
 /// An iteration that does not converge; checkpoints that cannot be written or read.
@@ -68,24 +68,24 @@ pub fn fixed_point<R: Real>(
     let map = trajectory_map(problem, run, &noise);
     let file = context.folder.file(&format!("checkpoint/{}-picard.npz", run.id));
     let mut iteration = match load(problem, run, &map, settings, &file)? {
-        Some((iteration, false)) => iteration,
-        Some((iteration, true)) => {
+        Some(SavedIteration { iteration, complete: false }) => iteration,
+        Some(SavedIteration { iteration, complete: true }) => {
             let differences = iteration.differences.clone();
-            return Ok(Outcome::Complete(FixedPoint { path: iteration.frozen(), differences }));
+            return Ok(Outcome::Complete(FixedPoint { path: iteration.into_path(), differences }));
         }
-        None => Iteration::new(&map, start.clone(), settings),
+        None => PicardIteration::new(&map, start.clone(), settings),
     };
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
     let mut saved = Instant::now();
     loop {
-        if !handle.advance_to(iteration.done()) {
+        if !handle.advance_to(iteration.fraction_done()) {
             save(problem, run, &iteration, false, &file)?;
             return Ok(Outcome::Interrupted);
         }
         match iteration.advance() {
-            Iterate::Continue => {}
-            Iterate::Converged => break,
-            Iterate::NotConverged { window, difference } => {
+            IterationStatus::Continue => {}
+            IterationStatus::Converged => break,
+            IterationStatus::NotConverged { window, difference } => {
                 return Err(RunError::NotConverged { id: run.id.clone(), window, difference, iterates, windows });
             }
         }
@@ -96,17 +96,17 @@ pub fn fixed_point<R: Real>(
     }
     save(problem, run, &iteration, true, &file)?;
     let differences = iteration.differences.clone();
-    Ok(Outcome::Complete(FixedPoint { path: iteration.frozen(), differences }))
+    Ok(Outcome::Complete(FixedPoint { path: iteration.into_path(), differences }))
 }
 
 array_record! {
-    /// `checkpoint/ID-picard.npz`: an iteration under way.
+    /// `checkpoint/ID-picard.npz`: the progress of an iteration.
     pub struct IterationArrays {
-        /// Parameters at the start of the present window, in canonical order.
+        /// Parameters at the start of the current window, in canonical order.
         pub theta: Array1<f64>,
-        /// Momenta there.
+        /// Momenta at the start of the current window.
         pub momentum: Array1<f64>,
-        /// Step and time there; 1 where the iteration is complete.
+        /// Step and time at the start of the current window, and 1 where the iteration is complete (3).
         pub clock: Array1<f64>,
         /// Predictions (steps + 1, n, K), flat.
         pub predictions: Array1<f64>,
@@ -120,7 +120,7 @@ array_record! {
 fn save<R: Real>(
     problem: &Problem<'_, R>,
     run: &Trajectory,
-    iteration: &Iteration<'_, '_, R>,
+    iteration: &PicardIteration<'_, '_, R>,
     done: bool,
     file: &Path,
 ) -> Result<(), RunError> {
@@ -137,16 +137,21 @@ fn save<R: Real>(
     Ok(arrays.write(file)?)
 }
 
-type Loaded<'m, 'a, R> = Option<(Iteration<'m, 'a, R>, bool)>;
+/// An iteration that was read back.
+struct SavedIteration<'m, 'a, R> {
+    iteration: PicardIteration<'m, 'a, R>,
+    /// Whether it has reached its fixed point.
+    complete: bool,
+}
 
-/// An iteration read back, and whether it is complete.
+/// Reads the iteration that was saved in `file`; `None` where there is none.
 fn load<'m, 'a, R: Real>(
     problem: &Problem<'_, R>,
     run: &Trajectory,
     map: &'m TrajectoryMap<'a, R>,
     settings: IterationSettings,
     file: &Path,
-) -> Result<Loaded<'m, 'a, R>, RunError> {
+) -> Result<Option<SavedIteration<'m, 'a, R>>, RunError> {
     if !file.is_file() {
         return Ok(None);
     }
@@ -166,10 +171,11 @@ fn load<'m, 'a, R: Real>(
     let mut rest = arrays.differences.to_vec().into_iter();
     let differences: Vec<Vec<f64>> =
         arrays.iterates.iter().map(|&n| rest.by_ref().take(n as usize).collect()).collect();
-    let whole =
-        predictions.len() == (settings.steps + 1) * map.len() && (1..=settings.windows).contains(&differences.len());
+    let whole = predictions.len() == (settings.steps + 1) * map.prediction_len()
+        && (1..=settings.windows).contains(&differences.len());
     if !whole {
         return Err(damaged());
     }
-    Ok(Some((Iteration::resume(map, settings, predictions, start, differences), done == 1.0)))
+    let iteration = PicardIteration::resume(map, settings, predictions, start, differences);
+    Ok(Some(SavedIteration { iteration, complete: done == 1.0 }))
 }

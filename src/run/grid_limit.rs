@@ -1,9 +1,9 @@
-//! A limit by the kinetic equation on a grid: for neurons with one trained parameter, and for MMN's isotropic Gaussians by the
-//! radial reduction.
+//! The limit by the kinetic equation on a grid: for neurons with one trained parameter, and for the isotropic Gaussians of MMN by
+//! the radial reduction.
 //!
-//! Networks are compared with its predictions on the population at recording times, as with any limit; there are no particles.
-//! While the run is unfinished, `checkpoint/ID-grid.json` holds the recorded part of the solution, and `checkpoint/ID-grid.npz` the
-//! density at the last record.
+//! Networks are compared with its predictions on the population at the recording times, as with any limit; there are no
+//! particles. While the run is unfinished, `checkpoint/ID-grid.json` holds the recorded part of the solution, and
+//! `checkpoint/ID-grid.npz` the density at the last record.
 
 use super::context::{Outcome, RunContext, RunError, complete};
 use super::evaluation::Evaluation;
@@ -17,8 +17,8 @@ use crate::compute::{Real, Threads};
 use crate::config::{Experiment, GridSpec, NetworkKind};
 use crate::dynamics::StopReason;
 use crate::kinetic::{
-    Constants, Density, FeatureTable, GridLimit, KineticError, KineticProblem, Line, MeanField, OnTheWay, PhaseGrid,
-    Radial,
+    Density, FeatureTable, GridAxis, GridLimit, KineticConstants, KineticError, KineticProblem, MeanField,
+    PartialSolution, PhaseGrid, Radial,
 };
 use crate::network::{Law, Loss, Objective};
 use crate::population::PopulationSpec;
@@ -28,18 +28,18 @@ use ndarray::{Array1, Array2};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Atoms that represent the law of theta in Wasserstein distances.
+/// Number of atoms that represent the law of theta in Wasserstein distances.
 const ATOMS: usize = 4096;
 
-/// A problem on a grid.
-pub struct Posed {
+/// The kinetic equation of an experiment on a grid.
+pub struct GridProblem {
     /// The equation.
     pub equation: KineticProblem,
-    /// The reduction that made it one.
+    /// The radial reduction that leads to it, if any.
     pub radial: Option<Radial>,
 }
 
-/// The radial reduction of an experiment, where it has one: MMN's Gaussians, no bias, output weights fixed at a point.
+/// The radial reduction of an experiment, if it has one: the Gaussians of MMN, no bias, equal fixed output weights.
 pub fn radial_of(e: &Experiment) -> Option<Radial> {
     let PopulationSpec::Mixture(mixture) = &e.population else { return None };
     let Law::Point { value } = e.network.start.a else { return None };
@@ -47,42 +47,42 @@ pub fn radial_of(e: &Experiment) -> Option<Radial> {
     reduced.then(|| Radial::new(mixture.dimension, mixture.delta, e.network.activation, value))
 }
 
-/// A box of the phase plane with its nodes and a time step.
+/// A rectangle of the phase plane with its nodes, and a time step.
 #[derive(Clone, Copy, Debug)]
 pub struct Discretisation {
-    /// Ends of theta.
+    /// Lower and upper end of theta.
     pub theta: (f64, f64),
-    /// Momenta are in [-momentum, momentum].
+    /// Largest momentum: momenta are in [-momentum, momentum].
     pub momentum: f64,
-    /// Nodes of either line.
+    /// Nodes per axis.
     pub nodes: usize,
     /// Step h.
     pub step: f64,
 }
 
 impl Discretisation {
-    /// The reference's grid.
+    /// The grid of the reference.
     pub fn of(grid: &GridSpec) -> Self {
         let GridSpec { low, high, momentum, nodes, step } = *grid;
         Discretisation { theta: (low, high), momentum, nodes, step }
     }
 
     /// The line of theta.
-    pub fn theta_line(&self) -> Line {
-        Line { low: self.theta.0, high: self.theta.1, nodes: self.nodes }
+    pub fn theta_line(&self) -> GridAxis {
+        GridAxis { low: self.theta.0, high: self.theta.1, nodes: self.nodes }
     }
 
     /// The line of the momenta.
-    pub fn momentum_line(&self) -> Line {
-        Line { low: -self.momentum, high: self.momentum, nodes: self.nodes }
+    pub fn momentum_line(&self) -> GridAxis {
+        GridAxis { low: -self.momentum, high: self.momentum, nodes: self.nodes }
     }
 
     fn plane(&self) -> Result<PhaseGrid, KineticError> {
         PhaseGrid::new(self.theta_line(), self.momentum_line())
     }
 
-    fn constants(&self, e: &Experiment) -> Constants {
-        Constants { friction: e.dynamics.friction, temperature: e.dynamics.temperature, step: self.step }
+    fn constants(&self, e: &Experiment) -> KineticConstants {
+        KineticConstants { friction: e.dynamics.friction, temperature: e.dynamics.temperature, step: self.step }
     }
 }
 
@@ -110,7 +110,7 @@ pub fn pose_neurons<R: Real>(problem: &Problem<'_, R>, grid: &Discretisation) ->
     let e = problem.experiment;
     let network = &problem.network;
     let plane = grid.plane()?;
-    // Everything but the trained parameter is the same for all neurons: the first particle's.
+    // All parameters but the trained one are equal for all neurons: they are taken from the first particle.
     let neuron = network.to_canonical(1, &network.start::<f64>(&e.network.start, e.seed, 0, 1));
     let objective = Objective { loss: e.network.loss, ridge: e.dynamics.ridge };
     let sample = (problem.sample.x.view(), problem.sample.y.view());
@@ -119,34 +119,34 @@ pub fn pose_neurons<R: Real>(problem: &Problem<'_, R>, grid: &Discretisation) ->
     Ok(KineticProblem { field, constants: grid.constants(e), start })
 }
 
-/// The problem of an experiment on its reference's grid, with so many nodes and such a step.
+/// The equation of an experiment on the grid of the reference, with another number of nodes and another step.
 ///
 /// # Errors
 /// A grid that cannot hold the start.
-pub fn pose<R: Real>(problem: &Problem<'_, R>, nodes: usize, step: f64) -> Result<Posed, KineticError> {
+pub fn pose<R: Real>(problem: &Problem<'_, R>, nodes: usize, step: f64) -> Result<GridProblem, KineticError> {
     let e = problem.experiment;
     let Some(grid) = &e.reference.grid else { unreachable!("a reference by the grid has one") };
     let grid = Discretisation { nodes, step, ..Discretisation::of(grid) };
     if let Some(radial) = radial_of(e) {
         let equation = pose_radial(e, &radial, &grid, &e.network.start.w)?;
-        return Ok(Posed { equation, radial: Some(radial) });
+        return Ok(GridProblem { equation, radial: Some(radial) });
     }
-    Ok(Posed { equation: pose_neurons(problem, &grid)?, radial: None })
+    Ok(GridProblem { equation: pose_neurons(problem, &grid)?, radial: None })
 }
 
-/// Refuses a grid on which the problem cannot be solved, before anything is computed.
+/// Checks that the equation can be solved on the reference's grid.
 ///
 /// # Errors
 /// A grid that cannot hold the start, or that is too coarse.
 pub fn check<R: Real>(problem: &Problem<'_, R>) -> Result<(), KineticError> {
     let Some(grid) = &problem.experiment.reference.grid else { return Ok(()) };
     let posed = pose(problem, grid.nodes, grid.step)?;
-    // The grid with half the nodes is coarse; it only has to hold the start.
+    // The grid with half the nodes only has to contain the start.
     pose(problem, grid.nodes / 2, grid.step)?;
-    posed.equation.start.resolve(&posed.equation.field, &posed.equation.constants)
+    posed.equation.start.check_resolution(&posed.equation.field, &posed.equation.constants)
 }
 
-/// Solves the limit of a run, or reads it back.
+/// Computes the limit of a run, or reads a saved solution.
 ///
 /// # Errors
 /// A grid that cannot hold the problem; checkpoints that cannot be written or read.
@@ -160,20 +160,20 @@ pub fn solve<R: Real>(
     if !handle.advance_to(0.0) {
         return Ok(Outcome::Interrupted);
     }
-    let Posed { equation, radial } =
+    let GridProblem { equation, radial } =
         pose(problem, run.width(), run.integration.scheme.motion.step).map_err(RunError::Grid)?;
     let limit = complete!(integrate(context, problem, run, &equation, handle)?);
     let norms: Vec<f64> = problem.sample.x.rows().into_iter().map(|x| x.dot(&x).sqrt()).collect();
-    let furthest = norms.iter().copied().fold(0.0, f64::max) * limit.line.high.abs().max(limit.line.low.abs());
+    let furthest = norms.iter().copied().fold(0.0, f64::max) * limit.axis.high.abs().max(limit.axis.low.abs());
     let table = radial.as_ref().map(|radial| (radial, FeatureTable::new(radial, furthest)));
     let (network, e) = (&problem.network, problem.experiment);
     let mut series = Series::empty(problem);
     let mut path = run.recording.keep_path.then(LimitPath::without_particles);
-    // Everything but the trained parameter is the same for all neurons: the first particle's.
+    // All parameters but the trained one are equal for all neurons: they are taken from the first particle.
     let neuron: Vec<f64> = network.to_canonical(1, &network.start::<f64>(&e.network.start, e.seed, 0, 1));
     for index in 0..problem.times.len() {
         let f = match &table {
-            Some((radial, table)) => radial.predict(table, limit.line, &limit.laws[index], &norms),
+            Some((radial, table)) => radial.predict(table, limit.axis, &limit.laws[index], &norms),
             None => limit.predictions[index].clone(),
         };
         let loss = e.network.loss.mean(&f, &problem.population.y, network.outputs());
@@ -202,7 +202,7 @@ pub fn solve<R: Real>(
     Ok(Outcome::Complete(TrajectoryOutcome { stop: StopReason::Horizon, series, path, unconverged: 0.0 }))
 }
 
-/// The solution at the recording times, from the last one that is saved.
+/// Computes the solution at the recording times, continuing from a checkpoint.
 fn integrate<R: Real>(
     context: &RunContext<'_>,
     problem: &Problem<'_, R>,
@@ -215,8 +215,8 @@ fn integrate<R: Real>(
     let every = Duration::try_from_secs_f64(problem.experiment.run.checkpoint_seconds).unwrap_or(Duration::MAX);
     let (mut solution, mut last) = (saved.load(equation)?, Instant::now());
     while solution.limit.times.len() < times.len() {
-        let go_on = |time: f64| handle.advance_to(time / horizon);
-        if !equation.next(&mut solution, times, Threads::Pool, go_on).map_err(RunError::Grid)? {
+        let advance = |time: f64| handle.advance_to(time / horizon);
+        if !equation.next(&mut solution, times, Threads::Pool, advance).map_err(RunError::Grid)? {
             saved.save(&solution)?;
             return Ok(Outcome::Interrupted);
         }
@@ -239,7 +239,7 @@ array_record! {
     }
 }
 
-/// A solution under way, in the run folder.
+/// The checkpoint of a solution.
 struct SavedSolution<'a> {
     context: &'a RunContext<'a>,
     limit: String,
@@ -252,7 +252,7 @@ impl<'a> SavedSolution<'a> {
         SavedSolution { context, limit: format!("checkpoint/{}-grid.json", run.id), density }
     }
 
-    fn save(&self, solution: &OnTheWay) -> Result<(), RunError> {
+    fn save(&self, solution: &PartialSolution) -> Result<(), RunError> {
         let arrays = DensityArrays {
             records: Array1::from(vec![solution.limit.times.len() as f64]),
             density: Array1::from(solution.density.values.clone()),
@@ -261,7 +261,7 @@ impl<'a> SavedSolution<'a> {
         Ok(self.context.folder.write_json(&self.limit, &solution.limit)?)
     }
 
-    fn load(&self, equation: &KineticProblem) -> Result<OnTheWay, RunError> {
+    fn load(&self, equation: &KineticProblem) -> Result<PartialSolution, RunError> {
         let mut solution = equation.begin();
         if !self.context.folder.file(&self.limit).is_file() {
             return Ok(solution);
@@ -269,8 +269,8 @@ impl<'a> SavedSolution<'a> {
         solution.limit = self.context.folder.read_json(&self.limit)?;
         let DensityArrays { records, density } = DensityArrays::read(&self.density)?;
         solution.density.values = density.to_vec();
-        // The density is written first: a program that was killed between the two files leaves one that is further on than the
-        // recorded part, and the solution is begun again.
+        // The two files disagree if the process was killed between writing the one and the other: the solution is then computed from
+        // the start.
         let matching = records.to_vec() == [solution.limit.times.len() as f64];
         if solution.density.values.len() != equation.start.values.len() || !matching {
             return Ok(equation.begin());

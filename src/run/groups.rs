@@ -1,4 +1,4 @@
-//! The records of every run of networks: the series of all groups and of the limit, and the limit's own error.
+//! The records of every run of training: the series of all groups and of the limit, and the error of the limit.
 
 use super::context::RunError;
 use super::grid_limit;
@@ -7,9 +7,8 @@ use super::problem::Problem;
 use super::series::{Series, sup};
 use super::training::Trained;
 use crate::config::{BatchSize, Route};
-use crate::record::npz::ArrayRecord;
 use crate::record::{
-    Axis, GroupRecord, GroupSeries, GroupsRecord, LimitRun, LimitSeries, Measure, ReferenceError, RunFolder,
+    GroupAxis, GroupRecord, GroupSeries, GroupsRecord, LimitRun, LimitSeries, Measure, ReferenceError, RunFolder,
 };
 use ndarray::{Array1, Array2, Array3, s};
 use std::collections::BTreeMap;
@@ -21,22 +20,22 @@ pub(super) fn write(
     trained: &Trained,
     folder: &RunFolder,
 ) -> Result<(), RunError> {
-    limit_series(problem, plan, trained).write(&folder.file("records/reference.npz"))?;
+    limit_series(problem, plan, trained).write_to(folder)?;
     for group in &plan.groups {
-        group_series(problem, group, trained).write(&folder.file(&format!("records/{}.npz", group.name)))?;
+        group_series(problem, group, trained).write_to(folder, &group.name)?;
     }
     let record = GroupsRecord {
         reference: reference_errors(problem, trained),
         groups: plan.groups.iter().map(|group| group_record(problem, group, trained)).collect(),
         clouds: problem.network.clouds(),
     };
-    Ok(folder.write_json("records/groups.json", &record)?)
+    Ok(record.write(folder)?)
 }
 
-/// The reference's own error in every distance.
+/// The error of the reference in every distance.
 pub fn reference_errors(problem: &Problem<'_, f64>, trained: &Trained) -> BTreeMap<Measure, ReferenceError> {
     let e = problem.experiment;
-    // A grid has nodes where a cloud has particles.
+    // On a grid, the number of nodes takes the place of the number of particles.
     let by_grid = e.reference.kind == Route::Grid;
     let (coarse, fine) = if by_grid {
         (LimitRun::HalfNodes, LimitRun::GridHalfStep)
@@ -49,7 +48,7 @@ pub fn reference_errors(problem: &Problem<'_, f64>, trained: &Trained) -> BTreeM
     let errors = |measure: Measure| ReferenceError {
         particles: error(coarse, measure),
         step: error(fine, measure),
-        // The radial reduction solves for the law: no sample represents it.
+        // The radial reduction uses the law itself, not a sample of it.
         sample: if by_law { 0.0 } else { error(LimitRun::HalfSample, measure) },
         training_step: error(LimitRun::TrainingStep, measure),
         iteration: if measure == Measure::Function { iteration } else { 0.0 },
@@ -70,7 +69,7 @@ fn limit_series(problem: &Problem<'_, f64>, plan: &Plan, trained: &Trained) -> L
     record
 }
 
-/// A group's measurements.
+/// The series of a group.
 pub fn group_series(problem: &Problem<'_, f64>, group: &Group, trained: &Trained) -> GroupSeries {
     let measures: Vec<(Measure, Array3<f64>)> =
         problem.measures.iter().map(|&measure| (measure, table(problem, group, trained, measure))).collect();
@@ -84,7 +83,7 @@ pub fn group_series(problem: &Problem<'_, f64>, group: &Group, trained: &Trained
     }
 }
 
-/// A measure of a group (values, seeds, times).
+/// A measure of a group (values, seeds, times); NaN where nothing was recorded.
 fn table(problem: &Problem<'_, f64>, group: &Group, trained: &Trained, measure: Measure) -> Array3<f64> {
     let (values, seeds) = (group.ids.len(), group.ids.first().map_or(0, Vec::len));
     let mut table = Array3::from_elem((values, seeds, problem.times.len()), f64::NAN);
@@ -103,15 +102,15 @@ fn sup_over_time(table: &Array3<f64>) -> Array2<f64> {
     Array2::from_shape_vec((values, seeds), sups).expect("one lane per value and seed")
 }
 
-/// Along the width `1 / (1/N - 1/M)`: a network that starts as a window of the limit's own M particles has expected square gap
-/// `c (1/N - 1/M)`.
+/// Abscissa of fits. For widths it is the effective width `1 / (1/N - 1/M)`: the expected square gap of a network that starts from
+/// N of the limit's M particles is `c (1/N - 1/M)`.
 pub fn abscissa(problem: &Problem<'_, f64>, group: &Group) -> Vec<f64> {
     let reference = &problem.experiment.reference;
-    // The grid is the limit itself.
+    // A grid corresponds to infinitely many particles.
     let m = if reference.kind == Route::Grid { f64::INFINITY } else { reference.particles as f64 };
     match group.axis {
-        Axis::Width => group.values.iter().map(|n| 1.0 / (1.0 / n - 1.0 / m)).collect(),
-        Axis::Step | Axis::Batch | Axis::Variant => group.values.clone(),
+        GroupAxis::Width => group.values.iter().map(|n| 1.0 / (1.0 / n - 1.0 / m)).collect(),
+        GroupAxis::Step | GroupAxis::Batch | GroupAxis::Variant => group.values.clone(),
     }
 }
 

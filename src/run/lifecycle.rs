@@ -1,4 +1,4 @@
-//! What runs of all kinds of experiment share: opening the folder, the manifest, interruption, completion.
+//! The parts common to runs of both kinds: opening the folder, the manifest, interruption, completion.
 
 use super::context::{Options, Report, RunError};
 use super::figures;
@@ -17,15 +17,18 @@ pub(super) struct OpenRun {
     pub earlier: Option<Box<Manifest>>,
 }
 
-/// What the folder of a run turned out to be.
+/// The result of opening the folder of a run.
 pub(super) enum Opening {
-    /// A folder to work in.
+    /// A folder in which the run starts or continues.
     Open(OpenRun),
-    /// A run that is complete already.
+    /// A run that is complete.
     Complete(Report),
 }
 
-/// Opens the run's folder for the resolved experiment.
+/// Opens the folder of a run for the resolved experiment.
+///
+/// # Errors
+/// Those of [`RunFolder::open`], and a resumed run with other rounding.
 pub(super) fn open(options: &Options, resolved: &serde_json::Value) -> Result<Opening, RunError> {
     let path = &options.out;
     Ok(match RunFolder::open(path, resolved, options.force, options.resume)? {
@@ -41,15 +44,16 @@ pub(super) fn open(options: &Options, resolved: &serde_json::Value) -> Result<Op
     })
 }
 
-/// Refuses to resume a run with other rounding than it was begun with: AVX2 and AVX-512 agree, the portable path differs.
-fn require_same_rounding(begun: &str) -> Result<(), RunError> {
+/// Checks that a run is resumed with the rounding with which it was started: AVX2 and AVX-512 agree, the portable path differs.
+fn require_same_rounding(started: &str) -> Result<(), RunError> {
     let (now, portable) = (InstructionSet::current(), InstructionSet::Portable.to_string());
-    if (begun == portable) == (now == InstructionSet::Portable) {
+    if (started == portable) == (now == InstructionSet::Portable) {
         return Ok(());
     }
-    Err(RunError::Rounding { begun: begun.into(), now })
+    Err(RunError::Rounding { started: started.into(), now })
 }
 
+/// A description of this machine.
 fn host() -> Host {
     Host {
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
@@ -58,7 +62,7 @@ fn host() -> Host {
     }
 }
 
-/// The manifest of a run that begins or goes on.
+/// The manifest of a run that starts or is resumed.
 pub(super) fn manifest(
     kind: RunKind,
     experiment: serde_json::Value,
@@ -76,7 +80,7 @@ pub(super) fn manifest(
         status: Status::Running,
         experiment,
         seed,
-        clock: None,
+        hyperparameters: None,
         population,
         host: host(),
         threads: rayon::current_num_threads(),
@@ -89,14 +93,14 @@ pub(super) fn manifest(
     }
 }
 
-/// Ends an interrupted run.
+/// Writes the manifest of an interrupted run.
 pub(super) fn interrupted(folder: &RunFolder, mut manifest: Manifest) -> Result<Report, RunError> {
     manifest.status = Status::Interrupted;
     folder.write_json("manifest.json", &manifest)?;
     Ok(Report::Interrupted { folder: folder.path().into() })
 }
 
-/// Writes the checks, draws the figures and closes the manifest.
+/// Writes the checks, draws the figures and completes the manifest.
 pub(super) fn finish(
     folder: &RunFolder,
     mut manifest: Manifest,

@@ -1,4 +1,4 @@
-//! The path of a limit at the recording times: what networks are compared with.
+//! A limit at the recording times, with which networks are compared.
 
 use super::evaluation::{Evaluation, to_f64};
 use super::problem::Problem;
@@ -9,13 +9,13 @@ use ndarray::Array2;
 
 /// A limit at the recording times.
 pub struct LimitPath<R> {
-    /// Particles M; 0 where the limit has none.
+    /// Number of particles M; 0 where the limit has none.
     width: usize,
     /// Canonical parameters per recording time; empty where the limit has no particles.
     parameters: Vec<Vec<R>>,
     predictions: Vec<Vec<f64>>,
     risks: Vec<f64>,
-    /// Of every family of units; empty where no Wasserstein distance is recorded.
+    /// Projections per recording time and family of units; empty where no Wasserstein distance is recorded.
     projections: Vec<Vec<Option<ReferenceProjections>>>,
 }
 
@@ -26,22 +26,22 @@ impl<R: Real> LimitPath<R> {
         LimitPath { width, parameters, predictions, risks, projections }
     }
 
-    /// An empty path of a limit that has no particles: no network is coupled to it.
+    /// An empty path of a limit without particles, which has no coupling distances.
     pub fn without_particles() -> Self {
         Self::new(0)
     }
 
-    /// Particles M; 0 where the limit has none.
+    /// Number of particles M; 0 where the limit has none.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Recording times so far.
+    /// Number of recording times so far.
     pub fn len(&self) -> usize {
         self.risks.len()
     }
 
-    /// Whether nothing was recorded.
+    /// Whether nothing has been recorded.
     pub fn is_empty(&self) -> bool {
         self.risks.is_empty()
     }
@@ -56,17 +56,17 @@ impl<R: Real> LimitPath<R> {
         (&self.predictions[index], self.risks[index])
     }
 
-    /// Projections of every family's units at recording time `index`.
+    /// Projections of the units of every family at recording time `index`.
     pub fn projections(&self, index: usize) -> Option<&Vec<Option<ReferenceProjections>>> {
         self.projections.get(index)
     }
 
-    /// Canonical parameters of the partners of `width` neurons from particle `offset` on.
+    /// Canonical parameters of the `width` particles from `offset` on, at recording time `index`.
     pub fn window(&self, network: &Network, index: usize, offset: usize, width: usize) -> Vec<R> {
         network.subnetwork(self.width, &self.parameters[index], offset, width.min(self.width))
     }
 
-    /// Appends the next recording time of a limit without particles; `cloud` (n, p) represents its law, where it has one.
+    /// Appends the next recording time of a limit without particles; `cloud` (atoms, p) represents its law, if it has one.
     pub fn push_law(&mut self, problem: &Problem<'_, R>, cloud: Option<Array2<f64>>, evaluation: Evaluation) {
         let directions = problem.experiment.projections();
         if directions > 0 {
@@ -82,7 +82,7 @@ impl<R: Real> LimitPath<R> {
         let directions = problem.experiment.projections();
         if directions > 0 {
             let theta = to_f64(&parameters);
-            // A cloud that is not finite has no projections; the distance is then NaN.
+            // A cloud that is not finite has no projections, and the distance is NaN.
             let projections = |family: Family| {
                 ReferenceProjections::new(family.cloud(&theta), directions, problem.experiment.seed).ok()
             };

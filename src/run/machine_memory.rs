@@ -1,8 +1,8 @@
-//! The machine's memory, and runs that need more than it has.
+//! The memory of the machine, and the error of runs that need more.
 
 use std::fmt;
 
-/// Refuses what needs more memory than the machine has; `parts` and `advice` complete the message.
+/// Checks that `needed` bytes are available. `parts`, bytes by purpose, and `advice` are included in the error.
 ///
 /// # Errors
 /// [`MemoryShortage`].
@@ -13,7 +13,7 @@ pub fn require(needed: u64, parts: Vec<(&'static str, u64)>, advice: &'static st
     }
 }
 
-/// Memory needed, and memory there is, in bytes.
+/// Memory needed and available, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortfall {
     /// Bytes needed.
@@ -23,7 +23,7 @@ pub struct Shortfall {
 }
 
 impl Shortfall {
-    /// Whether so many bytes are more than the machine has; `None` where they are not, or where its memory is unknown.
+    /// The shortfall where `needed` bytes exceed the memory of the machine; `None` where they do not, or it is unknown.
     pub fn of(needed: u64) -> Option<Self> {
         let available = machine_memory();
         (available > 0 && needed > available).then_some(Shortfall { needed, available })
@@ -40,11 +40,11 @@ impl fmt::Display for Shortfall {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the run would need {shortfall} ({}): expected {advice}", list(.parts))]
 pub struct MemoryShortage {
-    /// The whole.
+    /// The total.
     pub shortfall: Shortfall,
     /// Bytes by purpose.
     pub parts: Vec<(&'static str, u64)>,
-    /// What would help.
+    /// What reduces the memory needed.
     pub advice: &'static str,
 }
 
@@ -52,7 +52,7 @@ fn list(parts: &[(&'static str, u64)]) -> String {
     parts.iter().map(|(purpose, size)| format!("{purpose} {}", bytes(*size))).collect::<Vec<_>>().join(", ")
 }
 
-/// The machine's memory in bytes, or a control group's limit where that is lower; 0 where it is unknown.
+/// The memory of the machine in bytes, or the limit of the control group where that is lower; 0 where it is unknown.
 pub fn machine_memory() -> u64 {
     let mut system = sysinfo::System::new();
     system.refresh_memory();

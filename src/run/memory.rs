@@ -1,4 +1,4 @@
-//! What a run will hold in memory, before it starts.
+//! An estimate of the memory of a run, before it starts.
 
 use super::machine_memory::{MemoryShortage, require};
 use super::study::{Registry, StudyMemory, TrainingSizes, studies_of};
@@ -7,36 +7,36 @@ use crate::dynamics::picard::map::SHARES;
 use crate::network::kernel::LANES;
 use crate::population::PopulationSpec;
 
-/// Bytes of the program itself: its code, fonts and threads.
+/// Bytes of code, fonts and threads.
 const PROGRAM: u64 = 12 << 20;
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Estimate {
-    /// The program itself.
+pub struct MemoryEstimate {
+    /// Code, fonts and threads.
     pub program: u64,
     /// The samples, in double precision and in the states' scalar type.
     pub population: u64,
-    /// The limit's recorded path, which stays to the end.
+    /// The recorded path of the limit, kept to the end.
     pub path: u64,
-    /// What integrating the limit takes beside it: states, the integrator's work arrays, activations, the half of it that it is
-    /// held against, the checkpoint.
+    /// Integration of the limit: states, work arrays of the integrator, activations, the limit with half the particles, the
+    /// checkpoint.
     pub reference: u64,
-    /// The limit's grid, where one is asked for: densities, features at nodes, laws at recording times.
+    /// The limit on a grid, if any: densities, features at the nodes, laws at the recording times.
     pub grid: u64,
-    /// The limits beside sweeps: their recorded paths.
+    /// Recorded paths of the limits of sweeps.
     pub sweeps: u64,
-    /// The networks in training at one time.
+    /// Networks in training at the same time.
     pub networks: u64,
-    /// What is recorded of every run.
+    /// Recorded series.
     pub records: u64,
-    /// What studies hold, the largest of them on every thread.
+    /// Studies: the largest on every thread, and what they share.
     pub studies: u64,
 }
 
-/// Estimates an experiment on a population of shape (n, d, K). In floating point, so that sizes typed by mistake are reported as
-/// large and do not wrap.
-pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry: &'static Registry) -> Estimate {
+/// Estimates the memory of an experiment on a population of shape (n, d, K). Floating-point arithmetic avoids overflow for
+/// sizes that are far too large.
+pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry: &'static Registry) -> MemoryEstimate {
     let scalar = if e.precision == Precision::F64 { 8.0 } else { 4.0 };
     let model = e.network.model(d, outputs);
     let (n, d, outputs) = (n as f64, d as f64, outputs as f64);
@@ -44,7 +44,7 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry
     let records = e.horizon.records as f64 + 1.0;
     let sweeps = || e.sweeps();
     let state = |width: usize| model.state_len_f64(width) * scalar;
-    // Numbers beyond these are refused for the state alone.
+    // For larger numbers the state alone exceeds the memory of every machine.
     let pass = |width: usize, samples: f64| {
         model.work_bytes(width.min(1 << 28), (samples as usize).min(1 << 28), scalar as usize)
     };
@@ -53,12 +53,12 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry
     let m = e.reference.particles;
     let work = e.reference.method.work_arrays() as f64;
     let sorted = |width: usize| records * model.projection_count(width, projections) * 8.0;
-    let twins: f64 = sweeps().map(|s| s.seeds as f64 * (path(s.width) + sorted(s.width))).sum();
+    let sweep_limits: f64 = sweeps().map(|s| s.seeds as f64 * (path(s.width) + sorted(s.width))).sum();
     let variants = || e.variants.iter().map(|v| v.width);
     let widest = sweeps().map(|s| s.width).chain(variants()).chain([e.widths.largest()]).max().unwrap_or(0);
     let batches = || sweeps().flat_map(|s| s.values.iter().map(|&v| s.at(v, &e.dynamics).1)).chain([e.dynamics.batch]);
-    // The most samples of a step, where a full gradient has `all`. Under mini-batches the whole sample is only predicted on, a part at
-    // a time.
+    // The largest number of samples of a step, where a full gradient has `all`. Under mini-batches predictions on the whole sample
+    // are made in parts.
     let step_samples = |all: f64| {
         let samples = batches().map(|batch| if let BatchSize::Size(size) = batch { size as f64 } else { all });
         samples.fold(0.0, f64::max)
@@ -69,72 +69,85 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry
         .map(|s| (s.values.len(), s.seeds))
         .chain(e.variants.iter().map(|v| (1, v.seeds)))
         .chain([(e.widths.values.len(), e.widths.seeds)]);
-    // Eleven measures per recording time and the names of a run, twice: as recorded, and in its group's table.
+    // Eleven measures per recording time and the names of a run, twice: as recorded, and in the series of its group.
     let series: f64 =
         values.map(|(values, seeds)| values as f64 * seeds as f64 * (records * 11.0 * 16.0 + 500.0)).sum();
-    // A checkpoint is put together in double precision, path included, and held twice when it is written.
+    // A checkpoint is assembled in double precision, with the path, and held twice while it is written.
     let integration =
         |m: usize, n: f64| (3.0 + work) * state(m) + pass(m, n) + 2.0 * (records + 2.0) * model.state_len_f64(m) * 8.0;
-    let whole = integration(m, n);
-    // The halved reference keeps its path too, while it is compared with the whole one, as does that on half the sample; the smaller
-    // may keep activations where the larger cannot.
+    let full = integration(m, n);
+    // The limit with half the particles keeps its path while it is compared with the whole, as does that on half the sample; a smaller
+    // one may store activations where a larger one cannot.
     let half_sample = if e.population.fresh() { n / 2.0 } else { n };
     let half = integration(m / 2, n).max(integration(m / 2, half_sample)) + path(m / 2) + sorted(m / 2);
-    Estimate {
+    MemoryEstimate {
         program: PROGRAM,
         population: (n * (d * (8.0 + scalar) + 2.0 * outputs * 8.0)) as u64,
         path: (path(m) + sorted(m)) as u64,
-        reference: (whole.max(half) + trajectory_map(e, m, n * outputs, state(m), scalar)) as u64,
+        reference: (full.max(half) + trajectory_map(e, m, n * outputs, state(m), scalar)) as u64,
         grid: e
             .reference
             .grid
             .as_ref()
             .map_or(0.0, |grid| on_a_grid(grid.nodes as f64, grid_rows(e, n * outputs), records)) as u64,
-        sweeps: twins as u64,
+        sweeps: sweep_limits as u64,
         networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, step_samples(n)) + batch)) as u64,
         records: series as u64,
         studies: studies(sizes, registry) as u64,
     }
 }
 
-/// Bytes of an iteration of the trajectory map beyond the particles: predictions and residuals at every node of the horizon,
-/// with the step asked for, twice more for its checkpoint; the shares' sums over a window; the cloud at a window's two ends.
-/// The cloud is given by its width and the bytes of its state, the sample by the numbers per node and the bytes of a scalar.
-pub fn picard_iteration(
-    e: &Experiment,
-    windows: usize,
-    step: f64,
-    (width, state): (usize, f64),
-    (per_node, scalar): (f64, f64),
-) -> f64 {
+/// Sizes of a Picard iteration.
+#[derive(Clone, Copy, Debug)]
+pub struct IterationSizes {
+    /// Number of time windows.
+    pub windows: usize,
+    /// Step.
+    pub step: f64,
+    /// Number of particles.
+    pub width: usize,
+    /// Bytes of the particles' parameters.
+    pub state: f64,
+    /// Numbers of a prediction at one time, n K.
+    pub per_node: f64,
+    /// Bytes of a scalar.
+    pub scalar: f64,
+}
+
+/// Bytes of a Picard iteration beyond the particles: predictions and residuals at every step of the horizon, twice more for its
+/// checkpoint; partial sums over a window; the particles at both ends of a window.
+pub fn picard_iteration(e: &Experiment, sizes: IterationSizes) -> f64 {
+    let IterationSizes { windows, step, width, state, per_node, scalar } = sizes;
     let nodes = e.horizon.time / step + 1.0;
     let window = nodes / windows.max(1) as f64 + 1.0;
     let shares = (width as f64 / LANES as f64).ceil().min(SHARES as f64);
     per_node * (nodes * (3.0 * 8.0 + scalar) + window * (shares + 3.0) * 8.0) + 6.0 * state
 }
 
-/// Bytes of the limit by the trajectory map, in the run with the finest step; beside a sweep every thread has an iteration.
+/// Bytes of the limit by Picard iteration with half the step, the smallest in use; the limits of a sweep are iterated on all threads.
 fn trajectory_map(e: &Experiment, width: usize, per_node: f64, state: f64, scalar: f64) -> f64 {
     e.reference.picard.map_or(0.0, |picard| {
         let swept = e.sweeps().count() > 0 && e.reference.kind == Route::Picard;
-        let beside = if swept { rayon::current_num_threads() as f64 } else { 1.0 };
-        beside * picard_iteration(e, picard.windows, 0.5 * e.reference.step, (width, state), (per_node, scalar))
+        let iterations = if swept { rayon::current_num_threads() as f64 } else { 1.0 };
+        let (windows, step) = (picard.windows, 0.5 * e.reference.step);
+        iterations * picard_iteration(e, IterationSizes { windows, step, width, state, per_node, scalar })
     })
 }
 
-/// Bytes of a solution on a grid: the density at the start, at the last record and the present one, and once more where it is
-/// written or its moments are taken; features and slopes at the nodes, both, and together when they are made; laws and
-/// predictions at recording times, held and written.
+/// Bytes of a solution on a grid of `nodes` per axis, whose field is an average over `rows` numbers, with `records` recording
+/// times: four densities (at the start, at the last record, the present one and a copy for writing and moments); features and
+/// their derivatives at the nodes, and as much to compute them; laws and predictions at the recording times, and as much to
+/// write them.
 pub fn on_a_grid(nodes: f64, rows: f64, records: f64) -> f64 {
     8.0 * (4.0 * nodes * nodes + 4.0 * rows * nodes + 4.0 * records * (nodes + rows))
 }
 
-/// Numbers that a grid's field is an average over: the samples', or the quadrature's of the radial reduction.
+/// Number of terms of which a grid's field is an average: the samples and outputs, or the nodes of the radial quadrature.
 pub fn grid_rows(e: &Experiment, per_node: f64) -> f64 {
     if matches!(e.population, PopulationSpec::Mixture(_)) { crate::kinetic::Radial::NODES as f64 } else { per_node }
 }
 
-/// What the studies hold, after the states in training are gone: the largest on every thread, and what each holds once.
+/// Bytes of the studies: the largest on every thread, and what they share.
 fn studies(sizes: TrainingSizes<'_>, registry: &'static Registry) -> f64 {
     let all: Vec<StudyMemory> =
         studies_of(registry.training, sizes.experiment).map(|(_, study)| study.memory(sizes)).collect();
@@ -143,22 +156,22 @@ fn studies(sizes: TrainingSizes<'_>, registry: &'static Registry) -> f64 {
     8.0 * sizes.samples * sizes.inputs + rayon::current_num_threads() as f64 * largest + shared
 }
 
-/// Why an experiment does not fit this machine's memory, as far as its file alone can tell.
+/// The message of the error where an experiment needs more memory than this machine has, as far as its file determines it.
 pub fn exceeds_memory(e: &Experiment, registry: &'static Registry) -> Option<String> {
     let estimate = estimate(e, e.shape_hint()?, registry);
     estimate.fits_machine().err().map(|shortage| shortage.to_string())
 }
 
-impl Estimate {
-    /// The most at one time, in bytes: what stays, and the largest of what follows one another.
+impl MemoryEstimate {
+    /// Largest memory at one time, in bytes: the permanent parts, and the largest of the successive phases.
     pub fn total(&self) -> u64 {
-        let in_turn = self.reference.max(self.networks).max(self.studies);
-        [self.program, self.population, self.path, self.grid, self.sweeps, self.records, in_turn]
+        let largest_phase = self.reference.max(self.networks).max(self.studies);
+        [self.program, self.population, self.path, self.grid, self.sweeps, self.records, largest_phase]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
 
-    /// Refuses an estimate above the machine's memory.
+    /// Checks that the machine has enough memory.
     ///
     /// # Errors
     /// [`MemoryShortage`] with all parts of the estimate.

@@ -1,21 +1,23 @@
-//! Carrying an experiment out: the plan, its trajectories, the studies, and the run folder from opening to completion.
+//! Running an experiment: the plan, its trajectories, the studies, and the run folder from opening to completion.
 //!
 //! | file | what |
 //! |---|---|
 //! | [`study`] | the interface of studies, and the registry |
 //! | [`context`] | options, context, outcomes, errors, report |
-//! | `training_run`, `recovery_run` | the two kinds of run, from the experiment to the closed manifest |
-//! | `lifecycle` | what both share: opening the folder, the manifest, interruption, completion |
-//! | [`plan`], [`planner`] | every trajectory that has to be simulated |
-//! | [`problem`] | model, population and recording times in the states' scalar type |
-//! | [`training`], [`trajectory`], [`trajectory_outcome`] | carrying the plan out, one run of the time loop, its outcome |
-//! | [`evaluation`], [`series`], [`limit_path`], [`groups`] | predictions and risk, what is recorded of a trajectory, the path that others are compared with, the records of all |
-//! | `fixed_point`, [`grid_limit`] | limits by Picard's iteration and on a grid |
-//! | [`tasks`], [`progress`] | a study's work as tasks; progress bars |
-//! | `checkpoint`, [`states`] | what is saved under way, and trained networks read back |
-//! | [`memory`], [`machine_memory`] | the memory of a run, estimated before it starts; that of the machine |
-//! | `sanity`, `routes` | checks of every run |
-//! | [`recovery_source`] | where problems of sparse recovery come from |
+//! | `training_run`, [`recovery_run`] | the two kinds of run, from the experiment to the complete manifest |
+//! | `lifecycle` | the parts common to both: opening the folder, the manifest, interruption, completion |
+//! | [`plan`], [`planner`] | the trajectories to be simulated |
+//! | [`problem`] | model, population and recording times in the scalar type of the states |
+//! | [`training`], [`trajectory`], [`trajectory_outcome`] | running the plan, one trajectory, its outcome |
+//! | [`evaluation`], [`series`] | predictions and risk; the recorded series of a trajectory |
+//! | [`limit_path`] | the limit at the recording times, with which networks are compared |
+//! | [`groups`] | the records of all trajectories |
+//! | [`fixed_point`], [`grid_limit`] | the limit by Picard iteration and on a grid |
+//! | [`tasks`], [`progress`] | the work of a study as parallel tasks; progress bars |
+//! | `checkpoint`, [`states`] | checkpoints of trajectories; trained networks from `state/` |
+//! | [`memory`], [`machine_memory`] | an estimate of the memory of a run; the memory of the machine |
+//! | `sanity`, `routes` | the checks of every run |
+//! | [`recovery_source`] | sources of problems of sparse recovery |
 //! | [`figures`] | the figures of every run |
 //! | [`draws`] | random draws of a trajectory as arrays |
 
@@ -55,11 +57,11 @@ pub use study::Registry;
 use crate::config::AnyExperiment;
 use std::sync::atomic::AtomicBool;
 
-/// Runs an experiment of either kind with the studies of a registry, which must be the one that it was read with.
+/// Runs an experiment of either kind with the studies of a registry, which must be that with which it was read.
 ///
 /// # Errors
-/// Data that cannot be read or do not fit, a folder in use or holding another run, a full disk: see [`RunError`]. The
-/// folder is not touched before the data have been read and the memory checked.
+/// See [`RunError`]: data that cannot be read or are too large, a folder in use or holding another run, files that cannot be
+/// written. The folder is not changed before the data have been read and the memory checked.
 pub fn run(
     experiment: &AnyExperiment,
     options: &Options,

@@ -1,35 +1,34 @@
-//! What has to be simulated: every run of the time loop that the studies of an experiment ask for.
+//! The plan: every trajectory that the studies of an experiment require.
 //!
 //! ```text
 //! stage 1   the limit (M particles), and the limits of the sweeps' own particles
-//! stage 2   the limit by the other routes that it is held against
-//! stage 3   the limit with half the particles: the reference's own error in M
-//! stage 4   the same with half the step, and, where the sample only stands for a law, with half the sample:
-//!           its own error in the step and in the sample; and, for networks under the full gradient, with their own
-//!           method and step: the part of their gap that no width removes
-//! stage 5   the grid, where there is one, with half the nodes and half the step
-//! stage 6   every network, compared with a limit that holds its particles
+//! stage 2   the limit by the other routes with which it is compared
+//! stage 3   the limit with half the particles, to estimate the error in M
+//! stage 4   the same with half the step, to estimate the error of the step; with half the sample where the sample
+//!           represents a law, to estimate the error of the sample; and, where networks follow the full gradient, with
+//!           their method and step, to estimate the part of their gap that does not vanish with the width
+//! stage 5   the grid, if any, with half the nodes and half the step
+//! stage 6   every network, compared with a limit that contains its particles
 //! ```
 //!
-//! Replica s of a group starts from the window of particles that begins at `s * stride`; networks of all widths of a
-//! replica begin at the same particle. Windows are disjoint where the limit has particles enough.
+//! Replica s of a group starts from consecutive particles of the limit, the first of which is `s * stride`, at every width. The
+//! particles of replicas are disjoint where the limit has enough.
 
-use super::planner::Planner;
-use crate::config::{BatchSize, Experiment, Route, Variant};
+use crate::config::{BatchSize, Route};
 use crate::dynamics::Scheme;
 use crate::network::Start;
-use crate::record::{Axis, LimitRun};
+use crate::record::{GroupAxis, LimitRun};
 
-/// Particles from a window of the limit's.
+/// Consecutive particles, by index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Particles {
-    /// Neurons N, or particles M; by the grid, nodes of either line.
+    /// Number of neurons N or particles M; on a grid, nodes per axis.
     pub width: usize,
     /// Index of the first particle.
     pub first: u64,
-    /// Address of the batches.
+    /// Address of the batches: equal replicas draw equal batches.
     pub replica: u64,
-    /// Law of a neuron at time 0, where it is not the network's own.
+    /// Law of a neuron at time 0, where it differs from that of `[network.start]`.
     pub start: Option<Start>,
 }
 
@@ -40,9 +39,9 @@ pub struct Integration {
     pub scheme: Scheme,
     /// Samples per step.
     pub batch: BatchSize,
-    /// Ticks of the Brownian clock per step; 0 at temperature 0.
+    /// Increments of the common Brownian path per step; 0 at temperature 0.
     pub ticks: u64,
-    /// Whether expectations are taken over the first half of the fixed sample only.
+    /// Whether expectations are over the first half of the fixed sample only.
     pub half_sample: bool,
 }
 
@@ -56,37 +55,37 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// With the limit of this id, from its particle `offset` on.
+    /// A comparison with the limit `limit`, whose particle `offset` corresponds to the first neuron.
     pub fn with(limit: impl Into<String>, offset: usize) -> Option<Self> {
         Some(Comparison { limit: limit.into(), offset })
     }
 }
 
-/// What is done at the recording times besides measuring.
+/// What is recorded of a trajectory.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recording {
-    /// The limit to compare with.
+    /// The limit with which it is compared.
     pub compare: Option<Comparison>,
-    /// Whether the path is kept, because others are compared with this trajectory.
+    /// Whether the path is kept, so that other trajectories can be compared with it.
     pub keep_path: bool,
-    /// Whether the effect of dropping half of the neurons is recorded.
+    /// Whether the loss with half of the neurons is recorded.
     pub dropout: bool,
 }
 
-/// One run of the time loop.
+/// A trajectory: one network, or one solution of the limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trajectory {
-    /// Name of its files.
+    /// Name of its files in `state/`.
     pub id: String,
-    /// How it is found.
+    /// The method by which it is computed.
     pub route: Route,
-    /// What moves.
+    /// The neurons or particles.
     pub particles: Particles,
-    /// How it moves.
+    /// The integrator, the batches and the noise.
     pub integration: Integration,
     /// What is recorded.
     pub recording: Recording,
-    /// Work of a step on one sample, up to a factor.
+    /// Relative work of a step per sample.
     pub cost: f64,
 }
 
@@ -96,7 +95,7 @@ impl Trajectory {
         self.particles.width
     }
 
-    /// A measure of the work: that of a step times the number of steps.
+    /// Relative work up to time `time`: that of a step times the number of steps.
     pub fn work(&self, time: f64) -> f64 {
         let Integration { scheme: Scheme { method, motion }, batch, .. } = &self.integration;
         let gradients = method.gradients_per_step() as f64;
@@ -105,25 +104,25 @@ impl Trajectory {
     }
 }
 
-/// Runs that do not depend on each other.
+/// Trajectories that do not depend on each other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
-    /// What is done, for the progress bar and the manifest.
+    /// Name of the stage in the progress bar and the manifest.
     pub name: &'static str,
-    /// The runs.
+    /// The trajectories.
     pub trajectories: Vec<Trajectory>,
 }
 
-/// Networks that are evaluated together: values of one axis times seeds.
+/// A group of networks: one for each value of a quantity and each seed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// Name of its record.
     pub name: String,
-    /// What varies.
-    pub axis: Axis,
+    /// The quantity that varies.
+    pub axis: GroupAxis,
     /// Its values.
     pub values: Vec<f64>,
-    /// Ids of the runs, one row per value, one column per seed.
+    /// Ids of the trajectories (values, seeds).
     pub ids: Vec<Vec<String>>,
     /// Samples per step, where it does not vary.
     pub batch: BatchSize,
@@ -133,87 +132,31 @@ pub struct Group {
     pub width: usize,
 }
 
-/// Everything to simulate, in order.
+/// The trajectories to simulate, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// The stages.
     pub stages: Vec<Stage>,
-    /// The groups; the widths come first.
+    /// The groups; that of the widths is the first.
     pub groups: Vec<Group>,
-    /// What a reader of the results should know about the plan.
+    /// Warnings for readers of the results.
     pub warnings: Vec<String>,
 }
 
 impl Plan {
-    /// The plan of an experiment.
-    pub fn new(e: &Experiment) -> Self {
-        let planner = Planner::new(e);
-        let half = e.reference.particles / 2;
-        let mut limits = vec![planner.reference()];
-        let mut groups = vec![planner.widths()];
-        let mut networks = planner.width_networks(&groups[0]);
-        for sweep in e.sweeps() {
-            let group = planner.sweep(sweep, &groups);
-            networks.extend(planner.sweep_networks(sweep, &group));
-            groups.push(group);
-            for replica in 0..sweep.seeds {
-                let first = replica * planner.stride(sweep.width, sweep.seeds);
-                let id = partner_id(sweep.width, first);
-                if limits.iter().all(|limit| limit.id != id) {
-                    limits.push(planner.limit(id, sweep.width, first as u64));
-                }
-            }
-        }
-        for variant in &e.variants {
-            let group = planner.variant(variant);
-            networks.extend(planner.variant_networks(variant, &group));
-            groups.push(group);
-        }
-        let whole =
-            Recording { compare: Comparison::with(planner.whole_cloud(), 0), keep_path: true, ..Recording::default() };
-        let to_half =
-            || Recording { compare: Comparison::with(LimitRun::HalfParticles.id(), 0), ..Recording::default() };
-        let limit = |run: LimitRun| planner.limit(run.id().into(), half, 0);
-        let mut halves = vec![Trajectory { recording: to_half(), ..planner.finer(limit(LimitRun::HalfStep)) }];
-        if e.dynamics.batch == BatchSize::Full {
-            let training = planner.network(LimitRun::TrainingStep.id(), half, (0, 0), e.dynamics.step, BatchSize::Full);
-            halves.push(Trajectory { recording: to_half(), ..training });
-        }
-        if e.population.fresh() {
-            let mut sample = Trajectory { recording: to_half(), ..limit(LimitRun::HalfSample) };
-            sample.integration.half_sample = true;
-            halves.push(sample);
-        }
-        let half = Trajectory { recording: whole, ..limit(LimitRun::HalfParticles) };
-        let others = e.reference.against.iter().map(|&route| planner.by(route)).collect();
-        let stages = [
-            Stage { name: "mean-field limit", trajectories: limits },
-            Stage { name: "limit, other routes", trajectories: others },
-            Stage { name: "limit, half the particles", trajectories: vec![half] },
-            Stage { name: "limit, other steps", trajectories: halves },
-            Stage { name: "limit, other grids", trajectories: planner.other_grids() },
-            Stage { name: "networks", trajectories: networks },
-        ];
-        Plan {
-            stages: stages.into_iter().filter(|stage| !stage.trajectories.is_empty()).collect(),
-            warnings: planner.warnings(),
-            groups,
-        }
-    }
-
-    /// Every run, in order.
+    /// Every trajectory, in order.
     pub fn trajectories(&self) -> impl Iterator<Item = &Trajectory> {
         self.stages.iter().flat_map(|stage| &stage.trajectories)
     }
 
-    /// The run of this id.
+    /// The trajectory of this id.
     pub fn find(&self, id: &str) -> Option<&Trajectory> {
         self.trajectories().find(|t| t.id == id)
     }
 }
 
-/// The limit by another route than the reference's.
-pub fn by_route(route: Route) -> LimitRun {
+/// The run of the limit by a route other than that of the reference.
+pub fn limit_by_route(route: Route) -> LimitRun {
     match route {
         Route::Particles => LimitRun::ByParticles,
         Route::Picard => LimitRun::ByPicard,
@@ -221,17 +164,23 @@ pub fn by_route(route: Route) -> LimitRun {
     }
 }
 
-/// Id of the limit of exactly the particles that a sweep's networks start from.
-pub(super) fn partner_id(width: usize, first: usize) -> String {
+/// Id of the limit of `width` particles from `first` on, those of a network of a sweep.
+pub(super) fn sweep_limit_id(width: usize, first: usize) -> String {
     format!("limit-n{width}-p{first}")
 }
 
-/// Name of a variant's group of networks.
-pub fn variant_group(variant: &Variant) -> String {
-    format!("variant-{}", variant.name)
+/// Id of the network of this width and seed in the group of widths.
+pub fn network_id(width: usize, seed: usize) -> String {
+    format!("n{width}-s{seed}")
 }
 
-/// Id of the single neuron that a variant's networks are equal to when all their neurons start alike.
-pub fn single_neuron(variant: &Variant) -> String {
-    format!("variant-{}-one", variant.name)
+/// Name of the group of networks of the variant `name`.
+pub fn variant_group_name(name: &str) -> String {
+    format!("variant-{name}")
+}
+
+/// Id of the network of one neuron of the variant `name`; where all neurons start at the same point, networks of every width are
+/// equal to it.
+pub fn single_neuron_id(name: &str) -> String {
+    format!("variant-{name}-one")
 }

@@ -1,7 +1,7 @@
-//! The problem in the states' scalar type, shared by all runs of an experiment.
+//! The problem of an experiment in the scalar type of the states, shared by all trajectories.
 
 use super::plan::Trajectory;
-use crate::analysis::dropout::Subject;
+use crate::analysis::dropout::DropoutNetwork;
 use crate::compute::{Real, Threads};
 use crate::config::{BatchSize, Experiment};
 use crate::dynamics::{
@@ -19,22 +19,22 @@ pub struct Problem<'a, R> {
     pub network: Network,
     /// The fixed sample, in double precision.
     pub sample: &'a Sample,
-    /// The same in the states' scalar type.
+    /// The fixed sample in the scalar type of the states.
     pub population: Batch<R>,
-    /// Its first half, from which the error of a sample that represents a law is measured; empty where the sample is the law.
+    /// Its first half, to estimate the error of a sample that represents a law; empty where the sample is the whole law.
     half: Batch<R>,
-    /// The source of fresh draws, where there is one.
+    /// The source of fresh draws, if any.
     pub sampler: Option<&'a dyn Sampler>,
     /// Whether labels are classes, so that predictions have an accuracy.
     pub classes: bool,
     /// Recording times.
     pub times: Vec<f64>,
-    /// What is recorded at each.
+    /// The measures recorded at each time.
     pub measures: Vec<Measure>,
 }
 
 impl<'a, R: Real> Problem<'a, R> {
-    /// The problem an experiment poses on its population.
+    /// The problem of an experiment on its population.
     pub fn new(experiment: &'a Experiment, population: &'a Population) -> Self {
         let (n, inputs, outputs) = population.shape();
         let x: Vec<R> = population.sample.x.iter().map(|&v| R::of(v)).collect();
@@ -54,7 +54,7 @@ impl<'a, R: Real> Problem<'a, R> {
         }
     }
 
-    /// Indices of the recording times at which whole laws are kept: four at equal distances, or as many as there are.
+    /// Indices of the recording times at which whole laws are recorded: at most four, equally spaced.
     pub fn snapshots(&self) -> Vec<usize> {
         let last = self.times.len() - 1;
         let mut kept: Vec<usize> = (0..=3).map(|k| k * last / 3).collect();
@@ -63,22 +63,22 @@ impl<'a, R: Real> Problem<'a, R> {
     }
 
     /// A network of this width and canonical parameters, as dropout is evaluated on it.
-    pub fn subject<'n>(&'n self, width: usize, parameters: &'n [f64]) -> Subject<'n> {
+    pub fn subject<'n>(&'n self, width: usize, parameters: &'n [f64]) -> DropoutNetwork<'n> {
         let (network, Sample { x, y }) = (&self.network, self.sample);
-        Subject { network, width, parameters, x: x.view(), y: y.view(), loss: self.experiment.network.loss }
+        DropoutNetwork { network, width, parameters, x: x.view(), y: y.view(), loss: self.experiment.network.loss }
     }
 
-    /// What is minimised.
+    /// The objective: loss and ridge.
     pub fn objective(&self) -> Objective {
         Objective { loss: self.experiment.network.loss, ridge: self.experiment.dynamics.ridge }
     }
 
-    /// The fixed sample that a run's expectations are taken over.
+    /// The fixed sample over which the expectations of a trajectory are taken.
     pub fn population_of(&self, run: &Trajectory) -> &Batch<R> {
         if run.integration.half_sample { &self.half } else { &self.population }
     }
 
-    /// The particles of a run on the sample that its expectations are taken over.
+    /// The particles of a trajectory with the sample of its expectations.
     pub fn ensemble(&self, run: &Trajectory) -> Ensemble<'_, R> {
         Ensemble {
             network: &self.network,
@@ -88,13 +88,13 @@ impl<'a, R: Real> Problem<'a, R> {
         }
     }
 
-    /// The same for a network whose particles evolve independently under given predictions.
+    /// The same, for a network whose particles evolve independently under given predictions.
     pub fn independent_ensemble(&self, run: &Trajectory) -> Ensemble<'_, R, TwoLayer> {
         let Ensemble { width, population, objective, .. } = self.ensemble(run);
         Ensemble { network: self.independent(), width, population, objective }
     }
 
-    /// The force that drives a run.
+    /// The force of a trajectory.
     pub fn force(&self, run: &Trajectory, threads: Threads) -> NetworkForce<'_, R> {
         let source = match (run.integration.batch, self.sampler) {
             (BatchSize::Full, _) => BatchSource::Full,
@@ -105,7 +105,7 @@ impl<'a, R: Real> Problem<'a, R> {
         NetworkForce::new(self.ensemble(run), batches, threads)
     }
 
-    /// A run at time 0, with what advances it.
+    /// A trajectory at time 0, ready to be advanced.
     pub fn simulation(&self, run: &Trajectory, threads: Threads) -> Simulation<'_, R> {
         Simulation {
             state: self.start_state(run),
@@ -115,36 +115,38 @@ impl<'a, R: Real> Problem<'a, R> {
         }
     }
 
-    /// Initial momenta of a run's particles.
+    /// Initial momenta of a trajectory.
     pub fn start_momenta(&self, run: &Trajectory) -> Vec<R> {
         let std = if run.integration.scheme.motion.first_order { 0.0 } else { self.experiment.network.start_momentum };
         self.network.start_momenta(std, self.experiment.seed, run.particles.first, run.width())
     }
 
-    /// Initial parameters of a run's particles.
+    /// Initial parameters of a trajectory.
     pub fn start(&self, run: &Trajectory) -> Vec<R> {
         let law = run.particles.start.as_ref().unwrap_or(&self.experiment.network.start);
         self.network.start(law, self.experiment.seed, run.particles.first, run.width())
     }
 
-    /// The state of a run at time 0.
+    /// The state of a trajectory at time 0.
     pub fn start_state(&self, run: &Trajectory) -> State<R> {
         State { momentum: self.start_momenta(run), ..State::at_rest(self.start(run)) }
     }
 
-    /// The integrator of a run.
+    /// The integrator of a trajectory.
     pub fn integrator(&self, run: &Trajectory) -> Box<dyn Integrator<R>> {
         let (coordinates, len) = (self.network.coordinates(run.width()), self.network.state_len(run.width()));
         run.integration.scheme.integrator(coordinates, len)
     }
 
-    /// The network whose particles evolve independently under given predictions. Experiments that need one and have another are
-    /// refused when they are read.
+    /// The network, whose particles must evolve independently under given predictions.
+    ///
+    /// # Panics
+    /// For a three-layer network; reading an experiment rejects those where this is needed.
     pub fn independent(&self) -> &TwoLayer {
         self.network.as_two_layer().expect("checked when the experiment was read")
     }
 
-    /// The Brownian path of a run's particles.
+    /// The Brownian path of a trajectory.
     pub fn brownian(&self, run: &Trajectory) -> Brownian {
         Brownian {
             seed: self.experiment.seed,
@@ -155,7 +157,7 @@ impl<'a, R: Real> Problem<'a, R> {
         }
     }
 
-    /// The noise of a run: its Brownian path, or none at temperature 0.
+    /// The noise of a trajectory: its Brownian path, or none at temperature 0.
     pub fn noise(&self, run: &Trajectory) -> Box<dyn Noise<R>> {
         if run.integration.scheme.motion.temperature > 0.0 { Box::new(self.brownian(run)) } else { Box::new(NoNoise) }
     }

@@ -1,16 +1,16 @@
-//! Progress: a bar on a terminal, a line now and then elsewhere, nothing when quiet.
+//! Progress reports: a bar on a terminal, otherwise lines at intervals.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Time between lines where there is no terminal to draw a bar on.
+/// Time between lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Length of a bar in units: work is a real number, a bar counts whole units.
+/// Length of a bar in its units, which are integers.
 const UNITS: f64 = 1000.0;
 
-/// One stage's progress, shared by all its runs.
+/// The progress of a stage, shared by its trajectories.
 pub struct Progress {
     bar: ProgressBar,
     total: f64,
@@ -40,7 +40,7 @@ impl Progress {
         }
     }
 
-    /// Adds work done.
+    /// Adds completed work.
     pub fn advance(&self, work: f64) {
         let Ok(mut state) = self.state.lock() else { return };
         state.0 += work;
@@ -52,7 +52,7 @@ impl Progress {
         }
     }
 
-    /// Ends the bar and leaves a line with the time taken.
+    /// Removes the bar; returns the elapsed wall time in seconds.
     pub fn finish(self) -> f64 {
         let seconds = self.bar.elapsed().as_secs_f64();
         self.bar.finish_and_clear();

@@ -1,15 +1,15 @@
-//! A run of sparse recovery (WMSKA): problems in, records out. Nothing is trained; the run folder, the records, the checks, the
-//! figures, interruption and resumption are those of all runs.
+//! A run of sparse recovery (WMSKA). The run folder, the records, the checks, the figures, interruption and resumption are as in
+//! a run of training.
 
 use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
 use super::lifecycle::{self, OpenRun, Opening};
 use super::machine_memory::{MemoryShortage, require};
-use super::recovery_source::Source;
+use super::recovery_source::ProblemSource;
 use super::study::{RecoverySubject, Registry, studies_of};
 use crate::config::RecoveryExperiment;
 use crate::record::npz::Arrays;
 use crate::record::{PopulationRecord, RunFolder, RunKind};
-use crate::sparse::recovery::{Damping, Problem, RecoveryError};
+use crate::sparse::recovery::{Damping, RecoveryError, SparseProblem};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -21,7 +21,7 @@ pub struct RecoveryRecord {
     pub methods: Vec<String>,
     /// Relative error that counts as recovered.
     pub success: f64,
-    /// Rows and columns of an image, where the signals are images.
+    /// Rows and columns of an image, where the true vectors are images.
     pub image: Option<(usize, usize)>,
 }
 
@@ -40,18 +40,19 @@ const FILE: &str = "records/recovery.json";
 /// Runs an experiment of sparse recovery.
 ///
 /// # Errors
-/// Problems that cannot be read or drawn, a folder in use or holding another run, a full disk: see [`RunError`].
+/// See [`RunError`]: problems that cannot be read or drawn, a folder in use or holding another run, files that cannot be
+/// written.
 pub fn run(
     e: &RecoveryExperiment,
     options: &Options,
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
-    let began = Instant::now();
-    let source = Source::new(e)?;
+    let started = Instant::now();
+    let source = ProblemSource::new(e)?;
     let first = source.problem(e.seed, 0)?;
     check_kept(e, &first)?;
-    let estimate = Estimate::new(e, &first);
+    let estimate = RecoveryMemory::new(e, &first);
     estimate.fits_machine()?;
     for (_, study) in studies_of(registry.recovery, e) {
         study.check(&source)?;
@@ -83,13 +84,13 @@ pub fn run(
         image: source.image(),
     };
     folder.write_json(FILE, &record)?;
-    manifest.add_phase("problems", began.elapsed().as_secs_f64());
+    manifest.add_phase("problems", started.elapsed().as_secs_f64());
 
     let context = RunContext { folder: &folder, interrupt, quiet: options.quiet };
     let subject = RecoverySubject { experiment: e, source: &source };
     let mut checks = Vec::new();
     for (name, study) in studies_of(registry.recovery, e) {
-        let began = Instant::now();
+        let started = Instant::now();
         match study.run(subject, &context)? {
             Outcome::Complete(Findings { checks: found, warnings }) => {
                 checks.extend(found);
@@ -98,16 +99,16 @@ pub fn run(
             Outcome::Interrupted => return lifecycle::interrupted(&folder, manifest),
         }
         manifest.add_study(name);
-        manifest.add_phase(&format!("study: {name}"), began.elapsed().as_secs_f64());
+        manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
     }
     lifecycle::finish(&folder, manifest, checks, registry)
 }
 
 /// What only the problem can tell about k.
-fn check_kept(e: &RecoveryExperiment, problem: &Problem) -> Result<(), RunError> {
+fn check_kept(e: &RecoveryExperiment, problem: &SparseProblem) -> Result<(), RunError> {
     let d = problem.unknowns();
     if e.solver.k.is_none() && problem.truth().is_none() {
-        return Err(RunError::NothingToKeep);
+        return Err(RunError::UnknownSparsity);
     }
     match e.solver.k {
         Some(k) if k > d => Err(RecoveryError::Sparsity { k, d }.into()),
@@ -116,13 +117,13 @@ fn check_kept(e: &RecoveryExperiment, problem: &Problem) -> Result<(), RunError>
 }
 
 /// Entries kept on a problem.
-pub fn kept(e: &RecoveryExperiment, problem: &Problem) -> usize {
+pub fn kept(e: &RecoveryExperiment, problem: &SparseProblem) -> usize {
     let sparsity = problem.truth().map_or(1, |truth| truth.iter().filter(|w| **w != 0.0).count());
     e.solver.kept(sparsity, problem.unknowns())
 }
 
 /// Whether a full second-order step is exact on the problems: a quadratic, no fewer samples than unknowns, no damping.
-pub fn undamped(e: &RecoveryExperiment, problem: &Problem) -> bool {
+pub fn undamped(e: &RecoveryExperiment, problem: &SparseProblem) -> bool {
     problem.is_quadratic()
         && e.solver.damping.of(problem) == 0.0
         && e.solver.step == 1.0
@@ -131,7 +132,7 @@ pub fn undamped(e: &RecoveryExperiment, problem: &Problem) -> bool {
 
 /// Writes `state/problem.npz`: the first problem, as `problem.kind = "file"` reads it: the design X (n, d), the measurements y
 /// (n), the truth `w_star` (d) where it is known, and `w0` (d), where iterations start.
-fn write_problem(folder: &RunFolder, problem: &Problem) -> Result<(), RunError> {
+fn write_problem(folder: &RunFolder, problem: &SparseProblem) -> Result<(), RunError> {
     let (n, d) = (problem.samples(), problem.unknowns());
     let design = problem.design();
     let mut arrays = Arrays::default();
@@ -146,21 +147,21 @@ fn write_problem(folder: &RunFolder, problem: &Problem) -> Result<(), RunError> 
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Estimate {
-    /// Designs, one a thread.
+struct RecoveryMemory {
+    /// Designs, one per thread.
     designs: u64,
     /// Hessians, their factors and inverses.
     matrices: u64,
 }
 
-impl Estimate {
+impl RecoveryMemory {
     /// For the largest problem of the experiment; a problem on every thread.
-    fn new(e: &RecoveryExperiment, first: &Problem) -> Self {
+    fn new(e: &RecoveryExperiment, first: &SparseProblem) -> Self {
         let (mut n, d) = (first.samples() as f64, first.unknowns() as f64);
-        let ratios = e.studies.requirements().filter_map(|asked| asked.largest_ratio);
+        let ratios = e.studies.requirements().filter_map(|requirements| requirements.largest_ratio);
         n = n.max(ratios.fold(0.0, f64::max) * d);
         let threads = rayon::current_num_threads() as f64;
-        Estimate { designs: (threads * 2.0 * n * d * 8.0) as u64, matrices: (threads * 6.0 * d * d * 8.0) as u64 }
+        RecoveryMemory { designs: (threads * 2.0 * n * d * 8.0) as u64, matrices: (threads * 6.0 * d * d * 8.0) as u64 }
     }
 
     fn fits_machine(self) -> Result<(), MemoryShortage> {

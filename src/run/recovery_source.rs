@@ -1,17 +1,17 @@
-//! Where the problems of an experiment come from.
+//! Sources of problems of sparse recovery.
 
 use super::context::RunError;
 use crate::config::{MnistSignals, ProblemSpec, RecoveryExperiment};
 use crate::population::{LabelRule, MnistSpec, PopulationError, PopulationSpec, SourceFile, Standardise};
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::{Problem, SampleLoss, read};
+use crate::sparse::recovery::{SampleLoss, SparseProblem, read_problem};
 use std::path::PathBuf;
 
 /// A source of problems, numbered from 0.
-pub enum Source {
-    /// A law to draw from.
+pub enum ProblemSource {
+    /// A law from which problems are drawn.
     Drawn(Instance),
-    /// Images, and the law of their measurements.
+    /// Images as true vectors, and the law of their measurements.
     Images {
         /// One image per problem (d).
         signals: Vec<Vec<f64>>,
@@ -22,11 +22,11 @@ pub enum Source {
         /// A description of one line.
         description: String,
     },
-    /// The bytes of a file that holds one problem.
+    /// A file that contains one problem.
     File {
         /// Its path.
         path: PathBuf,
-        /// Its content.
+        /// Its contents.
         bytes: Vec<u8>,
         /// The loss.
         loss: SampleLoss,
@@ -35,46 +35,46 @@ pub enum Source {
     },
 }
 
-impl Source {
-    /// The source that an experiment names.
+impl ProblemSource {
+    /// The source of an experiment.
     ///
     /// # Errors
     /// Files that cannot be read.
     pub fn new(e: &RecoveryExperiment) -> Result<Self, RunError> {
         match &e.problem {
-            ProblemSpec::Drawn(law) => Ok(Source::Drawn(*law)),
+            ProblemSpec::Drawn(law) => Ok(ProblemSource::Drawn(*law)),
             ProblemSpec::Mnist(signals) => {
-                let asked = e.studies.requirements().map(|asked| asked.problems).max();
-                images(signals, asked.unwrap_or(1).max(1))
+                let count = e.studies.requirements().map(|requirements| requirements.problems).max();
+                images(signals, count.unwrap_or(1).max(1))
             }
             ProblemSpec::File { path, loss } => {
                 let bytes = std::fs::read(path).map_err(|source| PopulationError::Io { path: path.clone(), source })?;
                 let file = SourceFile::of(path, &bytes);
-                Ok(Source::File { path: path.clone(), bytes, loss: *loss, file })
+                Ok(ProblemSource::File { path: path.clone(), bytes, loss: *loss, file })
             }
         }
     }
 
-    /// Problem `index` under a seed.
+    /// Problem `index` with this seed.
     ///
     /// # Errors
     /// A problem that cannot be drawn or read.
-    pub fn problem(&self, seed: u64, index: u64) -> Result<Problem, RunError> {
+    pub fn problem(&self, seed: u64, index: u64) -> Result<SparseProblem, RunError> {
         Ok(match self {
-            Source::Drawn(law) => law.draw(seed, index)?,
-            Source::Images { signals, law, .. } => law.draw_for(signals[index as usize].clone(), seed, index)?,
-            Source::File { path, bytes, loss, .. } => read(path, bytes, *loss)?,
+            ProblemSource::Drawn(law) => law.draw(seed, index)?,
+            ProblemSource::Images { signals, law, .. } => law.draw_for(signals[index as usize].clone(), seed, index)?,
+            ProblemSource::File { path, bytes, loss, .. } => read_problem(path, bytes, *loss)?,
         })
     }
 
-    /// The law of drawn problems.
+    /// The law of drawn problems; `None` for other sources.
     pub fn law(&self) -> Option<&Instance> {
-        if let Source::Drawn(law) = self { Some(law) } else { None }
+        if let ProblemSource::Drawn(law) = self { Some(law) } else { None }
     }
 
-    /// Rows and columns of an image.
+    /// Rows and columns of an image; `None` where true vectors are not square images.
     pub fn image(&self) -> Option<(usize, usize)> {
-        let Source::Images { law, .. } = self else { return None };
+        let ProblemSource::Images { law, .. } = self else { return None };
         let side = law.d.isqrt();
         (side * side == law.d).then_some((side, side))
     }
@@ -82,27 +82,27 @@ impl Source {
     /// Files read, with checksums.
     pub fn files(&self) -> Vec<SourceFile> {
         match self {
-            Source::Drawn(_) => Vec::new(),
-            Source::Images { files, .. } => files.clone(),
-            Source::File { file, .. } => vec![file.clone()],
+            ProblemSource::Drawn(_) => Vec::new(),
+            ProblemSource::Images { files, .. } => files.clone(),
+            ProblemSource::File { file, .. } => vec![file.clone()],
         }
     }
 
-    /// A description of one line.
+    /// One-line description.
     pub fn description(&self) -> String {
         match self {
-            Source::Drawn(law) => format!(
-                "drawn problems, n = {}, d = {}, {} entries in the truth: {:?}, {:?}, {:?}",
+            ProblemSource::Drawn(law) => format!(
+                "drawn problems, n = {}, d = {}, {} entries in w_star: {:?}, {:?}, {:?}",
                 law.n, law.d, law.sparsity, law.loss, law.design, law.signal
             ),
-            Source::Images { description, .. } => description.clone(),
-            Source::File { path, .. } => format!("one problem from {}", path.display()),
+            ProblemSource::Images { description, .. } => description.clone(),
+            ProblemSource::File { path, .. } => format!("one problem from {}", path.display()),
         }
     }
 }
 
-/// The first images as signals.
-fn images(spec: &MnistSignals, count: usize) -> Result<Source, RunError> {
+/// The source of the first `count` images.
+fn images(spec: &MnistSignals, count: usize) -> Result<ProblemSource, RunError> {
     let (folder, split) = (spec.folder.clone(), spec.split);
     let (labels, limit, standardise) = (LabelRule::Classes, Some(count), Standardise::None);
     let mnist = PopulationSpec::Mnist(MnistSpec { folder, split, labels, limit, standardise }).build(0)?;
@@ -118,5 +118,5 @@ fn images(spec: &MnistSignals, count: usize) -> Result<Source, RunError> {
         start_distance: None,
     };
     let description = format!("{}, each measured by {} Gaussian rows", mnist.description, spec.n);
-    Ok(Source::Images { signals, law, files: mnist.sources, description })
+    Ok(ProblemSource::Images { signals, law, files: mnist.sources, description })
 }

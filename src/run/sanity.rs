@@ -1,4 +1,4 @@
-//! Checks of every experiment, whatever its studies: nothing diverged, and the limit loses energy.
+//! Checks of every run of training: no trajectory diverged, and the energy of the limit does not grow.
 
 use super::series::sup;
 use super::training::Trained;
@@ -7,8 +7,8 @@ use crate::config::{Experiment, Precision};
 use crate::dynamics::StopReason;
 use crate::record::{LimitRun, Measure};
 
-/// Diverged runs that are named in the check itself.
-const NAMED: usize = 5;
+/// Largest number of diverged trajectories that the check lists.
+const MAX_LISTED: usize = 5;
 
 /// The checks of every experiment.
 pub fn checks(e: &Experiment, trained: &Trained) -> Vec<Check> {
@@ -19,9 +19,9 @@ fn diverged_check(trained: &Trained) -> Check {
     let diverged: Vec<String> = trained
         .runs
         .iter()
-        .filter_map(|(id, (stop, _))| match stop {
+        .filter_map(|(id, run)| match &run.stop {
             StopReason::Diverged { step, loss, .. } => Some(format!("{id} at step {step} (loss {loss:.3e})")),
-            _ => None,
+            StopReason::Horizon | StopReason::Interrupted { .. } => None,
         })
         .collect();
     let mut check = Check::at_most(
@@ -32,13 +32,13 @@ fn diverged_check(trained: &Trained) -> Check {
     );
     check.detail = match diverged.len() {
         0 => format!("{} runs", trained.runs.len()),
-        n if n <= NAMED => diverged.join("; "),
-        n => format!("{}; and {} more, named in manifest.json", diverged[..NAMED].join("; "), n - NAMED),
+        n if n <= MAX_LISTED => diverged.join("; "),
+        n => format!("{}; and {} more, named in manifest.json", diverged[..MAX_LISTED].join("; "), n - MAX_LISTED),
     };
     check
 }
 
-/// Without noise the energy of the limit, risk plus kinetic, never grows (theory section 3, energy balance).
+/// Without noise the energy of the limit, risk plus kinetic energy, does not grow (theory section 3, energy balance).
 fn energy_check(e: &Experiment, trained: &Trained) -> Option<Check> {
     if e.dynamics.temperature > 0.0 {
         return None;

@@ -1,4 +1,4 @@
-//! What is recorded of a run at every recording time.
+//! The series of measures that are recorded of a trajectory.
 
 use super::evaluation::{Evaluation, evaluate, to_f64};
 use super::limit_path::LimitPath;
@@ -13,7 +13,7 @@ use crate::network::{Family, Loss};
 use crate::record::Measure;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
-/// Random halves of the neurons kept at every recording time, for the dropout study: half of them the others' complements.
+/// Number of random halves of the neurons at every recording time, for the dropout study: pairs of complements.
 const HALVES: u64 = 16;
 
 /// One value per measure and recording time; NaN where nothing was recorded.
@@ -41,10 +41,10 @@ impl Series {
         &self.values
     }
 
-    /// A measure over time.
+    /// A measure over time (times).
     ///
     /// # Panics
-    /// If it is not recorded of this network.
+    /// If the measure is not recorded of this network.
     pub fn row(&self, measure: Measure) -> ArrayView1<'_, f64> {
         self.values.row(self.position(measure).expect("a measure of this network"))
     }
@@ -58,7 +58,7 @@ impl Series {
         self.measures.iter().position(|m| *m == measure)
     }
 
-    /// Records a value, where the measure is one of this network's.
+    /// Records a value; measures that are not recorded of this network are ignored.
     pub fn set(&mut self, measure: Measure, index: usize, value: f64) {
         if let Some(row) = self.position(measure) {
             self.values[[row, index]] = value;
@@ -66,26 +66,26 @@ impl Series {
     }
 }
 
-/// The sup over recorded values; NaN where one is NaN, as after a divergence.
+/// The largest of the values; NaN where one is NaN, as after a divergence.
 pub fn sup(values: impl IntoIterator<Item = f64>) -> f64 {
     values.into_iter().fold(f64::NEG_INFINITY, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) })
 }
 
-/// Records the measures of a run.
+/// Records the measures of a trajectory.
 pub struct Measurement<'a, R> {
     /// The problem.
     pub problem: &'a Problem<'a, R>,
-    /// The run.
+    /// The trajectory.
     pub run: &'a Trajectory,
-    /// Threads of an evaluation.
+    /// Threads of each evaluation.
     pub threads: Threads,
-    /// The limit that the run is compared with, and the position of its first neuron among the limit's particles.
+    /// The limit with which it is compared, and the index of the particle that corresponds to its first neuron.
     pub against: Option<(&'a LimitPath<R>, usize)>,
 }
 
 impl<R: Real> Measurement<'_, R> {
-    /// Measures a state at recording time `index` into `series`; returns the evaluation and the canonical parameters.
-    pub fn take(&self, index: usize, state: &State<R>, series: &mut Series) -> (Evaluation, Vec<R>) {
+    /// Records the measures of a state at recording time `index` in `series`; returns the evaluation and the canonical parameters.
+    pub fn record(&self, index: usize, state: &State<R>, series: &mut Series) -> (Evaluation, Vec<R>) {
         let (problem, network, width) = (self.problem, &self.problem.network, self.run.width());
         let evaluation = evaluate(problem, width, &state.theta, self.threads);
         let theta = network.to_canonical(width, &state.theta);
@@ -110,22 +110,22 @@ impl<R: Real> Measurement<'_, R> {
         (evaluation, theta)
     }
 
-    /// Dropout of half of the neurons of the last hidden layer, over which the prediction is a mean.
+    /// Dropout of half of the neurons of the last hidden layer.
     fn dropout(&self, parameters: &[f64], index: usize, series: &mut Series) {
         let (problem, width) = (self.problem, self.run.width());
         let neurons = problem.network.hidden_layers(width).pop().unwrap_or(width);
         let half = neurons / 2;
         let address = self.run.particles.first ^ (width as u64) << 32;
         let order = |draw| random_order(problem.experiment.seed, address, draw, neurons, 2 * half);
-        // A half and its complement err by opposite amounts about f_N: the linear term cancels in their mean.
+        // The errors of a half and of its complement about f_N are opposite: the linear term cancels in their mean.
         let halves = |draw| order(draw).chunks_exact(half).map(<[usize]>::to_vec).collect::<Vec<_>>();
         let orders: Vec<Vec<usize>> = (0..HALVES / 2).flat_map(halves).collect();
         let losses = problem.subject(width, parameters).losses(&orders, &[half], self.threads);
-        series.set(Measure::Dropout, index, losses.kept.mean().unwrap_or(f64::NAN) - losses.whole);
+        series.set(Measure::Dropout, index, losses.kept.mean().unwrap_or(f64::NAN) - losses.full);
         series.set(Measure::Spread, index, losses.spread);
     }
 
-    /// Distances of the units from their partners in the limit.
+    /// Distances of the units from the corresponding particles of the limit.
     fn coupling(&self, limit: &LimitPath<R>, offset: usize, own: &[f64], index: usize, series: &mut Series) {
         let (network, width) = (&self.problem.network, self.run.width());
         let families = network.families(width);
@@ -140,12 +140,13 @@ impl<R: Real> Measurement<'_, R> {
         }
         if let Some(distances) = distances.into_iter().collect::<Option<Vec<Coupling>>>() {
             series.set(Measure::CouplingMax, index, sup(distances.iter().map(|d| d.max)));
-            // Mean squares of the families add, as in the energy.
+            // Mean squares of the families are added, as in the energy.
             let rms = distances.iter().map(|d| d.rms).reduce(f64::hypot).unwrap_or(f64::NAN);
             series.set(Measure::CouplingRms, index, rms);
         }
     }
 
+    /// Sliced Wasserstein distance of the units to those of the limit.
     fn wasserstein(&self, limit: &LimitPath<R>, own: &[f64], index: usize, series: &mut Series) {
         let families = self.problem.network.families(self.run.width());
         let Some(projections) = limit.projections(index) else { return };
@@ -159,7 +160,7 @@ impl<R: Real> Measurement<'_, R> {
     }
 }
 
-/// Compares predictions and risk at recording time `index` with a limit's, which every kind of limit has.
+/// Records the distances of predictions and of the risk from a limit at recording time `index`.
 pub fn compare<R: Real>(
     problem: &Problem<'_, R>,
     limit: &LimitPath<R>,

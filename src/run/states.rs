@@ -1,4 +1,4 @@
-//! Trained networks, read back from `state/` in double precision.
+//! Trained networks, read from `state/` in double precision.
 
 use super::context::RunError;
 use super::plan::Trajectory;
@@ -7,7 +7,7 @@ use crate::network::ParameterVector;
 use crate::record::RunFolder;
 use crate::record::state::FinalParts;
 
-/// Final canonical parameters of a run.
+/// Final canonical parameters of a trajectory.
 ///
 /// # Errors
 /// A state that is missing or is not one of this network.

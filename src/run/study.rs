@@ -1,19 +1,19 @@
-//! What a study is: the one interface behind which every study lives, and the registry that lists them.
+//! The interface of studies, and the registry that lists them.
 //!
-//! A study is a folder `study/NAME/`. Its struct is its table of the experiment file; it implements
+//! A study is a folder `study/NAME/`. A struct represents its table of the experiment file and implements
 //!
 //! | trait | what it provides |
 //! |---|---|
-//! | [`StudyTable`] | the rules between its keys and the experiment's, the networks and recordings it needs |
-//! | [`Study`] | the memory it takes, the check before anything is computed, the study itself |
-//! | [`StudyKind`] | its name, how its table is read, its figures |
+//! | [`StudyTable`] | the rules between its keys and those of the experiment, the networks and recordings that it requires |
+//! | [`Study`] | its memory, a check before anything is computed, the study itself |
+//! | [`StudyKind`] | its name, the reading of its table, its figures |
 //!
-//! and one line of the registry makes it known.
+//! The registry has one line per study.
 
 use super::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use super::plan::Plan;
 use super::problem::Problem;
-use super::recovery_source::Source;
+use super::recovery_source::ProblemSource;
 use super::training::Trained;
 use crate::config::study::{ExperimentKind, ReadTable, StudyEntry, StudyReader, StudyTable};
 use crate::config::{Experiment, Readers, RecoveryExperiment, Section};
@@ -25,11 +25,11 @@ use std::any::Any;
 
 /// A kind of experiment whose studies can be run.
 pub trait Runnable: ExperimentKind {
-    /// The problem that the experiment poses on its data, before anything is computed.
+    /// The problem on its data, before anything is computed.
     type Posed<'a>;
-    /// What a study works on.
+    /// The input of a study.
     type Subject<'a>;
-    /// What the memory of a study depends on, beside its own table.
+    /// The sizes that determine the memory of a study, apart from its table.
     type Sizes<'a>;
 }
 
@@ -40,19 +40,19 @@ impl Runnable for Experiment {
 }
 
 impl Runnable for RecoveryExperiment {
-    type Posed<'a> = Source;
+    type Posed<'a> = ProblemSource;
     type Subject<'a> = RecoverySubject<'a>;
     type Sizes<'a> = ();
 }
 
-/// Trained networks beside their limit.
+/// Trained networks and their limit.
 #[derive(Clone, Copy)]
 pub struct TrainingSubject<'a> {
-    /// The problem. Whatever the states' scalar type, studies compute in double precision.
+    /// The problem, in double precision, in which all studies compute.
     pub problem: &'a Problem<'a, f64>,
-    /// What was simulated.
+    /// The trajectories that were simulated.
     pub plan: &'a Plan,
-    /// What was recorded.
+    /// Their recorded series.
     pub trained: &'a Trained,
 }
 
@@ -61,8 +61,8 @@ pub struct TrainingSubject<'a> {
 pub struct RecoverySubject<'a> {
     /// The experiment.
     pub experiment: &'a RecoveryExperiment,
-    /// Where its problems come from.
-    pub source: &'a Source,
+    /// The source of its problems.
+    pub source: &'a ProblemSource,
 }
 
 /// Sizes of a problem of trained networks.
@@ -78,30 +78,30 @@ pub struct TrainingSizes<'a> {
     pub inputs: f64,
     /// Output dimension K.
     pub outputs: f64,
-    /// Bytes of a scalar of the states.
+    /// Bytes per scalar of the states.
     pub scalar: f64,
 }
 
-/// Bytes that a study holds at one time, beyond the samples.
+/// Bytes that a study holds at one time, in addition to the samples.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StudyMemory {
-    /// On every thread.
+    /// Per thread.
     pub per_thread: f64,
-    /// Once.
+    /// Shared by all threads.
     pub shared: f64,
 }
 
 /// A study of one experiment.
 pub trait Study<E: Runnable>: StudyTable<E> {
-    /// Bytes that it holds, for the estimate before a run.
+    /// An estimate of its memory.
     fn memory(&self, _sizes: E::Sizes<'_>) -> StudyMemory {
         StudyMemory::default()
     }
 
-    /// Refuses what only the data can tell, before anything is computed.
+    /// Checks, before anything is computed, that the study can be run on the data.
     ///
     /// # Errors
-    /// A study that cannot be run on these data.
+    /// A study that cannot be run on the data.
     fn check(&self, _posed: &E::Posed<'_>) -> Result<(), RunError> {
         Ok(())
     }
@@ -116,17 +116,17 @@ pub trait Study<E: Runnable>: StudyTable<E> {
 /// A figure with the name of its files.
 pub type NamedFigure = (String, Figure);
 
-/// What is known of a study without an experiment.
+/// The properties of a study that do not depend on an experiment.
 pub trait StudyKind<E: Runnable>: Study<E> + Serialize + Sized {
     /// The name of its table, of its records `records/NAME.*`, and the prefix of its checks and figures.
     const NAME: &'static str;
-    /// Names that its table had in earlier versions, still read.
+    /// Names of its table in earlier versions, which are still read.
     const FORMER_NAMES: &'static [&'static str] = &[];
 
-    /// Reads its table; the experiment is complete but for its studies.
+    /// Reads its table. The experiment is complete except for its studies.
     fn read(section: Section<'_>, experiment: &E) -> Self;
 
-    /// Its figures, from the records of a run alone.
+    /// Its figures, from the records of a run.
     ///
     /// # Errors
     /// Records that are missing or damaged.
@@ -140,12 +140,12 @@ pub struct RegisteredStudy<E: Runnable> {
     former_names: &'static [&'static str],
     read: fn(Section<'_>, &E) -> ReadTable<E>,
     cast: fn(&dyn StudyTable<E>) -> Option<&dyn Study<E>>,
-    /// Its figures.
+    /// Draws its figures from the records of a run.
     pub figures: fn(&RunFolder) -> Result<Vec<NamedFigure>, FiguresError>,
 }
 
 impl<E: Runnable> RegisteredStudy<E> {
-    /// The entry of a kind of study.
+    /// The entry of a study.
     pub const fn of<T: StudyKind<E>>() -> Self {
         RegisteredStudy {
             name: T::NAME,
@@ -161,7 +161,7 @@ impl<E: Runnable> RegisteredStudy<E> {
     }
 }
 
-/// Every study there is, in the order in which they run.
+/// All studies, in the order in which they run.
 pub struct Registry {
     /// Studies of trained networks.
     pub training: &'static [RegisteredStudy<Experiment>],
@@ -170,8 +170,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// What reading an experiment file needs to know. `exceeds_memory` says why an experiment does not fit the machine, as
-    /// [`super::memory::exceeds_memory`] does.
+    /// The readers of the studies' tables. `exceeds_memory` returns a message where an experiment needs more memory than the machine
+    /// has, as [`super::memory::exceeds_memory`] does.
     pub fn readers(&self, exceeds_memory: fn(&Experiment) -> Option<String>) -> Readers {
         Readers {
             training: self.training.iter().map(RegisteredStudy::reader).collect(),
@@ -181,7 +181,10 @@ impl Registry {
     }
 }
 
-/// The studies of an experiment as they are run, each with its name.
+/// The studies of an experiment with their names.
+///
+/// # Panics
+/// If the experiment was read with another registry.
 pub fn studies_of<'e, E: Runnable>(
     registered: &'static [RegisteredStudy<E>],
     experiment: &'e E,

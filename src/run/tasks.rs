@@ -1,4 +1,4 @@
-//! The work of a study as tasks: one network or one pair at a time, side by side, each done once.
+//! The work of a study as tasks that run in parallel and whose results are saved.
 
 use super::context::{Outcome, RunContext, RunError};
 use super::progress::Progress;
@@ -10,32 +10,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A task.
 pub struct Task<I> {
-    /// Names its result while the run is unfinished.
+    /// Name of its result in `checkpoint/`.
     pub name: String,
-    /// A measure of the work, for the progress bar.
+    /// Relative work, for the progress bar.
     pub size: usize,
-    /// What is worked on.
+    /// The input of the task.
     pub item: I,
 }
 
-/// A task under way: through it a long task reports progress and learns of an interruption.
+/// A running task: reports its progress, and whether the run is interrupted.
 pub struct TaskHandle<'a> {
     interrupt: &'a AtomicBool,
     progress: &'a Progress,
-    /// The work of the task, and the fraction of it that was reported.
+    /// Relative work of the task.
     work: f64,
+    /// Fraction of the work that has been reported.
     reported: Cell<f64>,
 }
 
 impl<'a> TaskHandle<'a> {
-    /// Of a task of this much of the work that a progress bar shows.
+    /// The handle of a task with this part of the work of a progress bar.
     pub fn new(interrupt: &'a AtomicBool, progress: &'a Progress, work: f64) -> Self {
         TaskHandle { interrupt, progress, work, reported: Cell::new(0.0) }
     }
 
-    /// Reports the fraction of the task that is done, between 0 and 1; returns whether to continue.
+    /// Reports the completed fraction of the task, between 0 and 1; returns whether to continue.
     pub fn advance_to(&self, fraction: f64) -> bool {
-        // A hundredth at a time is enough for a progress bar.
+        // Reports are limited to steps of one hundredth.
         if fraction >= self.reported.get() + 0.01 || (fraction >= 1.0 && self.reported.get() < 1.0) {
             self.progress.advance((fraction.min(1.0) - self.reported.get()) * self.work);
             self.reported.set(fraction.min(1.0));
@@ -43,7 +44,7 @@ impl<'a> TaskHandle<'a> {
         !self.interrupted()
     }
 
-    /// Whether the run is to stop.
+    /// Whether an interruption was requested.
     pub fn interrupted(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed)
     }
@@ -54,8 +55,8 @@ impl<'a> TaskHandle<'a> {
     }
 }
 
-/// Works on every task and returns the results in order. While the run is unfinished a result is kept in
-/// `checkpoint/study-NAME.json`, and read back on resume. A task that is interrupted itself is begun again on resume.
+/// Runs all tasks and returns the results in order. While the run is unfinished, results are saved in
+/// `checkpoint/study-NAME.json` and read on resume. A task that is interrupted starts over on resume.
 ///
 /// # Errors
 /// The first error of a task; results that cannot be written or read.
@@ -74,7 +75,7 @@ pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
                 return Ok(Outcome::Interrupted);
             }
             let handle = TaskHandle::new(context.interrupt, &progress, task.size as f64);
-            let found = once(context, &task.name, || work(&task.item, &handle))?;
+            let found = saved_or_run(context, &task.name, || work(&task.item, &handle))?;
             if matches!(found, Outcome::Complete(_)) {
                 handle.advance_to(1.0);
             }
@@ -92,7 +93,8 @@ pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
     Ok(Outcome::Complete(all))
 }
 
-fn once<T: Serialize + DeserializeOwned>(
+/// The saved result of a task, or the result of `work`, which is saved.
+fn saved_or_run<T: Serialize + DeserializeOwned>(
     context: &RunContext<'_>,
     name: &str,
     work: impl FnOnce() -> Result<Outcome<T>, RunError>,

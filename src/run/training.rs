@@ -1,4 +1,4 @@
-//! Carrying out a plan: stage by stage, large runs with all threads, small ones side by side.
+//! Running a plan: stage by stage, large trajectories on all threads, small ones in parallel.
 
 use super::context::{Outcome, RunContext, RunError};
 use super::limit_path::LimitPath;
@@ -6,60 +6,64 @@ use super::plan::{Plan, Stage, Trajectory};
 use super::problem::Problem;
 use super::progress::Progress;
 use super::series::{Measurement, Series};
-use super::trajectory::train;
+use super::trajectory::run_trajectory;
 use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::{Real, Threads};
 use crate::dynamics::StopReason;
-use crate::record::Phase;
+use crate::record::PhaseTime;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// Everything that was recorded.
+/// The stop reason and the series of a trajectory.
+pub struct TrainedRun {
+    /// Why it stopped.
+    pub stop: StopReason,
+    /// The recorded series.
+    pub series: Series,
+}
+
+/// The results of all trajectories.
 #[derive(Default)]
 pub struct Trained {
-    /// By id: how each run ended, and its series.
-    pub runs: BTreeMap<String, (StopReason, Series)>,
-    /// By id, where a run was found by iteration: the last difference of two iterates.
+    /// The trajectories, by id.
+    pub runs: BTreeMap<String, TrainedRun>,
+    /// The last difference between iterates, by id, of trajectories that were computed by iteration.
     pub unconverged: BTreeMap<String, f64>,
-    /// Wall time per stage of this process.
-    pub phases: Vec<Phase>,
-    /// Whether the run was interrupted before the end.
+    /// Wall time of each stage, in this process.
+    pub phases: Vec<PhaseTime>,
+    /// Whether the run was interrupted.
     pub interrupted: bool,
 }
 
 impl Trained {
-    /// The series of a run.
+    /// The series of a trajectory.
     pub fn series(&self, id: &str) -> Option<&Series> {
-        self.runs.get(id).map(|(_, series)| series)
+        self.runs.get(id).map(|run| &run.series)
     }
 
-    /// Whether a run reached the horizon.
+    /// Whether a trajectory reached the horizon.
     pub fn reached_horizon(&self, id: &str) -> bool {
-        matches!(self.runs.get(id), Some((StopReason::Horizon, _)))
+        matches!(self.runs.get(id), Some(TrainedRun { stop: StopReason::Horizon, .. }))
     }
 
-    /// Whether a run diverged.
+    /// Whether a trajectory diverged.
     pub fn diverged(&self, id: &str) -> bool {
-        matches!(self.runs.get(id), Some((StopReason::Diverged { .. }, _)))
+        matches!(self.runs.get(id), Some(TrainedRun { stop: StopReason::Diverged { .. }, .. }))
     }
 }
 
-/// Carries out the plan.
+/// Simulates the trajectories of a plan.
 ///
 /// # Errors
-/// As [`train`].
-pub fn carry_out<R: Real>(
-    context: &RunContext<'_>,
-    problem: &Problem<'_, R>,
-    plan: &Plan,
-) -> Result<Trained, RunError> {
+/// Those of [`run_trajectory`].
+pub fn run_plan<R: Real>(context: &RunContext<'_>, problem: &Problem<'_, R>, plan: &Plan) -> Result<Trained, RunError> {
     let mut trained = Trained::default();
     let mut paths: BTreeMap<String, LimitPath<R>> = BTreeMap::new();
     for stage in &plan.stages {
         let time = problem.experiment.horizon.time;
         let progress = Progress::new(stage.name, stage.trajectories.iter().map(|t| t.work(time)).sum(), context.quiet);
-        let ended = carry_out_stage(context, problem, stage, &paths, &progress)?;
-        trained.phases.push(Phase { name: stage.name.into(), seconds: progress.finish() });
+        let ended = run_stage(context, problem, stage, &paths, &progress)?;
+        trained.phases.push(PhaseTime { name: stage.name.into(), seconds: progress.finish() });
         for (run, ended) in stage.trajectories.iter().zip(ended) {
             let Outcome::Complete(TrajectoryOutcome { stop, series, path, unconverged }) = ended else {
                 trained.interrupted = true;
@@ -68,7 +72,7 @@ pub fn carry_out<R: Real>(
             if unconverged > 0.0 {
                 trained.unconverged.insert(run.id.clone(), unconverged);
             }
-            trained.runs.insert(run.id.clone(), (stop, series));
+            trained.runs.insert(run.id.clone(), TrainedRun { stop, series });
             if let Some(path) = path {
                 paths.insert(run.id.clone(), path);
             }
@@ -85,7 +89,7 @@ pub fn carry_out<R: Real>(
     Ok(trained)
 }
 
-fn carry_out_stage<R: Real>(
+fn run_stage<R: Real>(
     context: &RunContext<'_>,
     problem: &Problem<'_, R>,
     stage: &Stage,
@@ -98,16 +102,16 @@ fn carry_out_stage<R: Real>(
         }
         let mut against = None;
         if let Some(comparison) = &run.recording.compare {
-            // A limit that diverged has no path to its end; nothing can be compared with it.
-            let whole = paths.get(&comparison.limit).filter(|path| path.len() == problem.times.len());
-            against = whole.map(|path| (path, comparison.offset));
+            // The path of a limit that diverged is incomplete; nothing is compared with it.
+            let complete = paths.get(&comparison.limit).filter(|path| path.len() == problem.times.len());
+            against = complete.map(|path| (path, comparison.offset));
         }
-        train(context, Measurement { problem, run, threads, against }, progress)
+        run_trajectory(context, Measurement { problem, run, threads, against }, progress)
     };
     let time = problem.experiment.horizon.time;
     let total: f64 = stage.trajectories.iter().map(|t| t.work(time)).sum();
     let fair_share = total / rayon::current_num_threads() as f64;
-    // A run that is more than half a thread's share would keep the others waiting: it gets all threads for itself.
+    // A trajectory with more than half of a thread's share of the work runs on all threads, so that threads do not wait for it.
     let (large, small): (Vec<usize>, Vec<usize>) =
         (0..stage.trajectories.len()).partition(|&i| stage.trajectories[i].work(time) > 0.5 * fair_share);
     let mut ended: Vec<Outcome<TrajectoryOutcome<R>>> =
@@ -115,9 +119,9 @@ fn carry_out_stage<R: Real>(
     for i in large {
         ended[i] = one(&stage.trajectories[i], Threads::Pool)?;
     }
-    let side_by_side: Result<Vec<_>, RunError> =
+    let parallel: Result<Vec<_>, RunError> =
         small.par_iter().with_max_len(1).map(|&i| Ok((i, one(&stage.trajectories[i], Threads::One)?))).collect();
-    for (i, run) in side_by_side? {
+    for (i, run) in parallel? {
         ended[i] = run;
     }
     Ok(ended)

@@ -1,10 +1,10 @@
-//! A run of networks beside their mean-field limit, from the experiment to the closed manifest.
+//! A run of training: networks and their mean-field limit.
 
 use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
 use super::groups;
 use super::lifecycle::{self, OpenRun, Opening};
 use super::machine_memory::bytes;
-use super::memory::{self, Estimate};
+use super::memory::{self, MemoryEstimate};
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
 use super::study::{Registry, TrainingSubject, studies_of};
@@ -15,13 +15,13 @@ use crate::config::{BatchSize, Experiment, Precision};
 use crate::network::Loss;
 use crate::population::Population;
 use crate::record::npz::{ArrayRecord, array_record};
-use crate::record::{Clock, Manifest, PopulationRecord, RunFolder, RunKind, TrajectoryRecord};
+use crate::record::{Hyperparameters, Manifest, PopulationRecord, RunFolder, RunKind, TrajectoryRecord};
 use ndarray::Array2;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 array_record! {
-    /// `state/data.npz`: the fixed sample as the networks see it.
+    /// `state/data.npz`: the fixed sample, after standardisation.
     pub struct DataArrays {
         /// Inputs (n, d).
         pub x: Array2<f64>,
@@ -33,15 +33,15 @@ array_record! {
 /// Runs an experiment that trains networks.
 ///
 /// # Errors
-/// Data that cannot be read or do not fit, a folder in use or holding another run, a full disk: see [`RunError`]. The
-/// folder is not touched before the data have been read and the memory checked.
+/// See [`RunError`]: data that cannot be read or are too large, a folder in use or holding another run, files that cannot be
+/// written. The folder is not changed before the data have been read and the memory checked.
 pub fn run(
     experiment: &Experiment,
     options: &Options,
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
-    let began = Instant::now();
+    let started = Instant::now();
     let population = experiment.build_population()?;
     let problem = Problem::<f64>::new(experiment, &population);
     let estimate = check(&problem, &population, registry)?;
@@ -57,19 +57,19 @@ pub fn run(
     let memory = json(serde_json::to_value(estimate));
     let data = population_record(&population);
     let mut manifest = lifecycle::manifest(RunKind::Training, resolved, experiment.seed, data, memory, earlier);
-    manifest.clock = Some(clock(experiment));
+    manifest.hyperparameters = Some(hyperparameters(experiment));
     manifest.warnings.clone_from(&plan.warnings);
     folder.write_json("manifest.json", &manifest)?;
     if let Ok(text) = experiment.to_toml() {
         folder.write_text("experiment.toml", &text)?;
     }
     write_data(&folder, &population)?;
-    manifest.add_phase("population", began.elapsed().as_secs_f64());
+    manifest.add_phase("population", started.elapsed().as_secs_f64());
 
     let context = RunContext { folder: &folder, interrupt, quiet: options.quiet };
     let trained = match experiment.precision {
-        Precision::F64 => training::carry_out(&context, &problem, &plan),
-        Precision::F32 => training::carry_out(&context, &Problem::<f32>::new(experiment, &population), &plan),
+        Precision::F64 => training::run_plan(&context, &problem, &plan),
+        Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, &population), &plan),
     }?;
     for phase in &trained.phases {
         manifest.add_phase(&phase.name, phase.seconds);
@@ -86,7 +86,7 @@ pub fn run(
     }
 }
 
-/// The checks of every run, and every study in turn.
+/// Runs every study; returns the checks of every run and of the studies.
 fn studies(
     experiment: &Experiment,
     subject: TrainingSubject<'_>,
@@ -97,7 +97,7 @@ fn studies(
     let mut checks = sanity::checks(experiment, subject.trained);
     checks.extend(routes::checks(experiment, subject.trained));
     for (name, study) in studies_of(registry.training, experiment) {
-        let began = Instant::now();
+        let started = Instant::now();
         match study.run(subject, context)? {
             Outcome::Complete(Findings { checks: found, warnings }) => {
                 checks.extend(found);
@@ -106,17 +106,17 @@ fn studies(
             Outcome::Interrupted => return Ok(Outcome::Interrupted),
         }
         manifest.add_study(name);
-        manifest.add_phase(&format!("study: {name}"), began.elapsed().as_secs_f64());
+        manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
     }
     Ok(Outcome::Complete(checks))
 }
 
-/// What only the data can tell, before anything is computed; returns the memory estimate.
+/// Checks, before anything is computed, what depends on the data; returns the memory estimate.
 fn check(
     problem: &Problem<'_, f64>,
     population: &Population,
     registry: &'static Registry,
-) -> Result<Estimate, RunError> {
+) -> Result<MemoryEstimate, RunError> {
     let (experiment, shape) = (problem.experiment, population.shape());
     if experiment.network.loss == Loss::Logistic && shape.2 != 1 {
         return Err(RunError::Outputs { outputs: shape.2 });
@@ -130,7 +130,7 @@ fn check(
     Ok(estimate)
 }
 
-/// The experiment as it goes into the manifest.
+/// The resolved experiment, as recorded in the manifest.
 fn resolved(experiment: &Experiment) -> serde_json::Value {
     serde_json::to_value(experiment).expect("an experiment has text keys only")
 }
@@ -139,9 +139,9 @@ fn json(value: Result<serde_json::Value, serde_json::Error>) -> serde_json::Valu
     value.unwrap_or(serde_json::Value::Null)
 }
 
-fn clock(experiment: &Experiment) -> Clock {
+fn hyperparameters(experiment: &Experiment) -> Hyperparameters {
     let (learning_rate, momentum) = experiment.dynamics.learning_rate_and_momentum();
-    Clock { step: experiment.dynamics.step, friction: experiment.dynamics.friction, learning_rate, momentum }
+    Hyperparameters { step: experiment.dynamics.step, friction: experiment.dynamics.friction, learning_rate, momentum }
 }
 
 fn population_record(population: &Population) -> PopulationRecord {
@@ -162,7 +162,7 @@ fn write_data(folder: &RunFolder, population: &Population) -> Result<(), RunErro
 }
 
 fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryRecord> {
-    let (stop, _) = trained.runs.get(&t.id)?;
+    let stop = &trained.runs.get(&t.id)?.stop;
     Some(TrajectoryRecord {
         id: t.id.clone(),
         width: t.width(),
@@ -173,6 +173,6 @@ fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryReco
         step: t.integration.scheme.motion.step,
         batch: if let BatchSize::Size(size) = t.integration.batch { Some(size) } else { None },
         ticks: t.integration.ticks,
-        stop: stop.clone(),
+        stop: *stop,
     })
 }

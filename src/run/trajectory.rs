@@ -1,7 +1,7 @@
-//! One run of the time loop: started or resumed, observed, and written.
+//! One trajectory: started or resumed, observed, and written.
 //!
-//! While a run is under way its checkpoint is `checkpoint/ID.npz`; when it has ended, `checkpoint/ID.json` says how, and
-//! the checkpoint holds its series (and its path, where others are compared with it).
+//! The checkpoint of a trajectory is `checkpoint/ID.npz`. When it has ended, `checkpoint/ID.json` contains the reason, and the
+//! checkpoint contains its series, and its path where that is kept.
 
 use super::checkpoint;
 use super::context::{Outcome, RunContext, RunError, complete};
@@ -16,22 +16,22 @@ use super::tasks::TaskHandle;
 use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::Real;
 use crate::config::{BatchSize, Route};
-use crate::dynamics::picard::{FrozenForce, map::packed};
+use crate::dynamics::picard::{FrozenForce, map::pack_inputs};
 use crate::dynamics::{Force, Observer, ResumePoint, Simulation, State, StopReason, TimeLoop};
 use crate::record::Measure;
 use crate::record::state::{CanonicalState, write_state};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The share of a run's work that iterating to its fixed point is, about: ten iterates and one run.
-const ITERATION: f64 = 0.9;
+/// Approximate share of the Picard iteration in the work of a trajectory: ten iterates and one integration.
+const ITERATION_SHARE: f64 = 0.9;
 
-/// Observes a run: records, writes checkpoints, reports progress.
+/// Observes a trajectory: records, writes checkpoints, reports progress.
 struct Recorder<'a, R> {
     measurement: Measurement<'a, R>,
     checkpoint: PathBuf,
     progress: &'a Progress,
-    /// The share of the run's work that the time loop is.
+    /// Share of the time loop in the work of the trajectory.
     share: f64,
     reported: f64,
     series: Series,
@@ -42,7 +42,7 @@ impl<R: Real> Observer<R> for Recorder<'_, R> {
     type Error = RunError;
 
     fn record(&mut self, index: usize, state: &State<R>) -> f64 {
-        let (evaluation, theta) = self.measurement.take(index, state, &mut self.series);
+        let (evaluation, theta) = self.measurement.record(index, state, &mut self.series);
         let risk = evaluation.risk;
         if let Some(path) = &mut self.path {
             path.push(self.measurement.problem, theta, evaluation);
@@ -56,7 +56,7 @@ impl<R: Real> Observer<R> for Recorder<'_, R> {
 
     fn progress(&mut self, time: f64) {
         let horizon = self.measurement.problem.experiment.horizon.time;
-        // A hundredth at a time is enough for a progress bar, and costs nothing beside the steps.
+        // Reports are limited to steps of one hundredth.
         if time - self.reported > 0.01 * horizon || time >= horizon {
             self.progress.advance(self.share * self.measurement.run.work(time - self.reported));
             self.reported = time;
@@ -67,16 +67,17 @@ impl<R: Real> Observer<R> for Recorder<'_, R> {
 impl<R: Real> Recorder<'_, R> {
     fn save(&self, state: &State<R>, memory: &[f64], next_record: usize) -> Result<(), RunError> {
         let Measurement { problem, run, .. } = self.measurement;
-        let recorded = (&self.series, self.path.as_ref());
-        checkpoint::save(&self.checkpoint, problem, run, state, (memory, next_record), recorded)
+        let (series, path) = (&self.series, self.path.as_ref());
+        let snapshot = checkpoint::Snapshot { state, memory, next_record, series, path };
+        checkpoint::save(&self.checkpoint, problem, run, &snapshot)
     }
 }
 
-/// Runs or resumes a trajectory, or reads it back where it has ended.
+/// Runs or resumes a trajectory, or reads its results where it has ended.
 ///
 /// # Errors
 /// Files that cannot be written or read, a trajectory map that does not converge, a grid that cannot hold the problem.
-pub fn train<R: Real>(
+pub fn run_trajectory<R: Real>(
     context: &RunContext<'_>,
     measurement: Measurement<'_, R>,
     progress: &Progress,
@@ -87,13 +88,13 @@ pub fn train<R: Real>(
         let handle = TaskHandle::new(context.interrupt, progress, run.work(e.horizon.time));
         return grid_limit::solve(context, problem, run, against.map(|(limit, _)| limit), &handle);
     }
-    let share = if run.route == Route::Picard { 1.0 - ITERATION } else { 1.0 };
+    let share = if run.route == Route::Picard { 1.0 - ITERATION_SHARE } else { 1.0 };
     let file = context.folder.file(&format!("checkpoint/{}.npz", run.id));
     let ended = format!("checkpoint/{}.json", run.id);
     let start = problem.start_state(run);
     let fixed = match run.route {
         Route::Picard => {
-            let handle = TaskHandle::new(context.interrupt, progress, ITERATION * run.work(e.horizon.time));
+            let handle = TaskHandle::new(context.interrupt, progress, ITERATION_SHARE * run.work(e.horizon.time));
             let found = complete!(fixed_point(context, problem, run, &start, &handle)?);
             handle.advance_to(1.0);
             Some(found)
@@ -113,7 +114,7 @@ pub fn train<R: Real>(
         None => Box::new(problem.force(run, threads)),
         Some(FixedPoint { path, .. }) => {
             let ensemble = problem.independent_ensemble(run);
-            samples = packed(ensemble.network, ensemble.population);
+            samples = pack_inputs(ensemble.network, ensemble.population);
             Box::new(FrozenForce::new(ensemble, &samples, path, threads))
         }
     };
@@ -129,7 +130,7 @@ pub fn train<R: Real>(
         path: run.recording.keep_path.then(|| LimitPath::new(run.width())),
     };
     let interrupted = |_: f64| context.interrupted();
-    // More seconds than a duration can hold are never.
+    // An interval that exceeds the range of a duration means that no checkpoint is written.
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
     let time_loop = TimeLoop::over(&problem.times)
         .checkpoint_every(every)
@@ -163,7 +164,7 @@ pub fn train<R: Real>(
     Ok(Outcome::Complete(TrajectoryOutcome { stop, series: recorder.series, path: recorder.path, unconverged }))
 }
 
-/// `state/ID.npz`.
+/// Writes `state/ID.npz`.
 fn write_final_state<R: Real>(
     context: &RunContext<'_>,
     problem: &Problem<'_, R>,

@@ -1,4 +1,4 @@
-//! What a trajectory leaves to the rest of the run.
+//! The results of a trajectory.
 
 use super::limit_path::LimitPath;
 use super::series::Series;
@@ -6,12 +6,12 @@ use crate::dynamics::StopReason;
 
 /// A trajectory that has ended.
 pub struct TrajectoryOutcome<R> {
-    /// How it ended.
+    /// Why it stopped.
     pub stop: StopReason,
-    /// What was recorded.
+    /// The recorded series.
     pub series: Series,
-    /// The path, where others are compared with this run.
+    /// The path, where it is kept.
     pub path: Option<LimitPath<R>>,
-    /// The last difference in the predictions of the iteration that found it; 0 where there was none.
+    /// The last difference between the predictions of two iterates; 0 where it was not computed by iteration.
     pub unconverged: f64,
 }

@@ -4,7 +4,7 @@ use super::convergence::Convergence;
 use super::dropout::Dropout;
 use super::gap::Gap;
 use super::kinetic::Kinetic;
-use super::noise::Noise;
+use super::noise::NoiseSensitivity;
 use super::paths::Paths;
 use super::phase::PhaseDiagram;
 use super::picard::Picard;
@@ -29,7 +29,7 @@ static TRAINING: &[RegisteredStudy<Experiment>] = &[
 
 static RECOVERY: &[RegisteredStudy<RecoveryExperiment>] = &[
     RegisteredStudy::of::<Recover>(),
-    RegisteredStudy::of::<Noise>(),
+    RegisteredStudy::of::<NoiseSensitivity>(),
     RegisteredStudy::of::<Rates>(),
     RegisteredStudy::of::<PhaseDiagram>(),
 ];

@@ -143,7 +143,7 @@ impl Run {
     }
 }
 
-/// A run that the tests of one file share while any of them needs it; its folder goes with the last.
+/// A run shared by the tests of one file; its folder is removed with the last reference.
 pub struct Shared(Mutex<Weak<Run>>);
 
 impl Shared {
@@ -151,7 +151,7 @@ impl Shared {
         Shared(Mutex::new(Weak::new()))
     }
 
-    /// The run, made by the first who asks.
+    /// The run, made at the first call.
     pub fn get(&self, make: impl FnOnce() -> Run) -> Arc<Run> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let run = shared.upgrade().unwrap_or_else(|| Arc::new(make()));

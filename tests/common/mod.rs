@@ -122,8 +122,8 @@ impl Problem {
             + 0.5 * self.ridge * self.network.mean_square(self.width, theta)
     }
 
-    /// Noise-free steps from `state` until its clock reaches `horizon`; `each` sees every step's end.
-    pub fn walk(
+    /// Noise-free steps from `state` until its clock reaches `horizon`; `each` is called after every step.
+    pub fn integrate(
         &self,
         method: Method,
         motion: Motion,
@@ -241,7 +241,7 @@ pub fn normals(seed: u64, address: u64, count: usize) -> Vec<f64> {
     (0..count).map(|_| rng.sample(StandardNormal)).collect()
 }
 
-/// The bits of a slice, for exact comparisons that tell 0 from -0.
+/// The bits of a slice, for exact comparisons that distinguish 0 from -0.
 pub fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|v| v.to_bits()).collect()
 }

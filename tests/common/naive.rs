@@ -1,4 +1,4 @@
-//! The forward and backward pass as on paper: canonical order, plain sums, no blocks.
+//! The forward and backward pass written out: canonical order, plain sums, no blocks.
 
 use super::Problem;
 use widelimit::network::{Activation, Batch, Loss, Network, ThreeLayer, TwoLayer};

@@ -70,7 +70,7 @@ fn covariance_and_mean_follow_their_equations_to_rest() {
         let (sample, law) =
             (covariance(&problem, &state), lyapunov(start, RIDGE, 2.0 * FRICTION * TEMPERATURE, state.time));
         let off = standard_errors(sample, law, WIDTH);
-        // The mean is an oscillator that feels the mean of N noises.
+        // The mean is an oscillator driven by the mean of N noises.
         let (u, v) = oscillator(1.0 + RIDGE, FRICTION, m - rest, 0.0, state.time);
         let spread = lyapunov(Matrix2::zeros(), 1.0 + RIDGE, 2.0 * FRICTION * TEMPERATURE / WIDTH as f64, state.time);
         let theta_off =

@@ -21,7 +21,7 @@ fn heavy_ball_is_a_power_of_a_matrix() {
         let (m, v) = (mean(&theta), mean(&r));
         let (of_mean, of_distance) = (heavy_ball(1.0 + ridge, friction, eps), heavy_ball(ridge, friction, eps));
         let mut worst: f64 = 0.0;
-        problem.walk(Method::HeavyBall, motion(eps, friction), start, 400.0 * eps, |_, state| {
+        problem.integrate(Method::HeavyBall, motion(eps, friction), start, 400.0 * eps, |_, state| {
             let k = u32::try_from(state.step).unwrap();
             let mean_at = of_mean.pow(k) * Vector2::new(m - rest, v);
             let now = weights(&problem, &state.theta).into_iter().zip(weights(&problem, &state.momentum));
@@ -44,7 +44,7 @@ fn gradient_descent_is_a_power_of_a_number() {
     let start = linear_state(&problem, &theta, &[0.0; 3]);
     let (m, rest) = (1.0, TARGET / (1.0 + ridge));
     let terms = Motion { first_order: true, ..motion(eps, 0.0) };
-    problem.walk(Method::GradientDescent, terms, start, 300.0 * eps, |_, state| {
+    problem.integrate(Method::GradientDescent, terms, start, 300.0 * eps, |_, state| {
         let factor = |stiffness: f64| (1.0 - eps * stiffness).powi(i32::try_from(state.step).unwrap());
         for (now, theta) in weights(&problem, &state.theta).iter().zip(&theta) {
             let exact = rest + factor(1.0 + ridge) * (m - rest) + factor(ridge) * (theta - m);

@@ -1,4 +1,4 @@
-//! Promise: where the theory has a closed form, the software gives it; theory.md section 10, items 1 and 2.
+//! Where the theory has a closed form, the software gives it; theory.md section 10, items 1 and 2.
 
 #[path = "../common/mod.rs"]
 mod common;

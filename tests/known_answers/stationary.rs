@@ -16,7 +16,7 @@ fn discrete_lyapunov(m: Matrix2<f64>, q: Matrix2<f64>) -> Matrix2<f64> {
     (0..12).fold((m, q), |(m, s), _| (m * m, s + m * s * m.transpose())).1
 }
 
-/// Covariance and width after enough steps that the start is forgotten.
+/// Covariance and width after enough steps that the start has no influence.
 fn at_rest(method: Method, terms: Motion) -> (Matrix2<f64>, usize) {
     let (problem, mut state, mut noise) = cold_start(if terms.first_order { 1.0 } else { RIDGE });
     let mut integrator = problem.integrator(method, Motion { temperature: TEMPERATURE, ..terms });
@@ -28,7 +28,7 @@ fn at_rest(method: Method, terms: Motion) -> (Matrix2<f64>, usize) {
 }
 
 #[test]
-fn noisy_heavy_ball_rests_where_its_recurrence_does() {
+fn noisy_heavy_ball_has_the_stationary_law_of_its_recurrence() {
     let eps = 0.4;
     let kick = (2.0 * FRICTION * TEMPERATURE * eps).sqrt() * Vector2::new(eps, 1.0);
     let law = discrete_lyapunov(heavy_ball(RIDGE, FRICTION, eps), kick * kick.transpose());
@@ -41,7 +41,7 @@ fn noisy_heavy_ball_rests_where_its_recurrence_does() {
 }
 
 #[test]
-fn noisy_gradient_descent_rests_where_its_recurrence_does() {
+fn noisy_gradient_descent_has_the_stationary_law_of_its_recurrence() {
     // theta' = (1 - eps lambda) theta + sqrt(2 tau eps) xi, with lambda = 1.
     let eps = 0.3;
     let law = 2.0 * TEMPERATURE * eps / (1.0 - (1.0 - eps).powi(2));

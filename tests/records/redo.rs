@@ -65,7 +65,7 @@ impl Folder {
         } else {
             TwoLayer { inputs, outputs, bias, activation, fixed_output }.into()
         };
-        // The limit on half the sample is known by its name alone.
+        // The limit on half the sample is identified by its name alone.
         let half = run["id"] == "reference-half-sample";
         let part = |values: &[f64], columns: usize| {
             values[..values.len() / columns / if half { 2 } else { 1 } * columns].to_vec()

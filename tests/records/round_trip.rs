@@ -10,9 +10,9 @@ use widelimit::analysis::verdict::{Check, Verdict};
 use widelimit::choice::Choice;
 use widelimit::dynamics::StopReason;
 use widelimit::network::Activation;
-use widelimit::record::npz::{Arrays, Table};
+use widelimit::record::npz::{Arrays, StoredArrays};
 use widelimit::record::{
-    Clock, FORMAT, Host, Manifest, Phase, PopulationRecord, ReferenceError, RunFolder, RunKind, Status,
+    FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, ReferenceError, RunFolder, RunKind, Status,
     TrajectoryRecord,
 };
 
@@ -266,7 +266,7 @@ proptest! {
         wide.write(&path).unwrap();
         wide.clone().write(&again).unwrap();
         prop_assert!(std::fs::read(&path).unwrap() == std::fs::read(&again).unwrap(), "equal arrays, other bytes");
-        let table = Table::<f64>::read(&path).unwrap();
+        let table = StoredArrays::<f64>::read(&path).unwrap();
         prop_assert_eq!(table.names().collect::<Vec<_>>(), ["line", "nothing", "table"]);
         prop_assert_eq!(bits(&table.shaped::<Ix1>("line").unwrap().to_vec()), bits(&values));
         let square: Array2<f64> = table.get("table").unwrap().to_owned().into_dimensionality().unwrap();
@@ -277,7 +277,7 @@ proptest! {
         let mut narrow = Arrays::<f32>::default();
         narrow.push("line", &[single.len()], single.clone());
         narrow.write(&path).unwrap();
-        let back: Array1<f32> = Table::read(&path).unwrap().shaped("line").unwrap();
+        let back: Array1<f32> = StoredArrays::read(&path).unwrap().shaped("line").unwrap();
         let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         prop_assert_eq!(bits(&back.to_vec()), bits(&single));
     }
@@ -340,7 +340,7 @@ proptest! {
             status: Status::Interrupted,
             experiment: serde_json::json!({ "step": finite[1], "title": words }),
             seed: step,
-            clock: Some(Clock { step: finite[1], friction: finite[2], learning_rate: finite[3], momentum: finite[4] }),
+            hyperparameters: Some(Hyperparameters { step: finite[1], friction: finite[2], learning_rate: finite[3], momentum: finite[4] }),
             population: PopulationRecord {
                 description: words.clone(),
                 samples: 3,
@@ -354,7 +354,7 @@ proptest! {
             simd: words.clone(),
             memory: serde_json::json!({ "population": step }),
             resumed: 3,
-            phases: vec![Phase { name: words.clone(), seconds: finite[0].abs() }],
+            phases: vec![PhaseTime { name: words.clone(), seconds: finite[0].abs() }],
             warnings: vec![words.clone()],
             trajectories: (0..3)
                 .map(|k| TrajectoryRecord {
@@ -378,7 +378,7 @@ proptest! {
 }
 
 #[test]
-fn bytes_do_not_tell_when_they_were_written() {
+fn files_do_not_depend_on_the_time_of_writing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");
     let mut arrays = Arrays::<f64>::default();
@@ -386,7 +386,7 @@ fn bytes_do_not_tell_when_they_were_written() {
     arrays.push("y", &[1], vec![3.0]);
     arrays.write(&path).unwrap();
     let bytes = std::fs::read(&path).unwrap();
-    // Date and time of an entry of a ZIP archive: the first day it knows, at midnight.
+    // Date and time of an entry of a ZIP archive: the first day of the format, at midnight.
     let headers: Vec<usize> = (0..bytes.len() - 3).filter(|&i| bytes[i..].starts_with(b"PK\x03\x04")).collect();
     assert_eq!(headers.len(), 2);
     for at in headers {

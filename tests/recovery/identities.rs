@@ -3,17 +3,16 @@
 use faer::Mat;
 use faer::prelude::{Solve, SolveLstsq};
 use widelimit::choice::Choice;
-use widelimit::compute::InstructionSet;
 use widelimit::sparse::recovery::dense::gram;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::{
-    Cholesky, Damping, Inverse, Method, Problem, SampleLoss, Selection, Settings, Values, best_support, eliminate,
-    projection, refine, solve,
+    Cholesky, DampedInverse, Damping, Elimination, RecoveryMethod, SampleLoss, Selection, Settings, SparseProblem,
+    ValueRule, best_support, eliminate, projection, refine_by_swaps, solve,
 };
 
 const TIGHT: f64 = 1e-10;
 
-fn problem(n: usize, d: usize, condition: f64, snr_db: Option<f64>, index: u64) -> Problem {
+fn problem(n: usize, d: usize, condition: f64, snr_db: Option<f64>, index: u64) -> SparseProblem {
     let design = Design::Rotated { condition };
     let law = Instance {
         loss: SampleLoss::Squared,
@@ -60,8 +59,8 @@ fn four_identities_of_the_projection() {
         let problem = problem(2 * d, d, 50.0, None, index as u64);
         let v: Vec<f64> = (0..d).map(|j| ((j * j) as f64 + 0.3).sin()).collect();
         for damping in [0.0, 0.05] {
-            let inverse = Inverse::new(problem.hessian(problem.start()), damping).unwrap();
-            let h = Mat::from_fn(d, d, |i, j| inverse.damped(i, j));
+            let inverse = DampedInverse::new(problem.hessian(problem.start()), damping).unwrap();
+            let h = Mat::from_fn(d, d, |i, j| inverse.damped_entry(i, j));
             let p = inverse_of(&h);
             let support: Vec<usize> = (0..d).filter(|j| (j * 7 + 3) % d < k).collect();
             assert_eq!(support.len(), k);
@@ -114,9 +113,9 @@ fn four_identities_of_the_projection() {
 fn elimination_against_brute_force() {
     for (d, k, index) in [(60, 4, 0), (17, 5, 1), (53, 52, 2)] {
         let problem = problem(2 * d, d, 20.0, None, index);
-        let inverse = Inverse::new(problem.hessian(problem.start()), 0.0).unwrap();
+        let inverse = DampedInverse::new(problem.hessian(problem.start()), 0.0).unwrap();
         let v: Vec<f64> = (0..d).map(|j| (1.7 * j as f64 + 0.2).cos()).collect();
-        let (kept, point, trace) = eliminate(&v, inverse.matrix(), k);
+        let Elimination { support: kept, point, steps: trace } = eliminate(&v, inverse.matrix(), k);
         assert_eq!((kept.len(), trace.len()), (k, d - k));
         let h = &problem.hessian(problem.start());
         let mut alive: Vec<usize> = (0..d).collect();
@@ -159,7 +158,7 @@ fn exact_selection_against_all_subsets() {
     let (mut greedy_missed, mut swaps_missed) = (0, 0);
     for index in 0..12 {
         let problem = problem(26, 13, 1e4, Some(20.0), index);
-        let inverse = Inverse::new(problem.hessian(problem.start()), 0.0).unwrap();
+        let inverse = DampedInverse::new(problem.hessian(problem.start()), 0.0).unwrap();
         let v = inverse.solve(problem.xty());
         for k in [1, 4, 9, 13] {
             let cost = |support: &[usize]| {
@@ -169,8 +168,8 @@ fn exact_selection_against_all_subsets() {
             let best = subsets(13, k).into_iter().map(|s| (cost(&s), s)).min_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
             let found = best_support(&v, &inverse, k).unwrap();
             assert_eq!(found, best.1, "problem {index}, k = {k}");
-            let greedy = eliminate(&v, inverse.matrix(), k).0;
-            let swapped = refine(&v, &inverse, greedy.clone());
+            let greedy = eliminate(&v, inverse.matrix(), k).support;
+            let swapped = refine_by_swaps(&v, &inverse, greedy.clone());
             assert!(cost(&swapped) <= cost(&greedy) * (1.0 + 1e-12));
             assert_eq!(swapped.len(), k);
             greedy_missed += usize::from(greedy != best.1);
@@ -208,8 +207,8 @@ fn tiled_cholesky() {
     assert!(Cholesky::new(Mat::from_fn(2, 2, |i, j| if i == j { -1.0 } else { 0.0 }).as_ref(), 0.0).is_err());
 }
 
-/// Products, factors and inverses of several blocks and several copied parts: the same bits on any number of threads, and on
-/// AVX2 as on AVX-512.
+/// Products, factors and inverses of several blocks and several copied parts: the same bits on any number of threads.
+/// `tests/kernels.rs` compares instruction sets.
 #[test]
 fn bits_of_the_dense_kernels() {
     let (d, n) = (530, 1100);
@@ -225,12 +224,6 @@ fn bits_of_the_dense_kernels() {
     };
     let one = all(1);
     assert!(one == all(3), "threads");
-    let before = InstructionSet::current();
-    if before == InstructionSet::Avx512 && InstructionSet::Avx2.choose() {
-        let h = gram(xt.as_ref(), Some(&scale));
-        before.choose();
-        assert!(one.0 == h, "instruction sets");
-    }
 }
 
 /// Derivatives of every loss against central differences of order four.
@@ -258,14 +251,14 @@ fn derivatives_of_the_losses() {
         let step = 1e-3;
         let slope =
             |f: &dyn Fn(f64) -> f64| (8.0 * (f(step) - f(-step)) - (f(2.0 * step) - f(-2.0 * step))) / (12.0 * step);
-        let (value, g) = problem.gradient(&w);
+        let (value, g) = problem.value_and_gradient(&w);
         assert!((value - problem.value(&w)).abs() < 1e-13 * value.abs().max(1.0));
         let hessian = problem.hessian(&w);
         for j in 0..5 {
             let found = slope(&|t| problem.value(&shifted(j, t)));
             assert!((found - g[j]).abs() < 1e-9, "{name}: {found} {}", g[j]);
             for i in 0..5 {
-                let found = slope(&|t| problem.gradient(&shifted(j, t)).1[i]);
+                let found = slope(&|t| problem.value_and_gradient(&shifted(j, t)).1[i]);
                 assert!((found - hessian[(i, j)]).abs() < 1e-9, "{name}: {found} {}", hessian[(i, j)]);
             }
         }
@@ -293,14 +286,15 @@ fn what_the_methods_are_on_a_quadratic() {
         columns.qr().solve_lstsq(&y)
     };
     let settings = Settings { damping: Damping::Relative(0.0), ..Settings::new(4) };
-    let run = |selection, values| solve(&problem, Method::Obs(selection, values), &settings, |_| {}).unwrap();
+    let run = |selection, values| solve(&problem, RecoveryMethod::Obs(selection, values), &settings, |_| {}).unwrap();
     let dense = least_squares(&(0..12).collect::<Vec<_>>());
-    let topk = run(Selection::Magnitude, Values::Keep);
+    let topk = run(Selection::Magnitude, ValueRule::Keep);
     assert_eq!(topk.curve.len(), 2);
     topk.support.iter().for_each(|&j| close(topk.w[j], dense[(j, 0)], "thresholded least squares"));
-    let mut refitted = vec![run(Selection::Greedy, Values::Compensate), run(Selection::Exact, Values::Compensate)];
-    refitted.push(run(Selection::Magnitude, Values::Refit));
-    for method in [Method::Omp, Method::Htp] {
+    let mut refitted =
+        vec![run(Selection::Greedy, ValueRule::Compensate), run(Selection::Exact, ValueRule::Compensate)];
+    refitted.push(run(Selection::Magnitude, ValueRule::Refit));
+    for method in [RecoveryMethod::Omp, RecoveryMethod::Htp] {
         refitted.push(solve(&problem, method, &settings, |_| {}).unwrap());
     }
     for found in &refitted {
@@ -325,7 +319,7 @@ fn what_the_methods_are_on_a_quadratic() {
 #[test]
 fn fisher_by_rank_one_updates() {
     let problem =
-        problem(50, 8, 5.0, Some(15.0), 9).starting_at((0..8).map(|j| 0.3 - 0.1 * j as f64).collect()).unwrap();
+        problem(50, 8, 5.0, Some(15.0), 9).with_start((0..8).map(|j| 0.3 - 0.1 * j as f64).collect()).unwrap();
     let damping = 1e-3;
     let settings = Settings { damping: Damping::Relative(damping), ..Settings::new(3) };
     let n = 50.0;
@@ -334,7 +328,7 @@ fn fisher_by_rank_one_updates() {
     let minimum: Mat<f64> = x.qr().solve_lstsq(&y);
     let minimum: Vec<f64> = (0..8).map(|j| minimum[(j, 0)]).collect();
     // WoodTaylor goes from the start, WoodFisher prunes the dense minimum as if its gradient were zero.
-    for (method, w) in [(Method::WoodTaylor, problem.start().to_vec()), (Method::WoodFisher, minimum)] {
+    for (method, w) in [(RecoveryMethod::WoodTaylor, problem.start().to_vec()), (RecoveryMethod::WoodFisher, minimum)] {
         let mut gradients = Vec::new();
         for i in 0..50 {
             let residual = (0..8).map(|j| x[(i, j)] * w[j]).sum::<f64>() - y[(i, 0)];
@@ -350,7 +344,7 @@ fn fisher_by_rank_one_updates() {
         }
         let total = Mat::from_fn(8, 1, |j, _| gradients.iter().map(|g| g[j]).sum::<f64>() / n);
         let newton = &p * &total;
-        let taylor = if method == Method::WoodTaylor { 1.0 } else { 0.0 };
+        let taylor = if method == RecoveryMethod::WoodTaylor { 1.0 } else { 0.0 };
         let start: Vec<f64> = (0..8).map(|j| w[j] - taylor * newton[(j, 0)]).collect();
         let mut order: Vec<usize> = (0..8).collect();
         order.sort_by(|&a, &b| (start[b].powi(2) / p[(b, b)]).total_cmp(&(start[a].powi(2) / p[(a, a)])));
@@ -389,7 +383,7 @@ fn first_steps_by_their_formulas() {
     let on: Vec<f64> = (0..12).map(|j| if support.contains(&j) { b[j] } else { 0.0 }).collect();
     let square = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>();
     let mu = square(&on) / square(&times(&on));
-    let found = solve(&problem, Method::Niht, &settings, |_| {}).unwrap();
+    let found = solve(&problem, RecoveryMethod::Niht, &settings, |_| {}).unwrap();
     (0..12).for_each(|j| close(found.w[j], mu * on[j], "NIHT"));
     // HTP from elsewhere: the support of w - g / mean H_jj.
     let start: Vec<f64> = (0..12).map(|j| 5.0 * (1.3 * j as f64).cos()).collect();
@@ -400,8 +394,8 @@ fn first_steps_by_their_formulas() {
     let opposite: Vec<f64> = (0..12).map(|j| start[j] + g[j] / mean).collect();
     assert_ne!(top(&moved), top(&opposite), "the problem does not tell the sign of the step");
     let mut last = Vec::new();
-    let problem = problem.starting_at(start).unwrap();
-    solve(&problem, Method::Htp, &settings, |w| last = w.to_vec()).unwrap();
+    let problem = problem.with_start(start).unwrap();
+    solve(&problem, RecoveryMethod::Htp, &settings, |w| last = w.to_vec()).unwrap();
     let support: Vec<usize> = (0..12).filter(|&j| last[j] != 0.0).collect();
     assert_eq!(support, top(&moved));
 }

@@ -1,5 +1,5 @@
-//! Promise: sparse recovery is what it says: the published curves value for value, identities and brute force to rounding,
-//! and algorithms that do not care how a problem is written down.
+//! Sparse recovery: the published curves value for value, identities and brute force to rounding,
+//! and invariance under the way a problem is written.
 
 mod identities;
 mod properties;

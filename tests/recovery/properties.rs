@@ -7,7 +7,8 @@ use std::path::Path;
 use widelimit::choice::Choice;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::{
-    Damping, Method, Problem, RecoveryError, SampleLoss, Settings, Stop, largest, read, solve, threshold,
+    Damping, RecoveryError, RecoveryMethod, SampleLoss, Settings, SparseProblem, Stop, hard_threshold, largest_entries,
+    read_problem, solve,
 };
 
 fn law(n: usize, d: usize, sparsity: usize) -> Instance {
@@ -24,21 +25,21 @@ fn law(n: usize, d: usize, sparsity: usize) -> Instance {
 }
 
 /// The methods on least squares, the exact one left out where there are too many supports.
-fn methods(d: usize) -> impl Iterator<Item = Method> {
-    Method::ALL.iter().copied().filter(move |m| d <= 14 || m.name() != "exact-iobs")
+fn methods(d: usize) -> impl Iterator<Item = RecoveryMethod> {
+    RecoveryMethod::ALL.iter().copied().filter(move |m| d <= 14 || m.name() != "exact-iobs")
 }
 
-fn run(problem: &Problem, method: Method, k: usize) -> Vec<f64> {
+fn run(problem: &SparseProblem, method: RecoveryMethod, k: usize) -> Vec<f64> {
     let settings = Settings { iterations: 30, ..Settings::new(k) };
     solve(problem, method, &settings, |_| {}).unwrap_or_else(|error| panic!("{}: {error}", method.name())).w
 }
 
 /// A problem with its unknowns in another order, its unknowns' and its measurements' units changed.
-fn rewritten(problem: &Problem, order: &[usize], unit: f64) -> Problem {
+fn rewritten(problem: &SparseProblem, order: &[usize], unit: f64) -> SparseProblem {
     let design = problem.design();
     let xt = Mat::from_fn(design.nrows(), design.ncols(), |j, i| design[(order[j], i)]);
     let y = problem.measurements().iter().map(|y| unit * y).collect();
-    Problem::new(xt, y, SampleLoss::Squared, None).unwrap()
+    SparseProblem::new(xt, y, SampleLoss::Squared, None).unwrap()
 }
 
 proptest! {
@@ -54,8 +55,8 @@ proptest! {
             prop_assert!(w.iter().filter(|v| **v != 0.0).count() <= k, "{}", method.name());
             prop_assert_eq!(&w, &run(&problem, method, k), "{} is not repeatable", method.name());
             let size = w.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-            // WoodTaylor's matrix is not the Hessian: its step is not in the units of w, as its authors say.
-            if method == Method::WoodTaylor {
+            // WoodTaylor's matrix is not the Hessian: its step is not in the units of w, as its authors state.
+            if method == RecoveryMethod::WoodTaylor {
                 continue;
             }
             let scaled = run(&rewritten(&problem, &(0..d).collect::<Vec<_>>(), 4.0), method, k);
@@ -76,14 +77,14 @@ proptest! {
         // Small integers: many ties.
         let v: Vec<f64> = v.into_iter().map(f64::from).collect();
         let k = (part * (v.len() + 1) as f64) as usize;
-        let kept = largest(&v, k);
+        let kept = largest_entries(&v, k);
         prop_assert_eq!(kept.len(), k.min(v.len()));
         let mut order: Vec<usize> = (0..v.len()).collect();
         order.sort_by(|&a, &b| v[b].abs().total_cmp(&v[a].abs()).then(a.cmp(&b)));
         let mut expected = order[..kept.len()].to_vec();
         expected.sort_unstable();
         prop_assert_eq!(&kept, &expected);
-        let w = threshold(&v, k);
+        let w = hard_threshold(&v, k);
         let stays = |j: usize| if kept.contains(&j) { v[j] } else { 0.0 };
         prop_assert!((0..v.len()).all(|j| w[j] == stays(j)));
     }
@@ -94,16 +95,17 @@ proptest! {
 fn ties_go_to_the_lower_index() {
     let d = 8;
     let xt = Mat::from_fn(d, d, |j, i| if i == j { 1.0 } else { 0.0 });
-    let problem = Problem::new(xt, vec![1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0], SampleLoss::Squared, None).unwrap();
+    let problem =
+        SparseProblem::new(xt, vec![1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0], SampleLoss::Squared, None).unwrap();
     for method in methods(d).filter(|m| m.applies(d, d, 2)) {
         let found = solve(&problem, method, &Settings::new(2), |_| {}).unwrap();
         assert_eq!(found.support, [0, 1], "{}", method.name());
-        let size = if method == Method::WoodTaylor { found.w[0] } else { 1.0 };
+        let size = if method == RecoveryMethod::WoodTaylor { found.w[0] } else { 1.0 };
         assert!((found.w[0] - size).abs() < 1e-9 && (found.w[1] + size).abs() < 1e-9, "{}", method.name());
     }
 }
 
-/// Noiseless and well-posed: every method finds the truth, and says why it stopped.
+/// Noiseless and well-posed: every method finds the truth and reports why it stopped.
 #[test]
 fn the_truth_is_found() {
     let problem = Instance { snr_db: None, ..law(80, 40, 4) }.draw(7, 0).unwrap();
@@ -111,8 +113,8 @@ fn the_truth_is_found() {
         let found = solve(&problem, method, &Settings { reached: 1e-9, ..Settings::new(4) }, |_| {}).unwrap();
         assert!(found.point().error < 1e-6, "{}: {:?}", method.name(), found.point());
         let expected: &[Stop] = match method {
-            Method::Obs(..) => &[Stop::OnePass],
-            Method::Omp | Method::WoodFisher => &[Stop::Done],
+            RecoveryMethod::Obs(..) => &[Stop::OnePass],
+            RecoveryMethod::Omp | RecoveryMethod::WoodFisher => &[Stop::Done],
             _ => &[Stop::Reached],
         };
         assert!(expected.contains(&found.stop), "{}: {:?}", method.name(), found.stop);
@@ -131,26 +133,26 @@ fn hard_thresholding_descends() {
             design: Design::Rotated { condition: 40.0 },
             ..law(50, 30, 5)
         };
-        let found = solve(&law.draw(3, 1).unwrap(), Method::Iht, &Settings::new(5), |_| {}).unwrap();
+        let found = solve(&law.draw(3, 1).unwrap(), RecoveryMethod::Iht, &Settings::new(5), |_| {}).unwrap();
         // The dense start is not one of the iterates that the argument is about.
         let values: Vec<f64> = found.curve[1..].iter().map(|p| p.value).collect();
         assert!(values.windows(2).all(|v| v[1] <= v[0] + 1e-12), "{loss:?}");
     }
 }
 
-/// A step that is too long diverges: the best iterate is kept, and the end is told.
+/// A step that is too long diverges: the best iterate is kept, and the divergence is reported.
 #[test]
 fn divergence_keeps_the_best() {
     let law = Instance { snr_db: None, ..law(40, 20, 3) };
     let settings = Settings { step: 60.0, iterations: 2000, ..Settings::new(20) };
-    let found = solve(&law.draw(1, 0).unwrap(), Method::Iht, &settings, |_| {}).unwrap();
+    let found = solve(&law.draw(1, 0).unwrap(), RecoveryMethod::Iht, &settings, |_| {}).unwrap();
     assert_eq!(found.stop, Stop::Diverged);
     let least = found.curve.iter().map(|p| p.value).fold(f64::INFINITY, f64::min);
     assert_eq!(found.point().value, least);
     assert!(found.w.iter().all(|v| v.is_finite()));
 }
 
-/// Rank-deficient problems: damping is raised, which is told; never an answer that is not finite.
+/// Rank-deficient problems: damping is raised, which is reported; never an answer that is not finite.
 #[test]
 fn damping_is_raised_visibly() {
     let (n, d) = (30, 10);
@@ -158,18 +160,18 @@ fn damping_is_raised_visibly() {
     // Every column twice.
     let xt = Mat::from_fn(d, n, column);
     let y = (0..n).map(|i| column(0, i) + 0.5 * column(4, i)).collect();
-    let problem = Problem::new(xt, y, SampleLoss::Squared, None).unwrap();
+    let problem = SparseProblem::new(xt, y, SampleLoss::Squared, None).unwrap();
     for method in methods(d).filter(|m| m.applies(n, d, 3)) {
         let settings = Settings { damping: Damping::Relative(0.0), iterations: 50, ..Settings::new(3) };
         let found = solve(&problem, method, &settings, |_| {}).unwrap();
         assert!(found.w.iter().all(|v| v.is_finite()), "{}", method.name());
-        if matches!(method, Method::Obs(..)) {
+        if matches!(method, RecoveryMethod::Obs(..)) {
             assert!(found.raised && found.damping > 0.0, "{}: {}", method.name(), found.damping);
         }
     }
     // n < d with automatic damping: asked for, and so not raised.
     let problem = law(20, 40, 3).draw(1, 0).unwrap();
-    let found = solve(&problem, Method::ALL[6], &Settings::new(3), |_| {}).unwrap();
+    let found = solve(&problem, RecoveryMethod::ALL[6], &Settings::new(3), |_| {}).unwrap();
     assert_eq!((found.raised, found.damping), (false, 0.01));
 }
 
@@ -184,7 +186,7 @@ fn refusal(result: Result<impl Sized, RecoveryError>) -> String {
 fn bad_problems_are_refused() {
     let x = || Mat::from_fn(3, 4, |i, j| (i + j) as f64);
     let y = || vec![1.0; 4];
-    let made = |xt, y, truth| refusal(Problem::new(xt, y, SampleLoss::Squared, truth));
+    let made = |xt, y, truth| refusal(SparseProblem::new(xt, y, SampleLoss::Squared, truth));
     for (message, words) in [
         (made(Mat::zeros(3, 0), vec![], None), ["n = 0", "at least one"]),
         (made(Mat::zeros(0, 4), y(), None), ["d = 0", "at least one"]),
@@ -197,24 +199,24 @@ fn bad_problems_are_refused() {
         assert!(words.iter().all(|word| message.contains(word)), "{message}");
     }
     let problem = law(20, 12, 2).draw(1, 0).unwrap();
-    for &method in Method::ALL {
+    for &method in RecoveryMethod::ALL {
         let name = method.name();
         for k in [0, 13] {
             let message = refusal(solve(&problem, method, &Settings::new(k), |_| {}));
             assert!(message.contains(&format!("k = {k}")) && message.contains("d = 12"), "{name}: {message}");
         }
     }
-    let cosamp = refusal(solve(&problem, Method::CoSaMp, &Settings::new(5), |_| {}));
+    let cosamp = refusal(solve(&problem, RecoveryMethod::CoSaMp, &Settings::new(5), |_| {}));
     assert!(cosamp.contains("15") && cosamp.contains("12"), "{cosamp}");
     let large = law(80, 60, 2).draw(1, 0).unwrap();
-    let message = refusal(solve(&large, Method::from_name("exact-iobs").unwrap(), &Settings::new(20), |_| {}));
+    let message = refusal(solve(&large, RecoveryMethod::from_name("exact-iobs").unwrap(), &Settings::new(20), |_| {}));
     assert!(message.contains("20 among 60") && message.contains("greedy"), "{message}");
     let logistic = Instance { loss: SampleLoss::Logistic, snr_db: None, ..law(20, 12, 2) }.draw(1, 0).unwrap();
-    let message = refusal(solve(&logistic, Method::Omp, &Settings::new(2), |_| {}));
+    let message = refusal(solve(&logistic, RecoveryMethod::Omp, &Settings::new(2), |_| {}));
     assert!(message.contains("omp") && message.contains("squared"), "{message}");
     assert!(refusal(law(0, 4, 1).draw(1, 0)).contains("n = 0"));
     assert!(refusal(law(5, 4, 9).draw(1, 0)).contains("k = 9"));
-    assert!(refusal(problem.starting_at(vec![0.0; 3])).contains("w0 has 3"));
+    assert!(refusal(problem.with_start(vec![0.0; 3])).contains("w0 has 3"));
 }
 
 fn archive(arrays: &[(&str, ndarray::ArrayD<f64>)]) -> Vec<u8> {
@@ -229,8 +231,9 @@ fn archive(arrays: &[(&str, ndarray::ArrayD<f64>)]) -> Vec<u8> {
 fn problems_from_files() {
     let x = ndarray::array![[1.0, 0.0, 2.0], [0.0, 3.0, 1.0]].into_dyn();
     let vector = |v: &[f64]| ndarray::Array1::from(v.to_vec()).into_dyn();
-    let from =
-        |arrays: &[(&str, ndarray::ArrayD<f64>)]| read(Path::new("a.npz"), &archive(arrays), SampleLoss::Squared);
+    let from = |arrays: &[(&str, ndarray::ArrayD<f64>)]| {
+        read_problem(Path::new("a.npz"), &archive(arrays), SampleLoss::Squared)
+    };
     let whole = [
         ("X", x.clone()),
         ("y", vector(&[1.0, 2.0])),
@@ -244,7 +247,7 @@ fn problems_from_files() {
     assert!(from(&whole[..2]).unwrap().truth().is_none());
     let nan = ndarray::array![[1.0, 0.0, 2.0], [0.0, f64::NAN, 1.0]].into_dyn();
     for (arrays, words) in [
-        (vec![("X", x.clone())], ["a.npz: no array y", "it holds X"]),
+        (vec![("X", x.clone())], ["a.npz: no array y", "the archive holds X"]),
         (vec![("x", x.clone()), ("y", vector(&[1.0, 2.0]))], ["no array X", "w_star"]),
         (vec![("X", vector(&[1.0])), ("y", vector(&[1.0]))], ["array X has shape [1]", "(n, d)"]),
         (vec![("X", x.clone()), ("y", x.clone())], ["array y has shape [2, 3]", "one axis"]),
@@ -255,5 +258,8 @@ fn problems_from_files() {
         let message = refusal(from(&arrays));
         assert!(words.iter().all(|word| message.contains(word)), "{message}");
     }
-    assert!(refusal(read(Path::new("b.npz"), b"nothing", SampleLoss::Squared)).contains("b.npz: not a readable .npz"));
+    assert!(
+        refusal(read_problem(Path::new("b.npz"), b"nothing", SampleLoss::Squared))
+            .contains("b.npz: not a readable .npz")
+    );
 }

@@ -1,7 +1,7 @@
 //! The author mode against the published curves, on the published random stream.
 
 use serde_json::Value;
-use widelimit::sparse::recovery::{Method, Problem, Selection, Settings, Values, published, solve};
+use widelimit::sparse::recovery::{RecoveryMethod, Selection, Settings, SparseProblem, ValueRule, published, solve};
 
 const STEPS: usize = 750;
 const EXPERIMENTS: usize = 20;
@@ -15,11 +15,11 @@ struct Curves {
 }
 
 /// The published experiments by a method of the author mode, each from the start at this place.
-fn curves(method: Method, place: usize) -> Curves {
+fn curves(method: RecoveryMethod, place: usize) -> Curves {
     let experiments = published::experiments(EXPERIMENTS).unwrap();
     let mut curves = Curves { loss: Vec::new(), dist: Vec::new() };
     for experiment in experiments {
-        let problem: Problem = experiment.problem.starting_at(experiment.starts[place].clone()).unwrap();
+        let problem: SparseProblem = experiment.problem.with_start(experiment.starts[place].clone()).unwrap();
         let settings = Settings { iterations: STEPS, ..Settings::author(published::KEPT, published::ROWS) };
         let found = solve(&problem, method, &settings, |_| {}).unwrap();
         assert_eq!(found.curve.len(), STEPS + 1);
@@ -61,9 +61,10 @@ fn deviation(rows: &[Vec<f64>], expected: &Value, steps: &[usize]) -> f64 {
 fn published_curves() {
     let reference = reference();
     let steps: Vec<usize> = numbers(&reference["steps"]).into_iter().map(|t| t as usize).collect();
-    for (name, method, place) in
-        [("topk-I-OBS", Method::Obs(Selection::Magnitude, Values::Keep), 0), ("k-IHT", Method::Iht, 1)]
-    {
+    for (name, method, place) in [
+        ("topk-I-OBS", RecoveryMethod::Obs(Selection::Magnitude, ValueRule::Keep), 0),
+        ("k-IHT", RecoveryMethod::Iht, 1),
+    ] {
         let found = curves(method, place);
         let expected = &reference["published"][name];
         for (measure, rows) in [("loss", &found.loss), ("dist", &found.dist)] {
@@ -82,8 +83,8 @@ fn published_curves() {
 fn greedy_curves() {
     let reference = reference();
     let steps: Vec<usize> = numbers(&reference["steps"]).into_iter().map(|t| t as usize).collect();
-    for (name, values) in [("mask_only", Values::Keep), ("obs_update", Values::Compensate)] {
-        let found = curves(Method::Obs(Selection::Greedy, values), 2);
+    for (name, values) in [("mask_only", ValueRule::Keep), ("obs_update", ValueRule::Compensate)] {
+        let found = curves(RecoveryMethod::Obs(Selection::Greedy, values), 2);
         for (measure, rows) in [("loss", &found.loss), ("dist", &found.dist)] {
             let worst = deviation(rows, &reference["obc"][name][measure], &steps);
             println!("greedy {name} {measure}: {worst:.1e}");

@@ -1,7 +1,8 @@
-//! A learned curve: the middle point C of `theta(t) = (1-t)^2 P + 2 t (1-t) C + t^2 Q` that lowers the mean loss along it.
+//! A trained quadratic Bezier curve: the control point C of `theta(t) = (1-t)^2 P + 2 t (1-t) C + t^2 Q` that minimises the mean
+//! loss along the curve.
 //!
 //! Garipov et al., NeurIPS 2018. The derivative of the loss at t in C is `2 t (1-t)` times the gradient there, so that one t
-//! and one batch per step give an unbiased force on C, which heavy ball follows.
+//! and one batch per step give an unbiased estimate of the gradient in C, which heavy ball uses.
 
 use super::Path;
 use crate::compute::Threads;
@@ -10,7 +11,7 @@ use crate::dynamics::{Ensemble, Force, Method, Motion, Scheme, Simulation, State
 use crate::network::{Batch, ParameterVector};
 use rand::RngExt;
 
-/// The force on the middle point.
+/// The force on the control point C.
 pub struct CurveForce<'a> {
     /// The networks' model and width, the fixed sample and the objective.
     pub ensemble: Ensemble<'a, f64>,
@@ -50,9 +51,9 @@ impl Force<f64> for CurveForce<'_> {
     }
 }
 
-/// Trains the middle point for `steps` steps of heavy ball, from the middle of the straight line. Without a step the curve is
-/// that line.
-pub fn learn_curve(force: CurveForce<'_>, motion: Motion, steps: usize) -> Path {
+/// Trains the control point for `steps` steps of heavy ball, from the midpoint of the straight line; with `steps = 0` the curve
+/// is that line.
+pub fn train_curve(force: CurveForce<'_>, motion: Motion, steps: usize) -> Path {
     let Ensemble { network, width, .. } = force.ensemble;
     let canonical = |theta: &[f64]| ParameterVector::from_vec(network.to_canonical(width, theta));
     let [p, q] = force.ends.each_ref().map(|end| canonical(end));

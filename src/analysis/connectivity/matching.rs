@@ -1,4 +1,4 @@
-//! Matching of neurons: the permutation of Q's neurons that brings Q nearest to P.
+//! Matching of neurons: the permutation of the neurons of Q that minimises the distance to P.
 //!
 //! The cost of an assignment is a sum over neurons, so that the best one solves a linear assignment problem, exactly
 //! (Jonker, Volgenant 1987). For an odd activation the neurons `(a, w, b)` and `(-a, -w, -b)` are the same function, and the
@@ -8,9 +8,9 @@
 use crate::network::{Activation, Network, ParameterVector, ThreeLayer, TwoLayer};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 
-/// The distance between two neurons.
+/// The distance between neurons that a matching minimises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Match {
+pub enum NeuronDistance {
     /// `E_x |phi_i(x) - phi'_j(x)|^2`, between their features: activation times output weights in the last hidden layer,
     /// activation below it.
     Features,
@@ -43,7 +43,7 @@ impl Matching {
         p: &ParameterVector,
         q: &ParameterVector,
         x: ArrayView2<f64>,
-        by: Match,
+        by: NeuronDistance,
     ) -> Self {
         match network {
             Network::TwoLayer(two) => Matching { layers: vec![two_layer(two, width, p, q, x, by)] },
@@ -73,7 +73,7 @@ impl Assignment {
     fn of(cost: &Array2<f64>, flips: impl Fn(usize, usize) -> bool) -> Self {
         let n = cost.nrows();
         let costs: Vec<f64> = cost.iter().copied().collect();
-        // The solver fails for NaN only, which networks that reached the horizon do not have.
+        // The solver fails only for NaN, which a network that reached the horizon does not have.
         let partner = lsap::solve(n, n, &costs, false).map_or_else(|_| (0..n).collect(), |(_, columns)| columns);
         let sign = partner.iter().enumerate().map(|(i, &j)| if flips(i, j) { -1.0 } else { 1.0 }).collect();
         Assignment { partner, sign }
@@ -89,7 +89,8 @@ impl Assignment {
     }
 }
 
-fn apart(a: ArrayView1<f64>, b: ArrayView1<f64>, sign: f64) -> f64 {
+/// `|a - sign b|^2`.
+fn squared_distance(a: ArrayView1<f64>, b: ArrayView1<f64>, sign: f64) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - sign * b).powi(2)).sum()
 }
 
@@ -97,37 +98,42 @@ fn apart(a: ArrayView1<f64>, b: ArrayView1<f64>, sign: f64) -> f64 {
 fn by_rows(p: &Array2<f64>, q: &Array2<f64>, odd: bool) -> Assignment {
     let n = p.nrows();
     let cost = |i: usize, j: usize| {
-        let apart = |sign: f64| apart(p.row(i), q.row(j), sign);
-        if odd { apart(1.0).min(apart(-1.0)) } else { apart(1.0) }
+        let squared_distance = |sign: f64| squared_distance(p.row(i), q.row(j), sign);
+        if odd { squared_distance(1.0).min(squared_distance(-1.0)) } else { squared_distance(1.0) }
     };
     Assignment::of(&Array2::from_shape_fn((n, n), |(i, j)| cost(i, j)), |i, j| odd && nearer_flipped(p, q, i, j))
 }
 
+/// Whether row j of Q is nearer to row i of P with its sign changed.
 fn nearer_flipped(p: &Array2<f64>, q: &Array2<f64>, i: usize, j: usize) -> bool {
-    apart(p.row(i), q.row(j), -1.0) < apart(p.row(i), q.row(j), 1.0)
+    squared_distance(p.row(i), q.row(j), -1.0) < squared_distance(p.row(i), q.row(j), 1.0)
 }
 
+/// The assignment for a two-layer network.
 fn two_layer(
     network: &TwoLayer,
     width: usize,
     p: &ParameterVector,
     q: &ParameterVector,
     x: ArrayView2<f64>,
-    by: Match,
+    by: NeuronDistance,
 ) -> Assignment {
     let family = &network.families(width)[0];
     let [p, q] = [p, q].map(|point| family.matrix(&point.to_vec()).to_owned());
     let odd = network.activation.is_odd();
     match by {
-        Match::Weights => by_rows(&p, &q, odd),
-        Match::Features => {
+        NeuronDistance::Weights => by_rows(&p, &q, odd),
+        NeuronDistance::Features => {
             let (s, t) = (network.hidden(p.view(), x), network.hidden(q.view(), x));
             let (a, b) = (network.output_weights(p.view()), network.output_weights(q.view()));
-            Assignment::of(&feature_cost((&s, a), (&t, b)), |i, j| odd && nearer_flipped(&p, &q, i, j))
+            let of_p = LayerFeatures { activations: &s, outputs: a };
+            let of_q = LayerFeatures { activations: &t, outputs: b };
+            Assignment::of(&feature_cost(of_p, of_q), |i, j| odd && nearer_flipped(&p, &q, i, j))
         }
     }
 }
 
+/// The assignments for both hidden layers of a three-layer network.
 fn three_layer(
     network: &Network,
     three: &ThreeLayer,
@@ -135,14 +141,14 @@ fn three_layer(
     p: &ParameterVector,
     q: &ParameterVector,
     x: ArrayView2<f64>,
-    by: Match,
+    by: NeuronDistance,
 ) -> Matching {
     let families = network.families(width);
     let matrix = |point: &ParameterVector, f: usize| families[f].matrix(&point.to_vec()).to_owned();
     let [odd_first, odd_second] = three.activations.map(Activation::is_odd);
     let first = match by {
-        Match::Weights => by_rows(&matrix(p, 0), &matrix(q, 0), odd_first),
-        Match::Features => {
+        NeuronDistance::Weights => by_rows(&matrix(p, 0), &matrix(q, 0), odd_first),
+        NeuronDistance::Features => {
             let [s, t] = [p, q].map(|point| three.first_hidden(width, &point.to_vec(), x));
             by_rows(&s, &t, odd_first)
         }
@@ -150,32 +156,44 @@ fn three_layer(
     // Q with its first layer permuted.
     let [_, n2] = three.layers(width);
     let rest = Assignment { partner: (0..n2).collect(), sign: vec![1.0; n2] };
-    let placed = Matching { layers: vec![first.clone(), rest] }.apply(network, width, q);
+    let permuted = Matching { layers: vec![first.clone(), rest] }.apply(network, width, q);
     let scale = (matrix(p, 1).nrows() as f64).sqrt();
     // A neuron of the second layer: its incoming weights, scaled so that their square is a mean, its bias and output weights.
     let neurons = |point: &ParameterVector| {
         let incoming = matrix(point, 1).reversed_axes() / scale;
         ndarray::concatenate(Axis(1), &[incoming.view(), matrix(point, 2).view()]).expect("one row per neuron")
     };
-    let (own, other) = (neurons(p), neurons(&placed));
+    let (of_p_neurons, of_q_neurons) = (neurons(p), neurons(&permuted));
     let second = match by {
-        Match::Weights => by_rows(&own, &other, odd_second),
-        Match::Features => {
-            let [s, t] = [p, &placed].map(|point| three.hidden(width, &point.to_vec(), x));
+        NeuronDistance::Weights => by_rows(&of_p_neurons, &of_q_neurons, odd_second),
+        NeuronDistance::Features => {
+            let [s, t] = [p, &permuted].map(|point| three.hidden(width, &point.to_vec(), x));
             let outputs = three.outputs;
-            let a = own.slice(s![.., own.ncols() - outputs..]);
-            let b = other.slice(s![.., other.ncols() - outputs..]);
-            Assignment::of(&feature_cost((&s, a), (&t, b)), |i, j| odd_second && nearer_flipped(&own, &other, i, j))
+            let a = of_p_neurons.slice(s![.., of_p_neurons.ncols() - outputs..]);
+            let b = of_q_neurons.slice(s![.., of_q_neurons.ncols() - outputs..]);
+            let of_p = LayerFeatures { activations: &s, outputs: a };
+            let of_q = LayerFeatures { activations: &t, outputs: b };
+            Assignment::of(&feature_cost(of_p, of_q), |i, j| {
+                odd_second && nearer_flipped(&of_p_neurons, &of_q_neurons, i, j)
+            })
         }
     };
     Matching { layers: vec![first, second] }
 }
 
-/// Activations (N, n) and output weights (N, K).
-type Features<'a> = (&'a Array2<f64>, ArrayView2<'a, f64>);
+/// The factors of the features of a layer.
+#[derive(Clone, Copy)]
+struct LayerFeatures<'a> {
+    /// Activations (N, n) on the sample.
+    activations: &'a Array2<f64>,
+    /// Output weights (N, K).
+    outputs: ArrayView2<'a, f64>,
+}
 
 /// `E |phi_i - phi'_j|^2 = E|phi_i|^2 - 2 E<phi_i, phi'_j> + E|phi'_j|^2` for all pairs (N, N).
-fn feature_cost((s, a): Features<'_>, (t, b): Features<'_>) -> Array2<f64> {
+fn feature_cost(p: LayerFeatures<'_>, q: LayerFeatures<'_>) -> Array2<f64> {
+    let LayerFeatures { activations: s, outputs: a } = p;
+    let LayerFeatures { activations: t, outputs: b } = q;
     let samples = s.ncols() as f64;
     let square =
         |s: &Array2<f64>, a: ArrayView2<f64>| (s * s).sum_axis(Axis(1)) * a.mapv(|v| v * v).sum_axis(Axis(1)) / samples;

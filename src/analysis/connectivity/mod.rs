@@ -7,7 +7,7 @@
 //!   risk that is exact up to rounding;
 //! * the straight line;
 //! * the straight line after the best matching of neurons, in `matching.rs`;
-//! * a learned quadratic curve, in `bezier.rs`.
+//! * a trained quadratic curve, in `bezier.rs`.
 //!
 //! `profile.rs` evaluates the loss along any of them.
 
@@ -19,8 +19,8 @@ mod profile;
 mod three_layer;
 mod two_layer;
 
-pub use bezier::{CurveForce, learn_curve};
-pub use constructive::{Constructive, NamedRisks, Recipe, recipe};
-pub use matching::{Assignment, Match, Matching};
+pub use bezier::{CurveForce, train_curve};
+pub use constructive::{ConstructivePath, NamedRisks, PathStructure, WaypointArray, path_structure};
+pub use matching::{Assignment, Matching, NeuronDistance};
 pub use path::Path;
-pub use profile::{Measure, Profile};
+pub use profile::{LossEvaluator, Profile};

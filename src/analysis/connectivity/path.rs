@@ -5,7 +5,7 @@ use crate::network::ParameterVector;
 /// A path through networks of canonical parameters; its parameter runs from 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Path {
-    /// Straight pieces of equal length in the parameter, between neighbouring waypoints (at least two).
+    /// Straight segments of equal length in the parameter, between neighbouring waypoints (at least two).
     Straight(Vec<ParameterVector>),
     /// `(1-t)^2 P + 2 t (1-t) C + t^2 Q`.
     Bezier {
@@ -15,7 +15,7 @@ pub enum Path {
 }
 
 impl Path {
-    /// The straight line.
+    /// The straight line from P to Q.
     pub fn line(p: &ParameterVector, q: &ParameterVector) -> Self {
         Path::Straight(vec![p.clone(), q.clone()])
     }
@@ -24,16 +24,16 @@ impl Path {
     pub fn at(&self, t: f64) -> ParameterVector {
         match self {
             Path::Straight(waypoints) => {
-                let pieces = waypoints.len() - 1;
-                let place = t.clamp(0.0, 1.0) * pieces as f64;
+                let segments = waypoints.len() - 1;
+                let position = t.clamp(0.0, 1.0) * segments as f64;
                 // Multiples of 1/5 are rounded: a parameter within rounding of a waypoint denotes the waypoint.
-                let nearest = place.round();
-                if (place - nearest).abs() < 1e-12 {
+                let nearest = position.round();
+                if (position - nearest).abs() < 1e-12 {
                     return waypoints[nearest as usize].clone();
                 }
-                let piece = place.floor() as usize;
-                let s = place - piece as f64;
-                (1.0 - s) * &waypoints[piece] + s * &waypoints[piece + 1]
+                let segment = position.floor() as usize;
+                let s = position - segment as f64;
+                (1.0 - s) * &waypoints[segment] + s * &waypoints[segment + 1]
             }
             Path::Bezier { points: [p, c, q] } => match t {
                 0.0 => p.clone(),
@@ -43,8 +43,8 @@ impl Path {
         }
     }
 
-    /// Number of pieces on which the path is smooth.
-    pub fn pieces(&self) -> usize {
+    /// Number of segments, on each of which the path is smooth.
+    pub fn segments(&self) -> usize {
         match self {
             Path::Straight(waypoints) => waypoints.len() - 1,
             Path::Bezier { .. } => 1,

@@ -1,4 +1,4 @@
-//! The loss along a path.
+//! The loss and the accuracy along a path.
 
 use super::Path;
 use crate::compute::Threads;
@@ -6,14 +6,15 @@ use crate::network::{Loss, Network, ParameterVector};
 use crate::number;
 use serde::{Deserialize, Serialize};
 
-/// Rounds of golden-section search for a maximum between samples: each shrinks the bracket by 0.618.
-const ROUNDS: usize = 12;
-/// The golden section.
-const GOLDEN: f64 = 0.618_033_988_749_894_8;
+/// Steps of the golden-section search for a maximum between samples; each shrinks the bracket by 0.618.
+const SEARCH_STEPS: usize = 12;
+/// The reciprocal golden ratio.
+const GOLDEN_RATIO: f64 = 0.618_033_988_749_894_8;
 
-/// The loss on a fixed sample, without the ridge: the function that is convex or constant on the pieces of a path.
+/// Evaluates the loss of networks on a fixed sample, without the ridge: the function that is convex or constant on the segments
+/// of a constructive path.
 #[derive(Clone, Copy)]
-pub struct Measure<'a> {
+pub struct LossEvaluator<'a> {
     /// The model.
     pub network: &'a Network,
     /// Width of the networks.
@@ -26,7 +27,7 @@ pub struct Measure<'a> {
     pub loss: Loss,
 }
 
-impl Measure<'_> {
+impl LossEvaluator<'_> {
     /// Loss and accuracy of a network of canonical parameters.
     pub fn loss_and_accuracy(&self, point: &ParameterVector) -> (f64, f64) {
         let theta = self.network.from_canonical(self.width, &point.to_vec());
@@ -53,26 +54,27 @@ pub struct Profile {
     /// The largest loss, located between samples where the path is curved or the risk not convex.
     #[serde(with = "number")]
     pub maximum: f64,
-    /// The path's parameter there.
+    /// The parameter of the path at the largest loss.
     pub at: f64,
 }
 
 impl Profile {
     /// Evaluates a path at `samples` equally spaced parameters. The waypoints of a constructive path must be among them
-    /// (`samples - 1` a multiple of its pieces), so that the maxima of its convex pieces, which are at their ends, are exact.
-    pub fn of(path: &Path, samples: usize, measure: &Measure<'_>) -> Self {
+    /// (`samples - 1` a multiple of the number of segments), so that the maxima on its convex segments, which are at their ends,
+    /// are exact.
+    pub fn of(path: &Path, samples: usize, evaluator: &LossEvaluator<'_>) -> Self {
         let last = (samples - 1) as f64;
         let (loss, accuracy): (Vec<f64>, Vec<f64>) =
-            (0..samples).map(|i| measure.loss_and_accuracy(&path.at(i as f64 / last))).unzip();
+            (0..samples).map(|i| evaluator.loss_and_accuracy(&path.at(i as f64 / last))).unzip();
         let largest = (0..samples).fold(0, |best, i| if loss[i] > loss[best] { i } else { best });
         let (mut maximum, mut at) = (loss[largest], largest as f64 / last);
-        if path.pieces() == 1 {
+        if path.segments() == 1 {
             let mut low = largest.saturating_sub(1) as f64 / last;
             let mut high = (largest + 1).min(samples - 1) as f64 / last;
-            let value = |t: f64| measure.loss(&path.at(t));
-            let (mut a, mut b) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+            let value = |t: f64| evaluator.loss(&path.at(t));
+            let (mut a, mut b) = (high - GOLDEN_RATIO * (high - low), low + GOLDEN_RATIO * (high - low));
             let (mut at_a, mut at_b) = (value(a), value(b));
-            for _ in 0..ROUNDS {
+            for _ in 0..SEARCH_STEPS {
                 for (t, v) in [(a, at_a), (b, at_b)] {
                     if v > maximum {
                         (maximum, at) = (v, t);
@@ -80,11 +82,11 @@ impl Profile {
                 }
                 if at_a > at_b {
                     (high, b, at_b) = (b, a, at_a);
-                    a = high - GOLDEN * (high - low);
+                    a = high - GOLDEN_RATIO * (high - low);
                     at_a = value(a);
                 } else {
                     (low, a, at_a) = (a, b, at_b);
-                    b = low + GOLDEN * (high - low);
+                    b = low + GOLDEN_RATIO * (high - low);
                     at_b = value(b);
                 }
             }
@@ -92,7 +94,7 @@ impl Profile {
         Profile { loss, accuracy, maximum, at }
     }
 
-    /// The largest loss above the larger end.
+    /// The barrier: the largest loss minus the larger loss of the two ends.
     pub fn barrier(&self) -> f64 {
         self.maximum - self.loss[0].max(self.loss[self.loss.len() - 1])
     }

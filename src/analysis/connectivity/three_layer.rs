@@ -1,4 +1,4 @@
-//! The constructive path of three-layer networks: nine straight pieces (SM; KWL; WKM section 5).
+//! The constructive path of three-layer networks: nine straight segments (SM; KWL; WKM section 5).
 //!
 //! Halves I of the first and J of the second hidden layer are kept in P, their complements in Q (primed). "Keep J" has the
 //! output weights of J doubled and the others zero; "keep I, J" also has the weights u from I doubled and the others zero.
@@ -17,18 +17,27 @@
 //! ```
 //!
 //! Biases belong to the weights into their neuron. The construction of the theory first moves the reduced network of P back
-//! into J; here that of Q is written to J directly, which saves four pieces and has the same bound.
+//! into J; here that of Q is written to J directly, which needs four segments fewer and has the same bound.
 
-use super::constructive::{Described, Recipe};
+use super::constructive::{PathStructure, WaypointArray};
 use crate::network::{Family, Network, ParameterVector};
 use ndarray::{ArrayViewMut2, s};
 
-pub(super) const RECIPE: Recipe = Recipe {
+/// The structure of the path.
+pub(super) const STRUCTURE: PathStructure = PathStructure {
     named: &[0, 1, 3, 6, 8, 9],
     silent: &[1, 3, 5, 7],
-    pieces: 9,
+    segments: 9,
     bound: "max(R(P), R(P keep J), R(P keep I, J), R(Q keep I', J'), R(Q keep J'), R(Q))",
 };
+
+/// The second hidden layer of a network.
+struct SecondLayer<'a> {
+    /// Weights from the first hidden layer (N1, N2).
+    u: &'a ndarray::Array2<f64>,
+    /// Neurons (c, a), one per row.
+    neurons: &'a ndarray::Array2<f64>,
+}
 
 /// A network under construction.
 struct Draft<'a> {
@@ -37,6 +46,7 @@ struct Draft<'a> {
 }
 
 impl Draft<'_> {
+    /// The parameters of a family of units, one unit per row.
     fn matrix(&mut self, family: usize) -> ArrayViewMut2<'_, f64> {
         let family = &self.families[family];
         let values = self.point.as_slice_mut().expect("one axis, contiguous");
@@ -72,10 +82,10 @@ pub(super) fn waypoints(
             neurons.slice_mut(s![at, a..]).assign(&(2.0 * &of.slice(s![j, a..])));
         }
     };
-    // Sets the incoming weights of the neurons in `at` to those of `from` from the neurons `rows` of the first layer, doubled,
-    // and to zero from the others.
-    type Ends<'a> = (&'a ndarray::Array2<f64>, &'a ndarray::Array2<f64>);
-    let copy = |draft: &mut Draft<'_>, (u, neurons): Ends<'_>, rows: &[usize], from: &[usize], at: &[usize]| {
+    // Sets the incoming weights of the neurons in `at` to those of `from`: doubled for the weights from the neurons `rows` of the
+    // first layer, zero for the others.
+    let copy = |draft: &mut Draft<'_>, layer: SecondLayer<'_>, rows: &[usize], from: &[usize], at: &[usize]| {
+        let SecondLayer { u, neurons } = layer;
         for (&j, &at) in from.iter().zip(at) {
             let mut weights = draft.matrix(1);
             weights.column_mut(at).fill(0.0);
@@ -96,12 +106,12 @@ pub(super) fn waypoints(
 
     set_outputs(&mut draft, &p2, &second, &second);
     waypoints.push(draft.point.clone());
-    copy(&mut draft, (&pu, &p2), &first, &second, &second_rest);
+    copy(&mut draft, SecondLayer { u: &pu, neurons: &p2 }, &first, &second, &second_rest);
     waypoints.push(draft.point.clone());
     set_outputs(&mut draft, &p2, &second, &second_rest);
     waypoints.push(draft.point.clone());
     move_first(&mut draft, &first_rest);
-    copy(&mut draft, (&qu, &q2), &first_rest, &second_rest, &second);
+    copy(&mut draft, SecondLayer { u: &qu, neurons: &q2 }, &first_rest, &second_rest, &second);
     waypoints.push(draft.point.clone());
     set_outputs(&mut draft, &q2, &second_rest, &second);
     waypoints.push(draft.point.clone());
@@ -117,13 +127,14 @@ pub(super) fn waypoints(
 }
 
 /// Every part of the network at the waypoints, each (10, rows, columns).
-pub(super) fn described(network: &Network, width: usize, waypoints: &[ParameterVector]) -> Vec<Described> {
+pub(super) fn waypoint_arrays(network: &Network, width: usize, waypoints: &[ParameterVector]) -> Vec<WaypointArray> {
     let points: Vec<Vec<f64>> = waypoints.iter().map(|point| point.to_vec()).collect();
     let families = network.families(width);
     let parts = families.iter().flat_map(|family| family.parts.iter().map(move |part| (family, part)));
     let describe = |(family, part): (&Family, &crate::network::FamilyPart)| {
         let values = points.iter().flat_map(|point| family.part(part, point).iter().copied().collect::<Vec<f64>>());
-        (part.name.to_string(), vec![points.len(), family.rows, part.columns.len()], values.collect())
+        let shape = vec![points.len(), family.rows, part.columns.len()];
+        WaypointArray { name: part.name.to_string(), shape, values: values.collect() }
     };
     parts.map(describe).collect()
 }

@@ -1,4 +1,4 @@
-//! The constructive path of two-layer networks: five straight pieces (SM; KWL; WKM section 5).
+//! The constructive path of two-layer networks: five straight segments (SM; KWL; WKM section 5).
 //!
 //! A set A of half the neurons is kept in P, its complement B in Q ("keep" = output weights doubled, the others zero):
 //!
@@ -6,14 +6,19 @@
 //! P -> (2 a_A, 0 | w_A, w_B) -> (2 a_A, 0 | w_A, w'_B) -> (0, 2 a'_B | w_A, w'_B) -> (0, 2 a'_B | w'_A, w'_B) -> Q
 //! ```
 //!
-//! Pieces 1, 3, 5 change output weights only, pieces 2, 4 hidden weights of neurons with zero output weights. Biases belong
+//! Pieces 1, 3, 5 change output weights only, segments 2, 4 hidden weights of neurons with zero output weights. Biases belong
 //! to w.
 
-use super::constructive::{Described, Recipe};
+use super::constructive::{PathStructure, WaypointArray};
 use crate::network::{ParameterVector, TwoLayer};
 
-pub(super) const RECIPE: Recipe =
-    Recipe { named: &[0, 1, 4, 5], silent: &[1, 3], pieces: 5, bound: "max(R(P), R(P keep A), R(Q keep B), R(Q))" };
+/// The structure of the path.
+pub(super) const STRUCTURE: PathStructure = PathStructure {
+    named: &[0, 1, 4, 5],
+    silent: &[1, 3],
+    segments: 5,
+    bound: "max(R(P), R(P keep A), R(Q keep B), R(Q))",
+};
 
 /// Whether a neuron's hidden weights at a waypoint are those of Q rather than P; `kept` is whether it is kept in P.
 fn hidden_of_q(waypoint: usize, kept: bool) -> bool {
@@ -49,22 +54,22 @@ pub(super) fn waypoints(
             }
         })
     };
-    (0..=RECIPE.pieces).map(at).collect()
+    (0..=STRUCTURE.segments).map(at).collect()
 }
 
 /// Output weights at the waypoints (6, N, K), and whether a neuron's hidden weights are those of Q (6, N).
-pub(super) fn described(
+pub(super) fn waypoint_arrays(
     network: &TwoLayer,
     width: usize,
     waypoints: &[ParameterVector],
     kept: &[bool],
-) -> Vec<Described> {
+) -> Vec<WaypointArray> {
     let (parameters, outputs) = (network.parameters(), network.outputs);
     let is_output = |&(k, _): &(usize, &f64)| k % parameters >= parameters - outputs;
     let a = waypoints.iter().flat_map(|w| w.iter().enumerate().filter(is_output).map(|(_, &v)| v));
     let of_q = (0..waypoints.len()).flat_map(|k| kept.iter().map(move |&kept| f64::from(hidden_of_q(k, kept))));
     vec![
-        ("a".into(), vec![waypoints.len(), width, outputs], a.collect()),
-        ("hidden_of_q".into(), vec![waypoints.len(), width], of_q.collect()),
+        WaypointArray { name: "a".into(), shape: vec![waypoints.len(), width, outputs], values: a.collect() },
+        WaypointArray { name: "hidden_of_q".into(), shape: vec![waypoints.len(), width], values: of_q.collect() },
     ]
 }

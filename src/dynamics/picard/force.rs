@@ -6,7 +6,7 @@ use crate::dynamics::{Ensemble, Force, StageTime};
 use crate::network::TwoLayer;
 use crate::network::kernel::{Samples, TwoLayerModel, TwoLayerWorkspace};
 
-/// `grad Psi^n_t(theta)` for the particles of one state.
+/// `grad Psi^n_t(theta)` for the particles of one state (see [`super`]).
 pub struct FrozenForce<'a, R> {
     ensemble: Ensemble<'a, R, TwoLayer>,
     samples: &'a Samples<R>,
@@ -28,14 +28,14 @@ struct PredictionSums<'a> {
 
 impl<'a, R: Real> FrozenForce<'a, R> {
     /// The force on an ensemble under a path. `samples` are the packed inputs of the ensemble's sample
-    /// ([`super::map::packed`]), which the path belongs to.
+    /// ([`super::map::pack_inputs`]), which the path belongs to.
     pub fn new(
         ensemble: Ensemble<'a, R, TwoLayer>,
         samples: &'a Samples<R>,
         path: &'a FrozenPath<R>,
         threads: Threads,
     ) -> Self {
-        let (workspace, residual) = Default::default();
+        let (workspace, residual) = (TwoLayerWorkspace::default(), Vec::new());
         FrozenForce { ensemble, samples, path, threads, workspace, residual, sums: None }
     }
 

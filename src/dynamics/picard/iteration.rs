@@ -1,4 +1,4 @@
-//! The iteration of the trajectory map, window by window.
+//! Fixed-point iteration of the trajectory map, window by window (Picard iteration on predictions; theory section 3).
 
 use super::{FrozenPath, TrajectoryMap};
 use crate::compute::Real;
@@ -9,8 +9,8 @@ use crate::dynamics::{Ensemble, State};
 pub enum Guess {
     /// The predictions at the window's start.
     Constant,
-    /// The labels after the window's start, for which the half-squared loss exerts no force: a second guess, to test that the
-    /// fixed point does not depend on it.
+    /// The labels after the window's start, for which the half-squared loss has zero residuals: a second guess, to test that
+    /// the fixed point does not depend on it.
     Labels,
 }
 
@@ -29,9 +29,9 @@ pub struct IterationSettings {
     pub guess: Guess,
 }
 
-/// State of the iteration after an iterate.
+/// Status of the iteration after an iterate.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Outcome {
+pub enum IterationStatus {
     /// The window needs another iterate, or there is another window.
     Continue,
     /// The last window has converged.
@@ -45,8 +45,8 @@ pub enum Outcome {
     },
 }
 
-/// An iteration in progress. The public fields are what a checkpoint has to hold.
-pub struct Iteration<'m, 'a, R> {
+/// A Picard iteration in progress. Its public fields are the contents of a checkpoint.
+pub struct PicardIteration<'m, 'a, R> {
     map: &'m TrajectoryMap<'a, R>,
     settings: IterationSettings,
     path: FrozenPath<R>,
@@ -58,11 +58,11 @@ pub struct Iteration<'m, 'a, R> {
     pub differences: Vec<Vec<f64>>,
 }
 
-impl<'m, 'a, R: Real> Iteration<'m, 'a, R> {
-    /// An iteration from a state at time 0.
+impl<'m, 'a, R: Real> PicardIteration<'m, 'a, R> {
+    /// An iteration from the state `start` at time 0.
     pub fn new(map: &'m TrajectoryMap<'a, R>, start: State<R>, settings: IterationSettings) -> Self {
-        let (len, window) = (map.len(), settings.steps / settings.windows);
-        let mut iteration = Iteration {
+        let (len, window) = (map.prediction_len(), settings.steps / settings.windows);
+        let mut iteration = PicardIteration {
             map,
             settings,
             path: FrozenPath::new(len, window, settings.steps),
@@ -71,11 +71,11 @@ impl<'m, 'a, R: Real> Iteration<'m, 'a, R> {
             differences: vec![Vec::new()],
         };
         iteration.predictions[..len].copy_from_slice(&map.predict(&iteration.start.theta));
-        iteration.open();
+        iteration.write_guess();
         iteration
     }
 
-    /// An iteration that continues from saved predictions, state and differences.
+    /// Resumes an iteration from the saved fields `predictions`, `start` and `differences`.
     pub fn resume(
         map: &'m TrajectoryMap<'a, R>,
         settings: IterationSettings,
@@ -83,8 +83,8 @@ impl<'m, 'a, R: Real> Iteration<'m, 'a, R> {
         start: State<R>,
         differences: Vec<Vec<f64>>,
     ) -> Self {
-        let path = FrozenPath::new(map.len(), settings.steps / settings.windows, settings.steps);
-        Iteration { map, settings, path, predictions, start, differences }
+        let path = FrozenPath::new(map.prediction_len(), settings.steps / settings.windows, settings.steps);
+        PicardIteration { map, settings, path, predictions, start, differences }
     }
 
     /// Index of the current window.
@@ -92,8 +92,9 @@ impl<'m, 'a, R: Real> Iteration<'m, 'a, R> {
         self.differences.len() - 1
     }
 
-    /// Estimated fraction of the iteration that is done, between 0 and 1: windows, and of the current one the converged digits.
-    pub fn done(&self) -> f64 {
+    /// Estimated fraction of the work that is done, in [0, 1]: converged windows, and for the current window the logarithm of
+    /// the reduction of its difference relative to that required.
+    pub fn fraction_done(&self) -> f64 {
         let part = match &self.differences[self.window()][..] {
             [first, .., last] if last < first => (last / first).ln() / (self.settings.tolerance / first).ln(),
             _ => 0.0,
@@ -102,13 +103,13 @@ impl<'m, 'a, R: Real> Iteration<'m, 'a, R> {
     }
 
     /// Steps of a window.
-    fn steps(&self) -> usize {
+    fn window_steps(&self) -> usize {
         self.settings.steps / self.settings.windows
     }
 
     /// Writes the guess into the nodes of the current window.
-    fn open(&mut self) {
-        let (len, steps) = (self.map.len(), self.steps());
+    fn write_guess(&mut self) {
+        let (len, steps) = (self.map.prediction_len(), self.window_steps());
         let first = self.window() * steps * len;
         for node in 1..=steps {
             match self.settings.guess {
@@ -120,9 +121,9 @@ impl<'m, 'a, R: Real> Iteration<'m, 'a, R> {
         }
     }
 
-    /// Computes one iterate of the current window.
-    pub fn advance(&mut self) -> Outcome {
-        let (len, steps, window) = (self.map.len(), self.steps(), self.window());
+    /// Computes one iterate of the current window; on convergence, moves on to the next window.
+    pub fn advance(&mut self) -> IterationStatus {
+        let (len, steps, window) = (self.map.prediction_len(), self.window_steps(), self.window());
         let nodes = window * steps * len..(window * steps + steps + 1) * len;
         let Ensemble { network, population, objective, .. } = self.map.ensemble;
         let before = &mut self.predictions[nodes];
@@ -131,12 +132,12 @@ impl<'m, 'a, R: Real> Iteration<'m, 'a, R> {
         let mut end = self.start.clone();
         let after = self.map.apply(&self.path, &mut end, steps);
         let norm = |f: &[f64]| (f.iter().map(|v| v * v).sum::<f64>() * outputs as f64 / len as f64).sqrt();
-        let apart = |(a, b): (&[f64], &[f64])| norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>());
+        let distance = |(a, b): (&[f64], &[f64])| norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>());
         // f64::max ignores NaN, which must be reported.
         let sup = |values: &mut dyn Iterator<Item = f64>| {
             values.fold(0.0_f64, |most, v| if v.is_nan() || most.is_nan() { f64::NAN } else { most.max(v) })
         };
-        let difference = sup(&mut after.chunks_exact(len).zip(before.chunks_exact(len)).map(apart));
+        let difference = sup(&mut after.chunks_exact(len).zip(before.chunks_exact(len)).map(distance));
         let size = sup(&mut after.chunks_exact(len).map(norm));
         before.copy_from_slice(&after);
         let iterates = &mut self.differences[window];
@@ -144,20 +145,20 @@ impl<'m, 'a, R: Real> Iteration<'m, 'a, R> {
         if difference <= self.settings.tolerance * size.max(1.0) {
             self.start = end;
             if window + 1 == self.settings.windows {
-                return Outcome::Converged;
+                return IterationStatus::Converged;
             }
             self.differences.push(Vec::new());
-            self.open();
-            return Outcome::Continue;
+            self.write_guess();
+            return IterationStatus::Continue;
         }
         if iterates.len() >= self.settings.iterates || !difference.is_finite() {
-            return Outcome::NotConverged { window, difference };
+            return IterationStatus::NotConverged { window, difference };
         }
-        Outcome::Continue
+        IterationStatus::Continue
     }
 
-    /// Residuals of the fixed point over the whole horizon, once the iteration has converged.
-    pub fn frozen(mut self) -> FrozenPath<R> {
+    /// The predictions of the fixed point over the whole horizon as a path of residuals; valid once the iteration has converged.
+    pub fn into_path(mut self) -> FrozenPath<R> {
         let Ensemble { network, population, objective, .. } = self.map.ensemble;
         self.path.freeze(0, &self.predictions, objective.loss, &population.y, network.outputs);
         self.path

@@ -12,13 +12,13 @@ use std::ops::Range;
 /// do not depend on the number of threads.
 pub(crate) const SHARES: usize = 16;
 
-/// Most blocks of neurons that are integrated together.
-const MOST_BLOCKS: usize = 8;
+/// Largest number of blocks of neurons that are integrated together.
+const MAX_BLOCKS: usize = 8;
 
-/// The noise of particles `first .. first + width` of the ensemble, from `(first, width)`.
+/// A function from `(first, width)` to the noise of the particles `first .. first + width` of the ensemble.
 pub type NoiseOf<'a, R> = dyn Fn(usize, usize) -> Box<dyn Noise<R>> + Sync + 'a;
 
-/// The map from frozen predictions to the predictions of the particles that evolve under them.
+/// The trajectory map: from frozen predictions to the predictions of the particles that evolve under them (WKM section 4).
 pub struct TrajectoryMap<'a, R> {
     /// The particles, the sample that expectations are taken over, and the objective.
     pub ensemble: Ensemble<'a, R, TwoLayer>,
@@ -26,27 +26,22 @@ pub struct TrajectoryMap<'a, R> {
     samples: Samples<R>,
     /// The integrator, of fixed step.
     pub scheme: Scheme,
-    /// Noise by particles.
+    /// The noise of a range of particles.
     pub noise: &'a NoiseOf<'a, R>,
 }
 
 impl<'a, R: Real> TrajectoryMap<'a, R> {
-    /// The map of an ensemble under a scheme of fixed step.
+    /// The map of an ensemble under a scheme of fixed step. `noise` gives the Brownian increments.
     pub fn new(ensemble: Ensemble<'a, R, TwoLayer>, scheme: Scheme, noise: &'a NoiseOf<'a, R>) -> Self {
-        TrajectoryMap { ensemble, samples: packed(ensemble.network, ensemble.population), scheme, noise }
+        TrajectoryMap { ensemble, samples: pack_inputs(ensemble.network, ensemble.population), scheme, noise }
     }
 
-    /// Numbers per node, n K.
-    pub fn len(&self) -> usize {
+    /// Numbers per node of the time grid: n K, for n samples and K outputs.
+    pub fn prediction_len(&self) -> usize {
         self.ensemble.population.y.len()
     }
 
-    /// Whether the sample is empty.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Predictions (n, K) of a state's particles.
+    /// Predictions (n, K), row-major, of the particles with parameters `theta`, in the layout of the state.
     pub fn predict(&self, theta: &[R]) -> Vec<f64> {
         let Ensemble { network, width, population, .. } = self.ensemble;
         TwoLayerWorkspace::default().predict(
@@ -62,7 +57,7 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
         let Ensemble { network, width, .. } = self.ensemble;
         let layout = network.layout(width);
         let blocks = width.div_ceil(LANES);
-        let per = (blocks / SHARES).clamp(1, MOST_BLOCKS);
+        let per = (blocks / SHARES).clamp(1, MAX_BLOCKS);
         let (chunk, neurons) = (per * LANES * layout.parameters, per * LANES);
         let chunks = blocks.div_ceil(per);
         let shares = SHARES.min(chunks);
@@ -75,7 +70,7 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
             .enumerate()
             .with_max_len(1)
             .map(|(share, (theta, momentum))| {
-                let mut sum = vec![0.0; (steps + 1) * self.len()];
+                let mut sum = vec![0.0; (steps + 1) * self.prediction_len()];
                 for (c, (theta, momentum)) in theta.chunks_mut(chunk).zip(momentum.chunks_mut(chunk)).enumerate() {
                     let first = (share * per_share + c) * neurons;
                     let particles = first..(first + neurons).min(width);
@@ -87,7 +82,7 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
                 sum
             })
             .collect();
-        let mut total = vec![0.0; (steps + 1) * self.len()];
+        let mut total = vec![0.0; (steps + 1) * self.prediction_len()];
         for sum in sums {
             total.iter_mut().zip(&sum).for_each(|(total, sum)| *total += sum);
         }
@@ -125,13 +120,14 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
         end
     }
 
+    /// The time of a step.
     fn time_of(&self, step: u64) -> f64 {
         step as f64 * self.scheme.motion.step
     }
 }
 
-/// A population's inputs in the order in which gradients read them.
-pub fn packed<R: Real>(network: &TwoLayer, population: &Batch<R>) -> Samples<R> {
+/// A population's inputs, packed in the order in which the gradient kernels read them.
+pub fn pack_inputs<R: Real>(network: &TwoLayer, population: &Batch<R>) -> Samples<R> {
     let d = network.inputs;
     let mut samples = Samples::default();
     samples.reset(population.x.len() / d, d, Some(network.bias));

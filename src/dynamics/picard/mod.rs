@@ -27,6 +27,6 @@ pub mod map;
 pub mod path;
 
 pub use force::FrozenForce;
-pub use iteration::{Guess, Iteration, IterationSettings, Outcome};
+pub use iteration::{Guess, IterationSettings, IterationStatus, PicardIteration};
 pub use map::TrajectoryMap;
 pub use path::FrozenPath;

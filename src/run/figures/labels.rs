@@ -1,8 +1,8 @@
-//! Numbers in labels.
+//! Formatting of numbers in labels.
 
 use crate::analysis::fit::SlopeFit;
 
-/// A number with two decimals and a typographic minus sign.
+/// A number with two decimals and the minus sign U+2212.
 pub fn number(value: f64) -> String {
     format!("{value:.2}").replace('-', "−")
 }

@@ -1,10 +1,10 @@
-//! Lines against time that several figures share.
+//! Lines against time.
 
 use super::records::Records;
 use crate::figure::{Colour, Dash, Mark, Stroke};
 use crate::record::Measure;
 
-/// The median and the 5 to 95 % band over seeds of every width, dark for wide.
+/// The median and the band from the 5 % to the 95 % quantile over seeds, of every width; wider networks are darker.
 pub fn by_width(records: &Records, measure: Measure) -> Vec<Mark> {
     let Some(group) = records.widths() else { return Vec::new() };
     let times = records.times();

@@ -1,14 +1,14 @@
-//! The figures of a run: pure functions of its records.
+//! The figures of a run, which are functions of its records alone.
 //!
-//! Every run of networks has the figures of this folder; each study adds its own (`study/NAME/figure.rs`).
+//! Every run of training has the figures of this folder; each study adds others (`study/NAME/figure.rs`).
 //!
 //! | file | figure |
 //! |---|---|
-//! | `time.rs` | `gap-time`: distances from the limit against time |
-//! | `risk.rs` | `risk`: risk (and accuracy) of every width and of the limit against time |
-//! | `neurons.rs` | `neurons`: the neurons of a network and of the limit, side by side |
-//! | [`records`] | the records that several figures are drawn from |
-//! | [`lines`], [`labels`] | lines and labels that several figures share |
+//! | `time` | distances from the limit against time |
+//! | `risk` | risk, and accuracy or kinetic energy, of every width and of the limit against time |
+//! | `neurons` | the neurons of a network and of the limit |
+//! | [`records`] | the records that several figures show |
+//! | [`lines`], [`labels`] | common lines and labels |
 
 pub mod labels;
 pub mod lines;
@@ -34,11 +34,11 @@ pub fn draw(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<PathB
     let manifest = folder.manifest()?;
     let figures = match manifest.kind {
         RunKind::Training => {
-            let mut figures = of_every_run(folder, &manifest)?;
-            figures.extend(of_studies(registry.training, folder, &manifest)?);
+            let mut figures = common_figures(folder, &manifest)?;
+            figures.extend(study_figures(registry.training, folder, &manifest)?);
             figures
         }
-        RunKind::Recovery => of_studies(registry.recovery, folder, &manifest)?,
+        RunKind::Recovery => study_figures(registry.recovery, folder, &manifest)?,
     };
     let drawn: Result<Vec<Vec<PathBuf>>, FigureError> =
         figures.par_iter().map(|(name, figure)| write(figure, &folder.file(&format!("figures/{name}")))).collect();
@@ -46,7 +46,7 @@ pub fn draw(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<PathB
 }
 
 /// The figures of the studies whose records are in the folder, in the order of the registry.
-fn of_studies<E: Runnable>(
+fn study_figures<E: Runnable>(
     registered: &[RegisteredStudy<E>],
     folder: &RunFolder,
     manifest: &Manifest,
@@ -58,8 +58,8 @@ fn of_studies<E: Runnable>(
     Ok(figures)
 }
 
-/// The figures of every run of networks.
-fn of_every_run(folder: &RunFolder, manifest: &Manifest) -> Result<Vec<NamedFigure>, FiguresError> {
+/// The figures of every run of training.
+fn common_figures(folder: &RunFolder, manifest: &Manifest) -> Result<Vec<NamedFigure>, FiguresError> {
     let records = Records::read(folder)?;
     let mut figures = vec![("gap-time".into(), time::figure(&records)), ("risk".into(), risk::figure(&records))];
     figures.extend(neurons::figures(&records, folder, manifest)?);

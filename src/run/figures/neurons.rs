@@ -1,7 +1,7 @@
-//! The neurons of a network and of the limit, side by side, at the final time.
+//! Figures of the neurons of a network and of the limit at the final time.
 //!
-//! Input weights are projected on the two leading principal axes of the limit's weights; with one input the axes are the
-//! weight and the (first) output weight. Colour is the sign of the output weight. The clouds and their colours are listed in
+//! Input weights are projected on the two leading principal axes of the weights of the limit; with one input the axes are the
+//! weight and the first output weight. Colours show the sign of the output weight. The clouds and their signs are listed in
 //! `records/groups.json`.
 
 use super::records::Records;
@@ -12,13 +12,17 @@ use crate::record::npz::NpzError;
 use crate::record::state::FinalParts;
 use crate::record::{LimitRun, Manifest, RunFolder};
 use crate::run::context::FiguresError;
+use crate::run::plan::network_id;
 use nalgebra::{DMatrix, DVector};
 use ndarray::{Array2, Axis as Dim};
 
-/// Dots per cloud at most.
-const DOTS: usize = 1500;
+/// Largest number of dots per cloud.
+const MAX_DOTS: usize = 1500;
 
-/// The widest network of seed 0 beside the limit, a figure for every layer of neurons.
+/// A figure for every hidden layer, `neurons` or `neurons-LAYER`: the widest network of seed 0 and the limit.
+///
+/// # Errors
+/// Records or states that are missing or damaged.
 pub fn figures(
     records: &Records,
     folder: &RunFolder,
@@ -33,13 +37,13 @@ pub fn figures(
 
 fn figure(records: &Records, folder: &RunFolder, manifest: &Manifest, cloud: &Cloud) -> Result<Figure, FiguresError> {
     let widest = records.widths().and_then(|group| group.values.last()).copied().unwrap_or(0.0);
-    // A limit by the grid has no particles: the cloud that it is compared with represents it.
+    // A limit on a grid has no particles: those of the limit with which it is compared represent it.
     let reference = manifest.trajectory(LimitRun::Reference.id());
     let by_grid = reference.is_some_and(|reference| reference.route == Route::Grid.name());
     let limit = if by_grid { LimitRun::HalfParticles } else { LimitRun::Reference };
     let limit = Neurons::read(folder, limit.id(), cloud)?;
-    let network = Neurons::read(folder, &format!("n{widest}-s0"), cloud)?;
-    // By two numbers of different meaning: as they are.
+    let network = Neurons::read(folder, &network_id(widest as usize, 0), cloud)?;
+    // Two quantities of different meaning are shown directly.
     let axes = if cloud.position.len() == 1 { limit.principal_axes() } else { None };
     let of = if cloud.layer.is_empty() { String::new() } else { format!("{}: ", cloud.layer.replace('-', " ")) };
     let panel = |neurons: &Neurons, title: String, legend: Legend| {
@@ -61,13 +65,13 @@ fn figure(records: &Records, folder: &RunFolder, manifest: &Manifest, cloud: &Cl
         .with(panel(&network, format!("{of}network, N = {widest}"), Legend::Hidden))
         .with(panel(&limit, format!("{of}limit, M = {}", limit.position.nrows()), Legend::OutsideRight));
     if cloud.position.len() == 1 {
-        // One unit is as long on both axes: the page is as high as the clouds need, within reason.
+        // With equal units on both axes the height of the page follows from the extent of the clouds, within bounds.
         figure.height_in = 0.8 + 2.4 * aspect(&figure).clamp(0.4, 1.1);
     }
     Ok(figure.share_ranges())
 }
 
-/// Height over width of the box that holds every dot of a figure.
+/// Height over width of the bounding box of all dots of a figure.
 fn aspect(figure: &Figure) -> f64 {
     let mut corners = [(f64::INFINITY, f64::NEG_INFINITY); 2];
     for mark in figure.panels.iter().flat_map(|panel| &panel.marks) {
@@ -81,9 +85,11 @@ fn aspect(figure: &Figure) -> f64 {
     if width > 0.0 && height > 0.0 && (height / width).is_finite() { height / width } else { 1.0 }
 }
 
-/// Final neurons of a layer: where they are (N, q), and the number whose sign is drawn (N, at least 1).
+/// The neurons of a layer at the final time.
 struct Neurons {
+    /// Positions (N, q).
     position: Array2<f64>,
+    /// Values whose sign in the first column determines the colour (N, at least 1).
     sign: Array2<f64>,
 }
 
@@ -99,7 +105,7 @@ impl Neurons {
             })
         };
         let positions = cloud.position.iter().map(array).collect::<Result<Vec<_>, _>>()?;
-        // By two numbers: the first column of each.
+        // Of two quantities, the first column of each.
         let first = |matrix: &Array2<f64>| matrix.column(0).insert_axis(Dim(1)).to_owned();
         let position = match &positions[..] {
             [x, y] => ndarray::concatenate(Dim(1), &[first(x).view(), first(y).view()]).unwrap_or_else(|_| first(x)),
@@ -108,8 +114,7 @@ impl Neurons {
         Ok(Neurons { position, sign: array(&cloud.sign)? })
     }
 
-    /// The two leading principal directions of the positions, each of their dimension; none where that is 1 or something
-    /// is not finite.
+    /// The two leading principal axes of the positions (q); `None` where q is 1 or a position is not finite.
     fn principal_axes(&self) -> Option<[DVector<f64>; 2]> {
         let (n, d) = self.position.dim();
         if d < 2 || self.position.iter().any(|v| !v.is_finite()) {
@@ -123,17 +128,17 @@ impl Neurons {
         order.sort_by(|&i, &j| eigen.eigenvalues[j].total_cmp(&eigen.eigenvalues[i]));
         let axis = |k: usize| {
             let axis: DVector<f64> = eigen.eigenvectors.column(order[k]).into_owned();
-            // An eigenvector has no sign of its own: its largest entry is made positive.
+            // The sign of an eigenvector is arbitrary: its largest entry is made positive.
             let flip = axis[axis.iamax()].signum();
             axis * flip
         };
         Some([axis(0), axis(1)])
     }
 
-    /// Coordinates of the neurons whose sign is positive, or is not.
+    /// Coordinates of the neurons whose sign is positive, or of the others.
     fn projected(&self, axes: &Option<[DVector<f64>; 2]>, positive: bool) -> (Vec<f64>, Vec<f64>) {
         let (n, d) = self.position.dim();
-        let chosen = (0..n).step_by(n.div_ceil(DOTS)).filter(|&i| (self.sign[[i, 0]] > 0.0) == positive);
+        let chosen = (0..n).step_by(n.div_ceil(MAX_DOTS)).filter(|&i| (self.sign[[i, 0]] > 0.0) == positive);
         chosen
             .map(|i| match axes {
                 Some(axes) => {

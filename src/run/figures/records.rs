@@ -1,15 +1,14 @@
-//! The series of a run, as figures read them.
+//! The series of a run, read for figures.
 
 use crate::analysis::quantile::quantile;
-use crate::record::npz::ArrayRecord;
 use crate::record::{GroupRecord, GroupSeries, GroupsRecord, LimitRun, LimitSeries, Measure, RunFolder};
 use crate::run::context::FiguresError;
 use ndarray::{Array1, Array3, ArrayView1, ArrayView2};
 use std::collections::BTreeMap;
 
-/// What was trained and measured.
+/// The groups of networks and all series.
 pub struct Records {
-    /// Groups of networks, and the limit's own error.
+    /// Groups of networks, and the error of the limit.
     pub groups: GroupsRecord,
     limit: LimitSeries,
     series: BTreeMap<String, GroupSeries>,
@@ -31,16 +30,16 @@ impl Records {
     /// # Errors
     /// Records that are missing or damaged.
     pub fn read(folder: &RunFolder) -> Result<Self, FiguresError> {
-        let groups: GroupsRecord = folder.read_json("records/groups.json")?;
-        let series = |name: &str| GroupSeries::read(&folder.file(&format!("records/{name}.npz")));
-        let all = groups.groups.iter().map(|group| Ok((group.name.clone(), series(&group.name)?)));
+        let groups = GroupsRecord::read(folder)?;
+        let all =
+            groups.groups.iter().map(|group| Ok((group.name.clone(), GroupSeries::read_from(folder, &group.name)?)));
         let series = all.collect::<Result<_, FiguresError>>()?;
-        Ok(Records { limit: LimitSeries::read(&folder.file("records/reference.npz"))?, series, groups })
+        Ok(Records { limit: LimitSeries::read_from(folder)?, series, groups })
     }
 
-    /// The group of widths.
+    /// The group of the widths.
     pub fn widths(&self) -> Option<&GroupRecord> {
-        self.groups.group("widths")
+        self.groups.group(GroupsRecord::WIDTHS)
     }
 
     /// Recording times.
@@ -48,7 +47,7 @@ impl Records {
         self.limit.times.to_vec()
     }
 
-    /// A series of the limit.
+    /// The series of a measure of the limit (times).
     pub fn limit(&self, measure: Measure) -> Option<&Array1<f64>> {
         self.limit.of(LimitRun::Reference, measure)
     }
@@ -58,7 +57,7 @@ impl Records {
         self.series.get(&group.name)?.measure(measure)
     }
 
-    /// A measure's spread over the seeds of the `value`-th entry of a group.
+    /// The spread of a measure over the seeds, at entry `value` of a group.
     pub fn spread(&self, group: &GroupRecord, measure: Measure, value: usize) -> Option<Spread> {
         let of_value = self.measure(group, measure)?.index_axis(ndarray::Axis(0), value);
         let at = |q: f64| of_value.columns().into_iter().map(|column| quantile(column.iter().copied(), q)).collect();

@@ -1,11 +1,11 @@
-//! Risk of every width and of the limit against time; accuracy beside it where labels are classes.
+//! Risk of every width and of the limit against time, with accuracy where labels are classes, otherwise kinetic energy.
 
 use super::lines::{by_width, limit};
 use super::records::Records;
 use crate::figure::{Axis, Figure, Legend, Panel};
 use crate::record::Measure;
 
-/// Median over seeds with the 5 to 95 % band, and the limit as a dashed line on top.
+/// The figure: medians over seeds with bands from the 5 % to the 95 % quantile, and the limit as a dashed line.
 pub fn figure(records: &Records) -> Figure {
     let classes = records.limit(Measure::Accuracy).is_some_and(|accuracy| accuracy.iter().any(|v| v.is_finite()));
     let mut panels = vec![panel(records, Measure::Risk, "risk R")];

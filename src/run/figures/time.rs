@@ -1,11 +1,12 @@
-//! Gaps against time, one line per width.
+//! Distances from the limit against time, one line per width.
 
 use super::lines::by_width;
 use super::records::Records;
 use crate::figure::{Axis, Figure, Legend, Panel};
 use crate::record::Measure;
 
-/// Median over seeds with the 5 to 95 % band: function distance and root-mean-square coupling distance.
+/// The figure: function distance and root-mean-square coupling distance, as medians over seeds with bands from the 5 % to the 95 %
+/// quantile.
 pub fn figure(records: &Records) -> Figure {
     let panels = [(Measure::Function, "‖f_{N} − f_{ρ}‖"), (Measure::CouplingRms, "rms coupling distance")];
     let mut figure = Figure::double_column();

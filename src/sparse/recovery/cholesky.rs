@@ -1,8 +1,8 @@
-//! Cholesky factors in tiles: one tile for small matrices; for large ones the tiles of a step are done side by side. The
-//! tiling is a function of the order alone, and so are the bits.
+//! Tiled Cholesky factorisation: a single tile for small matrices; for large ones the tiles of a step are computed in parallel.
+//! The tiling depends on the order of the matrix only, and so does every rounding error.
 
 use super::dense::column_blocks;
-use super::product::{Block, GRAIN, add_self_product};
+use super::product::{GRAIN, MatrixBlock, add_self_product};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{LltParams, cholesky_in_place, cholesky_in_place_scratch};
 use faer::linalg::matmul::matmul;
@@ -14,21 +14,21 @@ use rayon::prelude::*;
 /// Rows and columns of a tile.
 const TILE: usize = 5 * GRAIN;
 
-/// The matrix is not positive definite, or so nearly singular that its factor would be rounding.
+/// Error of a factorisation: the matrix is not positive definite, or singular to rounding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotPositive;
 
-/// `A = C C^T`, with `C` lower triangular in tiles: `tiles[i][j]` is block (i, j), j <= i.
+/// The factorisation `A = C C^T` with `C` lower triangular, stored in tiles: `tiles[i][j]` is block (i, j), j <= i.
 pub struct Cholesky {
     order: usize,
     tiles: Vec<Vec<Mat<f64>>>,
 }
 
 impl Cholesky {
-    /// The factor of `a + shift I`, of which the lower triangle is read.
+    /// Factors `a + shift I`; only the lower triangle of `a` is read.
     ///
     /// # Errors
-    /// A pivot that is not positive, or below the rounding of the largest diagonal entry.
+    /// [`NotPositive`] where a pivot is not positive, or below the rounding error of the largest diagonal entry.
     pub fn new(a: MatRef<'_, f64>, shift: f64) -> Result<Self, NotPositive> {
         let order = a.nrows();
         let count = order.div_ceil(TILE);
@@ -42,19 +42,19 @@ impl Cholesky {
             }
         }
         let scale = (0..order).map(|j| a[(j, j)] + shift).fold(0.0, f64::max);
-        let least = scale * f64::EPSILON * order.max(8) as f64;
+        let smallest_pivot = scale * f64::EPSILON * order.max(8) as f64;
         for step in 0..count {
             let diagonal = &mut tiles[step][step];
             factor(diagonal.as_mut())?;
-            let singular = |pivot: f64| pivot.is_nan() || pivot <= least;
+            let singular = |pivot: f64| pivot.is_nan() || pivot <= smallest_pivot;
             if (0..side(step)).any(|j| singular(diagonal[(j, j)].powi(2))) {
                 return Err(NotPositive);
             }
             if step + 1 == count {
                 break;
             }
-            let (done, rest) = tiles.split_at_mut(step + 1);
-            let diagonal = done[step][step].as_ref();
+            let (finished, rest) = tiles.split_at_mut(step + 1);
+            let diagonal = finished[step][step].as_ref();
             // The tiles below the diagonal one, as one matrix.
             let mut panel = Mat::zeros(order - (step + 1) * TILE, TILE);
             let mut parts = column_blocks(panel.as_mut().transpose_mut(), TILE);
@@ -63,12 +63,12 @@ impl Cholesky {
                 solve_lower_triangular_in_place(diagonal, row[step].as_mut().transpose_mut(), Par::Seq);
                 part.transpose_mut().copy_from(&row[step]);
             });
-            let mut trailing: Vec<Block<'_>> = rest
+            let mut trailing: Vec<MatrixBlock<'_>> = rest
                 .iter_mut()
                 .enumerate()
                 .flat_map(|(row, tiles)| {
                     let trailing = tiles[step + 1..].iter_mut().enumerate();
-                    trailing.map(move |(column, tile)| Block { row, column, entries: tile.as_mut() })
+                    trailing.map(move |(column, tile)| MatrixBlock { row, column, entries: tile.as_mut() })
                 })
                 .collect();
             add_self_product(&mut trailing, TILE, -1.0, panel.as_ref(), None);
@@ -76,12 +76,7 @@ impl Cholesky {
         Ok(Cholesky { order, tiles })
     }
 
-    /// The order of the matrix.
-    pub fn order(&self) -> usize {
-        self.order
-    }
-
-    /// `A^-1 b` in place.
+    /// Replaces `b` by `A^-1 b`.
     ///
     /// # Panics
     /// If the lengths differ.
@@ -90,19 +85,20 @@ impl Cholesky {
         self.solve_from(ColMut::from_slice_mut(b).as_mat_mut(), 0);
     }
 
-    /// `A^-1 B` in place, for many columns.
+    /// Replaces the columns of `b` by those of `A^-1 b`.
     ///
     /// # Panics
     /// If the numbers of rows differ.
     pub fn solve_columns(&self, b: MatMut<'_, f64>) {
-        assert_eq!(b.nrows(), self.order, "one row per row");
+        assert_eq!(b.nrows(), self.order, "one row per row of the matrix");
         if b.ncols() <= TILE {
             return self.solve_from(b, 0);
         }
         column_blocks(b, TILE).into_par_iter().with_max_len(1).for_each(|block| self.solve_from(block, 0));
     }
 
-    /// The same for the columns of a block whose tiles of rows before `first` are zero; of the result these tiles are left out.
+    /// Solves for the columns of a block whose rows in the tiles before `first` are zero; these rows of the result are not
+    /// computed.
     fn solve_from(&self, mut b: MatMut<'_, f64>, first: usize) {
         let count = self.tiles.len();
         let side = |i: usize| TILE.min(self.order - i * TILE);
@@ -127,7 +123,7 @@ impl Cholesky {
         }
     }
 
-    /// `A^-1`, whole and symmetric.
+    /// The inverse `A^-1`, with both triangles, exactly symmetric.
     pub fn inverse(&self) -> Mat<f64> {
         let count = self.tiles.len();
         let side = |i: usize| TILE.min(self.order - i * TILE);
@@ -145,13 +141,13 @@ impl Cholesky {
         for (i, columns) in blocks.into_iter().enumerate() {
             inverse.as_mut().subcols_mut(i * TILE, side(i)).copy_from(columns);
         }
-        // Only what is on and below the diagonal was solved for. Symmetric to the last bit, as what is eliminated from it
-        // relies on that.
+        // Only the lower triangle was computed. The elimination relies on an exactly symmetric inverse.
         super::dense::mirror(&mut inverse);
         inverse
     }
 }
 
+/// Factors a tile in place.
 fn factor(a: MatMut<'_, f64>) -> Result<(), NotPositive> {
     let parameters = Spec::<LltParams, f64>::default();
     let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(a.nrows(), Par::Seq, parameters));

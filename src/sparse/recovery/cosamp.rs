@@ -4,9 +4,9 @@
 
 use super::omp::least_squares;
 use super::threshold::support;
-use super::{Iteration, Problem, RecoveryError, Settings, Step, largest, threshold};
+use super::{RecoveryAlgorithm, RecoveryError, RecoveryStep, Settings, SparseProblem, hard_threshold, largest_entries};
 
-/// Compressive sampling matching pursuit.
+/// Compressive sampling matching pursuit (Needell, Tropp 2009).
 pub(super) struct CoSaMp {
     k: usize,
 }
@@ -17,15 +17,15 @@ impl CoSaMp {
     }
 }
 
-impl Iteration for CoSaMp {
-    fn step(&mut self, problem: &Problem, w: &[f64]) -> Result<Step, RecoveryError> {
-        let w = threshold(w, self.k);
+impl RecoveryAlgorithm for CoSaMp {
+    fn step(&mut self, problem: &SparseProblem, w: &[f64]) -> Result<RecoveryStep, RecoveryError> {
+        let w = hard_threshold(w, self.k);
         let g = problem.quadratic_gradient(&w);
-        let mut union = largest(&g, (2 * self.k).min(w.len()));
+        let mut union = largest_entries(&g, (2 * self.k).min(w.len()));
         union.extend(support(&w));
         union.sort_unstable();
         union.dedup();
         let solved = least_squares(problem, &union)?;
-        Ok(Step { w: threshold(&solved.w, self.k), ..solved })
+        Ok(RecoveryStep { w: hard_threshold(&solved.w, self.k), ..solved })
     }
 }

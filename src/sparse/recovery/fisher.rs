@@ -5,29 +5,29 @@
 //! F = lambda I + (1/n) sum_i g_i g_i^T,  g_i = phi'(<x_i, w>, y_i) x_i
 //! ```
 //!
-//! The papers invert it by a rank-one update a sample; with all samples at hand one product and one factor are the same
-//! matrix for less.
+//! The papers compute the inverse by one rank-one update per sample; here the same matrix is formed by one product and factored
+//! once.
 //!
-//! WoodTaylor drops by `(w_q - [F^-1 g]_q)^2 / (2 [F^-1]_qq)` and projects the point `w - F^-1 g`: an I-OBS step with `F` for
-//! the Hessian and a diagonal selection. WoodFisher takes `w` for a minimum, and neglects `g`.
+//! WoodTaylor drops the entries of least `(w_q - [F^-1 g]_q)^2 / (2 [F^-1]_qq)` and projects the point `w - F^-1 g`: an I-OBS
+//! step with `F` as the Hessian and a diagonal selection. WoodFisher assumes that `w` is a minimum, and neglects `g`.
 
-use super::dense::{difference, gram, norm, products};
-use super::inverse::Inverse;
+use super::dense::{difference, gram, inner_products, norm};
+use super::inverse::DampedInverse;
 use super::solve::Stop;
-use super::{Iteration, Problem, RecoveryError, Selection, Settings, Step, Values};
+use super::{RecoveryAlgorithm, RecoveryError, RecoveryStep, Selection, Settings, SparseProblem, ValueRule};
 use crate::compute::vector::axpy;
 use faer::Mat;
 use std::sync::Arc;
 
-/// lambda relative to the mean diagonal of the matrix it is added to, where no damping is asked for.
+/// lambda relative to the mean diagonal of the matrix, with automatic damping.
 const DAMPING: f64 = 1e-3;
-/// Mean square of the residuals over that at w = 0 below which they are rounding.
+/// Mean square of the residuals, relative to that at w = 0, below which they are rounding errors.
 const NO_RESIDUAL: f64 = 1e-20;
-/// Newton steps to the dense minimum, and the relative size of the last.
-const NEWTON: usize = 50;
-const SETTLED: f64 = 1e-12;
+/// Largest number of Newton steps to the dense minimum, and the relative change at which the iteration has converged.
+const MAX_NEWTON_STEPS: usize = 50;
+const NEWTON_TOLERANCE: f64 = 1e-12;
 
-/// One-shot pruning.
+/// One-shot pruning with the empirical Fisher matrix.
 pub(super) struct Fisher {
     settings: Settings,
     with_gradient: bool,
@@ -39,43 +39,43 @@ impl Fisher {
     }
 }
 
-impl Iteration for Fisher {
-    fn step(&mut self, problem: &Problem, w: &[f64]) -> Result<Step, RecoveryError> {
+impl RecoveryAlgorithm for Fisher {
+    fn step(&mut self, problem: &SparseProblem, w: &[f64]) -> Result<RecoveryStep, RecoveryError> {
         let n = problem.samples() as f64;
-        let a = products(problem.design(), w);
+        let a = inner_products(problem.design(), w);
         let scale: Vec<f64> =
             a.iter().zip(problem.measurements()).map(|(&a, &y)| problem.loss().slope(a, y).powi(2) / n).collect();
         let fisher = gram(problem.design(), Some(&scale));
-        let asked = match self.settings.damping {
+        let damping = match self.settings.damping {
             super::Damping::Auto => DAMPING,
             super::Damping::Relative(multiple) => multiple,
         };
-        // Where every residual is zero, or rounding, there is no curvature to go by, and all directions count alike.
+        // Where all residuals vanish to rounding the Fisher matrix is zero; the identity takes its place.
         let at_zero: f64 = problem.measurements().iter().map(|&y| problem.loss().slope(0.0, y).powi(2) / n).sum();
         let inverse = if scale.iter().sum::<f64>() > NO_RESIDUAL * at_zero {
-            Inverse::new(Arc::new(fisher), asked)?
+            DampedInverse::new(Arc::new(fisher), damping)?
         } else {
-            Inverse::new(Arc::new(Mat::identity(w.len(), w.len())), 0.0)?
+            DampedInverse::new(Arc::new(Mat::identity(w.len(), w.len())), 0.0)?
         };
-        let mut g = problem.gradient(w).1;
+        let mut g = problem.value_and_gradient(w).1;
         g.iter_mut().for_each(|g| *g /= n);
         let mut v = w.to_vec();
         if self.with_gradient {
             axpy(-self.settings.step, &inverse.solve(&g), &mut v);
         }
         let support = Selection::Diagonal.choose(&v, &inverse, self.settings.k)?;
-        let (next, _) = Values::Compensate.on(&support, w, &g, &v, &inverse)?;
-        Ok(Step { w: next, damping: inverse.damping, raised: inverse.raised, last: Some(Stop::Done) })
+        let (next, _) = ValueRule::Compensate.apply(&support, w, &g, &v, &inverse)?;
+        Ok(RecoveryStep { w: next, damping: inverse.damping, raised: inverse.raised, last: Some(Stop::Done) })
     }
 }
 
-/// The minimum without sparsity, by damped Newton steps from the problem's start.
-pub(super) fn dense_minimum(problem: &Problem, settings: &Settings) -> Result<Vec<f64>, RecoveryError> {
+/// The minimiser without a sparsity constraint (d), by damped Newton steps with step halving from the start of the problem.
+pub(super) fn dense_minimum(problem: &SparseProblem, settings: &Settings) -> Result<Vec<f64>, RecoveryError> {
     let mut w = problem.start().to_vec();
     let damping = settings.damping.of(problem);
-    for _ in 0..NEWTON {
-        let (value, g) = problem.gradient(&w);
-        let direction = Inverse::new(problem.hessian(&w), damping)?.solve(&g);
+    for _ in 0..MAX_NEWTON_STEPS {
+        let (value, g) = problem.value_and_gradient(&w);
+        let direction = DampedInverse::new(problem.hessian(&w), damping)?.solve(&g);
         let mut step = 1.0;
         let next = loop {
             let mut next = w.clone();
@@ -87,7 +87,7 @@ pub(super) fn dense_minimum(problem: &Problem, settings: &Settings) -> Result<Ve
         };
         let moved = norm(&difference(&next, &w));
         w = next;
-        if moved <= SETTLED * norm(&w) || problem.is_quadratic() && damping == 0.0 {
+        if moved <= NEWTON_TOLERANCE * norm(&w) || problem.is_quadratic() && damping == 0.0 {
             break;
         }
     }

@@ -1,7 +1,7 @@
-//! Drawn problems: a design, a sparse signal, noise, each from an address of its own.
+//! Random problems: a design, a sparse signal and noise, each drawn from its own random stream.
 
-use super::dense::{norm, products, sample};
-use super::{Problem, RecoveryError, SampleLoss};
+use super::dense::{inner_products, norm, sample};
+use super::{RecoveryError, SampleLoss, SparseProblem};
 use crate::choice::choice;
 use crate::compute::rng::{Role, Stream, random_order, stream};
 use faer::Mat;
@@ -9,25 +9,25 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::Serialize;
 
-/// Law of the rows `x_i`; all have columns of mean square length 1.
+/// Law of the rows `x_i`, scaled so that the columns of X have mean square length 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(tag = "design", rename_all = "kebab-case")]
 pub enum Design {
     /// Independent entries N(0, 1/n).
     Gaussian,
-    /// Rows N(0, C/n), the eigenvalues of C geometric with this ratio of the largest to the least, its axes random.
+    /// Rows N(0, C/n) with random eigenvectors of C and geometrically spaced eigenvalues.
     Rotated {
         /// Condition number of C.
         condition: f64,
     },
-    /// The same with the coordinate axes for those of C, in random order: columns of different length.
+    /// Rows N(0, C/n) with C diagonal and the same eigenvalues in random order: columns of different length.
     Scaled {
         /// Condition number of C.
         condition: f64,
     },
-    /// Entries 0, and +1 or -1 with probability `density` in all, over `sqrt(n density)`.
+    /// Entries `+-1 / sqrt(n density)` with probability `density / 2` each, otherwise 0.
     SparseSign {
-        /// Part of the entries that are not zero.
+        /// Expected fraction of nonzero entries.
         density: f64,
     },
 }
@@ -42,7 +42,7 @@ choice! {
     }
 }
 
-/// A law of problems.
+/// A law of random problems.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Instance {
     /// The loss.
@@ -51,12 +51,12 @@ pub struct Instance {
     pub n: usize,
     /// Unknowns d.
     pub d: usize,
-    /// Entries k* of the truth.
+    /// Number k* of nonzero entries of the truth.
     pub sparsity: usize,
     /// Law of the rows.
     #[serde(flatten)]
     pub design: Design,
-    /// Law of the truth's entries.
+    /// Law of the nonzero entries of the truth.
     pub signal: Signal,
     /// Signal to noise ratio `|X w*|^2 / E |noise|^2` in decibels; no noise without it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,9 +66,9 @@ pub struct Instance {
     pub start_distance: Option<f64>,
 }
 
-/// What is drawn at an address, in the second index of its stream.
+/// The part of a problem that is drawn, the second index of its random stream.
 #[derive(Clone, Copy)]
-enum Part {
+enum InstancePart {
     Design,
     Axes,
     Signal,
@@ -80,54 +80,60 @@ impl Instance {
     /// Problem `index` of this law under a seed.
     ///
     /// # Errors
-    /// `k*` out of range, an empty design.
-    pub fn draw(&self, seed: u64, index: u64) -> Result<Problem, RecoveryError> {
+    /// [`RecoveryError`] for `k*` out of range and for an empty design.
+    pub fn draw(&self, seed: u64, index: u64) -> Result<SparseProblem, RecoveryError> {
         if self.sparsity == 0 || self.sparsity > self.d {
             return Err(RecoveryError::Sparsity { k: self.sparsity, d: self.d });
         }
         if self.n == 0 {
             return Err(RecoveryError::Empty { n: self.n, d: self.d });
         }
-        let at = |part: Part| stream(seed, Role::Instance, index, part as u64);
+        let at = |part: InstancePart| stream(seed, Role::Instance, index, part as u64);
         let xt = self.design(&at);
-        let truth = self.truth(&mut at(Part::Signal));
+        let truth = self.truth(&mut at(InstancePart::Signal));
         self.measured(xt, truth, &at)
     }
 
-    /// A problem of this law's design and noise for a given truth (d).
+    /// Problem `index` with the design and the noise of this law under a seed, for a given truth (d).
     ///
     /// # Errors
-    /// An empty design.
-    pub fn draw_for(&self, truth: Vec<f64>, seed: u64, index: u64) -> Result<Problem, RecoveryError> {
-        let at = |part: Part| stream(seed, Role::Instance, index, part as u64);
+    /// [`RecoveryError`] for an empty design.
+    pub fn draw_for(&self, truth: Vec<f64>, seed: u64, index: u64) -> Result<SparseProblem, RecoveryError> {
+        let at = |part: InstancePart| stream(seed, Role::Instance, index, part as u64);
         self.measured(self.design(&at), truth, &at)
     }
 
-    fn measured(&self, xt: Mat<f64>, truth: Vec<f64>, at: &dyn Fn(Part) -> Stream) -> Result<Problem, RecoveryError> {
-        let a = products(xt.as_ref(), &truth);
+    /// The problem of a design and a truth, with drawn noise and start.
+    fn measured(
+        &self,
+        xt: Mat<f64>,
+        truth: Vec<f64>,
+        at: &dyn Fn(InstancePart) -> Stream,
+    ) -> Result<SparseProblem, RecoveryError> {
+        let a = inner_products(xt.as_ref(), &truth);
         let mut y: Vec<f64> = a.iter().map(|&a| self.loss.measure(a)).collect();
         if let Some(snr) = self.snr_db {
             let std = norm(&y) / (y.len() as f64).sqrt() * 10f64.powf(-snr / 20.0);
-            let mut rng = at(Part::Noise);
+            let mut rng = at(InstancePart::Noise);
             y.iter_mut().for_each(|y| *y += std * rng.sample::<f64, _>(StandardNormal));
         }
         let start = self.start_distance.map(|distance| {
-            let mut rng = at(Part::Start);
+            let mut rng = at(InstancePart::Start);
             let direction: Vec<f64> = (0..truth.len()).map(|_| rng.sample(StandardNormal)).collect();
             let scale = distance * norm(&truth) / norm(&direction);
             truth.iter().zip(&direction).map(|(w, u)| w + scale * u).collect()
         });
-        let problem = Problem::new(xt, y, self.loss, Some(truth))?;
+        let problem = SparseProblem::new(xt, y, self.loss, Some(truth))?;
         match start {
-            Some(start) => problem.starting_at(start),
+            Some(start) => problem.with_start(start),
             None => Ok(problem),
         }
     }
 
-    /// The design, transposed: (d, n).
-    fn design(&self, at: &dyn Fn(Part) -> Stream) -> Mat<f64> {
+    /// Draws the transposed design (d, n).
+    fn design(&self, at: &dyn Fn(InstancePart) -> Stream) -> Mat<f64> {
         let (n, d) = (self.n, self.d);
-        let mut rng = at(Part::Design);
+        let mut rng = at(InstancePart::Design);
         let root = (n as f64).sqrt();
         if let Design::SparseSign { density } = self.design {
             let size = 1.0 / (n as f64 * density).sqrt();
@@ -150,7 +156,7 @@ impl Instance {
         };
         match self.design {
             Design::Scaled { condition } => {
-                let order = random_order(&mut at(Part::Axes), d, d);
+                let order = random_order(&mut at(InstancePart::Axes), d, d);
                 let roots = roots(condition);
                 for i in 0..n {
                     for j in 0..d {
@@ -160,15 +166,14 @@ impl Instance {
                 xt
             }
             Design::Rotated { condition } => {
-                let mut rng = at(Part::Axes);
+                let mut rng = at(InstancePart::Axes);
                 let axes = filled(d, d, || rng.sample(StandardNormal)).qr().compute_Q();
                 let roots = roots(condition);
-                // U diag(sqrt lambda) g: the distribution of U^T g is that of g. One row of that matrix a column here, as
-                // products go by columns.
+                // x = U diag(sqrt lambda) g. The matrix is stored transposed, as inner products read columns.
                 let stretched = Mat::from_fn(d, d, |j, i| axes[(i, j)] * roots[j]);
                 for i in 0..n {
-                    let turned = products(stretched.as_ref(), sample(&xt.as_ref(), i));
-                    for (j, value) in turned.into_iter().enumerate() {
+                    let rotated = inner_products(stretched.as_ref(), sample(&xt.as_ref(), i));
+                    for (j, value) in rotated.into_iter().enumerate() {
                         xt[(j, i)] = value;
                     }
                 }
@@ -178,6 +183,7 @@ impl Instance {
         }
     }
 
+    /// Draws the truth (d).
     fn truth(&self, rng: &mut Stream) -> Vec<f64> {
         let mut w = vec![0.0; self.d];
         for j in random_order(rng, self.d, self.sparsity) {

@@ -1,23 +1,23 @@
-//! The inverse of a Hessian with damping: `(H + lambda I)^-1`, `lambda` relative to the mean of H's diagonal.
+//! The inverse of a damped Hessian, `(H + lambda I)^-1`, with `lambda` relative to the mean of the diagonal of H.
 
 use super::cholesky::Cholesky;
-use super::{Problem, RecoveryError};
+use super::{RecoveryError, SparseProblem};
 use faer::{Mat, MatRef};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, OnceLock};
 
-/// The largest damping, relative to the mean diagonal, up to which it is raised.
-pub const HIGHEST_DAMPING: f64 = 1.0;
-/// Where raising begins from no damping at all.
-const LEAST_DAMPING: f64 = 1e-8;
-/// Damping of problems that have no inverse of their own.
-const ILL_POSED: f64 = 0.01;
+/// The largest damping, relative to the mean diagonal.
+pub const MAX_DAMPING: f64 = 1.0;
+/// The smallest positive damping that is tried.
+const MIN_DAMPING: f64 = 1e-8;
+/// Automatic damping of problems with a singular Hessian.
+const ILL_POSED_DAMPING: f64 = 0.01;
 
-/// The damping asked for.
+/// The requested damping.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Damping {
-    /// None where there are at least as many samples as unknowns, otherwise 0.01.
+    /// 0 where there are at least as many samples as unknowns, otherwise 0.01.
     #[serde(with = "auto")]
     Auto,
     /// This multiple of the mean of the Hessian's diagonal.
@@ -40,48 +40,55 @@ mod auto {
 }
 
 impl Damping {
-    /// The multiple for a problem.
-    pub fn of(self, problem: &Problem) -> f64 {
+    /// The multiple of the mean diagonal for a problem.
+    pub fn of(self, problem: &SparseProblem) -> f64 {
         match self {
             Damping::Relative(multiple) => multiple,
             Damping::Auto if problem.samples() >= problem.unknowns() => 0.0,
-            Damping::Auto => ILL_POSED,
+            Damping::Auto => ILL_POSED_DAMPING,
         }
     }
 }
 
-/// A damped Hessian, factored, and its inverse where that is asked for.
-pub struct Inverse {
+/// The factorisation of a damped Hessian `H + lambda I`, and its inverse, which is computed on first use.
+pub struct DampedInverse {
     hessian: Arc<Mat<f64>>,
     /// lambda, absolute.
     pub shift: f64,
-    /// lambda over the mean diagonal: what was asked for, or what it was raised to.
+    /// lambda over the mean diagonal: the requested damping, or the larger one that was needed.
     pub damping: f64,
-    /// Whether it had to be raised.
+    /// Whether a larger damping than requested was needed.
     pub raised: bool,
     factor: Cholesky,
     inverse: OnceLock<Mat<f64>>,
 }
 
-impl Inverse {
-    /// Factors `hessian + lambda I`, raising `lambda` tenfold from `damping` on while it cannot be factored.
+impl DampedInverse {
+    /// Factors `hessian + lambda I`, increasing `lambda` tenfold from `damping` until the matrix is positive definite.
     ///
     /// # Errors
-    /// [`RecoveryError::Indefinite`] beyond [`HIGHEST_DAMPING`].
+    /// [`RecoveryError::Indefinite`] beyond [`MAX_DAMPING`].
     pub fn new(hessian: Arc<Mat<f64>>, damping: f64) -> Result<Self, RecoveryError> {
         let d = hessian.nrows();
         let mean = (0..d).map(|j| hessian[(j, j)]).sum::<f64>() / d as f64;
-        let mut tried = damping;
+        let mut current = damping;
         loop {
-            let shift = tried * mean;
+            let shift = current * mean;
             if let Ok(factor) = Cholesky::new(Mat::as_ref(&hessian), shift) {
-                let raised = tried > damping;
-                return Ok(Inverse { hessian, shift, damping: tried, raised, factor, inverse: Default::default() });
+                let raised = current > damping;
+                return Ok(DampedInverse {
+                    hessian,
+                    shift,
+                    damping: current,
+                    raised,
+                    factor,
+                    inverse: Default::default(),
+                });
             }
-            if tried >= HIGHEST_DAMPING {
-                return Err(RecoveryError::Indefinite { damping: tried });
+            if current >= MAX_DAMPING {
+                return Err(RecoveryError::Indefinite { damping: current });
             }
-            tried = (10.0 * tried).clamp(LEAST_DAMPING, HIGHEST_DAMPING);
+            current = (10.0 * current).clamp(MIN_DAMPING, MAX_DAMPING);
         }
     }
 
@@ -103,14 +110,14 @@ impl Inverse {
     }
 
     /// Entry (i, j) of `H + lambda I`.
-    pub fn damped(&self, i: usize, j: usize) -> f64 {
+    pub fn damped_entry(&self, i: usize, j: usize) -> f64 {
         self.hessian[(i, j)] + if i == j { self.shift } else { 0.0 }
     }
 }
 
-/// Solves `(A + lambda I) x = b` for a small symmetric matrix, raising `lambda` from 0 as in [`Inverse::new`]; returns the
-/// solution and the damping.
-pub(super) fn solve_raising(a: Mat<f64>, b: &[f64]) -> Result<(Vec<f64>, f64), RecoveryError> {
-    let inverse = Inverse::new(Arc::new(a), 0.0)?;
+/// Solves `(A + lambda I) x = b` for a symmetric matrix, with the smallest `lambda` of [`DampedInverse::new`] from 0; returns the
+/// solution and the relative damping.
+pub(super) fn solve_damped(a: Mat<f64>, b: &[f64]) -> Result<(Vec<f64>, f64), RecoveryError> {
+    let inverse = DampedInverse::new(Arc::new(a), 0.0)?;
     Ok((inverse.solve(b), inverse.damping))
 }

@@ -1,77 +1,78 @@
-//! The lasso by FISTA (Beck, Teboulle 2009): soft thresholding at `lambda / L` with Nesterov's momentum, down a geometric
-//! path of `lambda` from `|X^T y|_inf`, each from the solution before; then least squares on the `k` largest entries.
+//! The lasso by FISTA (Beck, Teboulle 2009): soft thresholding at `lambda / L` with Nesterov's momentum, for a geometrically
+//! decreasing path of `lambda` from `|X^T y|_inf`, each started at the previous solution; then least squares on the support of
+//! the `k` largest entries.
 //!
-//! An iteration is one `lambda` of the path; which one is best is told by the least squares that follow.
+//! An iteration is one `lambda` of the path. The best of them is that whose least-squares solution has the least value.
 
 use super::dense::{difference, norm};
 use super::omp::least_squares;
 use super::solve::Stop;
-use super::{Iteration, Problem, RecoveryError, Settings, Step, largest};
+use super::{RecoveryAlgorithm, RecoveryError, RecoveryStep, Settings, SparseProblem, largest_entries};
 use crate::compute::vector::axpy;
 
 /// The factor between successive weights.
 const RATIO: f64 = 0.85;
-/// Weights of the path, down to 7e-4 of the first.
-const PATH: usize = 45;
-/// Steps of FISTA per weight at most, and the relative change that ends them.
-const STEPS: usize = 1000;
-const SETTLED: f64 = 1e-8;
+/// Number of weights on the path, down to 7e-4 of the first.
+const PATH_LENGTH: usize = 45;
+/// Largest number of FISTA steps per weight, and the relative change at which the iteration has converged.
+const MAX_STEPS: usize = 1000;
+const TOLERANCE: f64 = 1e-8;
 
 /// The lasso path.
 pub(super) struct Lasso {
     k: usize,
     step: f64,
     weight: f64,
-    at: usize,
-    /// The solution of the weight before.
+    index: usize,
+    /// The solution for the current weight; the start for the next one.
     solution: Vec<f64>,
 }
 
 impl Lasso {
-    pub(super) fn new(problem: &Problem, settings: &Settings) -> Self {
-        // A path takes more steps than it takes passes over the samples to form `X^T X`.
+    pub(super) fn new(problem: &SparseProblem, settings: &Settings) -> Self {
+        // The path takes enough steps for the Gram matrix to pay off.
         if problem.unknowns() <= problem.samples() {
             problem.gram();
         }
         let weight = problem.xty().iter().fold(0.0_f64, |most, b| most.max(b.abs()));
         let solution = vec![0.0; problem.unknowns()];
-        Lasso { k: settings.k, step: settings.step / problem.smoothness(), weight, at: 0, solution }
+        Lasso { k: settings.k, step: settings.step / problem.smoothness(), weight, index: 0, solution }
     }
 }
 
-impl Iteration for Lasso {
-    fn step(&mut self, problem: &Problem, _: &[f64]) -> Result<Step, RecoveryError> {
-        self.at += 1;
+impl RecoveryAlgorithm for Lasso {
+    fn step(&mut self, problem: &SparseProblem, _: &[f64]) -> Result<RecoveryStep, RecoveryError> {
+        self.index += 1;
         self.weight *= RATIO;
         self.solution = fista(problem, std::mem::take(&mut self.solution), self.weight, self.step);
-        // Of a solution with fewer than k entries no zero is taken up: which one would be a matter of order.
-        let mut on = largest(&self.solution, self.k);
-        on.retain(|&j| self.solution[j] != 0.0);
-        let empty = || Step::plain(vec![0.0; self.solution.len()]);
-        let mut step = if on.is_empty() { empty() } else { least_squares(problem, &on)? };
-        if self.at == PATH {
+        // A solution with fewer than k nonzero entries is not filled up with zero entries, whose choice would be arbitrary.
+        let mut support = largest_entries(&self.solution, self.k);
+        support.retain(|&j| self.solution[j] != 0.0);
+        let empty = || RecoveryStep::plain(vec![0.0; self.solution.len()]);
+        let mut step = if support.is_empty() { empty() } else { least_squares(problem, &support)? };
+        if self.index == PATH_LENGTH {
             step.last = Some(Stop::Done);
         }
         Ok(step)
     }
 
-    fn settles(&self) -> bool {
+    fn converges_when_stationary(&self) -> bool {
         false
     }
 }
 
-/// `argmin f(w) + weight |w|_1` from a start.
-pub(super) fn fista(problem: &Problem, start: Vec<f64>, weight: f64, step: f64) -> Vec<f64> {
-    let (mut w, mut ahead, mut t) = (start.clone(), start, 1.0_f64);
-    for _ in 0..STEPS {
-        let g = problem.quadratic_gradient(&ahead);
-        axpy(-step, &g, &mut ahead);
-        let next: Vec<f64> = ahead.iter().map(|v| v.signum() * (v.abs() - step * weight).max(0.0)).collect();
+/// Minimises `f(w) + weight |w|_1` by FISTA with the step `step` = 1/L, from a start (d).
+fn fista(problem: &SparseProblem, start: Vec<f64>, weight: f64, step: f64) -> Vec<f64> {
+    let (mut w, mut extrapolated, mut t) = (start.clone(), start, 1.0_f64);
+    for _ in 0..MAX_STEPS {
+        let g = problem.quadratic_gradient(&extrapolated);
+        axpy(-step, &g, &mut extrapolated);
+        let next: Vec<f64> = extrapolated.iter().map(|v| v.signum() * (v.abs() - step * weight).max(0.0)).collect();
         let change = difference(&next, &w);
         let t_next = 0.5 * (1.0 + (1.0 + 4.0 * t * t).sqrt());
-        ahead.clone_from(&next);
-        axpy((t - 1.0) / t_next, &change, &mut ahead);
-        let done = norm(&change) <= SETTLED * norm(&next);
+        extrapolated.clone_from(&next);
+        axpy((t - 1.0) / t_next, &change, &mut extrapolated);
+        let done = norm(&change) <= TOLERANCE * norm(&next);
         (w, t) = (next, t_next);
         if done {
             break;

@@ -1,4 +1,4 @@
-//! Every algorithm by name.
+//! The algorithms of sparse recovery by name.
 
 use super::cosamp::CoSaMp;
 use super::fisher::Fisher;
@@ -8,12 +8,12 @@ use super::lasso::Lasso;
 use super::niht::Niht;
 use super::obs::IterativeObs;
 use super::omp::Omp;
-use super::{Iteration, Problem, RecoveryError, Selection, Settings, Values};
+use super::{RecoveryAlgorithm, RecoveryError, Selection, Settings, SparseProblem, ValueRule};
 use crate::choice::{Choice, by_name};
 
 /// An algorithm of sparse recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
+pub enum RecoveryMethod {
     /// Iterative hard thresholding with step `1/L`.
     Iht,
     /// Normalised iterative hard thresholding.
@@ -24,41 +24,41 @@ pub enum Method {
     CoSaMp,
     /// Orthogonal matching pursuit.
     Omp,
-    /// The lasso by FISTA along a path, debiased.
+    /// The lasso by FISTA on a decreasing path of weights, debiased by least squares.
     Lasso,
-    /// Iterative optimal brain surgeon with this selection and these values.
-    Obs(Selection, Values),
+    /// Iterative optimal brain surgeon with a selection of the support and a rule for the values on it.
+    Obs(Selection, ValueRule),
     /// One-shot pruning by the empirical Fisher matrix, the gradient neglected.
     WoodFisher,
-    /// The same with the gradient: one I-OBS step with the Fisher matrix for the Hessian.
+    /// One-shot pruning by the empirical Fisher matrix: one I-OBS step with it as the Hessian.
     WoodTaylor,
 }
 
 /// Every method with its name.
-const TABLE: [(&str, Method); 17] = [
-    ("k-iht", Method::Iht),
-    ("niht", Method::Niht),
-    ("htp", Method::Htp),
-    ("cosamp", Method::CoSaMp),
-    ("omp", Method::Omp),
-    ("lasso", Method::Lasso),
-    ("topk-iobs", Method::Obs(Selection::Magnitude, Values::Keep)),
-    ("topk-iobs-compensate", Method::Obs(Selection::Magnitude, Values::Compensate)),
-    ("topk-iobs-refit", Method::Obs(Selection::Magnitude, Values::Refit)),
-    ("diagonal-iobs", Method::Obs(Selection::Diagonal, Values::Compensate)),
-    ("greedy-iobs", Method::Obs(Selection::Greedy, Values::Compensate)),
-    ("greedy-iobs-keep", Method::Obs(Selection::Greedy, Values::Keep)),
-    ("greedy-iobs-refit", Method::Obs(Selection::Greedy, Values::Refit)),
-    ("swap-iobs", Method::Obs(Selection::SwapRefined, Values::Compensate)),
-    ("exact-iobs", Method::Obs(Selection::Exact, Values::Compensate)),
-    ("wood-fisher", Method::WoodFisher),
-    ("wood-taylor", Method::WoodTaylor),
+const TABLE: [(&str, RecoveryMethod); 17] = [
+    ("k-iht", RecoveryMethod::Iht),
+    ("niht", RecoveryMethod::Niht),
+    ("htp", RecoveryMethod::Htp),
+    ("cosamp", RecoveryMethod::CoSaMp),
+    ("omp", RecoveryMethod::Omp),
+    ("lasso", RecoveryMethod::Lasso),
+    ("topk-iobs", RecoveryMethod::Obs(Selection::Magnitude, ValueRule::Keep)),
+    ("topk-iobs-compensate", RecoveryMethod::Obs(Selection::Magnitude, ValueRule::Compensate)),
+    ("topk-iobs-refit", RecoveryMethod::Obs(Selection::Magnitude, ValueRule::Refit)),
+    ("diagonal-iobs", RecoveryMethod::Obs(Selection::Diagonal, ValueRule::Compensate)),
+    ("greedy-iobs", RecoveryMethod::Obs(Selection::Greedy, ValueRule::Compensate)),
+    ("greedy-iobs-keep", RecoveryMethod::Obs(Selection::Greedy, ValueRule::Keep)),
+    ("greedy-iobs-refit", RecoveryMethod::Obs(Selection::Greedy, ValueRule::Refit)),
+    ("swap-iobs", RecoveryMethod::Obs(Selection::SwapRefined, ValueRule::Compensate)),
+    ("exact-iobs", RecoveryMethod::Obs(Selection::Exact, ValueRule::Compensate)),
+    ("wood-fisher", RecoveryMethod::WoodFisher),
+    ("wood-taylor", RecoveryMethod::WoodTaylor),
 ];
 
-impl Choice for Method {
+impl Choice for RecoveryMethod {
     const WHAT: &'static str = "method";
     const ALL: &'static [Self] = &{
-        let mut all = [Method::Iht; TABLE.len()];
+        let mut all = [RecoveryMethod::Iht; TABLE.len()];
         let mut i = 0;
         while i < TABLE.len() {
             all[i] = TABLE[i].1;
@@ -68,36 +68,50 @@ impl Choice for Method {
     };
 
     fn name(self) -> &'static str {
-        Method::name(self)
+        RecoveryMethod::name(self)
     }
 }
 
-by_name!(Method);
+by_name!(RecoveryMethod);
 
-impl Method {
-    /// I-OBS with the best of all supports, by enumeration.
-    pub const EXACT_OBS: Method = Method::Obs(Selection::Exact, Values::Compensate);
+impl RecoveryMethod {
+    /// I-OBS with the support of least cost.
+    pub const EXACT_OBS: RecoveryMethod = RecoveryMethod::Obs(Selection::Exact, ValueRule::Compensate);
 
-    /// The name in experiment files and records; combinations of selection and values without one are `iobs`.
+    /// The name in experiment files and records; combinations of selection and value rule without a name are `iobs`.
     pub fn name(self) -> &'static str {
         TABLE.iter().find(|(_, method)| *method == self).map_or("iobs", |(name, _)| name)
     }
 
-    /// Whether it is a method of least squares only.
+    /// Whether the method applies to the squared loss only.
     pub fn least_squares_only(self) -> bool {
         match self {
-            Method::Niht | Method::Htp | Method::CoSaMp | Method::Omp | Method::Lasso => true,
-            Method::Iht | Method::Obs(..) | Method::WoodFisher | Method::WoodTaylor => false,
+            RecoveryMethod::Niht
+            | RecoveryMethod::Htp
+            | RecoveryMethod::CoSaMp
+            | RecoveryMethod::Omp
+            | RecoveryMethod::Lasso => true,
+            RecoveryMethod::Iht | RecoveryMethod::Obs(..) | RecoveryMethod::WoodFisher | RecoveryMethod::WoodTaylor => {
+                false
+            }
         }
     }
 
-    /// Whether it can be asked for this many entries of this problem size: CoSaMP solves on up to `3k` columns.
+    /// Whether the method applies to problems of n samples, d unknowns and k entries: CoSaMP solves least-squares problems on up
+    /// to `3k` columns, and needs `3k <= min(n, d)`.
     pub fn applies(self, n: usize, d: usize, k: usize) -> bool {
-        self != Method::CoSaMp || 3 * k <= n.min(d)
+        self != RecoveryMethod::CoSaMp || 3 * k <= n.min(d)
     }
 
-    /// The algorithm, ready for its first step.
-    pub(super) fn begin(self, problem: &Problem, settings: &Settings) -> Result<Box<dyn Iteration>, RecoveryError> {
+    /// The algorithm, initialised for a problem.
+    ///
+    /// # Errors
+    /// [`RecoveryError`] where the method does not apply to the problem, or `k` is out of range.
+    pub(super) fn begin(
+        self,
+        problem: &SparseProblem,
+        settings: &Settings,
+    ) -> Result<Box<dyn RecoveryAlgorithm>, RecoveryError> {
         let (n, d, k) = (problem.samples(), problem.unknowns(), settings.k);
         if k == 0 || k > d {
             return Err(RecoveryError::Sparsity { k, d });
@@ -109,27 +123,30 @@ impl Method {
             return Err(RecoveryError::TooDense { needed: 3 * k, most: n.min(d) });
         }
         Ok(match self {
-            Method::Iht => Box::new(Iht::new(problem, settings)),
-            Method::Niht => Box::new(Niht::new(settings)),
-            Method::Htp => Box::new(Htp::new(problem, settings)),
-            Method::CoSaMp => Box::new(CoSaMp::new(settings)),
-            Method::Omp => Box::new(Omp::new(settings)),
-            Method::Lasso => Box::new(Lasso::new(problem, settings)),
-            Method::Obs(selection, values) => Box::new(IterativeObs::new(problem, settings, selection, values)),
-            Method::WoodFisher => Box::new(Fisher::new(settings, false)),
-            Method::WoodTaylor => Box::new(Fisher::new(settings, true)),
+            RecoveryMethod::Iht => Box::new(Iht::new(problem, settings)),
+            RecoveryMethod::Niht => Box::new(Niht::new(settings)),
+            RecoveryMethod::Htp => Box::new(Htp::new(problem, settings)),
+            RecoveryMethod::CoSaMp => Box::new(CoSaMp::new(settings)),
+            RecoveryMethod::Omp => Box::new(Omp::new(settings)),
+            RecoveryMethod::Lasso => Box::new(Lasso::new(problem, settings)),
+            RecoveryMethod::Obs(selection, values) => Box::new(IterativeObs::new(problem, settings, selection, values)),
+            RecoveryMethod::WoodFisher => Box::new(Fisher::new(settings, false)),
+            RecoveryMethod::WoodTaylor => Box::new(Fisher::new(settings, true)),
         })
     }
 
-    /// Where it starts: the problem's start; pursuits start from nothing, and WoodFisher from the dense minimum, which is
-    /// what it prunes.
-    pub(super) fn start(self, problem: &Problem, settings: &Settings) -> Result<Vec<f64>, RecoveryError> {
+    /// The first iterate (d): the start of the problem; 0 for OMP and the lasso; the dense minimiser, which is pruned, for
+    /// WoodFisher.
+    pub(super) fn start(self, problem: &SparseProblem, settings: &Settings) -> Result<Vec<f64>, RecoveryError> {
         match self {
-            Method::Omp | Method::Lasso => Ok(vec![0.0; problem.unknowns()]),
-            Method::WoodFisher => super::fisher::dense_minimum(problem, settings),
-            Method::Iht | Method::Niht | Method::Htp | Method::CoSaMp | Method::Obs(..) | Method::WoodTaylor => {
-                Ok(problem.start().to_vec())
-            }
+            RecoveryMethod::Omp | RecoveryMethod::Lasso => Ok(vec![0.0; problem.unknowns()]),
+            RecoveryMethod::WoodFisher => super::fisher::dense_minimum(problem, settings),
+            RecoveryMethod::Iht
+            | RecoveryMethod::Niht
+            | RecoveryMethod::Htp
+            | RecoveryMethod::CoSaMp
+            | RecoveryMethod::Obs(..)
+            | RecoveryMethod::WoodTaylor => Ok(problem.start().to_vec()),
         }
     }
 }

@@ -7,30 +7,30 @@
 //! P_Q(v)     the projection onto {w_Q = 0} in the norm of H: v - H^-1[:,Q] (H^-1[Q,Q])^-1 v_Q
 //! ```
 //!
-//! An algorithm is an [`Iteration`]: from an iterate to the next. What the second-order ones share is split in two:
-//! [`Selection`] says which entries stay, [`Values`] what stands in them. [`solve()`] owns the loop: it keeps the best
-//! iterate, notices a support that comes again, and says why it stopped.
+//! An algorithm is a [`RecoveryAlgorithm`], a map from an iterate to the next. The second-order methods
+//! combine two rules: [`Selection`] chooses the support of the next iterate, [`ValueRule`] the values on it. [`solve()`] is the
+//! loop around every algorithm: it keeps the best iterate, detects cycles of supports, and reports why it stopped.
 //!
 //! | file | algorithm | iteration |
 //! |---|---|---|
 //! | `iht.rs` | k-IHT (Blumensath, Davies 2009) | `T_k(w - g / L)` |
-//! | `niht.rs` | NIHT (Blumensath, Davies 2010) | step `\|g_S\|^2 / \|X g_S\|^2`, shrunk while the support changes too boldly |
+//! | `niht.rs` | NIHT (Blumensath, Davies 2010) | step `\|g_S\|^2 / \|X g_S\|^2`, reduced by a line search where the support changes |
 //! | `htp.rs` | HTP (Foucart 2011) | least squares on `supp T_k(w - mu g)` |
 //! | `cosamp.rs` | CoSaMP (Needell, Tropp 2009) | least squares on the union with the `2k` largest `\|g\|`, then `T_k` |
-//! | `omp.rs` | OMP (Pati et al. 1993) | one index a step, by `\|g_j\| / sqrt(H_jj)` |
-//! | `lasso.rs` | FISTA (Beck, Teboulle 2009) down a path of l1 weights | then least squares on the `k` largest |
+//! | `omp.rs` | OMP (Pati et al. 1993) | one index per step, by `\|g_j\| / sqrt(H_jj)` |
+//! | `lasso.rs` | FISTA (Beck, Teboulle 2009) on a decreasing path of l1 weights | then least squares on the `k` largest |
 //! | `obs.rs` | I-OBS (WMSKA): selection and values at the Newton point `v = w - H^-1 g` | topk, exact, greedy, ... |
-//! | `fisher.rs` | WoodFisher, WoodTaylor (Singh, Alistarh 2020) | one such step with the empirical Fisher matrix |
+//! | `fisher.rs` | WoodFisher, WoodTaylor (Singh, Alistarh 2020) | one I-OBS step with the empirical Fisher matrix |
 //!
-//! | file | what they share |
+//! | file | shared component |
 //! |---|---|
 //! | `problem.rs` | the function, its derivatives, cached products |
 //! | `instance.rs`, `read.rs`, `published.rs` | drawn problems, problems from a file, the problems of the published code |
-//! | `threshold.rs`, `selection.rs`, `elimination.rs`, `exact.rs`, `swap.rs` | which entries stay |
-//! | `values.rs` | what stands in them |
-//! | `inverse.rs` | the damped inverse, whose damping is raised where it must be, and says so |
-//! | `dense.rs`, `cholesky.rs` | dense kernels in blocks that depend on the sizes alone: the same bits on any number of threads |
-//! | `rates.rs` | what the theorems bound, measured |
+//! | `threshold.rs`, `selection.rs`, `elimination.rs`, `exact.rs`, `swap.rs` | the choice of a support |
+//! | `values.rs` | the values on a support |
+//! | `inverse.rs` | the damped inverse Hessian; the damping is increased where the matrix is not positive definite |
+//! | `dense.rs`, `product.rs`, `cholesky.rs` | dense kernels whose blocks depend on the sizes only: results do not depend on the number of threads |
+//! | `rates.rs` | measured ratios to the bounds of the theorems |
 
 mod cholesky;
 mod cosamp;
@@ -61,16 +61,16 @@ mod threshold;
 mod values;
 
 pub use cholesky::{Cholesky, NotPositive};
-pub use elimination::{Drop, eliminate};
+pub use elimination::{Elimination, EliminationStep, eliminate};
 pub use error::RecoveryError;
-pub use exact::{MOST_SUPPORTS, best_support};
-pub use inverse::{Damping, HIGHEST_DAMPING, Inverse};
-pub use method::Method;
+pub use exact::{MAX_SUPPORTS, best_support};
+pub use inverse::{DampedInverse, Damping, MAX_DAMPING};
+pub use method::RecoveryMethod;
 pub use omp::least_squares;
-pub use problem::{Problem, SampleLoss};
-pub use read::read;
+pub use problem::{SampleLoss, SparseProblem};
+pub use read::read_problem;
 pub use selection::Selection;
-pub use solve::{Iteration, Outcome, Point, Settings, Step, Stop, solve};
-pub use swap::refine;
-pub use threshold::{largest, threshold};
-pub use values::{Values, projection};
+pub use solve::{IterateSummary, RecoveryAlgorithm, RecoveryOutcome, RecoveryStep, Settings, Stop, solve};
+pub use swap::refine_by_swaps;
+pub use threshold::{hard_threshold, largest_entries};
+pub use values::{ValueRule, projection};

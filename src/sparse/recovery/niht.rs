@@ -1,23 +1,23 @@
-//! NIHT: hard thresholding with a step of its own every time (Blumensath, Davies 2010).
+//! NIHT: normalised iterative hard thresholding, with a step computed in every iteration (Blumensath, Davies 2010).
 //!
 //! ```text
-//! mu = |g_S|^2 / |X g_S|^2;  where the support changes, Delta = w+ - w and mu <= (1 - c) |Delta|^2 / |X Delta|^2 is asked for,
-//! else mu <- mu / (kappa (1 - c))
+//! mu = |g_S|^2 / |X g_S|^2;  where the support changes, with Delta = w+ - w, mu <= (1 - c) |Delta|^2 / |X Delta|^2 is required,
+//! else mu <- mu (1 - c) / kappa
 //! ```
 
-use super::dense::{difference, products, symmetric_times};
-use super::threshold::{kept, support};
-use super::{Iteration, Problem, RecoveryError, Settings, Step, largest, threshold};
+use super::dense::{difference, inner_products, symmetric_times};
+use super::threshold::{restricted, support};
+use super::{RecoveryAlgorithm, RecoveryError, RecoveryStep, Settings, SparseProblem, hard_threshold, largest_entries};
 use crate::compute::vector::{axpy, dot};
 
 /// The margin c.
 const MARGIN: f64 = 0.01;
 /// The divisor kappa of the step, above 1 / (1 - c).
 const SHRINK: f64 = 2.0;
-/// Shrinkings at most: beyond them the step is rounding.
-const TRIES: usize = 60;
+/// Largest number of reductions of the step; beyond it the change of the iterate is of the order of rounding errors.
+const MAX_REDUCTIONS: usize = 60;
 
-/// Normalised hard thresholding.
+/// Normalised iterative hard thresholding.
 pub(super) struct Niht {
     k: usize,
     step: f64,
@@ -29,42 +29,42 @@ impl Niht {
     }
 }
 
-/// `|X v|^2`, by the Gram matrix where that is formed and `v` is sparse.
-fn energy(problem: &Problem, v: &[f64]) -> f64 {
-    if problem.gram_at_hand() {
+/// `|X v|^2`, from the Gram matrix where it has been formed.
+fn squared_image_norm(problem: &SparseProblem, v: &[f64]) -> f64 {
+    if problem.gram_is_formed() {
         return dot(v, &symmetric_times(problem.gram(), v));
     }
-    let x = products(problem.design(), v);
+    let x = inner_products(problem.design(), v);
     dot(&x, &x)
 }
 
-impl Iteration for Niht {
-    fn step(&mut self, problem: &Problem, w: &[f64]) -> Result<Step, RecoveryError> {
+impl RecoveryAlgorithm for Niht {
+    fn step(&mut self, problem: &SparseProblem, w: &[f64]) -> Result<RecoveryStep, RecoveryError> {
         let g = problem.quadratic_gradient(w);
-        let here = support(w);
-        // A start without entries, or with more than k, has no support of its own: the largest of the gradient.
-        let here = if here.is_empty() || here.len() > self.k { largest(&g, self.k) } else { here };
-        let on_support = kept(&g, &here);
-        let (top, bottom) = (dot(&on_support, &on_support), energy(problem, &on_support));
-        if bottom <= 0.0 {
-            // Nothing to gain on the support.
-            return Ok(Step::plain(threshold(w, self.k)));
+        let current = support(w);
+        // Where the start is zero or has more than k entries, the support is that of the largest entries of the gradient.
+        let current = if current.is_empty() || current.len() > self.k { largest_entries(&g, self.k) } else { current };
+        let on_support = restricted(&g, &current);
+        let (numerator, denominator) = (dot(&on_support, &on_support), squared_image_norm(problem, &on_support));
+        if denominator <= 0.0 {
+            // The gradient vanishes on the support.
+            return Ok(RecoveryStep::plain(hard_threshold(w, self.k)));
         }
-        let mut mu = self.step * top / bottom;
-        for _ in 0..TRIES {
+        let mut mu = self.step * numerator / denominator;
+        for _ in 0..MAX_REDUCTIONS {
             let mut v = w.to_vec();
             axpy(-mu, &g, &mut v);
-            let next = threshold(&v, self.k);
+            let next = hard_threshold(&v, self.k);
             let change = difference(&next, w);
-            let bold = support(&next) != here && {
-                let allowed = (1.0 - MARGIN) * dot(&change, &change) / energy(problem, &change);
+            let rejected = support(&next) != current && {
+                let allowed = (1.0 - MARGIN) * dot(&change, &change) / squared_image_norm(problem, &change);
                 mu > allowed
             };
-            if !bold {
-                return Ok(Step::plain(next));
+            if !rejected {
+                return Ok(RecoveryStep::plain(next));
             }
             mu /= SHRINK / (1.0 - MARGIN);
         }
-        Ok(Step::plain(threshold(w, self.k)))
+        Ok(RecoveryStep::plain(hard_threshold(w, self.k)))
     }
 }

@@ -1,18 +1,18 @@
-//! OMP: orthogonal matching pursuit (Pati, Rezaiifar, Krishnaprasad 1993). One index a step, that of the largest
-//! `|g_j| / sqrt(H_jj)`, then least squares on all of them.
+//! OMP: orthogonal matching pursuit (Pati, Rezaiifar, Krishnaprasad 1993). One index per step, that of the largest
+//! `|g_j| / sqrt(H_jj)`, then least squares on all chosen indices.
 
-use super::dense::{gram, pass};
-use super::inverse::solve_raising;
+use super::dense::{gram, sum_over_samples};
+use super::inverse::solve_damped;
 use super::solve::Stop;
 use super::values::scatter;
-use super::{Iteration, Problem, RecoveryError, Settings, Step, dense};
+use super::{RecoveryAlgorithm, RecoveryError, RecoveryStep, Settings, SparseProblem, dense};
 use faer::Mat;
 
-/// Orthogonal matching pursuit.
+/// Orthogonal matching pursuit (Pati, Rezaiifar, Krishnaprasad 1993).
 pub(super) struct Omp {
     k: usize,
     chosen: Vec<usize>,
-    /// `H_jj`, empty before the first step.
+    /// The diagonal `H_jj` (d); empty before the first step.
     diagonal: Vec<f64>,
 }
 
@@ -22,8 +22,8 @@ impl Omp {
     }
 }
 
-impl Iteration for Omp {
-    fn step(&mut self, problem: &Problem, w: &[f64]) -> Result<Step, RecoveryError> {
+impl RecoveryAlgorithm for Omp {
+    fn step(&mut self, problem: &SparseProblem, w: &[f64]) -> Result<RecoveryStep, RecoveryError> {
         if self.diagonal.is_empty() {
             let xt = problem.design();
             let mut squares = vec![0.0; problem.unknowns()];
@@ -35,7 +35,7 @@ impl Iteration for Omp {
         let g = problem.quadratic_gradient(w);
         let mut best: Option<(f64, usize)> = None;
         for (j, (g, h)) in g.iter().zip(&self.diagonal).enumerate() {
-            // A column of zeros explains nothing.
+            // A zero column is never chosen.
             let score = if *h > 0.0 { g.abs() / h.sqrt() } else { -1.0 };
             if self.chosen.binary_search(&j).is_err() && best.is_none_or(|(most, _)| score > most) {
                 best = Some((score, j));
@@ -52,24 +52,25 @@ impl Iteration for Omp {
         Ok(step)
     }
 
-    fn settles(&self) -> bool {
+    fn converges_when_stationary(&self) -> bool {
         false
     }
 }
 
-/// The least-squares solution on a support. Where the columns depend on each other it is damped, and says so.
+/// The least-squares solution on a support (increasing indices). Where the columns are linearly dependent it is damped, and the
+/// step reports the damping.
 ///
 /// # Errors
-/// [`RecoveryError::Indefinite`] for columns of zeros.
-pub fn least_squares(problem: &Problem, on: &[usize]) -> Result<Step, RecoveryError> {
-    let (part, right): (Mat<f64>, Vec<f64>) = if problem.gram_at_hand() {
-        (dense::principal(problem.gram(), on), on.iter().map(|&j| problem.xty()[j]).collect())
+/// [`RecoveryError::Indefinite`] where all columns are zero.
+pub fn least_squares(problem: &SparseProblem, support: &[usize]) -> Result<RecoveryStep, RecoveryError> {
+    let (part, right): (Mat<f64>, Vec<f64>) = if problem.gram_is_formed() {
+        (dense::principal(problem.gram(), support), support.iter().map(|&j| problem.xty()[j]).collect())
     } else {
         let xt = problem.design();
-        let columns = Mat::from_fn(on.len(), problem.samples(), |j, i| xt[(on[j], i)]);
-        (gram(columns.as_ref(), None), pass(columns.as_ref(), |i, _| (0.0, problem.measurements()[i])).1)
+        let columns = Mat::from_fn(support.len(), problem.samples(), |j, i| xt[(support[j], i)]);
+        (gram(columns.as_ref(), None), sum_over_samples(columns.as_ref(), |i, _| (0.0, problem.measurements()[i])).1)
     };
-    let (z, damping) = solve_raising(part, &right)?;
-    let w = scatter(problem.unknowns(), on, &z);
-    Ok(Step { w, damping, raised: damping > 0.0, last: None })
+    let (z, damping) = solve_damped(part, &right)?;
+    let w = scatter(problem.unknowns(), support, &z);
+    Ok(RecoveryStep { w, damping, raised: damping > 0.0, last: None })
 }

@@ -1,7 +1,10 @@
 //! The function to be minimised over sparse vectors: `f(w) = sum_i phi(<x_i, w>, y_i)`.
 
 use super::RecoveryError;
-use super::dense::{self, Factor, difference, gram, largest_eigenvalue, norm, pass, products, sample, symmetric_times};
+use super::dense::{
+    self, DotFactor, difference, gram, inner_products, largest_eigenvalue, norm, sample, sum_over_samples,
+    symmetric_times,
+};
 use crate::choice::choice;
 use crate::compute::vector::dot;
 use faer::{Mat, MatRef};
@@ -16,13 +19,13 @@ choice! {
         Logistic = "logistic",
         /// `e^a - y a`: Poisson regression; with `y = e^{<x, w*>}` the minimum is at `w*`.
         Exponential = "exponential",
-        /// `(a^2 - y)^2 / 4`: the quadratic measurements of phase retrieval, blind to the sign of `w`.
+        /// `(a^2 - y)^2 / 4`: the quadratic measurements of phase retrieval, which do not determine the sign of `w`.
         QuadraticMeasurement = "quadratic-measurement",
     }
 }
 
 impl SampleLoss {
-    /// `phi`.
+    /// The loss `phi(a, y)`.
     pub fn value(self, a: f64, y: f64) -> f64 {
         match self {
             SampleLoss::Squared => 0.5 * (a - y) * (a - y),
@@ -32,7 +35,7 @@ impl SampleLoss {
         }
     }
 
-    /// `phi'`.
+    /// `phi'(a, y)`, the derivative in a.
     pub fn slope(self, a: f64, y: f64) -> f64 {
         match self {
             SampleLoss::Squared => a - y,
@@ -42,7 +45,7 @@ impl SampleLoss {
         }
     }
 
-    /// `phi''`.
+    /// `phi''(a, y)`, the second derivative in a.
     pub fn curvature(self, a: f64, y: f64) -> f64 {
         match self {
             SampleLoss::Squared => 1.0,
@@ -63,7 +66,7 @@ impl SampleLoss {
         }
     }
 
-    /// What a noiseless measurement of `a` says.
+    /// The noiseless measurement y of `a`.
     pub fn measure(self, a: f64) -> f64 {
         match self {
             SampleLoss::Squared => a,
@@ -74,33 +77,34 @@ impl SampleLoss {
     }
 }
 
+/// The logistic function.
 fn sigmoid(a: f64) -> f64 {
     1.0 / (1.0 + (-a).exp())
 }
 
-/// A function on R^d that is a sum over `n` samples, with what is known about its sparse minimum.
-pub struct Problem {
-    /// The design, transposed: (d, n), one sample a column.
+/// A problem of sparse recovery: a function on R^d that is a sum over `n` samples, a start, and its sparse minimiser where known.
+pub struct SparseProblem {
+    /// The transposed design (d, n), one sample per column.
     xt: Mat<f64>,
-    /// What was measured (n).
+    /// The measurements (n).
     y: Vec<f64>,
     /// The loss.
     loss: SampleLoss,
     /// The sparse vector behind the measurements (d), where it is known.
     truth: Option<Vec<f64>>,
-    /// Where iterations start (d).
+    /// The first iterate (d).
     start: Vec<f64>,
     gram: OnceLock<Arc<Mat<f64>>>,
     xty: OnceLock<Vec<f64>>,
-    largest: OnceLock<f64>,
+    smoothness_constant: OnceLock<f64>,
 }
 
-impl Problem {
-    /// A problem from a design (d, n; one sample a column), measurements (n), and, where known, the truth (d). Iterations
-    /// start at 0.
+impl SparseProblem {
+    /// A problem from a transposed design (d, n; one sample per column), measurements (n), and, where known, the truth (d). The
+    /// start is 0.
     ///
     /// # Errors
-    /// An empty design, lengths that do not match, entries that are not finite.
+    /// [`RecoveryError`] for an empty design, lengths that do not match, and entries that are not finite.
     pub fn new(xt: Mat<f64>, y: Vec<f64>, loss: SampleLoss, truth: Option<Vec<f64>>) -> Result<Self, RecoveryError> {
         let (d, n) = (xt.nrows(), xt.ncols());
         if n == 0 || d == 0 {
@@ -112,48 +116,48 @@ impl Problem {
         length("y", y.len(), n, "one per row of x")?;
         if let Some(truth) = &truth {
             length("w_star", truth.len(), d, "one per column of x")?;
-            finite("w_star", truth)?;
+            check_finite("w_star", truth)?;
         }
         for i in 0..n {
             let column = sample(&xt.as_ref(), i);
-            finite("x", column).map_err(|error| match error {
+            check_finite("x", column).map_err(|error| match error {
                 RecoveryError::NotFinite { name, index, value } => {
                     RecoveryError::NotFinite { name, index: i * d + index, value }
                 }
                 other => other,
             })?;
         }
-        finite("y", &y)?;
-        let (gram, xty, largest) = Default::default();
-        Ok(Problem { xt, y, loss, truth, start: vec![0.0; d], gram, xty, largest })
+        check_finite("y", &y)?;
+        let (gram, xty, smoothness_constant) = Default::default();
+        Ok(SparseProblem { xt, y, loss, truth, start: vec![0.0; d], gram, xty, smoothness_constant })
     }
 
-    /// The same with another start (d).
+    /// The problem with another start (d).
     ///
     /// # Errors
-    /// A wrong length, entries that are not finite.
-    pub fn starting_at(mut self, start: Vec<f64>) -> Result<Self, RecoveryError> {
+    /// [`RecoveryError`] for a wrong length and for entries that are not finite.
+    pub fn with_start(mut self, start: Vec<f64>) -> Result<Self, RecoveryError> {
         let expected = self.unknowns();
         if start.len() != expected {
             let (name, found, why) = ("w0", start.len(), "one per column of x");
             return Err(RecoveryError::Length { name, found, expected, why });
         }
-        finite("w0", &start)?;
+        check_finite("w0", &start)?;
         self.start = start;
         Ok(self)
     }
 
-    /// d.
+    /// Number of unknowns d.
     pub fn unknowns(&self) -> usize {
         self.xt.nrows()
     }
 
-    /// n.
+    /// Number of samples n.
     pub fn samples(&self) -> usize {
         self.xt.ncols()
     }
 
-    /// The design, transposed: (d, n).
+    /// The transposed design (d, n).
     pub fn design(&self) -> MatRef<'_, f64> {
         self.xt.as_ref()
     }
@@ -168,7 +172,7 @@ impl Problem {
         self.loss
     }
 
-    /// Whether `f` is a quadratic, with the Hessian `X^T X` everywhere.
+    /// Whether `f` is quadratic, with the constant Hessian `X^T X`.
     pub fn is_quadratic(&self) -> bool {
         self.loss == SampleLoss::Squared
     }
@@ -178,53 +182,54 @@ impl Problem {
         self.truth.as_deref()
     }
 
-    /// Where iterations start (d).
+    /// The first iterate (d).
     pub fn start(&self) -> &[f64] {
         &self.start
     }
 
     /// `f(w)`.
     pub fn value(&self, w: &[f64]) -> f64 {
-        products(self.design(), w).iter().zip(&self.y).map(|(&a, &y)| self.loss.value(a, y)).sum()
+        inner_products(self.design(), w).iter().zip(&self.y).map(|(&a, &y)| self.loss.value(a, y)).sum()
     }
 
     /// `f(w)` and its gradient `sum_i phi'(<x_i, w>, y_i) x_i` (d), in one pass over the samples.
-    pub fn gradient(&self, w: &[f64]) -> (f64, Vec<f64>) {
-        let factor = Factor::new(w);
-        pass(self.design(), |i, x| {
+    pub fn value_and_gradient(&self, w: &[f64]) -> (f64, Vec<f64>) {
+        let factor = DotFactor::new(w);
+        sum_over_samples(self.design(), |i, x| {
             let a = factor.dot(x);
             (self.loss.value(a, self.y[i]), self.loss.slope(a, self.y[i]))
         })
     }
 
-    /// `X^T X` (d, d), formed once. The Hessian of a quadratic.
+    /// The Gram matrix `X^T X` (d, d), the Hessian for the squared loss; computed on first use.
     pub fn gram(&self) -> MatRef<'_, f64> {
         Mat::as_ref(self.shared_gram())
     }
 
+    /// The Gram matrix, shared.
     fn shared_gram(&self) -> &Arc<Mat<f64>> {
         self.gram.get_or_init(|| Arc::new(gram(self.design(), None)))
     }
 
-    /// `X^T y` (d).
+    /// `X^T y` (d); computed on first use.
     pub fn xty(&self) -> &[f64] {
-        self.xty.get_or_init(|| pass(self.design(), |i, _| (0.0, self.y[i])).1)
+        self.xty.get_or_init(|| sum_over_samples(self.design(), |i, _| (0.0, self.y[i])).1)
     }
 
-    /// The gradient `H w - b` of a quadratic, through `X^T X`: cheaper than a pass over the samples once that is formed, as
-    /// only the columns of `w`'s support are read.
+    /// The gradient `X^T X w - X^T y` (d) for the squared loss, from the Gram matrix: cheaper than a pass over the samples, as only
+    /// the columns of the support of `w` are read.
     pub fn gradient_by_gram(&self, w: &[f64]) -> Vec<f64> {
         difference(&symmetric_times(self.gram(), w), self.xty())
     }
 
-    /// Whether `X^T X` is formed already.
-    pub fn gram_at_hand(&self) -> bool {
+    /// Whether the Gram matrix has been formed.
+    pub fn gram_is_formed(&self) -> bool {
         self.gram.get().is_some()
     }
 
-    /// The gradient of a quadratic by the cheaper of the two ways.
+    /// The gradient (d) for the squared loss: from the Gram matrix where it has been formed, else by a pass over the samples.
     pub fn quadratic_gradient(&self, w: &[f64]) -> Vec<f64> {
-        if self.gram_at_hand() { self.gradient_by_gram(w) } else { self.gradient(w).1 }
+        if self.gram_is_formed() { self.gradient_by_gram(w) } else { self.value_and_gradient(w).1 }
     }
 
     /// The Hessian `sum_i phi''(<x_i, w>, y_i) x_i x_i^T` (d, d).
@@ -232,13 +237,13 @@ impl Problem {
         if self.is_quadratic() {
             return Arc::clone(self.shared_gram());
         }
-        let a = products(self.design(), w);
+        let a = inner_products(self.design(), w);
         let scale: Vec<f64> = a.iter().zip(&self.y).map(|(&a, &y)| self.loss.curvature(a, y)).collect();
         Arc::new(gram(self.design(), Some(&scale)))
     }
 
-    /// `L`: the largest eigenvalue of the Hessian; at the start where it is not the same everywhere (for the logistic loss
-    /// that of `X^T X / 4`, which bounds it everywhere).
+    /// The smoothness constant `L`: the largest eigenvalue of the Hessian for the squared loss, of its bound `X^T X / 4` for the
+    /// logistic loss, and of the Hessian at the start (with absolute curvatures) for the other losses.
     pub fn smoothness(&self) -> f64 {
         let of = |scale: &(dyn Fn(usize) -> f64 + Sync)| {
             largest_eigenvalue(
@@ -251,30 +256,30 @@ impl Problem {
                     Arc::new(gram(self.design(), Some(&scale)))
                 },
                 |v| {
-                    if self.is_quadratic() && self.gram_at_hand() {
+                    if self.is_quadratic() && self.gram_is_formed() {
                         return symmetric_times(self.gram(), v);
                     }
-                    pass(self.design(), |i, x| (0.0, scale(i) * dot(x, v))).1
+                    sum_over_samples(self.design(), |i, x| (0.0, scale(i) * dot(x, v))).1
                 },
             )
         };
-        *self.largest.get_or_init(|| match self.loss {
+        *self.smoothness_constant.get_or_init(|| match self.loss {
             SampleLoss::Squared => of(&|_| 1.0),
             SampleLoss::Logistic => of(&|_| 0.25),
             SampleLoss::Exponential | SampleLoss::QuadraticMeasurement => {
-                let a = products(self.design(), &self.start);
+                let a = inner_products(self.design(), &self.start);
                 of(&|i| self.loss.curvature(a[i], self.y[i]).abs())
             }
         })
     }
 
-    /// `|w - w*| / |w*|`; the nearer sign where the measurements are blind to it; NaN without a truth.
+    /// The relative error `|w - w*| / |w*|`, up to sign as in [`SparseProblem::distance`]; NaN without a truth.
     pub fn relative_error(&self, w: &[f64]) -> f64 {
         let Some(truth) = &self.truth else { return f64::NAN };
         self.distance(w, truth) / norm(truth)
     }
 
-    /// `|a - b|`, up to sign where the measurements are blind to it.
+    /// `|a - b|`, or `min(|a - b|, |a + b|)` where the measurements do not determine the sign.
     pub fn distance(&self, a: &[f64], b: &[f64]) -> f64 {
         let same = norm(&difference(a, b));
         if self.loss != SampleLoss::QuadraticMeasurement {
@@ -287,14 +292,15 @@ impl Problem {
     /// An upper bound of the Lipschitz constant of the Hessian on the segment from `u` to `w`: with `m_i` bounding
     /// `|phi'''|` there, `lambda_max(sum_i m_i |x_i| x_i x_i^T)`.
     pub fn hessian_lipschitz(&self, u: &[f64], w: &[f64]) -> f64 {
-        let (a, b) = (products(self.design(), u), products(self.design(), w));
+        let (a, b) = (inner_products(self.design(), u), inner_products(self.design(), w));
         let scale: Vec<f64> =
             (0..self.samples()).map(|i| self.loss.third_bound(a[i], b[i]) * norm(sample(&self.design(), i))).collect();
         dense::eigenvalues(gram(self.design(), Some(&scale)).as_ref()).last().copied().unwrap_or(0.0)
     }
 }
 
-fn finite(name: &'static str, values: &[f64]) -> Result<(), RecoveryError> {
+/// Refuses values that are not finite.
+fn check_finite(name: &'static str, values: &[f64]) -> Result<(), RecoveryError> {
     match values.iter().enumerate().find(|(_, v)| !v.is_finite()) {
         Some((index, &value)) => Err(RecoveryError::NotFinite { name, index, value }),
         None => Ok(()),

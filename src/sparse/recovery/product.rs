@@ -1,52 +1,59 @@
-//! Products `C += alpha A diag(s) A^T` of a matrix stored by columns with its transpose, the lower triangle only: what
-//! `X^T X` and the trailing part of a Cholesky factor are.
+//! Products `C += alpha A diag(s) A^T` of a matrix stored by columns with its transpose, the lower triangle only: `X^T X`, and
+//! the update of the trailing submatrix in a Cholesky factorisation.
 //!
-//! Many columns of A at a time are copied into panels as high, and as wide, as a register tile, column after column, so that
-//! a tile reads both its factors in order (Goto, van de Geijn 2008); then the blocks of C are done side by side, [`DEPTH`]
-//! columns at a time: a panel of the right factor stays in the nearest cache while those of the left pass by from the next.
-//! An entry of C is a sum over columns in order, in parts of `DEPTH`: neither the shape of the register tile, and so the
-//! instruction set, nor how C is cut among threads changes a bit of it.
+//! Columns of A are copied into panels of the height, and of the width, of a register tile, so that a tile reads both its
+//! factors contiguously (Goto, van de Geijn 2008). The blocks of C are then computed in parallel, [`DEPTH`] columns at a time,
+//! so that a panel of the right factor stays in the first-level cache while the panels of the left factor are streamed from the
+//! second. An entry of C is a sum over columns in order, in partial sums of `DEPTH` columns: its value depends neither on the
+//! shape of the register tile, and so on the instruction set, nor on the distribution of C over threads.
 
 use crate::compute::{Job, Kernel, Pass, Simd};
 use faer::{MatMut, MatRef};
 use rayon::prelude::*;
 
-/// Columns that are added up in registers before they go to C.
+/// Number of columns that are summed in registers before the sum is added to C.
 const DEPTH: usize = 256;
-/// Columns that are copied at a time, a multiple of `DEPTH`.
-const COPIED: usize = 4 * DEPTH;
-/// Columns of A that are asked for ahead of time when they are copied.
-const AHEAD: usize = 4;
-/// Blocks of C have a side that is a multiple of this: of the height and of the width of every register tile.
+/// Number of columns that are copied at a time, a multiple of `DEPTH`.
+const COPIED_COLUMNS: usize = 4 * DEPTH;
+/// Number of columns of A by which the copy prefetches.
+const PREFETCH_DISTANCE: usize = 4;
+/// The order of a block of C is a multiple of this, a common multiple of the heights and widths of all register tiles.
 pub const GRAIN: usize = 48;
 /// Entries of a cache line.
 const LINE: usize = 8;
 /// Entries of the largest register tile.
-const REGISTERS: usize = 16 * 12;
+const TILE_ENTRIES: usize = 16 * 12;
 
-/// Block (i, j), i >= j, of a square matrix that is cut into blocks.
-pub struct Block<'a> {
-    /// i.
+/// Block (i, j), i >= j, of a square matrix that is divided into blocks.
+pub struct MatrixBlock<'a> {
+    /// Block row i.
     pub row: usize,
-    /// j.
+    /// Block column j.
     pub column: usize,
-    /// Its entries.
+    /// The entries of the block.
     pub entries: MatMut<'a, f64>,
 }
 
-/// Adds `alpha A diag(s) A^T` to blocks of `side` rows and columns (the last ones have what is left), for A (d, n) with
-/// contiguous columns; `s = 1` without scales (n). Of blocks on the diagonal what is above it may be left as it was.
+/// Adds `alpha A diag(s) A^T` to blocks of `side` rows and columns (the last may be smaller), for A (d, n) with contiguous
+/// columns and scales s (n), or `s = 1` without. Entries above the diagonal in blocks on the diagonal may not be updated.
 ///
 /// # Panics
-/// If `side` is not a multiple of [`GRAIN`], the sizes do not belong together, or columns are not contiguous.
-pub fn add_self_product(blocks: &mut [Block<'_>], side: usize, alpha: f64, a: MatRef<'_, f64>, scale: Option<&[f64]>) {
+/// If `side` is not a multiple of [`GRAIN`], the number of scales is not n, or columns are not contiguous.
+pub fn add_self_product(
+    blocks: &mut [MatrixBlock<'_>],
+    side: usize,
+    alpha: f64,
+    a: MatRef<'_, f64>,
+    scale: Option<&[f64]>,
+) {
     assert!(side > 0 && side.is_multiple_of(GRAIN), "blocks of whole register tiles");
     assert!(scale.is_none_or(|s| s.len() == a.ncols()), "one scale per column");
     f64::dispatch(SelfProduct { blocks, side, alpha, a, scale });
 }
 
+/// The arguments of [`add_self_product`].
 struct SelfProduct<'a, 'b> {
-    blocks: &'a mut [Block<'b>],
+    blocks: &'a mut [MatrixBlock<'b>],
     side: usize,
     alpha: f64,
     a: MatRef<'a, f64>,
@@ -56,17 +63,17 @@ struct SelfProduct<'a, 'b> {
 impl Pass<f64> for SelfProduct<'_, '_> {
     fn run<S: Simd<f64>>(self, simd: S) {
         let (d, n) = (self.a.nrows(), self.a.ncols());
-        let room = d.next_multiple_of(GRAIN) * n.min(COPIED);
-        let (mut left, mut right) = (vec![0.0; room + LINE], vec![0.0; room + LINE]);
+        let capacity = d.next_multiple_of(GRAIN) * n.min(COPIED_COLUMNS);
+        let (mut left, mut right) = (vec![0.0; capacity + LINE], vec![0.0; capacity + LINE]);
         let (left, right) = (on_cache_lines(&mut left), on_cache_lines(&mut right));
-        for first in (0..n).step_by(COPIED) {
-            let columns = COPIED.min(n - first);
+        for first in (0..n).step_by(COPIED_COLUMNS) {
+            let columns = COPIED_COLUMNS.min(n - first);
             let (a, scale) = (self.a.subcols(first, columns), self.scale.map(|s| &s[first..][..columns]));
             let chunk = self.side * columns;
             let copy = |(i, (left, right)): (usize, (&mut [f64], &mut [f64]))| {
                 if i * self.side < d {
                     let rows = self.side.min(d - i * self.side);
-                    simd.vectorize(Copy { from: a.subrows(i * self.side, rows), scale, left, right });
+                    simd.vectorize(CopyPanels { from: a.subrows(i * self.side, rows), scale, left, right });
                 }
             };
             if d <= self.side {
@@ -75,7 +82,7 @@ impl Pass<f64> for SelfProduct<'_, '_> {
                 let chunks = left.par_chunks_mut(chunk).zip(right.par_chunks_mut(chunk));
                 chunks.enumerate().with_max_len(1).for_each(copy);
             }
-            let multiply = |block: &mut Block<'_>| {
+            let multiply = |block: &mut MatrixBlock<'_>| {
                 let (left, right) = (&left[block.row * chunk..], &right[block.column * chunk..]);
                 simd.vectorize(Multiply { block, alpha: self.alpha, columns, left, right });
             };
@@ -88,46 +95,52 @@ impl Pass<f64> for SelfProduct<'_, '_> {
     }
 }
 
-/// A slice from its first cache line on.
+/// The part of a slice that begins at its first cache-line boundary.
 fn on_cache_lines(values: &mut [f64]) -> &mut [f64] {
     let first = values.as_ptr().align_offset(LINE * size_of::<f64>()).min(LINE);
     &mut values[first..]
 }
 
 /// Copies the rows of a block into panels for both factors.
-struct Copy<'a> {
+struct CopyPanels<'a> {
     from: MatRef<'a, f64>,
     scale: Option<&'a [f64]>,
     left: &'a mut [f64],
     right: &'a mut [f64],
 }
 
-impl Job<f64> for Copy<'_> {
+impl Job<f64> for CopyPanels<'_> {
     #[inline(always)]
     fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, simd: S) {
         for first in (0..self.from.ncols()).step_by(DEPTH) {
             let depth = DEPTH.min(self.from.ncols() - first);
             let from = self.from.subcols(first, depth);
-            panels(simd, from, None, PG * S::LANES, part(self.left, from.nrows(), PG * S::LANES, first));
-            panels(simd, from, self.scale.map(|s| &s[first..]), 2 * Q, part(self.right, from.nrows(), 2 * Q, first));
+            copy_panels(simd, from, None, PG * S::LANES, panels_from(self.left, from.nrows(), PG * S::LANES, first));
+            copy_panels(
+                simd,
+                from,
+                self.scale.map(|s| &s[first..]),
+                2 * Q,
+                panels_from(self.right, from.nrows(), 2 * Q, first),
+            );
         }
     }
 }
 
-/// Where the columns from `first` on begin.
-fn part(all: &mut [f64], rows: usize, height: usize, first: usize) -> &mut [f64] {
+/// The part of a panel buffer that holds the columns from `first` on, for blocks of `rows` rows in panels of `height` rows.
+fn panels_from(all: &mut [f64], rows: usize, height: usize, first: usize) -> &mut [f64] {
     &mut all[rows.next_multiple_of(height) * first..]
 }
 
-/// Panels of `height` rows of a matrix, each column by column; the last is filled up with zeros. The columns are multiplied
-/// by the scales.
+/// Copies a matrix into panels of `height` rows, each stored column by column; the last panel is padded with zeros. Columns are
+/// multiplied by their scales.
 #[inline(always)]
-fn panels<S: Simd<f64>>(simd: S, from: MatRef<'_, f64>, scale: Option<&[f64]>, height: usize, to: &mut [f64]) {
+fn copy_panels<S: Simd<f64>>(simd: S, from: MatRef<'_, f64>, scale: Option<&[f64]>, height: usize, to: &mut [f64]) {
     let depth = from.ncols();
     for k in 0..depth {
         let column = from.col(k).try_as_col_major().expect("columns are contiguous").as_slice();
-        // Columns lie far from each other: the processor does not see the next one coming.
-        let next = from.as_ptr().wrapping_offset(from.col_stride() * (k + AHEAD) as isize);
+        // Columns are far apart in memory, which defeats the hardware prefetcher.
+        let next = from.as_ptr().wrapping_offset(from.col_stride() * (k + PREFETCH_DISTANCE) as isize);
         let scale = scale.map(|s| s[k]);
         for (p, part) in column.chunks(height).enumerate() {
             for line in (0..height).step_by(LINE) {
@@ -148,7 +161,7 @@ fn panels<S: Simd<f64>>(simd: S, from: MatRef<'_, f64>, scale: Option<&[f64]>, h
 
 /// Adds the product of panels to a block.
 struct Multiply<'a, 'b> {
-    block: &'a mut Block<'b>,
+    block: &'a mut MatrixBlock<'b>,
     alpha: f64,
     columns: usize,
     left: &'a [f64],
@@ -168,19 +181,19 @@ impl Job<f64> for Multiply<'_, '_> {
                 (&self.left[rows * first..][..rows * depth], &self.right[columns * first..][..columns * depth]);
             for (j, right) in right.chunks_exact(wide * depth).enumerate() {
                 for (i, left) in left.chunks_exact(high * depth).enumerate() {
-                    // All of it is above the diagonal.
+                    // The tile is entirely above the diagonal.
                     if on_diagonal && (i + 1) * high <= j * wide {
                         continue;
                     }
                     let inside = j * wide..c.ncols().min((j + 1) * wide);
-                    // By the time the sums are there, so are the entries that they are added to.
+                    // Prefetches the entries of C that the sums will be added to.
                     for q in inside.clone() {
                         let entries = c.as_ref().as_ptr().wrapping_offset(c.col_stride() * q as isize);
                         for line in (0..high).step_by(LINE) {
                             simd.prefetch_line(entries.wrapping_add(i * high + line));
                         }
                     }
-                    let mut sums = [0.0; REGISTERS];
+                    let mut sums = [0.0; TILE_ENTRIES];
                     tile::<S, PG, Q>(simd, left, right, &mut sums);
                     for (sums, q) in sums.chunks_exact(high).zip(inside) {
                         let c = c
@@ -199,13 +212,13 @@ impl Job<f64> for Multiply<'_, '_> {
     }
 }
 
-/// The product of a panel of the left factor and one of the right, by columns.
+/// The product of a panel of the left factor and one of the right factor: a register tile, stored by columns.
 #[inline(always)]
 fn tile<S: Simd<f64>, const PG: usize, const Q: usize>(
     simd: S,
     left: &[f64],
     right: &[f64],
-    out: &mut [f64; REGISTERS],
+    out: &mut [f64; TILE_ENTRIES],
 ) {
     let mut sums = [[[simd.splat(0.0); PG]; 2]; Q];
     for (a, b) in left.chunks_exact(PG * S::LANES).zip(right.chunks_exact(2 * Q)) {

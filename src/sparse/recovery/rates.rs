@@ -1,21 +1,24 @@
-//! What the theorems bound, measured: for each statement the worst ratio of what was observed to its bound, which must not
-//! exceed 1. Formulas are restated from WMSKA and from Shen, Li (JMLR 2018); each has a short proof, in `docs/theory.md`.
+//! Measurements of the quantities that the theorems bound: for each statement the largest ratio of the measured error to its
+//! bound, which must not exceed 1. The statements are from WMSKA and from Shen, Li (JMLR 2018); `docs/theory.md` proves each.
 
 use super::dense::{difference, eigenvalues, norm, principal};
 use super::threshold::support;
-use super::{Damping, Inverse, Method, Problem, RecoveryError, Selection, Settings, Values, solve, threshold};
+use super::{
+    DampedInverse, Damping, RecoveryError, RecoveryMethod, Selection, Settings, SparseProblem, ValueRule,
+    hard_threshold, solve,
+};
 use crate::compute::rng::{Role, Stream, random_order, stream};
 use faer::Mat;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
-/// Errors below this part of the truth's length are rounding, and no step of the theory.
+/// Errors below this fraction of the norm of the truth are rounding errors, to which the theory does not apply.
 const ROUNDING: f64 = 1e-9;
 
-/// A step of an algorithm beside its bound.
+/// The errors before and after a step of an algorithm, and the bound on the latter.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Bounded {
+pub struct BoundedStep {
     /// Error before the step, `|w - w*|`.
     pub before: f64,
     /// Error after it.
@@ -24,15 +27,16 @@ pub struct Bounded {
     pub bound: f64,
 }
 
-impl Bounded {
-    /// What was observed over its bound.
+impl BoundedStep {
+    /// The error after the step over its bound.
     pub fn ratio(&self) -> f64 {
         self.after / self.bound
     }
 }
 
-/// `nu` of Shen and Li: `|T_k(v) - w*|^2 <= nu |v - w*|^2` for every `v` in R^d and every `w*` of `k*` entries, k* <= k.
-pub fn expansion(d: usize, k: usize, sparsity: usize) -> f64 {
+/// The expansion factor `nu` of hard thresholding (Shen, Li 2018): `|T_k(v) - w*|^2 <= nu |v - w*|^2` for every `v` in R^d and
+/// every `w*` with k* <= k nonzero entries; `sparsity` is k*.
+pub fn expansion_factor(d: usize, k: usize, sparsity: usize) -> f64 {
     let m = sparsity.min(d - k) as f64;
     if m == 0.0 {
         return 1.0;
@@ -41,95 +45,124 @@ pub fn expansion(d: usize, k: usize, sparsity: usize) -> f64 {
     1.0 + (rho + ((4.0 + rho) * rho).sqrt()) / 2.0
 }
 
-/// The worst ratios over random trials of the two statements about hard thresholding: `|T_k(v) - v|^2` to
-/// `(d - k)/(d - k*) |v - w*|^2`, and `|T_k(v) - w*|^2` to `nu |v - w*|^2`.
-pub fn threshold_ratios(seed: u64, trials: usize) -> (f64, f64) {
-    let mut worst = (0.0_f64, 0.0_f64);
+/// The largest ratios over random trials of the two statements about hard thresholding.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ThresholdRatios {
+    /// `|T_k(v) - v|^2` over `(d - k)/(d - k*) |v - w*|^2`.
+    pub projection: f64,
+    /// `|T_k(v) - w*|^2` over `nu |v - w*|^2`.
+    pub expansion: f64,
+}
+
+/// Measures the two statements about hard thresholding on `trials` random trials.
+pub fn threshold_ratios(seed: u64, trials: usize) -> ThresholdRatios {
+    let mut worst = ThresholdRatios { projection: 0.0, expansion: 0.0 };
     for trial in 0..trials {
         let mut rng = stream(seed, Role::Threshold, trial as u64, 0);
-        let (v, truth, k, sparsity) = trial_of(&mut rng);
+        let ThresholdTrial { v, truth, k, sparsity } = ThresholdTrial::draw(&mut rng);
         let d = v.len();
-        let kept = threshold(&v, k);
+        let kept = hard_threshold(&v, k);
         let square = |a: &[f64], b: &[f64]| norm(&difference(a, b)).powi(2);
-        let around = square(&v, &truth);
-        if around == 0.0 {
+        let distance = square(&v, &truth);
+        if distance == 0.0 {
             continue;
         }
-        let first = (d - k) as f64 / (d - sparsity) as f64 * around;
+        let first = (d - k) as f64 / (d - sparsity) as f64 * distance;
         if first > 0.0 {
-            worst.0 = worst.0.max(square(&kept, &v) / first);
+            worst.projection = worst.projection.max(square(&kept, &v) / first);
         }
-        worst.1 = worst.1.max(square(&kept, &truth) / (expansion(d, k, sparsity) * around));
+        worst.expansion = worst.expansion.max(square(&kept, &truth) / (expansion_factor(d, k, sparsity) * distance));
     }
     worst
 }
 
-/// A point and a sparse vector. Half of the trials are near the worst case: entries outside the support of equal size, and
-/// those on it moved towards them.
-fn trial_of(rng: &mut Stream) -> (Vec<f64>, Vec<f64>, usize, usize) {
-    let d = rng.random_range(2..40usize);
-    let sparsity = rng.random_range(1..d);
-    let k = rng.random_range(sparsity..=d);
-    let on = random_order(rng, d, sparsity);
-    let mut truth = vec![0.0; d];
-    let normal = |rng: &mut Stream| rng.sample::<f64, _>(StandardNormal);
-    if rng.random_range(0..2) == 0 {
-        on.iter().for_each(|&j| truth[j] = normal(rng));
-        let spread = 2f64.powi(rng.random_range(-4..3));
-        let v = truth.iter().map(|w| w + spread * normal(rng)).collect();
-        return (v, truth, k, sparsity);
-    }
-    on.iter().for_each(|&j| truth[j] = 1.0);
-    let part: f64 = rng.random();
-    let jitter = 1e-3 * rng.random::<f64>();
-    let v =
-        truth
+/// A trial of the statements about hard thresholding.
+struct ThresholdTrial {
+    /// A point (d).
+    v: Vec<f64>,
+    /// A vector (d) with `sparsity` nonzero entries.
+    truth: Vec<f64>,
+    k: usize,
+    sparsity: usize,
+}
+
+impl ThresholdTrial {
+    /// Draws a trial. Half of the trials are near the worst case: entries of equal size outside the support, and entries on it
+    /// moved towards that size.
+    fn draw(rng: &mut Stream) -> Self {
+        let d = rng.random_range(2..40usize);
+        let sparsity = rng.random_range(1..d);
+        let k = rng.random_range(sparsity..=d);
+        let on = random_order(rng, d, sparsity);
+        let mut truth = vec![0.0; d];
+        let normal = |rng: &mut Stream| rng.sample::<f64, _>(StandardNormal);
+        if rng.random_range(0..2) == 0 {
+            on.iter().for_each(|&j| truth[j] = normal(rng));
+            let spread = 2f64.powi(rng.random_range(-4..3));
+            let v = truth.iter().map(|w| w + spread * normal(rng)).collect();
+            return ThresholdTrial { v, truth, k, sparsity };
+        }
+        on.iter().for_each(|&j| truth[j] = 1.0);
+        let fraction: f64 = rng.random();
+        let jitter = 1e-3 * rng.random::<f64>();
+        let v = truth
             .iter()
             .map(|&w| {
-                if w == 0.0 { part + jitter * normal(rng) } else { 1.0 - (1.0 - part) * rng.random_range(0..2) as f64 }
+                if w == 0.0 {
+                    fraction + jitter * normal(rng)
+                } else {
+                    1.0 - (1.0 - fraction) * rng.random_range(0..2) as f64
+                }
             })
             .collect();
-    (v, truth, k, sparsity)
+        ThresholdTrial { v, truth, k, sparsity }
+    }
 }
 
 /// The iterates of a run.
-fn iterates(problem: &Problem, method: Method, settings: &Settings) -> Result<Vec<Vec<f64>>, RecoveryError> {
-    let mut seen = Vec::new();
-    solve(problem, method, settings, |w| seen.push(w.to_vec()))?;
-    Ok(seen)
+fn iterates(
+    problem: &SparseProblem,
+    method: RecoveryMethod,
+    settings: &Settings,
+) -> Result<Vec<Vec<f64>>, RecoveryError> {
+    let mut iterates_seen = Vec::new();
+    solve(problem, method, settings, |w| iterates_seen.push(w.to_vec()))?;
+    Ok(iterates_seen)
 }
 
-/// The truth with the sign that is nearer to `w`, where the problem is blind to it.
-fn nearest(problem: &Problem, truth: &[f64], w: &[f64]) -> Vec<f64> {
+/// The truth, with the sign nearer to `w` where the measurements do not determine it.
+fn nearest_sign(problem: &SparseProblem, truth: &[f64], w: &[f64]) -> Vec<f64> {
     let opposite: Vec<f64> = truth.iter().map(|v| -v).collect();
     let far = norm(&difference(w, truth)) > problem.distance(w, truth);
     if far { opposite } else { truth.to_vec() }
 }
 
-/// Steps of a run above rounding: errors before and after, and the iterate before.
+/// The steps of a run whose errors are above rounding. `bound(w, next, truth)` is the bound on the error after a step from `w`;
+/// steps without one are left out.
 fn steps(
-    problem: &Problem,
-    method: Method,
+    problem: &SparseProblem,
+    method: RecoveryMethod,
     settings: &Settings,
     mut bound: impl FnMut(&[f64], &[f64], &[f64]) -> Option<f64>,
-) -> Result<Vec<Bounded>, RecoveryError> {
+) -> Result<Vec<BoundedStep>, RecoveryError> {
     let Some(truth) = problem.truth().map(<[f64]>::to_vec) else { return Ok(Vec::new()) };
-    let seen = iterates(problem, method, settings)?;
+    let iterates_seen = iterates(problem, method, settings)?;
     let mut steps = Vec::new();
-    for pair in seen.windows(2) {
-        let truth = nearest(problem, &truth, &pair[0]);
+    for pair in iterates_seen.windows(2) {
+        let truth = nearest_sign(problem, &truth, &pair[0]);
         let (before, after) = (norm(&difference(&pair[0], &truth)), norm(&difference(&pair[1], &truth)));
         if before <= ROUNDING * norm(&truth) {
             break;
         }
         let Some(factor) = bound(&pair[0], &pair[1], &truth) else { continue };
-        // What rounding leaves of an error is no part of the bound.
+        // The bound does not include the rounding error of a step.
         let floor = f64::EPSILON * norm(&truth) * problem.unknowns() as f64;
-        steps.push(Bounded { before, after: (after - floor).max(0.0), bound: factor });
+        steps.push(BoundedStep { before, after: (after - floor).max(0.0), bound: factor });
     }
     Ok(steps)
 }
 
+/// The union of the supports of three vectors, increasing.
 fn union(vectors: [&[f64]; 3]) -> Vec<usize> {
     let mut all: Vec<usize> = vectors.iter().flat_map(|v| support(v)).collect();
     all.sort_unstable();
@@ -141,71 +174,86 @@ fn union(vectors: [&[f64]; 3]) -> Vec<usize> {
 ///
 /// # Errors
 /// Those of [`solve`].
-pub fn contraction(problem: &Problem, k: usize, iterations: usize) -> Result<Vec<Bounded>, RecoveryError> {
+pub fn contraction(problem: &SparseProblem, k: usize, iterations: usize) -> Result<Vec<BoundedStep>, RecoveryError> {
     let (d, largest) = (problem.unknowns(), problem.smoothness());
     let settings = Settings { iterations, ..Settings::new(k) };
-    steps(problem, Method::Iht, &settings, |w, next, truth| {
+    steps(problem, RecoveryMethod::Iht, &settings, |w, next, truth| {
         let spectrum = eigenvalues(principal(problem.gram(), &union([w, next, truth])).as_ref());
         let factor = spectrum.iter().fold(0.0_f64, |most, s| most.max((1.0 - s / largest).abs()));
-        let nu = expansion(d, k, support(truth).len());
+        let nu = expansion_factor(d, k, support(truth).len());
         Some(nu.sqrt() * factor * norm(&difference(w, truth)))
     })
 }
 
+/// The steps of a damped method with two bounds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DampedRates {
+    /// With the contraction factor on the union of the supports.
+    pub sharp: Vec<BoundedStep>,
+    /// With the uniform contraction factor.
+    pub uniform: Vec<BoundedStep>,
+}
+
 /// topk-I-OBS on a noiseless quadratic with damping: `e+ <= sqrt(nu) |P_U (I - B^-1 H) P_U| e` with `B = H + lambda I`.
-/// The second part is the bound `sqrt(nu) max lambda / (sigma + lambda) e`, never below the first.
+/// The uniform bound is `sqrt(nu) max lambda / (sigma + lambda) e`, which is never below the sharp one.
 ///
 /// # Errors
 /// Those of [`solve`].
-pub fn damped(
-    problem: &Problem,
+pub fn damped_contraction(
+    problem: &SparseProblem,
     k: usize,
     damping: f64,
     iterations: usize,
-) -> Result<(Vec<Bounded>, Vec<Bounded>), RecoveryError> {
+) -> Result<DampedRates, RecoveryError> {
     let d = problem.unknowns();
-    let inverse = Inverse::new(problem.hessian(problem.start()), damping)?;
+    let inverse = DampedInverse::new(problem.hessian(problem.start()), damping)?;
     // I - B^-1 H = lambda B^-1.
-    let whole = inverse.shift / (eigenvalues(inverse.hessian())[0].max(0.0) + inverse.shift);
+    let uniform_factor = inverse.shift / (eigenvalues(inverse.hessian())[0].max(0.0) + inverse.shift);
     let settings = Settings { iterations, damping: Damping::Relative(damping), ..Settings::new(k) };
-    let root = |truth: &[f64]| expansion(d, k, support(truth).len()).sqrt();
-    let method = Method::Obs(Selection::Magnitude, Values::Keep);
+    let expansion_root = |truth: &[f64]| expansion_factor(d, k, support(truth).len()).sqrt();
+    let method = RecoveryMethod::Obs(Selection::Magnitude, ValueRule::Keep);
     let sharp = steps(problem, method, &settings, |w, next, truth| {
         let spectrum = eigenvalues(principal(inverse.matrix(), &union([w, next, truth])).as_ref());
         let factor = inverse.shift * spectrum.last().copied().unwrap_or(0.0);
-        Some(root(truth) * factor * norm(&difference(w, truth)))
+        Some(expansion_root(truth) * factor * norm(&difference(w, truth)))
     })?;
-    let plain = sharp_to_plain(&sharp, whole, problem, k);
-    Ok((sharp, plain))
+    let uniform = with_uniform_factor(&sharp, uniform_factor, problem, k);
+    Ok(DampedRates { sharp, uniform })
 }
 
-fn sharp_to_plain(sharp: &[Bounded], whole: f64, problem: &Problem, k: usize) -> Vec<Bounded> {
+/// The steps with the bound of the uniform contraction factor.
+fn with_uniform_factor(
+    sharp: &[BoundedStep],
+    uniform_factor: f64,
+    problem: &SparseProblem,
+    k: usize,
+) -> Vec<BoundedStep> {
     let sparsity = problem.truth().map_or(0, |truth| support(truth).len());
-    let factor = expansion(problem.unknowns(), k, sparsity).sqrt() * whole;
-    sharp.iter().map(|step| Bounded { bound: factor * step.before, ..*step }).collect()
+    let factor = expansion_factor(problem.unknowns(), k, sparsity).sqrt() * uniform_factor;
+    sharp.iter().map(|step| BoundedStep { bound: factor * step.before, ..*step }).collect()
 }
 
 /// I-OBS near a minimum `w*` of a function with an M-Lipschitz Hessian, undamped: `e+ <= (1 + c) M / (2 mu) e^2`, with
 /// `c = sqrt((d - k)/(d - k*))` for the magnitude selection that keeps its values, and `c = sqrt(L/mu (d - k)/(d - k*))` for
 /// the exact one that compensates; mu and L the ends of the spectrum of the Hessian at `w`, M a bound on the segment to
-/// `w*`. Steps from where the Hessian is not positive definite, or was damped, are left out: the theorem is local.
+/// `w*`. Steps from points where the Hessian is not positive definite, or was damped, are left out: the theorem is local.
 ///
 /// # Errors
 /// Those of [`solve`].
 pub fn quadratic_rate(
-    problem: &Problem,
+    problem: &SparseProblem,
     k: usize,
     selection: Selection,
     iterations: usize,
-) -> Result<Vec<Bounded>, RecoveryError> {
+) -> Result<Vec<BoundedStep>, RecoveryError> {
     let d = problem.unknowns();
-    let values = if selection == Selection::Exact { Values::Compensate } else { Values::Keep };
+    let values = if selection == Selection::Exact { ValueRule::Compensate } else { ValueRule::Keep };
     let settings = Settings { iterations, damping: Damping::Relative(0.0), ..Settings::new(k) };
-    steps(problem, Method::Obs(selection, values), &settings, |w, _, truth| {
+    steps(problem, RecoveryMethod::Obs(selection, values), &settings, |w, _, truth| {
         let hessian = problem.hessian(w);
         let spectrum = eigenvalues(Mat::as_ref(&hessian));
         let (mu, largest) = (spectrum[0], spectrum[d - 1]);
-        if mu <= 0.0 || Inverse::new(hessian, 0.0).ok()?.raised {
+        if mu <= 0.0 || DampedInverse::new(hessian, 0.0).ok()?.raised {
             return None;
         }
         let mut ratio = (d - k) as f64 / (d - support(truth).len()) as f64;

@@ -1,6 +1,6 @@
-//! Problems from a file, so that others' instances run value for value.
+//! Problems from a file.
 
-use super::{Problem, RecoveryError, SampleLoss};
+use super::{RecoveryError, SampleLoss, SparseProblem};
 use faer::Mat;
 use ndarray::{ArrayD, IxDyn, OwnedRepr};
 use ndarray_npy::{NpzReader, ReadNpyError, ReadNpzError};
@@ -11,8 +11,9 @@ use std::path::Path;
 /// float32.
 ///
 /// # Errors
-/// A damaged archive, missing arrays, other types, shapes that do not match, values that are not finite.
-pub fn read(path: &Path, bytes: &[u8], loss: SampleLoss) -> Result<Problem, RecoveryError> {
+/// [`RecoveryError::File`] for a damaged archive, missing arrays, other types, shapes that do not match and values that are not
+/// finite.
+pub fn read_problem(path: &Path, bytes: &[u8], loss: SampleLoss) -> Result<SparseProblem, RecoveryError> {
     let wrong = |message: String| RecoveryError::File { path: path.into(), message };
     let damaged = |error: ReadNpzError| wrong(format!("not a readable .npz archive: {error}"));
     let mut archive = NpzReader::new(Cursor::new(bytes)).map_err(damaged)?;
@@ -42,7 +43,7 @@ pub fn read(path: &Path, bytes: &[u8], loss: SampleLoss) -> Result<Problem, Reco
     };
     let missing = |key: &str| {
         wrong(format!(
-            "no array {key}; it holds {}; arrays X and y are needed, w_star and w0 may be there",
+            "no array {key}; the archive holds {}; arrays X and y are required, w_star and w0 are optional",
             present.join(", ")
         ))
     };
@@ -52,16 +53,16 @@ pub fn read(path: &Path, bytes: &[u8], loss: SampleLoss) -> Result<Problem, Reco
     let flat = |array: ArrayD<f64>| array.iter().copied().collect::<Vec<f64>>();
     let (n, d) = (x.shape()[0], x.shape()[1]);
     let named = |error: RecoveryError| match error {
-        // The position in a design is told as row and column.
+        // The position in the design is reported as row and column.
         RecoveryError::NotFinite { name: "x", index, value } => {
             wrong(format!("array X, row {}, column {}: {value} is not finite", index / d.max(1), index % d.max(1)))
         }
         other => wrong(other.to_string()),
     };
     let xt = Mat::from_fn(d, n, |j, i| x[[i, j]]);
-    let problem = Problem::new(xt, flat(y), loss, truth.map(flat)).map_err(named)?;
+    let problem = SparseProblem::new(xt, flat(y), loss, truth.map(flat)).map_err(named)?;
     match start {
-        Some(start) => problem.starting_at(flat(start)).map_err(named),
+        Some(start) => problem.with_start(flat(start)).map_err(named),
         None => Ok(problem),
     }
 }

@@ -1,7 +1,7 @@
-//! Which entries stay: the choice of a support at a point, apart from what is then put there.
+//! The choice of a support at a point.
 
-use super::inverse::Inverse;
-use super::{RecoveryError, best_support, eliminate, largest, refine};
+use super::inverse::DampedInverse;
+use super::{RecoveryError, best_support, eliminate, largest_entries, refine_by_swaps};
 
 /// A rule that keeps `k` of `d` entries of a point `v`, in the quadratic model of damped Hessian `H`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub enum Selection {
     Magnitude,
     /// The largest `v_j^2 / [H^-1]_jj`: the cost of dropping `j` alone (Hassibi, Stork 1993).
     Diagonal,
-    /// One entry dropped at a time, the cheapest given those dropped before: optimal brain compression (Frantar,
+    /// Entries are dropped one at a time, that of least cost given those dropped before: optimal brain compression (Frantar,
     /// Alistarh 2022).
     Greedy,
     /// The greedy support, improved by exchanges of one kept for one dropped entry while one lowers the cost.
@@ -20,20 +20,20 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// The kept indices, increasing. Ties go to the lower index being kept.
+    /// The kept indices, increasing. Of equal entries the lower index is kept.
     ///
     /// # Errors
     /// [`RecoveryError::TooManySupports`] from [`Selection::Exact`].
-    pub fn choose(self, v: &[f64], inverse: &Inverse, k: usize) -> Result<Vec<usize>, RecoveryError> {
+    pub fn choose(self, v: &[f64], inverse: &DampedInverse, k: usize) -> Result<Vec<usize>, RecoveryError> {
         Ok(match self {
-            Selection::Magnitude => largest(v, k),
+            Selection::Magnitude => largest_entries(v, k),
             Selection::Diagonal => {
                 let p = inverse.matrix();
                 let score: Vec<f64> = (0..v.len()).map(|j| v[j].abs() / p[(j, j)].sqrt()).collect();
-                largest(&score, k)
+                largest_entries(&score, k)
             }
-            Selection::Greedy => eliminate(v, inverse.matrix(), k).0,
-            Selection::SwapRefined => refine(v, inverse, eliminate(v, inverse.matrix(), k).0),
+            Selection::Greedy => eliminate(v, inverse.matrix(), k).support,
+            Selection::SwapRefined => refine_by_swaps(v, inverse, eliminate(v, inverse.matrix(), k).support),
             Selection::Exact => best_support(v, inverse, k)?,
         })
     }

@@ -1,36 +1,36 @@
-//! The loop around every algorithm: what is recorded, what is kept, when it ends.
+//! The loop around every algorithm: its records, its best iterate and its stopping criteria.
 
 use super::dense::{difference, norm};
 use super::threshold::support;
-use super::{Method, Problem, RecoveryError};
-use serde::{Deserialize, Serialize};
+use super::{RecoveryError, RecoveryMethod, SparseProblem};
+use crate::choice::choice;
 use std::collections::HashSet;
 
-/// How an algorithm is run.
+/// Settings of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// Entries kept.
+    /// Largest number of nonzero entries.
     pub k: usize,
-    /// Iterations at most.
+    /// Largest number of iterations.
     pub iterations: usize,
-    /// The step eta: a fraction of the step that each method calls 1 (`1/L` for k-IHT, a Newton step for I-OBS).
+    /// The step eta, relative to the natural step of each method (`1/L` for k-IHT, a Newton step for I-OBS).
     pub step: f64,
     /// Damping of second-order steps.
     pub damping: super::Damping,
-    /// An iterate that moves by no more than this part of its length is the last.
+    /// Relative change of an iterate at which the run has converged.
     pub tolerance: f64,
-    /// With a known truth: the relative error at which an iterate is the last; 0 never.
+    /// With a known truth: the relative error at which the run stops; 0 for none.
     pub reached: f64,
 }
 
 impl Settings {
-    /// The usual settings for `k` entries: 1000 iterations, step 1, automatic damping, tolerance 1e-12.
+    /// Default settings for `k` entries: 1000 iterations, step 1, automatic damping, tolerance 1e-12.
     pub fn new(k: usize) -> Self {
         Settings { k, iterations: 1000, step: 1.0, damping: super::Damping::Auto, tolerance: 1e-12, reached: 0.0 }
     }
 
-    /// The published code's spelling on `n` samples (author mode): its gradient is that of the *mean* of squares, `2/n`
-    /// times ours, while its Hessian and its `L` are those of `X^T X`; so both methods take `2/n` of their step.
+    /// The settings that reproduce the published code of WMSKA on `n` samples: its gradient is that of the *mean* of squares,
+    /// `2/n` times ours, while its Hessian and its `L` are those of `X^T X`, so that its steps are `2/n` of ours.
     pub fn author(k: usize, n: usize) -> Self {
         Settings { step: 2.0 / n as f64, tolerance: 0.0, ..Self::new(k) }
     }
@@ -38,128 +38,130 @@ impl Settings {
 
 /// One step of an algorithm.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// The next iterate (d), with at most k entries that are not zero.
+pub struct RecoveryStep {
+    /// The next iterate (d), with at most k nonzero entries.
     pub w: Vec<f64>,
-    /// The relative damping that was in use; 0 for methods without.
+    /// The relative damping of the step; 0 for methods without damping.
     pub damping: f64,
-    /// Whether it had to be raised above what was asked for.
+    /// Whether a larger damping than requested was needed.
     pub raised: bool,
-    /// Set where the algorithm knows that further steps change nothing.
+    /// Set where the algorithm has ended: further steps would not change the iterate, or there are none.
     pub last: Option<Stop>,
 }
 
-impl Step {
+impl RecoveryStep {
     /// A step of a method without damping.
     pub(super) fn plain(w: Vec<f64>) -> Self {
-        Step { w, damping: 0.0, raised: false, last: None }
+        RecoveryStep { w, damping: 0.0, raised: false, last: None }
     }
 }
 
-/// An algorithm in progress: from an iterate to the next.
-pub trait Iteration {
+/// An algorithm: a map from an iterate to the next.
+pub trait RecoveryAlgorithm {
     /// The iterate after `w` (d).
     ///
     /// # Errors
-    /// A matrix that cannot be made positive definite, a search that is too large.
-    fn step(&mut self, problem: &Problem, w: &[f64]) -> Result<Step, RecoveryError>;
+    /// [`RecoveryError::Indefinite`] for a matrix that damping does not make positive definite,
+    /// [`RecoveryError::TooManySupports`] for an exact search that is too large.
+    fn step(&mut self, problem: &SparseProblem, w: &[f64]) -> Result<RecoveryStep, RecoveryError>;
 
-    /// Whether the next iterate depends on the support of this one alone, so that a support seen before means a cycle.
-    fn by_support(&self) -> bool {
+    /// Whether the next iterate depends on the support of the current one only, so that a repeated support means a cycle.
+    fn depends_on_support_only(&self) -> bool {
         false
     }
 
-    /// Whether an iterate that stays where it is means the end; not for methods that go down a list of their own.
-    fn settles(&self) -> bool {
+    /// Whether an iterate equal to the previous one means convergence; false for methods with a prescribed sequence of steps.
+    fn converges_when_stationary(&self) -> bool {
         true
     }
 }
 
-/// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stop {
-    /// The iterate moves no more.
-    Settled,
-    /// The truth was reached to the accuracy asked for.
-    Reached,
-    /// The support has been seen before, in a method that goes by the support alone.
-    RepeatedSupport,
-    /// An undamped full Newton step on a quadratic: every further step would end at the same point.
-    OnePass,
-    /// A method of a fixed number of steps did them all.
-    Done,
-    /// The number of iterations allowed.
-    Iterations,
-    /// An iterate or its value is not finite.
-    Diverged,
+choice! {
+    /// Why a run ended.
+    pub enum Stop: "stop reason" {
+        /// The iterate has converged.
+        Settled = "settled",
+        /// The requested relative error to the truth was reached.
+        Reached = "reached",
+        /// The support has occurred before, in a method whose next iterate depends on the support only.
+        RepeatedSupport = "repeated-support",
+        /// An undamped full Newton step on a quadratic: every further step ends at the same point.
+        OnePass = "one-pass",
+        /// A method with a fixed number of steps has taken them all.
+        Done = "done",
+        /// The largest number of iterations was reached.
+        Iterations = "iterations",
+        /// An iterate or its value is not finite.
+        Diverged = "diverged",
+    }
 }
 
-/// An iterate in numbers.
+/// Value and error of an iterate.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
+pub struct IterateSummary {
     /// `f(w)`.
     pub value: f64,
     /// `|w - w*| / |w*|`; NaN without a truth.
     pub error: f64,
-    /// Indices in which the support differs from the iterate's before.
+    /// Number of indices in which the support differs from that of the previous iterate.
     pub moved: usize,
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Clone, Debug)]
-pub struct Outcome {
-    /// The iterate of least value (d); of equals the first.
+pub struct RecoveryOutcome {
+    /// The sparse iterate of least value (d), the first of equal ones.
     pub w: Vec<f64>,
-    /// Its support, increasing.
+    /// Support of `w`, increasing.
     pub support: Vec<usize>,
-    /// The start and every iterate.
-    pub curve: Vec<Point>,
-    /// Which of them is the best.
+    /// Value and error of the start and of every iterate.
+    pub curve: Vec<IterateSummary>,
+    /// Index of `w` in `curve`.
     pub best: usize,
-    /// Why it ended.
+    /// Why the run ended.
     pub stop: Stop,
-    /// The largest relative damping in use.
+    /// The largest relative damping over the steps.
     pub damping: f64,
-    /// Whether damping had to be raised.
+    /// Whether any step needed a larger damping than requested.
     pub raised: bool,
 }
 
-impl Outcome {
-    /// The best iterate in numbers.
-    pub fn point(&self) -> Point {
+impl RecoveryOutcome {
+    /// Value and error of the best iterate.
+    pub fn point(&self) -> IterateSummary {
         self.curve[self.best]
     }
 
-    /// The first iterate within a relative error; `None` where there is none.
+    /// Index of the first iterate whose relative error is at most `error`; `None` where there is none.
     pub fn iterations_to(&self, error: f64) -> Option<usize> {
         self.curve.iter().position(|point| point.error <= error)
     }
 }
 
-/// Runs `method` on `problem`. `each` sees every iterate, the start included.
+/// Runs `method` on `problem`. `observe` is called with every iterate (d), the start included.
 ///
 /// # Errors
-/// `k` out of range, a method that does not apply to the problem, and what [`Iteration::step`] gives up on.
+/// [`RecoveryError`] for `k` out of range, for a method that does not apply to the problem, and from
+/// [`RecoveryAlgorithm::step`].
 pub fn solve(
-    problem: &Problem,
-    method: Method,
+    problem: &SparseProblem,
+    method: RecoveryMethod,
     settings: &Settings,
-    mut each: impl FnMut(&[f64]),
-) -> Result<Outcome, RecoveryError> {
-    let mut iteration = method.begin(problem, settings)?;
+    mut observe: impl FnMut(&[f64]),
+) -> Result<RecoveryOutcome, RecoveryError> {
+    let mut algorithm = method.begin(problem, settings)?;
     let mut w = method.start(problem, settings)?;
-    each(&w);
-    let point = |w: &[f64], moved| Point { value: problem.value(w), error: problem.relative_error(w), moved };
+    observe(&w);
+    let point = |w: &[f64], moved| IterateSummary { value: problem.value(w), error: problem.relative_error(w), moved };
     let mut curve = vec![point(&w, 0)];
-    // A dense start is no answer: the best is sought among sparse iterates.
+    // The best iterate is sought among sparse ones; the start may be dense.
     let sparse = |w: &[f64]| w.iter().filter(|v| **v != 0.0).count() <= settings.k;
-    let (mut best, mut answer) = (0, sparse(&w).then(|| w.clone()));
+    let (mut best, mut best_iterate) = (0, sparse(&w).then(|| w.clone()));
     let (mut damping, mut raised) = (0.0_f64, false);
-    let mut seen = HashSet::new();
+    let mut seen_supports = HashSet::new();
     let mut stop = Stop::Iterations;
     for _ in 0..settings.iterations {
-        let step = iteration.step(problem, &w)?;
+        let step = algorithm.step(problem, &w)?;
         damping = damping.max(step.damping);
         raised |= step.raised;
         let before = std::mem::replace(&mut w, step.w);
@@ -167,29 +169,31 @@ pub fn solve(
         let moved = new.iter().filter(|j| old.binary_search(j).is_err()).count()
             + old.iter().filter(|j| new.binary_search(j).is_err()).count();
         let at = point(&w, moved);
-        each(&w);
+        observe(&w);
         if !at.value.is_finite() {
             stop = Stop::Diverged;
             break;
         }
         curve.push(at);
-        if answer.is_none() || at.value < curve[best].value {
-            (best, answer) = (curve.len() - 1, Some(w.clone()));
+        if best_iterate.is_none() || at.value < curve[best].value {
+            (best, best_iterate) = (curve.len() - 1, Some(w.clone()));
         }
         if let Some(last) = step.last {
             stop = last;
         } else if at.error <= settings.reached {
             stop = Stop::Reached;
-        } else if iteration.by_support() && !seen.insert(new) {
+        } else if algorithm.depends_on_support_only() && !seen_supports.insert(new) {
             stop = Stop::RepeatedSupport;
-        } else if iteration.settles() && norm(&difference(&w, &before)) <= settings.tolerance * norm(&w) {
+        } else if algorithm.converges_when_stationary()
+            && norm(&difference(&w, &before)) <= settings.tolerance * norm(&w)
+        {
             stop = Stop::Settled;
         } else {
             continue;
         }
         break;
     }
-    let w = answer.unwrap_or_else(|| super::threshold(&w, settings.k));
+    let w = best_iterate.unwrap_or_else(|| super::hard_threshold(&w, settings.k));
     let support = support(&w);
-    Ok(Outcome { support, w, curve, best, stop, damping, raised })
+    Ok(RecoveryOutcome { support, w, curve, best, stop, damping, raised })
 }

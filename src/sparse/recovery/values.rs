@@ -1,15 +1,15 @@
-//! What stands in the kept entries: the OBS projection and its relatives.
+//! The values on a chosen support: the projection of the optimal brain surgeon (OBS), and its alternatives.
 
-use super::inverse::{Inverse, solve_raising};
-use super::threshold::kept;
+use super::inverse::{DampedInverse, solve_damped};
+use super::threshold::restricted;
 use super::{RecoveryError, dense};
 use crate::compute::vector::axpy;
 use dense::{principal, symmetric_times};
 
-/// A rule for the values on a chosen support, in the quadratic model at `w` with gradient `g` and Newton point `v`.
+/// A rule for the values on a chosen support, in the quadratic model at `w` with gradient `g` and Newton point `v` (WMSKA).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Values {
-    /// `v_S`: nothing is compensated.
+pub enum ValueRule {
+    /// `v_S`: the values of the Newton point.
     Keep,
     /// `P_Q(v)`: the projection of `v` in the norm of the damped Hessian.
     Compensate,
@@ -17,33 +17,33 @@ pub enum Values {
     Refit,
 }
 
-impl Values {
-    /// The next iterate (d), zero outside `support`; and the damping that the refit needed (0 elsewhere).
+impl ValueRule {
+    /// The next iterate (d), zero outside `support` (increasing), and the damping that a refit needed, otherwise 0.
     ///
     /// # Errors
     /// [`RecoveryError::Indefinite`] where a refit has no minimum.
-    pub fn on(
+    pub fn apply(
         self,
         support: &[usize],
         w: &[f64],
         g: &[f64],
         v: &[f64],
-        inverse: &Inverse,
+        inverse: &DampedInverse,
     ) -> Result<(Vec<f64>, f64), RecoveryError> {
         match self {
-            Values::Keep => Ok((kept(v, support), 0.0)),
-            Values::Compensate => Ok((projection(v, inverse, support), 0.0)),
-            Values::Refit => {
-                let whole = symmetric_times(inverse.hessian(), w);
-                let right: Vec<f64> = support.iter().map(|&j| whole[j] - g[j]).collect();
-                let (z, damping) = solve_raising(principal(inverse.hessian(), support), &right)?;
+            ValueRule::Keep => Ok((restricted(v, support), 0.0)),
+            ValueRule::Compensate => Ok((projection(v, inverse, support), 0.0)),
+            ValueRule::Refit => {
+                let hessian_w = symmetric_times(inverse.hessian(), w);
+                let right_side: Vec<f64> = support.iter().map(|&j| hessian_w[j] - g[j]).collect();
+                let (z, damping) = solve_damped(principal(inverse.hessian(), support), &right_side)?;
                 Ok((scatter(w.len(), support, &z), damping))
             }
         }
     }
 }
 
-/// Entries `z` on a support, 0 elsewhere.
+/// The vector (d) with the entries `z` on a support, 0 elsewhere.
 pub(super) fn scatter(d: usize, support: &[usize], z: &[f64]) -> Vec<f64> {
     let mut w = vec![0.0; d];
     for (&j, &z) in support.iter().zip(z) {
@@ -54,26 +54,26 @@ pub(super) fn scatter(d: usize, support: &[usize], z: &[f64]) -> Vec<f64> {
 
 /// `P_Q(v)`: the point of `{w_Q = 0}` nearest to `v` in the norm of `H + lambda I` (Hassibi, Stork 1993, for sets), by the
 /// smaller of its two forms: `v_S + H_SS^-1 H_SQ v_Q`, or `v_S - P_SQ P_QQ^-1 v_Q` with `P` the inverse.
-pub fn projection(v: &[f64], inverse: &Inverse, support: &[usize]) -> Vec<f64> {
+pub fn projection(v: &[f64], inverse: &DampedInverse, support: &[usize]) -> Vec<f64> {
     let d = v.len();
     let mut in_support = vec![false; d];
     support.iter().for_each(|&j| in_support[j] = true);
     let dropped: Vec<usize> = (0..d).filter(|&j| !in_support[j]).collect();
     let mut z: Vec<f64> = support.iter().map(|&j| v[j]).collect();
-    // A principal part of a positive definite matrix is positive definite: where rounding spoils that, its factor is
-    // damped as everywhere else.
+    // A principal submatrix of a positive definite matrix is positive definite; where rounding errors violate that, it is damped.
     let solved = if support.len() <= dropped.len() {
         let mut of_dropped = vec![0.0; d];
         dropped.iter().for_each(|&j| of_dropped[j] = v[j]);
         let product = symmetric_times(inverse.hessian(), &of_dropped);
-        let right: Vec<f64> = support.iter().map(|&j| product[j]).collect();
-        let part = faer::Mat::from_fn(support.len(), support.len(), |i, j| inverse.damped(support[i], support[j]));
-        solve_raising(part, &right).map(|(change, _)| change)
+        let right_side: Vec<f64> = support.iter().map(|&j| product[j]).collect();
+        let block =
+            faer::Mat::from_fn(support.len(), support.len(), |i, j| inverse.damped_entry(support[i], support[j]));
+        solve_damped(block, &right_side).map(|(change, _)| change)
     } else {
         let p = inverse.matrix();
-        let right: Vec<f64> = dropped.iter().map(|&j| v[j]).collect();
-        solve_raising(principal(p, &dropped), &right).map(|(part, _)| {
-            let spread = symmetric_times(p, &scatter(d, &dropped, &part));
+        let right_side: Vec<f64> = dropped.iter().map(|&j| v[j]).collect();
+        solve_damped(principal(p, &dropped), &right_side).map(|(block, _)| {
+            let spread = symmetric_times(p, &scatter(d, &dropped, &block));
             support.iter().map(|&j| -spread[j]).collect()
         })
     };

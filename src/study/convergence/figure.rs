@@ -6,6 +6,7 @@ use crate::record::{GroupRecord, Measure, RunFolder};
 use crate::run::context::FiguresError;
 use crate::run::figures::lines::{by_width, limit};
 use crate::run::figures::records::{Records, mean_over_seeds};
+use crate::run::plan::variant_group_name;
 use crate::run::study::NamedFigure;
 use ndarray::Axis as Dim;
 
@@ -28,7 +29,7 @@ fn variants<'a>(
     record: &'a ConvergenceRecord,
 ) -> impl Iterator<Item = (usize, &'a GroupRecord, bool)> {
     record.variants.iter().enumerate().filter_map(|(v, (name, stalls))| {
-        let group = records.groups.group(&format!("variant-{name}"))?;
+        let group = records.groups.group(&variant_group_name(name))?;
         Some((v, group, *stalls))
     })
 }

@@ -1,7 +1,7 @@
 //! The table `[convergence]`.
 
 use crate::config::study::StudyTable;
-use crate::config::{Experiment, Section, Want};
+use crate::config::{Allowed, Experiment, Section};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::study::{NamedFigure, Study, StudyKind, TrainingSubject};
@@ -27,7 +27,7 @@ impl StudyKind<Experiment> for Convergence {
     const FORMER_NAMES: &'static [&'static str] = &["converge"];
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
-        let levels = if s.has("levels") { s.reals("levels", Want::Between(0.0, 1.0)) } else { vec![0.5, 0.2, 0.1] };
+        let levels = if s.has("levels") { s.reals("levels", Allowed::Between(0.0, 1.0)) } else { vec![0.5, 0.2, 0.1] };
         s.finish();
         Convergence { levels }
     }

@@ -11,7 +11,7 @@ use crate::config::{BatchSize, Precision, Variant};
 use crate::record::npz::whole;
 use crate::record::{FitRecord, LimitRun, Measure};
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
-use crate::run::plan::{Group, Plan, single_neuron, variant_group};
+use crate::run::plan::{Group, Plan, single_neuron_id, variant_group_name};
 use crate::run::problem::Problem;
 use crate::run::series::sup;
 use crate::run::study::TrainingSubject;
@@ -33,7 +33,7 @@ pub(super) fn run(
     let Some(limit) = trained.series(LimitRun::Reference.id()) else {
         return Ok(Outcome::Complete(Findings::default()));
     };
-    let study = Study { problem, plan, trained, limit: limit.row(Measure::Risk).to_vec() };
+    let study = ConvergenceAnalysis { problem, plan, trained, limit: limit.row(Measure::Risk).to_vec() };
     let levels = study.levels(terms);
     let passages = study.passages(&levels);
     let mut record = ConvergenceRecord {
@@ -79,7 +79,7 @@ fn late_change(risk: &[f64], limit: &[f64]) -> f64 {
     if above > 0.0 { (risk[end] - risk[late]).abs() / above } else { f64::INFINITY }
 }
 
-struct Study<'a> {
+struct ConvergenceAnalysis<'a> {
     problem: &'a Problem<'a, f64>,
     plan: &'a Plan,
     trained: &'a Trained,
@@ -87,9 +87,9 @@ struct Study<'a> {
     limit: Vec<f64>,
 }
 
-impl Study<'_> {
+impl ConvergenceAnalysis<'_> {
     fn group(&self, variant: &Variant) -> Option<&Group> {
-        self.plan.groups.iter().find(|group| group.name == variant_group(variant))
+        self.plan.groups.iter().find(|group| group.name == variant_group_name(&variant.name))
     }
 
     fn risk(&self, id: &str) -> Option<Vec<f64>> {
@@ -138,7 +138,7 @@ impl Study<'_> {
             record.fits.push(FitRecord::of("convergence", &format!("passage-{fraction}"), -0.5, &fit));
             // Sampling noise leaves a part that no width removes: a law in N alone is stated for the full gradient.
             if e.dynamics.batch == BatchSize::Full {
-                checks.push(whole.or_not_yet_reached(&check(1.min(x.len())).0));
+                checks.push(whole.or_pre_asymptotic(&check(1.min(x.len())).0));
             }
         }
         checks
@@ -211,7 +211,7 @@ impl Study<'_> {
             );
         }
         let mut checks = vec![stall];
-        if let Some(one) = self.risk(&single_neuron(variant)) {
+        if let Some(one) = self.risk(&single_neuron_id(&variant.name)) {
             let apart = sup(risks.iter().flat_map(|risk| risk.iter().zip(&one).map(|(a, b)| (a - b).abs())));
             let rounding = if self.problem.experiment.precision == Precision::F64 { 1e-10 } else { 1e-4 };
             checks.push(Check::at_most(

@@ -18,7 +18,7 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     let arrays = DropoutArrays::read(folder, &record)?;
     let mut figures = Vec::new();
     for (drop, changes) in &arrays.changes {
-        let drawn = Drawn { record: &record, arrays: &arrays, drop, changes };
+        let drawn = DropoutFigure { record: &record, arrays: &arrays, drop, changes };
         let first = Figure::double_column().with(drawn.change_against_kept()).with(drawn.ways_to_choose());
         let mut second = Figure::double_column().with(drawn.change_against_width());
         if drawn.has_closed_form() {
@@ -33,7 +33,7 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
 }
 
 /// One way to drop neurons.
-struct Drawn<'a> {
+struct DropoutFigure<'a> {
     record: &'a DropoutRecord,
     arrays: &'a DropoutArrays,
     /// Its name in the records.
@@ -41,7 +41,7 @@ struct Drawn<'a> {
     changes: &'a ChangeArrays,
 }
 
-impl Drawn<'_> {
+impl DropoutFigure<'_> {
     fn kept(&self) -> Vec<f64> {
         self.arrays.kept.to_vec()
     }

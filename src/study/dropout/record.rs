@@ -1,6 +1,6 @@
 //! What the dropout study leaves behind.
 
-use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table, array_record};
+use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{FitRecord, RecordError, RunFolder};
 use ndarray::{Array1, Array2, Array3};
 use serde::{Deserialize, Serialize};
@@ -107,17 +107,17 @@ impl DropoutArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read(folder: &RunFolder, record: &DropoutRecord) -> Result<Self, NpzError> {
-        let table = Table::read(&folder.file(ARRAYS))?;
-        let changes = |drop: &String| Ok((drop.clone(), ChangeArrays::take(&prefix(drop), &table)?));
+        let stored = StoredArrays::read(&folder.file(ARRAYS))?;
+        let changes = |drop: &String| Ok((drop.clone(), ChangeArrays::load(&prefix(drop), &stored)?));
         Ok(DropoutArrays {
-            widths: table.shaped("widths")?,
-            kept: table.shaped("kept")?,
+            widths: stored.shaped("widths")?,
+            kept: stored.shaped("kept")?,
             changes: record.drops.iter().map(changes).collect::<Result<_, NpzError>>()?,
-            loss: table.shaped("loss")?,
-            spread: table.shaped("spread")?,
-            times: table.shaped("times")?,
-            half_random: table.shaped("half_random")?,
-            half_predicted: table.shaped("half_predicted")?,
+            loss: stored.shaped("loss")?,
+            spread: stored.shaped("spread")?,
+            times: stored.shaped("times")?,
+            half_random: stored.shaped("half_random")?,
+            half_predicted: stored.shaped("half_predicted")?,
         })
     }
 }

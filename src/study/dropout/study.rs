@@ -6,7 +6,7 @@
 
 use super::record::ChangeArrays;
 use super::{Dropout, DropoutArrays, DropoutRecord};
-use crate::analysis::dropout::{DropoutLosses, Subject, predicted, random_order};
+use crate::analysis::dropout::{DropoutLosses, DropoutNetwork, predicted, random_order};
 use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::{Check, Exponent};
@@ -137,14 +137,14 @@ fn of_network(
     let address = (place.0 as u64) << 32 | place.1 as u64;
     let drops = problem.network.dropout_patterns();
     let changes = |drop: &DropoutPattern| changes(problem, terms, &subject, drop, &sizes, (address, &whole));
-    Ok(NetworkLosses { place, loss: whole.whole, spread: whole.spread, drops: drops.iter().map(changes).collect() })
+    Ok(NetworkLosses { place, loss: whole.full, spread: whole.spread, drops: drops.iter().map(changes).collect() })
 }
 
 /// Sets are counted in neurons per unit of width; a layer of r N neurons keeps r M.
 fn changes(
     problem: &Problem<'_, f64>,
     terms: &Dropout,
-    subject: &Subject<'_>,
+    subject: &DropoutNetwork<'_>,
     drop: &DropoutPattern,
     sizes: &[usize],
     (address, whole): (u64, &DropoutLosses),
@@ -175,7 +175,7 @@ fn changes(
         orders.push(layers.iter().map(|n| (0..most * (n / width)).collect()).collect());
         subject.losses_without(drop, &orders, sizes)
     };
-    let change = kept - whole.whole;
+    let change = kept - whole.full;
     let random = change.slice(s![..terms.draws, ..]);
     let over_draws = |f: &dyn Fn(Vec<f64>) -> f64| random.columns().into_iter().map(|c| f(c.to_vec())).collect();
     let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
@@ -254,7 +254,7 @@ fn checks(
             (Check::exponent_equals(name("free-of-width"), &statement, &fit, rule), fit)
         };
         let (whole, fit) = check(0);
-        checks.push(whole.or_not_yet_reached(&check(1.min(x.len())).0));
+        checks.push(whole.or_pre_asymptotic(&check(1.min(x.len())).0));
         record.fits.push(FitRecord::of("dropout", &measure("fixed"), 0.0, &fit));
     }
     if let Some(largest) = widths.len().checked_sub(1) {

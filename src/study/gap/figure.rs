@@ -4,7 +4,7 @@ use super::GapRecord;
 use crate::analysis::bound::{BoundBand, BoundForm};
 use crate::analysis::fit::{SlopeFit, Statistic};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel};
-use crate::record::{self, FitRecord, GroupRecord, Measure, RunFolder};
+use crate::record::{FitRecord, GroupAxis, GroupRecord, Measure, RunFolder};
 use crate::run::context::FiguresError;
 use crate::run::figures::labels::number;
 use crate::run::figures::records::Records;
@@ -49,15 +49,15 @@ fn scaling(records: &Records, gap: &GapRecord, group: &GroupRecord) -> Option<Na
 fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Measure) -> Panel {
     let statistic = record.fit.as_ref().map_or(Statistic::Mean, |fit| fit.statistic);
     let x = match group.axis {
-        record::Axis::Width | record::Axis::Variant => Axis::log10("effective width 1 / (1/N − 1/M)"),
-        record::Axis::Step => Axis::log10("step ε"),
-        record::Axis::Batch => Axis::log2("batch size B"),
+        GroupAxis::Width | GroupAxis::Variant => Axis::log10("effective width 1 / (1/N − 1/M)"),
+        GroupAxis::Step => Axis::log10("step ε"),
+        GroupAxis::Batch => Axis::log2("batch size B"),
     };
     let mut panel = Panel::new(x, Axis::log10(label(measure, statistic))).title(title(group));
     let Some(fit) = &record.fit else {
         return panel.note(record.failure.clone().unwrap_or_default());
     };
-    let column = |f: fn(&crate::analysis::fit::Point) -> f64| -> Vec<f64> { fit.points.iter().map(f).collect() };
+    let column = |f: fn(&crate::analysis::fit::DataPoint) -> f64| -> Vec<f64> { fit.points.iter().map(f).collect() };
     let (xs, ys) = (column(|p| p.x), column(|p| p.y));
     let ends = fit.points.iter().map(|p| p.interval.unwrap_or((p.y, p.y))).collect();
     let (low, high) = (xs.iter().copied().fold(f64::INFINITY, f64::min), xs.iter().copied().fold(0.0, f64::max));
@@ -71,9 +71,8 @@ fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Me
         )
         .with(Mark::points(xs, ys, Colour::Series(0), Marker::Circle).error(ends));
     if let Some(error) = records.groups.reference.get(&measure) {
-        let blur = if group.axis == record::Axis::Width { error.total() } else { error.same_particles() };
-        let blur_name =
-            if group.axis == record::Axis::Width { "error of limit and step" } else { "error of the limit" };
+        let blur = if group.axis == GroupAxis::Width { error.total() } else { error.same_particles() };
+        let blur_name = if group.axis == GroupAxis::Width { "error of limit and step" } else { "error of the limit" };
         let blur = if statistic == Statistic::MeanSquare { blur * blur } else { blur };
         let lowest = fit.points.iter().map(|p| p.y).fold(f64::INFINITY, f64::min);
         // An error far below the points would only squeeze them: it is given as a note then.
@@ -100,9 +99,9 @@ fn slope_label(fit: &SlopeFit) -> String {
 fn title(group: &GroupRecord) -> String {
     let batch = group.batch.map_or("full gradient".to_string(), |size| format!("B = {size}"));
     match group.axis {
-        record::Axis::Width | record::Axis::Variant => format!("ε = {}, {batch}", group.step),
-        record::Axis::Step => format!("N = {}, {batch}", group.width),
-        record::Axis::Batch => format!("N = {}, ε = {}", group.width, group.step),
+        GroupAxis::Width | GroupAxis::Variant => format!("ε = {}, {batch}", group.step),
+        GroupAxis::Step => format!("N = {}, {batch}", group.width),
+        GroupAxis::Batch => format!("N = {}, ε = {}", group.width, group.step),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::analysis::bound::{BoundBand, BoundForm, drift, drift_check};
 use crate::analysis::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
 use crate::analysis::verdict::{Check, Exponent};
 use crate::config::{BatchSize, Experiment};
-use crate::record::{Axis, FitRecord, GroupSeries, Measure, ReferenceError};
+use crate::record::{FitRecord, GroupAxis, GroupSeries, Measure, ReferenceError};
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::groups::{group_series, reference_errors};
 use crate::run::plan::Group;
@@ -102,15 +102,15 @@ struct WidthLaw<'a> {
 impl Statements<'_> {
     fn of_group(&mut self, e: &Experiment, parameters: usize) {
         match (self.measured.group.axis, self.measured.group.batch) {
-            (Axis::Width, BatchSize::Full) => self.widths(),
-            (Axis::Width, BatchSize::Size(_)) => {
+            (GroupAxis::Width, BatchSize::Full) => self.widths(),
+            (GroupAxis::Width, BatchSize::Size(_)) => {
                 let typical = self.measured.typical(self.measured.bounded().0);
                 self.bound(BoundForm::width_and_step(e.dynamics.step, parameters as f64, &typical));
             }
-            (Axis::Step, BatchSize::Full) => self.full_steps(),
-            (Axis::Step, BatchSize::Size(size)) => self.sampled_steps(size),
-            (Axis::Batch, _) => self.batches(),
-            (Axis::Variant, _) => {}
+            (GroupAxis::Step, BatchSize::Full) => self.full_steps(),
+            (GroupAxis::Step, BatchSize::Size(size)) => self.sampled_steps(size),
+            (GroupAxis::Batch, _) => self.batches(),
+            (GroupAxis::Variant, _) => {}
         }
     }
 
@@ -138,7 +138,7 @@ impl Statements<'_> {
         let whole = (law.check)(name.clone(), law.statement.into(), &fitted.fit, rule);
         let (x, table) = (&self.measured.abscissa()[1..], self.measured.sup(law.measure));
         let tail = fit_slope(x, table.slice(s![1.., ..]), law.statistic, &self.bootstrap);
-        self.checks.push(whole.or_not_yet_reached(&(law.check)(name, law.statement.into(), &tail, rule)));
+        self.checks.push(whole.or_pre_asymptotic(&(law.check)(name, law.statement.into(), &tail, rule)));
     }
 
     fn widths(&mut self) {

@@ -5,7 +5,7 @@ use super::study::Solved;
 use crate::compute::{Real, Threads};
 use crate::config::Route;
 use crate::dynamics::{State, StopReason, TimeLoop};
-use crate::kinetic::Line;
+use crate::kinetic::GridAxis;
 use crate::run::context::{Outcome, RunContext, RunError};
 use crate::run::plan::{Recording, Trajectory};
 use crate::run::planner::Planner;
@@ -21,7 +21,7 @@ const BINS: usize = 64;
 
 /// What is recorded of one cloud.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Cloud {
+pub(super) struct CloudSeries {
     /// Predictions, (times, n K).
     pub function: Vec<Vec<f64>>,
     /// As those of the grid.
@@ -47,7 +47,7 @@ pub(super) fn run(
     terms: &Kinetic,
     grid: &Solved,
     context: &RunContext<'_>,
-) -> Result<Outcome<Vec<Cloud>>, RunError> {
+) -> Result<Outcome<Vec<CloudSeries>>, RunError> {
     let tasks: Vec<Task<usize>> =
         (0..terms.clouds).map(|c| Task { name: format!("kinetic-cloud-{c}"), size: 1, item: c }).collect();
     let work = |&c: &usize, handle: &TaskHandle<'_>| Ok(cloud(problem, terms, grid, c, handle));
@@ -60,7 +60,7 @@ fn cloud(
     grid: &Solved,
     c: usize,
     handle: &TaskHandle<'_>,
-) -> Outcome<Cloud> {
+) -> Outcome<CloudSeries> {
     let e = problem.experiment;
     let width = terms.particles / terms.clouds;
     let limit = Planner::new(e).limit(format!("kinetic-cloud-{c}"), width, (c * width) as u64);
@@ -72,7 +72,7 @@ fn cloud(
         grid,
         momentum: terms.grid(terms.nodes, terms.step).momentum_line(),
         dots: if c == 0 { DOTS } else { 0 },
-        cloud: Cloud {
+        cloud: CloudSeries {
             function: Vec::new(),
             moments: Vec::new(),
             theta: Vec::new(),
@@ -111,9 +111,9 @@ struct CloudObserver<'a> {
     problem: &'a Problem<'a, f64>,
     width: usize,
     grid: &'a Solved,
-    momentum: Line,
+    momentum: GridAxis,
     dots: usize,
-    cloud: Cloud,
+    cloud: CloudSeries,
 }
 
 impl CloudObserver<'_> {
@@ -128,7 +128,7 @@ impl CloudObserver<'_> {
         let loss = self.problem.experiment.network.loss.mean(&f, &self.problem.population.y, network.outputs());
         self.cloud.function.push(f);
         self.cloud.moments.push(moments(&theta, &r));
-        self.cloud.theta.push(histogram(&theta, self.grid.limit.line));
+        self.cloud.theta.push(histogram(&theta, self.grid.limit.axis));
         self.cloud.momentum.push(histogram(&r, self.momentum));
         if self.problem.snapshots().contains(&index) {
             self.cloud.dots.push(theta.iter().copied().zip(r).take(self.dots).collect());
@@ -154,7 +154,7 @@ fn moments(theta: &[f64], r: &[f64]) -> [f64; 5] {
     [m, p, tt, tr, rr]
 }
 
-fn histogram(values: &[f64], line: Line) -> Vec<u32> {
+fn histogram(values: &[f64], line: GridAxis) -> Vec<u32> {
     let bins = line.nodes / per_bin(line.nodes);
     let mut counts = vec![0; bins];
     for v in values {

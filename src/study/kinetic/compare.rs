@@ -1,11 +1,11 @@
 //! The grid against the clouds, in units of the clouds' own spread.
 
 use super::Kinetic;
-use super::clouds::{Cloud, per_bin};
+use super::clouds::{CloudSeries, per_bin};
 use super::record::CloudArrays;
 use super::study::Solved;
 use crate::analysis::verdict::Check;
-use crate::kinetic::{Line, LineLaw};
+use crate::kinetic::{GridAxis, GridLaw};
 use crate::record::npz::shaped;
 use crate::run::series::sup;
 use ndarray::{Array1, Array2};
@@ -20,7 +20,7 @@ const WASSERSTEIN: f64 = 1.5;
 const EXPECTED: f64 = 50.0;
 
 /// The checks, and the clouds' means and errors.
-pub(super) fn compare(terms: &Kinetic, grid: &Solved, clouds: &[Cloud], own: f64) -> (Vec<Check>, CloudArrays) {
+pub(super) fn compare(terms: &Kinetic, grid: &Solved, clouds: &[CloudSeries], own: f64) -> (Vec<Check>, CloudArrays) {
     let times = grid.limit.times.len();
     let f: Vec<(Vec<f64>, Vec<f64>)> =
         (0..times).map(|t| mean_and_error(clouds.iter().map(|c| c.function[t].clone()).collect())).collect();
@@ -61,7 +61,7 @@ pub(super) fn compare(terms: &Kinetic, grid: &Solved, clouds: &[Cloud], own: f64
     );
     moment.detail = where_;
     let momentum = terms.grid(terms.nodes, terms.step).momentum_line();
-    let theta = Histogram::of(grid.limit.line, &grid.limit.laws, clouds.iter().map(|c| &c.theta).collect());
+    let theta = Histogram::of(grid.limit.axis, &grid.limit.laws, clouds.iter().map(|c| &c.theta).collect());
     let momenta = Histogram::of(momentum, &grid.momenta, clouds.iter().map(|c| &c.momentum).collect());
     let (wasserstein, measured, expected) = wasserstein(terms, grid, clouds);
     let checks = vec![
@@ -127,7 +127,7 @@ struct Histogram {
 }
 
 impl Histogram {
-    fn of(line: Line, laws: &[Vec<f64>], clouds: Vec<&Vec<Vec<u32>>>) -> Self {
+    fn of(line: GridAxis, laws: &[Vec<f64>], clouds: Vec<&Vec<Vec<u32>>>) -> Self {
         let per = per_bin(line.nodes);
         let bins = line.nodes / per;
         let edges = (0..=bins).map(|b| line.low + (b * per) as f64 * line.spacing()).collect();
@@ -169,7 +169,7 @@ impl Histogram {
 }
 
 /// Masses of bins of `per` nodes, to order 4 in the spacing: the midpoint rule and its first correction.
-fn bin_masses(line: Line, law: &[f64], per: usize) -> Vec<f64> {
+fn bin_masses(line: GridAxis, law: &[f64], per: usize) -> Vec<f64> {
     let at = |i: isize| law.get(usize::try_from(i).unwrap_or(usize::MAX)).copied().unwrap_or(0.0);
     let cell = |i: usize| {
         let i = i as isize;
@@ -181,12 +181,12 @@ fn bin_masses(line: Line, law: &[f64], per: usize) -> Vec<f64> {
 /// `W2` of the clouds to the grid, over its value for independent draws of the grid's law:
 /// `E W2^2 ~ (1/M) int F (1 - F) / rho` (Bobkov, Ledoux 2019), in the tails as far as a cloud has particles. Returns the check,
 /// the measured and the expected distances (times).
-fn wasserstein(terms: &Kinetic, grid: &Solved, clouds: &[Cloud]) -> (Check, Vec<f64>, Vec<f64>) {
+fn wasserstein(terms: &Kinetic, grid: &Solved, clouds: &[CloudSeries]) -> (Check, Vec<f64>, Vec<f64>) {
     let m = (terms.particles / terms.clouds) as f64;
-    let line = grid.limit.line;
+    let line = grid.limit.axis;
     let expected: Vec<f64> = (0..grid.limit.times.len())
         .map(|t| {
-            let law = LineLaw::new(line, &grid.limit.laws[t]);
+            let law = GridLaw::new(line, &grid.limit.laws[t]);
             let part = |i: usize| {
                 let f = law.mass_between(line.low, line.node(i));
                 let rho = grid.limit.laws[t][i];

@@ -15,7 +15,7 @@ const DARKEST: f64 = 0.6;
 /// `kinetic-density`, `kinetic-particles`, `kinetic-energy`, `kinetic-rest`.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let record = KineticRecord::read(folder)?;
-    let drawn = Drawn { arrays: KineticArrays::read(folder, &record)?, record };
+    let drawn = KineticFigure { arrays: KineticArrays::read(folder, &record)?, record };
     let arrays = &drawn.arrays;
     let mut figures = vec![("kinetic-density".to_string(), drawn.density())];
     figures.extend(arrays.clouds.as_ref().map(|clouds| ("kinetic-particles".into(), drawn.particles(clouds))));
@@ -29,13 +29,13 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
 /// First and last value of an axis.
 type Range = (f64, f64);
 
-struct Drawn {
+struct KineticFigure {
     record: KineticRecord,
     arrays: KineticArrays,
 }
 
 /// A coordinate of the phase plane.
-struct Coordinate<'a> {
+struct Marginal<'a> {
     symbol: &'a str,
     nodes: &'a Array1<f64>,
     law: &'a Array2<f64>,
@@ -44,7 +44,7 @@ struct Coordinate<'a> {
     range: Range,
 }
 
-impl Drawn {
+impl KineticFigure {
     fn solution(&self) -> &SolutionArrays {
         &self.arrays.solution
     }
@@ -91,7 +91,7 @@ impl Drawn {
     /// Predictions, laws of theta and of r, distances.
     fn particles(&self, clouds: &CloudArrays) -> Figure {
         let (solution, (theta_range, momentum_range)) = (self.solution(), self.shown());
-        let theta = Coordinate {
+        let theta = Marginal {
             symbol: "θ",
             nodes: &solution.theta,
             law: &solution.theta_law,
@@ -99,7 +99,7 @@ impl Drawn {
             histogram: &clouds.theta_histogram,
             range: theta_range,
         };
-        let momentum = Coordinate {
+        let momentum = Marginal {
             symbol: "r",
             nodes: &solution.momentum,
             law: &solution.momentum_law,
@@ -142,8 +142,8 @@ impl Drawn {
         panel.with(Mark::points(Vec::new(), Vec::new(), Colour::Grey(60), Marker::Circle).hollow().label("particles"))
     }
 
-    fn laws(&self, coordinate: &Coordinate<'_>) -> Panel {
-        let Coordinate { symbol, nodes, law, edges, histogram, range } = coordinate;
+    fn laws(&self, coordinate: &Marginal<'_>) -> Panel {
+        let Marginal { symbol, nodes, law, edges, histogram, range } = coordinate;
         let edges = edges.to_vec();
         let centres: Vec<f64> = edges.windows(2).map(|e| 0.5 * (e[0] + e[1])).collect();
         let axis = Axis::linear(*symbol).between(range.0, range.1);

@@ -1,7 +1,7 @@
 //! What the study of the kinetic equation leaves behind.
 
 use crate::number;
-use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table, array_record};
+use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array2, Array3};
 use serde::{Deserialize, Serialize};
@@ -195,14 +195,14 @@ impl KineticArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read(folder: &RunFolder, record: &KineticRecord) -> Result<Self, NpzError> {
-        let table = Table::read(&folder.file(ARRAYS))?;
-        let there = |part: bool| part.then_some(&table);
+        let stored = StoredArrays::read(&folder.file(ARRAYS))?;
+        let there = |part: bool| part.then_some(&stored);
         Ok(KineticArrays {
-            solution: SolutionArrays::take("", &table)?,
-            ends: table.shaped(ENDS)?,
-            clouds: there(record.particles > 0).map(|table| CloudArrays::take("", table)).transpose()?,
-            energy: there(record.temperature > 0.0).map(|table| EnergyArrays::take("", table)).transpose()?,
-            approach: there(record.rest.is_some()).map(|table| ApproachArrays::take("", table)).transpose()?,
+            solution: SolutionArrays::load("", &stored)?,
+            ends: stored.shaped(ENDS)?,
+            clouds: there(record.particles > 0).map(|stored| CloudArrays::load("", stored)).transpose()?,
+            energy: there(record.temperature > 0.0).map(|stored| EnergyArrays::load("", stored)).transpose()?,
+            approach: there(record.rest.is_some()).map(|stored| ApproachArrays::load("", stored)).transpose()?,
         })
     }
 }

@@ -146,7 +146,7 @@ fn follow(
         let (gibbs, rest, iterations) = (Vec::new(), 0.0, 0);
         return Ok(Outcome::Complete(Followed { energies, distance, law, gibbs, rest, residual, iterations }));
     }
-    let gibbs = Gibbs::find_while(&field, constants.temperature, TOLERANCE, ITERATIONS, || handle.advance_to(0.0));
+    let gibbs = Gibbs::find(&field, constants.temperature, TOLERANCE, ITERATIONS, || handle.advance_to(0.0));
     if handle.interrupted() {
         return Ok(Outcome::Interrupted);
     }

@@ -1,8 +1,9 @@
 //! The table `[kinetic]`.
 
+use crate::choice::names_where;
 use crate::config::study::StudyTable;
 use crate::config::{
-    BatchSize, Experiment, KeyErrors, NEEDS_INDEPENDENT_UNITS, NetworkKind, Section, Want, require_grid_nodes,
+    Allowed, BatchSize, Experiment, KeyErrors, NEEDS_INDEPENDENT_UNITS, NetworkKind, Section, require_grid_nodes,
 };
 use crate::dynamics::Method;
 use crate::network::Law;
@@ -49,42 +50,41 @@ impl StudyTable<Experiment> for Kinetic {
             errors.add("kinetic", None, NEEDS_INDEPENDENT_UNITS);
         }
         if e.dynamics.method != Method::HeavyBall {
-            let want =
+            let message =
                 "the kinetic equation is the limit of heavy ball: expected \"heavy-ball\", or no table [kinetic]";
-            errors.add("dynamics.method", Some("\"gradient-descent\"".into()), want);
+            errors.add("dynamics.method", Some("\"gradient-descent\"".into()), message);
         }
         if e.dynamics.batch != BatchSize::Full {
-            let want = "the kinetic equation is compared with particles under the full gradient: expected \"full\"";
-            errors.add("dynamics.batch", None, want);
+            let message = "the kinetic equation is compared with particles under the full gradient: expected \"full\"";
+            errors.add("dynamics.batch", None, message);
         }
         if !matches!(e.network.start.a, Law::Point { .. }) || !e.network.fixed_output {
-            let want =
+            let message =
                 "the neurons of [kinetic] differ in one trained parameter: expected fixed output weights at a point";
-            errors.add("network.start.a", None, want);
+            errors.add("network.start.a", None, message);
         }
-        let (second, _) = e.reference.method.solves();
-        if self.particles > 0 && (!second || e.reference.method == Method::DormandPrince) {
-            let want =
-                "the particles beside the grid take fixed steps: expected rk4, kick-drift-kick, heavy-ball or baoab";
-            errors.add("reference.method", None, want);
+        let suits = |method: Method| method.solves_second_order() && !method.is_adaptive();
+        if self.particles > 0 && !suits(e.reference.method) {
+            let message = format!("the particles beside the grid take fixed steps: expected {}", names_where(suits));
+            errors.add("reference.method", None, message);
         }
         if !self.particles.is_multiple_of(self.clouds.max(1)) {
-            let want = format!("expected a multiple of kinetic.clouds = {}", self.clouds);
-            errors.add("kinetic.particles", Some(self.particles.to_string()), want);
+            let message = format!("expected a multiple of kinetic.clouds = {}", self.clouds);
+            errors.add("kinetic.particles", Some(self.particles.to_string()), message);
         }
         let ratio = e.horizon.interval() / self.step;
         if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 1.5 || ratio.round() as usize % 2 == 1 {
             let near = e.horizon.interval() / (2.0 * (ratio / 2.0).ceil().max(1.0));
-            let want = format!(
+            let message = format!(
                 "expected a step of which an even number makes horizon.time / horizon.records = {}, as it is also doubled; {near} does",
                 e.horizon.interval()
             );
-            errors.add("kinetic.step", Some(self.step.to_string()), want);
+            errors.add("kinetic.step", Some(self.step.to_string()), message);
         }
         if !self.frictions.is_empty() && e.dynamics.temperature == 0.0 {
-            let want =
+            let message =
                 "rates of approach are those of the free energy: expected a positive dynamics.temperature, or none";
-            errors.add("kinetic.frictions", Some(format!("{:?}", self.frictions)), want);
+            errors.add("kinetic.frictions", Some(format!("{:?}", self.frictions)), message);
         }
     }
 }
@@ -105,7 +105,7 @@ impl Study<Experiment> for Kinetic {
 
     fn check(&self, problem: &Problem<'_, f64>) -> Result<(), RunError> {
         let kinetic = pose_neurons(problem, &self.grid(self.nodes, self.step))?;
-        Ok(kinetic.start.resolve(&kinetic.field, &kinetic.constants)?)
+        Ok(kinetic.start.check_resolution(&kinetic.field, &kinetic.constants)?)
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
@@ -121,12 +121,12 @@ impl StudyKind<Experiment> for Kinetic {
         let kinetic = Kinetic {
             low,
             high,
-            momentum: s.real("momentum", None, Want::Positive),
+            momentum: s.real("momentum", None, Allowed::Positive),
             nodes: s.count("nodes", Some(256), 64),
-            step: s.real("step", None, Want::Positive),
+            step: s.real("step", None, Allowed::Positive),
             particles: s.count("particles", Some(1_000_000), 0),
             clouds: s.count("clouds", Some(16), 4),
-            frictions: if s.has("frictions") { s.reals("frictions", Want::Positive) } else { Vec::new() },
+            frictions: if s.has("frictions") { s.reals("frictions", Allowed::Positive) } else { Vec::new() },
         };
         require_grid_nodes(&s, kinetic.nodes);
         s.require_increasing("frictions", &kinetic.frictions, "frictions");

@@ -199,7 +199,7 @@ fn solution_arrays(problem: &Problem<'_, f64>, terms: &Kinetic, grid: &Solved) -
     let f = &grid.limit.predictions;
     SolutionArrays {
         times: Array1::from(times.clone()),
-        theta: Array1::from(grid.limit.line.points()),
+        theta: Array1::from(grid.limit.axis.points()),
         momentum: Array1::from(terms.grid(n, terms.step).momentum_line().points()),
         theta_law: shaped((t, n), grid.limit.laws.concat()),
         momentum_law: shaped((t, n), grid.momenta.concat()),

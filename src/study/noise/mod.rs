@@ -6,4 +6,4 @@ mod spec;
 mod study;
 
 pub use record::NoiseArrays;
-pub use spec::Noise;
+pub use spec::NoiseSensitivity;

@@ -1,7 +1,7 @@
 //! What the study of noise leaves behind.
 
 use crate::record::RunFolder;
-use crate::record::npz::{ArrayField, Arrays, NpzError, Table};
+use crate::record::npz::{ArrayField, Arrays, NpzError, StoredArrays};
 use ndarray::{Array1, Array2};
 
 /// `records/noise.npz`.
@@ -41,12 +41,12 @@ impl NoiseArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read(folder: &RunFolder, methods: &[String]) -> Result<Self, NpzError> {
-        let table = Table::read(&folder.file(ARRAYS))?;
-        let own = |method: &String| Ok((method.clone(), table.shaped(&name(method))?));
+        let stored = StoredArrays::read(&folder.file(ARRAYS))?;
+        let own = |method: &String| Ok((method.clone(), stored.shaped(&name(method))?));
         Ok(NoiseArrays {
-            snr_db: table.shaped(SNR)?,
+            snr_db: stored.shaped(SNR)?,
             methods: methods.iter().map(own).collect::<Result<_, NpzError>>()?,
-            oracle: table.shaped(ORACLE)?,
+            oracle: stored.shaped(ORACLE)?,
         })
     }
 }

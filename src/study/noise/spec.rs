@@ -1,7 +1,7 @@
 //! The table `[noise]`.
 
 use crate::config::study::{RecoveryRequirements, StudyTable};
-use crate::config::{KeyErrors, ProblemSpec, RecoveryExperiment, Section, Want};
+use crate::config::{Allowed, KeyErrors, ProblemSpec, RecoveryExperiment, Section};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
@@ -10,18 +10,18 @@ use serde::Serialize;
 
 /// Median errors beside least squares on the true support.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Noise {
+pub struct NoiseSensitivity {
     /// Signal to noise ratios in decibels, increasing.
     pub snr_db: Vec<f64>,
     /// Problems at each.
     pub problems: usize,
 }
 
-impl StudyTable<RecoveryExperiment> for Noise {
+impl StudyTable<RecoveryExperiment> for NoiseSensitivity {
     fn validate(&self, e: &RecoveryExperiment, errors: &KeyErrors) {
         if matches!(&e.problem, ProblemSpec::Drawn(law) if law.loss != SampleLoss::Squared) {
-            let want = "is about least squares: expected problem.loss = \"squared\", or no table [noise]";
-            errors.add("noise", None, want);
+            let message = "is about least squares: expected problem.loss = \"squared\", or no table [noise]";
+            errors.add("noise", None, message);
         }
     }
 
@@ -30,19 +30,19 @@ impl StudyTable<RecoveryExperiment> for Noise {
     }
 }
 
-impl Study<RecoveryExperiment> for Noise {
+impl Study<RecoveryExperiment> for NoiseSensitivity {
     fn run(&self, subject: RecoverySubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }
 }
 
-impl StudyKind<RecoveryExperiment> for Noise {
+impl StudyKind<RecoveryExperiment> for NoiseSensitivity {
     const NAME: &'static str = "noise";
 
     fn read(mut s: Section<'_>, _: &RecoveryExperiment) -> Self {
-        let snr_db = if s.has("snr_db") { s.reals("snr_db", Want::Any) } else { vec![10.0, 20.0, 30.0, 40.0, 60.0] };
+        let snr_db = if s.has("snr_db") { s.reals("snr_db", Allowed::Any) } else { vec![10.0, 20.0, 30.0, 40.0, 60.0] };
         s.require_increasing("snr_db", &snr_db, "numbers");
-        let noise = Noise { snr_db, problems: s.count("problems", Some(20), 1) };
+        let noise = NoiseSensitivity { snr_db, problems: s.count("problems", Some(20), 1) };
         s.finish();
         noise
     }

@@ -1,7 +1,7 @@
 //! The study of noise: median errors at several signal to noise ratios, beside least squares on the true support, which needs
 //! knowledge that no method has.
 
-use super::{Noise, NoiseArrays};
+use super::{NoiseArrays, NoiseSensitivity};
 use crate::analysis::verdict::Check;
 use crate::number;
 use crate::record::npz::shaped;
@@ -29,7 +29,7 @@ struct Errors {
 
 /// Writes `records/noise.npz`; returns the checks.
 pub(super) fn run(
-    terms: &Noise,
+    terms: &NoiseSensitivity,
     subject: RecoverySubject<'_>,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
@@ -73,7 +73,7 @@ fn errors(subject: RecoverySubject<'_>, law: &Instance, index: u64) -> Result<Er
     })
 }
 
-fn checks(terms: &Noise, oracle: &[f64]) -> Vec<Check> {
+fn checks(terms: &NoiseSensitivity, oracle: &[f64]) -> Vec<Check> {
     let problems = terms.problems;
     let scaled = |s: usize, index: usize| oracle[s * problems + index] * 10f64.powf(terms.snr_db[s] / 20.0);
     let off = (1..terms.snr_db.len())

@@ -17,13 +17,13 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     if record.pairs.is_empty() {
         return Ok(Vec::new());
     }
-    let paths = Drawn { arrays: PathsArrays::read(folder, &record)?, record };
+    let paths = PathsFigure { arrays: PathsArrays::read(folder, &record)?, record };
     let mut figures = vec![("paths".to_string(), paths.along()), ("paths-barrier".into(), paths.barrier())];
     figures.extend(paths.variants().map(|figure| ("paths-variants".into(), figure)));
     Ok(figures)
 }
 
-struct Drawn {
+struct PathsFigure {
     arrays: PathsArrays,
     record: PathsRecord,
 }
@@ -35,7 +35,7 @@ enum Quantity {
     Accuracy,
 }
 
-impl Drawn {
+impl PathsFigure {
     /// A quantity along a kind of path, mean over the pairs chosen; NaN where none has such a path.
     fn mean(&self, kind: PathKind, quantity: Quantity, chosen: impl Fn(&PairRecord) -> bool) -> Option<Vec<f64>> {
         let arrays = self.arrays.kind(kind)?;

@@ -1,7 +1,7 @@
 //! What the study of connecting paths leaves behind.
 
 use super::PathKind;
-use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table, array_record};
+use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{FitRecord, RecordError, RunFolder};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
@@ -112,11 +112,11 @@ impl PathsArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read(folder: &RunFolder, record: &PathsRecord) -> Result<Self, NpzError> {
-        let table = Table::read(&folder.file(ARRAYS))?;
-        let own = |&kind: &PathKind| Ok((kind, KindArrays::take(&prefix(kind), &table)?));
+        let stored = StoredArrays::read(&folder.file(ARRAYS))?;
+        let own = |&kind: &PathKind| Ok((kind, KindArrays::load(&prefix(kind), &stored)?));
         Ok(PathsArrays {
-            t: table.shaped("t")?,
-            width: table.shaped("width")?,
+            t: stored.shaped("t")?,
+            width: stored.shaped("width")?,
             kinds: record.kinds.iter().map(own).collect::<Result<_, NpzError>>()?,
         })
     }

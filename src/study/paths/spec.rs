@@ -1,7 +1,7 @@
 //! The table `[paths]`.
 
 use crate::config::study::StudyTable;
-use crate::config::{BatchSize, Experiment, KeyErrors, Section, Want, batch};
+use crate::config::{Allowed, BatchSize, Experiment, KeyErrors, Section, batch};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
@@ -45,17 +45,17 @@ impl Bezier {
     fn read(mut s: Section<'_>) -> Self {
         let bezier = Bezier {
             steps: s.count("steps", Some(300), 0),
-            step: s.real("step", Some(0.2), Want::Positive),
-            friction: s.real("friction", Some(1.0), Want::NonNegative),
+            step: s.real("step", Some(0.2), Allowed::Positive),
+            friction: s.real("friction", Some(1.0), Allowed::NonNegative),
             batch: if s.has("batch") { batch(&mut s) } else { BatchSize::Size(100) },
             up_to: s.count("up_to", Some(1024), 0),
         };
         if bezier.friction * bezier.step > 1.0 {
-            let want = format!(
+            let message = format!(
                 "expected at most 1 / step = {}, or the momentum 1 - friction step is negative",
                 1.0 / bezier.step
             );
-            s.wrong("friction", Some(bezier.friction.to_string()), want);
+            s.reject("friction", Some(bezier.friction.to_string()), message);
         }
         s.finish();
         bezier
@@ -66,29 +66,29 @@ impl StudyTable<Experiment> for Paths {
     /// The constructive path needs trained output weights, halves, and pairs of seeds.
     fn validate(&self, e: &Experiment, errors: &KeyErrors) {
         if e.network.fixed_output {
-            let want = "the paths of [paths] move output weights: expected false, or no table [paths]";
-            errors.add("network.fixed_output", Some("true".into()), want);
+            let message = "the paths of [paths] move output weights: expected false, or no table [paths]";
+            errors.add("network.fixed_output", Some("true".into()), message);
         }
         let odd: Vec<usize> = e.widths.values.iter().copied().filter(|n| n % 2 == 1).collect();
         if !odd.is_empty() {
-            let want = format!("the paths of [paths] need halves: expected even widths, and {odd:?} are odd");
-            errors.add("widths.values", Some(format!("{:?}", e.widths.values)), want);
+            let message = format!("the paths of [paths] need halves: expected even widths, and {odd:?} are odd");
+            errors.add("widths.values", Some(format!("{:?}", e.widths.values)), message);
         }
         if e.widths.seeds > 0 && 2 * self.pairs > e.widths.seeds {
-            let want =
+            let message =
                 format!("expected at most half of widths.seeds = {}, as a network is in one pair only", e.widths.seeds);
-            errors.add("paths.pairs", Some(self.pairs.to_string()), want);
+            errors.add("paths.pairs", Some(self.pairs.to_string()), message);
         }
         for name in &self.variants {
             let known = e.variants.iter().find(|variant| variant.name == *name);
-            let want = match known {
+            let message = match known {
                 None => "expected names of [[variants]]".to_string(),
                 Some(variant) if !e.widths.values.contains(&variant.width) => {
                     format!("is joined to a network of its width, and widths.values lacks {}", variant.width)
                 }
                 Some(_) => continue,
             };
-            errors.add("paths.variants", Some(format!("\"{name}\"")), want);
+            errors.add("paths.variants", Some(format!("\"{name}\"")), message);
         }
     }
 }

@@ -7,7 +7,8 @@
 use super::record::{KindArrays, PairRecord};
 use super::{PathKind, Paths, PathsArrays, PathsRecord};
 use crate::analysis::connectivity::{
-    Constructive, CurveForce, Match, Matching, Measure, NamedRisks, Path, Profile, learn_curve, recipe,
+    ConstructivePath, CurveForce, LossEvaluator, Matching, NamedRisks, NeuronDistance, Path, Profile, WaypointArray,
+    path_structure, train_curve,
 };
 use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use crate::analysis::verdict::{Check, Exponent};
@@ -20,7 +21,7 @@ use crate::record::npz::{Arrays, shaped, whole};
 use crate::record::state::push_parts;
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
-use crate::run::plan::{Trajectory, variant_group};
+use crate::run::plan::{Trajectory, variant_group_name};
 use crate::run::problem::Problem;
 use crate::run::states::final_point;
 use crate::run::study::TrainingSubject;
@@ -35,7 +36,7 @@ const ROUNDING: f64 = 1e-12;
 const PATHS_SALT: u64 = 2 << 32;
 
 /// Two networks to be joined.
-struct Pair<'a> {
+struct NetworkPair<'a> {
     /// Name of its file in `state/paths/`.
     name: String,
     /// Address of its random draws.
@@ -60,7 +61,7 @@ pub(super) fn run(
 ) -> Result<Outcome<Findings>, RunError> {
     let problem = subject.problem;
     let pairs = pairs(terms, subject);
-    let tasks: Vec<Task<&Pair<'_>>> =
+    let tasks: Vec<Task<&NetworkPair<'_>>> =
         pairs.iter().map(|pair| Task { name: pair.name.clone(), size: pair.width(), item: pair }).collect();
     let joined = complete!(run_tasks(context, "paths", &tasks, |pair, _| {
         join(problem, terms, pair, context).map(Outcome::Complete)
@@ -69,7 +70,7 @@ pub(super) fn run(
     let mut record = PathsRecord {
         widths: problem.experiment.widths.values.clone(),
         kinds: arrays.kinds.iter().map(|(kind, _)| *kind).collect(),
-        pairs: pairs.iter().map(Pair::record).collect(),
+        pairs: pairs.iter().map(NetworkPair::record).collect(),
         fits: Vec::new(),
     };
     arrays.write(context.folder)?;
@@ -78,7 +79,7 @@ pub(super) fn run(
     Ok(Outcome::Complete(checks.into()))
 }
 
-impl Pair<'_> {
+impl NetworkPair<'_> {
     fn width(&self) -> usize {
         self.runs[0].width()
     }
@@ -90,7 +91,7 @@ impl Pair<'_> {
 }
 
 /// Every pair whose networks both reached the horizon.
-fn pairs<'a>(terms: &Paths, subject: TrainingSubject<'a>) -> Vec<Pair<'a>> {
+fn pairs<'a>(terms: &Paths, subject: TrainingSubject<'a>) -> Vec<NetworkPair<'a>> {
     let TrainingSubject { problem, plan, trained } = subject;
     let e = problem.experiment;
     let mut pairs = Vec::new();
@@ -98,7 +99,7 @@ fn pairs<'a>(terms: &Paths, subject: TrainingSubject<'a>) -> Vec<Pair<'a>> {
         let [Some(first), Some(second)] = ids.map(|id| plan.find(id).filter(|_| trained.reached_horizon(id))) else {
             return;
         };
-        pairs.push(Pair { name, address, runs: [first, second], variant });
+        pairs.push(NetworkPair { name, address, runs: [first, second], variant });
     };
     for (&width, ids) in e.widths.values.iter().zip(&plan.groups[0].ids) {
         for j in 0..terms.pairs {
@@ -107,7 +108,7 @@ fn pairs<'a>(terms: &Paths, subject: TrainingSubject<'a>) -> Vec<Pair<'a>> {
         }
     }
     for (v, variant) in e.variants.iter().enumerate().filter(|(_, variant)| terms.variants.contains(&variant.name)) {
-        let group = plan.groups.iter().find(|group| group.name == variant_group(variant));
+        let group = plan.groups.iter().find(|group| group.name == variant_group_name(&variant.name));
         let w = e.widths.values.iter().position(|&n| n == variant.width);
         let (Some(group), Some(w)) = (group, w) else { continue };
         for j in 0..terms.pairs.min(variant.seeds) {
@@ -124,19 +125,19 @@ fn pairs<'a>(terms: &Paths, subject: TrainingSubject<'a>) -> Vec<Pair<'a>> {
 fn join(
     problem: &Problem<'_, f64>,
     terms: &Paths,
-    pair: &Pair<'_>,
+    pair: &NetworkPair<'_>,
     context: &RunContext<'_>,
 ) -> Result<PairPaths, RunError> {
     let (e, network, width) = (problem.experiment, &problem.network, pair.width());
     let [p, q] = pair.runs.map(|run| final_point(context.folder, problem, run));
     let (p, q) = (p?, q?);
     let (x, y) = (&problem.population.x, &problem.population.y);
-    let measure = Measure { network, width, x, y, loss: e.network.loss };
+    let measure = LossEvaluator { network, width, x, y, loss: e.network.loss };
     let samples = points(problem, terms);
     let mut joined = PairPaths { named: BTreeMap::new(), profiles: BTreeMap::new() };
     let mut arrays = Arrays::default();
 
-    let first = Constructive::first_half(network, width, &p, &q);
+    let first = ConstructivePath::first_half(network, width, &p, &q);
     let mut constructive = vec![(PathKind::FirstHalf, first.clone())];
     if terms.halves > 0 {
         let best = first.best_half(&measure, e.seed, pair.address, terms.halves);
@@ -146,13 +147,15 @@ fn join(
         let path = halves.path();
         joined.named.insert(kind, halves.named_risks(&measure));
         joined.profiles.insert(kind, Profile::of(&path, samples, &measure));
-        for (part, shape, data) in halves.described() {
-            arrays.push(format!("{}_{part}", kind.name()), &shape, data);
+        for WaypointArray { name, shape, values } in halves.waypoint_arrays() {
+            arrays.push(format!("{}_{name}", kind.name()), &shape, values);
         }
     }
     joined.profiles.insert(PathKind::Straight, Profile::of(&Path::line(&p, &q), samples, &measure));
     if width <= terms.match_up_to {
-        for (kind, by) in [(PathKind::MatchedFeatures, Match::Features), (PathKind::MatchedWeights, Match::Weights)] {
+        for (kind, by) in
+            [(PathKind::MatchedFeatures, NeuronDistance::Features), (PathKind::MatchedWeights, NeuronDistance::Weights)]
+        {
             let matching = Matching::best(network, width, &p, &q, problem.sample.x.view(), by);
             let line = Path::line(&p, &matching.apply(network, width, &q));
             joined.profiles.insert(kind, Profile::of(&line, samples, &measure));
@@ -176,7 +179,7 @@ fn join(
             first_order: false,
             tolerance: 0.0,
         };
-        let curve = learn_curve(force, motion, bezier.steps);
+        let curve = train_curve(force, motion, bezier.steps);
         joined.profiles.insert(PathKind::Bezier, Profile::of(&curve, samples, &measure));
         if let Path::Bezier { points: [_, middle, _] } = &curve {
             push_parts(&mut arrays, network, width, &middle.to_vec(), "middle");
@@ -199,10 +202,10 @@ fn push_matching(arrays: &mut Arrays, kind: PathKind, matching: Matching) {
 
 /// Points of every path: those of the constructive path, its waypoints among them.
 fn points(problem: &Problem<'_, f64>, terms: &Paths) -> usize {
-    recipe(&problem.network).pieces * (terms.points - 1) + 1
+    path_structure(&problem.network).segments * (terms.points - 1) + 1
 }
 
-fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[Pair<'_>], joined: &[PairPaths]) -> PathsArrays {
+fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[NetworkPair<'_>], joined: &[PairPaths]) -> PathsArrays {
     let samples = points(problem, terms);
     let mut kinds = Vec::new();
     for kind in PathKind::ALL.iter().copied() {
@@ -221,7 +224,7 @@ fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[Pair<'_>], joined:
         let constructive = joined.iter().all(|j| j.named.contains_key(&kind));
         let named = || {
             let risks = joined.iter().flat_map(|j| j.named[&kind].0.iter().copied()).collect();
-            shaped((pairs.len(), recipe(&problem.network).named.len()), risks)
+            shaped((pairs.len(), path_structure(&problem.network).named.len()), risks)
         };
         let arrays = KindArrays {
             loss: lines(|p| &p.loss),
@@ -235,18 +238,18 @@ fn arrays(problem: &Problem<'_, f64>, terms: &Paths, pairs: &[Pair<'_>], joined:
     }
     PathsArrays {
         t: (0..samples).map(|i| i as f64 / (samples - 1) as f64).collect(),
-        width: whole(pairs.iter().map(Pair::width)),
+        width: whole(pairs.iter().map(NetworkPair::width)),
         kinds,
     }
 }
 
 fn checks(
     problem: &Problem<'_, f64>,
-    pairs: &[Pair<'_>],
+    pairs: &[NetworkPair<'_>],
     joined: &[PairPaths],
     record: &mut PathsRecord,
 ) -> Vec<Check> {
-    let recipe = recipe(&problem.network);
+    let structure = path_structure(&problem.network);
     let constructive = || {
         joined
             .iter()
@@ -262,18 +265,18 @@ fn checks(
     let (excess, at) = worst(&|named, profile| profile.maximum - named.bound());
     let mut bound = Check::at_most(
         "paths-bound",
-        format!("max over the constructive path <= {}, every pair", recipe.bound),
+        format!("max over the constructive path <= {}, every pair", structure.bound),
         excess,
         ROUNDING,
     );
     bound.detail = format!("largest excess {excess:.1e} of {} paths, at {at}", constructive().count());
     let (moved, at) = worst(&|_, profile| {
-        let piece = (profile.loss.len() - 1) / recipe.pieces;
+        let piece = (profile.loss.len() - 1) / structure.segments;
         let off = |&k: &usize| {
             let part = &profile.loss[k * piece..=(k + 1) * piece];
             part.iter().fold(0.0_f64, |off, v| off.max((v - part[0]).abs()))
         };
-        recipe.silent.iter().map(off).fold(0.0, f64::max)
+        structure.silent.iter().map(off).fold(0.0, f64::max)
     });
     let mut silent =
         Check::at_most("paths-silent", "the loss is constant where only silent neurons move", moved, ROUNDING);
@@ -302,7 +305,7 @@ fn checks(
             let tail =
                 fit_slope(&x[1.min(x.len())..], table.slice(s![1.min(x.len()).., ..]), Statistic::Mean, &bootstrap);
             let whole = Check::exponent_at_most(&name, &statement, &fit, rule);
-            checks.push(whole.or_not_yet_reached(&Check::exponent_at_most(&name, &statement, &tail, rule)));
+            checks.push(whole.or_pre_asymptotic(&Check::exponent_at_most(&name, &statement, &tail, rule)));
         }
         record.fits.push(FitRecord::of("paths", kind.name(), -0.5, &fit));
     }
@@ -310,6 +313,6 @@ fn checks(
 }
 
 /// Positions of the pairs of a width, variants left out.
-fn of_width(pairs: &[Pair<'_>], width: usize) -> impl Iterator<Item = usize> {
+fn of_width(pairs: &[NetworkPair<'_>], width: usize) -> impl Iterator<Item = usize> {
     pairs.iter().enumerate().filter(move |(_, pair)| pair.width() == width && pair.variant.is_none()).map(|(i, _)| i)
 }

@@ -1,7 +1,7 @@
 //! What the phase diagram leaves behind.
 
 use crate::record::RunFolder;
-use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table, array_record};
+use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use ndarray::{Array1, Array2};
 
 array_record! {
@@ -57,13 +57,13 @@ impl PhaseArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read(folder: &RunFolder, methods: &[String]) -> Result<Self, NpzError> {
-        let table = Table::read(&folder.file(ARRAYS))?;
-        let own = |method: &String| Ok((method.clone(), MethodCells::take(&format!("{method}_"), &table)?));
+        let stored = StoredArrays::read(&folder.file(ARRAYS))?;
+        let own = |method: &String| Ok((method.clone(), MethodCells::load(&format!("{method}_"), &stored)?));
         Ok(PhaseArrays {
-            n_over_d: table.shaped("n_over_d")?,
-            k_over_n: table.shaped("k_over_n")?,
-            n: table.shaped("n")?,
-            k: table.shaped("k")?,
+            n_over_d: stored.shaped("n_over_d")?,
+            k_over_n: stored.shaped("k_over_n")?,
+            n: stored.shaped("n")?,
+            k: stored.shaped("k")?,
             methods: methods.iter().map(own).collect::<Result<_, NpzError>>()?,
         })
     }

@@ -1,11 +1,11 @@
 //! The table `[phase]`.
 
 use crate::config::study::{RecoveryRequirements, StudyTable};
-use crate::config::{KeyErrors, ProblemSpec, RecoveryExperiment, Section, Want};
+use crate::config::{Allowed, KeyErrors, ProblemSpec, RecoveryExperiment, Section};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
-use crate::sparse::recovery::Method;
+use crate::sparse::recovery::RecoveryMethod;
 use serde::Serialize;
 
 /// Success over (n/d, k/n), with k = k*.
@@ -29,12 +29,12 @@ impl StudyTable<RecoveryExperiment> for PhaseDiagram {
             errors.add("phase.k_over_n", Some(most.to_string()), "expected at most 1");
         }
         if let Some(k) = e.solver.k {
-            let want = "the phase diagram keeps as many entries as the truth has: remove it";
-            errors.add("solver.k", Some(k.to_string()), want);
+            let message = "the phase diagram keeps as many entries as the truth has: remove it";
+            errors.add("solver.k", Some(k.to_string()), message);
         }
-        if e.solver.methods.contains(&Method::EXACT_OBS) {
-            let want = "is too slow for a phase diagram: remove it";
-            errors.add("solver.methods", Some("\"exact-iobs\"".into()), want);
+        if e.solver.methods.contains(&RecoveryMethod::EXACT_OBS) {
+            let message = "is too slow for a phase diagram: remove it";
+            errors.add("solver.methods", Some("\"exact-iobs\"".into()), message);
         }
     }
 
@@ -54,7 +54,7 @@ impl StudyKind<RecoveryExperiment> for PhaseDiagram {
     const NAME: &'static str = "phase";
 
     fn read(mut s: Section<'_>, _: &RecoveryExperiment) -> Self {
-        let (n_over_d, k_over_n) = (s.reals("n_over_d", Want::Positive), s.reals("k_over_n", Want::Positive));
+        let (n_over_d, k_over_n) = (s.reals("n_over_d", Allowed::Positive), s.reals("k_over_n", Allowed::Positive));
         s.require_increasing("n_over_d", &n_over_d, "numbers");
         s.require_increasing("k_over_n", &k_over_n, "numbers");
         let phase = PhaseDiagram { n_over_d, k_over_n, problems: s.count("problems", Some(20), 1) };

@@ -1,7 +1,7 @@
 //! The phase diagram: for which n/d and k/n a noiseless truth of k entries is found, by which algorithm.
 
 use super::{MethodCells, PhaseArrays, PhaseDiagram};
-use crate::analysis::proportion::wilson;
+use crate::analysis::proportion::wilson_interval;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
 use crate::number;
@@ -11,7 +11,7 @@ use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::study::RecoverySubject;
 use crate::run::tasks::{Task, run_tasks};
 use crate::sparse::recovery::instance::Instance;
-use crate::sparse::recovery::{Damping, Method, SampleLoss, solve};
+use crate::sparse::recovery::{Damping, RecoveryMethod, SampleLoss, solve};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
@@ -73,8 +73,8 @@ fn arrays(terms: &PhaseDiagram, subject: RecoverySubject<'_>, cells: &[Cell], fo
         };
         MethodCells {
             success: table(&|t| t.successes as f64 / t.trials as f64),
-            low: table(&|t| wilson(t.successes, t.trials, 0.95).0),
-            high: table(&|t| wilson(t.successes, t.trials, 0.95).1),
+            low: table(&|t| wilson_interval(t.successes, t.trials, 0.95).0),
+            high: table(&|t| wilson_interval(t.successes, t.trials, 0.95).1),
             trials: shaped(shape, found.iter().map(|cell| cell[m].trials as f64).collect()),
             iterations: shaped(shape, found.iter().map(|cell| cell[m].iterations).collect()),
         }
@@ -126,7 +126,9 @@ fn checks(subject: RecoverySubject<'_>, law: &Instance, cells: &[Cell], found: &
         && e.solver.step == 1.0
         && matches!(e.solver.damping, Damping::Auto | Damping::Relative(0.0));
     let mut checks = Vec::new();
-    for (m, method) in e.solver.methods.iter().enumerate().filter(|(_, m)| matches!(m, Method::Obs(..)) && exact) {
+    for (m, method) in
+        e.solver.methods.iter().enumerate().filter(|(_, m)| matches!(m, RecoveryMethod::Obs(..)) && exact)
+    {
         let missed: Vec<usize> = cells
             .iter()
             .zip(found)

@@ -2,11 +2,12 @@
 
 use crate::config::study::StudyTable;
 use crate::config::{
-    Experiment, KeyErrors, NEEDS_INDEPENDENT_UNITS, NetworkKind, PicardSpec, Precision, Section, Want, require_windows,
+    Allowed, Experiment, KeyErrors, NEEDS_INDEPENDENT_UNITS, NetworkKind, PicardSpec, Precision, Section,
+    require_windows,
 };
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
-use crate::run::memory::picard_iteration;
+use crate::run::memory::{IterationSizes, picard_iteration};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
@@ -37,10 +38,13 @@ impl Study<Experiment> for Picard {
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
         let e = sizes.experiment;
         let per_node = sizes.samples * sizes.outputs;
-        let cloud = (self.particles, sizes.network.state_len_f64(self.particles) * sizes.scalar);
+        let state = sizes.network.state_len_f64(self.particles) * sizes.scalar;
         let held = 4.0 * (e.horizon.time / e.reference.step + 1.0) * per_node * 8.0;
         let first = self.windows.iter().take(rayon::current_num_threads());
-        let iteration = |&windows| picard_iteration(e, windows, e.reference.step, cloud, (per_node, sizes.scalar));
+        let iteration = |&windows| {
+            let (step, width, scalar) = (e.reference.step, self.particles, sizes.scalar);
+            picard_iteration(e, IterationSizes { windows, step, width, state, per_node, scalar })
+        };
         StudyMemory { shared: first.map(|windows| iteration(windows) + held).sum(), ..StudyMemory::default() }
     }
 
@@ -59,7 +63,7 @@ impl StudyKind<Experiment> for Picard {
             particles: s.count("particles", Some(experiment.reference.particles), 1),
             windows: if s.has("windows") { s.counts("windows", 1) } else { vec![1, 4] },
             iterates: s.count("iterates", Some(defaults.iterates), 1),
-            tolerance: s.real("tolerance", Some(defaults.tolerance), Want::Between(1e-15, 1e-1)),
+            tolerance: s.real("tolerance", Some(defaults.tolerance), Allowed::Between(1e-15, 1e-1)),
         };
         s.require_increasing("windows", &study.windows, "numbers");
         s.finish();

@@ -9,7 +9,7 @@ use crate::analysis::contraction::{Envelope, local_constants};
 use crate::analysis::verdict::Check;
 use crate::compute::Threads;
 use crate::config::Route;
-use crate::dynamics::picard::{Guess, Iteration, IterationSettings, Outcome as Iterate};
+use crate::dynamics::picard::{Guess, IterationSettings, IterationStatus, PicardIteration};
 use crate::dynamics::{State, StopReason, TimeLoop};
 use crate::record::LimitRun;
 use crate::record::npz::{shaped, whole};
@@ -90,18 +90,18 @@ fn iterate(
     let start = problem.start_state(cloud);
     let Picard { iterates, tolerance, .. } = *terms;
     let settings = IterationSettings { windows: task.windows, steps, iterates, tolerance, guess: task.guess };
-    let mut iteration = Iteration::new(&map, start, settings);
+    let mut iteration = PicardIteration::new(&map, start, settings);
     let converged = loop {
-        if !handle.advance_to(iteration.done()) {
+        if !handle.advance_to(iteration.fraction_done()) {
             return Ok(Outcome::Interrupted);
         }
         match iteration.advance() {
-            Iterate::Continue => {}
-            Iterate::Converged => break true,
-            Iterate::NotConverged { .. } => break false,
+            IterationStatus::Continue => {}
+            IterationStatus::Converged => break true,
+            IterationStatus::NotConverged { .. } => break false,
         }
     };
-    let per_node = map.len();
+    let per_node = map.prediction_len();
     let every = steps / e.horizon.records;
     let nodes = |f: &[f64]| f.chunks_exact(per_node).step_by(every).flatten().copied().collect::<Vec<f64>>();
     let (mut from_particles, mut step_error) = (f64::NAN, f64::NAN);

@@ -21,9 +21,9 @@ pub struct RadialReduction {
 impl StudyTable<Experiment> for RadialReduction {
     fn validate(&self, e: &Experiment, errors: &KeyErrors) {
         if e.reference.grid.is_none() || !is_radial(e) {
-            let want =
+            let message =
                 "the study needs population.kind = \"mixture\", and reference.kind or reference.against with \"grid\"";
-            errors.add("radial", None, want);
+            errors.add("radial", None, message);
         }
     }
 }

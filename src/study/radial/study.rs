@@ -12,7 +12,7 @@ use crate::analysis::wasserstein::wasserstein_2_sorted;
 use crate::compute::Threads;
 use crate::config::{Experiment, Route};
 use crate::dynamics::{Method, Motion, Scheme, Simulation, State, StopReason, TimeLoop};
-use crate::kinetic::{FeatureTable, Line, LineLaw, Radial, RadialForce};
+use crate::kinetic::{FeatureTable, GridAxis, GridLaw, Radial, RadialForce};
 use crate::network::{Law, Objective};
 use crate::record::npz::shaped;
 use crate::record::{LimitRun, Measure};
@@ -158,17 +158,17 @@ fn on_grid(
         })
         .map_err(RunError::Grid)?;
     let Some(limit) = limit else { return Ok(Outcome::Interrupted) };
-    let atoms = problem.snapshots().into_iter().map(|k| of_norm(limit.line, &limit.laws[k]).atoms(ATOMS));
+    let atoms = problem.snapshots().into_iter().map(|k| of_norm(limit.axis, &limit.laws[k]).atoms(ATOMS));
     let edges = limit.edge_mass.0.max(limit.edge_mass.1);
     Ok(Outcome::Complete(Solution { risk: limit.risks.clone(), atoms: atoms.collect(), mass, least, edges }))
 }
 
 /// The law of |w| = |q|: the upper half of the even law of q.
-fn of_norm(line: Line, density: &[f64]) -> LineLaw {
+fn of_norm(line: GridAxis, density: &[f64]) -> GridLaw {
     let half = line.nodes / 2;
-    let upper = Line { low: 0.5 * (line.low + line.high), high: line.high, nodes: half };
+    let upper = GridAxis { low: 0.5 * (line.low + line.high), high: line.high, nodes: half };
     let folded: Vec<f64> = (0..half).map(|i| density[half + i] + density[half - 1 - i]).collect();
-    LineLaw::new(upper, &folded)
+    GridLaw::new(upper, &folded)
 }
 
 /// Particles of the reduction from the quantiles of the start, by Runge-Kutta.

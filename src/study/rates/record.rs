@@ -2,7 +2,7 @@
 
 use super::statements::Statement;
 use crate::record::RunFolder;
-use crate::record::npz::{ArrayRecord, Arrays, NpzError, Table, array_record};
+use crate::record::npz::{ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use ndarray::Array1;
 
 array_record! {
@@ -51,12 +51,12 @@ impl RatesArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read(folder: &RunFolder) -> Result<Self, NpzError> {
-        let table = Table::read(&folder.file(ARRAYS))?;
+        let stored = StoredArrays::read(&folder.file(ARRAYS))?;
         let mut arrays = RatesArrays::default();
         for name in Statement::all().iter().map(|statement| statement.name) {
             // Statements without an undamped step above rounding have no arrays.
-            if table.names().any(|array| array.starts_with(&prefix(name))) {
-                arrays.statements.push((name.into(), StepArrays::take(&prefix(name), &table)?));
+            if stored.names().any(|array| array.starts_with(&prefix(name))) {
+                arrays.statements.push((name.into(), StepArrays::load(&prefix(name), &stored)?));
             }
         }
         Ok(arrays)

@@ -1,8 +1,8 @@
 //! The statements whose bounds are observed.
 
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::rates::{Bounded, contraction, damped, quadratic_rate};
-use crate::sparse::recovery::{Problem, RecoveryError, SampleLoss, Selection};
+use crate::sparse::recovery::rates::{BoundedStep, contraction, damped_contraction, quadratic_rate};
+use crate::sparse::recovery::{RecoveryError, SampleLoss, Selection, SparseProblem};
 
 /// Damping of the statement about damped steps, relative to the mean diagonal.
 const DAMPING: f64 = 0.1;
@@ -22,7 +22,7 @@ pub struct Statement {
     /// Entries kept.
     pub k: usize,
     /// Errors before and after the steps on a problem, and the bound.
-    pub observe: fn(&Problem, usize) -> Result<Vec<Bounded>, RecoveryError>,
+    pub observe: fn(&SparseProblem, usize) -> Result<Vec<BoundedStep>, RecoveryError>,
 }
 
 fn law(loss: SampleLoss, (n, d, sparsity): (usize, usize, usize), start_distance: Option<f64>) -> Instance {
@@ -33,7 +33,7 @@ fn law(loss: SampleLoss, (n, d, sparsity): (usize, usize, usize), start_distance
 impl Statement {
     /// All statements.
     pub fn all() -> Vec<Statement> {
-        let rate = |problem: &Problem, k| quadratic_rate(problem, k, Selection::Magnitude, ITERATIONS);
+        let rate = |problem: &SparseProblem, k| quadratic_rate(problem, k, Selection::Magnitude, ITERATIONS);
         let of_loss = |name, label, inequality, loss, distance| {
             let law = law(loss, (400, 20, 4), Some(distance));
             Statement { name, label, inequality, law, k: 6, observe: rate }
@@ -53,7 +53,7 @@ impl Statement {
                 inequality: "topk-I-OBS with B = H + lambda I on a quadratic: e+ <= sqrt(nu) |P_U (I - B^-1 H) P_U| e",
                 law: law(SampleLoss::Squared, (200, 80, 5), None),
                 k: 20,
-                observe: |problem, k| damped(problem, k, DAMPING, ITERATIONS).map(|(sharp, _)| sharp),
+                observe: |problem, k| damped_contraction(problem, k, DAMPING, ITERATIONS).map(|rates| rates.sharp),
             },
             Statement {
                 name: "damping-factor",
@@ -61,7 +61,7 @@ impl Statement {
                 inequality: "the same: e+ <= sqrt(nu) max lambda/(sigma + lambda) e",
                 law: law(SampleLoss::Squared, (200, 80, 5), None),
                 k: 20,
-                observe: |problem, k| damped(problem, k, DAMPING, ITERATIONS).map(|(_, plain)| plain),
+                observe: |problem, k| damped_contraction(problem, k, DAMPING, ITERATIONS).map(|rates| rates.uniform),
             },
             of_loss(
                 "quadratic-logistic",

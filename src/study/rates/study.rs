@@ -8,7 +8,7 @@ use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::study::RecoverySubject;
 use crate::run::tasks::{Task, run_tasks};
-use crate::sparse::recovery::rates::{Bounded, threshold_ratios};
+use crate::sparse::recovery::rates::{BoundedStep, ThresholdRatios, threshold_ratios};
 use ndarray::Array1;
 
 /// Rounding allowed on a ratio to a bound that may be attained.
@@ -30,7 +30,7 @@ pub(super) fn run(
         Ok(Outcome::Complete(observe(&law.draw(seed, index)?, *k)?))
     })?);
 
-    let (projection, expansion) = threshold_ratios(seed, terms.trials);
+    let ThresholdRatios { projection, expansion } = threshold_ratios(seed, terms.trials);
     let at_most_one = |name: String, statement: String, ratio: f64, of: String| {
         let mut check = Check::at_most(name, statement, ratio, 1.0 + ROUNDING);
         check.detail += &format!("; {of}");
@@ -53,15 +53,15 @@ pub(super) fn run(
     ];
     let mut arrays = RatesArrays::default();
     for (s, statement) in statements.iter().enumerate() {
-        let steps: Vec<Bounded> = found[s * terms.problems..(s + 1) * terms.problems].concat();
-        let column = |of: fn(&Bounded) -> f64| steps.iter().map(of).collect::<Array1<f64>>();
+        let steps: Vec<BoundedStep> = found[s * terms.problems..(s + 1) * terms.problems].concat();
+        let column = |of: fn(&BoundedStep) -> f64| steps.iter().map(of).collect::<Array1<f64>>();
         let name = format!("rates-{}", statement.name);
         let inequality = format!("{}: worst ratio of the two sides", statement.inequality);
         if steps.is_empty() {
             checks.push(Check::not_measured(name, inequality, Some(1.0), "no step above rounding was undamped"));
             continue;
         }
-        let worst = steps.iter().map(Bounded::ratio).fold(0.0, f64::max);
+        let worst = steps.iter().map(BoundedStep::ratio).fold(0.0, f64::max);
         checks.push(at_most_one(name, inequality, worst, format!("worst of {} steps", steps.len())));
         let steps = StepArrays {
             before: column(|step| step.before),

@@ -91,7 +91,7 @@ fn picture(pixels: ArrayView1<f64>, (rows, columns): (usize, usize), most: f64) 
     });
     let edges = |count: usize| (0..=count).map(|i| i as f64).collect::<Vec<f64>>();
     Panel::new(Axis::linear("").between(0.0, columns as f64), Axis::linear("").between(0.0, rows as f64))
-        .picture()
+        .image()
         .legend(Legend::Hidden)
         .with(Mark::tiles(edges(columns), edges(rows), colours.collect()))
 }

@@ -5,5 +5,5 @@ mod record;
 mod spec;
 mod study;
 
-pub use record::{RecoverArrays, RecoverRecord, Summary, Timing};
+pub use record::{MethodSummary, RecoverArrays, RecoverRecord, Timing};
 pub use spec::Recover;

@@ -1,7 +1,7 @@
 //! What the study of error curves leaves behind.
 
 use crate::number;
-use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, Table, array_record};
+use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecoverRecord {
     /// One entry per method, in the order of the experiment.
-    pub summaries: Vec<Summary>,
+    pub summaries: Vec<MethodSummary>,
 }
 
 /// A method over all problems.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Summary {
+pub struct MethodSummary {
     /// The method.
     pub method: String,
     /// Problems recovered.
@@ -131,11 +131,11 @@ impl RecoverArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read(folder: &RunFolder, methods: &[String]) -> Result<Self, NpzError> {
-        let table = Table::read(&folder.file(ARRAYS))?;
-        let own = |method: &String| Ok((method.clone(), MethodArrays::take(&format!("{method}_"), &table)?));
+        let stored = StoredArrays::read(&folder.file(ARRAYS))?;
+        let own = |method: &String| Ok((method.clone(), MethodArrays::load(&format!("{method}_"), &stored)?));
         Ok(RecoverArrays {
-            iterations: table.shaped("iterations")?,
-            w_star: ArrayField::take("w_star", &table)?,
+            iterations: stored.shaped("iterations")?,
+            w_star: ArrayField::load("w_star", &stored)?,
             methods: methods.iter().map(own).collect::<Result<_, NpzError>>()?,
         })
     }

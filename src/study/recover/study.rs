@@ -1,8 +1,8 @@
 //! The study of error curves: every method on every problem, how close it comes, how fast, and why it ends.
 
 use super::record::MethodArrays;
-use super::{Recover, RecoverArrays, RecoverRecord, Summary, Timing};
-use crate::analysis::proportion::wilson;
+use super::{MethodSummary, Recover, RecoverArrays, RecoverRecord, Timing};
+use crate::analysis::proportion::wilson_interval;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
 use crate::config::ProblemSpec;
@@ -13,7 +13,7 @@ use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::recovery_run::{kept, undamped};
 use crate::run::study::RecoverySubject;
 use crate::run::tasks::{Task, run_tasks};
-use crate::sparse::recovery::{Method, Problem, RecoveryError, Stop, solve};
+use crate::sparse::recovery::{RecoveryError, RecoveryMethod, SparseProblem, Stop, solve};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -110,12 +110,16 @@ fn no_noise(problem: &ProblemSpec) -> bool {
     }
 }
 
-fn run_method(subject: RecoverySubject<'_>, problem: &Problem, method: Method) -> Result<MethodRun, RecoveryError> {
+fn run_method(
+    subject: RecoverySubject<'_>,
+    problem: &SparseProblem,
+    method: RecoveryMethod,
+) -> Result<MethodRun, RecoveryError> {
     let e = subject.experiment;
     let k = kept(e, problem);
-    let began = Instant::now();
+    let started = Instant::now();
     let outcome = solve(problem, method, &e.solver.settings(k), |_| {})?;
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = started.elapsed().as_secs_f64();
     let at = |place: usize| outcome.curve[place.min(outcome.curve.len() - 1)];
     let places = places(e.solver.iterations);
     let sparse = &outcome.curve[1.min(outcome.curve.len() - 1)..];
@@ -181,17 +185,17 @@ fn arrays(subject: RecoverySubject<'_>, found: &[ProblemRuns]) -> RecoverArrays 
     }
 }
 
-fn summary(subject: RecoverySubject<'_>, found: &[ProblemRuns], m: usize) -> Summary {
+fn summary(subject: RecoverySubject<'_>, found: &[ProblemRuns], m: usize) -> MethodSummary {
     let known = || found.iter().filter(|f| f.truth.is_some());
     let successes = runs(found, m).filter(|run| run.reached.is_some()).count();
     let problems = known().count();
     let mut stops = BTreeMap::new();
     runs(found, m).for_each(|run| *stops.entry(run.stop.clone()).or_insert(0) += 1);
-    Summary {
+    MethodSummary {
         method: subject.experiment.solver.methods[m].name().into(),
         successes,
         problems,
-        interval: wilson(successes, problems, 0.95),
+        interval: wilson_interval(successes, problems, 0.95),
         iterations: quantile(runs(found, m).filter_map(|run| run.reached.map(|t| t as f64)), 0.5),
         error: quantile(runs(found, m).map(|run| run.answer), 0.5),
         stops,
@@ -212,7 +216,7 @@ fn timing(subject: RecoverySubject<'_>, found: &[ProblemRuns], m: usize) -> Timi
     }
 }
 
-fn warnings(summaries: &[Summary]) -> Vec<String> {
+fn warnings(summaries: &[MethodSummary]) -> Vec<String> {
     let mut warnings = Vec::new();
     for s in summaries {
         if s.raised > 0 {
@@ -234,7 +238,7 @@ fn checks(subject: RecoverySubject<'_>, found: &[ProblemRuns]) -> Vec<Check> {
     let excess = all().map(|run| run.excess as f64).fold(f64::NEG_INFINITY, f64::max);
     let mut checks =
         vec![Check::at_most("recover-support", "no answer has more than k entries: largest excess", excess, 0.0)];
-    if let Some(m) = methods.iter().position(|method| *method == Method::Iht)
+    if let Some(m) = methods.iter().position(|method| *method == RecoveryMethod::Iht)
         && subject.experiment.solver.step <= 1.0
         && matches!(found.first(), Some(f) if f.runs[m].is_ok())
         && subject.source.problem(subject.experiment.seed, 0).is_ok_and(|problem| problem.is_quadratic())
@@ -244,7 +248,7 @@ fn checks(subject: RecoverySubject<'_>, found: &[ProblemRuns]) -> Vec<Check> {
         checks.push(Check::at_most("recover-iht-descends", statement, rise, ROUNDING));
     }
     if found.iter().all(|f| f.undamped) {
-        for (m, method) in methods.iter().enumerate().filter(|(_, method)| matches!(method, Method::Obs(..))) {
+        for (m, method) in methods.iter().enumerate().filter(|(_, method)| matches!(method, RecoveryMethod::Obs(..))) {
             let name = format!("recover-one-pass-{}", method.name());
             let statement = format!(
                 "{}: on a noiseless quadratic with n >= d one undamped pass is the truth, whatever the start: largest relative error",
@@ -259,7 +263,7 @@ fn checks(subject: RecoverySubject<'_>, found: &[ProblemRuns]) -> Vec<Check> {
 
 /// The name of a stop in records.
 fn stop_name(stop: Stop) -> String {
-    serde_json::to_value(stop).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default()
+    stop.name().to_owned()
 }
 
 #[cfg(test)]
