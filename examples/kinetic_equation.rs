@@ -14,6 +14,7 @@ const TARGET: f64 = 0.8;
 const RIDGE: f64 = 0.5;
 const CONSTANTS: KineticConstants = KineticConstants { friction: 1.5, temperature: 0.25, step: 0.05 };
 
+/// Solves the kinetic equation and prints mass and free energy along time.
 pub fn main() -> Result<(), Box<dyn Error>> {
     let line = |half: f64| GridAxis { low: -half, high: half, nodes: 96 };
     let grid = PhaseGrid::new(line(5.0), line(4.0))?;

@@ -46,6 +46,7 @@ method = "rk4"
 step = 0.125
 "#;
 
+/// Runs the experiment and prints the distance for each width.
 pub fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("run");

@@ -56,6 +56,7 @@ fn recorded(run: &Path) -> Result<f64, Box<dyn Error>> {
     Ok(slope.ok_or("the run has no fitted exponent of the distance in function space")?)
 }
 
+/// Runs the experiment and fits the exponent to its records.
 pub fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let run = small_run(folder.path().join("run"))?;

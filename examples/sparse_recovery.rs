@@ -12,6 +12,7 @@ const MEASUREMENTS: usize = 120;
 const UNKNOWNS: usize = 200;
 const SPARSITY: usize = 6;
 
+/// Recovers the vector and prints the errors and their ratios.
 pub fn main() -> Result<(), Box<dyn Error>> {
     let law = Instance {
         loss: SampleLoss::Squared,

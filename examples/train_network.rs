@@ -62,6 +62,7 @@ fn train(steps: u16) -> Training {
     Training { first_risk: risks[0], last_risk: risks[risks.len() - 1], defect }
 }
 
+/// Trains the network and prints its risk.
 pub fn main() -> Result<(), Box<dyn Error>> {
     let (coarse, fine) = (train(200), train(400));
     println!("risk {:.4} at the start, {:.4} at time {HORIZON}", fine.first_risk, fine.last_risk);

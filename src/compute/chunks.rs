@@ -59,7 +59,6 @@ impl<'a, T> Chunks<'a, T> {
 
     /// # Safety
     /// No chunk is borrowed twice at a time.
-    #[allow(clippy::mut_from_ref)]
     unsafe fn chunk(&self, index: usize) -> &mut [T] {
         // SAFETY: chunks of different index do not overlap.
         unsafe { self.slice.get_mut(index * self.len..((index + 1) * self.len).min(self.total)) }

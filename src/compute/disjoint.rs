@@ -52,7 +52,6 @@ impl<'a, T> DisjointSlice<'a, T> {
     ///
     /// # Safety
     /// While the result is in use, no overlapping range is obtained.
-    #[allow(clippy::mut_from_ref)]
     pub unsafe fn get_mut(&self, range: Range<usize>) -> &mut [T] {
         assert!(self.writable && range.start <= range.end && range.end <= self.len);
         // SAFETY: the range is within the mutably borrowed slice; the caller guarantees that it is not shared

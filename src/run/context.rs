@@ -29,7 +29,10 @@ pub enum RunError {
     Figure(#[from] FiguresError),
     /// The loss does not support the number of outputs.
     #[error("network.loss = \"logistic\" needs one output, and the population has {outputs}: expected half-squared")]
-    Outputs { outputs: usize },
+    Outputs {
+        /// Outputs of the population.
+        outputs: usize,
+    },
     /// The run needs more memory than the machine has.
     #[error(transparent)]
     Memory(#[from] MemoryShortage),
@@ -40,7 +43,12 @@ pub enum RunError {
     #[error(
         "the run was started with --simd {started} and would continue with {now}, which rounds differently: expected --simd {started}"
     )]
-    Rounding { started: String, now: InstructionSet },
+    Rounding {
+        /// The instruction set at the start.
+        started: String,
+        /// The present instruction set.
+        now: InstructionSet,
+    },
     /// The reference cannot be computed on its grid.
     #[error("[reference.grid] {0}")]
     Grid(KineticError),
@@ -48,10 +56,24 @@ pub enum RunError {
     #[error(
         "the trajectory map of {id} did not converge: after {iterates} iterates, or earlier where they overflow, two still differ by {difference:.1e} in window {} of {windows}; expected a larger reference.picard.windows, such as {}, or reference.picard.iterates", .window + 1, 2 * .windows
     )]
-    NotConverged { id: String, window: usize, difference: f64, iterates: usize, windows: usize },
+    NotConverged {
+        /// The limit.
+        id: String,
+        /// Index of the window.
+        window: usize,
+        /// Largest difference of the last two iterates.
+        difference: f64,
+        /// Number of iterates.
+        iterates: usize,
+        /// Number of windows.
+        windows: usize,
+    },
     /// A checkpoint does not have the expected arrays or shapes.
     #[error("{path}: the checkpoint is damaged or of another experiment; start over with --force")]
-    Checkpoint { path: PathBuf },
+    Checkpoint {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// A checkpoint cannot be read.
     #[error("{0}; the checkpoint cannot be used: start over with --force")]
     UnreadableCheckpoint(NpzError),
@@ -66,10 +88,18 @@ pub enum RunError {
     UnknownSparsity,
     /// There is no such trajectory.
     #[error("no trajectory is called '{id}'; there are {}", .known.join(", "))]
-    NoSuchTrajectory { id: String, known: Vec<String> },
+    NoSuchTrajectory {
+        /// The trajectory.
+        id: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
     /// The trajectory has no random draws.
     #[error("trajectory '{id}' has no random draws: it follows the full gradient at temperature 0")]
-    NoDraws { id: String },
+    NoDraws {
+        /// The trajectory.
+        id: String,
+    },
 }
 
 /// Why the figures of a run cannot be drawn.

@@ -21,7 +21,6 @@ pub struct TwoLayerLayout {
 
 impl TwoLayerLayout {
     /// Length of the flat slice, padding included.
-    #[allow(clippy::len_without_is_empty)]
     pub fn len(self) -> usize {
         self.width.div_ceil(LANES) * LANES * self.parameters
     }

@@ -122,7 +122,6 @@ impl<R: Real> BlockSweep<'_, R> {
     }
 
     /// The kept rows of a block.
-    #[allow(clippy::mut_from_ref)]
     fn kept<F: ActivationFunction>(&self, block: usize, count: usize) -> Option<KeptRows<'_, R>> {
         let len = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count * LANES;
         // SAFETY: a block belongs to one superblock, which is processed by one thread, and its rows are borrowed once

@@ -122,7 +122,6 @@ pub(super) fn tile_rows<R: Real>(z: &mut Vec<BlockRow<R>>, count: usize) -> &mut
 ///
 /// # Safety
 /// These rows are not borrowed by any other call at the same time.
-#[allow(clippy::mut_from_ref)]
 unsafe fn rows_of<'a, R: Real>(
     value: &'a DisjointSlice<'_, R>,
     slope: &'a DisjointSlice<'_, R>,

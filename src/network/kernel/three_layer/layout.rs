@@ -15,7 +15,6 @@ pub struct ThreeLayerLayout {
 
 impl ThreeLayerLayout {
     /// Length of the flat slice, padding included.
-    #[allow(clippy::len_without_is_empty)]
     pub fn len(self) -> usize {
         self.first.len() + self.second.len()
     }
