@@ -1,7 +1,7 @@
 //! A step of the kinetic equation on 512 x 512 nodes beside the time to stream its density through memory: `cargo bench
 //! --bench kinetic`. A step reads and writes the density twice, once for the flight and once for the momenta. Both are
-//! timed on one density, which stays in the caches, and on many in turn, which come from memory: one step of each, which
-//! is two half flights and the momenta between them, three passes.
+//! timed on one density, which stays in the caches, and on many in turn, which come from memory: one step of each,
+//! which is two half flights and the momenta between them, three passes.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

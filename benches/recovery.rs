@@ -1,5 +1,5 @@
-//! The kernels of sparse recovery, for comparing versions: `cargo bench --bench recovery`. For comparisons with other programs
-//! on the same problem there is `widelimit bench-recovery`.
+//! The kernels of sparse recovery, for comparing versions: `cargo bench --bench recovery`. For comparisons with other
+//! programs on the same problem there is `widelimit bench-recovery`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

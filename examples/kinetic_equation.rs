@@ -1,8 +1,8 @@
 //! Solves the kinetic equation of a mean-field limit on a grid and verifies two of its laws at every step.
 //!
 //! The equation conserves mass, and its free energy `F = R + (1/2) int r^2 mu + tau int mu log mu` falls by
-//! `gamma int mu (r + tau d_r log mu)^2` per unit of time (theory.md section 3). The neuron is linear, `phi = theta x`, so
-//! that the density at rest is known: theta is `N(c / (1 + lambda), tau / lambda)` and the momentum `N(0, tau)`.
+//! `gamma int mu (r + tau d_r log mu)^2` per unit of time (theory.md section 3). The neuron is linear, `phi = theta x`,
+//! so that the density at rest is known: theta is `N(c / (1 + lambda), tau / lambda)` and the momentum `N(0, tau)`.
 
 use ndarray::array;
 use std::error::Error;

@@ -1,8 +1,8 @@
 //! Reads the arrays of a run folder without the library's readers and fits the exponent of the gap again.
 //!
-//! Records are `.npz` files that NumPy opens too. `records/widths.npz` holds, among others, `abscissa` (the effective widths)
-//! and `sup_function` (widths, seeds), the largest `L^2` distance over time of a network's predictions from the limit's. The
-//! recorded exponent is the least-squares slope of the logarithm of its mean square over seeds.
+//! Records are `.npz` files that NumPy opens too. `records/widths.npz` holds, among others, `abscissa` (the effective
+//! widths) and `sup_function` (widths, seeds), the largest `L^2` distance over time of a network's predictions from the
+//! limit's. The recorded exponent is the least-squares slope of the logarithm of its mean square over seeds.
 
 use ndarray::{Array1, Array2};
 use ndarray_npy::NpzReader;

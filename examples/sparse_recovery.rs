@@ -1,7 +1,8 @@
 //! Recovers a sparse vector from fewer measurements than unknowns by iterative hard thresholding.
 //!
-//! k-IHT iterates `w <- T_k(w - grad f(w) / L)` (Blumensath, Davies 2009). Once the support is the true one the iteration
-//! is gradient descent on it, `e <- (I - H_SS / L) e`: the error is multiplied by at most `1 - lambda_min(H_SS) / L`.
+//! k-IHT iterates `w <- T_k(w - grad f(w) / L)` (Blumensath, Davies 2009). Once the support is the true one the
+//! iteration is gradient descent on it, `e <- (I - H_SS / L) e`: the error is multiplied by at most `1 -
+//! lambda_min(H_SS) / L`.
 
 use std::error::Error;
 use widelimit::sparse::recovery::dense::{difference, eigenvalues, norm, principal};

@@ -1,7 +1,8 @@
 //! Trains a two-layer network by heavy ball and verifies the energy balance of theory.md section 3.
 //!
-//! With friction `gamma` the energy `E = R + (1/2) mean |r|^2` satisfies `dE/dt = -gamma mean |r|^2` in continuous time.
-//! Heavy ball is of order one in its step, so the largest defect of the balance along training is halved with the step.
+//! With friction `gamma` the energy `E = R + (1/2) mean |r|^2` satisfies `dE/dt = -gamma mean |r|^2` in continuous
+//! time. Heavy ball is of order one in its step, so the largest defect of the balance along training is halved with the
+//! step.
 
 use std::error::Error;
 use widelimit::compute::Threads;

@@ -2,12 +2,12 @@
 //!
 //! # The question
 //!
-//! A network of width `N` trained with momentum follows, as `N` grows and the step `eps` falls, a deterministic limit: a
-//! law `rho_t` of neurons that moves under its own potential. *What does the network converge to, and how much of a finite
-//! network is left once you know?* This crate simulates both from the same neurons and under the same noise, measures the
-//! distance between them, and holds its scaling against the theory of Wu, Kungurtsev, Mondelli (TMLR 2023), cited as WKM;
-//! it drops neurons of the trained networks, joins them by paths, and follows their risk, as the same theory does.
-//! KCH is Krichene, Caluya, Halder (2020) and MMN is Mei, Montanari, Nguyen (PNAS 2018).
+//! A network of width `N` trained with momentum follows, as `N` grows and the step `eps` falls, a deterministic limit:
+//! a law `rho_t` of neurons that moves under its own potential. *What does the network converge to, and how much of a
+//! finite network is left once you know?* This crate simulates both from the same neurons and under the same noise,
+//! measures the distance between them, and holds its scaling against the theory of Wu, Kungurtsev, Mondelli (TMLR
+//! 2023), cited as WKM; it drops neurons of the trained networks, joins them by paths, and follows their risk, as the
+//! same theory does. KCH is Krichene, Caluya, Halder (2020) and MMN is Mei, Montanari, Nguyen (PNAS 2018).
 //!
 //! ```text
 //! f_N(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)                                     the network
@@ -61,13 +61,13 @@
 //! | [`run`] | an experiment carried out: plan, trajectories, checkpoints, records, the figures of every run |
 //! | [`study`] | the studies, one folder each, and their registry |
 //!
-//! The functions at the root of the crate, such as [`load`] and [`run_experiment`], join them; the command line is part of
-//! the program, not of the library.
+//! The functions at the root of the crate, such as [`load`] and [`run_experiment`], join them; the command line is part
+//! of the program, not of the library.
 //!
 //! # Studies
 //!
-//! The networks of an experiment are trained once ([`run::plan`]); then every study whose table is in the experiment file
-//! analyses them.
+//! The networks of an experiment are trained once ([`run::plan`]); then every study whose table is in the experiment
+//! file analyses them.
 //!
 //! | study | question |
 //! |---|---|
@@ -90,17 +90,17 @@
 //!
 //! # Design
 //!
-//! 1. **A network is an empirical measure.** A finite network and a cloud of mean-field particles are one type: a flat slice
-//!    of neurons that [`network::Network`] interprets. The average over the last hidden layer, `1/N` or `1/N2`, is taken
-//!    where the kernels assemble predictions; that of a three-layer network over its first hidden layer, `1/N1`, in the
-//!    forward pass of its kernel ([`network::kernel`]). Gradients are those of the potential, `N dR/dtheta_i`, and contain
-//!    no such factor for two layers.
-//! 2. **A force is a function of the state.** [`dynamics::Force`] gives `grad Psi` under a batch, fresh draws or the whole
-//!    population; an [`dynamics::Integrator`] maps state, force and noise to the next state. Heavy ball is one of them, so a
-//!    network and its limit differ only in force and integrator.
+//! 1. **A network is an empirical measure.** A finite network and a cloud of mean-field particles are one type: a flat
+//!    slice of neurons that [`network::Network`] interprets. The average over the last hidden layer, `1/N` or `1/N2`,
+//!    is taken where the kernels assemble predictions; that of a three-layer network over its first hidden layer,
+//!    `1/N1`, in the forward pass of its kernel ([`network::kernel`]). Gradients are those of the potential, `N
+//!    dR/dtheta_i`, and contain no such factor for two layers.
+//! 2. **A force is a function of the state.** [`dynamics::Force`] gives `grad Psi` under a batch, fresh draws or the
+//!    whole population; an [`dynamics::Integrator`] maps state, force and noise to the next state. Heavy ball is one of
+//!    them, so a network and its limit differ only in force and integrator.
 //! 3. **There is one time loop,** [`dynamics::TimeLoop`]: it decides when to record, to write a checkpoint and to stop.
-//! 4. **Random draws are addressed.** [`compute::rng::stream`] is a pure function of the seed, the role and two indices.
-//!    Coupled runs share their draws, and neither the number of threads nor an interruption changes a bit.
+//! 4. **Random draws are addressed.** [`compute::rng::stream`] is a pure function of the seed, the role and two
+//!    indices. Coupled runs share their draws, and neither the number of threads nor an interruption changes a bit.
 //!
 //! # Example
 //!
@@ -180,7 +180,7 @@ use record::RunFolder;
 use run::{FiguresError, Options, Report, RunError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use study::registry::REGISTRY;
+use study::REGISTRY;
 
 fn readers() -> config::Readers {
     REGISTRY.readers(|experiment| run::memory::exceeds_memory(experiment, &REGISTRY))
@@ -202,12 +202,12 @@ pub fn parse(text: &str, origin: &str, base: &Path, overrides: &[Override]) -> R
     config::parse(text, origin, base, overrides, &readers())
 }
 
-/// Runs an experiment of either kind into a folder. `interrupt` may be set from another thread to stop it; a run that was
-/// interrupted is continued with [`Options::resume`].
+/// Runs an experiment of either kind into a folder. `interrupt` may be set from another thread to stop it; a run that
+/// was interrupted is continued with [`Options::resume`].
 ///
 /// # Errors
-/// See [`RunError`]: data that cannot be read or are too large, a folder in use or holding another run, files that cannot be
-/// written. The folder is not changed before the data have been read and the memory checked.
+/// See [`RunError`]: data that cannot be read or are too large, a folder in use or holding another run, files that
+/// cannot be written. The folder is not changed before the data have been read and the memory checked.
 pub fn run_experiment(
     experiment: &AnyExperiment,
     options: &Options,

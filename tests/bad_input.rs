@@ -22,7 +22,8 @@ fn contains_all(message: &str, words: &[&str]) {
     }
 }
 
-/// Checks a table of messages, each with the words that it must contain; everything that is missing is reported together.
+/// Checks a table of messages, each with the words that it must contain; everything that is missing is reported
+/// together.
 fn table<'a>(rows: impl IntoIterator<Item = (String, Vec<&'a str>)>) {
     let missing: Vec<String> = rows
         .into_iter()

@@ -135,8 +135,8 @@ fn monte_carlo_agrees_at_larger_widths() {
     }
 }
 
-/// For another loss the prediction is of second order: halving the features' spread about their mean divides the error of
-/// the prediction by at least 8, a third order.
+/// For another loss the prediction is of second order: halving the features' spread about their mean divides the error
+/// of the prediction by at least 8, a third order.
 #[test]
 fn other_losses_agree_to_second_order() {
     for (loss, outputs) in [(Loss::Logistic, 1), (Loss::Softmax, 3)] {
@@ -180,8 +180,8 @@ fn greedy_takes_the_best_next_neuron() {
     }
 }
 
-/// The loss of a three-layer network that keeps some neurons of each hidden layer, written out: weights into what is dropped
-/// and out of it are zero, and what is kept is rescaled.
+/// The loss of a three-layer network that keeps some neurons of each hidden layer, written out: weights into what is
+/// dropped and out of it are zero, and what is kept is rescaled.
 fn loss_with(case: &Case, kept: [&[usize]; 2]) -> f64 {
     let families = case.network.families(case.width);
     let [n1, n2] = [families[0].rows, families[2].rows];

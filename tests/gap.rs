@@ -1,6 +1,7 @@
 //! The distance between finite networks and their limit scales as the theory states, theory.md section 5:
 //! the squared gap as the inverse of the effective width `1/(1/N - 1/M)`, the coupling distance as its root, the gap as
-//! the step under the full gradient, the squared gap as step over batch size under samples. A wrong exponent is rejected.
+//! the step under the full gradient, the squared gap as step over batch size under samples. A wrong exponent is
+//! rejected.
 
 mod common;
 
@@ -240,8 +241,8 @@ mod linear_neuron {
 
     #[test]
     fn squared_gap_has_the_exact_mean_of_independent_neurons() {
-        // E |f_N - f|^2 = std^2 u(t)^2 / N against the limit of infinitely many particles, u the oscillator from (1, 0);
-        // std^2 u(t)^2 (1/N - 1/M) against ours, of which the network's neurons are a part.
+        // E |f_N - f|^2 = std^2 u(t)^2 / N against the limit of infinitely many particles, u the oscillator from (1,
+        // 0); std^2 u(t)^2 (1/N - 1/M) against ours, of which the network's neurons are a part.
         let run = run();
         let table = records(&run);
         let times = run.arrays("records/reference.npz")["times"].iter().copied().collect::<Vec<f64>>();
@@ -257,7 +258,8 @@ mod linear_neuron {
                         (heavy_ball(m, &times)[k].0 - infinite[k].0).powi(2)
                     })
                     .collect();
-                // A chi-square of one degree of freedom has variance 2. 4 standard errors, and the square of the step's own error.
+                // A chi-square of one degree of freedom has variance 2. 4 standard errors, and the square of the step's
+                // own error.
                 let room = 4.0 * (2.0 / SEEDS as f64).sqrt();
                 for (found, exact) in [
                     (mean(&ours), share * (1.0 / n as f64 - 1.0 / PARTICLES as f64)),

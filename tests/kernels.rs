@@ -36,8 +36,8 @@ fn on_each<T>(mut work: impl FnMut(InstructionSet) -> T) -> Vec<(InstructionSet,
     results
 }
 
-/// Prints once which instruction sets are not tested. The harness discards what passing tests print, so this is written to
-/// standard error directly.
+/// Prints once which instruction sets are not tested. The harness discards what passing tests print, so this is written
+/// to standard error directly.
 fn name_missing_instruction_sets() {
     static NAMED: Once = Once::new();
     NAMED.call_once(|| {
@@ -66,13 +66,15 @@ fn table() -> Vec<Line> {
     lines.map(parse).collect()
 }
 
-/// Error in units in the last place of the scalar type; below the smallest normal number the unit stays what it is there.
+/// Error in units in the last place of the scalar type; below the smallest normal number the unit stays what it is
+/// there.
 fn ulps(got: f64, (exact, rest): (f64, f64), digits: i32, smallest: i32) -> f64 {
     let exponent = if exact == 0.0 { smallest } else { (exact.abs().log2().floor() as i32).max(smallest) };
     ((got - exact) - rest).abs() / 2.0_f64.powi(exponent - digits + 1)
 }
 
-/// The largest errors of an activation and of its slope over the table, in ulp; the slope's relative to 1 where it is smaller.
+/// The largest errors of an activation and of its slope over the table, in ulp; the slope's relative to 1 where it is
+/// smaller.
 fn worst<R: Real>(lines: &[Line], activation: Activation, digits: i32, smallest: i32) -> (f64, f64) {
     // Points of more digits than the type has are for the other type.
     let own = |line: &&Line| line.activation == activation && R::of(line.z).to_f64() == line.z;
@@ -332,7 +334,8 @@ fn vector_kernels_round_as_plain_sums_on_every_instruction_set() {
     }
 }
 
-/// The matrix product of sparse recovery, of several blocks and copied parts, against plain sums on every instruction set.
+/// The matrix product of sparse recovery, of several blocks and copied parts, against plain sums on every instruction
+/// set.
 #[test]
 fn dense_products_are_plain_sums_on_every_instruction_set() {
     let _exclusive = exclusive();

@@ -1,6 +1,6 @@
 //! The kinetic equation on a grid has the orders it claims, against the Gaussian closure of the linear neuron and
-//! against itself on bump neurons; keeps mass, sign and bits; loses free energy at the rate of the theory; and comes to rest in the
-//! Gibbs law.
+//! against itself on bump neurons; keeps mass, sign and bits; loses free energy at the rate of the theory; and comes to
+//! rest in the Gibbs law.
 
 mod common;
 
@@ -13,8 +13,9 @@ use widelimit::kinetic::{
 };
 use widelimit::network::{Law, Loss, Objective};
 
-/// Moments (m, p, S_tt, S_tr, S_rr) of the linear neuron phi = theta x, E x^2 = 1, y = c x (theory section 10, answer 1):
-/// `m' = p, p' = -gamma p - (m - c) - lambda m, S' = A S + S A^T + diag(0, 2 gamma tau)`, `A = [[0, 1], [-lambda, -gamma]]`.
+/// Moments (m, p, S_tt, S_tr, S_rr) of the linear neuron phi = theta x, E x^2 = 1, y = c x (theory section 10, answer
+/// 1): `m' = p, p' = -gamma p - (m - c) - lambda m, S' = A S + S A^T + diag(0, 2 gamma tau)`, `A = [[0, 1], [-lambda,
+/// -gamma]]`.
 #[derive(Clone, Copy, Debug)]
 struct Linear {
     target: f64,

@@ -11,7 +11,7 @@ use widelimit::config::builtin::BUILTIN;
 use widelimit::config::{AnyExperiment, ConfigError, Loaded};
 use widelimit::record::{Manifest, RunFolder};
 use widelimit::run::{Options, Report};
-use widelimit::study::registry::REGISTRY;
+use widelimit::study::REGISTRY;
 
 /// Tables that had another name, with the keys of each that the tests set.
 const RENAMED: [(&str, &str, &str); 2] =
@@ -146,7 +146,8 @@ fn small(name: &str) -> Vec<&'static str> {
     }
 }
 
-/// A folder with the test part of a data set in the format of MNIST: images of strokes at random positions, all classes.
+/// A folder with the test part of a data set in the format of MNIST: images of strokes at random positions, all
+/// classes.
 fn images(folder: &Path) {
     let count = 40_u32;
     let extents = |magic: u32, extents: &[u32]| -> Vec<u8> {

@@ -172,8 +172,8 @@ fn places(n: usize, layer: usize) -> Vec<usize> {
     (0..n).map(|i| (7 * i + 3 + layer) % n).collect()
 }
 
-/// The same network with its neurons elsewhere: neuron i of a hidden layer goes to `places[i]`, without its sign where asked
-/// (in the first layer only: what it says changes its sign in the row or the weights after it).
+/// The same network with its neurons elsewhere: neuron i of a hidden layer goes to `places[i]`, without its sign where
+/// asked (in the first layer only: what it says changes its sign in the row or the weights after it).
 fn shuffled(network: &Network, width: usize, point: &ParameterVector, flip: bool) -> ParameterVector {
     let (families, point) = (network.families(width), point.to_vec());
     let layers = network.hidden_layers(width);

@@ -76,8 +76,9 @@ fn apart(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).fold(0.0, |most, (a, b)| most.max((a - b).abs()))
 }
 
-/// Without friction the linear neuron's mean obeys `m'' = -(m - c)`: from a standing start the n-th iterate is the Taylor
-/// polynomial of the cosine of degree 2n, so that the n-th difference is its next term, `|m_0 - c| T^(2n+2) / (2n+2)!`.
+/// Without friction the linear neuron's mean obeys `m'' = -(m - c)`: from a standing start the n-th iterate is the
+/// Taylor polynomial of the cosine of degree 2n, so that the n-th difference is its next term, `|m_0 - c| T^(2n+2) /
+/// (2n+2)!`.
 #[test]
 fn iterates_of_the_linear_neuron_are_taylor_polynomials_of_the_cosine() {
     let problem = linear(5, TARGET, 0.0);
@@ -95,8 +96,8 @@ fn iterates_of_the_linear_neuron_are_taylor_polynomials_of_the_cosine() {
     }
 }
 
-/// Every method of fixed step whose gradients are taken at nodes has the same discrete fixed point as the particle solver:
-/// they agree to rounding, with noise too.
+/// Every method of fixed step whose gradients are taken at nodes has the same discrete fixed point as the particle
+/// solver: they agree to rounding, with noise too.
 #[test]
 fn the_fixed_point_is_the_particle_trajectory() {
     let problem = tanh_problem();
@@ -142,8 +143,8 @@ fn under_noise_every_particle_keeps_its_brownian_path() {
     assert!(distance(&start, &state) > 0.5, "the noise has an effect");
 }
 
-/// Runge-Kutta's stages lie between the nodes, where residuals are interpolated: against the exact solution, and against the
-/// particle solver, the fixed point is of order 4.
+/// Runge-Kutta's stages lie between the nodes, where residuals are interpolated: against the exact solution, and
+/// against the particle solver, the fixed point is of order 4.
 #[test]
 fn with_runge_kutta_the_fixed_point_has_order_four() {
     let problem = linear(5, TARGET, 0.3);
@@ -184,8 +185,8 @@ fn windows_and_the_first_guess_change_nothing() {
     assert_ne!(whole.differences[0][0], other.differences[0][0], "it started elsewhere");
 }
 
-/// Over one step kick-drift-kick takes its residuals at nodes that do not depend on the iterate before last: the map is exact
-/// after as many iterates as there are steps, whatever the contraction.
+/// Over one step kick-drift-kick takes its residuals at nodes that do not depend on the iterate before last: the map is
+/// exact after as many iterates as there are steps, whatever the contraction.
 #[test]
 fn a_window_of_k_steps_needs_k_iterates_at_most() {
     let problem = tanh_problem();

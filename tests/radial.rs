@@ -18,8 +18,9 @@ fn runge_kutta(step: f64, coordinates: usize, len: usize) -> Box<dyn Integrator<
     Scheme { method: Method::Rk4, motion }.integrator(coordinates, len)
 }
 
-/// Equal directions in the plane make an empirical measure that is as good as rotation-invariant for smooth neurons: the trapezoidal
-/// rule over angles converges beyond all orders. On such neurons and such inputs a network in R^2 is the reduction.
+/// Equal directions in the plane make an empirical measure that is as good as rotation-invariant for smooth neurons:
+/// the trapezoidal rule over angles converges beyond all orders. On such neurons and such inputs a network in R^2 is
+/// the reduction.
 #[test]
 fn a_network_on_circles_is_the_reduction() {
     const ANGLES: usize = 48;
@@ -70,9 +71,9 @@ fn a_network_on_circles_is_the_reduction() {
     assert!(moved > 0.05, "the particles move: {moved}");
 }
 
-/// The grid's risk comes to the particles' as nodes and steps are refined together. Momenta at rest are a sheet in the phase plane,
-/// which is 1.5 spacings wide on any grid, at first a Gaussian whose variance is an error of order 2; later the limiter keeps the sheet
-/// about as wide, at the price of some of the order.
+/// The grid's risk comes to the particles' as nodes and steps are refined together. Momenta at rest are a sheet in the
+/// phase plane, which is 1.5 spacings wide on any grid, at first a Gaussian whose variance is an error of order 2;
+/// later the limiter keeps the sheet about as wide, at the price of some of the order.
 #[test]
 fn the_grid_comes_to_the_particles() {
     let radial = Radial::new(5, 0.8, Activation::PiecewiseLinear, 1.0);

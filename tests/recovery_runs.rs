@@ -112,8 +112,8 @@ fn from_a_file_to_its_figures_on_any_number_of_threads() {
     assert!(fine(here.path(), &["run", "tiny.toml", "--resume"]).contains("nothing to do"));
 }
 
-/// What was recorded of the first problem, recomputed from its file in plain loops: the values of all recorded answers, and
-/// one step of k-IHT.
+/// What was recorded of the first problem, recomputed from its file in plain loops: the values of all recorded answers,
+/// and one step of k-IHT.
 #[test]
 fn records_are_of_the_problem_in_the_folder() {
     let here = here();

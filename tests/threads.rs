@@ -23,8 +23,8 @@ fn all_equal<T: PartialEq>(results: &[T]) -> bool {
     results.windows(2).all(|pair| pair[0] == pair[1])
 }
 
-/// 530 neurons in five superblocks, of which the last is partial: 530 * 100 * 12 multiply-adds, three times the work from which
-/// a pass uses the pool.
+/// 530 neurons in five superblocks, of which the last is partial: 530 * 100 * 12 multiply-adds, three times the work
+/// from which a pass uses the pool.
 fn large() -> Problem {
     let network = TwoLayer { inputs: 9, outputs: 2, bias: true, activation: Activation::Tanh, fixed_output: false };
     Problem::random(network, 530, 100, Loss::HalfSquared, 0.1, 4)

@@ -30,8 +30,8 @@ fn network(activations: [Activation; 2], proportions: [usize; 2]) -> Network {
     ThreeLayer { inputs: 3, outputs: 1, bias: true, activations, fixed_output: false, proportions }.into()
 }
 
-/// Identity on the line, every family equal: f(x) = a u w x, and each of the three numbers follows its own factor of the same
-/// error, to a network that fits the target exactly.
+/// Identity on the line, every family equal: f(x) = a u w x, and each of the three numbers follows its own factor of
+/// the same error, to a network that fits the target exactly.
 #[test]
 fn equal_neurons_are_three_numbers() {
     let activations = [Activation::Identity; 2];
@@ -94,8 +94,8 @@ fn normal_mean_of_tanh(mean: f64, variance: f64, power: i32) -> f64 {
     nodes.iter().map(|&t| weight(t) * (mean + variance.sqrt() * t).tanh().powi(power)).sum::<f64>() / total
 }
 
-/// H_j - c_j has mean m E sigma and variance std^2 E sigma^2 / N1 over i.i.d. weights of mean m and variance std^2, here 1:
-/// with m = 0 the second layer sees a constant in the limit.
+/// H_j - c_j has mean m E sigma and variance std^2 E sigma^2 / N1 over i.i.d. weights of mean m and variance std^2,
+/// here 1: with m = 0 the second layer sees a constant in the limit.
 #[test]
 fn the_second_layer_sees_the_mean_of_its_weights() {
     let x = Array2::from_shape_vec((1, 3), vec![1.0, 1.0, 0.7]).unwrap();
@@ -174,7 +174,8 @@ fn the_gap_has_the_exponents_of_the_theory() {
 
 #[test]
 fn the_squared_gap_grows_at_most_linearly_in_the_input_dimension() {
-    // Weights of variance 1/d, so that pre-activations are of order one at every d; the teacher reads the first two inputs.
+    // Weights of variance 1/d, so that pre-activations are of order one at every d; the teacher reads the first two
+    // inputs.
     let dimensions = [2, 4, 8, 16, 32, 64];
     let gaps: Vec<Vec<f64>> = dimensions
         .iter()

@@ -152,7 +152,8 @@ fn a_run_stopped_anywhere_goes_on_with_the_same_bits() {
     }
 }
 
-/// The loop adds nothing to an integrator: with a record at every step, the states are those of calling `step` directly.
+/// The loop adds nothing to an integrator: with a record at every step, the states are those of calling `step`
+/// directly.
 #[test]
 fn the_loop_takes_the_steps_of_the_integrator() {
     let problem = tanh_problem();
@@ -184,8 +185,8 @@ fn the_loop_takes_the_steps_of_the_integrator() {
     }
 }
 
-/// A run that is recorded at its ends only takes as many steps as the last recording time has, for any product of count and
-/// step.
+/// A run that is recorded at its ends only takes as many steps as the last recording time has, for any product of count
+/// and step.
 #[test]
 fn the_number_of_steps_is_exact() {
     let problem = linear(1, 1.0, 0.0);

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! for the coupling and the loss gap (not for their squares). `C` is never explicit, so the two terms are forms: the
-//! constant is fitted as the smallest one that covers every measurement, and what can be contradicted is the shape, by a
-//! trend of `measured / form`.
+//! constant is fitted as the smallest one that covers every measurement, and what can be contradicted is the shape, by
+//! a trend of `measured / form`.
 
 use super::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
 use super::verdict::{Check, Exponent};
@@ -65,8 +65,8 @@ impl BoundForm {
         }
     }
 
-    /// Both terms, in the proportion that fits the gaps `(N, typical gap)` best: least squares of the relative misfit of
-    /// `c_1 A(N) + c_2 B(N)` at [`z_95`] with nonnegative constants, `ratio = c_2 / c_1`.
+    /// Both terms, in the proportion that fits the gaps `(N, typical gap)` best: least squares of the relative misfit
+    /// of `c_1 A(N) + c_2 B(N)` at [`z_95`] with nonnegative constants, `ratio = c_2 / c_1`.
     pub fn width_and_step(eps: f64, p: f64, gaps: &[(f64, f64)]) -> Self {
         let sums = gaps.iter().filter(|(_, gap)| *gap > 0.0 && gap.is_finite()).fold([0.0; 5], |s, &(n, gap)| {
             let (a, b) = (width_form(n, z_95()) / gap, step_form(eps, p, n, z_95()) / gap);
@@ -77,7 +77,8 @@ impl BoundForm {
         let ratio = match (c_1 > 0.0, c_2 > 0.0) {
             (true, true) => c_2 / c_1,
             (true, false) => 0.0,
-            // Only the second term contributes: the first one is kept with a negligible weight, so that the form stays a sum.
+            // Only the second term contributes: the first one is kept with a negligible weight, so that the form stays
+            // a sum.
             (false, true) => 1e6,
             (false, false) => 1.0,
         };
@@ -121,8 +122,8 @@ pub enum BoundError {
 }
 
 impl BoundBand {
-    /// The smallest constant with which every measurement `(abscissa, gap)` lies under the upper curve. Measurements that
-    /// are not finite (diverged networks) are left out.
+    /// The smallest constant with which every measurement `(abscissa, gap)` lies under the upper curve. Measurements
+    /// that are not finite (diverged networks) are left out.
     ///
     /// # Errors
     /// [`BoundError::NothingMeasured`] or [`BoundError::Abscissa`].
@@ -174,9 +175,9 @@ pub fn drift(
     Ok(fit_slope(x, ratios.view(), statistic, bootstrap)?)
 }
 
-/// Checks that the measured gap follows the form of the bound. As a function of the width it fails where the interval of the
-/// drift lies entirely above 0 (the gap decays more slowly than the form), as a function of the step where it lies entirely
-/// below. Without a drift the check is not resolved, with the reason as its detail.
+/// Checks that the measured gap follows the form of the bound. As a function of the width it fails where the interval
+/// of the drift lies entirely above 0 (the gap decays more slowly than the form), as a function of the step where it
+/// lies entirely below. Without a drift the check is not resolved, with the reason as its detail.
 pub fn drift_check(
     name: impl Into<String>,
     statement: impl Into<String>,

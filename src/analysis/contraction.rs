@@ -1,8 +1,9 @@
 //! The bound `A (C T)^n / n!` on the differences of Picard iterates, and its fitted constant.
 //!
-//! The existence proof (WKM section 4) gives this form without its constant. `A` is the first difference, and `C T` is fitted as
-//! the smallest constant for which the form bounds every other difference. That such a constant exists is tested by the local
-//! constants `c_n = n d_n / d_{n-1}`, which must not grow with n; under a merely geometric decay they grow in proportion to n.
+//! The existence proof (WKM section 4) gives this form without its constant. `A` is the first difference, and `C T` is
+//! fitted as the smallest constant for which the form bounds every other difference. That such a constant exists is
+//! tested by the local constants `c_n = n d_n / d_{n-1}`, which must not grow with n; under a merely geometric decay
+//! they grow in proportion to n.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +19,8 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// The envelope of the differences `d_0, d_1, ...` before the first that is at most `floor`; `None` where there are fewer than
-    /// two of them.
+    /// The envelope of the differences `d_0, d_1, ...` before the first that is at most `floor`; `None` where there are
+    /// fewer than two of them.
     pub fn of(differences: &[f64], floor: f64) -> Option<Self> {
         let used = differences.iter().take_while(|d| **d > floor).count();
         let first = *differences.first()?;
@@ -41,7 +42,8 @@ impl Envelope {
     }
 }
 
-/// The local constants `c_n = n d_n / d_{n-1}`, n = 1, 2, ..., of the differences before the first that is at most `floor`.
+/// The local constants `c_n = n d_n / d_{n-1}`, n = 1, 2, ..., of the differences before the first that is at most
+/// `floor`.
 pub fn local_constants(differences: &[f64], floor: f64) -> Vec<f64> {
     let used = differences.iter().take_while(|d| **d > floor).count();
     differences[..used].windows(2).enumerate().map(|(n, pair)| (n + 1) as f64 * pair[1] / pair[0]).collect()

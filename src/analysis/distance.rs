@@ -1,7 +1,7 @@
 //! Distances between a finite network and its limit: between coupled neurons, and between their functions.
 //!
-//! Coupled networks start from the same neurons, so that neuron `i` of one is compared with neuron `i` of the other (the coupling
-//! behind the finite-width bound of Wu, Kungurtsev, Mondelli, TMLR 2023).
+//! Coupled networks start from the same neurons, so that neuron `i` of one is compared with neuron `i` of the other
+//! (the coupling behind the finite-width bound of Wu, Kungurtsev, Mondelli, TMLR 2023).
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,8 @@ pub enum DistanceError {
 /// makes both numbers NaN.
 ///
 /// # Errors
-/// [`DistanceError`] when the shapes differ or there is no neuron. To compare with a larger reference, pass its first N rows.
+/// [`DistanceError`] when the shapes differ or there is no neuron. To compare with a larger reference, pass its first N
+/// rows.
 pub fn coupling(theta: ArrayView2<f64>, theta_bar: ArrayView2<f64>) -> Result<Coupling, DistanceError> {
     let squares = row_squares(theta, theta_bar)?;
     // f64::max ignores NaN, which must be reported for a diverged neuron.
@@ -47,8 +48,8 @@ pub fn coupling(theta: ArrayView2<f64>, theta_bar: ArrayView2<f64>) -> Result<Co
     Ok(Coupling { max: max.sqrt(), rms: mean.sqrt() })
 }
 
-/// `L2(x)` distance `sqrt( (1/n) sum_x |f(x) - g(x)|^2 )` between outputs (n, K) at the same n inputs of equal weight, with the
-/// Euclidean norm over the K outputs.
+/// `L2(x)` distance `sqrt( (1/n) sum_x |f(x) - g(x)|^2 )` between outputs (n, K) at the same n inputs of equal weight,
+/// with the Euclidean norm over the K outputs.
 ///
 /// # Errors
 /// [`DistanceError`] when the shapes differ or there is no input.

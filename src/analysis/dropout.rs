@@ -1,18 +1,18 @@
 //! The loss of a network with M of its N neurons, rescaled by N/M: `f_A = (1/M) sum_{i in A} phi_i`.
 //!
-//! Wu, Kungurtsev, Mondelli (TMLR 2023, section 5); Shevchenko, Mondelli (ICML 2020). For a random set A of M neurons and
-//! the half-squared loss,
+//! Wu, Kungurtsev, Mondelli (TMLR 2023, section 5); Shevchenko, Mondelli (ICML 2020). For a random set A of M neurons
+//! and the half-squared loss,
 //!
 //! ```text
 //! E_A[R(f_A)] - R(f_N) = (1/2) (N - M)/(M (N - 1)) S^2,      S^2 = (1/N) sum_i E_x |phi_i(x) - f_N(x)|^2
 //! ```
 //!
-//! exactly, as `f_A - f_N` is the error of a sample mean without replacement. For another loss the same holds to second order
-//! in that error, with `|v|^2` replaced by `v^T H v`, H the loss's second derivative at `f_N(x)`.
+//! exactly, as `f_A - f_N` is the error of a sample mean without replacement. For another loss the same holds to second
+//! order in that error, with `|v|^2` replaced by `v^T H v`, H the loss's second derivative at `f_N(x)`.
 //!
-//! The sets are the initial segments of *orders* of the neurons: the identity for the first M neurons, as in the paper, a random
-//! permutation for random sets, the greedy order for greedy ones. Features are computed once per chunk of samples and are used
-//! for every order.
+//! The sets are the initial segments of *orders* of the neurons: the identity for the first M neurons, as in the paper,
+//! a random permutation for random sets, the greedy order for greedy ones. Features are computed once per chunk of
+//! samples and are used for every order.
 
 use crate::compute::Threads;
 use crate::compute::rng::{self, Role};
@@ -73,8 +73,8 @@ impl DropoutNetwork<'_> {
         self.network.output_weights(self.width, self.parameters)
     }
 
-    /// Losses with the first neurons of each order of the last hidden layer, at increasing sizes; each order must be at least as
-    /// long as the largest size. The result does not depend on the number of threads.
+    /// Losses with the first neurons of each order of the last hidden layer, at increasing sizes; each order must be at
+    /// least as long as the largest size. The result does not depend on the number of threads.
     pub fn losses(&self, orders: &[Vec<usize>], sizes: &[usize], threads: Threads) -> DropoutLosses {
         let n = self.x.nrows();
         let chunks: Vec<usize> = (0..n).step_by(CHUNK).collect();
@@ -140,10 +140,11 @@ impl DropoutNetwork<'_> {
         DropoutLosses { full: sum_of_losses(&f), spread: spread / self.neurons() as f64, kept }
     }
 
-    /// Losses when neurons of the layers that `drop` names are dropped: for each set of orders, one order per hidden layer,
-    /// its first `size` neurons per unit of width are kept, and all neurons of the other layers; (sets, sizes).
+    /// Losses when neurons of the layers that `drop` names are dropped: for each set of orders, one order per hidden
+    /// layer, its first `size` neurons per unit of width are kept, and all neurons of the other layers; (sets, sizes).
     ///
-    /// For layers below the last the prediction is not a mean over the dropped neurons: every set needs its own forward pass.
+    /// For layers below the last the prediction is not a mean over the dropped neurons: every set needs its own forward
+    /// pass.
     pub fn losses_without(&self, drop: &DropoutPattern, orders: &[Vec<Vec<usize>>], sizes: &[usize]) -> Array2<f64> {
         let layers = self.network.hidden_layers(self.width);
         let all: Vec<Vec<usize>> = layers.iter().map(|&n| (0..n).collect()).collect();
@@ -163,8 +164,8 @@ impl DropoutNetwork<'_> {
         Array2::from_shape_vec((orders.len(), sizes.len()), losses).expect("one loss for each set and size")
     }
 
-    /// The first `count` entries of the greedy order: each neuron is the one whose addition to those before it gives the least
-    /// loss.
+    /// The first `count` entries of the greedy order: each neuron is the one whose addition to those before it gives
+    /// the least loss.
     pub fn greedy_order(&self, count: usize) -> Vec<usize> {
         let hidden = self.network.hidden(self.width, self.parameters, self.x);
         match self.loss {
@@ -173,8 +174,8 @@ impl DropoutNetwork<'_> {
         }
     }
 
-    /// For the half-squared loss: `2 R = |s|^2/m^2 - 2 <s, y>/m + |y|^2` with `s` the sum of the features kept, so that only inner
-    /// products of features are needed.
+    /// For the half-squared loss: `2 R = |s|^2/m^2 - 2 <s, y>/m + |y|^2` with `s` the sum of the features kept, so that
+    /// only inner products of features are needed.
     fn greedy_order_by_gram(&self, hidden: &Array2<f64>, count: usize) -> Vec<usize> {
         let a = self.output_weights();
         let gram = hidden.dot(&hidden.t()) * a.dot(&a.t());

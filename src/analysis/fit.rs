@@ -1,7 +1,7 @@
 //! The exponent of a power law `y ~ x^slope`, with an interval from the spread over seeds.
 //!
-//! Each point is a statistic (mean, mean square, ...) over independent seeds at one abscissa (a width, a step, a batch).
-//! The slope is the ordinary least-squares slope of `log y` against `log x`. Seeds share their particles across
+//! Each point is a statistic (mean, mean square, ...) over independent seeds at one abscissa (a width, a step, a
+//! batch). The slope is the ordinary least-squares slope of `log y` against `log x`. Seeds share their particles across
 //! abscissae, so the rows of a table are correlated: the bootstrap resamples whole columns.
 //!
 //! # Interval
@@ -12,8 +12,8 @@
 //! slope +- t_{n-1} * sqrt(n / (n - 1)) * s,      s = standard deviation of the slope over the resamples
 //! ```
 //!
-//! `n` the smallest number of seeds of a fitted point, `t` Student's quantile: the factor corrects for the `(n - 1)/n` by
-//! which resampling reduces a variance, the quantile for `s` being estimated. Coverage of the 95 % interval
+//! `n` the smallest number of seeds of a fitted point, `t` Student's quantile: the factor corrects for the `(n - 1)/n`
+//! by which resampling reduces a variance, the quantile for `s` being estimated. Coverage of the 95 % interval
 //! measured on a known slope -1 over five points `x = 64 ... 1024`, noise chi-square with 4 or 10 degrees of freedom
 //! over its mean, independent across rows or half shared by them (20000 tables, the mean over seeds, 400 resamples):
 //!
@@ -24,11 +24,11 @@
 //! | a point's error bar, %     | 95.0 | 95.1  | 94.6 | 94.8  | 94.3  | 94.7   |
 //!
 //! (Binomial standard error 0.15 %.) In a smaller run (1500 tables) percentile intervals covered 78 to 92 %, and a
-//! bootstrap-t 93 to 95 % with intervals four to seven times as long at 4 seeds. With the median the slope's interval is
-//! conservative, 97 to 99 %.
+//! bootstrap-t 93 to 95 % with intervals four to seven times as long at 4 seeds. With the median the slope's interval
+//! is conservative, 97 to 99 %.
 //!
-//! The interval measures the spread over seeds only. It does not include the curvature of a law that is not yet asymptotic:
-//! [`SlopeFit::residual`] shows it, and a check of an asymptotic exponent can be given a slack.
+//! The interval measures the spread over seeds only. It does not include the curvature of a law that is not yet
+//! asymptotic: [`SlopeFit::residual`] shows it, and a check of an asymptotic exponent can be given a slack.
 
 pub use super::points::{Bootstrap, DataPoint, FitFailure, MIN_RESAMPLES, SkipReason, Skipped, Statistic};
 use super::points::{ResampledPoints, half_width, resampled_points};
@@ -71,8 +71,8 @@ impl SlopeFit {
         (self.interval.1 - self.interval.0) / 2.0
     }
 
-    /// Whether a fitted point is within three times the `reference_error`, given in the units of the table's values (not
-    /// of their squares): such a gap is not resolved.
+    /// Whether a fitted point is within three times the `reference_error`, given in the units of the table's values
+    /// (not of their squares): such a gap is not resolved.
     pub fn near_reference(&self, reference_error: f64) -> bool {
         self.points.iter().filter(|p| p.interval.is_some()).any(|p| {
             let gap = if self.statistic == Statistic::MeanSquare { p.y.sqrt() } else { p.y };
@@ -84,8 +84,8 @@ impl SlopeFit {
 
 /// The exponent of a power law through a table, with the interval that the module describes.
 ///
-/// `x`: abscissae (V); `values` (V, S): one row for each abscissa, one column for each seed. A value that is not finite means that
-/// this network diverged; it is left out, and `seeds` of a point counts the finite values.
+/// `x`: abscissae (V); `values` (V, S): one row for each abscissa, one column for each seed. A value that is not finite
+/// means that this network diverged; it is left out, and `seeds` of a point counts the finite values.
 ///
 /// # Errors
 /// Any [`FitFailure`]; in particular [`FitFailure::OneSeed`] carries a slope without an interval.
@@ -182,8 +182,8 @@ mod tests {
         })
     }
 
-    /// Fractions of tables whose slope interval contains -1, and whose first error bar contains 1/64 (the law's mean, so
-    /// the second number does not apply to the median).
+    /// Fractions of tables whose slope interval contains -1, and whose first error bar contains 1/64 (the law's mean,
+    /// so the second number does not apply to the median).
     fn coverage(
         statistic: Statistic,
         seeds: usize,
@@ -240,7 +240,8 @@ mod tests {
 
     #[test]
     fn statistics_by_hand() {
-        // One row of 1, 2, 4, 9 beside its double: the points are the statistics, the slope is log 2 / log 2 (or twice).
+        // One row of 1, 2, 4, 9 beside its double: the points are the statistics, the slope is log 2 / log 2 (or
+        // twice).
         let table = array![[1.0, 9.0, 2.0, 4.0], [2.0, 18.0, 4.0, 8.0]];
         for (statistic, expected) in ALL.into_iter().zip([4.0, 25.5, 25.5_f64.sqrt(), 3.0, 72.0_f64.powf(0.25)]) {
             let fit = fit_slope(&[1.0, 2.0], table.view(), statistic, &Bootstrap::new(0, 0)).unwrap();

@@ -1,4 +1,5 @@
-//! Statistical analysis of measurements: exponents with intervals, the form of a bound, distances between networks, verdicts.
+//! Statistical analysis of measurements: exponents with intervals, the form of a bound, distances between networks,
+//! verdicts.
 //!
 //! Every function here is a pure function of arrays, without files or state.
 //!

@@ -1,7 +1,7 @@
 //! Points with error bars: a statistic over seeds at each abscissa, and its bootstrap over seeds.
 //!
-//! The intervals are those of [`super::fit`], applied to the logarithm of each point. The public items of this module are
-//! re-exported there.
+//! The intervals are those of [`super::fit`], applied to the logarithm of each point. The public items of this module
+//! are re-exported there.
 
 use crate::choice::choice;
 use crate::compute::rng::{Role, stream};
@@ -33,7 +33,8 @@ choice! {
 }
 
 impl Statistic {
-    /// The statistic of `values`, which the median reorders; `None` unless it is positive and finite, so that it has a logarithm.
+    /// The statistic of `values`, which the median reorders; `None` unless it is positive and finite, so that it has a
+    /// logarithm.
     fn positive_value(self, values: &mut [f64]) -> Option<f64> {
         let n = values.len() as f64;
         let y = match self {
@@ -177,8 +178,8 @@ pub(super) fn half_width(replicates: &[f64], seeds: usize, level: f64) -> f64 {
 
 /// The points of a table, each with its interval, and their bootstrap replicates.
 ///
-/// `x`: abscissae (V); `values` (V, S): one row for each abscissa, one column for each seed; a value that is not finite means that
-/// this network diverged, and is left out.
+/// `x`: abscissae (V); `values` (V, S): one row for each abscissa, one column for each seed; a value that is not finite
+/// means that this network diverged, and is left out.
 ///
 /// # Errors
 /// [`FitFailure::Shape`], [`FitFailure::Settings`] or [`FitFailure::Sparse`].

@@ -1,7 +1,8 @@
 //! Checks of statements of the theory against measurements: the entries of `checks.json`.
 //!
-//! The constants of the papers are not explicit, so that a check concerns a form (an exponent, an order, an exact identity) and is
-//! no proof: "holds" means that the measurement is precise enough to contradict the statement and does not.
+//! The constants of the papers are not explicit, so that a check concerns a form (an exponent, an order, an exact
+//! identity) and is no proof: "holds" means that the measurement is precise enough to contradict the statement and does
+//! not.
 
 use super::fit::{FitFailure, SlopeFit};
 use crate::choice::choice;
@@ -19,8 +20,8 @@ choice! {
         Holds = "holds",
         /// The measurement contradicts the statement.
         Fails = "fails",
-        /// The measurement does not decide: the interval is too wide, a gap is near the error of the reference, or nothing was
-        /// measured.
+        /// The measurement does not decide: the interval is too wide, a gap is near the error of the reference, or
+        /// nothing was measured.
         NotResolved = "not resolved",
     }
 }
@@ -32,11 +33,11 @@ pub struct Exponent {
     pub expected: f64,
     /// Largest half-width of the interval that still resolves the exponent.
     pub resolution: f64,
-    /// Distance between interval and exponent that is tolerated: for exponents that hold asymptotically only, where the spread
-    /// over seeds is smaller than the curvature of the law.
+    /// Distance between interval and exponent that is tolerated: for exponents that hold asymptotically only, where the
+    /// spread over seeds is smaller than the curvature of the law.
     pub slack: f64,
-    /// Whether measured points are near the reference's own error ([`SlopeFit::near_reference`]): then an equality is not
-    /// resolved, and a one-sided statement cannot fail.
+    /// Whether measured points are near the reference's own error ([`SlopeFit::near_reference`]): then an equality is
+    /// not resolved, and a one-sided statement cannot fail.
     pub near_reference: bool,
 }
 
@@ -62,7 +63,8 @@ impl Exponent {
     }
 }
 
-/// A statement and the result of its check. Numbers are written to JSON exactly; NaN is written as null, an infinity as a string.
+/// A statement and the result of its check. Numbers are written to JSON exactly; NaN is written as null, an infinity as
+/// a string.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// Stable identifier, kebab-case.
@@ -85,8 +87,8 @@ pub struct Check {
 }
 
 impl Check {
-    /// The exponent equals `exponent.expected`. Fails when the interval excludes it; holds when the interval contains it
-    /// and is short enough; otherwise, and whenever the points are near the reference's error, not resolved.
+    /// The exponent equals `exponent.expected`. Fails when the interval excludes it; holds when the interval contains
+    /// it and is short enough; otherwise, and whenever the points are near the reference's error, not resolved.
     pub fn exponent_equals(
         name: impl Into<String>,
         statement: impl Into<String>,
@@ -96,8 +98,9 @@ impl Check {
         Self::exponent_check(name.into(), statement.into(), fit, exponent, Side::Equal)
     }
 
-    /// The exponent is at most `exponent.expected`: a gap that decays faster than its bound does not contradict it. Fails
-    /// only when the interval lies entirely above; holds when it lies entirely below, or contains the exponent and is short enough.
+    /// The exponent is at most `exponent.expected`: a gap that decays faster than its bound does not contradict it.
+    /// Fails only when the interval lies entirely above; holds when it lies entirely below, or contains the exponent
+    /// and is short enough.
     pub fn exponent_at_most(
         name: impl Into<String>,
         statement: impl Into<String>,
@@ -118,8 +121,8 @@ impl Check {
         Self::exponent_check(name.into(), statement.into(), fit, exponent, Side::AtLeast)
     }
 
-    /// For an exponent that holds asymptotically: where this check fails and `without_smallest`, the same check without the
-    /// smallest abscissa, does not, the data have not reached the asymptotic regime, and the check is not resolved.
+    /// For an exponent that holds asymptotically: where this check fails and `without_smallest`, the same check without
+    /// the smallest abscissa, does not, the data have not reached the asymptotic regime, and the check is not resolved.
     pub fn or_pre_asymptotic(mut self, without_smallest: &Check) -> Self {
         if self.verdict == Verdict::Fails && without_smallest.verdict != Verdict::Fails {
             self.verdict = Verdict::NotResolved;
@@ -184,7 +187,8 @@ impl Check {
                     Side::AtLeast => low >= expected,
                 };
                 let sharp = fit.half_width() <= resolution;
-                // An error that does not decrease flattens a decay: it can make a one-sided statement fail, but not hold.
+                // An error that does not decrease flattens a decay: it can make a one-sided statement fail, but not
+                // hold.
                 let unresolved = near_reference && (excluded || matches!(side, Side::Equal));
                 let (verdict, why) = if unresolved {
                     (Verdict::NotResolved, "points within three times the reference's own error".to_owned())

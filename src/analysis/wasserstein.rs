@@ -6,9 +6,10 @@
 //! W2^2 = int_0^1 ( F^-1(u) - G^-1(u) )^2 du
 //! ```
 //!
-//! a finite sum for empirical laws, whatever their sizes. In `R^p` the sliced distance averages `W2^2` of the projections
-//! over directions uniform on the sphere and takes the root; it is a lower bound of `W2`, and a shift by `v` gives
-//! `|v| / sqrt(p)` on average. It metrises the same convergence on bounded sets, at `O(n log n)` for each direction.
+//! a finite sum for empirical laws, whatever their sizes. In `R^p` the sliced distance averages `W2^2` of the
+//! projections over directions uniform on the sphere and takes the root; it is a lower bound of `W2`, and a shift by
+//! `v` gives `|v| / sqrt(p)` on average. It metrises the same convergence on bounded sets, at `O(n log n)` for each
+//! direction.
 
 use crate::compute::rng::{Role, stream};
 use ndarray::{Array1, ArrayView1, ArrayView2};
@@ -53,7 +54,8 @@ pub enum TransportError {
     },
 }
 
-/// `W2` between the uniform laws on the atoms `a` (n) and `b` (m), both in ascending order, in `O(n + m)`; exact up to rounding.
+/// `W2` between the uniform laws on the atoms `a` (n) and `b` (m), both in ascending order, in `O(n + m)`; exact up to
+/// rounding.
 ///
 /// # Errors
 /// [`TransportError`] where a slice is empty, holds a number that is not finite, or is not in ascending order.
@@ -80,8 +82,9 @@ pub struct ReferenceProjections {
 }
 
 impl ReferenceProjections {
-    /// Projects `reference` (M, p) on `directions` directions, the `k`-th drawn from `stream(seed, Role::Direction, k, 0)`:
-    /// references with equal seeds share their directions. For p = 1 there is one direction and the distance is exact.
+    /// Projects `reference` (M, p) on `directions` directions, the `k`-th drawn from `stream(seed, Role::Direction, k,
+    /// 0)`: references with equal seeds share their directions. For p = 1 there is one direction and the distance is
+    /// exact.
     ///
     /// # Errors
     /// [`TransportError`] when the reference is empty or not finite, or `p` or `directions` is 0.

@@ -1,7 +1,9 @@
-//! `widelimit bench`: steady-state timing of the training step, under the conditions of the programs it is compared with.
+//! `widelimit bench`: steady-state timing of the training step, under the conditions of the programs it is compared
+//! with.
 //!
-//! The step is that of a run: batches of a fixed sample drawn anew every step, stochastic heavy ball with a ridge, `eps = 1e-2`, `gamma = 1`, `lambda = 1e-3`. Times are nanoseconds per neuron and sample, forward, backward and
-//! update together. With `--serve` the program prints a line when it is ready, then runs one block of steps for every line it
+//! The step is that of a run: batches of a fixed sample drawn anew every step, stochastic heavy ball with a ridge, `eps
+//! = 1e-2`, `gamma = 1`, `lambda = 1e-3`. Times are nanoseconds per neuron and sample, forward, backward and update
+//! together. With `--serve` the program prints a line when it is ready, then runs one block of steps for every line it
 //! reads and prints `{"ns": wall, "cpu_ns": processor time of all threads}`; it ends on a line that begins with q. Two
 //! programs can thus be timed in alternation, so that drifts of the machine's speed cancel in the ratio.
 

@@ -1,5 +1,5 @@
-//! `widelimit bench-recovery`: times of sparse recovery on a given problem, for comparisons with other programs on the same file
-//! (`docs/recovery_peer.py`).
+//! `widelimit bench-recovery`: times of sparse recovery on a given problem, for comparisons with other programs on the
+//! same file (`docs/recovery_peer.py`).
 
 use anyhow::Context;
 use rayon::prelude::*;

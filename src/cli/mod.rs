@@ -60,8 +60,8 @@ enum Command {
     BenchRecovery(bench_recovery::BenchRecoveryArgs),
 }
 
-/// Runs the command. Exit status: 0 for success (whatever the verdicts of a run's checks), 1 when `check` finds a failed
-/// check, 2 for an error, 130 for an interrupted run.
+/// Runs the command. Exit status: 0 for success (whatever the verdicts of a run's checks), 1 when `check` finds a
+/// failed check, 2 for an error, 130 for an interrupted run.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(args),

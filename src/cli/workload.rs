@@ -10,8 +10,9 @@ use widelimit::network::{Activation, Batch, Loss, Network, Objective, TwoLayer};
 /// Size of the sample over the batch size, as in the programs compared.
 const POOL: usize = 16;
 
-/// A network in training under the conditions of the programs that it is compared with: a fixed sample of Gaussian inputs,
-/// labelled by the sine of their sum, from which batches are drawn anew every step; stochastic heavy ball with a ridge.
+/// A network in training under the conditions of the programs that it is compared with: a fixed sample of Gaussian
+/// inputs, labelled by the sine of their sum, from which batches are drawn anew every step; stochastic heavy ball with
+/// a ridge.
 pub struct Workload<R> {
     two_layer: TwoLayer,
     network: Network,

@@ -118,8 +118,8 @@ impl KeyErrors {
         KeyErrors { file: file.into(), overridden, errors: RefCell::default() }
     }
 
-    /// Adds the error of a key that cannot be used, with its value, where it has one that matters, and a message that states what
-    /// is expected.
+    /// Adds the error of a key that cannot be used, with its value, where it has one that matters, and a message that
+    /// states what is expected.
     pub fn add(&self, key: &str, value: Option<String>, message: impl Into<String>) {
         let from_override = self
             .overridden

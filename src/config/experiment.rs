@@ -283,7 +283,8 @@ pub struct PicardSpec {
     pub windows: usize,
     /// Largest number of iterates per window.
     pub iterates: usize,
-    /// Convergence criterion: the largest difference between two iterates, relative to the larger of 1 and the predictions.
+    /// Convergence criterion: the largest difference between two iterates, relative to the larger of 1 and the
+    /// predictions.
     pub tolerance: f64,
 }
 
@@ -336,8 +337,8 @@ impl Experiment {
         self.studies.requirements().any(|requirements| requirements.dropout)
     }
 
-    /// The smallest step in use: the resolution of the common Brownian paths. It is the smallest of the steps of training, of
-    /// variants, of sweeps and half the reference's.
+    /// The smallest step in use: the resolution of the common Brownian paths. It is the smallest of the steps of
+    /// training, of variants, of sweeps and half the reference's.
     pub fn tick(&self) -> f64 {
         let swept = self.sweeps().flat_map(Sweep::steps).map(|(_, step)| step);
         let variants = self.variants.iter().map(|variant| variant.step);

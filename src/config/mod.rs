@@ -35,8 +35,8 @@ pub use sweep::{Over, Sweep, Variant};
 use std::path::Path;
 use toml::Table;
 
-/// An experiment of either kind. The kind is the top-level key `kind` of the file: `"training"`, which may be left out, or
-/// `"recovery"`.
+/// An experiment of either kind. The kind is the top-level key `kind` of the file: `"training"`, which may be left out,
+/// or `"recovery"`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AnyExperiment {
     /// Networks and their mean-field limit.
@@ -83,8 +83,8 @@ pub struct Loaded {
     pub notes: Vec<String>,
 }
 
-/// Reads an experiment of either kind from TOML text. `origin` names the text in messages; relative data paths are taken
-/// from `base`.
+/// Reads an experiment of either kind from TOML text. `origin` names the text in messages; relative data paths are
+/// taken from `base`.
 ///
 /// # Errors
 /// Text that is not TOML, overrides that cannot be applied, and every key whose value cannot be used.

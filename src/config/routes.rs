@@ -34,8 +34,8 @@ pub(super) fn routes(e: &Experiment, errors: &KeyErrors) {
     }
 }
 
-/// Adds an error where the trajectory map cannot be iterated over `windows` equal parts of the horizon, which requires a fixed
-/// step and a whole number of steps per window.
+/// Adds an error where the trajectory map cannot be iterated over `windows` equal parts of the horizon, which requires
+/// a fixed step and a whole number of steps per window.
 pub fn require_windows(e: &Experiment, key: &str, value: Option<String>, windows: &[usize], errors: &KeyErrors) {
     if e.reference.method.is_adaptive() {
         let message =

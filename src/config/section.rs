@@ -1,7 +1,7 @@
 //! A table of the experiment file, read key by key; errors are collected.
 //!
-//! Where a value cannot be used a placeholder is returned (NaN, 0, the first choice), so that reading continues and finds the
-//! remaining errors. Placeholders are never used: an experiment with errors is not returned.
+//! Where a value cannot be used a placeholder is returned (NaN, 0, the first choice), so that reading continues and
+//! finds the remaining errors. Placeholders are never used: an experiment with errors is not returned.
 
 use super::error::KeyErrors;
 use crate::choice::{Choice, quoted};
@@ -79,8 +79,8 @@ impl<'p> Section<'p> {
         self.table.contains_key(key)
     }
 
-    /// The value of a key, parsed by `read`. Where `read` returns `None`, or the key is missing and has no default, adds the error
-    /// `message` and returns `placeholder`.
+    /// The value of a key, parsed by `read`. Where `read` returns `None`, or the key is missing and has no default,
+    /// adds the error `message` and returns `placeholder`.
     fn required<T>(
         &mut self,
         key: &str,

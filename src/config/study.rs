@@ -1,7 +1,7 @@
 //! The interface by which the table of a study is read and validated.
 //!
-//! Each study implements [`StudyTable`]; the caller passes the list of the studies to the reader, so that this module does not
-//! depend on any of them.
+//! Each study implements [`StudyTable`]; the caller passes the list of the studies to the reader, so that this module
+//! does not depend on any of them.
 
 use super::{Experiment, KeyErrors, RecoveryExperiment, Section, Sweep};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -58,8 +58,8 @@ impl ExperimentKind for RecoveryExperiment {
 
 /// The table of a study.
 pub trait StudyTable<E: ExperimentKind>: Any + fmt::Debug + Send + Sync {
-    /// Adds an error for every broken rule between this table and the rest of the experiment. Placeholders of rejected keys,
-    /// NaN or 0, must break none.
+    /// Adds an error for every broken rule between this table and the rest of the experiment. Placeholders of rejected
+    /// keys, NaN or 0, must break none.
     fn validate(&self, _experiment: &E, _errors: &KeyErrors) {}
 
     /// What the study requires.

@@ -18,8 +18,8 @@ choice! {
     }
 }
 
-/// A sweep over step or batch size at one width. Each network is compared with the limit of its own particles, so that the
-/// width does not enter.
+/// A sweep over step or batch size at one width. Each network is compared with the limit of its own particles, so that
+/// the width does not enter.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Sweep {
     /// The quantity that varies.

@@ -1,4 +1,5 @@
-//! BAOAB splitting (Leimkuhler, Matthews 2013) of the limit at positive temperature, with the Ornstein-Uhlenbeck part exact.
+//! BAOAB splitting (Leimkuhler, Matthews 2013) of the limit at positive temperature, with the Ornstein-Uhlenbeck part
+//! exact.
 //!
 //! ```text
 //! B  r     <- r - (h/2) grad Psi(theta)
@@ -8,8 +9,8 @@
 //! B  r     <- r - (h/2) grad Psi(theta)
 //! ```
 //!
-//! At temperature 0 it is a deterministic splitting of order 2. `xi` is the particle's normalised Brownian increment over the step, so that
-//! a network and its limit share the noise up to the order of the scheme.
+//! At temperature 0 it is a deterministic splitting of order 2. `xi` is the particle's normalised Brownian increment
+//! over the step, so that a network and its limit share the noise up to the order of the scheme.
 
 use super::{Force, Integrator, Noise, State, integrator::Motion};
 use crate::compute::Real;

@@ -93,8 +93,8 @@ impl Batches<'_> {
     }
 }
 
-/// Indices of the batch of `size` that [`BatchSource::Indices`] draws from a sample of `n` at step `step`, independent and
-/// uniform.
+/// Indices of the batch of `size` that [`BatchSource::Indices`] draws from a sample of `n` at step `step`, independent
+/// and uniform.
 pub fn batch_indices(seed: u64, replica: u64, step: u64, n: usize, size: usize) -> Vec<usize> {
     indices(seed, replica, step, n, size).collect()
 }

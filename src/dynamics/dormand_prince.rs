@@ -31,8 +31,8 @@ const D: [f64; 7] = [
     69997945.0 / 29380423.0,
 ];
 
-/// The Dormand-Prince integrator of order 5(4). An accepted step after the first costs six gradients, as the last stage of a
-/// step is the first of the next.
+/// The Dormand-Prince integrator of order 5(4). An accepted step after the first costs six gradients, as the last stage
+/// of a step is the first of the next.
 pub struct DormandPrince<R> {
     flow: Flow,
     tolerance: f64,
@@ -96,7 +96,8 @@ impl<R: Real> DormandPrince<R> {
         }
     }
 
-    /// Evaluates the other six stages of a step of length h and leaves the candidate in `self.stage`; returns the loss there.
+    /// Evaluates the other six stages of a step of length h and leaves the candidate in `self.stage`; returns the loss
+    /// there.
     fn stages(&mut self, force: &mut dyn Force<R>, state: &State<R>, h: f64) -> f64 {
         let mut loss = f64::NAN;
         for (i, row) in A.iter().enumerate() {
@@ -125,8 +126,8 @@ impl<R: Real> Integrator<R> for DormandPrince<R> {
                     continue;
                 }
             }
-            // A rejected step also ends here where the loss at the start is not finite or no shorter step advances the time:
-            // NaN is returned, and the time loop stops.
+            // A rejected step also ends here where the loss at the start is not finite or no shorter step advances the
+            // time: NaN is returned, and the time loop stops.
             let error = error.max(1e-10);
             let growth = 0.9 * libm::pow(error, -0.7 / 5.0) * libm::pow(self.last_error, 0.4 / 5.0);
             self.proposal = h * growth.clamp(0.2, 5.0);

@@ -43,7 +43,8 @@ impl<R: Real> PhasePoint<R> {
 }
 
 impl Flow {
-    /// Writes the velocity at the point `at` of phase space and at a stage's time into `out`; returns the mean loss there.
+    /// Writes the velocity at the point `at` of phase space and at a stage's time into `out`; returns the mean loss
+    /// there.
     pub fn velocity<R: Real>(
         self,
         force: &mut dyn Force<R>,

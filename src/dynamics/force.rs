@@ -24,8 +24,8 @@ impl StageTime {
 
 /// `grad Psi(theta; rho)`, possibly over a batch that depends on the step.
 pub trait Force<R>: Send {
-    /// Writes the gradient at `theta` for step `step` into `out`, both in the layout of the state; returns the mean loss that
-    /// it was computed from.
+    /// Writes the gradient at `theta` for step `step` into `out`, both in the layout of the state; returns the mean
+    /// loss that it was computed from.
     fn gradient(&mut self, step: u64, theta: &[R], out: &mut [R]) -> f64;
 
     /// The same at a stage within a step, for Runge-Kutta methods. Only a force that depends on time explicitly
@@ -34,11 +34,12 @@ pub trait Force<R>: Send {
         self.gradient(at.step, theta, out)
     }
 
-    /// Takes the step `coefficients` of stochastic heavy ball or gradient descent in one pass over the state, where the force
-    /// implements it; step count and time are left to the integrator. Returns the mean loss at the start, or `None` where
-    /// nothing was done and the step has to be taken from [`Force::gradient`].
+    /// Takes the step `coefficients` of stochastic heavy ball or gradient descent in one pass over the state, where the
+    /// force implements it; step count and time are left to the integrator. Returns the mean loss at the start, or
+    /// `None` where nothing was done and the step has to be taken from [`Force::gradient`].
     ///
-    /// The force may prepare the next step while it takes one: between two consecutive steps the state must not be modified.
+    /// The force may prepare the next step while it takes one: between two consecutive steps the state must not be
+    /// modified.
     fn advance(
         &mut self,
         _coefficients: StepCoefficients,
@@ -92,13 +93,14 @@ pub struct NetworkForce<'a, R> {
     workspace: Workspace<R>,
     current: PackedBatch<R>,
     next: PackedBatch<R>,
-    /// The step that the last pass prepared: its batch is in `next` (in `current` for the whole population), and its forward
-    /// pass is done.
+    /// The step that the last pass prepared: its batch is in `next` (in `current` for the whole population), and its
+    /// forward pass is done.
     prepared: Option<u64>,
 }
 
 impl<'a, R: Real> NetworkForce<'a, R> {
-    /// The force on an ensemble. For [`BatchSource::Full`] and [`BatchSource::Indices`] the ensemble's sample is the population.
+    /// The force on an ensemble. For [`BatchSource::Full`] and [`BatchSource::Indices`] the ensemble's sample is the
+    /// population.
     pub fn new(ensemble: Ensemble<'a, R>, batches: Batches<'a>, threads: Threads) -> Self {
         NetworkForce {
             ensemble,

@@ -8,8 +8,8 @@ use super::{Force, Integrator, Noise, State, integrator::Motion};
 use crate::compute::Real;
 use crate::network::StepCoefficients;
 
-/// The gradient-descent integrator; momenta stay zero. Steps are taken in one pass over the state where the force implements
-/// [`Force::advance`], otherwise from the gradient; the two differ by rounding.
+/// The gradient-descent integrator; momenta stay zero. Steps are taken in one pass over the state where the force
+/// implements [`Force::advance`], otherwise from the gradient; the two differ by rounding.
 pub struct GradientDescent<R> {
     motion: Motion,
     gradient: Vec<R>,

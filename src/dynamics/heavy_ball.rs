@@ -13,8 +13,8 @@ use super::{Force, Integrator, Noise, State, integrator::Motion};
 use crate::compute::Real;
 use crate::network::StepCoefficients;
 
-/// The heavy-ball integrator. Steps are taken in one pass over the state where the force implements [`Force::advance`], otherwise from
-/// the gradient; the two differ by rounding.
+/// The heavy-ball integrator. Steps are taken in one pass over the state where the force implements [`Force::advance`],
+/// otherwise from the gradient; the two differ by rounding.
 pub struct HeavyBall<R> {
     motion: Motion,
     gradient: Vec<R>,

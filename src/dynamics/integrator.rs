@@ -13,12 +13,12 @@ use crate::compute::Real;
 /// A map from state, force and noise to the next state. Between steps an integrator holds no state beyond
 /// [`Integrator::memory`] and values that it can recompute.
 pub trait Integrator<R>: Send {
-    /// Takes one step and advances the state's step count and time; returns the mean loss at the step's start, NaN where the
-    /// step failed.
+    /// Takes one step and advances the state's step count and time; returns the mean loss at the step's start, NaN
+    /// where the step failed.
     fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64;
 
-    /// Writes the state at `time`, inside the step that ended at `state`, into `out`. Methods of fixed step have no dense
-    /// output: their recording times are ends of steps, and they copy `state`.
+    /// Writes the state at `time`, inside the step that ended at `state`, into `out`. Methods of fixed step have no
+    /// dense output: their recording times are ends of steps, and they copy `state`.
     fn interpolate(&self, _time: f64, state: &State<R>, out: &mut State<R>)
     where
         R: Clone,
@@ -128,8 +128,8 @@ impl Motion {
         vec![R::zero(); if self.temperature > 0.0 { len } else { 0 }]
     }
 
-    /// Advances step count and time by one step. Time is the product of step count and step length, which does not accumulate
-    /// rounding errors.
+    /// Advances step count and time by one step. Time is the product of step count and step length, which does not
+    /// accumulate rounding errors.
     pub(super) fn count_step<R>(&self, state: &mut State<R>) {
         state.step += 1;
         state.time = state.step as f64 * self.step;

@@ -1,9 +1,9 @@
 //! Dynamics: forces, noise, integrators and the time loop.
 //!
-//! A [`Force`] is a function of the state: the potential's gradient over a batch, fresh draws or the whole population. An
-//! [`Integrator`] maps state, force and noise to the next state. Stochastic heavy ball is one of them, so that a finite
-//! network and its mean-field limit differ only in force and integrator. A [`Simulation`] combines the four, and a
-//! [`TimeLoop`] runs it: it records, writes checkpoints and decides when to stop.
+//! A [`Force`] is a function of the state: the potential's gradient over a batch, fresh draws or the whole population.
+//! An [`Integrator`] maps state, force and noise to the next state. Stochastic heavy ball is one of them, so that a
+//! finite network and its mean-field limit differ only in force and integrator. A [`Simulation`] combines the four, and
+//! a [`TimeLoop`] runs it: it records, writes checkpoints and decides when to stop.
 //!
 //! | file | equation |
 //! |---|---|

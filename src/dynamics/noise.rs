@@ -1,7 +1,7 @@
 //! Brownian increments, addressed by particle and by interval (tick) of a common time grid.
 //!
-//! Simulations that share a particle share its Brownian path, whatever their width, offset and step. The path is defined on
-//! the finest grid in use; a step that spans m ticks is the sum of m increments.
+//! Simulations that share a particle share its Brownian path, whatever their width, offset and step. The path is
+//! defined on the finest grid in use; a step that spans m ticks is the sum of m increments.
 
 use crate::compute::Real;
 use crate::compute::rng::{Role, stream};
@@ -11,8 +11,8 @@ use rand_distr::StandardNormal;
 
 /// A source of standard normal increments for an integrator.
 pub trait Noise<R>: Send + Sync {
-    /// Writes one standard normal per trained coordinate for the integrator's step `step` into `out`, in the layout of the
-    /// state; other entries are set to zero.
+    /// Writes one standard normal per trained coordinate for the integrator's step `step` into `out`, in the layout of
+    /// the state; other entries are set to zero.
     fn normals(&mut self, step: u64, out: &mut [R]);
 
     /// The same for block `block` of the state only; callable from any thread.
@@ -52,8 +52,8 @@ pub struct Brownian {
 const ROLES: [Role; 3] = [Role::Brownian, Role::BrownianWeight, Role::BrownianSecond];
 
 impl Brownian {
-    /// The normalised increment of one unit of a family over step `step`: the sum over its ticks divided by sqrt(ticks),
-    /// one standard normal per trained coordinate in canonical order.
+    /// The normalised increment of one unit of a family over step `step`: the sum over its ticks divided by
+    /// sqrt(ticks), one standard normal per trained coordinate in canonical order.
     pub fn increment(&self, family: usize, unit: usize, step: u64, out: &mut [f64]) {
         let address = self.network.unit_address(self.first, self.width, family, unit);
         out.fill(0.0);

@@ -35,14 +35,14 @@ pub enum StopReason {
 
 /// Receives the states of a simulation.
 ///
-/// Only [`Observer::record`] is required. A closure `FnMut(usize, &State<R>) -> f64` is an observer that records, with the
-/// parameter types written out: `|index: usize, state: &State<f64>| ...`.
+/// Only [`Observer::record`] is required. A closure `FnMut(usize, &State<R>) -> f64` is an observer that records, with
+/// the parameter types written out: `|index: usize, state: &State<f64>| ...`.
 pub trait Observer<R> {
     /// The error of writing a checkpoint; [`Infallible`] where there is none.
     type Error;
 
-    /// Called once per recording time, in order, with its index and the state there. Returns the risk, which the limit of
-    /// [`TimeLoop::diverged_above`] is compared with; without a limit the value is not used.
+    /// Called once per recording time, in order, with its index and the state there. Returns the risk, which the limit
+    /// of [`TimeLoop::diverged_above`] is compared with; without a limit the value is not used.
     fn record(&mut self, index: usize, state: &State<R>) -> f64;
 
     /// Saves what is needed to resume: the state, [`super::Integrator::memory`] and the index of the next record.
@@ -87,8 +87,8 @@ pub struct TimeLoop<'a> {
 impl<'a> TimeLoop<'a> {
     /// A loop over recording times, without checkpoints, limit or interruption.
     ///
-    /// The first of the times, which strictly increase, is that of the state at the start. Methods of fixed step must land on
-    /// all of them; adaptive methods interpolate.
+    /// The first of the times, which strictly increase, is that of the state at the start. Methods of fixed step must
+    /// land on all of them; adaptive methods interpolate.
     #[must_use]
     pub fn over(times: &'a [f64]) -> Self {
         TimeLoop { times, checkpoint_every: None, diverged_above: None, exact_loss: false, interrupted: None }
@@ -100,21 +100,23 @@ impl<'a> TimeLoop<'a> {
         TimeLoop { checkpoint_every: Some(period), ..self }
     }
 
-    /// Stops when a loss is not finite, or a risk exceeds `factor` times the risk at the start. Without this limit, losses are
-    /// not examined; adaptive methods need it, as their steps shrink without bound where a solution breaks down.
+    /// Stops when a loss is not finite, or a risk exceeds `factor` times the risk at the start. Without this limit,
+    /// losses are not examined; adaptive methods need it, as their steps shrink without bound where a solution breaks
+    /// down.
     #[must_use]
     pub fn diverged_above(self, factor: f64) -> Self {
         TimeLoop { diverged_above: Some(factor), ..self }
     }
 
-    /// Whether the loss that a step returns is the exact risk and is compared with the limit at every step. A batch's loss is
-    /// not; only recorded risks are compared then.
+    /// Whether the loss that a step returns is the exact risk and is compared with the limit at every step. A batch's
+    /// loss is not; only recorded risks are compared then.
     #[must_use]
     pub fn exact_loss(self, exact: bool) -> Self {
         TimeLoop { exact_loss: exact, ..self }
     }
 
-    /// Calls `interrupted` before every step with the time reached; where it returns true, writes a checkpoint and stops.
+    /// Calls `interrupted` before every step with the time reached; where it returns true, writes a checkpoint and
+    /// stops.
     #[must_use]
     pub fn interrupted_when(self, interrupted: &'a dyn Fn(f64) -> bool) -> Self {
         TimeLoop { interrupted: Some(interrupted), ..self }

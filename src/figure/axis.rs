@@ -19,8 +19,8 @@ pub(super) struct Domain {
 }
 
 impl Domain {
-    /// Position of a value relative to the range, 0 at the lower end and 1 at the upper; `None` if the scale cannot show it.
-    /// Clamped to +-1e6, so that far values can be clipped.
+    /// Position of a value relative to the range, 0 at the lower end and 1 at the upper; `None` if the scale cannot
+    /// show it. Clamped to +-1e6, so that far values can be clipped.
     pub fn position(&self, value: f64) -> Option<f64> {
         coordinate(self.scale, value).map(|u| ((u - self.low) / (self.high - self.low)).clamp(-1e6, 1e6))
     }
@@ -102,8 +102,8 @@ fn include(extent: &mut Extent, u: Option<f64>) {
     }
 }
 
-/// Extents of the data of a panel, in the coordinates of its scales. A point is included if both its values can be shown and,
-/// where the range of the other axis is fixed, if it lies in that range.
+/// Extents of the data of a panel, in the coordinates of its scales. A point is included if both its values can be
+/// shown and, where the range of the other axis is fixed, if it lies in that range.
 pub(super) fn extents(panel: &Panel) -> (Extent, Extent) {
     let (mut ex, mut ey) = (None, None);
     let in_range = |axis: &Axis, v: f64| axis.range.is_none_or(|(low, high)| (low..=high).contains(&v));

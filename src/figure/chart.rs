@@ -1,7 +1,8 @@
 //! Charts as plain data.
 //!
-//! Lengths ending in `_in` are inches, in `_pt` points (1/72 in). Texts may contain Unicode mathematics and two kinds of
-//! markup, `_{...}` for a subscript and `^{...}` for a superscript; braces are required, so `batch_size` is plain text.
+//! Lengths ending in `_in` are inches, in `_pt` points (1/72 in). Texts may contain Unicode mathematics and two kinds
+//! of markup, `_{...}` for a subscript and `^{...}` for a superscript; braces are required, so `batch_size` is plain
+//! text.
 
 use ndarray::ArrayView2;
 
@@ -139,8 +140,8 @@ pub struct Stroke {
     pub width_pt: f64,
 }
 
-/// An element of a panel. The arrays of a mark have the length of `x`, except for tiles; a value that is not finite interrupts a
-/// line or a band, and removes a point. Every mark has a label, its entry in the legend, or none.
+/// An element of a panel. The arrays of a mark have the length of `x`, except for tiles; a value that is not finite
+/// interrupts a line or a band, and removes a point. Every mark has a label, its entry in the legend, or none.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mark {
     /// A polyline through `(x[i], y[i])`.
@@ -319,8 +320,8 @@ impl Axis {
 }
 
 impl Mark {
-    /// A heat map of values (rows from the lowest, columns from the left), in shades from white (at most 0) to the darkest (at
-    /// least `most`), over the intervals `x` and `y`.
+    /// A heat map of values (rows from the lowest, columns from the left), in shades from white (at most 0) to the
+    /// darkest (at least `most`), over the intervals `x` and `y`.
     pub fn heat(x: (f64, f64), y: (f64, f64), values: ArrayView2<f64>, most: f64) -> Self {
         // The number of shades is limited so that neighbours of equal shade can be drawn as one rectangle.
         const SHADES: f64 = 40.0;

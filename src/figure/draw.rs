@@ -88,8 +88,8 @@ fn draw_mark<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, at: &PlacedPanel)
     Ok(())
 }
 
-/// Draws tiles, neighbours of equal colour in a row as one rectangle. Each overlaps the next, which is drawn after it: between
-/// rectangles that only touch, antialiasing leaves visible lines.
+/// Draws tiles, neighbours of equal colour in a row as one rectangle. Each overlaps the next, which is drawn after it:
+/// between rectangles that only touch, antialiasing leaves visible lines.
 fn draw_tiles<B: DrawingBackend>(
     pen: &mut Pen<B>,
     at: &PlacedPanel,

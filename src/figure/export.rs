@@ -1,7 +1,7 @@
 //! Rendering of a chart as SVG, and conversion of the SVG to PNG and PDF.
 //!
-//! Texts remain text: the SVG can be searched and edited, and the text of the PDF can be selected. The SVG embeds the font as an
-//! `@font-face` of about 35 kB, so that it is rendered equally where the font is not installed.
+//! Texts remain text: the SVG can be searched and edited, and the text of the PDF can be selected. The SVG embeds the
+//! font as an `@font-face` of about 35 kB, so that it is rendered equally where the font is not installed.
 
 use super::chart::{Figure, Mark};
 use super::error::FigureError;
@@ -31,9 +31,9 @@ pub fn render(figure: &Figure) -> Result<String, FigureError> {
     Ok(page(&raw, figure, (width, height)))
 }
 
-/// Writes a figure to `stem.svg`, `stem.png` (300 dpi) and `stem.pdf`, and returns the three paths in this order. The folder is
-/// created if it does not exist. Each file is written under a temporary name and renamed, so that none is ever incomplete; if
-/// rendering fails no file is changed.
+/// Writes a figure to `stem.svg`, `stem.png` (300 dpi) and `stem.pdf`, and returns the three paths in this order. The
+/// folder is created if it does not exist. Each file is written under a temporary name and renamed, so that none is
+/// ever incomplete; if rendering fails no file is changed.
 ///
 /// # Errors
 /// Those of [`render`], and files that cannot be written.
@@ -102,9 +102,9 @@ fn check_lengths(figure: &Figure) -> Result<(), FigureError> {
     Ok(())
 }
 
-/// Adds the size in points and the font to the SVG of the backend, removes the line breaks around texts, and preserves the spaces
-/// at the ends of the runs of a label. Opacity is moved from the element to its fill and stroke: otherwise every dot of a cloud
-/// would be a transparency group of the PDF, which is four times as large.
+/// Adds the size in points and the font to the SVG of the backend, removes the line breaks around texts, and preserves
+/// the spaces at the ends of the runs of a label. Opacity is moved from the element to its fill and stroke: otherwise
+/// every dot of a cloud would be a transparency group of the PDF, which is four times as large.
 fn page(raw: &str, figure: &Figure, (width, height): (u32, u32)) -> String {
     let mut svg = format!(
         "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" \

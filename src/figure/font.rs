@@ -1,7 +1,7 @@
 //! The font of all figures, which is embedded: no figure depends on the fonts of the machine.
 //!
-//! Widths are measured by the text engine that renders (usvg), with kerning and combining marks. The covered characters are those
-//! of the font's character map.
+//! Widths are measured by the text engine that renders (usvg), with kerning and combining marks. The covered characters
+//! are those of the font's character map.
 
 use super::error::FigureError;
 use resvg::usvg::{self, fontdb};

@@ -84,8 +84,8 @@ pub(super) fn connected_parts(line: &[Option<PagePoint>], frame: &Rect) -> Vec<V
     parts
 }
 
-/// Removes points that are not visible: of each run inside one column of `width` points, keeps the first, the last and the two
-/// extremes, in order.
+/// Removes points that are not visible: of each run inside one column of `width` points, keeps the first, the last and
+/// the two extremes, in order.
 pub(super) fn thin(line: Vec<PagePoint>, width: f64) -> Vec<PagePoint> {
     let column = |p: &PagePoint| (p.0 / width).floor();
     let mut kept = Vec::new();
@@ -104,8 +104,8 @@ pub(super) fn thin(line: Vec<PagePoint>, width: f64) -> Vec<PagePoint> {
     kept
 }
 
-/// Divides a line into dashes. `pattern` contains the lengths of dashes and gaps in alternation; an empty pattern gives the whole
-/// line.
+/// Divides a line into dashes. `pattern` contains the lengths of dashes and gaps in alternation; an empty pattern gives
+/// the whole line.
 pub(super) fn dashes(line: Vec<PagePoint>, pattern: &[f64]) -> Vec<Vec<PagePoint>> {
     if pattern.is_empty() {
         return vec![line];

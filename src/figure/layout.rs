@@ -1,7 +1,7 @@
 //! The layout of the page, in points: a frame for every panel, with margins from the measured extents of its texts.
 //!
-//! Ticks depend on the length of an axis, and the length depends on the labels of the ticks; a few iterations determine both.
-//! Frames of a column have common left and right ends, frames of a row common top and bottom ends.
+//! Ticks depend on the length of an axis, and the length depends on the labels of the ticks; a few iterations determine
+//! both. Frames of a column have common left and right ends, frames of a row common top and bottom ends.
 
 use super::axis::{self, Domain};
 use super::chart::{Figure, Legend, Panel};
@@ -187,8 +187,8 @@ fn margins(panel: &Panel, at: &PlacedPanel, widths: &TextWidths) -> Margins {
     }
 }
 
-/// Makes units equal on both axes where the panel requires it: extends automatic ranges, otherwise shrinks the frame about its
-/// centre.
+/// Makes units equal on both axes where the panel requires it: extends automatic ranges, otherwise shrinks the frame
+/// about its centre.
 fn equalise_units(panel: &Panel, at: &mut PlacedPanel) {
     if !panel.equal_aspect {
         return;

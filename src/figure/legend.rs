@@ -133,7 +133,8 @@ fn positions(frame: &Rect, block: &LegendBlock) -> [Rect; 8] {
     .map(|(left, top)| Rect { left, top, right: left + w, bottom: top + h })
 }
 
-/// The first position that covers no data, otherwise the one that covers the fewest points; and the number of points covered.
+/// The first position that covers no data, otherwise the one that covers the fewest points; and the number of points
+/// covered.
 fn best(positions: &[Rect], data: &[PagePoint], taken: &[Rect]) -> (Rect, usize) {
     let score = |position: &Rect| {
         let hidden = data.iter().filter(|&&p| position.contains(p, CLEARANCE_PT)).count();
@@ -208,8 +209,8 @@ pub(super) fn data_points(panel: &Panel, at: &PlacedPanel) -> Vec<PagePoint> {
     data
 }
 
-/// The connected parts of a band as polygons: the upper edge from left to right, then the lower edge from right to left, with
-/// equally many points. A lower end that a logarithmic axis cannot show is placed below the frame.
+/// The connected parts of a band as polygons: the upper edge from left to right, then the lower edge from right to
+/// left, with equally many points. A lower end that a logarithmic axis cannot show is placed below the frame.
 pub(super) fn band_polygons(at: &PlacedPanel, x: &[f64], low: &[f64], high: &[f64]) -> Vec<Vec<PagePoint>> {
     let mut parts: Vec<(Vec<PagePoint>, Vec<PagePoint>)> = vec![Default::default()];
     for ((&x, &low), &high) in x.iter().zip(low).zip(high) {

@@ -1,7 +1,7 @@
 //! Charts as plain data, and their files.
 //!
-//! A study describes a [`Figure`] by panels, axes and marks, and [`write()`] renders it as an SVG, from which it makes a PNG and a
-//! PDF.
+//! A study describes a [`Figure`] by panels, axes and marks, and [`write()`] renders it as an SVG, from which it makes
+//! a PNG and a PDF.
 //!
 //! ```text
 //! chart     the description: plain data                 style     sizes, palette
@@ -12,9 +12,9 @@
 //! export    SVG, PNG and PDF files                      geometry  clipping, dashes, thinning
 //! ```
 //!
-//! The backend of plotters is used, but not its charts: their logarithmic labels show rounding errors and overlap, their legends
-//! do not support dashes, and their coordinates are whole pixels. The canvas has 20 units per point instead. A character that the
-//! embedded font lacks is an error.
+//! The backend of plotters is used, but not its charts: their logarithmic labels show rounding errors and overlap,
+//! their legends do not support dashes, and their coordinates are whole pixels. The canvas has 20 units per point
+//! instead. A character that the embedded font lacks is an error.
 //!
 //! ```no_run
 //! use widelimit::figure::{Axis, Colour, Dash, Figure, Mark, Panel, write};

@@ -1,7 +1,8 @@
 //! Drawing primitives on a plotters backend, in points instead of pixels.
 //!
-//! Backends have whole-pixel coordinates; the canvas therefore has 20 units per point, and the page is scaled accordingly. Texts
-//! are positioned by their baseline and measured widths, because backends differ in their vertical alignment.
+//! Backends have whole-pixel coordinates; the canvas therefore has 20 units per point, and the page is scaled
+//! accordingly. Texts are positioned by their baseline and measured widths, because backends differ in their vertical
+//! alignment.
 
 use super::chart::{Colour, Dash};
 use super::error::FigureError;

@@ -1,5 +1,5 @@
-//! The style of all figures: sizes in points, the palette, and a colour, marker and dash for every series, so that series are
-//! distinguished without colour too.
+//! The style of all figures: sizes in points, the palette, and a colour, marker and dash for every series, so that
+//! series are distinguished without colour too.
 
 use super::chart::{Colour, Dash, Marker};
 

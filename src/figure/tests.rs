@@ -1,5 +1,5 @@
-//! The files of a figure contain its labels as text in the embedded font and are reproducible byte for byte; a figure that cannot
-//! be drawn is an error before any file is written.
+//! The files of a figure contain its labels as text in the embedded font and are reproducible byte for byte; a figure
+//! that cannot be drawn is an error before any file is written.
 
 use super::*;
 use resvg::usvg;

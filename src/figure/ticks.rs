@@ -1,7 +1,7 @@
 //! Positions and labels of ticks.
 //!
-//! Tick values are integers times a power of ten, and labels are formatted from the integers, so that none shows a rounding error.
-//! Of the possible sets of ticks the densest whose labels do not overlap is chosen.
+//! Tick values are integers times a power of ten, and labels are formatted from the integers, so that none shows a
+//! rounding error. Of the possible sets of ticks the densest whose labels do not overlap is chosen.
 
 use super::axis::Domain;
 use super::chart::Scale;
@@ -22,7 +22,8 @@ pub(super) struct Ticks {
     pub factor: Option<String>,
 }
 
-/// The ticks of an axis of length `length_pt`; `extent` is the length of a label along the axis in points, with its gap.
+/// The ticks of an axis of length `length_pt`; `extent` is the length of a label along the axis in points, with its
+/// gap.
 pub(super) fn ticks(domain: &Domain, length_pt: f64, extent: &dyn Fn(&str) -> f64) -> Ticks {
     let axis = TickAxis { domain, length_pt, extent };
     match domain.scale {

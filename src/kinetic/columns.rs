@@ -1,8 +1,8 @@
-//! Kernels on a pack of columns of momenta. A row of the pack holds the values of all its columns at one momentum, so that
-//! neighbours in the momentum are whole packs and every operation is the same for all columns.
+//! Kernels on a pack of columns of momenta. A row of the pack holds the values of all its columns at one momentum, so
+//! that neighbours in the momentum are whole packs and every operation is the same for all columns.
 //!
-//! Contraction, convolution and kick are chained as streams of rows: each pulls the rows of its predecessor in order, so that a
-//! column is read and written once.
+//! Contraction, convolution and kick are chained as streams of rows: each pulls the rows of its predecessor in order,
+//! so that a column is read and written once.
 
 // Neighbouring rows are indexed as in the formulas.
 use super::transport::{PACK, flux_packs};
@@ -55,9 +55,9 @@ pub(super) struct SourceEdge {
 
 /// The rows of a contraction.
 ///
-/// Source edges are further apart than a spacing, so that a cell contains at most one of them, except at the ends. **Limiter**:
-/// the mass of a cell below a source edge is at least what has already been taken from that cell and at most the mass of the
-/// cell plus a quarter of the next one. No row becomes negative.
+/// Source edges are further apart than a spacing, so that a cell contains at most one of them, except at the ends.
+/// **Limiter**: the mass of a cell below a source edge is at least what has already been taken from that cell and at
+/// most the mass of the cell plus a quarter of the next one. No row becomes negative.
 pub(super) struct Contracted<'a, S: Simd<f64>> {
     s: S,
     edges: &'a [SourceEdge],
@@ -68,8 +68,8 @@ pub(super) struct Contracted<'a, S: Simd<f64>> {
 }
 
 impl<'a, S: Simd<f64>> Contracted<'a, S> {
-    /// The contraction of `u` (n rows, and [`GHOST_ROWS`] zeros at both ends) by n + 1 source edges, the first of which has no
-    /// mass below it.
+    /// The contraction of `u` (n rows, and [`GHOST_ROWS`] zeros at both ends) by n + 1 source edges, the first of which
+    /// has no mass below it.
     #[inline(always)]
     pub fn new(s: S, edges: &'a [SourceEdge], u: &'a [PackRow]) -> Self {
         let node = edges[0].node;
@@ -148,8 +148,8 @@ pub(super) fn mirror(u: &mut [PackRow], margin: usize, n: usize, rows: usize) {
     }
 }
 
-/// Convolution of `u`, which begins `reach` rows before `out`, with the weights of a sampled Gaussian, padded by `TILE - 1`
-/// zeros at both ends.
+/// Convolution of `u`, which begins `reach` rows before `out`, with the weights of a sampled Gaussian, padded by `TILE
+/// - 1` zeros at both ends.
 #[inline(always)]
 pub(super) fn gaussian<S: Simd<f64>>(s: S, weights: &[f64], reach: usize, u: &[PackRow], out: &mut [PackRow]) {
     let taps = 2 * reach + TILE;
@@ -169,8 +169,8 @@ pub(super) fn gaussian<S: Simd<f64>>(s: S, weights: &[f64], reach: usize, u: &[P
     }
 }
 
-/// Shifts every lane of n rows by its own distance in spacings and passes the resulting rows to `write`; mass that would leave
-/// the box stays at its boundary. `shifted` is scratch for n + 1 rows.
+/// Shifts every lane of n rows by its own distance in spacings and passes the resulting rows to `write`; mass that
+/// would leave the box stays at its boundary. `shifted` is scratch for n + 1 rows.
 #[inline(always)]
 pub(super) fn kick<S: Simd<f64>>(
     s: S,
@@ -186,7 +186,8 @@ pub(super) fn kick<S: Simd<f64>>(
     let whole_shifts = floors.map(|floor| (floor as isize).clamp(-(n as isize) - 1, n as isize + 1));
     let whole = whole_shifts[0];
     let uniform = whole_shifts == [whole; PACK] && whole.unsigned_abs() < n;
-    // Nodes i - 2 to i + 2; the flux out of node i - 1, the mass beyond the boundary, and the row at the upper boundary.
+    // Nodes i - 2 to i + 2; the flux out of node i - 1, the mass beyond the boundary, and the row at the upper
+    // boundary.
     let mut neighbours = [zero, zero, zero, rows.row(0), rows.row(1)];
     let (mut previous_flux, mut outside, mut last) = (zero, zero, zero);
     for i in 0..=n {

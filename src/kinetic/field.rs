@@ -5,8 +5,8 @@
 //! Psi'(theta_i; rho) = sum_s (1/n) <dloss(f_rho(x_s), y_s), d_theta phi(x_s; theta_i)> + ridge theta_i
 //! ```
 //!
-//! (theory section 1). The samples are the population, all equally likely, so that the sums over them are exact; the sums over
-//! nodes converge faster than any power of the spacing for smooth neurons.
+//! (theory section 1). The samples are the population, all equally likely, so that the sums over them are exact; the
+//! sums over nodes converge faster than any power of the spacing for smooth neurons.
 
 use super::GridAxis;
 use super::grid::KineticError;
@@ -30,8 +30,8 @@ pub struct MeanField {
 }
 
 impl MeanField {
-    /// The field of neurons whose feature and slope at `(sample s, output k, theta)` are `phi(s, k, theta)`, for labels y
-    /// (n, K).
+    /// The field of neurons whose feature and slope at `(sample s, output k, theta)` are `phi(s, k, theta)`, for labels
+    /// y (n, K).
     pub fn new(
         axis: GridAxis,
         y: ArrayView2<f64>,
@@ -65,11 +65,12 @@ impl MeanField {
         MeanField { weights: Some(weights), ..Self::new(axis, y, objective, phi) }
     }
 
-    /// The field of a network with one trained parameter per neuron on samples x (n, d), y (n, K); `neuron` (p) holds the
-    /// parameters that are not trained.
+    /// The field of a network with one trained parameter per neuron on samples x (n, d), y (n, K); `neuron` (p) holds
+    /// the parameters that are not trained.
     ///
     /// # Errors
-    /// [`KineticError::Parameters`] for a network with another number of trained parameters, or a trained output weight.
+    /// [`KineticError::Parameters`] for a network with another number of trained parameters, or a trained output
+    /// weight.
     pub fn of_network(
         network: &TwoLayer,
         neuron: &[f64],
@@ -96,8 +97,8 @@ impl MeanField {
         }))
     }
 
-    /// The length scale over which a feature changes by its own size: the minimum over samples of the largest feature divided
-    /// by the largest slope; infinite where all features are constant.
+    /// The length scale over which a feature changes by its own size: the minimum over samples of the largest feature
+    /// divided by the largest slope; infinite where all features are constant.
     pub fn length(&self) -> f64 {
         let largest = |row: ndarray::ArrayView1<f64>| row.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
         let lengths = self.features.rows().into_iter().zip(self.slopes.rows()).map(|(f, s)| (largest(f), largest(s)));
@@ -144,7 +145,8 @@ impl MeanField {
         level.iter().zip(&self.thetas).map(|(level, theta)| level + ridge(theta)).collect()
     }
 
-    /// Derivatives of the loss with respect to the predictions, times the weights of the samples (1/n where equal), (n K).
+    /// Derivatives of the loss with respect to the predictions, times the weights of the samples (1/n where equal), (n
+    /// K).
     fn residuals(&self, f: &[f64]) -> Array1<f64> {
         let mut residuals = Array1::zeros(f.len());
         let out = residuals.as_slice_mut().expect("a vector is contiguous");

@@ -4,8 +4,9 @@
 //! F = R(rho) + (1/2) int r^2 mu + tau int mu log mu,      dF/dt = -gamma int mu (r + tau d_r log mu)^2
 //! ```
 //!
-//! (theory section 3, KCH). Integrals are sums over nodes. The derivative of the logarithm is taken by differences of order
-//! 4, exact for a Gaussian; nodes where the density is below 1e-13 of its maximum are left out of the dissipation.
+//! (theory section 3, KCH). Integrals are sums over nodes. The derivative of the logarithm is taken by differences of
+//! order 4, exact for a Gaussian; nodes where the density is below 1e-13 of its maximum are left out of the
+//! dissipation.
 
 use super::{Density, KineticConstants, MeanField};
 use serde::{Deserialize, Serialize};

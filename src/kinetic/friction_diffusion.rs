@@ -6,21 +6,23 @@
 //! r(h) = c r - g (1 - c)/gamma + sqrt(tau (1 - c^2)) xi,     c = exp(-gamma h)
 //! ```
 //!
-//! The density of a column undergoes a contraction, a convolution with a Gaussian and a shift. None of them bounds `gamma h`.
+//! The density of a column undergoes a contraction, a convolution with a Gaussian and a shift. None of them bounds
+//! `gamma h`.
 //!
-//! * **Substeps.** A contraction over a long step would compress narrow features below the spacing before the diffusion widens
-//!   them. A long step is therefore divided into substeps of `gamma h <= 1/2`, each a contraction and a diffusion, which is exact
-//!   by the semigroup property of the Ornstein-Uhlenbeck process; after `gamma h = 40` the process is stationary to rounding.
-//! * **Contraction.** The mass below a cell edge is the mass below its source under the contraction, by the interpolant of
-//!   [`super::transport`].
-//! * **Correction.** A contraction of cell averages adds the variance of a cell. With D the derivative with respect to the source
-//!   and the unknowns values at nodes, the mass below a cell edge is `A(D)/A(D/c)` of the interpolant,
-//!   `A(D) = sinh(D/2)/(D/2)`. The weights of a source edge include this factor up to the fourth derivative, so that the
-//!   unknowns remain values at nodes.
-//! * **Diffusion** by a standard deviation of s spacings. Below 0.61 its factor `exp(s^2 (D/c)^2/2)` is included in the same
-//!   weights. Up to 1.27, and up to 2.2 by two or three applications, it is a convolution with seven positive weights that have
-//!   the moments of the Gaussian up to the seventh. Above, the Gaussian is sampled at the nodes, whose error decreases faster
-//!   than any power of the spacing.
+//! * **Substeps.** A contraction over a long step would compress narrow features below the spacing before the diffusion
+//!   widens them. A long step is therefore divided into substeps of `gamma h <= 1/2`, each a contraction and a
+//!   diffusion, which is exact by the semigroup property of the Ornstein-Uhlenbeck process; after `gamma h = 40` the
+//!   process is stationary to rounding.
+//! * **Contraction.** The mass below a cell edge is the mass below its source under the contraction, by the interpolant
+//!   of [`super::transport`].
+//! * **Correction.** A contraction of cell averages adds the variance of a cell. With D the derivative with respect to
+//!   the source and the unknowns values at nodes, the mass below a cell edge is `A(D)/A(D/c)` of the interpolant,
+//!   `A(D) = sinh(D/2)/(D/2)`. The weights of a source edge include this factor up to the fourth derivative, so that
+//!   the unknowns remain values at nodes.
+//! * **Diffusion** by a standard deviation of s spacings. Below 0.61 its factor `exp(s^2 (D/c)^2/2)` is included in the
+//!   same weights. Up to 1.27, and up to 2.2 by two or three applications, it is a convolution with seven positive
+//!   weights that have the moments of the Gaussian up to the seventh. Above, the Gaussian is sampled at the nodes,
+//!   whose error decreases faster than any power of the spacing.
 //! * **Kick.** The shift of [`super::transport`], by a different distance in every column.
 
 use super::columns::{self, BufferRows, Contracted, Convolved, GHOST_ROWS, PackRow, SourceEdge, TILE};
@@ -32,8 +34,8 @@ use std::sync::Mutex;
 /// Packs of columns in a task, whose rows are read together.
 const PACKS: usize = 4;
 
-/// The variances, in squared spacings, for which all seven-point weights are positive: roots of `15 v^2 - 30 v + 9`, rounded
-/// inwards.
+/// The variances, in squared spacings, for which all seven-point weights are positive: roots of `15 v^2 - 30 v + 9`,
+/// rounded inwards.
 const SEVEN_POINT_VARIANCE: (f64, f64) = (0.3676, 1.6324);
 
 /// Largest number of applications of the seven-point weights.
@@ -137,8 +139,8 @@ impl FrictionDiffusion {
     }
 }
 
-/// The source edges of a contraction by the factor c towards 0, combined with a diffusion of the given variance in squared
-/// spacings.
+/// The source edges of a contraction by the factor c towards 0, combined with a diffusion of the given variance in
+/// squared spacings.
 fn source_edges(momentum: GridAxis, c: f64, variance: f64) -> Vec<SourceEdge> {
     let n = momentum.nodes;
     // Taylor coefficients of A(D) exp(v (D/c)^2 / 2) / A(D/c) at D^2 and D^4.
@@ -242,8 +244,8 @@ impl Job<f64> for GatherColumns<'_> {
     }
 }
 
-/// Moves a pack of columns, held in `pack[margin .. margin + n]`, and writes it to the strip; the margins are zero before and
-/// after.
+/// Moves a pack of columns, held in `pack[margin .. margin + n]`, and writes it to the strip; the margins are zero
+/// before and after.
 struct MoveColumns<'a> {
     motion: &'a FrictionDiffusion,
     /// The gradient, from the first column of the pack on.
@@ -262,7 +264,8 @@ impl Job<f64> for MoveColumns<'_> {
         let inside = margin..margin + n;
         let outer = margin - GHOST_ROWS..inside.end + GHOST_ROWS;
         for substep in 1..=*substeps {
-            // The last operation before the kick is fused with it; fusing more would need more registers than there are.
+            // The last operation before the kick is fused with it; fusing more would need more registers than there
+            // are.
             let last = substep == *substeps;
             let fused = last && matches!(diffusion, Diffusion::None);
             if !edges.is_empty() && !fused {

@@ -4,8 +4,8 @@
 //! mu* ~ rho*(theta) exp(-r^2 / (2 tau)),     rho*(theta) ~ exp(-Psi(theta; rho*) / tau)
 //! ```
 //!
-//! computed by a damped fixed-point iteration in rho alone, `rho <- rho + damping (G(rho) - rho)`, independently of the kinetic
-//! equation. For a convex loss the free energy is strictly convex in rho, so that this law is unique.
+//! computed by a damped fixed-point iteration in rho alone, `rho <- rho + damping (G(rho) - rho)`, independently of the
+//! kinetic equation. For a convex loss the free energy is strictly convex in rho, so that this law is unique.
 
 use super::{Density, MeanField, PhaseGrid};
 
@@ -24,8 +24,8 @@ pub struct Gibbs {
 }
 
 impl Gibbs {
-    /// Iterates from the uniform law, at a positive temperature, until the residual is at most `tolerance`, `max_iterations`
-    /// are done, or `proceed`, which is called before every iteration, returns false.
+    /// Iterates from the uniform law, at a positive temperature, until the residual is at most `tolerance`,
+    /// `max_iterations` are done, or `proceed`, which is called before every iteration, returns false.
     pub fn find(
         field: &MeanField,
         temperature: f64,
@@ -51,8 +51,8 @@ impl Gibbs {
         }
     }
 
-    /// The density of theta and r, with the Maxwell law of r at this temperature, on a grid whose theta nodes are those of the
-    /// field.
+    /// The density of theta and r, with the Maxwell law of r at this temperature, on a grid whose theta nodes are those
+    /// of the field.
     pub fn density(&self, grid: PhaseGrid, temperature: f64) -> Density {
         let maxwell = |r: f64| libm::exp(-0.5 * r * r / temperature);
         let momenta: Vec<f64> = grid.momentum.points().into_iter().map(maxwell).collect();

@@ -1,7 +1,7 @@
 //! Nodes of phase space, and a density on them.
 //!
-//! Unknowns are values at nodes; integrals are sums over nodes times the spacing, which converge faster than any power of the
-//! spacing for a smooth density that vanishes at the edges of the box (Trefethen, Weideman, SIAM Review 2014).
+//! Unknowns are values at nodes; integrals are sums over nodes times the spacing, which converge faster than any power
+//! of the spacing for a smooth density that vanishes at the edges of the box (Trefethen, Weideman, SIAM Review 2014).
 
 /// The number of nodes of an axis is a multiple of this, the lanes of two packs.
 pub const NODE_MULTIPLE: usize = 16;
@@ -165,8 +165,8 @@ impl PhaseGrid {
     /// The product of two axes.
     ///
     /// # Errors
-    /// [`KineticError::Axis`] for an axis without length or with a wrong number of nodes, [`KineticError::ZeroOutside`] for
-    /// momenta that do not contain 0.
+    /// [`KineticError::Axis`] for an axis without length or with a wrong number of nodes, [`KineticError::ZeroOutside`]
+    /// for momenta that do not contain 0.
     pub fn new(theta: GridAxis, momentum: GridAxis) -> Result<Self, KineticError> {
         theta.check("theta")?;
         momentum.check("momentum")?;

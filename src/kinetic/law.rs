@@ -63,8 +63,8 @@ impl GridLaw {
         (0..n).map(|i| self.quantile((i as f64 + 0.5) / n as f64)).collect()
     }
 
-    /// `W2` to the uniform law on atoms in ascending order. On the real line the optimal coupling is monotone: it couples each
-    /// atom with an interval of mass 1/n, over which the squared distance is integrated exactly.
+    /// `W2` to the uniform law on atoms in ascending order. On the real line the optimal coupling is monotone: it
+    /// couples each atom with an interval of mass 1/n, over which the squared distance is integrated exactly.
     ///
     /// # Errors
     /// [`AtomsError`] where there are no atoms, or they are not finite or not in ascending order.

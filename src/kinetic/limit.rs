@@ -33,7 +33,8 @@ pub struct GridLimit {
     pub kinetic: Vec<f64>,
     /// The density of theta at every time, (nodes).
     pub laws: Vec<Vec<f64>>,
-    /// The largest mass near the edges of the box over the recording times, of theta and of r (see [`Density::edge_mass`]).
+    /// The largest mass near the edges of the box over the recording times, of theta and of r (see
+    /// [`Density::edge_mass`]).
     pub edge_mass: (f64, f64),
 }
 
@@ -46,12 +47,12 @@ impl GridLimit {
 
 impl KineticProblem {
     /// Solves up to the last of `times`, which begin at 0 and whose differences are multiples of the step. Calls
-    /// `observe(index, density)` at every recording time and `proceed(time)` before every step; returns `None` where `proceed`
-    /// returned false.
+    /// `observe(index, density)` at every recording time and `proceed(time)` before every step; returns `None` where
+    /// `proceed` returned false.
     ///
     /// # Errors
-    /// [`KineticError::NotFinite`] for a density that stops being finite, [`KineticError::Constant`] for a step that does not
-    /// divide the intervals between the times.
+    /// [`KineticError::NotFinite`] for a density that stops being finite, [`KineticError::Constant`] for a step that
+    /// does not divide the intervals between the times.
     pub fn solve(
         &self,
         times: &[f64],
@@ -78,8 +79,8 @@ impl KineticProblem {
         PartialSolution { limit, density }
     }
 
-    /// Advances `solution` to the next of the times and records there. Returns false, and leaves it unchanged, where `proceed`
-    /// returned false.
+    /// Advances `solution` to the next of the times and records there. Returns false, and leaves it unchanged, where
+    /// `proceed` returned false.
     ///
     /// # Errors
     /// As [`KineticProblem::solve`].

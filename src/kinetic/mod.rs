@@ -1,24 +1,25 @@
 //! The kinetic equation on a grid, for neurons with one trained parameter.
 //!
-//! A particle solver approximates the mean-field limit by sampling; here its density is computed directly from the kinetic
-//! Fokker-Planck equation (theory section 3; WKM section 4, KCH):
+//! A particle solver approximates the mean-field limit by sampling; here its density is computed directly from the
+//! kinetic Fokker-Planck equation (theory section 3; WKM section 4, KCH):
 //!
 //! ```text
 //! d_t mu + d_theta(r mu) - d_r((gamma r + Psi'(theta; rho)) mu) = gamma tau d_r^2 mu,    rho(theta) = int mu(theta, r) dr
 //! ```
 //!
-//! One step of Strang's splitting (order 2) is free flight over half a step, the motion of the momenta over a whole step, and
-//! free flight over half a step. Both parts are solved exactly in time:
+//! One step of Strang's splitting (order 2) is free flight over half a step, the motion of the momenta over a whole
+//! step, and free flight over half a step. Both parts are solved exactly in time:
 //!
 //! ```text
 //! flight    mu(theta, r)  <-  mu(theta - r h / 2, r)
 //! momenta   r  <-  c r - (1 - c) / gamma Psi'(theta) + sqrt(tau (1 - c^2)) xi,    c = exp(-gamma h)
 //! ```
 //!
-//! The motion of the momenta does not change `rho`, so that the field of the second part is the field at the midpoint. Neither
-//! part restricts the step: a flight may cross any number of nodes, and the Ornstein-Uhlenbeck part is a contraction and a
-//! convolution with a Gaussian for every `gamma h`. The errors are those of the splitting, of order 2 in the step, and of
-//! interpolation, of order 5 in the spacing for flights and kicks and at least 4 for friction and diffusion.
+//! The motion of the momenta does not change `rho`, so that the field of the second part is the field at the midpoint.
+//! Neither part restricts the step: a flight may cross any number of nodes, and the Ornstein-Uhlenbeck part is a
+//! contraction and a convolution with a Gaussian for every `gamma h`. The errors are those of the splitting, of order 2
+//! in the step, and of interpolation, of order 5 in the spacing for flights and kicks and at least 4 for friction and
+//! diffusion.
 //!
 //! | file | what |
 //! |---|---|

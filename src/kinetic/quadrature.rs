@@ -1,6 +1,7 @@
 //! Gauss-Legendre rules, for the averages of the radial reduction.
 
-/// Nodes and weights of the Gauss-Legendre rule with `n` points on [-1, 1], by Newton's method on the Legendre polynomial.
+/// Nodes and weights of the Gauss-Legendre rule with `n` points on [-1, 1], by Newton's method on the Legendre
+/// polynomial.
 pub fn gauss_legendre(n: usize) -> Vec<(f64, f64)> {
     let node = |i: usize| {
         let mut x = libm::cos(std::f64::consts::PI * (i as f64 + 0.75) / (n as f64 + 0.5));

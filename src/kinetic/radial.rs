@@ -1,18 +1,20 @@
-//! The radial reduction of MMN's isotropic Gaussians: a problem in R^d as a one-dimensional one, without sampling (theory
-//! section 3).
+//! The radial reduction of MMN's isotropic Gaussians: a problem in R^d as a one-dimensional one, without sampling
+//! (theory section 3).
 //!
-//! Inputs `x | y ~ N(0, (1 + y Delta)^2 I_d)` and a rotation-invariant start keep the law of `w` rotation-invariant; where momenta
-//! start at rest and there is no noise, they stay parallel to `w`. With `w = q v`, v a unit vector, the neuron is the point `q`
-//! of the real line (q and -q are the same neuron up to the direction, so that the law of q is even), and
+//! Inputs `x | y ~ N(0, (1 + y Delta)^2 I_d)` and a rotation-invariant start keep the law of `w` rotation-invariant;
+//! where momenta start at rest and there is no noise, they stay parallel to `w`. With `w = q v`, v a unit vector, the
+//! neuron is the point `q` of the real line (q and -q are the same neuron up to the direction, so that the law of q is
+//! even), and
 //!
 //! ```text
 //! k(z) = E_u sigma(z u),    u the first coordinate of a uniform point on the sphere,  density ~ (1 - u^2)^((d-3)/2)
 //! f_rho(x) = c int k(q |x|) rho(dq),      Psi(q) = c E_{|x|, y} dloss(f_rho(|x|), y) k(q |x|)
 //! ```
 //!
-//! Two quadratures remain, over u and over |x|, which is `(1 + y Delta)` times a chi variable with d degrees of freedom. Their
-//! cost does not depend on d. The field is that of neurons `c k(q s)` with one parameter on the nodes s of |x|, with their
-//! weights, so that the kinetic equation is solved by the same solver on the same grid as for other neurons of one parameter.
+//! Two quadratures remain, over u and over |x|, which is `(1 + y Delta)` times a chi variable with d degrees of
+//! freedom. Their cost does not depend on d. The field is that of neurons `c k(q s)` with one parameter on the nodes s
+//! of |x|, with their weights, so that the kinetic equation is solved by the same solver on the same grid as for other
+//! neurons of one parameter.
 
 use super::grid::KineticError;
 use super::quadrature::{gauss_legendre, scaled_rule};
@@ -30,7 +32,8 @@ const ANGLE_NODES: usize = 16;
 /// Half-width of the domains of integration, in standard deviations of u (`1/sqrt(d)`) and of |x| (`1/sqrt(2)`).
 const DEVIATIONS: f64 = 9.0;
 
-/// The radial reduction of neurons `c sigma(<w, x>)` with a rotation-invariant law of w, on two isotropic Gaussians (MMN).
+/// The radial reduction of neurons `c sigma(<w, x>)` with a rotation-invariant law of w, on two isotropic Gaussians
+/// (MMN).
 #[derive(Clone, Debug)]
 pub struct Radial {
     dimension: usize,
@@ -62,8 +65,9 @@ impl Radial {
         Radial { dimension, ..self.clone() }
     }
 
-    /// `count` norms of equal mass that represent a law of w, in ascending order: the quantiles of |w| at `(i + 1/2) / count`,
-    /// computed from a table of the chi law; equal for a sphere, and NaN for a law that is not rotation-invariant.
+    /// `count` norms of equal mass that represent a law of w, in ascending order: the quantiles of |w| at `(i + 1/2) /
+    /// count`, computed from a table of the chi law; equal for a sphere, and NaN for a law that is not
+    /// rotation-invariant.
     pub fn quantiles(&self, law: &Law, count: usize) -> Vec<f64> {
         const TABLE_NODES: usize = 1 << 16;
         match *law {
@@ -90,7 +94,8 @@ impl Radial {
             let (plus, minus) = (sigma.derivative(z), sigma.derivative(-z));
             return (0.5 * (sigma.value(z) + sigma.value(-z)), 0.5 * (plus - minus));
         }
-        // u = sin(angle), of density cos^(d-2), is smooth up to the poles. The domain is split where sigma is not smooth.
+        // u = sin(angle), of density cos^(d-2), is smooth up to the poles. The domain is split where sigma is not
+        // smooth.
         let power = self.dimension as f64 - 2.0;
         let extent = (DEVIATIONS / (self.dimension as f64).sqrt()).min(0.5 * std::f64::consts::PI);
         let mut cuts: Vec<f64> = (0..=4).map(|i| extent * (f64::from(i) / 2.0 - 1.0)).collect();
@@ -143,8 +148,8 @@ impl Radial {
         MeanField::weighted(axis, y.view(), nodes.weight.clone(), objective, |s, _, q| self.feature(q, nodes.radius[s]))
     }
 
-    /// `f_rho(x)` at inputs of the norms `norms`, for a density of q on the nodes of `axis`. The prediction, an average over
-    /// directions, is computed at equally spaced norms and interpolated between them by cubics.
+    /// `f_rho(x)` at inputs of the norms `norms`, for a density of q on the nodes of `axis`. The prediction, an average
+    /// over directions, is computed at equally spaced norms and interpolated between them by cubics.
     pub fn predict(&self, table: &FeatureTable, axis: GridAxis, density: &[f64], norms: &[f64]) -> Vec<f64> {
         const POINTS: usize = 400;
         let low = norms.iter().copied().fold(f64::INFINITY, f64::min);
@@ -160,12 +165,12 @@ impl Radial {
         norms.iter().map(|s| cubic(&predictions, (s - low) / spacing + 1.0)).collect()
     }
 
-    /// The density of (q, dq/dt) at time 0: the even law of a rotation-invariant start and zero momenta. Zero momenta are
-    /// represented by a Gaussian of standard deviation [`MIN_DEVIATION`] spacings, and so is a narrower law of |w|.
+    /// The density of (q, dq/dt) at time 0: the even law of a rotation-invariant start and zero momenta. Zero momenta
+    /// are represented by a Gaussian of standard deviation [`MIN_DEVIATION`] spacings, and so is a narrower law of |w|.
     ///
     /// # Errors
-    /// [`KineticError::Anisotropic`] for a law that is not rotation-invariant, [`KineticError::Box`] for one that does not fit
-    /// into the box.
+    /// [`KineticError::Anisotropic`] for a law that is not rotation-invariant, [`KineticError::Box`] for one that does
+    /// not fit into the box.
     pub fn start(&self, grid: PhaseGrid, law: &Law) -> Result<Density, KineticError> {
         let spacing = grid.theta.spacing();
         let narrow = MIN_DEVIATION * spacing;
@@ -216,7 +221,8 @@ fn chi_range(d: usize) -> (f64, f64) {
     ((mean - extent).max(0.0), mean + extent + 1.0)
 }
 
-/// The density of a chi variable with `d` degrees of freedom at `s`, up to a constant; scaled at the mode to avoid overflow.
+/// The density of a chi variable with `d` degrees of freedom at `s`, up to a constant; scaled at the mode to avoid
+/// overflow.
 fn chi_density(d: usize, s: f64) -> f64 {
     let power = d as f64 - 1.0;
     let mode = power.max(0.25).sqrt();
@@ -269,7 +275,8 @@ mod tests {
     /// In three dimensions u is uniform on [-1, 1]: MMN's function has an elementary mean.
     #[test]
     fn the_piecewise_linear_function_in_three_dimensions() {
-        // The integral of sigma from 0 to z >= 1.5: -2.5 up to 0.5, the ramp, 7.5 from there; from -z to 0 it is -2.5 z.
+        // The integral of sigma from 0 to z >= 1.5: -2.5 up to 0.5, the ramp, 7.5 from there; from -z to 0 it is -2.5
+        // z.
         for z in [2.0, 5.0, 31.0] {
             let exact = (-2.5 * z - 2.5 * 0.5 + 2.5 + 7.5 * (z - 1.5)) / (2.0 * z);
             let (value, slope) = radial(3, Activation::PiecewiseLinear).mean_feature(z);
@@ -279,7 +286,8 @@ mod tests {
         }
     }
 
-    /// The mean of `k(q |x|)` over |x| is the Gaussian mean of sigma: for ReLU `q (1 + y Delta) / sqrt(2 pi)`, in any dimension.
+    /// The mean of `k(q |x|)` over |x| is the Gaussian mean of sigma: for ReLU `q (1 + y Delta) / sqrt(2 pi)`, in any
+    /// dimension.
     #[test]
     fn both_quadratures_together_are_a_gaussian_average() {
         for d in [1, 2, 5, 40, 1000] {

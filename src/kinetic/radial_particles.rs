@@ -1,4 +1,5 @@
-//! The radial reduction by particles: the same two quadratures, with particles on the real line, moved by any integrator.
+//! The radial reduction by particles: the same two quadratures, with particles on the real line, moved by any
+//! integrator.
 
 use super::{Radial, RadialNodes};
 use crate::dynamics::Force;
@@ -44,8 +45,8 @@ impl FeatureTable {
     }
 }
 
-/// The force `Psi'(q; rho_M)` of M particles in the radial reduction: the parameters of a state are the q, its momenta the
-/// velocities dq/dt.
+/// The force `Psi'(q; rho_M)` of M particles in the radial reduction: the parameters of a state are the q, its momenta
+/// the velocities dq/dt.
 pub struct RadialForce<'a> {
     radial: &'a Radial,
     nodes: RadialNodes,

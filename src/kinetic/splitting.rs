@@ -4,8 +4,8 @@
 //! mu <- Flight(h/2)  Momenta(h; Psi' at the midpoint)  Flight(h/2) mu
 //! ```
 //!
-//! Two consecutive half flights are combined into one: between records a step costs one flight and one motion of the momenta,
-//! each of which reads and writes the density once.
+//! Two consecutive half flights are combined into one: between records a step costs one flight and one motion of the
+//! momenta, each of which reads and writes the density once.
 
 use super::friction_diffusion::FrictionDiffusion;
 use super::grid::{Density, KineticError, PhaseGrid};
@@ -53,8 +53,8 @@ impl Splitting {
     /// The splitting on a grid with given constants.
     ///
     /// # Errors
-    /// [`KineticError::Constant`] for constants that are negative or not finite, [`KineticError::Box`] for a momentum box narrower
-    /// than the Gaussian of the temperature.
+    /// [`KineticError::Constant`] for constants that are negative or not finite, [`KineticError::Box`] for a momentum
+    /// box narrower than the Gaussian of the temperature.
     pub fn new(grid: PhaseGrid, constants: KineticConstants, threads: Threads) -> Result<Self, KineticError> {
         let KineticConstants { friction, temperature, step } = constants;
         for (name, value, good, expected) in [
@@ -85,8 +85,9 @@ impl Splitting {
         self.advance_while(density, steps, field, |_| true);
     }
 
-    /// As [`Splitting::advance`], but calls `proceed(steps taken)` before every step and stops where it returns false. Returns
-    /// whether all steps were taken; where not, the density is at an intermediate stage of a step and must be discarded.
+    /// As [`Splitting::advance`], but calls `proceed(steps taken)` before every step and stops where it returns false.
+    /// Returns whether all steps were taken; where not, the density is at an intermediate stage of a step and must be
+    /// discarded.
     ///
     /// # Panics
     /// As [`Splitting::advance`].

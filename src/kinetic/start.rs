@@ -25,12 +25,12 @@ const MAX_PHASE: f64 = 0.5;
 const MAX_CROSSING: f64 = 0.25;
 
 impl Density {
-    /// The product of a law of theta and a Gaussian law of the momenta with standard deviation `momentum`, which is raised to
-    /// [`MIN_DEVIATION`] spacings where it is smaller.
+    /// The product of a law of theta and a Gaussian law of the momenta with standard deviation `momentum`, which is
+    /// raised to [`MIN_DEVIATION`] spacings where it is smaller.
     ///
     /// # Errors
-    /// [`KineticError::Point`] for a law without a density, [`KineticError::Coarse`] for one that the grid does not resolve,
-    /// [`KineticError::Box`] for one that does not fit into the box.
+    /// [`KineticError::Point`] for a law without a density, [`KineticError::Coarse`] for one that the grid does not
+    /// resolve, [`KineticError::Box`] for one that does not fit into the box.
     pub fn start(grid: PhaseGrid, law: &Law, momentum: f64) -> Result<Self, KineticError> {
         let (mean, std) = match *law {
             Law::Gaussian { mean, std } => (mean, std),
@@ -80,8 +80,8 @@ impl Density {
     /// Checks that the grid and the step resolve the motion of this density under the field.
     ///
     /// # Errors
-    /// [`KineticError::Coarse`] for nodes too far apart for the neurons or for the temperature, [`KineticError::Box`] for momenta
-    /// that do not fit into the box, [`KineticError::Step`] for a step too long for the field at the start.
+    /// [`KineticError::Coarse`] for nodes too far apart for the neurons or for the temperature, [`KineticError::Box`]
+    /// for momenta that do not fit into the box, [`KineticError::Step`] for a step too long for the field at the start.
     pub fn check_resolution(&self, field: &MeanField, constants: &KineticConstants) -> Result<(), KineticError> {
         let PhaseGrid { theta, momentum } = self.grid;
         let length = field.length();

@@ -1,5 +1,5 @@
-//! Shifts that conserve mass and positivity: the conservative semi-Lagrangian step (Filbet, Sonnendruecker, Bertrand 2001, with
-//! a reconstruction of order 5 instead of 3).
+//! Shifts that conserve mass and positivity: the conservative semi-Lagrangian step (Filbet, Sonnendruecker, Bertrand
+//! 2001, with a reconstruction of order 5 instead of 3).
 //!
 //! A row of nodes is shifted by `m + a` spacings, `m` an integer and `0 <= a < 1`. The flux between two nodes is
 //!
@@ -7,15 +7,16 @@
 //! F_i = W(1/2) - W(1/2 - a) = sum_q w_q(a) u_{i+q},  q = -2 .. 2,      u_{i+m} <- u_i - F_i + F_{i-1}
 //! ```
 //!
-//! with `W` the interpolant of degree 5 of the sums of `u` at six edges around node i. Without the limiter it shifts every
-//! polynomial of degree 4 exactly, whether the unknowns are read as values at nodes or as averages over cells: the two differ
-//! by an operation that commutes with shifts.
+//! with `W` the interpolant of degree 5 of the sums of `u` at six edges around node i. Without the limiter it shifts
+//! every polynomial of degree 4 exactly, whether the unknowns are read as values at nodes or as averages over cells:
+//! the two differ by an operation that commutes with shifts.
 //!
-//! **Limiter.** `0 <= F_i <= u_i`: the flux out of a node does not exceed its value. Nonnegative values remain nonnegative, mass
-//! is conserved to rounding, and the limiter is inactive where the interpolant is nonnegative, at smooth extrema in particular.
+//! **Limiter.** `0 <= F_i <= u_i`: the flux out of a node does not exceed its value. Nonnegative values remain
+//! nonnegative, mass is conserved to rounding, and the limiter is inactive where the interpolant is nonnegative, at
+//! smooth extrema in particular.
 //!
-//! **Boundaries.** Mass that would leave the box stays at its last node: mass is conserved, and [`super::Density::edge_mass`]
-//! measures the mass near the edges.
+//! **Boundaries.** Mass that would leave the box stays at its last node: mass is conserved, and
+//! [`super::Density::edge_mass`] measures the mass near the edges.
 
 use super::grid::{Density, GridAxis};
 use crate::compute::{Job, Kernel, Pass, Simd, for_each_chunk_pair};
@@ -55,7 +56,8 @@ fn partial_weights(x: f64) -> [f64; 5] {
     derivative_weights(x, [1.0, 0.0, 0.0])
 }
 
-/// The weights of `sum_m c_m P^(2m)(x)`, P the integral of p from -5/2: its value, and its second and fourth derivatives.
+/// The weights of `sum_m c_m P^(2m)(x)`, P the integral of p from -5/2: its value, and its second and fourth
+/// derivatives.
 fn derivative_weights(x: f64, c: [f64; 3]) -> [f64; 5] {
     CUMULATIVE.map(|a| {
         let derivative = |m: usize| (m..6).rev().fold(0.0, |sum, i| sum * x + a[i] * falling_factorial(i, m));
@@ -80,8 +82,8 @@ const CUMULATIVE: [[f64; 6]; 5] = cumulative_coefficients();
 const fn cumulative_coefficients() -> [[f64; 6]; 5] {
     const EDGES: [f64; 6] = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5];
     let mut cumulative_coefficients = [[0.0; 6]; 5];
-    // Lagrange interpolation: the polynomial of edge k is 1 there and 0 at the other edges, and cell k - 1 contributes to the
-    // cumulated sums at the edges from k on.
+    // Lagrange interpolation: the polynomial of edge k is 1 there and 0 at the other edges, and cell k - 1 contributes
+    // to the cumulated sums at the edges from k on.
     let mut k = 5;
     while k > 0 {
         let mut a = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0];
@@ -111,8 +113,8 @@ fn falling_factorial(i: usize, m: usize) -> f64 {
     (0..m).map(|k| (i - k) as f64).product()
 }
 
-/// The weights of the mass in the first `part` of a cell, plus `second` and `fourth` times the second and fourth derivatives of
-/// the cumulated mass there.
+/// The weights of the mass in the first `part` of a cell, plus `second` and `fourth` times the second and fourth
+/// derivatives of the cumulated mass there.
 pub(super) fn cell_part_weights(part: f64, second: f64, fourth: f64) -> [f64; 5] {
     derivative_weights(part - 0.5, [1.0, second, fourth]).zip_add([-1.0, -1.0, 0.0, 0.0, 0.0])
 }

@@ -101,8 +101,8 @@ impl RunFolder {
     /// continues one.
     ///
     /// # Errors
-    /// A folder in use, or holding something that neither option allows to replace or to continue; a run of another format
-    /// or experiment; files that cannot be read or written.
+    /// A folder in use, or holding something that neither option allows to replace or to continue; a run of another
+    /// format or experiment; files that cannot be read or written.
     pub fn open(path: &Path, experiment: &serde_json::Value, force: bool, resume: bool) -> Result<Opened, RecordError> {
         let occupied = path.is_file() || path.is_dir() && !empty(path);
         let manifest = path.join("manifest.json");
@@ -149,7 +149,8 @@ impl RunFolder {
         self.read_json("manifest.json")
     }
 
-    /// Checks that the folder has the layout of this version, [`FORMAT`]. `advice` is appended to the message of the error.
+    /// Checks that the folder has the layout of this version, [`FORMAT`]. `advice` is appended to the message of the
+    /// error.
     ///
     /// # Errors
     /// [`RecordError::Format`] where it has another; a manifest that is missing or damaged.
@@ -278,8 +279,8 @@ fn empty(path: &Path) -> bool {
         .is_ok_and(|mut entries| entries.all(|e| e.is_ok_and(|e| leftover(&e.file_name().to_string_lossy()))))
 }
 
-/// The dotted keys, below `prefix`, in which two JSON values differ. Differences in `run.*` are ignored: these keys change no
-/// result.
+/// The dotted keys, below `prefix`, in which two JSON values differ. Differences in `run.*` are ignored: these keys
+/// change no result.
 fn differing_keys(prefix: &str, a: &serde_json::Value, b: &serde_json::Value) -> Vec<String> {
     use serde_json::Value::Object;
     match (a, b) {

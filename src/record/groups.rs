@@ -82,15 +82,15 @@ pub struct ReferenceError {
     /// The last difference between iterates; 0 where the reference is not found by iteration.
     #[serde(with = "number")]
     pub iteration: f64,
-    /// From the method and step of the networks, where they follow the full gradient: not an error of the reference, but a
-    /// part of the gap that does not vanish with the width.
+    /// From the method and step of the networks, where they follow the full gradient: not an error of the reference,
+    /// but a part of the gap that does not vanish with the width.
     #[serde(with = "number")]
     pub training_step: f64,
 }
 
 impl ReferenceError {
-    /// The error of a gap as a function of the width: all sources. Errors of independent sources add in quadrature, as do
-    /// the gaps.
+    /// The error of a gap as a function of the width: all sources. Errors of independent sources add in quadrature, as
+    /// do the gaps.
     pub fn total(&self) -> f64 {
         self.particles.hypot(self.training_step).hypot(self.same_particles())
     }

@@ -11,8 +11,8 @@
 //! runs/NAME/figures/           drawn from the records
 //! ```
 //!
-//! Every file is written under a temporary name and renamed, so that none is ever incomplete. The records of a study are
-//! declared in the study's folder.
+//! Every file is written under a temporary name and renamed, so that none is ever incomplete. The records of a study
+//! are declared in the study's folder.
 
 mod atomic;
 mod fit;

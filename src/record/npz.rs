@@ -1,7 +1,7 @@
 //! Named arrays in `.npz` files, the format of NumPy.
 //!
-//! A file is described by one struct, declared with `array_record!`: a field is an array, its name is the array's name, and
-//! writing and reading both follow the declaration.
+//! A file is described by one struct, declared with `array_record!`: a field is an array, its name is the array's name,
+//! and writing and reading both follow the declaration.
 
 use super::write_atomically;
 use crate::compute::Real;
@@ -105,8 +105,8 @@ impl<R: Real> Arrays<R> {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), NpzError> {
-        // The archive is built in memory because the format requires seeking. Its capacity is reserved, so that the buffer is not
-        // copied as it grows.
+        // The archive is built in memory because the format requires seeking. Its capacity is reserved, so that the
+        // buffer is not copied as it grows.
         let capacity: usize =
             self.entries.iter().map(|(name, array)| array.len() * size_of::<R>() + 2 * name.len() + ENTRY_BYTES).sum();
         let mut bytes = io::Cursor::new(Vec::with_capacity(capacity));
@@ -253,7 +253,8 @@ pub trait ArrayRecord: Sized {
     }
 }
 
-/// Declares a struct of arrays and implements [`ArrayRecord`] for it; the names of the fields are the names of the arrays.
+/// Declares a struct of arrays and implements [`ArrayRecord`] for it; the names of the fields are the names of the
+/// arrays.
 macro_rules! array_record {
     ($(#[$meta:meta])* pub struct $Name:ident { $($(#[$note:meta])* pub $field:ident : $Type:ty),+ $(,)? }) => {
         $(#[$meta])*

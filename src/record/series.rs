@@ -16,7 +16,8 @@ pub struct GroupSeries {
     pub times: Array1<f64>,
     /// Every measure (values, seeds, times); NaN where nothing was recorded.
     pub measures: Vec<(Measure, Array3<f64>)>,
-    /// The largest value over time of every distance (values, seeds), stored as `sup_MEASURE`; NaN where a network diverged.
+    /// The largest value over time of every distance (values, seeds), stored as `sup_MEASURE`; NaN where a network
+    /// diverged.
     pub sups: Vec<(Measure, Array2<f64>)>,
 }
 
@@ -154,8 +155,8 @@ impl LimitRun {
     }
 }
 
-/// `records/reference.npz`: the series of every run of the limit. An array's name is the run's [`LimitRun::prefix`] and the
-/// name of the measure.
+/// `records/reference.npz`: the series of every run of the limit. An array's name is the run's [`LimitRun::prefix`] and
+/// the name of the measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitSeries {
     /// Recording times (times).

@@ -1,4 +1,5 @@
-//! Checkpoints of trajectories, in `checkpoint/`. They are in double precision, which represents single precision exactly.
+//! Checkpoints of trajectories, in `checkpoint/`. They are in double precision, which represents single precision
+//! exactly.
 
 use super::context::RunError;
 use super::evaluation::{evaluate, to_f64};

@@ -17,7 +17,8 @@ use std::path::Path;
 /// Writes the draws of trajectory `id` of an experiment to `out`.
 ///
 /// # Errors
-/// No trajectory of that id, one without draws, draws that do not fit into memory, files that cannot be read or written.
+/// No trajectory of that id, one without draws, draws that do not fit into memory, files that cannot be read or
+/// written.
 pub fn write(experiment: &Experiment, id: &str, out: &Path) -> Result<(), RunError> {
     let plan = Plan::new(experiment);
     let Some(run) = plan.find(id) else {

@@ -1,4 +1,5 @@
-//! The limit by Picard iteration: the fixed point of the trajectory map, under whose predictions the particles are integrated.
+//! The limit by Picard iteration: the fixed point of the trajectory map, under whose predictions the particles are
+//! integrated.
 
 use super::context::{Outcome, RunContext, RunError};
 use super::evaluation::to_f64;

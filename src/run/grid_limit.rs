@@ -1,5 +1,5 @@
-//! The limit by the kinetic equation on a grid: for neurons with one trained parameter, and for the isotropic Gaussians of MMN by
-//! the radial reduction.
+//! The limit by the kinetic equation on a grid: for neurons with one trained parameter, and for the isotropic Gaussians
+//! of MMN by the radial reduction.
 //!
 //! Networks are compared with its predictions on the population at the recording times, as with any limit; there are no
 //! particles. While the run is unfinished, `checkpoint/ID-grid.json` holds the recorded part of the solution, and
@@ -269,8 +269,8 @@ impl<'a> SavedSolution<'a> {
         solution.limit = self.context.folder.read_json(&self.limit)?;
         let DensityArrays { records, density } = DensityArrays::read(&self.density)?;
         solution.density.values = density.to_vec();
-        // The two files disagree if the process was killed between writing the one and the other: the solution is then computed from
-        // the start.
+        // The two files disagree if the process was killed between writing the one and the other: the solution is then
+        // computed from the start.
         let matching = records.to_vec() == [solution.limit.times.len() as f64];
         if solution.density.values.len() != equation.start.values.len() || !matching {
             return Ok(equation.begin());

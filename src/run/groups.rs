@@ -102,8 +102,8 @@ fn sup_over_time(table: &Array3<f64>) -> Array2<f64> {
     Array2::from_shape_vec((values, seeds), sups).expect("one lane per value and seed")
 }
 
-/// Abscissa of fits. For widths it is the effective width `1 / (1/N - 1/M)`: the expected square gap of a network that starts from
-/// N of the limit's M particles is `c (1/N - 1/M)`.
+/// Abscissa of fits. For widths it is the effective width `1 / (1/N - 1/M)`: the expected square gap of a network that
+/// starts from N of the limit's M particles is `c (1/N - 1/M)`.
 pub fn abscissa(problem: &Problem<'_, f64>, group: &Group) -> Vec<f64> {
     let reference = &problem.experiment.reference;
     // A grid corresponds to infinitely many particles.

@@ -44,7 +44,8 @@ pub(super) fn open(options: &Options, resolved: &serde_json::Value) -> Result<Op
     })
 }
 
-/// Checks that a run is resumed with the rounding with which it was started: AVX2 and AVX-512 agree, the portable path differs.
+/// Checks that a run is resumed with the rounding with which it was started: AVX2 and AVX-512 agree, the portable path
+/// differs.
 fn require_same_rounding(started: &str) -> Result<(), RunError> {
     let (now, portable) = (InstructionSet::current(), InstructionSet::Portable.to_string());
     if (started == portable) == (now == InstructionSet::Portable) {

@@ -66,7 +66,8 @@ impl<R: Real> LimitPath<R> {
         network.subnetwork(self.width, &self.parameters[index], offset, width.min(self.width))
     }
 
-    /// Appends the next recording time of a limit without particles; `cloud` (atoms, p) represents its law, if it has one.
+    /// Appends the next recording time of a limit without particles; `cloud` (atoms, p) represents its law, if it has
+    /// one.
     pub fn push_law(&mut self, problem: &Problem<'_, R>, cloud: Option<Array2<f64>>, evaluation: Evaluation) {
         let directions = problem.experiment.projections();
         if directions > 0 {

@@ -19,8 +19,8 @@ pub struct MemoryEstimate {
     pub population: u64,
     /// The recorded path of the limit, kept to the end.
     pub path: u64,
-    /// Integration of the limit: states, work arrays of the integrator, activations, the limit with half the particles, the
-    /// checkpoint.
+    /// Integration of the limit: states, work arrays of the integrator, activations, the limit with half the particles,
+    /// the checkpoint.
     pub reference: u64,
     /// The limit on a grid, if any: densities, features at the nodes, laws at the recording times.
     pub grid: u64,
@@ -34,8 +34,8 @@ pub struct MemoryEstimate {
     pub studies: u64,
 }
 
-/// Estimates the memory of an experiment on a population of shape (n, d, K). Floating-point arithmetic avoids overflow for
-/// sizes that are far too large.
+/// Estimates the memory of an experiment on a population of shape (n, d, K). Floating-point arithmetic avoids overflow
+/// for sizes that are far too large.
 pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry: &'static Registry) -> MemoryEstimate {
     let scalar = if e.precision == Precision::F64 { 8.0 } else { 4.0 };
     let model = e.network.model(d, outputs);
@@ -57,8 +57,8 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry
     let variants = || e.variants.iter().map(|v| v.width);
     let widest = sweeps().map(|s| s.width).chain(variants()).chain([e.widths.largest()]).max().unwrap_or(0);
     let batches = || sweeps().flat_map(|s| s.values.iter().map(|&v| s.at(v, &e.dynamics).1)).chain([e.dynamics.batch]);
-    // The largest number of samples of a step, where a full gradient has `all`. Under mini-batches predictions on the whole sample
-    // are made in parts.
+    // The largest number of samples of a step, where a full gradient has `all`. Under mini-batches predictions on the
+    // whole sample are made in parts.
     let step_samples = |all: f64| {
         let samples = batches().map(|batch| if let BatchSize::Size(size) = batch { size as f64 } else { all });
         samples.fold(0.0, f64::max)
@@ -76,8 +76,8 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry
     let integration =
         |m: usize, n: f64| (3.0 + work) * state(m) + pass(m, n) + 2.0 * (records + 2.0) * model.state_len_f64(m) * 8.0;
     let full = integration(m, n);
-    // The limit with half the particles keeps its path while it is compared with the whole, as does that on half the sample; a smaller
-    // one may store activations where a larger one cannot.
+    // The limit with half the particles keeps its path while it is compared with the whole, as does that on half the
+    // sample; a smaller one may store activations where a larger one cannot.
     let half_sample = if e.population.fresh() { n / 2.0 } else { n };
     let half = integration(m / 2, n).max(integration(m / 2, half_sample)) + path(m / 2) + sorted(m / 2);
     MemoryEstimate {
@@ -114,8 +114,8 @@ pub struct IterationSizes {
     pub scalar: f64,
 }
 
-/// Bytes of a Picard iteration beyond the particles: predictions and residuals at every step of the horizon, twice more for its
-/// checkpoint; partial sums over a window; the particles at both ends of a window.
+/// Bytes of a Picard iteration beyond the particles: predictions and residuals at every step of the horizon, twice more
+/// for its checkpoint; partial sums over a window; the particles at both ends of a window.
 pub fn picard_iteration(e: &Experiment, sizes: IterationSizes) -> f64 {
     let IterationSizes { windows, step, width, state, per_node, scalar } = sizes;
     let nodes = e.horizon.time / step + 1.0;
@@ -124,7 +124,8 @@ pub fn picard_iteration(e: &Experiment, sizes: IterationSizes) -> f64 {
     per_node * (nodes * (3.0 * 8.0 + scalar) + window * (shares + 3.0) * 8.0) + 6.0 * state
 }
 
-/// Bytes of the limit by Picard iteration with half the step, the smallest in use; the limits of a sweep are iterated on all threads.
+/// Bytes of the limit by Picard iteration with half the step, the smallest in use; the limits of a sweep are iterated
+/// on all threads.
 fn trajectory_map(e: &Experiment, width: usize, per_node: f64, state: f64, scalar: f64) -> f64 {
     e.reference.picard.map_or(0.0, |picard| {
         let swept = e.sweeps().count() > 0 && e.reference.kind == Route::Picard;
@@ -134,15 +135,16 @@ fn trajectory_map(e: &Experiment, width: usize, per_node: f64, state: f64, scala
     })
 }
 
-/// Bytes of a solution on a grid of `nodes` per axis, whose field is an average over `rows` numbers, with `records` recording
-/// times: four densities (at the start, at the last record, the present one and a copy for writing and moments); features and
-/// their derivatives at the nodes, and as much to compute them; laws and predictions at the recording times, and as much to
-/// write them.
+/// Bytes of a solution on a grid of `nodes` per axis, whose field is an average over `rows` numbers, with `records`
+/// recording times: four densities (at the start, at the last record, the present one and a copy for writing and
+/// moments); features and their derivatives at the nodes, and as much to compute them; laws and predictions at the
+/// recording times, and as much to write them.
 pub fn on_a_grid(nodes: f64, rows: f64, records: f64) -> f64 {
     8.0 * (4.0 * nodes * nodes + 4.0 * rows * nodes + 4.0 * records * (nodes + rows))
 }
 
-/// Number of terms of which a grid's field is an average: the samples and outputs, or the nodes of the radial quadrature.
+/// Number of terms of which a grid's field is an average: the samples and outputs, or the nodes of the radial
+/// quadrature.
 pub fn grid_rows(e: &Experiment, per_node: f64) -> f64 {
     if matches!(e.population, PopulationSpec::Mixture(_)) { crate::kinetic::Radial::NODES as f64 } else { per_node }
 }
@@ -156,7 +158,8 @@ fn studies(sizes: TrainingSizes<'_>, registry: &'static Registry) -> f64 {
     8.0 * sizes.samples * sizes.inputs + rayon::current_num_threads() as f64 * largest + shared
 }
 
-/// The message of the error where an experiment needs more memory than this machine has, as far as its file determines it.
+/// The message of the error where an experiment needs more memory than this machine has, as far as its file determines
+/// it.
 pub fn exceeds_memory(e: &Experiment, registry: &'static Registry) -> Option<String> {
     let estimate = estimate(e, e.shape_hint()?, registry);
     estimate.fits_machine().err().map(|shortage| shortage.to_string())

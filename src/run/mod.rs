@@ -60,8 +60,8 @@ use std::sync::atomic::AtomicBool;
 /// Runs an experiment of either kind with the studies of a registry, which must be that with which it was read.
 ///
 /// # Errors
-/// See [`RunError`]: data that cannot be read or are too large, a folder in use or holding another run, files that cannot be
-/// written. The folder is not changed before the data have been read and the memory checked.
+/// See [`RunError`]: data that cannot be read or are too large, a folder in use or holding another run, files that
+/// cannot be written. The folder is not changed before the data have been read and the memory checked.
 pub fn run(
     experiment: &AnyExperiment,
     options: &Options,

@@ -11,8 +11,8 @@
 //! stage 6   every network, compared with a limit that contains its particles
 //! ```
 //!
-//! Replica s of a group starts from consecutive particles of the limit, the first of which is `s * stride`, at every width. The
-//! particles of replicas are disjoint where the limit has enough.
+//! Replica s of a group starts from consecutive particles of the limit, the first of which is `s * stride`, at every
+//! width. The particles of replicas are disjoint where the limit has enough.
 
 use crate::config::{BatchSize, Route};
 use crate::dynamics::Scheme;
@@ -179,8 +179,8 @@ pub fn variant_group_name(name: &str) -> String {
     format!("variant-{name}")
 }
 
-/// Id of the network of one neuron of the variant `name`; where all neurons start at the same point, networks of every width are
-/// equal to it.
+/// Id of the network of one neuron of the variant `name`; where all neurons start at the same point, networks of every
+/// width are equal to it.
 pub fn single_neuron_id(name: &str) -> String {
     format!("variant-{name}-one")
 }

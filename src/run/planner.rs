@@ -99,8 +99,9 @@ impl<'a> Planner<'a> {
         Planner { e, widest, tick: e.tick() }
     }
 
-    /// Distance between the first particles of successive replicas of a group: the width of the widest network of the experiment, so
-    /// that replicas of all groups start at the same particles, or less where there are too few particles.
+    /// Distance between the first particles of successive replicas of a group: the width of the widest network of the
+    /// experiment, so that replicas of all groups start at the same particles, or less where there are too few
+    /// particles.
     pub(super) fn stride(&self, width: usize, seeds: usize) -> usize {
         let spare = self.e.reference.particles.saturating_sub(width);
         if seeds > 1 { (spare / (seeds - 1)).min(self.widest) } else { 0 }
@@ -131,7 +132,8 @@ impl<'a> Planner<'a> {
         if self.e.dynamics.temperature > 0.0 { (step / self.tick).round() as u64 } else { 0 }
     }
 
-    /// The limit of `width` particles from `first` on, by the route, method and step of the reference; its path is kept.
+    /// The limit of `width` particles from `first` on, by the route, method and step of the reference; its path is
+    /// kept.
     pub fn limit(&self, id: String, width: usize, first: u64) -> Trajectory {
         let reference = &self.e.reference;
         let mut motion = self.e.dynamics.motion(reference.step);
@@ -176,8 +178,8 @@ impl<'a> Planner<'a> {
         by_grid.unwrap_or_else(|| self.limit(id.into(), self.e.reference.particles, 0))
     }
 
-    /// Id of the limit with all particles: the reference, or, where that is on a grid, the limit by particles or Picard iteration with
-    /// which it is compared. Without one, the limit with half the particles is compared with the grid.
+    /// Id of the limit with all particles: the reference, or, where that is on a grid, the limit by particles or Picard
+    /// iteration with which it is compared. Without one, the limit with half the particles is compared with the grid.
     pub(super) fn all_particles_id(&self) -> &'static str {
         let reference = &self.e.reference;
         let cloud = [Route::Particles, Route::Picard].into_iter().find(|route| reference.against.contains(route));

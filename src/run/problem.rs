@@ -21,7 +21,8 @@ pub struct Problem<'a, R> {
     pub sample: &'a Sample,
     /// The fixed sample in the scalar type of the states.
     pub population: Batch<R>,
-    /// Its first half, to estimate the error of a sample that represents a law; empty where the sample is the whole law.
+    /// Its first half, to estimate the error of a sample that represents a law; empty where the sample is the whole
+    /// law.
     half: Batch<R>,
     /// The source of fresh draws, if any.
     pub sampler: Option<&'a dyn Sampler>,

@@ -1,5 +1,5 @@
-//! A run of sparse recovery (WMSKA). The run folder, the records, the checks, the figures, interruption and resumption are as in
-//! a run of training.
+//! A run of sparse recovery (WMSKA). The run folder, the records, the checks, the figures, interruption and resumption
+//! are as in a run of training.
 
 use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
 use super::lifecycle::{self, OpenRun, Opening};
@@ -40,8 +40,8 @@ const FILE: &str = "records/recovery.json";
 /// Runs an experiment of sparse recovery.
 ///
 /// # Errors
-/// See [`RunError`]: problems that cannot be read or drawn, a folder in use or holding another run, files that cannot be
-/// written.
+/// See [`RunError`]: problems that cannot be read or drawn, a folder in use or holding another run, files that cannot
+/// be written.
 pub fn run(
     e: &RecoveryExperiment,
     options: &Options,
@@ -130,8 +130,8 @@ pub fn undamped(e: &RecoveryExperiment, problem: &SparseProblem) -> bool {
         && (problem.samples() >= problem.unknowns() || e.solver.damping == Damping::Relative(0.0))
 }
 
-/// Writes `state/problem.npz`: the first problem, as `problem.kind = "file"` reads it: the design X (n, d), the measurements y
-/// (n), the truth `w_star` (d) where it is known, and `w0` (d), where iterations start.
+/// Writes `state/problem.npz`: the first problem, as `problem.kind = "file"` reads it: the design X (n, d), the
+/// measurements y (n), the truth `w_star` (d) where it is known, and `w0` (d), where iterations start.
 fn write_problem(folder: &RunFolder, problem: &SparseProblem) -> Result<(), RunError> {
     let (n, d) = (problem.samples(), problem.unknowns());
     let design = problem.design();

@@ -6,8 +6,8 @@ use crate::analysis::verdict::Check;
 use crate::config::{Experiment, Route};
 use crate::record::{LimitRun, Measure};
 
-/// Multiple of the estimated error within which routes must agree. The estimates are single differences, from half the particles or
-/// nodes and half the step.
+/// Multiple of the estimated error within which routes must agree. The estimates are single differences, from half the
+/// particles or nodes and half the step.
 const TOLERANCE: f64 = 3.0;
 
 /// Distance of predictions due to the order of summation.
@@ -47,8 +47,8 @@ fn estimated_error(e: &Experiment, one: Route, other: Route, trained: &Trained) 
         // Particles and Picard iteration use the same particles, whose number does not contribute to their difference.
         return clouds;
     }
-    // As `E |f_M - f|^2 = c / M`, the distance between half and all of the particles has the size of the error of all. The radial
-    // reduction uses the law of the data, and particles use a sample that represents it.
+    // As `E |f_M - f|^2 = c / M`, the distance between half and all of the particles has the size of the error of all.
+    // The radial reduction uses the law of the data, and particles use a sample that represents it.
     let sample = if e.population.fresh() { error(LimitRun::HalfSample) } else { 0.0 };
     [error(LimitRun::HalfParticles), sample, error(LimitRun::HalfNodes), error(LimitRun::GridHalfStep)]
         .into_iter()

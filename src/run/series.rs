@@ -84,7 +84,8 @@ pub struct Measurement<'a, R> {
 }
 
 impl<R: Real> Measurement<'_, R> {
-    /// Records the measures of a state at recording time `index` in `series`; returns the evaluation and the canonical parameters.
+    /// Records the measures of a state at recording time `index` in `series`; returns the evaluation and the canonical
+    /// parameters.
     pub fn record(&self, index: usize, state: &State<R>, series: &mut Series) -> (Evaluation, Vec<R>) {
         let (problem, network, width) = (self.problem, &self.problem.network, self.run.width());
         let evaluation = evaluate(problem, width, &state.theta, self.threads);

@@ -170,8 +170,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The readers of the studies' tables. `exceeds_memory` returns a message where an experiment needs more memory than the machine
-    /// has, as [`super::memory::exceeds_memory`] does.
+    /// The readers of the studies' tables. `exceeds_memory` returns a message where an experiment needs more memory
+    /// than the machine has, as [`super::memory::exceeds_memory`] does.
     pub fn readers(&self, exceeds_memory: fn(&Experiment) -> Option<String>) -> Readers {
         Readers {
             training: self.training.iter().map(RegisteredStudy::reader).collect(),

@@ -111,7 +111,8 @@ fn run_stage<R: Real>(
     let time = problem.experiment.horizon.time;
     let total: f64 = stage.trajectories.iter().map(|t| t.work(time)).sum();
     let fair_share = total / rayon::current_num_threads() as f64;
-    // A trajectory with more than half of a thread's share of the work runs on all threads, so that threads do not wait for it.
+    // A trajectory with more than half of a thread's share of the work runs on all threads, so that threads do not wait
+    // for it.
     let (large, small): (Vec<usize>, Vec<usize>) =
         (0..stage.trajectories.len()).partition(|&i| stage.trajectories[i].work(time) > 0.5 * fair_share);
     let mut ended: Vec<Outcome<TrajectoryOutcome<R>>> =

@@ -33,8 +33,8 @@ array_record! {
 /// Runs an experiment that trains networks.
 ///
 /// # Errors
-/// See [`RunError`]: data that cannot be read or are too large, a folder in use or holding another run, files that cannot be
-/// written. The folder is not changed before the data have been read and the memory checked.
+/// See [`RunError`]: data that cannot be read or are too large, a folder in use or holding another run, files that
+/// cannot be written. The folder is not changed before the data have been read and the memory checked.
 pub fn run(
     experiment: &Experiment,
     options: &Options,

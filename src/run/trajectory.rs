@@ -1,7 +1,7 @@
 //! One trajectory: started or resumed, observed, and written.
 //!
-//! The checkpoint of a trajectory is `checkpoint/ID.npz`. When it has ended, `checkpoint/ID.json` contains the reason, and the
-//! checkpoint contains its series, and its path where that is kept.
+//! The checkpoint of a trajectory is `checkpoint/ID.npz`. When it has ended, `checkpoint/ID.json` contains the reason,
+//! and the checkpoint contains its series, and its path where that is kept.
 
 use super::checkpoint;
 use super::context::{Outcome, RunContext, RunError, complete};

@@ -1,4 +1,4 @@
-//! Studies: what is asked of trained networks, and of algorithms of sparse recovery.
+//! Studies of trained networks and of algorithms of sparse recovery, and the registry that makes them known.
 //!
 //! Each study is a folder:
 //!
@@ -9,8 +9,8 @@
 //! | `record.rs` | what it leaves in `records/`, one struct per file |
 //! | `figure.rs` | its figures, drawn from the records alone |
 //!
-//! The name of the folder is that of the table, of the records `records/NAME.*`, and the prefix of the checks and figures.
-//! [`registry`] lists the studies; `docs/extending.md` says how one is added.
+//! The name of the folder is that of the table, of the records `records/NAME.*`, and the prefix of the checks and
+//! figures. [`REGISTRY`] lists the studies; `docs/extending.md` describes how to add one.
 //!
 //! | study | question |
 //! |---|---|
@@ -37,4 +37,26 @@ pub mod picard;
 pub mod radial;
 pub mod rates;
 pub mod recover;
-pub mod registry;
+
+use crate::config::{Experiment, RecoveryExperiment};
+use crate::run::study::{RegisteredStudy, Registry};
+
+/// The studies, in the order in which they run.
+pub static REGISTRY: Registry = Registry { training: TRAINING, recovery: RECOVERY };
+
+static TRAINING: &[RegisteredStudy<Experiment>] = &[
+    RegisteredStudy::of::<gap::Gap>(),
+    RegisteredStudy::of::<dropout::Dropout>(),
+    RegisteredStudy::of::<paths::Paths>(),
+    RegisteredStudy::of::<convergence::Convergence>(),
+    RegisteredStudy::of::<radial::RadialReduction>(),
+    RegisteredStudy::of::<picard::Picard>(),
+    RegisteredStudy::of::<kinetic::Kinetic>(),
+];
+
+static RECOVERY: &[RegisteredStudy<RecoveryExperiment>] = &[
+    RegisteredStudy::of::<recover::Recover>(),
+    RegisteredStudy::of::<noise::NoiseSensitivity>(),
+    RegisteredStudy::of::<rates::Rates>(),
+    RegisteredStudy::of::<phase::PhaseDiagram>(),
+];

@@ -28,8 +28,8 @@ const LAYERS: [&str; 14] = [
 /// The root of the library, and the program, which are above all layers.
 const ABOVE: [&str; 3] = ["lib", "main", "cli"];
 
-/// Uses that close a cycle of files within a layer, each for a reason; `*` stands for any part of a name. Nothing may be
-/// added without one, and what is no longer needed must go.
+/// Uses that close a cycle of files within a layer, each for a reason; `*` stands for any part of a name. Nothing may
+/// be added without one, and what is no longer needed must go.
 const CLOSING: &[(&str, &str)] = &[
     // A study's table implements the trait by calling the study, which takes the table.
     ("study/*/spec.rs", "study/*/study.rs"),

@@ -17,7 +17,8 @@ impl Token {
     }
 }
 
-/// The tokens of a file. Comments (documentation among them), string and character literals, numbers and lifetimes are left out.
+/// The tokens of a file. Comments (documentation among them), string and character literals, numbers and lifetimes are
+/// left out.
 pub fn tokens(text: &str) -> Vec<Token> {
     let chars: Vec<char> = text.chars().collect();
     let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
@@ -341,8 +342,8 @@ impl Sources {
         Some(Target { file, item: Some(item.clone()) })
     }
 
-    /// For every file of a layer the other files of it whose items it names, with a line where it does. Declarations and
-    /// re-exports of a folder's module are not uses.
+    /// For every file of a layer the other files of it whose items it names, with a line where it does. Declarations
+    /// and re-exports of a folder's module are not uses.
     pub fn uses(&self, layer: &str) -> BTreeMap<&str, BTreeMap<&str, usize>> {
         let mut graph: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
         for file in self.files.iter().filter(|file| file.layer() == layer) {

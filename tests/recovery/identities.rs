@@ -273,8 +273,8 @@ fn derivatives_of_the_losses() {
     }
 }
 
-/// On a noisy quadratic an undamped pass of each kind is what the theory calls it: hard-thresholded least squares, backward
-/// elimination refitted, best subset; and OMP, HTP and refits end at least squares on their support.
+/// On a noisy quadratic an undamped pass of each kind is what the theory calls it: hard-thresholded least squares,
+/// backward elimination refitted, best subset; and OMP, HTP and refits end at least squares on their support.
 #[test]
 fn what_the_methods_are_on_a_quadratic() {
     let problem = problem(40, 12, 100.0, Some(10.0), 4);

@@ -46,8 +46,8 @@ fn contraction_of_iht_and_of_damped_steps() {
                 assert!(tight.iter().zip(&loose).all(|(t, l)| t.bound <= l.bound * (1.0 + 1e-12)));
                 (sharp, plain) = (sharp.max(worst(&tight)), plain.max(worst(&loose)));
             }
-            // Without thresholding both are linear iterations: errors turn towards the slowest direction, where the bounds
-            // are attained.
+            // Without thresholding both are linear iterations: errors turn towards the slowest direction, where the
+            // bounds are attained.
             let attained = |steps: &[BoundedStep]| {
                 let last = steps.last().unwrap().ratio();
                 println!("k = d, {design:?}: worst {:.5}, last {last:.5}", worst(steps));
@@ -104,7 +104,8 @@ impl Plain {
     }
 
     /// The error after a step, to second order in the error `e` before it: `P_S H^-1 D^3 f[e, e] / 2` at the truth for
-    /// values that are kept, `H_SS^-1 (D^3 f[e, e])_S / 2` for values that are compensated; S the support after the step.
+    /// values that are kept, `H_SS^-1 (D^3 f[e, e])_S / 2` for values that are compensated; S the support after the
+    /// step.
     fn second_order(&self, e: &DVector<f64>, support: &[usize], values: ValueRule) -> f64 {
         let (t, slopes) = (&self.x * &self.truth, &self.x * e);
         let c = DVector::from_fn(t.len(), |i, _| 0.5 * derivatives(self.loss, t[i], t[i]).1 * slopes[i].powi(2));
@@ -143,8 +144,8 @@ impl Plain {
 /// Relative errors below which the second-order term describes a step to 1 %, and above which rounding does not matter.
 const LOCAL: std::ops::Range<f64> = 1e-5..5e-3;
 
-/// Compares every step of a run with the bound, recomputed, and where the error is small with the second-order term. Returns
-/// the largest ratio to the bound, and the number of steps that were compared with the second-order term.
+/// Compares every step of a run with the bound, recomputed, and where the error is small with the second-order term.
+/// Returns the largest ratio to the bound, and the number of steps that were compared with the second-order term.
 fn compare(problem: &SparseProblem, k: usize, selection: Selection) -> (f64, usize) {
     let plain = Plain::of(problem);
     let values = if selection == Selection::Exact { ValueRule::Compensate } else { ValueRule::Keep };
@@ -174,8 +175,8 @@ fn compare(problem: &SparseProblem, k: usize, selection: Selection) -> (f64, usi
     (worst(&steps), compared)
 }
 
-/// I-OBS squares its error on every loss with a Lipschitz Hessian. Every bound is that of the theorem, none is exceeded, and
-/// near the truth the error after a step is the second-order term of the expansion.
+/// I-OBS squares its error on every loss with a Lipschitz Hessian. Every bound is that of the theorem, none is
+/// exceeded, and near the truth the error after a step is the second-order term of the expansion.
 #[test]
 fn local_quadratic_rate() {
     for (loss, distance, selection) in [
@@ -198,8 +199,8 @@ fn local_quadratic_rate() {
     }
 }
 
-/// The bound is attained: on two samples along the axes, where the axis of the error has the least curvature and the largest
-/// third derivative, the ratio tends to 1 as the error falls.
+/// The bound is attained: on two samples along the axes, where the axis of the error has the least curvature and the
+/// largest third derivative, the ratio tends to 1 as the error falls.
 #[test]
 fn the_quadratic_rate_is_attained() {
     // At this pre-activation the third derivative of the logistic loss is largest.

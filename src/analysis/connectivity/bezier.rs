@@ -1,8 +1,8 @@
-//! A trained quadratic Bezier curve: the control point C of `theta(t) = (1-t)^2 P + 2 t (1-t) C + t^2 Q` that minimises the mean
-//! loss along the curve.
+//! A trained quadratic Bezier curve: the control point C of `theta(t) = (1-t)^2 P + 2 t (1-t) C + t^2 Q` that minimises
+//! the mean loss along the curve.
 //!
-//! Garipov et al., NeurIPS 2018. The derivative of the loss at t in C is `2 t (1-t)` times the gradient there, so that one t
-//! and one batch per step give an unbiased estimate of the gradient in C, which heavy ball uses.
+//! Garipov et al., NeurIPS 2018. The derivative of the loss at t in C is `2 t (1-t)` times the gradient there, so that
+//! one t and one batch per step give an unbiased estimate of the gradient in C, which heavy ball uses.
 
 use super::Path;
 use crate::compute::Threads;
@@ -51,8 +51,8 @@ impl Force<f64> for CurveForce<'_> {
     }
 }
 
-/// Trains the control point for `steps` steps of heavy ball, from the midpoint of the straight line; with `steps = 0` the curve
-/// is that line.
+/// Trains the control point for `steps` steps of heavy ball, from the midpoint of the straight line; with `steps = 0`
+/// the curve is that line.
 pub fn train_curve(force: CurveForce<'_>, motion: Motion, steps: usize) -> Path {
     let Ensemble { network, width, .. } = force.ensemble;
     let canonical = |theta: &[f64]| ParameterVector::from_vec(network.to_canonical(width, theta));

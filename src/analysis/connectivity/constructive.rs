@@ -1,9 +1,11 @@
-//! The constructive path: straight segments on which either output weights change, or only parameters that do not influence the
-//! prediction ("silent": weights into neurons with zero output weights, and neurons with zero outgoing weights).
+//! The constructive path: straight segments on which either output weights change, or only parameters that do not
+//! influence the prediction ("silent": weights into neurons with zero output weights, and neurons with zero outgoing
+//! weights).
 //!
-//! Where output weights change the risk is convex in the path's parameter, with its maximum at an end of the segment; where
-//! silent parameters change it is constant. Hence, without ridge, the maximum over the path is that of a few *named*
-//! waypoints: P and Q, and each of them with half of its neurons. The waypoints are in `two_layer.rs` and `three_layer.rs`.
+//! Where output weights change the risk is convex in the path's parameter, with its maximum at an end of the segment;
+//! where silent parameters change it is constant. Hence, without ridge, the maximum over the path is that of a few
+//! *named* waypoints: P and Q, and each of them with half of its neurons. The waypoints are in `two_layer.rs` and
+//! `three_layer.rs`.
 
 use super::profile::LossEvaluator;
 use super::{Path, three_layer, two_layer};
@@ -11,7 +13,8 @@ use crate::compute::rng::{Role, random_order, stream};
 use crate::network::{Network, ParameterVector};
 use serde::{Deserialize, Serialize};
 
-/// The constructive path between two networks P and Q: for every hidden layer, the half of its neurons that is kept in P.
+/// The constructive path between two networks P and Q: for every hidden layer, the half of its neurons that is kept in
+/// P.
 #[derive(Clone, Debug)]
 pub struct ConstructivePath<'a> {
     network: &'a Network,
@@ -64,15 +67,15 @@ pub struct WaypointArray {
 }
 
 impl<'a> ConstructivePath<'a> {
-    /// Keeps the first half of every hidden layer of P and the second half of Q, both given by canonical parameters of this
-    /// width. Every hidden layer has an even number of neurons.
+    /// Keeps the first half of every hidden layer of P and the second half of Q, both given by canonical parameters of
+    /// this width. Every hidden layer has an even number of neurons.
     pub fn first_half(network: &'a Network, width: usize, p: &'a ParameterVector, q: &'a ParameterVector) -> Self {
         let kept = network.hidden_layers(width).into_iter().map(|n| (0..n).map(|i| i < n / 2).collect()).collect();
         ConstructivePath { network, width, p, q, kept }
     }
 
-    /// Keeps the halves with the lowest bound among the current ones and `trials` random ones, which (seed, pair, trial)
-    /// determines.
+    /// Keeps the halves with the lowest bound among the current ones and `trials` random ones, which (seed, pair,
+    /// trial) determines.
     pub fn best_half(self, evaluator: &LossEvaluator<'_>, seed: u64, pair: u64, trials: usize) -> Self {
         let named = self.named_risks(evaluator);
         let last = named.0.len() - 1;

@@ -1,9 +1,9 @@
 //! Matching of neurons: the permutation of the neurons of Q that minimises the distance to P.
 //!
 //! The cost of an assignment is a sum over neurons, so that the best one solves a linear assignment problem, exactly
-//! (Jonker, Volgenant 1987). For an odd activation the neurons `(a, w, b)` and `(-a, -w, -b)` are the same function, and the
-//! nearer of the two is taken. Hidden layers are matched from the inputs on, each after the layers below it have been
-//! permuted; for all layers jointly no exact method is known.
+//! (Jonker, Volgenant 1987). For an odd activation the neurons `(a, w, b)` and `(-a, -w, -b)` are the same function,
+//! and the nearer of the two is taken. Hidden layers are matched from the inputs on, each after the layers below it
+//! have been permuted; for all layers jointly no exact method is known.
 
 use crate::network::{Activation, Network, ParameterVector, ThreeLayer, TwoLayer};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
@@ -11,8 +11,8 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 /// The distance between neurons that a matching minimises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NeuronDistance {
-    /// `E_x |phi_i(x) - phi'_j(x)|^2`, between their features: activation times output weights in the last hidden layer,
-    /// activation below it.
+    /// `E_x |phi_i(x) - phi'_j(x)|^2`, between their features: activation times output weights in the last hidden
+    /// layer, activation below it.
     Features,
     /// `|theta_i - theta'_j|^2`, between their parameters.
     Weights,
@@ -35,8 +35,8 @@ pub struct Matching {
 }
 
 impl Matching {
-    /// The best matching of Q's neurons with P's, both given by canonical parameters of this width. `x` is the sample (n, d)
-    /// that features are compared on.
+    /// The best matching of Q's neurons with P's, both given by canonical parameters of this width. `x` is the sample
+    /// (n, d) that features are compared on.
     pub fn best(
         network: &Network,
         width: usize,
@@ -69,7 +69,8 @@ impl Matching {
 }
 
 impl Assignment {
-    /// The assignment of least cost (N, N); `flips(i, j)` is whether neuron j of Q is nearer to i with its sign changed.
+    /// The assignment of least cost (N, N); `flips(i, j)` is whether neuron j of Q is nearer to i with its sign
+    /// changed.
     fn of(cost: &Array2<f64>, flips: impl Fn(usize, usize) -> bool) -> Self {
         let n = cost.nrows();
         let costs: Vec<f64> = cost.iter().copied().collect();
@@ -158,7 +159,8 @@ fn three_layer(
     let rest = Assignment { partner: (0..n2).collect(), sign: vec![1.0; n2] };
     let permuted = Matching { layers: vec![first.clone(), rest] }.apply(network, width, q);
     let scale = (matrix(p, 1).nrows() as f64).sqrt();
-    // A neuron of the second layer: its incoming weights, scaled so that their square is a mean, its bias and output weights.
+    // A neuron of the second layer: its incoming weights, scaled so that their square is a mean, its bias and output
+    // weights.
     let neurons = |point: &ParameterVector| {
         let incoming = matrix(point, 1).reversed_axes() / scale;
         ndarray::concatenate(Axis(1), &[incoming.view(), matrix(point, 2).view()]).expect("one row per neuron")

@@ -2,9 +2,9 @@
 //!
 //! Theory section 7. Four kinds of path:
 //!
-//! * the constructive path of Shevchenko, Mondelli (ICML 2020; SM), Kuditipudi et al. (NeurIPS 2019; KWL) and Wu, Kungurtsev,
-//!   Mondelli (TMLR 2023; WKM) in `constructive.rs`, with waypoints in `two_layer.rs` and `three_layer.rs` and a bound on the
-//!   risk that is exact up to rounding;
+//! * the constructive path of Shevchenko, Mondelli (ICML 2020; SM), Kuditipudi et al. (NeurIPS 2019; KWL) and Wu,
+//!   Kungurtsev, Mondelli (TMLR 2023; WKM) in `constructive.rs`, with waypoints in `two_layer.rs` and `three_layer.rs`
+//!   and a bound on the risk that is exact up to rounding;
 //! * the straight line;
 //! * the straight line after the best matching of neurons, in `matching.rs`;
 //! * a trained quadratic curve, in `bezier.rs`.

@@ -11,8 +11,8 @@ const SEARCH_STEPS: usize = 12;
 /// The reciprocal golden ratio.
 const GOLDEN_RATIO: f64 = 0.618_033_988_749_894_8;
 
-/// Evaluates the loss of networks on a fixed sample, without the ridge: the function that is convex or constant on the segments
-/// of a constructive path.
+/// Evaluates the loss of networks on a fixed sample, without the ridge: the function that is convex or constant on the
+/// segments of a constructive path.
 #[derive(Clone, Copy)]
 pub struct LossEvaluator<'a> {
     /// The model.
@@ -60,8 +60,8 @@ pub struct Profile {
 
 impl Profile {
     /// Evaluates a path at `samples` equally spaced parameters. The waypoints of a constructive path must be among them
-    /// (`samples - 1` a multiple of the number of segments), so that the maxima on its convex segments, which are at their ends,
-    /// are exact.
+    /// (`samples - 1` a multiple of the number of segments), so that the maxima on its convex segments, which are at
+    /// their ends, are exact.
     pub fn of(path: &Path, samples: usize, evaluator: &LossEvaluator<'_>) -> Self {
         let last = (samples - 1) as f64;
         let (loss, accuracy): (Vec<f64>, Vec<f64>) =

@@ -1,7 +1,8 @@
 //! The constructive path of three-layer networks: nine straight segments (SM; KWL; WKM section 5).
 //!
-//! Halves I of the first and J of the second hidden layer are kept in P, their complements in Q (primed). "Keep J" has the
-//! output weights of J doubled and the others zero; "keep I, J" also has the weights u from I doubled and the others zero.
+//! Halves I of the first and J of the second hidden layer are kept in P, their complements in Q (primed). "Keep J" has
+//! the output weights of J doubled and the others zero; "keep I, J" also has the weights u from I doubled and the
+//! others zero.
 //!
 //! ```text
 //! 0  P
@@ -16,8 +17,8 @@
 //! 9  Q                                    a changes
 //! ```
 //!
-//! Biases belong to the weights into their neuron. The construction of the theory first moves the reduced network of P back
-//! into J; here that of Q is written to J directly, which needs four segments fewer and has the same bound.
+//! Biases belong to the weights into their neuron. The construction of the theory first moves the reduced network of P
+//! back into J; here that of Q is written to J directly, which needs four segments fewer and has the same bound.
 
 use super::constructive::{PathStructure, WaypointArray};
 use crate::network::{Family, Network, ParameterVector};
@@ -82,8 +83,8 @@ pub(super) fn waypoints(
             neurons.slice_mut(s![at, a..]).assign(&(2.0 * &of.slice(s![j, a..])));
         }
     };
-    // Sets the incoming weights of the neurons in `at` to those of `from`: doubled for the weights from the neurons `rows` of the
-    // first layer, zero for the others.
+    // Sets the incoming weights of the neurons in `at` to those of `from`: doubled for the weights from the neurons
+    // `rows` of the first layer, zero for the others.
     let copy = |draft: &mut Draft<'_>, layer: SecondLayer<'_>, rows: &[usize], from: &[usize], at: &[usize]| {
         let SecondLayer { u, neurons } = layer;
         for (&j, &at) in from.iter().zip(at) {

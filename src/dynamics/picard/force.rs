@@ -39,8 +39,8 @@ impl<'a, R: Real> FrozenForce<'a, R> {
         FrozenForce { ensemble, samples, path, threads, workspace, residual, sums: None }
     }
 
-    /// Adds the sum of the neurons' features at every node, from step `first` on, to `sums` (nodes, n, K) while the particles
-    /// are integrated.
+    /// Adds the sum of the neurons' features at every node, from step `first` on, to `sums` (nodes, n, K) while the
+    /// particles are integrated.
     pub(super) fn accumulate_into(mut self, first: u64, sums: &'a mut [f64]) -> Self {
         self.sums = Some(PredictionSums { values: sums, first, next: first });
         self
@@ -64,7 +64,7 @@ impl<R: Real> Force<R> for FrozenForce<'_, R> {
         let Ensemble { network, width, objective, .. } = *ensemble;
         path.residual(at, residual);
         let model = TwoLayerModel { network, width, threads: *threads };
-        let f = workspace.gradient_for_residuals(model, objective.ridge, theta, (samples, residual), out);
+        let f = workspace.gradient_for_residuals(model, objective.ridge, theta, samples, residual, out);
         // At a node, fraction 0, `theta` is the integrator's solution; elsewhere it is an intermediate stage.
         if let Some(sums) = sums.as_mut().filter(|sums| at.fraction == 0.0 && sums.next == at.step) {
             let neurons = width as f64;

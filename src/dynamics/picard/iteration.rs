@@ -9,8 +9,8 @@ use crate::dynamics::{Ensemble, State};
 pub enum Guess {
     /// The predictions at the window's start.
     Constant,
-    /// The labels after the window's start, for which the half-squared loss has zero residuals: a second guess, to test that
-    /// the fixed point does not depend on it.
+    /// The labels after the window's start, for which the half-squared loss has zero residuals: a second guess, to test
+    /// that the fixed point does not depend on it.
     Labels,
 }
 
@@ -92,8 +92,8 @@ impl<'m, 'a, R: Real> PicardIteration<'m, 'a, R> {
         self.differences.len() - 1
     }
 
-    /// Estimated fraction of the work that is done, in [0, 1]: converged windows, and for the current window the logarithm of
-    /// the reduction of its difference relative to that required.
+    /// Estimated fraction of the work that is done, in [0, 1]: converged windows, and for the current window the
+    /// logarithm of the reduction of its difference relative to that required.
     pub fn fraction_done(&self) -> f64 {
         let part = match &self.differences[self.window()][..] {
             [first, .., last] if last < first => (last / first).ln() / (self.settings.tolerance / first).ln(),
@@ -157,7 +157,8 @@ impl<'m, 'a, R: Real> PicardIteration<'m, 'a, R> {
         IterationStatus::Continue
     }
 
-    /// The predictions of the fixed point over the whole horizon as a path of residuals; valid once the iteration has converged.
+    /// The predictions of the fixed point over the whole horizon as a path of residuals; valid once the iteration has
+    /// converged.
     pub fn into_path(mut self) -> FrozenPath<R> {
         let Ensemble { network, population, objective, .. } = self.map.ensemble;
         self.path.freeze(0, &self.predictions, objective.loss, &population.y, network.outputs);

@@ -8,8 +8,8 @@ use crate::network::{Batch, TwoLayer};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Parts of the ensemble that are integrated in parallel and whose predictions are added in order. A constant, so that results
-/// do not depend on the number of threads.
+/// Parts of the ensemble that are integrated in parallel and whose predictions are added in order. A constant, so that
+/// results do not depend on the number of threads.
 pub(crate) const SHARES: usize = 16;
 
 /// Largest number of blocks of neurons that are integrated together.
@@ -18,7 +18,8 @@ const MAX_BLOCKS: usize = 8;
 /// A function from `(first, width)` to the noise of the particles `first .. first + width` of the ensemble.
 pub type NoiseOf<'a, R> = dyn Fn(usize, usize) -> Box<dyn Noise<R>> + Sync + 'a;
 
-/// The trajectory map: from frozen predictions to the predictions of the particles that evolve under them (WKM section 4).
+/// The trajectory map: from frozen predictions to the predictions of the particles that evolve under them (WKM section
+/// 4).
 pub struct TrajectoryMap<'a, R> {
     /// The particles, the sample that expectations are taken over, and the objective.
     pub ensemble: Ensemble<'a, R, TwoLayer>,
@@ -51,8 +52,8 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
         )
     }
 
-    /// Integrates every particle of `state` under `path` for `steps` steps. Returns the predictions (steps + 1, n, K) at the
-    /// nodes; `state` is then that of the last node.
+    /// Integrates every particle of `state` under `path` for `steps` steps. Returns the predictions (steps + 1, n, K)
+    /// at the nodes; `state` is then that of the last node.
     pub fn apply(&self, path: &FrozenPath<R>, state: &mut State<R>, steps: usize) -> Vec<f64> {
         let Ensemble { network, width, .. } = self.ensemble;
         let layout = network.layout(width);

@@ -7,7 +7,8 @@ use crate::network::Loss;
 /// Nodes that a residual is interpolated from: a cubic in time, whose error has the order of classical Runge-Kutta.
 const STENCIL: usize = 4;
 
-/// Residuals `dloss(f_t(x), y) / n` of frozen predictions on the nodes `t = k h` of a horizon divided into equal windows.
+/// Residuals `dloss(f_t(x), y) / n` of frozen predictions on the nodes `t = k h` of a horizon divided into equal
+/// windows.
 #[derive(Clone, Debug)]
 pub struct FrozenPath<R> {
     /// Numbers per node, n K.
@@ -24,8 +25,8 @@ impl<R: Real> FrozenPath<R> {
         FrozenPath { len, window, residuals: vec![R::zero(); (steps + 1) * len], losses: vec![f64::NAN; steps + 1] }
     }
 
-    /// Sets the residuals of the nodes from `first` on, from predictions (nodes, n, K), a loss and labels `y` (n, K) with
-    /// `outputs` = K.
+    /// Sets the residuals of the nodes from `first` on, from predictions (nodes, n, K), a loss and labels `y` (n, K)
+    /// with `outputs` = K.
     pub fn freeze(&mut self, first: usize, predictions: &[f64], loss: Loss, y: &[f64], outputs: usize) {
         let mut residual = vec![0.0; self.len];
         for (node, f) in predictions.chunks_exact(self.len).enumerate() {
@@ -41,8 +42,8 @@ impl<R: Real> FrozenPath<R> {
         self.losses[step as usize]
     }
 
-    /// Writes the residuals (n, K) at a stage's time: those of a node, or between nodes the cubic through the four nearest nodes
-    /// of the window (fewer where the window has fewer).
+    /// Writes the residuals (n, K) at a stage's time: those of a node, or between nodes the cubic through the four
+    /// nearest nodes of the window (fewer where the window has fewer).
     pub fn residual(&self, at: StageTime, out: &mut Vec<R>) {
         let (step, fraction) = (at.step as usize, at.fraction);
         let node = |k: usize| &self.residuals[k * self.len..][..self.len];

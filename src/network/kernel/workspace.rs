@@ -147,7 +147,8 @@ impl<R: Real> TwoLayerWorkspace<R> {
         model: TwoLayerModel<'_>,
         ridge: f64,
         theta: &[R],
-        (samples, residual): (&Samples<R>, &[R]),
+        samples: &Samples<R>,
+        residual: &[R],
         out: &mut [R],
     ) -> &[f64] {
         self.forward(model, theta, samples, true);

@@ -1,8 +1,8 @@
 //! Figures of the neurons of a network and of the limit at the final time.
 //!
-//! Input weights are projected on the two leading principal axes of the weights of the limit; with one input the axes are the
-//! weight and the first output weight. Colours show the sign of the output weight. The clouds and their signs are listed in
-//! `records/groups.json`.
+//! Input weights are projected on the two leading principal axes of the weights of the limit; with one input the axes
+//! are the weight and the first output weight. Colours show the sign of the output weight. The clouds and their signs
+//! are listed in `records/groups.json`.
 
 use super::records::Records;
 use crate::config::Route;

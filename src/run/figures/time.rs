@@ -5,8 +5,8 @@ use super::records::Records;
 use crate::figure::{Axis, Figure, Legend, Panel};
 use crate::record::Measure;
 
-/// The figure: function distance and root-mean-square coupling distance, as medians over seeds with bands from the 5 % to the 95 %
-/// quantile.
+/// The figure: function distance and root-mean-square coupling distance, as medians over seeds with bands from the 5 %
+/// to the 95 % quantile.
 pub fn figure(records: &Records) -> Figure {
     let panels = [(Measure::Function, "‖f_{N} − f_{ρ}‖"), (Measure::CouplingRms, "rms coupling distance")];
     let mut figure = Figure::double_column();

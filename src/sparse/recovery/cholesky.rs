@@ -1,5 +1,5 @@
-//! Tiled Cholesky factorisation: a single tile for small matrices; for large ones the tiles of a step are computed in parallel.
-//! The tiling depends on the order of the matrix only, and so does every rounding error.
+//! Tiled Cholesky factorisation: a single tile for small matrices; for large ones the tiles of a step are computed in
+//! parallel. The tiling depends on the order of the matrix only, and so does every rounding error.
 
 use super::dense::column_blocks;
 use super::product::{GRAIN, MatrixBlock, add_self_product};
@@ -97,8 +97,8 @@ impl Cholesky {
         column_blocks(b, TILE).into_par_iter().with_max_len(1).for_each(|block| self.solve_from(block, 0));
     }
 
-    /// Solves for the columns of a block whose rows in the tiles before `first` are zero; these rows of the result are not
-    /// computed.
+    /// Solves for the columns of a block whose rows in the tiles before `first` are zero; these rows of the result are
+    /// not computed.
     fn solve_from(&self, mut b: MatMut<'_, f64>, first: usize) {
         let count = self.tiles.len();
         let side = |i: usize| TILE.min(self.order - i * TILE);

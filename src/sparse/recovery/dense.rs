@@ -1,5 +1,5 @@
-//! Dense kernels. Every sum is divided into blocks that depend on the sizes only, so that results do not depend on the number
-//! of threads.
+//! Dense kernels. Every sum is divided into blocks that depend on the sizes only, so that results do not depend on the
+//! number of threads.
 
 use super::product::{GRAIN, MatrixBlock, add_self_product};
 use crate::compute::vector::{axpy, axpy_four, dot};
@@ -55,8 +55,8 @@ pub fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| a - b).collect()
 }
 
-/// Sums over the samples x_i, the columns of `xt` (d, n), where `term(i, x_i)` returns `(value_i, c_i)`: `sum_i value_i` and
-/// `sum_i c_i x_i` (d). Each sample is read from memory once.
+/// Sums over the samples x_i, the columns of `xt` (d, n), where `term(i, x_i)` returns `(value_i, c_i)`: `sum_i
+/// value_i` and `sum_i c_i x_i` (d). Each sample is read from memory once.
 pub fn sum_over_samples(xt: MatRef<'_, f64>, term: impl Fn(usize, &[f64]) -> (f64, f64) + Sync) -> (f64, Vec<f64>) {
     let (d, n) = (xt.nrows(), xt.ncols());
     let part = |samples: std::ops::Range<usize>| {
@@ -127,8 +127,8 @@ pub fn symmetric_times(a: MatRef<'_, f64>, v: &[f64]) -> Vec<f64> {
     out
 }
 
-/// `sum_i s_i x_i x_i^T` (d, d) for the samples in the columns of `xt` (d, n) and scales s (n), or `s = 1` without scales. One
-/// triangle is computed and copied to the other.
+/// `sum_i s_i x_i x_i^T` (d, d) for the samples in the columns of `xt` (d, n) and scales s (n), or `s = 1` without
+/// scales. One triangle is computed and copied to the other.
 pub fn gram(xt: MatRef<'_, f64>, scale: Option<&[f64]>) -> Mat<f64> {
     let d = xt.nrows();
     let mut whole = Mat::zeros(d, d);
@@ -145,7 +145,8 @@ fn block_side(d: usize) -> usize {
     d.div_ceil(4).next_multiple_of(GRAIN).clamp(2 * GRAIN, 10 * GRAIN)
 }
 
-/// A block on or below the diagonal of a square matrix and the transposed block above it; `None` for a block on the diagonal.
+/// A block on or below the diagonal of a square matrix and the transposed block above it; `None` for a block on the
+/// diagonal.
 struct OppositeBlocks<'a> {
     below: MatrixBlock<'a>,
     above: Option<MatMut<'a, f64>>,
@@ -226,8 +227,9 @@ pub fn eigenvalues(a: MatRef<'_, f64>) -> Vec<f64> {
     a.self_adjoint_eigenvalues(Side::Lower).unwrap_or_else(|_| vec![f64::NAN; a.nrows()])
 }
 
-/// The largest eigenvalue of a symmetric positive semi-definite operator on R^d: from the full spectrum of `matrix()` for small
-/// d, else from `times` (the product with a vector) by the Lanczos iteration with full reorthogonalisation and a fixed start.
+/// The largest eigenvalue of a symmetric positive semi-definite operator on R^d: from the full spectrum of `matrix()`
+/// for small d, else from `times` (the product with a vector) by the Lanczos iteration with full reorthogonalisation
+/// and a fixed start.
 pub fn largest_eigenvalue(d: usize, matrix: impl FnOnce() -> Arc<Mat<f64>>, times: impl Fn(&[f64]) -> Vec<f64>) -> f64 {
     if d <= FULL_SPECTRUM_ORDER {
         return eigenvalues(Mat::as_ref(&matrix())).last().copied().unwrap_or(0.0);

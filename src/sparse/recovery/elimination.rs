@@ -1,14 +1,14 @@
-//! Greedy elimination: one entry is dropped at a time, that of least cost first (optimal brain compression; Frantar, Alistarh,
-//! NeurIPS 2022), with the inverse updated by elimination.
+//! Greedy elimination: one entry is dropped at a time, that of least cost first (optimal brain compression; Frantar,
+//! Alistarh, NeurIPS 2022), with the inverse updated by elimination.
 //!
 //! ```text
 //! p = argmin v_j^2 / P_jj;   v -= (v_p / P_pp) P[:, p];   P -= P[:, p] P[p, :] / P_pp;   remove p
 //! ```
 //!
-//! Afterwards `P` is `(H_SS)^-1` and `v` is `P_Q(v)`. In this form every step reads and writes the whole of `P`. Here the
-//! rank-one terms `u u^T`, `u = P[:, p] / sqrt(P_pp)`, are deferred: only the diagonal, and the one column that a step needs,
-//! are updated at every step; [`PENDING`] terms at a time are then subtracted by one matrix product, which also restricts `P`
-//! to the remaining entries.
+//! Afterwards `P` is `(H_SS)^-1` and `v` is `P_Q(v)`. In this form every step reads and writes the whole of `P`. Here
+//! the rank-one terms `u u^T`, `u = P[:, p] / sqrt(P_pp)`, are deferred: only the diagonal, and the one column that a
+//! step needs, are updated at every step; [`PENDING`] terms at a time are then subtracted by one matrix product, which
+//! also restricts `P` to the remaining entries.
 
 use super::dense::column_blocks;
 use crate::compute::vector::axpy;
@@ -41,8 +41,8 @@ pub struct EliminationStep {
     pub cost: f64,
 }
 
-/// Drops all but `k` entries of `v` (d) one by one, `inverse` being `H^-1` (d, d). Of entries of equal cost the one of higher
-/// index is dropped.
+/// Drops all but `k` entries of `v` (d) one by one, `inverse` being `H^-1` (d, d). Of entries of equal cost the one of
+/// higher index is dropped.
 pub fn eliminate(v: &[f64], inverse: MatRef<'_, f64>, k: usize) -> Elimination {
     let d = v.len();
     let mut steps = Vec::with_capacity(d.saturating_sub(k));

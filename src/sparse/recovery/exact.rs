@@ -1,5 +1,5 @@
-//! The support of least cost by branch and bound: the cost of dropping a set is monotone in the set, so that a branch whose
-//! dropped entries already cost more than the best known support is pruned.
+//! The support of least cost by branch and bound: the cost of dropping a set is monotone in the set, so that a branch
+//! whose dropped entries already cost more than the best known support is pruned.
 
 use super::inverse::DampedInverse;
 use super::{RecoveryError, eliminate, refine_by_swaps};
@@ -8,7 +8,8 @@ use faer::{Mat, MatRef};
 /// Largest number of supports that is searched.
 pub const MAX_SUPPORTS: f64 = 5e6;
 
-/// The `k` indices, increasing, whose complement `Q` has the least cost `v_Q^T (H^-1_QQ)^-1 v_Q` (I-OBS with exact selection).
+/// The `k` indices, increasing, whose complement `Q` has the least cost `v_Q^T (H^-1_QQ)^-1 v_Q` (I-OBS with exact
+/// selection).
 ///
 /// # Errors
 /// [`RecoveryError::TooManySupports`] where there are more than [`MAX_SUPPORTS`] supports.
@@ -67,7 +68,8 @@ struct SupportSearch {
 }
 
 impl SupportSearch {
-    /// Decides on the first of the entries `indices`, whose point and inverse, given the entries dropped so far, are `v` and `p`.
+    /// Decides on the first of the entries `indices`, whose point and inverse, given the entries dropped so far, are
+    /// `v` and `p`.
     fn branch(&mut self, v: &[f64], p: MatRef<'_, f64>, indices: &[usize], cost: f64, kept: &mut Vec<usize>) {
         let undecided = indices.len();
         if self.drops == 0 {

@@ -5,11 +5,12 @@
 //! F = lambda I + (1/n) sum_i g_i g_i^T,  g_i = phi'(<x_i, w>, y_i) x_i
 //! ```
 //!
-//! The papers compute the inverse by one rank-one update per sample; here the same matrix is formed by one product and factored
-//! once.
+//! The papers compute the inverse by one rank-one update per sample; here the same matrix is formed by one product and
+//! factored once.
 //!
-//! WoodTaylor drops the entries of least `(w_q - [F^-1 g]_q)^2 / (2 [F^-1]_qq)` and projects the point `w - F^-1 g`: an I-OBS
-//! step with `F` as the Hessian and a diagonal selection. WoodFisher assumes that `w` is a minimum, and neglects `g`.
+//! WoodTaylor drops the entries of least `(w_q - [F^-1 g]_q)^2 / (2 [F^-1]_qq)` and projects the point `w - F^-1 g`: an
+//! I-OBS step with `F` as the Hessian and a diagonal selection. WoodFisher assumes that `w` is a minimum, and neglects
+//! `g`.
 
 use super::dense::{difference, gram, inner_products, norm};
 use super::inverse::DampedInverse;
@@ -69,7 +70,8 @@ impl RecoveryAlgorithm for Fisher {
     }
 }
 
-/// The minimiser without a sparsity constraint (d), by damped Newton steps with step halving from the start of the problem.
+/// The minimiser without a sparsity constraint (d), by damped Newton steps with step halving from the start of the
+/// problem.
 pub(super) fn dense_minimum(problem: &SparseProblem, settings: &Settings) -> Result<Vec<f64>, RecoveryError> {
     let mut w = problem.start().to_vec();
     let damping = settings.damping.of(problem);

@@ -1,7 +1,7 @@
 //! HTP: hard thresholding pursuit (Foucart 2011), least squares on `supp T_k(w - mu g)`.
 //!
-//! After a least-squares solve the gradient vanishes on the support, so that the normalised step of NIHT would be 0/0. The step
-//! mu is one over the mean of the diagonal of H.
+//! After a least-squares solve the gradient vanishes on the support, so that the normalised step of NIHT would be 0/0.
+//! The step mu is one over the mean of the diagonal of H.
 
 use super::dense::{norm, sample};
 use super::omp::least_squares;

@@ -115,8 +115,8 @@ impl DampedInverse {
     }
 }
 
-/// Solves `(A + lambda I) x = b` for a symmetric matrix, with the smallest `lambda` of [`DampedInverse::new`] from 0; returns the
-/// solution and the relative damping.
+/// Solves `(A + lambda I) x = b` for a symmetric matrix, with the smallest `lambda` of [`DampedInverse::new`] from 0;
+/// returns the solution and the relative damping.
 pub(super) fn solve_damped(a: Mat<f64>, b: &[f64]) -> Result<(Vec<f64>, f64), RecoveryError> {
     let inverse = DampedInverse::new(Arc::new(a), 0.0)?;
     Ok((inverse.solve(b), inverse.damping))

@@ -1,6 +1,6 @@
-//! The lasso by FISTA (Beck, Teboulle 2009): soft thresholding at `lambda / L` with Nesterov's momentum, for a geometrically
-//! decreasing path of `lambda` from `|X^T y|_inf`, each started at the previous solution; then least squares on the support of
-//! the `k` largest entries.
+//! The lasso by FISTA (Beck, Teboulle 2009): soft thresholding at `lambda / L` with Nesterov's momentum, for a
+//! geometrically decreasing path of `lambda` from `|X^T y|_inf`, each started at the previous solution; then least
+//! squares on the support of the `k` largest entries.
 //!
 //! An iteration is one `lambda` of the path. The best of them is that whose least-squares solution has the least value.
 
@@ -45,7 +45,8 @@ impl RecoveryAlgorithm for Lasso {
         self.index += 1;
         self.weight *= RATIO;
         self.solution = fista(problem, std::mem::take(&mut self.solution), self.weight, self.step);
-        // A solution with fewer than k nonzero entries is not filled up with zero entries, whose choice would be arbitrary.
+        // A solution with fewer than k nonzero entries is not filled up with zero entries, whose choice would be
+        // arbitrary.
         let mut support = largest_entries(&self.solution, self.k);
         support.retain(|&j| self.solution[j] != 0.0);
         let empty = || RecoveryStep::plain(vec![0.0; self.solution.len()]);

@@ -97,8 +97,8 @@ impl RecoveryMethod {
         }
     }
 
-    /// Whether the method applies to problems of n samples, d unknowns and k entries: CoSaMP solves least-squares problems on up
-    /// to `3k` columns, and needs `3k <= min(n, d)`.
+    /// Whether the method applies to problems of n samples, d unknowns and k entries: CoSaMP solves least-squares
+    /// problems on up to `3k` columns, and needs `3k <= min(n, d)`.
     pub fn applies(self, n: usize, d: usize, k: usize) -> bool {
         self != RecoveryMethod::CoSaMp || 3 * k <= n.min(d)
     }
@@ -135,8 +135,8 @@ impl RecoveryMethod {
         })
     }
 
-    /// The first iterate (d): the start of the problem; 0 for OMP and the lasso; the dense minimiser, which is pruned, for
-    /// WoodFisher.
+    /// The first iterate (d): the start of the problem; 0 for OMP and the lasso; the dense minimiser, which is pruned,
+    /// for WoodFisher.
     pub(super) fn start(self, problem: &SparseProblem, settings: &Settings) -> Result<Vec<f64>, RecoveryError> {
         match self {
             RecoveryMethod::Omp | RecoveryMethod::Lasso => Ok(vec![0.0; problem.unknowns()]),

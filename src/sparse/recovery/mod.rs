@@ -1,5 +1,5 @@
-//! Sparse recovery: minimise `f(w) = sum_i phi(<x_i, w>, y_i)` over the `w` in R^d with at most `k` entries that are not
-//! zero.
+//! Sparse recovery: minimise `f(w) = sum_i phi(<x_i, w>, y_i)` over the `w` in R^d with at most `k` entries that are
+//! not zero.
 //!
 //! ```text
 //! g = grad f(w),  H = hess f(w),  L = lambda_max(H)
@@ -8,8 +8,9 @@
 //! ```
 //!
 //! An algorithm is a [`RecoveryAlgorithm`], a map from an iterate to the next. The second-order methods
-//! combine two rules: [`Selection`] chooses the support of the next iterate, [`ValueRule`] the values on it. [`solve()`] is the
-//! loop around every algorithm: it keeps the best iterate, detects cycles of supports, and reports why it stopped.
+//! combine two rules: [`Selection`] chooses the support of the next iterate, [`ValueRule`] the values on it.
+//! [`solve()`] is the loop around every algorithm: it keeps the best iterate, detects cycles of supports, and reports
+//! why it stopped.
 //!
 //! | file | algorithm | iteration |
 //! |---|---|---|

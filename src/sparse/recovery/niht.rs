@@ -42,7 +42,8 @@ impl RecoveryAlgorithm for Niht {
     fn step(&mut self, problem: &SparseProblem, w: &[f64]) -> Result<RecoveryStep, RecoveryError> {
         let g = problem.quadratic_gradient(w);
         let current = support(w);
-        // Where the start is zero or has more than k entries, the support is that of the largest entries of the gradient.
+        // Where the start is zero or has more than k entries, the support is that of the largest entries of the
+        // gradient.
         let current = if current.is_empty() || current.len() > self.k { largest_entries(&g, self.k) } else { current };
         let on_support = restricted(&g, &current);
         let (numerator, denominator) = (dot(&on_support, &on_support), squared_image_norm(problem, &on_support));

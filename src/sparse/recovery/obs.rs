@@ -1,5 +1,5 @@
-//! I-OBS: the iterative optimal brain surgeon (WMSKA, Wu et al., NeurIPS 2024), a Newton step followed by a projection onto
-//! sparse vectors.
+//! I-OBS: the iterative optimal brain surgeon (WMSKA, Wu et al., NeurIPS 2024), a Newton step followed by a projection
+//! onto sparse vectors.
 //!
 //! ```text
 //! v = w - eta (H + lambda I)^-1 g;   Q = the entries dropped by the selection;   w <- the value rule on the others

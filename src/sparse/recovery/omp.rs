@@ -57,8 +57,8 @@ impl RecoveryAlgorithm for Omp {
     }
 }
 
-/// The least-squares solution on a support (increasing indices). Where the columns are linearly dependent it is damped, and the
-/// step reports the damping.
+/// The least-squares solution on a support (increasing indices). Where the columns are linearly dependent it is damped,
+/// and the step reports the damping.
 ///
 /// # Errors
 /// [`RecoveryError::Indefinite`] where all columns are zero.

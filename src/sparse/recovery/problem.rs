@@ -82,7 +82,8 @@ fn sigmoid(a: f64) -> f64 {
     1.0 / (1.0 + (-a).exp())
 }
 
-/// A problem of sparse recovery: a function on R^d that is a sum over `n` samples, a start, and its sparse minimiser where known.
+/// A problem of sparse recovery: a function on R^d that is a sum over `n` samples, a start, and its sparse minimiser
+/// where known.
 pub struct SparseProblem {
     /// The transposed design (d, n), one sample per column.
     xt: Mat<f64>,
@@ -100,8 +101,8 @@ pub struct SparseProblem {
 }
 
 impl SparseProblem {
-    /// A problem from a transposed design (d, n; one sample per column), measurements (n), and, where known, the truth (d). The
-    /// start is 0.
+    /// A problem from a transposed design (d, n; one sample per column), measurements (n), and, where known, the truth
+    /// (d). The start is 0.
     ///
     /// # Errors
     /// [`RecoveryError`] for an empty design, lengths that do not match, and entries that are not finite.
@@ -216,8 +217,8 @@ impl SparseProblem {
         self.xty.get_or_init(|| sum_over_samples(self.design(), |i, _| (0.0, self.y[i])).1)
     }
 
-    /// The gradient `X^T X w - X^T y` (d) for the squared loss, from the Gram matrix: cheaper than a pass over the samples, as only
-    /// the columns of the support of `w` are read.
+    /// The gradient `X^T X w - X^T y` (d) for the squared loss, from the Gram matrix: cheaper than a pass over the
+    /// samples, as only the columns of the support of `w` are read.
     pub fn gradient_by_gram(&self, w: &[f64]) -> Vec<f64> {
         difference(&symmetric_times(self.gram(), w), self.xty())
     }
@@ -227,7 +228,8 @@ impl SparseProblem {
         self.gram.get().is_some()
     }
 
-    /// The gradient (d) for the squared loss: from the Gram matrix where it has been formed, else by a pass over the samples.
+    /// The gradient (d) for the squared loss: from the Gram matrix where it has been formed, else by a pass over the
+    /// samples.
     pub fn quadratic_gradient(&self, w: &[f64]) -> Vec<f64> {
         if self.gram_is_formed() { self.gradient_by_gram(w) } else { self.value_and_gradient(w).1 }
     }
@@ -242,8 +244,8 @@ impl SparseProblem {
         Arc::new(gram(self.design(), Some(&scale)))
     }
 
-    /// The smoothness constant `L`: the largest eigenvalue of the Hessian for the squared loss, of its bound `X^T X / 4` for the
-    /// logistic loss, and of the Hessian at the start (with absolute curvatures) for the other losses.
+    /// The smoothness constant `L`: the largest eigenvalue of the Hessian for the squared loss, of its bound `X^T X /
+    /// 4` for the logistic loss, and of the Hessian at the start (with absolute curvatures) for the other losses.
     pub fn smoothness(&self) -> f64 {
         let of = |scale: &(dyn Fn(usize) -> f64 + Sync)| {
             largest_eigenvalue(

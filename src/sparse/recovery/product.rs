@@ -1,11 +1,12 @@
-//! Products `C += alpha A diag(s) A^T` of a matrix stored by columns with its transpose, the lower triangle only: `X^T X`, and
-//! the update of the trailing submatrix in a Cholesky factorisation.
+//! Products `C += alpha A diag(s) A^T` of a matrix stored by columns with its transpose, the lower triangle only: `X^T
+//! X`, and the update of the trailing submatrix in a Cholesky factorisation.
 //!
-//! Columns of A are copied into panels of the height, and of the width, of a register tile, so that a tile reads both its
-//! factors contiguously (Goto, van de Geijn 2008). The blocks of C are then computed in parallel, [`DEPTH`] columns at a time,
-//! so that a panel of the right factor stays in the first-level cache while the panels of the left factor are streamed from the
-//! second. An entry of C is a sum over columns in order, in partial sums of `DEPTH` columns: its value depends neither on the
-//! shape of the register tile, and so on the instruction set, nor on the distribution of C over threads.
+//! Columns of A are copied into panels of the height, and of the width, of a register tile, so that a tile reads both
+//! its factors contiguously (Goto, van de Geijn 2008). The blocks of C are then computed in parallel, [`DEPTH`] columns
+//! at a time, so that a panel of the right factor stays in the first-level cache while the panels of the left factor
+//! are streamed from the second. An entry of C is a sum over columns in order, in partial sums of `DEPTH` columns: its
+//! value depends neither on the shape of the register tile, and so on the instruction set, nor on the distribution of C
+//! over threads.
 
 use crate::compute::{Job, Kernel, Pass, Simd};
 use faer::{MatMut, MatRef};
@@ -34,8 +35,9 @@ pub struct MatrixBlock<'a> {
     pub entries: MatMut<'a, f64>,
 }
 
-/// Adds `alpha A diag(s) A^T` to blocks of `side` rows and columns (the last may be smaller), for A (d, n) with contiguous
-/// columns and scales s (n), or `s = 1` without. Entries above the diagonal in blocks on the diagonal may not be updated.
+/// Adds `alpha A diag(s) A^T` to blocks of `side` rows and columns (the last may be smaller), for A (d, n) with
+/// contiguous columns and scales s (n), or `s = 1` without. Entries above the diagonal in blocks on the diagonal may
+/// not be updated.
 ///
 /// # Panics
 /// If `side` is not a multiple of [`GRAIN`], the number of scales is not n, or columns are not contiguous.
@@ -127,13 +129,14 @@ impl Job<f64> for CopyPanels<'_> {
     }
 }
 
-/// The part of a panel buffer that holds the columns from `first` on, for blocks of `rows` rows in panels of `height` rows.
+/// The part of a panel buffer that holds the columns from `first` on, for blocks of `rows` rows in panels of `height`
+/// rows.
 fn panels_from(all: &mut [f64], rows: usize, height: usize, first: usize) -> &mut [f64] {
     &mut all[rows.next_multiple_of(height) * first..]
 }
 
-/// Copies a matrix into panels of `height` rows, each stored column by column; the last panel is padded with zeros. Columns are
-/// multiplied by their scales.
+/// Copies a matrix into panels of `height` rows, each stored column by column; the last panel is padded with zeros.
+/// Columns are multiplied by their scales.
 #[inline(always)]
 fn copy_panels<S: Simd<f64>>(simd: S, from: MatRef<'_, f64>, scale: Option<&[f64]>, height: usize, to: &mut [f64]) {
     let depth = from.ncols();

@@ -1,6 +1,6 @@
-//! The problems of the published simulation (github DiyuanWu/woodtaylor_simulation), drawn from the same random stream, so that
-//! its curves are reproduced value for value: a Mersenne Twister, 24-bit uniforms, and the Box-Muller transform in blocks of
-//! sixteen, in single precision. Used for that comparison only.
+//! The problems of the published simulation (github DiyuanWu/woodtaylor_simulation), drawn from the same random stream,
+//! so that its curves are reproduced value for value: a Mersenne Twister, 24-bit uniforms, and the Box-Muller transform
+//! in blocks of sixteen, in single precision. Used for that comparison only.
 
 use super::{RecoveryError, SampleLoss, SparseProblem};
 use faer::Mat;

@@ -1,5 +1,6 @@
-//! Measurements of the quantities that the theorems bound: for each statement the largest ratio of the measured error to its
-//! bound, which must not exceed 1. The statements are from WMSKA and from Shen, Li (JMLR 2018); `docs/theory.md` proves each.
+//! Measurements of the quantities that the theorems bound: for each statement the largest ratio of the measured error
+//! to its bound, which must not exceed 1. The statements are from WMSKA and from Shen, Li (JMLR 2018); `docs/theory.md`
+//! proves each.
 
 use super::dense::{difference, eigenvalues, norm, principal};
 use super::threshold::support;
@@ -34,8 +35,8 @@ impl BoundedStep {
     }
 }
 
-/// The expansion factor `nu` of hard thresholding (Shen, Li 2018): `|T_k(v) - w*|^2 <= nu |v - w*|^2` for every `v` in R^d and
-/// every `w*` with k* <= k nonzero entries; `sparsity` is k*.
+/// The expansion factor `nu` of hard thresholding (Shen, Li 2018): `|T_k(v) - w*|^2 <= nu |v - w*|^2` for every `v` in
+/// R^d and every `w*` with k* <= k nonzero entries; `sparsity` is k*.
 pub fn expansion_factor(d: usize, k: usize, sparsity: usize) -> f64 {
     let m = sparsity.min(d - k) as f64;
     if m == 0.0 {
@@ -87,8 +88,8 @@ struct ThresholdTrial {
 }
 
 impl ThresholdTrial {
-    /// Draws a trial. Half of the trials are near the worst case: entries of equal size outside the support, and entries on it
-    /// moved towards that size.
+    /// Draws a trial. Half of the trials are near the worst case: entries of equal size outside the support, and
+    /// entries on it moved towards that size.
     fn draw(rng: &mut Stream) -> Self {
         let d = rng.random_range(2..40usize);
         let sparsity = rng.random_range(1..d);
@@ -137,8 +138,8 @@ fn nearest_sign(problem: &SparseProblem, truth: &[f64], w: &[f64]) -> Vec<f64> {
     if far { opposite } else { truth.to_vec() }
 }
 
-/// The steps of a run whose errors are above rounding. `bound(w, next, truth)` is the bound on the error after a step from `w`;
-/// steps without one are left out.
+/// The steps of a run whose errors are above rounding. `bound(w, next, truth)` is the bound on the error after a step
+/// from `w`; steps without one are left out.
 fn steps(
     problem: &SparseProblem,
     method: RecoveryMethod,
@@ -234,9 +235,10 @@ fn with_uniform_factor(
 }
 
 /// I-OBS near a minimum `w*` of a function with an M-Lipschitz Hessian, undamped: `e+ <= (1 + c) M / (2 mu) e^2`, with
-/// `c = sqrt((d - k)/(d - k*))` for the magnitude selection that keeps its values, and `c = sqrt(L/mu (d - k)/(d - k*))` for
-/// the exact one that compensates; mu and L the ends of the spectrum of the Hessian at `w`, M a bound on the segment to
-/// `w*`. Steps from points where the Hessian is not positive definite, or was damped, are left out: the theorem is local.
+/// `c = sqrt((d - k)/(d - k*))` for the magnitude selection that keeps its values, and `c = sqrt(L/mu (d - k)/(d -
+/// k*))` for the exact one that compensates; mu and L the ends of the spectrum of the Hessian at `w`, M a bound on the
+/// segment to `w*`. Steps from points where the Hessian is not positive definite, or was damped, are left out: the
+/// theorem is local.
 ///
 /// # Errors
 /// Those of [`solve`].

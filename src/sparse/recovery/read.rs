@@ -7,12 +7,12 @@ use ndarray_npy::{NpzReader, ReadNpyError, ReadNpzError};
 use std::io::Cursor;
 use std::path::Path;
 
-/// The problem in an `.npz` archive (its bytes): `X` (n, d), `y` (n), and optionally `w_star` (d) and `w0` (d); float64 or
-/// float32.
+/// The problem in an `.npz` archive (its bytes): `X` (n, d), `y` (n), and optionally `w_star` (d) and `w0` (d); float64
+/// or float32.
 ///
 /// # Errors
-/// [`RecoveryError::File`] for a damaged archive, missing arrays, other types, shapes that do not match and values that are not
-/// finite.
+/// [`RecoveryError::File`] for a damaged archive, missing arrays, other types, shapes that do not match and values that
+/// are not finite.
 pub fn read_problem(path: &Path, bytes: &[u8], loss: SampleLoss) -> Result<SparseProblem, RecoveryError> {
     let wrong = |message: String| RecoveryError::File { path: path.into(), message };
     let damaged = |error: ReadNpzError| wrong(format!("not a readable .npz archive: {error}"));

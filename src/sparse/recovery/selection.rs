@@ -10,8 +10,8 @@ pub enum Selection {
     Magnitude,
     /// The largest `v_j^2 / [H^-1]_jj`: the cost of dropping `j` alone (Hassibi, Stork 1993).
     Diagonal,
-    /// Entries are dropped one at a time, that of least cost given those dropped before: optimal brain compression (Frantar,
-    /// Alistarh 2022).
+    /// Entries are dropped one at a time, that of least cost given those dropped before: optimal brain compression
+    /// (Frantar, Alistarh 2022).
     Greedy,
     /// The greedy support, improved by exchanges of one kept for one dropped entry while one lowers the cost.
     SwapRefined,

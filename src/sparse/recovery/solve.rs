@@ -29,8 +29,9 @@ impl Settings {
         Settings { k, iterations: 1000, step: 1.0, damping: super::Damping::Auto, tolerance: 1e-12, reached: 0.0 }
     }
 
-    /// The settings that reproduce the published code of WMSKA on `n` samples: its gradient is that of the *mean* of squares,
-    /// `2/n` times ours, while its Hessian and its `L` are those of `X^T X`, so that its steps are `2/n` of ours.
+    /// The settings that reproduce the published code of WMSKA on `n` samples: its gradient is that of the *mean* of
+    /// squares, `2/n` times ours, while its Hessian and its `L` are those of `X^T X`, so that its steps are `2/n` of
+    /// ours.
     pub fn author(k: usize, n: usize) -> Self {
         Settings { step: 2.0 / n as f64, tolerance: 0.0, ..Self::new(k) }
     }
@@ -65,12 +66,14 @@ pub trait RecoveryAlgorithm {
     /// [`RecoveryError::TooManySupports`] for an exact search that is too large.
     fn step(&mut self, problem: &SparseProblem, w: &[f64]) -> Result<RecoveryStep, RecoveryError>;
 
-    /// Whether the next iterate depends on the support of the current one only, so that a repeated support means a cycle.
+    /// Whether the next iterate depends on the support of the current one only, so that a repeated support means a
+    /// cycle.
     fn depends_on_support_only(&self) -> bool {
         false
     }
 
-    /// Whether an iterate equal to the previous one means convergence; false for methods with a prescribed sequence of steps.
+    /// Whether an iterate equal to the previous one means convergence; false for methods with a prescribed sequence of
+    /// steps.
     fn converges_when_stationary(&self) -> bool {
         true
     }

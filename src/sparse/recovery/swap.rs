@@ -12,7 +12,8 @@ const MAX_SWAPS_PER_ENTRY: usize = 20;
 /// An exchange must lower the cost by more than this fraction of it.
 const MIN_RELATIVE_GAIN: f64 = 1e-12;
 
-/// Improves a support (increasing) by exchanges until none lowers the quadratic model of `f`; returns the support, increasing.
+/// Improves a support (increasing) by exchanges until none lowers the quadratic model of `f`; returns the support,
+/// increasing.
 ///
 /// At the projected point `z`, dropping `i` of `S` costs `z_i^2 / (2 (H_SS^-1)_ii)`, and adding `j` gains
 /// `r_j^2 / (2 s_j)` with `r = H(v - z)` and `s_j = H_jj - H_jS H_SS^-1 H_Sj`; the gain of the exchange includes their

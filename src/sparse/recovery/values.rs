@@ -6,14 +6,16 @@ use super::{RecoveryError, dense};
 use crate::compute::vector::axpy;
 use dense::{principal, symmetric_times};
 
-/// A rule for the values on a chosen support, in the quadratic model at `w` with gradient `g` and Newton point `v` (WMSKA).
+/// A rule for the values on a chosen support, in the quadratic model at `w` with gradient `g` and Newton point `v`
+/// (WMSKA).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueRule {
     /// `v_S`: the values of the Newton point.
     Keep,
     /// `P_Q(v)`: the projection of `v` in the norm of the damped Hessian.
     Compensate,
-    /// The minimiser on the support of the model without damping, `H_SS z = (H w - g)_S`; least squares for a quadratic.
+    /// The minimiser on the support of the model without damping, `H_SS z = (H w - g)_S`; least squares for a
+    /// quadratic.
     Refit,
 }
 
@@ -52,15 +54,16 @@ pub(super) fn scatter(d: usize, support: &[usize], z: &[f64]) -> Vec<f64> {
     w
 }
 
-/// `P_Q(v)`: the point of `{w_Q = 0}` nearest to `v` in the norm of `H + lambda I` (Hassibi, Stork 1993, for sets), by the
-/// smaller of its two forms: `v_S + H_SS^-1 H_SQ v_Q`, or `v_S - P_SQ P_QQ^-1 v_Q` with `P` the inverse.
+/// `P_Q(v)`: the point of `{w_Q = 0}` nearest to `v` in the norm of `H + lambda I` (Hassibi, Stork 1993, for sets), by
+/// the smaller of its two forms: `v_S + H_SS^-1 H_SQ v_Q`, or `v_S - P_SQ P_QQ^-1 v_Q` with `P` the inverse.
 pub fn projection(v: &[f64], inverse: &DampedInverse, support: &[usize]) -> Vec<f64> {
     let d = v.len();
     let mut in_support = vec![false; d];
     support.iter().for_each(|&j| in_support[j] = true);
     let dropped: Vec<usize> = (0..d).filter(|&j| !in_support[j]).collect();
     let mut z: Vec<f64> = support.iter().map(|&j| v[j]).collect();
-    // A principal submatrix of a positive definite matrix is positive definite; where rounding errors violate that, it is damped.
+    // A principal submatrix of a positive definite matrix is positive definite; where rounding errors violate that, it
+    // is damped.
     let solved = if support.len() <= dropped.len() {
         let mut of_dropped = vec![0.0; d];
         dropped.iter().for_each(|&j| of_dropped[j] = v[j]);

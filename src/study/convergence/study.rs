@@ -71,8 +71,8 @@ fn first_passage(times: &[f64], risk: &[f64], level: f64) -> f64 {
     if part.is_finite() && after.is_finite() { times[i - 1] + part * (times[i] - times[i - 1]) } else { times[i] }
 }
 
-/// By how much a risk moves in the last quarter of the records, over its distance above the limit's at the end; infinite
-/// where it is not above.
+/// By how much a risk moves in the last quarter of the records, over its distance above the limit's at the end;
+/// infinite where it is not above.
 fn late_change(risk: &[f64], limit: &[f64]) -> f64 {
     let (end, late) = (limit.len() - 1, 3 * (limit.len() - 1) / 4);
     let above = risk[end] - limit[end];

@@ -11,8 +11,8 @@ use crate::run::study::NamedFigure;
 use ndarray::{Array3, Axis as Dim};
 
 /// `dropout`: change of the loss against M for every width with the closed form through it; the ways to choose the set.
-/// `dropout-scaling`: the change at one M against the width; along training, where there is a closed form. Where neurons are
-/// dropped in several ways, both for each.
+/// `dropout-scaling`: the change at one M against the width; along training, where there is a closed form. Where
+/// neurons are dropped in several ways, both for each.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let record = DropoutRecord::read(folder)?;
     let arrays = DropoutArrays::read(folder, &record)?;

@@ -12,8 +12,8 @@ pub struct DropoutRecord {
     pub exact: bool,
     /// The number of kept neurons at which dependence on the width is tested; 0 where no width allows it.
     pub fixed: usize,
-    /// The layers whose neurons are dropped, as they begin the names of arrays and measures; one without a name where there is
-    /// one hidden layer.
+    /// The layers whose neurons are dropped, as they begin the names of arrays and measures; one without a name where
+    /// there is one hidden layer.
     pub drops: Vec<String>,
     /// `fixed`: change of the loss at that number against the width. `quantile`: 95 % quantile of the change against M.
     pub fits: Vec<FitRecord>,
@@ -40,7 +40,8 @@ impl DropoutRecord {
 }
 
 array_record! {
-    /// Changes of the loss when M neurons are kept, by the way to choose them; (widths, seeds, sizes), NaN where M >= N.
+    /// Changes of the loss when M neurons are kept, by the way to choose them; (widths, seeds, sizes), NaN where M >=
+    /// N.
     pub struct ChangeArrays {
         /// Mean over random sets.
         pub change_mean: Array3<f64>,

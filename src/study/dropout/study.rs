@@ -1,8 +1,8 @@
 //! The dropout study: what trained networks lose when M of N neurons are kept and rescaled.
 //!
-//! Theory section 6 (WKM section 5; Shevchenko, Mondelli 2020). Three ways to choose the set: the first M (the paper's),
-//! at random (mean and 5 to 95 % band over draws, beside the closed form), greedily. At the end of training for every
-//! width and seed, and along training for random halves.
+//! Theory section 6 (WKM section 5; Shevchenko, Mondelli 2020). Three ways to choose the set: the first M (the
+//! paper's), at random (mean and 5 to 95 % band over draws, beside the closed form), greedily. At the end of training
+//! for every width and seed, and along training for random halves.
 
 use super::record::ChangeArrays;
 use super::{Dropout, DropoutArrays, DropoutRecord};
@@ -136,7 +136,7 @@ fn of_network(
     let whole = subject.losses(&[], &[], Threads::Pool);
     let address = (place.0 as u64) << 32 | place.1 as u64;
     let drops = problem.network.dropout_patterns();
-    let changes = |drop: &DropoutPattern| changes(problem, terms, &subject, drop, &sizes, (address, &whole));
+    let changes = |drop: &DropoutPattern| changes(problem, terms, &subject, drop, &sizes, address, &whole);
     Ok(NetworkLosses { place, loss: whole.full, spread: whole.spread, drops: drops.iter().map(changes).collect() })
 }
 
@@ -147,7 +147,8 @@ fn changes(
     subject: &DropoutNetwork<'_>,
     drop: &DropoutPattern,
     sizes: &[usize],
-    (address, whole): (u64, &DropoutLosses),
+    address: u64,
+    whole: &DropoutLosses,
 ) -> LossChanges {
     let (seed, width) = (problem.experiment.seed, subject.width);
     let layers = problem.network.hidden_layers(width);
@@ -240,7 +241,8 @@ fn checks(
     // A quarter of the smallest network: available at every width, and far from whole.
     if let Some(m) = sizes.iter().rposition(|&m| 4 * m <= smallest) {
         record.fixed = sizes[m];
-        // The factor (N - M)/N is exact and is divided out: a draw without replacement, and a variance about a mean of N.
+        // The factor (N - M)/N is exact and is divided out: a draw without replacement, and a variance about a mean of
+        // N.
         let table = Array2::from_shape_fn((widths.len(), e.widths.seeds), |(w, seed)| {
             let (n, kept) = (widths[w] as f64, sizes[m] as f64);
             changes.change_mean[[w, seed, m]] * n / (n - kept)
@@ -307,8 +309,8 @@ fn closed_form_check(name: &str, of: &str, widths: &[usize], sizes: &[usize], ch
     check
 }
 
-/// Along training: random halves of the last hidden layer, and the closed form for half of its neurons, both (widths, seeds,
-/// times).
+/// Along training: random halves of the last hidden layer, and the closed form for half of its neurons, both (widths,
+/// seeds, times).
 fn along_training(subject: TrainingSubject<'_>) -> (Array3<f64>, Array3<f64>) {
     let TrainingSubject { problem, plan, trained } = subject;
     let (times, widths) = (&problem.times, &problem.experiment.widths.values);

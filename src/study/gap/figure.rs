@@ -27,8 +27,8 @@ fn measure(fit: &FitRecord) -> Option<Measure> {
     fit.measure.parse().ok()
 }
 
-/// Log-log, with error bars, the fitted line with its slope and interval, the slope of the theory, and the reference's own
-/// error: one panel per fitted measure of the group; `None` where nothing was fitted.
+/// Log-log, with error bars, the fitted line with its slope and interval, the slope of the theory, and the reference's
+/// own error: one panel per fitted measure of the group; `None` where nothing was fitted.
 fn scaling(records: &Records, gap: &GapRecord, group: &GroupRecord) -> Option<NamedFigure> {
     let fits: Vec<(&FitRecord, Measure)> = gap
         .fits
@@ -123,8 +123,8 @@ fn label(measure: Measure, statistic: Statistic) -> String {
     }
 }
 
-/// The largest coupling distance (or loss gap) of every network under the bound's form with a fitted constant: one dot per
-/// network, the band from z = 0 to the z of probability 0.95.
+/// The largest coupling distance (or loss gap) of every network under the bound's form with a fitted constant: one dot
+/// per network, the band from z = 0 to the z of probability 0.95.
 fn bound(records: &Records, band: &BoundBand) -> Option<NamedFigure> {
     let group = records.widths()?;
     // A limit without particles has no coupling: the bound is then about the loss.

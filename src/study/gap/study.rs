@@ -3,8 +3,8 @@
 //! Theory section 5 (WKM, finite width against mean field). Every statement is about the sup over recording times of a
 //! distance, per seed; a slope is fitted to a statistic over seeds with a bootstrap interval. Along the width the
 //! abscissa is `1 / (1/N - 1/M)`: a network that starts as a window of the limit's own M particles has expected square
-//! gap `c (1/N - 1/M)`. Along step and batch size a network is compared with the limit of exactly its own particles, so that
-//! the width plays no part.
+//! gap `c (1/N - 1/M)`. Along step and batch size a network is compared with the limit of exactly its own particles, so
+//! that the width plays no part.
 
 use super::{Gap, GapRecord};
 use crate::analysis::bound::{BoundBand, BoundForm, drift, drift_check};
@@ -68,7 +68,8 @@ impl Measured<'_> {
         self.group.values.iter().zip(table.outer_iter()).map(|(&n, row)| (n, mean_square(row).sqrt())).collect()
     }
 
-    /// What the bound is about: the largest coupling distance, or the loss gap where the limit has no particles to be coupled to.
+    /// What the bound is about: the largest coupling distance, or the loss gap where the limit has no particles to be
+    /// coupled to.
     fn bounded(&self) -> (Measure, &'static str) {
         let coupling = self.series.measure(Measure::CouplingMax);
         let coupled = coupling.is_some_and(|table| table.iter().any(|v| v.is_finite()));

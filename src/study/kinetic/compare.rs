@@ -179,8 +179,8 @@ fn bin_masses(line: GridAxis, law: &[f64], per: usize) -> Vec<f64> {
 }
 
 /// `W2` of the clouds to the grid, over its value for independent draws of the grid's law:
-/// `E W2^2 ~ (1/M) int F (1 - F) / rho` (Bobkov, Ledoux 2019), in the tails as far as a cloud has particles. Returns the check,
-/// the measured and the expected distances (times).
+/// `E W2^2 ~ (1/M) int F (1 - F) / rho` (Bobkov, Ledoux 2019), in the tails as far as a cloud has particles. Returns
+/// the check, the measured and the expected distances (times).
 fn wasserstein(terms: &Kinetic, grid: &Solved, clouds: &[CloudSeries]) -> (Check, Vec<f64>, Vec<f64>) {
     let m = (terms.particles / terms.clouds) as f64;
     let line = grid.limit.axis;

@@ -74,8 +74,8 @@ pub(super) fn run(
     let mut tasks: Vec<Task<Follow>> =
         steps.iter().map(|(name, m)| task(format!("energy-{name}"), terms.nodes, m * terms.step, friction)).collect();
     for &other in &terms.frictions {
-        // Half the nodes are enough for rates to a few percent; twice the step is not, as the scheme's own state of rest lies above
-        // the Gibbs law by the fourth power of it.
+        // Half the nodes are enough for rates to a few percent; twice the step is not, as the scheme's own state of
+        // rest lies above the Gibbs law by the fourth power of it.
         tasks.push(task(format!("friction-{other}"), terms.nodes / 2, terms.step, other));
     }
     let work = |item: &Follow, handle: &TaskHandle<'_>| follow(problem, terms, item, handle);
@@ -217,8 +217,8 @@ fn rate(followed: &Followed, step: f64) -> f64 {
     -covariance / points.iter().map(|p| (p.0 - t).powi(2)).sum::<f64>()
 }
 
-/// In a harmonic well of stiffness k deviations fall at the rate `(gamma - Re sqrt(gamma^2 - 4 k)) / 2`, the excess free
-/// energy at twice that; k from the rate at the largest friction.
+/// In a harmonic well of stiffness k deviations fall at the rate `(gamma - Re sqrt(gamma^2 - 4 k)) / 2`, the excess
+/// free energy at twice that; k from the rate at the largest friction.
 fn stiffness(frictions: &[f64], rates: &[f64]) -> f64 {
     let (Some(gamma), Some(rate)) = (frictions.last(), rates.last()) else { return f64::NAN };
     0.5 * rate * (gamma - 0.5 * rate)

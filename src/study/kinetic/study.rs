@@ -1,8 +1,9 @@
 //! The kinetic equation on a grid beside particles: two routes to one limit, each with its error.
 //!
-//! Theory section 3 and known answers 4 and 7. The grid is compared with itself (half the nodes, twice the step) and with
-//! independent clouds of particles, whose spread is the error bar of their mean. At a positive temperature the free energy
-//! is followed from step to step; where frictions are given, also the state of rest and the rate of approach.
+//! Theory section 3 and known answers 4 and 7. The grid is compared with itself (half the nodes, twice the step) and
+//! with independent clouds of particles, whose spread is the error bar of their mean. At a positive temperature the
+//! free energy is followed from step to step; where frictions are given, also the state of rest and the rate of
+//! approach.
 
 use super::record::SolutionArrays;
 use super::{Kinetic, KineticArrays, KineticRecord, clouds, compare, rest};

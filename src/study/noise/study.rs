@@ -1,5 +1,5 @@
-//! The study of noise: median errors at several signal to noise ratios, beside least squares on the true support, which needs
-//! knowledge that no method has.
+//! The study of noise: median errors at several signal to noise ratios, beside least squares on the true support, which
+//! needs knowledge that no method has.
 
 use super::{NoiseArrays, NoiseSensitivity};
 use crate::analysis::verdict::Check;

@@ -10,8 +10,8 @@ use crate::run::figures::records::mean_over_seeds;
 use crate::run::study::NamedFigure;
 use ndarray::{Array2, Axis as Dim};
 
-/// `paths`: loss (and accuracy) along every kind of path, at the widest width that has all kinds. `paths-variants`: the same
-/// between networks trained in different ways. `paths-barrier`: barriers against the width. Nothing without pairs.
+/// `paths`: loss (and accuracy) along every kind of path, at the widest width that has all kinds. `paths-variants`: the
+/// same between networks trained in different ways. `paths-barrier`: barriers against the width. Nothing without pairs.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let record = PathsRecord::read(folder)?;
     if record.pairs.is_empty() {

@@ -67,8 +67,8 @@ fn edges(values: &[f64]) -> Vec<f64> {
     edges
 }
 
-/// The level line of a table (y, x) by marching squares, linear on the sides of each square of neighbouring points; pieces
-/// are separated by NaN. Squares with a corner that is not a number have none.
+/// The level line of a table (y, x) by marching squares, linear on the sides of each square of neighbouring points;
+/// pieces are separated by NaN. Squares with a corner that is not a number have none.
 fn contour(x: &[f64], y: &[f64], z: ArrayView2<f64>, level: f64) -> (Vec<f64>, Vec<f64>) {
     let (mut line_x, mut line_y) = (Vec::new(), Vec::new());
     for i in 1..y.len() {

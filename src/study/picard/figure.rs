@@ -1,5 +1,5 @@
-//! How Picard's iterates converge: differences against the iterate with the form's envelope, windows, the constants that the
-//! form needs, and the cost of windows.
+//! How Picard's iterates converge: differences against the iterate with the form's envelope, windows, the constants
+//! that the form needs, and the cost of windows.
 
 use super::{PicardArrays, PicardRecord};
 use crate::analysis::contraction::local_constants;

@@ -34,7 +34,8 @@ impl StudyTable<Experiment> for Picard {
 }
 
 impl Study<Experiment> for Picard {
-    /// The first iterations have the longest windows; they run side by side, each with the trajectories that it is compared with.
+    /// The first iterations have the longest windows; they run side by side, each with the trajectories that it is
+    /// compared with.
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
         let e = sizes.experiment;
         let per_node = sizes.samples * sizes.outputs;

@@ -1,8 +1,9 @@
 //! The study of the trajectory map: how Picard's iterates converge to their fixed point, and that it is the limit.
 //!
-//! Theory section 3 (WKM section 4). A cloud of the limit's particles is iterated over the whole horizon and over windows of it;
-//! the differences of iterates are compared with the form `A (C T)^n / n!`; the fixed point is reached from another first guess;
-//! and it is the trajectory of the same particles under the ordinary solver, to the integrator's order.
+//! Theory section 3 (WKM section 4). A cloud of the limit's particles is iterated over the whole horizon and over
+//! windows of it; the differences of iterates are compared with the form `A (C T)^n / n!`; the fixed point is reached
+//! from another first guess; and it is the trajectory of the same particles under the ordinary solver, to the
+//! integrator's order.
 
 use super::{Picard, PicardArrays, PicardRecord, PicardRun};
 use crate::analysis::contraction::{Envelope, local_constants};
@@ -214,7 +215,8 @@ fn checks(terms: &Picard, record: &PicardRecord, found: &[FixedPointFound]) -> V
     vec![converged, form(record, &found[0].differences[0]), unique, particles]
 }
 
-/// The constant that an iterate needs, `c_n = n d_n / d_{n-1}`, does not grow with n: what a merely geometric decay contradicts.
+/// The constant that an iterate needs, `c_n = n d_n / d_{n-1}`, does not grow with n: what a merely geometric decay
+/// contradicts.
 fn form(record: &PicardRecord, differences: &[f64]) -> Check {
     let (name, statement) = (
         "picard-form",

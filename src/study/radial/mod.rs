@@ -1,4 +1,5 @@
-//! The study of the radial reduction: MMN's Gaussians on a grid of (|w|, d|w|/dt), beside particles and networks in R^d.
+//! The study of the radial reduction: MMN's Gaussians on a grid of (|w|, d|w|/dt), beside particles and networks in
+//! R^d.
 
 mod figure;
 mod record;

@@ -1,9 +1,9 @@
-//! The study of the radial reduction: MMN's Gaussians on a grid of (|w|, d|w|/dt), beside particles of the reduction and beside the
-//! widest networks in R^d.
+//! The study of the radial reduction: MMN's Gaussians on a grid of (|w|, d|w|/dt), beside particles of the reduction
+//! and beside the widest networks in R^d.
 //!
-//! Theory section 3 and known answer 7. The grid is the reference's; its error is measured with half its nodes and half its step.
-//! The particles of the reduction start from quantiles, so that no draw is involved on either side. In other dimensions the grid has the same
-//! nodes and costs the same.
+//! Theory section 3 and known answer 7. The grid is the reference's; its error is measured with half its nodes and half
+//! its step. The particles of the reduction start from quantiles, so that no draw is involved on either side. In other
+//! dimensions the grid has the same nodes and costs the same.
 
 use super::{RadialArrays, RadialRecord, RadialReduction};
 use crate::analysis::quantile::quantile;
@@ -130,7 +130,8 @@ pub(super) fn run(
     Ok(Outcome::Complete(checks(&record, &solutions).into()))
 }
 
-/// A start whose law of |w| is the same, up to its spread, in every dimension: a Gaussian's deviation goes with `1 / sqrt(d)`.
+/// A start whose law of |w| is the same, up to its spread, in every dimension: a Gaussian's deviation goes with `1 /
+/// sqrt(d)`.
 fn start_in(e: &Experiment, own: usize, dimension: usize) -> Law {
     match e.network.start.w {
         Law::Gaussian { mean, std } => Law::Gaussian { mean, std: std * (own as f64 / dimension as f64).sqrt() },
@@ -301,7 +302,8 @@ fn checks(record: &RadialRecord, solutions: &Solutions<'_>) -> Vec<Check> {
     all
 }
 
-/// The mean risk of the widest networks stays within the spread of single ones, on the sample that they are measured on.
+/// The mean risk of the widest networks stays within the spread of single ones, on the sample that they are measured
+/// on.
 fn network_check(solutions: &Solutions<'_>, record: &RadialRecord) -> Option<Check> {
     let Solutions { networks, on_sample: grid, .. } = solutions;
     let times = networks.first()?.risk.len();
