@@ -55,7 +55,7 @@ pub fn names_where<T: Choice>(suits: impl Fn(T) -> bool) -> String {
     if names.is_empty() { last.into() } else { format!("{} or {last}", names.join(", ")) }
 }
 
-/// The value of a name, for arguments of the command line.
+/// The value with the given name, for arguments of the command line.
 ///
 /// # Errors
 /// A message with the valid names.
@@ -123,7 +123,7 @@ macro_rules! choice {
         }
 
         impl $Enum {
-            /// The name, as written in an experiment file, on the command line and in records.
+            /// The name in experiment files, on the command line and in records.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$Variant => $name),+
@@ -161,7 +161,7 @@ mod tests {
 
     /// Parsing, printing and serialisation use the same names.
     #[test]
-    fn names_are_one_list() {
+    fn names_round_trip() {
         assert_eq!(Shade::names(), ["red", "dark-blue"]);
         for (&choice, name) in Shade::ALL.iter().zip(Shade::names()) {
             assert_eq!((choice.name(), choice.to_string().as_str()), (name, name));

@@ -4,15 +4,14 @@
 //! consecutive packs only if the reorder window held a whole chain, which for `f64` it does not. Interleaving places
 //! independent operations next to each other. The operations and their rounding are those of a single pack.
 
-// Loops over the packs are unrolled. Closures would be compiled without the features of the instruction set.
-
 use super::simd::{Job, Simd};
 
 /// The instruction set `S` with `K` packs as one pack.
 #[derive(Clone, Copy)]
 pub(crate) struct Interleaved<S, const K: usize>(pub S);
 
-/// Methods that apply an operation to each of the packs.
+/// Methods that apply an operation to each of the packs. Loops and not closures, which would be compiled without the
+/// features of the instruction set.
 macro_rules! elementwise {
     ($($name:ident($first:ident $(, $arg:ident)*);)*) => {
         $(#[inline(always)]

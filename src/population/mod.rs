@@ -136,7 +136,7 @@ choice! {
     }
 }
 
-/// The description of a population.
+/// The description of a population in an experiment file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum PopulationSpec {
@@ -155,7 +155,7 @@ pub enum PopulationSpec {
 }
 
 impl PopulationSpec {
-    /// The kind, by which an experiment file and the records name it.
+    /// The kind, the value of `kind` in experiment files and records.
     pub const fn kind(&self) -> PopulationKind {
         match self {
             Self::Digits(_) => PopulationKind::Digits,
@@ -172,7 +172,7 @@ impl PopulationSpec {
         self.kind().name()
     }
 
-    /// The form of the labels, in the terms of those of a file.
+    /// The kind of labels, as for a data file.
     pub fn label_kind(&self) -> FileLabels {
         match self {
             Self::Digits(DigitsSpec { labels, .. }) | Self::Mnist(MnistSpec { labels, .. }) => match labels {

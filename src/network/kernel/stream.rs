@@ -3,8 +3,6 @@
 //!
 //! Such steps are bound by memory bandwidth: every parameter and momentum is read and written once.
 
-// Loops over register tiles have constant bounds and are unrolled.
-
 use super::LANES;
 use super::phases::ActivationForward;
 use super::superblock::Superblock;

@@ -1,7 +1,5 @@
 //! The backward phase of the activation: derivatives of the loss in the pre-activations, and the gradient of a.
 
-// Loops over register tiles have constant bounds and are unrolled.
-
 use super::super::LANES;
 use super::{BlockRow, load, store};
 use crate::compute::{Job, Real, Simd, activation::ActivationFunction};

@@ -1,7 +1,5 @@
 //! The forward phases: pre-activations, activations, and sums over the neurons of a block.
 
-// Loops over register tiles have constant bounds and are unrolled.
-
 use super::super::LANES;
 use super::{BlockRow, load, store};
 use crate::compute::{Interleaved, Job, Real, Simd, activation::ActivationFunction};

@@ -1,7 +1,5 @@
 //! The backward phases that sum over samples: the gradient of w and b.
 
-// Loops over register tiles have constant bounds and are unrolled.
-
 use super::super::LANES;
 use super::{BlockRow, load, store};
 use crate::compute::{Job, Real, Simd, activation::ActivationFunction};
