@@ -427,7 +427,11 @@ fn damage_is_named() {
         (ended, b"{\"reason\": \"hori".to_vec(), &["not the expected JSON"]),
         (ended, b"{\"reason\": \"tired\"}".to_vec(), &["not the expected JSON", "tired"]),
         ("manifest.json", b"{".to_vec(), &["not the expected JSON"]),
-        ("manifest.json", b"{\"version\": \"0.1.0\", \"format\": 2}".to_vec(), &["not the expected JSON", "missing field"]),
+        (
+            "manifest.json",
+            b"{\"version\": \"0.1.0\", \"format\": 2}".to_vec(),
+            &["not the expected JSON", "missing field"],
+        ),
     ];
     for (number, (name, bytes, words)) in rows.into_iter().enumerate() {
         let run = format!("damaged-{number}");
