@@ -1,13 +1,11 @@
-//! Wide two- and three-layer networks trained by stochastic heavy ball, beside their mean-field limit.
+//! Wide two- and three-layer networks trained by stochastic heavy ball, and their mean-field limit.
 //!
-//! # The question
-//!
-//! A network of width `N` trained with momentum follows, as `N` grows and the step `eps` falls, a deterministic limit: a
-//! law `rho_t` of neurons that moves under its own potential. *What does the network converge to, and how much of a finite
-//! network is left once you know?* This crate simulates both from the same neurons and under the same noise, measures the
-//! distance between them, and holds its scaling against the theory of Wu, Kungurtsev, Mondelli (TMLR 2023), cited as WKM;
-//! it drops neurons of the trained networks, joins them by paths, and follows their risk, as the same theory does.
-//! KCH is Krichene, Caluya, Halder (2020) and MMN is Mei, Montanari, Nguyen (PNAS 2018).
+//! A network of width `N` trained with momentum follows, as `N` grows and the step `eps` decreases, a deterministic limit: a
+//! law `rho_t` of neurons that evolves under its own potential. This crate simulates networks and their limit from the same
+//! initial neurons and with the same noise, measures the distance between them, and compares its scaling with the theory of
+//! Wu, Kungurtsev, Mondelli (TMLR 2023), cited as WKM. It also measures the effect of dropping neurons, the loss on paths that
+//! connect trained networks, and the convergence of the risk. KCH is Krichene, Caluya, Halder (2020) and MMN is Mei, Montanari,
+//! Nguyen (PNAS 2018).
 //!
 //! ```text
 //! f_N(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)                                     the network

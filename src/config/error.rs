@@ -23,19 +23,42 @@ pub struct KeyError {
 pub enum ConfigError {
     /// The text is not TOML.
     #[error("{file}: not valid TOML\n{source}")]
-    Syntax { file: String, source: Box<toml::de::Error> },
+    Syntax {
+        /// The file or built-in experiment.
+        file: String,
+        /// The cause.
+        source: Box<toml::de::Error>,
+    },
     /// The file exists but cannot be read.
     #[error("{file}: cannot be read")]
-    Unreadable { file: PathBuf, source: std::io::Error },
+    Unreadable {
+        /// The file or built-in experiment.
+        file: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// Neither a built-in experiment nor a file.
     #[error("no experiment and no file is called '{name}'; built in are {}", .builtin.join(", "))]
-    NoSuchExperiment { name: String, builtin: Vec<&'static str> },
+    NoSuchExperiment {
+        /// The name that was given.
+        name: String,
+        /// Names of the built-in experiments.
+        builtin: Vec<&'static str>,
+    },
     /// An override that cannot be parsed or applied.
     #[error("--set {text}: {source}")]
-    Override { text: String, source: OverrideError },
+    Override {
+        /// The override as given.
+        text: String,
+        /// The cause.
+        source: OverrideError,
+    },
     /// Keys that are missing, unknown, or have values that cannot be used: every one of them.
     #[error("{} in the experiment file:\n{}", count(.errors.len()), list(.errors))]
-    Invalid { errors: Vec<KeyError> },
+    Invalid {
+        /// The errors, in the order in which they were found.
+        errors: Vec<KeyError>,
+    },
 }
 
 /// Why an override `--set KEY=VALUE` cannot be parsed or applied.
@@ -52,13 +75,26 @@ pub enum OverrideError {
     Value,
     /// The key indexes a list that does not exist.
     #[error("there is no list '{list}' with an entry {entry}")]
-    NoSuchList { list: String, entry: String },
+    NoSuchList {
+        /// The key of the list.
+        list: String,
+        /// The entry.
+        entry: String,
+    },
     /// The key does not name an entry of a list of tables.
     #[error("'{list}' is a list of {length} tables; name one as {list}.0.KEY")]
-    NotAnEntry { list: String, length: usize },
+    NotAnEntry {
+        /// The key of the list.
+        list: String,
+        /// Number of its entries.
+        length: usize,
+    },
     /// The key continues below a value that is not a table.
     #[error("'{key}' is a value, not a table")]
-    NotATable { key: String },
+    NotATable {
+        /// The key of the value.
+        key: String,
+    },
 }
 
 fn count(n: usize) -> String {

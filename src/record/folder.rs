@@ -12,32 +12,70 @@ use std::path::{Path, PathBuf};
 pub enum RecordError {
     /// A folder or file cannot be created, read or written.
     #[error("{path}")]
-    Io { path: PathBuf, source: io::Error },
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// A file is not valid JSON, or not of the expected structure.
     #[error("{path}: not the expected JSON")]
-    Json { path: PathBuf, source: serde_json::Error },
+    Json {
+        /// The path.
+        path: PathBuf,
+        /// The cause.
+        source: serde_json::Error,
+    },
     /// The folder holds a run, and neither `--resume` nor `--force` was given.
     #[error(
         "{path} holds a run already ({status}); continue it with --resume, start over with --force, or choose another folder with --out"
     )]
-    Exists { path: PathBuf, status: Status },
+    Exists {
+        /// The path.
+        path: PathBuf,
+        /// Status of the run.
+        status: Status,
+    },
     /// The path exists and is not a run folder.
     #[error("{path} exists and is not a run of widelimit; choose another folder with --out")]
-    Foreign { path: PathBuf },
+    Foreign {
+        /// The path.
+        path: PathBuf,
+    },
     /// The folder holds no run.
     #[error("{path} is not a run: there is no manifest.json in it")]
-    NotARun { path: PathBuf },
+    NotARun {
+        /// The path.
+        path: PathBuf,
+    },
     /// The run in the folder was started with another experiment.
     #[error("{path} was started with another experiment (they differ in {}); start over with --force, or choose another folder with --out", .keys.join(", "))]
-    Changed { path: PathBuf, keys: Vec<String> },
+    Changed {
+        /// The path.
+        path: PathBuf,
+        /// The keys that differ.
+        keys: Vec<String>,
+    },
     /// The run was written with another layout of run folders.
     #[error(
         "{path} was written by {version} of widelimit, whose run folders have format {found}; this version reads and writes format {FORMAT}. {advice}"
     )]
-    Format { path: PathBuf, version: String, found: u64, advice: &'static str },
+    Format {
+        /// The path.
+        path: PathBuf,
+        /// Version that wrote the run.
+        version: String,
+        /// Format of the run.
+        found: u64,
+        /// What can be done.
+        advice: &'static str,
+    },
     /// Another process holds the lock of the folder.
     #[error("{path} is in use by another widelimit; wait for it, or choose another folder with --out")]
-    InUse { path: PathBuf },
+    InUse {
+        /// The path.
+        path: PathBuf,
+    },
 }
 
 /// The folder of a run. Opened for writing, it holds a lock that excludes other processes.

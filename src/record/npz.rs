@@ -17,22 +17,62 @@ use std::path::{Path, PathBuf};
 pub enum NpzError {
     /// The file cannot be opened or written.
     #[error("{path}")]
-    Io { path: PathBuf, source: io::Error },
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// The file is not an `.npz` file, or an array in it has another type.
     #[error("{path}")]
-    Read { path: PathBuf, source: ReadNpzError },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: ReadNpzError,
+    },
     /// An array cannot be written.
     #[error("{path}")]
-    Write { path: PathBuf, source: WriteNpzError },
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: WriteNpzError,
+    },
     /// There is no array of this name.
     #[error("{path}: array '{name}': missing; the file contains {}", .known.join(", "))]
-    Missing { path: PathBuf, name: String, known: Vec<String> },
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// Name of the array.
+        name: String,
+        /// Names of the arrays in the file.
+        known: Vec<String>,
+    },
     /// An array has another number of axes.
     #[error("{path}: array '{name}': expected {expected} axes, found {found}")]
-    Axes { path: PathBuf, name: String, expected: usize, found: usize },
+    Axes {
+        /// The file.
+        path: PathBuf,
+        /// Name of the array.
+        name: String,
+        /// The expected number or shape.
+        expected: usize,
+        /// The number or shape found.
+        found: usize,
+    },
     /// An array has another shape.
     #[error("{path}: array '{name}': expected shape {expected:?}, found {found:?}")]
-    Shape { path: PathBuf, name: String, expected: Vec<usize>, found: Vec<usize> },
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// Name of the array.
+        name: String,
+        /// The expected number or shape.
+        expected: Vec<usize>,
+        /// The number or shape found.
+        found: Vec<usize>,
+    },
 }
 
 /// Arrays to be written, in order.

@@ -29,7 +29,10 @@ pub enum RunError {
     Figure(#[from] FiguresError),
     /// The loss does not support the number of outputs.
     #[error("network.loss = \"logistic\" needs one output, and the population has {outputs}: expected half-squared")]
-    Outputs { outputs: usize },
+    Outputs {
+        /// Outputs of the population.
+        outputs: usize,
+    },
     /// The run needs more memory than the machine has.
     #[error(transparent)]
     Memory(#[from] MemoryShortage),
@@ -40,7 +43,12 @@ pub enum RunError {
     #[error(
         "the run was started with --simd {started} and would continue with {now}, which rounds differently: expected --simd {started}"
     )]
-    Rounding { started: String, now: InstructionSet },
+    Rounding {
+        /// Instruction set of the start.
+        started: String,
+        /// Instruction set in use.
+        now: InstructionSet,
+    },
     /// The reference cannot be computed on its grid.
     #[error("[reference.grid] {0}")]
     Grid(KineticError),
@@ -48,10 +56,24 @@ pub enum RunError {
     #[error(
         "the trajectory map of {id} did not converge: after {iterates} iterates, or earlier where they overflow, two still differ by {difference:.1e} in window {} of {windows}; expected a larger reference.picard.windows, such as {}, or reference.picard.iterates", .window + 1, 2 * .windows
     )]
-    NotConverged { id: String, window: usize, difference: f64, iterates: usize, windows: usize },
+    NotConverged {
+        /// Id of the trajectory.
+        id: String,
+        /// Index of the window, from 0.
+        window: usize,
+        /// Difference of the last two iterates.
+        difference: f64,
+        /// Largest number of iterates.
+        iterates: usize,
+        /// Number of windows.
+        windows: usize,
+    },
     /// A checkpoint does not have the expected arrays or shapes.
     #[error("{path}: the checkpoint is damaged or of another experiment; start over with --force")]
-    Checkpoint { path: PathBuf },
+    Checkpoint {
+        /// The checkpoint.
+        path: PathBuf,
+    },
     /// The kinetic equation cannot be solved on the grid.
     #[error("[kinetic] {0}")]
     Kinetic(#[from] KineticError),
@@ -63,10 +85,18 @@ pub enum RunError {
     UnknownSparsity,
     /// There is no such trajectory.
     #[error("no trajectory is called '{id}'; there are {}", .known.join(", "))]
-    NoSuchTrajectory { id: String, known: Vec<String> },
+    NoSuchTrajectory {
+        /// Id of the trajectory.
+        id: String,
+        /// Ids of the trajectories.
+        known: Vec<String>,
+    },
     /// The trajectory has no random draws.
     #[error("trajectory '{id}' has no random draws: it follows the full gradient at temperature 0")]
-    NoDraws { id: String },
+    NoDraws {
+        /// Id of the trajectory.
+        id: String,
+    },
 }
 
 /// Why the figures of a run cannot be drawn.

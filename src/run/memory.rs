@@ -76,7 +76,7 @@ pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry
     let integration =
         |m: usize, n: f64| (3.0 + work) * state(m) + pass(m, n) + 2.0 * (records + 2.0) * model.size(m) * 8.0;
     let full = integration(m, n);
-    // The limit with half the particles keeps its path while it is compared with the whole, as does that on half the sample; a smaller
+    // The limit with half the particles keeps its path while it is compared with that with all particles, as does that on half the sample; a smaller
     // one may store activations where a larger one cannot.
     let half_sample = if e.population.fresh() { n / 2.0 } else { n };
     let half = integration(m / 2, n).max(integration(m / 2, half_sample)) + path(m / 2) + sorted(m / 2);

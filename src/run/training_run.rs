@@ -162,7 +162,7 @@ fn write_data(folder: &RunFolder, population: &Population) -> Result<(), RunErro
 }
 
 fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryRecord> {
-    let stop = &trained.runs.get(&t.id)?.stop;
+    let stop = trained.runs.get(&t.id)?.stop;
     Some(TrajectoryRecord {
         id: t.id.clone(),
         width: t.width(),
@@ -173,6 +173,6 @@ fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryReco
         step: t.integration.scheme.motion.step,
         batch: if let BatchSize::Size(size) = t.integration.batch { Some(size) } else { None },
         ticks: t.integration.ticks,
-        stop: stop.clone(),
+        stop,
     })
 }

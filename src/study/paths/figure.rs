@@ -75,8 +75,8 @@ impl PathsFigure {
             line.is_some_and(|line| line.iter().any(|v| v.is_finite()))
         };
         let without_variants = self.record.pairs.iter().filter(|pair| pair.variant.is_none());
-        let complete = without_variants.filter(|pair| self.record.kinds.iter().all(|&kind| has(pair, kind)));
-        let width = complete.last().unwrap_or(&self.record.pairs[0]).width;
+        let mut complete = without_variants.filter(|pair| self.record.kinds.iter().all(|&kind| has(pair, kind)));
+        let width = complete.next_back().unwrap_or(&self.record.pairs[0]).width;
         let of_width = |pair: &PairRecord| pair.width == width && pair.variant.is_none();
         let panel = self.panel(Quantity::Loss, of_width).title(format!("N = {width}"));
         if self.arrays.kinds.iter().any(|(_, arrays)| arrays.accuracy.is_some()) {
