@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Wide networks trained by heavy ball beside their mean-field limit: simulate both, measure the gap, draw the figures.
+/// Wide networks trained by heavy ball and their mean-field limit: simulate both, measure the gap, draw the figures.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
 pub struct Cli {

@@ -185,7 +185,7 @@ fn particles(e: &Experiment, errors: &KeyErrors) {
     let largest = e.widths.largest();
     if particles < largest.saturating_mul(4) {
         let message = format!(
-            "expected at least 4 times the largest width, {}, so that the error of the limit is small beside the distance of the networks",
+            "expected at least 4 times the largest width, {}, so that the error of the limit is small compared with the distance of the networks",
             largest.saturating_mul(4)
         );
         errors.add("reference.particles", Some(particles.to_string()), message);

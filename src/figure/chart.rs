@@ -32,7 +32,7 @@ pub struct Panel {
     pub marks: Vec<Mark>,
     /// Position of the legend, which lists the labels of the marks.
     pub legend: Legend,
-    /// Lines of small text, placed where they cover the least data beside the legend.
+    /// Lines of small text, placed where they cover the least data and not the legend.
     pub notes: Vec<String>,
     /// Equal units on both axes: automatic ranges are extended, fixed ranges shrink the frame.
     pub equal_aspect: bool,

@@ -62,7 +62,7 @@ pub enum FigureError {
         /// Smallest length, in points.
         least_pt: f64,
     },
-    /// The drawing backend refused an element.
+    /// The drawing backend failed.
     #[error("the drawing backend failed: {reason}")]
     Backend {
         /// Message of the backend.

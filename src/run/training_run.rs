@@ -162,7 +162,7 @@ fn write_data(folder: &RunFolder, population: &Population) -> Result<(), RunErro
 }
 
 fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryRecord> {
-    let stop = &trained.runs.get(&t.id)?.stop;
+    let stop = trained.runs.get(&t.id)?.stop;
     Some(TrajectoryRecord {
         id: t.id.clone(),
         width: t.width(),

@@ -229,7 +229,7 @@ fn checks(
     record: &mut DropoutRecord,
 ) -> Vec<Check> {
     let name = |what: &str| format!("dropout-{}{what}", drop.prefix("-"));
-    let measure = |fit: &str| DropoutRecord::measure(&drop.name, fit);
+    let measure = |fit: &str| DropoutRecord::measure(drop.name, fit);
     let of = if drop.name.is_empty() { String::new() } else { format!("{}: ", drop.name) };
     let e = problem.experiment;
     let widths = &e.widths.values;

@@ -1,4 +1,4 @@
-//! The study of noise: median errors at several signal to noise ratios, beside least squares on the true support.
+//! The study of noise: errors at several signal to noise ratios, compared with least squares on the true support.
 
 mod figure;
 mod record;

@@ -8,7 +8,7 @@ use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
 use crate::sparse::recovery::SampleLoss;
 use serde::Serialize;
 
-/// Median errors beside least squares on the true support.
+/// Median errors, compared with least squares on the true support.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NoiseSensitivity {
     /// Signal to noise ratios in decibels, increasing.
