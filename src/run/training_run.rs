@@ -173,6 +173,6 @@ fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryReco
         step: t.integration.scheme.motion.step,
         batch: if let BatchSize::Size(size) = t.integration.batch { Some(size) } else { None },
         ticks: t.integration.ticks,
-        stop: *stop,
+        stop,
     })
 }
