@@ -65,7 +65,7 @@ fn errors_in_renamed_tables_name_the_present_key() {
     let error = read(&format!("{TINY}\n[connect]\npairs = 1\npoints = 1\n"), &[]).unwrap_err().to_string();
     assert!(error.contains("tiny.toml: paths.points = 1"), "{error}");
     let error = read(TINY, &["converge.levels=[2.0]"]).unwrap_err().to_string();
-    assert!(error.contains("convergence.levels = [2.0]"), "{error}");
+    assert!(error.contains("--set: convergence.levels = [2.0]"), "{error}");
 }
 
 #[test]

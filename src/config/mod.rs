@@ -99,8 +99,12 @@ pub fn parse(
         .parse()
         .map_err(|error: toml::de::Error| ConfigError::Syntax { file: origin.into(), source: Box::new(error) })?;
     let mut overrides = overrides.to_vec();
+    let renamed = rename_tables(&mut table, &mut overrides, readers);
+    // After the overrides have their present keys, by which errors are attributed to them.
     let errors = error::KeyErrors::new(origin, &overrides);
-    let notes = rename_tables(&mut table, &mut overrides, readers, &errors);
+    for (key, message) in renamed.conflicts {
+        errors.add(key, None, message);
+    }
     for entry in &overrides {
         entry.apply(&mut table)?;
     }
@@ -123,35 +127,39 @@ pub fn parse(
             Err(errors.into_error())
         }
     }?;
-    Ok(Loaded { experiment, notes })
+    Ok(Loaded { experiment, notes: renamed.notes })
 }
 
-/// Renames tables with a former name, in the file and in overrides; returns a note for each.
-fn rename_tables(
-    table: &mut Table,
-    overrides: &mut [Override],
-    readers: &Readers,
-    errors: &error::KeyErrors,
-) -> Vec<String> {
-    let mut notes = Vec::new();
+/// What was found when tables were renamed.
+#[derive(Default)]
+struct RenamedTables {
+    /// A note for each table that was read under a former name.
+    notes: Vec<String>,
+    /// Former names of tables that are given under both names, each with a message.
+    conflicts: Vec<(&'static str, String)>,
+}
+
+/// Renames tables with a former name, in the file and in overrides.
+fn rename_tables(table: &mut Table, overrides: &mut [Override], readers: &Readers) -> RenamedTables {
+    let mut found = RenamedTables::default();
     for (old, new) in readers.renamed() {
         let note = format!("the table [{old}] is now called [{new}]");
         if let Some(value) = table.remove(old) {
             if table.contains_key(new) {
-                errors.add(old, None, format!("{note}: give one of the two"));
+                found.conflicts.push((old, format!("{note}: give one of the two")));
             } else {
                 table.insert(new.into(), value);
-                notes.push(note.clone());
+                found.notes.push(note.clone());
             }
         }
         for entry in overrides.iter_mut().filter(|entry| entry.key[0] == old) {
             entry.key[0] = new.into();
-            if !notes.contains(&note) {
-                notes.push(note.clone());
+            if !found.notes.contains(&note) {
+                found.notes.push(note.clone());
             }
         }
     }
-    notes
+    found
 }
 
 /// Reads the experiment called `name`: a built-in one, or a file.
