@@ -6,7 +6,7 @@
 //! P -> (2 a_A, 0 | w_A, w_B) -> (2 a_A, 0 | w_A, w'_B) -> (0, 2 a'_B | w_A, w'_B) -> (0, 2 a'_B | w'_A, w'_B) -> Q
 //! ```
 //!
-//! Pieces 1, 3, 5 change output weights only, segments 2, 4 hidden weights of neurons with zero output weights. Biases
+//! Segments 1, 3, 5 change output weights only, segments 2, 4 hidden weights of neurons with zero output weights. Biases
 //! belong to w.
 
 use super::constructive::{PathStructure, WaypointArray};
