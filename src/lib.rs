@@ -37,7 +37,7 @@
 //! | `f_N`, `f_rho` | predictions of a network, of the limit | [`network::Network::predict`] |
 //! | `R` | risk: mean loss and ridge term | [`record::Measure::Risk`] |
 //! | `A`, `S^2` | neurons kept in dropout, spread of the features | [`analysis::dropout`] |
-//! | `P`, `Q` | the networks at the ends of a path | [`analysis::connectivity`] |
+//! | `P`, `Q` | the networks at the ends of a path | [`analysis::paths`] |
 //!
 //! # Modules
 //!

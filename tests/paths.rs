@@ -5,7 +5,7 @@ mod common;
 
 use common::{bits, normals};
 use ndarray::Array2;
-use widelimit::analysis::connectivity::{
+use widelimit::analysis::paths::{
     ConstructivePath, CurveForce, LossEvaluator, Matching, NeuronDistance, Path, Profile, path_structure, train_curve,
 };
 use widelimit::dynamics::{Ensemble, Method, Motion, Scheme, Simulation, State};

@@ -5,7 +5,7 @@
 //!
 //! * [`fit`]: points with error bars, the exponent of a power law, with intervals from the spread over seeds;
 //! * [`bound`]: the form of the finite-width bound, its fitted constant, and whether measurements drift away from it;
-//! * [`connectivity`]: paths of low loss between networks, and the loss on them;
+//! * [`paths`]: paths of low loss between networks, and the loss on them;
 //! * [`contraction`]: the form of the differences of Picard iterates, and its fitted constant;
 //! * [`distance`]: coupling and function distances between two networks;
 //! * [`wasserstein`]: exact one-dimensional and sliced Wasserstein-2 distances between sets of neurons;
@@ -15,11 +15,11 @@
 //! * [`verdict`]: checks of a statement of the theory against a measurement.
 
 pub mod bound;
-pub mod connectivity;
 pub mod contraction;
 pub mod distance;
 pub mod dropout;
 pub mod fit;
+pub mod paths;
 mod points;
 pub mod proportion;
 pub mod quantile;

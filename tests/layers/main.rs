@@ -37,7 +37,7 @@ const CLOSING: &[(&str, &str)] = &[
     // A factory is in the file of the trait, or of the loop, that its products implement.
     ("dynamics/integrator.rs", "dynamics/*.rs"),
     ("sparse/recovery/solve.rs", "sparse/recovery/method.rs"),
-    ("analysis/connectivity/constructive.rs", "analysis/connectivity/*_layer.rs"),
+    ("analysis/paths/constructive.rs", "analysis/paths/*_layer.rs"),
     // A model and the kernels that evaluate it.
     ("network/workspace.rs", "network/model.rs"),
     ("network/kernel/three_layer/*.rs", "network/kernel/three_layer/mod.rs"),

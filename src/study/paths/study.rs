@@ -6,11 +6,11 @@
 
 use super::record::{KindArrays, PairRecord};
 use super::{PathKind, Paths, PathsArrays, PathsRecord};
-use crate::analysis::connectivity::{
+use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
+use crate::analysis::paths::{
     ConstructivePath, CurveForce, LossEvaluator, Matching, NamedRisks, NeuronDistance, Path, Profile, WaypointArray,
     path_structure, train_curve,
 };
-use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use crate::analysis::verdict::{Check, Exponent};
 use crate::choice::Choice;
 use crate::config::BatchSize;
