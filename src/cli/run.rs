@@ -105,14 +105,13 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
 /// Prints the dynamics in both parametrisations.
 fn print_training(e: &Experiment) {
     let (rate, momentum) = e.dynamics.learning_rate_and_momentum();
-    match e.dynamics.method {
-        Method::GradientDescent => {
-            eprintln!("gradient descent: step {} (learning rate on the N-scaled gradient)", e.dynamics.step)
-        }
-        _ => eprintln!(
+    if e.dynamics.method == Method::GradientDescent {
+        eprintln!("gradient descent: step {} (learning rate on the N-scaled gradient)", e.dynamics.step);
+    } else {
+        eprintln!(
             "heavy ball: step {}, friction {} = learning rate {rate:.3e} (on the N-scaled gradient), momentum {momentum}",
             e.dynamics.step, e.dynamics.friction
-        ),
+        );
     }
 }
 

@@ -175,9 +175,9 @@ fn margins(panel: &Panel, at: &PlacedPanel, widths: &TextWidths) -> Margins {
     let label = |text: &str| if text.is_empty() { 0.0 } else { PAD_PT + 1.25 * LABEL_TEXT_PT };
     let row = if at.x_ticks.factor.is_some() { label("factor") } else { label(&panel.x.label) };
     let head = if at.y_ticks.factor.is_some() { 1.6 * TICK_TEXT_PT } else { 0.5 * TICK_TEXT_PT };
-    let outside = match (&at.legend, panel.legend) {
-        (Some((block, _)), Legend::OutsideRight) => block.width + legend::INSET_PT,
-        _ => 0.0,
+    let outside = match &at.legend {
+        Some((block, _)) if panel.legend == Legend::OutsideRight => block.width + legend::INSET_PT,
+        Some(_) | None => 0.0,
     };
     Margins {
         left: (TICK_PT + PAD_PT + widest + label(&panel.y.label)).max(before),
