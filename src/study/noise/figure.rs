@@ -26,7 +26,7 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
             .with(Mark::points(x.clone(), y, colour, marker).label(method));
     }
     let oracle = Mark::line(x, medians(&arrays.oracle), Colour::Grey(0), Dash::Dotted)
-        .label("least squares on the true support");
+        .label("oracle least squares");
     let mut figure = Figure::double_column().with(panel.with(oracle));
     figure.width_in = 5.2;
     figure.columns = 1;
