@@ -341,12 +341,18 @@ fn folders_are_not_overwritten() {
 
     fs::create_dir(case.out("foreign")).unwrap();
     fs::write(case.out("foreign").join("thesis.tex"), "mine").unwrap();
+    // Another program's manifest does not make a folder a run.
+    fs::create_dir_all(case.out("web/state")).unwrap();
+    fs::write(case.out("web").join("manifest.json"), "{\"name\": \"an application\"}").unwrap();
+    fs::write(case.out("web").join("state/mine.txt"), "mine").unwrap();
     fs::write(case.out("file"), "mine").unwrap();
     fs::create_dir(case.out("empty")).unwrap();
     for extra in [&[][..], &["--force"], &["--resume"]] {
         case.refused("foreign", extra, &["foreign exists and is not a run of widelimit", "--out"]);
         case.refused("file", extra, &["file exists and is not a run of widelimit", "--out"]);
+        case.refused("web", extra, &["web exists and is not a run of widelimit", "--out"]);
     }
+    assert_eq!(fs::read_to_string(case.out("web").join("state/mine.txt")).unwrap(), "mine");
     assert_eq!(files(&case.out("foreign")).into_iter().collect::<Vec<_>>(), [("thesis.tex".into(), b"mine".to_vec())]);
     assert_eq!(fs::read_to_string(case.out("file")).unwrap(), "mine");
     case.complete("empty", &[]);
@@ -427,6 +433,7 @@ fn damage_is_named() {
         (ended, b"{\"reason\": \"hori".to_vec(), &["not the expected JSON"]),
         (ended, b"{\"reason\": \"tired\"}".to_vec(), &["not the expected JSON", "tired"]),
         ("manifest.json", b"{".to_vec(), &["not the expected JSON"]),
+        ("manifest.json", b"{\"version\": \"0.1.0\", \"format\": \"x\"}".to_vec(), &["not the expected JSON", "\"x\""]),
         (
             "manifest.json",
             b"{\"version\": \"0.1.0\", \"format\": 2}".to_vec(),

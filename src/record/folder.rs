@@ -115,6 +115,12 @@ impl RunFolder {
         if !manifest.is_file() {
             return Err(RecordError::Foreign { path: path.into() });
         }
+        // A manifest that cannot be parsed is taken for a damaged one; another program's is not taken for a run.
+        let unlocked = RunFolder { path: path.into(), _lock: None };
+        let content: Option<serde_json::Value> = unlocked.read_json("manifest.json").ok();
+        if content.is_some_and(|content| content.get("version").is_none()) {
+            return Err(RecordError::Foreign { path: path.into() });
+        }
         let folder = Self::locked(path)?;
         if force {
             folder.remove_temporary_files();
@@ -157,7 +163,10 @@ impl RunFolder {
     pub fn require_format(&self, advice: &'static str) -> Result<(), RecordError> {
         let manifest: serde_json::Value = self.read_json("manifest.json")?;
         // Manifests of format 1 do not contain the key.
-        let found = manifest.get("format").and_then(serde_json::Value::as_u64).unwrap_or(1);
+        let found = manifest.get("format").map_or(Ok(1), |format| {
+            serde_json::from_value(format.clone())
+                .map_err(|source| RecordError::Json { path: self.file("manifest.json"), source })
+        })?;
         if found == u64::from(FORMAT) {
             return Ok(());
         }
@@ -208,6 +217,13 @@ impl RunFolder {
 
     /// Removes everything that a run writes, and nothing else.
     fn clear(&self) -> Result<(), RecordError> {
+        // Interrupted here, the folder must not be taken for a complete run.
+        if let Ok(mut manifest) = self.read_json::<serde_json::Value>("manifest.json")
+            && let Some(status) = manifest.get_mut("status")
+        {
+            *status = serde_json::json!(Status::Running);
+            self.write_json("manifest.json", &manifest)?;
+        }
         for name in ["records", "state", "checkpoint", "figures"] {
             self.remove(name)?;
         }

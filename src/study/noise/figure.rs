@@ -25,8 +25,7 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
             .with(Mark::line(x.clone(), y.clone(), colour, dash).label(method))
             .with(Mark::points(x.clone(), y, colour, marker).label(method));
     }
-    let oracle = Mark::line(x, medians(&arrays.oracle), Colour::Grey(0), Dash::Dotted)
-        .label("oracle least squares");
+    let oracle = Mark::line(x, medians(&arrays.oracle), Colour::Grey(0), Dash::Dotted).label("oracle least squares");
     let mut figure = Figure::double_column().with(panel.with(oracle));
     figure.width_in = 5.2;
     figure.columns = 1;
