@@ -3,6 +3,8 @@
 //!
 //! Every function here is a pure function of arrays, without files or state.
 //!
+//! * [`estimate`]: estimates with Student's law of error, and the levels at which they contradict a statement;
+//! * [`family`]: joint judgement of several statements at a family-wise level;
 //! * [`fit`]: points with error bars, the exponent of a power law, with intervals from the spread over seeds;
 //! * [`bound`]: the form of the finite-width bound, its fitted constant, and whether measurements drift away from it;
 //! * [`paths`]: paths of low loss between networks, and the loss on them;
@@ -18,6 +20,8 @@ pub mod bound;
 pub mod contraction;
 pub mod distance;
 pub mod dropout;
+pub mod estimate;
+pub mod family;
 pub mod fit;
 pub mod paths;
 mod points;

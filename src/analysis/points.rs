@@ -1,14 +1,15 @@
-//! Points with error bars: a statistic over seeds at each abscissa, and its bootstrap over seeds.
+//! Points with error bars: a statistic over seeds at each abscissa, and its variation over seeds.
 //!
 //! The intervals are those of [`super::fit`], applied to the logarithm of each point. The public items of this module
 //! are re-exported there.
 
+use super::estimate::Estimate;
+use super::quantile::quantile;
 use crate::choice::choice;
 use crate::compute::rng::{Role, stream};
 use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Fewest bootstrap resamples that give a usable standard deviation.
 pub const MIN_RESAMPLES: usize = 100;
@@ -29,6 +30,11 @@ choice! {
         Median = "median",
         /// Exponential of the mean logarithm; needs positive values.
         GeometricMean = "geometric-mean",
+        /// Square of [`Statistic::GeometricMean`].
+        GeometricMeanSquare = "geometric-mean-square",
+        /// Geometric mean of the quantiles at the levels `1 - exp(-z^2)` for the `z` of [`Statistic::bound_z`]; needs
+        /// positive values.
+        BoundQuantiles = "bound-quantiles",
     }
 }
 
@@ -42,6 +48,12 @@ impl Statistic {
             Self::MeanSquare => values.iter().map(|v| v * v).sum::<f64>() / n,
             Self::RootMeanSquare => (values.iter().map(|v| v * v).sum::<f64>() / n).sqrt(),
             Self::GeometricMean => (values.iter().map(|v| v.ln()).sum::<f64>() / n).exp(),
+            Self::GeometricMeanSquare => (2.0 * values.iter().map(|v| v.ln()).sum::<f64>() / n).exp(),
+            Self::BoundQuantiles => {
+                let z = Self::bound_z(values.len());
+                let logs = z.iter().map(|z| quantile(values.iter().copied(), 1.0 - (-z * z).exp()).ln());
+                (logs.sum::<f64>() / z.len() as f64).exp()
+            }
             Self::Median => {
                 values.sort_unstable_by(f64::total_cmp);
                 let upper = *values.get(values.len() / 2)?;
@@ -51,9 +63,34 @@ impl Statistic {
         };
         (y > 0.0 && y.is_finite()).then_some(y)
     }
+
+    /// The `z` at which the quantiles of `seeds` seeds at level `1 - exp(-z^2)` are taken: the multiples of 1/2, from 1/2
+    /// on, above whose quantile at least one seed is expected.
+    pub fn bound_z(seeds: usize) -> Vec<f64> {
+        let beyond = |z: f64| seeds as f64 * (-z * z).exp();
+        (1..=10).map(|k| 0.5 * f64::from(k)).take_while(|&z| z < 1.0 || beyond(z) >= 1.0).collect()
+    }
+
+    /// Whether the statistic is that of the squared values.
+    pub fn is_square(self) -> bool {
+        match self {
+            Self::MeanSquare | Self::GeometricMeanSquare => true,
+            Self::Mean | Self::RootMeanSquare | Self::Median | Self::GeometricMean | Self::BoundQuantiles => false,
+        }
+    }
+
+    /// Whether the statistic is a smooth function of means, so that the jackknife estimates its variance.
+    fn is_smooth(self) -> bool {
+        match self {
+            Self::Mean | Self::MeanSquare | Self::RootMeanSquare | Self::GeometricMean | Self::GeometricMeanSquare => {
+                true
+            }
+            Self::Median | Self::BoundQuantiles => false,
+        }
+    }
 }
 
-/// How the seeds are resampled. The draws are `stream(seed, Role::Bootstrap, resample, salt)`.
+/// How seeds are resampled where a statistic is not smooth, and the level of the intervals. The draws are `stream(seed, Role::Bootstrap, resample, salt)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bootstrap {
     /// The experiment's seed.
@@ -85,6 +122,9 @@ pub struct DataPoint {
     pub interval: Option<(f64, f64)>,
     /// Number of finite values behind `y`.
     pub seeds: usize,
+    /// The logarithm of `y` with its law of error; `None` with a single seed.
+    #[serde(skip)]
+    pub log_estimate: Option<Estimate>,
 }
 
 choice! {
@@ -108,14 +148,72 @@ pub struct Skipped {
     pub reason: SkipReason,
 }
 
-/// The points of a table, and their bootstrap replicates.
-pub(super) struct ResampledPoints {
+/// The points of a table, and their replicates.
+pub(super) struct ReplicatedPoints {
     /// Usable rows, in the order of the table.
     pub points: Vec<DataPoint>,
     /// The other rows.
     pub skipped: Vec<Skipped>,
-    /// Logarithms of the resampled statistics, (resamples, rows with two seeds or more).
-    pub log_replicates: Array2<f64>,
+    /// The replicates of the rows with two seeds or more.
+    pub replicates: Replicates,
+}
+
+/// Replicates of the logarithms of the statistics of several rows, which vary as the seeds do.
+pub(super) struct Replicates {
+    /// Logarithms (replicates, rows).
+    logs: Array2<f64>,
+    origin: Origin,
+}
+
+/// How replicates were made, which determines how their spread gives a variance.
+#[derive(Clone, Copy)]
+enum Origin {
+    /// Each leaves out one seed.
+    Jackknife,
+    /// Each draws as many seeds as there are, with replacement.
+    Bootstrap,
+}
+
+impl Replicates {
+    /// A functional of the logarithms of all rows, of each replicate.
+    pub fn map(&self, functional: impl Fn(ndarray::ArrayView1<f64>) -> f64) -> Vec<f64> {
+        self.logs.rows().into_iter().map(functional).collect()
+    }
+
+    /// The estimate of a functional from its replicates: its standard error and the degrees of freedom of Student's law,
+    /// `seeds - 1` or, after the jackknife, fewer where the variation has heavy tails.
+    pub fn estimate(&self, value: f64, replicates: &[f64], seeds: usize) -> Estimate {
+        let (count, n) = (replicates.len() as f64, seeds as f64);
+        let mean = replicates.iter().sum::<f64>() / count;
+        let squares: f64 = replicates.iter().map(|r| (r - mean).powi(2)).sum();
+        let (variance, degrees_of_freedom) = match self.origin {
+            Origin::Jackknife => {
+                let fourth: f64 = replicates.iter().map(|r| (r - mean).powi(4)).sum();
+                (squares * (count - 1.0) / count, effective_degrees(n, excess_kurtosis(squares, fourth, count)))
+            }
+            // Resampling reduces a variance by (n - 1)/n.
+            Origin::Bootstrap => (squares / (count - 1.0) * n / (n - 1.0), n - 1.0),
+        };
+        Estimate { value, standard_error: variance.sqrt(), degrees_of_freedom }
+    }
+}
+
+/// The unbiased estimate of the excess kurtosis of `n` normal values from sums of squares and fourth powers about their
+/// mean; 0 for fewer than four values.
+fn excess_kurtosis(squares: f64, fourth: f64, n: f64) -> f64 {
+    if n < 4.0 || squares <= 0.0 {
+        return 0.0;
+    }
+    let biased = fourth * n / (squares * squares) - 3.0;
+    (n - 1.0) / ((n - 2.0) * (n - 3.0)) * ((n + 1.0) * biased + 6.0)
+}
+
+/// Degrees of freedom of a variance estimated from `n` values of excess kurtosis `kappa` (Satterthwaite): the variance of
+/// the estimate is `(2/(n - 1) + kappa/n)` times the square of the variance. A negative kurtosis is ignored, and at least
+/// two degrees are left.
+fn effective_degrees(n: f64, kappa: f64) -> f64 {
+    let nominal = n - 1.0;
+    (nominal / (1.0 + kappa.max(0.0) * nominal / (2.0 * n))).max(nominal.min(2.0))
 }
 
 /// Why a table has no slope with an interval.
@@ -156,39 +254,32 @@ pub enum FitFailure {
         /// Natural logarithm of its prefactor.
         intercept: f64,
     },
-    /// Almost no resample of the seeds gives a table with every row usable.
-    #[error(
-        "bootstrap resample {resample}: no usable table in {MAX_REDRAWS} draws; too few seeds are finite and positive"
-    )]
-    Sparse {
-        /// The resample that could not be drawn.
-        resample: usize,
+    /// Without one of the seeds, or in almost every resample, a row has no usable statistic.
+    #[error("too few seeds are finite and positive for an interval")]
+    Sparse,
+    /// The seeds do not differ, up to rounding: nothing is known about the error of the slope.
+    #[error("slope {slope:.3} without spread: all seeds agree to rounding, and an interval needs seeds that differ")]
+    NoSpread {
+        /// The slope.
+        slope: f64,
+        /// Natural logarithm of its prefactor.
+        intercept: f64,
     },
 }
 
-/// Half-width of the Student interval at `level` from bootstrap replicates of a statistic of `seeds` seeds.
-pub(super) fn half_width(replicates: &[f64], seeds: usize, level: f64) -> f64 {
-    let (count, n) = (replicates.len() as f64, seeds as f64);
-    let mean = replicates.iter().sum::<f64>() / count;
-    let variance = replicates.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    let student =
-        StudentsT::new(0.0, 1.0, n - 1.0).expect("at least two seeds, so a positive number of degrees of freedom");
-    student.inverse_cdf(0.5 + level / 2.0) * (variance * n / (n - 1.0)).sqrt()
-}
-
-/// The points of a table, each with its interval, and their bootstrap replicates.
+/// The points of a table, each with its interval, and their replicates.
 ///
 /// `x`: abscissae (V); `values` (V, S): one row for each abscissa, one column for each seed; a value that is not finite
 /// means that this network diverged, and is left out.
 ///
 /// # Errors
 /// [`FitFailure::Shape`], [`FitFailure::Settings`] or [`FitFailure::Sparse`].
-pub(super) fn resampled_points(
+pub(super) fn replicated_points(
     x: &[f64],
     values: ArrayView2<f64>,
     statistic: Statistic,
     bootstrap: &Bootstrap,
-) -> Result<ResampledPoints, FitFailure> {
+) -> Result<ReplicatedPoints, FitFailure> {
     let Bootstrap { resamples, level, .. } = *bootstrap;
     if x.len() != values.nrows() {
         return Err(FitFailure::Shape { abscissae: x.len(), rows: values.nrows() });
@@ -207,37 +298,62 @@ pub(super) fn resampled_points(
             if finite.len() >= 2 {
                 rows.push((row, points.len()));
             }
-            points.push(DataPoint { x, y, interval: None, seeds: finite.len() });
+            points.push(DataPoint { x, y, interval: None, seeds: finite.len(), log_estimate: None });
             continue;
         } else {
             SkipReason::NotPositive
         };
         skipped.push(Skipped { row, reason });
     }
-    let logs = replicates(values, &rows, statistic, bootstrap)?;
-    for (column, &(_, point)) in rows.iter().enumerate() {
+    let replicates = if statistic.is_smooth() {
+        leave_one_out(values, &rows, statistic)?
+    } else {
+        resampled(values, &rows, statistic, bootstrap)?
+    };
+    for (column, &(row, point)) in rows.iter().enumerate() {
         let point = &mut points[point];
-        let half = half_width(&logs.column(column).to_vec(), point.seeds, level);
+        let finite = |(seed, log): (usize, &f64)| {
+            (matches!(replicates.origin, Origin::Bootstrap) || values[(row, seed)].is_finite()).then_some(*log)
+        };
+        let logs: Vec<f64> = replicates.logs.column(column).iter().enumerate().filter_map(finite).collect();
+        let estimate = replicates.estimate(point.y.ln(), &logs, point.seeds);
+        let half = estimate.half_width(level);
         point.interval = Some((point.y * (-half).exp(), point.y * half.exp()));
+        point.log_estimate = Some(estimate);
     }
-    Ok(ResampledPoints { points, skipped, log_replicates: logs })
+    Ok(ReplicatedPoints { points, skipped, replicates })
+}
+
+/// Log statistics without each of the seeds, (seeds, rows).
+fn leave_one_out(
+    values: ArrayView2<f64>,
+    rows: &[(usize, usize)],
+    statistic: Statistic,
+) -> Result<Replicates, FitFailure> {
+    let seeds = if rows.is_empty() { 0 } else { values.ncols() };
+    let mut logs = Array2::zeros((seeds, rows.len()));
+    let mut rest = Vec::with_capacity(seeds);
+    for ((seed, column), log) in logs.indexed_iter_mut() {
+        let row = values.row(rows[column].0);
+        rest.clear();
+        rest.extend(row.iter().enumerate().filter(|(s, v)| *s != seed && v.is_finite()).map(|(_, v)| *v));
+        *log = statistic.positive_value(&mut rest).ok_or(FitFailure::Sparse)?.ln();
+    }
+    Ok(Replicates { logs, origin: Origin::Jackknife })
 }
 
 /// Log statistics of resampled columns, (resamples, rows). A resample that leaves a row without a usable statistic (all
 /// its draws diverged) is drawn again from the same stream.
-fn replicates(
+fn resampled(
     values: ArrayView2<f64>,
     rows: &[(usize, usize)],
     statistic: Statistic,
     bootstrap: &Bootstrap,
-) -> Result<Array2<f64>, FitFailure> {
+) -> Result<Replicates, FitFailure> {
     let mut logs = Array2::zeros((bootstrap.resamples, rows.len()));
-    if rows.is_empty() {
-        return Ok(logs);
-    }
     let seeds = values.ncols();
     let mut draw = Vec::with_capacity(seeds);
-    for (resample, mut out) in logs.rows_mut().into_iter().enumerate() {
+    for (resample, mut out) in logs.rows_mut().into_iter().enumerate().filter(|_| !rows.is_empty()) {
         let mut rng = stream(bootstrap.seed, Role::Bootstrap, resample as u64, bootstrap.salt);
         let usable = (0..MAX_REDRAWS).any(|_| {
             let columns: Vec<usize> = (0..seeds).map(|_| rng.random_range(0..seeds)).collect();
@@ -250,8 +366,8 @@ fn replicates(
             })
         });
         if !usable {
-            return Err(FitFailure::Sparse { resample });
+            return Err(FitFailure::Sparse);
         }
     }
-    Ok(logs)
+    Ok(Replicates { logs, origin: Origin::Bootstrap })
 }

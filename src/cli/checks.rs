@@ -5,7 +5,8 @@ use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Deserialize;
 use std::path::Path;
 use std::process::ExitCode;
-use widelimit::analysis::verdict::{Check, Verdict};
+use widelimit::analysis::family::LEVEL;
+use widelimit::analysis::verdict::{Check, Section, Verdict};
 use widelimit::record::{RunFolder, Status};
 
 /// The status in a manifest, which run folders of every format have.
@@ -25,30 +26,74 @@ pub fn run(run: &Path) -> anyhow::Result<ExitCode> {
 }
 
 /// Width of the table in characters, where the output is not a terminal.
-const DEFAULT_WIDTH: u16 = 110;
+const DEFAULT_WIDTH: u16 = 120;
 
-/// The checks as a table.
-pub fn table(checks: &[Check]) -> Table {
+/// The checks as tables, those of the theory before those of the program, and a summary.
+pub fn table(checks: &[Check]) -> String {
+    let of = |section: Section| -> Vec<&Check> { checks.iter().filter(|check| check.section == section).collect() };
+    let (theory, program) = (of(Section::Theory), of(Section::Program));
+    let mut text = String::new();
+    if !theory.is_empty() {
+        text += &format!("Statements of the theory\n{}\n", section_table(&theory, true));
+    }
+    if !program.is_empty() {
+        text += &format!(
+            "Identities and tolerances, which test the program and not the theory\n{}\n",
+            section_table(&program, false)
+        );
+    }
+    text + &summary(&theory, &program)
+}
+
+/// The counts of verdicts, and the level of the joint ones.
+fn summary(theory: &[&Check], program: &[&Check]) -> String {
+    let counts = |checks: &[&Check]| {
+        let count = |verdict: Verdict| checks.iter().filter(|check| check.verdict == verdict).count();
+        let [holds, fails, open] = [Verdict::Holds, Verdict::Fails, Verdict::NotResolved].map(count);
+        format!("{holds} hold, {fails} fail, {open} not resolved")
+    };
+    let joint = theory.iter().filter(|check| check.p_value.is_some()).count();
+    let mut text = format!("theory: {}; program: {}", counts(theory), counts(program));
+    if joint > 0 {
+        text += &format!(
+            "\nThe {joint} checks with a joint interval or a level are judged together: if all their statements are true, any fails with probability at most {:.0} % (Holm).",
+            100.0 * LEVEL
+        );
+    }
+    text
+}
+
+/// The checks of a section as a table; `joint` adds the column of the joint intervals.
+fn section_table(checks: &[&Check], joint: bool) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["check", "statement", "measured", "expected", "verdict"]);
-    if table.width().is_none() {
+    let header = ["check", "statement", "measured", "joint interval", "expected", "verdict"];
+    table.set_header(header.iter().filter(|title| joint || **title != "joint interval"));
+    if table.width().is_none_or(|width| width == 0) {
         table.set_width(DEFAULT_WIDTH);
     }
     for check in checks {
-        let interval = check.interval.map(|(low, high)| format!("\n[{low:.3}, {high:.3}]")).unwrap_or_default();
+        let interval = |interval: Option<(f64, f64)>| {
+            interval.map(|(low, high)| format!("[{}, {}]", short(low), short(high))).unwrap_or_default()
+        };
         let verdict = Cell::new(check.verdict.to_string());
         let mut statement = check.statement.clone();
         if check.verdict != Verdict::Holds {
             statement += &format!("\n-> {}", check.detail);
         }
-        table.add_row([
+        let own = check.interval.map(|_| format!("\n{}", interval(check.interval))).unwrap_or_default();
+        let mut cells = vec![
             Cell::new(&check.name),
             Cell::new(statement),
-            Cell::new(format!("{}{interval}", short(check.measured))),
+            Cell::new(format!("{}{own}", short(check.measured))),
+            Cell::new(interval(check.joint_interval)),
             Cell::new(check.expected.map(short).unwrap_or_default()),
             if check.verdict == Verdict::Holds { verdict } else { verdict.add_attribute(Attribute::Bold) },
-        ]);
+        ];
+        if !joint {
+            cells.remove(3);
+        }
+        table.add_row(cells);
     }
     table
 }

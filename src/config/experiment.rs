@@ -332,6 +332,11 @@ impl Experiment {
         self.studies.requirements().map(|requirements| requirements.projections).max().unwrap_or(0)
     }
 
+    /// Whether to train the networks of the widths also under the full gradient.
+    pub fn trains_full_gradient(&self) -> bool {
+        self.studies.requirements().any(|requirements| requirements.full_gradient)
+    }
+
     /// Whether to record the loss with half of the neurons during training.
     pub fn records_dropout(&self) -> bool {
         self.studies.requirements().any(|requirements| requirements.dropout)

@@ -27,6 +27,8 @@ pub struct TrainingRequirements<'a> {
     pub projections: usize,
     /// Whether to record the loss with half of the neurons during training.
     pub dropout: bool,
+    /// Whether to train the networks of the widths, which follow mini-batches, also under the full gradient.
+    pub full_gradient: bool,
 }
 
 /// What a study of sparse recovery requires.

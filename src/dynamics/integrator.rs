@@ -62,6 +62,16 @@ impl Method {
         }
     }
 
+    /// Order of the error at a fixed time in the step; for Dormand-Prince, of the method that advances the solution.
+    pub fn order(self) -> i32 {
+        match self {
+            Method::HeavyBall | Method::GradientDescent => 1,
+            Method::KickDriftKick | Method::Baoab => 2,
+            Method::Rk4 => 4,
+            Method::DormandPrince => 5,
+        }
+    }
+
     /// Number of gradients that a step evaluates; for Dormand-Prince, those of an accepted step after the first.
     pub fn gradients_per_step(self) -> usize {
         match self {

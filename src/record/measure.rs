@@ -30,6 +30,8 @@ pub enum Measure {
     RiskGap,
     /// Sliced Wasserstein distance of the clouds of units.
     Wasserstein,
+    /// Sliced Wasserstein distance between the units and the particles of the limit that started at the same points.
+    WassersteinOwn,
     /// [`Measure::CouplingMax`] over one family of units.
     FamilyCouplingMax(&'static str),
     /// [`Measure::CouplingRms`] over one family of units.
@@ -38,7 +40,7 @@ pub enum Measure {
 
 impl Measure {
     /// The measures of every network, in the order of the records.
-    pub const COMMON: [Measure; 11] = [
+    pub const COMMON: [Measure; 12] = [
         Measure::Risk,
         Measure::Loss,
         Measure::Accuracy,
@@ -50,6 +52,7 @@ impl Measure {
         Measure::Function,
         Measure::RiskGap,
         Measure::Wasserstein,
+        Measure::WassersteinOwn,
     ];
 
     /// The measures recorded of a network: the common ones and, where it has several families of units, the coupling
@@ -78,6 +81,7 @@ impl Measure {
             | Measure::Function
             | Measure::RiskGap
             | Measure::Wasserstein
+            | Measure::WassersteinOwn
             | Measure::FamilyCouplingMax(_)
             | Measure::FamilyCouplingRms(_) => true,
         }
@@ -97,6 +101,7 @@ impl Measure {
             Measure::Function => "function",
             Measure::RiskGap => "risk_gap",
             Measure::Wasserstein => "wasserstein",
+            Measure::WassersteinOwn => "wasserstein_own",
         }
     }
 }
@@ -117,7 +122,8 @@ impl fmt::Display for Measure {
             | Measure::CouplingRms
             | Measure::Function
             | Measure::RiskGap
-            | Measure::Wasserstein => f.write_str(self.stem()),
+            | Measure::Wasserstein
+            | Measure::WassersteinOwn => f.write_str(self.stem()),
         }
     }
 }

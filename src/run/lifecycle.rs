@@ -4,7 +4,7 @@ use super::context::{Options, Report, RunError};
 use super::figures;
 use super::machine_memory::machine_memory;
 use super::study::Registry;
-use crate::analysis::verdict::Check;
+use crate::analysis::verdict::{Check, judge};
 use crate::compute::InstructionSet;
 use crate::record::{FORMAT, Host, Manifest, Opened, PopulationRecord, RunFolder, RunKind, Status};
 use std::time::Instant;
@@ -101,13 +101,14 @@ pub(super) fn interrupted(folder: &RunFolder, mut manifest: Manifest) -> Result<
     Ok(Report::Interrupted { folder: folder.path().into() })
 }
 
-/// Writes the checks, draws the figures and completes the manifest.
+/// Judges the checks together and writes them, draws the figures and completes the manifest.
 pub(super) fn finish(
     folder: &RunFolder,
     mut manifest: Manifest,
-    checks: Vec<Check>,
+    mut checks: Vec<Check>,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
+    judge(&mut checks);
     folder.write_json("checks.json", &checks)?;
     folder.write_json("manifest.json", &manifest)?;
     let drawing = Instant::now();

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! stage 1   the limit (M particles), and the limits of the sweeps' own particles
+//!           (the latter also with half the step, in a stage of their own, to estimate their errors)
 //! stage 2   the limit by the other routes with which it is compared
 //! stage 3   the limit with half the particles, to estimate the error in M
 //! stage 4   the same with half the step, to estimate the error of the step; with half the sample where the sample
@@ -167,6 +168,16 @@ pub fn limit_by_route(route: Route) -> LimitRun {
 /// Id of the limit of `width` particles from `first` on, those of a network of a sweep.
 pub(super) fn sweep_limit_id(width: usize, first: usize) -> String {
     format!("limit-n{width}-p{first}")
+}
+
+/// Id of the same limit with half the step.
+pub fn finer_id(limit: &str) -> String {
+    format!("{limit}-half-step")
+}
+
+/// Id of the network of this width and seed that follows the full gradient, where those of the widths do not.
+pub(super) fn full_gradient_id(width: usize, seed: usize) -> String {
+    format!("full-n{width}-s{seed}")
 }
 
 /// Id of the network of this width and seed in the group of widths.

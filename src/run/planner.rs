@@ -1,8 +1,8 @@
 //! The trajectories of a plan: the particles from which each starts, and the limit with which it is compared.
 
 use super::plan::{
-    Comparison, Group, Integration, Particles, Plan, Recording, Stage, Trajectory, limit_by_route, network_id,
-    single_neuron_id, sweep_limit_id, variant_group_name,
+    Comparison, Group, Integration, Particles, Plan, Recording, Stage, Trajectory, finer_id, full_gradient_id,
+    limit_by_route, network_id, single_neuron_id, sweep_limit_id, variant_group_name,
 };
 use crate::config::{BatchSize, Experiment, Over, Precision, Route, Sweep, Variant};
 use crate::dynamics::{Method, Scheme};
@@ -17,6 +17,12 @@ impl Plan {
         let mut limits = vec![planner.reference()];
         let mut groups = vec![planner.widths()];
         let mut networks = planner.width_networks(&groups[0]);
+        let mut finer_limits = Vec::new();
+        if e.trains_full_gradient() {
+            let group = planner.full_gradient_widths();
+            networks.extend(planner.width_networks(&group));
+            groups.push(group);
+        }
         for sweep in e.sweeps() {
             let group = planner.sweep(sweep, &groups);
             networks.extend(planner.sweep_networks(sweep, &group));
@@ -25,7 +31,12 @@ impl Plan {
                 let first = replica * planner.stride(sweep.width, sweep.seeds);
                 let id = sweep_limit_id(sweep.width, first);
                 if limits.iter().all(|limit| limit.id != id) {
-                    limits.push(planner.limit(id, sweep.width, first as u64));
+                    let limit = planner.limit(id, sweep.width, first as u64);
+                    let compare = Comparison::with(limit.id.clone(), 0);
+                    let finer = planner.finer(Trajectory { id: finer_id(&limit.id), ..limit.clone() });
+                    let recording = Recording { compare, ..Recording::default() };
+                    finer_limits.push(Trajectory { recording, ..finer });
+                    limits.push(limit);
                 }
             }
         }
@@ -43,7 +54,7 @@ impl Plan {
             || Recording { compare: Comparison::with(LimitRun::HalfParticles.id(), 0), ..Recording::default() };
         let limit = |run: LimitRun| planner.limit(run.id().into(), half, 0);
         let mut halves = vec![Trajectory { recording: to_half(), ..planner.finer(limit(LimitRun::HalfStep)) }];
-        if e.dynamics.batch == BatchSize::Full {
+        if e.dynamics.batch == BatchSize::Full || e.trains_full_gradient() {
             let training =
                 planner.network(LimitRun::TrainingStep.id(), half, Replica::FIRST, e.dynamics.step, BatchSize::Full);
             halves.push(Trajectory { recording: to_half(), ..training });
@@ -57,6 +68,7 @@ impl Plan {
         let others = e.reference.against.iter().map(|&route| planner.limit_by(route)).collect();
         let stages = [
             Stage { name: "mean-field limit", trajectories: limits },
+            Stage { name: "limits of sweeps, half the step", trajectories: finer_limits },
             Stage { name: "limit, other routes", trajectories: others },
             Stage { name: "limit, half the particles", trajectories: vec![half] },
             Stage { name: "limit, other steps", trajectories: halves },
@@ -259,7 +271,15 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The networks of the group of the widths.
+    /// The networks of the widths again, under the full gradient.
+    pub(super) fn full_gradient_widths(&self) -> Group {
+        let widths = self.widths();
+        let row = |&n: &usize| (0..self.e.widths.seeds).map(|s| full_gradient_id(n, s)).collect();
+        let ids = self.e.widths.values.iter().map(row).collect();
+        Group { name: format!("{}-full", widths.name), ids, batch: BatchSize::Full, ..widths }
+    }
+
+    /// The networks of a group of the widths.
     pub(super) fn width_networks(&self, group: &Group) -> Vec<Trajectory> {
         let rows = self.e.widths.values.iter().zip(&group.ids);
         let stride = self.stride(self.e.widths.largest(), self.e.widths.seeds);

@@ -12,7 +12,8 @@ const MAX_LISTED: usize = 5;
 
 /// The checks of every experiment.
 pub fn checks(e: &Experiment, trained: &Trained) -> Vec<Check> {
-    [Some(diverged_check(trained)), energy_check(e, trained)].into_iter().flatten().collect()
+    let checks = [Some(diverged_check(trained)), energy_check(e, trained)];
+    checks.into_iter().flatten().map(Check::about_program).collect()
 }
 
 fn diverged_check(trained: &Trained) -> Check {

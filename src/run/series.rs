@@ -131,6 +131,7 @@ impl<R: Real> Measurement<'_, R> {
         let (network, width) = (&self.problem.network, self.run.width());
         let families = network.families(width);
         let partner = to_f64(&limit.window(network, index, offset, width));
+        self.own_wasserstein(&families, own, &partner, index, series);
         let distances: Vec<Option<Coupling>> =
             families.iter().map(|family| coupling(family.cloud(own), family.cloud(&partner)).ok()).collect();
         for (family, distance) in families.iter().zip(&distances) {
@@ -144,6 +145,21 @@ impl<R: Real> Measurement<'_, R> {
             // Mean squares of the families are added, as in the energy.
             let rms = distances.iter().map(|d| d.rms).reduce(f64::hypot).unwrap_or(f64::NAN);
             series.set(Measure::CouplingRms, index, rms);
+        }
+    }
+
+    /// Sliced Wasserstein distance of the units to the corresponding particles of the limit.
+    fn own_wasserstein(&self, families: &[Family], own: &[f64], partner: &[f64], index: usize, series: &mut Series) {
+        let (directions, seed) = (self.problem.experiment.projections(), self.problem.experiment.seed);
+        if directions == 0 {
+            return;
+        }
+        let distance = |family: &Family| {
+            ReferenceProjections::new(family.cloud(partner), directions, seed).ok()?.distance(family.cloud(own)).ok()
+        };
+        let distances: Option<Vec<f64>> = families.iter().map(distance).collect();
+        if let Some(total) = distances.and_then(|distances| distances.into_iter().reduce(f64::hypot)) {
+            series.set(Measure::WassersteinOwn, index, total);
         }
     }
 

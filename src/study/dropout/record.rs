@@ -56,6 +56,8 @@ array_record! {
         pub change_mean: Array3<f64>,
         /// Its standard error.
         pub change_error: Array3<f64>,
+        /// Skewness of the mean over random sets.
+        pub change_skewness: Array3<f64>,
         /// 5 % quantile over random sets.
         pub change_low: Array3<f64>,
         /// 95 % quantile over random sets.

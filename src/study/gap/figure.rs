@@ -77,7 +77,7 @@ fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Me
     if let Some(error) = records.groups.reference.get(&measure) {
         let size = if group.axis == GroupAxis::Width { error.total() } else { error.same_particles() };
         let name = if group.axis == GroupAxis::Width { "error of limit and step" } else { "error of the limit" };
-        let size = if statistic == Statistic::MeanSquare { size * size } else { size };
+        let size = if statistic.is_square() { size * size } else { size };
         let lowest = fit.points.iter().map(|p| p.y).fold(f64::INFINITY, f64::min);
         // An error far below the points is given as a note, so that the axis need not include it.
         if size > 0.0 && size > 1e-2 * lowest {
@@ -119,6 +119,7 @@ fn label(measure: Measure, statistic: Statistic) -> String {
         Measure::CouplingMax => "max coupling distance".into(),
         Measure::RiskGap => "|R(f_{N}) − R(ρ)|".into(),
         Measure::Wasserstein => "sliced W_{2}".into(),
+        Measure::WassersteinOwn => "sliced W_{2} to its own particles".into(),
         Measure::FamilyCouplingRms(family) => format!("rms coupling distance of {family}"),
         Measure::Risk
         | Measure::Loss
@@ -129,9 +130,12 @@ fn label(measure: Measure, statistic: Statistic) -> String {
         | Measure::FamilyCouplingMax(_) => measure.to_string(),
     };
     match statistic {
-        Statistic::MeanSquare => format!("E sup_{{t}} {distance}^{{2}}"),
-        Statistic::RootMeanSquare => format!("sup_{{t}} {distance} (rms)"),
-        Statistic::Mean | Statistic::Median | Statistic::GeometricMean => format!("sup_{{t}} {distance} (mean)"),
+        Statistic::MeanSquare | Statistic::GeometricMeanSquare => format!("sup_{{t}} {distance}^{{2}}"),
+        Statistic::RootMeanSquare
+        | Statistic::Mean
+        | Statistic::Median
+        | Statistic::GeometricMean
+        | Statistic::BoundQuantiles => format!("sup_{{t}} {distance}"),
     }
 }
 
@@ -160,7 +164,7 @@ fn bound(records: &Records, band: &BoundBand) -> Option<NamedFigure> {
     };
     let label_text = Some("networks".to_string());
     let points = Mark::Cloud { x, y, colour: Colour::Series(0), size_pt: 3.0, opacity: 0.5, label: label_text };
-    let panel = Panel::new(Axis::log2("width N"), Axis::log10(label(measure, Statistic::Mean).replace(" (mean)", "")))
+    let panel = Panel::new(Axis::log2("width N"), Axis::log10(label(measure, Statistic::Mean)))
         .title("form of the bound, constant fitted")
         .with(
             Mark::band(grid.clone(), low, high.clone(), Colour::Series(1))

@@ -1,6 +1,8 @@
 //! The gap study: how far finite networks are from their limit, and how that distance scales.
 
+mod bound;
 mod figure;
+mod measured;
 mod record;
 mod spec;
 mod study;

@@ -1,7 +1,7 @@
 //! The table `[gap]`.
 
 use crate::config::study::{StudyTable, TrainingRequirements};
-use crate::config::{Experiment, Section, Sweep};
+use crate::config::{BatchSize, Experiment, Section, Sweep};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
@@ -14,6 +14,9 @@ pub struct Gap {
     pub projections: usize,
     /// Bootstrap resamples of every interval.
     pub resamples: usize,
+    /// Whether the networks of the widths, which follow mini-batches, are trained under the full gradient too: the first
+    /// term of the bound is identified on them.
+    pub full_gradient: bool,
     /// Sweeps over step or batch size at one width.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sweep: Vec<Sweep>,
@@ -21,7 +24,12 @@ pub struct Gap {
 
 impl StudyTable<Experiment> for Gap {
     fn requirements(&self) -> TrainingRequirements<'_> {
-        TrainingRequirements { sweeps: &self.sweep, projections: self.projections, dropout: false }
+        TrainingRequirements {
+            sweeps: &self.sweep,
+            projections: self.projections,
+            full_gradient: self.full_gradient,
+            ..TrainingRequirements::default()
+        }
     }
 }
 
@@ -39,12 +47,25 @@ impl Study<Experiment> for Gap {
 impl StudyKind<Experiment> for Gap {
     const NAME: &'static str = "gap";
 
-    fn read(mut s: Section<'_>, _: &Experiment) -> Self {
-        let gap = Gap {
-            projections: s.count("projections", Some(32), 1),
-            resamples: s.count("resamples", Some(2000), 100),
-            sweep: s.sections("sweep").into_iter().map(Sweep::read).collect(),
-        };
+    fn read(mut s: Section<'_>, experiment: &Experiment) -> Self {
+        let (projections, resamples) = (s.count("projections", Some(32), 1), s.count("resamples", Some(2000), 100));
+        let sweep: Vec<Sweep> = s.sections("sweep").into_iter().map(Sweep::read).collect();
+        let batch = experiment.dynamics.batch;
+        let possible = batch != BatchSize::Full && !experiment.population.fresh();
+        // Without a sweep that identifies the second term, the first one is of no use.
+        let identified = sweep
+            .iter()
+            .any(|sweep| sweep.values.iter().any(|&value| sweep.at(value, &experiment.dynamics).1 == batch));
+        let full_gradient = s.flag("full_gradient", possible && identified);
+        if full_gradient && !possible {
+            let reason = if batch == BatchSize::Full {
+                "the networks follow the full gradient already: remove the key"
+            } else {
+                "a population with draws = \"fresh\" has no full gradient: remove the key"
+            };
+            s.reject("full_gradient", Some("true".into()), reason);
+        }
+        let gap = Gap { projections, resamples, full_gradient, sweep };
         s.finish();
         gap
     }

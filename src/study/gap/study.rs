@@ -1,26 +1,21 @@
 //! The gap study: how far finite networks are from their limit, and how that distance scales.
 //!
-//! Theory section 5 (WKM, finite width against mean field). Every statement is about the supremum over recording times
-//! of a distance, per seed; a slope is fitted to a statistic over seeds, with a bootstrap interval. Against the width
-//! the abscissa is `1 / (1/N - 1/M)`: the expected square gap of a network that starts from N of the limit's M
-//! particles is `c (1/N - 1/M)`. Against step and batch size a network is compared with the limit of its own particles,
-//! so that the width does not enter.
+//! Theory section 5 (WKM, finite width against mean field). Every statement is about a distance over a range of
+//! recording times, per seed; a slope is fitted to a statistic over seeds. Against the width the abscissa is
+//! `1 / (1/N - 1/M)`: the expected square gap of a network that starts from N of the limit's M particles is
+//! `c (1/N - 1/M)`. Against step and batch size a network is compared with the limit of its own particles, so that the
+//! width does not enter.
 
-use super::{Gap, GapRecord};
-use crate::analysis::bound::{BoundBand, BoundForm, drift, drift_check};
-use crate::analysis::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
+use super::measured::{Measured, Range, Rest};
+use super::{Gap, GapRecord, bound};
+use crate::analysis::fit::{Bootstrap, ErrorCombination, Statistic};
 use crate::analysis::verdict::{Check, Exponent};
-use crate::config::{BatchSize, Experiment};
-use crate::record::{FitRecord, GroupAxis, GroupSeries, Measure, ReferenceError};
+use crate::config::BatchSize;
+use crate::record::{FitRecord, GroupAxis, Measure, ReferenceError};
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::groups::{group_series, reference_errors};
-use crate::run::plan::Group;
 use crate::run::study::TrainingSubject;
-use ndarray::{Array2, ArrayView1, s};
 use std::collections::BTreeMap;
-
-/// Multiple of the reference's error below which a gap is not resolved.
-const RESOLVED: f64 = 3.0;
 
 /// Writes `records/gap.json`; returns the checks.
 pub(super) fn run(
@@ -30,250 +25,175 @@ pub(super) fn run(
 ) -> Result<Outcome<Findings>, RunError> {
     let TrainingSubject { problem, plan, trained } = subject;
     let reference = reference_errors(problem, trained);
-    let parameters = problem.network.neuron_parameters();
+    let series: Vec<_> = plan.groups.iter().map(|group| group_series(problem, group, trained)).collect();
+    let groups: Vec<Measured> = plan
+        .groups
+        .iter()
+        .zip(&series)
+        .enumerate()
+        .map(|(index, (group, series))| {
+            let bootstrap =
+                Bootstrap { resamples: gap.resamples, ..Bootstrap::new(problem.experiment.seed, index as u64) };
+            Measured { group, series, bootstrap }
+        })
+        .collect();
     let (mut record, mut checks) = (GapRecord::default(), Vec::new());
-    for (index, group) in plan.groups.iter().enumerate() {
-        let series = group_series(problem, group, trained);
-        let measured = Measured { group, series: &series };
-        let bootstrap = Bootstrap { resamples: gap.resamples, ..Bootstrap::new(problem.experiment.seed, index as u64) };
+    for &measured in &groups {
         let mut statements =
-            Statements { measured, reference: &reference, bootstrap, record: &mut record, checks: &mut checks };
-        statements.check_group(problem.experiment, parameters);
+            Statements { subject, measured, reference: &reference, record: &mut record, checks: &mut checks };
+        match (measured.group.axis, measured.group.batch) {
+            (GroupAxis::Width, BatchSize::Full) => statements.widths(),
+            (GroupAxis::Width, BatchSize::Size(size)) => {
+                checks.push(bound::both_terms(subject, &groups, measured, size, &mut record));
+            }
+            (GroupAxis::Step, BatchSize::Full) => statements.full_steps(),
+            (GroupAxis::Step, BatchSize::Size(size)) => statements.sampled_steps(size),
+            (GroupAxis::Batch, _) => statements.batches(),
+            (GroupAxis::Variant, _) => {}
+        }
     }
     record.write(context.folder)?;
     Ok(Outcome::Complete(checks.into()))
 }
 
-/// A group and its series.
-#[derive(Clone, Copy)]
-struct Measured<'a> {
-    group: &'a Group,
-    series: &'a GroupSeries,
-}
-
-impl Measured<'_> {
-    /// Supremum over time per value and seed; NaN where the network diverged.
-    fn sup(&self, measure: Measure) -> &Array2<f64> {
-        self.series.sup(measure).expect("a distance of this network")
-    }
-
-    /// Abscissa of fits.
-    fn abscissa(&self) -> &[f64] {
-        self.series.abscissa.as_slice().expect("one axis, contiguous")
-    }
-
-    /// Width, and root mean square over seeds of the supremum over time.
-    fn rms_by_width(&self, measure: Measure) -> Vec<(f64, f64)> {
-        let mean_square = |row: ArrayView1<f64>| row.iter().map(|v| v * v).sum::<f64>() / row.len() as f64;
-        let table = self.sup(measure);
-        self.group.values.iter().zip(table.outer_iter()).map(|(&n, row)| (n, mean_square(row).sqrt())).collect()
-    }
-
-    /// The quantity that the bound is on: the largest coupling distance, or the risk gap where the limit has no
-    /// particles.
-    fn bounded(&self) -> (Measure, &'static str) {
-        let coupling = self.series.measure(Measure::CouplingMax);
-        let coupled = coupling.is_some_and(|table| table.iter().any(|v| v.is_finite()));
-        if coupled {
-            (Measure::CouplingMax, "max coupling distance")
-        } else {
-            (Measure::RiskGap, "sup_t |R(f_N) - R(rho)|")
-        }
-    }
-}
-
 /// The statements about one group.
 struct Statements<'a> {
+    subject: TrainingSubject<'a>,
     measured: Measured<'a>,
     reference: &'a BTreeMap<Measure, ReferenceError>,
-    bootstrap: Bootstrap,
     record: &'a mut GapRecord,
     checks: &'a mut Vec<Check>,
 }
 
-/// A law in the width, and how it is checked.
-struct WidthLaw<'a> {
+/// A law and the data that it is about.
+struct LawOf<'a> {
     /// End of the name of the check.
     name: &'a str,
     statement: &'a str,
     measure: Measure,
+    range: Range,
     statistic: Statistic,
     exponent: Exponent,
-    check: fn(String, String, &Result<SlopeFit, FitFailure>, Exponent) -> Check,
+}
+
+impl<'a> LawOf<'a> {
+    /// A law of the geometric mean of a gap.
+    fn of_gap(name: &'a str, statement: &'a str, measure: Measure, range: Range, exponent: Exponent) -> Self {
+        LawOf { name, statement, measure, range, statistic: Statistic::GeometricMean, exponent }
+    }
 }
 
 impl Statements<'_> {
-    /// Adds the checks of the group.
-    fn check_group(&mut self, e: &Experiment, parameters: usize) {
-        match (self.measured.group.axis, self.measured.group.batch) {
-            (GroupAxis::Width, BatchSize::Full) => self.widths(),
-            (GroupAxis::Width, BatchSize::Size(_)) => {
-                let gaps = self.measured.rms_by_width(self.measured.bounded().0);
-                self.bound(BoundForm::width_and_step(e.dynamics.step, parameters as f64, &gaps));
-            }
-            (GroupAxis::Step, BatchSize::Full) => self.full_steps(),
-            (GroupAxis::Step, BatchSize::Size(size)) => self.sampled_steps(size),
-            (GroupAxis::Batch, _) => self.batches(),
-            (GroupAxis::Variant, _) => {}
-        }
+    /// Fits a law, records the fit and adds its check. As the laws are asymptotic, a law that the data contradict is
+    /// judged without the value farthest from the asymptotic regime too.
+    fn law(&mut self, law: LawOf<'_>) {
+        let LawOf { name, statement, measure, range, statistic, exponent } = law;
+        let measured = self.measured;
+        let fit = measured.fit(measure, range, statistic, Rest::All);
+        let label = format!("{measure}{}", range.suffix());
+        self.record.fits.push(FitRecord::of(&measured.group.name, &label, exponent.expected, &fit));
+        let name = format!("gap-{}-{name}", measured.group.name);
+        let check = Check::exponent(name, statement, &exponent, &fit);
+        let rest = measured.fit(measure, range, statistic, Rest::WithoutPreAsymptotic);
+        self.checks.push(check.or_pre_asymptotic(measured.pre_asymptotic_value(), &rest));
     }
 
-    /// Fits the exponent of a measure and records the fit.
-    fn fit(&mut self, measure: Measure, statistic: Statistic, expected: f64) -> Fitted {
-        let table = self.measured.sup(measure);
-        let fit = fit_slope(self.measured.abscissa(), table.view(), statistic, &self.bootstrap);
-        self.record.fits.push(FitRecord::of(&self.measured.group.name, &measure.to_string(), expected, &fit));
-        let smallest = table.iter().copied().filter(|v| v.is_finite()).fold(f64::INFINITY, f64::min);
-        Fitted { fit, smallest }
+    /// The error of the reference in a gap against the width: step, sample and iteration, and the step of the networks.
+    /// The number of particles is part of the abscissa. The gap varies over seeds about zero, and the error does not.
+    fn width_error(&self, measure: Measure) -> (f64, ErrorCombination) {
+        let error = self.reference.get(&measure).copied().unwrap_or_default();
+        (error.training_step.hypot(error.same_particles()), ErrorCombination::Quadrature)
     }
 
-    /// Name of a check of the group.
-    fn name(&self, what: &str) -> String {
-        format!("gap-{}-{what}", self.measured.group.name)
-    }
-
-    /// Error of the reference in a measure.
-    fn error(&self, measure: Measure) -> ReferenceError {
-        self.reference.get(&measure).copied().unwrap_or_default()
-    }
-
-    /// Checks a law in the width. As laws hold for large widths only, a law that fails is checked without the smallest
-    /// width too.
-    fn width_check(&mut self, law: WidthLaw<'_>) {
-        let fitted = self.fit(law.measure, law.statistic, law.exponent.expected);
-        let rule = law.exponent.near_reference(fitted.near(self.error(law.measure).total()));
-        let name = self.name(law.name);
-        let whole = (law.check)(name.clone(), law.statement.into(), &fitted.fit, rule);
-        let (x, table) = (&self.measured.abscissa()[1..], self.measured.sup(law.measure));
-        let tail = fit_slope(x, table.slice(s![1.., ..]), law.statistic, &self.bootstrap);
-        self.checks.push(whole.or_pre_asymptotic(&(law.check)(name, law.statement.into(), &tail, rule)));
+    /// The error of the limits with which the networks of a sweep are compared: of their own step, and of the sample and
+    /// the iteration.
+    fn sweep_error(&self, measure: Measure, combination: ErrorCombination) -> (f64, ErrorCombination) {
+        let TrainingSubject { problem, plan, trained } = self.subject;
+        let shared = self.reference.get(&measure).copied().unwrap_or_default();
+        let step = self.measured.sweep_step_error(problem, plan, trained, measure);
+        (step.hypot(shared.sample).hypot(shared.iteration), combination)
     }
 
     /// Laws in the width under the full gradient.
     fn widths(&mut self) {
-        self.width_check(WidthLaw {
-            name: "function",
-            statement: "E sup_t |f_N - f_rho|^2 ~ c (1/N - 1/M)",
-            measure: Measure::Function,
-            statistic: Statistic::MeanSquare,
-            exponent: Exponent::new(-1.0),
-            check: Check::exponent_equals,
-        });
-        self.width_check(WidthLaw {
-            name: "coupling-rms",
-            statement: "rms coupling distance ~ N^(-1/2)",
-            measure: Measure::CouplingRms,
-            statistic: Statistic::RootMeanSquare,
-            exponent: Exponent::new(-0.5).resolution(0.15),
-            check: Check::exponent_equals,
-        });
+        for (name, statement, range) in [
+            ("function", "sup_t |f_N - f_rho|^2 ~ c (1/N - 1/M)", Range::All),
+            ("function-late", "sup over t >= T/2 of |f_N - f_rho|^2 ~ c (1/N - 1/M)", Range::Late),
+            ("function-final", "|f_N - f_rho|^2 at T ~ c (1/N - 1/M)", Range::Final),
+        ] {
+            let (error, combination) = self.width_error(Measure::Function);
+            let exponent = Exponent::equal(-1.0).error(error, combination);
+            let statistic = Statistic::GeometricMeanSquare;
+            self.law(LawOf { statistic, ..LawOf::of_gap(name, statement, Measure::Function, range, exponent) });
+        }
+        let half = |statements: &Self, measure, exponent: Exponent| {
+            let (error, combination) = statements.width_error(measure);
+            exponent.resolution(0.15).error(error, combination)
+        };
+        let rms = half(self, Measure::CouplingRms, Exponent::equal(-0.5));
+        self.law(LawOf::of_gap(
+            "coupling-rms",
+            "rms coupling distance ~ N^(-1/2)",
+            Measure::CouplingRms,
+            Range::All,
+            rms,
+        ));
         // Each family of units, in networks with several.
         let measures: Vec<Measure> = self.measured.series.measures.iter().map(|(measure, _)| *measure).collect();
         for measure in measures {
             let Measure::FamilyCouplingRms(family) = measure else { continue };
-            self.width_check(WidthLaw {
-                name: &format!("coupling-{family}"),
-                statement: &format!("rms coupling distance of the units of family '{family}' ~ N^(-1/2)"),
-                measure,
-                statistic: Statistic::RootMeanSquare,
-                exponent: Exponent::new(-0.5).resolution(0.15),
-                check: Check::exponent_equals,
-            });
+            let (name, rms) = (format!("coupling-{family}"), half(self, measure, Exponent::equal(-0.5)));
+            let statement = format!("rms coupling distance of the units of family '{family}' ~ N^(-1/2)");
+            self.law(LawOf::of_gap(&name, &statement, measure, Range::All, rms));
         }
-        self.width_check(WidthLaw {
-            name: "loss",
-            statement: "sup_t |R(f_N) - R(rho)| falls at least as N^(-1/2)",
-            measure: Measure::RiskGap,
-            statistic: Statistic::RootMeanSquare,
-            exponent: Exponent::new(-0.5).resolution(0.15),
-            check: Check::exponent_at_most,
-        });
-        self.width_check(WidthLaw {
-            name: "wasserstein",
-            statement: "sup_t sliced W2(rho_N, rho) falls at least as N^(-1/2)",
-            measure: Measure::Wasserstein,
-            statistic: Statistic::RootMeanSquare,
-            // Quantile fluctuations in the tails add a slowly varying factor to the square root.
-            exponent: Exponent::new(-0.5).resolution(0.15).slack(0.05),
-            check: Check::exponent_at_most,
-        });
-        self.bound(BoundForm::Width);
-    }
-
-    /// The largest coupling distance, or the risk gap, does not exceed the form of the bound in N.
-    fn bound(&mut self, form: BoundForm) {
+        for (name, statement, range) in [
+            ("loss", "sup_t |R(f_N) - R(rho)| falls at least as N^(-1/2)", Range::All),
+            ("loss-late", "sup over t >= T/2 of |R(f_N) - R(rho)| falls at least as N^(-1/2)", Range::Late),
+        ] {
+            let exponent = half(self, Measure::RiskGap, Exponent::at_most(-0.5));
+            self.law(LawOf::of_gap(name, statement, Measure::RiskGap, range, exponent));
+        }
+        if self.measured.is_measured(Measure::WassersteinOwn) {
+            let exponent = half(self, Measure::WassersteinOwn, Exponent::at_most(-0.5));
+            let statement =
+                "sup_t sliced W2 between the network and its own N particles of the limit falls at least as N^(-1/2)";
+            self.law(LawOf::of_gap("wasserstein", statement, Measure::WassersteinOwn, Range::All, exponent));
+        }
         let (measure, distance) = self.measured.bounded();
-        let fitted = self.fit(measure, Statistic::RootMeanSquare, -0.5);
-        let group = self.measured.group;
-        let table = self.measured.sup(measure);
-        let points: Vec<(f64, f64)> = table
-            .outer_iter()
-            .zip(&group.values)
-            .flat_map(|(row, &n)| row.iter().map(|&gap| (n, gap)).collect::<Vec<_>>())
-            .collect();
-        self.record.bound = BoundBand::envelope(&points, form).ok();
-        if matches!(form, BoundForm::WidthAndStep { .. }) && group.values.len() < 3 {
-            // The ratio of the two terms is fitted: with two widths any data would agree.
-            let statement = "the bound's two terms, in a fitted proportion";
-            let reason = "needs at least 3 widths";
-            self.checks.push(Check::not_measured(self.name("bound-form"), statement, Some(0.0), reason));
-            return;
-        }
-        let drift = drift(&group.values, table.view(), form, Statistic::RootMeanSquare, &self.bootstrap);
-        let statement = match form {
-            BoundForm::Width => format!("{distance} over (sqrt(log N) + z)/sqrt(N) does not grow with N"),
-            BoundForm::Step { .. } | BoundForm::WidthAndStep { .. } => {
-                format!("{distance} over the bound's two terms (fitted proportion) does not grow with N")
-            }
-        };
-        let near = fitted.near(self.error(measure).total());
-        self.checks.push(drift_check(self.name("bound-form"), statement, &drift, form, near));
+        let (error, combination) = self.width_error(measure);
+        let particles = self.subject.problem.experiment.reference.particles;
+        bound::width_term(self.measured, particles, measure, distance, (error, combination), self.record, self.checks);
     }
 
     /// The law in the step under the full gradient.
     fn full_steps(&mut self) {
-        for (measure, what) in [(Measure::Function, "function"), (Measure::CouplingRms, "coupling-rms")] {
-            let fitted = self.fit(measure, Statistic::Mean, 1.0);
-            let near = fitted.near(self.error(measure).same_particles());
-            let statement = format!("full gradient: sup_t {what} gap ~ eps (to 0.1, as steps are finite)");
+        for (measure, name) in [(Measure::Function, "function"), (Measure::CouplingRms, "coupling-rms")] {
+            let statement = format!("full gradient: sup_t {name} gap ~ eps (to 0.1, as steps are finite)");
+            let (error, combination) = self.sweep_error(measure, ErrorCombination::Sum);
             // Without sampling noise the interval over seeds is small and does not include the next order in eps.
-            let rule = Exponent::new(1.0).slack(0.1).near_reference(near);
-            self.checks.push(Check::exponent_equals(self.name(what), statement, &fitted.fit, rule));
+            let exponent = Exponent::equal(1.0).slack(0.1).error(error, combination);
+            let statistic = Statistic::GeometricMean;
+            self.law(LawOf { name, statement: &statement, measure, range: Range::All, statistic, exponent });
         }
     }
 
     /// The law in the step with mini-batches.
     fn sampled_steps(&mut self, size: usize) {
-        let fitted = self.fit(Measure::Function, Statistic::MeanSquare, 1.0);
-        let near = fitted.near(self.error(Measure::Function).same_particles());
         let samples = if size == 1 { "one sample".to_string() } else { format!("{size} samples") };
-        let statement = format!("{samples} a step: E sup_t |f_N - f_rho|^2 ~ eps");
-        let rule = Exponent::new(1.0).near_reference(near);
-        self.checks.push(Check::exponent_equals(self.name("function"), statement, &fitted.fit, rule));
+        let statement = format!("{samples} a step: sup_t |f_N - f_rho|^2 ~ eps");
+        self.sampled(&statement, 1.0);
     }
 
     /// The law in the batch size.
     fn batches(&mut self) {
-        let fitted = self.fit(Measure::Function, Statistic::MeanSquare, -1.0);
-        let near = fitted.near(self.error(Measure::Function).same_particles());
-        let statement = "B samples a step: E sup_t |f_N - f_rho|^2 ~ 1/B";
-        let rule = Exponent::new(-1.0).near_reference(near);
-        self.checks.push(Check::exponent_equals(self.name("function"), statement, &fitted.fit, rule));
+        self.sampled("B samples a step: sup_t |f_N - f_rho|^2 ~ 1/B", -1.0);
     }
-}
 
-/// A fit, and the smallest of the fitted gaps.
-struct Fitted {
-    fit: Result<SlopeFit, FitFailure>,
-    smallest: f64,
-}
-
-impl Fitted {
-    /// Whether a fitted gap is near the error of the reference.
-    fn near(&self, error: f64) -> bool {
-        match &self.fit {
-            Ok(fit) => fit.near_reference(error),
-            Err(_) => self.smallest < RESOLVED * error,
-        }
+    /// A law of the square gap under mini-batches.
+    fn sampled(&mut self, statement: &str, exponent: f64) {
+        let (error, combination) = self.sweep_error(Measure::Function, ErrorCombination::Quadrature);
+        let exponent = Exponent::equal(exponent).error(error, combination);
+        let (name, measure, statistic) = ("function", Measure::Function, Statistic::GeometricMeanSquare);
+        self.law(LawOf { name, statement, measure, range: Range::All, statistic, exponent });
     }
 }

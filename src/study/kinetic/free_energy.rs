@@ -247,14 +247,13 @@ fn optimum_check(frictions: &[f64], rates: &[f64], stiffness: f64) -> Check {
         (false, true) => Verdict::NotResolved,
         (_, false) => Verdict::Fails,
     };
-    Check {
-        name: "kinetic-optimum".into(),
-        statement: statement.into(),
-        measured: at,
-        interval: None,
-        expected: Some(critical),
+    Check::new(
+        "kinetic-optimum",
+        statement,
+        at,
+        Some(critical),
         verdict,
-        detail: format!(
+        format!(
             "fastest at friction {at} with rate {:.3}; at {} {:.3}, at {} {:.3}",
             rates[best],
             frictions[0],
@@ -262,7 +261,7 @@ fn optimum_check(frictions: &[f64], rates: &[f64], stiffness: f64) -> Check {
             frictions[frictions.len() - 1],
             rates[rates.len() - 1]
         ),
-    }
+    )
 }
 
 /// The arrays of the free energy.

@@ -183,17 +183,16 @@ pub(super) fn second_order(name: &str, statement: &str, errors: [f64; 3]) -> Che
         Some(_) => Verdict::Holds,
     };
     let [a, b, c] = errors;
-    Check {
-        name: name.into(),
-        statement: statement.into(),
-        measured: order,
-        interval: None,
-        expected: Some(2.0),
+    Check::new(
+        name,
+        statement,
+        order,
+        Some(2.0),
         verdict,
-        detail: format!(
+        format!(
             "{a:.2e}, {b:.2e}, {c:.2e} at twice the step, the step and half the step: order {order:.2}, required at least {MIN_ORDER}"
         ),
-    }
+    )
 }
 
 /// The arrays of the solution on the grid.

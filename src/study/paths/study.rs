@@ -282,7 +282,7 @@ fn checks(
     let mut silent =
         Check::at_most("paths-silent", "the loss is constant where only silent neurons move", moved, ROUNDING);
     silent.detail = format!("largest change {moved:.1e}, at {at}");
-    let mut checks = vec![bound, silent];
+    let mut checks = vec![bound.about_program(), silent.about_program()];
 
     let widths = &problem.experiment.widths.values;
     let x: Vec<f64> = widths.iter().map(|&n| n as f64).collect();
@@ -302,11 +302,10 @@ fn checks(
             let statement =
                 format!("the barrier of the constructive path ({}) falls at least as N^(-1/2)", kind.name());
             let name = format!("paths-barrier-{}", kind.name());
-            let rule = Exponent::new(-0.5);
             let tail =
                 fit_slope(&x[1.min(x.len())..], table.slice(s![1.min(x.len()).., ..]), Statistic::Mean, &bootstrap);
-            let whole = Check::exponent_at_most(&name, &statement, &fit, rule);
-            checks.push(whole.or_pre_asymptotic(&Check::exponent_at_most(&name, &statement, &tail, rule)));
+            let whole = Check::exponent(&name, &statement, &Exponent::at_most(-0.5), &fit);
+            checks.push(whole.or_pre_asymptotic("smallest width", &tail));
         }
         record.fits.push(FitRecord::of("paths", kind.name(), -0.5, &fit));
     }
