@@ -216,6 +216,18 @@ pub fn run_experiment(
     run::run(experiment, options, interrupt, &REGISTRY)
 }
 
+/// Runs an experiment with many seeds, and measures the coverage of its intervals and the rates of its verdicts.
+///
+/// # Errors
+/// See [`run::coverage::run`].
+pub fn measure_coverage(
+    experiment: &AnyExperiment,
+    options: &run::coverage::CoverageOptions,
+    interrupt: &AtomicBool,
+) -> Result<run::coverage::CoverageReport, RunError> {
+    run::coverage::run(experiment, options, interrupt, &REGISTRY)
+}
+
 /// Draws the figures of a run from its records; returns the files in a fixed order.
 ///
 /// # Errors

@@ -333,7 +333,7 @@ mod tests {
     #[test]
     fn the_sum_of_two_terms_covers_what_is_their_sum() {
         let bootstrap = Bootstrap::new(1, 0);
-        let (eps, p) = (0.02, 4.0);
+        let (eps, p) = (0.02_f64, 4.0);
         let normal = |n: f64| (n.ln().sqrt() / n.sqrt(), 1.0 / n.sqrt());
         let first = covering_constant(&WIDTHS, gaps(12, 0, normal).view(), BoundForm::Width, &bootstrap).unwrap();
         let of_step = |n: f64| (eps.sqrt() * (p + n.ln()).sqrt(), eps.sqrt());

@@ -280,6 +280,16 @@ impl Check {
         self.alone()
     }
 
+    /// The measurement decides nothing, for the reason `why`, where there is one: its interval is not one.
+    pub fn unless(mut self, why: Option<String>) -> Self {
+        if let (Some(test), Some(why)) = (&mut self.test, why) {
+            test.p = 1.0;
+            test.p_without_excuses = 1.0;
+            test.resolved = Err(why);
+        }
+        self.alone()
+    }
+
     /// `measured <= limit` where the measurement is random and exceeds the limit with probability `p` if the statement is
     /// true. `p` is compared with the level of all checks together; the limit is that of this check alone.
     pub fn at_most_with_p(

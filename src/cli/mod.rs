@@ -3,6 +3,7 @@
 mod bench;
 mod bench_recovery;
 mod checks;
+mod coverage;
 mod draws;
 mod figures;
 mod list;
@@ -27,6 +28,8 @@ pub struct Cli {
 enum Command {
     /// Run an experiment: a built-in one by name, or a TOML file
     Run(run::RunArgs),
+    /// Run an experiment with many seeds, and measure what its intervals and verdicts are worth; continues an interrupted one
+    Coverage(coverage::CoverageArgs),
     /// List the built-in experiments
     List,
     /// Print a built-in experiment, to copy and edit
@@ -65,6 +68,7 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(args),
+        Command::Coverage(args) => coverage::run(args),
         Command::List => Ok(list::list()),
         Command::Show { name } => list::show(&name),
         Command::Check { run } => checks::run(&run),

@@ -5,7 +5,7 @@ use super::simd::{SimdChoice, choose, instruction_set};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use widelimit::config::{AnyExperiment, Experiment, Override, RecoveryExperiment};
+use widelimit::config::{AnyExperiment, Experiment, Loaded, Override, RecoveryExperiment};
 use widelimit::dynamics::Method;
 use widelimit::run::{Options, Report, default_folder};
 
@@ -17,7 +17,7 @@ pub struct RunArgs {
     experiment: String,
     /// Folder for the run [default: runs/NAME]
     #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     /// Replace a key of the experiment; may be repeated
     #[arg(
         long = "set",
@@ -36,34 +36,43 @@ pub struct RunArgs {
     resume: bool,
     /// Start over; deletes the records of a run in the folder
     #[arg(long)]
-    force: bool,
+    pub(super) force: bool,
     /// No progress bars
     #[arg(long)]
-    quiet: bool,
+    pub(super) quiet: bool,
 }
 
 /// Set by the signals of Ctrl-C and of termination; the time loops read it after every step.
-static INTERRUPT: AtomicBool = AtomicBool::new(false);
+pub(super) static INTERRUPT: AtomicBool = AtomicBool::new(false);
 
-/// Runs an experiment. Exit status: 0 for a complete run (whatever its checks), 130 for an interrupted run.
-pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+/// Sets threads and instructions, and reads the experiment.
+pub(super) fn prepare(args: &RunArgs) -> anyhow::Result<Loaded> {
     let overrides: Vec<Override> = args.overrides.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
     }
     choose(args.simd)?;
     let loaded = widelimit::load(&args.experiment, &overrides)?;
-    let experiment = loaded.experiment;
-    let out = args.out.unwrap_or_else(|| default_folder(experiment.name()));
-    ctrlc::set_handler(|| {
-        // The second interrupt ends the program at once.
-        if INTERRUPT.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })?;
     for note in &loaded.notes {
         eprintln!("note: {note}");
     }
+    Ok(loaded)
+}
+
+/// Lets the signals of Ctrl-C and of termination interrupt the work; the second ends the program at once.
+pub(super) fn handle_signals() -> anyhow::Result<()> {
+    Ok(ctrlc::set_handler(|| {
+        if INTERRUPT.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })?)
+}
+
+/// Runs an experiment. Exit status: 0 for a complete run (whatever its checks), 130 for an interrupted run.
+pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let experiment = prepare(&args)?.experiment;
+    let out = args.out.unwrap_or_else(|| default_folder(experiment.name()));
+    handle_signals()?;
     if !args.quiet {
         if !experiment.title().is_empty() {
             eprintln!("{}: {}", experiment.name(), experiment.title());
@@ -73,7 +82,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             AnyExperiment::Recovery(experiment) => print_recovery(experiment),
         }
     }
-    let options = Options { out, force: args.force, resume: args.resume, quiet: args.quiet };
+    let options = Options { out, force: args.force, resume: args.resume, quiet: args.quiet, figures: true };
     match widelimit::run_experiment(&experiment, &options, &INTERRUPT)? {
         Report::Interrupted { folder } => {
             eprintln!("interrupted; everything so far is saved in {}", folder.display());

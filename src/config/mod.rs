@@ -54,6 +54,34 @@ impl AnyExperiment {
         }
     }
 
+    /// Seed of all random streams.
+    pub fn seed(&self) -> u64 {
+        match self {
+            Self::Training(e) => e.seed,
+            Self::Recovery(e) => e.seed,
+        }
+    }
+
+    /// The same experiment with another seed.
+    pub fn with_seed(&self, seed: u64) -> Self {
+        match self {
+            Self::Training(e) => Self::Training(Box::new(Experiment { seed, ..(**e).clone() })),
+            Self::Recovery(e) => Self::Recovery(Box::new(RecoveryExperiment { seed, ..(**e).clone() })),
+        }
+    }
+
+    /// The resolved experiment as JSON.
+    ///
+    /// # Panics
+    /// Never: an experiment has text keys only.
+    pub fn resolved(&self) -> serde_json::Value {
+        let value = match self {
+            Self::Training(e) => serde_json::to_value(e),
+            Self::Recovery(e) => serde_json::to_value(e),
+        };
+        value.expect("an experiment has text keys only")
+    }
+
     /// One-line title.
     pub fn title(&self) -> &str {
         match self {

@@ -189,6 +189,11 @@ impl RunFolder {
         }
     }
 
+    /// A folder that is not that of a run, without the lock; it is created when a file is written.
+    pub fn plain(path: &Path) -> Self {
+        RunFolder { path: path.into(), _lock: None }
+    }
+
     fn create(path: &Path) -> Result<Self, RecordError> {
         std::fs::create_dir_all(path).map_err(|source| RecordError::Io { path: path.into(), source })?;
         Self::locked(path)

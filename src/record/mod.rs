@@ -15,6 +15,7 @@
 //! are declared in the study's folder.
 
 mod atomic;
+mod coverage;
 mod fit;
 mod folder;
 mod groups;
@@ -25,6 +26,7 @@ mod series;
 pub mod state;
 
 pub use atomic::write_atomically;
+pub use coverage::CoverageRecord;
 pub use fit::FitRecord;
 pub use folder::{Opened, RecordError, RunFolder};
 pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};

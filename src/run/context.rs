@@ -127,6 +127,8 @@ pub struct Options {
     pub resume: bool,
     /// Whether to suppress progress reports.
     pub quiet: bool,
+    /// Whether to draw the figures of a complete run.
+    pub figures: bool,
 }
 
 /// The context of a running experiment.

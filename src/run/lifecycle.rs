@@ -103,6 +103,7 @@ pub(super) fn interrupted(folder: &RunFolder, mut manifest: Manifest) -> Result<
 
 /// Judges the checks together and writes them, draws the figures and completes the manifest.
 pub(super) fn finish(
+    options: &Options,
     folder: &RunFolder,
     mut manifest: Manifest,
     mut checks: Vec<Check>,
@@ -112,7 +113,7 @@ pub(super) fn finish(
     folder.write_json("checks.json", &checks)?;
     folder.write_json("manifest.json", &manifest)?;
     let drawing = Instant::now();
-    let figures = figures::draw(folder, registry)?;
+    let figures = if options.figures { figures::draw(folder, registry)? } else { Vec::new() };
     manifest.add_phase("figures", drawing.elapsed().as_secs_f64());
     manifest.status = Status::Complete;
     folder.write_json("manifest.json", &manifest)?;

@@ -19,10 +19,12 @@
 //! | `sanity`, `routes` | the checks of every run |
 //! | [`recovery_source`] | sources of problems of sparse recovery |
 //! | [`figures`] | the figures of every run |
+//! | [`coverage`] | what intervals and verdicts are worth over many seeds |
 //! | [`draws`] | random draws of a trajectory as arrays |
 
 mod checkpoint;
 pub mod context;
+pub mod coverage;
 pub mod draws;
 pub mod evaluation;
 pub mod figures;

@@ -150,6 +150,25 @@ impl Plan {
         self.stages.iter().flat_map(|stage| &stage.trajectories)
     }
 
+    /// Why the seeds of a group are not independent, where they are not: their networks start from overlapping windows of
+    /// the limit's particles.
+    pub fn dependence(&self, group: &Group) -> Option<String> {
+        let row = group.ids.last()?;
+        let mut windows: Vec<(u64, u64)> = row
+            .iter()
+            .filter_map(|id| self.find(id))
+            .map(|t| (t.particles.first, t.particles.first + t.particles.width as u64))
+            .collect();
+        windows.sort_unstable();
+        let overlap = windows.windows(2).any(|pair| pair[1].0 < pair[0].1);
+        let needed = row.len() as u64 * windows.last().map_or(0, |(low, high)| high - low);
+        overlap.then(|| {
+            format!(
+                "the seeds start from overlapping windows of particles and are not independent: disjoint windows need reference.particles = {needed}"
+            )
+        })
+    }
+
     /// The trajectory of this id.
     pub fn find(&self, id: &str) -> Option<&Trajectory> {
         self.trajectories().find(|t| t.id == id)

@@ -101,7 +101,7 @@ pub fn run(
         manifest.add_study(name);
         manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
     }
-    lifecycle::finish(&folder, manifest, checks, registry)
+    lifecycle::finish(options, &folder, manifest, checks, registry)
 }
 
 /// What only the problem can tell about k.

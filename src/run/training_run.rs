@@ -81,7 +81,7 @@ pub fn run(
     groups::write(&problem, &plan, &trained, &folder)?;
     let subject = TrainingSubject { problem: &problem, plan: &plan, trained: &trained };
     match studies(experiment, subject, &context, registry, &mut manifest)? {
-        Outcome::Complete(checks) => lifecycle::finish(&folder, manifest, checks, registry),
+        Outcome::Complete(checks) => lifecycle::finish(options, &folder, manifest, checks, registry),
         Outcome::Interrupted => lifecycle::interrupted(&folder, manifest),
     }
 }

@@ -102,7 +102,8 @@ impl Run {
     /// Runs an experiment to its end.
     pub fn new(experiment: &Experiment) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { out: folder.path().join("run"), force: false, resume: false, quiet: true };
+        let options =
+            Options { out: folder.path().join("run"), force: false, resume: false, quiet: true, figures: true };
         let experiment = AnyExperiment::Training(Box::new(experiment.clone()));
         match widelimit::run_experiment(&experiment, &options, &AtomicBool::new(false)) {
             Ok(Report::Complete { .. }) => Run { folder },

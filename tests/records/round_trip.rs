@@ -293,24 +293,21 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("manifest.json"), "{}").unwrap();
         let folder = RunFolder::existing(folder.path()).unwrap();
-        let check = Check {
-            name: words.clone(),
-            statement: words.clone(),
-            measured: numbers[0],
-            interval: Some((numbers[1], numbers[2])),
-            expected: Some(finite[0]),
-            verdict: Verdict::NotResolved,
-            detail: words.clone(),
-        };
+        let verdict = Verdict::NotResolved;
+        let mut check =
+            Check::new(words.clone(), words.clone(), numbers[0], Some(finite[0]), verdict, words.clone()).about_program();
+        check.interval = Some((numbers[1], numbers[2]));
+        check.joint_interval = Some((numbers[2], numbers[3]));
+        check.p_value = Some(finite[1]);
         folder.write_json("checks.json", &[&check]).unwrap();
         let back: Vec<Check> = folder.read_json("checks.json").unwrap();
         let all = |check: &Check| {
-            let (low, high) = check.interval.unwrap();
-            // NaN is NaN: its payload is nobody's business.
-            [check.measured, low, high].map(|v| if v.is_nan() { f64::NAN.to_bits() } else { v.to_bits() })
+            let ((low, high), (joint_low, joint_high)) = (check.interval.unwrap(), check.joint_interval.unwrap());
+            // The payload of NaN is not kept.
+            [check.measured, low, high, joint_low, joint_high].map(|v| if v.is_nan() { f64::NAN.to_bits() } else { v.to_bits() })
         };
         prop_assert_eq!(all(&back[0]), all(&check));
-        let same = |check: &Check| Check { measured: 0.0, interval: None, ..check.clone() };
+        let same = |check: &Check| Check { measured: 0.0, interval: None, joint_interval: None, ..check.clone() };
         prop_assert_eq!(same(&back[0]), same(&check));
 
         let error = ReferenceError {

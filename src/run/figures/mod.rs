@@ -10,6 +10,7 @@
 //! | [`records`] | the records that several figures show |
 //! | [`lines`], [`labels`] | common lines and labels |
 
+pub mod coverage;
 pub mod labels;
 pub mod lines;
 mod neurons;

@@ -154,6 +154,7 @@ impl ConvergenceAnalysis<'_> {
                 let tail = fit_slope(&x[1..], table.slice(s![1.., ..]), Statistic::RootMeanSquare, &bootstrap);
                 let check = Check::exponent(&name, &statement, &Exponent::at_most(-0.5), &fit);
                 let check = check.or_pre_asymptotic("smallest width", &tail);
+                let check = check.unless(self.plan.dependence(&self.plan.groups[0]));
                 checks.push(if cut_off == 0 {
                     check
                 } else {

@@ -65,7 +65,7 @@ pub(super) fn run(
         drops.iter().enumerate().map(|(d, drop)| (drop.name.to_string(), collect(shape, &losses, d))).collect();
     let mut found = Vec::new();
     for (drop, (_, changes)) in drops.iter().zip(&changes) {
-        found.extend(checks(problem, drop, &sizes, changes, &loss, &mut record));
+        found.extend(checks(problem, drop, &sizes, changes, &loss, plan.dependence(&plan.groups[0]), &mut record));
     }
     let (half_random, half_predicted) = along_training(subject);
     let arrays = DropoutArrays {
@@ -236,6 +236,7 @@ fn checks(
     sizes: &[usize],
     changes: &ChangeArrays,
     loss: &Array2<f64>,
+    dependence: Option<String>,
     record: &mut DropoutRecord,
 ) -> Vec<Check> {
     let name = |what: &str| format!("dropout-{}{what}", drop.prefix("-"));
@@ -264,7 +265,7 @@ fn checks(
         let exponent = Exponent::equal(0.0).resolution(0.15);
         let check = Check::exponent(name("free-of-width"), statement, &exponent, &fit);
         let tail = fit_slope(&x[1..], table.slice(s![1.., ..]), Statistic::Mean, &bootstrap);
-        checks.push(check.or_pre_asymptotic("smallest width", &tail));
+        checks.push(check.or_pre_asymptotic("smallest width", &tail).unless(dependence.clone()));
         record.fits.push(FitRecord::of("dropout", &measure(DropoutRecord::FIXED), 0.0, &fit));
     }
     if let Some(largest) = widths.len().checked_sub(1) {
@@ -280,7 +281,7 @@ fn checks(
         let statement =
             format!("{of}N = {}: the 95 % quantile of R(f_A) - R(f_N) falls at least as M^(-1/2)", widths[largest]);
         let check = Check::exponent(name("bound-form"), statement, &Exponent::at_most(-0.5), &fit);
-        checks.push(check.or_pre_asymptotic("smallest number kept", &tail));
+        checks.push(check.or_pre_asymptotic("smallest number kept", &tail).unless(dependence.clone()));
         record.fits.push(FitRecord::of("dropout", &measure(DropoutRecord::QUANTILE), -0.5, &fit));
     }
     checks

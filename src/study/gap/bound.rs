@@ -19,8 +19,7 @@ pub(super) fn width_term(
     distance: &str,
     (error, combination): (f64, ErrorCombination),
     record: &mut GapRecord,
-    checks: &mut Vec<Check>,
-) {
+) -> Check {
     let widths = &measured.group.values;
     let m = if measure == Measure::CouplingMax { particles as f64 } else { f64::INFINITY };
     let usable: Vec<f64> = widths.iter().copied().filter(|&n| n >= 2.0).collect();
@@ -33,8 +32,7 @@ pub(super) fn width_term(
     let expected = slowest_decay(&usable, m);
     if usable.len() < widths.len() || !expected.is_finite() {
         let reason = "the form needs at least 2 widths, each of at least 2";
-        checks.push(Check::not_measured(name, statement(""), None, reason));
-        return;
+        return Check::not_measured(name, statement(""), None, reason);
     }
     let fit = |rest| measured.fit_along(widths, measure, Range::All, Statistic::BoundQuantiles, rest);
     let whole = fit(Rest::All);
@@ -44,7 +42,7 @@ pub(super) fn width_term(
     }
     let exponent = Exponent::at_most(expected).resolution(0.2).error(error, combination);
     let check = Check::exponent(name, statement(&format!(": exponent {expected:.3} here")), &exponent, &whole);
-    checks.push(check.or_pre_asymptotic(measured.pre_asymptotic_value(), &fit(Rest::WithoutPreAsymptotic)));
+    check.or_pre_asymptotic(measured.pre_asymptotic_value(), &fit(Rest::WithoutPreAsymptotic))
 }
 
 /// The band of a form whose constant covers every network.
@@ -105,7 +103,8 @@ pub(super) fn both_terms(
                 "C1 = {first:.3}, C2 = {second:.3} (upper 95 % bounds); largest ratio {:.3}, at N = {}; p = {:.2}",
                 found.ratio, found.at, found.p
             );
-            Check::at_most_with_p(name.clone(), statement.clone(), found.ratio, 1.0, found.p, detail)
+            let check = Check::at_most_with_p(name.clone(), statement.clone(), found.ratio, 1.0, found.p, detail);
+            check.unless(subject.plan.dependence(measured.group))
         }
     }
 }

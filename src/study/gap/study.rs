@@ -17,6 +17,10 @@ use crate::run::groups::{group_series, reference_errors};
 use crate::run::study::TrainingSubject;
 use std::collections::BTreeMap;
 
+/// Largest half-width of an interval that resolves the exponent of a gap; that of a squared gap, or of a gap in the step,
+/// has twice the range.
+const RESOLUTION: f64 = 0.175;
+
 /// Writes `records/gap.json`; returns the checks.
 pub(super) fn run(
     gap: &Gap,
@@ -95,7 +99,8 @@ impl Statements<'_> {
         let name = format!("gap-{}-{name}", measured.group.name);
         let check = Check::exponent(name, statement, &exponent, &fit);
         let rest = measured.fit(measure, range, statistic, Rest::WithoutPreAsymptotic);
-        self.checks.push(check.or_pre_asymptotic(measured.pre_asymptotic_value(), &rest));
+        let check = check.or_pre_asymptotic(measured.pre_asymptotic_value(), &rest);
+        self.checks.push(check.unless(self.subject.plan.dependence(measured.group)));
     }
 
     /// The error of the reference in a gap against the width: step, sample and iteration, and the step of the networks.
@@ -122,13 +127,13 @@ impl Statements<'_> {
             ("function-final", "|f_N - f_rho|^2 at T ~ c (1/N - 1/M)", Range::Final),
         ] {
             let (error, combination) = self.width_error(Measure::Function);
-            let exponent = Exponent::equal(-1.0).error(error, combination);
+            let exponent = Exponent::equal(-1.0).resolution(2.0 * RESOLUTION).error(error, combination);
             let statistic = Statistic::GeometricMeanSquare;
             self.law(LawOf { statistic, ..LawOf::of_gap(name, statement, Measure::Function, range, exponent) });
         }
         let half = |statements: &Self, measure, exponent: Exponent| {
             let (error, combination) = statements.width_error(measure);
-            exponent.resolution(0.15).error(error, combination)
+            exponent.resolution(RESOLUTION).error(error, combination)
         };
         let rms = half(self, Measure::CouplingRms, Exponent::equal(-0.5));
         self.law(LawOf::of_gap(
@@ -162,7 +167,10 @@ impl Statements<'_> {
         let (measure, distance) = self.measured.bounded();
         let (error, combination) = self.width_error(measure);
         let particles = self.subject.problem.experiment.reference.particles;
-        bound::width_term(self.measured, particles, measure, distance, (error, combination), self.record, self.checks);
+        let dependence = self.subject.plan.dependence(self.measured.group);
+        let error = (error, combination);
+        let check = bound::width_term(self.measured, particles, measure, distance, error, self.record);
+        self.checks.push(check.unless(dependence));
     }
 
     /// The law in the step under the full gradient.
@@ -171,7 +179,7 @@ impl Statements<'_> {
             let statement = format!("full gradient: sup_t {name} gap ~ eps (to 0.1, as steps are finite)");
             let (error, combination) = self.sweep_error(measure, ErrorCombination::Sum);
             // Without sampling noise the interval over seeds is small and does not include the next order in eps.
-            let exponent = Exponent::equal(1.0).slack(0.1).error(error, combination);
+            let exponent = Exponent::equal(1.0).resolution(2.0 * RESOLUTION).slack(0.1).error(error, combination);
             let statistic = Statistic::GeometricMean;
             self.law(LawOf { name, statement: &statement, measure, range: Range::All, statistic, exponent });
         }
@@ -192,7 +200,7 @@ impl Statements<'_> {
     /// A law of the square gap under mini-batches.
     fn sampled(&mut self, statement: &str, exponent: f64) {
         let (error, combination) = self.sweep_error(Measure::Function, ErrorCombination::Quadrature);
-        let exponent = Exponent::equal(exponent).error(error, combination);
+        let exponent = Exponent::equal(exponent).resolution(2.0 * RESOLUTION).error(error, combination);
         let (name, measure, statistic) = ("function", Measure::Function, Statistic::GeometricMeanSquare);
         self.law(LawOf { name, statement, measure, range: Range::All, statistic, exponent });
     }

@@ -74,7 +74,7 @@ pub(super) fn run(
         fits: Vec::new(),
     };
     arrays.write(context.folder)?;
-    let checks = checks(problem, &pairs, &connected, &mut record);
+    let checks = checks(problem, &pairs, &connected, subject.plan.dependence(&subject.plan.groups[0]), &mut record);
     record.write(context.folder)?;
     Ok(Outcome::Complete(checks.into()))
 }
@@ -248,6 +248,7 @@ fn checks(
     problem: &Problem<'_, f64>,
     pairs: &[NetworkPair<'_>],
     connected: &[PairPaths],
+    dependence: Option<String>,
     record: &mut PathsRecord,
 ) -> Vec<Check> {
     let structure = path_structure(&problem.network);
@@ -305,7 +306,7 @@ fn checks(
             let tail =
                 fit_slope(&x[1.min(x.len())..], table.slice(s![1.min(x.len()).., ..]), Statistic::Mean, &bootstrap);
             let whole = Check::exponent(&name, &statement, &Exponent::at_most(-0.5), &fit);
-            checks.push(whole.or_pre_asymptotic("smallest width", &tail));
+            checks.push(whole.or_pre_asymptotic("smallest width", &tail).unless(dependence.clone()));
         }
         record.fits.push(FitRecord::of("paths", kind.name(), -0.5, &fit));
     }

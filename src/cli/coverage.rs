@@ -1,0 +1,106 @@
+//! `widelimit coverage`: what the verdicts of an experiment are worth.
+
+use super::run::{INTERRUPT, RunArgs, handle_signals, prepare};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use std::process::ExitCode;
+use widelimit::analysis::coverage::{COVERAGE_RANGE, CheckRates, Rates};
+use widelimit::analysis::verdict::Section;
+use widelimit::run::coverage::{CoverageOptions, CoverageReport};
+
+/// Arguments of `widelimit coverage`.
+#[derive(Debug, clap::Args)]
+pub struct CoverageArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    /// Number of runs, with the seeds from that of the experiment on
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    seeds: u32,
+}
+
+/// Measures coverage and verdicts over many seeds. Exit status: 0 when complete, 130 when interrupted.
+pub fn run(args: CoverageArgs) -> anyhow::Result<ExitCode> {
+    let loaded = prepare(&args.run)?;
+    let experiment = loaded.experiment;
+    let default = || widelimit::run::default_folder(&format!("coverage-{}", experiment.name()));
+    let out = args.run.out.clone().unwrap_or_else(default);
+    handle_signals()?;
+    let options =
+        CoverageOptions { out: out.clone(), seeds: args.seeds as usize, force: args.run.force, quiet: args.run.quiet };
+    match widelimit::measure_coverage(&experiment, &options, &INTERRUPT)? {
+        CoverageReport::Interrupted { complete } => {
+            eprintln!("interrupted; {complete} of {} runs are saved in {}", args.seeds, out.display());
+            eprintln!("to continue, run the same command again");
+            Ok(ExitCode::from(130))
+        }
+        CoverageReport::Complete { record, figures } => {
+            println!("{}", table(&record.rates));
+            println!("{}", summary(&record.rates));
+            println!("record: {}", out.join("records/coverage.json").display());
+            for path in figures.iter().filter(|path| path.extension().is_some_and(|e| e == "svg")) {
+                println!("figure: {} (and .png, .pdf)", path.display());
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// A share in percent.
+fn percent(part: usize, whole: usize) -> String {
+    format!("{:.1}", 100.0 * part as f64 / whole.max(1) as f64)
+}
+
+/// The rates of all checks as a table.
+fn table(rates: &Rates) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width().is_none_or(|width| width == 0) {
+        table.set_width(120);
+    }
+    table.set_header([
+        "check",
+        "pooled",
+        "half-width",
+        "coverage %",
+        "joint %",
+        "holds %",
+        "fails %",
+        "not resolved %",
+    ]);
+    for check in &rates.checks {
+        let [holds, fails, open] = check.verdicts;
+        let runs = holds + fails + open;
+        let numbers = interval_cells(check).into_iter().chain([holds, fails, open].map(|count| percent(count, runs)));
+        let name =
+            if check.section == Section::Program { format!("{} (program)", check.name) } else { check.name.clone() };
+        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+        table.add_row(std::iter::once(Cell::new(name)).chain(numbers.map(right)));
+    }
+    table
+}
+
+/// Pooled value, half-width, coverage with its interval and joint coverage.
+fn interval_cells(check: &CheckRates) -> [String; 4] {
+    let Some(intervals) = &check.intervals else { return Default::default() };
+    let (low, high) = intervals.coverage_interval;
+    let mark = if intervals.deviates { " *" } else { "" };
+    [
+        format!("{:.3}", intervals.pooled),
+        format!("{:.3}", intervals.half_width),
+        format!("{} [{:.1}, {:.1}]{mark}", percent(intervals.positions[0], intervals.runs), 100.0 * low, 100.0 * high),
+        percent(intervals.covered_jointly, intervals.runs),
+    ]
+}
+
+/// The rates of whole runs.
+fn summary(rates: &Rates) -> String {
+    let deviating = rates.checks.iter().filter(|c| c.intervals.as_ref().is_some_and(|i| i.deviates)).count();
+    let (low, high) = COVERAGE_RANGE;
+    format!(
+        "{} runs: any statement fails in {} %, all joint intervals cover in {} %; coverage of a 95 % interval differs from {:.0} to {:.0} % (marked *) for {deviating} checks",
+        rates.runs,
+        percent(rates.runs_with_failure, rates.runs),
+        percent(rates.runs_covered_jointly, rates.runs),
+        100.0 * low,
+        100.0 * high
+    )
+}

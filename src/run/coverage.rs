@@ -1,0 +1,168 @@
+//! The measurement of coverage: one experiment over many seeds, and what its intervals and verdicts are worth.
+//!
+//! The folder holds `coverage.json` (the experiment and the program), `seeds/N.json` (the checks of the run with seed
+//! N, which is deleted when it is complete), `records/coverage.json` and the figure. A measurement that was interrupted,
+//! or is wanted with more seeds, continues where it stopped.
+
+use super::context::{Options, Report, RunError};
+use super::progress::Progress;
+use super::study::Registry;
+use crate::analysis::coverage::rates;
+use crate::analysis::family::LEVEL;
+use crate::analysis::verdict::Check;
+use crate::config::AnyExperiment;
+use crate::record::{CoverageRecord, FORMAT, RecordError, RunFolder};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Options of a measurement of coverage.
+#[derive(Clone, Debug)]
+pub struct CoverageOptions {
+    /// The folder.
+    pub out: PathBuf,
+    /// Number of runs, with the seeds from that of the experiment on.
+    pub seeds: usize,
+    /// Whether to delete an earlier measurement in the folder.
+    pub force: bool,
+    /// Whether to suppress progress reports.
+    pub quiet: bool,
+}
+
+/// The outcome of a measurement of coverage.
+pub enum CoverageReport {
+    /// All runs are complete.
+    Complete {
+        /// The record.
+        record: CoverageRecord,
+        /// The files of the figure.
+        figures: Vec<PathBuf>,
+    },
+    /// It was interrupted; the same call continues it.
+    Interrupted {
+        /// Number of complete runs.
+        complete: usize,
+    },
+}
+
+/// `coverage.json`: what is measured, and by which program.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Header {
+    format: u32,
+    version: String,
+    revision: String,
+    first_seed: u64,
+    experiment: serde_json::Value,
+}
+
+const HEADER: &str = "coverage.json";
+
+/// Runs an experiment with `options.seeds` seeds and measures coverage and verdicts.
+///
+/// # Errors
+/// A folder with something else, or with a measurement of another experiment or program; and those of a run.
+pub fn run(
+    experiment: &AnyExperiment,
+    options: &CoverageOptions,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<CoverageReport, RunError> {
+    let first_seed = experiment.seed();
+    let folder = open(options, &header(experiment, first_seed))?;
+    let seeds: Vec<u64> = (0..options.seeds as u64).map(|k| first_seed.wrapping_add(k)).collect();
+    let progress = Progress::new("runs", seeds.len() as f64, options.quiet);
+    let found: Vec<Option<Vec<Check>>> = seeds
+        .par_iter()
+        .with_max_len(1)
+        .map(|&seed| {
+            let checks = if interrupt.load(Ordering::Relaxed) && !folder.file(&seed_file(seed)).is_file() {
+                None
+            } else {
+                checks_of(experiment, seed, &folder, interrupt, registry)?
+            };
+            progress.advance(1.0);
+            Ok::<_, RunError>(checks)
+        })
+        .collect::<Result<_, _>>()?;
+    progress.finish();
+    let complete = found.iter().flatten().count();
+    let Some(runs) = found.into_iter().collect::<Option<Vec<Vec<Check>>>>() else {
+        return Ok(CoverageReport::Interrupted { complete });
+    };
+    let record = CoverageRecord { experiment: experiment.name().into(), first_seed, level: LEVEL, rates: rates(&runs) };
+    record.write(&folder)?;
+    let figures = super::figures::coverage::draw(&record, &folder)?;
+    Ok(CoverageReport::Complete { record, figures })
+}
+
+fn seed_file(seed: u64) -> String {
+    format!("seeds/{seed}.json")
+}
+
+/// The header of an experiment, whose seed is that of the first run.
+fn header(experiment: &AnyExperiment, first_seed: u64) -> Header {
+    Header {
+        format: FORMAT,
+        version: env!("CARGO_PKG_VERSION").into(),
+        revision: env!("WIDELIMIT_REVISION").into(),
+        first_seed,
+        experiment: experiment.resolved(),
+    }
+}
+
+/// Opens the folder for a measurement.
+fn open(options: &CoverageOptions, header: &Header) -> Result<RunFolder, RunError> {
+    let folder = RunFolder::plain(&options.out);
+    let path = || options.out.clone();
+    let occupied = options.out.exists()
+        && options.out.read_dir().map_err(|source| RecordError::Io { path: path(), source })?.next().is_some();
+    if occupied && !folder.file(HEADER).is_file() {
+        return Err(RecordError::Foreign { path: path() }.into());
+    }
+    if occupied && options.force {
+        for name in ["seeds", "runs", "records", "figures"] {
+            folder.remove(name)?;
+        }
+    } else if occupied {
+        let earlier: Header = folder.read_json(HEADER)?;
+        if earlier != *header {
+            let keys = [
+                ("the experiment", earlier.experiment != header.experiment),
+                ("its seed", earlier.first_seed != header.first_seed),
+                ("the program", (&earlier.version, &earlier.revision) != (&header.version, &header.revision)),
+                ("the format", earlier.format != header.format),
+            ];
+            let keys = keys.iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_string()).collect();
+            return Err(RecordError::Changed { path: path(), keys }.into());
+        }
+        return Ok(folder);
+    }
+    folder.write_json(HEADER, header)?;
+    Ok(folder)
+}
+
+/// The checks of the run with this seed, read or computed; `None` where it was interrupted.
+fn checks_of(
+    experiment: &AnyExperiment,
+    seed: u64,
+    folder: &RunFolder,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<Option<Vec<Check>>, RunError> {
+    let file = seed_file(seed);
+    if folder.file(&file).is_file() {
+        return Ok(Some(folder.read_json(&file)?));
+    }
+    let name = format!("runs/{seed}");
+    let out = folder.file(&name);
+    let resume = out.join("manifest.json").is_file();
+    let options = Options { out, force: false, resume, quiet: true, figures: false };
+    let checks = match super::run(&experiment.with_seed(seed), &options, interrupt, registry)? {
+        Report::Complete { checks, .. } | Report::AlreadyComplete { checks, .. } => checks,
+        Report::Interrupted { .. } => return Ok(None),
+    };
+    folder.write_json(&file, &checks)?;
+    folder.remove(&name)?;
+    Ok(Some(checks))
+}
