@@ -6,7 +6,7 @@
 
 use super::{Convergence, ConvergenceArrays, ConvergenceRecord, RateRecord};
 use crate::analysis::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
-use crate::analysis::verdict::{Check, Exponent};
+use crate::analysis::verdict::{Check, Exponent, Verdict};
 use crate::config::{BatchSize, Precision, Variant};
 use crate::record::npz::whole;
 use crate::record::{FitRecord, LimitRun, Measure};
@@ -75,11 +75,11 @@ fn first_passage(times: &[f64], risk: &[f64], level: f64) -> f64 {
 }
 
 /// The change of a risk in the last quarter of the records, relative to its final distance above the risk of the limit;
-/// infinite where it is not above.
-fn late_change(risk: &[f64], limit: &[f64]) -> f64 {
+/// `None` where it is not above.
+fn late_change(risk: &[f64], limit: &[f64]) -> Option<f64> {
     let (end, late) = (limit.len() - 1, 3 * (limit.len() - 1) / 4);
     let above = risk[end] - limit[end];
-    if above > 0.0 { (risk[end] - risk[late]).abs() / above } else { f64::INFINITY }
+    (above > 0.0).then(|| (risk[end] - risk[late]).abs() / above)
 }
 
 /// The trained networks and the risk of the limit.
@@ -215,27 +215,35 @@ impl ConvergenceAnalysis<'_> {
         let Some(group) = self.group(variant) else { return Vec::new() };
         let end = self.limit.len() - 1;
         let risks: Vec<Vec<f64>> = group.ids[0].iter().filter_map(|id| self.risk(id)).collect();
-        let worst = sup(risks.iter().map(|risk| late_change(risk, &self.limit)));
-        let mut stall = Check::at_most(
-            format!("convergence-stall-{}", variant.name),
-            format!(
-                "start '{}' violates the support condition: its risk stalls above that of the limit (change in the last quarter over the distance)",
-                variant.name
-            ),
-            worst,
-            MAX_STALLED_CHANGE,
+        let name = format!("convergence-stall-{}", variant.name);
+        let statement = format!(
+            "start '{}' violates the support condition: its risk stalls above that of the limit (change in the last quarter over the distance)",
+            variant.name
         );
-        if let Some(risk) = risks.first() {
-            stall.detail = format!(
-                "at the end {:.4e}, the limit {:.4e}; largest relative change {worst:.1e}",
-                risk[end], self.limit[end]
-            );
-        }
+        let changes: Option<Vec<f64>> = risks.iter().map(|risk| late_change(risk, &self.limit)).collect();
+        let ends = risks.first().map_or_else(String::new, |risk| {
+            format!("at the end {:.4e}, the limit {:.4e}", risk[end], self.limit[end])
+        });
+        let stall = match changes {
+            _ if risks.iter().flatten().chain(&self.limit).any(|risk| risk.is_nan()) || risks.is_empty() => {
+                Check::not_measured(name, statement, Some(MAX_STALLED_CHANGE), "a network or the limit diverged")
+            }
+            Some(changes) => {
+                let worst = sup(changes);
+                let mut check = Check::at_most(name, statement, worst, MAX_STALLED_CHANGE);
+                check.detail = format!("{ends}; largest relative change {worst:.1e}");
+                check
+            }
+            None => {
+                let detail = format!("{ends}: a network does not end above the limit");
+                Check::new(name, statement, f64::NAN, Some(MAX_STALLED_CHANGE), Verdict::Fails, detail)
+            }
+        };
         let mut checks = vec![stall];
         if let Some(one) = self.risk(&single_neuron_id(&variant.name)) {
             let difference = sup(risks.iter().flat_map(|risk| risk.iter().zip(&one).map(|(a, b)| (a - b).abs())));
             let rounding = if self.problem.experiment.precision == Precision::F64 { 1e-10 } else { 1e-4 };
-            checks.push(Check::at_most(
+            let one_neuron = Check::at_most(
                 format!("convergence-one-neuron-{}", variant.name),
                 format!(
                     "start '{}': neurons with equal starts remain equal, and the network equals a single neuron",
@@ -243,7 +251,8 @@ impl ConvergenceAnalysis<'_> {
                 ),
                 difference,
                 rounding * one[0].abs(),
-            ));
+            );
+            checks.push(one_neuron.about_program());
         }
         checks
     }
@@ -281,7 +290,8 @@ mod tests {
     fn only_a_plateau_above_the_limit_has_stalled() {
         let along = |risk: fn(f64) -> f64| (0..=40).map(|i| risk(0.25 * f64::from(i))).collect::<Vec<f64>>();
         let limit = along(|t| (-t).exp());
-        let stalled = |risk: fn(f64) -> f64| late_change(&along(risk), &limit) <= MAX_STALLED_CHANGE;
+        let stalled =
+            |risk: fn(f64) -> f64| late_change(&along(risk), &limit).is_some_and(|change| change <= MAX_STALLED_CHANGE);
         assert!(stalled(|_| 0.5));
         assert!(stalled(|t| 0.3 + (-t).exp()));
         assert!(!stalled(|t| (-0.3 * t).exp()), "slower than the limit, but falling");

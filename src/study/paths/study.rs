@@ -317,3 +317,81 @@ fn checks(
 fn pairs_of_width(pairs: &[NetworkPair<'_>], width: usize) -> impl Iterator<Item = usize> {
     pairs.iter().enumerate().filter(move |(_, pair)| pair.width() == width && pair.variant.is_none()).map(|(i, _)| i)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::verdict::Verdict;
+    use crate::compute::rng::{Role, stream};
+    use rand::RngExt;
+
+    /// The checks of synthetic pairs, 12 of each width, whose barriers are `barrier(N, factor)`; `edit` breaks a path.
+    fn synthetic(barrier: impl Fn(f64, f64) -> f64, edit: impl Fn(&mut PairPaths)) -> Vec<Check> {
+        let set = ["widths.values=[16,32,64,128]", "widths.seeds=24", "paths={pairs=12}"];
+        let set = set.map(|text| text.parse().expect("an override"));
+        let text = include_str!("../../../experiments/converge.toml");
+        let loaded = crate::parse(text, "test", std::path::Path::new("."), &set).expect("an experiment");
+        let crate::config::AnyExperiment::Training(e) = loaded.experiment else { unreachable!("networks") };
+        let population = e.build_population().expect("a teacher");
+        let problem = Problem::<f64>::new(&e, &population);
+        let plan = crate::run::plan::Plan::new(&e);
+        let structure = path_structure(&problem.network);
+        let (mut pairs, mut connected) = (Vec::new(), Vec::new());
+        for (w, ids) in plan.groups[0].ids.iter().enumerate() {
+            for j in 0..12 {
+                let runs = [&ids[2 * j], &ids[2 * j + 1]].map(|id| plan.find(id).expect("a network"));
+                pairs.push(NetworkPair { name: format!("p{w}-{j}"), address: 0, runs, variant: None });
+                let mut rng = stream(3, Role::Start, j as u64, w as u64);
+                let height = barrier(e.widths.values[w] as f64, 0.5 + rng.random::<f64>());
+                // Flat at 1, with its maximum on the third segment.
+                let mut loss = vec![1.0; 10 * structure.segments + 1];
+                loss[25] += height;
+                let profile = Profile { loss, accuracy: Vec::new(), maximum: 1.0 + height, at: 0.5 };
+                let mut paths = PairPaths {
+                    named: BTreeMap::from([(
+                        PathKind::FirstHalf,
+                        NamedRisks(vec![1.0 + height; structure.named.len()]),
+                    )]),
+                    profiles: BTreeMap::from([(PathKind::FirstHalf, profile)]),
+                };
+                edit(&mut paths);
+                connected.push(paths);
+            }
+        }
+        let mut record = PathsRecord { widths: Vec::new(), kinds: Vec::new(), pairs: Vec::new(), fits: Vec::new() };
+        checks(&problem, &pairs, &connected, None, &mut record)
+    }
+
+    fn verdicts(checks: &[Check]) -> Vec<(&str, Verdict)> {
+        checks.iter().map(|check| (check.name.as_str(), check.verdict)).collect()
+    }
+
+    fn expected(bound: Verdict, silent: Verdict, barrier: Verdict) -> Vec<(&'static str, Verdict)> {
+        vec![("paths-bound", bound), ("paths-silent", silent), ("paths-barrier-first-half", barrier)]
+    }
+
+    #[test]
+    fn each_check_fails_where_its_premise_is_broken() {
+        use Verdict::{Fails, Holds, NotResolved};
+        let falls = |n: f64, factor: f64| factor * n.powf(-0.7);
+        assert_eq!(verdicts(&synthetic(falls, |_| {})), expected(Holds, Holds, Holds));
+        let above = |paths: &mut PairPaths| {
+            if let Some(profile) = paths.profiles.get_mut(&PathKind::FirstHalf) {
+                profile.maximum += 1e-9;
+            }
+        };
+        assert_eq!(verdicts(&synthetic(falls, above))[0].1, Fails, "a loss above the bound");
+        let moving = |paths: &mut PairPaths| {
+            if let Some(profile) = paths.profiles.get_mut(&PathKind::FirstHalf) {
+                profile.loss[15] += 1e-9;
+            }
+        };
+        assert_eq!(verdicts(&synthetic(falls, moving))[1].1, Fails, "a silent neuron that is not");
+        assert_eq!(verdicts(&synthetic(|_, factor| factor, |_| {})), expected(Holds, Holds, Fails));
+        let equal = synthetic(|n, _| n.powf(-0.7), |_| {});
+        assert_eq!(verdicts(&equal)[2].1, NotResolved, "pairs without spread");
+        assert!(equal[2].interval.is_none());
+        let one = synthetic(|n, factor| if factor > 1.45 { falls(n, 1.0) } else { 0.0 }, |_| {});
+        assert!(one[2].verdict != Fails && one[2].interval.is_none_or(|(low, high)| low < high), "{}", one[2].detail);
+    }
+}
