@@ -152,7 +152,8 @@ fn a_run_by_picard_goes_on_to_the_same_bytes() {
     let set = [&PICARD[..], &["picard={windows=[1,2]}"]].concat();
     let whole = Run::new(&tiny(&set));
     let folder = tempfile::tempdir().unwrap();
-    let mut options = Options { out: folder.path().join("run"), force: false, resume: false, quiet: true, figures: true };
+    let mut options =
+        Options { out: folder.path().join("run"), force: false, resume: false, quiet: true, figures: true };
     let report =
         widelimit::run_experiment(&AnyExperiment::Training(Box::new(tiny(&set))), &options, &AtomicBool::new(true))
             .unwrap();

@@ -168,6 +168,8 @@ pub(super) struct Replicates {
 /// How replicates were made, which determines how their spread gives a variance.
 #[derive(Clone, Copy)]
 enum Origin {
+    /// Each leaves out one seed; the logarithm of the statistic is a mean over seeds.
+    JackknifeOfMean,
     /// Each leaves out one seed.
     Jackknife,
     /// Each draws as many seeds as there are, with replacement.
@@ -181,16 +183,18 @@ impl Replicates {
     }
 
     /// The estimate of a functional from its replicates: its standard error and the degrees of freedom of Student's law,
-    /// `seeds - 1` or, after the jackknife, fewer where the variation has heavy tails.
+    /// `seeds - 1` or, for a mean over seeds, fewer where the values of the seeds have heavy tails. For other statistics
+    /// heavy tails lengthen the jackknife's standard error instead.
     pub fn estimate(&self, value: f64, replicates: &[f64], seeds: usize) -> Estimate {
         let (count, n) = (replicates.len() as f64, seeds as f64);
         let mean = replicates.iter().sum::<f64>() / count;
         let squares: f64 = replicates.iter().map(|r| (r - mean).powi(2)).sum();
         let (variance, degrees_of_freedom) = match self.origin {
-            Origin::Jackknife => {
+            Origin::JackknifeOfMean => {
                 let fourth: f64 = replicates.iter().map(|r| (r - mean).powi(4)).sum();
                 (squares * (count - 1.0) / count, effective_degrees(n, excess_kurtosis(squares, fourth, count)))
             }
+            Origin::Jackknife => (squares * (count - 1.0) / count, n - 1.0),
             // Resampling reduces a variance by (n - 1)/n.
             Origin::Bootstrap => (squares / (count - 1.0) * n / (n - 1.0), n - 1.0),
         };
@@ -339,7 +343,15 @@ fn leave_one_out(
         rest.extend(row.iter().enumerate().filter(|(s, v)| *s != seed && v.is_finite()).map(|(_, v)| *v));
         *log = statistic.positive_value(&mut rest).ok_or(FitFailure::Sparse)?.ln();
     }
-    Ok(Replicates { logs, origin: Origin::Jackknife })
+    let origin = match statistic {
+        Statistic::GeometricMean | Statistic::GeometricMeanSquare => Origin::JackknifeOfMean,
+        Statistic::Mean
+        | Statistic::MeanSquare
+        | Statistic::RootMeanSquare
+        | Statistic::Median
+        | Statistic::BoundQuantiles => Origin::Jackknife,
+    };
+    Ok(Replicates { logs, origin })
 }
 
 /// Log statistics of resampled columns, (resamples, rows). A resample that leaves a row without a usable statistic (all
