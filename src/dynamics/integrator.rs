@@ -62,6 +62,16 @@ impl Method {
         }
     }
 
+    /// Order p of the method on smooth problems at temperature 0: the error of a solution is proportional to the p-th
+    /// power of the step. For Dormand-Prince that of the dense output, with which recording times are reached.
+    pub fn order(self) -> u32 {
+        match self {
+            Method::HeavyBall | Method::GradientDescent => 1,
+            Method::KickDriftKick | Method::Baoab => 2,
+            Method::Rk4 | Method::DormandPrince => 4,
+        }
+    }
+
     /// Number of gradients that a step evaluates; for Dormand-Prince, those of an accepted step after the first.
     pub fn gradients_per_step(self) -> usize {
         match self {

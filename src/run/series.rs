@@ -1,7 +1,7 @@
 //! The series of measures that are recorded of a trajectory.
 
 use super::evaluation::{Evaluation, evaluate, to_f64};
-use super::limit_path::LimitPath;
+use super::limit_path::{LimitPath, trained_families};
 use super::plan::Trajectory;
 use super::problem::Problem;
 use crate::analysis::distance::{Coupling, coupling, function_distance};
@@ -147,12 +147,12 @@ impl<R: Real> Measurement<'_, R> {
         }
     }
 
-    /// Sliced Wasserstein distance of the units to those of the limit.
+    /// Sliced Wasserstein distance of the trained coordinates of the units to those of the limit.
     fn wasserstein(&self, limit: &LimitPath<R>, own: &[f64], index: usize, series: &mut Series) {
-        let families = self.problem.network.families(self.run.width());
+        let families: Vec<Family> = trained_families(&self.problem.network, self.run.width()).collect();
         let Some(projections) = limit.projections(index) else { return };
         let distance = |(family, projections): (&Family, &Option<ReferenceProjections>)| {
-            projections.as_ref()?.distance(family.cloud(own)).ok()
+            projections.as_ref()?.distance(family.trained_cloud(own)).ok()
         };
         let distances: Option<Vec<f64>> = families.iter().zip(projections).map(distance).collect();
         if let Some(total) = distances.and_then(|distances| distances.into_iter().reduce(f64::hypot)) {
