@@ -64,12 +64,16 @@ impl StepErrors {
     }
 
     /// The rise of `values` (times, at least two) between any two times that exceeds the allowed one most, or comes
-    /// closest to it. Where the error is not resolved, rounding alone is allowed.
+    /// closest to it. Where the error is not resolved, rounding alone is allowed. NaN where a value is not finite.
     pub fn worst_rise(&self, values: &[f64], rounding: f64) -> Rise {
         let usable = f64::from(u8::from(self.resolved()));
         let error = |k: usize| usable * self.errors[k];
         let common = usable * 2.0 * self.ratio * self.largest() + rounding;
         let upper = |k: usize| values[k] + error(k);
+        let not_finite = values.iter().zip(&self.errors).any(|(value, error)| !(value + error).is_finite());
+        if not_finite {
+            return Rise { rise: f64::NAN, allowed: common, from: 0, to: 0 };
+        }
         let (mut from, mut worst) = (0, Rise { rise: f64::NEG_INFINITY, allowed: common, from: 0, to: 0 });
         for to in 1..values.len() {
             let rise = Rise { rise: values[to] - values[from], allowed: error(from) + error(to) + common, from, to };
@@ -113,20 +117,31 @@ impl Rise {
 mod tests {
     use super::*;
 
-    /// The energy `(r^2 + q^2) / 2` of an oscillator with damping g under symplectic Euler (order 1), with `step` and
-    /// records at multiples of 0.5.
-    fn oscillator(step: f64, damping: f64) -> Vec<f64> {
-        let every = (0.5 / step).round() as usize;
+    /// The energy `(r^2 + q^2) / 2` of an oscillator with damping g under symplectic Euler (order 1), at every `every`-th
+    /// of `40 every` steps.
+    fn oscillator(step: f64, every: usize, damping: f64) -> Vec<f64> {
+        with_force(step, every, damping, 1.0)
+    }
+
+    /// The same with a force `-stiffness q`, which is not that of the energy where `stiffness` is not 1.
+    fn with_force(step: f64, every: usize, damping: f64, stiffness: f64) -> Vec<f64> {
         let (mut q, mut r) = (1.0_f64, 0.0_f64);
         let mut energies = vec![0.5];
         for k in 1..=40 * every {
-            r = (1.0 - damping * step) * r - step * q;
+            r = (1.0 - damping * step) * r - step * stiffness * q;
             q += step * r;
             if k % every == 0 {
                 energies.push(0.5 * (q * q + r * r));
             }
         }
         energies
+    }
+
+    /// The energies with a step and with half of it, and their errors.
+    fn measured(step: f64, every: usize, damping: f64, stiffness: f64) -> (Vec<f64>, StepErrors) {
+        let whole = with_force(step, every, damping, stiffness);
+        let errors = StepErrors::new(&whole, &with_force(step / 2.0, 2 * every, damping, stiffness), 1.0, whole[0]);
+        (whole, errors)
     }
 
     #[test]
@@ -145,9 +160,8 @@ mod tests {
     /// Without damping the energy of symplectic Euler oscillates by h/2 for ever: no rise but that of the step.
     #[test]
     fn a_right_scheme_stays_within_its_error() {
-        for (step, damping) in [(0.25, 0.0), (0.05, 0.0), (0.1, 0.3), (0.025, 0.02)] {
-            let (whole, half) = (oscillator(step, damping), oscillator(step / 2.0, damping));
-            let errors = StepErrors::new(&whole, &half, 1.0, whole[0]);
+        for (step, every, damping) in [(0.25, 2, 0.0), (0.05, 10, 0.0), (0.1, 5, 0.3), (0.025, 20, 0.02)] {
+            let (whole, errors) = measured(step, every, damping, 1.0);
             let worst = errors.worst_rise(&whole, 1e-12);
             assert!(errors.resolved() && worst.excess() <= 0.0, "{step} {damping}: {worst:?}");
             if damping == 0.0 {
@@ -158,15 +172,21 @@ mod tests {
 
     #[test]
     fn a_wrong_scheme_does_not() {
-        // Friction of the wrong sign.
-        let (whole, half) = (oscillator(0.05, -0.02), oscillator(0.025, -0.02));
-        let errors = StepErrors::new(&whole, &half, 1.0, whole[0]);
-        assert!(errors.resolved() && errors.worst_rise(&whole, 1e-12).excess() > 0.05);
+        // Friction of the wrong sign; a force with an error of a tenth; one of the wrong sign.
+        for (damping, stiffness) in [(-0.02, 1.0), (0.0, 1.1), (0.02, -1.0)] {
+            let (whole, errors) = measured(0.01, 50, damping, stiffness);
+            assert!(errors.worst_rise(&whole, 1e-12).excess() > 0.02, "{damping} {stiffness}");
+        }
         // A step beyond stability, 2, beside one that is stable: the difference of the two is no error.
-        let (whole, half) = (oscillator(2.05, 0.0), oscillator(1.025, 0.0));
-        let times = whole.len().min(half.len());
-        let errors = StepErrors::new(&whole[..times], &half[..times], 1.0, whole[0]);
-        assert!(!errors.resolved() && errors.worst_rise(&whole[..times], 1e-12).excess() > 1.0);
+        let (whole, errors) = measured(2.05, 1, 0.0, 1.0);
+        assert!(oscillator(1.025, 2, 0.0).iter().all(|energy| *energy < 2.0));
+        assert!(!errors.resolved() && errors.worst_rise(&whole, 1e-12).excess() > 1.0);
+    }
+
+    #[test]
+    fn what_is_not_a_number_does_not_pass() {
+        let errors = StepErrors { errors: vec![0.0; 3], ratio: 0.0 };
+        assert!(errors.worst_rise(&[1.0, f64::NAN, 0.5], 0.0).rise.is_nan());
     }
 
     /// A steady rise that every single interval would hide is seen between distant times.

@@ -24,7 +24,7 @@ const RESOLUTION: f64 = 0.1;
 
 /// Relative error of the expected `W2^2` of independent draws, whose formula is the first term in the number of
 /// particles.
-const EXPECTATION_ERROR: f64 = 0.1;
+const EXPECTATION_ERROR: f64 = 0.15;
 
 /// Atoms of a law of the grid in distances between grids.
 const ATOMS: usize = 2048;
@@ -59,7 +59,8 @@ impl Deviation {
     /// The part of the difference that the discretisations do not explain, in standard errors; `None` where all clouds
     /// have the same value.
     fn ratio(&self) -> Option<f64> {
-        (self.error > 0.0 || self.error.is_nan()).then(|| (self.difference - self.bias).max(0.0) / self.error)
+        let beyond = self.difference - self.bias;
+        (self.error > 0.0 || self.error.is_nan()).then(|| if beyond < 0.0 { 0.0 } else { beyond / self.error })
     }
 }
 

@@ -346,7 +346,8 @@ fn network_check(solutions: &Solutions<'_>, record: &RadialRecord) -> Option<Che
         let risks: Vec<f64> = networks.iter().map(|network| network.risk[k]).collect();
         let mean = risks.iter().sum::<f64>() / seeds as f64;
         let deviation = (risks.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / (seeds as f64 - 1.0)).sqrt();
-        let beyond = ((mean - grid[k]).abs() - deviation - own).max(0.0);
+        let beyond = (mean - grid[k]).abs() - deviation - own;
+        let beyond = if beyond < 0.0 { 0.0 } else { beyond };
         (deviation > 0.0 || deviation.is_nan())
             .then(|| (beyond * (seeds as f64).sqrt() / deviation, k, mean, deviation))
     };
