@@ -3,7 +3,9 @@
 
 mod common;
 
+use common::experiment::{Run, tiny};
 use common::{Problem, deep_problem, motion, slope, tanh_problem};
+use widelimit::analysis::verdict::Verdict;
 use widelimit::dynamics::{Integrator, Method, Motion, State};
 
 const HORIZON: f64 = 3.0;
@@ -107,4 +109,51 @@ fn never_grows(problem: &Problem, moving: &State<f64>) {
             assert!(last < 0.95 * first, "{method:?} went nowhere");
         }
     }
+}
+
+/// The check `energy-falls` of a run: every method, with steps so long that the energy of a frictionless limit rises, and
+/// kinks, across which no method keeps its order.
+#[test]
+fn the_energy_of_a_run_rises_within_the_error_of_the_step() {
+    let base = ["dynamics.friction=0.0", "network.start_momentum=0.3", "horizon.time=4.0", "horizon.records=8"];
+    let mut rises = 0;
+    for reference in [
+        &["reference.method=heavy-ball", "reference.step=0.125"][..],
+        &["reference.method=kick-drift-kick", "reference.step=0.25"],
+        &["reference.method=rk4", "reference.step=0.25"],
+        &["reference.method=rk4", "reference.step=0.125", "network.activation=relu"],
+        &["reference.method=dormand-prince", "reference.step=0.25", "reference.tolerance=1e-5"],
+    ] {
+        let run = Run::new(&tiny(&[&base[..], reference].concat()));
+        let check = run.check("energy-falls");
+        assert_eq!(check.verdict, Verdict::Holds, "{reference:?}: {}", check.detail);
+        rises += usize::from(check.measured > 1e-9);
+    }
+    assert!(rises >= 4, "the steps are long enough to see");
+}
+
+#[test]
+fn the_energy_of_a_step_beyond_stability_fails() {
+    // A ridge of 30: oscillations are stable up to a step of 2 / sqrt(30) = 0.37.
+    let set = ["dynamics.friction=0.0", "dynamics.ridge=30.0", "reference.method=heavy-ball", "reference.step=0.5"];
+    let check = Run::new(&tiny(&set)).check("energy-falls");
+    assert_eq!(check.verdict, Verdict::Fails, "{}", check.detail);
+    assert!(check.detail.contains("smaller reference.step"), "{}", check.detail);
+}
+
+/// Without labels and with output weights 0 the risk is 0 at the start; noise moves it, which is no divergence.
+#[test]
+fn a_start_at_zero_risk_does_not_diverge_by_noise() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("zero.csv");
+    std::fs::write(&file, "a,b,y\n0.5,1.0,0\n-1.0,0.3,0\n0.2,-0.8,0\n1.5,0.1,0\n").unwrap();
+    let population = format!("population={{kind=\"file\", path={file:?}, labels=\"real\"}}");
+    let run = Run::new(&tiny(&[
+        &population,
+        "network.start.a={law=\"point\", value=0.0}",
+        "dynamics.temperature=0.01",
+        "reference.method=baoab",
+    ]));
+    let check = run.check("runs-diverged");
+    assert_eq!(check.verdict, Verdict::Holds, "{}", check.detail);
 }

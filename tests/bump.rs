@@ -120,6 +120,32 @@ fn grid_and_particles_agree_and_nothing_depends_on_threads_or_pauses() {
     }
 }
 
+/// The recorded Wasserstein distance is that of the one coordinate that moves, exactly, at the start and at the end.
+#[test]
+fn the_distance_of_laws_is_exact_on_the_line() {
+    let run = Run::new(
+        &parse(SMALL, &["gap={projections=8,resamples=200}", "kinetic.particles=0", "kinetic.frictions=[]"])
+            .unwrap_or_else(|e| panic!("{e}")),
+    );
+    let recorded = run.arrays("records/widths.npz");
+    let thetas = |id: &str, which: &str| -> Vec<f64> {
+        let mut theta: Vec<f64> =
+            run.arrays(&format!("state/{id}.npz"))[which].outer_iter().map(|row| row[[1]]).collect();
+        theta.sort_by(f64::total_cmp);
+        theta
+    };
+    for (v, width) in [8, 16].into_iter().enumerate() {
+        for (time, which) in [(0, "w_initial"), (4, "w_final")] {
+            let (own, limit) = (thetas(&format!("n{width}-s0"), which), thetas("reference", which));
+            // Every neuron against as many particles of the limit, in order.
+            let per = limit.len() / width;
+            let square: f64 = limit.iter().enumerate().map(|(i, l)| (l - own[i / per]).powi(2)).sum();
+            let (exact, found) = ((square / limit.len() as f64).sqrt(), recorded["wasserstein"][[v, 0, time]]);
+            assert!((found / exact - 1.0).abs() < 1e-12, "width {width}, {which}: {found} {exact}");
+        }
+    }
+}
+
 /// Laws are kept at four times, or at as many as there are.
 #[test]
 fn few_recording_times_are_kept_once_each() {

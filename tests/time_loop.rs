@@ -230,6 +230,12 @@ fn a_closure_is_an_observer() {
     let mut record = |index: usize, _: &State<f64>| risks[index];
     let Ok(reason) = TimeLoop::over(&times).diverged_above(5.0).run(&mut run.simulation(&start), &mut record);
     assert_eq!(reason, StopReason::Diverged { step: 8, time: 1.0, loss: 5.1 });
+    // A start near zero risk has the scale of the problem.
+    let risks = [0.0, 4.9, 5.1, 1.0];
+    let mut record = |index: usize, _: &State<f64>| risks[index];
+    let scaled = TimeLoop::over(&times).diverged_above(5.0).risk_scale(1.0);
+    let Ok(reason) = scaled.run(&mut run.simulation(&start), &mut record);
+    assert_eq!(reason, StopReason::Diverged { step: 8, time: 1.0, loss: 5.1 });
     // Without a limit, risks are not examined.
     let mut record = |_: usize, _: &State<f64>| f64::NAN;
     let Ok(reason) = TimeLoop::over(&times).run(&mut run.simulation(&start), &mut record);

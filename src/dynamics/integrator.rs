@@ -62,13 +62,13 @@ impl Method {
         }
     }
 
-    /// Order of the error at a fixed time in the step; for Dormand-Prince, of the method that advances the solution.
-    pub fn order(self) -> i32 {
+    /// Order p of the method on smooth problems at temperature 0: the error of a solution is proportional to the p-th
+    /// power of the step. For Dormand-Prince that of the dense output, with which recording times are reached.
+    pub fn order(self) -> u32 {
         match self {
             Method::HeavyBall | Method::GradientDescent => 1,
             Method::KickDriftKick | Method::Baoab => 2,
-            Method::Rk4 => 4,
-            Method::DormandPrince => 5,
+            Method::Rk4 | Method::DormandPrince => 4,
         }
     }
 

@@ -80,6 +80,7 @@ pub struct TimeLoop<'a> {
     times: &'a [f64],
     checkpoint_every: Option<Duration>,
     diverged_above: Option<f64>,
+    risk_scale: f64,
     exact_loss: bool,
     interrupted: Option<&'a dyn Fn(f64) -> bool>,
 }
@@ -91,7 +92,14 @@ impl<'a> TimeLoop<'a> {
     /// land on all of them; adaptive methods interpolate.
     #[must_use]
     pub fn over(times: &'a [f64]) -> Self {
-        TimeLoop { times, checkpoint_every: None, diverged_above: None, exact_loss: false, interrupted: None }
+        TimeLoop {
+            times,
+            checkpoint_every: None,
+            diverged_above: None,
+            risk_scale: 0.0,
+            exact_loss: false,
+            interrupted: None,
+        }
     }
 
     /// Writes a checkpoint whenever this much wall time has passed since the last one.
@@ -100,12 +108,18 @@ impl<'a> TimeLoop<'a> {
         TimeLoop { checkpoint_every: Some(period), ..self }
     }
 
-    /// Stops when a loss is not finite, or a risk exceeds `factor` times the risk at the start. Without this limit,
-    /// losses are not examined; adaptive methods need it, as their steps shrink without bound where a solution breaks
+    /// Stops when a loss is not finite, or a risk exceeds `factor` times the larger of the risk at the start and
+    /// [`TimeLoop::risk_scale`]. Without this limit, losses are not examined; adaptive methods need it, as their steps shrink without bound where a solution breaks
     /// down.
     #[must_use]
     pub fn diverged_above(self, factor: f64) -> Self {
         TimeLoop { diverged_above: Some(factor), ..self }
+    }
+
+    /// A risk that the problem reaches without diverging, for starts whose risk is near zero; 0 where there is none.
+    #[must_use]
+    pub fn risk_scale(self, scale: f64) -> Self {
+        TimeLoop { risk_scale: scale, ..self }
     }
 
     /// Whether the loss that a step returns is the exact risk and is compared with the limit at every step. A batch's
@@ -145,7 +159,7 @@ impl<'a> TimeLoop<'a> {
         from: ResumePoint,
         observer: &mut O,
     ) -> Result<StopReason, O::Error> {
-        let limit = self.diverged_above.map(|factor| factor * from.start_risk);
+        let limit = self.diverged_above.map(|factor| factor * from.start_risk.max(self.risk_scale));
         let mut next_record = from.next_record;
         let mut at_record = simulation.state.clone();
         let mut saved = Instant::now();

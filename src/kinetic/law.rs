@@ -63,6 +63,18 @@ impl GridLaw {
         (0..n).map(|i| self.quantile((i as f64 + 0.5) / n as f64)).collect()
     }
 
+    /// The root of the expected `W2^2` of the uniform law on `draws` independent draws from this law, to the first order
+    /// in 1 / `draws`: `(1/M) int F (1 - F) / rho` (Bobkov, Ledoux 2019), with tails cut off where half a draw is
+    /// expected.
+    pub fn expected_wasserstein_2(&self, draws: usize) -> f64 {
+        let (m, h) = (draws as f64, self.axis.spacing());
+        let part = |pair: &[f64]| {
+            let (f, mass) = (0.5 * (pair[0] + pair[1]), pair[1] - pair[0]);
+            if f * m > 0.5 && (1.0 - f) * m > 0.5 && mass > 0.0 { f * (1.0 - f) * h * h / mass } else { 0.0 }
+        };
+        (self.cumulated.windows(2).map(part).sum::<f64>() / m).sqrt()
+    }
+
     /// `W2` to the uniform law on atoms in ascending order. On the real line the optimal coupling is monotone: it
     /// couples each atom with an interval of mass 1/n, over which the squared distance is integrated exactly.
     ///
@@ -104,6 +116,8 @@ impl GridLaw {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compute::rng::{Role, stream};
+    use rand_distr::{Distribution, StandardNormal};
 
     fn uniform() -> GridLaw {
         GridLaw::new(GridAxis { low: -1.0, high: 3.0, nodes: 64 }, &[0.3; 64])
@@ -117,6 +131,27 @@ mod tests {
         }
         assert!((law.mass_between(0.0, 1.0) - 0.25).abs() < 1e-14);
         assert!((law.mass_between(-9.0, 9.0) - 1.0).abs() < 1e-14);
+    }
+
+    /// For a uniform law on an interval of length L, `M E W2^2 = L^2 / 6`; of normal draws the expectation is within
+    /// 15 % of the mean of 1600 sets.
+    #[test]
+    fn expected_distances_of_draws() {
+        let exact = 4.0 * (1.0_f64 / 6.0 / 100.0).sqrt();
+        assert!((uniform().expected_wasserstein_2(100) / exact - 1.0).abs() < 0.02);
+        let axis = GridAxis { low: -6.0, high: 6.0, nodes: 256 };
+        let law = GridLaw::new(axis, &axis.points().iter().map(|q| (-0.5 * q * q).exp()).collect::<Vec<f64>>());
+        for m in [100, 1000] {
+            let squares = (0..1600).map(|set| {
+                let mut rng = stream(5, Role::Start, set, m as u64);
+                let mut draws: Vec<f64> = (0..m).map(|_| StandardNormal.sample(&mut rng)).collect();
+                draws.sort_by(f64::total_cmp);
+                law.wasserstein_2(&draws).unwrap().powi(2)
+            });
+            let mean = squares.sum::<f64>() / 1600.0;
+            let ratio = mean / law.expected_wasserstein_2(m).powi(2);
+            assert!((ratio - 1.0).abs() < 0.15, "{m}: {ratio}");
+        }
     }
 
     /// Against one atom, `W2^2` is the mean square distance; against its own quantiles, the variance of one share.

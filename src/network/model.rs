@@ -302,10 +302,10 @@ impl Network {
     }
 
     /// Number of values that represent the particles of a limit in sliced Wasserstein distances with this many
-    /// directions. Weights between hidden layers are scalars and need one direction.
+    /// directions. Units with one trained parameter, such as weights between hidden layers, need one direction.
     pub fn projection_count(&self, width: usize, directions: f64) -> f64 {
         match self {
-            Network::TwoLayer(_) => directions * width as f64,
+            Network::TwoLayer(network) => (if network.trained().len() == 1 { 1.0 } else { directions }) * width as f64,
             Network::ThreeLayer(network) => {
                 let [first, second] = network.proportions.map(|per| per as f64 * width as f64);
                 directions * (first + second) + first * second

@@ -84,6 +84,22 @@ impl Family {
             .expect("the range has rows times columns entries")
     }
 
+    /// Number of trained parameters of a unit.
+    pub fn trained_per_unit(&self) -> usize {
+        // Where every entry is a unit, the columns are units, and all of them are trained or none.
+        self.trained().len().min(self.unit)
+    }
+
+    /// The trained coordinates of the units as points, (units, trained parameters per unit), in canonical parameters.
+    /// Distances between laws are taken over these: along the others, points never move.
+    ///
+    /// # Panics
+    /// If `canonical` is shorter than [`Family::range`].
+    pub fn trained_cloud<'a, R>(&self, canonical: &'a [R]) -> ArrayView2<'a, R> {
+        let trained = if self.unit == 1 { 0..self.trained_per_unit() } else { self.trained() };
+        self.cloud(canonical).slice_move(s![.., trained])
+    }
+
     /// A part of the family, (rows, columns of the part), in canonical parameters.
     ///
     /// # Panics

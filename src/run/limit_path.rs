@@ -7,6 +7,11 @@ use crate::compute::Real;
 use crate::network::{Family, Network};
 use ndarray::Array2;
 
+/// The families of a network whose units move. Wasserstein distances are over their trained coordinates.
+pub fn trained_families(network: &Network, width: usize) -> impl Iterator<Item = Family> {
+    network.families(width).into_iter().filter(|family| family.trained_per_unit() > 0)
+}
+
 /// A limit at the recording times.
 pub struct LimitPath<R> {
     /// Number of particles M; 0 where the limit has none.
@@ -15,7 +20,7 @@ pub struct LimitPath<R> {
     parameters: Vec<Vec<R>>,
     predictions: Vec<Vec<f64>>,
     risks: Vec<f64>,
-    /// Projections per recording time and family of units; empty where no Wasserstein distance is recorded.
+    /// Projections per recording time and family of units that are trained; empty where no Wasserstein distance is recorded.
     projections: Vec<Vec<Option<ReferenceProjections>>>,
 }
 
@@ -56,7 +61,7 @@ impl<R: Real> LimitPath<R> {
         (&self.predictions[index], self.risks[index])
     }
 
-    /// Projections of the units of every family at recording time `index`.
+    /// Projections of the units of every family of [`trained_families`] at recording time `index`.
     pub fn projections(&self, index: usize) -> Option<&Vec<Option<ReferenceProjections>>> {
         self.projections.get(index)
     }
@@ -66,8 +71,8 @@ impl<R: Real> LimitPath<R> {
         network.subnetwork(self.width, &self.parameters[index], offset, width.min(self.width))
     }
 
-    /// Appends the next recording time of a limit without particles; `cloud` (atoms, p) represents its law, if it has
-    /// one.
+    /// Appends the next recording time of a limit without particles; `cloud` (atoms, trained parameters) represents its
+    /// law, if it has one.
     pub fn push_law(&mut self, problem: &Problem<'_, R>, cloud: Option<Array2<f64>>, evaluation: Evaluation) {
         let directions = problem.experiment.projections();
         if directions > 0 {
@@ -85,9 +90,9 @@ impl<R: Real> LimitPath<R> {
             let theta = to_f64(&parameters);
             // A cloud that is not finite has no projections, and the distance is NaN.
             let projections = |family: Family| {
-                ReferenceProjections::new(family.cloud(&theta), directions, problem.experiment.seed).ok()
+                ReferenceProjections::new(family.trained_cloud(&theta), directions, problem.experiment.seed).ok()
             };
-            self.projections.push(problem.network.families(self.width).into_iter().map(projections).collect());
+            self.projections.push(trained_families(&problem.network, self.width).map(projections).collect());
         }
         self.append(parameters, evaluation);
     }
@@ -96,5 +101,49 @@ impl<R: Real> LimitPath<R> {
         self.parameters.push(parameters);
         self.predictions.push(evaluation.predictions);
         self.risks.push(evaluation.risk);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Activation, ThreeLayer, TwoLayer};
+
+    fn trained(network: impl Into<Network>) -> Vec<(&'static str, usize)> {
+        trained_families(&network.into(), 4).map(|family| (family.name, family.trained_per_unit())).collect()
+    }
+
+    #[test]
+    fn only_what_moves_has_a_distance() {
+        let two = TwoLayer { inputs: 3, outputs: 2, bias: false, activation: Activation::Tanh, fixed_output: true };
+        assert_eq!(trained(TwoLayer::bump(1)), [("neurons", 1)]);
+        assert_eq!(trained(two.clone()), [("neurons", 3)]);
+        assert_eq!(trained(TwoLayer { fixed_output: false, ..two }), [("neurons", 5)]);
+        let three = |bias: bool, fixed_output: bool| ThreeLayer {
+            inputs: 3,
+            outputs: 1,
+            bias,
+            activations: [Activation::Tanh; 2],
+            fixed_output,
+            proportions: [1, 1],
+        };
+        assert_eq!(trained(three(true, false)), [("w", 4), ("u", 1), ("a", 2)]);
+        assert_eq!(trained(three(true, true)), [("w", 4), ("u", 1), ("a", 1)]);
+        // Output weights alone, which are fixed, are left out.
+        assert_eq!(trained(three(false, true)), [("w", 3), ("u", 1)]);
+    }
+
+    /// The trained coordinate of a bump neuron is its second input weight: the distance is that on the line, whatever
+    /// the others are.
+    #[test]
+    fn the_distance_of_bump_neurons_is_exact() {
+        let network = Network::from(TwoLayer::bump(1));
+        let neurons = |thetas: &[f64], a: f64| thetas.iter().flat_map(|&t| [-1.0, t, a]).collect::<Vec<f64>>();
+        let family = trained_families(&network, 4).next().unwrap();
+        let (one, other) = (neurons(&[0.3, -1.0, 2.0, 0.9], 1.4), neurons(&[5.0, 0.1, 0.2, -3.0], -7.0));
+        let reference = ReferenceProjections::new(family.trained_cloud(&one), 32, 1).unwrap();
+        let found = reference.distance(family.trained_cloud(&other)).unwrap();
+        // In order: -1 to -3, 0.3 to 0.1, 0.9 to 0.2, 2 to 5.
+        assert!((found - ((4.0 + 0.04 + 0.49 + 9.0) / 4.0_f64).sqrt()).abs() < 1e-14, "{found}");
     }
 }

@@ -230,7 +230,7 @@ impl<'a> Planner<'a> {
     }
 
     /// A limit with half the step; for the adaptive method with 1/32 of the tolerance, as its error is of order 5.
-    pub(super) fn finer(&self, mut limit: Trajectory) -> Trajectory {
+    pub fn finer(&self, mut limit: Trajectory) -> Trajectory {
         let Integration { scheme: Scheme { motion, .. }, ticks, .. } = &mut limit.integration;
         motion.step /= 2.0;
         motion.tolerance /= 32.0;

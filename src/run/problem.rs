@@ -69,6 +69,17 @@ impl<'a, R: Real> Problem<'a, R> {
         DropoutNetwork { network, width, parameters, x: x.view(), y: y.view(), loss: self.experiment.network.loss }
     }
 
+    /// A risk that the problem reaches without diverging: the largest of the loss of the zero predictor, the kinetic
+    /// energy of the initial momenta, and that of the noise, `tau / 2` for every trained parameter of a unit.
+    pub fn risk_scale(&self) -> f64 {
+        let e = self.experiment;
+        let zero = e.network.loss.mean(&vec![0.0; self.population.y.len()], &self.population.y, self.network.outputs());
+        let coordinates: usize = self.network.families(1).iter().map(|family| family.trained_per_unit()).sum();
+        let momentum = if e.dynamics.motion(1.0).first_order { 0.0 } else { e.network.start_momentum };
+        let square = e.dynamics.temperature.max(momentum * momentum);
+        zero.max(0.5 * square * coordinates as f64)
+    }
+
     /// The objective: loss and ridge.
     pub fn objective(&self) -> Objective {
         Objective { loss: self.experiment.network.loss, ridge: self.experiment.dynamics.ridge }

@@ -1,7 +1,7 @@
 //! The series of measures that are recorded of a trajectory.
 
 use super::evaluation::{Evaluation, evaluate, to_f64};
-use super::limit_path::LimitPath;
+use super::limit_path::{LimitPath, trained_families};
 use super::plan::Trajectory;
 use super::problem::Problem;
 use crate::analysis::distance::{Coupling, coupling, function_distance};
@@ -131,7 +131,7 @@ impl<R: Real> Measurement<'_, R> {
         let (network, width) = (&self.problem.network, self.run.width());
         let families = network.families(width);
         let partner = to_f64(&limit.window(network, index, offset, width));
-        self.own_wasserstein(&families, own, &partner, index, series);
+        self.own_wasserstein(own, &partner, index, series);
         let distances: Vec<Option<Coupling>> =
             families.iter().map(|family| coupling(family.cloud(own), family.cloud(&partner)).ok()).collect();
         for (family, distance) in families.iter().zip(&distances) {
@@ -148,27 +148,29 @@ impl<R: Real> Measurement<'_, R> {
         }
     }
 
-    /// Sliced Wasserstein distance of the units to the corresponding particles of the limit.
-    fn own_wasserstein(&self, families: &[Family], own: &[f64], partner: &[f64], index: usize, series: &mut Series) {
+    /// Sliced Wasserstein distance of the trained coordinates of the units to the corresponding particles of the limit.
+    fn own_wasserstein(&self, own: &[f64], partner: &[f64], index: usize, series: &mut Series) {
         let (directions, seed) = (self.problem.experiment.projections(), self.problem.experiment.seed);
         if directions == 0 {
             return;
         }
-        let distance = |family: &Family| {
-            ReferenceProjections::new(family.cloud(partner), directions, seed).ok()?.distance(family.cloud(own)).ok()
+        let distance = |family: Family| {
+            let partner = ReferenceProjections::new(family.trained_cloud(partner), directions, seed).ok()?;
+            partner.distance(family.trained_cloud(own)).ok()
         };
-        let distances: Option<Vec<f64>> = families.iter().map(distance).collect();
+        let families = trained_families(&self.problem.network, self.run.width());
+        let distances: Option<Vec<f64>> = families.map(distance).collect();
         if let Some(total) = distances.and_then(|distances| distances.into_iter().reduce(f64::hypot)) {
             series.set(Measure::WassersteinOwn, index, total);
         }
     }
 
-    /// Sliced Wasserstein distance of the units to those of the limit.
+    /// Sliced Wasserstein distance of the trained coordinates of the units to those of the limit.
     fn wasserstein(&self, limit: &LimitPath<R>, own: &[f64], index: usize, series: &mut Series) {
-        let families = self.problem.network.families(self.run.width());
+        let families: Vec<Family> = trained_families(&self.problem.network, self.run.width()).collect();
         let Some(projections) = limit.projections(index) else { return };
         let distance = |(family, projections): (&Family, &Option<ReferenceProjections>)| {
-            projections.as_ref()?.distance(family.cloud(own)).ok()
+            projections.as_ref()?.distance(family.trained_cloud(own)).ok()
         };
         let distances: Option<Vec<f64>> = families.iter().zip(projections).map(distance).collect();
         if let Some(total) = distances.and_then(|distances| distances.into_iter().reduce(f64::hypot)) {

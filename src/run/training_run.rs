@@ -94,8 +94,8 @@ fn studies(
     registry: &'static Registry,
     manifest: &mut Manifest,
 ) -> Result<Outcome<Vec<Check>>, RunError> {
-    let mut checks = sanity::checks(experiment, subject.trained);
-    checks.extend(routes::checks(experiment, subject.trained));
+    let mut checks = sanity::checks(subject.problem, subject.trained);
+    checks.extend(routes::checks(subject));
     for (name, study) in studies_of(registry.training, experiment) {
         let started = Instant::now();
         match study.run(subject, context)? {

@@ -135,6 +135,7 @@ pub fn run_trajectory<R: Real>(
     let time_loop = TimeLoop::over(&problem.times)
         .checkpoint_every(every)
         .diverged_above(e.dynamics.diverged_above)
+        .risk_scale(problem.risk_scale())
         .exact_loss(run.integration.batch == BatchSize::Full)
         .interrupted_when(&interrupted);
     let saved = recorder

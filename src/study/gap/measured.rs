@@ -136,7 +136,7 @@ impl Measured<'_> {
 
     /// The error due to their step of the limits with which the networks of a sweep are compared, as the mean over seeds
     /// of the supremum over time: the distance from the limit with half the step times `2^p/(2^p - 1)`, p the order of the
-    /// method (for the adaptive one, whose tolerance is divided by 32, p = 5).
+    /// method (for the adaptive one, whose tolerance is divided by 32, that of its dense output).
     pub fn sweep_step_error(
         &self,
         problem: &Problem<'_, f64>,
@@ -154,7 +154,7 @@ impl Measured<'_> {
         limits.sort_unstable();
         limits.dedup();
         let errors = limits.iter().map(|limit| trained.series(&finer_id(limit)).map_or(f64::NAN, |s| s.sup(measure)));
-        let refined = 2.0_f64.powi(problem.experiment.reference.method.order());
+        let refined = 2.0_f64.powi(problem.experiment.reference.method.order() as i32);
         errors.sum::<f64>() / limits.len() as f64 * refined / (refined - 1.0)
     }
 

@@ -6,6 +6,7 @@ use crate::compute::{Real, Threads};
 use crate::config::Route;
 use crate::dynamics::{State, StopReason, TimeLoop};
 use crate::kinetic::GridAxis;
+use crate::run::complete;
 use crate::run::context::{Outcome, RunContext, RunError};
 use crate::run::plan::{Recording, Trajectory};
 use crate::run::planner::Planner;
@@ -42,30 +43,52 @@ pub(super) fn nodes_per_bin(nodes: usize) -> usize {
     (1..=largest).rev().find(|per| nodes.is_multiple_of(*per)).unwrap_or(1)
 }
 
+/// The clouds of a run.
+pub(super) struct Clouds {
+    /// Independent clouds.
+    pub clouds: Vec<CloudSeries>,
+    /// The first of them with half the step, on the same Brownian paths.
+    pub half_step: CloudSeries,
+}
+
+/// A cloud to be simulated.
+struct CloudTask {
+    number: usize,
+    half_step: bool,
+}
+
 /// Simulates the clouds in parallel.
 pub(super) fn run(
     problem: &Problem<'_, f64>,
     spec: &Kinetic,
     grid: &GridSolution,
     context: &RunContext<'_>,
-) -> Result<Outcome<Vec<CloudSeries>>, RunError> {
-    let tasks: Vec<Task<usize>> =
-        (0..spec.clouds).map(|c| Task { name: format!("kinetic-cloud-{c}"), size: 1, item: c }).collect();
-    let work = |&c: &usize, handle: &TaskHandle<'_>| Ok(cloud(problem, spec, grid, c, handle));
-    run_tasks(context, "clouds of particles", &tasks, work)
+) -> Result<Outcome<Clouds>, RunError> {
+    let task = |number: usize, half_step: bool| {
+        let suffix = if half_step { "-half-step" } else { "" };
+        let name = format!("kinetic-cloud-{number}{suffix}");
+        Task { name, size: 1 + usize::from(half_step), item: CloudTask { number, half_step } }
+    };
+    let tasks: Vec<Task<CloudTask>> = (0..spec.clouds).map(|c| task(c, false)).chain([task(0, true)]).collect();
+    let work = |item: &CloudTask, handle: &TaskHandle<'_>| Ok(cloud(problem, spec, grid, item, handle));
+    let mut clouds = complete!(run_tasks(context, "clouds of particles", &tasks, work)?);
+    let Some(half_step) = clouds.pop() else { unreachable!("a task for every cloud and one more") };
+    Ok(Outcome::Complete(Clouds { clouds, half_step }))
 }
 
-/// Simulates cloud `c`.
+/// Simulates a cloud.
 fn cloud(
     problem: &Problem<'_, f64>,
     spec: &Kinetic,
     grid: &GridSolution,
-    c: usize,
+    &CloudTask { number: c, half_step }: &CloudTask,
     handle: &TaskHandle<'_>,
 ) -> Outcome<CloudSeries> {
     let e = problem.experiment;
     let width = spec.particles / spec.clouds;
-    let limit = Planner::new(e).limit(format!("kinetic-cloud-{c}"), width, (c * width) as u64);
+    let planner = Planner::new(e);
+    let limit = planner.limit(format!("kinetic-cloud-{c}"), width, (c * width) as u64);
+    let limit = if half_step { planner.finer(limit) } else { limit };
     let run = Trajectory { route: Route::Particles, recording: Recording::default(), ..limit };
     let mut simulation = problem.simulation(&run, Threads::One);
     let mut observer = CloudObserver {
@@ -73,7 +96,7 @@ fn cloud(
         width,
         grid,
         momentum: spec.grid(spec.nodes, spec.step).momentum_line(),
-        dots: if c == 0 { DOTS } else { 0 },
+        dots: if c == 0 && !half_step { DOTS } else { 0 },
         cloud: CloudSeries {
             function: Vec::new(),
             moments: Vec::new(),
@@ -86,6 +109,7 @@ fn cloud(
     let interrupted = |time: f64| !handle.advance_to(time / e.horizon.time);
     let time_loop = TimeLoop::over(&problem.times)
         .diverged_above(e.dynamics.diverged_above)
+        .risk_scale(problem.risk_scale())
         .exact_loss(true)
         .interrupted_when(&interrupted);
     let mut record = |index: usize, state: &State<f64>| observer.record(index, state);

@@ -4,6 +4,7 @@ mod clouds;
 mod compare;
 mod figure;
 mod free_energy;
+mod histogram;
 mod record;
 mod spec;
 mod study;
