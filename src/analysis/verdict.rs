@@ -6,7 +6,6 @@
 
 use super::fit::{FitFailure, SlopeFit};
 use crate::choice::choice;
-use crate::number;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -72,10 +71,9 @@ pub struct Check {
     /// The statement of the theory.
     pub statement: String,
     /// The measured value; NaN where nothing could be measured.
-    #[serde(with = "number")]
     pub measured: f64,
     /// Interval of the measurement, where it has one.
-    #[serde(default, with = "number::interval")]
+    #[serde(default)]
     pub interval: Option<(f64, f64)>,
     /// The value or the limit of the theory, where it gives one.
     #[serde(default)]

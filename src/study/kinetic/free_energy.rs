@@ -39,7 +39,6 @@ struct EnergyTask {
 struct EnergyHistory {
     energies: Vec<FreeEnergy>,
     /// `int |mu - mu*|` at the end, for the Gibbs law mu*; NaN without frictions.
-    #[serde(with = "crate::number")]
     distance: f64,
     /// Density of theta at the end (nodes).
     law: Vec<f64>,
@@ -48,7 +47,6 @@ struct EnergyHistory {
     /// Free energy of the Gibbs law on the same nodes.
     rest: f64,
     /// Residual of the fixed point.
-    #[serde(with = "crate::number")]
     residual: f64,
     /// Iterations of the fixed point.
     iterations: usize,
