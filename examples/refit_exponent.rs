@@ -26,7 +26,7 @@ fn small_run(out: PathBuf) -> Result<PathBuf, Box<dyn Error>> {
     ];
     let overrides = set.iter().map(|entry| entry.parse()).collect::<Result<Vec<_>, _>>()?;
     let experiment = widelimit::load("descent", &overrides)?.experiment;
-    let options = Options { out: out.clone(), force: false, resume: false, quiet: true };
+    let options = Options { out: out.clone(), force: false, resume: false, accept_revision: false, quiet: true };
     widelimit::run_experiment(&experiment, &options, &AtomicBool::new(false))?;
     Ok(out)
 }
