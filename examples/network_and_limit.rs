@@ -51,7 +51,8 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("run");
     let loaded = widelimit::parse(EXPERIMENT, "the example", Path::new("."), &[])?;
-    let options = Options { out: out.clone(), force: false, resume: false, quiet: true, figures: true };
+    let options =
+        Options { out: out.clone(), force: false, resume: false, accept_revision: false, quiet: true, figures: true };
     widelimit::run_experiment(&loaded.experiment, &options, &AtomicBool::new(false))?;
 
     let widths = GroupSeries::read(&out.join("records/widths.npz"))?;

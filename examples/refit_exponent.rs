@@ -26,7 +26,8 @@ fn small_run(out: PathBuf) -> Result<PathBuf, Box<dyn Error>> {
     ];
     let overrides = set.iter().map(|entry| entry.parse()).collect::<Result<Vec<_>, _>>()?;
     let experiment = widelimit::load("descent", &overrides)?.experiment;
-    let options = Options { out: out.clone(), force: false, resume: false, quiet: true, figures: true };
+    let options =
+        Options { out: out.clone(), force: false, resume: false, accept_revision: false, quiet: true, figures: true };
     widelimit::run_experiment(&experiment, &options, &AtomicBool::new(false))?;
     Ok(out)
 }

@@ -91,7 +91,8 @@ fn grid_and_particles_agree_and_nothing_depends_on_threads_or_pauses() {
     let out = folder.path().join("run");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let interrupt = std::sync::atomic::AtomicBool::new(true);
-    let options = |resume| Options { out: out.clone(), force: false, resume, quiet: true, figures: true };
+    let options =
+        |resume| Options { out: out.clone(), force: false, resume, accept_revision: false, quiet: true, figures: true };
     let first = pool
         .install(|| {
             widelimit::run_experiment(
@@ -167,8 +168,13 @@ fn what_does_not_fit_is_refused_with_what_would_do() {
             Err(error) => error.to_string(),
             Ok(experiment) => {
                 let folder = tempfile::tempdir().unwrap();
-                let options =
-                    Options { out: folder.path().join("run"), force: false, resume: false, quiet: true, figures: true };
+                let options = Options {
+                    out: folder.path().join("run"),
+                    force: false,
+                    resume: false,
+                    accept_revision: false,
+                    quiet: true,
+                };
                 match widelimit::run_experiment(
                     &AnyExperiment::Training(Box::new(experiment.clone())),
                     &options,

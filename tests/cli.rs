@@ -366,6 +366,7 @@ fn flags_are_checked() {
         (&["run"], &["NAME|FILE"]),
         (&["run", "digits", "--force", "--resume"], &["cannot be used with"]),
         (&["draws", "."], &["TRAJECTORY", "--out"]),
+        (&["run", "digits", "--accept-revision"], &["--resume"]),
         (&["draw"], &["draw", "draws"]),
         (&[], &["Usage"]),
     ] {
@@ -378,7 +379,7 @@ fn flags_are_checked() {
         fine(here.path(), &[flag]);
     }
     let help = fine(here.path(), &["run", "--help"]).out;
-    for flag in ["--out", "--set", "--threads", "--resume", "--force", "--quiet"] {
+    for flag in ["--out", "--set", "--threads", "--resume", "--accept-revision", "--force", "--quiet"] {
         assert!(help.contains(flag), "{flag}");
     }
 }

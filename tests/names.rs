@@ -169,7 +169,8 @@ fn images(folder: &Path) {
 
 /// Runs an experiment; the names of its checks and of its figures.
 fn names_of_run(experiment: &AnyExperiment, out: PathBuf) -> (Vec<String>, BTreeSet<String>, Manifest) {
-    let options = Options { out: out.clone(), force: false, resume: false, quiet: true, figures: true };
+    let options =
+        Options { out: out.clone(), force: false, resume: false, accept_revision: false, quiet: true, figures: true };
     let report = widelimit::run_experiment(experiment, &options, &AtomicBool::new(false));
     let Report::Complete { checks, figures, .. } = report.unwrap_or_else(|error| panic!("{error}")) else {
         panic!("not complete")

@@ -134,7 +134,14 @@ fn a_route_that_a_problem_does_not_allow_is_refused() {
 #[test]
 fn a_horizon_too_long_for_one_window_is_reported() {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options { out: folder.path().join("run"), force: false, resume: false, quiet: true, figures: true };
+    let options = Options {
+        out: folder.path().join("run"),
+        force: false,
+        resume: false,
+        accept_revision: false,
+        quiet: true,
+        figures: true,
+    };
     let set = [&PICARD[..], &["reference.picard={iterates=3}"]].concat();
     let message =
         widelimit::run_experiment(&AnyExperiment::Training(Box::new(tiny(&set))), &options, &AtomicBool::new(false))
@@ -152,8 +159,14 @@ fn a_run_by_picard_goes_on_to_the_same_bytes() {
     let set = [&PICARD[..], &["picard={windows=[1,2]}"]].concat();
     let whole = Run::new(&tiny(&set));
     let folder = tempfile::tempdir().unwrap();
-    let mut options =
-        Options { out: folder.path().join("run"), force: false, resume: false, quiet: true, figures: true };
+    let mut options = Options {
+        out: folder.path().join("run"),
+        force: false,
+        resume: false,
+        accept_revision: false,
+        quiet: true,
+        figures: true,
+    };
     let report =
         widelimit::run_experiment(&AnyExperiment::Training(Box::new(tiny(&set))), &options, &AtomicBool::new(true))
             .unwrap();

@@ -9,7 +9,6 @@ use super::estimate::{Estimate, Side, Statement};
 use super::family::{Decision, LEVEL, holm};
 use super::fit::{ErrorCombination, FitFailure, SlopeFit};
 use crate::choice::choice;
-use crate::number;
 use serde::{Deserialize, Serialize};
 
 /// Rounding allowed on an exponent.
@@ -136,14 +135,13 @@ pub struct Check {
     /// The statement.
     pub statement: String,
     /// The measured value; NaN where nothing could be measured.
-    #[serde(with = "number")]
     pub measured: f64,
     /// The 95 % interval of this measurement alone, where it has one.
-    #[serde(default, with = "number::interval")]
+    #[serde(default)]
     pub interval: Option<(f64, f64)>,
     /// Its interval at the level at which [`judge`] decided: all joint intervals of a run cover together in 95 % of
     /// runs.
-    #[serde(default, with = "number::interval")]
+    #[serde(default)]
     pub joint_interval: Option<(f64, f64)>,
     /// The level of significance at which this measurement alone just contradicts the statement.
     #[serde(default)]

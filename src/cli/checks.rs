@@ -7,22 +7,38 @@ use std::path::Path;
 use std::process::ExitCode;
 use widelimit::analysis::family::LEVEL;
 use widelimit::analysis::verdict::{Check, Section, Verdict};
-use widelimit::record::{RunFolder, Status};
-
-/// The status in a manifest, which run folders of every format have.
-#[derive(Deserialize)]
-struct RunStatus {
-    status: Status,
-}
+use widelimit::record::{RunFolder, RunKind};
 
 /// Prints the checks of a run; exit status 1 where one fails.
 pub fn run(run: &Path) -> anyhow::Result<ExitCode> {
     let folder = RunFolder::existing(run)?;
-    let RunStatus { status } = folder.read_json("manifest.json")?;
-    ensure!(status == Status::Complete, "{} is {status}; finish it with `widelimit run ... --resume`", run.display());
+    folder.require_complete()?;
     let checks: Vec<Check> = folder.read_json("checks.json")?;
+    require_all(&folder, checks.len())?;
     println!("{}", table(&checks));
     Ok(ExitCode::from(u8::from(checks.iter().any(|check| check.verdict == Verdict::Fails))))
+}
+
+/// What manifests of every format, and of earlier versions, tell about the checks.
+#[derive(Deserialize)]
+struct Expected {
+    /// Their number.
+    checks: Option<usize>,
+    /// The kind of the run; runs of training have checks in any case.
+    kind: Option<RunKind>,
+}
+
+/// Checks that the list of checks is as long as it was when the run was completed.
+fn require_all(folder: &RunFolder, found: usize) -> anyhow::Result<()> {
+    let Expected { checks, kind } = folder.read_json("manifest.json")?;
+    let whole = checks.map_or(found > 0 || kind == Some(RunKind::Recovery), |expected| expected == found);
+    let expected = checks.map_or("at least one".into(), |expected| expected.to_string());
+    ensure!(
+        whole,
+        "{}: {found} checks, and the run has {expected}; the file is damaged: run the experiment again with --force",
+        folder.file("checks.json").display()
+    );
+    Ok(())
 }
 
 /// Width of the table in characters, where the output is not a terminal.

@@ -6,16 +6,17 @@ use std::process::ExitCode;
 use widelimit::config::AnyExperiment;
 use widelimit::record::RunFolder;
 
-/// Writes the draws of a trajectory to a file.
-pub fn run(run: &Path, trajectory: &str, out: &Path) -> anyhow::Result<ExitCode> {
-    let file = RunFolder::existing(run)?.file("experiment.toml");
+/// Writes the draws of a trajectory to a file, which is replaced where it holds draws, or with `force`.
+pub fn run(run: &Path, trajectory: &str, out: &Path, force: bool) -> anyhow::Result<ExitCode> {
+    let folder = RunFolder::existing(run)?;
+    let file = folder.file("experiment.toml");
     let text = std::fs::read_to_string(&file).with_context(|| format!("{}", file.display()))?;
     let AnyExperiment::Training(experiment) =
         widelimit::parse(&text, "experiment.toml", Path::new("."), &[])?.experiment
     else {
         bail!("{} trains no networks: there are no trajectories", run.display());
     };
-    widelimit::run::draws::write(&experiment, trajectory, out)?;
+    widelimit::run::draws::write_of_run(&folder, &experiment, trajectory, out, force)?;
     println!("{}", out.display());
     Ok(ExitCode::SUCCESS)
 }

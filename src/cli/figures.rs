@@ -6,7 +6,7 @@ use widelimit::record::RunFolder;
 
 /// Draws the figures and prints their paths.
 pub fn run(run: &Path) -> anyhow::Result<ExitCode> {
-    for path in widelimit::draw_figures(&RunFolder::existing(run)?)? {
+    for path in widelimit::draw_figures(&RunFolder::open_figures(run)?)? {
         println!("{}", path.display());
     }
     Ok(ExitCode::SUCCESS)

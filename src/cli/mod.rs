@@ -56,6 +56,9 @@ enum Command {
         /// The file to write
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// Replace the file even if it does not hold draws
+        #[arg(long)]
+        force: bool,
     },
     /// Time the training step
     Bench(bench::BenchArgs),
@@ -73,7 +76,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Show { name } => list::show(&name),
         Command::Check { run } => checks::run(&run),
         Command::Figures { run } => figures::run(&run),
-        Command::Draws { run, trajectory, out } => draws::run(&run, &trajectory, &out),
+        Command::Draws { run, trajectory, out, force } => draws::run(&run, &trajectory, &out, force),
         Command::Bench(args) => bench::run(&args),
         Command::BenchRecovery(args) => bench_recovery::run(&args),
     }

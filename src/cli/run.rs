@@ -31,9 +31,12 @@ pub struct RunArgs {
     /// Instruction set: auto, portable, avx2 or avx512; the last two give the same bits
     #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
     simd: SimdChoice,
-    /// Continue an unfinished run
+    /// Continue an unfinished run; start one where there is none
     #[arg(long, conflicts_with = "force")]
     resume: bool,
+    /// With --resume: continue a run that another version or revision of widelimit has begun
+    #[arg(long, requires = "resume")]
+    accept_revision: bool,
     /// Start over; deletes the records of a run in the folder
     #[arg(long)]
     pub(super) force: bool,
@@ -82,7 +85,14 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             AnyExperiment::Recovery(experiment) => print_recovery(experiment),
         }
     }
-    let options = Options { out, force: args.force, resume: args.resume, quiet: args.quiet, figures: true };
+    let options = Options {
+        out,
+        force: args.force,
+        resume: args.resume,
+        accept_revision: args.accept_revision,
+        quiet: args.quiet,
+        figures: true,
+    };
     match widelimit::run_experiment(&experiment, &options, &INTERRUPT)? {
         Report::Interrupted { folder } => {
             eprintln!("interrupted; everything so far is saved in {}", folder.display());

@@ -7,6 +7,7 @@ use super::chart::{Figure, Mark};
 use super::error::FigureError;
 use super::pen::{UNITS, backend_result};
 use super::{draw, font, layout};
+use crate::record::write_atomically;
 use plotters::backend::{DrawingBackend, SVGBackend};
 use resvg::{tiny_skia, usvg};
 use std::io::Write;
@@ -55,25 +56,12 @@ pub fn write(figure: &Figure, stem: &Path) -> Result<Vec<PathBuf>, FigureError> 
             let mut name = name.to_os_string();
             name.push(format!(".{extension}"));
             let path = folder.join(name);
-            match replace(folder, &path, &bytes) {
+            match write_atomically(&path, |out| out.write_all(&bytes)) {
                 Ok(()) => Ok(path),
                 Err(source) => Err(FigureError::Write { path, source }),
             }
         })
         .collect()
-}
-
-/// Writes a file atomically.
-fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut builder = tempfile::Builder::new();
-    // Temporary files are private by default; the permissions of a figure are those of the umask.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 /// Checks that the arrays of every mark have equal lengths.

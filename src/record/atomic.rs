@@ -17,16 +17,18 @@ pub fn write_atomically<E: From<io::Error>>(
 ) -> Result<(), E> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(folder)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY_PREFIX);
+    // Temporary files are private to the user by default; the permissions of results are those of the umask.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
     {
         let mut writer = BufWriter::new(&mut file);
         fill(&mut writer)?;
         writer.flush()?;
     }
     file.as_file().sync_data()?;
-    // Temporary files are private to the user; results are readable by everyone who can read the folder.
-    #[cfg(unix)]
-    std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }

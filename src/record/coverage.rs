@@ -1,6 +1,7 @@
 //! The record of a measurement of coverage: what the verdicts of an experiment are worth over many seeds.
 
-use super::folder::{RecordError, RunFolder};
+use super::error::RecordError;
+use super::folder::RunFolder;
 use crate::analysis::coverage::Rates;
 use serde::{Deserialize, Serialize};
 

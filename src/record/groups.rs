@@ -1,10 +1,10 @@
 //! The groups of networks of a run, and the error of the limit.
 
-use super::folder::{RecordError, RunFolder};
+use super::error::RecordError;
+use super::folder::RunFolder;
 use super::measure::Measure;
 use crate::choice::choice;
 use crate::network::Cloud;
-use crate::number;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -71,20 +71,15 @@ impl GroupsRecord {
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct ReferenceError {
     /// From half the particles.
-    #[serde(with = "number")]
     pub particles: f64,
     /// From half the step.
-    #[serde(with = "number")]
     pub step: f64,
     /// From half the sample; 0 where the sample is the whole law.
-    #[serde(with = "number")]
     pub sample: f64,
     /// The last difference between iterates; 0 where the reference is not found by iteration.
-    #[serde(with = "number")]
     pub iteration: f64,
     /// From the method and step of the networks, where they follow the full gradient: not an error of the reference,
     /// but a part of the gap that does not vanish with the width.
-    #[serde(with = "number")]
     pub training_step: f64,
 }
 

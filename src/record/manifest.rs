@@ -2,6 +2,7 @@
 
 use crate::dynamics::StopReason;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Whether a run is finished.
@@ -48,10 +49,13 @@ pub struct Manifest {
     pub kind: RunKind,
     /// The studies whose records are in the folder, in the order in which they ran.
     pub studies: Vec<String>,
-    /// Version of widelimit.
+    /// Version of the program that wrote the manifest.
     pub version: String,
-    /// Git revision it was built from.
+    /// The revision that it was built from.
     pub revision: String,
+    /// Every program that computed a part of the run, in the order in which they began.
+    #[serde(default)]
+    pub built_by: Vec<Build>,
     /// Whether the run is finished.
     pub status: Status,
     /// The resolved experiment.
@@ -79,6 +83,39 @@ pub struct Manifest {
     pub warnings: Vec<String>,
     /// Every trajectory, with the addresses of its random streams and the reason why it stopped.
     pub trajectories: Vec<TrajectoryRecord>,
+    /// Number of checks of a complete run. Absent in an unfinished run, and in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks: Option<usize>,
+    /// SHA-256 of every file in `records/` of a complete run, by name, except for [`WALL_TIMES`]. Absent in an unfinished
+    /// run, and in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<BTreeMap<String, String>>,
+}
+
+/// The record of wall times, the only one that differs between equal runs.
+pub const WALL_TIMES: &str = "records/timings.json";
+
+/// A program, by its version and the revision that it was built from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Build {
+    /// Version of the package.
+    pub version: String,
+    /// The git revision, followed by a checksum of the sources where they were changed; outside a repository, the
+    /// checksum alone.
+    pub revision: String,
+}
+
+impl Build {
+    /// The present program.
+    pub fn present() -> Self {
+        Build { version: env!("CARGO_PKG_VERSION").into(), revision: env!("WIDELIMIT_REVISION").into() }
+    }
+}
+
+impl fmt::Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.version, self.revision)
+    }
 }
 
 /// Step and friction, and the equivalent learning rate and momentum.
@@ -157,6 +194,23 @@ pub struct TrajectoryRecord {
 }
 
 impl Manifest {
+    /// The program that wrote the manifest.
+    pub fn last_build(&self) -> Build {
+        Build { version: self.version.clone(), revision: self.revision.clone() }
+    }
+
+    /// Every program that has computed a part of the run, with the present one. Manifests of earlier versions name the
+    /// last one only.
+    pub fn builds_with(&self, present: &Build) -> Vec<Build> {
+        let mut builds = self.built_by.clone();
+        for build in [self.last_build(), present.clone()] {
+            if !builds.contains(&build) {
+                builds.push(build);
+            }
+        }
+        builds
+    }
+
     /// Adds wall time to a phase.
     pub fn add_phase(&mut self, name: &str, seconds: f64) {
         match self.phases.iter_mut().find(|phase| phase.name == name) {

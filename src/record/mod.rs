@@ -11,27 +11,37 @@
 //! runs/NAME/figures/           drawn from the records
 //! ```
 //!
-//! Every file is written under a temporary name and renamed, so that none is ever incomplete. The records of a study
-//! are declared in the study's folder.
+//! Every file is written under a temporary name and renamed, so that none is ever incomplete. Checkpoints carry a
+//! checksum. The records of a study are declared in the study's folder.
 
 mod atomic;
+mod checkpoint;
 mod coverage;
+mod digest;
+mod error;
 mod fit;
 mod folder;
 mod groups;
+mod lock;
 mod manifest;
 mod measure;
 pub mod npz;
+mod open;
+mod provenance;
 mod series;
 pub mod state;
 
 pub use atomic::write_atomically;
+pub use checkpoint::{SavedPart, SealedArchive};
 pub use coverage::CoverageRecord;
+pub use error::RecordError;
 pub use fit::FitRecord;
-pub use folder::{Opened, RecordError, RunFolder};
+pub use folder::RunFolder;
 pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
 pub use manifest::{
-    FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, RunKind, Status, TrajectoryRecord,
+    Build, FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, RunKind, Status, TrajectoryRecord,
+    WALL_TIMES,
 };
 pub use measure::{Measure, UnknownMeasure};
+pub use open::{FIGURES_ADVICE, OpenRequest, Opened};
 pub use series::{GroupSeries, LimitRun, LimitSeries};

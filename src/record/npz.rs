@@ -1,5 +1,7 @@
 //! Named arrays in `.npz` files, the format of NumPy.
 //!
+//! These are files of the program's own; data files of users are read by the population layer.
+//!
 //! A file is described by one struct, declared with `array_record!`: a field is an array, its name is the array's name,
 //! and writing and reading both follow the declaration.
 
@@ -23,8 +25,16 @@ pub enum NpzError {
         /// The cause.
         source: io::Error,
     },
+    /// There is no such file.
+    #[error("{path}: missing, and the run cannot be read without it; run the experiment again with --force")]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is not an `.npz` file, or an array in it has another type.
-    #[error("{path}")]
+    #[error(
+        "{path}: not a readable archive of arrays ({source}); the file is damaged: run the experiment again with --force"
+    )]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -40,7 +50,7 @@ pub enum NpzError {
         source: WriteNpzError,
     },
     /// There is no array of this name.
-    #[error("{path}: array '{name}': missing; the file contains {}", .known.join(", "))]
+    #[error("{path}: array '{name}': missing; the file contains {}; the file is damaged: run the experiment again with --force", .known.join(", "))]
     Missing {
         /// The file or folder.
         path: PathBuf,
@@ -50,7 +60,9 @@ pub enum NpzError {
         known: Vec<String>,
     },
     /// An array has another number of axes.
-    #[error("{path}: array '{name}': expected {expected} axes, found {found}")]
+    #[error(
+        "{path}: array '{name}': expected {expected} axes, found {found}; the file is damaged: run the experiment again with --force"
+    )]
     Axes {
         /// The file or folder.
         path: PathBuf,
@@ -62,7 +74,9 @@ pub enum NpzError {
         found: usize,
     },
     /// An array has another shape.
-    #[error("{path}: array '{name}': expected shape {expected:?}, found {found:?}")]
+    #[error(
+        "{path}: array '{name}': expected shape {expected:?}, found {found:?}; the file is damaged: run the experiment again with --force"
+    )]
     Shape {
         /// The file or folder.
         path: PathBuf,
@@ -105,6 +119,16 @@ impl<R: Real> Arrays<R> {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), NpzError> {
+        let bytes = self.archive(path)?;
+        write_atomically(path, |out| io::Write::write_all(out, &bytes))
+            .map_err(|source| NpzError::Io { path: path.into(), source })
+    }
+
+    /// The bytes of the archive; `path` is for messages.
+    ///
+    /// # Errors
+    /// An array that cannot be written.
+    pub(super) fn archive(&self, path: &Path) -> Result<Vec<u8>, NpzError> {
         // The archive is built in memory because the format requires seeking. Its capacity is reserved, so that the
         // buffer is not copied as it grows.
         let capacity: usize =
@@ -116,8 +140,7 @@ impl<R: Real> Arrays<R> {
             writer.add_array(name.as_str(), array).map_err(write)?;
         }
         writer.finish().map_err(write)?;
-        write_atomically(path, |out| io::Write::write_all(out, bytes.get_ref()))
-            .map_err(|source| NpzError::Io { path: path.into(), source })
+        Ok(bytes.into_inner())
     }
 }
 
@@ -139,9 +162,20 @@ impl<R: Real> StoredArrays<R> {
     /// # Errors
     /// A file that cannot be read, an array of another type.
     pub fn read(path: &Path) -> Result<Self, NpzError> {
-        let file = File::open(path).map_err(|source| NpzError::Io { path: path.into(), source })?;
+        let file = File::open(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => NpzError::NoFile { path: path.into() },
+            _ => NpzError::Io { path: path.into(), source },
+        })?;
+        Self::from_archive(path, io::BufReader::new(file))
+    }
+
+    /// Reads every array of an archive; `path` is for messages.
+    ///
+    /// # Errors
+    /// Bytes that are no archive, an array of another type.
+    pub(super) fn from_archive(path: &Path, archive: impl io::Read + io::Seek) -> Result<Self, NpzError> {
         let read = |source| NpzError::Read { path: path.into(), source };
-        let mut reader = NpzReader::new(io::BufReader::new(file)).map_err(read)?;
+        let mut reader = NpzReader::new(archive).map_err(read)?;
         let mut arrays = BTreeMap::new();
         for name in reader.names().map_err(read)? {
             let array = reader.by_name::<ndarray::OwnedRepr<R>, IxDyn>(&name).map_err(read)?;

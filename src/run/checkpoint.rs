@@ -9,9 +9,9 @@ use super::problem::Problem;
 use super::series::Series;
 use crate::compute::{Real, Threads};
 use crate::dynamics::State;
-use crate::record::npz::{ArrayRecord, array_record, shaped};
+use crate::record::npz::{array_record, shaped};
+use crate::record::{RunFolder, SavedPart, SealedArchive};
 use ndarray::{Array1, Array2};
-use std::path::Path;
 
 array_record! {
     /// `checkpoint/ID.npz`.
@@ -60,16 +60,16 @@ pub struct Snapshot<'a, R> {
     pub path: Option<&'a LimitPath<R>>,
 }
 
-/// Writes a checkpoint atomically.
+/// A checkpoint with its checksum, to be written to `checkpoint/ID.npz`.
 ///
 /// # Errors
-/// A file that cannot be written.
-pub fn save<R: Real>(
-    file: &Path,
+/// An array that cannot be written.
+pub fn seal<R: Real>(
+    folder: &RunFolder,
     problem: &Problem<'_, R>,
     run: &Trajectory,
     snapshot: &Snapshot<'_, R>,
-) -> Result<(), RunError> {
+) -> Result<SealedArchive, RunError> {
     let Snapshot { state, memory, next_record, series, path } = *snapshot;
     let canonical = |part: &[R]| Array1::from(to_f64(&problem.network.to_canonical(run.width(), part)));
     let size = problem.network.parameters(run.width());
@@ -85,28 +85,43 @@ pub fn save<R: Real>(
         series: series.values().clone(),
         path: path.map(rows),
     };
-    Ok(arrays.write(file)?)
+    Ok(folder.seal_arrays(&name(run), &arrays)?)
 }
 
-/// Reads a checkpoint.
+/// The name of the checkpoint of a trajectory.
+pub fn name(run: &Trajectory) -> String {
+    format!("checkpoint/{}.npz", run.id)
+}
+
+/// Reads the checkpoint of a trajectory, with its checksum.
 ///
 /// # Errors
-/// A file that cannot be read, or does not belong to this trajectory.
+/// A file that is not accessible.
 pub fn load<R: Real>(
-    file: &Path,
+    folder: &RunFolder,
     problem: &Problem<'_, R>,
     run: &Trajectory,
     threads: Threads,
-) -> Result<Checkpoint<R>, RunError> {
-    let arrays = CheckpointArrays::read(file).map_err(RunError::UnreadableCheckpoint)?;
+) -> Result<SavedPart<(Checkpoint<R>, String)>, RunError> {
+    let saved = folder.load_arrays::<CheckpointArrays>(&name(run))?;
+    Ok(saved.and_then(|(arrays, checksum)| {
+        let checkpoint = checkpoint(arrays, problem, run, threads).ok_or("its arrays are not of this trajectory")?;
+        Ok((checkpoint, checksum))
+    }))
+}
+
+/// The checkpoint in arrays; `None` where their shapes are not those of the trajectory.
+fn checkpoint<R: Real>(
+    arrays: CheckpointArrays,
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    threads: Threads,
+) -> Option<Checkpoint<R>> {
     let network = &problem.network;
-    let damaged = || RunError::Checkpoint { path: file.into() };
     let size = network.parameters(run.width());
     let from_f64 = |values: ndarray::ArrayView1<f64>| -> Vec<R> { values.iter().map(|&v| R::of(v)).collect() };
-    let internal = |theta: &[R]| -> Result<Vec<R>, RunError> {
-        if theta.len() == size { Ok(network.from_canonical(run.width(), theta)) } else { Err(damaged()) }
-    };
-    let [step, time, next_record] = arrays.clock.to_vec()[..] else { return Err(damaged()) };
+    let internal = |theta: &[R]| (theta.len() == size).then(|| network.from_canonical(run.width(), theta));
+    let [step, time, next_record] = arrays.clock.to_vec()[..] else { return None };
     let state = State {
         theta: internal(&from_f64(arrays.theta.view()))?,
         momentum: internal(&from_f64(arrays.momentum.view()))?,
@@ -114,18 +129,18 @@ pub fn load<R: Real>(
         time,
     };
     if arrays.series.ncols() != problem.times.len() || next_record < 1.0 {
-        return Err(damaged());
+        return None;
     }
-    let series = Series::from_values(&problem.measures, arrays.series).ok_or_else(damaged)?;
+    let series = Series::from_values(&problem.measures, arrays.series)?;
     let mut path = None;
     if run.recording.keep_path {
         let mut kept = LimitPath::new(run.width());
-        for row in arrays.path.ok_or_else(damaged)?.rows() {
+        for row in arrays.path?.rows() {
             let theta = from_f64(row);
             let evaluation = evaluate(problem, run.width(), &internal(&theta)?, threads);
             kept.push(problem, theta, evaluation);
         }
         path = Some(kept);
     }
-    Ok(Checkpoint { state, memory: arrays.memory.to_vec(), next_record: next_record as usize, series, path })
+    Some(Checkpoint { state, memory: arrays.memory.to_vec(), next_record: next_record as usize, series, path })
 }

@@ -10,6 +10,7 @@ use crate::record::npz::NpzError;
 use crate::record::{PhaseTime, RecordError, RunFolder};
 use crate::sparse::recovery::RecoveryError;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why a run fails.
@@ -68,15 +69,6 @@ pub enum RunError {
         /// Number of windows.
         windows: usize,
     },
-    /// A checkpoint does not have the expected arrays or shapes.
-    #[error("{path}: the checkpoint is damaged or of another experiment; start over with --force")]
-    Checkpoint {
-        /// The file or folder.
-        path: PathBuf,
-    },
-    /// A checkpoint cannot be read.
-    #[error("{0}; the checkpoint cannot be used: start over with --force")]
-    UnreadableCheckpoint(NpzError),
     /// The kinetic equation cannot be solved on the grid.
     #[error("[kinetic] {0}")]
     Kinetic(#[from] KineticError),
@@ -93,6 +85,14 @@ pub enum RunError {
         id: String,
         /// The names that exist.
         known: Vec<String>,
+    },
+    /// The draws would replace a file that does not hold draws.
+    #[error(
+        "{path} exists and holds no draws of a trajectory: choose another file with --out, or replace it with --force"
+    )]
+    NotDraws {
+        /// The file.
+        path: PathBuf,
     },
     /// The trajectory has no random draws.
     #[error("trajectory '{id}' has no random draws: it follows the full gradient at temperature 0")]
@@ -123,8 +123,10 @@ pub struct Options {
     pub out: PathBuf,
     /// Whether to delete a run that is in the folder, and start over.
     pub force: bool,
-    /// Whether to continue an unfinished run.
+    /// Whether to continue an unfinished run; where there is none, one is started.
     pub resume: bool,
+    /// Whether to continue a run that another version or revision of the program has begun.
+    pub accept_revision: bool,
     /// Whether to suppress progress reports.
     pub quiet: bool,
     /// Whether to draw the figures of a complete run.
@@ -139,6 +141,8 @@ pub struct RunContext<'a> {
     pub interrupt: &'a AtomicBool,
     /// Whether to suppress progress reports.
     pub quiet: bool,
+    /// Notes about damaged parts that were computed again.
+    pub(super) repairs: Mutex<Vec<String>>,
 }
 
 impl RunContext<'_> {

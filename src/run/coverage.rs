@@ -156,8 +156,7 @@ fn checks_of(
     }
     let name = format!("runs/{seed}");
     let out = folder.file(&name);
-    let resume = out.join("manifest.json").is_file();
-    let options = Options { out, force: false, resume, quiet: true, figures: false };
+    let options = Options { out, force: false, resume: true, accept_revision: false, quiet: true, figures: false };
     let checks = match super::run(&experiment.with_seed(seed), &options, interrupt, registry)? {
         Report::Complete { checks, .. } | Report::AlreadyComplete { checks, .. } => checks,
         Report::Interrupted { .. } => return Ok(None),

@@ -8,11 +8,74 @@ use super::context::RunError;
 use super::machine_memory::Shortfall;
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
+use super::training_run::resolved;
 use crate::config::{BatchSize, Experiment};
 use crate::dynamics::batches::{batch_indices, fresh_batch};
-use crate::population::Sampler;
-use crate::record::npz::Arrays;
+use crate::population::{Population, Sampler};
+use crate::record::npz::{Arrays, StoredArrays};
+use crate::record::{FORMAT, RunFolder};
+use serde_json::Value;
 use std::path::Path;
+
+/// Writes the draws of trajectory `id` of a run to `out`. `experiment` is that of `experiment.toml` in its folder. A file
+/// that does not hold draws is replaced only with `force`.
+///
+/// # Errors
+/// An experiment or data that are not those of the run; those of [`write()`]; a file that is not to be replaced.
+pub fn write_of_run(
+    folder: &RunFolder,
+    experiment: &Experiment,
+    id: &str,
+    out: &Path,
+    force: bool,
+) -> Result<(), RunError> {
+    if !force && !replaceable(out) {
+        return Err(RunError::NotDraws { path: out.into() });
+    }
+    // The manifest may be of any format.
+    let manifest: Value = folder.read_json("manifest.json")?;
+    if manifest["format"] == FORMAT {
+        folder.require_same_experiment(&manifest["experiment"], &resolved(experiment))?;
+    }
+    find(&Plan::new(experiment), id)?;
+    let population = experiment.build_population()?;
+    let now = serde_json::to_value(&population.sources).unwrap_or_default();
+    folder.require_same_data(&manifest["population"]["sources"], &now)?;
+    write_on(experiment, &population, id, out)
+}
+
+/// Whether there is no file, or one that holds the draws of a trajectory: arrays with the names and the numbers of axes
+/// of draws.
+fn replaceable(out: &Path) -> bool {
+    match out.symlink_metadata() {
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        Ok(about) if !about.is_file() => false,
+        Ok(_) => StoredArrays::<f64>::read(out).is_ok_and(|stored| {
+            let axes = |name: &str| match name {
+                INDICES => Some(2),
+                X | Y => Some(3),
+                _ if name.starts_with(NORMALS) => Some(3),
+                _ => None,
+            };
+            let expected = |name| stored.get(name).is_ok_and(|array| axes(name) == Some(array.ndim()));
+            stored.names().count() > 0 && stored.names().all(expected)
+        }),
+    }
+}
+
+/// Names of the arrays, and the prefix of those of normals.
+const INDICES: &str = "indices";
+const X: &str = "x";
+const Y: &str = "y";
+const NORMALS: &str = "normals";
+
+/// The trajectory of an id.
+fn find<'p>(plan: &'p Plan, id: &str) -> Result<&'p Trajectory, RunError> {
+    plan.find(id).ok_or_else(|| {
+        let known = plan.trajectories().map(|t| t.id.clone()).collect();
+        RunError::NoSuchTrajectory { id: id.into(), known }
+    })
+}
 
 /// Writes the draws of trajectory `id` of an experiment to `out`.
 ///
@@ -20,13 +83,14 @@ use std::path::Path;
 /// No trajectory of that id, one without draws, draws that do not fit into memory, files that cannot be read or
 /// written.
 pub fn write(experiment: &Experiment, id: &str, out: &Path) -> Result<(), RunError> {
+    find(&Plan::new(experiment), id)?;
+    write_on(experiment, &experiment.build_population()?, id, out)
+}
+
+fn write_on(experiment: &Experiment, population: &Population, id: &str, out: &Path) -> Result<(), RunError> {
     let plan = Plan::new(experiment);
-    let Some(run) = plan.find(id) else {
-        let known = plan.trajectories().map(|t| t.id.clone()).collect();
-        return Err(RunError::NoSuchTrajectory { id: id.into(), known });
-    };
-    let population = experiment.build_population()?;
-    let problem = Problem::<f64>::new(experiment, &population);
+    let run = find(&plan, id)?;
+    let problem = Problem::<f64>::new(experiment, population);
     let steps = (experiment.horizon.time / run.integration.scheme.motion.step).round() as u64;
     let mut arrays = Arrays::default();
     let mut any = false;
@@ -39,7 +103,7 @@ pub fn write(experiment: &Experiment, id: &str, out: &Path) -> Result<(), RunErr
                 let draw = |step| batch_indices(experiment.seed, run.particles.replica, step, n, size);
                 // Indices are stored as floating-point numbers, exact below 2^53.
                 let indices = (0..steps).flat_map(draw).map(|i| i as f64).collect();
-                arrays.push("indices", &[steps as usize, size], indices);
+                arrays.push(INDICES, &[steps as usize, size], indices);
             }
         }
     }
@@ -58,7 +122,7 @@ pub fn write(experiment: &Experiment, id: &str, out: &Path) -> Result<(), RunErr
                     normals.extend_from_slice(&unit);
                 }
             }
-            let name = if families.len() == 1 { "normals".to_string() } else { format!("normals_{}", family.name) };
+            let name = if families.len() == 1 { NORMALS.to_string() } else { format!("{NORMALS}_{}", family.name) };
             arrays.push(name, &[steps as usize, family.rows, trained], normals);
         }
     }
@@ -85,8 +149,8 @@ fn push_fresh(
         x.extend(batch_x);
         y.extend(batch_y);
     }
-    arrays.push("x", &[steps as usize, size, d], x);
-    arrays.push("y", &[steps as usize, size, outputs], y);
+    arrays.push(X, &[steps as usize, size, d], x);
+    arrays.push(Y, &[steps as usize, size, outputs], y);
     Ok(())
 }
 

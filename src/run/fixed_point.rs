@@ -10,9 +10,8 @@ use crate::compute::Real;
 use crate::config::PicardSpec;
 use crate::dynamics::picard::{FrozenPath, Guess, IterationSettings, IterationStatus, PicardIteration, TrajectoryMap};
 use crate::dynamics::{Noise, State};
-use crate::record::npz::{ArrayRecord, array_record};
+use crate::record::npz::array_record;
 use ndarray::Array1;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The fixed point of the trajectory map of a run.
@@ -67,8 +66,14 @@ pub fn fixed_point<R: Real>(
     let settings = IterationSettings { windows, steps, iterates, tolerance, guess: Guess::Constant };
     let noise = noise_of(problem, run);
     let map = trajectory_map(problem, run, &noise);
-    let file = context.folder.file(&format!("checkpoint/{}-picard.npz", run.id));
-    let mut iteration = match load(problem, run, &map, settings, &file)? {
+    let file = format!("checkpoint/{}-picard.npz", run.id);
+    let saved = context.saved_arrays(&file, |arrays| {
+        saved_iteration(arrays, problem, run, &map, settings).ok_or_else(|| "its arrays are not of this limit".into())
+    })?;
+    let save = |iteration: &PicardIteration<'_, '_, R>, done: bool| -> Result<(), RunError> {
+        Ok(context.folder.seal_arrays(&file, &iteration_arrays(problem, run, iteration, done))?.write()?)
+    };
+    let mut iteration = match saved {
         Some(SavedIteration { iteration, complete: false }) => iteration,
         Some(SavedIteration { iteration, complete: true }) => {
             let differences = iteration.differences.clone();
@@ -77,10 +82,10 @@ pub fn fixed_point<R: Real>(
         None => PicardIteration::new(&map, start.clone(), settings),
     };
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
-    let mut saved = Instant::now();
+    let mut last_saved = Instant::now();
     loop {
         if !handle.advance_to(iteration.fraction_done()) {
-            save(problem, run, &iteration, false, &file)?;
+            save(&iteration, false)?;
             return Ok(Outcome::Interrupted);
         }
         match iteration.advance() {
@@ -90,12 +95,12 @@ pub fn fixed_point<R: Real>(
                 return Err(RunError::NotConverged { id: run.id.clone(), window, difference, iterates, windows });
             }
         }
-        if saved.elapsed() >= every {
-            save(problem, run, &iteration, false, &file)?;
-            saved = Instant::now();
+        if last_saved.elapsed() >= every {
+            save(&iteration, false)?;
+            last_saved = Instant::now();
         }
     }
-    save(problem, run, &iteration, true, &file)?;
+    save(&iteration, true)?;
     let differences = iteration.differences.clone();
     Ok(Outcome::Complete(FixedPoint { path: iteration.into_path(), differences }))
 }
@@ -118,24 +123,22 @@ array_record! {
     }
 }
 
-fn save<R: Real>(
+fn iteration_arrays<R: Real>(
     problem: &Problem<'_, R>,
     run: &Trajectory,
     iteration: &PicardIteration<'_, '_, R>,
     done: bool,
-    file: &Path,
-) -> Result<(), RunError> {
+) -> IterationArrays {
     let canonical = |part: &[R]| Array1::from(to_f64(&problem.network.to_canonical(run.width(), part)));
     let State { theta, momentum, step, time } = &iteration.start;
-    let arrays = IterationArrays {
+    IterationArrays {
         theta: canonical(theta),
         momentum: canonical(momentum),
         clock: Array1::from(vec![*step as f64, *time, f64::from(u8::from(done))]),
         predictions: Array1::from(iteration.predictions.clone()),
         iterates: iteration.differences.iter().map(|window| window.len() as f64).collect(),
         differences: iteration.differences.iter().flatten().copied().collect(),
-    };
-    Ok(arrays.write(file)?)
+    }
 }
 
 /// An iteration that was read back.
@@ -145,27 +148,20 @@ struct SavedIteration<'m, 'a, R> {
     complete: bool,
 }
 
-/// Reads the iteration that was saved in `file`; `None` where there is none.
-fn load<'m, 'a, R: Real>(
+/// The iteration in arrays; `None` where their shapes are not those of the run.
+fn saved_iteration<'m, 'a, R: Real>(
+    arrays: IterationArrays,
     problem: &Problem<'_, R>,
     run: &Trajectory,
     map: &'m TrajectoryMap<'a, R>,
     settings: IterationSettings,
-    file: &Path,
-) -> Result<Option<SavedIteration<'m, 'a, R>>, RunError> {
-    if !file.is_file() {
-        return Ok(None);
-    }
-    let damaged = || RunError::Checkpoint { path: file.to_path_buf() };
-    let arrays = IterationArrays::read(file)?;
-    let internal = |values: &Array1<f64>| -> Result<Vec<R>, RunError> {
+) -> Option<SavedIteration<'m, 'a, R>> {
+    let internal = |values: &Array1<f64>| -> Option<Vec<R>> {
         let values: Vec<R> = values.iter().map(|&v| R::of(v)).collect();
-        if values.len() != problem.network.parameters(run.width()) {
-            return Err(damaged());
-        }
-        Ok(problem.network.from_canonical(run.width(), &values))
+        let whole = values.len() == problem.network.parameters(run.width());
+        whole.then(|| problem.network.from_canonical(run.width(), &values))
     };
-    let [step, time, done] = arrays.clock.to_vec()[..] else { return Err(damaged()) };
+    let [step, time, done] = arrays.clock.to_vec()[..] else { return None };
     let start =
         State { theta: internal(&arrays.theta)?, momentum: internal(&arrays.momentum)?, step: step as u64, time };
     let predictions = arrays.predictions.to_vec();
@@ -175,8 +171,8 @@ fn load<'m, 'a, R: Real>(
     let whole = predictions.len() == (settings.steps + 1) * map.prediction_len()
         && (1..=settings.windows).contains(&differences.len());
     if !whole {
-        return Err(damaged());
+        return None;
     }
     let iteration = PicardIteration::resume(map, settings, predictions, start, differences);
-    Ok(Some(SavedIteration { iteration, complete: done == 1.0 }))
+    Some(SavedIteration { iteration, complete: done == 1.0 })
 }

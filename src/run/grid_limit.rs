@@ -23,9 +23,8 @@ use crate::kinetic::{
 use crate::network::{Law, Loss, Objective};
 use crate::population::PopulationSpec;
 use crate::record::Measure;
-use crate::record::npz::{ArrayRecord, array_record};
+use crate::record::npz::array_record;
 use ndarray::{Array1, Axis};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Number of atoms that represent the law of theta in Wasserstein distances.
@@ -248,13 +247,13 @@ array_record! {
 struct SavedSolution<'a> {
     context: &'a RunContext<'a>,
     limit: String,
-    density: PathBuf,
+    density: String,
 }
 
 impl<'a> SavedSolution<'a> {
     fn of(context: &'a RunContext<'_>, run: &Trajectory) -> Self {
-        let density = context.folder.file(&format!("checkpoint/{}-grid.npz", run.id));
-        SavedSolution { context, limit: format!("checkpoint/{}-grid.json", run.id), density }
+        let name = |extension: &str| format!("checkpoint/{}-grid.{extension}", run.id);
+        SavedSolution { context, limit: name("json"), density: name("npz") }
     }
 
     fn save(&self, solution: &PartialSolution) -> Result<(), RunError> {
@@ -262,18 +261,16 @@ impl<'a> SavedSolution<'a> {
             records: Array1::from(vec![solution.limit.times.len() as f64]),
             density: Array1::from(solution.density.values.clone()),
         };
-        arrays.write(&self.density)?;
-        Ok(self.context.folder.write_json(&self.limit, &solution.limit)?)
+        self.context.folder.seal_arrays(&self.density, &arrays)?.write()?;
+        Ok(self.context.folder.save_json(&self.limit, &solution.limit)?)
     }
 
     fn load(&self, equation: &KineticProblem) -> Result<PartialSolution, RunError> {
         let mut solution = equation.begin();
-        if !self.context.folder.file(&self.limit).is_file() {
-            return Ok(solution);
-        }
-        solution.limit = self.context.folder.read_json(&self.limit)?;
-        let DensityArrays { records, density } = DensityArrays::read(&self.density)?;
-        solution.density.values = density.to_vec();
+        let Some(limit) = self.context.saved_json(&self.limit)? else { return Ok(solution) };
+        let arrays = self.context.saved_arrays(&self.density, Ok::<DensityArrays, String>)?;
+        let Some(DensityArrays { records, density }) = arrays else { return Ok(solution) };
+        (solution.limit, solution.density.values) = (limit, density.to_vec());
         // The two files disagree if the process was killed between writing the one and the other: the solution is then
         // computed from the start.
         let matching = records.to_vec() == [solution.limit.times.len() as f64];

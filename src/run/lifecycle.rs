@@ -1,12 +1,12 @@
 //! The parts common to runs of both kinds: opening the folder, the manifest, interruption, completion.
 
-use super::context::{Options, Report, RunError};
+use super::context::{Options, Report, RunContext, RunError};
 use super::figures;
 use super::machine_memory::machine_memory;
 use super::study::Registry;
 use crate::analysis::verdict::{Check, judge};
 use crate::compute::InstructionSet;
-use crate::record::{FORMAT, Host, Manifest, Opened, PopulationRecord, RunFolder, RunKind, Status};
+use crate::record::{Build, FORMAT, Host, Manifest, OpenRequest, Opened, PopulationRecord, RunFolder, RunKind, Status};
 use std::time::Instant;
 
 /// A folder that is open for a run.
@@ -25,18 +25,35 @@ pub(super) enum Opening {
     Complete(Report),
 }
 
-/// Opens the folder of a run for the resolved experiment.
+/// Opens the folder of a run for the resolved experiment and its data files.
 ///
 /// # Errors
 /// Those of [`RunFolder::open`], and a resumed run with other rounding.
-pub(super) fn open(options: &Options, resolved: &serde_json::Value) -> Result<Opening, RunError> {
+pub(super) fn open(
+    options: &Options,
+    resolved: &serde_json::Value,
+    sources: &serde_json::Value,
+) -> Result<Opening, RunError> {
     let path = &options.out;
-    Ok(match RunFolder::open(path, resolved, options.force, options.resume)? {
+    let request = OpenRequest {
+        experiment: resolved,
+        sources,
+        build: &Build::present(),
+        force: options.force,
+        resume: options.resume,
+        accept_revision: options.accept_revision,
+    };
+    Ok(match RunFolder::open(path, &request)? {
         Opened::Complete(folder) => Opening::Complete(Report::AlreadyComplete {
             folder: path.clone(),
             checks: folder.read_json("checks.json")?,
         }),
-        Opened::Fresh(folder) => Opening::Open(OpenRun { folder, earlier: None }),
+        Opened::Fresh(folder) => {
+            if options.resume && !options.quiet {
+                eprintln!("{} holds no run to resume; one is started", path.display());
+            }
+            Opening::Open(OpenRun { folder, earlier: None })
+        }
         Opened::Unfinished(folder, manifest) => {
             require_same_rounding(&manifest.simd)?;
             Opening::Open(OpenRun { folder, earlier: Some(manifest) })
@@ -72,12 +89,15 @@ pub(super) fn manifest(
     memory: serde_json::Value,
     earlier: Option<Box<Manifest>>,
 ) -> Manifest {
+    let build = Build::present();
+    let built_by = earlier.as_ref().map_or_else(|| vec![build.clone()], |earlier| earlier.builds_with(&build));
     Manifest {
         format: FORMAT,
         kind,
         studies: Vec::new(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        revision: env!("WIDELIMIT_REVISION").into(),
+        version: build.version,
+        revision: build.revision,
+        built_by,
         status: Status::Running,
         experiment,
         seed,
@@ -91,12 +111,16 @@ pub(super) fn manifest(
         phases: earlier.map(|m| m.phases).unwrap_or_default(),
         warnings: Vec::new(),
         trajectories: Vec::new(),
+        checks: None,
+        records: None,
     }
 }
 
 /// Writes the manifest of an interrupted run.
-pub(super) fn interrupted(folder: &RunFolder, mut manifest: Manifest) -> Result<Report, RunError> {
+pub(super) fn interrupted(context: &RunContext<'_>, mut manifest: Manifest) -> Result<Report, RunError> {
+    let folder = context.folder;
     manifest.status = Status::Interrupted;
+    manifest.warnings.extend(context.repairs());
     folder.write_json("manifest.json", &manifest)?;
     Ok(Report::Interrupted { folder: folder.path().into() })
 }
@@ -104,17 +128,21 @@ pub(super) fn interrupted(folder: &RunFolder, mut manifest: Manifest) -> Result<
 /// Judges the checks together and writes them, draws the figures and completes the manifest.
 pub(super) fn finish(
     options: &Options,
-    folder: &RunFolder,
+    context: &RunContext<'_>,
     mut manifest: Manifest,
     mut checks: Vec<Check>,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
     judge(&mut checks);
+    let folder = context.folder;
+    manifest.warnings.extend(context.repairs());
     folder.write_json("checks.json", &checks)?;
     folder.write_json("manifest.json", &manifest)?;
     let drawing = Instant::now();
     let figures = if options.figures { figures::draw(folder, registry)? } else { Vec::new() };
     manifest.add_phase("figures", drawing.elapsed().as_secs_f64());
+    manifest.checks = Some(checks.len());
+    manifest.records = Some(folder.checksums(folder.record_names()?)?);
     manifest.status = Status::Complete;
     folder.write_json("manifest.json", &manifest)?;
     folder.remove("checkpoint")?;

@@ -14,7 +14,7 @@
 //! | [`groups`] | the records of all trajectories |
 //! | [`fixed_point`], [`grid_limit`] | the limit by Picard iteration and on a grid |
 //! | [`tasks`], [`progress`] | the work of a study as parallel tasks; progress bars |
-//! | `checkpoint`, [`states`] | checkpoints of trajectories; trained networks from `state/` |
+//! | `saved`, `checkpoint`, [`states`] | parts read back on resume; checkpoints of trajectories; trained networks from `state/` |
 //! | [`memory`], [`machine_memory`] | an estimate of the memory of a run; the memory of the machine |
 //! | `sanity`, `routes` | the checks of every run |
 //! | [`recovery_source`] | sources of problems of sparse recovery |
@@ -43,6 +43,7 @@ pub mod recovery_run;
 pub mod recovery_source;
 mod routes;
 mod sanity;
+mod saved;
 pub mod series;
 pub mod states;
 pub mod study;

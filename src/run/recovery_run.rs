@@ -58,7 +58,8 @@ pub fn run(
         study.check(&source)?;
     }
     let resolved = serde_json::to_value(e).expect("an experiment has text keys only");
-    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved)? {
+    let sources = serde_json::to_value(source.files()).unwrap_or_default();
+    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved, &sources)? {
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
@@ -68,7 +69,7 @@ pub fn run(
         inputs: first.unknowns(),
         outputs: 1,
         standardisation: serde_json::Value::Null,
-        sources: serde_json::to_value(source.files()).unwrap_or_default(),
+        sources,
     };
     let memory = serde_json::to_value(estimate).unwrap_or_default();
     let mut manifest = lifecycle::manifest(RunKind::Recovery, resolved, e.seed, population, memory, earlier);
@@ -86,7 +87,7 @@ pub fn run(
     folder.write_json(FILE, &record)?;
     manifest.add_phase("problems", started.elapsed().as_secs_f64());
 
-    let context = RunContext { folder: &folder, interrupt, quiet: options.quiet };
+    let context = RunContext::new(&folder, interrupt, options.quiet)?;
     let subject = RecoverySubject { experiment: e, source: &source };
     let mut checks = Vec::new();
     for (name, study) in studies_of(registry.recovery, e) {
@@ -96,12 +97,12 @@ pub fn run(
                 checks.extend(found);
                 manifest.warnings.extend(warnings);
             }
-            Outcome::Interrupted => return lifecycle::interrupted(&folder, manifest),
+            Outcome::Interrupted => return lifecycle::interrupted(&context, manifest),
         }
         manifest.add_study(name);
         manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
     }
-    lifecycle::finish(options, &folder, manifest, checks, registry)
+    lifecycle::finish(options, &context, manifest, checks, registry)
 }
 
 /// What only the problem can tell about k.

@@ -3,9 +3,10 @@
 use super::context::{Outcome, RunContext, RunError};
 use super::progress::Progress;
 use rayon::prelude::*;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::cell::Cell;
+use serde::{Deserialize, Serialize};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A task.
@@ -26,12 +27,23 @@ pub struct TaskHandle<'a> {
     work: f64,
     /// Fraction of the work that has been reported.
     reported: Cell<f64>,
+    /// Files of the run that the task has written.
+    files: RefCell<Vec<String>>,
+}
+
+/// The saved result of a task.
+#[derive(Serialize, Deserialize)]
+struct TaskResult<T> {
+    /// SHA-256 of the files that the task has written, by name.
+    files: BTreeMap<String, String>,
+    /// Its result.
+    value: T,
 }
 
 impl<'a> TaskHandle<'a> {
     /// The handle of a task with this part of the work of a progress bar.
     pub fn new(interrupt: &'a AtomicBool, progress: &'a Progress, work: f64) -> Self {
-        TaskHandle { interrupt, progress, work, reported: Cell::new(0.0) }
+        TaskHandle { interrupt, progress, work, reported: Cell::new(0.0), files: RefCell::default() }
     }
 
     /// Reports the completed fraction of the task, between 0 and 1; returns whether to continue.
@@ -42,6 +54,12 @@ impl<'a> TaskHandle<'a> {
             self.reported.set(fraction.min(1.0));
         }
         !self.interrupted()
+    }
+
+    /// Declares a file that the task has written into the run folder, apart from its result: the result is used on
+    /// resume only where the file is unchanged.
+    pub fn wrote(&self, name: impl Into<String>) {
+        self.files.borrow_mut().push(name.into());
     }
 
     /// Whether an interruption was requested.
@@ -56,7 +74,8 @@ impl<'a> TaskHandle<'a> {
 }
 
 /// Runs all tasks and returns the results in order. While the run is unfinished, results are saved in
-/// `checkpoint/study-NAME.json` and read on resume. A task that is interrupted starts over on resume.
+/// `checkpoint/study-NAME.json` and read on resume; a result that is damaged is computed again. A task that is
+/// interrupted starts over on resume.
 ///
 /// # Errors
 /// The first error of a task; results that cannot be written or read.
@@ -75,7 +94,7 @@ pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
                 return Ok(Outcome::Interrupted);
             }
             let handle = TaskHandle::new(context.interrupt, &progress, task.size as f64);
-            let found = saved_or_run(context, &task.name, || work(&task.item, &handle))?;
+            let found = saved_or_run(context, &task.name, &handle, || work(&task.item, &handle))?;
             if matches!(found, Outcome::Complete(_)) {
                 handle.advance_to(1.0);
             }
@@ -97,15 +116,22 @@ pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
 fn saved_or_run<T: Serialize + DeserializeOwned>(
     context: &RunContext<'_>,
     name: &str,
+    handle: &TaskHandle<'_>,
     work: impl FnOnce() -> Result<Outcome<T>, RunError>,
 ) -> Result<Outcome<T>, RunError> {
     let file = format!("checkpoint/study-{name}.json");
-    if context.folder.file(&file).is_file() {
-        return Ok(Outcome::Complete(context.folder.read_json(&file)?));
+    if let Some(TaskResult { files, value }) = context.saved_json(&file)? {
+        match context.folder.first_altered(&files)? {
+            None => return Ok(Outcome::Complete(value)),
+            Some((altered, reason)) => context.redo(&altered, &reason, &[&altered, &file])?,
+        }
     }
-    let found = work()?;
-    if let Outcome::Complete(found) = &found {
-        context.folder.write_json(&file, found)?;
-    }
-    Ok(found)
+    Ok(match work()? {
+        Outcome::Complete(value) => {
+            let result = TaskResult { files: context.folder.checksums(handle.files.take())?, value };
+            context.folder.save_json(&file, &result)?;
+            Outcome::Complete(result.value)
+        }
+        Outcome::Interrupted => Outcome::Interrupted,
+    })
 }

@@ -47,7 +47,8 @@ pub fn run(
     let estimate = check(&problem, &population, registry)?;
     let plan = Plan::new(experiment);
     let resolved = resolved(experiment);
-    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved)? {
+    let data = population_record(&population);
+    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved, &data.sources)? {
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
@@ -55,7 +56,6 @@ pub fn run(
         eprintln!("memory: about {}", bytes(estimate.total()));
     }
     let memory = json(serde_json::to_value(estimate));
-    let data = population_record(&population);
     let mut manifest = lifecycle::manifest(RunKind::Training, resolved, experiment.seed, data, memory, earlier);
     manifest.hyperparameters = Some(hyperparameters(experiment));
     manifest.warnings.clone_from(&plan.warnings);
@@ -66,7 +66,7 @@ pub fn run(
     write_data(&folder, &population)?;
     manifest.add_phase("population", started.elapsed().as_secs_f64());
 
-    let context = RunContext { folder: &folder, interrupt, quiet: options.quiet };
+    let context = RunContext::new(&folder, interrupt, options.quiet)?;
     let trained = match experiment.precision {
         Precision::F64 => training::run_plan(&context, &problem, &plan),
         Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, &population), &plan),
@@ -76,13 +76,13 @@ pub fn run(
     }
     manifest.trajectories = plan.trajectories().filter_map(|t| trajectory_record(t, &trained)).collect();
     if trained.interrupted {
-        return lifecycle::interrupted(&folder, manifest);
+        return lifecycle::interrupted(&context, manifest);
     }
     groups::write(&problem, &plan, &trained, &folder)?;
     let subject = TrainingSubject { problem: &problem, plan: &plan, trained: &trained };
     match studies(experiment, subject, &context, registry, &mut manifest)? {
-        Outcome::Complete(checks) => lifecycle::finish(options, &folder, manifest, checks, registry),
-        Outcome::Interrupted => lifecycle::interrupted(&folder, manifest),
+        Outcome::Complete(checks) => lifecycle::finish(options, &context, manifest, checks, registry),
+        Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
     }
 }
 
@@ -131,7 +131,7 @@ fn check(
 }
 
 /// The resolved experiment, as recorded in the manifest.
-fn resolved(experiment: &Experiment) -> serde_json::Value {
+pub(super) fn resolved(experiment: &Experiment) -> serde_json::Value {
     serde_json::to_value(experiment).expect("an experiment has text keys only")
 }
 

@@ -1,9 +1,11 @@
 //! One trajectory: started or resumed, observed, and written.
 //!
-//! The checkpoint of a trajectory is `checkpoint/ID.npz`. When it has ended, `checkpoint/ID.json` contains the reason,
-//! and the checkpoint contains its series, and its path where that is kept.
+//! The checkpoint of a trajectory is `checkpoint/ID.npz`. When it has ended, `checkpoint/ID.json` contains the reason
+//! and the checksums of `state/ID.npz` and of the last checkpoint, which contains its series, and its path where that is
+//! kept. The last checkpoint is written after `ID.json`: a process that is killed between the two leaves an earlier
+//! checkpoint, from which the trajectory continues.
 
-use super::checkpoint;
+use super::checkpoint::{self, Checkpoint};
 use super::context::{Outcome, RunContext, RunError, complete};
 use super::fixed_point::{FixedPoint, fixed_point};
 use super::grid_limit;
@@ -14,13 +16,14 @@ use super::progress::Progress;
 use super::series::{Measurement, Series};
 use super::tasks::TaskHandle;
 use super::trajectory_outcome::TrajectoryOutcome;
-use crate::compute::Real;
+use crate::compute::{Real, Threads};
 use crate::config::{BatchSize, Route};
 use crate::dynamics::picard::{FrozenForce, map::pack_inputs};
 use crate::dynamics::{Force, Observer, ResumePoint, Simulation, State, StopReason, TimeLoop};
-use crate::record::Measure;
 use crate::record::state::{CanonicalState, write_state};
-use std::path::PathBuf;
+use crate::record::{Measure, RunFolder, SavedPart, SealedArchive};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Approximate share of the Picard iteration in the work of a trajectory: ten iterates and one integration.
@@ -28,8 +31,8 @@ const ITERATION_SHARE: f64 = 0.9;
 
 /// Observes a trajectory: records, writes checkpoints, reports progress.
 struct Recorder<'a, R> {
+    folder: &'a RunFolder,
     measurement: Measurement<'a, R>,
-    checkpoint: PathBuf,
     progress: &'a Progress,
     /// Share of the time loop in the work of the trajectory.
     share: f64,
@@ -51,7 +54,7 @@ impl<R: Real> Observer<R> for Recorder<'_, R> {
     }
 
     fn checkpoint(&mut self, state: &State<R>, memory: &[f64], next_record: usize) -> Result<(), RunError> {
-        self.save(state, memory, next_record)
+        Ok(self.seal(state, memory, next_record)?.write()?)
     }
 
     fn progress(&mut self, time: f64) {
@@ -65,12 +68,81 @@ impl<R: Real> Observer<R> for Recorder<'_, R> {
 }
 
 impl<R: Real> Recorder<'_, R> {
-    fn save(&self, state: &State<R>, memory: &[f64], next_record: usize) -> Result<(), RunError> {
+    fn seal(&self, state: &State<R>, memory: &[f64], next_record: usize) -> Result<SealedArchive, RunError> {
         let Measurement { problem, run, .. } = self.measurement;
         let (series, path) = (&self.series, self.path.as_ref());
         let snapshot = checkpoint::Snapshot { state, memory, next_record, series, path };
-        checkpoint::save(&self.checkpoint, problem, run, &snapshot)
+        checkpoint::seal(self.folder, problem, run, &snapshot)
     }
+}
+
+/// `checkpoint/ID.json`: the end of a trajectory.
+#[derive(Serialize, Deserialize)]
+struct Ended {
+    /// Why it stopped.
+    stop: StopReason,
+    /// Checksum of the last checkpoint.
+    checkpoint: String,
+    /// Checksum of `state/ID.npz`, by its name.
+    state: BTreeMap<String, String>,
+}
+
+/// What was saved of a trajectory.
+enum Saved<R> {
+    /// Nothing that can be used.
+    Nothing,
+    /// Its progress.
+    Progress(Checkpoint<R>),
+    /// Its end.
+    End(StopReason, Checkpoint<R>),
+}
+
+/// Reads what was saved of a trajectory. Where a file is damaged, all of its files are removed.
+fn saved<R: Real>(
+    context: &RunContext<'_>,
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    threads: Threads,
+) -> Result<Saved<R>, RunError> {
+    let (progress, ended, state) = (checkpoint::name(run), ended_name(run), state_name(run));
+    let all = [progress.as_str(), &state, &ended];
+    let end: Option<Ended> = match context.folder.load_json(&ended)? {
+        SavedPart::Absent => None,
+        found => match context.usable(found, &ended, &all)? {
+            Some(end) => Some(end),
+            None => return Ok(Saved::Nothing),
+        },
+    };
+    if let Some(end) = &end
+        && let Some((altered, reason)) = context.folder.first_altered(&end.state)?
+    {
+        context.redo(&altered, &reason, &all)?;
+        return Ok(Saved::Nothing);
+    }
+    let found = checkpoint::load(context.folder, problem, run, threads)?;
+    match (context.usable(found, &progress, &all)?, end) {
+        (Some((checkpoint, sha256)), Some(end)) if sha256 == end.checkpoint => Ok(Saved::End(end.stop, checkpoint)),
+        // Killed before the last checkpoint was written.
+        (found, Some(_)) => {
+            context.folder.remove(&ended)?;
+            Ok(found.map_or(Saved::Nothing, |(checkpoint, _)| Saved::Progress(checkpoint)))
+        }
+        // The last checkpoint does not tell why the trajectory has ended.
+        (Some((checkpoint, _)), None) if checkpoint.next_record >= problem.times.len() => {
+            context.redo(&ended, "it is missing", &all)?;
+            Ok(Saved::Nothing)
+        }
+        (Some((checkpoint, _)), None) => Ok(Saved::Progress(checkpoint)),
+        (None, None) => Ok(Saved::Nothing),
+    }
+}
+
+fn ended_name(run: &Trajectory) -> String {
+    format!("checkpoint/{}.json", run.id)
+}
+
+fn state_name(run: &Trajectory) -> String {
+    format!("state/{}.npz", run.id)
 }
 
 /// Runs or resumes a trajectory, or reads its results where it has ended.
@@ -89,8 +161,6 @@ pub fn run_trajectory<R: Real>(
         return grid_limit::solve(context, problem, run, against.map(|(limit, _)| limit), &handle);
     }
     let share = if run.route == Route::Picard { 1.0 - ITERATION_SHARE } else { 1.0 };
-    let file = context.folder.file(&format!("checkpoint/{}.npz", run.id));
-    let ended = format!("checkpoint/{}.json", run.id);
     let start = problem.start_state(run);
     let fixed = match run.route {
         Route::Picard => {
@@ -102,12 +172,14 @@ pub fn run_trajectory<R: Real>(
         Route::Particles | Route::Grid => None,
     };
     let unconverged = fixed.as_ref().map_or(0.0, FixedPoint::last_difference);
-    if context.folder.file(&ended).is_file() {
-        let stop = context.folder.read_json(&ended)?;
-        let checkpoint::Checkpoint { series, path, .. } = checkpoint::load(&file, problem, run, threads)?;
-        progress.advance(share * run.work(e.horizon.time));
-        return Ok(Outcome::Complete(TrajectoryOutcome { stop, series, path, unconverged }));
-    }
+    let progress_so_far = match saved(context, problem, run, threads)? {
+        Saved::End(stop, Checkpoint { series, path, .. }) => {
+            progress.advance(share * run.work(e.horizon.time));
+            return Ok(Outcome::Complete(TrajectoryOutcome { stop, series, path, unconverged }));
+        }
+        Saved::Progress(checkpoint) => Some(checkpoint),
+        Saved::Nothing => None,
+    };
 
     let samples;
     let force: Box<dyn Force<R> + '_> = match &fixed {
@@ -121,8 +193,8 @@ pub fn run_trajectory<R: Real>(
     let mut simulation =
         Simulation { state: start.clone(), integrator: problem.integrator(run), force, noise: problem.noise(run) };
     let mut recorder = Recorder {
+        folder: context.folder,
         measurement,
-        checkpoint: file,
         progress,
         share,
         reported: 0.0,
@@ -138,12 +210,7 @@ pub fn run_trajectory<R: Real>(
         .risk_scale(problem.risk_scale())
         .exact_loss(run.integration.batch == BatchSize::Full)
         .interrupted_when(&interrupted);
-    let saved = recorder
-        .checkpoint
-        .is_file()
-        .then(|| checkpoint::load(&recorder.checkpoint, problem, run, threads))
-        .transpose()?;
-    let stop = match saved {
+    let stop = match progress_so_far {
         Some(saved) => {
             simulation.integrator.restore(&saved.memory);
             simulation.state = saved.state;
@@ -160,8 +227,10 @@ pub fn run_trajectory<R: Real>(
     }
     recorder.progress(e.horizon.time);
     write_final_state(context, problem, run, &start, &state)?;
-    recorder.save(&state, &integrator.memory(), problem.times.len())?;
-    context.folder.write_json(&ended, &stop)?;
+    let last = recorder.seal(&state, &integrator.memory(), problem.times.len())?;
+    let state = context.folder.checksums([state_name(run)])?;
+    context.folder.save_json(&ended_name(run), &Ended { stop, checkpoint: last.sha256.clone(), state })?;
+    last.write()?;
     Ok(Outcome::Complete(TrajectoryOutcome { stop, series: recorder.series, path: recorder.path, unconverged }))
 }
 
@@ -176,7 +245,7 @@ fn write_final_state<R: Real>(
     let (network, width) = (&problem.network, run.width());
     let canonical = |state: &State<R>| [&state.theta, &state.momentum].map(|part| network.to_canonical(width, part));
     let (initial, last) = (canonical(start), canonical(end));
-    let path = context.folder.file(&format!("state/{}.npz", run.id));
+    let path = context.folder.file(&state_name(run));
     let initial = CanonicalState { parameters: &initial[0], momenta: &initial[1] };
     let last = CanonicalState { parameters: &last[0], momenta: &last[1] };
     Ok(write_state(&path, network, width, initial, last)?)

@@ -102,8 +102,13 @@ impl Run {
     /// Runs an experiment to its end.
     pub fn new(experiment: &Experiment) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            Options { out: folder.path().join("run"), force: false, resume: false, quiet: true, figures: true };
+        let options = Options {
+            out: folder.path().join("run"),
+            force: false,
+            resume: false,
+            accept_revision: false,
+            quiet: true,
+        };
         let experiment = AnyExperiment::Training(Box::new(experiment.clone()));
         match widelimit::run_experiment(&experiment, &options, &AtomicBool::new(false)) {
             Ok(Report::Complete { .. }) => Run { folder },
@@ -124,17 +129,17 @@ impl Run {
 
     /// What the gap study found.
     pub fn gap(&self) -> GapRecord {
-        serde_json::from_value(json(&self.file("records/gap.json"))).unwrap()
+        widelimit::number::from_json_value(json(&self.file("records/gap.json"))).unwrap()
     }
 
     /// The groups of networks, and the limit's own error.
     pub fn groups(&self) -> GroupsRecord {
-        serde_json::from_value(json(&self.file("records/groups.json"))).unwrap()
+        widelimit::number::from_json_value(json(&self.file("records/groups.json"))).unwrap()
     }
 
     /// The check of this name.
     pub fn check(&self, name: &str) -> Check {
-        let checks: Vec<Check> = serde_json::from_value(json(&self.file("checks.json"))).unwrap();
+        let checks: Vec<Check> = widelimit::number::from_json_value(json(&self.file("checks.json"))).unwrap();
         checks.into_iter().find(|check| check.name == name).unwrap_or_else(|| panic!("no check {name}"))
     }
 

@@ -12,8 +12,8 @@ use widelimit::dynamics::StopReason;
 use widelimit::network::Activation;
 use widelimit::record::npz::{Arrays, StoredArrays};
 use widelimit::record::{
-    FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, ReferenceError, RunFolder, RunKind, Status,
-    TrajectoryRecord,
+    Build, FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, ReferenceError, RunFolder, RunKind,
+    Status, TrajectoryRecord,
 };
 
 /// A table in braces.
@@ -338,6 +338,7 @@ proptest! {
             studies: vec![words.clone()],
             version: words.clone(),
             revision: words.clone(),
+            built_by: vec![Build { version: words.clone(), revision: words.clone() }],
             status: Status::Interrupted,
             experiment: serde_json::json!({ "step": finite[1], "title": words }),
             seed: step,
@@ -371,6 +372,8 @@ proptest! {
                     stop: stop(k),
                 })
                 .collect(),
+            checks: Some(3),
+            records: Some([(words.clone(), words.clone())].into()),
         };
         folder.write_json("manifest.json", &manifest).unwrap();
         let back: Manifest = folder.read_json("manifest.json").unwrap();

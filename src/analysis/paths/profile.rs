@@ -3,7 +3,6 @@
 use super::Path;
 use crate::compute::Threads;
 use crate::network::{Loss, Network, ParameterVector};
-use crate::number;
 use serde::{Deserialize, Serialize};
 
 /// Steps of the golden-section search for a maximum between samples; each shrinks the bracket by 0.618.
@@ -46,13 +45,10 @@ impl LossEvaluator<'_> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// Loss at the samples.
-    #[serde(with = "number::list")]
     pub loss: Vec<f64>,
     /// Accuracy at the samples.
-    #[serde(with = "number::list")]
     pub accuracy: Vec<f64>,
     /// The largest loss, located between samples where the path is curved or the risk not convex.
-    #[serde(with = "number")]
     pub maximum: f64,
     /// The parameter of the path at the largest loss.
     pub at: f64,

@@ -7,9 +7,11 @@
 //! | `time` | distances from the limit against time |
 //! | `risk` | risk, and accuracy or kinetic energy, of every width and of the limit against time |
 //! | `neurons` | the neurons of a network and of the limit |
+//! | `belonging` | whether the records are those that the manifest names |
 //! | [`records`] | the records that several figures show |
 //! | [`lines`], [`labels`] | common lines and labels |
 
+mod belonging;
 pub mod coverage;
 pub mod labels;
 pub mod lines;
@@ -21,7 +23,7 @@ mod time;
 use super::context::FiguresError;
 use super::study::{NamedFigure, RegisteredStudy, Registry, Runnable};
 use crate::figure::{FigureError, write};
-use crate::record::{Manifest, RunFolder, RunKind};
+use crate::record::{FIGURES_ADVICE, Manifest, RunFolder, RunKind};
 use rayon::prelude::*;
 use records::Records;
 use std::path::PathBuf;
@@ -31,8 +33,9 @@ use std::path::PathBuf;
 /// # Errors
 /// A run of another format, records that are missing or damaged, a folder that cannot be written.
 pub fn draw(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<PathBuf>, FiguresError> {
-    folder.require_format("Draw its figures with that version, or run it again with --force")?;
+    folder.require_format(FIGURES_ADVICE)?;
     let manifest = folder.manifest()?;
+    belonging::check(folder, &manifest, registry)?;
     let figures = match manifest.kind {
         RunKind::Training => {
             let mut figures = common_figures(folder, &manifest)?;

@@ -1,7 +1,7 @@
 //! The series of a run, read for figures.
 
 use crate::analysis::quantile::quantile;
-use crate::record::{GroupRecord, GroupSeries, GroupsRecord, LimitRun, LimitSeries, Measure, RunFolder};
+use crate::record::{GroupRecord, GroupSeries, GroupsRecord, LimitRun, LimitSeries, Measure, RecordError, RunFolder};
 use crate::run::context::FiguresError;
 use ndarray::{Array1, Array3, ArrayView1, ArrayView2};
 use std::collections::BTreeMap;
@@ -31,6 +31,10 @@ impl Records {
     /// Records that are missing or damaged.
     pub fn read(folder: &RunFolder) -> Result<Self, FiguresError> {
         let groups = GroupsRecord::read(folder)?;
+        if groups.group(GroupsRecord::WIDTHS).is_none_or(|widths| widths.values.is_empty()) {
+            let problem = "the group of the widths is missing or empty".into();
+            return Err(RecordError::Manifest { path: folder.file("records/groups.json"), problem }.into());
+        }
         let all =
             groups.groups.iter().map(|group| Ok((group.name.clone(), GroupSeries::read_from(folder, &group.name)?)));
         let series = all.collect::<Result<_, FiguresError>>()?;

@@ -1,6 +1,5 @@
 //! The records of the convergence study.
 
-use crate::number;
 use crate::record::npz::{ArrayRecord, NpzError, array_record};
 use crate::record::{FitRecord, RecordError, RunFolder};
 use ndarray::{Array1, Array3};
@@ -27,22 +26,16 @@ pub struct RateRecord {
     /// The fitted series: `limit`, a width, or a variant.
     pub name: String,
     /// Rate of the exponential.
-    #[serde(with = "number")]
     pub rate: f64,
     /// Its 95 % interval over seeds.
-    #[serde(with = "number::interval")]
     pub rate_interval: Option<(f64, f64)>,
     /// Root mean square residual of the logarithm under the exponential law.
-    #[serde(with = "number")]
     pub exponential_residual: f64,
     /// Exponent of the power law.
-    #[serde(with = "number")]
     pub power: f64,
     /// Its 95 % interval over seeds.
-    #[serde(with = "number::interval")]
     pub power_interval: Option<(f64, f64)>,
     /// Root mean square residual of the logarithm under the power law.
-    #[serde(with = "number")]
     pub power_residual: f64,
 }
 

@@ -13,7 +13,6 @@ use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::{Check, Exponent};
 use crate::compute::Threads;
 use crate::network::{DropoutPattern, Loss};
-use crate::number;
 use crate::record::npz::whole;
 use crate::record::{FitRecord, Measure};
 use crate::run::complete;
@@ -96,9 +95,7 @@ fn sizes(spec: &Dropout, widths: &[usize]) -> Vec<usize> {
 struct NetworkLosses {
     /// Indices of width and seed.
     place: (usize, usize),
-    #[serde(with = "number")]
     loss: f64,
-    #[serde(with = "number")]
     spread: f64,
     /// One entry per set of layers.
     drops: Vec<LossChanges>,
@@ -107,21 +104,13 @@ struct NetworkLosses {
 /// Changes of the loss of one network for one set of layers (sizes).
 #[derive(Serialize, Deserialize)]
 struct LossChanges {
-    #[serde(with = "number::list")]
     mean: Vec<f64>,
-    #[serde(with = "number::list")]
     error: Vec<f64>,
-    #[serde(with = "number::list")]
     skewness: Vec<f64>,
-    #[serde(with = "number::list")]
     low: Vec<f64>,
-    #[serde(with = "number::list")]
     high: Vec<f64>,
-    #[serde(with = "number::list")]
     first: Vec<f64>,
-    #[serde(with = "number::list")]
     greedy: Vec<f64>,
-    #[serde(with = "number::list")]
     predicted: Vec<f64>,
 }
 

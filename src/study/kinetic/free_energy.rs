@@ -46,7 +46,6 @@ struct EnergyTask {
 struct EnergyHistory {
     energies: Vec<FreeEnergy>,
     /// `int |mu - mu*|` at the end, for the Gibbs law mu*; NaN without frictions.
-    #[serde(with = "crate::number")]
     distance: f64,
     /// The same at half the horizon.
     #[serde(with = "crate::number")]
@@ -58,7 +57,6 @@ struct EnergyHistory {
     /// Free energy of the Gibbs law on the same nodes.
     rest: f64,
     /// Residual of the fixed point.
-    #[serde(with = "crate::number")]
     residual: f64,
     /// Iterations of the fixed point.
     iterations: usize,

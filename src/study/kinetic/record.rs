@@ -1,6 +1,5 @@
 //! The records of the study of the kinetic equation.
 
-use crate::number;
 use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array2, Array3};
@@ -22,10 +21,8 @@ pub struct KineticRecord {
     /// Number of independent clouds of the particles.
     pub clouds: usize,
     /// `sup_t |f - f'|` from the grid with half the nodes.
-    #[serde(with = "number")]
     pub half_nodes: f64,
     /// `sup_t |f - f'|` from the grid with twice the step.
-    #[serde(with = "number")]
     pub double_step: f64,
     /// The equilibrium, where frictions are given.
     pub rest: Option<EquilibriumRecord>,
@@ -37,15 +34,12 @@ pub struct EquilibriumRecord {
     /// Free energy of the Gibbs law.
     pub free_energy: f64,
     /// `int |G(rho) - rho|` at the end of the fixed-point iteration.
-    #[serde(with = "number")]
     pub residual: f64,
     /// Number of fixed-point iterations.
     pub iterations: usize,
     /// `int |mu - mu*|` at the horizon with twice the step, the step and half the step.
-    #[serde(with = "number::list")]
     pub distance: Vec<f64>,
     /// Stiffness k of the harmonic well with the same rate of approach at the largest friction.
-    #[serde(with = "number")]
     pub stiffness: f64,
 }
 

@@ -3,7 +3,6 @@
 
 use super::{NoiseArrays, NoiseSensitivity};
 use crate::analysis::verdict::Check;
-use crate::number;
 use crate::record::npz::shaped;
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
@@ -23,9 +22,7 @@ const ROUNDING: f64 = 1e-6;
 #[derive(Clone, Serialize, Deserialize)]
 struct Errors {
     /// Relative errors of the methods, in the order of the experiment; NaN where one failed.
-    #[serde(with = "number::list")]
     methods: Vec<f64>,
-    #[serde(with = "number")]
     oracle: f64,
 }
 

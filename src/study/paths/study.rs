@@ -63,8 +63,10 @@ pub(super) fn run(
     let pairs = pairs(spec, subject);
     let tasks: Vec<Task<&NetworkPair<'_>>> =
         pairs.iter().map(|pair| Task { name: pair.name.clone(), size: pair.width(), item: pair }).collect();
-    let connected = complete!(run_tasks(context, "paths", &tasks, |pair, _| {
-        connect(problem, spec, pair, context).map(Outcome::Complete)
+    let connected = complete!(run_tasks(context, "paths", &tasks, |pair, handle| {
+        let connected = connect(problem, spec, pair, context)?;
+        handle.wrote(pair.waypoints());
+        Ok(Outcome::Complete(connected))
     })?);
     let arrays = arrays(problem, spec, &pairs, &connected);
     let mut record = PathsRecord {
@@ -82,6 +84,11 @@ pub(super) fn run(
 impl NetworkPair<'_> {
     fn width(&self) -> usize {
         self.runs[0].width()
+    }
+
+    /// The file of the parameters of its paths.
+    fn waypoints(&self) -> String {
+        format!("state/paths/{}.npz", self.name)
     }
 
     fn record(&self) -> PairRecord {
@@ -185,7 +192,7 @@ fn connect(
             push_parts(&mut arrays, network, width, &middle.to_vec(), "middle");
         }
     }
-    arrays.write(&context.folder.file(&format!("state/paths/{}.npz", pair.name)))?;
+    arrays.write(&context.folder.file(&pair.waypoints()))?;
     Ok(connected)
 }
 

@@ -4,7 +4,6 @@ use super::{MethodCells, PhaseArrays, PhaseDiagram};
 use crate::analysis::proportion::wilson_interval;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
-use crate::number;
 use crate::record::npz::shaped;
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
@@ -36,7 +35,6 @@ struct Tally {
     /// Number of problems; 0 where the method does not apply.
     trials: usize,
     /// Median number of iterations to success.
-    #[serde(with = "number")]
     iterations: f64,
 }
 

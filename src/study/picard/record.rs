@@ -1,7 +1,6 @@
 //! The records of the study of the Picard iteration.
 
 use crate::analysis::contraction::Envelope;
-use crate::number;
 use crate::record::npz::{ArrayRecord, NpzError, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array3};
@@ -21,13 +20,11 @@ pub struct PicardRecord {
     /// One entry per number of windows, in the order of the first axis of the arrays.
     pub runs: Vec<PicardRun>,
     /// `sup_t |f - f'|_{L2}` between the fixed points from two initial guesses.
-    #[serde(with = "number")]
     pub unique: f64,
     /// Differences of the iterates from the labels as initial guess (windows, iterates), with the first number of
     /// windows.
     pub from_labels: Vec<Vec<f64>>,
     /// `sup_t |f_h - f_{h/2}|_{L2}` of the particle solver.
-    #[serde(with = "number")]
     pub step_error: f64,
 }
 
@@ -42,7 +39,6 @@ pub struct PicardRun {
     /// few.
     pub envelope: Option<Envelope>,
     /// `sup_t |f - f_M|_{L2}` between the fixed point and the trajectory of the particle solver with the same step.
-    #[serde(with = "number")]
     pub from_particles: f64,
     /// Whether every window converged.
     pub converged: bool,

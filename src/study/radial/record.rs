@@ -1,6 +1,5 @@
 //! The records of the study of the radial reduction.
 
-use crate::number;
 use crate::record::npz::{ArrayRecord, NpzError, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array2, Array3};
@@ -20,10 +19,8 @@ pub struct RadialRecord {
     /// Number of particles of the reduction.
     pub particles: usize,
     /// `sup_t |R - R'|` from the grid with half the nodes.
-    #[serde(with = "number")]
     pub half_nodes: f64,
     /// `sup_t |R - R'|` from the grid with half the step.
-    #[serde(with = "number")]
     pub half_step: f64,
     /// Indices of the recording times of the recorded laws.
     pub snapshots: Vec<usize>,

@@ -1,6 +1,5 @@
 //! The records of the study of error curves.
 
-use crate::number;
 use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array2};
@@ -26,10 +25,8 @@ pub struct MethodSummary {
     /// 95 % interval of the probability of success (Wilson).
     pub interval: (f64, f64),
     /// Median number of iterations to success.
-    #[serde(with = "number")]
     pub iterations: f64,
     /// Median relative error of the solutions.
-    #[serde(with = "number")]
     pub error: f64,
     /// Number of problems by the reason why iterations stopped.
     pub stops: BTreeMap<String, usize>,
@@ -49,18 +46,15 @@ pub struct Timing {
     /// The method.
     pub method: String,
     /// Median seconds per problem.
-    #[serde(with = "number")]
     pub seconds: f64,
     /// Median seconds to success.
-    #[serde(with = "number")]
     pub seconds_to_success: f64,
     /// Median seconds per iteration.
-    #[serde(with = "number")]
     pub seconds_per_iteration: f64,
 }
 
 const FILE: &str = "records/recover.json";
-const TIMINGS: &str = "records/timings.json";
+const TIMINGS: &str = crate::record::WALL_TIMES;
 const ARRAYS: &str = "records/recover.npz";
 
 impl RecoverRecord {

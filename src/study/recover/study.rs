@@ -6,7 +6,6 @@ use crate::analysis::proportion::wilson_interval;
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::Check;
 use crate::config::ProblemSpec;
-use crate::number;
 use crate::record::npz::{shaped, whole};
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
@@ -32,20 +31,16 @@ const ONE_PASS: f64 = 1e-6;
 #[derive(Serialize, Deserialize)]
 struct MethodRun {
     /// Relative errors at the recorded iterations; after the last iteration its error is repeated.
-    #[serde(with = "number::list")]
     error: Vec<f64>,
     /// Values of the objective at the recorded iterations.
-    #[serde(with = "number::list")]
     value: Vec<f64>,
     /// Relative error of the solution.
-    #[serde(with = "number")]
     answer: f64,
     /// Iterations to success.
     reached: Option<usize>,
     /// Number of iterations.
     iterations: usize,
     /// Largest increase of the objective between sparse iterates, relative to its initial value.
-    #[serde(with = "number")]
     rise: f64,
     /// Why iterations stopped.
     stop: String,

@@ -1,0 +1,217 @@
+//! Checkpoints with checksums: files in `checkpoint/`, and the files of a run that a checkpoint vouches for.
+//!
+//! A checksum is that of the run's experiment, of the name of the file, and of its contents, so that neither damage nor
+//! a file of another place or run goes unnoticed. A JSON file is the object `{"sha256": ..., "value": ...}`; an archive
+//! of arrays is followed by a line with the checksum, which readers of archives ignore.
+
+use super::digest::{sha256, sha256_bound};
+use super::error::RecordError;
+use super::folder::RunFolder;
+use super::npz::{ArrayRecord, Arrays, NpzError, StoredArrays};
+use super::write_atomically;
+use crate::number;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::io::{Cursor, ErrorKind, Write};
+use std::path::PathBuf;
+
+/// A part of a run that may have been saved.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SavedPart<T> {
+    /// Not saved.
+    Absent,
+    /// Saved, and not as it was written; the reason.
+    Damaged(String),
+    /// As it was written.
+    Found(T),
+}
+
+impl<T> SavedPart<T> {
+    /// The part after `convert`, which returns a reason where it cannot be that of this run.
+    pub fn and_then<U>(self, convert: impl FnOnce(T) -> Result<U, String>) -> SavedPart<U> {
+        match self {
+            SavedPart::Absent => SavedPart::Absent,
+            SavedPart::Damaged(reason) => SavedPart::Damaged(reason),
+            SavedPart::Found(value) => match convert(value) {
+                Ok(value) => SavedPart::Found(value),
+                Err(reason) => SavedPart::Damaged(reason),
+            },
+        }
+    }
+}
+
+/// An archive with its checksum, to be written.
+#[derive(Clone, Debug)]
+pub struct SealedArchive {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    /// The checksum.
+    pub sha256: String,
+}
+
+impl SealedArchive {
+    /// Writes the archive atomically.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self) -> Result<(), NpzError> {
+        write_atomically(&self.path, |out| out.write_all(&self.bytes))
+            .map_err(|source| NpzError::Io { path: self.path.clone(), source })
+    }
+}
+
+/// Text before and after the checksum of a JSON file, and after its value.
+const JSON: [&str; 3] = ["{\"sha256\":\"", "\",\"value\":", "}\n"];
+
+/// Text before and after the checksum of an archive.
+const ARCHIVE: [&str; 2] = ["\nsha256 ", "\n"];
+
+/// Length of a checksum in hexadecimal.
+const DIGITS: usize = 64;
+
+const NO_CHECKSUM: &str = "it has no checksum, or a part of it is missing";
+const WRONG_CHECKSUM: &str = "it is not what was written: its checksum differs";
+
+impl RunFolder {
+    /// Writes a value with its checksum.
+    ///
+    /// # Errors
+    /// A value that has no JSON, a file that cannot be written.
+    pub fn save_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), RecordError> {
+        let value =
+            number::to_json_line(value).map_err(|source| RecordError::Json { path: self.file(name), source })?;
+        let checksum = self.checksum(name, value.as_bytes());
+        self.write_text(name, &[JSON[0], &checksum, JSON[1], &value, JSON[2]].concat())
+    }
+
+    /// Reads a value that [`RunFolder::save_json`] wrote.
+    ///
+    /// # Errors
+    /// A file that is not accessible.
+    pub fn load_json<T: DeserializeOwned>(&self, name: &str) -> Result<SavedPart<T>, RecordError> {
+        let bytes = self.bytes(name)?;
+        Ok(bytes.and_then(|bytes| {
+            let text = String::from_utf8(bytes).map_err(|_| WRONG_CHECKSUM.to_string())?;
+            let (checksum, value) = split_json(&text).ok_or(NO_CHECKSUM)?;
+            if checksum != self.checksum(name, value.as_bytes()) {
+                return Err(WRONG_CHECKSUM.into());
+            }
+            number::from_json(value).map_err(|error| format!("it is not of this run: {error}"))
+        }))
+    }
+
+    /// An archive of arrays with its checksum.
+    ///
+    /// # Errors
+    /// An array that cannot be written.
+    pub fn seal_arrays(&self, name: &str, record: &impl ArrayRecord) -> Result<SealedArchive, NpzError> {
+        let path = self.file(name);
+        let mut arrays = Arrays::default();
+        record.push("", &mut arrays);
+        let mut bytes = arrays.archive(&path)?;
+        let sha256 = self.checksum(name, &bytes);
+        bytes.extend([ARCHIVE[0], &sha256, ARCHIVE[1]].concat().bytes());
+        Ok(SealedArchive { path, bytes, sha256 })
+    }
+
+    /// Reads arrays that [`RunFolder::seal_arrays`] sealed, with their checksum.
+    ///
+    /// # Errors
+    /// A file that is not accessible.
+    pub fn load_arrays<T: ArrayRecord>(&self, name: &str) -> Result<SavedPart<(T, String)>, RecordError> {
+        let bytes = self.bytes(name)?;
+        Ok(bytes.and_then(|bytes| {
+            let (archive, checksum) = split_archive(&bytes).ok_or(NO_CHECKSUM)?;
+            if checksum != self.checksum(name, archive) {
+                return Err(WRONG_CHECKSUM.into());
+            }
+            let stored = StoredArrays::from_archive(&self.file(name), Cursor::new(archive));
+            let record = stored.and_then(|stored| T::load("", &stored));
+            Ok((record.map_err(|error| format!("it is not of this run: {error}"))?, checksum.to_string()))
+        }))
+    }
+
+    /// The checksums of files of the run, by name.
+    ///
+    /// # Errors
+    /// A file that is missing or cannot be read.
+    pub fn checksums(&self, names: impl IntoIterator<Item = String>) -> Result<BTreeMap<String, String>, RecordError> {
+        let checksum = |name: String| match self.bytes(&name)? {
+            SavedPart::Found(bytes) => Ok((name, sha256(&bytes))),
+            SavedPart::Absent | SavedPart::Damaged(_) => Err(RecordError::Missing { path: self.file(&name) }),
+        };
+        names.into_iter().map(checksum).collect()
+    }
+
+    /// The first file that does not have its checksum: its name, and what there is instead.
+    ///
+    /// # Errors
+    /// A file that is not accessible.
+    pub fn first_altered(&self, checksums: &BTreeMap<String, String>) -> Result<Option<(String, String)>, RecordError> {
+        for (name, expected) in checksums {
+            match self.bytes(name)? {
+                SavedPart::Found(bytes) => {
+                    let found = sha256(&bytes);
+                    if found != *expected {
+                        return Ok(Some((name.clone(), format!("its SHA-256 is {found}"))));
+                    }
+                }
+                SavedPart::Absent => return Ok(Some((name.clone(), "it is missing".into()))),
+                SavedPart::Damaged(reason) => return Ok(Some((name.clone(), reason))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The names of the files in `records/`, except for the wall times.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn record_names(&self) -> Result<Vec<String>, RecordError> {
+        let folder = self.file("records");
+        let io = |source| RecordError::Io { path: folder.clone(), source };
+        let mut names = Vec::new();
+        for entry in folder.read_dir().map_err(io)? {
+            let name = format!("records/{}", entry.map_err(io)?.file_name().to_string_lossy());
+            if name != super::manifest::WALL_TIMES {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn bytes(&self, name: &str) -> Result<SavedPart<Vec<u8>>, RecordError> {
+        let path = self.file(name);
+        if path.is_dir() {
+            return Ok(SavedPart::Damaged("it is a folder".into()));
+        }
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(SavedPart::Found(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(SavedPart::Absent),
+            Err(source) => Err(RecordError::Io { path, source }),
+        }
+    }
+
+    fn checksum(&self, name: &str, contents: &[u8]) -> String {
+        sha256_bound(&[self.identity.as_bytes(), name.as_bytes(), contents])
+    }
+}
+
+/// The checksum and the value of a JSON file.
+fn split_json(text: &str) -> Option<(&str, &str)> {
+    let rest = text.strip_prefix(JSON[0])?.strip_suffix(JSON[2])?;
+    let (checksum, rest) = rest.split_at_checked(DIGITS)?;
+    Some((checksum, rest.strip_prefix(JSON[1])?))
+}
+
+/// The archive and the checksum of its file.
+fn split_archive(bytes: &[u8]) -> Option<(&[u8], &str)> {
+    let rest = bytes.strip_suffix(ARCHIVE[1].as_bytes())?;
+    let (rest, checksum) = rest.split_at_checked(rest.len().checked_sub(DIGITS)?)?;
+    Some((rest.strip_suffix(ARCHIVE[0].as_bytes())?, std::str::from_utf8(checksum).ok()?))
+}
+
+#[cfg(test)]
+mod tests;

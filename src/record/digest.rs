@@ -1,0 +1,25 @@
+//! Checksums of records and checkpoints.
+
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// SHA-256 in lower-case hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    sha256_of([bytes])
+}
+
+/// SHA-256 of several parts, one after the other, each followed by its length.
+pub(super) fn sha256_bound(parts: &[&[u8]]) -> String {
+    let lengths: Vec<[u8; 8]> = parts.iter().map(|part| (part.len() as u64).to_le_bytes()).collect();
+    sha256_of(parts.iter().zip(&lengths).flat_map(|(part, length)| [*part, length.as_slice()]))
+}
+
+fn sha256_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hasher = Sha256::new();
+    parts.into_iter().for_each(|part| hasher.update(part));
+    hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

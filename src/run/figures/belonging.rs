@@ -1,0 +1,48 @@
+//! Whether the records in a run folder are those that its manifest names, and the manifest that of its experiment.
+
+use crate::record::{Manifest, RecordError, RunFolder, RunKind};
+use crate::run::study::Registry;
+
+/// Checks the kind, the studies and the trajectories of the manifest against the experiment, and the records against
+/// their checksums, which complete runs have.
+pub(super) fn check(folder: &RunFolder, manifest: &Manifest, registry: &Registry) -> Result<(), RecordError> {
+    if let Some(problem) = problem(manifest, registry) {
+        return Err(RecordError::Manifest { path: folder.file("manifest.json"), problem });
+    }
+    let Some(records) = &manifest.records else { return Ok(()) };
+    match folder.first_altered(records)? {
+        None => Ok(()),
+        Some((name, found)) => {
+            let expected = records.get(&name).cloned().unwrap_or_default();
+            Err(RecordError::Altered { path: folder.file(&name), found, expected })
+        }
+    }
+}
+
+/// What in the manifest does not fit its experiment.
+fn problem(manifest: &Manifest, registry: &Registry) -> Option<String> {
+    let of_recovery = manifest.experiment.get("kind").is_some_and(|kind| kind == "recovery");
+    let kind = if of_recovery { RunKind::Recovery } else { RunKind::Training };
+    if manifest.kind != kind {
+        return Some(format!("kind is {:?}, and the experiment is of the kind {kind:?}", manifest.kind));
+    }
+    let known: Vec<&str> = match kind {
+        RunKind::Training => registry.training.iter().map(|study| study.name).collect(),
+        RunKind::Recovery => registry.recovery.iter().map(|study| study.name).collect(),
+    };
+    if let Some(name) = manifest.studies.iter().find(|name| !known.contains(&name.as_str())) {
+        return Some(format!("studies names '{name}'; the studies are {}", known.join(", ")));
+    }
+    let in_experiment = |name: &str| manifest.experiment.get(name).is_some();
+    if let Some(name) = manifest.studies.iter().find(|name| !in_experiment(name)) {
+        return Some(format!("studies names '{name}', and the experiment has no table [{name}]"));
+    }
+    let listed = |name: &str| manifest.studies.iter().any(|study| study == name);
+    if let Some(name) = known.into_iter().find(|name| in_experiment(name) && !listed(name)) {
+        return Some(format!("the experiment has the table [{name}], and studies does not name it"));
+    }
+    if kind == RunKind::Training && manifest.trajectories.is_empty() {
+        return Some("trajectories is empty".into());
+    }
+    manifest.records.as_ref().is_some_and(|records| records.is_empty()).then(|| "records is empty".into())
+}
