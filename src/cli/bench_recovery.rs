@@ -1,7 +1,6 @@
 //! `widelimit bench-recovery`: times of sparse recovery on a given problem, for comparisons with other programs on the
 //! same file (`docs/recovery_peer.py`).
 
-use anyhow::Context;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::hint::black_box;
@@ -10,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 use widelimit::choice::parse_choice;
+use widelimit::population::read_data_file;
 use widelimit::sparse::recovery::dense::{gram, sample};
 use widelimit::sparse::recovery::{
     Cholesky, RecoveryMethod, SampleLoss, Settings, SparseProblem, eliminate, hard_threshold, read_problem, solve,
@@ -53,7 +53,7 @@ pub struct BenchRecoveryArgs {
 /// repetition of a method starts from X and y alone; kernels use matrices formed before.
 pub fn run(args: &BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
     rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
-    let bytes = std::fs::read(&args.problem).with_context(|| format!("{}", args.problem.display()))?;
+    let bytes = read_data_file(&args.problem)?;
     let problem = || read_problem(&args.problem, &bytes, SampleLoss::Squared);
     let settings = Settings { iterations: args.iterations, reached: 1e-6, ..Settings::new(args.k) };
     let (repeats, mut out) = (args.repeats.max(1), io::stdout().lock());

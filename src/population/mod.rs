@@ -27,7 +27,7 @@ mod labels;
 mod line;
 mod mixture;
 mod mnist;
-mod npz_table;
+pub mod npz_file;
 mod sampler;
 mod source;
 mod standardise;
@@ -49,7 +49,7 @@ pub use line::{InputLaw, LineSpec, TargetBump};
 pub use mixture::MixtureSpec;
 pub use mnist::{MnistSpec, Split};
 pub use sampler::{Draws, Sampler};
-pub use source::SourceFile;
+pub use source::{SourceFile, read_data_file};
 pub use standardise::{Standardisation, Standardise};
 pub use teacher::{Teacher, TeacherActivation, TeacherDirections, TeacherOutputs, TeacherSpec, TeacherSum};
 
