@@ -1,10 +1,16 @@
-//! Serialisation of floating-point numbers in JSON, which has neither NaN nor infinities: NaN is written as null,
+//! Text of floating-point numbers, and their serialisation in JSON, which has neither NaN nor infinities: NaN is written as null,
 //! infinities as the strings "inf" and "-inf".
 //!
 //! The modules are for the attribute `with` of serde: `number` for an `f64`, [`list`] for a `Vec<f64>`, [`interval`]
 //! for an `Option<(f64, f64)>`. Numbers in strings are also read.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A number for messages and names of files: in digits where it needs few, otherwise with an exponent, such as `1e-300`.
+pub fn plain(value: f64) -> String {
+    let in_digits = value == 0.0 || (1e-5..1e15).contains(&value.abs());
+    if in_digits { value.to_string() } else { format!("{value:e}") }
+}
 
 /// The representation of a number in JSON.
 #[derive(Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! `widelimit check`: prints the checks of a run as a table.
 
+use super::output::line;
 use anyhow::ensure;
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Deserialize;
@@ -20,21 +21,24 @@ pub fn run(run: &Path) -> anyhow::Result<ExitCode> {
     let RunStatus { status } = folder.read_json("manifest.json")?;
     ensure!(status == Status::Complete, "{} is {status}; finish it with `widelimit run ... --resume`", run.display());
     let checks: Vec<Check> = folder.read_json("checks.json")?;
-    println!("{}", table(&checks));
+    line(table(&checks))?;
     Ok(ExitCode::from(u8::from(checks.iter().any(|check| check.verdict == Verdict::Fails))))
 }
 
-/// Width of the table in characters, where the output is not a terminal.
+/// Width of the table in characters, where the output is not a terminal, or one of unknown width.
 const DEFAULT_WIDTH: u16 = 110;
+
+/// The width of a table on a terminal of this width; some terminals of unknown width state 0.
+fn usable_width(terminal: Option<u16>) -> u16 {
+    terminal.filter(|&width| width > 0).unwrap_or(DEFAULT_WIDTH)
+}
 
 /// The checks as a table.
 pub fn table(checks: &[Check]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["check", "statement", "measured", "expected", "verdict"]);
-    if table.width().is_none() {
-        table.set_width(DEFAULT_WIDTH);
-    }
+    table.set_width(usable_width(table.width()));
     for check in checks {
         let interval = check.interval.map(|(low, high)| format!("\n[{low:.3}, {high:.3}]")).unwrap_or_default();
         let verdict = Cell::new(check.verdict.to_string());
@@ -60,5 +64,15 @@ fn short(value: f64) -> String {
         0.0 => "0".into(),
         size if (1e-3..1e4).contains(&size) => format!("{value:.3}"),
         _ => format!("{value:.2e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_of_width_0_is_one_of_unknown_width() {
+        assert_eq!([None, Some(0), Some(40)].map(usable_width), [DEFAULT_WIDTH, DEFAULT_WIDTH, 40]);
     }
 }

@@ -1,5 +1,6 @@
 //! `widelimit draws`: the random draws of a trajectory as arrays.
 
+use super::output::line;
 use anyhow::{Context, bail};
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,6 +17,6 @@ pub fn run(run: &Path, trajectory: &str, out: &Path) -> anyhow::Result<ExitCode>
         bail!("{} trains no networks: there are no trajectories", run.display());
     };
     widelimit::run::draws::write(&experiment, trajectory, out)?;
-    println!("{}", out.display());
+    line(out.display())?;
     Ok(ExitCode::SUCCESS)
 }

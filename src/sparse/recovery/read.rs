@@ -31,3 +31,27 @@ pub fn read_problem(path: &Path, bytes: &[u8], loss: SampleLoss) -> Result<Spars
         None => Ok(problem),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, ShapeBuilder, array};
+    use ndarray_npy::NpzWriter;
+    use std::io::Cursor;
+
+    /// Integer inputs in Fortran order, booleans as (n, 1) and a truth as (d, 1) are read as by populations.
+    #[test]
+    fn arrays_of_any_numbers() {
+        let mut x = Array2::<i16>::zeros((2, 3).f());
+        x.assign(&array![[1, 0, 2], [0, -3, 1]]);
+        let mut writer = NpzWriter::new_compressed(Cursor::new(Vec::new()));
+        writer.add_array("x", &x).unwrap();
+        writer.add_array("y", &array![[true], [false]]).unwrap();
+        writer.add_array("w_star", &array![[0_u8], [1], [0]]).unwrap();
+        let bytes = writer.finish().unwrap().into_inner();
+        let problem = read_problem(Path::new("a.npz"), &bytes, SampleLoss::Logistic).unwrap();
+        assert_eq!((problem.samples(), problem.unknowns()), (2, 3));
+        assert_eq!((problem.design()[(1, 1)], problem.design()[(2, 0)]), (-3.0, 2.0));
+        assert_eq!(problem.truth().unwrap(), [0.0, 1.0, 0.0]);
+    }
+}

@@ -41,8 +41,8 @@ impl StudyKind<Experiment> for Gap {
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
         let gap = Gap {
-            projections: s.count("projections", Some(32), 1),
-            resamples: s.count("resamples", Some(2000), 100),
+            projections: s.count_within("projections", Some(32), 1..=100_000),
+            resamples: s.count_within("resamples", Some(2000), 100..=1_000_000),
             sweep: s.sections("sweep").into_iter().map(Sweep::read).collect(),
         };
         s.finish();
