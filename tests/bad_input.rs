@@ -360,8 +360,12 @@ fn spellings() {
     }
     assert_eq!(parse(TINY, &["widths.values.0=2"]).unwrap().widths.values, [2, 8]);
 
+    // Of an experiment that is built in too, the key that was given is blamed.
+    let error = widelimit::load("digits", &common::experiment::overrides(&["widths.seeds=2"]).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("--set: widths.seeds = 2: paths.pairs = "), "{error}");
+
     let in_file: &[(&str, &str, &[&str])] = &[
-        ("step = 0.03125", "step = .03125", &["not valid TOML: dynamics.step = .03125: write 0.03125", "line 22"]),
+        ("step = 0.03125", "step = .03125", &["not valid TOML: dynamics.step = .03125: write 0.03125", "line 21"]),
         (
             "activation = \"tanh\"\n\n[network.start]",
             "activation = tanh\n\n[network.start]",
@@ -622,7 +626,7 @@ fn closed_and_full_outputs() {
         "--out",
         "bad",
         "--set",
-        "dynamics.ridge=4000",
+        "dynamics.ridge=8000",
         "--set",
         "reference.method=dormand-prince",
     ];
@@ -631,7 +635,7 @@ fn closed_and_full_outputs() {
         (&["list"][..], 0),
         (&["show", "digits"], 0),
         (&["--help"], 0),
-        (&["run", "tiny.toml", "--out", "good"], 0),
+        (&["run", "tiny.toml", "--out", "good", "--force"], 0),
         (&["run", "tiny.toml", "--out", "good", "--resume"], 0),
         (&["check", "bad"], 1),
         (&["figures", "good"], 0),
