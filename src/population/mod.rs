@@ -17,6 +17,7 @@
 //! | `mixture` | two isotropic Gaussians, their label | any | 1 |
 //! | `line` | scalar inputs, a sum of bumps as target | 1 | 1 |
 
+mod capacity;
 mod csv_table;
 mod digits;
 mod error;

@@ -3,7 +3,7 @@
 //! Nothing is allocated on the word of a file: the size that a header announces must be that of its entry in the
 //! archive, which must be possible for the compressed bytes that are there, and must fit into memory.
 
-use super::source::capacity;
+use super::capacity::capacity;
 use crate::compute::machine::bytes as readable;
 use ndarray::{Array2, ArrayD, Ix2, IxDyn, ShapeBuilder};
 use num_traits::ToPrimitive;

@@ -5,13 +5,12 @@ use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::PopulationError;
-use crate::compute::machine::machine_memory;
+use super::capacity::capacity;
 
 /// A data file of a population, for the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,16 +30,6 @@ impl SourceFile {
         });
         Self { path: path.display().to_string(), sha256 }
     }
-}
-
-/// Bytes that one data file may take in memory: a quarter of the machine's memory, as a population is held in several
-/// forms. Without a limit where the memory is unknown.
-pub(super) fn capacity() -> u64 {
-    static CAPACITY: OnceLock<u64> = OnceLock::new();
-    *CAPACITY.get_or_init(|| match machine_memory() {
-        0 => u64::MAX,
-        total => total / 4,
-    })
 }
 
 /// Size up to which a compressed file is unpacked whatever its own size.
@@ -115,7 +104,7 @@ mod tests {
     #[test]
     fn bombs_are_refused() {
         let pack = |size: usize| {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
             for _ in 0..size >> 20 {
                 std::io::Write::write_all(&mut encoder, &vec![b'\n'; 1 << 20]).unwrap();
             }
