@@ -1,9 +1,9 @@
 //! The program `widelimit`: parses the command line, runs the command, returns the exit status.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod cli;
 
-use clap::Parser;
-use cli::Cli;
 use std::process::ExitCode;
 use widelimit::compute::AlignedAllocator;
 
@@ -11,17 +11,8 @@ use widelimit::compute::AlignedAllocator;
 static ALLOCATOR: AlignedAllocator = AlignedAllocator;
 
 fn main() -> ExitCode {
-    cli::run(Cli::parse()).unwrap_or_else(|error| {
-        eprintln!("widelimit: {}", message(&error));
-        ExitCode::from(2)
-    })
-}
-
-/// The message of an error and its causes, each once: most messages end with that of their cause.
-fn message(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
-        "" => cause,
-        _ if text.ends_with(&cause) => text,
-        _ => format!("{text}: {cause}"),
-    })
+    match cli::parse() {
+        Ok(command) => cli::run(command).unwrap_or_else(|error| cli::failed(&error)),
+        Err(code) => code,
+    }
 }

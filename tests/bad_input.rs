@@ -6,7 +6,9 @@ mod common;
 use common::experiment::{TINY, files, parse, program};
 use std::fs;
 use std::path::Path;
-use widelimit::config::builtin;
+use std::sync::atomic::AtomicBool;
+use widelimit::config::{AnyExperiment, builtin};
+use widelimit::run::Options;
 
 /// The message with which `parse` refuses a text.
 fn refusal(text: &str, set: &[&str]) -> String {
@@ -185,7 +187,7 @@ fn keys_replaced_on_the_command_line() {
         (&["reference.step=0"], &["reference.step = 0", "positive number"]),
         (
             &["reference.method=dormand-prince", "reference.tolerance=0.5"],
-            &["reference.tolerance = 0.5", "strictly between 0.00000000000001 and 0.1"],
+            &["reference.tolerance = 0.5", "strictly between 1e-14 and 0.1"],
         ),
         (&["run.checkpoint_seconds=0"], &["run.checkpoint_seconds = 0", "positive number"]),
         (&["gap.projections=0"], &["gap.projections = 0", "at least 1"]),
@@ -271,19 +273,45 @@ fn rules_between_keys() {
         ),
         // Memory, whatever the size of the mistake.
         (&["reference.particles=1000000000000"], &["would need about", "this machine has", "fewer particles", "f32"]),
-        (&["reference.particles=9223372036854775807"], &["would need about"]),
-        (&["widths.values=[9223372036854775807]"], &["4 times the largest width", "would need about"]),
-        (&["widths.seeds=9223372036854775807"], &["would need about", "fewer seeds"]),
-        (&["population.size=9223372036854775807"], &["would need about"]),
-        (&["population.dimension=9223372036854775807"], &["would need about"]),
-        (&["horizon.records=9223372036854775807"], &["would need about"]),
-        (&["dynamics.batch=9223372036854775807"], &["would need about"]),
-        (&["gap.projections=9223372036854775807"], &["would need about"]),
-        (&["gap.resamples=9223372036854775807"], &["would need about"]),
-        (&["gap.sweep=[{over=\"batch\", values=[1e18], width=4}]"], &["would need about"]),
+        (&["population.size=1000000000000"], &["would need about"]),
+        (&["population.dimension=1000000000000"], &["would need about"]),
+        (&["dynamics.batch=1000000000000"], &["would need about"]),
+        (&["gap.sweep=[{over=\"batch\", values=[1e12], width=4}]"], &["would need about"]),
+        // What would overflow or never end.
+        (&["reference.particles=9223372036854775807"], &["particles = 9223372036854775807", "from 2 to 1000000000000"]),
+        (
+            &["widths.values=[9223372036854775807]"],
+            &["widths.values = [9223372036854775807]", "from 1 to 1000000000000"],
+        ),
+        (&["widths.seeds=1000000000000"], &["widths.seeds = 1000000000000", "from 1 to 100000"]),
+        (&["population.size=9223372036854775807"], &["population.size = 9223372036854775807", "to 1000000000000"]),
+        (&["horizon.records=1000000000000"], &["horizon.records = 1000000000000", "from 1 to 1000000"]),
+        (&["dynamics.batch=9223372036854775807"], &["dynamics.batch = 9223372036854775807", "to 1000000000000"]),
+        (&["gap.projections=1000000000000"], &["gap.projections = 1000000000000", "from 1 to 100000"]),
+        (&["gap.resamples=1000000000000"], &["gap.resamples = 1000000000000", "from 100 to 1000000"]),
+        (&["dropout.draws=1000000000000"], &["dropout.draws = 1000000000000", "from 10 to 1000000"]),
+        (&["paths.points=1000000000000"], &["paths.points = 1000000000000", "from 3 to 100000"]),
+        (&["paths.bezier.steps=1000000000000"], &["paths.bezier.steps = 1000000000000", "from 0 to 100000000"]),
+        (&["gap.sweep=[{over=\"batch\", values=[1e18], width=4}]"], &["gap.sweep.0.values", "at most 1000000000000"]),
+        (&["dynamics.step=1e-9"], &["dynamics.step = 1e-9", "would take 1.0e9 steps", "at most 1e8", "at least 1e-8"]),
+        (&["horizon.time=1e18"], &["horizon.time = 1e18", "dynamics.step = 0.03125 in tiny.toml", "3.2e19 steps"]),
+        (&["reference.step=1e-300"], &["reference.step = 1e-300", "would take 1.0e300 steps"]),
+        (&["reference.method=dormand-prince", "reference.step=1e-12"], &["reference.step = 1e-12", "1.0e12 steps"]),
+        (
+            &["gap.sweep=[{over=\"step\", values=[0.25, 1e-10], width=4}]"],
+            &["gap.sweep.0.values = 1e-10", "would take 1.0e10 steps"],
+        ),
+        // Of two keys that do not agree, the one that was replaced.
+        (&["paths={}", "widths.seeds=2"], &["--set: paths.pairs = 4: expected at most half of widths.seeds = 2"]),
+        (&["widths.values=[4, 32]"], &["--set: widths.values = [4, 32]: reference.particles = 64 in tiny.toml", "128"]),
+        (&["horizon.records=3"], &["--set: horizon.records = 3: dynamics.step = 0.03125 in tiny.toml"]),
+        (&["population.draws=fresh"], &["--set: population.draws = \"fresh\": dynamics.batch = \"full\" in tiny.toml"]),
         // The override itself.
         (&["dynamics.step"], &["--set dynamics.step: expected KEY=VALUE"]),
         (&["=1"], &["--set =1: the key has an empty part"]),
+        (&["seed=1\nname=\"b\""], &["--set seed=1", "more than one line"]),
+        (&["widths.values.5=3"], &["--set widths.values.5=3: 'values' is a list of 2 entries", "values.0 to values.1"]),
+        (&["network.start.w={law=gaussian, std=1}"], &["is not valid TOML: ", "such as {law=\"gaussian\", std=0.5}"]),
         (&["dynamics..step=1"], &["--set dynamics..step=1: the key has an empty part"]),
         (&["widths.values=[4, 8"], &["--set widths.values=[4, 8: the value is not valid TOML"]),
         (&["name=\"tiny"], &["--set name=\"tiny: the value is not valid TOML"]),
@@ -296,6 +324,62 @@ fn rules_between_keys() {
         (&["dynamic.step=0.25"], &["dynamic = ", "did you mean 'dynamics'?"]),
     ];
     table(rows.iter().map(|(set, words)| (refusal(TINY, set), words.to_vec())));
+}
+
+/// A value that is nearly right is shown as it was typed, with the right spelling.
+#[test]
+fn spellings() {
+    let rows: &[(&str, &[&str])] = &[
+        ("dynamics.step=.03125", &["dynamics.step = .03125: expected a positive number; write 0.03125"]),
+        ("dynamics.step=5.e-2", &["dynamics.step = 5.e-2", "write 5.0e-2"]),
+        ("dynamics.step=1/32", &["dynamics.step = 1/32", "write 0.03125"]),
+        ("dynamics.step=0,5", &["dynamics.step = 0,5", "write 0.5"]),
+        ("dynamics.step=\"0.5\"", &["dynamics.step = \"0.5\"", "in quotes it is text: write 0.5"]),
+        ("dynamics.step='0.5'", &["dynamics.step = '0.5'", "write 0.5"]),
+        ("dynamics.step=0.5 # half", &["dynamics.step = \"0.5 # half\""]),
+        ("widths.seeds=1e3", &["widths.seeds = 1e3", "write 1000"]),
+        ("widths.seeds=2.0", &["widths.seeds = 2.0", "write 2"]),
+        ("widths.seeds=2^10", &["widths.seeds = 2^10", "write 1024"]),
+        ("widths.seeds=002", &["widths.seeds = 002", "write 2"]),
+        ("widths.seeds=1e99", &["widths.seeds = 1e99:", "from 1 to 100000"]),
+        ("seed=9223372036854775808", &["seed = 9223372036854775808", "from 0 to 9223372036854775807"]),
+        ("network.bias=True", &["network.bias = True", "write true"]),
+        ("network.bias=yes", &["network.bias = \"yes\"", "write true"]),
+        ("widths.values=4", &["widths.values = 4", "write [4]"]),
+        ("name=3", &["name = 3", "write \"3\""]),
+        ("name=-rf", &["name = \"-rf\"", "the first no '-'"]),
+        ("network.activation=bumpy", &["expected one of", "\"piecewise-linear\""]),
+    ];
+    table(rows.iter().map(|(set, words)| (refusal(TINY, &[set]), [&["--set: "], *words].concat())));
+    let message = refusal(TINY, &["network.activation=bump"]);
+    assert!(!message.split("expected one of").nth(1).unwrap().contains("bump"), "{message}");
+    // What is TOML is accepted.
+    for (set, seeds) in [("widths.seeds=+5", 5), ("widths.seeds=0x10", 16), ("widths.seeds=1_0", 10)] {
+        let experiment = parse(TINY, &[set, "reference.particles=1024"]).unwrap();
+        assert_eq!(experiment.widths.seeds, seeds);
+    }
+    assert_eq!(parse(TINY, &["widths.values.0=2"]).unwrap().widths.values, [2, 8]);
+
+    // Of an experiment that is built in too, the key that was given is blamed.
+    let error = widelimit::load("digits", &common::experiment::overrides(&["widths.seeds=2"]).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("--set: widths.seeds = 2: paths.pairs = "), "{error}");
+
+    let in_file: &[(&str, &str, &[&str])] = &[
+        ("step = 0.03125", "step = .03125", &["not valid TOML: dynamics.step = .03125: write 0.03125", "line 21"]),
+        (
+            "activation = \"tanh\"\n\n[network.start]",
+            "activation = tanh\n\n[network.start]",
+            &["network.activation = tanh: text needs quotes: write \"tanh\""],
+        ),
+        (
+            "step = 0.03125",
+            "step = 3_1.25e-3\ndiverged_above = 1e99\nbatch = 0x1_0\ntemperature = -1e0",
+            &["dynamics.temperature = -1e0"],
+        ),
+        ("seeds = 2", "seeds = 1e3", &["widths.seeds = 1e3", "write 1000"]),
+        ("seeds = 2", "seeds = '2'", &["widths.seeds = '2'", "write 2"]),
+    ];
+    table(in_file.iter().map(|(that, this, words)| (refusal(&with(that, this), &[]), words.to_vec())));
 }
 
 #[test]
@@ -366,6 +450,8 @@ fn missing_experiments() {
     let here = tempfile::tempdir().unwrap();
     let all = builtin::names();
     refused(here.path(), &["run", "digit"], &[&["no experiment and no file is called 'digit'"][..], &all].concat());
+    refused(here.path(), &["run", "digts3"], &["did you mean 'digits3'?"]);
+    refused(here.path(), &["show", "conect"], &["did you mean 'connect'?"]);
     refused(
         here.path(),
         &["run", "tiny.toml"],
@@ -431,4 +517,143 @@ fn missing_and_damaged_data() {
     with(mnist, &["lacks t10k-labels-idx1-ubyte", "of the four files it has t10k-images-idx3-ubyte"]);
     fs::write(here.path().join("mnist/t10k-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, 1, 7]).unwrap();
     with(mnist, &["t10k-images-idx3-ubyte", "truncated"]);
+}
+
+/// Relative paths of the command line are of the shell's folder, those of a file of the file's.
+#[test]
+fn relative_paths() {
+    let here = tempfile::tempdir().unwrap();
+    let file = "population = {kind = \"file\", path = \"data.csv\", labels = \"real\"}";
+    let text =
+        TINY.lines().filter(|line| !["kind =", "dimension", "neurons =", "size ="].iter().any(|k| line.starts_with(k)));
+    let text: Vec<&str> = text.filter(|line| *line != "[population]").collect();
+    let text =
+        text.join("\n").replacen("activation = \"tanh\"\n", "", 1).replacen("title", &format!("{file}\ntitle"), 1);
+    fs::create_dir(here.path().join("inner")).unwrap();
+    fs::write(here.path().join("inner/tiny.toml"), text).unwrap();
+    fs::write(here.path().join("inner/data.csv"), "1,2\n3,0.5\n").unwrap();
+    let path_of = |set: &[&str]| {
+        let mut command = program();
+        command.current_dir(here.path()).args(["run", "inner/tiny.toml", "--out", "out"]);
+        set.iter().for_each(|set| _ = command.args(["--set", set]));
+        String::from_utf8_lossy(&command.output().unwrap().stderr).into_owned()
+    };
+    // Only the folder of the file has the data; a limit beyond its two samples ends the run with a message about it.
+    assert!(path_of(&["population.limit=9"]).contains("inner/data.csv has 2 samples"));
+    let message = path_of(&["population.path=data.csv"]);
+    assert!(message.contains("cannot read") && !message.contains("inner"), "{message}");
+    let message = path_of(&[&file.replace(" = ", "=")]);
+    assert!(message.contains("cannot read") && !message.contains("inner"), "{message}");
+    assert!(
+        path_of(&["population.path=inner/data.csv", "population.limit=9"]).contains("inner/data.csv has 2 samples")
+    );
+}
+
+/// Archives whose headers promise more than they hold are refused by both kinds of experiment.
+#[test]
+fn sizes_are_checked_before_memory_is_taken() {
+    use std::io::Write;
+    let here = tempfile::tempdir().unwrap();
+    let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 20), }\n";
+    let mut entry = b"\x93NUMPY\x01\x00".to_vec();
+    entry.extend((header.len() as u16).to_le_bytes());
+    entry.extend(header.as_bytes());
+    let mut writer = zip::ZipWriter::new(fs::File::create(here.path().join("data.npz")).unwrap());
+    for name in ["x.npy", "y.npy"] {
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(&entry).unwrap();
+    }
+    writer.finish().unwrap();
+    fs::write(here.path().join("tiny.toml"), TINY).unwrap();
+    let recovery = "kind = \"recovery\"\nname = \"r\"\n[problem]\nkind = \"file\"\npath = \"data.npz\"\n[solver]\nmethods = [\"k-iht\"]\nk = 3\n[recover]\nproblems = 1\n";
+    fs::write(here.path().join("recovery.toml"), recovery).unwrap();
+    let words = ["data.npz", "[1000000000000, 20]", "145.52 TiB", "damaged"];
+    let population = "population={kind=\"file\", path=\"data.npz\", labels=\"real\"}";
+    refused(here.path(), &["run", "tiny.toml", "--out", "out", "--set", population], &words);
+    refused(here.path(), &["run", "recovery.toml", "--out", "out"], &words);
+    refused(here.path(), &["run", "tiny.toml", "--set", &format!("{}a=1", "a.".repeat(50_000))], &["50001 parts"]);
+    refused(here.path(), &["run", "/dev/zero"], &["/dev/zero", "4194304 bytes"]);
+    let trials = ["run", "recover", "--out", "out", "--set", "rates.trials=1000000000000"];
+    refused(here.path(), &trials, &["rates.trials = 1000000000000", "from 100 to 10000000"]);
+}
+
+/// A grid that is refused names a number of nodes that is then accepted.
+#[test]
+fn advised_numbers_of_nodes_are_accepted() {
+    let start = "network={kind=\"bump\", scale=0.2, start={w={law=\"gaussian\", std=0.1}}}";
+    let population = "population={kind=\"line\", low=-1.5, high=1.5, size=8, bumps=[{centre=0.6, width=0.4}]}";
+    let attempt = |key: &str, table: &str, nodes: usize| -> Option<String> {
+        let nodes = format!("{key}={nodes}");
+        let set = [start, population, table, nodes.as_str()];
+        let experiment = parse(TINY, &set).unwrap_or_else(|error| panic!("{error}"));
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            out: folder.path().join("run"),
+            force: false,
+            resume: false,
+            accept_revision: false,
+            quiet: true,
+            figures: true,
+        };
+        let experiment = AnyExperiment::Training(Box::new(experiment));
+        widelimit::run_experiment(&experiment, &options, &AtomicBool::new(true)).err().map(|error| error.to_string())
+    };
+    let kinetic = "kinetic={low=-4.0, high=4.0, momentum=4.0, step=0.0625, particles=0}";
+    let reference = "reference={kind=\"grid\", particles=64, method=\"rk4\", step=0.125, grid={low=-4.0, high=4.0, momentum=4.0, step=0.0625}}";
+    for (key, table) in [("kinetic.nodes", kinetic), ("reference.grid.nodes", reference)] {
+        for nodes in [64, 100] {
+            let message = attempt(key, table, nodes).expect("too coarse");
+            let numbers = message.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse::<usize>().ok());
+            let advised = numbers.last().unwrap();
+            assert!(advised > nodes && advised.is_multiple_of(32), "{message}");
+            assert_eq!(attempt(key, table, advised), None, "{message}");
+        }
+    }
+}
+
+/// The program with its standard output on a pipe that nobody reads, on a full device, and on a file.
+#[cfg(target_os = "linux")]
+#[test]
+fn closed_and_full_outputs() {
+    use std::process::{Command, Stdio};
+    let here = tempfile::tempdir().unwrap();
+    fs::write(here.path().join("tiny.toml"), TINY).unwrap();
+    let with = |args: &[&str], out: Stdio, err: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_widelimit"));
+        let output = command.current_dir(here.path()).args(args).stdout(out).stderr(err).spawn();
+        let output = output.unwrap().wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let closed = || Stdio::from(std::io::pipe().unwrap().1);
+    let full = || Stdio::from(fs::File::options().write(true).open("/dev/full").unwrap());
+    // A network with a step far too large: `check` has something to report.
+    let unstable = [
+        "run",
+        "tiny.toml",
+        "--out",
+        "bad",
+        "--set",
+        "dynamics.ridge=8000",
+        "--set",
+        "reference.method=dormand-prince",
+    ];
+    assert_eq!(with(&unstable, Stdio::null(), Stdio::null()).0, Some(0));
+    for (args, code) in [
+        (&["list"][..], 0),
+        (&["show", "digits"], 0),
+        (&["--help"], 0),
+        (&["run", "tiny.toml", "--out", "good", "--force"], 0),
+        (&["run", "tiny.toml", "--out", "good", "--resume"], 0),
+        (&["check", "bad"], 1),
+        (&["figures", "good"], 0),
+    ] {
+        let (found, message) = with(args, closed(), Stdio::piped());
+        assert_eq!(found, Some(code), "{args:?}: {message}");
+        assert!(!message.contains("panicked") && !message.contains("standard output"), "{args:?}: {message}");
+        assert_eq!(with(args, Stdio::null(), closed()).0, Some(code), "{args:?} without a reader of messages");
+        let (found, message) = with(args, full(), Stdio::piped());
+        assert_eq!(found, Some(2), "{args:?}: {message}");
+        assert!(message.contains("cannot write to standard output") && !message.contains("panicked"), "{message}");
+        assert_eq!(with(args, full(), full()).0, Some(2));
+    }
 }

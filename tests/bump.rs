@@ -174,6 +174,7 @@ fn what_does_not_fit_is_refused_with_what_would_do() {
                     resume: false,
                     accept_revision: false,
                     quiet: true,
+                    figures: true,
                 };
                 match widelimit::run_experiment(
                     &AnyExperiment::Training(Box::new(experiment.clone())),

@@ -36,9 +36,9 @@ fn fine(folder: &Path, args: &[&str]) -> CommandOutput {
 /// A complete run with every kind of group.
 fn shared() -> Arc<Run> {
     static COMPLETE: Shared = Shared::new();
-    let sweeps = "gap.sweep=[
-        {over=\"step\", values=[0.0625, 0.03125], width=4, seeds=2},
-        {over=\"step\", values=[0.0625, 0.03125], batch=1, width=4, seeds=2},
+    let sweeps = "gap.sweep=[\
+        {over=\"step\", values=[0.0625, 0.03125], width=4, seeds=2}, \
+        {over=\"step\", values=[0.0625, 0.03125], batch=1, width=4, seeds=2}, \
         {over=\"batch\", values=[1, 2], width=4, seeds=2}]";
     COMPLETE.get(|| Run::new(&tiny(&[sweeps])))
 }

@@ -134,9 +134,9 @@ fn squared_gap_is_of_the_order_of_step_over_batch() {
         "reference.particles=2048",
         "reference.step=0.03125",
         "gap.resamples=2000",
-        r#"gap.sweep=[
-            {over="step", values=[0.0625, 0.03125, 0.015625, 0.0078125], batch=1, width=16, seeds=64},
-            {over="batch", values=[1, 2, 4, 8, 16], step=0.0078125, width=16, seeds=64}]"#,
+        "gap.sweep=[\
+            {over=\"step\", values=[0.0625, 0.03125, 0.015625, 0.0078125], batch=1, width=16, seeds=64}, \
+            {over=\"batch\", values=[1, 2, 4, 8, 16], step=0.0078125, width=16, seeds=64}]",
     ]));
     let record = run.gap();
     // +2 is what the step's own error alone would give, 0 a sampling noise that does not average out.

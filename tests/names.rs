@@ -64,8 +64,10 @@ fn tables_under_both_names_are_refused() {
 fn errors_in_renamed_tables_name_the_present_key() {
     let error = read(&format!("{TINY}\n[connect]\npairs = 1\npoints = 1\n"), &[]).unwrap_err().to_string();
     assert!(error.contains("tiny.toml: paths.points = 1"), "{error}");
+    assert!(error.contains(&format!("note: {}", note("connect", "paths"))), "{error}");
     let error = read(TINY, &["converge.levels=[2.0]"]).unwrap_err().to_string();
     assert!(error.contains("--set: convergence.levels = [2.0]"), "{error}");
+    assert!(error.contains(&format!("note: {}", note("converge", "convergence"))), "{error}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! reads and prints `{"ns": wall, "cpu_ns": processor time of all threads}`; it ends on a line that begins with q. Two
 //! programs can thus be timed in alternation, so that drifts of the machine's speed cancel in the ratio.
 
+use super::output::finished;
 use super::simd::{SimdChoice, choose, instruction_set};
 use super::workload::Workload;
 use std::io::{BufRead, Write};
@@ -57,10 +58,10 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     choose(args.simd)?;
     anyhow::ensure!(args.n.min(args.d).min(args.b) > 0 && args.steps > 0, "--n, --d, --b and --steps must be positive");
     let (input, out) = (std::io::stdin().lock(), std::io::stdout().lock());
-    match args.dtype.as_str() {
-        "f64" => time::<f64>(args, input, out)?,
-        _ => time::<f32>(args, input, out)?,
-    }
+    finished(match args.dtype.as_str() {
+        "f64" => time::<f64>(args, input, out),
+        _ => time::<f32>(args, input, out),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

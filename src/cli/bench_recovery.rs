@@ -1,15 +1,15 @@
 //! `widelimit bench-recovery`: times of sparse recovery on a given problem, for comparisons with other programs on the
 //! same file (`docs/recovery_peer.py`).
 
-use anyhow::Context;
+use super::output::line;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::hint::black_box;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 use widelimit::choice::parse_choice;
+use widelimit::population::read_data_file;
 use widelimit::sparse::recovery::dense::{gram, sample};
 use widelimit::sparse::recovery::{
     Cholesky, RecoveryMethod, SampleLoss, Settings, SparseProblem, eliminate, hard_threshold, read_problem, solve,
@@ -53,14 +53,11 @@ pub struct BenchRecoveryArgs {
 /// repetition of a method starts from X and y alone; kernels use matrices formed before.
 pub fn run(args: &BenchRecoveryArgs) -> anyhow::Result<ExitCode> {
     rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
-    let bytes = std::fs::read(&args.problem).with_context(|| format!("{}", args.problem.display()))?;
+    let bytes = read_data_file(&args.problem)?;
     let problem = || read_problem(&args.problem, &bytes, SampleLoss::Squared);
     let settings = Settings { iterations: args.iterations, reached: 1e-6, ..Settings::new(args.k) };
-    let (repeats, mut out) = (args.repeats.max(1), io::stdout().lock());
-    let mut print = |line: BenchLine<'_>| -> io::Result<()> {
-        serde_json::to_writer(&mut out, &line)?;
-        writeln!(out)
-    };
+    let repeats = args.repeats.max(1);
+    let print = |result: BenchLine<'_>| -> anyhow::Result<()> { line(serde_json::to_string(&result)?) };
     if args.methods.is_empty() {
         for (what, seconds) in kernels(&problem()?, settings.k, repeats) {
             print(BenchLine { what, seconds, iterations: 1, error: None })?;

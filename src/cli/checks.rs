@@ -1,5 +1,6 @@
 //! `widelimit check`: prints the checks of a run as a table.
 
+use super::output::line;
 use anyhow::ensure;
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Deserialize;
@@ -15,7 +16,7 @@ pub fn run(run: &Path) -> anyhow::Result<ExitCode> {
     folder.require_complete()?;
     let checks: Vec<Check> = folder.read_json("checks.json")?;
     require_all(&folder, checks.len())?;
-    println!("{}", table(&checks));
+    line(table(&checks))?;
     Ok(ExitCode::from(u8::from(checks.iter().any(|check| check.verdict == Verdict::Fails))))
 }
 
@@ -41,8 +42,13 @@ fn require_all(folder: &RunFolder, found: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Width of the table in characters, where the output is not a terminal.
+/// Width of the table in characters, where the output is not a terminal, or one of unknown width.
 const DEFAULT_WIDTH: u16 = 120;
+
+/// The width of a table on a terminal of this width; some terminals of unknown width state 0.
+pub(super) fn usable_width(terminal: Option<u16>) -> u16 {
+    terminal.filter(|&width| width > 0).unwrap_or(DEFAULT_WIDTH)
+}
 
 /// The checks as tables, those of the theory before those of the program, and a summary.
 pub fn table(checks: &[Check]) -> String {
@@ -85,9 +91,7 @@ fn section_table(checks: &[&Check], joint: bool) -> Table {
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     let header = ["check", "statement", "measured", "joint interval", "expected", "verdict"];
     table.set_header(header.iter().filter(|title| joint || **title != "joint interval"));
-    if table.width().is_none_or(|width| width == 0) {
-        table.set_width(DEFAULT_WIDTH);
-    }
+    table.set_width(usable_width(table.width()));
     for check in checks {
         let interval = |interval: Option<(f64, f64)>| {
             interval.map(|(low, high)| format!("[{}, {}]", short(low), short(high))).unwrap_or_default()
@@ -121,5 +125,15 @@ fn short(value: f64) -> String {
         0.0 => "0".into(),
         size if (1e-3..1e4).contains(&size) => format!("{value:.3}"),
         _ => format!("{value:.2e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_of_width_0_is_one_of_unknown_width() {
+        assert_eq!([None, Some(0), Some(40)].map(usable_width), [DEFAULT_WIDTH, DEFAULT_WIDTH, 40]);
     }
 }

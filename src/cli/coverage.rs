@@ -1,5 +1,7 @@
 //! `widelimit coverage`: what the verdicts of an experiment are worth.
 
+use super::checks::usable_width;
+use super::output::{line, note};
 use super::run::{INTERRUPT, RunArgs, handle_signals, prepare};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use std::process::ExitCode;
@@ -28,16 +30,16 @@ pub fn run(args: CoverageArgs) -> anyhow::Result<ExitCode> {
         CoverageOptions { out: out.clone(), seeds: args.seeds as usize, force: args.run.force, quiet: args.run.quiet };
     match widelimit::measure_coverage(&experiment, &options, &INTERRUPT)? {
         CoverageReport::Interrupted { complete } => {
-            eprintln!("interrupted; {complete} of {} runs are saved in {}", args.seeds, out.display());
-            eprintln!("to continue, run the same command again");
+            note(format!("interrupted; {complete} of {} runs are saved in {}", args.seeds, out.display()));
+            note("to continue, run the same command again");
             Ok(ExitCode::from(130))
         }
         CoverageReport::Complete { record, figures } => {
-            println!("{}", table(&record.rates));
-            println!("{}", summary(&record.rates));
-            println!("record: {}", out.join("records/coverage.json").display());
+            line(table(&record.rates))?;
+            line(summary(&record.rates))?;
+            line(format!("record: {}", out.join("records/coverage.json").display()))?;
             for path in figures.iter().filter(|path| path.extension().is_some_and(|e| e == "svg")) {
-                println!("figure: {} (and .png, .pdf)", path.display());
+                line(format!("figure: {} (and .png, .pdf)", path.display()))?;
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -53,9 +55,7 @@ fn percent(part: usize, whole: usize) -> String {
 fn table(rates: &Rates) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if table.width().is_none_or(|width| width == 0) {
-        table.set_width(120);
-    }
+    table.set_width(usable_width(table.width()));
     table.set_header([
         "check",
         "pooled",

@@ -1,5 +1,6 @@
 //! `widelimit draws`: the random draws of a trajectory as arrays.
 
+use super::output::line;
 use anyhow::{Context, bail};
 use std::path::Path;
 use std::process::ExitCode;
@@ -17,6 +18,6 @@ pub fn run(run: &Path, trajectory: &str, out: &Path, force: bool) -> anyhow::Res
         bail!("{} trains no networks: there are no trajectories", run.display());
     };
     widelimit::run::draws::write_of_run(&folder, &experiment, trajectory, out, force)?;
-    println!("{}", out.display());
+    line(out.display())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,25 +1,27 @@
 //! `widelimit list` and `widelimit show`: the built-in experiments.
 
+use super::output::{line, text};
 use anyhow::Context;
 use std::process::ExitCode;
-use widelimit::config::builtin;
+use widelimit::config::{builtin, did_you_mean};
 
 /// Prints the names and titles of the built-in experiments.
-pub fn list() -> ExitCode {
+pub fn list() -> anyhow::Result<ExitCode> {
     let width = builtin::names().iter().map(|name| name.len()).max().unwrap_or(0);
     for experiment in builtin::BUILTIN {
         let table = experiment.text.parse::<toml::Table>().ok();
         let title = table.and_then(|t| t.get("title")?.as_str().map(String::from));
-        println!("{:width$}  {}", experiment.name, title.unwrap_or_default());
+        line(format!("{:width$}  {}", experiment.name, title.unwrap_or_default()))?;
     }
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints a built-in experiment.
 pub fn show(name: &str) -> anyhow::Result<ExitCode> {
     let experiment = builtin::find(name).with_context(|| {
-        format!("no built-in experiment is called '{name}'; there are {}", builtin::names().join(", "))
+        let names = builtin::names().join(", ");
+        format!("no built-in experiment is called '{name}'; {}there are {names}", did_you_mean(name))
     })?;
-    print!("{}", experiment.text);
+    text(experiment.text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ mod coverage;
 mod draws;
 mod figures;
 mod list;
+mod output;
 mod run;
 mod simd;
 mod workload;
@@ -66,13 +67,41 @@ enum Command {
     BenchRecovery(bench_recovery::BenchRecoveryArgs),
 }
 
+/// The command line. Where it asks for the help or the version, or cannot be read, that is printed, and the exit status
+/// is the error.
+pub fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|answer| {
+        let code = u8::try_from(answer.exit_code()).unwrap_or(2);
+        let printed = answer.print();
+        if answer.use_stderr() {
+            return ExitCode::from(code);
+        }
+        output::finished(printed).map_or_else(|error| failed(&error), |()| ExitCode::from(code))
+    })
+}
+
+/// Prints an error; returns the exit status.
+pub fn failed(error: &anyhow::Error) -> ExitCode {
+    output::note(format!("widelimit: {}", message(error)));
+    ExitCode::from(2)
+}
+
+/// The message of an error and its causes, each once: most messages end with that of their cause.
+fn message(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        _ if text.ends_with(&cause) => text,
+        _ => format!("{text}: {cause}"),
+    })
+}
+
 /// Runs the command. Exit status: 0 for success (whatever the verdicts of a run's checks), 1 when `check` finds a
 /// failed check, 2 for an error, 130 for an interrupted run.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(args),
         Command::Coverage(args) => coverage::run(args),
-        Command::List => Ok(list::list()),
+        Command::List => list::list(),
         Command::Show { name } => list::show(&name),
         Command::Check { run } => checks::run(&run),
         Command::Figures { run } => figures::run(&run),

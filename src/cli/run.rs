@@ -1,12 +1,14 @@
 //! `widelimit run`: runs an experiment.
 
 use super::checks;
+use super::output::{line, note};
 use super::simd::{SimdChoice, choose, instruction_set};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use widelimit::config::{AnyExperiment, Experiment, Loaded, Override, RecoveryExperiment};
 use widelimit::dynamics::Method;
+use widelimit::number::plain;
 use widelimit::run::{Options, Report, default_folder};
 
 /// Arguments of `widelimit run`.
@@ -25,8 +27,8 @@ pub struct RunArgs {
         help = "Replace a key, such as dynamics.step=0.01 or widths.values=[64,256]; may be repeated"
     )]
     overrides: Vec<String>,
-    /// Threads to use [default: one per processor]; results do not depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Threads to use, at most 1024 [default: one per processor]; results do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Instruction set: auto, portable, avx2 or avx512; the last two give the same bits
     #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
@@ -56,8 +58,8 @@ pub(super) fn prepare(args: &RunArgs) -> anyhow::Result<Loaded> {
     }
     choose(args.simd)?;
     let loaded = widelimit::load(&args.experiment, &overrides)?;
-    for note in &loaded.notes {
-        eprintln!("note: {note}");
+    for text in &loaded.notes {
+        note(format!("note: {text}"));
     }
     Ok(loaded)
 }
@@ -78,7 +80,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     handle_signals()?;
     if !args.quiet {
         if !experiment.title().is_empty() {
-            eprintln!("{}: {}", experiment.name(), experiment.title());
+            note(format!("{}: {}", experiment.name(), experiment.title()));
         }
         match &experiment {
             AnyExperiment::Training(experiment) => print_training(experiment),
@@ -95,26 +97,26 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     match widelimit::run_experiment(&experiment, &options, &INTERRUPT)? {
         Report::Interrupted { folder } => {
-            eprintln!("interrupted; everything so far is saved in {}", folder.display());
-            eprintln!("to continue, run the same command with --resume");
+            note(format!("interrupted; everything so far is saved in {}", folder.display()));
+            note("to continue, run the same command with --resume");
             Ok(ExitCode::from(130))
         }
         Report::AlreadyComplete { folder, checks } => {
-            println!("{} is complete; nothing to do", folder.display());
-            println!("{}", checks::table(&checks));
+            line(format!("{} is complete; nothing to do", folder.display()))?;
+            line(checks::table(&checks))?;
             Ok(ExitCode::SUCCESS)
         }
         Report::Complete { folder, checks, figures, phases, warnings } => {
-            println!("{}", checks::table(&checks));
+            line(checks::table(&checks))?;
             for warning in warnings {
-                println!("note: {warning}");
+                line(format!("note: {warning}"))?;
             }
             let times: Vec<String> = phases.iter().map(|p| format!("{} {:.1} s", p.name, p.seconds)).collect();
-            println!("time: {}", times.join(", "));
-            println!("records: {}", folder.join("records").display());
-            println!("figures:");
+            line(format!("time: {}", times.join(", ")))?;
+            line(format!("records: {}", folder.join("records").display()))?;
+            line("figures:")?;
             for path in figures.iter().filter(|path| path.extension().is_some_and(|e| e == "svg")) {
-                println!("  {} (and .png, .pdf)", path.display());
+                line(format!("  {} (and .png, .pdf)", path.display()))?;
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -125,17 +127,19 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
 fn print_training(e: &Experiment) {
     let (rate, momentum) = e.dynamics.learning_rate_and_momentum();
     if e.dynamics.method == Method::GradientDescent {
-        eprintln!("gradient descent: step {} (learning rate on the N-scaled gradient)", e.dynamics.step);
+        let step = plain(e.dynamics.step);
+        note(format!("gradient descent: step {step} (learning rate on the N-scaled gradient)"));
     } else {
-        eprintln!(
+        note(format!(
             "heavy ball: step {}, friction {} = learning rate {rate:.3e} (on the N-scaled gradient), momentum {momentum}",
-            e.dynamics.step, e.dynamics.friction
-        );
+            plain(e.dynamics.step),
+            plain(e.dynamics.friction)
+        ));
     }
 }
 
 /// Prints the algorithms.
 fn print_recovery(e: &RecoveryExperiment) {
     let names: Vec<&str> = e.solver.methods.iter().map(|method| method.name()).collect();
-    eprintln!("sparse recovery by {}", names.join(", "));
+    note(format!("sparse recovery by {}", names.join(", ")));
 }

@@ -25,6 +25,7 @@
 //! | `chunks` | parallel loops over chunks of slices and over column strips of matrices |
 //! | `disjoint` | slices whose disjoint ranges are accessed by several threads, unchecked |
 //! | [`vector`] | dot products and sums of scaled vectors |
+//! | [`machine`] | the memory of the machine |
 //! | `allocator` | a global allocator that aligns large arrays to cache lines and requests huge pages |
 //! | `real` | the scalar types `f64` and `f32` |
 //! | [`rng`] | random streams, addressed by seed, role and two indices |
@@ -36,6 +37,7 @@ mod disjoint;
 mod dispatch;
 pub mod exp;
 mod interleaved;
+pub mod machine;
 mod real;
 pub mod rng;
 mod simd;

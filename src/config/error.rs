@@ -1,8 +1,10 @@
 //! Errors of experiment files. Reading and validation collect every error instead of stopping at the first.
 
-use super::Override;
+use super::spelling::{TypedValues, contains, related};
+use super::{Override, builtin};
 use std::cell::RefCell;
 use std::path::PathBuf;
+use toml::Value;
 
 /// A key whose value cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,10 +24,12 @@ pub struct KeyError {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The text is not TOML.
-    #[error("{file}: not valid TOML\n{source}")]
+    #[error("{file}: not valid TOML{advice}\n{source}")]
     Syntax {
         /// The file.
         file: String,
+        /// The key and value at fault with a right form, as far as they are clear.
+        advice: String,
         /// The cause.
         source: Box<toml::de::Error>,
     },
@@ -38,12 +42,26 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// Neither a built-in experiment nor a file.
-    #[error("no experiment and no file is called '{name}'; built in are {}", .builtin.join(", "))]
+    #[error("no experiment and no file is called '{name}'; {}built in are {}", did_you_mean(.name), builtin::names().join(", "))]
     NoSuchExperiment {
         /// The name as given.
         name: String,
-        /// The built-in experiments.
-        builtin: Vec<&'static str>,
+    },
+    /// The file is too large for an experiment.
+    #[error("{file}: more than {most} bytes, which no experiment has")]
+    TooLong {
+        /// The file.
+        file: String,
+        /// Bytes that are accepted.
+        most: u64,
+    },
+    /// An error, and notes on names that have changed.
+    #[error("{source}{}", .notes.iter().map(|note| format!("\nnote: {note}")).collect::<String>())]
+    Noted {
+        /// The error.
+        source: Box<ConfigError>,
+        /// The notes.
+        notes: Vec<String>,
     },
     /// An override that cannot be parsed or applied.
     #[error("--set {text}: {source}")]
@@ -70,9 +88,25 @@ pub enum OverrideError {
     /// Two dots, or a dot at an end of the key.
     #[error("the key has an empty part; expected something like dynamics.step")]
     EmptyPart,
+    /// Far more parts than any key has.
+    #[error("the key has {parts} parts: expected at most {most}, something like dynamics.step")]
+    TooManyParts {
+        /// Parts of the key.
+        parts: usize,
+        /// Parts that are accepted.
+        most: usize,
+    },
+    /// A line break in the value.
+    #[error("the value has more than one line: expected one value on one line, and one --set for each key")]
+    SeveralLines,
     /// A list, table or string that is not TOML.
-    #[error("the value is not valid TOML")]
-    Value,
+    #[error("the value is not valid TOML: {reason}: expected a value such as {example}")]
+    Value {
+        /// The cause.
+        reason: String,
+        /// A value that is TOML.
+        example: &'static str,
+    },
     /// The key indexes a list that does not exist.
     #[error("there is no list '{list}' with an entry {entry}")]
     NoSuchList {
@@ -81,13 +115,19 @@ pub enum OverrideError {
         /// The entry.
         entry: String,
     },
-    /// The key does not name an entry of a list of tables.
-    #[error("'{list}' is a list of {length} tables; name one as {list}.0.KEY")]
+    /// The key does not name an entry of a list.
+    #[error("'{list}' is {}", match (*.length, .tables) {
+        (0, _) => "an empty list; replace it as a whole".to_string(),
+        (length, true) => format!("a list of {length} tables; name one as {list}.0.KEY"),
+        (length, false) => format!("a list of {length} entries; name one as {list}.0 to {list}.{}", length - 1),
+    })]
     NotAnEntry {
         /// The list.
         list: String,
         /// Its length.
         length: usize,
+        /// Whether its entries are tables.
+        tables: bool,
     },
     /// The key continues below a value that is not a table.
     #[error("'{key}' is a value, not a table")]
@@ -105,28 +145,69 @@ fn list(errors: &[KeyError]) -> String {
     errors.iter().map(|error| format!("  {error}")).collect::<Vec<_>>().join("\n")
 }
 
+/// The built-in experiment whose name is nearest, as a question; empty where none is near.
+pub fn did_you_mean(name: &str) -> String {
+    let nearest = builtin::names().into_iter().map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
+    match nearest {
+        Some((distance, known)) if distance <= 1 + known.len() / 4 => format!("did you mean '{known}'? "),
+        _ => String::new(),
+    }
+}
+
 /// The errors that reading and validation collect.
 pub struct KeyErrors {
     file: String,
+    /// Keys that were replaced on the command line.
     overridden: Vec<String>,
+    typed: TypedValues,
     errors: RefCell<Vec<KeyError>>,
 }
 
 impl KeyErrors {
-    pub(super) fn new(file: &str, overrides: &[Override]) -> Self {
-        let overridden = overrides.iter().map(|o| o.key.join(".")).collect();
-        KeyErrors { file: file.into(), overridden, errors: RefCell::default() }
+    pub(super) fn new(file: &str, overrides: &[Override], mut typed: TypedValues) -> Self {
+        for entry in overrides {
+            typed.replace(&entry.name(), &entry.typed);
+        }
+        KeyErrors {
+            file: file.into(),
+            overridden: overrides.iter().map(Override::name).collect(),
+            typed,
+            errors: RefCell::default(),
+        }
     }
 
     /// Adds the error of a key that cannot be used, with its value, where it has one that matters, and a message that
-    /// states what is expected.
+    /// states what is expected. The value is shown as it was typed.
     pub fn add(&self, key: &str, value: Option<String>, message: impl Into<String>) {
-        let from_override = self
-            .overridden
-            .iter()
-            .any(|o| key == o || key.strip_prefix(o.as_str()).is_some_and(|r| r.starts_with(['.', '['])));
-        let file = if from_override { "--set".into() } else { self.file.clone() };
+        // An entry of a list that was replaced changes the list.
+        let replaced = |o: &String| contains(o, key) || (value.is_some() && contains(key, o));
+        let file = if self.overridden.iter().any(replaced) { "--set".into() } else { self.file.clone() };
+        let value = value.map(|value| self.typed.echo(key, value));
         self.errors.borrow_mut().push(KeyError { file, key: key.into(), value, message: message.into() });
+    }
+
+    /// Adds the error of a key that does not agree with `others`, as [`KeyErrors::add`]. Where one of these was replaced
+    /// on the command line and the key was not, the error is that of the other.
+    pub fn add_between(&self, key: &str, value: Option<String>, message: impl Into<String>, others: &[&str]) {
+        let replaced = |key: &str| self.overridden.iter().any(|o| related(o, key));
+        let Some(other) = others.iter().find(|other| replaced(other) && !replaced(key)) else {
+            return self.add(key, value, message);
+        };
+        let value = value.map(|value| format!(" = {}", self.typed.echo(key, value))).unwrap_or_default();
+        self.errors.borrow_mut().push(KeyError {
+            file: "--set".into(),
+            key: (*other).into(),
+            value: self.typed.get(other).map(|typed| match typed.parse::<Value>() {
+                Ok(_) => typed.to_string(),
+                Err(_) => Value::from(typed).to_string(),
+            }),
+            message: format!("{key}{value} in {} does not agree with it: {}", self.file, message.into()),
+        });
+    }
+
+    /// Whether the value of a key was given on the command line.
+    pub(super) fn is_replaced(&self, key: &str) -> bool {
+        self.overridden.iter().any(|o| contains(o, key))
     }
 
     pub(super) fn into_error(self) -> ConfigError {

@@ -15,25 +15,32 @@ mod read_recovery;
 mod recovery;
 mod routes;
 mod section;
+mod spelling;
 pub mod study;
 mod sweep;
 mod validate;
 
-pub use error::{ConfigError, KeyError, KeyErrors, OverrideError};
+pub use error::{ConfigError, KeyError, KeyErrors, OverrideError, did_you_mean};
 pub use experiment::{
     BatchSize, Dynamics, Experiment, GridSpec, Horizon, NetworkKind, NetworkSpec, PicardSpec, Precision, Reference,
     Route, RunOptions, Widths,
 };
 pub use override_key::Override;
-pub use read::{batch, require_grid_nodes};
+pub use read::{MAX_ITERATES, MAX_NODES, batch};
 pub use recovery::{MnistSignals, ProblemSpec, RecoveryExperiment, Solver};
 pub use routes::{NEEDS_INDEPENDENT_UNITS, is_radial, require_windows};
-pub use section::{Allowed, Section};
+pub use section::{Allowed, MAX_COUNT, Section};
 pub use study::Readers;
-pub use sweep::{Over, Sweep, Variant};
+pub use sweep::{MAX_SEEDS, Over, Sweep, Variant};
+pub use validate::{MAX_STEPS, require_few_steps};
 
+use spelling::TypedValues;
+use std::io::Read;
 use std::path::Path;
 use toml::Table;
+
+/// Most bytes of an experiment file.
+const MAX_FILE: u64 = 4 << 20;
 
 /// An experiment of either kind. The kind is the top-level key `kind` of the file: `"training"`, which may be left out,
 /// or `"recovery"`.
@@ -111,8 +118,8 @@ pub struct Loaded {
     pub notes: Vec<String>,
 }
 
-/// Reads an experiment of either kind from TOML text. `origin` names the text in messages; relative data paths are
-/// taken from `base`.
+/// Reads an experiment of either kind from TOML text. `origin` names the text in messages. Relative data paths are taken
+/// from `base`, those of overrides from the current folder.
 ///
 /// # Errors
 /// Text that is not TOML, overrides that cannot be applied, and every key whose value cannot be used.
@@ -123,21 +130,38 @@ pub fn parse(
     overrides: &[Override],
     readers: &Readers,
 ) -> Result<Loaded, ConfigError> {
-    let mut table: Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| ConfigError::Syntax { file: origin.into(), source: Box::new(error) })?;
+    let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
+        let advice = spelling::syntax_advice(text, &error);
+        ConfigError::Syntax { file: origin.into(), advice, source: Box::new(error) }
+    })?;
     let mut overrides = overrides.to_vec();
-    let renamed = rename_tables(&mut table, &mut overrides, readers);
+    let mut typed = TypedValues::of_file(text);
+    let renamed = rename_tables(&mut table, &mut overrides, &mut typed, readers);
     // After the overrides have their present keys, by which errors are attributed to them.
-    let errors = error::KeyErrors::new(origin, &overrides);
+    let errors = KeyErrors::new(origin, &overrides, typed);
     for (key, message) in renamed.conflicts {
         errors.add(key, None, message);
     }
-    for entry in &overrides {
+    match read_table(table, base, &overrides, readers, errors) {
+        Ok(experiment) => Ok(Loaded { experiment, notes: renamed.notes }),
+        Err(error) if renamed.notes.is_empty() => Err(error),
+        Err(error) => Err(ConfigError::Noted { source: Box::new(error), notes: renamed.notes }),
+    }
+}
+
+/// Reads an experiment from its root table, whose tables have their present names.
+fn read_table(
+    mut table: Table,
+    base: &Path,
+    overrides: &[Override],
+    readers: &Readers,
+    errors: KeyErrors,
+) -> Result<AnyExperiment, ConfigError> {
+    for entry in overrides {
         entry.apply(&mut table)?;
     }
     let kind = table.remove("kind");
-    let experiment = match kind.as_ref().map(|kind| kind.as_str()) {
+    match kind.as_ref().map(|kind| kind.as_str()) {
         None | Some(Some("training")) => {
             let experiment = read::experiment(table, base, &readers.training, &errors);
             validate::validate(&experiment, &errors);
@@ -154,8 +178,7 @@ pub fn parse(
             errors.add("kind", kind.map(|kind| kind.to_string()), "expected one of \"training\", \"recovery\"");
             Err(errors.into_error())
         }
-    }?;
-    Ok(Loaded { experiment, notes: renamed.notes })
+    }
 }
 
 /// What was found when tables were renamed.
@@ -168,7 +191,12 @@ struct RenamedTables {
 }
 
 /// Renames tables with a former name, in the file and in overrides.
-fn rename_tables(table: &mut Table, overrides: &mut [Override], readers: &Readers) -> RenamedTables {
+fn rename_tables(
+    table: &mut Table,
+    overrides: &mut [Override],
+    typed: &mut TypedValues,
+    readers: &Readers,
+) -> RenamedTables {
     let mut found = RenamedTables::default();
     for (old, new) in readers.renamed() {
         let note = format!("the table [{old}] is now called [{new}]");
@@ -177,6 +205,7 @@ fn rename_tables(table: &mut Table, overrides: &mut [Override], readers: &Reader
                 found.conflicts.push((old, format!("{note}: give one of the two")));
             } else {
                 table.insert(new.into(), value);
+                typed.rename(old, new);
                 found.notes.push(note.clone());
             }
         }
@@ -200,8 +229,14 @@ pub fn load(name: &str, overrides: &[Override], readers: &Readers) -> Result<Loa
     }
     let path = Path::new(name);
     if !path.exists() {
-        return Err(ConfigError::NoSuchExperiment { name: name.into(), builtin: builtin::names() });
+        return Err(ConfigError::NoSuchExperiment { name: name.into() });
     }
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { file: name.into(), source })?;
+    let unreadable = |source| ConfigError::Unreadable { file: name.into(), source };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(ConfigError::TooLong { file: name.into(), most: MAX_FILE });
+    }
     parse(&text, name, path.parent().unwrap_or(Path::new(".")), overrides, readers)
 }

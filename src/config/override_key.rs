@@ -4,13 +4,21 @@ use super::error::{ConfigError, OverrideError};
 use std::str::FromStr;
 use toml::{Table, Value};
 
+/// Most parts of a key; experiments have keys of up to five.
+const MAX_PARTS: usize = 16;
+
+/// Most characters of an override that a message repeats.
+const MAX_SHOWN: usize = 200;
+
 /// A key of the experiment with its new value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
-    /// The parts of the dotted key; a number indexes an array of tables.
+    /// The parts of the dotted key; a number indexes a list.
     pub key: Vec<String>,
     /// The new value.
     pub value: Value,
+    /// The value as it was typed.
+    pub(super) typed: String,
     text: String,
 }
 
@@ -20,52 +28,130 @@ impl FromStr for Override {
     /// Parses KEY=VALUE. The value is TOML; an unquoted word that is not TOML is taken as text, so that
     /// `--set population.kind=digits` needs no nested quotes.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        let refused = |source| ConfigError::Override { text: text.into(), source };
+        let shown: String = match text.char_indices().nth(MAX_SHOWN) {
+            Some((end, _)) => format!("{}...", &text[..end]),
+            None => text.into(),
+        };
+        let refused = |source| ConfigError::Override { text: shown.clone(), source };
         let (key, value) = text.split_once('=').ok_or_else(|| refused(OverrideError::NoValue))?;
+        let parts = key.split('.').count();
+        if parts > MAX_PARTS {
+            return Err(refused(OverrideError::TooManyParts { parts, most: MAX_PARTS }));
+        }
         let key: Vec<String> = key.trim().split('.').map(|part| part.trim().to_string()).collect();
         if key.iter().any(String::is_empty) {
             return Err(refused(OverrideError::EmptyPart));
         }
-        let value = value.trim();
-        let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-        let value = match parsed {
-            Some(value) => value,
-            None if value.starts_with(['[', '{', '"', '\'']) => return Err(refused(OverrideError::Value)),
-            None => Value::String(value.to_string()),
+        let typed = value.trim();
+        if typed.contains(['\n', '\r']) {
+            return Err(refused(OverrideError::SeveralLines));
+        }
+        let parsed = typed.parse::<Value>().map_err(|error| error.message().to_string());
+        let value = match (parsed, typed.chars().next()) {
+            (Ok(value), _) => value,
+            (Err(reason), Some(first @ ('[' | '{' | '"' | '\''))) => {
+                let example = match first {
+                    '[' => "[64, 256] or [\"a\", \"b\"]",
+                    '{' => "{law=\"gaussian\", std=0.5}",
+                    _ => "\"text\"",
+                };
+                return Err(refused(OverrideError::Value { reason, example }));
+            }
+            (Err(_), _) => Value::String(typed.to_string()),
         };
-        Ok(Override { key, value, text: text.to_string() })
+        Ok(Override { key, value, typed: typed.to_string(), text: shown })
     }
 }
 
 impl Override {
+    /// The dotted key.
+    pub(super) fn name(&self) -> String {
+        self.key.join(".")
+    }
+
     /// Writes the value into the table, creating missing tables.
     pub(super) fn apply(&self, table: &mut Table) -> Result<(), ConfigError> {
         let refused = |source| ConfigError::Override { text: self.text.clone(), source };
         let (last, path) = self.key.split_last().expect("an override has a key");
-        let mut at = table;
-        let mut rest = path.iter();
-        while let Some(part) = rest.next() {
-            let following = rest.as_slice().first().unwrap_or(last);
-            if !at.contains_key(part) && following.parse::<usize>().is_ok() {
-                return Err(refused(OverrideError::NoSuchList { list: part.clone(), entry: following.clone() }));
+        let (mut at, mut next) = (table, 0);
+        while let Some(part) = path.get(next) {
+            next += 1;
+            let index = |next: usize| self.key[next].parse::<usize>().ok();
+            if !at.contains_key(part) && index(next).is_some() {
+                let entry = self.key[next].clone();
+                return Err(refused(OverrideError::NoSuchList { list: part.clone(), entry }));
             }
-            let entry = at.entry(part.clone()).or_insert_with(|| Value::Table(Table::new()));
+            let mut entry = at.entry(part.clone()).or_insert_with(|| Value::Table(Table::new()));
+            while let Value::Array(items) = entry {
+                let (length, tables) = (items.len(), items.first().is_some_and(Value::is_table));
+                let Some(item) = index(next).and_then(|index| items.get_mut(index)) else {
+                    let list = self.key[next - 1].clone();
+                    return Err(refused(OverrideError::NotAnEntry { list, length, tables }));
+                };
+                if next == path.len() {
+                    *item = self.value.clone();
+                    return Ok(());
+                }
+                entry = item;
+                next += 1;
+            }
             at = match entry {
                 Value::Table(table) => table,
-                Value::Array(array) => {
-                    let length = array.len();
-                    let index = rest.next().and_then(|index| index.parse::<usize>().ok());
-                    match index.and_then(|index| array.get_mut(index)) {
-                        Some(Value::Table(table)) => table,
-                        _ => {
-                            return Err(refused(OverrideError::NotAnEntry { list: part.clone(), length }));
-                        }
-                    }
-                }
-                _ => return Err(refused(OverrideError::NotATable { key: part.clone() })),
+                _ => return Err(refused(OverrideError::NotATable { key: self.key[next - 1].clone() })),
             };
         }
         at.insert(last.clone(), self.value.clone());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(file: &str, set: &str) -> Result<Table, String> {
+        let mut table: Table = file.parse().unwrap();
+        set.parse::<Override>().and_then(|entry| entry.apply(&mut table)).map_err(|error| error.to_string())?;
+        Ok(table)
+    }
+
+    #[test]
+    fn entries_of_lists() {
+        let same = |file: &str, set: &str, expected: &str| {
+            assert_eq!(applied(file, set), Ok(expected.parse().unwrap()), "{set}");
+        };
+        same("[w]\nv = [16, 64]", "w.v.0=32", "[w]\nv = [32, 64]");
+        same("v = [[1, 2], [3]]", "v.0.1=5", "v = [[1, 5], [3]]");
+        same("[[s]]\na = 1\n[[s]]\na = 2", "s.1.a=3", "[[s]]\na = 1\n[[s]]\na = 3");
+        same("[[s]]\na = 1", "s.0={b=2}", "[[s]]\nb = 2");
+        same("[[s]]\na = [1, 2]", "s.0.a.1=7", "[[s]]\na = [1, 7]");
+        same("[[s]]\na = 1", "s.0.b.c=2", "[[s]]\na = 1\nb = {c = 2}");
+        for (file, set, words) in [
+            ("v = [1, 2]", "v.2=3", "'v' is a list of 2 entries; name one as v.0 to v.1"),
+            ("v = [1, 2]", "v.x=3", "'v' is a list of 2 entries"),
+            ("v = []", "v.0=3", "'v' is an empty list"),
+            ("v = [1, 2]", "v.0.1=3", "'0' is a value, not a table"),
+            ("[[s]]\na = 1", "s.a=3", "'s' is a list of 1 tables; name one as s.0.KEY"),
+            ("a = 1", "v.0=3", "there is no list 'v' with an entry 0"),
+        ] {
+            let message = applied(file, set).unwrap_err();
+            assert!(message.contains(words), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_single_value_is_refused() {
+        let refused = |text: &str| text.parse::<Override>().unwrap_err().to_string();
+        for text in ["a=1\nb=2", "a=[1,\n2]", "a=\"x\"\r\nb=1"] {
+            assert!(refused(text).contains("more than one line"), "{text:?}");
+        }
+        assert!(refused(&format!("{}a=1", "a.".repeat(50_000))).contains("50001 parts"));
+        assert!(refused(&format!("{}a=1", "a.".repeat(50_000))).len() < 1000);
+        assert!(refused(&format!("a={}", "[".repeat(100_000))).contains("not valid TOML"));
+        assert!(refused("a=[1, 2] # two").contains("not valid TOML: "));
+        assert!(refused("a={law=gaussian}").contains("such as {law=\"gaussian\", std=0.5}"));
+        // What follows a number makes it a word, which no key of numbers accepts.
+        assert_eq!("a=0.1 # small".parse::<Override>().unwrap().value, Value::from("0.1 # small"));
+        assert_eq!("a= 0.1 ".parse::<Override>().unwrap().value, Value::from(0.1));
     }
 }

@@ -5,8 +5,8 @@ use super::experiment::*;
 use super::read_population;
 use super::section::{Allowed, Section};
 use super::study::{ExperimentKind, Studies, StudyReader};
-use super::sweep::Variant;
-use crate::choice::choice;
+use super::sweep::{MAX_SEEDS, Variant};
+use crate::choice::{Choice, choice};
 use crate::dynamics::Method;
 use crate::network::{Activation, Law, Loss, Start};
 use crate::population::PopulationSpec;
@@ -22,7 +22,7 @@ pub(super) fn experiment(
 ) -> Experiment {
     let mut root = Section::root(table, errors);
     let (name, title) = (name(&mut root), root.text("title", Some("")));
-    let seed = root.count("seed", Some(1), 0) as u64;
+    let seed = seed(&mut root);
     let precision = root.choice_of("precision", Some(Precision::F64));
     let population = population(&mut root, base);
     let network = network(&mut root);
@@ -60,17 +60,26 @@ pub(super) fn studies<E: ExperimentKind>(root: &mut Section, readers: &[StudyRea
     studies
 }
 
+/// Reads the key `seed`.
+pub(super) fn seed(root: &mut Section) -> u64 {
+    root.count_within("seed", Some(1), 0..=i64::MAX as usize) as u64
+}
+
+/// Longest name of an experiment or a variant, which is a part of names of files.
+const MAX_NAME: usize = 100;
+
 /// Reads the key `name`, which must be usable as a file name.
 pub(super) fn name(root: &mut Section) -> String {
     let given = root.peek("name");
     let name = root.text("name", None);
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if given.is_some_and(|name| name.is_empty() || !name.chars().all(good) || name.starts_with('.')) {
-        root.reject(
-            "name",
-            Some(format!("\"{name}\"")),
-            "expected letters, digits, '-', '_' and '.', as it names files",
+    let usable =
+        |name: &str| (1..=MAX_NAME).contains(&name.len()) && name.chars().all(good) && !name.starts_with(['.', '-']);
+    if given.is_some_and(|name| !usable(&name)) {
+        let message = format!(
+            "expected letters, digits, '-', '_' and '.', at most {MAX_NAME} of them and the first no '-' or '.', as it names files"
         );
+        root.reject("name", Some(format!("\"{name}\"")), message);
     }
     name
 }
@@ -98,9 +107,12 @@ fn network(root: &mut Section) -> NetworkSpec {
     let Some(mut s) = root.section("network", true) else { return spec };
     spec.kind = s.choice_of("kind", Some(NetworkKind::TwoLayer));
     let bump = spec.kind == NetworkKind::Bump;
-    spec.activation = s.choice_of("activation", bump.then_some(Activation::Bump));
+    // Bump neurons have an activation of their own.
+    let among: Vec<Activation> =
+        Activation::ALL.iter().copied().filter(|&activation| (activation == Activation::Bump) == bump).collect();
+    spec.activation = s.choice_among("activation", bump.then_some(Activation::Bump), &among);
     if spec.kind == NetworkKind::ThreeLayer {
-        spec.second_activation = Some(s.choice_of("second_activation", Some(spec.activation)));
+        spec.second_activation = Some(s.choice_among("second_activation", Some(spec.activation), &among));
         spec.proportions = proportions(&mut s);
     }
     spec.bias = s.flag("bias", !bump);
@@ -254,16 +266,22 @@ pub fn batch(s: &mut Section) -> BatchSize {
     }
 }
 
+/// Most recording times.
+const MAX_RECORDS: usize = 1_000_000;
+
 fn horizon(root: &mut Section) -> Horizon {
     let Some(mut s) = root.section("horizon", true) else { return Horizon { time: f64::NAN, records: 0 } };
-    let horizon = Horizon { time: s.real("time", None, Allowed::Positive), records: s.count("records", Some(20), 1) };
+    let horizon = Horizon {
+        time: s.real("time", None, Allowed::Positive),
+        records: s.count_within("records", Some(20), 1..=MAX_RECORDS),
+    };
     s.finish();
     horizon
 }
 
 fn widths(root: &mut Section) -> Widths {
     let Some(mut s) = root.section("widths", true) else { return Widths { values: Vec::new(), seeds: 0 } };
-    let widths = Widths { values: s.counts("values", 1), seeds: s.count("seeds", Some(10), 1) };
+    let widths = Widths { values: s.counts("values", 1), seeds: s.count_within("seeds", Some(10), 1..=MAX_SEEDS) };
     s.require_increasing("values", &widths.values, "widths");
     s.finish();
     widths
@@ -313,34 +331,31 @@ fn reference(root: &mut Section, precision: Precision) -> Reference {
     spec
 }
 
+/// Most nodes of an axis of a grid, whose density has the square of this number of values.
+pub const MAX_NODES: usize = 1 << 16;
+
 fn grid(mut s: Section) -> GridSpec {
     let (low, high) = s.interval();
     let grid = GridSpec {
         low,
         high,
         momentum: s.real("momentum", None, Allowed::Positive),
-        nodes: s.count("nodes", Some(256), 64),
+        nodes: s.count_within("nodes", Some(256), 64..=MAX_NODES),
         step: s.real("step", None, Allowed::Positive),
     };
-    require_grid_nodes(&s, grid.nodes);
     s.finish();
     grid
 }
 
-/// Adds an error where `nodes` is not a multiple of 32: the grid with half the nodes must have a multiple of 16.
-pub fn require_grid_nodes(s: &Section, nodes: usize) {
-    if !nodes.is_multiple_of(32) {
-        let nearest = nodes.next_multiple_of(32);
-        s.reject("nodes", Some(nodes.to_string()), format!("expected a multiple of 32, such as {nearest}"));
-    }
-}
+/// Most iterates of a window of the trajectory map.
+pub const MAX_ITERATES: usize = 100_000;
 
 /// Reads the parameters of the Picard iteration; every key has a default.
 fn picard(section: Option<Section>, precision: Precision) -> PicardSpec {
     let mut spec = PicardSpec::of(precision);
     let Some(mut s) = section else { return spec };
     spec.windows = s.count("windows", Some(spec.windows), 1);
-    spec.iterates = s.count("iterates", Some(spec.iterates), 1);
+    spec.iterates = s.count_within("iterates", Some(spec.iterates), 1..=MAX_ITERATES);
     spec.tolerance = s.real("tolerance", Some(spec.tolerance), Allowed::Between(1e-15, 1e-1));
     s.finish();
     spec

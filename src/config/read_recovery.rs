@@ -1,7 +1,7 @@
 //! Reading an experiment of sparse recovery, and the rules between its keys.
 
 use super::error::KeyErrors;
-use super::read::{name, studies};
+use super::read::{name, seed, studies};
 use super::recovery::*;
 use super::section::{Allowed, Section};
 use super::study::{RecoveryRequirements, Studies, StudyReader};
@@ -24,7 +24,7 @@ pub(super) fn experiment(
     let mut experiment = RecoveryExperiment {
         name,
         title,
-        seed: root.count("seed", Some(1), 0) as u64,
+        seed: seed(&mut root),
         problem: root.section("problem", true).map_or_else(placeholder, |s| problem(s, base)),
         solver: solver(root.section("solver", true)),
         studies: Studies::default(),

@@ -5,6 +5,7 @@ use super::experiment::*;
 use super::validate::require_divides_interval;
 use crate::dynamics::Method;
 use crate::network::Law;
+use crate::number::plain;
 use crate::population::PopulationSpec;
 
 /// The message where three-layer networks are rejected because particles must evolve independently under given
@@ -26,7 +27,7 @@ pub(super) fn routes(e: &Experiment, errors: &KeyErrors) {
         require_windows(e, "reference.picard.windows", value, &[picard.windows], errors);
         if e.precision == Precision::F32 && picard.tolerance < 1e-6 {
             let message = "in single precision iterates differ by about 1e-6 at least: expected at least that";
-            errors.add("reference.picard.tolerance", Some(picard.tolerance.to_string()), message);
+            errors.add("reference.picard.tolerance", Some(plain(picard.tolerance)), message);
         }
     }
     if let Some(grid) = &e.reference.grid {
@@ -50,7 +51,7 @@ pub fn require_windows(e: &Experiment, key: &str, value: Option<String>, windows
                 "expected a number of windows that divides the {} steps of the horizon, horizon.time / reference.step",
                 steps.round()
             );
-            errors.add(key, Some(windows.to_string()), message);
+            errors.add_between(key, Some(windows.to_string()), message, &["horizon.time", "reference.step"]);
         }
     }
 }
@@ -86,7 +87,7 @@ fn reference_grid(e: &Experiment, grid: &GridSpec, errors: &KeyErrors) {
         if e.dynamics.temperature > 0.0 || e.network.start_momentum > 0.0 {
             let message =
                 "momenta stay radial from rest and without noise only: expected temperature and start_momentum 0";
-            reject("dynamics.temperature", Some(e.dynamics.temperature.to_string()), message);
+            reject("dynamics.temperature", Some(plain(e.dynamics.temperature)), message);
         }
         if !e.population.fresh() {
             let message =
@@ -94,8 +95,8 @@ fn reference_grid(e: &Experiment, grid: &GridSpec, errors: &KeyErrors) {
             reject("population.draws", Some("\"fixed\"".into()), message);
         }
         if grid.low != -grid.high {
-            let message = format!("the radial line is even: expected {}", -grid.high);
-            reject("reference.grid.low", Some(grid.low.to_string()), &message);
+            let message = format!("the radial line is even: expected {}", plain(-grid.high));
+            reject("reference.grid.low", Some(plain(grid.low)), &message);
         }
     } else if let Some((_, inputs, _)) = e.shape_hint() {
         let one = e.network.kind == NetworkKind::Bump || (inputs == 1 && !e.network.bias);

@@ -4,7 +4,10 @@
 //! finds the remaining errors. Placeholders are never used: an experiment with errors is not returned.
 
 use super::error::KeyErrors;
+use super::spelling::{Expects, advice};
 use crate::choice::{Choice, quoted};
+use crate::number::plain;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use toml::{Table, Value};
 
@@ -41,7 +44,55 @@ impl Allowed {
             Allowed::Positive => "expected a positive number".into(),
             Allowed::NonNegative => "expected a number that is zero or positive".into(),
             Allowed::Fraction => "expected a number of at least 0 and less than 1".into(),
-            Allowed::Between(low, high) => format!("expected a number strictly between {low} and {high}"),
+            Allowed::Between(low, high) => {
+                format!("expected a number strictly between {} and {}", plain(low), plain(high))
+            }
+        }
+    }
+}
+
+/// Largest whole number of keys without a limit of their own: sums and products of a few of them stay exact, and what is
+/// of this size exceeds the memory of every machine.
+pub const MAX_COUNT: usize = 1_000_000_000_000;
+
+/// What a key accepts, for messages.
+struct Expected {
+    message: String,
+    kind: Expects,
+    /// The whole numbers that are accepted.
+    range: Option<RangeInclusive<usize>>,
+}
+
+impl Expected {
+    fn new(kind: Expects, message: impl Into<String>) -> Self {
+        Expected { message: message.into(), kind, range: None }
+    }
+
+    /// A whole number; where it has no other, `MAX_COUNT` is stated as the limit only for numbers above it.
+    fn whole(range: &RangeInclusive<usize>, message: impl FnOnce(String) -> String) -> Self {
+        let least = format!("whole number of at least {}", range.start());
+        Expected { message: message(least), kind: Expects::Whole, range: Some(range.clone()) }
+    }
+
+    /// The message for a value that is not accepted.
+    fn explain(&self, value: &Value) -> String {
+        let too_large = |value: &Value| match (value, &self.range) {
+            (Value::Integer(number), Some(range)) => usize::try_from(*number).is_ok_and(|n| n > *range.end()),
+            // A whole number beyond 64 bits is no TOML.
+            (Value::String(text), Some(_)) => text.len() > 18 && text.bytes().all(|byte| byte.is_ascii_digit()),
+            (Value::Float(number), Some(range)) => number.fract() == 0.0 && *number > *range.end() as f64,
+            _ => false,
+        };
+        let any = value.as_array().map_or_else(|| too_large(value), |items| items.iter().any(too_large));
+        match &self.range {
+            Some(range) if any => {
+                let (least, most) = (range.start(), range.end());
+                let each = if value.is_array() { "in the list, " } else { "" };
+                format!(
+                    "expected {each}a whole number from {least} to {most}: what is larger would never end or not fit"
+                )
+            }
+            _ => format!("{}{}", self.message, advice(value, self.kind)),
         }
     }
 }
@@ -80,23 +131,23 @@ impl<'p> Section<'p> {
     }
 
     /// The value of a key, parsed by `read`. Where `read` returns `None`, or the key is missing and has no default,
-    /// adds the error `message` and returns `placeholder`.
+    /// adds an error that states what is expected, and returns `placeholder`.
     fn required<T>(
         &mut self,
         key: &str,
         default: Option<T>,
-        message: &str,
+        expected: Expected,
         placeholder: T,
         read: impl Fn(&Value) -> Option<T>,
     ) -> T {
         match (self.take(key), default) {
             (Some(value), _) => read(&value).unwrap_or_else(|| {
-                self.reject(key, Some(value.to_string()), message);
+                self.reject(key, Some(value.to_string()), expected.explain(&value));
                 placeholder
             }),
             (None, Some(default)) => default,
             (None, None) => {
-                self.reject(key, None, format!("missing; {message}"));
+                self.reject(key, None, format!("missing; {}", expected.message));
                 placeholder
             }
         }
@@ -104,7 +155,8 @@ impl<'p> Section<'p> {
 
     /// A real number (NaN where wrong).
     pub fn real(&mut self, key: &str, default: Option<f64>, allowed: Allowed) -> f64 {
-        self.required(key, default, &allowed.message(), f64::NAN, |v| real(v).filter(|&v| allowed.contains(v)))
+        let expected = Expected::new(Expects::Number, allowed.message());
+        self.required(key, default, expected, f64::NAN, |v| real(v).filter(|&v| allowed.contains(v)))
     }
 
     /// A real number, if the key is present.
@@ -112,22 +164,28 @@ impl<'p> Section<'p> {
         self.has(key).then(|| self.real(key, None, allowed))
     }
 
-    /// A whole number of at least `least` (0 where wrong).
+    /// A whole number of at least `least` and at most [`MAX_COUNT`] (0 where wrong), for sizes that the estimate of the
+    /// memory limits. A number on which only the time of a run depends needs a limit: [`Section::count_within`].
     pub fn count(&mut self, key: &str, default: Option<usize>, least: usize) -> usize {
-        let message = format!("expected a whole number of at least {least}");
-        self.required(key, default, &message, 0, |v| count(v).filter(|&v| v >= least))
+        self.count_within(key, default, least..=MAX_COUNT)
     }
 
-    /// A whole number of at least `least`, if the key is present.
+    /// A whole number in a range (0 where wrong).
+    pub fn count_within(&mut self, key: &str, default: Option<usize>, range: RangeInclusive<usize>) -> usize {
+        let expected = Expected::whole(&range, |whole| format!("expected a {whole}"));
+        self.required(key, default, expected, 0, |v| count(v).filter(|v| range.contains(v)))
+    }
+
+    /// A whole number of at least `least` and at most [`MAX_COUNT`], if the key is present.
     pub fn optional_count(&mut self, key: &str, least: usize) -> Option<usize> {
         self.has(key).then(|| self.count(key, None, least))
     }
 
     /// A whole number from `least` to `most`, if the key is present.
     pub fn optional_count_between(&mut self, key: &str, least: usize, most: usize) -> Option<usize> {
-        let message = format!("expected a whole number from {least} to {most}");
+        let expected = Expected::new(Expects::Whole, format!("expected a whole number from {least} to {most}"));
         let read = |v: &Value| count(v).filter(|v| (least..=most).contains(v));
-        self.has(key).then(|| self.required(key, None, &message, 0, read))
+        self.has(key).then(|| self.required(key, None, expected, 0, read))
     }
 
     /// The text at a key, without reading it.
@@ -138,44 +196,51 @@ impl<'p> Section<'p> {
     /// A list of at least one number; empty where wrong.
     pub fn reals(&mut self, key: &str, allowed: Allowed) -> Vec<f64> {
         let message = format!("expected a list such as [0.1, 0.05]; in it, {}", allowed.message());
-        self.list(key, &message, |v| real(v).filter(|&v| allowed.contains(v)))
+        self.list(key, Expected::new(Expects::List, message), |v| real(v).filter(|&v| allowed.contains(v)))
     }
 
-    /// A list of whole numbers of at least `least`; empty where wrong.
+    /// A list of whole numbers of at least `least` and at most [`MAX_COUNT`]; empty where wrong.
     pub fn counts(&mut self, key: &str, least: usize) -> Vec<usize> {
+        let range = least..=MAX_COUNT;
         let message = format!("expected a list of whole numbers of at least {least}, such as [64, 256]");
-        self.list(key, &message, |v| count(v).filter(|&v| v >= least))
+        let expected = Expected { message, kind: Expects::List, range: Some(range.clone()) };
+        self.list(key, expected, |v| count(v).filter(|v| range.contains(v)))
     }
 
     /// A list of strings, possibly empty; empty where wrong.
     pub fn texts(&mut self, key: &str) -> Vec<String> {
-        self.required(key, Some(Vec::new()), "expected a list of names in quotes", Vec::new(), |v| {
+        let expected = Expected::new(Expects::List, "expected a list of names in quotes");
+        self.required(key, Some(Vec::new()), expected, Vec::new(), |v| {
             v.as_array().and_then(|a| a.iter().map(|v| v.as_str().map(String::from)).collect())
         })
     }
 
-    fn list<T: Clone>(&mut self, key: &str, message: &str, read: impl Fn(&Value) -> Option<T>) -> Vec<T> {
-        self.required(key, None, message, Vec::new(), |v| {
+    fn list<T: Clone>(&mut self, key: &str, expected: Expected, read: impl Fn(&Value) -> Option<T>) -> Vec<T> {
+        self.required(key, None, expected, Vec::new(), |v| {
             v.as_array().filter(|a| !a.is_empty()).and_then(|a| a.iter().map(&read).collect())
         })
     }
 
     /// True or false.
     pub fn flag(&mut self, key: &str, default: bool) -> bool {
-        self.required(key, Some(default), "expected true or false", default, Value::as_bool)
+        let expected = Expected::new(Expects::Flag, "expected true or false");
+        self.required(key, Some(default), expected, default, Value::as_bool)
     }
 
     /// Text; empty where wrong.
     pub fn text(&mut self, key: &str, default: Option<&str>) -> String {
-        self.required(key, default.map(String::from), "expected text in quotes", String::new(), |v| {
-            v.as_str().map(String::from)
-        })
+        let expected = Expected::new(Expects::Text, "expected text in quotes");
+        self.required(key, default.map(String::from), expected, String::new(), |v| v.as_str().map(String::from))
     }
 
-    /// A path; empty where wrong.
+    /// A path; empty where wrong. A relative path of the command line is made absolute from the current folder; those of
+    /// a file are returned as they are.
     pub fn path(&mut self, key: &str) -> PathBuf {
-        let message = "expected a path in quotes";
-        self.required(key, None, message, PathBuf::new(), |v| v.as_str().filter(|s| !s.is_empty()).map(PathBuf::from))
+        let expected = Expected::new(Expects::Text, "expected a path in quotes");
+        let read = |v: &Value| v.as_str().filter(|s| !s.is_empty()).map(PathBuf::from);
+        let path = self.required(key, None, expected, PathBuf::new(), read);
+        let replaced = !path.as_os_str().is_empty() && self.errors.is_replaced(&self.name(key));
+        if replaced { std::path::absolute(&path).unwrap_or(path) } else { path }
     }
 
     /// A [`Choice`] by its name; the first where wrong.
@@ -186,16 +251,16 @@ impl<'p> Section<'p> {
     /// One of some values of a [`Choice`], at least one, by its name; the first where wrong.
     pub fn choice_among<T: Choice>(&mut self, key: &str, default: Option<T>, among: &[T]) -> T {
         let names: Vec<&str> = among.iter().map(|choice| choice.name()).collect();
-        let message = format!("expected one of {}", quoted(&names));
-        self.required(key, default, &message, among[0], |v| {
+        let expected = Expected::new(Expects::Text, format!("expected one of {}", quoted(&names)));
+        self.required(key, default, expected, among[0], |v| {
             among.iter().copied().find(|choice| v.as_str() == Some(choice.name()))
         })
     }
 
     /// `"auto"` (`None`, the default) or a real number.
     pub fn auto_or_real(&mut self, key: &str, allowed: Allowed) -> Option<f64> {
-        let message = format!("{}, or \"auto\"", allowed.message());
-        self.required(key, Some(None), &message, None, |v| match v.as_str() {
+        let expected = Expected::new(Expects::Number, format!("{}, or \"auto\"", allowed.message()));
+        self.required(key, Some(None), expected, None, |v| match v.as_str() {
             Some(text) => (text == "auto").then_some(None),
             None => real(v).filter(|&v| allowed.contains(v)).map(Some),
         })
@@ -204,19 +269,21 @@ impl<'p> Section<'p> {
     /// A list of [`Choice`]s by name, each at most once; empty where the key is absent.
     pub fn choices_of<T: Choice + PartialEq>(&mut self, key: &str) -> Vec<T> {
         let message = format!("expected a list of some of {}, each once", quoted(&T::names()));
-        self.required(key, Some(Vec::new()), &message, Vec::new(), |v| {
+        self.required(key, Some(Vec::new()), Expected::new(Expects::List, message), Vec::new(), |v| {
             let one = |v: &Value| T::from_name(v.as_str()?).ok();
             let chosen: Vec<T> = v.as_array()?.iter().map(one).collect::<Option<_>>()?;
             (1..chosen.len()).all(|i| !chosen[..i].contains(&chosen[i])).then_some(chosen)
         })
     }
 
-    /// `"full"` (`None`) or a whole number of at least 1.
+    /// `"full"` (`None`) or a whole number of at least 1 and at most [`MAX_COUNT`].
     pub fn full_or_count(&mut self, key: &str, default: Option<Option<usize>>) -> Option<usize> {
-        self.required(key, default, "expected \"full\" or a whole number of at least 1", None, |v| match v.as_str() {
+        let range = 1..=MAX_COUNT;
+        let expected = Expected::whole(&range, |whole| format!("expected \"full\" or a {whole}"));
+        self.required(key, default, expected, None, |v| match v.as_str() {
             Some("full") => Some(None),
             Some(_) => None,
-            None => count(v).filter(|&v| v >= 1).map(Some),
+            None => count(v).filter(|v| range.contains(v)).map(Some),
         })
     }
 
@@ -265,7 +332,7 @@ impl<'p> Section<'p> {
     pub fn interval(&mut self) -> (f64, f64) {
         let (low, high) = (self.real("low", None, Allowed::Any), self.real("high", None, Allowed::Any));
         if low >= high {
-            self.reject("high", Some(high.to_string()), format!("expected a number above low = {low}"));
+            self.reject("high", Some(plain(high)), format!("expected a number above low = {}", plain(low)));
         }
         (low, high)
     }
@@ -278,6 +345,7 @@ impl<'p> Section<'p> {
                 Some((distance, known)) if distance <= 1 + known.len() / 4 => {
                     format!("unknown key; did you mean '{known}'?")
                 }
+                _ if self.known.is_empty() => "unknown key; this table has no keys".into(),
                 _ => format!("unknown key; known here are {}", self.known.join(", ")),
             };
             self.reject(key, Some(value.to_string()), hint);

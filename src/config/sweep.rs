@@ -2,7 +2,7 @@
 
 use super::experiment::{BatchSize, Dynamics, NetworkSpec};
 use super::read::{batch, name, start, training_method};
-use super::section::{Allowed, Section};
+use super::section::{Allowed, MAX_COUNT, Section};
 use crate::choice::choice;
 use crate::dynamics::Method;
 use crate::network::Start;
@@ -17,6 +17,9 @@ choice! {
         Batch = "batch",
     }
 }
+
+/// Most repetitions of a network.
+pub const MAX_SEEDS: usize = 100_000;
 
 /// A sweep over step or batch size at one width. Each network is compared with the limit of its own particles, so that
 /// the width does not enter.
@@ -43,13 +46,14 @@ impl Sweep {
     pub fn read(mut s: Section) -> Self {
         let over = s.choice_of("over", None);
         let values = s.reals("values", Allowed::Positive);
-        if over == Over::Batch && values.iter().any(|v| v.fract() != 0.0) {
-            s.reject("values", Some(format!("{values:?}")), "expected batch sizes, whole numbers of at least 1");
+        if over == Over::Batch && values.iter().any(|&v| v.fract() != 0.0 || v > MAX_COUNT as f64) {
+            let message = format!("expected batch sizes, whole numbers of at least 1 and at most {MAX_COUNT}");
+            s.reject("values", Some(format!("{values:?}")), message);
         }
         if (1..values.len()).any(|i| values[..i].contains(&values[i])) {
             s.reject("values", Some(format!("{values:?}")), "expected every value once");
         }
-        let (width, seeds) = (s.count("width", None, 1), s.count("seeds", Some(10), 1));
+        let (width, seeds) = (s.count("width", None, 1), s.count_within("seeds", Some(10), 1..=MAX_SEEDS));
         let (batch, step) = match over {
             Over::Step => (Some(batch(&mut s)), None),
             Over::Batch => (None, s.optional_real("step", Allowed::Positive)),
@@ -113,7 +117,7 @@ impl Variant {
             step: s.real("step", Some(dynamics.step), Allowed::Positive),
             friction: s.real("friction", friction, Allowed::NonNegative),
             width: s.count("width", None, 1),
-            seeds: s.count("seeds", Some(4), 1),
+            seeds: s.count_within("seeds", Some(4), 1..=MAX_SEEDS),
             stalls: s.flag("stalls", false),
             start: s.section("start", false).map(|section| start(section, network.kind, network.bias)),
         };

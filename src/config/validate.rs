@@ -8,7 +8,8 @@ use super::routes::routes;
 use super::sweep::Over;
 use crate::choice::names_where;
 use crate::dynamics::Method;
-use crate::network::{Activation, Loss};
+use crate::network::Loss;
+use crate::number::plain;
 use crate::population::FileLabels;
 
 /// Adds an error for every broken rule.
@@ -35,24 +36,46 @@ fn steps(e: &Experiment, errors: &KeyErrors) {
         if key != "reference.step" && friction * step > 1.0 {
             let message = format!(
                 "expected at most 1 / friction = {}, or the momentum 1 - friction step is negative",
-                1.0 / friction
+                plain(1.0 / friction)
             );
-            errors.add(&key, Some(step.to_string()), message);
+            errors.add_between(&key, Some(plain(step)), message, &["dynamics.friction"]);
         }
+    }
+    if e.reference.method.is_adaptive() {
+        require_few_steps(e, "reference.step", e.reference.step, errors);
     }
 }
 
-/// Adds an error where a step does not divide the time between two records.
+/// Most steps of a trajectory: minutes for the smallest network, and days for a large one.
+pub const MAX_STEPS: f64 = 1e8;
+
+/// Adds an error where a trajectory would take more than [`MAX_STEPS`] steps.
+pub fn require_few_steps(e: &Experiment, key: &str, step: f64, errors: &KeyErrors) {
+    let steps = e.horizon.time / step;
+    if steps > MAX_STEPS {
+        let message = format!(
+            "would take {steps:.1e} steps to horizon.time = {}, and a trajectory may take at most {MAX_STEPS:.0e}: expected at least {}",
+            plain(e.horizon.time),
+            plain(e.horizon.time / MAX_STEPS)
+        );
+        errors.add_between(key, Some(plain(step)), message, &["horizon.time"]);
+    }
+}
+
+/// Adds an error where a step does not divide the time between two records, or is too short.
 pub(super) fn require_divides_interval(e: &Experiment, key: &str, step: f64, errors: &KeyErrors) {
     let interval = e.horizon.interval();
     let ratio = interval / step;
     if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 0.5 {
         let nearest = interval / ratio.ceil().max(1.0);
         let message = format!(
-            "expected a step that divides the recording interval horizon.time / horizon.records = {interval}; {nearest} does"
+            "expected a step that divides the recording interval horizon.time / horizon.records = {}; {} does",
+            plain(interval),
+            plain(nearest)
         );
-        errors.add(key, Some(step.to_string()), message);
+        errors.add_between(key, Some(plain(step)), message, &["horizon.time", "horizon.records"]);
     }
+    require_few_steps(e, key, step, errors);
 }
 
 fn variants(e: &Experiment, errors: &KeyErrors) {
@@ -63,18 +86,14 @@ fn variants(e: &Experiment, errors: &KeyErrors) {
         }
         if e.reference.particles > 0 && variant.width > e.reference.particles {
             let message = format!("expected at most reference.particles = {}", e.reference.particles);
-            errors.add(&key("width"), Some(variant.width.to_string()), message);
+            errors.add_between(&key("width"), Some(variant.width.to_string()), message, &["reference.particles"]);
         }
     }
 }
 
-/// Bump neurons need one input, and their activation is defined for them only.
+/// Bump neurons need one input.
 fn bump_neurons(e: &Experiment, errors: &KeyErrors) {
     let bump = e.network.kind == NetworkKind::Bump;
-    if bump != (e.network.activation == Activation::Bump) {
-        let message = "the activation \"bump\" and network.kind = \"bump\" belong together";
-        errors.add("network.activation", None, message);
-    }
     if bump && (e.network.bias || !e.network.fixed_output) {
         let message = "bump neurons have no bias and fixed output weights: expected neither bias nor fixed_output here";
         errors.add("network.kind", Some("\"bump\"".into()), message);
@@ -100,7 +119,8 @@ fn methods(e: &Experiment, errors: &KeyErrors) {
             "the limit of heavy ball is of second order"
         };
         let message = format!("{limit}: expected {}", names_where(solves));
-        errors.add("reference.method", Some(format!("\"{}\"", e.reference.method)), message);
+        let value = Some(format!("\"{}\"", e.reference.method));
+        errors.add_between("reference.method", value, message, &["dynamics.method"]);
     }
 }
 
@@ -109,20 +129,14 @@ fn noise(e: &Experiment, errors: &KeyErrors) {
     if temperature.is_nan() || temperature == 0.0 {
         return;
     }
-    let value = Some(temperature.to_string());
+    let value = Some(plain(temperature));
     if !e.reference.method.takes_noise() {
-        errors.add(
-            "dynamics.temperature",
-            value.clone(),
-            "a positive temperature needs reference.method = \"baoab\" (or the training method itself)",
-        );
+        let message = "a positive temperature needs reference.method = \"baoab\" (or the training method itself)";
+        errors.add_between("dynamics.temperature", value.clone(), message, &["reference.method"]);
     }
     if e.dynamics.method == Method::HeavyBall && e.dynamics.friction == 0.0 {
-        errors.add(
-            "dynamics.friction",
-            Some("0".into()),
-            "a positive temperature needs a positive friction: the noise has variance 2 friction temperature",
-        );
+        let message = "a positive temperature needs a positive friction: the noise has variance 2 friction temperature";
+        errors.add_between("dynamics.friction", Some("0".into()), message, &["dynamics.temperature"]);
     }
     for (i, variant) in e.variants.iter().enumerate() {
         if variant.method == Method::HeavyBall && variant.friction == 0.0 {
@@ -137,13 +151,11 @@ fn noise(e: &Experiment, errors: &KeyErrors) {
     for (key, step) in e.fixed_steps() {
         let ratio = step / tick;
         if (ratio - ratio.round()).abs() > 1e-9 * ratio {
-            errors.add(
-                &key,
-                Some(step.to_string()),
-                format!(
-                    "with noise every step must be a multiple of the finest, {tick}, so that runs share Brownian paths"
-                ),
+            let message = format!(
+                "with noise every step must be a multiple of the finest, {}, so that runs share Brownian paths",
+                plain(tick)
             );
+            errors.add(&key, Some(plain(step)), message);
         }
     }
 }
@@ -153,10 +165,12 @@ fn labels(e: &Experiment, errors: &KeyErrors) {
     let kind = e.population.label_kind();
     match e.network.loss {
         Loss::Logistic if kind != FileLabels::Sign => {
-            errors.add("network.loss", name, "the logistic loss needs labels +-1 (such as population.labels = \"parity\"); expected half-squared or softmax here");
+            let message = "the logistic loss needs labels +-1 (such as population.labels = \"parity\"); expected half-squared or softmax here";
+            errors.add_between("network.loss", name, message, &["population.labels", "population.kind"]);
         }
         Loss::Softmax if kind != FileLabels::Classes => {
-            errors.add("network.loss", name, "the softmax loss needs classes (population.labels = \"classes\"); expected half-squared or logistic here");
+            let message = "the softmax loss needs classes (population.labels = \"classes\"); expected half-squared or logistic here";
+            errors.add_between("network.loss", name, message, &["population.labels", "population.kind"]);
         }
         Loss::HalfSquared | Loss::Logistic | Loss::Softmax => {}
     }
@@ -168,7 +182,7 @@ fn batches(e: &Experiment, errors: &KeyErrors) {
     }
     let message = "a population with draws = \"fresh\" has no full gradient: expected a whole number of draws per step";
     if e.dynamics.batch == BatchSize::Full {
-        errors.add("dynamics.batch", Some("\"full\"".into()), message);
+        errors.add_between("dynamics.batch", Some("\"full\"".into()), message, &["population.draws"]);
     }
     for (sweep, table) in e.sweeps_with_keys() {
         if sweep.over == Over::Step && sweep.batch == Some(BatchSize::Full) {
@@ -188,12 +202,13 @@ fn particles(e: &Experiment, errors: &KeyErrors) {
             "expected at least 4 times the largest width, {}, so that the error of the limit is small compared with the distance of the networks",
             largest.saturating_mul(4)
         );
-        errors.add("reference.particles", Some(particles.to_string()), message);
+        errors.add_between("reference.particles", Some(particles.to_string()), message, &["widths.values"]);
     }
     for (sweep, table) in e.sweeps_with_keys() {
         if sweep.width > particles {
             let message = format!("expected at most reference.particles = {particles}");
-            errors.add(&format!("{table}.width"), Some(sweep.width.to_string()), message);
+            let value = Some(sweep.width.to_string());
+            errors.add_between(&format!("{table}.width"), value, message, &["reference.particles"]);
         }
     }
 }

@@ -26,6 +26,18 @@ pub enum KineticError {
         /// Upper end.
         high: f64,
     },
+    /// A number of nodes that cannot be halved.
+    #[error("{key} = {nodes}: expected a multiple of {divisor}, such as {required}")]
+    Multiple {
+        /// The key of the experiment.
+        key: &'static str,
+        /// Requested number of nodes.
+        nodes: usize,
+        /// The number that it must be a multiple of.
+        divisor: usize,
+        /// A number of nodes that suffices.
+        required: usize,
+    },
     /// Friction contracts the momenta towards zero, which must be inside the box.
     #[error("momentum: [{low}, {high}] does not contain 0 in its interior")]
     ZeroOutside {

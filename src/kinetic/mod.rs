@@ -55,7 +55,7 @@ pub mod transport;
 pub use field::MeanField;
 pub use free_energy::FreeEnergy;
 pub use gibbs::Gibbs;
-pub use grid::{Density, GridAxis, KineticError, PhaseGrid};
+pub use grid::{Density, GridAxis, KineticError, NODE_MULTIPLE, PhaseGrid};
 pub use law::{AtomsError, GridLaw};
 pub use limit::{GridLimit, KineticProblem, PartialSolution};
 pub use radial::{Radial, RadialNodes};

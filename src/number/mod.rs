@@ -1,4 +1,4 @@
-//! Floating-point numbers in JSON, which has neither NaN nor infinities: NaN is written as null, infinities as the texts
+//! Text of floating-point numbers ([`plain`]), and numbers in JSON, which has neither NaN nor infinities: NaN is written as null, infinities as the texts
 //! "inf" and "-inf". Where null means an absent value, in an option, NaN is written as "nan".
 //!
 //! All records and checkpoints are written by [`to_json`] and read by [`from_json`], which apply this to every number
@@ -13,6 +13,12 @@ pub use read::{from_json, from_json_value};
 pub use write::{to_json, to_json_line};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A number for messages and names of files: in digits where it needs few, otherwise with an exponent, such as `1e-300`.
+pub fn plain(value: f64) -> String {
+    let in_digits = value == 0.0 || (1e-5..1e15).contains(&value.abs());
+    if in_digits { value.to_string() } else { format!("{value:e}") }
+}
 
 /// The representation of a number in JSON.
 #[derive(Serialize, Deserialize)]

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use ndarray::Array2;
 
+use super::source::require_capacity;
 use super::table::{RowOrigin, SampleTable};
 use super::{FileLocation, PopulationError};
 
@@ -45,7 +46,12 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<SampleTable, Population
     };
 
     let width = columns.names.len();
-    let (mut x, mut y, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+    // Rows of another width are refused, so that the number of lines determines that of the numbers.
+    let n = rows.clone().count();
+    let needed = (n as u64).saturating_mul(8 * (width as u64 + 1));
+    require_capacity(path, "its numbers in double precision", needed)?;
+    let (mut x, mut y) = (Vec::with_capacity(n * columns.x.len()), Vec::with_capacity(n * columns.y.len()));
+    let mut lines = Vec::with_capacity(n);
     let mut row = Vec::with_capacity(width);
     for (line, text) in rows {
         let found = cells(text).count();
@@ -77,13 +83,15 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<SampleTable, Population
         y.extend(columns.y.iter().map(|&at| row[at]));
         lines.push(line);
     }
-    let (n, d, k) = (lines.len(), columns.x.len(), columns.y.len());
     if n == 0 {
         return Err(PopulationError::Empty { path: path.to_owned() });
     }
+    let shaped = |columns: usize, values| {
+        Array2::from_shape_vec((n, columns), values).expect("every row has the width of the first")
+    };
     Ok(SampleTable {
-        x: Array2::from_shape_fn((n, d), |(i, j)| x[i * d + j]),
-        y: Array2::from_shape_fn((n, k), |(i, j)| y[i * k + j]),
+        x: shaped(columns.x.len(), x),
+        y: shaped(columns.y.len(), y),
         rows: RowOrigin::Lines { lines, y_columns: columns.y.iter().map(|&at| columns.names[at].clone()).collect() },
     })
 }

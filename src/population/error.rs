@@ -1,5 +1,7 @@
 //! The errors of building a population.
 
+use super::npz_file::NpzFault;
+use crate::compute::machine::bytes;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -84,6 +86,29 @@ pub enum PopulationError {
         path: PathBuf,
         /// The error of the decoder.
         source: io::Error,
+    },
+
+    /// The data of a file do not fit into memory.
+    #[error("{}: {what} would take {}: expected at most {}, a quarter of this machine's memory", path.display(), bytes(*needed), bytes(*most))]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The data, in words.
+        what: &'static str,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        most: u64,
+    },
+    /// A compressed file is far larger when unpacked.
+    #[error("{}: its {} unpack to more than {}, which no table of numbers does; if it is meant, unpack the file first", path.display(), bytes(*packed), bytes(*most))]
+    Expands {
+        /// The file.
+        path: PathBuf,
+        /// Bytes of the file.
+        packed: u64,
+        /// Bytes allowed.
+        most: u64,
     },
 
     /// The folder of MNIST does not exist.
@@ -281,55 +306,13 @@ pub enum PopulationError {
         line: usize,
     },
 
-    /// A file is not an `.npz` archive.
-    #[error("{}: not a readable .npz archive", path.display())]
+    /// An `.npz` archive cannot be used.
+    #[error("{}: {source}", path.display())]
     Npz {
         /// The file.
         path: PathBuf,
-        /// The error of the reader.
-        source: ndarray_npy::ReadNpzError,
-    },
-    /// An archive lacks an array.
-    #[error("{}: no array {key}; it holds {}; arrays x and y are needed", path.display(), listed(present))]
-    MissingKey {
-        /// The file.
-        path: PathBuf,
-        /// Name of the missing array.
-        key: &'static str,
-        /// Names of the arrays in the archive.
-        present: Vec<String>,
-    },
-    /// The element type of an array is not supported.
-    #[error("{}: array {key} has dtype {found}: use float64, float32 or an integer type", path.display())]
-    Dtype {
-        /// The file.
-        path: PathBuf,
-        /// Name of the array.
-        key: &'static str,
-        /// Its type descriptor.
-        found: String,
-    },
-    /// The shape of an array is not admissible.
-    #[error("{}: array {key} has shape {found:?}, but must be {requirement}", path.display())]
-    Shape {
-        /// The file.
-        path: PathBuf,
-        /// Name of the array.
-        key: &'static str,
-        /// Its shape.
-        found: Vec<usize>,
-        /// The admissible shapes, in words.
-        requirement: &'static str,
-    },
-    /// The arrays x and y have different numbers of rows.
-    #[error("{}: x has {x_rows} rows but y has {y_rows}: one row of each per sample", path.display())]
-    RowCount {
-        /// The file.
-        path: PathBuf,
-        /// Rows of x.
-        x_rows: usize,
-        /// Rows of y.
-        y_rows: usize,
+        /// The cause.
+        source: NpzFault,
     },
 }
 

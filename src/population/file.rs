@@ -1,17 +1,21 @@
 //! The empirical law of a data file of the user: every row is a sample, with equal probability.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ndarray::s;
 use serde::Serialize;
 
 use super::images::Limit;
-use super::{FileLabels, Population, PopulationError, Sample, SourceFile, Standardise, csv_table, npz_table, source};
+use super::npz_file::NpzFile;
+use super::table::{RowOrigin, SampleTable};
+use super::{
+    FileLabels, Population, PopulationError, Sample, SourceFile, Standardise, csv_table, read_data_file, source,
+};
 
 /// A data file.
 ///
-/// * `.npz`: arrays `x` (n, d) and `y` (n) or (n, K); float64, float32 or integers.
+/// * `.npz`: arrays `x` or `X` (n, d) and `y` (n) or (n, K), of numbers or bool ([`NpzFile`]).
 /// * `.csv`, `.csv.gz`: with a header, columns `x0`, ..., `x{d-1}` and `y` (or `y0`, ..., `y{K-1}`) in any order;
 ///   without one, the last column is y. The first line is a header if none of its cells is a number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,9 +39,9 @@ impl FileSpec {
     pub(super) fn build(&self) -> Result<Population, PopulationError> {
         let path = &self.path;
         let kind = file_kind(path).ok_or_else(|| PopulationError::UnknownKind { path: path.clone() })?;
-        let bytes = source::read(path)?;
+        let bytes = read_data_file(path)?;
         let table = match kind {
-            FileKind::Npz => npz_table::parse(path, &bytes)?,
+            FileKind::Npz => npz_table(path, &bytes)?,
             FileKind::Csv => csv_table::parse(path, &source::decompress(path, &bytes)?)?,
         };
         let (y, labels) = self.labels.apply(path, &table)?;
@@ -56,6 +60,13 @@ impl FileSpec {
     }
 }
 
+/// The table of an archive.
+fn npz_table(path: &Path, bytes: &[u8]) -> Result<SampleTable, PopulationError> {
+    let samples = NpzFile::open(bytes).and_then(|mut file| file.samples());
+    let samples = samples.map_err(|source| PopulationError::Npz { path: path.to_owned(), source })?;
+    Ok(SampleTable { x: samples.x, y: samples.y, rows: RowOrigin::Entries })
+}
+
 /// The format of a data file.
 enum FileKind {
     /// An archive of NumPy arrays.
@@ -65,7 +76,7 @@ enum FileKind {
 }
 
 /// The format of a file, by the extension of its name in lower or upper case.
-fn file_kind(path: &std::path::Path) -> Option<FileKind> {
+fn file_kind(path: &Path) -> Option<FileKind> {
     let name = path.file_name().map(OsStr::to_string_lossy)?.to_ascii_lowercase();
     if name.ends_with(".npz") {
         Some(FileKind::Npz)
@@ -80,6 +91,7 @@ fn file_kind(path: &std::path::Path) -> Option<FileKind> {
 mod tests {
     use super::*;
     use crate::population::{LabelKind, PopulationSpec};
+    use nalgebra::Complex;
     use ndarray::{Array, Array1, Array2, Array3, Dimension, ShapeBuilder, array};
     use ndarray_npy::{NpzWriter, WritableElement};
     use proptest::prelude::*;
@@ -232,8 +244,13 @@ mod tests {
             ("a.csv", text("x0,y0,y1\n1,0,1\n"), Classes, &["2 label columns"]),
             ("a.npz", text("not an archive"), Real, &["a.npz", "archive"]),
             ("a.npz", valid[..valid.len() - 30].to_vec(), Real, &["a.npz", "archive"]),
-            ("a.npz", no_x, Real, &["no array x", "inputs, y"]),
-            ("a.npz", npz(&array![[true], [false]], &y), Real, &["array x has dtype", "|b1", "float64"]),
+            ("a.npz", no_x, Real, &["no array x (or X)", "inputs, y"]),
+            (
+                "a.npz",
+                npz(&array![[Complex::new(0.0, 1.0)], [Complex::new(1.0, 0.0)]], &y),
+                Real,
+                &["x has dtype <c16", "float64"],
+            ),
             ("a.npz", npz(&array![1.0, 2.0], &y), Real, &["array x has shape [2]", "(n, d)"]),
             ("a.npz", npz(&Array2::<f64>::zeros((2, 0)), &y), Real, &["array x has shape [2, 0]"]),
             ("a.npz", npz(&x, &Array3::<f64>::zeros((2, 1, 1))), Real, &["array y has shape [2, 1, 1]"]),

@@ -7,7 +7,7 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::images::{Images, Limit};
-use super::{LabelRule, Population, PopulationError, SourceFile, Standardise, idx, source};
+use super::{LabelRule, Population, PopulationError, SourceFile, Standardise, idx, read_data_file, source};
 
 choice! {
     /// A part of MNIST.
@@ -55,7 +55,7 @@ impl MnistSpec {
     /// images.
     pub(super) fn build(&self) -> Result<Population, PopulationError> {
         let [image_path, label_path] = self.find()?;
-        let (image_bytes, label_bytes) = (source::read(&image_path)?, source::read(&label_path)?);
+        let (image_bytes, label_bytes) = (read_data_file(&image_path)?, read_data_file(&label_path)?);
         let (raw_images, raw_labels) =
             (source::decompress(&image_path, &image_bytes)?, source::decompress(&label_path, &label_bytes)?);
         let ([count, rows, columns], pixels) = idx::parse::<3>(&image_path, &raw_images, "images")?;
@@ -76,6 +76,7 @@ impl MnistSpec {
         }
         let kept = self.limit.first_of(count, &image_path.display().to_string())?;
         let d = rows * columns;
+        source::require_capacity(&image_path, "its images in double precision", 8 * (kept * d) as u64)?;
         Images {
             name: match self.split {
                 Split::Train => "MNIST (train)",

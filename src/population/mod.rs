@@ -17,6 +17,7 @@
 //! | `mixture` | two isotropic Gaussians, their label | any | 1 |
 //! | `line` | scalar inputs, a sum of bumps as target | 1 | 1 |
 
+mod capacity;
 mod csv_table;
 mod digits;
 mod error;
@@ -27,7 +28,7 @@ mod labels;
 mod line;
 mod mixture;
 mod mnist;
-mod npz_table;
+pub mod npz_file;
 mod sampler;
 mod source;
 mod standardise;
@@ -49,7 +50,7 @@ pub use line::{InputLaw, LineSpec, TargetBump};
 pub use mixture::MixtureSpec;
 pub use mnist::{MnistSpec, Split};
 pub use sampler::{Draws, Sampler};
-pub use source::SourceFile;
+pub use source::{SourceFile, read_data_file};
 pub use standardise::{Standardisation, Standardise};
 pub use teacher::{Teacher, TeacherActivation, TeacherDirections, TeacherOutputs, TeacherSpec, TeacherSum};
 

@@ -18,7 +18,7 @@ use crate::config::{Experiment, GridSpec, NetworkKind};
 use crate::dynamics::StopReason;
 use crate::kinetic::{
     Density, FeatureTable, GridAxis, GridLimit, KineticConstants, KineticError, KineticProblem, MeanField,
-    PartialSolution, PhaseGrid, Radial,
+    NODE_MULTIPLE, PartialSolution, PhaseGrid, Radial,
 };
 use crate::network::{Law, Loss, Objective};
 use crate::population::PopulationSpec;
@@ -147,13 +147,62 @@ pub fn pose<R: Real>(problem: &Problem<'_, R>, nodes: usize, step: f64) -> Resul
 /// Checks that the equation can be solved on the reference's grid.
 ///
 /// # Errors
-/// A grid that cannot hold the start, or that is too coarse.
+/// As [`check_nodes`], and a grid that cannot hold the start.
 pub fn check<R: Real>(problem: &Problem<'_, R>) -> Result<(), KineticError> {
     let Some(grid) = &problem.experiment.reference.grid else { return Ok(()) };
-    let posed = pose(problem, grid.nodes, grid.step)?;
-    // The grid with half the nodes only has to contain the start.
-    pose(problem, grid.nodes / 2, grid.step)?;
-    posed.equation.start.check_resolution(&posed.equation.field, &posed.equation.constants)
+    check_nodes("reference.grid.nodes", grid.nodes, |nodes| {
+        let posed = pose(problem, nodes, grid.step)?;
+        // The grid with half the nodes only has to contain the start.
+        pose(problem, nodes / 2, grid.step).map_err(of_whole_grid)?;
+        posed.equation.start.check_resolution(&posed.equation.field, &posed.equation.constants)
+    })
+}
+
+/// The error of the grid with half the nodes, with the number of nodes of the whole grid.
+fn of_whole_grid(error: KineticError) -> KineticError {
+    match error {
+        KineticError::Coarse { axis, spacing, what, scale, required } => {
+            KineticError::Coarse { axis, spacing, what, scale, required: required.saturating_mul(2) }
+        }
+        other => other,
+    }
+}
+
+/// Divisor of the number of nodes, of which half must be a multiple of [`NODE_MULTIPLE`].
+const NODE_DIVISOR: usize = 2 * NODE_MULTIPLE;
+
+/// Largest number of nodes that is tried in search of one that is accepted.
+const MAX_TRIED: usize = 4096;
+
+/// Checks a number of nodes, the value of `key`, by `fits`, which poses the problem on a grid.
+///
+/// # Errors
+/// [`KineticError::Multiple`] and [`KineticError::Coarse`], with a number of nodes that `fits` accepts, unless that is
+/// beyond 4096; other errors of `fits`.
+pub fn check_nodes(
+    key: &'static str,
+    nodes: usize,
+    fits: impl Fn(usize) -> Result<(), KineticError>,
+) -> Result<(), KineticError> {
+    let accepted = |mut nodes: usize| {
+        while nodes <= MAX_TRIED {
+            match fits(nodes) {
+                Err(KineticError::Coarse { required, .. }) if required > nodes => nodes = required,
+                _ => break,
+            }
+        }
+        nodes
+    };
+    if !nodes.is_multiple_of(NODE_DIVISOR) {
+        let required = accepted(nodes.next_multiple_of(NODE_DIVISOR));
+        return Err(KineticError::Multiple { key, nodes, divisor: NODE_DIVISOR, required });
+    }
+    fits(nodes).map_err(|error| match error {
+        KineticError::Coarse { axis, spacing, what, scale, required } => {
+            KineticError::Coarse { axis, spacing, what, scale, required: accepted(required) }
+        }
+        other => other,
+    })
 }
 
 /// Computes the limit of a run, or reads a saved solution.

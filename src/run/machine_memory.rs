@@ -1,5 +1,6 @@
 //! The memory of the machine, and the error of runs that need more.
 
+pub use crate::compute::machine::{bytes, machine_memory};
 use std::fmt;
 
 /// Checks that `needed` bytes are available. `parts`, bytes by purpose, and `advice` are included in the error.
@@ -50,17 +51,4 @@ pub struct MemoryShortage {
 
 fn list(parts: &[(&'static str, u64)]) -> String {
     parts.iter().map(|(purpose, size)| format!("{purpose} {}", bytes(*size))).collect::<Vec<_>>().join(", ")
-}
-
-/// The memory of the machine in bytes, or the limit of the control group where that is lower; 0 where it is unknown.
-pub fn machine_memory() -> u64 {
-    let mut system = sysinfo::System::new();
-    system.refresh_memory();
-    let total = system.total_memory();
-    system.cgroup_limits().map_or(total, |limits| limits.total_memory.min(total))
-}
-
-/// Bytes in a readable unit, such as `1.5 GiB`.
-pub fn bytes(n: u64) -> String {
-    indicatif::BinaryBytes(n).to_string()
 }

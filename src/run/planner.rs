@@ -7,6 +7,7 @@ use super::plan::{
 use crate::config::{BatchSize, Experiment, Over, Precision, Route, Sweep, Variant};
 use crate::dynamics::{Method, Scheme};
 use crate::network::Start;
+use crate::number::plain;
 use crate::record::{GroupAxis, GroupsRecord, LimitRun};
 
 impl Plan {
@@ -308,7 +309,7 @@ impl<'a> Planner<'a> {
         };
         let same = earlier.iter().filter(|g| g.name == stem || g.name.starts_with(&format!("{stem}-"))).count();
         let name = if same == 0 { stem } else { format!("{stem}-{}", same + 1) };
-        let row = |v: &f64| (0..sweep.seeds).map(|s| format!("{name}-{v}-s{s}")).collect();
+        let row = |&v: &f64| (0..sweep.seeds).map(|s| format!("{name}-{}-s{s}", plain(v))).collect();
         Group {
             axis: if sweep.over == Over::Step { GroupAxis::Step } else { GroupAxis::Batch },
             values: sweep.values.clone(),

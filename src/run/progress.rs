@@ -1,6 +1,8 @@
 //! Progress reports: a bar on a terminal, otherwise lines at intervals.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -47,7 +49,7 @@ impl Progress {
         let fraction = (state.0 / self.total).min(1.0);
         self.bar.set_position((fraction * UNITS) as u64);
         if self.lines && state.1.elapsed() >= LINE_EVERY {
-            eprintln!("{}: {:.0}%", self.name, 100.0 * fraction);
+            note(format!("{}: {:.0}%", self.name, 100.0 * fraction));
             state.1 = Instant::now();
         }
     }
@@ -58,4 +60,9 @@ impl Progress {
         self.bar.finish_and_clear();
         seconds
     }
+}
+
+/// Writes a line to standard error. A reader that has gone away does not end the run.
+pub fn note(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }

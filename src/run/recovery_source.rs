@@ -2,7 +2,7 @@
 
 use super::context::RunError;
 use crate::config::{MnistSignals, ProblemSpec, RecoveryExperiment};
-use crate::population::{LabelRule, MnistSpec, PopulationError, PopulationSpec, SourceFile, Standardise};
+use crate::population::{LabelRule, MnistSpec, PopulationSpec, SourceFile, Standardise, read_data_file};
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
 use crate::sparse::recovery::{SampleLoss, SparseProblem, read_problem};
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ impl ProblemSource {
                 images(signals, count.unwrap_or(1).max(1))
             }
             ProblemSpec::File { path, loss } => {
-                let bytes = std::fs::read(path).map_err(|source| PopulationError::Io { path: path.clone(), source })?;
+                let bytes = read_data_file(path)?;
                 let file = SourceFile::of(path, &bytes);
                 Ok(ProblemSource::File { path: path.clone(), bytes, loss: *loss, file })
             }

@@ -7,6 +7,7 @@ use super::machine_memory::bytes;
 use super::memory::{self, MemoryEstimate};
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
+use super::progress::note;
 use super::study::{Registry, TrainingSubject, studies_of};
 use super::training::{self, Trained};
 use super::{grid_limit, routes, sanity};
@@ -53,7 +54,7 @@ pub fn run(
         Opening::Complete(report) => return Ok(report),
     };
     if !options.quiet {
-        eprintln!("memory: about {}", bytes(estimate.total()));
+        note(format!("memory: about {}", bytes(estimate.total())));
     }
     let memory = json(serde_json::to_value(estimate));
     let mut manifest = lifecycle::manifest(RunKind::Training, resolved, experiment.seed, data, memory, earlier);

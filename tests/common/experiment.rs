@@ -108,6 +108,7 @@ impl Run {
             resume: false,
             accept_revision: false,
             quiet: true,
+            figures: true,
         };
         let experiment = AnyExperiment::Training(Box::new(experiment.clone()));
         match widelimit::run_experiment(&experiment, &options, &AtomicBool::new(false)) {

@@ -248,10 +248,10 @@ fn problems_from_files() {
     let nan = ndarray::array![[1.0, 0.0, 2.0], [0.0, f64::NAN, 1.0]].into_dyn();
     for (arrays, words) in [
         (vec![("X", x.clone())], ["a.npz: no array y", "the archive holds X"]),
-        (vec![("x", x.clone()), ("y", vector(&[1.0, 2.0]))], ["no array X", "w_star"]),
+        (vec![("x", x.clone()), ("z", vector(&[1.0, 2.0]))], ["no array y", "w_star"]),
         (vec![("X", vector(&[1.0])), ("y", vector(&[1.0]))], ["array X has shape [1]", "(n, d)"]),
-        (vec![("X", x.clone()), ("y", x.clone())], ["array y has shape [2, 3]", "one axis"]),
-        (vec![("X", x.clone()), ("y", vector(&[1.0]))], ["y has 1", "expected 2"]),
+        (vec![("X", x.clone()), ("y", x.clone())], ["array y has shape [2, 3]", "(n, 1)"]),
+        (vec![("X", x.clone()), ("y", vector(&[1.0]))], ["X has 2 rows", "y has 1"]),
         (vec![("X", nan), ("y", vector(&[1.0, 2.0]))], ["array X, row 1, column 1", "NaN"]),
         (vec![("X", x.clone()), ("y", vector(&[1.0, 2.0])), ("w0", vector(&[1.0]))], ["w0 has 1", "expected 3"]),
     ] {

@@ -1,68 +1,57 @@
 //! Problems from a file.
 
 use super::{RecoveryError, SampleLoss, SparseProblem};
+use crate::population::npz_file::{NpzFault, NpzFile, NpzSamples};
 use faer::Mat;
-use ndarray::{ArrayD, IxDyn, OwnedRepr};
-use ndarray_npy::{NpzReader, ReadNpyError, ReadNpzError};
-use std::io::Cursor;
 use std::path::Path;
 
-/// The problem in an `.npz` archive (its bytes): `X` (n, d), `y` (n), and optionally `w_star` (d) and `w0` (d); float64
-/// or float32.
+/// The problem in an `.npz` archive (its bytes): `X` or `x` (n, d), `y` (n) or (n, 1), and optionally `w_star` and `w0`,
+/// (d) or (d, 1); of numbers or bool, as [`NpzFile`] reads them.
 ///
 /// # Errors
 /// [`RecoveryError::File`] for a damaged archive, missing arrays, other types, shapes that do not match and values that
 /// are not finite.
 pub fn read_problem(path: &Path, bytes: &[u8], loss: SampleLoss) -> Result<SparseProblem, RecoveryError> {
     let wrong = |message: String| RecoveryError::File { path: path.into(), message };
-    let damaged = |error: ReadNpzError| wrong(format!("not a readable .npz archive: {error}"));
-    let mut archive = NpzReader::new(Cursor::new(bytes)).map_err(damaged)?;
-    let present: Vec<String> =
-        archive.names().map_err(damaged)?.iter().map(|name| name.trim_end_matches(".npy").to_string()).collect();
-    let mut array = |key: &str, axes: usize| -> Result<Option<ArrayD<f64>>, RecoveryError> {
-        if !present.iter().any(|name| name == key) {
-            return Ok(None);
-        }
-        let found = match archive.by_name::<OwnedRepr<f64>, IxDyn>(key) {
-            Err(ReadNpzError::Npy(ReadNpyError::WrongDescriptor(_))) => {
-                match archive.by_name::<OwnedRepr<f32>, IxDyn>(key) {
-                    Err(ReadNpzError::Npy(ReadNpyError::WrongDescriptor(dtype))) => {
-                        return Err(wrong(format!("array {key} has dtype {dtype}: expected float64 or float32")));
-                    }
-                    other => other.map(|array| array.mapv(f64::from)),
-                }
-            }
-            other => other,
-        };
-        let found = found.map_err(damaged)?;
-        if found.ndim() != axes {
-            let shape = if axes == 2 { "(n, d), one row per sample" } else { "one axis" };
-            return Err(wrong(format!("array {key} has shape {:?}: expected {shape}", found.shape())));
-        }
-        Ok(Some(found))
-    };
-    let missing = |key: &str| {
-        wrong(format!(
-            "no array {key}; the archive holds {}; arrays X and y are required, w_star and w0 are optional",
-            present.join(", ")
-        ))
-    };
-    let x = array("X", 2)?.ok_or_else(|| missing("X"))?;
-    let y = array("y", 1)?.ok_or_else(|| missing("y"))?;
-    let (truth, start) = (array("w_star", 1)?, array("w0", 1)?);
-    let flat = |array: ArrayD<f64>| array.iter().copied().collect::<Vec<f64>>();
-    let (n, d) = (x.shape()[0], x.shape()[1]);
-    let named = |error: RecoveryError| match error {
-        // The position in the design is reported as row and column.
-        RecoveryError::NotFinite { name: "x", index, value } => {
-            wrong(format!("array X, row {}, column {}: {value} is not finite", index / d.max(1), index % d.max(1)))
-        }
+    let fault = |fault: NpzFault| match fault {
+        NpzFault::Missing { .. } => wrong(format!("{fault}; w_star and w0 are optional")),
         other => wrong(other.to_string()),
     };
-    let xt = Mat::from_fn(d, n, |j, i| x[[i, j]]);
-    let problem = SparseProblem::new(xt, flat(y), loss, truth.map(flat)).map_err(named)?;
+    let mut file = NpzFile::open(bytes).map_err(fault)?;
+    let NpzSamples { x, y } = file.samples().map_err(fault)?;
+    if y.ncols() != 1 {
+        return Err(wrong(format!("array y has shape {:?}: expected (n) or (n, 1)", y.shape())));
+    }
+    let (truth, start) = (file.vector("w_star").map_err(fault)?, file.vector("w0").map_err(fault)?);
+    let named = |error: RecoveryError| wrong(error.to_string());
+    let xt = Mat::from_fn(x.ncols(), x.nrows(), |j, i| x[[i, j]]);
+    let problem = SparseProblem::new(xt, y.into_raw_vec_and_offset().0, loss, truth).map_err(named)?;
     match start {
-        Some(start) => problem.with_start(flat(start)).map_err(named),
+        Some(start) => problem.with_start(start).map_err(named),
         None => Ok(problem),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, ShapeBuilder, array};
+    use ndarray_npy::NpzWriter;
+    use std::io::Cursor;
+
+    /// Integer inputs in Fortran order, booleans as (n, 1) and a truth as (d, 1) are read as by populations.
+    #[test]
+    fn arrays_of_any_numbers() {
+        let mut x = Array2::<i16>::zeros((2, 3).f());
+        x.assign(&array![[1, 0, 2], [0, -3, 1]]);
+        let mut writer = NpzWriter::new_compressed(Cursor::new(Vec::new()));
+        writer.add_array("x", &x).unwrap();
+        writer.add_array("y", &array![[true], [false]]).unwrap();
+        writer.add_array("w_star", &array![[0_u8], [1], [0]]).unwrap();
+        let bytes = writer.finish().unwrap().into_inner();
+        let problem = read_problem(Path::new("a.npz"), &bytes, SampleLoss::Logistic).unwrap();
+        assert_eq!((problem.samples(), problem.unknowns()), (2, 3));
+        assert_eq!((problem.design()[(1, 1)], problem.design()[(2, 0)]), (-3.0, 2.0));
+        assert_eq!(problem.truth().unwrap(), [0.0, 1.0, 0.0]);
     }
 }

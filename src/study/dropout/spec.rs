@@ -46,7 +46,7 @@ impl StudyKind<Experiment> for Dropout {
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
         let dropout = Dropout {
             kept: if s.has("kept") { s.counts("kept", 1) } else { Vec::new() },
-            draws: s.count("draws", Some(100), 10),
+            draws: s.count_within("draws", Some(100), 10..=1_000_000),
             greedy_up_to: s.count("greedy_up_to", Some(512), 0),
         };
         s.require_increasing("kept", &dropout.kept, "numbers");

@@ -48,7 +48,8 @@ impl StudyKind<Experiment> for Gap {
     const NAME: &'static str = "gap";
 
     fn read(mut s: Section<'_>, experiment: &Experiment) -> Self {
-        let (projections, resamples) = (s.count("projections", Some(32), 1), s.count("resamples", Some(2000), 100));
+        let projections = s.count_within("projections", Some(32), 1..=100_000);
+        let resamples = s.count_within("resamples", Some(2000), 100..=1_000_000);
         let sweep: Vec<Sweep> = s.sections("sweep").into_iter().map(Sweep::read).collect();
         let batch = experiment.dynamics.batch;
         let possible = batch != BatchSize::Full && !experiment.population.fresh();

@@ -3,13 +3,15 @@
 use crate::choice::names_where;
 use crate::config::study::StudyTable;
 use crate::config::{
-    Allowed, BatchSize, Experiment, KeyErrors, NEEDS_INDEPENDENT_UNITS, NetworkKind, Section, require_grid_nodes,
+    Allowed, BatchSize, Experiment, KeyErrors, MAX_NODES, NEEDS_INDEPENDENT_UNITS, NetworkKind, Section,
+    require_few_steps,
 };
 use crate::dynamics::Method;
 use crate::network::Law;
+use crate::number::plain;
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
-use crate::run::grid_limit::{Discretisation, pose_neurons};
+use crate::run::grid_limit::{Discretisation, check_nodes, pose_neurons};
 use crate::run::memory::grid_solution_bytes;
 use crate::run::problem::Problem;
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
@@ -76,11 +78,14 @@ impl StudyTable<Experiment> for Kinetic {
         if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 1.5 || ratio.round() as usize % 2 == 1 {
             let nearest = e.horizon.interval() / (2.0 * (ratio / 2.0).ceil().max(1.0));
             let message = format!(
-                "expected a step of which an even number makes horizon.time / horizon.records = {}, as it is also doubled; {nearest} does",
-                e.horizon.interval()
+                "expected a step of which an even number makes horizon.time / horizon.records = {}, as it is also doubled; {} does",
+                plain(e.horizon.interval()),
+                plain(nearest)
             );
-            errors.add("kinetic.step", Some(self.step.to_string()), message);
+            let others = ["horizon.time", "horizon.records"];
+            errors.add_between("kinetic.step", Some(plain(self.step)), message, &others);
         }
+        require_few_steps(e, "kinetic.step", self.step, errors);
         if !self.frictions.is_empty() && e.dynamics.temperature == 0.0 {
             let message =
                 "rates of approach are those of the free energy: expected a positive dynamics.temperature, or none";
@@ -104,8 +109,10 @@ impl Study<Experiment> for Kinetic {
     }
 
     fn check(&self, problem: &Problem<'_, f64>) -> Result<(), RunError> {
-        let kinetic = pose_neurons(problem, &self.grid(self.nodes, self.step))?;
-        Ok(kinetic.start.check_resolution(&kinetic.field, &kinetic.constants)?)
+        Ok(check_nodes("kinetic.nodes", self.nodes, |nodes| {
+            let kinetic = pose_neurons(problem, &self.grid(nodes, self.step))?;
+            kinetic.start.check_resolution(&kinetic.field, &kinetic.constants)
+        })?)
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
@@ -122,13 +129,12 @@ impl StudyKind<Experiment> for Kinetic {
             low,
             high,
             momentum: s.real("momentum", None, Allowed::Positive),
-            nodes: s.count("nodes", Some(256), 64),
+            nodes: s.count_within("nodes", Some(256), 64..=MAX_NODES),
             step: s.real("step", None, Allowed::Positive),
-            particles: s.count("particles", Some(1_000_000), 0),
-            clouds: s.count("clouds", Some(16), 4),
+            particles: s.count_within("particles", Some(1_000_000), 0..=1_000_000_000),
+            clouds: s.count_within("clouds", Some(16), 4..=100_000),
             frictions: if s.has("frictions") { s.reals("frictions", Allowed::Positive) } else { Vec::new() },
         };
-        require_grid_nodes(&s, kinetic.nodes);
         s.require_increasing("frictions", &kinetic.frictions, "frictions");
         s.finish();
         kinetic

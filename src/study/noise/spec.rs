@@ -42,7 +42,7 @@ impl StudyKind<RecoveryExperiment> for NoiseSensitivity {
     fn read(mut s: Section<'_>, _: &RecoveryExperiment) -> Self {
         let snr_db = if s.has("snr_db") { s.reals("snr_db", Allowed::Any) } else { vec![10.0, 20.0, 30.0, 40.0, 60.0] };
         s.require_increasing("snr_db", &snr_db, "numbers");
-        let noise = NoiseSensitivity { snr_db, problems: s.count("problems", Some(20), 1) };
+        let noise = NoiseSensitivity { snr_db, problems: s.count_within("problems", Some(20), 1..=100_000) };
         s.finish();
         noise
     }

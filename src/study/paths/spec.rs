@@ -1,7 +1,8 @@
 //! The table `[paths]`.
 
 use crate::config::study::StudyTable;
-use crate::config::{Allowed, BatchSize, Experiment, KeyErrors, Section, batch};
+use crate::config::{Allowed, BatchSize, Experiment, KeyErrors, MAX_SEEDS, MAX_STEPS, Section, batch};
+use crate::number::plain;
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
@@ -44,7 +45,7 @@ pub struct Bezier {
 impl Bezier {
     fn read(mut s: Section<'_>) -> Self {
         let bezier = Bezier {
-            steps: s.count("steps", Some(300), 0),
+            steps: s.count_within("steps", Some(300), 0..=MAX_STEPS as usize),
             step: s.real("step", Some(0.2), Allowed::Positive),
             friction: s.real("friction", Some(1.0), Allowed::NonNegative),
             batch: if s.has("batch") { batch(&mut s) } else { BatchSize::Size(100) },
@@ -53,9 +54,9 @@ impl Bezier {
         if bezier.friction * bezier.step > 1.0 {
             let message = format!(
                 "expected at most 1 / step = {}, or the momentum 1 - friction step is negative",
-                1.0 / bezier.step
+                plain(1.0 / bezier.step)
             );
-            s.reject("friction", Some(bezier.friction.to_string()), message);
+            s.reject("friction", Some(plain(bezier.friction)), message);
         }
         s.finish();
         bezier
@@ -77,7 +78,7 @@ impl StudyTable<Experiment> for Paths {
         if e.widths.seeds > 0 && 2 * self.pairs > e.widths.seeds {
             let message =
                 format!("expected at most half of widths.seeds = {}, as a network is in one pair only", e.widths.seeds);
-            errors.add("paths.pairs", Some(self.pairs.to_string()), message);
+            errors.add_between("paths.pairs", Some(self.pairs.to_string()), message, &["widths.seeds"]);
         }
         for name in &self.variants {
             let known = e.variants.iter().find(|variant| variant.name == *name);
@@ -88,7 +89,7 @@ impl StudyTable<Experiment> for Paths {
                 }
                 Some(_) => continue,
             };
-            errors.add("paths.variants", Some(format!("\"{name}\"")), message);
+            errors.add_between("paths.variants", Some(format!("\"{name}\"")), message, &["widths.values", "variants"]);
         }
     }
 }
@@ -116,9 +117,9 @@ impl StudyKind<Experiment> for Paths {
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
         let paths = Paths {
-            pairs: s.count("pairs", Some(4), 1),
-            halves: s.count("halves", Some(16), 0),
-            points: s.count("points", Some(9), 3),
+            pairs: s.count_within("pairs", Some(4), 1..=MAX_SEEDS),
+            halves: s.count_within("halves", Some(16), 0..=1_000_000),
+            points: s.count_within("points", Some(9), 3..=100_000),
             match_up_to: s.count("match_up_to", Some(1024), 0),
             variants: s.texts("variants"),
             bezier: s.section("bezier", false).map(Bezier::read),

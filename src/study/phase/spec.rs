@@ -57,7 +57,7 @@ impl StudyKind<RecoveryExperiment> for PhaseDiagram {
         let (n_over_d, k_over_n) = (s.reals("n_over_d", Allowed::Positive), s.reals("k_over_n", Allowed::Positive));
         s.require_increasing("n_over_d", &n_over_d, "numbers");
         s.require_increasing("k_over_n", &k_over_n, "numbers");
-        let phase = PhaseDiagram { n_over_d, k_over_n, problems: s.count("problems", Some(20), 1) };
+        let phase = PhaseDiagram { n_over_d, k_over_n, problems: s.count_within("problems", Some(20), 1..=100_000) };
         s.finish();
         phase
     }

@@ -2,7 +2,7 @@
 
 use crate::config::study::StudyTable;
 use crate::config::{
-    Allowed, Experiment, KeyErrors, NEEDS_INDEPENDENT_UNITS, NetworkKind, PicardSpec, Precision, Section,
+    Allowed, Experiment, KeyErrors, MAX_ITERATES, NEEDS_INDEPENDENT_UNITS, NetworkKind, PicardSpec, Precision, Section,
     require_windows,
 };
 use crate::record::RunFolder;
@@ -63,7 +63,7 @@ impl StudyKind<Experiment> for Picard {
         let study = Picard {
             particles: s.count("particles", Some(experiment.reference.particles), 1),
             windows: if s.has("windows") { s.counts("windows", 1) } else { vec![1, 4] },
-            iterates: s.count("iterates", Some(defaults.iterates), 1),
+            iterates: s.count_within("iterates", Some(defaults.iterates), 1..=MAX_ITERATES),
             tolerance: s.real("tolerance", Some(defaults.tolerance), Allowed::Between(1e-15, 1e-1)),
         };
         s.require_increasing("windows", &study.windows, "numbers");

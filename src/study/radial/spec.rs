@@ -48,7 +48,7 @@ impl StudyKind<Experiment> for RadialReduction {
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
         let study = RadialReduction {
-            particles: s.count("particles", Some(4000), 2),
+            particles: s.count_within("particles", Some(4000), 2..=100_000_000),
             dimensions: if s.has("dimensions") { s.counts("dimensions", 1) } else { Vec::new() },
         };
         s.require_increasing("dimensions", &study.dimensions, "dimensions");

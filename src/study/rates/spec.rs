@@ -28,7 +28,10 @@ impl StudyKind<RecoveryExperiment> for Rates {
     const NAME: &'static str = "rates";
 
     fn read(mut s: Section<'_>, _: &RecoveryExperiment) -> Self {
-        let rates = Rates { trials: s.count("trials", Some(20_000), 100), problems: s.count("problems", Some(10), 1) };
+        let rates = Rates {
+            trials: s.count_within("trials", Some(20_000), 100..=10_000_000),
+            problems: s.count_within("problems", Some(10), 1..=100_000),
+        };
         s.finish();
         rates
     }

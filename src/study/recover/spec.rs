@@ -30,7 +30,7 @@ impl StudyKind<RecoveryExperiment> for Recover {
     const NAME: &'static str = "recover";
 
     fn read(mut s: Section<'_>, _: &RecoveryExperiment) -> Self {
-        let recover = Recover { problems: s.count("problems", Some(20), 1) };
+        let recover = Recover { problems: s.count_within("problems", Some(20), 1..=100_000) };
         s.finish();
         recover
     }
