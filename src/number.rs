@@ -4,6 +4,8 @@
 //! The modules are for the attribute `with` of serde: `number` for an `f64`, [`list`] for a `Vec<f64>`, [`interval`]
 //! for an `Option<(f64, f64)>`. Numbers in strings are also read.
 
+pub mod text;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The representation of a number in JSON.

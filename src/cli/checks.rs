@@ -6,6 +6,7 @@ use serde::Deserialize;
 use std::path::Path;
 use std::process::ExitCode;
 use widelimit::analysis::verdict::{Check, Verdict};
+use widelimit::number::text::measured;
 use widelimit::record::{RunFolder, Status};
 
 /// The status in a manifest, which run folders of every format have.
@@ -36,7 +37,8 @@ pub fn table(checks: &[Check]) -> Table {
         table.set_width(DEFAULT_WIDTH);
     }
     for check in checks {
-        let interval = check.interval.map(|(low, high)| format!("\n[{low:.3}, {high:.3}]")).unwrap_or_default();
+        let interval =
+            check.interval.map(|(low, high)| format!("\n[{}, {}]", measured(low), measured(high))).unwrap_or_default();
         let verdict = Cell::new(check.verdict.to_string());
         let mut statement = check.statement.clone();
         if check.verdict != Verdict::Holds {
@@ -45,20 +47,10 @@ pub fn table(checks: &[Check]) -> Table {
         table.add_row([
             Cell::new(&check.name),
             Cell::new(statement),
-            Cell::new(format!("{}{interval}", short(check.measured))),
-            Cell::new(check.expected.map(short).unwrap_or_default()),
+            Cell::new(format!("{}{interval}", measured(check.measured))),
+            Cell::new(check.expected.map(measured).unwrap_or_default()),
             if check.verdict == Verdict::Holds { verdict } else { verdict.add_attribute(Attribute::Bold) },
         ]);
     }
     table
-}
-
-/// A number in short notation.
-fn short(value: f64) -> String {
-    match value.abs() {
-        size if size.is_nan() => "-".into(),
-        0.0 => "0".into(),
-        size if (1e-3..1e4).contains(&size) => format!("{value:.3}"),
-        _ => format!("{value:.2e}"),
-    }
 }
