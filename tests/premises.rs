@@ -96,7 +96,7 @@ fn study_checks(e: &Experiment, study: &str, value: impl Fn(&Plan, &Trajectory, 
     }
     let folder = tempfile::tempdir().unwrap();
     let (folder, interrupt) = (RunFolder::plain(folder.path()), AtomicBool::new(false));
-    let context = RunContext { folder: &folder, interrupt: &interrupt, quiet: true };
+    let context = RunContext::new(&folder, &interrupt, true).unwrap();
     let (_, found) = studies_of(REGISTRY.training, e).find(|(name, _)| *name == study).unwrap();
     let subject = TrainingSubject { problem: &problem, plan: &plan, trained: &trained };
     let Outcome::Complete(found) = found.run(subject, &context).unwrap() else { panic!("interrupted") };

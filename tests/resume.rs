@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::experiment::{TINY, files, in_order, json};
+use common::experiment::{TINY, files, json};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -164,9 +164,6 @@ fn manifest(run: &Path) -> Value {
 fn contents(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = files(run);
     all.retain(|name, _| name != "manifest.json" && name != ".lock" && !temporary(name));
-    for (_, bytes) in all.iter_mut().filter(|(name, _)| name.ends_with(".pdf")) {
-        *bytes = in_order(bytes);
-    }
     all
 }
 

@@ -7,6 +7,7 @@ use super::estimate::Estimate;
 use super::quantile::quantile;
 use crate::choice::choice;
 use crate::compute::rng::{Role, stream};
+use crate::number::text::measured;
 use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -251,7 +252,7 @@ pub enum FitFailure {
         rows: usize,
     },
     /// The points give a slope, but fewer than two of them have a second seed, so that there is no interval.
-    #[error("slope {slope} from single seeds: an interval needs at least 2 seeds at 2 abscissae")]
+    #[error("slope {} from single seeds: an interval needs at least 2 seeds at 2 abscissae", measured(*.slope))]
     OneSeed {
         /// Slope through all usable points.
         slope: f64,

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use widelimit::analysis::family::LEVEL;
 use widelimit::analysis::verdict::{Check, Section, Verdict};
+use widelimit::number::text::measured;
 use widelimit::record::{RunFolder, RunKind};
 
 /// Prints the checks of a run; exit status 1 where one fails.
@@ -94,7 +95,7 @@ fn section_table(checks: &[&Check], joint: bool) -> Table {
     table.set_width(usable_width(table.width()));
     for check in checks {
         let interval = |interval: Option<(f64, f64)>| {
-            interval.map(|(low, high)| format!("[{}, {}]", short(low), short(high))).unwrap_or_default()
+            interval.map(|(low, high)| format!("[{}, {}]", measured(low), measured(high))).unwrap_or_default()
         };
         let verdict = Cell::new(check.verdict.to_string());
         let mut statement = check.statement.clone();
@@ -105,9 +106,9 @@ fn section_table(checks: &[&Check], joint: bool) -> Table {
         let mut cells = vec![
             Cell::new(&check.name),
             Cell::new(statement),
-            Cell::new(format!("{}{own}", short(check.measured))),
+            Cell::new(format!("{}{own}", measured(check.measured))),
             Cell::new(interval(check.joint_interval)),
-            Cell::new(check.expected.map(short).unwrap_or_default()),
+            Cell::new(check.expected.map(measured).unwrap_or_default()),
             if check.verdict == Verdict::Holds { verdict } else { verdict.add_attribute(Attribute::Bold) },
         ];
         if !joint {
@@ -116,16 +117,6 @@ fn section_table(checks: &[&Check], joint: bool) -> Table {
         table.add_row(cells);
     }
     table
-}
-
-/// A number in short notation.
-fn short(value: f64) -> String {
-    match value.abs() {
-        size if size.is_nan() => "-".into(),
-        0.0 => "0".into(),
-        size if (1e-3..1e4).contains(&size) => format!("{value:.3}"),
-        _ => format!("{value:.2e}"),
-    }
 }
 
 #[cfg(test)]

@@ -59,10 +59,9 @@ fn resolve(panel: usize, name: &'static str, axis: &Axis, extent: Extent) -> Res
     let Some((low, high)) = axis.range else {
         return Ok(automatic(scale, extent));
     };
-    let ends = (coordinate(scale, low), coordinate(scale, high));
-    match ends {
-        (Some(a), Some(b)) if b - a > 1e-12 * a.abs().max(b.abs()) => Ok(Domain { scale, low: a, high: b }),
-        _ => {
+    match ends(scale, low, high) {
+        Some((a, b)) => Ok(Domain { scale, low: a, high: b }),
+        None => {
             let (scale, expected) = match scale {
                 Scale::Linear => ("linear", "finite ends, the first below the second"),
                 Scale::Log10 | Scale::Log2 => ("logarithmic", "finite positive ends, the first below the second"),
@@ -70,6 +69,17 @@ fn resolve(panel: usize, name: &'static str, axis: &Axis, extent: Extent) -> Res
             Err(FigureError::Range { panel, axis: name, low, high, scale, expected })
         }
     }
+}
+
+/// The coordinates of the ends of a range; `None` if it is empty or the scale cannot show an end.
+fn ends(scale: Scale, low: f64, high: f64) -> Option<(f64, f64)> {
+    let (a, b) = (coordinate(scale, low)?, coordinate(scale, high)?);
+    (b - a > 1e-12 * a.abs().max(b.abs())).then_some((a, b))
+}
+
+/// Whether a scale can show a range.
+pub(super) fn is_range(scale: Scale, low: f64, high: f64) -> bool {
+    ends(scale, low, high).is_some()
 }
 
 /// The range of an axis from the extent of its data.
@@ -105,7 +115,7 @@ fn include(extent: &mut Extent, u: Option<f64>) {
 /// Extents of the data of a panel, in the coordinates of its scales. A point is included if both its values can be
 /// shown and, where the range of the other axis is fixed, if it lies in that range.
 pub(super) fn extents(panel: &Panel) -> (Extent, Extent) {
-    let (mut ex, mut ey) = (None, None);
+    let (mut ex, mut ey, mut bars) = (None, None, None);
     let in_range = |axis: &Axis, v: f64| axis.range.is_none_or(|(low, high)| (low..=high).contains(&v));
     let mut point = |x: f64, y: f64, ends: &[f64]| {
         if let (Some(u), Some(v)) = (coordinate(panel.x.scale, x), coordinate(panel.y.scale, y)) {
@@ -114,7 +124,7 @@ pub(super) fn extents(panel: &Panel) -> (Extent, Extent) {
             }
             if in_range(&panel.x, x) {
                 include(&mut ey, Some(v));
-                ends.iter().for_each(|&end| include(&mut ey, coordinate(panel.y.scale, end)));
+                ends.iter().for_each(|&end| include(&mut bars, coordinate(panel.y.scale, end)));
             }
         }
     };
@@ -128,7 +138,10 @@ pub(super) fn extents(panel: &Panel) -> (Extent, Extent) {
                 x.iter().zip(y).zip(ends).for_each(|((&x, &y), &(low, high))| point(x, y, &[low, high]));
             }
             Mark::Band { x, low, high, .. } => {
-                x.iter().zip(low).zip(high).for_each(|((&x, &low), &high)| point(x, high, &[low]));
+                x.iter().zip(low).zip(high).for_each(|((&x, &low), &high)| {
+                    point(x, high, &[]);
+                    point(x, low, &[]);
+                });
             }
             // Automatic ranges add margins around tiles too.
             Mark::Tiles { x, y, .. } => {
@@ -140,6 +153,11 @@ pub(super) fn extents(panel: &Panel) -> (Extent, Extent) {
             Mark::VerticalLine { x, .. } => include(&mut lines_x, coordinate(panel.x.scale, *x)),
         }
     }
+    if let (Some((low, high)), Some((below, above))) = (ey, bars) {
+        let reach = longest_bar(panel.y.scale, low, high);
+        include(&mut ey, Some(below.max(low - reach)));
+        include(&mut ey, Some(above.min(high + reach)));
+    }
     for (extent, lines) in [(&mut ex, lines_x), (&mut ey, lines_y)] {
         if let Some((low, high)) = lines {
             include(extent, Some(low));
@@ -147,6 +165,17 @@ pub(super) fn extents(panel: &Panel) -> (Extent, Extent) {
         }
     }
     (ex, ey)
+}
+
+/// Length by which intervals extend an automatic range on either side of the points from `low` to `high`: the points
+/// themselves remain distinguishable. Longer ones leave the frame.
+fn longest_bar(scale: Scale, low: f64, high: f64) -> f64 {
+    let least = match scale {
+        Scale::Linear => low.abs().max(high.abs()),
+        Scale::Log10 => 1.0,
+        Scale::Log2 => 10f64.log2(),
+    };
+    (high - low).max(if least > 0.0 { least } else { f64::INFINITY })
 }
 
 /// Fixes the ranges of all panels to the extent of their common data with margins, per scale.
@@ -214,6 +243,19 @@ mod tests {
         let (x, y) = domains(0, &panel(Axis::linear(""), Axis::log10(""), &[(2.0, 100.0); 3])).unwrap();
         assert_eq!((x.low, x.high), (1.8, 2.2));
         assert_eq!((y.low, y.high), (1.5, 2.5));
+    }
+
+    #[test]
+    fn long_intervals_leave_the_points_distinguishable() {
+        let of = |axis: Axis, ends: (f64, f64)| {
+            let points =
+                Mark::points(vec![1.0, 2.0], vec![1.0, 100.0], Colour::Series(0), crate::figure::Marker::Circle);
+            extents(&Panel::new(Axis::linear(""), axis).with(points.error(vec![ends; 2]))).1
+        };
+        assert_eq!(of(Axis::log10(""), (0.1, 1e3)), Some((-1.0, 3.0)));
+        assert_eq!(of(Axis::log10(""), (1e-30, 1e30)), Some((-2.0, 4.0)));
+        assert_eq!(of(Axis::log10(""), (0.0, f64::INFINITY)), Some((0.0, 2.0)));
+        assert_eq!(of(Axis::linear(""), (-1e6, 150.0)), Some((-99.0, 150.0)));
     }
 
     #[test]

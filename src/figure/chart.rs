@@ -22,7 +22,7 @@ pub struct Figure {
 /// A pair of axes and the marks drawn in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
-    /// Text above the panel, at its left edge.
+    /// Text above the panel, at its left edge, in two lines where one is too short.
     pub title: Option<String>,
     /// The horizontal axis.
     pub x: Axis,
@@ -32,8 +32,10 @@ pub struct Panel {
     pub marks: Vec<Mark>,
     /// Position of the legend, which lists the labels of the marks.
     pub legend: Legend,
-    /// Lines of small text, placed where they cover the least data and not the legend.
+    /// Lines of small text, wrapped to the frame and placed where they cover the least data and not the legend.
     pub notes: Vec<String>,
+    /// Why no data is shown, for a panel without any; `None` for a reason that is derived from the values.
+    pub empty: Option<String>,
     /// Equal units on both axes: automatic ranges are extended, fixed ranges shrink the frame.
     pub equal_aspect: bool,
     /// Whether axes, ticks and their margins are omitted, as around an image.
@@ -62,14 +64,16 @@ pub enum Scale {
     Log2,
 }
 
-/// Position of the legend. Marks of one panel with equal labels share one entry.
+/// Position of the legend. Marks with equal labels share one entry, whose sample shows them side by side; a mark of
+/// which nothing can be seen has no entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Legend {
-    /// Where it covers the least data; an automatic y range is extended upwards if no position is free.
+    /// Where it covers the least data; an automatic y range is extended upwards if no position is free, and a legend
+    /// that has no place in the frame is drawn beside it.
     Automatic,
     /// In this corner, regardless of the data.
     Inside(Corner),
-    /// Beside the panel.
+    /// Beside the panel. The first such legend of a figure lists the labels of the panels with a hidden legend too.
     OutsideRight,
     /// Not drawn.
     Hidden,
@@ -141,7 +145,9 @@ pub struct Stroke {
 }
 
 /// An element of a panel. The arrays of a mark have the length of `x`, except for tiles; a value that is not finite
-/// interrupts a line or a band, and removes a point. Every mark has a label, its entry in the legend, or none.
+/// interrupts a line or a band, and removes a point. A value between two interruptions is drawn as a dot of the line.
+/// The end of an interval or of a band that the axis cannot show is outside the frame. Every mark has a label, its entry
+/// in the legend, or none.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mark {
     /// A polyline through `(x[i], y[i])`.
@@ -262,8 +268,17 @@ impl Figure {
 impl Panel {
     /// An empty panel with an automatic legend.
     pub fn new(x: Axis, y: Axis) -> Self {
-        let (marks, notes) = (Vec::new(), Vec::new());
-        Self { title: None, x, y, marks, legend: Legend::Automatic, notes, equal_aspect: false, bare: false }
+        Self {
+            title: None,
+            x,
+            y,
+            marks: Vec::new(),
+            legend: Legend::Automatic,
+            notes: Vec::new(),
+            empty: None,
+            equal_aspect: false,
+            bare: false,
+        }
     }
 
     /// Adds a mark.
@@ -281,6 +296,12 @@ impl Panel {
     /// Adds a line of small text.
     pub fn note(mut self, line: impl Into<String>) -> Self {
         self.notes.push(line.into());
+        self
+    }
+
+    /// Sets the reason that is given in the middle of the panel if no data can be shown.
+    pub fn if_empty(mut self, reason: impl Into<String>) -> Self {
+        self.empty = Some(reason.into());
         self
     }
 
@@ -315,6 +336,13 @@ impl Axis {
     /// Fixes the range.
     pub fn between(mut self, low: f64, high: f64) -> Self {
         self.range = Some((low, high));
+        self
+    }
+
+    /// Fixes the range to one that was computed; it stays automatic if the scale cannot show it, as for data that are
+    /// constant or not finite.
+    pub fn within(mut self, low: f64, high: f64) -> Self {
+        self.range = super::axis::is_range(self.scale, low, high).then_some((low, high));
         self
     }
 }
@@ -405,6 +433,17 @@ impl Mark {
             *filled = false;
         }
         self
+    }
+
+    /// The colour, of tiles that of the first one; `None` without tiles.
+    pub fn colour(&self) -> Option<Colour> {
+        match self {
+            Self::Line { stroke, .. } | Self::HorizontalLine { stroke, .. } | Self::VerticalLine { stroke, .. } => {
+                Some(stroke.colour)
+            }
+            Self::Points { colour, .. } | Self::Band { colour, .. } | Self::Cloud { colour, .. } => Some(*colour),
+            Self::Tiles { colours, .. } => colours.first().copied(),
+        }
     }
 
     /// The legend entry.

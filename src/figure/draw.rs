@@ -1,12 +1,14 @@
 //! Drawing of panels that have been laid out: marks, axes, texts, legend.
 
-use super::chart::{Colour, Dash, Figure, Mark, Marker, Panel, Scale, Stroke};
+use super::chart::{Colour, Dash, Figure, Mark, Marker, Panel, Stroke};
 use super::error::FigureError;
 use super::font::CAPITAL;
 use super::geometry::{PagePoint, Rect, connected_parts};
-use super::layout::{PAD_PT, PlacedPanel, fitted};
-use super::legend::{self, LEADING, LegendBlock, SAMPLE_GAP_PT, SAMPLE_PT};
+use super::layout::{LINE_STEP_PT, PAD_PT, tick_label_width, x_label_end};
+use super::legend::SAMPLE_PT;
+use super::marks::{band_polygons, data_points, isolated, line_points};
 use super::pen::{Align, Pen};
+use super::placed::{Block, PlacedPanel};
 use super::style::{AXIS_PT, ERROR_PT, LABEL_TEXT_PT, MINOR_TICK_PT, TICK_PT, TICK_TEXT_PT};
 use super::text::Text;
 use plotters::backend::DrawingBackend;
@@ -14,6 +16,12 @@ use plotters::backend::DrawingBackend;
 /// Colour of axes and texts.
 const FOREGROUND: Colour = Colour::Grey(0x1A);
 const BACKGROUND: Colour = Colour::Grey(0xFF);
+/// Diameter of the dot of a single point of a line, relative to the width of the line.
+const ISOLATED: f64 = 2.4;
+/// Length below which a line is drawn as a dot.
+const SHORTEST_PT: f64 = 0.1;
+/// Most samples side by side in one entry of a legend.
+const MOST_SAMPLES: usize = 4;
 
 /// Draws a figure on a canvas of [`super::pen::UNITS`] units per point.
 pub(super) fn figure<B: DrawingBackend>(
@@ -31,13 +39,12 @@ pub(super) fn figure<B: DrawingBackend>(
             draw_mark(&mut pen, mark, at)?;
         }
         draw_axes(&mut pen, panel, at)?;
-        let data = legend::data_points(panel, at);
-        for block in [&at.legend, &at.notes].into_iter().flatten() {
-            draw_block(&mut pen, panel, block, &data)?;
-        }
-        if data.is_empty() {
-            let centre = ((at.frame.left + at.frame.right) / 2.0, (at.frame.top + at.frame.bottom) / 2.0);
-            pen.text(&Text::new("no data")?, TICK_TEXT_PT, centre, Align::Middle, false, Colour::Grey(0x70))?;
+        let data = data_points(panel, at);
+        for (block, rect) in [&at.reason, &at.legend, &at.notes].into_iter().flatten() {
+            if data.iter().any(|&p| rect.contains(p, 1.0)) {
+                pen.rectangle(rect, BACKGROUND, 0.8)?;
+            }
+            draw_block(&mut pen, figure, block, rect)?;
         }
     }
     Ok(())
@@ -47,9 +54,19 @@ fn draw_mark<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, at: &PlacedPanel)
     let frame = &at.frame;
     match mark {
         Mark::Line { x, y, stroke, .. } => {
-            let line: Vec<_> = x.iter().zip(y).map(|(&x, &y)| at.at(x, y)).collect();
+            let line = line_points(at, x, y);
+            let mut single: Vec<PagePoint> = isolated(&line);
             for part in connected_parts(&line, frame) {
-                draw_line(pen, part, stroke)?;
+                // A part whose points are all equal has no length.
+                let length: f64 = part.windows(2).map(|pair| distance(pair[0], pair[1])).sum();
+                if length < SHORTEST_PT {
+                    single.extend(part.first());
+                } else {
+                    draw_line(pen, part, stroke)?;
+                }
+            }
+            for point in single.into_iter().filter(|&p| frame.contains(p, 0.01)) {
+                pen.disc(point, ISOLATED * stroke.width_pt, stroke.colour, 1.0)?;
             }
         }
         Mark::Points { x, y, error, marker: shape, colour, filled, size_pt, .. } => {
@@ -62,7 +79,7 @@ fn draw_mark<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, at: &PlacedPanel)
             }
         }
         Mark::Band { x, low, high, colour, opacity, .. } => {
-            for polygon in legend::band_polygons(at, x, low, high) {
+            for polygon in band_polygons(at, x, low, high) {
                 pen.polygon(&frame.clip_polygon(&polygon), *colour, *opacity)?;
             }
         }
@@ -121,11 +138,16 @@ fn draw_tiles<B: DrawingBackend>(
     Ok(())
 }
 
+fn distance(a: PagePoint, b: PagePoint) -> f64 {
+    (b.0 - a.0).hypot(b.1 - a.1)
+}
+
 fn draw_line<B: DrawingBackend>(pen: &mut Pen<B>, line: Vec<PagePoint>, stroke: &Stroke) -> Result<(), FigureError> {
     pen.line(line, stroke.colour, stroke.dash, stroke.width_pt)
 }
 
-/// Draws an error bar; where a logarithmic axis cannot show an end, it extends to the frame without a cap.
+/// Draws an error bar. An end in the frame has a cap; where the bar leaves the frame, also because a logarithmic axis
+/// cannot show its end, an arrow head.
 fn error_bar<B: DrawingBackend>(
     pen: &mut Pen<B>,
     at: &PlacedPanel,
@@ -135,15 +157,15 @@ fn error_bar<B: DrawingBackend>(
     colour: Colour,
 ) -> Result<(), FigureError> {
     const CAP_PT: f64 = 1.8;
-    for end in [low, high] {
-        let logarithmic = at.y.scale != Scale::Linear;
-        let below_frame = (logarithmic && end <= 0.0).then_some((centre.0, at.frame.bottom + 1.0));
-        let Some(tip) = at.at(x, end).or(below_frame) else { continue };
-        if let Some((_, b)) = at.frame.clip(centre, tip) {
-            pen.segment(centre, b, colour, ERROR_PT)?;
-            if b == tip || at.frame.contains(tip, 1e-9) {
-                pen.segment((b.0 - CAP_PT, b.1), (b.0 + CAP_PT, b.1), colour, ERROR_PT)?;
-            }
+    for tip in [low, high].into_iter().filter_map(|end| at.end_at(x, end)) {
+        let Some((_, b)) = at.frame.clip(centre, tip) else { continue };
+        pen.segment(centre, b, colour, ERROR_PT)?;
+        if at.frame.contains(tip, 1e-9) {
+            pen.segment((b.0 - CAP_PT, b.1), (b.0 + CAP_PT, b.1), colour, ERROR_PT)?;
+        } else {
+            let back = if tip.1 > centre.1 { -1.5 * CAP_PT } else { 1.5 * CAP_PT };
+            let head = vec![(b.0 - CAP_PT, b.1 + back), b, (b.0 + CAP_PT, b.1 + back)];
+            pen.line(head, colour, Dash::Solid, ERROR_PT)?;
         }
     }
     Ok(())
@@ -208,50 +230,42 @@ fn draw_axes<B: DrawingBackend>(pen: &mut Pen<B>, panel: &Panel, at: &PlacedPane
         pen.segment((x_at(*u), bottom), (x_at(*u), bottom + TICK_PT), FOREGROUND, AXIS_PT)?;
         pen.text(&Text::new(label)?, TICK_TEXT_PT, (x_at(*u), row), Align::Middle, false, FOREGROUND)?;
     }
-    let mut widest = 0.0f64;
+    let widest = at.y_ticks.major.iter().map(|(_, label)| tick_label_width(label)).fold(0.0, f64::max);
     for (u, label) in &at.y_ticks.major {
         let text = Text::new(label)?;
-        widest = widest.max(TICK_TEXT_PT * text.width());
         pen.segment((left, y_at(*u)), (left - TICK_PT, y_at(*u)), FOREGROUND, AXIS_PT)?;
         pen.text(&text, TICK_TEXT_PT, (left - tick, y_at(*u) + half), Align::End, false, FOREGROUND)?;
     }
 
-    let mut end = at.cell.right;
     let row = row + 0.25 * TICK_TEXT_PT + PAD_PT + 0.9 * LABEL_TEXT_PT;
     if let Some(factor) = &at.x_ticks.factor {
-        let text = Text::new(factor)?;
-        pen.text(&text, TICK_TEXT_PT, (right, row), Align::End, false, FOREGROUND)?;
-        end = right - TICK_TEXT_PT * text.width() - 4.0;
+        pen.text(&Text::new(factor)?, TICK_TEXT_PT, (right, row), Align::End, false, FOREGROUND)?;
     }
     if let Some(factor) = &at.y_ticks.factor {
         pen.text(&Text::new(factor)?, TICK_TEXT_PT, (left, top - 0.8 * TICK_TEXT_PT), Align::Start, false, FOREGROUND)?;
     }
-    let (text, size) = fitted(&panel.x.label, LABEL_TEXT_PT, end - at.cell.left)?;
-    let middle = centred(left, right, at.cell.left, end, size * text.width());
-    pen.text(&text, size, (middle, row), Align::Middle, false, FOREGROUND)?;
-
-    let (text, size) = fitted(&panel.y.label, LABEL_TEXT_PT, at.cell.bottom - at.cell.top)?;
-    let middle = centred(top, bottom, at.cell.top, at.cell.bottom, size * text.width());
-    pen.text(
-        &text,
-        size,
-        (left - tick - widest - PAD_PT - 0.25 * LABEL_TEXT_PT, middle),
-        Align::Middle,
-        true,
-        FOREGROUND,
-    )?;
-
+    for (i, text) in at.x_label.iter().enumerate() {
+        let middle = centred(left, right, at.cell.left, x_label_end(at), LABEL_TEXT_PT * text.width());
+        let place = (middle, row + LINE_STEP_PT * i as f64);
+        pen.text(text, LABEL_TEXT_PT, place, Align::Middle, false, FOREGROUND)?;
+    }
+    let column = left - tick - widest - PAD_PT - 0.25 * LABEL_TEXT_PT;
+    for (i, text) in at.y_label.iter().rev().enumerate() {
+        let middle = centred(top, bottom, at.cell.top, at.cell.bottom, LABEL_TEXT_PT * text.width());
+        let place = (column - LINE_STEP_PT * i as f64, middle);
+        pen.text(text, LABEL_TEXT_PT, place, Align::Middle, true, FOREGROUND)?;
+    }
     draw_title(pen, panel, at)
 }
 
 /// Draws the title above a frame, at its left edge.
 fn draw_title<B: DrawingBackend>(pen: &mut Pen<B>, panel: &Panel, at: &PlacedPanel) -> Result<(), FigureError> {
     let Rect { left, top, .. } = at.frame;
-    if let Some(title) = &panel.title {
-        let (text, size) = fitted(title, LABEL_TEXT_PT, at.cell.right - left)?;
-        let shown = at.y_ticks.factor.is_some() && !panel.bare;
-        let row = if shown { 1.9 * TICK_TEXT_PT } else { 0.9 * TICK_TEXT_PT };
-        pen.text(&text, size, (left, top - row), Align::Start, false, FOREGROUND)?;
+    let shown = at.y_ticks.factor.is_some() && !panel.bare;
+    let row = if shown { 1.9 * TICK_TEXT_PT } else { 0.9 * TICK_TEXT_PT };
+    for (i, text) in at.title.iter().rev().enumerate() {
+        let place = (left, top - row - LINE_STEP_PT * i as f64);
+        pen.text(text, LABEL_TEXT_PT, place, Align::Start, false, FOREGROUND)?;
     }
     Ok(())
 }
@@ -263,30 +277,57 @@ fn centred(a: f64, b: f64, least: f64, most: f64, width: f64) -> f64 {
 
 fn draw_block<B: DrawingBackend>(
     pen: &mut Pen<B>,
-    panel: &Panel,
-    (block, rect): &(LegendBlock, Rect),
-    data: &[PagePoint],
+    figure: &Figure,
+    block: &Block,
+    rect: &Rect,
 ) -> Result<(), FigureError> {
-    if data.iter().any(|&p| rect.contains(p, 1.0)) {
-        pen.rectangle(rect, BACKGROUND, 0.8)?;
+    for line in &block.lines {
+        let middle = rect.top + line.middle;
+        let marks: Vec<&Mark> = line.marks.iter().map(|&(panel, mark)| &figure.panels[panel].marks[mark]).collect();
+        draw_samples(pen, &marks, rect.left + line.left, middle)?;
+        let place = (rect.left + line.text_left, middle + CAPITAL * block.size_pt / 2.0);
+        pen.text(&line.text, block.size_pt, place, Align::Start, false, FOREGROUND)?;
     }
-    for (i, (text, marks)) in block.lines.iter().enumerate() {
-        let middle = rect.top + LEADING * block.size_pt * (i as f64 + 0.5);
-        let mut left = rect.left;
-        for &mark in marks {
-            draw_sample(pen, &panel.marks[mark], left, middle)?;
+    Ok(())
+}
+
+/// Draws the sample of an entry of a legend: marks of different kinds over each other, such as a line and its points,
+/// and those of one kind that differ in colour side by side.
+fn draw_samples<B: DrawingBackend>(
+    pen: &mut Pen<B>,
+    marks: &[&Mark],
+    left: f64,
+    middle: f64,
+) -> Result<(), FigureError> {
+    let mut kinds: Vec<Vec<&Mark>> = Vec::new();
+    for &mark in marks {
+        match kinds.iter_mut().find(|kind| std::mem::discriminant(kind[0]) == std::mem::discriminant(mark)) {
+            Some(kind) if kind.iter().any(|known| known.colour() == mark.colour()) => {}
+            Some(kind) => kind.push(mark),
+            None => kinds.push(vec![mark]),
         }
-        if !marks.is_empty() {
-            left += SAMPLE_PT + SAMPLE_GAP_PT;
+    }
+    for kind in kinds {
+        let count = kind.len().min(MOST_SAMPLES);
+        let width = SAMPLE_PT / count as f64;
+        for i in 0..count {
+            // Of more marks than samples, the first, the last and some between are shown.
+            let mark = kind[if count > 1 { i * (kind.len() - 1) / (count - 1) } else { 0 }];
+            let start = left + width * i as f64;
+            draw_sample(pen, mark, (start, start + width), middle)?;
         }
-        pen.text(text, block.size_pt, (left, middle + CAPITAL * block.size_pt / 2.0), Align::Start, false, FOREGROUND)?;
     }
     Ok(())
 }
 
 /// Draws the sample of a mark in a legend.
-fn draw_sample<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, left: f64, middle: f64) -> Result<(), FigureError> {
-    let (right, centre) = (left + SAMPLE_PT, (left + SAMPLE_PT / 2.0, middle));
+fn draw_sample<B: DrawingBackend>(
+    pen: &mut Pen<B>,
+    mark: &Mark,
+    (left, right): (f64, f64),
+    middle: f64,
+) -> Result<(), FigureError> {
+    let centre = ((left + right) / 2.0, middle);
     match mark {
         Mark::Line { stroke, .. } | Mark::HorizontalLine { stroke, .. } | Mark::VerticalLine { stroke, .. } => {
             draw_line(pen, vec![(left, middle), (right, middle)], stroke)
@@ -303,7 +344,7 @@ fn draw_sample<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, left: f64, midd
         Mark::Tiles { colours, .. } => match colours.first() {
             Some(Colour::Heat(_)) => {
                 for i in 0..4 {
-                    let at = |i: usize| left + SAMPLE_PT * i as f64 / 4.0;
+                    let at = |i: usize| left + (right - left) * i as f64 / 4.0;
                     let rect = Rect { left: at(i), top: middle - 3.0, right: at(i + 1), bottom: middle + 3.0 };
                     pen.rectangle(&rect, Colour::Heat((i + 1) as f64 / 4.0), 1.0)?;
                 }
@@ -313,8 +354,8 @@ fn draw_sample<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, left: f64, midd
             None => Ok(()),
         },
         Mark::Cloud { colour, size_pt, .. } => {
-            for (dx, dy) in [(-4.5, 1.2), (-1.5, -1.6), (1.2, 1.5), (4.3, -0.9)] {
-                pen.disc((centre.0 + dx, middle + dy), size_pt.max(1.6), *colour, 0.9)?;
+            for (dx, dy) in [(-0.25, 1.2), (-0.08, -1.6), (0.07, 1.5), (0.24, -0.9)] {
+                pen.disc((centre.0 + dx * (right - left), middle + dy), size_pt.max(1.6), *colour, 0.9)?;
             }
             Ok(())
         }

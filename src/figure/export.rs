@@ -170,5 +170,34 @@ fn with_resolution(png: Vec<u8>) -> Vec<u8> {
 fn pdf(tree: &usvg::Tree) -> Result<Vec<u8>, FigureError> {
     // The tree has 96 units per inch.
     let page = svg2pdf::PageOptions { dpi: 96.0 };
-    svg2pdf::to_pdf(tree, svg2pdf::ConversionOptions::default(), page).map_err(FigureError::Pdf)
+    let pdf = svg2pdf::to_pdf(tree, svg2pdf::ConversionOptions::default(), page).map_err(FigureError::Pdf)?;
+    Ok(with_sorted_resources(pdf))
+}
+
+/// Sorts the entries of the resource dictionaries, which svg2pdf writes in the order of a hash map that differs from
+/// one drawing to the next. The length of the file and the offsets of its objects do not change.
+fn with_sorted_resources(mut pdf: Vec<u8>) -> Vec<u8> {
+    const KINDS: [&[u8]; 6] =
+        [b"/ExtGState <<\n", b"/XObject <<\n", b"/Pattern <<\n", b"/Shading <<\n", b"/Font <<\n", b"/ColorSpace <<\n"];
+    for kind in KINDS {
+        let mut from = 0;
+        while let Some(start) = position(&pdf[from..], kind).map(|at| from + at + kind.len()) {
+            let Some(length) = position(&pdf[start..], b">>") else { break };
+            let entries = &pdf[start..start + length];
+            // The last line holds the indentation of the closing bracket.
+            let end = start + entries.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+            let mut lines: Vec<Vec<u8>> =
+                pdf[start..end].split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+            // In the order in which the names were given: gs2 before gs10.
+            lines.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
+            pdf[start..end].copy_from_slice(&lines.concat());
+            from = start + length;
+        }
+    }
+    pdf
+}
+
+/// The first position of a pattern.
+fn position(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
+    bytes.windows(pattern.len()).position(|window| window == pattern)
 }

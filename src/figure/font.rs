@@ -5,6 +5,8 @@
 
 use super::error::FigureError;
 use resvg::usvg::{self, fontdb};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 /// Family name of the embedded font.
@@ -39,8 +41,20 @@ pub(super) fn check(text: &str) -> Result<(), FigureError> {
     }
 }
 
-/// Advance width of a text at font size 1.
+/// Advance width of a text at font size 1. Layout measures the same texts several times: widths are kept per thread.
 pub(super) fn width(text: &str) -> f64 {
+    thread_local! {
+        static KNOWN: RefCell<HashMap<String, f64>> = RefCell::new(HashMap::new());
+    }
+    if let Some(width) = KNOWN.with_borrow(|known| known.get(text).copied()) {
+        return width;
+    }
+    let width = measured(text);
+    KNOWN.with_borrow_mut(|known| known.insert(text.into(), width));
+    width
+}
+
+fn measured(text: &str) -> f64 {
     if text.is_empty() {
         return 0.0;
     }

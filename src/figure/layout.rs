@@ -1,13 +1,15 @@
 //! The layout of the page, in points: a frame for every panel, with margins from the measured extents of its texts.
 //!
-//! Ticks depend on the length of an axis, and the length depends on the labels of the ticks; a few iterations determine
-//! both. Frames of a column have common left and right ends, frames of a row common top and bottom ends.
+//! Ticks and the lines of texts depend on the size of a frame, and its size depends on them; a few iterations determine
+//! both. The number of lines never decreases, so that the iterations end. Frames of a column have common left and right
+//! ends, frames of a row common top and bottom ends.
 
-use super::axis::{self, Domain};
-use super::chart::{Figure, Legend, Panel};
+use super::axis;
+use super::chart::{Figure, Panel};
 use super::error::FigureError;
-use super::geometry::{PagePoint, Rect};
-use super::legend::{self, LegendBlock};
+use super::geometry::Rect;
+use super::legend;
+use super::placed::PlacedPanel;
 use super::style::{LABEL_TEXT_PT, TICK_PT, TICK_TEXT_PT};
 use super::text::Text;
 use super::ticks::{Ticks, ticks};
@@ -17,39 +19,16 @@ const EDGE_PT: f64 = 3.0;
 const GAP_PT: f64 = 9.0;
 /// Space between ticks and their labels, and between those and the axis label.
 pub(super) const PAD_PT: f64 = 2.5;
+/// Line spacing of titles and axis labels, and the extent of their characters above and below the baseline.
+pub(super) const LINE_STEP_PT: f64 = 1.2 * LABEL_TEXT_PT;
+const LINE_EXTENT_PT: f64 = 1.25 * LABEL_TEXT_PT;
 /// Smallest side of a frame.
 const LEAST_PT: f64 = 24.0;
-/// Iterations of the layout.
-const ROUNDS: usize = 4;
-
-/// A panel with its position on the page.
-#[derive(Clone, Debug)]
-pub(super) struct PlacedPanel {
-    /// The rectangle spanned by the axes.
-    pub frame: Rect,
-    /// The frame with its margins.
-    pub cell: Rect,
-    /// The horizontal axis.
-    pub x: Domain,
-    /// The vertical axis.
-    pub y: Domain,
-    /// Ticks of the horizontal axis.
-    pub x_ticks: Ticks,
-    /// Ticks of the vertical axis.
-    pub y_ticks: Ticks,
-    /// The legend and its rectangle.
-    pub legend: Option<(LegendBlock, Rect)>,
-    /// The notes and their rectangle.
-    pub notes: Option<(LegendBlock, Rect)>,
-}
-
-impl PlacedPanel {
-    /// The point of the page at the values (x, y); `None` if a scale cannot show one of them.
-    pub fn at(&self, x: f64, y: f64) -> Option<PagePoint> {
-        let (tx, ty) = (self.x.position(x)?, self.y.position(y)?);
-        Some((self.frame.left + tx * self.frame.width(), self.frame.bottom - ty * self.frame.height()))
-    }
-}
+/// Most lines of a title or of an axis label.
+const MOST_LINES: usize = 2;
+/// Iterations of the layout, and the first one that may extend ranges for the legends.
+const ROUNDS: usize = 6;
+const GROWING_ROUND: usize = 1;
 
 /// Distances from the frame to the cell.
 #[derive(Clone, Copy, Default)]
@@ -81,25 +60,45 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<PlacedPanel>, FigureError> {
     }
     let columns = figure.columns.clamp(1, figure.panels.len().max(1));
     let rows = figure.panels.len().div_ceil(columns);
-    let widths = TextWidths::default();
     let mut placed = Vec::new();
     for (index, panel) in figure.panels.iter().enumerate() {
         let (x, y) = axis::domains(index, panel)?;
         let frame = Rect { left: 0.0, top: 0.0, right: width / columns as f64, bottom: height / rows as f64 };
-        let (legend, notes) = (legend::entries(panel)?, legend::notes(panel)?);
-        let block = |block: Option<LegendBlock>| block.map(|block| (block, frame));
-        let (x_ticks, y_ticks) = (Ticks::default(), Ticks::default());
-        let (legend, notes) = (block(legend), block(notes));
-        placed.push(PlacedPanel { frame, cell: frame, x, y, x_ticks, y_ticks, legend, notes });
+        placed.push(PlacedPanel {
+            frame,
+            cell: frame,
+            x,
+            y,
+            x_ticks: Ticks::default(),
+            y_ticks: Ticks::default(),
+            title: Vec::new(),
+            x_label: Vec::new(),
+            y_label: Vec::new(),
+            legend: None,
+            notes: None,
+            reason: None,
+            legend_outside: false,
+        });
     }
+    let mut reserved = vec![Lines::default(); placed.len()];
     for round in 0..ROUNDS {
         for (panel, at) in figure.panels.iter().zip(&mut placed) {
             equalise_units(panel, at);
-            at.x_ticks = ticks(&at.x, at.frame.width(), &|label| widths.tick_label(label) + 0.9 * TICK_TEXT_PT);
+            at.x_ticks = ticks(&at.x, at.frame.width(), &|label| tick_label_width(label) + 0.9 * TICK_TEXT_PT);
             at.y_ticks = ticks(&at.y, at.frame.height(), &|_| 1.35 * TICK_TEXT_PT);
         }
-        let margins: Vec<Margins> =
-            figure.panels.iter().zip(&placed).map(|(panel, at)| margins(panel, at, &widths)).collect();
+        for (index, panel) in figure.panels.iter().enumerate() {
+            legend::blocks(figure, index, &mut placed)?;
+            wrap(panel, &mut placed[index], MOST_LINES)?;
+            reserved[index].include(&placed[index]);
+        }
+        let margins: Vec<Margins> = figure
+            .panels
+            .iter()
+            .zip(&placed)
+            .zip(&reserved)
+            .map(|((panel, at), lines)| margins(panel, at, lines))
+            .collect();
         let most = |members: &dyn Fn(usize) -> bool, side: &dyn Fn(&Margins) -> f64| {
             margins.iter().enumerate().filter(|(i, _)| members(*i)).map(|(_, m)| side(m)).fold(0.0, f64::max)
         };
@@ -141,46 +140,83 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<PlacedPanel>, FigureError> {
         for (panel, at) in figure.panels.iter().zip(&mut placed) {
             equalise_units(panel, at);
             // The range is extended for the legend once only: it changes the ticks, which later iterations adjust.
-            legend::place(panel, at, round == 1);
+            legend::place(panel, at, round == GROWING_ROUND);
         }
+    }
+    for ((panel, at), lines) in figure.panels.iter().zip(&mut placed).zip(&reserved) {
+        wrap_to(panel, at, lines)?;
     }
     Ok(placed)
 }
 
-/// Widths of tick labels, each measured once.
-#[derive(Default)]
-struct TextWidths(std::cell::RefCell<std::collections::BTreeMap<String, f64>>);
+/// Numbers of lines for which a panel has space.
+#[derive(Clone, Copy, Default)]
+struct Lines {
+    title: usize,
+    x: usize,
+    y: usize,
+}
 
-impl TextWidths {
-    fn tick_label(&self, label: &str) -> f64 {
-        *self.0.borrow_mut().entry(label.into()).or_insert_with(|| TICK_TEXT_PT * super::font::width(label))
+impl Lines {
+    /// Includes the lines that a panel has now.
+    fn include(&mut self, at: &PlacedPanel) {
+        self.title = self.title.max(at.title.len());
+        self.x = self.x.max(at.x_label.len());
+        self.y = self.y.max(at.y_label.len());
     }
 }
 
-/// The margins of a panel from the extents of its texts.
-fn margins(panel: &Panel, at: &PlacedPanel, widths: &TextWidths) -> Margins {
-    let title = if panel.title.is_some() { 1.3 * LABEL_TEXT_PT } else { 0.0 };
-    if panel.bare {
-        return Margins { top: 2.0 + title, ..Margins::default() };
+/// Divides the title and the labels of the axes into lines that fit, of which each has at most `most`.
+fn wrap(panel: &Panel, at: &mut PlacedPanel, most: usize) -> Result<(), FigureError> {
+    wrap_to(panel, at, &Lines { title: most, x: most, y: most })
+}
+
+fn wrap_to(panel: &Panel, at: &mut PlacedPanel, most: &Lines) -> Result<(), FigureError> {
+    let lines = |text: &str, available: f64, most: usize| Text::wrapped(text, available / LABEL_TEXT_PT, most);
+    at.title = lines(panel.title.as_deref().unwrap_or_default(), at.cell.right - at.frame.left, most.title)?;
+    if !panel.bare {
+        at.x_label = lines(&panel.x.label, x_label_end(at) - at.cell.left, most.x)?;
+        at.y_label = lines(&panel.y.label, at.cell.height(), most.y)?;
     }
-    let widest = at.y_ticks.major.iter().map(|(_, label)| widths.tick_label(label)).fold(0.0, f64::max);
+    Ok(())
+}
+
+/// The right end of the space of the label of the horizontal axis, which ends before the factor of its ticks.
+pub(super) fn x_label_end(at: &PlacedPanel) -> f64 {
+    let before = |factor: &String| at.frame.right - tick_label_width(factor) - 4.0;
+    at.x_ticks.factor.as_ref().map_or(at.cell.right, before)
+}
+
+/// Width of a tick label in points.
+pub(super) fn tick_label_width(label: &str) -> f64 {
+    TICK_TEXT_PT * super::font::width(label)
+}
+
+/// The margins of a panel from the extents of its texts.
+fn margins(panel: &Panel, at: &PlacedPanel, lines: &Lines) -> Margins {
+    let outside =
+        at.legend.as_ref().filter(|_| at.legend_outside).map_or(0.0, |(legend, _)| legend::INSET_PT + legend.width);
+    let title = if lines.title > 0 { 1.3 * LABEL_TEXT_PT + LINE_STEP_PT * (lines.title - 1) as f64 } else { 0.0 };
+    if panel.bare {
+        return Margins { top: 2.0 + title, right: outside, ..Margins::default() };
+    }
+    let widest = at.y_ticks.major.iter().map(|(_, label)| tick_label_width(label)).fold(0.0, f64::max);
     // Lengths by which labels of the x axis extend beyond the frame on either side.
     let overhang = |(u, label): &(f64, String)| {
         let t = (u - at.x.low) / (at.x.high - at.x.low);
-        let (half, width) = (widths.tick_label(label) / 2.0, at.frame.width());
+        let (half, width) = (tick_label_width(label) / 2.0, at.frame.width());
         (half - t * width, half - (1.0 - t) * width)
     };
     let (before, after) =
         at.x_ticks.major.iter().map(overhang).fold((0.0f64, 0.0f64), |most, o| (most.0.max(o.0), most.1.max(o.1)));
-    let label = |text: &str| if text.is_empty() { 0.0 } else { PAD_PT + 1.25 * LABEL_TEXT_PT };
-    let row = if at.x_ticks.factor.is_some() { label("factor") } else { label(&panel.x.label) };
-    let head = if at.y_ticks.factor.is_some() { 1.6 * TICK_TEXT_PT } else { 0.5 * TICK_TEXT_PT };
-    let outside = match &at.legend {
-        Some((block, _)) if panel.legend == Legend::OutsideRight => block.width + legend::INSET_PT,
-        Some(_) | None => 0.0,
+    let label = |lines: usize| match lines {
+        0 => 0.0,
+        lines => PAD_PT + LINE_EXTENT_PT + LINE_STEP_PT * (lines - 1) as f64,
     };
+    let row = label(lines.x.max(usize::from(at.x_ticks.factor.is_some())));
+    let head = if at.y_ticks.factor.is_some() { 1.6 * TICK_TEXT_PT } else { 0.5 * TICK_TEXT_PT };
     Margins {
-        left: (TICK_PT + PAD_PT + widest + label(&panel.y.label)).max(before),
+        left: (TICK_PT + PAD_PT + widest + label(lines.y)).max(before),
         right: after.max(outside).max(2.0),
         top: head + title,
         bottom: TICK_PT + PAD_PT + TICK_TEXT_PT + row,
@@ -210,12 +246,4 @@ fn equalise_units(panel: &Panel, at: &mut PlacedPanel) {
         let excess = frame.height() * (1.0 - ratio) / 2.0;
         (frame.top, frame.bottom) = (frame.top + excess, frame.bottom - excess);
     }
-}
-
-/// A label, and the largest font size up to `size_pt` at which it fits into `available_pt`.
-pub(super) fn fitted(source: &str, size_pt: f64, available_pt: f64) -> Result<(Text, f64), FigureError> {
-    let text = Text::new(source)?;
-    let width = size_pt * text.width();
-    let size = if width > available_pt { size_pt * available_pt / width } else { size_pt };
-    Ok((text, size))
 }

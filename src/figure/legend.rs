@@ -1,98 +1,185 @@
-//! Legend and notes: their size, and the position where they cover the least data.
+//! Legend, notes and the reason of an empty panel: their lines, and the position where they cover the least data.
 
-use super::chart::{Corner, Legend, Mark, Panel};
+use super::chart::{Corner, Figure, Legend, Panel};
 use super::error::FigureError;
 use super::geometry::{PagePoint, Rect};
-use super::layout::PlacedPanel;
+use super::marks::{data_points, reason, shows_data, visible};
+use super::placed::{Block, BlockLine, MarkIndex, PlacedPanel};
 use super::style::{NOTE_TEXT_PT, TICK_TEXT_PT};
 use super::text::Text;
 
 /// Distance from the frame.
 pub(super) const INSET_PT: f64 = 4.0;
-/// Length of a line sample, and the space after it.
+/// Length of a sample, and the space after it.
 pub(super) const SAMPLE_PT: f64 = 18.0;
-pub(super) const SAMPLE_GAP_PT: f64 = 4.0;
+const SAMPLE_GAP_PT: f64 = 4.0;
 /// Line spacing relative to the font size.
-pub(super) const LEADING: f64 = 1.3;
+const LEADING: f64 = 1.3;
+/// Space between the columns of a legend.
+const COLUMN_GAP_PT: f64 = 8.0;
 /// Least distance between data and text.
 const CLEARANCE_PT: f64 = 1.5;
 /// Largest extension of an automatic y range for the legend, as a factor.
 const MAX_GROWTH: f64 = 1.8;
+/// Largest share of the data that a legend in the frame may cover.
+const MOST_COVERED: f64 = 0.05;
+/// Largest width of a legend beside its panel, relative to the page, and the width that every such legend may have.
+const OUTSIDE_SHARE: f64 = 0.24;
+const OUTSIDE_LEAST_PT: f64 = 72.0;
+/// Most lines of one entry, and of notes.
+const ENTRY_LINES: usize = 3;
+const NOTE_LINES: usize = 8;
 
-/// The lines of a legend or of notes.
-#[derive(Clone, Debug)]
-pub(super) struct LegendBlock {
-    /// Lines of text, each with the indices of its marks; none for notes.
-    pub lines: Vec<(Text, Vec<usize>)>,
-    /// Font size.
-    pub size_pt: f64,
-    /// Width in points.
-    pub width: f64,
-    /// Height in points.
-    pub height: f64,
-}
-
-impl LegendBlock {
-    fn new(lines: Vec<(Text, Vec<usize>)>, size_pt: f64, sample_pt: f64) -> Option<Self> {
-        let width = sample_pt + lines.iter().map(|(text, _)| size_pt * text.width()).fold(0.0, f64::max);
-        let height = LEADING * size_pt * lines.len() as f64;
-        (!lines.is_empty()).then_some(Self { lines, size_pt, width, height })
-    }
-}
-
-/// The legend: one entry per distinct label, in order of first appearance.
-///
-/// # Errors
-/// Labels without glyphs.
-pub(super) fn entries(panel: &Panel) -> Result<Option<LegendBlock>, FigureError> {
-    let mut labels: Vec<(&str, Vec<usize>)> = Vec::new();
-    if panel.legend != Legend::Hidden {
-        for (i, label) in panel.marks.iter().enumerate().filter_map(|(i, mark)| Some((i, mark.label_text()?))) {
+/// The distinct labels of the marks of some panels of which something can be seen, in order of first appearance.
+fn labels<'a>(panels: impl Iterator<Item = (usize, &'a Panel, &'a PlacedPanel)>) -> Vec<(&'a str, Vec<MarkIndex>)> {
+    let mut labels: Vec<(&str, Vec<MarkIndex>)> = Vec::new();
+    for (p, panel, at) in panels {
+        for (m, mark) in panel.marks.iter().enumerate() {
+            let Some(label) = mark.label_text().filter(|_| visible(mark, at)) else { continue };
             match labels.iter_mut().find(|(known, _)| *known == label) {
-                Some((_, marks)) => marks.push(i),
-                None => labels.push((label, vec![i])),
+                Some((_, marks)) => marks.push((p, m)),
+                None => labels.push((label, vec![(p, m)])),
             }
         }
     }
-    let lines = labels.into_iter().map(|(label, marks)| Ok((Text::new(label)?, marks)));
-    let lines = lines.collect::<Result<_, FigureError>>()?;
-    Ok(LegendBlock::new(lines, TICK_TEXT_PT, SAMPLE_PT + SAMPLE_GAP_PT))
+    labels
 }
 
-/// The notes of a panel.
+/// Makes the legend, the notes and the reason of panel `index` for its present frame; their rectangles are not placed.
 ///
 /// # Errors
-/// Notes without glyphs.
-pub(super) fn notes(panel: &Panel) -> Result<Option<LegendBlock>, FigureError> {
-    let lines = panel.notes.iter().map(|line| Ok((Text::new(line)?, Vec::new())));
-    Ok(LegendBlock::new(lines.collect::<Result<_, FigureError>>()?, NOTE_TEXT_PT, 0.0))
+/// Texts without glyphs.
+pub(super) fn blocks(figure: &Figure, index: usize, placed: &mut [PlacedPanel]) -> Result<(), FigureError> {
+    let panel = &figure.panels[index];
+    let frame = placed[index].frame;
+    let inside = frame.width() - 2.0 * INSET_PT;
+    let first_outside = figure.panels.iter().position(|panel| panel.legend == Legend::OutsideRight) == Some(index);
+    let all = || figure.panels.iter().zip(&*placed).enumerate().map(|(p, (panel, at))| (p, panel, at));
+    let labels = match panel.legend {
+        Legend::Hidden => Vec::new(),
+        // Entries of panels without a legend follow the order of the panels.
+        Legend::OutsideRight if first_outside => {
+            labels(all().filter(|(p, panel, _)| *p == index || panel.legend == Legend::Hidden))
+        }
+        _ => labels(all().filter(|(p, ..)| *p == index)),
+    };
+    let outside = panel.legend == Legend::OutsideRight || placed[index].legend_outside;
+    let mut legend = None;
+    if !outside && !labels.is_empty() {
+        let block = column_block(&labels, inside, f64::INFINITY)?;
+        if block.height <= frame.height() - 2.0 * INSET_PT {
+            legend = Some(block);
+        }
+    }
+    if legend.is_none() && !labels.is_empty() {
+        let share = (72.0 * figure.width_in * OUTSIDE_SHARE).max(OUTSIDE_LEAST_PT);
+        legend = Some(column_block(&labels, share, frame.height())?);
+        placed[index].legend_outside = true;
+    } else if labels.is_empty() {
+        placed[index].legend_outside = false;
+    }
+    // No more lines than the frame is high, notes and the reason of an empty panel in one block.
+    let plain = |lines: &[&str], size: f64| -> Result<Option<Block>, FigureError> {
+        let most = ((frame.height() - 2.0 * INSET_PT) / (LEADING * size)).max(1.0) as usize;
+        let mut texts: Vec<Text> = Vec::new();
+        for line in lines {
+            if texts.len() < most {
+                texts.extend(Text::wrapped(line, inside / size, (most - texts.len()).min(NOTE_LINES))?);
+            }
+        }
+        Ok(text_block(texts, size))
+    };
+    let mut notes: Vec<&str> = panel.notes.iter().map(String::as_str).collect();
+    let why = reason(panel);
+    let (notes, reason) = if shows_data(panel, &placed[index]) {
+        (plain(&notes, NOTE_TEXT_PT)?, None)
+    } else {
+        notes.insert(0, &why);
+        (None, plain(&notes, TICK_TEXT_PT)?)
+    };
+    let at = &mut placed[index];
+    let unplaced = |block: Option<Block>| block.map(|block| (block, frame));
+    (at.legend, at.notes, at.reason) = (unplaced(legend), unplaced(notes), unplaced(reason));
+    Ok(())
 }
 
-/// Places legend and notes. With `may_grow`, extends an automatic y range if they would cover data.
+/// A legend of at most this width per column; as many columns as the height requires.
+fn column_block(labels: &[(&str, Vec<MarkIndex>)], widest: f64, height: f64) -> Result<Block, FigureError> {
+    let size_pt = TICK_TEXT_PT;
+    let step = LEADING * size_pt;
+    let text_left = SAMPLE_PT + SAMPLE_GAP_PT;
+    let mut block = Block { size_pt, ..Block::default() };
+    let (mut left, mut top, mut column_width) = (0.0, 0.0, 0.0f64);
+    for (label, marks) in labels {
+        let texts = Text::wrapped(label, (widest - text_left).max(0.0) / size_pt, ENTRY_LINES)?;
+        if top > 0.0 && top + step * texts.len() as f64 > height {
+            left += column_width + COLUMN_GAP_PT;
+            (top, column_width) = (0.0, 0.0);
+        }
+        for (i, text) in texts.into_iter().enumerate() {
+            column_width = column_width.max(text_left + size_pt * text.width());
+            let marks = if i == 0 { marks.clone() } else { Vec::new() };
+            block.lines.push(BlockLine { text, left, text_left: left + text_left, middle: top + step / 2.0, marks });
+            top += step;
+            block.height = block.height.max(top);
+        }
+        block.width = block.width.max(left + column_width);
+    }
+    Ok(block)
+}
+
+/// A block of lines without samples; `None` without lines.
+fn text_block(texts: Vec<Text>, size_pt: f64) -> Option<Block> {
+    let step = LEADING * size_pt;
+    let width = texts.iter().map(|text| size_pt * text.width()).fold(0.0, f64::max);
+    let line =
+        |(i, text)| BlockLine { text, left: 0.0, text_left: 0.0, middle: step * (i as f64 + 0.5), marks: vec![] };
+    let lines: Vec<BlockLine> = texts.into_iter().enumerate().map(line).collect();
+    let height = step * lines.len() as f64;
+    (!lines.is_empty()).then_some(Block { lines, size_pt, width, height })
+}
+
+/// Places legend, notes and reason. With `may_grow`, extends an automatic y range if they would cover data; where that
+/// is not possible, the legend is marked to be beside the frame.
 pub(super) fn place(panel: &Panel, at: &mut PlacedPanel, may_grow: bool) {
     let data = data_points(panel, at);
-    let mut taken: Vec<Rect> = Vec::new();
-    let mut covered = 0.0f64;
     let frame = at.frame;
-    let mut place_block = |placed: &mut Option<(LegendBlock, Rect)>, legend: Legend| {
-        let Some((block, rect)) = placed else { return };
-        let hidden;
-        (*rect, hidden) = match legend {
-            Legend::OutsideRight => {
-                let (left, top) = (frame.right + INSET_PT + 2.0, frame.top);
-                (Rect { left, top, right: left + block.width, bottom: top + block.height }, 0)
+    let mut taken: Vec<Rect> = Vec::new();
+    if let Some((block, rect)) = &mut at.reason {
+        let (left, top) =
+            ((frame.left + frame.right - block.width) / 2.0, (frame.top + frame.bottom - block.height) / 2.0);
+        *rect = Rect { left, top, right: left + block.width, bottom: top + block.height };
+        taken.push(*rect);
+    }
+    let (mut covered, mut legend_hides) = (0.0f64, false);
+    if let Some((block, rect)) = &mut at.legend {
+        if at.legend_outside {
+            let (left, top) = (frame.right + INSET_PT, frame.top);
+            *rect = Rect { left, top, right: left + block.width, bottom: top + block.height };
+        } else {
+            let hidden;
+            (*rect, hidden) = match panel.legend {
+                Legend::Inside(corner) => (positions(&frame, block)[corner_index(corner)], 0.0),
+                _ => best(&positions(&frame, block), &data, &taken),
+            };
+            if hidden > 0.0 {
+                covered = block.height;
             }
-            Legend::Inside(corner) => (positions(&frame, block)[corner_index(corner)], 0),
-            Legend::Automatic | Legend::Hidden => best(&positions(&frame, block), &data, &taken),
-        };
-        if hidden > 0 {
+            legend_hides = hidden > MOST_COVERED;
+            taken.push(*rect);
+        }
+    }
+    if let Some((block, rect)) = &mut at.notes {
+        let hidden;
+        (*rect, hidden) = best(&positions(&frame, block), &data, &taken);
+        // No position is free of the legend: it is moved.
+        legend_hides |= hidden > 1.0;
+        if hidden > 0.0 {
             covered = covered.max(block.height);
         }
-        taken.push(*rect);
-    };
-    place_block(&mut at.legend, panel.legend);
-    place_block(&mut at.notes, Legend::Automatic);
-    if may_grow && covered > 0.0 && panel.y.range.is_none() && !panel.equal_aspect {
+    }
+    let fixed = panel.y.range.is_some() || panel.equal_aspect;
+    if may_grow && covered > 0.0 && !fixed {
         // Space above the data for the tallest block that covers some.
         let highest = data.iter().map(|p| p.1).fold(frame.bottom, f64::min);
         let filled = (frame.bottom - highest) / frame.height();
@@ -100,7 +187,11 @@ pub(super) fn place(panel: &Panel, at: &mut PlacedPanel, may_grow: bool) {
         let growth = filled / left.max(1e-9);
         if (1.0..=MAX_GROWTH).contains(&growth) {
             at.y.grow(growth, 0.0);
+            return;
         }
+    }
+    if legend_hides && panel.legend == Legend::Automatic {
+        at.legend_outside = true;
     }
 }
 
@@ -115,7 +206,7 @@ fn corner_index(corner: Corner) -> usize {
 }
 
 /// Positions inside a frame in order of preference: the corners, then the middles of the sides.
-fn positions(frame: &Rect, block: &LegendBlock) -> [Rect; 8] {
+fn positions(frame: &Rect, block: &Block) -> [Rect; 8] {
     let (w, h) = (block.width, block.height);
     let (left, right) = (frame.left + INSET_PT, frame.right - INSET_PT - w);
     let (top, bottom) = (frame.top + INSET_PT * 0.5, frame.bottom - INSET_PT - h);
@@ -133,100 +224,15 @@ fn positions(frame: &Rect, block: &LegendBlock) -> [Rect; 8] {
     .map(|(left, top)| Rect { left, top, right: left + w, bottom: top + h })
 }
 
-/// The first position that covers no data, otherwise the one that covers the fewest points; and the number of points
-/// covered.
-fn best(positions: &[Rect], data: &[PagePoint], taken: &[Rect]) -> (Rect, usize) {
+/// The first position that covers no data, otherwise the one that covers the fewest points; and the share of points
+/// covered, plus 2 where the position overlaps other text.
+fn best(positions: &[Rect], data: &[PagePoint], taken: &[Rect]) -> (Rect, f64) {
     let score = |position: &Rect| {
         let hidden = data.iter().filter(|&&p| position.contains(p, CLEARANCE_PT)).count();
-        hidden + if taken.iter().any(|other| other.overlaps(position)) { 1_000_000_000 } else { 0 }
+        let share = hidden as f64 / data.len().max(1) as f64;
+        share + if taken.iter().any(|other| other.overlaps(position)) { 2.0 } else { 0.0 }
     };
-    let scores: Vec<usize> = positions.iter().map(score).collect();
-    let least = (0..positions.len()).min_by_key(|&i| scores[i]).unwrap_or(0);
+    let scores: Vec<f64> = positions.iter().map(score).collect();
+    let least = (0..positions.len()).min_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or(0);
     (positions[least], scores[least])
-}
-
-/// Points of the page that are covered by data, about two points apart.
-pub(super) fn data_points(panel: &Panel, at: &PlacedPanel) -> Vec<PagePoint> {
-    let frame = at.frame;
-    let mut data = Vec::new();
-    let segment = |data: &mut Vec<PagePoint>, a: Option<PagePoint>, b: Option<PagePoint>| {
-        if let Some((a, b)) = a.zip(b).and_then(|(a, b)| frame.clip(a, b)) {
-            let steps = ((b.0 - a.0).hypot(b.1 - a.1) / 2.0).ceil().max(1.0) as usize;
-            let step = |i: usize| i as f64 / steps as f64;
-            data.extend((0..=steps).map(|i| (a.0 + step(i) * (b.0 - a.0), a.1 + step(i) * (b.1 - a.1))));
-        }
-    };
-    for mark in &panel.marks {
-        match mark {
-            Mark::Line { x, y, .. } => {
-                let line: Vec<_> = x.iter().zip(y).map(|(&x, &y)| at.at(x, y)).collect();
-                line.windows(2).for_each(|pair| segment(&mut data, pair[0], pair[1]));
-            }
-            Mark::Cloud { x, y, .. } => data.extend(x.iter().zip(y).filter_map(|(&x, &y)| at.at(x, y))),
-            Mark::Points { x, y, error, size_pt, .. } => {
-                for (i, (&x, &y)) in x.iter().zip(y).enumerate() {
-                    let Some(p) = at.at(x, y) else { continue };
-                    let r = size_pt / 2.0;
-                    data.extend([(p.0 - r, p.1), (p.0 + r, p.1), (p.0, p.1 - r), (p.0, p.1 + r)]);
-                    if let Some(&(low, high)) = error.as_ref().and_then(|ends| ends.get(i)) {
-                        segment(&mut data, Some(p), at.at(x, low));
-                        segment(&mut data, Some(p), at.at(x, high));
-                    }
-                }
-            }
-            Mark::Band { x, low, high, .. } => {
-                for polygon in band_polygons(at, x, low, high) {
-                    let half = polygon.len() / 2;
-                    for i in 0..half {
-                        segment(&mut data, Some(polygon[i]), Some(polygon[polygon.len() - 1 - i]));
-                        let next = (i + 1).min(half - 1);
-                        segment(&mut data, Some(polygon[i]), Some(polygon[next]));
-                        segment(
-                            &mut data,
-                            Some(polygon[polygon.len() - 1 - i]),
-                            Some(polygon[polygon.len() - 1 - next]),
-                        );
-                    }
-                }
-            }
-            // A heat map may be covered by text, which is drawn on a white background.
-            Mark::Tiles { x, y, .. } => {
-                for (&x, &y) in x.iter().zip(y) {
-                    data.extend(at.at(x, y));
-                }
-            }
-            Mark::HorizontalLine { y, .. } => {
-                let height = at.y.position(*y).map(|t| frame.bottom - t * frame.height());
-                segment(&mut data, height.map(|h| (frame.left, h)), height.map(|h| (frame.right, h)));
-            }
-            Mark::VerticalLine { x, .. } => {
-                let place = at.x.position(*x).map(|t| frame.left + t * frame.width());
-                segment(&mut data, place.map(|p| (p, frame.top)), place.map(|p| (p, frame.bottom)));
-            }
-        }
-    }
-    data.retain(|&p| frame.contains(p, 0.01));
-    data
-}
-
-/// The connected parts of a band as polygons: the upper edge from left to right, then the lower edge from right to
-/// left, with equally many points. A lower end that a logarithmic axis cannot show is placed below the frame.
-pub(super) fn band_polygons(at: &PlacedPanel, x: &[f64], low: &[f64], high: &[f64]) -> Vec<Vec<PagePoint>> {
-    let mut parts: Vec<(Vec<PagePoint>, Vec<PagePoint>)> = vec![Default::default()];
-    for ((&x, &low), &high) in x.iter().zip(low).zip(high) {
-        let below_frame = |upper: PagePoint| (low <= 0.0).then_some((upper.0, at.frame.bottom + 1.0));
-        let ends = at.at(x, high).and_then(|upper| Some((upper, at.at(x, low).or_else(|| below_frame(upper))?)));
-        match ends {
-            Some((upper, lower)) => {
-                if let Some(part) = parts.last_mut() {
-                    part.0.push(upper);
-                    part.1.push(lower);
-                }
-            }
-            None => parts.push(Default::default()),
-        }
-    }
-    let join =
-        |(upper, lower): (Vec<PagePoint>, Vec<PagePoint>)| upper.into_iter().chain(lower.into_iter().rev()).collect();
-    parts.into_iter().filter(|part| part.0.len() > 1).map(join).collect()
 }

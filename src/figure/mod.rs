@@ -7,7 +7,8 @@
 //! chart     the description: plain data                 style     sizes, palette
 //! axis      positions of values; automatic ranges       ticks     positions and labels of ticks
 //! text      sub- and superscripts, measured runs        font      the embedded font: widths, coverage
-//! layout    frames and margins from text extents        legend    positions of legend and notes
+//! layout    frames and margins from text extents        legend    lines and positions of legend and notes
+//! placed    the result of the layout                    marks     places and visibility of marks
 //! pen       primitives on a plotters backend            draw      marks, axes, texts
 //! export    SVG, PNG and PDF files                      geometry  clipping, dashes, thinning
 //! ```
@@ -15,6 +16,9 @@
 //! The backend of plotters is used, but not its charts: their logarithmic labels show rounding errors and overlap,
 //! their legends do not support dashes, and their coordinates are whole pixels. The canvas has 20 units per point
 //! instead. A character that the embedded font lacks is an error.
+//!
+//! Texts are wrapped, and shortened where two lines do not suffice: none extends over another panel. A panel in which
+//! nothing can be seen says why.
 //!
 //! ```no_run
 //! use widelimit::figure::{Axis, Colour, Dash, Figure, Mark, Panel, write};
@@ -33,7 +37,9 @@ mod font;
 mod geometry;
 mod layout;
 mod legend;
+mod marks;
 mod pen;
+mod placed;
 pub mod style;
 mod text;
 mod ticks;

@@ -26,8 +26,9 @@ pub const TICK_PT: f64 = 3.0;
 /// Length of unlabelled ticks.
 pub const MINOR_TICK_PT: f64 = 1.7;
 
-/// The palette of Okabe and Ito (Color Universal Design, 2008) without yellow, which has little contrast on white.
-const SERIES: [(u8, u8, u8); 7] = [
+/// The palette of Okabe and Ito (Color Universal Design, 2008) without yellow, which has little contrast on white; then
+/// wine, olive and indigo of the palette of Tol (SRON/EPS/TN/09-002, 2021).
+const SERIES: [(u8, u8, u8); 10] = [
     (0x00, 0x72, 0xB2),
     (0xD5, 0x5E, 0x00),
     (0x00, 0x9E, 0x73),
@@ -35,12 +36,15 @@ const SERIES: [(u8, u8, u8); 7] = [
     (0xE6, 0x9F, 0x00),
     (0x56, 0xB4, 0xE9),
     (0x40, 0x40, 0x40),
+    (0x88, 0x22, 0x55),
+    (0x99, 0x99, 0x33),
+    (0x33, 0x22, 0x88),
 ];
 
 /// Blues of decreasing lightness, so that the order is preserved in grey.
 const RAMP: [(u8, u8, u8); 4] = [(0xA6, 0xCD, 0xE6), (0x56, 0xA0, 0xD0), (0x1C, 0x64, 0xA6), (0x08, 0x26, 0x52)];
 
-/// Colour, marker and dash of series `index`; they repeat with the periods 7, 5 and 4.
+/// Colour, marker and dash of series `index`; they repeat with the periods 10, 5 and 4.
 pub fn series(index: usize) -> (Colour, Marker, Dash) {
     const MARKERS: [Marker; 5] = [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::Cross];
     const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::DashDot, Dash::Dotted];

@@ -7,6 +7,7 @@
 //! not known when a value is read.
 
 mod read;
+pub mod text;
 mod write;
 
 pub use read::{from_json, from_json_value};

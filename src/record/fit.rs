@@ -16,6 +16,9 @@ pub struct FitRecord {
     pub fit: Option<SlopeFit>,
     /// Why the fit failed; null where it did not.
     pub failure: Option<String>,
+    /// The error of the reference in the fitted quantity (not in its square), where it is known.
+    #[serde(default)]
+    pub error: Option<f64>,
 }
 
 impl FitRecord {
@@ -27,6 +30,12 @@ impl FitRecord {
             expected,
             fit: fit.as_ref().ok().cloned(),
             failure: fit.as_ref().err().map(ToString::to_string),
+            error: None,
         }
+    }
+
+    /// With the error of the reference.
+    pub fn with_error(self, error: Option<f64>) -> Self {
+        Self { error, ..self }
     }
 }

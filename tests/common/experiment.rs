@@ -202,11 +202,3 @@ pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     }
     found
 }
-
-/// A PDF with its lines in order. The entries of its dictionaries come in an order that changes from process to
-/// process, as svg2pdf keeps them in hash maps; what is drawn does not.
-pub fn in_order(pdf: &[u8]) -> Vec<u8> {
-    let mut lines: Vec<&[u8]> = pdf.split(|&byte| byte == b'\n').collect();
-    lines.sort_unstable();
-    lines.join(&b'\n')
-}

@@ -48,7 +48,6 @@ const CLOSING: &[(&str, &str)] = &[
     // A description and what is made of it.
     ("figure/axis.rs", "figure/chart.rs"),
     ("figure/style.rs", "figure/chart.rs"),
-    ("figure/legend.rs", "figure/layout.rs"),
     ("config/override_key.rs", "config/error.rs"),
     ("config/study.rs", "config/experiment.rs"),
     ("config/study.rs", "config/recovery.rs"),

@@ -4,7 +4,6 @@
 //!
 //! | file | figure |
 //! |---|---|
-//! | `time` | distances from the limit against time |
 //! | `risk` | risk, and accuracy or kinetic energy, of every width and of the limit against time |
 //! | `neurons` | the neurons of a network and of the limit |
 //! | `belonging` | whether the records are those that the manifest names |
@@ -18,7 +17,6 @@ pub mod lines;
 mod neurons;
 pub mod records;
 mod risk;
-mod time;
 
 use super::context::FiguresError;
 use super::study::{NamedFigure, RegisteredStudy, Registry, Runnable};
@@ -65,7 +63,7 @@ fn study_figures<E: Runnable>(
 /// The figures of every run of training.
 fn common_figures(folder: &RunFolder, manifest: &Manifest) -> Result<Vec<NamedFigure>, FiguresError> {
     let records = Records::read(folder)?;
-    let mut figures = vec![("gap-time".into(), time::figure(&records)), ("risk".into(), risk::figure(&records))];
+    let mut figures = vec![("risk".into(), risk::figure(&records))];
     figures.extend(neurons::figures(&records, folder, manifest)?);
     Ok(figures)
 }

@@ -3,7 +3,8 @@
 use crate::analysis::quantile::quantile;
 use crate::record::{GroupRecord, GroupSeries, GroupsRecord, LimitRun, LimitSeries, Measure, RecordError, RunFolder};
 use crate::run::context::FiguresError;
-use ndarray::{Array1, Array3, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2};
+use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::collections::BTreeMap;
 
 /// The groups of networks and all series.
@@ -56,6 +57,16 @@ impl Records {
         self.limit.of(LimitRun::Reference, measure)
     }
 
+    /// The abscissa of the fits of a group (values).
+    pub fn abscissa(&self, group: &GroupRecord) -> Option<&Array1<f64>> {
+        self.series.get(&group.name).map(|series| &series.abscissa)
+    }
+
+    /// The largest value over time of a distance of a group (values, seeds).
+    pub fn sup(&self, group: &GroupRecord, measure: Measure) -> Option<&Array2<f64>> {
+        self.series.get(&group.name)?.sup(measure)
+    }
+
     /// A measure of a group, (values, seeds, times).
     pub fn measure(&self, group: &GroupRecord, measure: Measure) -> Option<&Array3<f64>> {
         self.series.get(&group.name)?.measure(measure)
@@ -76,4 +87,30 @@ pub fn mean_over_seeds(table: ArrayView2<f64>) -> Vec<f64> {
         finite.iter().sum::<f64>() / finite.len() as f64
     };
     table.columns().into_iter().map(mean).collect()
+}
+
+/// The 95 % interval of the mean of the finite values (Student); their mean twice where there are fewer than two.
+pub fn mean_interval(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
+    let finite: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).collect();
+    let count = finite.len() as f64;
+    let mean = finite.iter().sum::<f64>() / count;
+    let Ok(student) = StudentsT::new(0.0, 1.0, count - 1.0) else { return (mean, mean) };
+    let variance = finite.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    let half = student.inverse_cdf(0.975) * (variance / count).sqrt();
+    (mean - half, mean + half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_of_a_mean_is_students() {
+        // Mean 2, standard deviation 1, the 97.5 % quantile with 2 degrees of freedom is 4.302653.
+        let (low, high) = mean_interval([1.0, 2.0, f64::NAN, 3.0]);
+        let half = 4.302_653 / 3f64.sqrt();
+        assert!((low - (2.0 - half)).abs() < 1e-5 && (high - (2.0 + half)).abs() < 1e-5);
+        assert_eq!(mean_interval([5.0]), (5.0, 5.0));
+        assert!(mean_interval([]).0.is_nan());
+    }
 }

@@ -4,8 +4,9 @@ use super::{ConvergenceArrays, ConvergenceRecord, RateRecord};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Panel, style};
 use crate::record::{GroupRecord, Measure, RunFolder};
 use crate::run::context::FiguresError;
+use crate::run::figures::labels::{number, numbers, parameters};
 use crate::run::figures::lines::{by_width, limit};
-use crate::run::figures::records::{Records, mean_over_seeds};
+use crate::run::figures::records::{Records, mean_interval, mean_over_seeds};
 use crate::run::plan::variant_group_name;
 use crate::run::study::NamedFigure;
 use ndarray::Axis as Dim;
@@ -20,7 +21,7 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     let mut panels = vec![against_time(&records, &record)];
     panels.extend(against_steps(&records, &record));
     panels.push(passages(&record, &arrays));
-    panels.push(distance(&records));
+    panels.extend(distance(&records));
     let mut figure = Figure::double_column();
     figure.height_in *= panels.len().div_ceil(2) as f64;
     figure.panels = panels;
@@ -41,9 +42,15 @@ fn variants<'a>(
 /// Risk against time of every width, of the limit and of every variant.
 fn against_time(records: &Records, record: &ConvergenceRecord) -> Panel {
     let mut panel = Panel::new(Axis::linear("time t = kε"), Axis::log10("risk R"));
+    // The legend of another panel contains every width.
+    let widths = records.widths().map_or(&[][..], |group| &group.values);
+    let label = match widths {
+        [] => String::new(),
+        [width] => format!("N = {width}"),
+        [first, .., last] => format!("N = {first} to {last}"),
+    };
     for mark in by_width(records, Measure::Risk) {
-        // The legend of another panel contains the widths.
-        panel = panel.with(mark.unlabelled());
+        panel = panel.with(if mark.label_text().is_some() { mark.label(label.clone()) } else { mark });
     }
     if let Some(limit) = limit(records, Measure::Risk) {
         panel = panel.with(limit);
@@ -63,15 +70,23 @@ fn against_time(records: &Records, record: &ConvergenceRecord) -> Panel {
 
 /// The better of the two laws of the late risk of the limit, as text.
 fn law(rate: &RateRecord) -> String {
-    if rate.exponential_residual.is_nan() || rate.power_residual.is_nan() {
-        // A single series has no residuals over seeds to compare: both laws are given.
-        return format!("late limit: exp(−{:.2} t) or t^{{−{:.2}}}", rate.rate, -rate.power);
-    }
-    if rate.exponential_residual <= rate.power_residual {
-        format!("late limit ∼ exp(−{:.2} t)", rate.rate)
-    } else {
-        format!("late limit ∼ t^{{−{:.2}}}", -rate.power)
-    }
+    let exponential = number(-rate.rate).map(|rate| format!("exp({rate} t)"));
+    let power = number(rate.power).map(|power| format!("t^{{{power}}}"));
+    let laws = match (exponential, power) {
+        (Some(exponential), Some(power)) => {
+            if rate.exponential_residual.is_nan() || rate.power_residual.is_nan() {
+                // A single series has no residuals over seeds to compare: both laws are given.
+                format!("{exponential} or {power}")
+            } else if rate.exponential_residual <= rate.power_residual {
+                exponential
+            } else {
+                power
+            }
+        }
+        (Some(law), None) | (None, Some(law)) => law,
+        (None, None) => "not fitted".into(),
+    };
+    format!("risk of the limit in the second half: {laws}")
 }
 
 /// The risk of a group of one width, mean over seeds.
@@ -96,39 +111,114 @@ fn against_steps(records: &Records, record: &ConvergenceRecord) -> Option<Panel>
         let line = mean_over_seeds(of_width.index_axis(Dim(0), w));
         panel = panel.with(Mark::line(steps(base.step), line, Colour::Series(0), Dash::Solid).label("main dynamics"));
     }
-    for (v, group, _) in variants {
-        let label = format!("{}, ε = {}", record.variants[v].0, group.step);
+    let texts = parameters(&variants.iter().map(|(_, group, _)| group.step).collect::<Vec<f64>>());
+    for ((v, group, _), step) in variants.into_iter().zip(texts) {
+        let label = format!("{}, ε = {step}", record.variants[v].0);
         let line = Mark::line(steps(group.step), risk(records, group)?, Colour::Series(2 + v), Dash::DashDot);
         panel = panel.with(line.label(label));
     }
     Some(panel)
 }
 
-/// First passage times against the width, with those of the limit.
+/// First passage times against the width, as means with 95 % intervals over the networks that reach the level, with
+/// those of the limit.
 fn passages(record: &ConvergenceRecord, arrays: &ConvergenceArrays) -> Panel {
     let widths = arrays.widths.to_vec();
     let mut panel = Panel::new(Axis::log2("width N"), Axis::linear("time to the level, mean over seeds"));
-    for (l, (fraction, level)) in record.fractions.iter().zip(&record.levels).enumerate() {
+    let mut limits = Vec::new();
+    let (fractions, levels) = (parameters(&record.fractions), numbers(&record.levels));
+    for (l, (fraction, level)) in fractions.into_iter().zip(levels).enumerate() {
         let (colour, marker, _) = style::series(l);
-        let mean = widths.iter().enumerate().map(|(w, _)| {
-            let column = arrays.passage.index_axis(Dim(0), w).index_axis_move(Dim(1), l).insert_axis(Dim(1)).to_owned();
-            mean_over_seeds(column.view())[0]
-        });
-        let points = Mark::points(widths.clone(), mean.collect(), colour, marker);
-        panel = panel.with(points.label(format!("{fraction} of the decrease, R = {level:.3}"))).with(Mark::horizontal(
-            arrays.limit_passage[l],
-            colour,
-            Dash::Dotted,
-        ));
+        let of_width = |w: usize| arrays.passage.index_axis(Dim(0), w).index_axis_move(Dim(1), l).to_vec();
+        let (mean, ends): (Vec<f64>, Vec<(f64, f64)>) = (0..widths.len())
+            .map(|w| mean_interval(of_width(w)))
+            .map(|(low, high)| (0.5 * (low + high), (low, high)))
+            .unzip();
+        let level = level.map_or_else(String::new, |level| format!(", R = {level}"));
+        let points = Mark::points(widths.clone(), mean, colour, marker).error(ends);
+        panel = panel.with(points.label(format!("{fraction} of the decrease{level}")));
+        limits.push(Mark::horizontal(arrays.limit_passage[l], colour, Dash::Dotted).label("limit"));
     }
-    panel.with(Mark::line(Vec::new(), Vec::new(), Colour::Grey(90), Dash::Dotted).label("limit"))
+    panel.marks.extend(limits);
+    let missing = arrays.passage.iter().filter(|time| !time.is_finite()).count();
+    if missing > 0 {
+        panel = panel.note(format!("{missing} of {} passages not within the horizon", arrays.passage.len()));
+    }
+    panel.if_empty("no network reaches a level within the horizon")
 }
 
-/// Sliced Wasserstein distance from the limit against time.
-fn distance(records: &Records) -> Panel {
-    let mut panel = Panel::new(Axis::linear("time t = kε"), Axis::log10("sliced W_{2}(ρ_{N}, ρ)"));
-    for mark in by_width(records, Measure::Wasserstein) {
-        panel = panel.with(mark);
+/// Sliced Wasserstein distance from the limit against time; `None` where it was not recorded, as without a study of the
+/// gap.
+fn distance(records: &Records) -> Option<Panel> {
+    let recorded = records.measure(records.widths()?, Measure::Wasserstein)?;
+    if !recorded.iter().any(|distance| distance.is_finite()) {
+        return None;
     }
-    panel.legend(Legend::Automatic)
+    let mut panel = Panel::new(Axis::linear("time t = kε"), Axis::log10("sliced W_{2}(ρ_{N}, ρ)"));
+    panel.marks = by_width(records, Measure::Wasserstein);
+    Some(panel.legend(Legend::Automatic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array1, Array3};
+
+    fn rate(rate: f64, power: f64, residuals: (f64, f64)) -> RateRecord {
+        RateRecord {
+            name: "limit".into(),
+            rate,
+            rate_interval: None,
+            exponential_residual: residuals.0,
+            power,
+            power_interval: None,
+            power_residual: residuals.1,
+        }
+    }
+
+    #[test]
+    fn a_law_that_was_not_fitted_has_no_number() {
+        let nan = f64::NAN;
+        for (record, words) in [
+            (rate(nan, nan, (nan, nan)), "not fitted"),
+            (rate(0.5, -1.5, (nan, nan)), "exp(−0.500 t) or t^{−1.500}"),
+            (rate(0.5, -1.5, (0.1, 0.2)), "exp(−0.500 t)"),
+            (rate(0.5, -1.5, (0.2, 0.1)), "t^{−1.500}"),
+            (rate(0.5, f64::NEG_INFINITY, (0.2, 0.1)), "exp(−0.500 t)"),
+        ] {
+            assert_eq!(law(&record).rsplit(": ").next(), Some(words));
+        }
+    }
+
+    /// Two seeds that reach every level, at 1 and 3, and a width none of whose seeds does.
+    #[test]
+    fn passages_have_distinct_labels_and_intervals() {
+        let record = ConvergenceRecord {
+            fractions: vec![0.5, 0.2, 0.1],
+            levels: vec![2.131e-5, 2.132e-5, f64::NAN],
+            rates: Vec::new(),
+            variants: Vec::new(),
+            fits: Vec::new(),
+        };
+        let passage =
+            Array3::from_shape_fn((2, 2, 3), |(w, s, _)| if w == 0 { 1.0 + 2.0 * s as f64 } else { f64::NAN });
+        let arrays = ConvergenceArrays {
+            levels: Array1::from(record.levels.clone()),
+            limit_passage: Array1::from(vec![2.0, 2.0, f64::NAN]),
+            widths: Array1::from(vec![8.0, 16.0]),
+            passage,
+        };
+        let panel = passages(&record, &arrays);
+        let mut labels: Vec<&str> = panel.marks.iter().filter_map(Mark::label_text).filter(|l| *l != "limit").collect();
+        assert_eq!(labels[2], "0.1 of the decrease");
+        assert!(labels[0].ends_with("R = 2.131×10^{−5}") && labels[1].ends_with("R = 2.132×10^{−5}"), "{labels:?}");
+        labels.dedup();
+        assert_eq!(labels.len(), 3);
+        let Mark::Points { y, error: Some(ends), .. } = &panel.marks[0] else { panic!("{:?}", panel.marks[0]) };
+        assert!((y[0] - 2.0).abs() < 1e-12);
+        // Standard error 1, the 97.5 % quantile of Student's t with one degree of freedom is 12.706205.
+        assert!((ends[0].0 - (2.0 - 12.706_205)).abs() < 1e-4, "{ends:?}");
+        assert!(y[1].is_nan());
+        assert_eq!(panel.notes, ["6 of 12 passages not within the horizon"]);
+    }
 }

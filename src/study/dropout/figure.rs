@@ -6,7 +6,7 @@ use super::{DropoutArrays, DropoutRecord};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel, style};
 use crate::record::RunFolder;
 use crate::run::context::FiguresError;
-use crate::run::figures::labels::slope;
+use crate::run::figures::labels::{not_fitted, slope};
 use crate::run::figures::records::mean_over_seeds;
 use crate::run::study::NamedFigure;
 use ndarray::{Array3, Axis as Dim};
@@ -143,12 +143,33 @@ impl DropoutFigure<'_> {
                     .with(Mark::points(x, y, Colour::Series(0), Marker::Circle).error(ends).label("mean over seeds"));
                 // The expected slope is zero: the axis spans a decade, to show deviations in proportion.
                 let middle = fit.points.iter().map(|p| p.y.ln()).sum::<f64>() / fit.points.len().max(1) as f64;
-                panel.y = panel.y.between(middle.exp() / 3.2, middle.exp() * 3.2);
+                panel.y = panel.y.within(middle.exp() / 3.2, middle.exp() * 3.2);
             }
-            Some((None, Some(failure))) => panel = panel.note(failure.clone()),
-            _ => panel = panel.note("no M is small enough for every width"),
+            Some((None, failure)) => {
+                let failure = not_fitted(failure.as_deref());
+                let (x, y) = self.networks_at_fixed();
+                panel = if y.iter().any(|&y| y > 0.0) {
+                    let points = Mark::points(x, y, Colour::Series(0), Marker::Circle).hollow();
+                    panel.with(points.label("networks")).note(failure)
+                } else {
+                    panel.if_empty(failure)
+                };
+            }
+            None => panel = panel.if_empty("no M is small enough for every width"),
         }
         panel
+    }
+
+    /// Width, and the change at the fixed M times N/(N − M), of every network.
+    fn networks_at_fixed(&self) -> (Vec<f64>, Vec<f64>) {
+        let m = self.record.fixed as f64;
+        let Some(index) = self.arrays.kept.iter().position(|&kept| kept == m) else { return (Vec::new(), Vec::new()) };
+        let changes = self.changes.change_mean.index_axis(Dim(2), index);
+        let scaled = |((w, _), change): ((usize, usize), &f64)| {
+            let n = self.arrays.widths[w];
+            (n, change * n / (n - m))
+        };
+        changes.indexed_iter().map(scaled).unzip()
     }
 
     /// The change at the largest width with its spread over draws.

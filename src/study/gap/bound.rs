@@ -36,7 +36,8 @@ pub(super) fn width_term(
     }
     let fit = |rest| measured.fit_along(widths, measure, Range::All, Statistic::BoundQuantiles, rest);
     let whole = fit(Rest::All);
-    record.fits.push(FitRecord::of(&measured.group.name, &measure.to_string(), expected, &whole));
+    let fitted = FitRecord::of(&measured.group.name, &measure.to_string(), expected, &whole);
+    record.fits.push(fitted.with_error(Some(error)));
     if record.bound.is_none() {
         record.bound = envelope(measured, measure, BoundForm::Width);
     }

@@ -1,4 +1,4 @@
-//! Figures of the gap study: distances against width, step and batch size, and the form of the bound.
+//! Figures of the gap study: distances against time, width, step and batch size, and the form of the bound.
 
 use super::GapRecord;
 use crate::analysis::bound::{BoundBand, BoundForm};
@@ -6,23 +6,37 @@ use crate::analysis::fit::{SlopeFit, Statistic};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel};
 use crate::record::{FitRecord, GroupAxis, GroupRecord, Measure, RunFolder};
 use crate::run::context::FiguresError;
-use crate::run::figures::labels::number;
+use crate::run::figures::labels::{not_fitted, number, parameter, slope};
+use crate::run::figures::lines::by_width;
 use crate::run::figures::records::Records;
 use crate::run::study::NamedFigure;
 
 /// Number of intervals of the curves of the bound.
 const INTERVALS: usize = 40;
 
-/// `gap-GROUP` for every group with fits, and `gap-bound`.
+/// `gap-time`, `gap-GROUP` for every group with fits, and `gap-bound`.
 ///
 /// # Errors
 /// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let (records, gap) = (Records::read(folder)?, GapRecord::read(folder)?);
-    let mut figures: Vec<NamedFigure> =
-        records.groups.groups.iter().filter_map(|group| scaling(&records, &gap, group)).collect();
+    let mut figures: Vec<NamedFigure> = vec![("gap-time".into(), against_time(&records))];
+    figures.extend(records.groups.groups.iter().filter_map(|group| scaling(&records, &gap, group)));
     figures.extend(gap.bound.as_ref().and_then(|band| bound(&records, band)));
     Ok(figures)
+}
+
+/// Function distance and root mean square coupling distance against time, as medians over seeds with bands from the 5 %
+/// to the 95 % quantile.
+fn against_time(records: &Records) -> Figure {
+    let mut figure = Figure::double_column();
+    for (measure, place) in [(Measure::Function, Legend::Hidden), (Measure::CouplingRms, Legend::OutsideRight)] {
+        let axis = Axis::log10(distance(measure));
+        let mut panel = Panel::new(Axis::linear("time t = kε"), axis).legend(place);
+        panel.marks = by_width(records, measure);
+        figure = figure.with(panel);
+    }
+    figure
 }
 
 /// The measure of a fit, if it is a recorded distance.
@@ -46,20 +60,24 @@ fn scaling(records: &Records, gap: &GapRecord, group: &GroupRecord) -> Option<Na
     let mut figure = if fits.len() == 1 { Figure::single_column() } else { Figure::double_column() };
     figure.height_in *= fits.len().div_ceil(figure.columns) as f64;
     figure.panels = fits.into_iter().map(|(fit, measure)| panel(records, group, fit, measure)).collect();
+    // What is constant within the group is said once.
+    if let Some(first) = figure.panels.first_mut() {
+        first.notes.insert(0, constants(group));
+    }
     Some((format!("gap-{}", group.name), figure))
 }
 
 /// The panel of one fit.
 fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Measure) -> Panel {
-    let statistic = record.fit.as_ref().map_or(Statistic::Mean, |fit| fit.statistic);
+    let statistic = record.fit.as_ref().map(|fit| fit.statistic);
     let x = match group.axis {
         GroupAxis::Width | GroupAxis::Variant => Axis::log10("effective width 1 / (1/N − 1/M)"),
         GroupAxis::Step => Axis::log10("step ε"),
         GroupAxis::Batch => Axis::log2("batch size B"),
     };
-    let mut panel = Panel::new(x, Axis::log10(label(measure, statistic))).title(title(group));
+    let mut panel = Panel::new(x, Axis::log10(label(measure, statistic))).title(title(measure, statistic));
     let Some(fit) = &record.fit else {
-        return panel.note(record.failure.clone().unwrap_or_default());
+        return every_network(panel, records, group, (measure, record));
     };
     let column = |f: fn(&crate::analysis::fit::DataPoint) -> f64| -> Vec<f64> { fit.points.iter().map(f).collect() };
     let (xs, ys) = (column(|p| p.x), column(|p| p.y));
@@ -68,22 +86,21 @@ fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Me
     let grid = vec![low, high];
     let fitted = grid.iter().map(|&x| fit.at(x)).collect();
     panel = panel
-        .with(Mark::line(grid.clone(), fitted, Colour::Series(0), Dash::Solid).label(slope_label(fit)))
+        .with(Mark::line(grid.clone(), fitted, Colour::Series(0), Dash::Solid).label(format!("fit: {}", slope(fit))))
         .with(
             Mark::line(grid.clone(), theory(fit, record.expected, &grid), Colour::Grey(90), Dash::Dashed)
-                .label(format!("theory: slope {}", number(record.expected))),
+                .label(format!("theory: slope {}", parameter(record.expected))),
         )
         .with(Mark::points(xs, ys, Colour::Series(0), Marker::Circle).error(ends));
-    if let Some(error) = records.groups.reference.get(&measure) {
-        let size = if group.axis == GroupAxis::Width { error.total() } else { error.same_particles() };
+    if let Some(error) = record.error {
         let name = if group.axis == GroupAxis::Width { "error of limit and step" } else { "error of the limit" };
-        let size = if statistic.is_square() { size * size } else { size };
+        let size = if fit.statistic.is_square() { error * error } else { error };
         let lowest = fit.points.iter().map(|p| p.y).fold(f64::INFINITY, f64::min);
         // An error far below the points is given as a note, so that the axis need not include it.
         if size > 0.0 && size > 1e-2 * lowest {
             panel = panel.with(Mark::horizontal(size, Colour::Grey(140), Dash::Dotted).label(name));
-        } else {
-            panel = panel.note(format!("{name} {size:.1e}"));
+        } else if let Some(size) = number(size) {
+            panel = panel.note(format!("{name} {size}"));
         }
     }
     panel.legend(Legend::Automatic)
@@ -95,25 +112,75 @@ fn theory(fit: &SlopeFit, slope: f64, grid: &[f64]) -> Vec<f64> {
     grid.iter().map(|x| fit.at(middle) * (x / middle).powf(slope)).collect()
 }
 
-/// The fitted slope with its interval.
-fn slope_label(fit: &SlopeFit) -> String {
-    let (low, high) = fit.interval;
-    format!("fit: {} [{}, {}]", number(fit.slope), number(low), number(high))
+/// A panel without a fit: the networks, where they have a distance to show, and the reason of the failure.
+fn every_network(
+    mut panel: Panel,
+    records: &Records,
+    group: &GroupRecord,
+    (measure, record): (Measure, &FitRecord),
+) -> Panel {
+    let failure = not_fitted(record.failure.as_deref());
+    let (Some(abscissa), Some(table)) = (records.abscissa(group), records.sup(group, measure)) else {
+        return panel.if_empty(failure);
+    };
+    let (x, y): (Vec<f64>, Vec<f64>) =
+        table.indexed_iter().filter(|(_, y)| **y > 0.0).map(|((v, _), y)| (abscissa[v], *y)).unzip();
+    if x.is_empty() {
+        return panel.if_empty(failure);
+    }
+    panel.marks.push(networks(x, y));
+    panel.note(failure)
+}
+
+/// A dot for every network.
+fn networks(x: Vec<f64>, y: Vec<f64>) -> Mark {
+    Mark::Cloud { x, y, colour: Colour::Series(0), size_pt: 3.0, opacity: 0.5, label: Some("networks".into()) }
 }
 
 /// What is constant within a group.
-fn title(group: &GroupRecord) -> String {
+fn constants(group: &GroupRecord) -> String {
     let batch = group.batch.map_or("full gradient".to_string(), |size| format!("B = {size}"));
     match group.axis {
-        GroupAxis::Width | GroupAxis::Variant => format!("ε = {}, {batch}", group.step),
+        GroupAxis::Width | GroupAxis::Variant => format!("ε = {}, {batch}", parameter(group.step)),
         GroupAxis::Step => format!("N = {}, {batch}", group.width),
-        GroupAxis::Batch => format!("N = {}, ε = {}", group.width, group.step),
+        GroupAxis::Batch => format!("N = {}, ε = {}", group.width, parameter(group.step)),
     }
 }
 
-/// The label of the vertical axis.
-fn label(measure: Measure, statistic: Statistic) -> String {
-    let distance = match measure {
+/// The quantity and its statistic over seeds, in words.
+fn title(measure: Measure, statistic: Option<Statistic>) -> String {
+    let quantity = match measure {
+        Measure::Function => "predictions".into(),
+        Measure::CouplingRms => "coupled neurons".into(),
+        Measure::RiskGap => "risk".into(),
+        Measure::Wasserstein => "law of the neurons".into(),
+        Measure::WassersteinOwn => "law of the neurons, same start".into(),
+        Measure::FamilyCouplingRms(family) => format!("coupled neurons, {family}"),
+        Measure::CouplingMax
+        | Measure::Risk
+        | Measure::Loss
+        | Measure::Accuracy
+        | Measure::Kinetic
+        | Measure::Dropout
+        | Measure::Spread
+        | Measure::FamilyCouplingMax(_) => measure.to_string(),
+    };
+    let statistic = match statistic {
+        Some(Statistic::Mean) => "mean over seeds",
+        Some(Statistic::MeanSquare) => "mean square over seeds",
+        Some(Statistic::GeometricMeanSquare) => "geometric mean of squares over seeds",
+        Some(Statistic::BoundQuantiles) => "quantiles over seeds",
+        Some(Statistic::RootMeanSquare) => "rms over seeds",
+        Some(Statistic::Median) => "median over seeds",
+        Some(Statistic::GeometricMean) => "geometric mean over seeds",
+        None => "every network",
+    };
+    format!("{quantity}: {statistic}")
+}
+
+/// A distance at one time.
+fn distance(measure: Measure) -> String {
+    match measure {
         Measure::Function => "‖f_{N} − f_{ρ}‖".into(),
         Measure::CouplingRms => "rms coupling distance".into(),
         Measure::CouplingMax => "max coupling distance".into(),
@@ -128,15 +195,13 @@ fn label(measure: Measure, statistic: Statistic) -> String {
         | Measure::Dropout
         | Measure::Spread
         | Measure::FamilyCouplingMax(_) => measure.to_string(),
-    };
-    match statistic {
-        Statistic::MeanSquare | Statistic::GeometricMeanSquare => format!("sup_{{t}} {distance}^{{2}}"),
-        Statistic::RootMeanSquare
-        | Statistic::Mean
-        | Statistic::Median
-        | Statistic::GeometricMean
-        | Statistic::BoundQuantiles => format!("sup_{{t}} {distance}"),
     }
+}
+
+/// The label of the vertical axis.
+fn label(measure: Measure, statistic: Option<Statistic>) -> String {
+    let square = if statistic.is_some_and(Statistic::is_square) { "^{2}" } else { "" };
+    format!("sup_{{t}} {}{square}", distance(measure))
 }
 
 /// The largest coupling distance, or risk gap, of every network, and the form of the bound with a fitted constant: a
@@ -146,32 +211,24 @@ fn bound(records: &Records, band: &BoundBand) -> Option<NamedFigure> {
     // For a limit without particles the bound is on the risk gap.
     let coupled = records.measure(group, Measure::CouplingMax).filter(|table| table.iter().any(|v| v.is_finite()));
     let measure = if coupled.is_some() { Measure::CouplingMax } else { Measure::RiskGap };
-    let table = records.measure(group, measure)?;
-    let (mut x, mut y) = (Vec::new(), Vec::new());
-    for (networks, &n) in table.outer_iter().zip(&group.values) {
-        for run in networks.outer_iter() {
-            x.push(n);
-            // The supremum of a diverged network is NaN.
-            y.push(run.iter().fold(0.0, |a: f64, &b| if b.is_nan() { f64::NAN } else { a.max(b) }));
-        }
-    }
+    // The supremum of a diverged network is NaN.
+    let table = records.sup(group, measure)?;
+    let (x, y): (Vec<f64>, Vec<f64>) = table.indexed_iter().map(|((v, _), y)| (group.values[v], *y)).unzip();
     let (first, last) = (*group.values.first()?, *group.values.last()?);
     let grid: Vec<f64> = (0..=INTERVALS).map(|i| first * (last / first).powf(i as f64 / INTERVALS as f64)).collect();
     let (low, high): (Vec<f64>, Vec<f64>) = band.curve(&grid).into_iter().map(|(_, low, high)| (low, high)).unzip();
+    let z_high = number(band.z_high)?;
     let form = match band.form {
         BoundForm::Width => "C (√(log N) + z) / √N",
         BoundForm::Step { .. } | BoundForm::WidthAndStep { .. } => "both terms of the bound",
     };
-    let label_text = Some("networks".to_string());
-    let points = Mark::Cloud { x, y, colour: Colour::Series(0), size_pt: 3.0, opacity: 0.5, label: label_text };
-    let panel = Panel::new(Axis::log2("width N"), Axis::log10(label(measure, Statistic::Mean)))
+    let mut panel = Panel::new(Axis::log2("width N"), Axis::log10(label(measure, None)))
         .title("form of the bound, constant fitted")
-        .with(
-            Mark::band(grid.clone(), low, high.clone(), Colour::Series(1))
-                .label(format!("{form}, 0 ≤ z ≤ {:.2}", band.z_high)),
-        )
+        .with(Mark::band(grid.clone(), low, high.clone(), Colour::Series(1)).label(format!("{form}, 0 ≤ z ≤ {z_high}")))
         .with(Mark::line(grid, high, Colour::Series(1), Dash::Solid))
-        .with(points)
-        .note(format!("C = {:.3}", band.constant));
+        .with(networks(x, y));
+    if let Some(constant) = number(band.constant) {
+        panel = panel.note(format!("C = {constant}"));
+    }
     Some(("gap-bound".into(), Figure::single_column().with(panel)))
 }

@@ -95,7 +95,8 @@ impl Statements<'_> {
         let measured = self.measured;
         let fit = measured.fit(measure, range, statistic, Rest::All);
         let label = format!("{measure}{}", range.suffix());
-        self.record.fits.push(FitRecord::of(&measured.group.name, &label, exponent.expected, &fit));
+        let record = FitRecord::of(&measured.group.name, &label, exponent.expected, &fit);
+        self.record.fits.push(record.with_error(exponent.error.map(|(error, _)| error)));
         let name = format!("gap-{}-{name}", measured.group.name);
         let check = Check::exponent(name, statement, &exponent, &fit);
         let rest = measured.fit(measure, range, statistic, Rest::WithoutPreAsymptotic);

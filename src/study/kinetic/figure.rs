@@ -6,6 +6,7 @@ use super::{EquilibriumRecord, KineticArrays, KineticRecord};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel, style};
 use crate::record::RunFolder;
 use crate::run::context::FiguresError;
+use crate::run::figures::labels::{number, parameter, parameters};
 use crate::run::study::NamedFigure;
 use ndarray::{Array1, Array2, Axis as Dim};
 
@@ -67,17 +68,19 @@ impl KineticFigure {
         let (x, y) = self.visible_ranges();
         let mut figure = Figure::double_column();
         figure.height_in *= times.len().div_ceil(2) as f64 * 0.95;
-        for (k, time) in times.iter().enumerate() {
+        let last = times.len().saturating_sub(1);
+        for (k, time) in parameters(&times).into_iter().enumerate() {
             let snapshot = snapshots.index_axis(Dim(0), k);
             let darkest = DARKEST * snapshot.iter().copied().fold(0.0, f64::max);
             let heat = Mark::heat((edges[0], edges[1]), (edges[2], edges[3]), snapshot, darkest).label("density μ");
-            let (x_axis, y_axis) = (Axis::linear("θ").between(x.0, x.1), Axis::linear("momentum r").between(y.0, y.1));
-            let mut panel = Panel::new(x_axis, y_axis).title(format!("t = {time:.2}")).with(heat);
+            let (x_axis, y_axis) = (Axis::linear("θ").within(x.0, x.1), Axis::linear("momentum r").within(y.0, y.1));
+            let shade = number(darkest).map_or_else(String::new, |darkest| format!(", darkest from μ = {darkest}"));
+            let mut panel = Panel::new(x_axis, y_axis).title(format!("t = {time}{shade}")).with(heat);
             if let Some(dots) = dots.map(|dots| dots.index_axis(Dim(0), k)) {
                 let column = |c: usize| dots.column(c).to_vec();
                 panel = panel.with(Mark::cloud(column(0), column(1), Colour::Series(1)).label("particles"));
             }
-            let legend = if k == 1 { Legend::OutsideRight } else { Legend::Hidden };
+            let legend = if k == last.min(1) { Legend::OutsideRight } else { Legend::Hidden };
             figure = figure.with(panel.legend(legend));
         }
         figure
@@ -127,10 +130,10 @@ impl KineticFigure {
     }
 
     /// Indices of the first, a middle and the last record, with their shades.
-    fn chosen(&self) -> Vec<(usize, f64, Colour)> {
+    fn chosen(&self) -> Vec<(usize, String, Colour)> {
         let times = &self.solution().times;
         let last = times.len() - 1;
-        [0, last / 3, last].iter().enumerate().map(|(k, &i)| (i, times[i], Colour::Series(k))).collect()
+        [0, last / 3, last].iter().enumerate().map(|(k, &i)| (i, parameter(times[i]), Colour::Series(k))).collect()
     }
 
     /// Predictions of grid and particles at the chosen times.
@@ -142,15 +145,17 @@ impl KineticFigure {
         let xs = sorted(x);
         let mut panel = Panel::new(Axis::linear("x"), Axis::linear("f_{ρ}(x)"));
         panel = panel.with(Mark::line(xs.clone(), sorted(y), Colour::Grey(120), Dash::Dotted).label("target"));
+        let mut particles = Vec::new();
         for (i, time, colour) in self.chosen() {
             let row = |m: &Array2<f64>| sorted(&m.row(i).to_owned());
             let line = Mark::line(xs.clone(), row(function), colour, Dash::Solid);
-            panel = panel.with(line.label(format!("t = {time:.2}")));
+            panel = panel.with(line.label(format!("t = {time}")));
             let (marker_x, marker_f): (Vec<f64>, Vec<f64>) =
                 xs.iter().copied().zip(row(&clouds.particles_function)).step_by((xs.len() / 16).max(1)).unzip();
-            panel = panel.with(Mark::points(marker_x, marker_f, colour, Marker::Circle).hollow());
+            particles.push(Mark::points(marker_x, marker_f, colour, Marker::Circle).hollow().label("particles"));
         }
-        panel.with(Mark::points(Vec::new(), Vec::new(), Colour::Grey(60), Marker::Circle).hollow().label("particles"))
+        panel.marks.extend(particles);
+        panel
     }
 
     /// Densities of one coordinate at the chosen times.
@@ -158,13 +163,16 @@ impl KineticFigure {
         let Marginal { symbol, nodes, law, edges, histogram, range } = coordinate;
         let edges = edges.to_vec();
         let centres: Vec<f64> = edges.windows(2).map(|e| 0.5 * (e[0] + e[1])).collect();
-        let axis = Axis::linear(*symbol).between(range.0, range.1);
+        let axis = Axis::linear(*symbol).within(range.0, range.1);
         let mut panel = Panel::new(axis, Axis::linear(format!("density of {symbol}")));
+        let mut particles = Vec::new();
         for (i, time, colour) in self.chosen() {
             let line = Mark::line(nodes.to_vec(), law.row(i).to_vec(), colour, Dash::Solid);
             let points = Mark::points(centres.clone(), histogram.row(i).to_vec(), colour, Marker::Circle).hollow();
-            panel = panel.with(line.label(format!("t = {time:.2}"))).with(points);
+            panel = panel.with(line.label(format!("t = {time}")));
+            particles.push(points.label("particles"));
         }
+        panel.marks.extend(particles);
         panel
     }
 
@@ -201,7 +209,8 @@ impl KineticFigure {
         let (times, energy) = (arrays.energy_times.to_vec(), &arrays.energy);
         let tau = self.record.temperature;
         let column = |c: usize, factor: f64| energy.column(c).iter().map(|v| factor * v).collect::<Vec<f64>>();
-        let mut parts = Panel::new(Axis::linear("time t"), Axis::linear("energy")).title(format!("τ = {tau}"));
+        let mut parts =
+            Panel::new(Axis::linear("time t"), Axis::linear("energy")).title(format!("τ = {}", parameter(tau)));
         for (k, (name, values)) in [
             ("free energy F", column(3, 1.0)),
             ("risk R", column(0, 1.0)),
@@ -222,7 +231,7 @@ impl KineticFigure {
             middles.iter().copied().zip(slope).step_by((middles.len() / 30).max(1)).unzip();
         // Near equilibrium both are dominated by the error of the scheme.
         let largest = energy.column(4).iter().copied().fold(0.0, f64::max);
-        let axis = Axis::log10("decrease of F per unit of time").between(1e-8 * largest, 3.0 * largest);
+        let axis = Axis::log10("decrease of F per unit of time").within(1e-8 * largest, 3.0 * largest);
         let identity = Panel::new(Axis::linear("time t"), axis)
             .with(
                 Mark::line(times, column(4, 1.0), Colour::Series(0), Dash::Solid)
@@ -240,17 +249,17 @@ impl KineticFigure {
         let (end, gibbs) = (approach.end_law.to_vec(), approach.gibbs_law.to_vec());
         let range = self.visible_ranges().0;
         let markers: (Vec<f64>, Vec<f64>) = theta.iter().copied().zip(end).step_by((theta.len() / 60).max(1)).unzip();
-        let law = Panel::new(Axis::linear("θ").between(range.0, range.1), Axis::linear("density of θ"))
+        let mut law = Panel::new(Axis::linear("θ").within(range.0, range.1), Axis::linear("density of θ"))
             .with(Mark::line(theta, gibbs, Colour::Series(0), Dash::Solid).label("Gibbs law"))
             .with(
                 Mark::points(markers.0, markers.1, Colour::Series(1), Marker::Circle).hollow().label("grid at the end"),
-            )
-            .title(format!("∫ |μ − μ*| = {:.1e}", rest.distance[1]));
+            );
+        law.title = number(rest.distance[1]).map(|distance| format!("∫ |μ − μ*| = {distance}"));
         let (frictions, rates) = (approach.frictions.to_vec(), approach.rates.to_vec());
         let (times, excess) = (approach.excess_times.to_vec(), &approach.excess);
         let start = excess[[0, 0]];
-        let mut decay = Panel::new(Axis::linear("time t"), Axis::log10("F − F*").between(1e-7 * start, 2.0 * start));
-        for (k, gamma) in frictions.iter().enumerate() {
+        let mut decay = Panel::new(Axis::linear("time t"), Axis::log10("F − F*").within(1e-7 * start, 2.0 * start));
+        for (k, gamma) in parameters(&frictions).into_iter().enumerate() {
             let colour = style::ramp(k, frictions.len());
             let line = Mark::line(times.clone(), excess.row(k).to_vec(), colour, Dash::Solid);
             decay = decay.with(line.label(format!("γ = {gamma}")));
@@ -259,13 +268,17 @@ impl KineticFigure {
         let curve: Vec<f64> = (0..=200).map(|i| smallest * (largest / smallest).powf(f64::from(i) / 200.0)).collect();
         let harmonic = |g: &f64| g - (g * g - 4.0 * rest.stiffness).max(0.0).sqrt();
         let critical = 2.0 * rest.stiffness.sqrt();
-        let rate = Panel::new(Axis::log2("friction γ"), Axis::linear("rate of F − F*"))
-            .with(
-                Mark::line(curve.clone(), curve.iter().map(harmonic).collect(), Colour::Grey(120), Dash::Dashed)
-                    .label(format!("harmonic well, k = {:.2}", rest.stiffness)),
-            )
-            .with(Mark::vertical(critical, Colour::Grey(160), Dash::Dotted).label("2√k"))
-            .with(Mark::points(frictions, rates, Colour::Series(0), Marker::Circle).label("grid"));
+        let mut rate = Panel::new(Axis::log2("friction γ"), Axis::linear("rate of F − F*"));
+        rate = match number(rest.stiffness) {
+            Some(k) => {
+                let rates = curve.iter().map(harmonic).collect();
+                let line = Mark::line(curve, rates, Colour::Grey(120), Dash::Dashed);
+                let critical = Mark::vertical(critical, Colour::Grey(160), Dash::Dotted);
+                rate.with(line.label(format!("harmonic well, k = {k}"))).with(critical.label("2√k"))
+            }
+            None => rate.note("stiffness of the well not found"),
+        };
+        rate = rate.with(Mark::points(frictions, rates, Colour::Series(0), Marker::Circle).label("grid"));
         let mut figure = Figure::double_column()
             .with(law)
             .with(decay.legend(Legend::OutsideRight))

@@ -115,7 +115,8 @@ impl PathsFigure {
     fn barrier(&self) -> Figure {
         let widths: Vec<f64> = self.record.widths.iter().map(|&n| n as f64).collect();
         let mut panel = Panel::new(Axis::log2("width N"), Axis::log10("barrier"))
-            .title("max loss on the path − larger end, mean over pairs (0 not shown)");
+            .title("largest loss on the path − loss at the larger end, mean over pairs");
+        let mut zeros = 0;
         for (k, (kind, arrays)) in self.arrays.kinds.iter().enumerate() {
             let (colour, marker, dash) = style::series(k);
             let of = |n: usize| {
@@ -129,11 +130,12 @@ impl PathsFigure {
             let ends = |n: usize| (of(n).fold(f64::INFINITY, f64::min), of(n).fold(f64::NEG_INFINITY, f64::max));
             let fit = self.record.fits.iter().find(|fit| fit.measure == kind.name()).and_then(|fit| fit.fit.as_ref());
             let y: Vec<f64> = self.record.widths.iter().map(|&n| mean(n)).collect();
+            zeros += y.iter().filter(|&&barrier| barrier == 0.0).count();
             let label = match fit {
                 Some(fit) if *kind == PathKind::FirstHalf => format!("{}: {}", kind.label(), slope(fit)),
                 Some(_) | None => kind.label().to_string(),
             };
-            panel = panel.with(Mark::line(widths.clone(), y.clone(), colour, dash));
+            panel = panel.with(Mark::line(widths.clone(), y.clone(), colour, dash).label(label.clone()));
             let points = Mark::points(widths.clone(), y, colour, marker).label(label);
             // Error bars, for the path of the theory, extend from the smallest to the largest barrier of the pairs.
             panel = panel.with(if *kind == PathKind::FirstHalf {
@@ -142,6 +144,11 @@ impl PathsFigure {
                 points
             });
         }
+        panel = match zeros {
+            0 => panel,
+            1 => panel.note("1 mean barrier is 0 and not shown"),
+            _ => panel.note(format!("{zeros} mean barriers are 0 and not shown")),
+        };
         let mut figure = Figure::double_column().with(panel.legend(Legend::OutsideRight));
         figure.columns = 1;
         figure

@@ -6,6 +6,7 @@ use crate::analysis::contraction::local_constants;
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel, Stroke};
 use crate::record::RunFolder;
 use crate::run::context::FiguresError;
+use crate::run::figures::labels::number;
 use crate::run::study::NamedFigure;
 use ndarray::{Array3, Axis as Dim};
 
@@ -47,7 +48,8 @@ fn contraction(record: &PicardRecord, differences: &Array3<f64>) -> Panel {
     let mut panel = Panel::new(Axis::linear("iterate n"), Axis::log10(DIFFERENCE));
     if let Some(envelope) = &record.runs[0].envelope {
         let form = (0..count).map(|n| envelope.at(n)).collect();
-        let label = format!("A (CT)^{{n}}/n!, CT = {:.1}", envelope.constant);
+        let constant = number(envelope.constant).map_or_else(String::new, |constant| format!(", CT = {constant}"));
+        let label = format!("A (CT)^{{n}}/n!{constant}");
         panel = panel.with(Mark::line(iterates(count), form, Colour::Grey(90), Dash::Dashed).label(label));
     }
     panel = panel.with(
@@ -86,11 +88,12 @@ fn constants(record: &PicardRecord, differences: &Array3<f64>) -> Option<Panel> 
     let measured = local_constants(&window_differences(differences, 0, 0), record.floor.max(record.tolerance));
     let envelope = record.runs[0].envelope.as_ref()?;
     let x: Vec<f64> = (1..=measured.len()).map(|n| n as f64).collect();
+    let constant = number(envelope.constant).map_or_else(String::new, |constant| format!(", {constant}"));
     let panel = Panel::new(Axis::linear("iterate n"), Axis::linear("n d_{n} / d_{n−1}"))
         .title("local constant CT at iterate n")
         .with(
             Mark::horizontal(envelope.constant, Colour::Grey(90), Dash::Dashed)
-                .label(format!("that of the envelope, {:.1}", envelope.constant)),
+                .label(format!("that of the envelope{constant}")),
         )
         .with(Mark::points(x, measured, Colour::Series(0), Marker::Circle).label("measured"));
     Some(panel)

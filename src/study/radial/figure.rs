@@ -5,6 +5,7 @@ use super::{RadialArrays, RadialRecord};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel, style};
 use crate::record::RunFolder;
 use crate::run::context::FiguresError;
+use crate::run::figures::labels::parameters;
 use crate::run::study::NamedFigure;
 use ndarray::{ArrayView1, Axis as Dim};
 
@@ -68,8 +69,8 @@ fn laws(record: &RadialRecord, arrays: &RadialArrays) -> Vec<Panel> {
     let largest = grid.iter().chain(particles).copied().fold(0.0, f64::max);
     let width = 1.1 * largest / BINS as f64;
     let mut panels = Vec::new();
-    for (k, time) in arrays.snapshots.iter().enumerate() {
-        let mut panel = Panel::new(Axis::linear("|w|").between(0.0, 1.1 * largest), Axis::linear("density of |w|"))
+    for (k, time) in parameters(&arrays.snapshots.to_vec()).into_iter().enumerate() {
+        let mut panel = Panel::new(Axis::linear("|w|").within(0.0, 1.1 * largest), Axis::linear("density of |w|"))
             .title(format!("t = {time}"));
         if let Some(networks) = &arrays.network_norms {
             let (x, y) = histogram(networks.index_axis(Dim(1), k).iter().copied(), width);
