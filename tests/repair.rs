@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::experiment::{TINY, arrays, files, in_order, json, program};
+use common::experiment::{TINY, arrays, files, json, program};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -155,9 +155,6 @@ fn copy(from: &Path, to: &Path) {
 fn computed(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = files(run);
     all.retain(|name, _| !["manifest.json", ".lock", "records/timings.json"].contains(&name.as_str()));
-    for (_, bytes) in all.iter_mut().filter(|(name, _)| name.ends_with(".pdf")) {
-        *bytes = in_order(bytes);
-    }
     all
 }
 

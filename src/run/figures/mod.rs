@@ -31,20 +31,28 @@ use std::path::PathBuf;
 /// # Errors
 /// A run of another format, records that are missing or damaged, a folder that cannot be written.
 pub fn draw(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<PathBuf>, FiguresError> {
+    let figures = of_run(folder, registry)?;
+    let drawn: Result<Vec<Vec<PathBuf>>, FigureError> =
+        figures.par_iter().map(|(name, figure)| write(figure, &folder.file(&format!("figures/{name}")))).collect();
+    Ok(drawn?.into_iter().flatten().collect())
+}
+
+/// Every figure of a run with the name of its files, in a fixed order.
+///
+/// # Errors
+/// A run of another format, records that are missing or damaged.
+pub fn of_run(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<NamedFigure>, FiguresError> {
     folder.require_format(FIGURES_ADVICE)?;
     let manifest = folder.manifest()?;
     belonging::check(folder, &manifest, registry)?;
-    let figures = match manifest.kind {
+    Ok(match manifest.kind {
         RunKind::Training => {
             let mut figures = common_figures(folder, &manifest)?;
             figures.extend(study_figures(registry.training, folder, &manifest)?);
             figures
         }
         RunKind::Recovery => study_figures(registry.recovery, folder, &manifest)?,
-    };
-    let drawn: Result<Vec<Vec<PathBuf>>, FigureError> =
-        figures.par_iter().map(|(name, figure)| write(figure, &folder.file(&format!("figures/{name}")))).collect();
-    Ok(drawn?.into_iter().flatten().collect())
+    })
 }
 
 /// The figures of the studies whose records are in the folder, in the order of the registry.

@@ -1,0 +1,4 @@
+//! The target `csv-gz` for cargo-fuzz.
+#![no_main]
+
+widelimit_fuzz::libfuzzer_target!("csv-gz");
