@@ -11,14 +11,18 @@ use std::path::Path;
 /// or float32.
 ///
 /// # Errors
-/// [`RecoveryError::File`] for a damaged archive, missing arrays, other types, shapes that do not match and values that
-/// are not finite.
+/// [`RecoveryError::File`] for a damaged archive, missing or repeated arrays, other types, shapes that do not match, values
+/// that are not finite, measurements that are none of the loss, a design that is zero, and quadratic measurements without
+/// a start.
 pub fn read_problem(path: &Path, bytes: &[u8], loss: SampleLoss) -> Result<SparseProblem, RecoveryError> {
     let wrong = |message: String| RecoveryError::File { path: path.into(), message };
     let damaged = |error: ReadNpzError| wrong(format!("not a readable .npz archive: {error}"));
     let mut archive = NpzReader::new(Cursor::new(bytes)).map_err(damaged)?;
     let present: Vec<String> =
         archive.names().map_err(damaged)?.iter().map(|name| name.trim_end_matches(".npy").to_string()).collect();
+    if let Some(repeated) = (1..present.len()).find(|&i| present[..i].contains(&present[i])) {
+        return Err(wrong(format!("array {} occurs more than once", present[repeated])));
+    }
     let mut array = |key: &str, axes: usize| -> Result<Option<ArrayD<f64>>, RecoveryError> {
         if !present.iter().any(|name| name == key) {
             return Ok(None);
@@ -57,12 +61,16 @@ pub fn read_problem(path: &Path, bytes: &[u8], loss: SampleLoss) -> Result<Spars
         RecoveryError::NotFinite { name: "x", index, value } => {
             wrong(format!("array X, row {}, column {}: {value} is not finite", index / d.max(1), index % d.max(1)))
         }
+        RecoveryError::NotFinite { name, index, value } => {
+            wrong(format!("array {name}, entry {index}: {value} is not finite"))
+        }
         other => wrong(other.to_string()),
     };
     let xt = Mat::from_fn(d, n, |j, i| x[[i, j]]);
-    let problem = SparseProblem::new(xt, flat(y), loss, truth.map(flat)).map_err(named)?;
-    match start {
-        Some(start) => problem.with_start(flat(start)).map_err(named),
-        None => Ok(problem),
+    let mut problem = SparseProblem::new(xt, flat(y), loss, truth.map(flat)).map_err(named)?;
+    if let Some(start) = start {
+        problem = problem.with_start(flat(start)).map_err(named)?;
     }
+    problem.require_solvable().map_err(named)?;
+    Ok(problem)
 }

@@ -28,7 +28,7 @@ pub struct MethodSummary {
     /// Median number of iterations to success.
     #[serde(with = "number")]
     pub iterations: f64,
-    /// Median relative error of the solutions.
+    /// Median relative error of the solutions; absolute where the true vector is 0.
     #[serde(with = "number")]
     pub error: f64,
     /// Number of problems by the reason why iterations stopped.
