@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Duration;
 use widelimit::compute::AlignedAllocator;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
-use widelimit::sparse::recovery::{Cholesky, SampleLoss, dense, eliminate, hard_threshold};
+use widelimit::sparse::recovery::{Cholesky, Interrupt, SampleLoss, dense, eliminate, hard_threshold};
 
 #[global_allocator]
 static ALLOCATOR: AlignedAllocator = AlignedAllocator;
@@ -28,8 +28,8 @@ fn all(c: &mut Criterion) {
         let problem = law.draw(1, 0).expect("a problem");
         let w = hard_threshold(problem.xty(), k);
         let h = problem.gram();
-        let factor = Cholesky::new(h, 0.0).expect("more samples than unknowns");
-        let inverse = factor.inverse();
+        let factor = Cholesky::new(h, 0.0, Interrupt::NEVER).expect("more samples than unknowns");
+        let inverse = factor.inverse(Interrupt::NEVER);
         let mut newton = problem.xty().to_vec();
         factor.solve(&mut newton);
         let weights = vec![0.5; n];
@@ -46,19 +46,19 @@ fn all(c: &mut Criterion) {
             black_box(problem.gradient_by_gram(&w));
         });
         time("gram", n64 * d64 * d64, &mut || {
-            black_box(dense::gram(problem.design(), None));
+            black_box(dense::gram(problem.design(), None, Interrupt::NEVER));
         });
         time("weighted gram", n64 * d64 * d64, &mut || {
-            black_box(dense::gram(problem.design(), Some(&weights)));
+            black_box(dense::gram(problem.design(), Some(&weights), Interrupt::NEVER));
         });
         time("factor", d64.pow(3) / 3, &mut || {
-            black_box(Cholesky::new(h, 0.0).is_ok());
+            black_box(Cholesky::new(h, 0.0, Interrupt::NEVER).is_ok());
         });
         time("inverse", 2 * d64.pow(3) / 3, &mut || {
-            black_box(factor.inverse());
+            black_box(factor.inverse(Interrupt::NEVER));
         });
         time("eliminate", 2 * d64.pow(3) / 3, &mut || {
-            black_box(eliminate(&newton, inverse.as_ref(), k));
+            black_box(eliminate(&newton, inverse.as_ref(), k, Interrupt::NEVER));
         });
     }
     group.finish();

@@ -13,6 +13,7 @@ use widelimit::compute::{InstructionSet, Real, Threads, vector};
 use widelimit::dynamics::{BatchSource, Brownian, Force, Method, Motion, NetworkForce, State};
 use widelimit::network::kernel::activation;
 use widelimit::network::{Activation, Loss, Network, Objective, ThreeLayer, TwoLayer};
+use widelimit::sparse::recovery::Interrupt;
 use widelimit::sparse::recovery::dense::gram;
 
 /// The choice of an instruction set belongs to the whole process: tests that change it run one at a time.
@@ -342,7 +343,7 @@ fn dense_products_are_plain_sums_on_every_instruction_set() {
     let (d, n) = (270, 530);
     let xt = Mat::from_fn(d, n, |j, i| ((i * 37 + j * 11) as f64 * 0.3).sin() + if i == j { 2.0 } else { 0.0 });
     let scale: Vec<f64> = (0..n).map(|i| 1.0 + 0.5 * (i as f64).cos()).collect();
-    let found = on_each(|_| gram(xt.as_ref(), Some(&scale)));
+    let found = on_each(|_| gram(xt.as_ref(), Some(&scale), Interrupt::NEVER));
     for j in 0..d {
         for k in 0..=j {
             let terms = (0..n).map(|i| scale[i] * xt[(j, i)] * xt[(k, i)]);

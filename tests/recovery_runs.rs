@@ -220,6 +220,150 @@ fn killed_and_interrupted_runs_resume_to_the_same_bytes() {
     same(&here.path().join("whole"), &here.path().join("out"));
 }
 
+/// Ctrl-C ends a run within a second wherever it is: in the trials about thresholding, in the iterations of a method
+/// that does not converge, in an elimination, in the search over supports, and while the first problem is drawn.
+#[test]
+fn interrupts_are_seen_within_a_second() {
+    let here = here();
+    let only = |table: &str, methods: &str, problem: &str| {
+        format!(
+            "kind = \"recovery\"\nname = \"long\"\n[problem]\nkind = \"drawn\"\n{problem}\n[solver]\nmethods = [\"{methods}\"]\n\
+             iterations = 20000000\ntolerance = 0.0\nsuccess = 1e-300\n{table}\n"
+        )
+    };
+    // So ill-conditioned that k-IHT does not come to rest.
+    let small = "n = 40\nd = 40\nsparsity = 20\ndesign = \"rotated\"\ncondition = 1e8";
+    let wide = "n = 1200\nd = 2400\nsparsity = 40\nsnr_db = 10.0";
+    for (name, text) in [
+        ("trials", only("[rates]\ntrials = 2000000000\nproblems = 1", "omp", small)),
+        ("iterations", only("[recover]\nproblems = 1", "k-iht", small)),
+        ("noise", only("[noise]\nproblems = 1", "k-iht", small)),
+        ("phase", only("[phase]\nn_over_d = [0.5]\nk_over_n = [0.9]\nproblems = 1", "k-iht", small)),
+        ("elimination", only("[recover]\nproblems = 9", "greedy-iobs", wide)),
+        ("lasso", only("[recover]\nproblems = 9", "lasso", wide)),
+    ] {
+        fs::write(here.path().join(format!("{name}.toml")), text).unwrap();
+        let out = here.path().join(name);
+        let mut child = program()
+            .current_dir(here.path())
+            .args(["run", &format!("{name}.toml"), "--out", name, "--threads", "1", "--quiet"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !out.join("records/recovery.json").is_file() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(child.try_wait().unwrap().is_none(), "{name} is not long enough");
+        let asked = std::time::Instant::now();
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{name}");
+        // The machine may be busy: the limit is an order of magnitude below the time of what was interrupted.
+        let seconds = asked.elapsed().as_secs_f64();
+        println!("{name}: {seconds:.2} s");
+        assert!(seconds < 3.0, "{name}: {seconds} s");
+        assert_eq!(json(&out.join("manifest.json"))["status"], "interrupted", "{name}");
+    }
+}
+
+/// Sizes that no machine has are refused before anything is drawn or made, with the parts of the estimate; and every run
+/// says what it needs.
+#[test]
+fn memory_is_estimated_before_it_is_taken() {
+    let here = here();
+    for (set, words) in [
+        (&["problem.n=60000000", "problem.d=600000"][..], ["the first problem", "a smaller n or d"]),
+        (&["problem.n=3", "problem.d=30000000", "solver.methods=[\"topk-iobs\"]"], ["problems in solution", "TiB"]),
+        (&["recover.problems=1000000000000000"], ["results", "fewer problems"]),
+        (&["solver.iterations=1000000000000000"], ["problems in solution", "iterations"]),
+    ] {
+        let set: Vec<&str> = set.iter().flat_map(|set| ["--set", set]).collect();
+        let output = run(here.path(), &[&["run", "tiny.toml", "--threads", "1"][..], &set].concat());
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{set:?}: {message}");
+        assert!(message.contains("the run would need") && words.iter().all(|word| message.contains(word)), "{message}");
+        assert!(!here.path().join("runs").exists());
+    }
+    let output = run(here.path(), &["run", "tiny.toml", "--threads", "1"]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("memory: about "), "{message}");
+    let memory = &json(&here.path().join("runs/tiny/manifest.json"))["memory"];
+    let parts = ["program", "first_problem", "problems", "records", "figures"];
+    assert!(parts.iter().all(|part| memory[part].as_u64().is_some_and(|bytes| bytes > 0)), "{memory}");
+}
+
+fn write_problem(path: &Path, arrays: &[(&str, ndarray::ArrayD<f64>)]) {
+    let mut writer = ndarray_npy::NpzWriter::new(fs::File::create(path).unwrap());
+    arrays.iter().for_each(|(name, array)| writer.add_array(*name, array).unwrap());
+    writer.finish().unwrap();
+}
+
+/// A problem file is one problem: `[recover]` needs no key. Its truth may be 0, and its units extreme.
+#[test]
+fn problem_files() {
+    let here = tempfile::tempdir().unwrap();
+    let text = |loss: &str, methods: &str| {
+        format!(
+            "kind = \"recovery\"\nname = \"f\"\n[problem]\nkind = \"file\"\npath = \"a.npz\"\nloss = \"{loss}\"\n[solver]\n\
+             methods = {methods}\nk = 2\n[recover]\n"
+        )
+    };
+    let x = ndarray::Array2::from_shape_fn((12, 6), |(i, j)| ((i * 7 + j * 3) as f64 * 0.9).sin());
+    let truth = ndarray::array![0.0, 2.0, 0.0, 0.0, -1.0, 0.0];
+    let write = |x: ndarray::Array2<f64>, y: ndarray::Array1<f64>, truth: Option<ndarray::Array1<f64>>| {
+        let mut arrays = vec![("X", x.into_dyn()), ("y", y.into_dyn())];
+        arrays.extend(truth.map(|truth| ("w_star", truth.into_dyn())));
+        write_problem(&here.path().join("a.npz"), &arrays);
+    };
+    let file = here.path().join("f.toml");
+    let methods = "[\"k-iht\", \"niht\", \"omp\", \"topk-iobs\"]";
+    fs::write(&file, text("squared", methods)).unwrap();
+    let summaries = || {
+        fine(here.path(), &["run", "f.toml", "--force", "--quiet", "--threads", "1"]);
+        let summaries = json(&here.path().join("runs/f/records/recover.json"))["summaries"].clone();
+        let checks = json(&here.path().join("runs/f/checks.json"));
+        for check in checks.as_array().unwrap() {
+            assert!(!check["measured"].is_string(), "an infinite measurement: {check}");
+            assert_eq!(check["measured"].is_null(), check["verdict"] == "not resolved", "{check}");
+        }
+        summaries.as_array().unwrap().clone()
+    };
+    write(x.clone(), x.dot(&truth), Some(truth.clone()));
+    for summary in summaries() {
+        assert_eq!((&summary["problems"], &summary["successes"]), (&1.into(), &1.into()), "{summary}");
+    }
+    // In other units the same succeed.
+    write(1e-60 * &x, 1e-60 * x.dot(&truth), Some(truth.clone()));
+    for summary in summaries() {
+        assert_eq!(summary["successes"], 1, "{summary}");
+    }
+    // A truth of 0: absolute errors, all of them 0.
+    write(x.clone(), ndarray::Array1::zeros(12), Some(ndarray::Array1::zeros(6)));
+    for summary in summaries() {
+        assert_eq!((&summary["successes"], &summary["problems"]), (&1.into(), &1.into()), "{summary}");
+        assert_eq!(summary["error"], 0.0, "{summary}");
+    }
+    let warnings = json(&here.path().join("runs/f/manifest.json"))["warnings"].to_string();
+    assert!(warnings.contains("true vector of 1 problems is 0"), "{warnings}");
+    // What a loss cannot have.
+    let signs = x.dot(&truth).mapv(|a| if a > 0.0 { 1.0 } else { -1.0 });
+    for (loss, y, words) in [
+        ("logistic", signs, ["(y + 1) / 2", "-1"]),
+        ("exponential", x.dot(&truth), ["at least 0", "\"exponential\""]),
+        ("quadratic-measurement", x.dot(&truth), ["at least 0", "square"]),
+        ("quadratic-measurement", x.dot(&truth).mapv(|a| a * a), ["vanishes at w = 0", "w0"]),
+    ] {
+        write(x.clone(), y, Some(truth.clone()));
+        fs::write(&file, text(loss, "[\"k-iht\"]")).unwrap();
+        let output = run(here.path(), &["run", "f.toml", "--out", "none", "--quiet"]);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{loss}: {message}");
+        assert!(message.contains("a.npz") && words.iter().all(|word| message.contains(word)), "{loss}: {message}");
+        assert!(!here.path().join("none").exists());
+    }
+}
+
 fn parse(set: &[&str]) -> Result<AnyExperiment, String> {
     let overrides: Vec<Override> = set.iter().map(|entry| entry.parse().unwrap()).collect();
     let loaded = widelimit::parse(TINY, "tiny.toml", Path::new(""), &overrides).map_err(|error| error.to_string())?;
@@ -248,6 +392,7 @@ fn errors_name_key_value_and_what_would_be_right() {
         (&["solver.methods=[]"], &["solver.methods: missing"]),
         (&["solver.methods=[\"iht\"]"], &["solver.methods = \"iht\"", "\"k-iht\""]),
         (&["solver.methods=[\"omp\", \"omp\"]"], &["solver.methods = \"omp\"", "once"]),
+        (&["solver.k=0"], &["solver.k = 0", "at least 1"]),
         (&["solver.k=21"], &["solver.k = 21", "at most problem.d = 20", "phase diagram"]),
         (&["solver.excess=0.5"], &["solver.excess = 0.5", "at least 1"]),
         (&["solver.damping=none"], &["solver.damping = \"none\"", "\"auto\""]),

@@ -12,7 +12,8 @@ use widelimit::choice::parse_choice;
 use widelimit::population::read_data_file;
 use widelimit::sparse::recovery::dense::{gram, sample};
 use widelimit::sparse::recovery::{
-    Cholesky, RecoveryMethod, SampleLoss, Settings, SparseProblem, eliminate, hard_threshold, read_problem, solve,
+    Cholesky, Interrupt, RecoveryMethod, SampleLoss, Settings, SparseProblem, eliminate, hard_threshold, read_problem,
+    solve,
 };
 
 /// Most unknowns on which the elimination is timed.
@@ -101,27 +102,27 @@ fn kernels(problem: &SparseProblem, k: usize, repeats: usize) -> Vec<(&'static s
         black_box(problem.value_and_gradient(&w));
     });
     time("gram", &|| {
-        black_box(gram(xt, None));
+        black_box(gram(xt, None, Interrupt::NEVER));
     });
     let h = problem.gram();
     time("factor", &|| {
-        black_box(Cholesky::new(h, 0.0).is_ok());
+        black_box(Cholesky::new(h, 0.0, Interrupt::NEVER).is_ok());
     });
     time("gradient-by-gram", &|| {
         black_box(problem.gradient_by_gram(&w));
     });
-    if let Ok(factor) = Cholesky::new(h, 0.0) {
+    if let Ok(factor) = Cholesky::new(h, 0.0, Interrupt::NEVER) {
         time("inverse", &|| {
-            black_box(factor.inverse());
+            black_box(factor.inverse(Interrupt::NEVER));
         });
     }
     let m = problem.unknowns().min(MAX_ELIMINATED);
-    if let Ok(factor) = Cholesky::new(h.submatrix(0, 0, m, m), 0.0) {
-        let inverse = factor.inverse();
+    if let Ok(factor) = Cholesky::new(h.submatrix(0, 0, m, m), 0.0, Interrupt::NEVER) {
+        let inverse = factor.inverse(Interrupt::NEVER);
         let mut v = problem.xty()[..m].to_vec();
         factor.solve(&mut v);
         time("eliminate", &|| {
-            black_box(eliminate(&v, inverse.as_ref(), k.min(m)));
+            black_box(eliminate(&v, inverse.as_ref(), k.min(m), Interrupt::NEVER));
         });
     }
     times

@@ -3,7 +3,7 @@
 use super::study::Studies;
 use crate::population::Split;
 use crate::sparse::recovery::instance::Instance;
-use crate::sparse::recovery::{Damping, RecoveryMethod, SampleLoss, Settings};
+use crate::sparse::recovery::{Damping, Interrupt, RecoveryMethod, SampleLoss, Settings};
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 
@@ -76,7 +76,7 @@ pub struct Solver {
     pub damping: Damping,
     /// Relative change below which a run stops.
     pub tolerance: f64,
-    /// Relative error at which the true vector counts as recovered and a run stops.
+    /// Relative error (absolute where the true vector is 0) at which the true vector counts as recovered and a run stops.
     pub success: f64,
 }
 
@@ -90,9 +90,9 @@ impl Solver {
         self.k.unwrap_or(((self.excess * sparsity as f64).ceil() as usize).clamp(1, d))
     }
 
-    /// The settings of a run that keeps `k` entries.
-    pub fn settings(&self, k: usize) -> Settings {
+    /// The settings of a run that keeps `k` entries and can be stopped.
+    pub fn settings<'a>(&self, k: usize, interrupt: Interrupt<'a>) -> Settings<'a> {
         let Solver { iterations, step, damping, tolerance, success, .. } = *self;
-        Settings { k, iterations, step, damping, tolerance, reached: success }
+        Settings { k, iterations, step, damping, tolerance, reached: success, interrupt }
     }
 }

@@ -17,7 +17,7 @@
 //! | `saved`, `checkpoint`, [`states`] | parts read back on resume; checkpoints of trajectories; trained networks from `state/` |
 //! | [`memory`], [`machine_memory`] | an estimate of the memory of a run; the memory of the machine |
 //! | `sanity`, `routes` | the checks of every run |
-//! | [`recovery_source`] | sources of problems of sparse recovery |
+//! | [`recovery_source`], [`recovery_checks`], [`recovery_memory`], [`recovery_sizes`] | sparse recovery: sources of problems, exact checks, memory |
 //! | [`figures`] | the figures of every run |
 //! | [`coverage`] | what intervals and verdicts are worth over many seeds |
 //! | [`draws`] | random draws of a trajectory as arrays |
@@ -39,7 +39,10 @@ pub mod plan;
 pub mod planner;
 pub mod problem;
 pub mod progress;
+pub mod recovery_checks;
+pub mod recovery_memory;
 pub mod recovery_run;
+pub mod recovery_sizes;
 pub mod recovery_source;
 mod routes;
 mod sanity;

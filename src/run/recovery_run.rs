@@ -3,13 +3,14 @@
 
 use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
 use super::lifecycle::{self, OpenRun, Opening};
-use super::machine_memory::{MemoryShortage, require};
+use super::machine_memory::bytes;
+use super::recovery_memory::RecoveryMemory;
 use super::recovery_source::ProblemSource;
 use super::study::{RecoverySubject, Registry, studies_of};
 use crate::config::RecoveryExperiment;
 use crate::record::npz::Arrays;
 use crate::record::{PopulationRecord, RunFolder, RunKind};
-use crate::sparse::recovery::{Damping, RecoveryError, SparseProblem};
+use crate::sparse::recovery::{Interrupt, RecoveryError, SparseProblem};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -50,10 +51,24 @@ pub fn run(
 ) -> Result<Report, RunError> {
     let started = Instant::now();
     let source = ProblemSource::new(e)?;
-    let first = source.problem(e.seed, 0)?;
+    // Sizes that are known are judged before a problem of this size is drawn.
+    if let Some(law) = source.drawn_law() {
+        let k = e.solver.kept(law.sparsity, law.d);
+        RecoveryMemory::new(e, (law.n, law.d, k), 0, registry).fits_machine()?;
+    }
+    let first = match source.problem(e.seed, 0, Interrupt::when(interrupt)) {
+        Err(RunError::Recovery(RecoveryError::Interrupted)) => {
+            return Ok(Report::Interrupted { folder: options.out.clone() });
+        }
+        first => first?,
+    };
     check_kept(e, &first)?;
-    let estimate = RecoveryMemory::new(e, &first);
+    let shape = (first.samples(), first.unknowns(), kept(e, &first));
+    let estimate = RecoveryMemory::new(e, shape, source.file_bytes(), registry);
     estimate.fits_machine()?;
+    if !options.quiet {
+        eprintln!("memory: about {}", bytes(estimate.total()));
+    }
     for (_, study) in studies_of(registry.recovery, e) {
         study.check(&source)?;
     }
@@ -128,7 +143,7 @@ pub fn undamped(e: &RecoveryExperiment, problem: &SparseProblem) -> bool {
     problem.is_quadratic()
         && e.solver.damping.of(problem) == 0.0
         && e.solver.step == 1.0
-        && (problem.samples() >= problem.unknowns() || e.solver.damping == Damping::Relative(0.0))
+        && problem.samples() >= problem.unknowns()
 }
 
 /// Writes `state/problem.npz`: the first problem, as `problem.kind = "file"` reads it: the design X (n, d), the
@@ -144,29 +159,4 @@ fn write_problem(folder: &RunFolder, problem: &SparseProblem) -> Result<(), RunE
     }
     arrays.push("w0", &[d], problem.start().to_vec());
     Ok(arrays.write(&folder.file("state/problem.npz"))?)
-}
-
-/// Bytes by purpose.
-#[derive(Clone, Copy, Debug, Serialize)]
-struct RecoveryMemory {
-    /// Designs, one per thread.
-    designs: u64,
-    /// Hessians, their factors and inverses.
-    matrices: u64,
-}
-
-impl RecoveryMemory {
-    /// For the largest problem of the experiment; a problem on every thread.
-    fn new(e: &RecoveryExperiment, first: &SparseProblem) -> Self {
-        let (mut n, d) = (first.samples() as f64, first.unknowns() as f64);
-        let ratios = e.studies.requirements().filter_map(|requirements| requirements.largest_ratio);
-        n = n.max(ratios.fold(0.0, f64::max) * d);
-        let threads = rayon::current_num_threads() as f64;
-        RecoveryMemory { designs: (threads * 2.0 * n * d * 8.0) as u64, matrices: (threads * 6.0 * d * d * 8.0) as u64 }
-    }
-
-    fn fits_machine(self) -> Result<(), MemoryShortage> {
-        let parts = vec![("designs", self.designs), ("Hessians", self.matrices)];
-        require(self.designs.saturating_add(self.matrices), parts, "a smaller n or d, or fewer --threads")
-    }
 }

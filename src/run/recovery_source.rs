@@ -1,10 +1,11 @@
 //! Sources of problems of sparse recovery.
 
 use super::context::RunError;
+use super::machine_memory::require;
 use crate::config::{MnistSignals, ProblemSpec, RecoveryExperiment};
 use crate::population::{LabelRule, MnistSpec, PopulationSpec, SourceFile, Standardise, read_data_file};
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::{SampleLoss, SparseProblem, read_problem};
+use crate::sparse::recovery::{Interrupt, SampleLoss, SparseProblem, read_problem};
 use std::path::PathBuf;
 
 /// A source of problems, numbered from 0.
@@ -39,7 +40,7 @@ impl ProblemSource {
     /// The source of an experiment.
     ///
     /// # Errors
-    /// Files that cannot be read.
+    /// Files that cannot be read, or do not fit into the memory of the machine.
     pub fn new(e: &RecoveryExperiment) -> Result<Self, RunError> {
         match &e.problem {
             ProblemSpec::Drawn(law) => Ok(ProblemSource::Drawn(*law)),
@@ -49,6 +50,10 @@ impl ProblemSource {
             }
             ProblemSpec::File { path, loss } => {
                 let bytes = read_data_file(path)?;
+                // The file, the design as it is read, and as it is solved.
+                let length = bytes.len() as u64;
+                let parts = vec![("the problem file", length)];
+                require(length.saturating_mul(3), parts, "a smaller problem file")?;
                 let file = SourceFile::of(path, &bytes);
                 Ok(ProblemSource::File { path: path.clone(), bytes, loss: *loss, file })
             }
@@ -58,13 +63,28 @@ impl ProblemSource {
     /// Problem `index` with this seed.
     ///
     /// # Errors
-    /// A problem that cannot be drawn or read.
-    pub fn problem(&self, seed: u64, index: u64) -> Result<SparseProblem, RunError> {
+    /// A problem that cannot be drawn or read; an interruption.
+    pub fn problem(&self, seed: u64, index: u64, interrupt: Interrupt<'_>) -> Result<SparseProblem, RunError> {
         Ok(match self {
-            ProblemSource::Drawn(law) => law.draw(seed, index)?,
-            ProblemSource::Images { signals, law, .. } => law.draw_for(signals[index as usize].clone(), seed, index)?,
+            ProblemSource::Drawn(law) => law.draw_until(seed, index, interrupt)?,
+            ProblemSource::Images { signals, law, .. } => {
+                law.draw_for(signals[index as usize].clone(), seed, index, interrupt)?
+            }
             ProblemSource::File { path, bytes, loss, .. } => read_problem(path, bytes, *loss)?,
         })
+    }
+
+    /// The law of the sizes of all problems; `None` for a file. The law of images has one entry in `w_star`.
+    pub fn drawn_law(&self) -> Option<&Instance> {
+        match self {
+            ProblemSource::Drawn(law) | ProblemSource::Images { law, .. } => Some(law),
+            ProblemSource::File { .. } => None,
+        }
+    }
+
+    /// Length of a problem file in bytes, which is kept; 0 for other sources.
+    pub fn file_bytes(&self) -> u64 {
+        if let ProblemSource::File { bytes, .. } = self { bytes.len() as u64 } else { 0 }
     }
 
     /// The law of drawn problems; `None` for other sources.

@@ -13,6 +13,7 @@
 use super::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use super::plan::Plan;
 use super::problem::Problem;
+use super::recovery_sizes::{RecoverySizes, RecoveryStudyMemory};
 use super::recovery_source::ProblemSource;
 use super::training::Trained;
 use crate::config::study::{ExperimentKind, ReadTable, StudyEntry, StudyReader, StudyTable};
@@ -31,18 +32,22 @@ pub trait Runnable: ExperimentKind {
     type Subject<'a>;
     /// The sizes that determine the memory of a study, apart from its table.
     type Sizes<'a>;
+    /// The memory of a study.
+    type Memory: Default;
 }
 
 impl Runnable for Experiment {
     type Posed<'a> = Problem<'a, f64>;
     type Subject<'a> = TrainingSubject<'a>;
     type Sizes<'a> = TrainingSizes<'a>;
+    type Memory = StudyMemory;
 }
 
 impl Runnable for RecoveryExperiment {
     type Posed<'a> = ProblemSource;
     type Subject<'a> = RecoverySubject<'a>;
-    type Sizes<'a> = ();
+    type Sizes<'a> = RecoverySizes<'a>;
+    type Memory = RecoveryStudyMemory;
 }
 
 /// Trained networks and their limit.
@@ -94,8 +99,8 @@ pub struct StudyMemory {
 /// A study of one experiment.
 pub trait Study<E: Runnable>: StudyTable<E> {
     /// An estimate of its memory.
-    fn memory(&self, _sizes: E::Sizes<'_>) -> StudyMemory {
-        StudyMemory::default()
+    fn memory(&self, _sizes: E::Sizes<'_>) -> E::Memory {
+        E::Memory::default()
     }
 
     /// Checks, before anything is computed, that the study can be run on the data.

@@ -2,6 +2,7 @@
 
 use super::context::{Outcome, RunContext, RunError};
 use super::progress::Progress;
+use crate::sparse::recovery::RecoveryError;
 use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -94,7 +95,10 @@ pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
                 return Ok(Outcome::Interrupted);
             }
             let handle = TaskHandle::new(context.interrupt, &progress, task.size as f64);
-            let found = saved_or_run(context, &task.name, &handle, || work(&task.item, &handle))?;
+            let found = match saved_or_run(context, &task.name, &handle, || work(&task.item, &handle)) {
+                Err(RunError::Recovery(RecoveryError::Interrupted)) => Outcome::Interrupted,
+                found => found?,
+            };
             if matches!(found, Outcome::Complete(_)) {
                 handle.advance_to(1.0);
             }

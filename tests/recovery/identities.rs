@@ -6,8 +6,8 @@ use widelimit::choice::Choice;
 use widelimit::sparse::recovery::dense::gram;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::{
-    Cholesky, DampedInverse, Damping, Elimination, RecoveryMethod, SampleLoss, Selection, Settings, SparseProblem,
-    ValueRule, best_support, eliminate, projection, refine_by_swaps, solve,
+    Cholesky, DampedInverse, Damping, Elimination, Interrupt, RecoveryMethod, SampleLoss, Selection, Settings,
+    SparseProblem, ValueRule, best_support, eliminate, projection, refine_by_swaps, solve,
 };
 
 const TIGHT: f64 = 1e-10;
@@ -59,7 +59,9 @@ fn four_identities_of_the_projection() {
         let problem = problem(2 * d, d, 50.0, None, index as u64);
         let v: Vec<f64> = (0..d).map(|j| ((j * j) as f64 + 0.3).sin()).collect();
         for damping in [0.0, 0.05] {
-            let inverse = DampedInverse::new(problem.hessian(problem.start()), damping).unwrap();
+            let inverse =
+                DampedInverse::new(problem.hessian(problem.start(), Interrupt::NEVER), damping, Interrupt::NEVER)
+                    .unwrap();
             let h = Mat::from_fn(d, d, |i, j| inverse.damped_entry(i, j));
             let p = inverse_of(&h);
             let support: Vec<usize> = (0..d).filter(|j| (j * 7 + 3) % d < k).collect();
@@ -113,11 +115,12 @@ fn four_identities_of_the_projection() {
 fn elimination_against_brute_force() {
     for (d, k, index) in [(60, 4, 0), (17, 5, 1), (53, 52, 2)] {
         let problem = problem(2 * d, d, 20.0, None, index);
-        let inverse = DampedInverse::new(problem.hessian(problem.start()), 0.0).unwrap();
+        let inverse =
+            DampedInverse::new(problem.hessian(problem.start(), Interrupt::NEVER), 0.0, Interrupt::NEVER).unwrap();
         let v: Vec<f64> = (0..d).map(|j| (1.7 * j as f64 + 0.2).cos()).collect();
-        let Elimination { support: kept, point, steps: trace } = eliminate(&v, inverse.matrix(), k);
+        let Elimination { support: kept, point, steps: trace } = eliminate(&v, inverse.matrix(), k, Interrupt::NEVER);
         assert_eq!((kept.len(), trace.len()), (k, d - k));
-        let h = &problem.hessian(problem.start());
+        let h = &problem.hessian(problem.start(), Interrupt::NEVER);
         let mut alive: Vec<usize> = (0..d).collect();
         let mut spent = 0.0;
         for drop in &trace {
@@ -158,7 +161,8 @@ fn exact_selection_against_all_subsets() {
     let (mut greedy_missed, mut swaps_missed) = (0, 0);
     for index in 0..12 {
         let problem = problem(26, 13, 1e4, Some(20.0), index);
-        let inverse = DampedInverse::new(problem.hessian(problem.start()), 0.0).unwrap();
+        let inverse =
+            DampedInverse::new(problem.hessian(problem.start(), Interrupt::NEVER), 0.0, Interrupt::NEVER).unwrap();
         let v = inverse.solve(problem.xty());
         for k in [1, 4, 9, 13] {
             let cost = |support: &[usize]| {
@@ -168,7 +172,7 @@ fn exact_selection_against_all_subsets() {
             let best = subsets(13, k).into_iter().map(|s| (cost(&s), s)).min_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
             let found = best_support(&v, &inverse, k).unwrap();
             assert_eq!(found, best.1, "problem {index}, k = {k}");
-            let greedy = eliminate(&v, inverse.matrix(), k).support;
+            let greedy = eliminate(&v, inverse.matrix(), k, Interrupt::NEVER).support;
             let swapped = refine_by_swaps(&v, &inverse, greedy.clone());
             assert!(cost(&swapped) <= cost(&greedy) * (1.0 + 1e-12));
             assert_eq!(swapped.len(), k);
@@ -186,25 +190,28 @@ fn tiled_cholesky() {
     for d in [1, 5, 256, 257, 700] {
         let xt =
             Mat::from_fn(d, d + 30, |j, i| ((i * 31 + j * 17) as f64 * 0.7).sin() + if i == j { 3.0 } else { 0.0 });
-        let a = gram(xt.as_ref(), None);
+        let a = gram(xt.as_ref(), None, Interrupt::NEVER);
         let expected = &xt * xt.transpose();
         let scale = (0..d).map(|j| expected[(j, j)]).fold(0.0, f64::max);
         assert!((&a - &expected).norm_max() <= 1e-12 * scale, "product of order {d}");
-        let factor = Cholesky::new(a.as_ref(), 0.5).unwrap();
+        let factor = Cholesky::new(a.as_ref(), 0.5, Interrupt::NEVER).unwrap();
         let shifted = Mat::from_fn(d, d, |i, j| a[(i, j)] + if i == j { 0.5 } else { 0.0 });
         let b: Vec<f64> = (0..d).map(|j| (j as f64).cos()).collect();
         let mut x = b.clone();
         factor.solve(&mut x);
         let back = &shifted * Mat::from_fn(d, 1, |j, _| x[j]);
         (0..d).for_each(|j| close(back[(j, 0)], b[j], "solve"));
-        let inverse = factor.inverse();
+        let inverse = factor.inverse(Interrupt::NEVER);
         let one = &shifted * &inverse - Mat::<f64>::identity(d, d);
         assert!(one.norm_max() < 1e-9, "inverse of order {d}: {}", one.norm_max());
         assert_eq!((&inverse - inverse.transpose()).norm_max(), 0.0);
     }
     let singular = Mat::from_fn(4, 4, |_, _| 1.0);
-    assert!(Cholesky::new(singular.as_ref(), 0.0).is_err());
-    assert!(Cholesky::new(Mat::from_fn(2, 2, |i, j| if i == j { -1.0 } else { 0.0 }).as_ref(), 0.0).is_err());
+    assert!(Cholesky::new(singular.as_ref(), 0.0, Interrupt::NEVER).is_err());
+    assert!(
+        Cholesky::new(Mat::from_fn(2, 2, |i, j| if i == j { -1.0 } else { 0.0 }).as_ref(), 0.0, Interrupt::NEVER)
+            .is_err()
+    );
 }
 
 /// Products, factors and inverses of several blocks and several copied parts: the same bits on any number of threads.
@@ -217,8 +224,8 @@ fn bits_of_the_dense_kernels() {
     let all = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let h = gram(xt.as_ref(), Some(&scale));
-            let inverse = Cholesky::new(h.as_ref(), 0.1).unwrap().inverse();
+            let h = gram(xt.as_ref(), Some(&scale), Interrupt::NEVER);
+            let inverse = Cholesky::new(h.as_ref(), 0.1, Interrupt::NEVER).unwrap().inverse(Interrupt::NEVER);
             (h, inverse)
         })
     };
@@ -253,7 +260,7 @@ fn derivatives_of_the_losses() {
             |f: &dyn Fn(f64) -> f64| (8.0 * (f(step) - f(-step)) - (f(2.0 * step) - f(-2.0 * step))) / (12.0 * step);
         let (value, g) = problem.value_and_gradient(&w);
         assert!((value - problem.value(&w)).abs() < 1e-13 * value.abs().max(1.0));
-        let hessian = problem.hessian(&w);
+        let hessian = problem.hessian(&w, Interrupt::NEVER);
         for j in 0..5 {
             let found = slope(&|t| problem.value(&shifted(j, t)));
             assert!((found - g[j]).abs() < 1e-9, "{name}: {found} {}", g[j]);

@@ -7,8 +7,8 @@ use std::path::Path;
 use widelimit::choice::Choice;
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::{
-    Damping, RecoveryError, RecoveryMethod, SampleLoss, Settings, SparseProblem, Stop, hard_threshold, largest_entries,
-    read_problem, solve,
+    Damping, Interrupt, RecoveryError, RecoveryMethod, SampleLoss, Settings, SparseProblem, Stop, hard_threshold,
+    largest_entries, read_problem, solve,
 };
 
 fn law(n: usize, d: usize, sparsity: usize) -> Instance {
@@ -122,22 +122,176 @@ fn the_truth_is_found() {
     }
 }
 
-/// f never rises under k-IHT's step 1/L: it minimises a majorant.
+/// f never rises under k-IHT with a step of at most 1/L, whatever the loss and however far the start: it minimises a
+/// majorant.
 #[test]
 fn hard_thresholding_descends() {
-    for (loss, start) in [(SampleLoss::Squared, None), (SampleLoss::Logistic, Some(1.0))] {
-        let law = Instance {
-            loss,
-            snr_db: None,
-            start_distance: start,
-            design: Design::Rotated { condition: 40.0 },
-            ..law(50, 30, 5)
-        };
-        let found = solve(&law.draw(3, 1).unwrap(), RecoveryMethod::Iht, &Settings::new(5), |_| {}).unwrap();
-        // The dense start is not one of the iterates that the argument is about.
-        let values: Vec<f64> = found.curve[1..].iter().map(|p| p.value).collect();
-        assert!(values.windows(2).all(|v| v[1] <= v[0] + 1e-12), "{loss:?}");
+    for &loss in SampleLoss::ALL {
+        for (distance, step) in [(0.3, 1.0), (1.0, 1.0), (8.0, 1.0), (8.0, 0.3)] {
+            let law = Instance {
+                loss,
+                snr_db: None,
+                start_distance: Some(distance),
+                design: Design::Rotated { condition: 40.0 },
+                ..law(50, 30, 5)
+            };
+            for index in 0..4 {
+                let settings = Settings { step, ..Settings::new(5) };
+                let found = solve(&law.draw(3, index).unwrap(), RecoveryMethod::Iht, &settings, |_| {}).unwrap();
+                // The dense start is not one of the iterates that the argument is about.
+                let values: Vec<f64> = found.curve[1..].iter().map(|p| p.value).collect();
+                let size = values.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
+                let descends = values.windows(2).all(|v| v[1] <= v[0] + 1e-12 * size);
+                assert!(descends && found.stop != Stop::Diverged, "{loss:?} from {distance}, step {step}: {values:?}");
+            }
+        }
     }
+}
+
+/// Where curvature grows without bound k-IHT finds its step: from 0, where the curvature of the exponential loss is 1,
+/// it reaches a minimum at which it is a thousand times larger; and it reaches the truth of quadratic measurements.
+#[test]
+fn hard_thresholding_finds_its_step() {
+    let xt = Mat::from_fn(3, 3, |j, i| if i == j { 1.0 } else { 0.0 });
+    let truth = vec![7.0, 0.0, 0.0];
+    let loss = SampleLoss::Exponential;
+    let y = truth.iter().map(|&a| loss.measure(a)).collect();
+    let problem = SparseProblem::new(xt, y, loss, Some(truth)).unwrap();
+    let settings = Settings { iterations: 200, tolerance: 0.0, reached: 1e-9, ..Settings::new(1) };
+    let found = solve(&problem, RecoveryMethod::Iht, &settings, |_| {}).unwrap();
+    assert_eq!(found.stop, Stop::Reached, "{:?}", found.point());
+    let law =
+        Instance { loss: SampleLoss::QuadraticMeasurement, snr_db: None, start_distance: Some(0.2), ..law(120, 20, 3) };
+    let found = solve(&law.draw(3, 0).unwrap(), RecoveryMethod::Iht, &Settings::new(3), |_| {}).unwrap();
+    assert!(found.point().error < 1e-8, "{:?} {:?}", found.stop, found.point());
+}
+
+/// The problem with its design and its measurements multiplied by these factors.
+fn in_units(problem: &SparseProblem, design: f64, measurements: f64) -> SparseProblem {
+    let xt = problem.design();
+    let xt = Mat::from_fn(xt.nrows(), xt.ncols(), |j, i| design * xt[(j, i)]);
+    let y = problem.measurements().iter().map(|y| measurements * y).collect();
+    let root = if problem.loss() == SampleLoss::QuadraticMeasurement { measurements.sqrt() } else { measurements };
+    let scaled = |v: &[f64]| v.iter().map(|w| root / design * w).collect::<Vec<f64>>();
+    let truth = problem.truth().map(scaled);
+    SparseProblem::new(xt, y, problem.loss(), truth).unwrap().with_start(scaled(problem.start())).unwrap()
+}
+
+/// X multiplied by s and y by t multiply the answer by t / s (quadratic measurements: by sqrt t / s; logistic and
+/// exponential loss, whose measurements have no unit: by 1 / s), and change neither supports, errors, number of
+/// iterations nor the reason for stopping: exactly for powers of two, to rounding for others. WoodTaylor's matrix is not
+/// the Hessian: from 0 its answer is multiplied by 1 / (s t), as in its authors' definition.
+#[test]
+fn answers_do_not_depend_on_units() {
+    let power = |exponent: i32| 2f64.powi(exponent);
+    for &loss in SampleLoss::ALL {
+        let has_unit = matches!(loss, SampleLoss::Squared | SampleLoss::QuadraticMeasurement);
+        let (snr_db, start_distance) = match loss {
+            SampleLoss::Squared => (Some(25.0), None),
+            SampleLoss::QuadraticMeasurement => (None, Some(0.2)),
+            SampleLoss::Logistic | SampleLoss::Exponential => (None, None),
+        };
+        let problem = Instance { loss, snr_db, start_distance, ..law(60, 12, 3) }.draw(5, 2).unwrap();
+        let settings = Settings { iterations: 25, reached: 1e-6, ..Settings::new(3) };
+        for method in methods(12).filter(|m| loss == SampleLoss::Squared || !m.least_squares_only()) {
+            if method == RecoveryMethod::WoodTaylor && loss == SampleLoss::QuadraticMeasurement {
+                continue;
+            }
+            let plain = solve(&problem, method, &settings, |_| {}).unwrap();
+            let units = [
+                (power(3), power(-5), 0.0),
+                (power(-200), power(-200), 0.0),
+                (power(70), 1.0, 0.0),
+                (power(300), power(-280), 0.0),
+                (power(-500), power(400), 0.0),
+                (1e-60, 1e-60, 1e-6),
+                (1e60, 1e60, 1e-6),
+                (0.1, 30.0, 1e-6),
+            ];
+            for (s, t, tolerance) in units {
+                let t = if !has_unit {
+                    1.0
+                } else if loss == SampleLoss::Squared {
+                    t
+                } else {
+                    t * t
+                };
+                let scaled = in_units(&problem, s, t);
+                let found = solve(&scaled, method, &settings, |_| {}).unwrap();
+                let what = format!("{}, {}, X times {s:e}, y times {t:e}", method.name(), loss.name());
+                assert_eq!(found.support, plain.support, "{what}");
+                let factor = match loss {
+                    SampleLoss::Squared if method == RecoveryMethod::WoodTaylor => 1.0 / s / t,
+                    SampleLoss::Squared => t / s,
+                    SampleLoss::QuadraticMeasurement => t.sqrt() / s,
+                    SampleLoss::Logistic | SampleLoss::Exponential => 1.0 / s,
+                };
+                if !factor.is_normal() {
+                    continue;
+                }
+                let size = plain.w.iter().fold(0.0_f64, |most, w| most.max(w.abs()));
+                for (found, plain) in found.w.iter().zip(&plain.w) {
+                    assert!((found / factor - plain).abs() <= tolerance * size, "{what}: {found:e} {plain}");
+                }
+                if tolerance == 0.0 && method != RecoveryMethod::WoodTaylor {
+                    let errors = |curve: &[widelimit::sparse::recovery::IterateSummary]| {
+                        curve.iter().map(|point| point.error).collect::<Vec<f64>>()
+                    };
+                    assert_eq!(errors(&found.curve), errors(&plain.curve), "{what}");
+                    assert_eq!((found.stop, found.best), (plain.stop, plain.best), "{what}");
+                }
+            }
+        }
+    }
+    // An answer that is no floating-point number is refused.
+    let problem = law(60, 12, 3).draw(5, 2).unwrap();
+    let xt = Mat::from_fn(12, 60, |j, i| 1e-300 * problem.design()[(j, i)]);
+    let y = problem.measurements().iter().map(|y| 1e20 * y).collect();
+    let far = SparseProblem::new(xt, y, SampleLoss::Squared, None).unwrap();
+    let message = refusal(solve(&far, RecoveryMethod::Omp, &Settings::new(3), |_| {}));
+    assert!(message.contains("1e32") && message.contains("units that differ less"), "{message}");
+}
+
+/// A truth of 0 has an absolute error, in the units of w, and is recovered where the answer is 0.
+#[test]
+fn a_truth_of_zero_has_an_absolute_error() {
+    let drawn = law(30, 12, 3).draw(1, 0).unwrap();
+    for unit in [1.0, 1e-60, 1e60] {
+        let xt = Mat::from_fn(12, 30, |j, i| drawn.design()[(j, i)] / unit);
+        let start: Vec<f64> = (0..12).map(|j| if j == 4 { 3.0 * unit } else { 0.0 }).collect();
+        let problem = SparseProblem::new(xt, vec![0.0; 30], SampleLoss::Squared, Some(vec![0.0; 12])).unwrap();
+        assert!((problem.relative_error(&start) / (3.0 * unit) - 1.0).abs() < 1e-15);
+        let problem = problem.with_start(start).unwrap();
+        for method in methods(12).filter(|m| m.applies(30, 12, 2)) {
+            let settings = Settings { reached: 1e-6 * unit, iterations: 500, ..Settings::new(2) };
+            let found = solve(&problem, method, &settings, |_| {}).unwrap();
+            let first = found.curve[0].error / unit;
+            let from_zero = matches!(method.name(), "omp" | "lasso" | "wood-fisher");
+            assert!(if from_zero { first < 1e-9 } else { (first - 3.0).abs() < 1e-12 }, "{}: {first}", method.name());
+            if method != RecoveryMethod::WoodTaylor {
+                assert!(found.point().error <= 1e-6 * unit, "{}: {:?}", method.name(), found.point());
+                assert!(found.iterations_to(1e-6 * unit).is_some(), "{}", method.name());
+            }
+        }
+    }
+}
+
+/// A request to stop ends every method with an error, before and during its iterations.
+#[test]
+fn interruptions_end_a_run() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let problem = law(40, 12, 3).draw(1, 0).unwrap();
+    for method in methods(12) {
+        for after in [0, 1] {
+            let flag = AtomicBool::new(after == 0);
+            let settings = Settings { interrupt: Interrupt::when(&flag), ..Settings::new(3) };
+            // The start is the first iterate that is observed.
+            let found = solve(&problem, method, &settings, |_| flag.store(true, Ordering::Relaxed));
+            assert_eq!(found.err(), Some(RecoveryError::Interrupted), "{}", method.name());
+        }
+    }
+    let flag = AtomicBool::new(true);
+    assert_eq!(law(40, 12, 3).draw_until(1, 0, Interrupt::when(&flag)).err(), Some(RecoveryError::Interrupted));
 }
 
 /// A step that is too long diverges: the best iterate is kept, and the divergence is reported.
@@ -198,6 +352,20 @@ fn bad_problems_are_refused() {
     ] {
         assert!(words.iter().all(|word| message.contains(word)), "{message}");
     }
+    for (loss, y, words) in [
+        (SampleLoss::Logistic, -1.0, ["y, entry 2: -1", "\"logistic\"", "0 and 1 for two classes", "(y + 1) / 2"]),
+        (SampleLoss::Logistic, 2.0, ["y, entry 2: 2", "\"logistic\"", "from 0 to 1", "probability"]),
+        (SampleLoss::Exponential, -0.5, ["y, entry 2: -0.5", "\"exponential\"", "at least 0", "count"]),
+        (SampleLoss::QuadraticMeasurement, -0.5, ["y, entry 2: -0.5", "quadratic-measurement", "at least 0", "square"]),
+    ] {
+        let message = refusal(SparseProblem::new(x(), vec![1.0, 0.5, y, 1.0], loss, None));
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    }
+    let zero = SparseProblem::new(Mat::zeros(3, 4), y(), SampleLoss::Squared, None).unwrap();
+    assert!(refusal(solve(&zero, RecoveryMethod::Htp, &Settings::new(1), |_| {})).contains("X is zero"));
+    let still = SparseProblem::new(x(), y(), SampleLoss::QuadraticMeasurement, None).unwrap();
+    let message = refusal(solve(&still, RecoveryMethod::Iht, &Settings::new(1), |_| {}));
+    assert!(message.contains("vanishes at w = 0") && message.contains("w0"), "{message}");
     let problem = law(20, 12, 2).draw(1, 0).unwrap();
     for &method in RecoveryMethod::ALL {
         let name = method.name();
@@ -254,10 +422,47 @@ fn problems_from_files() {
         (vec![("X", x.clone()), ("y", vector(&[1.0]))], ["X has 2 rows", "y has 1"]),
         (vec![("X", nan), ("y", vector(&[1.0, 2.0]))], ["array X, row 1, column 1", "NaN"]),
         (vec![("X", x.clone()), ("y", vector(&[1.0, 2.0])), ("w0", vector(&[1.0]))], ["w0 has 1", "expected 3"]),
+        (vec![("X", x.clone()), ("y", vector(&[f64::INFINITY, 2.0]))], ["array y, entry 0", "inf"]),
+        (
+            vec![("X", x.clone()), ("y", vector(&[1.0, 2.0])), ("w_star", vector(&[0.0, 1.0, f64::NAN]))],
+            ["array w_star, entry 2", "NaN"],
+        ),
+        (
+            vec![("X", x.clone()), ("y", vector(&[1.0, 2.0])), ("w0", vector(&[f64::NEG_INFINITY, 1.0, 0.0]))],
+            ["array w0, entry 0", "-inf"],
+        ),
+        (vec![("X", &x * 0.0), ("y", vector(&[1.0, 2.0]))], ["a.npz: X is zero", "at least one entry"]),
+        (
+            vec![("X", ndarray::Array2::<f64>::zeros((2, 0)).into_dyn()), ("y", vector(&[1.0, 2.0]))],
+            ["d = 0 columns", "at least one of each"],
+        ),
+        (
+            vec![("X", ndarray::Array2::<f64>::zeros((0, 3)).into_dyn()), ("y", vector(&[]))],
+            ["n = 0 rows", "at least one of each"],
+        ),
     ] {
         let message = refusal(from(&arrays));
         assert!(words.iter().all(|word| message.contains(word)), "{message}");
     }
+    // What the loss cannot have, and a start that iterations cannot leave.
+    let of_loss = |y: &[f64], start: Option<&[f64]>, loss| {
+        let mut arrays = vec![("X", x.clone()), ("y", vector(y))];
+        arrays.extend(start.map(|start| ("w0", vector(start))));
+        read_problem(Path::new("a.npz"), &archive(&arrays), loss)
+    };
+    use SampleLoss::{Exponential, Logistic, QuadraticMeasurement};
+    for (y, start, loss, words) in [
+        ([1.0, -1.0], None, Logistic, ["a.npz: y, entry 1: -1", "(y + 1) / 2"]),
+        ([3.0, -2.0], None, Exponential, ["a.npz: y, entry 1: -2", "at least 0"]),
+        ([-3.0, 2.0], Some([1.0, 0.0, 0.0]), QuadraticMeasurement, ["a.npz: y, entry 0: -3", "square"]),
+        ([3.0, 2.0], None, QuadraticMeasurement, ["a.npz: the gradient", "w0 in a file"]),
+        ([3.0, 2.0], Some([0.0; 3]), QuadraticMeasurement, ["a.npz: the gradient", "w0 in a file"]),
+    ] {
+        let message = refusal(of_loss(&y, start.as_ref().map(|start| &start[..]), loss));
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    }
+    assert!(of_loss(&[1.0, 0.0], None, Logistic).is_ok() && of_loss(&[3.0, 0.0], None, Exponential).is_ok());
+    assert!(of_loss(&[3.0, 0.0], Some(&[1.0, 0.0, 0.0]), QuadraticMeasurement).is_ok());
     assert!(
         refusal(read_problem(Path::new("b.npz"), b"nothing", SampleLoss::Squared))
             .contains("b.npz: not a readable .npz")

@@ -7,7 +7,7 @@ use widelimit::sparse::recovery::rates::{
     threshold_ratios,
 };
 use widelimit::sparse::recovery::{
-    Damping, RecoveryMethod, SampleLoss, Selection, Settings, SparseProblem, ValueRule, solve,
+    Damping, Interrupt, RecoveryMethod, SampleLoss, Selection, Settings, SparseProblem, ValueRule, solve,
 };
 
 fn worst(steps: &[BoundedStep]) -> f64 {
@@ -20,7 +20,7 @@ fn instance(loss: SampleLoss, n: usize, d: usize, sparsity: usize, start_distanc
 
 #[test]
 fn hard_thresholding() {
-    let ThresholdRatios { projection: first, expansion: second } = threshold_ratios(1, 40_000);
+    let ThresholdRatios { projection: first, expansion: second } = threshold_ratios(1, 0..40_000, Interrupt::NEVER);
     println!("projection {first:.5}, expansion {second:.5}");
     // Both are attained: a constant that is too large by 2 % would be seen as well as one that is too small.
     assert!((0.98..=1.0 + 1e-12).contains(&first), "{first}");

@@ -1,6 +1,7 @@
 //! Tiled Cholesky factorisation: a single tile for small matrices; for large ones the tiles of a step are computed in
 //! parallel. The tiling depends on the order of the matrix only, and so does every rounding error.
 
+use super::Interrupt;
 use super::dense::column_blocks;
 use super::product::{GRAIN, MatrixBlock, add_self_product};
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -28,8 +29,9 @@ impl Cholesky {
     /// Factors `a + shift I`; only the lower triangle of `a` is read.
     ///
     /// # Errors
-    /// [`NotPositive`] where a pivot is not positive, or below the rounding error of the largest diagonal entry.
-    pub fn new(a: MatRef<'_, f64>, shift: f64) -> Result<Self, NotPositive> {
+    /// [`NotPositive`] where a pivot is not positive, or below the rounding error of the largest diagonal entry, and
+    /// where a stop is requested.
+    pub fn new(a: MatRef<'_, f64>, shift: f64, interrupt: Interrupt<'_>) -> Result<Self, NotPositive> {
         let order = a.nrows();
         let count = order.div_ceil(TILE);
         let side = |i: usize| TILE.min(order - i * TILE);
@@ -47,7 +49,7 @@ impl Cholesky {
             let diagonal = &mut tiles[step][step];
             factor(diagonal.as_mut())?;
             let singular = |pivot: f64| pivot.is_nan() || pivot <= smallest_pivot;
-            if (0..side(step)).any(|j| singular(diagonal[(j, j)].powi(2))) {
+            if interrupt.requested() || (0..side(step)).any(|j| singular(diagonal[(j, j)].powi(2))) {
                 return Err(NotPositive);
             }
             if step + 1 == count {
@@ -71,7 +73,7 @@ impl Cholesky {
                     trailing.map(move |(column, tile)| MatrixBlock { row, column, entries: tile.as_mut() })
                 })
                 .collect();
-            add_self_product(&mut trailing, TILE, -1.0, panel.as_ref(), None);
+            add_self_product(&mut trailing, TILE, -1.0, panel.as_ref(), None, interrupt);
         }
         Ok(Cholesky { order, tiles })
     }
@@ -123,8 +125,8 @@ impl Cholesky {
         }
     }
 
-    /// The inverse `A^-1`, with both triangles, exactly symmetric.
-    pub fn inverse(&self) -> Mat<f64> {
+    /// The inverse `A^-1`, with both triangles, exactly symmetric. Incomplete where a stop was requested.
+    pub fn inverse(&self, interrupt: Interrupt<'_>) -> Mat<f64> {
         let count = self.tiles.len();
         let side = |i: usize| TILE.min(self.order - i * TILE);
         let block = |i: usize| {
@@ -132,7 +134,9 @@ impl Cholesky {
             for j in 0..side(i) {
                 columns[(i * TILE + j, j)] = 1.0;
             }
-            self.solve_from(columns.as_mut(), i);
+            if !interrupt.requested() {
+                self.solve_from(columns.as_mut(), i);
+            }
             columns
         };
         let blocks: Vec<Mat<f64>> =

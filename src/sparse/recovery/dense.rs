@@ -1,6 +1,7 @@
 //! Dense kernels. Every sum is divided into blocks that depend on the sizes only, so that results do not depend on the
 //! number of threads.
 
+use super::Interrupt;
 use super::product::{GRAIN, MatrixBlock, add_self_product};
 use crate::compute::vector::{axpy, axpy_four, dot};
 use faer::{Mat, MatMut, MatRef, Side};
@@ -16,7 +17,7 @@ const ROW_MULTIPLE: usize = 16;
 /// Number of blocks into which a large operation is divided.
 const PARTS: usize = 16;
 /// Largest order for which the largest eigenvalue is computed from the full spectrum.
-const FULL_SPECTRUM_ORDER: usize = 1024;
+pub(super) const FULL_SPECTRUM_ORDER: usize = 1024;
 /// Largest number of Lanczos steps beyond that order.
 const MAX_LANCZOS_STEPS: usize = 120;
 /// Lanczos steps between convergence checks, and the relative change at which the iteration has converged.
@@ -45,9 +46,21 @@ impl<'a> DotFactor<'a> {
     }
 }
 
+/// Squares of norms within this range are sums of squares without underflow or overflow that matters.
+const SAFE_SQUARES: std::ops::Range<f64> = 1e-260..1e260;
+
 /// The Euclidean norm `|v|`.
 pub fn norm(v: &[f64]) -> f64 {
-    dot(v, v).sqrt()
+    let square = dot(v, v);
+    if SAFE_SQUARES.contains(&square) {
+        return square.sqrt();
+    }
+    let largest = v.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
+    if largest == 0.0 || !square.is_finite() && !largest.is_finite() || square.is_nan() {
+        return square.sqrt();
+    }
+    let scaled: Vec<f64> = v.iter().map(|v| v / largest).collect();
+    largest * dot(&scaled, &scaled).sqrt()
 }
 
 /// `a - b`.
@@ -128,14 +141,14 @@ pub fn symmetric_times(a: MatRef<'_, f64>, v: &[f64]) -> Vec<f64> {
 }
 
 /// `sum_i s_i x_i x_i^T` (d, d) for the samples in the columns of `xt` (d, n) and scales s (n), or `s = 1` without
-/// scales. One triangle is computed and copied to the other.
-pub fn gram(xt: MatRef<'_, f64>, scale: Option<&[f64]>) -> Mat<f64> {
+/// scales. One triangle is computed and copied to the other. Incomplete where a stop was requested.
+pub fn gram(xt: MatRef<'_, f64>, scale: Option<&[f64]>, interrupt: Interrupt<'_>) -> Mat<f64> {
     let d = xt.nrows();
     let mut whole = Mat::zeros(d, d);
     let block_side = block_side(d);
     let mut below: Vec<MatrixBlock<'_>> =
         opposite_blocks(whole.as_mut(), block_side).into_iter().map(|pair| pair.below).collect();
-    add_self_product(&mut below, block_side, 1.0, xt, scale);
+    add_self_product(&mut below, block_side, 1.0, xt, scale, interrupt);
     mirror(&mut whole);
     whole
 }
@@ -229,10 +242,19 @@ pub fn eigenvalues(a: MatRef<'_, f64>) -> Vec<f64> {
 
 /// The largest eigenvalue of a symmetric positive semi-definite operator on R^d: from the full spectrum of `matrix()`
 /// for small d, else from `times` (the product with a vector) by the Lanczos iteration with full reorthogonalisation
-/// and a fixed start.
-pub fn largest_eigenvalue(d: usize, matrix: impl FnOnce() -> Arc<Mat<f64>>, times: impl Fn(&[f64]) -> Vec<f64>) -> f64 {
+/// and a fixed start. Of no meaning where a stop was requested.
+pub fn largest_eigenvalue(
+    d: usize,
+    matrix: impl FnOnce() -> Arc<Mat<f64>>,
+    times: impl Fn(&[f64]) -> Vec<f64>,
+    interrupt: Interrupt<'_>,
+) -> f64 {
     if d <= FULL_SPECTRUM_ORDER {
-        return eigenvalues(Mat::as_ref(&matrix())).last().copied().unwrap_or(0.0);
+        let matrix = matrix();
+        if interrupt.requested() {
+            return f64::NAN;
+        }
+        return eigenvalues(Mat::as_ref(&matrix)).last().copied().unwrap_or(0.0);
     }
     // A fixed start without structure, so that it is not orthogonal to the leading eigenvector.
     let mut q: Vec<f64> = (0..d).map(|j| 1.0 + (j as f64 * 0.618_033_988_749_895).fract()).collect();
@@ -241,6 +263,9 @@ pub fn largest_eigenvalue(d: usize, matrix: impl FnOnce() -> Arc<Mat<f64>>, time
     let (mut basis, mut diagonal, mut off_diagonal): (Vec<Vec<f64>>, Vec<f64>, Vec<f64>) = Default::default();
     let mut largest = f64::NEG_INFINITY;
     for _ in 0..MAX_LANCZOS_STEPS.min(d) {
+        if interrupt.requested() {
+            break;
+        }
         let mut next = times(&q);
         diagonal.push(dot(&q, &next));
         basis.push(q);

@@ -10,6 +10,7 @@
 //! step needs, are updated at every step; [`PENDING`] terms at a time are then subtracted by one matrix product, which
 //! also restricts `P` to the remaining entries.
 
+use super::Interrupt;
 use super::dense::column_blocks;
 use crate::compute::vector::axpy;
 use faer::linalg::matmul::matmul;
@@ -42,14 +43,14 @@ pub struct EliminationStep {
 }
 
 /// Drops all but `k` entries of `v` (d) one by one, `inverse` being `H^-1` (d, d). Of entries of equal cost the one of
-/// higher index is dropped.
-pub fn eliminate(v: &[f64], inverse: MatRef<'_, f64>, k: usize) -> Elimination {
+/// higher index is dropped. Where a stop is requested more than `k` entries remain.
+pub fn eliminate(v: &[f64], inverse: MatRef<'_, f64>, k: usize, interrupt: Interrupt<'_>) -> Elimination {
     let d = v.len();
     let mut steps = Vec::with_capacity(d.saturating_sub(k));
     // The original indices of the remaining entries.
     let mut indices: Vec<usize> = (0..d).collect();
     let (mut p, mut v) = (inverse.to_owned(), v.to_vec());
-    while indices.len() > k {
+    while indices.len() > k && !interrupt.requested() {
         let m = indices.len();
         let drops = PENDING.min(m - k);
         let mut diagonal: Vec<f64> = (0..m).map(|j| p[(j, j)]).collect();

@@ -1,12 +1,15 @@
 //! Errors of sparse recovery.
 
+use super::SampleLoss;
 use std::path::PathBuf;
 
 /// Why a problem or a method was refused, or failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RecoveryError {
     /// The number of entries is not between 1 and d.
-    #[error("k = {k}: expected from 1 to d = {d}, the number of unknowns")]
+    #[error(
+        "k = {k}: expected from 1 to d = {d}, the number of unknowns (solver.k, or solver.excess times the entries of w_star)"
+    )]
     Sparsity {
         /// Entries to keep.
         k: usize,
@@ -43,6 +46,35 @@ pub enum RecoveryError {
         /// The value.
         value: f64,
     },
+    /// With a measurement the loss has no lower bound, or is no loss of it.
+    #[error("y, entry {index}: {value}: the loss \"{}\" needs {}", loss.name(), loss.admitted())]
+    Measurement {
+        /// The loss.
+        loss: SampleLoss,
+        /// Index of the measurement.
+        index: usize,
+        /// The measurement.
+        value: f64,
+    },
+    /// The design is zero.
+    #[error("X is zero, so that the measurements do not depend on w: expected at least one entry that is not 0")]
+    ZeroDesign,
+    /// Iterations would not leave the start.
+    #[error(
+        "the gradient of quadratic measurements vanishes at w = 0, where iterations would start: expected a start that is not 0 (w0 in a file, problem.start_distance for drawn problems)"
+    )]
+    StationaryStart,
+    /// The units of the design and the measurements differ so much that w has no floating-point number.
+    #[error(
+        "the solution would be of order 1e{exponent}, which is no floating-point number: expected X and y in units that differ less"
+    )]
+    Units {
+        /// The decimal exponent of the solution.
+        exponent: i32,
+    },
+    /// A stop was requested.
+    #[error("interrupted")]
+    Interrupted,
     /// CoSaMP needs more rows or columns.
     #[error("cosamp solves on up to 3 k = {needed} columns: expected k of at most a third of min(n, d) = {most}")]
     TooDense {

@@ -2,7 +2,7 @@
 //! whose dropped entries already cost more than the best known support is pruned.
 
 use super::inverse::DampedInverse;
-use super::{RecoveryError, eliminate, refine_by_swaps};
+use super::{Interrupt, RecoveryError, eliminate, refine_by_swaps};
 use faer::{Mat, MatRef};
 
 /// Largest number of supports that is searched.
@@ -13,7 +13,9 @@ pub const MAX_SUPPORTS: f64 = 5e6;
 ///
 /// # Errors
 /// [`RecoveryError::TooManySupports`] where there are more than [`MAX_SUPPORTS`] supports.
-pub fn best_support(v: &[f64], inverse: &DampedInverse, k: usize) -> Result<Vec<usize>, RecoveryError> {
+///
+/// Where a stop is requested the support is one of those examined before.
+pub fn best_support(v: &[f64], inverse: &DampedInverse<'_>, k: usize) -> Result<Vec<usize>, RecoveryError> {
     let d = v.len();
     let supports = (0..k.min(d - k)).map(|i| (d - i) as f64 / (i + 1) as f64).product::<f64>();
     if supports > MAX_SUPPORTS {
@@ -21,9 +23,10 @@ pub fn best_support(v: &[f64], inverse: &DampedInverse, k: usize) -> Result<Vec<
     }
     let p = inverse.matrix();
     // A good incumbent lets most branches be pruned.
-    let incumbent = refine_by_swaps(v, inverse, eliminate(v, p, k).support);
+    let incumbent = refine_by_swaps(v, inverse, eliminate(v, p, k, inverse.interrupt).support);
     let cost = support_cost(v, p, &incumbent);
-    let mut search = SupportSearch { drops: d - k, best: cost * (1.0 + 1e-12), support: incumbent };
+    let best = cost * (1.0 + 1e-12);
+    let mut search = SupportSearch { drops: d - k, best, support: incumbent, interrupt: inverse.interrupt };
     // Entries that are expensive to drop come first, so that branches that drop one are pruned early.
     let mut order: Vec<usize> = (0..d).collect();
     let single_cost = |j: usize| v[j] * v[j] / p[(j, j)];
@@ -61,13 +64,14 @@ fn drop_entry(v: &mut [f64], p: &mut Mat<f64>, at: usize) {
 }
 
 /// The state of the search: the number of entries still to be dropped, and the best support so far with its cost.
-struct SupportSearch {
+struct SupportSearch<'a> {
     drops: usize,
     best: f64,
     support: Vec<usize>,
+    interrupt: Interrupt<'a>,
 }
 
-impl SupportSearch {
+impl SupportSearch<'_> {
     /// Decides on the first of the entries `indices`, whose point and inverse, given the entries dropped so far, are
     /// `v` and `p`.
     fn branch(&mut self, v: &[f64], p: MatRef<'_, f64>, indices: &[usize], cost: f64, kept: &mut Vec<usize>) {
@@ -79,7 +83,7 @@ impl SupportSearch {
             }
             return;
         }
-        if self.drops > undecided {
+        if self.drops > undecided || self.interrupt.requested() {
             return;
         }
         // Keeping the entry only removes its row and column: the inverse of the others is unchanged.

@@ -13,7 +13,7 @@
 //! `g`.
 
 use super::dense::{difference, gram, inner_products, norm};
-use super::inverse::DampedInverse;
+use super::inverse::{DampedInverse, MAX_DAMPING};
 use super::solve::Stop;
 use super::{RecoveryAlgorithm, RecoveryError, RecoveryStep, Selection, Settings, SparseProblem, ValueRule};
 use crate::compute::vector::axpy;
@@ -29,39 +29,47 @@ const MAX_NEWTON_STEPS: usize = 50;
 const NEWTON_TOLERANCE: f64 = 1e-12;
 
 /// One-shot pruning with the empirical Fisher matrix.
-pub(super) struct Fisher {
-    settings: Settings,
+pub(super) struct Fisher<'a> {
+    settings: Settings<'a>,
     with_gradient: bool,
 }
 
-impl Fisher {
-    pub(super) fn new(settings: &Settings, with_gradient: bool) -> Self {
+impl<'a> Fisher<'a> {
+    pub(super) fn new(settings: &Settings<'a>, with_gradient: bool) -> Self {
         Fisher { settings: *settings, with_gradient }
     }
 }
 
-impl RecoveryAlgorithm for Fisher {
+impl RecoveryAlgorithm for Fisher<'_> {
     fn step(&mut self, problem: &SparseProblem, w: &[f64]) -> Result<RecoveryStep, RecoveryError> {
-        let n = problem.samples() as f64;
+        let (n, interrupt) = (problem.samples() as f64, self.settings.interrupt);
         let a = inner_products(problem.design(), w);
         let scale: Vec<f64> =
             a.iter().zip(problem.measurements()).map(|(&a, &y)| problem.loss().slope(a, y).powi(2) / n).collect();
-        let fisher = gram(problem.design(), Some(&scale));
+        let fisher = gram(problem.design(), Some(&scale), interrupt);
         let damping = match self.settings.damping {
             super::Damping::Auto => DAMPING,
             super::Damping::Relative(multiple) => multiple,
         };
-        // Where all residuals vanish to rounding the Fisher matrix is zero; the identity takes its place.
+        // Where all residuals vanish to rounding the Fisher matrix is zero; the identity takes its place, and the
+        // gradient is a rounding error.
         let at_zero: f64 = problem.measurements().iter().map(|&y| problem.loss().slope(0.0, y).powi(2) / n).sum();
-        let inverse = if scale.iter().sum::<f64>() > NO_RESIDUAL * at_zero {
-            DampedInverse::new(Arc::new(fisher), damping)?
+        if at_zero == 0.0 && problem.measurements().iter().any(|&y| problem.loss().slope(0.0, y) != 0.0) {
+            // The squares of the slopes underflow.
+            return Err(RecoveryError::Indefinite { damping: MAX_DAMPING });
+        }
+        let residual = scale.iter().sum::<f64>() > NO_RESIDUAL * at_zero;
+        let (matrix, damping) = if residual {
+            (fisher, damping)
         } else {
-            DampedInverse::new(Arc::new(Mat::identity(w.len(), w.len())), 0.0)?
+            drop(fisher);
+            (Mat::identity(w.len(), w.len()), 0.0)
         };
+        let inverse = DampedInverse::new(Arc::new(matrix), damping, interrupt)?;
         let mut g = problem.value_and_gradient(w).1;
         g.iter_mut().for_each(|g| *g /= n);
         let mut v = w.to_vec();
-        if self.with_gradient {
+        if self.with_gradient && residual {
             axpy(-self.settings.step, &inverse.solve(&g), &mut v);
         }
         let support = Selection::Diagonal.choose(&v, &inverse, self.settings.k)?;
@@ -72,12 +80,12 @@ impl RecoveryAlgorithm for Fisher {
 
 /// The minimiser without a sparsity constraint (d), by damped Newton steps with step halving from the start of the
 /// problem.
-pub(super) fn dense_minimum(problem: &SparseProblem, settings: &Settings) -> Result<Vec<f64>, RecoveryError> {
+pub(super) fn dense_minimum(problem: &SparseProblem, settings: &Settings<'_>) -> Result<Vec<f64>, RecoveryError> {
     let mut w = problem.start().to_vec();
-    let damping = settings.damping.of(problem);
+    let (damping, interrupt) = (settings.damping.of(problem), settings.interrupt);
     for _ in 0..MAX_NEWTON_STEPS {
         let (value, g) = problem.value_and_gradient(&w);
-        let direction = DampedInverse::new(problem.hessian(&w), damping)?.solve(&g);
+        let direction = DampedInverse::new(problem.hessian(&w, interrupt), damping, interrupt)?.solve(&g);
         let mut step = 1.0;
         let next = loop {
             let mut next = w.clone();

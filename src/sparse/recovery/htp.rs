@@ -5,28 +5,30 @@
 
 use super::dense::{norm, sample};
 use super::omp::least_squares;
-use super::{RecoveryAlgorithm, RecoveryError, RecoveryStep, Settings, SparseProblem, largest_entries};
+use super::{Interrupt, RecoveryAlgorithm, RecoveryError, RecoveryStep, Settings, SparseProblem, largest_entries};
 use crate::compute::vector::axpy;
 
 /// Hard thresholding pursuit (Foucart 2011).
-pub(super) struct Htp {
+pub(super) struct Htp<'a> {
     k: usize,
+    interrupt: Interrupt<'a>,
     step: f64,
 }
 
-impl Htp {
-    pub(super) fn new(problem: &SparseProblem, settings: &Settings) -> Self {
+impl<'a> Htp<'a> {
+    pub(super) fn new(problem: &SparseProblem, settings: &Settings<'a>) -> Self {
         let trace: f64 = (0..problem.samples()).map(|i| norm(sample(&problem.design(), i)).powi(2)).sum();
-        Htp { k: settings.k, step: settings.step * problem.unknowns() as f64 / trace }
+        let step = settings.step * problem.unknowns() as f64 / trace;
+        Htp { k: settings.k, interrupt: settings.interrupt, step }
     }
 }
 
-impl RecoveryAlgorithm for Htp {
+impl RecoveryAlgorithm for Htp<'_> {
     fn step(&mut self, problem: &SparseProblem, w: &[f64]) -> Result<RecoveryStep, RecoveryError> {
         let g = problem.quadratic_gradient(w);
         let mut v = w.to_vec();
         axpy(-self.step, &g, &mut v);
-        least_squares(problem, &largest_entries(&v, self.k))
+        least_squares(problem, &largest_entries(&v, self.k), self.interrupt)
     }
 
     fn depends_on_support_only(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The inverse of a damped Hessian, `(H + lambda I)^-1`, with `lambda` relative to the mean of the diagonal of H.
 
 use super::cholesky::Cholesky;
-use super::{RecoveryError, SparseProblem};
+use super::{Interrupt, RecoveryError, SparseProblem};
 use faer::{Mat, MatRef};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, OnceLock};
@@ -51,8 +51,10 @@ impl Damping {
 }
 
 /// The factorisation of a damped Hessian `H + lambda I`, and its inverse, which is computed on first use.
-pub struct DampedInverse {
+pub struct DampedInverse<'a> {
     hessian: Arc<Mat<f64>>,
+    /// The request at which work with this inverse stops.
+    pub interrupt: Interrupt<'a>,
     /// lambda, absolute.
     pub shift: f64,
     /// lambda over the mean diagonal: the requested damping, or the larger one that was needed.
@@ -63,21 +65,24 @@ pub struct DampedInverse {
     inverse: OnceLock<Mat<f64>>,
 }
 
-impl DampedInverse {
+impl<'a> DampedInverse<'a> {
     /// Factors `hessian + lambda I`, increasing `lambda` tenfold from `damping` until the matrix is positive definite.
     ///
     /// # Errors
-    /// [`RecoveryError::Indefinite`] beyond [`MAX_DAMPING`].
-    pub fn new(hessian: Arc<Mat<f64>>, damping: f64) -> Result<Self, RecoveryError> {
+    /// [`RecoveryError::Indefinite`] beyond [`MAX_DAMPING`], [`RecoveryError::Interrupted`].
+    pub fn new(hessian: Arc<Mat<f64>>, damping: f64, interrupt: Interrupt<'a>) -> Result<Self, RecoveryError> {
         let d = hessian.nrows();
         let mean = (0..d).map(|j| hessian[(j, j)]).sum::<f64>() / d as f64;
         let mut current = damping;
         loop {
             let shift = current * mean;
-            if let Ok(factor) = Cholesky::new(Mat::as_ref(&hessian), shift) {
+            let factor = Cholesky::new(Mat::as_ref(&hessian), shift, interrupt);
+            interrupt.check()?;
+            if let Ok(factor) = factor {
                 let raised = current > damping;
                 return Ok(DampedInverse {
                     hessian,
+                    interrupt,
                     shift,
                     damping: current,
                     raised,
@@ -106,7 +111,7 @@ impl DampedInverse {
 
     /// `(H + lambda I)^-1` (d, d), computed once.
     pub fn matrix(&self) -> MatRef<'_, f64> {
-        self.inverse.get_or_init(|| self.factor.inverse()).as_ref()
+        self.inverse.get_or_init(|| self.factor.inverse(self.interrupt)).as_ref()
     }
 
     /// Entry (i, j) of `H + lambda I`.
@@ -117,7 +122,7 @@ impl DampedInverse {
 
 /// Solves `(A + lambda I) x = b` for a symmetric matrix, with the smallest `lambda` of [`DampedInverse::new`] from 0;
 /// returns the solution and the relative damping.
-pub(super) fn solve_damped(a: Mat<f64>, b: &[f64]) -> Result<(Vec<f64>, f64), RecoveryError> {
-    let inverse = DampedInverse::new(Arc::new(a), 0.0)?;
+pub(super) fn solve_damped(a: Mat<f64>, b: &[f64], interrupt: Interrupt<'_>) -> Result<(Vec<f64>, f64), RecoveryError> {
+    let inverse = DampedInverse::new(Arc::new(a), 0.0, interrupt)?;
     Ok((inverse.solve(b), inverse.damping))
 }

@@ -7,7 +7,7 @@
 use super::dense::{difference, norm};
 use super::omp::least_squares;
 use super::solve::Stop;
-use super::{RecoveryAlgorithm, RecoveryError, RecoveryStep, Settings, SparseProblem, largest_entries};
+use super::{Interrupt, RecoveryAlgorithm, RecoveryError, RecoveryStep, Settings, SparseProblem, largest_entries};
 use crate::compute::vector::axpy;
 
 /// The factor between successive weights.
@@ -19,8 +19,9 @@ const MAX_STEPS: usize = 1000;
 const TOLERANCE: f64 = 1e-8;
 
 /// The lasso path.
-pub(super) struct Lasso {
+pub(super) struct Lasso<'a> {
     k: usize,
+    interrupt: Interrupt<'a>,
     step: f64,
     weight: f64,
     index: usize,
@@ -28,29 +29,31 @@ pub(super) struct Lasso {
     solution: Vec<f64>,
 }
 
-impl Lasso {
-    pub(super) fn new(problem: &SparseProblem, settings: &Settings) -> Self {
+impl<'a> Lasso<'a> {
+    pub(super) fn new(problem: &SparseProblem, settings: &Settings<'a>) -> Self {
         // The path takes enough steps for the Gram matrix to pay off.
         if problem.unknowns() <= problem.samples() {
-            problem.gram();
+            problem.shared_gram(settings.interrupt);
         }
         let weight = problem.xty().iter().fold(0.0_f64, |most, b| most.max(b.abs()));
         let solution = vec![0.0; problem.unknowns()];
-        Lasso { k: settings.k, step: settings.step / problem.smoothness(), weight, index: 0, solution }
+        let step = settings.step / problem.smoothness(settings.interrupt);
+        Lasso { k: settings.k, interrupt: settings.interrupt, step, weight, index: 0, solution }
     }
 }
 
-impl RecoveryAlgorithm for Lasso {
+impl RecoveryAlgorithm for Lasso<'_> {
     fn step(&mut self, problem: &SparseProblem, _: &[f64]) -> Result<RecoveryStep, RecoveryError> {
         self.index += 1;
         self.weight *= RATIO;
-        self.solution = fista(problem, std::mem::take(&mut self.solution), self.weight, self.step);
+        let start = std::mem::take(&mut self.solution);
+        self.solution = fista(problem, start, self.weight, self.step, self.interrupt);
         // A solution with fewer than k nonzero entries is not filled up with zero entries, whose choice would be
         // arbitrary.
         let mut support = largest_entries(&self.solution, self.k);
         support.retain(|&j| self.solution[j] != 0.0);
         let empty = || RecoveryStep::plain(vec![0.0; self.solution.len()]);
-        let mut step = if support.is_empty() { empty() } else { least_squares(problem, &support)? };
+        let mut step = if support.is_empty() { empty() } else { least_squares(problem, &support, self.interrupt)? };
         if self.index == PATH_LENGTH {
             step.last = Some(Stop::Done);
         }
@@ -62,10 +65,14 @@ impl RecoveryAlgorithm for Lasso {
     }
 }
 
-/// Minimises `f(w) + weight |w|_1` by FISTA with the step `step` = 1/L, from a start (d).
-fn fista(problem: &SparseProblem, start: Vec<f64>, weight: f64, step: f64) -> Vec<f64> {
+/// Minimises `f(w) + weight |w|_1` by FISTA with the step `step` = 1/L, from a start (d). Ends early where a stop is
+/// requested.
+fn fista(problem: &SparseProblem, start: Vec<f64>, weight: f64, step: f64, interrupt: Interrupt<'_>) -> Vec<f64> {
     let (mut w, mut extrapolated, mut t) = (start.clone(), start, 1.0_f64);
     for _ in 0..MAX_STEPS {
+        if interrupt.requested() {
+            break;
+        }
         let g = problem.quadratic_gradient(&extrapolated);
         axpy(-step, &g, &mut extrapolated);
         let next: Vec<f64> = extrapolated.iter().map(|v| v.signum() * (v.abs() - step * weight).max(0.0)).collect();

@@ -106,12 +106,13 @@ impl RecoveryMethod {
     /// The algorithm, initialised for a problem.
     ///
     /// # Errors
-    /// [`RecoveryError`] where the method does not apply to the problem, or `k` is out of range.
-    pub(super) fn begin(
+    /// [`RecoveryError`] where the method does not apply to the problem, iterations cannot leave its start, or `k` is
+    /// out of range.
+    pub(super) fn begin<'a>(
         self,
         problem: &SparseProblem,
-        settings: &Settings,
-    ) -> Result<Box<dyn RecoveryAlgorithm>, RecoveryError> {
+        settings: &Settings<'a>,
+    ) -> Result<Box<dyn RecoveryAlgorithm + 'a>, RecoveryError> {
         let (n, d, k) = (problem.samples(), problem.unknowns(), settings.k);
         if k == 0 || k > d {
             return Err(RecoveryError::Sparsity { k, d });
@@ -122,6 +123,7 @@ impl RecoveryMethod {
         if !self.applies(n, d, k) {
             return Err(RecoveryError::TooDense { needed: 3 * k, most: n.min(d) });
         }
+        problem.require_solvable()?;
         Ok(match self {
             RecoveryMethod::Iht => Box::new(Iht::new(problem, settings)),
             RecoveryMethod::Niht => Box::new(Niht::new(settings)),
@@ -137,7 +139,7 @@ impl RecoveryMethod {
 
     /// The first iterate (d): the start of the problem; 0 for OMP and the lasso; the dense minimiser, which is pruned,
     /// for WoodFisher.
-    pub(super) fn start(self, problem: &SparseProblem, settings: &Settings) -> Result<Vec<f64>, RecoveryError> {
+    pub(super) fn start(self, problem: &SparseProblem, settings: &Settings<'_>) -> Result<Vec<f64>, RecoveryError> {
         match self {
             RecoveryMethod::Omp | RecoveryMethod::Lasso => Ok(vec![0.0; problem.unknowns()]),
             RecoveryMethod::WoodFisher => super::fisher::dense_minimum(problem, settings),

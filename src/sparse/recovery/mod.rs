@@ -9,12 +9,12 @@
 //!
 //! An algorithm is a [`RecoveryAlgorithm`], a map from an iterate to the next. The second-order methods
 //! combine two rules: [`Selection`] chooses the support of the next iterate, [`ValueRule`] the values on it.
-//! [`solve()`] is the loop around every algorithm: it keeps the best iterate, detects cycles of supports, and reports
+//! [`solve()`] runs the loop around every algorithm: it keeps the best iterate, detects cycles of supports, and reports
 //! why it stopped.
 //!
 //! | file | algorithm | iteration |
 //! |---|---|---|
-//! | `iht.rs` | k-IHT (Blumensath, Davies 2009) | `T_k(w - g / L)` |
+//! | `iht.rs` | k-IHT (Blumensath, Davies 2009) | `T_k(w - g / L)`; `L` found by backtracking where no bound is known |
 //! | `niht.rs` | NIHT (Blumensath, Davies 2010) | step `\|g_S\|^2 / \|X g_S\|^2`, reduced by a line search where the support changes |
 //! | `htp.rs` | HTP (Foucart 2011) | least squares on `supp T_k(w - mu g)` |
 //! | `cosamp.rs` | CoSaMP (Needell, Tropp 2009) | least squares on the union with the `2k` largest `\|g\|`, then `T_k` |
@@ -25,15 +25,19 @@
 //!
 //! | file | shared component |
 //! |---|---|
-//! | `problem.rs` | the function, its derivatives, cached products |
+//! | `problem.rs`, `loss.rs` | the function, its derivatives, cached products; the losses of one sample |
+//! | `solve.rs`, `units.rs` | the loop around every algorithm; problems in extreme units, whose squares underflow or overflow |
+//! | `interrupt.rs` | the request to stop |
 //! | `instance.rs`, `read.rs`, `published.rs` | drawn problems, problems from a file, the problems of the published code |
 //! | `threshold.rs`, `selection.rs`, `elimination.rs`, `exact.rs`, `swap.rs` | the choice of a support |
 //! | `values.rs` | the values on a support |
 //! | `inverse.rs` | the damped inverse Hessian; the damping is increased where the matrix is not positive definite |
+//! | `condition.rs` | condition numbers, and the rounding errors that they imply |
 //! | `dense.rs`, `product.rs`, `cholesky.rs` | dense kernels whose blocks depend on the sizes only: results do not depend on the number of threads |
 //! | `rates.rs` | measured ratios to the bounds of the theorems |
 
 mod cholesky;
+mod condition;
 mod cosamp;
 pub mod dense;
 mod elimination;
@@ -43,8 +47,10 @@ mod fisher;
 mod htp;
 mod iht;
 pub mod instance;
+mod interrupt;
 mod inverse;
 mod lasso;
+mod loss;
 mod method;
 mod niht;
 mod obs;
@@ -59,19 +65,24 @@ mod selection;
 mod solve;
 mod swap;
 mod threshold;
+mod units;
 mod values;
 
 pub use cholesky::{Cholesky, NotPositive};
+pub use condition::solution_rounding;
 pub use elimination::{Elimination, EliminationStep, eliminate};
 pub use error::RecoveryError;
 pub use exact::{MAX_SUPPORTS, best_support};
+pub use interrupt::Interrupt;
 pub use inverse::{DampedInverse, Damping, MAX_DAMPING};
+pub use loss::SampleLoss;
 pub use method::RecoveryMethod;
 pub use omp::least_squares;
-pub use problem::{SampleLoss, SparseProblem};
+pub use problem::SparseProblem;
 pub use read::read_problem;
 pub use selection::Selection;
-pub use solve::{IterateSummary, RecoveryAlgorithm, RecoveryOutcome, RecoveryStep, Settings, Stop, solve};
+pub use solve::{IterateSummary, RecoveryAlgorithm, RecoveryOutcome, RecoveryStep, Settings, Stop};
 pub use swap::refine_by_swaps;
 pub use threshold::{hard_threshold, largest_entries};
+pub use units::solve;
 pub use values::{ValueRule, projection};

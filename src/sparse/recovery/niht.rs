@@ -24,7 +24,7 @@ pub(super) struct Niht {
 }
 
 impl Niht {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings<'_>) -> Self {
         Niht { k: settings.k, step: settings.step }
     }
 }

@@ -17,27 +17,33 @@ use super::{RecoveryAlgorithm, RecoveryError, RecoveryStep, Selection, Settings,
 use crate::compute::vector::axpy;
 
 /// The iterative optimal brain surgeon.
-pub(super) struct IterativeObs {
-    settings: Settings,
+pub(super) struct IterativeObs<'a> {
+    settings: Settings<'a>,
     damping: f64,
     selection: Selection,
     values: ValueRule,
     /// The damped inverse of a quadratic, whose Hessian is constant.
-    cached: Option<DampedInverse>,
+    cached: Option<DampedInverse<'a>>,
 }
 
-impl IterativeObs {
-    pub(super) fn new(problem: &SparseProblem, settings: &Settings, selection: Selection, values: ValueRule) -> Self {
+impl<'a> IterativeObs<'a> {
+    pub(super) fn new(
+        problem: &SparseProblem,
+        settings: &Settings<'a>,
+        selection: Selection,
+        values: ValueRule,
+    ) -> Self {
         let damping = settings.damping.of(problem);
         IterativeObs { settings: *settings, damping, selection, values, cached: None }
     }
 }
 
-impl RecoveryAlgorithm for IterativeObs {
+impl RecoveryAlgorithm for IterativeObs<'_> {
     fn step(&mut self, problem: &SparseProblem, w: &[f64]) -> Result<RecoveryStep, RecoveryError> {
+        let interrupt = self.settings.interrupt;
         let inverse = match self.cached.take() {
             Some(inverse) => inverse,
-            None => DampedInverse::new(problem.hessian(w), self.damping)?,
+            None => DampedInverse::new(problem.hessian(w, interrupt), self.damping, interrupt)?,
         };
         let g = if problem.is_quadratic() { problem.quadratic_gradient(w) } else { problem.value_and_gradient(w).1 };
         let mut v = w.to_vec();

@@ -5,24 +5,25 @@ use super::dense::{gram, sum_over_samples};
 use super::inverse::solve_damped;
 use super::solve::Stop;
 use super::values::scatter;
-use super::{RecoveryAlgorithm, RecoveryError, RecoveryStep, Settings, SparseProblem, dense};
+use super::{Interrupt, RecoveryAlgorithm, RecoveryError, RecoveryStep, Settings, SparseProblem, dense};
 use faer::Mat;
 
 /// Orthogonal matching pursuit (Pati, Rezaiifar, Krishnaprasad 1993).
-pub(super) struct Omp {
+pub(super) struct Omp<'a> {
     k: usize,
+    interrupt: Interrupt<'a>,
     chosen: Vec<usize>,
     /// The diagonal `H_jj` (d); empty before the first step.
     diagonal: Vec<f64>,
 }
 
-impl Omp {
-    pub(super) fn new(settings: &Settings) -> Self {
-        Omp { k: settings.k, chosen: Vec::new(), diagonal: Vec::new() }
+impl<'a> Omp<'a> {
+    pub(super) fn new(settings: &Settings<'a>) -> Self {
+        Omp { k: settings.k, interrupt: settings.interrupt, chosen: Vec::new(), diagonal: Vec::new() }
     }
 }
 
-impl RecoveryAlgorithm for Omp {
+impl RecoveryAlgorithm for Omp<'_> {
     fn step(&mut self, problem: &SparseProblem, w: &[f64]) -> Result<RecoveryStep, RecoveryError> {
         if self.diagonal.is_empty() {
             let xt = problem.design();
@@ -45,7 +46,7 @@ impl RecoveryAlgorithm for Omp {
             self.chosen.push(j);
             self.chosen.sort_unstable();
         }
-        let mut step = least_squares(problem, &self.chosen)?;
+        let mut step = least_squares(problem, &self.chosen, self.interrupt)?;
         if self.chosen.len() >= self.k {
             step.last = Some(Stop::Done);
         }
@@ -61,16 +62,23 @@ impl RecoveryAlgorithm for Omp {
 /// and the step reports the damping.
 ///
 /// # Errors
-/// [`RecoveryError::Indefinite`] where all columns are zero.
-pub fn least_squares(problem: &SparseProblem, support: &[usize]) -> Result<RecoveryStep, RecoveryError> {
+/// [`RecoveryError::Indefinite`] where all columns are zero, [`RecoveryError::Interrupted`].
+pub fn least_squares(
+    problem: &SparseProblem,
+    support: &[usize],
+    interrupt: Interrupt<'_>,
+) -> Result<RecoveryStep, RecoveryError> {
     let (part, right): (Mat<f64>, Vec<f64>) = if problem.gram_is_formed() {
         (dense::principal(problem.gram(), support), support.iter().map(|&j| problem.xty()[j]).collect())
     } else {
         let xt = problem.design();
         let columns = Mat::from_fn(support.len(), problem.samples(), |j, i| xt[(support[j], i)]);
-        (gram(columns.as_ref(), None), sum_over_samples(columns.as_ref(), |i, _| (0.0, problem.measurements()[i])).1)
+        (
+            gram(columns.as_ref(), None, interrupt),
+            sum_over_samples(columns.as_ref(), |i, _| (0.0, problem.measurements()[i])).1,
+        )
     };
-    let (z, damping) = solve_damped(part, &right)?;
+    let (z, damping) = solve_damped(part, &right, interrupt)?;
     let w = scatter(problem.unknowns(), support, &z);
     Ok(RecoveryStep { w, damping, raised: damping > 0.0, last: None })
 }

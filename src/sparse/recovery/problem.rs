@@ -1,86 +1,13 @@
 //! The function to be minimised over sparse vectors: `f(w) = sum_i phi(<x_i, w>, y_i)`.
 
-use super::RecoveryError;
 use super::dense::{
     self, DotFactor, difference, gram, inner_products, largest_eigenvalue, norm, sample, sum_over_samples,
     symmetric_times,
 };
-use crate::choice::choice;
+use super::{Interrupt, RecoveryError, SampleLoss};
 use crate::compute::vector::dot;
 use faer::{Mat, MatRef};
 use std::sync::{Arc, OnceLock};
-
-choice! {
-    /// The loss of one sample as a function of `a = <x, w>`.
-    pub enum SampleLoss: "loss" {
-        /// `(a - y)^2 / 2`: sparse linear regression.
-        Squared = "squared",
-        /// `log(1 + e^a) - y a`, `y` in [0, 1]: logistic regression; `y` may be a probability.
-        Logistic = "logistic",
-        /// `e^a - y a`: Poisson regression; with `y = e^{<x, w*>}` the minimum is at `w*`.
-        Exponential = "exponential",
-        /// `(a^2 - y)^2 / 4`: the quadratic measurements of phase retrieval, which do not determine the sign of `w`.
-        QuadraticMeasurement = "quadratic-measurement",
-    }
-}
-
-impl SampleLoss {
-    /// The loss `phi(a, y)`.
-    pub fn value(self, a: f64, y: f64) -> f64 {
-        match self {
-            SampleLoss::Squared => 0.5 * (a - y) * (a - y),
-            SampleLoss::Logistic => a.max(0.0) + (-a.abs()).exp().ln_1p() - y * a,
-            SampleLoss::Exponential => a.exp() - y * a,
-            SampleLoss::QuadraticMeasurement => 0.25 * (a * a - y).powi(2),
-        }
-    }
-
-    /// `phi'(a, y)`, the derivative in a.
-    pub fn slope(self, a: f64, y: f64) -> f64 {
-        match self {
-            SampleLoss::Squared => a - y,
-            SampleLoss::Logistic => sigmoid(a) - y,
-            SampleLoss::Exponential => a.exp() - y,
-            SampleLoss::QuadraticMeasurement => (a * a - y) * a,
-        }
-    }
-
-    /// `phi''(a, y)`, the second derivative in a.
-    pub fn curvature(self, a: f64, y: f64) -> f64 {
-        match self {
-            SampleLoss::Squared => 1.0,
-            SampleLoss::Logistic => sigmoid(a) * sigmoid(-a),
-            SampleLoss::Exponential => a.exp(),
-            SampleLoss::QuadraticMeasurement => 3.0 * a * a - y,
-        }
-    }
-
-    /// An upper bound of `|phi'''|` between `a` and `b`.
-    pub fn third_bound(self, a: f64, b: f64) -> f64 {
-        match self {
-            SampleLoss::Squared => 0.0,
-            // The largest slope of sigma (1 - sigma), at sigma = (1 +- 1/sqrt 3) / 2.
-            SampleLoss::Logistic => 1.0 / (6.0 * 3f64.sqrt()),
-            SampleLoss::Exponential => a.max(b).exp(),
-            SampleLoss::QuadraticMeasurement => 6.0 * a.abs().max(b.abs()),
-        }
-    }
-
-    /// The noiseless measurement y of `a`.
-    pub fn measure(self, a: f64) -> f64 {
-        match self {
-            SampleLoss::Squared => a,
-            SampleLoss::Logistic => sigmoid(a),
-            SampleLoss::Exponential => a.exp(),
-            SampleLoss::QuadraticMeasurement => a * a,
-        }
-    }
-}
-
-/// The logistic function.
-fn sigmoid(a: f64) -> f64 {
-    1.0 / (1.0 + (-a).exp())
-}
 
 /// A problem of sparse recovery: a function on R^d that is a sum over `n` samples, a start, and its sparse minimiser
 /// where known.
@@ -105,7 +32,8 @@ impl SparseProblem {
     /// (d). The start is 0.
     ///
     /// # Errors
-    /// [`RecoveryError`] for an empty design, lengths that do not match, and entries that are not finite.
+    /// [`RecoveryError`] for an empty design, lengths that do not match, entries that are not finite, and measurements
+    /// with which the loss has no lower bound.
     pub fn new(xt: Mat<f64>, y: Vec<f64>, loss: SampleLoss, truth: Option<Vec<f64>>) -> Result<Self, RecoveryError> {
         let (d, n) = (xt.nrows(), xt.ncols());
         if n == 0 || d == 0 {
@@ -129,6 +57,9 @@ impl SparseProblem {
             })?;
         }
         check_finite("y", &y)?;
+        if let Some((index, &value)) = y.iter().enumerate().find(|(_, y)| !loss.admits(**y)) {
+            return Err(RecoveryError::Measurement { loss, index, value });
+        }
         let (gram, xty, smoothness_constant) = Default::default();
         Ok(SparseProblem { xt, y, loss, truth, start: vec![0.0; d], gram, xty, smoothness_constant })
     }
@@ -146,6 +77,22 @@ impl SparseProblem {
         check_finite("w0", &start)?;
         self.start = start;
         Ok(self)
+    }
+
+    /// Checks that iterations can leave the start: the design is not zero, and the start is no stationary point of
+    /// quadratic measurements, whose gradient vanishes at 0.
+    ///
+    /// # Errors
+    /// [`RecoveryError::ZeroDesign`] and [`RecoveryError::StationaryStart`].
+    pub fn require_solvable(&self) -> Result<(), RecoveryError> {
+        let zero = |v: &[f64]| v.iter().all(|v| *v == 0.0);
+        if (0..self.samples()).all(|i| zero(sample(&self.design(), i))) {
+            return Err(RecoveryError::ZeroDesign);
+        }
+        if self.loss == SampleLoss::QuadraticMeasurement && zero(&self.start) {
+            return Err(RecoveryError::StationaryStart);
+        }
+        Ok(())
     }
 
     /// Number of unknowns d.
@@ -204,12 +151,16 @@ impl SparseProblem {
 
     /// The Gram matrix `X^T X` (d, d), the Hessian for the squared loss; computed on first use.
     pub fn gram(&self) -> MatRef<'_, f64> {
-        Mat::as_ref(self.shared_gram())
+        Mat::as_ref(self.gram.get_or_init(|| Arc::new(gram(self.design(), None, Interrupt::NEVER))))
     }
 
-    /// The Gram matrix, shared.
-    fn shared_gram(&self) -> &Arc<Mat<f64>> {
-        self.gram.get_or_init(|| Arc::new(gram(self.design(), None)))
+    /// The Gram matrix, shared. It is kept unless a stop was requested while it was formed.
+    pub(super) fn shared_gram(&self, interrupt: Interrupt<'_>) -> Arc<Mat<f64>> {
+        if let Some(formed) = self.gram.get() {
+            return Arc::clone(formed);
+        }
+        let formed = Arc::new(gram(self.design(), None, interrupt));
+        if interrupt.requested() { formed } else { Arc::clone(self.gram.get_or_init(|| formed)) }
     }
 
     /// `X^T y` (d); computed on first use.
@@ -235,50 +186,71 @@ impl SparseProblem {
     }
 
     /// The Hessian `sum_i phi''(<x_i, w>, y_i) x_i x_i^T` (d, d).
-    pub fn hessian(&self, w: &[f64]) -> Arc<Mat<f64>> {
+    pub fn hessian(&self, w: &[f64], interrupt: Interrupt<'_>) -> Arc<Mat<f64>> {
         if self.is_quadratic() {
-            return Arc::clone(self.shared_gram());
+            return self.shared_gram(interrupt);
         }
         let a = inner_products(self.design(), w);
         let scale: Vec<f64> = a.iter().zip(&self.y).map(|(&a, &y)| self.loss.curvature(a, y)).collect();
-        Arc::new(gram(self.design(), Some(&scale)))
+        Arc::new(gram(self.design(), Some(&scale), interrupt))
     }
 
-    /// The smoothness constant `L`: the largest eigenvalue of the Hessian for the squared loss, of its bound `X^T X /
-    /// 4` for the logistic loss, and of the Hessian at the start (with absolute curvatures) for the other losses.
-    pub fn smoothness(&self) -> f64 {
-        let of = |scale: &(dyn Fn(usize) -> f64 + Sync)| {
+    /// A smoothness constant `L`: the largest eigenvalue of the Hessian for the squared loss, and of its bound `X^T X /
+    /// 4` for the logistic loss, so that `f(w + h) <= f(w) + <g, h> + L |h|^2 / 2` everywhere. The curvature of the other
+    /// losses has no bound; for them it is the largest eigenvalue of the Hessian at the start with absolute curvatures,
+    /// or of `X^T X` where these vanish: a first guess, which k-IHT corrects.
+    pub fn smoothness(&self, interrupt: Interrupt<'_>) -> f64 {
+        if let Some(&known) = self.smoothness_constant.get() {
+            return known;
+        }
+        let weighted = |scale: &[f64]| {
+            // Without scales the curvature is 1.
+            let at = |i: usize| scale.get(i).copied().unwrap_or(1.0);
             largest_eigenvalue(
                 self.unknowns(),
                 || {
                     if self.is_quadratic() {
-                        return Arc::clone(self.shared_gram());
+                        return self.shared_gram(interrupt);
                     }
-                    let scale: Vec<f64> = (0..self.samples()).map(scale).collect();
-                    Arc::new(gram(self.design(), Some(&scale)))
+                    let scale: Vec<f64> = (0..self.samples()).map(at).collect();
+                    Arc::new(gram(self.design(), Some(&scale), interrupt))
                 },
                 |v| {
                     if self.is_quadratic() && self.gram_is_formed() {
                         return symmetric_times(self.gram(), v);
                     }
-                    sum_over_samples(self.design(), |i, x| (0.0, scale(i) * dot(x, v))).1
+                    sum_over_samples(self.design(), |i, x| (0.0, at(i) * dot(x, v))).1
                 },
+                interrupt,
             )
         };
-        *self.smoothness_constant.get_or_init(|| match self.loss {
-            SampleLoss::Squared => of(&|_| 1.0),
-            SampleLoss::Logistic => of(&|_| 0.25),
+        let constant = match self.loss {
+            SampleLoss::Squared => weighted(&[]),
+            SampleLoss::Logistic => weighted(&vec![0.25; self.samples()]),
             SampleLoss::Exponential | SampleLoss::QuadraticMeasurement => {
                 let a = inner_products(self.design(), &self.start);
-                of(&|i| self.loss.curvature(a[i], self.y[i]).abs())
+                let scale: Vec<f64> = a.iter().zip(&self.y).map(|(&a, &y)| self.loss.curvature(a, y).abs()).collect();
+                if scale.iter().any(|c| !c.is_finite()) {
+                    f64::INFINITY
+                } else {
+                    Some(weighted(&scale)).filter(|&constant| constant > 0.0).unwrap_or_else(|| weighted(&[]))
+                }
             }
-        })
+        };
+        if interrupt.requested() { constant } else { *self.smoothness_constant.get_or_init(|| constant) }
     }
 
-    /// The relative error `|w - w*| / |w*|`, up to sign as in [`SparseProblem::distance`]; NaN without a truth.
+    /// The relative error `|w - w*| / |w*|`, up to sign as in [`SparseProblem::distance`]; the absolute error `|w|` where
+    /// the truth is 0; NaN without a truth.
     pub fn relative_error(&self, w: &[f64]) -> f64 {
         let Some(truth) = &self.truth else { return f64::NAN };
-        self.distance(w, truth) / norm(truth)
+        let length = norm(truth);
+        self.distance(w, truth) / if length > 0.0 { length } else { 1.0 }
+    }
+
+    /// Whether the truth is known and 0.
+    pub fn truth_is_zero(&self) -> bool {
+        self.truth.as_ref().is_some_and(|truth| truth.iter().all(|w| *w == 0.0))
     }
 
     /// `|a - b|`, or `min(|a - b|, |a + b|)` where the measurements do not determine the sign.
@@ -297,7 +269,7 @@ impl SparseProblem {
         let (a, b) = (inner_products(self.design(), u), inner_products(self.design(), w));
         let scale: Vec<f64> =
             (0..self.samples()).map(|i| self.loss.third_bound(a[i], b[i]) * norm(sample(&self.design(), i))).collect();
-        dense::eigenvalues(gram(self.design(), Some(&scale)).as_ref()).last().copied().unwrap_or(0.0)
+        dense::eigenvalues(gram(self.design(), Some(&scale), Interrupt::NEVER).as_ref()).last().copied().unwrap_or(0.0)
     }
 }
 

@@ -8,6 +8,7 @@
 //! value depends neither on the shape of the register tile, and so on the instruction set, nor on the distribution of C
 //! over threads.
 
+use super::Interrupt;
 use crate::compute::{Job, Kernel, Pass, Simd};
 use faer::{MatMut, MatRef};
 use rayon::prelude::*;
@@ -37,7 +38,7 @@ pub struct MatrixBlock<'a> {
 
 /// Adds `alpha A diag(s) A^T` to blocks of `side` rows and columns (the last may be smaller), for A (d, n) with
 /// contiguous columns and scales s (n), or `s = 1` without. Entries above the diagonal in blocks on the diagonal may
-/// not be updated.
+/// not be updated. Ends early where a stop is requested.
 ///
 /// # Panics
 /// If `side` is not a multiple of [`GRAIN`], the number of scales is not n, or columns are not contiguous.
@@ -47,10 +48,11 @@ pub fn add_self_product(
     alpha: f64,
     a: MatRef<'_, f64>,
     scale: Option<&[f64]>,
+    interrupt: Interrupt<'_>,
 ) {
     assert!(side > 0 && side.is_multiple_of(GRAIN), "blocks of whole register tiles");
     assert!(scale.is_none_or(|s| s.len() == a.ncols()), "one scale per column");
-    f64::dispatch(SelfProduct { blocks, side, alpha, a, scale });
+    f64::dispatch(SelfProduct { blocks, side, alpha, a, scale, interrupt });
 }
 
 /// The arguments of [`add_self_product`].
@@ -60,6 +62,7 @@ struct SelfProduct<'a, 'b> {
     alpha: f64,
     a: MatRef<'a, f64>,
     scale: Option<&'a [f64]>,
+    interrupt: Interrupt<'a>,
 }
 
 impl Pass<f64> for SelfProduct<'_, '_> {
@@ -85,6 +88,9 @@ impl Pass<f64> for SelfProduct<'_, '_> {
                 chunks.enumerate().with_max_len(1).for_each(copy);
             }
             let multiply = |block: &mut MatrixBlock<'_>| {
+                if self.interrupt.requested() {
+                    return;
+                }
                 let (left, right) = (&left[block.row * chunk..], &right[block.column * chunk..]);
                 simd.vectorize(Multiply { block, alpha: self.alpha, columns, left, right });
             };

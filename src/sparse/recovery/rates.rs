@@ -5,7 +5,7 @@
 use super::dense::{difference, eigenvalues, norm, principal};
 use super::threshold::support;
 use super::{
-    DampedInverse, Damping, RecoveryError, RecoveryMethod, Selection, Settings, SparseProblem, ValueRule,
+    DampedInverse, Damping, Interrupt, RecoveryError, RecoveryMethod, Selection, Settings, SparseProblem, ValueRule,
     hard_threshold, solve,
 };
 use crate::compute::rng::{Role, Stream, random_order, stream};
@@ -29,9 +29,9 @@ pub struct BoundedStep {
 }
 
 impl BoundedStep {
-    /// The error after the step over its bound.
+    /// The error after the step over its bound; 0 where there is no error after it.
     pub fn ratio(&self) -> f64 {
-        self.after / self.bound
+        if self.after == 0.0 { 0.0 } else { self.after / self.bound }
     }
 }
 
@@ -47,7 +47,7 @@ pub fn expansion_factor(d: usize, k: usize, sparsity: usize) -> f64 {
 }
 
 /// The largest ratios over random trials of the two statements about hard thresholding.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ThresholdRatios {
     /// `|T_k(v) - v|^2` over `(d - k)/(d - k*) |v - w*|^2`.
     pub projection: f64,
@@ -55,24 +55,24 @@ pub struct ThresholdRatios {
     pub expansion: f64,
 }
 
-/// Measures the two statements about hard thresholding on `trials` random trials.
-pub fn threshold_ratios(seed: u64, trials: usize) -> ThresholdRatios {
-    let mut worst = ThresholdRatios { projection: 0.0, expansion: 0.0 };
-    for trial in 0..trials {
-        let mut rng = stream(seed, Role::Threshold, trial as u64, 0);
-        let ThresholdTrial { v, truth, k, sparsity } = ThresholdTrial::draw(&mut rng);
-        let d = v.len();
-        let kept = hard_threshold(&v, k);
-        let square = |a: &[f64], b: &[f64]| norm(&difference(a, b)).powi(2);
-        let distance = square(&v, &truth);
-        if distance == 0.0 {
-            continue;
+impl ThresholdRatios {
+    /// The larger ratios of two sets of trials.
+    pub fn or_worse(self, other: Self) -> Self {
+        let (projection, expansion) = (other.projection, other.expansion);
+        Self { projection: self.projection.max(projection), expansion: self.expansion.max(expansion) }
+    }
+}
+
+/// Measures the two statements about hard thresholding on the random trials of these numbers. Trials are independent of
+/// the others that are made. Ends early where a stop is requested.
+pub fn threshold_ratios(seed: u64, trials: std::ops::Range<u64>, interrupt: Interrupt<'_>) -> ThresholdRatios {
+    let mut worst = ThresholdRatios::default();
+    for trial in trials {
+        if interrupt.requested() {
+            break;
         }
-        let first = (d - k) as f64 / (d - sparsity) as f64 * distance;
-        if first > 0.0 {
-            worst.projection = worst.projection.max(square(&kept, &v) / first);
-        }
-        worst.expansion = worst.expansion.max(square(&kept, &truth) / (expansion_factor(d, k, sparsity) * distance));
+        let mut rng = stream(seed, Role::Threshold, trial, 0);
+        worst = worst.or_worse(ThresholdTrial::draw(&mut rng).ratios());
     }
     worst
 }
@@ -88,6 +88,20 @@ struct ThresholdTrial {
 }
 
 impl ThresholdTrial {
+    /// The ratios of the two sides of both statements; 0 where the right side is 0.
+    fn ratios(&self) -> ThresholdRatios {
+        let ThresholdTrial { v, truth, k, sparsity } = self;
+        let (d, k, sparsity) = (v.len(), *k, *sparsity);
+        let kept = hard_threshold(v, k);
+        let square = |a: &[f64], b: &[f64]| norm(&difference(a, b)).powi(2);
+        let ratio = |left: f64, right: f64| if right > 0.0 { left / right } else { 0.0 };
+        let distance = square(v, truth);
+        ThresholdRatios {
+            projection: ratio(square(&kept, v), (d - k) as f64 / (d - sparsity) as f64 * distance),
+            expansion: ratio(square(&kept, truth), expansion_factor(d, k, sparsity) * distance),
+        }
+    }
+
     /// Draws a trial. Half of the trials are near the worst case: entries of equal size outside the support, and
     /// entries on it moved towards that size.
     fn draw(rng: &mut Stream) -> Self {
@@ -124,7 +138,7 @@ impl ThresholdTrial {
 fn iterates(
     problem: &SparseProblem,
     method: RecoveryMethod,
-    settings: &Settings,
+    settings: &Settings<'_>,
 ) -> Result<Vec<Vec<f64>>, RecoveryError> {
     let mut iterates_seen = Vec::new();
     solve(problem, method, settings, |w| iterates_seen.push(w.to_vec()))?;
@@ -143,7 +157,7 @@ fn nearest_sign(problem: &SparseProblem, truth: &[f64], w: &[f64]) -> Vec<f64> {
 fn steps(
     problem: &SparseProblem,
     method: RecoveryMethod,
-    settings: &Settings,
+    settings: &Settings<'_>,
     mut bound: impl FnMut(&[f64], &[f64], &[f64]) -> Option<f64>,
 ) -> Result<Vec<BoundedStep>, RecoveryError> {
     let Some(truth) = problem.truth().map(<[f64]>::to_vec) else { return Ok(Vec::new()) };
@@ -176,7 +190,7 @@ fn union(vectors: [&[f64]; 3]) -> Vec<usize> {
 /// # Errors
 /// Those of [`solve`].
 pub fn contraction(problem: &SparseProblem, k: usize, iterations: usize) -> Result<Vec<BoundedStep>, RecoveryError> {
-    let (d, largest) = (problem.unknowns(), problem.smoothness());
+    let (d, largest) = (problem.unknowns(), problem.smoothness(Interrupt::NEVER));
     let settings = Settings { iterations, ..Settings::new(k) };
     steps(problem, RecoveryMethod::Iht, &settings, |w, next, truth| {
         let spectrum = eigenvalues(principal(problem.gram(), &union([w, next, truth])).as_ref());
@@ -207,7 +221,7 @@ pub fn damped_contraction(
     iterations: usize,
 ) -> Result<DampedRates, RecoveryError> {
     let d = problem.unknowns();
-    let inverse = DampedInverse::new(problem.hessian(problem.start()), damping)?;
+    let inverse = DampedInverse::new(problem.hessian(problem.start(), Interrupt::NEVER), damping, Interrupt::NEVER)?;
     // I - B^-1 H = lambda B^-1.
     let uniform_factor = inverse.shift / (eigenvalues(inverse.hessian())[0].max(0.0) + inverse.shift);
     let settings = Settings { iterations, damping: Damping::Relative(damping), ..Settings::new(k) };
@@ -252,10 +266,10 @@ pub fn quadratic_rate(
     let values = if selection == Selection::Exact { ValueRule::Compensate } else { ValueRule::Keep };
     let settings = Settings { iterations, damping: Damping::Relative(0.0), ..Settings::new(k) };
     steps(problem, RecoveryMethod::Obs(selection, values), &settings, |w, _, truth| {
-        let hessian = problem.hessian(w);
+        let hessian = problem.hessian(w, Interrupt::NEVER);
         let spectrum = eigenvalues(Mat::as_ref(&hessian));
         let (mu, largest) = (spectrum[0], spectrum[d - 1]);
-        if mu <= 0.0 || DampedInverse::new(hessian, 0.0).ok()?.raised {
+        if mu <= 0.0 || DampedInverse::new(hessian, 0.0, Interrupt::NEVER).ok()?.raised {
             return None;
         }
         let mut ratio = (d - k) as f64 / (d - support(truth).len()) as f64;
@@ -265,4 +279,26 @@ pub fn quadratic_rate(
         let lipschitz = problem.hessian_lipschitz(w, truth);
         Some((1.0 + ratio.sqrt()) * lipschitz / (2.0 * mu) * norm(&difference(w, truth)).powi(2))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both statements are about vectors with k* <= k entries: they fail where there are more.
+    #[test]
+    fn statements_need_a_sparse_truth() {
+        let v: Vec<f64> = (0..20).map(|j| 1.0 + 0.01 * j as f64).collect();
+        let mut truth = v.clone();
+        truth[0] += 0.1;
+        let ThresholdRatios { projection, expansion } = ThresholdTrial { v, truth, k: 5, sparsity: 5 }.ratios();
+        assert!(projection > 100.0 && expansion > 100.0, "{projection} {expansion}");
+    }
+
+    /// The ratios of a set of trials are the larger ones of its parts.
+    #[test]
+    fn trials_in_parts() {
+        let ratios = |range| threshold_ratios(3, range, Interrupt::NEVER);
+        assert_eq!(ratios(0..700), ratios(0..100).or_worse(ratios(100..650)).or_worse(ratios(650..700)));
+    }
 }

@@ -9,8 +9,9 @@ use std::path::Path;
 /// (d) or (d, 1); of numbers or bool, as [`NpzFile`] reads them.
 ///
 /// # Errors
-/// [`RecoveryError::File`] for a damaged archive, missing arrays, other types, shapes that do not match and values that
-/// are not finite.
+/// [`RecoveryError::File`] for a damaged archive, missing or repeated arrays, other types, shapes that do not match, values
+/// that are not finite, measurements that are none of the loss, a design that is zero, and quadratic measurements without
+/// a start.
 pub fn read_problem(path: &Path, bytes: &[u8], loss: SampleLoss) -> Result<SparseProblem, RecoveryError> {
     let wrong = |message: String| RecoveryError::File { path: path.into(), message };
     let fault = |fault: NpzFault| match fault {
@@ -23,13 +24,25 @@ pub fn read_problem(path: &Path, bytes: &[u8], loss: SampleLoss) -> Result<Spars
         return Err(wrong(format!("array y has shape {:?}: expected (n) or (n, 1)", y.shape())));
     }
     let (truth, start) = (file.vector("w_star").map_err(fault)?, file.vector("w0").map_err(fault)?);
-    let named = |error: RecoveryError| wrong(error.to_string());
+    let columns = x.ncols().max(1);
+    let named = |error: RecoveryError| match error {
+        // The position in the design is reported as row and column.
+        RecoveryError::NotFinite { name: "x", index, value } => {
+            wrong(format!("array X, row {}, column {}: {value} is not finite", index / columns, index % columns))
+        }
+        RecoveryError::NotFinite { name, index, value } => {
+            wrong(format!("array {name}, entry {index}: {value} is not finite"))
+        }
+        other => wrong(other.to_string()),
+    };
     let xt = Mat::from_fn(x.ncols(), x.nrows(), |j, i| x[[i, j]]);
     let problem = SparseProblem::new(xt, y.into_raw_vec_and_offset().0, loss, truth).map_err(named)?;
-    match start {
-        Some(start) => problem.with_start(start).map_err(named),
-        None => Ok(problem),
+    let mut problem = problem;
+    if let Some(start) = start {
+        problem = problem.with_start(start).map_err(named)?;
     }
+    problem.require_solvable().map_err(named)?;
+    Ok(problem)
 }
 
 #[cfg(test)]

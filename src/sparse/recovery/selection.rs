@@ -24,7 +24,7 @@ impl Selection {
     ///
     /// # Errors
     /// [`RecoveryError::TooManySupports`] from [`Selection::Exact`].
-    pub fn choose(self, v: &[f64], inverse: &DampedInverse, k: usize) -> Result<Vec<usize>, RecoveryError> {
+    pub fn choose(self, v: &[f64], inverse: &DampedInverse<'_>, k: usize) -> Result<Vec<usize>, RecoveryError> {
         Ok(match self {
             Selection::Magnitude => largest_entries(v, k),
             Selection::Diagonal => {
@@ -32,8 +32,10 @@ impl Selection {
                 let score: Vec<f64> = (0..v.len()).map(|j| v[j].abs() / p[(j, j)].sqrt()).collect();
                 largest_entries(&score, k)
             }
-            Selection::Greedy => eliminate(v, inverse.matrix(), k).support,
-            Selection::SwapRefined => refine_by_swaps(v, inverse, eliminate(v, inverse.matrix(), k).support),
+            Selection::Greedy => eliminate(v, inverse.matrix(), k, inverse.interrupt).support,
+            Selection::SwapRefined => {
+                refine_by_swaps(v, inverse, eliminate(v, inverse.matrix(), k, inverse.interrupt).support)
+            }
             Selection::Exact => best_support(v, inverse, k)?,
         })
     }

@@ -2,31 +2,42 @@
 
 use super::dense::{difference, norm};
 use super::threshold::support;
-use super::{RecoveryError, RecoveryMethod, SparseProblem};
+use super::{Interrupt, RecoveryError, RecoveryMethod, SparseProblem};
 use crate::choice::choice;
 use std::collections::HashSet;
 
 /// Settings of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
+pub struct Settings<'a> {
     /// Largest number of nonzero entries.
     pub k: usize,
     /// Largest number of iterations.
     pub iterations: usize,
     /// The step eta, relative to the natural step of each method (`1/L` for k-IHT, a Newton step for I-OBS).
+    /// k-IHT does not increase f where it is at most 1.
     pub step: f64,
     /// Damping of second-order steps.
     pub damping: super::Damping,
     /// Relative change of an iterate at which the run has converged.
     pub tolerance: f64,
-    /// With a known truth: the relative error at which the run stops; 0 for none.
+    /// With a known truth: the relative error (absolute where the truth is 0) at which the run stops; 0 for none.
     pub reached: f64,
+    /// The request to stop.
+    pub interrupt: Interrupt<'a>,
 }
 
-impl Settings {
+impl Settings<'static> {
     /// Default settings for `k` entries: 1000 iterations, step 1, automatic damping, tolerance 1e-12.
     pub fn new(k: usize) -> Self {
-        Settings { k, iterations: 1000, step: 1.0, damping: super::Damping::Auto, tolerance: 1e-12, reached: 0.0 }
+        Settings {
+            k,
+            iterations: 1000,
+            step: 1.0,
+            damping: super::Damping::Auto,
+            tolerance: 1e-12,
+            reached: 0.0,
+            interrupt: Interrupt::NEVER,
+        }
     }
 
     /// The settings that reproduce the published code of WMSKA on `n` samples: its gradient is that of the *mean* of
@@ -63,7 +74,7 @@ pub trait RecoveryAlgorithm {
     ///
     /// # Errors
     /// [`RecoveryError::Indefinite`] for a matrix that damping does not make positive definite,
-    /// [`RecoveryError::TooManySupports`] for an exact search that is too large.
+    /// [`RecoveryError::TooManySupports`] for an exact search that is too large, [`RecoveryError::Interrupted`].
     fn step(&mut self, problem: &SparseProblem, w: &[f64]) -> Result<RecoveryStep, RecoveryError>;
 
     /// Whether the next iterate depends on the support of the current one only, so that a repeated support means a
@@ -104,7 +115,7 @@ choice! {
 pub struct IterateSummary {
     /// `f(w)`.
     pub value: f64,
-    /// `|w - w*| / |w*|`; NaN without a truth.
+    /// `|w - w*| / |w*|`; `|w|` where the truth is 0; NaN without a truth.
     pub error: f64,
     /// Number of indices in which the support differs from that of the previous iterate.
     pub moved: usize,
@@ -141,19 +152,20 @@ impl RecoveryOutcome {
     }
 }
 
-/// Runs `method` on `problem`. `observe` is called with every iterate (d), the start included.
+/// Runs `method` on `problem` in the units of the problem. `observe` is called with every iterate (d), the start included.
 ///
 /// # Errors
-/// [`RecoveryError`] for `k` out of range, for a method that does not apply to the problem, and from
-/// [`RecoveryAlgorithm::step`].
-pub fn solve(
+/// Those of [`solve()`](super::solve()), solutions that are no floating-point numbers apart.
+pub(super) fn iterate(
     problem: &SparseProblem,
     method: RecoveryMethod,
-    settings: &Settings,
+    settings: &Settings<'_>,
     mut observe: impl FnMut(&[f64]),
 ) -> Result<RecoveryOutcome, RecoveryError> {
     let mut algorithm = method.begin(problem, settings)?;
+    settings.interrupt.check()?;
     let mut w = method.start(problem, settings)?;
+    settings.interrupt.check()?;
     observe(&w);
     let point = |w: &[f64], moved| IterateSummary { value: problem.value(w), error: problem.relative_error(w), moved };
     let mut curve = vec![point(&w, 0)];
@@ -165,6 +177,7 @@ pub fn solve(
     let mut stop = Stop::Iterations;
     for _ in 0..settings.iterations {
         let step = algorithm.step(problem, &w)?;
+        settings.interrupt.check()?;
         damping = damping.max(step.damping);
         raised |= step.raised;
         let before = std::mem::replace(&mut w, step.w);

@@ -17,22 +17,27 @@ const MIN_RELATIVE_GAIN: f64 = 1e-12;
 ///
 /// At the projected point `z`, dropping `i` of `S` costs `z_i^2 / (2 (H_SS^-1)_ii)`, and adding `j` gains
 /// `r_j^2 / (2 s_j)` with `r = H(v - z)` and `s_j = H_jj - H_jS H_SS^-1 H_Sj`; the gain of the exchange includes their
-/// interaction exactly. O(k^2 d) per exchange.
-pub fn refine_by_swaps(v: &[f64], inverse: &DampedInverse, mut support: Vec<usize>) -> Vec<usize> {
+/// interaction exactly. O(k^2 d) per exchange. Ends early where a stop is requested.
+pub fn refine_by_swaps(v: &[f64], inverse: &DampedInverse<'_>, mut support: Vec<usize>) -> Vec<usize> {
     let d = v.len();
     if support.is_empty() || support.len() == d {
         return support;
     }
     for _ in 0..MAX_SWAPS_PER_ENTRY * support.len() {
+        if inverse.interrupt.requested() {
+            return support;
+        }
         let k = support.len();
         let z = projection(v, inverse, &support);
         let gap: Vec<f64> = v.iter().zip(&z).map(|(v, z)| v - z).collect();
         let mut residual = symmetric_times(inverse.hessian(), &gap);
         residual.iter_mut().zip(&gap).for_each(|(r, g)| *r += inverse.shift * g);
-        let Ok(factor) = Cholesky::new(principal(inverse.hessian(), &support).as_ref(), inverse.shift) else {
+        let Ok(factor) =
+            Cholesky::new(principal(inverse.hessian(), &support).as_ref(), inverse.shift, inverse.interrupt)
+        else {
             return support;
         };
-        let kept_inverse = factor.inverse();
+        let kept_inverse = factor.inverse(inverse.interrupt);
         let scale = gap.iter().zip(&residual).map(|(g, r)| g * r).sum::<f64>().abs();
         let mut best = (MIN_RELATIVE_GAIN * scale, None);
         let others: Vec<usize> = (0..d).filter(|j| support.binary_search(j).is_err()).collect();
@@ -40,6 +45,9 @@ pub fn refine_by_swaps(v: &[f64], inverse: &DampedInverse, mut support: Vec<usiz
         let mut solved = coupling.clone();
         factor.solve_columns(solved.as_mut());
         for (at, &j) in others.iter().enumerate() {
+            if inverse.interrupt.requested() {
+                break;
+            }
             // c = H_SS^-1 H_Sj: adding j moves z by t (e_j - c).
             let (column, c) = (sample(&coupling.as_ref(), at), sample(&solved.as_ref(), at));
             let s = inverse.damped_entry(j, j) - dot(column, c);

@@ -23,14 +23,14 @@ impl ValueRule {
     /// The next iterate (d), zero outside `support` (increasing), and the damping that a refit needed, otherwise 0.
     ///
     /// # Errors
-    /// [`RecoveryError::Indefinite`] where a refit has no minimum.
+    /// [`RecoveryError::Indefinite`] where a refit has no minimum, [`RecoveryError::Interrupted`].
     pub fn apply(
         self,
         support: &[usize],
         w: &[f64],
         g: &[f64],
         v: &[f64],
-        inverse: &DampedInverse,
+        inverse: &DampedInverse<'_>,
     ) -> Result<(Vec<f64>, f64), RecoveryError> {
         match self {
             ValueRule::Keep => Ok((restricted(v, support), 0.0)),
@@ -38,7 +38,7 @@ impl ValueRule {
             ValueRule::Refit => {
                 let hessian_w = symmetric_times(inverse.hessian(), w);
                 let right_side: Vec<f64> = support.iter().map(|&j| hessian_w[j] - g[j]).collect();
-                let (z, damping) = solve_damped(principal(inverse.hessian(), support), &right_side)?;
+                let (z, damping) = solve_damped(principal(inverse.hessian(), support), &right_side, inverse.interrupt)?;
                 Ok((scatter(w.len(), support, &z), damping))
             }
         }
@@ -56,7 +56,7 @@ pub(super) fn scatter(d: usize, support: &[usize], z: &[f64]) -> Vec<f64> {
 
 /// `P_Q(v)`: the point of `{w_Q = 0}` nearest to `v` in the norm of `H + lambda I` (Hassibi, Stork 1993, for sets), by
 /// the smaller of its two forms: `v_S + H_SS^-1 H_SQ v_Q`, or `v_S - P_SQ P_QQ^-1 v_Q` with `P` the inverse.
-pub fn projection(v: &[f64], inverse: &DampedInverse, support: &[usize]) -> Vec<f64> {
+pub fn projection(v: &[f64], inverse: &DampedInverse<'_>, support: &[usize]) -> Vec<f64> {
     let d = v.len();
     let mut in_support = vec![false; d];
     support.iter().for_each(|&j| in_support[j] = true);
@@ -71,11 +71,11 @@ pub fn projection(v: &[f64], inverse: &DampedInverse, support: &[usize]) -> Vec<
         let right_side: Vec<f64> = support.iter().map(|&j| product[j]).collect();
         let block =
             faer::Mat::from_fn(support.len(), support.len(), |i, j| inverse.damped_entry(support[i], support[j]));
-        solve_damped(block, &right_side).map(|(change, _)| change)
+        solve_damped(block, &right_side, inverse.interrupt).map(|(change, _)| change)
     } else {
         let p = inverse.matrix();
         let right_side: Vec<f64> = dropped.iter().map(|&j| v[j]).collect();
-        solve_damped(principal(p, &dropped), &right_side).map(|(block, _)| {
+        solve_damped(principal(p, &dropped), &right_side, inverse.interrupt).map(|(block, _)| {
             let spread = symmetric_times(p, &scatter(d, &dropped, &block));
             support.iter().map(|&j| -spread[j]).collect()
         })

@@ -4,6 +4,7 @@ use crate::config::study::{RecoveryRequirements, StudyTable};
 use crate::config::{Allowed, KeyErrors, ProblemSpec, RecoveryExperiment, Section};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::recovery_sizes::{RecoverySizes, RecoveryStudyMemory, figure_bytes};
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
 use crate::sparse::recovery::SampleLoss;
 use serde::Serialize;
@@ -31,6 +32,16 @@ impl StudyTable<RecoveryExperiment> for NoiseSensitivity {
 }
 
 impl Study<RecoveryExperiment> for NoiseSensitivity {
+    fn memory(&self, sizes: RecoverySizes<'_>) -> RecoveryStudyMemory {
+        let (problems, methods) = (self.problems as f64, sizes.methods());
+        RecoveryStudyMemory {
+            problem: sizes.problem(sizes.n),
+            tasks: problems,
+            records: 8.0 * problems * self.snr_db.len() as f64 * (methods + 8.0),
+            figures: vec![figure_bytes(5.2, 2.6, 60e3 * methods)],
+        }
+    }
+
     fn run(&self, subject: RecoverySubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }

@@ -4,6 +4,7 @@ use crate::config::study::{RecoveryRequirements, StudyTable};
 use crate::config::{Allowed, KeyErrors, ProblemSpec, RecoveryExperiment, Section};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::recovery_sizes::{RecoverySizes, RecoveryStudyMemory, figure_bytes};
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
 use crate::sparse::recovery::RecoveryMethod;
 use serde::Serialize;
@@ -45,6 +46,21 @@ impl StudyTable<RecoveryExperiment> for PhaseDiagram {
 }
 
 impl Study<RecoveryExperiment> for PhaseDiagram {
+    fn memory(&self, sizes: RecoverySizes<'_>) -> RecoveryStudyMemory {
+        let (cells, methods) = ((self.n_over_d.len() * self.k_over_n.len()) as f64, sizes.methods());
+        let ratio = self.n_over_d.iter().copied().fold(0.0, f64::max);
+        let densest = self.k_over_n.iter().copied().fold(0.0, f64::max);
+        let n = (ratio * sizes.d).max(1.0);
+        let largest = RecoverySizes { k: (densest * n).min(sizes.d), ..sizes };
+        let rows = ((methods + 1.0) / 3.0).ceil();
+        RecoveryStudyMemory {
+            problem: largest.problem(n) + 16.0 * methods * self.problems as f64,
+            tasks: cells,
+            records: 8.0 * cells * (8.0 * methods + 4.0),
+            figures: vec![figure_bytes(6.9, 2.1 * rows, methods * (240e3 + 2.5e3 * cells))],
+        }
+    }
+
     fn run(&self, subject: RecoverySubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }

@@ -4,6 +4,7 @@ use crate::config::study::StudyTable;
 use crate::config::{RecoveryExperiment, Section};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::recovery_sizes::{RecoverySizes, RecoveryStudyMemory, figure_bytes};
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
 use serde::Serialize;
 
@@ -19,6 +20,18 @@ pub struct Rates {
 impl StudyTable<RecoveryExperiment> for Rates {}
 
 impl Study<RecoveryExperiment> for Rates {
+    fn memory(&self, _: RecoverySizes<'_>) -> RecoveryStudyMemory {
+        let problems = self.problems as f64;
+        // Of seven statements three take up to 60 steps on a problem, the others about 6. Their problems have 80 unknowns.
+        let steps = problems * (3.0 * 60.0 + 4.0 * 6.0);
+        RecoveryStudyMemory {
+            problem: 500e3,
+            tasks: 7.0 * problems,
+            records: 24.0 * steps,
+            figures: vec![figure_bytes(6.9, 3.2, 1.7e6 + 1.2e3 * steps)],
+        }
+    }
+
     fn run(&self, subject: RecoverySubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }

@@ -103,7 +103,7 @@ fn images(arrays: &RecoverArrays, truth: &Array2<f64>, shape: (usize, usize)) ->
 
 /// A panel with an image, white at 0 and black at `darkest`; the first pixel is at the upper left.
 fn image_panel(pixels: ArrayView1<f64>, (rows, columns): (usize, usize), darkest: f64) -> Panel {
-    // An image without a positive value is white.
+    // An image that is 0 is white.
     let share = |v: f64| if darkest > 0.0 { (v / darkest).clamp(0.0, 1.0) } else { 0.0 };
     let grey = |v: f64| Colour::Grey((255.0 * (1.0 - share(v))).round() as u8);
     let colours = (0..rows).rev().flat_map(|i| (0..columns).map(move |j| (i, j))).map(|(i, j)| {

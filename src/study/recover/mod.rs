@@ -1,7 +1,9 @@
 //! The study of error curves: every method on every problem.
 
+mod checks;
 mod figure;
 mod record;
+mod runs;
 mod spec;
 mod study;
 

@@ -26,7 +26,7 @@ pub struct MethodSummary {
     pub interval: (f64, f64),
     /// Median number of iterations to success.
     pub iterations: f64,
-    /// Median relative error of the solutions.
+    /// Median relative error of the solutions; absolute where the true vector is 0.
     pub error: f64,
     /// Number of problems by the reason why iterations stopped.
     pub stops: BTreeMap<String, usize>,
