@@ -146,7 +146,7 @@ fn the_energy_of_a_step_beyond_stability_fails() {
 fn a_start_at_zero_risk_does_not_diverge_by_noise() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("zero.csv");
-    std::fs::write(&file, "a,b,y\n0.5,1.0,0\n-1.0,0.3,0\n0.2,-0.8,0\n1.5,0.1,0\n").unwrap();
+    std::fs::write(&file, "x0,x1,y\n0.5,1.0,0\n-1.0,0.3,0\n0.2,-0.8,0\n1.5,0.1,0\n").unwrap();
     let population = format!("population={{kind=\"file\", path={file:?}, labels=\"real\"}}");
     let run = Run::new(&tiny(&[
         &population,

@@ -125,8 +125,7 @@ fn grid_and_particles_agree_and_nothing_depends_on_threads_or_pauses() {
 #[test]
 fn the_distance_of_laws_is_exact_on_the_line() {
     let run = Run::new(
-        &parse(SMALL, &["gap={projections=8,resamples=200}", "kinetic.particles=0", "kinetic.frictions=[]"])
-            .unwrap_or_else(|e| panic!("{e}")),
+        &parse(SMALL, &["gap={projections=8,resamples=200}", "kinetic.particles=0"]).unwrap_or_else(|e| panic!("{e}")),
     );
     let recorded = run.arrays("records/widths.npz");
     let thetas = |id: &str, which: &str| -> Vec<f64> {

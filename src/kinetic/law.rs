@@ -134,7 +134,7 @@ mod tests {
     }
 
     /// For a uniform law on an interval of length L, `M E W2^2 = L^2 / 6`; of normal draws the expectation is within
-    /// 15 % of the mean of 1600 sets.
+    /// 20 % of the mean of 1600 sets: the extreme draws are cut off.
     #[test]
     fn expected_distances_of_draws() {
         let exact = 4.0 * (1.0_f64 / 6.0 / 100.0).sqrt();
@@ -150,7 +150,7 @@ mod tests {
             });
             let mean = squares.sum::<f64>() / 1600.0;
             let ratio = mean / law.expected_wasserstein_2(m).powi(2);
-            assert!((ratio - 1.0).abs() < 0.15, "{m}: {ratio}");
+            assert!((ratio - 1.0).abs() < 0.2, "{m}: {ratio}");
         }
     }
 

@@ -20,7 +20,7 @@ use super::study::TrainingSubject;
 use super::training::Trained;
 use crate::analysis::threshold::student;
 use crate::analysis::verdict::{Check, Verdict};
-use crate::config::Route;
+use crate::config::{PicardSpec, Precision, Route};
 use crate::record::{LimitRun, Measure};
 
 /// Multiple of the single measurement of the sample's error. Of two draws of one law the first exceeds 3 times the second
@@ -28,8 +28,8 @@ use crate::record::{LimitRun, Measure};
 /// predictions at all samples and times have many.
 const SAMPLE_MULTIPLE: f64 = 3.0;
 
-/// Unit roundings per step and term that the order of summation leaves in predictions; see [`rounding`].
-const UNIT: f64 = 0.5 * f64::EPSILON;
+/// Multiple of the last difference between iterates, or of the tolerance, that an iteration's error may have.
+const ITERATION_MULTIPLE: f64 = 10.0;
 
 /// Largest allowed distance, relative to the labels, at which routes that agree are said to.
 const RESOLUTION: f64 = 0.1;
@@ -89,7 +89,7 @@ fn agreement(name: &str, (one, other): (Route, Route), distance: Option<f64>, er
     };
     let allowed = errors.allowed();
     let mut check = Check::at_most(name, statement, distance, allowed);
-    let rms = (errors.particles.iter().map(|d| d * d).sum::<f64>() / errors.particles.len().max(1) as f64).sqrt();
+    let rms = (errors.particles.iter().map(|d| d * d).sum::<f64>() / errors.particles.len().max(1) as f64).abs().sqrt();
     check.detail += &format!(
         "; step, nodes and iteration {:.1e}, particles {rms:.1e} ({} measurements), sample {:.1e}",
         errors.fixed,
@@ -111,12 +111,22 @@ fn errors(problem: &Problem<'_, f64>, plan: &Plan, trained: &Trained, other: Rou
         .iter()
         .map(|run| trained.unconverged.get(run.id()).copied().unwrap_or(0.0))
         .fold(0.0, f64::max);
-    // An iteration whose last difference is d is at most about d from its fixed point: later ones decrease factorially.
-    let mut fixed = 2.0 * found(LimitRun::HalfStep) + 2.0 * iteration + rounding(problem);
+    // An iteration that stops at a difference is at most about as far from its fixed point: later differences decrease
+    // factorially. The multiple is for the growth of such an error over the windows.
+    let tolerance = e.reference.picard.unwrap_or(PicardSpec::of(e.precision)).tolerance;
+    let by_picard = [e.reference.kind, other].contains(&Route::Picard);
+    let iteration = if by_picard { ITERATION_MULTIPLE * iteration.max(tolerance) } else { 0.0 };
+    let mut fixed = iteration + rounding(problem);
+    let step = found(LimitRun::HalfStep);
     if e.reference.kind != Route::Grid && other != Route::Grid {
         // Particles and Picard iteration use the same particles, whose number does not contribute to their difference.
+        // Where gradients are taken at nodes only, they have the same discrete solution; otherwise both have an error of
+        // the method's order.
+        let interpolates = e.reference.method.gradients_per_step() > 1;
+        fixed += if interpolates { 4.0 * step } else { 0.0 };
         return Errors { fixed, ..Errors::default() };
     }
+    fixed += 2.0 * step;
     fixed += found(LimitRun::HalfNodes) + 2.0 * found(LimitRun::GridHalfStep);
     let mut particles = vec![distance(trained, LimitRun::HalfParticles)];
     let widths = &plan.groups[0];
@@ -133,9 +143,9 @@ fn errors(problem: &Problem<'_, f64>, plan: &Plan, trained: &Trained, other: Rou
 /// The distance of predictions due to the order of summation: one unit of rounding for every particle and step.
 fn rounding(problem: &Problem<'_, f64>) -> f64 {
     let e = problem.experiment;
-    let unit = if e.precision == crate::config::Precision::F64 { UNIT } else { 0.5 * f64::from(f32::EPSILON) };
+    let unit = if e.precision == Precision::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
     let scale = problem.population.y.iter().fold(1.0_f64, |most, y| most.max(y.abs()));
-    unit * scale * (e.reference.particles as f64 + e.horizon.time / e.reference.step)
+    0.5 * unit * scale * (e.reference.particles as f64 + e.horizon.time / e.reference.step)
 }
 
 /// The largest distance of predictions of a run of the limit from the run with which it is compared.

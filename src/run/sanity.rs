@@ -70,6 +70,9 @@ fn energy_check(problem: &Problem<'_, f64>, trained: &Trained) -> Option<Check> 
         whole: energy(whole),
         half: energy(half),
         half_nodes: by_grid.then(|| energy(LimitRun::HalfNodes)),
+        kinetic: trained.series(half.id()).map_or(0.0, |series| {
+            series.row(Measure::Kinetic).iter().copied().filter(|k| k.is_finite()).fold(0.0, f64::max)
+        }),
         times: problem.times.len(),
         order: f64::from(if by_grid { GRID_ORDER } else { method.order() }),
         // The errors of steps that cross kinks, and of adaptive steps, have no common sign from time to time.
@@ -110,6 +113,8 @@ struct Energies {
     half: Vec<f64>,
     /// On a grid, the limit with half the nodes (times).
     half_nodes: Option<Vec<f64>>,
+    /// The largest kinetic energy, with half the step.
+    kinetic: f64,
     /// Number of recording times.
     times: usize,
     /// Order of the scheme.
@@ -142,7 +147,10 @@ impl Energies {
         }
         let order = if self.kinks { KINK_ORDER } else { self.order };
         let shared = self.whole.len().min(self.half.len());
-        let mut errors = StepErrors::new(&self.whole[..shared], &self.half[..shared], order, self.whole[0]);
+        // The energy that moves: what stays in the risk has no error of the step.
+        let fall = self.half[0] - self.half.iter().copied().fold(f64::INFINITY, f64::min);
+        let moving = self.kinetic.max(fall).min(self.whole[0]);
+        let mut errors = StepErrors::new(&self.whole[..shared], &self.half[..shared], order, moving);
         if self.kinks || self.uniform {
             errors = errors.uniform(shared);
         }
@@ -199,6 +207,7 @@ mod tests {
             whole: course(0.1),
             half: course(0.05),
             half_nodes: None,
+            kinetic: 0.5,
             times: 11,
             order: 2.0,
             kinks: false,

@@ -24,7 +24,7 @@ const RESOLUTION: f64 = 0.1;
 
 /// Relative error of the expected `W2^2` of independent draws, whose formula is the first term in the number of
 /// particles.
-const EXPECTATION_ERROR: f64 = 0.15;
+const EXPECTATION_ERROR: f64 = 0.2;
 
 /// Atoms of a law of the grid in distances between grids.
 const ATOMS: usize = 2048;

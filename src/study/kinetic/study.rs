@@ -186,12 +186,16 @@ pub(super) struct Defects {
 }
 
 impl Defects {
-    /// Checks that the quantity vanishes with the step and the spacing: it is at most the errors that they leave. With an
-    /// order of 1 or higher, in each, these are at most twice the difference from half the step, and the difference from
-    /// half the nodes. Not resolved where this allows more than `resolution`.
+    /// The largest value that the errors explain. With an order of 1 or higher, in step and nodes, these are at most twice
+    /// the difference from half the step, and the difference from half the nodes.
+    pub fn allowed(&self) -> f64 {
+        2.0 * (self.whole - self.half_step).abs() + (self.whole - self.half_nodes).abs() + self.other
+    }
+
+    /// Checks that the quantity vanishes with the step and the spacing: it is at most [`Defects::allowed`]. Not resolved where this allows more than `resolution`.
     pub fn check(&self, name: &str, statement: &str, resolution: f64) -> Check {
-        let Defects { double_step, whole, half_step, half_nodes, other } = *self;
-        let allowed = 2.0 * (whole - half_step).abs() + (whole - half_nodes).abs() + other;
+        let Defects { double_step, whole, half_step, half_nodes, .. } = *self;
+        let allowed = self.allowed();
         let mut check = Check::at_most(name, statement, whole, allowed);
         check.detail += &format!(
             "; {double_step:.2e}, {whole:.2e}, {half_step:.2e} at twice the step, the step and half the step, {half_nodes:.2e} with half the nodes"
