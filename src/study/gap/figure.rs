@@ -123,6 +123,7 @@ fn label(measure: Measure, statistic: Statistic) -> String {
         Measure::Risk
         | Measure::Loss
         | Measure::Accuracy
+        | Measure::SignAccuracy
         | Measure::Kinetic
         | Measure::Dropout
         | Measure::Spread
