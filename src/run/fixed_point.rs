@@ -66,7 +66,7 @@ pub fn fixed_point<R: Real>(
     let steps = (e.horizon.time / run.integration.scheme.motion.step).round() as usize;
     let settings = IterationSettings { windows, steps, iterates, tolerance, guess: Guess::Constant };
     let noise = noise_of(problem, run);
-    let map = trajectory_map(problem, run, &noise);
+    let map = trajectory_map(problem, run, &noise).interrupted_by(handle.interrupt());
     let file = context.folder.file(&format!("checkpoint/{}-picard.npz", run.id));
     let mut iteration = match load(problem, run, &map, settings, &file)? {
         Some(SavedIteration { iteration, complete: false }) => iteration,
@@ -86,6 +86,10 @@ pub fn fixed_point<R: Real>(
         match iteration.advance() {
             IterationStatus::Continue => {}
             IterationStatus::Converged => break,
+            IterationStatus::Interrupted => {
+                save(problem, run, &iteration, false, &file)?;
+                return Ok(Outcome::Interrupted);
+            }
             IterationStatus::NotConverged { window, difference } => {
                 return Err(RunError::NotConverged { id: run.id.clone(), window, difference, iterates, windows });
             }
