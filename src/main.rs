@@ -11,6 +11,7 @@ use widelimit::compute::AlignedAllocator;
 static ALLOCATOR: AlignedAllocator = AlignedAllocator;
 
 fn main() -> ExitCode {
+    widelimit::compute::return_large_blocks();
     cli::run(Cli::parse()).unwrap_or_else(|error| {
         eprintln!("widelimit: {}", message(&error));
         ExitCode::from(2)

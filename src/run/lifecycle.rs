@@ -2,7 +2,7 @@
 
 use super::context::{Options, Report, RunError};
 use super::figures;
-use super::machine_memory::machine_memory;
+use super::machine_memory::{machine_memory, peak_memory};
 use super::study::Registry;
 use crate::analysis::verdict::Check;
 use crate::compute::InstructionSet;
@@ -113,6 +113,9 @@ pub(super) fn finish(
     let drawing = Instant::now();
     let figures = figures::draw(folder, registry)?;
     manifest.add_phase("figures", drawing.elapsed().as_secs_f64());
+    if let (Some(memory), Some(peak)) = (manifest.memory.as_object_mut(), peak_memory()) {
+        memory.insert("peak".into(), peak.into());
+    }
     manifest.status = Status::Complete;
     folder.write_json("manifest.json", &manifest)?;
     folder.remove("checkpoint")?;
