@@ -11,6 +11,7 @@ use widelimit::compute::AlignedAllocator;
 static ALLOCATOR: AlignedAllocator = AlignedAllocator;
 
 fn main() -> ExitCode {
+    widelimit::compute::return_large_blocks();
     match cli::parse() {
         Ok(command) => cli::run(command).unwrap_or_else(|error| cli::failed(&error)),
         Err(code) => code,

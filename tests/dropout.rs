@@ -5,9 +5,15 @@ mod common;
 
 use common::{mean, normals};
 use ndarray::{Array2, s};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use widelimit::analysis::dropout::{DropoutNetwork, predicted, random_order};
 use widelimit::compute::Threads;
 use widelimit::network::{Activation, DropoutPattern, Loss, Network, ThreeLayer, TwoLayer};
+
+/// A computation that is not interrupted.
+fn always() -> bool {
+    true
+}
 
 /// A random network on a random sample.
 struct Case {
@@ -84,7 +90,7 @@ fn the_identity_is_exact_over_all_sets() {
     for (n, outputs) in [(2, 1), (7, 1), (8, 3)] {
         let case = Case::new(n, outputs, Loss::HalfSquared, 1.0);
         let whole = case.loss_of(&(0..n).collect::<Vec<_>>());
-        let spread = case.subject().losses(&[], &[], Threads::One).spread;
+        let spread = case.subject().losses(&[], &[], Threads::One, &always).unwrap().spread;
         for m in 1..=n {
             let losses: Vec<f64> = sets(n, m).iter().map(|set| case.loss_of(set) - whole).collect();
             let expected = predicted(n, m, spread);
@@ -99,7 +105,7 @@ fn losses_along_an_order_are_those_of_the_kept_networks() {
         let case = Case::new(20, outputs, loss, 1.0);
         let orders: Vec<Vec<usize>> = (0..3).map(|draw| random_order(1, 2, draw, 20, 20)).collect();
         let sizes = [1, 4, 13, 20];
-        let found = case.subject().losses(&orders, &sizes, Threads::Pool);
+        let found = case.subject().losses(&orders, &sizes, Threads::Pool, &always).unwrap();
         for (o, order) in orders.iter().enumerate() {
             for (k, &m) in sizes.iter().enumerate() {
                 let expected = case.loss_of(&order[..m]);
@@ -107,7 +113,7 @@ fn losses_along_an_order_are_those_of_the_kept_networks() {
             }
             assert!((found.kept[[o, 3]] - found.full).abs() < 1e-13, "all neurons kept");
         }
-        let one = case.subject().losses(&orders, &sizes, Threads::One);
+        let one = case.subject().losses(&orders, &sizes, Threads::One, &always).unwrap();
         assert_eq!(one, found, "threads change nothing");
     }
 }
@@ -118,7 +124,7 @@ fn monte_carlo_agrees_at_larger_widths() {
         let case = Case::new(n, 1, Loss::HalfSquared, 1.0);
         let sizes = [1, 8, n / 2];
         let orders: Vec<Vec<usize>> = (0..4000).map(|draw| random_order(9, n as u64, draw, n, n / 2)).collect();
-        let found = case.subject().losses(&orders, &sizes, Threads::Pool);
+        let found = case.subject().losses(&orders, &sizes, Threads::Pool, &always).unwrap();
         for (k, &m) in sizes.iter().enumerate() {
             let change: Vec<f64> = found.kept.slice(s![.., k]).iter().map(|loss| loss - found.full).collect();
             let (at, expected) = (mean(&change), predicted(n, m, found.spread));
@@ -148,7 +154,7 @@ fn other_losses_agree_to_second_order() {
                 let p = case.network.parameters(1);
                 case.parameters.chunks_exact_mut(p).for_each(|n| n[p - outputs..].iter_mut().for_each(|a| *a *= scale));
                 let whole = case.loss_of(&(0..n).collect::<Vec<_>>());
-                let spread = case.subject().losses(&[], &[], Threads::One).spread;
+                let spread = case.subject().losses(&[], &[], Threads::One, &always).unwrap().spread;
                 let change: Vec<f64> = sets(n, m).iter().map(|set| case.loss_of(set) - whole).collect();
                 (mean(&change) - predicted(n, m, spread)).abs()
             })
@@ -162,7 +168,7 @@ fn other_losses_agree_to_second_order() {
 fn greedy_takes_the_best_next_neuron() {
     for (loss, outputs) in [(Loss::HalfSquared, 1), (Loss::HalfSquared, 3), (Loss::Softmax, 3), (Loss::Logistic, 1)] {
         let case = Case::new(9, outputs, loss, 1.0);
-        let order = case.subject().greedy_order(9);
+        let order = case.subject().greedy_order(9, &always).unwrap();
         let mut seen = order.clone();
         seen.sort_unstable();
         assert_eq!(seen, (0..9).collect::<Vec<_>>());
@@ -211,7 +217,7 @@ fn neurons_of_either_hidden_layer_are_dropped_and_the_rest_rescaled() {
         let drops = case.network.dropout_patterns();
         assert_eq!(drops.iter().map(|drop| drop.drops_last_layer_only()).collect::<Vec<_>>(), [false, true, false]);
         for drop in &drops {
-            let found = case.subject().losses_without(drop, &orders, &sizes);
+            let found = case.subject().losses_without(drop, &orders, &sizes, &always).unwrap();
             for (o, order) in orders.iter().enumerate() {
                 for (k, &m) in sizes.iter().enumerate() {
                     let kept = |l: usize| if drop.layers[l] { &order[l][..m * (l + 1)] } else { &all[l][..] };
@@ -223,8 +229,8 @@ fn neurons_of_either_hidden_layer_are_dropped_and_the_rest_rescaled() {
         // The last layer goes the way of two-layer networks, with the closed form.
         let last: Vec<Vec<usize>> = orders.iter().map(|order| order[1].clone()).collect();
         let (by_mean, by_network) = (
-            case.subject().losses(&last, &[2, 6, 16], Threads::Pool).kept,
-            case.subject().losses_without(&drops[1], &orders, &sizes),
+            case.subject().losses(&last, &[2, 6, 16], Threads::Pool, &always).unwrap().kept,
+            case.subject().losses_without(&drops[1], &orders, &sizes, &always).unwrap(),
         );
         assert!((by_mean - by_network).iter().all(|apart| apart.abs() < 1e-13));
     }
@@ -233,7 +239,7 @@ fn neurons_of_either_hidden_layer_are_dropped_and_the_rest_rescaled() {
 #[test]
 fn the_identity_is_exact_for_the_last_of_several_layers() {
     let case = Case::deep(4, 2, Loss::HalfSquared);
-    let losses = case.subject().losses(&[], &[], Threads::One);
+    let losses = case.subject().losses(&[], &[], Threads::One, &always).unwrap();
     let both: Vec<usize> = (0..4).collect();
     for m in 1..=8 {
         let changes: Vec<f64> = sets(8, m).iter().map(|set| loss_with(&case, [&both, set]) - losses.full).collect();
@@ -247,7 +253,10 @@ fn a_network_of_one_hidden_layer_has_one_way_to_drop_neurons() {
     let case = Case::new(6, 1, Loss::HalfSquared, 1.0);
     let [DropoutPattern { name: "", .. }] = &case.network.dropout_patterns()[..] else { panic!() };
     let order = random_order(1, 2, 3, 6, 6);
-    let found = case.subject().losses_without(&case.network.dropout_patterns()[0], &[vec![order.clone()]], &[2]);
+    let found = case
+        .subject()
+        .losses_without(&case.network.dropout_patterns()[0], &[vec![order.clone()]], &[2], &always)
+        .unwrap();
     assert!((found[[0, 0]] - case.loss_of(&order[..2])).abs() < 1e-14);
 }
 
@@ -265,4 +274,28 @@ fn random_orders_are_uniform_and_addressed() {
     assert!(first.iter().all(|count| (count - expected).abs() < 5.0 * expected.sqrt()), "{first:?}");
     assert_eq!(random_order(1, 2, 7, n, 3), random_order(1, 2, 7, n, 3));
     assert_ne!(random_order(1, 2, 7, 50, 50), random_order(1, 3, 7, 50, 50));
+}
+
+/// A flag that is set before a computation, or while it runs, stops it.
+#[test]
+fn an_interruption_stops_every_computation() {
+    let case = Case::new(8, 1, Loss::HalfSquared, 1.0);
+    let (subject, orders) = (case.subject(), [(0..8).collect::<Vec<usize>>(), (0..8).rev().collect()]);
+    let deep = Case::deep(4, 1, Loss::HalfSquared);
+    let deep_orders = [vec![(0..4).collect::<Vec<usize>>(), (0..8).collect()]];
+    let classes = Case::new(8, 3, Loss::Softmax, 1.0);
+    for allowed in [0, 1] {
+        let asked = AtomicUsize::new(0);
+        let proceed = || asked.fetch_add(1, Ordering::Relaxed) < allowed;
+        let begin = || asked.store(0, Ordering::Relaxed);
+        assert_eq!(subject.losses(&orders, &[2, 4], Threads::One, &proceed), None);
+        begin();
+        assert_eq!(subject.losses(&orders, &[2, 4], Threads::Pool, &proceed), None);
+        begin();
+        let drop = &deep.network.dropout_patterns()[0];
+        assert_eq!(deep.subject().losses_without(drop, &deep_orders, &[1, 2], &proceed), None);
+        begin();
+        assert_eq!(classes.subject().greedy_order(4, &proceed), None);
+    }
+    assert_eq!(subject.greedy_order(4, &|| false), None);
 }

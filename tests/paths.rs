@@ -5,14 +5,21 @@ mod common;
 
 use common::{bits, normals};
 use ndarray::Array2;
+use std::cell::Cell;
 use widelimit::analysis::paths::{
     ConstructivePath, CurveForce, LossEvaluator, Matching, NeuronDistance, Path, Profile, path_structure, train_curve,
 };
 use widelimit::dynamics::{Ensemble, Method, Motion, Scheme, Simulation, State};
 use widelimit::network::{Activation, Batch, Loss, Network, Objective, ParameterVector, ThreeLayer, TwoLayer};
+use widelimit::population::LabelKind;
 
 /// How curves are learned.
 const MOTION: Motion = Motion { step: 0.1, friction: 2.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
+
+/// A computation that is not interrupted.
+fn always(_: f64) -> bool {
+    true
+}
 
 struct Case {
     network: Network,
@@ -48,7 +55,8 @@ impl Case {
     }
 
     fn measure(&self, width: usize) -> LossEvaluator<'_> {
-        LossEvaluator { network: &self.network, width, x: &self.population.x, y: &self.population.y, loss: self.loss }
+        let (network, x, y) = (&self.network, &self.population.x, &self.population.y);
+        LossEvaluator { network, width, x, y, loss: self.loss, labels: LabelKind::Real }
     }
 
     fn point(&self, width: usize, address: u64) -> ParameterVector {
@@ -63,7 +71,7 @@ impl Case {
         by: NeuronDistance,
     ) -> (Matching, ParameterVector) {
         let x = Array2::from_shape_vec((40, 3), self.population.x.clone()).unwrap();
-        let matching = Matching::best(&self.network, width, p, q, x.view(), by);
+        let matching = Matching::best(&self.network, width, p, q, x.view(), by, &always).unwrap();
         let matched = matching.apply(&self.network, width, q);
         (matching, matched)
     }
@@ -77,7 +85,7 @@ impl Case {
     fn curve(&self, width: usize, p: &ParameterVector, q: &ParameterVector, steps: usize) -> Path {
         let slice = |point: &ParameterVector| self.network.from_canonical(width, &point.to_vec());
         let force = self.curve_force(width, [slice(p), slice(q)]);
-        train_curve(force, MOTION, steps)
+        train_curve(force, MOTION, steps, &always).unwrap()
     }
 }
 
@@ -104,11 +112,11 @@ fn the_constructive_path_stays_below_its_bound_and_is_constant_on_silent_pieces(
             let measure = case.measure(width);
             let (p, q) = (case.point(width, 10 + pair), case.point(width, 20 + pair));
             let first = ConstructivePath::first_half(&case.network, width, &p, &q);
-            let best = first.clone().best_half(&measure, 1, pair, 20);
+            let best = first.clone().best_half(&measure, 1, pair, 20, &always).unwrap();
             assert!(best.named_risks(&measure).bound() <= first.named_risks(&measure).bound());
             for halves in [first, best] {
                 let named = halves.named_risks(&measure);
-                let profile = Profile::of(&halves.path(), structure.segments * STEPS + 1, &measure);
+                let profile = Profile::of(&halves.path(), structure.segments * STEPS + 1, &measure, &always).unwrap();
                 let scale = 1e-12 * named.bound().max(1.0);
                 assert!(profile.maximum <= named.bound() + scale, "{:?}", case.loss);
                 // The bound is attained: it is the maximum, not only above it.
@@ -160,7 +168,9 @@ fn halves_are_the_first_halves_and_doubled() {
 fn every_path_ends_at_the_given_networks() {
     for case in cases() {
         let (p, q) = (case.point(8, 1), case.point(8, 2));
-        let halves = ConstructivePath::first_half(&case.network, 8, &p, &q).best_half(&case.measure(8), 1, 1, 5);
+        let halves = ConstructivePath::first_half(&case.network, 8, &p, &q)
+            .best_half(&case.measure(8), 1, 1, 5, &always)
+            .unwrap();
         for path in [halves.path(), Path::line(&p, &q), case.curve(8, &p, &q, 7)] {
             assert_eq!((path.at(0.0), path.at(1.0)), (p.clone(), q.clone()));
         }
@@ -210,7 +220,7 @@ fn matching_finds_a_planted_permutation() {
                 assert_eq!(layer.partner, places(n, l), "{by:?}");
             }
             assert_eq!(matched, p);
-            let profile = Profile::of(&Path::line(&p, &matched), 11, &case.measure(30));
+            let profile = Profile::of(&Path::line(&p, &matched), 11, &case.measure(30), &always).unwrap();
             assert!(profile.barrier().abs() < 1e-13);
         }
     }
@@ -249,7 +259,7 @@ fn an_untrained_curve_is_the_straight_line() {
 fn a_trained_curve_is_lower_than_the_straight_line() {
     for (case, part) in [(&cases()[0], 0.97), (&cases()[4], 0.99)] {
         let (p, q) = (case.point(40, 1), case.point(40, 2));
-        let mean = |path: &Path| common::mean(&Profile::of(path, 21, &case.measure(40)).loss);
+        let mean = |path: &Path| common::mean(&Profile::of(path, 21, &case.measure(40), &always).unwrap().loss);
         let (line, curve) = (mean(&Path::line(&p, &q)), mean(&case.curve(40, &p, &q, 4000)));
         println!("line {line:.4}, curve {curve:.4}");
         assert!(curve < part * line);
@@ -308,7 +318,42 @@ fn equal_networks_have_no_barrier() {
         let (matching, matched) = case.matched(16, &p, &p, NeuronDistance::Features);
         assert!(matching.layers.iter().all(|layer| layer.partner.iter().copied().eq(0..layer.partner.len())));
         for path in [Path::line(&p, &p), Path::line(&p, &matched), case.curve(16, &p, &p, 0)] {
-            assert!(Profile::of(&path, 21, &case.measure(16)).barrier().abs() < 1e-13);
+            assert!(Profile::of(&path, 21, &case.measure(16), &always).unwrap().barrier().abs() < 1e-13);
+        }
+    }
+}
+
+/// A flag that is set before a computation, or while it runs, stops it; the fractions that it is told increase.
+#[test]
+fn an_interruption_stops_every_computation() {
+    let case = Case::new(Activation::Tanh, 1, Loss::HalfSquared);
+    let (p, q) = (case.point(8, 1), case.point(8, 2));
+    // More neurons than are matched at once.
+    let (wide_p, wide_q) = (case.point(300, 1), case.point(300, 2));
+    let (measure, line) = (case.measure(8), Path::line(&p, &q));
+    let slice = |point: &ParameterVector| case.network.from_canonical(8, &point.to_vec());
+    let x = Array2::from_shape_vec((40, 3), case.population.x.clone()).unwrap();
+    for allowed in [0, 1, 3] {
+        let (asked, last) = (Cell::new(0), Cell::new(0.0));
+        let proceed = |fraction: f64| {
+            assert!((last.get()..=1.0).contains(&fraction), "{fraction} after {}", last.get());
+            last.set(fraction);
+            asked.set(asked.get() + 1);
+            asked.get() <= allowed
+        };
+        let stopped = || {
+            last.set(0.0);
+            asked.replace(0) == allowed + 1
+        };
+        assert!(
+            train_curve(case.curve_force(8, [slice(&p), slice(&q)]), MOTION, 30_000, &proceed).is_none() && stopped()
+        );
+        let half = ConstructivePath::first_half(&case.network, 8, &p, &q);
+        assert!(half.best_half(&measure, 1, 1, 20, &proceed).is_none() && stopped());
+        assert!(Profile::of(&line, 11, &measure, &proceed).is_none() && stopped());
+        for by in [NeuronDistance::Features, NeuronDistance::Weights] {
+            let matching = Matching::best(&case.network, 300, &wide_p, &wide_q, x.view(), by, &proceed);
+            assert!(matching.is_none() && stopped());
         }
     }
 }

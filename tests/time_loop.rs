@@ -11,6 +11,7 @@ use widelimit::choice::Choice;
 use widelimit::compute::Threads;
 use widelimit::dynamics::{
     BatchSource, Brownian, Method, Motion, Observer, ResumePoint, Scheme, Simulation, State, StopReason, TimeLoop,
+    attempt_budget,
 };
 use widelimit::network::{Activation, Loss, TwoLayer};
 
@@ -406,4 +407,67 @@ fn an_adaptive_method_recovers_from_a_first_step_that_overflows() {
         played.records[2].1.clone()
     };
     assert!(distance(&end(1e-3), &end(1e80)) < 1e-7);
+}
+
+/// The last step of an adaptive method passes the last recording time; the state that is left is the one at that time,
+/// with the momenta, and is bit for bit the one that was recorded.
+#[test]
+fn a_simulation_ends_in_the_state_at_the_last_recording_time() {
+    let (target, friction) = (1.5, 0.4);
+    let problem = linear(3, target, 0.2);
+    let start = linear_state(&problem, &[-1.0, 0.3, 2.0], &[0.5, -1.0, 0.2]);
+    let times = [0.0, 1.0, 2.0];
+    let exact = linear_exact(&problem, target, friction, &start, 2.0);
+    for (method, tolerance) in [(Method::Rk4, 1e-7), (Method::KickDriftKick, 2e-3), (Method::DormandPrince, 1e-8)] {
+        let terms = Motion { tolerance: 1e-9, ..motion(0.025, friction) };
+        let run = Run::new(&problem, method, terms, &times);
+        let whole = run.play(&start, None);
+        let (_, last) = &whole.records[2];
+        assert!((whole.end.time - 2.0).abs() < 1e-12, "{method:?} ends at {}", whole.end.time);
+        assert_eq!((bits(&whole.end.theta), bits(&whole.end.momentum)), (bits(&last.theta), bits(&last.momentum)));
+        assert!(distance(&whole.end, &exact) < tolerance, "{method:?}: {}", distance(&whole.end, &exact));
+        let last_step = run.play(&start, Some(whole.steps - 1)).saved.pop().unwrap();
+        assert!(run.resume(&last_step, problem.risk(&start.theta)).end == whole.end, "{method:?}");
+    }
+}
+
+/// One ReLU neuron in the V-shaped potential `(|w| + 1)^2 / 4`: gradient flow reaches the kink and stays there, where
+/// the gradient jumps between -1/2 and 1/2.
+fn kinked() -> (Problem, State<f64>) {
+    let network = TwoLayer { inputs: 1, outputs: 1, bias: false, activation: Activation::Relu, fixed_output: true };
+    let mut problem = Problem::random(network, 1, 2, Loss::HalfSquared, 0.0, 5);
+    problem.population.x = vec![1.0, -1.0];
+    problem.population.y = vec![-1.0, -1.0];
+    let start = State::at_rest(problem.lay(&[0.5, 1.0]));
+    (problem, start)
+}
+
+#[test]
+fn steps_that_become_as_short_as_the_tolerance_are_bounded() {
+    let tolerance = 1e-8;
+    let budget = attempt_budget(4.0, tolerance);
+    assert_eq!(budget, 39_811, "200 (1 + 4) 10^(8/5)");
+    let times = [0.0, 4.0];
+    let run = |problem: &Problem, start: &State<f64>, method: Method, first_order: bool| {
+        let terms = Motion { tolerance, first_order, ..motion(0.125, 0.5) };
+        let run = Run::new(problem, method, terms, &times);
+        let mut simulation = run.simulation(start);
+        let mut record = |_: usize, _: &State<f64>| 1.0;
+        let Ok(reason) = TimeLoop::over(&times).attempts_at_most(budget).run(&mut simulation, &mut record);
+        (reason, simulation.integrator.attempts())
+    };
+    let (problem, start) = kinked();
+    let (reason, tried) = run(&problem, &start, Method::DormandPrince, true);
+    let StopReason::TooManySteps { attempts, time } = reason else { panic!("{reason:?}") };
+    // The kink is reached at t with dw/dt = -(w + 1)/2 and w = 1/2 at the start: 2 log(3/2) = 0.811.
+    assert!(attempts == tried && attempts > budget && attempts < budget + 100, "{attempts} of {budget}");
+    assert!((0.81..1.5).contains(&time), "{time}");
+    assert_eq!(run(&problem, &start, Method::Rk4, true), (StopReason::Horizon, 0));
+    // Heavy ball crosses the kink, and smooth dynamics need a small part of the budget.
+    assert_eq!(run(&problem, &start, Method::DormandPrince, false).0, StopReason::Horizon);
+    let smooth = tanh_problem();
+    for first_order in [true, false] {
+        let (reason, attempts) = run(&smooth, &smooth.random_state(7, 0.0), Method::DormandPrince, first_order);
+        assert!(reason == StopReason::Horizon && attempts < budget / 50, "{reason:?} after {attempts}");
+    }
 }

@@ -12,7 +12,8 @@
 //!
 //! The sets are the initial segments of *orders* of the neurons: the identity for the first M neurons, as in the paper,
 //! a random permutation for random sets, the greedy order for greedy ones. Features are computed once per chunk of
-//! samples and are used for every order.
+//! samples and are used for every order. Every computation that can take more than a second asks [`Proceed`] while it
+//! runs.
 
 use crate::compute::Threads;
 use crate::compute::rng::{self, Role};
@@ -22,6 +23,12 @@ use rayon::prelude::*;
 
 /// Number of samples whose features are in memory at one time.
 const CHUNK: usize = 64;
+
+/// Rows of a matrix of inner products that are computed between two calls of [`Proceed`].
+const GRAM_ROWS: usize = 64;
+
+/// Returns whether to continue a computation; called from any of its threads.
+pub type Proceed<'a> = dyn Fn() -> bool + Sync + 'a;
 
 /// A network and the fixed sample on which its losses under dropout are evaluated.
 #[derive(Clone, Copy)]
@@ -74,30 +81,50 @@ impl DropoutNetwork<'_> {
     }
 
     /// Losses with the first neurons of each order of the last hidden layer, at increasing sizes; each order must be at
-    /// least as long as the largest size. The result does not depend on the number of threads.
-    pub fn losses(&self, orders: &[Vec<usize>], sizes: &[usize], threads: Threads) -> DropoutLosses {
+    /// least as long as the largest size. The result does not depend on the number of threads; it is `None` where the
+    /// computation was interrupted.
+    pub fn losses(
+        &self,
+        orders: &[Vec<usize>],
+        sizes: &[usize],
+        threads: Threads,
+        proceed: &Proceed<'_>,
+    ) -> Option<DropoutLosses> {
         let n = self.x.nrows();
         let chunks: Vec<usize> = (0..n).step_by(CHUNK).collect();
+        let mut total = DropoutLosses { full: 0.0, spread: 0.0, kept: Array2::zeros((orders.len(), sizes.len())) };
         let of_chunk = |&first: &usize| {
             let rows = s![first..(first + CHUNK).min(n), ..];
-            self.chunk(self.x.slice(rows), self.y.slice(rows), orders, sizes)
+            self.chunk(self.x.slice(rows), self.y.slice(rows), orders, sizes, proceed)
         };
-        let parts: Vec<DropoutLosses> = match threads {
-            Threads::One => chunks.iter().map(of_chunk).collect(),
-            Threads::Pool => chunks.par_iter().map(of_chunk).collect(),
-        };
-        let mut total = DropoutLosses { full: 0.0, spread: 0.0, kept: Array2::zeros((orders.len(), sizes.len())) };
-        for part in parts {
-            total.full += part.full;
-            total.spread += part.spread;
-            total.kept += &part.kept;
+        // Sums are added in the order of the chunks; those of a few chunks are held at one time.
+        for some in chunks.chunks(2 * threads.count()) {
+            let parts: Option<Vec<DropoutLosses>> = match threads {
+                Threads::One => some.iter().map(of_chunk).collect(),
+                Threads::Pool => some.par_iter().map(of_chunk).collect(),
+            };
+            for part in parts? {
+                total.full += part.full;
+                total.spread += part.spread;
+                total.kept += &part.kept;
+            }
         }
         let n = n as f64;
-        DropoutLosses { full: total.full / n, spread: total.spread / n, kept: total.kept / n }
+        Some(DropoutLosses { full: total.full / n, spread: total.spread / n, kept: total.kept / n })
     }
 
-    /// Sums over the samples of a chunk.
-    fn chunk(&self, x: ArrayView2<f64>, y: ArrayView2<f64>, orders: &[Vec<usize>], sizes: &[usize]) -> DropoutLosses {
+    /// Sums over the samples of a chunk; `None` where it was interrupted.
+    fn chunk(
+        &self,
+        x: ArrayView2<f64>,
+        y: ArrayView2<f64>,
+        orders: &[Vec<usize>],
+        sizes: &[usize],
+        proceed: &Proceed<'_>,
+    ) -> Option<DropoutLosses> {
+        if !proceed() {
+            return None;
+        }
         let (samples, outputs) = (x.nrows(), self.network.outputs());
         let hidden = self.network.hidden(self.width, self.parameters, x);
         let a = self.output_weights();
@@ -119,10 +146,13 @@ impl DropoutNetwork<'_> {
         }
 
         // With one output a feature has the size of an activation: the features are computed once for all orders.
-        let features = if outputs == 1 { Some(hidden.clone() * a) } else { None };
+        let features = if outputs == 1 { Some(&hidden * &a) } else { None };
         let mut kept = Array2::zeros((orders.len(), sizes.len()));
         let (mut sum, mut mean) = (vec![0.0; samples * outputs], vec![0.0; samples * outputs]);
         for (order, mut losses) in orders.iter().zip(kept.rows_mut()) {
+            if !proceed() {
+                return None;
+            }
             sum.fill(0.0);
             let mut included = 0;
             for (&m, loss) in sizes.iter().zip(losses.iter_mut()) {
@@ -137,15 +167,22 @@ impl DropoutNetwork<'_> {
                 *loss = sum_of_losses(&mean);
             }
         }
-        DropoutLosses { full: sum_of_losses(&f), spread: spread / self.neurons() as f64, kept }
+        Some(DropoutLosses { full: sum_of_losses(&f), spread: spread / self.neurons() as f64, kept })
     }
 
     /// Losses when neurons of the layers that `drop` names are dropped: for each set of orders, one order per hidden
     /// layer, its first `size` neurons per unit of width are kept, and all neurons of the other layers; (sets, sizes).
+    /// `None` where the computation was interrupted.
     ///
     /// For layers below the last the prediction is not a mean over the dropped neurons: every set needs its own forward
     /// pass.
-    pub fn losses_without(&self, drop: &DropoutPattern, orders: &[Vec<Vec<usize>>], sizes: &[usize]) -> Array2<f64> {
+    pub fn losses_without(
+        &self,
+        drop: &DropoutPattern,
+        orders: &[Vec<Vec<usize>>],
+        sizes: &[usize],
+        proceed: &Proceed<'_>,
+    ) -> Option<Array2<f64>> {
         let layers = self.network.hidden_layers(self.width);
         let all: Vec<Vec<usize>> = layers.iter().map(|&n| (0..n).collect()).collect();
         let [x, y] = [self.x, self.y].map(|v| v.iter().copied().collect::<Vec<f64>>());
@@ -156,29 +193,37 @@ impl DropoutNetwork<'_> {
             let f = self.network.predict_kept(self.width, self.parameters, &kept, &x, Threads::One);
             self.loss.mean(&f, &y, self.network.outputs())
         };
-        let losses: Vec<f64> = orders
+        let losses: Option<Vec<f64>> = orders
             .par_iter()
             .flat_map_iter(|orders| sizes.iter().map(move |&size| (orders, size)))
-            .map(|(orders, size)| loss(orders, size))
+            .map(|(orders, size)| proceed().then(|| loss(orders, size)))
             .collect();
-        Array2::from_shape_vec((orders.len(), sizes.len()), losses).expect("one loss for each set and size")
+        let shape = (orders.len(), sizes.len());
+        Some(Array2::from_shape_vec(shape, losses?).expect("one loss for each set and size"))
     }
 
     /// The first `count` entries of the greedy order: each neuron is the one whose addition to those before it gives
-    /// the least loss.
-    pub fn greedy_order(&self, count: usize) -> Vec<usize> {
+    /// the least loss. `None` where the computation was interrupted.
+    pub fn greedy_order(&self, count: usize, proceed: &Proceed<'_>) -> Option<Vec<usize>> {
         let hidden = self.network.hidden(self.width, self.parameters, self.x);
         match self.loss {
-            Loss::HalfSquared => self.greedy_order_by_gram(&hidden, count),
-            Loss::Logistic | Loss::Softmax => self.greedy_order_by_evaluation(&hidden, count),
+            Loss::HalfSquared => self.greedy_order_by_gram(&hidden, count, proceed),
+            Loss::Logistic | Loss::Softmax => self.greedy_order_by_evaluation(&hidden, count, proceed),
         }
     }
 
     /// For the half-squared loss: `2 R = |s|^2/m^2 - 2 <s, y>/m + |y|^2` with `s` the sum of the features kept, so that
     /// only inner products of features are needed.
-    fn greedy_order_by_gram(&self, hidden: &Array2<f64>, count: usize) -> Vec<usize> {
-        let a = self.output_weights();
-        let gram = hidden.dot(&hidden.t()) * a.dot(&a.t());
+    fn greedy_order_by_gram(&self, hidden: &Array2<f64>, count: usize, proceed: &Proceed<'_>) -> Option<Vec<usize>> {
+        let (a, neurons) = (self.output_weights(), self.neurons());
+        let mut gram = Array2::zeros((neurons, neurons));
+        for first in (0..neurons).step_by(GRAM_ROWS) {
+            if !proceed() {
+                return None;
+            }
+            let rows = s![first..(first + GRAM_ROWS).min(neurons), ..];
+            gram.slice_mut(rows).assign(&(hidden.slice(rows).dot(&hidden.t()) * a.slice(rows).dot(&a.t())));
+        }
         let with_y = (hidden.dot(&self.y) * a).sum_axis(Axis(1));
         let (mut square, mut label_product, mut cross) = (0.0, 0.0, vec![0.0; self.neurons()]);
         let mut free: Vec<usize> = (0..self.neurons()).collect();
@@ -194,11 +239,16 @@ impl DropoutNetwork<'_> {
             cross.iter_mut().zip(gram.row(i)).for_each(|(cross, g)| *cross += g);
             order.push(i);
         }
-        order
+        Some(order)
     }
 
     /// For any loss: the loss of every candidate is evaluated.
-    fn greedy_order_by_evaluation(&self, hidden: &Array2<f64>, count: usize) -> Vec<usize> {
+    fn greedy_order_by_evaluation(
+        &self,
+        hidden: &Array2<f64>,
+        count: usize,
+        proceed: &Proceed<'_>,
+    ) -> Option<Vec<usize>> {
         let (a, outputs) = (self.output_weights(), self.network.outputs());
         let y: Vec<f64> = self.y.iter().copied().collect();
         let mut sum = vec![0.0; y.len()];
@@ -216,12 +266,12 @@ impl DropoutNetwork<'_> {
                 f.iter_mut().for_each(|f| *f /= m);
                 self.loss.mean(&f, &y, outputs)
             };
-            let losses: Vec<f64> = free.par_iter().map(loss).collect();
-            let i = free.remove(position_of_least(losses.into_iter()));
+            let losses: Option<Vec<f64>> = free.par_iter().map(|i| proceed().then(|| loss(i))).collect();
+            let i = free.remove(position_of_least(losses?.into_iter()));
             sum = plus(&sum, i);
             order.push(i);
         }
-        order
+        Some(order)
     }
 }
 

@@ -113,6 +113,11 @@ impl NetworkSpec {
         }
     }
 
+    /// The activations of the hidden layers.
+    pub fn activations(&self) -> impl Iterator<Item = Activation> {
+        [self.activation].into_iter().chain(self.second_activation)
+    }
+
     /// Relative work of a step per sample at a width, for scheduling.
     pub fn work(&self, width: usize) -> f64 {
         self.model(1, 1).step_cost(width)

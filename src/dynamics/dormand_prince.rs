@@ -3,6 +3,10 @@
 //! The control is proportional-integral with exponents 0.7/5 and 0.4/5 and safety 0.9 (Hairer, Norsett, Wanner,
 //! *Solving Ordinary Differential Equations I*, sections II.4-II.6); the error is measured in the root mean square over
 //! coordinates against `tolerance (1 + |y|)`. The dense output is their continuous extension of order 4.
+//!
+//! The control assumes a gradient that is continuous. Where it jumps, as with an activation that has a kink, the error of
+//! a step across the jump falls only as its length, and the steps become as short as the tolerance. Under gradient flow
+//! solutions can stay at a jump, so that all steps are that short: [`attempt_budget`] bounds their number.
 
 use super::flow::{Flow, PhasePoint};
 use super::{Force, Integrator, Noise, StageTime, State};
@@ -31,6 +35,17 @@ const D: [f64; 7] = [
     69997945.0 / 29380423.0,
 ];
 
+/// Steps that [`attempt_budget`] allows per unit of time and per `tolerance^(-1/5)`. Smooth dynamics whose time scale is
+/// 1 take less than one; heavy ball with ReLU, whose jumps are crossed and left, takes about ten.
+const ATTEMPTS: f64 = 200.0;
+
+/// The number of steps, rejected ones included, that may be tried up to time `horizon` where the gradient jumps:
+/// `200 (1 + horizon) tolerance^(-1/5)`. The steps of a method of order 5 on a smooth problem are proportional to
+/// `tolerance^(1/5)`; at a jump they are proportional to the tolerance.
+pub fn attempt_budget(horizon: f64, tolerance: f64) -> u64 {
+    (ATTEMPTS * (1.0 + horizon) * libm::pow(tolerance, -0.2)).ceil() as u64
+}
+
 /// The Dormand-Prince integrator of order 5(4). An accepted step after the first costs six gradients, as the last stage
 /// of a step is the first of the next.
 pub struct DormandPrince<R> {
@@ -41,6 +56,8 @@ pub struct DormandPrince<R> {
     /// Proposed length of the next step, and the scaled error of the last accepted one.
     proposal: f64,
     last_error: f64,
+    /// Number of steps tried, rejected ones included.
+    attempts: u64,
     /// State at the start of the last accepted step, and the length of that step.
     before: State<R>,
     taken: f64,
@@ -61,6 +78,7 @@ impl<R: Real> DormandPrince<R> {
             coordinates,
             proposal: first,
             last_error: 1e-4,
+            attempts: 0,
             before: State::at_rest(vec![R::zero(); len]),
             taken: 0.0,
             stage: PhasePoint::zeros(len),
@@ -116,6 +134,7 @@ impl<R: Real> Integrator<R> for DormandPrince<R> {
         let loss = self.loss;
         loop {
             let h = self.proposal;
+            self.attempts += 1;
             let loss_at_end = self.stages(force, state, h);
             let error = self.error(state, h);
             // A stage that overflowed gives no finite error: the step was too long by an unknown factor.
@@ -145,6 +164,11 @@ impl<R: Real> Integrator<R> for DormandPrince<R> {
     }
 
     fn interpolate(&self, time: f64, state: &State<R>, out: &mut State<R>) {
+        if time >= state.time {
+            out.clone_from(state);
+            out.time = time;
+            return;
+        }
         let s = (time - self.before.time) / self.taken;
         let h = self.taken;
         let extend = |out: &mut [R], y0: &[R], y1: &[R], component: fn(&PhasePoint<R>) -> &[R]| {
@@ -165,12 +189,18 @@ impl<R: Real> Integrator<R> for DormandPrince<R> {
     }
 
     fn memory(&self) -> Vec<f64> {
-        vec![self.proposal, self.last_error]
+        vec![self.proposal, self.last_error, self.attempts as f64]
     }
 
     fn restore(&mut self, memory: &[f64]) {
-        if let [proposal, last_error] = *memory {
-            (self.proposal, self.last_error) = (proposal, last_error);
+        // Earlier versions did not save the number of steps tried.
+        if let [proposal, last_error, attempts @ ..] = memory {
+            (self.proposal, self.last_error) = (*proposal, *last_error);
+            self.attempts = attempts.first().map_or(0, |&attempts| attempts as u64);
         }
+    }
+
+    fn attempts(&self) -> u64 {
+        self.attempts
     }
 }

@@ -33,6 +33,11 @@ pub trait Integrator<R>: Send {
 
     /// Restores the numbers of [`Integrator::memory`].
     fn restore(&mut self, _memory: &[f64]) {}
+
+    /// Number of steps tried so far, rejected ones included, where the method chooses its steps; otherwise 0.
+    fn attempts(&self) -> u64 {
+        0
+    }
 }
 
 choice! {

@@ -32,6 +32,7 @@ pub mod state;
 pub mod time_loop;
 
 pub use batches::{BatchSource, Batches};
+pub use dormand_prince::attempt_budget;
 pub use flow::Flow;
 pub use force::{Ensemble, Force, NetworkForce, StageTime};
 pub use integrator::{Integrator, Method, Motion, Scheme};

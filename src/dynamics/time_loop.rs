@@ -31,6 +31,13 @@ pub enum StopReason {
         /// Steps taken.
         step: u64,
     },
+    /// The method tried more steps than [`TimeLoop::attempts_at_most`] allows.
+    TooManySteps {
+        /// Steps tried, rejected ones included.
+        attempts: u64,
+        /// Time reached.
+        time: f64,
+    },
 }
 
 /// Receives the states of a simulation.
@@ -82,6 +89,7 @@ pub struct TimeLoop<'a> {
     diverged_above: Option<f64>,
     risk_scale: f64,
     exact_loss: bool,
+    most_attempts: Option<u64>,
     interrupted: Option<&'a dyn Fn(f64) -> bool>,
 }
 
@@ -98,6 +106,7 @@ impl<'a> TimeLoop<'a> {
             diverged_above: None,
             risk_scale: 0.0,
             exact_loss: false,
+            most_attempts: None,
             interrupted: None,
         }
     }
@@ -129,6 +138,12 @@ impl<'a> TimeLoop<'a> {
         TimeLoop { exact_loss: exact, ..self }
     }
 
+    /// Stops an adaptive method that tries more than this number of steps, rejected ones included.
+    #[must_use]
+    pub fn attempts_at_most(self, most: u64) -> Self {
+        TimeLoop { most_attempts: Some(most), ..self }
+    }
+
     /// Calls `interrupted` before every step with the time reached; where it returns true, writes a checkpoint and
     /// stops.
     #[must_use]
@@ -136,7 +151,8 @@ impl<'a> TimeLoop<'a> {
         TimeLoop { interrupted: Some(interrupted), ..self }
     }
 
-    /// Records the start, then steps to the last recording time.
+    /// Records the start, then steps to the last recording time. The simulation's state at the end is the state there,
+    /// by dense output where the last step passes it.
     ///
     /// # Errors
     /// Those of the observer's checkpoints.
@@ -173,6 +189,10 @@ impl<'a> TimeLoop<'a> {
                 observer.checkpoint(&simulation.state, &simulation.integrator.memory(), next_record)?;
                 saved = Instant::now();
             }
+            let attempts = simulation.integrator.attempts();
+            if self.most_attempts.is_some_and(|most| attempts > most) {
+                return Ok(StopReason::TooManySteps { attempts, time });
+            }
             let loss = simulation.step();
             if limit.is_some_and(|limit| !loss.is_finite() || (self.exact_loss && loss > limit)) {
                 return Ok(StopReason::Diverged { step, time, loss });
@@ -188,6 +208,8 @@ impl<'a> TimeLoop<'a> {
             }
             observer.progress(state.time);
         }
+        // The last step of an adaptive method passes the last recording time: the state at the end is the one there.
+        simulation.state = at_record;
         Ok(StopReason::Horizon)
     }
 }

@@ -72,6 +72,20 @@ impl Activation {
         }
     }
 
+    /// Whether the derivative jumps, so that the gradient of the potential is not continuous.
+    pub const fn has_kink(self) -> bool {
+        match self {
+            Activation::Relu | Activation::PiecewiseLinear => true,
+            Activation::Identity
+            | Activation::Tanh
+            | Activation::Erf
+            | Activation::Sigmoid
+            | Activation::Softplus
+            | Activation::Gelu
+            | Activation::Bump => false,
+        }
+    }
+
     /// Whether `sigma(-z) = -sigma(z)`.
     pub const fn is_odd(self) -> bool {
         match self {

@@ -102,21 +102,4 @@ impl Loss {
             out.iter_mut().for_each(|e| *e *= weight);
         }
     }
-
-    /// The fraction of samples whose class is predicted, by the sign of `f` for K = 1 and by the largest output
-    /// otherwise; a tie counts as wrong. Predictions and labels are (n, K) row-major.
-    pub fn accuracy(f: &[f64], y: &[f64], outputs: usize) -> f64 {
-        let correct = f
-            .chunks_exact(outputs)
-            .zip(y.chunks_exact(outputs))
-            .filter(|(f, y)| match outputs {
-                1 => f[0] * y[0] > 0.0,
-                _ => {
-                    let class = (0..outputs).find(|&k| y[k] == 1.0).unwrap_or(0);
-                    (0..outputs).all(|k| k == class || f[k] < f[class])
-                }
-            })
-            .count();
-        correct as f64 * outputs as f64 / f.len() as f64
-    }
 }

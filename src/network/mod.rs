@@ -16,8 +16,10 @@
 //! | `workspace.rs` | forward and backward passes of networks of any depth |
 //! | `clouds.rs` | scatter plots of neurons |
 //! | `features.rs` | hidden activations of single neurons |
+//! | `accuracy.rs` | shares of right predictions |
 //! | [`kernel`] | the passes over the memory layout, which is private to it |
 
+mod accuracy;
 pub mod activation;
 mod clouds;
 mod features;
@@ -31,6 +33,7 @@ pub mod three_layer;
 pub mod two_layer;
 mod workspace;
 
+pub use accuracy::Accuracy;
 pub use activation::Activation;
 pub use clouds::{Cloud, Coordinate};
 pub use kernel::{StepCoefficients, StepRequest, TwoLayerLayout};

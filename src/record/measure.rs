@@ -1,6 +1,7 @@
 //! The quantities recorded of every network and every limit at every recording time.
 
 use crate::network::{Network, ThreeLayer};
+use crate::population::LabelKind;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
@@ -12,8 +13,10 @@ pub enum Measure {
     Risk,
     /// Mean loss.
     Loss,
-    /// Fraction of correctly classified samples.
+    /// Share of the samples whose class, or all of whose signs, are predicted.
     Accuracy,
+    /// Share of the signs that are predicted, where a sample has several.
+    SignAccuracy,
     /// Kinetic energy, half the mean square of the momenta.
     Kinetic,
     /// Mean change of the loss when a random half of the neurons is kept.
@@ -55,16 +58,17 @@ impl Measure {
         Measure::WassersteinOwn,
     ];
 
-    /// The measures recorded of a network: the common ones and, where it has several families of units, the coupling
-    /// distances of each.
-    pub fn of_network(network: &Network) -> Vec<Measure> {
+    /// The measures recorded of a network: the common ones; the accuracy of signs, where labels are several signs; and,
+    /// where it has several families of units, the coupling distances of each.
+    pub fn of_network(network: &Network, labels: LabelKind) -> Vec<Measure> {
+        let signs = (labels == LabelKind::Sign && network.outputs() > 1).then_some(Measure::SignAccuracy);
         let families = network.families(1);
         let several = families.len() > 1;
         let own = families
             .iter()
             .filter(|_| several)
             .flat_map(|family| [Measure::FamilyCouplingMax(family.name), Measure::FamilyCouplingRms(family.name)]);
-        Self::COMMON.into_iter().chain(own).collect()
+        Self::COMMON.into_iter().chain(signs).chain(own).collect()
     }
 
     /// Whether the measure is a distance between a trajectory and the limit.
@@ -73,6 +77,7 @@ impl Measure {
             Measure::Risk
             | Measure::Loss
             | Measure::Accuracy
+            | Measure::SignAccuracy
             | Measure::Kinetic
             | Measure::Dropout
             | Measure::Spread => false,
@@ -93,6 +98,7 @@ impl Measure {
             Measure::Risk => "risk",
             Measure::Loss => "loss",
             Measure::Accuracy => "accuracy",
+            Measure::SignAccuracy => "sign_accuracy",
             Measure::Kinetic => "kinetic",
             Measure::Dropout => "dropout",
             Measure::Spread => "spread",
@@ -115,6 +121,7 @@ impl fmt::Display for Measure {
             Measure::Risk
             | Measure::Loss
             | Measure::Accuracy
+            | Measure::SignAccuracy
             | Measure::Kinetic
             | Measure::Dropout
             | Measure::Spread
@@ -140,7 +147,7 @@ impl FromStr for Measure {
         let families = ThreeLayer::FAMILY_NAMES
             .into_iter()
             .flat_map(|f| [Measure::FamilyCouplingMax(f), Measure::FamilyCouplingRms(f)]);
-        let mut known = Self::COMMON.into_iter().chain(families);
+        let mut known = Self::COMMON.into_iter().chain([Measure::SignAccuracy]).chain(families);
         known.find(|measure| measure.to_string() == text).ok_or_else(|| UnknownMeasure(text.into()))
     }
 }
@@ -166,9 +173,9 @@ mod tests {
     fn names_read_back_as_measures() {
         let activations = [Activation::Tanh; 2];
         let network =
-            ThreeLayer { inputs: 2, outputs: 1, bias: true, activations, fixed_output: false, proportions: [1, 1] };
-        let all = Measure::of_network(&network.into());
-        assert_eq!(all.len(), Measure::COMMON.len() + 6);
+            ThreeLayer { inputs: 2, outputs: 2, bias: true, activations, fixed_output: false, proportions: [1, 1] };
+        let all = Measure::of_network(&network.into(), LabelKind::Sign);
+        assert_eq!(all.len(), Measure::COMMON.len() + 7);
         for measure in all {
             assert_eq!(measure.to_string().parse(), Ok(measure));
         }

@@ -74,8 +74,11 @@ pub fn seal<R: Real>(
     let canonical = |part: &[R]| Array1::from(to_f64(&problem.network.to_canonical(run.width(), part)));
     let size = problem.network.parameters(run.width());
     let rows = |path: &LimitPath<R>| {
-        let values: Vec<f64> = path.parameters().iter().flat_map(|theta| to_f64(theta)).collect();
-        shaped((path.parameters().len(), size), values)
+        let count = path.parameters().len();
+        // Reserved, so that the values are not copied as they grow.
+        let mut values = Vec::with_capacity(count * size);
+        path.parameters().iter().for_each(|theta| values.extend(theta.iter().map(|v| v.to_f64())));
+        shaped((count, size), values)
     };
     let arrays = CheckpointArrays {
         theta: canonical(&state.theta),

@@ -5,6 +5,7 @@ use crate::analysis::verdict::Check;
 use crate::compute::InstructionSet;
 use crate::figure::FigureError;
 use crate::kinetic::KineticError;
+use crate::network::Activation;
 use crate::population::PopulationError;
 use crate::record::npz::NpzError;
 use crate::record::{PhaseTime, RecordError, RunFolder};
@@ -68,6 +69,22 @@ pub enum RunError {
         iterates: usize,
         /// Number of windows.
         windows: usize,
+    },
+    /// The steps of the adaptive method become too short where the gradient of the networks jumps.
+    #[error(
+        "{id}: dormand-prince tried {attempts} steps and reached time {time:.3} of {horizon}: the derivative of network.activation = \"{activation}\" jumps, and near a jump its steps are as short as the tolerance; expected a method of fixed step, such as reference.method = \"rk4\" (without reference.tolerance)"
+    )]
+    TooManySteps {
+        /// The limit.
+        id: String,
+        /// Steps tried, rejected ones included.
+        attempts: u64,
+        /// Time reached.
+        time: f64,
+        /// The last recording time.
+        horizon: f64,
+        /// The activation with a kink.
+        activation: Activation,
     },
     /// The kinetic equation cannot be solved on the grid.
     #[error("[kinetic] {0}")]

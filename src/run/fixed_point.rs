@@ -65,7 +65,7 @@ pub fn fixed_point<R: Real>(
     let steps = (e.horizon.time / run.integration.scheme.motion.step).round() as usize;
     let settings = IterationSettings { windows, steps, iterates, tolerance, guess: Guess::Constant };
     let noise = noise_of(problem, run);
-    let map = trajectory_map(problem, run, &noise);
+    let map = trajectory_map(problem, run, &noise).interrupted_by(handle.interrupt());
     let file = format!("checkpoint/{}-picard.npz", run.id);
     let saved = context.saved_arrays(&file, |arrays| {
         saved_iteration(arrays, problem, run, &map, settings).ok_or_else(|| "its arrays are not of this limit".into())
@@ -91,6 +91,10 @@ pub fn fixed_point<R: Real>(
         match iteration.advance() {
             IterationStatus::Continue => {}
             IterationStatus::Converged => break,
+            IterationStatus::Interrupted => {
+                save(&iteration, false)?;
+                return Ok(Outcome::Interrupted);
+            }
             IterationStatus::NotConverged { window, difference } => {
                 return Err(RunError::NotConverged { id: run.id.clone(), window, difference, iterates, windows });
             }

@@ -8,9 +8,10 @@
 use super::context::{Outcome, RunContext, RunError, complete};
 use super::evaluation::Evaluation;
 use super::limit_path::LimitPath;
+use super::memory::ATOMS;
 use super::plan::Trajectory;
 use super::problem::Problem;
-use super::series::{Series, compare};
+use super::series::{Series, compare, record_accuracy};
 use super::tasks::TaskHandle;
 use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::{Real, Threads};
@@ -20,15 +21,12 @@ use crate::kinetic::{
     Density, FeatureTable, GridAxis, GridLimit, KineticConstants, KineticError, KineticProblem, MeanField,
     NODE_MULTIPLE, PartialSolution, PhaseGrid, Radial,
 };
-use crate::network::{Law, Loss, Objective};
+use crate::network::{Law, Objective};
 use crate::population::PopulationSpec;
 use crate::record::Measure;
 use crate::record::npz::array_record;
 use ndarray::{Array1, Axis};
 use std::time::{Duration, Instant};
-
-/// Number of atoms that represent the law of theta in Wasserstein distances.
-const ATOMS: usize = 4096;
 
 /// Largest mass near the edges of a grid. Mass m that is lost or reflected there changes predictions by at most m times
 /// the largest activation: at most a millionth of it, below the other errors of a grid.
@@ -238,10 +236,7 @@ pub fn solve<R: Real>(
         series.set(Measure::Risk, index, risk);
         series.set(Measure::Loss, index, loss);
         series.set(Measure::Kinetic, index, limit.kinetic[index]);
-        if problem.classes {
-            let accuracy = Loss::accuracy(&f, &problem.population.y, network.outputs());
-            series.set(Measure::Accuracy, index, accuracy);
-        }
+        record_accuracy(problem, &f, index, &mut series);
         let evaluation = Evaluation { predictions: f, loss, risk };
         if let Some(other) = against {
             compare(problem, other, index, &evaluation, &mut series);

@@ -2,7 +2,7 @@
 
 use super::context::{Options, Report, RunContext, RunError};
 use super::figures;
-use super::machine_memory::machine_memory;
+use super::machine_memory::{machine_memory, peak_memory};
 use super::study::Registry;
 use crate::analysis::verdict::{Check, judge};
 use crate::compute::InstructionSet;
@@ -143,6 +143,9 @@ pub(super) fn finish(
     manifest.add_phase("figures", drawing.elapsed().as_secs_f64());
     manifest.checks = Some(checks.len());
     manifest.records = Some(folder.checksums(folder.record_names()?)?);
+    if let (Some(memory), Some(peak)) = (manifest.memory.as_object_mut(), peak_memory()) {
+        memory.insert("peak".into(), peak.into());
+    }
     manifest.status = Status::Complete;
     folder.write_json("manifest.json", &manifest)?;
     folder.remove("checkpoint")?;

@@ -1,100 +1,302 @@
-//! An estimate of the memory of a run, before it starts.
+//! An estimate of the memory of a run, before it starts: what is held throughout, and the largest of the phases that
+//! follow each other.
+//!
+//! Every part counts the arrays that are alive at one time. Freed memory does not count: large arrays are returned to
+//! the system at once, and the rest between phases ([`crate::compute::return_freed_memory`]). Sums are in floating-point
+//! arithmetic, which does not overflow for sizes that are far too large.
 
-use super::machine_memory::{MemoryShortage, require};
+use super::machine_memory::{MemoryShortage, Shortfall};
+use super::planner::Planner;
 use super::study::{Registry, StudyMemory, TrainingSizes, studies_of};
 use crate::config::{BatchSize, Experiment, Precision, Route};
 use crate::dynamics::picard::map::SHARES;
 use crate::network::kernel::LANES;
 use crate::population::PopulationSpec;
+use crate::record::Measure;
+use std::collections::BTreeMap;
 
-/// Bytes of code, fonts and threads.
-const PROGRAM: u64 = 12 << 20;
+/// Bytes of the program's code, its constants and small allocations, before figures are drawn.
+const PROGRAM: f64 = (22 << 20) as f64;
+
+/// Bytes of code, fonts and small allocations that figures need beyond those of the program.
+const FIGURES: f64 = (15 << 20) as f64;
+
+/// Bytes of a figure that is being drawn: its elements as text, as a tree, as pixels and as an encoded file.
+const FIGURE: f64 = (17 << 20) as f64;
+
+/// Number of atoms that represent the law of a grid in Wasserstein distances.
+pub(super) const ATOMS: usize = 4096;
+
+/// Copies of the arrays of a file while it is written: the record, its arrays in the archive's order, and the archive.
+const COPIES: f64 = 3.0;
+
+/// Bytes of a number in a file of text, and of its copy while it is written.
+pub const TEXT: f64 = 40.0;
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct MemoryEstimate {
-    /// Code, fonts and threads.
+    /// Code, fonts and small allocations; held throughout.
     pub program: u64,
-    /// The samples, in double precision and in the states' scalar type.
+    /// The samples, in double precision and in the states' scalar type; held throughout.
     pub population: u64,
-    /// The recorded path of the limit, kept to the end.
-    pub path: u64,
-    /// Integration of the limit: states, work arrays of the integrator, activations, the limit with half the particles,
-    /// the checkpoint.
-    pub reference: u64,
-    /// The limit on a grid, if any: densities, features at the nodes, laws at the recording times.
-    pub grid: u64,
-    /// Recorded paths of the limits of sweeps.
-    pub sweeps: u64,
-    /// Networks in training at the same time.
-    pub networks: u64,
-    /// Recorded series.
+    /// Recorded series; held throughout.
     pub records: u64,
-    /// Studies: the largest on every thread, and what they share.
+    /// Writing the samples.
+    pub data: u64,
+    /// Integration of the limits: the paths kept so far, states, work arrays, activations, checkpoints.
+    pub limit: u64,
+    /// Networks in training at the same time, with the paths of the limits with which they are compared.
+    pub networks: u64,
+    /// The largest study.
     pub studies: u64,
+    /// Figures that are drawn at the same time.
+    pub figures: u64,
 }
 
-/// Estimates the memory of an experiment on a population of shape (n, d, K). Floating-point arithmetic avoids overflow
-/// for sizes that are far too large.
-pub fn estimate(e: &Experiment, (n, d, outputs): (usize, usize, usize), registry: &'static Registry) -> MemoryEstimate {
-    let scalar = if e.precision == Precision::F64 { 8.0 } else { 4.0 };
-    let model = e.network.model(d, outputs);
-    let (n, d, outputs) = (n as f64, d as f64, outputs as f64);
-    let sizes = TrainingSizes { experiment: e, network: &model, samples: n, inputs: d, outputs, scalar };
-    let records = e.horizon.records as f64 + 1.0;
-    let sweeps = || e.sweeps();
-    let state = |width: usize| model.state_len_f64(width) * scalar;
-    // For larger numbers the state alone exceeds the memory of every machine.
-    let pass = |width: usize, samples: f64| {
-        model.work_bytes(width.min(1 << 28), (samples as usize).min(1 << 28), scalar as usize)
+/// Estimates the memory of an experiment on a population of shape (n, d, K).
+pub fn estimate(e: &Experiment, shape: (usize, usize, usize), registry: &'static Registry) -> MemoryEstimate {
+    let network = e.network.model(shape.1, shape.2);
+    let sizes = TrainingSizes {
+        experiment: e,
+        network: &network,
+        samples: shape.0 as f64,
+        inputs: shape.1 as f64,
+        outputs: shape.2 as f64,
+        scalar: if e.precision == Precision::F64 { 8.0 } else { 4.0 },
     };
-    let path = |width: usize| records * (state(width) + n * outputs * 8.0);
-    let projections = e.projections() as f64;
-    let m = e.reference.particles;
-    let work = e.reference.method.work_arrays() as f64;
-    let sorted = |width: usize| records * model.projection_count(width, projections) * 8.0;
-    let sweep_limits: f64 = sweeps().map(|s| s.seeds as f64 * (path(s.width) + sorted(s.width))).sum();
-    let variants = || e.variants.iter().map(|v| v.width);
-    let widest = sweeps().map(|s| s.width).chain(variants()).chain([e.widths.largest()]).max().unwrap_or(0);
-    let batches = || sweeps().flat_map(|s| s.values.iter().map(|&v| s.at(v, &e.dynamics).1)).chain([e.dynamics.batch]);
-    // The largest number of samples of a step, where a full gradient has `all`. Under mini-batches predictions on the
-    // whole sample are made in parts.
-    let step_samples = |all: f64| {
-        let samples = batches().map(|batch| if let BatchSize::Size(size) = batch { size as f64 } else { all });
-        samples.fold(0.0, f64::max)
-    };
-    let batch = step_samples(0.0) * (d + outputs) * (8.0 + scalar);
-    let threads = rayon::current_num_threads() as f64;
-    let values = sweeps()
-        .map(|s| (s.values.len(), s.seeds))
-        .chain(e.variants.iter().map(|v| (1, v.seeds)))
-        .chain([(e.widths.values.len(), e.widths.seeds)]);
-    // Eleven measures per recording time and the names of a run, twice: as recorded, and in the series of its group.
-    let series: f64 =
-        values.map(|(values, seeds)| values as f64 * seeds as f64 * (records * 11.0 * 16.0 + 500.0)).sum();
-    // A checkpoint is assembled in double precision, with the path, and held twice while it is written.
-    let integration =
-        |m: usize, n: f64| (3.0 + work) * state(m) + pass(m, n) + 2.0 * (records + 2.0) * model.state_len_f64(m) * 8.0;
-    let full = integration(m, n);
-    // The limit with half the particles keeps its path while it is compared with the whole, as does that on half the
-    // sample; a smaller one may store activations where a larger one cannot.
-    let half_sample = if e.population.fresh() { n / 2.0 } else { n };
-    let half = integration(m / 2, n).max(integration(m / 2, half_sample)) + path(m / 2) + sorted(m / 2);
+    let phases =
+        Phases { sizes, records: e.horizon.records as f64 + 1.0, threads: rayon::current_num_threads() as f64 };
     MemoryEstimate {
-        program: PROGRAM,
-        population: (n * (d * (8.0 + scalar) + 2.0 * outputs * 8.0)) as u64,
-        path: (path(m) + sorted(m)) as u64,
-        reference: (full.max(half) + trajectory_map(e, m, n * outputs, state(m), scalar)) as u64,
-        grid: e
-            .reference
+        program: PROGRAM as u64,
+        population: phases.population() as u64,
+        records: phases.series() as u64,
+        data: phases.data() as u64,
+        limit: phases.limits() as u64,
+        networks: phases.networks() as u64,
+        studies: phases.studies(registry) as u64,
+        figures: (FIGURES + phases.threads * FIGURE) as u64,
+    }
+}
+
+/// Trajectories of one stage that are alike.
+#[derive(Clone, Copy)]
+struct Alike {
+    count: f64,
+    /// Work of each, up to a factor.
+    work: f64,
+    /// Bytes of each.
+    bytes: f64,
+}
+
+/// The sizes of an experiment, from which those of its phases follow.
+#[derive(Clone, Copy)]
+struct Phases<'a> {
+    sizes: TrainingSizes<'a>,
+    /// Number of recording times.
+    records: f64,
+    threads: f64,
+}
+
+impl Phases<'_> {
+    fn experiment(&self) -> &Experiment {
+        self.sizes.experiment
+    }
+
+    /// Bytes of parameters, or of momenta, in the states' scalar type.
+    fn state(&self, width: usize) -> f64 {
+        self.sizes.network.state_len_f64(width) * self.sizes.scalar
+    }
+
+    /// Bytes of the samples in double precision.
+    fn sample(&self) -> f64 {
+        8.0 * self.sizes.samples * (self.sizes.inputs + self.sizes.outputs)
+    }
+
+    /// The population, the problem in double precision with the first half of a sample that represents a law, and the
+    /// problem in single precision, where states have it.
+    fn population(&self) -> f64 {
+        let half = if self.experiment().population.fresh() { 0.5 } else { 0.0 };
+        let single = if self.sizes.scalar < 8.0 { (1.0 + half) * 0.6 } else { 0.0 };
+        self.sample() * (2.0 + half + single)
+    }
+
+    /// Writing `state/data.npz`: the arrays and the archive.
+    fn data(&self) -> f64 {
+        2.0 * self.sample()
+    }
+
+    /// Series of every network: as recorded, and in the record of its group with its copies.
+    fn series(&self) -> f64 {
+        let e = self.experiment();
+        let families = self.sizes.network.families(1).len() as f64;
+        let measures = Measure::COMMON.len() as f64 + 2.0 * families;
+        let values = e.sweeps().map(|s| (s.values.len(), s.seeds)).chain(e.variants.iter().map(|v| (1, v.seeds)));
+        let own = 1 + usize::from(e.trains_full_gradient());
+        let widths = [(own * e.widths.values.len(), e.widths.seeds)];
+        let networks = values.chain(widths).map(|(values, seeds)| values as f64 * seeds as f64);
+        networks.sum::<f64>() * (self.records * measures * 8.0 * (1.0 + COPIES) + 500.0)
+    }
+
+    /// Predictions, and the projections of Wasserstein distances where `projected` numbers have them, at the recording
+    /// times.
+    fn predictions(&self, projected: f64) -> f64 {
+        self.records * 8.0 * (self.sizes.samples * self.sizes.outputs + projected)
+    }
+
+    /// The path of a limit by particles.
+    fn path(&self, width: usize) -> f64 {
+        let projected = self.sizes.network.projection_count(width, self.experiment().projections() as f64);
+        self.records * self.state(width) + self.predictions(projected)
+    }
+
+    /// The path of the limit on a grid; the radial reduction has no law of neurons to project.
+    fn grid_path(&self) -> f64 {
+        let e = self.experiment();
+        let radial = matches!(e.population, PopulationSpec::Mixture(_));
+        self.predictions(if radial { 0.0 } else { e.projections() as f64 * ATOMS as f64 })
+    }
+
+    /// The paths of the limits beside sweeps. Sweeps of equal width and distance between their particles share them.
+    fn sweep_paths(&self) -> f64 {
+        let e = self.experiment();
+        let planner = Planner::new(e);
+        let mut limits: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        for sweep in e.sweeps() {
+            let seeds = limits.entry((sweep.width, planner.stride(sweep.width, sweep.seeds))).or_default();
+            *seeds = sweep.seeds.max(*seeds);
+        }
+        limits.into_iter().map(|((width, _), seeds)| seeds as f64 * self.path(width)).sum()
+    }
+
+    /// The buffers of a pass. For larger numbers the state alone exceeds the memory of every machine.
+    fn pass(&self, width: usize, samples: f64) -> f64 {
+        let (width, samples) = (width.min(1 << 28), (samples as usize).min(1 << 28));
+        self.sizes.network.work_bytes(width, samples, self.sizes.scalar as usize)
+    }
+
+    /// A trajectory: parameters and momenta at the start, now and at the last record; work arrays; the buffers of a pass;
+    /// predictions at a record with their copies; and the larger of its files, its final state or its last checkpoint,
+    /// which is in double precision and holds the path where that is kept.
+    fn trajectory(&self, width: usize, samples: f64, work_arrays: usize, keeps_path: bool) -> f64 {
+        let state = self.state(width);
+        let path = if keeps_path { self.records } else { 0.0 };
+        let checkpoint = COPIES * (2.0 + path) * 8.0 * self.sizes.network.state_len_f64(width);
+        let predictions = 4.0 * 8.0 * self.sizes.samples * self.sizes.outputs;
+        (6.0 + work_arrays as f64) * state + self.pass(width, samples) + predictions + checkpoint.max(12.0 * state)
+    }
+
+    /// A limit by particles.
+    fn limit(&self, width: usize, samples: f64, keeps_path: bool) -> f64 {
+        self.trajectory(width, samples, self.experiment().reference.method.work_arrays(), keeps_path)
+    }
+
+    /// The limit on the grid with `nodes` per axis, if there is one.
+    fn grid(&self, divisor: usize) -> f64 {
+        let e = self.experiment();
+        let rows = grid_rows(e, self.sizes.samples * self.sizes.outputs);
+        e.reference
             .grid
             .as_ref()
-            .map_or(0.0, |grid| grid_solution_bytes(grid.nodes as f64, grid_rows(e, n * outputs), records))
-            as u64,
-        sweeps: sweep_limits as u64,
-        networks: (threads * ((8.0 + 2.0) * state(widest) + pass(widest, step_samples(n)) + batch)) as u64,
-        records: series as u64,
-        studies: studies(sizes, registry) as u64,
+            .map_or(0.0, |grid| grid_solution_bytes((grid.nodes / divisor) as f64, rows, self.records))
+    }
+
+    /// The paths that are kept until the networks have been compared with them: the reference and the limits of sweeps.
+    fn kept_paths(&self) -> f64 {
+        let e = self.experiment();
+        let reference =
+            if e.reference.kind == Route::Grid { self.grid_path() } else { self.path(e.reference.particles) };
+        reference + self.sweep_paths()
+    }
+
+    /// The largest of the stages in which limits are computed.
+    fn limits(&self) -> f64 {
+        let e = self.experiment();
+        let (m, n) = (e.reference.particles, self.sizes.samples);
+        let by_grid = e.reference.kind == Route::Grid;
+        let (iteration, finer_iteration) = (self.iteration(e.reference.step), self.iteration(0.5 * e.reference.step));
+        let iterated = |iteration: f64| if e.reference.kind == Route::Picard { iteration } else { 0.0 };
+        let (reference, own) =
+            if by_grid { (self.grid_path(), self.grid(1)) } else { (self.path(m), self.limit(m, n, true)) };
+        let first = reference + own + iterated(iteration);
+        let sweeps = e.sweeps().map(|s| self.limit(s.width, n, true) + iterated(iteration)).fold(0.0, f64::max);
+        let kept = self.kept_paths();
+        // The limit by another route: its path is kept where the reference has no particles.
+        let others = e.reference.against.iter().map(|route| match route {
+            Route::Grid => self.grid(1),
+            Route::Picard | Route::Particles if by_grid => self.path(m) + self.limit(m, n, true) + iteration,
+            Route::Picard => self.limit(m, n, false) + iteration,
+            Route::Particles => self.limit(m, n, false),
+        });
+        let whole = if by_grid && !e.reference.against.is_empty() { self.path(m) } else { 0.0 };
+        let half = self.path(m / 2) + self.limit(m / 2, n, true) + iterated(iteration) + whole;
+        let half_sample = if e.population.fresh() { n / 2.0 } else { n };
+        // With half the step, with half the sample, which stores activations where the whole sample may not, and with the
+        // networks' step.
+        let gradients = e.reference.method.gradients_per_step() as f64 / e.reference.step;
+        let (fresh, full) = (e.population.fresh(), e.dynamics.batch == BatchSize::Full || e.trains_full_gradient());
+        let one = |present: bool| f64::from(u8::from(present));
+        let finer = [
+            Alike { count: 1.0, work: 2.0 * gradients, bytes: self.limit(m / 2, n, false) },
+            Alike { count: one(fresh), work: gradients, bytes: self.limit(m / 2, half_sample, false) },
+            Alike { count: one(full), work: 1.0 / e.dynamics.step, bytes: self.trajectory(m / 2, n, 1, false) },
+        ];
+        let steps = self.path(m / 2) + self.stage(&finer) + iterated(finer_iteration);
+        let later = others.chain([self.threads * sweeps, half, steps, self.grid(1)]).fold(0.0, f64::max);
+        first.max(kept + later)
+    }
+
+    /// The trajectories of a stage that are held at one time: the largest alone, as one with more than half of a thread's
+    /// share of the work is run on all threads, or the small ones that are run side by side.
+    fn stage(&self, all: &[Alike]) -> f64 {
+        let share = all.iter().map(|alike| alike.count * alike.work).sum::<f64>() / self.threads;
+        let small = || all.iter().filter(|alike| alike.work <= 0.5 * share);
+        let side_by_side = small().map(|alike| alike.count).sum::<f64>().min(self.threads);
+        let largest = |bytes: f64, alike: &Alike| if alike.count > 0.0 { bytes.max(alike.bytes) } else { bytes };
+        all.iter().fold(0.0, largest).max(side_by_side * small().fold(0.0, largest))
+    }
+
+    /// The iteration of a limit with this step.
+    fn iteration(&self, step: f64) -> f64 {
+        let e = self.experiment();
+        let width = e.reference.particles;
+        e.reference.picard.map_or(0.0, |picard| {
+            let (windows, per_node) = (picard.windows, self.sizes.samples * self.sizes.outputs);
+            let (state, scalar) = (self.state(width), self.sizes.scalar);
+            picard_iteration_bytes(e, IterationSizes { windows, step, width, state, per_node, scalar })
+        })
+    }
+
+    /// The networks in training, with the paths of the limits with which they are compared.
+    fn networks(&self) -> f64 {
+        let e = self.experiment();
+        let alike = |count: f64, width: usize, step: f64, batch: BatchSize| {
+            let (samples, drawn) = match batch {
+                BatchSize::Full => (self.sizes.samples, 0.0),
+                BatchSize::Size(size) => (size as f64, size as f64),
+            };
+            // A batch and the next one. Predictions on the whole sample are made in parts.
+            let drawn = 2.0 * drawn * (self.sizes.inputs + self.sizes.outputs) * (8.0 + self.sizes.scalar);
+            let work = e.network.work(width) / step * samples.min(1000.0);
+            Alike { count, work, bytes: self.trajectory(width, samples, 1, false) + drawn }
+        };
+        let (step, batch) = (e.dynamics.step, e.dynamics.batch);
+        let own = [batch].into_iter().chain(e.trains_full_gradient().then_some(BatchSize::Full));
+        let widths = own
+            .flat_map(|batch| e.widths.values.iter().map(move |&width| (width, batch)))
+            .map(|(width, batch)| alike(e.widths.seeds as f64, width, step, batch));
+        let swept =
+            e.sweeps().flat_map(|sweep| sweep.values.iter().map(move |&value| (sweep, sweep.at(value, &e.dynamics))));
+        let swept = swept.map(|(sweep, (step, batch))| alike(sweep.seeds as f64, sweep.width, step, batch));
+        let variants = e.variants.iter().map(|v| alike(v.seeds as f64, v.width, v.step, batch));
+        self.kept_paths() + self.stage(&widths.chain(swept).chain(variants).collect::<Vec<_>>())
+    }
+
+    /// The largest study.
+    fn studies(&self, registry: &'static Registry) -> f64 {
+        let bytes = |StudyMemory { per_thread, shared }: StudyMemory| self.threads * per_thread + shared;
+        let studies = studies_of(registry.training, self.experiment());
+        studies.map(|(_, study)| bytes(study.memory(self.sizes))).fold(0.0, f64::max)
     }
 }
 
@@ -115,48 +317,29 @@ pub struct IterationSizes {
     pub scalar: f64,
 }
 
-/// Bytes of a Picard iteration beyond the particles: predictions and residuals at every step of the horizon, twice more
-/// for its checkpoint; partial sums over a window; the particles at both ends of a window.
+/// Bytes of a Picard iteration: predictions and residuals at every step of the horizon; the larger of the partial sums
+/// over a window and the copies of a checkpoint; the particles at both ends of a window.
 pub fn picard_iteration_bytes(e: &Experiment, sizes: IterationSizes) -> f64 {
     let IterationSizes { windows, step, width, state, per_node, scalar } = sizes;
     let nodes = e.horizon.time / step + 1.0;
     let window = nodes / windows.max(1) as f64 + 1.0;
     let shares = (width as f64 / LANES as f64).ceil().min(SHARES as f64);
-    per_node * (nodes * (3.0 * 8.0 + scalar) + window * (shares + 3.0) * 8.0) + 6.0 * state
-}
-
-/// Bytes of the limit by Picard iteration with half the step, the smallest in use; the limits of a sweep are iterated
-/// on all threads.
-fn trajectory_map(e: &Experiment, width: usize, per_node: f64, state: f64, scalar: f64) -> f64 {
-    e.reference.picard.map_or(0.0, |picard| {
-        let swept = e.sweeps().count() > 0 && e.reference.kind == Route::Picard;
-        let iterations = if swept { rayon::current_num_threads() as f64 } else { 1.0 };
-        let (windows, step) = (picard.windows, 0.5 * e.reference.step);
-        iterations * picard_iteration_bytes(e, IterationSizes { windows, step, width, state, per_node, scalar })
-    })
+    let transient = (window * (shares + 2.0)).max(nodes * COPIES) * 8.0;
+    per_node * (nodes * (8.0 + scalar) + transient) + 6.0 * state
 }
 
 /// Bytes of a solution on a grid of `nodes` per axis, whose field is an average over `rows` numbers, with `records`
-/// recording times: four densities (at the start, at the last record, the present one and a copy for writing and
-/// moments); features and their derivatives at the nodes, and as much to compute them; laws and predictions at the
-/// recording times, and as much to write them.
+/// recording times: two densities and the copies of a checkpoint; features and their derivatives at the nodes, and as
+/// much to compute them; laws and predictions at the recording times, and their text.
 pub fn grid_solution_bytes(nodes: f64, rows: f64, records: f64) -> f64 {
-    8.0 * (4.0 * nodes * nodes + 4.0 * rows * nodes + 4.0 * records * (nodes + rows))
+    let densities = 8.0 * (2.0 + COPIES) * nodes * nodes;
+    densities + 32.0 * rows * nodes + (8.0 + TEXT) * records * (nodes + rows)
 }
 
 /// Number of terms of which a grid's field is an average: the samples and outputs, or the nodes of the radial
 /// quadrature.
 pub fn grid_rows(e: &Experiment, per_node: f64) -> f64 {
     if matches!(e.population, PopulationSpec::Mixture(_)) { crate::kinetic::Radial::NODES as f64 } else { per_node }
-}
-
-/// Bytes of the studies: the largest on every thread, and what they share.
-fn studies(sizes: TrainingSizes<'_>, registry: &'static Registry) -> f64 {
-    let all: Vec<StudyMemory> =
-        studies_of(registry.training, sizes.experiment).map(|(_, study)| study.memory(sizes)).collect();
-    let largest = all.iter().map(|memory| memory.per_thread).fold(0.0, f64::max);
-    let shared: f64 = all.iter().map(|memory| memory.shared).sum();
-    8.0 * sizes.samples * sizes.inputs + rayon::current_num_threads() as f64 * largest + shared
 }
 
 /// The message of the error where an experiment needs more memory than this machine has, as far as its file determines
@@ -167,30 +350,41 @@ pub fn exceeds_memory(e: &Experiment, registry: &'static Registry) -> Option<Str
 }
 
 impl MemoryEstimate {
-    /// Largest memory at one time, in bytes: the permanent parts, and the largest of the successive phases.
+    /// Largest memory at one time, in bytes: what is held throughout, and the largest of the successive phases.
     pub fn total(&self) -> u64 {
-        let largest_phase = self.reference.max(self.networks).max(self.studies);
-        [self.program, self.population, self.path, self.grid, self.sweeps, self.records, largest_phase]
-            .into_iter()
-            .fold(0, u64::saturating_add)
+        let phases = [self.data, self.limit, self.networks, self.studies, self.figures];
+        let largest = phases.into_iter().fold(0, u64::max);
+        [self.program, self.population, self.records, largest].into_iter().fold(0, u64::saturating_add)
     }
 
-    /// Checks that the machine has enough memory.
+    /// Checks that the machine has enough memory, whatever else is running on it.
     ///
     /// # Errors
     /// [`MemoryShortage`] with all parts of the estimate.
     pub fn fits_machine(&self) -> Result<(), MemoryShortage> {
+        self.without(Shortfall::of_machine(self.total()))
+    }
+
+    /// Checks that enough memory is available now, with what this process holds already.
+    ///
+    /// # Errors
+    /// [`MemoryShortage`] with all parts of the estimate.
+    pub fn fits_available(&self) -> Result<(), MemoryShortage> {
+        self.without(Shortfall::of(self.total()))
+    }
+
+    fn without(&self, shortfall: Option<Shortfall>) -> Result<(), MemoryShortage> {
+        let Some(shortfall) = shortfall else { return Ok(()) };
         let parts = vec![
             ("population", self.population),
-            ("limit", self.reference),
-            ("its path", self.path),
-            ("grid", self.grid),
-            ("sweeps", self.sweeps),
-            ("networks", self.networks),
             ("records", self.records),
+            ("writing the samples", self.data),
+            ("limits", self.limit),
+            ("networks", self.networks),
             ("studies", self.studies),
+            ("figures", self.figures),
         ];
         let advice = "fewer particles, fewer records, fewer seeds, a smaller population or precision = \"f32\"";
-        require(self.total(), parts, advice)
+        Err(MemoryShortage { shortfall, parts, advice })
     }
 }

@@ -26,8 +26,8 @@ pub struct Problem<'a, R> {
     half: Batch<R>,
     /// The source of fresh draws, if any.
     pub sampler: Option<&'a dyn Sampler>,
-    /// Whether labels are classes, so that predictions have an accuracy.
-    pub classes: bool,
+    /// The kind of labels; predictions of signs and classes have an accuracy.
+    pub labels: LabelKind,
     /// Recording times.
     pub times: Vec<f64>,
     /// The measures recorded at each time.
@@ -44,13 +44,13 @@ impl<'a, R: Real> Problem<'a, R> {
         let network = experiment.network.model(inputs, outputs);
         Problem {
             experiment,
-            measures: Measure::of_network(&network),
+            measures: Measure::of_network(&network, population.labels),
             network,
             sample: &population.sample,
             half: Batch { x: x[..half * inputs].to_vec(), y: y[..half * outputs].to_vec() },
             population: Batch { x, y },
             sampler: population.sampler.as_deref(),
-            classes: !matches!(population.labels, LabelKind::Real),
+            labels: population.labels,
             times: experiment.horizon.times(),
         }
     }

@@ -30,7 +30,7 @@ fn diverged_check(trained: &Trained) -> Check {
         .iter()
         .filter_map(|(id, run)| match &run.stop {
             StopReason::Diverged { step, loss, .. } => Some(format!("{id} at step {step} (loss {loss:.3e})")),
-            StopReason::Horizon | StopReason::Interrupted { .. } => None,
+            StopReason::Horizon | StopReason::Interrupted { .. } | StopReason::TooManySteps { .. } => None,
         })
         .collect();
     let mut check = Check::at_most(

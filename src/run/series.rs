@@ -9,7 +9,7 @@ use crate::analysis::dropout::random_order;
 use crate::analysis::wasserstein::ReferenceProjections;
 use crate::compute::{Real, Threads};
 use crate::dynamics::State;
-use crate::network::{Family, Loss};
+use crate::network::{Accuracy, Family};
 use crate::record::Measure;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
@@ -92,10 +92,7 @@ impl<R: Real> Measurement<'_, R> {
         let theta = network.to_canonical(width, &state.theta);
         series.set(Measure::Risk, index, evaluation.risk);
         series.set(Measure::Loss, index, evaluation.loss);
-        if problem.classes {
-            let accuracy = Loss::accuracy(&evaluation.predictions, &problem.population.y, network.outputs());
-            series.set(Measure::Accuracy, index, accuracy);
-        }
+        record_accuracy(problem, &evaluation.predictions, index, series);
         series.set(Measure::Kinetic, index, 0.5 * network.mean_square(width, &state.momentum));
         if self.run.recording.dropout && width > 1 {
             self.dropout(&to_f64(&theta), index, series);
@@ -121,9 +118,11 @@ impl<R: Real> Measurement<'_, R> {
         // The errors of a half and of its complement about f_N are opposite: the linear term cancels in their mean.
         let halves = |draw| order(draw).chunks_exact(half).map(<[usize]>::to_vec).collect::<Vec<_>>();
         let orders: Vec<Vec<usize>> = (0..HALVES / 2).flat_map(halves).collect();
-        let losses = problem.subject(width, parameters).losses(&orders, &[half], self.threads);
-        series.set(Measure::Dropout, index, losses.kept.mean().unwrap_or(f64::NAN) - losses.full);
-        series.set(Measure::Spread, index, losses.spread);
+        let subject = problem.subject(width, parameters);
+        if let Some(losses) = subject.losses(&orders, &[half], self.threads, &|| true) {
+            series.set(Measure::Dropout, index, losses.kept.mean().unwrap_or(f64::NAN) - losses.full);
+            series.set(Measure::Spread, index, losses.spread);
+        }
     }
 
     /// Distances of the units from the corresponding particles of the limit.
@@ -179,6 +178,15 @@ impl<R: Real> Measurement<'_, R> {
     }
 }
 
+/// Records the accuracy of predictions (n, K) at recording time `index`, where labels are signs or classes.
+pub fn record_accuracy<R: Real>(problem: &Problem<'_, R>, predictions: &[f64], index: usize, series: &mut Series) {
+    let (y, outputs) = (&problem.population.y, problem.network.outputs());
+    if let Some(Accuracy { samples, signs }) = Accuracy::of(problem.labels, predictions, y, outputs) {
+        series.set(Measure::Accuracy, index, samples);
+        series.set(Measure::SignAccuracy, index, signs.unwrap_or(f64::NAN));
+    }
+}
+
 /// Records the distances of predictions and of the risk from a limit at recording time `index`.
 pub fn compare<R: Real>(
     problem: &Problem<'_, R>,
@@ -188,9 +196,10 @@ pub fn compare<R: Real>(
     series: &mut Series,
 ) {
     let samples = (own.predictions.len() / problem.network.outputs(), problem.network.outputs());
-    let view = |f: &[f64]| ArrayView2::from_shape(samples, f).expect("one prediction per sample").to_owned();
     let (predictions, risk) = limit.at(index);
-    if let Ok(distance) = function_distance(view(&own.predictions).view(), view(predictions).view()) {
+    let [own_predictions, predictions] = [&own.predictions[..], predictions]
+        .map(|f| ArrayView2::from_shape(samples, f).expect("one prediction per sample"));
+    if let Ok(distance) = function_distance(own_predictions, predictions) {
         series.set(Measure::Function, index, distance);
     }
     series.set(Measure::RiskGap, index, (own.risk - risk).abs());

@@ -8,7 +8,7 @@ use super::progress::Progress;
 use super::series::{Measurement, Series};
 use super::trajectory::run_trajectory;
 use super::trajectory_outcome::TrajectoryOutcome;
-use crate::compute::{Real, Threads};
+use crate::compute::{Real, Threads, return_freed_memory};
 use crate::dynamics::StopReason;
 use crate::record::PhaseTime;
 use rayon::prelude::*;
@@ -85,6 +85,7 @@ pub fn run_plan<R: Real>(context: &RunContext<'_>, problem: &Problem<'_, R>, pla
             later.filter_map(|t| t.recording.compare.as_ref()).any(|comparison| comparison.limit == *id)
         };
         paths.retain(|id, _| needed(id));
+        return_freed_memory();
     }
     Ok(trained)
 }

@@ -12,24 +12,14 @@ use super::study::{Registry, TrainingSubject, studies_of};
 use super::training::{self, Trained};
 use super::{grid_limit, routes, sanity};
 use crate::analysis::verdict::Check;
+use crate::compute::return_freed_memory;
 use crate::config::{BatchSize, Experiment, Precision};
 use crate::network::Loss;
 use crate::population::Population;
-use crate::record::npz::{ArrayRecord, array_record};
+use crate::record::npz::{ArrayField, Arrays};
 use crate::record::{Hyperparameters, Manifest, PopulationRecord, RunFolder, RunKind, TrajectoryRecord};
-use ndarray::Array2;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
-
-array_record! {
-    /// `state/data.npz`: the fixed sample, after standardisation.
-    pub struct DataArrays {
-        /// Inputs (n, d).
-        pub x: Array2<f64>,
-        /// Labels (n, K).
-        pub y: Array2<f64>,
-    }
-}
 
 /// Runs an experiment that trains networks.
 ///
@@ -56,7 +46,8 @@ pub fn run(
     if !options.quiet {
         note(format!("memory: about {}", bytes(estimate.total())));
     }
-    let memory = json(serde_json::to_value(estimate));
+    let mut memory = json(serde_json::to_value(estimate));
+    memory["total"] = estimate.total().into();
     let mut manifest = lifecycle::manifest(RunKind::Training, resolved, experiment.seed, data, memory, earlier);
     manifest.hyperparameters = Some(hyperparameters(experiment));
     manifest.warnings.clone_from(&plan.warnings);
@@ -76,6 +67,8 @@ pub fn run(
         manifest.add_phase(&phase.name, phase.seconds);
     }
     manifest.trajectories = plan.trajectories().filter_map(|t| trajectory_record(t, &trained)).collect();
+    // The paths of the limits are no longer needed.
+    return_freed_memory();
     if trained.interrupted {
         return lifecycle::interrupted(&context, manifest);
     }
@@ -106,6 +99,7 @@ fn studies(
             }
             Outcome::Interrupted => return Ok(Outcome::Interrupted),
         }
+        return_freed_memory();
         manifest.add_study(name);
         manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
     }
@@ -123,7 +117,7 @@ fn check(
         return Err(RunError::Outputs { outputs: shape.2 });
     }
     let estimate = memory::estimate(experiment, shape, registry);
-    estimate.fits_machine()?;
+    estimate.fits_available()?;
     grid_limit::check(problem).map_err(RunError::Grid)?;
     for (_, study) in studies_of(registry.training, experiment) {
         study.check(problem)?;
@@ -157,9 +151,12 @@ fn population_record(population: &Population) -> PopulationRecord {
     }
 }
 
+/// Writes `state/data.npz`: the fixed sample after standardisation, inputs `x` (n, d) and labels `y` (n, K).
 fn write_data(folder: &RunFolder, population: &Population) -> Result<(), RunError> {
-    let data = DataArrays { x: population.sample.x.clone(), y: population.sample.y.clone() };
-    Ok(data.write(&folder.file("state/data.npz"))?)
+    let mut arrays = Arrays::default();
+    population.sample.x.push("x", &mut arrays);
+    population.sample.y.push("y", &mut arrays);
+    Ok(arrays.write(&folder.file("state/data.npz"))?)
 }
 
 fn trajectory_record(t: &Trajectory, trained: &Trained) -> Option<TrajectoryRecord> {

@@ -19,7 +19,7 @@ use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::{Real, Threads};
 use crate::config::{BatchSize, Route};
 use crate::dynamics::picard::{FrozenForce, map::pack_inputs};
-use crate::dynamics::{Force, Observer, ResumePoint, Simulation, State, StopReason, TimeLoop};
+use crate::dynamics::{Force, Observer, ResumePoint, Simulation, State, StopReason, TimeLoop, attempt_budget};
 use crate::record::state::{CanonicalState, write_state};
 use crate::record::{Measure, RunFolder, SavedPart, SealedArchive};
 use serde::{Deserialize, Serialize};
@@ -204,12 +204,17 @@ pub fn run_trajectory<R: Real>(
     let interrupted = |_: f64| context.interrupted();
     // An interval that exceeds the range of a duration means that no checkpoint is written.
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
-    let time_loop = TimeLoop::over(&problem.times)
+    let mut time_loop = TimeLoop::over(&problem.times)
         .checkpoint_every(every)
         .diverged_above(e.dynamics.diverged_above)
         .risk_scale(problem.risk_scale())
         .exact_loss(run.integration.batch == BatchSize::Full)
         .interrupted_when(&interrupted);
+    let scheme = run.integration.scheme;
+    let kinked = e.network.activations().find(|activation| activation.has_kink());
+    if scheme.method.is_adaptive() && kinked.is_some() {
+        time_loop = time_loop.attempts_at_most(attempt_budget(e.horizon.time, scheme.motion.tolerance));
+    }
     let stop = match progress_so_far {
         Some(saved) => {
             simulation.integrator.restore(&saved.memory);
@@ -222,8 +227,14 @@ pub fn run_trajectory<R: Real>(
         None => time_loop.run(&mut simulation, &mut recorder)?,
     };
     let Simulation { state, integrator, .. } = simulation;
-    if matches!(stop, StopReason::Interrupted { .. }) {
-        return Ok(Outcome::Interrupted);
+    match stop {
+        StopReason::Interrupted { .. } => return Ok(Outcome::Interrupted),
+        StopReason::TooManySteps { attempts, time } => {
+            let (id, horizon) = (run.id.clone(), e.horizon.time);
+            let activation = kinked.unwrap_or(e.network.activation);
+            return Err(RunError::TooManySteps { id, attempts, time, horizon, activation });
+        }
+        StopReason::Horizon | StopReason::Diverged { .. } => {}
     }
     recorder.progress(e.horizon.time);
     write_final_state(context, problem, run, &start, &state)?;

@@ -4,10 +4,10 @@
 //! Garipov et al., NeurIPS 2018. The derivative of the loss at t in C is `2 t (1-t)` times the gradient there, so that
 //! one t and one batch per step give an unbiased estimate of the gradient in C, which heavy ball uses.
 
-use super::Path;
+use super::{Path, Proceed};
 use crate::compute::Threads;
 use crate::compute::rng::{Role, stream};
-use crate::dynamics::{Ensemble, Force, Method, Motion, Scheme, Simulation, State, TimeLoop};
+use crate::dynamics::{Ensemble, Force, Method, Motion, Scheme, Simulation, State, StopReason, TimeLoop};
 use crate::network::{Batch, ParameterVector};
 use rand::RngExt;
 
@@ -52,8 +52,8 @@ impl Force<f64> for CurveForce<'_> {
 }
 
 /// Trains the control point for `steps` steps of heavy ball, from the midpoint of the straight line; with `steps = 0`
-/// the curve is that line.
-pub fn train_curve(force: CurveForce<'_>, motion: Motion, steps: usize) -> Path {
+/// the curve is that line. Calls `proceed` before every step; returns `None` where it was interrupted.
+pub fn train_curve(force: CurveForce<'_>, motion: Motion, steps: usize, proceed: &Proceed<'_>) -> Option<Path> {
     let Ensemble { network, width, .. } = force.ensemble;
     let canonical = |theta: &[f64]| ParameterVector::from_vec(network.to_canonical(width, theta));
     let [p, q] = force.ends.each_ref().map(|end| canonical(end));
@@ -63,6 +63,9 @@ pub fn train_curve(force: CurveForce<'_>, motion: Motion, steps: usize) -> Path 
     let mut simulation = Simulation::noise_free(State::at_rest(middle), integrator, force);
     let times = [0.0, steps as f64 * motion.step];
     let times = if steps == 0 { &times[..1] } else { &times[..] };
-    let Ok(_) = TimeLoop::over(times).run(&mut simulation, &mut |_: usize, _: &State<f64>| f64::NAN);
-    Path::Bezier { points: [p, canonical(&simulation.state.theta), q] }
+    let interrupted = |time: f64| !proceed(time / (steps as f64 * motion.step));
+    let time_loop = TimeLoop::over(times).interrupted_when(&interrupted);
+    let Ok(stop) = time_loop.run(&mut simulation, &mut |_: usize, _: &State<f64>| f64::NAN);
+    let complete = !matches!(stop, StopReason::Interrupted { .. });
+    complete.then(|| Path::Bezier { points: [p, canonical(&simulation.state.theta), q] })
 }

@@ -8,7 +8,7 @@
 //! `three_layer.rs`.
 
 use super::profile::LossEvaluator;
-use super::{Path, three_layer, two_layer};
+use super::{Path, Proceed, three_layer, two_layer};
 use crate::compute::rng::{Role, random_order, stream};
 use crate::network::{Network, ParameterVector};
 use serde::{Deserialize, Serialize};
@@ -75,8 +75,15 @@ impl<'a> ConstructivePath<'a> {
     }
 
     /// Keeps the halves with the lowest bound among the current ones and `trials` random ones, which (seed, pair,
-    /// trial) determines.
-    pub fn best_half(self, evaluator: &LossEvaluator<'_>, seed: u64, pair: u64, trials: usize) -> Self {
+    /// trial) determines. Calls `proceed` before every loss; returns `None` where it was interrupted.
+    pub fn best_half(
+        self,
+        evaluator: &LossEvaluator<'_>,
+        seed: u64,
+        pair: u64,
+        trials: usize,
+        proceed: &Proceed<'_>,
+    ) -> Option<Self> {
         let named = self.named_risks(evaluator);
         let last = named.0.len() - 1;
         let mut best = (named.bound(), self.kept.clone());
@@ -87,16 +94,24 @@ impl<'a> ConstructivePath<'a> {
                 random_order(&mut rng, n, n / 2).into_iter().for_each(|i| kept[i] = true);
                 kept
             };
+            let completed = trial as f64 / trials as f64;
             let tried = ConstructivePath { kept: self.kept.iter().map(|layer| half(layer.len())).collect(), ..self };
             let waypoints = tried.waypoints();
             // P and Q do not depend on the halves.
-            let inner = path_structure(self.network).named[1..last].iter().map(|&at| evaluator.loss(&waypoints[at]));
-            let bound = NamedRisks([named.0[0]].into_iter().chain(inner).chain([named.0[last]]).collect()).bound();
+            let mut risks = vec![named.0[0]];
+            for &at in &path_structure(self.network).named[1..last] {
+                if !proceed(completed) {
+                    return None;
+                }
+                risks.push(evaluator.loss(&waypoints[at]));
+            }
+            risks.push(named.0[last]);
+            let bound = NamedRisks(risks).bound();
             if bound < best.0 {
                 best = (bound, tried.kept);
             }
         }
-        ConstructivePath { kept: best.1, ..self }
+        Some(ConstructivePath { kept: best.1, ..self })
     }
 
     /// For each hidden layer, whether neuron i is kept in P.

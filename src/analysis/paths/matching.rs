@@ -5,8 +5,19 @@
 //! and the nearer of the two is taken. Hidden layers are matched from the inputs on, each after the layers below it
 //! have been permuted; for all layers jointly no exact method is known.
 
+use super::Proceed;
 use crate::network::{Activation, Network, ParameterVector, ThreeLayer, TwoLayer};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// Largest number of neurons whose assignment problem is solved at once, in some ten milliseconds.
+const SOLVED_AT_ONCE: usize = 256;
+/// Time between two calls of `proceed` while a larger problem is solved.
+const POLL: Duration = Duration::from_millis(50);
+/// Rows of a matrix of costs that are computed between two calls of `proceed`.
+const COST_ROWS: usize = 64;
 
 /// The distance between neurons that a matching minimises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +47,7 @@ pub struct Matching {
 
 impl Matching {
     /// The best matching of Q's neurons with P's, both given by canonical parameters of this width. `x` is the sample
-    /// (n, d) that features are compared on.
+    /// (n, d) that features are compared on. Calls `proceed` while it runs; returns `None` where it was interrupted.
     pub fn best(
         network: &Network,
         width: usize,
@@ -44,10 +55,11 @@ impl Matching {
         q: &ParameterVector,
         x: ArrayView2<f64>,
         by: NeuronDistance,
-    ) -> Self {
+        proceed: &Proceed<'_>,
+    ) -> Option<Self> {
         match network {
-            Network::TwoLayer(two) => Matching { layers: vec![two_layer(two, width, p, q, x, by)] },
-            Network::ThreeLayer(three) => three_layer(network, three, width, p, q, x, by),
+            Network::TwoLayer(two) => Some(Matching { layers: vec![two_layer(two, width, p, q, x, by, proceed)?] }),
+            Network::ThreeLayer(three) => three_layer(network, three, width, [p, q], x, by, proceed),
         }
     }
 
@@ -71,13 +83,11 @@ impl Matching {
 impl Assignment {
     /// The assignment of least cost (N, N); `flips(i, j)` is whether neuron j of Q is nearer to i with its sign
     /// changed.
-    fn of(cost: &Array2<f64>, flips: impl Fn(usize, usize) -> bool) -> Self {
+    fn of(cost: Array2<f64>, flips: impl Fn(usize, usize) -> bool, proceed: &Proceed<'_>) -> Option<Self> {
         let n = cost.nrows();
-        let costs: Vec<f64> = cost.iter().copied().collect();
-        // The solver fails only for NaN, which a network that reached the horizon does not have.
-        let partner = lsap::solve(n, n, &costs, false).map_or_else(|_| (0..n).collect(), |(_, columns)| columns);
+        let partner = solve(n, cost.into_raw_vec_and_offset().0, proceed)?;
         let sign = partner.iter().enumerate().map(|(i, &j)| if flips(i, j) { -1.0 } else { 1.0 }).collect();
-        Assignment { partner, sign }
+        Some(Assignment { partner, sign })
     }
 
     /// Rows of a matrix (N, p), permuted and with their signs.
@@ -90,19 +100,56 @@ impl Assignment {
     }
 }
 
+/// The columns of the assignment of least cost, (n, n) row-major. The solver cannot be stopped: a large problem is solved
+/// on a thread of its own, which is left behind where the computation is interrupted.
+fn solve(n: usize, costs: Vec<f64>, proceed: &Proceed<'_>) -> Option<Vec<usize>> {
+    // The solver fails only for NaN, which a network that reached the horizon does not have.
+    let assign = move |costs: &Vec<f64>| {
+        lsap::solve(n, n, costs, false).map_or_else(|_| (0..n).collect::<Vec<_>>(), |(_, columns)| columns)
+    };
+    if n <= SOLVED_AT_ONCE {
+        return Some(assign(&costs));
+    }
+    let (costs, (send, receive)) = (Arc::new(costs), channel());
+    let own = Arc::clone(&costs);
+    // Where the result is no longer awaited it is dropped.
+    let solver = std::thread::Builder::new().name("assignment".into()).spawn(move || drop(send.send(assign(&own))));
+    let Ok(solver) = solver else { return Some(assign(&costs)) };
+    loop {
+        match receive.recv_timeout(POLL) {
+            Ok(partner) => return Some(partner),
+            Err(RecvTimeoutError::Timeout) if proceed(SHARE_OF_COSTS) => {}
+            Err(RecvTimeoutError::Timeout) => return None,
+            Err(RecvTimeoutError::Disconnected) => match solver.join() {
+                Ok(()) => return Some((0..n).collect()),
+                Err(panic) => std::panic::resume_unwind(panic),
+            },
+        }
+    }
+}
+
+/// Approximate share of the costs in the work of a matching.
+const SHARE_OF_COSTS: f64 = 0.5;
+
 /// `|a - sign b|^2`.
 fn squared_distance(a: ArrayView1<f64>, b: ArrayView1<f64>, sign: f64) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - sign * b).powi(2)).sum()
 }
 
 /// The assignment of rows (N, p) by their squared distance, up to the sign where the activation is odd.
-fn by_rows(p: &Array2<f64>, q: &Array2<f64>, odd: bool) -> Assignment {
+fn by_rows(p: &Array2<f64>, q: &Array2<f64>, odd: bool, proceed: &Proceed<'_>) -> Option<Assignment> {
     let n = p.nrows();
-    let cost = |i: usize, j: usize| {
-        let squared_distance = |sign: f64| squared_distance(p.row(i), q.row(j), sign);
-        if odd { squared_distance(1.0).min(squared_distance(-1.0)) } else { squared_distance(1.0) }
-    };
-    Assignment::of(&Array2::from_shape_fn((n, n), |(i, j)| cost(i, j)), |i, j| odd && nearer_flipped(p, q, i, j))
+    let mut costs = Array2::zeros((n, n));
+    for (i, mut row) in costs.rows_mut().into_iter().enumerate() {
+        if i % COST_ROWS == 0 && !proceed(SHARE_OF_COSTS * i as f64 / n as f64) {
+            return None;
+        }
+        for (j, cost) in row.iter_mut().enumerate() {
+            let squared_distance = |sign: f64| squared_distance(p.row(i), q.row(j), sign);
+            *cost = if odd { squared_distance(1.0).min(squared_distance(-1.0)) } else { squared_distance(1.0) };
+        }
+    }
+    Assignment::of(costs, |i, j| odd && nearer_flipped(p, q, i, j), proceed)
 }
 
 /// Whether row j of Q is nearer to row i of P with its sign changed.
@@ -118,40 +165,45 @@ fn two_layer(
     q: &ParameterVector,
     x: ArrayView2<f64>,
     by: NeuronDistance,
-) -> Assignment {
+    proceed: &Proceed<'_>,
+) -> Option<Assignment> {
     let family = &network.families(width)[0];
     let [p, q] = [p, q].map(|point| family.matrix(&point.to_vec()).to_owned());
     let odd = network.activation.is_odd();
     match by {
-        NeuronDistance::Weights => by_rows(&p, &q, odd),
+        NeuronDistance::Weights => by_rows(&p, &q, odd, proceed),
         NeuronDistance::Features => {
             let (s, t) = (network.hidden(p.view(), x), network.hidden(q.view(), x));
             let (a, b) = (network.output_weights(p.view()), network.output_weights(q.view()));
             let of_p = LayerFeatures { activations: &s, outputs: a };
             let of_q = LayerFeatures { activations: &t, outputs: b };
-            Assignment::of(&feature_cost(of_p, of_q), |i, j| odd && nearer_flipped(&p, &q, i, j))
+            let costs = feature_cost(of_p, of_q, proceed)?;
+            Assignment::of(costs, |i, j| odd && nearer_flipped(&p, &q, i, j), proceed)
         }
     }
 }
 
-/// The assignments for both hidden layers of a three-layer network.
+/// The assignments for both hidden layers of a three-layer network, for the networks P and Q.
 fn three_layer(
     network: &Network,
     three: &ThreeLayer,
     width: usize,
-    p: &ParameterVector,
-    q: &ParameterVector,
+    [p, q]: [&ParameterVector; 2],
     x: ArrayView2<f64>,
     by: NeuronDistance,
-) -> Matching {
+    proceed: &Proceed<'_>,
+) -> Option<Matching> {
+    // Each layer is half of the work.
+    let in_first = |completed: f64| proceed(0.5 * completed);
+    let in_second = |completed: f64| proceed(0.5 + 0.5 * completed);
     let families = network.families(width);
     let matrix = |point: &ParameterVector, f: usize| families[f].matrix(&point.to_vec()).to_owned();
     let [odd_first, odd_second] = three.activations.map(Activation::is_odd);
     let first = match by {
-        NeuronDistance::Weights => by_rows(&matrix(p, 0), &matrix(q, 0), odd_first),
+        NeuronDistance::Weights => by_rows(&matrix(p, 0), &matrix(q, 0), odd_first, &in_first)?,
         NeuronDistance::Features => {
             let [s, t] = [p, q].map(|point| three.first_hidden(width, &point.to_vec(), x));
-            by_rows(&s, &t, odd_first)
+            by_rows(&s, &t, odd_first, &in_first)?
         }
     };
     // Q with its first layer permuted.
@@ -167,7 +219,7 @@ fn three_layer(
     };
     let (of_p_neurons, of_q_neurons) = (neurons(p), neurons(&permuted));
     let second = match by {
-        NeuronDistance::Weights => by_rows(&of_p_neurons, &of_q_neurons, odd_second),
+        NeuronDistance::Weights => by_rows(&of_p_neurons, &of_q_neurons, odd_second, &in_second)?,
         NeuronDistance::Features => {
             let [s, t] = [p, &permuted].map(|point| three.hidden(width, &point.to_vec(), x));
             let outputs = three.outputs;
@@ -175,12 +227,11 @@ fn three_layer(
             let b = of_q_neurons.slice(s![.., of_q_neurons.ncols() - outputs..]);
             let of_p = LayerFeatures { activations: &s, outputs: a };
             let of_q = LayerFeatures { activations: &t, outputs: b };
-            Assignment::of(&feature_cost(of_p, of_q), |i, j| {
-                odd_second && nearer_flipped(&of_p_neurons, &of_q_neurons, i, j)
-            })
+            let flips = |i, j| odd_second && nearer_flipped(&of_p_neurons, &of_q_neurons, i, j);
+            Assignment::of(feature_cost(of_p, of_q, &in_second)?, flips, &in_second)?
         }
     };
-    Matching { layers: vec![first, second] }
+    Some(Matching { layers: vec![first, second] })
 }
 
 /// The factors of the features of a layer.
@@ -192,14 +243,31 @@ struct LayerFeatures<'a> {
     outputs: ArrayView2<'a, f64>,
 }
 
-/// `E |phi_i - phi'_j|^2 = E|phi_i|^2 - 2 E<phi_i, phi'_j> + E|phi'_j|^2` for all pairs (N, N).
-fn feature_cost(p: LayerFeatures<'_>, q: LayerFeatures<'_>) -> Array2<f64> {
+/// `E |phi_i - phi'_j|^2 = E|phi_i|^2 - 2 E<phi_i, phi'_j> + E|phi'_j|^2` for all pairs (N, N), a few rows at a time.
+fn feature_cost(p: LayerFeatures<'_>, q: LayerFeatures<'_>, proceed: &Proceed<'_>) -> Option<Array2<f64>> {
     let LayerFeatures { activations: s, outputs: a } = p;
     let LayerFeatures { activations: t, outputs: b } = q;
-    let samples = s.ncols() as f64;
-    let square =
-        |s: &Array2<f64>, a: ArrayView2<f64>| (s * s).sum_axis(Axis(1)) * a.mapv(|v| v * v).sum_axis(Axis(1)) / samples;
-    let cross = s.dot(&t.t()) * a.dot(&b.t()) / samples;
+    let (n, samples) = (s.nrows(), s.ncols() as f64);
+    // Sums over the samples without a copy of the activations.
+    let square = |s: &Array2<f64>, a: ArrayView2<f64>| -> Vec<f64> {
+        let weights = a.rows().into_iter().map(|a| a.dot(&a));
+        s.rows().into_iter().zip(weights).map(|(s, weight)| s.dot(&s) * weight / samples).collect()
+    };
     let (of_p, of_q) = (square(s, a), square(t, b));
-    -2.0 * cross + &of_p.insert_axis(Axis(1)) + &of_q
+    let mut costs = Array2::zeros((n, t.nrows()));
+    for first in (0..n).step_by(COST_ROWS) {
+        if !proceed(SHARE_OF_COSTS * first as f64 / n as f64) {
+            return None;
+        }
+        let rows = s![first..(first + COST_ROWS).min(n), ..];
+        let cross = s.slice(rows).dot(&t.t()) * a.slice(rows).dot(&b.t()) / samples;
+        for ((mut costs, cross), of_p) in
+            costs.slice_mut(rows).rows_mut().into_iter().zip(cross.rows()).zip(&of_p[first..])
+        {
+            for ((cost, cross), of_q) in costs.iter_mut().zip(cross).zip(&of_q) {
+                *cost = -2.0 * cross + of_p + of_q;
+            }
+        }
+    }
+    Some(costs)
 }

@@ -9,7 +9,8 @@
 //! * the straight line after the best matching of neurons, in `matching.rs`;
 //! * a trained quadratic curve, in `bezier.rs`.
 //!
-//! `profile.rs` evaluates the loss along any of them.
+//! `profile.rs` evaluates the loss along any of them. Every computation that can take more than a second calls a
+//! [`Proceed`] while it runs.
 
 mod bezier;
 mod constructive;
@@ -24,3 +25,6 @@ pub use constructive::{ConstructivePath, NamedRisks, PathStructure, WaypointArra
 pub use matching::{Assignment, Matching, NeuronDistance};
 pub use path::Path;
 pub use profile::{LossEvaluator, Profile};
+
+/// Called with the completed fraction of a computation, from 0 to 1; returns whether to continue.
+pub type Proceed<'a> = dyn Fn(f64) -> bool + 'a;

@@ -1,8 +1,9 @@
 //! The loss and the accuracy along a path.
 
-use super::Path;
+use super::{Path, Proceed};
 use crate::compute::Threads;
-use crate::network::{Loss, Network, ParameterVector};
+use crate::network::{Accuracy, Loss, Network, ParameterVector};
+use crate::population::LabelKind;
 use serde::{Deserialize, Serialize};
 
 /// Steps of the golden-section search for a maximum between samples; each shrinks the bracket by 0.618.
@@ -24,15 +25,17 @@ pub struct LossEvaluator<'a> {
     pub y: &'a [f64],
     /// The loss.
     pub loss: Loss,
+    /// The kind of labels.
+    pub labels: LabelKind,
 }
 
 impl LossEvaluator<'_> {
-    /// Loss and accuracy of a network of canonical parameters.
-    pub fn loss_and_accuracy(&self, point: &ParameterVector) -> (f64, f64) {
+    /// Loss and accuracy of a network of canonical parameters; real labels have no accuracy.
+    pub fn loss_and_accuracy(&self, point: &ParameterVector) -> (f64, Option<Accuracy>) {
         let theta = self.network.from_canonical(self.width, &point.to_vec());
         let f = self.network.predict(self.width, &theta, self.x, Threads::Pool);
         let outputs = self.network.outputs();
-        (self.loss.mean(&f, self.y, outputs), Loss::accuracy(&f, self.y, outputs))
+        (self.loss.mean(&f, self.y, outputs), Accuracy::of(self.labels, &f, self.y, outputs))
     }
 
     /// Loss of a network of canonical parameters.
@@ -46,8 +49,10 @@ impl LossEvaluator<'_> {
 pub struct Profile {
     /// Loss at the samples.
     pub loss: Vec<f64>,
-    /// Accuracy at the samples.
+    /// Share of right samples; NaN for real labels.
     pub accuracy: Vec<f64>,
+    /// Share of right signs; NaN unless labels are several signs.
+    pub sign_accuracy: Vec<f64>,
     /// The largest loss, located between samples where the path is curved or the risk not convex.
     pub maximum: f64,
     /// The parameter of the path at the largest loss.
@@ -57,20 +62,29 @@ pub struct Profile {
 impl Profile {
     /// Evaluates a path at `samples` equally spaced parameters. The waypoints of a constructive path must be among them
     /// (`samples - 1` a multiple of the number of segments), so that the maxima on its convex segments, which are at
-    /// their ends, are exact.
-    pub fn of(path: &Path, samples: usize, evaluator: &LossEvaluator<'_>) -> Self {
+    /// their ends, are exact. Calls `proceed` before every loss; returns `None` where it was interrupted.
+    pub fn of(path: &Path, samples: usize, evaluator: &LossEvaluator<'_>, proceed: &Proceed<'_>) -> Option<Self> {
         let last = (samples - 1) as f64;
-        let (loss, accuracy): (Vec<f64>, Vec<f64>) =
-            (0..samples).map(|i| evaluator.loss_and_accuracy(&path.at(i as f64 / last))).unzip();
+        let evaluations = (samples + 2 + SEARCH_STEPS) as f64;
+        let at_sample =
+            |i: usize| proceed(i as f64 / evaluations).then(|| evaluator.loss_and_accuracy(&path.at(i as f64 / last)));
+        let (loss, accuracy): (Vec<f64>, Vec<Option<Accuracy>>) =
+            (0..samples).map(at_sample).collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        let share =
+            |of: fn(Accuracy) -> Option<f64>| accuracy.iter().map(|a| a.and_then(of).unwrap_or(f64::NAN)).collect();
+        let (accuracy, sign_accuracy) = (share(|a| Some(a.samples)), share(|a| a.signs));
         let largest = (0..samples).fold(0, |best, i| if loss[i] > loss[best] { i } else { best });
         let (mut maximum, mut at) = (loss[largest], largest as f64 / last);
         if path.segments() == 1 {
             let mut low = largest.saturating_sub(1) as f64 / last;
             let mut high = (largest + 1).min(samples - 1) as f64 / last;
-            let value = |t: f64| evaluator.loss(&path.at(t));
+            let value = |step: usize, t: f64| {
+                let completed = (samples + step) as f64 / evaluations;
+                proceed(completed).then(|| evaluator.loss(&path.at(t)))
+            };
             let (mut a, mut b) = (high - GOLDEN_RATIO * (high - low), low + GOLDEN_RATIO * (high - low));
-            let (mut at_a, mut at_b) = (value(a), value(b));
-            for _ in 0..SEARCH_STEPS {
+            let (mut at_a, mut at_b) = (value(0, a)?, value(1, b)?);
+            for step in 0..SEARCH_STEPS {
                 for (t, v) in [(a, at_a), (b, at_b)] {
                     if v > maximum {
                         (maximum, at) = (v, t);
@@ -79,15 +93,15 @@ impl Profile {
                 if at_a > at_b {
                     (high, b, at_b) = (b, a, at_a);
                     a = high - GOLDEN_RATIO * (high - low);
-                    at_a = value(a);
+                    at_a = value(2 + step, a)?;
                 } else {
                     (low, a, at_a) = (a, b, at_b);
                     b = low + GOLDEN_RATIO * (high - low);
-                    at_b = value(b);
+                    at_b = value(2 + step, b)?;
                 }
             }
         }
-        Profile { loss, accuracy, maximum, at }
+        Some(Profile { loss, accuracy, sign_accuracy, maximum, at })
     }
 
     /// The barrier: the largest loss minus the larger loss of the two ends.

@@ -36,6 +36,8 @@ pub enum IterationStatus {
     Continue,
     /// The last window has converged.
     Converged,
+    /// The iterate was interrupted; the iteration is as before it.
+    Interrupted,
     /// The window has reached the largest number of iterates, or its last iterate is not finite.
     NotConverged {
         /// Index of the window.
@@ -130,7 +132,7 @@ impl<'m, 'a, R: Real> PicardIteration<'m, 'a, R> {
         let (y, outputs) = (&population.y, network.outputs);
         self.path.freeze(window * steps, before, objective.loss, y, outputs);
         let mut end = self.start.clone();
-        let after = self.map.apply(&self.path, &mut end, steps);
+        let Some(after) = self.map.apply(&self.path, &mut end, steps) else { return IterationStatus::Interrupted };
         let norm = |f: &[f64]| (f.iter().map(|v| v * v).sum::<f64>() * outputs as f64 / len as f64).sqrt();
         let distance = |(a, b): (&[f64], &[f64])| norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>());
         // f64::max ignores NaN, which must be reported.

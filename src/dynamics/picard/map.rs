@@ -7,6 +7,7 @@ use crate::network::kernel::{LANES, Samples, TwoLayerModel, TwoLayerWorkspace};
 use crate::network::{Batch, TwoLayer};
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Parts of the ensemble that are integrated in parallel and whose predictions are added in order. A constant, so that
 /// results do not depend on the number of threads.
@@ -29,12 +30,25 @@ pub struct TrajectoryMap<'a, R> {
     pub scheme: Scheme,
     /// The noise of a range of particles.
     pub noise: &'a NoiseOf<'a, R>,
+    /// Interrupts [`TrajectoryMap::apply`] where it is set.
+    interrupt: Option<&'a AtomicBool>,
 }
 
 impl<'a, R: Real> TrajectoryMap<'a, R> {
     /// The map of an ensemble under a scheme of fixed step. `noise` gives the Brownian increments.
     pub fn new(ensemble: Ensemble<'a, R, TwoLayer>, scheme: Scheme, noise: &'a NoiseOf<'a, R>) -> Self {
-        TrajectoryMap { ensemble, samples: pack_inputs(ensemble.network, ensemble.population), scheme, noise }
+        let samples = pack_inputs(ensemble.network, ensemble.population);
+        TrajectoryMap { ensemble, samples, scheme, noise, interrupt: None }
+    }
+
+    /// The map, whose application stops where `interrupt` is set.
+    #[must_use]
+    pub fn interrupted_by(self, interrupt: &'a AtomicBool) -> Self {
+        TrajectoryMap { interrupt: Some(interrupt), ..self }
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupt.is_some_and(|interrupt| interrupt.load(Ordering::Relaxed))
     }
 
     /// Numbers per node of the time grid: n K, for n samples and K outputs.
@@ -53,8 +67,9 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
     }
 
     /// Integrates every particle of `state` under `path` for `steps` steps. Returns the predictions (steps + 1, n, K)
-    /// at the nodes; `state` is then that of the last node.
-    pub fn apply(&self, path: &FrozenPath<R>, state: &mut State<R>, steps: usize) -> Vec<f64> {
+    /// at the nodes; `state` is then that of the last node. Returns `None` where it was interrupted; `state` is then
+    /// undetermined.
+    pub fn apply(&self, path: &FrozenPath<R>, state: &mut State<R>, steps: usize) -> Option<Vec<f64>> {
         let Ensemble { network, width, .. } = self.ensemble;
         let layout = network.layout(width);
         let blocks = width.div_ceil(LANES);
@@ -73,6 +88,9 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
             .map(|(share, (theta, momentum))| {
                 let mut sum = vec![0.0; (steps + 1) * self.prediction_len()];
                 for (c, (theta, momentum)) in theta.chunks_mut(chunk).zip(momentum.chunks_mut(chunk)).enumerate() {
+                    if self.interrupted() {
+                        break;
+                    }
                     let first = (share * per_share + c) * neurons;
                     let particles = first..(first + neurons).min(width);
                     let start = State { theta: theta.to_vec(), momentum: momentum.to_vec(), step, time };
@@ -83,6 +101,9 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
                 sum
             })
             .collect();
+        if self.interrupted() {
+            return None;
+        }
         let mut total = vec![0.0; (steps + 1) * self.prediction_len()];
         for sum in sums {
             total.iter_mut().zip(&sum).for_each(|(total, sum)| *total += sum);
@@ -90,7 +111,7 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
         total.iter_mut().for_each(|f| *f /= width as f64);
         state.step = step + steps as u64;
         state.time = self.time_of(state.step);
-        total
+        Some(total)
     }
 
     /// Integrates some of the particles and adds their predictions at the nodes to `sum`; returns their last state.
@@ -114,7 +135,9 @@ impl<'a, R: Real> TrajectoryMap<'a, R> {
                 force: Box::new(&mut force),
                 noise: (self.noise)(first, width),
             };
-            let Ok(_) = TimeLoop::over(&times).run(&mut simulation, &mut |_: usize, _: &State<R>| f64::NAN);
+            let interrupted = |_: f64| self.interrupted();
+            let time_loop = TimeLoop::over(&times).interrupted_when(&interrupted);
+            let Ok(_) = time_loop.run(&mut simulation, &mut |_: usize, _: &State<R>| f64::NAN);
             simulation.state
         };
         force.finish(end.step, &end.theta);

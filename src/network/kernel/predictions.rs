@@ -47,12 +47,17 @@ pub(super) fn in_chunks<R: Real>(
     chunk: usize,
     mut pass: impl FnMut(&Samples<R>, &mut Vec<f64>),
 ) -> Vec<f64> {
-    let mut predictions = Vec::new();
+    let (count, mut predictions) = (x.len() / d, Vec::new());
     let mut samples = Samples::default();
     for x in x.chunks(chunk * d) {
         samples.reset(x.len() / d, d, None);
         samples.fill(|s| &x[s * d..(s + 1) * d]);
         pass(&samples, &mut predictions);
+        // Those of all samples are reserved after the first chunk, so that they are not copied as they grow.
+        let all = count * (predictions.len() / samples.count().max(1));
+        if predictions.capacity() < all {
+            predictions.reserve_exact(all - predictions.len());
+        }
     }
     predictions
 }

@@ -27,12 +27,23 @@ impl StudyTable<Experiment> for Dropout {
 
 impl Study<Experiment> for Dropout {
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
-        let widest = sizes.experiment.widths.largest();
-        // Greedy choice: features, their inner products, and the products of output weights.
-        let greedy = widest.min(self.greedy_up_to) as f64;
-        let features = greedy * sizes.samples * sizes.outputs.min(2.0);
-        let per_thread = 8.0 * (features + 3.0 * greedy * greedy + self.draws as f64 * widest as f64);
-        StudyMemory { per_thread, ..StudyMemory::default() }
+        let e = sizes.experiment;
+        let widest = e.widths.largest();
+        let layers: f64 = sizes.network.hidden_layers(widest).iter().map(|&n| n as f64).sum();
+        let counts = if self.kept.is_empty() { (widest as f64).log2().ceil() } else { self.kept.len() as f64 };
+        // The kept neurons of every draw; losses of the draws, of the chunks that are evaluated at one time, and of the
+        // sums; activations and features of a chunk; and the network in a few forms.
+        let draws = self.draws as f64 * (5.0 + 0.5 * layers + 3.0 * counts);
+        let chunk = 64.0 * (3.0 * layers + sizes.inputs);
+        // Greedy choice: activations and their inputs, and inner products.
+        let greedy =
+            sizes.network.hidden_layers(widest.min(self.greedy_up_to)).iter().map(|&n| n as f64).fold(0.0, f64::max);
+        let choice = 2.0 * greedy * sizes.samples + 2.0 * greedy * greedy;
+        let per_thread = 8.0 * (draws + 2.0 * chunk + choice + 6.0 * sizes.network.state_len_f64(widest));
+        // The inputs and labels of the whole sample, and the changes of all networks with the copies of their record.
+        let networks = (e.widths.values.len() * e.widths.seeds) as f64;
+        let shared = 8.0 * (sizes.samples * (sizes.inputs + sizes.outputs) + 4.0 * 7.0 * networks * counts);
+        StudyMemory { per_thread, shared }
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {

@@ -6,7 +6,7 @@
 
 use super::record::ChangeArrays;
 use super::{Dropout, DropoutArrays, DropoutRecord};
-use crate::analysis::dropout::{DropoutLosses, DropoutNetwork, predicted, random_order};
+use crate::analysis::dropout::{DropoutLosses, DropoutNetwork, Proceed, predicted, random_order};
 use crate::analysis::estimate::normal_deviate;
 use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use crate::analysis::quantile::quantile;
@@ -45,7 +45,7 @@ pub(super) fn run(
         }
     }
     let losses = complete!(run_tasks(context, "dropout", &tasks, |&(w, seed, run), _| {
-        network_losses(problem, spec, &sizes, (w, seed), run, context).map(Outcome::Complete)
+        network_losses(problem, spec, &sizes, (w, seed), run, context)
     })?);
     let drops = problem.network.dropout_patterns();
     let empty = || Array2::from_elem((widths.len(), seeds), f64::NAN);
@@ -114,7 +114,7 @@ struct LossChanges {
     predicted: Vec<f64>,
 }
 
-/// The losses of one network, by the ways to choose the neurons kept.
+/// The losses of one network, by the ways to choose the neurons kept; starts over where it was interrupted.
 fn network_losses(
     problem: &Problem<'_, f64>,
     spec: &Dropout,
@@ -122,78 +122,95 @@ fn network_losses(
     place: (usize, usize),
     run: &Trajectory,
     context: &RunContext<'_>,
-) -> Result<NetworkLosses, RunError> {
+) -> Result<Outcome<NetworkLosses>, RunError> {
     let parameters = final_point(context.folder, problem, run)?.to_vec();
     let subject = problem.subject(run.width(), &parameters);
     let sizes: Vec<usize> = sizes.iter().copied().filter(|&m| m < run.width()).collect();
-    let whole = subject.losses(&[], &[], Threads::Pool);
+    let proceed = || !context.interrupted();
+    let Some(whole) = subject.losses(&[], &[], Threads::Pool, &proceed) else { return Ok(Outcome::Interrupted) };
     let address = (place.0 as u64) << 32 | place.1 as u64;
     let drops = problem.network.dropout_patterns();
-    let changes = |drop: &DropoutPattern| changes(problem, spec, &subject, drop, &sizes, address, &whole);
-    Ok(NetworkLosses { place, loss: whole.full, spread: whole.spread, drops: drops.iter().map(changes).collect() })
+    let network = KeptNetwork { problem, spec, subject: &subject, sizes: &sizes, address, whole: &whole };
+    let drops: Option<Vec<LossChanges>> = drops.iter().map(|drop| network.changes(drop, &proceed)).collect();
+    Ok(match drops {
+        Some(drops) => Outcome::Complete(NetworkLosses { place, loss: whole.full, spread: whole.spread, drops }),
+        None => Outcome::Interrupted,
+    })
 }
 
-/// Changes of the loss for one set of layers. Sizes are per unit of width: a layer of r N neurons keeps r M.
-fn changes(
-    problem: &Problem<'_, f64>,
-    spec: &Dropout,
-    subject: &DropoutNetwork<'_>,
-    drop: &DropoutPattern,
-    sizes: &[usize],
+/// A trained network whose neurons are dropped.
+#[derive(Clone, Copy)]
+struct KeptNetwork<'a> {
+    problem: &'a Problem<'a, f64>,
+    spec: &'a Dropout,
+    subject: &'a DropoutNetwork<'a>,
+    /// Numbers of neurons kept, per unit of width.
+    sizes: &'a [usize],
+    /// Address of its random draws.
     address: u64,
-    whole: &DropoutLosses,
-) -> LossChanges {
-    let (seed, width) = (problem.experiment.seed, subject.width);
-    let layers = problem.network.hidden_layers(width);
-    let most = sizes.last().copied().unwrap_or(0);
-    let last = layers.len() - 1;
-    let greedy = drop.drops_last_layer_only() && width <= spec.greedy_up_to && most > 0;
-    // Draws of the layers before the last have addresses of their own.
-    let order = |layer: usize, draw: u64| {
-        let layer_address = address ^ ((last - layer) as u64) << 60;
-        random_order(seed, layer_address, draw, layers[layer], most * (layers[layer] / width))
-    };
-    let draws = 0..spec.draws as u64;
-    let kept = if drop.drops_last_layer_only() {
-        let per = layers[last] / width;
-        let mut orders: Vec<Vec<usize>> = draws.map(|draw| order(last, draw)).collect();
-        orders.push((0..most * per).collect());
-        if greedy {
-            orders.push(subject.greedy_order(most * per));
-        }
-        let sizes: Vec<usize> = sizes.iter().map(|m| m * per).collect();
-        subject.losses(&orders, &sizes, Threads::Pool).kept
-    } else {
-        let mut orders: Vec<Vec<Vec<usize>>> =
-            draws.map(|draw| (0..layers.len()).map(|layer| order(layer, draw)).collect()).collect();
-        orders.push(layers.iter().map(|n| (0..most * (n / width)).collect()).collect());
-        subject.losses_without(drop, &orders, sizes)
-    };
-    let change = kept - whole.full;
-    let random = change.slice(s![..spec.draws, ..]);
-    let over_draws = |f: &dyn Fn(Vec<f64>) -> f64| random.columns().into_iter().map(|c| f(c.to_vec())).collect();
-    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
-    let row = |at: usize| change.row(at).to_vec();
-    let closed_form = |&m: &usize| {
-        let per = layers[last] / width;
-        if drop.drops_last_layer_only() { predicted(layers[last], m * per, whole.spread) } else { f64::NAN }
-    };
-    LossChanges {
-        mean: over_draws(&|v| mean(&v)),
-        error: over_draws(&|v| {
-            let (m, count) = (mean(&v), v.len() as f64);
-            (v.iter().map(|x| (x - m).powi(2)).sum::<f64>() / (count * (count - 1.0))).sqrt()
-        }),
-        skewness: over_draws(&|v| {
-            let (m, count) = (mean(&v), v.len() as f64);
-            let moment = |k: i32| v.iter().map(|x| (x - m).powi(k)).sum::<f64>() / count;
-            moment(3) / moment(2).powf(1.5) / count.sqrt()
-        }),
-        low: over_draws(&|v| quantile(v, 0.05)),
-        high: over_draws(&|v| quantile(v, 0.95)),
-        first: row(spec.draws),
-        greedy: if greedy { row(spec.draws + 1) } else { Vec::new() },
-        predicted: sizes.iter().map(closed_form).collect(),
+    /// Its losses with all neurons.
+    whole: &'a DropoutLosses,
+}
+
+impl KeptNetwork<'_> {
+    /// Changes of the loss for one set of layers. Sizes are per unit of width: a layer of r N neurons keeps r M.
+    /// `None` where the computation was interrupted.
+    fn changes(&self, drop: &DropoutPattern, proceed: &Proceed<'_>) -> Option<LossChanges> {
+        let KeptNetwork { problem, spec, subject, sizes, address, whole } = *self;
+        let (seed, width) = (problem.experiment.seed, subject.width);
+        let layers = problem.network.hidden_layers(width);
+        let most = sizes.last().copied().unwrap_or(0);
+        let last = layers.len() - 1;
+        let greedy = drop.drops_last_layer_only() && width <= spec.greedy_up_to && most > 0;
+        // Draws of the layers before the last have addresses of their own.
+        let order = |layer: usize, draw: u64| {
+            let layer_address = address ^ ((last - layer) as u64) << 60;
+            random_order(seed, layer_address, draw, layers[layer], most * (layers[layer] / width))
+        };
+        let draws = 0..spec.draws as u64;
+        let kept = if drop.drops_last_layer_only() {
+            let per = layers[last] / width;
+            let drawn: Option<Vec<Vec<usize>>> = draws.map(|draw| proceed().then(|| order(last, draw))).collect();
+            let mut orders = drawn?;
+            orders.push((0..most * per).collect());
+            if greedy {
+                orders.push(subject.greedy_order(most * per, proceed)?);
+            }
+            let sizes: Vec<usize> = sizes.iter().map(|m| m * per).collect();
+            subject.losses(&orders, &sizes, Threads::Pool, proceed)?.kept
+        } else {
+            let of_draw = |draw| proceed().then(|| (0..layers.len()).map(|layer| order(layer, draw)).collect());
+            let drawn: Option<Vec<Vec<Vec<usize>>>> = draws.map(of_draw).collect();
+            let mut orders = drawn?;
+            orders.push(layers.iter().map(|n| (0..most * (n / width)).collect()).collect());
+            subject.losses_without(drop, &orders, sizes, proceed)?
+        };
+        let change = kept - whole.full;
+        let random = change.slice(s![..spec.draws, ..]);
+        let over_draws = |f: &dyn Fn(Vec<f64>) -> f64| random.columns().into_iter().map(|c| f(c.to_vec())).collect();
+        let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+        let row = |at: usize| change.row(at).to_vec();
+        let closed_form = |&m: &usize| {
+            let per = layers[last] / width;
+            if drop.drops_last_layer_only() { predicted(layers[last], m * per, whole.spread) } else { f64::NAN }
+        };
+        Some(LossChanges {
+            mean: over_draws(&|v| mean(&v)),
+            error: over_draws(&|v| {
+                let (m, count) = (mean(&v), v.len() as f64);
+                (v.iter().map(|x| (x - m).powi(2)).sum::<f64>() / (count * (count - 1.0))).sqrt()
+            }),
+            skewness: over_draws(&|v| {
+                let (m, count) = (mean(&v), v.len() as f64);
+                let moment = |k: i32| v.iter().map(|x| (x - m).powi(k)).sum::<f64>() / count;
+                moment(3) / moment(2).powf(1.5) / count.sqrt()
+            }),
+            low: over_draws(&|v| quantile(v, 0.05)),
+            high: over_draws(&|v| quantile(v, 0.95)),
+            first: row(spec.draws),
+            greedy: if greedy { row(spec.draws + 1) } else { Vec::new() },
+            predicted: sizes.iter().map(closed_form).collect(),
+        })
     }
 }
 

@@ -160,6 +160,7 @@ fn title(measure: Measure, statistic: Option<Statistic>) -> String {
         | Measure::Risk
         | Measure::Loss
         | Measure::Accuracy
+        | Measure::SignAccuracy
         | Measure::Kinetic
         | Measure::Dropout
         | Measure::Spread
@@ -191,6 +192,7 @@ fn distance(measure: Measure) -> String {
         Measure::Risk
         | Measure::Loss
         | Measure::Accuracy
+        | Measure::SignAccuracy
         | Measure::Kinetic
         | Measure::Dropout
         | Measure::Spread

@@ -12,7 +12,7 @@ use crate::number::plain;
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::grid_limit::{Discretisation, check_nodes, pose_neurons};
-use crate::run::memory::grid_solution_bytes;
+use crate::run::memory::{TEXT, grid_solution_bytes};
 use crate::run::problem::Problem;
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
@@ -102,10 +102,20 @@ impl Study<Experiment> for Kinetic {
         let width = self.particles / self.clouds.max(1);
         let cloud = (6.0 + e.reference.method.work_arrays() as f64) * sizes.network.state_len_f64(width);
         let pass = sizes.network.work_bytes(width.min(1 << 28), (sizes.samples as usize).min(1 << 28), 8);
-        // The density of the Gibbs law.
+        // Positions and momenta at a record, sorted; the predictions and histograms of a cloud at all records.
+        let observed = 5.0 * width as f64 + records * (sizes.samples * sizes.outputs + 300.0) * 3.0;
+        // Densities at four recording times, on a coarser grid, in the results and as text.
+        let snapshots = 4.0 * nodes.min(192.0).powi(2);
+        let densities = 8.0 * 3.0 * snapshots;
+        // The density of the Gibbs law, and the free energy at every half step.
         let gibbs = if self.frictions.is_empty() { 0.0 } else { 8.0 * nodes * nodes };
-        let grid = grid_solution_bytes(nodes, sizes.samples * sizes.outputs, records) + gibbs;
-        StudyMemory { per_thread: grid.max(pass + 8.0 * cloud), ..StudyMemory::default() }
+        let noisy = e.dynamics.temperature > 0.0;
+        let steps = if noisy { 2.0 * e.horizon.time / self.step } else { 0.0 };
+        let energies = 5.0 * steps * (8.0 + TEXT);
+        let grid =
+            grid_solution_bytes(nodes, sizes.samples * sizes.outputs, records) + gibbs.max(TEXT * snapshots) + energies;
+        let histories = 8.0 * steps * (15.0 + 8.0 * self.frictions.len() as f64);
+        StudyMemory { per_thread: grid.max(pass + 8.0 * (cloud + observed)), shared: densities + histories }
     }
 
     fn check(&self, problem: &Problem<'_, f64>) -> Result<(), RunError> {

@@ -59,8 +59,10 @@ array_record! {
     pub struct KindArrays {
         /// Loss (pairs, points); NaN where a pair has no such path.
         pub loss: Array2<f64>,
-        /// Accuracy (pairs, points), where labels are classes.
+        /// Share of the samples whose class or signs are right (pairs, points), where labels are classes or signs.
         pub accuracy: Option<Array2<f64>>,
+        /// Share of the signs that are right (pairs, points), where labels are several signs.
+        pub sign_accuracy: Option<Array2<f64>>,
         /// The largest loss (pairs).
         pub maximum: Array1<f64>,
         /// Its path parameter (pairs).

@@ -1,10 +1,14 @@
 //! The table `[paths]`.
 
+use super::PathKind;
+use crate::analysis::paths::path_structure;
+use crate::choice::Choice;
 use crate::config::study::StudyTable;
 use crate::config::{Allowed, BatchSize, Experiment, KeyErrors, MAX_SEEDS, MAX_STEPS, Section, batch};
 use crate::number::plain;
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::memory::TEXT;
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
@@ -96,13 +100,27 @@ impl StudyTable<Experiment> for Paths {
 
 impl Study<Experiment> for Paths {
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
-        let widest = sizes.experiment.widths.largest();
-        // Six waypoints and interpolated points; features of both networks and the cost matrices of matching.
-        let matched = widest.min(self.match_up_to) as f64;
-        let matching = 2.0 * matched * sizes.samples + 5.0 * matched * matched;
+        let e = sizes.experiment;
+        let widest = e.widths.largest();
+        // The waypoints of both constructive paths and interpolated points; predictions with their copies.
+        let states = 20.0 * sizes.network.state_len_f64(widest) + 3.0 * sizes.samples * sizes.outputs;
+        // Activations of both networks, the costs, and the inner products of a few rows.
+        let neurons = |width: usize| sizes.network.hidden_layers(width).iter().map(|&n| n as f64).fold(0.0, f64::max);
+        let matched = neurons(widest.min(self.match_up_to));
+        let matching = 3.0 * matched * sizes.samples + matched * matched + 200.0 * matched;
+        let curve = self.bezier.as_ref().map_or(0.0, |bezier| {
+            let samples = if let BatchSize::Size(size) = bezier.batch { size as f64 } else { sizes.samples };
+            let pass = sizes.network.work_bytes(widest.min(1 << 28), (samples as usize).min(1 << 28), 8) / 8.0;
+            pass + 8.0 * sizes.network.state_len_f64(widest) + samples * (sizes.inputs + sizes.outputs)
+        });
+        // Loss and accuracies at every point of every kind of path of every pair, with the copies of their record and
+        // the text of the checkpoint.
+        let points = path_structure(sizes.network).segments as f64 * (self.points as f64 - 1.0) + 1.0;
+        let pairs = self.pairs as f64 * (e.widths.values.len() + self.variants.len()) as f64;
+        let profiles = PathKind::ALL.len() as f64 * points * 3.0;
         StudyMemory {
-            per_thread: 8.0 * (16.0 * sizes.network.state_len_f64(widest) + matching),
-            ..StudyMemory::default()
+            per_thread: 8.0 * (states + matching.max(curve)) + profiles * TEXT,
+            shared: 8.0 * 5.0 * pairs * profiles,
         }
     }
 

@@ -16,6 +16,7 @@ use crate::choice::Choice;
 use crate::config::BatchSize;
 use crate::dynamics::{Ensemble, Motion};
 use crate::network::{Objective, ParameterVector};
+use crate::population::LabelKind;
 use crate::record::FitRecord;
 use crate::record::npz::{Arrays, shaped, whole};
 use crate::record::state::push_parts;
@@ -25,9 +26,10 @@ use crate::run::plan::{Trajectory, variant_group_name};
 use crate::run::problem::Problem;
 use crate::run::states::final_point;
 use crate::run::study::TrainingSubject;
-use crate::run::tasks::{Task, run_tasks};
+use crate::run::tasks::{Task, TaskHandle, run_tasks};
 use ndarray::{Array1, Array2, s};
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 /// Rounding allowed in exact statements.
@@ -64,9 +66,11 @@ pub(super) fn run(
     let tasks: Vec<Task<&NetworkPair<'_>>> =
         pairs.iter().map(|pair| Task { name: pair.name.clone(), size: pair.width(), item: pair }).collect();
     let connected = complete!(run_tasks(context, "paths", &tasks, |pair, handle| {
-        let connected = connect(problem, spec, pair, context)?;
-        handle.wrote(pair.waypoints());
-        Ok(Outcome::Complete(connected))
+        let connected = connect(problem, spec, pair, context, handle)?;
+        if matches!(connected, Outcome::Complete(_)) {
+            handle.wrote(pair.waypoints());
+        }
+        Ok(connected)
     })?);
     let arrays = arrays(problem, spec, &pairs, &connected);
     let mut record = PathsRecord {
@@ -128,18 +132,33 @@ fn pairs<'a>(spec: &Paths, subject: TrainingSubject<'a>) -> Vec<NetworkPair<'a>>
     pairs
 }
 
+/// The value of an optional result; returns [`Outcome::Interrupted`] from the enclosing function where there is none.
+macro_rules! uninterrupted {
+    ($result:expr) => {
+        match $result {
+            Some(value) => value,
+            None => return Ok(Outcome::Interrupted),
+        }
+    };
+}
+
 /// Evaluates every kind of path between a pair, and writes the parameters of the paths to `state/paths/`.
 fn connect(
     problem: &Problem<'_, f64>,
     spec: &Paths,
     pair: &NetworkPair<'_>,
     context: &RunContext<'_>,
-) -> Result<PairPaths, RunError> {
+    handle: &TaskHandle<'_>,
+) -> Result<Outcome<PairPaths>, RunError> {
     let (e, network, width) = (problem.experiment, &problem.network, pair.width());
     let [p, q] = pair.runs.map(|run| final_point(context.folder, problem, run));
     let (p, q) = (p?, q?);
     let (x, y) = (&problem.population.x, &problem.population.y);
-    let measure = LossEvaluator { network, width, x, y, loss: e.network.loss };
+    let measure = LossEvaluator { network, width, x, y, loss: e.network.loss, labels: problem.labels };
+    // Parts of about equal work: every kind of path.
+    let (parts, completed) = (PathKind::ALL.len() as f64, Cell::new(0.0));
+    let proceed = |fraction: f64| handle.advance_to((completed.get() + fraction) / parts);
+    let part_done = || completed.set(completed.get() + 1.0);
     let samples = points(problem, spec);
     let mut connected = PairPaths { named: BTreeMap::new(), profiles: BTreeMap::new() };
     let mut arrays = Arrays::default();
@@ -147,25 +166,30 @@ fn connect(
     let first = ConstructivePath::first_half(network, width, &p, &q);
     let mut constructive = vec![(PathKind::FirstHalf, first.clone())];
     if spec.halves > 0 {
-        let best = first.best_half(&measure, e.seed, pair.address, spec.halves);
+        let best = uninterrupted!(first.best_half(&measure, e.seed, pair.address, spec.halves, &proceed));
         constructive.push((PathKind::BestHalf, best));
     }
     for (kind, halves) in constructive {
         let path = halves.path();
         connected.named.insert(kind, halves.named_risks(&measure));
-        connected.profiles.insert(kind, Profile::of(&path, samples, &measure));
+        connected.profiles.insert(kind, uninterrupted!(Profile::of(&path, samples, &measure, &proceed)));
+        part_done();
         for WaypointArray { name, shape, values } in halves.waypoint_arrays() {
             arrays.push(format!("{}_{name}", kind.name()), &shape, values);
         }
     }
-    connected.profiles.insert(PathKind::Straight, Profile::of(&Path::line(&p, &q), samples, &measure));
+    let straight = uninterrupted!(Profile::of(&Path::line(&p, &q), samples, &measure, &proceed));
+    connected.profiles.insert(PathKind::Straight, straight);
+    part_done();
     if width <= spec.match_up_to {
         for (kind, by) in
             [(PathKind::MatchedFeatures, NeuronDistance::Features), (PathKind::MatchedWeights, NeuronDistance::Weights)]
         {
-            let matching = Matching::best(network, width, &p, &q, problem.sample.x.view(), by);
+            let x = problem.sample.x.view();
+            let matching = uninterrupted!(Matching::best(network, width, &p, &q, x, by, &proceed));
             let line = Path::line(&p, &matching.apply(network, width, &q));
-            connected.profiles.insert(kind, Profile::of(&line, samples, &measure));
+            connected.profiles.insert(kind, uninterrupted!(Profile::of(&line, samples, &measure, &proceed)));
+            part_done();
             push_matching(&mut arrays, kind, matching);
         }
     }
@@ -186,14 +210,14 @@ fn connect(
             first_order: false,
             tolerance: 0.0,
         };
-        let curve = train_curve(force, motion, bezier.steps);
-        connected.profiles.insert(PathKind::Bezier, Profile::of(&curve, samples, &measure));
+        let curve = uninterrupted!(train_curve(force, motion, bezier.steps, &proceed));
+        connected.profiles.insert(PathKind::Bezier, uninterrupted!(Profile::of(&curve, samples, &measure, &proceed)));
         if let Path::Bezier { points: [_, middle, _] } = &curve {
             push_parts(&mut arrays, network, width, &middle.to_vec(), "middle");
         }
     }
     arrays.write(&context.folder.file(&pair.waypoints()))?;
-    Ok(connected)
+    Ok(Outcome::Complete(connected))
 }
 
 /// Adds the permutation and the signs of every hidden layer.
@@ -215,6 +239,7 @@ fn points(problem: &Problem<'_, f64>, spec: &Paths) -> usize {
 /// The arrays of all kinds of paths.
 fn arrays(problem: &Problem<'_, f64>, spec: &Paths, pairs: &[NetworkPair<'_>], connected: &[PairPaths]) -> PathsArrays {
     let samples = points(problem, spec);
+    let several_signs = problem.labels == LabelKind::Sign && problem.network.outputs() > 1;
     let mut kinds = Vec::new();
     for kind in PathKind::ALL.iter().copied() {
         let profiles: Vec<Option<&Profile>> = connected.iter().map(|j| j.profiles.get(&kind)).collect();
@@ -236,7 +261,8 @@ fn arrays(problem: &Problem<'_, f64>, spec: &Paths, pairs: &[NetworkPair<'_>], c
         };
         let arrays = KindArrays {
             loss: lines(|p| &p.loss),
-            accuracy: problem.classes.then(|| lines(|p| &p.accuracy)),
+            accuracy: (problem.labels != LabelKind::Real).then(|| lines(|p| &p.accuracy)),
+            sign_accuracy: several_signs.then(|| lines(|p| &p.sign_accuracy)),
             maximum: numbers(|p| p.maximum),
             maximum_at: numbers(|p| p.at),
             barrier: numbers(Profile::barrier),
@@ -353,7 +379,8 @@ mod tests {
                 // Flat at 1, with its maximum on the third segment.
                 let mut loss = vec![1.0; 10 * structure.segments + 1];
                 loss[25] += height;
-                let profile = Profile { loss, accuracy: Vec::new(), maximum: 1.0 + height, at: 0.5 };
+                let profile =
+                    Profile { loss, accuracy: Vec::new(), sign_accuracy: Vec::new(), maximum: 1.0 + height, at: 0.5 };
                 let mut paths = PairPaths {
                     named: BTreeMap::from([(
                         PathKind::FirstHalf,

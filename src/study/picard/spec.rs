@@ -39,14 +39,20 @@ impl Study<Experiment> for Picard {
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
         let e = sizes.experiment;
         let per_node = sizes.samples * sizes.outputs;
-        let state = sizes.network.state_len_f64(self.particles) * sizes.scalar;
-        let trajectories = 4.0 * (e.horizon.time / e.reference.step + 1.0) * per_node * 8.0;
+        // Studies compute in double precision.
+        let state = sizes.network.state_len_f64(self.particles) * 8.0;
+        // The trajectory of the particles, that with half the step, which doubles as it grows, and its shared times.
+        let trajectories = 6.0 * (e.horizon.time / e.reference.step + 1.0) * per_node * 8.0;
+        let pass = sizes.network.work_bytes(self.particles.min(1 << 28), (sizes.samples as usize).min(1 << 28), 8);
+        let particles =
+            8.0 * (6.0 + e.reference.method.work_arrays() as f64) * sizes.network.state_len_f64(self.particles);
         let first = self.windows.iter().take(rayon::current_num_threads());
         let iteration = |&windows| {
-            let (step, width, scalar) = (e.reference.step, self.particles, sizes.scalar);
+            let (step, width, scalar) = (e.reference.step, self.particles, 8.0);
             picard_iteration_bytes(e, IterationSizes { windows, step, width, state, per_node, scalar })
         };
-        StudyMemory { shared: first.map(|windows| iteration(windows) + trajectories).sum(), ..StudyMemory::default() }
+        let each = trajectories + pass + particles;
+        StudyMemory { shared: first.map(|windows| iteration(windows) + each).sum(), ..StudyMemory::default() }
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {

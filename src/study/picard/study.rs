@@ -102,7 +102,7 @@ fn iterate(
     let e = problem.experiment;
     let steps = (e.horizon.time / cloud.integration.scheme.motion.step).round() as usize;
     let noise = noise_of(problem, cloud);
-    let map = trajectory_map(problem, cloud, &noise);
+    let map = trajectory_map(problem, cloud, &noise).interrupted_by(handle.interrupt());
     let start = problem.start_state(cloud);
     let Picard { iterates, tolerance, .. } = *spec;
     let settings = IterationSettings { windows: task.windows, steps, iterates, tolerance, guess: task.guess };
@@ -114,6 +114,7 @@ fn iterate(
         match iteration.advance() {
             IterationStatus::Continue => {}
             IterationStatus::Converged => break true,
+            IterationStatus::Interrupted => return Ok(Outcome::Interrupted),
             IterationStatus::NotConverged { .. } => break false,
         }
     };

@@ -1,7 +1,7 @@
 //! The table `[radial]`.
 
 use crate::config::study::StudyTable;
-use crate::config::{Experiment, KeyErrors, Section, is_radial};
+use crate::config::{BatchSize, Experiment, KeyErrors, Section, is_radial};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::memory::{grid_rows, grid_solution_bytes};
@@ -33,9 +33,13 @@ impl Study<Experiment> for RadialReduction {
         let e = sizes.experiment;
         let records = e.horizon.records as f64 + 1.0;
         let rows = grid_rows(e, sizes.samples * sizes.outputs);
-        let per_thread =
-            e.reference.grid.as_ref().map_or(0.0, |grid| grid_solution_bytes(grid.nodes as f64, rows, records));
-        StudyMemory { per_thread, ..StudyMemory::default() }
+        let grid = e.reference.grid.as_ref().map_or(0.0, |grid| grid_solution_bytes(grid.nodes as f64, rows, records));
+        // The widest networks, integrated once more, and the particles of the reduction.
+        let network = 8.0 * 8.0 * sizes.network.state_len_f64(e.widths.largest());
+        let batch = if let BatchSize::Size(size) = e.dynamics.batch { size as f64 } else { sizes.samples };
+        let pass = sizes.network.work_bytes(e.widths.largest().min(1 << 28), (batch as usize).min(1 << 28), 8);
+        let particles = 8.0 * 20.0 * self.particles as f64;
+        StudyMemory { per_thread: grid.max(network + pass).max(particles), ..StudyMemory::default() }
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
