@@ -20,8 +20,7 @@ const KINK_ORDER: f64 = 1.0;
 
 /// The checks of every experiment.
 pub fn checks(problem: &Problem<'_, f64>, trained: &Trained) -> Vec<Check> {
-    let checks = [Some(diverged_check(trained)), energy_check(problem, trained)];
-    checks.into_iter().flatten().map(Check::about_program).collect()
+    [Some(diverged_check(trained).about_program()), energy_check(problem, trained)].into_iter().flatten().collect()
 }
 
 fn diverged_check(trained: &Trained) -> Check {

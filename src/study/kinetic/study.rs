@@ -168,6 +168,7 @@ fn scheme_checks(grid: &GridSolution, rounding: f64) -> [Check; 3] {
         Check::at_most("kinetic-positive", "the density is nowhere negative", (-grid.least).max(0.0), 0.0),
         edges,
     ]
+    .map(Check::about_program)
 }
 
 /// The value of a quantity that the exact solution leaves at 0, on grids of several nodes and steps.

@@ -63,7 +63,7 @@ pub(super) fn run(
         oracle: table(&|errors| errors.oracle),
     };
     arrays.write(context.folder)?;
-    Ok(Outcome::Complete(vec![oracle_check(&spec.snr_db, &by_problem)].into()))
+    Ok(Outcome::Complete(vec![oracle_check(&spec.snr_db, &by_problem).about_program()].into()))
 }
 
 /// The errors of all methods on problem `index` of a law.

@@ -163,7 +163,9 @@ fn checks(solver: &Solver, loss: SampleLoss, full_rank: &[&[Tally]]) -> Vec<Chec
         return Vec::new();
     }
     let second_order = solver.methods.iter().enumerate().filter(|(_, m)| matches!(m, RecoveryMethod::Obs(..)));
-    second_order.map(|(m, method)| full_rank_check(*method, full_rank.iter().map(|tallies| &tallies[m]))).collect()
+    let check =
+        |(m, method): (usize, &RecoveryMethod)| full_rank_check(*method, full_rank.iter().map(|tallies| &tallies[m]));
+    second_order.map(check).map(Check::about_program).collect()
 }
 
 /// The check of one method, from its tallies in the cells with n >= d.

@@ -230,7 +230,7 @@ fn checks(spec: &Picard, record: &PicardRecord, found: &[FixedPointFound], inter
         let reason = "an iteration did not converge: there is no fixed point to compare";
         let unique = Check::not_measured("picard-unique", unique_statement, None, reason);
         let particles = Check::not_measured("picard-particles", particles_statement, None, reason);
-        return vec![converged, form, unique, particles];
+        return vec![converged, form, unique.about_program(), particles.about_program()];
     }
     // The criterion of convergence is relative to the predictions where these exceed 1.
     let size = found.iter().map(|found| found.size).fold(1.0, f64::max);
@@ -242,7 +242,7 @@ fn checks(spec: &Picard, record: &PicardRecord, found: &[FixedPointFound], inter
     let mut particles = Check::at_most("picard-particles", particles_statement, worst, step + allowed);
     particles.detail += &format!("; the distance from half the step is {:.1e}", record.step_error);
     let unique = Check::at_most("picard-unique", unique_statement, record.unique, allowed);
-    vec![converged, form, unique, particles]
+    vec![converged, form, unique.about_program(), particles.about_program()]
 }
 
 /// Checks that the local constant `c_n = n d_n / d_{n-1}` of the form does not grow with n. Under a geometric decay it

@@ -305,7 +305,7 @@ fn checks(record: &RadialRecord, solutions: &Solutions<'_>, rounding: f64) -> Ve
         particles,
         &laws,
     );
-    let mut all = vec![mass, sign, edges, risk, law];
+    let mut all: Vec<Check> = [mass, sign, edges, risk, law].into_iter().map(Check::about_program).collect();
     all.extend(network_check(solutions, record));
     all
 }

@@ -99,6 +99,9 @@ fn threshold_checks(ratios: ThresholdRatios, trials: usize) -> Vec<Check> {
         at_most_one("projection", projection, ratios.projection, of()),
         at_most_one("expansion", expansion, ratios.expansion, of()),
     ]
+    .into_iter()
+    .map(Check::about_program)
+    .collect()
 }
 
 /// The check of a statement on its steps.

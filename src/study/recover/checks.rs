@@ -24,7 +24,8 @@ pub(super) fn checks(solver: &Solver, found: &[ProblemRuns]) -> Vec<Check> {
         let second_order = methods.iter().enumerate().filter(|(_, method)| matches!(method, RecoveryMethod::Obs(..)));
         checks.extend(second_order.map(|(m, method)| one_pass(m, *method, found)));
     }
-    checks
+    // Theorems about the algorithms on the problems as they are: no data contradict them.
+    checks.into_iter().map(Check::about_program).collect()
 }
 
 /// No solution of the first `methods` methods has too many entries.
