@@ -13,6 +13,7 @@
 
 use super::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
 use super::verdict::{Check, Exponent};
+use crate::number;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
@@ -40,17 +41,22 @@ pub enum BoundForm {
     /// The second term as a function of the step `eps`.
     Step {
         /// Parameters in a neuron.
+        #[serde(with = "number")]
         p: f64,
         /// Width.
+        #[serde(with = "number")]
         n: f64,
     },
     /// Both terms as functions of the width `N`, at a fixed step.
     WidthAndStep {
         /// Step.
+        #[serde(with = "number")]
         eps: f64,
         /// Parameters in a neuron.
+        #[serde(with = "number")]
         p: f64,
         /// Weight of the second term relative to the first: the constants of the two terms differ.
+        #[serde(with = "number")]
         ratio: f64,
     },
 }
