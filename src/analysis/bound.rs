@@ -14,8 +14,9 @@
 //! # The width's term
 //!
 //! For constants `C1, C2 >= 0` and fixed `z`, `(C1 sqrt(log N) + C2 z)/sqrt(N)` over `sqrt(log N/N)` does not grow:
-//! `sqrt(log N/N)` is the slowest decay that the form allows, in whatever proportion its two parts are. A quantile that falls more slowly needs constants that grow with `N`, whatever their proportion. [`slowest_decay`] is
-//! its exponent over given widths, with which the exponent of the quantiles ([`Statistic::BoundQuantiles`]) is compared.
+//! `sqrt(log N/N)` is the slowest decay that the form allows, in whatever proportion its two parts are. A quantile
+//! that falls more slowly needs constants that grow with `N`, whatever their proportion. [`slowest_decay`] is its
+//! exponent over given widths, with which the exponent of the quantiles ([`Statistic::BoundQuantiles`]) is compared.
 //!
 //! # Both terms
 //!
@@ -28,6 +29,7 @@
 
 use super::estimate::{Estimate, Side, Statement};
 use super::fit::{Bootstrap, DataPoint, FitFailure, Statistic, points};
+use crate::number;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
@@ -66,17 +68,22 @@ pub enum BoundForm {
     /// The second term as a function of the step `eps`.
     Step {
         /// Parameters in a neuron.
+        #[serde(with = "number")]
         p: f64,
         /// Width.
+        #[serde(with = "number")]
         n: f64,
     },
     /// Both terms as functions of the width `N`, at a fixed step.
     WidthAndStep {
         /// Step.
+        #[serde(with = "number")]
         eps: f64,
         /// Parameters in a neuron.
+        #[serde(with = "number")]
         p: f64,
         /// Constant of the second term over that of the first.
+        #[serde(with = "number")]
         ratio: f64,
     },
 }
