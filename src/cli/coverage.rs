@@ -56,7 +56,10 @@ fn table(rates: &Rates) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(usable_width(table.width()));
+    // The position of a check in the figure.
+    let mut position = 0;
     table.set_header([
+        "",
         "check",
         "pooled",
         "half-width",
@@ -73,7 +76,9 @@ fn table(rates: &Rates) -> Table {
         let name =
             if check.section == Section::Program { format!("{} (program)", check.name) } else { check.name.clone() };
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
-        table.add_row(std::iter::once(Cell::new(name)).chain(numbers.map(right)));
+        position += usize::from(check.section == Section::Theory);
+        let number = if check.section == Section::Theory { position.to_string() } else { String::new() };
+        table.add_row([right(number), Cell::new(name)].into_iter().chain(numbers.map(right)));
     }
     table
 }
