@@ -13,6 +13,7 @@ use widelimit::compute::{InstructionSet, Real, Threads, vector};
 use widelimit::dynamics::{BatchSource, Brownian, Force, Method, Motion, NetworkForce, State};
 use widelimit::network::kernel::activation;
 use widelimit::network::{Activation, Loss, Network, Objective, ThreeLayer, TwoLayer};
+use widelimit::sparse::recovery::Interrupt;
 use widelimit::sparse::recovery::dense::gram;
 
 /// The choice of an instruction set belongs to the whole process: tests that change it run one at a time.
