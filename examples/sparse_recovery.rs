@@ -7,7 +7,7 @@
 use std::error::Error;
 use widelimit::sparse::recovery::dense::{difference, eigenvalues, norm, principal};
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
-use widelimit::sparse::recovery::{RecoveryMethod, SampleLoss, Settings, largest_entries, solve};
+use widelimit::sparse::recovery::{Interrupt, RecoveryMethod, SampleLoss, Settings, largest_entries, solve};
 
 const MEASUREMENTS: usize = 120;
 const UNKNOWNS: usize = 200;
@@ -38,7 +38,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     assert!(error(&found.w) < 1e-9 * norm(truth), "the entries are recovered to rounding");
 
     let spectrum = eigenvalues(principal(problem.gram(), &support).as_ref());
-    let rate = 1.0 - spectrum[0] / problem.smoothness();
+    let rate = 1.0 - spectrum[0] / problem.smoothness(Interrupt::NEVER);
     let on_support = |w: &Vec<f64>| (0..UNKNOWNS).all(|j| (w[j] != 0.0) == support.contains(&j));
     // Below this error the steps are dominated by rounding.
     let resolved = |w: &Vec<f64>| error(w) > 1e-8;
