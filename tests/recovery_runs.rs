@@ -274,7 +274,10 @@ fn memory_is_estimated_before_it_is_taken() {
     let here = here();
     for (set, words) in [
         (&["problem.n=60000000", "problem.d=600000"][..], ["the first problem", "a smaller n or d"]),
-        (&["problem.n=3", "problem.d=30000000", "solver.methods=[\"topk-iobs\"]"], ["problems in solution", "TiB"]),
+        (
+            &["problem.n=3", "problem.d=30000000", "solver.methods=[\"topk-iobs\"]"],
+            ["problems in solution", "a smaller n or d"],
+        ),
         (&["recover.problems=1000000000000000"], ["results", "fewer problems"]),
         (&["solver.iterations=1000000000000000"], ["problems in solution", "iterations"]),
     ] {
@@ -309,7 +312,9 @@ fn problem_files() {
              methods = {methods}\nk = 2\n[recover]\n"
         )
     };
-    let x = ndarray::Array2::from_shape_fn((12, 6), |(i, j)| ((i * 7 + j * 3) as f64 * 0.9).sin());
+    let entry =
+        |(i, j): (usize, usize)| if i % 6 == j { 1.0 } else { 0.1 * ((i * i + 3 * j * j + 5 * i * j) as f64).sin() };
+    let x = ndarray::Array2::from_shape_fn((12, 6), entry);
     let truth = ndarray::array![0.0, 2.0, 0.0, 0.0, -1.0, 0.0];
     let write = |x: ndarray::Array2<f64>, y: ndarray::Array1<f64>, truth: Option<ndarray::Array1<f64>>| {
         let mut arrays = vec![("X", x.into_dyn()), ("y", y.into_dyn())];

@@ -10,15 +10,16 @@ use super::study::{Registry, studies_of};
 use crate::config::{ProblemSpec, RecoveryExperiment};
 use crate::population::Split;
 
-const KIB: f64 = 1024.0;
-const MIB: f64 = 1024.0 * KIB;
+const MIB: f64 = 1024.0 * 1024.0;
 /// Bytes of code and threads, and of the same with the fonts and the drawing code in use.
-const PROGRAM: f64 = 11.5 * MIB;
+const PROGRAM: f64 = 12.0 * MIB;
 const DRAWING_PROGRAM: f64 = 16.5 * MIB;
-/// Bytes that the allocator keeps for a thread, of those freed before figures are drawn.
+/// Bytes that the allocator keeps, of those freed before figures are drawn: of the first thread, of each of the others that
+/// have tasks, at most of a problem in solution, and of each figure after the first.
 const KEPT_FIRST: f64 = 2.0 * MIB;
 const KEPT_OTHERS: f64 = 1.5 * MIB;
 const KEPT_OF_PROBLEM: f64 = 4.0 * MIB;
+const KEPT_OF_FIGURE: f64 = 0.5 * MIB;
 /// Copies of records at one time: as found, as arrays, as an archive, as read for the figures; and what the allocator
 /// keeps of the files of results by task.
 const COPIES: f64 = 5.0;
@@ -66,9 +67,12 @@ impl RecoveryMemory {
         let first = images.max(design + sizes.drawing()).max(3.0 * design);
         let mut drawing: Vec<f64> = studies.iter().flat_map(|study| study.figures.iter().copied()).collect();
         drawing.sort_by(|a, b| b.total_cmp(a));
+        let busy = studies.iter().map(|study| study.tasks.min(threads)).fold(1.0, f64::max);
+        let largest = studies.iter().map(|study| study.problem).fold(0.0, f64::max);
         let kept = KEPT_FIRST
-            + KEPT_OTHERS * (threads - 1.0)
-            + threads * studies.iter().map(|study| study.problem).fold(0.0, f64::max).min(KEPT_OF_PROBLEM);
+            + KEPT_OTHERS * (busy - 1.0)
+            + KEPT_OF_FIGURE * drawing.len().saturating_sub(1) as f64
+            + busy * largest.min(KEPT_OF_PROBLEM);
         // With a thread for each figure all are drawn at once; with fewer threads their largest parts seldom coincide.
         let others = drawing.iter().skip(1).take(threads as usize - 1).sum::<f64>();
         let share = if drawing.len() <= threads as usize { 1.0 } else { 1.0 / 3.0 };

@@ -1,6 +1,6 @@
 //! The memory of a problem of sparse recovery in solution, by its sizes, and of a study.
 //!
-//! The sizes of matrices are exact; the constants are measured ([`super::recovery_memory`]).
+//! The sizes of matrices are exact; the constants are measured, as those of the estimate of a whole run are.
 
 use crate::config::{ProblemSpec, RecoveryExperiment};
 use crate::sparse::recovery::instance::Design;
@@ -125,7 +125,9 @@ impl RecoverySizes<'_> {
                 };
                 (own_hessian + panels).max(spectrum).max(selected)
             }
-            RecoveryMethod::WoodFisher | RecoveryMethod::WoodTaylor => 1.1 * matrix + inverse,
+            RecoveryMethod::WoodFisher | RecoveryMethod::WoodTaylor => {
+                1.1 * matrix + inverse + 0.4 * matrix.min(LARGEST_KEPT)
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //! and invariance under the way a problem is written.
 
 mod identities;
+mod memory;
 mod properties;
 mod published;
 mod rates;

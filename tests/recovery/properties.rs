@@ -197,7 +197,8 @@ fn answers_do_not_depend_on_units() {
             if method == RecoveryMethod::WoodTaylor && loss == SampleLoss::QuadraticMeasurement {
                 continue;
             }
-            let plain = solve(&problem, method, &settings, |_| {}).unwrap();
+            // A Hessian that is far from positive definite is so in all units.
+            let plain = solve(&problem, method, &settings, |_| {});
             let units = [
                 (power(3), power(-5), 0.0),
                 (power(-200), power(-200), 0.0),
@@ -217,8 +218,13 @@ fn answers_do_not_depend_on_units() {
                     t * t
                 };
                 let scaled = in_units(&problem, s, t);
-                let found = solve(&scaled, method, &settings, |_| {}).unwrap();
+                let found = solve(&scaled, method, &settings, |_| {});
                 let what = format!("{}, {}, X times {s:e}, y times {t:e}", method.name(), loss.name());
+                let (Ok(plain), Ok(found)) = (&plain, &found) else {
+                    assert_eq!(plain.as_ref().err(), found.as_ref().err(), "{what}");
+                    assert_eq!(loss, SampleLoss::QuadraticMeasurement, "{what}");
+                    continue;
+                };
                 assert_eq!(found.support, plain.support, "{what}");
                 let factor = match loss {
                     SampleLoss::Squared if method == RecoveryMethod::WoodTaylor => 1.0 / s / t,

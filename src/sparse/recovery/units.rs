@@ -25,8 +25,8 @@ pub fn solve(
     settings: &Settings<'_>,
     observe: impl FnMut(&[f64]),
 ) -> Result<RecoveryOutcome, RecoveryError> {
-    // WoodTaylor's step depends on the units of X and y in another way.
-    let units = Units::of(problem).filter(|_| method != RecoveryMethod::WoodTaylor);
+    // WoodTaylor's step depends on the units of y in another way.
+    let units = Units::of(problem).filter(|units| method != RecoveryMethod::WoodTaylor || !units.has_measurements());
     match units {
         None => iterate(problem, method, settings, observe),
         Some(units) => units.solve(problem, method, settings, observe),
@@ -56,6 +56,11 @@ impl Units {
         };
         let extreme = design.abs() > ORDINARY || measurements.abs() > ORDINARY;
         extreme.then_some(Units { design, measurements, loss: problem.loss() })
+    }
+
+    /// Whether the measurements have a unit.
+    fn has_measurements(&self) -> bool {
+        matches!(self.loss, SampleLoss::Squared | SampleLoss::QuadraticMeasurement)
     }
 
     /// Exponent of the unit of the solution.

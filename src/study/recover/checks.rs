@@ -126,10 +126,10 @@ mod tests {
 
     #[test]
     fn a_step_above_one_over_l_fails() {
-        let (_, runs) = found(squared(10.0), |e| e.solver.step = 3.0);
+        let (_, runs) = found(squared(10.0), |e| e.solver.step = 60.0);
         assert_eq!(verdict(&[descends(0, &runs)], "recover-iht-descends"), Verdict::Fails);
         // For such a step the statement is not made.
-        let (e, found) = found(squared(10.0), |e| e.solver.step = 3.0);
+        let (e, found) = found(squared(10.0), |e| e.solver.step = 60.0);
         assert!(checks(&e.solver, &found).iter().all(|check| check.name != "recover-iht-descends"));
     }
 
