@@ -104,7 +104,9 @@ fn one(args: &FuzzArgs, target: &'static Target) -> anyhow::Result<Summary> {
         };
         let (index, data) = present.split_first_chunk::<8>().context("the index of the present input")?;
         let path = worker::save(&args.findings, target, data)?;
-        println!("{}: {}: {}", target.name, output.status, said.trim().lines().next().unwrap_or_default());
+        // Notes about damaged parts precede the message.
+        let message = said.trim().lines().find(|line| !line.starts_with("note: ")).unwrap_or_default();
+        println!("{}: {}: {message}", target.name, output.status);
         println!("  {}", worker::repeat_command(target, &path));
         from = u64::from_le_bytes(*index) + 1;
         ended += 1;

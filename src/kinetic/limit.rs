@@ -39,10 +39,25 @@ pub struct GridLimit {
 }
 
 impl GridLimit {
+    /// Whether these are records at the times `times` on the nodes `axis`, with so many predictions at each.
+    pub fn is_of(&self, times: &[f64], axis: GridAxis, predictions: usize) -> bool {
+        let count = times.len();
+        self.times == times
+            && self.axis == axis
+            && [self.losses.len(), self.risks.len(), self.kinetic.len()] == [count; 3]
+            && rows_are(&self.predictions, count, predictions)
+            && rows_are(&self.laws, count, axis.nodes)
+    }
+
     /// The law of theta at recording time `index`.
     pub fn law(&self, index: usize) -> GridLaw {
         GridLaw::new(self.axis, &self.laws[index])
     }
+}
+
+/// Whether there are so many rows of so many entries.
+pub fn rows_are<T>(rows: &[Vec<T>], count: usize, entries: usize) -> bool {
+    rows.len() == count && rows.iter().all(|row| row.len() == entries)
 }
 
 impl KineticProblem {
@@ -152,5 +167,43 @@ impl GridLimit {
         self.predictions.push(f);
         self.laws.push(rho);
         self.edge_mass = (self.edge_mass.0.max(theta), self.edge_mass.1.max(r));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_another_shape_are_seen() {
+        let axis = GridAxis { low: 0.0, high: 1.0, nodes: 4 };
+        let right = || GridLimit {
+            times: vec![0.0, 0.5],
+            axis,
+            predictions: vec![vec![0.0; 3]; 2],
+            losses: vec![0.0; 2],
+            risks: vec![0.0; 2],
+            kinetic: vec![0.0; 2],
+            laws: vec![vec![0.25; 4]; 2],
+            edge_mass: (0.0, 0.0),
+        };
+        let fits = |limit: &GridLimit| limit.is_of(&[0.0, 0.5], axis, 3);
+        assert!(fits(&right()));
+        assert!(!right().is_of(&[0.0, 0.6], axis, 3) && !right().is_of(&[0.0], axis, 3));
+        assert!(!right().is_of(&[0.0, 0.5], axis, 2));
+        let edits: [fn(&mut GridLimit); 7] = [
+            |limit| limit.axis.nodes = 5,
+            |limit| limit.predictions[1].truncate(2),
+            |limit| limit.losses.push(0.0),
+            |limit| limit.risks.clear(),
+            |limit| limit.kinetic.truncate(1),
+            |limit| limit.laws.truncate(1),
+            |limit| limit.laws[0].push(0.0),
+        ];
+        for edit in edits {
+            let mut wrong = right();
+            edit(&mut wrong);
+            assert!(!fits(&wrong), "{wrong:?}");
+        }
     }
 }

@@ -57,7 +57,7 @@ pub use free_energy::FreeEnergy;
 pub use gibbs::Gibbs;
 pub use grid::{Density, GridAxis, KineticError, NODE_MULTIPLE, PhaseGrid};
 pub use law::{AtomsError, GridLaw};
-pub use limit::{GridLimit, KineticProblem, PartialSolution};
+pub use limit::{GridLimit, KineticProblem, PartialSolution, rows_are};
 pub use radial::{Radial, RadialNodes};
 pub use radial_particles::{FeatureTable, RadialForce};
 pub use splitting::{KineticConstants, Splitting};

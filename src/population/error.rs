@@ -63,9 +63,11 @@ pub enum PopulationError {
     },
     /// Moments of the inputs overflow or underflow.
     #[error(
-        "population: cannot standardise {feature}: its mean or its spread ({spread:e}) leaves the range of double precision; rescale the data"
+        "population: cannot standardise {feature} of {data}: its mean or its spread ({spread:e}) leaves the range of double precision; rescale the data"
     )]
     Spread {
+        /// The file or the data set.
+        data: String,
         /// The feature, in words.
         feature: String,
         /// Its largest minus its smallest value.

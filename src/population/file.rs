@@ -47,7 +47,7 @@ impl FileSpec {
         let (y, labels) = self.labels.apply(path, &table)?;
         let kept = self.limit.first_of(y.nrows(), &path.display().to_string())?;
         let mut sample = Sample { x: table.x.slice(s![..kept, ..]).to_owned(), y: y.slice(s![..kept, ..]).to_owned() };
-        let standardisation = self.standardise.apply(&mut sample.x)?;
+        let standardisation = self.standardise.apply(&mut sample.x, &path.display().to_string())?;
         let (n, d, k) = sample.shape();
         let description = format!(
             "{}: {n} samples, d = {d}, K = {k}, labels {}, standardisation {}",

@@ -29,7 +29,7 @@ impl Images {
         rule: LabelRule,
         standardise: Standardise,
     ) -> Result<Population, PopulationError> {
-        let standardisation = standardise.apply(&mut self.x)?;
+        let standardisation = standardise.apply(&mut self.x, self.name)?;
         let (y, labels) = rule.apply(&self.digits);
         let (rows, columns) = self.size;
         let description = format!(

@@ -42,11 +42,12 @@ pub enum Standardisation {
 }
 
 impl Standardise {
-    /// Standardises `x` (n, d) in place and returns the transformation; n and d are at least 1, and entries are finite.
+    /// Standardises `x` (n, d) in place and returns the transformation; n and d are at least 1, and entries are finite. `data`
+    /// names them in messages.
     ///
     /// # Errors
     /// [`PopulationError::Spread`] if a moment overflows or underflows.
-    pub(super) fn apply(self, x: &mut Array2<f64>) -> Result<Option<Standardisation>, PopulationError> {
+    pub(super) fn apply(self, x: &mut Array2<f64>, data: &str) -> Result<Option<Standardisation>, PopulationError> {
         if self == Self::None {
             return Ok(None);
         }
@@ -75,7 +76,7 @@ impl Standardise {
         for (j, (&mean, &scale)) in mean.iter().zip(&scale).enumerate() {
             if !mean.is_finite() || !scale.is_normal() {
                 let feature = if pooled { "the inputs".to_owned() } else { format!("input {j} (from 0)") };
-                return Err(PopulationError::Spread { feature, spread: high[j] - low[j] });
+                return Err(PopulationError::Spread { data: data.into(), feature, spread: high[j] - low[j] });
             }
         }
         Ok(Some(if pooled {
@@ -113,7 +114,7 @@ mod tests {
     #[test]
     fn per_feature_by_hand() {
         let mut x = array![[1.0, 0.1], [2.0, 0.1], [3.0, 0.1]];
-        let record = Standardise::PerFeature.apply(&mut x).unwrap();
+        let record = Standardise::PerFeature.apply(&mut x, "x.npz").unwrap();
         let root = 1.5_f64.sqrt();
         for (found, expected) in x.iter().zip([-root, 0.0, 0.0, 0.0, root, 0.0]) {
             assert!((found - expected).abs() < 1e-15);
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn global_by_hand() {
         let mut x = array![[1.0, 3.0], [1.0, 3.0]];
-        let record = Standardise::Global.apply(&mut x).unwrap();
+        let record = Standardise::Global.apply(&mut x, "x.npz").unwrap();
         assert_eq!(record, Some(Standardisation::Global { mean: 2.0, scale: 1.0 }));
         assert_eq!(x, array![[-1.0, 1.0], [-1.0, 1.0]]);
     }
@@ -137,12 +138,13 @@ mod tests {
     fn extreme_units() {
         for unit in [1e-290, 1e-200, 1e200, 1e290] {
             let mut x = array![[unit], [3.0 * unit]];
-            Standardise::PerFeature.apply(&mut x).unwrap();
+            Standardise::PerFeature.apply(&mut x, "x.npz").unwrap();
             assert!((x[[0, 0]] + 1.0).abs() < 1e-15 && (x[[1, 0]] - 1.0).abs() < 1e-15, "{unit}: {x}");
         }
         for (low, high) in [(1.6e308, 1.7e308), (0.0, 5e-324)] {
-            let error = Standardise::PerFeature.apply(&mut array![[low], [high]]).unwrap_err();
+            let error = Standardise::PerFeature.apply(&mut array![[low], [high]], "x.npz").unwrap_err();
             assert!(matches!(error, PopulationError::Spread { .. }), "{error}");
+            assert!(error.to_string().contains("of x.npz"), "{error}");
         }
     }
 
@@ -152,18 +154,18 @@ mod tests {
     fn rounding_of_the_mean() {
         for n in 2..300 {
             let mut x = Array2::from_elem((n, 1), 1.0 / 3.0);
-            Standardise::PerFeature.apply(&mut x).unwrap();
+            Standardise::PerFeature.apply(&mut x, "x.npz").unwrap();
             assert!(x.iter().all(|&v| v == 0.0), "n = {n}: {}", x[[0, 0]]);
         }
         let mut x = Array2::from_shape_fn((997, 1), |(i, _)| 1e9 + 0.1 * i as f64);
-        Standardise::Global.apply(&mut x).unwrap();
+        Standardise::Global.apply(&mut x, "x.npz").unwrap();
         assert!((x.sum() / 997.0).abs() < 1e-12, "{:e}", x.sum() / 997.0);
     }
 
     #[test]
     fn none_leaves_all() {
         let mut x = array![[1.0, 5.0]];
-        assert_eq!(Standardise::None.apply(&mut x).unwrap(), None);
+        assert_eq!(Standardise::None.apply(&mut x, "x.npz").unwrap(), None);
         assert_eq!(x, array![[1.0, 5.0]]);
     }
 }

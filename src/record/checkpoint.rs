@@ -51,6 +51,12 @@ pub struct SealedArchive {
 }
 
 impl SealedArchive {
+    /// The archive with its checksum.
+    #[doc(hidden)]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Writes the archive atomically.
     ///
     /// # Errors
@@ -81,8 +87,14 @@ impl RunFolder {
     pub fn save_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), RecordError> {
         let value =
             number::to_json_line(value).map_err(|source| RecordError::Json { path: self.file(name), source })?;
-        let checksum = self.checksum(name, value.as_bytes());
-        self.write_text(name, &[JSON[0], &checksum, JSON[1], &value, JSON[2]].concat())
+        self.write_text(name, &self.seal_text(name, &value))
+    }
+
+    /// The file of a value, given as JSON text, with its checksum. The text is not examined, so that checks beyond the
+    /// checksum can be tested.
+    #[doc(hidden)]
+    pub fn seal_text(&self, name: &str, value: &str) -> String {
+        [JSON[0], &self.checksum(name, value.as_bytes()), JSON[1], value, JSON[2]].concat()
     }
 
     /// Reads a value that [`RunFolder::save_json`] wrote.
@@ -109,10 +121,24 @@ impl RunFolder {
         let path = self.file(name);
         let mut arrays = Arrays::default();
         record.push("", &mut arrays);
-        let mut bytes = arrays.archive(&path)?;
+        Ok(self.seal_bytes(name, arrays.archive(&path)?))
+    }
+
+    /// The bytes of an archive with their checksum. They are not examined, so that checks beyond the checksum can be
+    /// tested.
+    #[doc(hidden)]
+    pub fn seal_bytes(&self, name: &str, mut bytes: Vec<u8>) -> SealedArchive {
         let sha256 = self.checksum(name, &bytes);
         bytes.extend([ARCHIVE[0], &sha256, ARCHIVE[1]].concat().bytes());
-        Ok(SealedArchive { path, bytes, sha256 })
+        SealedArchive { path: self.file(name), bytes, sha256 }
+    }
+
+    /// The contents of a file with a checksum, which need not be right: the text of a value, or the bytes of an archive.
+    /// `None` where it has none.
+    #[doc(hidden)]
+    pub fn contents_of_sealed(bytes: &[u8]) -> Option<&[u8]> {
+        let json = std::str::from_utf8(bytes).ok().and_then(split_json);
+        json.map(|(_, value)| value.as_bytes()).or_else(|| split_archive(bytes).map(|(archive, _)| archive))
     }
 
     /// Reads arrays that [`RunFolder::seal_arrays`] sealed, with their checksum.

@@ -13,6 +13,9 @@ use crate::record::npz::{array_record, shaped};
 use crate::record::{RunFolder, SavedPart, SealedArchive};
 use ndarray::{Array1, Array2};
 
+/// Relative rounding of a time that is a sum of steps.
+const TIME_ROUNDING: f64 = 1e-6;
+
 array_record! {
     /// `checkpoint/ID.npz`.
     pub struct CheckpointArrays {
@@ -131,9 +134,22 @@ fn checkpoint<R: Real>(
         step: step as u64,
         time,
     };
-    if arrays.series.ncols() != problem.times.len() || next_record < 1.0 {
+    // Written so that NaN is refused.
+    let within = |value: f64, least: f64, most: f64| value >= least && value <= most;
+    let times = problem.times.len();
+    let scheme = run.integration.scheme;
+    // Adaptive methods have any number of steps.
+    let horizon = problem.experiment.horizon.time * (1.0 + TIME_ROUNDING);
+    let most_steps = if scheme.method.is_adaptive() { f64::MAX } else { (horizon / scheme.motion.step).ceil() };
+    if arrays.series.ncols() != times
+        || !within(next_record, 1.0, times as f64)
+        || !within(step, 0.0, most_steps)
+        || !within(time, 0.0, f64::MAX)
+        || arrays.memory.len() != problem.integrator(run).memory().len()
+    {
         return None;
     }
+    let next_record = next_record as usize;
     let series = Series::from_values(&problem.measures, arrays.series)?;
     let mut path = None;
     if run.recording.keep_path {
@@ -143,7 +159,12 @@ fn checkpoint<R: Real>(
             let evaluation = evaluate(problem, run.width(), &internal(&theta)?, threads);
             kept.push(problem, theta, evaluation);
         }
+        // A trajectory that diverged has ended before the last recording time.
+        let fits = if next_record == times { (1..=times).contains(&kept.len()) } else { kept.len() == next_record };
+        if !fits {
+            return None;
+        }
         path = Some(kept);
     }
-    Some(Checkpoint { state, memory: arrays.memory.to_vec(), next_record: next_record as usize, series, path })
+    Some(Checkpoint { state, memory: arrays.memory.to_vec(), next_record, series, path })
 }

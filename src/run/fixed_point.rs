@@ -169,14 +169,22 @@ fn saved_iteration<'m, 'a, R: Real>(
     let start =
         State { theta: internal(&arrays.theta)?, momentum: internal(&arrays.momentum)?, step: step as u64, time };
     let predictions = arrays.predictions.to_vec();
+    let (windows, most) = (arrays.iterates.len(), settings.iterates as f64);
+    let in_all: f64 = arrays.iterates.sum();
+    let whole = predictions.len() == (settings.steps + 1) * map.prediction_len()
+        && (1..=settings.windows).contains(&windows)
+        && arrays.iterates.iter().all(|&n| n >= 0.0 && n <= most && n.fract() == 0.0)
+        && in_all == arrays.differences.len() as f64;
+    // The current window begins where the others end; a complete iteration is at the horizon.
+    let complete = done == 1.0;
+    let begun = if complete { settings.windows } else { windows.saturating_sub(1) };
+    let at = (begun * (settings.steps / settings.windows)) as f64;
+    if !whole || step != at || (complete && windows != settings.windows) {
+        return None;
+    }
     let mut rest = arrays.differences.to_vec().into_iter();
     let differences: Vec<Vec<f64>> =
         arrays.iterates.iter().map(|&n| rest.by_ref().take(n as usize).collect()).collect();
-    let whole = predictions.len() == (settings.steps + 1) * map.prediction_len()
-        && (1..=settings.windows).contains(&differences.len());
-    if !whole {
-        return None;
-    }
     let iteration = PicardIteration::resume(map, settings, predictions, start, differences);
-    Some(SavedIteration { iteration, complete: done == 1.0 })
+    Some(SavedIteration { iteration, complete })
 }

@@ -261,7 +261,7 @@ fn integrate<R: Real>(
     let saved = SavedSolution::of(context, run);
     let (times, horizon) = (&problem.times, problem.experiment.horizon.time);
     let every = Duration::try_from_secs_f64(problem.experiment.run.checkpoint_seconds).unwrap_or(Duration::MAX);
-    let (mut solution, mut last) = (saved.load(equation)?, Instant::now());
+    let (mut solution, mut last) = (saved.load(equation, times)?, Instant::now());
     while solution.limit.times.len() < times.len() {
         let advance = |time: f64| handle.advance_to(time / horizon);
         if !equation.next(&mut solution, times, Threads::Pool, advance).map_err(RunError::Grid)? {
@@ -309,16 +309,28 @@ impl<'a> SavedSolution<'a> {
         Ok(self.context.folder.save_json(&self.limit, &solution.limit)?)
     }
 
-    fn load(&self, equation: &KineticProblem) -> Result<PartialSolution, RunError> {
+    /// The solution so far at some of the times.
+    fn load(&self, equation: &KineticProblem, times: &[f64]) -> Result<PartialSolution, RunError> {
         let mut solution = equation.begin();
-        let Some(limit) = self.context.saved_json(&self.limit)? else { return Ok(solution) };
-        let arrays = self.context.saved_arrays(&self.density, Ok::<DensityArrays, String>)?;
+        let PartialSolution { limit: start, density: nodes } = &solution;
+        let (axis, predictions, nodes) = (start.axis, start.predictions[0].len(), nodes.values.len());
+        let fits = |limit: GridLimit| {
+            let so_far = times.get(..limit.times.len()).filter(|so_far| !so_far.is_empty());
+            let fits = so_far.is_some_and(|so_far| limit.is_of(so_far, axis, predictions));
+            if fits { Ok(limit) } else { Err("its shape is not that of this limit".to_string()) }
+        };
+        let saved = self.context.folder.load_json(&self.limit)?.and_then(fits);
+        let both = [self.limit.as_str(), &self.density];
+        let Some(limit) = self.context.usable(saved, &self.limit, &both)? else { return Ok(solution) };
+        let arrays = self.context.saved_arrays(&self.density, |arrays: DensityArrays| {
+            if arrays.density.len() == nodes { Ok(arrays) } else { Err("its shape is not that of this limit".into()) }
+        })?;
         let Some(DensityArrays { records, density }) = arrays else { return Ok(solution) };
         (solution.limit, solution.density.values) = (limit, density.to_vec());
         // The two files disagree if the process was killed between writing the one and the other: the solution is then
         // computed from the start.
         let matching = records.to_vec() == [solution.limit.times.len() as f64];
-        if solution.density.values.len() != equation.start.values.len() || !matching {
+        if !matching {
             return Ok(equation.begin());
         }
         Ok(solution)

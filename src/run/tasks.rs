@@ -75,8 +75,10 @@ impl<'a> TaskHandle<'a> {
 }
 
 /// Runs all tasks and returns the results in order. While the run is unfinished, results are saved in
-/// `checkpoint/study-NAME.json` and read on resume; a result that is damaged is computed again. A task that is
-/// interrupted starts over on resume.
+/// `checkpoint/study-NAME.json` and read on resume; a result that is damaged, or that `fits` says cannot be that of the
+/// task, is computed again. A task that is interrupted starts over on resume.
+///
+/// `fits` compares the shape of a result, such as the lengths of its lists, with that which `work` gives for the item.
 ///
 /// # Errors
 /// The first error of a task; results that cannot be written or read.
@@ -84,6 +86,7 @@ pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
     context: &RunContext<'_>,
     title: &str,
     tasks: &[Task<I>],
+    fits: impl Fn(&I, &T) -> bool + Sync,
     work: impl Fn(&I, &TaskHandle<'_>) -> Result<Outcome<T>, RunError> + Sync,
 ) -> Result<Outcome<Vec<T>>, RunError> {
     let progress = Progress::new(title, tasks.iter().map(|task| task.size as f64).sum(), context.quiet);
@@ -95,7 +98,8 @@ pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
                 return Ok(Outcome::Interrupted);
             }
             let handle = TaskHandle::new(context.interrupt, &progress, task.size as f64);
-            let found = match saved_or_run(context, &task.name, &handle, || work(&task.item, &handle)) {
+            let fits = |result: &T| fits(&task.item, result);
+            let found = match saved_or_run(context, &task.name, &handle, fits, || work(&task.item, &handle)) {
                 Err(RunError::Recovery(RecoveryError::Interrupted)) => Outcome::Interrupted,
                 found => found?,
             };
@@ -121,10 +125,14 @@ fn saved_or_run<T: Serialize + DeserializeOwned>(
     context: &RunContext<'_>,
     name: &str,
     handle: &TaskHandle<'_>,
+    fits: impl Fn(&T) -> bool,
     work: impl FnOnce() -> Result<Outcome<T>, RunError>,
 ) -> Result<Outcome<T>, RunError> {
     let file = format!("checkpoint/study-{name}.json");
-    if let Some(TaskResult { files, value }) = context.saved_json(&file)? {
+    let saved = context.folder.load_json(&file)?.and_then(|result: TaskResult<T>| {
+        if fits(&result.value) { Ok(result) } else { Err("its shape is not that of this task".into()) }
+    });
+    if let Some(TaskResult { files, value }) = context.usable(saved, &file, &[&file])? {
         match context.folder.first_altered(&files)? {
             None => return Ok(Outcome::Complete(value)),
             Some((altered, reason)) => context.redo(&altered, &reason, &[&altered, &file])?,
@@ -132,10 +140,52 @@ fn saved_or_run<T: Serialize + DeserializeOwned>(
     }
     Ok(match work()? {
         Outcome::Complete(value) => {
+            debug_assert!(fits(&value), "{name}: a result that would not be read back");
             let result = TaskResult { files: context.folder.checksums(handle.files.take())?, value };
             context.folder.save_json(&file, &result)?;
             Outcome::Complete(result.value)
         }
         Outcome::Interrupted => Outcome::Interrupted,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::RunFolder;
+
+    /// The results of two tasks of two numbers each, and the notes about parts that were computed again.
+    fn resumed(folder: &RunFolder) -> (Vec<Vec<f64>>, Vec<String>) {
+        let interrupt = AtomicBool::new(false);
+        let context = RunContext::new(folder, &interrupt, true).unwrap();
+        let tasks = [1.0, 2.0].map(|item| Task { name: format!("task-{item}"), size: 1, item });
+        let fits = |_: &f64, found: &Vec<f64>| found.len() == 2;
+        let work = |item: &f64, _: &TaskHandle<'_>| Ok(Outcome::Complete(vec![*item, 10.0 * item]));
+        let Outcome::Complete(found) = run_tasks(&context, "", &tasks, fits, work).unwrap() else { unreachable!() };
+        (found, context.repairs())
+    }
+
+    /// A result with a right checksum and another shape is computed again, with a note; one with other numbers is used.
+    #[test]
+    fn a_result_of_another_shape_is_computed_again() {
+        let path = tempfile::tempdir().unwrap();
+        let folder = RunFolder::plain(path.path());
+        let computed = vec![vec![1.0, 10.0], vec![2.0, 20.0]];
+        assert_eq!(resumed(&folder), (computed.clone(), vec![]));
+        let save = |value: Vec<f64>| {
+            folder.save_json("checkpoint/study-task-2.json", &TaskResult { files: BTreeMap::new(), value }).unwrap();
+        };
+        save(vec![3.0, 4.0]);
+        assert_eq!(resumed(&folder), (vec![vec![1.0, 10.0], vec![3.0, 4.0]], vec![]));
+        for wrong in [vec![], vec![3.0], vec![3.0, 4.0, 5.0]] {
+            save(wrong);
+            let (found, notes) = resumed(&folder);
+            assert_eq!(found, computed);
+            assert!(
+                notes.len() == 1 && notes[0].contains("study-task-2.json") && notes[0].contains("shape"),
+                "{notes:?}"
+            );
+        }
+        assert_eq!(resumed(&folder).0, computed, "the new result was saved");
+    }
 }

@@ -120,7 +120,17 @@ fn saved<R: Real>(
         return Ok(Saved::Nothing);
     }
     let found = checkpoint::load(context.folder, problem, run, threads)?;
+    // The path up to the horizon, with which others are compared, has every recording time.
+    let ends = |stop: StopReason, checkpoint: &Checkpoint<R>| {
+        let times = problem.times.len();
+        let whole = stop != StopReason::Horizon || checkpoint.path.as_ref().is_none_or(|path| path.len() == times);
+        checkpoint.next_record == times && whole
+    };
     match (context.usable(found, &progress, &all)?, end) {
+        (Some((checkpoint, sha256)), Some(end)) if sha256 == end.checkpoint && !ends(end.stop, &checkpoint) => {
+            context.redo(&progress, "it is not that of a trajectory that has ended", &all)?;
+            Ok(Saved::Nothing)
+        }
         (Some((checkpoint, sha256)), Some(end)) if sha256 == end.checkpoint => Ok(Saved::End(end.stop, checkpoint)),
         // Killed before the last checkpoint was written.
         (found, Some(_)) => {

@@ -23,16 +23,20 @@ const PREDICTION_CHUNK: usize = 2048;
 
 /// Bytes of the activations of a pass on `count` samples, for scalars of `scalar` bytes.
 fn kept_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {
-    network.layout(width).blocks() * count * kept_rows(network.activation) * LANES * scalar
+    [count, kept_rows(network.activation), LANES, scalar]
+        .into_iter()
+        .fold(network.layout(width).blocks(), usize::saturating_mul)
 }
 
 /// Bytes of the buffers of a pass on `count` samples, packed batches included, for scalars of `scalar` bytes.
-/// Per-thread scratch, which fits a cache, is not counted.
+/// Per-thread scratch, which fits a cache, is not counted. The largest number where there are more.
 pub fn work_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {
     let kept = kept_bytes(network, width, count, scalar);
     let kept = if count <= STREAMED || kept <= MOST_KEPT_BYTES { kept } else { 0 };
-    let partial = network.layout(width).superblocks() * count * network.outputs * 8;
-    kept + partial + count * (2 * network.inputs * scalar + 5 * network.outputs * 8)
+    let product = |factors: &[usize]| factors.iter().copied().fold(1, usize::saturating_mul);
+    let partial = product(&[network.layout(width).superblocks(), count, network.outputs, 8]);
+    let samples = product(&[count, network.inputs, 2, scalar]).saturating_add(product(&[count, network.outputs, 5, 8]));
+    kept.saturating_add(partial).saturating_add(samples)
 }
 
 /// The buffers of the passes of a two-layer network. They are reused from pass to pass and grown on demand.

@@ -100,7 +100,7 @@ impl RecoveryMethod {
     /// Whether the method applies to problems of n samples, d unknowns and k entries: CoSaMP solves least-squares
     /// problems on up to `3k` columns, and needs `3k <= min(n, d)`.
     pub fn applies(self, n: usize, d: usize, k: usize) -> bool {
-        self != RecoveryMethod::CoSaMp || 3 * k <= n.min(d)
+        self != RecoveryMethod::CoSaMp || k.saturating_mul(3) <= n.min(d)
     }
 
     /// The algorithm, initialised for a problem.
@@ -121,7 +121,7 @@ impl RecoveryMethod {
             return Err(RecoveryError::LeastSquaresOnly { method: self.name() });
         }
         if !self.applies(n, d, k) {
-            return Err(RecoveryError::TooDense { needed: 3 * k, most: n.min(d) });
+            return Err(RecoveryError::TooDense { needed: k.saturating_mul(3), most: n.min(d) });
         }
         problem.require_solvable()?;
         Ok(match self {

@@ -44,10 +44,17 @@ pub(super) fn run(
             }
         }
     }
-    let losses = complete!(run_tasks(context, "dropout", &tasks, |&(w, seed, run), _| {
+    let drops = problem.network.dropout_patterns();
+    let fits = |&(w, seed, run): &(usize, usize, &Trajectory), found: &NetworkLosses| {
+        let kept = sizes.iter().filter(|&&m| m < run.width()).count();
+        let greedy = |drop: &DropoutPattern| if spec.is_greedy(drop, run.width()) { kept } else { 0 };
+        found.place == (w, seed)
+            && found.drops.len() == drops.len()
+            && drops.iter().zip(&found.drops).all(|(drop, changes)| changes.fits(kept, greedy(drop)))
+    };
+    let losses = complete!(run_tasks(context, "dropout", &tasks, fits, |&(w, seed, run), _| {
         network_losses(problem, spec, &sizes, (w, seed), run, context)
     })?);
-    let drops = problem.network.dropout_patterns();
     let empty = || Array2::from_elem((widths.len(), seeds), f64::NAN);
     let (mut loss, mut spread) = (empty(), empty());
     for network in &losses {
@@ -114,6 +121,22 @@ struct LossChanges {
     predicted: Vec<f64>,
 }
 
+impl LossChanges {
+    /// Whether there are changes for so many sizes, and for so many of the greedy choice.
+    fn fits(&self, sizes: usize, greedy: usize) -> bool {
+        let LossChanges { mean, error, skewness, low, high, first, predicted, .. } = self;
+        self.greedy.len() == greedy
+            && [mean, error, skewness, low, high, first, predicted].iter().all(|values| values.len() == sizes)
+    }
+}
+
+impl Dropout {
+    /// Whether neurons of a network of this width are also chosen greedily.
+    fn is_greedy(&self, drop: &DropoutPattern, width: usize) -> bool {
+        drop.drops_last_layer_only() && width <= self.greedy_up_to
+    }
+}
+
 /// The losses of one network, by the ways to choose the neurons kept; starts over where it was interrupted.
 fn network_losses(
     problem: &Problem<'_, f64>,
@@ -161,7 +184,7 @@ impl KeptNetwork<'_> {
         let layers = problem.network.hidden_layers(width);
         let most = sizes.last().copied().unwrap_or(0);
         let last = layers.len() - 1;
-        let greedy = drop.drops_last_layer_only() && width <= spec.greedy_up_to && most > 0;
+        let greedy = spec.is_greedy(drop, width) && most > 0;
         // Draws of the layers before the last have addresses of their own.
         let order = |layer: usize, draw: u64| {
             let layer_address = address ^ ((last - layer) as u64) << 60;

@@ -5,7 +5,7 @@ use super::study::GridSolution;
 use crate::compute::{Real, Threads};
 use crate::config::Route;
 use crate::dynamics::{State, StopReason, TimeLoop};
-use crate::kinetic::GridAxis;
+use crate::kinetic::{GridAxis, rows_are};
 use crate::run::complete;
 use crate::run::context::{Outcome, RunContext, RunError};
 use crate::run::plan::{Recording, Trajectory};
@@ -57,6 +57,27 @@ struct CloudTask {
     half_step: bool,
 }
 
+impl CloudTask {
+    /// Number of its particles that are recorded at the snapshots, of `width`.
+    fn dots(&self, width: usize) -> usize {
+        if self.number == 0 && !self.half_step { DOTS.min(width) } else { 0 }
+    }
+}
+
+impl CloudSeries {
+    /// Whether this is the shape of the series of a cloud.
+    fn fits(&self, problem: &Problem<'_, f64>, spec: &Kinetic, item: &CloudTask) -> bool {
+        let (times, bins) = (problem.times.len(), spec.nodes / nodes_per_bin(spec.nodes));
+        let dots = item.dots(spec.particles / spec.clouds);
+        rows_are(&self.function, times, problem.population.y.len())
+            && self.moments.len() == times
+            && rows_are(&self.theta, times, bins)
+            && rows_are(&self.momentum, times, bins)
+            && self.wasserstein.len() == times
+            && rows_are(&self.dots, problem.snapshots().len(), dots)
+    }
+}
+
 /// Simulates the clouds in parallel.
 pub(super) fn run(
     problem: &Problem<'_, f64>,
@@ -71,7 +92,8 @@ pub(super) fn run(
     };
     let tasks: Vec<Task<CloudTask>> = (0..spec.clouds).map(|c| task(c, false)).chain([task(0, true)]).collect();
     let work = |item: &CloudTask, handle: &TaskHandle<'_>| Ok(cloud(problem, spec, grid, item, handle));
-    let mut clouds = complete!(run_tasks(context, "clouds of particles", &tasks, work)?);
+    let fits = |item: &CloudTask, found: &CloudSeries| found.fits(problem, spec, item);
+    let mut clouds = complete!(run_tasks(context, "clouds of particles", &tasks, fits, work)?);
     let Some(half_step) = clouds.pop() else { unreachable!("a task for every cloud and one more") };
     Ok(Outcome::Complete(Clouds { clouds, half_step }))
 }
@@ -81,10 +103,11 @@ fn cloud(
     problem: &Problem<'_, f64>,
     spec: &Kinetic,
     grid: &GridSolution,
-    &CloudTask { number: c, half_step }: &CloudTask,
+    item: &CloudTask,
     handle: &TaskHandle<'_>,
 ) -> Outcome<CloudSeries> {
     let e = problem.experiment;
+    let CloudTask { number: c, half_step } = *item;
     let width = spec.particles / spec.clouds;
     let planner = Planner::new(e);
     let limit = planner.limit(format!("kinetic-cloud-{c}"), width, (c * width) as u64);
@@ -96,7 +119,7 @@ fn cloud(
         width,
         grid,
         momentum: spec.grid(spec.nodes, spec.step).momentum_line(),
-        dots: if c == 0 && !half_step { DOTS } else { 0 },
+        dots: item.dots(width),
         cloud: CloudSeries {
             function: Vec::new(),
             moments: Vec::new(),
@@ -192,4 +215,17 @@ fn histogram(values: &[f64], line: GridAxis) -> Vec<u32> {
         }
     }
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cloud that diverges has as many dots at the times that it did not reach.
+    #[test]
+    fn a_small_cloud_has_no_more_dots_than_particles() {
+        let task = |number, half_step| CloudTask { number, half_step };
+        assert_eq!([task(0, false).dots(32), task(0, false).dots(5000)], [32, DOTS]);
+        assert_eq!([task(1, false).dots(32), task(0, true).dots(32)], [0, 0]);
+    }
 }

@@ -95,7 +95,14 @@ pub(super) fn run(
         tasks.push(task(format!("friction-{other}"), spec.nodes / 2, spec.step, other));
     }
     let work = |item: &EnergyTask, handle: &TaskHandle<'_>| energy_history(problem, spec, item, handle);
-    let histories = complete!(run_tasks(context, "free energy", &tasks, work)?);
+    let horizon = problem.experiment.horizon.time;
+    let fits = |item: &EnergyTask, found: &EnergyHistory| {
+        let gibbs = if spec.frictions.is_empty() { 0 } else { item.nodes };
+        found.energies.len() == (horizon / item.step).round() as usize + 1
+            && found.law.len() == item.nodes
+            && found.gibbs.len() == gibbs
+    };
+    let histories = complete!(run_tasks(context, "free energy", &tasks, fits, work)?);
     let [double_step, main, half_step, half_nodes, by_friction @ ..] = &histories[..] else {
         unreachable!("four solutions, and one per friction")
     };

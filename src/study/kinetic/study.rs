@@ -10,7 +10,7 @@ use super::record::SolutionArrays;
 use super::{Kinetic, KineticArrays, KineticRecord, clouds, compare, free_energy};
 use crate::analysis::verdict::{Check, Verdict};
 use crate::compute::Threads;
-use crate::kinetic::{Density, GridLimit, PhaseGrid};
+use crate::kinetic::{Density, GridLimit, PhaseGrid, rows_are};
 use crate::record::npz::shaped;
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
@@ -41,6 +41,17 @@ pub(super) struct GridSolution {
     snapshots: Vec<Vec<f64>>,
 }
 
+impl GridSolution {
+    /// Whether this is the shape of the solution of a problem on a grid.
+    fn fits(&self, problem: &Problem<'_, f64>, grid: &Discretisation) -> bool {
+        let (times, side) = (problem.times.len(), grid.nodes / block(grid.nodes));
+        self.limit.is_of(&problem.times, grid.theta_line(), problem.sample.y.len())
+            && rows_are(&self.momenta, times, grid.nodes)
+            && self.moments.len() == times
+            && rows_are(&self.snapshots, problem.snapshots().len(), side * side)
+    }
+}
+
 /// Writes `records/kinetic.npz` and `records/kinetic.json`; returns the checks.
 pub(super) fn run(
     spec: &Kinetic,
@@ -58,7 +69,8 @@ pub(super) fn run(
         task("double-step", spec.nodes, 2.0 * spec.step),
     ];
     let work = |grid: &Discretisation, handle: &TaskHandle<'_>| solve(problem, grid, handle);
-    let solved = complete!(run_tasks(context, "kinetic grid", &tasks, work)?);
+    let fits = |grid: &Discretisation, found: &GridSolution| found.fits(problem, grid);
+    let solved = complete!(run_tasks(context, "kinetic grid", &tasks, fits, work)?);
     let [grid, half_nodes, double_step] = &solved[..] else { unreachable!("three tasks") };
     let mut record = KineticRecord {
         friction: problem.experiment.dynamics.friction,

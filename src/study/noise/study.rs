@@ -39,7 +39,11 @@ pub(super) fn run(
     let problems = spec.problems;
     let tasks: Vec<Task<u64>> =
         (0..problems as u64).map(|index| Task { name: format!("noise-{index}"), size: 1, item: index }).collect();
-    let by_problem = complete!(run_tasks(context, "noise", &tasks, |&index, handle| {
+    let methods = e.solver.methods.len();
+    let fits = |_: &u64, found: &Vec<Errors>| {
+        found.len() == spec.snr_db.len() && found.iter().all(|errors| errors.methods.len() == methods)
+    };
+    let by_problem = complete!(run_tasks(context, "noise", &tasks, fits, |&index, handle| {
         let interrupt = Interrupt::when(handle.interrupt());
         let mut found = Vec::new();
         for &snr in &spec.snr_db {

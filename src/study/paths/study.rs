@@ -65,7 +65,9 @@ pub(super) fn run(
     let pairs = pairs(spec, subject);
     let tasks: Vec<Task<&NetworkPair<'_>>> =
         pairs.iter().map(|pair| Task { name: pair.name.clone(), size: pair.width(), item: pair }).collect();
-    let connected = complete!(run_tasks(context, "paths", &tasks, |pair, handle| {
+    let (samples, named) = (points(problem, spec), path_structure(&problem.network).named.len());
+    let fits = |pair: &&NetworkPair<'_>, found: &PairPaths| found.fits(&spec.kinds(pair.width()), samples, named);
+    let connected = complete!(run_tasks(context, "paths", &tasks, fits, |pair, handle| {
         let connected = connect(problem, spec, pair, context, handle)?;
         if matches!(connected, Outcome::Complete(_)) {
             handle.wrote(pair.waypoints());
@@ -83,6 +85,34 @@ pub(super) fn run(
     let checks = checks(problem, &pairs, &connected, subject.plan.dependence(&subject.plan.groups[0]), &mut record);
     record.write(context.folder)?;
     Ok(Outcome::Complete(checks.into()))
+}
+
+impl PairPaths {
+    /// Whether these are paths of these kinds at so many samples, those of the constructive kinds with so many named
+    /// points.
+    fn fits(&self, kinds: &[PathKind], samples: usize, named: usize) -> bool {
+        let constructive = kinds.iter().filter(|kind| matches!(kind, PathKind::FirstHalf | PathKind::BestHalf));
+        let whole = |profile: &Profile| {
+            [&profile.loss, &profile.accuracy, &profile.sign_accuracy].iter().all(|values| values.len() == samples)
+        };
+        self.profiles.keys().eq(kinds)
+            && self.profiles.values().all(whole)
+            && self.named.keys().eq(constructive)
+            && self.named.values().all(|risks| risks.0.len() == named)
+    }
+}
+
+impl Paths {
+    /// The kinds of path between networks of this width, in their order.
+    fn kinds(&self, width: usize) -> Vec<PathKind> {
+        let applies = |kind: &PathKind| match kind {
+            PathKind::FirstHalf | PathKind::Straight => true,
+            PathKind::BestHalf => self.halves > 0,
+            PathKind::MatchedFeatures | PathKind::MatchedWeights => width <= self.match_up_to,
+            PathKind::Bezier => self.bezier.as_ref().is_some_and(|bezier| width <= bezier.up_to),
+        };
+        PathKind::ALL.iter().copied().filter(applies).collect()
+    }
 }
 
 impl NetworkPair<'_> {
@@ -394,6 +424,38 @@ mod tests {
         }
         let mut record = PathsRecord { widths: Vec::new(), kinds: Vec::new(), pairs: Vec::new(), fits: Vec::new() };
         checks(&problem, &pairs, &connected, None, &mut record)
+    }
+
+    /// Paths of a kind that the experiment does not have, or lacks, and lists of other lengths.
+    #[test]
+    fn paths_of_another_shape_are_seen() {
+        let profile = |samples: usize| {
+            let values = vec![0.0; samples];
+            let (loss, accuracy, sign_accuracy) = (values.clone(), values.clone(), values);
+            Profile { loss, accuracy, sign_accuracy, maximum: 0.0, at: 0.0 }
+        };
+        let kinds = [PathKind::FirstHalf, PathKind::Straight];
+        let paths = || PairPaths {
+            named: BTreeMap::from([(PathKind::FirstHalf, NamedRisks(vec![0.0; 3]))]),
+            profiles: kinds.iter().map(|kind| (*kind, profile(5))).collect(),
+        };
+        assert!(paths().fits(&kinds, 5, 3));
+        assert!(!paths().fits(&kinds, 6, 3) && !paths().fits(&kinds, 5, 4) && !paths().fits(&kinds[..1], 5, 3));
+        let edits: [fn(&mut PairPaths); 4] = [
+            |paths| paths.named.clear(),
+            |paths| {
+                paths.profiles.remove(&PathKind::FirstHalf);
+            },
+            |paths| {
+                paths.named.insert(PathKind::Straight, NamedRisks(vec![0.0; 3]));
+            },
+            |paths| paths.profiles.values_mut().for_each(|profile| profile.accuracy.truncate(1)),
+        ];
+        for edit in edits {
+            let mut wrong = paths();
+            edit(&mut wrong);
+            assert!(!wrong.fits(&kinds, 5, 3));
+        }
     }
 
     fn verdicts(checks: &[Check]) -> Vec<(&str, Verdict)> {

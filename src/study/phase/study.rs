@@ -43,6 +43,14 @@ struct Tally {
     missed: usize,
 }
 
+impl Tally {
+    /// Whether the counts can be those of so many problems.
+    fn is_of(&self, problems: usize) -> bool {
+        let counts = [self.missed, self.certain, self.trials];
+        (self.trials == 0 || self.trials == problems) && self.successes <= self.trials && counts.is_sorted()
+    }
+}
+
 /// Writes `records/phase.npz`; returns the checks.
 pub(super) fn run(
     spec: &PhaseDiagram,
@@ -62,7 +70,10 @@ pub(super) fn run(
         .iter()
         .map(|&cell| Task { name: format!("phase-{}-{}", cell.row, cell.column), size: cell.n, item: cell })
         .collect();
-    let found = complete!(run_tasks(context, "phase diagram", &tasks, |cell, handle| {
+    let methods = subject.experiment.solver.methods.len();
+    let fits =
+        |_: &Cell, found: &Vec<Tally>| found.len() == methods && found.iter().all(|tally| tally.is_of(spec.problems));
+    let found = complete!(run_tasks(context, "phase diagram", &tasks, fits, |cell, handle| {
         let law = Instance { n: cell.n, sparsity: cell.k, snr_db: None, ..*law };
         let first = ((cell.row * spec.k_over_n.len() + cell.column) as u64 + 1) << 32;
         let found = tallies(subject.experiment, &law, first..first + spec.problems as u64, handle);
@@ -242,6 +253,18 @@ mod tests {
         assert_eq!((held.len(), held[0].verdict), (1, Verdict::Holds), "{held:?}");
         let broken = check(&[tally(3, 4, Design::Gaussian, 1e-6).1]);
         assert_eq!((broken.verdict, broken.measured), (Verdict::Fails, 20.0), "{broken:?}");
+    }
+
+    /// A count above that of the problems, of which there is no proportion.
+    #[test]
+    fn impossible_counts_are_seen() {
+        let tally = |successes, trials, certain, missed| Tally { successes, trials, certain, missed, iterations: 1.0 };
+        for right in [tally(2, 2, 2, 0), tally(0, 2, 1, 1), Tally::default()] {
+            assert!(right.is_of(2), "{right:?}");
+        }
+        for wrong in [tally(3, 2, 0, 0), tally(0, 3, 0, 0), tally(0, 2, 3, 0), tally(0, 2, 1, 2), tally(0, 1, 0, 0)] {
+            assert!(!wrong.is_of(2), "{wrong:?}");
+        }
     }
 
     /// Square designs that are ill-conditioned by chance or by law: problems are not recovered to an error below

@@ -81,7 +81,16 @@ pub(super) fn run(
     let tasks: Vec<Task<IterationTask>> =
         all.enumerate().map(|(i, item)| Task { name: format!("picard-{i}"), size: 1, item }).collect();
     let work = |item: &IterationTask, handle: &TaskHandle<'_>| iterate(problem, spec, &cloud, item, handle);
-    let mut found = complete!(run_tasks(context, "trajectory map", &tasks, work)?);
+    let (steps, every) = steps(problem, &cloud);
+    let predictions = (steps / every + 1) * problem.population_of(&cloud).y.len();
+    let fits = |item: &IterationTask, found: &FixedPointFound| {
+        let windows = found.differences.len();
+        found.predictions.len() == predictions
+            && (1..=item.windows).contains(&windows)
+            && (!found.converged || windows == item.windows)
+            && found.differences.iter().all(|window| (1..=spec.iterates).contains(&window.len()))
+    };
+    let mut found = complete!(run_tasks(context, "trajectory map", &tasks, fits, work)?);
     let Some(from_labels) = found.pop() else { return Ok(Outcome::Complete(Findings::default())) };
     let record = record(problem, spec, &found, &from_labels);
     arrays(&found, spec).write_to(context.folder)?;
@@ -89,6 +98,13 @@ pub(super) fn run(
     let checks = checks(spec, &record, &found, interpolates);
     record.write(context.folder)?;
     Ok(Outcome::Complete(checks.into()))
+}
+
+/// Steps of the horizon, and of the interval between recording times.
+fn steps(problem: &Problem<'_, f64>, cloud: &Trajectory) -> (usize, usize) {
+    let horizon = &problem.experiment.horizon;
+    let steps = (horizon.time / cloud.integration.scheme.motion.step).round() as usize;
+    (steps, steps / horizon.records)
 }
 
 /// Runs one iteration and compares its fixed point with the particle solver.
@@ -99,8 +115,7 @@ fn iterate(
     task: &IterationTask,
     handle: &TaskHandle<'_>,
 ) -> Result<Outcome<FixedPointFound>, RunError> {
-    let e = problem.experiment;
-    let steps = (e.horizon.time / cloud.integration.scheme.motion.step).round() as usize;
+    let (steps, every) = steps(problem, cloud);
     let noise = noise_of(problem, cloud);
     let map = trajectory_map(problem, cloud, &noise).interrupted_by(handle.interrupt());
     let start = problem.start_state(cloud);
@@ -119,7 +134,6 @@ fn iterate(
         }
     };
     let per_node = map.prediction_len();
-    let every = steps / e.horizon.records;
     let nodes = |f: &[f64]| f.chunks_exact(per_node).step_by(every).flatten().copied().collect::<Vec<f64>>();
     let (mut from_particles, mut step_error) = (f64::NAN, f64::NAN);
     if task.guess == Guess::Constant {

@@ -11,7 +11,7 @@ use crate::analysis::wasserstein::wasserstein_2_sorted;
 use crate::compute::Threads;
 use crate::config::{Experiment, Route};
 use crate::dynamics::{Method, Motion, Scheme, Simulation, State, StopReason, TimeLoop};
-use crate::kinetic::{FeatureTable, GridAxis, GridLaw, Radial, RadialForce};
+use crate::kinetic::{FeatureTable, GridAxis, GridLaw, Radial, RadialForce, rows_are};
 use crate::network::{Law, Objective};
 use crate::record::npz::shaped;
 use crate::record::{LimitRun, Measure};
@@ -105,7 +105,19 @@ pub(super) fn run(
             None => Ok(Outcome::Complete(Solution::default())),
         },
     };
-    let found = complete!(run_tasks(context, "radial reduction", &tasks, work)?);
+    let (times, snapshots) = (problem.times.len(), problem.snapshots().len());
+    let fits = |item: &SolutionTask, found: &Solution| {
+        let atoms = match item {
+            SolutionTask::Grid { .. } => ATOMS,
+            SolutionTask::Particles { count } => *count,
+            SolutionTask::Network { id } => match plan.find(id) {
+                Some(run) => run.width(),
+                None => return found.risk.is_empty() && found.atoms.is_empty(),
+            },
+        };
+        found.risk.len() == times && rows_are(&found.atoms, snapshots, atoms)
+    };
+    let found = complete!(run_tasks(context, "radial reduction", &tasks, fits, work)?);
     let (grids, rest) = found.split_at(3);
     let (particles, rest) = rest.split_at(2);
     let (dimensions, networks) = rest.split_at(others.len());

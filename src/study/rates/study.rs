@@ -31,25 +31,33 @@ pub(super) fn run(
         .flat_map(|s| (0..spec.problems as u64).map(move |index| (s, index)))
         .map(|(s, index)| Task { name: format!("rates-{s}-{index}"), size: 1, item: (s, index) })
         .collect();
-    let found = complete!(run_tasks(context, "rates", &tasks, |&(s, index), handle| {
+    // A problem has any number of steps to which a statement applies.
+    let any = |_: &(usize, u64), _: &Vec<BoundedStep>| true;
+    let found = complete!(run_tasks(context, "rates", &tasks, any, |&(s, index), handle| {
         let Statement { law, k, observe, .. } = &statements[s];
         let steps = observe(&law.draw(seed, index)?, *k)?;
         Ok(if handle.interrupted() { Outcome::Interrupted } else { Outcome::Complete(steps) })
     })?);
     let trials = trial_tasks(spec.trials as u64);
-    let ratios = complete!(run_tasks(context, "thresholding", &trials, |range, handle| {
-        let mut worst = ThresholdRatios::default();
-        let mut first = range.start;
-        while first < range.end {
-            let end = range.end.min(first + LEAST_TRIALS);
-            worst = worst.or_worse(threshold_ratios(seed, first..end, Interrupt::when(handle.interrupt())));
-            if !handle.advance_to((end - range.start) as f64 / (range.end - range.start) as f64) {
-                return Ok(Outcome::Interrupted);
+    let ratios = complete!(run_tasks(
+        context,
+        "thresholding",
+        &trials,
+        |_, _| true,
+        |range, handle| {
+            let mut worst = ThresholdRatios::default();
+            let mut first = range.start;
+            while first < range.end {
+                let end = range.end.min(first + LEAST_TRIALS);
+                worst = worst.or_worse(threshold_ratios(seed, first..end, Interrupt::when(handle.interrupt())));
+                if !handle.advance_to((end - range.start) as f64 / (range.end - range.start) as f64) {
+                    return Ok(Outcome::Interrupted);
+                }
+                first = end;
             }
-            first = end;
+            Ok(Outcome::Complete(worst))
         }
-        Ok(Outcome::Complete(worst))
-    })?);
+    )?);
     let ratios = ratios.into_iter().fold(ThresholdRatios::default(), ThresholdRatios::or_worse);
     let mut checks = threshold_checks(ratios, spec.trials);
     let mut arrays = RatesArrays::default();

@@ -55,7 +55,27 @@ pub(super) struct ProblemRuns {
     pub runs: Vec<Result<MethodRun, String>>,
 }
 
+/// The lengths of the lists in [`ProblemRuns`].
+pub(super) struct RunsShape {
+    /// Number of methods.
+    pub methods: usize,
+    /// Number of recorded iterations.
+    pub recorded: usize,
+    /// Number of unknowns d.
+    pub unknowns: usize,
+}
+
 impl ProblemRuns {
+    /// Whether all lists have these lengths.
+    pub fn fits(&self, shape: &RunsShape) -> bool {
+        let of_method = |run: &MethodRun| {
+            run.error.len() == shape.recorded && run.value.len() == shape.recorded && run.w.len() == shape.unknowns
+        };
+        self.truth.as_ref().is_none_or(|truth| truth.len() == shape.unknowns)
+            && self.runs.len() == shape.methods
+            && self.runs.iter().flatten().all(of_method)
+    }
+
     /// Whether the true vector is known and 0.
     pub fn truth_is_zero(&self) -> bool {
         self.truth.as_ref().is_some_and(|truth| truth.iter().all(|w| *w == 0.0))

@@ -2,7 +2,7 @@
 
 use super::checks::checks;
 use super::record::MethodArrays;
-use super::runs::{MethodRun, ProblemRuns, problem_runs, recorded_iterations, run_method, runs};
+use super::runs::{MethodRun, ProblemRuns, RunsShape, problem_runs, recorded_iterations, run_method, runs};
 use super::{MethodSummary, Recover, RecoverArrays, RecoverRecord, Timing};
 use crate::analysis::proportion::wilson_interval;
 use crate::analysis::quantile::quantile;
@@ -25,7 +25,16 @@ pub(super) fn run(
     let tasks: Vec<Task<u64>> = (0..spec.problems as u64)
         .map(|index| Task { name: format!("recover-{index}"), size: 1, item: index })
         .collect();
-    let found = complete!(run_tasks(context, "recovery", &tasks, |&index, handle| {
+    let shape = RunsShape {
+        methods: e.solver.methods.len(),
+        recorded: recorded_iterations(e.solver.iterations).len(),
+        unknowns: match subject.source.drawn_law() {
+            Some(law) => law.d,
+            None => subject.source.problem(e.seed, 0, Interrupt::NEVER)?.unknowns(),
+        },
+    };
+    let fits = |_: &u64, found: &ProblemRuns| found.fits(&shape);
+    let found = complete!(run_tasks(context, "recovery", &tasks, fits, |&index, handle| {
         let interrupt = Interrupt::when(handle.interrupt());
         let problem = subject.source.problem(e.seed, index, interrupt)?;
         let mut runs = Vec::new();
