@@ -116,3 +116,32 @@ pub fn replaced<T>(path: &Path, data: &[u8], run: impl FnOnce() -> T) -> Option<
     drop(restore);
     Some(result)
 }
+
+/// Restores files after a function has run: their contents, or their absence.
+pub fn kept<T>(paths: Vec<PathBuf>, run: impl FnOnce() -> T) -> T {
+    struct Restore(Vec<(PathBuf, Option<Vec<u8>>)>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            for (path, content) in &self.0 {
+                // What cannot be restored makes later inputs fail.
+                let _ = match content {
+                    Some(content) => std::fs::write(path, content),
+                    None => std::fs::remove_file(path),
+                };
+            }
+        }
+    }
+    let contents = paths.into_iter().map(|path| {
+        let content = std::fs::read(&path).ok();
+        (path, content)
+    });
+    let restore = Restore(contents.collect());
+    let result = run();
+    drop(restore);
+    result
+}
+
+/// A number that depends on all bytes of an input.
+pub fn digest(content: &[u8]) -> usize {
+    content.iter().fold(0, |sum: usize, &byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)))
+}

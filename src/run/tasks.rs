@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::path::{Component, Path};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A task.
@@ -57,10 +58,12 @@ impl<'a> TaskHandle<'a> {
         !self.interrupted()
     }
 
-    /// Declares a file that the task has written into the run folder, apart from its result: the result is used on
+    /// Declares a file that the task has written into `state/paths/` of the run folder, apart from its result: the result is used on
     /// resume only where the file is unchanged.
     pub fn wrote(&self, name: impl Into<String>) {
-        self.files.borrow_mut().push(name.into());
+        let name = name.into();
+        debug_assert!(may_be_written(&name), "{name} is not in {WRITTEN}");
+        self.files.borrow_mut().push(name);
     }
 
     /// Whether an interruption was requested.
@@ -120,6 +123,18 @@ pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
     Ok(Outcome::Complete(all))
 }
 
+/// The folder of the files that tasks write into the run folder, apart from records.
+const WRITTEN: &str = "state/paths/";
+
+/// Whether a task may write a file of this name: it is directly in [`WRITTEN`]. A file that is not as it was written is
+/// removed, and no other must be.
+fn may_be_written(name: &str) -> bool {
+    name.strip_prefix(WRITTEN).is_some_and(|file| {
+        let mut parts = Path::new(file).components();
+        matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
+    })
+}
+
 /// The saved result of a task, or the result of `work`, which is saved.
 fn saved_or_run<T: Serialize + DeserializeOwned>(
     context: &RunContext<'_>,
@@ -130,6 +145,9 @@ fn saved_or_run<T: Serialize + DeserializeOwned>(
 ) -> Result<Outcome<T>, RunError> {
     let file = format!("checkpoint/study-{name}.json");
     let saved = context.folder.load_json(&file)?.and_then(|result: TaskResult<T>| {
+        if !result.files.keys().all(|name| may_be_written(name)) {
+            return Err("it names a file that no task writes".into());
+        }
         if fits(&result.value) { Ok(result) } else { Err("its shape is not that of this task".into()) }
     });
     if let Some(TaskResult { files, value }) = context.usable(saved, &file, &[&file])? {
@@ -187,5 +205,25 @@ mod tests {
             );
         }
         assert_eq!(resumed(&folder).0, computed, "the new result was saved");
+    }
+
+    /// A result that names a file elsewhere is computed again, and the file is left as it is.
+    #[test]
+    fn no_other_file_is_removed() {
+        let path = tempfile::tempdir().unwrap();
+        let folder = RunFolder::plain(&path.path().join("run"));
+        let kept = path.path().join("kept");
+        std::fs::write(&kept, "text").unwrap();
+        let absolute = kept.to_string_lossy().into_owned();
+        let names = ["../kept", "state/paths/../../../kept", "state/paths/", "state/n4-s0.npz", "", &absolute];
+        for name in names {
+            let files = BTreeMap::from([(name.to_string(), String::new())]);
+            folder.save_json("checkpoint/study-task-2.json", &TaskResult { files, value: vec![3.0, 4.0] }).unwrap();
+            let (found, notes) = resumed(&folder);
+            assert_eq!(found, [[1.0, 10.0], [2.0, 20.0]], "{name}");
+            assert!(notes.len() == 1 && notes[0].contains("no task writes"), "{name}: {notes:?}");
+            assert!(kept.is_file(), "{name}");
+        }
+        assert!(may_be_written("state/paths/n4-p0.npz") && !may_be_written("state/paths/a/b.npz"));
     }
 }

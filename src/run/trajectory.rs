@@ -113,6 +113,11 @@ fn saved<R: Real>(
             None => return Ok(Saved::Nothing),
         },
     };
+    let own = |end: &Ended| end.state.keys().eq([&state]);
+    if end.as_ref().is_some_and(|end| !own(end)) {
+        context.redo(&ended, "it names other files than that of the state", &all)?;
+        return Ok(Saved::Nothing);
+    }
     if let Some(end) = &end
         && let Some((altered, reason)) = context.folder.first_altered(&end.state)?
     {

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use widelimit::analysis::verdict::Check;
 use widelimit::config::AnyExperiment;
 use widelimit::figure::render;
-use widelimit::record::RunFolder;
+use widelimit::record::{OpenRequest, RecordError, RunFolder, WALL_TIMES};
 use widelimit::run::figures::of_run;
 use widelimit::run::study::NamedFigure;
 use widelimit::run::{FiguresError, Options};
@@ -29,11 +29,11 @@ pub fn with_runs<T>(work: impl FnOnce(&Path) -> T) -> T {
             for base in base::BASES {
                 let experiment = base.experiment().unwrap_or_else(|error| panic!("{error}"));
                 let out = scratch.path().join(base.name);
-                let options = Options { out: out.clone(), force: false, resume: false, quiet: true };
+                let (force, resume, accept_revision, quiet, figures) = (false, false, false, true, false);
+                let options = Options { out: out.clone(), force, resume, accept_revision, quiet, figures };
                 if let Err(error) = widelimit::run_experiment(&experiment, &options, &AtomicBool::new(false)) {
                     panic!("{}: {error}", base.name);
                 }
-                let _ = std::fs::remove_dir_all(out.join("figures"));
             }
             scratch
         });
@@ -55,7 +55,15 @@ pub fn manifest(data: &[u8]) -> Outcome {
             let manifest = folder.manifest()?;
             let _: Vec<Check> = folder.read_json("checks.json")?;
             let again = serde_json::to_value(&manifest).expect("a manifest has text keys only");
-            RunFolder::open(&path, &again["experiment"], false, true)?;
+            let request = OpenRequest {
+                experiment: &again["experiment"],
+                sources: &again["population"]["sources"],
+                build: &manifest.last_build(),
+                force: false,
+                resume: true,
+                accept_revision: false,
+            };
+            RunFolder::open(&path, &request)?;
             Ok(())
         };
         base::replaced(&path.join(name), content, read).map_or(Outcome::Skipped, Outcome::of)
@@ -63,7 +71,8 @@ pub fn manifest(data: &[u8]) -> Outcome {
 }
 
 /// A file of `records/` or `state/`, or the manifest: the figures that show it are made, and one of them is rendered,
-/// which takes most of the time.
+/// which takes most of the time. A record is refused while its checksum is not that in the manifest, and then drawn with
+/// a manifest that has it.
 pub fn records(data: &[u8]) -> Outcome {
     let [heading, content] = Layout::Headed.split(data);
     let Some((base, name)) = base::of_heading(heading) else { return Outcome::Skipped };
@@ -77,8 +86,7 @@ pub fn records(data: &[u8]) -> Outcome {
         let draw = || -> Result<(), FiguresError> {
             let folder = RunFolder::existing(&path)?;
             let all = figures(base, name, &folder)?;
-            let sum = content.iter().fold(0_usize, |sum, &byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
-            let Some((figure, drawn)) = all.get(sum % all.len().max(1)) else { return Ok(()) };
+            let Some((figure, drawn)) = all.get(base::digest(content) % all.len().max(1)) else { return Ok(()) };
             let svg = render(drawn)?;
             let texts = svg.split("<text").skip(1).filter_map(|text| text.split("</text").next());
             for text in texts.map(|text| text.split_once('>').map_or("", |(_, text)| text)) {
@@ -86,8 +94,29 @@ pub fn records(data: &[u8]) -> Outcome {
             }
             Ok(())
         };
-        base::replaced(&path.join(name), content, draw).map_or(Outcome::Skipped, Outcome::of)
+        let original = std::fs::read(path.join(name)).unwrap_or_default();
+        let sealed = name.starts_with("records/") && name != WALL_TIMES;
+        let draw_sealed = || -> Result<(), FiguresError> {
+            if !sealed {
+                return draw();
+            }
+            let folder = RunFolder::existing(&path)?;
+            let refused = matches!(of_run(&folder, &REGISTRY), Err(FiguresError::Record(RecordError::Altered { .. })));
+            assert!(refused || content == original, "{name} is drawn, and its checksum is another");
+            let manifest = with_checksum(&folder, name)?;
+            base::replaced(&path.join("manifest.json"), manifest.as_bytes(), draw).unwrap_or(Ok(()))
+        };
+        base::replaced(&path.join(name), content, draw_sealed).map_or(Outcome::Skipped, Outcome::of)
     })
+}
+
+/// The manifest with the checksum that a record now has.
+fn with_checksum(folder: &RunFolder, name: &str) -> Result<String, FiguresError> {
+    let mut manifest: serde_json::Value = folder.read_json("manifest.json")?;
+    for (name, checksum) in folder.checksums([name.to_string()])? {
+        manifest["records"][name.as_str()] = checksum.into();
+    }
+    Ok(manifest.to_string())
 }
 
 /// The figures of the study that wrote a record; all figures for other files.

@@ -210,3 +210,20 @@ impl<R: Real> TwoLayerWorkspace<R> {
         loss
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Activation;
+
+    /// Sizes whose product leaves the range do not wrap around to a small estimate.
+    #[test]
+    fn absurd_sizes_have_the_largest_estimate() {
+        let network =
+            |inputs| TwoLayer { inputs, outputs: 1, bias: true, activation: Activation::Tanh, fixed_output: false };
+        assert_eq!(work_bytes(&network(1 << 62), 64, 100, 8), usize::MAX);
+        assert_eq!(work_bytes(&network(3), usize::MAX, 2, 8), usize::MAX);
+        let bytes = work_bytes(&network(3), 64, 100, 8);
+        assert!((100 * 8..100 << 20).contains(&bytes), "{bytes}");
+    }
+}

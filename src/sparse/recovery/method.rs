@@ -100,7 +100,7 @@ impl RecoveryMethod {
     /// Whether the method applies to problems of n samples, d unknowns and k entries: CoSaMP solves least-squares
     /// problems on up to `3k` columns, and needs `3k <= min(n, d)`.
     pub fn applies(self, n: usize, d: usize, k: usize) -> bool {
-        self != RecoveryMethod::CoSaMp || k.saturating_mul(3) <= n.min(d)
+        self != RecoveryMethod::CoSaMp || k <= n.min(d) / 3
     }
 
     /// The algorithm, initialised for a problem.
@@ -150,5 +150,19 @@ impl RecoveryMethod {
             | RecoveryMethod::Obs(..)
             | RecoveryMethod::WoodTaylor => Ok(problem.start().to_vec()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `3k <= min(n, d)`, whatever the sizes.
+    #[test]
+    fn cosamp_applies_up_to_a_third() {
+        let applies = |n, d, k| RecoveryMethod::CoSaMp.applies(n, d, k);
+        assert!(applies(9, 12, 3) && applies(12, 11, 3) && !applies(8, 12, 3) && !applies(12, 12, 5));
+        assert!(!applies(10, usize::MAX, usize::MAX) && !applies(usize::MAX, usize::MAX, usize::MAX / 2));
+        assert!(RecoveryMethod::Iht.applies(1, 1, usize::MAX));
     }
 }
