@@ -5,7 +5,6 @@
 //! temperature the free energy is computed at every step, and, where frictions are given, the equilibrium and the rate
 //! of approach.
 
-use super::compare::Grids;
 use super::record::SolutionArrays;
 use super::{Kinetic, KineticArrays, KineticRecord, clouds, compare, free_energy};
 use crate::analysis::verdict::{Check, Verdict};
@@ -39,6 +38,21 @@ pub(super) struct GridSolution {
     least: f64,
     /// Block means of the density at the snapshots.
     snapshots: Vec<Vec<f64>>,
+}
+
+/// The solution on the grid, and those from which its errors are measured.
+#[derive(Clone, Copy)]
+pub(super) struct Grids<'a> {
+    pub whole: &'a GridSolution,
+    pub half_nodes: &'a GridSolution,
+    pub double_step: &'a GridSolution,
+}
+
+impl Grids<'_> {
+    /// The two coarser solutions.
+    pub fn coarser(&self) -> [&GridSolution; 2] {
+        [self.half_nodes, self.double_step]
+    }
 }
 
 /// Writes `records/kinetic.npz` and `records/kinetic.json`; returns the checks.
