@@ -62,9 +62,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let run = small_run(folder.path().join("run"))?;
     let (fitted, recorded) = (fitted(&run)?, recorded(&run)?);
-    println!(
-        "E sup_t |f_N - f|^2 ~ N^{fitted:.4}; the run recorded {recorded:.4}, and the exponent of the theory is -1"
-    );
+    println!("sup_t |f_N - f|^2 ~ N^{fitted:.4}; the run recorded {recorded:.4}, and the exponent of the theory is -1");
     assert!((fitted - recorded).abs() < 1e-10, "the same exponent up to rounding");
     Ok(())
 }

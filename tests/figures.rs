@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Convergence, dropout and paths on top of the gap study.
-const STUDIES: &str = "\n[convergence]\n\n[dropout]\ndraws = 5\n\n[paths]\npairs = 1\nhalves = 2\npoints = 3\n";
+const STUDIES: &str = "\n[convergence]\n\n[dropout]\ndraws = 10\n\n[paths]\npairs = 1\nhalves = 2\npoints = 3\n";
 
 /// A text with its rectangle (left, top, right, bottom) in points.
 type Placed = (String, [f64; 4]);
@@ -93,7 +93,7 @@ fn one_width_shows_its_networks_and_why_nothing_was_fitted() {
 
 #[test]
 fn one_seed_shows_its_networks_and_why_nothing_was_fitted() {
-    let figures = checked(&run(&format!("{TINY}\n[convergence]\n\n[dropout]\ndraws = 5\n"), &["widths.seeds=1"]));
+    let figures = checked(&run(&format!("{TINY}\n[convergence]\n\n[dropout]\ndraws = 10\n"), &["widths.seeds=1"]));
     assert!(says(&figures["gap-widths"], "from single seeds"), "{:?}", figures["gap-widths"]);
     assert!(figures["gap-widths"].iter().any(|text| text == "networks"));
 }
@@ -145,7 +145,7 @@ fn diverged_networks_are_named() {
         "reference.step=0.125",
         "horizon.records=20",
     ];
-    let text = format!("{TINY}\n[dropout]\ndraws = 5\n\n[paths]\npairs = 1\nhalves = 2\npoints = 3\n");
+    let text = format!("{TINY}\n[dropout]\ndraws = 10\n\n[paths]\npairs = 1\nhalves = 2\npoints = 3\n");
     let figures = checked(&run(&text, &set));
     assert!(figures.values().any(|texts| says(texts, "no value is finite")), "{figures:?}");
 }

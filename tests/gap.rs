@@ -113,7 +113,7 @@ fn few_particles_are_part_of_the_abscissa_and_overlapping_seeds_decide_nothing()
 fn gap_is_of_the_order_of_the_step_under_the_full_gradient() {
     let run = |values: &str| {
         let sweep = format!("gap.sweep=[{{over=\"step\", values={values}, width=16, seeds=6}}]");
-        Run::new(&tiny(&["widths.values=[4]", "reference.step=0.03125", &sweep]))
+        Run::new(&tiny(&["widths.values=[4]", "reference.particles=128", "reference.step=0.03125", &sweep]))
     };
     let (coarse, fine) = (run("[0.125, 0.0625, 0.03125]"), run("[0.015625, 0.0078125, 0.00390625]"));
     for measure in ["function", "coupling_rms"] {

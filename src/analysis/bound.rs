@@ -210,7 +210,7 @@ pub fn covering_constant(
 
 /// By how much the quantiles exceed a form with its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Excess {
+pub struct BoundExcess {
     /// The largest quantile over the form.
     pub ratio: f64,
     /// Its abscissa.
@@ -229,18 +229,18 @@ pub fn excess(
     constant: f64,
     form: BoundForm,
     bootstrap: &Bootstrap,
-) -> Result<Excess, BoundError> {
+) -> Result<BoundExcess, BoundError> {
     let ratios = log_ratios(x, gaps, form, bootstrap)?;
     let covered = Statement::new(Side::AtMost, constant.ln());
-    let (mut worst, mut p) = (Excess { ratio: 0.0, at: f64::NAN, p: 1.0 }, 1.0_f64);
+    let (mut worst, mut p) = (BoundExcess { ratio: 0.0, at: f64::NAN, p: 1.0 }, 1.0_f64);
     for (x, estimate) in &ratios {
         p = p.min(estimate.p_value(&covered));
         let ratio = estimate.value.exp() / constant;
         if ratio > worst.ratio {
-            worst = Excess { ratio, at: *x, p: 1.0 };
+            worst = BoundExcess { ratio, at: *x, p: 1.0 };
         }
     }
-    Ok(Excess { p: (p * ratios.len() as f64).min(1.0), ..worst })
+    Ok(BoundExcess { p: (p * ratios.len() as f64).min(1.0), ..worst })
 }
 
 /// The form, where it is positive and finite.

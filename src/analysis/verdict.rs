@@ -404,6 +404,7 @@ fn finite(value: f64) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::analysis::fit::Statistic;
+    use crate::number::{from_json, to_json, to_json_line};
 
     /// A fit with this 95 % interval, of 8 seeds.
     fn fit(low: f64, high: f64) -> Result<SlopeFit, FitFailure> {
@@ -548,16 +549,16 @@ mod tests {
         {
             check.measured = value;
             check.interval = Some((value, f64::NAN));
-            let back: Check = serde_json::from_str(&serde_json::to_string(&check).unwrap()).unwrap();
+            let back: Check = from_json(&to_json(&check).unwrap()).unwrap();
             assert_eq!(back.measured.to_bits(), value.to_bits());
             let (low, high) = back.interval.unwrap();
             assert!(low.to_bits() == value.to_bits() && high.is_nan());
         }
-        let text = serde_json::to_string(&Check { measured: f64::NAN, interval: None, ..check }).unwrap();
+        let text = to_json_line(&Check { measured: f64::NAN, interval: None, ..check }).unwrap();
         assert!(text.contains("\"measured\":null") && text.contains("\"verdict\":\"holds\""), "{text}");
-        let back: Check = serde_json::from_str(&text).unwrap();
+        let back: Check = from_json(&text).unwrap();
         assert!(back.measured.is_nan() && back.interval.is_none());
-        assert!(serde_json::from_str::<Check>(&text.replace("\"measured\":null", "\"measured\":\"big\"")).is_err());
+        assert!(from_json::<Check>(&text.replace("\"measured\":null", "\"measured\":\"big\"")).is_err());
     }
 
     #[test]

@@ -19,13 +19,13 @@ pub fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
 /// # Errors
 /// JSON that is not that of a `T`.
 pub fn from_json_value<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
-    T::deserialize(Exact(value))
+    T::deserialize(ExactValue(value))
 }
 
 /// A deserializer of JSON that reads null and texts where a number is expected.
-struct Exact(Value);
+struct ExactValue(Value);
 
-impl Exact {
+impl ExactValue {
     fn number<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match &self.0 {
             Value::Null => visitor.visit_f64(f64::NAN),
@@ -38,7 +38,7 @@ impl Exact {
     }
 }
 
-impl<'de> Deserializer<'de> for Exact {
+impl<'de> Deserializer<'de> for ExactValue {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -48,13 +48,14 @@ impl<'de> Deserializer<'de> for Exact {
             Value::Number(number) => number.deserialize_any(visitor),
             Value::String(text) => visitor.visit_string(text),
             Value::Array(items) => {
-                let mut items = SeqDeserializer::new(items.into_iter().map(Exact));
+                let mut items = SeqDeserializer::new(items.into_iter().map(ExactValue));
                 let value = visitor.visit_seq(&mut items)?;
                 items.end()?;
                 Ok(value)
             }
             Value::Object(entries) => {
-                let mut entries = MapDeserializer::new(entries.into_iter().map(|(key, value)| (key, Exact(value))));
+                let mut entries =
+                    MapDeserializer::new(entries.into_iter().map(|(key, value)| (key, ExactValue(value))));
                 let value = visitor.visit_map(&mut entries)?;
                 entries.end()?;
                 Ok(value)
@@ -90,7 +91,7 @@ impl<'de> Deserializer<'de> for Exact {
                 Err(Error::invalid_value(Unexpected::Map, &"a map with the name of a variant as its one key"))
             }
             Value::Object(entries) => {
-                let entries = MapDeserializer::new(entries.into_iter().map(|(key, value)| (key, Exact(value))));
+                let entries = MapDeserializer::new(entries.into_iter().map(|(key, value)| (key, ExactValue(value))));
                 MapAccessDeserializer::new(entries).deserialize_enum(name, variants, visitor)
             }
             _ => self.deserialize_any(visitor),
@@ -103,7 +104,7 @@ impl<'de> Deserializer<'de> for Exact {
     }
 }
 
-impl<'de> IntoDeserializer<'de, Error> for Exact {
+impl<'de> IntoDeserializer<'de, Error> for ExactValue {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

@@ -7,6 +7,7 @@
 use super::context::{Options, Report, RunError};
 use super::progress::Progress;
 use super::study::Registry;
+use super::{recovery_run, training_run};
 use crate::analysis::coverage::rates;
 use crate::analysis::family::LEVEL;
 use crate::analysis::verdict::Check;
@@ -157,7 +158,11 @@ fn checks_of(
     let name = format!("runs/{seed}");
     let out = folder.file(&name);
     let options = Options { out, force: false, resume: true, accept_revision: false, quiet: true, figures: false };
-    let checks = match super::run(&experiment.with_seed(seed), &options, interrupt, registry)? {
+    let report = match experiment.with_seed(seed) {
+        AnyExperiment::Training(experiment) => training_run::run(&experiment, &options, interrupt, registry)?,
+        AnyExperiment::Recovery(experiment) => recovery_run::run(&experiment, &options, interrupt, registry)?,
+    };
+    let checks = match report {
         Report::Complete { checks, .. } | Report::AlreadyComplete { checks, .. } => checks,
         Report::Interrupted { .. } => return Ok(None),
     };

@@ -8,7 +8,6 @@
 use super::context::{Outcome, RunContext, RunError, complete};
 use super::evaluation::Evaluation;
 use super::limit_path::LimitPath;
-use super::memory::ATOMS;
 use super::plan::Trajectory;
 use super::problem::Problem;
 use super::series::{Series, compare, record_accuracy};
@@ -27,6 +26,9 @@ use crate::record::Measure;
 use crate::record::npz::array_record;
 use ndarray::{Array1, Axis};
 use std::time::{Duration, Instant};
+
+/// Number of atoms that represent the law of a grid in Wasserstein distances.
+pub(super) const ATOMS: usize = 4096;
 
 /// Largest mass near the edges of a grid. Mass m that is lost or reflected there changes predictions by at most m times
 /// the largest activation: at most a millionth of it, below the other errors of a grid.

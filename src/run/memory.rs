@@ -5,6 +5,7 @@
 //! the system at once, and the rest between phases ([`crate::compute::return_freed_memory`]). Sums are in floating-point
 //! arithmetic, which does not overflow for sizes that are far too large.
 
+use super::grid_limit::ATOMS;
 use super::machine_memory::{MemoryShortage, Shortfall};
 use super::planner::Planner;
 use super::study::{Registry, StudyMemory, TrainingSizes, studies_of};
@@ -23,10 +24,6 @@ const FIGURES: f64 = (15 << 20) as f64;
 
 /// Bytes of a figure that is being drawn: its elements as text, as a tree, as pixels and as an encoded file.
 const FIGURE: f64 = (17 << 20) as f64;
-
-/// Number of atoms that represent the law of a grid in Wasserstein distances.
-pub(super) const ATOMS: usize = 4096;
-
 /// Copies of the arrays of a file while it is written: the record, its arrays in the archive's order, and the archive.
 const COPIES: f64 = 3.0;
 

@@ -56,7 +56,7 @@ pub fn checks(subject: TrainingSubject<'_>) -> Vec<Check> {
 
 /// The errors of the difference of two routes, as distances of predictions.
 #[derive(Clone, Debug, Default)]
-struct Errors {
+struct RouteErrors {
     /// Largest error by step, nodes, iteration and rounding.
     fixed: f64,
     /// Measurements of the error by the particles; empty where both routes have the same.
@@ -65,7 +65,7 @@ struct Errors {
     sample: f64,
 }
 
-impl Errors {
+impl RouteErrors {
     /// The largest distance that the errors explain.
     fn allowed(&self) -> f64 {
         let count = self.particles.len();
@@ -80,7 +80,13 @@ impl Errors {
 }
 
 /// The check of the distance of two routes; `None` where one of them did not reach the horizon.
-fn agreement(name: &str, (one, other): (Route, Route), distance: Option<f64>, errors: &Errors, scale: f64) -> Check {
+fn agreement(
+    name: &str,
+    (one, other): (Route, Route),
+    distance: Option<f64>,
+    errors: &RouteErrors,
+    scale: f64,
+) -> Check {
     let statement = format!(
         "the limit by {} and by {} agree: sup_t distance of predictions, within their measured errors",
         one.name(),
@@ -106,7 +112,7 @@ fn agreement(name: &str, (one, other): (Route, Route), distance: Option<f64>, er
 }
 
 /// The errors of the difference of the reference from another route.
-fn errors(problem: &Problem<'_, f64>, plan: &Plan, trained: &Trained, other: Route) -> Errors {
+fn errors(problem: &Problem<'_, f64>, plan: &Plan, trained: &Trained, other: Route) -> RouteErrors {
     let e = problem.experiment;
     let found = |run: LimitRun| if trained.series(run.id()).is_some() { distance(trained, run) } else { 0.0 };
     let iteration = [LimitRun::Reference, LimitRun::ByPicard]
@@ -126,7 +132,7 @@ fn errors(problem: &Problem<'_, f64>, plan: &Plan, trained: &Trained, other: Rou
         // the method's order.
         let interpolates = e.reference.method.gradients_per_step() > 1;
         fixed += if interpolates { 4.0 * step } else { 0.0 };
-        return Errors { fixed, ..Errors::default() };
+        return RouteErrors { fixed, ..RouteErrors::default() };
     }
     fixed += 2.0 * step;
     fixed += found(LimitRun::HalfNodes) + 2.0 * found(LimitRun::GridHalfStep);
@@ -139,7 +145,7 @@ fn errors(problem: &Problem<'_, f64>, plan: &Plan, trained: &Trained, other: Rou
     }
     // The radial reduction uses the law of the data, and particles use a sample that represents it.
     let sample = if e.population.fresh() { found(LimitRun::HalfSample) } else { 0.0 };
-    Errors { fixed, particles, sample }
+    RouteErrors { fixed, particles, sample }
 }
 
 /// The distance of predictions due to the order of summation: one unit of rounding for every particle and step.
@@ -159,27 +165,27 @@ fn distance(trained: &Trained, run: LimitRun) -> f64 {
 mod tests {
     use super::*;
 
-    fn verdict(distance: Option<f64>, errors: &Errors) -> Verdict {
+    fn verdict(distance: Option<f64>, errors: &RouteErrors) -> Verdict {
         agreement("a", (Route::Grid, Route::Particles), distance, errors, 1.0).verdict
     }
 
     #[test]
     fn routes_that_differ_by_more_than_their_errors_fail() {
-        let fixed = Errors { fixed: 1e-3, ..Errors::default() };
+        let fixed = RouteErrors { fixed: 1e-3, ..RouteErrors::default() };
         assert_eq!(verdict(Some(0.9e-3), &fixed), Verdict::Holds);
         assert_eq!(verdict(Some(1.1e-3), &fixed), Verdict::Fails);
         // Nine measurements: t(9, .995) = 3.2498.
-        let random = Errors { particles: vec![1e-3; 9], ..Errors::default() };
+        let random = RouteErrors { particles: vec![1e-3; 9], ..RouteErrors::default() };
         assert_eq!(verdict(Some(3.24e-3), &random), Verdict::Holds);
         assert_eq!(verdict(Some(3.26e-3), &random), Verdict::Fails);
         // A limit that is wrong by a tenth fails even with a single measurement of this size.
-        let single = Errors { particles: vec![1e-3], sample: 1e-3, ..Errors::default() };
+        let single = RouteErrors { particles: vec![1e-3], sample: 1e-3, ..RouteErrors::default() };
         assert_eq!(verdict(Some(0.1), &single), Verdict::Fails);
     }
 
     #[test]
     fn errors_too_large_to_tell_are_not_resolved() {
-        let coarse = Errors { fixed: 0.2, ..Errors::default() };
+        let coarse = RouteErrors { fixed: 0.2, ..RouteErrors::default() };
         assert_eq!(verdict(Some(0.01), &coarse), Verdict::NotResolved);
         assert_eq!(verdict(Some(0.3), &coarse), Verdict::Fails);
         assert_eq!(verdict(Some(f64::NAN), &coarse), Verdict::NotResolved);

@@ -52,11 +52,12 @@ pub(super) fn in_chunks<R: Real>(
     for x in x.chunks(chunk * d) {
         samples.reset(x.len() / d, d, None);
         samples.fill(|s| &x[s * d..(s + 1) * d]);
+        let first = predictions.is_empty();
         pass(&samples, &mut predictions);
         // Those of all samples are reserved after the first chunk, so that they are not copied as they grow.
-        let all = count * (predictions.len() / samples.count().max(1));
-        if predictions.capacity() < all {
-            predictions.reserve_exact(all - predictions.len());
+        if first {
+            let outputs = predictions.len() / samples.count().max(1);
+            predictions.reserve_exact(count * outputs - predictions.len());
         }
     }
     predictions

@@ -489,7 +489,14 @@ mod tests {
     fn all_checks((arrays, loss): &(ChangeArrays, Array2<f64>), dependence: Option<String>) -> Vec<Check> {
         let set = ["widths.values=[32,64,128,256]", "widths.seeds=12"].map(|text| text.parse().expect("an override"));
         let text = include_str!("../../../experiments/converge.toml");
-        let loaded = crate::parse(text, "test", std::path::Path::new("."), &set).expect("an experiment");
+        let loaded = crate::config::parse(
+            text,
+            "test",
+            std::path::Path::new("."),
+            &set,
+            &crate::study::REGISTRY.readers(|_| None),
+        )
+        .expect("an experiment");
         let crate::config::AnyExperiment::Training(e) = loaded.experiment else { unreachable!("networks") };
         let population = e.build_population().expect("a teacher");
         let problem = Problem::<f64>::new(&e, &population);

@@ -10,7 +10,7 @@ use super::Kinetic;
 use super::clouds::{CloudSeries, Clouds};
 use super::histogram::Histograms;
 use super::record::CloudArrays;
-use super::study::GridSolution;
+use super::study::{GridSolution, Grids};
 use crate::analysis::threshold::student;
 use crate::analysis::verdict::{Check, Verdict};
 use crate::analysis::wasserstein::wasserstein_2_sorted;
@@ -28,21 +28,6 @@ const EXPECTATION_ERROR: f64 = 0.2;
 
 /// Atoms of a law of the grid in distances between grids.
 const ATOMS: usize = 2048;
-
-/// The solution on the grid, and those from which its errors are measured.
-#[derive(Clone, Copy)]
-pub(super) struct Grids<'a> {
-    pub whole: &'a GridSolution,
-    pub half_nodes: &'a GridSolution,
-    pub double_step: &'a GridSolution,
-}
-
-impl Grids<'_> {
-    /// The two coarser solutions.
-    pub fn coarser(&self) -> [&GridSolution; 2] {
-        [self.half_nodes, self.double_step]
-    }
-}
 
 /// A difference between grid and particles.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,7 @@
 
 use super::Kinetic;
 use super::clouds::{CloudSeries, nodes_per_bin};
-use super::compare::Grids;
-use super::study::GridSolution;
+use super::study::{GridSolution, Grids};
 use crate::analysis::threshold::fisher;
 use crate::analysis::verdict::Check;
 use crate::kinetic::{GridAxis, GridLaw};

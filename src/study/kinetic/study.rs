@@ -5,7 +5,6 @@
 //! temperature the free energy is computed at every step, and, where frictions are given, the equilibrium and the rate
 //! of approach.
 
-use super::compare::Grids;
 use super::record::SolutionArrays;
 use super::{Kinetic, KineticArrays, KineticRecord, clouds, compare, free_energy};
 use crate::analysis::verdict::{Check, Verdict};
@@ -49,6 +48,21 @@ impl GridSolution {
             && rows_are(&self.momenta, times, grid.nodes)
             && self.moments.len() == times
             && rows_are(&self.snapshots, problem.snapshots().len(), side * side)
+    }
+}
+
+/// The solution on the grid, and those from which its errors are measured.
+#[derive(Clone, Copy)]
+pub(super) struct Grids<'a> {
+    pub whole: &'a GridSolution,
+    pub half_nodes: &'a GridSolution,
+    pub double_step: &'a GridSolution,
+}
+
+impl Grids<'_> {
+    /// The two coarser solutions.
+    pub fn coarser(&self) -> [&GridSolution; 2] {
+        [self.half_nodes, self.double_step]
     }
 }
 

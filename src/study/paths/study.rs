@@ -393,7 +393,14 @@ mod tests {
         let set = ["widths.values=[16,32,64,128]", "widths.seeds=24", "paths={pairs=12}"];
         let set = set.map(|text| text.parse().expect("an override"));
         let text = include_str!("../../../experiments/converge.toml");
-        let loaded = crate::parse(text, "test", std::path::Path::new("."), &set).expect("an experiment");
+        let loaded = crate::config::parse(
+            text,
+            "test",
+            std::path::Path::new("."),
+            &set,
+            &crate::study::REGISTRY.readers(|_| None),
+        )
+        .expect("an experiment");
         let crate::config::AnyExperiment::Training(e) = loaded.experiment else { unreachable!("networks") };
         let population = e.build_population().expect("a teacher");
         let problem = Problem::<f64>::new(&e, &population);
