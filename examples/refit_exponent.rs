@@ -44,7 +44,9 @@ fn fitted(run: &Path) -> Result<f64, Box<dyn Error>> {
     let mut records = NpzReader::new(File::open(run.join("records/widths.npz"))?)?;
     let widths: Array1<f64> = records.by_name("abscissa")?;
     let gaps: Array2<f64> = records.by_name("sup_function")?;
-    let squares: Array1<f64> = gaps.rows().into_iter().map(|row| row.dot(&row) / row.len() as f64).collect();
+    // The geometric mean over seeds of the squares.
+    let squares: Array1<f64> =
+        gaps.rows().into_iter().map(|row| (2.0 * row.mapv(f64::ln).sum() / row.len() as f64).exp()).collect();
     Ok(exponent(&widths, &squares))
 }
 

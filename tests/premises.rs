@@ -110,10 +110,11 @@ fn verdict<'a>(checks: &'a [Check], name: &str) -> (Verdict, &'a str) {
     (check.verdict, &check.detail)
 }
 
-const SWEEPS: &str = r#"gap.sweep=[
-    {over="step", values=[0.125,0.0625,0.03125], width=16, seeds=24},
-    {over="step", values=[0.125,0.0625,0.03125], batch=1, width=16, seeds=24},
-    {over="batch", values=[1,4,16], width=16, seeds=24}]"#;
+const SWEEPS: &str = concat!(
+    r#"gap.sweep=[{over="step", values=[0.125,0.0625,0.03125], width=16, seeds=24}, "#,
+    r#"{over="step", values=[0.125,0.0625,0.03125], batch=1, width=16, seeds=24}, "#,
+    r#"{over="batch", values=[1,4,16], width=16, seeds=24}]"#
+);
 
 #[test]
 fn every_statement_about_the_gap_holds_where_its_premises_do() {
@@ -253,7 +254,7 @@ fn degenerate_groups_are_not_resolved() {
 fn passages_fail_where_they_do_not_approach_those_of_the_limit() {
     // The risk of the limit falls as exp(-2 t); that of a network is delayed by a time that falls with the width, or not.
     let passages = |delay: &dyn Fn(f64) -> f64, horizon: &str| {
-        let e = experiment(&["convergence={levels=[0.5]}", horizon, "horizon.records=64"]);
+        let e = experiment(&["convergence={levels=[0.5]}", horizon, "horizon.records=64", "reference.step=0.03125"]);
         let checks = study_checks(&e, "convergence", |plan, run, _, t| {
             let time = e.horizon.times()[t];
             let shift = place(plan, run).map_or(0.0, |(group, v, seed)| {

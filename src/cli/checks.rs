@@ -23,7 +23,7 @@ pub fn run(run: &Path) -> anyhow::Result<ExitCode> {
 
 /// What manifests of every format, and of earlier versions, tell about the checks.
 #[derive(Deserialize)]
-struct Expected {
+struct ExpectedChecks {
     /// Their number.
     checks: Option<usize>,
     /// The kind of the run; runs of training have checks in any case.
@@ -32,7 +32,7 @@ struct Expected {
 
 /// Checks that the list of checks is as long as it was when the run was completed.
 fn require_all(folder: &RunFolder, found: usize) -> anyhow::Result<()> {
-    let Expected { checks, kind } = folder.read_json("manifest.json")?;
+    let ExpectedChecks { checks, kind } = folder.read_json("manifest.json")?;
     let whole = checks.map_or(found > 0 || kind == Some(RunKind::Recovery), |expected| expected == found);
     let expected = checks.map_or("at least one".into(), |expected| expected.to_string());
     ensure!(

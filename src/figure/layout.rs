@@ -176,7 +176,7 @@ fn wrap_to(panel: &Panel, at: &mut PlacedPanel, most: &Lines) -> Result<(), Figu
     at.title = lines(panel.title.as_deref().unwrap_or_default(), at.cell.right - at.frame.left, most.title)?;
     if !panel.bare {
         at.x_label = lines(&panel.x.label, x_label_end(at) - at.cell.left, most.x)?;
-        at.y_label = lines(&panel.y.label, at.cell.height(), most.y)?;
+        at.y_label = lines(&panel.y.label, at.frame.height(), most.y)?;
     }
     Ok(())
 }

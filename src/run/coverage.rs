@@ -49,7 +49,7 @@ pub enum CoverageReport {
 
 /// `coverage.json`: what is measured, and by which program.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Header {
+struct CoverageHeader {
     format: u32,
     version: String,
     revision: String,
@@ -102,8 +102,8 @@ fn seed_file(seed: u64) -> String {
 }
 
 /// The header of an experiment, whose seed is that of the first run.
-fn header(experiment: &AnyExperiment, first_seed: u64) -> Header {
-    Header {
+fn header(experiment: &AnyExperiment, first_seed: u64) -> CoverageHeader {
+    CoverageHeader {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").into(),
         revision: env!("WIDELIMIT_REVISION").into(),
@@ -113,7 +113,7 @@ fn header(experiment: &AnyExperiment, first_seed: u64) -> Header {
 }
 
 /// Opens the folder for a measurement.
-fn open(options: &CoverageOptions, header: &Header) -> Result<RunFolder, RunError> {
+fn open(options: &CoverageOptions, header: &CoverageHeader) -> Result<RunFolder, RunError> {
     let folder = RunFolder::plain(&options.out);
     let path = || options.out.clone();
     let occupied = options.out.exists()
@@ -126,7 +126,7 @@ fn open(options: &CoverageOptions, header: &Header) -> Result<RunFolder, RunErro
             folder.remove(name)?;
         }
     } else if occupied {
-        let earlier: Header = folder.read_json(HEADER)?;
+        let earlier: CoverageHeader = folder.read_json(HEADER)?;
         if earlier != *header {
             let keys = [
                 ("the experiment", earlier.experiment != header.experiment),

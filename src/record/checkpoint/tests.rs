@@ -6,7 +6,7 @@ use ndarray::{Array1, array};
 
 array_record! {
     /// Two arrays.
-    pub struct Pair {
+    pub struct SavedPair {
         /// Numbers, some of them not finite.
         pub a: Array1<f64>,
         /// None.
@@ -64,13 +64,13 @@ fn damaged_archives_are_noticed() {
     let here = tempfile::tempdir().unwrap();
     let run = folder(here.path(), "run");
     let name = "checkpoint/n4-s0.npz";
-    let pair = Pair { a: array![1.0, f64::INFINITY, -0.0], b: array![] };
+    let pair = SavedPair { a: array![1.0, f64::INFINITY, -0.0], b: array![] };
     let sealed = run.seal_arrays(name, &pair).unwrap();
     sealed.write().unwrap();
     assert_eq!(run.load_arrays(name).unwrap(), SavedPart::Found((pair.clone(), sealed.sha256)));
     // The file is still an archive for others.
-    assert_eq!(Pair::read(&run.file(name)).unwrap(), pair);
-    every_damage_is_noticed(&run.file(name), || run.load_arrays::<Pair>(name).unwrap());
+    assert_eq!(SavedPair::read(&run.file(name)).unwrap(), pair);
+    every_damage_is_noticed(&run.file(name), || run.load_arrays::<SavedPair>(name).unwrap());
 }
 
 #[test]

@@ -399,8 +399,23 @@ mod tests {
     use super::*;
     use crate::analysis::verdict::Verdict;
     use crate::compute::rng::{Role, stream};
+    use crate::run::study::{RegisteredStudy, Registry};
     use rand::RngExt;
     use rand_distr::{Distribution, Exp1};
+
+    /// Networks of a small problem.
+    const SMALL: &str = r#"
+        name = "small"
+        population = { kind = "teacher", dimension = 2, neurons = 2, activation = "tanh", size = 20 }
+        network = { activation = "tanh", start = { w = { law = "gaussian", std = 1.0 }, b = { law = "gaussian", std = 0.5 }, a = { law = "uniform", low = -1.0, high = 1.0 } } }
+        dynamics = { step = 0.125, friction = 1.0 }
+        horizon = { time = 1.0, records = 2 }
+        widths = { values = [32, 64, 128, 256], seeds = 12 }
+        reference = { particles = 8192, method = "rk4", step = 0.125 }
+        dropout = {}
+    "#;
+
+    static OWN: Registry = Registry { training: &[RegisteredStudy::of::<Dropout>()], recovery: &[] };
 
     const WIDTHS: [usize; 4] = [32, 64, 128, 256];
     const SIZES: [usize; 6] = [1, 2, 4, 8, 16, 32];
@@ -487,16 +502,8 @@ mod tests {
 
     /// The checks of one layer on these changes.
     fn all_checks((arrays, loss): &(ChangeArrays, Array2<f64>), dependence: Option<String>) -> Vec<Check> {
-        let set = ["widths.values=[32,64,128,256]", "widths.seeds=12"].map(|text| text.parse().expect("an override"));
-        let text = include_str!("../../../experiments/converge.toml");
-        let loaded = crate::config::parse(
-            text,
-            "test",
-            std::path::Path::new("."),
-            &set,
-            &crate::study::REGISTRY.readers(|_| None),
-        )
-        .expect("an experiment");
+        let loaded = crate::config::parse(SMALL, "test", std::path::Path::new("."), &[], &OWN.readers(|_| None))
+            .expect("an experiment");
         let crate::config::AnyExperiment::Training(e) = loaded.experiment else { unreachable!("networks") };
         let population = e.build_population().expect("a teacher");
         let problem = Problem::<f64>::new(&e, &population);

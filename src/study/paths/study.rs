@@ -386,21 +386,27 @@ mod tests {
     use super::*;
     use crate::analysis::verdict::Verdict;
     use crate::compute::rng::{Role, stream};
+    use crate::run::study::{RegisteredStudy, Registry};
     use rand::RngExt;
+
+    /// Networks of a small problem.
+    const SMALL: &str = r#"
+        name = "small"
+        population = { kind = "teacher", dimension = 2, neurons = 2, activation = "tanh", size = 20 }
+        network = { activation = "tanh", start = { w = { law = "gaussian", std = 1.0 }, b = { law = "gaussian", std = 0.5 }, a = { law = "uniform", low = -1.0, high = 1.0 } } }
+        dynamics = { step = 0.125, friction = 1.0 }
+        horizon = { time = 1.0, records = 2 }
+        widths = { values = [16, 32, 64, 128], seeds = 24 }
+        reference = { particles = 8192, method = "rk4", step = 0.125 }
+        paths = { pairs = 12 }
+    "#;
+
+    static OWN: Registry = Registry { training: &[RegisteredStudy::of::<Paths>()], recovery: &[] };
 
     /// The checks of synthetic pairs, 12 of each width, whose barriers are `barrier(N, factor)`; `edit` breaks a path.
     fn synthetic(barrier: impl Fn(f64, f64) -> f64, edit: impl Fn(&mut PairPaths)) -> Vec<Check> {
-        let set = ["widths.values=[16,32,64,128]", "widths.seeds=24", "paths={pairs=12}"];
-        let set = set.map(|text| text.parse().expect("an override"));
-        let text = include_str!("../../../experiments/converge.toml");
-        let loaded = crate::config::parse(
-            text,
-            "test",
-            std::path::Path::new("."),
-            &set,
-            &crate::study::REGISTRY.readers(|_| None),
-        )
-        .expect("an experiment");
+        let loaded = crate::config::parse(SMALL, "test", std::path::Path::new("."), &[], &OWN.readers(|_| None))
+            .expect("an experiment");
         let crate::config::AnyExperiment::Training(e) = loaded.experiment else { unreachable!("networks") };
         let population = e.build_population().expect("a teacher");
         let problem = Problem::<f64>::new(&e, &population);
