@@ -237,7 +237,10 @@ fn answers_do_not_depend_on_units() {
                 }
                 let size = plain.w.iter().fold(0.0_f64, |most, w| most.max(w.abs()));
                 for (found, plain) in found.w.iter().zip(&plain.w) {
-                    assert!((found / factor - plain).abs() <= tolerance.max(1e-12) * size, "{what}: {found:e} {plain}");
+                    assert!(
+                        (found / factor - plain).abs() <= f64::max(tolerance, 1e-12) * size,
+                        "{what}: {found:e} {plain}"
+                    );
                 }
             }
         }
