@@ -50,7 +50,7 @@ pub struct IntervalRates {
 
 /// All checks over many runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Rates {
+pub struct CoverageRates {
     /// One entry per check, in the order of their first appearance.
     pub checks: Vec<CheckRates>,
     /// Number of runs in which any statement of the theory fails.
@@ -62,7 +62,7 @@ pub struct Rates {
 }
 
 /// The rates over `runs`, each with the checks of one run.
-pub fn rates(runs: &[Vec<Check>]) -> Rates {
+pub fn rates(runs: &[Vec<Check>]) -> CoverageRates {
     let mut names: Vec<&str> = Vec::new();
     for check in runs.iter().flatten() {
         if !names.contains(&check.name.as_str()) {
@@ -88,7 +88,7 @@ pub fn rates(runs: &[Vec<Check>]) -> Rates {
     };
     let (runs_with_failure, runs_covered_jointly) =
         (runs.iter().filter(fails).count(), runs.iter().filter(covered).count());
-    Rates { checks, runs_with_failure, runs_covered_jointly, runs: runs.len() }
+    CoverageRates { checks, runs_with_failure, runs_covered_jointly, runs: runs.len() }
 }
 
 fn check_rates(name: &str, runs: &[Vec<Check>]) -> CheckRates {

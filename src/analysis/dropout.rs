@@ -12,7 +12,7 @@
 //!
 //! The sets are the initial segments of *orders* of the neurons: the identity for the first M neurons, as in the paper,
 //! a random permutation for random sets, the greedy order for greedy ones. Features are computed once per chunk of
-//! samples and are used for every order. Every computation that can take more than a second asks [`Proceed`] while it
+//! samples and are used for every order. Every computation that can take more than a second asks [`MayProceed`] while it
 //! runs.
 
 use crate::compute::Threads;
@@ -24,11 +24,11 @@ use rayon::prelude::*;
 /// Number of samples whose features are in memory at one time.
 const CHUNK: usize = 64;
 
-/// Rows of a matrix of inner products that are computed between two calls of [`Proceed`].
+/// Rows of a matrix of inner products that are computed between two calls of [`MayProceed`].
 const GRAM_ROWS: usize = 64;
 
 /// Returns whether to continue a computation; called from any of its threads.
-pub type Proceed<'a> = dyn Fn() -> bool + Sync + 'a;
+pub type MayProceed<'a> = dyn Fn() -> bool + Sync + 'a;
 
 /// A network and the fixed sample on which its losses under dropout are evaluated.
 #[derive(Clone, Copy)]
@@ -88,7 +88,7 @@ impl DropoutNetwork<'_> {
         orders: &[Vec<usize>],
         sizes: &[usize],
         threads: Threads,
-        proceed: &Proceed<'_>,
+        proceed: &MayProceed<'_>,
     ) -> Option<DropoutLosses> {
         let n = self.x.nrows();
         let chunks: Vec<usize> = (0..n).step_by(CHUNK).collect();
@@ -120,7 +120,7 @@ impl DropoutNetwork<'_> {
         y: ArrayView2<f64>,
         orders: &[Vec<usize>],
         sizes: &[usize],
-        proceed: &Proceed<'_>,
+        proceed: &MayProceed<'_>,
     ) -> Option<DropoutLosses> {
         if !proceed() {
             return None;
@@ -181,7 +181,7 @@ impl DropoutNetwork<'_> {
         drop: &DropoutPattern,
         orders: &[Vec<Vec<usize>>],
         sizes: &[usize],
-        proceed: &Proceed<'_>,
+        proceed: &MayProceed<'_>,
     ) -> Option<Array2<f64>> {
         let layers = self.network.hidden_layers(self.width);
         let all: Vec<Vec<usize>> = layers.iter().map(|&n| (0..n).collect()).collect();
@@ -204,7 +204,7 @@ impl DropoutNetwork<'_> {
 
     /// The first `count` entries of the greedy order: each neuron is the one whose addition to those before it gives
     /// the least loss. `None` where the computation was interrupted.
-    pub fn greedy_order(&self, count: usize, proceed: &Proceed<'_>) -> Option<Vec<usize>> {
+    pub fn greedy_order(&self, count: usize, proceed: &MayProceed<'_>) -> Option<Vec<usize>> {
         let hidden = self.network.hidden(self.width, self.parameters, self.x);
         match self.loss {
             Loss::HalfSquared => self.greedy_order_by_gram(&hidden, count, proceed),
@@ -214,7 +214,7 @@ impl DropoutNetwork<'_> {
 
     /// For the half-squared loss: `2 R = |s|^2/m^2 - 2 <s, y>/m + |y|^2` with `s` the sum of the features kept, so that
     /// only inner products of features are needed.
-    fn greedy_order_by_gram(&self, hidden: &Array2<f64>, count: usize, proceed: &Proceed<'_>) -> Option<Vec<usize>> {
+    fn greedy_order_by_gram(&self, hidden: &Array2<f64>, count: usize, proceed: &MayProceed<'_>) -> Option<Vec<usize>> {
         let (a, neurons) = (self.output_weights(), self.neurons());
         let mut gram = Array2::zeros((neurons, neurons));
         for first in (0..neurons).step_by(GRAM_ROWS) {
@@ -247,7 +247,7 @@ impl DropoutNetwork<'_> {
         &self,
         hidden: &Array2<f64>,
         count: usize,
-        proceed: &Proceed<'_>,
+        proceed: &MayProceed<'_>,
     ) -> Option<Vec<usize>> {
         let (a, outputs) = (self.output_weights(), self.network.outputs());
         let y: Vec<f64> = self.y.iter().copied().collect();

@@ -5,7 +5,7 @@ use super::output::{line, note};
 use super::run::{INTERRUPT, RunArgs, handle_signals, prepare};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use std::process::ExitCode;
-use widelimit::analysis::coverage::{COVERAGE_RANGE, CheckRates, Rates};
+use widelimit::analysis::coverage::{COVERAGE_RANGE, CheckRates, CoverageRates};
 use widelimit::analysis::verdict::Section;
 use widelimit::run::coverage::{CoverageOptions, CoverageReport};
 
@@ -52,7 +52,7 @@ fn percent(part: usize, whole: usize) -> String {
 }
 
 /// The rates of all checks as a table.
-fn table(rates: &Rates) -> Table {
+fn table(rates: &CoverageRates) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(usable_width(table.width()));
@@ -97,7 +97,7 @@ fn interval_cells(check: &CheckRates) -> [String; 4] {
 }
 
 /// The rates of whole runs.
-fn summary(rates: &Rates) -> String {
+fn summary(rates: &CoverageRates) -> String {
     let deviating = rates.checks.iter().filter(|c| c.intervals.as_ref().is_some_and(|i| i.deviates)).count();
     let (low, high) = COVERAGE_RANGE;
     format!(

@@ -2,7 +2,7 @@
 
 use super::error::RecordError;
 use super::folder::RunFolder;
-use crate::analysis::coverage::Rates;
+use crate::analysis::coverage::CoverageRates;
 use serde::{Deserialize, Serialize};
 
 /// `records/coverage.json`.
@@ -15,7 +15,7 @@ pub struct CoverageRecord {
     /// The family-wise level of the verdicts.
     pub level: f64,
     /// The rates over all runs.
-    pub rates: Rates,
+    pub rates: CoverageRates,
 }
 
 const FILE: &str = "records/coverage.json";

@@ -6,7 +6,7 @@
 
 use super::record::ChangeArrays;
 use super::{Dropout, DropoutArrays, DropoutRecord};
-use crate::analysis::dropout::{DropoutLosses, DropoutNetwork, Proceed, predicted, random_order};
+use crate::analysis::dropout::{DropoutLosses, DropoutNetwork, MayProceed, predicted, random_order};
 use crate::analysis::estimate::normal_deviate;
 use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use crate::analysis::quantile::quantile;
@@ -178,7 +178,7 @@ struct KeptNetwork<'a> {
 impl KeptNetwork<'_> {
     /// Changes of the loss for one set of layers. Sizes are per unit of width: a layer of r N neurons keeps r M.
     /// `None` where the computation was interrupted.
-    fn changes(&self, drop: &DropoutPattern, proceed: &Proceed<'_>) -> Option<LossChanges> {
+    fn changes(&self, drop: &DropoutPattern, proceed: &MayProceed<'_>) -> Option<LossChanges> {
         let KeptNetwork { problem, spec, subject, sizes, address, whole } = *self;
         let (seed, width) = (problem.experiment.seed, subject.width);
         let layers = problem.network.hidden_layers(width);

@@ -1,7 +1,7 @@
 //! The form of the finite-width bound: the width's term under the full gradient, both terms with mini-batches.
 
 use super::GapRecord;
-use super::measured::{Measured, Range, Rest};
+use super::measured::{Measured, Rest, TimeRange};
 use crate::analysis::bound::{BoundBand, BoundError, BoundForm, covering_constant, excess, slowest_decay};
 use crate::analysis::fit::{ErrorCombination, Statistic};
 use crate::analysis::verdict::{Check, Exponent};
@@ -34,7 +34,7 @@ pub(super) fn width_term(
         let reason = "the form needs at least 2 widths, each of at least 2";
         return Check::not_measured(name, statement(""), None, reason);
     }
-    let fit = |rest| measured.fit_along(widths, measure, Range::All, Statistic::BoundQuantiles, rest);
+    let fit = |rest| measured.fit_along(widths, measure, TimeRange::All, Statistic::BoundQuantiles, rest);
     let whole = fit(Rest::All);
     let fitted = FitRecord::of(&measured.group.name, &measure.to_string(), expected, &whole);
     record.fits.push(fitted.with_error(Some(error)));
@@ -48,7 +48,7 @@ pub(super) fn width_term(
 
 /// The band of a form whose constant covers every network.
 fn envelope(measured: Measured<'_>, measure: Measure, form: BoundForm) -> Option<BoundBand> {
-    let table = measured.table(measure, Range::All);
+    let table = measured.table(measure, TimeRange::All);
     let points: Vec<(f64, f64)> = table
         .outer_iter()
         .zip(&measured.group.values)
@@ -88,12 +88,17 @@ pub(super) fn both_terms(
         return missing(&needed);
     };
     let first = || {
-        covering_constant(&full.group.values, full.table(measure, Range::All).view(), BoundForm::Width, &full.bootstrap)
+        covering_constant(
+            &full.group.values,
+            full.table(measure, TimeRange::All).view(),
+            BoundForm::Width,
+            &full.bootstrap,
+        )
     };
     let judged = || -> Result<_, BoundError> {
         let (first, second) = (first()?, second?);
         let form = BoundForm::WidthAndStep { eps: e.dynamics.step, p, ratio: second / first };
-        let table = measured.table(measure, Range::All);
+        let table = measured.table(measure, TimeRange::All);
         Ok((first, second, form, excess(&measured.group.values, table.view(), first, form, &measured.bootstrap)?))
     };
     match judged() {
@@ -119,7 +124,7 @@ fn step_constant(groups: &[Measured<'_>], size: usize, measure: Measure, p: f64)
         if rows.is_empty() {
             continue;
         }
-        let table = sweep.table(measure, Range::All).select(Axis(0), &rows);
+        let table = sweep.table(measure, TimeRange::All).select(Axis(0), &rows);
         let form = BoundForm::Step { p, n: sweep.group.width as f64 };
         let found = covering_constant(&steps, table.view(), form, &sweep.bootstrap);
         constant = Some(match (constant, found) {

@@ -11,7 +11,7 @@ use ndarray::{Array2, Axis, s};
 
 /// The recording times over which a gap is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Range {
+pub(super) enum TimeRange {
     /// The supremum over all times. At time 0 the gap in predictions is that of a sub-sample.
     All,
     /// The supremum over the second half of the horizon.
@@ -20,13 +20,13 @@ pub(super) enum Range {
     Final,
 }
 
-impl Range {
+impl TimeRange {
     /// The end of the name of a fit.
     pub fn suffix(self) -> &'static str {
         match self {
-            Range::All => "",
-            Range::Late => "-late",
-            Range::Final => "-final",
+            TimeRange::All => "",
+            TimeRange::Late => "-late",
+            TimeRange::Final => "-final",
         }
     }
 }
@@ -53,13 +53,13 @@ pub(super) struct Measured<'a> {
 
 impl Measured<'_> {
     /// The gap per value and seed over a range of times; NaN where the network diverged.
-    pub fn table(&self, measure: Measure, range: Range) -> Array2<f64> {
+    pub fn table(&self, measure: Measure, range: TimeRange) -> Array2<f64> {
         let whole = self.series.measure(measure).expect("a distance of this network");
         let times = whole.len_of(Axis(2));
         let from = match range {
-            Range::All => 0,
-            Range::Late => times / 2,
-            Range::Final => times - 1,
+            TimeRange::All => 0,
+            TimeRange::Late => times / 2,
+            TimeRange::Final => times - 1,
         };
         whole.slice(s![.., .., from..]).map_axis(Axis(2), |lane| sup(lane.iter().copied()))
     }
@@ -78,7 +78,7 @@ impl Measured<'_> {
     pub fn fit(
         &self,
         measure: Measure,
-        range: Range,
+        range: TimeRange,
         statistic: Statistic,
         rest: Rest,
     ) -> Result<SlopeFit, FitFailure> {
@@ -90,7 +90,7 @@ impl Measured<'_> {
         &self,
         x: &[f64],
         measure: Measure,
-        range: Range,
+        range: TimeRange,
         statistic: Statistic,
         rest: Rest,
     ) -> Result<SlopeFit, FitFailure> {

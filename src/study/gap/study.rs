@@ -6,7 +6,7 @@
 //! `c (1/N - 1/M)`. Against step and batch size a network is compared with the limit of its own particles, so that the
 //! width does not enter.
 
-use super::measured::{Measured, Range, Rest};
+use super::measured::{Measured, Rest, TimeRange};
 use super::{Gap, GapRecord, bound};
 use crate::analysis::fit::{Bootstrap, ErrorCombination, Statistic};
 use crate::analysis::verdict::{Check, Exponent};
@@ -75,14 +75,14 @@ struct LawOf<'a> {
     name: &'a str,
     statement: &'a str,
     measure: Measure,
-    range: Range,
+    range: TimeRange,
     statistic: Statistic,
     exponent: Exponent,
 }
 
 impl<'a> LawOf<'a> {
     /// A law of the geometric mean of a gap.
-    fn of_gap(name: &'a str, statement: &'a str, measure: Measure, range: Range, exponent: Exponent) -> Self {
+    fn of_gap(name: &'a str, statement: &'a str, measure: Measure, range: TimeRange, exponent: Exponent) -> Self {
         LawOf { name, statement, measure, range, statistic: Statistic::GeometricMean, exponent }
     }
 }
@@ -123,9 +123,9 @@ impl Statements<'_> {
     /// Laws in the width under the full gradient.
     fn widths(&mut self) {
         for (name, statement, range) in [
-            ("function", "sup_t |f_N - f_rho|^2 ~ c (1/N - 1/M)", Range::All),
-            ("function-late", "sup over t >= T/2 of |f_N - f_rho|^2 ~ c (1/N - 1/M)", Range::Late),
-            ("function-final", "|f_N - f_rho|^2 at T ~ c (1/N - 1/M)", Range::Final),
+            ("function", "sup_t |f_N - f_rho|^2 ~ c (1/N - 1/M)", TimeRange::All),
+            ("function-late", "sup over t >= T/2 of |f_N - f_rho|^2 ~ c (1/N - 1/M)", TimeRange::Late),
+            ("function-final", "|f_N - f_rho|^2 at T ~ c (1/N - 1/M)", TimeRange::Final),
         ] {
             let (error, combination) = self.width_error(Measure::Function);
             let exponent = Exponent::equal(-1.0).resolution(2.0 * RESOLUTION).error(error, combination);
@@ -141,7 +141,7 @@ impl Statements<'_> {
             "coupling-rms",
             "rms coupling distance ~ N^(-1/2)",
             Measure::CouplingRms,
-            Range::All,
+            TimeRange::All,
             rms,
         ));
         // Each family of units, in networks with several.
@@ -150,11 +150,11 @@ impl Statements<'_> {
             let Measure::FamilyCouplingRms(family) = measure else { continue };
             let (name, rms) = (format!("coupling-{family}"), half(self, measure, Exponent::equal(-0.5)));
             let statement = format!("rms coupling distance of the units of family '{family}' ~ N^(-1/2)");
-            self.law(LawOf::of_gap(&name, &statement, measure, Range::All, rms));
+            self.law(LawOf::of_gap(&name, &statement, measure, TimeRange::All, rms));
         }
         for (name, statement, range) in [
-            ("loss", "sup_t |R(f_N) - R(rho)| falls at least as N^(-1/2)", Range::All),
-            ("loss-late", "sup over t >= T/2 of |R(f_N) - R(rho)| falls at least as N^(-1/2)", Range::Late),
+            ("loss", "sup_t |R(f_N) - R(rho)| falls at least as N^(-1/2)", TimeRange::All),
+            ("loss-late", "sup over t >= T/2 of |R(f_N) - R(rho)| falls at least as N^(-1/2)", TimeRange::Late),
         ] {
             let exponent = half(self, Measure::RiskGap, Exponent::at_most(-0.5));
             self.law(LawOf::of_gap(name, statement, Measure::RiskGap, range, exponent));
@@ -163,7 +163,7 @@ impl Statements<'_> {
             let exponent = half(self, Measure::WassersteinOwn, Exponent::at_most(-0.5));
             let statement =
                 "sup_t sliced W2 between the network and its own N particles of the limit falls at least as N^(-1/2)";
-            self.law(LawOf::of_gap("wasserstein", statement, Measure::WassersteinOwn, Range::All, exponent));
+            self.law(LawOf::of_gap("wasserstein", statement, Measure::WassersteinOwn, TimeRange::All, exponent));
         }
         let (measure, distance) = self.measured.bounded();
         let (error, combination) = self.width_error(measure);
@@ -182,7 +182,7 @@ impl Statements<'_> {
             // Without sampling noise the interval over seeds is small and does not include the next order in eps.
             let exponent = Exponent::equal(1.0).resolution(2.0 * RESOLUTION).slack(0.1).error(error, combination);
             let statistic = Statistic::GeometricMean;
-            self.law(LawOf { name, statement: &statement, measure, range: Range::All, statistic, exponent });
+            self.law(LawOf { name, statement: &statement, measure, range: TimeRange::All, statistic, exponent });
         }
     }
 
@@ -203,6 +203,6 @@ impl Statements<'_> {
         let (error, combination) = self.sweep_error(Measure::Function, ErrorCombination::Quadrature);
         let exponent = Exponent::equal(exponent).resolution(2.0 * RESOLUTION).error(error, combination);
         let (name, measure, statistic) = ("function", Measure::Function, Statistic::GeometricMeanSquare);
-        self.law(LawOf { name, statement, measure, range: Range::All, statistic, exponent });
+        self.law(LawOf { name, statement, measure, range: TimeRange::All, statistic, exponent });
     }
 }
