@@ -95,22 +95,16 @@ fn grid_and_particles_agree_and_nothing_depends_on_threads_or_pauses() {
         |resume| Options { out: out.clone(), force: false, resume, accept_revision: false, quiet: true, figures: true };
     let first = pool
         .install(|| {
-            widelimit::run_experiment(
-                &AnyExperiment::Training(Box::new(experiment.clone())),
-                &options(false),
-                &interrupt,
-            )
+            let experiment = AnyExperiment::Training(Box::new(experiment.clone()));
+            widelimit::run_experiment(&experiment, &options(false), &interrupt).map_err(Box::new)
         })
         .unwrap();
     assert!(matches!(first, Report::Interrupted { .. }));
     interrupt.store(false, std::sync::atomic::Ordering::Relaxed);
     let second = pool
         .install(|| {
-            widelimit::run_experiment(
-                &AnyExperiment::Training(Box::new(experiment.clone())),
-                &options(true),
-                &interrupt,
-            )
+            let experiment = AnyExperiment::Training(Box::new(experiment.clone()));
+            widelimit::run_experiment(&experiment, &options(true), &interrupt).map_err(Box::new)
         })
         .unwrap();
     assert!(matches!(second, Report::Complete { .. }));

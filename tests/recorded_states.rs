@@ -54,7 +54,7 @@ fn on_file(folder: &std::path::Path, csv: &str, labels: &str) -> String {
 #[test]
 fn several_signs_have_an_accuracy_of_samples_and_of_signs() {
     let folder = tempfile::tempdir().unwrap();
-    let sign = |k: usize| if (k * k + k / 3) % 2 == 0 { 1 } else { -1 };
+    let sign = |k: usize| if (k * k + k / 3).is_multiple_of(2) { 1 } else { -1 };
     let row =
         |i: usize| format!("{},{},{},{}\n", (i * 7 % 11) as f64 - 5.0, (i * 5 % 13) as f64 - 6.0, sign(i), sign(i + 5));
     let csv: String = std::iter::once("x0,x1,y0,y1\n".to_string()).chain((0..20).map(row)).collect();

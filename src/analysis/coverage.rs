@@ -91,11 +91,14 @@ pub fn rates(runs: &[Vec<Check>]) -> CoverageRates {
     CoverageRates { checks, runs_with_failure, runs_covered_jointly, runs: runs.len() }
 }
 
+/// A measured value, its single interval and its joint one.
+type MeasuredInterval = (f64, (f64, f64), Option<(f64, f64)>);
+
 fn check_rates(name: &str, runs: &[Vec<Check>]) -> CheckRates {
     let all: Vec<&Check> = runs.iter().filter_map(|run| run.iter().find(|check| check.name == name)).collect();
     let count = |verdict| all.iter().filter(|check| check.verdict == verdict).count();
     let first = all[0];
-    let intervals: Vec<(f64, (f64, f64), Option<(f64, f64)>)> = all
+    let intervals: Vec<MeasuredInterval> = all
         .iter()
         .filter_map(|check| Some((check.measured, check.interval?, check.joint_interval)))
         .filter(|(measured, (low, high), _)| measured.is_finite() && low.is_finite() && high.is_finite())
@@ -110,7 +113,7 @@ fn check_rates(name: &str, runs: &[Vec<Check>]) -> CheckRates {
 }
 
 /// The rates of intervals `(measured, single, joint)`; none without any.
-fn interval_rates(intervals: &[(f64, (f64, f64), Option<(f64, f64)>)]) -> Option<IntervalRates> {
+fn interval_rates(intervals: &[MeasuredInterval]) -> Option<IntervalRates> {
     let runs = intervals.len();
     if runs == 0 {
         return None;

@@ -3,7 +3,7 @@
 //! The constants of the papers are not explicit, so that a check concerns a form (an exponent, an order) and is no
 //! proof: "holds" means that the measurement is precise enough to contradict the statement and does not. The checks of a
 //! run are judged together ([`judge`]): the probability that a run has any false "fails" is at most
-//! [`LEVEL`](super::family::LEVEL).
+//! [`LEVEL`].
 
 use super::estimate::{Estimate, Side, Statement};
 use super::family::{Decision, LEVEL, holm};

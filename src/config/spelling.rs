@@ -227,7 +227,7 @@ pub(super) fn syntax_advice(text: &str, error: &Error) -> String {
     let right = match corrected(value) {
         Some(right) => format!("write {right}"),
         None if digits_only(value) => format!("whole numbers end at {}", i64::MAX),
-        None if !value.is_empty() && value.chars().all(name) && !value.parse::<Value>().is_ok() => match flag(value) {
+        None if !value.is_empty() && value.chars().all(name) && value.parse::<Value>().is_err() => match flag(value) {
             Some(right) => format!("write {right}, or \"{value}\" for text"),
             None => format!("text needs quotes: write \"{value}\""),
         },

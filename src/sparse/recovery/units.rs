@@ -17,7 +17,7 @@ const REPRESENTABLE: i32 = 1000;
 ///
 /// # Errors
 /// [`RecoveryError`] for `k` out of range, for a method that does not apply to the problem, for a start that iterations
-/// cannot leave, for solutions that are no floating-point numbers, from [`RecoveryAlgorithm::step`], and
+/// cannot leave, for solutions that are no floating-point numbers, from the steps of the method, and
 /// [`RecoveryError::Interrupted`].
 pub fn solve(
     problem: &SparseProblem,
