@@ -603,7 +603,8 @@ fn advised_numbers_of_nodes_are_accepted() {
     for (key, table) in [("kinetic.nodes", kinetic), ("reference.grid.nodes", reference)] {
         for nodes in [64, 100] {
             let message = attempt(key, table, nodes).expect("too coarse");
-            let mut numbers = message.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse::<usize>().ok());
+            let mut numbers =
+                message.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse::<usize>().ok());
             let advised = numbers.next_back().unwrap();
             assert!(advised > nodes && advised.is_multiple_of(32), "{message}");
             assert_eq!(attempt(key, table, advised), None, "{message}");

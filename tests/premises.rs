@@ -8,7 +8,7 @@ use common::experiment::{TINY, parse};
 use ndarray::Array2;
 use rand::RngExt;
 use std::sync::atomic::AtomicBool;
-use widelimit::analysis::verdict::{Check, Section, Verdict, judge};
+use widelimit::analysis::verdict::{Check, CheckSection, Verdict, judge};
 use widelimit::compute::rng::{Role, stream};
 use widelimit::config::{BatchSize, Experiment};
 use widelimit::dynamics::StopReason;
@@ -120,7 +120,7 @@ const SWEEPS: &str = concat!(
 fn every_statement_about_the_gap_holds_where_its_premises_do() {
     let checks = gap_checks(&[SWEEPS], law);
     assert!(checks.len() > 10);
-    for check in checks.iter().filter(|check| check.section == Section::Theory) {
+    for check in checks.iter().filter(|check| check.section == CheckSection::Theory) {
         assert_eq!(check.verdict, Verdict::Holds, "{}: {}", check.name, check.detail);
         assert!(check.joint_interval.is_some_and(|(low, high)| low < high), "{}", check.name);
     }
@@ -236,7 +236,7 @@ fn both_terms_of_the_bound_are_tested_on_networks_that_no_constant_saw() {
 fn degenerate_groups_are_not_resolved() {
     let resolved = |set: &[&str], law: &dyn Fn(&Point<'_>) -> f64| {
         let checks = gap_checks(set, law);
-        for check in checks.iter().filter(|check| check.section == Section::Theory) {
+        for check in checks.iter().filter(|check| check.section == CheckSection::Theory) {
             assert_eq!(check.verdict, Verdict::NotResolved, "{}: {}", check.name, check.detail);
             assert!(check.interval.is_none() && check.joint_interval.is_none(), "{}", check.name);
             assert!(!check.measured.is_infinite() && !check.detail.is_empty(), "{}", check.name);

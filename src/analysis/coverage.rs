@@ -3,7 +3,7 @@
 
 use super::family::{LEVEL, holm};
 use super::proportion::wilson_interval;
-use super::verdict::{Check, Section, Verdict};
+use super::verdict::{Check, CheckSection, Verdict};
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
@@ -16,7 +16,7 @@ pub struct CheckRates {
     /// Name of the check.
     pub name: String,
     /// What it is about.
-    pub section: Section,
+    pub section: CheckSection,
     /// Numbers of runs in which it holds, fails, and is not resolved.
     pub verdicts: [usize; 3],
     /// The value that the theory expects, where it is the same in every run.
@@ -77,8 +77,9 @@ pub fn rates(runs: &[Vec<Check>]) -> CoverageRates {
             intervals.deviates = decision.rejected;
         }
     }
-    let fails =
-        |run: &&Vec<Check>| run.iter().any(|check| check.section == Section::Theory && check.verdict == Verdict::Fails);
+    let fails = |run: &&Vec<Check>| {
+        run.iter().any(|check| check.section == CheckSection::Theory && check.verdict == Verdict::Fails)
+    };
     let pooled = |name: &str| checks.iter().find(|c| c.name == name).and_then(|c| Some(c.intervals.as_ref()?.pooled));
     let covered = |run: &&Vec<Check>| {
         run.iter().all(|check| match (check.joint_interval, pooled(&check.name)) {

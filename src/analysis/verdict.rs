@@ -30,7 +30,7 @@ choice! {
 choice! {
     /// What a check is about.
     #[derive(Default)]
-    pub enum Section: "section" {
+    pub enum CheckSection: "section" {
         /// A statement of the theory, which the measurement could contradict.
         #[default]
         Theory = "theory",
@@ -131,7 +131,7 @@ pub struct Check {
     pub name: String,
     /// What the check is about.
     #[serde(default)]
-    pub section: Section,
+    pub section: CheckSection,
     /// The statement.
     pub statement: String,
     /// The measured value; NaN where nothing could be measured.
@@ -169,7 +169,7 @@ impl Check {
     ) -> Self {
         Self {
             name: name.into(),
-            section: Section::Theory,
+            section: CheckSection::Theory,
             statement: statement.into(),
             measured,
             interval: None,
@@ -341,7 +341,7 @@ impl Check {
 
     /// Marks the check as one of the program: an identity or a numerical tolerance, which no correct data contradict.
     pub fn about_program(self) -> Self {
-        Self { section: Section::Program, ..self }
+        Self { section: CheckSection::Program, ..self }
     }
 
     /// Judges a check as the only one.
@@ -388,7 +388,7 @@ impl Check {
 /// details and joint intervals.
 pub fn judge(checks: &mut [Check]) {
     let tested: Vec<usize> =
-        (0..checks.len()).filter(|&i| checks[i].test.is_some() && checks[i].section == Section::Theory).collect();
+        (0..checks.len()).filter(|&i| checks[i].test.is_some() && checks[i].section == CheckSection::Theory).collect();
     let p: Vec<f64> = tested.iter().map(|&i| checks[i].test.as_ref().map_or(1.0, |test| test.p)).collect();
     for (&i, decision) in tested.iter().zip(holm(&p, LEVEL)) {
         checks[i].decide(decision, tested.len());

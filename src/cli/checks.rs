@@ -7,7 +7,7 @@ use serde::Deserialize;
 use std::path::Path;
 use std::process::ExitCode;
 use widelimit::analysis::family::LEVEL;
-use widelimit::analysis::verdict::{Check, Section, Verdict};
+use widelimit::analysis::verdict::{Check, CheckSection, Verdict};
 use widelimit::number::text::measured;
 use widelimit::record::{RunFolder, RunKind};
 
@@ -53,8 +53,9 @@ pub(super) fn usable_width(terminal: Option<u16>) -> u16 {
 
 /// The checks as tables, those of the theory before those of the program, and a summary.
 pub fn table(checks: &[Check]) -> String {
-    let of = |section: Section| -> Vec<&Check> { checks.iter().filter(|check| check.section == section).collect() };
-    let (theory, program) = (of(Section::Theory), of(Section::Program));
+    let of =
+        |section: CheckSection| -> Vec<&Check> { checks.iter().filter(|check| check.section == section).collect() };
+    let (theory, program) = (of(CheckSection::Theory), of(CheckSection::Program));
     let mut text = String::new();
     if !theory.is_empty() {
         text += &format!("Statements of the theory\n{}\n", section_table(&theory, true));

@@ -6,7 +6,7 @@ use super::run::{INTERRUPT, RunArgs, handle_signals, prepare};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use std::process::ExitCode;
 use widelimit::analysis::coverage::{COVERAGE_RANGE, CheckRates, CoverageRates};
-use widelimit::analysis::verdict::Section;
+use widelimit::analysis::verdict::CheckSection;
 use widelimit::run::coverage::{CoverageOptions, CoverageReport};
 
 /// Arguments of `widelimit coverage`.
@@ -73,11 +73,14 @@ fn table(rates: &CoverageRates) -> Table {
         let [holds, fails, open] = check.verdicts;
         let runs = holds + fails + open;
         let numbers = interval_cells(check).into_iter().chain([holds, fails, open].map(|count| percent(count, runs)));
-        let name =
-            if check.section == Section::Program { format!("{} (program)", check.name) } else { check.name.clone() };
+        let name = if check.section == CheckSection::Program {
+            format!("{} (program)", check.name)
+        } else {
+            check.name.clone()
+        };
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
-        position += usize::from(check.section == Section::Theory);
-        let number = if check.section == Section::Theory { position.to_string() } else { String::new() };
+        position += usize::from(check.section == CheckSection::Theory);
+        let number = if check.section == CheckSection::Theory { position.to_string() } else { String::new() };
         table.add_row([right(number), Cell::new(name)].into_iter().chain(numbers.map(right)));
     }
     table

@@ -2,7 +2,7 @@
 
 use super::super::context::FiguresError;
 use crate::analysis::coverage::{COVERAGE_RANGE, CheckRates};
-use crate::analysis::verdict::Section;
+use crate::analysis::verdict::CheckSection;
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel, write};
 use crate::record::{CoverageRecord, RunFolder};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub fn draw(record: &CoverageRecord, folder: &RunFolder) -> Result<Vec<PathBuf>,
 /// Two panels with one position per check of the theory.
 fn figure(record: &CoverageRecord) -> Figure {
     let checks: Vec<&CheckRates> =
-        record.rates.checks.iter().filter(|check| check.section == Section::Theory).collect();
+        record.rates.checks.iter().filter(|check| check.section == CheckSection::Theory).collect();
     let mut figure = Figure::double_column();
     figure.panels = vec![coverage(&checks), verdicts(&checks, record.rates.runs)];
     figure

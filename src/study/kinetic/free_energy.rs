@@ -106,7 +106,7 @@ pub(super) fn run(
     let [double_step, main, half_step, half_nodes, by_friction @ ..] = &histories[..] else {
         unreachable!("four solutions, and one per friction")
     };
-    let solutions = Solutions { double_step, whole: main, half_step, half_nodes, step: spec.step };
+    let solutions = EnergySolutions { double_step, whole: main, half_step, half_nodes, step: spec.step };
     let cells = (spec.nodes * spec.nodes) as f64;
     let size = problem.experiment.dynamics.temperature;
     let checks = vec![decrease_check(&solutions, 0.5 * f64::EPSILON * cells, size), dissipation_check(&solutions)];
@@ -197,7 +197,7 @@ fn energy_history(
 }
 
 /// The solutions from which the free energy and its errors are measured.
-struct Solutions<'a> {
+struct EnergySolutions<'a> {
     double_step: &'a EnergyHistory,
     whole: &'a EnergyHistory,
     half_step: &'a EnergyHistory,
@@ -215,12 +215,12 @@ impl EnergyHistory {
 
 /// Checks that F rises between no two times by more than the errors of the step and of the nodes. `rounding` is the
 /// relative error of a sum over all nodes, `temperature` the size of the entropy's part.
-fn decrease_check(solutions: &Solutions<'_>, rounding: f64, temperature: f64) -> Check {
+fn decrease_check(solutions: &EnergySolutions<'_>, rounding: f64, temperature: f64) -> Check {
     let (name, statement) = (
         "kinetic-free-energy-falls",
         "the free energy rises between no two times by more than the errors of the step and of the nodes",
     );
-    let Solutions { whole, half_step, half_nodes, .. } = solutions;
+    let EnergySolutions { whole, half_step, half_nodes, .. } = solutions;
     let totals = whole.totals(1);
     let start = whole.energies[0];
     let size = start.risk.abs() + start.kinetic + temperature;
@@ -251,8 +251,8 @@ fn changes(series: &[f64]) -> Vec<f64> {
 /// Checks `F(t) - F(0) = -int D`, with the trapezoidal rule over steps. The identity is exact, and its defect is an error
 /// of step and nodes. From a smooth start it is of order 2 in the step; a discontinuous one, such as a uniform law, is
 /// sheared into a layer that the nodes do not resolve at first, and the defect is mainly of order 1 in the spacing.
-fn dissipation_check(solutions: &Solutions<'_>) -> Check {
-    let Solutions { double_step, whole, half_step, half_nodes, step } = *solutions;
+fn dissipation_check(solutions: &EnergySolutions<'_>) -> Check {
+    let EnergySolutions { double_step, whole, half_step, half_nodes, step } = *solutions;
     let dissipated = |history: &EnergyHistory, step: f64| -> Vec<f64> {
         let mut sum = 0.0;
         let parts = history.energies.windows(2).map(|pair| {
@@ -288,8 +288,8 @@ fn dissipation_check(solutions: &Solutions<'_>) -> Check {
 /// Checks that the final state is the Gibbs law. Where the approach is exponential, and its change in the second half of
 /// the horizon is at most half of that in the first, what is left of it is at most the change in the second half;
 /// otherwise the state is not at rest.
-fn gibbs_check(solutions: &Solutions<'_>) -> Check {
-    let Solutions { double_step, whole, half_step, half_nodes, .. } = solutions;
+fn gibbs_check(solutions: &EnergySolutions<'_>) -> Check {
+    let EnergySolutions { double_step, whole, half_step, half_nodes, .. } = solutions;
     let (name, statement) = (
         "kinetic-gibbs",
         "the final state is the self-consistent Gibbs law, computed as a fixed point: int |mu - mu*| vanishes with step and spacing",
@@ -431,7 +431,7 @@ mod tests {
 
     fn checks(all: &[EnergyHistory; 4]) -> [Check; 3] {
         let [double_step, whole, half_step, half_nodes] = all;
-        let solutions = Solutions { double_step, whole, half_step, half_nodes, step: STEP };
+        let solutions = EnergySolutions { double_step, whole, half_step, half_nodes, step: STEP };
         [decrease_check(&solutions, 1e-14, 0.1), dissipation_check(&solutions), gibbs_check(&solutions)]
     }
 
