@@ -27,7 +27,7 @@
 //!
 //! [`Statistic::BoundQuantiles`]: super::fit::Statistic::BoundQuantiles
 
-use super::estimate::{Estimate, Side, Statement};
+use super::estimate::{Estimate, Hypothesis, Side};
 use super::fit::{Bootstrap, DataPoint, FitFailure, Statistic, points};
 use crate::number;
 use ndarray::ArrayView2;
@@ -231,7 +231,7 @@ pub fn excess(
     bootstrap: &Bootstrap,
 ) -> Result<BoundExcess, BoundError> {
     let ratios = log_ratios(x, gaps, form, bootstrap)?;
-    let covered = Statement::new(Side::AtMost, constant.ln());
+    let covered = Hypothesis::new(Side::AtMost, constant.ln());
     let (mut worst, mut p) = (BoundExcess { ratio: 0.0, at: f64::NAN, p: 1.0 }, 1.0_f64);
     for (x, estimate) in &ratios {
         p = p.min(estimate.p_value(&covered));

@@ -34,7 +34,7 @@ choice! {
 
 /// A statement about a quantity: its relation to an expected value.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Statement {
+pub struct Hypothesis {
     /// The relation.
     pub side: Side,
     /// The expected value.
@@ -46,7 +46,7 @@ pub struct Statement {
     pub bend: (f64, f64),
 }
 
-impl Statement {
+impl Hypothesis {
     /// A statement without slack and without other errors.
     pub fn new(side: Side, expected: f64) -> Self {
         Self { side, expected, slack: 0.0, bend: (0.0, 0.0) }
@@ -84,8 +84,8 @@ impl Estimate {
     /// The level of significance at which the data just contradict a statement: every value of the interval at confidence
     /// `1 - p`, shifted by the bend, contradicts it, and one touches it. 1 where the estimate itself agrees. One-sided
     /// statements are tested with one end of the two-sided interval, so that they are rejected at half this level.
-    pub fn p_value(&self, statement: &Statement) -> f64 {
-        let Statement { side, expected, slack, bend: (down, up) } = *statement;
+    pub fn p_value(&self, statement: &Hypothesis) -> f64 {
+        let Hypothesis { side, expected, slack, bend: (down, up) } = *statement;
         let above = self.value + down - (expected + slack);
         let below = (expected - slack) - (self.value + up);
         let distance = match side {
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_interval_at_one_minus_p_touches_the_statement() {
-        let p = |side, expected, slack, bend| ESTIMATE.p_value(&Statement { side, expected, slack, bend });
+        let p = |side, expected, slack, bend| ESTIMATE.p_value(&Hypothesis { side, expected, slack, bend });
         for (side, expected) in
             [(Side::Equal, 0.3), (Side::Equal, 1.9), (Side::AtMost, 0.4), (Side::AtLeast, 1.7), (Side::Equal, 0.97)]
         {

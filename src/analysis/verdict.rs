@@ -5,7 +5,7 @@
 //! run are judged together ([`judge`]): the probability that a run has any false "fails" is at most
 //! [`LEVEL`].
 
-use super::estimate::{Estimate, Side, Statement};
+use super::estimate::{Estimate, Hypothesis, Side};
 use super::family::{Decision, LEVEL, holm};
 use super::fit::{ErrorCombination, FitFailure, SlopeFit};
 use crate::choice::choice;
@@ -88,9 +88,9 @@ impl Exponent {
     }
 
     /// The statement about the slope of a fit: an error of the reference can have changed the slope.
-    fn about(&self, fit: &SlopeFit) -> Statement {
+    fn about(&self, fit: &SlopeFit) -> Hypothesis {
         let bend = self.error.map_or((0.0, 0.0), |(error, combination)| fit.bend(error, combination));
-        Statement { side: self.side, expected: self.expected, slack: self.slack + ROUNDING, bend }
+        Hypothesis { side: self.side, expected: self.expected, slack: self.slack + ROUNDING, bend }
     }
 
     /// The statement in words.
