@@ -55,7 +55,9 @@ pub struct CoverageRates {
     pub checks: Vec<CheckRates>,
     /// Number of runs in which any statement of the theory fails.
     pub runs_with_failure: usize,
-    /// Number of runs all of whose joint intervals contain the pooled values.
+    /// Number of runs with joint intervals.
+    pub runs_with_intervals: usize,
+    /// Number of those all of whose joint intervals contain the pooled values.
     pub runs_covered_jointly: usize,
     /// Number of runs.
     pub runs: usize,
@@ -81,15 +83,18 @@ pub fn rates(runs: &[Vec<Check>]) -> CoverageRates {
         run.iter().any(|check| check.section == CheckSection::Theory && check.verdict == Verdict::Fails)
     };
     let pooled = |name: &str| checks.iter().find(|c| c.name == name).and_then(|c| Some(c.intervals.as_ref()?.pooled));
+    let judged = |run: &&Vec<Check>| run.iter().any(|check| check.joint_interval.is_some());
     let covered = |run: &&Vec<Check>| {
-        run.iter().all(|check| match (check.joint_interval, pooled(&check.name)) {
-            (Some((low, high)), Some(pooled)) => low <= pooled && pooled <= high,
-            _ => true,
-        })
+        judged(run)
+            && run.iter().all(|check| match (check.joint_interval, pooled(&check.name)) {
+                (Some((low, high)), Some(pooled)) => low <= pooled && pooled <= high,
+                _ => true,
+            })
     };
-    let (runs_with_failure, runs_covered_jointly) =
-        (runs.iter().filter(fails).count(), runs.iter().filter(covered).count());
-    CoverageRates { checks, runs_with_failure, runs_covered_jointly, runs: runs.len() }
+    let (runs_with_failure, runs_with_intervals) =
+        (runs.iter().filter(fails).count(), runs.iter().filter(judged).count());
+    let runs_covered_jointly = runs.iter().filter(covered).count();
+    CoverageRates { checks, runs_with_failure, runs_with_intervals, runs_covered_jointly, runs: runs.len() }
 }
 
 /// A measured value, its single interval and its joint one.
@@ -204,7 +209,7 @@ mod tests {
         assert_eq!((found.checks[0].verdicts, found.runs_with_failure), ([2, 0, 1], 0));
         let intervals = found.checks[0].intervals.as_ref().unwrap();
         assert_eq!((intervals.pooled, intervals.runs, intervals.positions), (0.0, 2, [2, 0, 0]));
-        assert_eq!(found.runs_covered_jointly, 3);
+        assert_eq!((found.runs_with_intervals, found.runs_covered_jointly), (2, 2));
         assert_eq!(found.checks[0].expected, None, "one run has none");
     }
 

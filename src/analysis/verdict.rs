@@ -113,6 +113,8 @@ struct Test {
     resolved: Result<(), String>,
     /// Reasons why a contradiction of the data is not one of the statement.
     excuses: Vec<String>,
+    /// Whether something makes the law appear worse than it is.
+    cannot_fail: bool,
     /// The expected value, for the detail.
     expected: String,
     /// What was measured, for the detail.
@@ -243,6 +245,7 @@ impl Check {
             estimate: Some(fit.estimate()),
             resolved,
             excuses: Vec::new(),
+            cannot_fail: false,
             expected: exponent.words()
                 + &if exponent.slack > 0.0 { format!(" (to {})", exponent.slack) } else { String::new() },
             measured,
@@ -277,6 +280,7 @@ impl Check {
     pub fn cannot_fail(mut self, why: impl Into<String>) -> Self {
         if let Some(test) = &mut self.test {
             test.excuses.push(why.into());
+            test.cannot_fail = true;
             test.p = 1.0;
         }
         self.alone()
@@ -309,6 +313,7 @@ impl Check {
             estimate: None,
             resolved: if measured.is_nan() { Err("nothing was measured".into()) } else { Ok(()) },
             excuses: Vec::new(),
+            cannot_fail: false,
             expected: "statement".into(),
             measured: check.detail.clone(),
             exponent: None,
@@ -356,9 +361,11 @@ impl Check {
         let Some(test) = &self.test else { return };
         let joint = test.estimate.map(|estimate| estimate.interval(1.0 - decision.level));
         let excuse = test.excuses.iter().map(|excuse| format!("; {excuse}")).collect::<String>();
-        let alone = self.interval.is_some() && test.p <= LEVEL && !decision.rejected;
+        // What the single interval excludes; where something makes the law appear worse, or where the joint level is met
+        // but for the value outside the asymptotic regime, that is no agreement.
+        let alone = test.p_without_excuses <= LEVEL && !decision.rejected;
         let contradicted_first =
-            !test.excuses.is_empty() && !decision.rejected && test.p_without_excuses <= decision.level;
+            alone && !test.excuses.is_empty() && (test.cannot_fail || test.p_without_excuses <= decision.level);
         let (verdict, why) = match &test.resolved {
             _ if decision.rejected => (Verdict::Fails, format!("excludes {}{excuse}", test.expected)),
             _ if contradicted_first => (Verdict::NotResolved, format!("excludes {}{excuse}", test.expected)),
@@ -377,7 +384,7 @@ impl Check {
             Ok(()) => (Verdict::Holds, format!("agrees with {}", test.expected)),
         };
         self.detail = format!("{}: {why}", test.measured);
-        self.p_value = finite(test.p);
+        self.p_value = finite(test.p_without_excuses);
         self.joint_interval = joint;
         self.verdict = verdict;
     }
@@ -468,7 +475,13 @@ mod tests {
         let few = Err(FitFailure::TooFewPoints { usable: 1, rows: 1 });
         assert_eq!(check(-0.45, -0.35).or_pre_asymptotic("smallest width", &few).verdict, Verdict::NotResolved);
         assert_eq!(check(-0.55, -0.4).or_pre_asymptotic("smallest width", &off).verdict, Verdict::Holds);
-        assert_eq!(check(-0.45, -0.35).cannot_fail("censored").verdict, Verdict::NotResolved);
+        let censored = check(-0.45, -0.35).cannot_fail("censored");
+        assert_eq!(censored.verdict, Verdict::NotResolved);
+        // Also where it does not meet the level of a family: an interval that excludes the statement is no agreement.
+        let mut family = vec![check(-0.49, -0.3).cannot_fail("censored"), check(-0.6, -0.4), check(-0.6, -0.4)];
+        judge(&mut family);
+        assert_eq!(family[0].verdict, Verdict::NotResolved, "{}", family[0].detail);
+        assert!(family[0].p_value.unwrap() < 0.05 && family[0].detail.contains("censored"), "{}", family[0].detail);
         assert_eq!(check(-0.55, -0.4).cannot_fail("censored").verdict, Verdict::Holds);
     }
 

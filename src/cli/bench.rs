@@ -57,6 +57,16 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
     choose(args.simd)?;
     anyhow::ensure!(args.n.min(args.d).min(args.b) > 0 && args.steps > 0, "--n, --d, --b and --steps must be positive");
+    // Parameters with their gradient and momenta, a batch with what is kept of it, both padded to packs.
+    let [n, d, b] = [args.n, args.d, args.b].map(|size| size as f64);
+    let needed = 8.0 * (8.0 * n * (d + 2.0) + 4.0 * b * (d + 2.0));
+    let available = widelimit::run::machine_memory::available_memory();
+    anyhow::ensure!(
+        available == 0 || needed < available as f64,
+        "--n, --d and --b would need about {:.1} GiB, and {:.1} GiB are available: expected smaller sizes",
+        needed / f64::from(1 << 30),
+        available as f64 / f64::from(1 << 30)
+    );
     let (input, out) = (std::io::stdin().lock(), std::io::stdout().lock());
     finished(match args.dtype.as_str() {
         "f64" => time::<f64>(args, input, out),

@@ -6,6 +6,7 @@ use super::run::{INTERRUPT, RunArgs, handle_signals, prepare};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use std::process::ExitCode;
 use widelimit::analysis::coverage::{COVERAGE_RANGE, CheckRates, CoverageRates};
+use widelimit::analysis::proportion::wilson_interval;
 use widelimit::analysis::verdict::CheckSection;
 use widelimit::run::coverage::{CoverageOptions, CoverageReport};
 
@@ -103,12 +104,23 @@ fn interval_cells(check: &CheckRates) -> [String; 4] {
 fn summary(rates: &CoverageRates) -> String {
     let deviating = rates.checks.iter().filter(|c| c.intervals.as_ref().is_some_and(|i| i.deviates)).count();
     let (low, high) = COVERAGE_RANGE;
-    format!(
-        "{} runs: any statement fails in {} %, all joint intervals cover in {} %; coverage of a 95 % interval differs from {:.0} to {:.0} % (marked *) for {deviating} checks",
+    let with_interval = |part: usize, whole: usize| {
+        let (low, high) = wilson_interval(part, whole, 0.95);
+        format!("{} [{:.1}, {:.1}] %", percent(part, whole), 100.0 * low, 100.0 * high)
+    };
+    let mut text = format!(
+        "{} runs: any statement of the theory fails in {}",
         rates.runs,
-        percent(rates.runs_with_failure, rates.runs),
-        percent(rates.runs_covered_jointly, rates.runs),
+        with_interval(rates.runs_with_failure, rates.runs)
+    );
+    if rates.runs_with_intervals == 0 {
+        return text + "; no run has an interval";
+    }
+    text += &format!(
+        ", all joint intervals cover in {}; coverage of a 95 % interval differs from {:.0} to {:.0} % (marked *) for {deviating} checks",
+        with_interval(rates.runs_covered_jointly, rates.runs_with_intervals),
         100.0 * low,
         100.0 * high
-    )
+    );
+    text
 }

@@ -5,7 +5,7 @@
 //! or is wanted with more seeds, continues where it stopped.
 
 use super::context::{Options, Report, RunError};
-use super::progress::Progress;
+use super::progress::{Progress, note};
 use super::study::Registry;
 use super::{recovery_run, training_run};
 use crate::analysis::coverage::rates;
@@ -15,6 +15,7 @@ use crate::config::AnyExperiment;
 use crate::record::{CoverageRecord, FORMAT, RecordError, RunFolder};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -55,6 +56,31 @@ struct CoverageHeader {
     revision: String,
     first_seed: u64,
     experiment: serde_json::Value,
+}
+
+/// `seeds/N.json`: the checks of a run, with a checksum.
+#[derive(Serialize, Deserialize)]
+struct SeedChecks {
+    seed: u64,
+    sha256: String,
+    checks: Vec<Check>,
+}
+
+impl SeedChecks {
+    fn new(seed: u64, checks: Vec<Check>) -> Self {
+        SeedChecks { seed, sha256: Self::digest(seed, &checks), checks }
+    }
+
+    /// Whether these are the checks of the run with this seed, as they were written.
+    fn is_whole(&self, seed: u64) -> bool {
+        self.seed == seed && self.sha256 == Self::digest(seed, &self.checks)
+    }
+
+    fn digest(seed: u64, checks: &[Check]) -> String {
+        let text = crate::number::to_json(&checks).unwrap_or_default();
+        let bytes = Sha256::digest(format!("{seed} {text}"));
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 const HEADER: &str = "coverage.json";
@@ -153,7 +179,12 @@ fn checks_of(
 ) -> Result<Option<Vec<Check>>, RunError> {
     let file = seed_file(seed);
     if folder.file(&file).is_file() {
-        return Ok(Some(folder.read_json(&file)?));
+        match folder.read_json::<SeedChecks>(&file) {
+            Ok(found) if found.is_whole(seed) => return Ok(Some(found.checks)),
+            _ => {
+                note(format!("{} is damaged or of another seed; that run is made again", folder.file(&file).display()))
+            }
+        }
     }
     let name = format!("runs/{seed}");
     let out = folder.file(&name);
@@ -166,7 +197,23 @@ fn checks_of(
         Report::Complete { checks, .. } | Report::AlreadyComplete { checks, .. } => checks,
         Report::Interrupted { .. } => return Ok(None),
     };
-    folder.write_json(&file, &checks)?;
+    let saved = SeedChecks::new(seed, checks);
+    folder.write_json(&file, &saved)?;
     folder.remove(&name)?;
-    Ok(Some(checks))
+    Ok(Some(saved.checks))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::verdict::Verdict;
+
+    #[test]
+    fn saved_checks_are_bound_to_their_seed_and_content() {
+        let checks = vec![Check::new("a", "b", f64::NAN, None, Verdict::Holds, "c")];
+        let text = crate::number::to_json(&SeedChecks::new(3, checks)).unwrap();
+        let read = |text: &str| crate::number::from_json::<SeedChecks>(text).unwrap();
+        assert!(read(&text).is_whole(3) && !read(&text).is_whole(4));
+        assert!(!read(&text.replace("holds", "fails")).is_whole(3));
+    }
 }

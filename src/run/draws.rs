@@ -29,7 +29,14 @@ pub fn write_of_run(
     out: &Path,
     force: bool,
 ) -> Result<(), RunError> {
-    if !force && !replaceable(out) {
+    // No option allows to replace a file of the run itself.
+    let parent =
+        |path: &Path| path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).canonicalize();
+    let inside = match (parent(out), folder.path().canonicalize()) {
+        (Ok(target), Ok(run)) => target.starts_with(run),
+        _ => false,
+    };
+    if (!force || inside) && !replaceable(out) {
         return Err(RunError::NotDraws { path: out.into() });
     }
     // The manifest may be of any format.

@@ -346,7 +346,12 @@ fn checks(
     let mut silent =
         Check::at_most("paths-silent", "the loss is constant where only silent neurons move", moved, ROUNDING);
     silent.detail = format!("largest change {moved:.1e}, at {at}");
-    let mut checks = vec![bound.about_program(), silent.about_program()];
+    let mut checks = vec![bound, silent];
+    if pairs.is_empty() {
+        let reason = "no two networks of a pair reached the horizon";
+        checks = checks.into_iter().map(|c| Check::not_measured(c.name, c.statement, c.expected, reason)).collect();
+    }
+    let mut checks: Vec<Check> = checks.into_iter().map(Check::about_program).collect();
 
     let widths = &problem.experiment.widths.values;
     let x: Vec<f64> = widths.iter().map(|&n| n as f64).collect();
