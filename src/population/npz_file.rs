@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayD, Ix2, IxDyn, ShapeBuilder};
 use num_traits::ToPrimitive;
 use py_literal::Value;
 use std::fmt;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Seek};
 use zip::ZipArchive;
 
 /// Longest header of an array in bytes, as in NumPy.
@@ -236,7 +236,8 @@ impl<'a> NpzFile<'a> {
         let count = shape.iter().try_fold(1_usize, |product, &extent| product.checked_mul(extent));
         let announced = count.and_then(|count| (count as u64).checked_mul(element.bytes as u64));
         let possible = compressed.saturating_mul(MAX_DEFLATE_RATIO);
-        let (Some(count), Some(size)) = (count, announced.filter(|size| size + length == held && held <= possible))
+        let (Some(count), Some(size)) =
+            (count, announced.filter(|size| size.checked_add(length) == Some(held) && held <= possible))
         else {
             return Err(NpzFault::Size { key, shape, dtype, announced, held, compressed });
         };
@@ -259,6 +260,30 @@ impl<'a> NpzFile<'a> {
         let array = ArrayD::from_shape_vec(IxDyn(&shape).set_f(fortran), values).map_err(|e| damaged(&e))?;
         Ok(Some(if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }))
     }
+}
+
+/// Checks of every array of an archive that its header announces no more than the archive holds, before a reader that
+/// allocates what a header announces is given it.
+///
+/// # Errors
+/// A message for an archive or a header that cannot be read, and for a size that does not fit.
+pub fn check_announced_sizes(archive: impl Read + Seek) -> Result<(), String> {
+    let mut archive = ZipArchive::new(archive).map_err(|error| error.to_string())?;
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(|error| error.to_string())?;
+        let (name, held, compressed) = (entry.name().to_string(), entry.size(), entry.compressed_size());
+        let Header { dtype, shape, length, .. } =
+            Header::read(&mut entry).map_err(|why| format!("array {name} {why}"))?;
+        let bytes = Element::of(&dtype).map_or(1, |element| element.bytes as u64);
+        let announced = shape
+            .iter()
+            .try_fold(bytes, |product, &extent| product.checked_mul(extent as u64))
+            .and_then(|size| size.checked_add(length));
+        if announced.is_none_or(|size| size > held) || held > compressed.saturating_mul(MAX_DEFLATE_RATIO) {
+            return Err(format!("array {name} has shape {shape:?}, and the archive has {held} bytes for it"));
+        }
+    }
+    Ok(())
 }
 
 /// An array of one or two axes as (n, columns).

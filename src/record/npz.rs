@@ -7,6 +7,7 @@
 
 use super::write_atomically;
 use crate::compute::Real;
+use crate::population::npz_file::check_announced_sizes;
 use ndarray::{Array, ArrayD, ArrayViewD, Dimension, IxDyn};
 use ndarray_npy::{NpzReader, NpzWriter, ReadNpzError, WriteNpzError};
 use std::collections::BTreeMap;
@@ -17,6 +18,14 @@ use std::path::{Path, PathBuf};
 /// What can go wrong with an `.npz` file.
 #[derive(Debug, thiserror::Error)]
 pub enum NpzError {
+    /// The file is no archive of arrays, or an array announces more than it holds.
+    #[error("{path}: the file is damaged: {reason}")]
+    Sizes {
+        /// The file or folder.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
     /// The file cannot be opened or written.
     #[error("{path}")]
     Io {
@@ -173,8 +182,10 @@ impl<R: Real> StoredArrays<R> {
     ///
     /// # Errors
     /// Bytes that are no archive, an array of another type.
-    pub(super) fn from_archive(path: &Path, archive: impl io::Read + io::Seek) -> Result<Self, NpzError> {
+    pub(super) fn from_archive(path: &Path, mut archive: impl io::Read + io::Seek) -> Result<Self, NpzError> {
         let read = |source| NpzError::Read { path: path.into(), source };
+        check_announced_sizes(&mut archive).map_err(|reason| NpzError::Sizes { path: path.into(), reason })?;
+        archive.rewind().map_err(|source| NpzError::Io { path: path.into(), source })?;
         let mut reader = NpzReader::new(archive).map_err(read)?;
         let mut arrays = BTreeMap::new();
         for name in reader.names().map_err(read)? {
