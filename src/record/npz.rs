@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum NpzError {
     /// The file is no archive of arrays, or an array announces more than it holds.
-    #[error("{path}: the file is damaged: {reason}")]
+    #[error("{path}: the file is damaged ({reason}); run the experiment again with --force")]
     Sizes {
         /// The file or folder.
         path: PathBuf,

@@ -21,6 +21,20 @@ pub(super) enum TimeRange {
 }
 
 impl TimeRange {
+    /// The first of `times` recording times in the range.
+    fn from(self, times: usize) -> usize {
+        match self {
+            TimeRange::All => 0,
+            TimeRange::Late => times / 2,
+            TimeRange::Final => times - 1,
+        }
+    }
+
+    /// The largest value of a series in the range; NaN where one is.
+    pub fn sup(self, series: ndarray::ArrayView1<f64>) -> f64 {
+        sup(series.iter().skip(self.from(series.len())).copied())
+    }
+
     /// The end of the name of a fit.
     pub fn suffix(self) -> &'static str {
         match self {
@@ -56,12 +70,7 @@ impl Measured<'_> {
     pub fn table(&self, measure: Measure, range: TimeRange) -> Array2<f64> {
         let whole = self.series.measure(measure).expect("a distance of this network");
         let times = whole.len_of(Axis(2));
-        let from = match range {
-            TimeRange::All => 0,
-            TimeRange::Late => times / 2,
-            TimeRange::Final => times - 1,
-        };
-        whole.slice(s![.., .., from..]).map_axis(Axis(2), |lane| sup(lane.iter().copied()))
+        whole.slice(s![.., .., range.from(times)..]).map_axis(Axis(2), |lane| sup(lane.iter().copied()))
     }
 
     /// Whether a measure was recorded of any network of the group.

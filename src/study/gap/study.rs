@@ -10,8 +10,8 @@ use super::measured::{Measured, Rest, TimeRange};
 use super::{Gap, GapRecord, bound};
 use crate::analysis::fit::{Bootstrap, ErrorCombination, Statistic};
 use crate::analysis::verdict::{Check, Exponent};
-use crate::config::BatchSize;
-use crate::record::{FitRecord, GroupAxis, Measure, ReferenceError};
+use crate::config::{BatchSize, Route};
+use crate::record::{FitRecord, GroupAxis, LimitRun, Measure, ReferenceError};
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::groups::{group_series, reference_errors};
 use crate::run::study::TrainingSubject;
@@ -106,8 +106,20 @@ impl Statements<'_> {
 
     /// The error of the reference in a gap against the width: step, sample and iteration, and the step of the networks.
     /// The number of particles is part of the abscissa. The gap varies over seeds about zero, and the error does not.
-    fn width_error(&self, measure: Measure) -> (f64, ErrorCombination) {
-        let error = self.reference.get(&measure).copied().unwrap_or_default();
+    fn width_error(&self, measure: Measure, range: TimeRange) -> (f64, ErrorCombination) {
+        let mut error = self.reference.get(&measure).copied().unwrap_or_default();
+        let TrainingSubject { problem, trained, .. } = self.subject;
+        let by_grid = problem.experiment.reference.kind == Route::Grid;
+        for (run, part) in [
+            (if by_grid { LimitRun::GridHalfStep } else { LimitRun::HalfStep }, &mut error.step),
+            (LimitRun::HalfSample, &mut error.sample),
+            (LimitRun::TrainingStep, &mut error.training_step),
+        ] {
+            // An error that was not measured, or does not apply, stays as it is.
+            if let Some(series) = trained.series(run.id()).filter(|_| *part != 0.0) {
+                *part = part.min(range.sup(series.row(measure)));
+            }
+        }
         (error.training_step.hypot(error.same_particles()), ErrorCombination::Quadrature)
     }
 
@@ -127,16 +139,16 @@ impl Statements<'_> {
             ("function-late", "sup over t >= T/2 of |f_N - f_rho|^2 ~ c (1/N - 1/M)", TimeRange::Late),
             ("function-final", "|f_N - f_rho|^2 at T ~ c (1/N - 1/M)", TimeRange::Final),
         ] {
-            let (error, combination) = self.width_error(Measure::Function);
+            let (error, combination) = self.width_error(Measure::Function, range);
             let exponent = Exponent::equal(-1.0).resolution(2.0 * RESOLUTION).error(error, combination);
             let statistic = Statistic::GeometricMeanSquare;
             self.law(LawOf { statistic, ..LawOf::of_gap(name, statement, Measure::Function, range, exponent) });
         }
-        let half = |statements: &Self, measure, exponent: Exponent| {
-            let (error, combination) = statements.width_error(measure);
+        let half = |statements: &Self, measure, range, exponent: Exponent| {
+            let (error, combination) = statements.width_error(measure, range);
             exponent.resolution(RESOLUTION).error(error, combination)
         };
-        let rms = half(self, Measure::CouplingRms, Exponent::equal(-0.5));
+        let rms = half(self, Measure::CouplingRms, TimeRange::All, Exponent::equal(-0.5));
         self.law(LawOf::of_gap(
             "coupling-rms",
             "rms coupling distance ~ N^(-1/2)",
@@ -148,7 +160,8 @@ impl Statements<'_> {
         let measures: Vec<Measure> = self.measured.series.measures.iter().map(|(measure, _)| *measure).collect();
         for measure in measures {
             let Measure::FamilyCouplingRms(family) = measure else { continue };
-            let (name, rms) = (format!("coupling-{family}"), half(self, measure, Exponent::equal(-0.5)));
+            let (name, rms) =
+                (format!("coupling-{family}"), half(self, measure, TimeRange::All, Exponent::equal(-0.5)));
             let statement = format!("rms coupling distance of the units of family '{family}' ~ N^(-1/2)");
             self.law(LawOf::of_gap(&name, &statement, measure, TimeRange::All, rms));
         }
@@ -156,17 +169,17 @@ impl Statements<'_> {
             ("loss", "sup_t |R(f_N) - R(rho)| falls at least as N^(-1/2)", TimeRange::All),
             ("loss-late", "sup over t >= T/2 of |R(f_N) - R(rho)| falls at least as N^(-1/2)", TimeRange::Late),
         ] {
-            let exponent = half(self, Measure::RiskGap, Exponent::at_most(-0.5));
+            let exponent = half(self, Measure::RiskGap, range, Exponent::at_most(-0.5));
             self.law(LawOf::of_gap(name, statement, Measure::RiskGap, range, exponent));
         }
         if self.measured.is_measured(Measure::WassersteinOwn) {
-            let exponent = half(self, Measure::WassersteinOwn, Exponent::at_most(-0.5));
+            let exponent = half(self, Measure::WassersteinOwn, TimeRange::All, Exponent::at_most(-0.5));
             let statement =
                 "sup_t sliced W2 between the network and its own N particles of the limit falls at least as N^(-1/2)";
             self.law(LawOf::of_gap("wasserstein", statement, Measure::WassersteinOwn, TimeRange::All, exponent));
         }
         let (measure, distance) = self.measured.bounded();
-        let (error, combination) = self.width_error(measure);
+        let (error, combination) = self.width_error(measure, TimeRange::All);
         let particles = self.subject.problem.experiment.reference.particles;
         let dependence = self.subject.plan.dependence(self.measured.group);
         let error = (error, combination);
