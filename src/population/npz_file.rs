@@ -16,7 +16,7 @@ use zip::ZipArchive;
 const MAX_HEADER: usize = 10_000;
 
 /// Deepest nesting of a header, which holds a dictionary with a tuple.
-const MAX_NESTING: usize = 16;
+const MAX_NESTING: usize = 8;
 
 /// Largest ratio of a DEFLATE stream's contents to its bytes.
 const MAX_DEFLATE_RATIO: u64 = 1032;

@@ -10,7 +10,7 @@
 //! | `WIDELIMIT_CRASH_ONLY` | index of the only trial to be made | all |
 //! | `WIDELIMIT_CRASH_CASE` | name of the only experiment | all |
 //! | `WIDELIMIT_CRASH_SIZE` | factor of the sizes of the experiments | 1; 0.25 without optimisation |
-//! | `WIDELIMIT_CRASH_SECONDS` | time in which a signal must end the program | 1 |
+//! | `WIDELIMIT_CRASH_SECONDS` | time in which a signal must end the program, which an idle machine does within 1 | 20 |
 //! | `WIDELIMIT_CRASH_PROGRAM` | the program | that of this build |
 //! | `WIDELIMIT_CRASH_KEEP` | a folder to which failed runs are copied | none |
 #![cfg(unix)]

@@ -189,7 +189,7 @@ impl Trials {
             }
         }
         let ended = wait(child, STUCK);
-        let limit = setting("WIDELIMIT_CRASH_SECONDS").unwrap_or(1.0);
+        let limit = setting("WIDELIMIT_CRASH_SECONDS").unwrap_or(20.0);
         if ended.after.as_secs_f64() > limit {
             return Err(format!("{:.1} s after {} it was still running", ended.after.as_secs_f64(), SIGNALS[signal]));
         }
