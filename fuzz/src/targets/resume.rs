@@ -259,7 +259,7 @@ impl Unfinished {
             stored.names().map(|name| Ok((name.to_string(), stored.get(name)?.shape().to_vec()))).collect()
         };
         let now = shapes().unwrap_or_else(|error| panic!("{study}: {error}"));
-        let first = base::replaced(&path, first, &shapes).and_then(Result::ok).unwrap_or_default();
+        let first = base::replaced(&path, first, shapes).and_then(Result::ok).unwrap_or_default();
         for (name, shape) in now {
             assert!(first.get(&name).is_none_or(|first| *first == shape), "{study}: {name} has the shape {shape:?}");
         }
