@@ -21,6 +21,10 @@ use std::collections::BTreeMap;
 /// has twice the range.
 const RESOLUTION: f64 = 0.175;
 
+/// Multiple of the measured error by the sample that is allowed for: it is a single measurement of a random error, as large
+/// as the error itself in root mean square.
+const SAMPLE_FACTOR: f64 = 3.0;
+
 /// Writes `records/gap.json`; returns the checks.
 pub(super) fn run(
     gap: &Gap,
@@ -120,6 +124,7 @@ impl Statements<'_> {
                 *part = part.min(range.sup(series.row(measure)));
             }
         }
+        error.sample *= SAMPLE_FACTOR;
         (error.training_step.hypot(error.same_particles()), ErrorCombination::Quadrature)
     }
 
@@ -129,7 +134,7 @@ impl Statements<'_> {
         let TrainingSubject { problem, plan, trained } = self.subject;
         let shared = self.reference.get(&measure).copied().unwrap_or_default();
         let step = self.measured.sweep_step_error(problem, plan, trained, measure);
-        (step.hypot(shared.sample).hypot(shared.iteration), combination)
+        (step.hypot(SAMPLE_FACTOR * shared.sample).hypot(shared.iteration), combination)
     }
 
     /// Laws in the width under the full gradient.
