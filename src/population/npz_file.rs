@@ -15,8 +15,8 @@ use zip::ZipArchive;
 /// Longest header of an array in bytes, as in NumPy.
 const MAX_HEADER: usize = 10_000;
 
-/// Deepest nesting of a header, which holds a dictionary with a tuple.
-const MAX_NESTING: usize = 8;
+/// Most opening brackets of a header, which holds a dictionary with a tuple: the time of its parser doubles with each.
+const MAX_NESTING: usize = 4;
 
 /// Largest ratio of a DEFLATE stream's contents to its bytes.
 const MAX_DEFLATE_RATIO: u64 = 1032;
