@@ -28,7 +28,7 @@
 //! [`Statistic::BoundQuantiles`]: super::fit::Statistic::BoundQuantiles
 
 use super::estimate::{Estimate, Hypothesis, Side};
-use super::fit::{Bootstrap, DataPoint, FitFailure, Statistic, points};
+use super::fit::{Bootstrap, DataPoint, FitFailure, LeastSquares, Statistic, points};
 use crate::number;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
@@ -52,11 +52,9 @@ pub fn step_form(eps: f64, p: f64, n: f64, z: f64) -> f64 {
 /// the given widths, each at least 2; `m` is the number of particles of the limit, infinite for a grid. NaN with fewer
 /// than two widths.
 pub fn slowest_decay(widths: &[f64], m: f64) -> f64 {
-    let log: Vec<(f64, f64)> = widths.iter().map(|n| (n.ln(), 0.5 * (n.ln() * (1.0 / n - 1.0 / m)).ln())).collect();
-    let count = log.len() as f64;
-    let (mean_x, mean_y) = (log.iter().map(|p| p.0).sum::<f64>() / count, log.iter().map(|p| p.1).sum::<f64>() / count);
-    let cross: f64 = log.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
-    cross / log.iter().map(|(x, _)| (x - mean_x).powi(2)).sum::<f64>()
+    let log_n: Vec<f64> = widths.iter().map(|n| n.ln()).collect();
+    let log_decay = widths.iter().zip(&log_n).map(|(n, log_n)| 0.5 * (log_n * (1.0 / n - 1.0 / m)).ln());
+    LeastSquares::new(&log_n).map_or(f64::NAN, |line| line.fit(log_decay).0)
 }
 
 /// The terms of the bound.

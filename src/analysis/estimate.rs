@@ -4,7 +4,6 @@ use crate::choice::choice;
 use crate::number;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
-use std::fmt;
 
 /// An estimate whose error, divided by its standard error, has Student's law.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,12 +108,6 @@ impl Estimate {
 
     fn student(&self) -> Option<StudentsT> {
         StudentsT::new(0.0, 1.0, self.degrees_of_freedom).ok().filter(|_| self.degrees_of_freedom.is_finite())
-    }
-}
-
-impl fmt::Display for Estimate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3} ± {:.3}", self.value, self.standard_error)
     }
 }
 

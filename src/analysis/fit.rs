@@ -177,7 +177,7 @@ pub fn points(
 }
 
 /// Least squares on fixed abscissae: the slope is a fixed linear functional of the ordinates.
-struct LeastSquares {
+pub(super) struct LeastSquares {
     log_x: Vec<f64>,
     mean: f64,
     sum_of_squares: f64,
@@ -185,7 +185,7 @@ struct LeastSquares {
 
 impl LeastSquares {
     /// `None` unless two abscissae differ.
-    fn new(log_x: &[f64]) -> Option<Self> {
+    pub fn new(log_x: &[f64]) -> Option<Self> {
         let mean = log_x.iter().sum::<f64>() / log_x.len() as f64;
         let sum_of_squares = log_x.iter().map(|lx| (lx - mean).powi(2)).sum::<f64>();
         let distinct = log_x.iter().any(|lx| *lx != log_x[0]);
@@ -193,7 +193,7 @@ impl LeastSquares {
     }
 
     /// Slope and intercept.
-    fn fit(&self, log_y: impl ExactSizeIterator<Item = f64> + Clone) -> (f64, f64) {
+    pub fn fit(&self, log_y: impl ExactSizeIterator<Item = f64> + Clone) -> (f64, f64) {
         let mean_y = log_y.clone().sum::<f64>() / log_y.len() as f64;
         let cross: f64 = self.log_x.iter().zip(log_y).map(|(lx, ly)| (lx - self.mean) * (ly - mean_y)).sum();
         let slope = cross / self.sum_of_squares;

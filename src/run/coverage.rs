@@ -1,7 +1,7 @@
 //! The measurement of coverage: one experiment over many seeds, and what its intervals and verdicts are worth.
 //!
 //! The folder holds `coverage.json` (the experiment and the program), `seeds/N.json` (the checks of the run with seed
-//! N, which is deleted when it is complete), `records/coverage.json` and the figure. A measurement that was interrupted,
+//! N, with a checksum; the run is deleted when it is complete), `records/coverage.json` and the figure. A measurement that was interrupted,
 //! or is wanted with more seeds, continues where it stopped.
 
 use super::context::{Options, Report, RunError};
@@ -12,10 +12,9 @@ use crate::analysis::coverage::rates;
 use crate::analysis::family::LEVEL;
 use crate::analysis::verdict::Check;
 use crate::config::AnyExperiment;
-use crate::record::{CoverageRecord, FORMAT, RecordError, RunFolder};
+use crate::record::{CoverageRecord, FORMAT, RecordError, RunFolder, SavedPart};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -56,31 +55,6 @@ struct CoverageHeader {
     revision: String,
     first_seed: u64,
     experiment: serde_json::Value,
-}
-
-/// `seeds/N.json`: the checks of a run, with a checksum.
-#[derive(Serialize, Deserialize)]
-struct SeedChecks {
-    seed: u64,
-    sha256: String,
-    checks: Vec<Check>,
-}
-
-impl SeedChecks {
-    fn new(seed: u64, checks: Vec<Check>) -> Self {
-        SeedChecks { seed, sha256: Self::digest(seed, &checks), checks }
-    }
-
-    /// Whether these are the checks of the run with this seed, as they were written.
-    fn is_whole(&self, seed: u64) -> bool {
-        self.seed == seed && self.sha256 == Self::digest(seed, &self.checks)
-    }
-
-    fn digest(seed: u64, checks: &[Check]) -> String {
-        let text = crate::number::to_json(&checks).unwrap_or_default();
-        let bytes = Sha256::digest(format!("{seed} {text}"));
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
 }
 
 const HEADER: &str = "coverage.json";
@@ -178,12 +152,11 @@ fn checks_of(
     registry: &'static Registry,
 ) -> Result<Option<Vec<Check>>, RunError> {
     let file = seed_file(seed);
-    if folder.file(&file).is_file() {
-        match folder.read_json::<SeedChecks>(&file) {
-            Ok(found) if found.is_whole(seed) => return Ok(Some(found.checks)),
-            _ => {
-                note(format!("{} is damaged or of another seed; that run is made again", folder.file(&file).display()))
-            }
+    match folder.load_json(&file)? {
+        SavedPart::Absent => {}
+        SavedPart::Found(checks) => return Ok(Some(checks)),
+        SavedPart::Damaged(reason) => {
+            note(format!("{} was damaged ({reason}); that run is made again", folder.file(&file).display()));
         }
     }
     let name = format!("runs/{seed}");
@@ -197,10 +170,9 @@ fn checks_of(
         Report::Complete { checks, .. } | Report::AlreadyComplete { checks, .. } => checks,
         Report::Interrupted { .. } => return Ok(None),
     };
-    let saved = SeedChecks::new(seed, checks);
-    folder.write_json(&file, &saved)?;
+    folder.save_json(&file, &checks)?;
     folder.remove(&name)?;
-    Ok(Some(saved.checks))
+    Ok(Some(checks))
 }
 
 #[cfg(test)]
@@ -210,10 +182,16 @@ mod tests {
 
     #[test]
     fn saved_checks_are_bound_to_their_seed_and_content() {
+        let here = tempfile::tempdir().unwrap();
+        let folder = RunFolder::plain(here.path());
         let checks = vec![Check::new("a", "b", f64::NAN, None, Verdict::Holds, "c")];
-        let text = crate::number::to_json(&SeedChecks::new(3, checks)).unwrap();
-        let read = |text: &str| crate::number::from_json::<SeedChecks>(text).unwrap();
-        assert!(read(&text).is_whole(3) && !read(&text).is_whole(4));
-        assert!(!read(&text.replace("holds", "fails")).is_whole(3));
+        folder.save_json(&seed_file(3), &checks).unwrap();
+        let found = |seed| folder.load_json::<Vec<Check>>(&seed_file(seed)).unwrap();
+        let text = std::fs::read_to_string(folder.file(&seed_file(3))).unwrap();
+        assert!(matches!(found(3), SavedPart::Found(_)));
+        std::fs::write(folder.file(&seed_file(4)), &text).unwrap();
+        assert!(matches!(found(4), SavedPart::Damaged(_)));
+        std::fs::write(folder.file(&seed_file(3)), text.replace("holds", "fails")).unwrap();
+        assert!(matches!(found(3), SavedPart::Damaged(_)));
     }
 }
