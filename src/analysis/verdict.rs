@@ -7,7 +7,7 @@
 
 use super::estimate::{Estimate, Hypothesis, Side};
 use super::family::{Decision, LEVEL, holm};
-use super::fit::{ErrorCombination, FitFailure, SlopeFit};
+use super::fit::{CorrectedSlope, ErrorCombination, FitFailure, SlopeFit};
 use crate::choice::choice;
 use serde::{Deserialize, Serialize};
 
@@ -87,9 +87,9 @@ impl Exponent {
         Self { error: Some((error, combination)), ..self }
     }
 
-    /// The statement about the slope of a fit: an error of the reference can have changed the slope.
-    fn about(&self, fit: &SlopeFit) -> Hypothesis {
-        let bend = self.error.map_or((0.0, 0.0), |(error, combination)| fit.bend(error, combination));
+    /// The statement about a slope, which an error of the reference can have changed by `bend`.
+    fn about(&self, bend: impl Fn(f64, ErrorCombination) -> (f64, f64)) -> Hypothesis {
+        let bend = self.error.map_or((0.0, 0.0), |(error, combination)| bend(error, combination));
         Hypothesis { side: self.side, expected: self.expected, slack: self.slack + ROUNDING, bend }
     }
 
@@ -209,7 +209,7 @@ impl Check {
                 };
             }
         };
-        let about = exponent.about(fit);
+        let about = exponent.about(|error, combination| fit.bend(error, combination));
         let (low, high) = fit.interval;
         let (down, up) = about.bend;
         let half = fit.half_width() + 0.5 * (up - down);
@@ -263,13 +263,29 @@ impl Check {
         let (p, without) = match rest {
             Ok(fit) => {
                 let (low, high) = fit.interval;
-                let p = fit.estimate().p_value(&exponent.about(fit));
+                let p = fit.estimate().p_value(&exponent.about(|error, combination| fit.bend(error, combination)));
                 (p, format!("slope {:.3} [{low:.3}, {high:.3}]", fit.slope))
             }
             Err(failure) => (1.0, failure.to_string()),
         };
         if p.is_nan() || p > test.p {
             test.excuses.push(format!("without the {value}, which may not be in the asymptotic regime: {without}"));
+            test.p = p;
+        }
+        self.alone()
+    }
+
+    /// For an exponent in a width N that holds up to a relative correction of order `1/N`: the statement is contradicted
+    /// only where the exponent fitted beside such a term contradicts it too. Nothing changes without that fit.
+    pub fn or_corrected(mut self, corrected: Option<&CorrectedSlope>) -> Self {
+        let Some(test) = &mut self.test else { return self };
+        let (Some(exponent), Some(fit)) = (test.exponent, corrected) else { return self };
+        let p = fit.estimate.p_value(&exponent.about(|error, combination| fit.bend(error, combination)));
+        if p.is_nan() || p > test.p {
+            let (low, high) = fit.estimate.interval(1.0 - LEVEL);
+            let slope = fit.estimate.value;
+            test.excuses
+                .push(format!("beside a relative correction of order 1/N: slope {slope:.3} [{low:.3}, {high:.3}]"));
             test.p = p;
         }
         self.alone()

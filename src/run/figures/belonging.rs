@@ -2,6 +2,7 @@
 
 use crate::record::{Manifest, RecordError, RunFolder, RunKind};
 use crate::run::study::Registry;
+use std::collections::BTreeMap;
 
 /// Checks the kind, the studies and the trajectories of the manifest against the experiment, and the records against
 /// their checksums, which complete runs have.
@@ -9,14 +10,7 @@ pub(super) fn check(folder: &RunFolder, manifest: &Manifest, registry: &Registry
     if let Some(problem) = problem(manifest, registry) {
         return Err(RecordError::Manifest { path: folder.file("manifest.json"), problem });
     }
-    let Some(records) = &manifest.records else { return Ok(()) };
-    match folder.first_altered(records)? {
-        None => Ok(()),
-        Some((name, found)) => {
-            let expected = records.get(&name).cloned().unwrap_or_default();
-            Err(RecordError::Altered { path: folder.file(&name), found, expected })
-        }
-    }
+    folder.require_unaltered(manifest.records.as_ref().unwrap_or(&BTreeMap::new()))
 }
 
 /// What in the manifest does not fit its experiment.

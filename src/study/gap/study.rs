@@ -104,7 +104,8 @@ impl Statements<'_> {
         let name = format!("gap-{}-{name}", measured.group.name);
         let check = Check::exponent(name, statement, &exponent, &fit);
         let rest = measured.fit(measure, range, statistic, Rest::WithoutPreAsymptotic);
-        let check = check.or_pre_asymptotic(measured.pre_asymptotic_value(), &rest);
+        let corrected = measured.fit_corrected(measure, range, statistic);
+        let check = check.or_pre_asymptotic(measured.pre_asymptotic_value(), &rest).or_corrected(corrected.as_ref());
         self.checks.push(check.unless(self.subject.plan.dependence(measured.group)));
     }
 
