@@ -1,8 +1,6 @@
 //! The measured gaps of a group of networks.
 
-use crate::analysis::fit::{
-    Bootstrap, CorrectedSlope, FitFailure, SlopeFit, Statistic, fit_corrected_slope, fit_slope,
-};
+use crate::analysis::fit::{Bootstrap, FitFailure, SlopeFit, Statistic, fit_slope};
 use crate::config::BatchSize;
 use crate::record::{GroupAxis, GroupSeries, Measure};
 use crate::run::plan::{Group, Plan, finer_id};
@@ -114,14 +112,6 @@ impl Measured<'_> {
             }
             _ => fit_slope(x, table.view(), statistic, &self.bootstrap),
         }
-    }
-
-    /// The exponent of a gap along widths beside a relative correction of order 1/N; `None` along other axes.
-    pub fn fit_corrected(&self, measure: Measure, range: TimeRange, statistic: Statistic) -> Option<CorrectedSlope> {
-        let along_widths = self.group.axis == GroupAxis::Width;
-        let fit =
-            || fit_corrected_slope(self.abscissa(), self.table(measure, range).view(), statistic, &self.bootstrap);
-        along_widths.then(fit).flatten()
     }
 
     /// The value farthest from the asymptotic regime: the smallest width or batch size, the largest step.
