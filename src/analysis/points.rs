@@ -169,9 +169,9 @@ pub(super) struct Replicates {
 /// How replicates were made, which determines how their spread gives a variance.
 #[derive(Clone, Copy)]
 enum Origin {
-    /// Each leaves out one seed; the logarithm of the statistic is a mean over seeds.
+    /// Each leaves out one seed of a mean over seeds of values or of logarithms.
     JackknifeOfMean,
-    /// Each leaves out one seed.
+    /// Each leaves out one seed of another statistic.
     Jackknife,
     /// Each draws as many seeds as there are, with replacement.
     Bootstrap,
@@ -184,8 +184,7 @@ impl Replicates {
     }
 
     /// The estimate of a functional from its replicates: its standard error and the degrees of freedom of Student's law,
-    /// `seeds - 1` or, for statistics that are not means over seeds, fewer where the values of the seeds have heavy tails, by
-    /// their fourth moment. A mean over seeds needs no fewer: heavy tails make Student's interval longer than necessary
+    /// `seeds - 1` or, as for mean squares, fewer where the values of the seeds have heavy tails, by their fourth moment. A mean over seeds needs no fewer: heavy tails make Student's interval longer than necessary
     /// (measured coverage: docs/verification.md).
     pub fn estimate(&self, value: f64, replicates: &[f64], seeds: usize) -> Estimate {
         let (count, n) = (replicates.len() as f64, seeds as f64);
@@ -337,12 +336,10 @@ fn leave_one_out(
         *log = statistic.positive_value(&mut rest).ok_or(FitFailure::Sparse)?.ln();
     }
     let origin = match statistic {
-        Statistic::GeometricMean | Statistic::GeometricMeanSquare => Origin::JackknifeOfMean,
-        Statistic::Mean
-        | Statistic::MeanSquare
-        | Statistic::RootMeanSquare
-        | Statistic::Median
-        | Statistic::BoundQuantiles => Origin::Jackknife,
+        Statistic::Mean | Statistic::GeometricMean | Statistic::GeometricMeanSquare => Origin::JackknifeOfMean,
+        Statistic::MeanSquare | Statistic::RootMeanSquare | Statistic::Median | Statistic::BoundQuantiles => {
+            Origin::Jackknife
+        }
     };
     Ok(Replicates { logs, origin })
 }

@@ -1,8 +1,7 @@
 //! Whether the records in a run folder are those that its manifest names, and the manifest that of its experiment.
 
-use crate::record::{Manifest, RecordError, RunFolder, RunKind};
+use crate::record::{CHECKS, Manifest, RecordError, RunFolder, RunKind};
 use crate::run::study::Registry;
-use std::collections::BTreeMap;
 
 /// Checks the kind, the studies and the trajectories of the manifest against the experiment, and the records against
 /// their checksums, which complete runs have.
@@ -10,7 +9,10 @@ pub(super) fn check(folder: &RunFolder, manifest: &Manifest, registry: &Registry
     if let Some(problem) = problem(manifest, registry) {
         return Err(RecordError::Manifest { path: folder.file("manifest.json"), problem });
     }
-    folder.require_unaltered(manifest.records.as_ref().unwrap_or(&BTreeMap::new()))
+    let mut records = manifest.records.clone().unwrap_or_default();
+    // No figure shows the checks.
+    records.remove(CHECKS);
+    folder.require_unaltered(&records)
 }
 
 /// What in the manifest does not fit its experiment.
