@@ -610,7 +610,10 @@ fn figures_are_drawn_of_the_records_that_the_manifest_names() {
     let run = case.at("run");
     let manifest = json(&run.join("manifest.json"));
     let named: Vec<&String> = manifest["records"].as_object().unwrap().keys().collect();
-    assert_eq!(named, ["records/gap.json", "records/groups.json", "records/reference.npz", "records/widths.npz"]);
+    assert_eq!(
+        named,
+        ["checks.json", "records/gap.json", "records/groups.json", "records/reference.npz", "records/widths.npz"]
+    );
     let refused_with = |change: &dyn Fn(&mut Value), words: &[&str]| {
         edit(&run, "manifest.json", |manifest| change(manifest));
         case.refused(&["figures", "run"], &[&["manifest.json", "--force"], words].concat());

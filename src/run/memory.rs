@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 const PROGRAM: f64 = (22 << 20) as f64;
 
 /// Bytes of code, fonts and small allocations that figures need beyond those of the program.
-const FIGURES: f64 = (15 << 20) as f64;
+const FIGURES: f64 = (11 << 20) as f64;
 
 /// Bytes of a figure that is being drawn: its elements as text, as a tree, as pixels and as an encoded file.
 const FIGURE: f64 = (17 << 20) as f64;
@@ -173,13 +173,13 @@ impl Phases<'_> {
     }
 
     /// A trajectory: parameters and momenta at the start, now and at the last record; work arrays; the buffers of a pass;
-    /// predictions at a record with their copies; and the larger of its files, its final state or its last checkpoint,
+    /// predictions at a record with the copies of every thread; and the larger of its files, its final state or its last checkpoint,
     /// which is in double precision and holds the path where that is kept.
     fn trajectory(&self, width: usize, samples: f64, work_arrays: usize, keeps_path: bool) -> f64 {
         let state = self.state(width);
         let path = if keeps_path { self.records } else { 0.0 };
         let checkpoint = COPIES * (2.0 + path) * 8.0 * self.sizes.network.state_len_f64(width);
-        let predictions = 4.0 * 8.0 * self.sizes.samples * self.sizes.outputs;
+        let predictions = (2.0 + 4.0 * self.threads) * 8.0 * self.sizes.samples * self.sizes.outputs;
         (6.0 + work_arrays as f64) * state + self.pass(width, samples) + predictions + checkpoint.max(12.0 * state)
     }
 
