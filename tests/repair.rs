@@ -642,6 +642,13 @@ fn figures_are_drawn_of_the_records_that_the_manifest_names() {
     assert_eq!(case.call(&["figures", "run"]).code, Some(0));
     let checks = json(&run.join("checks.json"));
     let number = checks.as_array().unwrap().len();
+    // A list that was altered is refused by its checksum; in runs of earlier versions, which have none, by its length.
+    let whole = fs::read(run.join("checks.json")).unwrap();
+    edit(&run, "checks.json", |checks| checks[0]["verdict"] = "not resolved".into());
+    case.refused(&["check", "run"], &["checks.json", "SHA-256", "--force"]);
+    refused(&case.try_run("run", &["--resume"]), &["checks.json", "SHA-256", "--force"]);
+    fs::write(run.join("checks.json"), whole).unwrap();
+    edit(&run, "manifest.json", |manifest| drop(manifest["records"].as_object_mut().unwrap().remove("checks.json")));
     for kept in [0, number - 1] {
         fs::write(run.join("checks.json"), json!(checks.as_array().unwrap()[..kept]).to_string()).unwrap();
         let words = [format!("{kept} checks, and the run has {number}")];
