@@ -1,0 +1,151 @@
+//! The leading modes of the fluctuation of independent particles, by a randomised range finder.
+
+use super::FluctuationError;
+use super::features::cloud_features;
+use super::gaussian::{WeightPurpose, gaussian_matrix};
+use crate::compute::{Threads, for_each_chunk, vector};
+use crate::network::{Batch, TwoLayer};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatRef, Par, Side};
+
+/// Columns of the test matrix beyond the number of modes.
+const EXTRA: usize = 24;
+
+/// Power iterations, after each of which the columns are made orthonormal.
+const ITERATIONS: usize = 2;
+
+/// Samples whose features are held at a time.
+const SAMPLES: usize = 256;
+
+/// The features `phi(x; theta_i(t))` of the particles of a limit at some times, evaluated when needed.
+#[derive(Clone, Copy)]
+pub struct LimitFeatures<'a> {
+    /// The network.
+    pub network: &'a TwoLayer,
+    /// Particles M.
+    pub width: usize,
+    /// The sample.
+    pub population: &'a Batch<f64>,
+    /// The parameters of the cloud at each time, as state slices.
+    pub states: &'a [Vec<f64>],
+    /// Whether products may use more than one thread.
+    pub threads: Threads,
+}
+
+impl LimitFeatures<'_> {
+    /// Particles M.
+    pub fn particles(&self) -> usize {
+        self.width
+    }
+
+    /// Calls `each` with the features (M, some samples times K), centred over the particles, for every time and every
+    /// group of samples. `each` returns a matrix, and the sum of these in order is the result.
+    fn sum_over_groups(&self, size: (usize, usize), each: impl Fn(MatRef<'_, f64>) -> Mat<f64> + Sync) -> Mat<f64> {
+        let (d, n) = (self.network.inputs, self.population.x.len() / self.network.inputs);
+        let groups: Vec<(usize, usize)> =
+            (0..self.states.len()).flat_map(|t| (0..n).step_by(SAMPLES).map(move |s| (t, s))).collect();
+        let mut total = Mat::<f64>::zeros(size.0, size.1);
+        let (batch, threads) = (8, self.threads.count());
+        for groups in groups.chunks(batch) {
+            let mut parts: Vec<Option<Mat<f64>>> = groups.iter().map(|_| None).collect();
+            for_each_chunk(threads, &mut parts, 1, |index, part, _| {
+                let (t, first) = groups[index];
+                let x = &self.population.x[first * d..(first + SAMPLES).min(n) * d];
+                let mut features = cloud_features(self.network, self.width, &self.states[t], x);
+                centre(&mut features);
+                part[0] = Some(each(features.as_ref()));
+            });
+            parts.into_iter().flatten().for_each(|part| total += part);
+        }
+        total
+    }
+
+    /// `sum Phi Phi^T z` over times and samples, divided by their number and M.
+    fn gram_product(&self, z: MatRef<'_, f64>) -> Mat<f64> {
+        let mut out = self.sum_over_groups((z.nrows(), z.ncols()), |features| {
+            let mut inner = Mat::zeros(features.ncols(), z.ncols());
+            matmul(inner.as_mut(), Accum::Replace, features.transpose(), z, 1.0, Par::Seq);
+            let mut product = Mat::zeros(features.nrows(), z.ncols());
+            matmul(product.as_mut(), Accum::Replace, features, inner.as_ref(), 1.0, Par::Seq);
+            product
+        });
+        let scale = 1.0 / (self.states.len() * self.population.y.len() * self.width) as f64;
+        out *= faer::Scale(scale);
+        out
+    }
+}
+
+/// Subtracts the mean over the rows.
+pub(super) fn centre(features: &mut Mat<f64>) {
+    for c in 0..features.ncols() {
+        let column = features.col_as_slice_mut(c);
+        let mean = column.iter().sum::<f64>() / column.len() as f64;
+        column.iter_mut().for_each(|v| *v -= mean);
+    }
+}
+
+/// Orthonormal vectors (M, `modes`) of mean zero that span the leading left singular vectors of the features, found from
+/// the range of `(Phi Phi^T)^3` applied to a Gaussian matrix.
+///
+/// # Errors
+/// More modes than a cloud of M particles has; features that are not finite.
+pub(super) fn leading_modes(
+    features: &LimitFeatures<'_>,
+    modes: usize,
+    seed: u64,
+) -> Result<Mat<f64>, FluctuationError> {
+    let particles = features.particles();
+    if modes == 0 {
+        return Ok(Mat::zeros(particles, 0));
+    }
+    if modes >= particles {
+        return Err(FluctuationError::TooManyModes { columns: modes, particles });
+    }
+    let tried = (modes + EXTRA).min(particles - 1);
+    let mut z = gaussian_matrix(particles, tried, WeightPurpose::TestMatrix, seed);
+    centre(&mut z);
+    for _ in 0..ITERATIONS {
+        z = orthonormal(features.gram_product(z.as_ref()).as_ref());
+    }
+    let image = features.gram_product(z.as_ref());
+    let mut small = Mat::zeros(tried, tried);
+    matmul(small.as_mut(), Accum::Replace, z.transpose(), image.as_ref(), 1.0, Par::Seq);
+    let small = Mat::from_fn(tried, tried, |i, j| 0.5 * (small[(i, j)] + small[(j, i)]));
+    if !(0..tried).all(|j| small.col_as_slice(j).iter().all(|v| v.is_finite())) {
+        return Err(FluctuationError::NotFinite { what: "features" });
+    }
+    let eigen = small.self_adjoint_eigen(Side::Lower).map_err(|_| FluctuationError::NotFinite { what: "features" })?;
+    // Eigenvalues are in increasing order.
+    let leading = Mat::from_fn(tried, modes, |i, j| eigen.U()[(i, tried - 1 - j)]);
+    let mut basis = Mat::zeros(particles, modes);
+    matmul(basis.as_mut(), Accum::Replace, z.as_ref(), leading.as_ref(), 1.0, Par::Seq);
+    // The range is orthogonal to constants up to rounding, and where the rank is smaller than the number of modes the
+    // remaining vectors are not.
+    centre(&mut basis);
+    Ok(orthonormal(basis.as_ref()))
+}
+
+/// Orthonormal columns with the range of a matrix of full rank, by two passes of Gram-Schmidt. A column that depends on
+/// the others within rounding is replaced by zero: its features vanish.
+fn orthonormal(matrix: MatRef<'_, f64>) -> Mat<f64> {
+    let mut out = matrix.to_owned();
+    for k in 0..out.ncols() {
+        let mut column = out.col_as_slice(k).to_vec();
+        let before = norm(&column);
+        for _ in 0..2 {
+            for l in 0..k {
+                let other = out.col_as_slice(l);
+                let product = vector::dot(other, &column);
+                vector::axpy(-product, other, &mut column);
+            }
+        }
+        let after = norm(&column);
+        let scale = if after > 1e-10 * before { 1.0 / after } else { 0.0 };
+        out.col_as_slice_mut(k).iter_mut().zip(&column).for_each(|(to, v)| *to = scale * v);
+    }
+    out
+}
+
+fn norm(v: &[f64]) -> f64 {
+    vector::dot(v, v).sqrt()
+}
