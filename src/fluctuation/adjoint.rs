@@ -65,7 +65,8 @@ impl AdjointSystem<'_> {
         let AdjointSystem { ensemble, step, friction, threads } = *self;
         let count = functionals.ncols();
         let columns = NoiseColumns::zero(ensemble.width, count);
-        let system = TangentSystem { ensemble, columns: &columns, second_order: false, batch_noise: None, threads };
+        let system =
+            TangentSystem { ensemble, columns: &columns, second_order: false, batch_noise: None, given: None, threads };
         let (network, layout) = (system.network()?, system.layout()?);
         let Ensemble { population, objective, width, .. } = ensemble;
         let mut linear =

@@ -3,18 +3,12 @@
 use super::FluctuationError;
 use super::batch_noise::BatchNoise;
 use super::columns::NoiseColumns;
+use super::given_field::{GivenField, GivenForce};
 use super::layout::TangentLayout;
 use super::linearisation::Linearisation;
 use crate::compute::Threads;
 use crate::dynamics::{Batches, Ensemble, Force, NetworkForce, Noise, StageTime, State};
 use crate::network::{Loss, Model, TwoLayer, Workspace};
-
-/// Predictions of a larger limit at the stages of an integrator, where the cloud of tangent vectors follows that limit
-/// instead of its own average.
-pub trait GivenField: Send {
-    /// Writes the predictions `f_t(x)`, (n, K), at a stage.
-    fn predictions(&mut self, at: StageTime, out: &mut [f64]);
-}
 
 /// Everything that determines a tangent system: a cloud of the limit, the columns of the noise of its starts, and the
 /// order.
@@ -28,6 +22,8 @@ pub struct TangentSystem<'a> {
     pub second_order: bool,
     /// Noise of mini-batches, which then drives the columns; none for the noise of the starts alone.
     pub batch_noise: Option<BatchNoise>,
+    /// The predictions of a larger limit that the cloud follows; none where it follows its own average.
+    pub given: Option<&'a dyn GivenField>,
     /// Whether passes may use more than one thread.
     pub threads: Threads,
 }
@@ -72,11 +68,6 @@ impl<'a> TangentSystem<'a> {
         cloud.momentum.resize(len, 0.0);
         Ok(cloud)
     }
-
-    /// The force on the cloud alone: the gradient over the whole sample in the cloud's own field.
-    pub fn own_force(&self) -> NetworkForce<'a, f64> {
-        NetworkForce::new(self.ensemble, Batches::FULL, self.threads)
-    }
 }
 
 /// The gradient of the potential of an augmented state `(theta, xi^1 .. xi^C, zeta)`.
@@ -101,7 +92,6 @@ impl<'a> TangentSystem<'a> {
 pub struct TangentForce<'a> {
     system: TangentSystem<'a>,
     inner: Box<dyn Force<f64> + 'a>,
-    given: Option<Box<dyn GivenField + 'a>>,
     pub(super) linear: Linearisation,
     workspace: Workspace<f64>,
     pub(super) point: FieldPoint,
@@ -121,37 +111,20 @@ pub(super) struct FieldPoint {
 }
 
 impl<'a> TangentForce<'a> {
-    /// The force in the cloud's own field.
+    /// The force of a tangent system.
     ///
     /// # Errors
     /// Those of [`TangentSystem::network`].
     pub fn new(system: TangentSystem<'a>) -> Result<Self, FluctuationError> {
-        Self::with(system, Box::new(system.own_force()), None)
-    }
-
-    /// The force in the field of another limit. `inner` is the force on the cloud's particles in that field.
-    ///
-    /// # Errors
-    /// Those of [`TangentSystem::network`].
-    pub fn driven(
-        system: TangentSystem<'a>,
-        inner: Box<dyn Force<f64> + 'a>,
-        field: Box<dyn GivenField + 'a>,
-    ) -> Result<Self, FluctuationError> {
-        Self::with(system, inner, Some(field))
-    }
-
-    fn with(
-        system: TangentSystem<'a>,
-        inner: Box<dyn Force<f64> + 'a>,
-        given: Option<Box<dyn GivenField + 'a>>,
-    ) -> Result<Self, FluctuationError> {
         let (network, layout) = (system.network()?, system.layout()?);
         let Ensemble { population, objective, .. } = system.ensemble;
+        let inner: Box<dyn Force<f64> + 'a> = match system.given {
+            Some(field) => Box::new(GivenForce::new(system.ensemble, network, field, system.threads)),
+            None => Box::new(NetworkForce::new(system.ensemble, Batches::FULL, system.threads)),
+        };
         let weights = system.columns.weights();
         let linear = Linearisation::new(network, objective.ridge, &population.x, layout, weights, system.threads);
-        let (workspace, point) = (Workspace::default(), FieldPoint::default());
-        Ok(TangentForce { system, inner, given, linear, workspace, point })
+        Ok(TangentForce { system, inner, linear, workspace: Workspace::default(), point: FieldPoint::default() })
     }
 
     /// The layout of the augmented state.
@@ -162,9 +135,9 @@ impl<'a> TangentForce<'a> {
     /// Evaluates the fields of an augmented state.
     pub(super) fn evaluate(&mut self, at: StageTime, augmented: &[f64]) -> &FieldPoint {
         let (theta, xi) = augmented.split_at(self.linear.layout.cloud_len());
-        let TangentForce { system, given, linear, workspace, point, .. } = self;
+        let TangentForce { system, linear, workspace, point, .. } = self;
         let Ensemble { network, width, population, objective } = system.ensemble;
-        match given {
+        match system.given {
             None => {
                 let model = Model { network, width, threads: system.threads };
                 point.f = workspace.predict(model, theta, &population.x);

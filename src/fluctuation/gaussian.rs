@@ -10,6 +10,7 @@ use rand_distr::StandardNormal;
 pub(super) enum WeightPurpose {
     TestMatrix = 0,
     RandomColumns = 1,
+    Replacement = 2,
 }
 
 /// Standard normals, column by column from one stream each.

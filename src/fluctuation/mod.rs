@@ -17,7 +17,7 @@
 //! |---|---|
 //! | `columns`, `modes`, `features`, `gaussian` | the columns of the noise: modes of the limit's features and a random complement |
 //! | `layout`, `inputs`, `neuron`, `kernel`, `linearisation` | the linearised system, all columns at once |
-//! | `force`, `batch_noise` | the augmented state as a [`crate::dynamics::Force`] |
+//! | `force`, `batch_noise`, `given_field` | the augmented state as a [`crate::dynamics::Force`] |
 //! | `propagate`, `observe`, `record` | the tangent system along the limit, and what is recorded |
 //! | `law`, `loss_gap`, `coupling`, `dropout`, `barrier`, `seed` | what follows for networks of N neurons |
 //! | `guards` | signs that a prediction is not to be trusted |
@@ -33,6 +33,7 @@ mod error;
 mod features;
 mod force;
 mod gaussian;
+mod given_field;
 mod guards;
 mod inputs;
 mod kernel;
@@ -55,7 +56,8 @@ pub use batch_noise::BatchNoise;
 pub use columns::NoiseColumns;
 pub use dropout::SpreadPrediction;
 pub use error::FluctuationError;
-pub use force::{CloudNoise, GivenField, TangentForce, TangentSystem};
+pub use force::{CloudNoise, TangentForce, TangentSystem};
+pub use given_field::{GivenField, RecordedField};
 pub use guards::PredictionGuards;
 pub use law::PredictedLaw;
 pub use layout::TangentLayout;

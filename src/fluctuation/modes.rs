@@ -14,6 +14,9 @@ const EXTRA: usize = 24;
 /// Power iterations, after each of which the columns are made orthonormal.
 const ITERATIONS: usize = 2;
 
+/// Share of its norm below which what is left of a vector by Gram-Schmidt is rounding.
+const DEPENDENT: f64 = 1e-10;
+
 /// Samples whose features are held at a time.
 const SAMPLES: usize = 256;
 
@@ -105,7 +108,7 @@ pub(super) fn leading_modes(
     let mut z = gaussian_matrix(particles, tried, WeightPurpose::TestMatrix, seed);
     centre(&mut z);
     for _ in 0..ITERATIONS {
-        z = orthonormal(features.gram_product(z.as_ref()).as_ref());
+        z = orthonormal(features.gram_product(z.as_ref()).as_ref(), seed);
     }
     let image = features.gram_product(z.as_ref());
     let mut small = Mat::zeros(tried, tried);
@@ -119,31 +122,40 @@ pub(super) fn leading_modes(
     let leading = Mat::from_fn(tried, modes, |i, j| eigen.U()[(i, tried - 1 - j)]);
     let mut basis = Mat::zeros(particles, modes);
     matmul(basis.as_mut(), Accum::Replace, z.as_ref(), leading.as_ref(), 1.0, Par::Seq);
-    // The range is orthogonal to constants up to rounding, and where the rank is smaller than the number of modes the
-    // remaining vectors are not.
-    centre(&mut basis);
-    Ok(orthonormal(basis.as_ref()))
+    Ok(orthonormal(basis.as_ref(), seed))
 }
 
-/// Orthonormal columns with the range of a matrix of full rank, by two passes of Gram-Schmidt. A column that depends on
-/// the others within rounding is replaced by zero: its features vanish.
-fn orthonormal(matrix: MatRef<'_, f64>) -> Mat<f64> {
+/// Orthonormal columns of mean zero whose span contains the range of a matrix with columns of mean zero, by two passes
+/// of Gram-Schmidt. A column that depends on those before it within rounding is replaced by a random vector.
+fn orthonormal(matrix: MatRef<'_, f64>, seed: u64) -> Mat<f64> {
     let mut out = matrix.to_owned();
+    let replacements = gaussian_matrix(out.nrows(), out.ncols(), WeightPurpose::Replacement, seed);
     for k in 0..out.ncols() {
         let mut column = out.col_as_slice(k).to_vec();
-        let before = norm(&column);
-        for _ in 0..2 {
-            for l in 0..k {
-                let other = out.col_as_slice(l);
-                let product = vector::dot(other, &column);
-                vector::axpy(-product, other, &mut column);
-            }
+        if reduce(&out, k, &mut column) < DEPENDENT {
+            column.copy_from_slice(replacements.col_as_slice(k));
+            reduce(&out, k, &mut column);
         }
-        let after = norm(&column);
-        let scale = if after > 1e-10 * before { 1.0 / after } else { 0.0 };
-        out.col_as_slice_mut(k).iter_mut().zip(&column).for_each(|(to, v)| *to = scale * v);
+        out.col_as_slice_mut(k).copy_from_slice(&column);
     }
     out
+}
+
+/// Makes a vector orthogonal to constants and to the first `count` columns, and of norm 1; returns the share of its
+/// norm that was left before it was scaled.
+fn reduce(basis: &Mat<f64>, count: usize, column: &mut [f64]) -> f64 {
+    let before = norm(column);
+    for _ in 0..2 {
+        let mean = column.iter().sum::<f64>() / column.len() as f64;
+        column.iter_mut().for_each(|v| *v -= mean);
+        for l in 0..count {
+            let other = basis.col_as_slice(l);
+            vector::axpy(-vector::dot(other, column), other, column);
+        }
+    }
+    let after = norm(column);
+    column.iter_mut().for_each(|v| *v /= after);
+    if before > 0.0 { after / before } else { 0.0 }
 }
 
 fn norm(v: &[f64]) -> f64 {

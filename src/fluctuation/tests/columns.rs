@@ -85,7 +85,7 @@ fn modes_and_complement_approximate_the_complete_columns() {
     let some = variances(&case.fluctuations(&modes(&case, 20, 16, Threads::One).unwrap(), false, &STEPS, Threads::One));
     let random = variances(&case.fluctuations(&NoiseColumns::gaussian(60, 400, 2), false, &STEPS, Threads::One));
     for t in 0..STEPS.len() {
-        assert!((some[t] / exact[t] - 1.0).abs() < 0.01, "{some:?} {exact:?}");
+        assert!((some[t] / exact[t] - 1.0).abs() < 0.03, "{some:?} {exact:?}");
         assert!((random[t] / exact[t] - 1.0).abs() < 0.1, "{random:?} {exact:?}");
     }
 }
@@ -119,6 +119,7 @@ fn what_cannot_be_predicted_is_refused() {
             columns,
             second_order: false,
             batch_noise: None,
+            given: None,
             threads: Threads::One,
         };
         let (scheme, start) = (case.scheme(), case.start());

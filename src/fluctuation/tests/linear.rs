@@ -10,11 +10,11 @@ use crate::fluctuation::{BatchNoise, NoiseColumns, TangentRun, TangentSystem};
 use crate::network::{Activation, Batch, Loss, Network, Objective, TwoLayer};
 
 const RIDGE: f64 = 0.3;
-const TEACHER: f64 = 2.0;
+pub(super) const TEACHER: f64 = 2.0;
 const STEPS: [usize; 4] = [0, 10, 40, 90];
 
 /// Neurons with output weight 1 and momenta, on inputs +-1.
-fn case(width: usize) -> Case {
+pub(super) fn case(width: usize) -> Case {
     let network = TwoLayer { inputs: 1, outputs: 1, bias: false, activation: Activation::Identity, fixed_output: true };
     let mut theta = Vec::new();
     let mut momentum = Vec::new();
@@ -47,7 +47,7 @@ fn covariance(case: &Case) -> [f64; 3] {
 }
 
 /// Solutions (1, 0) and (0, 1) of the heavy-ball recursion of an oscillator, by step.
-fn recursion(motion: Motion, stiffness: f64, steps: usize) -> Vec<[f64; 2]> {
+pub(super) fn recursion(motion: Motion, stiffness: f64, steps: usize) -> Vec<[f64; 2]> {
     let (h, keep) = (motion.step, 1.0 - motion.friction * motion.step);
     let (mut x, mut r) = ([1.0, 0.0], [0.0, 1.0]);
     let mut out = vec![x];
@@ -128,7 +128,7 @@ fn variance_at_a_temperature() {
     let columns = NoiseColumns::gaussian(width, 8, 5);
     let ensemble = Ensemble { network: &network, width, population: &case.sample, objective: case.objective };
     let system =
-        TangentSystem { ensemble, columns: &columns, second_order: false, batch_noise: None, threads: Threads::One };
+        TangentSystem { ensemble, columns: &columns, second_order: false, batch_noise: None, given: None, threads: Threads::One };
     let noise = Brownian { seed: 3, first: 0, network: network.clone(), width, ticks: 1 };
     let times = case.times(&STEPS);
     let run = TangentRun {
@@ -183,6 +183,7 @@ fn batch_noise_drives_the_recursion() {
         columns: &columns,
         second_order: false,
         batch_noise: Some(noise),
+        given: None,
         threads: Threads::One,
     };
     let times = case.times(&STEPS);

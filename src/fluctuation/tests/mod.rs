@@ -1,6 +1,9 @@
 //! Tests of the tangent system by mathematics: weighted nonlinear clouds, exactly solvable neurons, identities.
 
+mod adjoint;
 mod columns;
+mod given_field;
+mod laws;
 mod linear;
 mod nonlinear;
 mod product;
@@ -110,7 +113,7 @@ impl Case {
         let network = Network::from(self.network.clone());
         let ensemble =
             Ensemble { network: &network, width: self.width, population: &self.sample, objective: self.objective };
-        let system = TangentSystem { ensemble, columns, second_order, batch_noise: None, threads };
+        let system = TangentSystem { ensemble, columns, second_order, batch_noise: None, given: None, threads };
         let run = TangentRun {
             system,
             scheme: self.scheme(),

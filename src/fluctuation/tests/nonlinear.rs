@@ -6,12 +6,12 @@ use crate::compute::Threads;
 use crate::dynamics::Method;
 use crate::network::{Activation, Loss, TwoLayer};
 
-const STEPS: [usize; 4] = [0, 1, 4, 12];
-const COLUMNS: usize = 3;
+pub(super) const STEPS: [usize; 4] = [0, 1, 4, 12];
+pub(super) const COLUMNS: usize = 3;
 
 /// Derivatives of the weighted cloud at amplitude `s / sqrt M` along every column: first (n K + 1, C), and the sum over
 /// the columns of half the second (n K + 1), for every recorded step. The last row is that of `E|phi|^2`.
-fn differences(case: &Case, weights: &[f64], s: f64) -> Vec<(Vec<Vec<f64>>, Vec<f64>)> {
+pub(super) fn differences(case: &Case, weights: &[f64], s: f64) -> Vec<(Vec<Vec<f64>>, Vec<f64>)> {
     let m = case.width as f64;
     let amplitude = s / m.sqrt();
     let run = |column: Option<usize>, sign: f64| {
