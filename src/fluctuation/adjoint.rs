@@ -2,7 +2,7 @@
 
 use super::FluctuationError;
 use super::columns::NoiseColumns;
-use super::features::cloud_features;
+use super::features::{cloud_features, tile_groups};
 use super::force::{FieldPoint, TangentSystem};
 use super::linearisation::Linearisation;
 use super::modes::centre;
@@ -57,11 +57,7 @@ impl AdjointSystem<'_> {
     ///
     /// # Errors
     /// Networks that are not linearised.
-    pub fn solve(
-        &self,
-        states: &[Vec<f64>],
-        functionals: &Array2<f64>,
-    ) -> Result<AdjointSolution, FluctuationError> {
+    pub fn solve(&self, states: &[Vec<f64>], functionals: &Array2<f64>) -> Result<AdjointSolution, FluctuationError> {
         let AdjointSystem { ensemble, step, friction, threads } = *self;
         let count = functionals.ncols();
         let columns = NoiseColumns::zero(ensemble.width, count);
@@ -91,11 +87,15 @@ impl AdjointSystem<'_> {
             let source = Array2::from_shape_fn((rows, count), |(row, r)| point.drive[row * stride + r] * n as f64);
             linear.force(theta, &moved, &point.residual, &point.drive, &mut force);
             lambda.iter_mut().zip(&force).for_each(|(lambda, force)| *lambda += force);
-            let mut phi = cloud_features(network, width, theta, &population.x);
-            centre(&mut phi);
-            let contiguous: Vec<f64> = source.iter().map(|s| s / n as f64).collect();
-            let source_rows = MatRef::from_row_major_slice(&contiguous, rows, count);
-            matmul(influence.as_mut(), Accum::Add, phi.as_ref(), source_rows, 1.0, Par::Seq);
+            for tiles in tile_groups(&linear.inputs) {
+                let first = tiles.start * linear.inputs.tile * network.outputs;
+                let mut phi = cloud_features(network, width, theta, &linear.inputs, tiles);
+                centre(&mut phi);
+                let scaled: Vec<f64> =
+                    source.rows().into_iter().skip(first).take(phi.ncols()).flatten().map(|s| s / n as f64).collect();
+                let scaled = MatRef::from_row_major_slice(&scaled, phi.ncols(), count);
+                matmul(influence.as_mut(), Accum::Add, phi.as_ref(), scaled, 1.0, Par::Seq);
+            }
             add_batch_variance(&response, &point.residual[..rows], network.outputs, &mut batch_variances);
             sources.push(source);
             responses.push(response);

@@ -23,9 +23,11 @@ impl Fluctuations {
         let samples = self.samples as f64;
         let c = record.variance(self.samples);
         let random = self.layout.columns - self.modes;
-        let part = |columns: std::ops::Range<usize>| square_norm(&record.field.slice(ndarray::s![.., columns]).to_owned());
+        let part =
+            |columns: std::ops::Range<usize>| square_norm(&record.field.slice(ndarray::s![.., columns]).to_owned());
         let half = random / 2;
-        let halved = (part(0..self.modes) + random as f64 / half as f64 * part(self.modes..self.modes + half)) / samples;
+        let halved =
+            (part(0..self.modes) + random as f64 / half as f64 * part(self.modes..self.modes + half)) / samples;
         let bias = record.bias.as_ref().map(|b| b.iter().map(|b| b * b).sum::<f64>() / samples);
         PredictionGuards {
             column_change: if half > 0 { halved / c - 1.0 } else { f64::NAN },

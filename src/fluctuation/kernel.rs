@@ -57,7 +57,13 @@ impl Job<f64> for NeuronForward<'_> {
     fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, s: S) {
         let NeuronForward { tile, activation, a, xi, output_tangent, second, u, out, stride } = self;
         let (xi_w, xi_a) = xi.split_at(xi.len() - a.len() * stride);
-        s.vectorize(RowProduct { coefficients: tile.by_sample, terms: xi_w, out: u, columns: stride, accumulate: false });
+        s.vectorize(RowProduct {
+            coefficients: tile.by_sample,
+            terms: xi_w,
+            out: u,
+            columns: stride,
+            accumulate: false,
+        });
         let rows = u.chunks_exact(stride).zip(out.chunks_exact_mut(a.len() * stride));
         for (n, (u, out)) in rows.enumerate() {
             let (value, slope) = (activation.value[n], activation.slope[n]);
@@ -80,9 +86,8 @@ impl Job<f64> for NeuronForward<'_> {
                 let hessian = 2.0 * slope * mixed + a * curvature * square;
                 let noise = value * chi + a * slope * weighted;
                 let mean = value * xi_a[mean_column] + a * slope * u[mean_column];
-                let gradient = value * value * square_a
-                    + 2.0 * value * a * slope * mixed
-                    + a * a * slope * slope * square;
+                let gradient =
+                    value * value * square_a + 2.0 * value * a * slope * mixed + a * a * slope * slope * square;
                 out[mean_column] += 0.5 * hessian + noise;
                 out[mean_column + 1] += a * value * (2.0 * (mean + noise) + hessian) + gradient;
             }
@@ -124,7 +129,13 @@ impl Job<f64> for NeuronReverse<'_> {
         let outputs = a.len();
         let (xi_w, xi_a) = xi.split_at(xi.len() - outputs * stride);
         let (out_w, out_a) = out.split_at_mut(xi_w.len());
-        s.vectorize(RowProduct { coefficients: tile.by_sample, terms: xi_w, out: u, columns: stride, accumulate: false });
+        s.vectorize(RowProduct {
+            coefficients: tile.by_sample,
+            terms: xi_w,
+            out: u,
+            columns: stride,
+            accumulate: false,
+        });
         let rows = u.chunks_exact_mut(stride).zip(drive.chunks_exact(outputs * stride));
         for (n, (u, drive)) in rows.enumerate() {
             let (value, slope) = (activation.value[n], activation.slope[n]);
@@ -172,7 +183,13 @@ impl Job<f64> for NeuronReverse<'_> {
                 u[second.mean_column] += mean_w;
             }
         }
-        s.vectorize(RowProduct { coefficients: tile.by_input, terms: u, out: out_w, columns: stride, accumulate: true });
+        s.vectorize(RowProduct {
+            coefficients: tile.by_input,
+            terms: u,
+            out: out_w,
+            columns: stride,
+            accumulate: true,
+        });
     }
 }
 

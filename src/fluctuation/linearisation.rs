@@ -29,7 +29,7 @@ pub(super) struct Linearisation {
     weights: Vec<f64>,
     /// 1 for the columns of the noise, (stride).
     mask: Vec<f64>,
-    threads: usize,
+    pub threads: usize,
     partial: Vec<f64>,
 }
 

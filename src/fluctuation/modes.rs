@@ -1,8 +1,9 @@
 //! The leading modes of the fluctuation of independent particles, by a randomised range finder.
 
 use super::FluctuationError;
-use super::features::cloud_features;
+use super::features::{cloud_features, tile_groups};
 use super::gaussian::{WeightPurpose, gaussian_matrix};
+use super::inputs::InputTiles;
 use crate::compute::{Threads, for_each_chunk, vector};
 use crate::network::{Batch, TwoLayer};
 use faer::linalg::matmul::matmul;
@@ -17,8 +18,8 @@ const ITERATIONS: usize = 2;
 /// Share of its norm below which what is left of a vector by Gram-Schmidt is rounding.
 const DEPENDENT: f64 = 1e-10;
 
-/// Samples whose features are held at a time.
-const SAMPLES: usize = 256;
+/// Groups of samples whose products are formed in parallel and then added in order.
+const PARALLEL_GROUPS: usize = 8;
 
 /// The features `phi(x; theta_i(t))` of the particles of a limit at some times, evaluated when needed.
 #[derive(Clone, Copy)]
@@ -41,40 +42,27 @@ impl LimitFeatures<'_> {
         self.width
     }
 
-    /// Calls `each` with the features (M, some samples times K), centred over the particles, for every time and every
-    /// group of samples. `each` returns a matrix, and the sum of these in order is the result.
-    fn sum_over_groups(&self, size: (usize, usize), each: impl Fn(MatRef<'_, f64>) -> Mat<f64> + Sync) -> Mat<f64> {
-        let (d, n) = (self.network.inputs, self.population.x.len() / self.network.inputs);
-        let groups: Vec<(usize, usize)> =
-            (0..self.states.len()).flat_map(|t| (0..n).step_by(SAMPLES).map(move |s| (t, s))).collect();
-        let mut total = Mat::<f64>::zeros(size.0, size.1);
-        let (batch, threads) = (8, self.threads.count());
-        for groups in groups.chunks(batch) {
+    /// `sum Phi Phi^T z` over times and samples, divided by their number and M; Phi is centred over the particles.
+    fn gram_product(&self, inputs: &InputTiles, z: MatRef<'_, f64>) -> Mat<f64> {
+        let groups = (0..self.states.len()).flat_map(|t| tile_groups(inputs).map(move |tiles| (t, tiles)));
+        let groups: Vec<_> = groups.collect();
+        let mut total = Mat::<f64>::zeros(z.nrows(), z.ncols());
+        for groups in groups.chunks(PARALLEL_GROUPS) {
             let mut parts: Vec<Option<Mat<f64>>> = groups.iter().map(|_| None).collect();
-            for_each_chunk(threads, &mut parts, 1, |index, part, _| {
-                let (t, first) = groups[index];
-                let x = &self.population.x[first * d..(first + SAMPLES).min(n) * d];
-                let mut features = cloud_features(self.network, self.width, &self.states[t], x);
-                centre(&mut features);
-                part[0] = Some(each(features.as_ref()));
+            for_each_chunk(self.threads.count(), &mut parts, 1, |index, part, _| {
+                let (t, tiles) = groups[index].clone();
+                let mut phi = cloud_features(self.network, self.width, &self.states[t], inputs, tiles);
+                centre(&mut phi);
+                let mut inner = Mat::zeros(phi.ncols(), z.ncols());
+                matmul(inner.as_mut(), Accum::Replace, phi.transpose(), z, 1.0, Par::Seq);
+                let mut product = Mat::zeros(phi.nrows(), z.ncols());
+                matmul(product.as_mut(), Accum::Replace, phi.as_ref(), inner.as_ref(), 1.0, Par::Seq);
+                part[0] = Some(product);
             });
             parts.into_iter().flatten().for_each(|part| total += part);
         }
+        total *= faer::Scale(1.0 / (self.states.len() * self.population.y.len() * self.width) as f64);
         total
-    }
-
-    /// `sum Phi Phi^T z` over times and samples, divided by their number and M.
-    fn gram_product(&self, z: MatRef<'_, f64>) -> Mat<f64> {
-        let mut out = self.sum_over_groups((z.nrows(), z.ncols()), |features| {
-            let mut inner = Mat::zeros(features.ncols(), z.ncols());
-            matmul(inner.as_mut(), Accum::Replace, features.transpose(), z, 1.0, Par::Seq);
-            let mut product = Mat::zeros(features.nrows(), z.ncols());
-            matmul(product.as_mut(), Accum::Replace, features, inner.as_ref(), 1.0, Par::Seq);
-            product
-        });
-        let scale = 1.0 / (self.states.len() * self.population.y.len() * self.width) as f64;
-        out *= faer::Scale(scale);
-        out
     }
 }
 
@@ -104,13 +92,14 @@ pub(super) fn leading_modes(
     if modes >= particles {
         return Err(FluctuationError::TooManyModes { columns: modes, particles });
     }
+    let inputs = InputTiles::new(features.network, &features.population.x);
     let tried = (modes + EXTRA).min(particles - 1);
     let mut z = gaussian_matrix(particles, tried, WeightPurpose::TestMatrix, seed);
     centre(&mut z);
     for _ in 0..ITERATIONS {
-        z = orthonormal(features.gram_product(z.as_ref()).as_ref(), seed);
+        z = orthonormal(features.gram_product(&inputs, z.as_ref()).as_ref(), seed);
     }
-    let image = features.gram_product(z.as_ref());
+    let image = features.gram_product(&inputs, z.as_ref());
     let mut small = Mat::zeros(tried, tried);
     matmul(small.as_mut(), Accum::Replace, z.transpose(), image.as_ref(), 1.0, Par::Seq);
     let small = Mat::from_fn(tried, tried, |i, j| 0.5 * (small[(i, j)] + small[(j, i)]));

@@ -40,8 +40,26 @@ pub(super) struct ActivationRow {
 }
 
 impl ActivationRow {
-    /// Evaluates the activation of a neuron on a tile of `samples` samples.
+    /// Evaluates the activation and its derivatives for a neuron on a tile of `samples` samples.
     pub fn evaluate(&mut self, function: Activation, hidden: &[[f64; 2]], tile: InputTile<'_>, samples: usize) {
+        self.pre_activations(hidden, tile, samples);
+        self.slope.resize(samples, 0.0);
+        activation::value_and_derivative(function, &mut self.value, &mut self.slope);
+        self.second.resize(samples, 0.0);
+        self.third.resize(samples, 0.0);
+        for s in 0..samples {
+            [self.second[s], self.third[s]] = function.higher_derivatives(self.z[s], self.value[s], self.slope[s]);
+        }
+    }
+
+    /// Evaluates the activation alone.
+    pub fn evaluate_value(&mut self, function: Activation, hidden: &[[f64; 2]], tile: InputTile<'_>, samples: usize) {
+        self.pre_activations(hidden, tile, samples);
+        activation::value(function, &mut self.value);
+    }
+
+    /// Writes z, and z in place of the value.
+    fn pre_activations(&mut self, hidden: &[[f64; 2]], tile: InputTile<'_>, samples: usize) {
         self.z.resize(samples, 0.0);
         f64::dispatch(RowProduct {
             coefficients: hidden,
@@ -51,12 +69,5 @@ impl ActivationRow {
             accumulate: false,
         });
         self.value.clone_from(&self.z);
-        self.slope.resize(samples, 0.0);
-        activation::value_and_derivative(function, &mut self.value, &mut self.slope);
-        self.second.resize(samples, 0.0);
-        self.third.resize(samples, 0.0);
-        for s in 0..samples {
-            [self.second[s], self.third[s]] = function.higher_derivatives(self.z[s], self.value[s], self.slope[s]);
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! What is recorded of an augmented state.
 
-use super::features::cloud_features;
+use super::features::{cloud_features, tile_groups};
 use super::force::{TangentForce, TangentSystem};
 use super::neuron::{ActivationRow, NeuronParameters};
 use super::record::FluctuationRecord;
@@ -10,9 +10,6 @@ use crate::network::TwoLayer;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 use ndarray::Array2;
-
-/// Samples whose features are held at a time.
-const SAMPLES: usize = 256;
 
 impl TangentForce<'_> {
     /// The fluctuation of an augmented state, with the features of the particles where they are requested.
@@ -78,12 +75,12 @@ impl TangentForce<'_> {
         theta: &[f64],
         record: &mut FluctuationRecord,
     ) {
-        let (d, n, outputs) = (network.inputs, self.linear.inputs.samples, network.outputs);
+        let (n, outputs) = (self.linear.inputs.samples, network.outputs);
         let (particles, columns) = (system.ensemble.width, system.columns.count());
         let weights = MatRef::from_row_major_slice(system.columns.weights(), particles, columns);
-        for first in (0..n).step_by(SAMPLES) {
-            let end = (first + SAMPLES).min(n);
-            let phi = cloud_features(network, particles, theta, &system.ensemble.population.x[first * d..end * d]);
+        for tiles in tile_groups(&self.linear.inputs) {
+            let first = tiles.start * self.linear.inputs.tile;
+            let phi = cloud_features(network, particles, theta, &self.linear.inputs, tiles);
             let mut bare = Mat::<f64>::zeros(phi.ncols(), columns);
             let scale = 1.0 / (particles as f64).sqrt();
             matmul(bare.as_mut(), Accum::Replace, phi.transpose(), weights, scale, Par::Seq);
@@ -109,7 +106,7 @@ impl TangentForce<'_> {
         let (inputs, layout) = (&self.linear.inputs, self.linear.layout.cloud);
         let (p, hidden, n) = (layout.parameters, inputs.hidden, inputs.samples);
         let mut out = vec![0.0; layout.width * p];
-        for_each_chunk(1, &mut out, p, |i, out, _| {
+        for_each_chunk(self.linear.threads, &mut out, p, |i, out, _| {
             let (mut parameters, mut activation) = (NeuronParameters::default(), ActivationRow::default());
             parameters.read(network, layout, theta, i);
             let a = &parameters.outputs;

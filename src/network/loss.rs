@@ -167,7 +167,8 @@ mod tests {
             let mut third = vec![1.0; k];
             loss.add_third_derivative((&at(0.0), &y), &w, &v[..k], 2.0, &mut third);
             for i in 0..k {
-                let difference = |f: &dyn Fn(f64) -> f64| (8.0 * (f(h) - f(-h)) - (f(2.0 * h) - f(-2.0 * h))) / (12.0 * h);
+                let difference =
+                    |f: &dyn Fn(f64) -> f64| (8.0 * (f(h) - f(-h)) - (f(2.0 * h) - f(-2.0 * h))) / (12.0 * h);
                 assert!((difference(&|t| slope(t)[i]) - first[i]).abs() < 1e-10, "{loss} H v");
                 assert!((2.0 * difference(&|t| product(t).1[i]) + 1.0 - third[i]).abs() < 1e-10, "{loss} T[v, v]");
             }

@@ -1,7 +1,7 @@
 //! The adjoint is the transpose of the tangent system.
 
 use super::linear::{TEACHER, complete, recursion};
-use super::{Case, relative, scattered, scattered_columns};
+use super::{CloudCase, relative, scattered, scattered_columns};
 use crate::compute::Threads;
 use crate::dynamics::{Batches, Ensemble, NetworkForce, Simulation};
 use crate::fluctuation::{AdjointSolution, AdjointSystem, BatchNoise, NoiseColumns, TangentRun, TangentSystem};
@@ -11,7 +11,7 @@ use ndarray::Array2;
 const LAST: usize = 15;
 
 /// The states of the cloud before every step and after the last.
-pub(super) fn states(case: &Case, steps: usize) -> Vec<Vec<f64>> {
+pub(super) fn states(case: &CloudCase, steps: usize) -> Vec<Vec<f64>> {
     let network = Network::from(case.network.clone());
     let ensemble =
         Ensemble { network: &network, width: case.width, population: &case.sample, objective: case.objective };
@@ -27,7 +27,7 @@ pub(super) fn states(case: &Case, steps: usize) -> Vec<Vec<f64>> {
     out
 }
 
-fn solve(case: &Case, steps: usize, functionals: &Array2<f64>) -> AdjointSolution {
+fn solve(case: &CloudCase, steps: usize, functionals: &Array2<f64>) -> AdjointSolution {
     let network = Network::from(case.network.clone());
     let ensemble =
         Ensemble { network: &network, width: case.width, population: &case.sample, objective: case.objective };
@@ -35,14 +35,14 @@ fn solve(case: &Case, steps: usize, functionals: &Array2<f64>) -> AdjointSolutio
     AdjointSystem { ensemble, step, friction, threads: Threads::One }.solve(&states(case, steps), functionals).unwrap()
 }
 
-fn functionals(case: &Case) -> Array2<f64> {
+fn functionals(case: &CloudCase) -> Array2<f64> {
     Array2::from_shape_fn((case.sample.y.len(), 2), |(row, r)| scattered(5 * row + r))
 }
 
 #[test]
 fn duality_of_starts() {
     for (loss, outputs) in [(Loss::HalfSquared, 1), (Loss::Logistic, 1), (Loss::Softmax, 3)] {
-        let case = Case::new(Activation::Tanh, loss, outputs);
+        let case = CloudCase::new(Activation::Tanh, loss, outputs);
         let columns = scattered_columns(case.width, 3);
         let steps: Vec<usize> = (0..=LAST).collect();
         let found = case.fluctuations(&columns, false, &steps, Threads::One);
@@ -68,7 +68,7 @@ fn duality_of_starts() {
 
 #[test]
 fn duality_of_batches() {
-    let case = Case::new(Activation::Tanh, Loss::Softmax, 3);
+    let case = CloudCase::new(Activation::Tanh, Loss::Softmax, 3);
     let network = Network::from(case.network.clone());
     let ensemble =
         Ensemble { network: &network, width: case.width, population: &case.sample, objective: case.objective };

@@ -1,6 +1,6 @@
 //! A cloud in a given field.
 
-use super::{Case, relative, scattered_columns};
+use super::{CloudCase, relative, scattered_columns};
 use crate::compute::Threads;
 use crate::dynamics::{Ensemble, Method, StageTime};
 use crate::fluctuation::{FluctuationRecord, GivenField, RecordedField, TangentRun, TangentSystem};
@@ -10,7 +10,7 @@ use crate::network::{Activation, Loss, Network};
 #[test]
 fn own_field_changes_nothing() {
     for method in [Method::HeavyBall, Method::KickDriftKick, Method::Baoab] {
-        let mut case = Case::new(Activation::Tanh, Loss::Softmax, 3);
+        let mut case = CloudCase::new(Activation::Tanh, Loss::Softmax, 3);
         case.method = method;
         let columns = scattered_columns(case.width, 2);
         let steps: Vec<usize> = (0..=12).collect();

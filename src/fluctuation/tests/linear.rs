@@ -3,7 +3,7 @@
 //! The deviation D of the mean of N neurons obeys `D'' = -gamma D' - (1 + lambda) D`. With `P`, `q` the solutions from
 //! (1, 0) and (0, 1) the fluctuation is `c = Var(theta_0) P^2 + Var(r_0) q^2 + 2 gamma tau int q^2`, and b = 0.
 
-use super::{Case, scattered};
+use super::{CloudCase, scattered};
 use crate::compute::Threads;
 use crate::dynamics::{Brownian, Ensemble, Method, Motion};
 use crate::fluctuation::{BatchNoise, NoiseColumns, TangentRun, TangentSystem};
@@ -14,7 +14,7 @@ pub(super) const TEACHER: f64 = 2.0;
 const STEPS: [usize; 4] = [0, 10, 40, 90];
 
 /// Neurons with output weight 1 and momenta, on inputs +-1.
-pub(super) fn case(width: usize) -> Case {
+pub(super) fn case(width: usize) -> CloudCase {
     let network = TwoLayer { inputs: 1, outputs: 1, bias: false, activation: Activation::Identity, fixed_output: true };
     let mut theta = Vec::new();
     let mut momentum = Vec::new();
@@ -22,7 +22,7 @@ pub(super) fn case(width: usize) -> Case {
         theta.extend([0.7 * scattered(i), 1.0]);
         momentum.extend([0.5 * scattered(i + 400), 0.0]);
     }
-    Case {
+    CloudCase {
         network,
         sample: Batch { x: vec![1.0, -1.0], y: vec![TEACHER, -TEACHER] },
         objective: Objective { loss: Loss::HalfSquared, ridge: RIDGE },
@@ -35,7 +35,7 @@ pub(super) fn case(width: usize) -> Case {
 }
 
 /// The covariance of the start: of (theta, theta), (theta, r), (r, r).
-fn covariance(case: &Case) -> [f64; 3] {
+fn covariance(case: &CloudCase) -> [f64; 3] {
     let column = |values: &[f64]| -> Vec<f64> {
         let values: Vec<f64> = values.chunks_exact(2).map(|n| n[0]).collect();
         let mean = values.iter().sum::<f64>() / values.len() as f64;
@@ -127,8 +127,14 @@ fn variance_at_a_temperature() {
     let network = Network::from(case.network.clone());
     let columns = NoiseColumns::gaussian(width, 8, 5);
     let ensemble = Ensemble { network: &network, width, population: &case.sample, objective: case.objective };
-    let system =
-        TangentSystem { ensemble, columns: &columns, second_order: false, batch_noise: None, given: None, threads: Threads::One };
+    let system = TangentSystem {
+        ensemble,
+        columns: &columns,
+        second_order: false,
+        batch_noise: None,
+        given: None,
+        threads: Threads::One,
+    };
     let noise = Brownian { seed: 3, first: 0, network: network.clone(), width, ticks: 1 };
     let times = case.times(&STEPS);
     let run = TangentRun {
@@ -187,14 +193,8 @@ fn batch_noise_drives_the_recursion() {
         threads: Threads::One,
     };
     let times = case.times(&STEPS);
-    let run = TangentRun {
-        system,
-        scheme: case.scheme(),
-        start: case.start(),
-        noise: None,
-        times: &times,
-        features_at: &[],
-    };
+    let run =
+        TangentRun { system, scheme: case.scheme(), start: case.start(), noise: None, times: &times, features_at: &[] };
     let found = run.propagate().unwrap();
     let (h, keep) = (case.motion.step, 1.0 - case.motion.friction * case.motion.step);
     for c in 0..6 {

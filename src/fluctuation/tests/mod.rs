@@ -15,7 +15,7 @@ use crate::network::{Activation, Batch, Law, Loss, Network, Objective, Start, Tw
 
 /// A small problem: a network, a sample, an objective and a cloud.
 #[derive(Clone)]
-struct Case {
+struct CloudCase {
     network: TwoLayer,
     sample: Batch<f64>,
     objective: Objective,
@@ -33,10 +33,11 @@ fn scattered(i: usize) -> f64 {
     x - 1.0
 }
 
-impl Case {
-    fn new(activation: Activation, loss: Loss, outputs: usize) -> Case {
+impl CloudCase {
+    fn new(activation: Activation, loss: Loss, outputs: usize) -> CloudCase {
         let inputs = 2;
-        let network = TwoLayer { inputs, outputs, bias: activation != Activation::Bump, activation, fixed_output: false };
+        let network =
+            TwoLayer { inputs, outputs, bias: activation != Activation::Bump, activation, fixed_output: false };
         let network = if activation == Activation::Bump { TwoLayer::bump(outputs) } else { network };
         let (samples, width) = (11, 7);
         let mut x: Vec<f64> = (0..samples * inputs).map(|i| 1.3 * scattered(i)).collect();
@@ -61,7 +62,7 @@ impl Case {
             momentum[network.trained().end..].fill(0.0);
         }
         let motion = Motion { step: 0.15, friction: 0.8, temperature: 0.0, first_order: false, tolerance: 0.0 };
-        Case {
+        CloudCase {
             network,
             sample: Batch { x, y },
             objective: Objective { loss, ridge: 0.05 },
@@ -74,12 +75,12 @@ impl Case {
     }
 
     /// A cloud drawn from a law, at rest.
-    fn drawn(network: TwoLayer, sample: Batch<f64>, width: usize, std: f64) -> Case {
+    fn drawn(network: TwoLayer, sample: Batch<f64>, width: usize, std: f64) -> CloudCase {
         let gaussian = Law::Gaussian { mean: 0.0, std };
         let start = Start { w: gaussian.clone(), b: gaussian.clone(), a: gaussian, ..Start::default() };
         let general = Network::from(network.clone());
         let theta = general.to_canonical(width, &network.start::<f64>(&start, 7, 0, width));
-        Case {
+        CloudCase {
             momentum: vec![0.0; theta.len()],
             theta,
             sample,
@@ -109,7 +110,13 @@ impl Case {
         steps.iter().map(|&k| k as f64 * self.motion.step).collect()
     }
 
-    fn fluctuations(&self, columns: &NoiseColumns, second_order: bool, steps: &[usize], threads: Threads) -> Fluctuations {
+    fn fluctuations(
+        &self,
+        columns: &NoiseColumns,
+        second_order: bool,
+        steps: &[usize],
+        threads: Threads,
+    ) -> Fluctuations {
         let network = Network::from(self.network.clone());
         let ensemble =
             Ensemble { network: &network, width: self.width, population: &self.sample, objective: self.objective };
@@ -167,13 +174,13 @@ fn pre_activation(network: &TwoLayer, neuron: &[f64], x: &[f64]) -> f64 {
 
 /// The gradient of the potential in the field of a cloud with unequal weights, by plain loops.
 struct WeightedForce {
-    case: Case,
+    case: CloudCase,
     weights: Vec<f64>,
 }
 
 impl Force<f64> for WeightedForce {
     fn gradient(&mut self, _step: u64, theta: &[f64], out: &mut [f64]) -> f64 {
-        let Case { network, sample, objective, .. } = &self.case;
+        let CloudCase { network, sample, objective, .. } = &self.case;
         let (d, outputs, p) = (network.inputs, network.outputs, network.parameters());
         let f = self.case.averages(&self.weights, theta).0;
         let mut e = vec![0.0; f.len()];

@@ -4,7 +4,7 @@
 //! `v_i = beta v_i(0)` for common alpha, beta, and `f = m x`, `m = (U alpha^2 - V beta^2)/2` with `U = mean u(0)^2`,
 //! `V = mean v(0)^2`. Hence c and b are derivatives of a recursion in four dimensions with respect to (U, V).
 
-use super::{Case, relative};
+use super::{CloudCase, relative};
 use crate::compute::Threads;
 use crate::fluctuation::{LimitFeatures, NoiseColumns};
 use crate::network::{Activation, Batch, Network, TwoLayer};
@@ -12,14 +12,14 @@ use crate::network::{Activation, Batch, Network, TwoLayer};
 const STEPS: [usize; 5] = [0, 50, 150, 250, 500];
 const TEACHER: f64 = 0.8;
 
-fn case() -> Case {
+fn case() -> CloudCase {
     let network =
         TwoLayer { inputs: 1, outputs: 1, bias: false, activation: Activation::Identity, fixed_output: false };
-    Case::drawn(network, Batch { x: vec![1.0, -1.0], y: vec![TEACHER, -TEACHER] }, 300, 0.7)
+    CloudCase::drawn(network, Batch { x: vec![1.0, -1.0], y: vec![TEACHER, -TEACHER] }, 300, 0.7)
 }
 
 /// `m` after each number of steps of the recursion of (alpha, beta) and their momenta.
-fn recursion(case: &Case, u: f64, v: f64) -> Vec<f64> {
+fn recursion(case: &CloudCase, u: f64, v: f64) -> Vec<f64> {
     let (h, keep) = (case.motion.step, 1.0 - case.motion.friction * case.motion.step);
     let [mut alpha, mut beta, mut alpha_momentum, mut beta_momentum] = [1.0, 1.0, 0.0, 0.0];
     let mut out = Vec::new();
@@ -57,15 +57,13 @@ fn variance_and_bias_are_those_of_the_recursion() {
     let columns = NoiseColumns::modes_and_complement(&features, 2, 0, 3).unwrap();
     let found = case.fluctuations(&columns, true, &STEPS, Threads::One);
 
-    let squares = |sign: f64| -> Vec<f64> {
-        case.theta.chunks_exact(2).map(|n| 0.5 * (n[1] + sign * n[0]).powi(2)).collect()
-    };
+    let squares =
+        |sign: f64| -> Vec<f64> { case.theta.chunks_exact(2).map(|n| 0.5 * (n[1] + sign * n[0]).powi(2)).collect() };
     let (u, v) = (squares(1.0), squares(-1.0));
     let mean = |a: &[f64]| a.iter().sum::<f64>() / a.len() as f64;
     let (mean_u, mean_v) = (mean(&u), mean(&v));
-    let covariance = |a: &[f64], b: &[f64]| {
-        a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / a.len() as f64 - mean(a) * mean(b)
-    };
+    let covariance =
+        |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / a.len() as f64 - mean(a) * mean(b);
     let (uu, uv, vv) = (covariance(&u, &u), covariance(&u, &v), covariance(&v, &v));
     // Differences of order 4.
     let d = 0.01;
