@@ -64,6 +64,10 @@ impl Job<f64> for NeuronForward<'_> {
             columns: stride,
             accumulate: false,
         });
+        // Sums over the columns of the output weights alone: `sum xi_a^2` and `sum sqrt(M) nu xi_a`.
+        let outputs_alone: Vec<[f64; 2]> = second.map_or_else(Vec::new, |SecondOrder { mask, weights, .. }| {
+            xi_a.chunks_exact(stride).map(|xi_a| sums_with(s, xi_a, [xi_a, weights], mask)).collect()
+        });
         let rows = u.chunks_exact(stride).zip(out.chunks_exact_mut(a.len() * stride));
         for (n, (u, out)) in rows.enumerate() {
             let (value, slope) = (activation.value[n], activation.slope[n]);
@@ -77,12 +81,10 @@ impl Job<f64> for NeuronForward<'_> {
             }
             let Some(SecondOrder { mask, weights, mean_column }) = second else { continue };
             let curvature = activation.second[n];
-            let square = sum_products(s, u, u, mask);
-            let weighted = sum_products(s, u, weights, mask);
+            let [square, weighted] = sums_with(s, u, [u, weights], mask);
             for (k, out) in out.chunks_exact_mut(stride).enumerate() {
-                let (a, xi_a) = (a[k], &xi_a[k * stride..(k + 1) * stride]);
-                let mixed = sum_products(s, u, xi_a, mask);
-                let (chi, square_a) = (sum_products(s, xi_a, weights, mask), sum_products(s, xi_a, xi_a, mask));
+                let (a, xi_a, [square_a, chi]) = (a[k], &xi_a[k * stride..(k + 1) * stride], outputs_alone[k]);
+                let [mixed] = sums_with(s, u, [xi_a], mask);
                 let hessian = 2.0 * slope * mixed + a * curvature * square;
                 let noise = value * chi + a * slope * weighted;
                 let mean = value * xi_a[mean_column] + a * slope * u[mean_column];
@@ -144,13 +146,13 @@ impl Job<f64> for NeuronReverse<'_> {
             let ea: f64 = e.iter().zip(a).map(|(e, a)| e * a).sum();
             let mut mean_w = 0.0;
             if let Some(SecondOrder { mask, mean_column, .. }) = second {
-                let square = sum_products(s, u, u, mask);
+                let [square] = sums_with(s, u, [u], mask);
                 mean_w = 0.5 * ea * third * square;
                 for k in 0..outputs {
                     let (h, xi_a) = (&drive[k * stride..(k + 1) * stride], &xi_a[k * stride..(k + 1) * stride]);
-                    let driven = sum_products(s, h, u, mask);
-                    mean_w += slope * sum_products(s, h, xi_a, mask)
-                        + curvature * (a[k] * driven + e[k] * sum_products(s, u, xi_a, mask));
+                    let [driven, mixed] = sums_with(s, u, [h, xi_a], mask);
+                    let [direct] = sums_with(s, h, [xi_a], mask);
+                    mean_w += slope * direct + curvature * (a[k] * driven + e[k] * mixed);
                     out_a[k * stride + mean_column] += slope * driven + 0.5 * e[k] * curvature * square;
                 }
             }
@@ -193,12 +195,19 @@ impl Job<f64> for NeuronReverse<'_> {
     }
 }
 
-/// `sum_c a_c b_c m_c` over the columns.
+/// `sum_c m_c u_c b_c` over the columns for several b.
 #[inline(always)]
-fn sum_products<S: Simd<f64>>(s: S, a: &[f64], b: &[f64], mask: &[f64]) -> f64 {
-    let mut sum = s.splat(0.0);
+fn sums_with<S: Simd<f64>, const B: usize>(s: S, u: &[f64], others: [&[f64]; B], mask: &[f64]) -> [f64; B] {
+    let mut sums = [s.splat(0.0); B];
     for c in (0..mask.len()).step_by(S::LANES) {
-        sum = s.fma(s.mul(s.load(&mask[c..]), s.load(&a[c..])), s.load(&b[c..]), sum);
+        let masked = s.mul(s.load(&mask[c..]), s.load(&u[c..]));
+        for b in 0..B {
+            sums[b] = s.fma(masked, s.load(&others[b][c..]), sums[b]);
+        }
     }
-    s.sum(sum)
+    let mut out = [0.0; B];
+    for b in 0..B {
+        out[b] = s.sum(sums[b]);
+    }
+    out
 }

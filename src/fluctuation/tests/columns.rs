@@ -54,6 +54,29 @@ fn modes_are_orthonormal_and_the_complement_is_orthogonal() {
     }
 }
 
+/// Features that do not differ between particles have no modes; the columns are orthonormal nevertheless.
+#[test]
+fn modes_of_equal_particles_are_orthonormal() {
+    let mut case = case();
+    let first = case.theta[..5].to_vec();
+    case.theta.chunks_exact_mut(5).for_each(|neuron| neuron.copy_from_slice(&first));
+    let states = [case.start().theta];
+    let features = LimitFeatures {
+        network: &case.network,
+        width: case.width,
+        population: &case.sample,
+        states: &states,
+        threads: Threads::One,
+    };
+    let columns = NoiseColumns::modes_and_complement(&features, 5, 0, 5).unwrap();
+    for k in 0..5 {
+        for l in 0..=k {
+            let product = vector::dot(&column(&columns, k), &column(&columns, l));
+            assert!((product - f64::from(u8::from(k == l))).abs() < 1e-12, "columns {k}, {l}: {product}");
+        }
+    }
+}
+
 /// A complete set of columns has the whole spread, and c does not depend on the basis. At the start c is the spread.
 #[test]
 fn complete_columns_have_the_whole_spread() {

@@ -215,3 +215,17 @@ fn batch_noise_drives_the_recursion() {
         }
     }
 }
+
+/// The noise has mean zero over the sample and the covariance `n delta - 1`.
+#[test]
+fn batch_noise_has_the_covariance_of_one_index() {
+    let (noise, n, draws) = (BatchNoise { seed: 1 }, 6, 20_000);
+    let (mut w, mut moments) = (vec![0.0; n], [0.0; 2]);
+    for step in 0..draws {
+        noise.draw(3, step, &mut w);
+        assert!(w.iter().sum::<f64>().abs() < 1e-12);
+        moments[0] += w[0] * w[0] / draws as f64;
+        moments[1] += w[0] * w[1] / draws as f64;
+    }
+    assert!((moments[0] - 5.0).abs() < 0.2 && (moments[1] + 1.0).abs() < 0.2, "{moments:?}");
+}

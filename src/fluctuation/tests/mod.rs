@@ -127,7 +127,7 @@ impl CloudCase {
             start: self.start(),
             noise: None,
             times: &self.times(steps),
-            features_at: &[],
+            features_at: &[2],
         };
         run.propagate().unwrap()
     }
