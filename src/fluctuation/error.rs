@@ -49,12 +49,4 @@ pub enum FluctuationError {
         /// The quantity.
         what: &'static str,
     },
-    /// The quantity needs the features of the particles, which were not recorded at this time.
-    #[error("{what} needs the features of the particles at time index {index}, which were not recorded")]
-    NoFeatures {
-        /// The quantity.
-        what: &'static str,
-        /// Index of the recording time.
-        index: usize,
-    },
 }

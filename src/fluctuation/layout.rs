@@ -23,7 +23,8 @@ pub struct TangentLayout {
 }
 
 impl TangentLayout {
-    /// Columns in memory: a multiple of the lanes of a pack.
+    /// Columns in memory: a multiple of the lanes of a pack. None is wasted where C is a multiple of 8, with the second
+    /// order where C + 2 is.
     pub fn stride(self) -> usize {
         (self.columns + if self.second_order { 2 } else { 0 }).next_multiple_of(PACK)
     }
