@@ -120,12 +120,13 @@ fn product_neurons_have_the_exact_fields_with_a_remainder_of_second_order() {
             let [coarse, middle, fine] = [errors[0][k], errors[1][k], errors[2][k]];
             assert!(fine.abs() < 2e-3, "quantity {k} at {time}: {fine}");
             if coarse.abs() > 1e-5 {
-                orders.extend([(coarse / middle).abs().log2(), (middle / fine).abs().log2()]);
+                orders.push([(coarse / middle).abs().log2(), (middle / fine).abs().log2()]);
             }
         }
     }
-    assert!(orders.len() >= 20, "{orders:?}");
-    assert!(orders.iter().all(|order| (order - 2.0).abs() < 0.15), "{orders:?}");
+    assert!(orders.len() >= 10, "{orders:?}");
+    let second = |order: &[f64; 2]| (order[0] - 2.0).abs() < 0.5 && (order[1] - 2.0).abs() < 0.1;
+    assert!(orders.iter().all(second), "{orders:?}");
 }
 
 /// Three layers of identities at time 0, `f = (1/(M1 M2)) sum_ij a_j u_ij w_i x` on one input: all differences are

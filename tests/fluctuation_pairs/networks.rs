@@ -60,11 +60,6 @@ fn over(values: &[f64]) -> DrawMean {
 /// Within four standard errors, and resolved: these must be at most `resolution` of the value, 0 for no such demand.
 fn agree(what: &str, predicted: DrawMean, measured: DrawMean, resolution: f64) {
     let error = predicted.standard_error.hypot(measured.standard_error);
-    let ratio = predicted.value / measured.value;
-    eprintln!(
-        "{what}: predicted {predicted:?}, measured {measured:?}, ratio {ratio:.3} +- {:.3}",
-        error / measured.value.abs()
-    );
     assert!((predicted.value - measured.value).abs() < 4.0 * error, "{what}: {predicted:?} {measured:?}");
     assert!(resolution == 0.0 || error < resolution * measured.value.abs(), "{what}: not resolved");
 }
@@ -127,7 +122,6 @@ fn three_layer_networks_have_the_predicted_variance() {
     let settings = |layer| PairSettings { amplitude: 0.05, draws, seed: 12, layer };
     let single = [0, 1].map(|layer| PairEstimates::of(&cloud, settings(layer)).unwrap());
     let variances = LayerVariances::of(&cloud, settings(0), single.each_ref(), &at).unwrap();
-    eprintln!("{variances:?}");
     let width = 16;
     let trained = train(&problem, &law, width, seeds);
     for time in 0..4 {
