@@ -108,7 +108,7 @@ impl ScrambledSequence {
 }
 
 impl Law {
-    /// Number of uniform variables that [`Law::from_uniform`] takes for a part of `len` coordinates.
+    /// Number of uniform variables that [`Law::map_uniform`] takes for a part of `len` coordinates.
     fn uniforms(&self, len: usize) -> usize {
         match self {
             Law::Gaussian { .. } | Law::Uniform { .. } | Law::Sphere { .. } => len,
@@ -117,7 +117,7 @@ impl Law {
     }
 
     /// Maps uniform variables in (0, 1) to the coordinates of one part.
-    fn from_uniform(&self, uniform: &[f64], out: &mut [f64]) {
+    fn map_uniform(&self, uniform: &[f64], out: &mut [f64]) {
         let normal = Normal::standard();
         match *self {
             Law::Gaussian { mean, std } => {
@@ -208,12 +208,12 @@ impl Family {
             for part in &self.parts {
                 let law = start.law(part.name);
                 let (used, after) = rest.split_at(law.uniforms(part.columns.len()));
-                law.from_uniform(used, &mut unit[part.columns.clone()]);
+                law.map_uniform(used, &mut unit[part.columns.clone()]);
                 rest = after;
             }
             let places = &places[self.start + row * self.columns..][..self.columns];
             (self.fixed..self.columns).for_each(|column| out.theta[places[column]] = R::of(unit[column]));
-            Law::Gaussian { mean: 0.0, std: momentum }.from_uniform(rest, &mut unit[..rest.len()]);
+            Law::Gaussian { mean: 0.0, std: momentum }.map_uniform(rest, &mut unit[..rest.len()]);
             for (column, &value) in self.trained().zip(&unit[..rest.len()]) {
                 out.momentum[places[column]] = R::of(value);
             }

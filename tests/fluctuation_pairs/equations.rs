@@ -87,7 +87,17 @@ fn statistics_are_those_of_the_recorded_gaps() {
         assert!((found.gap[time].value - 10.0 * mean(&gaps)).abs() < 1e-11);
         let spread = gaps.iter().map(|gap| (gap - mean(&gaps)).powi(2)).sum::<f64>() / (gaps.len() - 1) as f64;
         let deviation = found.gap_deviation(time);
-        assert!((deviation.value - spread.sqrt()).abs() < 1e-13 && deviation.standard_error > 0.0);
+        assert!((deviation.value - spread.sqrt()).abs() < 1e-13);
+        // The jackknife leaves out a pair, not one of its two gaps.
+        let without = |pair: usize| {
+            let kept: Vec<f64> = (0..gaps.len()).filter(|k| k / 2 != pair).map(|k| gaps[k]).collect();
+            let squares: f64 = kept.iter().map(|gap| (gap - mean(&kept)).powi(2)).sum();
+            (squares / (kept.len() - 1) as f64).sqrt()
+        };
+        let deviations: Vec<f64> = (0..draws).map(without).collect();
+        let squares: f64 = deviations.iter().map(|v| (v - mean(&deviations)).powi(2)).sum();
+        let error = (squares * (draws - 1) as f64 / draws as f64).sqrt();
+        assert!((deviation.standard_error - error).abs() < 1e-12 && error > 0.0);
         let median = found.gap_quantile(time, 0.5);
         let below = gaps.iter().filter(|gap| **gap < median.value).count();
         assert!(below == draws && median.standard_error > 0.0, "{median:?} {gaps:?}");

@@ -34,6 +34,11 @@ fn linear_neurons_have_the_exact_covariance_at_every_amplitude() {
             }
             d
         };
+        let most = |draw: u64| {
+            let nu = weight_draw(4, 0, draw, m);
+            times.iter().map(|&time| distance(&nu, time).powi(2)).fold(0.0, f64::max)
+        };
+        close(found.sup.value, mean(&[0, 1, 2, 3, 4, 5].map(most)), 1e-12, "sup");
         for (index, &time) in times.iter().enumerate() {
             let squares: Vec<f64> = (0..6).map(|draw| distance(&weight_draw(4, 0, draw, m), time).powi(2)).collect();
             let c = mean(&squares);
@@ -172,6 +177,10 @@ fn bilinear_networks_have_the_coefficients_of_hoeffding() {
     close(found.single[0][0].value, expected[0], 1e-10, "c1");
     close(found.single[1][0].value, expected[1], 1e-10, "c2");
     close(found.between[0].value, expected[2], 1e-8, "c12");
+    let redrawn = |draw: u64| problem.network.predict(m, &at(draw).theta, &[1.0], Threads::One)[0];
+    let squares: Vec<f64> =
+        (0..draws as u64).map(|k| 0.5 * (redrawn(2 * k) - redrawn(2 * k + 1)).powi(2) * (m1 * m2) as f64).collect();
+    close(found.weights[0].value, mean(&squares), 1e-10, "variance over redrawn weights");
     // c_u = Var(u) mean(a^2 w^2) of these neurons; the variance of a network from the moments of its laws.
     let square = |values: &ndarray::Array2<f64>| values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64;
     let noise = 4.0 * square(&a) * square(&w);
@@ -187,5 +196,4 @@ fn bilinear_networks_have_the_coefficients_of_hoeffding() {
         let found = found.at(0, sizes);
         within(found.value, variance, found.standard_error, "variance");
     }
-    assert!(problem.network.predict(m, &start.theta, &[1.0], Threads::One)[0].is_finite());
 }
