@@ -79,6 +79,16 @@ fn coordinates_have_the_laws_of_the_start() {
     for k in 0..5 {
         stratified(column(&momentum, k), &|r| Normal::standard().cdf(r / 0.7));
     }
+    // Momenta are independent of the parameters and of each other.
+    let pairs = theta.chunks_exact(5).zip(momentum.chunks_exact(5));
+    let joint: Vec<Vec<f64>> = pairs.map(|(theta, momentum)| [theta, momentum].concat()).collect();
+    let mean = |f: &dyn Fn(&[f64]) -> f64| joint.iter().map(|unit| f(unit)).sum::<f64>() / m as f64;
+    for k in 0..10 {
+        for l in (0..10).filter(|&l| l >= 5 && l != k) {
+            let covariance = mean(&|unit| unit[k] * unit[l]) - mean(&|unit| unit[k]) * mean(&|unit| unit[l]);
+            assert!(covariance.abs() < 0.06, "{k}, {l}: {covariance}");
+        }
+    }
     for neuron in theta.chunks_exact(5) {
         assert!((neuron[..3].iter().map(|w| w * w).sum::<f64>() - 4.0).abs() < 1e-12);
     }
