@@ -22,6 +22,9 @@
 //! | `law`, `loss_gap`, `coupling`, `dropout`, `barrier`, `seed` | what follows for networks of N neurons |
 //! | `guards` | signs that a prediction is not to be trusted |
 //! | `adjoint` | variances of given functionals, from the transposed system |
+//! | [`weighted`] | clouds whose particles carry unequal weights, and the force on them |
+//! | [`pairs`] | predictions from pairs of weighted clouds, without a linearisation: for kinks, long times, three layers |
+//! | [`layers`] | the variance of a three-layer network, by layer |
 
 mod adjoint;
 mod barrier;
@@ -38,17 +41,20 @@ mod guards;
 mod inputs;
 mod kernel;
 mod law;
+pub mod layers;
 mod layout;
 mod linearisation;
 mod loss_gap;
 mod modes;
 mod neuron;
 mod observe;
+pub mod pairs;
 mod propagate;
 mod record;
 mod seed;
 #[cfg(test)]
 mod tests;
+pub mod weighted;
 
 pub use adjoint::{AdjointSolution, AdjointSystem};
 pub use barrier::BarrierPrediction;
