@@ -157,6 +157,18 @@ fn exit_codes_of_check() {
     let run = complete();
     let path = run.path().join("checks.json");
     let mut checks = json(&path);
+    // A list that is not the one that the run wrote is refused where its checksum is known; runs of earlier versions have
+    // none.
+    let original = fs::read(&path).unwrap();
+    fs::write(&path, checks.to_string()).unwrap();
+    let output = widelimit(run.path(), &["check", "."]);
+    assert_eq!(output.code, Some(2));
+    assert!(output.err.contains("checks.json") && output.err.contains("SHA-256"), "{}", output.err);
+    fs::write(&path, original).unwrap();
+    let manifest = run.path().join("manifest.json");
+    let mut without = json(&manifest);
+    without["records"].as_object_mut().unwrap().remove("checks.json").unwrap();
+    fs::write(&manifest, serde_json::to_string_pretty(&without).unwrap()).unwrap();
     let set = |checks: &mut serde_json::Value, verdict: &str| {
         checks.as_array_mut().unwrap().iter_mut().for_each(|check| check["verdict"] = verdict.into());
         fs::write(&path, checks.to_string()).unwrap();
@@ -176,7 +188,6 @@ fn exit_codes_of_check() {
     assert_eq!(output.code, Some(1));
     assert!(output.out.contains("the energy rises"), "{}", output.out);
 
-    let manifest = run.path().join("manifest.json");
     let text = fs::read_to_string(&manifest).unwrap();
     for (status, word) in [("running", "unfinished"), ("interrupted", "interrupted")] {
         fs::write(&manifest, text.replace("\"status\": \"complete\"", &format!("\"status\": \"{status}\""))).unwrap();

@@ -169,9 +169,9 @@ pub(super) struct Replicates {
 /// How replicates were made, which determines how their spread gives a variance.
 #[derive(Clone, Copy)]
 enum Origin {
-    /// Each leaves out one seed; the logarithm of the statistic is a mean over seeds.
+    /// Each leaves out one seed of a mean over seeds of values or of logarithms.
     JackknifeOfMean,
-    /// Each leaves out one seed.
+    /// Each leaves out one seed of another statistic.
     Jackknife,
     /// Each draws as many seeds as there are, with replacement.
     Bootstrap,
@@ -184,18 +184,14 @@ impl Replicates {
     }
 
     /// The estimate of a functional from its replicates: its standard error and the degrees of freedom of Student's law,
-    /// `seeds - 1` or, after the jackknife, fewer where the values of the seeds have heavy tails. Their kurtosis is estimated
-    /// without bias for a mean over seeds, and by its moments, which are too small, for other statistics: there heavy tails
-    /// lengthen the standard error as well (measured coverage: docs/verification.md).
+    /// `seeds - 1` or, as for mean squares, fewer where the values of the seeds have heavy tails, by their fourth moment. A mean over seeds needs no fewer: heavy tails make Student's interval longer than necessary
+    /// (measured coverage: docs/verification.md).
     pub fn estimate(&self, value: f64, replicates: &[f64], seeds: usize) -> Estimate {
         let (count, n) = (replicates.len() as f64, seeds as f64);
         let mean = replicates.iter().sum::<f64>() / count;
         let squares: f64 = replicates.iter().map(|r| (r - mean).powi(2)).sum();
         let (variance, degrees_of_freedom) = match self.origin {
-            Origin::JackknifeOfMean => {
-                let fourth: f64 = replicates.iter().map(|r| (r - mean).powi(4)).sum();
-                (squares * (count - 1.0) / count, effective_degrees(n, excess_kurtosis(squares, fourth, count)))
-            }
+            Origin::JackknifeOfMean => (squares * (count - 1.0) / count, n - 1.0),
             Origin::Jackknife => {
                 let fourth: f64 = replicates.iter().map(|r| (r - mean).powi(4)).sum();
                 let moment = if squares > 0.0 { fourth * count / (squares * squares) - 3.0 } else { 0.0 };
@@ -206,16 +202,6 @@ impl Replicates {
         };
         Estimate { value, standard_error: variance.sqrt(), degrees_of_freedom }
     }
-}
-
-/// The unbiased estimate of the excess kurtosis of `n` normal values from sums of squares and fourth powers about their
-/// mean; 0 for fewer than four values.
-fn excess_kurtosis(squares: f64, fourth: f64, n: f64) -> f64 {
-    if n < 4.0 || squares <= 0.0 {
-        return 0.0;
-    }
-    let biased = fourth * n / (squares * squares) - 3.0;
-    (n - 1.0) / ((n - 2.0) * (n - 3.0)) * ((n + 1.0) * biased + 6.0)
 }
 
 /// Degrees of freedom of a variance estimated from `n` values of excess kurtosis `kappa` (Satterthwaite): the variance of
@@ -350,12 +336,10 @@ fn leave_one_out(
         *log = statistic.positive_value(&mut rest).ok_or(FitFailure::Sparse)?.ln();
     }
     let origin = match statistic {
-        Statistic::GeometricMean | Statistic::GeometricMeanSquare => Origin::JackknifeOfMean,
-        Statistic::Mean
-        | Statistic::MeanSquare
-        | Statistic::RootMeanSquare
-        | Statistic::Median
-        | Statistic::BoundQuantiles => Origin::Jackknife,
+        Statistic::Mean | Statistic::GeometricMean | Statistic::GeometricMeanSquare => Origin::JackknifeOfMean,
+        Statistic::MeanSquare | Statistic::RootMeanSquare | Statistic::Median | Statistic::BoundQuantiles => {
+            Origin::Jackknife
+        }
     };
     Ok(Replicates { logs, origin })
 }

@@ -7,7 +7,7 @@
 
 use super::estimate::{Estimate, Hypothesis, Side};
 use super::family::{Decision, LEVEL, holm};
-use super::fit::{ErrorCombination, FitFailure, SlopeFit};
+use super::fit::{CorrectedSlope, ErrorCombination, FitFailure, SlopeFit};
 use crate::choice::choice;
 use serde::{Deserialize, Serialize};
 
@@ -87,9 +87,9 @@ impl Exponent {
         Self { error: Some((error, combination)), ..self }
     }
 
-    /// The statement about the slope of a fit: an error of the reference can have changed the slope.
-    fn about(&self, fit: &SlopeFit) -> Hypothesis {
-        let bend = self.error.map_or((0.0, 0.0), |(error, combination)| fit.bend(error, combination));
+    /// The statement about a slope, which an error of the reference can have changed by `bend`.
+    fn about(&self, bend: impl Fn(f64, ErrorCombination) -> (f64, f64)) -> Hypothesis {
+        let bend = self.error.map_or((0.0, 0.0), |(error, combination)| bend(error, combination));
         Hypothesis { side: self.side, expected: self.expected, slack: self.slack + ROUNDING, bend }
     }
 
@@ -103,9 +103,9 @@ impl Exponent {
 /// A test of a statement, from which [`judge`] derives its verdict at any level.
 #[derive(Clone, Debug, PartialEq)]
 struct Test {
-    /// The level of significance at which the data just contradict the statement.
+    /// The level of significance at which the data just contradict the statement, 1 where they cannot.
     p: f64,
-    /// The same before the excuses.
+    /// The same where they cannot.
     p_without_excuses: f64,
     /// The estimate, where there is one.
     estimate: Option<Estimate>,
@@ -209,7 +209,7 @@ impl Check {
                 };
             }
         };
-        let about = exponent.about(fit);
+        let about = exponent.about(|error, combination| fit.bend(error, combination));
         let (low, high) = fit.interval;
         let (down, up) = about.bend;
         let half = fit.half_width() + 0.5 * (up - down);
@@ -255,22 +255,49 @@ impl Check {
         check.alone()
     }
 
-    /// For an exponent that holds asymptotically: the statement is contradicted only where the data without the value
-    /// farthest from the asymptotic regime contradict it too. `rest` is the fit without that value, called `value`.
-    pub fn or_pre_asymptotic(mut self, value: &str, rest: &Result<SlopeFit, FitFailure>) -> Self {
-        let Some(test) = &mut self.test else { return self };
-        let Some(exponent) = test.exponent else { return self };
-        let (p, without) = match rest {
+    /// For an exponent that holds asymptotically: a contradiction counts only where the data without the value farthest
+    /// from the asymptotic regime confirm it ([`Check::confirmed_by`]). `rest` is the fit without that value, called
+    /// `value`.
+    pub fn or_pre_asymptotic(self, value: &str, rest: &Result<SlopeFit, FitFailure>) -> Self {
+        let Some(exponent) = self.test.as_ref().and_then(|test| test.exponent) else { return self };
+        let name = format!("without the {value}, which may not be in the asymptotic regime");
+        match rest {
             Ok(fit) => {
-                let (low, high) = fit.interval;
-                let p = fit.estimate().p_value(&exponent.about(fit));
-                (p, format!("slope {:.3} [{low:.3}, {high:.3}]", fit.slope))
+                let about = exponent.about(|error, combination| fit.bend(error, combination));
+                self.confirmed_by(&name, fit.estimate(), about)
             }
-            Err(failure) => (1.0, failure.to_string()),
-        };
-        if p.is_nan() || p > test.p {
-            test.excuses.push(format!("without the {value}, which may not be in the asymptotic regime: {without}"));
-            test.p = p;
+            Err(failure) => self.excused(format!("{name}: {failure}")),
+        }
+    }
+
+    /// For an exponent in a width N that holds up to a relative correction of order `1/N`: a contradiction counts only
+    /// where the exponent fitted beside such a term confirms it. Nothing changes without that fit.
+    pub fn or_corrected(self, corrected: Option<&CorrectedSlope>) -> Self {
+        let Some(exponent) = self.test.as_ref().and_then(|test| test.exponent) else { return self };
+        let Some(fit) = corrected else { return self };
+        let about = exponent.about(|error, combination| fit.bend(error, combination));
+        self.confirmed_by("beside a relative correction of order 1/N", fit.estimate, about)
+    }
+
+    /// Excuses a contradiction unless a second estimate confirms it: it deviates in the same direction, at the one-sided
+    /// level [`LEVEL`]. The level is not divided among the checks: this is a condition in addition to the joint one, so
+    /// that the probability of a false "fails" can only fall.
+    fn confirmed_by(self, name: &str, second: Estimate, about: Hypothesis) -> Self {
+        let Some(first) = self.test.as_ref().and_then(|test| test.estimate) else { return self };
+        let side = if first.value > about.expected { Side::AtMost } else { Side::AtLeast };
+        // The level of a one-sided statement refers to a two-sided interval.
+        if second.p_value(&Hypothesis { side, ..about }) <= 2.0 * LEVEL {
+            return self;
+        }
+        let (low, high) = second.interval(1.0 - 2.0 * LEVEL);
+        let level = 100.0 * (1.0 - 2.0 * LEVEL);
+        self.excused(format!("{name}: slope {:.3}, {level:.0} % interval [{low:.3}, {high:.3}]", second.value))
+    }
+
+    /// A contradiction of the data is not one of the statement, for this reason.
+    fn excused(mut self, why: String) -> Self {
+        if let Some(test) = &mut self.test {
+            test.excuses.push(why);
         }
         self.alone()
     }
@@ -360,16 +387,15 @@ impl Check {
     fn decide(&mut self, decision: Decision, family: usize) {
         let Some(test) = &self.test else { return };
         let joint = test.estimate.map(|estimate| estimate.interval(1.0 - decision.level));
-        let excuse = test.excuses.iter().map(|excuse| format!("; {excuse}")).collect::<String>();
-        // What the single interval excludes; where something makes the law appear worse, or where the joint level is met
-        // but for the value outside the asymptotic regime, that is no agreement.
+        // What the single interval excludes; where something makes the law appear worse, that is no agreement.
         let alone = test.p_without_excuses <= LEVEL && !decision.rejected;
-        let contradicted_first =
-            alone && !test.excuses.is_empty() && (test.cannot_fail || test.p_without_excuses <= decision.level);
+        let contradicted = decision.rejected || (alone && test.cannot_fail);
         let (verdict, why) = match &test.resolved {
-            _ if decision.rejected => (Verdict::Fails, format!("excludes {}{excuse}", test.expected)),
-            _ if contradicted_first => (Verdict::NotResolved, format!("excludes {}{excuse}", test.expected)),
-            Err(why) => (Verdict::NotResolved, format!("{why}{excuse}")),
+            _ if contradicted && test.excuses.is_empty() => (Verdict::Fails, format!("excludes {}", test.expected)),
+            _ if contradicted => {
+                (Verdict::NotResolved, format!("excludes {}; {}", test.expected, test.excuses.join("; ")))
+            }
+            Err(why) => (Verdict::NotResolved, why.clone()),
             Ok(()) if alone => {
                 let why = format!("excludes {} at 95 %, and does not as one of {family} checks", test.expected);
                 let half = joint.map_or(0.0, |(low, high)| 0.5 * (high - low)) + test.bend;

@@ -4,18 +4,24 @@ use super::output::line;
 use anyhow::ensure;
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use widelimit::analysis::family::LEVEL;
 use widelimit::analysis::verdict::{Check, CheckSection, Verdict};
 use widelimit::number::text::measured;
-use widelimit::record::{RunFolder, RunKind};
+use widelimit::record::{CHECKS, CoverageRecord, RunFolder, RunKind};
+use widelimit::run::coverage;
 
-/// Prints the checks of a run; exit status 1 where one fails.
+/// Prints the checks of a run; exit status 1 where one fails. Of a measurement of coverage, prints the rates.
 pub fn run(run: &Path) -> anyhow::Result<ExitCode> {
+    if let Some(folder) = coverage::folder_at(run) {
+        super::coverage::print(&CoverageRecord::read(&folder)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let folder = RunFolder::existing(run)?;
     folder.require_complete()?;
-    let checks: Vec<Check> = folder.read_json("checks.json")?;
+    let checks: Vec<Check> = folder.read_json(CHECKS)?;
     require_all(&folder, checks.len())?;
     line(table(&checks))?;
     Ok(ExitCode::from(u8::from(checks.iter().any(|check| check.verdict == Verdict::Fails))))
@@ -28,17 +34,23 @@ struct ExpectedChecks {
     checks: Option<usize>,
     /// The kind of the run; runs of training have checks in any case.
     kind: Option<RunKind>,
+    /// The checksums of its files.
+    #[serde(default)]
+    records: BTreeMap<String, String>,
 }
 
-/// Checks that the list of checks is as long as it was when the run was completed.
+/// Checks that the list of checks is the one that was written when the run was completed; in runs of earlier versions,
+/// that it is as long.
 fn require_all(folder: &RunFolder, found: usize) -> anyhow::Result<()> {
-    let ExpectedChecks { checks, kind } = folder.read_json("manifest.json")?;
+    let ExpectedChecks { checks, kind, mut records } = folder.read_json("manifest.json")?;
+    records.retain(|name, _| name == CHECKS);
+    folder.require_unaltered(&records)?;
     let whole = checks.map_or(found > 0 || kind == Some(RunKind::Recovery), |expected| expected == found);
     let expected = checks.map_or("at least one".into(), |expected| expected.to_string());
     ensure!(
         whole,
         "{}: {found} checks, and the run has {expected}; the file is damaged: run the experiment again with --force",
-        folder.file("checks.json").display()
+        folder.file(CHECKS).display()
     );
     Ok(())
 }
@@ -74,7 +86,8 @@ fn summary(theory: &[&Check], program: &[&Check]) -> String {
     let counts = |checks: &[&Check]| {
         let count = |verdict: Verdict| checks.iter().filter(|check| check.verdict == verdict).count();
         let [holds, fails, open] = [Verdict::Holds, Verdict::Fails, Verdict::NotResolved].map(count);
-        format!("{holds} hold, {fails} fail, {open} not resolved")
+        let verb = |count: usize, stem: &str| format!("{count} {stem}{}", if count == 1 { "s" } else { "" });
+        format!("{}, {}, {open} not resolved", verb(holds, "hold"), verb(fails, "fail"))
     };
     let joint = theory.iter().filter(|check| check.p_value.is_some()).count();
     let mut text = format!("theory: {}; program: {}", counts(theory), counts(program));

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use widelimit::analysis::coverage::{COVERAGE_RANGE, CheckRates, CoverageRates};
 use widelimit::analysis::proportion::wilson_interval;
 use widelimit::analysis::verdict::CheckSection;
+use widelimit::record::CoverageRecord;
 use widelimit::run::coverage::{CoverageOptions, CoverageReport};
 
 /// Arguments of `widelimit coverage`.
@@ -36,8 +37,7 @@ pub fn run(args: CoverageArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(130))
         }
         CoverageReport::Complete { record, figures } => {
-            line(table(&record.rates))?;
-            line(summary(&record.rates))?;
+            print(&record)?;
             line(format!("record: {}", out.join("records/coverage.json").display()))?;
             for path in figures.iter().filter(|path| path.extension().is_some_and(|e| e == "svg")) {
                 line(format!("figure: {} (and .png, .pdf)", path.display()))?;
@@ -45,6 +45,13 @@ pub fn run(args: CoverageArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Prints the rates of all checks and of whole runs.
+pub(super) fn print(record: &CoverageRecord) -> anyhow::Result<()> {
+    line(table(&record.rates))?;
+    line(summary(&record.rates))?;
+    Ok(())
 }
 
 /// A share in percent.

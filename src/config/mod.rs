@@ -37,6 +37,7 @@ pub use validate::{MAX_STEPS, require_few_steps};
 use spelling::TypedValues;
 use std::io::Read;
 use std::path::Path;
+use study::ExperimentKind;
 use toml::Table;
 
 /// Most bytes of an experiment file.
@@ -78,15 +79,11 @@ impl AnyExperiment {
     }
 
     /// The resolved experiment as JSON.
-    ///
-    /// # Panics
-    /// Never: an experiment has text keys only.
     pub fn resolved(&self) -> serde_json::Value {
-        let value = match self {
-            Self::Training(e) => serde_json::to_value(e),
-            Self::Recovery(e) => serde_json::to_value(e),
-        };
-        value.expect("an experiment has text keys only")
+        match self {
+            Self::Training(e) => e.resolved(),
+            Self::Recovery(e) => e.resolved(),
+        }
     }
 
     /// One-line title.

@@ -12,6 +12,9 @@ use crate::sparse::recovery::{Damping, MAX_SUPPORTS, RecoveryMethod, SampleLoss}
 use std::path::Path;
 use toml::Table;
 
+/// Signal-to-noise ratios: beyond them, noise or signal is below the rounding of their sum.
+const DECIBELS: Allowed = Allowed::Between(-300.0, 300.0);
+
 /// Reads an experiment of sparse recovery from its root table; relative data paths are taken from `base`.
 pub(super) fn experiment(
     table: Table,
@@ -71,7 +74,7 @@ fn problem(mut s: Section, base: &Path) -> ProblemSpec {
     let spec = match s.choice_of("kind", None) {
         ProblemKind::Mnist => ProblemSpec::Mnist(MnistSignals {
             n: s.count("n", None, 1),
-            snr_db: s.optional_real("snr_db", Allowed::Any),
+            snr_db: s.optional_real("snr_db", DECIBELS),
             folder: super::read_population::absolute_path(base, s.path("folder")),
             split: s.choice_of("split", Some(Split::Train)),
         }),
@@ -112,7 +115,7 @@ fn drawn(s: &mut Section) -> Instance {
         }
     };
     let signal = s.choice_of("signal", Some(Signal::Gaussian));
-    let snr_db = s.optional_real("snr_db", Allowed::Any);
+    let snr_db = s.optional_real("snr_db", DECIBELS);
     let start_distance = s.optional_real("start_distance", Allowed::NonNegative);
     if sparsity > d && d > 0 {
         s.reject("sparsity", Some(sparsity.to_string()), format!("expected at most d = {d}"));

@@ -16,6 +16,17 @@ pub trait ExperimentKind: Sized + 'static {
 
     /// The experiment's studies.
     fn studies(&self) -> &Studies<Self>;
+
+    /// The resolved experiment as JSON, as manifests record it.
+    ///
+    /// # Panics
+    /// Never: an experiment has text keys only.
+    fn resolved(&self) -> serde_json::Value
+    where
+        Self: Serialize,
+    {
+        serde_json::to_value(self).expect("an experiment has text keys only")
+    }
 }
 
 /// What a study of trained networks requires beyond the networks of `[widths]` and `[[variants]]`.

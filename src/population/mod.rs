@@ -50,6 +50,7 @@ pub use line::{InputLaw, LineSpec, TargetBump};
 pub use mixture::MixtureSpec;
 pub use mnist::{MnistSpec, Split};
 pub use sampler::{Draws, Sampler};
+pub(crate) use source::hexadecimal;
 pub use source::{SourceFile, read_data_file};
 pub use standardise::{Standardisation, Standardise};
 pub use teacher::{Teacher, TeacherActivation, TeacherDirections, TeacherOutputs, TeacherSpec, TeacherSum};

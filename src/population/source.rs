@@ -24,12 +24,16 @@ pub struct SourceFile {
 impl SourceFile {
     /// The record of `bytes` read from `path`.
     pub(crate) fn of(path: &Path, bytes: &[u8]) -> Self {
-        let sha256 = Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}"); // writing to a String cannot fail
-            hex
-        });
-        Self { path: path.display().to_string(), sha256 }
+        Self { path: path.display().to_string(), sha256: hexadecimal(&Sha256::digest(bytes)) }
     }
+}
+
+/// The bytes of a checksum in lower-case hexadecimal.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
+        text
+    })
 }
 
 /// Size up to which a compressed file is unpacked whatever its own size.

@@ -85,8 +85,7 @@ impl RunFolder {
     /// # Errors
     /// A value that has no JSON, a file that cannot be written.
     pub fn save_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), RecordError> {
-        let value =
-            number::to_json_line(value).map_err(|source| RecordError::Json { path: self.file(name), source })?;
+        let value = number::to_json_line(value).map_err(|cause| RecordError::Json { path: self.file(name), cause })?;
         self.write_text(name, &self.seal_text(name, &value))
     }
 
@@ -188,6 +187,20 @@ impl RunFolder {
             }
         }
         Ok(None)
+    }
+
+    /// Checks that the files of a complete run are those that it wrote, by their checksums.
+    ///
+    /// # Errors
+    /// [`RecordError::Altered`]; a file that is not accessible.
+    pub fn require_unaltered(&self, checksums: &BTreeMap<String, String>) -> Result<(), RecordError> {
+        match self.first_altered(checksums)? {
+            None => Ok(()),
+            Some((name, found)) => {
+                let expected = checksums.get(&name).cloned().unwrap_or_default();
+                Err(RecordError::Altered { path: self.file(&name), found, expected })
+            }
+        }
     }
 
     /// The names of the files in `records/`, except for the wall times.

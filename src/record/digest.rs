@@ -1,7 +1,7 @@
 //! Checksums of records and checkpoints.
 
+use crate::population::hexadecimal;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// SHA-256 in lower-case hexadecimal.
 pub(super) fn sha256(bytes: &[u8]) -> String {
@@ -17,9 +17,5 @@ pub(super) fn sha256_bound(parts: &[&[u8]]) -> String {
 fn sha256_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hasher = Sha256::new();
     parts.into_iter().for_each(|part| hasher.update(part));
-    hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hexadecimal(&hasher.finalize())
 }

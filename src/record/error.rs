@@ -22,12 +22,12 @@ pub enum RecordError {
         path: PathBuf,
     },
     /// A file is not valid JSON, or not of the expected structure.
-    #[error("{path}: not the expected JSON ({source}); the file is damaged: run the experiment again with --force")]
+    #[error("{path}: not the expected JSON ({cause}); the file is damaged: run the experiment again with --force")]
     Json {
         /// The file or folder.
         path: PathBuf,
-        /// The cause.
-        source: serde_json::Error,
+        /// The cause, which the message states.
+        cause: serde_json::Error,
     },
     /// A record is not the one that the run wrote.
     #[error(

@@ -58,7 +58,7 @@ impl RunFolder {
         let manifest: serde_json::Value = self.read_json(MANIFEST)?;
         let status = manifest.get("status").cloned().unwrap_or_default();
         let status =
-            serde_json::from_value(status).map_err(|source| RecordError::Json { path: self.file(MANIFEST), source })?;
+            serde_json::from_value(status).map_err(|cause| RecordError::Json { path: self.file(MANIFEST), cause })?;
         match status {
             Status::Complete => Ok(()),
             _ if lock::held(&self.path) => Err(RecordError::Running { path: self.path.clone() }),
@@ -76,7 +76,7 @@ impl RunFolder {
         // Manifests of format 1 do not contain the key.
         let found = manifest.get("format").map_or(Ok(1), |format| {
             serde_json::from_value(format.clone())
-                .map_err(|source| RecordError::Json { path: self.file(MANIFEST), source })
+                .map_err(|cause| RecordError::Json { path: self.file(MANIFEST), cause })
         })?;
         if found == u64::from(FORMAT) {
             return Ok(());
@@ -134,7 +134,7 @@ impl RunFolder {
     /// # Errors
     /// A value that has no JSON, a file that cannot be written.
     pub fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), RecordError> {
-        let text = number::to_json(value).map_err(|source| RecordError::Json { path: self.file(name), source })?;
+        let text = number::to_json(value).map_err(|cause| RecordError::Json { path: self.file(name), cause })?;
         self.write_text(name, &(text + "\n"))
     }
 
@@ -145,7 +145,7 @@ impl RunFolder {
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, RecordError> {
         let path = self.file(name);
         let text = std::fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?;
-        number::from_json(&text).map_err(|source| RecordError::Json { path, source })
+        number::from_json(&text).map_err(|cause| RecordError::Json { path, cause })
     }
 }
 
@@ -155,7 +155,7 @@ pub(super) fn unreadable(path: &Path, source: io::Error) -> RecordError {
         ErrorKind::NotFound => RecordError::Missing { path: path.into() },
         // The bytes are no text.
         ErrorKind::InvalidData => {
-            RecordError::Json { path: path.into(), source: serde::de::Error::custom("not UTF-8 text") }
+            RecordError::Json { path: path.into(), cause: serde::de::Error::custom("not UTF-8 text") }
         }
         _ => RecordError::Io { path: path.into(), source },
     }

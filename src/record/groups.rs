@@ -84,18 +84,8 @@ pub struct ReferenceError {
 }
 
 impl ReferenceError {
-    /// The error of a gap as a function of the width: all sources. Errors of independent sources add in quadrature, as
-    /// do the gaps.
-    pub fn total(&self) -> f64 {
-        self.particles.hypot(self.training_step).hypot(self.same_particles())
-    }
-
-    /// The error of the reference: particles, step, sample and iteration.
-    pub fn own(&self) -> f64 {
-        self.particles.hypot(self.same_particles())
-    }
-
-    /// The error of a gap to the limit of the networks' own particles: step, sample and iteration.
+    /// The error of a gap to the limit of the networks' own particles: step, sample and iteration. Errors of independent
+    /// sources add in quadrature.
     pub fn same_particles(&self) -> f64 {
         self.step.hypot(self.sample).hypot(self.iteration)
     }

@@ -86,11 +86,14 @@ pub struct Manifest {
     /// Number of checks of a complete run. Absent in an unfinished run, and in runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checks: Option<usize>,
-    /// SHA-256 of every file in `records/` of a complete run, by name, except for [`WALL_TIMES`]. Absent in an unfinished
+    /// SHA-256 of every file in `records/` of a complete run except for [`WALL_TIMES`], and of [`CHECKS`], by name. Absent in an unfinished
     /// run, and in runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<BTreeMap<String, String>>,
 }
+
+/// The checks of a run.
+pub const CHECKS: &str = "checks.json";
 
 /// The record of wall times, the only one that differs between equal runs.
 pub const WALL_TIMES: &str = "records/timings.json";

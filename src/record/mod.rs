@@ -39,9 +39,10 @@ pub use fit::FitRecord;
 pub use folder::RunFolder;
 pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
 pub use manifest::{
-    Build, FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, RunKind, Status, TrajectoryRecord,
-    WALL_TIMES,
+    Build, CHECKS, FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, RunKind, Status,
+    TrajectoryRecord, WALL_TIMES,
 };
 pub use measure::{Measure, UnknownMeasure};
 pub use open::{FIGURES_ADVICE, OpenRequest, Opened};
+pub(crate) use provenance::differing_keys;
 pub use series::{GroupSeries, LimitRun, LimitSeries};

@@ -45,7 +45,7 @@ pub enum Opened {
     /// An unfinished run, to be continued.
     Unfinished(RunFolder, Box<Manifest>),
     /// A complete run.
-    Complete(RunFolder),
+    Complete(RunFolder, Box<Manifest>),
 }
 
 /// What a path holds.
@@ -90,20 +90,21 @@ impl RunFolder {
         // A complete run is only read, so that its folder need not be writable.
         let unlocked = Self::unlocked(path);
         unlocked.require_format(ADVICE)?;
-        let Manifest { status, .. } = unlocked.manifest()?;
+        let manifest = unlocked.manifest()?;
+        let status = manifest.status;
         if !request.resume {
             let held = lock::held(path);
             let path = path.into();
             return Err(if held { RecordError::InUse { path } } else { RecordError::Exists { path, status } });
         }
         if status == Status::Complete {
-            unlocked.require_same(&unlocked.manifest()?, request)?;
+            unlocked.require_same(&manifest, request)?;
             // A process that was killed after it had completed the run may have left files.
             if let Ok(folder) = Self::locked(path, request) {
                 let _ = folder.remove("checkpoint");
                 folder.remove_temporary_files();
             }
-            return Ok(Opened::Complete(unlocked));
+            return Ok(Opened::Complete(unlocked, Box::new(manifest)));
         }
         let folder = Self::locked(path, request)?;
         folder.require_own_folders()?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 /// The dotted keys, below `prefix`, in which two JSON values differ. Differences in `run.*` are ignored: these keys
 /// change no result.
-pub(super) fn differing_keys(prefix: &str, a: &Value, b: &Value) -> Vec<String> {
+pub fn differing_keys(prefix: &str, a: &Value, b: &Value) -> Vec<String> {
     use serde_json::Value::Object;
     match (a, b) {
         _ if a == b || prefix == "run" => Vec::new(),

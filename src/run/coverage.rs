@@ -12,10 +12,10 @@ use crate::analysis::coverage::rates;
 use crate::analysis::family::LEVEL;
 use crate::analysis::verdict::Check;
 use crate::config::AnyExperiment;
-use crate::record::{CoverageRecord, FORMAT, RecordError, RunFolder, SavedPart};
+use crate::record::{CoverageRecord, FORMAT, RecordError, RunFolder, SavedPart, differing_keys};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Options of a measurement of coverage.
@@ -59,6 +59,12 @@ struct CoverageHeader {
 
 const HEADER: &str = "coverage.json";
 
+/// The folder of a measurement of coverage that is at `path`, if there is one.
+pub fn folder_at(path: &Path) -> Option<RunFolder> {
+    let folder = RunFolder::plain(path);
+    folder.file(HEADER).is_file().then_some(folder)
+}
+
 /// Runs an experiment with `options.seeds` seeds and measures coverage and verdicts.
 ///
 /// # Errors
@@ -97,6 +103,14 @@ pub fn run(
     Ok(CoverageReport::Complete { record, figures })
 }
 
+/// Draws the figure of a measurement of coverage from its record.
+///
+/// # Errors
+/// A record that is missing or damaged, files that cannot be written.
+pub fn draw_figure(folder: &RunFolder) -> Result<Vec<PathBuf>, RunError> {
+    Ok(super::figures::coverage::draw(&CoverageRecord::read(folder)?, folder)?)
+}
+
 fn seed_file(seed: u64) -> String {
     format!("seeds/{seed}.json")
 }
@@ -128,13 +142,14 @@ fn open(options: &CoverageOptions, header: &CoverageHeader) -> Result<RunFolder,
     } else if occupied {
         let earlier: CoverageHeader = folder.read_json(HEADER)?;
         if earlier != *header {
-            let keys = [
-                ("the experiment", earlier.experiment != header.experiment),
-                ("its seed", earlier.first_seed != header.first_seed),
-                ("the program", (&earlier.version, &earlier.revision) != (&header.version, &header.revision)),
+            let build = |header: &CoverageHeader| (header.version.clone(), header.revision.clone());
+            let others = [
+                ("first_seed", earlier.first_seed != header.first_seed),
+                ("the revision of the program", build(&earlier) != build(header)),
                 ("the format", earlier.format != header.format),
             ];
-            let keys = keys.iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_string()).collect();
+            let mut keys = differing_keys("", &earlier.experiment, &header.experiment);
+            keys.extend(others.iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_string()));
             return Err(RecordError::Changed { path: path(), keys }.into());
         }
         return Ok(folder);

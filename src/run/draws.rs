@@ -8,7 +8,7 @@ use super::context::RunError;
 use super::machine_memory::Shortfall;
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
-use super::training_run::resolved;
+use crate::config::study::ExperimentKind;
 use crate::config::{BatchSize, Experiment};
 use crate::dynamics::batches::{batch_indices, fresh_batch};
 use crate::population::{Population, Sampler};
@@ -42,7 +42,7 @@ pub fn write_of_run(
     // The manifest may be of any format.
     let manifest: Value = folder.read_json("manifest.json")?;
     if manifest["format"] == FORMAT {
-        folder.require_same_experiment(&manifest["experiment"], &resolved(experiment))?;
+        folder.require_same_experiment(&manifest["experiment"], &experiment.resolved())?;
     }
     find(&Plan::new(experiment), id)?;
     let population = experiment.build_population()?;

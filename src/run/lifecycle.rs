@@ -6,7 +6,10 @@ use super::machine_memory::{machine_memory, peak_memory};
 use super::study::Registry;
 use crate::analysis::verdict::{Check, judge};
 use crate::compute::InstructionSet;
-use crate::record::{Build, FORMAT, Host, Manifest, OpenRequest, Opened, PopulationRecord, RunFolder, RunKind, Status};
+use crate::record::{
+    Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PopulationRecord, RunFolder, RunKind, Status,
+};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// A folder that is open for a run.
@@ -44,10 +47,10 @@ pub(super) fn open(
         accept_revision: options.accept_revision,
     };
     Ok(match RunFolder::open(path, &request)? {
-        Opened::Complete(folder) => Opening::Complete(Report::AlreadyComplete {
-            folder: path.clone(),
-            checks: folder.read_json("checks.json")?,
-        }),
+        Opened::Complete(folder, manifest) => {
+            folder.require_unaltered(manifest.records.as_ref().unwrap_or(&BTreeMap::new()))?;
+            Opening::Complete(Report::AlreadyComplete { folder: path.clone(), checks: folder.read_json(CHECKS)? })
+        }
         Opened::Fresh(folder) => {
             if options.resume && !options.quiet {
                 eprintln!("{} holds no run to resume; one is started", path.display());
@@ -136,13 +139,13 @@ pub(super) fn finish(
     judge(&mut checks);
     let folder = context.folder;
     manifest.warnings.extend(context.repairs());
-    folder.write_json("checks.json", &checks)?;
+    folder.write_json(CHECKS, &checks)?;
     folder.write_json("manifest.json", &manifest)?;
     let drawing = Instant::now();
     let figures = if options.figures { figures::draw(folder, registry)? } else { Vec::new() };
     manifest.add_phase("figures", drawing.elapsed().as_secs_f64());
     manifest.checks = Some(checks.len());
-    manifest.records = Some(folder.checksums(folder.record_names()?)?);
+    manifest.records = Some(folder.checksums(folder.record_names()?.into_iter().chain([CHECKS.into()]))?);
     if let (Some(memory), Some(peak)) = (manifest.memory.as_object_mut(), peak_memory()) {
         memory.insert("peak".into(), peak.into());
     }

@@ -372,16 +372,19 @@ impl MemoryEstimate {
 
     fn without(&self, shortfall: Option<Shortfall>) -> Result<(), MemoryShortage> {
         let Some(shortfall) = shortfall else { return Ok(()) };
-        let parts = vec![
-            ("population", self.population),
-            ("records", self.records),
-            ("writing the samples", self.data),
-            ("limits", self.limit),
-            ("networks", self.networks),
-            ("studies", self.studies),
-            ("figures", self.figures),
+        let sample = "a smaller population, as by population.limit";
+        let advised = [
+            ("population", self.population, sample),
+            ("records", self.records, "fewer seeds, fewer records (horizon.records) or a smaller population"),
+            ("writing the samples", self.data, sample),
+            ("limits", self.limit, "fewer particles, fewer records (horizon.records) or precision = \"f32\""),
+            ("networks", self.networks, "smaller widths, fewer particles or precision = \"f32\""),
+            ("studies", self.studies, "smaller widths or studies, or fewer threads"),
+            ("figures", self.figures, "fewer records (horizon.records)"),
         ];
-        let advice = "fewer particles, fewer records, fewer seeds, a smaller population or precision = \"f32\"";
+        let largest = advised.iter().max_by_key(|(_, bytes, _)| *bytes);
+        let advice = largest.map_or("", |(.., advice)| advice);
+        let parts = advised.iter().map(|(name, bytes, _)| (*name, *bytes)).collect();
         Err(MemoryShortage { shortfall, parts, advice })
     }
 }

@@ -8,6 +8,7 @@ use super::recovery_memory::RecoveryMemory;
 use super::recovery_source::ProblemSource;
 use super::study::{RecoverySubject, Registry, studies_of};
 use crate::config::RecoveryExperiment;
+use crate::config::study::ExperimentKind;
 use crate::record::npz::Arrays;
 use crate::record::{PopulationRecord, RunFolder, RunKind};
 use crate::sparse::recovery::{Interrupt, RecoveryError, SparseProblem};
@@ -72,7 +73,7 @@ pub fn run(
     for (_, study) in studies_of(registry.recovery, e) {
         study.check(&source)?;
     }
-    let resolved = serde_json::to_value(e).expect("an experiment has text keys only");
+    let resolved = e.resolved();
     let sources = serde_json::to_value(source.files()).unwrap_or_default();
     let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved, &sources)? {
         Opening::Open(open) => open,

@@ -13,6 +13,7 @@ use super::training::{self, Trained};
 use super::{grid_limit, routes, sanity};
 use crate::analysis::verdict::Check;
 use crate::compute::return_freed_memory;
+use crate::config::study::ExperimentKind;
 use crate::config::{BatchSize, Experiment, Precision};
 use crate::network::Loss;
 use crate::population::Population;
@@ -37,7 +38,7 @@ pub fn run(
     let problem = Problem::<f64>::new(experiment, &population);
     let estimate = check(&problem, &population, registry)?;
     let plan = Plan::new(experiment);
-    let resolved = resolved(experiment);
+    let resolved = experiment.resolved();
     let data = population_record(&population);
     let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved, &data.sources)? {
         Opening::Open(open) => open,
@@ -123,11 +124,6 @@ fn check(
         study.check(problem)?;
     }
     Ok(estimate)
-}
-
-/// The resolved experiment, as recorded in the manifest.
-pub(super) fn resolved(experiment: &Experiment) -> serde_json::Value {
-    serde_json::to_value(experiment).expect("an experiment has text keys only")
 }
 
 fn json(value: Result<serde_json::Value, serde_json::Error>) -> serde_json::Value {

@@ -66,6 +66,11 @@ fn a_law_not_yet_reached_is_not_a_failure() {
     let few = Err(FitFailure::TooFewPoints { usable: 1, rows: 1 });
     assert_eq!(check(-0.45, -0.35).or_pre_asymptotic("smallest width", &few).verdict, Verdict::NotResolved);
     assert_eq!(check(-0.55, -0.4).or_pre_asymptotic("smallest width", &off).verdict, Verdict::Holds);
+    // The second fit confirms at one-sided 5 % (t_0.95 with these degrees of freedom, below the half-width of 95 %), and
+    // in the same direction only.
+    let (weak, opposite) = (fit(-0.505, -0.4), fit(-0.7, -0.6));
+    assert_eq!(check(-0.45, -0.35).or_pre_asymptotic("smallest width", &weak).verdict, Verdict::Fails);
+    assert_eq!(check(-0.45, -0.35).or_pre_asymptotic("smallest width", &opposite).verdict, Verdict::NotResolved);
     let censored = check(-0.45, -0.35).cannot_fail("censored");
     assert_eq!(censored.verdict, Verdict::NotResolved);
     // Also where it does not meet the level of a family: an interval that excludes the statement is no agreement.

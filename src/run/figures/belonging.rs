@@ -1,6 +1,6 @@
 //! Whether the records in a run folder are those that its manifest names, and the manifest that of its experiment.
 
-use crate::record::{Manifest, RecordError, RunFolder, RunKind};
+use crate::record::{CHECKS, Manifest, RecordError, RunFolder, RunKind};
 use crate::run::study::Registry;
 
 /// Checks the kind, the studies and the trajectories of the manifest against the experiment, and the records against
@@ -9,14 +9,10 @@ pub(super) fn check(folder: &RunFolder, manifest: &Manifest, registry: &Registry
     if let Some(problem) = problem(manifest, registry) {
         return Err(RecordError::Manifest { path: folder.file("manifest.json"), problem });
     }
-    let Some(records) = &manifest.records else { return Ok(()) };
-    match folder.first_altered(records)? {
-        None => Ok(()),
-        Some((name, found)) => {
-            let expected = records.get(&name).cloned().unwrap_or_default();
-            Err(RecordError::Altered { path: folder.file(&name), found, expected })
-        }
-    }
+    let mut records = manifest.records.clone().unwrap_or_default();
+    // No figure shows the checks.
+    records.remove(CHECKS);
+    folder.require_unaltered(&records)
 }
 
 /// What in the manifest does not fit its experiment.

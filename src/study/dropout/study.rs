@@ -8,7 +8,7 @@ use super::record::ChangeArrays;
 use super::{Dropout, DropoutArrays, DropoutRecord};
 use crate::analysis::dropout::{DropoutLosses, DropoutNetwork, MayProceed, predicted, random_order};
 use crate::analysis::estimate::normal_deviate;
-use crate::analysis::fit::{Bootstrap, Statistic, fit_slope};
+use crate::analysis::fit::{Bootstrap, Statistic, fit_corrected_slope, fit_slope};
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::{Check, Exponent};
 use crate::compute::Threads;
@@ -294,7 +294,10 @@ fn checks(
         let exponent = Exponent::equal(0.0).resolution(0.15);
         let check = Check::exponent(name("free-of-width"), statement, &exponent, &fit);
         let tail = fit_slope(&x[1..], table.slice(s![1.., ..]), Statistic::Mean, &bootstrap);
-        checks.push(check.or_pre_asymptotic("smallest width", &tail).unless(dependence.clone()));
+        // S^2 of a finite network has a bias of order 1/N.
+        let corrected = fit_corrected_slope(&x, table.view(), Statistic::Mean, &bootstrap);
+        let check = check.or_pre_asymptotic("smallest width", &tail).or_corrected(corrected.as_ref());
+        checks.push(check.unless(dependence.clone()));
         record.fits.push(FitRecord::of("dropout", &measure(DropoutRecord::FIXED), 0.0, &fit));
     }
     if let Some(largest) = widths.len().checked_sub(1) {
