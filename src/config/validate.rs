@@ -63,7 +63,7 @@ pub fn require_few_steps(e: &Experiment, key: &str, step: f64, errors: &KeyError
 }
 
 /// Adds an error where a step does not divide the time between two records, or is too short.
-pub(super) fn require_divides_interval(e: &Experiment, key: &str, step: f64, errors: &KeyErrors) {
+pub fn require_divides_interval(e: &Experiment, key: &str, step: f64, errors: &KeyErrors) {
     let interval = e.horizon.interval();
     let ratio = interval / step;
     if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 0.5 {

@@ -43,6 +43,9 @@ pub enum FluctuationError {
         /// What is not finite.
         what: &'static str,
     },
+    /// The caller interrupted the computation.
+    #[error("interrupted")]
+    Interrupted,
     /// The quantity needs the second order, which was not computed.
     #[error("{what} needs the second order of the tangent system")]
     NoSecondOrder {

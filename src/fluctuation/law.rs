@@ -93,8 +93,18 @@ impl Fluctuations {
 
     /// `N sup_t |f_N - f|^2` over the recording times: the law of `max_t z' Gram_t z` with `Gram_t = <G^k, G^l>`.
     pub fn supremum(&self, draws: usize, seed: u64) -> PredictedLaw {
+        self.largest_square(&self.records, draws, seed)
+    }
+
+    /// The law of `N |f_N - f|^2` at recording time `index`.
+    pub fn square_distance(&self, index: usize, draws: usize, seed: u64) -> PredictedLaw {
+        self.largest_square(&self.records[index..=index], draws, seed)
+    }
+
+    /// The law of the largest `z' Gram z` over some records.
+    fn largest_square(&self, records: &[FluctuationRecord], draws: usize, seed: u64) -> PredictedLaw {
         let gram = |record: &FluctuationRecord| record.field.t().dot(&record.field) / self.samples as f64;
-        let grams: Vec<Array2<f64>> = self.records.iter().map(gram).collect();
+        let grams: Vec<Array2<f64>> = records.iter().map(gram).collect();
         let columns = self.layout.columns;
         let draw = |index| {
             let z = normals(&mut draw_stream(seed, SampledQuantity::Supremum, index), columns);

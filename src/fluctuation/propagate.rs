@@ -52,6 +52,14 @@ impl TangentRun<'_> {
     /// # Errors
     /// Networks that are not linearised; methods that choose their steps; states that stop being finite.
     pub fn propagate(self) -> Result<Fluctuations, FluctuationError> {
+        self.propagate_unless(&|_| false)
+    }
+
+    /// The same, where `interrupted` is called before every step with the time reached and stops the computation.
+    ///
+    /// # Errors
+    /// Those of [`TangentRun::propagate`]; [`FluctuationError::Interrupted`].
+    pub fn propagate_unless(self, interrupted: &dyn Fn(f64) -> bool) -> Result<Fluctuations, FluctuationError> {
         let TangentRun { system, scheme, start, noise, times, features_at } = self;
         if scheme.method.is_adaptive() {
             return Err(FluctuationError::Adaptive { method: scheme.method });
@@ -73,7 +81,10 @@ impl TangentRun<'_> {
             // The sum is not finite where any entry is not.
             records[index].field.sum()
         };
-        let Ok(stop) = TimeLoop::over(times).run(&mut simulation, &mut observer);
+        let Ok(stop) = TimeLoop::over(times).interrupted_when(interrupted).run(&mut simulation, &mut observer);
+        if let StopReason::Interrupted { .. } = stop {
+            return Err(FluctuationError::Interrupted);
+        }
         let finite = |record: &FluctuationRecord| record.field.iter().all(|v| v.is_finite());
         if stop != StopReason::Horizon || !records.iter().all(finite) {
             return Err(FluctuationError::NotFinite { what: "tangent vectors" });

@@ -1,0 +1,13 @@
+//! The study of predictions: what the limit alone, with its leading fluctuations, says about networks of finite width,
+//! computed before any network is trained, and its ratio to what trained networks show.
+
+mod cloud;
+mod compare;
+mod figure;
+mod record;
+mod spec;
+mod study;
+mod trust;
+
+pub use record::{CloudArrays, PredictArrays, PredictRecord, RatioRecord};
+pub use spec::Predict;
