@@ -7,7 +7,9 @@ mod figure;
 mod record;
 mod spec;
 mod study;
+mod tolerance;
 mod trust;
 
 pub use record::{CloudArrays, PredictArrays, PredictRecord, RatioRecord};
 pub use spec::Predict;
+pub use tolerance::{KeptWidths, SmallestWidth};

@@ -109,7 +109,7 @@ impl StudyTable<Experiment> for Predict {
     }
 
     fn requirements(&self) -> TrainingRequirements<'_> {
-        TrainingRequirements { dropout: true, ..TrainingRequirements::default() }
+        TrainingRequirements { dropout: true, no_networks: true, ..TrainingRequirements::default() }
     }
 }
 
