@@ -58,9 +58,7 @@ impl SeedStatistic {
         let mean = values.iter().sum::<f64>() / count;
         match self {
             SeedStatistic::PositiveMean | SeedStatistic::SignedMean => mean,
-            SeedStatistic::Deviation => {
-                (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0)).sqrt()
-            }
+            SeedStatistic::Deviation => (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0)).sqrt(),
         }
     }
 

@@ -381,8 +381,7 @@ impl Check {
         measured: impl Into<String>,
     ) -> Self {
         let (least, most) = (range.0.ln(), range.1.ln());
-        let about =
-            Hypothesis { slack: 0.5 * (most - least), ..Hypothesis::new(Side::Equal, 0.5 * (least + most)) };
+        let about = Hypothesis { slack: 0.5 * (most - least), ..Hypothesis::new(Side::Equal, 0.5 * (least + most)) };
         let p = logarithm.p_value(&about);
         let ratio = logarithm.value.exp();
         let mut check = Self::new(name, statement, ratio, finite(expected), Verdict::NotResolved, "");

@@ -55,16 +55,18 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     row("barrier at T", "barrier", args.barrier, &|y| words(arrays.width_for_barrier(y)));
     match args.kept {
         None => row("loss added, half kept", "dropout", args.dropout, &|z| words(arrays.width_for_half(z))),
-        Some(kept) => row(&format!("loss added, {kept} kept"), "dropout", args.dropout, &|z| {
-            match arrays.widths_for_kept(z, kept as usize) {
-                KeptWidths::All => format!("any from {kept} on"),
-                KeptWidths::UpTo(width) => format!("{kept} to {width}"),
-                KeptWidths::Unknown => "not decided by the predicted widths".into(),
-            }
+        Some(kept) => row(&format!("loss added, {kept} kept"), "dropout", args.dropout, &|z| match arrays
+            .widths_for_kept(z, kept as usize)
+        {
+            KeptWidths::All => format!("any from {kept} on"),
+            KeptWidths::UpTo(width) => format!("{kept} to {width}"),
+            KeptWidths::Unknown => "not decided by the predicted widths".into(),
         }),
     }
     line(table)?;
-    line("Each tolerance is met with probability 95 % at the smallest width given, by the law predicted from the limit.")?;
+    line(
+        "Each tolerance is met with probability 95 % at the smallest width given, by the law predicted from the limit.",
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

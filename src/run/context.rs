@@ -3,8 +3,8 @@
 use super::machine_memory::{MemoryShortage, Shortfall};
 use crate::analysis::verdict::Check;
 use crate::compute::InstructionSet;
-use crate::fluctuation::FluctuationError;
 use crate::figure::FigureError;
+use crate::fluctuation::FluctuationError;
 use crate::kinetic::KineticError;
 use crate::network::{Activation, LowDiscrepancyError};
 use crate::population::PopulationError;

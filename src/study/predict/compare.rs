@@ -55,7 +55,8 @@ impl<'a> Comparison<'a> {
         let group = subject.plan.groups.iter().find(full).or(subject.plan.groups.first());
         let Some(group) = group.filter(|group| !group.values.is_empty()) else { return Ok(None) };
         let series = group_series(subject.problem, group, subject.trained);
-        let compared = |&w: &usize| group.values[w] >= 2.0 && series.abscissa[w] > 0.0 && series.abscissa[w].is_finite();
+        let compared =
+            |&w: &usize| group.values[w] >= 2.0 && series.abscissa[w] > 0.0 && series.abscissa[w].is_finite();
         let rows: Vec<usize> = (0..group.values.len()).filter(compared).collect();
         let barriers = if paths { barriers(folder, &rows, group)? } else { None };
         Ok(Some(Comparison { subject, trust, group, series, rows, barriers }))
@@ -78,8 +79,7 @@ impl<'a> Comparison<'a> {
     fn measured(&self, quantity: PredictedQuantity) -> Option<MeasuredQuantity> {
         let square = |v: f64| v * v;
         let training = LimitRun::TrainingStep;
-        let plain =
-            |table, statistic| Some(MeasuredQuantity { table, statistic, step_offset: 0.0, step_error: 0.0 });
+        let plain = |table, statistic| Some(MeasuredQuantity { table, statistic, step_offset: 0.0, step_error: 0.0 });
         match quantity {
             PredictedQuantity::Function | PredictedQuantity::Coupling => {
                 let measure = match quantity {
@@ -155,7 +155,10 @@ impl<'a> Comparison<'a> {
         };
         let missing = |why: String| Check::not_measured(name.clone(), statement.clone(), Some(1.0), why);
         if self.group.batch != BatchSize::Full {
-            return (record, missing("the networks follow mini-batches, whose noise is not part of the prediction".into()));
+            return (
+                record,
+                missing("the networks follow mini-batches, whose noise is not part of the prediction".into()),
+            );
         }
         let Some(measured) = measured else { return (record, missing("it was not measured in this run".into())) };
         let table = measured.table.select(Axis(0), &kept);

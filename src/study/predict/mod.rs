@@ -7,6 +7,8 @@ mod figure;
 mod record;
 mod spec;
 mod study;
+#[cfg(test)]
+mod tests;
 mod tolerance;
 mod trust;
 

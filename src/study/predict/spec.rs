@@ -86,8 +86,9 @@ impl StudyTable<Experiment> for Predict {
         }
         if let Some(activation) = e.network.activations().find(|activation| activation.has_kink()) {
             let smooth = names_where(|activation: Activation| !activation.has_kink());
-            let message =
-                format!("[predict] linearises the limit, which a kink does not allow: expected {smooth}, or no [predict]");
+            let message = format!(
+                "[predict] linearises the limit, which a kink does not allow: expected {smooth}, or no [predict]"
+            );
             errors.add("network.activation", Some(format!("\"{activation}\"")), message);
         }
         if !Self::suits(e, self.method) {

@@ -49,7 +49,8 @@ pub(super) fn run(
     let not_predicted: Vec<(String, String)> = PredictedQuantity::ALL.iter().filter_map(broken).collect();
     let paths = problem.experiment.studies.find("paths").is_some();
     let comparison = Comparison::new(subject, trust(), paths, context.folder)?;
-    let (ratios, checks) = comparison.map_or_else(Default::default, |comparison| comparison.ratios().into_iter().unzip());
+    let (ratios, checks) =
+        comparison.map_or_else(Default::default, |comparison| comparison.ratios().into_iter().unzip());
     let warnings =
         not_predicted.iter().map(|(quantity, why)| format!("predict: {quantity} not predicted: {why}")).collect();
     let record = PredictRecord {

@@ -100,38 +100,7 @@ impl PredictArrays {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::predict::CloudArrays;
-    use ndarray::{Array1, Array2, array};
-
-    /// Predictions at widths 10, 100, 1000 whose quantiles are `4 / N` where half is kept, `2 / N` for the barrier.
-    fn arrays() -> PredictArrays {
-        let widths = array![10.0, 100.0, 1000.0];
-        let series = || Array1::ones(2);
-        let law = |scale: f64| Array2::from_shape_fn((3, 4), |(w, k)| if k == HIGH { scale / widths[w] } else { 0.0 });
-        let cloud = CloudArrays {
-            variance: series(),
-            spread: series(),
-            spread_bias: series(),
-            spread_variance: series(),
-            gap_bias: series(),
-            gap_mean: series(),
-            gap_linear: series(),
-            gap_square: series(),
-            coupling: series(),
-            column_change: series(),
-            bias_ratio: series(),
-            largest_share: series(),
-            bare_ratio: series(),
-            supremum: array![1.0, 1.0, 0.5, 3.0],
-            function_law: array![1.0, 1.0, 0.5, 2.0],
-            gap_low: Array2::zeros((3, 2)),
-            gap_high: Array2::from_shape_fn((3, 2), |(w, _)| widths[w].powf(-0.5)),
-            dropout: Array2::zeros((3, 2)),
-            dropout_law: law(4.0),
-            barrier: law(2.0),
-        };
-        PredictArrays { widths, times: array![0.0, 1.0], whole: cloud.clone(), half: cloud }
-    }
+    use crate::study::predict::tests::arrays;
 
     #[test]
     fn widths_by_the_laws() {

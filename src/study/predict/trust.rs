@@ -135,20 +135,22 @@ impl Trust<'_> {
         let (share, bare) = (whole.largest_share[last], whole.bare_ratio[last]);
         let narrowest = widths.iter().copied().fold(f64::INFINITY, f64::min);
         let bias = whole.bias_ratio[last] / narrowest;
+        // What is not a number exceeds every limit.
+        let exceeds = |value: f64, limit: f64| value.is_nan() || value > limit;
         let mut reasons = Vec::new();
-        if !(cloud <= allowed) {
+        if exceeds(cloud, allowed) {
             reasons.push(format!("it changes by {} with half of the particles", percent(cloud)));
         }
-        if !(column <= LARGEST_CHANGE) {
+        if exceeds(column, LARGEST_CHANGE) {
             reasons.push(format!("c changes by {} with half of the random columns", percent(column)));
         }
-        if quantity.has_response() && !(share < LARGEST_SHARE) {
+        if quantity.has_response() && exceeds(share, LARGEST_SHARE) {
             reasons.push(format!("1 % of the particles hold {} of the squared tangent vectors", percent(share)));
         }
-        if quantity.has_response() && !(bias < LARGEST_BIAS) {
+        if quantity.has_response() && exceeds(bias, LARGEST_BIAS) {
             reasons.push(format!("the second order is {} of the first at N = {narrowest}", percent(bias)));
         }
-        if !((bare - 1.0).abs() <= LARGEST_LOSS_OF_COLUMNS) {
+        if exceeds((bare - 1.0).abs(), LARGEST_LOSS_OF_COLUMNS) {
             reasons.push(format!("the columns contain {} of the bare variance", percent(bare)));
         }
         (!reasons.is_empty()).then(|| reasons.join("; "))
