@@ -50,9 +50,15 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         let width = if reason.is_some() { "-".into() } else { width(tolerance) };
         table.add_row([quantity.to_string(), tolerance.to_string(), width, prediction]);
     };
-    row("sup_t |f_N - f_rho|", "function-sup", args.gap, &|x| words(arrays.width_for_gap(x)));
-    row("R(f_N) - R(rho) at T", "loss-mean", args.loss, &|x| words(arrays.width_for_loss(x)));
-    row("barrier at T", "barrier", args.barrier, &|y| words(arrays.width_for_barrier(y)));
+    // Narrower networks are not predicted.
+    let least = record.least_width.ceil() as usize;
+    let above = |width: SmallestWidth| match width {
+        SmallestWidth::Exactly(width) | SmallestWidth::AtMost(width) if width < least => SmallestWidth::AtMost(least),
+        width => width,
+    };
+    row("sup_t |f_N - f_rho|", "function-sup", args.gap, &|x| words(above(arrays.width_for_gap(x))));
+    row("R(f_N) - R(rho) at T", "loss-mean", args.loss, &|x| words(above(arrays.width_for_loss(x))));
+    row("barrier at T", "barrier", args.barrier, &|y| words(above(arrays.width_for_barrier(y))));
     match args.kept {
         None => row("loss added, half kept", "dropout", args.dropout, &|z| words(arrays.width_for_half(z))),
         Some(kept) => row(&format!("loss added, {kept} kept"), "dropout", args.dropout, &|z| match arrays

@@ -7,5 +7,5 @@ mod spec;
 mod study;
 
 pub use kind::PathKind;
-pub use record::{PairRecord, PathsArrays, PathsRecord};
+pub use record::{PathsArrays, PathsRecord};
 pub use spec::{Bezier, Paths};

@@ -1,7 +1,7 @@
 //! The tangent cloud: particles of the limit from low-discrepancy starts, with the fluctuations that they carry.
 
 use super::Predict;
-use super::record::CloudArrays;
+use super::record::PredictedArrays;
 use crate::compute::Threads;
 use crate::dynamics::{
     BatchSource, Batches, Brownian, Ensemble, NetworkForce, NoNoise, Noise, Scheme, Simulation, State, StopReason,
@@ -249,12 +249,12 @@ impl CloudPrediction {
     }
 
     /// The arrays of the record.
-    pub fn arrays(self) -> CloudArrays {
+    pub fn arrays(self) -> PredictedArrays {
         let by_width = |f: &dyn Fn(&WidthLaws) -> &Vec<f64>| -> Array2<f64> {
             let columns = self.laws.first().map_or(0, |law| f(law).len());
             shaped((self.laws.len(), columns), self.laws.iter().flat_map(|law| f(law).clone()).collect())
         };
-        CloudArrays {
+        PredictedArrays {
             gap_low: by_width(&|law| &law.gap_low),
             gap_high: by_width(&|law| &law.gap_high),
             dropout: by_width(&|law| &law.dropout),

@@ -6,19 +6,20 @@ use crate::analysis::ratio::{PredictedRatio, SeedStatistic};
 use crate::analysis::verdict::Check;
 use crate::choice::Choice;
 use crate::config::BatchSize;
+use crate::record::npz::StoredArrays;
 use crate::record::{GroupAxis, GroupSeries, LimitRun, Measure, RunFolder};
 use crate::run::context::RunError;
 use crate::run::groups::group_series;
 use crate::run::plan::Group;
 use crate::run::study::TrainingSubject;
-use crate::study::paths::{PairRecord, PathKind, PathsArrays, PathsRecord};
-use ndarray::{Array2, Axis};
+use ndarray::{Array1, Array2, Axis};
+use serde::Deserialize;
 
 /// The ratios of predicted to measured within which a prediction is right.
 pub(super) const RANGE: (f64, f64) = (0.9, 1.1);
 
 /// The networks with which predictions are compared: those of the widths under the full gradient.
-pub(super) struct Comparison<'a> {
+pub(super) struct NetworkComparison<'a> {
     subject: TrainingSubject<'a>,
     trust: Trust<'a>,
     group: &'a Group,
@@ -39,7 +40,7 @@ struct MeasuredQuantity {
     step_error: f64,
 }
 
-impl<'a> Comparison<'a> {
+impl<'a> NetworkComparison<'a> {
     /// The comparison with the networks of a run; `None` where it has none. `paths` tells whether the run has the study
     /// of paths, which runs earlier.
     ///
@@ -59,7 +60,7 @@ impl<'a> Comparison<'a> {
             |&w: &usize| group.values[w] >= 2.0 && series.abscissa[w] > 0.0 && series.abscissa[w].is_finite();
         let rows: Vec<usize> = (0..group.values.len()).filter(compared).collect();
         let barriers = if paths { barriers(folder, &rows, group)? } else { None };
-        Ok(Some(Comparison { subject, trust, group, series, rows, barriers }))
+        Ok(Some(NetworkComparison { subject, trust, group, series, rows, barriers }))
     }
 
     /// The rows of a measure at the last recording time, mapped by `f`.
@@ -99,11 +100,12 @@ impl<'a> Comparison<'a> {
             }
             PredictedQuantity::LossMean => {
                 let limit = self.limit_at_end(LimitRun::Reference, Measure::Loss);
-                let step = |run| self.limit_at_end(run, Measure::Loss);
+                let coarse = self.limit_at_end(LimitRun::HalfParticles, Measure::Loss);
+                let known = self.subject.trained.series(training.id()).is_some();
                 Some(MeasuredQuantity {
                     table: self.at_end(Measure::Loss, |loss| loss - limit)?,
                     statistic: SeedStatistic::SignedMean,
-                    step_offset: step(training) - step(LimitRun::HalfParticles),
+                    step_offset: if known { self.limit_at_end(training, Measure::Loss) - coarse } else { 0.0 },
                     step_error: 0.0,
                 })
             }
@@ -134,9 +136,10 @@ impl<'a> Comparison<'a> {
         let offset = measured.as_ref().map_or(0.0, |measured| measured.step_offset);
         let at = |&w: &usize| {
             let (n, u) = (self.group.values[w], 1.0 / self.series.abscissa[w]);
-            quantity.predicted(&all, &self.trust.arrays.whole, n, u) + offset
+            let value = quantity.predicted(&all, &self.trust.arrays.whole, n, u) + offset;
+            if self.trust.predicts_width(quantity, n) { value } else { f64::NAN }
         };
-        // Laws of a width exist where it is among the predicted ones.
+        // Laws of a width exist where it is among the predicted ones; networks that are too narrow are left out.
         let (kept, predicted): (Vec<usize>, Vec<f64>) =
             self.rows.iter().map(at).enumerate().filter(|(_, v)| v.is_finite()).unzip();
         let error = |measured: &MeasuredQuantity| {
@@ -185,15 +188,37 @@ impl<'a> Comparison<'a> {
     }
 }
 
+/// The name of the array of barriers in the record of the study of paths.
+const BARRIERS: &str = "first-half_barrier";
+
+/// What `records/paths.json` tells about the pairs of networks.
+#[derive(Deserialize)]
+struct ConnectedPairs {
+    /// The pairs, in the order of the arrays.
+    pairs: Vec<ConnectedPair>,
+}
+
+/// A pair of networks.
+#[derive(Deserialize)]
+struct ConnectedPair {
+    /// Width of both.
+    width: usize,
+    /// The variant of the first network, if any.
+    variant: Option<String>,
+}
+
 /// The barriers of the constructive path through the first halves (rows, pairs) between networks of equal width; `None`
-/// without that path, or with unequal numbers of pairs.
+/// without that path, or with unequal numbers of pairs. Records are what studies know of each other.
 fn barriers(folder: &RunFolder, rows: &[usize], group: &Group) -> Result<Option<Array2<f64>>, RunError> {
-    let record = PathsRecord::read(folder)?;
-    let arrays = PathsArrays::read(folder, &record)?;
-    let Some(kind) = arrays.kind(PathKind::FirstHalf) else { return Ok(None) };
+    let record: ConnectedPairs = folder.read_json("records/paths.json")?;
+    let arrays = StoredArrays::read(&folder.file("records/paths.npz"))?;
+    if !arrays.has(BARRIERS) {
+        return Ok(None);
+    }
+    let barriers: Array1<f64> = arrays.shaped(BARRIERS)?;
     let of_width = |&row: &usize| -> Vec<f64> {
-        let pairs = record.pairs.iter().zip(&kind.barrier);
-        let own = |pair: &PairRecord| pair.variant.is_none() && pair.width as f64 == group.values[row];
+        let own = |pair: &ConnectedPair| pair.variant.is_none() && pair.width as f64 == group.values[row];
+        let pairs = record.pairs.iter().zip(&barriers);
         pairs.filter(|(pair, _)| own(pair)).map(|(_, barrier)| *barrier).collect()
     };
     let table: Vec<Vec<f64>> = rows.iter().map(of_width).collect();

@@ -12,6 +12,6 @@ mod tests;
 mod tolerance;
 mod trust;
 
-pub use record::{CloudArrays, PredictArrays, PredictRecord, RatioRecord};
+pub use record::{PredictArrays, PredictRecord, PredictedArrays, RatioRecord};
 pub use spec::Predict;
 pub use tolerance::{KeptWidths, SmallestWidth};

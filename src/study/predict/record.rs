@@ -22,6 +22,8 @@ pub struct PredictRecord {
     pub draws: usize,
     /// Whether the population is a sample that represents a law: predictions are those for the sample.
     pub sample: bool,
+    /// Narrower networks are not predicted, except for dropout: the second order is not small beside the first.
+    pub least_width: f64,
     /// Quantities that are not predicted, each with the reason.
     pub not_predicted: Vec<(String, String)>,
     /// The ratios of predicted to measured quantities.
@@ -76,7 +78,7 @@ impl PredictRecord {
 
 array_record! {
     /// What is predicted from one cloud. A law is given by its mean, standard deviation, 5 % and 95 % quantiles (4).
-    pub struct CloudArrays {
+    pub struct PredictedArrays {
         /// `c`: N times the mean square distance of the predictions (times).
         pub variance: Array1<f64>,
         /// `S^2`, the bare variance: that of independent particles of the limit (times).
@@ -85,7 +87,7 @@ array_record! {
         pub spread_bias: Array1<f64>,
         /// N times the variance of `S_N^2` (times).
         pub spread_variance: Array1<f64>,
-        /// `<e, b>`, the part of [`CloudArrays::gap_mean`] that is due to the mean second order (times).
+        /// `<e, b>`, the part of [`PredictedArrays::gap_mean`] that is due to the mean second order (times).
         pub gap_bias: Array1<f64>,
         /// N times the mean loss gap (times).
         pub gap_mean: Array1<f64>,
@@ -128,9 +130,9 @@ pub struct PredictArrays {
     /// Recording times (times).
     pub times: Array1<f64>,
     /// From the tangent cloud.
-    pub whole: CloudArrays,
+    pub whole: PredictedArrays,
     /// From the first half of its starts, to estimate the error.
-    pub half: CloudArrays,
+    pub half: PredictedArrays,
 }
 
 const ARRAYS: &str = "records/predict.npz";
@@ -161,8 +163,8 @@ impl PredictArrays {
         Ok(PredictArrays {
             widths: stored.shaped("widths")?,
             times: stored.shaped("times")?,
-            whole: CloudArrays::load("", &stored)?,
-            half: CloudArrays::load(HALF, &stored)?,
+            whole: PredictedArrays::load("", &stored)?,
+            half: PredictedArrays::load(HALF, &stored)?,
         })
     }
 }

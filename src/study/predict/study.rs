@@ -2,7 +2,7 @@
 //! all that networks of any width are predicted from.
 
 use super::cloud::{CloudPrediction, TangentCloud};
-use super::compare::Comparison;
+use super::compare::NetworkComparison;
 use super::trust::{PredictedQuantity, Trust};
 use super::{Predict, PredictArrays, PredictRecord};
 use crate::choice::Choice;
@@ -48,7 +48,7 @@ pub(super) fn run(
     let broken = |&quantity: &PredictedQuantity| Some((quantity.name().to_string(), trust().broken(quantity)?));
     let not_predicted: Vec<(String, String)> = PredictedQuantity::ALL.iter().filter_map(broken).collect();
     let paths = problem.experiment.studies.find("paths").is_some();
-    let comparison = Comparison::new(subject, trust(), paths, context.folder)?;
+    let comparison = NetworkComparison::new(subject, trust(), paths, context.folder)?;
     let (ratios, checks) =
         comparison.map_or_else(Default::default, |comparison| comparison.ratios().into_iter().unzip());
     let warnings =
@@ -61,6 +61,7 @@ pub(super) fn run(
         step: spec.step,
         draws: spec.draws,
         sample: problem.sampler.is_some(),
+        least_width: trust().least_width(),
         not_predicted,
         ratios,
     };

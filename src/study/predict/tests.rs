@@ -2,7 +2,7 @@
 
 use super::compare::RANGE;
 use super::trust::{PredictedQuantity, Trust};
-use super::{CloudArrays, PredictArrays};
+use super::{PredictArrays, PredictedArrays};
 use crate::analysis::ratio::{PredictedRatio, SeedStatistic};
 use crate::analysis::verdict::{Check, Verdict, judge};
 use crate::choice::Choice;
@@ -15,7 +15,7 @@ pub(super) fn arrays() -> PredictArrays {
     let widths = array![10.0, 100.0, 1000.0];
     let series = |value: f64| Array1::from_elem(2, value);
     let law = |scale: f64| Array2::from_shape_fn((3, 4), |(w, k)| if k == 1 { 0.0 } else { scale / widths[w] });
-    let cloud = CloudArrays {
+    let cloud = PredictedArrays {
         variance: series(1.0),
         spread: series(1.0),
         spread_bias: series(0.1),
@@ -55,12 +55,30 @@ fn every_guard_has_its_reason() {
     assert!(function(&|arrays| arrays.half.variance[1] = f64::NAN).contains("half of the particles"));
     assert!(function(&|arrays| arrays.whole.column_change[1] = -0.06).contains("random columns"));
     assert!(function(&|arrays| arrays.whole.largest_share[1] = 0.6).contains("tangent vectors"));
-    assert!(function(&|arrays| arrays.whole.bias_ratio[1] = 0.6).contains("second order"));
+    // 60 / (0.05 N) is above 1 at N = 1000 and below at N = 1200: no predicted width is left.
+    assert!(function(&|arrays| arrays.whole.bias_ratio[1] = 60.0).contains("second order"));
+    assert!(function(&|arrays| arrays.whole.bias_ratio[1] = f64::NAN).contains("second order"));
     assert!(function(&|arrays| arrays.whole.bare_ratio[1] = 0.9).contains("bare variance"));
     // What concerns the interaction does not concern the spread of the features.
     assert_eq!(broken(&|arrays| arrays.whole.largest_share[1] = 0.6, PredictedQuantity::Dropout), None);
     assert_eq!(broken(&|arrays| arrays.half.variance[1] = 1.06, PredictedQuantity::Dropout), None);
     assert!(broken(&|arrays| arrays.half.gap_mean[1] = 1.06, PredictedQuantity::LossMean).is_some());
+}
+
+#[test]
+fn narrow_networks_are_not_predicted() {
+    let mut arrays = arrays();
+    arrays.whole.bias_ratio[1] = 1.0;
+    // A change at a width that is not predicted does not count.
+    arrays.half.barrier[[0, 0]] *= 2.0;
+    let trust = Trust { arrays: &arrays, draws: 2000 };
+    assert!((trust.least_width() - 20.0).abs() < 1e-12);
+    assert_eq!(trust.broken(PredictedQuantity::Barrier), None);
+    let predicts = |quantity| [10.0, 100.0].map(|n| trust.predicts_width(quantity, n));
+    assert_eq!(predicts(PredictedQuantity::Barrier), [false, true]);
+    assert_eq!(predicts(PredictedQuantity::Dropout), [true, true]);
+    arrays.whole.bias_ratio[1] = 0.1;
+    assert!(Trust { arrays: &arrays, draws: 2000 }.broken(PredictedQuantity::Barrier).is_some());
 }
 
 #[test]

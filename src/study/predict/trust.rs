@@ -2,13 +2,13 @@
 //! section 10.4).
 
 use super::PredictArrays;
-use super::record::CloudArrays;
+use super::record::PredictedArrays;
 use crate::choice::choice;
 
 /// Largest relative change of a prediction with half of the particles or of the random columns.
 const LARGEST_CHANGE: f64 = 0.05;
 
-/// Largest `|b|^2 / (N c)`: the second order must be small beside the first.
+/// Largest `|b|^2 / (N c)`: the second order must be small beside the first. Narrower networks are not predicted.
 const LARGEST_BIAS: f64 = 0.05;
 
 /// Largest share of the squared tangent vectors that a hundredth of the particles may hold.
@@ -53,7 +53,7 @@ impl PredictedQuantity {
 
     /// The prediction of one cloud for networks of width `n`, at `u`: `1/N`, or `1/N - 1/M` for networks that are
     /// coupled to a reference of M particles. NaN where the width is needed and not among the predicted ones.
-    pub fn predicted(self, widths: &[f64], cloud: &CloudArrays, n: f64, u: f64) -> f64 {
+    pub fn predicted(self, widths: &[f64], cloud: &PredictedArrays, n: f64, u: f64) -> f64 {
         let last = cloud.variance.len() - 1;
         let row = widths.iter().position(|&width| width == n);
         match self {
@@ -98,16 +98,28 @@ pub(super) struct Trust<'a> {
 }
 
 impl Trust<'_> {
-    /// The largest relative change of a prediction, over widths, with half of the particles.
+    /// The narrowest width at which the second order is small beside the first; NaN where that is not known.
+    pub fn least_width(&self) -> f64 {
+        let ratios = &self.arrays.whole.bias_ratio;
+        ratios[ratios.len() - 1] / LARGEST_BIAS
+    }
+
+    /// Whether a quantity is predicted for networks of width `n`, as far as the second order is concerned.
+    pub fn predicts_width(&self, quantity: PredictedQuantity, n: f64) -> bool {
+        !quantity.has_response() || n >= self.least_width()
+    }
+
+    /// The largest relative change of a prediction, over the widths for which it is made, with half of the particles.
     fn cloud_change(&self, quantity: PredictedQuantity) -> f64 {
         let PredictArrays { widths, whole, half, .. } = self.arrays;
         let widths = widths.to_vec();
+        let predicted = widths.iter().filter(|&&n| self.predicts_width(quantity, n));
         let change = |&n: &f64| {
-            let of = |cloud: &CloudArrays| quantity.predicted(&widths, cloud, n, 1.0 / n);
+            let of = |cloud: &PredictedArrays| quantity.predicted(&widths, cloud, n, 1.0 / n);
             (of(half) / of(whole) - 1.0).abs()
         };
         // A change that is not a number is larger than all.
-        widths.iter().map(change).fold(0.0, |most, change| if change <= most { most } else { change })
+        predicted.map(change).fold(0.0, |most, change| if change <= most { most } else { change })
     }
 
     /// The change with half of the random columns, for quantities that are sums over columns.
@@ -133,8 +145,7 @@ impl Trust<'_> {
         let allowed = LARGEST_CHANGE + 2.0 * quantity.sampling_error(self.arrays, self.draws);
         let (cloud, column) = (self.cloud_change(quantity), self.column_change(quantity));
         let (share, bare) = (whole.largest_share[last], whole.bare_ratio[last]);
-        let narrowest = widths.iter().copied().fold(f64::INFINITY, f64::min);
-        let bias = whole.bias_ratio[last] / narrowest;
+        let widest = widths.iter().copied().fold(0.0, f64::max);
         // What is not a number exceeds every limit.
         let exceeds = |value: f64, limit: f64| value.is_nan() || value > limit;
         let mut reasons = Vec::new();
@@ -147,8 +158,9 @@ impl Trust<'_> {
         if quantity.has_response() && exceeds(share, LARGEST_SHARE) {
             reasons.push(format!("1 % of the particles hold {} of the squared tangent vectors", percent(share)));
         }
-        if quantity.has_response() && exceeds(bias, LARGEST_BIAS) {
-            reasons.push(format!("the second order is {} of the first at N = {narrowest}", percent(bias)));
+        if !self.predicts_width(quantity, widest) {
+            let bias = percent(whole.bias_ratio[last] / widest);
+            reasons.push(format!("the second order is {bias} of the first at N = {widest}, the widest predicted"));
         }
         if exceeds((bare - 1.0).abs(), LARGEST_LOSS_OF_COLUMNS) {
             reasons.push(format!("the columns contain {} of the bare variance", percent(bare)));
