@@ -154,7 +154,7 @@ impl CloudCase {
     fn weighted(&self, weights: &[f64], steps: &[usize]) -> Vec<(Vec<f64>, f64)> {
         let state = State { theta: self.theta.clone(), momentum: self.momentum.clone(), step: 0, time: 0.0 };
         let integrator = self.scheme().integrator(state.theta.len(), state.theta.len());
-        let force = WeightedForce { case: self.clone(), weights: weights.to_vec() };
+        let force = PlainWeightedForce { case: self.clone(), weights: weights.to_vec() };
         let mut simulation = Simulation { state, integrator, force: Box::new(force), noise: Box::new(NoNoise) };
         let mut out = Vec::new();
         for step in 0..=*steps.last().unwrap() {
@@ -173,12 +173,12 @@ fn pre_activation(network: &TwoLayer, neuron: &[f64], x: &[f64]) -> f64 {
 }
 
 /// The gradient of the potential in the field of a cloud with unequal weights, by plain loops.
-struct WeightedForce {
+struct PlainWeightedForce {
     case: CloudCase,
     weights: Vec<f64>,
 }
 
-impl Force<f64> for WeightedForce {
+impl Force<f64> for PlainWeightedForce {
     fn gradient(&mut self, _step: u64, theta: &[f64], out: &mut [f64]) -> f64 {
         let CloudCase { network, sample, objective, .. } = &self.case;
         let (d, outputs, p) = (network.inputs, network.outputs, network.parameters());

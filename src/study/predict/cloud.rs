@@ -8,7 +8,7 @@ use crate::dynamics::{
     TimeLoop,
 };
 use crate::fluctuation::{
-    FluctuationError, Fluctuations, LimitFeatures, LossGap, NoiseColumns, TangentRun, TangentSystem,
+    FluctuationError, Fluctuations, LimitFeatures, LossGap, NoiseColumns, PredictedLaw, TangentRun, TangentSystem,
 };
 use crate::network::Loss;
 use crate::record::npz::shaped;
@@ -71,7 +71,7 @@ struct WidthLaws {
 }
 
 /// Mean, standard deviation, 5 % and 95 % quantiles of a law.
-fn summary(law: &crate::fluctuation::PredictedLaw) -> Vec<f64> {
+fn summary(law: &PredictedLaw) -> Vec<f64> {
     vec![law.mean(), law.deviation(), law.quantile(0.05), law.quantile(0.95)]
 }
 

@@ -2,7 +2,7 @@
 
 use crate::choice::names_where;
 use crate::config::study::{StudyTable, TrainingRequirements};
-use crate::config::{Experiment, KeyErrors, NetworkKind, Section, require_divides_interval};
+use crate::config::{Allowed, Experiment, KeyErrors, NetworkKind, Section, require_divides_interval};
 use crate::dynamics::Method;
 use crate::network::Activation;
 use crate::record::RunFolder;
@@ -155,7 +155,7 @@ impl StudyKind<Experiment> for Predict {
             particles: s.count("particles", Some(1024), 16),
             modes: s.count("modes", Some(48), 0),
             columns: s.count("columns", Some(if noisy { COLUMNS_WITH_NOISE } else { COLUMNS }), 4),
-            step: s.real("step", Some(Predict::default_step(experiment, method)), crate::config::Allowed::Positive),
+            step: s.real("step", Some(Predict::default_step(experiment, method)), Allowed::Positive),
             method,
             draws: s.count_within("draws", Some(2000), 100..=1_000_000),
         };

@@ -71,7 +71,8 @@ impl PredictArrays {
         if needed <= kept {
             return KeptWidths::All;
         }
-        KeptWidths::UpTo((1.0 / (1.0 / kept as f64 - 1.0 / needed as f64)).floor() as usize)
+        // 1 / (1/M - 1/N'), in whole numbers.
+        KeptWidths::UpTo(kept.saturating_mul(needed) / (needed - kept))
     }
 
     /// The smallest width at which a quantile, given at the predicted widths and falling with them, is at most
