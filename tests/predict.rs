@@ -118,7 +118,7 @@ fn experiments_that_cannot_be_predicted_are_refused() {
         assert!(message.contains(words), "{set}: {message}");
     }
     let other = format!("{TINY}{PREDICT}");
-    assert!(message(&other, &["widths.values=[]"]).contains("at least one width"));
+    assert!(message(&other, &["widths.values=[]"]).contains("where [predict] is the only study"));
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn networks(e: &Experiment, errors: &KeyErrors) {
     let mut studies = e.studies.requirements().peekable();
     let needed = studies.peek().is_none() || studies.any(|requirements| !requirements.no_networks);
     if e.widths.values.is_empty() && e.widths.seeds > 0 && needed && !errors.has("widths.values") {
-        let message = "expected at least one width, such as [64, 256], or [predict] as the only study";
+        let message = "expected a list of whole numbers of at least 1, such as [64, 256]; an empty one where [predict] is the only study";
         errors.add("widths.values", Some("[]".into()), message);
     }
 }
