@@ -25,7 +25,7 @@ const COLUMNS_WITH_NOISE: usize = 46;
 
 /// Numbers of the state of the tangent system that are alive at one time, in units of its length: parameters, momenta,
 /// gradients, and those of an observation.
-const STATES: f64 = 5.0;
+const STATES: f64 = 6.0;
 
 /// Predictions for networks of finite width, from the limit and its leading fluctuations.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -124,7 +124,8 @@ impl Study<Experiment> for Predict {
         let records = sizes.experiment.horizon.records as f64 + 1.0;
         let tangent = STATES * state * (1.0 + columns);
         let fields = rows * columns * (2.0 * records + 4.0);
-        let modes = 2.0 * self.particles as f64 * columns + records.min(21.0) * state;
+        // Products of the range finder with groups of samples, eight at a time, and its bases.
+        let modes = 12.0 * self.particles as f64 * (columns + 24.0) + records.min(21.0) * state;
         let laws = 2.0 * self.draws as f64 * self.widths.len() as f64;
         // The second cloud has half of the particles, and fields as many.
         let shared = 8.0 * (1.5 * (tangent + modes) + 2.0 * (fields + laws));
