@@ -53,6 +53,7 @@
 //! | [`network`] | the two- and the three-layer network, losses, activations, and the kernels that evaluate them |
 //! | [`dynamics`] | forces, integrators, noise, the time loop, Picard iteration |
 //! | [`kinetic`] | the kinetic equation on a grid, for neurons with one trained parameter; the radial reduction |
+//! | [`fluctuation`] | fluctuations of finite networks around the limit, predicted from the limit alone |
 //! | [`sparse`] | sparse recovery: hard thresholding, pursuits, the iterative optimal brain surgeon |
 //! | [`analysis`] | exponents with intervals, distances, the form of the bound, dropout, connecting paths, verdicts |
 //! | [`record`] | the run folder, the manifest, arrays in `.npz` |
@@ -166,6 +167,7 @@ pub mod compute;
 pub mod config;
 pub mod dynamics;
 pub mod figure;
+pub mod fluctuation;
 pub mod kinetic;
 pub mod network;
 pub mod number;

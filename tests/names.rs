@@ -138,6 +138,16 @@ fn small(name: &str) -> Vec<&'static str> {
             &["radial.particles=32", "radial.dimensions=[5]", "reference.grid.nodes=384", "horizon.time=1.0"],
         ]
         .concat(),
+        "predict" => {
+            let own: &[&str] = &[
+                "predict.particles=64",
+                "predict.modes=8",
+                "predict.columns=6",
+                "predict.widths=[4,8]",
+                "predict.draws=100",
+            ];
+            [networks, teacher, paths, own].concat()
+        }
         "recover" => {
             let own: &[&str] = &["recover.problems=2", "noise.problems=2", "rates.trials=100", "rates.problems=1"];
             [recovery, own].concat()

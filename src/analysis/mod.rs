@@ -15,6 +15,7 @@
 //! * [`dropout`]: the loss of a network without some of its neurons, and the closed form of its change;
 //! * [`proportion`]: the confidence interval of a proportion;
 //! * [`quantile`]: sample quantiles;
+//! * [`ratio`]: the ratio of a predicted to a measured quantity, pooled over widths;
 //! * [`step_error`]: the error that the step leaves in a quantity, and the rise that it allows;
 //! * [`threshold`]: thresholds of tests that make many comparisons;
 //! * [`verdict`]: checks of a statement of the theory against a measurement.
@@ -31,6 +32,7 @@ pub mod paths;
 mod points;
 pub mod proportion;
 pub mod quantile;
+pub mod ratio;
 pub mod step_error;
 pub mod threshold;
 pub mod verdict;

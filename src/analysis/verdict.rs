@@ -123,6 +123,24 @@ struct Test {
     exponent: Option<Exponent>,
     /// Half the range by which an error of the reference can have shifted the estimate.
     bend: f64,
+    /// The range of a ratio within which the statement has it; the estimate is that of its logarithm.
+    range: Option<(f64, f64)>,
+}
+
+impl Test {
+    /// Whether an interval of the estimate shows that the statement is true within its range; true where it has none.
+    fn confirms(&self, interval: Option<(f64, f64)>) -> bool {
+        match (self.range, interval.map(|interval| self.shown(interval))) {
+            (Some((least, most)), Some((low, high))) => least <= low && high <= most,
+            (Some(_), None) => false,
+            (None, _) => true,
+        }
+    }
+
+    /// An interval of the estimate, of the ratio where it is that of a logarithm.
+    fn shown(&self, (low, high): (f64, f64)) -> (f64, f64) {
+        if self.range.is_some() { (low.exp(), high.exp()) } else { (low, high) }
+    }
 }
 
 /// A statement and the result of its check. Numbers are written to JSON exactly; NaN is written as null, an infinity as
@@ -251,6 +269,7 @@ impl Check {
             measured,
             exponent: Some(*exponent),
             bend: 0.5 * (up - down),
+            range: None,
         });
         check.alone()
     }
@@ -345,7 +364,42 @@ impl Check {
             measured: check.detail.clone(),
             exponent: None,
             bend: 0.0,
+            range: None,
         });
+        check.alone()
+    }
+
+    /// A positive ratio lies in the interval `range`. Holds where the interval of the ratio lies within it, fails where it
+    /// lies outside, and is not resolved otherwise: agreement must be shown. `logarithm` estimates the logarithm of the
+    /// ratio; `expected` is the ratio of an exact statement.
+    pub fn ratio_within(
+        name: impl Into<String>,
+        statement: impl Into<String>,
+        expected: f64,
+        range: (f64, f64),
+        logarithm: Estimate,
+        measured: impl Into<String>,
+    ) -> Self {
+        let (least, most) = (range.0.ln(), range.1.ln());
+        let about = Hypothesis { slack: 0.5 * (most - least), ..Hypothesis::new(Side::Equal, 0.5 * (least + most)) };
+        let p = logarithm.p_value(&about);
+        let ratio = logarithm.value.exp();
+        let mut check = Self::new(name, statement, ratio, finite(expected), Verdict::NotResolved, "");
+        let test = Test {
+            p,
+            p_without_excuses: p,
+            estimate: Some(logarithm),
+            resolved: Ok(()),
+            excuses: Vec::new(),
+            cannot_fail: false,
+            expected: format!("a ratio in [{}, {}]", range.0, range.1),
+            measured: measured.into(),
+            exponent: None,
+            bend: 0.0,
+            range: Some(range),
+        };
+        check.interval = Some(test.shown(logarithm.interval(1.0 - LEVEL)));
+        check.test = Some(test);
         check.alone()
     }
 
@@ -396,6 +450,9 @@ impl Check {
                 (Verdict::NotResolved, format!("excludes {}; {}", test.expected, test.excuses.join("; ")))
             }
             Err(why) => (Verdict::NotResolved, why.clone()),
+            Ok(()) if !test.confirms(joint) => {
+                (Verdict::NotResolved, format!("the joint interval is not within {}, and not outside", test.expected))
+            }
             Ok(()) if alone => {
                 let why = format!("excludes {} at 95 %, and does not as one of {family} checks", test.expected);
                 let half = joint.map_or(0.0, |(low, high)| 0.5 * (high - low)) + test.bend;
@@ -411,7 +468,7 @@ impl Check {
         };
         self.detail = format!("{}: {why}", test.measured);
         self.p_value = finite(test.p_without_excuses);
-        self.joint_interval = joint;
+        self.joint_interval = joint.map(|interval| test.shown(interval));
         self.verdict = verdict;
     }
 }

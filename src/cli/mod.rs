@@ -8,6 +8,7 @@ mod draws;
 mod figures;
 mod list;
 mod output;
+mod plan;
 mod run;
 mod simd;
 mod workload;
@@ -48,6 +49,8 @@ enum Command {
         /// Folder of the run
         run: PathBuf,
     },
+    /// Print the width that a tolerance needs, from the predictions of a run
+    Plan(plan::PlanArgs),
     /// Write the random draws of one trajectory of a run to an .npz file, to recompute it with other programs
     Draws {
         /// Folder of the run
@@ -105,6 +108,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Show { name } => list::show(&name),
         Command::Check { run } => checks::run(&run),
         Command::Figures { run } => figures::run(&run),
+        Command::Plan(args) => plan::run(&args),
         Command::Draws { run, trajectory, out, force } => draws::run(&run, &trajectory, &out, force),
         Command::Bench(args) => bench::run(&args),
         Command::BenchRecovery(args) => bench_recovery::run(&args),

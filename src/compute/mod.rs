@@ -23,6 +23,7 @@
 //! | [`exp`], [`activation`] | the exponential, polynomials and activation functions over packs |
 //! | `team` | parallel loops of tens of microseconds |
 //! | `chunks` | parallel loops over chunks of slices and over column strips of matrices |
+//! | `product` | products of small matrices and rows of columns |
 //! | `disjoint` | slices whose disjoint ranges are accessed by several threads, unchecked |
 //! | [`vector`] | dot products and sums of scaled vectors |
 //! | [`machine`] | the memory of the machine |
@@ -38,6 +39,7 @@ mod dispatch;
 pub mod exp;
 mod interleaved;
 pub mod machine;
+mod product;
 mod real;
 pub mod rng;
 mod simd;
@@ -49,6 +51,7 @@ pub use chunks::{Strip, for_each_chunk, for_each_chunk_pair, for_each_strip};
 pub(crate) use disjoint::DisjointSlice;
 pub use dispatch::{InstructionSet, Kernel, Pass};
 pub(crate) use interleaved::Interleaved;
+pub(crate) use product::RowProduct;
 pub use real::Real;
 pub use simd::{Job, Simd};
 pub use team::Threads;

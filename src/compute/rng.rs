@@ -40,6 +40,13 @@ pub enum Role {
     Curve = 11,
     /// Initial momenta; `a` = index of the unit, `b` = its family.
     Momentum = 12,
+    /// Gaussian weights of the particles in fluctuation theory; `a` = purpose (test matrix of the range finder, random
+    /// columns), `b` = column.
+    Fluctuation = 13,
+    /// Noise of mini-batches in fluctuation theory; `a` = column, `b` = step.
+    FluctuationBatch = 14,
+    /// Draws from predicted laws; `a` = law, `b` = draw.
+    FluctuationDraw = 15,
     /// Initial weights between two hidden layers; `a`, `b` = indices of the two neurons.
     StartWeight = 40,
     /// Initial parameters of the second hidden layer; `a` = index.
@@ -53,6 +60,10 @@ pub enum Role {
     Instance = 20,
     /// Random trials of an inequality of hard thresholding; `a` = trial.
     Threshold = 21,
+    /// The scramble of low-discrepancy starts; `a` = family of units, `b` = dimension.
+    Scramble = 50,
+    /// Random weights of the particles of a cloud; `a` = draw, `b` = hidden layer.
+    CloudWeight = 51,
 }
 
 /// The stream at an address.

@@ -32,6 +32,7 @@ pub const BUILTIN: &[Builtin] = builtin![
     "radial",
     "bump",
     "gibbs",
+    "predict",
     "mnist",
     "digits3",
     "mnist3",

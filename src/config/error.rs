@@ -210,6 +210,11 @@ impl KeyErrors {
         self.overridden.iter().any(|o| contains(o, key))
     }
 
+    /// Whether a key has an error.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.errors.borrow().iter().any(|error| error.key == key)
+    }
+
     pub(super) fn into_error(self) -> ConfigError {
         ConfigError::Invalid { errors: self.errors.into_inner() }
     }

@@ -32,7 +32,7 @@ pub use routes::{NEEDS_INDEPENDENT_UNITS, is_radial, require_windows};
 pub use section::{Allowed, MAX_COUNT, Section};
 pub use study::Readers;
 pub use sweep::{MAX_SEEDS, Over, Sweep, Variant};
-pub use validate::{MAX_STEPS, require_few_steps};
+pub use validate::{MAX_STEPS, require_divides_interval, require_few_steps};
 
 use spelling::TypedValues;
 use std::io::Read;

@@ -281,7 +281,8 @@ fn horizon(root: &mut Section) -> Horizon {
 
 fn widths(root: &mut Section) -> Widths {
     let Some(mut s) = root.section("widths", true) else { return Widths { values: Vec::new(), seeds: 0 } };
-    let widths = Widths { values: s.counts("values", 1), seeds: s.count_within("seeds", Some(10), 1..=MAX_SEEDS) };
+    let widths =
+        Widths { values: s.counts_or_none("values", 1), seeds: s.count_within("seeds", Some(10), 1..=MAX_SEEDS) };
     s.require_increasing("values", &widths.values, "widths");
     s.finish();
     widths

@@ -207,6 +207,16 @@ impl<'p> Section<'p> {
         self.list(key, expected, |v| count(v).filter(|v| range.contains(v)))
     }
 
+    /// The same, possibly empty.
+    pub fn counts_or_none(&mut self, key: &str, least: usize) -> Vec<usize> {
+        let none = self.table.get(key).and_then(Value::as_array).is_some_and(Vec::is_empty);
+        if none {
+            self.take(key);
+            return Vec::new();
+        }
+        self.counts(key, least)
+    }
+
     /// A list of strings, possibly empty; empty where wrong.
     pub fn texts(&mut self, key: &str) -> Vec<String> {
         let expected = Expected::new(Expects::List, "expected a list of names in quotes");

@@ -40,6 +40,8 @@ pub struct TrainingRequirements<'a> {
     pub dropout: bool,
     /// Whether to train the networks of the widths, which follow mini-batches, also under the full gradient.
     pub full_gradient: bool,
+    /// Whether the study can do without networks of the widths.
+    pub no_networks: bool,
 }
 
 /// What a study of sparse recovery requires.

@@ -19,6 +19,7 @@ pub(super) fn validate(e: &Experiment, errors: &KeyErrors) {
     noise(e, errors);
     labels(e, errors);
     batches(e, errors);
+    networks(e, errors);
     particles(e, errors);
     routes(e, errors);
     variants(e, errors);
@@ -63,7 +64,7 @@ pub fn require_few_steps(e: &Experiment, key: &str, step: f64, errors: &KeyError
 }
 
 /// Adds an error where a step does not divide the time between two records, or is too short.
-pub(super) fn require_divides_interval(e: &Experiment, key: &str, step: f64, errors: &KeyErrors) {
+pub fn require_divides_interval(e: &Experiment, key: &str, step: f64, errors: &KeyErrors) {
     let interval = e.horizon.interval();
     let ratio = interval / step;
     if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 0.5 {
@@ -76,6 +77,16 @@ pub(super) fn require_divides_interval(e: &Experiment, key: &str, step: f64, err
         errors.add_between(key, Some(plain(step)), message, &["horizon.time", "horizon.records"]);
     }
     require_few_steps(e, key, step, errors);
+}
+
+/// There are networks, or the studies do without them.
+fn networks(e: &Experiment, errors: &KeyErrors) {
+    let mut studies = e.studies.requirements().peekable();
+    let needed = studies.peek().is_none() || studies.any(|requirements| !requirements.no_networks);
+    if e.widths.values.is_empty() && e.widths.seeds > 0 && needed && !errors.has("widths.values") {
+        let message = "expected a list of whole numbers of at least 1, such as [64, 256]; an empty one where [predict] is the only study";
+        errors.add("widths.values", Some("[]".into()), message);
+    }
 }
 
 fn variants(e: &Experiment, errors: &KeyErrors) {

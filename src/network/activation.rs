@@ -72,6 +72,36 @@ impl Activation {
         }
     }
 
+    /// `sigma''(z)` away from kinks; at a kink 0.
+    pub fn second_derivative(self, z: f64) -> f64 {
+        self.higher_derivatives(z, self.value(z), self.derivative(z))[0]
+    }
+
+    /// `sigma'''(z)` away from kinks; at a kink 0.
+    pub fn third_derivative(self, z: f64) -> f64 {
+        self.higher_derivatives(z, self.value(z), self.derivative(z))[1]
+    }
+
+    /// `[sigma''(z), sigma'''(z)]` from `value` = sigma(z) and `slope` = sigma'(z), which were evaluated before.
+    pub fn higher_derivatives(self, z: f64, value: f64, slope: f64) -> [f64; 2] {
+        match self {
+            Activation::Identity | Activation::Relu | Activation::PiecewiseLinear => [0.0, 0.0],
+            Activation::Tanh => [-2.0 * value * slope, slope * (6.0 * value * value - 2.0)],
+            Activation::Erf => [-z * slope, (z * z - 1.0) * slope],
+            Activation::Sigmoid => [slope * (1.0 - 2.0 * value), slope * (1.0 - 6.0 * slope)],
+            // The slope is the logistic function.
+            Activation::Softplus => {
+                let second = slope * (1.0 - slope);
+                [second, second * (1.0 - 2.0 * slope)]
+            }
+            Activation::Gelu => {
+                let density = normal_density(z);
+                [(2.0 - z * z) * density, z * (z * z - 4.0) * density]
+            }
+            Activation::Bump => [(z * z - 1.0) * value, z * (3.0 - z * z) * value],
+        }
+    }
+
     /// Whether the derivative jumps, so that the gradient of the potential is not continuous.
     pub const fn has_kink(self) -> bool {
         match self {
@@ -138,4 +168,31 @@ pub(super) fn normal_density(z: f64) -> f64 {
 /// The standard normal distribution function, accurate in the left tail.
 pub(super) fn normal_distribution(z: f64) -> f64 {
     0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::choice::Choice;
+
+    /// Central differences of order 4 of one derivative are the next.
+    #[test]
+    fn higher_derivatives_are_those_of_the_lower() {
+        let difference = |f: &dyn Fn(f64) -> f64, z: f64| {
+            let h = 2e-3;
+            (8.0 * (f(z + h) - f(z - h)) - (f(z + 2.0 * h) - f(z - 2.0 * h))) / (12.0 * h)
+        };
+        for &activation in Activation::ALL {
+            for z in (-40..=40).map(|i| 0.1 * f64::from(i) + 0.013) {
+                if activation.kinks().iter().any(|kink| (z - kink).abs() < 0.01) {
+                    continue;
+                }
+                let second = difference(&|z| activation.derivative(z), z);
+                let third = difference(&|z| activation.second_derivative(z), z);
+                let name = activation.name();
+                assert!((activation.second_derivative(z) - second).abs() < 1e-9, "{name}'' at {z}");
+                assert!((activation.third_derivative(z) - third).abs() < 1e-9, "{name}''' at {z}");
+            }
+        }
+    }
 }

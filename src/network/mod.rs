@@ -10,6 +10,7 @@
 //! | [`activation`] | the activation functions and their derivatives |
 //! | [`loss`] | the losses and their derivatives in the prediction |
 //! | [`start`] | laws of the initial parameters |
+//! | [`low_discrepancy`] | starts at scrambled Sobol' points |
 //! | [`parameters`] | canonical order: families of units |
 //! | [`model`] | the common interface of networks of any depth |
 //! | [`two_layer`], [`three_layer`] | the two networks |
@@ -26,6 +27,7 @@ mod features;
 #[allow(unsafe_code)]
 pub mod kernel;
 pub mod loss;
+pub mod low_discrepancy;
 pub mod model;
 pub mod parameters;
 pub mod start;
@@ -38,6 +40,7 @@ pub use activation::Activation;
 pub use clouds::{Cloud, Coordinate};
 pub use kernel::{StepCoefficients, StepRequest, TwoLayerLayout};
 pub use loss::{Loss, Objective};
+pub use low_discrepancy::{LowDiscrepancyError, LowDiscrepancyStart};
 pub use model::{DropoutPattern, Model, Network};
 pub use parameters::{Family, FamilyPart, ParameterVector};
 pub use start::{Law, Start};

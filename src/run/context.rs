@@ -4,8 +4,9 @@ use super::machine_memory::{MemoryShortage, Shortfall};
 use crate::analysis::verdict::Check;
 use crate::compute::InstructionSet;
 use crate::figure::FigureError;
+use crate::fluctuation::FluctuationError;
 use crate::kinetic::KineticError;
-use crate::network::Activation;
+use crate::network::{Activation, LowDiscrepancyError};
 use crate::population::PopulationError;
 use crate::record::npz::NpzError;
 use crate::record::{PhaseTime, RecordError, RunFolder};
@@ -89,6 +90,12 @@ pub enum RunError {
     /// The kinetic equation cannot be solved on the grid.
     #[error("[kinetic] {0}")]
     Kinetic(#[from] KineticError),
+    /// The fluctuations of finite networks cannot be predicted.
+    #[error("[predict] {0}")]
+    Fluctuation(#[from] FluctuationError),
+    /// The cloud of a prediction has no low-discrepancy start.
+    #[error("[predict] {0}")]
+    LowDiscrepancy(#[from] LowDiscrepancyError),
     /// A problem of sparse recovery cannot be read or solved.
     #[error(transparent)]
     Recovery(#[from] RecoveryError),

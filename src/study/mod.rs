@@ -17,6 +17,7 @@
 //! | [`gap`] | how far is a network from the limit, and how does that scale with width, step and batch size? |
 //! | [`dropout`] | by how much does the loss rise when `M` of the `N` neurons are kept? |
 //! | [`paths`] | by how much must the loss rise on a path between two networks? |
+//! | [`predict`] | what does the limit alone predict for networks of finite width, and is it right? |
 //! | [`convergence`] | how fast does the risk fall, and from which starts does it not? |
 //! | [`radial`] | do networks in R^d follow the radial kinetic equation? |
 //! | [`picard`] | how do Picard's iterates converge, and is their fixed point the limit? |
@@ -34,6 +35,7 @@ pub mod noise;
 pub mod paths;
 pub mod phase;
 pub mod picard;
+pub mod predict;
 pub mod radial;
 pub mod rates;
 pub mod recover;
@@ -48,6 +50,7 @@ static TRAINING: &[RegisteredStudy<Experiment>] = &[
     RegisteredStudy::of::<gap::Gap>(),
     RegisteredStudy::of::<dropout::Dropout>(),
     RegisteredStudy::of::<paths::Paths>(),
+    RegisteredStudy::of::<predict::Predict>(),
     RegisteredStudy::of::<convergence::Convergence>(),
     RegisteredStudy::of::<radial::RadialReduction>(),
     RegisteredStudy::of::<picard::Picard>(),

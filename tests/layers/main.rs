@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Every module of the library from the lowest to the highest.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
     "choice",
     "number",
     "compute",
@@ -16,6 +16,7 @@ const LAYERS: [&str; 14] = [
     "network",
     "dynamics",
     "kinetic",
+    "fluctuation",
     "sparse",
     "analysis",
     "record",

@@ -176,3 +176,41 @@ fn names_of_verdicts() {
     }
     assert_eq!(Verdict::NotResolved.to_string(), "not resolved");
 }
+
+/// An estimate of the logarithm of a ratio with this 95 % interval of the ratio.
+fn logarithm(low: f64, high: f64) -> Estimate {
+    let (low, high) = (low.ln(), high.ln());
+    let unit = Estimate { value: 0.0, standard_error: 1.0, degrees_of_freedom: 20.0 };
+    let standard_error = 0.5 * (high - low) / unit.half_width(0.95);
+    Estimate { value: 0.5 * (low + high), standard_error, ..unit }
+}
+
+#[test]
+fn agreement_of_a_ratio_must_be_shown() {
+    use Verdict::{Fails, Holds, NotResolved};
+    let check = |low, high| Check::ratio_within("ratio", "", 1.0, (0.9, 1.1), logarithm(low, high), "");
+    for (low, high, verdict) in [
+        (0.95, 1.05, Holds),
+        (0.91, 0.95, Holds),
+        (0.85, 1.05, NotResolved),
+        (0.5, 2.0, NotResolved),
+        (1.05, 1.2, NotResolved),
+        (1.2, 1.4, Fails),
+        (0.6, 0.89, Fails),
+    ] {
+        let check = check(low, high);
+        assert_eq!(check.verdict, verdict, "[{low}, {high}]");
+        let (left, right) = check.interval.unwrap();
+        assert!((left - low).abs() < 1e-9 && (right - high).abs() < 1e-9);
+        assert!(check.measured > left && check.measured < right);
+    }
+    assert_eq!(check(1.4, 1.6).unless(Some("not predicted: reason".into())).verdict, NotResolved);
+    // As one of many checks the joint interval is longer: neither agreement nor disagreement is shown any more.
+    let mut family = vec![check(0.905, 1.095), check(1.11, 1.3)];
+    family.extend((0..60).map(|_| check(0.98, 1.02)));
+    assert_eq!((family[0].verdict, family[1].verdict), (Holds, Fails));
+    judge(&mut family);
+    assert_eq!((family[0].verdict, family[1].verdict, family[2].verdict), (NotResolved, NotResolved, Holds));
+    let (low, high) = family[0].joint_interval.unwrap();
+    assert!(low < 0.9 && high > 1.1);
+}

@@ -137,7 +137,22 @@ impl<R: Real> TwoLayerWorkspace<R> {
         batch: LabelledSamples<'_, R>,
         out: &mut [R],
     ) -> f64 {
-        self.forward(model, theta, batch.samples, true);
+        self.gradient_for_outputs(model, objective, (theta, theta), batch, out)
+    }
+
+    /// The same for neurons `theta` with predictions that are those of the neurons `predicting`, which differ from
+    /// `theta` in their output weights only: gradient and ridge term are at `theta`, residuals and loss at the
+    /// predictions.
+    pub fn gradient_for_outputs(
+        &mut self,
+        model: TwoLayerModel<'_>,
+        objective: Objective,
+        (theta, predicting): (&[R], &[R]),
+        batch: LabelledSamples<'_, R>,
+        out: &mut [R],
+    ) -> f64 {
+        // The activations that this pass keeps are those of both, as they do not depend on the output weights.
+        self.forward(model, predicting, batch.samples, true);
         self.collect(model, batch.samples.count());
         let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
         self.backward(model, objective.ridge, theta, batch.samples, out);

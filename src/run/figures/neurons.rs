@@ -19,7 +19,8 @@ use ndarray::{Array2, Axis as Dim};
 /// Largest number of dots per cloud.
 const MAX_DOTS: usize = 1500;
 
-/// A figure for every hidden layer, `neurons` or `neurons-LAYER`: the widest network of seed 0 and the limit.
+/// A figure for every hidden layer, `neurons` or `neurons-LAYER`: the widest network of seed 0 and the limit. None in a
+/// run without networks.
 ///
 /// # Errors
 /// Records or states that are missing or damaged.
@@ -31,6 +32,9 @@ pub fn figures(
     let named = |cloud: &Cloud| {
         if cloud.layer.is_empty() { "neurons".into() } else { format!("neurons-{}", cloud.layer) }
     };
+    if records.widths().is_none_or(|group| group.values.is_empty()) {
+        return Ok(Vec::new());
+    }
     let clouds = records.groups.clouds.iter();
     clouds.map(|cloud| Ok((named(cloud), figure(records, folder, manifest, cloud)?))).collect()
 }

@@ -32,8 +32,8 @@ impl Records {
     /// Records that are missing or damaged.
     pub fn read(folder: &RunFolder) -> Result<Self, FiguresError> {
         let groups = GroupsRecord::read(folder)?;
-        if groups.group(GroupsRecord::WIDTHS).is_none_or(|widths| widths.values.is_empty()) {
-            let problem = "the group of the widths is missing or empty".into();
+        if groups.group(GroupsRecord::WIDTHS).is_none() {
+            let problem = "the group of the widths is missing".into();
             return Err(RecordError::Manifest { path: folder.file("records/groups.json"), problem }.into());
         }
         let all =

@@ -1,0 +1,108 @@
+//! The columns of the noise: weights of the particles whose covariance is that of independent starts.
+
+use super::FluctuationError;
+use super::gaussian::{WeightPurpose, gaussian_matrix};
+use super::modes::{LimitFeatures, leading_modes};
+use crate::compute::vector;
+use faer::Mat;
+
+/// Columns nu^k of weights of M particles, each of mean zero.
+///
+/// The starts of N particles of a cloud deviate from the cloud by `nu / sqrt N` with nu Gaussian of covariance
+/// `1 - 1 1^T / M`. Columns with `sum_k nu^k nu^kT = 1 - 1 1^T / M`, exactly or in expectation, turn every quadratic
+/// expectation into a sum: `E Q(G, G) = sum_k Q(G^k, G^k)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NoiseColumns {
+    particles: usize,
+    columns: usize,
+    modes: usize,
+    /// (M, C) row-major.
+    weights: Vec<f64>,
+}
+
+impl NoiseColumns {
+    /// Given weights, (M, C) row-major, without modes.
+    pub fn given(particles: usize, weights: Vec<f64>) -> Self {
+        let columns = weights.len() / particles.max(1);
+        NoiseColumns { particles, columns, modes: 0, weights }
+    }
+
+    /// Columns of zeros, for systems that are driven by the noise of batches alone.
+    pub fn zero(particles: usize, columns: usize) -> Self {
+        NoiseColumns { particles, columns, modes: 0, weights: vec![0.0; particles * columns] }
+    }
+
+    /// Independent Gaussian columns of mean zero, divided by the root of their number. The relative error of a quadratic
+    /// expectation is `sqrt(2 / (d C))` with d the effective dimension of the field.
+    pub fn gaussian(particles: usize, columns: usize, seed: u64) -> Self {
+        let none = Mat::zeros(particles, 0);
+        let weights = random_complement(none, columns, seed);
+        NoiseColumns::given(particles, row_major(&weights))
+    }
+
+    /// `modes` orthonormal columns, the leading left singular vectors of the features of the limit over times and
+    /// samples, and `random` Gaussian columns on their orthogonal complement, divided by `sqrt(random)`. A quadratic
+    /// expectation is exact on the modes and unbiased on the complement.
+    ///
+    /// # Errors
+    /// More columns than the cloud allows; features that are not finite.
+    pub fn modes_and_complement(
+        features: &LimitFeatures<'_>,
+        modes: usize,
+        random: usize,
+        seed: u64,
+    ) -> Result<Self, FluctuationError> {
+        let particles = features.particles();
+        let basis = leading_modes(features, modes, seed)?;
+        let rest = random_complement(basis.clone(), random, seed);
+        let mut weights = Vec::with_capacity(particles * (modes + random));
+        for i in 0..particles {
+            weights.extend((0..modes).map(|k| basis[(i, k)]));
+            weights.extend((0..random).map(|k| rest[(i, k)]));
+        }
+        Ok(NoiseColumns { particles, columns: modes + random, modes, weights })
+    }
+
+    /// Particles M.
+    pub fn particles(&self) -> usize {
+        self.particles
+    }
+
+    /// Columns C.
+    pub fn count(&self) -> usize {
+        self.columns
+    }
+
+    /// Leading columns that are orthonormal modes.
+    pub fn modes(&self) -> usize {
+        self.modes
+    }
+
+    /// The weights, (M, C) row-major.
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+}
+
+/// Gaussian columns of mean zero, orthogonal to `basis`, divided by the root of their number.
+fn random_complement(basis: Mat<f64>, columns: usize, seed: u64) -> Mat<f64> {
+    let particles = basis.nrows();
+    let scale = 1.0 / (columns as f64).sqrt();
+    let mut out = gaussian_matrix(particles, columns, WeightPurpose::RandomColumns, seed);
+    for k in 0..columns {
+        let column = out.col_as_slice_mut(k);
+        let mean = column.iter().sum::<f64>() / particles as f64;
+        column.iter_mut().for_each(|v| *v -= mean);
+        for mode in 0..basis.ncols() {
+            let mode = basis.col_as_slice(mode);
+            let product = vector::dot(mode, column);
+            vector::axpy(-product, mode, column);
+        }
+        column.iter_mut().for_each(|v| *v *= scale);
+    }
+    out
+}
+
+fn row_major(matrix: &Mat<f64>) -> Vec<f64> {
+    (0..matrix.nrows()).flat_map(|i| (0..matrix.ncols()).map(move |k| matrix[(i, k)])).collect()
+}

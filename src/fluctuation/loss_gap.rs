@@ -1,0 +1,73 @@
+//! The difference of the risks of a network and of its limit.
+
+use super::FluctuationError;
+use super::law::{PredictedLaw, SampledQuantity, draw_stream, normals, quadratic};
+use super::propagate::Fluctuations;
+use super::record::inner;
+use ndarray::{Array2, aview1};
+
+/// The loss gap `R(f_N) - R(f)` to second order in the deviation,
+///
+/// ```text
+/// <e, G> / sqrt N + ( <e, b> + 1/2 <l'' G, G> ) / N
+/// ```
+///
+/// exact in the deviation for the half-squared loss, as a function of `u = 1/N`, or of `1/N - 1/M` for a network that
+/// is coupled to a reference of M particles. The ridge term is not included.
+#[derive(Clone, Debug)]
+pub struct LossGap {
+    /// `<e, b>`.
+    pub bias: f64,
+    /// `<e, G^k>`, (C).
+    pub slopes: Vec<f64>,
+    /// `<l'' G^k, G^l>`, (C, C).
+    pub curvature: Array2<f64>,
+}
+
+impl Fluctuations {
+    /// The law of the loss gap at recording time `index`.
+    ///
+    /// # Errors
+    /// Where the second order was not computed: the bias is as large as the term of the curvature.
+    pub fn loss_gap(&self, index: usize) -> Result<LossGap, FluctuationError> {
+        let record = &self.records[index];
+        let bias = record.bias.as_ref().ok_or(FluctuationError::NoSecondOrder { what: "the loss gap" })?;
+        let mut e = vec![0.0; bias.len()];
+        let pairs = record.f.chunks_exact(self.outputs).zip(self.labels.chunks_exact(self.outputs));
+        for ((f, y), e) in pairs.zip(e.chunks_exact_mut(self.outputs)) {
+            self.loss.derivative(f, y, e);
+        }
+        let (curvature, slopes) = record.loss_moments(self.loss, &self.labels, self.outputs);
+        Ok(LossGap { bias: inner(&e, aview1(bias), self.samples), slopes, curvature })
+    }
+}
+
+impl LossGap {
+    /// N times the mean: `<e, b> + 1/2 sum_k <l'' G^k, G^k>`.
+    pub fn scaled_mean(&self) -> f64 {
+        self.bias + 0.5 * self.curvature.diag().sum()
+    }
+
+    /// The mean at `u = 1/N`.
+    pub fn mean(&self, u: f64) -> f64 {
+        u * self.scaled_mean()
+    }
+
+    /// The standard deviation at `u = 1/N`: `sqrt( u sum_k <e, G^k>^2 + u^2/2 sum_kl <l'' G^k, G^l>^2 )`. The first term
+    /// is the leading one unless the residuals vanish.
+    pub fn deviation(&self, u: f64) -> f64 {
+        let linear: f64 = self.slopes.iter().map(|v| v * v).sum();
+        let square: f64 = self.curvature.iter().map(|v| v * v).sum();
+        (u * linear + 0.5 * u * u * square).sqrt()
+    }
+
+    /// The law at `u = 1/N`.
+    pub fn law(&self, u: f64, draws: usize, seed: u64) -> PredictedLaw {
+        let draw = |index| {
+            let z = normals(&mut draw_stream(seed, SampledQuantity::LossGap, index), self.slopes.len());
+            let linear: f64 = self.slopes.iter().zip(&z).map(|(e, z)| e * z).sum();
+            u.sqrt() * linear + u * (self.bias + 0.5 * quadratic(&self.curvature, &z))
+        };
+        PredictedLaw::new((0..draws).map(draw).collect())
+    }
+}

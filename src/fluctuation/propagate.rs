@@ -1,0 +1,104 @@
+//! The tangent system carried along the trajectory of the limit.
+
+use super::FluctuationError;
+use super::force::{CloudNoise, TangentForce, TangentSystem};
+use super::layout::TangentLayout;
+use super::record::FluctuationRecord;
+use crate::dynamics::{NoNoise, Noise, Scheme, Simulation, State, StopReason, TimeLoop};
+use crate::network::Loss;
+
+/// A tangent system and what determines its trajectory.
+pub struct TangentRun<'a> {
+    /// The system.
+    pub system: TangentSystem<'a>,
+    /// Method and constants, with a fixed step.
+    pub scheme: Scheme,
+    /// The cloud at the start: parameters and momenta.
+    pub start: State<f64>,
+    /// The noise of the cloud at positive temperature.
+    pub noise: Option<Box<dyn Noise<f64> + 'a>>,
+    /// Recording times, the first at the start.
+    pub times: &'a [f64],
+    /// Indices of the times at which the features of all particles are recorded.
+    pub features_at: &'a [usize],
+}
+
+/// The fluctuations of finite networks around a limit, along its trajectory.
+#[derive(Clone, Debug)]
+pub struct Fluctuations {
+    /// Number of samples n.
+    pub samples: usize,
+    /// Outputs K.
+    pub outputs: usize,
+    /// The loss.
+    pub loss: Loss,
+    /// Labels (n, K).
+    pub labels: Vec<f64>,
+    /// Leading columns that are orthonormal modes.
+    pub modes: usize,
+    /// Weights of the columns, (M, C).
+    pub weights: Vec<f64>,
+    /// One record for each time that was reached.
+    pub records: Vec<FluctuationRecord>,
+    /// The augmented state at the end.
+    pub end: State<f64>,
+    /// Its layout.
+    pub layout: TangentLayout,
+}
+
+impl TangentRun<'_> {
+    /// Carries the tangent system along with its cloud and records the fluctuations.
+    ///
+    /// # Errors
+    /// Networks that are not linearised; methods that choose their steps; states that stop being finite.
+    pub fn propagate(self) -> Result<Fluctuations, FluctuationError> {
+        self.propagate_unless(&|_| false)
+    }
+
+    /// The same, where `interrupted` is called before every step with the time reached and stops the computation.
+    ///
+    /// # Errors
+    /// Those of [`TangentRun::propagate`]; [`FluctuationError::Interrupted`].
+    pub fn propagate_unless(self, interrupted: &dyn Fn(f64) -> bool) -> Result<Fluctuations, FluctuationError> {
+        let TangentRun { system, scheme, start, noise, times, features_at } = self;
+        if scheme.method.is_adaptive() {
+            return Err(FluctuationError::Adaptive { method: scheme.method });
+        }
+        let network = system.network()?;
+        let mut observing = TangentForce::new(system)?;
+        let force = TangentForce::new(system)?;
+        let layout = force.layout();
+        let state = system.start(start)?;
+        let cloud_noise: Box<dyn Noise<f64>> = match noise {
+            Some(inner) => Box::new(CloudNoise { inner, cloud_len: layout.cloud_len() }),
+            None => Box::new(NoNoise),
+        };
+        let integrator = scheme.integrator(state.theta.len(), state.theta.len());
+        let mut simulation = Simulation { state, integrator, force: Box::new(force), noise: cloud_noise };
+        let mut records = Vec::with_capacity(times.len());
+        let mut observer = |index: usize, state: &State<f64>| {
+            records.push(observing.observe(&system, network, state, features_at.contains(&index)));
+            // The sum is not finite where any entry is not.
+            records[index].field.sum()
+        };
+        let Ok(stop) = TimeLoop::over(times).interrupted_when(interrupted).run(&mut simulation, &mut observer);
+        if let StopReason::Interrupted { .. } = stop {
+            return Err(FluctuationError::Interrupted);
+        }
+        let finite = |record: &FluctuationRecord| record.field.iter().all(|v| v.is_finite());
+        if stop != StopReason::Horizon || !records.iter().all(finite) {
+            return Err(FluctuationError::NotFinite { what: "tangent vectors" });
+        }
+        Ok(Fluctuations {
+            samples: system.ensemble.population.y.len() / network.outputs,
+            outputs: network.outputs,
+            loss: system.ensemble.objective.loss,
+            labels: system.ensemble.population.y.clone(),
+            modes: system.columns.modes(),
+            weights: system.columns.weights().to_vec(),
+            records,
+            end: simulation.state,
+            layout,
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! The ratios of predictions to what trained networks show, and their checks.
+
+use super::record::RatioRecord;
+use super::trust::{PredictedQuantity, Trust};
+use crate::analysis::ratio::{PredictedRatio, SeedStatistic};
+use crate::analysis::verdict::Check;
+use crate::choice::Choice;
+use crate::config::BatchSize;
+use crate::record::npz::StoredArrays;
+use crate::record::{GroupAxis, GroupSeries, LimitRun, Measure, RunFolder};
+use crate::run::context::RunError;
+use crate::run::groups::group_series;
+use crate::run::plan::Group;
+use crate::run::study::TrainingSubject;
+use ndarray::{Array1, Array2, Axis};
+use serde::Deserialize;
+
+/// The ratios of predicted to measured within which a prediction is right.
+pub(super) const RANGE: (f64, f64) = (0.9, 1.1);
+
+/// The networks with which predictions are compared: those of the widths under the full gradient.
+pub(super) struct NetworkComparison<'a> {
+    subject: TrainingSubject<'a>,
+    trust: Trust<'a>,
+    group: &'a Group,
+    series: GroupSeries,
+    /// Rows of the group that are compared: N of at least 2, and less than the particles of the reference.
+    rows: Vec<usize>,
+    /// Barriers of the constructive path (rows, pairs), where paths were computed.
+    barriers: Option<Array2<f64>>,
+}
+
+/// A measured quantity (rows, seeds) with its statistic over seeds.
+struct MeasuredQuantity {
+    table: Array2<f64>,
+    statistic: SeedStatistic,
+    /// What the finite step of the networks adds to it.
+    step_offset: f64,
+    /// The error of that term, in units of the quantity.
+    step_error: f64,
+}
+
+impl<'a> NetworkComparison<'a> {
+    /// The comparison with the networks of a run; `None` where it has none. `paths` tells whether the run has the study
+    /// of paths, which runs earlier.
+    ///
+    /// # Errors
+    /// Records that cannot be read.
+    pub fn new(
+        subject: TrainingSubject<'a>,
+        trust: Trust<'a>,
+        paths: bool,
+        folder: &RunFolder,
+    ) -> Result<Option<Self>, RunError> {
+        let full = |group: &&Group| group.axis == GroupAxis::Width && group.batch == BatchSize::Full;
+        let group = subject.plan.groups.iter().find(full).or(subject.plan.groups.first());
+        let Some(group) = group.filter(|group| !group.values.is_empty()) else { return Ok(None) };
+        let series = group_series(subject.problem, group, subject.trained);
+        let compared =
+            |&w: &usize| group.values[w] >= 2.0 && series.abscissa[w] > 0.0 && series.abscissa[w].is_finite();
+        let rows: Vec<usize> = (0..group.values.len()).filter(compared).collect();
+        let barriers = if paths { barriers(folder, &rows, group)? } else { None };
+        Ok(Some(NetworkComparison { subject, trust, group, series, rows, barriers }))
+    }
+
+    /// The rows of a measure at the last recording time, mapped by `f`.
+    fn at_end(&self, measure: Measure, f: impl Fn(f64) -> f64) -> Option<Array2<f64>> {
+        let table = self.series.measure(measure)?;
+        let last = table.len_of(Axis(2)).checked_sub(1)?;
+        Some(table.index_axis(Axis(2), last).select(Axis(0), &self.rows).mapv(f))
+    }
+
+    /// A measure of a limit at the last recording time; 0 where that limit was not computed.
+    fn limit_at_end(&self, run: LimitRun, measure: Measure) -> f64 {
+        let series = self.subject.trained.series(run.id());
+        series.and_then(|series| series.row(measure).last().copied()).unwrap_or(0.0)
+    }
+
+    /// What the networks show of a quantity; `None` where it was not recorded.
+    fn measured(&self, quantity: PredictedQuantity) -> Option<MeasuredQuantity> {
+        let square = |v: f64| v * v;
+        let training = LimitRun::TrainingStep;
+        let plain = |table, statistic| Some(MeasuredQuantity { table, statistic, step_offset: 0.0, step_error: 0.0 });
+        match quantity {
+            PredictedQuantity::Function | PredictedQuantity::Coupling => {
+                let measure = match quantity {
+                    PredictedQuantity::Coupling => Measure::CouplingRms,
+                    _ => Measure::Function,
+                };
+                let table = self.at_end(measure, square)?;
+                let step_offset = square(self.limit_at_end(training, measure));
+                Some(MeasuredQuantity { table, statistic: SeedStatistic::PositiveMean, step_offset, step_error: 0.0 })
+            }
+            PredictedQuantity::FunctionSup => {
+                let table = self.series.sup(Measure::Function)?.select(Axis(0), &self.rows).mapv(square);
+                // The largest distances of network and step need not be at equal times.
+                let step = self.subject.trained.series(training.id()).map_or(0.0, |s| square(s.sup(Measure::Function)));
+                let statistic = SeedStatistic::PositiveMean;
+                Some(MeasuredQuantity { table, statistic, step_offset: 0.0, step_error: step })
+            }
+            PredictedQuantity::LossMean => {
+                let limit = self.limit_at_end(LimitRun::Reference, Measure::Loss);
+                let coarse = self.limit_at_end(LimitRun::HalfParticles, Measure::Loss);
+                let known = self.subject.trained.series(training.id()).is_some();
+                Some(MeasuredQuantity {
+                    table: self.at_end(Measure::Loss, |loss| loss - limit)?,
+                    statistic: SeedStatistic::SignedMean,
+                    step_offset: if known { self.limit_at_end(training, Measure::Loss) - coarse } else { 0.0 },
+                    step_error: 0.0,
+                })
+            }
+            PredictedQuantity::LossDeviation => {
+                plain(self.at_end(Measure::Loss, |loss| loss)?, SeedStatistic::Deviation)
+            }
+            PredictedQuantity::Dropout => plain(self.at_end(Measure::Dropout, |v| v)?, SeedStatistic::PositiveMean),
+            PredictedQuantity::Barrier => plain(self.barriers.clone()?, SeedStatistic::PositiveMean),
+        }
+    }
+
+    /// The ratio of every quantity and its check.
+    pub fn ratios(&self) -> Vec<(RatioRecord, Check)> {
+        PredictedQuantity::ALL.iter().map(|&quantity| self.ratio(quantity)).collect()
+    }
+
+    /// The ratio of one quantity and its check.
+    fn ratio(&self, quantity: PredictedQuantity) -> (RatioRecord, Check) {
+        let name = format!("predict-{quantity}");
+        let statement = format!(
+            "{}: predicted from the limit alone / measured lies within [{}, {}]",
+            quantity.words(),
+            RANGE.0,
+            RANGE.1
+        );
+        let all = self.trust.arrays.widths.to_vec();
+        let measured = self.measured(quantity);
+        let offset = measured.as_ref().map_or(0.0, |measured| measured.step_offset);
+        let at = |&w: &usize| {
+            let (n, u) = (self.group.values[w], 1.0 / self.series.abscissa[w]);
+            let value = quantity.predicted(&all, &self.trust.arrays.whole, n, u) + offset;
+            if self.trust.predicts_width(quantity, n) { value } else { f64::NAN }
+        };
+        // Laws of a width exist where it is among the predicted ones; networks that are too narrow are left out.
+        let (kept, predicted): (Vec<usize>, Vec<f64>) =
+            self.rows.iter().map(at).enumerate().filter(|(_, v)| v.is_finite()).unzip();
+        let error = |measured: &MeasuredQuantity| {
+            let least = predicted.iter().map(|v| v.abs()).fold(f64::INFINITY, f64::min);
+            self.trust.relative_error(quantity).hypot(measured.step_error / least)
+        };
+        let mut record = RatioRecord {
+            quantity: quantity.name().into(),
+            widths: kept.iter().map(|&row| self.group.values[self.rows[row]]).collect(),
+            predicted: predicted.clone(),
+            measured: Vec::new(),
+            errors: Vec::new(),
+            relative_error: measured.as_ref().map_or(f64::NAN, error),
+            ratio: f64::NAN,
+            interval: None,
+        };
+        let missing = |why: String| Check::not_measured(name.clone(), statement.clone(), Some(1.0), why);
+        if self.group.batch != BatchSize::Full {
+            return (
+                record,
+                missing("the networks follow mini-batches, whose noise is not part of the prediction".into()),
+            );
+        }
+        let Some(measured) = measured else { return (record, missing("it was not measured in this run".into())) };
+        let table = measured.table.select(Axis(0), &kept);
+        let found = PredictedRatio::new(&predicted, table.view(), measured.statistic, record.relative_error);
+        let broken = self.trust.broken(quantity).map(|why| format!("not predicted: {why}"));
+        let check = match found {
+            Err(failure) => missing(broken.unwrap_or(failure.to_string())),
+            Ok(found) => {
+                let ratio = found.logarithm.value.exp();
+                let (low, high) = found.logarithm.interval(0.95);
+                let (low, high) = (low.exp(), high.exp());
+                let text = format!(
+                    "ratio {ratio:.3}, 95 % interval [{low:.3}, {high:.3}] over {} widths and {} seeds",
+                    predicted.len(),
+                    found.seeds
+                );
+                (record.ratio, record.interval) = (ratio, Some((low, high)));
+                (record.measured, record.errors) = (found.measured, found.errors);
+                let check = Check::ratio_within(name.clone(), statement.clone(), 1.0, RANGE, found.logarithm, text);
+                check.unless(broken.or_else(|| self.subject.plan.dependence(self.group)))
+            }
+        };
+        (record, check)
+    }
+}
+
+/// The name of the array of barriers in the record of the study of paths.
+const BARRIERS: &str = "first-half_barrier";
+
+/// What `records/paths.json` tells about the pairs of networks.
+#[derive(Deserialize)]
+struct ConnectedPairs {
+    /// The pairs, in the order of the arrays.
+    pairs: Vec<ConnectedPair>,
+}
+
+/// A pair of networks.
+#[derive(Deserialize)]
+struct ConnectedPair {
+    /// Width of both.
+    width: usize,
+    /// The variant of the first network, if any.
+    variant: Option<String>,
+}
+
+/// The barriers of the constructive path through the first halves (rows, pairs) between networks of equal width; `None`
+/// without that path, or with unequal numbers of pairs. Records are what studies know of each other.
+fn barriers(folder: &RunFolder, rows: &[usize], group: &Group) -> Result<Option<Array2<f64>>, RunError> {
+    let record: ConnectedPairs = folder.read_json("records/paths.json")?;
+    let arrays = StoredArrays::read(&folder.file("records/paths.npz"))?;
+    if !arrays.has(BARRIERS) {
+        return Ok(None);
+    }
+    let barriers: Array1<f64> = arrays.shaped(BARRIERS)?;
+    let of_width = |&row: &usize| -> Vec<f64> {
+        let own = |pair: &ConnectedPair| pair.variant.is_none() && pair.width as f64 == group.values[row];
+        let pairs = record.pairs.iter().zip(&barriers);
+        pairs.filter(|(pair, _)| own(pair)).map(|(_, barrier)| *barrier).collect()
+    };
+    let table: Vec<Vec<f64>> = rows.iter().map(of_width).collect();
+    let pairs = table.first().map_or(0, Vec::len);
+    let equal = table.iter().all(|row| row.len() == pairs);
+    Ok(equal.then(|| Array2::from_shape_fn((rows.len(), pairs), |(row, pair)| table[row][pair])))
+}

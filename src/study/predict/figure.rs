@@ -1,0 +1,150 @@
+//! Figure of the study of predictions: the distance and the loss gap of networks against the width, and c against time.
+
+use super::{PredictArrays, PredictRecord};
+use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel};
+use crate::record::RunFolder;
+use crate::run::context::FiguresError;
+use crate::run::study::NamedFigure;
+use ndarray::{Array1, Array2};
+
+/// Colour of predictions.
+const PREDICTION: Colour = Colour::Series(3);
+
+/// Dash of predictions.
+const DASH: Dash = Dash::DashDot;
+
+/// `predict-gap`.
+///
+/// # Errors
+/// Records that are missing or damaged.
+pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+    let record = PredictRecord::read(folder)?;
+    let arrays = PredictArrays::read(folder)?;
+    let figure = PredictFigure { record: &record, arrays: &arrays };
+    let mut whole = Figure::double_column();
+    whole.panels = vec![figure.function(), figure.loss(), figure.against_time(), figure.added_loss()];
+    whole.height_in *= 2.0;
+    Ok(vec![("predict-gap".into(), whole)])
+}
+
+/// The records from which the panels are drawn.
+struct PredictFigure<'a> {
+    record: &'a PredictRecord,
+    arrays: &'a PredictArrays,
+}
+
+impl PredictFigure<'_> {
+    fn widths(&self) -> Vec<f64> {
+        self.arrays.widths.to_vec()
+    }
+
+    fn last(&self) -> usize {
+        self.arrays.times.len() - 1
+    }
+
+    /// Why a quantity is not predicted, where it is not.
+    fn not_predicted(&self, quantity: &str) -> Option<String> {
+        let found = self.record.not_predicted.iter().find(|(name, _)| name == quantity);
+        found.map(|(_, why)| format!("{quantity} not predicted: {why}"))
+    }
+
+    /// The predicted line of a quantity against the width, or a note that says why there is none; and the networks, with
+    /// two standard errors over seeds. The line is that of networks far below the reference's number of particles.
+    fn quantity(&self, panel: Panel, quantity: &str, values: Vec<f64>, style: QuantityStyle) -> Panel {
+        let QuantityStyle { line, points, marker, label, logarithmic } = style;
+        let mut panel = match self.not_predicted(quantity) {
+            None => {
+                // Networks that are too narrow are not predicted.
+                let least = if quantity == "dropout" { 0.0 } else { self.record.least_width };
+                let (widths, values) = self.widths().into_iter().zip(values).filter(|(n, _)| *n >= least).unzip();
+                panel.with(Mark::line(widths, values, line, DASH).label(format!("{label}predicted")))
+            }
+            Some(why) => panel.note(why),
+        };
+        if let Some(ratio) = self.record.ratio(quantity).filter(|ratio| !ratio.measured.is_empty()) {
+            let ends = ratio.measured.iter().zip(&ratio.errors).map(|(&y, &error)| match logarithmic {
+                // The error of the logarithm, so that both ends are positive.
+                true => (y * (-2.0 * error / y).exp(), y * (2.0 * error / y).exp()),
+                false => (y - 2.0 * error, y + 2.0 * error),
+            });
+            let mark = Mark::points(ratio.widths.clone(), ratio.measured.clone(), points, marker);
+            panel = panel.with(mark.error(ends.collect()).label(format!("{label}networks, ± 2 s.e.")));
+        }
+        panel
+    }
+
+    /// The mean square distance of the predictions at the end.
+    fn function(&self) -> Panel {
+        let panel = Panel::new(Axis::log2("width N"), Axis::log10("E |f_{N} − f_{ρ}|^{2} at T")).title("predictions");
+        let c = self.arrays.whole.variance[self.last()];
+        let values = self.widths().iter().map(|n| c / n).collect();
+        self.quantity(panel, "function", values, QuantityStyle::PLAIN)
+    }
+
+    /// The mean loss gap at the end, with its law.
+    fn loss(&self) -> Panel {
+        let mut panel = Panel::new(Axis::log2("width N"), Axis::linear("R(f_{N}) − R(ρ) at T")).title("loss gap");
+        let (last, whole) = (self.last(), &self.arrays.whole);
+        if self.not_predicted("loss-mean").is_none() {
+            let widths = self.widths();
+            let first = widths.iter().take_while(|&&n| n < self.record.least_width).count();
+            let of = |table: &Array2<f64>| table.column(last).iter().skip(first).copied().collect::<Vec<f64>>();
+            let widths = widths[first..].to_vec();
+            let band = Mark::band(widths, of(&whole.gap_low), of(&whole.gap_high), PREDICTION);
+            panel = panel.with(band.label("predicted, 5–95 %"));
+        }
+        let values = self.widths().iter().map(|n| whole.gap_mean[last] / n).collect();
+        self.quantity(panel, "loss-mean", values, QuantityStyle { logarithmic: false, ..QuantityStyle::PLAIN })
+    }
+
+    /// c and the bare variance against time.
+    fn against_time(&self) -> Panel {
+        let (times, whole) = (self.arrays.times.to_vec(), &self.arrays.whole);
+        let line = |y: &Array1<f64>, colour, dash| Mark::line(times.clone(), y.to_vec(), colour, dash);
+        Panel::new(Axis::linear("time t"), Axis::log10("N E |f_{N} − f_{ρ}|^{2}"))
+            .title("c(t)")
+            .with(line(&whole.variance, PREDICTION, DASH).label("c"))
+            .with(line(&self.arrays.half.variance, Colour::Grey(120), Dash::Dotted).label("half the particles"))
+            .with(line(&whole.spread, Colour::Series(1), Dash::Dashed).label("S^{2}, independent particles"))
+            .legend(Legend::Automatic)
+    }
+
+    /// The loss added by dropping half of the neurons, and the barrier, at the end.
+    fn added_loss(&self) -> Panel {
+        let whole = &self.arrays.whole;
+        let panel = Panel::new(Axis::log2("width N"), Axis::log10("added loss at T")).title("half kept; barrier");
+        let dropout = QuantityStyle { label: "half kept, ", ..QuantityStyle::PLAIN };
+        let barrier = QuantityStyle {
+            line: Colour::Series(4),
+            points: Colour::Series(2),
+            marker: Marker::Diamond,
+            label: "barrier, ",
+            logarithmic: true,
+        };
+        let panel = self.quantity(panel, "dropout", whole.dropout.column(self.last()).to_vec(), dropout);
+        self.quantity(panel, "barrier", whole.barrier.column(0).to_vec(), barrier)
+    }
+}
+
+/// How a quantity is drawn against the width.
+#[derive(Clone, Copy)]
+struct QuantityStyle {
+    line: Colour,
+    points: Colour,
+    marker: Marker,
+    /// Beginning of its labels.
+    label: &'static str,
+    /// Whether the axis is logarithmic.
+    logarithmic: bool,
+}
+
+impl QuantityStyle {
+    /// The style of the only quantity of a panel.
+    const PLAIN: QuantityStyle = QuantityStyle {
+        line: PREDICTION,
+        points: Colour::Series(0),
+        marker: Marker::Circle,
+        label: "",
+        logarithmic: true,
+    };
+}

@@ -1,0 +1,170 @@
+//! The table `[predict]`.
+
+use crate::choice::names_where;
+use crate::config::study::{StudyTable, TrainingRequirements};
+use crate::config::{Allowed, Experiment, KeyErrors, NetworkKind, Section, require_divides_interval};
+use crate::dynamics::Method;
+use crate::network::Activation;
+use crate::record::RunFolder;
+use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
+use serde::Serialize;
+
+/// Widths that are predicted where the experiment has none.
+const WIDTHS: [usize; 6] = [32, 64, 128, 256, 512, 1024];
+
+/// Longest step of the tangent system by default. The error of the default method is of second order in it.
+const LONGEST_STEP: f64 = 0.1;
+
+/// Random columns by default: with the default modes and the two columns of the second order a multiple of the lanes of
+/// a pack.
+const COLUMNS: usize = 22;
+
+/// The same at a positive temperature, where the fluctuations have more directions.
+const COLUMNS_WITH_NOISE: usize = 46;
+
+/// Numbers of the state of the tangent system that are alive at one time, in units of its length: parameters, momenta,
+/// gradients, and those of an observation.
+const STATES: f64 = 6.0;
+
+/// Predictions for networks of finite width, from the limit and its leading fluctuations.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Predict {
+    /// Widths N for which laws are predicted; those of the networks need not be among them.
+    pub widths: Vec<usize>,
+    /// Particles M of the tangent cloud.
+    pub particles: usize,
+    /// Columns of the noise that are modes of the limit.
+    pub modes: usize,
+    /// Random columns on the complement of the modes.
+    pub columns: usize,
+    /// The method by which cloud and tangent vectors are integrated.
+    pub method: Method,
+    /// Its step.
+    pub step: f64,
+    /// Draws from a predicted law.
+    pub draws: usize,
+}
+
+impl Predict {
+    /// The methods that suit the dynamics of an experiment.
+    fn suits(experiment: &Experiment, method: Method) -> bool {
+        let first_order = experiment.dynamics.method == Method::GradientDescent;
+        let solves = if first_order { method.solves_first_order() } else { method.solves_second_order() };
+        solves && !method.is_adaptive() && (method.takes_noise() || experiment.dynamics.temperature == 0.0)
+    }
+
+    /// The method by default: of second order in the step where there is one.
+    fn default_method(experiment: &Experiment) -> Method {
+        let noisy = experiment.dynamics.temperature > 0.0;
+        match (experiment.dynamics.method == Method::GradientDescent, noisy) {
+            (false, false) => Method::KickDriftKick,
+            (false, true) => Method::Baoab,
+            (true, false) => Method::Rk4,
+            (true, true) => Method::GradientDescent,
+        }
+    }
+
+    /// The step by default: the longest that divides the recording interval and exceeds neither [`LONGEST_STEP`] nor the
+    /// fixed step of the reference; of a method of first order, not that of the networks either.
+    fn default_step(experiment: &Experiment, method: Method) -> f64 {
+        let reference = &experiment.reference;
+        let mut longest = if reference.method.is_adaptive() { LONGEST_STEP } else { LONGEST_STEP.min(reference.step) };
+        if method.order() == 1 {
+            longest = longest.min(experiment.dynamics.step);
+        }
+        let interval = experiment.horizon.interval();
+        interval / (interval / longest - 1e-9).ceil().max(1.0)
+    }
+}
+
+impl StudyTable<Experiment> for Predict {
+    fn validate(&self, e: &Experiment, errors: &KeyErrors) {
+        if e.network.kind == NetworkKind::ThreeLayer {
+            let message = "[predict] linearises networks with one hidden layer: expected \"two-layer\" or \"bump\"";
+            errors.add("network.kind", Some("\"three-layer\"".into()), message);
+        }
+        if let Some(activation) = e.network.activations().find(|activation| activation.has_kink()) {
+            let smooth = names_where(|activation: Activation| !activation.has_kink());
+            let message = format!(
+                "[predict] linearises the limit, which a kink does not allow: expected {smooth}, or no [predict]"
+            );
+            errors.add("network.activation", Some(format!("\"{activation}\"")), message);
+        }
+        if !Self::suits(e, self.method) {
+            let message = format!(
+                "expected a method of fixed step for these dynamics: {}",
+                names_where(|method| Self::suits(e, method))
+            );
+            errors.add("predict.method", Some(format!("\"{}\"", self.method)), message);
+        }
+        require_divides_interval(e, "predict.step", self.step, errors);
+        // Half of the cloud is used too, and its modes are found among a few more columns.
+        if self.particles > 0 && self.particles < 4 * self.modes {
+            let message = format!("expected at least four times predict.modes = {}", self.modes);
+            errors.add_between("predict.particles", Some(self.particles.to_string()), message, &["predict.modes"]);
+        }
+        if !self.particles.is_multiple_of(2) {
+            errors.add("predict.particles", Some(self.particles.to_string()), "expected an even number");
+        }
+    }
+
+    fn requirements(&self) -> TrainingRequirements<'_> {
+        TrainingRequirements { dropout: true, no_networks: true, ..TrainingRequirements::default() }
+    }
+}
+
+impl Study<Experiment> for Predict {
+    /// The states of the tangent systems of both clouds, the features of a few tiles, and the fields at the recording
+    /// times.
+    fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
+        let columns = (self.modes + self.columns + 2) as f64 + 7.0;
+        let state = sizes.network.state_len_f64(self.particles);
+        let rows = sizes.samples * sizes.outputs;
+        let records = sizes.experiment.horizon.records as f64 + 1.0;
+        let tangent = STATES * state * (1.0 + columns);
+        let fields = rows * columns * (2.0 * records + 4.0);
+        // Products of the range finder with groups of samples, eight at a time, and its bases.
+        let modes = 12.0 * self.particles as f64 * (columns + 24.0) + records.min(21.0) * state;
+        let laws = 2.0 * self.draws as f64 * self.widths.len() as f64;
+        // The second cloud has half of the particles, and fields as many.
+        let shared = 8.0 * (1.5 * (tangent + modes) + 2.0 * (fields + laws));
+        // Features of a few tiles of 64 samples.
+        StudyMemory { per_thread: 8.0 * 256.0 * sizes.outputs * self.particles as f64, shared }
+    }
+
+    fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
+        super::study::run(self, subject, context)
+    }
+}
+
+impl StudyKind<Experiment> for Predict {
+    const NAME: &'static str = "predict";
+
+    fn read(mut s: Section<'_>, experiment: &Experiment) -> Self {
+        let trained: Vec<usize> = experiment.widths.values.iter().copied().filter(|&n| n >= 2).collect();
+        let widths = match (s.has("widths"), trained.is_empty()) {
+            (true, _) => s.counts("widths", 2),
+            (false, false) => trained,
+            (false, true) => WIDTHS.to_vec(),
+        };
+        s.require_increasing("widths", &widths, "widths");
+        let method = s.choice_of("method", Some(Predict::default_method(experiment)));
+        let noisy = experiment.dynamics.temperature > 0.0;
+        let predict = Predict {
+            widths,
+            particles: s.count("particles", Some(1024), 16),
+            modes: s.count("modes", Some(48), 0),
+            columns: s.count("columns", Some(if noisy { COLUMNS_WITH_NOISE } else { COLUMNS }), 4),
+            step: s.real("step", Some(Predict::default_step(experiment, method)), Allowed::Positive),
+            method,
+            draws: s.count_within("draws", Some(2000), 100..=1_000_000),
+        };
+        s.finish();
+        predict
+    }
+
+    fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+        super::figure::figures(folder)
+    }
+}

@@ -1,0 +1,170 @@
+//! The quantities that are compared with networks, the errors of their predictions, and the guards (design note,
+//! section 10.4).
+
+use super::PredictArrays;
+use super::record::PredictedArrays;
+use crate::choice::choice;
+
+/// Largest relative change of a prediction with half of the particles or of the random columns.
+const LARGEST_CHANGE: f64 = 0.05;
+
+/// Largest `|b|^2 / (N c)`: the second order must be small beside the first. Narrower networks are not predicted.
+const LARGEST_BIAS: f64 = 0.05;
+
+/// Largest share of the squared tangent vectors that a hundredth of the particles may hold.
+const LARGEST_SHARE: f64 = 0.5;
+
+/// Largest relative difference between the bare variance of the columns and that of the cloud.
+const LARGEST_LOSS_OF_COLUMNS: f64 = 0.03;
+
+choice! {
+    /// A quantity whose prediction is compared with networks; the name is the end of the name of its check.
+    pub enum PredictedQuantity: "quantity" {
+        /// Mean square distance of the predictions at the end.
+        Function = "function",
+        /// Mean of the largest square distance of the predictions over time.
+        FunctionSup = "function-sup",
+        /// Mean loss gap at the end.
+        LossMean = "loss-mean",
+        /// Standard deviation of the loss at the end.
+        LossDeviation = "loss-deviation",
+        /// Mean square coupling distance at the end.
+        Coupling = "coupling",
+        /// Mean change of the loss where half of the neurons are kept, at the end.
+        Dropout = "dropout",
+        /// Mean barrier of the constructive path at the end.
+        Barrier = "barrier",
+    }
+}
+
+impl PredictedQuantity {
+    /// The quantity in words, in statements.
+    pub fn words(self) -> &'static str {
+        match self {
+            PredictedQuantity::Function => "E |f_N - f_rho|^2 at T",
+            PredictedQuantity::FunctionSup => "E sup_t |f_N - f_rho|^2",
+            PredictedQuantity::LossMean => "the mean of the loss gap at T",
+            PredictedQuantity::LossDeviation => "the standard deviation of the loss at T",
+            PredictedQuantity::Coupling => "the mean square coupling distance at T",
+            PredictedQuantity::Dropout => "the mean loss added by keeping a random half of the neurons at T",
+            PredictedQuantity::Barrier => "the mean barrier of the constructive path through the first halves at T",
+        }
+    }
+
+    /// The prediction of one cloud for networks of width `n`, at `u`: `1/N`, or `1/N - 1/M` for networks that are
+    /// coupled to a reference of M particles. NaN where the width is needed and not among the predicted ones.
+    pub fn predicted(self, widths: &[f64], cloud: &PredictedArrays, n: f64, u: f64) -> f64 {
+        let last = cloud.variance.len() - 1;
+        let row = widths.iter().position(|&width| width == n);
+        match self {
+            PredictedQuantity::Function => u * cloud.variance[last],
+            PredictedQuantity::FunctionSup => u * cloud.supremum[0],
+            PredictedQuantity::LossMean => u * cloud.gap_mean[last],
+            PredictedQuantity::LossDeviation => (u * cloud.gap_linear[last] + u * u * cloud.gap_square[last]).sqrt(),
+            PredictedQuantity::Coupling => u * cloud.coupling[last],
+            PredictedQuantity::Dropout => row.map_or(f64::NAN, |row| cloud.dropout[[row, last]]),
+            PredictedQuantity::Barrier => row.map_or(f64::NAN, |row| cloud.barrier[[row, 0]]),
+        }
+    }
+
+    /// The relative error of a mean over draws from a law.
+    fn sampling_error(self, arrays: &PredictArrays, draws: usize) -> f64 {
+        let of = |mean: f64, deviation: f64| (deviation / mean).abs() / (draws as f64).sqrt();
+        match self {
+            PredictedQuantity::FunctionSup => of(arrays.whole.supremum[0], arrays.whole.supremum[1]),
+            PredictedQuantity::Barrier => {
+                arrays.whole.barrier.outer_iter().map(|law| of(law[0], law[1])).fold(0.0, f64::max)
+            }
+            PredictedQuantity::Function
+            | PredictedQuantity::LossMean
+            | PredictedQuantity::LossDeviation
+            | PredictedQuantity::Coupling
+            | PredictedQuantity::Dropout => 0.0,
+        }
+    }
+
+    /// Whether the fluctuation `G` of the interacting dynamics enters, not the spread of the features alone.
+    fn has_response(self) -> bool {
+        self != PredictedQuantity::Dropout
+    }
+}
+
+/// How far predictions can be trusted.
+pub(super) struct Trust<'a> {
+    /// The predictions.
+    pub arrays: &'a PredictArrays,
+    /// Draws from a law.
+    pub draws: usize,
+}
+
+impl Trust<'_> {
+    /// The narrowest width at which the second order is small beside the first; NaN where that is not known.
+    pub fn least_width(&self) -> f64 {
+        let ratios = &self.arrays.whole.bias_ratio;
+        ratios[ratios.len() - 1] / LARGEST_BIAS
+    }
+
+    /// Whether a quantity is predicted for networks of width `n`, as far as the second order is concerned.
+    pub fn predicts_width(&self, quantity: PredictedQuantity, n: f64) -> bool {
+        !quantity.has_response() || n >= self.least_width()
+    }
+
+    /// The largest relative change of a prediction, over the widths for which it is made, with half of the particles.
+    fn cloud_change(&self, quantity: PredictedQuantity) -> f64 {
+        let PredictArrays { widths, whole, half, .. } = self.arrays;
+        let widths = widths.to_vec();
+        let predicted = widths.iter().filter(|&&n| self.predicts_width(quantity, n));
+        let change = |&n: &f64| {
+            let of = |cloud: &PredictedArrays| quantity.predicted(&widths, cloud, n, 1.0 / n);
+            (of(half) / of(whole) - 1.0).abs()
+        };
+        // A change that is not a number is larger than all.
+        predicted.map(change).fold(0.0, |most, change| if change <= most { most } else { change })
+    }
+
+    /// The change with half of the random columns, for quantities that are sums over columns.
+    fn column_change(&self, quantity: PredictedQuantity) -> f64 {
+        let changes = &self.arrays.whole.column_change;
+        if quantity.has_response() { changes[changes.len() - 1].abs() } else { 0.0 }
+    }
+
+    /// The standard error of a prediction divided by the prediction: the changes with half of the particles and of the
+    /// random columns, and the sampling error of a law. The difference between the means over all columns and over half
+    /// of them has the standard deviation of the mean over all.
+    pub fn relative_error(&self, quantity: PredictedQuantity) -> f64 {
+        let sampling = quantity.sampling_error(self.arrays, self.draws);
+        self.cloud_change(quantity).hypot(self.column_change(quantity)).hypot(sampling)
+    }
+
+    /// Why a quantity is not predicted, where it is not.
+    pub fn broken(&self, quantity: PredictedQuantity) -> Option<String> {
+        let PredictArrays { widths, whole, .. } = self.arrays;
+        let last = whole.variance.len() - 1;
+        let percent = |v: f64| format!("{:.1} %", 100.0 * v);
+        // Two draws of a sampled mean differ by their own error.
+        let allowed = LARGEST_CHANGE + 2.0 * quantity.sampling_error(self.arrays, self.draws);
+        let (cloud, column) = (self.cloud_change(quantity), self.column_change(quantity));
+        let (share, bare) = (whole.largest_share[last], whole.bare_ratio[last]);
+        let widest = widths.iter().copied().fold(0.0, f64::max);
+        // What is not a number exceeds every limit.
+        let exceeds = |value: f64, limit: f64| value.is_nan() || value > limit;
+        let mut reasons = Vec::new();
+        if exceeds(cloud, allowed) {
+            reasons.push(format!("it changes by {} with half of the particles", percent(cloud)));
+        }
+        if exceeds(column, LARGEST_CHANGE) {
+            reasons.push(format!("c changes by {} with half of the random columns", percent(column)));
+        }
+        if quantity.has_response() && exceeds(share, LARGEST_SHARE) {
+            reasons.push(format!("1 % of the particles hold {} of the squared tangent vectors", percent(share)));
+        }
+        if !self.predicts_width(quantity, widest) {
+            let bias = percent(whole.bias_ratio[last] / widest);
+            reasons.push(format!("the second order is {bias} of the first at N = {widest}, the widest predicted"));
+        }
+        if exceeds((bare - 1.0).abs(), LARGEST_LOSS_OF_COLUMNS) {
+            reasons.push(format!("the columns contain {} of the bare variance", percent(bare)));
+        }
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+}
