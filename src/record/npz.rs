@@ -235,6 +235,17 @@ impl<R: Real> StoredArrays<R> {
     }
 }
 
+impl<R> StoredArrays<R> {
+    /// The error of arrays whose sizes do not agree, unless they do.
+    ///
+    /// # Errors
+    /// [`NpzError::Sizes`] where `agree` is false.
+    pub fn require_agreement(&self, agree: bool, what: &str) -> Result<(), NpzError> {
+        let reason = || format!("the sizes of {what} do not agree");
+        if agree { Ok(()) } else { Err(NpzError::Sizes { path: self.path.clone(), reason: reason() }) }
+    }
+}
+
 /// A value stored under a name: an array, an optional array, or a group of arrays whose names share a prefix.
 pub trait ArrayField: Sized {
     /// Adds the value under `name`.

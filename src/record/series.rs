@@ -78,6 +78,12 @@ impl ArrayRecord for GroupSeries {
                 series.measures.push((measure, stored.shaped(&name(array))?));
             }
         }
+        let (values, times) = (series.values.len(), series.times.len());
+        let agree = series.abscissa.len() == values
+            && times > 0
+            && series.measures.iter().all(|(_, array)| array.dim().0 == values && array.dim().2 == times)
+            && series.sups.iter().all(|(_, array)| array.dim().0 == values);
+        stored.require_agreement(agree, "values, times and measures")?;
         Ok(series)
     }
 }
@@ -207,6 +213,9 @@ impl ArrayRecord for LimitSeries {
                 found.series.push((run, measure, stored.shaped(name)?));
             }
         }
+        let times = found.times.len();
+        let agree = times > 0 && found.series.iter().all(|(_, _, series)| series.len() == times);
+        stored.require_agreement(agree, "times and series")?;
         Ok(found)
     }
 }

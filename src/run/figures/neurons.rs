@@ -10,7 +10,7 @@ use crate::figure::{Axis, Colour, Figure, Legend, Mark, Panel};
 use crate::network::{Cloud, Coordinate};
 use crate::record::npz::NpzError;
 use crate::record::state::FinalParts;
-use crate::record::{LimitRun, Manifest, RunFolder};
+use crate::record::{LimitRun, Manifest, RecordError, RunFolder};
 use crate::run::context::FiguresError;
 use crate::run::plan::network_id;
 use nalgebra::{DMatrix, DVector};
@@ -109,13 +109,18 @@ impl Neurons {
             })
         };
         let positions = cloud.position.iter().map(array).collect::<Result<Vec<_>, _>>()?;
+        let sign = array(&cloud.sign)?;
+        if positions.is_empty() || positions.iter().chain([&sign]).any(|part| part.ncols() == 0) {
+            let problem = "clouds names no quantity, or one without columns".into();
+            return Err(RecordError::Manifest { path: folder.file("records/groups.json"), problem }.into());
+        }
         // Of two quantities, the first column of each.
         let first = |matrix: &Array2<f64>| matrix.column(0).insert_axis(Dim(1)).to_owned();
         let position = match &positions[..] {
             [x, y] => ndarray::concatenate(Dim(1), &[first(x).view(), first(y).view()]).unwrap_or_else(|_| first(x)),
             _ => positions[0].clone(),
         };
-        Ok(Neurons { position, sign: array(&cloud.sign)? })
+        Ok(Neurons { position, sign })
     }
 
     /// The two leading principal axes of the positions (q); `None` where q is 1 or a position is not finite.

@@ -38,7 +38,12 @@ impl Records {
         }
         let all =
             groups.groups.iter().map(|group| Ok((group.name.clone(), GroupSeries::read_from(folder, &group.name)?)));
-        let series = all.collect::<Result<_, FiguresError>>()?;
+        let series: BTreeMap<String, GroupSeries> = all.collect::<Result<_, FiguresError>>()?;
+        let differs = |group: &&GroupRecord| series[&group.name].values.len() != group.values.len();
+        if let Some(group) = groups.groups.iter().find(differs) {
+            let problem = format!("the values of the group '{}' are not those of its series", group.name);
+            return Err(RecordError::Manifest { path: folder.file("records/groups.json"), problem }.into());
+        }
         Ok(Records { limit: LimitSeries::read_from(folder)?, series, groups })
     }
 

@@ -2,7 +2,7 @@
 
 use super::{ConvergenceArrays, ConvergenceRecord, RateRecord};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Panel, style};
-use crate::record::{GroupRecord, Measure, RunFolder};
+use crate::record::{GroupRecord, Measure, RecordError, RunFolder};
 use crate::run::context::FiguresError;
 use crate::run::figures::labels::{number, numbers, parameters};
 use crate::run::figures::lines::{by_width, limit};
@@ -18,6 +18,10 @@ use ndarray::Axis as Dim;
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let (records, record) = (Records::read(folder)?, ConvergenceRecord::read(folder)?);
     let arrays = ConvergenceArrays::read_from(folder)?;
+    if [record.fractions.len(), record.levels.len()] != [arrays.levels.len(); 2] {
+        let problem = "its levels are not those of the arrays in convergence.npz".into();
+        return Err(RecordError::Manifest { path: folder.file("records/convergence.json"), problem }.into());
+    }
     let mut panels = vec![against_time(&records, &record)];
     panels.extend(against_steps(&records, &record));
     panels.push(passages(&record, &arrays));

@@ -87,7 +87,12 @@ impl ConvergenceArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read_from(folder: &RunFolder) -> Result<Self, NpzError> {
-        Self::read(&folder.file(ARRAYS))
+        let path = folder.file(ARRAYS);
+        let found = Self::read(&path)?;
+        let (widths, _, levels) = found.passage.dim();
+        let agree = [found.levels.len(), found.limit_passage.len()] == [levels; 2] && found.widths.len() == widths;
+        let reason = "the sizes of levels, widths and passages do not agree".into();
+        if agree { Ok(found) } else { Err(NpzError::Sizes { path, reason }) }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{PicardArrays, PicardRecord};
 use crate::analysis::contraction::local_constants;
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel, Stroke};
-use crate::record::RunFolder;
+use crate::record::{RecordError, RunFolder};
 use crate::run::context::FiguresError;
 use crate::run::figures::labels::number;
 use crate::run::study::NamedFigure;
@@ -17,6 +17,11 @@ use ndarray::{Array3, Axis as Dim};
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let record = PicardRecord::read(folder)?;
     let differences = PicardArrays::read_from(folder)?.differences;
+    let (iterations, windows_kept, _) = differences.dim();
+    if iterations != record.runs.len() || record.runs.iter().any(|run| run.windows == 0 || run.windows > windows_kept) {
+        let problem = "its runs are not those of the arrays in picard.npz".into();
+        return Err(RecordError::Manifest { path: folder.file("records/picard.json"), problem }.into());
+    }
     let mut figure = Figure::double_column();
     figure.panels = vec![contraction(&record, &differences), windows(&record, &differences)];
     figure.panels.extend(constants(&record, &differences));

@@ -60,7 +60,11 @@ impl PicardRecord {
     /// # Errors
     /// A record that is missing or damaged.
     pub fn read(folder: &RunFolder) -> Result<Self, RecordError> {
-        folder.read_json(FILE)
+        let found: Self = folder.read_json(FILE)?;
+        if found.runs.is_empty() {
+            return Err(RecordError::Manifest { path: folder.file(FILE), problem: "it has no runs".into() });
+        }
+        Ok(found)
     }
 }
 
