@@ -275,8 +275,8 @@ impl Check {
     }
 
     /// For an exponent that holds asymptotically: a contradiction counts only where the data without the value farthest
-    /// from the asymptotic regime confirm it ([`Check::confirmed_by`]). `rest` is the fit without that value, called
-    /// `value`.
+    /// from the asymptotic regime confirm it: they deviate in the same direction, at the one-sided level [`LEVEL`].
+    /// `rest` is the fit without that value, called `value`.
     pub fn or_pre_asymptotic(self, value: &str, rest: &Result<SlopeFit, FitFailure>) -> Self {
         let Some(exponent) = self.test.as_ref().and_then(|test| test.exponent) else { return self };
         let name = format!("without the {value}, which may not be in the asymptotic regime");
