@@ -57,13 +57,7 @@ impl Job<f64> for NeuronForward<'_> {
     fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, s: S) {
         let NeuronForward { tile, activation, a, xi, output_tangent, second, u, out, stride } = self;
         let (xi_w, xi_a) = xi.split_at(xi.len() - a.len() * stride);
-        s.vectorize(RowProduct {
-            coefficients: tile.by_sample,
-            terms: xi_w,
-            out: u,
-            columns: stride,
-            accumulate: false,
-        });
+        input_tangents(s, tile, xi_w, stride, u);
         // Sums over the columns of the output weights alone: `sum xi_a^2` and `sum sqrt(M) nu xi_a`.
         let outputs_alone: Vec<[f64; 2]> = second.map_or_else(Vec::new, |SecondOrder { mask, weights, .. }| {
             xi_a.chunks_exact(stride).map(|xi_a| sums_with(s, xi_a, [xi_a, weights], mask)).collect()
@@ -131,13 +125,7 @@ impl Job<f64> for NeuronReverse<'_> {
         let outputs = a.len();
         let (xi_w, xi_a) = xi.split_at(xi.len() - outputs * stride);
         let (out_w, out_a) = out.split_at_mut(xi_w.len());
-        s.vectorize(RowProduct {
-            coefficients: tile.by_sample,
-            terms: xi_w,
-            out: u,
-            columns: stride,
-            accumulate: false,
-        });
+        input_tangents(s, tile, xi_w, stride, u);
         let rows = u.chunks_exact_mut(stride).zip(drive.chunks_exact(outputs * stride));
         for (n, (u, drive)) in rows.enumerate() {
             let (value, slope) = (activation.value[n], activation.slope[n]);
@@ -193,6 +181,12 @@ impl Job<f64> for NeuronReverse<'_> {
             accumulate: true,
         });
     }
+}
+
+/// The tangents `u = <x~, xi_w>` of the pre-activation, (tile, stride).
+#[inline(always)]
+fn input_tangents<S: Simd<f64>>(s: S, tile: InputTile<'_>, xi_w: &[f64], stride: usize, u: &mut [f64]) {
+    s.vectorize(RowProduct { coefficients: tile.by_sample, terms: xi_w, out: u, columns: stride, accumulate: false });
 }
 
 /// `sum_c m_c u_c b_c` over the columns for several b.

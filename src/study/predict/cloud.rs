@@ -8,7 +8,8 @@ use crate::dynamics::{
     TimeLoop,
 };
 use crate::fluctuation::{
-    FluctuationError, Fluctuations, LimitFeatures, LossGap, NoiseColumns, PredictedLaw, TangentRun, TangentSystem,
+    FluctuationError, Fluctuations, LimitFeatures, LossGap, NoiseColumns, PredictedLaw, SpreadPrediction, TangentRun,
+    TangentSystem,
 };
 use crate::network::Loss;
 use crate::record::npz::shaped;
@@ -176,7 +177,7 @@ impl TangentCloud<'_> {
         let spreads = times.clone().map(|t| found.spread(t)).collect::<Result<Vec<_>, _>>()?;
         let guards: Vec<_> = times.clone().map(|t| found.guards(t)).collect();
         let of_gaps = |f: &dyn Fn(&LossGap) -> f64| gaps.iter().map(f).collect::<Vec<f64>>();
-        let laws = |&width: &usize| self.width_laws(&found, &gaps, width);
+        let laws = |&width: &usize| self.width_laws(&found, &gaps, &spreads, width);
         Ok(CloudPrediction {
             variance: found.variance(),
             spread: spreads.iter().map(|spread| spread.limit).collect(),
@@ -198,15 +199,20 @@ impl TangentCloud<'_> {
     }
 
     /// The laws of networks of one width; those of dropout and of the barrier at the last recording time.
-    fn width_laws(&self, found: &Fluctuations, gaps: &[LossGap], width: usize) -> Result<WidthLaws, RunError> {
+    fn width_laws(
+        &self,
+        found: &Fluctuations,
+        gaps: &[LossGap],
+        spreads: &[SpreadPrediction],
+        width: usize,
+    ) -> Result<WidthLaws, RunError> {
         let (seed, draws) = (self.problem.experiment.seed, self.spec.draws);
         let (u, kept, last) = (1.0 / width as f64, width / 2, gaps.len() - 1);
         let laws: Vec<_> = gaps.iter().map(|gap| gap.law(u, draws, seed)).collect();
         let dropout_law = found.dropout_cost(last, (width, kept), draws, seed)?;
         // The closed form is that of the half-squared loss; the mean for other losses is sampled at the end only.
         let dropout = if self.problem.experiment.network.loss == Loss::HalfSquared {
-            let cost = |t: usize| Ok(found.spread(t)?.mean_cost(width, kept));
-            (0..gaps.len()).map(cost).collect::<Result<Vec<f64>, FluctuationError>>()?
+            spreads.iter().map(|spread| spread.mean_cost(width, kept)).collect()
         } else {
             (0..gaps.len()).map(|t| if t == last { dropout_law.mean() } else { f64::NAN }).collect()
         };
