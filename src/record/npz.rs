@@ -241,8 +241,10 @@ impl<R> StoredArrays<R> {
     /// # Errors
     /// [`NpzError::Sizes`] where `agree` is false.
     pub fn require_agreement(&self, agree: bool, what: &str) -> Result<(), NpzError> {
-        let reason = || format!("the sizes of {what} do not agree");
-        if agree { Ok(()) } else { Err(NpzError::Sizes { path: self.path.clone(), reason: reason() }) }
+        if agree {
+            return Ok(());
+        }
+        Err(NpzError::Sizes { path: self.path.clone(), reason: format!("the sizes of {what} do not agree") })
     }
 }
 

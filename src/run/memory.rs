@@ -173,8 +173,8 @@ impl Phases<'_> {
     }
 
     /// A trajectory: parameters and momenta at the start, now and at the last record; work arrays; the buffers of a pass;
-    /// predictions at a record with the copies of every thread; and the larger of its files, its final state or its last checkpoint,
-    /// which is in double precision and holds the path where that is kept.
+    /// predictions at a record with the copies of every thread; and the larger of its files, its final state or its last
+    /// checkpoint, which is in double precision and holds the path where that is kept.
     fn trajectory(&self, width: usize, samples: f64, work_arrays: usize, keeps_path: bool) -> f64 {
         let state = self.state(width);
         let path = if keeps_path { self.records } else { 0.0 };

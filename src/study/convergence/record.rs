@@ -1,6 +1,6 @@
 //! The records of the convergence study.
 
-use crate::record::npz::{ArrayRecord, NpzError, array_record};
+use crate::record::npz::{ArrayRecord, NpzError, StoredArrays, array_record};
 use crate::record::{FitRecord, RecordError, RunFolder};
 use ndarray::{Array1, Array3};
 use serde::{Deserialize, Serialize};
@@ -87,12 +87,12 @@ impl ConvergenceArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read_from(folder: &RunFolder) -> Result<Self, NpzError> {
-        let path = folder.file(ARRAYS);
-        let found = Self::read(&path)?;
+        let stored = StoredArrays::read(&folder.file(ARRAYS))?;
+        let found = Self::load("", &stored)?;
         let (widths, _, levels) = found.passage.dim();
         let agree = [found.levels.len(), found.limit_passage.len()] == [levels; 2] && found.widths.len() == widths;
-        let reason = "the sizes of levels, widths and passages do not agree".into();
-        if agree { Ok(found) } else { Err(NpzError::Sizes { path, reason }) }
+        stored.require_agreement(agree, "levels, widths and passages")?;
+        Ok(found)
     }
 }
 
