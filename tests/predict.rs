@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::experiment::{Run, Shared, TINY, files, parse, program};
+use common::experiment::{Run, Shared, TINY, files, parse, program, run_of};
 use common::mean;
 use ndarray::{ArrayD, Axis, Ix1, Ix2, Ix3};
 use std::sync::Arc;
@@ -127,14 +127,7 @@ fn an_interrupted_study_resumes_to_the_same_bytes() {
     let file = folder.path().join("predict.toml");
     std::fs::write(&file, alone()).unwrap();
     let at = |name: &str| folder.path().join(name);
-    let start = |out: &str, resume: bool| {
-        let mut command = program();
-        command.args(["run", file.to_str().unwrap(), "--quiet", "--out", at(out).to_str().unwrap()]);
-        if resume {
-            command.arg("--resume");
-        }
-        command.assert().success();
-    };
+    let start = |out: &str, resume: bool| run_of(&file, &at(out), resume).assert().success();
     start("whole", false);
     start("cut", false);
     let manifest = std::fs::read_to_string(at("cut/manifest.json")).unwrap();

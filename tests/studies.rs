@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::experiment::{Run, Shared, TINY, arrays, files, parse, program, tiny};
+use common::experiment::{Run, Shared, TINY, arrays, files, parse, run_of, tiny};
 use common::{Problem, mean, naive};
 use ndarray::{Array2, ArrayD, Axis, Ix2, Ix3, concatenate};
 use std::collections::BTreeMap;
@@ -201,14 +201,7 @@ fn an_interrupted_study_resumes_to_the_same_bytes() {
     let file = folder.path().join("studies.toml");
     std::fs::write(&file, text()).unwrap();
     let at = |name: &str| folder.path().join(name);
-    let start = |out: &str, resume: bool| {
-        let mut command = program();
-        command.args(["run", file.to_str().unwrap(), "--quiet", "--out", at(out).to_str().unwrap()]);
-        if resume {
-            command.arg("--resume");
-        }
-        command
-    };
+    let start = |out: &str, resume: bool| run_of(&file, &at(out), resume);
     start("whole", false).assert().success();
     start("cut", false).assert().success();
     // As after a kill between the first pair and the rest: unfinished, with that pair's result kept.

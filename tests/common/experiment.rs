@@ -185,6 +185,16 @@ pub fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_widelimit"))
 }
 
+/// The program, to run the experiment of a file into a folder, or to continue it there.
+pub fn run_of(file: &Path, out: &Path, resume: bool) -> Command {
+    let mut command = program();
+    command.arg("run").arg(file).arg("--quiet").arg("--out").arg(out);
+    if resume {
+        command.arg("--resume");
+    }
+    command
+}
+
 /// Every file below a folder with its bytes, by path relative to it.
 pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
