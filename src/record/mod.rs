@@ -15,6 +15,7 @@
 //! checksum. The records of a study are declared in the study's folder.
 
 mod atomic;
+mod axes;
 mod checkpoint;
 mod coverage;
 mod digest;

@@ -3,8 +3,10 @@
 //! These are files of the program's own; data files of users are read by the population layer.
 //!
 //! A file is described by one struct, declared with `array_record!`: a field is an array, its name is the array's name,
-//! and writing and reading both follow the declaration.
+//! its axes have names, and writing and reading both follow the declaration. Arrays of a file that share an axis have as
+//! many entries along it, or the file is refused.
 
+use super::axes::AxisSizes;
 use super::write_atomically;
 use crate::compute::Real;
 use crate::population::npz_file::check_announced_sizes;
@@ -158,6 +160,7 @@ impl<R: Real> Arrays<R> {
 pub struct StoredArrays<R = f64> {
     path: PathBuf,
     arrays: BTreeMap<String, ArrayD<R>>,
+    sizes: AxisSizes,
 }
 
 impl<R: Real> StoredArrays<R> {
@@ -192,7 +195,7 @@ impl<R: Real> StoredArrays<R> {
             let array = reader.by_name::<ndarray::OwnedRepr<R>, IxDyn>(&name).map_err(read)?;
             arrays.insert(name.trim_end_matches(".npy").to_string(), array);
         }
-        Ok(StoredArrays { path: path.into(), arrays })
+        Ok(StoredArrays { path: path.into(), arrays, sizes: AxisSizes::default() })
     }
 
     /// The names of the arrays.
@@ -233,18 +236,25 @@ impl<R: Real> StoredArrays<R> {
         };
         array.to_owned().into_dimensionality::<D>().map_err(axes)
     }
-}
 
-impl<R> StoredArrays<R> {
-    /// The error of arrays whose sizes do not agree, unless they do.
+    /// The array of this name with these axes, which it shares with the arrays read before it: one name for each, or the
+    /// size where that is fixed.
     ///
     /// # Errors
-    /// [`NpzError::Sizes`] where `agree` is false.
-    pub fn require_agreement(&self, agree: bool, what: &str) -> Result<(), NpzError> {
-        if agree {
-            return Ok(());
-        }
-        Err(NpzError::Sizes { path: self.path.clone(), reason: format!("the sizes of {what} do not agree") })
+    /// Those of [`StoredArrays::shaped`]; [`NpzError::Sizes`] where an axis has another size than before.
+    pub fn on_axes<D: Dimension>(&self, name: &str, axes: &[impl AsRef<str>]) -> Result<Array<R, D>, NpzError> {
+        let array = self.shaped::<D>(name)?;
+        let damaged = |reason| NpzError::Sizes { path: self.path.clone(), reason };
+        self.sizes.compare(name, array.shape(), axes).map_err(damaged)?;
+        Ok(array)
+    }
+
+    /// The error of a file without records.
+    ///
+    /// # Errors
+    /// [`NpzError::Sizes`] where `any` is false.
+    pub fn require_records(&self, any: bool) -> Result<(), NpzError> {
+        if any { Ok(()) } else { Err(NpzError::Sizes { path: self.path.clone(), reason: "it has no records".into() }) }
     }
 }
 
@@ -252,11 +262,11 @@ impl<R> StoredArrays<R> {
 pub trait ArrayField: Sized {
     /// Adds the value under `name`.
     fn push(&self, name: &str, arrays: &mut Arrays);
-    /// The value stored under `name`.
+    /// The value stored under `name`, an array with these axes.
     ///
     /// # Errors
-    /// An array that is missing or has another number of axes.
-    fn load(name: &str, stored: &StoredArrays) -> Result<Self, NpzError>;
+    /// See [`StoredArrays::on_axes`].
+    fn load(name: &str, axes: &[String], stored: &StoredArrays) -> Result<Self, NpzError>;
 }
 
 impl<D: Dimension> ArrayField for Array<f64, D> {
@@ -264,8 +274,8 @@ impl<D: Dimension> ArrayField for Array<f64, D> {
         arrays.push(name, self.shape(), self.iter().copied().collect());
     }
 
-    fn load(name: &str, stored: &StoredArrays) -> Result<Self, NpzError> {
-        stored.shaped(name)
+    fn load(name: &str, axes: &[String], stored: &StoredArrays) -> Result<Self, NpzError> {
+        stored.on_axes(name, axes)
     }
 }
 
@@ -276,8 +286,8 @@ impl<D: Dimension> ArrayField for Option<Array<f64, D>> {
         }
     }
 
-    fn load(name: &str, stored: &StoredArrays) -> Result<Self, NpzError> {
-        if stored.has(name) { stored.shaped(name).map(Some) } else { Ok(None) }
+    fn load(name: &str, axes: &[String], stored: &StoredArrays) -> Result<Self, NpzError> {
+        if stored.has(name) { stored.on_axes(name, axes).map(Some) } else { Ok(None) }
     }
 }
 
@@ -312,9 +322,13 @@ pub trait ArrayRecord: Sized {
 }
 
 /// Declares a struct of arrays and implements [`ArrayRecord`] for it; the names of the fields are the names of the
-/// arrays.
+/// arrays. A field is `name[axis, ...]: type`, with one axis for each dimension: a number where the size is fixed. All
+/// records of a file share an axis of one name, but for the axes in brackets behind the name of the struct, which are
+/// the record's own.
 macro_rules! array_record {
-    ($(#[$meta:meta])* pub struct $Name:ident { $($(#[$note:meta])* pub $field:ident : $Type:ty),+ $(,)? }) => {
+    ($(#[$meta:meta])* pub struct $Name:ident $([$($own:ident),+])? {
+        $($(#[$note:meta])* pub $field:ident [$($axis:tt),*] : $Type:ty),+ $(,)?
+    }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
         pub struct $Name { $($(#[$note])* pub $field: $Type),+ }
@@ -330,7 +344,14 @@ macro_rules! array_record {
                 stored: &$crate::record::npz::StoredArrays,
             ) -> Result<Self, $crate::record::npz::NpzError> {
                 use $crate::record::npz::ArrayField;
-                Ok($Name { $($field: ArrayField::load(&format!("{prefix}{}", stringify!($field)), stored)?),+ })
+                let own: &[&str] = &[$($(stringify!($own)),+)?];
+                let axis = |name: &str| if own.contains(&name) { format!("{prefix}{name}") } else { name.to_string() };
+                Ok($Name {
+                    $($field: {
+                        let axes = [$(axis(stringify!($axis))),*];
+                        ArrayField::load(&format!("{prefix}{}", stringify!($field)), &axes, stored)?
+                    }),+
+                })
             }
         }
     };
@@ -349,3 +370,6 @@ pub fn shaped<D: Dimension>(shape: impl ndarray::IntoDimension<Dim = D>, data: V
 pub fn whole(values: impl IntoIterator<Item = usize>) -> ndarray::Array1<f64> {
     values.into_iter().map(|v| v as f64).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,25 +65,20 @@ impl ArrayRecord for GroupSeries {
     fn load(prefix: &str, stored: &StoredArrays) -> Result<Self, NpzError> {
         let name = |name: &str| format!("{prefix}{name}");
         let mut series = GroupSeries {
-            values: stored.shaped(&name("values"))?,
-            abscissa: stored.shaped(&name("abscissa"))?,
-            times: stored.shaped(&name("times"))?,
+            values: stored.on_axes(&name("values"), &["values"])?,
+            abscissa: stored.on_axes(&name("abscissa"), &["values"])?,
+            times: stored.on_axes(&name("times"), &["times"])?,
             measures: Vec::new(),
             sups: Vec::new(),
         };
         for array in stored.names().filter_map(|array| array.strip_prefix(prefix)) {
             if let Some(measure) = array.strip_prefix(SUP).and_then(|measure| measure.parse().ok()) {
-                series.sups.push((measure, stored.shaped(&name(array))?));
+                series.sups.push((measure, stored.on_axes(&name(array), &["values", "seeds"])?));
             } else if let Ok(measure) = array.parse() {
-                series.measures.push((measure, stored.shaped(&name(array))?));
+                series.measures.push((measure, stored.on_axes(&name(array), &["values", "seeds", "times"])?));
             }
         }
-        let (values, times) = (series.values.len(), series.times.len());
-        let agree = series.abscissa.len() == values
-            && times > 0
-            && series.measures.iter().all(|(_, array)| array.dim().0 == values && array.dim().2 == times)
-            && series.sups.iter().all(|(_, array)| array.dim().0 == values);
-        stored.require_agreement(agree, "values, times and measures")?;
+        stored.require_records(!series.times.is_empty())?;
         Ok(series)
     }
 }
@@ -205,17 +200,16 @@ impl ArrayRecord for LimitSeries {
     }
 
     fn load(prefix: &str, stored: &StoredArrays) -> Result<Self, NpzError> {
-        let mut found = LimitSeries { times: stored.shaped(&format!("{prefix}times"))?, series: Vec::new() };
+        let mut found =
+            LimitSeries { times: stored.on_axes(&format!("{prefix}times"), &["times"])?, series: Vec::new() };
         for name in stored.names() {
             let Some(own) = name.strip_prefix(prefix) else { continue };
             let named = |run: LimitRun| Some((run, own.strip_prefix(run.prefix())?.parse::<Measure>().ok()?));
             if let Some((run, measure)) = LimitRun::ALL.into_iter().find_map(named) {
-                found.series.push((run, measure, stored.shaped(name)?));
+                found.series.push((run, measure, stored.on_axes(name, &["times"])?));
             }
         }
-        let times = found.times.len();
-        let agree = times > 0 && found.series.iter().all(|(_, _, series)| series.len() == times);
-        stored.require_agreement(agree, "times and series")?;
+        stored.require_records(!found.times.is_empty())?;
         Ok(found)
     }
 }

@@ -20,17 +20,17 @@ array_record! {
     /// `checkpoint/ID.npz`.
     pub struct CheckpointArrays {
         /// Parameters in canonical order.
-        pub theta: Array1<f64>,
+        pub theta[parameters]: Array1<f64>,
         /// Momenta in canonical order.
-        pub momentum: Array1<f64>,
+        pub momentum[momenta]: Array1<f64>,
         /// Steps taken, time, index of the next record.
-        pub clock: Array1<f64>,
+        pub clock[3]: Array1<f64>,
         /// Internal variables of the integrator.
-        pub memory: Array1<f64>,
+        pub memory[variables]: Array1<f64>,
         /// Recorded values (measures, times).
-        pub series: Array2<f64>,
+        pub series[measures, times]: Array2<f64>,
         /// Canonical parameters at the recording times so far (records, parameters), where the path is kept.
-        pub path: Option<Array2<f64>>,
+        pub path[records, parameters]: Option<Array2<f64>>,
     }
 }
 

@@ -113,17 +113,17 @@ array_record! {
     /// `checkpoint/ID-picard.npz`: the progress of an iteration.
     pub struct IterationArrays {
         /// Parameters at the start of the current window, in canonical order.
-        pub theta: Array1<f64>,
+        pub theta[parameters]: Array1<f64>,
         /// Momenta at the start of the current window.
-        pub momentum: Array1<f64>,
+        pub momentum[momenta]: Array1<f64>,
         /// Step and time at the start of the current window, and 1 where the iteration is complete (3).
-        pub clock: Array1<f64>,
+        pub clock[3]: Array1<f64>,
         /// Predictions (steps + 1, n, K), flat.
-        pub predictions: Array1<f64>,
+        pub predictions[predictions]: Array1<f64>,
         /// Number of iterates of every window so far.
-        pub iterates: Array1<f64>,
+        pub iterates[windows]: Array1<f64>,
         /// Differences of the iterates of all windows, one after the other.
-        pub differences: Array1<f64>,
+        pub differences[differences]: Array1<f64>,
     }
 }
 

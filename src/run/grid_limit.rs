@@ -283,9 +283,9 @@ array_record! {
     /// `checkpoint/ID-grid.npz`: the density at the last record.
     pub struct DensityArrays {
         /// Number of records at that time (1).
-        pub records: Array1<f64>,
+        pub records[1]: Array1<f64>,
         /// Values of the density (nodes), flat.
-        pub density: Array1<f64>,
+        pub density[nodes]: Array1<f64>,
     }
 }
 

@@ -8,9 +8,9 @@ array_record! {
     /// Two arrays.
     pub struct SavedPair {
         /// Numbers, some of them not finite.
-        pub a: Array1<f64>,
+        pub a[first]: Array1<f64>,
         /// None.
-        pub b: Array1<f64>,
+        pub b[second]: Array1<f64>,
     }
 }
 

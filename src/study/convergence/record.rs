@@ -1,6 +1,6 @@
 //! The records of the convergence study.
 
-use crate::record::npz::{ArrayRecord, NpzError, StoredArrays, array_record};
+use crate::record::npz::{ArrayRecord, NpzError, array_record};
 use crate::record::{FitRecord, RecordError, RunFolder};
 use ndarray::{Array1, Array3};
 use serde::{Deserialize, Serialize};
@@ -63,13 +63,13 @@ array_record! {
     /// `records/convergence.npz`.
     pub struct ConvergenceArrays {
         /// Levels, as values of the risk (levels).
-        pub levels: Array1<f64>,
+        pub levels[levels]: Array1<f64>,
         /// First passage times of the limit (levels); NaN where it does not reach the level.
-        pub limit_passage: Array1<f64>,
+        pub limit_passage[levels]: Array1<f64>,
         /// Widths N (widths).
-        pub widths: Array1<f64>,
+        pub widths[widths]: Array1<f64>,
         /// First passage times of the networks (widths, seeds, levels).
-        pub passage: Array3<f64>,
+        pub passage[widths, seeds, levels]: Array3<f64>,
     }
 }
 
@@ -87,12 +87,7 @@ impl ConvergenceArrays {
     /// # Errors
     /// A file that is missing or damaged.
     pub fn read_from(folder: &RunFolder) -> Result<Self, NpzError> {
-        let stored = StoredArrays::read(&folder.file(ARRAYS))?;
-        let found = Self::load("", &stored)?;
-        let (widths, _, levels) = found.passage.dim();
-        let agree = [found.levels.len(), found.limit_passage.len()] == [levels; 2] && found.widths.len() == widths;
-        stored.require_agreement(agree, "levels, widths and passages")?;
-        Ok(found)
+        Self::read(&folder.file(ARRAYS))
     }
 }
 

@@ -53,21 +53,21 @@ array_record! {
     /// Changes of the loss when M neurons are kept, by the way to choose them (widths, seeds, sizes); NaN where M >= N.
     pub struct ChangeArrays {
         /// Mean over random sets.
-        pub change_mean: Array3<f64>,
+        pub change_mean[widths, seeds, kept]: Array3<f64>,
         /// Its standard error.
-        pub change_error: Array3<f64>,
+        pub change_error[widths, seeds, kept]: Array3<f64>,
         /// Skewness of the mean over random sets.
-        pub change_skewness: Array3<f64>,
+        pub change_skewness[widths, seeds, kept]: Array3<f64>,
         /// 5 % quantile over random sets.
-        pub change_low: Array3<f64>,
+        pub change_low[widths, seeds, kept]: Array3<f64>,
         /// 95 % quantile over random sets.
-        pub change_high: Array3<f64>,
+        pub change_high[widths, seeds, kept]: Array3<f64>,
         /// The first M neurons.
-        pub change_first: Array3<f64>,
+        pub change_first[widths, seeds, kept]: Array3<f64>,
         /// M neurons chosen greedily.
-        pub change_greedy: Array3<f64>,
+        pub change_greedy[widths, seeds, kept]: Array3<f64>,
         /// The closed form.
-        pub change_predicted: Array3<f64>,
+        pub change_predicted[widths, seeds, kept]: Array3<f64>,
     }
 }
 
@@ -123,14 +123,14 @@ impl DropoutArrays {
         let stored = StoredArrays::read(&folder.file(ARRAYS))?;
         let changes = |drop: &String| Ok((drop.clone(), ChangeArrays::load(&prefix(drop), &stored)?));
         Ok(DropoutArrays {
-            widths: stored.shaped("widths")?,
-            kept: stored.shaped("kept")?,
+            widths: stored.on_axes("widths", &["widths"])?,
+            kept: stored.on_axes("kept", &["kept"])?,
             changes: record.drops.iter().map(changes).collect::<Result<_, NpzError>>()?,
-            loss: stored.shaped("loss")?,
-            spread: stored.shaped("spread")?,
-            times: stored.shaped("times")?,
-            half_random: stored.shaped("half_random")?,
-            half_predicted: stored.shaped("half_predicted")?,
+            loss: stored.on_axes("loss", &["widths", "seeds"])?,
+            spread: stored.on_axes("spread", &["widths", "seeds"])?,
+            times: stored.on_axes("times", &["times"])?,
+            half_random: stored.on_axes("half_random", &["widths", "seeds", "times"])?,
+            half_predicted: stored.on_axes("half_predicted", &["widths", "seeds", "times"])?,
         })
     }
 }

@@ -67,31 +67,31 @@ array_record! {
     /// The solution on the grid.
     pub struct SolutionArrays {
         /// Recording times (times).
-        pub times: Array1<f64>,
+        pub times[times]: Array1<f64>,
         /// Nodes of theta (nodes).
-        pub theta: Array1<f64>,
+        pub theta[nodes]: Array1<f64>,
         /// Nodes of the momenta (nodes).
-        pub momentum: Array1<f64>,
+        pub momentum[momenta]: Array1<f64>,
         /// Laws of theta (times, nodes).
-        pub theta_law: Array2<f64>,
+        pub theta_law[times, nodes]: Array2<f64>,
         /// Laws of the momenta (times, nodes).
-        pub momentum_law: Array2<f64>,
+        pub momentum_law[times, momenta]: Array2<f64>,
         /// Inputs of the samples, before scaling (n).
-        pub x: Array1<f64>,
+        pub x[samples]: Array1<f64>,
         /// Labels (n K).
-        pub y: Array1<f64>,
+        pub y[outputs]: Array1<f64>,
         /// Predictions (times, n K).
-        pub function: Array2<f64>,
+        pub function[times, outputs]: Array2<f64>,
         /// Risk (times).
-        pub risk: Array1<f64>,
+        pub risk[times]: Array1<f64>,
         /// Kinetic energy (times).
-        pub kinetic: Array1<f64>,
+        pub kinetic[times]: Array1<f64>,
         /// Means of theta and r, variance of theta, covariance, variance of r (times, 5).
-        pub moments: Array2<f64>,
+        pub moments[times, 5]: Array2<f64>,
         /// Times of the recorded densities (snapshots).
-        pub snapshot_times: Array1<f64>,
+        pub snapshot_times[snapshots]: Array1<f64>,
         /// Block means of the density (snapshots, momenta, thetas).
-        pub snapshots: Array3<f64>,
+        pub snapshots[snapshots, momentum_blocks, theta_blocks]: Array3<f64>,
     }
 }
 
@@ -99,27 +99,27 @@ array_record! {
     /// The clouds of particles.
     pub struct CloudArrays {
         /// `W2` distance of the law of theta from that of the grid, root mean square over clouds (times).
-        pub wasserstein: Array1<f64>,
+        pub wasserstein[times]: Array1<f64>,
         /// Its expectation for independent draws from the law of the grid (times).
-        pub wasserstein_expected: Array1<f64>,
+        pub wasserstein_expected[times]: Array1<f64>,
         /// Predictions, mean over clouds (times, n K).
-        pub particles_function: Array2<f64>,
+        pub particles_function[times, outputs]: Array2<f64>,
         /// Standard errors of the predictions (times, n K).
-        pub particles_function_error: Array2<f64>,
+        pub particles_function_error[times, outputs]: Array2<f64>,
         /// Moments, mean over clouds (times, 5).
-        pub particles_moments: Array2<f64>,
+        pub particles_moments[times, 5]: Array2<f64>,
         /// Standard errors of the moments (times, 5).
-        pub particles_moments_error: Array2<f64>,
+        pub particles_moments_error[times, 5]: Array2<f64>,
         /// (theta, r) of some particles at the snapshots (snapshots, particles, 2).
-        pub dots: Array3<f64>,
+        pub dots[snapshots, particles, 2]: Array3<f64>,
         /// Edges of the bins of theta (bins + 1).
-        pub theta_edges: Array1<f64>,
+        pub theta_edges[theta_edges]: Array1<f64>,
         /// Densities of theta by bins (times, bins).
-        pub theta_histogram: Array2<f64>,
+        pub theta_histogram[times, theta_bins]: Array2<f64>,
         /// Edges of the bins of the momenta (bins + 1).
-        pub momentum_edges: Array1<f64>,
+        pub momentum_edges[momentum_edges]: Array1<f64>,
         /// Densities of the momenta by bins (times, bins).
-        pub momentum_histogram: Array2<f64>,
+        pub momentum_histogram[times, momentum_bins]: Array2<f64>,
     }
 }
 
@@ -127,9 +127,9 @@ array_record! {
     /// The free energy at a positive temperature.
     pub struct EnergyArrays {
         /// Times of all steps (steps + 1).
-        pub energy_times: Array1<f64>,
+        pub energy_times[steps]: Array1<f64>,
         /// Risk, kinetic energy, entropy, free energy, dissipation (steps + 1, 5).
-        pub energy: Array2<f64>,
+        pub energy[steps, 5]: Array2<f64>,
     }
 }
 
@@ -137,17 +137,17 @@ array_record! {
     /// The approach to the Gibbs law, where frictions are given.
     pub struct ApproachArrays {
         /// Frictions (frictions).
-        pub frictions: Array1<f64>,
+        pub frictions[frictions]: Array1<f64>,
         /// Rates of approach (frictions).
-        pub rates: Array1<f64>,
+        pub rates[frictions]: Array1<f64>,
         /// Density of theta at the horizon (nodes).
-        pub end_law: Array1<f64>,
+        pub end_law[nodes]: Array1<f64>,
         /// Density of theta under the Gibbs law (nodes).
-        pub gibbs_law: Array1<f64>,
+        pub gibbs_law[nodes]: Array1<f64>,
         /// Times of all steps (steps + 1).
-        pub excess_times: Array1<f64>,
+        pub excess_times[excess_steps]: Array1<f64>,
         /// Free energy minus that of the Gibbs law (frictions, steps + 1).
-        pub excess: Array2<f64>,
+        pub excess[frictions, excess_steps]: Array2<f64>,
     }
 }
 
@@ -193,7 +193,7 @@ impl KineticArrays {
         let if_present = |present: bool| present.then_some(&stored);
         Ok(KineticArrays {
             solution: SolutionArrays::load("", &stored)?,
-            ends: stored.shaped(ENDS)?,
+            ends: stored.on_axes(ENDS, &["4"])?,
             clouds: if_present(record.particles > 0).map(|stored| CloudArrays::load("", stored)).transpose()?,
             energy: if_present(record.temperature > 0.0).map(|stored| EnergyArrays::load("", stored)).transpose()?,
             approach: if_present(record.rest.is_some()).map(|stored| ApproachArrays::load("", stored)).transpose()?,

@@ -45,11 +45,11 @@ impl NoiseArrays {
     /// A file that is missing or damaged.
     pub fn read(folder: &RunFolder, methods: &[String]) -> Result<Self, NpzError> {
         let stored = StoredArrays::read(&folder.file(ARRAYS))?;
-        let own = |method: &String| Ok((method.clone(), stored.shaped(&name(method))?));
+        let own = |method: &String| Ok((method.clone(), stored.on_axes(&name(method), &["ratios", "problems"])?));
         Ok(NoiseArrays {
-            snr_db: stored.shaped(SNR)?,
+            snr_db: stored.on_axes(SNR, &["ratios"])?,
             methods: methods.iter().map(own).collect::<Result<_, NpzError>>()?,
-            oracle: stored.shaped(ORACLE)?,
+            oracle: stored.on_axes(ORACLE, &["ratios", "problems"])?,
         })
     }
 }

@@ -56,21 +56,21 @@ impl PathsRecord {
 
 array_record! {
     /// One kind of path; the names of its arrays begin with the name of the kind.
-    pub struct KindArrays {
+    pub struct KindArrays[networks] {
         /// Loss (pairs, points); NaN where a pair has no such path.
-        pub loss: Array2<f64>,
+        pub loss[pairs, points]: Array2<f64>,
         /// Share of the samples whose class or signs are right (pairs, points), where labels are classes or signs.
-        pub accuracy: Option<Array2<f64>>,
+        pub accuracy[pairs, points]: Option<Array2<f64>>,
         /// Share of the signs that are right (pairs, points), where labels are several signs.
-        pub sign_accuracy: Option<Array2<f64>>,
+        pub sign_accuracy[pairs, points]: Option<Array2<f64>>,
         /// The largest loss (pairs).
-        pub maximum: Array1<f64>,
+        pub maximum[pairs]: Array1<f64>,
         /// Its path parameter (pairs).
-        pub maximum_at: Array1<f64>,
+        pub maximum_at[pairs]: Array1<f64>,
         /// The largest loss minus that at the worse end (pairs).
-        pub barrier: Array1<f64>,
+        pub barrier[pairs]: Array1<f64>,
         /// Losses of the networks that bound a constructive path (pairs, networks).
-        pub named_risks: Option<Array2<f64>>,
+        pub named_risks[pairs, networks]: Option<Array2<f64>>,
     }
 }
 
@@ -118,8 +118,8 @@ impl PathsArrays {
         let stored = StoredArrays::read(&folder.file(ARRAYS))?;
         let own = |&kind: &PathKind| Ok((kind, KindArrays::load(&prefix(kind), &stored)?));
         Ok(PathsArrays {
-            t: stored.shaped("t")?,
-            width: stored.shaped("width")?,
+            t: stored.on_axes("t", &["points"])?,
+            width: stored.on_axes("width", &["pairs"])?,
             kinds: record.kinds.iter().map(own).collect::<Result<_, NpzError>>()?,
         })
     }

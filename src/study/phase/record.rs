@@ -8,15 +8,15 @@ array_record! {
     /// One method, by cell (rows, columns); the names of its arrays begin with the name of the method.
     pub struct MethodCells {
         /// Fraction of problems recovered; NaN where the method does not apply.
-        pub success: Array2<f64>,
+        pub success[rows, columns]: Array2<f64>,
         /// Lower end of the 95 % interval of the probability of success.
-        pub low: Array2<f64>,
+        pub low[rows, columns]: Array2<f64>,
         /// Upper end of that interval.
-        pub high: Array2<f64>,
+        pub high[rows, columns]: Array2<f64>,
         /// Number of problems; 0 where the method does not apply.
-        pub trials: Array2<f64>,
+        pub trials[rows, columns]: Array2<f64>,
         /// Median number of iterations to success.
-        pub iterations: Array2<f64>,
+        pub iterations[rows, columns]: Array2<f64>,
     }
 }
 
@@ -60,10 +60,10 @@ impl PhaseArrays {
         let stored = StoredArrays::read(&folder.file(ARRAYS))?;
         let own = |method: &String| Ok((method.clone(), MethodCells::load(&format!("{method}_"), &stored)?));
         Ok(PhaseArrays {
-            n_over_d: stored.shaped("n_over_d")?,
-            k_over_n: stored.shaped("k_over_n")?,
-            n: stored.shaped("n")?,
-            k: stored.shaped("k")?,
+            n_over_d: stored.on_axes("n_over_d", &["rows"])?,
+            k_over_n: stored.on_axes("k_over_n", &["columns"])?,
+            n: stored.on_axes("n", &["rows", "columns"])?,
+            k: stored.on_axes("k", &["rows", "columns"])?,
             methods: methods.iter().map(own).collect::<Result<_, NpzError>>()?,
         })
     }

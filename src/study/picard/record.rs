@@ -72,9 +72,9 @@ array_record! {
     /// `records/picard.npz`.
     pub struct PicardArrays {
         /// Numbers of windows (iterations).
-        pub windows: Array1<f64>,
+        pub windows[iterations]: Array1<f64>,
         /// Differences of successive iterates (iterations, windows, iterates); NaN beyond the last.
-        pub differences: Array3<f64>,
+        pub differences[iterations, windows, iterates]: Array3<f64>,
     }
 }
 

@@ -80,45 +80,45 @@ array_record! {
     /// What is predicted from one cloud. A law is given by its mean, standard deviation, 5 % and 95 % quantiles (4).
     pub struct PredictedArrays {
         /// `c`: N times the mean square distance of the predictions (times).
-        pub variance: Array1<f64>,
+        pub variance[times]: Array1<f64>,
         /// `S^2`, the bare variance: that of independent particles of the limit (times).
-        pub spread: Array1<f64>,
+        pub spread[times]: Array1<f64>,
         /// N times the bias of `S_N^2` (times).
-        pub spread_bias: Array1<f64>,
+        pub spread_bias[times]: Array1<f64>,
         /// N times the variance of `S_N^2` (times).
-        pub spread_variance: Array1<f64>,
+        pub spread_variance[times]: Array1<f64>,
         /// `<e, b>`, the part of [`PredictedArrays::gap_mean`] that is due to the mean second order (times).
-        pub gap_bias: Array1<f64>,
+        pub gap_bias[times]: Array1<f64>,
         /// N times the mean loss gap (times).
-        pub gap_mean: Array1<f64>,
+        pub gap_mean[times]: Array1<f64>,
         /// N times the leading variance of the loss gap, `E <e, G>^2` (times).
-        pub gap_linear: Array1<f64>,
+        pub gap_linear[times]: Array1<f64>,
         /// `N^2` times its second part, that of `<l'' G, G> / 2` (times).
-        pub gap_square: Array1<f64>,
+        pub gap_square[times]: Array1<f64>,
         /// N times the mean square coupling distance (times).
-        pub coupling: Array1<f64>,
+        pub coupling[times]: Array1<f64>,
         /// Relative change of c with half of the random columns (times).
-        pub column_change: Array1<f64>,
+        pub column_change[times]: Array1<f64>,
         /// `|b|^2 / c` (times).
-        pub bias_ratio: Array1<f64>,
+        pub bias_ratio[times]: Array1<f64>,
         /// Share of the squared tangent vectors that the largest hundredth of the particles holds (times).
-        pub largest_share: Array1<f64>,
+        pub largest_share[times]: Array1<f64>,
         /// Share of `S^2` that the columns contain (times).
-        pub bare_ratio: Array1<f64>,
+        pub bare_ratio[times]: Array1<f64>,
         /// The law of N times the largest square distance of the predictions over the recording times (4).
-        pub supremum: Array1<f64>,
+        pub supremum[4]: Array1<f64>,
         /// The law of N times the square distance of the predictions at the last recording time (4).
-        pub function_law: Array1<f64>,
+        pub function_law[4]: Array1<f64>,
         /// 5 % quantile of the loss gap (widths, times).
-        pub gap_low: Array2<f64>,
+        pub gap_low[widths, times]: Array2<f64>,
         /// 95 % quantile of the loss gap (widths, times).
-        pub gap_high: Array2<f64>,
+        pub gap_high[widths, times]: Array2<f64>,
         /// Mean change of the loss where half of the neurons are kept (widths, times).
-        pub dropout: Array2<f64>,
+        pub dropout[widths, times]: Array2<f64>,
         /// The law of that change at the last recording time, over networks and sets (widths, 4).
-        pub dropout_law: Array2<f64>,
+        pub dropout_law[widths, 4]: Array2<f64>,
         /// The law of the barrier of the constructive path at the last recording time (widths, 4).
-        pub barrier: Array2<f64>,
+        pub barrier[widths, 4]: Array2<f64>,
     }
 }
 
@@ -161,8 +161,8 @@ impl PredictArrays {
     pub fn read(folder: &RunFolder) -> Result<Self, NpzError> {
         let stored = StoredArrays::read(&folder.file(ARRAYS))?;
         Ok(PredictArrays {
-            widths: stored.shaped("widths")?,
-            times: stored.shaped("times")?,
+            widths: stored.on_axes("widths", &["widths"])?,
+            times: stored.on_axes("times", &["times"])?,
             whole: PredictedArrays::load("", &stored)?,
             half: PredictedArrays::load(HALF, &stored)?,
         })

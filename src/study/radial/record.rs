@@ -50,27 +50,27 @@ array_record! {
     /// `records/radial.npz`.
     pub struct RadialArrays {
         /// Recording times (times).
-        pub times: Array1<f64>,
+        pub times[times]: Array1<f64>,
         /// Times of the recorded laws (snapshots).
-        pub snapshots: Array1<f64>,
+        pub snapshots[snapshots]: Array1<f64>,
         /// Risk by the grid (times).
-        pub grid_risk: Array1<f64>,
+        pub grid_risk[times]: Array1<f64>,
         /// Atoms of |w| by the grid, ascending (snapshots, atoms).
-        pub grid_norms: Array2<f64>,
+        pub grid_norms[snapshots, atoms]: Array2<f64>,
         /// Risk by the particles of the reduction (times).
-        pub particles_risk: Array1<f64>,
+        pub particles_risk[times]: Array1<f64>,
         /// |w| of the particles, ascending (snapshots, particles).
-        pub particles_norms: Array2<f64>,
+        pub particles_norms[snapshots, particles]: Array2<f64>,
         /// Risk by the grid on the networks' sample (times).
-        pub grid_sample_risk: Array1<f64>,
+        pub grid_sample_risk[times]: Array1<f64>,
         /// Risk by the grid in other dimensions (dimensions, times).
-        pub dimension_risk: Option<Array2<f64>>,
+        pub dimension_risk[dimensions, times]: Option<Array2<f64>>,
         /// Atoms of |w| in other dimensions (dimensions, snapshots, atoms).
-        pub dimension_norms: Option<Array3<f64>>,
+        pub dimension_norms[dimensions, snapshots, atoms]: Option<Array3<f64>>,
         /// Risk of the networks (seeds, times).
-        pub network_risk: Option<Array2<f64>>,
+        pub network_risk[seeds, times]: Option<Array2<f64>>,
         /// |w| of the networks, ascending (seeds, snapshots, neurons).
-        pub network_norms: Option<Array3<f64>>,
+        pub network_norms[seeds, snapshots, neurons]: Option<Array3<f64>>,
     }
 }
 

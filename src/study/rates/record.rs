@@ -8,13 +8,13 @@ use ndarray::Array1;
 
 array_record! {
     /// The steps to which a statement applies; the names of its arrays begin with the name of the statement.
-    pub struct StepArrays {
+    pub struct StepArrays[steps] {
         /// Errors before the steps (steps).
-        pub before: Array1<f64>,
+        pub before[steps]: Array1<f64>,
         /// Errors after the steps (steps).
-        pub after: Array1<f64>,
+        pub after[steps]: Array1<f64>,
         /// Bounds on the errors after the steps (steps).
-        pub bound: Array1<f64>,
+        pub bound[steps]: Array1<f64>,
     }
 }
 

@@ -81,19 +81,19 @@ array_record! {
     pub struct MethodArrays {
         /// Relative errors at the recorded iterations (problems, iterations); after the last iteration its error is
         /// repeated.
-        pub error: Array2<f64>,
+        pub error[problems, iterations]: Array2<f64>,
         /// Values of the objective f at the recorded iterations (problems, iterations).
-        pub value: Array2<f64>,
+        pub value[problems, iterations]: Array2<f64>,
         /// Relative errors of the solutions (problems).
-        pub answer_error: Array1<f64>,
+        pub answer_error[problems]: Array1<f64>,
         /// Iterations to success (problems); NaN without success.
-        pub iterations_to_success: Array1<f64>,
+        pub iterations_to_success[problems]: Array1<f64>,
         /// Numbers of iterations (problems).
-        pub iterations: Array1<f64>,
+        pub iterations[problems]: Array1<f64>,
         /// Relative damping used (problems).
-        pub damping: Array1<f64>,
+        pub damping[problems]: Array1<f64>,
         /// Solutions (problems, d), if the method found any.
-        pub w: Option<Array2<f64>>,
+        pub w[problems, d]: Option<Array2<f64>>,
     }
 }
 
@@ -129,8 +129,8 @@ impl RecoverArrays {
         let stored = StoredArrays::read(&folder.file(ARRAYS))?;
         let own = |method: &String| Ok((method.clone(), MethodArrays::load(&format!("{method}_"), &stored)?));
         Ok(RecoverArrays {
-            iterations: stored.shaped("iterations")?,
-            w_star: ArrayField::load("w_star", &stored)?,
+            iterations: stored.on_axes("iterations", &["iterations"])?,
+            w_star: ArrayField::load("w_star", &["problems", "d"].map(String::from), &stored)?,
             methods: methods.iter().map(own).collect::<Result<_, NpzError>>()?,
         })
     }
