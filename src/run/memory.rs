@@ -211,34 +211,38 @@ impl Phases<'_> {
         let e = self.experiment();
         let (m, n) = (e.reference.particles, self.sizes.samples);
         let by_grid = e.reference.kind == Route::Grid;
-        let (iteration, finer_iteration) = (self.iteration(e.reference.step), self.iteration(0.5 * e.reference.step));
-        let iterated = |iteration: f64| if e.reference.kind == Route::Picard { iteration } else { 0.0 };
+        let [iteration, finer] = [1.0, 0.5].map(|part| self.iteration(part * e.reference.step));
+        // A trajectory is recorded when the iteration has found it.
+        let iterated = |trajectory: f64, [whole, found]: [f64; 2]| match e.reference.kind {
+            Route::Picard => whole.max(trajectory + found),
+            Route::Particles | Route::Grid => trajectory,
+        };
         let (reference, own) =
             if by_grid { (self.grid_path(), self.grid(1)) } else { (self.path(m), self.limit(m, n, true)) };
-        let first = reference + own + iterated(iteration);
-        let sweeps = e.sweeps().map(|s| self.limit(s.width, n, true) + iterated(iteration)).fold(0.0, f64::max);
+        let first = iterated(reference + own, iteration);
+        let sweeps = e.sweeps().map(|s| iterated(self.limit(s.width, n, true), iteration)).fold(0.0, f64::max);
         let kept = self.kept_paths();
         // The limit by another route: its path is kept where the reference has no particles.
         let others = e.reference.against.iter().map(|route| match route {
             Route::Grid => self.grid(1),
-            Route::Picard | Route::Particles if by_grid => self.path(m) + self.limit(m, n, true) + iteration,
-            Route::Picard => self.limit(m, n, false) + iteration,
+            Route::Picard | Route::Particles if by_grid => self.path(m) + self.limit(m, n, true) + iteration[0],
+            Route::Picard => self.limit(m, n, false) + iteration[0],
             Route::Particles => self.limit(m, n, false),
         });
         let whole = if by_grid && !e.reference.against.is_empty() { self.path(m) } else { 0.0 };
-        let half = self.path(m / 2) + self.limit(m / 2, n, true) + iterated(iteration) + whole;
+        let half = iterated(self.path(m / 2) + self.limit(m / 2, n, true), iteration) + whole;
         let half_sample = if e.population.fresh() { n / 2.0 } else { n };
         // With half the step, with half the sample, which stores activations where the whole sample may not, and with the
         // networks' step.
         let gradients = e.reference.method.gradients_per_step() as f64 / e.reference.step;
         let (fresh, full) = (e.population.fresh(), e.dynamics.batch == BatchSize::Full || e.trains_full_gradient());
         let one = |present: bool| f64::from(u8::from(present));
-        let finer = [
+        let finer_runs = [
             Alike { count: 1.0, work: 2.0 * gradients, bytes: self.limit(m / 2, n, false) },
             Alike { count: one(fresh), work: gradients, bytes: self.limit(m / 2, half_sample, false) },
             Alike { count: one(full), work: 1.0 / e.dynamics.step, bytes: self.trajectory(m / 2, n, 1, false) },
         ];
-        let steps = self.path(m / 2) + self.stage(&finer) + iterated(finer_iteration);
+        let steps = self.path(m / 2) + iterated(self.stage(&finer_runs), finer);
         let later = others.chain([self.threads * sweeps, half, steps, self.grid(1)]).fold(0.0, f64::max);
         first.max(kept + later)
     }
@@ -253,14 +257,15 @@ impl Phases<'_> {
         all.iter().fold(0.0, largest).max(side_by_side * small().fold(0.0, largest))
     }
 
-    /// The iteration of a limit with this step.
-    fn iteration(&self, step: f64) -> f64 {
+    /// The iteration of a limit with this step, and its result.
+    fn iteration(&self, step: f64) -> [f64; 2] {
         let e = self.experiment();
         let width = e.reference.particles;
-        e.reference.picard.map_or(0.0, |picard| {
+        e.reference.picard.map_or([0.0; 2], |picard| {
             let (windows, per_node) = (picard.windows, self.sizes.samples * self.sizes.outputs);
             let (state, scalar) = (self.state(width), self.sizes.scalar);
-            picard_iteration_bytes(e, IterationSizes { windows, step, width, state, per_node, scalar })
+            let sizes = IterationSizes { windows, step, width, state, per_node, scalar };
+            [picard_iteration_bytes(e, sizes), per_node * (e.horizon.time / step + 1.0) * (8.0 + scalar)]
         })
     }
 
