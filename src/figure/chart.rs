@@ -22,6 +22,8 @@ pub struct Figure {
 /// A pair of axes and the marks drawn in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
+    /// What the panel shows, for those who add marks to it; not drawn.
+    pub subject: Option<&'static str>,
     /// Text above the panel, at its left edge, in two lines where one is too short.
     pub title: Option<String>,
     /// The horizontal axis.
@@ -269,6 +271,7 @@ impl Panel {
     /// An empty panel with an automatic legend.
     pub fn new(x: Axis, y: Axis) -> Self {
         Self {
+            subject: None,
             title: None,
             x,
             y,
@@ -285,6 +288,11 @@ impl Panel {
     pub fn with(mut self, mark: Mark) -> Self {
         self.marks.push(mark);
         self
+    }
+
+    /// Sets what the panel shows, for those who add marks to it.
+    pub fn subject(self, subject: &'static str) -> Self {
+        Self { subject: Some(subject), ..self }
     }
 
     /// Sets the title.

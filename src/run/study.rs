@@ -136,6 +136,14 @@ pub trait StudyKind<E: Runnable>: Study<E> + Serialize + Sized {
     /// # Errors
     /// Records that are missing or damaged.
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError>;
+
+    /// Adds marks to the figures of others, which it finds by the subjects of their panels.
+    ///
+    /// # Errors
+    /// Records that are missing or damaged.
+    fn add_marks(_folder: &RunFolder, _figures: &mut [NamedFigure]) -> Result<(), FiguresError> {
+        Ok(())
+    }
 }
 
 /// A study in the registry.
@@ -147,6 +155,8 @@ pub struct RegisteredStudy<E: Runnable> {
     cast: fn(&dyn StudyTable<E>) -> Option<&dyn Study<E>>,
     /// Draws its figures from the records of a run.
     pub figures: fn(&RunFolder) -> Result<Vec<NamedFigure>, FiguresError>,
+    /// Adds marks to the figures of others.
+    pub add_marks: fn(&RunFolder, &mut [NamedFigure]) -> Result<(), FiguresError>,
 }
 
 impl<E: Runnable> RegisteredStudy<E> {
@@ -158,6 +168,7 @@ impl<E: Runnable> RegisteredStudy<E> {
             read: |section, experiment| ReadTable::new(T::read(section, experiment)),
             cast: |table| (table as &dyn Any).downcast_ref::<T>().map(|table| table as &dyn Study<E>),
             figures: T::figures,
+            add_marks: T::add_marks,
         }
     }
 

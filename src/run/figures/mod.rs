@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `risk` | risk, and accuracy or kinetic energy, of every width and of the limit against time |
 //! | `neurons` | the neurons of a network and of the limit |
+//! | [`subjects`] | the subjects of panels to which other studies add marks |
 //! | `belonging` | whether the records are those that the manifest names |
 //! | [`records`] | the records that several figures show |
 //! | [`lines`], [`labels`] | common lines and labels |
@@ -17,6 +18,7 @@ pub mod lines;
 mod neurons;
 pub mod records;
 mod risk;
+pub mod subjects;
 
 use super::context::FiguresError;
 use super::study::{NamedFigure, RegisteredStudy, Registry, Runnable};
@@ -47,23 +49,26 @@ pub fn of_run(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<Nam
     belonging::check(folder, &manifest, registry)?;
     Ok(match manifest.kind {
         RunKind::Training => {
-            let mut figures = common_figures(folder, &manifest)?;
-            figures.extend(study_figures(registry.training, folder, &manifest)?);
-            figures
+            let common = common_figures(folder, &manifest)?;
+            study_figures(registry.training, folder, &manifest, common)?
         }
-        RunKind::Recovery => study_figures(registry.recovery, folder, &manifest)?,
+        RunKind::Recovery => study_figures(registry.recovery, folder, &manifest, Vec::new())?,
     })
 }
 
-/// The figures of the studies whose records are in the folder, in the order of the registry.
+/// The common figures, and those of the studies whose records are in the folder, in the order of the registry.
 fn study_figures<E: Runnable>(
     registered: &[RegisteredStudy<E>],
     folder: &RunFolder,
     manifest: &Manifest,
+    mut figures: Vec<NamedFigure>,
 ) -> Result<Vec<NamedFigure>, FiguresError> {
-    let mut figures = Vec::new();
-    for study in registered.iter().filter(|study| manifest.studies.iter().any(|name| name == study.name)) {
+    let ran = || registered.iter().filter(|study| manifest.studies.iter().any(|name| name == study.name));
+    for study in ran() {
         figures.extend((study.figures)(folder)?);
+    }
+    for study in ran() {
+        (study.add_marks)(folder, &mut figures)?;
     }
     Ok(figures)
 }

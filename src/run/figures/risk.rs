@@ -2,13 +2,14 @@
 
 use super::lines::{by_width, limit};
 use super::records::Records;
+use super::subjects;
 use crate::figure::{Axis, Figure, Legend, Panel};
 use crate::record::Measure;
 
 /// The figure: medians over seeds with bands from the 5 % to the 95 % quantile, and the limit as a dashed line.
 pub fn figure(records: &Records) -> Figure {
     let classes = records.limit(Measure::Accuracy).is_some_and(|accuracy| accuracy.iter().any(|v| v.is_finite()));
-    let mut panels = vec![panel(records, Measure::Risk, "risk R")];
+    let mut panels = vec![panel(records, Measure::Risk, "risk R").subject(subjects::RISK_TIME)];
     if classes {
         panels.push(panel(records, Measure::Accuracy, "accuracy"));
     } else {

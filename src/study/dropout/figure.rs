@@ -8,6 +8,7 @@ use crate::record::RunFolder;
 use crate::run::context::FiguresError;
 use crate::run::figures::labels::{not_fitted, slope};
 use crate::run::figures::records::mean_over_seeds;
+use crate::run::figures::subjects;
 use crate::run::study::NamedFigure;
 use ndarray::{Array3, Axis as Dim};
 
@@ -79,6 +80,7 @@ impl DropoutFigure<'_> {
     /// The change of the loss against the number of neurons kept.
     fn change_against_kept(&self) -> Panel {
         let mut panel = Panel::new(Axis::log2("neurons kept M"), Axis::log10("E_{A} R(f_{A}) − R(f_{N})"))
+            .subject(subjects::DROPOUT_KEPT)
             .title(format!("{}random sets, mean over draws and seeds", self.title_prefix()));
         let over = |cube: &Array3<f64>, w: usize| mean_over_seeds(cube.index_axis(Dim(0), w));
         for (w, n) in self.arrays.widths.iter().enumerate() {
@@ -126,11 +128,10 @@ impl DropoutFigure<'_> {
 
     /// The change at one number of neurons kept against the width.
     fn change_against_width(&self) -> Panel {
-        let mut panel = Panel::new(Axis::log2("width N"), Axis::log10("change × N/(N − M)")).title(format!(
-            "{}M = {} kept at random",
-            self.title_prefix(),
-            self.record.fixed
-        ));
+        let title = format!("{}M = {} kept at random", self.title_prefix(), self.record.fixed);
+        let mut panel = Panel::new(Axis::log2("width N"), Axis::log10("change × N/(N − M)"))
+            .subject(subjects::DROPOUT_WIDTH)
+            .title(title);
         let measure = DropoutRecord::measure(self.drop, DropoutRecord::FIXED);
         match self.record.fits.iter().find(|fit| fit.measure == measure).map(|fit| (&fit.fit, &fit.failure)) {
             Some((Some(fit), _)) => {
@@ -190,6 +191,7 @@ impl DropoutFigure<'_> {
     /// The change during training when half of the neurons are kept.
     fn along_training(&self) -> Panel {
         let mut panel = Panel::new(Axis::linear("time t = kε"), Axis::log10("E_{A} R(f_{A}) − R(f_{N})"))
+            .subject(subjects::DROPOUT_TIME)
             .title("half kept at random, during training");
         let of = |cube: &Array3<f64>, w: usize| mean_over_seeds(cube.index_axis(Dim(0), w));
         for (w, n) in self.arrays.widths.iter().enumerate() {

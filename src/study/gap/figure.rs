@@ -4,11 +4,12 @@ use super::GapRecord;
 use crate::analysis::bound::{BoundBand, BoundForm};
 use crate::analysis::fit::{SlopeFit, Statistic};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel};
-use crate::record::{FitRecord, GroupAxis, GroupRecord, Measure, RunFolder};
+use crate::record::{FitRecord, GroupAxis, GroupRecord, GroupsRecord, Measure, RunFolder};
 use crate::run::context::FiguresError;
 use crate::run::figures::labels::{not_fitted, number, parameter, slope};
 use crate::run::figures::lines::by_width;
 use crate::run::figures::records::Records;
+use crate::run::figures::subjects;
 use crate::run::study::NamedFigure;
 
 /// Number of intervals of the curves of the bound.
@@ -30,9 +31,13 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
 /// to the 95 % quantile.
 fn against_time(records: &Records) -> Figure {
     let mut figure = Figure::double_column();
-    for (measure, place) in [(Measure::Function, Legend::Hidden), (Measure::CouplingRms, Legend::OutsideRight)] {
+    let panels = [
+        (Measure::Function, subjects::FUNCTION_TIME, Legend::Hidden),
+        (Measure::CouplingRms, subjects::COUPLING_TIME, Legend::OutsideRight),
+    ];
+    for (measure, subject, place) in panels {
         let axis = Axis::log10(distance(measure));
-        let mut panel = Panel::new(Axis::linear("time t = kε"), axis).legend(place);
+        let mut panel = Panel::new(Axis::linear("time t = kε"), axis).subject(subject).legend(place);
         panel.marks = by_width(records, measure);
         figure = figure.with(panel);
     }
@@ -76,6 +81,9 @@ fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Me
         GroupAxis::Batch => Axis::log2("batch size B"),
     };
     let mut panel = Panel::new(x, Axis::log10(label(measure, statistic))).title(title(measure, statistic));
+    if group.name == GroupsRecord::WIDTHS && measure == Measure::Function {
+        panel = panel.subject(subjects::FUNCTION_WIDTH);
+    }
     let Some(fit) = &record.fit else {
         return every_network(panel, records, group, (measure, record));
     };

@@ -7,6 +7,7 @@ use crate::record::RunFolder;
 use crate::run::context::FiguresError;
 use crate::run::figures::labels::slope;
 use crate::run::figures::records::mean_over_seeds;
+use crate::run::figures::subjects;
 use crate::run::study::NamedFigure;
 use ndarray::{Array2, Axis as Dim};
 
@@ -115,6 +116,7 @@ impl PathsFigure {
     fn barrier(&self) -> Figure {
         let widths: Vec<f64> = self.record.widths.iter().map(|&n| n as f64).collect();
         let mut panel = Panel::new(Axis::log2("width N"), Axis::log10("barrier"))
+            .subject(subjects::BARRIER_WIDTH)
             .title("largest loss on the path − loss at the larger end, mean over pairs");
         let mut zeros = 0;
         for (k, (kind, arrays)) in self.arrays.kinds.iter().enumerate() {
