@@ -9,7 +9,7 @@ use ndarray::{ArrayD, Axis, Ix1, Ix2, Ix3};
 use std::sync::Arc;
 use widelimit::analysis::verdict::Verdict;
 use widelimit::record::RunFolder;
-use widelimit::study::predict::{PredictArrays, PredictRecord};
+use widelimit::study::predict::{PredictArrays, PredictRecord, PredictionRoute};
 
 const PREDICT: &str = "[predict]\nparticles = 128\nmodes = 8\ncolumns = 6\ndraws = 200\n";
 
@@ -109,7 +109,7 @@ fn experiments_that_cannot_be_predicted_are_refused() {
         Ok(_) => panic!("{set:?} is accepted"),
     };
     for (set, words) in [
-        ("network.activation=\"relu\"", "kink"),
+        ("predict.amplitude=1.0", "predict.by"),
         ("predict.method=\"dormand-prince\"", "fixed step"),
         ("predict.particles=24", "predict.modes"),
         ("predict.step=0.3", "recording interval"),
@@ -117,17 +117,99 @@ fn experiments_that_cannot_be_predicted_are_refused() {
         let message = message(&alone(), &[set]);
         assert!(message.contains(words), "{set}: {message}");
     }
+    for (set, words) in [
+        (&["network.activation=\"relu\"", "predict.by=\"tangent\""][..], "has a kink"),
+        (&["network.kind=\"three-layer\"", "predict.by=\"tangent\""], "one hidden layer"),
+        (&["network.kind=\"three-layer\"", "predict.amplitude=0.5"], "at most 1/6"),
+    ] {
+        let message = message(&alone(), set);
+        assert!(message.contains("predict.") && message.contains(words), "{set:?}: {message}");
+    }
     let other = format!("{TINY}{PREDICT}");
     assert!(message(&other, &["widths.values=[]"]).contains("where [predict] is the only study"));
 }
 
+/// Keys with which predictions are made by pairs of clouds.
+const RELU: [&str; 1] = ["network.activation=\"relu\""];
+const DEEP: [&str; 5] = [
+    "network.kind=\"three-layer\"",
+    "network.start.u={ law = \"gaussian\", mean = 1.0, std = 1.0 }",
+    "network.start.c={ law = \"gaussian\", std = 0.5 }",
+    "network.proportions=[1, 2]",
+    "predict.particles=64",
+];
+
+/// Networks that are not linearised are predicted by pairs. At time 0 a ReLU network has the variance of independent
+/// neurons, `E a^2 E max(z, 0)^2 / N`, and both layers of a three-layer network add to c.
+#[test]
+fn kinks_and_three_layers_are_predicted_by_pairs() {
+    let of = |set: &[&str]| Run::new(&parse(&alone(), set).unwrap());
+    let relu = of(&[&RELU[..], &["predict.columns=16"]].concat());
+    let x = relu.arrays("state/data.npz")["x"].clone().into_dimensionality::<Ix2>().unwrap();
+    let expected = mean(&x.outer_iter().map(|x| 0.5 * (x.dot(&x) + 0.25)).collect::<Vec<f64>>()) / 3.0;
+    let (arrays, record) = records(&relu);
+    assert_eq!(record.by, PredictionRoute::Pairs);
+    // The widths are 4 and 8.
+    assert!(close(record.amplitude.unwrap(), (128.0 / 32.0_f64.sqrt()).sqrt(), 1e-12));
+    assert!(close(arrays.whole.spread[0], expected, 0.03), "{} {expected}", arrays.whole.spread[0]);
+    assert!(close(arrays.whole.variance[0], arrays.whole.spread[0] * arrays.whole.bare_ratio[0], 1e-9));
+    assert!(arrays.whole.variance_second[0].abs() < 1e-9 && arrays.whole.variance_second[2] > 0.0);
+    let deep = of(&DEEP);
+    let (arrays, record) = records(&deep);
+    assert!(record.ratio("coupling").is_some_and(|ratio| ratio.measured.len() == 2));
+    let whole = &arrays.whole;
+    assert_eq!(whole.layer_variance.dim(), (2, 3));
+    for t in 0..3 {
+        let c = whole.layer_variance[[0, t]] + 0.5 * whole.layer_variance[[1, t]];
+        assert!(close(whole.variance[t], c, 1e-9), "{} {c}", whole.variance[t]);
+        assert!(close(2.0 * whole.variance_second[t], whole.layer_interaction[t], 1e-12));
+    }
+    assert!(deep.file("figures/predict-gap.svg").exists());
+}
+
+/// By pairs a network without kinks has the predictions of the tangent system, to the order of the amplitude.
+#[test]
+fn pairs_and_tangent_vectors_agree() {
+    let tangent = records(&run()).0;
+    let set = ["widths.values=[]", "predict.widths=[4, 16]", "predict.by=\"pairs\"", "predict.amplitude=0.01"];
+    let pairs = records(&Run::new(&parse(&alone(), &set).unwrap())).0;
+    let (a, b) = (&tangent.whole, &pairs.whole);
+    for (what, a, b) in [
+        ("c", &a.variance, &b.variance),
+        ("mean gap", &a.gap_mean, &b.gap_mean),
+        ("variance of the gap", &a.gap_linear, &b.gap_linear),
+        ("coupling", &a.coupling, &b.coupling),
+        ("bias of the spread", &a.spread_bias, &b.spread_bias),
+        ("variance of the spread", &a.spread_variance, &b.spread_variance),
+        ("columns", &a.column_change, &b.column_change),
+        ("sup", &a.supremum, &b.supremum),
+    ] {
+        for (a, b) in a.iter().zip(b) {
+            assert!((a - b).abs() < 1e-3 * a.abs().max(1e-3), "{what}: {a} {b}");
+        }
+    }
+}
+
 #[test]
 fn an_interrupted_study_resumes_to_the_same_bytes() {
+    resumes_to_the_same_bytes(&[]);
+    resumes_to_the_same_bytes(&RELU);
+    resumes_to_the_same_bytes(&DEEP);
+}
+
+/// The resumed run has another number of threads.
+fn resumes_to_the_same_bytes(set: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("predict.toml");
     std::fs::write(&file, alone()).unwrap();
     let at = |name: &str| folder.path().join(name);
-    let start = |out: &str, resume: bool| run_of(&file, &at(out), resume).assert().success();
+    let start = |out: &str, resume: bool| {
+        let mut command = run_of(&file, &at(out), resume);
+        set.iter().for_each(|entry| {
+            command.args(["--set", entry]);
+        });
+        command.args(["--threads", if resume { "3" } else { "1" }]).assert().success()
+    };
     start("whole", false);
     start("cut", false);
     let manifest = std::fs::read_to_string(at("cut/manifest.json")).unwrap();

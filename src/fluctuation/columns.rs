@@ -36,7 +36,7 @@ impl NoiseColumns {
     /// expectation is `sqrt(2 / (d C))` with d the effective dimension of the field.
     pub fn gaussian(particles: usize, columns: usize, seed: u64) -> Self {
         let none = Mat::zeros(particles, 0);
-        let weights = random_complement(none, columns, seed);
+        let weights = random_complement(&none, columns, (WeightPurpose::RandomColumns, seed));
         NoiseColumns::given(particles, row_major(&weights))
     }
 
@@ -52,15 +52,19 @@ impl NoiseColumns {
         random: usize,
         seed: u64,
     ) -> Result<Self, FluctuationError> {
-        let particles = features.particles();
-        let basis = leading_modes(features, modes, seed)?;
-        let rest = random_complement(basis.clone(), random, seed);
+        Ok(NoiseColumns::on_basis(&leading_modes(features, modes, seed)?, random, (WeightPurpose::RandomColumns, seed)))
+    }
+
+    /// The orthonormal columns of `basis`, each of mean zero, and `random` Gaussian columns on their complement.
+    pub(super) fn on_basis(basis: &Mat<f64>, random: usize, draws: (WeightPurpose, u64)) -> Self {
+        let (particles, modes) = (basis.nrows(), basis.ncols());
+        let rest = random_complement(basis, random, draws);
         let mut weights = Vec::with_capacity(particles * (modes + random));
         for i in 0..particles {
             weights.extend((0..modes).map(|k| basis[(i, k)]));
             weights.extend((0..random).map(|k| rest[(i, k)]));
         }
-        Ok(NoiseColumns { particles, columns: modes + random, modes, weights })
+        NoiseColumns { particles, columns: modes + random, modes, weights }
     }
 
     /// Particles M.
@@ -85,10 +89,10 @@ impl NoiseColumns {
 }
 
 /// Gaussian columns of mean zero, orthogonal to `basis`, divided by the root of their number.
-fn random_complement(basis: Mat<f64>, columns: usize, seed: u64) -> Mat<f64> {
+fn random_complement(basis: &Mat<f64>, columns: usize, (purpose, seed): (WeightPurpose, u64)) -> Mat<f64> {
     let particles = basis.nrows();
     let scale = 1.0 / (columns as f64).sqrt();
-    let mut out = gaussian_matrix(particles, columns, WeightPurpose::RandomColumns, seed);
+    let mut out = gaussian_matrix(particles, columns, purpose, seed);
     for k in 0..columns {
         let column = out.col_as_slice_mut(k);
         let mean = column.iter().sum::<f64>() / particles as f64;

@@ -1,5 +1,7 @@
 //! Predictions that cannot be made.
 
+use super::pairs::PairsError;
+use super::weighted::WeightError;
 use crate::dynamics::Method;
 use crate::network::Activation;
 
@@ -43,6 +45,15 @@ pub enum FluctuationError {
         /// What is not finite.
         what: &'static str,
     },
+    /// The weighted clouds cannot be computed.
+    #[error(transparent)]
+    Pairs(PairsError),
+    /// The quantity needs tangent vectors, which pairs of clouds do not have.
+    #[error("{what} needs tangent vectors")]
+    NoTangentVectors {
+        /// The quantity.
+        what: &'static str,
+    },
     /// The caller interrupted the computation.
     #[error("interrupted")]
     Interrupted,
@@ -52,4 +63,19 @@ pub enum FluctuationError {
         /// The quantity.
         what: &'static str,
     },
+}
+
+impl From<PairsError> for FluctuationError {
+    fn from(error: PairsError) -> Self {
+        match error {
+            PairsError::Interrupted => FluctuationError::Interrupted,
+            error => FluctuationError::Pairs(error),
+        }
+    }
+}
+
+impl From<WeightError> for FluctuationError {
+    fn from(error: WeightError) -> Self {
+        FluctuationError::Pairs(error.into())
+    }
 }

@@ -11,6 +11,9 @@ pub(super) enum WeightPurpose {
     TestMatrix = 0,
     RandomColumns = 1,
     Replacement = 2,
+    SecondLayerColumns = 3,
+    Rotation = 4,
+    SecondLayerRotation = 5,
 }
 
 /// Standard normals, column by column from one stream each.

@@ -22,7 +22,7 @@ impl Fluctuations {
         let record = &self.records[index];
         let samples = self.samples as f64;
         let c = record.variance(self.samples);
-        let random = self.layout.columns - self.modes;
+        let random = self.columns() - self.modes;
         let part =
             |columns: std::ops::Range<usize>| square_norm(&record.field.slice(ndarray::s![.., columns]).to_owned());
         let half = random / 2;
@@ -33,7 +33,15 @@ impl Fluctuations {
             column_change: if half > 0 { halved / c - 1.0 } else { f64::NAN },
             bias_ratio: bias.map_or(f64::NAN, |b| b / c),
             largest_share: record.largest_share(),
-            bare_ratio: record.bare_variance(self.samples) / record.spread,
+            bare_ratio: self.bare_ratio(index),
         }
+    }
+
+    /// The share of the bare variance that the columns contain; of two hidden layers, the share that is farther from 1.
+    fn bare_ratio(&self, index: usize) -> f64 {
+        let last = self.records[index].bare_variance(self.samples) / self.records[index].spread;
+        let first = self.paired.as_ref().and_then(|parts| parts.first_layer.as_ref());
+        let first = first.map(|layer| square_norm(&layer.bare[index]) / self.samples as f64 / layer.spread[index]);
+        first.filter(|first| (last - 1.0).abs() < (first - 1.0).abs() || first.is_nan()).unwrap_or(last)
     }
 }

@@ -86,9 +86,9 @@ impl Fluctuations {
         self.records.iter().map(|record| record.variance(self.samples)).collect()
     }
 
-    /// Particles of the cloud.
-    pub fn particles(&self) -> usize {
-        self.layout.cloud.width
+    /// Columns C of the noise, those of both hidden layers where there are two.
+    pub fn columns(&self) -> usize {
+        self.weights.len() / self.particles
     }
 
     /// `N sup_t |f_N - f|^2` over the recording times: the law of `max_t z' Gram_t z` with `Gram_t = <G^k, G^l>`.
@@ -105,7 +105,7 @@ impl Fluctuations {
     fn largest_square(&self, records: &[FluctuationRecord], draws: usize, seed: u64) -> PredictedLaw {
         let gram = |record: &FluctuationRecord| record.field.t().dot(&record.field) / self.samples as f64;
         let grams: Vec<Array2<f64>> = records.iter().map(gram).collect();
-        let columns = self.layout.columns;
+        let columns = self.columns();
         let draw = |index| {
             let z = normals(&mut draw_stream(seed, SampledQuantity::Supremum, index), columns);
             grams.iter().map(|gram| quadratic(gram, &z)).fold(0.0, f64::max)

@@ -24,6 +24,7 @@
 //! | `adjoint` | variances of given functionals, from the transposed system |
 //! | [`weighted`] | clouds whose particles carry unequal weights, and the force on them |
 //! | [`pairs`] | predictions from pairs of weighted clouds, without a linearisation: for kinks, long times, three layers |
+//! | `paired`, `paired_draw`, `rotation`, `influence` | the same from the columns of the noise, in the form of the tangent system's fluctuations |
 //! | [`layers`] | the variance of a three-layer network, by layer |
 
 mod adjoint;
@@ -38,6 +39,7 @@ mod force;
 mod gaussian;
 mod given_field;
 mod guards;
+mod influence;
 mod inputs;
 mod kernel;
 mod law;
@@ -48,9 +50,12 @@ mod loss_gap;
 mod modes;
 mod neuron;
 mod observe;
+mod paired;
+mod paired_draw;
 pub mod pairs;
 mod propagate;
 mod record;
+mod rotation;
 mod seed;
 #[cfg(test)]
 mod tests;
@@ -65,10 +70,12 @@ pub use error::FluctuationError;
 pub use force::{CloudNoise, TangentForce, TangentSystem};
 pub use given_field::{GivenField, RecordedField};
 pub use guards::PredictionGuards;
+pub use influence::layer_columns;
 pub use law::PredictedLaw;
 pub use layout::TangentLayout;
 pub use loss_gap::LossGap;
 pub use modes::LimitFeatures;
+pub use paired::{FirstLayer, PairedParts, PairedRun, SecondOrderPart};
 pub use propagate::{Fluctuations, TangentRun};
 pub use record::FluctuationRecord;
 pub use seed::SeedPrediction;

@@ -100,6 +100,30 @@ impl<R: Real> WeightedCloud<'_, R> {
     /// An interrupt, a risk that is not finite.
     pub fn run(&self, weights: &CloudWeights<'_>) -> Result<WeightedPath, PairsError> {
         let Ensemble { network, width, population, objective } = self.ensemble;
+        let mut path = WeightedPath { f: Vec::new(), risk: Vec::new() };
+        self.observe(weights, &mut |_, state, weighted| {
+            let f = network.predict(width, weighted, &population.x, Threads::One);
+            let ridge = if objective.ridge > 0.0 { weights.mean_square(&state.theta) } else { 0.0 };
+            let risk = objective.loss.mean(&f, &population.y, network.outputs()) + 0.5 * objective.ridge * ridge;
+            path.f.extend(f);
+            path.risk.push(risk);
+            risk
+        })?;
+        Ok(path)
+    }
+
+    /// Runs the cloud with these weights on one thread. `record` is called at every recording time with its index, the
+    /// state, and the parameters of which the unweighted network has the predictions of the cloud; it returns a number
+    /// that is not finite where the run is to stop.
+    ///
+    /// # Errors
+    /// An interrupt, a loss or a recorded number that is not finite.
+    pub(super) fn observe(
+        &self,
+        weights: &CloudWeights<'_>,
+        record: &mut dyn FnMut(usize, &State<R>, &[R]) -> f64,
+    ) -> Result<(), PairsError> {
+        let Ensemble { network, width, .. } = self.ensemble;
         let motion = self.scheme.motion;
         let mut simulation = Simulation {
             state: self.start.clone(),
@@ -107,16 +131,10 @@ impl<R: Real> WeightedCloud<'_, R> {
             force: Box::new(WeightedForce::new(self.ensemble, weights, Threads::One)),
             noise: (self.noise)(),
         };
-        let mut path = WeightedPath { f: Vec::new(), risk: Vec::new() };
         let mut weighted = Vec::new();
-        let mut record = |_: usize, state: &State<R>| {
+        let mut record = |index: usize, state: &State<R>| {
             weights.apply(&state.theta, &mut weighted);
-            let f = network.predict(width, &weighted, &population.x, Threads::One);
-            let ridge = if objective.ridge > 0.0 { weights.mean_square(&state.theta) } else { 0.0 };
-            let risk = objective.loss.mean(&f, &population.y, network.outputs()) + 0.5 * objective.ridge * ridge;
-            path.f.extend(f);
-            path.risk.push(risk);
-            risk
+            record(index, state, &weighted)
         };
         let interrupted = |_: f64| self.interrupted();
         let mut time_loop = TimeLoop::over(self.times).diverged_above(f64::INFINITY).interrupted_when(&interrupted);
@@ -126,7 +144,7 @@ impl<R: Real> WeightedCloud<'_, R> {
         }
         let Ok(reason) = time_loop.run(&mut simulation, &mut record);
         match reason {
-            StopReason::Horizon => Ok(path),
+            StopReason::Horizon => Ok(()),
             StopReason::Interrupted { .. } => Err(PairsError::Interrupted),
             StopReason::Diverged { time, .. } | StopReason::TooManySteps { time, .. } => {
                 Err(PairsError::Diverged { time })

@@ -3,6 +3,7 @@
 use super::FluctuationError;
 use super::force::{CloudNoise, TangentForce, TangentSystem};
 use super::layout::TangentLayout;
+use super::paired::PairedParts;
 use super::record::FluctuationRecord;
 use crate::dynamics::{NoNoise, Noise, Scheme, Simulation, State, StopReason, TimeLoop};
 use crate::network::Loss;
@@ -36,14 +37,18 @@ pub struct Fluctuations {
     pub labels: Vec<f64>,
     /// Leading columns that are orthonormal modes.
     pub modes: usize,
-    /// Weights of the columns, (M, C).
+    /// Particles M: neurons of the last hidden layer of the cloud.
+    pub particles: usize,
+    /// Weights of the columns, (M, C); zero in columns of the first of two hidden layers.
     pub weights: Vec<f64>,
     /// One record for each time that was reached.
     pub records: Vec<FluctuationRecord>,
-    /// The augmented state at the end.
+    /// The state at the end, augmented by tangent vectors where there are any.
     pub end: State<f64>,
-    /// Its layout.
-    pub layout: TangentLayout,
+    /// Its layout with tangent vectors.
+    pub layout: Option<TangentLayout>,
+    /// What only pairs of clouds give.
+    pub paired: Option<PairedParts>,
 }
 
 impl TangentRun<'_> {
@@ -97,8 +102,10 @@ impl TangentRun<'_> {
             modes: system.columns.modes(),
             weights: system.columns.weights().to_vec(),
             records,
+            particles: layout.cloud.width,
             end: simulation.state,
-            layout,
+            layout: Some(layout),
+            paired: None,
         })
     }
 }

@@ -108,7 +108,7 @@ fn coupling_of_linear_neurons() {
     assert_close(record.coupling(), response, 1e-12);
     assert_close(found.coupling_distance(1, 0.01), (0.01 * response).sqrt(), 1e-12);
     assert_close(record.largest_share(), 1.0 / 12.0, 1e-12);
-    let law = found.largest_displacement(12, 20_000, 1);
+    let law = found.largest_displacement(12, 20_000, 1).unwrap();
     let square: f64 = law.draws().iter().map(|v| v * v).sum::<f64>() / 20_000.0;
     assert_close(square, response / 12.0, 0.05);
 }

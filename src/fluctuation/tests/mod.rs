@@ -6,6 +6,7 @@ mod given_field;
 mod laws;
 mod linear;
 mod nonlinear;
+mod paired;
 mod product;
 
 use super::{Fluctuations, NoiseColumns, TangentRun, TangentSystem};

@@ -1,7 +1,8 @@
 //! The tangent cloud: particles of the limit from low-discrepancy starts, with the fluctuations that they carry.
 
-use super::Predict;
+use super::pairs::SecondOrder;
 use super::record::PredictedArrays;
+use super::{Predict, PredictionRoute};
 use crate::compute::Threads;
 use crate::dynamics::{
     BatchSource, Batches, Brownian, Ensemble, NetworkForce, NoNoise, Noise, Scheme, Simulation, State, StopReason,
@@ -18,6 +19,7 @@ use crate::run::problem::Problem;
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::AtomicBool;
 
 /// Most recording times at which the features enter the modes.
 const MODE_TIMES: usize = 20;
@@ -26,7 +28,7 @@ const MODE_TIMES: usize = 20;
 const FIRST_PARTICLE: u64 = 1 << 40;
 
 /// Share of the work that the cloud takes without its tangent vectors.
-const CLOUD_SHARE: f64 = 0.05;
+pub(super) const CLOUD_SHARE: f64 = 0.05;
 
 /// Everything about a cloud of the tangent system but its fluctuations.
 #[derive(Clone, Copy)]
@@ -37,6 +39,8 @@ pub(super) struct TangentCloud<'a> {
     pub problem: &'a Problem<'a, f64>,
     /// Particles: those of the table, or half of them.
     pub particles: usize,
+    /// Interrupts the runs of pairs.
+    pub interrupt: &'a AtomicBool,
 }
 
 /// What is predicted from one cloud. Numbers by time have one entry per recording time; those by width refer to the last
@@ -44,11 +48,15 @@ pub(super) struct TangentCloud<'a> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct CloudPrediction {
     variance: Vec<f64>,
+    variance_second: Vec<f64>,
+    layer_variance: Vec<Vec<f64>>,
+    layer_interaction: Vec<f64>,
     spread: Vec<f64>,
     spread_bias: Vec<f64>,
     spread_variance: Vec<f64>,
     gap_bias: Vec<f64>,
     gap_mean: Vec<f64>,
+    gap_mean_second: Vec<f64>,
     gap_linear: Vec<f64>,
     gap_square: Vec<f64>,
     coupling: Vec<f64>,
@@ -80,26 +88,31 @@ fn summary(law: &PredictedLaw) -> Vec<f64> {
 const SUMMARY: usize = 4;
 
 impl TangentCloud<'_> {
-    fn scheme(&self) -> Scheme {
+    pub(super) fn scheme(&self) -> Scheme {
         Scheme { method: self.spec.method, motion: self.problem.experiment.dynamics.motion(self.spec.step) }
     }
 
-    fn ensemble(&self) -> Ensemble<'_, f64> {
+    pub(super) fn ensemble(&self) -> Ensemble<'_, f64> {
         let Problem { network, population, .. } = self.problem;
         Ensemble { network, width: self.particles, population, objective: self.problem.objective() }
     }
 
     /// The cloud at the start: points of a Sobol' sequence mapped to the law of the start. The cloud with half of the
     /// particles consists of the first half of the points.
-    fn start(&self) -> Result<State<f64>, RunError> {
+    pub(super) fn start(&self) -> Result<State<f64>, RunError> {
+        self.start_with_weights(self.problem.experiment.seed)
+    }
+
+    /// The same with weights between two hidden layers by another seed.
+    pub(super) fn start_with_weights(&self, weights: u64) -> Result<State<f64>, RunError> {
         let e = self.problem.experiment;
         let momentum = if self.scheme().motion.first_order { 0.0 } else { e.network.start_momentum };
-        let seeds = (e.seed, e.seed);
+        let seeds = (e.seed, weights);
         let start = self.problem.network.low_discrepancy_start(&e.network.start, momentum, seeds, self.particles)?;
         Ok(State { momentum: start.momentum, ..State::at_rest(start.theta) })
     }
 
-    fn noise(&self) -> Option<Box<dyn Noise<f64>>> {
+    pub(super) fn noise(&self) -> Option<Box<dyn Noise<f64>>> {
         let e = self.problem.experiment;
         let (network, width) = (self.problem.network.clone(), self.particles);
         let brownian = Brownian { seed: e.seed, first: FIRST_PARTICLE, network, width, ticks: 1 };
@@ -107,7 +120,7 @@ impl TangentCloud<'_> {
     }
 
     /// The parameters of the cloud at the recording times at which its features enter the modes.
-    fn states(&self, interrupted: &dyn Fn(f64) -> bool) -> Result<Vec<Vec<f64>>, RunError> {
+    pub(super) fn states(&self, interrupted: &dyn Fn(f64) -> bool) -> Result<Vec<Vec<f64>>, RunError> {
         let ensemble = self.ensemble();
         let batches = Batches { source: BatchSource::Full, seed: self.problem.experiment.seed, replica: 0 };
         let start = self.start()?;
@@ -141,6 +154,9 @@ impl TangentCloud<'_> {
 
     /// The fluctuations along the cloud. `proceed` is called with the completed fraction and returns whether to go on.
     fn fluctuations(&self, proceed: &dyn Fn(f64) -> bool) -> Result<Fluctuations, RunError> {
+        if self.spec.by == PredictionRoute::Pairs {
+            return self.paired_fluctuations(proceed);
+        }
         let network = self.problem.network.as_two_layer().ok_or(FluctuationError::Depth)?;
         let horizon = self.problem.experiment.horizon.time;
         let states = self.states(&|t| !proceed(CLOUD_SHARE * t / horizon))?;
@@ -177,16 +193,25 @@ impl TangentCloud<'_> {
         let spreads = times.clone().map(|t| found.spread(t)).collect::<Result<Vec<_>, _>>()?;
         let guards: Vec<_> = times.clone().map(|t| found.guards(t)).collect();
         let of_gaps = |f: &dyn Fn(&LossGap) -> f64| gaps.iter().map(f).collect::<Vec<f64>>();
+        let second = SecondOrder::of(&found, times.end);
         let laws = |&width: &usize| self.width_laws(&found, &gaps, &spreads, width);
         Ok(CloudPrediction {
             variance: found.variance(),
+            layer_variance: second.layer_variance,
+            layer_interaction: second.layer_interaction,
             spread: spreads.iter().map(|spread| spread.limit).collect(),
             spread_bias: spreads.iter().map(|spread| spread.bias).collect(),
             spread_variance: spreads.iter().map(|spread| spread.variance).collect(),
             gap_bias: of_gaps(&|gap| gap.bias),
             gap_mean: of_gaps(&LossGap::scaled_mean),
             gap_linear: of_gaps(&|gap| gap.slopes.iter().map(|v| v * v).sum()),
-            gap_square: of_gaps(&|gap| 0.5 * gap.curvature.iter().map(|v| v * v).sum::<f64>()),
+            gap_mean_second: second.parts.iter().map(|part| part.gap_mean).collect(),
+            gap_square: gaps
+                .iter()
+                .zip(&second.parts)
+                .map(|(gap, part)| 0.5 * gap.curvature.iter().map(|v| v * v).sum::<f64>() + part.gap_variance)
+                .collect(),
+            variance_second: second.parts.iter().map(|part| part.variance).collect(),
             coupling: times.clone().map(|t| found.coupling_distance(t, 1.0).powi(2)).collect(),
             column_change: guards.iter().map(|guard| guard.column_change).collect(),
             bias_ratio: guards.iter().map(|guard| guard.bias_ratio).collect(),
@@ -207,12 +232,13 @@ impl TangentCloud<'_> {
         width: usize,
     ) -> Result<WidthLaws, RunError> {
         let (seed, draws) = (self.problem.experiment.seed, self.spec.draws);
-        let (u, kept, last) = (1.0 / width as f64, width / 2, gaps.len() - 1);
+        let neurons = self.problem.network.hidden_layers(width).pop().unwrap_or(width);
+        let (u, kept, last) = (1.0 / width as f64, neurons / 2, gaps.len() - 1);
         let laws: Vec<_> = gaps.iter().map(|gap| gap.law(u, draws, seed)).collect();
-        let dropout_law = found.dropout_cost(last, (width, kept), draws, seed)?;
+        let dropout_law = found.dropout_cost(last, (neurons, kept), draws, seed)?;
         // The closed form is that of the half-squared loss; the mean for other losses is sampled at the end only.
         let dropout = if self.problem.experiment.network.loss == Loss::HalfSquared {
-            spreads.iter().map(|spread| spread.mean_cost(width, kept)).collect()
+            spreads.iter().map(|spread| spread.mean_cost(neurons, kept)).collect()
         } else {
             (0..gaps.len()).map(|t| if t == last { dropout_law.mean() } else { f64::NAN }).collect()
         };
@@ -231,6 +257,9 @@ impl CloudPrediction {
     pub fn fits(&self, times: usize, widths: usize) -> bool {
         let by_time = [
             &self.variance,
+            &self.variance_second,
+            &self.layer_interaction,
+            &self.gap_mean_second,
             &self.spread,
             &self.spread_bias,
             &self.spread_variance,
@@ -249,6 +278,7 @@ impl CloudPrediction {
                 && [&law.dropout_law, &law.barrier].iter().all(|values| values.len() == SUMMARY)
         };
         by_time.iter().all(|values| values.len() == times)
+            && self.layer_variance.iter().all(|values| values.len() == times)
             && [&self.supremum, &self.function_law].iter().all(|values| values.len() == SUMMARY)
             && self.laws.len() == widths
             && self.laws.iter().all(law)
@@ -266,12 +296,19 @@ impl CloudPrediction {
             dropout: by_width(&|law| &law.dropout),
             dropout_law: by_width(&|law| &law.dropout_law),
             barrier: by_width(&|law| &law.barrier),
+            layer_variance: shaped(
+                (self.layer_variance.len(), self.variance.len()),
+                self.layer_variance.into_iter().flatten().collect(),
+            ),
+            layer_interaction: Array1::from(self.layer_interaction),
             variance: Array1::from(self.variance),
+            variance_second: Array1::from(self.variance_second),
             spread: Array1::from(self.spread),
             spread_bias: Array1::from(self.spread_bias),
             spread_variance: Array1::from(self.spread_variance),
             gap_bias: Array1::from(self.gap_bias),
             gap_mean: Array1::from(self.gap_mean),
+            gap_mean_second: Array1::from(self.gap_mean_second),
             gap_linear: Array1::from(self.gap_linear),
             gap_square: Array1::from(self.gap_square),
             coupling: Array1::from(self.coupling),

@@ -76,8 +76,8 @@ impl PredictFigure<'_> {
     /// The mean square distance of the predictions at the end.
     fn function(&self) -> Panel {
         let panel = Panel::new(Axis::log2("width N"), Axis::log10("E |f_{N} − f_{ρ}|^{2} at T")).title("predictions");
-        let c = self.arrays.whole.variance[self.last()];
-        let values = self.widths().iter().map(|n| c / n).collect();
+        let (c, second) = (self.arrays.whole.variance[self.last()], self.arrays.whole.variance_second[self.last()]);
+        let values = self.widths().iter().map(|n| c / n + second / (n * n)).collect();
         self.quantity(panel, "function", values, QuantityStyle::PLAIN)
     }
 
@@ -93,7 +93,8 @@ impl PredictFigure<'_> {
             let band = Mark::band(widths, of(&whole.gap_low), of(&whole.gap_high), PREDICTION);
             panel = panel.with(band.label("predicted, 5–95 %"));
         }
-        let values = self.widths().iter().map(|n| whole.gap_mean[last] / n).collect();
+        let (mean, second) = (whole.gap_mean[last], whole.gap_mean_second[last]);
+        let values = self.widths().iter().map(|n| mean / n + second / (n * n)).collect();
         self.quantity(panel, "loss-mean", values, QuantityStyle { logarithmic: false, ..QuantityStyle::PLAIN })
     }
 

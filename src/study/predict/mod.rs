@@ -4,6 +4,7 @@
 mod cloud;
 mod compare;
 mod figure;
+mod pairs;
 mod record;
 mod spec;
 mod study;
@@ -13,5 +14,5 @@ mod tolerance;
 mod trust;
 
 pub use record::{PredictArrays, PredictRecord, PredictedArrays, RatioRecord};
-pub use spec::Predict;
+pub use spec::{Predict, PredictionRoute};
 pub use tolerance::{KeptWidths, SmallestWidth};

@@ -1,5 +1,6 @@
 //! The records of the study of predictions.
 
+use super::PredictionRoute;
 use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array2};
@@ -8,7 +9,11 @@ use serde::{Deserialize, Serialize};
 /// `records/predict.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PredictRecord {
-    /// Particles M of the tangent cloud.
+    /// How the fluctuations are computed.
+    pub by: PredictionRoute,
+    /// The amplitude of the weights of pairs.
+    pub amplitude: Option<f64>,
+    /// Particles M of the cloud.
     pub particles: usize,
     /// Columns of the noise that are modes.
     pub modes: usize,
@@ -81,7 +86,15 @@ array_record! {
     pub struct PredictedArrays {
         /// `c`: N times the mean square distance of the predictions (times).
         pub variance[times]: Array1<f64>,
-        /// `S^2`, the bare variance: that of independent particles of the limit (times).
+        /// `N^2` times the part of that distance of second order in 1/N, by pairs; 0 by tangent vectors (times).
+        pub variance_second[times]: Array1<f64>,
+        /// `c1`, `c2`: the same as c for the neurons of each hidden layer, times the neurons of that layer (layers,
+        /// times).
+        pub layer_variance[layers, times]: Array2<f64>,
+        /// `c12`: N1 N2 times the part of the distance that is the interaction of two hidden layers; 0 with one (times).
+        pub layer_interaction[times]: Array1<f64>,
+        /// `S^2`, the bare variance: that of independent particles of the limit, the neurons of the last hidden layer
+        /// (times).
         pub spread[times]: Array1<f64>,
         /// N times the bias of `S_N^2` (times).
         pub spread_bias[times]: Array1<f64>,
@@ -91,9 +104,11 @@ array_record! {
         pub gap_bias[times]: Array1<f64>,
         /// N times the mean loss gap (times).
         pub gap_mean[times]: Array1<f64>,
+        /// `N^2` times the part of the mean loss gap of second order, by pairs; 0 by tangent vectors (times).
+        pub gap_mean_second[times]: Array1<f64>,
         /// N times the leading variance of the loss gap, `E <e, G>^2` (times).
         pub gap_linear[times]: Array1<f64>,
-        /// `N^2` times its second part, that of `<l'' G, G> / 2` (times).
+        /// `N^2` times its second part: that of `<l'' G, G> / 2`, and by pairs what else is of second order (times).
         pub gap_square[times]: Array1<f64>,
         /// N times the mean square coupling distance (times).
         pub coupling[times]: Array1<f64>,

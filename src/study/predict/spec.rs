@@ -1,10 +1,9 @@
 //! The table `[predict]`.
 
-use crate::choice::names_where;
+use crate::choice::{choice, names_where};
 use crate::config::study::{StudyTable, TrainingRequirements};
 use crate::config::{Allowed, Experiment, KeyErrors, NetworkKind, Section, require_divides_interval};
 use crate::dynamics::Method;
-use crate::network::Activation;
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
@@ -27,18 +26,46 @@ const COLUMNS_WITH_NOISE: usize = 46;
 /// gradients, and those of an observation.
 const STATES: f64 = 6.0;
 
+/// Particles and modes by default with two hidden layers, whose cloud has a weight for every pair of particles.
+const PARTICLES_OF_LAYERS: usize = 256;
+const MODES_OF_LAYERS: usize = 32;
+
+/// Random columns by default with two hidden layers.
+const COLUMNS_OF_LAYERS: usize = 16;
+
+/// Amplitude of the weights by default with two hidden layers, of which all weights must be positive.
+const SMALL_AMPLITUDE: f64 = 0.05;
+
+/// Largest amplitude with two hidden layers: standard normals below -6 do not occur.
+const LARGEST_OF_LAYERS: f64 = 1.0 / 6.0;
+
+choice! {
+    /// How the fluctuations of the limit are computed.
+    pub enum PredictionRoute: "route of predictions" {
+        /// From tangent vectors of the limit: one hidden layer, activations without kinks.
+        Tangent = "tangent",
+        /// From pairs of weighted clouds: every network, and long times.
+        Pairs = "pairs",
+    }
+}
+
 /// Predictions for networks of finite width, from the limit and its leading fluctuations.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Predict {
     /// Widths N for which laws are predicted; those of the networks need not be among them.
     pub widths: Vec<usize>,
-    /// Particles M of the tangent cloud.
+    /// How the fluctuations are computed.
+    pub by: PredictionRoute,
+    /// By pairs, the amplitude s of the weights: they deviate from equal ones as those of networks of width `M / s^2` do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amplitude: Option<f64>,
+    /// Particles M of the cloud, with two hidden layers its width.
     pub particles: usize,
-    /// Columns of the noise that are modes of the limit.
+    /// Columns of the noise of each hidden layer that are modes of the limit.
     pub modes: usize,
-    /// Random columns on the complement of the modes.
+    /// Random columns of each hidden layer on the complement of the modes.
     pub columns: usize,
-    /// The method by which cloud and tangent vectors are integrated.
+    /// The method by which clouds and tangent vectors are integrated.
     pub method: Method,
     /// Its step.
     pub step: f64,
@@ -54,6 +81,26 @@ impl Predict {
         solves && !method.is_adaptive() && (method.takes_noise() || experiment.dynamics.temperature == 0.0)
     }
 
+    /// Why there are no tangent vectors, where there are none.
+    fn without_tangent(experiment: &Experiment) -> Option<String> {
+        if experiment.network.kind == NetworkKind::ThreeLayer {
+            return Some("only networks with one hidden layer are linearised".into());
+        }
+        let kink = experiment.network.activations().find(|activation| activation.has_kink())?;
+        Some(format!("network.activation = \"{kink}\" has a kink, at which the limit cannot be linearised"))
+    }
+
+    /// The amplitude of pairs by default. With one hidden layer they imitate networks of the geometric mean of the least
+    /// and the largest width.
+    fn default_amplitude(experiment: &Experiment, widths: &[usize], particles: usize) -> f64 {
+        match (experiment.network.kind, widths.first(), widths.last()) {
+            (NetworkKind::TwoLayer | NetworkKind::Bump, Some(&least), Some(&largest)) => {
+                (particles as f64 / (least as f64 * largest as f64).sqrt()).sqrt()
+            }
+            _ => SMALL_AMPLITUDE,
+        }
+    }
+
     /// The method by default: of second order in the step where there is one.
     fn default_method(experiment: &Experiment) -> Method {
         let noisy = experiment.dynamics.temperature > 0.0;
@@ -63,6 +110,24 @@ impl Predict {
             (true, false) => Method::Rk4,
             (true, true) => Method::GradientDescent,
         }
+    }
+
+    /// The memory of pairs: at the recording times the odd states of the layers in every run, and the fields of all draws,
+    /// of which those of 32 are held twice.
+    fn memory_of_pairs(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
+        let layers = sizes.network.hidden_layers(1).len() as f64;
+        let draws = (self.modes + self.columns) as f64;
+        let state = sizes.network.state_len_f64(self.particles);
+        let rows = sizes.samples * sizes.outputs;
+        let records = sizes.experiment.horizon.records as f64 + 1.0;
+        let neurons = layers * self.particles as f64;
+        let fields = records * rows * (2.0 * layers * draws + 2.0_f64.powf(layers) * 32.0);
+        let columns = layers * (self.particles as f64) * (draws + if layers > 1.0 { 4.0 * neurons } else { draws });
+        // The first terms are those of both clouds, the second of which has half of the particles.
+        let shared = 8.0 * (1.5 * (2.0 * records * state + columns + 32.0 * records * neurons) + 2.0 * fields);
+        let run = state * (records * layers + 8.0) + rows * (records * 2.0_f64.powf(layers) + 8.0);
+        let hidden = 4.0 * neurons * sizes.samples * sizes.outputs;
+        StudyMemory { per_thread: 8.0 * (run + hidden), shared }
     }
 
     /// The step by default: the longest that divides the recording interval and exceeds neither [`LONGEST_STEP`] nor the
@@ -80,16 +145,18 @@ impl Predict {
 
 impl StudyTable<Experiment> for Predict {
     fn validate(&self, e: &Experiment, errors: &KeyErrors) {
-        if e.network.kind == NetworkKind::ThreeLayer {
-            let message = "[predict] linearises networks with one hidden layer: expected \"two-layer\" or \"bump\"";
-            errors.add("network.kind", Some("\"three-layer\"".into()), message);
+        if let (PredictionRoute::Tangent, Some(why)) = (self.by, Self::without_tangent(e)) {
+            errors.add("predict.by", Some(format!("\"{}\"", self.by)), format!("{why}: expected \"pairs\""));
         }
-        if let Some(activation) = e.network.activations().find(|activation| activation.has_kink()) {
-            let smooth = names_where(|activation: Activation| !activation.has_kink());
-            let message = format!(
-                "[predict] linearises the limit, which a kink does not allow: expected {smooth}, or no [predict]"
-            );
-            errors.add("network.activation", Some(format!("\"{activation}\"")), message);
+        if let (Some(amplitude), PredictionRoute::Tangent) = (self.amplitude, self.by) {
+            let message = "it is that of the weights of pairs: expected predict.by = \"pairs\", or no amplitude";
+            errors.add_between("predict.amplitude", Some(amplitude.to_string()), message, &["predict.by"]);
+        }
+        if let Some(amplitude) = self.amplitude.filter(|&s| s > LARGEST_OF_LAYERS) {
+            if e.network.kind == NetworkKind::ThreeLayer {
+                let message = "weights of three-layer networks must be positive: expected at most 1/6";
+                errors.add("predict.amplitude", Some(amplitude.to_string()), message);
+            }
         }
         if !Self::suits(e, self.method) {
             let message = format!(
@@ -115,9 +182,12 @@ impl StudyTable<Experiment> for Predict {
 }
 
 impl Study<Experiment> for Predict {
-    /// The states of the tangent systems of both clouds, the features of a few tiles, and the fields at the recording
-    /// times.
+    /// The states of the tangent systems of both clouds, or of the runs of a draw at the recording times; the features of
+    /// a few tiles, and the fields at the recording times.
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
+        if self.by == PredictionRoute::Pairs {
+            return self.memory_of_pairs(sizes);
+        }
         let columns = (self.modes + self.columns + 2) as f64 + 7.0;
         let state = sizes.network.state_len_f64(self.particles);
         let rows = sizes.samples * sizes.outputs;
@@ -151,11 +221,28 @@ impl StudyKind<Experiment> for Predict {
         s.require_increasing("widths", &widths, "widths");
         let method = s.choice_of("method", Some(Predict::default_method(experiment)));
         let noisy = experiment.dynamics.temperature > 0.0;
+        let layers = experiment.network.kind == NetworkKind::ThreeLayer;
+        let linearised = Predict::without_tangent(experiment).is_none();
+        let by = s.choice_of("by", Some(if linearised { PredictionRoute::Tangent } else { PredictionRoute::Pairs }));
+        let particles = s.count("particles", Some(if layers { PARTICLES_OF_LAYERS } else { 1024 }), 16);
+        let amplitude = s.optional_real("amplitude", Allowed::Positive);
+        let columns = match (noisy, layers) {
+            (true, _) => COLUMNS_WITH_NOISE,
+            (false, true) => COLUMNS_OF_LAYERS,
+            (false, false) => COLUMNS,
+        };
         let predict = Predict {
+            by,
+            amplitude: match by {
+                PredictionRoute::Tangent => amplitude,
+                PredictionRoute::Pairs => {
+                    amplitude.or_else(|| Some(Predict::default_amplitude(experiment, &widths, particles)))
+                }
+            },
             widths,
-            particles: s.count("particles", Some(1024), 16),
-            modes: s.count("modes", Some(48), 0),
-            columns: s.count("columns", Some(if noisy { COLUMNS_WITH_NOISE } else { COLUMNS }), 4),
+            particles,
+            modes: s.count("modes", Some(if layers { MODES_OF_LAYERS } else { 48 }), 0),
+            columns: s.count("columns", Some(columns), 4),
             step: s.real("step", Some(Predict::default_step(experiment, method)), Allowed::Positive),
             method,
             draws: s.count_within("draws", Some(2000), 100..=1_000_000),

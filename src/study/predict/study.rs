@@ -28,7 +28,7 @@ pub(super) fn run(
         .collect();
     let fits = |_: &usize, found: &CloudPrediction| found.fits(times, spec.widths.len());
     let clouds = complete!(run_tasks(context, "predict", &tasks, fits, |&particles, handle| {
-        let cloud = TangentCloud { spec, problem, particles };
+        let cloud = TangentCloud { spec, problem, particles, interrupt: handle.interrupt() };
         match cloud.predict(&|fraction| handle.advance_to(fraction)) {
             Ok(found) => Ok(Outcome::Complete(found)),
             Err(RunError::Fluctuation(FluctuationError::Interrupted)) => Ok(Outcome::Interrupted),
@@ -54,6 +54,8 @@ pub(super) fn run(
     let warnings =
         not_predicted.iter().map(|(quantity, why)| format!("predict: {quantity} not predicted: {why}")).collect();
     let record = PredictRecord {
+        by: spec.by,
+        amplitude: spec.amplitude,
         particles: spec.particles,
         modes: spec.modes,
         columns: spec.columns,

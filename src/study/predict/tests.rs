@@ -17,11 +17,15 @@ pub(super) fn arrays() -> PredictArrays {
     let law = |scale: f64| Array2::from_shape_fn((3, 4), |(w, k)| if k == 1 { 0.0 } else { scale / widths[w] });
     let cloud = PredictedArrays {
         variance: series(1.0),
+        variance_second: series(0.0),
+        layer_variance: Array2::ones((1, 2)),
+        layer_interaction: series(0.0),
         spread: series(1.0),
         spread_bias: series(0.1),
         spread_variance: series(1.0),
         gap_bias: series(0.1),
         gap_mean: series(1.0),
+        gap_mean_second: series(0.0),
         gap_linear: series(1.0),
         gap_square: series(1.0),
         coupling: series(1.0),

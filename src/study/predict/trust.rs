@@ -56,10 +56,12 @@ impl PredictedQuantity {
     pub fn predicted(self, widths: &[f64], cloud: &PredictedArrays, n: f64, u: f64) -> f64 {
         let last = cloud.variance.len() - 1;
         let row = widths.iter().position(|&width| width == n);
+        // 1/N^2, or 1/N^2 - 1/M^2.
+        let second = u * (2.0 / n - u);
         match self {
-            PredictedQuantity::Function => u * cloud.variance[last],
-            PredictedQuantity::FunctionSup => u * cloud.supremum[0],
-            PredictedQuantity::LossMean => u * cloud.gap_mean[last],
+            PredictedQuantity::Function => u * cloud.variance[last] + second * cloud.variance_second[last],
+            PredictedQuantity::FunctionSup => u * cloud.supremum[0] + second * cloud.variance_second[largest(cloud)],
+            PredictedQuantity::LossMean => u * cloud.gap_mean[last] + second * cloud.gap_mean_second[last],
             PredictedQuantity::LossDeviation => (u * cloud.gap_linear[last] + u * u * cloud.gap_square[last]).sqrt(),
             PredictedQuantity::Coupling => u * cloud.coupling[last],
             PredictedQuantity::Dropout => row.map_or(f64::NAN, |row| cloud.dropout[[row, last]]),
@@ -87,6 +89,11 @@ impl PredictedQuantity {
     fn has_response(self) -> bool {
         self != PredictedQuantity::Dropout
     }
+}
+
+/// The recording time at which c is largest.
+fn largest(cloud: &PredictedArrays) -> usize {
+    (0..cloud.variance.len()).max_by(|&a, &b| cloud.variance[a].total_cmp(&cloud.variance[b])).unwrap_or(0)
 }
 
 /// How far predictions can be trusted.
