@@ -123,6 +123,11 @@ impl<R: Real> Arrays<R> {
         self.entries.push((name.into(), array));
     }
 
+    /// The arrays with their names, in order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &ArrayD<R>)> {
+        self.entries.iter().map(|(name, array)| (name.as_str(), array))
+    }
+
     /// Writes the arrays to `path` atomically. Equal arrays give equal bytes.
     ///
     /// # Errors
@@ -158,6 +163,13 @@ impl<R: Real> Arrays<R> {
 pub struct StoredArrays<R = f64> {
     path: PathBuf,
     arrays: BTreeMap<String, ArrayD<R>>,
+}
+
+impl<R> From<BTreeMap<String, ArrayD<R>>> for StoredArrays<R> {
+    /// Arrays that were not read from an archive.
+    fn from(arrays: BTreeMap<String, ArrayD<R>>) -> Self {
+        StoredArrays { path: PathBuf::from("arrays"), arrays }
+    }
 }
 
 impl<R: Real> StoredArrays<R> {
