@@ -106,6 +106,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     }
     line(table)?;
     line("Each tolerance is met with probability 95 % at the values given, by the law predicted from the limit.")?;
+    line("Where no value suffices, the quantile that the other parts leave is given.")?;
     if arrays.step.is_none() {
         line("The part of the step is not predicted at a positive temperature: it is left out.")?;
     }
@@ -218,10 +219,15 @@ impl WidthPlan<'_> {
                 format!("at most {}, the narrowest predicted", self.least_width())
             }
             (AllowedValues::AtLeast(width), _) => format!("at least {width}"),
-            (AllowedValues::None { quantile }, _) => format!("none: infinite width leaves {quantile:.3e}"),
+            (AllowedValues::None { quantile }, _) => nothing(quantile),
             (AllowedValues::All | AllowedValues::AtMost(_) | AllowedValues::AtLeastUpTo(_), _) => "any".into(),
         }
     }
+}
+
+/// That no value suffices, with the quantile that the other parts leave, in words.
+fn nothing(quantile: f64) -> String {
+    format!("none: {quantile:.3e} remains")
 }
 
 /// The allowed steps in words.
@@ -229,7 +235,7 @@ fn step_words(allowed: AllowedValues) -> String {
     match allowed {
         AllowedValues::AtMost(step) => format!("at most {step:.3e}"),
         AllowedValues::AtLeastUpTo(step) => format!("{}, the largest predicted, or more", plain(step)),
-        AllowedValues::None { quantile } => format!("none: continuous time leaves {quantile:.3e}"),
+        AllowedValues::None { quantile } => nothing(quantile),
         AllowedValues::AtLeast(_) | AllowedValues::All => "any".into(),
     }
 }
@@ -238,7 +244,7 @@ fn step_words(allowed: AllowedValues) -> String {
 fn batch_words(allowed: AllowedValues) -> String {
     match allowed {
         AllowedValues::AtLeast(size) => format!("at least {size}"),
-        AllowedValues::None { quantile } => format!("none: the full gradient leaves {quantile:.3e}"),
+        AllowedValues::None { quantile } => nothing(quantile),
         AllowedValues::AtMost(_) | AllowedValues::AtLeastUpTo(_) | AllowedValues::All => "any".into(),
     }
 }
