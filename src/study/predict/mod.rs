@@ -22,7 +22,7 @@ mod trust;
 pub use inverse::{AllowedValues, PROBABILITY, SettingPart, TolerableQuantity};
 pub use record::{
     BatchArrays, DeviationArrays, GroupRatioRecord, PredictArrays, PredictRecord, PredictedArrays, RatioRecord,
-    StepArrays, TotalArrays,
+    StepTermArrays, TotalArrays,
 };
 pub use spec::Predict;
 pub use tolerance::{KeptWidths, SmallestWidth};

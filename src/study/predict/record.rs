@@ -154,7 +154,7 @@ array_record! {
 
 array_record! {
     /// The part of the step: the limit by the networks' method and step less the limit in continuous time.
-    pub struct StepArrays {
+    pub struct StepTermArrays {
         /// Steps eps, increasing (steps).
         pub values: Array1<f64>,
         /// Distance of the predictions (steps, times).
@@ -242,7 +242,7 @@ pub struct PredictArrays {
     /// From the first half of its starts, to estimate the error.
     pub half: PredictedArrays,
     /// The part of the step, where it is predicted.
-    pub step: Option<StepArrays>,
+    pub step: Option<StepTermArrays>,
     /// The part of mini-batches, where there are any.
     pub batch: Option<BatchArrays>,
     /// The same with half of the particles, to estimate the error.

@@ -5,14 +5,14 @@ use crate::config::{BatchSize, Experiment};
 
 /// Steps and batch sizes of an experiment's networks, and those of the table beside them.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Settings {
+pub(super) struct PredictedSettings {
     /// Steps eps, increasing; none at positive temperature, where the part of the step is not predicted.
     pub steps: Vec<f64>,
     /// Batch sizes B, increasing; none where no network follows mini-batches and the table has none.
     pub batches: Vec<usize>,
 }
 
-impl Settings {
+impl PredictedSettings {
     /// The settings of a study.
     pub fn new(spec: &Predict, e: &Experiment) -> Self {
         let swept = || e.sweeps().flat_map(|sweep| sweep.values.iter().map(|&value| sweep.at(value, &e.dynamics)));
@@ -33,6 +33,6 @@ impl Settings {
         batches.extend(&spec.batches);
         batches.sort_unstable();
         batches.dedup();
-        Settings { steps, batches }
+        PredictedSettings { steps, batches }
     }
 }

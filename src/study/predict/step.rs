@@ -1,7 +1,7 @@
 //! The part of the step: the limit by the networks' method and step beside the limit in continuous time, on one cloud.
 
 use super::cloud::TangentCloud;
-use super::record::StepArrays;
+use super::record::StepTermArrays;
 use crate::compute::Threads;
 use crate::dynamics::{Method, Scheme, State};
 use crate::record::npz::shaped;
@@ -15,7 +15,7 @@ const LONGEST_EXACT_STEP: f64 = 0.05;
 /// The part of the step.
 pub(super) struct StepTerm {
     /// What is recorded.
-    pub arrays: StepArrays,
+    pub arrays: StepTermArrays,
     /// `(f_eps - f) / eps` of the networks' own step at the recording times, each (n K).
     pub slope: Vec<Vec<f64>>,
 }
@@ -84,7 +84,7 @@ impl StepTerm {
         let halved = path(e.dynamics.method, 0.5 * own, steps.len() + 1)?.minus(&exact);
         let order = |(slope, halved): (&Vec<f64>, &Vec<f64>)| (own * norm(slope) / norm(halved)).log2();
         let table = |values: Vec<f64>| -> Array2<f64> { shaped((steps.len(), values.len() / steps.len()), values) };
-        let arrays = StepArrays {
+        let arrays = StepTermArrays {
             values: Array1::from(steps.to_vec()),
             function: table(function),
             loss: table(losses),
@@ -95,7 +95,7 @@ impl StepTerm {
     }
 }
 
-impl StepArrays {
+impl StepTermArrays {
     /// Whether these are numbers of so many steps and recording times.
     pub(super) fn fits(&self, steps: usize, times: usize) -> bool {
         self.values.len() == steps

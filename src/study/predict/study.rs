@@ -4,7 +4,7 @@
 use super::cloud::TangentCloud;
 use super::compare::NetworkComparison;
 use super::compare_total::GroupComparison;
-use super::settings::Settings;
+use super::settings::PredictedSettings;
 use super::terms::{CloudFindings, Terms};
 use super::trust::{PredictedQuantity, Trust};
 use super::{Predict, PredictArrays, PredictRecord};
@@ -25,7 +25,7 @@ pub(super) fn run(
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
     let problem = subject.problem;
-    let settings = Settings::new(spec, problem.experiment);
+    let settings = PredictedSettings::new(spec, problem.experiment);
     let tasks: Vec<Task<usize>> = [spec.particles, spec.particles / 2]
         .into_iter()
         .map(|particles| Task { name: format!("predict-{particles}"), size: particles, item: particles })

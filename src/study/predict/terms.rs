@@ -2,8 +2,8 @@
 
 use super::Predict;
 use super::cloud::TangentCloud;
-use super::record::{BatchArrays, DeviationArrays, PredictedArrays, StepArrays};
-use super::settings::Settings;
+use super::record::{BatchArrays, DeviationArrays, PredictedArrays, StepTermArrays};
+use super::settings::PredictedSettings;
 use super::step::StepTerm;
 use crate::fluctuation::{DeviationParts, Fluctuations};
 use crate::record::npz_json::ArraysAsJson;
@@ -24,7 +24,7 @@ const MOST_DRAWS: usize = 2000;
 /// Numbers that the parts along one cloud hold at one time, for the estimate of memory: `state` numbers of the cloud's
 /// parameters, so many recording times.
 pub(super) fn numbers(spec: &Predict, sizes: &TrainingSizes<'_>, records: f64, state: f64) -> f64 {
-    let settings = Settings::new(spec, sizes.experiment);
+    let settings = PredictedSettings::new(spec, sizes.experiment);
     let rows = sizes.samples * sizes.outputs;
     let columns = (spec.batch_columns + 9) as f64;
     let draws = spec.draws.min(MOST_DRAWS) as f64 * (6.0 * records + 42.0);
@@ -42,7 +42,7 @@ pub(super) struct CloudFindings {
     /// From mini-batches, where there are any.
     pub batch: Option<ArraysAsJson<BatchArrays>>,
     /// From the step; not of the cloud with half of the particles.
-    pub step: Option<ArraysAsJson<StepArrays>>,
+    pub step: Option<ArraysAsJson<StepTermArrays>>,
     /// Draws of the deviation; not of the cloud with half of the particles.
     pub draws: Option<ArraysAsJson<DeviationArrays>>,
 }
@@ -50,13 +50,13 @@ pub(super) struct CloudFindings {
 /// The other parts along one cloud.
 pub(super) struct Terms<'a> {
     cloud: TangentCloud<'a>,
-    settings: Settings,
+    settings: PredictedSettings,
 }
 
 impl<'a> Terms<'a> {
     /// The parts that an experiment has.
     pub fn new(cloud: TangentCloud<'a>) -> Self {
-        Terms { cloud, settings: Settings::new(cloud.spec, cloud.problem.experiment) }
+        Terms { cloud, settings: PredictedSettings::new(cloud.spec, cloud.problem.experiment) }
     }
 
     /// Whether the cloud has all particles.
@@ -133,7 +133,7 @@ impl<'a> Terms<'a> {
 
     /// Whether a result can be that of this cloud.
     pub fn fit(&self, found: &CloudFindings) -> bool {
-        let (spec, whole, Settings { steps, batches }) = (self.cloud.spec, self.is_whole(), &self.settings);
+        let (spec, whole, PredictedSettings { steps, batches }) = (self.cloud.spec, self.is_whole(), &self.settings);
         let times = self.cloud.problem.times.len();
         let draws = spec.draws.min(MOST_DRAWS);
         found.predicted.0.fits(times, spec.widths.len())

@@ -2,7 +2,7 @@
 
 use super::compare::RANGE;
 use super::trust::{PredictedQuantity, Trust};
-use super::{BatchArrays, DeviationArrays, NetworkSetting, PredictArrays, PredictedArrays, StepArrays};
+use super::{BatchArrays, DeviationArrays, NetworkSetting, PredictArrays, PredictedArrays, StepTermArrays};
 use crate::analysis::ratio::{PredictedRatio, SeedStatistic};
 use crate::analysis::verdict::{Check, Verdict, judge};
 use crate::choice::Choice;
@@ -74,7 +74,7 @@ pub(super) fn arrays_with_parts() -> PredictArrays {
         _ => 0.0,
     };
     PredictArrays {
-        step: Some(StepArrays {
+        step: Some(StepTermArrays {
             function: row(0.5),
             loss: row(0.1),
             coupling: row(0.2),

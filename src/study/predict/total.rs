@@ -1,7 +1,7 @@
 //! The sum of all parts of the deviation: width, step and mini-batches.
 
 use super::PredictArrays;
-use super::record::{DeviationArrays, StepArrays, TotalArrays};
+use super::record::{DeviationArrays, StepTermArrays, TotalArrays};
 use super::trust::PredictedQuantity;
 use crate::fluctuation::{DeviationResponses, PredictedLaw};
 use ndarray::{Array, Array1, Array3, Array4, Axis};
@@ -97,7 +97,7 @@ impl DeviationArrays {
     }
 }
 
-impl StepArrays {
+impl StepTermArrays {
     /// A row of a table at a step; from the step that is nearest in ratio, scaled by `power` of the step, where the step
     /// is not among the predicted ones.
     fn at(&self, step: f64, table: &ndarray::Array2<f64>, time: usize, power: i32) -> f64 {
