@@ -24,6 +24,25 @@ fn run() -> Arc<Run> {
     RUN.get(|| Run::new(&parse(&alone(), &["widths.seeds=4", "widths.values=[4, 16]"]).unwrap()))
 }
 
+/// Networks that follow single samples, and sweeps over batch sizes and steps.
+fn noisy() -> String {
+    let sweeps = "\n[[gap.sweep]]\nover = \"batch\"\nvalues = [1, 4]\nwidth = 8\nseeds = 48\n\n[[gap.sweep]]\nover = \"step\"\nvalues = [0.0625, 0.03125]\nbatch = 1\nwidth = 8\nseeds = 3\n";
+    format!("{TINY}{sweeps}\n{PREDICT}batch_columns = 94\n").replace("friction = 1.0", "friction = 1.0\nbatch = 1")
+}
+
+static NOISY: Shared = Shared::new();
+
+fn noisy_run() -> Arc<Run> {
+    let set = [
+        "widths.seeds=48",
+        "widths.values=[16]",
+        "reference.particles=1024",
+        "predict.batches=[2]",
+        "gap.full_gradient=false",
+    ];
+    NOISY.get(|| Run::new(&parse(&noisy(), &set).unwrap()))
+}
+
 fn records(run: &Run) -> (PredictArrays, PredictRecord) {
     let folder = RunFolder::existing(&run.path()).unwrap();
     (PredictArrays::read(&folder).unwrap(), PredictRecord::read(&folder).unwrap())
@@ -91,6 +110,89 @@ fn ratios_are_recomputed_from_the_records() {
     assert_eq!(run.check("predict-barrier").verdict, Verdict::NotResolved, "there is no study of paths");
 }
 
+/// The squares of the distances at the end, as means over the seeds of every row of a group.
+fn mean_squares(run: &Run, group: &str) -> Vec<f64> {
+    let cube = run.arrays(&format!("records/{group}.npz"))["function"].clone().into_dimensionality::<Ix3>().unwrap();
+    let last = cube.len_of(Axis(2)) - 1;
+    let squares = cube.index_axis(Axis(2), last).mapv(|v| v * v);
+    squares.outer_iter().map(|row| mean(&row.to_vec())).collect()
+}
+
+/// Under mini-batches the sum of all parts is compared, beside the reference and beside the limits of the networks' own
+/// particles, and it is what networks show.
+#[test]
+fn sums_of_all_parts_are_recomputed_from_the_records() {
+    let run = noisy_run();
+    let (arrays, record) = records(&run);
+    let (step, batch) = (arrays.step.as_ref().unwrap(), arrays.batch.as_ref().unwrap());
+    let last = arrays.times.len() - 1;
+    assert_eq!(step.values.to_vec(), [0.03125, 0.0625]);
+    let order = step.order[last];
+    assert!((order - 1.0).abs() < 0.1, "the step's part is of order {order}");
+    let (eps, c) = (0.03125, batch.variance[last]);
+    let square = |row: usize| step.function[(row, last)].powi(2);
+    let function = record.ratio("function").unwrap();
+    let predicted = arrays.whole.variance[last] * (1.0 / 16.0 - 1.0 / 1024.0) + square(0) + eps * c;
+    assert!(close(function.predicted[0], predicted, 1e-12));
+    assert!(close(function.measured[0], mean_squares(&run, "widths")[0], 1e-12));
+    assert!((0.75..1.35).contains(&function.ratio), "{}", function.ratio);
+    for (group, expected) in [
+        ("batches", [square(0) + eps * c, square(0) + eps / 4.0 * c]),
+        ("steps-b1", [square(1) + 0.0625 * c, square(0) + eps * c]),
+    ] {
+        let ratios = record.group_ratios.iter();
+        let ratio = ratios.clone().find(|ratio| ratio.group == group && ratio.quantity == "function").unwrap();
+        assert!(ratio.predicted.iter().zip(&expected).all(|(a, b)| close(*a, *b, 1e-12)), "{group}");
+        let measured = mean_squares(&run, group);
+        assert!(ratio.measured.iter().zip(&measured).all(|(a, b)| close(*a, *b, 1e-12)), "{group}");
+        let logarithm = expected.iter().zip(&measured).map(|(a, b)| 0.5 * (a / b).ln()).sum::<f64>();
+        let check = run.check(&format!("predict-{group}-function"));
+        assert!(close(check.measured, logarithm.exp(), 1e-12));
+        assert!(group != "batches" || (0.75..1.35).contains(&ratio.ratio), "{}", ratio.ratio);
+    }
+    // Totals for all widths, steps and batch sizes.
+    let totals = arrays.totals.as_ref().unwrap();
+    assert_eq!(totals.batches.to_vec(), [f64::INFINITY, 1.0, 2.0, 4.0]);
+    assert_eq!(totals.function.dim(), (1, 2, 4));
+    let expected = arrays.whole.variance[last] / 16.0 + square(1) + 0.0625 / 2.0 * c;
+    assert!(close(totals.function[(0, 1, 2)], expected, 1e-12));
+    // The largest distance over time is larger than that at the end, and falls with the batch size.
+    let high = |b: usize| totals.supremum[[0, 0, b, 1]];
+    assert!(high(0) < high(3) && high(3) < high(2) && high(2) < high(1));
+}
+
+#[test]
+fn a_plan_seeks_the_width_the_step_or_the_batch() {
+    let run = noisy_run();
+    let plan = |options: &[&str]| {
+        let mut command = program();
+        command.args(["plan", run.path().to_str().unwrap()]).args(options);
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr))
+    };
+    let (arrays, _) = records(&run);
+    let high = arrays.totals.as_ref().unwrap().supremum[[0, 0, 1, 1]];
+    // The tolerance is the quantile of the networks of the run.
+    let tolerance = format!("{:.5}", 1.0001 * high);
+    let (found, text) = plan(&["--gap", &tolerance]);
+    assert!(found && text.contains("at least 16"), "{text}");
+    let (found, text) = plan(&["--gap", &tolerance, "--width", "16"]);
+    assert!(found && text.contains("at most 3.12") && text.contains("at least 1"), "{text}");
+    let (found, text) = plan(&["--gap", "1e-6"]);
+    assert!(found && text.contains("none: "), "{text}");
+    let (found, text) = plan(&["--gap", "1e-6", "--width", "64"]);
+    assert!(found && text.matches("remains").count() == 2, "{text}");
+    let (found, text) = plan(&["--gap", &tolerance, "--batch", "full", "--step", "0"]);
+    assert!(found && text.contains("full"), "{text}");
+    let (found, text) = plan(&["--loss", "0.1", "--barrier", "0.1", "--dropout", "0.5", "--kept", "8"]);
+    assert!(found && text.contains("8 kept"), "{text}");
+    for wrong in [vec!["--width", "16"], vec!["--gap", "1", "--width", "4", "--step", "0.1", "--batch", "2"]] {
+        let (found, text) = plan(&wrong);
+        assert!(!found, "{text}");
+    }
+    assert!(!plan(&["--gap", "1", "--batch", "0"]).0);
+}
+
 #[test]
 fn without_networks_predictions_are_the_same() {
     let beside = records(&run()).0;
@@ -113,6 +215,9 @@ fn experiments_that_cannot_be_predicted_are_refused() {
         ("predict.method=\"dormand-prince\"", "fixed step"),
         ("predict.particles=24", "predict.modes"),
         ("predict.step=0.3", "recording interval"),
+        ("predict.steps=[0.3]", "recording interval"),
+        ("predict.batch_step=0.3", "recording interval"),
+        ("predict.batches=[0]", "whole number"),
     ] {
         let message = message(&alone(), &[set]);
         assert!(message.contains(words), "{set}: {message}");
@@ -201,7 +306,7 @@ fn an_interrupted_study_resumes_to_the_same_bytes() {
 fn resumes_to_the_same_bytes(set: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("predict.toml");
-    std::fs::write(&file, alone()).unwrap();
+    std::fs::write(&file, noisy().replace("seeds = 48", "seeds = 3")).unwrap();
     let at = |name: &str| folder.path().join(name);
     let start = |out: &str, resume: bool| {
         let mut command = run_of(&file, &at(out), resume);

@@ -76,6 +76,17 @@ impl SeedStatistic {
 }
 
 impl PredictedRatio {
+    /// The pooled ratio.
+    pub fn ratio(&self) -> f64 {
+        self.logarithm.value.exp()
+    }
+
+    /// Its 95 % interval.
+    pub fn interval(&self) -> (f64, f64) {
+        let (low, high) = self.logarithm.interval(0.95);
+        (low.exp(), high.exp())
+    }
+
     /// The ratio of `predicted` (widths) to the statistic of `measured` (widths, seeds).
     ///
     /// The error over seeds is that of the jackknife, which leaves out one seed at all widths together: networks of

@@ -152,7 +152,7 @@ impl<'a> TangentForce<'a> {
         if let Some(noise) = system.batch_noise {
             let (rows, stride) = (point.f.len(), linear.layout.stride());
             let (residual, drive) = (&point.residual[..rows], &mut point.drive[..rows * stride]);
-            noise.add(at.step, system.columns.count(), network.outputs(), residual, drive);
+            noise.add(at.step, linear.layout, network.outputs(), residual, drive);
         }
         &self.point
     }

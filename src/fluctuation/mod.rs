@@ -20,6 +20,7 @@
 //! | `force`, `batch_noise`, `given_field` | the augmented state as a [`crate::dynamics::Force`] |
 //! | `propagate`, `observe`, `record` | the tangent system along the limit, and what is recorded |
 //! | `law`, `loss_gap`, `coupling`, `dropout`, `barrier`, `seed` | what follows for networks of N neurons |
+//! | `deviation` | the same by width, step and mini-batches together |
 //! | `guards` | signs that a prediction is not to be trusted |
 //! | `adjoint` | variances of given functionals, from the transposed system |
 //! | [`weighted`] | clouds whose particles carry unequal weights, and the force on them |
@@ -32,6 +33,7 @@ mod barrier;
 mod batch_noise;
 mod columns;
 mod coupling;
+mod deviation;
 mod dropout;
 mod error;
 mod features;
@@ -65,6 +67,7 @@ pub use adjoint::{AdjointSolution, AdjointSystem};
 pub use barrier::BarrierPrediction;
 pub use batch_noise::BatchNoise;
 pub use columns::NoiseColumns;
+pub use deviation::{DeviationParts, DeviationResponses};
 pub use dropout::SpreadPrediction;
 pub use error::FluctuationError;
 pub use force::{CloudNoise, TangentForce, TangentSystem};

@@ -27,6 +27,7 @@ mod lock;
 mod manifest;
 mod measure;
 pub mod npz;
+pub mod npz_json;
 mod open;
 mod provenance;
 mod series;

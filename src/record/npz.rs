@@ -125,6 +125,11 @@ impl<R: Real> Arrays<R> {
         self.entries.push((name.into(), array));
     }
 
+    /// The arrays with their names, in order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &ArrayD<R>)> {
+        self.entries.iter().map(|(name, array)| (name.as_str(), array))
+    }
+
     /// Writes the arrays to `path` atomically. Equal arrays give equal bytes.
     ///
     /// # Errors
@@ -161,6 +166,13 @@ pub struct StoredArrays<R = f64> {
     path: PathBuf,
     arrays: BTreeMap<String, ArrayD<R>>,
     sizes: AxisSizes,
+}
+
+impl<R> From<BTreeMap<String, ArrayD<R>>> for StoredArrays<R> {
+    /// Arrays that were not read from an archive.
+    fn from(arrays: BTreeMap<String, ArrayD<R>>) -> Self {
+        StoredArrays { path: PathBuf::from("arrays"), arrays, sizes: AxisSizes::default() }
+    }
 }
 
 impl<R: Real> StoredArrays<R> {

@@ -183,7 +183,7 @@ fn batch_noise_drives_the_recursion() {
     case.sample = Batch { x: x.to_vec(), y: x.iter().map(|x| TEACHER * x).collect() };
     let network = Network::from(case.network.clone());
     let ensemble = Ensemble { network: &network, width: 5, population: &case.sample, objective: case.objective };
-    let (columns, noise) = (NoiseColumns::zero(5, 6), BatchNoise { seed: 11 });
+    let (columns, noise) = (NoiseColumns::zero(5, 6), BatchNoise { seed: 11, scale: 1.0 });
     let system = TangentSystem {
         ensemble,
         columns: &columns,
@@ -219,7 +219,7 @@ fn batch_noise_drives_the_recursion() {
 /// The noise has mean zero over the sample and the covariance `n delta - 1`.
 #[test]
 fn batch_noise_has_the_covariance_of_one_index() {
-    let (noise, n, draws) = (BatchNoise { seed: 1 }, 6, 20_000);
+    let (noise, n, draws) = (BatchNoise { seed: 1, scale: 1.0 }, 6, 20_000);
     let (mut w, mut moments) = (vec![0.0; n], [0.0; 2]);
     for step in 0..draws {
         noise.draw(3, step, &mut w);

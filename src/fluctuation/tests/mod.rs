@@ -1,7 +1,9 @@
 //! Tests of the tangent system by mathematics: weighted nonlinear clouds, exactly solvable neurons, identities.
 
 mod adjoint;
+mod batches;
 mod columns;
+mod deviation;
 mod given_field;
 mod laws;
 mod linear;
@@ -9,7 +11,7 @@ mod nonlinear;
 mod paired;
 mod product;
 
-use super::{Fluctuations, NoiseColumns, TangentRun, TangentSystem};
+use super::{BatchNoise, Fluctuations, NoiseColumns, TangentRun, TangentSystem};
 use crate::compute::Threads;
 use crate::dynamics::{Ensemble, Force, Method, Motion, NoNoise, Scheme, Simulation, State};
 use crate::network::{Activation, Batch, Law, Loss, Network, Objective, Start, TwoLayer};
@@ -118,10 +120,22 @@ impl CloudCase {
         steps: &[usize],
         threads: Threads,
     ) -> Fluctuations {
+        self.driven(columns, second_order, None, steps, threads)
+    }
+
+    /// The same under the noise of mini-batches.
+    fn driven(
+        &self,
+        columns: &NoiseColumns,
+        second_order: bool,
+        batch_noise: Option<BatchNoise>,
+        steps: &[usize],
+        threads: Threads,
+    ) -> Fluctuations {
         let network = Network::from(self.network.clone());
         let ensemble =
             Ensemble { network: &network, width: self.width, population: &self.sample, objective: self.objective };
-        let system = TangentSystem { ensemble, columns, second_order, batch_noise: None, given: None, threads };
+        let system = TangentSystem { ensemble, columns, second_order, batch_noise, given: None, threads };
         let run = TangentRun {
             system,
             scheme: self.scheme(),
@@ -153,9 +167,19 @@ impl CloudCase {
 
     /// Predictions and `E|phi|^2` of a nonlinear cloud with these weights after each number of steps.
     fn weighted(&self, weights: &[f64], steps: &[usize]) -> Vec<(Vec<f64>, f64)> {
+        self.perturbed(weights, None, steps)
+    }
+
+    /// The same under the noise of a column of mini-batches, times an amplitude.
+    fn perturbed(
+        &self,
+        weights: &[f64],
+        noise: Option<(BatchNoise, usize, f64)>,
+        steps: &[usize],
+    ) -> Vec<(Vec<f64>, f64)> {
         let state = State { theta: self.theta.clone(), momentum: self.momentum.clone(), step: 0, time: 0.0 };
         let integrator = self.scheme().integrator(state.theta.len(), state.theta.len());
-        let force = PlainWeightedForce { case: self.clone(), weights: weights.to_vec() };
+        let force = PlainWeightedForce { case: self.clone(), weights: weights.to_vec(), noise };
         let mut simulation = Simulation { state, integrator, force: Box::new(force), noise: Box::new(NoNoise) };
         let mut out = Vec::new();
         for step in 0..=*steps.last().unwrap() {
@@ -177,15 +201,21 @@ fn pre_activation(network: &TwoLayer, neuron: &[f64], x: &[f64]) -> f64 {
 struct PlainWeightedForce {
     case: CloudCase,
     weights: Vec<f64>,
+    noise: Option<(BatchNoise, usize, f64)>,
 }
 
 impl Force<f64> for PlainWeightedForce {
-    fn gradient(&mut self, _step: u64, theta: &[f64], out: &mut [f64]) -> f64 {
+    fn gradient(&mut self, step: u64, theta: &[f64], out: &mut [f64]) -> f64 {
         let CloudCase { network, sample, objective, .. } = &self.case;
         let (d, outputs, p) = (network.inputs, network.outputs, network.parameters());
         let f = self.case.averages(&self.weights, theta).0;
         let mut e = vec![0.0; f.len()];
         objective.loss.residuals(&f, &sample.y, outputs, &mut e);
+        if let Some((noise, column, amplitude)) = self.noise {
+            let mut w = vec![0.0; e.len() / outputs];
+            noise.draw(column, step, &mut w);
+            e.iter_mut().enumerate().for_each(|(at, e)| *e *= 1.0 + amplitude * w[at / outputs]);
+        }
         out.fill(0.0);
         for (neuron, out) in theta.chunks_exact(p).zip(out.chunks_exact_mut(p)) {
             let a = &neuron[p - outputs..];

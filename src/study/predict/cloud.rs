@@ -2,6 +2,7 @@
 
 use super::pairs::SecondOrder;
 use super::record::PredictedArrays;
+use super::terms::{CloudFindings, Terms};
 use super::{Predict, PredictionRoute};
 use crate::compute::Threads;
 use crate::dynamics::{
@@ -18,7 +19,6 @@ use crate::run::context::RunError;
 use crate::run::problem::Problem;
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
 
 /// Most recording times at which the features enter the modes.
@@ -43,34 +43,7 @@ pub(super) struct TangentCloud<'a> {
     pub interrupt: &'a AtomicBool,
 }
 
-/// What is predicted from one cloud. Numbers by time have one entry per recording time; those by width refer to the last
-/// one, unless they have a row of recording times for every width.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct CloudPrediction {
-    variance: Vec<f64>,
-    variance_second: Vec<f64>,
-    layer_variance: Vec<Vec<f64>>,
-    layer_interaction: Vec<f64>,
-    spread: Vec<f64>,
-    spread_bias: Vec<f64>,
-    spread_variance: Vec<f64>,
-    gap_bias: Vec<f64>,
-    gap_mean: Vec<f64>,
-    gap_mean_second: Vec<f64>,
-    gap_linear: Vec<f64>,
-    gap_square: Vec<f64>,
-    coupling: Vec<f64>,
-    column_change: Vec<f64>,
-    bias_ratio: Vec<f64>,
-    largest_share: Vec<f64>,
-    bare_ratio: Vec<f64>,
-    supremum: Vec<f64>,
-    function_law: Vec<f64>,
-    laws: Vec<WidthLaws>,
-}
-
-/// The laws of one width.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The laws of one width: by recording time, or summarised.
 struct WidthLaws {
     gap_low: Vec<f64>,
     gap_high: Vec<f64>,
@@ -80,76 +53,97 @@ struct WidthLaws {
 }
 
 /// Mean, standard deviation, 5 % and 95 % quantiles of a law.
-fn summary(law: &PredictedLaw) -> Vec<f64> {
+pub(super) fn summary(law: &PredictedLaw) -> Vec<f64> {
     vec![law.mean(), law.deviation(), law.quantile(0.05), law.quantile(0.95)]
 }
 
 /// Numbers of [`summary`].
 const SUMMARY: usize = 4;
 
+/// A table with one row for each width.
+fn by_width(laws: &[WidthLaws], columns: usize, row: impl Fn(&WidthLaws) -> &Vec<f64>) -> Array2<f64> {
+    shaped((laws.len(), columns), laws.iter().flat_map(|law| row(law).clone()).collect())
+}
+
 impl TangentCloud<'_> {
-    pub(super) fn scheme(&self) -> Scheme {
+    /// Method and step of the tangent system.
+    pub fn scheme(&self) -> Scheme {
         Scheme { method: self.spec.method, motion: self.problem.experiment.dynamics.motion(self.spec.step) }
     }
 
-    pub(super) fn ensemble(&self) -> Ensemble<'_, f64> {
+    /// The cloud with the sample.
+    pub fn ensemble(&self) -> Ensemble<'_, f64> {
         let Problem { network, population, .. } = self.problem;
         Ensemble { network, width: self.particles, population, objective: self.problem.objective() }
     }
 
     /// The cloud at the start: points of a Sobol' sequence mapped to the law of the start. The cloud with half of the
     /// particles consists of the first half of the points.
-    pub(super) fn start(&self) -> Result<State<f64>, RunError> {
+    pub fn start(&self) -> Result<State<f64>, RunError> {
         self.start_with_weights(self.problem.experiment.seed)
     }
 
     /// The same with weights between two hidden layers by another seed.
-    pub(super) fn start_with_weights(&self, weights: u64) -> Result<State<f64>, RunError> {
+    pub fn start_with_weights(&self, weights: u64) -> Result<State<f64>, RunError> {
         let e = self.problem.experiment;
-        let momentum = if self.scheme().motion.first_order { 0.0 } else { e.network.start_momentum };
+        let momentum = if e.dynamics.motion(1.0).first_order { 0.0 } else { e.network.start_momentum };
         let seeds = (e.seed, weights);
         let start = self.problem.network.low_discrepancy_start(&e.network.start, momentum, seeds, self.particles)?;
         Ok(State { momentum: start.momentum, ..State::at_rest(start.theta) })
     }
 
-    pub(super) fn noise(&self) -> Option<Box<dyn Noise<f64>>> {
+    /// Its Brownian path at positive temperature, one increment for every step.
+    pub fn noise(&self) -> Option<Box<dyn Noise<f64>>> {
         let e = self.problem.experiment;
         let (network, width) = (self.problem.network.clone(), self.particles);
         let brownian = Brownian { seed: e.seed, first: FIRST_PARTICLE, network, width, ticks: 1 };
         (e.dynamics.temperature > 0.0).then(|| Box::new(brownian) as Box<dyn Noise<f64>>)
     }
 
-    /// The parameters of the cloud at the recording times at which its features enter the modes.
-    pub(super) fn states(&self, interrupted: &dyn Fn(f64) -> bool) -> Result<Vec<Vec<f64>>, RunError> {
+    /// Runs the cloud alone, without tangent vectors; `record` receives the states at the recording times.
+    pub fn simulate(
+        &self,
+        scheme: Scheme,
+        interrupted: &dyn Fn(f64) -> bool,
+        record: &mut dyn FnMut(usize, &State<f64>),
+    ) -> Result<(), RunError> {
         let ensemble = self.ensemble();
         let batches = Batches { source: BatchSource::Full, seed: self.problem.experiment.seed, replica: 0 };
         let start = self.start()?;
         let coordinates = ensemble.network.coordinates(self.particles);
         let mut simulation = Simulation {
-            integrator: self.scheme().integrator(coordinates, start.theta.len()),
+            integrator: scheme.integrator(coordinates, start.theta.len()),
             force: Box::new(NetworkForce::new(ensemble, batches, Threads::Pool)),
             noise: self.noise().unwrap_or_else(|| Box::new(NoNoise)),
             state: start,
         };
-        let last = self.problem.times.len() - 1;
-        let mut chosen: Vec<usize> = (0..=MODE_TIMES).map(|k| k * last / MODE_TIMES).collect();
-        chosen.dedup();
-        let mut states = Vec::with_capacity(chosen.len());
-        let mut record = |index: usize, state: &State<f64>| {
-            if chosen.contains(&index) {
-                states.push(state.theta.clone());
-            }
+        let mut observer = |index: usize, state: &State<f64>| {
+            record(index, state);
             0.0
         };
         let Ok(stop) =
-            TimeLoop::over(&self.problem.times).interrupted_when(interrupted).run(&mut simulation, &mut record);
+            TimeLoop::over(&self.problem.times).interrupted_when(interrupted).run(&mut simulation, &mut observer);
         match stop {
-            StopReason::Horizon => Ok(states),
+            StopReason::Horizon => Ok(()),
             StopReason::Interrupted { .. } => Err(FluctuationError::Interrupted.into()),
             StopReason::Diverged { .. } | StopReason::TooManySteps { .. } => {
                 Err(FluctuationError::NotFinite { what: "states" }.into())
             }
         }
+    }
+
+    /// The parameters of the cloud at the recording times at which its features enter the modes.
+    pub fn states(&self, interrupted: &dyn Fn(f64) -> bool) -> Result<Vec<Vec<f64>>, RunError> {
+        let last = self.problem.times.len() - 1;
+        let mut chosen: Vec<usize> = (0..=MODE_TIMES).map(|k| k * last / MODE_TIMES).collect();
+        chosen.dedup();
+        let mut states = Vec::with_capacity(chosen.len());
+        self.simulate(self.scheme(), interrupted, &mut |index, state| {
+            if chosen.contains(&index) {
+                states.push(state.theta.clone());
+            }
+        })?;
+        Ok(states)
     }
 
     /// The fluctuations along the cloud. `proceed` is called with the completed fraction and returns whether to go on.
@@ -185,41 +179,56 @@ impl TangentCloud<'_> {
     }
 
     /// Everything that is predicted from this cloud.
-    pub fn predict(&self, proceed: &dyn Fn(f64) -> bool) -> Result<CloudPrediction, RunError> {
+    pub fn predict(&self, proceed: &dyn Fn(f64) -> bool) -> Result<CloudFindings, RunError> {
+        let terms = Terms::new(*self);
+        let found = self.fluctuations(&|fraction| proceed(fraction * (1.0 - terms.share())))?;
+        let predicted = self.predicted(&found)?;
+        terms.beside(&found, predicted, &|fraction| proceed(1.0 - (1.0 - fraction) * terms.share()))
+    }
+
+    /// What follows from the fluctuations of the starts.
+    fn predicted(&self, found: &Fluctuations) -> Result<PredictedArrays, RunError> {
         let (seed, draws) = (self.problem.experiment.seed, self.spec.draws);
-        let found = self.fluctuations(proceed)?;
         let times = 0..found.records.len();
         let gaps = times.clone().map(|t| found.loss_gap(t)).collect::<Result<Vec<_>, _>>()?;
         let spreads = times.clone().map(|t| found.spread(t)).collect::<Result<Vec<_>, _>>()?;
         let guards: Vec<_> = times.clone().map(|t| found.guards(t)).collect();
-        let of_gaps = |f: &dyn Fn(&LossGap) -> f64| gaps.iter().map(f).collect::<Vec<f64>>();
-        let second = SecondOrder::of(&found, times.end);
-        let laws = |&width: &usize| self.width_laws(&found, &gaps, &spreads, width);
-        Ok(CloudPrediction {
-            variance: found.variance(),
-            layer_variance: second.layer_variance,
-            layer_interaction: second.layer_interaction,
+        let of_gaps = |f: &dyn Fn(&LossGap) -> f64| gaps.iter().map(f).collect::<Array1<f64>>();
+        let second = SecondOrder::of(found, times.end);
+        let laws = |&width: &usize| self.width_laws(found, &gaps, &spreads, width);
+        let laws = self.spec.widths.par_iter().with_max_len(1).map(laws).collect::<Result<Vec<_>, RunError>>()?;
+        Ok(PredictedArrays {
+            variance: Array1::from(found.variance()),
+            variance_second: second.parts.iter().map(|part| part.variance).collect(),
+            layer_variance: shaped(
+                (second.layer_variance.len(), times.end),
+                second.layer_variance.into_iter().flatten().collect(),
+            ),
+            layer_interaction: Array1::from(second.layer_interaction),
             spread: spreads.iter().map(|spread| spread.limit).collect(),
             spread_bias: spreads.iter().map(|spread| spread.bias).collect(),
             spread_variance: spreads.iter().map(|spread| spread.variance).collect(),
             gap_bias: of_gaps(&|gap| gap.bias),
             gap_mean: of_gaps(&LossGap::scaled_mean),
-            gap_linear: of_gaps(&|gap| gap.slopes.iter().map(|v| v * v).sum()),
             gap_mean_second: second.parts.iter().map(|part| part.gap_mean).collect(),
+            gap_linear: of_gaps(&|gap| gap.slopes.iter().map(|v| v * v).sum()),
             gap_square: gaps
                 .iter()
                 .zip(&second.parts)
                 .map(|(gap, part)| 0.5 * gap.curvature.iter().map(|v| v * v).sum::<f64>() + part.gap_variance)
                 .collect(),
-            variance_second: second.parts.iter().map(|part| part.variance).collect(),
             coupling: times.clone().map(|t| found.coupling_distance(t, 1.0).powi(2)).collect(),
             column_change: guards.iter().map(|guard| guard.column_change).collect(),
             bias_ratio: guards.iter().map(|guard| guard.bias_ratio).collect(),
             largest_share: guards.iter().map(|guard| guard.largest_share).collect(),
             bare_ratio: guards.iter().map(|guard| guard.bare_ratio).collect(),
-            supremum: summary(&found.supremum(draws, seed)),
-            function_law: summary(&found.square_distance(times.end - 1, draws, seed)),
-            laws: self.spec.widths.par_iter().with_max_len(1).map(laws).collect::<Result<_, RunError>>()?,
+            supremum: Array1::from(summary(&found.supremum(draws, seed))),
+            function_law: Array1::from(summary(&found.square_distance(times.end - 1, draws, seed))),
+            gap_low: by_width(&laws, times.end, |law| &law.gap_low),
+            gap_high: by_width(&laws, times.end, |law| &law.gap_high),
+            dropout: by_width(&laws, times.end, |law| &law.dropout),
+            dropout_law: by_width(&laws, SUMMARY, |law| &law.dropout_law),
+            barrier: by_width(&laws, SUMMARY, |law| &law.barrier),
         })
     }
 
@@ -252,9 +261,9 @@ impl TangentCloud<'_> {
     }
 }
 
-impl CloudPrediction {
+impl PredictedArrays {
     /// Whether there are predictions for so many recording times and widths.
-    pub fn fits(&self, times: usize, widths: usize) -> bool {
+    pub(super) fn fits(&self, times: usize, widths: usize) -> bool {
         let by_time = [
             &self.variance,
             &self.variance_second,
@@ -273,51 +282,10 @@ impl CloudPrediction {
             &self.largest_share,
             &self.bare_ratio,
         ];
-        let law = |law: &WidthLaws| {
-            [&law.gap_low, &law.gap_high, &law.dropout].iter().all(|values| values.len() == times)
-                && [&law.dropout_law, &law.barrier].iter().all(|values| values.len() == SUMMARY)
-        };
         by_time.iter().all(|values| values.len() == times)
-            && self.layer_variance.iter().all(|values| values.len() == times)
-            && [&self.supremum, &self.function_law].iter().all(|values| values.len() == SUMMARY)
-            && self.laws.len() == widths
-            && self.laws.iter().all(law)
-    }
-
-    /// The arrays of the record.
-    pub fn arrays(self) -> PredictedArrays {
-        let by_width = |f: &dyn Fn(&WidthLaws) -> &Vec<f64>| -> Array2<f64> {
-            let columns = self.laws.first().map_or(0, |law| f(law).len());
-            shaped((self.laws.len(), columns), self.laws.iter().flat_map(|law| f(law).clone()).collect())
-        };
-        PredictedArrays {
-            gap_low: by_width(&|law| &law.gap_low),
-            gap_high: by_width(&|law| &law.gap_high),
-            dropout: by_width(&|law| &law.dropout),
-            dropout_law: by_width(&|law| &law.dropout_law),
-            barrier: by_width(&|law| &law.barrier),
-            layer_variance: shaped(
-                (self.layer_variance.len(), self.variance.len()),
-                self.layer_variance.into_iter().flatten().collect(),
-            ),
-            layer_interaction: Array1::from(self.layer_interaction),
-            variance: Array1::from(self.variance),
-            variance_second: Array1::from(self.variance_second),
-            spread: Array1::from(self.spread),
-            spread_bias: Array1::from(self.spread_bias),
-            spread_variance: Array1::from(self.spread_variance),
-            gap_bias: Array1::from(self.gap_bias),
-            gap_mean: Array1::from(self.gap_mean),
-            gap_mean_second: Array1::from(self.gap_mean_second),
-            gap_linear: Array1::from(self.gap_linear),
-            gap_square: Array1::from(self.gap_square),
-            coupling: Array1::from(self.coupling),
-            column_change: Array1::from(self.column_change),
-            bias_ratio: Array1::from(self.bias_ratio),
-            largest_share: Array1::from(self.largest_share),
-            bare_ratio: Array1::from(self.bare_ratio),
-            supremum: Array1::from(self.supremum),
-            function_law: Array1::from(self.function_law),
-        }
+            && self.layer_variance.ncols() == times
+            && [&self.supremum, &self.function_law].iter().all(|law| law.len() == SUMMARY)
+            && [&self.gap_low, &self.gap_high, &self.dropout].iter().all(|table| table.dim() == (widths, times))
+            && [&self.dropout_law, &self.barrier].iter().all(|laws| laws.dim() == (widths, SUMMARY))
     }
 }

@@ -1,8 +1,9 @@
 //! The ratios of predictions to what trained networks show, and their checks.
 
 use super::record::RatioRecord;
+use super::total::NetworkSetting;
 use super::trust::{PredictedQuantity, Trust};
-use crate::analysis::ratio::{PredictedRatio, SeedStatistic};
+use crate::analysis::ratio::{PredictedRatio, RatioFailure, SeedStatistic};
 use crate::analysis::verdict::Check;
 use crate::choice::Choice;
 use crate::config::BatchSize;
@@ -18,7 +19,7 @@ use serde::Deserialize;
 /// The ratios of predicted to measured within which a prediction is right.
 pub(super) const RANGE: (f64, f64) = (0.9, 1.1);
 
-/// The networks with which predictions are compared: those of the widths under the full gradient.
+/// The networks with which predictions are compared: those of the widths, under the full gradient where there are any.
 pub(super) struct NetworkComparison<'a> {
     subject: TrainingSubject<'a>,
     trust: Trust<'a>,
@@ -36,7 +37,7 @@ struct MeasuredQuantity {
     statistic: SeedStatistic,
     /// What the finite step of the networks adds to it.
     step_offset: f64,
-    /// The error of that term, in units of the quantity.
+    /// The error of that term, and that of a sample that represents a law, in units of the quantity.
     step_error: f64,
 }
 
@@ -89,14 +90,17 @@ impl<'a> NetworkComparison<'a> {
                 };
                 let table = self.at_end(measure, square)?;
                 let step_offset = square(self.limit_at_end(training, measure));
-                Some(MeasuredQuantity { table, statistic: SeedStatistic::PositiveMean, step_offset, step_error: 0.0 })
+                let step_error = square(self.limit_at_end(LimitRun::HalfSample, measure));
+                Some(MeasuredQuantity { table, statistic: SeedStatistic::PositiveMean, step_offset, step_error })
             }
             PredictedQuantity::FunctionSup => {
                 let table = self.series.sup(Measure::Function)?.select(Axis(0), &self.rows).mapv(square);
                 // The largest distances of network and step need not be at equal times.
-                let step = self.subject.trained.series(training.id()).map_or(0.0, |s| square(s.sup(Measure::Function)));
+                let of =
+                    |run: LimitRun| self.subject.trained.series(run.id()).map_or(0.0, |s| s.sup(Measure::Function));
+                let step_error = square(of(training)) + square(of(LimitRun::HalfSample));
                 let statistic = SeedStatistic::PositiveMean;
-                Some(MeasuredQuantity { table, statistic, step_offset: 0.0, step_error: step })
+                Some(MeasuredQuantity { table, statistic, step_offset: 0.0, step_error })
             }
             PredictedQuantity::LossMean => {
                 let limit = self.limit_at_end(LimitRun::Reference, Measure::Loss);
@@ -115,6 +119,20 @@ impl<'a> NetworkComparison<'a> {
             PredictedQuantity::Dropout => plain(self.at_end(Measure::Dropout, |v| v)?, SeedStatistic::PositiveMean),
             PredictedQuantity::Barrier => plain(self.barriers.clone()?, SeedStatistic::PositiveMean),
         }
+    }
+
+    /// The group that is compared.
+    pub fn group(&self) -> &'a Group {
+        self.group
+    }
+
+    /// The setting of the networks of a row of the group that follow mini-batches: the sum of all parts is compared with
+    /// them.
+    fn setting(&self, row: usize) -> Option<NetworkSetting> {
+        let BatchSize::Size(size) = self.group.batch else { return None };
+        let n = self.group.values[row];
+        let coupled = 1.0 / n - 1.0 / self.series.abscissa[row];
+        Some(NetworkSetting { coupled, ..NetworkSetting::new(n, self.group.step, size as f64) })
     }
 
     /// The ratio of every quantity and its check.
@@ -136,15 +154,23 @@ impl<'a> NetworkComparison<'a> {
         let offset = measured.as_ref().map_or(0.0, |measured| measured.step_offset);
         let at = |&w: &usize| {
             let (n, u) = (self.group.values[w], 1.0 / self.series.abscissa[w]);
-            let value = quantity.predicted(&all, &self.trust.arrays.whole, n, u) + offset;
+            let value = match self.setting(w) {
+                Some(setting) => self.trust.arrays.total(quantity, setting),
+                None => quantity.predicted(&all, &self.trust.arrays.whole, n, u) + offset,
+            };
             if self.trust.predicts_width(quantity, n) { value } else { f64::NAN }
         };
         // Laws of a width exist where it is among the predicted ones; networks that are too narrow are left out.
         let (kept, predicted): (Vec<usize>, Vec<f64>) =
             self.rows.iter().map(at).enumerate().filter(|(_, v)| v.is_finite()).unzip();
+        let settings: Vec<NetworkSetting> = kept.iter().filter_map(|&row| self.setting(self.rows[row])).collect();
         let error = |measured: &MeasuredQuantity| {
             let least = predicted.iter().map(|v| v.abs()).fold(f64::INFINITY, f64::min);
-            self.trust.relative_error(quantity).hypot(measured.step_error / least)
+            let own = match settings.is_empty() {
+                true => self.trust.relative_error(quantity),
+                false => self.trust.total_error(quantity, &settings),
+            };
+            own.hypot(measured.step_error / least)
         };
         let mut record = RatioRecord {
             quantity: quantity.name().into(),
@@ -156,35 +182,63 @@ impl<'a> NetworkComparison<'a> {
             ratio: f64::NAN,
             interval: None,
         };
-        let missing = |why: String| Check::not_measured(name.clone(), statement.clone(), Some(1.0), why);
-        if self.group.batch != BatchSize::Full {
-            return (
-                record,
-                missing("the networks follow mini-batches, whose noise is not part of the prediction".into()),
-            );
-        }
-        let Some(measured) = measured else { return (record, missing("it was not measured in this run".into())) };
+        let broken = match self.group.batch {
+            BatchSize::Full => self.trust.broken(quantity),
+            BatchSize::Size(_) => self.trust.broken_total(quantity, &settings),
+        };
+        let comparison = RatioStatement { name, statement, along: "widths" };
+        let Some(measured) = measured else { return (record, comparison.missing("it was not measured in this run")) };
         let table = measured.table.select(Axis(0), &kept);
         let found = PredictedRatio::new(&predicted, table.view(), measured.statistic, record.relative_error);
-        let broken = self.trust.broken(quantity).map(|why| format!("not predicted: {why}"));
-        let check = match found {
-            Err(failure) => missing(broken.unwrap_or(failure.to_string())),
-            Ok(found) => {
-                let ratio = found.logarithm.value.exp();
-                let (low, high) = found.logarithm.interval(0.95);
-                let (low, high) = (low.exp(), high.exp());
-                let text = format!(
-                    "ratio {ratio:.3}, 95 % interval [{low:.3}, {high:.3}] over {} widths and {} seeds",
-                    predicted.len(),
-                    found.seeds
-                );
-                (record.ratio, record.interval) = (ratio, Some((low, high)));
-                (record.measured, record.errors) = (found.measured, found.errors);
-                let check = Check::ratio_within(name.clone(), statement.clone(), 1.0, RANGE, found.logarithm, text);
-                check.unless(broken.or_else(|| self.subject.plan.dependence(self.group)))
-            }
-        };
+        let (found, check) = comparison.judge(found, broken, || self.subject.plan.dependence(self.group));
+        if let Some(found) = found {
+            (record.ratio, record.interval) = (found.ratio(), Some(found.interval()));
+            (record.measured, record.errors) = (found.measured, found.errors);
+        }
         (record, check)
+    }
+}
+
+/// The statement that a prediction is right.
+pub(super) struct RatioStatement {
+    /// Name of its check.
+    pub name: String,
+    /// The statement.
+    pub statement: String,
+    /// What the ratio is pooled over.
+    pub along: &'static str,
+}
+
+impl RatioStatement {
+    /// The check of what was not measured.
+    pub fn missing(&self, why: &str) -> Check {
+        Check::not_measured(self.name.clone(), self.statement.clone(), Some(1.0), why)
+    }
+
+    /// The check of a ratio, which is returned where there is one. `broken` is the reason why the prediction is not to be
+    /// trusted, and `dependence` why the seeds are not independent.
+    pub fn judge(
+        &self,
+        found: Result<PredictedRatio, RatioFailure>,
+        broken: Option<String>,
+        dependence: impl FnOnce() -> Option<String>,
+    ) -> (Option<PredictedRatio>, Check) {
+        let broken = broken.map(|why| format!("not predicted: {why}"));
+        let found = match found {
+            Err(failure) => return (None, self.missing(&broken.unwrap_or(failure.to_string()))),
+            Ok(found) => found,
+        };
+        let (low, high) = found.interval();
+        let text = format!(
+            "ratio {:.3}, 95 % interval [{low:.3}, {high:.3}] over {} {} and {} seeds",
+            found.ratio(),
+            found.by_width.len(),
+            self.along,
+            found.seeds
+        );
+        let (name, statement) = (self.name.clone(), self.statement.clone());
+        let check = Check::ratio_within(name, statement, 1.0, RANGE, found.logarithm, text);
+        (Some(found), check.unless(broken.or_else(dependence)))
     }
 }
 

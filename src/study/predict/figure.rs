@@ -1,11 +1,12 @@
 //! Figure of the study of predictions: the distance and the loss gap of networks against the width, and c against time.
 
-use super::{PredictArrays, PredictRecord};
+use super::trust::PredictedQuantity;
+use super::{NetworkSetting, PredictArrays, PredictRecord};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel};
 use crate::record::RunFolder;
 use crate::run::context::FiguresError;
 use crate::run::study::NamedFigure;
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 
 /// Colour of predictions.
 const PREDICTION: Colour = Colour::Series(3);
@@ -73,12 +74,33 @@ impl PredictFigure<'_> {
         panel
     }
 
+    /// The setting of networks of a width that follow mini-batches; `None` where they follow the full gradient, or where
+    /// that is all that they are compared with.
+    fn setting(&self, width: f64) -> Option<NetworkSetting> {
+        let size = self.record.trained_batch.filter(|_| self.arrays.batch.is_some() && self.arrays.step.is_some())?;
+        Some(NetworkSetting::new(width, self.record.trained_step, size as f64))
+    }
+
     /// The mean square distance of the predictions at the end.
     fn function(&self) -> Panel {
         let panel = Panel::new(Axis::log2("width N"), Axis::log10("E |f_{N} − f_{ρ}|^{2} at T")).title("predictions");
         let (c, second) = (self.arrays.whole.variance[self.last()], self.arrays.whole.variance_second[self.last()]);
-        let values = self.widths().iter().map(|n| c / n + second / (n * n)).collect();
+        let total = |setting| self.arrays.total(PredictedQuantity::Function, setting);
+        let alone = |n: f64| c / n + second / (n * n);
+        let values = self.widths().iter().map(|&n| self.setting(n).map_or(alone(n), total)).collect();
         self.quantity(panel, "function", values, QuantityStyle::PLAIN)
+    }
+
+    /// The 5 % and 95 % quantiles of the loss gap at the end of networks of some widths.
+    fn loss_band(&self, widths: &[f64], first: usize) -> [Vec<f64>; 2] {
+        let (last, whole) = (self.last(), &self.arrays.whole);
+        let law = |&n: &f64| Some(self.arrays.draws.as_ref()?.loss(self.setting(n)?));
+        match widths.iter().map(law).collect::<Option<Vec<_>>>() {
+            Some(laws) => [0.05, 0.95].map(|level| laws.iter().map(|law| law.quantile(level)).collect()),
+            None => {
+                [&whole.gap_low, &whole.gap_high].map(|table| table.column(last).iter().skip(first).copied().collect())
+            }
+        }
     }
 
     /// The mean loss gap at the end, with its law.
@@ -88,22 +110,33 @@ impl PredictFigure<'_> {
         if self.not_predicted("loss-mean").is_none() {
             let widths = self.widths();
             let first = widths.iter().take_while(|&&n| n < self.record.least_width).count();
-            let of = |table: &Array2<f64>| table.column(last).iter().skip(first).copied().collect::<Vec<f64>>();
             let widths = widths[first..].to_vec();
-            let band = Mark::band(widths, of(&whole.gap_low), of(&whole.gap_high), PREDICTION);
+            let [low, high] = self.loss_band(&widths, first);
+            let band = Mark::band(widths, low, high, PREDICTION);
             panel = panel.with(band.label("predicted, 5–95 %"));
         }
         let (mean, second) = (whole.gap_mean[last], whole.gap_mean_second[last]);
-        let values = self.widths().iter().map(|n| mean / n + second / (n * n)).collect();
+        let alone = |n: f64| mean / n + second / (n * n);
+        let total = |setting| self.arrays.total(PredictedQuantity::LossMean, setting);
+        let values = self.widths().iter().map(|&n| self.setting(n).map_or(alone(n), total)).collect();
         self.quantity(panel, "loss-mean", values, QuantityStyle { logarithmic: false, ..QuantityStyle::PLAIN })
     }
 
-    /// c and the bare variance against time.
+    /// c and the bare variance against time, and c' where there are mini-batches.
     fn against_time(&self) -> Panel {
         let (times, whole) = (self.arrays.times.to_vec(), &self.arrays.whole);
         let line = |y: &Array1<f64>, colour, dash| Mark::line(times.clone(), y.to_vec(), colour, dash);
-        Panel::new(Axis::linear("time t"), Axis::log10("N E |f_{N} − f_{ρ}|^{2}"))
-            .title("c(t)")
+        let panel = Panel::new(Axis::linear("time t"), Axis::log10("N E |f_{N} − f_{ρ}|^{2}")).title("c(t)");
+        let panel = match &self.arrays.batch {
+            Some(batch) => {
+                // At the start there is no noise, and zero has no logarithm.
+                let (times, c) = (times[1..].to_vec(), batch.variance.iter().skip(1).copied().collect());
+                let mark = Mark::line(times, c, Colour::Series(4), DASH);
+                panel.with(mark.label("c′ of mini-batches, (B/ε) E |f_{B} − f_{ρ}|^{2}"))
+            }
+            None => panel,
+        };
+        panel
             .with(line(&whole.variance, PREDICTION, DASH).label("c"))
             .with(line(&self.arrays.half.variance, Colour::Grey(120), Dash::Dotted).label("half the particles"))
             .with(line(&whole.spread, Colour::Series(1), Dash::Dashed).label("S^{2}, independent particles"))

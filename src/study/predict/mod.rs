@@ -1,18 +1,30 @@
 //! The study of predictions: what the limit alone, with its leading fluctuations, says about networks of finite width,
 //! computed before any network is trained, and its ratio to what trained networks show.
 
+mod batch;
 mod cloud;
 mod compare;
+mod compare_total;
 mod figure;
+mod inverse;
 mod pairs;
 mod record;
+mod settings;
 mod spec;
+mod step;
 mod study;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod tolerance;
+mod total;
 mod trust;
 
-pub use record::{PredictArrays, PredictRecord, PredictedArrays, RatioRecord};
+pub use inverse::{AllowedValues, PROBABILITY, SettingPart, TolerableQuantity};
+pub use record::{
+    BatchArrays, DeviationArrays, GroupRatioRecord, PredictArrays, PredictRecord, PredictedArrays, RatioRecord,
+    StepTermArrays, TotalArrays,
+};
 pub use spec::{Predict, PredictionRoute};
 pub use tolerance::{KeptWidths, SmallestWidth};
+pub use total::NetworkSetting;

@@ -1,9 +1,10 @@
 //! The records of the study of predictions.
 
 use super::PredictionRoute;
+use crate::fluctuation::DeviationResponses;
 use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{RecordError, RunFolder};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Array3, Array4};
 use serde::{Deserialize, Serialize};
 
 /// `records/predict.json`.
@@ -33,6 +34,12 @@ pub struct PredictRecord {
     pub not_predicted: Vec<(String, String)>,
     /// The ratios of predicted to measured quantities.
     pub ratios: Vec<RatioRecord>,
+    /// Step eps of the networks.
+    pub trained_step: f64,
+    /// Their samples per step; null for the full gradient.
+    pub trained_batch: Option<usize>,
+    /// The ratios of groups of networks whose steps or batches vary.
+    pub group_ratios: Vec<GroupRatioRecord>,
 }
 
 /// The ratio of a predicted to a measured quantity.
@@ -47,6 +54,29 @@ pub struct RatioRecord {
     /// The measured quantity (widths); empty where it was not measured.
     pub measured: Vec<f64>,
     /// Its standard error over seeds (widths).
+    pub errors: Vec<f64>,
+    /// The standard error of the prediction, divided by the prediction.
+    pub relative_error: f64,
+    /// The pooled ratio, NaN where there is none.
+    pub ratio: f64,
+    /// Its 95 % interval.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// The ratio of the predicted sum of all parts to what a group of networks shows whose steps or batches vary.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GroupRatioRecord {
+    /// The group.
+    pub group: String,
+    /// The quantity.
+    pub quantity: String,
+    /// Steps, batch sizes or widths of the networks (values).
+    pub values: Vec<f64>,
+    /// The predicted quantity (values).
+    pub predicted: Vec<f64>,
+    /// The measured quantity (values); empty where there is no ratio.
+    pub measured: Vec<f64>,
+    /// Its standard error over seeds (values).
     pub errors: Vec<f64>,
     /// The standard error of the prediction, divided by the prediction.
     pub relative_error: f64,
@@ -137,6 +167,84 @@ array_record! {
     }
 }
 
+array_record! {
+    /// The part of the step: the limit by the networks' method and step less the limit in continuous time.
+    pub struct StepTermArrays {
+        /// Steps eps, increasing (steps).
+        pub values[steps]: Array1<f64>,
+        /// Distance of the predictions (steps, times).
+        pub function[steps, times]: Array2<f64>,
+        /// Difference of the loss (steps, times).
+        pub loss[steps, times]: Array2<f64>,
+        /// Root mean square distance of the particles (steps, times).
+        pub coupling[steps, times]: Array2<f64>,
+        /// Order in the step, from the networks' own step and half of it (times).
+        pub order[times]: Array1<f64>,
+    }
+}
+
+array_record! {
+    /// The part of mini-batches, in units of `eps / B` (eps the step, B the batch size).
+    pub struct BatchArrays {
+        /// `c'`: the mean square distance of the predictions (times).
+        pub variance[times]: Array1<f64>,
+        /// The mean loss gap (times).
+        pub gap_mean[times]: Array1<f64>,
+        /// The leading variance of the loss gap, `E <e, G'>^2` (times).
+        pub gap_linear[times]: Array1<f64>,
+        /// The mean square coupling distance (times).
+        pub coupling[times]: Array1<f64>,
+        /// The bias of the spread `S^2` (times).
+        pub spread_bias[times]: Array1<f64>,
+        /// Relative standard error of `c'` over the columns (times).
+        pub error[times]: Array1<f64>,
+        /// The law of the largest square distance of the predictions over the recording times (4).
+        pub supremum[4]: Array1<f64>,
+    }
+}
+
+array_record! {
+    /// Draws of the deviation by width, step and mini-batches, `eps h + G / sqrt N + sqrt(eps / B) G' + b / N + b' eps / B`.
+    pub struct DeviationArrays {
+        /// `|h|^2, |G|^2, |G'|^2, <h, G>, <h, G'>, <G, G'>` at every recording time (draws, times, 6).
+        pub distances[draws, times, 6]: Array3<f64>,
+        /// `<e, F>` of F = h, G, G', g, b, b' at the end, g the fluctuation of independent particles (draws, 6).
+        pub slopes[draws, 6]: Array2<f64>,
+        /// `<l'' F, F>` of the same (draws, 6, 6).
+        pub curvature[draws, 6, 6]: Array3<f64>,
+    }
+}
+
+impl DeviationArrays {
+    /// Whether these are so many draws at so many recording times.
+    pub(super) fn fits(&self, draws: usize, times: usize) -> bool {
+        let fields = DeviationResponses::FIELDS;
+        self.distances.dim() == (draws, times, 6)
+            && self.slopes.dim() == (draws, fields)
+            && self.curvature.dim() == (draws, fields, fields)
+    }
+}
+
+array_record! {
+    /// The sum of all parts, for every width N, step eps and batch size B. A law is given by its mean and its 95 %
+    /// quantile (2).
+    pub struct TotalArrays {
+        /// Batch sizes B (batches), the first infinite: the full gradient.
+        pub batches[batches]: Array1<f64>,
+        /// The mean square distance of the predictions at the end (widths, steps, batches).
+        pub function[widths, steps, batches]: Array3<f64>,
+        /// The law of the largest distance of the predictions over the recording times (widths, steps, batches, 2).
+        pub supremum[widths, steps, batches, 2]: Array4<f64>,
+        /// The law of the loss gap at the end (widths, steps, batches, 2).
+        pub loss[widths, steps, batches, 2]: Array4<f64>,
+        /// The law of the loss that is added by keeping a random half of the neurons, at the end (widths, steps, batches,
+        /// 2).
+        pub dropout[widths, steps, batches, 2]: Array4<f64>,
+        /// The law of the barrier of the constructive path at the end (widths, steps, batches, 2).
+        pub barrier[widths, steps, batches, 2]: Array4<f64>,
+    }
+}
+
 /// `records/predict.npz`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PredictArrays {
@@ -148,12 +256,35 @@ pub struct PredictArrays {
     pub whole: PredictedArrays,
     /// From the first half of its starts, to estimate the error.
     pub half: PredictedArrays,
+    /// The part of the step, where it is predicted.
+    pub step: Option<StepTermArrays>,
+    /// The part of mini-batches, where there are any.
+    pub batch: Option<BatchArrays>,
+    /// The same with half of the particles, to estimate the error.
+    pub half_batch: Option<BatchArrays>,
+    /// Draws of the deviation, where they are computed.
+    pub draws: Option<DeviationArrays>,
+    /// The sum of all parts, where the part of the step is predicted.
+    pub totals: Option<TotalArrays>,
 }
 
 const ARRAYS: &str = "records/predict.npz";
 
 /// Prefix of the names of the arrays from half of the cloud.
 const HALF: &str = "half_";
+
+/// Prefixes of the names of the arrays of the parts.
+const STEP: &str = "step_";
+const BATCH: &str = "batch_";
+const HALF_BATCH: &str = "half_batch_";
+const DRAWS: &str = "draws_";
+const TOTAL: &str = "total_";
+
+/// The record under a prefix; `None` where the file has no array with this prefix.
+fn optional<A: ArrayRecord>(prefix: &str, stored: &StoredArrays) -> Result<Option<A>, NpzError> {
+    let found = stored.names().any(|name| name.starts_with(prefix));
+    found.then(|| A::load(prefix, stored)).transpose()
+}
 
 impl PredictArrays {
     /// Writes the arrays of a run.
@@ -166,6 +297,11 @@ impl PredictArrays {
         self.times.push("times", &mut arrays);
         self.whole.push("", &mut arrays);
         self.half.push(HALF, &mut arrays);
+        self.step.iter().for_each(|part| part.push(STEP, &mut arrays));
+        self.batch.iter().for_each(|part| part.push(BATCH, &mut arrays));
+        self.half_batch.iter().for_each(|part| part.push(HALF_BATCH, &mut arrays));
+        self.draws.iter().for_each(|part| part.push(DRAWS, &mut arrays));
+        self.totals.iter().for_each(|part| part.push(TOTAL, &mut arrays));
         arrays.write(&folder.file(ARRAYS))
     }
 
@@ -180,6 +316,11 @@ impl PredictArrays {
             times: stored.on_axes("times", &["times"])?,
             whole: PredictedArrays::load("", &stored)?,
             half: PredictedArrays::load(HALF, &stored)?,
+            step: optional(STEP, &stored)?,
+            batch: optional(BATCH, &stored)?,
+            half_batch: optional(HALF_BATCH, &stored)?,
+            draws: optional(DRAWS, &stored)?,
+            totals: optional(TOTAL, &stored)?,
         })
     }
 }

@@ -22,6 +22,13 @@ const COLUMNS: usize = 22;
 /// The same at a positive temperature, where the fluctuations have more directions.
 const COLUMNS_WITH_NOISE: usize = 46;
 
+/// Columns of the noise of mini-batches: the relative error of `c'` is `sqrt(2 / (d C))`, d the effective dimension of the
+/// fluctuation. With the two columns of the second order a multiple of the lanes of a pack.
+const BATCH_COLUMNS: usize = 254;
+
+/// Shortest default step of the tangent system of mini-batches: `c'` does not depend on the step to leading order.
+const SHORTEST_BATCH_STEP: f64 = 0.05;
+
 /// Numbers of the state of the tangent system that are alive at one time, in units of its length: parameters, momenta,
 /// gradients, and those of an observation.
 const STATES: f64 = 6.0;
@@ -71,6 +78,16 @@ pub struct Predict {
     pub step: f64,
     /// Draws from a predicted law.
     pub draws: usize,
+    /// Steps of networks for which the part of the step is predicted, beside those of the experiment's networks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<f64>,
+    /// Batch sizes of networks for which sums of all parts are predicted, beside those of the experiment's networks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub batches: Vec<usize>,
+    /// Draws of the noise of mini-batches, each a column of the tangent system.
+    pub batch_columns: usize,
+    /// Step of the tangent system that this noise drives, by the networks' method.
+    pub batch_step: f64,
 }
 
 impl Predict {
@@ -138,6 +155,17 @@ impl Predict {
         if method.order() == 1 {
             longest = longest.min(experiment.dynamics.step);
         }
+        Self::dividing(experiment, longest)
+    }
+
+    /// The step of the tangent system of mini-batches by default: that of the networks, but no shorter than
+    /// [`SHORTEST_BATCH_STEP`].
+    fn default_batch_step(experiment: &Experiment) -> f64 {
+        Self::dividing(experiment, experiment.dynamics.step.max(SHORTEST_BATCH_STEP))
+    }
+
+    /// The longest step of at most `longest` that divides the recording interval.
+    fn dividing(experiment: &Experiment, longest: f64) -> f64 {
         let interval = experiment.horizon.interval();
         interval / (interval / longest - 1e-9).ceil().max(1.0)
     }
@@ -166,6 +194,16 @@ impl StudyTable<Experiment> for Predict {
             errors.add("predict.method", Some(format!("\"{}\"", self.method)), message);
         }
         require_divides_interval(e, "predict.step", self.step, errors);
+        require_divides_interval(e, "predict.batch_step", self.batch_step, errors);
+        self.steps.iter().for_each(|&step| require_divides_interval(e, "predict.steps", step, errors));
+        if !self.steps.is_empty() && e.dynamics.temperature > 0.0 {
+            let message = "the part of the step is not predicted at a positive temperature: remove the key";
+            errors.add("predict.steps", Some(format!("{:?}", self.steps)), message);
+        }
+        if !self.batches.is_empty() && self.by == PredictionRoute::Pairs {
+            let message = "the noise of mini-batches is predicted by tangent vectors: expected predict.by = \"tangent\", or no batches";
+            errors.add_between("predict.batches", Some(format!("{:?}", self.batches)), message, &["predict.by"]);
+        }
         // Half of the cloud is used too, and its modes are found among a few more columns.
         if self.particles > 0 && self.particles < 4 * self.modes {
             let message = format!("expected at least four times predict.modes = {}", self.modes);
@@ -197,8 +235,9 @@ impl Study<Experiment> for Predict {
         // Products of the range finder with groups of samples, eight at a time, and its bases.
         let modes = 12.0 * self.particles as f64 * (columns + 24.0) + records.min(21.0) * state;
         let laws = 2.0 * self.draws as f64 * self.widths.len() as f64;
+        let terms = super::terms::numbers(self, &sizes, records, state);
         // The second cloud has half of the particles, and fields as many.
-        let shared = 8.0 * (1.5 * (tangent + modes) + 2.0 * (fields + laws));
+        let shared = 8.0 * (1.5 * (tangent + modes + terms) + 2.0 * (fields + laws));
         // Features of a few tiles of 64 samples.
         StudyMemory { per_thread: 8.0 * 256.0 * sizes.outputs * self.particles as f64, shared }
     }
@@ -246,6 +285,10 @@ impl StudyKind<Experiment> for Predict {
             step: s.real("step", Some(Predict::default_step(experiment, method)), Allowed::Positive),
             method,
             draws: s.count_within("draws", Some(2000), 100..=1_000_000),
+            steps: if s.has("steps") { s.reals("steps", Allowed::Positive) } else { Vec::new() },
+            batches: if s.has("batches") { s.counts("batches", 1) } else { Vec::new() },
+            batch_columns: s.count("batch_columns", Some(BATCH_COLUMNS), 4),
+            batch_step: s.real("batch_step", Some(Predict::default_batch_step(experiment)), Allowed::Positive),
         };
         s.finish();
         predict

@@ -3,6 +3,7 @@
 
 use super::PredictArrays;
 use super::record::PredictedArrays;
+use super::total::NetworkSetting;
 use crate::choice::choice;
 
 /// Largest relative change of a prediction with half of the particles or of the random columns.
@@ -16,6 +17,9 @@ const LARGEST_SHARE: f64 = 0.5;
 
 /// Largest relative difference between the bare variance of the columns and that of the cloud.
 const LARGEST_LOSS_OF_COLUMNS: f64 = 0.03;
+
+/// Largest relative standard error that the part of mini-batches may give to a sum.
+const LARGEST_BATCH_ERROR: f64 = 0.1;
 
 choice! {
     /// A quantity whose prediction is compared with networks; the name is the end of the name of its check.
@@ -171,6 +175,47 @@ impl Trust<'_> {
         }
         if exceeds((bare - 1.0).abs(), LARGEST_LOSS_OF_COLUMNS) {
             reasons.push(format!("the columns contain {} of the bare variance", percent(bare)));
+        }
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
+    /// The relative error of `c'`: over its columns, and with half of the particles.
+    fn batch_error(&self) -> f64 {
+        let (Some(whole), Some(half)) = (&self.arrays.batch, &self.arrays.half_batch) else { return f64::NAN };
+        let last = whole.variance.len() - 1;
+        whole.error[last].hypot(half.variance[last] / whole.variance[last] - 1.0)
+    }
+
+    /// The shares of the starts and of mini-batches in the mean square distance at the end, over some settings.
+    fn shares(&self, settings: &[NetworkSetting]) -> (f64, f64) {
+        let function = PredictedQuantity::Function;
+        let share = |setting: &NetworkSetting| {
+            let (total, batch) =
+                (self.arrays.total(function, *setting), self.arrays.batch_square(setting.step, setting.batch));
+            ((total - batch - self.arrays.step_square(setting.step)) / total, batch / total)
+        };
+        let shares: Vec<(f64, f64)> = settings.iter().map(share).collect();
+        let mean = |of: &dyn Fn(&(f64, f64)) -> f64| shares.iter().map(of).sum::<f64>() / shares.len() as f64;
+        (mean(&|share| share.0), mean(&|share| share.1))
+    }
+
+    /// The standard error of a sum of all parts divided by the sum: that of every part, by its share.
+    pub fn total_error(&self, quantity: PredictedQuantity, settings: &[NetworkSetting]) -> f64 {
+        let (starts, batches) = self.shares(settings);
+        let of = |share: f64, error: f64| if share > 0.0 { share * error } else { 0.0 };
+        of(starts, self.relative_error(quantity)).hypot(of(batches, self.batch_error()))
+    }
+
+    /// Why a sum of all parts is not predicted, where it is not.
+    pub fn broken_total(&self, quantity: PredictedQuantity, settings: &[NetworkSetting]) -> Option<String> {
+        if self.arrays.step.is_none() {
+            return Some("the part of the step is not predicted at a positive temperature".into());
+        }
+        let (starts, batches) = self.shares(settings);
+        let mut reasons: Vec<String> = self.broken(quantity).into_iter().filter(|_| starts > 0.0).collect();
+        let error = batches * self.batch_error();
+        if batches > 0.0 && (error.is_nan() || error > LARGEST_BATCH_ERROR) {
+            reasons.push(format!("the noise of mini-batches leaves it uncertain by {:.1} %", 100.0 * error));
         }
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }

@@ -1,0 +1,42 @@
+//! The steps and batch sizes for which predictions are made.
+
+use super::{Predict, PredictionRoute};
+use crate::config::{BatchSize, Experiment};
+
+/// Steps and batch sizes of an experiment's networks, and those of the table beside them.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PredictedSettings {
+    /// Steps eps, increasing; none at positive temperature, where the part of the step is not predicted.
+    pub steps: Vec<f64>,
+    /// Batch sizes B, increasing; none where no network follows mini-batches and the table has none, and none by pairs,
+    /// which have no noise of mini-batches.
+    pub batches: Vec<usize>,
+}
+
+impl PredictedSettings {
+    /// The settings of a study.
+    pub fn new(spec: &Predict, e: &Experiment) -> Self {
+        let swept = || e.sweeps().flat_map(|sweep| sweep.values.iter().map(|&value| sweep.at(value, &e.dynamics)));
+        let mut steps: Vec<f64> = swept().map(|(step, _)| step).chain([e.dynamics.step]).collect();
+        steps.extend(&spec.steps);
+        steps.sort_by(f64::total_cmp);
+        steps.dedup();
+        if e.dynamics.temperature > 0.0 {
+            steps.clear();
+        }
+        let sizes = swept().map(|(_, batch)| batch).chain([e.dynamics.batch]);
+        let mut batches: Vec<usize> = sizes
+            .filter_map(|batch| match batch {
+                BatchSize::Full => None,
+                BatchSize::Size(size) => Some(size),
+            })
+            .collect();
+        batches.extend(&spec.batches);
+        batches.sort_unstable();
+        batches.dedup();
+        if spec.by == PredictionRoute::Pairs {
+            batches.clear();
+        }
+        PredictedSettings { steps, batches }
+    }
+}

@@ -1,0 +1,152 @@
+//! The parts of the deviation that are not due to the starts, beside the fluctuation of the starts.
+
+use super::Predict;
+use super::cloud::TangentCloud;
+use super::record::{BatchArrays, DeviationArrays, PredictedArrays, StepTermArrays};
+use super::settings::PredictedSettings;
+use super::step::StepTerm;
+use crate::fluctuation::{DeviationParts, Fluctuations};
+use crate::record::npz_json::ArraysAsJson;
+use crate::run::context::RunError;
+use crate::run::study::TrainingSizes;
+use serde::{Deserialize, Serialize};
+
+/// Particles of the cloud per particle that carries the noise of mini-batches: that noise is common to all particles,
+/// so that fewer of them and more columns are needed.
+const PARTICLES_PER_PARTICLE: usize = 4;
+
+/// Fewest particles that carry the noise.
+const FEWEST_PARTICLES: usize = 16;
+
+/// Most draws of the deviation that are recorded.
+const MOST_DRAWS: usize = 2000;
+
+/// Numbers that the parts along one cloud hold at one time, for the estimate of memory: `state` numbers of the cloud's
+/// parameters, so many recording times.
+pub(super) fn numbers(spec: &Predict, sizes: &TrainingSizes<'_>, records: f64, state: f64) -> f64 {
+    let settings = PredictedSettings::new(spec, sizes.experiment);
+    let rows = sizes.samples * sizes.outputs;
+    let columns = (spec.batch_columns + 9) as f64;
+    let draws = spec.draws.min(MOST_DRAWS) as f64 * (6.0 * records + 42.0);
+    let paths = if settings.steps.is_empty() { 0.0 } else { 4.0 * records * (rows + state) };
+    // As many vectors of the length of the state as the tangent system of the starts has, and the fields.
+    let noise = 6.0 * state / PARTICLES_PER_PARTICLE as f64 * columns + rows * columns * (2.0 * records + 4.0);
+    draws + paths + if settings.batches.is_empty() { 0.0 } else { noise }
+}
+
+/// The saved result of the task of one cloud.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct CloudFindings {
+    /// From the starts.
+    pub predicted: ArraysAsJson<PredictedArrays>,
+    /// From mini-batches, where there are any.
+    pub batch: Option<ArraysAsJson<BatchArrays>>,
+    /// From the step; not of the cloud with half of the particles.
+    pub step: Option<ArraysAsJson<StepTermArrays>>,
+    /// Draws of the deviation; not of the cloud with half of the particles, nor of two hidden layers.
+    pub draws: Option<ArraysAsJson<DeviationArrays>>,
+}
+
+/// The other parts along one cloud.
+pub(super) struct Terms<'a> {
+    cloud: TangentCloud<'a>,
+    settings: PredictedSettings,
+}
+
+impl<'a> Terms<'a> {
+    /// The parts that an experiment has.
+    pub fn new(cloud: TangentCloud<'a>) -> Self {
+        Terms { cloud, settings: PredictedSettings::new(cloud.spec, cloud.problem.experiment) }
+    }
+
+    /// Whether the cloud has all particles.
+    fn is_whole(&self) -> bool {
+        self.cloud.particles == self.cloud.spec.particles
+    }
+
+    /// The cloud that carries the noise of mini-batches.
+    fn batch_cloud(&self) -> TangentCloud<'a> {
+        let particles = (self.cloud.particles / PARTICLES_PER_PARTICLE).max(FEWEST_PARTICLES);
+        TangentCloud { particles, ..self.cloud }
+    }
+
+    /// Whether the deviation is drawn.
+    fn draws(&self) -> bool {
+        self.is_whole() && self.cloud.problem.network.as_two_layer().is_some()
+    }
+
+    /// The share of the work of the cloud that these parts take.
+    pub fn share(&self) -> f64 {
+        let spec = self.cloud.spec;
+        let step = if self.is_whole() { 0.05 } else { 0.0 };
+        let starts = (spec.modes + spec.columns) as f64 / spec.step * self.cloud.particles as f64;
+        let batch = match self.settings.batches.is_empty() {
+            true => 0.0,
+            false => spec.batch_columns as f64 / spec.batch_step * self.batch_cloud().particles as f64,
+        };
+        step + (1.0 - step) * batch / (starts + batch)
+    }
+
+    /// Everything along the cloud. `proceed` is called with the completed fraction of these parts and returns whether to
+    /// go on.
+    ///
+    /// # Errors
+    /// States that are not finite, interrupted computations.
+    pub fn beside(
+        &self,
+        starts: &Fluctuations,
+        predicted: PredictedArrays,
+        proceed: &dyn Fn(f64) -> bool,
+    ) -> Result<CloudFindings, RunError> {
+        let (spec, seed) = (self.cloud.spec, self.cloud.problem.experiment.seed);
+        let noisy = !self.settings.batches.is_empty();
+        let step_share = if !self.is_whole() {
+            0.0
+        } else if noisy {
+            0.1
+        } else {
+            1.0
+        };
+        let step = match self.is_whole() && !self.settings.steps.is_empty() {
+            true => Some(StepTerm::new(&self.cloud, &self.settings.steps, &|done| proceed(done * step_share))?),
+            false => None,
+        };
+        let advance = |done| proceed(step_share + (1.0 - step_share) * done);
+        let batches = noisy.then(|| self.batch_cloud().batch_fluctuations(&advance)).transpose()?;
+        let batch = batches.as_ref().map(|found| BatchArrays::new(found, spec.draws, seed)).transpose()?;
+        let draws = self.draws().then(|| {
+            let parts = DeviationParts {
+                starts,
+                batches: batches.as_ref(),
+                step: step.as_ref().map(|step| step.slope.as_slice()),
+            };
+            let draws = spec.draws.min(MOST_DRAWS);
+            let responses = parts.responses(starts.records.len() - 1, draws, seed);
+            DeviationArrays {
+                distances: parts.distances(draws, seed),
+                slopes: responses.slopes,
+                curvature: responses.curvature,
+            }
+        });
+        Ok(CloudFindings {
+            predicted: ArraysAsJson(predicted),
+            batch: batch.map(ArraysAsJson),
+            step: step.map(|step| ArraysAsJson(step.arrays)),
+            draws: draws.map(ArraysAsJson),
+        })
+    }
+
+    /// Whether a result can be that of this cloud.
+    pub fn fit(&self, found: &CloudFindings) -> bool {
+        let (spec, whole, PredictedSettings { steps, batches }) = (self.cloud.spec, self.is_whole(), &self.settings);
+        let times = self.cloud.problem.times.len();
+        let draws = spec.draws.min(MOST_DRAWS);
+        found.predicted.0.fits(times, spec.widths.len())
+            && found.batch.is_some() != batches.is_empty()
+            && found.batch.iter().all(|batch| batch.0.fits(times))
+            && found.step.is_some() == (whole && !steps.is_empty())
+            && found.step.iter().all(|step| step.0.fits(steps.len(), times))
+            && found.draws.is_some() == self.draws()
+            && found.draws.iter().all(|found| found.0.fits(draws, times))
+    }
+}
