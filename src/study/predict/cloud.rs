@@ -1,6 +1,6 @@
 //! The tangent cloud: particles of the limit from low-discrepancy starts, with the fluctuations that they carry.
 
-use super::pairs::SecondOrder;
+use super::pairs::PairedSeries;
 use super::record::PredictedArrays;
 use super::{Predict, PredictionRoute};
 use crate::compute::Threads;
@@ -193,7 +193,7 @@ impl TangentCloud<'_> {
         let spreads = times.clone().map(|t| found.spread(t)).collect::<Result<Vec<_>, _>>()?;
         let guards: Vec<_> = times.clone().map(|t| found.guards(t)).collect();
         let of_gaps = |f: &dyn Fn(&LossGap) -> f64| gaps.iter().map(f).collect::<Vec<f64>>();
-        let second = SecondOrder::of(&found, times.end);
+        let second = PairedSeries::of(&found, times.end);
         let laws = |&width: &usize| self.width_laws(&found, &gaps, &spreads, width);
         Ok(CloudPrediction {
             variance: found.variance(),
