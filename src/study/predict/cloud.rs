@@ -1,6 +1,6 @@
 //! The tangent cloud: particles of the limit from low-discrepancy starts, with the fluctuations that they carry.
 
-use super::pairs::SecondOrder;
+use super::pairs::PairedSeries;
 use super::record::PredictedArrays;
 use super::terms::{CloudFindings, Terms};
 use super::{Predict, PredictionRoute};
@@ -194,7 +194,7 @@ impl TangentCloud<'_> {
         let spreads = times.clone().map(|t| found.spread(t)).collect::<Result<Vec<_>, _>>()?;
         let guards: Vec<_> = times.clone().map(|t| found.guards(t)).collect();
         let of_gaps = |f: &dyn Fn(&LossGap) -> f64| gaps.iter().map(f).collect::<Array1<f64>>();
-        let second = SecondOrder::of(found, times.end);
+        let second = PairedSeries::of(found, times.end);
         let laws = |&width: &usize| self.width_laws(found, &gaps, &spreads, width);
         let laws = self.spec.widths.par_iter().with_max_len(1).map(laws).collect::<Result<Vec<_>, RunError>>()?;
         Ok(PredictedArrays {

@@ -64,7 +64,7 @@ impl TangentCloud<'_> {
 }
 
 /// What pairs give beyond the fields of the columns, at the recording times.
-pub(super) struct SecondOrder {
+pub(super) struct PairedSeries {
     /// The parts of second order; 0 by tangent vectors.
     pub parts: Vec<SecondOrderPart>,
     /// The coefficients of every hidden layer; with one, c.
@@ -73,15 +73,15 @@ pub(super) struct SecondOrder {
     pub layer_interaction: Vec<f64>,
 }
 
-impl SecondOrder {
+impl PairedSeries {
     /// Those of fluctuations at so many recording times.
     pub fn of(found: &Fluctuations, times: usize) -> Self {
         let parts = found.paired.as_ref().map_or_else(|| vec![SecondOrderPart::default(); times], |p| p.second.clone());
         match found.paired.as_ref().and_then(|parts| parts.first_layer.as_ref()) {
             Some(first) => {
-                SecondOrder { parts, layer_variance: first.single.to_vec(), layer_interaction: first.between.clone() }
+                PairedSeries { parts, layer_variance: first.single.to_vec(), layer_interaction: first.between.clone() }
             }
-            None => SecondOrder { parts, layer_variance: vec![found.variance()], layer_interaction: vec![0.0; times] },
+            None => PairedSeries { parts, layer_variance: vec![found.variance()], layer_interaction: vec![0.0; times] },
         }
     }
 }
