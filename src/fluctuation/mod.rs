@@ -19,7 +19,8 @@
 //! | `layout`, `inputs`, `neuron`, `kernel`, `linearisation` | the linearised system, all columns at once |
 //! | `force`, `batch_noise`, `given_field` | the augmented state as a [`crate::dynamics::Force`] |
 //! | `propagate`, `observe`, `record` | the tangent system along the limit, and what is recorded |
-//! | `law`, `loss_gap`, `coupling`, `dropout`, `barrier`, `seed` | what follows for networks of N neurons |
+//! | `law`, `loss_gap`, `square_norm`, `coupling`, `dropout`, `barrier` | what follows for networks of N neurons |
+//! | `seed`, `influence` | the deviation of one network, given its starts |
 //! | `guards` | signs that a prediction is not to be trusted |
 //! | `adjoint` | variances of given functionals, from the transposed system |
 //! | [`weighted`] | clouds whose particles carry unequal weights, and the force on them |
@@ -38,6 +39,7 @@ mod force;
 mod gaussian;
 mod given_field;
 mod guards;
+mod influence;
 mod inputs;
 mod kernel;
 mod law;
@@ -52,6 +54,7 @@ pub mod pairs;
 mod propagate;
 mod record;
 mod seed;
+mod square_norm;
 #[cfg(test)]
 mod tests;
 pub mod weighted;
@@ -63,8 +66,9 @@ pub use columns::NoiseColumns;
 pub use dropout::SpreadPrediction;
 pub use error::FluctuationError;
 pub use force::{CloudNoise, TangentForce, TangentSystem};
-pub use given_field::{GivenField, RecordedField};
+pub use given_field::{GivenField, GivenForce, RecordedField};
 pub use guards::PredictionGuards;
+pub use influence::{IndependentNeurons, InfluenceMap, InfluenceSums, NetworkDeviation};
 pub use law::PredictedLaw;
 pub use layout::TangentLayout;
 pub use loss_gap::LossGap;
@@ -72,3 +76,4 @@ pub use modes::LimitFeatures;
 pub use propagate::{Fluctuations, TangentRun};
 pub use record::FluctuationRecord;
 pub use seed::SeedPrediction;
+pub use square_norm::SquareNorm;
