@@ -4,12 +4,12 @@ use super::Predict;
 use super::record::PredictedArrays;
 use crate::compute::Threads;
 use crate::dynamics::{
-    BatchSource, Batches, Brownian, Ensemble, NetworkForce, NoNoise, Noise, Scheme, Simulation, State, StopReason,
-    TimeLoop,
+    BatchSource, Batches, Brownian, Ensemble, Force, NetworkForce, NoNoise, Noise, Scheme, Simulation, State,
+    StopReason, TimeLoop,
 };
 use crate::fluctuation::{
-    FluctuationError, Fluctuations, LimitFeatures, LossGap, NoiseColumns, PredictedLaw, SpreadPrediction, TangentRun,
-    TangentSystem,
+    FluctuationError, Fluctuations, GivenField, GivenForce, LimitFeatures, LossGap, NoiseColumns, PredictedLaw,
+    RecordedField, SpreadPrediction, TangentRun, TangentSystem,
 };
 use crate::network::Loss;
 use crate::record::npz::shaped;
@@ -37,6 +37,8 @@ pub(super) struct TangentCloud<'a> {
     pub problem: &'a Problem<'a, f64>,
     /// Particles: those of the table, or half of them.
     pub particles: usize,
+    /// The predictions that the cloud follows, at every step; none where it follows its own average.
+    pub given: Option<&'a RecordedField>,
 }
 
 /// What is predicted from one cloud. Numbers by time have one entry per recording time; those by width refer to the last
@@ -80,18 +82,18 @@ fn summary(law: &PredictedLaw) -> Vec<f64> {
 const SUMMARY: usize = 4;
 
 impl TangentCloud<'_> {
-    fn scheme(&self) -> Scheme {
+    pub(super) fn scheme(&self) -> Scheme {
         Scheme { method: self.spec.method, motion: self.problem.experiment.dynamics.motion(self.spec.step) }
     }
 
-    fn ensemble(&self) -> Ensemble<'_, f64> {
+    pub(super) fn ensemble(&self) -> Ensemble<'_, f64> {
         let Problem { network, population, .. } = self.problem;
         Ensemble { network, width: self.particles, population, objective: self.problem.objective() }
     }
 
     /// The cloud at the start: points of a Sobol' sequence mapped to the law of the start. The cloud with half of the
     /// particles consists of the first half of the points.
-    fn start(&self) -> Result<State<f64>, RunError> {
+    pub(super) fn start(&self) -> Result<State<f64>, RunError> {
         let e = self.problem.experiment;
         let momentum = if self.scheme().motion.first_order { 0.0 } else { e.network.start_momentum };
         let seeds = (e.seed, e.seed);
@@ -99,28 +101,38 @@ impl TangentCloud<'_> {
         Ok(State { momentum: start.momentum, ..State::at_rest(start.theta) })
     }
 
-    fn noise(&self) -> Option<Box<dyn Noise<f64>>> {
+    pub(super) fn noise(&self) -> Option<Box<dyn Noise<f64>>> {
         let e = self.problem.experiment;
         let (network, width) = (self.problem.network.clone(), self.particles);
         let brownian = Brownian { seed: e.seed, first: FIRST_PARTICLE, network, width, ticks: 1 };
         (e.dynamics.temperature > 0.0).then(|| Box::new(brownian) as Box<dyn Noise<f64>>)
     }
 
-    /// The parameters of the cloud at the recording times at which its features enter the modes.
+    /// Indices of the recording times at which the features enter the modes.
+    pub(super) fn mode_times(&self) -> Vec<usize> {
+        let last = self.problem.times.len() - 1;
+        let mut chosen: Vec<usize> = (0..=MODE_TIMES).map(|k| k * last / MODE_TIMES).collect();
+        chosen.dedup();
+        chosen
+    }
+
+    /// The parameters of the cloud at these times.
     fn states(&self, interrupted: &dyn Fn(f64) -> bool) -> Result<Vec<Vec<f64>>, RunError> {
         let ensemble = self.ensemble();
         let batches = Batches { source: BatchSource::Full, seed: self.problem.experiment.seed, replica: 0 };
         let start = self.start()?;
         let coordinates = ensemble.network.coordinates(self.particles);
+        let force: Box<dyn Force<f64> + '_> = match self.given {
+            Some(field) => Box::new(GivenForce::new(ensemble, self.problem.independent(), field, Threads::Pool)),
+            None => Box::new(NetworkForce::new(ensemble, batches, Threads::Pool)),
+        };
         let mut simulation = Simulation {
             integrator: self.scheme().integrator(coordinates, start.theta.len()),
-            force: Box::new(NetworkForce::new(ensemble, batches, Threads::Pool)),
+            force,
             noise: self.noise().unwrap_or_else(|| Box::new(NoNoise)),
             state: start,
         };
-        let last = self.problem.times.len() - 1;
-        let mut chosen: Vec<usize> = (0..=MODE_TIMES).map(|k| k * last / MODE_TIMES).collect();
-        chosen.dedup();
+        let chosen = self.mode_times();
         let mut states = Vec::with_capacity(chosen.len());
         let mut record = |index: usize, state: &State<f64>| {
             if chosen.contains(&index) {
@@ -140,7 +152,7 @@ impl TangentCloud<'_> {
     }
 
     /// The fluctuations along the cloud. `proceed` is called with the completed fraction and returns whether to go on.
-    fn fluctuations(&self, proceed: &dyn Fn(f64) -> bool) -> Result<Fluctuations, RunError> {
+    pub fn fluctuations(&self, proceed: &dyn Fn(f64) -> bool) -> Result<Fluctuations, RunError> {
         let network = self.problem.network.as_two_layer().ok_or(FluctuationError::Depth)?;
         let horizon = self.problem.experiment.horizon.time;
         let states = self.states(&|t| !proceed(CLOUD_SHARE * t / horizon))?;
@@ -158,7 +170,7 @@ impl TangentCloud<'_> {
             columns: &columns,
             second_order: true,
             batch_noise: None,
-            given: None,
+            given: self.given.map(|field| field as &dyn GivenField),
             threads: Threads::Pool,
         };
         let times = &self.problem.times;
@@ -168,16 +180,15 @@ impl TangentCloud<'_> {
         Ok(run.propagate_unless(&interrupted)?)
     }
 
-    /// Everything that is predicted from this cloud.
-    pub fn predict(&self, proceed: &dyn Fn(f64) -> bool) -> Result<CloudPrediction, RunError> {
+    /// Everything that is predicted from the fluctuations along this cloud.
+    pub fn predict(&self, found: &Fluctuations) -> Result<CloudPrediction, RunError> {
         let (seed, draws) = (self.problem.experiment.seed, self.spec.draws);
-        let found = self.fluctuations(proceed)?;
         let times = 0..found.records.len();
         let gaps = times.clone().map(|t| found.loss_gap(t)).collect::<Result<Vec<_>, _>>()?;
         let spreads = times.clone().map(|t| found.spread(t)).collect::<Result<Vec<_>, _>>()?;
         let guards: Vec<_> = times.clone().map(|t| found.guards(t)).collect();
         let of_gaps = |f: &dyn Fn(&LossGap) -> f64| gaps.iter().map(f).collect::<Vec<f64>>();
-        let laws = |&width: &usize| self.width_laws(&found, &gaps, &spreads, width);
+        let laws = |&width: &usize| self.width_laws(found, &gaps, &spreads, width);
         Ok(CloudPrediction {
             variance: found.variance(),
             spread: spreads.iter().map(|spread| spread.limit).collect(),

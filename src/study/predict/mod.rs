@@ -3,7 +3,12 @@
 
 mod cloud;
 mod compare;
+mod corrected;
 mod figure;
+mod limit_field;
+mod network_figure;
+mod network_record;
+mod networks;
 mod record;
 mod spec;
 mod study;
@@ -12,6 +17,7 @@ mod tests;
 mod tolerance;
 mod trust;
 
+pub use network_record::{CorrectedRecord, NetworkArrays, NetworkRecord};
 pub use record::{PredictArrays, PredictRecord, PredictedArrays, RatioRecord};
 pub use spec::Predict;
 pub use tolerance::{KeptWidths, SmallestWidth};

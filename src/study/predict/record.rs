@@ -87,11 +87,12 @@ array_record! {
         pub spread_bias: Array1<f64>,
         /// N times the variance of `S_N^2` (times).
         pub spread_variance: Array1<f64>,
-        /// `<e, b>`, the part of [`PredictedArrays::gap_mean`] that is due to the mean second order (times).
+        /// `<e, b> + lambda/2 E Q_2`, the part of [`PredictedArrays::gap_mean`] that is due to the mean second order
+        /// (times).
         pub gap_bias: Array1<f64>,
-        /// N times the mean loss gap (times).
+        /// N times the mean gap of the risk (times).
         pub gap_mean: Array1<f64>,
-        /// N times the leading variance of the loss gap, `E <e, G>^2` (times).
+        /// N times the leading variance of the gap, `E (<e, G> + lambda/2 Q_1)^2` (times).
         pub gap_linear: Array1<f64>,
         /// `N^2` times its second part, that of `<l'' G, G> / 2` (times).
         pub gap_square: Array1<f64>,
@@ -133,6 +134,9 @@ pub struct PredictArrays {
     pub whole: PredictedArrays,
     /// From the first half of its starts, to estimate the error.
     pub half: PredictedArrays,
+    /// Where the tangent cloud follows the field of a grid, the root mean square difference at the end of its average
+    /// from that field, divided by that of the labels (1); empty otherwise.
+    pub given_distance: Array1<f64>,
 }
 
 const ARRAYS: &str = "records/predict.npz";
@@ -151,6 +155,7 @@ impl PredictArrays {
         self.times.push("times", &mut arrays);
         self.whole.push("", &mut arrays);
         self.half.push(HALF, &mut arrays);
+        self.given_distance.push("given_distance", &mut arrays);
         arrays.write(&folder.file(ARRAYS))
     }
 
@@ -165,6 +170,7 @@ impl PredictArrays {
             times: stored.shaped("times")?,
             whole: PredictedArrays::load("", &stored)?,
             half: PredictedArrays::load(HALF, &stored)?,
+            given_distance: stored.shaped("given_distance")?,
         })
     }
 }

@@ -1,12 +1,15 @@
 //! The table `[predict]`.
 
+use super::networks::PIECES;
 use crate::choice::names_where;
 use crate::config::study::{StudyTable, TrainingRequirements};
-use crate::config::{Allowed, Experiment, KeyErrors, NetworkKind, Section, require_divides_interval};
+use crate::config::{Allowed, Experiment, KeyErrors, NetworkKind, Route, Section, require_divides_interval};
 use crate::dynamics::Method;
 use crate::network::Activation;
+use crate::number::plain;
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::memory::{grid_rows, grid_solution_bytes};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
@@ -22,6 +25,9 @@ const COLUMNS: usize = 22;
 
 /// The same at a positive temperature, where the fluctuations have more directions.
 const COLUMNS_WITH_NOISE: usize = 46;
+
+/// Independent starts by default, for every seed and in all.
+const CONTROL_STARTS: (usize, usize) = (64, 4096);
 
 /// Numbers of the state of the tangent system that are alive at one time, in units of its length: parameters, momenta,
 /// gradients, and those of an observation.
@@ -44,6 +50,9 @@ pub struct Predict {
     pub step: f64,
     /// Draws from a predicted law.
     pub draws: usize,
+    /// Independent starts from which the mean of the predictions for single networks is estimated; 0 where single
+    /// networks are not predicted.
+    pub control_starts: usize,
 }
 
 impl Predict {
@@ -65,8 +74,15 @@ impl Predict {
         }
     }
 
+    /// Independent starts by default; none without networks.
+    fn default_starts(experiment: &Experiment) -> usize {
+        let (for_each, least) = CONTROL_STARTS;
+        if experiment.widths.values.is_empty() { 0 } else { least.max(for_each * experiment.widths.seeds) }
+    }
+
     /// The step by default: the longest that divides the recording interval and exceeds neither [`LONGEST_STEP`] nor the
-    /// fixed step of the reference; of a method of first order, not that of the networks either.
+    /// fixed step of the reference; of a method of first order, not that of the networks either. Beside a grid the longest
+    /// of these that is a multiple of its step.
     fn default_step(experiment: &Experiment, method: Method) -> f64 {
         let reference = &experiment.reference;
         let mut longest = if reference.method.is_adaptive() { LONGEST_STEP } else { LONGEST_STEP.min(reference.step) };
@@ -74,7 +90,13 @@ impl Predict {
             longest = longest.min(experiment.dynamics.step);
         }
         let interval = experiment.horizon.interval();
-        interval / (interval / longest - 1e-9).ceil().max(1.0)
+        let step = interval / (interval / longest - 1e-9).ceil().max(1.0);
+        let Some(grid) = reference.grid.as_ref().filter(|_| reference.kind == Route::Grid) else { return step };
+        // Whole multiples of the grid's step that divide the interval, from the longest on.
+        let of_grid = (interval / grid.step).round().max(1.0) as usize;
+        let divides = |count: &usize| of_grid.is_multiple_of(*count) && *count as f64 * grid.step <= longest + 1e-9;
+        let most = ((longest / grid.step + 1e-9) as usize).min(of_grid);
+        (1..=most).rev().find(divides).unwrap_or(1) as f64 * grid.step
     }
 }
 
@@ -99,6 +121,23 @@ impl StudyTable<Experiment> for Predict {
             errors.add("predict.method", Some(format!("\"{}\"", self.method)), message);
         }
         require_divides_interval(e, "predict.step", self.step, errors);
+        if let Some(grid) = e.reference.grid.as_ref().filter(|_| e.reference.kind == Route::Grid) {
+            let ratio = self.step / grid.step;
+            if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 0.5 {
+                let message =
+                    "the cloud follows the field of the grid: expected a whole multiple of reference.grid.step";
+                let value = Some(plain(self.step));
+                errors.add_between("predict.step", value, message, &["reference.grid.step"]);
+            }
+        }
+        if self.control_starts > 0 && self.control_starts < 2 * e.widths.seeds {
+            let message = format!(
+                "expected at least two for each of widths.seeds = {}, or 0 for no prediction of single networks",
+                e.widths.seeds
+            );
+            let value = Some(self.control_starts.to_string());
+            errors.add_between("predict.control_starts", value, message, &["widths.seeds"]);
+        }
         // Half of the cloud is used too, and its modes are found among a few more columns.
         if self.particles > 0 && self.particles < 4 * self.modes {
             let message = format!("expected at least four times predict.modes = {}", self.modes);
@@ -111,6 +150,33 @@ impl StudyTable<Experiment> for Predict {
 
     fn requirements(&self) -> TrainingRequirements<'_> {
         TrainingRequirements { dropout: true, no_networks: true, ..TrainingRequirements::default() }
+    }
+}
+
+impl Predict {
+    /// The solutions on the grid with all and with half of the nodes, and their predictions at every step.
+    fn grid_memory(&self, sizes: TrainingSizes<'_>) -> f64 {
+        let e = sizes.experiment;
+        let Some(grid) = e.reference.grid.as_ref().filter(|_| e.reference.kind == Route::Grid) else { return 0.0 };
+        let (nodes, steps) = (grid.nodes as f64, e.horizon.time / self.step + 1.0);
+        let rows = sizes.samples * sizes.outputs;
+        let solution = |nodes: f64| grid_solution_bytes(nodes, grid_rows(e, rows), steps) + 8.0 * steps * rows;
+        solution(nodes) + solution(0.5 * nodes)
+    }
+
+    /// The predictions of single networks: those of the limit at every step, the modes and their response, the sums of
+    /// the ranges of particles and of the pieces that are held at one time, and the predictions of the networks.
+    fn networks_memory(&self, sizes: TrainingSizes<'_>) -> f64 {
+        let e = sizes.experiment;
+        if self.control_starts == 0 {
+            return 0.0;
+        }
+        let rows = sizes.samples * sizes.outputs;
+        let steps = e.horizon.time / self.step + 1.0;
+        let times = (e.horizon.records as f64 + 2.0).min(22.0);
+        let (widths, seeds) = (e.widths.values.len() as f64, e.widths.seeds as f64);
+        let sums = seeds * (2.0 * widths + 3.0) + PIECES as f64;
+        8.0 * rows * (steps + times * self.modes as f64 + sums)
     }
 }
 
@@ -129,6 +195,7 @@ impl Study<Experiment> for Predict {
         let laws = 2.0 * self.draws as f64 * self.widths.len() as f64;
         // The second cloud has half of the particles, and fields as many.
         let shared = 8.0 * (1.5 * (tangent + modes) + 2.0 * (fields + laws));
+        let shared = shared + self.grid_memory(sizes) + self.networks_memory(sizes);
         // Features of a few tiles of 64 samples.
         StudyMemory { per_thread: 8.0 * 256.0 * sizes.outputs * self.particles as f64, shared }
     }
@@ -159,12 +226,15 @@ impl StudyKind<Experiment> for Predict {
             step: s.real("step", Some(Predict::default_step(experiment, method)), Allowed::Positive),
             method,
             draws: s.count_within("draws", Some(2000), 100..=1_000_000),
+            control_starts: s.count("control_starts", Some(Predict::default_starts(experiment)), 0),
         };
         s.finish();
         predict
     }
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
-        super::figure::figures(folder)
+        let mut figures = super::figure::figures(folder)?;
+        figures.extend(super::network_figure::figures(folder)?);
+        Ok(figures)
     }
 }

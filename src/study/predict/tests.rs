@@ -37,7 +37,7 @@ pub(super) fn arrays() -> PredictArrays {
         dropout_law: law(4.0),
         barrier: law(2.0),
     };
-    PredictArrays { widths, times: array![0.0, 1.0], whole: cloud.clone(), half: cloud }
+    PredictArrays { widths, times: array![0.0, 1.0], whole: cloud.clone(), half: cloud, given_distance: array![] }
 }
 
 #[test]
@@ -59,6 +59,8 @@ fn every_guard_has_its_reason() {
     assert!(function(&|arrays| arrays.whole.bias_ratio[1] = 60.0).contains("second order"));
     assert!(function(&|arrays| arrays.whole.bias_ratio[1] = f64::NAN).contains("second order"));
     assert!(function(&|arrays| arrays.whole.bare_ratio[1] = 0.9).contains("bare variance"));
+    assert!(function(&|arrays| arrays.given_distance = array![0.06]).contains("field of the grid"));
+    assert_eq!(broken(&|arrays| arrays.given_distance = array![0.04], PredictedQuantity::Function), None);
     // What concerns the interaction does not concern the spread of the features.
     assert_eq!(broken(&|arrays| arrays.whole.largest_share[1] = 0.6, PredictedQuantity::Dropout), None);
     assert_eq!(broken(&|arrays| arrays.half.variance[1] = 1.06, PredictedQuantity::Dropout), None);
