@@ -9,9 +9,9 @@ use ndarray::{ArrayD, Axis, Ix1, Ix2, Ix3};
 use std::sync::Arc;
 use widelimit::analysis::verdict::Verdict;
 use widelimit::record::RunFolder;
-use widelimit::study::predict::{PredictArrays, PredictRecord, PredictionRoute};
+use widelimit::study::predict::{NetworkArrays, NetworkRecord, PredictArrays, PredictRecord, PredictionRoute};
 
-const PREDICT: &str = "[predict]\nparticles = 128\nmodes = 8\ncolumns = 6\ndraws = 200\n";
+const PREDICT: &str = "[predict]\nparticles = 128\nmodes = 8\ncolumns = 6\ndraws = 200\ncontrol_starts = 256\n";
 
 /// The tiny experiment without other studies.
 fn alone() -> String {
@@ -218,6 +218,7 @@ fn experiments_that_cannot_be_predicted_are_refused() {
         ("predict.steps=[0.3]", "recording interval"),
         ("predict.batch_step=0.3", "recording interval"),
         ("predict.batches=[0]", "whole number"),
+        ("predict.control_starts=3", "widths.seeds"),
     ] {
         let message = message(&alone(), &[set]);
         assert!(message.contains(words), "{set}: {message}");
@@ -339,4 +340,197 @@ fn resumes_to_the_same_bytes(set: &[&str]) {
     };
     plan("0.1").assert().success();
     plan("-1").assert().failure();
+}
+
+/// Linear neurons, whose deviation from the limit is that of their starts alone: the prediction for every network is
+/// right up to the step, and the corrected means are those of the theory up to the error of the control's mean.
+#[test]
+fn linear_networks_are_predicted_one_by_one() {
+    let set = [
+        "widths.seeds=8",
+        "widths.values=[4, 16]",
+        "reference.particles=128",
+        "network.activation=\"identity\"",
+        "network.fixed_output=true",
+        "network.start.a={ law = \"point\", value = 1.0 }",
+        "predict.control_starts=4096",
+    ];
+    let run = Run::new(&parse(&alone(), &set).unwrap());
+    let (arrays, _) = records(&run);
+    let folder = RunFolder::existing(&run.path()).unwrap();
+    let (networks, record) = (NetworkArrays::read(&folder).unwrap(), NetworkRecord::read(&folder).unwrap().unwrap());
+    let c = arrays.whole.variance[arrays.times.len() - 1];
+    assert!(record.vector_error.iter().all(|error| *error < 0.02), "{:?}", record.vector_error);
+    assert!(close(networks.function_mean.mean().unwrap(), c, 0.1), "{} {c}", networks.function_mean);
+    assert!(networks.function_mean.std(1.0) > 0.0, "the mean is estimated, not predicted");
+    for (name, mean) in [("function", c), ("loss", arrays.whole.gap_mean[arrays.times.len() - 1])] {
+        let found = record.quantity(name).unwrap();
+        for w in 0..2 {
+            assert!(found.correlation[w] > 0.999, "{name}: {:?}", found.correlation);
+            assert!((found.slope[w] - 1.0).abs() < 0.05, "{name}: {:?}", found.slope);
+            let reduction = found.plain_error[w] / found.corrected_error[w];
+            assert!(reduction > 4.0, "{name}: {reduction}");
+            let expected = mean * networks.scales[w];
+            let distance = (found.corrected[w] - expected).abs();
+            assert!(
+                distance < 4.0 * found.corrected_error[w] + 0.02 * expected,
+                "{name}: {} {expected}",
+                found.corrected[w]
+            );
+        }
+    }
+    let check = run.check("predict-corrected-function");
+    assert_eq!(check.verdict, Verdict::Holds, "{check:?}");
+    assert!((check.measured + 1.0).abs() < 0.05);
+    assert!(run.file("figures/predict-networks.svg").exists());
+}
+
+/// The corrected values are recomputed from the networks' series and the recorded predictions; plain ratios do not know
+/// of them; and nothing depends on threads.
+#[test]
+fn corrected_means_are_recomputed_from_the_records() {
+    let run = run();
+    let folder = RunFolder::existing(&run.path()).unwrap();
+    let (networks, record) = (NetworkArrays::read(&folder).unwrap(), NetworkRecord::read(&folder).unwrap().unwrap());
+    let widths = run.arrays("records/widths.npz");
+    let function = widths["function"].clone().into_dimensionality::<Ix3>().unwrap();
+    let last = function.len_of(Axis(2)) - 1;
+    let reference = run.arrays("records/reference.npz");
+    let found = record.quantity("function").unwrap();
+    assert!(close(found.step_offset, reference["training_step_function"][[last]].powi(2), 1e-12));
+    for w in 0..2 {
+        let x: Vec<f64> = function.slice(ndarray::s![w, .., last]).iter().map(|v| v * v).collect();
+        let c = networks.function_predicted.row(w).to_vec();
+        let corrected = |s: usize| {
+            let kept: Vec<usize> = (0..4).filter(|&k| k != s).collect();
+            let mean = |v: &[f64]| kept.iter().map(|&k| v[k]).sum::<f64>() / 3.0;
+            let (x_mean, c_mean) = (mean(&x), mean(&c));
+            let xc: f64 = kept.iter().map(|&k| (x[k] - x_mean) * (c[k] - c_mean)).sum();
+            let cc: f64 = kept.iter().map(|&k| (c[k] - c_mean).powi(2)).sum();
+            x[s] - xc / cc * (c[s] - networks.scales[w] * networks.function_mean[s])
+        };
+        let values: Vec<f64> = (0..4).map(corrected).collect();
+        for (s, value) in values.iter().enumerate() {
+            assert!(close(networks.function_corrected[[w, s]], *value, 1e-9), "{w} {s}");
+        }
+        assert!(close(found.corrected[w], mean(&values) - found.step_offset, 1e-9));
+        // The measured vector is the recorded distance, up to what the step adds.
+        let square = mean(&networks.vector_square.row(w).to_vec());
+        assert!(close(square, mean(&x), 0.2), "{square} {}", mean(&x));
+    }
+    let (_, predict) = records(&run);
+    let ratio = predict.ratio("function").unwrap();
+    for w in 0..2 {
+        let plain = mean(&networks.function_measured.row(w).to_vec());
+        assert!(close(ratio.measured[w], plain, 1e-12), "ratios are of plain means");
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let again = pool.install(|| Run::new(&parse(&alone(), &["widths.seeds=4", "widths.values=[4, 16]"]).unwrap()));
+    let folder = RunFolder::existing(&again.path()).unwrap();
+    assert_eq!(NetworkArrays::read(&folder).unwrap(), networks);
+}
+
+/// Bump neurons with momenta at a temperature: the tangent cloud in the field of the grid, and in its own.
+const BUMP: &str = r#"
+name = "bump"
+population = { kind = "line", inputs = "uniform", low = -1.5, high = 1.5, size = 24, bumps = [{ centre = 0.6, width = 0.4 }] }
+network = { kind = "bump", scale = 0.5, start_momentum = 0.4, start = { w = { law = "gaussian", mean = -0.3, std = 0.5 } } }
+dynamics = { step = 0.125, friction = 1.0, temperature = 0.02, ridge = 0.2 }
+horizon = { time = 2.0, records = 4 }
+widths = { values = [8, 16], seeds = 6 }
+reference = { particles = 256, method = "baoab", step = 0.125 }
+predict = { particles = 2048, modes = 24, columns = 22, draws = 200, step = 0.0625, control_starts = 600 }
+"#;
+
+#[test]
+fn the_grid_gives_the_predictions_of_particles() {
+    let grid = [
+        "reference.kind=\"grid\"",
+        "reference.grid={ low = -5.0, high = 5.0, momentum = 3.0, nodes = 192, step = 0.0625 }",
+    ];
+    let (particles, by_grid) = (Run::new(&parse(BUMP, &[]).unwrap()), Run::new(&parse(BUMP, &grid).unwrap()));
+    let [(own, _), (given, record)] = [&particles, &by_grid].map(|run| records(run));
+    let last = own.times.len() - 1;
+    let pairs = |arrays: &PredictArrays| {
+        let of = |cloud: &widelimit::study::predict::PredictedArrays| {
+            [
+                cloud.variance[last],
+                cloud.spread[last],
+                cloud.gap_mean[last],
+                cloud.gap_linear[last].sqrt(),
+                cloud.coupling[last],
+            ]
+        };
+        (of(&arrays.whole), of(&arrays.half))
+    };
+    let ((own, own_half), (found, found_half)) = (pairs(&own), pairs(&given));
+    for k in 0..5 {
+        let error = ((own[k] - own_half[k]) / own[k]).hypot((found[k] - found_half[k]) / found[k]);
+        let distance = (own[k] / found[k] - 1.0).abs();
+        assert!(distance < error.max(0.01) && distance < 0.05, "{k}: {own:?} {found:?}, {distance} {error}");
+        assert!(distance > 0.0);
+    }
+    assert!(given.given_distance[0] < 0.05 && given.given_distance[0] > 0.0, "{}", given.given_distance);
+    assert!(record.not_predicted.iter().all(|(_, why)| !why.contains("grid")), "{:?}", record.not_predicted);
+    // Networks are compared with the grid, which has no particles.
+    let folder = RunFolder::existing(&by_grid.path()).unwrap();
+    let networks = NetworkRecord::read(&folder).unwrap().unwrap();
+    assert!(networks.vector_error.iter().all(|error| *error < 0.6), "{:?}", networks.vector_error);
+    assert!(networks.quantity("function").unwrap().correlation.iter().all(|r| *r > 0.8));
+    let refused = parse(BUMP, &[grid[0], grid[1], "predict.step=0.1"]).unwrap_err().to_string();
+    assert!(refused.contains("reference.grid.step"), "{refused}");
+}
+
+/// With first-order dynamics, with and without noise, linear neurons have their closed forms.
+#[test]
+fn first_order_networks_are_predicted() {
+    let set = |more: &[&str]| -> Run {
+        let mut set = vec![
+            "dynamics.method=\"gradient-descent\"",
+            "network.activation=\"identity\"",
+            "network.fixed_output=true",
+            "network.bias=false",
+            "network.start.a={ law = \"point\", value = 1.0 }",
+            "population.dimension=1",
+            "population.neurons=1",
+            "widths.values=[4, 16]",
+            "widths.seeds=8",
+            "reference.particles=128",
+            "predict.particles=1024",
+            "predict.modes=2",
+        ];
+        set.extend(more);
+        Run::new(&parse(&alone(), &set).unwrap())
+    };
+    let mut variances = Vec::new();
+    for (more, tau) in [
+        (&["dynamics.ridge=0.25"] as &[&str], 0.0),
+        (
+            &[
+                "dynamics.ridge=0.25",
+                "dynamics.temperature=0.5",
+                "reference.method=\"gradient-descent\"",
+                "reference.step=0.03125",
+            ],
+            0.5,
+        ),
+    ] {
+        let run = set(more);
+        let (arrays, record) = records(&run);
+        let x = run.arrays("state/data.npz")["x"].clone();
+        let q = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
+        let (rate, last) = (q + 0.25, arrays.times.len() - 1);
+        let decay = (-2.0 * rate).exp();
+        // f = m x: the variance of the start decays, that of the noise grows to its equilibrium.
+        let expected = q * (decay + tau / rate * (1.0 - decay));
+        let found = arrays.whole.variance[last];
+        let tolerance = if tau > 0.0 { 0.25 } else { 0.02 };
+        assert!(close(found, expected, tolerance), "tau {tau}: {found} {expected}");
+        variances.push(found);
+        let networks = NetworkRecord::read(&RunFolder::existing(&run.path()).unwrap()).unwrap().unwrap();
+        assert!(networks.vector_error.iter().all(|error| *error < 0.25), "tau {tau}: {:?}", networks.vector_error);
+        assert!(networks.quantity("function").unwrap().correlation.iter().all(|r| *r > 0.95));
+        assert!(record.ratio("loss-mean").is_some());
+    }
+    assert!(variances[1] > variances[0]);
 }

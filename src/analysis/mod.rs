@@ -11,6 +11,7 @@
 //! * [`contraction`]: the form of the differences of Picard iterates, and its fitted constant;
 //! * [`distance`]: coupling and function distances between two networks;
 //! * [`wasserstein`]: exact one-dimensional and sliced Wasserstein-2 distances between sets of neurons;
+//! * [`control`]: means over seeds, corrected by a control variate;
 //! * [`coverage`]: what intervals and verdicts are worth over many seeds;
 //! * [`dropout`]: the loss of a network without some of its neurons, and the closed form of its change;
 //! * [`proportion`]: the confidence interval of a proportion;
@@ -22,6 +23,7 @@
 
 pub mod bound;
 pub mod contraction;
+pub mod control;
 pub mod coverage;
 pub mod distance;
 pub mod dropout;

@@ -2,7 +2,7 @@
 
 use super::law::{SampledQuantity, draw_stream, normals};
 use super::propagate::Fluctuations;
-use ndarray::{Array2, Array3, ArrayView2, aview1, s};
+use ndarray::{Array2, Array3, ArrayView1, ArrayView2, aview1, s};
 use rayon::prelude::*;
 
 /// Draws of one product of matrices.
@@ -35,13 +35,15 @@ pub struct DeviationParts<'a> {
     pub batches: Option<&'a Fluctuations>,
     /// h at the recording times, each (n K).
     pub step: Option<&'a [Vec<f64>]>,
+    /// The same of the mean square of the parameters at the last recording time.
+    pub step_norm: f64,
 }
 
-/// The loss of draws of the deviation to second order at one time. The fields of a draw are, in this order, h, G, G',
-/// g, b, b'; a deviation with coefficients v has the loss gap `s . v + 1/2 v' A v`, exactly for the half-squared loss.
+/// The risk of draws of the deviation to second order at one time. The fields of a draw are, in this order, h, G, G',
+/// g, b, b'; a deviation with coefficients v has the gap `s . v + 1/2 v' A v`, exactly for the half-squared loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviationResponses {
-    /// `s_i = <e, F_i>`, (draws, 6).
+    /// `s_i = <e, F_i>`, with `lambda/2` times the part of the mean square of the parameters, (draws, 6).
     pub slopes: Array2<f64>,
     /// `A_ij = <l'' F_i, F_j>`, (draws, 6, 6).
     pub curvature: Array3<f64>,
@@ -100,7 +102,10 @@ impl DeviationParts<'_> {
                 let drawn =
                     [step, &column(&start), &batch, &column(&bare), bias, batch_bias].map(Vec::as_slice).concat();
                 let drawn = ArrayView2::from_shape((fields, zero.len()), &drawn).expect("fields of equal length");
+                let slopes = out.len();
                 out.extend(self.response(index, drawn));
+                let norms = self.norms(index, [z.column(draw), z_batch.column(draw)]);
+                out[slopes..].iter_mut().zip(norms).for_each(|(slope, norm)| *slope += 0.5 * self.starts.ridge * norm);
             }
             out
         });
@@ -109,6 +114,17 @@ impl DeviationParts<'_> {
             slopes: all.slice(s![.., 0, ..]).to_owned(),
             curvature: all.slice(s![.., 1.., ..]).to_owned(),
         }
+    }
+
+    /// What the fields are for the mean square of the parameters; the kept neurons have no part of their own.
+    fn norms(&self, index: usize, [z, z_batch]: [ArrayView1<f64>; 2]) -> [f64; DeviationResponses::FIELDS] {
+        let of = |found: &Fluctuations, z: ArrayView1<f64>| {
+            let norm = &found.records[index].square_norm;
+            (z.dot(&aview1(&norm.field)), norm.bias.unwrap_or(0.0))
+        };
+        let (start, bias) = of(self.starts, z);
+        let (batch, batch_bias) = self.batches.map_or((0.0, 0.0), |batches| of(batches, z_batch));
+        [self.step_norm, start, batch, 0.0, bias, batch_bias]
     }
 
     /// `<e, F_i>`, then `<l'' F_i, F_j>`, of fields (fields, n K).

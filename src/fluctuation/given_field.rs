@@ -43,7 +43,7 @@ impl GivenField for RecordedField {
 }
 
 /// The gradient of the potential of the particles of a cloud in a given field.
-pub(super) struct GivenForce<'a> {
+pub struct GivenForce<'a> {
     ensemble: Ensemble<'a, f64>,
     network: &'a TwoLayer,
     field: &'a dyn GivenField,

@@ -6,19 +6,19 @@ use super::propagate::Fluctuations;
 use super::record::inner;
 use ndarray::{Array2, aview1};
 
-/// The loss gap `R(f_N) - R(f)` to second order in the deviation,
+/// The gap of the risk, `R(f_N) - R(f)`, to second order in the deviation,
 ///
 /// ```text
-/// <e, G> / sqrt N + ( <e, b> + 1/2 <l'' G, G> ) / N
+/// ( <e, G> + lambda/2 Q_1 ) / sqrt N + ( <e, b> + lambda/2 Q_2 + 1/2 <l'' G, G> ) / N
 /// ```
 ///
 /// exact in the deviation for the half-squared loss, as a function of `u = 1/N`, or of `1/N - 1/M` for a network that
-/// is coupled to a reference of M particles. The ridge term is not included.
+/// is coupled to a reference of M particles. Q is the mean square of the parameters ([`super::SquareNorm`]).
 #[derive(Clone, Debug)]
 pub struct LossGap {
-    /// `<e, b>`.
+    /// `<e, b> + lambda/2 E Q_2`.
     pub bias: f64,
-    /// `<e, G^k>`, (C).
+    /// `<e, G^k> + lambda/2 Q_1^k`, (C).
     pub slopes: Vec<f64>,
     /// `<l'' G^k, G^l>`, (C, C).
     pub curvature: Array2<f64>,
@@ -37,13 +37,16 @@ impl Fluctuations {
         for ((f, y), e) in pairs.zip(e.chunks_exact_mut(self.outputs)) {
             self.loss.derivative(f, y, e);
         }
-        let (curvature, slopes) = record.loss_moments(self.loss, &self.labels, self.outputs);
-        Ok(LossGap { bias: inner(&e, aview1(bias), self.samples), slopes, curvature })
+        let (curvature, mut slopes) = record.loss_moments(self.loss, &self.labels, self.outputs);
+        let (half, norm) = (0.5 * self.ridge, &record.square_norm);
+        slopes.iter_mut().zip(&norm.field).for_each(|(slope, q)| *slope += half * q);
+        let bias = inner(&e, aview1(bias), self.samples) + half * norm.bias.unwrap_or(0.0);
+        Ok(LossGap { bias, slopes, curvature })
     }
 }
 
 impl LossGap {
-    /// N times the mean: `<e, b> + 1/2 sum_k <l'' G^k, G^k>`.
+    /// N times the mean: `<e, b> + lambda/2 E Q_2 + 1/2 sum_k <l'' G^k, G^k>`.
     pub fn scaled_mean(&self) -> f64 {
         self.bias + 0.5 * self.curvature.diag().sum()
     }
@@ -53,7 +56,7 @@ impl LossGap {
         u * self.scaled_mean()
     }
 
-    /// The standard deviation at `u = 1/N`: `sqrt( u sum_k <e, G^k>^2 + u^2/2 sum_kl <l'' G^k, G^l>^2 )`. The first term
+    /// The standard deviation at `u = 1/N`: `sqrt( u sum_k s_k^2 + u^2/2 sum_kl <l'' G^k, G^l>^2 )`, s the slopes. The first term
     /// is the leading one unless the residuals vanish.
     pub fn deviation(&self, u: f64) -> f64 {
         let linear: f64 = self.slopes.iter().map(|v| v * v).sum();

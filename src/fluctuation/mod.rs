@@ -19,8 +19,9 @@
 //! | `layout`, `inputs`, `neuron`, `kernel`, `linearisation` | the linearised system, all columns at once |
 //! | `force`, `batch_noise`, `given_field` | the augmented state as a [`crate::dynamics::Force`] |
 //! | `propagate`, `observe`, `record` | the tangent system along the limit, and what is recorded |
-//! | `law`, `loss_gap`, `coupling`, `dropout`, `barrier`, `seed` | what follows for networks of N neurons |
+//! | `law`, `loss_gap`, `square_norm`, `coupling`, `dropout`, `barrier` | what follows for networks of N neurons |
 //! | `deviation` | the same by width, step and mini-batches together |
+//! | `seed`, `network_deviation` | the deviation of one network, given its starts |
 //! | `guards` | signs that a prediction is not to be trusted |
 //! | `adjoint` | variances of given functionals, from the transposed system |
 //! | [`weighted`] | clouds whose particles carry unequal weights, and the force on them |
@@ -50,6 +51,7 @@ mod layout;
 mod linearisation;
 mod loss_gap;
 mod modes;
+mod network_deviation;
 mod neuron;
 mod observe;
 mod paired;
@@ -59,6 +61,7 @@ mod propagate;
 mod record;
 mod rotation;
 mod seed;
+mod square_norm;
 #[cfg(test)]
 mod tests;
 pub mod weighted;
@@ -71,14 +74,16 @@ pub use deviation::{DeviationParts, DeviationResponses};
 pub use dropout::SpreadPrediction;
 pub use error::FluctuationError;
 pub use force::{CloudNoise, TangentForce, TangentSystem};
-pub use given_field::{GivenField, RecordedField};
+pub use given_field::{GivenField, GivenForce, RecordedField};
 pub use guards::PredictionGuards;
 pub use influence::layer_columns;
 pub use law::PredictedLaw;
 pub use layout::TangentLayout;
 pub use loss_gap::LossGap;
 pub use modes::LimitFeatures;
+pub use network_deviation::{IndependentNeurons, InfluenceMap, InfluenceSums, NetworkDeviation};
 pub use paired::{FirstLayer, PairedParts, PairedRun, SecondOrderPart};
 pub use propagate::{Fluctuations, TangentRun};
 pub use record::FluctuationRecord;
 pub use seed::SeedPrediction;
+pub use square_norm::SquareNorm;

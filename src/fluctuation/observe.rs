@@ -4,6 +4,7 @@ use super::features::{cloud_features, tile_groups};
 use super::force::{TangentForce, TangentSystem};
 use super::neuron::{ActivationRow, NeuronParameters};
 use super::record::FluctuationRecord;
+use super::square_norm::SquareNorm;
 use crate::compute::for_each_chunk;
 use crate::dynamics::{StageTime, State};
 use crate::network::TwoLayer;
@@ -41,6 +42,7 @@ impl TangentForce<'_> {
             square_bare: vec![0.0; columns],
             square_field: vec![0.0; columns],
             square_bias,
+            square_norm: SquareNorm::observe(network, layout, system.columns.weights(), &state.theta),
             particle_squares: vec![0.0; particles],
             particle_overlaps: vec![0.0; particles],
             displacements: displacements(xi, layout.particle_len(), stride, columns),

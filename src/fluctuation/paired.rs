@@ -36,6 +36,7 @@ use super::pairs::WeightedCloud;
 use super::propagate::Fluctuations;
 use super::record::{FluctuationRecord, square_norm};
 use super::rotation::rotation;
+use super::square_norm::SquareNorm;
 use super::weighted::CloudWeights;
 use crate::compute::Threads;
 use crate::compute::rng::Stream;
@@ -150,6 +151,8 @@ impl PairedRun<'_> {
             samples: population.y.len() / network.outputs(),
             outputs: network.outputs(),
             loss: objective.loss,
+            // The ridge term is no part of these fluctuations.
+            ridge: 0.0,
             labels: population.y.clone(),
             modes: modes * self.columns.len(),
             particles: self.columns[last].particles(),
@@ -254,6 +257,7 @@ impl PairedRun<'_> {
             square_bare: (0..columns).map(|k| along(k).sum::<f64>() / (particles as f64).sqrt()).collect(),
             square_field: vec![0.0; columns],
             square_bias: Some(sums.square_shift[index] / draws),
+            square_norm: SquareNorm::zero(columns),
             particle_overlaps: features.outer_iter().map(|phi| phi.dot(&aview1(&f)) / samples).collect(),
             particle_squares: squares,
             displacements: sums.displacements[index].iter().map(|sum| sum / draws).collect(),

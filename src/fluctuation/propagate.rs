@@ -33,6 +33,8 @@ pub struct Fluctuations {
     pub outputs: usize,
     /// The loss.
     pub loss: Loss,
+    /// The coefficient lambda of the ridge term.
+    pub ridge: f64,
     /// Labels (n, K).
     pub labels: Vec<f64>,
     /// Leading columns that are orthonormal modes.
@@ -98,6 +100,7 @@ impl TangentRun<'_> {
             samples: system.ensemble.population.y.len() / network.outputs,
             outputs: network.outputs,
             loss: system.ensemble.objective.loss,
+            ridge: system.ensemble.objective.ridge,
             labels: system.ensemble.population.y.clone(),
             modes: system.columns.modes(),
             weights: system.columns.weights().to_vec(),

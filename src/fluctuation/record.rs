@@ -1,5 +1,6 @@
 //! The fluctuation at one recording time.
 
+use super::square_norm::SquareNorm;
 use crate::network::Loss;
 use ndarray::{Array2, ArrayView1};
 
@@ -30,6 +31,8 @@ pub struct FluctuationRecord {
     pub square_field: Vec<f64>,
     /// N times the mean deviation of Q, where the second order was computed.
     pub square_bias: Option<f64>,
+    /// The fluctuation of the mean square of the parameters.
+    pub square_norm: SquareNorm,
     /// `E_x |phi_i|^2` of every particle, (M).
     pub particle_squares: Vec<f64>,
     /// `E_x <f, phi_i>` of every particle, (M).

@@ -24,7 +24,7 @@ use crate::network::{Law, Objective};
 use crate::population::PopulationSpec;
 use crate::record::Measure;
 use crate::record::npz::array_record;
-use ndarray::{Array1, Axis};
+use ndarray::{Array1, ArrayView2, Axis};
 use std::time::{Duration, Instant};
 
 /// Number of atoms that represent the law of a grid in Wasserstein distances.
@@ -40,6 +40,17 @@ pub struct GridProblem {
     pub equation: KineticProblem,
     /// The radial reduction that leads to it, if any.
     pub radial: Option<Radial>,
+}
+
+impl GridProblem {
+    /// The predictions of a solution at inputs x (n, d), those of the equation: (n K) at each of its times.
+    pub fn predictions(&self, x: ArrayView2<f64>, limit: &GridLimit) -> Vec<Vec<f64>> {
+        let Some(radial) = &self.radial else { return limit.predictions.clone() };
+        let norms: Vec<f64> = x.rows().into_iter().map(|x| x.dot(&x).sqrt()).collect();
+        let furthest = norms.iter().copied().fold(0.0, f64::max) * limit.axis.high.abs().max(limit.axis.low.abs());
+        let table = FeatureTable::new(radial, furthest);
+        limit.laws.iter().map(|law| radial.predict(&table, limit.axis, law, &norms)).collect()
+    }
 }
 
 /// The radial reduction of an experiment, if it has one: the Gaussians of MMN, no bias, equal fixed output weights.
@@ -219,20 +230,13 @@ pub fn solve<R: Real>(
     if !handle.advance_to(0.0) {
         return Ok(Outcome::Interrupted);
     }
-    let GridProblem { equation, radial } =
-        pose(problem, run.width(), run.integration.scheme.motion.step).map_err(RunError::Grid)?;
-    let limit = complete!(integrate(context, problem, run, &equation, handle)?);
-    let norms: Vec<f64> = problem.sample.x.rows().into_iter().map(|x| x.dot(&x).sqrt()).collect();
-    let furthest = norms.iter().copied().fold(0.0, f64::max) * limit.axis.high.abs().max(limit.axis.low.abs());
-    let table = radial.as_ref().map(|radial| (radial, FeatureTable::new(radial, furthest)));
+    let posed = pose(problem, run.width(), run.integration.scheme.motion.step).map_err(RunError::Grid)?;
+    let limit = complete!(integrate(context, problem, run, &posed.equation, handle)?);
+    let predictions = posed.predictions(problem.sample.x.view(), &limit);
     let (network, e) = (&problem.network, problem.experiment);
     let mut series = Series::empty(problem);
     let mut path = run.recording.keep_path.then(LimitPath::without_particles);
-    for index in 0..problem.times.len() {
-        let f = match &table {
-            Some((radial, table)) => radial.predict(table, limit.axis, &limit.laws[index], &norms),
-            None => limit.predictions[index].clone(),
-        };
+    for (index, f) in predictions.into_iter().enumerate() {
         let loss = e.network.loss.mean(&f, &problem.population.y, network.outputs());
         let risk = loss + limit.risks[index] - limit.losses[index];
         series.set(Measure::Risk, index, risk);
@@ -246,7 +250,7 @@ pub fn solve<R: Real>(
         if let Some(path) = &mut path {
             // Neurons differ in their one trained parameter.
             let atoms = || Array1::from(limit.law(index).atoms(ATOMS)).insert_axis(Axis(1));
-            path.push_law(problem, radial.is_none().then(atoms), evaluation);
+            path.push_law(problem, posed.radial.is_none().then(atoms), evaluation);
         }
     }
     Ok(Outcome::Complete(TrajectoryOutcome { stop: StopReason::Horizon, series, path, unconverged: 0.0 }))

@@ -23,7 +23,7 @@ fn products_of_the_parts() {
     let (case, starts, batches) = both(Loss::HalfSquared, 2);
     let step: Vec<Vec<f64>> =
         (0..3).map(|t| (0..case.sample.y.len()).map(|i| scattered(i + 7 * t)).collect()).collect();
-    let parts = DeviationParts { starts: &starts, batches: Some(&batches), step: Some(&step) };
+    let parts = DeviationParts { starts: &starts, batches: Some(&batches), step: Some(&step), step_norm: 0.0 };
     let draws = 20_000;
     let found = parts.distances(draws, 9);
     let largest = |draw: ndarray::ArrayView2<f64>| draw.column(1).iter().copied().fold(0.0, f64::max);
@@ -63,7 +63,7 @@ fn responses_of_the_loss() {
         let n = case.sample.y.len();
         let field = |shift: usize| -> Vec<f64> { (0..n).map(|i| scattered(i + shift)).collect() };
         let step = vec![field(0), field(1), field(2)];
-        let parts = DeviationParts { starts: &starts, batches: Some(&batches), step: Some(&step) };
+        let parts = DeviationParts { starts: &starts, batches: Some(&batches), step: Some(&step), step_norm: 0.0 };
         let found = parts.responses(2, 3, 1);
         let record = &starts.records[2];
         let bias = record.bias.as_ref().unwrap();

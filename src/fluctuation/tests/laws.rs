@@ -7,7 +7,7 @@ use crate::compute::Threads;
 use crate::fluctuation::{FluctuationError, Fluctuations, LimitFeatures, NoiseColumns, PredictedLaw};
 use crate::network::{Activation, Batch, Loss, TwoLayer};
 
-/// The mean and the slopes of the loss gap are the differences of the risk of weighted clouds.
+/// The mean and the slopes of the gap are the differences of the risk, with its ridge term, of weighted clouds.
 #[test]
 fn loss_gap_is_that_of_weighted_clouds() {
     for (loss, outputs) in [(Loss::HalfSquared, 2), (Loss::Logistic, 1), (Loss::Softmax, 3)] {
@@ -18,7 +18,8 @@ fn loss_gap_is_that_of_weighted_clouds() {
         let risk = |column: usize, s: f64| {
             let weight = |i: usize| (1.0 + s * columns.weights()[i * COLUMNS + column]) / m;
             let p: Vec<f64> = (0..case.width).map(weight).collect();
-            loss.mean(&case.weighted(&p, &STEPS)[3].0, &case.sample.y, outputs)
+            let (f, [_, norm]) = case.weighted(&p, &STEPS).swap_remove(3);
+            loss.mean(&f, &case.sample.y, outputs) + 0.5 * case.objective.ridge * norm
         };
         let second = |s: f64| -> f64 {
             (0..COLUMNS).map(|c| (risk(c, s) + risk(c, -s) - 2.0 * risk(c, 0.0)) * m / (2.0 * s * s)).sum()

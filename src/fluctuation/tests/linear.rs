@@ -229,3 +229,89 @@ fn batch_noise_has_the_covariance_of_one_index() {
     }
     assert!((moments[0] - 5.0).abs() < 0.2 && (moments[1] + 1.0).abs() < 0.2, "{moments:?}");
 }
+
+/// The mean of the square of the neurons is `m_N^2` and their variance, which does not feel the interaction and is
+/// smaller by the factor `1 - 1/N`: N times the mean of the ridge term is `lambda/2 (c - S^2)`, that of the loss `c/2`.
+/// The variance is over starts with influence `(m - c_0 + lambda m) d + lambda/2 (v^2 - S^2)`, d their response and v
+/// their bare deviation.
+#[test]
+fn risk_with_a_ridge_term() {
+    let case = case(24);
+    let found = case.fluctuations(&complete(24), true, &STEPS, Threads::One);
+    let (solution, bare) = (recursion(case.motion, 1.0 + RIDGE, STEPS[3]), recursion(case.motion, RIDGE, STEPS[3]));
+    let column = |values: &[f64]| -> Vec<f64> {
+        let values: Vec<f64> = values.chunks_exact(2).map(|n| n[0]).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        values.iter().map(|v| v - mean).collect()
+    };
+    let (theta, r) = (column(&case.theta), column(&case.momentum));
+    for (index, &step) in STEPS.iter().enumerate() {
+        let along = |[p, q]: [f64; 2]| -> Vec<f64> { theta.iter().zip(&r).map(|(x, r)| p * x + q * r).collect() };
+        let (d, v) = (along(solution[step]), along(bare[step]));
+        let mean_square = |values: &[f64]| values.iter().map(|v| v * v).sum::<f64>() / 24.0;
+        let (c, spread, gap) = (mean_square(&d), mean_square(&v), found.loss_gap(index).unwrap());
+        let expected = 0.5 * c + 0.5 * RIDGE * (c - spread);
+        assert!((gap.scaled_mean() - expected).abs() < 1e-12, "step {step}: {} {expected}", gap.scaled_mean());
+        let m = found.records[index].f[0];
+        let influence = |(d, v): (&f64, &f64)| (m - TEACHER + RIDGE * m) * d + 0.5 * RIDGE * (v * v - spread);
+        let influences: Vec<f64> = d.iter().zip(&v).map(influence).collect();
+        let variance: f64 = gap.slopes.iter().map(|slope| slope * slope).sum();
+        assert!((variance / mean_square(&influences) - 1.0).abs() < 1e-11, "step {step}: {variance}");
+    }
+}
+
+/// Gradient flow: `D' = -(1 + lambda) D`, with Brownian motion of its own at a temperature tau, whose variance is
+/// `tau / (1 + lambda) (1 - exp(-2 (1 + lambda) t))`.
+#[test]
+fn first_order_dynamics() {
+    for method in [Method::GradientDescent, Method::Rk4] {
+        let error = |step: f64| {
+            let mut case = case(12);
+            case.method = method;
+            case.motion = Motion { step, first_order: true, ..case.motion };
+            case.momentum.fill(0.0);
+            let steps = (2.0 / step).round() as usize;
+            let found = case.fluctuations(&complete(12), true, &[0, steps], Threads::One);
+            let [xx, ..] = covariance(&case);
+            assert!(found.records[1].bias.as_ref().unwrap().iter().all(|b| b.abs() < 1e-13));
+            (found.records[1].variance(2) / (xx * (-4.0 * (1.0 + RIDGE)).exp()) - 1.0).abs()
+        };
+        let order = (error(0.1) / error(0.05)).log2();
+        assert!((order - f64::from(method.order())).abs() < 0.3, "{method}: {order}");
+    }
+    let (width, step) = (1000, 0.02);
+    let mut case = case(width);
+    case.method = Method::GradientDescent;
+    case.motion = Motion { step, first_order: true, temperature: 0.4, ..case.motion };
+    case.theta.chunks_exact_mut(2).for_each(|n| n[0] = 0.5);
+    case.momentum.fill(0.0);
+    let network = Network::from(case.network.clone());
+    let columns = NoiseColumns::gaussian(width, 64, 5);
+    let ensemble = Ensemble { network: &network, width, population: &case.sample, objective: case.objective };
+    let system = TangentSystem {
+        ensemble,
+        columns: &columns,
+        second_order: false,
+        batch_noise: None,
+        given: None,
+        threads: Threads::One,
+    };
+    let noise = Brownian { seed: 3, first: 0, network: network.clone(), width, ticks: 1 };
+    let times = case.times(&[0, 50]);
+    let run = TangentRun {
+        system,
+        scheme: case.scheme(),
+        start: case.start(),
+        noise: Some(Box::new(noise)),
+        times: &times,
+        features_at: &[],
+    };
+    let found = run.propagate().unwrap().records[1].variance(2);
+    // Of the recursion: sum over steps of 2 tau h (1 - h k)^(2 j). The variance over 64 columns has a relative error of
+    // sqrt(2/64).
+    let keep = (1.0 - step * (1.0 + RIDGE)).powi(2);
+    let exact = 2.0 * 0.4 * step * (1.0 - keep.powi(50)) / (1.0 - keep);
+    let continuous = 0.4 / (1.0 + RIDGE) * (1.0 - (-2.0 * (1.0 + RIDGE)).exp());
+    assert!((exact / continuous - 1.0).abs() < 0.03, "{exact} {continuous}");
+    assert!((found / exact - 1.0).abs() < 0.4, "{found} {exact}");
+}

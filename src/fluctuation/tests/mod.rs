@@ -7,6 +7,7 @@ mod deviation;
 mod given_field;
 mod laws;
 mod linear;
+mod network_deviation;
 mod nonlinear;
 mod paired;
 mod product;
@@ -147,12 +148,13 @@ impl CloudCase {
         run.propagate().unwrap()
     }
 
-    /// Predictions (n, K) and `E|phi|^2`, averaged with `weights`, of canonical parameters.
-    fn averages(&self, weights: &[f64], theta: &[f64]) -> (Vec<f64>, f64) {
+    /// Predictions (n, K), and `E|phi|^2` and `|theta|^2`, averaged with `weights`, of canonical parameters.
+    fn averages(&self, weights: &[f64], theta: &[f64]) -> (Vec<f64>, [f64; 2]) {
         let TwoLayer { inputs, outputs, .. } = self.network;
-        let (mut f, mut square) = (vec![0.0; self.sample.y.len()], 0.0);
+        let (mut f, mut square, mut norm) = (vec![0.0; self.sample.y.len()], 0.0, 0.0);
         let n = self.sample.x.len() / inputs;
         for (neuron, p) in theta.chunks_exact(self.network.parameters()).zip(weights) {
+            norm += p * neuron[self.network.trained()].iter().map(|v| v * v).sum::<f64>();
             for (s, x) in self.sample.x.chunks_exact(inputs).enumerate() {
                 let value = self.network.activation.value(pre_activation(&self.network, neuron, x));
                 for k in 0..outputs {
@@ -162,11 +164,11 @@ impl CloudCase {
                 }
             }
         }
-        (f, square)
+        (f, [square, norm])
     }
 
-    /// Predictions and `E|phi|^2` of a nonlinear cloud with these weights after each number of steps.
-    fn weighted(&self, weights: &[f64], steps: &[usize]) -> Vec<(Vec<f64>, f64)> {
+    /// The averages of a nonlinear cloud with these weights after each number of steps.
+    fn weighted(&self, weights: &[f64], steps: &[usize]) -> Vec<(Vec<f64>, [f64; 2])> {
         self.perturbed(weights, None, steps)
     }
 
@@ -176,7 +178,7 @@ impl CloudCase {
         weights: &[f64],
         noise: Option<(BatchNoise, usize, f64)>,
         steps: &[usize],
-    ) -> Vec<(Vec<f64>, f64)> {
+    ) -> Vec<(Vec<f64>, [f64; 2])> {
         let state = State { theta: self.theta.clone(), momentum: self.momentum.clone(), step: 0, time: 0.0 };
         let integrator = self.scheme().integrator(state.theta.len(), state.theta.len());
         let force = PlainWeightedForce { case: self.clone(), weights: weights.to_vec(), noise };

@@ -9,16 +9,17 @@ use crate::network::{Activation, Loss, TwoLayer};
 pub(super) const STEPS: [usize; 4] = [0, 1, 4, 12];
 pub(super) const COLUMNS: usize = 3;
 
-/// Derivatives of the weighted cloud at amplitude `s / sqrt M` along every column: first (n K + 1, C), and the sum over
-/// the columns of half the second (n K + 1), for every recorded step. The last row is that of `E|phi|^2`.
+/// Derivatives of the weighted cloud at amplitude `s / sqrt M` along every column: first (n K + 2, C), and the sum over
+/// the columns of half the second (n K + 2), for every recorded step. The last rows are those of `E|phi|^2` and of
+/// `|theta|^2`.
 pub(super) fn differences(case: &CloudCase, weights: &[f64], s: f64) -> Vec<(Vec<Vec<f64>>, Vec<f64>)> {
     let m = case.width as f64;
     let amplitude = s / m.sqrt();
     let run = |column: Option<usize>, sign: f64| {
         let p: Vec<f64> =
             (0..case.width).map(|i| (1.0 + sign * s * column.map_or(0.0, |c| weights[i * COLUMNS + c])) / m).collect();
-        let append = |(mut f, q): (Vec<f64>, f64)| {
-            f.push(q);
+        let append = |(mut f, q): (Vec<f64>, [f64; 2])| {
+            f.extend(q);
             f
         };
         case.weighted(&p, &STEPS).into_iter().map(append).collect::<Vec<_>>()
@@ -38,7 +39,7 @@ pub(super) fn differences(case: &CloudCase, weights: &[f64], s: f64) -> Vec<(Vec
         .collect()
 }
 
-/// The largest relative errors of G with the fluctuation of Q, and of b with the bias of Q.
+/// The largest relative errors of G with the fluctuations of `E|phi|^2` and `|theta|^2`, and of b with their biases.
 fn errors(case: &CloudCase, order_four: bool) -> [f64; 2] {
     let columns = scattered_columns(case.width, COLUMNS);
     let found = case.fluctuations(&columns, true, &STEPS, Threads::One);
@@ -50,9 +51,10 @@ fn errors(case: &CloudCase, order_four: bool) -> [f64; 2] {
         let first: Vec<f64> =
             fine[t].0.iter().flatten().zip(coarse[t].0.iter().flatten()).map(|(f, c)| extrapolate(*f, *c)).collect();
         let second: Vec<f64> = fine[t].1.iter().zip(&coarse[t].1).map(|(f, c)| extrapolate(*f, *c)).collect();
-        let field: Vec<f64> = record.field.iter().chain(&record.square_field).copied().collect();
+        let field: Vec<f64> =
+            record.field.iter().chain(&record.square_field).chain(&record.square_norm.field).copied().collect();
         let mut bias = record.bias.clone().unwrap();
-        bias.push(record.square_bias.unwrap());
+        bias.extend([record.square_bias.unwrap(), record.square_norm.bias.unwrap()]);
         worst[0] = worst[0].max(relative(&field, &first));
         if t > 0 {
             worst[1] = worst[1].max(relative(&bias, &second));
@@ -130,7 +132,8 @@ fn differences_are_of_order_two() {
     let error = |s: f64| {
         let first: Vec<f64> = differences(&case, columns.weights(), s)[3].0.iter().flatten().copied().collect();
         let record = &found.records[3];
-        relative(&record.field.iter().chain(&record.square_field).copied().collect::<Vec<_>>(), &first)
+        let found = record.field.iter().chain(&record.square_field).chain(&record.square_norm.field);
+        relative(&found.copied().collect::<Vec<_>>(), &first)
     };
     let ratio = error(0.2) / error(0.1);
     assert!((ratio - 4.0).abs() < 0.1, "{ratio}");

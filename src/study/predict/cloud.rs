@@ -2,16 +2,15 @@
 
 use super::pairs::PairedSeries;
 use super::record::PredictedArrays;
-use super::terms::{CloudFindings, Terms};
 use super::{Predict, PredictionRoute};
 use crate::compute::Threads;
 use crate::dynamics::{
-    BatchSource, Batches, Brownian, Ensemble, NetworkForce, NoNoise, Noise, Scheme, Simulation, State, StopReason,
-    TimeLoop,
+    BatchSource, Batches, Brownian, Ensemble, Force, NetworkForce, NoNoise, Noise, Scheme, Simulation, State,
+    StopReason, TimeLoop,
 };
 use crate::fluctuation::{
-    FluctuationError, Fluctuations, LimitFeatures, LossGap, NoiseColumns, PredictedLaw, SpreadPrediction, TangentRun,
-    TangentSystem,
+    FluctuationError, Fluctuations, GivenField, GivenForce, LimitFeatures, LossGap, NoiseColumns, PredictedLaw,
+    RecordedField, SpreadPrediction, TangentRun, TangentSystem,
 };
 use crate::network::Loss;
 use crate::record::npz::shaped;
@@ -41,6 +40,8 @@ pub(super) struct TangentCloud<'a> {
     pub particles: usize,
     /// Interrupts the runs of pairs.
     pub interrupt: &'a AtomicBool,
+    /// The predictions that the cloud follows, at every step; none where it follows its own average.
+    pub given: Option<&'a RecordedField>,
 }
 
 /// The laws of one width: by recording time, or summarised.
@@ -100,6 +101,14 @@ impl TangentCloud<'_> {
         (e.dynamics.temperature > 0.0).then(|| Box::new(brownian) as Box<dyn Noise<f64>>)
     }
 
+    /// Indices of the recording times at which the features enter the modes.
+    pub fn mode_times(&self) -> Vec<usize> {
+        let last = self.problem.times.len() - 1;
+        let mut chosen: Vec<usize> = (0..=MODE_TIMES).map(|k| k * last / MODE_TIMES).collect();
+        chosen.dedup();
+        chosen
+    }
+
     /// Runs the cloud alone, without tangent vectors; `record` receives the states at the recording times.
     pub fn simulate(
         &self,
@@ -111,9 +120,13 @@ impl TangentCloud<'_> {
         let batches = Batches { source: BatchSource::Full, seed: self.problem.experiment.seed, replica: 0 };
         let start = self.start()?;
         let coordinates = ensemble.network.coordinates(self.particles);
+        let force: Box<dyn Force<f64> + '_> = match self.given {
+            Some(field) => Box::new(GivenForce::new(ensemble, self.problem.independent(), field, Threads::Pool)),
+            None => Box::new(NetworkForce::new(ensemble, batches, Threads::Pool)),
+        };
         let mut simulation = Simulation {
             integrator: scheme.integrator(coordinates, start.theta.len()),
-            force: Box::new(NetworkForce::new(ensemble, batches, Threads::Pool)),
+            force,
             noise: self.noise().unwrap_or_else(|| Box::new(NoNoise)),
             state: start,
         };
@@ -134,9 +147,7 @@ impl TangentCloud<'_> {
 
     /// The parameters of the cloud at the recording times at which its features enter the modes.
     pub fn states(&self, interrupted: &dyn Fn(f64) -> bool) -> Result<Vec<Vec<f64>>, RunError> {
-        let last = self.problem.times.len() - 1;
-        let mut chosen: Vec<usize> = (0..=MODE_TIMES).map(|k| k * last / MODE_TIMES).collect();
-        chosen.dedup();
+        let chosen = self.mode_times();
         let mut states = Vec::with_capacity(chosen.len());
         self.simulate(self.scheme(), interrupted, &mut |index, state| {
             if chosen.contains(&index) {
@@ -147,7 +158,7 @@ impl TangentCloud<'_> {
     }
 
     /// The fluctuations along the cloud. `proceed` is called with the completed fraction and returns whether to go on.
-    fn fluctuations(&self, proceed: &dyn Fn(f64) -> bool) -> Result<Fluctuations, RunError> {
+    pub fn fluctuations(&self, proceed: &dyn Fn(f64) -> bool) -> Result<Fluctuations, RunError> {
         if self.spec.by == PredictionRoute::Pairs {
             return self.paired_fluctuations(proceed);
         }
@@ -168,7 +179,7 @@ impl TangentCloud<'_> {
             columns: &columns,
             second_order: true,
             batch_noise: None,
-            given: None,
+            given: self.given.map(|field| field as &dyn GivenField),
             threads: Threads::Pool,
         };
         let times = &self.problem.times;
@@ -178,16 +189,8 @@ impl TangentCloud<'_> {
         Ok(run.propagate_unless(&interrupted)?)
     }
 
-    /// Everything that is predicted from this cloud.
-    pub fn predict(&self, proceed: &dyn Fn(f64) -> bool) -> Result<CloudFindings, RunError> {
-        let terms = Terms::new(*self);
-        let found = self.fluctuations(&|fraction| proceed(fraction * (1.0 - terms.share())))?;
-        let predicted = self.predicted(&found)?;
-        terms.beside(&found, predicted, &|fraction| proceed(1.0 - (1.0 - fraction) * terms.share()))
-    }
-
-    /// What follows from the fluctuations of the starts.
-    fn predicted(&self, found: &Fluctuations) -> Result<PredictedArrays, RunError> {
+    /// Everything that is predicted from the fluctuations of the starts along this cloud.
+    pub fn predicted(&self, found: &Fluctuations) -> Result<PredictedArrays, RunError> {
         let (seed, draws) = (self.problem.experiment.seed, self.spec.draws);
         let times = 0..found.records.len();
         let gaps = times.clone().map(|t| found.loss_gap(t)).collect::<Result<Vec<_>, _>>()?;

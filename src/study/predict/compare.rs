@@ -11,7 +11,7 @@ use crate::record::npz::StoredArrays;
 use crate::record::{GroupAxis, GroupSeries, LimitRun, Measure, RunFolder};
 use crate::run::context::RunError;
 use crate::run::groups::group_series;
-use crate::run::plan::Group;
+use crate::run::plan::{Group, Plan};
 use crate::run::study::TrainingSubject;
 use ndarray::{Array1, Array2, Axis};
 use serde::Deserialize;
@@ -29,6 +29,13 @@ pub(super) struct NetworkComparison<'a> {
     rows: Vec<usize>,
     /// Barriers of the constructive path (rows, pairs), where paths were computed.
     barriers: Option<Array2<f64>>,
+}
+
+/// The networks of the widths, those under the full gradient where there are any; `None` without networks.
+pub(super) fn compared_group(plan: &Plan) -> Option<&Group> {
+    let full = |group: &&Group| group.axis == GroupAxis::Width && group.batch == BatchSize::Full;
+    let group = plan.groups.iter().find(full).or(plan.groups.first());
+    group.filter(|group| !group.values.is_empty())
 }
 
 /// A measured quantity (rows, seeds) with its statistic over seeds.
@@ -53,9 +60,7 @@ impl<'a> NetworkComparison<'a> {
         paths: bool,
         folder: &RunFolder,
     ) -> Result<Option<Self>, RunError> {
-        let full = |group: &&Group| group.axis == GroupAxis::Width && group.batch == BatchSize::Full;
-        let group = subject.plan.groups.iter().find(full).or(subject.plan.groups.first());
-        let Some(group) = group.filter(|group| !group.values.is_empty()) else { return Ok(None) };
+        let Some(group) = compared_group(subject.plan) else { return Ok(None) };
         let series = group_series(subject.problem, group, subject.trained);
         let compared =
             |&w: &usize| group.values[w] >= 2.0 && series.abscissa[w] > 0.0 && series.abscissa[w].is_finite();
@@ -103,18 +108,18 @@ impl<'a> NetworkComparison<'a> {
                 Some(MeasuredQuantity { table, statistic, step_offset: 0.0, step_error })
             }
             PredictedQuantity::LossMean => {
-                let limit = self.limit_at_end(LimitRun::Reference, Measure::Loss);
-                let coarse = self.limit_at_end(LimitRun::HalfParticles, Measure::Loss);
+                let limit = self.limit_at_end(LimitRun::Reference, Measure::Risk);
+                let coarse = self.limit_at_end(LimitRun::HalfParticles, Measure::Risk);
                 let known = self.subject.trained.series(training.id()).is_some();
                 Some(MeasuredQuantity {
-                    table: self.at_end(Measure::Loss, |loss| loss - limit)?,
+                    table: self.at_end(Measure::Risk, |risk| risk - limit)?,
                     statistic: SeedStatistic::SignedMean,
-                    step_offset: if known { self.limit_at_end(training, Measure::Loss) - coarse } else { 0.0 },
+                    step_offset: if known { self.limit_at_end(training, Measure::Risk) - coarse } else { 0.0 },
                     step_error: 0.0,
                 })
             }
             PredictedQuantity::LossDeviation => {
-                plain(self.at_end(Measure::Loss, |loss| loss)?, SeedStatistic::Deviation)
+                plain(self.at_end(Measure::Risk, |risk| risk)?, SeedStatistic::Deviation)
             }
             PredictedQuantity::Dropout => plain(self.at_end(Measure::Dropout, |v| v)?, SeedStatistic::PositiveMean),
             PredictedQuantity::Barrier => plain(self.barriers.clone()?, SeedStatistic::PositiveMean),

@@ -5,8 +5,13 @@ mod batch;
 mod cloud;
 mod compare;
 mod compare_total;
+mod corrected;
 mod figure;
 mod inverse;
+mod limit_field;
+mod network_figure;
+mod network_record;
+mod networks;
 mod pairs;
 mod record;
 mod settings;
@@ -21,6 +26,7 @@ mod total;
 mod trust;
 
 pub use inverse::{AllowedValues, PROBABILITY, SettingPart, TolerableQuantity};
+pub use network_record::{CorrectedRecord, NetworkArrays, NetworkRecord};
 pub use record::{
     BatchArrays, DeviationArrays, GroupRatioRecord, PredictArrays, PredictRecord, PredictedArrays, RatioRecord,
     StepTermArrays, TotalArrays,

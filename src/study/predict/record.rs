@@ -130,13 +130,14 @@ array_record! {
         pub spread_bias[times]: Array1<f64>,
         /// N times the variance of `S_N^2` (times).
         pub spread_variance[times]: Array1<f64>,
-        /// `<e, b>`, the part of [`PredictedArrays::gap_mean`] that is due to the mean second order (times).
+        /// `<e, b> + lambda/2 E Q_2`, the part of [`PredictedArrays::gap_mean`] that is due to the mean second order
+        /// (times).
         pub gap_bias[times]: Array1<f64>,
-        /// N times the mean loss gap (times).
+        /// N times the mean gap of the risk (times).
         pub gap_mean[times]: Array1<f64>,
-        /// `N^2` times the part of the mean loss gap of second order, by pairs; 0 by tangent vectors (times).
+        /// `N^2` times the part of the mean gap of second order, by pairs; 0 by tangent vectors (times).
         pub gap_mean_second[times]: Array1<f64>,
-        /// N times the leading variance of the loss gap, `E <e, G>^2` (times).
+        /// N times the leading variance of the gap, `E (<e, G> + lambda/2 Q_1)^2` (times).
         pub gap_linear[times]: Array1<f64>,
         /// `N^2` times its second part: that of `<l'' G, G> / 2`, and by pairs what else is of second order (times).
         pub gap_square[times]: Array1<f64>,
@@ -266,6 +267,9 @@ pub struct PredictArrays {
     pub draws: Option<DeviationArrays>,
     /// The sum of all parts, where the part of the step is predicted.
     pub totals: Option<TotalArrays>,
+    /// Where the tangent cloud follows the field of a grid, the root mean square difference at the end of its average
+    /// from that field, divided by that of the labels (1); empty otherwise.
+    pub given_distance: Array1<f64>,
 }
 
 const ARRAYS: &str = "records/predict.npz";
@@ -302,6 +306,7 @@ impl PredictArrays {
         self.half_batch.iter().for_each(|part| part.push(HALF_BATCH, &mut arrays));
         self.draws.iter().for_each(|part| part.push(DRAWS, &mut arrays));
         self.totals.iter().for_each(|part| part.push(TOTAL, &mut arrays));
+        self.given_distance.push("given_distance", &mut arrays);
         arrays.write(&folder.file(ARRAYS))
     }
 
@@ -321,6 +326,7 @@ impl PredictArrays {
             half_batch: optional(HALF_BATCH, &stored)?,
             draws: optional(DRAWS, &stored)?,
             totals: optional(TOTAL, &stored)?,
+            given_distance: stored.on_axes("given_distance", &["given_distance"])?,
         })
     }
 }

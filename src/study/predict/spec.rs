@@ -1,11 +1,14 @@
 //! The table `[predict]`.
 
+use super::networks::PIECES;
 use crate::choice::{choice, names_where};
 use crate::config::study::{StudyTable, TrainingRequirements};
-use crate::config::{Allowed, Experiment, KeyErrors, NetworkKind, Section, require_divides_interval};
+use crate::config::{Allowed, Experiment, KeyErrors, NetworkKind, Route, Section, require_divides_interval};
 use crate::dynamics::Method;
+use crate::number::plain;
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::memory::{grid_rows, grid_solution_bytes};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
@@ -28,6 +31,8 @@ const BATCH_COLUMNS: usize = 254;
 
 /// Shortest default step of the tangent system of mini-batches: `c'` does not depend on the step to leading order.
 const SHORTEST_BATCH_STEP: f64 = 0.05;
+/// Independent starts by default, for every seed and in all.
+const CONTROL_STARTS: (usize, usize) = (64, 4096);
 
 /// Numbers of the state of the tangent system that are alive at one time, in units of its length: parameters, momenta,
 /// gradients, and those of an observation.
@@ -88,6 +93,9 @@ pub struct Predict {
     pub batch_columns: usize,
     /// Step of the tangent system that this noise drives, by the networks' method.
     pub batch_step: f64,
+    /// Independent starts from which the mean of the predictions for single networks is estimated; 0 where single
+    /// networks are not predicted.
+    pub control_starts: usize,
 }
 
 impl Predict {
@@ -147,15 +155,30 @@ impl Predict {
         StudyMemory { per_thread: 8.0 * (run + hidden), shared }
     }
 
+    /// Independent starts by default; none without networks, and none by pairs.
+    fn default_starts(experiment: &Experiment, by: PredictionRoute) -> usize {
+        let (for_each, least) = CONTROL_STARTS;
+        let none = experiment.widths.values.is_empty() || by == PredictionRoute::Pairs;
+        if none { 0 } else { least.max(for_each * experiment.widths.seeds) }
+    }
+
     /// The step by default: the longest that divides the recording interval and exceeds neither [`LONGEST_STEP`] nor the
-    /// fixed step of the reference; of a method of first order, not that of the networks either.
+    /// fixed step of the reference; of a method of first order, not that of the networks either. Beside a grid the longest
+    /// of these that is a multiple of its step.
     fn default_step(experiment: &Experiment, method: Method) -> f64 {
         let reference = &experiment.reference;
         let mut longest = if reference.method.is_adaptive() { LONGEST_STEP } else { LONGEST_STEP.min(reference.step) };
         if method.order() == 1 {
             longest = longest.min(experiment.dynamics.step);
         }
-        Self::dividing(experiment, longest)
+        let Some(grid) = reference.grid.as_ref().filter(|_| reference.kind == Route::Grid) else {
+            return Self::dividing(experiment, longest);
+        };
+        // Whole multiples of the grid's step that divide the interval, from the longest on.
+        let of_grid = (experiment.horizon.interval() / grid.step).round().max(1.0) as usize;
+        let divides = |count: &usize| of_grid.is_multiple_of(*count) && *count as f64 * grid.step <= longest + 1e-9;
+        let most = ((longest / grid.step + 1e-9) as usize).min(of_grid);
+        (1..=most).rev().find(divides).unwrap_or(1) as f64 * grid.step
     }
 
     /// The step of the tangent system of mini-batches by default: that of the networks, but no shorter than
@@ -204,6 +227,33 @@ impl StudyTable<Experiment> for Predict {
             let message = "the noise of mini-batches is predicted by tangent vectors: expected predict.by = \"tangent\", or no batches";
             errors.add_between("predict.batches", Some(format!("{:?}", self.batches)), message, &["predict.by"]);
         }
+        if let Some(grid) = e.reference.grid.as_ref().filter(|_| e.reference.kind == Route::Grid) {
+            let ratio = self.step / grid.step;
+            if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 0.5 {
+                let message =
+                    "the cloud follows the field of the grid: expected a whole multiple of reference.grid.step";
+                let value = Some(plain(self.step));
+                errors.add_between("predict.step", value, message, &["reference.grid.step"]);
+            }
+        }
+        if self.control_starts > 0 && self.control_starts < 2 * e.widths.seeds {
+            let message = format!(
+                "expected at least two for each of widths.seeds = {}, or 0 for no prediction of single networks",
+                e.widths.seeds
+            );
+            let value = Some(self.control_starts.to_string());
+            errors.add_between("predict.control_starts", value, message, &["widths.seeds"]);
+        }
+        if self.control_starts > 0 && self.by == PredictionRoute::Pairs {
+            let message = "single networks are predicted by tangent vectors: expected predict.by = \"tangent\", or 0";
+            let value = Some(self.control_starts.to_string());
+            errors.add_between("predict.control_starts", value, message, &["predict.by"]);
+        }
+        if e.reference.kind == Route::Grid && self.by == PredictionRoute::Pairs {
+            let message =
+                "beside a grid the cloud follows its field, which weights do not change: expected \"tangent\"";
+            errors.add("predict.by", Some(format!("\"{}\"", self.by)), message);
+        }
         // Half of the cloud is used too, and its modes are found among a few more columns.
         if self.particles > 0 && self.particles < 4 * self.modes {
             let message = format!("expected at least four times predict.modes = {}", self.modes);
@@ -216,6 +266,33 @@ impl StudyTable<Experiment> for Predict {
 
     fn requirements(&self) -> TrainingRequirements<'_> {
         TrainingRequirements { dropout: true, no_networks: true, ..TrainingRequirements::default() }
+    }
+}
+
+impl Predict {
+    /// The solutions on the grid with all and with half of the nodes, and their predictions at every step.
+    fn grid_memory(&self, sizes: TrainingSizes<'_>) -> f64 {
+        let e = sizes.experiment;
+        let Some(grid) = e.reference.grid.as_ref().filter(|_| e.reference.kind == Route::Grid) else { return 0.0 };
+        let (nodes, steps) = (grid.nodes as f64, e.horizon.time / self.step + 1.0);
+        let rows = sizes.samples * sizes.outputs;
+        let solution = |nodes: f64| grid_solution_bytes(nodes, grid_rows(e, rows), steps) + 8.0 * steps * rows;
+        solution(nodes) + solution(0.5 * nodes)
+    }
+
+    /// The predictions of single networks: those of the limit at every step, the modes and their response, the sums of
+    /// the ranges of particles and of the pieces that are held at one time, and the predictions of the networks.
+    fn networks_memory(&self, sizes: TrainingSizes<'_>) -> f64 {
+        let e = sizes.experiment;
+        if self.control_starts == 0 {
+            return 0.0;
+        }
+        let rows = sizes.samples * sizes.outputs;
+        let steps = e.horizon.time / self.step + 1.0;
+        let times = (e.horizon.records as f64 + 2.0).min(22.0);
+        let (widths, seeds) = (e.widths.values.len() as f64, e.widths.seeds as f64);
+        let sums = seeds * (2.0 * widths + 3.0) + PIECES as f64;
+        8.0 * rows * (steps + times * self.modes as f64 + sums)
     }
 }
 
@@ -238,6 +315,7 @@ impl Study<Experiment> for Predict {
         let terms = super::terms::numbers(self, &sizes, records, state);
         // The second cloud has half of the particles, and fields as many.
         let shared = 8.0 * (1.5 * (tangent + modes + terms) + 2.0 * (fields + laws));
+        let shared = shared + self.grid_memory(sizes) + self.networks_memory(sizes);
         // Features of a few tiles of 64 samples.
         StudyMemory { per_thread: 8.0 * 256.0 * sizes.outputs * self.particles as f64, shared }
     }
@@ -289,12 +367,15 @@ impl StudyKind<Experiment> for Predict {
             batches: if s.has("batches") { s.counts("batches", 1) } else { Vec::new() },
             batch_columns: s.count("batch_columns", Some(BATCH_COLUMNS), 4),
             batch_step: s.real("batch_step", Some(Predict::default_batch_step(experiment)), Allowed::Positive),
+            control_starts: s.count("control_starts", Some(Predict::default_starts(experiment, by)), 0),
         };
         s.finish();
         predict
     }
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
-        super::figure::figures(folder)
+        let mut figures = super::figure::figures(folder)?;
+        figures.extend(super::network_figure::figures(folder)?);
+        Ok(figures)
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct StepTerm {
     pub arrays: StepTermArrays,
     /// `(f_eps - f) / eps` of the networks' own step at the recording times, each (n K).
     pub slope: Vec<Vec<f64>>,
+    /// The same of the mean square of the parameters at the end.
+    pub norm_slope: f64,
 }
 
 /// A cloud at the recording times.
@@ -65,19 +67,27 @@ impl StepTerm {
         let (labels, outputs) = (&ensemble.population.y, ensemble.network.outputs());
         let samples = (labels.len() / outputs) as f64;
         let norm = |v: &Vec<f64>| (v.iter().map(|v| v * v).sum::<f64>() / samples).sqrt();
+        let norm_of = |parameters: &[f64]| ensemble.network.mean_square(ensemble.width, parameters);
         let loss = |f: &Vec<f64>| ensemble.objective.loss.mean(f, labels, outputs);
+        // With the ridge term. Weights that are not trained are the same in both.
+        let risk = |path: &CloudPath, t: usize| {
+            loss(&path.predictions[t]) + 0.5 * ensemble.objective.ridge * norm_of(&path.parameters[t])
+        };
         let coupling = |(a, b): (&Vec<f64>, &Vec<f64>)| {
             let difference: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
             ensemble.network.mean_square(ensemble.width, &difference).sqrt()
         };
         let (mut function, mut losses, mut couplings, mut slope) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut norm_slope = 0.0;
         for (index, &step) in steps.iter().enumerate() {
             let found = path(e.dynamics.method, step, index + 1)?;
             let offset = found.minus(&exact);
             function.extend(offset.iter().map(norm));
-            losses.extend(found.predictions.iter().zip(&exact.predictions).map(|(f, exact)| loss(f) - loss(exact)));
+            losses.extend((0..offset.len()).map(|t| risk(&found, t) - risk(&exact, t)));
             couplings.extend(found.parameters.iter().zip(&exact.parameters).map(coupling));
             if step == own {
+                let end = offset.len() - 1;
+                norm_slope = (norm_of(&found.parameters[end]) - norm_of(&exact.parameters[end])) / own;
                 slope = offset.iter().map(|offset| offset.iter().map(|v| v / own).collect()).collect();
             }
         }
@@ -91,7 +101,7 @@ impl StepTerm {
             coupling: table(couplings),
             order: slope.iter().zip(&halved).map(order).collect(),
         };
-        Ok(StepTerm { arrays, slope })
+        Ok(StepTerm { arrays, slope, norm_slope })
     }
 }
 

@@ -1,13 +1,16 @@
 //! The study of predictions. The tangent cloud and the cloud of half of its particles are two tasks; their results are
-//! all that networks of any width are predicted from.
+//! all that networks of any width are predicted from. The task of the whole cloud predicts single networks too.
 
 use super::cloud::TangentCloud;
 use super::compare::NetworkComparison;
 use super::compare_total::GroupComparison;
+use super::corrected::CorrectedComparison;
+use super::limit_field;
+use super::networks::NetworkStarts;
 use super::settings::PredictedSettings;
 use super::terms::{CloudFindings, Terms};
 use super::trust::{PredictedQuantity, Trust};
-use super::{Predict, PredictArrays, PredictRecord};
+use super::{Predict, PredictArrays, PredictRecord, PredictionRoute};
 use crate::choice::Choice;
 use crate::config::BatchSize;
 use crate::fluctuation::FluctuationError;
@@ -15,10 +18,13 @@ use crate::record::npz::whole;
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::study::TrainingSubject;
-use crate::run::tasks::{Task, run_tasks};
+use crate::run::tasks::{Task, TaskHandle, run_tasks};
 use ndarray::Array1;
 
-/// Writes `records/predict.npz` and `records/predict.json`; returns the checks, of which there are none without networks.
+/// Progress of the task of the whole cloud at which the field of the grid, and the fluctuations, are complete.
+const SHARES: (f64, f64) = (0.1, 0.8);
+
+/// Writes the records; returns the checks, of which there are none without networks.
 pub(super) fn run(
     spec: &Predict,
     subject: TrainingSubject<'_>,
@@ -26,14 +32,44 @@ pub(super) fn run(
 ) -> Result<Outcome<Findings>, RunError> {
     let problem = subject.problem;
     let settings = PredictedSettings::new(spec, problem.experiment);
+    let starts = NetworkStarts::of(spec, subject);
+    let of_networks = starts.as_ref().ok().and_then(Option::as_ref);
     let tasks: Vec<Task<usize>> = [spec.particles, spec.particles / 2]
         .into_iter()
         .map(|particles| Task { name: format!("predict-{particles}"), size: particles, item: particles })
         .collect();
-    let cloud = |&particles: &usize| TangentCloud { spec, problem, particles, interrupt: context.interrupt };
-    let fits = |particles: &usize, found: &CloudFindings| Terms::new(cloud(particles)).fit(found);
+    let own = |particles: usize| TangentCloud { spec, problem, particles, interrupt: context.interrupt, given: None };
+    let fits = |&particles: &usize, found: &CloudFindings| {
+        let of_networks = of_networks.filter(|_| particles == spec.particles);
+        let networks = match (of_networks, &found.networks) {
+            (Some(starts), Some(networks)) => starts.fits(networks),
+            (None, None) => true,
+            _ => false,
+        };
+        networks && Terms::new(own(particles)).fit(found)
+    };
+    let one_cloud = |&particles: &usize, handle: &TaskHandle<'_>| -> Result<CloudFindings, RunError> {
+        let of_networks = of_networks.filter(|_| particles == spec.particles);
+        let part = |from: f64, to: f64| move |fraction: f64| handle.advance_to(from + (to - from) * fraction);
+        let divisor = spec.particles / particles;
+        let given = limit_field::of_grid(spec, problem, divisor, &part(0.0, SHARES.0))?;
+        let cloud = TangentCloud { given: given.as_ref(), ..own(particles) };
+        let begin = if given.is_some() { SHARES.0 } else { 0.0 };
+        let end = if of_networks.is_some() { SHARES.1 } else { 1.0 };
+        let terms = Terms::new(cloud);
+        let middle = end - (end - begin) * terms.share();
+        let found = cloud.fluctuations(&part(begin, middle))?;
+        let findings = terms.beside(&found, cloud.predicted(&found)?, &part(middle, end))?;
+        let networks = of_networks.map(|starts| starts.predict(&found, &cloud, context.folder, (handle, (end, 1.0))));
+        let cloud_len = found.layout.map_or(found.end.theta.len(), |layout| layout.cloud_len());
+        Ok(CloudFindings {
+            given_distance: cloud.distance_from_given(&found.end.theta[..cloud_len]),
+            networks: networks.transpose()?,
+            ..findings
+        })
+    };
     let clouds = complete!(run_tasks(context, "predict", &tasks, fits, |particles, handle| {
-        match cloud(particles).predict(&|fraction| handle.advance_to(fraction)) {
+        match one_cloud(particles, handle) {
             Ok(found) => Ok(Outcome::Complete(found)),
             Err(RunError::Fluctuation(FluctuationError::Interrupted)) => Ok(Outcome::Interrupted),
             Err(error) => Err(error),
@@ -51,10 +87,12 @@ pub(super) fn run(
         half_batch: half.batch.map(|part| part.0),
         draws: all.draws.map(|part| part.0),
         totals: None,
+        given_distance: all.given_distance.into_iter().collect(),
     };
     let arrays = arrays.with_totals(&settings.batches);
     arrays.write(context.folder)?;
-    let trust = || Trust { arrays: &arrays, draws: spec.draws };
+    let without_ridge = spec.by == PredictionRoute::Pairs && problem.experiment.dynamics.ridge > 0.0;
+    let trust = || Trust { arrays: &arrays, draws: spec.draws, without_ridge };
     let broken = |&quantity: &PredictedQuantity| Some((quantity.name().to_string(), trust().broken(quantity)?));
     let not_predicted: Vec<(String, String)> = PredictedQuantity::ALL.iter().filter_map(broken).collect();
     let paths = problem.experiment.studies.find("paths").is_some();
@@ -66,6 +104,7 @@ pub(super) fn run(
     let (ratios, mut checks): (Vec<_>, Vec<_>) =
         comparison.map_or_else(Default::default, |comparison| comparison.ratios().into_iter().unzip());
     checks.extend(group_checks);
+    checks.extend(CorrectedComparison::checks(subject, starts, all.networks, context.folder)?);
     let warnings =
         not_predicted.iter().map(|(quantity, why)| format!("predict: {quantity} not predicted: {why}")).collect();
     let record = PredictRecord {

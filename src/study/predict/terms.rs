@@ -2,6 +2,7 @@
 
 use super::Predict;
 use super::cloud::TangentCloud;
+use super::networks::NetworkPredictions;
 use super::record::{BatchArrays, DeviationArrays, PredictedArrays, StepTermArrays};
 use super::settings::PredictedSettings;
 use super::step::StepTerm;
@@ -45,6 +46,10 @@ pub(super) struct CloudFindings {
     pub step: Option<ArraysAsJson<StepTermArrays>>,
     /// Draws of the deviation; not of the cloud with half of the particles, nor of two hidden layers.
     pub draws: Option<ArraysAsJson<DeviationArrays>>,
+    /// The distance of the cloud's average from the field that it was given.
+    pub given_distance: Option<f64>,
+    /// The predictions of single networks, from the whole cloud.
+    pub networks: Option<NetworkPredictions>,
 }
 
 /// The other parts along one cloud.
@@ -56,7 +61,9 @@ pub(super) struct Terms<'a> {
 impl<'a> Terms<'a> {
     /// The parts that an experiment has.
     pub fn new(cloud: TangentCloud<'a>) -> Self {
-        Terms { cloud, settings: PredictedSettings::new(cloud.spec, cloud.problem.experiment) }
+        // The field of a grid has other steps than the parts.
+        let settings = PredictedSettings::new(cloud.spec, cloud.problem.experiment);
+        Terms { cloud: TangentCloud { given: None, ..cloud }, settings }
     }
 
     /// Whether the cloud has all particles.
@@ -119,6 +126,7 @@ impl<'a> Terms<'a> {
                 starts,
                 batches: batches.as_ref(),
                 step: step.as_ref().map(|step| step.slope.as_slice()),
+                step_norm: step.as_ref().map_or(0.0, |step| step.norm_slope),
             };
             let draws = spec.draws.min(MOST_DRAWS);
             let responses = parts.responses(starts.records.len() - 1, draws, seed);
@@ -133,6 +141,8 @@ impl<'a> Terms<'a> {
             batch: batch.map(ArraysAsJson),
             step: step.map(|step| ArraysAsJson(step.arrays)),
             draws: draws.map(ArraysAsJson),
+            given_distance: None,
+            networks: None,
         })
     }
 

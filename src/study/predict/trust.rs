@@ -15,6 +15,10 @@ const LARGEST_BIAS: f64 = 0.05;
 /// Largest share of the squared tangent vectors that a hundredth of the particles may hold.
 const LARGEST_SHARE: f64 = 0.5;
 
+/// Largest difference between the average of the tangent cloud and the field of the grid that it follows, relative to
+/// the labels.
+const LARGEST_DISTANCE: f64 = 0.05;
+
 /// Largest relative difference between the bare variance of the columns and that of the cloud.
 const LARGEST_LOSS_OF_COLUMNS: f64 = 0.03;
 
@@ -106,6 +110,8 @@ pub(super) struct Trust<'a> {
     pub arrays: &'a PredictArrays,
     /// Draws from a law.
     pub draws: usize,
+    /// Whether the risk has a ridge term that the predictions leave out.
+    pub without_ridge: bool,
 }
 
 impl Trust<'_> {
@@ -175,6 +181,15 @@ impl Trust<'_> {
         }
         if exceeds((bare - 1.0).abs(), LARGEST_LOSS_OF_COLUMNS) {
             reasons.push(format!("the columns contain {} of the bare variance", percent(bare)));
+        }
+        if self.without_ridge && matches!(quantity, PredictedQuantity::LossMean | PredictedQuantity::LossDeviation) {
+            reasons.push("the ridge term of the risk is no part of predictions by pairs".into());
+        }
+        if let Some(&distance) = self.arrays.given_distance.first().filter(|&&v| exceeds(v, LARGEST_DISTANCE)) {
+            reasons.push(format!(
+                "the average of the tangent cloud differs from the field of the grid, which it follows, by {} of the labels",
+                percent(distance)
+            ));
         }
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
