@@ -6,6 +6,7 @@ mod given_field;
 mod laws;
 mod linear;
 mod nonlinear;
+mod passes;
 mod product;
 
 use super::{Fluctuations, NoiseColumns, TangentRun, TangentSystem};
