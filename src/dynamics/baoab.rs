@@ -12,12 +12,14 @@
 //! At temperature 0 it is a deterministic splitting of order 2. `xi` is the particle's normalised Brownian increment
 //! over the step, so that a network and its limit share the noise up to the order of the scheme.
 
+use super::coordinates::for_each_coordinate;
 use super::{Force, Integrator, Noise, State, integrator::Motion};
-use crate::compute::Real;
+use crate::compute::{Real, Threads};
 
 /// The BAOAB integrator. A step costs one gradient.
 pub struct Baoab<R> {
     motion: Motion,
+    threads: Threads,
     gradient: Vec<R>,
     normals: Vec<R>,
     loss: f64,
@@ -27,8 +29,9 @@ pub struct Baoab<R> {
 
 impl<R: Real> Baoab<R> {
     /// An integrator for states of length `len`.
-    pub fn new(motion: Motion, len: usize) -> Self {
-        Baoab { motion, gradient: vec![R::zero(); len], normals: motion.normals(len), loss: f64::NAN, valid_at: None }
+    pub fn new(motion: Motion, threads: Threads, len: usize) -> Self {
+        let (gradient, normals) = (vec![R::zero(); len], motion.normals(len));
+        Baoab { motion, threads, gradient, normals, loss: f64::NAN, valid_at: None }
     }
 }
 
@@ -43,18 +46,18 @@ impl<R: Real> Integrator<R> for Baoab<R> {
         let keep = libm::exp(-friction * h);
         let scale = R::of((temperature * (1.0 - keep * keep)).sqrt());
         let keep = R::of(keep);
-        for ((theta, r), &g) in state.theta.iter_mut().zip(&mut state.momentum).zip(&self.gradient) {
+        for_each_coordinate(self.threads, state, &self.gradient, |theta, r, g| {
             *r -= half * g;
             *theta += half * *r;
             *r *= keep;
-        }
+        });
         if temperature > 0.0 {
             noise.normals(state.step, &mut self.normals);
-            state.momentum.iter_mut().zip(&self.normals).for_each(|(r, &xi)| *r += scale * xi);
+            for_each_coordinate(self.threads, state, &self.normals, |_, r, xi| *r += scale * xi);
         }
-        state.theta.iter_mut().zip(&state.momentum).for_each(|(theta, &r)| *theta += half * r);
+        for_each_coordinate(self.threads, state, &self.gradient, |theta, r, _| *theta += half * *r);
         self.loss = force.gradient(state.step + 1, &state.theta, &mut self.gradient);
-        state.momentum.iter_mut().zip(&self.gradient).for_each(|(r, &g)| *r -= half * g);
+        for_each_coordinate(self.threads, state, &self.gradient, |_, r, g| *r -= half * g);
         self.motion.count_step(state);
         self.valid_at = Some(state.step);
         loss

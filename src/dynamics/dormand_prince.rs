@@ -163,11 +163,11 @@ impl<R: Real> Integrator<R> for DormandPrince<R> {
         }
     }
 
-    fn interpolate(&self, time: f64, state: &State<R>, out: &mut State<R>) {
+    fn interpolate(&self, time: f64, state: &State<R>, out: &mut State<R>) -> bool {
+        out.clone_from(state);
+        out.time = time;
         if time >= state.time {
-            out.clone_from(state);
-            out.time = time;
-            return;
+            return true;
         }
         let s = (time - self.before.time) / self.taken;
         let h = self.taken;
@@ -184,8 +184,7 @@ impl<R: Real> Integrator<R> for DormandPrince<R> {
         };
         extend(&mut out.theta, &self.before.theta, &state.theta, |k| &k.theta);
         extend(&mut out.momentum, &self.before.momentum, &state.momentum, |k| &k.momentum);
-        out.step = state.step;
-        out.time = time;
+        true
     }
 
     fn memory(&self) -> Vec<f64> {

@@ -8,7 +8,7 @@ use super::kick_drift_kick::KickDriftKick;
 use super::runge_kutta::RungeKutta4;
 use super::{Flow, Force, Noise, State};
 use crate::choice::choice;
-use crate::compute::Real;
+use crate::compute::{Real, Threads};
 
 /// A map from state, force and noise to the next state. Between steps an integrator holds no state beyond
 /// [`Integrator::memory`] and values that it can recompute.
@@ -17,13 +17,10 @@ pub trait Integrator<R>: Send {
     /// where the step failed.
     fn step(&mut self, force: &mut dyn Force<R>, noise: &mut dyn Noise<R>, state: &mut State<R>) -> f64;
 
-    /// Writes the state at `time`, inside the step that ended at `state`, into `out`. Methods of fixed step have no
-    /// dense output: their recording times are ends of steps, and they copy `state`.
-    fn interpolate(&self, _time: f64, state: &State<R>, out: &mut State<R>)
-    where
-        R: Clone,
-    {
-        out.clone_from(state);
+    /// Writes the state at `time`, inside the step that ended at `state`, into `out` and returns true. Methods of fixed
+    /// step have no dense output: their recording times are ends of steps, and they return false.
+    fn interpolate(&self, _time: f64, _state: &State<R>, _out: &mut State<R>) -> bool {
+        false
     }
 
     /// The numbers that must be saved, besides the state, so that a resumed run is bitwise identical.
@@ -163,17 +160,22 @@ pub struct Scheme {
 impl Scheme {
     /// The integrator for states of length `len`, of which `coordinates` are trained.
     pub fn integrator<R: Real>(self, coordinates: usize, len: usize) -> Box<dyn Integrator<R>> {
+        self.integrator_on(Threads::One, coordinates, len)
+    }
+
+    /// The same, where loops over the state may use more than one thread: kick-drift-kick and BAOAB share theirs.
+    pub fn integrator_on<R: Real>(self, threads: Threads, coordinates: usize, len: usize) -> Box<dyn Integrator<R>> {
         let Scheme { method, motion } = self;
         let flow = if motion.first_order { Flow::Gradient } else { Flow::HeavyBall { friction: motion.friction } };
         match method {
             Method::HeavyBall => Box::new(HeavyBall::new(motion)),
             Method::GradientDescent => Box::new(GradientDescent::new(motion)),
-            Method::KickDriftKick => Box::new(KickDriftKick::new(motion, len)),
+            Method::KickDriftKick => Box::new(KickDriftKick::new(motion, threads, len)),
             Method::Rk4 => Box::new(RungeKutta4::new(motion, flow, len)),
             Method::DormandPrince => {
                 Box::new(DormandPrince::new(flow, motion.step, motion.tolerance, coordinates, len))
             }
-            Method::Baoab => Box::new(Baoab::new(motion, len)),
+            Method::Baoab => Box::new(Baoab::new(motion, threads, len)),
         }
     }
 }

@@ -10,12 +10,14 @@
 //!
 //! The second kick's gradient is the next step's first, so a step costs one gradient.
 
+use super::coordinates::for_each_coordinate;
 use super::{Force, Integrator, Noise, State, integrator::Motion};
-use crate::compute::Real;
+use crate::compute::{Real, Threads};
 
 /// The kick-drift-kick integrator. A step costs one gradient.
 pub struct KickDriftKick<R> {
     motion: Motion,
+    threads: Threads,
     gradient: Vec<R>,
     loss: f64,
     /// The step at whose start `gradient` was evaluated.
@@ -24,15 +26,8 @@ pub struct KickDriftKick<R> {
 
 impl<R: Real> KickDriftKick<R> {
     /// An integrator for states of length `len`.
-    pub fn new(motion: Motion, len: usize) -> Self {
-        KickDriftKick { motion, gradient: vec![R::zero(); len], loss: f64::NAN, valid_at: None }
-    }
-
-    /// `r <- after (before r - (h/2) grad Psi)`: half a kick between two damping factors.
-    fn kick(&self, momentum: &mut [R], before: f64, after: f64) {
-        let half = R::of(0.5 * self.motion.step);
-        let (before, after) = (R::of(before), R::of(after));
-        momentum.iter_mut().zip(&self.gradient).for_each(|(r, &g)| *r = after * (before * *r - half * g));
+    pub fn new(motion: Motion, threads: Threads, len: usize) -> Self {
+        KickDriftKick { motion, threads, gradient: vec![R::zero(); len], loss: f64::NAN, valid_at: None }
     }
 }
 
@@ -42,12 +37,14 @@ impl<R: Real> Integrator<R> for KickDriftKick<R> {
             self.loss = force.gradient(state.step, &state.theta, &mut self.gradient);
         }
         let loss = self.loss;
-        let h = R::of(self.motion.step);
-        let damping = libm::exp(-0.5 * self.motion.friction * self.motion.step);
-        self.kick(&mut state.momentum, damping, 1.0);
-        state.theta.iter_mut().zip(&state.momentum).for_each(|(theta, &r)| *theta += h * r);
+        let (h, half) = (R::of(self.motion.step), R::of(0.5 * self.motion.step));
+        let damping = R::of(libm::exp(-0.5 * self.motion.friction * self.motion.step));
+        for_each_coordinate(self.threads, state, &self.gradient, |theta, r, g| {
+            *r = damping * *r - half * g;
+            *theta += h * *r;
+        });
         self.loss = force.gradient(state.step + 1, &state.theta, &mut self.gradient);
-        self.kick(&mut state.momentum, 1.0, damping);
+        for_each_coordinate(self.threads, state, &self.gradient, |_, r, g| *r = damping * (*r - half * g));
         self.motion.count_step(state);
         self.valid_at = Some(state.step);
         loss

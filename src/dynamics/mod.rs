@@ -17,6 +17,7 @@
 
 pub mod baoab;
 pub mod batches;
+mod coordinates;
 pub mod dormand_prince;
 pub mod flow;
 pub mod force;

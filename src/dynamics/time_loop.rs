@@ -177,7 +177,8 @@ impl<'a> TimeLoop<'a> {
     ) -> Result<StopReason, O::Error> {
         let limit = self.diverged_above.map(|factor| factor * from.start_risk.max(self.risk_scale));
         let mut next_record = from.next_record;
-        let mut at_record = simulation.state.clone();
+        // By dense output: the state at the last recording time, unless it is the simulation's.
+        let (mut dense, mut is_dense) = (State::at_rest(Vec::new()), false);
         let mut saved = Instant::now();
         while next_record < self.times.len() {
             let State { step, time, .. } = simulation.state;
@@ -199,8 +200,8 @@ impl<'a> TimeLoop<'a> {
             }
             let Simulation { state, integrator, .. } = simulation;
             while self.times.get(next_record).is_some_and(|time| *time <= state.time * (1.0 + TIME_ROUNDING)) {
-                integrator.interpolate(self.times[next_record], state, &mut at_record);
-                let risk = observer.record(next_record, &at_record);
+                is_dense = integrator.interpolate(self.times[next_record], state, &mut dense);
+                let risk = observer.record(next_record, if is_dense { &dense } else { state });
                 next_record += 1;
                 if limit.is_some_and(|limit| !risk.is_finite() || risk > limit) {
                     return Ok(StopReason::Diverged { step: state.step, time: state.time, loss: risk });
@@ -209,7 +210,9 @@ impl<'a> TimeLoop<'a> {
             observer.progress(state.time);
         }
         // The last step of an adaptive method passes the last recording time: the state at the end is the one there.
-        simulation.state = at_record;
+        if is_dense {
+            simulation.state = dense;
+        }
         Ok(StopReason::Horizon)
     }
 }

@@ -1,13 +1,16 @@
 //! The features of the particles of a cloud.
 
 use super::inputs::InputTiles;
-use super::neuron::{ActivationRow, NeuronParameters};
+use super::neuron::NeuronGroup;
 use crate::network::TwoLayer;
 use faer::Mat;
 use std::ops::Range;
 
 /// Tiles whose features are held at a time.
-const TILES: usize = 4;
+const TILES: usize = 2;
+
+/// Neurons that are evaluated together: their features at one sample fill a cache line.
+const GROUP: usize = 8;
 
 /// The ranges of tiles whose features are held at a time.
 pub(super) fn tile_groups(inputs: &InputTiles) -> impl Iterator<Item = Range<usize>> {
@@ -28,15 +31,19 @@ pub(super) fn cloud_features(
     let first = tiles.start * inputs.tile;
     let samples = (tiles.end * inputs.tile).min(inputs.samples) - first;
     let mut out = Mat::zeros(width, samples * outputs);
-    let (mut parameters, mut activation) = (NeuronParameters::default(), ActivationRow::default());
-    for i in 0..width {
-        parameters.read(network, layout, theta, i);
+    let mut group = NeuronGroup::default();
+    for start in (0..width).step_by(GROUP) {
+        let neurons = start..(start + GROUP).min(width);
+        group.read(network, layout, theta, neurons.clone());
+        group.evaluate_value(network.activation, inputs, tiles.clone());
         for t in tiles.clone() {
-            activation.evaluate_value(network.activation, &parameters.hidden, inputs.get(t), inputs.tile);
             let at = t * inputs.tile - first;
-            for (s, value) in activation.value.iter().enumerate().take(samples - at) {
-                for (k, a) in parameters.outputs.iter().enumerate() {
-                    out[(i, (at + s) * outputs + k)] = a * value;
+            let values: [&[f64]; GROUP] = std::array::from_fn(|g| group.values(g.min(neurons.len() - 1), t));
+            for s in 0..inputs.tile.min(samples - at) {
+                for k in 0..outputs {
+                    let column = &mut out.col_as_slice_mut((at + s) * outputs + k)[neurons.clone()];
+                    let of_neurons = column.iter_mut().enumerate();
+                    of_neurons.for_each(|(g, out)| *out = group.outputs(g)[k] * values[g][s]);
                 }
             }
         }

@@ -9,6 +9,7 @@ use super::linearisation::Linearisation;
 use crate::compute::Threads;
 use crate::dynamics::{Batches, Ensemble, Force, NetworkForce, Noise, StageTime, State};
 use crate::network::{Loss, Model, TwoLayer, Workspace};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Everything that determines a tangent system: a cloud of the limit, the columns of the noise of its starts, and the
 /// order.
@@ -95,6 +96,15 @@ pub struct TangentForce<'a> {
     pub(super) linear: Linearisation,
     workspace: Workspace<f64>,
     pub(super) point: FieldPoint,
+    /// Where `point` was evaluated.
+    evaluated: Option<EvaluatedAt>,
+}
+
+/// A state, by the time of its evaluation and the parameters of its cloud.
+#[derive(Clone, PartialEq)]
+struct EvaluatedAt {
+    time: StageTime,
+    cloud: Vec<f64>,
 }
 
 /// The fields at one state.
@@ -124,7 +134,8 @@ impl<'a> TangentForce<'a> {
         };
         let weights = system.columns.weights();
         let linear = Linearisation::new(network, objective.ridge, &population.x, layout, weights, system.threads);
-        Ok(TangentForce { system, inner, linear, workspace: Workspace::default(), point: FieldPoint::default() })
+        let (workspace, point) = (Workspace::default(), FieldPoint::default());
+        Ok(TangentForce { system, inner, linear, workspace, point, evaluated: None })
     }
 
     /// The layout of the augmented state.
@@ -132,9 +143,19 @@ impl<'a> TangentForce<'a> {
         self.linear.layout
     }
 
+    /// Evaluates the fields of an augmented state, unless they were last evaluated there. A method of one gradient per
+    /// step evaluates them at the end of a step, where a state is recorded.
+    pub(super) fn evaluate_once(&mut self, time: StageTime, augmented: &[f64]) {
+        let cloud = &augmented[..self.linear.layout.cloud_len()];
+        if !self.evaluated.as_ref().is_some_and(|last| last.time == time && last.cloud == cloud) {
+            self.evaluate(time, augmented);
+        }
+    }
+
     /// Evaluates the fields of an augmented state.
     pub(super) fn evaluate(&mut self, at: StageTime, augmented: &[f64]) -> &FieldPoint {
         let (theta, xi) = augmented.split_at(self.linear.layout.cloud_len());
+        self.evaluated = None;
         let TangentForce { system, linear, workspace, point, .. } = self;
         let Ensemble { network, width, population, objective } = system.ensemble;
         match system.given {
@@ -154,6 +175,7 @@ impl<'a> TangentForce<'a> {
             let (residual, drive) = (&point.residual[..rows], &mut point.drive[..rows * stride]);
             noise.add(at.step, linear.layout, network.outputs(), residual, drive);
         }
+        self.evaluated = Some(EvaluatedAt { time: at, cloud: theta.to_vec() });
         &self.point
     }
 }
@@ -206,6 +228,24 @@ impl Force<f64> for TangentForce<'_> {
         self.linear.force(theta, xi, &self.point.residual, &self.point.drive, tangent);
         loss
     }
+}
+
+/// A force that its owner uses between the steps of a simulation.
+pub(super) struct SharedForce<'a>(pub Arc<Mutex<TangentForce<'a>>>);
+
+impl Force<f64> for SharedForce<'_> {
+    fn gradient(&mut self, step: u64, theta: &[f64], out: &mut [f64]) -> f64 {
+        self.gradient_within(StageTime::start(step), theta, out)
+    }
+
+    fn gradient_within(&mut self, at: StageTime, theta: &[f64], out: &mut [f64]) -> f64 {
+        lock(&self.0).gradient_within(at, theta, out)
+    }
+}
+
+/// Access to a shared force. One that panicked has no evaluated state.
+pub(super) fn lock<'a, 'b>(force: &'b Mutex<TangentForce<'a>>) -> MutexGuard<'b, TangentForce<'a>> {
+    force.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The noise of the cloud: Brownian increments for its parameters. Tangent vectors have none, as the noise does not

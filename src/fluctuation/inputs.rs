@@ -2,11 +2,11 @@
 
 use crate::network::TwoLayer;
 
-/// Most samples of a tile: the rows of one tile for 80 columns fill a first-level cache.
-const MOST_SAMPLES: usize = 64;
+/// Most samples of a tile: three packs of columns of its rows fit a first-level cache, and all columns a second-level one.
+const MOST_SAMPLES: usize = 128;
 
-/// The inputs `x~ = (x, 1)` (`x` without bias) of n samples, divided into tiles of equal size. The last tile is padded
-/// with zero inputs.
+/// The inputs `x~ = (x, 1)` (`x` without bias) of n samples, divided into tiles of equal size with the least padding: the
+/// last tile is padded with zero inputs.
 #[derive(Clone, Debug)]
 pub(super) struct InputTiles {
     /// Number of samples n, without padding.
@@ -36,7 +36,7 @@ impl InputTiles {
     pub fn new(network: &TwoLayer, x: &[f64]) -> Self {
         let (d, hidden) = (network.inputs, network.inputs + usize::from(network.bias));
         let samples = x.len() / d;
-        let tile = samples.div_ceil(samples.div_ceil(MOST_SAMPLES).max(1)).next_multiple_of(8).max(8);
+        let tile = tile_len(samples);
         let padded = samples.next_multiple_of(tile);
         let pairs = hidden.div_ceil(2);
         let mut tiles = InputTiles {
@@ -76,6 +76,28 @@ impl InputTiles {
             by_sample: &self.by_sample[t * tile / 2 * hidden..][..tile / 2 * hidden],
             by_input: &self.by_input[t * tile * pairs..][..tile * pairs],
             in_lanes: &self.in_lanes[t * tile * hidden..][..tile * hidden],
+        }
+    }
+}
+
+/// The samples of a tile: of the sizes up to [`MOST_SAMPLES`] that need at most twice the fewest tiles, the largest of
+/// those with the least padding.
+fn tile_len(samples: usize) -> usize {
+    let fewest = samples.div_ceil(MOST_SAMPLES).max(1);
+    let sizes = (fewest..=2 * fewest).map(|count| samples.div_ceil(count).next_multiple_of(8).max(8));
+    // The first of equal keys is the minimum.
+    sizes.min_by_key(|tile| samples.next_multiple_of(*tile)).unwrap_or(8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_have_little_padding() {
+        let expected = [(0, 8), (1, 8), (8, 8), (11, 16), (128, 128), (129, 72), (300, 104), (600, 120), (1797, 120)];
+        for (samples, tile) in expected {
+            assert_eq!(tile_len(samples), tile, "{samples}");
         }
     }
 }

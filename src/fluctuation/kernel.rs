@@ -11,7 +11,7 @@
 //! (e . grad^3 phi) [xi, xi]: a_k  = e_k sigma'' u^2,      w = x~ ( 2 sigma'' (e . xi_a) u + (e . a) sigma''' u^2 )
 //! ```
 //!
-//! Products with `x~` are [`RowProduct`]s; the rest is one loop over the columns of each sample.
+//! Products with `x~` are [`RowProduct`]s; the rest are loops over the columns of each sample.
 
 use super::inputs::InputTile;
 use super::neuron::ActivationRow;
@@ -24,20 +24,44 @@ pub(super) struct SecondOrder<'a> {
     pub mask: &'a [f64],
     /// `sqrt(M) nu` of this neuron; zero beyond the columns of the noise.
     pub weights: &'a [f64],
-    /// The column of `zeta`; the next one accumulates the mean of `|phi|^2`.
+    /// The column of `zeta`, after those of the noise; the next one accumulates the mean of `|phi|^2`.
     pub mean_column: usize,
+}
+
+/// Lanes of a pack of `f64`.
+const LANES: usize = 8;
+
+/// One row of columns as packs.
+type Row<'a> = &'a [[f64; LANES]];
+
+impl<'a> SecondOrder<'a> {
+    /// Packs all of whose lanes are columns of the noise.
+    fn full_packs(self) -> usize {
+        self.mean_column / LANES
+    }
+
+    /// `masked(c, mask)` for the pack that only begins with columns of the noise, if there is one.
+    #[inline(always)]
+    fn last_pack<S: Simd<f64>>(self, s: S, mut masked: impl FnMut(usize, S::Pack)) {
+        let c = self.full_packs();
+        if !self.mean_column.is_multiple_of(LANES) {
+            masked(c, s.load(&self.mask[c * LANES..]));
+        }
+    }
 }
 
 /// Adds the contribution of a neuron to the field `sum_i (sqrt(M) nu_i phi_i + grad phi_i . xi_i)`.
 pub(super) struct NeuronForward<'a> {
     pub tile: InputTile<'a>,
-    pub activation: &'a ActivationRow,
+    pub activation: ActivationRow<'a>,
     /// Output weights (K).
     pub a: &'a [f64],
     /// Tangent vectors (p, stride).
     pub xi: &'a [f64],
     /// `xi_a + sqrt(M) nu a`, (K, stride).
     pub output_tangent: &'a [f64],
+    /// `sum xi_a^2` and `sum sqrt(M) nu xi_a` over the columns of the noise, (K), where the second order is computed.
+    pub output_sums: &'a [[f64; 2]],
     pub second: Option<SecondOrder<'a>>,
     /// Scratch for u, (tile, stride).
     pub u: &'a mut [f64],
@@ -55,30 +79,22 @@ impl Pass<f64> for NeuronForward<'_> {
 impl Job<f64> for NeuronForward<'_> {
     #[inline(always)]
     fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, s: S) {
-        let NeuronForward { tile, activation, a, xi, output_tangent, second, u, out, stride } = self;
+        let NeuronForward { tile, activation, a, xi, output_tangent, output_sums, second, u, out, stride } = self;
         let (xi_w, xi_a) = xi.split_at(xi.len() - a.len() * stride);
         input_tangents(s, tile, xi_w, stride, u);
-        // Sums over the columns of the output weights alone: `sum xi_a^2` and `sum sqrt(M) nu xi_a`.
-        let outputs_alone: Vec<[f64; 2]> = second.map_or_else(Vec::new, |SecondOrder { mask, weights, .. }| {
-            xi_a.chunks_exact(stride).map(|xi_a| sums_with(s, xi_a, [xi_a, weights], mask)).collect()
-        });
-        let rows = u.chunks_exact(stride).zip(out.chunks_exact_mut(a.len() * stride));
-        for (n, (u, out)) in rows.enumerate() {
+        for (n, (u, out)) in u.chunks_exact(stride).zip(out.chunks_exact_mut(a.len() * stride)).enumerate() {
             let (value, slope) = (activation.value[n], activation.slope[n]);
-            let outputs = out.chunks_exact_mut(stride).zip(output_tangent.chunks_exact(stride)).zip(a);
-            for ((out, tangent), &a) in outputs {
-                let (value, scaled) = (s.splat(value), s.splat(a * slope));
-                for c in (0..stride).step_by(S::LANES) {
-                    let sum = s.fma(value, s.load(&tangent[c..]), s.load(&out[c..]));
-                    s.store(s.fma(scaled, s.load(&u[c..]), sum), &mut out[c..]);
-                }
-            }
-            let Some(SecondOrder { mask, weights, mean_column }) = second else { continue };
-            let curvature = activation.second[n];
-            let [square, weighted] = sums_with(s, u, [u, weights], mask);
-            for (k, out) in out.chunks_exact_mut(stride).enumerate() {
-                let (a, xi_a, [square_a, chi]) = (a[k], &xi_a[k * stride..(k + 1) * stride], outputs_alone[k]);
-                let [mixed] = sums_with(s, u, [xi_a], mask);
+            let outputs = out.chunks_exact_mut(stride).zip(output_tangent.chunks_exact(stride));
+            for (k, (out, tangent)) in outputs.enumerate() {
+                let forward = ForwardRow { value, scaled: a[k] * slope, u: row(u), tangent: row(tangent) };
+                let Some(two) = second else {
+                    forward.add(s, out);
+                    continue;
+                };
+                let xi_a = &xi_a[k * stride..(k + 1) * stride];
+                let [square, weighted, mixed] = forward.add_with_sums(s, two, row(xi_a), out);
+                let (a, curvature, mean_column) = (a[k], activation.second[n], two.mean_column);
+                let [square_a, chi] = output_sums[k];
                 let hessian = 2.0 * slope * mixed + a * curvature * square;
                 let noise = value * chi + a * slope * weighted;
                 let mean = value * xi_a[mean_column] + a * slope * u[mean_column];
@@ -91,11 +107,68 @@ impl Job<f64> for NeuronForward<'_> {
     }
 }
 
+/// The contribution of one sample and output to the field.
+#[derive(Clone, Copy)]
+struct ForwardRow<'a> {
+    value: f64,
+    /// `a sigma'`.
+    scaled: f64,
+    u: Row<'a>,
+    tangent: Row<'a>,
+}
+
+impl ForwardRow<'_> {
+    /// Adds `sigma (xi_a + sqrt(M) nu a) + a sigma' u` to pack `c`, whose u is given.
+    #[inline(always)]
+    fn add_pack<S: Simd<f64>>(self, s: S, c: usize, u: S::Pack, out: &mut [f64; LANES]) {
+        let sum = s.fma(s.splat(self.value), s.load(&self.tangent[c]), s.load(out));
+        s.store(s.fma(s.splat(self.scaled), u, sum), out);
+    }
+
+    /// Adds it to all columns.
+    #[inline(always)]
+    fn add<S: Simd<f64>>(self, s: S, out: &mut [f64]) {
+        for (c, out) in out.as_chunks_mut().0.iter_mut().enumerate().take(self.u.len().min(self.tangent.len())) {
+            self.add_pack(s, c, s.load(&self.u[c]), out);
+        }
+    }
+
+    /// The same, and returns the sums `u^2`, `sqrt(M) nu u` and `xi_a u` over the columns of the noise.
+    #[inline(always)]
+    fn add_with_sums<S: Simd<f64>>(self, s: S, second: SecondOrder<'_>, xi_a: Row<'_>, out: &mut [f64]) -> [f64; 3] {
+        let (full, out) = (second.full_packs(), out.as_chunks_mut().0);
+        let mut sums = [s.splat(0.0); 3];
+        let weights = row(second.weights);
+        {
+            let (u, weights, xi_a, out) = (&self.u[..full], &weights[..full], &xi_a[..full], &mut out[..full]);
+            let this = ForwardRow { tangent: &self.tangent[..full], ..self };
+            for c in 0..full {
+                let u = s.load(&u[c]);
+                this.add_pack(s, c, u, &mut out[c]);
+                sums[0] = s.fma(u, u, sums[0]);
+                sums[1] = s.fma(u, s.load(&weights[c]), sums[1]);
+                sums[2] = s.fma(u, s.load(&xi_a[c]), sums[2]);
+            }
+        }
+        for c in full..out.len() {
+            self.add_pack(s, c, s.load(&self.u[c]), &mut out[c]);
+        }
+        second.last_pack(s, |c, mask| {
+            let u = s.load(&self.u[c]);
+            let masked = s.mul(mask, u);
+            sums[0] = s.fma(masked, u, sums[0]);
+            sums[1] = s.fma(masked, s.load(&weights[c]), sums[1]);
+            sums[2] = s.fma(masked, s.load(&xi_a[c]), sums[2]);
+        });
+        sums.map(|sum| s.sum(sum))
+    }
+}
+
 /// Adds the contribution of a tile to the linearised gradient of the potential of a neuron, and to its second order in
 /// the column of `zeta`.
 pub(super) struct NeuronReverse<'a> {
     pub tile: InputTile<'a>,
-    pub activation: &'a ActivationRow,
+    pub activation: ActivationRow<'a>,
     /// Output weights (K).
     pub a: &'a [f64],
     /// Tangent vectors (p, stride).
@@ -133,41 +206,31 @@ impl Job<f64> for NeuronReverse<'_> {
             let e = &residual[n * outputs..(n + 1) * outputs];
             let ea: f64 = e.iter().zip(a).map(|(e, a)| e * a).sum();
             let mut mean_w = 0.0;
-            if let Some(SecondOrder { mask, mean_column, .. }) = second {
-                let [square] = sums_with(s, u, [u], mask);
-                mean_w = 0.5 * ea * third * square;
-                for k in 0..outputs {
-                    let (h, xi_a) = (&drive[k * stride..(k + 1) * stride], &xi_a[k * stride..(k + 1) * stride]);
-                    let [driven, mixed] = sums_with(s, u, [h, xi_a], mask);
-                    let [direct] = sums_with(s, h, [xi_a], mask);
-                    mean_w += slope * direct + curvature * (a[k] * driven + e[k] * mixed);
-                    out_a[k * stride + mean_column] += slope * driven + 0.5 * e[k] * curvature * square;
-                }
-            }
-            let linear = s.splat(ea * curvature);
             for k in 0..outputs {
-                let rows = k * stride..(k + 1) * stride;
-                let (h, xi_a, out_a) = (&drive[rows.clone()], &xi_a[rows.clone()], &mut out_a[rows]);
-                let [scaled, through, direct] = [a[k] * slope, e[k] * slope, value].map(|v| s.splat(v));
-                for c in (0..stride).step_by(S::LANES) {
-                    let (h, before) = (s.load(&h[c..]), s.load(&u[c..]));
-                    let sum = s.fma(direct, h, s.load(&out_a[c..]));
-                    s.store(s.fma(through, before, sum), &mut out_a[c..]);
-                    if outputs == 1 {
-                        let row = s.fma(scaled, h, s.mul(linear, before));
-                        s.store(s.fma(through, s.load(&xi_a[c..]), row), &mut u[c..]);
-                    }
-                }
+                let of_output = k * stride..(k + 1) * stride;
+                let (h, xi_a) = (row(&drive[of_output.clone()]), row(&xi_a[of_output.clone()]));
+                let (reverse, out) = (ReverseRow { value, through: e[k] * slope, u: row(u), h }, &mut out_a[of_output]);
+                let Some(two) = second else {
+                    reverse.add(s, out);
+                    continue;
+                };
+                let [square, driven, mixed, direct] = reverse.add_with_sums(s, two, xi_a, out);
+                mean_w += slope * direct + curvature * (a[k] * driven + e[k] * mixed);
+                // The sum over the outputs is that of `e . a`.
+                mean_w += 0.5 * e[k] * a[k] * third * square;
+                out[two.mean_column] += slope * driven + 0.5 * e[k] * curvature * square;
             }
-            if outputs > 1 {
-                for c in (0..stride).step_by(S::LANES) {
-                    let mut row = s.mul(linear, s.load(&u[c..]));
-                    for k in 0..outputs {
-                        row = s.fma(s.splat(a[k] * slope), s.load(&drive[k * stride + c..]), row);
-                        row = s.fma(s.splat(e[k] * slope), s.load(&xi_a[k * stride + c..]), row);
-                    }
-                    s.store(row, &mut u[c..]);
+            // The row of the product with the inputs takes the place of u.
+            let mut kept = s.splat(ea * curvature);
+            for k in 0..outputs {
+                let of_output = k * stride..(k + 1) * stride;
+                let (h, xi_a) = (row(&drive[of_output.clone()]), row(&xi_a[of_output]));
+                let [scaled, through] = [a[k] * slope, e[k] * slope].map(|v| s.splat(v));
+                for ((u, h), xi_a) in u.as_chunks_mut::<LANES>().0.iter_mut().zip(h).zip(xi_a) {
+                    let sum = s.fma(scaled, s.load(h), s.mul(kept, s.load(u)));
+                    s.store(s.fma(through, s.load(xi_a), sum), u);
                 }
+                kept = s.splat(1.0);
             }
             if let Some(second) = second {
                 u[second.mean_column] += mean_w;
@@ -183,25 +246,68 @@ impl Job<f64> for NeuronReverse<'_> {
     }
 }
 
+/// The contribution of one sample and output to the force on the output weight.
+#[derive(Clone, Copy)]
+struct ReverseRow<'a> {
+    value: f64,
+    /// `e sigma'`.
+    through: f64,
+    u: Row<'a>,
+    /// The drive.
+    h: Row<'a>,
+}
+
+impl ReverseRow<'_> {
+    /// Adds `sigma h + e sigma' u` to a pack.
+    #[inline(always)]
+    fn add_pack<S: Simd<f64>>(self, s: S, (u, h): (S::Pack, S::Pack), out: &mut [f64; LANES]) {
+        let sum = s.fma(s.splat(self.value), h, s.load(out));
+        s.store(s.fma(s.splat(self.through), u, sum), out);
+    }
+
+    /// Adds it to all columns.
+    #[inline(always)]
+    fn add<S: Simd<f64>>(self, s: S, out: &mut [f64]) {
+        for ((u, h), out) in self.u.iter().zip(self.h).zip(out.as_chunks_mut().0) {
+            self.add_pack(s, (s.load(u), s.load(h)), out);
+        }
+    }
+
+    /// The same, and returns the sums `u^2`, `h u`, `xi_a u` and `h xi_a` over the columns of the noise.
+    #[inline(always)]
+    fn add_with_sums<S: Simd<f64>>(self, s: S, second: SecondOrder<'_>, xi_a: Row<'_>, out: &mut [f64]) -> [f64; 4] {
+        let (full, out) = (second.full_packs(), out.as_chunks_mut().0);
+        let mut sums = [s.splat(0.0); 4];
+        let mut add = |masked: S::Pack, masked_h: S::Pack, (u, h, xi_a): (S::Pack, S::Pack, S::Pack)| {
+            sums[0] = s.fma(masked, u, sums[0]);
+            sums[1] = s.fma(masked, h, sums[1]);
+            sums[2] = s.fma(masked, xi_a, sums[2]);
+            sums[3] = s.fma(masked_h, xi_a, sums[3]);
+        };
+        for (((u, h), xi_a), out) in self.u.iter().zip(self.h).zip(xi_a).zip(out.iter_mut()).take(full) {
+            let (u, h) = (s.load(u), s.load(h));
+            self.add_pack(s, (u, h), out);
+            add(u, h, (u, h, s.load(xi_a)));
+        }
+        for c in full..out.len() {
+            self.add_pack(s, (s.load(&self.u[c]), s.load(&self.h[c])), &mut out[c]);
+        }
+        second.last_pack(s, |c, mask| {
+            let (u, h) = (s.load(&self.u[c]), s.load(&self.h[c]));
+            add(s.mul(mask, u), s.mul(mask, h), (u, h, s.load(&xi_a[c])));
+        });
+        sums.map(|sum| s.sum(sum))
+    }
+}
+
 /// The tangents `u = <x~, xi_w>` of the pre-activation, (tile, stride).
 #[inline(always)]
 fn input_tangents<S: Simd<f64>>(s: S, tile: InputTile<'_>, xi_w: &[f64], stride: usize, u: &mut [f64]) {
     s.vectorize(RowProduct { coefficients: tile.by_sample, terms: xi_w, out: u, columns: stride, accumulate: false });
 }
 
-/// `sum_c m_c u_c b_c` over the columns for several b.
+/// A row of columns as packs.
 #[inline(always)]
-fn sums_with<S: Simd<f64>, const B: usize>(s: S, u: &[f64], others: [&[f64]; B], mask: &[f64]) -> [f64; B] {
-    let mut sums = [s.splat(0.0); B];
-    for c in (0..mask.len()).step_by(S::LANES) {
-        let masked = s.mul(s.load(&mask[c..]), s.load(&u[c..]));
-        for b in 0..B {
-            sums[b] = s.fma(masked, s.load(&others[b][c..]), sums[b]);
-        }
-    }
-    let mut out = [0.0; B];
-    for b in 0..B {
-        out[b] = s.sum(sums[b]);
-    }
-    out
+fn row(columns: &[f64]) -> Row<'_> {
+    columns.as_chunks().0
 }

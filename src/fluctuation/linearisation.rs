@@ -3,18 +3,28 @@
 use super::inputs::InputTiles;
 use super::kernel::{NeuronForward, NeuronReverse, SecondOrder};
 use super::layout::TangentLayout;
-use super::neuron::{ActivationRow, NeuronParameters};
-use crate::compute::{Kernel, Threads, for_each_chunk};
+use super::neuron::NeuronGroup;
+use crate::compute::{Kernel, Threads, for_each_chunk, vector};
 use crate::network::TwoLayer;
+use std::ops::Range;
 
 /// Most partial fields, each of a range of particles.
-const MOST_PARTS: usize = 8;
+const MOST_PARTS: usize = 32;
 
-/// Tasks above which the particles are not divided further.
-const ENOUGH_TASKS: usize = 64;
+/// Most numbers of all partial fields together: 16 MiB.
+const PARTIAL_NUMBERS: usize = 1 << 21;
 
-/// Particles of a task of the reverse pass.
-const PARTICLES_PER_TASK: usize = 4;
+/// Most numbers of the field at the tiles that a particle visits in turn: half of a second-level cache.
+const BLOCK_NUMBERS: usize = 1 << 16;
+
+/// Most tiles that a particle visits in turn.
+const MOST_BLOCK_TILES: usize = 8;
+
+/// Numbers from which on an array is aligned to cache lines.
+const ALIGNED: usize = 128;
+
+/// Particles whose activations are evaluated together, and particles of a task of the reverse pass.
+const GROUP: usize = 4;
 
 /// The passes over the particles of a cloud on a fixed sample, for all columns at once.
 ///
@@ -27,19 +37,10 @@ pub(super) struct Linearisation {
     pub layout: TangentLayout,
     /// `sqrt(M) nu`, (M, stride); zero beyond the columns of the noise.
     weights: Vec<f64>,
-    /// 1 for the columns of the noise, (stride).
+    /// 1 for the columns of the noise, 0 for the others, (stride).
     mask: Vec<f64>,
     pub threads: usize,
     partial: Vec<f64>,
-}
-
-/// The buffers of one task.
-#[derive(Default)]
-struct TaskBuffers {
-    parameters: NeuronParameters,
-    activation: ActivationRow,
-    u: Vec<f64>,
-    output_tangent: Vec<f64>,
 }
 
 impl Linearisation {
@@ -70,6 +71,27 @@ impl Linearisation {
         }
     }
 
+    /// Tiles that a particle visits in turn.
+    fn block_tiles(&self) -> usize {
+        let tile_len = self.inputs.tile * self.network.outputs * self.layout.stride();
+        let most = (BLOCK_NUMBERS / tile_len).clamp(1, MOST_BLOCK_TILES);
+        let tiles = self.inputs.count().max(1);
+        tiles.div_ceil(tiles.div_ceil(most))
+    }
+
+    /// The tiles in blocks.
+    fn blocks(&self) -> impl ExactSizeIterator<Item = Range<usize>> {
+        let (tiles, block) = (self.inputs.count(), self.block_tiles());
+        (0..tiles.div_ceil(block)).map(move |index| index * block..((index + 1) * block).min(tiles))
+    }
+
+    /// What the second order needs of particle `i`.
+    fn second_order(&self, i: usize) -> Option<SecondOrder<'_>> {
+        let stride = self.layout.stride();
+        let weights = &self.weights[i * stride..(i + 1) * stride];
+        self.layout.mean_column().map(|mean_column| SecondOrder { mask: &self.mask, weights, mean_column })
+    }
+
     /// Writes the field `(1/M) sum_i (sqrt(M) nu_i phi_i + grad phi_i . xi_i)` of tangent vectors `xi`, (n, K, stride),
     /// with the second order in the column of `zeta`:
     ///
@@ -77,47 +99,68 @@ impl Linearisation {
     /// (1/M) sum_i ( grad phi_i . zeta_i + sum_k ( 1/2 grad^2 phi_i [xi_i^k, xi_i^k] + sqrt(M) nu_i^k grad phi_i . xi_i^k ) )
     /// ```
     pub fn field(&mut self, theta: &[f64], xi: &[f64], out: &mut Vec<f64>) {
-        let Linearisation { network, inputs, layout, weights, mask, threads, partial, .. } = self;
-        let (particles, stride, outputs) = (layout.cloud.width, layout.stride(), network.outputs);
-        let (tiles, tile_len) = (inputs.count(), inputs.tile * outputs * stride);
-        let parts = ENOUGH_TASKS.div_ceil(tiles).clamp(1, MOST_PARTS).min(particles);
-        let part = particles.div_ceil(parts);
-        partial.resize(parts * tiles * tile_len, 0.0);
-        for_each_chunk(*threads, partial, tile_len, |task, out, _| {
-            let (first, t) = (task / tiles * part, task % tiles);
-            let tile = inputs.get(t);
-            let mut buffers = TaskBuffers { u: vec![0.0; inputs.tile * stride], ..TaskBuffers::default() };
-            out.fill(0.0);
-            for i in first..(first + part).min(particles) {
-                let TaskBuffers { parameters, activation, u, output_tangent } = &mut buffers;
-                parameters.read(network, layout.cloud, theta, i);
-                activation.evaluate(network.activation, &parameters.hidden, tile, inputs.tile);
-                let xi = &xi[i * layout.particle_len()..][..layout.particle_len()];
-                let weights = &weights[i * stride..(i + 1) * stride];
-                output_tangent.clear();
-                for (xi_a, &a) in xi[inputs.hidden * stride..].chunks_exact(stride).zip(&parameters.outputs) {
-                    output_tangent.extend(xi_a.iter().zip(weights).map(|(xi, nu)| xi + a * nu));
-                }
-                f64::dispatch(NeuronForward {
-                    tile,
-                    activation,
-                    a: &parameters.outputs,
-                    xi,
-                    output_tangent,
-                    second: layout.mean_column().map(|mean_column| SecondOrder { mask, weights, mean_column }),
-                    u,
-                    out,
-                    stride,
-                });
-            }
+        let mut partial = std::mem::take(&mut self.partial);
+        let particles = self.layout.cloud.width;
+        let tile_len = self.inputs.tile * self.network.outputs * self.layout.stride();
+        let (blocks, block_len) = (self.blocks().len(), self.block_tiles() * tile_len);
+        let parts = (PARTIAL_NUMBERS / (blocks * block_len)).clamp(1, MOST_PARTS);
+        let part = particles.div_ceil(parts).next_multiple_of(GROUP);
+        let part_len = blocks * block_len;
+        partial.resize(particles.div_ceil(part) * part_len, 0.0);
+        for_each_chunk(self.threads, &mut partial, block_len, |task, out, _| {
+            let first = task / blocks * part;
+            self.add_fields(theta, xi, first..(first + part).min(particles), task % blocks, out);
         });
         let scale = 1.0 / particles as f64;
-        out.clear();
-        out.resize(tiles * tile_len, 0.0);
-        for part in partial.chunks_exact(tiles * tile_len) {
-            out.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
+        out.resize(self.inputs.count() * tile_len, 0.0);
+        for_each_chunk(self.threads, out, tile_len, |t, out, _| {
+            out.fill(0.0);
+            for part in partial.chunks_exact(part_len) {
+                out.iter_mut().zip(&part[t * tile_len..]).for_each(|(sum, v)| *sum += v);
+            }
+            out.iter_mut().for_each(|v| *v *= scale);
+        });
+        self.partial = partial;
+    }
+
+    /// Writes the sum over some particles of their contributions to the field at a block of tiles.
+    fn add_fields(&self, theta: &[f64], xi: &[f64], particles: Range<usize>, block: usize, out: &mut [f64]) {
+        let Linearisation { network, inputs, layout, weights, .. } = self;
+        let (stride, outputs, particle_len) = (layout.stride(), network.outputs, layout.particle_len());
+        let tiles = self.blocks().nth(block).unwrap_or_default();
+        let (mut group, mut u) = (NeuronGroup::default(), vec![0.0; inputs.tile * stride]);
+        let (mut output_tangent, mut output_sums) = (Vec::with_capacity((outputs * stride).max(ALIGNED)), Vec::new());
+        out.fill(0.0);
+        for first in particles.clone().step_by(GROUP) {
+            let neurons = first..(first + GROUP).min(particles.end);
+            group.read(network, layout.cloud, theta, neurons.clone());
+            group.evaluate(network.activation, inputs, tiles.clone());
+            for (neuron, i) in neurons.enumerate() {
+                let (a, xi) = (group.outputs(neuron), &xi[i * particle_len..(i + 1) * particle_len]);
+                let weights = &weights[i * stride..(i + 1) * stride];
+                output_tangent.clear();
+                output_sums.clear();
+                for (xi_a, &a) in xi[inputs.hidden * stride..].chunks_exact(stride).zip(a) {
+                    output_tangent.extend(xi_a.iter().zip(weights).map(|(xi, nu)| xi + a * nu));
+                    let noise = &xi_a[..layout.columns];
+                    output_sums.push([noise, weights].map(|other| vector::dot(noise, &other[..layout.columns])));
+                }
+                for (t, out) in tiles.clone().zip(out.chunks_exact_mut(inputs.tile * outputs * stride)) {
+                    f64::dispatch(NeuronForward {
+                        tile: inputs.get(t),
+                        activation: group.row(neuron, t),
+                        a,
+                        xi,
+                        output_tangent: &output_tangent,
+                        output_sums: &output_sums,
+                        second: self.second_order(i),
+                        u: &mut u,
+                        out,
+                        stride,
+                    });
+                }
+            }
         }
-        out.iter_mut().for_each(|v| *v *= scale);
     }
 
     /// Writes the linearised gradient of the potential of every particle, in the layout of the tangent vectors `xi`:
@@ -130,35 +173,37 @@ impl Linearisation {
     /// `sum_k ( E_x[ drive^k . grad^2 phi_i xi_i^k ] + 1/2 E_x[ e . grad^3 phi_i [xi_i^k, xi_i^k] ] )`. `residual` is e
     /// divided by n, (n, K), and `drive` is divided by n, (n, K, stride); both with padding, zero there.
     pub fn force(&self, theta: &[f64], xi: &[f64], residual: &[f64], drive: &[f64], out: &mut [f64]) {
-        let Linearisation { network, ridge, inputs, layout, weights, mask, threads, .. } = self;
+        let Linearisation { network, ridge, inputs, layout, .. } = self;
         let (stride, outputs, particle_len) = (layout.stride(), network.outputs, layout.particle_len());
-        for_each_chunk(*threads, out, PARTICLES_PER_TASK * particle_len, |task, out, _| {
-            let mut buffers = TaskBuffers { u: vec![0.0; inputs.tile * stride], ..TaskBuffers::default() };
-            for (at, out) in out.chunks_exact_mut(particle_len).enumerate() {
-                let i = task * PARTICLES_PER_TASK + at;
-                let TaskBuffers { parameters, activation, u, .. } = &mut buffers;
-                parameters.read(network, layout.cloud, theta, i);
-                let xi = &xi[i * particle_len..(i + 1) * particle_len];
-                let weights = &weights[i * stride..(i + 1) * stride];
-                out.iter_mut().zip(xi).for_each(|(out, xi)| *out = ridge * xi);
-                for t in 0..inputs.count() {
-                    let tile = inputs.get(t);
-                    activation.evaluate(network.activation, &parameters.hidden, tile, inputs.tile);
-                    let rows = t * inputs.tile * outputs..(t + 1) * inputs.tile * outputs;
-                    f64::dispatch(NeuronReverse {
-                        tile,
-                        activation,
-                        a: &parameters.outputs,
-                        xi,
-                        residual: &residual[rows.clone()],
-                        drive: &drive[rows.start * stride..rows.end * stride],
-                        second: layout.mean_column().map(|mean_column| SecondOrder { mask, weights, mean_column }),
-                        u,
-                        out,
-                        stride,
-                    });
+        let trained = network.trained();
+        for_each_chunk(self.threads, out, GROUP * particle_len, |task, out, _| {
+            let (mut group, mut u) = (NeuronGroup::default(), vec![0.0; inputs.tile * stride]);
+            let first = task * GROUP;
+            let xi = &xi[first * particle_len..][..out.len()];
+            group.read(network, layout.cloud, theta, first..first + out.len() / particle_len);
+            out.iter_mut().zip(xi).for_each(|(out, xi)| *out = ridge * xi);
+            for tiles in self.blocks() {
+                group.evaluate(network.activation, inputs, tiles.clone());
+                let particles = out.chunks_exact_mut(particle_len).zip(xi.chunks_exact(particle_len));
+                for (neuron, (out, xi)) in particles.enumerate() {
+                    for t in tiles.clone() {
+                        let rows = t * inputs.tile * outputs..(t + 1) * inputs.tile * outputs;
+                        f64::dispatch(NeuronReverse {
+                            tile: inputs.get(t),
+                            activation: group.row(neuron, t),
+                            a: group.outputs(neuron),
+                            xi,
+                            residual: &residual[rows.clone()],
+                            drive: &drive[rows.start * stride..rows.end * stride],
+                            second: self.second_order(first + neuron),
+                            u: &mut u,
+                            out,
+                            stride,
+                        });
+                    }
                 }
-                let trained = network.trained();
+            }
+            for out in out.chunks_exact_mut(particle_len) {
                 out[..trained.start * stride].fill(0.0);
                 out[trained.end * stride..].fill(0.0);
             }

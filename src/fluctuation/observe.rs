@@ -2,15 +2,20 @@
 
 use super::features::{cloud_features, tile_groups};
 use super::force::{TangentForce, TangentSystem};
-use super::neuron::{ActivationRow, NeuronParameters};
+use super::linearisation::Linearisation;
+use super::neuron::NeuronGroup;
 use super::record::FluctuationRecord;
 use super::square_norm::SquareNorm;
-use crate::compute::for_each_chunk;
+use crate::compute::{for_each_chunk, for_each_chunk_pair, vector};
 use crate::dynamics::{StageTime, State};
 use crate::network::TwoLayer;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 use ndarray::Array2;
+use std::ops::Range;
+
+/// Particles whose sums are added together.
+const GROUP: usize = 4;
 
 impl TangentForce<'_> {
     /// The fluctuation of an augmented state, with the features of the particles where they are requested.
@@ -21,7 +26,7 @@ impl TangentForce<'_> {
         state: &State<f64>,
         features: bool,
     ) -> FluctuationRecord {
-        self.evaluate(StageTime::start(state.step), &state.theta);
+        self.evaluate_once(StageTime::start(state.step), &state.theta);
         let layout = self.linear.layout;
         let (particles, columns, stride) = (layout.cloud.width, layout.columns, layout.stride());
         let (theta, xi) = state.theta.split_at(layout.cloud_len());
@@ -45,25 +50,16 @@ impl TangentForce<'_> {
             square_norm: SquareNorm::observe(network, layout, system.columns.weights(), &state.theta),
             particle_squares: vec![0.0; particles],
             particle_overlaps: vec![0.0; particles],
-            displacements: displacements(xi, layout.particle_len(), stride, columns),
+            displacements: vec![0.0; particles],
             features: features.then(|| Array2::zeros((particles, n * outputs))),
         };
         self.add_features(system, network, theta, &mut record);
-        let slopes = self.square_gradients(network, theta);
+        self.add_tangents(network, theta, xi, &mut record);
         let weights = system.columns.weights();
         let root = (particles as f64).sqrt();
-        for i in 0..particles {
-            let q = record.particle_squares[i];
+        for (q, weights) in record.particle_squares.iter().zip(weights.chunks_exact(columns)) {
             record.square += q / particles as f64;
-            for c in 0..columns {
-                record.square_bare[c] += weights[i * columns + c] * q / root;
-            }
-            let rows = xi[i * layout.particle_len()..][..layout.particle_len()].chunks_exact(stride);
-            for (row, slope) in rows.zip(&slopes[i * layout.cloud.parameters..]) {
-                for c in 0..columns {
-                    record.square_field[c] += 2.0 * slope * row[c] / particles as f64;
-                }
-            }
+            record.square_bare.iter_mut().zip(weights).for_each(|(sum, nu)| *sum += nu * q / root);
         }
         record.square_field.iter_mut().zip(&record.square_bare).for_each(|(sum, bare)| *sum += bare);
         record
@@ -77,62 +73,93 @@ impl TangentForce<'_> {
         theta: &[f64],
         record: &mut FluctuationRecord,
     ) {
-        let (n, outputs) = (self.linear.inputs.samples, network.outputs);
-        let (particles, columns) = (system.ensemble.width, system.columns.count());
-        let weights = MatRef::from_row_major_slice(system.columns.weights(), particles, columns);
-        for tiles in tile_groups(&self.linear.inputs) {
-            let first = tiles.start * self.linear.inputs.tile;
-            let phi = cloud_features(network, particles, theta, &self.linear.inputs, tiles);
-            let mut bare = Mat::<f64>::zeros(phi.ncols(), columns);
+        let (inputs, outputs, particles) = (&self.linear.inputs, network.outputs, system.ensemble.width);
+        let weights = MatRef::from_row_major_slice(system.columns.weights(), particles, system.columns.count());
+        let groups: Vec<_> = tile_groups(inputs).collect();
+        let mut parts: Vec<Option<(Mat<f64>, Mat<f64>)>> = groups.iter().map(|_| None).collect();
+        for_each_chunk(self.linear.threads, &mut parts, 1, |index, part, _| {
+            let phi = cloud_features(network, particles, theta, inputs, groups[index].clone());
+            let mut bare = Mat::<f64>::zeros(phi.ncols(), weights.ncols());
             let scale = 1.0 / (particles as f64).sqrt();
             matmul(bare.as_mut(), Accum::Replace, phi.transpose(), weights, scale, Par::Seq);
-            for row in 0..phi.ncols() {
-                let at = first * outputs + row;
-                let column = phi.col_as_slice(row);
-                let mean = column.iter().sum::<f64>() / particles as f64;
-                for (i, &v) in column.iter().enumerate() {
-                    record.spread += (v - mean).powi(2) / (particles * n) as f64;
-                    record.particle_squares[i] += v * v / n as f64;
-                    record.particle_overlaps[i] += v * record.f[at] / n as f64;
-                    if let Some(features) = &mut record.features {
-                        features[(i, at)] = v;
-                    }
-                }
-                (0..columns).for_each(|c| record.bare[(at, c)] = bare[(row, c)]);
-            }
+            part[0] = Some((phi, bare));
+        });
+        for (tiles, (phi, bare)) in groups.into_iter().zip(parts.into_iter().flatten()) {
+            record.add_features(tiles.start * inputs.tile * outputs, &phi, bare.as_ref(), outputs);
         }
     }
 
-    /// `E_x sum_k phi_k grad phi_k` of every particle, (M, p) in canonical order.
-    fn square_gradients(&self, network: &TwoLayer, theta: &[f64]) -> Vec<f64> {
-        let (inputs, layout) = (&self.linear.inputs, self.linear.layout.cloud);
-        let (p, hidden, n) = (layout.parameters, inputs.hidden, inputs.samples);
-        let mut out = vec![0.0; layout.width * p];
-        for_each_chunk(self.linear.threads, &mut out, p, |i, out, _| {
-            let (mut parameters, mut activation) = (NeuronParameters::default(), ActivationRow::default());
-            parameters.read(network, layout, theta, i);
-            let a = &parameters.outputs;
-            let norm: f64 = a.iter().map(|a| a * a).sum();
-            for t in 0..inputs.count() {
-                let tile = inputs.get(t);
-                activation.evaluate(network.activation, &parameters.hidden, tile, inputs.tile);
-                for s in 0..inputs.tile.min(n - t * inputs.tile) {
-                    let (value, slope) = (activation.value[s], activation.slope[s]);
-                    for j in 0..hidden {
-                        out[j] += norm * value * slope * tile.in_lanes[j * inputs.tile + s] / n as f64;
-                    }
-                    for (out, a) in out[hidden..].iter_mut().zip(a) {
-                        *out += a * value * value / n as f64;
-                    }
-                }
+    /// The quantities that are sums over the tangent vectors of single particles: their squares, and the fluctuation of
+    /// the mean of `|phi|^2` through them.
+    fn add_tangents(&self, network: &TwoLayer, theta: &[f64], xi: &[f64], record: &mut FluctuationRecord) {
+        let (linear, layout) = (&self.linear, self.linear.layout);
+        let (particles, len, columns) = (layout.cloud.width, layout.particle_len(), layout.columns);
+        let mut partial = vec![0.0; particles.div_ceil(GROUP) * columns];
+        let squares = (&mut record.displacements[..], GROUP);
+        for_each_chunk_pair(linear.threads, squares, (&mut partial, columns), |index, squares, sums, _| {
+            let neurons = index * GROUP..index * GROUP + squares.len();
+            let slopes = square_gradients(linear, network, theta, neurons.clone());
+            let rows = xi[neurons.start * len..neurons.end * len].chunks_exact(layout.stride());
+            for (at, (row, slope)) in rows.zip(slopes).enumerate() {
+                let row = &row[..columns];
+                squares[at / layout.cloud.parameters] += vector::dot(row, row);
+                vector::axpy(2.0 * slope / particles as f64, row, sums);
             }
         });
-        out
+        for part in partial.chunks_exact(columns) {
+            record.square_field.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
+        }
     }
 }
 
-/// `sum_k |xi_i^k|^2` of every particle.
-fn displacements(xi: &[f64], particle_len: usize, stride: usize, columns: usize) -> Vec<f64> {
-    let square = |row: &[f64]| row[..columns].iter().map(|v| v * v).sum::<f64>();
-    xi.chunks_exact(particle_len).map(|particle| particle.chunks_exact(stride).map(square).sum()).collect()
+impl FluctuationRecord {
+    /// Adds what depends on the features (M, rows) at some rows of the sample, from `first` on, whose bare fluctuations
+    /// are `bare` (rows, C).
+    fn add_features(&mut self, first: usize, phi: &Mat<f64>, bare: MatRef<'_, f64>, outputs: usize) {
+        let (particles, n) = (phi.nrows(), self.f.len() / outputs);
+        for row in 0..phi.ncols() {
+            let at = first + row;
+            let (f, share) = (self.f[at] / n as f64, 1.0 / n as f64);
+            let column = phi.col_as_slice(row);
+            let mean = column.iter().sum::<f64>() / particles as f64;
+            let spread: f64 = column.iter().map(|v| (v - mean).powi(2)).sum();
+            self.spread += spread / (particles * n) as f64;
+            let sums = self.particle_squares.iter_mut().zip(&mut self.particle_overlaps);
+            for ((square, overlap), &v) in sums.zip(column) {
+                *square += v * v * share;
+                *overlap += v * f;
+            }
+            self.bare.row_mut(at).iter_mut().zip(bare.row(row).iter()).for_each(|(to, from)| *to = *from);
+            if let Some(features) = &mut self.features {
+                features.column_mut(at).iter_mut().zip(column).for_each(|(to, from)| *to = *from);
+            }
+        }
+    }
+}
+
+/// `E_x sum_k phi_k grad phi_k` of some particles, (particles, p) in canonical order.
+fn square_gradients(linear: &Linearisation, network: &TwoLayer, theta: &[f64], neurons: Range<usize>) -> Vec<f64> {
+    let (inputs, layout) = (&linear.inputs, linear.layout.cloud);
+    let (hidden, n) = (inputs.hidden, inputs.samples);
+    let mut out = vec![0.0; neurons.len() * layout.parameters];
+    let (mut group, mut weights) = (NeuronGroup::default(), vec![0.0; inputs.tile]);
+    group.read(network, layout, theta, neurons);
+    for t in 0..inputs.count() {
+        let (tile, samples) = (inputs.get(t), inputs.tile.min(n - t * inputs.tile));
+        group.evaluate(network.activation, inputs, t..t + 1);
+        for (neuron, out) in out.chunks_exact_mut(layout.parameters).enumerate() {
+            let (a, activation) = (group.outputs(neuron), group.row(neuron, t));
+            let scale = vector::dot(a, a) / n as f64;
+            let slopes = activation.value.iter().zip(activation.slope);
+            weights.iter_mut().zip(slopes).for_each(|(weight, (value, slope))| *weight = scale * value * slope);
+            let values = &activation.value[..samples];
+            let square = vector::dot(values, values) / n as f64;
+            let (out_w, out_a) = out.split_at_mut(hidden);
+            // The inputs of padding are zero.
+            let rows = tile.in_lanes.chunks_exact(inputs.tile);
+            out_w.iter_mut().zip(rows).for_each(|(out, x)| *out += vector::dot(x, &weights));
+            out_a.iter_mut().zip(a).for_each(|(out, a)| *out += a * square);
+        }
+    }
+    out
 }

@@ -1,12 +1,13 @@
 //! The tangent system carried along the trajectory of the limit.
 
 use super::FluctuationError;
-use super::force::{CloudNoise, TangentForce, TangentSystem};
+use super::force::{CloudNoise, SharedForce, TangentForce, TangentSystem, lock};
 use super::layout::TangentLayout;
 use super::paired::PairedParts;
 use super::record::FluctuationRecord;
 use crate::dynamics::{NoNoise, Noise, Scheme, Simulation, State, StopReason, TimeLoop};
 use crate::network::Loss;
+use std::sync::{Arc, Mutex};
 
 /// A tangent system and what determines its trajectory.
 pub struct TangentRun<'a> {
@@ -72,19 +73,20 @@ impl TangentRun<'_> {
             return Err(FluctuationError::Adaptive { method: scheme.method });
         }
         let network = system.network()?;
-        let mut observing = TangentForce::new(system)?;
         let force = TangentForce::new(system)?;
         let layout = force.layout();
+        let force = Arc::new(Mutex::new(force));
         let state = system.start(start)?;
         let cloud_noise: Box<dyn Noise<f64>> = match noise {
             Some(inner) => Box::new(CloudNoise { inner, cloud_len: layout.cloud_len() }),
             None => Box::new(NoNoise),
         };
-        let integrator = scheme.integrator(state.theta.len(), state.theta.len());
-        let mut simulation = Simulation { state, integrator, force: Box::new(force), noise: cloud_noise };
+        let integrator = scheme.integrator_on(system.threads, state.theta.len(), state.theta.len());
+        let shared = Box::new(SharedForce(Arc::clone(&force)));
+        let mut simulation = Simulation { state, integrator, force: shared, noise: cloud_noise };
         let mut records = Vec::with_capacity(times.len());
         let mut observer = |index: usize, state: &State<f64>| {
-            records.push(observing.observe(&system, network, state, features_at.contains(&index)));
+            records.push(lock(&force).observe(&system, network, state, features_at.contains(&index)));
             // The sum is not finite where any entry is not.
             records[index].field.sum()
         };

@@ -8,10 +8,10 @@ use crate::network::{Activation, Batch, Loss, Network, TwoLayer};
 
 const STEPS: [usize; 3] = [0, 5, 20];
 
-/// A cloud of 60 tanh neurons with a sample of 70 points, which makes two tiles.
+/// A cloud of 60 tanh neurons with a sample of 140 points, which makes two tiles.
 fn case() -> CloudCase {
     let network = TwoLayer { inputs: 3, outputs: 1, bias: true, activation: Activation::Tanh, fixed_output: false };
-    let x: Vec<f64> = (0..210).map(|i| 1.5 * super::scattered(i)).collect();
+    let x: Vec<f64> = (0..420).map(|i| 1.5 * super::scattered(i)).collect();
     let y = x.chunks_exact(3).map(|x| (x[0] - 0.5 * x[1]).tanh()).collect();
     let mut case = CloudCase::drawn(network, Batch { x, y }, 60, 1.0);
     case.motion.step = 0.1;

@@ -10,6 +10,7 @@ mod linear;
 mod network_deviation;
 mod nonlinear;
 mod paired;
+mod passes;
 mod product;
 
 use super::{BatchNoise, Fluctuations, NoiseColumns, TangentRun, TangentSystem};
