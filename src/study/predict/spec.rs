@@ -29,6 +29,9 @@ const COLUMNS_WITH_NOISE: usize = 46;
 /// Independent starts by default, for every seed and in all.
 const CONTROL_STARTS: (usize, usize) = (64, 4096);
 
+/// Independent starts of each seed by default beside a grid, in units of the largest width.
+const STARTS_BESIDE_GRID: usize = 16;
+
 /// Numbers of the state of the tangent system that are alive at one time, in units of its length: parameters, momenta,
 /// gradients, and those of an observation.
 const STATES: f64 = 6.0;
@@ -77,7 +80,14 @@ impl Predict {
     /// Independent starts by default; none without networks.
     fn default_starts(experiment: &Experiment) -> usize {
         let (for_each, least) = CONTROL_STARTS;
-        if experiment.widths.values.is_empty() { 0 } else { least.max(for_each * experiment.widths.seeds) }
+        let widths = &experiment.widths;
+        if widths.values.is_empty() {
+            return 0;
+        }
+        // Beside a grid the mean of the predictions is that of as many starts of each seed.
+        let by_grid = experiment.reference.kind == Route::Grid;
+        let for_each = if by_grid { for_each.max(STARTS_BESIDE_GRID * widths.largest()) } else { for_each };
+        least.max(for_each * widths.seeds)
     }
 
     /// The step by default: the longest that divides the recording interval and exceeds neither [`LONGEST_STEP`] nor the
