@@ -439,7 +439,7 @@ dynamics = { step = 0.125, friction = 1.0, temperature = 0.02, ridge = 0.2 }
 horizon = { time = 2.0, records = 4 }
 widths = { values = [8, 16], seeds = 6 }
 reference = { particles = 256, method = "baoab", step = 0.125 }
-predict = { particles = 2048, modes = 24, columns = 22, draws = 200, step = 0.0625, control_starts = 600 }
+predict = { particles = 1024, modes = 24, columns = 22, draws = 200, step = 0.0625, control_starts = 3000 }
 "#;
 
 #[test]

@@ -158,8 +158,8 @@ impl<'a> CorrectedComparison<'a> {
     fn correct(&self, quantity: CorrectedQuantity) -> Corrected {
         let MeasuredTable { table: measured, step_offset, error } = self.measured(quantity);
         let (predicted, means) = self.predicted(quantity);
-        let scales = &self.starts.scales;
-        let of_networks = Array2::from_shape_fn(measured.dim(), |(row, seed)| scales[row] * means[seed]);
+        let of_networks =
+            Array2::from_shape_fn(measured.dim(), |(row, seed)| self.starts.control_scale(row) * means[seed]);
         let controlled = ControlledMeans::new(measured.view(), predicted.view(), of_networks.view());
         let x: Vec<f64> = {
             let all = abscissa(self.subject.problem, self.starts.group);

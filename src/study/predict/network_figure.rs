@@ -19,8 +19,8 @@ const MOST: usize = 100;
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let Some(record) = NetworkRecord::read(folder)? else { return Ok(Vec::new()) };
     let arrays = NetworkArrays::read(folder)?;
-    let distance = "|f_{N} − f_{ρ}|^{2} at T";
-    let gap = "R(f_{N}) − R(ρ) at T";
+    let distance = "|f_{N} − f_{ρ}|^{2}";
+    let gap = "R(f_{N}) − R(ρ)";
     let mut figure = Figure::double_column();
     figure.height_in *= 2.0;
     figure.panels.push(by_network(&record, &arrays.function_measured, &arrays.function_predicted, distance, true));
@@ -41,7 +41,8 @@ fn by_network(
     logarithmic: bool,
 ) -> Panel {
     let axis = |text: String| if logarithmic { Axis::log10(text) } else { Axis::linear(text) };
-    let mut panel = Panel::new(axis(format!("predicted {label}")), axis("measured".to_string())).title("every network");
+    let mut panel =
+        Panel::new(axis(format!("predicted {label} at T")), axis("measured".to_string())).title("every network");
     let usable = |v: f64| v.is_finite() && (v > 0.0 || !logarithmic);
     let mut ends = (f64::INFINITY, f64::NEG_INFINITY);
     for (row, n) in record.widths.iter().enumerate() {
@@ -60,8 +61,8 @@ fn by_network(
 
 /// Means over networks divided by `1/N - 1/M`, plain and corrected, with two standard errors.
 fn means(record: &NetworkRecord, found: &CorrectedRecord, scales: &[f64], label: &str) -> Panel {
-    let mut panel = Panel::new(Axis::log2("width N"), Axis::linear(format!("mean {label} / (1/N − 1/M)")))
-        .title("means over networks, ± 2 s.e.");
+    let mut panel = Panel::new(Axis::log2("width N"), Axis::linear(format!("{label} / (1/N − 1/M)")))
+        .title("means over networks at T, ± 2 s.e.");
     // Side by side, so that error bars do not cover each other.
     for (values, errors, shift, colour, marker, name) in [
         (&found.plain, &found.plain_error, 0.96, Colour::Series(0), Marker::Circle, "plain"),

@@ -107,6 +107,17 @@ impl<'a> NetworkStarts<'a> {
         self.share() * self.seeds()
     }
 
+    /// Whether the limit has no particles.
+    fn by_grid(&self) -> bool {
+        self.subject.problem.experiment.reference.kind == Route::Grid
+    }
+
+    /// The mean of the predicted square of the networks of a row, of which `rows[at]` is the index in the group, divided
+    /// by that of single starts: `1/N - 1/M`, or beside a grid `1/N + 1/B`, where B are the independent starts of a seed.
+    pub fn control_scale(&self, at: usize) -> f64 {
+        self.scales[at] + if self.by_grid() { 1.0 / self.share() as f64 } else { 0.0 }
+    }
+
     /// Independent starts for each seed.
     fn share(&self) -> usize {
         (self.spec.control_starts / self.seeds().max(1)).max(2)
@@ -175,18 +186,19 @@ impl<'a> NetworkStarts<'a> {
                 total
             })
         };
-        // Beside a grid, which has no particles, networks are compared with the mean over the independent starts.
-        let by_grid = self.subject.problem.experiment.reference.kind == Route::Grid;
-        let reference = if by_grid { total(of_shares) } else { total(of_segments) };
+        // Beside a grid, which has no particles, networks are compared with means over independent starts: of the vectors
+        // over all of them, of the predictions that serve as control variates over those of the seed alone, so that
+        // seeds have no error in common.
+        let reference = if self.by_grid() { total(of_shares) } else { total(of_segments) };
         let measured = self.measured(folder, field)?;
-        let deviation = |row: usize, seed: usize| {
+        let network = |row: usize, seed: usize| {
             let Particles { width, first, .. } = self.particles(row, seed);
             let window = *first..first + *width as u64;
             let within = |segment: &Range<u64>| window.start <= segment.start && segment.end <= window.end;
             let mut own = map.nothing();
             let parts = segments.iter().zip(of_segments).filter(|(segment, _)| within(segment));
             parts.for_each(|(_, part)| own.add(part));
-            map.deviation(&own, &reference)
+            own
         };
         let mut predictions = NetworkPredictions {
             function_mean: covariances.iter().map(|(trace, _)| *trace).collect(),
@@ -197,13 +209,15 @@ impl<'a> NetworkStarts<'a> {
         for &row in &self.rows {
             let mut one_row = [(); 4].map(|()| Vec::with_capacity(self.seeds()));
             for seed in 0..self.seeds() {
-                let predicted = deviation(row, seed);
+                let own = network(row, seed);
+                let predicted = map.deviation(&own, &reference);
+                let control = if self.by_grid() { map.deviation(&own, &of_shares[seed]) } else { predicted.clone() };
                 let vector = measured.deviation(row, seed);
                 let difference =
                     |vector: &Vec<f64>| mean_square(&mut vector.iter().zip(&predicted.field).map(|(a, b)| a - b));
                 // The finite step adds the field h: |d + h|^2 - |h|^2, whose mean is that of |d|^2.
-                one_row[0].push(predicted.square + 2.0 * map.inner(&measured.step, &predicted.field));
-                one_row[1].push(predicted.risk + map.curved_inner(&measured.step, &predicted.field));
+                one_row[0].push(control.square + 2.0 * map.inner(&measured.step, &control.field));
+                one_row[1].push(control.risk + map.curved_inner(&measured.step, &control.field));
                 one_row[2].push(vector.as_ref().map_or(f64::NAN, |v| mean_square(&mut v.iter().copied())));
                 one_row[3].push(vector.as_ref().map_or(f64::NAN, difference));
             }
@@ -227,7 +241,7 @@ impl<'a> NetworkStarts<'a> {
                 *first..first + *width as u64
             }));
         }
-        if reference.kind != Route::Grid {
+        if !self.by_grid() {
             windows.push(0..reference.particles as u64);
         }
         let cuts: BTreeSet<u64> = windows.iter().flat_map(|window| [window.start, window.end]).collect();
@@ -272,8 +286,8 @@ impl<'a> NetworkStarts<'a> {
             let theta: Vec<f64> = network.from_canonical(width, &canonical);
             Ok(Some(network.predict(width, &theta, &problem.population.x, Threads::One)))
         };
-        let by_grid = problem.experiment.reference.kind == Route::Grid;
-        let reference = if by_grid { field.nodes.last().cloned() } else { predictions(LimitRun::Reference.id())? };
+        let reference =
+            if self.by_grid() { field.nodes.last().cloned() } else { predictions(LimitRun::Reference.id())? };
         let step = match (predictions(LimitRun::TrainingStep.id())?, predictions(LimitRun::HalfParticles.id())?) {
             (Some(step), Some(half)) => step.iter().zip(&half).map(|(a, b)| a - b).collect(),
             _ => vec![0.0; problem.population.y.len()],

@@ -34,6 +34,9 @@ const SHORTEST_BATCH_STEP: f64 = 0.05;
 /// Independent starts by default, for every seed and in all.
 const CONTROL_STARTS: (usize, usize) = (64, 4096);
 
+/// Independent starts of each seed by default beside a grid, in units of the largest width.
+const STARTS_BESIDE_GRID: usize = 16;
+
 /// Numbers of the state of the tangent system that are alive at one time, in units of its length: parameters, momenta,
 /// gradients, and those of an observation.
 const STATES: f64 = 6.0;
@@ -158,8 +161,14 @@ impl Predict {
     /// Independent starts by default; none without networks, and none by pairs.
     fn default_starts(experiment: &Experiment, by: PredictionRoute) -> usize {
         let (for_each, least) = CONTROL_STARTS;
-        let none = experiment.widths.values.is_empty() || by == PredictionRoute::Pairs;
-        if none { 0 } else { least.max(for_each * experiment.widths.seeds) }
+        let widths = &experiment.widths;
+        if widths.values.is_empty() || by == PredictionRoute::Pairs {
+            return 0;
+        }
+        // Beside a grid the mean of the predictions is that of as many starts of each seed.
+        let by_grid = experiment.reference.kind == Route::Grid;
+        let for_each = if by_grid { for_each.max(STARTS_BESIDE_GRID * widths.largest()) } else { for_each };
+        least.max(for_each * widths.seeds)
     }
 
     /// The step by default: the longest that divides the recording interval and exceeds neither [`LONGEST_STEP`] nor the
