@@ -9,10 +9,10 @@ use crate::run::study::NamedFigure;
 use ndarray::Array1;
 
 /// Colour of predictions.
-const PREDICTION: Colour = Colour::Series(3);
+pub(super) const PREDICTION: Colour = Colour::Series(3);
 
 /// Dash of predictions.
-const DASH: Dash = Dash::DashDot;
+pub(super) const DASH: Dash = Dash::DashDot;
 
 /// `predict-gap`.
 ///

@@ -9,6 +9,7 @@ mod corrected;
 mod figure;
 mod inverse;
 mod limit_field;
+mod marks;
 mod network_figure;
 mod network_record;
 mod networks;

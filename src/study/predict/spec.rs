@@ -387,4 +387,8 @@ impl StudyKind<Experiment> for Predict {
         figures.extend(super::network_figure::figures(folder)?);
         Ok(figures)
     }
+
+    fn add_marks(folder: &RunFolder, figures: &mut [NamedFigure]) -> Result<(), FiguresError> {
+        super::marks::add_marks(folder, figures)
+    }
 }
