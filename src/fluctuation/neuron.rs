@@ -59,7 +59,9 @@ impl NeuronGroup {
     pub fn evaluate(&mut self, function: Activation, inputs: &InputTiles, tiles: Range<usize>) {
         self.pre_activations(inputs, tiles);
         let len = self.z.len();
-        [&mut self.slope, &mut self.second, &mut self.third].map(|row| row.resize(len, 0.0));
+        for row in [&mut self.slope, &mut self.second, &mut self.third] {
+            row.resize(len, 0.0);
+        }
         activation::value_and_derivative(function, &mut self.value, &mut self.slope);
         let NeuronGroup { z, value, slope, second, third, .. } = self;
         let higher = second.iter_mut().zip(third).zip(z.iter().zip(value).zip(slope));
