@@ -34,7 +34,7 @@ const LANES: usize = 8;
 /// One row of columns as packs.
 type Row<'a> = &'a [[f64; LANES]];
 
-impl<'a> SecondOrder<'a> {
+impl SecondOrder<'_> {
     /// Packs all of whose lanes are columns of the noise.
     fn full_packs(self) -> usize {
         self.mean_column / LANES
