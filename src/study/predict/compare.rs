@@ -44,7 +44,10 @@ struct MeasuredQuantity {
     statistic: SeedStatistic,
     /// What the finite step of the networks adds to it.
     step_offset: f64,
-    /// The error of that term, and that of a sample that represents a law, in units of the quantity.
+    /// What the difference of a law from the sample that represents it adds, from half of the sample. It is random with
+    /// this mean, so that it is an error too.
+    sample_offset: f64,
+    /// The error of the first term, in units of the quantity.
     step_error: f64,
 }
 
@@ -86,7 +89,9 @@ impl<'a> NetworkComparison<'a> {
     fn measured(&self, quantity: PredictedQuantity) -> Option<MeasuredQuantity> {
         let square = |v: f64| v * v;
         let training = LimitRun::TrainingStep;
-        let plain = |table, statistic| Some(MeasuredQuantity { table, statistic, step_offset: 0.0, step_error: 0.0 });
+        let plain = |table, statistic| {
+            Some(MeasuredQuantity { table, statistic, step_offset: 0.0, sample_offset: 0.0, step_error: 0.0 })
+        };
         match quantity {
             PredictedQuantity::Function | PredictedQuantity::Coupling => {
                 let measure = match quantity {
@@ -95,17 +100,18 @@ impl<'a> NetworkComparison<'a> {
                 };
                 let table = self.at_end(measure, square)?;
                 let step_offset = square(self.limit_at_end(training, measure));
-                let step_error = square(self.limit_at_end(LimitRun::HalfSample, measure));
-                Some(MeasuredQuantity { table, statistic: SeedStatistic::PositiveMean, step_offset, step_error })
+                let sample_offset = square(self.limit_at_end(LimitRun::HalfSample, measure));
+                let statistic = SeedStatistic::PositiveMean;
+                Some(MeasuredQuantity { table, statistic, step_offset, sample_offset, step_error: 0.0 })
             }
             PredictedQuantity::FunctionSup => {
                 let table = self.series.sup(Measure::Function)?.select(Axis(0), &self.rows).mapv(square);
                 // The largest distances of network and step need not be at equal times.
                 let of =
                     |run: LimitRun| self.subject.trained.series(run.id()).map_or(0.0, |s| s.sup(Measure::Function));
-                let step_error = square(of(training)) + square(of(LimitRun::HalfSample));
+                let (step_error, sample_offset) = (square(of(training)), square(of(LimitRun::HalfSample)));
                 let statistic = SeedStatistic::PositiveMean;
-                Some(MeasuredQuantity { table, statistic, step_offset: 0.0, step_error })
+                Some(MeasuredQuantity { table, statistic, step_offset: 0.0, sample_offset, step_error })
             }
             PredictedQuantity::LossMean => {
                 let limit = self.limit_at_end(LimitRun::Reference, Measure::Risk);
@@ -115,6 +121,7 @@ impl<'a> NetworkComparison<'a> {
                     table: self.at_end(Measure::Risk, |risk| risk - limit)?,
                     statistic: SeedStatistic::SignedMean,
                     step_offset: if known { self.limit_at_end(training, Measure::Risk) - coarse } else { 0.0 },
+                    sample_offset: 0.0,
                     step_error: 0.0,
                 })
             }
@@ -157,10 +164,11 @@ impl<'a> NetworkComparison<'a> {
         let all = self.trust.arrays.widths.to_vec();
         let measured = self.measured(quantity);
         let offset = measured.as_ref().map_or(0.0, |measured| measured.step_offset);
+        let sample = measured.as_ref().map_or(0.0, |measured| measured.sample_offset);
         let at = |&w: &usize| {
             let (n, u) = (self.group.values[w], 1.0 / self.series.abscissa[w]);
             let value = match self.setting(w) {
-                Some(setting) => self.trust.arrays.total(quantity, setting),
+                Some(setting) => self.trust.arrays.total(quantity, setting) + sample,
                 None => quantity.predicted(&all, &self.trust.arrays.whole, n, u) + offset,
             };
             if self.trust.predicts_width(quantity, n) { value } else { f64::NAN }
@@ -175,7 +183,7 @@ impl<'a> NetworkComparison<'a> {
                 true => self.trust.relative_error(quantity),
                 false => self.trust.total_error(quantity, &settings),
             };
-            own.hypot(measured.step_error / least)
+            own.hypot((measured.step_error + measured.sample_offset) / least)
         };
         let mut record = RatioRecord {
             quantity: quantity.name().into(),

@@ -79,15 +79,17 @@ impl<'a> GroupComparison<'a> {
         Some(table.mapv(|v| v * v))
     }
 
-    /// The largest error of the limits beside which the networks were measured, as a square distance: of their own step
-    /// and of the sample.
+    /// The largest distance of predictions of a limit from that with which it is compared.
+    fn distance(&self, id: &str) -> f64 {
+        self.subject.trained.series(id).map_or(0.0, |series| series.sup(Measure::Function))
+    }
+
+    /// The largest error of the step of the limits beside which the networks were measured, as a square distance.
     fn limit_error(&self) -> f64 {
-        let TrainingSubject { plan, trained, .. } = self.subject;
+        let plan = self.subject.plan;
         let limits =
             self.group.ids.iter().flatten().filter_map(|id| Some(&plan.find(id)?.recording.compare.as_ref()?.limit));
-        let of = |id: &str| trained.series(id).map_or(0.0, |series| series.sup(Measure::Function));
-        let step = limits.map(|limit| of(&finer_id(limit))).fold(0.0, f64::max);
-        step.powi(2) + of(LimitRun::HalfSample.id()).powi(2)
+        limits.map(|limit| self.distance(&finer_id(limit))).fold(0.0, f64::max).powi(2)
     }
 
     /// The ratio of a quantity and its check.
@@ -108,7 +110,10 @@ impl<'a> GroupComparison<'a> {
         let settings: Vec<NetworkSetting> = (0..self.group.values.len()).map(|row| self.setting(row)).collect();
         let rows: Vec<usize> = (0..settings.len()).filter(|&row| arrays.total(quantity, settings[row]) > 0.0).collect();
         let settings: Vec<NetworkSetting> = rows.iter().map(|&row| settings[row]).collect();
-        let predicted: Vec<f64> = settings.iter().map(|&setting| arrays.total(quantity, setting)).collect();
+        // The difference of a law from the sample that represents it, from half of the sample: random with this mean, so
+        // that it is an error too.
+        let sample = self.distance(LimitRun::HalfSample.id()).powi(2);
+        let predicted: Vec<f64> = settings.iter().map(|&setting| arrays.total(quantity, setting) + sample).collect();
         let least = predicted.iter().copied().fold(f64::INFINITY, f64::min);
         let mut record = GroupRatioRecord {
             group: self.group.name.clone(),
@@ -117,7 +122,7 @@ impl<'a> GroupComparison<'a> {
             predicted: predicted.clone(),
             measured: Vec::new(),
             errors: Vec::new(),
-            relative_error: self.trust.total_error(quantity, &settings).hypot(self.limit_error() / least),
+            relative_error: self.trust.total_error(quantity, &settings).hypot((self.limit_error() + sample) / least),
             ratio: f64::NAN,
             interval: None,
         };
