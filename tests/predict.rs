@@ -444,11 +444,11 @@ predict = { particles = 1024, modes = 24, columns = 22, draws = 200, step = 0.06
 
 #[test]
 fn the_grid_gives_the_predictions_of_particles() {
-    let grid = [
+    let of_grid = [
         "reference.kind=\"grid\"",
         "reference.grid={ low = -5.0, high = 5.0, momentum = 3.0, nodes = 192, step = 0.0625 }",
     ];
-    let (particles, by_grid) = (Run::new(&parse(BUMP, &[]).unwrap()), Run::new(&parse(BUMP, &grid).unwrap()));
+    let (particles, by_grid) = (Run::new(&parse(BUMP, &[]).unwrap()), Run::new(&parse(BUMP, &of_grid).unwrap()));
     let [(own, _), (given, record)] = [&particles, &by_grid].map(|run| records(run));
     let last = own.times.len() - 1;
     let pairs = |arrays: &PredictArrays| {
@@ -476,8 +476,8 @@ fn the_grid_gives_the_predictions_of_particles() {
     let folder = RunFolder::existing(&by_grid.path()).unwrap();
     let networks = NetworkRecord::read(&folder).unwrap().unwrap();
     assert!(networks.vector_error.iter().all(|error| *error < 0.6), "{:?}", networks.vector_error);
-    assert!(networks.quantity("function").unwrap().correlation.iter().all(|r| *r > 0.8));
-    let refused = parse(BUMP, &[grid[0], grid[1], "predict.step=0.1"]).unwrap_err().to_string();
+    assert!(networks.quantity("function").unwrap().correlation.iter().all(|r| *r > 0.6));
+    let refused = parse(BUMP, &[of_grid[0], of_grid[1], "predict.step=0.1"]).unwrap_err().to_string();
     assert!(refused.contains("reference.grid.step"), "{refused}");
 }
 
@@ -500,7 +500,8 @@ fn first_order_networks_are_predicted() {
             "predict.modes=2",
         ];
         set.extend(more);
-        Run::new(&parse(&alone(), &set).unwrap())
+        // Gradient descent has no friction.
+        Run::new(&parse(&alone().replace("friction = 1.0\n", ""), &set).unwrap())
     };
     let mut variances = Vec::new();
     for (more, tau) in [

@@ -77,11 +77,7 @@ impl InfluenceMap {
     pub fn new(found: &Fluctuations, times: &[usize]) -> Self {
         let (samples, modes) = (found.samples as f64, found.modes);
         let rows = found.labels.len();
-        let norm = |k: usize| -> f64 {
-            times.iter().map(|&t| found.records[t].bare.column(k).iter().map(|v| v * v).sum::<f64>() / samples).sum()
-        };
-        // A mode without a field has no coefficient.
-        let scales: Vec<f64> = (0..modes).map(norm).map(|norm| if norm > 0.0 { 1.0 / norm } else { 0.0 }).collect();
+        let scales = found.mode_scales(times);
         let projection =
             |&t: &usize| Mat::from_fn(rows, modes, |row, k| found.records[t].bare[(row, k)] * scales[k] / samples);
         let projections: Vec<Mat<f64>> = times.iter().map(projection).collect();

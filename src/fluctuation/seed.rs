@@ -12,7 +12,20 @@ pub struct SeedPrediction {
     pub deviations: Vec<Vec<f64>>,
 }
 
+/// Modes whose field has a smaller square norm, relative to the largest, are rounding: where the features have fewer
+/// directions than there are modes.
+const LEAST_SQUARE: f64 = 1e-20;
+
 impl Fluctuations {
+    /// `1 / sum_t |g^k_t|^2` over some recording times, (modes); 0 for a mode that has no field but rounding.
+    pub(super) fn mode_scales(&self, times: &[usize]) -> Vec<f64> {
+        let square = |t: usize, k: usize| self.records[t].bare.column(k).iter().map(|v| v * v).sum::<f64>();
+        let norm = |k: usize| times.iter().map(|&t| square(t, k)).sum::<f64>() / self.samples as f64;
+        let norms: Vec<f64> = (0..self.modes).map(norm).collect();
+        let least = LEAST_SQUARE * norms.iter().copied().fold(0.0, f64::max);
+        norms.into_iter().map(|norm| if norm > least { 1.0 / norm } else { 0.0 }).collect()
+    }
+
     /// The deviation of a network from its bare fluctuation, at the recording times: `bare[t]` (n K) is
     /// `mean_i phi(x; theta_i(t)) - f_t(x)` where the network's N starts follow the field of the limit alone, without
     /// interaction.
@@ -31,14 +44,10 @@ impl Fluctuations {
     /// If there are fewer bare fluctuations than records.
     pub fn seed_prediction(&self, bare: &[Vec<f64>]) -> SeedPrediction {
         let mut deviations = bare[..self.records.len()].to_vec();
+        let scales = self.mode_scales(&(0..self.records.len()).collect::<Vec<_>>());
         let coefficient = |k: usize| {
-            let (mut product, mut norm) = (0.0, 0.0);
-            for (record, bare) in self.records.iter().zip(bare) {
-                let mode = record.bare.column(k);
-                product += inner(bare, mode, self.samples);
-                norm += mode.dot(&mode) / self.samples as f64;
-            }
-            if norm > 0.0 { product / norm } else { 0.0 }
+            let products = self.records.iter().zip(bare).map(|(r, bare)| inner(bare, r.bare.column(k), self.samples));
+            products.sum::<f64>() * scales[k]
         };
         let coefficients: Vec<f64> = (0..self.modes).map(coefficient).collect();
         for (record, deviation) in self.records.iter().zip(&mut deviations) {
