@@ -188,16 +188,17 @@ fn a_written_model_that_differs_from_the_record_is_found() {
         bytes
     };
     let weight = "model.layers.1.mlp.up_proj.weight";
+    let [at_weight, at_norm] = [weight, "model.norm.weight"].map(start);
     let values = written.read::<f64>(weight).unwrap();
     let zero = values.iter().position(|w| *w == 0.0).unwrap();
-    assert!(check(&put(start(weight) + 4 * zero, 1.0)).to_string().contains("zeros, and"));
+    assert!(check(&put(at_weight + 4 * zero, 1.0)).to_string().contains("zeros, and"));
     // The number of zeros is right, and their place is not.
-    let mut moved = put(start(weight) + 4 * zero, 1.0);
+    let mut moved = put(at_weight + 4 * zero, 1.0);
     let other = values.iter().skip(8).position(|w| *w != 0.0).unwrap() + 8;
-    moved[start(weight) + 4 * other..][..4].fill(0);
+    moved[at_weight + 4 * other..][..4].fill(0);
     assert!(check(&moved).to_string().contains("inputs 0 to 3 of output 0 have 1 zeros"));
-    assert!(matches!(check(&put(start(weight), f32::NAN)), PruneError::TensorValue { .. }));
-    assert!(check(&put(start("model.norm.weight"), 0.5)).to_string().contains("its bytes are not those of the model"));
+    assert!(matches!(check(&put(at_weight, f32::NAN)), PruneError::TensorValue { .. }));
+    assert!(check(&put(at_norm, 0.5)).to_string().contains("its bytes are not those of the model"));
 }
 
 /// A network that overflows: the first layer with such inputs is named.

@@ -53,8 +53,8 @@ impl StoredType {
         match self {
             StoredType::F64 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
             StoredType::F32 => values.iter().flat_map(|v| (*v as f32).to_le_bytes()).collect(),
-            StoredType::F16 => values.iter().flat_map(|v| f16::from_f64(*v).to_le_bytes()).collect(),
-            StoredType::Bf16 => values.iter().flat_map(|v| bf16::from_f64(*v).to_le_bytes()).collect(),
+            StoredType::F16 => values.iter().flat_map(|v| f16::from_f32(to_odd(*v)).to_le_bytes()).collect(),
+            StoredType::Bf16 => values.iter().flat_map(|v| bf16::from_f32(to_odd(*v)).to_le_bytes()).collect(),
         }
     }
 
@@ -63,8 +63,19 @@ impl StoredType {
         match self {
             StoredType::F64 => value,
             StoredType::F32 => (value as f32).into(),
-            StoredType::F16 => f16::from_f64(value).into(),
-            StoredType::Bf16 => bf16::from_f64(value).into(),
+            StoredType::F16 => f16::from_f32(to_odd(value)).into(),
+            StoredType::Bf16 => bf16::from_f32(to_odd(value)).into(),
         }
     }
+}
+
+/// The number rounded to single precision such that a further rounding to 16 bits gives the nearest number: of the two
+/// neighbours of a number that is not representable, the one whose last bit is 1.
+fn to_odd(value: f64) -> f32 {
+    let near = value as f32;
+    if f64::from(near) == value || !near.is_finite() {
+        return near;
+    }
+    let below = if f64::from(near).abs() > value.abs() { near.to_bits() - 1 } else { near.to_bits() };
+    f32::from_bits(below | 1)
 }

@@ -25,7 +25,7 @@ pub fn measured_quota<R: ModelReal>(
     selected: &dyn Fn(&str) -> bool,
 ) -> Result<Quota, PruneError> {
     Sparsity::Fraction(fraction).check()?;
-    let settings = LayerSettings { method: LayerMethod::Sweep, ..LayerSettings::default() };
+    let settings = LayerSettings { method: LayerMethod::Sweep, refit: false, ..LayerSettings::default() };
     let curves = loss_curves::<R>(source, inputs, &FRACTIONS, &settings, damping, selected)?;
     let entries: usize = curves.iter().map(|layer| layer.curve.entries).sum();
     let losses: Vec<LossCurve> = curves.iter().map(|layer| layer.curve.clone()).collect();

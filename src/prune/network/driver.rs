@@ -35,7 +35,7 @@ pub struct PruneSettings<'a> {
     /// The damping of the moments, over their mean diagonal.
     pub damping: f64,
     /// Whether a layer is pruned, by name.
-    pub selected: &'a dyn Fn(&str) -> bool,
+    pub selected: &'a (dyn Fn(&str) -> bool + Sync),
     /// Whether the inputs of the later layers of a block are computed with its earlier layers pruned; otherwise with the
     /// block before pruning, in one pass.
     pub within_block: bool,
