@@ -172,7 +172,7 @@ impl Architecture {
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         let mut tensors = Vec::new();
         let hidden = self.hidden;
-        let mut norm = |tensors: &mut Vec<(String, Vec<usize>)>, norm: &NormSpec| {
+        let norm = |tensors: &mut Vec<(String, Vec<usize>)>, norm: &NormSpec| {
             tensors.push((format!("{}.weight", norm.name), vec![hidden]));
             if norm.centred {
                 tensors.push((format!("{}.bias", norm.name), vec![hidden]));
