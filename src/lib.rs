@@ -55,6 +55,7 @@
 //! | [`kinetic`] | the kinetic equation on a grid, for neurons with one trained parameter; the radial reduction |
 //! | [`fluctuation`] | fluctuations of finite networks around the limit, predicted from the limit alone |
 //! | [`sparse`] | sparse recovery: hard thresholding, pursuits, the iterative optimal brain surgeon |
+//! | [`prune`] | layer-wise pruning of Transformers: models in and out, forward passes, layers, whole networks |
 //! | [`analysis`] | exponents with intervals, distances, the form of the bound, dropout, connecting paths, verdicts |
 //! | [`record`] | the run folder, the manifest, arrays in `.npz` |
 //! | [`figure`] | charts as data, written as SVG, PNG and PDF |
@@ -172,6 +173,7 @@ pub mod kinetic;
 pub mod network;
 pub mod number;
 pub mod population;
+pub mod prune;
 pub mod record;
 pub mod run;
 pub mod sparse;

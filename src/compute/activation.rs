@@ -17,6 +17,7 @@ pub trait ActivationFunction: Copy {
     /// Whether `sigma'` is cheap to compute from `sigma` alone, so that it need not be stored.
     const SLOPE_FROM_VALUE: bool;
     /// `sigma(z)`.
+    #[inline(always)]
     fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
         Self::value_and_slope(s, z).0
     }

@@ -227,39 +227,53 @@ impl<'a> NpzFile<'a> {
     /// [`NpzFault::Damaged`], [`NpzFault::Dtype`], [`NpzFault::Size`], [`NpzFault::TooLarge`].
     pub fn array(&mut self, key: &'static str) -> Result<Option<ArrayD<f64>>, NpzFault> {
         let Some(&(_, index)) = self.entries.iter().find(|(name, _)| name == key) else { return Ok(None) };
-        let damaged = |error: &dyn fmt::Display| NpzFault::Damaged { key, why: error.to_string() };
-        let mut entry = self.archive.by_index(index).map_err(|e| damaged(&e))?;
+        let damaged = |error: zip::result::ZipError| NpzFault::Damaged { key, why: error.to_string() };
+        let mut entry = self.archive.by_index(index).map_err(damaged)?;
         let (held, compressed) = (entry.size(), entry.compressed_size());
-        let Header { dtype, fortran, shape, length } = Header::read(&mut entry).map_err(|why| damaged(&why))?;
-        let Some(element) = Element::of(&dtype) else { return Err(NpzFault::Dtype { key, found: dtype }) };
-
-        let count = shape.iter().try_fold(1_usize, |product, &extent| product.checked_mul(extent));
-        let announced = count.and_then(|count| (count as u64).checked_mul(element.bytes as u64));
-        let possible = compressed.saturating_mul(MAX_DEFLATE_RATIO);
-        let (Some(count), Some(size)) =
-            (count, announced.filter(|size| size.checked_add(length) == Some(held) && held <= possible))
-        else {
-            return Err(NpzFault::Size { key, shape, dtype, announced, held, compressed });
-        };
-        let needed = (count as u64).saturating_mul(8);
-        if needed.max(size) > capacity() {
-            return Err(NpzFault::TooLarge { key, shape, needed: needed.max(size), most: capacity() });
-        }
-        let mut values = Vec::new();
-        values.try_reserve_exact(count).map_err(|e| damaged(&e))?;
-        let mut buffer = vec![0; element.bytes * 8192];
-        while values.len() < count {
-            let part = &mut buffer[..element.bytes * (count - values.len()).min(8192)];
-            entry.read_exact(part).map_err(|e| damaged(&e))?;
-            values.extend(part.chunks_exact(element.bytes).map(|bytes| element.value(bytes)));
-        }
-        // The checksum is compared at the end of the entry.
-        if entry.read(&mut [0]).map_err(|e| damaged(&e))? != 0 {
-            return Err(damaged(&"more bytes than its shape"));
-        }
-        let array = ArrayD::from_shape_vec(IxDyn(&shape).set_f(fortran), values).map_err(|e| damaged(&e))?;
-        Ok(Some(if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }))
+        numbers(&mut entry, key, held, compressed).map(Some)
     }
+}
+
+/// The array of an `.npy` file of `held` bytes, as [`NpzFile::array`] reads it from an archive.
+///
+/// # Errors
+/// As there.
+pub fn npy_array(mut file: impl Read, held: u64) -> Result<ArrayD<f64>, NpzFault> {
+    numbers(&mut file, "(the only one)", held, held)
+}
+
+/// Reads an array that is `held` bytes long, of which there are `compressed` in the file.
+fn numbers(entry: &mut impl Read, key: &'static str, held: u64, compressed: u64) -> Result<ArrayD<f64>, NpzFault> {
+    let damaged = |error: &dyn fmt::Display| NpzFault::Damaged { key, why: error.to_string() };
+    let Header { dtype, fortran, shape, length } = Header::read(entry).map_err(|why| damaged(&why))?;
+    let Some(element) = Element::of(&dtype) else { return Err(NpzFault::Dtype { key, found: dtype }) };
+
+    let count = shape.iter().try_fold(1_usize, |product, &extent| product.checked_mul(extent));
+    let announced = count.and_then(|count| (count as u64).checked_mul(element.bytes as u64));
+    let possible = compressed.saturating_mul(MAX_DEFLATE_RATIO);
+    let (Some(count), Some(size)) =
+        (count, announced.filter(|size| size.checked_add(length) == Some(held) && held <= possible))
+    else {
+        return Err(NpzFault::Size { key, shape, dtype, announced, held, compressed });
+    };
+    let needed = (count as u64).saturating_mul(8);
+    if needed.max(size) > capacity() {
+        return Err(NpzFault::TooLarge { key, shape, needed: needed.max(size), most: capacity() });
+    }
+    let mut values = Vec::new();
+    values.try_reserve_exact(count).map_err(|e| damaged(&e))?;
+    let mut buffer = vec![0; element.bytes * 8192];
+    while values.len() < count {
+        let part = &mut buffer[..element.bytes * (count - values.len()).min(8192)];
+        entry.read_exact(part).map_err(|e| damaged(&e))?;
+        values.extend(part.chunks_exact(element.bytes).map(|bytes| element.value(bytes)));
+    }
+    // The checksum is compared at the end of the entry.
+    if entry.read(&mut [0]).map_err(|e| damaged(&e))? != 0 {
+        return Err(damaged(&"more bytes than its shape"));
+    }
+    let array = ArrayD::from_shape_vec(IxDyn(&shape).set_f(fortran), values).map_err(|e| damaged(&e))?;
+    Ok(if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() })
 }
 
 /// Checks of every array of an archive that its header announces no more than the archive holds, before a reader that

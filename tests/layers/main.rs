@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Every module of the library from the lowest to the highest.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 16] = [
     "choice",
     "number",
     "compute",
@@ -18,6 +18,7 @@ const LAYERS: [&str; 15] = [
     "kinetic",
     "fluctuation",
     "sparse",
+    "prune",
     "analysis",
     "record",
     "figure",

@@ -42,10 +42,36 @@ pub struct EliminationStep {
     pub cost: f64,
 }
 
+/// A limit on the entries that are dropped of every group of consecutive entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupLimit {
+    /// Entries of a group.
+    pub of: usize,
+    /// Most entries that are dropped of a group.
+    pub most: usize,
+}
+
 /// Drops all but `k` entries of `v` (d) one by one, `inverse` being `H^-1` (d, d). Of entries of equal cost the one of
 /// higher index is dropped. Where a stop is requested more than `k` entries remain.
 pub fn eliminate(v: &[f64], inverse: MatRef<'_, f64>, k: usize, interrupt: Interrupt<'_>) -> Elimination {
+    eliminate_within(v, inverse, k, None, interrupt)
+}
+
+/// [`eliminate`], dropping of every group no more entries than its limit.
+///
+/// # Panics
+/// If the limits do not allow to drop `d - k` entries.
+pub fn eliminate_within(
+    v: &[f64],
+    inverse: MatRef<'_, f64>,
+    k: usize,
+    limit: Option<GroupLimit>,
+    interrupt: Interrupt<'_>,
+) -> Elimination {
     let d = v.len();
+    let group = |index: usize| limit.map_or(0, |limit| index / limit.of);
+    // Entries that may still be dropped, by group.
+    let mut left = vec![limit.map_or(d, |limit| limit.most); group(d.max(1) - 1) + 1];
     let mut steps = Vec::with_capacity(d.saturating_sub(k));
     // The original indices of the remaining entries.
     let mut indices: Vec<usize> = (0..d).collect();
@@ -58,7 +84,8 @@ pub fn eliminate(v: &[f64], inverse: MatRef<'_, f64>, k: usize, interrupt: Inter
         let mut pending = Mat::<f64>::zeros(m, drops);
         for drop in 0..drops {
             let mut best: Option<(f64, usize)> = None;
-            for j in (0..m).filter(|&j| remaining[j]) {
+            let may_drop = |j: usize| remaining[j] && left[group(indices[j])] > 0;
+            for j in (0..m).filter(|&j| may_drop(j)) {
                 let score = v[j] * v[j] / diagonal[j];
                 if best.is_none_or(|(least, _)| score <= least) {
                     best = Some((score, j));
@@ -66,7 +93,7 @@ pub fn eliminate(v: &[f64], inverse: MatRef<'_, f64>, k: usize, interrupt: Inter
             }
             // NaN compares as neither less nor equal: without a finite score the last entry is dropped.
             let (score, at) = best.filter(|(score, _)| score.is_finite()).unwrap_or_else(|| {
-                (f64::NAN, (0..m).rev().find(|&j| remaining[j]).expect("more entries remain than are kept"))
+                (f64::NAN, (0..m).rev().find(|&j| may_drop(j)).expect("more entries may be dropped than are"))
             });
             let mut u: Vec<f64> = p.col(at).try_as_col_major().expect("columns are contiguous").as_slice().to_vec();
             for earlier in 0..drop {
@@ -81,6 +108,7 @@ pub fn eliminate(v: &[f64], inverse: MatRef<'_, f64>, k: usize, interrupt: Inter
                 diagonal[j] -= u[j] * u[j];
             }
             remaining[at] = false;
+            left[group(indices[at])] -= 1;
             v[at] = 0.0;
             for (j, u) in u.into_iter().enumerate() {
                 pending[(j, drop)] = u;

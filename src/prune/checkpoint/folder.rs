@@ -1,0 +1,188 @@
+//! Reading the folder of a model.
+
+use super::super::error::PruneError;
+use super::header::{TensorPlace, read_header};
+use super::stored_type::StoredType;
+use crate::compute::Real;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// The name of weights in one file.
+const SINGLE: &str = "model.safetensors";
+/// The name of the index of weights in several files.
+const INDEX: &str = "model.safetensors.index.json";
+/// The name of the configuration.
+const CONFIG: &str = "config.json";
+
+/// The index of weights in several files.
+#[derive(Deserialize)]
+struct ShardIndex {
+    /// The file of every tensor.
+    weight_map: BTreeMap<String, String>,
+}
+
+/// A model in a folder. Tensors stay in their files until they are read.
+#[derive(Clone, Debug)]
+pub struct ModelFolder {
+    folder: PathBuf,
+    config: serde_json::Map<String, serde_json::Value>,
+    /// Names of the files of weights.
+    shards: Vec<String>,
+    tensors: BTreeMap<String, StoredTensor>,
+}
+
+/// A tensor, and the file that it is in.
+#[derive(Clone, Debug)]
+pub(super) struct StoredTensor {
+    /// Index of the file.
+    pub shard: usize,
+    /// The place in the file.
+    pub place: TensorPlace,
+}
+
+impl ModelFolder {
+    /// Opens a folder: reads the configuration and the headers of the files of weights.
+    ///
+    /// # Errors
+    /// Files that are missing, cannot be read or contradict themselves.
+    pub fn open(folder: &Path) -> Result<Self, PruneError> {
+        let config_path = folder.join(CONFIG);
+        let text = std::fs::read(&config_path).map_err(PruneError::read(&config_path))?;
+        let config = serde_json::from_slice(&text).map_err(|error| PruneError::Damaged {
+            path: config_path,
+            reason: format!("not an object in JSON ({error})"),
+        })?;
+        let (shards, index) = shards(folder)?;
+        let mut tensors = BTreeMap::new();
+        for (shard, file) in shards.iter().enumerate() {
+            let path = folder.join(file);
+            for (name, place) in read_header(&path)? {
+                let here = index.as_ref().is_none_or(|index| index.get(&name) == Some(file));
+                if !here || tensors.contains_key(&name) {
+                    let reason = format!("tensor {name} is in this file, and {INDEX} names another");
+                    return Err(PruneError::Damaged { path, reason });
+                }
+                tensors.insert(name, StoredTensor { shard, place });
+            }
+        }
+        if let Some(name) = index.iter().flat_map(BTreeMap::keys).find(|name| !tensors.contains_key(*name)) {
+            return Err(PruneError::MissingTensor { path: folder.into(), tensor: name.clone() });
+        }
+        Ok(ModelFolder { folder: folder.into(), config, shards, tensors })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The path of the configuration.
+    pub fn config_path(&self) -> PathBuf {
+        self.folder.join(CONFIG)
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &serde_json::Map<String, serde_json::Value> {
+        &self.config
+    }
+
+    /// The names of the files of weights.
+    pub fn shards(&self) -> &[String] {
+        &self.shards
+    }
+
+    /// The names of all tensors, in alphabetic order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Whether there is a tensor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// The shape of a tensor.
+    ///
+    /// # Errors
+    /// No tensor of this name.
+    pub fn shape(&self, name: &str) -> Result<&[usize], PruneError> {
+        Ok(&self.stored(name)?.place.shape)
+    }
+
+    /// The element type of a tensor.
+    ///
+    /// # Errors
+    /// No tensor of this name, a type that is not read.
+    pub fn stored_type(&self, name: &str) -> Result<StoredType, PruneError> {
+        let tensor = self.stored(name)?;
+        StoredType::of(tensor.place.dtype).ok_or_else(|| PruneError::TensorType {
+            path: self.folder.join(&self.shards[tensor.shard]),
+            tensor: name.into(),
+            found: tensor.place.dtype.to_string(),
+        })
+    }
+
+    /// Reads a tensor, row-major.
+    ///
+    /// # Errors
+    /// No tensor of this name, a type that is not read, a file that cannot be read, values that are not finite.
+    pub fn read<R: Real>(&self, name: &str) -> Result<Vec<R>, PruneError> {
+        let stored_type = self.stored_type(name)?;
+        let values: Vec<R> = stored_type.decode(&self.bytes(name)?);
+        match values.iter().position(|v| !v.to_f64().is_finite()) {
+            None => Ok(values),
+            Some(index) => Err(PruneError::TensorValue { tensor: name.into(), index, value: values[index].to_f64() }),
+        }
+    }
+
+    /// The bytes of a tensor as they are stored.
+    ///
+    /// # Errors
+    /// No tensor of this name, a file that cannot be read.
+    pub fn bytes(&self, name: &str) -> Result<Vec<u8>, PruneError> {
+        let tensor = self.stored(name)?;
+        let path = self.folder.join(&self.shards[tensor.shard]);
+        let read = || -> std::io::Result<Vec<u8>> {
+            let mut file = File::open(&path)?;
+            file.seek(SeekFrom::Start(tensor.place.start))?;
+            let mut bytes = vec![0; tensor.place.length];
+            file.read_exact(&mut bytes)?;
+            Ok(bytes)
+        };
+        read().map_err(PruneError::read(&path))
+    }
+
+    /// A tensor by name.
+    pub(super) fn stored(&self, name: &str) -> Result<&StoredTensor, PruneError> {
+        let missing = || PruneError::MissingTensor { path: self.folder.clone(), tensor: name.into() };
+        self.tensors.get(name).ok_or_else(missing)
+    }
+}
+
+/// The files of weights of a folder, and the file of every tensor where there is an index.
+type Shards = (Vec<String>, Option<BTreeMap<String, String>>);
+
+fn shards(folder: &Path) -> Result<Shards, PruneError> {
+    if folder.join(SINGLE).is_file() {
+        return Ok((vec![SINGLE.into()], None));
+    }
+    let path = folder.join(INDEX);
+    if !path.is_file() {
+        return Err(PruneError::NoWeights { path: folder.into() });
+    }
+    let text = std::fs::read(&path).map_err(PruneError::read(&path))?;
+    let damaged = |reason| PruneError::Damaged { path: path.clone(), reason };
+    let ShardIndex { weight_map } =
+        serde_json::from_slice(&text).map_err(|error| damaged(format!("not an index of weights ({error})")))?;
+    let mut files: Vec<String> = weight_map.values().cloned().collect();
+    files.sort_unstable();
+    files.dedup();
+    // A name with separators could lead out of the folder.
+    if let Some(file) = files.iter().find(|file| Path::new(file).file_name() != Some(file.as_ref())) {
+        return Err(damaged(format!("the file name {file:?} is not the name of a file of this folder")));
+    }
+    Ok((files, Some(weight_map)))
+}

@@ -1,0 +1,111 @@
+//! The methods by name, and the pruning of a layer by any of them.
+
+use super::dual::{DualSchedule, dual_iterate};
+use super::greedy::greedy;
+use super::iterate::{Iteration, Step, iterate};
+use super::problem::{LayerProblem, entries, from_entries};
+use super::refit::refit;
+use super::select::drop_lowest;
+use super::sparsity::Zeros;
+use super::sweep::{BLOCK, sweep_from};
+use crate::choice::choice;
+use faer::Mat;
+
+choice! {
+    /// A method of pruning a layer.
+    pub enum LayerMethod: "method" {
+        /// The entries of least magnitude.
+        Magnitude = "magnitude",
+        /// The entries of least `|w_j| sqrt(H_jj)` of every row (Sun et al. 2024).
+        Wanda = "wanda",
+        /// The column sweep of SparseGPT.
+        Sweep = "sparsegpt",
+        /// The iterative optimal brain surgeon: an inexact step, then the sweep.
+        Iterative = "i-obs",
+        /// The same step with a multiplier.
+        Dual = "i-obs-dual",
+        /// Greedy elimination, row by row.
+        Greedy = "obc",
+    }
+}
+
+/// How a layer is pruned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LayerSettings {
+    /// The method.
+    pub method: LayerMethod,
+    /// Whether the values are refitted on the support by least squares. The values of [`LayerMethod::Dual`] and
+    /// [`LayerMethod::Greedy`] always are.
+    pub refit: bool,
+    /// The step of [`LayerMethod::Iterative`].
+    pub step: Step,
+    /// Its length.
+    pub length: f64,
+    /// Its number.
+    pub iterations: usize,
+    /// The schedule of [`LayerMethod::Dual`].
+    pub schedule: DualSchedule,
+    /// Columns of a block of the sweep.
+    pub block: usize,
+}
+
+impl Default for LayerSettings {
+    fn default() -> Self {
+        LayerSettings {
+            method: LayerMethod::Dual,
+            refit: true,
+            step: Step::RidgeNewton(0.3),
+            length: 1.0,
+            iterations: 10,
+            schedule: DualSchedule::default(),
+            block: BLOCK,
+        }
+    }
+}
+
+/// Prunes a layer: the weights (d, rows).
+pub fn prune_layer(problem: &LayerProblem<'_>, settings: &LayerSettings) -> Mat<f64> {
+    let d = problem.inputs();
+    let masked = |score: &dyn Fn(usize, f64) -> f64, zeros: Zeros| {
+        let weights = entries(&problem.weights);
+        let scores: Vec<f64> = weights.iter().enumerate().map(|(at, w)| score(at % d, *w)).collect();
+        let mut dropped = vec![false; weights.len()];
+        drop_lowest(&scores, d, zeros, &mut dropped);
+        let kept: Vec<f64> = weights.iter().zip(dropped).map(|(w, dropped)| if dropped { 0.0 } else { *w }).collect();
+        from_entries(&kept, d)
+    };
+    let weights = match settings.method {
+        LayerMethod::Magnitude => masked(&|_, w| w.abs(), problem.zeros),
+        LayerMethod::Wanda => {
+            let moment = problem.moment.moment();
+            masked(&|j, w| w.abs() * moment[(j, j)].max(0.0).sqrt(), by_row(problem))
+        }
+        LayerMethod::Sweep => sweep_from(problem, &problem.weights.to_owned(), settings.block).weights,
+        LayerMethod::Iterative => {
+            let LayerSettings { step, length, iterations, block, .. } = *settings;
+            iterate(problem, &Iteration { step, length, iterations, block, best: true }, None).weights
+        }
+        LayerMethod::Dual => dual_iterate(problem, &settings.schedule),
+        LayerMethod::Greedy => greedy(problem),
+    };
+    let always = matches!(settings.method, LayerMethod::Dual | LayerMethod::Greedy);
+    if settings.refit || always { refit(problem, &weights) } else { weights }
+}
+
+/// One iteration of the iterative optimal brain surgeon from pruned weights (d, rows), as a round with a fresh batch takes
+/// it.
+pub fn continue_layer(problem: &LayerProblem<'_>, settings: &LayerSettings, weights: &Mat<f64>) -> Mat<f64> {
+    let LayerSettings { step, length, block, .. } = *settings;
+    let weights =
+        iterate(problem, &Iteration { step, length, iterations: 1, block, best: false }, Some(weights)).weights;
+    if settings.refit { refit(problem, &weights) } else { weights }
+}
+
+/// Wanda compares the entries of a row only. Zeros of a matrix are distributed evenly over its rows, the first rows taking
+/// the remainder.
+fn by_row(problem: &LayerProblem<'_>) -> Zeros {
+    match problem.zeros {
+        Zeros::Matrix(zeros) => Zeros::Row((zeros as f64 / problem.rows() as f64).round_ties_even() as usize),
+        other => other,
+    }
+}

@@ -1,0 +1,88 @@
+//! The pruning of one layer.
+//!
+//! ```text
+//! minimise   tr((W - W0) H (W - W0)^T)   over W (rows, d) with given zeros
+//! ```
+//!
+//! H is the second moment of the layer's inputs, so that the loss is the mean squared change of its outputs. Matrices of
+//! weights are stored by rows: a [`Mat`] of shape (d, rows), whose column r holds the inputs of output r.
+
+use super::moment::DampedMoment;
+use super::sparsity::Zeros;
+use crate::compute::vector::dot;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatRef, Par};
+use rayon::prelude::*;
+
+/// Rows that are computed together. A product is divided by this, so that its bits do not depend on the threads.
+pub(super) const ROWS: usize = 96;
+
+/// The pruning of one layer.
+pub struct LayerProblem<'a> {
+    /// W0 (d, rows): the weights to approximate.
+    pub weights: MatRef<'a, f64>,
+    /// H, damped.
+    pub moment: &'a DampedMoment,
+    /// The zeros.
+    pub zeros: Zeros,
+}
+
+impl LayerProblem<'_> {
+    /// Inputs d.
+    pub fn inputs(&self) -> usize {
+        self.weights.nrows()
+    }
+
+    /// Rows: outputs of the layer.
+    pub fn rows(&self) -> usize {
+        self.weights.ncols()
+    }
+
+    /// `tr((W - W0) H (W - W0)^T)`.
+    pub fn loss(&self, weights: &Mat<f64>) -> f64 {
+        quadratic(weights, Some(self.weights), self.moment.moment())
+    }
+
+    /// `tr(W0 H W0^T)`: the loss of all zeros.
+    pub fn scale(&self) -> f64 {
+        quadratic(&self.weights.to_owned(), None, self.moment.moment())
+    }
+}
+
+/// Row r of a matrix of weights.
+pub(super) fn row<'a>(weights: &MatRef<'a, f64>, r: usize) -> &'a [f64] {
+    weights.col(r).try_as_col_major().expect("columns are contiguous").as_slice()
+}
+
+/// All entries, row by row.
+pub fn entries(weights: &MatRef<'_, f64>) -> Vec<f64> {
+    (0..weights.ncols()).flat_map(|r| row(weights, r)).copied().collect()
+}
+
+/// The matrix (d, rows) with these entries, row by row.
+pub fn from_entries(entries: &[f64], inputs: usize) -> Mat<f64> {
+    MatRef::from_column_major_slice(entries, inputs, entries.len() / inputs).to_owned()
+}
+
+/// The product `A D` with a symmetric matrix A (d, d) and D (d, rows): `D A` in rows.
+pub(super) fn times(a: MatRef<'_, f64>, weights: &Mat<f64>) -> Mat<f64> {
+    let mut out = Mat::zeros(weights.nrows(), weights.ncols());
+    let parts = crate::sparse::recovery::dense::column_blocks(out.as_mut(), ROWS);
+    parts.into_par_iter().with_max_len(1).enumerate().for_each(|(index, part)| {
+        let rows = weights.as_ref().subcols(index * ROWS, part.ncols());
+        matmul(part, Accum::Replace, a, rows, 1.0, Par::Seq);
+    });
+    out
+}
+
+/// `tr(D A D^T)` with `D = W - from`.
+fn quadratic(weights: &Mat<f64>, from: Option<MatRef<'_, f64>>, a: MatRef<'_, f64>) -> f64 {
+    let difference = from.map(|from| weights - from);
+    let difference = difference.as_ref().unwrap_or(weights);
+    inner(difference, &times(a, difference))
+}
+
+/// `sum_ij A_ij B_ij`.
+pub(super) fn inner(a: &Mat<f64>, b: &Mat<f64>) -> f64 {
+    (0..a.ncols()).map(|r| dot(row(&a.as_ref(), r), row(&b.as_ref(), r))).sum()
+}

@@ -1,0 +1,86 @@
+//! Which entries of a matrix of weights may be zero: how many, and where.
+
+use super::super::error::PruneError;
+
+/// The requested sparsity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sparsity {
+    /// This fraction of the entries of a matrix.
+    Fraction(f64),
+    /// This fraction of the entries of every row.
+    RowFraction(f64),
+    /// `zeros` of every `of` consecutive inputs of every output.
+    Pattern {
+        /// Zeros in a group.
+        zeros: usize,
+        /// Entries of a group.
+        of: usize,
+    },
+}
+
+impl Sparsity {
+    /// The fraction of zeros.
+    pub fn fraction(self) -> f64 {
+        match self {
+            Sparsity::Fraction(fraction) | Sparsity::RowFraction(fraction) => fraction,
+            Sparsity::Pattern { zeros, of } => zeros as f64 / of as f64,
+        }
+    }
+
+    /// An error unless the values are within their ranges.
+    ///
+    /// # Errors
+    /// [`PruneError::Sparsity`], [`PruneError::Pattern`].
+    pub fn check(self) -> Result<(), PruneError> {
+        match self {
+            Sparsity::Fraction(value) | Sparsity::RowFraction(value) if !(0.0..1.0).contains(&value) => {
+                Err(PruneError::Sparsity { value })
+            }
+            Sparsity::Pattern { zeros, of } if zeros == 0 || zeros >= of => Err(PruneError::Pattern { zeros, of }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The zeros of a matrix of `rows` and `inputs`. Numbers are rounded to nearest, halves to even.
+    ///
+    /// # Errors
+    /// [`PruneError::PatternInputs`] where a pattern does not divide the inputs.
+    pub fn of_matrix(self, layer: &str, rows: usize, inputs: usize) -> Result<Zeros, PruneError> {
+        let round = |fraction: f64, entries: usize| (fraction * entries as f64).round_ties_even() as usize;
+        match self {
+            Sparsity::Fraction(fraction) => Ok(Zeros::Matrix(round(fraction, rows * inputs))),
+            Sparsity::RowFraction(fraction) => Ok(Zeros::Row(round(fraction, inputs))),
+            Sparsity::Pattern { zeros, of } if inputs.is_multiple_of(of) => Ok(Zeros::Group { zeros, of }),
+            Sparsity::Pattern { zeros, of } => {
+                Err(PruneError::PatternInputs { layer: layer.into(), zeros, of, inputs })
+            }
+        }
+    }
+}
+
+/// The number of zeros of a matrix, exact to the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zeros {
+    /// Of the matrix.
+    Matrix(usize),
+    /// Of every row.
+    Row(usize),
+    /// Of every group of consecutive entries of a row.
+    Group {
+        /// Zeros of a group.
+        zeros: usize,
+        /// Entries of a group.
+        of: usize,
+    },
+}
+
+impl Zeros {
+    /// The zeros of a matrix of `rows` and `inputs`.
+    pub fn total(self, rows: usize, inputs: usize) -> usize {
+        match self {
+            Zeros::Matrix(zeros) => zeros,
+            Zeros::Row(zeros) => zeros * rows,
+            Zeros::Group { zeros, of } => rows * inputs / of * zeros,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Functions of every entry of an array, over packs: activations, and the exponential of the softmax.
+
+use crate::compute::activation::{ActivationFunction, Gelu, Relu, Sigmoid, Tanh};
+use crate::compute::exp::{LowPart, exp_negative};
+use crate::compute::{Job, Pass, Real, Simd};
+use std::marker::PhantomData;
+
+/// Most lanes of a pack.
+const MAX_LANES: usize = 16;
+
+/// The activation of a perceptron by its name in configurations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActivationKind {
+    /// `z Phi(z)`.
+    Gelu,
+    /// `z (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))) / 2`.
+    GeluTanh,
+    /// `max(z, 0)`.
+    Relu,
+    /// `z / (1 + exp(-z))`.
+    Silu,
+}
+
+impl ActivationKind {
+    /// The names, separated by commas.
+    pub const NAMES: &str = "gelu, gelu_new, gelu_pytorch_tanh, relu, silu or swish";
+
+    /// The activation of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "gelu" => Some(ActivationKind::Gelu),
+            "gelu_new" | "gelu_pytorch_tanh" => Some(ActivationKind::GeluTanh),
+            "relu" => Some(ActivationKind::Relu),
+            "silu" | "swish" => Some(ActivationKind::Silu),
+            _ => None,
+        }
+    }
+
+    /// Applies the activation to every value.
+    pub fn apply<R: Real>(self, values: &mut [R]) {
+        match self {
+            ActivationKind::Gelu => apply::<R, ErfGelu>(values),
+            ActivationKind::GeluTanh => apply::<R, TanhGelu>(values),
+            ActivationKind::Relu => apply::<R, Rectifier>(values),
+            ActivationKind::Silu => apply::<R, Swish>(values),
+        }
+    }
+}
+
+/// Replaces every value, none of which is positive, by its exponential.
+pub(super) fn exponentials<R: Real>(values: &mut [R]) {
+    apply::<R, NegativeExp>(values);
+}
+
+fn apply<R: Real, F: PackFunction>(values: &mut [R]) {
+    R::dispatch(Entries::<R, F> { values, function: PhantomData });
+}
+
+/// A function over packs.
+trait PackFunction {
+    /// The function of every lane.
+    fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack;
+}
+
+struct ErfGelu;
+impl PackFunction for ErfGelu {
+    #[inline(always)]
+    fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
+        Gelu::value(s, z)
+    }
+}
+
+struct TanhGelu;
+impl PackFunction for TanhGelu {
+    #[inline(always)]
+    fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
+        let root = 0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::SQRT_2;
+        let cubic = s.mul(s.splat(R::of(0.044715)), s.mul(z, s.mul(z, z)));
+        let tanh = Tanh::value(s, s.mul(s.splat(R::of(root)), s.add(z, cubic)));
+        s.mul(s.mul(s.splat(R::of(0.5)), z), s.add(s.splat(R::one()), tanh))
+    }
+}
+
+struct Rectifier;
+impl PackFunction for Rectifier {
+    #[inline(always)]
+    fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
+        Relu::value(s, z)
+    }
+}
+
+struct Swish;
+impl PackFunction for Swish {
+    #[inline(always)]
+    fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
+        s.mul(z, Sigmoid::value(s, z))
+    }
+}
+
+struct NegativeExp;
+impl PackFunction for NegativeExp {
+    #[inline(always)]
+    fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
+        exp_negative(s, z, LowPart::Zero)
+    }
+}
+
+/// The entries of an array, and the function that replaces them.
+struct Entries<'a, R, F> {
+    values: &'a mut [R],
+    function: PhantomData<F>,
+}
+
+impl<R: Real, F: PackFunction> Job<R> for Entries<'_, R, F> {
+    #[inline(always)]
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        let mut packs = self.values.chunks_exact_mut(S::LANES);
+        for pack in &mut packs {
+            let value = F::value(s, s.load(pack));
+            s.store(value, pack);
+        }
+        let rest = packs.into_remainder();
+        let mut padded = [R::zero(); MAX_LANES];
+        padded[..rest.len()].copy_from_slice(rest);
+        let value = F::value(s, s.load(&padded));
+        s.store(value, &mut padded);
+        rest.copy_from_slice(&padded[..rest.len()]);
+    }
+}
+
+impl<R: Real, F: PackFunction> Pass<R> for Entries<'_, R, F> {
+    fn run<S: Simd<R>>(self, simd: S) {
+        simd.vectorize(self);
+    }
+}

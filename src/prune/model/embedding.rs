@@ -1,0 +1,167 @@
+//! From tokens or pixels to the features of the first block.
+
+use super::super::checkpoint::ModelFolder;
+use super::super::error::PruneError;
+use super::architecture::{Architecture, EmbeddingSpec};
+use super::inputs::Inputs;
+use super::parts::{Linear, Norm};
+use super::scalar::ModelReal;
+
+/// The weights of an embedding.
+pub struct Embedding<R> {
+    hidden: usize,
+    kind: EmbeddingKind<R>,
+}
+
+enum EmbeddingKind<R> {
+    Tokens {
+        /// (vocabulary, hidden).
+        tokens: Vec<R>,
+        /// (positions, hidden), from the first position on.
+        positions: Option<Vec<R>>,
+        /// (hidden), added to every token.
+        first_kind: Option<Vec<R>>,
+        norm: Option<Norm<R>>,
+    },
+    Image {
+        /// (leading, hidden).
+        leading: Vec<R>,
+        projection: Linear<R>,
+        /// (leading + patches, hidden).
+        positions: Vec<R>,
+        size: usize,
+        patch: usize,
+        channels: usize,
+    },
+}
+
+impl<R: ModelReal> Embedding<R> {
+    /// Reads an embedding.
+    ///
+    /// # Errors
+    /// Tensors that cannot be read.
+    pub fn read(checkpoint: &ModelFolder, architecture: &Architecture) -> Result<Self, PruneError> {
+        let hidden = architecture.hidden;
+        let kind = match &architecture.embedding {
+            EmbeddingSpec::Tokens { tokens, positions, kinds, norm, .. } => EmbeddingKind::Tokens {
+                tokens: checkpoint.read(tokens)?,
+                positions: match positions {
+                    Some((name, first, _)) => Some(checkpoint.read::<R>(name)?.split_off(first * hidden)),
+                    None => None,
+                },
+                first_kind: match kinds {
+                    Some((name, _)) => Some(checkpoint.read::<R>(name)?[..hidden].to_vec()),
+                    None => None,
+                },
+                norm: norm.as_ref().map(|norm| Norm::read(checkpoint, norm)).transpose()?,
+            },
+            EmbeddingSpec::Image { leading, projection, positions, size, patch, channels } => {
+                let mut rows = Vec::new();
+                for name in leading {
+                    rows.extend(checkpoint.read::<R>(name)?);
+                }
+                let weight = checkpoint.read(&format!("{projection}.weight"))?;
+                let bias = checkpoint.read(&format!("{projection}.bias"))?;
+                EmbeddingKind::Image {
+                    leading: rows,
+                    projection: Linear::of(weight, channels * patch * patch, Some(bias)),
+                    positions: checkpoint.read(positions)?,
+                    size: *size,
+                    patch: *patch,
+                    channels: *channels,
+                }
+            }
+        };
+        Ok(Embedding { hidden, kind })
+    }
+
+    /// Tokens of a sample.
+    ///
+    /// # Errors
+    /// Inputs of another kind or size than the model reads, token indices beyond the vocabulary, sequences that are longer
+    /// than the positions of the model or consist of padding.
+    pub fn length(&self, inputs: &Inputs) -> Result<usize, PruneError> {
+        let wrong = |reason: String| Err(PruneError::Inputs { what: "inputs".into(), reason });
+        match (&self.kind, inputs) {
+            (EmbeddingKind::Tokens { tokens, positions, .. }, Inputs::Tokens { ids, length, present }) => {
+                let vocabulary = tokens.len() / self.hidden;
+                if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
+                    return wrong(format!("token {id} is not in the vocabulary of {vocabulary}"));
+                }
+                if let Some(rows) = positions.as_ref().map(|rows| rows.len() / self.hidden).filter(|n| n < length) {
+                    return wrong(format!("samples of {length} tokens, and the model has {rows} positions"));
+                }
+                if present.iter().flat_map(|p| p.chunks_exact(*length)).any(|sample| !sample.contains(&true)) {
+                    return wrong("a sample consists of padding".into());
+                }
+                Ok(*length)
+            }
+            (EmbeddingKind::Image { positions, size, channels, .. }, Inputs::Images { channels: c, size: s, .. }) => {
+                if (size, channels) != (s, c) {
+                    return wrong(format!(
+                        "images of {s} x {s} pixels and {c} channels, and the model reads {size} x {size} and {channels}"
+                    ));
+                }
+                Ok(positions.len() / self.hidden)
+            }
+            (EmbeddingKind::Tokens { .. }, _) => wrong("images, and the model reads tokens".into()),
+            (EmbeddingKind::Image { .. }, _) => wrong("tokens, and the model reads images".into()),
+        }
+    }
+
+    /// The features (samples, length, hidden) of inputs that [`Embedding::length`] accepts.
+    pub fn apply(&self, inputs: &Inputs) -> Vec<R> {
+        let hidden = self.hidden;
+        match (&self.kind, inputs) {
+            (EmbeddingKind::Tokens { tokens, positions, first_kind, norm }, Inputs::Tokens { ids, length, .. }) => {
+                let mut x = Vec::with_capacity(ids.len() * hidden);
+                for (at, id) in ids.iter().enumerate() {
+                    let start = x.len();
+                    x.extend_from_slice(&tokens[*id as usize * hidden..][..hidden]);
+                    let position = positions.as_ref().map(|rows| &rows[at % length * hidden..][..hidden]);
+                    for added in position.into_iter().chain(first_kind.as_deref()) {
+                        x[start..].iter_mut().zip(added).for_each(|(v, a)| *v += *a);
+                    }
+                }
+                if let Some(norm) = norm {
+                    norm.apply_in_place(&mut x);
+                }
+                x
+            }
+            (
+                EmbeddingKind::Image { leading, projection, positions, size, patch, channels },
+                Inputs::Images { pixels, .. },
+            ) => {
+                let projected = projection.apply(&patches(pixels, *size, *patch, *channels));
+                let per_image = (size / patch).pow(2) * hidden;
+                let mut x = Vec::with_capacity(positions.len() * inputs.count());
+                for image in projected.chunks_exact(per_image) {
+                    let start = x.len();
+                    x.extend_from_slice(leading);
+                    x.extend_from_slice(image);
+                    x[start..].iter_mut().zip(positions).for_each(|(v, p)| *v += *p);
+                }
+                x
+            }
+            _ => unreachable!("inputs were checked"),
+        }
+    }
+}
+
+/// The patches (samples, patches, channels * patch * patch) of images, row by row.
+fn patches<R: ModelReal>(pixels: &[f64], size: usize, patch: usize, channels: usize) -> Vec<R> {
+    let side = size / patch;
+    let mut out = Vec::with_capacity(pixels.len());
+    for image in pixels.chunks_exact(channels * size * size) {
+        for at in 0..side * side {
+            let (top, left) = (at / side * patch, at % side * patch);
+            for channel in 0..channels {
+                for row in top..top + patch {
+                    let start = (channel * size + row) * size + left;
+                    out.extend(image[start..start + patch].iter().map(|v| R::of(*v)));
+                }
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,119 @@
+//! The inputs of models: token indices or images.
+
+use super::super::error::PruneError;
+use crate::population::npz_file::npy_array;
+use ndarray::ArrayD;
+use std::fs::File;
+use std::io::BufReader;
+use std::ops::Range;
+use std::path::Path;
+
+/// Samples for a model, all of one length.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inputs {
+    /// Sequences of token indices.
+    Tokens {
+        /// Indices (samples, length).
+        ids: Vec<u32>,
+        /// Tokens of a sequence.
+        length: usize,
+        /// Whether a token is there, otherwise it is padding (samples, length); all are if there is none.
+        present: Option<Vec<bool>>,
+    },
+    /// Square images.
+    Images {
+        /// Pixels (samples, channels, size, size), as the model expects them.
+        pixels: Vec<f64>,
+        /// Channels.
+        channels: usize,
+        /// Pixels on a side.
+        size: usize,
+    },
+}
+
+impl Inputs {
+    /// Number of samples.
+    pub fn count(&self) -> usize {
+        match self {
+            Inputs::Tokens { ids, length, .. } => ids.len() / length,
+            Inputs::Images { pixels, channels, size } => pixels.len() / (channels * size * size),
+        }
+    }
+
+    /// A range of samples.
+    ///
+    /// # Panics
+    /// If the range is not within the samples.
+    pub fn range(&self, samples: Range<usize>) -> Inputs {
+        let scaled = |entries: usize| samples.start * entries..samples.end * entries;
+        match self {
+            Inputs::Tokens { ids, length, present } => Inputs::Tokens {
+                ids: ids[scaled(*length)].to_vec(),
+                length: *length,
+                present: present.as_ref().map(|present| present[scaled(*length)].to_vec()),
+            },
+            Inputs::Images { pixels, channels, size } => Inputs::Images {
+                pixels: pixels[scaled(channels * size * size)].to_vec(),
+                channels: *channels,
+                size: *size,
+            },
+        }
+    }
+
+    /// Reads token indices from an array of NumPy: (samples, length), of which the first `length` of every row are used,
+    /// or one long sequence, which is cut into blocks of `length` and a rest that is not used.
+    ///
+    /// # Errors
+    /// A file that cannot be read, values that are no indices, fewer tokens than one block.
+    pub fn read_tokens(path: &Path, length: usize) -> Result<Inputs, PruneError> {
+        let array = read_array(path)?;
+        let wrong = |reason: String| PruneError::Inputs { what: path.display().to_string(), reason };
+        let row = match *array.shape() {
+            [n] => n,
+            [_, row] => row,
+            ref shape => return Err(wrong(format!("has shape {shape:?}: expected (n) or (samples, length)"))),
+        };
+        if length == 0 || row < length {
+            return Err(wrong(format!("has {row} tokens in a row: expected at least the length {length} of a sample")));
+        }
+        let values: Vec<f64> = array.iter().copied().collect();
+        if let Some(value) = values.iter().find(|v| v.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(*v)) {
+            return Err(wrong(format!("holds {value}: expected indices of tokens, whole numbers from 0")));
+        }
+        let ids = values.into_iter().map(|v| v as u32);
+        let ids = if array.ndim() == 1 {
+            ids.take(row / length * length).collect()
+        } else {
+            ids.enumerate().filter(|(at, _)| at % row < length).map(|(_, id)| id).collect()
+        };
+        Ok(Inputs::Tokens { ids, length, present: None })
+    }
+
+    /// Reads images from an array of NumPy: (samples, size, size) or (samples, channels, size, size).
+    ///
+    /// # Errors
+    /// A file that cannot be read, another shape, values that are not finite.
+    pub fn read_images(path: &Path) -> Result<Inputs, PruneError> {
+        let array = read_array(path)?;
+        let wrong = |reason: String| PruneError::Inputs { what: path.display().to_string(), reason };
+        let (channels, size) = match *array.shape() {
+            [_, height, width] if height == width && width > 0 => (1, width),
+            [_, channels, height, width] if height == width && channels * width > 0 => (channels, width),
+            ref shape => {
+                let expected = "(samples, size, size) or (samples, channels, size, size)";
+                return Err(wrong(format!("has shape {shape:?}: expected {expected}")));
+            }
+        };
+        let pixels: Vec<f64> = array.iter().copied().collect();
+        match pixels.iter().find(|v| !v.is_finite()) {
+            Some(value) => Err(wrong(format!("holds {value}: every pixel must be a finite number"))),
+            None => Ok(Inputs::Images { pixels, channels, size }),
+        }
+    }
+}
+
+fn read_array(path: &Path) -> Result<ArrayD<f64>, PruneError> {
+    let file = File::open(path).map_err(PruneError::read(path))?;
+    let size = file.metadata().map_err(PruneError::read(path))?.len();
+    npy_array(BufReader::new(file), size).map_err(|fault| PruneError::InputFile { path: path.into(), fault })
+}

@@ -1,0 +1,48 @@
+//! Transformers: forward passes with taps on the inputs of linear layers.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `config.rs` | typed reading of a configuration |
+//! | `architecture.rs` | what a configuration describes: tensors, and how they are joined |
+//! | `family/` | BERT, ViT, DeiT, GPT-2, OPT, Llama: a file each |
+//! | `embedding.rs`, `block.rs`, `head.rs` | the parts of a forward pass, read one at a time |
+//! | `attention.rs`, `parts.rs`, `elementwise.rs` | attention; linear layers and normalisations; functions of entries |
+//! | `inputs.rs` | token indices and images |
+//! | `stream.rs` | the features of all samples, passed through one block at a time |
+//! | `score.rs` | cross entropies and hits on held-out data |
+
+mod architecture;
+mod attention;
+mod block;
+mod config;
+mod elementwise;
+mod embedding;
+mod family;
+mod head;
+mod inputs;
+mod parts;
+mod scalar;
+mod score;
+mod stream;
+
+pub use architecture::{Architecture, AttentionSpec, BlockSpec, EmbeddingSpec, HeadSpec, LinearSpec, NormSpec};
+pub use block::TransformerBlock;
+pub use elementwise::ActivationKind;
+pub use embedding::Embedding;
+pub use head::Head;
+pub use inputs::Inputs;
+pub use parts::{Linear, Norm};
+pub use scalar::ModelReal;
+pub use score::{Scores, score};
+pub use stream::{FeatureStream, outputs};
+
+use super::checkpoint::ModelFolder;
+use super::error::PruneError;
+
+/// What the configuration of a checkpoint describes; its tensors have been checked.
+///
+/// # Errors
+/// A family or an option that is not supported, tensors that are missing, have another shape or are not known.
+pub fn describe(checkpoint: &ModelFolder) -> Result<Architecture, PruneError> {
+    family::describe(checkpoint)
+}

@@ -1,0 +1,106 @@
+//! Linear layers and normalisations with their weights. Activations are (tokens, features), row-major.
+
+use super::super::checkpoint::ModelFolder;
+use super::super::error::PruneError;
+use super::architecture::{LinearSpec, NormSpec};
+use super::scalar::ModelReal;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+
+/// `y = W x + b`.
+pub struct Linear<R> {
+    inputs: usize,
+    outputs: usize,
+    transposed: bool,
+    /// As it is stored, row-major.
+    weight: Vec<R>,
+    bias: Option<Vec<R>>,
+}
+
+impl<R: ModelReal> Linear<R> {
+    /// Reads a layer.
+    ///
+    /// # Errors
+    /// Tensors that cannot be read.
+    pub fn read(checkpoint: &ModelFolder, spec: &LinearSpec) -> Result<Self, PruneError> {
+        let bias = if spec.bias { Some(checkpoint.read(&format!("{}.bias", spec.name))?) } else { None };
+        let weight = checkpoint.read(&spec.weight())?;
+        Ok(Linear { inputs: spec.inputs, outputs: spec.outputs, transposed: spec.transposed, weight, bias })
+    }
+
+    /// A layer without bias, of weight (outputs, inputs).
+    pub(super) fn of(weight: Vec<R>, inputs: usize, bias: Option<Vec<R>>) -> Self {
+        Linear { inputs, outputs: weight.len() / inputs, transposed: false, weight, bias }
+    }
+
+    /// The outputs (tokens, outputs) for inputs (tokens, inputs).
+    pub fn apply(&self, x: &[R]) -> Vec<R> {
+        let tokens = x.len() / self.inputs;
+        let mut y = vec![R::zero(); tokens * self.outputs];
+        if let Some(bias) = &self.bias {
+            y.chunks_exact_mut(self.outputs).for_each(|row| row.copy_from_slice(bias));
+        }
+        let weight = if self.transposed {
+            MatRef::from_row_major_slice(&self.weight, self.inputs, self.outputs)
+        } else {
+            MatRef::from_row_major_slice(&self.weight, self.outputs, self.inputs).transpose()
+        };
+        let out = MatMut::from_row_major_slice_mut(&mut y, tokens, self.outputs);
+        let x = MatRef::from_row_major_slice(x, tokens, self.inputs);
+        matmul(out, Accum::Add, x, weight, <R as num_traits::One>::one(), Par::Seq);
+        y
+    }
+}
+
+/// A normalisation over the features of a token.
+pub struct Norm<R> {
+    weight: Vec<R>,
+    bias: Option<Vec<R>>,
+    epsilon: f64,
+}
+
+impl<R: ModelReal> Norm<R> {
+    /// Reads a normalisation.
+    ///
+    /// # Errors
+    /// Tensors that cannot be read.
+    pub fn read(checkpoint: &ModelFolder, spec: &NormSpec) -> Result<Self, PruneError> {
+        let bias = if spec.centred { Some(checkpoint.read(&format!("{}.bias", spec.name))?) } else { None };
+        Ok(Norm { weight: checkpoint.read(&format!("{}.weight", spec.name))?, bias, epsilon: spec.epsilon })
+    }
+
+    /// The normalised rows of `x` (tokens, features).
+    pub fn apply(&self, x: &[R]) -> Vec<R> {
+        let mut y = x.to_vec();
+        self.apply_in_place(&mut y);
+        y
+    }
+
+    /// Normalises the rows of `x` (tokens, features). Moments are computed in double precision.
+    pub fn apply_in_place(&self, x: &mut [R]) {
+        let count = self.weight.len() as f64;
+        for row in x.chunks_exact_mut(self.weight.len()) {
+            let mean = if self.bias.is_some() { sum(row, |v| v) / count } else { 0.0 };
+            let square = sum(row, |v| (v - mean) * (v - mean)) / count;
+            let (centre, scale) = (R::of(mean), R::of(1.0 / (square + self.epsilon).sqrt()));
+            for (v, w) in row.iter_mut().zip(&self.weight) {
+                *v = (*v - centre) * scale * *w;
+            }
+            if let Some(bias) = &self.bias {
+                row.iter_mut().zip(bias).for_each(|(v, b)| *v += *b);
+            }
+        }
+    }
+}
+
+/// `sum_j f(v_j)` in double precision, in eight partial sums.
+fn sum<R: ModelReal>(values: &[R], f: impl Fn(f64) -> f64) -> f64 {
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for chunk in chunks {
+        for lane in 0..8 {
+            sums[lane] += f(chunk[lane].to_f64());
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|v| f(v.to_f64())).sum::<f64>()
+}

@@ -1,0 +1,110 @@
+//! The score of a model on held-out data: the cross entropy of the next token or of the label, per sample.
+
+use super::super::checkpoint::ModelFolder;
+use super::super::error::PruneError;
+use super::architecture::{Architecture, EmbeddingSpec, HeadSpec};
+use super::elementwise::exponentials;
+use super::head::Head;
+use super::inputs::Inputs;
+use super::scalar::ModelReal;
+use super::stream::through;
+
+/// The scores of samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// The mean cross entropy in nats of every sample: over its tokens but the first, or of its label.
+    pub losses: Vec<f64>,
+    /// Whether the largest score of every sample is that of its label; empty for language models.
+    pub hits: Vec<bool>,
+}
+
+impl Scores {
+    /// The mean cross entropy in nats.
+    pub fn loss(&self) -> f64 {
+        self.losses.iter().sum::<f64>() / self.losses.len() as f64
+    }
+
+    /// `exp` of the mean cross entropy.
+    pub fn perplexity(&self) -> f64 {
+        self.loss().exp()
+    }
+
+    /// The fraction of hits; none for language models.
+    pub fn accuracy(&self) -> Option<f64> {
+        let hits = self.hits.iter().filter(|hit| **hit).count();
+        (!self.hits.is_empty()).then(|| hits as f64 / self.hits.len() as f64)
+    }
+}
+
+/// Scores a language model on tokens, or a classifier on inputs with `labels`.
+///
+/// # Errors
+/// A model without scores, labels that are missing or do not fit, tensors that cannot be read, inputs that do not fit,
+/// cross entropies that are not finite.
+pub fn score<R: ModelReal>(
+    checkpoint: &ModelFolder,
+    architecture: &Architecture,
+    inputs: &Inputs,
+    labels: Option<&[usize]>,
+) -> Result<Scores, PruneError> {
+    let wrong = |what: &str, reason: String| PruneError::Inputs { what: what.into(), reason };
+    let classes = match &architecture.head {
+        HeadSpec::Mean => {
+            return Err(wrong("evaluation", format!("a model of type {} has no scores", architecture.family)));
+        }
+        HeadSpec::Language { .. } => None,
+        HeadSpec::Classes { layer, .. } => Some(layer.outputs),
+    };
+    if let Some(classes) = classes {
+        let labels = labels.ok_or_else(|| wrong("labels", "missing: a classifier is scored on labels".into()))?;
+        if labels.len() != inputs.count() {
+            return Err(wrong("labels", format!("{} of them for {} samples", labels.len(), inputs.count())));
+        }
+        if let Some(label) = labels.iter().find(|label| **label >= classes) {
+            return Err(wrong("labels", format!("{label}: expected a class from 0 to {}", classes - 1)));
+        }
+    }
+    let vocabulary = if let EmbeddingSpec::Tokens { vocabulary, .. } = architecture.embedding { vocabulary } else { 0 };
+    let stream = through::<R>(checkpoint, architecture, inputs)?;
+    let head = Head::read(checkpoint, architecture)?;
+    let parts = match (inputs, classes, labels) {
+        (Inputs::Tokens { ids, length, .. }, None, _) if *length > 1 => stream.outputs(&head, |first, scores| {
+            scores
+                .chunks_exact(length * vocabulary)
+                .enumerate()
+                .map(|(sample, scores)| {
+                    let ids = &ids[(first + sample) * length..][..*length];
+                    let next = scores.chunks_exact(vocabulary).zip(&ids[1..]);
+                    let total: f64 = next.map(|(scores, id)| cross_entropy(scores, *id as usize)).sum();
+                    (total / (length - 1) as f64, None)
+                })
+                .collect::<Vec<_>>()
+        }),
+        (_, Some(classes), Some(labels)) => stream.outputs(&head, |first, scores| {
+            let samples = scores.chunks_exact(classes).zip(&labels[first..]);
+            samples.map(|(scores, label)| (cross_entropy(scores, *label), Some(largest(scores) == *label))).collect()
+        }),
+        _ => return Err(wrong("inputs", "samples of one token: expected at least two".into())),
+    };
+    let samples = parts.concat();
+    let losses: Vec<f64> = samples.iter().map(|(loss, _)| *loss).collect();
+    if let Some(sample) = losses.iter().position(|loss| !loss.is_finite()) {
+        return Err(wrong("evaluation", format!("the cross entropy of sample {sample} is {}", losses[sample])));
+    }
+    Ok(Scores { losses, hits: samples.iter().filter_map(|(_, hit)| *hit).collect() })
+}
+
+/// `log sum_i exp(s_i) - s_label` in double precision.
+fn cross_entropy<R: ModelReal>(scores: &[R], label: usize) -> f64 {
+    let mut shifted: Vec<f64> = scores.iter().map(|s| s.to_f64()).collect();
+    let most = shifted.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    shifted.iter_mut().for_each(|s| *s -= most);
+    let own = shifted[label];
+    exponentials(&mut shifted);
+    shifted.iter().sum::<f64>().ln() - own
+}
+
+/// The index of the largest score, the lowest of several.
+fn largest<R: ModelReal>(scores: &[R]) -> usize {
+    (1..scores.len()).fold(0, |best, i| if scores[i] > scores[best] { i } else { best })
+}

@@ -1,0 +1,222 @@
+//! The blocks of a network in order.
+//!
+//! The moments of a layer's inputs are those behind the earlier layers as they have been pruned. One block and the
+//! features of all samples are in memory at a time; pruned weights go to the copy of the model at once.
+
+use super::super::checkpoint::{ModelCopy, ModelFolder};
+use super::super::error::PruneError;
+use super::super::layer::{DampedMoment, LayerProblem, LayerSettings, Sparsity, Zeros, continue_layer, prune_layer};
+use super::super::model::{Architecture, FeatureStream, Inputs, LinearSpec, ModelReal, TransformerBlock, describe};
+use super::moments::MomentSum;
+use super::record::{LayerRecord, PruneRecord};
+use super::weights::{read_weight, write_weight, zeros};
+use faer::Mat;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// The calibration data of a round, from 0.
+pub type CalibrationBatches<'a> = dyn FnMut(usize) -> Result<Inputs, PruneError> + 'a;
+
+/// How many zeros the layers have.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Quota {
+    /// The same sparsity for every layer.
+    Uniform(Sparsity),
+    /// A number for each layer by name, as [`super::measured_quota`] divides them.
+    PerLayer(BTreeMap<String, usize>),
+}
+
+/// How a network is pruned.
+pub struct PruneSettings<'a> {
+    /// The zeros of the layers.
+    pub quota: Quota,
+    /// The method for a layer.
+    pub layer: LayerSettings,
+    /// The damping of the moments, over their mean diagonal.
+    pub damping: f64,
+    /// Whether a layer is pruned, by name.
+    pub selected: &'a (dyn Fn(&str) -> bool + Sync),
+    /// Whether the inputs of the later layers of a block are computed with its earlier layers pruned; otherwise with the
+    /// block before pruning, in one pass.
+    pub within_block: bool,
+    /// Rounds after the first, each with a fresh batch and one step of the iterative optimal brain surgeon.
+    pub rounds: usize,
+}
+
+/// Prunes the model `source` into `copy`, which is a copy of it. `progress` is called after every layer.
+///
+/// # Errors
+/// A model that is not supported, settings that do not fit it, calibration data that do not fit, inputs of layers that are
+/// not finite, moments that cannot be factored, files that cannot be read or written.
+pub fn prune_network<R: ModelReal>(
+    source: &ModelFolder,
+    copy: &mut ModelCopy,
+    batches: &mut CalibrationBatches<'_>,
+    settings: &PruneSettings<'_>,
+    progress: &mut dyn FnMut(&LayerRecord),
+) -> Result<PruneRecord, PruneError> {
+    let start = Instant::now();
+    let architecture = describe(source)?;
+    let all: Vec<&LinearSpec> = architecture.blocks.iter().flat_map(|block| block.groups()).flatten().collect();
+    let excluded: Vec<String> =
+        all.iter().filter(|layer| !(settings.selected)(&layer.name)).map(|layer| layer.name.clone()).collect();
+    if excluded.len() == all.len() {
+        return Err(PruneError::NoLayers { layers: all.len() });
+    }
+    // Settings that do not fit are found before the first forward pass.
+    for layer in all.iter().filter(|layer| (settings.selected)(&layer.name)) {
+        settings.quota.of_layer(layer)?;
+    }
+    let mut layers = Vec::new();
+    for round in 0..=settings.rounds {
+        let stream = FeatureStream::<R>::new(copy.checkpoint(), &architecture, &batches(round)?)?;
+        let pass = BlockPass { source, copy: &mut *copy, architecture: &architecture, settings, round, stream };
+        pass.run(&mut |record| {
+            progress(&record);
+            layers.push(record);
+        })?;
+    }
+    let (mut zero, mut entries, mut parameters) = (0, 0, 0);
+    for layer in &all {
+        zero += zeros(&read_weight(copy.checkpoint(), layer)?);
+        entries += layer.inputs * layer.outputs;
+    }
+    for name in source.names() {
+        parameters += source.shape(name)?.iter().product::<usize>();
+    }
+    let warnings = warnings(&layers, &excluded, all.len());
+    Ok(PruneRecord {
+        layers,
+        excluded,
+        sparsity: zero as f64 / entries as f64,
+        model_sparsity: zero as f64 / parameters as f64,
+        warnings,
+        seconds: start.elapsed().as_secs_f64(),
+    })
+}
+
+impl Quota {
+    /// The zeros of a layer.
+    fn of_layer(&self, layer: &LinearSpec) -> Result<Zeros, PruneError> {
+        match self {
+            Quota::Uniform(sparsity) => {
+                sparsity.check()?;
+                sparsity.of_matrix(&layer.name, layer.outputs, layer.inputs)
+            }
+            Quota::PerLayer(zeros) => {
+                Ok(Zeros::Matrix(zeros.get(&layer.name).copied().unwrap_or(0).min(layer.outputs * layer.inputs)))
+            }
+        }
+    }
+}
+
+/// One pass over the blocks.
+struct BlockPass<'a, R> {
+    source: &'a ModelFolder,
+    copy: &'a mut ModelCopy,
+    architecture: &'a Architecture,
+    settings: &'a PruneSettings<'a>,
+    round: usize,
+    stream: FeatureStream<R>,
+}
+
+impl<R: ModelReal> BlockPass<'_, R> {
+    fn run(mut self, record: &mut impl FnMut(LayerRecord)) -> Result<(), PruneError> {
+        for index in 0..self.architecture.blocks.len() {
+            let spec = &self.architecture.blocks[index];
+            let mut moments: Vec<Option<MomentSum>> = Vec::new();
+            for (group, layers) in spec.groups().into_iter().enumerate() {
+                if group == 0 || self.settings.within_block {
+                    moments = self.moments(index, |other| !self.settings.within_block || other == group)?;
+                }
+                if let Some(sum) = moments[group].take() {
+                    self.prune_group(layers, sum, record)?;
+                }
+            }
+            self.stream.pass(&TransformerBlock::read(self.copy.checkpoint(), self.architecture, index)?);
+        }
+        Ok(())
+    }
+
+    /// The moments of the inputs of the groups of a block that are `wanted` and have a layer to prune.
+    fn moments(&self, index: usize, wanted: impl Fn(usize) -> bool) -> Result<Vec<Option<MomentSum>>, PruneError> {
+        let block = TransformerBlock::read(self.copy.checkpoint(), self.architecture, index)?;
+        let groups = self.architecture.blocks[index].groups();
+        let mut sums: Vec<Option<MomentSum>> = groups
+            .iter()
+            .enumerate()
+            .map(|(group, layers)| {
+                let chosen = layers.iter().find(|layer| (self.settings.selected)(&layer.name));
+                chosen.filter(|_| wanted(group)).map(|layer| MomentSum::new(&layer.name, layer.inputs))
+            })
+            .collect();
+        self.stream.tap(&block, &mut |group, inputs| sums[group].as_mut().map_or(Ok(()), |sum| sum.add(inputs)))?;
+        Ok(sums)
+    }
+
+    /// Prunes the layers of a group, which have the same inputs.
+    fn prune_group(
+        &mut self,
+        layers: &[LinearSpec],
+        sum: MomentSum,
+        record: &mut impl FnMut(LayerRecord),
+    ) -> Result<(), PruneError> {
+        let mut start = Instant::now();
+        let (matrix, tokens) = sum.finish();
+        let moment = DampedMoment::new(&layers[0].name, matrix, self.settings.damping)?;
+        for layer in layers.iter().filter(|layer| (self.settings.selected)(&layer.name)) {
+            let dense = read_weight(self.source, layer)?;
+            let zeros_of_layer = self.settings.quota.of_layer(layer)?;
+            let problem = LayerProblem { weights: dense.as_ref(), moment: &moment, zeros: zeros_of_layer };
+            let pruned: Mat<f64> = if self.round == 0 {
+                prune_layer(&problem, &self.settings.layer)
+            } else {
+                continue_layer(&problem, &self.settings.layer, &read_weight(self.copy.checkpoint(), layer)?)
+            };
+            let written = write_weight(self.copy, layer, &pruned)?;
+            let (loss, scale) = (problem.loss(&written), problem.scale());
+            record(LayerRecord {
+                round: self.round,
+                layer: layer.name.clone(),
+                rows: layer.outputs,
+                inputs: layer.inputs,
+                zeros: zeros(&written),
+                loss,
+                relative_loss: if scale > 0.0 { loss / scale } else { 0.0 },
+                damping: moment.damping,
+                damping_raised: moment.raised,
+                dead_inputs: moment.dead_inputs(),
+                tokens,
+                condition: moment.condition(),
+                seconds: start.elapsed().as_secs_f64(),
+            });
+            start = Instant::now();
+        }
+        Ok(())
+    }
+}
+
+/// What a reader should know before trusting the result.
+fn warnings(layers: &[LayerRecord], excluded: &[String], all: usize) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for layer in layers {
+        let name = &layer.layer;
+        if layer.tokens < layer.inputs {
+            let (tokens, inputs) = (layer.tokens, layer.inputs);
+            warnings.push(format!("layer {name}: {tokens} tokens for {inputs} inputs: use more calibration data"));
+        }
+        if layer.damping_raised {
+            warnings.push(format!(
+                "layer {name}: the damping was raised to {} to factor the moment of its inputs",
+                layer.damping
+            ));
+        }
+        if layer.dead_inputs > 0 {
+            warnings.push(format!("layer {name}: {} inputs are zero on the calibration data", layer.dead_inputs));
+        }
+    }
+    if !excluded.is_empty() {
+        warnings.push(format!("{} of {all} linear layers were not pruned", excluded.len()));
+    }
+    warnings
+}

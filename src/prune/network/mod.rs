@@ -1,0 +1,24 @@
+//! The pruning of a whole network, layer by layer.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `driver.rs` | the blocks in order: moments of the inputs, layers, features for the next block; rounds with fresh batches |
+//! | `moments.rs` | second moments of the inputs of layers |
+//! | `allocate.rs`, `curves.rs` | zeros divided between layers by their measured losses |
+//! | `weights.rs` | weights between files and solvers |
+//! | `verify.rs` | the written model, read back |
+//! | `record.rs` | what is reported |
+
+mod allocate;
+mod curves;
+mod driver;
+mod moments;
+mod record;
+mod verify;
+mod weights;
+
+pub use allocate::{LossCurve, allocate};
+pub use curves::{LayerCurve, loss_curves, measured_quota};
+pub use driver::{CalibrationBatches, PruneSettings, Quota, prune_network};
+pub use record::{LayerRecord, PruneRecord};
+pub use verify::verify;
