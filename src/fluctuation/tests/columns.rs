@@ -85,13 +85,13 @@ fn complete_columns_have_the_whole_spread() {
     let helmert = super::linear::complete(60);
     let [one, two] = [&complete, &helmert].map(|columns| case.fluctuations(columns, true, &STEPS, Threads::One));
     for (a, b) in one.records.iter().zip(&two.records) {
-        assert!((a.bare_variance(70) / a.spread - 1.0).abs() < 1e-11);
-        assert!((a.variance(70) / b.variance(70) - 1.0).abs() < 1e-11);
+        assert!((a.bare_variance(140) / a.spread - 1.0).abs() < 1e-11);
+        assert!((a.variance(140) / b.variance(140) - 1.0).abs() < 1e-11);
         assert!(super::relative(a.bias.as_ref().unwrap(), b.bias.as_ref().unwrap()) < 1e-9 || a.time == 0.0);
         assert!((a.coupling() - b.coupling()).abs() <= 1e-11 * b.coupling());
     }
     let start = &one.records[0];
-    assert!((start.variance(70) / start.spread - 1.0).abs() < 1e-12);
+    assert!((start.variance(140) / start.spread - 1.0).abs() < 1e-12);
     assert!(start.bias.as_ref().unwrap().iter().all(|b| *b == 0.0));
 }
 
