@@ -86,7 +86,7 @@ array_record! {
     pub struct PredictedArrays {
         /// `c`: N times the mean square distance of the predictions (times).
         pub variance: Array1<f64>,
-        /// `N^2` times the part of that distance of second order in 1/N, by pairs; 0 by tangent vectors (times).
+        /// `N^2` times what the interaction of two hidden layers adds to that distance; 0 with one (times).
         pub variance_second: Array1<f64>,
         /// `c1`, `c2`: the same as c for the neurons of each hidden layer, times the neurons of that layer (layers,
         /// times).
@@ -104,11 +104,11 @@ array_record! {
         pub gap_bias: Array1<f64>,
         /// N times the mean loss gap (times).
         pub gap_mean: Array1<f64>,
-        /// `N^2` times the part of the mean loss gap of second order, by pairs; 0 by tangent vectors (times).
+        /// `N^2` times what the interaction of two hidden layers adds to the mean loss gap; 0 with one (times).
         pub gap_mean_second: Array1<f64>,
         /// N times the leading variance of the loss gap, `E <e, G>^2` (times).
         pub gap_linear: Array1<f64>,
-        /// `N^2` times its second part: that of `<l'' G, G> / 2`, and by pairs what else is of second order (times).
+        /// `N^2` times its second part: that of `<l'' G, G> / 2`, and of the interaction of two hidden layers (times).
         pub gap_square: Array1<f64>,
         /// N times the mean square coupling distance (times).
         pub coupling: Array1<f64>,
