@@ -71,15 +71,14 @@ pub struct PairedParts {
     pub first_layer: Option<FirstLayer>,
 }
 
-/// `N^2` times what is of second order in 1/N in the expectations of networks of width N, at one time.
-///
-/// Of one hidden layer it is that at the amplitude of the pairs, by which predictions at the width that it imitates are
-/// complete. Of two it is the interaction D of the layers.
+/// `N^2` times what the interaction D of two hidden layers adds to the expectations of networks of width N, at one time;
+/// 0 with one hidden layer. Other terms of this order are left out: those of the third cumulants of the starts are not
+/// contained in symmetric weights, and `E |J|^2` without them is worse than nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SecondOrderPart {
-    /// Of `E |f_N - f|^2`: `E |J|^2` or `E |D|^2`.
+    /// Of `E |f_N - f|^2`: `E |D|^2`.
     pub variance: f64,
-    /// Of the mean loss gap: half of `E <l'' J, J>` or `E <l'' D, D>`.
+    /// Of the mean loss gap: half of `E <l'' D, D>`.
     pub gap_mean: f64,
     /// Of the variance of the loss gap, beyond that of `<l'' G, G> / 2`.
     pub gap_variance: f64,
@@ -180,7 +179,7 @@ impl PairedRun<'_> {
             }
             found.records.push(record);
         }
-        let second = sums.second(&limit, self.amplitude_weight());
+        let second = sums.second(&limit);
         if let Some(first) = &mut first_layer {
             let product = (first.proportions[0] * first.proportions[1]) as f64;
             first.between = second.iter().map(|part| product * part.variance).collect();
@@ -188,11 +187,6 @@ impl PairedRun<'_> {
         }
         found.paired = Some(PairedParts { second, first_layer });
         Ok(found)
-    }
-
-    /// `M / s^2`, the width of the networks that a cloud of width M imitates.
-    fn amplitude_weight(&self) -> f64 {
-        self.cloud.ensemble.width as f64 / (self.amplitude * self.amplitude)
     }
 
     /// The place of a layer's column among the columns of all layers: all modes, then the random columns, one of each
@@ -365,9 +359,9 @@ impl PairedSums {
         }
     }
 
-    /// The parts of second order, `imitated` being `M / s^2`.
-    fn second(&self, limit: &LimitPaths, imitated: f64) -> Vec<SecondOrderPart> {
-        (0..limit.f.len()).map(|t| second_order(&self.products[t], imitated)).collect()
+    /// The parts of second order at the recording times.
+    fn second(&self, limit: &LimitPaths) -> Vec<SecondOrderPart> {
+        (0..limit.f.len()).map(|t| second_order(&self.products[t])).collect()
     }
 }
 

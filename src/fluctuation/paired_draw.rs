@@ -6,7 +6,7 @@ use super::paired::{RUN_THREADS, SecondOrderPart};
 use super::pairs::{PairsError, WeightedCloud};
 use super::weighted::CloudWeights;
 use crate::dynamics::{Ensemble, State};
-use crate::network::{Network, Objective};
+use crate::network::Network;
 use ndarray::{Array2, ArrayView2, aview1};
 use rayon::prelude::*;
 
@@ -78,51 +78,27 @@ pub(super) struct PairedDraw {
     pub products: Vec<DrawProducts>,
 }
 
-/// Products of the fields of a draw at one time: G of either layer, the even part J, the interaction D (0 with one
-/// layer), and e, `l''` of the limit.
+/// Products of the fields of a draw of two layers at one time: G of either layer, the interaction D, and e, `l''` of the
+/// limit. With one layer they are 0.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DrawProducts {
-    layers: usize,
-    /// `|J|^2`.
-    even: f64,
-    /// `<l'' J, J>`.
-    even_curved: f64,
-    /// `<e, J>`.
-    even_slope: f64,
-    /// Half of the sum over layers of `<l'' G, G>`.
-    odd_curved: f64,
-    /// The square of the odd part of the risk minus `<e, G>^2`, of one layer.
-    odd_risk: f64,
     /// `|D|^2`.
     between: f64,
     /// `<l'' D, D>`.
-    between_curved: f64,
+    curved: f64,
     /// `<e, D>`.
-    between_slope: f64,
+    slope: f64,
     /// `<l'' G_1, G_2>`.
     cross: f64,
 }
 
-/// The means over draws of what is of second order; `imitated` is `M / s^2`.
-pub(super) fn second_order(draws: &[DrawProducts], imitated: f64) -> SecondOrderPart {
+/// The means over draws of what the interaction of two layers adds.
+pub(super) fn second_order(draws: &[DrawProducts]) -> SecondOrderPart {
     let mean = |f: &dyn Fn(&DrawProducts) -> f64| draws.iter().map(f).sum::<f64>() / draws.len() as f64;
-    if draws.first().is_some_and(|draw| draw.layers > 1) {
-        return SecondOrderPart {
-            variance: mean(&|draw| draw.between),
-            gap_mean: 0.5 * mean(&|draw| draw.between_curved),
-            gap_variance: mean(&|draw| draw.between_slope * (draw.between_slope + 2.0 * draw.cross)),
-        };
-    }
-    let [slope, curved] = [mean(&|draw| draw.even_slope), mean(&|draw| draw.odd_curved)];
-    let unbiased = draws.len() as f64 / (draws.len() as f64 - 1.0);
-    let even = mean(&|draw| {
-        let deviation = draw.even_slope - slope;
-        deviation * (deviation + 2.0 * (draw.odd_curved - curved))
-    });
     SecondOrderPart {
-        variance: mean(&|draw| draw.even),
-        gap_mean: 0.5 * mean(&|draw| draw.even_curved),
-        gap_variance: imitated * mean(&|draw| draw.odd_risk) + unbiased * even,
+        variance: mean(&|draw| draw.between),
+        gap_mean: 0.5 * mean(&|draw| draw.curved),
+        gap_variance: mean(&|draw| draw.slope * (draw.slope + 2.0 * draw.cross)),
     }
 }
 
@@ -160,14 +136,13 @@ impl PairedDraws<'_> {
 
     /// Runs the combinations of signs of a draw, one after the other.
     pub fn run(&self, draw: usize) -> Result<PairedDraw, PairsError> {
-        let Ensemble { network, width, population, objective } = self.cloud.ensemble;
+        let Ensemble { network, width, population, .. } = self.cloud.ensemble;
         let (layers, times, rows) = (self.columns.len(), self.limit.f.len(), self.limit.f[0].len());
         let perturbations: Vec<Vec<f64>> = (0..layers).map(|layer| self.perturbation(layer, draw)).collect();
         let runs = 1_usize << layers;
         let zero = ParitySums { f: vec![vec![0.0; rows]; times], square: vec![0.0; times] };
         let mut sums = vec![zero; runs];
         let mut odd_states = vec![vec![vec![0.0; self.cloud.start.theta.len()]; times]; layers];
-        let mut odd_risks = vec![0.0; times];
         for run in 0..runs {
             let sign = |layer: usize| if run >> layer & 1 == 0 { 1.0 } else { -1.0 };
             let signed: Vec<Vec<f64>> =
@@ -189,17 +164,16 @@ impl PairedDraws<'_> {
                     let factor = share * sign(layer);
                     states[t].iter_mut().zip(&state.theta).for_each(|(sum, v)| *sum += factor * v);
                 }
-                odd_risks[t] += share * sign(0) * objective.loss.mean(&f, &population.y, network.outputs());
                 f.iter().sum::<f64>()
             })?;
         }
-        Ok(self.assemble(sums, &odd_states, &odd_risks))
+        Ok(self.assemble(sums, &odd_states))
     }
 
     /// From the sums over the runs of a draw to its fields.
-    fn assemble(&self, mut sums: Vec<ParitySums>, states: &[Vec<Vec<f64>>], risks: &[f64]) -> PairedDraw {
-        let Ensemble { network, width, objective, .. } = self.cloud.ensemble;
-        let (layers, times, scale) = (self.columns.len(), risks.len(), self.scale);
+    fn assemble(&self, mut sums: Vec<ParitySums>, states: &[Vec<Vec<f64>>]) -> PairedDraw {
+        let Ensemble { network, width, .. } = self.cloud.ensemble;
+        let (layers, times, scale) = (self.columns.len(), self.limit.f.len(), self.scale);
         let scaled = |field: &mut Vec<f64>, factor: f64| field.iter_mut().for_each(|v| *v *= factor);
         for (parity, sums) in sums.iter_mut().enumerate() {
             for t in 0..times {
@@ -223,7 +197,7 @@ impl PairedDraws<'_> {
             total
         });
         let displacements = displacements.collect();
-        let products = (0..times).map(|t| self.products(t, &sums, objective, scale.sqrt() * risks[t])).collect();
+        let products = (0..times).map(|t| self.products(t, &sums)).collect();
         let mut sums = sums.into_iter();
         let even = sums.next().unwrap_or(ParitySums { f: Vec::new(), square: Vec::new() });
         // With two layers the parities are: even, odd in the first, odd in the second, odd in both.
@@ -232,40 +206,26 @@ impl PairedDraws<'_> {
     }
 
     /// The products of the fields at one time.
-    fn products(&self, t: usize, sums: &[ParitySums], objective: Objective, odd_risk: f64) -> DrawProducts {
-        let Ensemble { network, population, .. } = self.cloud.ensemble;
+    fn products(&self, t: usize, sums: &[ParitySums]) -> DrawProducts {
+        let [_, first, second, between] = sums else { return DrawProducts::default() };
+        let Ensemble { network, population, objective, .. } = self.cloud.ensemble;
         let (outputs, f, y) = (network.outputs(), &self.limit.f[t], &population.y);
         let [mut e, mut w, mut product] = [(); 3].map(|()| vec![0.0; outputs]);
-        let [even, first] = [&sums[0].f[t], &sums[1].f[t]];
-        let two = (sums.len() > 2).then(|| [&sums[2].f[t], &sums[3].f[t]]);
-        let mut of = DrawProducts { layers: self.columns.len(), ..DrawProducts::default() };
-        let mut slope = 0.0;
+        let mut of = DrawProducts::default();
         let samples = (f.len() / outputs) as f64;
         for s in 0..f.len() / outputs {
             let at = s * outputs..(s + 1) * outputs;
             objective.loss.derivative(&f[at.clone()], &y[at.clone()], &mut e);
             objective.loss.curvature(&f[at.clone()], &y[at.clone()], &mut w);
             let dot = |a: &[f64], b: &[f64]| aview1(a).dot(&aview1(b)) / samples;
-            let mut curved = |a: &[f64], b: &[f64]| {
-                objective.loss.hessian_product(&w, a, &mut product);
-                dot(&product, b)
-            };
-            let (j, g) = (&even[at.clone()], &first[at.clone()]);
-            of.even += dot(j, j);
-            of.even_slope += dot(&e, j);
-            of.even_curved += curved(j, j);
-            of.odd_curved += 0.5 * curved(g, g);
-            slope += dot(&e, g);
-            if let Some([second, between]) = two {
-                let (h, d) = (&second[at.clone()], &between[at]);
-                of.odd_curved += 0.5 * curved(h, h);
-                of.cross += curved(g, h);
-                of.between += dot(d, d);
-                of.between_curved += curved(d, d);
-                of.between_slope += dot(&e, d);
-            }
+            let [g, h, d] = [first, second, between].map(|sums| &sums.f[t][at.clone()]);
+            objective.loss.hessian_product(&w, d, &mut product);
+            of.curved += dot(&product, d);
+            objective.loss.hessian_product(&w, g, &mut product);
+            of.cross += dot(&product, h);
+            of.between += dot(d, d);
+            of.slope += dot(&e, d);
         }
-        of.odd_risk = odd_risk * odd_risk - slope * slope;
         of
     }
 

@@ -116,7 +116,7 @@ array_record! {
     pub struct PredictedArrays {
         /// `c`: N times the mean square distance of the predictions (times).
         pub variance[times]: Array1<f64>,
-        /// `N^2` times the part of that distance of second order in 1/N, by pairs; 0 by tangent vectors (times).
+        /// `N^2` times what the interaction of two hidden layers adds to that distance; 0 with one (times).
         pub variance_second[times]: Array1<f64>,
         /// `c1`, `c2`: the same as c for the neurons of each hidden layer, times the neurons of that layer (layers,
         /// times).
@@ -135,11 +135,11 @@ array_record! {
         pub gap_bias[times]: Array1<f64>,
         /// N times the mean gap of the risk (times).
         pub gap_mean[times]: Array1<f64>,
-        /// `N^2` times the part of the mean gap of second order, by pairs; 0 by tangent vectors (times).
+        /// `N^2` times what the interaction of two hidden layers adds to the mean gap; 0 with one (times).
         pub gap_mean_second[times]: Array1<f64>,
         /// N times the leading variance of the gap, `E (<e, G> + lambda/2 Q_1)^2` (times).
         pub gap_linear[times]: Array1<f64>,
-        /// `N^2` times its second part: that of `<l'' G, G> / 2`, and by pairs what else is of second order (times).
+        /// `N^2` times its second part: that of `<l'' G, G> / 2`, and of the interaction of two hidden layers (times).
         pub gap_square[times]: Array1<f64>,
         /// N times the mean square coupling distance (times).
         pub coupling[times]: Array1<f64>,

@@ -48,8 +48,12 @@ const MODES_OF_LAYERS: usize = 32;
 /// Random columns by default with two hidden layers.
 const COLUMNS_OF_LAYERS: usize = 16;
 
-/// Amplitude of the weights by default with two hidden layers, of which all weights must be positive.
-const SMALL_AMPLITUDE: f64 = 0.05;
+/// Amplitude of the weights by default: small enough for the leading order, and large enough for the second order to be
+/// smooth where the activation has a kink.
+const AMPLITUDE: f64 = 0.5;
+
+/// The same with two hidden layers, of which all weights must be positive.
+const AMPLITUDE_OF_LAYERS: f64 = 0.05;
 
 /// Largest amplitude with two hidden layers: standard normals below -6 do not occur.
 const LARGEST_OF_LAYERS: f64 = 1.0 / 6.0;
@@ -116,17 +120,6 @@ impl Predict {
         }
         let kink = experiment.network.activations().find(|activation| activation.has_kink())?;
         Some(format!("network.activation = \"{kink}\" has a kink, at which the limit cannot be linearised"))
-    }
-
-    /// The amplitude of pairs by default. With one hidden layer they imitate networks of the geometric mean of the least
-    /// and the largest width.
-    fn default_amplitude(experiment: &Experiment, widths: &[usize], particles: usize) -> f64 {
-        match (experiment.network.kind, widths.first(), widths.last()) {
-            (NetworkKind::TwoLayer | NetworkKind::Bump, Some(&least), Some(&largest)) => {
-                (particles as f64 / (least as f64 * largest as f64).sqrt()).sqrt()
-            }
-            _ => SMALL_AMPLITUDE,
-        }
     }
 
     /// The method by default: of second order in the step where there is one.
@@ -361,9 +354,7 @@ impl StudyKind<Experiment> for Predict {
             by,
             amplitude: match by {
                 PredictionRoute::Tangent => amplitude,
-                PredictionRoute::Pairs => {
-                    amplitude.or_else(|| Some(Predict::default_amplitude(experiment, &widths, particles)))
-                }
+                PredictionRoute::Pairs => amplitude.or(Some(if layers { AMPLITUDE_OF_LAYERS } else { AMPLITUDE })),
             },
             widths,
             particles,
