@@ -68,7 +68,8 @@ pub struct NetworkDeviation {
     pub field: Vec<f64>,
     /// Its mean square.
     pub square: f64,
-    /// Of the risks, `<l', d> + <l'' d, d> / 2` and the ridge term to first order.
+    /// Of the risks: the difference of `<l', d> + <l'' d, d> / 2`, d the deviation of either from the limit, and of the
+    /// ridge term to first order.
     pub risk: f64,
 }
 
@@ -138,13 +139,13 @@ impl InfluenceMap {
 
     /// The predicted difference of a network and of a reference, from the starts of both.
     pub fn deviation(&self, network: &InfluenceSums, reference: &InfluenceSums) -> NetworkDeviation {
-        let mean = |sums: &InfluenceSums, sum: f64| sum / sums.count as f64;
-        let pairs = network.field.iter().zip(&reference.field);
-        let field: Vec<f64> = pairs.map(|(a, b)| mean(network, *a) - mean(reference, *b)).collect();
-        let slope = mean(network, network.slope) - mean(reference, reference.slope);
+        let mean = |sums: &InfluenceSums| sums.field.iter().map(|v| v / sums.count as f64).collect::<Vec<f64>>();
+        let (own, other) = (mean(network), mean(reference));
+        let field: Vec<f64> = own.iter().zip(&other).map(|(a, b)| a - b).collect();
+        let slope = network.slope / network.count as f64 - reference.slope / reference.count as f64;
         NetworkDeviation {
             square: self.inner(&field, &field),
-            risk: slope + 0.5 * self.curved_inner(&field, &field),
+            risk: slope + 0.5 * (self.curved_inner(&own, &own) - self.curved_inner(&other, &other)),
             field,
         }
     }

@@ -158,8 +158,10 @@ impl<'a> CorrectedComparison<'a> {
     fn correct(&self, quantity: CorrectedQuantity) -> Corrected {
         let MeasuredTable { table: measured, step_offset, error } = self.measured(quantity);
         let (predicted, means) = self.predicted(quantity);
-        let of_networks =
-            Array2::from_shape_fn(measured.dim(), |(row, seed)| self.starts.control_scale(row) * means[seed]);
+        let scale = |row: usize| match (quantity, self.starts.control_scales(row)) {
+            (CorrectedQuantity::Function, (scale, _)) | (CorrectedQuantity::Loss, (_, scale)) => scale,
+        };
+        let of_networks = Array2::from_shape_fn(measured.dim(), |(row, seed)| scale(row) * means[seed]);
         let controlled = ControlledMeans::new(measured.view(), predicted.view(), of_networks.view());
         let x: Vec<f64> = {
             let all = abscissa(self.subject.problem, self.starts.group);

@@ -112,10 +112,13 @@ impl<'a> NetworkStarts<'a> {
         self.subject.problem.experiment.reference.kind == Route::Grid
     }
 
-    /// The mean of the predicted square of the networks of a row, of which `rows[at]` is the index in the group, divided
-    /// by that of single starts: `1/N - 1/M`, or beside a grid `1/N + 1/B`, where B are the independent starts of a seed.
-    pub fn control_scale(&self, at: usize) -> f64 {
-        self.scales[at] + if self.by_grid() { 1.0 / self.share() as f64 } else { 0.0 }
+    /// The means over networks of the predicted square and of the predicted gap of the risk, divided by those of single
+    /// starts, for the networks of row `rows[at]` of the group: `1/N - 1/M` both. Beside a grid `1/N + 1/B` and
+    /// `1/N - 1/B` for B independent starts of a seed, as a mean over these is independent of the network: its square
+    /// adds to that of the difference, and its risk is subtracted.
+    pub fn control_scales(&self, at: usize) -> (f64, f64) {
+        let rest = if self.by_grid() { 1.0 / self.share() as f64 } else { 0.0 };
+        (self.scales[at] + rest, self.scales[at] - rest)
     }
 
     /// Independent starts for each seed.
