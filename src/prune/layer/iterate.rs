@@ -10,7 +10,7 @@
 //! least loss is kept.
 
 use super::moment::{lower_factor, mean_diagonal};
-use super::problem::{LayerProblem, inner, times};
+use super::problem::{LayerProblem, inner, row, times};
 use super::sweep::sweep_from;
 use crate::sparse::recovery::Interrupt;
 use crate::sparse::recovery::dense::largest_eigenvalue;
@@ -56,15 +56,21 @@ pub fn iterate(problem: &LayerProblem<'_>, iteration: &Iteration, start: Option<
     let moment = problem.moment.moment();
     let mut weights = start.map_or_else(|| sweep_from(problem, &dense, iteration.block).weights, Mat::clone);
     let towards = Towards::new(problem, iteration.step);
-    let mut product = times(moment, &(&weights - &dense));
-    let mut least = inner(&(&weights - &dense), &product);
+    let mut difference = &weights - &dense;
+    let mut product = times(moment, &difference);
+    let mut least = inner(&difference, &product);
     let (mut best, mut losses) = (weights.clone(), vec![least]);
     for _ in 0..iteration.iterations {
         // (W - W0) H is at hand from the loss.
-        let mut point = towards.step(product, iteration.length);
-        point += &weights;
+        let (mut point, scale) = towards.direction(product);
+        for r in 0..point.ncols() {
+            let from = row(&weights.as_ref(), r);
+            let point = point.col_mut(r).try_as_col_major_mut().expect("columns are contiguous").as_slice_mut();
+            point.iter_mut().zip(from).for_each(|(p, w)| *p = w - iteration.length * scale * *p);
+        }
         weights = sweep_from(problem, &point, iteration.block).weights;
-        let difference = &weights - &dense;
+        difference.copy_from(&weights);
+        difference -= &dense;
         product = times(moment, &difference);
         let loss = inner(&difference, &product);
         losses.push(loss);
@@ -106,11 +112,11 @@ impl Towards {
         }
     }
 
-    /// `-length (W - W0) G` from `(W - W0) H` (d, rows).
-    fn step(&self, product: Mat<f64>, length: f64) -> Mat<f64> {
+    /// A matrix (d, rows) and a number whose product is `(W - W0) G`, from `(W - W0) H` (d, rows).
+    fn direction(&self, product: Mat<f64>) -> (Mat<f64>, f64) {
         match self {
-            Towards::Scale(scale) => faer::Scale(-length * scale) * product,
-            Towards::Inverse(inverse) => faer::Scale(-length) * times(inverse.as_ref(), &product),
+            Towards::Scale(scale) => (product, *scale),
+            Towards::Inverse(inverse) => (times(inverse.as_ref(), &product), 1.0),
         }
     }
 }

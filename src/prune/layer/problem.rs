@@ -14,8 +14,11 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 
-/// Rows that are computed together. A product is divided by this, so that its bits do not depend on the threads.
+/// Rows that are computed together, so that they fit the cache and bits do not depend on the threads.
 pub(super) const ROWS: usize = 96;
+
+/// Rows of a part of a product with a square matrix.
+const PRODUCT_ROWS: usize = 192;
 
 /// The pruning of one layer.
 pub struct LayerProblem<'a> {
@@ -67,9 +70,9 @@ pub fn from_entries(entries: &[f64], inputs: usize) -> Mat<f64> {
 /// The product `A D` with a symmetric matrix A (d, d) and D (d, rows): `D A` in rows.
 pub(super) fn times(a: MatRef<'_, f64>, weights: &Mat<f64>) -> Mat<f64> {
     let mut out = Mat::zeros(weights.nrows(), weights.ncols());
-    let parts = crate::sparse::recovery::dense::column_blocks(out.as_mut(), ROWS);
+    let parts = crate::sparse::recovery::dense::column_blocks(out.as_mut(), PRODUCT_ROWS);
     parts.into_par_iter().with_max_len(1).enumerate().for_each(|(index, part)| {
-        let rows = weights.as_ref().subcols(index * ROWS, part.ncols());
+        let rows = weights.as_ref().subcols(index * PRODUCT_ROWS, part.ncols());
         matmul(part, Accum::Replace, a, rows, 1.0, Par::Seq);
     });
     out
