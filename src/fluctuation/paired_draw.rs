@@ -2,13 +2,17 @@
 
 use super::FluctuationError;
 use super::columns::NoiseColumns;
-use super::paired::{RUN_THREADS, SecondOrderPart};
+use super::paired_parts::SecondOrderPart;
 use super::pairs::{PairsError, WeightedCloud};
 use super::weighted::CloudWeights;
+use crate::compute::Threads;
 use crate::dynamics::{Ensemble, State};
 use crate::network::Network;
 use ndarray::{Array2, ArrayView2, aview1};
 use rayon::prelude::*;
+
+/// The threads of a run of a pair: the runs are parallel among each other.
+const RUN_THREADS: Threads = Threads::One;
 
 /// The unweighted cloud at the recording times.
 pub(super) struct LimitPaths {

@@ -3,7 +3,7 @@
 use super::FluctuationError;
 use super::force::{CloudNoise, SharedForce, TangentForce, TangentSystem, lock};
 use super::layout::TangentLayout;
-use super::paired::PairedParts;
+use super::paired_parts::PairedParts;
 use super::record::FluctuationRecord;
 use crate::dynamics::{NoNoise, Noise, Scheme, Simulation, State, StopReason, TimeLoop};
 use crate::network::Loss;

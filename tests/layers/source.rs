@@ -189,7 +189,8 @@ fn paths(tokens: &[Token]) -> Vec<Written> {
         match text(i) {
             "{" => blocks.push(i >= 2 && text(i - 2) == "mod"),
             "}" => drop(blocks.pop()),
-            "use" => {
+            // `use<..>` of a type lists captured parameters.
+            "use" if text(i + 1) != "<" => {
                 let public = i > 0 && matches!(text(i - 1), "pub" | ")");
                 let mut leaves = Vec::new();
                 i = tree(tokens, i + 1, &[], &mut leaves);

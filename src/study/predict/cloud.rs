@@ -1,6 +1,6 @@
 //! The tangent cloud: particles of the limit from low-discrepancy starts, with the fluctuations that they carry.
 
-use super::pairs::PairedSeries;
+use super::paired_series::PairedSeries;
 use super::record::PredictedArrays;
 use super::{Predict, PredictionRoute};
 use crate::compute::Threads;

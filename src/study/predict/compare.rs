@@ -1,8 +1,9 @@
 //! The ratios of predictions to what trained networks show, and their checks.
 
+use super::quantity::PredictedQuantity;
 use super::record::RatioRecord;
 use super::total::NetworkSetting;
-use super::trust::{PredictedQuantity, Trust};
+use super::trust::Trust;
 use crate::analysis::ratio::{PredictedRatio, RatioFailure, SeedStatistic};
 use crate::analysis::verdict::Check;
 use crate::choice::Choice;

@@ -1,9 +1,10 @@
 //! The ratios of sums of all parts to what networks show whose steps or batches vary.
 
 use super::compare::{RANGE, RatioStatement};
+use super::quantity::PredictedQuantity;
 use super::record::GroupRatioRecord;
 use super::total::NetworkSetting;
-use super::trust::{PredictedQuantity, Trust};
+use super::trust::Trust;
 use crate::analysis::ratio::{PredictedRatio, SeedStatistic};
 use crate::analysis::verdict::Check;
 use crate::config::BatchSize;

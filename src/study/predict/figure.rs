@@ -1,6 +1,6 @@
 //! Figure of the study of predictions: the distance and the loss gap of networks against the width, and c against time.
 
-use super::trust::PredictedQuantity;
+use super::quantity::PredictedQuantity;
 use super::{NetworkSetting, PredictArrays, PredictRecord};
 use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel};
 use crate::record::RunFolder;
@@ -132,14 +132,14 @@ impl PredictFigure<'_> {
                 // At the start there is no noise, and zero has no logarithm.
                 let (times, c) = (times[1..].to_vec(), batch.variance.iter().skip(1).copied().collect());
                 let mark = Mark::line(times, c, Colour::Series(4), DASH);
-                panel.with(mark.label("c′ of mini-batches, (B/ε) E |f_{B} − f_{ρ}|^{2}"))
+                panel.with(mark.label("c′, mini-batches"))
             }
             None => panel,
         };
         panel
             .with(line(&whole.variance, PREDICTION, DASH).label("c"))
             .with(line(&self.arrays.half.variance, Colour::Grey(120), Dash::Dotted).label("half the particles"))
-            .with(line(&whole.spread, Colour::Series(1), Dash::Dashed).label("S^{2}, independent particles"))
+            .with(line(&whole.spread, Colour::Series(1), Dash::Dashed).label("S^{2}, no interaction"))
             .legend(Legend::Automatic)
     }
 

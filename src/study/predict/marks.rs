@@ -1,7 +1,7 @@
 //! Predicted lines in the figures of other studies.
 
 use super::figure::{DASH, PREDICTION};
-use super::trust::PredictedQuantity;
+use super::quantity::PredictedQuantity;
 use super::{BatchArrays, NetworkSetting, PredictArrays, PredictRecord, StepTermArrays};
 use crate::figure::{Mark, Panel};
 use crate::fluctuation::SpreadPrediction;

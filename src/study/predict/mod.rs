@@ -10,11 +10,15 @@ mod figure;
 mod inverse;
 mod limit_field;
 mod marks;
+mod memory;
 mod network_figure;
 mod network_record;
 mod networks;
+mod paired_series;
 mod pairs;
+mod quantity;
 mod record;
+mod route;
 mod settings;
 mod spec;
 mod step;
@@ -32,6 +36,7 @@ pub use record::{
     BatchArrays, DeviationArrays, GroupRatioRecord, PredictArrays, PredictRecord, PredictedArrays, RatioRecord,
     StepTermArrays, TotalArrays,
 };
-pub use spec::{Predict, PredictionRoute};
+pub use route::PredictionRoute;
+pub use spec::Predict;
 pub use tolerance::{KeptWidths, SmallestWidth};
 pub use total::NetworkSetting;

@@ -5,9 +5,9 @@
 //! are windows of them. The prediction is the mean over the neurons of their influence
 //! ([`crate::fluctuation::InfluenceMap`]), so that its mean over networks of every width follows from single starts.
 
-use super::Predict;
 use super::cloud::TangentCloud;
 use super::compare::compared_group;
+use super::{Predict, PredictionRoute};
 use crate::compute::Threads;
 use crate::config::{BatchSize, Route};
 use crate::dynamics::{Brownian, NoNoise, Noise, State};
@@ -79,6 +79,9 @@ impl<'a> NetworkStarts<'a> {
     pub fn of(spec: &'a Predict, subject: TrainingSubject<'a>) -> Result<Option<Self>, String> {
         let e = subject.problem.experiment;
         let Some(group) = compared_group(subject.plan).filter(|_| spec.control_starts > 0) else { return Ok(None) };
+        if spec.by == PredictionRoute::Pairs {
+            return Err("single networks are predicted by tangent vectors, and predict.by = \"pairs\" has none".into());
+        }
         if group.batch != BatchSize::Full {
             return Err("the networks follow mini-batches, whose noise is not part of the prediction".into());
         }

@@ -1,9 +1,10 @@
 //! The fluctuations of a cloud from pairs of weighted clouds.
 
 use super::cloud::{CLOUD_SHARE, TangentCloud};
+use crate::compute::Threads;
 use crate::dynamics::NoNoise;
 use crate::fluctuation::pairs::WeightedCloud;
-use crate::fluctuation::{Fluctuations, LimitFeatures, NoiseColumns, PairedRun, SecondOrderPart, layer_columns};
+use crate::fluctuation::{Fluctuations, LimitFeatures, NoiseColumns, PairedRun, layer_columns};
 use crate::network::Network;
 use crate::run::context::RunError;
 
@@ -52,7 +53,7 @@ impl TangentCloud<'_> {
                     width: self.particles,
                     population: &self.problem.population,
                     states: &states,
-                    threads: crate::compute::Threads::Pool,
+                    threads: Threads::Pool,
                 };
                 vec![NoiseColumns::modes_and_complement(&features, counts.0, counts.1, e.seed)?]
             }
@@ -60,28 +61,5 @@ impl TangentCloud<'_> {
                 layer_columns((network, self.particles), &states, self.problem.sample.x.view(), counts, e.seed)?
             }
         })
-    }
-}
-
-/// What pairs give beyond the fields of the columns, at the recording times.
-pub(super) struct PairedSeries {
-    /// The parts of second order; 0 by tangent vectors.
-    pub parts: Vec<SecondOrderPart>,
-    /// The coefficients of every hidden layer; with one, c.
-    pub layer_variance: Vec<Vec<f64>>,
-    /// The coefficient of their interaction.
-    pub layer_interaction: Vec<f64>,
-}
-
-impl PairedSeries {
-    /// Those of fluctuations at so many recording times.
-    pub fn of(found: &Fluctuations, times: usize) -> Self {
-        let parts = found.paired.as_ref().map_or_else(|| vec![SecondOrderPart::default(); times], |p| p.second.clone());
-        match found.paired.as_ref().and_then(|parts| parts.first_layer.as_ref()) {
-            Some(first) => {
-                PairedSeries { parts, layer_variance: first.single.to_vec(), layer_interaction: first.between.clone() }
-            }
-            None => PairedSeries { parts, layer_variance: vec![found.variance()], layer_interaction: vec![0.0; times] },
-        }
     }
 }

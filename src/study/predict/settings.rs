@@ -3,6 +3,16 @@
 use super::{Predict, PredictionRoute};
 use crate::config::{BatchSize, Experiment};
 
+/// Particles of the cloud per particle that carries the noise of mini-batches: that noise is common to all particles,
+/// so that fewer of them and more columns are needed.
+pub(super) const PARTICLES_PER_PARTICLE: usize = 4;
+
+/// Fewest particles that carry the noise.
+pub(super) const FEWEST_PARTICLES: usize = 16;
+
+/// Most draws of the deviation that are recorded.
+pub(super) const MOST_DRAWS: usize = 2000;
+
 /// Steps and batch sizes of an experiment's networks, and those of the table beside them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PredictedSettings {

@@ -7,9 +7,10 @@ use super::compare_total::GroupComparison;
 use super::corrected::CorrectedComparison;
 use super::limit_field;
 use super::networks::NetworkStarts;
+use super::quantity::PredictedQuantity;
 use super::settings::PredictedSettings;
 use super::terms::{CloudFindings, Terms};
-use super::trust::{PredictedQuantity, Trust};
+use super::trust::Trust;
 use super::{Predict, PredictArrays, PredictRecord, PredictionRoute};
 use crate::choice::Choice;
 use crate::config::BatchSize;
@@ -17,12 +18,17 @@ use crate::fluctuation::FluctuationError;
 use crate::record::npz::whole;
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
-use crate::run::study::TrainingSubject;
+use crate::run::study::{StudyMemory, TrainingSizes, TrainingSubject};
 use crate::run::tasks::{Task, TaskHandle, run_tasks};
 use ndarray::Array1;
 
 /// Progress of the task of the whole cloud at which the field of the grid, and the fluctuations, are complete.
 const SHARES: (f64, f64) = (0.1, 0.8);
+
+/// The memory of the study.
+pub(super) fn memory(spec: &Predict, sizes: TrainingSizes<'_>) -> StudyMemory {
+    spec.estimated_memory(sizes)
+}
 
 /// Writes the records; returns the checks, of which there are none without networks.
 pub(super) fn run(

@@ -1,39 +1,14 @@
 //! The parts of the deviation that are not due to the starts, beside the fluctuation of the starts.
 
-use super::Predict;
 use super::cloud::TangentCloud;
 use super::networks::NetworkPredictions;
 use super::record::{BatchArrays, DeviationArrays, PredictedArrays, StepTermArrays};
-use super::settings::PredictedSettings;
+use super::settings::{FEWEST_PARTICLES, MOST_DRAWS, PARTICLES_PER_PARTICLE, PredictedSettings};
 use super::step::StepTerm;
 use crate::fluctuation::{DeviationParts, Fluctuations};
 use crate::record::npz_json::ArraysAsJson;
 use crate::run::context::RunError;
-use crate::run::study::TrainingSizes;
 use serde::{Deserialize, Serialize};
-
-/// Particles of the cloud per particle that carries the noise of mini-batches: that noise is common to all particles,
-/// so that fewer of them and more columns are needed.
-const PARTICLES_PER_PARTICLE: usize = 4;
-
-/// Fewest particles that carry the noise.
-const FEWEST_PARTICLES: usize = 16;
-
-/// Most draws of the deviation that are recorded.
-const MOST_DRAWS: usize = 2000;
-
-/// Numbers that the parts along one cloud hold at one time, for the estimate of memory: `state` numbers of the cloud's
-/// parameters, so many recording times.
-pub(super) fn numbers(spec: &Predict, sizes: &TrainingSizes<'_>, records: f64, state: f64) -> f64 {
-    let settings = PredictedSettings::new(spec, sizes.experiment);
-    let rows = sizes.samples * sizes.outputs;
-    let columns = (spec.batch_columns + 9) as f64;
-    let draws = spec.draws.min(MOST_DRAWS) as f64 * (6.0 * records + 42.0);
-    let paths = if settings.steps.is_empty() { 0.0 } else { 4.0 * records * (rows + state) };
-    // As many vectors of the length of the state as the tangent system of the starts has, and the fields.
-    let noise = 6.0 * state / PARTICLES_PER_PARTICLE as f64 * columns + rows * columns * (2.0 * records + 4.0);
-    draws + paths + if settings.batches.is_empty() { 0.0 } else { noise }
-}
 
 /// The saved result of the task of one cloud.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

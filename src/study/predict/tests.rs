@@ -1,7 +1,8 @@
 //! Guards, and what a wrong prediction leads to.
 
 use super::compare::RANGE;
-use super::trust::{PredictedQuantity, Trust};
+use super::quantity::PredictedQuantity;
+use super::trust::Trust;
 use super::{BatchArrays, DeviationArrays, NetworkSetting, PredictArrays, PredictedArrays, StepTermArrays};
 use crate::analysis::ratio::{PredictedRatio, SeedStatistic};
 use crate::analysis::verdict::{Check, Verdict, judge};

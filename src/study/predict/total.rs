@@ -1,8 +1,8 @@
 //! The sum of all parts of the deviation: width, step and mini-batches.
 
 use super::PredictArrays;
+use super::quantity::PredictedQuantity;
 use super::record::{DeviationArrays, StepTermArrays, TotalArrays};
-use super::trust::PredictedQuantity;
 use crate::fluctuation::{DeviationResponses, PredictedLaw};
 use ndarray::{Array, Array1, Array3, Array4, Axis};
 
