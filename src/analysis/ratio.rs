@@ -9,7 +9,8 @@ use std::fmt;
 pub enum SeedStatistic {
     /// Their mean, positive; ratios are pooled over widths by geometric means.
     PositiveMean,
-    /// Their mean, which can have either sign: measured divided by predicted values are averaged over widths.
+    /// Their mean, which can have either sign: measured are fitted to predicted values by a factor, with weights from the
+    /// errors over seeds, so that widths at which the prediction is near zero count little.
     SignedMean,
     /// Their standard deviation; ratios are pooled over widths by geometric means.
     Deviation,
@@ -62,15 +63,27 @@ impl SeedStatistic {
         }
     }
 
-    /// The logarithm of the ratio pooled over widths, of measured quantities; NaN where it has none.
-    fn pool(self, predicted: &[f64], measured: &[f64]) -> f64 {
+    /// The logarithm of the ratio pooled over widths, of measured quantities; NaN where it has none. `variances` are those
+    /// of the measured quantities.
+    fn pool(self, predicted: &[f64], measured: &[f64], variances: &[f64]) -> f64 {
         let pairs = predicted.iter().zip(measured);
         let count = predicted.len() as f64;
         match self {
             SeedStatistic::PositiveMean | SeedStatistic::Deviation => {
                 pairs.map(|(p, m)| (p / m).ln()).sum::<f64>() / count
             }
-            SeedStatistic::SignedMean => -(pairs.map(|(p, m)| m / p).sum::<f64>() / count).ln(),
+            SeedStatistic::SignedMean => {
+                // Without errors every width counts alike.
+                let exact = variances.iter().any(|&variance| variance <= 0.0);
+                let weight = |(p, variance): (&f64, &f64)| if exact { 1.0 / (p * p) } else { 1.0 / variance };
+                let weights: Vec<f64> = predicted.iter().zip(variances).map(weight).collect();
+                let (mut products, mut squares) = (0.0, 0.0);
+                for ((p, m), weight) in pairs.zip(&weights) {
+                    products += weight * p * m;
+                    squares += weight * p * p;
+                }
+                (squares / products).ln()
+            }
         }
     }
 }
@@ -115,9 +128,12 @@ impl PredictedRatio {
             table.outer_iter().map(|row| statistic.of(&kept(row))).collect()
         };
         let whole = without(None);
-        let value = statistic.pool(predicted, &whole);
+        let variance = |row: ndarray::ArrayView1<f64>| SeedStatistic::Deviation.of(&row.to_vec()).powi(2);
+        let variances: Vec<f64> = table.outer_iter().map(variance).collect();
+        let value = statistic.pool(predicted, &whole, &variances);
         let replicates: Vec<Vec<f64>> = (0..seeds).map(|s| without(Some(s))).collect();
-        let pooled: Vec<f64> = replicates.iter().map(|measured| statistic.pool(predicted, measured)).collect();
+        let pooled: Vec<f64> =
+            replicates.iter().map(|measured| statistic.pool(predicted, measured, &variances)).collect();
         if !value.is_finite() || pooled.iter().any(|v| !v.is_finite()) {
             return Err(RatioFailure::Sign);
         }

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use widelimit::number::plain;
 use widelimit::record::RunFolder;
 use widelimit::study::predict::{
-    AllowedValues, KeptWidths, NetworkSetting, PredictArrays, PredictRecord, SettingPart, SmallestWidth,
-    TolerableQuantity,
+    AllowedValues, KeptWidths, NetworkSetting, PredictArrays, PredictRecord, PredictionRoute, SettingPart,
+    SmallestWidth, TolerableQuantity,
 };
 
 /// Options of `widelimit plan`.
@@ -93,6 +93,18 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     );
     let folder = RunFolder::existing(&args.run)?;
     folder.require_complete()?;
+    let manifest = folder.manifest()?;
+    ensure!(
+        manifest.studies.iter().any(|study| study == "predict"),
+        "{}: this run has no study [predict], on which a plan is based",
+        args.run.display()
+    );
+    let mut records = manifest.records.unwrap_or_default();
+    records.retain(|name, _| name.starts_with("records/predict"));
+    folder.require_unaltered(&records)?;
+    if let (Some(kept), Some(width)) = (args.kept, args.width) {
+        ensure!(kept < width, "--kept {kept}: expected less than --width {width}");
+    }
     let (arrays, record) = (PredictArrays::read(&folder)?, PredictRecord::read(&folder)?);
     let plan = WidthPlan { args, arrays: &arrays, record: &record };
     let mut table = Table::new();
@@ -146,10 +158,13 @@ impl WidthPlan<'_> {
             ensure!(self.args.width.is_none(), "the run has no draws of the deviation, which --width needs");
             return Ok(vec![row([self.width_alone(tolerance), "0".into(), "full".into()], within)]);
         }
+        let add = match self.record.by {
+            PredictionRoute::Tangent => format!("add predict.batches = [{}], or give", whole(setting.batch)),
+            PredictionRoute::Pairs => "predictions by pairs have none; give".to_string(),
+        };
         ensure!(
             setting.batch.is_infinite() || self.arrays.batch.is_some(),
-            "the noise of mini-batches is not predicted in this run: add predict.batches = [{}], or give --batch full",
-            whole(setting.batch)
+            "the noise of mini-batches is not predicted in this run: {add} --batch full"
         );
         let seek = |part: SettingPart| {
             let allowed = self.arrays.allowed(part, tolerance.quantity, tolerance.value, setting);

@@ -283,7 +283,9 @@ pub trait ArrayField: Sized {
 
 impl<D: Dimension> ArrayField for Array<f64, D> {
     fn push(&self, name: &str, arrays: &mut Arrays) {
-        arrays.push(name, self.shape(), self.iter().copied().collect());
+        // Bits of NaN differ with where it comes from; a record has one NaN.
+        let one_nan = |v: &f64| if v.is_nan() { f64::NAN } else { *v };
+        arrays.push(name, self.shape(), self.iter().map(one_nan).collect());
     }
 
     fn load(name: &str, axes: &[String], stored: &StoredArrays) -> Result<Self, NpzError> {

@@ -6,7 +6,9 @@
 use super::networks::{NetworkPredictions, NetworkStarts};
 use super::{CorrectedRecord, NetworkArrays, NetworkRecord};
 use crate::analysis::control::{ControlledMeans, MIN_SEEDS};
-use crate::analysis::fit::{Bootstrap, ErrorCombination, FitFailure, SlopeFit, Statistic, fit_slope};
+use crate::analysis::fit::{
+    Bootstrap, ErrorCombination, FitFailure, SlopeFit, Statistic, fit_corrected_slope, fit_slope,
+};
 use crate::analysis::verdict::{Check, Exponent};
 use crate::choice::choice;
 use crate::config::Route;
@@ -180,7 +182,11 @@ impl<'a> CorrectedComparison<'a> {
             Check::not_measured(quantity.check_name(), statement, Some(-1.0), why)
         } else {
             let check = Check::exponent(quantity.check_name(), statement, &exponent, &fits[1]);
+            // The next order in 1/N is no deviation from the exponent.
+            let bootstrap = Bootstrap::new(self.subject.problem.experiment.seed, 0);
+            let beside = fit_corrected_slope(&x, corrected.view(), Statistic::Mean, &bootstrap);
             let check = check.or_pre_asymptotic("smallest width", &fit(corrected.view(), 1.min(x.len())));
+            let check = check.or_corrected(beside.as_ref());
             check.unless(self.subject.plan.dependence(self.starts.group))
         };
         let [plain_fit, corrected_fit] = fits;

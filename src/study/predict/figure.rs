@@ -74,11 +74,14 @@ impl PredictFigure<'_> {
         panel
     }
 
-    /// The setting of networks of a width that follow mini-batches; `None` where they follow the full gradient, or where
-    /// that is all that they are compared with.
+    /// The setting of networks of a width; `None` where one of its parts is not predicted.
     fn setting(&self, width: f64) -> Option<NetworkSetting> {
-        let size = self.record.trained_batch.filter(|_| self.arrays.batch.is_some() && self.arrays.step.is_some())?;
-        Some(NetworkSetting::new(width, self.record.trained_step, size as f64))
+        let known = self.arrays.step.is_some() && self.arrays.draws.is_some();
+        let batch = match self.record.trained_batch {
+            None => f64::INFINITY,
+            Some(size) => self.arrays.batch.as_ref().map(|_| size as f64)?,
+        };
+        known.then(|| NetworkSetting::new(width, self.record.trained_step, batch))
     }
 
     /// The mean square distance of the predictions at the end.

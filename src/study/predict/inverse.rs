@@ -59,6 +59,7 @@ impl PredictArrays {
     /// The 95 % quantile of a quantity for networks of a setting; `None` where the deviation was not drawn.
     pub fn quantile(&self, quantity: TolerableQuantity, setting: NetworkSetting) -> Option<f64> {
         let draws = self.draws.as_ref()?;
+        let setting = self.resolved(setting);
         let law = match quantity {
             TolerableQuantity::Distance => draws.distance(setting),
             TolerableQuantity::Loss => draws.loss(setting),

@@ -153,7 +153,10 @@ impl Predict {
     /// The step of the tangent system of mini-batches by default: that of the networks, but no shorter than
     /// [`SHORTEST_BATCH_STEP`].
     fn default_batch_step(experiment: &Experiment) -> f64 {
-        Self::dividing(experiment, experiment.dynamics.step.max(SHORTEST_BATCH_STEP))
+        let dynamics = &experiment.dynamics;
+        // Heavy ball is not defined for longer steps than 1/friction.
+        let longest = if dynamics.friction > 0.0 { 1.0 / dynamics.friction } else { f64::INFINITY };
+        Self::dividing(experiment, SHORTEST_BATCH_STEP.min(longest).max(dynamics.step))
     }
 
     /// The longest step of at most `longest` that divides the recording interval.
@@ -187,6 +190,18 @@ impl StudyTable<Experiment> for Predict {
         }
         require_divides_interval(e, "predict.step", self.step, errors);
         require_divides_interval(e, "predict.batch_step", self.batch_step, errors);
+        let own =
+            self.steps.iter().map(|&step| ("predict.steps", step)).chain([("predict.batch_step", self.batch_step)]);
+        let cloud = (self.method == Method::HeavyBall).then_some(("predict.step", self.step));
+        let heavy_ball = e.dynamics.method == Method::HeavyBall;
+        for (key, step) in own.filter(|_| heavy_ball).chain(cloud) {
+            if step * e.dynamics.friction > 1.0 {
+                let most = plain(1.0 / e.dynamics.friction);
+                let message =
+                    format!("expected at most 1 / friction = {most}, or the momentum 1 - friction step is negative");
+                errors.add_between(key, Some(plain(step)), message, &["dynamics.friction"]);
+            }
+        }
         self.steps.iter().for_each(|&step| require_divides_interval(e, "predict.steps", step, errors));
         if !self.steps.is_empty() && e.dynamics.temperature > 0.0 {
             let message = "the part of the step is not predicted at a positive temperature: remove the key";
@@ -285,6 +300,8 @@ impl StudyKind<Experiment> for Predict {
             batch_step: s.real("batch_step", Some(Predict::default_batch_step(experiment)), Allowed::Positive),
             control_starts: s.count("control_starts", Some(Predict::default_starts(experiment, by)), 0),
         };
+        s.require_increasing("steps", &predict.steps, "numbers");
+        s.require_increasing("batches", &predict.batches, "numbers");
         s.finish();
         predict
     }

@@ -13,7 +13,7 @@ use super::terms::{CloudFindings, Terms};
 use super::trust::Trust;
 use super::{Predict, PredictArrays, PredictRecord, PredictionRoute};
 use crate::choice::Choice;
-use crate::config::BatchSize;
+use crate::config::{BatchSize, Experiment, NetworkKind};
 use crate::fluctuation::FluctuationError;
 use crate::record::npz::whole;
 use crate::run::complete;
@@ -24,6 +24,20 @@ use ndarray::Array1;
 
 /// Progress of the task of the whole cloud at which the field of the grid, and the fluctuations, are complete.
 const SHARES: (f64, f64) = (0.1, 0.8);
+
+/// Quantities that are not predicted for the networks of an experiment, each with the reason.
+fn left_out(spec: &Predict, e: &Experiment) -> Vec<(PredictedQuantity, &'static str)> {
+    let mut left_out = Vec::new();
+    if spec.by == PredictionRoute::Pairs && e.dynamics.ridge > 0.0 {
+        let why = "the ridge term of the risk is no part of predictions by pairs";
+        left_out.extend([PredictedQuantity::LossMean, PredictedQuantity::LossDeviation].map(|of| (of, why)));
+    }
+    if e.network.fixed_output || e.network.kind == NetworkKind::Bump {
+        let why = "the constructive path changes output weights, which are fixed in these networks";
+        left_out.push((PredictedQuantity::Barrier, why));
+    }
+    left_out
+}
 
 /// The memory of the study.
 pub(super) fn memory(spec: &Predict, sizes: TrainingSizes<'_>) -> StudyMemory {
@@ -97,8 +111,8 @@ pub(super) fn run(
     };
     let arrays = arrays.with_totals(&settings.batches);
     arrays.write(context.folder)?;
-    let without_ridge = spec.by == PredictionRoute::Pairs && problem.experiment.dynamics.ridge > 0.0;
-    let trust = || Trust { arrays: &arrays, draws: spec.draws, without_ridge };
+    let left_out = left_out(spec, problem.experiment);
+    let trust = || Trust { arrays: &arrays, draws: spec.draws, left_out: &left_out };
     let broken = |&quantity: &PredictedQuantity| Some((quantity.name().to_string(), trust().broken(quantity)?));
     let not_predicted: Vec<(String, String)> = PredictedQuantity::ALL.iter().filter_map(broken).collect();
     let paths = problem.experiment.studies.find("paths").is_some();

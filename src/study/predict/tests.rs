@@ -103,7 +103,7 @@ fn every_guard_has_its_reason() {
     let broken = |change: &dyn Fn(&mut PredictArrays), quantity| {
         let mut arrays = arrays();
         change(&mut arrays);
-        Trust { arrays: &arrays, draws: 2000, without_ridge: false }.broken(quantity)
+        Trust { arrays: &arrays, draws: 2000, left_out: &[] }.broken(quantity)
     };
     for &quantity in PredictedQuantity::ALL {
         assert_eq!(broken(&|_| {}, quantity), None, "{quantity}");
@@ -131,21 +131,21 @@ fn narrow_networks_are_not_predicted() {
     arrays.whole.bias_ratio[1] = 1.0;
     // A change at a width that is not predicted does not count.
     arrays.half.barrier[[0, 0]] *= 2.0;
-    let trust = Trust { arrays: &arrays, draws: 2000, without_ridge: false };
+    let trust = Trust { arrays: &arrays, draws: 2000, left_out: &[] };
     assert!((trust.least_width() - 20.0).abs() < 1e-12);
     assert_eq!(trust.broken(PredictedQuantity::Barrier), None);
     let predicts = |quantity| [10.0, 100.0].map(|n| trust.predicts_width(quantity, n));
     assert_eq!(predicts(PredictedQuantity::Barrier), [false, true]);
     assert_eq!(predicts(PredictedQuantity::Dropout), [true, true]);
     arrays.whole.bias_ratio[1] = 0.1;
-    assert!(Trust { arrays: &arrays, draws: 2000, without_ridge: false }.broken(PredictedQuantity::Barrier).is_some());
+    assert!(Trust { arrays: &arrays, draws: 2000, left_out: &[] }.broken(PredictedQuantity::Barrier).is_some());
 }
 
 #[test]
 fn errors_of_a_prediction_add_in_quadrature() {
     let mut arrays = arrays();
     arrays.half.variance[1] = 1.02;
-    let error = |quantity| Trust { arrays: &arrays, draws: 400, without_ridge: false }.relative_error(quantity);
+    let error = |quantity| Trust { arrays: &arrays, draws: 400, left_out: &[] }.relative_error(quantity);
     assert!((error(PredictedQuantity::Function) - 0.02_f64.hypot(0.01)).abs() < 1e-12);
     // A law of which the deviation is the mean, from 400 draws.
     assert!((error(PredictedQuantity::FunctionSup) - 0.01_f64.hypot(0.05)).abs() < 1e-12);
@@ -186,7 +186,7 @@ fn errors_of_a_sum_are_those_of_its_parts_by_their_shares() {
     let mut arrays = arrays_with_parts();
     arrays.half.variance[1] = 1.02;
     arrays.half_batch.as_mut().unwrap().variance[1] = 2.06;
-    let trust = Trust { arrays: &arrays, draws: 400, without_ridge: false };
+    let trust = Trust { arrays: &arrays, draws: 400, left_out: &[] };
     let setting = NetworkSetting::new(10.0, 0.04, 1.0);
     let (total, function) = (0.1 + 0.0004 + 0.08, PredictedQuantity::Function);
     let starts = 0.1 / total * trust.relative_error(function);
@@ -195,16 +195,16 @@ fn errors_of_a_sum_are_those_of_its_parts_by_their_shares() {
     assert_eq!(trust.broken_total(function, &[setting]), None);
     let mut noisy = arrays.clone();
     noisy.batch.as_mut().unwrap().error[1] = 0.3;
-    let trust = Trust { arrays: &noisy, draws: 400, without_ridge: false };
+    let trust = Trust { arrays: &noisy, draws: 400, left_out: &[] };
     assert!(trust.broken_total(function, &[setting]).unwrap().contains("mini-batches"));
     // Under the full gradient there is no such part; beside the limit of the own particles none of the starts.
     assert_eq!(trust.broken_total(function, &[NetworkSetting::new(10.0, 0.04, f64::INFINITY)]), None);
     noisy.half.variance[1] = 2.0;
-    let trust = Trust { arrays: &noisy, draws: 400, without_ridge: false };
+    let trust = Trust { arrays: &noisy, draws: 400, left_out: &[] };
     let own = NetworkSetting::new(f64::INFINITY, 0.04, f64::INFINITY);
     assert_eq!(trust.broken_total(function, &[own]), None);
     let no_step = PredictArrays { step: None, ..arrays };
-    let trust = Trust { arrays: &no_step, draws: 400, without_ridge: false };
+    let trust = Trust { arrays: &no_step, draws: 400, left_out: &[] };
     assert!(trust.broken_total(function, &[setting]).unwrap().contains("temperature"));
 }
 

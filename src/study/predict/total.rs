@@ -17,12 +17,15 @@ pub struct NetworkSetting {
     pub step: f64,
     /// Batch size B; infinite for the full gradient.
     pub batch: f64,
+    /// The step whose part, scaled from the networks' own step, is that of `step`; the same where the part is in
+    /// proportion to the step.
+    pub offset: f64,
 }
 
 impl NetworkSetting {
     /// Networks beside the limit of infinite width.
     pub fn new(width: f64, step: f64, batch: f64) -> Self {
-        NetworkSetting { width, coupled: 0.0, step, batch }
+        NetworkSetting { width, coupled: 0.0, step, batch, offset: step }
     }
 
     /// `1/N - 1/M`.
@@ -38,7 +41,7 @@ impl NetworkSetting {
     /// The coefficients of the fields of a draw, with g scaled by `bare`.
     fn coefficients(self, bare: f64) -> [f64; DeviationResponses::FIELDS] {
         let (u, w) = (self.inverse_width(), self.noise());
-        [self.step, u.sqrt(), w.sqrt(), bare, u, w]
+        [self.offset, u.sqrt(), w.sqrt(), bare, u, w]
     }
 }
 
@@ -49,7 +52,7 @@ impl DeviationArrays {
 
     /// The law of the largest distance of the predictions over the recording times.
     pub fn distance(&self, setting: NetworkSetting) -> PredictedLaw {
-        let (eps, u, w) = (setting.step, setting.inverse_width(), setting.noise());
+        let (eps, u, w) = (setting.offset, setting.inverse_width(), setting.noise());
         let cross = [2.0 * eps * u.sqrt(), 2.0 * eps * w.sqrt(), 2.0 * (u * w).sqrt()];
         let factors = [eps * eps, u, w, cross[0], cross[1], cross[2]];
         let square =
@@ -127,9 +130,20 @@ impl PredictArrays {
         if batch.is_infinite() { 0.0 } else { of() }
     }
 
+    /// The setting with the size of the part of its step as that was computed; draws have its direction for the
+    /// networks' own step.
+    pub(super) fn resolved(&self, setting: NetworkSetting) -> NetworkSetting {
+        let Some(draws) = &self.draws else { return setting };
+        let unit = draws.distances[(0, self.last(), 0)];
+        let offset = (self.step_square(setting.step) / unit).sqrt();
+        // Without a part of the step there is nothing to scale.
+        if unit > 0.0 && !offset.is_nan() { NetworkSetting { offset, ..setting } } else { setting }
+    }
+
     /// The mean of a quantity for networks of a setting, the sum of all parts; NaN where a part is not predicted.
     pub fn total(&self, quantity: PredictedQuantity, setting: NetworkSetting) -> f64 {
         let (Some(step), Some(draws)) = (&self.step, &self.draws) else { return f64::NAN };
+        let setting = self.resolved(setting);
         let (u, w, last) = (setting.inverse_width(), setting.noise(), self.last());
         if w > 0.0 && self.batch.is_none() {
             return f64::NAN;
@@ -173,7 +187,9 @@ impl PredictArrays {
         let (Some(step), Some(draws)) = (&self.step, &self.draws) else { return self };
         let batches: Array1<f64> = std::iter::once(f64::INFINITY).chain(batches.iter().map(|&b| b as f64)).collect();
         let dim = (self.widths.len(), step.values.len(), batches.len());
-        let setting = |w: usize, s: usize, b: usize| NetworkSetting::new(self.widths[w], step.values[s], batches[b]);
+        let setting = |w: usize, s: usize, b: usize| {
+            self.resolved(NetworkSetting::new(self.widths[w], step.values[s], batches[b]))
+        };
         let law = |of: &dyn Fn(NetworkSetting) -> PredictedLaw| -> Array4<f64> {
             let numbers = |w, s, b| {
                 let law = of(setting(w, s, b));

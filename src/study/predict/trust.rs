@@ -30,8 +30,8 @@ pub(super) struct Trust<'a> {
     pub arrays: &'a PredictArrays,
     /// Draws from a law.
     pub draws: usize,
-    /// Whether the risk has a ridge term that the predictions leave out.
-    pub without_ridge: bool,
+    /// Quantities that are not predicted for these networks, with the reason.
+    pub left_out: &'a [(PredictedQuantity, &'static str)],
 }
 
 impl Trust<'_> {
@@ -102,9 +102,7 @@ impl Trust<'_> {
         if exceeds((bare - 1.0).abs(), LARGEST_LOSS_OF_COLUMNS) {
             reasons.push(format!("the columns contain {} of the bare variance", percent(bare)));
         }
-        if self.without_ridge && matches!(quantity, PredictedQuantity::LossMean | PredictedQuantity::LossDeviation) {
-            reasons.push("the ridge term of the risk is no part of predictions by pairs".into());
-        }
+        reasons.extend(self.left_out.iter().filter(|(of, _)| *of == quantity).map(|(_, why)| why.to_string()));
         if let Some(&distance) = self.arrays.given_distance.first().filter(|&&v| exceeds(v, LARGEST_DISTANCE)) {
             reasons.push(format!(
                 "the average of the tangent cloud differs from the field of the grid, which it follows, by {} of the labels",
