@@ -453,7 +453,7 @@ fn the_grid_gives_the_predictions_of_particles() {
         "reference.grid={ low = -5.0, high = 5.0, momentum = 3.0, nodes = 192, step = 0.0625 }",
     ];
     let (particles, by_grid) = (Run::new(&parse(BUMP, &[]).unwrap()), Run::new(&parse(BUMP, &of_grid).unwrap()));
-    let [(own, _), (given, record)] = [&particles, &by_grid].map(|run| records(run));
+    let [(own, _), (given, record)] = [&particles, &by_grid].map(records);
     let last = own.times.len() - 1;
     let pairs = |arrays: &PredictArrays| {
         let of = |cloud: &widelimit::study::predict::PredictedArrays| {

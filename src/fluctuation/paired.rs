@@ -135,7 +135,8 @@ impl PairedRun<'_> {
             }
             if let Some(first) = &mut first_layer {
                 let (bare, spread) = self.bare(0, &influences[0]);
-                (first.bare.push(bare), first.spread.push(spread));
+                first.bare.push(bare);
+                first.spread.push(spread);
             }
             found.records.push(record);
         }

@@ -93,6 +93,10 @@ pub struct WeightedPath {
     pub risk: Vec<f64>,
 }
 
+/// Receives the index of a recording time, the state and the weighted parameters; returns a number that is finite where
+/// they are.
+type WeightedObserver<'a, R> = dyn FnMut(usize, &State<R>, &[R]) -> f64 + 'a;
+
 impl<R: Real> WeightedCloud<'_, R> {
     /// Runs the cloud with these weights on one thread.
     ///
@@ -121,7 +125,7 @@ impl<R: Real> WeightedCloud<'_, R> {
     pub(super) fn observe(
         &self,
         weights: &CloudWeights<'_>,
-        record: &mut dyn FnMut(usize, &State<R>, &[R]) -> f64,
+        record: &mut WeightedObserver<'_, R>,
     ) -> Result<(), PairsError> {
         let Ensemble { network, width, .. } = self.ensemble;
         let motion = self.scheme.motion;

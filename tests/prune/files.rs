@@ -193,7 +193,7 @@ fn unsupported_models_are_refused_by_name() {
         ("tiny-llama-tied", "tie_word_embeddings", false.into(), "tensor lm_head.weight: missing"),
         ("tiny-llama", "rope_scaling", serde_json::json!({"factor": 2.0}), "scaled rotary positions"),
     ] {
-        let value = if value == serde_json::Value::from("false") { false.into() } else { value };
+        let value = if value == "false" { false.into() } else { value };
         let folder = changeable(name);
         set(folder.path(), key, value);
         if expected.is_empty() {

@@ -193,7 +193,8 @@ fn the_number_of_zeros_is_exact_for_every_method_and_ties_go_to_the_lower_index(
         drop_lowest(&scores, 1000, Zeros::Matrix(count), &mut dropped);
         let mut found: Vec<usize> = (0..1000).filter(|&i| dropped[i]).collect();
         let mut expected = order[..count].to_vec();
-        (found.sort_unstable(), expected.sort_unstable());
+        found.sort_unstable();
+        expected.sort_unstable();
         assert_eq!(found, expected);
     }
 }

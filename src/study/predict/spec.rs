@@ -175,11 +175,10 @@ impl StudyTable<Experiment> for Predict {
             let message = "it is that of the weights of pairs: expected predict.by = \"pairs\", or no amplitude";
             errors.add_between("predict.amplitude", Some(amplitude.to_string()), message, &["predict.by"]);
         }
-        if let Some(amplitude) = self.amplitude.filter(|&s| s > LARGEST_OF_LAYERS) {
-            if e.network.kind == NetworkKind::ThreeLayer {
-                let message = "weights of three-layer networks must be positive: expected at most 1/6";
-                errors.add("predict.amplitude", Some(amplitude.to_string()), message);
-            }
+        let layers = e.network.kind == NetworkKind::ThreeLayer;
+        if let Some(amplitude) = self.amplitude.filter(|&s| layers && s > LARGEST_OF_LAYERS) {
+            let message = "weights of three-layer networks must be positive: expected at most 1/6";
+            errors.add("predict.amplitude", Some(amplitude.to_string()), message);
         }
         if !Self::suits(e, self.method) {
             let message = format!(
