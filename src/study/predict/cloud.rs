@@ -109,10 +109,11 @@ impl TangentCloud<'_> {
         chosen
     }
 
-    /// Runs the cloud alone, without tangent vectors; `record` receives the states at the recording times.
+    /// Runs the cloud alone, without tangent vectors; `record` receives the states at `times`.
     pub fn simulate(
         &self,
         scheme: Scheme,
+        times: &[f64],
         interrupted: &dyn Fn(f64) -> bool,
         record: &mut dyn FnMut(usize, &State<f64>),
     ) -> Result<(), RunError> {
@@ -134,8 +135,7 @@ impl TangentCloud<'_> {
             record(index, state);
             0.0
         };
-        let Ok(stop) =
-            TimeLoop::over(&self.problem.times).interrupted_when(interrupted).run(&mut simulation, &mut observer);
+        let Ok(stop) = TimeLoop::over(times).interrupted_when(interrupted).run(&mut simulation, &mut observer);
         match stop {
             StopReason::Horizon => Ok(()),
             StopReason::Interrupted { .. } => Err(FluctuationError::Interrupted.into()),
@@ -149,7 +149,7 @@ impl TangentCloud<'_> {
     pub fn states(&self, interrupted: &dyn Fn(f64) -> bool) -> Result<Vec<Vec<f64>>, RunError> {
         let chosen = self.mode_times();
         let mut states = Vec::with_capacity(chosen.len());
-        self.simulate(self.scheme(), interrupted, &mut |index, state| {
+        self.simulate(self.scheme(), &self.problem.times, interrupted, &mut |index, state| {
             if chosen.contains(&index) {
                 states.push(state.theta.clone());
             }

@@ -8,7 +8,6 @@ use super::Predict;
 use super::cloud::TangentCloud;
 use crate::compute::Threads;
 use crate::config::Route;
-use crate::dynamics::{BatchSource, Batches, Force, NetworkForce, NoNoise, Simulation, State, StopReason, TimeLoop};
 use crate::fluctuation::{FluctuationError, RecordedField};
 use crate::run::context::RunError;
 use crate::run::grid_limit;
@@ -47,30 +46,14 @@ impl TangentCloud<'_> {
     /// # Errors
     /// States that stop being finite; [`FluctuationError::Interrupted`].
     pub fn own_field(&self, interrupted: &dyn Fn(f64) -> bool) -> Result<RecordedField, RunError> {
-        let (ensemble, start) = (self.ensemble(), self.start()?);
-        let (network, width, x) = (ensemble.network, ensemble.width, &ensemble.population.x);
-        let batches = Batches { source: BatchSource::Full, seed: self.problem.experiment.seed, replica: 0 };
-        let force: Box<dyn Force<f64> + '_> = Box::new(NetworkForce::new(ensemble, batches, Threads::Pool));
-        let mut simulation = Simulation {
-            integrator: self.scheme().integrator(network.coordinates(width), start.theta.len()),
-            force,
-            noise: self.noise().unwrap_or_else(|| Box::new(NoNoise)),
-            state: start,
-        };
+        let ensemble = self.ensemble();
         let times = step_times(self.problem, self.spec.step);
         let mut nodes = Vec::with_capacity(times.len());
-        let mut record = |_: usize, state: &State<f64>| {
-            nodes.push(network.predict(width, &state.theta, x, Threads::Pool));
-            0.0
-        };
-        let Ok(stop) = TimeLoop::over(&times).interrupted_when(interrupted).run(&mut simulation, &mut record);
-        match stop {
-            StopReason::Horizon => Ok(RecordedField { nodes }),
-            StopReason::Interrupted { .. } => Err(FluctuationError::Interrupted.into()),
-            StopReason::Diverged { .. } | StopReason::TooManySteps { .. } => {
-                Err(FluctuationError::NotFinite { what: "states" }.into())
-            }
-        }
+        TangentCloud { given: None, ..*self }.simulate(self.scheme(), &times, interrupted, &mut |_, state| {
+            let x = &ensemble.population.x;
+            nodes.push(ensemble.network.predict(ensemble.width, &state.theta, x, Threads::Pool));
+        })?;
+        Ok(RecordedField { nodes })
     }
 
     /// The root mean square, over the samples, of the difference at the end between the average of the cloud, with the

@@ -33,7 +33,7 @@ impl CloudPath {
     fn new(cloud: &TangentCloud<'_>, scheme: Scheme, interrupted: &dyn Fn(f64) -> bool) -> Result<Self, RunError> {
         let ensemble = cloud.ensemble();
         let (mut parameters, mut predictions) = (Vec::new(), Vec::new());
-        cloud.simulate(scheme, interrupted, &mut |_, state: &State<f64>| {
+        cloud.simulate(scheme, &cloud.problem.times, interrupted, &mut |_, state: &State<f64>| {
             let f = ensemble.network.predict(ensemble.width, &state.theta, &ensemble.population.x, Threads::Pool);
             predictions.push(f);
             parameters.push(state.theta.clone());
