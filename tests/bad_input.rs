@@ -1,9 +1,7 @@
 //! Errors in an experiment are reported before anything is computed: all of them together, each with its file, its key,
 //! its value and what would be accepted. Nothing is created on disk.
 
-mod common;
-
-use common::experiment::{TINY, files, parse, program};
+use crate::common::experiment::{TINY, files, parse, program};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -361,7 +359,8 @@ fn spellings() {
     assert_eq!(parse(TINY, &["widths.values.0=2"]).unwrap().widths.values, [2, 8]);
 
     // Of an experiment that is built in too, the key that was given is blamed.
-    let error = widelimit::load("digits", &common::experiment::overrides(&["widths.seeds=2"]).unwrap()).unwrap_err();
+    let error =
+        widelimit::load("digits", &crate::common::experiment::overrides(&["widths.seeds=2"]).unwrap()).unwrap_err();
     assert!(error.to_string().contains("--set: widths.seeds = 2: paths.pairs = "), "{error}");
 
     let in_file: &[(&str, &str, &[&str])] = &[

@@ -1,10 +1,8 @@
 //! `E = R + (1/2) mean|r|^2` and `dE/dt = -gamma mean|r|^2` along every deterministic second-order method, to
 //! the method's order; theory.md section 3.
 
-mod common;
-
-use common::experiment::{Run, tiny};
-use common::{Problem, deep_problem, motion, slope, tanh_problem};
+use crate::common::experiment::{Run, tiny};
+use crate::common::{Problem, deep_problem, motion, slope, tanh_problem};
 use widelimit::analysis::verdict::Verdict;
 use widelimit::dynamics::{Integrator, Method, Motion, State};
 

@@ -1,10 +1,8 @@
 //! Bump neurons move as the theory states, by particles as on the grid; and the study of the kinetic equation
 //! leaves the same bytes behind however it was run.
 
-mod common;
-
-use common::experiment::{Run, files, parse};
-use common::normals;
+use crate::common::experiment::{Run, files, parse};
+use crate::common::normals;
 use ndarray::Array2;
 use widelimit::compute::Threads;
 use widelimit::config::AnyExperiment;

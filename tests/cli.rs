@@ -1,8 +1,6 @@
 //! Every command, from `list` to `draws`, does what its help states and returns the documented exit code.
 
-mod common;
-
-use common::experiment::{Run, Shared, TINY, arrays, files, json, parse, program, tiny};
+use crate::common::experiment::{Run, Shared, TINY, arrays, files, json, parse, program, tiny};
 use resvg::usvg;
 use std::collections::BTreeMap;
 use std::fs;

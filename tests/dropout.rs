@@ -1,9 +1,7 @@
 //! The change of the loss under dropout is its closed form, `(N - M)/(2 M (N - 1)) S^2`, exactly over all sets
 //! and within the Monte-Carlo error over random ones; theory.md section 6.
 
-mod common;
-
-use common::{mean, normals};
+use crate::common::{mean, normals};
 use ndarray::{Array2, s};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use widelimit::analysis::dropout::{DropoutNetwork, predicted, random_order};

@@ -2,9 +2,7 @@
 //! diverged networks. Every text lies on the page and over no other, no label has a number that is not finite, and an
 //! empty panel says why. Read from the SVG with the embedded font.
 
-mod common;
-
-use common::experiment::{Run, TINY, files, parse};
+use crate::common::experiment::{Run, TINY, files, parse};
 use resvg::usvg::{self, fontdb};
 use std::collections::BTreeMap;
 use std::path::Path;

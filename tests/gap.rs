@@ -3,10 +3,8 @@
 //! the step under the full gradient, the squared gap as step over batch size under samples. A wrong exponent is
 //! rejected.
 
-mod common;
-
-use common::experiment::{Run, Shared, TINY, parse, tiny};
-use common::{mean, oscillator};
+use crate::common::experiment::{Run, Shared, TINY, parse, tiny};
+use crate::common::{mean, oscillator};
 use ndarray::{Array3, Ix3, s};
 use std::collections::BTreeMap;
 use std::sync::Arc;

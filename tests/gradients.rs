@@ -1,8 +1,6 @@
 //! The analytic potential gradient is `N dR/dtheta`, for every activation, loss and shape.
 
-mod common;
-
-use common::{Problem, naive};
+use crate::common::{Problem, naive};
 use proptest::prelude::*;
 use widelimit::choice::Choice;
 use widelimit::compute::Threads;

@@ -2,9 +2,7 @@
 //! against itself on bump neurons; keeps mass, sign and bits; loses free energy at the rate of the theory; and comes to
 //! rest in the Gibbs law.
 
-mod common;
-
-use common::slope;
+use crate::common::slope;
 use ndarray::Array2;
 use widelimit::compute::Threads;
 use widelimit::kinetic::friction_diffusion::FrictionDiffusion;

@@ -1,9 +1,7 @@
 //! Stochastic heavy ball is SGD with Polyak momentum as frameworks write it, with momentum `1 - gamma eps` and
 //! learning rate `eps^2` on the N-scaled gradient; plain SGD has learning rate eps. theory.md section 2.
 
-mod common;
-
-use common::{Problem, REPLICA, SEED, motion, naive};
+use crate::common::{Problem, REPLICA, SEED, motion, naive};
 use widelimit::compute::Threads;
 use widelimit::dynamics::batches::batch_indices;
 use widelimit::dynamics::{BatchSource, Method, Motion, NoNoise, State};

@@ -1,8 +1,6 @@
 //! A study has one name, in its table, its checks and its figures; tables under former names are still read.
 
-mod common;
-
-use common::experiment::{TINY, overrides, program};
+use crate::common::experiment::{TINY, overrides, program};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

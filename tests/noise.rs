@@ -1,9 +1,7 @@
 //! Brownian paths belong to particles and to the common clock, whatever the width, offset and step of the
 //! solver that feels them, so that coupled runs differ by their own errors only.
 
-mod common;
-
-use common::{Problem, mean, motion, slope, tanh_problem};
+use crate::common::{Problem, mean, motion, slope, tanh_problem};
 use widelimit::dynamics::{Brownian, Method, Motion, Noise, State};
 use widelimit::network::{Activation, Loss, Network, ThreeLayer, TwoLayer, TwoLayerLayout};
 

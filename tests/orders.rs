@@ -1,8 +1,6 @@
 //! Every integrator has the order it claims, measured on an exact solution and on a nonlinear network.
 
-mod common;
-
-use common::{
+use crate::common::{
     Problem, deep_problem, distance, linear, linear_exact, linear_state, motion, oscillator, slope, tanh_problem,
     weights,
 };

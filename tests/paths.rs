@@ -1,9 +1,7 @@
 //! The constructive path stays below its bound and is constant where only silent neurons move; every path ends at the
 //! given networks; matching finds a planted permutation; theory.md section 7.
 
-mod common;
-
-use common::{bits, normals};
+use crate::common::{bits, normals};
 use ndarray::Array2;
 use std::cell::Cell;
 use widelimit::analysis::paths::{
@@ -259,7 +257,7 @@ fn an_untrained_curve_is_the_straight_line() {
 fn a_trained_curve_is_lower_than_the_straight_line() {
     for (case, part) in [(&cases()[0], 0.97), (&cases()[4], 0.99)] {
         let (p, q) = (case.point(40, 1), case.point(40, 2));
-        let mean = |path: &Path| common::mean(&Profile::of(path, 21, &case.measure(40), &always).unwrap().loss);
+        let mean = |path: &Path| crate::common::mean(&Profile::of(path, 21, &case.measure(40), &always).unwrap().loss);
         let (line, curve) = (mean(&Path::line(&p, &q)), mean(&case.curve(40, &p, &q, 4000)));
         println!("line {line:.4}, curve {curve:.4}");
         assert!(curve < part * line);

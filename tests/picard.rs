@@ -1,9 +1,7 @@
 //! The fixed point of the trajectory map is the trajectory of the particle solver, its iterates are those of the
 //! theory, and neither windows nor threads nor the first guess change it.
 
-mod common;
-
-use common::{Problem, bits, distance, linear, linear_exact, linear_state, motion, slope, tanh_problem};
+use crate::common::{Problem, bits, distance, linear, linear_exact, linear_state, motion, slope, tanh_problem};
 use widelimit::compute::Threads;
 use widelimit::dynamics::picard::{
     FrozenForce, Guess, IterationSettings, IterationStatus, PicardIteration, TrajectoryMap, map::pack_inputs,

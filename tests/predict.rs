@@ -1,10 +1,8 @@
 //! Predictions for finite networks: at the start they are those of the law of the start, the ratios are recomputed from
 //! the records of the networks, an interrupted study resumes to the same bytes, and no network is needed.
 
-mod common;
-
-use common::experiment::{Run, Shared, TINY, files, parse, program, run_of};
-use common::mean;
+use crate::common::experiment::{Run, Shared, TINY, files, parse, program, run_of};
+use crate::common::mean;
 use ndarray::{ArrayD, Axis, Ix1, Ix2, Ix3};
 use std::sync::Arc;
 use widelimit::analysis::verdict::Verdict;
@@ -288,7 +286,7 @@ fn pairs_and_tangent_vectors_agree() {
         ("coupling", &a.coupling, &b.coupling),
         ("bias of the spread", &a.spread_bias, &b.spread_bias),
         ("variance of the spread", &a.spread_variance, &b.spread_variance),
-        ("columns", &a.column_change, &b.column_change),
+        ("columns", &a.column_error, &b.column_error),
         ("sup", &a.supremum, &b.supremum),
     ] {
         for (a, b) in a.iter().zip(b) {

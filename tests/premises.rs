@@ -2,9 +2,7 @@
 //! the unbroken one under which it holds. The series are synthetic: laws of the width, the step and the batch size with a
 //! random factor per seed, through the studies themselves.
 
-mod common;
-
-use common::experiment::{TINY, parse};
+use crate::common::experiment::{TINY, parse};
 use ndarray::Array2;
 use rand::RngExt;
 use std::sync::atomic::AtomicBool;

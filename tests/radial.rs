@@ -1,9 +1,7 @@
 //! The radial reduction is the network in R^d. Its particles follow a network that is exactly rotation-invariant, and
 //! the grid follows its particles.
 
-mod common;
-
-use common::slope;
+use crate::common::slope;
 use widelimit::compute::Threads;
 use widelimit::dynamics::{Batches, Ensemble, Integrator, Method, Motion, NetworkForce, NoNoise, Scheme, State};
 use widelimit::kinetic::{

@@ -1,9 +1,7 @@
 //! What is recorded of a state is recorded of the right state: final states are those at the horizon, accuracies count
 //! signs and classes, and an adaptive method that cannot proceed says why.
 
-mod common;
-
-use common::experiment::{Run, TINY, parse};
+use crate::common::experiment::{Run, TINY, parse};
 use ndarray::{ArrayD, Axis, Ix2};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;

@@ -1,9 +1,5 @@
 //! Experiments of sparse recovery are run, interrupted, resumed, refused and recomputed like those that train networks.
-#![cfg(unix)]
-
-mod common;
-
-use common::experiment::{arrays, files, json, program};
+use crate::common::experiment::{arrays, files, json, program};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};

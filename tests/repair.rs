@@ -1,11 +1,7 @@
 //! A run folder that was damaged, changed, or left by a process that was killed at any point: `--resume` computes again
 //! what is damaged and ends with the bytes of a run that was left alone; what cannot be continued is refused, and
 //! nothing outside the folder is touched.
-#![cfg(unix)]
-
-mod common;
-
-use common::experiment::{TINY, arrays, files, json, program};
+use crate::common::experiment::{TINY, arrays, files, json, program};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;

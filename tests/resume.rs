@@ -3,11 +3,7 @@
 //!
 //! The program itself is run, stopped and killed. Nothing is timed: a test waits for a checkpoint, and starts again
 //! where the program was faster.
-#![cfg(unix)]
-
-mod common;
-
-use common::experiment::{TINY, files, json};
+use crate::common::experiment::{TINY, files, json};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,9 +1,7 @@
 //! Whichever route the reference is found by, the gap study measures the same, routes agree within their stated errors,
 //! and a route that a problem does not allow is refused with the reason.
 
-mod common;
-
-use common::experiment::{Run, TINY, builtin, files, parse, tiny};
+use crate::common::experiment::{Run, TINY, builtin, files, parse, tiny};
 use std::sync::atomic::AtomicBool;
 use widelimit::analysis::verdict::Verdict;
 use widelimit::config::AnyExperiment;

@@ -1,10 +1,8 @@
 //! What the studies of dropout, connecting paths and convergence record can be recomputed from the run's own
 //! states by other code; an interrupted study resumes to the same bytes.
 
-mod common;
-
-use common::experiment::{Run, Shared, TINY, arrays, files, parse, run_of, tiny};
-use common::{Problem, mean, naive};
+use crate::common::experiment::{Run, Shared, TINY, arrays, files, parse, run_of, tiny};
+use crate::common::{Problem, mean, naive};
 use ndarray::{Array2, ArrayD, Axis, Ix2, Ix3, concatenate};
 use std::collections::BTreeMap;
 use widelimit::analysis::verdict::Verdict;

@@ -1,10 +1,8 @@
 //! A three-layer network is the model of theory.md section 4: known answers, its start as a sub-sample of the limit's
 //! indices, the inputs of its second layer, its gap's exponents, and how the gap depends on the input dimension.
 
-mod common;
-
-use common::experiment::{Run, TINY, parse};
-use common::{Problem, mean, motion};
+use crate::common::experiment::{Run, TINY, parse};
+use crate::common::{Problem, mean, motion};
 use ndarray::{Array1, Array2};
 use widelimit::analysis::fit::{Bootstrap, Statistic, fit_slope};
 use widelimit::analysis::verdict::Verdict;

@@ -1,9 +1,7 @@
 //! The loop takes the integrator's steps and no others; an interrupted run resumes bit for bit; every recording time is
 //! met; a run that diverges names its step.
 
-mod common;
-
-use common::{Problem, bits, distance, linear, linear_exact, linear_state, motion, tanh_problem};
+use crate::common::{Problem, bits, distance, linear, linear_exact, linear_state, motion, tanh_problem};
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Properties of the estimates of pairs: threads, noise, interrupts, the statistics of the loss gap.
 
-use crate::cloud;
+use super::cloud;
 use crate::common::{Problem, mean, motion, tanh_problem};
 use std::sync::atomic::AtomicBool;
 use widelimit::dynamics::{Brownian, Method, Motion, Noise, Scheme, State};
@@ -67,7 +67,7 @@ fn the_runs_of_a_pair_share_their_noise() {
         for (coarse, fine) in coarse.odd.iter().zip(&fine.odd) {
             assert!((coarse.value - fine.value).abs() < 1e-4 * coarse.value, "{coarse:?} {fine:?}");
         }
-        assert!((coarse.odd[2].value - at(1e-3, &crate::quiet).odd[2].value).abs() > 1e-3 * coarse.odd[2].value);
+        assert!((coarse.odd[2].value - at(1e-3, &super::quiet).odd[2].value).abs() > 1e-3 * coarse.odd[2].value);
     }
 }
 

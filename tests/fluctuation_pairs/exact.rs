@@ -1,6 +1,6 @@
 //! Problems whose weighted clouds have a closed form, draw by draw.
 
-use crate::cloud;
+use super::cloud;
 use crate::common::{Problem, linear, linear_state, mean, motion, normals};
 use widelimit::compute::Threads;
 use widelimit::dynamics::{Method, Scheme, State};

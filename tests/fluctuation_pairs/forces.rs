@@ -1,6 +1,6 @@
 //! The force on a weighted cloud.
 
-use crate::cloud;
+use super::cloud;
 use crate::common::{Problem, motion, normals};
 use widelimit::compute::Threads;
 use widelimit::dynamics::{Force, Method, Motion, Scheme, State};

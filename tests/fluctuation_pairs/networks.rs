@@ -1,6 +1,6 @@
 //! Trained networks have the predicted variance and loss gap.
 
-use crate::cloud;
+use super::cloud;
 use crate::common::{Problem, mean, motion};
 use rayon::prelude::*;
 use widelimit::compute::Threads;

@@ -1,9 +1,9 @@
 //! Rest laws of the noisy methods themselves, at steps so large that they differ from the limit's: the noise's size is
 //! right for the discrete scheme, not only as the step falls.
 
+use super::gaussian::{cold_start, covariance, standard_errors};
+use super::linear_recurrence::heavy_ball;
 use crate::common::motion;
-use crate::gaussian::{cold_start, covariance, standard_errors};
-use crate::linear_recurrence::heavy_ball;
 use nalgebra::{Matrix2, Vector2};
 use widelimit::dynamics::{Method, Motion};
 

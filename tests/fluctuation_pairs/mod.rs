@@ -1,15 +1,12 @@
 //! Weighted clouds and pairs of them: the force is the derivative of the weighted risk, predictions are exact where a
 //! closed form exists, and trained networks have the predicted variance.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod equations;
 mod exact;
 mod forces;
 mod networks;
 
-use common::Problem;
+use crate::common::Problem;
 use widelimit::dynamics::{Ensemble, NoNoise, Noise, Scheme, State};
 use widelimit::fluctuation::pairs::WeightedCloud;
 use widelimit::network::Network;

@@ -1,8 +1,5 @@
 //! Where the theory has a closed form, the software gives it; theory.md section 10, items 1 and 2.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod gaussian;
 mod linear_recurrence;
 mod stationary;

@@ -1,0 +1,14 @@
+//! Runs of whole experiments through the library: what they record, check and draw.
+
+mod common;
+
+mod examples;
+mod figures;
+mod gap;
+mod predict;
+mod premises;
+mod recorded_states;
+mod records;
+mod routes;
+mod studies;
+mod three_layers;
