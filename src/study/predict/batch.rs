@@ -54,7 +54,7 @@ impl BatchArrays {
             gap_linear: of_gaps(&|gap| gap.slopes.iter().map(|v| v * v).sum()),
             coupling: times.clone().map(|t| found.coupling_distance(t, 1.0).powi(2)).collect(),
             spread_bias: times.clone().map(|t| Ok(found.spread(t)?.bias)).collect::<Result<_, FluctuationError>>()?,
-            error: times.map(|t| column_error(found, t)).collect(),
+            error: times.map(|t| found.guards(t).column_error).collect(),
             supremum: Array1::from(summary(&found.supremum(draws, seed))),
         })
     }
@@ -65,14 +65,4 @@ impl BatchArrays {
             [&self.variance, &self.gap_mean, &self.gap_linear, &self.coupling, &self.spread_bias, &self.error];
         by_time.iter().all(|values| values.len() == times) && self.supremum.len() == 4
     }
-}
-
-/// The relative standard error of the sum of squares over independent columns; NaN where the sum is zero.
-fn column_error(found: &Fluctuations, index: usize) -> f64 {
-    let squares: Vec<f64> =
-        found.records[index].field.columns().into_iter().map(|column| column.dot(&column)).collect();
-    let count = squares.len() as f64;
-    let mean = squares.iter().sum::<f64>() / count;
-    let variance = squares.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    (variance / count).sqrt() / mean
 }

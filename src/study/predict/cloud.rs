@@ -221,7 +221,7 @@ impl TangentCloud<'_> {
                 .map(|(gap, part)| 0.5 * gap.curvature.iter().map(|v| v * v).sum::<f64>() + part.gap_variance)
                 .collect(),
             coupling: times.clone().map(|t| found.coupling_distance(t, 1.0).powi(2)).collect(),
-            column_change: guards.iter().map(|guard| guard.column_change).collect(),
+            column_error: guards.iter().map(|guard| guard.column_error).collect(),
             bias_ratio: guards.iter().map(|guard| guard.bias_ratio).collect(),
             largest_share: guards.iter().map(|guard| guard.largest_share).collect(),
             bare_ratio: guards.iter().map(|guard| guard.bare_ratio).collect(),
@@ -280,7 +280,7 @@ impl PredictedArrays {
             &self.gap_linear,
             &self.gap_square,
             &self.coupling,
-            &self.column_change,
+            &self.column_error,
             &self.bias_ratio,
             &self.largest_share,
             &self.bare_ratio,

@@ -144,7 +144,7 @@ array_record! {
         /// N times the mean square coupling distance (times).
         pub coupling[times]: Array1<f64>,
         /// Relative change of c with half of the random columns (times).
-        pub column_change[times]: Array1<f64>,
+        pub column_error[times]: Array1<f64>,
         /// `|b|^2 / c` (times).
         pub bias_ratio[times]: Array1<f64>,
         /// Share of the squared tangent vectors that the largest hundredth of the particles holds (times).

@@ -30,7 +30,7 @@ pub(super) fn arrays() -> PredictArrays {
         gap_linear: series(1.0),
         gap_square: series(1.0),
         coupling: series(1.0),
-        column_change: series(0.01),
+        column_error: series(0.01),
         bias_ratio: series(0.1),
         largest_share: series(0.1),
         bare_ratio: series(1.01),
@@ -111,7 +111,7 @@ fn every_guard_has_its_reason() {
     let function = |change: &dyn Fn(&mut PredictArrays)| broken(change, PredictedQuantity::Function).unwrap();
     assert!(function(&|arrays| arrays.half.variance[1] = 1.06).contains("half of the particles"));
     assert!(function(&|arrays| arrays.half.variance[1] = f64::NAN).contains("half of the particles"));
-    assert!(function(&|arrays| arrays.whole.column_change[1] = -0.06).contains("random columns"));
+    assert!(function(&|arrays| arrays.whole.column_error[1] = 0.06).contains("random columns"));
     assert!(function(&|arrays| arrays.whole.largest_share[1] = 0.6).contains("tangent vectors"));
     // 60 / (0.05 N) is above 1 at N = 1000 and below at N = 1200: no predicted width is left.
     assert!(function(&|arrays| arrays.whole.bias_ratio[1] = 60.0).contains("second order"));

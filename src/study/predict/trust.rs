@@ -5,8 +5,11 @@ use super::quantity::PredictedQuantity;
 use super::record::PredictedArrays;
 use super::total::NetworkSetting;
 
-/// Largest relative change of a prediction with half of the particles or of the random columns.
+/// Largest relative change of a prediction with half of the particles.
 const LARGEST_CHANGE: f64 = 0.05;
+
+/// Largest relative standard error of c that the random columns leave.
+const LARGEST_COLUMN_ERROR: f64 = 0.05;
 
 /// Largest `|b|^2 / (N c)`: the second order must be small beside the first. Narrower networks are not predicted.
 const LARGEST_BIAS: f64 = 0.05;
@@ -59,18 +62,17 @@ impl Trust<'_> {
         predicted.map(change).fold(0.0, |most, change| if change <= most { most } else { change })
     }
 
-    /// The change with half of the random columns, for quantities that are sums over columns.
-    fn column_change(&self, quantity: PredictedQuantity) -> f64 {
-        let changes = &self.arrays.whole.column_change;
-        if quantity.has_response() { changes[changes.len() - 1].abs() } else { 0.0 }
+    /// The error that the random columns leave, for quantities that are sums over columns.
+    fn column_error(&self, quantity: PredictedQuantity) -> f64 {
+        let errors = &self.arrays.whole.column_error;
+        if quantity.has_response() { errors[errors.len() - 1] } else { 0.0 }
     }
 
-    /// The standard error of a prediction divided by the prediction: the changes with half of the particles and of the
-    /// random columns, and the sampling error of a law. The difference between the means over all columns and over half
-    /// of them has the standard deviation of the mean over all.
+    /// The standard error of a prediction divided by the prediction: the change with half of the particles, the error of
+    /// the random columns, and the sampling error of a law.
     pub fn relative_error(&self, quantity: PredictedQuantity) -> f64 {
         let sampling = quantity.sampling_error(self.arrays, self.draws);
-        self.cloud_change(quantity).hypot(self.column_change(quantity)).hypot(sampling)
+        self.cloud_change(quantity).hypot(self.column_error(quantity)).hypot(sampling)
     }
 
     /// Why a quantity is not predicted, where it is not.
@@ -80,7 +82,7 @@ impl Trust<'_> {
         let percent = |v: f64| format!("{:.1} %", 100.0 * v);
         // Two draws of a sampled mean differ by their own error.
         let allowed = LARGEST_CHANGE + 2.0 * quantity.sampling_error(self.arrays, self.draws);
-        let (cloud, column) = (self.cloud_change(quantity), self.column_change(quantity));
+        let (cloud, column) = (self.cloud_change(quantity), self.column_error(quantity));
         let (share, bare) = (whole.largest_share[last], whole.bare_ratio[last]);
         let widest = widths.iter().copied().fold(0.0, f64::max);
         // What is not a number exceeds every limit.
@@ -89,8 +91,8 @@ impl Trust<'_> {
         if exceeds(cloud, allowed) {
             reasons.push(format!("it changes by {} with half of the particles", percent(cloud)));
         }
-        if exceeds(column, LARGEST_CHANGE) {
-            reasons.push(format!("c changes by {} with half of the random columns", percent(column)));
+        if exceeds(column, LARGEST_COLUMN_ERROR) {
+            reasons.push(format!("the random columns leave c uncertain by {}", percent(column)));
         }
         if quantity.has_response() && exceeds(share, LARGEST_SHARE) {
             reasons.push(format!("1 % of the particles hold {} of the squared tangent vectors", percent(share)));
