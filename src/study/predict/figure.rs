@@ -68,7 +68,7 @@ impl PredictFigure<'_> {
                 true => (y * (-2.0 * error / y).exp(), y * (2.0 * error / y).exp()),
                 false => (y - 2.0 * error, y + 2.0 * error),
             });
-            let mark = Mark::points(ratio.widths.clone(), ratio.measured.clone(), points, marker);
+            let mark = Mark::points(ratio.values.clone(), ratio.measured.clone(), points, marker);
             panel = panel.with(mark.error(ends.collect()).label(format!("{label}networks, ± 2 s.e.")));
         }
         panel
@@ -129,7 +129,11 @@ impl PredictFigure<'_> {
     fn against_time(&self) -> Panel {
         let (times, whole) = (self.arrays.times.to_vec(), &self.arrays.whole);
         let line = |y: &Array1<f64>, colour, dash| Mark::line(times.clone(), y.to_vec(), colour, dash);
-        let panel = Panel::new(Axis::linear("time t"), Axis::log10("N E |f_{N} − f_{ρ}|^{2}")).title("c(t)");
+        let (title, label) = match &self.arrays.batch {
+            Some(_) => ("c(t), c′(t)", "N E |f_{N} − f_{ρ}|^{2};  (B/ε) E |f_{ε,B} − f_{ε}|^{2}"),
+            None => ("c(t)", "N E |f_{N} − f_{ρ}|^{2}"),
+        };
+        let panel = Panel::new(Axis::linear("time t"), Axis::log10(label)).title(title);
         let panel = match &self.arrays.batch {
             Some(batch) => {
                 // At the start there is no noise, and zero has no logarithm.

@@ -34,19 +34,25 @@ impl PredictedSettings {
         if e.dynamics.temperature > 0.0 {
             steps.clear();
         }
-        let sizes = swept().map(|(_, batch)| batch).chain([e.dynamics.batch]);
+        PredictedSettings { steps, batches: Self::batches(e, spec.by, &spec.batches) }
+    }
+
+    /// The batch sizes of an experiment's networks, and `own` of the table.
+    pub fn batches(e: &Experiment, by: PredictionRoute, own: &[usize]) -> Vec<usize> {
+        if by == PredictionRoute::Pairs {
+            return Vec::new();
+        }
+        let swept = e.sweeps().flat_map(|sweep| sweep.values.iter().map(|&value| sweep.at(value, &e.dynamics)));
+        let sizes = swept.map(|(_, batch)| batch).chain([e.dynamics.batch]);
         let mut batches: Vec<usize> = sizes
             .filter_map(|batch| match batch {
                 BatchSize::Full => None,
                 BatchSize::Size(size) => Some(size),
             })
             .collect();
-        batches.extend(&spec.batches);
+        batches.extend(own);
         batches.sort_unstable();
         batches.dedup();
-        if spec.by == PredictionRoute::Pairs {
-            batches.clear();
-        }
-        PredictedSettings { steps, batches }
+        batches
     }
 }

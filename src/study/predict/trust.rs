@@ -127,7 +127,8 @@ impl Trust<'_> {
                 (self.arrays.total(function, *setting), self.arrays.batch_square(setting.step, setting.batch));
             ((total - batch - self.arrays.step_square(setting.step)) / total, batch / total)
         };
-        let shares: Vec<(f64, f64)> = settings.iter().map(share).collect();
+        let shares: Vec<(f64, f64)> =
+            settings.iter().map(share).filter(|(starts, batches)| (starts + batches).is_finite()).collect();
         let mean = |of: &dyn Fn(&(f64, f64)) -> f64| shares.iter().map(of).sum::<f64>() / shares.len() as f64;
         (mean(&|share| share.0), mean(&|share| share.1))
     }
@@ -143,6 +144,9 @@ impl Trust<'_> {
     pub fn broken_total(&self, quantity: PredictedQuantity, settings: &[NetworkSetting]) -> Option<String> {
         if self.arrays.step.is_none() {
             return Some("the part of the step is not predicted at a positive temperature".into());
+        }
+        if self.arrays.batch.is_none() && settings.iter().any(|setting| setting.batch.is_finite()) {
+            return Some("the noise of mini-batches is predicted by tangent vectors alone, and not by pairs".into());
         }
         let (starts, batches) = self.shares(settings);
         let mut reasons: Vec<String> = self.broken(quantity).into_iter().filter(|_| starts > 0.0).collect();
