@@ -20,13 +20,21 @@ pub enum Allowed {
     Fraction,
 }
 
+/// Least and largest magnitude of real numbers that are not 0: products of a few of them neither overflow nor vanish.
+const MAGNITUDES: (f64, f64) = (1e-30, 1e30);
+
+/// Whether a number is 0 or of a magnitude that is accepted.
+fn has_magnitude(v: f64) -> bool {
+    v == 0.0 || (MAGNITUDES.0..=MAGNITUDES.1).contains(&v.abs())
+}
+
 impl Allowed {
     pub(super) fn contains(self, v: f64) -> bool {
         v.is_finite()
             && match self {
-                Allowed::Any => true,
-                Allowed::Positive => v > 0.0,
-                Allowed::NonNegative => v >= 0.0,
+                Allowed::Any => has_magnitude(v),
+                Allowed::Positive => v > 0.0 && has_magnitude(v),
+                Allowed::NonNegative => v >= 0.0 && has_magnitude(v),
                 Allowed::Between(low, high) => v > low && v < high,
                 Allowed::Fraction => (0.0..1.0).contains(&v),
             }
@@ -80,7 +88,12 @@ impl Expected {
             _ => false,
         };
         let any = value.as_array().map_or_else(|| too_large(value), |items| items.iter().any(too_large));
+        let beyond = |value: &Value| value.as_float().is_some_and(|v| v.is_finite() && !has_magnitude(v));
         match &self.range {
+            None if value.as_array().map_or_else(|| beyond(value), |items| items.iter().any(beyond)) => format!(
+                "{}, of magnitude {:e} to {:e} if it is not 0: products of others overflow or vanish",
+                self.message, MAGNITUDES.0, MAGNITUDES.1
+            ),
             Some(range) if any => {
                 let (least, most) = (range.start(), range.end());
                 let each = if value.is_array() { "in the list, " } else { "" };

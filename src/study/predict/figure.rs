@@ -25,6 +25,8 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     let mut whole = Figure::double_column();
     whole.panels = vec![figure.function(), figure.loss(), figure.against_time(), figure.added_loss()];
     whole.height_in *= 2.0;
+    // The reason in the middle of an empty panel says more.
+    whole.panels.iter_mut().filter(|panel| panel.marks.is_empty()).for_each(|panel| panel.notes.clear());
     Ok(vec![("predict-gap".into(), whole)])
 }
 
@@ -49,6 +51,12 @@ impl PredictFigure<'_> {
         found.map(|(_, why)| format!("{quantity} not predicted: {why}"))
     }
 
+    /// A panel without the line of a quantity: it says so beside what else it shows, and why where it shows nothing else.
+    fn without_line(mut panel: Panel, quantity: &str, why: String) -> Panel {
+        let reasons = panel.empty.take().into_iter().chain([why]).collect::<Vec<_>>();
+        panel.if_empty(reasons.join("; ")).note(format!("{quantity} not predicted"))
+    }
+
     /// The predicted line of a quantity against the width, or a note that says why there is none; and the networks, with
     /// two standard errors over seeds. The line is that of networks far below the reference's number of particles.
     fn quantity(&self, panel: Panel, quantity: &str, values: Vec<f64>, style: QuantityStyle) -> Panel {
@@ -60,7 +68,7 @@ impl PredictFigure<'_> {
                 let (widths, values) = self.widths().into_iter().zip(values).filter(|(n, _)| *n >= least).unzip();
                 panel.with(Mark::line(widths, values, line, DASH).label(format!("{label}predicted")))
             }
-            Some(why) => panel.note(why),
+            Some(why) => Self::without_line(panel, quantity, why),
         };
         if let Some(ratio) = self.record.ratio(quantity).filter(|ratio| !ratio.measured.is_empty()) {
             let ends = ratio.measured.iter().zip(&ratio.errors).map(|(&y, &error)| match logarithmic {

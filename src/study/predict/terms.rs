@@ -1,7 +1,7 @@
 //! The parts of the deviation that are not due to the starts, beside the fluctuation of the starts.
 
 use super::cloud::TangentCloud;
-use super::networks::NetworkPredictions;
+use super::networks::{NetworkPredictions, NetworkStarts};
 use super::record::{BatchArrays, DeviationArrays, PredictedArrays, StepTermArrays};
 use super::settings::{FEWEST_PARTICLES, MOST_DRAWS, PARTICLES_PER_PARTICLE, PredictedSettings};
 use super::step::StepTerm;
@@ -117,12 +117,18 @@ impl<'a> Terms<'a> {
         })
     }
 
-    /// Whether a result can be that of this cloud.
-    pub fn fit(&self, found: &CloudFindings) -> bool {
+    /// Whether a result can be that of this cloud, with the predictions of `networks`.
+    pub fn fit(&self, found: &CloudFindings, networks: Option<&NetworkStarts<'_>>) -> bool {
         let (spec, whole, steps) = (self.cloud.spec, self.is_whole(), &self.settings.steps);
         let times = self.cloud.problem.times.len();
         let draws = spec.draws.min(MOST_DRAWS);
-        found.predicted.0.fits(times, spec.widths.len())
+        let of_networks = match (networks, &found.networks) {
+            (Some(starts), Some(networks)) => starts.fits(networks),
+            (None, None) => true,
+            _ => false,
+        };
+        of_networks
+            && found.predicted.0.fits(times, spec.widths.len())
             && found.batch.is_some() == spec.batch_noise.is_some()
             && found.batch.iter().all(|batch| batch.0.fits(times))
             && found.step.is_some() == (whole && !steps.is_empty())
