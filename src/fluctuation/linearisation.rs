@@ -76,6 +76,12 @@ impl Linearisation {
         }
     }
 
+    /// Numbers of the partial fields of the last field.
+    #[cfg(test)]
+    pub fn partial_numbers(&self) -> usize {
+        self.partial.len()
+    }
+
     /// Tiles that a particle visits in turn.
     fn block_tiles(&self) -> usize {
         let tile_len = self.inputs.tile * self.network.outputs * self.layout.stride();

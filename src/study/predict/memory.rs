@@ -1,7 +1,7 @@
 //! The memory of the study of predictions.
 
 use super::networks::PIECES;
-use super::settings::{MOST_DRAWS, PARTICLES_PER_PARTICLE, PredictedSettings};
+use super::settings::{MOST_DRAWS, PARTICLES_PER_PARTICLE};
 use super::{Predict, PredictionRoute};
 use crate::config::Route;
 use crate::fluctuation::most_partial_numbers;
@@ -101,7 +101,7 @@ struct TermsNumbers {
 impl TermsNumbers {
     /// Those of a cloud with `state` numbers of parameters, at so many recording times.
     fn new(spec: &Predict, sizes: &TrainingSizes<'_>, records: f64, state: f64) -> Self {
-        let settings = PredictedSettings::new(spec, sizes.experiment);
+        let settings = spec.settings(sizes.experiment);
         let rows = sizes.samples * sizes.outputs;
         // As many vectors of the length of the state as the tangent system of the starts has, and the fields.
         let noise = spec.batch_noise.map_or(0.0, |keys| {

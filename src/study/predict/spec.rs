@@ -107,7 +107,7 @@ pub struct BatchNoiseKeys {
 impl BatchNoiseKeys {
     /// Reads the keys where the noise is computed; `None` where no network follows mini-batches, and by pairs.
     fn read(s: &mut Section<'_>, experiment: &Experiment, by: PredictionRoute, batches: &[usize]) -> Option<Self> {
-        if PredictedSettings::batches(experiment, by, batches).is_empty() {
+        if PredictedSettings::new(experiment, by, &[], batches).batches.is_empty() {
             let situation = "by = \"tangent\" and mini-batches (of dynamics.batch, of a sweep, or of predict.batches)";
             s.elsewhere(situation, &["batch_columns", "batch_step"]);
             return None;
@@ -120,6 +120,11 @@ impl BatchNoiseKeys {
 }
 
 impl Predict {
+    /// The steps and batch sizes for which predictions are made.
+    pub(super) fn settings(&self, experiment: &Experiment) -> PredictedSettings {
+        PredictedSettings::new(experiment, self.by, &self.steps, &self.batches)
+    }
+
     /// The methods that suit the dynamics of an experiment.
     fn suits(experiment: &Experiment, method: Method) -> bool {
         let first_order = experiment.dynamics.method == Method::GradientDescent;

@@ -8,7 +8,6 @@ use super::corrected::CorrectedComparison;
 use super::limit_field;
 use super::networks::NetworkStarts;
 use super::quantity::PredictedQuantity;
-use super::settings::PredictedSettings;
 use super::terms::{CloudFindings, Terms};
 use super::trust::Trust;
 use super::{Predict, PredictArrays, PredictRecord, PredictionRoute};
@@ -57,7 +56,7 @@ pub(super) fn run(
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
     let problem = subject.problem;
-    let settings = PredictedSettings::new(spec, problem.experiment);
+    let settings = spec.settings(problem.experiment);
     let starts = NetworkStarts::of(spec, subject);
     let of_networks = starts.as_ref().ok().and_then(Option::as_ref);
     let tasks: Vec<Task<usize>> = [spec.particles, spec.particles / 2]

@@ -37,7 +37,7 @@ impl<'a> Terms<'a> {
     /// The parts that an experiment has.
     pub fn new(cloud: TangentCloud<'a>) -> Self {
         // The field of a grid has other steps than the parts.
-        let settings = PredictedSettings::new(cloud.spec, cloud.problem.experiment);
+        let settings = cloud.spec.settings(cloud.problem.experiment);
         Terms { cloud: TangentCloud { given: None, ..cloud }, settings }
     }
 
