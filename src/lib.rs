@@ -241,6 +241,6 @@ pub fn draw_figures(folder: &RunFolder) -> Result<Vec<PathBuf>, FiguresError> {
 }
 
 /// An estimate of the memory that an experiment needs on a population of shape (n, d, K), by purpose.
-pub fn estimate_memory(experiment: &Experiment, shape: (usize, usize, usize)) -> run::memory::MemoryEstimate {
+pub fn estimate_memory(experiment: &Experiment, shape: (usize, usize, usize)) -> run::memory_estimate::MemoryEstimate {
     run::memory::estimate(experiment, shape, &REGISTRY)
 }

@@ -55,7 +55,11 @@ fn keys_of_the_file() {
         ("name = \"tiny\"", "name = \"tiny\"\nseed = -1", &["tiny.toml: seed = -1", "whole number of at least 0"]),
         ("name = \"tiny\"", "name = \"tiny\"\nprecision = \"f16\"", &["precision = \"f16\"", "\"f64\", \"f32\""]),
         ("name = \"tiny\"", "name = \"tiny\"\nsead = 1", &["sead = 1", "did you mean 'seed'?"]),
-        ("name = \"tiny\"", "name = \"tiny\"\ncolour = 1", &["colour = 1", "unknown key; known here are name, title"]),
+        (
+            "name = \"tiny\"",
+            "name = \"tiny\"\ncolour = 1",
+            &["colour = 1", "unknown key; known here are kind, name, title"],
+        ),
         (
             "step = 0.03125",
             "stepp = 0.03125",
@@ -69,12 +73,16 @@ fn keys_of_the_file() {
         ("[network.start]", "[network.stat]", &["network.start: missing", "network.stat", "did you mean 'start'?"]),
         ("[gap]\n", "[[gap]]\n", &["tiny.toml: gap = [", "expected a table, [gap]"]),
         ("b = { law = \"gaussian\", std = 0.5 }\n", "", &["network.start.b: missing", "[network.start.b]"]),
-        ("std = 1.0", "std = 1.0, radius = 2.0", &["network.start.w.radius = 2.0", "unknown key"]),
+        ("std = 1.0", "std = 1.0, radius = 2.0", &["network.start.w.radius = 2.0: read only with law = \"sphere\""]),
         ("values = [4, 8]", "values = [8, 4]", &["widths.values = [8, 4]", "increasing order, each once"]),
         ("values = [4, 8]", "values = [4, 4]", &["widths.values = [4, 4]", "increasing order, each once"]),
         ("values = [4, 8]", "values = 4", &["widths.values = 4", "list of whole numbers", "[64, 256]"]),
         ("name = \"tiny\"", "name = \"tiny", &["tiny.toml: not valid TOML", "line 2"]),
-        ("name = \"tiny\"", "name = \"tiny\"\nname = \"two\"", &["tiny.toml: not valid TOML", "duplicate"]),
+        (
+            "name = \"tiny\"",
+            "name = \"tiny\"\nname = \"two\"",
+            &["tiny.toml: not valid TOML: name is given twice, in lines 2 and 3", "duplicate"],
+        ),
         (
             "method = \"rk4\"",
             "method = \"rk4\"\ntolerance = 1e-6",
@@ -110,9 +118,15 @@ fn keys_replaced_on_the_command_line() {
                 "network.start.c: missing",
             ],
         ),
-        (&["network.proportions=[1, 1]"], &["network.proportions = [1, 1]", "unknown key"]),
-        (&["network.second_activation=tanh"], &["network.second_activation = \"tanh\"", "unknown key"]),
-        (&["network.start.u={law=\"point\", value=1.0}"], &["network.start.u", "unknown key"]),
+        (&["network.proportions=[1, 1]"], &["network.proportions = [1, 1]: read only with kind = \"three-layer\""]),
+        (
+            &["network.second_activation=tanh"],
+            &["network.second_activation = \"tanh\"", "only with kind = \"three-layer\""],
+        ),
+        (
+            &["network.start.u={law=\"point\", value=1.0}"],
+            &["network.start.u", "read only with network.kind = \"three-layer\""],
+        ),
         (&["network.activation=swish"], &["network.activation = \"swish\"", "\"gelu\""]),
         (&["network.bias=1"], &["network.bias = 1", "true or false"]),
         (&["network.fixed_output=\"yes\""], &["network.fixed_output = \"yes\"", "true or false"]),
@@ -256,10 +270,13 @@ fn rules_between_keys() {
         ),
         (&["gap.sweep=[{over=\"batch\", values=[1], width=0}]"], &["gap.sweep.0.width = 0", "at least 1"]),
         (&["gap.sweep=[{over=\"batch\", values=[1], width=4, seeds=0}]"], &["gap.sweep.0.seeds = 0", "at least 1"]),
-        (&["gap.sweep=[{over=\"batch\", values=[1], width=4, batch=2}]"], &["gap.sweep.0.batch = 2", "unknown key"]),
+        (
+            &["gap.sweep=[{over=\"batch\", values=[1], width=4, batch=2}]"],
+            &["gap.sweep.0.batch = 2", "only with over = \"step\""],
+        ),
         (
             &["gap.sweep=[{over=\"step\", values=[0.25], width=4, step=0.25}]"],
-            &["gap.sweep.0.step = 0.25", "unknown key"],
+            &["gap.sweep.0.step = 0.25", "only with over = \"batch\""],
         ),
         (
             &["gap.sweep=[{over=\"batch\", values=[1], width=4, step=0.3}]"],
@@ -271,10 +288,34 @@ fn rules_between_keys() {
         ),
         // Memory, whatever the size of the mistake.
         (&["reference.particles=1000000000000"], &["would need about", "this machine has", "fewer particles", "f32"]),
-        (&["population.size=1000000000000"], &["would need about"]),
+        (&["population.size=1000000000000"], &["tiny.toml: ", "would need about"]),
         (&["population.dimension=1000000000000"], &["would need about"]),
-        (&["dynamics.batch=1000000000000"], &["would need about"]),
-        (&["gap.sweep=[{over=\"batch\", values=[1e12], width=4}]"], &["would need about"]),
+        (&["dynamics.batch=1000000000000"], &["--set: dynamics.batch = 1000000000000: the run would need", "batches"]),
+        (&["gap.sweep=[{over=\"batch\", values=[1e12], width=4}]"], &["--set: gap.sweep", "would need about"]),
+        (
+            &["predict={}", "predict.particles=100000000000"],
+            &[
+                "--set: predict.particles = 100000000000: the run would need",
+                "smaller predict.particles, predict.modes",
+            ],
+        ),
+        (
+            &["predict={}", "predict.columns=100000000000"],
+            &["would need about", "predict.particles, predict.modes or predict.columns"],
+        ),
+        (
+            &["predict={batches=[4]}", "predict.batch_columns=100000000000"],
+            &["predict.particles", "predict.batch_columns"],
+        ),
+        (
+            &["predict={}", "network.activation=relu", "predict.columns=100000000000"],
+            &["would need about", "predict.modes or predict.columns"],
+        ),
+        (
+            &["paths={points=100000, pairs=1}", "widths.seeds=100000", "horizon.records=1000000"],
+            &["widths.seeds = 100000"],
+        ),
+        (&["picard={particles=100000000000}"], &["--set: picard.particles = 100000000000", "smaller picard.particles"]),
         // What would overflow or never end.
         (&["reference.particles=9223372036854775807"], &["particles = 9223372036854775807", "from 2 to 1000000000000"]),
         (
@@ -293,7 +334,21 @@ fn rules_between_keys() {
         (&["gap.sweep=[{over=\"batch\", values=[1e18], width=4}]"], &["gap.sweep.0.values", "at most 1000000000000"]),
         (&["dynamics.step=1e-9"], &["dynamics.step = 1e-9", "would take 1.0e9 steps", "at most 1e8", "at least 1e-8"]),
         (&["horizon.time=1e18"], &["horizon.time = 1e18", "dynamics.step = 0.03125 in tiny.toml", "3.2e19 steps"]),
-        (&["reference.step=1e-300"], &["reference.step = 1e-300", "would take 1.0e300 steps"]),
+        (&["reference.step=1e-25"], &["reference.step = 1e-25", "would take 1.0e25 steps"]),
+        // Products of numbers that are too large or too small would overflow or vanish.
+        (
+            &["reference.step=1e-300"],
+            &["reference.step = 1e-300: expected a positive number, of magnitude 1e-30 to 1e30"],
+        ),
+        (&["network.start.w.std=1e300"], &["network.start.w.std = 1e300", "of magnitude 1e-30 to 1e30", "overflow"]),
+        (&["network.start.w={law=\"point\", value=-1e31}"], &["value = -1e31: expected a finite number, of magnitude"]),
+        (&["dynamics.ridge=1e300"], &["dynamics.ridge = 1e300", "zero or positive, of magnitude 1e-30 to 1e30"]),
+        (&["population.norm=1e-300"], &["population.norm = 1e-300", "of magnitude 1e-30 to 1e30"]),
+        (
+            &["predict={by=\"pairs\"}", "predict.amplitude=1e-300"],
+            &["predict.amplitude = 1e-300", "of magnitude 1e-30"],
+        ),
+        (&["predict={}", "predict.steps=[0.25, 1e-300]"], &["predict.steps = [0.25, 1e-300]", "of magnitude 1e-30"]),
         (&["reference.method=dormand-prince", "reference.step=1e-12"], &["reference.step = 1e-12", "1.0e12 steps"]),
         (
             &["gap.sweep=[{over=\"step\", values=[0.25, 1e-10], width=4}]"],
@@ -322,6 +377,59 @@ fn rules_between_keys() {
         (&["dynamic.step=0.25"], &["dynamic = ", "did you mean 'dynamics'?"]),
     ];
     table(rows.iter().map(|(set, words)| (refusal(TINY, set), words.to_vec())));
+}
+
+/// Keys that are read in another situation say in which; the list of known keys has them.
+#[test]
+fn keys_of_other_situations() {
+    let line = "population={kind=\"line\", low=-1.0, high=1.0, size=8, bumps=[{centre=0.6, width=0.4}]";
+    let line_with = |more: &str| format!("{line}, {more}}}");
+    let (std, neurons) = (line_with("std=1.0"), line_with("neurons=1"));
+    let rows: &[(&[&str], &[&str])] = &[
+        (&["population.delta=0.5"], &["population.delta = 0.5: read only with kind = \"mixture\"; remove it"]),
+        (
+            &["population.labels=real"],
+            &["only with kind = \"digits\", or kind = \"mnist\", or kind = \"file\"; remove"],
+        ),
+        (&[&std], &["population.std = 1.0: read only with inputs = \"gaussian\"; remove it"]),
+        (&["population.mean=1.0"], &["only with kind = \"line\"", "and inputs = \"gaussian\""]),
+        (&[&neurons], &["population.neurons = 1: read only with kind = \"teacher\"; remove it"]),
+        (&["population.colour=1"], &["known here are kind, dimension, neurons", "labels", "delta", "bumps"]),
+        (&["network.scale=1.0"], &["network.scale = 1.0: read only with kind = \"bump\"; remove it"]),
+        (&["network.start.c={law=\"point\", value=1.0}"], &["read only with network.kind = \"three-layer\""]),
+        (&["network.colour=1"], &["known here are", "second_activation", "proportions", "scale"]),
+        (&["dynamics.colour=1"], &["known here are", "learning_rate", "momentum"]),
+        (&["reference.colour=1"], &["known here are", "tolerance, picard, grid"]),
+        (&["problem={kind=\"drawn\"}"], &["--set: problem", "read only with kind = \"recovery\"; remove it"]),
+        (&["phase={}"], &["--set: phase", "read only with kind = \"recovery\""]),
+        (&["dropout={}", "dropout.colour=1"], &["known here are kept, draws, greedy_up_to"]),
+        (&["kinetic={}", "kinetic.colour=1"], &["known here are", "frictions"]),
+        (
+            &["predict={}", "predict.colour=1"],
+            &["known here are widths", "amplitude", "steps, batches, batch_columns, batch_step, control_starts"],
+        ),
+        (
+            &["predict={}", "predict.batch_columns=30"],
+            &["predict.batch_columns = 30: read only with by = \"tangent\" and mini-batches", "predict.batches"],
+        ),
+        (&["predict={by=\"pairs\"}", "dynamics.batch=4", "predict.batch_step=0.25"], &["only with by = \"tangent\""]),
+    ];
+    table(rows.iter().map(|(set, words)| (refusal(TINY, set), words.to_vec())));
+    for set in [
+        &["predict={batch_columns=30}", "dynamics.batch=4"][..],
+        &["predict={batch_columns=30, batches=[2]}"],
+        &["predict={batch_step=0.25}", "gap.sweep=[{over=\"batch\", values=[1], width=4}]"],
+    ] {
+        parse(TINY, set).unwrap_or_else(|error| panic!("{set:?}: {error}"));
+    }
+    let recovery = |set: &[&str]| {
+        let overrides = common::experiment::overrides(set).unwrap();
+        widelimit::load("recover", &overrides).unwrap_err().to_string()
+    };
+    contains_all(&recovery(&["problem.density=0.5"]), &["problem.density = 0.5", "design = \"sparse-sign\""]);
+    contains_all(&recovery(&["problem.folder=x"]), &["problem.folder", "read only with kind = \"mnist\""]);
+    contains_all(&recovery(&["dynamics.step=0.1"]), &["dynamics", "read only with kind = \"training\""]);
+    contains_all(&recovery(&["predict={}"]), &["predict", "read only with kind = \"training\""]);
 }
 
 /// A value that is nearly right is shown as it was typed, with the right spelling.
@@ -372,7 +480,7 @@ fn spellings() {
         ),
         (
             "step = 0.03125",
-            "step = 3_1.25e-3\ndiverged_above = 1e99\nbatch = 0x1_0\ntemperature = -1e0",
+            "step = 3_1.25e-3\ndiverged_above = 1e29\nbatch = 0x1_0\ntemperature = -1e0",
             &["dynamics.temperature = -1e0"],
         ),
         ("seeds = 2", "seeds = 1e3", &["widths.seeds = 1e3", "write 1000"]),

@@ -185,6 +185,24 @@ fn a_plan_seeks_the_width_the_step_or_the_batch() {
     assert!(found && text.contains("full"), "{text}");
     let (found, text) = plan(&["--loss", "0.1", "--barrier", "0.1", "--dropout", "0.5", "--kept", "8"]);
     assert!(found && text.contains("8 kept"), "{text}");
+    // Where nothing is to be dropped, and at the ends of the search.
+    let (found, text) = plan(&["--dropout", "1e-9", "--kept", "8"]);
+    assert!(found && text.contains("none above 8: dropping"), "{text}");
+    let alone = ["--batch", "full", "--step", "0"];
+    let (found, text) = plan(&[&["--dropout", "1e-16"][..], &alone].concat());
+    assert!(found && text.contains("more than 1e12") && !text.contains("e0 remains"), "{text}");
+    // A step is one that the experiment could have.
+    for (step, words) in [
+        ("0.3", "--step 0.3: expected a step that divides the recording interval"),
+        ("1e-9", "--step 1e-9: would take 1.0e9 steps"),
+        ("inf", "--step inf: expected a step that divides"),
+        ("-1", "expected a number of at least 0"),
+    ] {
+        let (found, text) = plan(&["--gap", "1", &format!("--step={step}")]);
+        assert!(!found && text.contains(words), "{text}");
+    }
+    let (found, text) = plan(&["--gap", "inf"]);
+    assert!(!found && text.contains("--gap inf: expected a positive number"), "{text}");
     for wrong in [vec!["--width", "16"], vec!["--gap", "1", "--width", "4", "--step", "0.1", "--batch", "2"]] {
         let (found, text) = plan(&wrong);
         assert!(!found, "{text}");
@@ -204,6 +222,55 @@ fn without_networks_predictions_are_the_same() {
     assert!(run.file("figures/predict-gap.svg").exists());
 }
 
+/// What cannot be compared says why, and the networks remain in the record.
+#[test]
+fn reasons_of_missing_ratios() {
+    let reason = |set: &[&str], check: &str| {
+        let run = Run::new(&parse(&alone(), set).unwrap());
+        (run.check(check).detail.clone(), records(&run).1)
+    };
+    let (why, _) = reason(&["widths.values=[1]", "predict.widths=[4]"], "predict-function");
+    assert!(why.contains("no network has at least 2 neurons"), "{why}");
+    let (why, record) = reason(&["widths.values=[4]", "widths.seeds=4", "predict.widths=[8]"], "predict-dropout");
+    assert!(why.contains("no network has one of predict.widths"), "{why}");
+    let dropout = record.ratio("dropout").unwrap();
+    assert!(dropout.predicted[0].is_nan() && dropout.measured[0] > 0.0 && dropout.errors[0] > 0.0, "{dropout:?}");
+    let pairs = ["dynamics.batch=2", "predict.by=\"pairs\"", "widths.seeds=4"];
+    let (why, record) = reason(&pairs, "predict-function");
+    assert!(why.contains("tangent vectors alone, and not by pairs"), "{why}");
+    assert!(record.ratio("function").unwrap().measured.iter().all(|v| *v > 0.0));
+}
+
+/// All neurons start at one point: nothing fluctuates, and this is said in place of rounding errors.
+#[test]
+fn a_start_without_spread() {
+    let set = [
+        "widths.values=[]",
+        "network.start.w={ law = \"point\", value = 0.5 }",
+        "network.start.b={ law = \"gaussian\", std = 0.0 }",
+        "network.start.a={ law = \"point\", value = 1.0 }",
+    ];
+    let run = Run::new(&parse(&alone(), &set).unwrap());
+    let (_, record) = records(&run);
+    assert_eq!(record.not_predicted.len(), 7);
+    assert!(record.not_predicted.iter().all(|(_, why)| why.contains("the start has no spread")));
+    let mut plan = program();
+    let output = plan.args(["plan", run.path().to_str().unwrap(), "--gap", "0.1"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("no spread"), "{text}");
+}
+
+/// The end of a run says what to do with its predictions.
+#[test]
+fn a_run_with_predictions_points_to_its_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("predict.toml"), folder.path().join("out"));
+    std::fs::write(&file, alone()).unwrap();
+    let output = run_of(&file, &out, false).args(["--set", "widths.values=[]"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains(&format!("widelimit plan {} --gap X", out.display())), "{text}");
+}
+
 #[test]
 fn experiments_that_cannot_be_predicted_are_refused() {
     let message = |text: &str, set: &[&str]| match parse(text, set) {
@@ -216,7 +283,6 @@ fn experiments_that_cannot_be_predicted_are_refused() {
         ("predict.particles=24", "predict.modes"),
         ("predict.step=0.3", "recording interval"),
         ("predict.steps=[0.3]", "recording interval"),
-        ("predict.batch_step=0.3", "recording interval"),
         ("predict.batches=[0]", "whole number"),
         ("predict.control_starts=3", "widths.seeds"),
     ] {
@@ -227,6 +293,11 @@ fn experiments_that_cannot_be_predicted_are_refused() {
         (&["network.activation=\"relu\"", "predict.by=\"tangent\""][..], "has a kink"),
         (&["network.kind=\"three-layer\"", "predict.by=\"tangent\""], "one hidden layer"),
         (&["network.kind=\"three-layer\"", "predict.amplitude=0.5"], "at most 1/6"),
+        (&["dynamics.batch=2", "predict.batch_step=0.3"], "recording interval"),
+        (&["predict.by=\"pairs\"", "predict.amplitude=1e-5"], "lost in rounding: expected at least 1e-4"),
+        // The square root of half of 128 particles.
+        (&["predict.by=\"pairs\"", "predict.amplitude=8.01"], "expected at most 8.0000"),
+        (&["predict.by=\"pairs\"", "predict.amplitude=1e9"], "at least 2"),
     ] {
         let message = message(&alone(), set);
         assert!(message.contains("predict.") && message.contains(words), "{set:?}: {message}");
@@ -306,7 +377,10 @@ fn an_interrupted_study_resumes_to_the_same_bytes() {
 fn resumes_to_the_same_bytes(set: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("predict.toml");
-    std::fs::write(&file, noisy().replace("seeds = 48", "seeds = 3")).unwrap();
+    // By pairs there is no noise of mini-batches.
+    let columns = if set.is_empty() { "batch_columns = 94" } else { "" };
+    let text = noisy().replace("seeds = 48", "seeds = 3").replace("batch_columns = 94", columns);
+    std::fs::write(&file, text).unwrap();
     let at = |name: &str| folder.path().join(name);
     let start = |out: &str, resume: bool| {
         let mut command = run_of(&file, &at(out), resume);

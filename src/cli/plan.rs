@@ -1,11 +1,13 @@
 //! `widelimit plan`: the width, the step and the batch that a tolerance needs, from the predictions of a run.
 
 use super::checks::usable_width;
+use super::draws::recorded_experiment;
 use super::output::line;
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use comfy_table::{ContentArrangement, Table, presets};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use widelimit::config::{AnyExperiment, divides_no_interval, exceeds_friction, too_short};
 use widelimit::number::plain;
 use widelimit::record::RunFolder;
 use widelimit::study::predict::{
@@ -21,7 +23,7 @@ pub struct PlanArgs {
     /// Tolerance of the largest distance sup_t |f_N - f_rho| of the predictions from the limit
     #[arg(long, value_name = "X")]
     gap: Option<f64>,
-    /// Tolerance of the loss gap at the end
+    /// Tolerance of the loss gap R(f_N) - R(rho) at the end, from above alone: a negative gap meets every tolerance
     #[arg(long, value_name = "X")]
     loss: Option<f64>,
     /// Tolerance of the barrier between two networks, by the constructive path
@@ -36,7 +38,8 @@ pub struct PlanArgs {
     /// Width N of the networks: the largest step and the smallest batch are sought in the place of the width
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     width: Option<u32>,
-    /// Step of the networks; that of the run by default, 0 for continuous time
+    /// Step of the networks, which divides the run's recording interval and is at most 1 / friction; that of the run by
+    /// default, 0 for continuous time
     #[arg(long, value_name = "E")]
     step: Option<f64>,
     /// Batch size of the networks, or "full"; that of the run by default
@@ -85,14 +88,20 @@ impl PlanArgs {
 pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let tolerances = args.tolerances();
     ensure!(!tolerances.is_empty(), "expected a tolerance: --gap, --loss, --barrier or --dropout");
-    ensure!(tolerances.iter().all(|tolerance| tolerance.value > 0.0), "expected positive tolerances");
-    ensure!(args.step.is_none_or(|step| step >= 0.0), "--step: expected a number of at least 0");
+    for (option, value) in
+        [("gap", args.gap), ("loss", args.loss), ("barrier", args.barrier), ("dropout", args.dropout)]
+    {
+        if let Some(value) = value {
+            ensure!(value > 0.0 && value.is_finite(), "--{option} {value}: expected a positive number");
+        }
+    }
     ensure!(
         !(args.width.is_some() && args.step.is_some() && args.batch.is_some()),
         "--width, --step and --batch leave nothing to seek: leave one of them out"
     );
     let folder = RunFolder::existing(&args.run)?;
     folder.require_complete()?;
+    require_step(args, &folder)?;
     let manifest = folder.manifest()?;
     ensure!(
         manifest.studies.iter().any(|study| study == "predict"),
@@ -123,6 +132,16 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         line("The part of the step is not predicted at a positive temperature: it is left out.")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Checks that the step is one that the experiment could have.
+fn require_step(args: &PlanArgs, folder: &RunFolder) -> anyhow::Result<()> {
+    let Some(step) = args.step.filter(|&step| step != 0.0) else { return Ok(()) };
+    ensure!(step > 0.0, "--step {step}: expected a number of at least 0");
+    let AnyExperiment::Training(e) = recorded_experiment(folder)? else { return Ok(()) };
+    let wrong = divides_no_interval(&e, step).or_else(|| too_short(&e, step));
+    let wrong = wrong.or_else(|| exceeds_friction(e.dynamics.friction, step));
+    wrong.map_or(Ok(()), |why| bail!("--step {}: {why}", plain(step)))
 }
 
 /// The predictions of a run, and what is asked of them.
@@ -213,7 +232,7 @@ impl WidthPlan<'_> {
             TolerableQuantity::Dropout(None) => width_words(arrays.width_for_half(value)),
             TolerableQuantity::Dropout(Some(kept)) => match arrays.widths_for_kept(value, kept) {
                 KeptWidths::All => format!("any from {kept} on"),
-                KeptWidths::UpTo(width) => format!("{kept} to {width}"),
+                KeptWidths::UpTo(width) => kept_words(kept, width as f64),
                 KeptWidths::Unknown => "not decided by the predicted widths".into(),
             },
         }
@@ -229,12 +248,13 @@ impl WidthPlan<'_> {
         let kept = if let TolerableQuantity::Dropout(kept) = tolerance.quantity { kept } else { None };
         match (allowed, kept) {
             (AllowedValues::All, Some(kept)) => format!("any from {kept} on"),
-            (AllowedValues::AtMost(width), Some(kept)) => format!("{kept} to {width}"),
+            (AllowedValues::AtMost(width), Some(kept)) => kept_words(kept, width),
             (AllowedValues::AtLeast(width), _) if tolerance.guard != "dropout" && width < self.least_width() as f64 => {
                 format!("at most {}, the narrowest predicted", self.least_width())
             }
             (AllowedValues::AtLeast(width), _) => format!("at least {width}"),
             (AllowedValues::None { quantile }, _) => nothing(quantile),
+            (AllowedValues::Beyond(width), _) => format!("more than {width:e}"),
             (AllowedValues::All | AllowedValues::AtMost(_) | AllowedValues::AtLeastUpTo(_), _) => "any".into(),
         }
     }
@@ -245,12 +265,21 @@ fn nothing(quantile: f64) -> String {
     format!("none: {quantile:.3e} remains")
 }
 
+/// The widths up to `width` of which `kept` neurons are kept, in words.
+fn kept_words(kept: usize, width: f64) -> String {
+    match width <= kept as f64 {
+        true => format!("none above {kept}: dropping one neuron costs more"),
+        false => format!("{kept} to {width}"),
+    }
+}
+
 /// The allowed steps in words.
 fn step_words(allowed: AllowedValues) -> String {
     match allowed {
         AllowedValues::AtMost(step) => format!("at most {step:.3e}"),
         AllowedValues::AtLeastUpTo(step) => format!("{}, the largest predicted, or more", plain(step)),
         AllowedValues::None { quantile } => nothing(quantile),
+        AllowedValues::Beyond(step) => format!("less than {step:.1e}"),
         AllowedValues::AtLeast(_) | AllowedValues::All => "any".into(),
     }
 }
@@ -260,6 +289,7 @@ fn batch_words(allowed: AllowedValues) -> String {
     match allowed {
         AllowedValues::AtLeast(size) => format!("at least {size}"),
         AllowedValues::None { quantile } => nothing(quantile),
+        AllowedValues::Beyond(size) => format!("more than {size:e}"),
         AllowedValues::AtMost(_) | AllowedValues::AtLeastUpTo(_) | AllowedValues::All => "any".into(),
     }
 }

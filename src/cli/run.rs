@@ -114,6 +114,12 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             let times: Vec<String> = phases.iter().map(|p| format!("{} {:.1} s", p.name, p.seconds)).collect();
             line(format!("time: {}", times.join(", ")))?;
             line(format!("records: {}", folder.join("records").display()))?;
+            if predicts(&experiment) {
+                let run = folder.display();
+                line(format!(
+                    "plan: widelimit plan {run} --gap X prints the smallest width whose distance is at most X"
+                ))?;
+            }
             line("figures:")?;
             for path in figures.iter().filter(|path| path.extension().is_some_and(|e| e == "svg")) {
                 line(format!("  {} (and .png, .pdf)", path.display()))?;
@@ -121,6 +127,11 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Whether an experiment has the predictions on which plans are based.
+fn predicts(experiment: &AnyExperiment) -> bool {
+    matches!(experiment, AnyExperiment::Training(e) if e.studies.find("predict").is_some())
 }
 
 /// Prints the dynamics in both parametrisations.

@@ -5,6 +5,7 @@
 //! [`AnyExperiment`]: complete, validated, and serialisable as TOML. The tables of the studies are read by the studies
 //! ([`study`]).
 
+mod allowed;
 pub mod builtin;
 mod error;
 mod experiment;
@@ -18,8 +19,10 @@ mod section;
 mod spelling;
 pub mod study;
 mod sweep;
+mod syntax;
 mod validate;
 
+pub use allowed::{Allowed, MAX_COUNT};
 pub use error::{ConfigError, KeyError, KeyErrors, OverrideError, did_you_mean};
 pub use experiment::{
     BatchSize, Dynamics, Experiment, GridSpec, Horizon, NetworkKind, NetworkSpec, PicardSpec, Precision, Reference,
@@ -29,10 +32,12 @@ pub use override_key::Override;
 pub use read::{MAX_ITERATES, MAX_NODES, batch};
 pub use recovery::{MnistSignals, ProblemSpec, RecoveryExperiment, Solver};
 pub use routes::{NEEDS_INDEPENDENT_UNITS, is_radial, require_windows};
-pub use section::{Allowed, MAX_COUNT, Section};
-pub use study::Readers;
+pub use section::Section;
+pub use study::{MemoryExcess, Readers};
 pub use sweep::{MAX_SEEDS, Over, Sweep, Variant};
-pub use validate::{MAX_STEPS, require_divides_interval, require_few_steps};
+pub use validate::{
+    MAX_STEPS, divides_no_interval, exceeds_friction, require_divides_interval, require_few_steps, too_short,
+};
 
 use spelling::TypedValues;
 use std::io::Read;
@@ -128,7 +133,7 @@ pub fn parse(
     readers: &Readers,
 ) -> Result<Loaded, ConfigError> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
-        let advice = spelling::syntax_advice(text, &error);
+        let advice = syntax::syntax_advice(text, &error);
         ConfigError::Syntax { file: origin.into(), advice, source: Box::new(error) }
     })?;
     let mut overrides = overrides.to_vec();
@@ -158,17 +163,22 @@ fn read_table(
         entry.apply(&mut table)?;
     }
     let kind = table.remove("kind");
+    let mut root = Section::root(table, &errors);
     match kind.as_ref().map(|kind| kind.as_str()) {
         None | Some(Some("training")) => {
-            let experiment = read::experiment(table, base, &readers.training, &errors);
+            root.elsewhere("kind = \"recovery\"", &read_recovery::OWN_KEYS);
+            readers.recovery.iter().for_each(|reader| root.elsewhere("kind = \"recovery\"", &[reader.name]));
+            let experiment = read::experiment(root, base, &readers.training);
             validate::validate(&experiment, &errors);
-            if let Some(message) = (readers.exceeds_memory)(&experiment) {
-                errors.add("reference.particles", Some(experiment.reference.particles.to_string()), message);
+            if let Some(MemoryExcess { key, value, message }) = (readers.exceeds_memory)(&experiment) {
+                errors.add(&key, value, message);
             }
             errors.into_result(AnyExperiment::Training(Box::new(experiment)))
         }
         Some(Some("recovery")) => {
-            let experiment = read_recovery::experiment(table, base, &readers.recovery, &errors);
+            root.elsewhere("kind = \"training\"", &read::OWN_KEYS);
+            readers.training.iter().for_each(|reader| root.elsewhere("kind = \"training\"", &[reader.name]));
+            let experiment = read_recovery::experiment(root, base, &readers.recovery, &errors);
             errors.into_result(AnyExperiment::Recovery(Box::new(experiment)))
         }
         Some(_) => {

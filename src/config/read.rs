@@ -1,9 +1,9 @@
 //! Reading an [`Experiment`] of training: one function per table, keys in the order of the guide.
 
-use super::error::KeyErrors;
+use super::allowed::Allowed;
 use super::experiment::*;
 use super::read_population;
-use super::section::{Allowed, Section};
+use super::section::Section;
 use super::study::{ExperimentKind, Studies, StudyReader};
 use super::sweep::{MAX_SEEDS, Variant};
 use crate::choice::{Choice, choice};
@@ -11,16 +11,13 @@ use crate::dynamics::Method;
 use crate::network::{Activation, Law, Loss, Start};
 use crate::population::PopulationSpec;
 use std::path::Path;
-use toml::Table;
+
+/// Tables and keys of this kind of experiment alone, without those of the studies.
+pub(super) const OWN_KEYS: [&str; 9] =
+    ["precision", "population", "network", "dynamics", "variants", "horizon", "widths", "reference", "run"];
 
 /// Reads an experiment of training from its root table; relative data paths are taken from `base`.
-pub(super) fn experiment(
-    table: Table,
-    base: &Path,
-    readers: &[StudyReader<Experiment>],
-    errors: &KeyErrors,
-) -> Experiment {
-    let mut root = Section::root(table, errors);
+pub(super) fn experiment(mut root: Section<'_>, base: &Path, readers: &[StudyReader<Experiment>]) -> Experiment {
     let (name, title) = (name(&mut root), root.text("title", Some("")));
     let seed = seed(&mut root);
     let precision = root.choice_of("precision", Some(Precision::F64));
@@ -44,20 +41,19 @@ pub(super) fn experiment(
         variants,
         studies: Studies::default(),
     };
-    experiment.studies = studies(&mut root, readers, &experiment);
+    studies(&mut root, readers, &mut experiment);
     root.finish();
     experiment
 }
 
 /// Reads the tables of the studies, in the order of the readers.
-pub(super) fn studies<E: ExperimentKind>(root: &mut Section, readers: &[StudyReader<E>], experiment: &E) -> Studies<E> {
-    let mut studies = Studies::default();
+pub(super) fn studies<E: ExperimentKind>(root: &mut Section, readers: &[StudyReader<E>], experiment: &mut E) {
     for reader in readers {
         if let Some(section) = root.section(reader.name, false) {
-            studies.push(reader.name, (reader.read)(section, experiment));
+            let read = (reader.read)(section, experiment);
+            experiment.studies_mut().push(reader.name, read);
         }
     }
-    studies
 }
 
 /// Reads the key `seed`.
@@ -114,6 +110,8 @@ fn network(root: &mut Section) -> NetworkSpec {
     if spec.kind == NetworkKind::ThreeLayer {
         spec.second_activation = Some(s.choice_among("second_activation", Some(spec.activation), &among));
         spec.proportions = proportions(&mut s);
+    } else {
+        s.elsewhere("kind = \"three-layer\"", &["second_activation", "proportions"]);
     }
     spec.bias = s.flag("bias", !bump);
     spec.fixed_output = s.flag("fixed_output", bump);
@@ -121,8 +119,8 @@ fn network(root: &mut Section) -> NetworkSpec {
     spec.start_momentum = s.real("start_momentum", Some(0.0), Allowed::NonNegative);
     if bump {
         spec.scale = Some(s.real("scale", None, Allowed::Positive));
-    } else if s.optional_real("scale", Allowed::Any).is_some() {
-        s.reject("scale", None, "only kind = \"bump\" has a scale; remove it");
+    } else {
+        s.elsewhere("kind = \"bump\"", &["scale"]);
     }
     if let Some(section) = s.section("start", true) {
         spec.start = start(section, spec.kind, spec.bias);
@@ -148,6 +146,11 @@ fn proportions(s: &mut Section) -> Vec<usize> {
 /// Reads the laws of a neuron's parameters at time 0.
 pub(super) fn start(mut s: Section, kind: NetworkKind, bias: bool) -> Start {
     let (deep, bump) = (kind == NetworkKind::ThreeLayer, kind == NetworkKind::Bump);
+    if !deep {
+        s.elsewhere("network.kind = \"three-layer\"", &["u", "c"]);
+    } else if !bias {
+        s.elsewhere("network.bias = true", &["c"]);
+    }
     let start = Start {
         w: law(&mut s, "w", true),
         // The law of the bias may be omitted where there is no bias.
@@ -178,7 +181,8 @@ choice! {
 /// Reads the law of one kind of parameter.
 fn law(start: &mut Section, key: &str, required: bool) -> Law {
     let Some(mut s) = start.section(key, required) else { return Law::Point { value: 0.0 } };
-    let law = match s.choice_of("law", None) {
+    let chosen = s.choice_of("law", None);
+    let law = s.by_choice("law", chosen, |s, law| match law {
         LawKind::Gaussian => Law::Gaussian {
             mean: s.real("mean", Some(0.0), Allowed::Any),
             std: s.real("std", None, Allowed::NonNegative),
@@ -189,7 +193,7 @@ fn law(start: &mut Section, key: &str, required: bool) -> Law {
         }
         LawKind::Sphere => Law::Sphere { radius: s.real("radius", None, Allowed::Positive) },
         LawKind::Point => Law::Point { value: s.real("value", None, Allowed::Any) },
-    };
+    });
     s.finish();
     law
 }

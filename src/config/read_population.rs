@@ -1,6 +1,7 @@
 //! Reading the table `[population]`: one function per kind.
 
-use super::section::{Allowed, Section};
+use super::allowed::Allowed;
+use super::section::Section;
 use crate::choice::{Choice, choice};
 use crate::population::*;
 use std::path::{Path, PathBuf};
@@ -13,39 +14,45 @@ pub(super) fn placeholder() -> PopulationSpec {
 /// Reads the population; relative data paths are taken from `base`.
 pub(super) fn population(mut s: Section, base: &Path) -> PopulationSpec {
     let known = s.peek("kind").is_none_or(|kind| PopulationKind::from_name(&kind).is_ok());
-    let spec = match s.choice_of("kind", None) {
+    let kind = s.choice_of("kind", None);
+    let spec = s.by_choice("kind", kind, |s, kind| of_kind(s, kind, base));
+    // The known keys depend on the kind.
+    if known {
+        s.finish();
+    }
+    spec
+}
+
+/// Reads the keys of a kind of population.
+fn of_kind(s: &mut Section<'_>, kind: PopulationKind, base: &Path) -> PopulationSpec {
+    match kind {
         PopulationKind::Mnist => PopulationSpec::Mnist(MnistSpec {
             folder: absolute_path(base, s.path("folder")),
             split: s.choice_of("split", Some(Split::Train)),
             labels: s.choice_of("labels", None),
             limit: s.optional_count("limit", 1),
-            standardise: standardise(&mut s, Standardise::Global),
+            standardise: standardise(s, Standardise::Global),
         }),
         PopulationKind::File => PopulationSpec::File(FileSpec {
             path: absolute_path(base, s.path("path")),
             labels: s.choice_of("labels", None),
             limit: s.optional_count("limit", 1),
-            standardise: standardise(&mut s, Standardise::None),
+            standardise: standardise(s, Standardise::None),
         }),
-        PopulationKind::Teacher => teacher(&mut s),
+        PopulationKind::Teacher => teacher(s),
         PopulationKind::Mixture => PopulationSpec::Mixture(MixtureSpec {
             dimension: s.count("dimension", None, 1),
             delta: s.real("delta", None, Allowed::Between(0.0, 1.0)),
             size: s.count("size", None, 1),
             draws: s.choice_of("draws", Some(Draws::Fixed)),
         }),
-        PopulationKind::Line => line(&mut s),
+        PopulationKind::Line => line(s),
         PopulationKind::Digits => PopulationSpec::Digits(DigitsSpec {
             labels: s.choice_of("labels", None),
             limit: s.optional_count_between("limit", 1, DIGITS),
-            standardise: standardise(&mut s, Standardise::Global),
+            standardise: standardise(s, Standardise::Global),
         }),
-    };
-    // The known keys depend on the kind.
-    if known {
-        s.finish();
     }
-    spec
 }
 
 fn teacher(s: &mut Section) -> PopulationSpec {
@@ -79,7 +86,8 @@ choice! {
 }
 
 fn line(s: &mut Section) -> PopulationSpec {
-    let law = match s.choice_of("inputs", Some(InputLawKind::Uniform)) {
+    let inputs = s.choice_of("inputs", Some(InputLawKind::Uniform));
+    let law = s.by_choice("inputs", inputs, |s, inputs| match inputs {
         InputLawKind::Uniform => {
             let (low, high) = s.interval();
             InputLaw::Uniform { low, high }
@@ -88,7 +96,7 @@ fn line(s: &mut Section) -> PopulationSpec {
             mean: s.real("mean", Some(0.0), Allowed::Any),
             std: s.real("std", None, Allowed::Positive),
         },
-    };
+    });
     let size = s.count("size", None, 1);
     let bump = |mut s: Section| {
         let bump = TargetBump {

@@ -1,28 +1,30 @@
 //! Reading an experiment of sparse recovery, and the rules between its keys.
 
+use super::allowed::Allowed;
 use super::error::KeyErrors;
 use super::read::{name, seed, studies};
 use super::recovery::*;
-use super::section::{Allowed, Section};
+use super::section::Section;
 use super::study::{RecoveryRequirements, Studies, StudyReader};
 use crate::choice::{Choice, choice, quoted};
 use crate::population::Split;
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
 use crate::sparse::recovery::{Damping, MAX_SUPPORTS, RecoveryMethod, SampleLoss};
 use std::path::Path;
-use toml::Table;
 
 /// Signal-to-noise ratios: beyond them, noise or signal is below the rounding of their sum.
 const DECIBELS: Allowed = Allowed::Between(-300.0, 300.0);
 
+/// Tables of this kind of experiment alone, without those of the studies.
+pub(super) const OWN_KEYS: [&str; 2] = ["problem", "solver"];
+
 /// Reads an experiment of sparse recovery from its root table; relative data paths are taken from `base`.
 pub(super) fn experiment(
-    table: Table,
+    mut root: Section<'_>,
     base: &Path,
     readers: &[StudyReader<RecoveryExperiment>],
     errors: &KeyErrors,
 ) -> RecoveryExperiment {
-    let mut root = Section::root(table, errors);
     let (name, title) = (name(&mut root), root.text("title", Some("")));
     let mut experiment = RecoveryExperiment {
         name,
@@ -32,7 +34,7 @@ pub(super) fn experiment(
         solver: solver(root.section("solver", true)),
         studies: Studies::default(),
     };
-    experiment.studies = studies(&mut root, readers, &experiment);
+    studies(&mut root, readers, &mut experiment);
     root.finish();
     validate(&experiment, errors);
     experiment
@@ -71,7 +73,8 @@ choice! {
 
 fn problem(mut s: Section, base: &Path) -> ProblemSpec {
     let known = s.peek("kind").is_none_or(|kind| ProblemKind::from_name(&kind).is_ok());
-    let spec = match s.choice_of("kind", None) {
+    let kind = s.choice_of("kind", None);
+    let spec = s.by_choice("kind", kind, |s, kind| match kind {
         ProblemKind::Mnist => ProblemSpec::Mnist(MnistSignals {
             n: s.count("n", None, 1),
             snr_db: s.optional_real("snr_db", DECIBELS),
@@ -82,30 +85,30 @@ fn problem(mut s: Section, base: &Path) -> ProblemSpec {
             path: super::read_population::absolute_path(base, s.path("path")),
             loss: s.choice_of("loss", Some(SampleLoss::Squared)),
         },
-        ProblemKind::Drawn => ProblemSpec::Drawn(drawn(&mut s)),
-    };
+        ProblemKind::Drawn => ProblemSpec::Drawn(drawn(s)),
+    });
     if known {
         s.finish();
     }
     spec
 }
 
-fn drawn(s: &mut Section) -> Instance {
+fn drawn(s: &mut Section<'_>) -> Instance {
     let loss = s.choice_of("loss", Some(SampleLoss::Squared));
     let (n, d) = (s.count("n", None, 1), s.count("d", None, 1));
     let sparsity = s.count("sparsity", None, 1);
     let kind = s.choice_of("design", Some(DesignKind::Gaussian));
-    let mut condition = || {
+    let condition = |s: &mut Section<'_>| {
         let condition = s.real("condition", None, Allowed::Positive);
         if condition < 1.0 {
             s.reject("condition", Some(condition.to_string()), "expected a number of at least 1");
         }
         condition
     };
-    let design = match kind {
+    let design = s.by_choice("design", kind, |s, kind| match kind {
         DesignKind::Gaussian => Design::Gaussian,
-        DesignKind::Rotated => Design::Rotated { condition: condition() },
-        DesignKind::Scaled => Design::Scaled { condition: condition() },
+        DesignKind::Rotated => Design::Rotated { condition: condition(s) },
+        DesignKind::Scaled => Design::Scaled { condition: condition(s) },
         DesignKind::SparseSign => {
             let density = s.real("density", None, Allowed::Positive);
             if density > 1.0 {
@@ -113,7 +116,7 @@ fn drawn(s: &mut Section) -> Instance {
             }
             Design::SparseSign { density }
         }
-    };
+    });
     let signal = s.choice_of("signal", Some(Signal::Gaussian));
     let snr_db = s.optional_real("snr_db", DECIBELS);
     let start_distance = s.optional_real("start_distance", Allowed::NonNegative);

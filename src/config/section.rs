@@ -3,111 +3,32 @@
 //! Where a value cannot be used a placeholder is returned (NaN, 0, the first choice), so that reading continues and
 //! finds the remaining errors. Placeholders are never used: an experiment with errors is not returned.
 
+use super::allowed::{Allowed, Expected, MAX_COUNT};
 use super::error::KeyErrors;
-use super::spelling::{Expects, advice};
+use super::spelling::{Expects, TypedValues};
 use crate::choice::{Choice, quoted};
 use crate::number::plain;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use toml::{Table, Value};
 
-/// The real numbers that a key allows.
-#[derive(Clone, Copy)]
-pub enum Allowed {
-    /// Every finite number.
-    Any,
-    /// Greater than zero.
-    Positive,
-    /// Zero or greater.
-    NonNegative,
-    /// Strictly between two numbers.
-    Between(f64, f64),
-    /// The interval [0, 1).
-    Fraction,
-}
-
-impl Allowed {
-    fn contains(self, v: f64) -> bool {
-        v.is_finite()
-            && match self {
-                Allowed::Any => true,
-                Allowed::Positive => v > 0.0,
-                Allowed::NonNegative => v >= 0.0,
-                Allowed::Between(low, high) => v > low && v < high,
-                Allowed::Fraction => (0.0..1.0).contains(&v),
-            }
-    }
-
-    fn message(self) -> String {
-        match self {
-            Allowed::Any => "expected a finite number".into(),
-            Allowed::Positive => "expected a positive number".into(),
-            Allowed::NonNegative => "expected a number that is zero or positive".into(),
-            Allowed::Fraction => "expected a number of at least 0 and less than 1".into(),
-            Allowed::Between(low, high) => {
-                format!("expected a number strictly between {} and {}", plain(low), plain(high))
-            }
-        }
-    }
-}
-
-/// Largest whole number of keys without a limit of their own: sums and products of a few of them stay exact, and what is
-/// of this size exceeds the memory of every machine.
-pub const MAX_COUNT: usize = 1_000_000_000_000;
-
-/// What a key accepts, for messages.
-struct Expected {
-    message: String,
-    kind: Expects,
-    /// The whole numbers that are accepted.
-    range: Option<RangeInclusive<usize>>,
-}
-
-impl Expected {
-    fn new(kind: Expects, message: impl Into<String>) -> Self {
-        Expected { message: message.into(), kind, range: None }
-    }
-
-    /// A whole number; where it has no other, `MAX_COUNT` is stated as the limit only for numbers above it.
-    fn whole(range: &RangeInclusive<usize>, message: impl FnOnce(String) -> String) -> Self {
-        let least = format!("whole number of at least {}", range.start());
-        Expected { message: message(least), kind: Expects::Whole, range: Some(range.clone()) }
-    }
-
-    /// The message for a value that is not accepted.
-    fn explain(&self, value: &Value) -> String {
-        let too_large = |value: &Value| match (value, &self.range) {
-            (Value::Integer(number), Some(range)) => usize::try_from(*number).is_ok_and(|n| n > *range.end()),
-            // A whole number beyond 64 bits is no TOML.
-            (Value::String(text), Some(_)) => text.len() > 18 && text.bytes().all(|byte| byte.is_ascii_digit()),
-            (Value::Float(number), Some(range)) => number.fract() == 0.0 && *number > *range.end() as f64,
-            _ => false,
-        };
-        let any = value.as_array().map_or_else(|| too_large(value), |items| items.iter().any(too_large));
-        match &self.range {
-            Some(range) if any => {
-                let (least, most) = (range.start(), range.end());
-                let each = if value.is_array() { "in the list, " } else { "" };
-                format!(
-                    "expected {each}a whole number from {least} to {most}: what is larger would never end or not fit"
-                )
-            }
-            _ => format!("{}{}", self.message, advice(value, self.kind)),
-        }
-    }
-}
-
 /// A table, with the keys that have been read.
 pub struct Section<'p> {
     path: String,
     table: Table,
     known: Vec<String>,
+    /// Keys that are read in another situation, each with the situation.
+    elsewhere: Vec<(String, String)>,
     errors: &'p KeyErrors,
 }
 
 impl<'p> Section<'p> {
     pub(super) fn root(table: Table, errors: &'p KeyErrors) -> Self {
-        Section { path: String::new(), table, known: Vec::new(), errors }
+        Section::at(String::new(), table, errors)
+    }
+
+    fn at(path: String, table: Table, errors: &'p KeyErrors) -> Self {
+        Section { path, table, known: Vec::new(), elsewhere: Vec::new(), errors }
     }
 
     /// The full name of a key of this table.
@@ -125,9 +46,36 @@ impl<'p> Section<'p> {
         self.table.remove(key)
     }
 
-    /// Whether the table has a key that has not been read.
-    pub fn has(&self, key: &str) -> bool {
+    /// Whether the table has a key that has not been read. The key is known from then on.
+    pub fn has(&mut self, key: &str) -> bool {
+        self.known.push(key.into());
         self.table.contains_key(key)
+    }
+
+    /// Declares keys that are read in another situation only, such as `kind = "line"`.
+    pub fn elsewhere(&mut self, situation: &str, keys: &[&str]) {
+        self.elsewhere.extend(keys.iter().map(|key| (key.to_string(), situation.to_string())));
+    }
+
+    /// Reads by `read` the keys that depend on the choice at `key`, which is `chosen`. Those of the other choices are
+    /// known as such: `read` is called for each on an empty table, without errors.
+    pub fn by_choice<T: Choice + PartialEq, R>(
+        &mut self,
+        key: &str,
+        chosen: T,
+        read: impl Fn(&mut Section<'_>, T) -> R,
+    ) -> R {
+        let found = read(self, chosen);
+        for &other in T::ALL.iter().filter(|&&other| other != chosen) {
+            let errors = KeyErrors::new("", &[], TypedValues::default());
+            let mut empty = Section::root(Table::new(), &errors);
+            read(&mut empty, other);
+            let situation = format!("{key} = \"{}\"", other.name());
+            let inner = empty.elsewhere.into_iter().map(|(key, inner)| (key, format!("{situation} and {inner}")));
+            let own = empty.known.into_iter().map(|key| (key, situation.clone()));
+            self.elsewhere.extend(own.chain(inner));
+        }
+        found
     }
 
     /// The value of a key, parsed by `read`. Where `read` returns `None`, or the key is missing and has no default,
@@ -301,7 +249,7 @@ impl<'p> Section<'p> {
     pub fn section(&mut self, key: &str, required: bool) -> Option<Section<'p>> {
         let path = self.name(key);
         match self.take(key) {
-            Some(Value::Table(table)) => Some(Section { path, table, known: Vec::new(), errors: self.errors }),
+            Some(Value::Table(table)) => Some(Section::at(path, table, self.errors)),
             Some(other) => {
                 self.reject(key, Some(other.to_string()), format!("expected a table, [{path}]"));
                 None
@@ -327,7 +275,7 @@ impl<'p> Section<'p> {
             self.reject(key, value.map(|v| v.to_string()), format!("expected tables, [[{path}]]"));
             return Vec::new();
         };
-        let open = |(i, table)| Section { path: format!("{path}.{i}"), table, known: Vec::new(), errors: self.errors };
+        let open = |(i, table)| Section::at(format!("{path}.{i}"), table, self.errors);
         tables.into_iter().enumerate().map(open).collect()
     }
 
@@ -349,16 +297,32 @@ impl<'p> Section<'p> {
 
     /// Adds an error for every key that has not been read.
     pub fn finish(self) {
+        let mut known: Vec<&String> = Vec::new();
+        for key in self.known.iter().chain(self.elsewhere.iter().map(|(key, _)| key)) {
+            if !known.contains(&key) {
+                known.push(key);
+            }
+        }
         for (key, value) in &self.table {
-            let nearest = self.known.iter().map(|k| (strsim::damerau_levenshtein(k, key), k)).min();
-            let hint = match nearest {
+            let mut situations: Vec<&str> = Vec::new();
+            for (_, situation) in self.elsewhere.iter().filter(|(other, _)| other == key) {
+                if !situations.contains(&situation.as_str()) {
+                    situations.push(situation);
+                }
+            }
+            let nearest = known.iter().map(|k| (strsim::damerau_levenshtein(k, key), k)).min();
+            let message = match nearest {
+                _ if !situations.is_empty() => format!("read only with {}; remove it", situations.join(", or ")),
                 Some((distance, known)) if distance <= 1 + known.len() / 4 => {
                     format!("unknown key; did you mean '{known}'?")
                 }
-                _ if self.known.is_empty() => "unknown key; this table has no keys".into(),
-                _ => format!("unknown key; known here are {}", self.known.join(", ")),
+                None => "unknown key; this table has no keys".into(),
+                Some(_) => {
+                    let known: Vec<&str> = known.iter().map(|key| key.as_str()).collect();
+                    format!("unknown key; known here are {}", known.join(", "))
+                }
             };
-            self.reject(key, Some(value.to_string()), hint);
+            self.reject(key, Some(value.to_string()), message);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! values and text.
 
 use std::collections::BTreeMap;
-use toml::de::{DeTable, DeValue, Error};
+use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Value};
 
 /// The texts of values as they were typed, by key, such as `widths.values`, `widths.values.0`, `gap.sweep.1.width`.
@@ -86,7 +86,7 @@ pub(super) fn contains(outer: &str, key: &str) -> bool {
     key.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-fn digits_only(text: &str) -> bool {
+pub(super) fn digits_only(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -131,7 +131,7 @@ pub(super) fn advice(value: &Value, expects: Expects) -> String {
 }
 
 /// The truth value that is meant by a word.
-fn flag(word: &str) -> Option<&'static str> {
+pub(super) fn flag(word: &str) -> Option<&'static str> {
     match word.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" => Some("true"),
         "false" | "no" | "off" => Some("false"),
@@ -141,7 +141,7 @@ fn flag(word: &str) -> Option<&'static str> {
 
 /// The right spelling of a number that TOML does not accept, such as `0.05` for `.05`; of a truth value in capitals.
 /// `None` for anything else.
-fn corrected(text: &str) -> Option<String> {
+pub(super) fn corrected(text: &str) -> Option<String> {
     let text = text.trim();
     if text.parse::<Value>().is_ok() {
         return None;
@@ -196,46 +196,6 @@ fn respelt(text: &str) -> Option<String> {
     Some(format!("{sign}{}{fraction}{exponent}", or_zero(whole.trim_start_matches('0'))))
 }
 
-/// What is wrong with the value at which a file ceases to be TOML: its key, the value as typed, and a right form. Empty
-/// where that is not clear.
-pub(super) fn syntax_advice(text: &str, error: &Error) -> String {
-    let Some(span) = error.span().filter(|span| span.start <= text.len() && text.is_char_boundary(span.start)) else {
-        return String::new();
-    };
-    let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-    let line = text[line_start..].lines().next().unwrap_or_default();
-    let Some((key, value)) = line.split_once('=') else { return String::new() };
-    let key = key.trim();
-    let name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if key.is_empty() || !key.chars().all(name) {
-        return String::new();
-    }
-    // Inside a list or an inline table the value is the word at the error.
-    let value_start = line.len() - value.len();
-    let delimiter = |c: char| matches!(c, ',' | '[' | ']' | '{' | '}' | '=' | '#') || c.is_whitespace();
-    let nested = value.trim_start().starts_with(['[', '{']);
-    let value = if nested {
-        let at = (span.start - line_start).clamp(value_start, line.len());
-        let from = line[..at].rfind(delimiter).map_or(value_start, |at| at + 1).max(value_start);
-        line[from..].split(delimiter).next().unwrap_or_default()
-    } else {
-        value.split('#').next().unwrap_or_default().trim()
-    };
-    let section = text[..line_start].lines().rev().map(str::trim).find(|line| line.starts_with('['));
-    let section = section.map(|line| line.split('#').next().unwrap_or_default().trim().trim_matches(['[', ']']));
-    let key = section.map_or(key.to_string(), |section| format!("{}.{key}", section.trim()));
-    let right = match corrected(value) {
-        Some(right) => format!("write {right}"),
-        None if digits_only(value) => format!("whole numbers end at {}", i64::MAX),
-        None if !value.is_empty() && value.chars().all(name) && value.parse::<Value>().is_err() => match flag(value) {
-            Some(right) => format!("write {right}, or \"{value}\" for text"),
-            None => format!("text needs quotes: write \"{value}\""),
-        },
-        None => return String::new(),
-    };
-    format!(": {key} = {value}: {right}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,26 +243,5 @@ mod tests {
         assert_eq!(of("3", Expects::Text), "; write \"3\"");
         assert_eq!(of("4", Expects::List), "; write [4]");
         assert_eq!(of("\"tanh\"", Expects::Number), "");
-    }
-
-    /// The key with its table, the value as typed, and the right form.
-    #[test]
-    fn syntax_errors_name_the_key() {
-        for (line, words) in [
-            ("step = .05", ": dynamics.step = .05: write 0.05"),
-            ("step = 5.e-2  # small", ": dynamics.step = 5.e-2: write 5.0e-2"),
-            ("method = adam", ": dynamics.method = adam: text needs quotes: write \"adam\""),
-            ("flag = True", ": dynamics.flag = True: write true"),
-            ("w = { law = gaussian, std = 0.5 }", ": dynamics.w = gaussian: text needs quotes: write \"gaussian\""),
-            ("w = [0.5, .25]", ": dynamics.w = .25: write 0.25"),
-            (
-                "seed = 9223372036854775808",
-                ": dynamics.seed = 9223372036854775808: whole numbers end at 9223372036854775807",
-            ),
-        ] {
-            let text = format!("name = \"a\"\n[dynamics]\n{line}\n");
-            let error = text.parse::<toml::Table>().unwrap_err();
-            assert_eq!(syntax_advice(&text, &error), words, "{error}");
-        }
     }
 }

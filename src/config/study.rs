@@ -17,6 +17,9 @@ pub trait ExperimentKind: Sized + 'static {
     /// The experiment's studies.
     fn studies(&self) -> &Studies<Self>;
 
+    /// The same, to be filled while the experiment is read.
+    fn studies_mut(&mut self) -> &mut Studies<Self>;
+
     /// The resolved experiment as JSON, as manifests record it.
     ///
     /// # Panics
@@ -61,6 +64,10 @@ impl ExperimentKind for Experiment {
     fn studies(&self) -> &Studies<Self> {
         &self.studies
     }
+
+    fn studies_mut(&mut self) -> &mut Studies<Self> {
+        &mut self.studies
+    }
 }
 
 impl ExperimentKind for RecoveryExperiment {
@@ -68,6 +75,10 @@ impl ExperimentKind for RecoveryExperiment {
 
     fn studies(&self) -> &Studies<Self> {
         &self.studies
+    }
+
+    fn studies_mut(&mut self) -> &mut Studies<Self> {
+        &mut self.studies
     }
 }
 
@@ -89,7 +100,7 @@ pub struct StudyReader<E: ExperimentKind> {
     pub name: &'static str,
     /// Names of the table in earlier versions, which are still read.
     pub former_names: &'static [&'static str],
-    /// Reads the table. The experiment is complete except for its studies.
+    /// Reads the table. The experiment is complete except for this study and those after it in the registry.
     pub read: fn(Section<'_>, &E) -> ReadTable<E>,
 }
 
@@ -192,8 +203,19 @@ pub struct Readers {
     pub training: Vec<StudyReader<Experiment>>,
     /// The studies of sparse recovery.
     pub recovery: Vec<StudyReader<RecoveryExperiment>>,
-    /// A message where an experiment needs more memory than this machine has, as far as the file determines it.
-    pub exceeds_memory: fn(&Experiment) -> Option<String>,
+    /// The error where an experiment needs more memory than this machine has, as far as the file determines it.
+    pub exceeds_memory: fn(&Experiment) -> Option<MemoryExcess>,
+}
+
+/// The error of an experiment that needs more memory than the machine has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryExcess {
+    /// The key that determines the largest part.
+    pub key: String,
+    /// Its value, if it is no table.
+    pub value: Option<String>,
+    /// The memory needed by purpose, and what reduces it.
+    pub message: String,
 }
 
 impl Readers {

@@ -1,8 +1,9 @@
 //! Networks in addition to those of `[widths]`: sweeps over step or batch size, and variants of the training.
 
+use super::allowed::{Allowed, MAX_COUNT};
 use super::experiment::{BatchSize, Dynamics, NetworkSpec};
 use super::read::{batch, name, start, training_method};
-use super::section::{Allowed, MAX_COUNT, Section};
+use super::section::Section;
 use crate::choice::choice;
 use crate::dynamics::Method;
 use crate::network::Start;
@@ -54,10 +55,10 @@ impl Sweep {
             s.reject("values", Some(format!("{values:?}")), "expected every value once");
         }
         let (width, seeds) = (s.count("width", None, 1), s.count_within("seeds", Some(10), 1..=MAX_SEEDS));
-        let (batch, step) = match over {
-            Over::Step => (Some(batch(&mut s)), None),
+        let (batch, step) = s.by_choice("over", over, |s, over| match over {
+            Over::Step => (Some(batch(s)), None),
             Over::Batch => (None, s.optional_real("step", Allowed::Positive)),
-        };
+        });
         s.finish();
         Sweep { over, values, width, seeds, batch, step }
     }

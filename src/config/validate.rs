@@ -34,11 +34,7 @@ fn steps(e: &Experiment, errors: &KeyErrors) {
         require_divides_interval(e, &key, step, errors);
         let of_variant = key.strip_prefix("variants.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
         let friction = of_variant.map_or(e.dynamics.friction, |i| e.variants[i].friction);
-        if key != "reference.step" && friction * step > 1.0 {
-            let message = format!(
-                "expected at most 1 / friction = {}, or the momentum 1 - friction step is negative",
-                plain(1.0 / friction)
-            );
+        if let Some(message) = exceeds_friction(friction, step).filter(|_| key != "reference.step") {
             errors.add_between(&key, Some(plain(step)), message, &["dynamics.friction"]);
         }
     }
@@ -50,30 +46,49 @@ fn steps(e: &Experiment, errors: &KeyErrors) {
 /// Most steps of a trajectory: minutes for the smallest network, and days for a large one.
 pub const MAX_STEPS: f64 = 1e8;
 
-/// Adds an error where a trajectory would take more than [`MAX_STEPS`] steps.
-pub fn require_few_steps(e: &Experiment, key: &str, step: f64, errors: &KeyErrors) {
+/// Why heavy ball cannot take a step under a friction, where it cannot.
+pub fn exceeds_friction(friction: f64, step: f64) -> Option<String> {
+    let most = plain(1.0 / friction);
+    (friction * step > 1.0)
+        .then(|| format!("expected at most 1 / friction = {most}, or the momentum 1 - friction step is negative"))
+}
+
+/// Why a trajectory cannot have a step, where it would take more than [`MAX_STEPS`] steps.
+pub fn too_short(e: &Experiment, step: f64) -> Option<String> {
     let steps = e.horizon.time / step;
-    if steps > MAX_STEPS {
-        let message = format!(
+    (steps > MAX_STEPS).then(|| {
+        format!(
             "would take {steps:.1e} steps to horizon.time = {}, and a trajectory may take at most {MAX_STEPS:.0e}: expected at least {}",
             plain(e.horizon.time),
             plain(e.horizon.time / MAX_STEPS)
-        );
+        )
+    })
+}
+
+/// Why a step does not divide the time between two records, where it does not.
+pub fn divides_no_interval(e: &Experiment, step: f64) -> Option<String> {
+    let interval = e.horizon.interval();
+    let ratio = interval / step;
+    let nearest = interval / ratio.ceil().max(1.0);
+    ((ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 0.5).then(|| {
+        format!(
+            "expected a step that divides the recording interval horizon.time / horizon.records = {}; {} does",
+            plain(interval),
+            plain(nearest)
+        )
+    })
+}
+
+/// Adds an error where a trajectory would take more than [`MAX_STEPS`] steps.
+pub fn require_few_steps(e: &Experiment, key: &str, step: f64, errors: &KeyErrors) {
+    if let Some(message) = too_short(e, step) {
         errors.add_between(key, Some(plain(step)), message, &["horizon.time"]);
     }
 }
 
 /// Adds an error where a step does not divide the time between two records, or is too short.
 pub fn require_divides_interval(e: &Experiment, key: &str, step: f64, errors: &KeyErrors) {
-    let interval = e.horizon.interval();
-    let ratio = interval / step;
-    if (ratio - ratio.round()).abs() > 1e-9 * ratio || ratio < 0.5 {
-        let nearest = interval / ratio.ceil().max(1.0);
-        let message = format!(
-            "expected a step that divides the recording interval horizon.time / horizon.records = {}; {} does",
-            plain(interval),
-            plain(nearest)
-        );
+    if let Some(message) = divides_no_interval(e, step) {
         errors.add_between(key, Some(plain(step)), message, &["horizon.time", "horizon.records"]);
     }
     require_few_steps(e, key, step, errors);

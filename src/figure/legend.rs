@@ -170,8 +170,15 @@ pub(super) fn place(panel: &Panel, at: &mut PlacedPanel, may_grow: bool) {
         }
     }
     if let Some((block, rect)) = &mut at.notes {
-        let hidden;
+        let mut hidden;
         (*rect, hidden) = best(&positions(&frame, block), &data, &taken);
+        if hidden > 0.0 {
+            // A gap between the data.
+            let (inner, least) = best(&grid(&frame, block), &data, &taken);
+            if least < hidden {
+                (*rect, hidden) = (inner, least);
+            }
+        }
         // No position is free of the legend: it is moved.
         legend_hides |= hidden > 1.0;
         if hidden > 0.0 {
@@ -222,6 +229,18 @@ fn positions(frame: &Rect, block: &Block) -> [Rect; 8] {
         (left, middle),
     ]
     .map(|(left, top)| Rect { left, top, right: left + w, bottom: top + h })
+}
+
+/// Positions of a grid inside a frame, row by row.
+fn grid(frame: &Rect, block: &Block) -> Vec<Rect> {
+    const STEPS: usize = 12;
+    let [right, left, lowest, ..] = positions(frame, block);
+    let at = |from: f64, to: f64, k: usize| from + (to - from) * k as f64 / STEPS as f64;
+    let place = |(row, column): (usize, usize)| {
+        let (left, top) = (at(left.left, right.left, column), at(right.top, lowest.top, row));
+        Rect { left, top, right: left + block.width, bottom: top + block.height }
+    };
+    (0..=STEPS).flat_map(|row| (0..=STEPS).map(move |column| (row, column))).map(place).collect()
 }
 
 /// The first position that covers no data, otherwise the one that covers the fewest points; and the share of points

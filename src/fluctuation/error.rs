@@ -40,7 +40,9 @@ pub enum FluctuationError {
         particles: usize,
     },
     /// A state of the limit, or a factorisation of its features, is not finite.
-    #[error("the {what} of the limit are not finite")]
+    #[error(
+        "the {what} of the limit are not finite: the step is too long for these dynamics, or the start is too large"
+    )]
     NotFinite {
         /// What is not finite.
         what: &'static str,

@@ -118,18 +118,18 @@ struct ForwardRow<'a> {
 }
 
 impl ForwardRow<'_> {
-    /// Adds `sigma (xi_a + sqrt(M) nu a) + a sigma' u` to pack `c`, whose u is given.
+    /// Adds `sigma (xi_a + sqrt(M) nu a) + a sigma' u` to a pack.
     #[inline(always)]
-    fn add_pack<S: Simd<f64>>(self, s: S, c: usize, u: S::Pack, out: &mut [f64; LANES]) {
-        let sum = s.fma(s.splat(self.value), s.load(&self.tangent[c]), s.load(out));
+    fn add_pack<S: Simd<f64>>(self, s: S, (u, tangent): (S::Pack, &[f64; LANES]), out: &mut [f64; LANES]) {
+        let sum = s.fma(s.splat(self.value), s.load(tangent), s.load(out));
         s.store(s.fma(s.splat(self.scaled), u, sum), out);
     }
 
     /// Adds it to all columns.
     #[inline(always)]
     fn add<S: Simd<f64>>(self, s: S, out: &mut [f64]) {
-        for (c, out) in out.as_chunks_mut().0.iter_mut().enumerate().take(self.u.len().min(self.tangent.len())) {
-            self.add_pack(s, c, s.load(&self.u[c]), out);
+        for ((u, tangent), out) in self.u.iter().zip(self.tangent).zip(out.as_chunks_mut().0) {
+            self.add_pack(s, (s.load(u), tangent), out);
         }
     }
 
@@ -139,26 +139,23 @@ impl ForwardRow<'_> {
         let (full, out) = (second.full_packs(), out.as_chunks_mut().0);
         let mut sums = [s.splat(0.0); 3];
         let weights = row(second.weights);
-        {
-            let (u, weights, xi_a, out) = (&self.u[..full], &weights[..full], &xi_a[..full], &mut out[..full]);
-            let this = ForwardRow { tangent: &self.tangent[..full], ..self };
-            for c in 0..full {
-                let u = s.load(&u[c]);
-                this.add_pack(s, c, u, &mut out[c]);
-                sums[0] = s.fma(u, u, sums[0]);
-                sums[1] = s.fma(u, s.load(&weights[c]), sums[1]);
-                sums[2] = s.fma(u, s.load(&xi_a[c]), sums[2]);
-            }
+        let mut add = |masked: S::Pack, (u, weights, xi_a): (S::Pack, S::Pack, S::Pack)| {
+            sums[0] = s.fma(masked, u, sums[0]);
+            sums[1] = s.fma(masked, weights, sums[1]);
+            sums[2] = s.fma(masked, xi_a, sums[2]);
+        };
+        let packs = self.u.iter().zip(self.tangent).zip(weights.iter().zip(xi_a)).zip(out.iter_mut());
+        for (((u, tangent), (weights, xi_a)), out) in packs.take(full) {
+            let u = s.load(u);
+            self.add_pack(s, (u, tangent), out);
+            add(u, (u, s.load(weights), s.load(xi_a)));
         }
         for c in full..out.len() {
-            self.add_pack(s, c, s.load(&self.u[c]), &mut out[c]);
+            self.add_pack(s, (s.load(&self.u[c]), &self.tangent[c]), &mut out[c]);
         }
         second.last_pack(s, |c, mask| {
             let u = s.load(&self.u[c]);
-            let masked = s.mul(mask, u);
-            sums[0] = s.fma(masked, u, sums[0]);
-            sums[1] = s.fma(masked, s.load(&weights[c]), sums[1]);
-            sums[2] = s.fma(masked, s.load(&xi_a[c]), sums[2]);
+            add(s.mul(mask, u), (u, s.load(&weights[c]), s.load(&xi_a[c])));
         });
         sums.map(|sum| s.sum(sum))
     }

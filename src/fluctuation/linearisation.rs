@@ -14,6 +14,11 @@ const MOST_PARTS: usize = 32;
 /// Most numbers of all partial fields together: 16 MiB.
 const PARTIAL_NUMBERS: usize = 1 << 21;
 
+/// Numbers of all partial fields together, at most, of a field of so many numbers.
+pub fn most_partial_numbers(field: f64) -> f64 {
+    (MOST_PARTS as f64 * field).min(field.max(PARTIAL_NUMBERS as f64))
+}
+
 /// Most numbers of the field at the tiles that a particle visits in turn: half of a second-level cache.
 const BLOCK_NUMBERS: usize = 1 << 16;
 
@@ -69,6 +74,12 @@ impl Linearisation {
             threads: threads.count(),
             partial: Vec::new(),
         }
+    }
+
+    /// Numbers of the partial fields of the last field.
+    #[cfg(test)]
+    pub fn partial_numbers(&self) -> usize {
+        self.partial.len()
     }
 
     /// Tiles that a particle visits in turn.

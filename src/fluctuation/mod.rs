@@ -80,6 +80,7 @@ pub use guards::PredictionGuards;
 pub use influence::layer_columns;
 pub use law::PredictedLaw;
 pub use layout::TangentLayout;
+pub use linearisation::most_partial_numbers;
 pub use loss_gap::LossGap;
 pub use modes::LimitFeatures;
 pub use network_deviation::{IndependentNeurons, InfluenceMap, InfluenceSums, NetworkDeviation};

@@ -88,7 +88,12 @@ pub struct Start {
 impl Start {
     /// Whether all neurons start at the same point.
     pub fn is_point(&self) -> bool {
-        [&self.w, &self.b, &self.u, &self.c, &self.a].iter().all(|law| matches!(law, Law::Point { .. } | Law::Nothing))
+        let point = |law: &Law| match *law {
+            Law::Gaussian { std, .. } => std == 0.0,
+            Law::Point { .. } | Law::Nothing => true,
+            Law::Uniform { .. } | Law::Sphere { .. } => false,
+        };
+        [&self.w, &self.b, &self.u, &self.c, &self.a].into_iter().all(point)
     }
 
     /// Draws the parameters (w, b, a) of particle `index` of a two-layer network with `inputs` = d. The length of `out`

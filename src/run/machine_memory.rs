@@ -7,8 +7,8 @@ use std::fmt;
 ///
 /// # Errors
 /// [`MemoryShortage`].
-pub fn require(needed: u64, parts: Vec<(&'static str, u64)>, advice: &'static str) -> Result<(), MemoryShortage> {
-    Shortfall::of(needed).map_or(Ok(()), |shortfall| Err(MemoryShortage { shortfall, parts, advice }))
+pub fn require(needed: u64, parts: Vec<(&'static str, u64)>, advice: &str) -> Result<(), MemoryShortage> {
+    Shortfall::of(needed).map_or(Ok(()), |shortfall| Err(MemoryShortage { shortfall, parts, advice: advice.into() }))
 }
 
 /// Memory needed and available, in bytes.
@@ -63,7 +63,7 @@ pub struct MemoryShortage {
     /// Bytes by purpose.
     pub parts: Vec<(&'static str, u64)>,
     /// What reduces the memory needed.
-    pub advice: &'static str,
+    pub advice: String,
 }
 
 fn list(parts: &[(&'static str, u64)]) -> String {

@@ -6,10 +6,10 @@
 //! arithmetic, which does not overflow for sizes that are far too large.
 
 use super::grid_limit::ATOMS;
-use super::machine_memory::{MemoryShortage, Shortfall};
+use super::memory_estimate::MemoryEstimate;
 use super::planner::Planner;
 use super::study::{Registry, StudyMemory, TrainingSizes, studies_of};
-use crate::config::{BatchSize, Experiment, Precision, Route};
+use crate::config::{BatchSize, Experiment, MemoryExcess, Precision, Route};
 use crate::dynamics::picard::map::SHARES;
 use crate::network::kernel::LANES;
 use crate::population::PopulationSpec;
@@ -30,27 +30,6 @@ const COPIES: f64 = 3.0;
 /// Bytes of a number in a file of text, and of its copy while it is written.
 pub const TEXT: f64 = 40.0;
 
-/// Bytes by purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct MemoryEstimate {
-    /// Code, fonts and small allocations; held throughout.
-    pub program: u64,
-    /// The samples, in double precision and in the states' scalar type; held throughout.
-    pub population: u64,
-    /// Recorded series; held throughout.
-    pub records: u64,
-    /// Writing the samples.
-    pub data: u64,
-    /// Integration of the limits: the paths kept so far, states, work arrays, activations, checkpoints.
-    pub limit: u64,
-    /// Networks in training at the same time, with the paths of the limits with which they are compared.
-    pub networks: u64,
-    /// The largest study.
-    pub studies: u64,
-    /// Figures that are drawn at the same time.
-    pub figures: u64,
-}
-
 /// Estimates the memory of an experiment on a population of shape (n, d, K).
 pub fn estimate(e: &Experiment, shape: (usize, usize, usize), registry: &'static Registry) -> MemoryEstimate {
     let network = e.network.model(shape.1, shape.2);
@@ -64,6 +43,7 @@ pub fn estimate(e: &Experiment, shape: (usize, usize, usize), registry: &'static
     };
     let phases =
         Phases { sizes, records: e.horizon.records as f64 + 1.0, threads: rayon::current_num_threads() as f64 };
+    let (studies, largest_study) = phases.studies(registry);
     MemoryEstimate {
         program: PROGRAM as u64,
         population: phases.population() as u64,
@@ -71,7 +51,9 @@ pub fn estimate(e: &Experiment, shape: (usize, usize, usize), registry: &'static
         data: phases.data() as u64,
         limit: phases.limits() as u64,
         networks: phases.networks() as u64,
-        studies: phases.studies(registry) as u64,
+        studies: studies as u64,
+        largest_study,
+        largest_networks: phases.key_of_networks(),
         figures: (FIGURES + phases.threads * FIGURE) as u64,
     }
 }
@@ -294,11 +276,29 @@ impl Phases<'_> {
         self.kept_paths() + self.stage(&widths.chain(swept).chain(variants).collect::<Vec<_>>())
     }
 
-    /// The largest study.
-    fn studies(&self, registry: &'static Registry) -> f64 {
-        let bytes = |StudyMemory { per_thread, shared }: StudyMemory| self.threads * per_thread + shared;
+    /// The key that determines the largest networks in training: a batch larger than the sample, or a width.
+    fn key_of_networks(&self) -> &'static str {
+        let e = self.experiment();
+        let size = |batch: BatchSize| if let BatchSize::Size(size) = batch { size as f64 } else { 0.0 };
+        let swept = e.sweeps().flat_map(|sweep| sweep.values.iter().map(|&value| size(sweep.at(value, &e.dynamics).1)));
+        let (own, swept) = (size(e.dynamics.batch), swept.fold(0.0, f64::max));
+        if own.max(swept) > self.sizes.samples {
+            return if own >= swept { "dynamics.batch" } else { "gap.sweep" };
+        }
+        let of_variants = e.variants.iter().map(|variant| variant.width).max().unwrap_or(0);
+        let of_sweeps = e.sweeps().map(|sweep| sweep.width).max().unwrap_or(0);
+        let keys = [(e.widths.largest(), "widths.values"), (of_sweeps, "gap.sweep"), (of_variants, "variants")];
+        keys.into_iter().rev().max_by_key(|(width, _)| *width).map_or("widths.values", |(_, key)| key)
+    }
+
+    /// The largest study, with its table and the keys that determine it.
+    fn studies(&self, registry: &'static Registry) -> (f64, Option<(&'static str, &'static [&'static str])>) {
+        let bytes = |memory: &StudyMemory| self.threads * memory.per_thread + memory.shared;
         let studies = studies_of(registry.training, self.experiment());
-        studies.map(|(_, study)| bytes(study.memory(self.sizes))).fold(0.0, f64::max)
+        let largest = studies
+            .map(|(name, study)| (name, study.memory(self.sizes)))
+            .max_by(|(_, a), (_, b)| bytes(a).total_cmp(&bytes(b)));
+        largest.map_or((0.0, None), |(name, memory)| (bytes(&memory), Some((name, memory.keys))))
     }
 }
 
@@ -344,52 +344,7 @@ pub fn grid_rows(e: &Experiment, per_node: f64) -> f64 {
     if matches!(e.population, PopulationSpec::Mixture(_)) { crate::kinetic::Radial::NODES as f64 } else { per_node }
 }
 
-/// The message of the error where an experiment needs more memory than this machine has, as far as its file determines
-/// it.
-pub fn exceeds_memory(e: &Experiment, registry: &'static Registry) -> Option<String> {
-    let estimate = estimate(e, e.shape_hint()?, registry);
-    estimate.fits_machine().err().map(|shortage| shortage.to_string())
-}
-
-impl MemoryEstimate {
-    /// Largest memory at one time, in bytes: what is held throughout, and the largest of the successive phases.
-    pub fn total(&self) -> u64 {
-        let phases = [self.data, self.limit, self.networks, self.studies, self.figures];
-        let largest = phases.into_iter().fold(0, u64::max);
-        [self.program, self.population, self.records, largest].into_iter().fold(0, u64::saturating_add)
-    }
-
-    /// Checks that the machine has enough memory, whatever else is running on it.
-    ///
-    /// # Errors
-    /// [`MemoryShortage`] with all parts of the estimate.
-    pub fn fits_machine(&self) -> Result<(), MemoryShortage> {
-        self.without(Shortfall::of_machine(self.total()))
-    }
-
-    /// Checks that enough memory is available now, with what this process holds already.
-    ///
-    /// # Errors
-    /// [`MemoryShortage`] with all parts of the estimate.
-    pub fn fits_available(&self) -> Result<(), MemoryShortage> {
-        self.without(Shortfall::of(self.total()))
-    }
-
-    fn without(&self, shortfall: Option<Shortfall>) -> Result<(), MemoryShortage> {
-        let Some(shortfall) = shortfall else { return Ok(()) };
-        let sample = "a smaller population, as by population.limit";
-        let advised = [
-            ("population", self.population, sample),
-            ("records", self.records, "fewer seeds, fewer records (horizon.records) or a smaller population"),
-            ("writing the samples", self.data, sample),
-            ("limits", self.limit, "fewer particles, fewer records (horizon.records) or precision = \"f32\""),
-            ("networks", self.networks, "smaller widths, fewer particles or precision = \"f32\""),
-            ("studies", self.studies, "smaller widths or studies, or fewer threads"),
-            ("figures", self.figures, "fewer records (horizon.records)"),
-        ];
-        let largest = advised.iter().max_by_key(|(_, bytes, _)| *bytes);
-        let advice = largest.map_or("", |(.., advice)| advice);
-        let parts = advised.iter().map(|(name, bytes, _)| (*name, *bytes)).collect();
-        Err(MemoryShortage { shortfall, parts, advice })
-    }
+/// The error where an experiment needs more memory than this machine has, as far as its file determines it.
+pub fn exceeds_memory(e: &Experiment, registry: &'static Registry) -> Option<MemoryExcess> {
+    estimate(e, e.shape_hint()?, registry).excess(e)
 }

@@ -15,7 +15,7 @@
 //! | [`fixed_point`], [`grid_limit`] | the limit by Picard iteration and on a grid |
 //! | [`tasks`], [`progress`] | the work of a study as parallel tasks; progress bars |
 //! | `saved`, `checkpoint`, [`states`] | parts read back on resume; checkpoints of trajectories; trained networks from `state/` |
-//! | [`memory`], [`machine_memory`] | an estimate of the memory of a run; the memory of the machine |
+//! | [`memory`], [`memory_estimate`], [`machine_memory`] | an estimate of the memory of a run, and its parts; the memory of the machine |
 //! | `sanity`, `routes` | the checks of every run |
 //! | [`recovery_source`], [`recovery_checks`], [`recovery_memory`], [`recovery_sizes`] | sparse recovery: sources of problems, exact checks, memory |
 //! | [`figures`] | the figures of every run |
@@ -35,6 +35,7 @@ mod lifecycle;
 pub mod limit_path;
 pub mod machine_memory;
 pub mod memory;
+pub mod memory_estimate;
 pub mod plan;
 pub mod planner;
 pub mod problem;

@@ -17,7 +17,7 @@ use super::recovery_sizes::{RecoverySizes, RecoveryStudyMemory};
 use super::recovery_source::ProblemSource;
 use super::training::Trained;
 use crate::config::study::{ExperimentKind, ReadTable, StudyEntry, StudyReader, StudyTable};
-use crate::config::{Experiment, Readers, RecoveryExperiment, Section};
+use crate::config::{Experiment, MemoryExcess, Readers, RecoveryExperiment, Section};
 use crate::figure::Figure;
 use crate::network::Network;
 use crate::record::RunFolder;
@@ -94,6 +94,15 @@ pub struct StudyMemory {
     pub per_thread: f64,
     /// Shared by all threads.
     pub shared: f64,
+    /// Keys of the study's table that determine the larger part of it, for messages.
+    pub keys: &'static [&'static str],
+}
+
+impl StudyMemory {
+    /// The keys of the largest of some parts, each with its bytes.
+    pub fn keys_of_largest(parts: &[(f64, &'static [&'static str])]) -> &'static [&'static str] {
+        parts.iter().max_by(|a, b| a.0.total_cmp(&b.0)).map_or(&[], |(_, keys)| keys)
+    }
 }
 
 /// A study of one experiment.
@@ -186,9 +195,9 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The readers of the studies' tables. `exceeds_memory` returns a message where an experiment needs more memory
+    /// The readers of the studies' tables. `exceeds_memory` returns the error of an experiment that needs more memory
     /// than the machine has, as [`super::memory::exceeds_memory`] does.
-    pub fn readers(&self, exceeds_memory: fn(&Experiment) -> Option<String>) -> Readers {
+    pub fn readers(&self, exceeds_memory: fn(&Experiment) -> Option<MemoryExcess>) -> Readers {
         Readers {
             training: self.training.iter().map(RegisteredStudy::reader).collect(),
             recovery: self.recovery.iter().map(RegisteredStudy::reader).collect(),

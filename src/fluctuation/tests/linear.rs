@@ -5,8 +5,8 @@
 
 use super::{CloudCase, scattered};
 use crate::compute::Threads;
-use crate::dynamics::{Brownian, Ensemble, Method, Motion};
-use crate::fluctuation::{BatchNoise, NoiseColumns, TangentRun, TangentSystem};
+use crate::dynamics::{Brownian, Method, Motion};
+use crate::fluctuation::{BatchNoise, NoiseColumns};
 use crate::network::{Activation, Batch, Loss, Network, Objective, TwoLayer};
 
 const RIDGE: f64 = 0.3;
@@ -126,26 +126,8 @@ fn variance_at_a_temperature() {
     case.momentum.fill(0.0);
     let network = Network::from(case.network.clone());
     let columns = NoiseColumns::gaussian(width, 8, 5);
-    let ensemble = Ensemble { network: &network, width, population: &case.sample, objective: case.objective };
-    let system = TangentSystem {
-        ensemble,
-        columns: &columns,
-        second_order: false,
-        batch_noise: None,
-        given: None,
-        threads: Threads::One,
-    };
-    let noise = Brownian { seed: 3, first: 0, network: network.clone(), width, ticks: 1 };
-    let times = case.times(&STEPS);
-    let run = TangentRun {
-        system,
-        scheme: case.scheme(),
-        start: case.start(),
-        noise: Some(Box::new(noise.clone())),
-        times: &times,
-        features_at: &[],
-    };
-    let found = run.propagate().unwrap();
+    let noise = Brownian { seed: 3, first: 0, network, width, ticks: 1 };
+    let found = case.heated(&columns, &noise, &STEPS);
     // For these paths exactly: D = sum over steps of the response to the weighted mean of the increments.
     let h = case.motion.step;
     let kick = (2.0 * case.motion.friction * case.motion.temperature * h).sqrt();
@@ -181,21 +163,8 @@ fn batch_noise_drives_the_recursion() {
     let scale = (x.iter().map(|x| x * x).sum::<f64>() / 5.0).sqrt();
     let x = x.map(|x| x / scale);
     case.sample = Batch { x: x.to_vec(), y: x.iter().map(|x| TEACHER * x).collect() };
-    let network = Network::from(case.network.clone());
-    let ensemble = Ensemble { network: &network, width: 5, population: &case.sample, objective: case.objective };
     let (columns, noise) = (NoiseColumns::zero(5, 6), BatchNoise { seed: 11, scale: 1.0 });
-    let system = TangentSystem {
-        ensemble,
-        columns: &columns,
-        second_order: false,
-        batch_noise: Some(noise),
-        given: None,
-        threads: Threads::One,
-    };
-    let times = case.times(&STEPS);
-    let run =
-        TangentRun { system, scheme: case.scheme(), start: case.start(), noise: None, times: &times, features_at: &[] };
-    let found = run.propagate().unwrap();
+    let found = case.driven(&columns, false, Some(noise), &STEPS, Threads::One);
     let (h, keep) = (case.motion.step, 1.0 - case.motion.friction * case.motion.step);
     for c in 0..6 {
         let mean = |values: &[f64]| values.chunks_exact(2).map(|n| n[0]).sum::<f64>() / 5.0;
@@ -287,26 +256,8 @@ fn first_order_dynamics() {
     case.momentum.fill(0.0);
     let network = Network::from(case.network.clone());
     let columns = NoiseColumns::gaussian(width, 64, 5);
-    let ensemble = Ensemble { network: &network, width, population: &case.sample, objective: case.objective };
-    let system = TangentSystem {
-        ensemble,
-        columns: &columns,
-        second_order: false,
-        batch_noise: None,
-        given: None,
-        threads: Threads::One,
-    };
-    let noise = Brownian { seed: 3, first: 0, network: network.clone(), width, ticks: 1 };
-    let times = case.times(&[0, 50]);
-    let run = TangentRun {
-        system,
-        scheme: case.scheme(),
-        start: case.start(),
-        noise: Some(Box::new(noise)),
-        times: &times,
-        features_at: &[],
-    };
-    let found = run.propagate().unwrap().records[1].variance(2);
+    let noise = Brownian { seed: 3, first: 0, network, width, ticks: 1 };
+    let found = case.heated(&columns, &noise, &[0, 50]).records[1].variance(2);
     // Of the recursion: sum over steps of 2 tau h (1 - h k)^(2 j). The variance over 64 columns has a relative error of
     // sqrt(2/64).
     let keep = (1.0 - step * (1.0 + RIDGE)).powi(2);

@@ -15,7 +15,7 @@ mod product;
 
 use super::{BatchNoise, Fluctuations, NoiseColumns, TangentRun, TangentSystem};
 use crate::compute::Threads;
-use crate::dynamics::{Ensemble, Force, Method, Motion, NoNoise, Scheme, Simulation, State};
+use crate::dynamics::{Brownian, Ensemble, Force, Method, Motion, NoNoise, Noise, Scheme, Simulation, State};
 use crate::network::{Activation, Batch, Law, Loss, Network, Objective, Start, TwoLayer};
 
 /// A small problem: a network, a sample, an objective and a cloud.
@@ -135,17 +135,32 @@ impl CloudCase {
         threads: Threads,
     ) -> Fluctuations {
         let network = Network::from(self.network.clone());
-        let ensemble =
-            Ensemble { network: &network, width: self.width, population: &self.sample, objective: self.objective };
-        let system = TangentSystem { ensemble, columns, second_order, batch_noise, given: None, threads };
-        let run = TangentRun {
-            system,
-            scheme: self.scheme(),
-            start: self.start(),
-            noise: None,
-            times: &self.times(steps),
-            features_at: &[2],
+        let system = TangentSystem {
+            ensemble: self.ensemble(&network),
+            columns,
+            second_order,
+            batch_noise,
+            given: None,
+            threads,
         };
+        self.run(system, None, steps)
+    }
+
+    /// The first order along Brownian paths of the neurons.
+    fn heated(&self, columns: &NoiseColumns, noise: &Brownian, steps: &[usize]) -> Fluctuations {
+        let ensemble = self.ensemble(&noise.network);
+        let threads = Threads::One;
+        let system = TangentSystem { ensemble, columns, second_order: false, batch_noise: None, given: None, threads };
+        self.run(system, Some(Box::new(noise.clone())), steps)
+    }
+
+    fn ensemble<'a>(&'a self, network: &'a Network) -> Ensemble<'a, f64> {
+        Ensemble { network, width: self.width, population: &self.sample, objective: self.objective }
+    }
+
+    fn run(&self, system: TangentSystem<'_>, noise: Option<Box<dyn Noise<f64>>>, steps: &[usize]) -> Fluctuations {
+        let (scheme, start, times) = (self.scheme(), self.start(), self.times(steps));
+        let run = TangentRun { system, scheme, start, noise, times: &times, features_at: &[2] };
         run.propagate().unwrap()
     }
 

@@ -3,7 +3,7 @@
 use super::{relative, scattered};
 use crate::compute::Threads;
 use crate::fluctuation::layout::TangentLayout;
-use crate::fluctuation::linearisation::Linearisation;
+use crate::fluctuation::linearisation::{Linearisation, most_partial_numbers};
 use crate::network::{Activation, TwoLayer};
 
 const RIDGE: f64 = 0.07;
@@ -32,7 +32,11 @@ struct PlainNeuron<'a> {
 
 impl PassCase {
     fn new(outputs: usize, columns: usize, second_order: bool) -> Self {
-        let (inputs, samples, width) = (3, 150, 9);
+        Self::of_width(9, outputs, columns, second_order)
+    }
+
+    fn of_width(width: usize, outputs: usize, columns: usize, second_order: bool) -> Self {
+        let (inputs, samples) = (3, 150);
         let network = TwoLayer { inputs, outputs, bias: true, activation: Activation::Tanh, fixed_output: false };
         let layout = TangentLayout { cloud: network.layout(width), columns, second_order };
         let (p, stride) = (network.parameters(), layout.stride());
@@ -198,5 +202,20 @@ fn the_force_is_that_of_plain_loops() {
         }
         let error = relative(&force, &expected);
         assert!(error < 1e-13, "{error} with {outputs} outputs and {} columns", layout.columns);
+    }
+}
+
+/// The estimate of memory counts the partial fields: many of a small field, one of a large field.
+#[test]
+fn partial_fields_are_no_more_than_estimated() {
+    for (width, outputs, columns, least) in [(600, 1, 30, 16.0), (600, 10, 2000, 1.0), (9, 1, 30, 1.0)] {
+        let case = PassCase::of_width(width, outputs, columns, false);
+        let (mut linear, state) = case.linearisation();
+        let mut field = Vec::new();
+        linear.field(&state, &case.xi, &mut field);
+        let (found, field) = (linear.partial_numbers() as f64, field.len() as f64);
+        // Blocks of tiles are padded.
+        assert!(found <= 1.1 * most_partial_numbers(field), "{width} {columns}: {found} {field}");
+        assert!(found >= least * field, "{width} {columns}: {found} {field}");
     }
 }

@@ -43,7 +43,12 @@ impl Study<Experiment> for Dropout {
         // The inputs and labels of the whole sample, and the changes of all networks with the copies of their record.
         let networks = (e.widths.values.len() * e.widths.seeds) as f64;
         let shared = 8.0 * (sizes.samples * (sizes.inputs + sizes.outputs) + 4.0 * 7.0 * networks * counts);
-        StudyMemory { per_thread, shared }
+        let keys = StudyMemory::keys_of_largest(&[
+            (draws, &["draws", "kept"]),
+            (choice, &["greedy_up_to"]),
+            (6.0 * sizes.network.state_len_f64(widest), &[]),
+        ]);
+        StudyMemory { per_thread, shared, keys }
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {

@@ -37,7 +37,8 @@ impl Study<Experiment> for Gap {
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
         // A statistic of every value in every resample, and the slopes, sorted.
         let values = sizes.experiment.widths.values.len() as f64;
-        StudyMemory { shared: self.resamples as f64 * 8.0 * (values + 3.0), ..StudyMemory::default() }
+        let shared = self.resamples as f64 * 8.0 * (values + 3.0);
+        StudyMemory { shared, keys: &["resamples"], ..StudyMemory::default() }
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {

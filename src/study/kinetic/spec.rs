@@ -115,7 +115,13 @@ impl Study<Experiment> for Kinetic {
         let grid =
             grid_solution_bytes(nodes, sizes.samples * sizes.outputs, records) + gibbs.max(TEXT * snapshots) + energies;
         let histories = 8.0 * steps * (15.0 + 8.0 * self.frictions.len() as f64);
-        StudyMemory { per_thread: grid.max(pass + 8.0 * (cloud + observed)), shared: densities + histories }
+        let of_cloud = pass + 8.0 * (cloud + observed);
+        let keys = StudyMemory::keys_of_largest(&[
+            (grid - energies, &["nodes"]),
+            (energies + histories, &["step"]),
+            (of_cloud, &["particles"]),
+        ]);
+        StudyMemory { per_thread: grid.max(of_cloud), shared: densities + histories, keys }
     }
 
     fn check(&self, problem: &Problem<'_, f64>) -> Result<(), RunError> {

@@ -121,6 +121,12 @@ impl Study<Experiment> for Paths {
         StudyMemory {
             per_thread: 8.0 * (states + matching.max(curve)) + profiles * TEXT,
             shared: 8.0 * 5.0 * pairs * profiles,
+            keys: StudyMemory::keys_of_largest(&[
+                (states, &[]),
+                (matching, &["match_up_to"]),
+                (curve, &["bezier.up_to", "bezier.batch"]),
+                ((5.0 * pairs + TEXT / 8.0) * profiles, &["points", "pairs"]),
+            ]),
         }
     }
 

@@ -52,7 +52,8 @@ impl Study<Experiment> for Picard {
             picard_iteration_bytes(e, IterationSizes { windows, step, width, state, per_node, scalar })
         };
         let each = trajectories + pass + particles;
-        StudyMemory { shared: first.map(|windows| iteration(windows) + each).sum(), ..StudyMemory::default() }
+        let shared = first.map(|windows| iteration(windows) + each).sum();
+        StudyMemory { shared, keys: &["particles", "windows"], ..StudyMemory::default() }
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {

@@ -2,6 +2,7 @@
 
 use super::cloud::{TangentCloud, summary};
 use super::record::BatchArrays;
+use super::spec::BatchNoiseKeys;
 use crate::compute::Threads;
 use crate::dynamics::Scheme;
 use crate::fluctuation::{
@@ -15,10 +16,14 @@ impl TangentCloud<'_> {
     ///
     /// # Errors
     /// Networks that are not linearised, states that are not finite, interrupted computations.
-    pub fn batch_fluctuations(&self, proceed: &dyn Fn(f64) -> bool) -> Result<Fluctuations, RunError> {
-        let (spec, e) = (self.spec, self.problem.experiment);
-        let columns = NoiseColumns::zero(self.particles, spec.batch_columns);
-        let noise = BatchNoise::of_columns(e.seed, spec.batch_columns, spec.batch_step);
+    pub fn batch_fluctuations(
+        &self,
+        keys: BatchNoiseKeys,
+        proceed: &dyn Fn(f64) -> bool,
+    ) -> Result<Fluctuations, RunError> {
+        let (e, BatchNoiseKeys { batch_columns, batch_step }) = (self.problem.experiment, keys);
+        let columns = NoiseColumns::zero(self.particles, batch_columns);
+        let noise = BatchNoise::of_columns(e.seed, batch_columns, batch_step);
         let system = TangentSystem {
             ensemble: self.ensemble(),
             columns: &columns,
@@ -29,7 +34,7 @@ impl TangentCloud<'_> {
         };
         let run = TangentRun {
             system,
-            scheme: Scheme { method: e.dynamics.method, motion: e.dynamics.motion(spec.batch_step) },
+            scheme: Scheme { method: e.dynamics.method, motion: e.dynamics.motion(batch_step) },
             start: self.start()?,
             noise: self.noise(),
             times: &self.problem.times,

@@ -4,17 +4,18 @@ use super::quantity::PredictedQuantity;
 use super::record::RatioRecord;
 use super::total::NetworkSetting;
 use super::trust::Trust;
-use crate::analysis::ratio::{PredictedRatio, RatioFailure, SeedStatistic};
+use crate::analysis::ratio::{PredictedRatio, SeedStatistic};
 use crate::analysis::verdict::Check;
 use crate::choice::Choice;
-use crate::config::BatchSize;
+use crate::config::{BatchSize, Route};
+use crate::number::plain;
 use crate::record::npz::StoredArrays;
 use crate::record::{GroupAxis, GroupSeries, LimitRun, Measure, RunFolder};
 use crate::run::context::RunError;
 use crate::run::groups::group_series;
 use crate::run::plan::{Group, Plan};
 use crate::run::study::TrainingSubject;
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::Deserialize;
 
 /// The ratios of predicted to measured within which a prediction is right.
@@ -162,10 +163,12 @@ impl<'a> NetworkComparison<'a> {
             RANGE.0,
             RANGE.1
         );
+        let comparison = RatioStatement { quantity, name, statement, along: "widths", at: "N" };
         let all = self.trust.arrays.widths.to_vec();
         let measured = self.measured(quantity);
         let offset = measured.as_ref().map_or(0.0, |measured| measured.step_offset);
         let sample = measured.as_ref().map_or(0.0, |measured| measured.sample_offset);
+        // Laws of a width exist where it is among the predicted ones; networks that are too narrow are left out.
         let at = |&w: &usize| {
             let (n, u) = (self.group.values[w], 1.0 / self.series.abscissa[w]);
             let value = match self.setting(w) {
@@ -174,22 +177,26 @@ impl<'a> NetworkComparison<'a> {
             };
             if self.trust.predicts_width(quantity, n) { value } else { f64::NAN }
         };
-        // Laws of a width exist where it is among the predicted ones; networks that are too narrow are left out.
-        let (kept, predicted): (Vec<usize>, Vec<f64>) =
-            self.rows.iter().map(at).enumerate().filter(|(_, v)| v.is_finite()).unzip();
-        let settings: Vec<NetworkSetting> = kept.iter().filter_map(|&row| self.setting(self.rows[row])).collect();
+        let predicted: Vec<f64> = self.rows.iter().map(at).collect();
+        let mut settings: Vec<NetworkSetting> = self.rows.iter().filter_map(|&row| self.setting(row)).collect();
+        let known = predicted.iter().map(|v| v.is_finite());
+        if settings.len() == predicted.len() && known.clone().any(|known| known) {
+            settings =
+                settings.into_iter().zip(known).filter_map(|(setting, known)| known.then_some(setting)).collect();
+        }
+        let least = predicted.iter().map(|v| v.abs()).fold(f64::INFINITY, f64::min);
         let error = |measured: &MeasuredQuantity| {
-            let least = predicted.iter().map(|v| v.abs()).fold(f64::INFINITY, f64::min);
             let own = match settings.is_empty() {
                 true => self.trust.relative_error(quantity),
                 false => self.trust.total_error(quantity, &settings),
             };
             own.hypot((measured.step_error + measured.sample_offset) / least)
         };
-        let mut record = RatioRecord {
+        let record = RatioRecord {
+            group: self.group.name.clone(),
             quantity: quantity.name().into(),
-            widths: kept.iter().map(|&row| self.group.values[self.rows[row]]).collect(),
-            predicted: predicted.clone(),
+            values: self.rows.iter().map(|&row| self.group.values[row]).collect(),
+            predicted,
             measured: Vec::new(),
             errors: Vec::new(),
             relative_error: measured.as_ref().map_or(f64::NAN, error),
@@ -200,27 +207,47 @@ impl<'a> NetworkComparison<'a> {
             BatchSize::Full => self.trust.broken(quantity),
             BatchSize::Size(_) => self.trust.broken_total(quantity, &settings),
         };
-        let comparison = RatioStatement { name, statement, along: "widths" };
-        let Some(measured) = measured else { return (record, comparison.missing("it was not measured in this run")) };
-        let table = measured.table.select(Axis(0), &kept);
-        let found = PredictedRatio::new(&predicted, table.view(), measured.statistic, record.relative_error);
-        let (found, check) = comparison.judge(found, broken, || self.subject.plan.dependence(self.group));
-        if let Some(found) = found {
-            (record.ratio, record.interval) = (found.ratio(), Some(found.interval()));
-            (record.measured, record.errors) = (found.measured, found.errors);
+        let broken = broken.or_else(|| self.unpredicted(quantity, &record.predicted));
+        let by_grid = self.subject.problem.experiment.reference.kind == Route::Grid;
+        if quantity == PredictedQuantity::Coupling && by_grid {
+            return (record, comparison.missing("networks are not coupled to a grid, which has no particles"));
         }
-        (record, check)
+        let Some(measured) = measured else { return (record, comparison.missing("it was not measured in this run")) };
+        let dependence = || self.subject.plan.dependence(self.group);
+        comparison.judge(record, (measured.table.view(), measured.statistic), broken, dependence)
+    }
+
+    /// Why no width of the networks is predicted, where none is.
+    fn unpredicted(&self, quantity: PredictedQuantity, predicted: &[f64]) -> Option<String> {
+        if predicted.iter().any(|v| v.is_finite()) {
+            return None;
+        }
+        let widths = || self.rows.iter().map(|&row| self.group.values[row]);
+        let least = self.trust.least_width();
+        Some(if self.rows.is_empty() {
+            "no network has at least 2 neurons and fewer than the reference".into()
+        } else if widths().all(|n| !self.trust.predicts_width(quantity, n)) {
+            format!("all networks are narrower than N = {}, below which the second order is not small", least.ceil())
+        } else if widths().all(|n| !self.trust.arrays.widths.iter().any(|&width| width == n)) {
+            "no network has one of predict.widths".into()
+        } else {
+            "the prediction is not a number".into()
+        })
     }
 }
 
 /// The statement that a prediction is right.
 pub(super) struct RatioStatement {
+    /// The quantity.
+    pub quantity: PredictedQuantity,
     /// Name of its check.
     pub name: String,
     /// The statement.
     pub statement: String,
     /// What the ratio is pooled over.
     pub along: &'static str,
+    /// The symbol of one of these.
+    pub at: &'static str,
 }
 
 impl RatioStatement {
@@ -229,20 +256,32 @@ impl RatioStatement {
         Check::not_measured(self.name.clone(), self.statement.clone(), Some(1.0), why)
     }
 
-    /// The check of a ratio, which is returned where there is one. `broken` is the reason why the prediction is not to be
-    /// trusted, and `dependence` why the seeds are not independent.
+    /// Completes a record with what was measured (values, seeds), with the statistic over seeds, and judges the ratio, over
+    /// the values that are predicted. `broken` is the reason why the prediction is not to be trusted, and `dependence`
+    /// why the seeds are not independent.
     pub fn judge(
         &self,
-        found: Result<PredictedRatio, RatioFailure>,
+        mut record: RatioRecord,
+        (table, statistic): (ArrayView2<f64>, SeedStatistic),
         broken: Option<String>,
         dependence: impl FnOnce() -> Option<String>,
-    ) -> (Option<PredictedRatio>, Check) {
+    ) -> (RatioRecord, Check) {
+        (record.measured, record.errors) = statistic.of_rows(table);
+        let rows: Vec<usize> = (0..record.values.len()).filter(|&row| record.predicted[row].is_finite()).collect();
+        let predicted: Vec<f64> = rows.iter().map(|&row| record.predicted[row]).collect();
+        let found =
+            PredictedRatio::new(&predicted, table.select(Axis(0), &rows).view(), statistic, record.relative_error);
         let broken = broken.map(|why| format!("not predicted: {why}"));
         let found = match found {
-            Err(failure) => return (None, self.missing(&broken.unwrap_or(failure.to_string()))),
+            Err(failure) => {
+                let at = |row: usize| format!("{} = {}", self.at, plain(record.values[rows[row]]));
+                let why = broken.unwrap_or_else(|| failure.words(self.quantity.words(), at));
+                return (record, self.missing(&why));
+            }
             Ok(found) => found,
         };
         let (low, high) = found.interval();
+        (record.ratio, record.interval) = (found.ratio(), Some((low, high)));
         let text = format!(
             "ratio {:.3}, 95 % interval [{low:.3}, {high:.3}] over {} {} and {} seeds",
             found.ratio(),
@@ -252,7 +291,7 @@ impl RatioStatement {
         );
         let (name, statement) = (self.name.clone(), self.statement.clone());
         let check = Check::ratio_within(name, statement, 1.0, RANGE, found.logarithm, text);
-        (Some(found), check.unless(broken.or_else(dependence)))
+        (record, check.unless(broken.or_else(dependence)))
     }
 }
 

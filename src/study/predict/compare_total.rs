@@ -2,10 +2,10 @@
 
 use super::compare::{RANGE, RatioStatement};
 use super::quantity::PredictedQuantity;
-use super::record::GroupRatioRecord;
+use super::record::RatioRecord;
 use super::total::NetworkSetting;
 use super::trust::Trust;
-use crate::analysis::ratio::{PredictedRatio, SeedStatistic};
+use crate::analysis::ratio::SeedStatistic;
 use crate::analysis::verdict::Check;
 use crate::config::BatchSize;
 use crate::record::{GroupAxis, GroupSeries, LimitRun, Measure};
@@ -64,7 +64,7 @@ impl<'a> GroupComparison<'a> {
     }
 
     /// The ratios of the distances of the predictions and their checks.
-    pub fn ratios(&self) -> Vec<(GroupRatioRecord, Check)> {
+    pub fn ratios(&self) -> Vec<(RatioRecord, Check)> {
         QUANTITIES.iter().map(|&quantity| self.ratio(quantity)).collect()
     }
 
@@ -94,7 +94,7 @@ impl<'a> GroupComparison<'a> {
     }
 
     /// The ratio of a quantity and its check.
-    fn ratio(&self, quantity: PredictedQuantity) -> (GroupRatioRecord, Check) {
+    fn ratio(&self, quantity: PredictedQuantity) -> (RatioRecord, Check) {
         let arrays = self.trust.arrays;
         let name = format!("predict-{}-{quantity}", self.group.name);
         let along = match self.group.axis {
@@ -108,37 +108,35 @@ impl<'a> GroupComparison<'a> {
             RANGE.0,
             RANGE.1
         );
+        let at = match self.group.axis {
+            GroupAxis::Step => "eps",
+            GroupAxis::Batch => "B",
+            GroupAxis::Width | GroupAxis::Variant => "N",
+        };
+        let comparison = RatioStatement { quantity, name, statement, along: "values", at };
         let settings: Vec<NetworkSetting> = (0..self.group.values.len()).map(|row| self.setting(row)).collect();
-        let rows: Vec<usize> = (0..settings.len()).filter(|&row| arrays.total(quantity, settings[row]) > 0.0).collect();
-        let settings: Vec<NetworkSetting> = rows.iter().map(|&row| settings[row]).collect();
         // The difference of a law from the sample that represents it, from half of the sample: random with this mean, so
         // that it is an error too.
         let sample = self.distance(LimitRun::HalfSample.id()).powi(2);
-        let predicted: Vec<f64> = settings.iter().map(|&setting| arrays.total(quantity, setting) + sample).collect();
+        let total = |&setting: &NetworkSetting| Some(arrays.total(quantity, setting)).filter(|total| *total > 0.0);
+        let predicted: Vec<f64> = settings.iter().map(|s| total(s).map_or(f64::NAN, |total| total + sample)).collect();
         let least = predicted.iter().copied().fold(f64::INFINITY, f64::min);
-        let mut record = GroupRatioRecord {
+        let record = RatioRecord {
             group: self.group.name.clone(),
             quantity: quantity.to_string(),
-            values: rows.iter().map(|&row| self.group.values[row]).collect(),
-            predicted: predicted.clone(),
+            values: self.group.values.clone(),
+            predicted,
             measured: Vec::new(),
             errors: Vec::new(),
             relative_error: self.trust.total_error(quantity, &settings).hypot((self.limit_error() + sample) / least),
             ratio: f64::NAN,
             interval: None,
         };
-        let comparison = RatioStatement { name, statement, along: "values" };
         let Some(measured) = self.measured(quantity) else {
             return (record, comparison.missing("it was not measured in this run"));
         };
-        let table = measured.select(Axis(0), &rows);
-        let found = PredictedRatio::new(&predicted, table.view(), SeedStatistic::PositiveMean, record.relative_error);
         let broken = self.trust.broken_total(quantity, &settings);
-        let (found, check) = comparison.judge(found, broken, || self.subject.plan.dependence(self.group));
-        if let Some(found) = found {
-            (record.ratio, record.interval) = (found.ratio(), Some(found.interval()));
-            (record.measured, record.errors) = (found.measured, found.errors);
-        }
-        (record, check)
+        let dependence = || self.subject.plan.dependence(self.group);
+        comparison.judge(record, (measured.view(), SeedStatistic::PositiveMean), broken, dependence)
     }
 }

@@ -25,6 +25,8 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     let mut whole = Figure::double_column();
     whole.panels = vec![figure.function(), figure.loss(), figure.against_time(), figure.added_loss()];
     whole.height_in *= 2.0;
+    // The reason in the middle of an empty panel says more.
+    whole.panels.iter_mut().filter(|panel| panel.marks.is_empty()).for_each(|panel| panel.notes.clear());
     Ok(vec![("predict-gap".into(), whole)])
 }
 
@@ -49,6 +51,12 @@ impl PredictFigure<'_> {
         found.map(|(_, why)| format!("{quantity} not predicted: {why}"))
     }
 
+    /// A panel without the line of a quantity: it says so beside what else it shows, and why where it shows nothing else.
+    fn without_line(mut panel: Panel, quantity: &str, why: String) -> Panel {
+        let reasons = panel.empty.take().into_iter().chain([why]).collect::<Vec<_>>();
+        panel.if_empty(reasons.join("; ")).note(format!("{quantity} not predicted"))
+    }
+
     /// The predicted line of a quantity against the width, or a note that says why there is none; and the networks, with
     /// two standard errors over seeds. The line is that of networks far below the reference's number of particles.
     fn quantity(&self, panel: Panel, quantity: &str, values: Vec<f64>, style: QuantityStyle) -> Panel {
@@ -60,7 +68,7 @@ impl PredictFigure<'_> {
                 let (widths, values) = self.widths().into_iter().zip(values).filter(|(n, _)| *n >= least).unzip();
                 panel.with(Mark::line(widths, values, line, DASH).label(format!("{label}predicted")))
             }
-            Some(why) => panel.note(why),
+            Some(why) => Self::without_line(panel, quantity, why),
         };
         if let Some(ratio) = self.record.ratio(quantity).filter(|ratio| !ratio.measured.is_empty()) {
             let ends = ratio.measured.iter().zip(&ratio.errors).map(|(&y, &error)| match logarithmic {
@@ -68,7 +76,7 @@ impl PredictFigure<'_> {
                 true => (y * (-2.0 * error / y).exp(), y * (2.0 * error / y).exp()),
                 false => (y - 2.0 * error, y + 2.0 * error),
             });
-            let mark = Mark::points(ratio.widths.clone(), ratio.measured.clone(), points, marker);
+            let mark = Mark::points(ratio.values.clone(), ratio.measured.clone(), points, marker);
             panel = panel.with(mark.error(ends.collect()).label(format!("{label}networks, ± 2 s.e.")));
         }
         panel
@@ -129,7 +137,11 @@ impl PredictFigure<'_> {
     fn against_time(&self) -> Panel {
         let (times, whole) = (self.arrays.times.to_vec(), &self.arrays.whole);
         let line = |y: &Array1<f64>, colour, dash| Mark::line(times.clone(), y.to_vec(), colour, dash);
-        let panel = Panel::new(Axis::linear("time t"), Axis::log10("N E |f_{N} − f_{ρ}|^{2}")).title("c(t)");
+        let (title, label) = match &self.arrays.batch {
+            Some(_) => ("c(t), c′(t)", "N E |f_{N} − f_{ρ}|^{2};  (B/ε) E |f_{ε,B} − f_{ε}|^{2}"),
+            None => ("c(t)", "N E |f_{N} − f_{ρ}|^{2}"),
+        };
+        let panel = Panel::new(Axis::linear("time t"), Axis::log10(label)).title(title);
         let panel = match &self.arrays.batch {
             Some(batch) => {
                 // At the start there is no noise, and zero has no logarithm.

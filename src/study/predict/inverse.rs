@@ -46,6 +46,8 @@ pub enum AllowedValues {
     AtMost(f64),
     /// Up to this one, the largest predicted; a larger one may.
     AtLeastUpTo(f64),
+    /// Only values beyond this one, at which the search ends: wider networks, larger batches or shorter steps.
+    Beyond(f64),
     /// All.
     All,
     /// None: the best value has this quantile.
@@ -92,7 +94,11 @@ impl PredictArrays {
             self.quantile(quantity, setting)
         };
         let meets = |value: f64| at(value).is_some_and(|quantile| quantile <= tolerance);
-        let none = |value: f64| Some(AllowedValues::None { quantile: at(value)? });
+        // No value within the search meets the tolerance; `limit` is the value of the part that is absent.
+        let none = |end: f64, limit: f64| match meets(limit) {
+            true => Some(AllowedValues::Beyond(end)),
+            false => Some(AllowedValues::None { quantile: at(limit)? }),
+        };
         self.draws.as_ref()?;
         match (part, quantity) {
             (SettingPart::Width, TolerableQuantity::Dropout(Some(kept))) => {
@@ -100,7 +106,7 @@ impl PredictArrays {
                 if meets(LARGEST) {
                     return Some(AllowedValues::All);
                 }
-                Some(AllowedValues::AtMost(largest(kept, LARGEST, &meets).floor()))
+                Some(AllowedValues::AtMost(smallest_whole(kept, LARGEST, &|width| !meets(width)) - 1.0))
             }
             (SettingPart::Step, _) => {
                 let longest = self.step.as_ref().map_or(f64::NAN, |part| part.values[part.values.len() - 1]);
@@ -109,14 +115,14 @@ impl PredictArrays {
                 }
                 let shortest = longest * 1e-9;
                 if !meets(shortest) {
-                    return none(0.0);
+                    return none(shortest, 0.0);
                 }
                 Some(AllowedValues::AtMost(largest(shortest, longest, &meets)))
             }
             (SettingPart::Width | SettingPart::Batch, _) => {
                 let least = if part == SettingPart::Width { 2.0 } else { 1.0 };
                 if !meets(LARGEST) {
-                    return none(f64::INFINITY);
+                    return none(LARGEST, f64::INFINITY);
                 }
                 if meets(least) {
                     return Some(AllowedValues::AtLeast(least));
@@ -188,9 +194,25 @@ mod tests {
             panic!("a largest width")
         };
         let expected = 1.0 / (0.01 - 0.01 / (2.0 * HIGH));
-        assert!((width - expected).abs() <= 1.0, "{width} {expected}");
+        assert_eq!(width, expected.floor());
         let found = allowed(SettingPart::Width, kept(Some(1000)), 0.01, [f64::NAN, 0.0, f64::INFINITY]);
         assert_eq!(found, AllowedValues::All);
+    }
+
+    /// Dropping one of 101 neurons costs `2 q (1/100 - 1/101)`; half of N neurons cost `2 q / N`, so that a tolerance
+    /// below 4e-12 is met by networks beyond the search alone.
+    #[test]
+    fn values_at_the_ends_of_the_search() {
+        let alone = [f64::NAN, 0.0, f64::INFINITY];
+        let kept = TolerableQuantity::Dropout(Some(100));
+        let cost = 2.0 * HIGH * (0.01 - 1.0 / 101.0);
+        assert_eq!(allowed(SettingPart::Width, kept, 1.01 * cost, alone), AllowedValues::AtMost(101.0));
+        assert_eq!(allowed(SettingPart::Width, kept, 0.99 * cost, alone), AllowedValues::AtMost(100.0));
+        let half = TolerableQuantity::Dropout(None);
+        assert_eq!(allowed(SettingPart::Width, half, 1e-12, alone), AllowedValues::Beyond(1e12));
+        let distance = TolerableQuantity::Distance;
+        let found = allowed(SettingPart::Step, distance, 1e-12, [f64::INFINITY, f64::NAN, f64::INFINITY]);
+        assert_eq!(found, AllowedValues::Beyond(0.04 * 1e-9));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The memory of the study of predictions.
 
 use super::networks::PIECES;
-use super::settings::{MOST_DRAWS, PARTICLES_PER_PARTICLE, PredictedSettings};
+use super::settings::{MOST_DRAWS, PARTICLES_PER_PARTICLE};
 use super::{Predict, PredictionRoute};
 use crate::config::Route;
+use crate::fluctuation::most_partial_numbers;
 use crate::run::memory::{grid_rows, grid_solution_bytes};
 use crate::run::study::{StudyMemory, TrainingSizes};
 
@@ -13,7 +14,7 @@ const STATES: f64 = 6.0;
 
 impl Predict {
     /// The states of the tangent systems of both clouds, or of the runs of a draw at the recording times; the features of
-    /// a few tiles, and the fields at the recording times.
+    /// a few tiles, and the fields at the recording times, with the partial fields of both clouds.
     pub(super) fn estimated_memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {
         if self.by == PredictionRoute::Pairs {
             return self.memory_of_pairs(sizes);
@@ -27,12 +28,23 @@ impl Predict {
         // Products of the range finder with groups of samples, eight at a time, and its bases.
         let modes = 12.0 * self.particles as f64 * (columns + 24.0) + records.min(21.0) * state;
         let laws = 2.0 * self.draws as f64 * self.widths.len() as f64;
-        let terms = terms_numbers(self, &sizes, records, state);
+        let terms = TermsNumbers::new(self, &sizes, records, state);
+        // The passes of the starts and of mini-batches follow each other.
+        let of_batches = self.batch_noise.map_or(0.0, |keys| rows * (keys.batch_columns + 9) as f64);
+        let partial = most_partial_numbers(rows * columns).max(most_partial_numbers(of_batches));
         // The second cloud has half of the particles, and fields as many.
-        let shared = 8.0 * (1.5 * (tangent + modes + terms) + 2.0 * (fields + laws));
-        let shared = shared + self.grid_memory(sizes) + self.networks_memory(sizes);
+        let shared = 8.0 * (1.5 * (tangent + modes + terms.sum()) + 2.0 * (fields + partial + laws));
+        let of_networks = self.networks_memory(sizes);
+        let keys = StudyMemory::keys_of_largest(&[
+            (12.0 * (tangent + modes) + 16.0 * fields, &["particles", "modes", "columns"]),
+            (12.0 * terms.noise, &["particles", "batch_columns"]),
+            (12.0 * terms.draws + 16.0 * laws, &["draws", "widths"]),
+            (12.0 * terms.paths, &["particles"]),
+            (of_networks, &["control_starts"]),
+        ]);
+        let shared = shared + self.grid_memory(sizes) + of_networks;
         // Features of a few tiles of 64 samples.
-        StudyMemory { per_thread: 8.0 * 256.0 * sizes.outputs * self.particles as f64, shared }
+        StudyMemory { per_thread: 8.0 * 256.0 * sizes.outputs * self.particles as f64, shared, keys }
     }
 
     /// The memory of pairs: at the recording times the odd states of the layers in every run, and the fields of all draws,
@@ -50,7 +62,7 @@ impl Predict {
         let shared = 8.0 * (1.5 * (2.0 * records * state + columns + 32.0 * records * neurons) + 2.0 * fields);
         let run = state * (records * layers + 8.0) + rows * (records * 2.0_f64.powf(layers) + 8.0);
         let hidden = 4.0 * neurons * sizes.samples * sizes.outputs;
-        StudyMemory { per_thread: 8.0 * (run + hidden), shared }
+        StudyMemory { per_thread: 8.0 * (run + hidden), shared, keys: &["particles", "modes", "columns"] }
     }
 
     /// The solutions on the grid with all and with half of the nodes, and their predictions at every step.
@@ -79,15 +91,31 @@ impl Predict {
     }
 }
 
-/// Numbers that the parts along one cloud hold at one time, for the estimate of memory: `state` numbers of the cloud's
-/// parameters, so many recording times.
-fn terms_numbers(spec: &Predict, sizes: &TrainingSizes<'_>, records: f64, state: f64) -> f64 {
-    let settings = PredictedSettings::new(spec, sizes.experiment);
-    let rows = sizes.samples * sizes.outputs;
-    let columns = (spec.batch_columns + 9) as f64;
-    let draws = spec.draws.min(MOST_DRAWS) as f64 * (6.0 * records + 42.0);
-    let paths = if settings.steps.is_empty() { 0.0 } else { 4.0 * records * (rows + state) };
-    // As many vectors of the length of the state as the tangent system of the starts has, and the fields.
-    let noise = 6.0 * state / PARTICLES_PER_PARTICLE as f64 * columns + rows * columns * (2.0 * records + 4.0);
-    draws + paths + if settings.batches.is_empty() { 0.0 } else { noise }
+/// Numbers that the parts along one cloud hold at one time.
+struct TermsNumbers {
+    draws: f64,
+    paths: f64,
+    noise: f64,
+}
+
+impl TermsNumbers {
+    /// Those of a cloud with `state` numbers of parameters, at so many recording times.
+    fn new(spec: &Predict, sizes: &TrainingSizes<'_>, records: f64, state: f64) -> Self {
+        let settings = spec.settings(sizes.experiment);
+        let rows = sizes.samples * sizes.outputs;
+        // As many vectors of the length of the state as the tangent system of the starts has, and the fields.
+        let noise = spec.batch_noise.map_or(0.0, |keys| {
+            let columns = (keys.batch_columns + 9) as f64;
+            STATES * state / PARTICLES_PER_PARTICLE as f64 * columns + rows * columns * (2.0 * records + 4.0)
+        });
+        TermsNumbers {
+            draws: spec.draws.min(MOST_DRAWS) as f64 * (6.0 * records + 42.0),
+            paths: if settings.steps.is_empty() { 0.0 } else { 4.0 * records * (rows + state) },
+            noise,
+        }
+    }
+
+    fn sum(&self) -> f64 {
+        self.draws + self.paths + self.noise
+    }
 }

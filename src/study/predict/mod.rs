@@ -33,10 +33,10 @@ mod trust;
 pub use inverse::{AllowedValues, PROBABILITY, SettingPart, TolerableQuantity};
 pub use network_record::{CorrectedRecord, NetworkArrays, NetworkRecord};
 pub use record::{
-    BatchArrays, DeviationArrays, GroupRatioRecord, PredictArrays, PredictRecord, PredictedArrays, RatioRecord,
-    StepTermArrays, TotalArrays,
+    BatchArrays, DeviationArrays, PredictArrays, PredictRecord, PredictedArrays, RatioRecord, StepTermArrays,
+    TotalArrays,
 };
 pub use route::PredictionRoute;
-pub use spec::Predict;
+pub use spec::{BatchNoiseKeys, Predict};
 pub use tolerance::{KeptWidths, SmallestWidth};
 pub use total::NetworkSetting;

@@ -49,7 +49,7 @@ fn by_network(
         let pairs = predicted.row(row).into_iter().zip(measured.row(row)).map(|(x, y)| (*x, *y));
         let (x, y): (Vec<f64>, Vec<f64>) = pairs.filter(|(x, y)| usable(*x) && usable(*y)).take(MOST).unzip();
         ends = x.iter().fold(ends, |(low, high), &v| (low.min(v), high.max(v)));
-        let mark = Mark::cloud(x, y, ramp(row, record.widths.len()));
+        let mark = Mark::points(x, y, ramp(row, record.widths.len()), Marker::Circle);
         panel = panel.with(mark.label(format!("N = {n}")));
     }
     if ends.0 < ends.1 {

@@ -39,48 +39,29 @@ pub struct PredictRecord {
     /// Their samples per step; null for the full gradient.
     pub trained_batch: Option<usize>,
     /// The ratios of groups of networks whose steps or batches vary.
-    pub group_ratios: Vec<GroupRatioRecord>,
+    pub group_ratios: Vec<RatioRecord>,
 }
 
-/// The ratio of a predicted to a measured quantity.
+/// The ratio of a predicted to a measured quantity, for the networks of a group.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RatioRecord {
+    /// The group; empty in records of earlier versions, which have it for sweeps alone.
+    #[serde(default)]
+    pub group: String,
     /// The quantity, as in the name of its check.
     pub quantity: String,
-    /// Widths N of the networks (widths).
-    pub widths: Vec<f64>,
-    /// The predicted quantity (widths).
-    pub predicted: Vec<f64>,
-    /// The measured quantity (widths); empty where it was not measured.
-    pub measured: Vec<f64>,
-    /// Its standard error over seeds (widths).
-    pub errors: Vec<f64>,
-    /// The standard error of the prediction, divided by the prediction.
-    pub relative_error: f64,
-    /// The pooled ratio, NaN where there is none.
-    pub ratio: f64,
-    /// Its 95 % interval.
-    pub interval: Option<(f64, f64)>,
-}
-
-/// The ratio of the predicted sum of all parts to what a group of networks shows whose steps or batches vary.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct GroupRatioRecord {
-    /// The group.
-    pub group: String,
-    /// The quantity.
-    pub quantity: String,
-    /// Steps, batch sizes or widths of the networks (values).
+    /// Widths N, steps or batch sizes of the networks (values).
+    #[serde(alias = "widths")]
     pub values: Vec<f64>,
-    /// The predicted quantity (values).
+    /// The predicted quantity (values); NaN where it is not predicted.
     pub predicted: Vec<f64>,
-    /// The measured quantity (values); empty where there is no ratio.
+    /// The measured quantity (values); empty where it was not measured.
     pub measured: Vec<f64>,
     /// Its standard error over seeds (values).
     pub errors: Vec<f64>,
     /// The standard error of the prediction, divided by the prediction.
     pub relative_error: f64,
-    /// The pooled ratio, NaN where there is none.
+    /// The ratio pooled over the values that are predicted, NaN where there is none.
     pub ratio: f64,
     /// Its 95 % interval.
     pub interval: Option<(f64, f64)>,

@@ -1,6 +1,6 @@
 //! The steps and batch sizes for which predictions are made.
 
-use super::{Predict, PredictionRoute};
+use super::PredictionRoute;
 use crate::config::{BatchSize, Experiment};
 
 /// Particles of the cloud per particle that carries the noise of mini-batches: that noise is common to all particles,
@@ -24,27 +24,25 @@ pub(super) struct PredictedSettings {
 }
 
 impl PredictedSettings {
-    /// The settings of a study.
-    pub fn new(spec: &Predict, e: &Experiment) -> Self {
+    /// The settings of an experiment's networks, and `steps` and `batches` of the table.
+    pub fn new(e: &Experiment, by: PredictionRoute, steps: &[f64], batches: &[usize]) -> Self {
         let swept = || e.sweeps().flat_map(|sweep| sweep.values.iter().map(|&value| sweep.at(value, &e.dynamics)));
-        let mut steps: Vec<f64> = swept().map(|(step, _)| step).chain([e.dynamics.step]).collect();
-        steps.extend(&spec.steps);
+        let mut steps: Vec<f64> =
+            swept().map(|(step, _)| step).chain([e.dynamics.step]).chain(steps.iter().copied()).collect();
         steps.sort_by(f64::total_cmp);
         steps.dedup();
         if e.dynamics.temperature > 0.0 {
             steps.clear();
         }
         let sizes = swept().map(|(_, batch)| batch).chain([e.dynamics.batch]);
-        let mut batches: Vec<usize> = sizes
-            .filter_map(|batch| match batch {
-                BatchSize::Full => None,
-                BatchSize::Size(size) => Some(size),
-            })
-            .collect();
-        batches.extend(&spec.batches);
+        let trained = sizes.filter_map(|batch| match batch {
+            BatchSize::Full => None,
+            BatchSize::Size(size) => Some(size),
+        });
+        let mut batches: Vec<usize> = trained.chain(batches.iter().copied()).collect();
         batches.sort_unstable();
         batches.dedup();
-        if spec.by == PredictionRoute::Pairs {
+        if by == PredictionRoute::Pairs {
             batches.clear();
         }
         PredictedSettings { steps, batches }

@@ -1,9 +1,12 @@
 //! The table `[predict]`.
 
 use super::PredictionRoute;
+use super::settings::PredictedSettings;
 use crate::choice::names_where;
 use crate::config::study::{StudyTable, TrainingRequirements};
-use crate::config::{Allowed, Experiment, KeyErrors, NetworkKind, Route, Section, require_divides_interval};
+use crate::config::{
+    Allowed, Experiment, KeyErrors, NetworkKind, Route, Section, exceeds_friction, require_divides_interval,
+};
 use crate::dynamics::Method;
 use crate::number::plain;
 use crate::record::RunFolder;
@@ -50,6 +53,9 @@ const AMPLITUDE: f64 = 0.5;
 /// The same with two hidden layers, of which all weights must be positive.
 const AMPLITUDE_OF_LAYERS: f64 = 0.05;
 
+/// Smallest amplitude s: the second order is a difference of order `s^2`, whose rounding error is then 1e-8.
+const SMALLEST_AMPLITUDE: f64 = 1e-4;
+
 /// Largest amplitude with two hidden layers: standard normals below -6 do not occur.
 const LARGEST_OF_LAYERS: f64 = 1.0 / 6.0;
 
@@ -81,16 +87,44 @@ pub struct Predict {
     /// Batch sizes of networks for which sums of all parts are predicted, beside those of the experiment's networks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub batches: Vec<usize>,
-    /// Draws of the noise of mini-batches, each a column of the tangent system.
-    pub batch_columns: usize,
-    /// Step of the tangent system that this noise drives, by the networks' method.
-    pub batch_step: f64,
+    /// How the noise of mini-batches is computed; `None` where it is not.
+    #[serde(flatten)]
+    pub batch_noise: Option<BatchNoiseKeys>,
     /// Independent starts from which the mean of the predictions for single networks is estimated; 0 where single
     /// networks are not predicted.
     pub control_starts: usize,
 }
 
+/// The keys of the noise of mini-batches.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct BatchNoiseKeys {
+    /// Draws of the noise, each a column of the tangent system.
+    pub batch_columns: usize,
+    /// Step of the tangent system that this noise drives, by the networks' method.
+    pub batch_step: f64,
+}
+
+impl BatchNoiseKeys {
+    /// Reads the keys where the noise is computed; `None` where no network follows mini-batches, and by pairs.
+    fn read(s: &mut Section<'_>, experiment: &Experiment, by: PredictionRoute, batches: &[usize]) -> Option<Self> {
+        if PredictedSettings::new(experiment, by, &[], batches).batches.is_empty() {
+            let situation = "by = \"tangent\" and mini-batches (of dynamics.batch, of a sweep, or of predict.batches)";
+            s.elsewhere(situation, &["batch_columns", "batch_step"]);
+            return None;
+        }
+        Some(BatchNoiseKeys {
+            batch_columns: s.count("batch_columns", Some(BATCH_COLUMNS), 4),
+            batch_step: s.real("batch_step", Some(Predict::default_batch_step(experiment)), Allowed::Positive),
+        })
+    }
+}
+
 impl Predict {
+    /// The steps and batch sizes for which predictions are made.
+    pub(super) fn settings(&self, experiment: &Experiment) -> PredictedSettings {
+        PredictedSettings::new(experiment, self.by, &self.steps, &self.batches)
+    }
+
     /// The methods that suit the dynamics of an experiment.
     fn suits(experiment: &Experiment, method: Method) -> bool {
         let first_order = experiment.dynamics.method == Method::GradientDescent;
@@ -159,6 +193,26 @@ impl Predict {
         Self::dividing(experiment, SHORTEST_BATCH_STEP.min(longest).max(dynamics.step))
     }
 
+    /// Adds an error where the amplitude of pairs is too small for their differences, or too large for their weights.
+    fn validate_amplitude(&self, e: &Experiment, errors: &KeyErrors) {
+        let Some(amplitude) = self.amplitude.filter(|_| self.by == PredictionRoute::Pairs) else { return };
+        let value = Some(plain(amplitude));
+        let imitated = (0.5 * self.particles as f64).sqrt();
+        if amplitude < SMALLEST_AMPLITUDE {
+            let least = plain(SMALLEST_AMPLITUDE);
+            let message = format!("differences of pairs would be lost in rounding: expected at least {least}");
+            errors.add("predict.amplitude", value, message);
+        } else if e.network.kind == NetworkKind::ThreeLayer && amplitude > LARGEST_OF_LAYERS {
+            let message = "weights of three-layer networks must be positive: expected at most 1/6";
+            errors.add("predict.amplitude", value, message);
+        } else if self.particles > 0 && amplitude > imitated {
+            let message = format!(
+                "pairs deviate as networks of particles / amplitude^2 neurons do, of which there are at least 2: expected at most {imitated:.4}"
+            );
+            errors.add_between("predict.amplitude", value, message, &["predict.particles"]);
+        }
+    }
+
     /// The longest step of at most `longest` that divides the recording interval.
     fn dividing(experiment: &Experiment, longest: f64) -> f64 {
         let interval = experiment.horizon.interval();
@@ -175,11 +229,7 @@ impl StudyTable<Experiment> for Predict {
             let message = "it is that of the weights of pairs: expected predict.by = \"pairs\", or no amplitude";
             errors.add_between("predict.amplitude", Some(amplitude.to_string()), message, &["predict.by"]);
         }
-        let layers = e.network.kind == NetworkKind::ThreeLayer;
-        if let Some(amplitude) = self.amplitude.filter(|&s| layers && s > LARGEST_OF_LAYERS) {
-            let message = "weights of three-layer networks must be positive: expected at most 1/6";
-            errors.add("predict.amplitude", Some(amplitude.to_string()), message);
-        }
+        self.validate_amplitude(e, errors);
         if !Self::suits(e, self.method) {
             let message = format!(
                 "expected a method of fixed step for these dynamics: {}",
@@ -188,16 +238,13 @@ impl StudyTable<Experiment> for Predict {
             errors.add("predict.method", Some(format!("\"{}\"", self.method)), message);
         }
         require_divides_interval(e, "predict.step", self.step, errors);
-        require_divides_interval(e, "predict.batch_step", self.batch_step, errors);
-        let own =
-            self.steps.iter().map(|&step| ("predict.steps", step)).chain([("predict.batch_step", self.batch_step)]);
+        let of_batches = self.batch_noise.map(|noise| ("predict.batch_step", noise.batch_step));
+        of_batches.iter().for_each(|&(key, step)| require_divides_interval(e, key, step, errors));
+        let own = self.steps.iter().map(|&step| ("predict.steps", step)).chain(of_batches);
         let cloud = (self.method == Method::HeavyBall).then_some(("predict.step", self.step));
         let heavy_ball = e.dynamics.method == Method::HeavyBall;
         for (key, step) in own.filter(|_| heavy_ball).chain(cloud) {
-            if step * e.dynamics.friction > 1.0 {
-                let most = plain(1.0 / e.dynamics.friction);
-                let message =
-                    format!("expected at most 1 / friction = {most}, or the momentum 1 - friction step is negative");
+            if let Some(message) = exceeds_friction(e.dynamics.friction, step) {
                 errors.add_between(key, Some(plain(step)), message, &["dynamics.friction"]);
             }
         }
@@ -280,6 +327,7 @@ impl StudyKind<Experiment> for Predict {
             (false, true) => COLUMNS_OF_LAYERS,
             (false, false) => COLUMNS,
         };
+        let batches = if s.has("batches") { s.counts("batches", 1) } else { Vec::new() };
         let predict = Predict {
             by,
             amplitude: match by {
@@ -294,9 +342,8 @@ impl StudyKind<Experiment> for Predict {
             method,
             draws: s.count_within("draws", Some(2000), 100..=1_000_000),
             steps: if s.has("steps") { s.reals("steps", Allowed::Positive) } else { Vec::new() },
-            batches: if s.has("batches") { s.counts("batches", 1) } else { Vec::new() },
-            batch_columns: s.count("batch_columns", Some(BATCH_COLUMNS), 4),
-            batch_step: s.real("batch_step", Some(Predict::default_batch_step(experiment)), Allowed::Positive),
+            batch_noise: BatchNoiseKeys::read(&mut s, experiment, by, &batches),
+            batches,
             control_starts: s.count("control_starts", Some(Predict::default_starts(experiment, by)), 0),
         };
         s.require_increasing("steps", &predict.steps, "numbers");

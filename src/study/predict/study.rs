@@ -8,7 +8,6 @@ use super::corrected::CorrectedComparison;
 use super::limit_field;
 use super::networks::NetworkStarts;
 use super::quantity::PredictedQuantity;
-use super::settings::PredictedSettings;
 use super::terms::{CloudFindings, Terms};
 use super::trust::Trust;
 use super::{Predict, PredictArrays, PredictRecord, PredictionRoute};
@@ -28,6 +27,12 @@ const SHARES: (f64, f64) = (0.1, 0.8);
 /// Quantities that are not predicted for the networks of an experiment, each with the reason.
 fn left_out(spec: &Predict, e: &Experiment) -> Vec<(PredictedQuantity, &'static str)> {
     let mut left_out = Vec::new();
+    let at_rest = e.network.start_momentum == 0.0 && e.dynamics.temperature == 0.0;
+    if e.network.start.is_point() && at_rest {
+        let why = "the start has no spread: all neurons are equal, and nothing fluctuates";
+        left_out.extend(PredictedQuantity::ALL.iter().map(|&of| (of, why)));
+        return left_out;
+    }
     if spec.by == PredictionRoute::Pairs && e.dynamics.ridge > 0.0 {
         let why = "the ridge term of the risk is no part of predictions by pairs";
         left_out.extend([PredictedQuantity::LossMean, PredictedQuantity::LossDeviation].map(|of| (of, why)));
@@ -51,7 +56,7 @@ pub(super) fn run(
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
     let problem = subject.problem;
-    let settings = PredictedSettings::new(spec, problem.experiment);
+    let settings = spec.settings(problem.experiment);
     let starts = NetworkStarts::of(spec, subject);
     let of_networks = starts.as_ref().ok().and_then(Option::as_ref);
     let tasks: Vec<Task<usize>> = [spec.particles, spec.particles / 2]
@@ -59,17 +64,11 @@ pub(super) fn run(
         .map(|particles| Task { name: format!("predict-{particles}"), size: particles, item: particles })
         .collect();
     let own = |particles: usize| TangentCloud { spec, problem, particles, interrupt: context.interrupt, given: None };
-    let fits = |&particles: &usize, found: &CloudFindings| {
-        let of_networks = of_networks.filter(|_| particles == spec.particles);
-        let networks = match (of_networks, &found.networks) {
-            (Some(starts), Some(networks)) => starts.fits(networks),
-            (None, None) => true,
-            _ => false,
-        };
-        networks && Terms::new(own(particles)).fit(found)
-    };
+    let networks_of = |particles: usize| of_networks.filter(|_| particles == spec.particles);
+    let fits =
+        |&particles: &usize, found: &CloudFindings| Terms::new(own(particles)).fit(found, networks_of(particles));
     let one_cloud = |&particles: &usize, handle: &TaskHandle<'_>| -> Result<CloudFindings, RunError> {
-        let of_networks = of_networks.filter(|_| particles == spec.particles);
+        let of_networks = networks_of(particles);
         let part = |from: f64, to: f64| move |fraction: f64| handle.advance_to(from + (to - from) * fraction);
         let divisor = spec.particles / particles;
         let given = limit_field::of_grid(spec, problem, divisor, &part(0.0, SHARES.0))?;

@@ -1,7 +1,7 @@
 //! The parts of the deviation that are not due to the starts, beside the fluctuation of the starts.
 
 use super::cloud::TangentCloud;
-use super::networks::NetworkPredictions;
+use super::networks::{NetworkPredictions, NetworkStarts};
 use super::record::{BatchArrays, DeviationArrays, PredictedArrays, StepTermArrays};
 use super::settings::{FEWEST_PARTICLES, MOST_DRAWS, PARTICLES_PER_PARTICLE, PredictedSettings};
 use super::step::StepTerm;
@@ -37,7 +37,7 @@ impl<'a> Terms<'a> {
     /// The parts that an experiment has.
     pub fn new(cloud: TangentCloud<'a>) -> Self {
         // The field of a grid has other steps than the parts.
-        let settings = PredictedSettings::new(cloud.spec, cloud.problem.experiment);
+        let settings = cloud.spec.settings(cloud.problem.experiment);
         Terms { cloud: TangentCloud { given: None, ..cloud }, settings }
     }
 
@@ -62,10 +62,9 @@ impl<'a> Terms<'a> {
         let spec = self.cloud.spec;
         let step = if self.is_whole() { 0.05 } else { 0.0 };
         let starts = (spec.modes + spec.columns) as f64 / spec.step * self.cloud.particles as f64;
-        let batch = match self.settings.batches.is_empty() {
-            true => 0.0,
-            false => spec.batch_columns as f64 / spec.batch_step * self.batch_cloud().particles as f64,
-        };
+        let batch = spec
+            .batch_noise
+            .map_or(0.0, |noise| noise.batch_columns as f64 / noise.batch_step * self.batch_cloud().particles as f64);
         step + (1.0 - step) * batch / (starts + batch)
     }
 
@@ -81,20 +80,17 @@ impl<'a> Terms<'a> {
         proceed: &dyn Fn(f64) -> bool,
     ) -> Result<CloudFindings, RunError> {
         let (spec, seed) = (self.cloud.spec, self.cloud.problem.experiment.seed);
-        let noisy = !self.settings.batches.is_empty();
-        let step_share = if !self.is_whole() {
-            0.0
-        } else if noisy {
-            0.1
-        } else {
-            1.0
+        let step_share = match (self.is_whole(), spec.batch_noise) {
+            (false, _) => 0.0,
+            (true, Some(_)) => 0.1,
+            (true, None) => 1.0,
         };
         let step = match self.is_whole() && !self.settings.steps.is_empty() {
             true => Some(StepTerm::new(&self.cloud, &self.settings.steps, &|done| proceed(done * step_share))?),
             false => None,
         };
         let advance = |done| proceed(step_share + (1.0 - step_share) * done);
-        let batches = noisy.then(|| self.batch_cloud().batch_fluctuations(&advance)).transpose()?;
+        let batches = spec.batch_noise.map(|keys| self.batch_cloud().batch_fluctuations(keys, &advance)).transpose()?;
         let batch = batches.as_ref().map(|found| BatchArrays::new(found, spec.draws, seed)).transpose()?;
         let draws = self.draws().then(|| {
             let parts = DeviationParts {
@@ -121,13 +117,19 @@ impl<'a> Terms<'a> {
         })
     }
 
-    /// Whether a result can be that of this cloud.
-    pub fn fit(&self, found: &CloudFindings) -> bool {
-        let (spec, whole, PredictedSettings { steps, batches }) = (self.cloud.spec, self.is_whole(), &self.settings);
+    /// Whether a result can be that of this cloud, with the predictions of `networks`.
+    pub fn fit(&self, found: &CloudFindings, networks: Option<&NetworkStarts<'_>>) -> bool {
+        let (spec, whole, steps) = (self.cloud.spec, self.is_whole(), &self.settings.steps);
         let times = self.cloud.problem.times.len();
         let draws = spec.draws.min(MOST_DRAWS);
-        found.predicted.0.fits(times, spec.widths.len())
-            && found.batch.is_some() != batches.is_empty()
+        let of_networks = match (networks, &found.networks) {
+            (Some(starts), Some(networks)) => starts.fits(networks),
+            (None, None) => true,
+            _ => false,
+        };
+        of_networks
+            && found.predicted.0.fits(times, spec.widths.len())
+            && found.batch.is_some() == spec.batch_noise.is_some()
             && found.batch.iter().all(|batch| batch.0.fits(times))
             && found.step.is_some() == (whole && !steps.is_empty())
             && found.step.iter().all(|step| step.0.fits(steps.len(), times))

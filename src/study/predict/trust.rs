@@ -24,6 +24,9 @@ const LARGEST_DISTANCE: f64 = 0.05;
 /// Largest relative difference between the bare variance of the columns and that of the cloud.
 const LARGEST_LOSS_OF_COLUMNS: f64 = 0.03;
 
+/// Share of a sum up to which a part does not matter; parts are differences of sums, with their rounding errors.
+const NEGLIGIBLE: f64 = 1e-9;
+
 /// Largest relative standard error that the part of mini-batches may give to a sum.
 const LARGEST_BATCH_ERROR: f64 = 0.1;
 
@@ -87,6 +90,11 @@ impl Trust<'_> {
         let widest = widths.iter().copied().fold(0.0, f64::max);
         // What is not a number exceeds every limit.
         let exceeds = |value: f64, limit: f64| value.is_nan() || value > limit;
+        let left_out: Vec<String> =
+            self.left_out.iter().filter(|(of, _)| *of == quantity).map(|(_, why)| why.to_string()).collect();
+        if !left_out.is_empty() {
+            return Some(left_out.join("; "));
+        }
         let mut reasons = Vec::new();
         if exceeds(cloud, allowed) {
             reasons.push(format!("it changes by {} with half of the particles", percent(cloud)));
@@ -104,7 +112,6 @@ impl Trust<'_> {
         if exceeds((bare - 1.0).abs(), LARGEST_LOSS_OF_COLUMNS) {
             reasons.push(format!("the columns contain {} of the bare variance", percent(bare)));
         }
-        reasons.extend(self.left_out.iter().filter(|(of, _)| *of == quantity).map(|(_, why)| why.to_string()));
         if let Some(&distance) = self.arrays.given_distance.first().filter(|&&v| exceeds(v, LARGEST_DISTANCE)) {
             reasons.push(format!(
                 "the average of the tangent cloud differs from the field of the grid, which it follows, by {} of the labels",
@@ -129,7 +136,8 @@ impl Trust<'_> {
                 (self.arrays.total(function, *setting), self.arrays.batch_square(setting.step, setting.batch));
             ((total - batch - self.arrays.step_square(setting.step)) / total, batch / total)
         };
-        let shares: Vec<(f64, f64)> = settings.iter().map(share).collect();
+        let shares: Vec<(f64, f64)> =
+            settings.iter().map(share).filter(|(starts, batches)| (starts + batches).is_finite()).collect();
         let mean = |of: &dyn Fn(&(f64, f64)) -> f64| shares.iter().map(of).sum::<f64>() / shares.len() as f64;
         (mean(&|share| share.0), mean(&|share| share.1))
     }
@@ -146,8 +154,11 @@ impl Trust<'_> {
         if self.arrays.step.is_none() {
             return Some("the part of the step is not predicted at a positive temperature".into());
         }
+        if self.arrays.batch.is_none() && settings.iter().any(|setting| setting.batch.is_finite()) {
+            return Some("the noise of mini-batches is predicted by tangent vectors alone, and not by pairs".into());
+        }
         let (starts, batches) = self.shares(settings);
-        let mut reasons: Vec<String> = self.broken(quantity).into_iter().filter(|_| starts > 0.0).collect();
+        let mut reasons: Vec<String> = self.broken(quantity).into_iter().filter(|_| starts > NEGLIGIBLE).collect();
         let error = batches * self.batch_error();
         if batches > 0.0 && (error.is_nan() || error > LARGEST_BATCH_ERROR) {
             reasons.push(format!("the noise of mini-batches leaves it uncertain by {:.1} %", 100.0 * error));
