@@ -70,7 +70,9 @@ mod values;
 
 pub use cholesky::{Cholesky, NotPositive};
 pub use condition::solution_rounding;
-pub use elimination::{Elimination, EliminationStep, GroupLimit, eliminate, eliminate_within};
+pub use elimination::{
+    Elimination, EliminationStep, GroupLimit, RowElimination, eliminate, eliminate_rows, eliminate_within,
+};
 pub use error::RecoveryError;
 pub use exact::{MAX_SUPPORTS, best_support};
 pub use interrupt::Interrupt;
