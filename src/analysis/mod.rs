@@ -13,6 +13,7 @@
 //! * [`wasserstein`]: exact one-dimensional and sliced Wasserstein-2 distances between sets of neurons;
 //! * [`control`]: means over seeds, corrected by a control variate;
 //! * [`coverage`]: what intervals and verdicts are worth over many seeds;
+//! * [`drawn_change`]: the mean change of the loss over random sets of neurons, beside its closed form;
 //! * [`dropout`]: the loss of a network without some of its neurons, and the closed form of its change;
 //! * [`proportion`]: the confidence interval of a proportion;
 //! * [`quantile`]: sample quantiles;
@@ -26,6 +27,7 @@ pub mod contraction;
 pub mod control;
 pub mod coverage;
 pub mod distance;
+pub mod drawn_change;
 pub mod dropout;
 pub mod estimate;
 pub mod family;
