@@ -15,6 +15,7 @@
 //! * [`coverage`]: what intervals and verdicts are worth over many seeds;
 //! * [`drawn_change`]: the mean change of the loss over random sets of neurons, beside its closed form;
 //! * [`dropout`]: the loss of a network without some of its neurons, and the closed form of its change;
+//! * [`output_layer`]: the output layer of a network, and the optimal brain surgeon on its neurons;
 //! * [`proportion`]: the confidence interval of a proportion;
 //! * [`quantile`]: sample quantiles;
 //! * [`ratio`]: the ratio of a predicted to a measured quantity, pooled over widths;
@@ -32,6 +33,7 @@ pub mod dropout;
 pub mod estimate;
 pub mod family;
 pub mod fit;
+pub mod output_layer;
 pub mod paths;
 mod points;
 pub mod proportion;
