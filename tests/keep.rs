@@ -364,3 +364,42 @@ fn wide_networks_are_not_eliminated() {
     let none = Run::new(&parse(&text(), &["keep.eliminate_up_to=0"]).unwrap());
     assert_eq!(none.check("keep-refit-descends").verdict, Verdict::NotResolved);
 }
+
+/// Three layers, of which the last keeps r M of its r N neurons, and another loss than the half-squared one.
+#[test]
+fn other_networks_and_losses() {
+    let deep = [
+        "network.kind='three-layer'",
+        "network.start={ w = { law = 'gaussian', std = 1.0 }, u = { law = 'gaussian', mean = 1.0, std = 1.0 }, b = { law = 'gaussian', std = 0.5 }, c = { law = 'gaussian', std = 0.5 }, a = { law = 'uniform', low = -1.0, high = 1.0 } }",
+        "network.proportions=[1, 2]",
+    ];
+    let run = Run::new(&parse(&text(), &deep).unwrap());
+    let record = run.arrays("records/keep.npz");
+    assert_eq!(record["proportion"].iter().copied().collect::<Vec<_>>(), [2.0]);
+    let cube = |name: &str| record[name].clone().into_dimensionality::<Ix3>().unwrap();
+    let (mean, error, predicted) = (cube("change_mean"), cube("change_error"), cube("change_predicted"));
+    for seed in 0..2 {
+        // Of 2 N neurons 2 M are kept.
+        let spread = record["spread"][[1, seed]];
+        assert!(close(predicted[[1, seed, 2]], 0.5 * (16.0 - 10.0) / (10.0 * 15.0) * spread, 1e-13));
+        assert!((mean[[1, seed, 2]] - predicted[[1, seed, 2]]).abs() < 6.0 * error[[1, seed, 2]]);
+    }
+    for name in ["keep-model", "keep-refit-descends"] {
+        assert_eq!(run.check(name).verdict, Verdict::Holds, "{:?}", run.check(name));
+    }
+    let logistic = ["network.loss='logistic'", "population={ kind = 'digits', labels = 'parity', limit = 60 }"];
+    let run = Run::new(&parse(&text(), &logistic).unwrap());
+    assert_eq!(run.check("keep-refit-descends").verdict, Verdict::Holds);
+    assert_eq!(json(&run.file("records/keep.json"))["exact"], false);
+    assert!(run.arrays("records/keep.npz")["greedy_refit"][[1, 0, 2]].is_finite());
+}
+
+/// With the study of predictions the bias of the spread is that of its record.
+#[test]
+fn the_bias_of_the_spread_is_that_of_the_predictions() {
+    let predict = "[predict]\nparticles = 64\nmodes = 8\ncolumns = 6\nwidths = [4, 8]\ndraws = 100\n";
+    let run = Run::new(&parse(&format!("{}\n{predict}", text()), &[]).unwrap());
+    let bias = &run.arrays("records/predict.npz")["spread_bias"];
+    let found = json(&run.file("records/keep.json"))["limit"]["bias"].as_f64();
+    assert!(found.is_some() && found == bias.iter().last().copied());
+}

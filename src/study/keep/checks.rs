@@ -5,7 +5,6 @@ use crate::analysis::drawn_change::{DrawnChange, closed_form_check};
 use crate::analysis::estimate::Estimate;
 use crate::analysis::ratio::{PredictedRatio, SeedStatistic};
 use crate::analysis::verdict::Check;
-use crate::fluctuation::SpreadPrediction;
 use ndarray::{Array2, Array3, Axis, Zip};
 
 /// Rounding allowed between the model and the evaluated loss, relative to the larger of the loss and that of all neurons.
@@ -16,11 +15,6 @@ const ROUNDING: f64 = 1e-12;
 const RANGE: (f64, f64) = (0.9, 1.1);
 
 impl KeepArrays {
-    /// The mean change of the loss that the limit predicts where `kept` of the `n` neurons of the last hidden layer are kept.
-    pub(super) fn predicted_by_limit(spread: f64, n: f64, kept: f64) -> f64 {
-        SpreadPrediction { limit: spread, bias: 0.0, variance: 0.0 }.mean_cost(n as usize, kept as usize)
-    }
-
     /// The row of the largest width whose neurons were eliminated.
     pub(super) fn largest_eliminated(&self) -> Option<usize> {
         (0..self.widths.len()).rev().find(|&w| self.greedy.index_axis(Axis(0), w).iter().any(|v| v.is_finite()))
@@ -64,8 +58,7 @@ fn limit(arrays: &KeepArrays, record: &KeepRecord) -> Check {
     let Some(limit) = record.limit else { return missing("the limit has no particles at the horizon") };
     let rows: Vec<usize> = (0..arrays.kept.len()).filter(|&m| 2.0 * arrays.kept[m] <= n).collect();
     let per = arrays.proportion[0];
-    let predicted: Vec<f64> =
-        rows.iter().map(|&m| KeepArrays::predicted_by_limit(limit.spread, per * n, per * arrays.kept[m])).collect();
+    let predicted: Vec<f64> = rows.iter().map(|&m| limit.mean_cost(per * n, per * arrays.kept[m])).collect();
     let measured = arrays.change_mean.index_axis(Axis(0), w).select(Axis(1), &rows).reversed_axes();
     let relative_error = limit.error / limit.spread;
     match PredictedRatio::new(&predicted, measured.view(), SeedStatistic::PositiveMean, relative_error) {

@@ -5,7 +5,6 @@ use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel, sty
 use crate::record::RunFolder;
 use crate::run::context::FiguresError;
 use crate::run::figures::records::mean_over_seeds;
-use crate::run::figures::subjects;
 use crate::run::study::NamedFigure;
 use ndarray::{Array3, Axis as Dim, aview1};
 
@@ -99,13 +98,9 @@ impl KeepFigure<'_> {
     fn predicted(&self, w: usize, plus: f64) -> Option<Mark> {
         let limit = self.record.limit?;
         let n = self.neurons(w);
-        let (x, y) = self
-            .kept()
-            .into_iter()
-            .filter(|&m| m < n)
-            .map(|m| (m, plus + KeepArrays::predicted_by_limit(limit.spread, n, m)))
-            .unzip();
-        Some(Mark::line(x, y, LIMIT.0, LIMIT.1).label("random, predicted from the limit"))
+        let (x, y) = self.kept().into_iter().filter(|&m| m < n).map(|m| (m, plus + limit.mean_cost(n, m))).unzip();
+        let label = if self.record.exact { "random, predicted from the limit" } else { "random, limit, second order" };
+        Some(Mark::line(x, y, LIMIT.0, LIMIT.1).label(label))
     }
 
     /// The loss against the number of neurons kept.
@@ -149,7 +144,6 @@ impl KeepFigure<'_> {
     /// The change of the loss by dropout, for every width, with the prediction of the limit.
     fn dropout_by_width(&self) -> Panel {
         let mut panel = Panel::new(Axis::log2("neurons kept M"), Axis::log10("E_{A} R(f_{A}) − R(f_{N})"))
-            .subject(subjects::DROPOUT_KEPT)
             .title("random sets, rescaled");
         let count = self.arrays.widths.len();
         for w in 0..count {
@@ -158,7 +152,7 @@ impl KeepFigure<'_> {
             panel = panel.with(points.label(format!("N = {}", self.neurons(w))));
         }
         for w in 0..count {
-            panel.marks.extend(self.predicted(w, 0.0).map(|line| line.label("predicted from the limit")));
+            panel.marks.extend(self.predicted(w, 0.0));
         }
         panel.legend(Legend::Automatic)
     }

@@ -1,5 +1,6 @@
 //! The records of the study of kept neurons.
 
+use crate::fluctuation::SpreadPrediction;
 use crate::record::npz::{ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array2, Array3};
@@ -25,8 +26,18 @@ pub struct KeepRecord {
 pub struct LimitSpread {
     /// `S^2`.
     pub spread: f64,
+    /// `N (E S_N^2 - S^2)`, N the neurons of the last hidden layer, where the study of predictions has found it.
+    pub bias: Option<f64>,
     /// Its standard error, that of a mean over independent particles.
     pub error: f64,
+}
+
+impl LimitSpread {
+    /// The mean change of the loss where `kept` of the `n` neurons of the last hidden layer are kept at random.
+    pub(super) fn mean_cost(&self, n: f64, kept: f64) -> f64 {
+        let bias = self.bias.unwrap_or(0.0);
+        SpreadPrediction { limit: self.spread, bias, variance: 0.0 }.mean_cost(n as usize, kept as usize)
+    }
 }
 
 const FILE: &str = "records/keep.json";

@@ -51,9 +51,9 @@ impl Study<Experiment> for Keep {
         let draws = self.draws as f64 * (5.0 + 0.5 * last(widest) + 3.0 * counts);
         let network = 2.0 * 64.0 * (3.0 * layers + sizes.inputs) + 6.0 * sizes.network.state_len_f64(widest);
         // Activations, and once more while they are computed; the moment, its factor and inverse, the eliminated inverse and
-        // the next one.
+        // the next one, and the columns that are pending.
         let n = last(widest.min(self.eliminate_up_to));
-        let surgeon = 2.0 * n * sizes.samples + 5.5 * n * n;
+        let surgeon = 2.0 * n * sizes.samples + 4.75 * n * n;
         // The limit: its parameters in a few forms, activations of a chunk.
         let particles = e.reference.particles;
         let limit = 3.0 * sizes.network.state_len_f64(particles) + 2.0 * 64.0 * last(particles);

@@ -7,8 +7,8 @@ use super::record::LimitSpread;
 use super::{Keep, KeepArrays, KeepRecord};
 use crate::config::Route;
 use crate::network::Loss;
-use crate::record::LimitRun;
-use crate::record::npz::whole;
+use crate::record::npz::{StoredArrays, whole};
+use crate::record::{LimitRun, RunFolder};
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::plan::Trajectory;
@@ -63,12 +63,13 @@ pub(super) fn run(
     )?);
     let dampings = found.iter().filter_map(|network| network.surgeon.as_ref()).map(|surgeon| surgeon.damping);
     let singular = found.iter().filter(|network| network.singular);
+    let bias = predicted_bias(problem, context.folder)?;
     let record = KeepRecord {
         exact: e.network.loss == Loss::HalfSquared,
         damping: dampings.clone().map(|(damping, _)| damping).reduce(f64::max),
         raised: dampings.filter(|(_, raised)| *raised).count(),
         singular: singular.map(|network| plan.groups[0].ids[network.place.0][network.place.1].clone()).collect(),
-        limit: limits.first().copied(),
+        limit: limits.first().map(|limit| LimitSpread { bias, ..*limit }),
     };
     let arrays = Collected { found: &found, shape: (widths.len(), seeds, sizes.len()) }.arrays(
         whole(widths.iter().copied()),
@@ -101,6 +102,17 @@ fn proportion(problem: &Problem<'_, f64>, width: usize) -> usize {
     problem.network.hidden_layers(width).last().map_or(1, |neurons| neurons / width)
 }
 
+/// The bias of the spread at the horizon that the study of predictions, which runs earlier, has found; `None` without it.
+/// Records are what studies know of each other.
+fn predicted_bias(problem: &Problem<'_, f64>, folder: &RunFolder) -> Result<Option<f64>, RunError> {
+    if problem.experiment.studies.find("predict").is_none() {
+        return Ok(None);
+    }
+    let stored = StoredArrays::read(&folder.file("records/predict.npz"))?;
+    let bias: Array1<f64> = stored.on_axes("spread_bias", &["times"])?;
+    Ok(bias.last().copied().filter(|bias| bias.is_finite()))
+}
+
 /// The spread of the features of the limit at the horizon.
 fn limit_spread(
     problem: &Problem<'_, f64>,
@@ -116,7 +128,7 @@ fn limit_spread(
     let count = spreads.len() as f64;
     let spread = spreads.iter().sum::<f64>() / count;
     let variance = spreads.iter().map(|square| (square - spread).powi(2)).sum::<f64>() / (count - 1.0);
-    Ok(Outcome::Complete(LimitSpread { spread, error: (variance / count).sqrt() }))
+    Ok(Outcome::Complete(LimitSpread { spread, bias: None, error: (variance / count).sqrt() }))
 }
 
 /// The losses of all networks.
