@@ -284,6 +284,20 @@ def timed(work):
     return time.perf_counter() - began
 
 
+def stochastic(p):
+    n, rng, w = len(p.X), np.random.default_rng(3), np.zeros(p.d)
+    size, L = -(-n // 8), np.linalg.eigvalsh(p.X.T @ p.X)[-1]
+    lam = (n * (size - 1) * L + (n - size) * n * np.max(np.sum(p.X**2, 1))) / (size * (n - 1))
+    for _ in range(ITERATIONS):
+        i = rng.choice(n, size, False)
+        g = n / size * p.X[i].T @ (p.X[i] @ w - p.y[i])
+        v = w - g / (lam + np.sum(g[w != 0] ** 2) / np.linalg.norm(g))
+        w = kept(v, top(v, p.k))
+        if p.near(w):
+            break
+    return w
+
+
 n, d, k = arguments.size
 small = (n, min(d, SMALL), k)
 sizes = {"whole": (n, d, k), "small": small, "enumerated": (64, 20, 6), "noisy": (*small, 0.1)}
@@ -303,6 +317,7 @@ METHODS = {
     "greedy-iobs-refit": ("small", greedy_refit),
     "swap-iobs": ("small", swap),
     "exact-iobs": ("enumerated", exact),
+    "stochastic-iobs": ("whole", stochastic),
     "wood-fisher": ("noisy", lambda p: fisher(p, newton(p)[3], False)),
     "wood-taylor": ("noisy", lambda p: fisher(p, np.zeros(p.d), True)),
 }

@@ -121,6 +121,7 @@ fn small(name: &str) -> Vec<&'static str> {
         "descent" | "langevin" | "mixture" => [networks, teacher, gap, sweeps(1)].concat(),
         "teacher" => [networks, teacher, gap, sweeps(2), &["horizon.time=1.6"]].concat(),
         "dropout" => [networks, digits, dropout, &["dropout.kept=[1,2]"]].concat(),
+        "prune-neurons" => [networks, digits, &["keep.draws=10", "keep.kept=[1,2]"]].concat(),
         "dropout-teacher" => [networks, teacher, &["dropout.draws=10"]].concat(),
         "connect" => [networks, digits, variants(2), paths, curve].concat(),
         "connect-teacher" => [networks, teacher, variants(1), paths, curve].concat(),

@@ -18,7 +18,7 @@ d = 20
 sparsity = 3
 
 [solver]
-methods = ["k-iht", "cosamp", "topk-iobs", "greedy-iobs-refit"]
+methods = ["k-iht", "cosamp", "topk-iobs", "greedy-iobs-refit", "stochastic-iobs"]
 iterations = 100
 
 [recover]
@@ -398,6 +398,12 @@ fn errors_name_key_value_and_what_would_be_right() {
         (&["solver.damping=none"], &["solver.damping = \"none\"", "\"auto\""]),
         (&["solver.damping=-1"], &["solver.damping = -1", "zero or positive"]),
         (&["solver.iterations=0"], &["solver.iterations = 0"]),
+        (&["solver.methods=[\"omp\"]", "solver.batch=4"], &["solver.batch = 4", "stochastic-iobs"]),
+        (&["solver.methods=[\"stochastic-iobs\"]", "solver.batch=0"], &["solver.batch = 0", "at least 1"]),
+        (
+            &["solver.methods=[\"stochastic-iobs\"]", "solver.batch=1000"],
+            &["solver.batch = 1000", "at most problem.n", "the numbers of rows differ"],
+        ),
         (
             &["solver.methods=[\"exact-iobs\"]", "problem.d=100", "problem.sparsity=30"],
             &["\"exact-iobs\"", "supports", "greedy-iobs"],

@@ -135,15 +135,7 @@ impl DropoutNetwork<'_> {
         let sum_of_losses = |f: &[f64]| self.loss.mean(f, &y, outputs) * samples as f64;
 
         let mut spread = 0.0;
-        let (mut w, mut v) = (vec![0.0; outputs], vec![0.0; outputs]);
-        for (sample, column) in hidden.axis_iter(Axis(1)).enumerate() {
-            let f = &f[sample * outputs..][..outputs];
-            self.loss.curvature(f, &y[sample * outputs..][..outputs], &mut w);
-            for (&h, a) in column.iter().zip(a.rows()) {
-                v.iter_mut().zip(a).zip(f).for_each(|((v, a), f)| *v = a * h - f);
-                spread += self.loss.quadratic_form(&w, &v);
-            }
-        }
+        self.deviations(&hidden, &f, &y, |_, square| spread += square);
 
         // With one output a feature has the size of an activation: the features are computed once for all orders.
         let features = if outputs == 1 { Some(&hidden * &a) } else { None };
@@ -168,6 +160,40 @@ impl DropoutNetwork<'_> {
             }
         }
         Some(DropoutLosses { full: sum_of_losses(&f), spread: spread / self.neurons() as f64, kept })
+    }
+
+    /// Calls `add(i, |phi_i(x) - f_N(x)|^2)`, in the metric of the loss, for every sample and neuron i; activations
+    /// `hidden` (N, samples), predictions and labels (samples, K).
+    fn deviations(&self, hidden: &Array2<f64>, f: &[f64], y: &[f64], mut add: impl FnMut(usize, f64)) {
+        let (outputs, a) = (self.network.outputs(), self.output_weights());
+        let (mut w, mut v) = (vec![0.0; outputs], vec![0.0; outputs]);
+        for (sample, column) in hidden.axis_iter(Axis(1)).enumerate() {
+            let f = &f[sample * outputs..][..outputs];
+            self.loss.curvature(f, &y[sample * outputs..][..outputs], &mut w);
+            for (i, (&h, a)) in column.iter().zip(a.rows()).enumerate() {
+                v.iter_mut().zip(a).zip(f).for_each(|((v, a), f)| *v = a * h - f);
+                add(i, self.loss.quadratic_form(&w, &v));
+            }
+        }
+    }
+
+    /// `E_x |phi_i(x) - f_N(x)|^2`, in the metric of the loss, of every neuron i of the last hidden layer; the mean is
+    /// `S^2`. `None` where the computation was interrupted.
+    pub fn spreads(&self, proceed: &MayProceed<'_>) -> Option<Vec<f64>> {
+        let n = self.x.nrows();
+        let mut total = vec![0.0; self.neurons()];
+        for first in (0..n).step_by(CHUNK) {
+            if !proceed() {
+                return None;
+            }
+            let rows = s![first..(first + CHUNK).min(n), ..];
+            let hidden = self.network.hidden(self.width, self.parameters, self.x.slice(rows));
+            let f = hidden.t().dot(&self.output_weights()) / self.neurons() as f64;
+            let [f, y] = [f.view(), self.y.slice(rows)].map(|v| v.iter().copied().collect::<Vec<f64>>());
+            self.deviations(&hidden, &f, &y, |i, square| total[i] += square);
+        }
+        total.iter_mut().for_each(|square| *square /= n as f64);
+        Some(total)
     }
 
     /// Losses when neurons of the layers that `drop` names are dropped: for each set of orders, one order per hidden

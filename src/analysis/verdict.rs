@@ -403,6 +403,35 @@ impl Check {
         check.alone()
     }
 
+    /// A positive ratio is below `most`. Holds where the interval of the ratio lies below, fails where it lies above, and is
+    /// not resolved otherwise: the difference must be shown. `logarithm` estimates the logarithm of the ratio.
+    pub fn ratio_below(
+        name: impl Into<String>,
+        statement: impl Into<String>,
+        most: f64,
+        logarithm: Estimate,
+        measured: impl Into<String>,
+    ) -> Self {
+        let p = logarithm.p_value(&Hypothesis::new(Side::AtMost, most.ln()));
+        let mut check = Self::new(name, statement, logarithm.value.exp(), finite(most), Verdict::NotResolved, "");
+        let test = Test {
+            p,
+            p_without_excuses: p,
+            estimate: Some(logarithm),
+            resolved: Ok(()),
+            excuses: Vec::new(),
+            cannot_fail: false,
+            expected: format!("a ratio below {most}"),
+            measured: measured.into(),
+            exponent: None,
+            bend: 0.0,
+            range: Some((0.0, most)),
+        };
+        check.interval = Some(test.shown(logarithm.interval(1.0 - LEVEL)));
+        check.test = Some(test);
+        check.alone()
+    }
+
     /// `measured <= limit`, without tolerance. Not resolved where either is NaN.
     pub fn at_most(name: impl Into<String>, statement: impl Into<String>, measured: f64, limit: f64) -> Self {
         let (verdict, detail) = match measured.partial_cmp(&limit) {

@@ -60,6 +60,8 @@ pub enum Role {
     Instance = 20,
     /// Random trials of an inequality of hard thresholding; `a` = trial.
     Threshold = 21,
+    /// Mini-batches of stochastic steps in sparse recovery; `a` = problem, `b` = step.
+    RecoveryBatch = 22,
     /// The scramble of low-discrepancy starts; `a` = family of units, `b` = dimension.
     Scramble = 50,
     /// Random weights of the particles of a cloud; `a` = draw, `b` = hidden layer.

@@ -24,6 +24,7 @@ pub const BUILTIN: &[Builtin] = builtin![
     "descent",
     "dropout",
     "dropout-teacher",
+    "prune-neurons",
     "connect",
     "connect-teacher",
     "converge",

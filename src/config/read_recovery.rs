@@ -140,6 +140,7 @@ fn solver(section: Option<Section>) -> Solver {
         iterations: 1000,
         step: 1.0,
         damping: Damping::Auto,
+        batch: None,
         tolerance: 1e-12,
         success: 1e-6,
     };
@@ -172,6 +173,12 @@ fn solver(section: Option<Section>) -> Solver {
     spec.iterations = s.count("iterations", Some(1000), 1);
     spec.step = s.real("step", Some(1.0), Allowed::Positive);
     spec.damping = s.auto_or_real("damping", Allowed::NonNegative).map_or(Damping::Auto, Damping::Relative);
+    spec.batch = s.optional_count("batch", 1);
+    if spec.batch.is_some() && !spec.methods.contains(&RecoveryMethod::StochasticObs) {
+        let message =
+            "only the method stochastic-iobs draws mini-batches: expected it among solver.methods, or no batch";
+        s.reject("batch", spec.batch.map(|batch| batch.to_string()), message);
+    }
     spec.tolerance = s.real("tolerance", Some(1e-12), Allowed::NonNegative);
     spec.success = s.real("success", Some(1e-6), Allowed::Positive);
     s.finish();
@@ -206,6 +213,10 @@ fn validate(e: &RecoveryExperiment, errors: &KeyErrors) {
     let ProblemSpec::Drawn(instance) = &e.problem else { return };
     if let Some(k) = e.solver.k.filter(|&k| k > instance.d && instance.d > 0) {
         errors.add("solver.k", Some(k.to_string()), format!("expected at most problem.d = {}", instance.d));
+    }
+    if let Some(batch) = e.solver.batch.filter(|&batch| batch > instance.n && instance.n > 0) {
+        let message = format!("expected at most problem.n = {}", instance.n);
+        errors.add("solver.batch", Some(batch.to_string()), message);
     }
     let k = e.solver.kept(instance.sparsity, instance.d.max(1));
     let supports =

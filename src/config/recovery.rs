@@ -3,7 +3,7 @@
 use super::study::Studies;
 use crate::population::Split;
 use crate::sparse::recovery::instance::Instance;
-use crate::sparse::recovery::{Damping, Interrupt, RecoveryMethod, SampleLoss, Settings};
+use crate::sparse::recovery::{Damping, Interrupt, MiniBatches, RecoveryMethod, SampleLoss, Settings};
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 
@@ -74,6 +74,9 @@ pub struct Solver {
     pub step: f64,
     /// Damping of second-order steps.
     pub damping: Damping,
+    /// Samples of a mini-batch of stochastic steps; an eighth of all without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
     /// Relative change below which a run stops.
     pub tolerance: f64,
     /// Relative error (absolute where the true vector is 0) at which the true vector counts as recovered and a run stops.
@@ -90,9 +93,11 @@ impl Solver {
         self.k.unwrap_or(((self.excess * sparsity as f64).ceil() as usize).clamp(1, d))
     }
 
-    /// The settings of a run that keeps `k` entries and can be stopped.
-    pub fn settings<'a>(&self, k: usize, interrupt: Interrupt<'a>) -> Settings<'a> {
-        let Solver { iterations, step, damping, tolerance, success, .. } = *self;
-        Settings { k, iterations, step, damping, tolerance, reached: success, interrupt }
+    /// The settings of a run that keeps `k` entries and can be stopped. (`seed`, `problem`) is the address of its
+    /// mini-batches.
+    pub fn settings<'a>(&self, k: usize, (seed, problem): (u64, u64), interrupt: Interrupt<'a>) -> Settings<'a> {
+        let Solver { iterations, step, damping, batch, tolerance, success, .. } = *self;
+        let batches = MiniBatches { size: batch, seed, problem };
+        Settings { k, iterations, step, damping, tolerance, reached: success, batches, interrupt }
     }
 }

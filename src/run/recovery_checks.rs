@@ -56,6 +56,7 @@ pub fn experiment(
         iterations: 200,
         step: 1.0,
         damping: crate::sparse::recovery::Damping::Auto,
+        batch: None,
         tolerance: 1e-12,
         success: 1e-6,
     };

@@ -83,7 +83,7 @@ impl RecoverySizes<'_> {
             ProblemSpec::File { loss, .. } => *loss == SampleLoss::Squared,
         };
         let forms_gram = |method: &RecoveryMethod| match method {
-            RecoveryMethod::Iht => d <= FULL_SPECTRUM_ORDER,
+            RecoveryMethod::Iht | RecoveryMethod::StochasticObs => d <= FULL_SPECTRUM_ORDER,
             RecoveryMethod::Lasso => d <= n || d <= FULL_SPECTRUM_ORDER,
             RecoveryMethod::Obs(..) | RecoveryMethod::WoodFisher => true,
             _ => false,
@@ -111,6 +111,7 @@ impl RecoverySizes<'_> {
         let elimination = own_hessian + factor + 3.0 * matrix + 0.5 * panels + matrix.min(LARGEST_KEPT);
         match method {
             RecoveryMethod::Iht | RecoveryMethod::Lasso => (own_hessian + spectrum.max(panels)).max(columns(k)),
+            RecoveryMethod::StochasticObs => own_hessian + spectrum.max(panels),
             RecoveryMethod::Niht => 0.0,
             RecoveryMethod::Htp | RecoveryMethod::Omp => columns(k),
             RecoveryMethod::CoSaMp => columns(3.0 * k),

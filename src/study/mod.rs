@@ -18,6 +18,7 @@
 //! | [`dropout`] | by how much does the loss rise when `M` of the `N` neurons are kept? |
 //! | [`paths`] | by how much must the loss rise on a path between two networks? |
 //! | [`predict`] | what does the limit alone predict for networks of finite width, and is it right? |
+//! | [`keep`] | what is the loss with M of N neurons, kept at random, by size, or by the optimal brain surgeon? |
 //! | [`convergence`] | how fast does the risk fall, and from which starts does it not? |
 //! | [`radial`] | do networks in R^d follow the radial kinetic equation? |
 //! | [`picard`] | how do Picard's iterates converge, and is their fixed point the limit? |
@@ -30,6 +31,7 @@
 pub mod convergence;
 pub mod dropout;
 pub mod gap;
+pub mod keep;
 pub mod kinetic;
 pub mod noise;
 pub mod paths;
@@ -51,6 +53,7 @@ static TRAINING: &[RegisteredStudy<Experiment>] = &[
     RegisteredStudy::of::<dropout::Dropout>(),
     RegisteredStudy::of::<paths::Paths>(),
     RegisteredStudy::of::<predict::Predict>(),
+    RegisteredStudy::of::<keep::Keep>(),
     RegisteredStudy::of::<convergence::Convergence>(),
     RegisteredStudy::of::<radial::RadialReduction>(),
     RegisteredStudy::of::<picard::Picard>(),

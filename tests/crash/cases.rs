@@ -164,6 +164,11 @@ const DROPOUT: &str = "
 draws = 400
 ";
 
+const KEEP: &str = "
+[keep]
+draws = 400
+";
+
 const PATHS: &str = r#"
 [paths]
 pairs = 2
@@ -214,6 +219,7 @@ pub const CASES: &[Case] = &[
     Case { name: "gap-adaptive", text: &[TWO_LAYERS, ADAPTIVE, GAP], work: &[("reference.particles", 512)] },
     Case { name: "gap-single", text: &[TWO_LAYERS, PLAIN, GAP], work: &[("widths.seeds", 12)] },
     Case { name: "dropout", text: &[TWO_LAYERS, PLAIN, DROPOUT], work: &[("dropout.draws", 20_000)] },
+    Case { name: "keep", text: &[TWO_LAYERS, PLAIN, KEEP], work: &[("keep.draws", 20_000)] },
     Case { name: "paths", text: &[TWO_LAYERS, PLAIN, VARIANTS, PATHS], work: &[("paths.bezier.steps", 1000)] },
     Case {
         name: "paths-three-layers",

@@ -3,11 +3,11 @@
 use nalgebra::{DMatrix, DVector};
 use widelimit::sparse::recovery::instance::{Design, Instance, Signal};
 use widelimit::sparse::recovery::rates::{
-    BoundedStep, DampedRates, ThresholdRatios, contraction, damped_contraction, expansion_factor, quadratic_rate,
-    threshold_ratios,
+    BoundedStep, DampedRates, StochasticRates, ThresholdRatios, contraction, damped_contraction, expansion_factor,
+    quadratic_factors, quadratic_rate, stochastic_contraction, threshold_ratios,
 };
 use widelimit::sparse::recovery::{
-    Damping, Interrupt, RecoveryMethod, SampleLoss, Selection, Settings, SparseProblem, ValueRule, solve,
+    Damping, Interrupt, MiniBatches, RecoveryMethod, SampleLoss, Selection, Settings, SparseProblem, ValueRule, solve,
 };
 
 fn worst(steps: &[BoundedStep]) -> f64 {
@@ -120,8 +120,9 @@ impl Plain {
         step.norm()
     }
 
-    /// The bound `(1 + c) M / (2 mu) |e|^2` on the error after a step from `w`.
-    fn bound(&self, w: &DVector<f64>, k: usize, selection: Selection) -> f64 {
+    /// The bounds `c M / (2 mu) |e|^2` on the error after a step from `w`: with the least factor of thresholding or the ratio
+    /// of the exact selection, and with the constants of the paper.
+    fn bounds(&self, w: &DVector<f64>, k: usize, selection: Selection) -> [f64; 2] {
         let spectrum = self.hessian(w).symmetric_eigenvalues();
         let (mu, largest) = (spectrum.min(), spectrum.max());
         let third = |a: f64, t: f64| match self.loss {
@@ -133,11 +134,20 @@ impl Plain {
         };
         let lipschitz = self.weighted(w, |a, t, length| third(a, t) * length).symmetric_eigenvalues().max();
         let (d, sparsity) = (self.truth.len(), self.truth.iter().filter(|v| **v != 0.0).count());
-        let mut c = (d - k) as f64 / (d - sparsity) as f64;
-        if selection == Selection::Exact {
-            c *= largest / mu;
-        }
-        (1.0 + c.sqrt()) * lipschitz / (2.0 * mu) * (w - &self.truth).norm_squared()
+        let (d, k, sparsity) = (d as f64, k as f64, sparsity as f64);
+        let square = lipschitz / (2.0 * mu) * (w - &self.truth).norm_squared();
+        let factors = match selection {
+            Selection::Exact => {
+                let root = |ratio: f64| 1.0 + (largest / mu * ratio).sqrt();
+                [root((d - k) / (d - sparsity)), root((d - sparsity) / (d - k))]
+            }
+            _ => {
+                let m = sparsity.min(d - k);
+                let rho = if m == 0.0 { 0.0 } else { m / (k - sparsity + m) };
+                [(1.0 + (rho + ((4.0 + rho) * rho).sqrt()) / 2.0).sqrt(), 1.0 + (sparsity / k).sqrt()]
+            }
+        };
+        factors.map(|factor| factor * square)
     }
 }
 
@@ -162,8 +172,10 @@ fn compare(problem: &SparseProblem, k: usize, selection: Selection) -> (f64, usi
         // Steps from where the Hessian is not positive definite are left out of the list of steps.
         let at = |w: &&[DVector<f64>]| ((&w[0] - &plain.truth).norm() - step.before).abs() <= 1e-12 * size;
         let pair = iterates.windows(2).find(at).expect("a step of the same run");
-        let bound = plain.bound(&pair[0], k, selection);
+        let [bound, paper] = plain.bounds(&pair[0], k, selection);
         assert!((step.bound / bound - 1.0).abs() < 1e-6, "bound {:e}, recomputed {bound:e}", step.bound);
+        assert!((step.paper.unwrap() / paper - 1.0).abs() < 1e-6, "{:?} {paper:e}", step.paper);
+        assert!(step.bound <= paper && step.paper_ratio().unwrap() <= step.ratio());
         let e = &pair[0] - &plain.truth;
         if LOCAL.contains(&(e.norm() / size)) {
             let support: Vec<usize> = (0..e.len()).filter(|&j| pair[1][j] != 0.0).collect();
@@ -216,5 +228,124 @@ fn the_quadratic_rate_is_attained() {
             println!("{loss:?} from {distance:e}: {ratio:.5}");
             assert!(ratio <= 1.0 && ratio > 1.0 - 3.0 * distance, "{loss:?} from {distance}: {ratio}");
         }
+    }
+}
+
+/// The factors here are never above those of the paper, whatever the sizes; at (d, k, k*) = (20, 6, 4), rho = 2/3, they are
+/// by hand sqrt(nu) = 1.4883 and 1 + sqrt(2/3) = 1.8165, and with condition 4, 1 + sqrt(4 * 14/16) and 1 + sqrt(4 * 16/14).
+#[test]
+fn the_constants_and_those_of_the_paper() {
+    let close = |found: [f64; 2], expected: [f64; 2]| found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12);
+    let rho = 2.0_f64 / 3.0;
+    let nu = 1.0 + 0.5 * (rho + (rho * (4.0 + rho)).sqrt());
+    assert!(close(quadratic_factors(Selection::Magnitude, 20, 6, 4, 4.0), [nu.sqrt(), 1.0 + rho.sqrt()]));
+    let exact = [1.0 + (4.0 * 14.0 / 16.0_f64).sqrt(), 1.0 + (4.0 * 16.0 / 14.0_f64).sqrt()];
+    assert!(close(quadratic_factors(Selection::Exact, 20, 6, 4, 4.0), exact));
+    for d in 1..40 {
+        for k in 1..=d {
+            for sparsity in 1..=k {
+                for selection in [Selection::Magnitude, Selection::Exact] {
+                    let [own, paper] = quadratic_factors(selection, d, k, sparsity, 1.0);
+                    assert!(own <= paper * (1.0 + 1e-14), "{selection:?}, {d}, {k}, {sparsity}: {own} {paper}");
+                    // Without thresholding a step is Newton's.
+                    assert!(k < d || own == 1.0);
+                }
+            }
+        }
+    }
+}
+
+fn batches(size: usize) -> MiniBatches {
+    MiniBatches { size: Some(size), seed: 9, problem: 3 }
+}
+
+/// Steps of stochastic I-OBS by plain loops over the batch that was drawn, in one unknown: with two samples x, one drawn at
+/// a time, `e+ = |1 - alpha n x^2| e` exactly, alpha = 1 / (lambda + n x^2 e) as all of the gradient is on the support.
+#[test]
+fn stochastic_steps_by_hand() {
+    let xs = [0.6, -1.1];
+    let (n, truth) = (2.0, 0.7);
+    let xt = faer::Mat::from_fn(1, 2, |_, i| xs[i]);
+    let problem =
+        SparseProblem::new(xt, xs.map(|x| truth * x).to_vec(), SampleLoss::Squared, Some(vec![truth])).unwrap();
+    let problem = problem.with_start(vec![2.0]).unwrap();
+    let draws = batches(1);
+    let settings = Settings { iterations: 12, batches: draws, ..Settings::new(1) };
+    let mut found = Vec::new();
+    solve(&problem, RecoveryMethod::StochasticObs, &settings, |w| found.push(w[0])).unwrap();
+    // B = 1: lambda = n max x^2.
+    let lambda = n * 1.21;
+    let mut w = 2.0;
+    for (t, &iterate) in found.iter().enumerate() {
+        assert!((iterate - w).abs() < 1e-13, "step {t}: {iterate} {w}");
+        let i = draws.draw(2, 1, t as u64)[0];
+        let g = n * xs[i] * xs[i] * (w - truth);
+        w -= g / (lambda + g.abs());
+    }
+    // The start, and both samples were drawn.
+    assert!(found.len() == 13 && (found[12] - truth).abs() < 0.1 * (found[0] - truth).abs());
+}
+
+/// Every step is within its bound, with noise and without, for batches of all sizes; from the start too where every step
+/// contracts. With all samples, no noise and no thresholding the iteration is linear in the end, and the bound attained.
+#[test]
+fn contraction_of_stochastic_steps() {
+    let law = |snr_db| Instance { snr_db, ..instance(SampleLoss::Squared, 400, 12, 2, None) };
+    let (mut largest, mut chains) = (0.0_f64, 0);
+    for snr_db in [None, Some(20.0)] {
+        for index in 0..3 {
+            let problem = law(snr_db).draw(4, index).unwrap();
+            for (size, k) in [(1, 4), (20, 4), (200, 8), (400, 8), (400, 12)] {
+                let StochasticRates { steps, from_start } =
+                    stochastic_contraction(&problem, k, batches(size), 80).unwrap();
+                largest = largest.max(worst(&steps));
+                assert!(worst(&steps) <= 1.0 + 1e-9 && worst(&from_start) <= 1.0 + 1e-9, "B = {size}, k = {k}");
+                chains += usize::from(!from_start.is_empty());
+                // A bound from the start is never below that from the step before.
+                assert!(from_start.iter().zip(&steps).all(|(all, one)| all.bound >= one.bound * (1.0 - 1e-12)));
+            }
+        }
+        let problem = law(None).draw(4, 0).unwrap();
+        let all = stochastic_contraction(&problem, 12, batches(400), 200).unwrap().steps;
+        let last = all.iter().rev().find(|step| step.before > 1e-6).unwrap().ratio();
+        assert!(last > 0.99 && last <= 1.0 + 1e-9, "{last}");
+    }
+    println!("worst ratio {largest:.3}, {chains} runs in which every step contracts");
+    assert!(largest > 0.9 && chains > 6, "{largest} {chains}");
+}
+
+/// With noise the error falls linearly to a floor that the noise of the batches sets: without noise it falls to rounding, and
+/// a noise that is ten times as large has a floor ten times as high.
+#[test]
+fn the_floor_is_proportional_to_the_noise() {
+    let floor = |snr_db| {
+        let law = Instance { snr_db, signal: Signal::Sign, ..instance(SampleLoss::Squared, 1000, 20, 2, None) };
+        let late = |index| {
+            let problem = law.draw(6, index).unwrap();
+            let steps = stochastic_contraction(&problem, 10, batches(100), 300).unwrap().steps;
+            let late: Vec<f64> = steps.iter().skip(200).map(|step| step.after).collect();
+            if late.is_empty() { 0.0 } else { late.iter().sum::<f64>() / late.len() as f64 }
+        };
+        (0..4).map(late).sum::<f64>() / 4.0
+    };
+    let (none, low, high) = (floor(None), floor(Some(60.0)), floor(Some(40.0)));
+    println!("floors {none:e}, {low:e}, {high:e}");
+    assert!(none < 1e-9, "{none}");
+    assert!((high / low - 10.0).abs() < 0.1, "{low} {high}");
+}
+
+/// Draws are functions of their address: equal for equal addresses, whatever was drawn before; the sizes that are refused.
+#[test]
+fn mini_batches_have_addresses() {
+    let draws = batches(5);
+    let batch = draws.draw(30, 5, 7);
+    assert_eq!(batch, draws.draw(30, 5, 7));
+    assert!(batch.len() == 5 && batch.iter().all(|&i| i < 30));
+    let others = [draws.draw(30, 5, 8), MiniBatches { seed: 10, ..draws }.draw(30, 5, 7)];
+    assert!(others.iter().all(|other| *other != batch));
+    assert_eq!(MiniBatches { size: None, ..draws }.samples(33), Ok(5));
+    for size in [0, 31] {
+        let refused = batches(size).samples(30).unwrap_err().to_string();
+        assert!(refused.contains(&format!("{size} samples")) && refused.contains("n = 30"), "{refused}");
     }
 }

@@ -214,3 +214,22 @@ fn agreement_of_a_ratio_must_be_shown() {
     let (low, high) = family[0].joint_interval.unwrap();
     assert!(low < 0.9 && high > 1.1);
 }
+
+#[test]
+fn a_lower_value_must_be_shown() {
+    use Verdict::{Fails, Holds, NotResolved};
+    let check = |low, high| Check::ratio_below("ratio", "", 1.0, logarithm(low, high), "");
+    for (low, high, verdict) in
+        [(0.6, 0.9, Holds), (0.01, 0.02, Holds), (0.9, 1.1, NotResolved), (1e-3, 1e3, NotResolved), (1.1, 1.2, Fails)]
+    {
+        let check = check(low, high);
+        assert_eq!(check.verdict, verdict, "[{low}, {high}]: {}", check.detail);
+        let (left, right) = check.interval.unwrap();
+        assert!((left - low).abs() < 1e-9 && (right / high - 1.0).abs() < 1e-9);
+    }
+    // As one of many checks the joint interval is longer.
+    let mut family = vec![check(0.8, 0.99), check(1.01, 1.2)];
+    family.extend((0..60).map(|_| check(0.4, 0.5)));
+    judge(&mut family);
+    assert_eq!((family[0].verdict, family[1].verdict, family[2].verdict), (NotResolved, NotResolved, Holds));
+}

@@ -33,6 +33,17 @@ pub struct Elimination {
     pub steps: Vec<EliminationStep>,
 }
 
+/// The result of an elimination of rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowElimination {
+    /// The kept rows, increasing.
+    pub support: Vec<usize>,
+    /// The projected columns, each (d), 0 on the dropped rows.
+    pub columns: Vec<Vec<f64>>,
+    /// The dropped rows, in order.
+    pub steps: Vec<EliminationStep>,
+}
+
 /// A step of the elimination.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EliminationStep {
@@ -68,14 +79,39 @@ pub fn eliminate_within(
     limit: Option<GroupLimit>,
     interrupt: Interrupt<'_>,
 ) -> Elimination {
-    let d = v.len();
+    let RowElimination { support, mut columns, steps } = eliminate_from(vec![v.to_vec()], inverse, k, limit, interrupt);
+    Elimination { support, point: columns.swap_remove(0), steps }
+}
+
+/// [`eliminate`] for a matrix: drops all but `k` of the rows of the matrix with these columns, each (d), of which every one
+/// has the quadratic model with the same inverse (d, d). The cost of a row is the sum of those of its entries.
+///
+/// # Panics
+/// Without columns.
+pub fn eliminate_rows(
+    columns: Vec<Vec<f64>>,
+    inverse: MatRef<'_, f64>,
+    k: usize,
+    interrupt: Interrupt<'_>,
+) -> RowElimination {
+    eliminate_from(columns, inverse, k, None, interrupt)
+}
+
+fn eliminate_from(
+    mut columns: Vec<Vec<f64>>,
+    inverse: MatRef<'_, f64>,
+    k: usize,
+    limit: Option<GroupLimit>,
+    interrupt: Interrupt<'_>,
+) -> RowElimination {
+    let d = columns[0].len();
     let group = |index: usize| limit.map_or(0, |limit| index / limit.of);
     // Entries that may still be dropped, by group.
     let mut left = vec![limit.map_or(d, |limit| limit.most); group(d.max(1) - 1) + 1];
     let mut steps = Vec::with_capacity(d.saturating_sub(k));
     // The original indices of the remaining entries.
     let mut indices: Vec<usize> = (0..d).collect();
-    let (mut p, mut v) = (inverse.to_owned(), v.to_vec());
+    let mut p = inverse.to_owned();
     while indices.len() > k && !interrupt.requested() {
         let m = indices.len();
         let drops = PENDING.min(m - k);
@@ -86,7 +122,8 @@ pub fn eliminate_within(
             let mut best: Option<(f64, usize)> = None;
             let may_drop = |j: usize| remaining[j] && left[group(indices[j])] > 0;
             for j in (0..m).filter(|&j| may_drop(j)) {
-                let score = v[j] * v[j] / diagonal[j];
+                let square = columns.iter().fold(0.0, |sum, v| sum + v[j] * v[j]);
+                let score = square / diagonal[j];
                 if best.is_none_or(|(least, _)| score <= least) {
                     best = Some((score, j));
                 }
@@ -102,14 +139,16 @@ pub fn eliminate_within(
             }
             let root = u[at].sqrt();
             u.iter_mut().for_each(|u| *u /= root);
-            let scale = v[at] / root;
-            axpy(-scale, &u, &mut v);
+            for v in &mut columns {
+                let scale = v[at] / root;
+                axpy(-scale, &u, v);
+                v[at] = 0.0;
+            }
             for j in 0..m {
                 diagonal[j] -= u[j] * u[j];
             }
             remaining[at] = false;
             left[group(indices[at])] -= 1;
-            v[at] = 0.0;
             for (j, u) in u.into_iter().enumerate() {
                 pending[(j, drop)] = u;
             }
@@ -117,11 +156,11 @@ pub fn eliminate_within(
         }
         let kept: Vec<usize> = (0..m).filter(|&j| remaining[j]).collect();
         p = subtract_rank_one_terms(&p, &pending, &kept);
-        v = kept.iter().map(|&j| v[j]).collect();
+        columns.iter_mut().for_each(|v| *v = kept.iter().map(|&j| v[j]).collect());
         indices = kept.iter().map(|&j| indices[j]).collect();
     }
-    let point = super::values::scatter(d, &indices, &v);
-    Elimination { support: indices, point, steps }
+    let columns = columns.iter().map(|v| super::values::scatter(d, &indices, v)).collect();
+    RowElimination { support: indices, columns, steps }
 }
 
 /// `P - U U^T` restricted to the entries `kept`, with `U` the pending terms.

@@ -83,6 +83,14 @@ pub enum RecoveryError {
         /// Columns available, min(n, d).
         most: usize,
     },
+    /// A mini-batch has no samples, or more than there are.
+    #[error("a mini-batch has {size} samples of n = {n} (solver.batch): expected from 1 to n")]
+    Batch {
+        /// Samples of a batch.
+        size: usize,
+        /// Number of samples.
+        n: usize,
+    },
     /// A method for the squared loss was applied to another loss.
     #[error("{method} is a method of least squares: expected a problem with loss = \"squared\"")]
     LeastSquaresOnly {

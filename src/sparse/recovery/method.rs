@@ -8,6 +8,7 @@ use super::lasso::Lasso;
 use super::niht::Niht;
 use super::obs::IterativeObs;
 use super::omp::Omp;
+use super::stochastic::StochasticObs;
 use super::{RecoveryAlgorithm, RecoveryError, Selection, Settings, SparseProblem, ValueRule};
 use crate::choice::{Choice, by_name};
 
@@ -28,6 +29,8 @@ pub enum RecoveryMethod {
     Lasso,
     /// Iterative optimal brain surgeon with a selection of the support and a rule for the values on it.
     Obs(Selection, ValueRule),
+    /// Iterative optimal brain surgeon with gradients and curvatures of mini-batches.
+    StochasticObs,
     /// One-shot pruning by the empirical Fisher matrix, the gradient neglected.
     WoodFisher,
     /// One-shot pruning by the empirical Fisher matrix: one I-OBS step with it as the Hessian.
@@ -35,7 +38,7 @@ pub enum RecoveryMethod {
 }
 
 /// Every method with its name.
-const TABLE: [(&str, RecoveryMethod); 17] = [
+const TABLE: [(&str, RecoveryMethod); 18] = [
     ("k-iht", RecoveryMethod::Iht),
     ("niht", RecoveryMethod::Niht),
     ("htp", RecoveryMethod::Htp),
@@ -53,6 +56,7 @@ const TABLE: [(&str, RecoveryMethod); 17] = [
     ("exact-iobs", RecoveryMethod::Obs(Selection::Exact, ValueRule::Compensate)),
     ("wood-fisher", RecoveryMethod::WoodFisher),
     ("wood-taylor", RecoveryMethod::WoodTaylor),
+    ("stochastic-iobs", RecoveryMethod::StochasticObs),
 ];
 
 impl Choice for RecoveryMethod {
@@ -90,7 +94,8 @@ impl RecoveryMethod {
             | RecoveryMethod::Htp
             | RecoveryMethod::CoSaMp
             | RecoveryMethod::Omp
-            | RecoveryMethod::Lasso => true,
+            | RecoveryMethod::Lasso
+            | RecoveryMethod::StochasticObs => true,
             RecoveryMethod::Iht | RecoveryMethod::Obs(..) | RecoveryMethod::WoodFisher | RecoveryMethod::WoodTaylor => {
                 false
             }
@@ -132,6 +137,7 @@ impl RecoveryMethod {
             RecoveryMethod::Omp => Box::new(Omp::new(settings)),
             RecoveryMethod::Lasso => Box::new(Lasso::new(problem, settings)),
             RecoveryMethod::Obs(selection, values) => Box::new(IterativeObs::new(problem, settings, selection, values)),
+            RecoveryMethod::StochasticObs => Box::new(StochasticObs::new(problem, settings)?),
             RecoveryMethod::WoodFisher => Box::new(Fisher::new(settings, false)),
             RecoveryMethod::WoodTaylor => Box::new(Fisher::new(settings, true)),
         })
@@ -148,6 +154,7 @@ impl RecoveryMethod {
             | RecoveryMethod::Htp
             | RecoveryMethod::CoSaMp
             | RecoveryMethod::Obs(..)
+            | RecoveryMethod::StochasticObs
             | RecoveryMethod::WoodTaylor => Ok(problem.start().to_vec()),
         }
     }

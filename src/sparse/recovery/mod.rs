@@ -21,13 +21,14 @@
 //! | `omp.rs` | OMP (Pati et al. 1993) | one index per step, by `\|g_j\| / sqrt(H_jj)` |
 //! | `lasso.rs` | FISTA (Beck, Teboulle 2009) on a decreasing path of l1 weights | then least squares on the `k` largest |
 //! | `obs.rs` | I-OBS (WMSKA): selection and values at the Newton point `v = w - H^-1 g` | topk, exact, greedy, ... |
+//! | `stochastic.rs` | stochastic I-OBS (WMSKA) | `T_k(w - alpha g)`, gradient and curvature of a mini-batch |
 //! | `fisher.rs` | WoodFisher, WoodTaylor (Singh, Alistarh 2020) | one I-OBS step with the empirical Fisher matrix |
 //!
 //! | file | shared component |
 //! |---|---|
 //! | `problem.rs`, `loss.rs` | the function, its derivatives, cached products; the losses of one sample |
 //! | `solve.rs`, `units.rs` | the loop around every algorithm; problems in extreme units, whose squares underflow or overflow |
-//! | `interrupt.rs` | the request to stop |
+//! | `interrupt.rs`, `mini_batches.rs` | the request to stop; mini-batches, whose draws have addresses |
 //! | `instance.rs`, `read.rs`, `published.rs` | drawn problems, problems from a file, the problems of the published code |
 //! | `threshold.rs`, `selection.rs`, `elimination.rs`, `exact.rs`, `swap.rs` | the choice of a support |
 //! | `values.rs` | the values on a support |
@@ -52,6 +53,7 @@ mod inverse;
 mod lasso;
 mod loss;
 mod method;
+mod mini_batches;
 mod niht;
 mod obs;
 mod omp;
@@ -63,6 +65,7 @@ pub mod rates;
 mod read;
 mod selection;
 mod solve;
+pub mod stochastic;
 mod swap;
 mod threshold;
 mod units;
@@ -70,13 +73,16 @@ mod values;
 
 pub use cholesky::{Cholesky, NotPositive};
 pub use condition::solution_rounding;
-pub use elimination::{Elimination, EliminationStep, GroupLimit, eliminate, eliminate_within};
+pub use elimination::{
+    Elimination, EliminationStep, GroupLimit, RowElimination, eliminate, eliminate_rows, eliminate_within,
+};
 pub use error::RecoveryError;
 pub use exact::{MAX_SUPPORTS, best_support};
 pub use interrupt::Interrupt;
 pub use inverse::{DampedInverse, Damping, MAX_DAMPING};
 pub use loss::SampleLoss;
 pub use method::RecoveryMethod;
+pub use mini_batches::MiniBatches;
 pub use omp::least_squares;
 pub use problem::SparseProblem;
 pub use read::read_problem;

@@ -2,11 +2,12 @@
 //! to its bound, which must not exceed 1. The statements are from WMSKA and from Shen, Li (JMLR 2018); `docs/theory.md`
 //! proves each.
 
-use super::dense::{difference, eigenvalues, norm, principal};
+use super::dense::{difference, eigenvalues, gram, norm, principal, sample};
+use super::stochastic::{StochasticGradient, expected_smoothness, stochastic_gradient};
 use super::threshold::support;
 use super::{
-    DampedInverse, Damping, Interrupt, RecoveryError, RecoveryMethod, Selection, Settings, SparseProblem, ValueRule,
-    hard_threshold, solve,
+    DampedInverse, Damping, Interrupt, MiniBatches, RecoveryError, RecoveryMethod, Selection, Settings, SparseProblem,
+    ValueRule, hard_threshold, solve,
 };
 use crate::compute::rng::{Role, Stream, random_order, stream};
 use faer::Mat;
@@ -26,12 +27,20 @@ pub struct BoundedStep {
     pub after: f64,
     /// The bound of the error after it.
     pub bound: f64,
+    /// The same with the constants of WMSKA, where the statement is one of theirs.
+    #[serde(default)]
+    pub paper: Option<f64>,
 }
 
 impl BoundedStep {
     /// The error after the step over its bound; 0 where there is no error after it.
     pub fn ratio(&self) -> f64 {
         if self.after == 0.0 { 0.0 } else { self.after / self.bound }
+    }
+
+    /// The same with the bound of WMSKA; `None` where there is none.
+    pub fn paper_ratio(&self) -> Option<f64> {
+        self.paper.map(|bound| BoundedStep { bound, ..*self }.ratio())
     }
 }
 
@@ -152,13 +161,27 @@ fn nearest_sign(problem: &SparseProblem, truth: &[f64], w: &[f64]) -> Vec<f64> {
     if far { opposite } else { truth.to_vec() }
 }
 
+/// The bounds of the error after a step.
+struct StepBound {
+    bound: f64,
+    /// With the constants of WMSKA, where the statement is one of theirs.
+    paper: Option<f64>,
+}
+
+impl StepBound {
+    /// A bound that is not one of WMSKA.
+    fn own(bound: f64) -> Option<Self> {
+        Some(StepBound { bound, paper: None })
+    }
+}
+
 /// The steps of a run whose errors are above rounding. `bound(w, next, truth)` is the bound on the error after a step
 /// from `w`; steps without one are left out.
 fn steps(
     problem: &SparseProblem,
     method: RecoveryMethod,
     settings: &Settings<'_>,
-    mut bound: impl FnMut(&[f64], &[f64], &[f64]) -> Option<f64>,
+    mut bound: impl FnMut(&[f64], &[f64], &[f64]) -> Option<StepBound>,
 ) -> Result<Vec<BoundedStep>, RecoveryError> {
     let Some(truth) = problem.truth().map(<[f64]>::to_vec) else { return Ok(Vec::new()) };
     let iterates_seen = iterates(problem, method, settings)?;
@@ -169,10 +192,10 @@ fn steps(
         if before <= ROUNDING * norm(&truth) {
             break;
         }
-        let Some(factor) = bound(&pair[0], &pair[1], &truth) else { continue };
+        let Some(StepBound { bound, paper }) = bound(&pair[0], &pair[1], &truth) else { continue };
         // The bound does not include the rounding error of a step.
         let floor = f64::EPSILON * norm(&truth) * problem.unknowns() as f64;
-        steps.push(BoundedStep { before, after: (after - floor).max(0.0), bound: factor });
+        steps.push(BoundedStep { before, after: (after - floor).max(0.0), bound, paper });
     }
     Ok(steps)
 }
@@ -196,7 +219,7 @@ pub fn contraction(problem: &SparseProblem, k: usize, iterations: usize) -> Resu
         let spectrum = eigenvalues(principal(problem.gram(), &union([w, next, truth])).as_ref());
         let factor = spectrum.iter().fold(0.0_f64, |most, s| most.max((1.0 - s / largest).abs()));
         let nu = expansion_factor(d, k, support(truth).len());
-        Some(nu.sqrt() * factor * norm(&difference(w, truth)))
+        StepBound::own(nu.sqrt() * factor * norm(&difference(w, truth)))
     })
 }
 
@@ -230,7 +253,7 @@ pub fn damped_contraction(
     let sharp = steps(problem, method, &settings, |w, next, truth| {
         let spectrum = eigenvalues(principal(inverse.matrix(), &union([w, next, truth])).as_ref());
         let factor = inverse.shift * spectrum.last().copied().unwrap_or(0.0);
-        Some(expansion_root(truth) * factor * norm(&difference(w, truth)))
+        StepBound::own(expansion_root(truth) * factor * norm(&difference(w, truth)))
     })?;
     let uniform = with_uniform_factor(&sharp, uniform_factor, problem, k);
     Ok(DampedRates { sharp, uniform })
@@ -248,11 +271,27 @@ fn with_uniform_factor(
     sharp.iter().map(|step| BoundedStep { bound: factor * step.before, ..*step }).collect()
 }
 
-/// I-OBS near a minimum `w*` of a function with an M-Lipschitz Hessian, undamped: `e+ <= (1 + c) M / (2 mu) e^2`, with
-/// `c = sqrt((d - k)/(d - k*))` for the magnitude selection that keeps its values, and `c = sqrt(L/mu (d - k)/(d -
-/// k*))` for the exact one that compensates; mu and L the ends of the spectrum of the Hessian at `w`, M a bound on the
-/// segment to `w*`. Steps from points where the Hessian is not positive definite, or was damped, are left out: the
-/// theorem is local.
+/// The factors of `M / (2 mu) e^2` in the bounds of the error after a step of I-OBS from error e: here, and in WMSKA.
+///
+/// | selection | here | WMSKA |
+/// |---|---|---|
+/// | magnitude, values kept | `sqrt(nu)`, the least factor of hard thresholding | `1 + sqrt(k*/k)` (lemma 3) |
+/// | exact, values compensated | `1 + sqrt(L/mu (d - k)/(d - k*))` | `1 + sqrt(L/mu (d - k*)/(d - k))` (theorem 1) |
+///
+/// Those here are never larger. `condition` is `L/mu`, `sparsity` k*.
+pub fn quadratic_factors(selection: Selection, d: usize, k: usize, sparsity: usize, condition: f64) -> [f64; 2] {
+    if selection == Selection::Exact {
+        let ratio = (d - k) as f64 / (d - sparsity) as f64;
+        // Both selections keep all entries of k = d, and the factor of the paper is infinite.
+        return [1.0 + (condition * ratio).sqrt(), 1.0 + (condition / ratio).sqrt()];
+    }
+    [expansion_factor(d, k, sparsity).sqrt(), 1.0 + (sparsity as f64 / k as f64).sqrt()]
+}
+
+/// I-OBS near a minimum `w*` of a function with an M-Lipschitz Hessian, undamped: `e+ <= c M / (2 mu) e^2` with the
+/// factor `c` of [`quadratic_factors`]; mu and L the ends of the spectrum of the Hessian at `w`, M a bound on the segment
+/// to `w*`. Selections are the magnitude, with values kept, and the exact one, which compensates. Steps from points where
+/// the Hessian is not positive definite, or was damped, are left out: the theorem is local.
 ///
 /// # Errors
 /// Those of [`solve`].
@@ -272,13 +311,72 @@ pub fn quadratic_rate(
         if mu <= 0.0 || DampedInverse::new(hessian, 0.0, Interrupt::NEVER).ok()?.raised {
             return None;
         }
-        let mut ratio = (d - k) as f64 / (d - support(truth).len()) as f64;
-        if selection == Selection::Exact {
-            ratio *= largest / mu;
-        }
-        let lipschitz = problem.hessian_lipschitz(w, truth);
-        Some((1.0 + ratio.sqrt()) * lipschitz / (2.0 * mu) * norm(&difference(w, truth)).powi(2))
+        let [own, paper] = quadratic_factors(selection, d, k, support(truth).len(), largest / mu);
+        let square = problem.hessian_lipschitz(w, truth) / (2.0 * mu) * norm(&difference(w, truth)).powi(2);
+        Some(StepBound { bound: own * square, paper: Some(paper * square).filter(|bound| bound.is_finite()) })
     })
+}
+
+/// The steps of stochastic I-OBS with two bounds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StochasticRates {
+    /// For each step, from the error before it.
+    pub steps: Vec<BoundedStep>,
+    /// For each step, from the error of the start; empty where the contraction factor of a step is at least 1.
+    pub from_start: Vec<BoundedStep>,
+}
+
+/// Stochastic I-OBS on a quadratic, step by step, whatever the batch: with its Hessian `H_B = (n/B) X_B^T X_B` and its
+/// noise at the truth `xi = (n/B) X_B^T (y_B - X_B w*)`,
+///
+/// ```text
+/// e+ <= sqrt(nu) ( |I - alpha (H_B)_UU| e + alpha |xi_U| ) = q e + r,   U the union of the three supports
+/// ```
+///
+/// With the largest q < 1 and the largest r of the run, the error falls at least linearly up to a floor:
+/// `e_t <= q^t e_0 + r (1 - q^t) / (1 - q)`.
+///
+/// # Errors
+/// Those of [`solve`].
+pub fn stochastic_contraction(
+    problem: &SparseProblem,
+    k: usize,
+    batches: MiniBatches,
+    iterations: usize,
+) -> Result<StochasticRates, RecoveryError> {
+    let (d, n) = (problem.unknowns(), problem.samples());
+    let size = batches.samples(n)?;
+    let lambda = expected_smoothness(problem, size, Interrupt::NEVER);
+    let settings = Settings { iterations, batches, ..Settings::new(k) };
+    let (mut next, mut factors) = (0, Vec::new());
+    let found = steps(problem, RecoveryMethod::StochasticObs, &settings, |w, after, truth| {
+        let batch = batches.draw(n, size, next);
+        next += 1;
+        let StochasticGradient { step, .. } = stochastic_gradient(problem, w, &batch, lambda);
+        let xi = stochastic_gradient(problem, truth, &batch, lambda).gradient;
+        let chosen = union([w, after, truth]);
+        let design = problem.design();
+        let columns = Mat::from_fn(chosen.len(), size, |j, i| {
+            sample(&design, batch[i])[chosen[j]] * (n as f64 / size as f64).sqrt()
+        });
+        let spectrum = eigenvalues(gram(columns.as_ref(), None, Interrupt::NEVER).as_ref());
+        let contraction = spectrum.iter().fold(0.0_f64, |most, s| most.max((1.0 - step * s).abs()));
+        let root = expansion_factor(d, k, support(truth).len()).sqrt();
+        let noise = norm(&chosen.iter().map(|&j| xi[j]).collect::<Vec<f64>>());
+        factors.push((root * contraction, root * step * noise));
+        StepBound::own(root * (contraction * norm(&difference(w, truth)) + step * noise))
+    })?;
+    let q = factors.iter().map(|(q, _)| *q).fold(0.0, f64::max);
+    let r = factors.iter().map(|(_, r)| *r).fold(0.0, f64::max);
+    let start = found.first().map_or(0.0, |step| step.before);
+    let mut bound = start;
+    let unrolled = |step: &BoundedStep| {
+        // q^t e_0 + r (1 - q^t) / (1 - q), step by step.
+        bound = q * bound + r;
+        BoundedStep { bound, ..*step }
+    };
+    let from_start = if q < 1.0 { found.iter().map(unrolled).collect() } else { Vec::new() };
+    Ok(StochasticRates { steps: found, from_start })
 }
 
 #[cfg(test)]

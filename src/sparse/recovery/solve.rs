@@ -2,7 +2,7 @@
 
 use super::dense::{difference, norm};
 use super::threshold::support;
-use super::{Interrupt, RecoveryError, RecoveryMethod, SparseProblem};
+use super::{Interrupt, MiniBatches, RecoveryError, RecoveryMethod, SparseProblem};
 use crate::choice::choice;
 use std::collections::HashSet;
 
@@ -22,6 +22,8 @@ pub struct Settings<'a> {
     pub tolerance: f64,
     /// With a known truth: the relative error (absolute where the truth is 0) at which the run stops; 0 for none.
     pub reached: f64,
+    /// The mini-batches of stochastic steps.
+    pub batches: MiniBatches,
     /// The request to stop.
     pub interrupt: Interrupt<'a>,
 }
@@ -36,6 +38,7 @@ impl Settings<'static> {
             damping: super::Damping::Auto,
             tolerance: 1e-12,
             reached: 0.0,
+            batches: MiniBatches::default(),
             interrupt: Interrupt::NEVER,
         }
     }

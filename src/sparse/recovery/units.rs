@@ -12,8 +12,8 @@ const ORDINARY: i32 = 64;
 const REPRESENTABLE: i32 = 1000;
 
 /// Runs `method` on `problem`. `observe` is called with every iterate (d), the start included. The result does not depend
-/// on the units of X and y: other units multiply the iterates (those of WoodTaylor apart, whose matrix is not the
-/// Hessian).
+/// on the units of X and y: other units multiply the iterates (those of WoodTaylor and of stochastic I-OBS apart, whose
+/// matrices are not the Hessian).
 ///
 /// # Errors
 /// [`RecoveryError`] for `k` out of range, for a method that does not apply to the problem, for a start that iterations
@@ -25,8 +25,9 @@ pub fn solve(
     settings: &Settings<'_>,
     observe: impl FnMut(&[f64]),
 ) -> Result<RecoveryOutcome, RecoveryError> {
-    // WoodTaylor's step depends on the units of y in another way.
-    let units = Units::of(problem).filter(|units| method != RecoveryMethod::WoodTaylor || !units.has_measurements());
+    // Steps with the Fisher matrix depend on the units of y in another way.
+    let by_fisher = matches!(method, RecoveryMethod::WoodTaylor | RecoveryMethod::StochasticObs);
+    let units = Units::of(problem).filter(|units| !by_fisher || !units.has_measurements());
     match units {
         None => iterate(problem, method, settings, observe),
         Some(units) => units.solve(problem, method, settings, observe),

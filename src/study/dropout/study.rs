@@ -6,8 +6,8 @@
 
 use super::record::ChangeArrays;
 use super::{Dropout, DropoutArrays, DropoutRecord};
+use crate::analysis::drawn_change::{DrawnChange, closed_form_check, moments};
 use crate::analysis::dropout::{DropoutLosses, DropoutNetwork, MayProceed, predicted, random_order};
-use crate::analysis::estimate::normal_deviate;
 use crate::analysis::fit::{Bootstrap, Statistic, fit_corrected_slope, fit_slope};
 use crate::analysis::quantile::quantile;
 use crate::analysis::verdict::{Check, Exponent};
@@ -24,7 +24,6 @@ use crate::run::study::TrainingSubject;
 use crate::run::tasks::{Task, run_tasks};
 use ndarray::{Array1, Array2, Array3, s};
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, Normal};
 
 /// Writes `records/dropout.npz` and `records/dropout.json`; returns the checks.
 pub(super) fn run(
@@ -211,23 +210,15 @@ impl KeptNetwork<'_> {
         let change = kept - whole.full;
         let random = change.slice(s![..spec.draws, ..]);
         let over_draws = |f: &dyn Fn(Vec<f64>) -> f64| random.columns().into_iter().map(|c| f(c.to_vec())).collect();
-        let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
         let row = |at: usize| change.row(at).to_vec();
         let closed_form = |&m: &usize| {
             let per = layers[last] / width;
             if drop.drops_last_layer_only() { predicted(layers[last], m * per, whole.spread) } else { f64::NAN }
         };
         Some(LossChanges {
-            mean: over_draws(&|v| mean(&v)),
-            error: over_draws(&|v| {
-                let (m, count) = (mean(&v), v.len() as f64);
-                (v.iter().map(|x| (x - m).powi(2)).sum::<f64>() / (count * (count - 1.0))).sqrt()
-            }),
-            skewness: over_draws(&|v| {
-                let (m, count) = (mean(&v), v.len() as f64);
-                let moment = |k: i32| v.iter().map(|x| (x - m).powi(k)).sum::<f64>() / count;
-                moment(3) / moment(2).powf(1.5) / count.sqrt()
-            }),
+            mean: over_draws(&|v| moments(&v)[0]),
+            error: over_draws(&|v| moments(&v)[1]),
+            skewness: over_draws(&|v| moments(&v)[2]),
             low: over_draws(&|v| quantile(v, 0.05)),
             high: over_draws(&|v| quantile(v, 0.95)),
             first: row(spec.draws),
@@ -259,6 +250,18 @@ fn collect(shape: (usize, usize, usize), losses: &[NetworkLosses], drop: usize) 
     }
 }
 
+impl ChangeArrays {
+    /// The changes over random sets.
+    fn drawn(&self) -> DrawnChange<'_> {
+        DrawnChange {
+            mean: self.change_mean.view(),
+            error: self.change_error.view(),
+            skewness: self.change_skewness.view(),
+            predicted: self.change_predicted.view(),
+        }
+    }
+}
+
 fn checks(
     problem: &Problem<'_, f64>,
     drop: &DropoutPattern,
@@ -275,7 +278,7 @@ fn checks(
     let widths = &e.widths.values;
     let mut checks = Vec::new();
     if record.exact && drop.drops_last_layer_only() {
-        checks.push(closed_form_check(&name("closed-form"), &of, widths, sizes, changes, loss));
+        checks.push(closed_form_check(&name("closed-form"), &of, (widths, sizes), &changes.drawn(), loss.view()));
     }
     let bootstrap = Bootstrap::new(e.seed, DROPOUT_SALT);
     let smallest = widths.first().copied().unwrap_or(0);
@@ -321,61 +324,6 @@ fn checks(
 
 /// Distinguishes the random streams of this bootstrap from those of other studies.
 const DROPOUT_SALT: u64 = 1 << 32;
-
-/// Parts of a loss below this are rounding of its evaluation.
-const ROUNDING: f64 = 1e-13;
-
-/// Compares Monte Carlo averages with the closed form at every (N, M), seeds combined. The deviation in standard errors is
-/// transformed to a normal one, as averages of few skewed changes are skewed; the level is divided among the comparisons
-/// (Bonferroni).
-fn closed_form_check(
-    name: &str,
-    of: &str,
-    widths: &[usize],
-    sizes: &[usize],
-    changes: &ChangeArrays,
-    loss: &Array2<f64>,
-) -> Check {
-    let (mut worst, mut at, mut count) = (f64::NAN, String::new(), 0_u32);
-    for (w, n) in widths.iter().enumerate() {
-        let rounding = ROUNDING * loss.row(w).iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
-        for (m, kept) in sizes.iter().enumerate() {
-            let (mut bias, mut variance, mut third) = (0.0, 0.0, 0.0);
-            for seed in 0..loss.ncols() {
-                let at = [w, seed, m];
-                let (mean, expected) = (changes.change_mean[at], changes.change_predicted[at]);
-                let (error, skewness) = (changes.change_error[at], changes.change_skewness[at]);
-                if mean.is_finite() && error.is_finite() && skewness.is_finite() {
-                    bias += mean - expected;
-                    variance += error * error;
-                    third += skewness * error.powi(3);
-                }
-            }
-            let error = variance.sqrt();
-            // Without a spread beyond rounding, as between equal neurons, there is nothing to compare.
-            if error <= rounding {
-                continue;
-            }
-            let z = normal_deviate(bias / error, third / error.powi(3));
-            count += 1;
-            if worst.is_nan() || z > worst {
-                (worst, at) = (z, format!("N = {n}, M = {kept}"));
-            }
-        }
-    }
-    let statement =
-        format!("{of}E_A R(f_A) - R(f_N) = (N - M) S^2 / (2 M (N - 1)): Monte Carlo agrees, in standard errors");
-    if count == 0 {
-        let reason = "no comparison: every set of neurons gives the same loss, or nothing was drawn";
-        return Check::not_measured(name, statement, None, reason);
-    }
-    let limit = Normal::standard().inverse_cdf(1.0 - 0.025 / f64::from(count));
-    let p = (2.0 * Normal::standard().sf(worst) * f64::from(count)).min(1.0);
-    let detail = format!(
-        "largest deviation {worst:.2} standard errors, at {at}; limit {limit:.2} for {count} comparisons at level 5 %"
-    );
-    Check::at_most_with_p(name, statement, worst, limit, p, detail)
-}
 
 /// The change of the loss during training when random halves of the last hidden layer are kept, and its closed form,
 /// both (widths, seeds, times).

@@ -73,7 +73,7 @@ pub(super) fn run(
 /// The errors of all methods on problem `index` of a law.
 fn errors(e: &RecoveryExperiment, law: &Instance, index: u64, interrupt: Interrupt<'_>) -> Result<Errors, RunError> {
     let problem = law.draw_until(e.seed, index, interrupt)?;
-    let settings = e.solver.settings(kept(e, &problem), interrupt);
+    let settings = e.solver.settings(kept(e, &problem), (e.seed, index), interrupt);
     let truth = problem.truth().unwrap_or_default();
     let support: Vec<usize> = (0..truth.len()).filter(|&j| truth[j] != 0.0).collect();
     // The error of a method that fails is NaN.

@@ -33,6 +33,10 @@ impl StudyTable<RecoveryExperiment> for PhaseDiagram {
             let message = "the phase diagram keeps as many entries as the true vector has: remove it";
             errors.add("solver.k", Some(k.to_string()), message);
         }
+        if let Some(batch) = e.solver.batch {
+            let message = "the numbers of rows differ: remove it, for an eighth of the rows of each problem";
+            errors.add("solver.batch", Some(batch.to_string()), message);
+        }
         if e.solver.methods.contains(&RecoveryMethod::EXACT_OBS) {
             let message = "is too slow for a phase diagram: remove it";
             errors.add("solver.methods", Some("\"exact-iobs\"".into()), message);

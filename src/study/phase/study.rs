@@ -128,7 +128,8 @@ fn tallies(
             let problem = law.draw_until(e.seed, address, interrupt)?;
             let found = e.solver.methods.iter().map(|&method| {
                 let applies = method.applies(law.n, law.d, law.sparsity);
-                applies.then(|| solve(&problem, method, &e.solver.settings(law.sparsity, interrupt), |_| {}))
+                let settings = e.solver.settings(law.sparsity, (e.seed, address), interrupt);
+                applies.then(|| solve(&problem, method, &settings, |_| {}))
             });
             let found: Vec<_> = found.collect();
             // The condition number is computed last: methods use the Gram matrix where it has been formed.
@@ -232,7 +233,7 @@ mod tests {
         } else {
             let mut tally = Tally { trials: 20, certain: 20, ..Tally::default() };
             for index in 0..20 {
-                let settings = e.solver.settings(kept, Interrupt::NEVER);
+                let settings = e.solver.settings(kept, (e.seed, 0), Interrupt::NEVER);
                 let found = solve(&law.draw(1, index).unwrap(), METHOD, &settings, |_| {}).unwrap();
                 tally.missed += usize::from(found.iterations_to(success).is_none());
             }

@@ -2,12 +2,12 @@
 
 use super::RatesArrays;
 use super::statements::{Statement, StatementName};
-use crate::figure::{Axis, Figure, Legend, Mark, Panel, style};
+use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Panel, style};
 use crate::record::RunFolder;
 use crate::run::context::FiguresError;
 use crate::run::study::NamedFigure;
 
-/// `rates`: the error after a step and its bound, against the error before it.
+/// `rates`: the error after a step and its bound, against the error before it; and their ratio for the bounds of WMSKA.
 ///
 /// # Errors
 /// Records that are missing or damaged.
@@ -18,9 +18,29 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
         [StatementName::QuadraticLogistic, StatementName::QuadraticExponential, StatementName::QuadraticMeasurement];
     let mut figure = Figure::double_column()
         .with(panel(&arrays, "linear rates, quadratic objective", &linear))
-        .with(panel(&arrays, "quadratic rate, near the true vector", &quadratic));
-    figure.height_in = 3.2;
+        .with(panel(&arrays, "mini-batches and noise: linear to a floor", &[StatementName::Stochastic]))
+        .with(panel(&arrays, "quadratic rate, near the true vector", &quadratic))
+        .with(sharpness(&arrays, &[&quadratic[..], &[StatementName::Exact]].concat()));
+    figure.height_in = 6.2;
     Ok(vec![("rates".into(), figure)])
+}
+
+/// The error after a step over its bound: with the constants here, and with those of WMSKA.
+fn sharpness(arrays: &RatesArrays, names: &[StatementName]) -> Panel {
+    let statements = Statement::all();
+    let mut panel = Panel::new(Axis::log10("error before e"), Axis::log10("error after / bound"))
+        .title("filled: bounds here; hollow: the paper's")
+        .legend(Legend::Automatic);
+    let chosen = names.iter().filter_map(|name| statements.iter().find(|statement| statement.name == *name));
+    for (s, Statement { name, label, .. }) in chosen.enumerate() {
+        let Some(steps) = arrays.statement(*name) else { continue };
+        let (colour, marker, _) = style::series(s);
+        let points = |bound: &ndarray::Array1<f64>| {
+            Mark::points(steps.before.to_vec(), (&steps.after / bound).to_vec(), colour, marker)
+        };
+        panel = panel.with(points(&steps.bound).label(*label)).with(points(&steps.paper).hollow().unlabelled());
+    }
+    panel.with(Mark::horizontal(1.0, Colour::Grey(90), Dash::Dotted).unlabelled())
 }
 
 /// The steps of several statements.

@@ -15,6 +15,8 @@ array_record! {
         pub after[steps]: Array1<f64>,
         /// Bounds on the errors after the steps (steps).
         pub bound[steps]: Array1<f64>,
+        /// The same with the constants of WMSKA; NaN where the statement is not one of theirs (steps).
+        pub paper[steps]: Array1<f64>,
     }
 }
 

@@ -22,13 +22,14 @@ impl StudyTable<RecoveryExperiment> for Rates {}
 impl Study<RecoveryExperiment> for Rates {
     fn memory(&self, _: RecoverySizes<'_>) -> RecoveryStudyMemory {
         let problems = self.problems as f64;
-        // Of seven statements three take up to 60 steps on a problem, the others about 6. Their problems have 80 unknowns.
-        let steps = problems * (3.0 * 60.0 + 4.0 * 6.0);
+        // Of nine statements five take up to 60 steps on a problem, the others about 6. The largest problems have 4000 rows
+        // and 20 unknowns.
+        let steps = problems * (5.0 * 60.0 + 4.0 * 6.0);
         RecoveryStudyMemory {
-            problem: 500e3,
-            tasks: 7.0 * problems,
-            records: 24.0 * steps,
-            figures: vec![figure_bytes(6.9, 3.2, 1.7e6 + 1.2e3 * steps)],
+            problem: 2.5e6,
+            tasks: 9.0 * problems,
+            records: 40.0 * steps,
+            figures: vec![figure_bytes(6.9, 6.2, 2.4e6 + 1.2e3 * steps)],
         }
     }
 

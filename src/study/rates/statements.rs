@@ -2,13 +2,17 @@
 
 use crate::choice::choice;
 use crate::sparse::recovery::instance::{Design, Instance, Signal};
-use crate::sparse::recovery::rates::{BoundedStep, contraction, damped_contraction, quadratic_rate};
-use crate::sparse::recovery::{RecoveryError, SampleLoss, Selection, SparseProblem};
+use crate::sparse::recovery::rates::{
+    BoundedStep, contraction, damped_contraction, quadratic_rate, stochastic_contraction,
+};
+use crate::sparse::recovery::{MiniBatches, RecoveryError, SampleLoss, Selection, SparseProblem};
 
 /// Damping in the statements on damped steps, relative to the mean diagonal.
 const DAMPING: f64 = 0.1;
 /// Largest number of iterations.
 const ITERATIONS: usize = 60;
+/// Samples of a mini-batch in the statements on stochastic steps: so many that every batch contracts.
+const BATCH: usize = 500;
 
 choice! {
     /// Name of a statement, of its check and of its arrays.
@@ -19,6 +23,10 @@ choice! {
         Damped = "damped",
         /// The simpler bound on damped second-order steps.
         DampingFactor = "damping-factor",
+        /// Contraction of stochastic steps on noisy quadratics, step by step.
+        Stochastic = "stochastic",
+        /// The same from the start: a linear rate up to a floor.
+        StochasticFloor = "stochastic-floor",
         /// Quadratic rate under the logistic loss.
         QuadraticLogistic = "quadratic-logistic",
         /// Quadratic rate under the exponential loss.
@@ -29,6 +37,9 @@ choice! {
         Exact = "exact",
     }
 }
+
+/// Runs an algorithm on a problem and returns the errors before and after its steps, and the bounds.
+pub type Observation = fn(&SparseProblem, usize, (u64, u64)) -> Result<Vec<BoundedStep>, RecoveryError>;
 
 /// A statement about an algorithm on a law of problems.
 pub struct Statement {
@@ -43,11 +54,11 @@ pub struct Statement {
     /// Entries kept.
     pub k: usize,
     /// Runs the algorithm on a problem with k entries kept; returns the errors before and after its steps, and the
-    /// bounds.
+    /// bounds. The last argument, seed and number of the problem, is the address of its mini-batches.
     ///
     /// # Errors
     /// A problem that cannot be solved.
-    pub observe: fn(&SparseProblem, usize) -> Result<Vec<BoundedStep>, RecoveryError>,
+    pub observe: Observation,
 }
 
 /// The law of the problems of a statement: ill-conditioned without a start, Gaussian with one.
@@ -56,10 +67,22 @@ fn law(loss: SampleLoss, n: usize, d: usize, sparsity: usize, start_distance: Op
     Instance { loss, n, d, sparsity, design, signal: Signal::Gaussian, snr_db: None, start_distance }
 }
 
+/// The law of the problems of stochastic steps: well conditioned, so that steps contract in spite of the factor of
+/// thresholding, with noise.
+fn stochastic_law() -> Instance {
+    let law = law(SampleLoss::Squared, 4000, 20, 2, None);
+    Instance { design: Design::Gaussian, signal: Signal::Sign, snr_db: Some(30.0), ..law }
+}
+
+/// The mini-batches of a problem.
+fn batches((seed, problem): (u64, u64)) -> MiniBatches {
+    MiniBatches { size: Some(BATCH), seed, problem }
+}
+
 impl Statement {
     /// All statements.
     pub fn all() -> Vec<Statement> {
-        let rate = |problem: &SparseProblem, k| quadratic_rate(problem, k, Selection::Magnitude, ITERATIONS);
+        let rate = |problem: &SparseProblem, k, _| quadratic_rate(problem, k, Selection::Magnitude, ITERATIONS);
         let of_loss = |name, label, inequality, loss, distance| {
             let law = law(loss, 400, 20, 4, Some(distance));
             Statement { name, label, inequality, law, k: 6, observe: rate }
@@ -71,7 +94,7 @@ impl Statement {
                 inequality: "k-IHT on a quadratic: e+ <= sqrt(nu) |I - H_UU/L| e, U the three supports",
                 law: law(SampleLoss::Squared, 200, 80, 5, None),
                 k: 20,
-                observe: |problem, k| contraction(problem, k, ITERATIONS),
+                observe: |problem, k, _| contraction(problem, k, ITERATIONS),
             },
             Statement {
                 name: StatementName::Damped,
@@ -79,7 +102,7 @@ impl Statement {
                 inequality: "topk-I-OBS with B = H + lambda I on a quadratic: e+ <= sqrt(nu) |P_U (I - B^-1 H) P_U| e",
                 law: law(SampleLoss::Squared, 200, 80, 5, None),
                 k: 20,
-                observe: |problem, k| damped_contraction(problem, k, DAMPING, ITERATIONS).map(|rates| rates.sharp),
+                observe: |problem, k, _| damped_contraction(problem, k, DAMPING, ITERATIONS).map(|rates| rates.sharp),
             },
             Statement {
                 name: StatementName::DampingFactor,
@@ -87,12 +110,32 @@ impl Statement {
                 inequality: "the same: e+ <= sqrt(nu) max lambda/(sigma + lambda) e",
                 law: law(SampleLoss::Squared, 200, 80, 5, None),
                 k: 20,
-                observe: |problem, k| damped_contraction(problem, k, DAMPING, ITERATIONS).map(|rates| rates.uniform),
+                observe: |problem, k, _| damped_contraction(problem, k, DAMPING, ITERATIONS).map(|rates| rates.uniform),
+            },
+            Statement {
+                name: StatementName::Stochastic,
+                label: "stochastic I-OBS",
+                inequality: "stochastic I-OBS on a noisy quadratic: e+ <= sqrt(nu) (|I - alpha (H_B)_UU| e + alpha |xi_U|)",
+                law: stochastic_law(),
+                k: 14,
+                observe: |problem, k, draws| {
+                    stochastic_contraction(problem, k, batches(draws), ITERATIONS).map(|rates| rates.steps)
+                },
+            },
+            Statement {
+                name: StatementName::StochasticFloor,
+                label: "linear rate to a floor",
+                inequality: "the same from the start: e_t <= q^t e_0 + r (1 - q^t)/(1 - q)",
+                law: stochastic_law(),
+                k: 14,
+                observe: |problem, k, draws| {
+                    stochastic_contraction(problem, k, batches(draws), ITERATIONS).map(|rates| rates.from_start)
+                },
             },
             of_loss(
                 StatementName::QuadraticLogistic,
                 "logistic",
-                "topk-I-OBS, logistic loss: e+ <= (1 + sqrt((d-k)/(d-k*))) M/(2 mu) e^2",
+                "topk-I-OBS, logistic loss: e+ <= sqrt(nu) M/(2 mu) e^2",
                 SampleLoss::Logistic,
                 0.5,
             ),
@@ -116,7 +159,7 @@ impl Statement {
                 inequality: "exact I-OBS by enumeration, exponential loss: e+ <= (1 + sqrt(L/mu (d-k)/(d-k*))) M/(2 mu) e^2",
                 law: law(SampleLoss::Exponential, 200, 14, 3, Some(0.3)),
                 k: 5,
-                observe: |problem, k| quadratic_rate(problem, k, Selection::Exact, ITERATIONS),
+                observe: |problem, k, _| quadratic_rate(problem, k, Selection::Exact, ITERATIONS),
             },
         ]
     }

@@ -35,7 +35,7 @@ pub(super) fn run(
     let any = |_: &(usize, u64), _: &Vec<BoundedStep>| true;
     let found = complete!(run_tasks(context, "rates", &tasks, any, |&(s, index), handle| {
         let Statement { law, k, observe, .. } = &statements[s];
-        let steps = observe(&law.draw(seed, index)?, *k)?;
+        let steps = observe(&law.draw(seed, index)?, *k, (seed, index))?;
         Ok(if handle.interrupted() { Outcome::Interrupted } else { Outcome::Complete(steps) })
     })?);
     let trials = trial_tasks(spec.trials as u64);
@@ -61,10 +61,13 @@ pub(super) fn run(
     let ratios = ratios.into_iter().fold(ThresholdRatios::default(), ThresholdRatios::or_worse);
     let mut checks = threshold_checks(ratios, spec.trials);
     let mut arrays = RatesArrays::default();
+    let mut factors = Vec::new();
     for (s, statement) in statements.iter().enumerate() {
         let steps: Vec<BoundedStep> = found[s * spec.problems..(s + 1) * spec.problems].concat();
         let column = |of: fn(&BoundedStep) -> f64| steps.iter().map(of).collect::<Array1<f64>>();
         checks.push(statement_check(statement, &steps));
+        checks.extend(paper_check(statement, &steps));
+        factors.extend(steps.iter().filter_map(|step| step.paper.map(|paper| step.bound / paper)));
         if steps.is_empty() {
             continue;
         }
@@ -72,9 +75,11 @@ pub(super) fn run(
             before: column(|step| step.before),
             after: column(|step| step.after),
             bound: column(|step| step.bound),
+            paper: column(|step| step.paper.unwrap_or(f64::NAN)),
         };
         arrays.statements.push((statement.name, steps));
     }
+    checks.push(constants_check(&factors));
     arrays.write(context.folder)?;
     Ok(Outcome::Complete(checks.into()))
 }
@@ -120,12 +125,35 @@ fn statement_check(statement: &Statement, steps: &[BoundedStep]) -> Check {
         let reason = "no undamped step has an error above rounding";
         return Check::not_measured(format!("rates-{name}"), inequality, Some(1.0), reason);
     }
-    // A ratio that is not a number is not hidden by the others.
-    let worst = steps
-        .iter()
-        .map(BoundedStep::ratio)
-        .fold(0.0, |worst: f64, ratio| if worst.is_nan() || ratio.is_nan() { f64::NAN } else { worst.max(ratio) });
-    at_most_one(name, statement.inequality, worst, format!("worst of {} steps", steps.len()))
+    let of = format!("worst of {} steps", steps.len());
+    at_most_one(name, statement.inequality, worst(steps.iter().map(BoundedStep::ratio)), of)
+}
+
+/// The largest ratio; one that is not a number is not hidden by the others.
+fn worst(ratios: impl Iterator<Item = f64>) -> f64 {
+    ratios.fold(0.0, |worst: f64, ratio| if worst.is_nan() || ratio.is_nan() { f64::NAN } else { worst.max(ratio) })
+}
+
+/// The check of a statement with the constants of WMSKA, where it is one of theirs.
+fn paper_check(statement: &Statement, steps: &[BoundedStep]) -> Option<Check> {
+    let ratios: Vec<f64> = steps.iter().filter_map(BoundedStep::paper_ratio).collect();
+    let of = format!("worst of {} steps", ratios.len());
+    let inequality = format!("{}: with the constants of WMSKA", statement.label);
+    let name = format!("{}-paper", statement.name);
+    (!ratios.is_empty()).then(|| at_most_one(&name, &inequality, worst(ratios.into_iter()), of))
+}
+
+/// The check that the bounds here are at most those of WMSKA, from their ratios.
+fn constants_check(factors: &[f64]) -> Check {
+    let statement = "bound on a step of I-OBS / the same with the constants of WMSKA: largest ratio";
+    if factors.is_empty() {
+        return Check::not_measured("rates-constants", statement, Some(1.0), "no step has both bounds").about_program();
+    }
+    let mut check =
+        Check::at_most("rates-constants", statement, worst(factors.iter().copied()), 1.0 + ROUNDING).about_program();
+    let least = factors.iter().copied().fold(f64::INFINITY, f64::min);
+    check.detail += &format!("; smallest {least:.3}, of {} steps", factors.len());
+    check
 }
 
 #[cfg(test)]
@@ -133,6 +161,7 @@ mod tests {
     use super::*;
     use crate::analysis::verdict::Verdict;
     use crate::sparse::recovery::SparseProblem;
+    use crate::study::rates::StatementName;
 
     /// Every statement holds on its own law, with one problem; on measurements of another vector than the one that is
     /// said to be true, from a start beside the latter, no step leads towards it, and the statement fails.
@@ -140,13 +169,25 @@ mod tests {
     fn every_statement_holds_and_can_fail() {
         for statement in Statement::all() {
             let problem = statement.law.draw(1, 0).unwrap();
-            let held = statement_check(&statement, &(statement.observe)(&problem, statement.k).unwrap());
+            let steps = (statement.observe)(&problem, statement.k, (1, 0)).unwrap();
+            let held = statement_check(&statement, &steps);
             assert_eq!(held.verdict, Verdict::Holds, "{held:?}");
+            if matches!(statement.name, StatementName::Stochastic | StatementName::StochasticFloor) {
+                // Its bound contains the residual at the vector that is said to be true, and holds for any. Without that
+                // term there is no floor, and it fails.
+                let without_noise = |step: &BoundedStep| {
+                    let contraction = (0.5 * step.before).min(step.bound);
+                    BoundedStep { bound: contraction, ..*step }
+                };
+                let steps: Vec<BoundedStep> = steps.iter().map(without_noise).collect();
+                assert_eq!(statement_check(&statement, &steps).verdict, Verdict::Fails);
+                continue;
+            }
             let claimed: Vec<f64> = problem.truth().unwrap().iter().map(|w| 1.1 * w).collect();
             let start: Vec<f64> = claimed.iter().map(|w| w * (1.0 + 1e-6)).collect();
             let y = problem.measurements().to_vec();
             let broken = SparseProblem::new(problem.design().to_owned(), y, problem.loss(), Some(claimed)).unwrap();
-            let steps = (statement.observe)(&broken.with_start(start).unwrap(), statement.k).unwrap();
+            let steps = (statement.observe)(&broken.with_start(start).unwrap(), statement.k, (1, 0)).unwrap();
             let failed = statement_check(&statement, &steps);
             assert!(failed.verdict == Verdict::Fails && failed.measured.is_finite(), "{failed:?}");
         }
@@ -165,12 +206,26 @@ mod tests {
         let statement = &Statement::all()[0];
         let none = statement_check(statement, &[]);
         assert!(none.verdict == Verdict::NotResolved && none.measured.is_nan() && !none.detail.is_empty());
-        let step = |after, bound| BoundedStep { before: 1.0, after, bound };
+        let step = |after, bound| BoundedStep { before: 1.0, after, bound, paper: None };
         let hidden = statement_check(statement, &[step(0.5, 1.0), step(f64::NAN, 1.0), step(0.7, 1.0)]);
         assert_eq!(hidden.verdict, Verdict::NotResolved, "{hidden:?}");
         // A step that ends at the truth has no error, whatever its bound.
         let exact = statement_check(statement, &[step(0.0, 0.0)]);
         assert_eq!((exact.verdict, exact.measured), (Verdict::Holds, 0.0));
+    }
+
+    /// The constants of WMSKA are judged where a statement is one of theirs, and both checks can fail.
+    #[test]
+    fn constants_of_the_paper_are_judged() {
+        let of = |name| Statement::all().into_iter().find(|statement| statement.name == name).unwrap();
+        let step = |after, paper| BoundedStep { before: 1.0, after, bound: 1.0, paper };
+        assert!(paper_check(&of(StatementName::Iht), &[step(0.5, None)]).is_none());
+        let exact = of(StatementName::Exact);
+        let verdict = |after| paper_check(&exact, &[step(after, Some(1.5))]).unwrap().verdict;
+        assert_eq!((verdict(1.4), verdict(1.6)), (Verdict::Holds, Verdict::Fails));
+        assert_eq!(constants_check(&[0.8, 1.0]).verdict, Verdict::Holds);
+        assert_eq!(constants_check(&[0.8, 1.01]).verdict, Verdict::Fails);
+        assert_eq!(constants_check(&[]).verdict, Verdict::NotResolved);
     }
 
     /// Every trial belongs to one task.

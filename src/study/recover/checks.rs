@@ -92,7 +92,7 @@ mod tests {
     const METHODS: [RecoveryMethod; 2] = [RecoveryMethod::Iht, RecoveryMethod::EXACT_OBS];
 
     fn of_problem(e: &RecoveryExperiment, problem: &SparseProblem) -> ProblemRuns {
-        let run = |&m| run_method(e, problem, m, Interrupt::NEVER).map_err(|error| error.to_string());
+        let run = |&m| run_method(e, (problem, 0), m, Interrupt::NEVER).map_err(|error| error.to_string());
         problem_runs(e, problem, e.solver.methods.iter().map(run).collect(), Interrupt::NEVER)
     }
 

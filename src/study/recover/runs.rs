@@ -91,16 +91,16 @@ pub(super) fn recorded_iterations(iterations: usize) -> Vec<usize> {
     recorded
 }
 
-/// Runs a method on a problem.
+/// Runs a method on the problem of this index.
 pub(super) fn run_method(
     e: &RecoveryExperiment,
-    problem: &SparseProblem,
+    (problem, index): (&SparseProblem, u64),
     method: RecoveryMethod,
     interrupt: Interrupt<'_>,
 ) -> Result<MethodRun, RecoveryError> {
     let k = kept(e, problem);
     let started = Instant::now();
-    let outcome = solve(problem, method, &e.solver.settings(k, interrupt), |_| {})?;
+    let outcome = solve(problem, method, &e.solver.settings(k, (e.seed, index), interrupt), |_| {})?;
     let seconds = started.elapsed().as_secs_f64();
     let at = |iteration: usize| outcome.curve[iteration.min(outcome.curve.len() - 1)];
     let recorded = recorded_iterations(e.solver.iterations);

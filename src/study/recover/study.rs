@@ -39,7 +39,7 @@ pub(super) fn run(
         let problem = subject.source.problem(e.seed, index, interrupt)?;
         let mut runs = Vec::new();
         for &method in &e.solver.methods {
-            let run = run_method(e, &problem, method, interrupt).map_err(|error| error.to_string());
+            let run = run_method(e, (&problem, index), method, interrupt).map_err(|error| error.to_string());
             if !handle.advance_to((runs.len() + 1) as f64 / e.solver.methods.len() as f64) {
                 return Ok(Outcome::Interrupted);
             }

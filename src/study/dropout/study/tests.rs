@@ -73,7 +73,7 @@ fn changes(
 }
 
 fn closed_form((arrays, loss): &(ChangeArrays, Array2<f64>)) -> Check {
-    closed_form_check("closed-form", "", &WIDTHS, &SIZES, arrays, loss)
+    closed_form_check("closed-form", "", (&WIDTHS, &SIZES), &arrays.drawn(), loss.view())
 }
 
 #[test]
