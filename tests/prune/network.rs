@@ -1,6 +1,6 @@
 //! Whole networks: known scores, and what pruning must survive.
 
-use super::{data, deit, digits, open, shakespeare};
+use super::{assets, deit, digits, gpt2, open, shakespeare};
 use std::fs;
 use std::path::Path;
 use tempfile::tempdir;
@@ -82,8 +82,8 @@ fn the_default_keeps_the_image_classifier_at_four_fifths_of_zeros() {
 
 #[test]
 fn the_language_model_reaches_the_known_perplexities() {
-    let gpt2 = open("gpt2-shakespeare");
-    let held_out = Inputs::read_tokens(&data("shakespeare-held-out.npy"), 128).unwrap();
+    let gpt2 = gpt2();
+    let held_out = Inputs::read_tokens(&assets("shakespeare-held-out.npy"), 128).unwrap();
     let perplexity = |settings: &PruneSettings<'_>| {
         let here = tempdir().unwrap();
         let (written, record) = pruned(&gpt2, here.path(), settings, shakespeare).unwrap();
