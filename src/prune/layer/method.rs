@@ -8,7 +8,7 @@ use super::refit::refit;
 use super::select::drop_lowest;
 use super::sparsity::Zeros;
 use super::sweep::{BLOCK, sweep_from};
-use crate::choice::choice;
+use crate::choice::{Choice, by_name, choice};
 use faer::Mat;
 
 choice! {
@@ -28,6 +28,63 @@ choice! {
         Greedy = "obc",
     }
 }
+
+/// A method with or without a refit, as experiment files and records name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PruneMethod {
+    /// The method.
+    pub method: LayerMethod,
+    /// Whether the values are refitted on the support.
+    pub refit: bool,
+}
+
+/// The names. The values of `i-obs-dual` and `obc` are always refitted.
+const TABLE: [(&str, PruneMethod); 10] = [
+    ("magnitude", PruneMethod { method: LayerMethod::Magnitude, refit: false }),
+    ("magnitude-refit", PruneMethod { method: LayerMethod::Magnitude, refit: true }),
+    ("wanda", PruneMethod { method: LayerMethod::Wanda, refit: false }),
+    ("wanda-refit", PruneMethod { method: LayerMethod::Wanda, refit: true }),
+    ("sparsegpt", PruneMethod { method: LayerMethod::Sweep, refit: false }),
+    ("sparsegpt-refit", PruneMethod { method: LayerMethod::Sweep, refit: true }),
+    ("i-obs", PruneMethod { method: LayerMethod::Iterative, refit: false }),
+    ("i-obs-refit", PruneMethod { method: LayerMethod::Iterative, refit: true }),
+    ("i-obs-dual", PruneMethod::DUAL),
+    ("obc", PruneMethod { method: LayerMethod::Greedy, refit: true }),
+];
+
+impl PruneMethod {
+    /// The step of the iterative optimal brain surgeon with a multiplier, the default.
+    pub const DUAL: PruneMethod = PruneMethod { method: LayerMethod::Dual, refit: true };
+    /// The column sweep of SparseGPT, to which others are compared.
+    pub const SWEEP: PruneMethod = PruneMethod { method: LayerMethod::Sweep, refit: false };
+
+    /// Whether it is one of the iterative optimal brain surgeon.
+    pub fn is_iterative(self) -> bool {
+        matches!(self.method, LayerMethod::Iterative | LayerMethod::Dual)
+    }
+}
+
+impl Choice for PruneMethod {
+    const WHAT: &'static str = "method";
+    const ALL: &'static [Self] = &{
+        let mut all = [PruneMethod::DUAL; TABLE.len()];
+        let mut i = 0;
+        while i < TABLE.len() {
+            all[i] = TABLE[i].1;
+            i += 1;
+        }
+        all
+    };
+
+    fn name(self) -> &'static str {
+        // The two that are always refitted have one name.
+        let always = matches!(self.method, LayerMethod::Dual | LayerMethod::Greedy);
+        let named = PruneMethod { refit: self.refit || always, ..self };
+        TABLE.iter().find(|(_, method)| *method == named).map_or("", |(name, _)| name)
+    }
+}
+
+by_name!(PruneMethod);
 
 /// How a layer is pruned.
 #[derive(Clone, Copy, Debug, PartialEq)]
