@@ -14,6 +14,7 @@
 //! * [`control`]: means over seeds, corrected by a control variate;
 //! * [`coverage`]: what intervals and verdicts are worth over many seeds;
 //! * [`dropout`]: the loss of a network without some of its neurons, and the closed form of its change;
+//! * [`paired`]: the mean difference of two scores on the same samples;
 //! * [`proportion`]: the confidence interval of a proportion;
 //! * [`quantile`]: sample quantiles;
 //! * [`ratio`]: the ratio of a predicted to a measured quantity, pooled over widths;
@@ -30,6 +31,7 @@ pub mod dropout;
 pub mod estimate;
 pub mod family;
 pub mod fit;
+pub mod paired;
 pub mod paths;
 mod points;
 pub mod proportion;

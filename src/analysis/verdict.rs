@@ -403,6 +403,36 @@ impl Check {
         check.alone()
     }
 
+    /// A positive ratio is at most `limit`. Holds where the interval of the ratio ends below the limit, fails where it
+    /// begins above, and is not resolved otherwise: it must be shown. `logarithm` estimates the logarithm of the ratio.
+    pub fn ratio_at_most(
+        name: impl Into<String>,
+        statement: impl Into<String>,
+        limit: f64,
+        logarithm: Estimate,
+        measured: impl Into<String>,
+    ) -> Self {
+        let p = logarithm.p_value(&Hypothesis::new(Side::AtMost, limit.ln()));
+        let ratio = logarithm.value.exp();
+        let mut check = Self::new(name, statement, ratio, finite(limit), Verdict::NotResolved, "");
+        let test = Test {
+            p,
+            p_without_excuses: p,
+            estimate: Some(logarithm),
+            resolved: Ok(()),
+            excuses: Vec::new(),
+            cannot_fail: false,
+            expected: format!("a ratio of at most {limit}"),
+            measured: measured.into(),
+            exponent: None,
+            bend: 0.0,
+            range: Some((0.0, limit)),
+        };
+        check.interval = Some(test.shown(logarithm.interval(1.0 - LEVEL)));
+        check.test = Some(test);
+        check.alone()
+    }
+
     /// `measured <= limit`, without tolerance. Not resolved where either is NaN.
     pub fn at_most(name: impl Into<String>, statement: impl Into<String>, measured: f64, limit: f64) -> Self {
         let (verdict, detail) = match measured.partial_cmp(&limit) {
