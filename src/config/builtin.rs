@@ -39,6 +39,8 @@ pub const BUILTIN: &[Builtin] = builtin![
     "recover",
     "recover-mnist",
     "phase",
+    "prune-digits",
+    "prune-text",
 ];
 
 /// The built-in experiment of this name.

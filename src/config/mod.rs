@@ -9,8 +9,10 @@ pub mod builtin;
 mod error;
 mod experiment;
 mod override_key;
+mod pruning;
 mod read;
 mod read_population;
+mod read_pruning;
 mod read_recovery;
 mod recovery;
 mod routes;
@@ -26,6 +28,7 @@ pub use experiment::{
     Route, RunOptions, Widths,
 };
 pub use override_key::Override;
+pub use pruning::{CalibrationSpec, HeldOutSpec, ModelSpec, PruningExperiment, PruningOptions, SampleSource};
 pub use read::{MAX_ITERATES, MAX_NODES, batch};
 pub use recovery::{MnistSignals, ProblemSpec, RecoveryExperiment, Solver};
 pub use routes::{NEEDS_INDEPENDENT_UNITS, is_radial, require_windows};
@@ -43,14 +46,16 @@ use toml::Table;
 /// Most bytes of an experiment file.
 const MAX_FILE: u64 = 4 << 20;
 
-/// An experiment of either kind. The kind is the top-level key `kind` of the file: `"training"`, which may be left out,
-/// or `"recovery"`.
+/// An experiment of any kind. The kind is the top-level key `kind` of the file: `"training"`, which may be left out,
+/// `"recovery"` or `"pruning"`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AnyExperiment {
     /// Networks and their mean-field limit.
     Training(Box<Experiment>),
     /// Sparse recovery.
     Recovery(Box<RecoveryExperiment>),
+    /// Pruning of Transformers.
+    Pruning(Box<PruningExperiment>),
 }
 
 impl AnyExperiment {
@@ -59,6 +64,7 @@ impl AnyExperiment {
         match self {
             Self::Training(e) => &e.name,
             Self::Recovery(e) => &e.name,
+            Self::Pruning(e) => &e.name,
         }
     }
 
@@ -67,6 +73,7 @@ impl AnyExperiment {
         match self {
             Self::Training(e) => e.seed,
             Self::Recovery(e) => e.seed,
+            Self::Pruning(e) => e.seed,
         }
     }
 
@@ -75,6 +82,7 @@ impl AnyExperiment {
         match self {
             Self::Training(e) => Self::Training(Box::new(Experiment { seed, ..(**e).clone() })),
             Self::Recovery(e) => Self::Recovery(Box::new(RecoveryExperiment { seed, ..(**e).clone() })),
+            Self::Pruning(e) => Self::Pruning(Box::new(PruningExperiment { seed, ..(**e).clone() })),
         }
     }
 
@@ -83,6 +91,7 @@ impl AnyExperiment {
         match self {
             Self::Training(e) => e.resolved(),
             Self::Recovery(e) => e.resolved(),
+            Self::Pruning(e) => e.resolved(),
         }
     }
 
@@ -91,6 +100,7 @@ impl AnyExperiment {
         match self {
             Self::Training(e) => &e.title,
             Self::Recovery(e) => &e.title,
+            Self::Pruning(e) => &e.title,
         }
     }
 
@@ -102,6 +112,7 @@ impl AnyExperiment {
         match self {
             Self::Training(e) => e.to_toml(),
             Self::Recovery(e) => toml::to_string(e),
+            Self::Pruning(e) => toml::to_string(e),
         }
     }
 }
@@ -115,7 +126,7 @@ pub struct Loaded {
     pub notes: Vec<String>,
 }
 
-/// Reads an experiment of either kind from TOML text. `origin` names the text in messages. Relative data paths are taken
+/// Reads an experiment of any kind from TOML text. `origin` names the text in messages. Relative data paths are taken
 /// from `base`, those of overrides from the current folder.
 ///
 /// # Errors
@@ -171,8 +182,13 @@ fn read_table(
             let experiment = read_recovery::experiment(table, base, &readers.recovery, &errors);
             errors.into_result(AnyExperiment::Recovery(Box::new(experiment)))
         }
+        Some(Some("pruning")) => {
+            let experiment = read_pruning::experiment(table, base, &readers.pruning, &errors);
+            errors.into_result(AnyExperiment::Pruning(Box::new(experiment)))
+        }
         Some(_) => {
-            errors.add("kind", kind.map(|kind| kind.to_string()), "expected one of \"training\", \"recovery\"");
+            let expected = "expected one of \"training\", \"recovery\", \"pruning\"";
+            errors.add("kind", kind.map(|kind| kind.to_string()), expected);
             Err(errors.into_error())
         }
     }
