@@ -1,6 +1,6 @@
 //! Forward passes against those of `tests/data/prune/reference.py`, and held-out scores.
 
-use super::{array, assets, data, deit, digits, gpt2, open, relative_difference, values};
+use super::{array, assets, deit, digits, gpt2, open, relative_difference, values};
 use widelimit::prune::checkpoint::ModelFolder;
 use widelimit::prune::model::{
     EmbeddingSpec, FeatureStream, Inputs, ModelReal, TransformerBlock, describe, outputs, score,
