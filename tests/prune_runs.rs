@@ -101,7 +101,6 @@ fn from_a_file_to_its_figures_on_any_number_of_threads() {
         "allocation-zeros",
         "allocation-gain-0.8",
         "compare-layers.svg",
-        "note: layer",
     ];
     for word in words {
         assert!(said.contains(word), "{word} is not in: {said}");

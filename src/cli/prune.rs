@@ -203,7 +203,12 @@ impl Reads {
 fn samples(args: &PruneArgs, reads: &Reads, name: &str, held_out: bool) -> anyhow::Result<SampleSource> {
     let path = Path::new(name);
     match BundledData::from_name(name) {
-        Ok(name) if !path.exists() => return Ok(SampleSource::Bundled { name }),
+        Ok(name) if !path.exists() => {
+            if let Some(length) = args.length {
+                bail!("--length {length}: bundled data have samples of their own size: expected no --length");
+            }
+            return Ok(SampleSource::Bundled { name });
+        }
         _ if path.exists() => {}
         _ => bail!("no file is called '{name}', and no bundled data; bundled are {}", BundledData::names().join(", ")),
     }
@@ -219,6 +224,9 @@ fn samples(args: &PruneArgs, reads: &Reads, name: &str, held_out: bool) -> anyho
             Ok(SampleSource::Images { path, labels })
         }
         Reads::Tokens { length } => {
+            if args.labels.is_some() {
+                bail!("--labels: the model reads tokens, and is scored on the next ones: expected no --labels");
+            }
             Ok(SampleSource::Tokens { path, length: args.length.map_or(*length, |length| length as usize) })
         }
     }

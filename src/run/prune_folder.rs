@@ -144,7 +144,13 @@ pub fn prune_folder(
     let run = FolderRun { request, source: &source, out: &out, interrupt, quiet: options.quiet };
     match run.run(&mut progress) {
         Err(RunError::Prune(PruneError::Interrupted)) => Ok(FolderReport::Interrupted(progress.folder().into())),
-        Err(error) => Err(error),
+        Err(error) => {
+            // Nothing is worth continuing.
+            if progress.state.blocks == 0 {
+                progress.remove()?;
+            }
+            Err(error)
+        }
         Ok(record) => {
             progress.remove()?;
             Ok(FolderReport::Complete(Box::new(record)))

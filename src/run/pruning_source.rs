@@ -8,7 +8,8 @@ use crate::prune::bundled::{BundledModel, KnownScore, LabelledInputs, SHAKESPEAR
 use crate::prune::checkpoint::{ModelCopy, ModelFolder};
 use crate::prune::layer::{LayerSettings, PruneMethod, Sparsity};
 use crate::prune::model::{
-    Architecture, EmbeddingSpec, HeadSpec, Inputs, LinearSpec, Scores, describe, outputs, overlap, read_labels, score,
+    Architecture, Embedding, EmbeddingSpec, HeadSpec, Inputs, LinearSpec, Scores, describe, outputs, overlap,
+    read_labels, score,
 };
 use crate::prune::network::{
     LayerAudit, LayerCurve, LayerRecord, PassStart, PruneObserver, PruneSettings, Quota, audit_layers, loss_curves,
@@ -96,6 +97,10 @@ impl PruningSource {
             false => (0..calibration.count()).collect(),
         };
         let held_out = request.held_out.map(|spec| held_out(spec, &mut files)).transpose()?;
+        let embedding = Embedding::<f32>::read(&folder, &architecture)?;
+        for inputs in [Some(&calibration), held_out.as_ref().map(|(inputs, _)| inputs)].into_iter().flatten() {
+            embedding.length(inputs)?;
+        }
         let mut source = PruningSource {
             model: folder,
             architecture,
