@@ -197,6 +197,16 @@ pub enum PruneError {
         /// The folder.
         path: PathBuf,
     },
+    /// A pruning was begun with another request.
+    #[error(
+        "{path}: was begun with another request (they differ in {}): continue it with the same arguments, or start over after deleting the folder", .keys.join(", ")
+    )]
+    OtherRequest {
+        /// The folder.
+        path: PathBuf,
+        /// The keys that differ.
+        keys: Vec<String>,
+    },
     /// A stop was requested.
     #[error("interrupted")]
     Interrupted,

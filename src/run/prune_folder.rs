@@ -178,6 +178,7 @@ impl FolderRun<'_> {
         }
         self.stop()?;
         let quota = self.quota(progress)?;
+        self.stop()?;
         let mut copy = progress.copy(source, self.out)?;
         self.prune(progress, &mut copy, &quota)?;
         let layers = progress.state.layers.clone();

@@ -102,7 +102,7 @@ impl FolderProgress {
             keys.push("the contents of the files".into());
         }
         if !keys.is_empty() {
-            return Err(RecordError::Changed { path: path.into(), keys }.into());
+            return Err(PruneError::OtherRequest { path: path.into(), keys }.into());
         }
         Ok(FolderProgress { folder, path: path.into(), _lock: lock, state })
     }

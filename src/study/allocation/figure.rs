@@ -15,7 +15,7 @@ use ndarray::s;
 /// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let (run, record) = (PruningRecord::read(folder)?, AllocationRecord::read(folder)?);
-    let arrays = AllocationArrays::of_run(folder)?;
+    let arrays = AllocationArrays::of_run(folder, (record.summaries.len(), run.layers.len()))?;
     let label = if run.language { "held-out perplexity" } else { "held-out cross entropy, nats" };
     let shown = |loss: f64| if run.language { loss.exp() } else { loss };
     let fractions = arrays.fraction.to_vec();

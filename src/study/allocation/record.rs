@@ -83,11 +83,16 @@ impl AllocationArrays {
         ArrayRecord::write(self, &folder.file(ARRAYS))
     }
 
-    /// Reads the arrays of a run.
+    /// Reads the arrays of a run with so many sparsities and layers.
     ///
     /// # Errors
-    /// A file that is missing or damaged.
-    pub fn of_run(folder: &RunFolder) -> Result<Self, NpzError> {
-        ArrayRecord::read(&folder.file(ARRAYS))
+    /// A file that is missing or damaged, or of another run.
+    pub fn of_run(folder: &RunFolder, (sparsities, layers): (usize, usize)) -> Result<Self, NpzError> {
+        let path = folder.file(ARRAYS);
+        let arrays: Self = ArrayRecord::read(&path)?;
+        match arrays.zeros.dim() == (2, sparsities, layers) {
+            true => Ok(arrays),
+            false => Err(NpzError::Sizes { path, reason: format!("its sizes are not those of {FILE}") }),
+        }
     }
 }

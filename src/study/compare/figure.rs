@@ -16,7 +16,7 @@ const MAX_PANELS: usize = 6;
 /// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let (run, record) = (PruningRecord::read(folder)?, CompareRecord::read(folder)?);
-    let arrays = CompareArrays::of_run(folder)?;
+    let arrays = CompareArrays::of_run(folder, (run.methods.len(), record.sparsities.len(), run.layers.len()))?;
     Ok(vec![
         ("compare".into(), scores(&run, &record, &arrays)),
         ("compare-layers".into(), layers(&run, &record, &arrays)),
@@ -72,10 +72,10 @@ fn curves(
     let count = record.sparsities.len();
     for (m, method) in run.methods.iter().enumerate() {
         let (colour, marker, dash) = style::series(m);
-        let summaries = &record.summaries[m * count..][..count];
+        let of = |s: usize| record.summaries.get(m * count + s).map_or(f64::NAN, &value);
         let points = |pattern: bool| -> (Vec<f64>, Vec<f64>) {
             let chosen = (0..count).filter(|&s| is_pattern(&record.sparsities[s]) == pattern);
-            let mut points: Vec<(f64, f64)> = chosen.map(|s| (arrays.fraction[s], value(&summaries[s]))).collect();
+            let mut points: Vec<(f64, f64)> = chosen.map(|s| (arrays.fraction[s], of(s))).collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
             points.into_iter().unzip()
         };

@@ -16,7 +16,7 @@ const BEST_PT: f64 = 9.0;
 /// Records that are missing or damaged.
 pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     let (run, record) = (PruningRecord::read(folder)?, RoundsRecord::read(folder)?);
-    let arrays = RoundsArrays::of_run(folder)?;
+    let arrays = RoundsArrays::of_run(folder, (record.series.len(), run.layers.len()))?;
     let x = arrays.round.to_vec();
     let axis = || Axis::linear("round");
     let label = if run.language { "held-out perplexity" } else { "held-out cross entropy, nats" };
