@@ -214,3 +214,27 @@ fn agreement_of_a_ratio_must_be_shown() {
     let (low, high) = family[0].joint_interval.unwrap();
     assert!(low < 0.9 && high > 1.1);
 }
+
+/// That a ratio is at most a limit must be shown, and so must the contrary.
+#[test]
+fn ratios_are_shown_to_be_at_most_a_limit() {
+    use Verdict::{Fails, Holds, NotResolved};
+    let check = |low, high| Check::ratio_at_most("ratio", "", 1.0, logarithm(low, high), "");
+    for (low, high, verdict) in [
+        (0.8, 0.95, Holds),
+        (0.001, 0.999, Holds),
+        (0.9, 1.01, NotResolved),
+        (0.99, 1.2, NotResolved),
+        (1.01, 1.2, Fails),
+    ] {
+        let check = check(low, high);
+        assert_eq!(check.verdict, verdict, "[{low}, {high}]: {}", check.detail);
+        let (left, right) = check.interval.unwrap();
+        assert!((left - low).abs() < 1e-9 && (right - high).abs() < 1e-9);
+    }
+    // As one of many checks the joint interval is longer.
+    let mut family = vec![check(0.8, 0.999), check(1.001, 1.2)];
+    family.extend((0..60).map(|_| check(0.5, 0.6)));
+    judge(&mut family);
+    assert_eq!((family[0].verdict, family[1].verdict, family[2].verdict), (NotResolved, NotResolved, Holds));
+}

@@ -166,3 +166,21 @@ fn by_row(problem: &LayerProblem<'_>) -> Zeros {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_has_a_name() {
+        for &method in LayerMethod::ALL {
+            for refit in [false, true] {
+                let named = PruneMethod { method, refit };
+                let found: PruneMethod = named.name().parse().unwrap();
+                assert_eq!((found.method, found.name()), (method, named.name()));
+                assert!(found.refit == refit || matches!(method, LayerMethod::Dual | LayerMethod::Greedy));
+            }
+        }
+        assert_eq!(PruneMethod::ALL.len(), 2 * LayerMethod::ALL.len() - 2);
+    }
+}

@@ -130,3 +130,23 @@ impl Zeros {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_read_back() {
+        for (text, sparsity) in [
+            ("0.5", Sparsity::Fraction(0.5)),
+            ("0", Sparsity::Fraction(0.0)),
+            ("2:4", Sparsity::Pattern { zeros: 2, of: 4 }),
+            ("1:16", Sparsity::Pattern { zeros: 1, of: 16 }),
+        ] {
+            assert_eq!((text.parse(), sparsity.to_string()), (Ok(sparsity), text.to_string()));
+        }
+        for text in ["1", "-0.5", "nan", "inf", "half", "", "4:2", "0:4", "2:2", "2:", ":4", "-1:4", "2:4:8"] {
+            assert_eq!(text.parse::<Sparsity>(), Err(NoSparsity), "{text}");
+        }
+    }
+}
