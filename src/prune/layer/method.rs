@@ -5,7 +5,7 @@ use super::greedy::greedy;
 use super::iterate::{Iteration, Step, iterate};
 use super::problem::{LayerProblem, entries, from_entries};
 use super::refit::refit;
-use super::select::drop_lowest;
+use super::select::{drop_lowest, drop_lowest_evenly};
 use super::sparsity::Zeros;
 use super::sweep::{BLOCK, sweep_from};
 use crate::choice::{Choice, by_name, choice};
@@ -123,19 +123,23 @@ impl Default for LayerSettings {
 /// Prunes a layer: the weights (d, rows).
 pub fn prune_layer(problem: &LayerProblem<'_>, settings: &LayerSettings) -> Mat<f64> {
     let d = problem.inputs();
-    let masked = |score: &dyn Fn(usize, f64) -> f64, zeros: Zeros| {
+    let masked = |score: &dyn Fn(usize, f64) -> f64, by_row: bool| {
         let weights = entries(&problem.weights);
         let scores: Vec<f64> = weights.iter().enumerate().map(|(at, w)| score(at % d, *w)).collect();
         let mut dropped = vec![false; weights.len()];
-        drop_lowest(&scores, d, zeros, &mut dropped);
+        match problem.zeros {
+            Zeros::Matrix(zeros) if by_row => drop_lowest_evenly(&scores, d, zeros, &mut dropped),
+            zeros => drop_lowest(&scores, d, zeros, &mut dropped),
+        }
         let kept: Vec<f64> = weights.iter().zip(dropped).map(|(w, dropped)| if dropped { 0.0 } else { *w }).collect();
         from_entries(&kept, d)
     };
     let weights = match settings.method {
-        LayerMethod::Magnitude => masked(&|_, w| w.abs(), problem.zeros),
+        LayerMethod::Magnitude => masked(&|_, w| w.abs(), false),
         LayerMethod::Wanda => {
             let moment = problem.moment.moment();
-            masked(&|j, w| w.abs() * moment[(j, j)].max(0.0).sqrt(), by_row(problem))
+            // Wanda compares the entries of a row only.
+            masked(&|j, w| w.abs() * moment[(j, j)].max(0.0).sqrt(), true)
         }
         LayerMethod::Sweep => sweep_from(problem, &problem.weights.to_owned(), settings.block).weights,
         LayerMethod::Iterative => {
@@ -156,15 +160,6 @@ pub fn continue_layer(problem: &LayerProblem<'_>, settings: &LayerSettings, weig
     let weights =
         iterate(problem, &Iteration { step, length, iterations: 1, block, best: false }, Some(weights)).weights;
     if settings.refit { refit(problem, &weights) } else { weights }
-}
-
-/// Wanda compares the entries of a row only. Zeros of a matrix are distributed evenly over its rows, the first rows taking
-/// the remainder.
-fn by_row(problem: &LayerProblem<'_>) -> Zeros {
-    match problem.zeros {
-        Zeros::Matrix(zeros) => Zeros::Row((zeros as f64 / problem.rows() as f64).round_ties_even() as usize),
-        other => other,
-    }
 }
 
 #[cfg(test)]

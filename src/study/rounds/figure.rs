@@ -24,12 +24,13 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     let mut scores =
         Panel::new(axis(), Axis::log10(label)).title(format!("sparsity {}", record.sparsity)).legend(Legend::Hidden);
     let mut losses = Panel::new(axis(), Axis::log10("relative layer loss, own batch")).legend(Legend::OutsideRight);
+    let mut rings = Vec::new();
     for (s, series) in record.series.iter().enumerate() {
         let (colour, marker, dash) = style::series(s);
         let name = if series.batches == "same" { "the same batch" } else { "fresh batches" };
         let of_round = |round: usize| shown(arrays.losses.slice(ndarray::s![s, round, ..]).mean().unwrap_or(f64::NAN));
         let y: Vec<f64> = (0..x.len()).map(of_round).collect();
-        let best = Mark::Points {
+        rings.push(Mark::Points {
             x: vec![series.best as f64],
             y: vec![y[series.best.min(y.len() - 1)]],
             error: None,
@@ -38,16 +39,16 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
             filled: false,
             size_pt: BEST_PT,
             label: Some("best round".into()),
-        };
+        });
         scores = scores
             .with(Mark::line(x.clone(), y.clone(), colour, dash).label(name))
-            .with(Mark::points(x.clone(), y, colour, marker).label(name))
-            .with(best);
+            .with(Mark::points(x.clone(), y, colour, marker).label(name));
         let y = arrays.relative_loss.row(s).to_vec();
         losses = losses
             .with(Mark::line(x.clone(), y.clone(), colour, dash).label(name))
             .with(Mark::points(x.clone(), y, colour, marker).label(name));
     }
+    scores = rings.into_iter().fold(scores, Panel::with);
     scores =
         scores.with(Mark::horizontal(shown(run.dense_loss), Colour::Grey(90), Dash::Dotted).label("before pruning"));
     let mut figure = Figure::double_column().with(scores).with(losses);
