@@ -206,7 +206,7 @@ pub fn parse(text: &str, origin: &str, base: &Path, overrides: &[Override]) -> R
     config::parse(text, origin, base, overrides, &readers())
 }
 
-/// Runs an experiment of either kind into a folder. `interrupt` may be set from another thread to stop it; a run that
+/// Runs an experiment of any kind into a folder. `interrupt` may be set from another thread to stop it; a run that
 /// was interrupted is continued with [`Options::resume`].
 ///
 /// # Errors

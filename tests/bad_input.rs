@@ -430,7 +430,7 @@ fn keys_of_other_situations() {
         parse(TINY, set).unwrap_or_else(|error| panic!("{set:?}: {error}"));
     }
     let recovery = |set: &[&str]| {
-        let overrides = common::experiment::overrides(set).unwrap();
+        let overrides = crate::common::experiment::overrides(set).unwrap();
         widelimit::load("recover", &overrides).unwrap_err().to_string()
     };
     contains_all(&recovery(&["problem.density=0.5"]), &["problem.density = 0.5", "design = \"sparse-sign\""]);

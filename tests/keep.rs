@@ -1,10 +1,8 @@
 //! The optimal brain surgeon on the neurons of a network: every removal is the best one, by a solution of its own; what the
 //! study of kept neurons records is recomputed from the run's states; theory.md section 12.
 
-mod common;
-
-use common::experiment::{Run, TINY, files, json, parse, run_of};
-use common::normals;
+use crate::common::experiment::{Run, TINY, files, json, parse, run_of};
+use crate::common::normals;
 use nalgebra::DMatrix;
 use ndarray::{Array2, ArrayD, Axis, Ix2, Ix3};
 use widelimit::analysis::dropout::DropoutNetwork;

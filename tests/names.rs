@@ -152,6 +152,15 @@ fn small(name: &str) -> Vec<&'static str> {
             [recovery, own].concat()
         }
         "phase" => [recovery, &["phase.n_over_d=[0.5,1.0]", "phase.k_over_n=[0.1,0.5]", "phase.problems=2"]].concat(),
+        "prune-digits" | "prune-text" => vec![
+            "calibration.samples=20",
+            "held_out.samples=10",
+            "pruning.methods=[\"sparsegpt\",\"i-obs-dual\"]",
+            "compare.sparsities=[0.7]",
+            "rounds.rounds=1",
+            "rounds.batch=20",
+            "allocation.sparsities=[0.7]",
+        ],
         "recover-mnist" => vec!["problem.n=100", "solver.iterations=1", "recover.problems=1"],
         other => panic!("{other} has no small size here: add one"),
     }
@@ -196,6 +205,7 @@ fn checks_and_figures_begin_with_the_name_of_a_study() {
     let here = tempfile::tempdir().unwrap();
     images(here.path());
     let studies = REGISTRY.training.iter().map(|s| s.name).chain(REGISTRY.recovery.iter().map(|s| s.name));
+    let studies = studies.chain(REGISTRY.pruning.iter().map(|s| s.name));
     let studies: BTreeSet<&str> = studies.collect();
     let of_study =
         |name: &str, study: &str| name.strip_prefix(study).is_some_and(|r| r.is_empty() || r.starts_with('-'));

@@ -5,6 +5,7 @@ mod common;
 mod examples;
 mod figures;
 mod gap;
+mod keep;
 mod predict;
 mod premises;
 mod recorded_states;

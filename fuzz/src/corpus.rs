@@ -34,6 +34,7 @@ pub fn generated(target: &Target) -> anyhow::Result<Vec<Input>> {
             .collect::<anyhow::Result<_>>()?,
         "idx" => images()?,
         "problem" => problems()?,
+        "safetensors" => models(),
         "trajectory" => targets::with_unfinished(|runs| {
             let of = |run: &targets::Unfinished| {
                 let input = |name: &String| headed(run.base.name, name, &run.read(name));
@@ -174,6 +175,18 @@ fn problems() -> anyhow::Result<Vec<Input>> {
         ("squares".into(), pair(names, &x, &y.mapv(|v| v * v), false)?),
         ("integers".into(), pair(names, &array![[1_i32, 2], [3, 4]], &array![true, false], false)?),
     ])
+}
+
+/// The configuration and the weights of two small models of the tests.
+fn models() -> Vec<Input> {
+    macro_rules! model {
+        ($name:literal) => {{
+            let config = include_bytes!(concat!("../../tests/data/prune/", $name, "/config.json"));
+            let weights = include_bytes!(concat!("../../tests/data/prune/", $name, "/model.safetensors"));
+            ($name.into(), Layout::Pair.join([config.as_slice(), weights.as_slice()]))
+        }};
+    }
+    vec![model!("tiny-llama-tied"), model!("tiny-vit")]
 }
 
 /// An IDX file: its magic number, big-endian extents, bytes.

@@ -16,6 +16,7 @@
 //! * [`drawn_change`]: the mean change of the loss over random sets of neurons, beside its closed form;
 //! * [`dropout`]: the loss of a network without some of its neurons, and the closed form of its change;
 //! * [`output_layer`]: the output layer of a network, and the optimal brain surgeon on its neurons;
+//! * [`paired`]: the mean difference of two scores on the same samples;
 //! * [`proportion`]: the confidence interval of a proportion;
 //! * [`quantile`]: sample quantiles;
 //! * [`ratio`]: the ratio of a predicted to a measured quantity, pooled over widths;
@@ -34,6 +35,7 @@ pub mod estimate;
 pub mod family;
 pub mod fit;
 pub mod output_layer;
+pub mod paired;
 pub mod paths;
 mod points;
 pub mod proportion;

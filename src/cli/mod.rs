@@ -9,6 +9,7 @@ mod figures;
 mod list;
 mod output;
 mod plan;
+mod prune;
 mod run;
 mod simd;
 mod workload;
@@ -51,6 +52,8 @@ enum Command {
     },
     /// Print the width that a tolerance needs, from the predictions of a run
     Plan(plan::PlanArgs),
+    /// Prune a Transformer into a folder: layer by layer, by the iterative optimal brain surgeon or other methods
+    Prune(Box<prune::PruneArgs>),
     /// Write the random draws of one trajectory of a run to an .npz file, to recompute it with other programs
     Draws {
         /// Folder of the run
@@ -109,6 +112,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check { run } => checks::run(&run),
         Command::Figures { run } => figures::run(&run),
         Command::Plan(args) => plan::run(&args),
+        Command::Prune(args) => prune::run(&args),
         Command::Draws { run, trajectory, out, force } => draws::run(&run, &trajectory, &out, force),
         Command::Bench(args) => bench::run(&args),
         Command::BenchRecovery(args) => bench_recovery::run(&args),

@@ -6,7 +6,8 @@ use super::simd::{SimdChoice, choose, instruction_set};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use widelimit::config::{AnyExperiment, Experiment, Loaded, Override, RecoveryExperiment};
+use widelimit::choice::Choice;
+use widelimit::config::{AnyExperiment, Experiment, Loaded, Override, PruningExperiment, RecoveryExperiment};
 use widelimit::dynamics::Method;
 use widelimit::number::plain;
 use widelimit::run::{Options, Report, default_folder};
@@ -85,6 +86,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         match &experiment {
             AnyExperiment::Training(experiment) => print_training(experiment),
             AnyExperiment::Recovery(experiment) => print_recovery(experiment),
+            AnyExperiment::Pruning(experiment) => print_pruning(experiment),
         }
     }
     let options = Options {
@@ -147,6 +149,12 @@ fn print_training(e: &Experiment) {
             plain(e.dynamics.friction)
         ));
     }
+}
+
+/// Prints the methods.
+fn print_pruning(e: &PruningExperiment) {
+    let names: Vec<&str> = e.pruning.methods.iter().map(|method| method.name()).collect();
+    note(format!("pruning by {}", names.join(", ")));
 }
 
 /// Prints the algorithms.

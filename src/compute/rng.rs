@@ -64,6 +64,8 @@ pub enum Role {
     RecoveryBatch = 22,
     /// The scramble of low-discrepancy starts; `a` = family of units, `b` = dimension.
     Scramble = 50,
+    /// The order of calibration samples for pruning.
+    Calibration = 60,
     /// Random weights of the particles of a cloud; `a` = draw, `b` = hidden layer.
     CloudWeight = 51,
 }

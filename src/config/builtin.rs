@@ -40,6 +40,8 @@ pub const BUILTIN: &[Builtin] = builtin![
     "recover",
     "recover-mnist",
     "phase",
+    "prune-digits",
+    "prune-text",
 ];
 
 /// The built-in experiment of this name.

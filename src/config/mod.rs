@@ -10,8 +10,10 @@ pub mod builtin;
 mod error;
 mod experiment;
 mod override_key;
+mod pruning;
 mod read;
 mod read_population;
+mod read_pruning;
 mod read_recovery;
 mod recovery;
 mod routes;
@@ -29,6 +31,7 @@ pub use experiment::{
     Route, RunOptions, Widths,
 };
 pub use override_key::Override;
+pub use pruning::{CalibrationSpec, HeldOutSpec, ModelSpec, PruningExperiment, PruningOptions, SampleSource};
 pub use read::{MAX_ITERATES, MAX_NODES, batch};
 pub use recovery::{MnistSignals, ProblemSpec, RecoveryExperiment, Solver};
 pub use routes::{NEEDS_INDEPENDENT_UNITS, is_radial, require_windows};
@@ -48,14 +51,16 @@ use toml::Table;
 /// Most bytes of an experiment file.
 const MAX_FILE: u64 = 4 << 20;
 
-/// An experiment of either kind. The kind is the top-level key `kind` of the file: `"training"`, which may be left out,
-/// or `"recovery"`.
+/// An experiment of any kind. The kind is the top-level key `kind` of the file: `"training"`, which may be left out,
+/// `"recovery"` or `"pruning"`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AnyExperiment {
     /// Networks and their mean-field limit.
     Training(Box<Experiment>),
     /// Sparse recovery.
     Recovery(Box<RecoveryExperiment>),
+    /// Pruning of Transformers.
+    Pruning(Box<PruningExperiment>),
 }
 
 impl AnyExperiment {
@@ -64,6 +69,7 @@ impl AnyExperiment {
         match self {
             Self::Training(e) => &e.name,
             Self::Recovery(e) => &e.name,
+            Self::Pruning(e) => &e.name,
         }
     }
 
@@ -72,6 +78,7 @@ impl AnyExperiment {
         match self {
             Self::Training(e) => e.seed,
             Self::Recovery(e) => e.seed,
+            Self::Pruning(e) => e.seed,
         }
     }
 
@@ -80,6 +87,7 @@ impl AnyExperiment {
         match self {
             Self::Training(e) => Self::Training(Box::new(Experiment { seed, ..(**e).clone() })),
             Self::Recovery(e) => Self::Recovery(Box::new(RecoveryExperiment { seed, ..(**e).clone() })),
+            Self::Pruning(e) => Self::Pruning(Box::new(PruningExperiment { seed, ..(**e).clone() })),
         }
     }
 
@@ -88,6 +96,7 @@ impl AnyExperiment {
         match self {
             Self::Training(e) => e.resolved(),
             Self::Recovery(e) => e.resolved(),
+            Self::Pruning(e) => e.resolved(),
         }
     }
 
@@ -96,6 +105,7 @@ impl AnyExperiment {
         match self {
             Self::Training(e) => &e.title,
             Self::Recovery(e) => &e.title,
+            Self::Pruning(e) => &e.title,
         }
     }
 
@@ -107,6 +117,7 @@ impl AnyExperiment {
         match self {
             Self::Training(e) => e.to_toml(),
             Self::Recovery(e) => toml::to_string(e),
+            Self::Pruning(e) => toml::to_string(e),
         }
     }
 }
@@ -120,7 +131,7 @@ pub struct Loaded {
     pub notes: Vec<String>,
 }
 
-/// Reads an experiment of either kind from TOML text. `origin` names the text in messages. Relative data paths are taken
+/// Reads an experiment of any kind from TOML text. `origin` names the text in messages. Relative data paths are taken
 /// from `base`, those of overrides from the current folder.
 ///
 /// # Errors
@@ -166,8 +177,7 @@ fn read_table(
     let mut root = Section::root(table, &errors);
     match kind.as_ref().map(|kind| kind.as_str()) {
         None | Some(Some("training")) => {
-            root.elsewhere("kind = \"recovery\"", &read_recovery::OWN_KEYS);
-            readers.recovery.iter().for_each(|reader| root.elsewhere("kind = \"recovery\"", &[reader.name]));
+            readers.elsewhere(&mut root, "training");
             let experiment = read::experiment(root, base, &readers.training);
             validate::validate(&experiment, &errors);
             if let Some(MemoryExcess { key, value, message }) = (readers.exceeds_memory)(&experiment) {
@@ -176,14 +186,33 @@ fn read_table(
             errors.into_result(AnyExperiment::Training(Box::new(experiment)))
         }
         Some(Some("recovery")) => {
-            root.elsewhere("kind = \"training\"", &read::OWN_KEYS);
-            readers.training.iter().for_each(|reader| root.elsewhere("kind = \"training\"", &[reader.name]));
+            readers.elsewhere(&mut root, "recovery");
             let experiment = read_recovery::experiment(root, base, &readers.recovery, &errors);
             errors.into_result(AnyExperiment::Recovery(Box::new(experiment)))
         }
+        Some(Some("pruning")) => {
+            readers.elsewhere(&mut root, "pruning");
+            let experiment = read_pruning::experiment(root, base, &readers.pruning, &errors);
+            errors.into_result(AnyExperiment::Pruning(Box::new(experiment)))
+        }
         Some(_) => {
-            errors.add("kind", kind.map(|kind| kind.to_string()), "expected one of \"training\", \"recovery\"");
+            let expected = "expected one of \"training\", \"recovery\", \"pruning\"";
+            errors.add("kind", kind.map(|kind| kind.to_string()), expected);
             Err(errors.into_error())
+        }
+    }
+}
+
+impl Readers {
+    /// Makes the tables of the other kinds of experiment known to the root table of this kind.
+    fn elsewhere(&self, root: &mut Section<'_>, kind: &str) {
+        let training = self.training.iter().map(|reader| reader.name).chain(read::OWN_KEYS);
+        let recovery = self.recovery.iter().map(|reader| reader.name).chain(read_recovery::OWN_KEYS);
+        let pruning = self.pruning.iter().map(|reader| reader.name).chain(read_pruning::OWN_KEYS);
+        let kinds: [(&str, Vec<&str>); 3] =
+            [("training", training.collect()), ("recovery", recovery.collect()), ("pruning", pruning.collect())];
+        for (other, keys) in kinds.iter().filter(|(other, _)| *other != kind) {
+            root.elsewhere(&format!("kind = \"{other}\""), keys);
         }
     }
 }

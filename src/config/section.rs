@@ -8,6 +8,7 @@ use super::error::KeyErrors;
 use super::spelling::{Expects, TypedValues};
 use crate::choice::{Choice, quoted};
 use crate::number::plain;
+use crate::prune::layer::{NoSparsity, Sparsity};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use toml::{Table, Value};
@@ -173,6 +174,23 @@ impl<'p> Section<'p> {
         })
     }
 
+    /// A sparsity: a fraction of zeros, or a pattern in quotes. A placeholder where wrong.
+    pub fn sparsity(&mut self, key: &str) -> Sparsity {
+        let expected = Expected::new(Expects::Number, NoSparsity.to_string());
+        self.required(key, None, expected, Sparsity::Fraction(0.0), sparsity)
+    }
+
+    /// A list of at least one sparsity, each once; empty where wrong.
+    pub fn sparsities(&mut self, key: &str) -> Vec<Sparsity> {
+        let message = format!("expected a list such as [0.5, \"2:4\"]; in it, {NoSparsity}, each once");
+        let read = |v: &Value| {
+            let items = v.as_array().filter(|items| !items.is_empty())?;
+            let all: Vec<Sparsity> = items.iter().map(sparsity).collect::<Option<_>>()?;
+            (1..all.len()).all(|i| !all[..i].contains(&all[i])).then_some(all)
+        };
+        self.required(key, None, Expected::new(Expects::List, message), Vec::new(), read)
+    }
+
     fn list<T: Clone>(&mut self, key: &str, expected: Expected, read: impl Fn(&Value) -> Option<T>) -> Vec<T> {
         self.required(key, None, expected, Vec::new(), |v| {
             v.as_array().filter(|a| !a.is_empty()).and_then(|a| a.iter().map(&read).collect())
@@ -332,6 +350,14 @@ fn real(value: &Value) -> Option<f64> {
         Value::Float(v) => Some(*v),
         Value::Integer(v) => Some(*v as f64),
         _ => None,
+    }
+}
+
+/// A fraction as a number, a pattern as text.
+fn sparsity(value: &Value) -> Option<Sparsity> {
+    match value {
+        Value::String(text) => text.contains(':').then(|| text.parse().ok()).flatten(),
+        value => real(value).map(Sparsity::Fraction).filter(|sparsity| sparsity.check().is_ok()),
     }
 }
 

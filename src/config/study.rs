@@ -3,13 +3,13 @@
 //! Each study implements [`StudyTable`]; the caller passes the list of the studies to the reader, so that this module
 //! does not depend on any of them.
 
-use super::{Experiment, KeyErrors, RecoveryExperiment, Section, Sweep};
+use super::{Experiment, KeyErrors, PruningExperiment, RecoveryExperiment, Section, Sweep};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-/// A kind of experiment: of training, or of sparse recovery.
+/// A kind of experiment: of training, of sparse recovery, or of pruning.
 pub trait ExperimentKind: Sized + 'static {
     /// What a study of this kind can require of the experiment.
     type Requirements<'a>: Default;
@@ -72,6 +72,18 @@ impl ExperimentKind for Experiment {
 
 impl ExperimentKind for RecoveryExperiment {
     type Requirements<'a> = RecoveryRequirements;
+
+    fn studies(&self) -> &Studies<Self> {
+        &self.studies
+    }
+
+    fn studies_mut(&mut self) -> &mut Studies<Self> {
+        &mut self.studies
+    }
+}
+
+impl ExperimentKind for PruningExperiment {
+    type Requirements<'a> = ();
 
     fn studies(&self) -> &Studies<Self> {
         &self.studies
@@ -203,6 +215,8 @@ pub struct Readers {
     pub training: Vec<StudyReader<Experiment>>,
     /// The studies of sparse recovery.
     pub recovery: Vec<StudyReader<RecoveryExperiment>>,
+    /// The studies of pruning.
+    pub pruning: Vec<StudyReader<PruningExperiment>>,
     /// The error where an experiment needs more memory than this machine has, as far as the file determines it.
     pub exceeds_memory: fn(&Experiment) -> Option<MemoryExcess>,
 }
@@ -223,6 +237,11 @@ impl Readers {
     pub(super) fn renamed(&self) -> Vec<(&'static str, &'static str)> {
         let training = self.training.iter().map(|reader| (reader.name, reader.former_names));
         let recovery = self.recovery.iter().map(|reader| (reader.name, reader.former_names));
-        training.chain(recovery).flat_map(|(name, former)| former.iter().map(move |&old| (old, name))).collect()
+        let pruning = self.pruning.iter().map(|reader| (reader.name, reader.former_names));
+        training
+            .chain(recovery)
+            .chain(pruning)
+            .flat_map(|(name, former)| former.iter().map(move |&old| (old, name)))
+            .collect()
     }
 }

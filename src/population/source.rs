@@ -26,7 +26,31 @@ impl SourceFile {
     pub(crate) fn of(path: &Path, bytes: &[u8]) -> Self {
         Self { path: path.display().to_string(), sha256: hexadecimal(&Sha256::digest(bytes)) }
     }
+
+    /// The record of bytes that have a name.
+    pub fn of_bytes(name: &str, bytes: &[u8]) -> Self {
+        Self::of(Path::new(name), bytes)
+    }
+
+    /// The record of a file, which is read in parts.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn of_file(path: &Path) -> std::io::Result<Self> {
+        let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
+        let mut part = vec![0; PART];
+        loop {
+            match file.read(&mut part)? {
+                0 => break,
+                read => hasher.update(&part[..read]),
+            }
+        }
+        Ok(Self { path: path.display().to_string(), sha256: hexadecimal(&hasher.finalize()) })
+    }
 }
+
+/// Bytes of a file that are read at a time.
+const PART: usize = 1 << 16;
 
 /// The bytes of a checksum in lower-case hexadecimal.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {

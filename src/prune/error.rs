@@ -183,6 +183,33 @@ pub enum PruneError {
         /// Linear layers of the model.
         layers: usize,
     },
+    /// A file of the model was changed while it was in use.
+    #[error(
+        "{path}: was changed while the model was read: its parts may not fit each other; wait until nothing writes to the folder, and start again"
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A pruning was begun and is not finished.
+    #[error("{path}: holds an unfinished pruning: continue it with --resume, or start over after deleting the folder")]
+    Unfinished {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A pruning was begun with another request.
+    #[error(
+        "{path}: was begun with another request (they differ in {}): continue it with the same arguments, or start over after deleting the folder", .keys.join(", ")
+    )]
+    OtherRequest {
+        /// The folder.
+        path: PathBuf,
+        /// The keys that differ.
+        keys: Vec<String>,
+    },
+    /// A stop was requested.
+    #[error("interrupted")]
+    Interrupted,
     /// What was written does not read back as it was meant.
     #[error("{path}: tensor {tensor}: after writing and reading again, {reason}")]
     ReadBack {

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`checkpoint`] | models in folders: reading tensors, writing a copy |
 //! | [`model`] | forward passes of BERT, ViT, DeiT, GPT-2, OPT and Llama with taps on the inputs of linear layers |
+//! | [`bundled`] | models and data that are part of the program |
 //! | [`layer`] | the pruning of one layer |
 //! | [`network`] | the pruning of a whole network |
 //!
@@ -19,6 +20,7 @@
 //! [`network::verify`]. Results depend neither on the number of threads nor on the instruction set of the processor, as
 //! far as the products of matrices do not.
 
+pub mod bundled;
 pub mod checkpoint;
 mod error;
 pub mod layer;

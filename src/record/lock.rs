@@ -16,7 +16,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Takes the lock of a folder until the file is dropped. The lock's contents are never touched, and a link is not
 /// followed: the folder may have come from elsewhere.
-pub(super) fn acquire(folder: &Path) -> Result<File, RecordError> {
+///
+/// # Errors
+/// A folder that another process uses, a file that cannot be opened.
+pub fn acquire(folder: &Path) -> Result<File, RecordError> {
     let path = folder.join(LOCK);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);

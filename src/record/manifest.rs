@@ -38,6 +38,8 @@ pub enum RunKind {
     Training,
     /// Sparse recovery.
     Recovery,
+    /// Pruning of Transformers.
+    Pruning,
 }
 
 /// `manifest.json`: everything needed to reproduce a run.

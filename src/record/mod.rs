@@ -40,6 +40,7 @@ pub use error::RecordError;
 pub use fit::FitRecord;
 pub use folder::RunFolder;
 pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
+pub use lock::acquire as lock_folder;
 pub use manifest::{
     Build, CHECKS, FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, RunKind, Status,
     TrajectoryRecord, WALL_TIMES,

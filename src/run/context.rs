@@ -8,6 +8,7 @@ use crate::fluctuation::FluctuationError;
 use crate::kinetic::KineticError;
 use crate::network::{Activation, LowDiscrepancyError};
 use crate::population::PopulationError;
+use crate::prune::PruneError;
 use crate::record::npz::NpzError;
 use crate::record::{PhaseTime, RecordError, RunFolder};
 use crate::sparse::recovery::RecoveryError;
@@ -99,6 +100,9 @@ pub enum RunError {
     /// A problem of sparse recovery cannot be read or solved.
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
+    /// A model cannot be read, pruned or written.
+    #[error(transparent)]
+    Prune(#[from] PruneError),
     /// The number of entries to keep is not given, and the problem has no true vector that determines it.
     #[error("solver.k: missing; the problem has no w_star to take it from: expected a whole number of at least 1")]
     UnknownSparsity,

@@ -7,7 +7,7 @@
 use super::context::{Options, Report, RunError};
 use super::progress::{Progress, note};
 use super::study::Registry;
-use super::{recovery_run, training_run};
+use super::{pruning_run, recovery_run, training_run};
 use crate::analysis::coverage::rates;
 use crate::analysis::family::LEVEL;
 use crate::analysis::verdict::Check;
@@ -180,6 +180,7 @@ fn checks_of(
     let report = match experiment.with_seed(seed) {
         AnyExperiment::Training(experiment) => training_run::run(&experiment, &options, interrupt, registry)?,
         AnyExperiment::Recovery(experiment) => recovery_run::run(&experiment, &options, interrupt, registry)?,
+        AnyExperiment::Pruning(experiment) => pruning_run::run(&experiment, &options, interrupt, registry)?,
     };
     let checks = match report {
         Report::Complete { checks, .. } | Report::AlreadyComplete { checks, .. } => checks,

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | [`study`] | the interface of studies, and the registry |
 //! | [`context`] | options, context, outcomes, errors, report |
-//! | `training_run`, [`recovery_run`] | the two kinds of run, from the experiment to the complete manifest |
-//! | `lifecycle` | the parts common to both: opening the folder, the manifest, interruption, completion |
+//! | `training_run`, [`recovery_run`], [`pruning_run`] | the three kinds of run, from the experiment to the complete manifest |
+//! | `lifecycle` | the parts common to all: opening the folder, the manifest, interruption, completion |
 //! | [`plan`], [`planner`] | the trajectories to be simulated |
 //! | [`problem`] | model, population and recording times in the scalar type of the states |
 //! | [`training`], [`trajectory`], [`trajectory_outcome`] | running the plan, one trajectory, its outcome |
@@ -18,6 +18,8 @@
 //! | [`memory`], [`memory_estimate`], [`machine_memory`] | an estimate of the memory of a run, and its parts; the memory of the machine |
 //! | `sanity`, `routes` | the checks of every run |
 //! | [`recovery_source`], [`recovery_checks`], [`recovery_memory`], [`recovery_sizes`] | sparse recovery: sources of problems, exact checks, memory |
+//! | [`pruning_source`], [`pruning_task`], [`pruning_memory`], [`pruning_sizes`] | pruning: the model and the data, one pruned and scored model, memory |
+//! | [`prune_folder`], `prune_progress` | the pruning of one model into a folder; what is saved after every block |
 //! | [`figures`] | the figures of every run |
 //! | [`coverage`] | what intervals and verdicts are worth over many seeds |
 //! | [`draws`] | random draws of a trajectory as arrays |
@@ -40,6 +42,13 @@ pub mod plan;
 pub mod planner;
 pub mod problem;
 pub mod progress;
+pub mod prune_folder;
+mod prune_progress;
+pub mod pruning_memory;
+pub mod pruning_run;
+pub mod pruning_sizes;
+pub mod pruning_source;
+pub mod pruning_task;
 pub mod recovery_checks;
 pub mod recovery_memory;
 pub mod recovery_run;
@@ -64,7 +73,7 @@ pub use study::Registry;
 use crate::config::AnyExperiment;
 use std::sync::atomic::AtomicBool;
 
-/// Runs an experiment of either kind with the studies of a registry, which must be that with which it was read.
+/// Runs an experiment of any kind with the studies of a registry, which must be that with which it was read.
 ///
 /// # Errors
 /// See [`RunError`]: data that cannot be read or are too large, a folder in use or holding another run, files that
@@ -78,5 +87,6 @@ pub fn run(
     match experiment {
         AnyExperiment::Training(experiment) => training_run::run(experiment, options, interrupt, registry),
         AnyExperiment::Recovery(experiment) => recovery_run::run(experiment, options, interrupt, registry),
+        AnyExperiment::Pruning(experiment) => pruning_run::run(experiment, options, interrupt, registry),
     }
 }

@@ -13,13 +13,16 @@
 use super::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use super::plan::Plan;
 use super::problem::Problem;
+use super::pruning_sizes::{PruningSizes, PruningStudyMemory};
+use super::pruning_source::PruningSource;
 use super::recovery_sizes::{RecoverySizes, RecoveryStudyMemory};
 use super::recovery_source::ProblemSource;
 use super::training::Trained;
 use crate::config::study::{ExperimentKind, ReadTable, StudyEntry, StudyReader, StudyTable};
-use crate::config::{Experiment, MemoryExcess, Readers, RecoveryExperiment, Section};
+use crate::config::{Experiment, MemoryExcess, PruningExperiment, Readers, RecoveryExperiment, Section};
 use crate::figure::Figure;
 use crate::network::Network;
+use crate::prune::model::Scores;
 use crate::record::RunFolder;
 use serde::Serialize;
 use std::any::Any;
@@ -50,6 +53,13 @@ impl Runnable for RecoveryExperiment {
     type Memory = RecoveryStudyMemory;
 }
 
+impl Runnable for PruningExperiment {
+    type Posed<'a> = PruningSource;
+    type Subject<'a> = PruningSubject<'a>;
+    type Sizes<'a> = PruningSizes<'a>;
+    type Memory = PruningStudyMemory;
+}
+
 /// Trained networks and their limit.
 #[derive(Clone, Copy)]
 pub struct TrainingSubject<'a> {
@@ -68,6 +78,17 @@ pub struct RecoverySubject<'a> {
     pub experiment: &'a RecoveryExperiment,
     /// The source of its problems.
     pub source: &'a ProblemSource,
+}
+
+/// A model to prune.
+#[derive(Clone, Copy)]
+pub struct PruningSubject<'a> {
+    /// The experiment.
+    pub experiment: &'a PruningExperiment,
+    /// The model and the data.
+    pub source: &'a PruningSource,
+    /// The score of the model before pruning.
+    pub dense: &'a Scores,
 }
 
 /// Sizes of a problem of trained networks.
@@ -192,6 +213,8 @@ pub struct Registry {
     pub training: &'static [RegisteredStudy<Experiment>],
     /// Studies of sparse recovery.
     pub recovery: &'static [RegisteredStudy<RecoveryExperiment>],
+    /// Studies of pruning.
+    pub pruning: &'static [RegisteredStudy<PruningExperiment>],
 }
 
 impl Registry {
@@ -201,6 +224,7 @@ impl Registry {
         Readers {
             training: self.training.iter().map(RegisteredStudy::reader).collect(),
             recovery: self.recovery.iter().map(RegisteredStudy::reader).collect(),
+            pruning: self.pruning.iter().map(RegisteredStudy::reader).collect(),
             exceeds_memory,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::context::{Outcome, RunContext, RunError};
 use super::progress::Progress;
+use crate::prune::PruneError;
 use crate::sparse::recovery::RecoveryError;
 use rayon::prelude::*;
 use serde::de::DeserializeOwned;
@@ -96,21 +97,7 @@ pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
     let results: Result<Vec<Outcome<T>>, RunError> = tasks
         .par_iter()
         .with_max_len(1)
-        .map(|task| {
-            if context.interrupted() {
-                return Ok(Outcome::Interrupted);
-            }
-            let handle = TaskHandle::new(context.interrupt, &progress, task.size as f64);
-            let fits = |result: &T| fits(&task.item, result);
-            let found = match saved_or_run(context, &task.name, &handle, fits, || work(&task.item, &handle)) {
-                Err(RunError::Recovery(RecoveryError::Interrupted)) => Outcome::Interrupted,
-                found => found?,
-            };
-            if matches!(found, Outcome::Complete(_)) {
-                handle.advance_to(1.0);
-            }
-            Ok(found)
-        })
+        .map(|task| one_task(context, &progress, task, &fits, |handle| work(&task.item, handle)))
         .collect();
     let mut all = Vec::with_capacity(tasks.len());
     for result in results? {
@@ -121,6 +108,54 @@ pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
     }
     progress.finish();
     Ok(Outcome::Complete(all))
+}
+
+/// The same, one task after the other: for tasks that use all threads themselves, and much memory.
+///
+/// # Errors
+/// As [`run_tasks`].
+pub fn run_tasks_in_order<I, T: Serialize + DeserializeOwned>(
+    context: &RunContext<'_>,
+    title: &str,
+    tasks: &[Task<I>],
+    fits: impl Fn(&I, &T) -> bool,
+    work: impl Fn(&I, &TaskHandle<'_>) -> Result<Outcome<T>, RunError>,
+) -> Result<Outcome<Vec<T>>, RunError> {
+    let progress = Progress::new(title, tasks.iter().map(|task| task.size as f64).sum(), context.quiet);
+    let mut all = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        match one_task(context, &progress, task, &fits, |handle| work(&task.item, handle))? {
+            Outcome::Complete(result) => all.push(result),
+            Outcome::Interrupted => return Ok(Outcome::Interrupted),
+        }
+    }
+    progress.finish();
+    Ok(Outcome::Complete(all))
+}
+
+/// The saved result of a task, or that of its work.
+fn one_task<I, T: Serialize + DeserializeOwned>(
+    context: &RunContext<'_>,
+    progress: &Progress,
+    task: &Task<I>,
+    fits: impl Fn(&I, &T) -> bool,
+    work: impl FnOnce(&TaskHandle<'_>) -> Result<Outcome<T>, RunError>,
+) -> Result<Outcome<T>, RunError> {
+    if context.interrupted() {
+        return Ok(Outcome::Interrupted);
+    }
+    let handle = TaskHandle::new(context.interrupt, progress, task.size as f64);
+    let fits = |result: &T| fits(&task.item, result);
+    let found = match saved_or_run(context, &task.name, &handle, fits, || work(&handle)) {
+        Err(RunError::Recovery(RecoveryError::Interrupted) | RunError::Prune(PruneError::Interrupted)) => {
+            Outcome::Interrupted
+        }
+        found => found?,
+    };
+    if matches!(found, Outcome::Complete(_)) {
+        handle.advance_to(1.0);
+    }
+    Ok(found)
 }
 
 /// The folder of the files that tasks write into the run folder, apart from records.

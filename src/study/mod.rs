@@ -1,4 +1,4 @@
-//! Studies of trained networks and of algorithms of sparse recovery, and the registry that makes them known.
+//! Studies of trained networks, of algorithms of sparse recovery and of pruning, and the registry that makes them known.
 //!
 //! Each study is a folder:
 //!
@@ -27,7 +27,12 @@
 //! | [`noise`] | how large are the errors under noise, compared with least squares on the true support? |
 //! | [`rates`] | do the bounds of the theorems hold, and how sharp are they? |
 //! | [`phase`] | for which n/d and k/n is the true vector recovered? |
+//! | [`compare`] | pruning: how well does a model do without so many weights, by which method? |
+//! | [`rounds`] | pruning: do iterations with fresh data help, and when do they overfit? |
+//! | [`allocation`] | pruning: how should zeros be divided between the layers? |
 
+pub mod allocation;
+pub mod compare;
 pub mod convergence;
 pub mod dropout;
 pub mod gap;
@@ -41,12 +46,13 @@ pub mod predict;
 pub mod radial;
 pub mod rates;
 pub mod recover;
+pub mod rounds;
 
-use crate::config::{Experiment, RecoveryExperiment};
+use crate::config::{Experiment, PruningExperiment, RecoveryExperiment};
 use crate::run::study::{RegisteredStudy, Registry};
 
 /// The studies, in the order in which they run.
-pub static REGISTRY: Registry = Registry { training: TRAINING, recovery: RECOVERY };
+pub static REGISTRY: Registry = Registry { training: TRAINING, recovery: RECOVERY, pruning: PRUNING };
 
 static TRAINING: &[RegisteredStudy<Experiment>] = &[
     RegisteredStudy::of::<gap::Gap>(),
@@ -65,4 +71,10 @@ static RECOVERY: &[RegisteredStudy<RecoveryExperiment>] = &[
     RegisteredStudy::of::<noise::NoiseSensitivity>(),
     RegisteredStudy::of::<rates::Rates>(),
     RegisteredStudy::of::<phase::PhaseDiagram>(),
+];
+
+static PRUNING: &[RegisteredStudy<PruningExperiment>] = &[
+    RegisteredStudy::of::<compare::Compare>(),
+    RegisteredStudy::of::<rounds::Rounds>(),
+    RegisteredStudy::of::<allocation::Allocation>(),
 ];

@@ -77,6 +77,7 @@ pub fn training(experiment: AnyExperiment) -> Experiment {
     match experiment {
         AnyExperiment::Training(experiment) => *experiment,
         AnyExperiment::Recovery(e) => panic!("{} is of sparse recovery", e.name),
+        AnyExperiment::Pruning(e) => panic!("{} is of pruning", e.name),
     }
 }
 
@@ -85,6 +86,7 @@ pub fn recovery(experiment: AnyExperiment) -> RecoveryExperiment {
     match experiment {
         AnyExperiment::Recovery(experiment) => *experiment,
         AnyExperiment::Training(e) => panic!("{} trains networks", e.name),
+        AnyExperiment::Pruning(e) => panic!("{} is of pruning", e.name),
     }
 }
 

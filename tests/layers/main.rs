@@ -53,6 +53,7 @@ const CLOSING: &[(&str, &str)] = &[
     ("config/override_key.rs", "config/error.rs"),
     ("config/study.rs", "config/experiment.rs"),
     ("config/study.rs", "config/recovery.rs"),
+    ("config/study.rs", "config/pruning.rs"),
     ("config/sweep.rs", "config/experiment.rs"),
     ("config/sweep.rs", "config/read.rs"),
     ("config/routes.rs", "config/validate.rs"),

@@ -1,6 +1,6 @@
 //! Forward passes against those of `tests/data/prune/reference.py`, and held-out scores.
 
-use super::{array, data, deit, digits, open, relative_difference, values};
+use super::{array, assets, deit, digits, gpt2, open, relative_difference, values};
 use widelimit::prune::checkpoint::ModelFolder;
 use widelimit::prune::model::{
     EmbeddingSpec, FeatureStream, Inputs, ModelReal, TransformerBlock, describe, outputs, score,
@@ -79,9 +79,7 @@ fn tiny_models_of_every_family_agree_with_independent_passes() {
 
 #[test]
 fn trained_models_agree_with_independent_passes() {
-    for (checkpoint, archive) in
-        [(deit(), "deit-digits-expected.npz"), (open("gpt2-shakespeare"), "gpt2-shakespeare-expected.npz")]
-    {
+    for (checkpoint, archive) in [(deit(), "deit-digits-expected.npz"), (gpt2(), "gpt2-shakespeare-expected.npz")] {
         agrees::<f64>(&checkpoint, archive, 1e-5);
         agrees::<f32>(&checkpoint, archive, 1e-5);
     }
@@ -94,8 +92,8 @@ fn held_out_scores_are_those_of_training() {
     let scores = score::<f64>(&deit(), &describe(&deit()).unwrap(), &images, Some(&labels)).unwrap();
     assert_eq!(scores.accuracy(), Some(352.0 / 360.0));
     assert!((scores.loss() - 0.114_159_2).abs() < 1e-6, "{}", scores.loss());
-    let gpt2 = open("gpt2-shakespeare");
-    let held_out = Inputs::read_tokens(&data("shakespeare-held-out.npy"), 128).unwrap();
+    let gpt2 = gpt2();
+    let held_out = Inputs::read_tokens(&assets("shakespeare-held-out.npy"), 128).unwrap();
     let scores = score::<f32>(&gpt2, &describe(&gpt2).unwrap(), &held_out, None).unwrap();
     assert!((scores.perplexity() - 54.919_703).abs() < 1e-4, "{}", scores.perplexity());
 }

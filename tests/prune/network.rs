@@ -1,14 +1,16 @@
 //! Whole networks: known scores, and what pruning must survive.
 
-use super::{data, deit, digits, open, shakespeare};
+use super::{assets, deit, digits, gpt2, open, shakespeare};
 use std::fs;
 use std::path::Path;
 use tempfile::tempdir;
 use widelimit::prune::PruneError;
 use widelimit::prune::checkpoint::{ModelCopy, ModelFolder};
-use widelimit::prune::layer::{LayerMethod, LayerSettings, Sparsity};
+use widelimit::prune::layer::{LayerMethod, LayerSettings, Sparsity, Zeros};
 use widelimit::prune::model::{Inputs, Scores, describe, score};
-use widelimit::prune::network::{PruneRecord, PruneSettings, Quota, measured_quota, prune_network, verify};
+use widelimit::prune::network::{
+    PruneRecord, PruneSettings, Quota, audit_layers, measured_quota, missing_zeros, prune_network, verify,
+};
 
 fn settings(sparsity: Sparsity, method: LayerMethod) -> PruneSettings<'static> {
     PruneSettings {
@@ -82,8 +84,8 @@ fn the_default_keeps_the_image_classifier_at_four_fifths_of_zeros() {
 
 #[test]
 fn the_language_model_reaches_the_known_perplexities() {
-    let gpt2 = open("gpt2-shakespeare");
-    let held_out = Inputs::read_tokens(&data("shakespeare-held-out.npy"), 128).unwrap();
+    let gpt2 = gpt2();
+    let held_out = Inputs::read_tokens(&assets("shakespeare-held-out.npy"), 128).unwrap();
     let perplexity = |settings: &PruneSettings<'_>| {
         let here = tempdir().unwrap();
         let (written, record) = pruned(&gpt2, here.path(), settings, shakespeare).unwrap();
@@ -242,4 +244,67 @@ fn networks_do_not_depend_on_the_number_of_threads() {
         })
     };
     assert!(run(1) == run(3));
+}
+
+/// The identities of the solvers on every layer of a network, at fractions and patterns, with more and less damping.
+#[test]
+fn the_audit_finds_solvers_right() {
+    let settings = LayerSettings { iterations: 3, ..LayerSettings::default() };
+    for (sparsity, damping) in [
+        (Sparsity::Fraction(0.3), 0.01),
+        (Sparsity::Fraction(0.8), 0.01),
+        (Sparsity::Fraction(0.7), 1e-6),
+        (Sparsity::Pattern { zeros: 2, of: 4 }, 0.01),
+    ] {
+        let inputs = images(0, 64);
+        let found =
+            audit_layers::<f32>(&deit(), &inputs, &settings, (sparsity, damping), &|_| true, &mut || Ok(())).unwrap();
+        assert_eq!(found.len(), 18);
+        for layer in &found {
+            let rounding = 1e-10_f64.max(4.0 * f64::EPSILON * layer.condition);
+            assert!(layer.sweep_identity < rounding, "{layer:?}");
+            assert!(layer.best_excess <= 0.0 && layer.refit_excess < rounding, "{layer:?}");
+            // They are not all 0: the solvers do something.
+            assert!(layer.best_excess < -1e-6 && layer.refit_excess < -1e-6, "{layer:?}");
+        }
+    }
+    // An observer can end it.
+    let ends =
+        audit_layers::<f32>(&deit(), &images(0, 8), &settings, (Sparsity::Fraction(0.5), 0.01), &|_| true, &mut || {
+            Err(PruneError::Interrupted)
+        });
+    assert!(matches!(ends, Err(PruneError::Interrupted)));
+}
+
+/// Zeros that are taken out of a written weight are missing, in every way of counting them.
+#[test]
+fn missing_zeros_are_counted() {
+    let here = tempdir().unwrap();
+    let source = open("tiny-gpt2");
+    let architecture = describe(&source).unwrap();
+    let layer = &architecture.blocks[0].expansions[0];
+    let mut copy = ModelCopy::create(&source, &here.path().join("written")).unwrap();
+    // (inputs, outputs) = (16, 24): two zeros in every four inputs of every output.
+    let weight = |changed: &[usize]| -> Vec<f64> {
+        let value = |at: usize| if (at / 24).is_multiple_of(2) && !changed.contains(&at) { 0.0 } else { 1.0 };
+        (0..16 * 24).map(value).collect()
+    };
+    let kinds = [Zeros::Matrix(192), Zeros::Row(8), Zeros::Group { zeros: 2, of: 4 }];
+    for (changed, missing) in [(&[][..], [0, 0, 0]), (&[0], [1, 1, 1]), (&[0, 5, 48], [3, 3, 3])] {
+        copy.replace(&layer.weight(), &weight(changed)).unwrap();
+        for (kind, missing) in kinds.into_iter().zip(missing) {
+            assert_eq!(missing_zeros(copy.checkpoint(), layer, kind).unwrap(), missing, "{kind:?}");
+        }
+    }
+    // A zero elsewhere makes up for one of the matrix, of its own row too, and not for one of another group.
+    let mut moved = weight(&[0]);
+    moved[24 * 5] = 0.0;
+    copy.replace(&layer.weight(), &moved).unwrap();
+    let found = kinds.map(|kind| missing_zeros(copy.checkpoint(), layer, kind).unwrap());
+    assert_eq!(found, [0, 0, 1]);
+    moved = weight(&[0]);
+    moved[24 * 5 + 1] = 0.0;
+    copy.replace(&layer.weight(), &moved).unwrap();
+    let found = kinds.map(|kind| missing_zeros(copy.checkpoint(), layer, kind).unwrap());
+    assert_eq!(found, [0, 1, 1]);
 }

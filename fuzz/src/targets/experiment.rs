@@ -47,6 +47,7 @@ fn judge(found: Result<Loaded, ConfigError>) -> Outcome {
             training(experiment);
         }
         AnyExperiment::Recovery(experiment) => same_in_the_manifest(&serde_json::to_value(experiment)),
+        AnyExperiment::Pruning(experiment) => same_in_the_manifest(&serde_json::to_value(experiment)),
     }
     Outcome::Accepted
 }

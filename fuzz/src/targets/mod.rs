@@ -2,6 +2,7 @@
 
 mod data;
 mod experiment;
+mod model;
 mod records;
 mod resume;
 
@@ -88,6 +89,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "csv-gz", layout: Layout::Whole, run: data::csv },
     Target { name: "idx", layout: Layout::Pair, run: data::idx },
     Target { name: "problem", layout: Layout::Whole, run: data::problem },
+    Target { name: "safetensors", layout: Layout::Pair, run: model::safetensors },
     Target { name: "trajectory", layout: Layout::Headed, run: resume::trajectory },
     Target { name: "task", layout: Layout::Headed, run: resume::task },
     Target { name: "manifest", layout: Layout::Headed, run: records::manifest },

@@ -86,6 +86,7 @@ impl Unfinished {
                 let source = ProblemSource::new(&experiment)?;
                 Subject::Recovery { experiment: *experiment, source }
             }
+            AnyExperiment::Pruning(_) => anyhow::bail!("no base is of pruning"),
             AnyExperiment::Training(experiment) => {
                 let experiment: &'static Experiment = Box::leak(experiment);
                 let population: &'static Population = Box::leak(Box::new(experiment.build_population()?));

@@ -1,8 +1,8 @@
 //! Writing a model: a copy of its folder in which tensors are replaced.
 //!
 //! Headers are copied byte by byte, and so is every tensor that is not replaced: names, element types, metadata, the
-//! division into files and the order of tensors stay what they were. The copy is made under a temporary name beside its
-//! place and renamed at the end.
+//! division into files and the order of tensors stay what they were. The copy is made under another name and renamed at
+//! the end.
 
 use super::super::error::PruneError;
 use super::folder::ModelFolder;
@@ -18,13 +18,31 @@ const OTHER_WEIGHTS: [&str; 9] = ["bin", "pt", "pth", "h5", "msgpack", "onnx", "
 /// Depth up to which folders are copied.
 const MAX_DEPTH: usize = 4;
 
-/// A copy of a model that is being written. It is removed unless [`ModelCopy::finish`] is called.
+/// A copy of a model that is being written.
 #[derive(Debug)]
 pub struct ModelCopy {
-    temporary: TempDir,
+    place: Place,
     target: PathBuf,
     checkpoint: ModelFolder,
     left_out: Vec<PathBuf>,
+}
+
+/// The folder of a copy.
+#[derive(Debug)]
+enum Place {
+    /// Removed unless [`ModelCopy::finish`] is called.
+    Temporary(TempDir),
+    /// Kept, so that the copy can be continued.
+    Kept(PathBuf),
+}
+
+impl Place {
+    fn path(&self) -> &Path {
+        match self {
+            Place::Temporary(folder) => folder.path(),
+            Place::Kept(folder) => folder,
+        }
+    }
 }
 
 impl ModelCopy {
@@ -45,8 +63,37 @@ impl ModelCopy {
         let temporary = builder.tempdir_in(parent).map_err(PruneError::write(parent))?;
         let mut left_out = Vec::new();
         copy_folder(source, source.folder(), temporary.path(), 0, &mut left_out)?;
+        source.require_unchanged()?;
         let checkpoint = ModelFolder::open(temporary.path())?;
-        Ok(ModelCopy { temporary, target: target.into(), checkpoint, left_out })
+        Ok(ModelCopy { place: Place::Temporary(temporary), target: target.into(), checkpoint, left_out })
+    }
+
+    /// The same into `folder`, which is on the same file system as `target` and stays where the copy is not finished, to be
+    /// continued by [`ModelCopy::reopen`]. What is in the folder is removed.
+    ///
+    /// # Errors
+    /// As [`ModelCopy::create`].
+    pub fn create_in(source: &ModelFolder, folder: &Path, target: &Path) -> Result<Self, PruneError> {
+        refuse_existing(target)?;
+        if folder.exists() {
+            fs::remove_dir_all(folder).map_err(PruneError::write(folder))?;
+        }
+        fs::create_dir_all(folder).map_err(PruneError::write(folder))?;
+        let mut left_out = Vec::new();
+        copy_folder(source, source.folder(), folder, 0, &mut left_out)?;
+        source.require_unchanged()?;
+        let checkpoint = ModelFolder::open(folder)?;
+        Ok(ModelCopy { place: Place::Kept(folder.into()), target: target.into(), checkpoint, left_out })
+    }
+
+    /// Continues the copy in `folder`, which [`ModelCopy::create_in`] has made.
+    ///
+    /// # Errors
+    /// A target that exists and is not an empty folder, files that cannot be read.
+    pub fn reopen(folder: &Path, target: &Path) -> Result<Self, PruneError> {
+        refuse_existing(target)?;
+        let checkpoint = ModelFolder::open(folder)?;
+        Ok(ModelCopy { place: Place::Kept(folder.into()), target: target.into(), checkpoint, left_out: Vec::new() })
     }
 
     /// The copy in its present state, to be read.
@@ -73,13 +120,39 @@ impl ModelCopy {
         if let Some(index) = values.iter().position(|v| !stored_type.round(*v).is_finite()) {
             return Err(PruneError::TensorValue { tensor: name.into(), index, value: values[index] });
         }
-        let path = self.temporary.path().join(&self.checkpoint.shards()[tensor.shard]);
+        self.write(name, &stored_type.encode(values))
+    }
+
+    /// Gives a tensor the bytes that it has in `source`.
+    ///
+    /// # Errors
+    /// No tensor of this name, files that cannot be read or written.
+    pub fn restore(&mut self, source: &ModelFolder, name: &str) -> Result<(), PruneError> {
+        self.write(name, &source.bytes(name)?)
+    }
+
+    /// Writes the bytes of a tensor at their place.
+    fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), PruneError> {
+        let tensor = self.checkpoint.stored(name)?;
+        let path = self.place.path().join(&self.checkpoint.shards()[tensor.shard]);
         let write = || -> std::io::Result<()> {
             let mut file = OpenOptions::new().write(true).open(&path)?;
             file.seek(SeekFrom::Start(tensor.place.start))?;
-            file.write_all(&stored_type.encode(values))
+            file.write_all(bytes)
         };
         write().map_err(PruneError::write(&path))
+    }
+
+    /// Flushes the weights to disk.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn flush(&self) -> Result<(), PruneError> {
+        for shard in self.checkpoint.shards() {
+            let path = self.place.path().join(shard);
+            File::open(&path).and_then(|file| file.sync_all()).map_err(PruneError::write(&path))?;
+        }
+        Ok(())
     }
 
     /// Flushes the weights to disk and gives the folder its name; returns the finished model.
@@ -87,18 +160,20 @@ impl ModelCopy {
     /// # Errors
     /// Files that cannot be written, a folder of that name that has been made meanwhile.
     pub fn finish(self) -> Result<ModelFolder, PruneError> {
-        for shard in self.checkpoint.shards() {
-            let path = self.temporary.path().join(shard);
-            File::open(&path).and_then(|file| file.sync_all()).map_err(PruneError::write(&path))?;
-        }
+        self.flush()?;
         refuse_existing(&self.target)?;
         if self.target.is_dir() {
             fs::remove_dir(&self.target).map_err(PruneError::write(&self.target))?;
         }
-        let temporary = self.temporary.keep();
-        if let Err(error) = fs::rename(&temporary, &self.target) {
-            // The error of the renaming is the one to report.
-            let _ = fs::remove_dir_all(&temporary);
+        let (folder, temporary) = match self.place {
+            Place::Temporary(folder) => (folder.keep(), true),
+            Place::Kept(folder) => (folder, false),
+        };
+        if let Err(error) = fs::rename(&folder, &self.target) {
+            if temporary {
+                // The error of the renaming is the one to report.
+                let _ = fs::remove_dir_all(&folder);
+            }
             return Err(PruneError::write(&self.target)(error));
         }
         ModelFolder::open(&self.target)

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The name of weights in one file.
 const SINGLE: &str = "model.safetensors";
@@ -32,6 +33,16 @@ pub struct ModelFolder {
     /// Names of the files of weights.
     shards: Vec<String>,
     tensors: BTreeMap<String, StoredTensor>,
+    /// The state of the configuration and of the files of weights when they were opened.
+    opened: Vec<(PathBuf, FileState)>,
+}
+
+/// Length and time of the last change of a file.
+type FileState = (u64, Option<SystemTime>);
+
+fn file_state(path: &Path) -> Result<FileState, PruneError> {
+    let about = std::fs::metadata(path).map_err(PruneError::read(path))?;
+    Ok((about.len(), about.modified().ok()))
 }
 
 /// A tensor, and the file that it is in.
@@ -56,6 +67,8 @@ impl ModelFolder {
             reason: format!("not an object in JSON ({error})"),
         })?;
         let (shards, index) = shards(folder)?;
+        let files = [CONFIG].into_iter().chain(shards.iter().map(String::as_str)).map(|file| folder.join(file));
+        let opened = files.map(|path| Ok((path.clone(), file_state(&path)?))).collect::<Result<_, PruneError>>()?;
         let mut tensors = BTreeMap::new();
         for (shard, file) in shards.iter().enumerate() {
             let path = folder.join(file);
@@ -71,7 +84,19 @@ impl ModelFolder {
         if let Some(name) = index.iter().flat_map(BTreeMap::keys).find(|name| !tensors.contains_key(*name)) {
             return Err(PruneError::MissingTensor { path: folder.into(), tensor: name.clone() });
         }
-        Ok(ModelFolder { folder: folder.into(), config, shards, tensors })
+        Ok(ModelFolder { folder: folder.into(), config, shards, tensors, opened })
+    }
+
+    /// Checks that no file has been changed since the folder was opened, by its length and the time of its last change.
+    ///
+    /// # Errors
+    /// [`PruneError::Changed`], a file that cannot be read.
+    pub fn require_unchanged(&self) -> Result<(), PruneError> {
+        let changed = |(path, state): &&(PathBuf, FileState)| file_state(path).map_or(true, |now| now != *state);
+        match self.opened.iter().find(changed) {
+            Some((path, _)) => Err(PruneError::Changed { path: path.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// The folder.

@@ -5,10 +5,10 @@ use super::greedy::greedy;
 use super::iterate::{Iteration, Step, iterate};
 use super::problem::{LayerProblem, entries, from_entries};
 use super::refit::refit;
-use super::select::drop_lowest;
+use super::select::{drop_lowest, drop_lowest_evenly};
 use super::sparsity::Zeros;
 use super::sweep::{BLOCK, sweep_from};
-use crate::choice::choice;
+use crate::choice::{Choice, by_name, choice};
 use faer::Mat;
 
 choice! {
@@ -28,6 +28,63 @@ choice! {
         Greedy = "obc",
     }
 }
+
+/// A method with or without a refit, as experiment files and records name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PruneMethod {
+    /// The method.
+    pub method: LayerMethod,
+    /// Whether the values are refitted on the support.
+    pub refit: bool,
+}
+
+/// The names. The values of `i-obs-dual` and `obc` are always refitted.
+const TABLE: [(&str, PruneMethod); 10] = [
+    ("magnitude", PruneMethod { method: LayerMethod::Magnitude, refit: false }),
+    ("magnitude-refit", PruneMethod { method: LayerMethod::Magnitude, refit: true }),
+    ("wanda", PruneMethod { method: LayerMethod::Wanda, refit: false }),
+    ("wanda-refit", PruneMethod { method: LayerMethod::Wanda, refit: true }),
+    ("sparsegpt", PruneMethod { method: LayerMethod::Sweep, refit: false }),
+    ("sparsegpt-refit", PruneMethod { method: LayerMethod::Sweep, refit: true }),
+    ("i-obs", PruneMethod { method: LayerMethod::Iterative, refit: false }),
+    ("i-obs-refit", PruneMethod { method: LayerMethod::Iterative, refit: true }),
+    ("i-obs-dual", PruneMethod::DUAL),
+    ("obc", PruneMethod { method: LayerMethod::Greedy, refit: true }),
+];
+
+impl PruneMethod {
+    /// The step of the iterative optimal brain surgeon with a multiplier, the default.
+    pub const DUAL: PruneMethod = PruneMethod { method: LayerMethod::Dual, refit: true };
+    /// The column sweep of SparseGPT, to which others are compared.
+    pub const SWEEP: PruneMethod = PruneMethod { method: LayerMethod::Sweep, refit: false };
+
+    /// Whether it is one of the iterative optimal brain surgeon.
+    pub fn is_iterative(self) -> bool {
+        matches!(self.method, LayerMethod::Iterative | LayerMethod::Dual)
+    }
+}
+
+impl Choice for PruneMethod {
+    const WHAT: &'static str = "method";
+    const ALL: &'static [Self] = &{
+        let mut all = [PruneMethod::DUAL; TABLE.len()];
+        let mut i = 0;
+        while i < TABLE.len() {
+            all[i] = TABLE[i].1;
+            i += 1;
+        }
+        all
+    };
+
+    fn name(self) -> &'static str {
+        // The two that are always refitted have one name.
+        let always = matches!(self.method, LayerMethod::Dual | LayerMethod::Greedy);
+        let named = PruneMethod { refit: self.refit || always, ..self };
+        TABLE.iter().find(|(_, method)| *method == named).map_or("", |(name, _)| name)
+    }
+}
+
+by_name!(PruneMethod);
 
 /// How a layer is pruned.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,19 +123,23 @@ impl Default for LayerSettings {
 /// Prunes a layer: the weights (d, rows).
 pub fn prune_layer(problem: &LayerProblem<'_>, settings: &LayerSettings) -> Mat<f64> {
     let d = problem.inputs();
-    let masked = |score: &dyn Fn(usize, f64) -> f64, zeros: Zeros| {
+    let masked = |score: &dyn Fn(usize, f64) -> f64, by_row: bool| {
         let weights = entries(&problem.weights);
         let scores: Vec<f64> = weights.iter().enumerate().map(|(at, w)| score(at % d, *w)).collect();
         let mut dropped = vec![false; weights.len()];
-        drop_lowest(&scores, d, zeros, &mut dropped);
+        match problem.zeros {
+            Zeros::Matrix(zeros) if by_row => drop_lowest_evenly(&scores, d, zeros, &mut dropped),
+            zeros => drop_lowest(&scores, d, zeros, &mut dropped),
+        }
         let kept: Vec<f64> = weights.iter().zip(dropped).map(|(w, dropped)| if dropped { 0.0 } else { *w }).collect();
         from_entries(&kept, d)
     };
     let weights = match settings.method {
-        LayerMethod::Magnitude => masked(&|_, w| w.abs(), problem.zeros),
+        LayerMethod::Magnitude => masked(&|_, w| w.abs(), false),
         LayerMethod::Wanda => {
             let moment = problem.moment.moment();
-            masked(&|j, w| w.abs() * moment[(j, j)].max(0.0).sqrt(), by_row(problem))
+            // Wanda compares the entries of a row only.
+            masked(&|j, w| w.abs() * moment[(j, j)].max(0.0).sqrt(), true)
         }
         LayerMethod::Sweep => sweep_from(problem, &problem.weights.to_owned(), settings.block).weights,
         LayerMethod::Iterative => {
@@ -101,11 +162,20 @@ pub fn continue_layer(problem: &LayerProblem<'_>, settings: &LayerSettings, weig
     if settings.refit { refit(problem, &weights) } else { weights }
 }
 
-/// Wanda compares the entries of a row only. Zeros of a matrix are distributed evenly over its rows, the first rows taking
-/// the remainder.
-fn by_row(problem: &LayerProblem<'_>) -> Zeros {
-    match problem.zeros {
-        Zeros::Matrix(zeros) => Zeros::Row((zeros as f64 / problem.rows() as f64).round_ties_even() as usize),
-        other => other,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_has_a_name() {
+        for &method in LayerMethod::ALL {
+            for refit in [false, true] {
+                let named = PruneMethod { method, refit };
+                let found: PruneMethod = named.name().parse().unwrap();
+                assert_eq!((found.method, found.name()), (method, named.name()));
+                assert!(found.refit == refit || matches!(method, LayerMethod::Dual | LayerMethod::Greedy));
+            }
+        }
+        assert_eq!(PruneMethod::ALL.len(), 2 * LayerMethod::ALL.len() - 2);
     }
 }

@@ -17,6 +17,16 @@ pub fn drop_lowest(scores: &[f64], inputs: usize, zeros: Zeros, dropped: &mut [b
     }
 }
 
+/// Marks the entries of lowest score of every row (rows, inputs), `zeros` in all: the same number in every row, and one more
+/// in the first rows where it is not divisible.
+pub(super) fn drop_lowest_evenly(scores: &[f64], inputs: usize, zeros: usize, dropped: &mut [bool]) {
+    let rows = scores.len() / inputs;
+    let each = scores.chunks_exact(inputs).zip(dropped.chunks_exact_mut(inputs)).enumerate();
+    each.for_each(|(row, (scores, dropped))| {
+        mark_lowest(scores, zeros / rows + usize::from(row < zeros % rows), dropped);
+    });
+}
+
 /// Marks the `count` lowest of a small group by insertion.
 pub(super) fn mark_group(scores: &[f64], count: usize, dropped: &mut [bool]) {
     dropped.fill(false);

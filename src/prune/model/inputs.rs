@@ -60,14 +60,46 @@ impl Inputs {
         }
     }
 
+    /// The samples at these positions, in this order.
+    ///
+    /// # Panics
+    /// If a position is not one of a sample.
+    pub fn select(&self, samples: &[usize]) -> Inputs {
+        fn of<T: Copy>(values: &[T], entries: usize, samples: &[usize]) -> Vec<T> {
+            samples.iter().flat_map(|&sample| &values[sample * entries..][..entries]).copied().collect()
+        }
+        match self {
+            Inputs::Tokens { ids, length, present } => Inputs::Tokens {
+                ids: of(ids, *length, samples),
+                length: *length,
+                present: present.as_ref().map(|present| of(present, *length, samples)),
+            },
+            Inputs::Images { pixels, channels, size } => {
+                Inputs::Images { pixels: of(pixels, channels * size * size, samples), channels: *channels, size: *size }
+            }
+        }
+    }
+
     /// Reads token indices from an array of NumPy: (samples, length), of which the first `length` of every row are used,
     /// or one long sequence, which is cut into blocks of `length` and a rest that is not used.
     ///
     /// # Errors
     /// A file that cannot be read, values that are no indices, fewer tokens than one block.
     pub fn read_tokens(path: &Path, length: usize) -> Result<Inputs, PruneError> {
-        let array = read_array(path)?;
-        let wrong = |reason: String| PruneError::Inputs { what: path.display().to_string(), reason };
+        Self::tokens(&path.display().to_string(), read_array(path)?, length)
+    }
+
+    /// Token indices from the bytes of such an array; `what` is for messages.
+    ///
+    /// # Errors
+    /// As [`Inputs::read_tokens`].
+    pub fn parse_tokens(what: &str, bytes: &[u8], length: usize) -> Result<Inputs, PruneError> {
+        let fault = |fault| PruneError::InputFile { path: what.into(), fault };
+        Self::tokens(what, npy_array(bytes, bytes.len() as u64).map_err(fault)?, length)
+    }
+
+    fn tokens(what: &str, array: ArrayD<f64>, length: usize) -> Result<Inputs, PruneError> {
+        let wrong = |reason: String| PruneError::Inputs { what: what.into(), reason };
         let row = match *array.shape() {
             [n] => n,
             [_, row] => row,
@@ -109,6 +141,22 @@ impl Inputs {
             Some(value) => Err(wrong(format!("holds {value}: every pixel must be a finite number"))),
             None => Ok(Inputs::Images { pixels, channels, size }),
         }
+    }
+}
+
+/// Reads labels from an array of NumPy: (samples) or (samples, 1), whole numbers from 0.
+///
+/// # Errors
+/// A file that cannot be read, another shape, values that are no labels.
+pub fn read_labels(path: &Path) -> Result<Vec<usize>, PruneError> {
+    let array = read_array(path)?;
+    let wrong = |reason: String| PruneError::Inputs { what: path.display().to_string(), reason };
+    if !matches!(array.shape(), [_] | [_, 1]) {
+        return Err(wrong(format!("has shape {:?}: expected (samples): a label for every sample", array.shape())));
+    }
+    match array.iter().find(|v| v.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(*v)) {
+        Some(value) => Err(wrong(format!("holds {value}: expected labels, whole numbers from 0"))),
+        None => Ok(array.iter().map(|label| *label as usize).collect()),
     }
 }
 

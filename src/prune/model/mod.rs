@@ -8,6 +8,7 @@
 //! | `embedding.rs`, `block.rs`, `head.rs` | the parts of a forward pass, read one at a time |
 //! | `attention.rs`, `parts.rs`, `elementwise.rs` | attention; linear layers and normalisations; functions of entries |
 //! | `inputs.rs` | token indices and images |
+//! | `overlap.rs` | samples that calibration and held-out data share |
 //! | `stream.rs` | the features of all samples, passed through one block at a time |
 //! | `score.rs` | cross entropies and hits on held-out data |
 
@@ -20,6 +21,7 @@ mod embedding;
 mod family;
 mod head;
 mod inputs;
+mod overlap;
 mod parts;
 mod scalar;
 mod score;
@@ -30,10 +32,11 @@ pub use block::TransformerBlock;
 pub use elementwise::ActivationKind;
 pub use embedding::Embedding;
 pub use head::Head;
-pub use inputs::Inputs;
+pub use inputs::{Inputs, read_labels};
+pub use overlap::overlap;
 pub use parts::{Linear, Norm};
 pub use scalar::ModelReal;
-pub use score::{Scores, score};
+pub use score::{MeanScores, Scores, score};
 pub use stream::{FeatureStream, outputs};
 
 use super::checkpoint::ModelFolder;

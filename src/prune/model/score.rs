@@ -8,6 +8,7 @@ use super::head::Head;
 use super::inputs::Inputs;
 use super::scalar::ModelReal;
 use super::stream::through;
+use serde::{Deserialize, Serialize};
 
 /// The scores of samples.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +19,25 @@ pub struct Scores {
     pub hits: Vec<bool>,
 }
 
+/// Means of the scores of samples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeanScores {
+    /// Mean cross entropy in nats.
+    pub loss: f64,
+    /// `exp` of it, of language models.
+    pub perplexity: Option<f64>,
+    /// Accuracy, of classifiers.
+    pub accuracy: Option<f64>,
+}
+
 impl Scores {
+    /// The means.
+    pub fn mean(&self) -> MeanScores {
+        let accuracy = self.accuracy();
+        let perplexity = accuracy.is_none().then(|| self.perplexity());
+        MeanScores { loss: self.loss(), perplexity, accuracy }
+    }
+
     /// The mean cross entropy in nats.
     pub fn loss(&self) -> f64 {
         self.losses.iter().sum::<f64>() / self.losses.len() as f64

@@ -1,9 +1,9 @@
 //! The division of a number of zeros between layers by their measured losses.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The loss of a layer against its number of zeros.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LossCurve {
     /// Entries of the layer.
     pub entries: usize,

@@ -8,9 +8,10 @@ use super::allocate::{LossCurve, allocate};
 use super::driver::Quota;
 use super::moments::MomentSum;
 use super::weights::read_weight;
+use serde::{Deserialize, Serialize};
 
 /// Fractions of zeros at which the curves for a quota are measured.
-const FRACTIONS: [f64; 8] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95];
+pub const CURVE_FRACTIONS: [f64; 8] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95];
 
 /// Divides a fraction of zeros of all selected layers between them, such that the sum of their relative losses under the
 /// sweep, measured on the network before pruning, is least.
@@ -26,7 +27,7 @@ pub fn measured_quota<R: ModelReal>(
 ) -> Result<Quota, PruneError> {
     Sparsity::Fraction(fraction).check()?;
     let settings = LayerSettings { method: LayerMethod::Sweep, refit: false, ..LayerSettings::default() };
-    let curves = loss_curves::<R>(source, inputs, &FRACTIONS, &settings, damping, selected)?;
+    let curves = loss_curves::<R>(source, inputs, &CURVE_FRACTIONS, &settings, damping, selected)?;
     let entries: usize = curves.iter().map(|layer| layer.curve.entries).sum();
     let losses: Vec<LossCurve> = curves.iter().map(|layer| layer.curve.clone()).collect();
     let zeros = allocate(&losses, (fraction * entries as f64).round_ties_even() as usize);
@@ -34,7 +35,7 @@ pub fn measured_quota<R: ModelReal>(
 }
 
 /// The curve of a layer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerCurve {
     /// The layer.
     pub layer: String,

@@ -43,7 +43,36 @@ pub struct PruneSettings<'a> {
     pub rounds: usize,
 }
 
-/// Prunes the model `source` into `copy`, which is a copy of it. `progress` is called after every layer.
+/// Where a pass over the blocks begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PassStart {
+    /// The round, from 0.
+    pub round: usize,
+    /// The first block to prune; those before it have been pruned in this round.
+    pub block: usize,
+}
+
+/// Follows a pass. An error of either function ends it.
+pub trait PruneObserver {
+    /// A layer has been pruned and written.
+    ///
+    /// # Errors
+    /// What ends the pass, such as [`PruneError::Interrupted`].
+    fn layer(&mut self, _record: &LayerRecord) -> Result<(), PruneError> {
+        Ok(())
+    }
+
+    /// All layers of a block have been pruned and written.
+    ///
+    /// # Errors
+    /// What ends the pass.
+    fn block(&mut self, _index: usize, _copy: &ModelCopy) -> Result<(), PruneError> {
+        Ok(())
+    }
+}
+
+/// Prunes the model `source` into `copy`, which is a copy of it, in the first round and in [`PruneSettings::rounds`] others.
+/// `progress` is called after every layer.
 ///
 /// # Errors
 /// A model that is not supported, settings that do not fit it, calibration data that do not fit, inputs of layers that are
@@ -55,49 +84,103 @@ pub fn prune_network<R: ModelReal>(
     settings: &PruneSettings<'_>,
     progress: &mut dyn FnMut(&LayerRecord),
 ) -> Result<PruneRecord, PruneError> {
+    struct LayerCallback<'a>(&'a mut dyn FnMut(&LayerRecord));
+    impl PruneObserver for LayerCallback<'_> {
+        fn layer(&mut self, record: &LayerRecord) -> Result<(), PruneError> {
+            (self.0)(record);
+            Ok(())
+        }
+    }
     let start = Instant::now();
+    settings.check(&describe(source)?)?;
+    let mut layers = Vec::new();
+    for round in 0..=settings.rounds {
+        let inputs = batches(round)?;
+        let start = PassStart { round, block: 0 };
+        layers.extend(prune_pass::<R>(source, copy, &inputs, settings, start, &mut LayerCallback(progress))?);
+    }
+    let mut record = summary(source, copy.checkpoint(), settings, layers)?;
+    record.seconds = start.elapsed().as_secs_f64();
+    Ok(record)
+}
+
+/// Prunes the blocks from `start` on, with the data `inputs`; returns the records of their layers. Blocks before it are as
+/// they were pruned in this round.
+///
+/// # Errors
+/// As [`prune_network`], and those of the observer.
+pub fn prune_pass<R: ModelReal>(
+    source: &ModelFolder,
+    copy: &mut ModelCopy,
+    inputs: &Inputs,
+    settings: &PruneSettings<'_>,
+    start: PassStart,
+    observer: &mut dyn PruneObserver,
+) -> Result<Vec<LayerRecord>, PruneError> {
+    let architecture = describe(source)?;
+    settings.check(&architecture)?;
+    let mut stream = FeatureStream::<R>::new(copy.checkpoint(), &architecture, inputs)?;
+    for index in 0..start.block.min(architecture.blocks.len()) {
+        stream.pass(&TransformerBlock::read(copy.checkpoint(), &architecture, index)?);
+    }
+    let pass = BlockPass { source, copy, architecture: &architecture, settings, round: start.round, stream };
+    pass.run(start.block, observer)
+}
+
+/// What is reported of the pruned model `written`, with the records of its layers. The seconds are those of the layers.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn summary(
+    source: &ModelFolder,
+    written: &ModelFolder,
+    settings: &PruneSettings<'_>,
+    layers: Vec<LayerRecord>,
+) -> Result<PruneRecord, PruneError> {
     let architecture = describe(source)?;
     let all: Vec<&LinearSpec> = architecture.blocks.iter().flat_map(|block| block.groups()).flatten().collect();
     let excluded: Vec<String> =
         all.iter().filter(|layer| !(settings.selected)(&layer.name)).map(|layer| layer.name.clone()).collect();
-    if excluded.len() == all.len() {
-        return Err(PruneError::NoLayers { layers: all.len() });
-    }
-    // Settings that do not fit are found before the first forward pass.
-    for layer in all.iter().filter(|layer| (settings.selected)(&layer.name)) {
-        settings.quota.of_layer(layer)?;
-    }
-    let mut layers = Vec::new();
-    for round in 0..=settings.rounds {
-        let stream = FeatureStream::<R>::new(copy.checkpoint(), &architecture, &batches(round)?)?;
-        let pass = BlockPass { source, copy: &mut *copy, architecture: &architecture, settings, round, stream };
-        pass.run(&mut |record| {
-            progress(&record);
-            layers.push(record);
-        })?;
-    }
     let (mut zero, mut entries, mut parameters) = (0, 0, 0);
     for layer in &all {
-        zero += zeros(&read_weight(copy.checkpoint(), layer)?);
+        zero += zeros(&read_weight(written, layer)?);
         entries += layer.inputs * layer.outputs;
     }
     for name in source.names() {
         parameters += source.shape(name)?.iter().product::<usize>();
     }
     let warnings = warnings(&layers, &excluded, all.len());
+    let seconds = layers.iter().map(|layer| layer.seconds).sum();
     Ok(PruneRecord {
         layers,
         excluded,
         sparsity: zero as f64 / entries as f64,
         model_sparsity: zero as f64 / parameters as f64,
         warnings,
-        seconds: start.elapsed().as_secs_f64(),
+        seconds,
     })
+}
+
+impl PruneSettings<'_> {
+    /// Checks that the settings fit a model, before its first forward pass.
+    ///
+    /// # Errors
+    /// No layer to prune, a sparsity outside its range, a pattern that does not divide the inputs of a layer.
+    pub fn check(&self, architecture: &Architecture) -> Result<(), PruneError> {
+        let all = || architecture.blocks.iter().flat_map(|block| block.groups()).flatten();
+        if !all().any(|layer| (self.selected)(&layer.name)) {
+            return Err(PruneError::NoLayers { layers: all().count() });
+        }
+        all().filter(|layer| (self.selected)(&layer.name)).try_for_each(|layer| self.quota.of_layer(layer).map(|_| ()))
+    }
 }
 
 impl Quota {
     /// The zeros of a layer.
-    fn of_layer(&self, layer: &LinearSpec) -> Result<Zeros, PruneError> {
+    ///
+    /// # Errors
+    /// A sparsity outside its range, a pattern that does not divide the inputs of the layer.
+    pub fn of_layer(&self, layer: &LinearSpec) -> Result<Zeros, PruneError> {
         match self {
             Quota::Uniform(sparsity) => {
                 sparsity.check()?;
@@ -121,8 +204,9 @@ struct BlockPass<'a, R> {
 }
 
 impl<R: ModelReal> BlockPass<'_, R> {
-    fn run(mut self, record: &mut impl FnMut(LayerRecord)) -> Result<(), PruneError> {
-        for index in 0..self.architecture.blocks.len() {
+    fn run(mut self, first: usize, observer: &mut dyn PruneObserver) -> Result<Vec<LayerRecord>, PruneError> {
+        let mut records = Vec::new();
+        for index in first..self.architecture.blocks.len() {
             let spec = &self.architecture.blocks[index];
             let mut moments: Vec<Option<MomentSum>> = Vec::new();
             for (group, layers) in spec.groups().into_iter().enumerate() {
@@ -130,12 +214,17 @@ impl<R: ModelReal> BlockPass<'_, R> {
                     moments = self.moments(index, |other| !self.settings.within_block || other == group)?;
                 }
                 if let Some(sum) = moments[group].take() {
-                    self.prune_group(layers, sum, record)?;
+                    self.prune_group(layers, sum, &mut |record| {
+                        observer.layer(&record)?;
+                        records.push(record);
+                        Ok(())
+                    })?;
                 }
             }
+            observer.block(index, self.copy)?;
             self.stream.pass(&TransformerBlock::read(self.copy.checkpoint(), self.architecture, index)?);
         }
-        Ok(())
+        Ok(records)
     }
 
     /// The moments of the inputs of the groups of a block that are `wanted` and have a layer to prune.
@@ -159,7 +248,7 @@ impl<R: ModelReal> BlockPass<'_, R> {
         &mut self,
         layers: &[LinearSpec],
         sum: MomentSum,
-        record: &mut impl FnMut(LayerRecord),
+        record: &mut dyn FnMut(LayerRecord) -> Result<(), PruneError>,
     ) -> Result<(), PruneError> {
         let mut start = Instant::now();
         let (matrix, tokens) = sum.finish();
@@ -189,7 +278,7 @@ impl<R: ModelReal> BlockPass<'_, R> {
                 tokens,
                 condition: moment.condition(),
                 seconds: start.elapsed().as_secs_f64(),
-            });
+            })?;
             start = Instant::now();
         }
         Ok(())

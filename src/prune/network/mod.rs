@@ -6,10 +6,12 @@
 //! | `moments.rs` | second moments of the inputs of layers |
 //! | `allocate.rs`, `curves.rs` | zeros divided between layers by their measured losses |
 //! | `weights.rs` | weights between files and solvers |
+//! | `audit.rs` | identities and inequalities of the solvers, on the layers of a network |
 //! | `verify.rs` | the written model, read back |
 //! | `record.rs` | what is reported |
 
 mod allocate;
+mod audit;
 mod curves;
 mod driver;
 mod moments;
@@ -18,7 +20,10 @@ mod verify;
 mod weights;
 
 pub use allocate::{LossCurve, allocate};
-pub use curves::{LayerCurve, loss_curves, measured_quota};
-pub use driver::{CalibrationBatches, PruneSettings, Quota, prune_network};
+pub use audit::{LayerAudit, audit_layers};
+pub use curves::{CURVE_FRACTIONS, LayerCurve, loss_curves, measured_quota};
+pub use driver::{
+    CalibrationBatches, PassStart, PruneObserver, PruneSettings, Quota, prune_network, prune_pass, summary,
+};
 pub use record::{LayerRecord, PruneRecord};
-pub use verify::verify;
+pub use verify::{missing_zeros, verify};

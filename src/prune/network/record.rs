@@ -1,9 +1,9 @@
 //! What the pruning of a network reports.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The pruning of a layer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerRecord {
     /// The round, from 0.
     pub round: usize,
@@ -34,7 +34,7 @@ pub struct LayerRecord {
 }
 
 /// The pruning of a network.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PruneRecord {
     /// Every layer in every round.
     pub layers: Vec<LayerRecord>,

@@ -2,8 +2,8 @@
 
 use super::super::checkpoint::ModelFolder;
 use super::super::error::PruneError;
-use super::super::layer::Sparsity;
-use super::super::model::describe;
+use super::super::layer::{Sparsity, Zeros};
+use super::super::model::{LinearSpec, describe};
 use super::driver::Quota;
 use super::record::PruneRecord;
 use super::weights::{read_weight, zeros};
@@ -49,4 +49,26 @@ pub fn verify(
         }
     }
     Ok(())
+}
+
+/// The zeros that a layer of a written model lacks: of the matrix, or in the groups of a pattern. Counted on the bytes of
+/// the file, in the layout in which it stores the weight.
+///
+/// # Errors
+/// Files that cannot be read, weights that are not finite.
+pub fn missing_zeros(written: &ModelFolder, layer: &LinearSpec, zeros: Zeros) -> Result<usize, PruneError> {
+    let stored: Vec<f64> = written.read(&layer.weight())?;
+    let (inputs, outputs) = (layer.inputs, layer.outputs);
+    let is_zero = |input: usize, output: usize| {
+        stored[if layer.transposed { input * outputs + output } else { output * inputs + input }] == 0.0
+    };
+    let count = |output: usize, first: usize, of: usize| (first..first + of).filter(|&j| is_zero(j, output)).count();
+    Ok(match zeros {
+        Zeros::Matrix(zeros) => zeros.saturating_sub((0..outputs).map(|r| count(r, 0, inputs)).sum()),
+        Zeros::Row(zeros) => (0..outputs).map(|r| zeros.saturating_sub(count(r, 0, inputs))).sum(),
+        Zeros::Group { zeros, of } => {
+            let groups = (0..outputs).flat_map(|r| (0..inputs).step_by(of).map(move |first| (r, first)));
+            groups.map(|(r, first)| zeros.saturating_sub(count(r, first, of))).sum()
+        }
+    })
 }

@@ -17,14 +17,18 @@ pub(super) fn check(folder: &RunFolder, manifest: &Manifest, registry: &Registry
 
 /// What in the manifest does not fit its experiment.
 fn problem(manifest: &Manifest, registry: &Registry) -> Option<String> {
-    let of_recovery = manifest.experiment.get("kind").is_some_and(|kind| kind == "recovery");
-    let kind = if of_recovery { RunKind::Recovery } else { RunKind::Training };
+    let kind = match manifest.experiment.get("kind").and_then(|kind| kind.as_str()) {
+        Some("recovery") => RunKind::Recovery,
+        Some("pruning") => RunKind::Pruning,
+        _ => RunKind::Training,
+    };
     if manifest.kind != kind {
         return Some(format!("kind is {:?}, and the experiment is of the kind {kind:?}", manifest.kind));
     }
     let known: Vec<&str> = match kind {
         RunKind::Training => registry.training.iter().map(|study| study.name).collect(),
         RunKind::Recovery => registry.recovery.iter().map(|study| study.name).collect(),
+        RunKind::Pruning => registry.pruning.iter().map(|study| study.name).collect(),
     };
     if let Some(name) = manifest.studies.iter().find(|name| !known.contains(&name.as_str())) {
         return Some(format!("studies names '{name}'; the studies are {}", known.join(", ")));

@@ -53,6 +53,7 @@ pub fn of_run(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<Nam
             study_figures(registry.training, folder, &manifest, common)?
         }
         RunKind::Recovery => study_figures(registry.recovery, folder, &manifest, Vec::new())?,
+        RunKind::Pruning => study_figures(registry.pruning, folder, &manifest, Vec::new())?,
     })
 }
 

@@ -62,7 +62,7 @@ fn limit(arrays: &KeepArrays, record: &KeepRecord) -> Check {
     let measured = arrays.change_mean.index_axis(Axis(0), w).select(Axis(1), &rows).reversed_axes();
     let relative_error = limit.error / limit.spread;
     match PredictedRatio::new(&predicted, measured.view(), SeedStatistic::PositiveMean, relative_error) {
-        Err(failure) => missing(&failure.to_string()),
+        Err(failure) => missing(&failure.words("the mean loss added", |row| format!("M = {}", arrays.kept[rows[row]]))),
         Ok(found) => {
             let (low, high) = found.interval();
             let text = format!(

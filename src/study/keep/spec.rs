@@ -60,7 +60,8 @@ impl Study<Experiment> for Keep {
         let networks = (e.widths.values.len() * e.widths.seeds) as f64;
         let shared = sizes.samples * (sizes.inputs + sizes.outputs) + 4.0 * 14.0 * networks * counts;
         let per_thread = (draws + network + surgeon).max(limit);
-        StudyMemory { per_thread: 8.0 * per_thread, shared: 8.0 * shared }
+        let keys = StudyMemory::keys_of_largest(&[(draws, &["draws"]), (surgeon, &["eliminate_up_to"])]);
+        StudyMemory { per_thread: 8.0 * per_thread, shared: 8.0 * shared, keys }
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {

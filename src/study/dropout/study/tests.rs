@@ -19,7 +19,7 @@ const SMALL: &str = r#"
     dropout = {}
 "#;
 
-static OWN: Registry = Registry { training: &[RegisteredStudy::of::<Dropout>()], recovery: &[] };
+static OWN: Registry = Registry { training: &[RegisteredStudy::of::<Dropout>()], recovery: &[], pruning: &[] };
 
 const WIDTHS: [usize; 4] = [32, 64, 128, 256];
 const SIZES: [usize; 6] = [1, 2, 4, 8, 16, 32];

@@ -18,7 +18,7 @@ const SMALL: &str = r#"
     paths = { pairs = 12 }
 "#;
 
-static OWN: Registry = Registry { training: &[RegisteredStudy::of::<Paths>()], recovery: &[] };
+static OWN: Registry = Registry { training: &[RegisteredStudy::of::<Paths>()], recovery: &[], pruning: &[] };
 
 /// The checks of synthetic pairs, 12 of each width, whose barriers are `barrier(N, factor)`; `edit` breaks a path.
 fn synthetic(barrier: impl Fn(f64, f64) -> f64, edit: impl Fn(&mut PairPaths)) -> Vec<Check> {

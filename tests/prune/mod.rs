@@ -23,8 +23,17 @@ fn open(name: &str) -> ModelFolder {
     ModelFolder::open(&data(name)).unwrap()
 }
 
+/// A file or folder of the bundled models and data.
+fn assets(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/prune").join(name)
+}
+
 fn deit() -> ModelFolder {
-    ModelFolder::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/prune/deit-digits")).unwrap()
+    ModelFolder::open(&assets("deit-digits")).unwrap()
+}
+
+fn gpt2() -> ModelFolder {
+    ModelFolder::open(&assets("gpt2-shakespeare")).unwrap()
 }
 
 /// An array of an archive of the test data, if it is there.
@@ -64,5 +73,5 @@ fn digits(held_out: bool) -> (Inputs, Vec<usize>) {
 
 /// Batch `round` of 64 blocks of 128 tokens of Shakespeare's texts.
 fn shakespeare(round: usize) -> Inputs {
-    Inputs::read_tokens(&data("shakespeare-calibration.npy"), 128).unwrap().range(64 * round..64 * (round + 1))
+    Inputs::read_tokens(&assets("shakespeare-calibration.npy"), 128).unwrap().range(64 * round..64 * (round + 1))
 }

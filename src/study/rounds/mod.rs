@@ -1,0 +1,11 @@
+//! The study of rounds: one step of the iterative optimal brain surgeon after the other, with fresh data or the same.
+
+mod checks;
+mod figure;
+mod record;
+mod results;
+mod spec;
+mod study;
+
+pub use record::{RoundsArrays, RoundsRecord, SeriesRecord};
+pub use spec::{BatchRule, Rounds};

@@ -1,0 +1,91 @@
+//! The table `[rounds]`.
+
+use crate::choice::{Choice, choice};
+use crate::config::study::StudyTable;
+use crate::config::{PruningExperiment, Section};
+use crate::prune::layer::{PruneMethod, Sparsity};
+use crate::prune::network::Quota;
+use crate::record::RunFolder;
+use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::pruning_sizes::{PruningSizes, PruningStudyMemory};
+use crate::run::pruning_source::PruningSource;
+use crate::run::recovery_sizes::figure_bytes;
+use crate::run::study::{NamedFigure, PruningSubject, Study, StudyKind};
+use serde::Serialize;
+
+choice! {
+    /// Which samples a round has.
+    pub enum BatchRule: "rule of batches" {
+        /// Those that follow the batches before, as in the paper.
+        Fresh = "fresh",
+        /// Those of the first round.
+        Same = "same",
+    }
+}
+
+/// Rounds of the iterative optimal brain surgeon.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rounds {
+    /// The sparsity.
+    pub sparsity: Sparsity,
+    /// Rounds after the first.
+    pub rounds: usize,
+    /// The method of the first round.
+    pub first: PruneMethod,
+    /// Samples of a batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
+    /// The rules of batches that are compared.
+    pub batches: Vec<BatchRule>,
+}
+
+impl StudyTable<PruningExperiment> for Rounds {}
+
+impl Rounds {
+    /// Samples of a batch.
+    pub fn samples(&self, source: &PruningSource) -> usize {
+        self.batch.unwrap_or(source.batch_sizes().0)
+    }
+}
+
+impl Study<PruningExperiment> for Rounds {
+    fn memory(&self, sizes: PruningSizes<'_>) -> PruningStudyMemory {
+        let models = (self.batches.len() * (self.rounds + 1)) as f64;
+        PruningStudyMemory {
+            samples: self.batch.unwrap_or(sizes.batch),
+            records: models * (9.0 * sizes.held_out as f64 + 160.0 * sizes.layers as f64),
+            figure: figure_bytes(6.9, 2.7, 100e3 * models),
+        }
+    }
+
+    fn check(&self, source: &PruningSource) -> Result<(), RunError> {
+        Ok(source.check(&Quota::Uniform(self.sparsity))?)
+    }
+
+    fn run(&self, subject: PruningSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
+        super::study::run(self, subject, context)
+    }
+}
+
+impl StudyKind<PruningExperiment> for Rounds {
+    const NAME: &'static str = "rounds";
+
+    fn read(mut s: Section<'_>, _: &PruningExperiment) -> Self {
+        let rounds = Rounds {
+            sparsity: s.sparsity("sparsity"),
+            rounds: s.count_within("rounds", Some(10), 1..=10_000),
+            first: s.choice_of("first", Some(PruneMethod::SWEEP)),
+            batch: s.optional_count("batch", 1),
+            batches: if s.has("batches") { s.choices_of("batches") } else { BatchRule::ALL.to_vec() },
+        };
+        if s.has("batches") && rounds.batches.is_empty() {
+            s.reject("batches", Some("[]".into()), "expected at least one of \"fresh\", \"same\"");
+        }
+        s.finish();
+        rounds
+    }
+
+    fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+        super::figure::figures(folder)
+    }
+}

@@ -1,0 +1,164 @@
+//! The study of rounds. The first round prunes the model by a method; each of the others takes one step of the iterative
+//! optimal brain surgeon on every layer, towards the weights before pruning, with the moments of its own batch.
+
+use super::checks::checks;
+use super::results::RoundResult;
+use super::{BatchRule, Rounds, RoundsArrays, RoundsRecord, SeriesRecord};
+use crate::analysis::fit::Bootstrap;
+use crate::analysis::paired::{PairedDifference, paired_difference};
+use crate::choice::Choice;
+use crate::prune::checkpoint::ModelFolder;
+use crate::prune::network::{LayerRecord, PassStart, Quota, missing_zeros, summary, verify};
+use crate::record::npz::{shaped, whole};
+use crate::run::complete;
+use crate::run::context::{Findings, Outcome, RunContext, RunError};
+use crate::run::pruning_task::{LayerProgress, working_copy, write_timings};
+use crate::run::study::PruningSubject;
+use crate::run::tasks::{Task, TaskHandle, run_tasks_in_order};
+use ndarray::{Array2, Array3};
+
+/// Distinguishes the resamples of this study.
+const SALT: u64 = 61;
+
+/// Writes `records/rounds.npz`, `records/rounds.json` and the wall times; returns the checks.
+pub(super) fn run(
+    spec: &Rounds,
+    subject: PruningSubject<'_>,
+    context: &RunContext<'_>,
+) -> Result<Outcome<Findings>, RunError> {
+    let name = |rule: BatchRule| format!("rounds-{rule}");
+    let tasks: Vec<Task<BatchRule>> =
+        spec.batches.iter().map(|rule| Task { name: name(*rule), size: spec.rounds + 1, item: *rule }).collect();
+    let (samples, layers) = (subject.dense.losses.len(), subject.source.layers().len());
+    let fits = |_: &BatchRule, found: &Vec<RoundResult>| {
+        let one = |result: &RoundResult| result.losses.len() == samples && result.record.layers.len() == layers;
+        found.len() == spec.rounds + 1 && found.iter().all(one)
+    };
+    let found = complete!(run_tasks_in_order(context, "rounds", &tasks, fits, |&rule, handle| {
+        series(spec, &subject, context, (rule, handle))
+    })?);
+    arrays(spec, &subject, &found).write_to(context.folder)?;
+    let (mut series, mut gains) = (Vec::new(), Vec::new());
+    for (rule, results) in spec.batches.iter().zip(&found) {
+        let (record, gain) = judged(&subject, *rule, results);
+        series.push(record);
+        gains.push(gain);
+    }
+    let record = RoundsRecord {
+        sparsity: spec.sparsity.to_string(),
+        first: spec.first.name().into(),
+        batch: spec.samples(subject.source),
+        series,
+    };
+    record.write(context.folder)?;
+    let every: Vec<Vec<LayerRecord>> =
+        found.iter().map(|results| results.iter().flat_map(|result| result.record.layers.clone()).collect()).collect();
+    let timed = tasks.iter().zip(&every).map(|(task, layers)| (task.name.clone(), layers.as_slice()));
+    write_timings(context.folder, "rounds", timed)?;
+    let checks = checks(&record, &gains, &found);
+    Ok(Outcome::Complete(Findings { checks, warnings: warnings(&subject, spec, &found) }))
+}
+
+/// All rounds with one rule of batches.
+fn series(
+    spec: &Rounds,
+    subject: &PruningSubject<'_>,
+    context: &RunContext<'_>,
+    (rule, handle): (BatchRule, &TaskHandle<'_>),
+) -> Result<Outcome<Vec<RoundResult>>, RunError> {
+    let source = subject.source;
+    let mut copy = working_copy(subject, context, &format!("rounds-{rule}"))?;
+    let quota = Quota::Uniform(spec.sparsity);
+    let (layers, samples) = (source.layers().len(), spec.samples(source));
+    let mut progress = LayerProgress::new(handle, (layers + 1) * (spec.rounds + 1));
+    let mut results = Vec::new();
+    for round in 0..=spec.rounds {
+        let batch = match rule {
+            BatchRule::Fresh => source.batch_of(round, samples),
+            BatchRule::Same => source.batch_of(0, samples),
+        };
+        let result = source.with_settings(spec.first, &quota, |settings| {
+            let start = PassStart { round, block: 0 };
+            let layers = source.prune(&mut copy, &batch, settings, start, &mut progress)?;
+            copy.flush()?;
+            let written = ModelFolder::open(copy.checkpoint().folder())?;
+            let record = summary(&source.model, &written, settings, layers)?;
+            verify(&source.model, &written, &record, &quota)?;
+            let mut missing = 0;
+            for layer in source.layers() {
+                missing += missing_zeros(&written, layer, quota.of_layer(layer)?)?;
+            }
+            let scores = source.score(&written)?;
+            let accuracy = scores.accuracy();
+            Ok(RoundResult { record, missing_zeros: missing, losses: scores.losses, accuracy })
+        })?;
+        progress.step()?;
+        results.push(result);
+    }
+    Ok(if handle.interrupted() { Outcome::Interrupted } else { Outcome::Complete(results) })
+}
+
+/// The best round, and the gain of one that is chosen on half of the samples, measured on the other half.
+fn judged(
+    subject: &PruningSubject<'_>,
+    rule: BatchRule,
+    results: &[RoundResult],
+) -> (SeriesRecord, Option<PairedDifference>) {
+    let part = |losses: &[f64], odd: usize| -> Vec<f64> { losses.iter().copied().skip(odd).step_by(2).collect() };
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    let least = |values: &[f64]| (1..values.len()).fold(0, |best, i| if values[i] < values[best] { i } else { best });
+    let all: Vec<f64> = results.iter().map(|result| mean(&result.losses)).collect();
+    let half: Vec<f64> = results.iter().map(|result| mean(&part(&result.losses, 0))).collect();
+    let (best, chosen) = (least(&all), least(&half));
+    let (after, before) = (part(&results[chosen].losses, 1), part(&results[0].losses, 1));
+    let bootstrap = Bootstrap::new(subject.experiment.seed, SALT);
+    let difference = paired_difference(&after, &before, &bootstrap);
+    let record = SeriesRecord {
+        batches: rule.name().into(),
+        best,
+        best_loss: all[best],
+        chosen,
+        gain: mean(&after) - mean(&before),
+        gain_interval: difference.map(|difference| difference.interval),
+    };
+    (record, difference)
+}
+
+fn arrays(spec: &Rounds, subject: &PruningSubject<'_>, found: &[Vec<RoundResult>]) -> RoundsArrays {
+    let (series, rounds) = (found.len(), spec.rounds + 1);
+    let (samples, layers) = (subject.dense.losses.len(), subject.source.layers().len());
+    let all = || found.iter().flatten();
+    let by_layer = |of: &dyn Fn(&LayerRecord) -> f64| -> Array3<f64> {
+        let values = all().flat_map(|result| result.record.layers.iter().map(of)).collect();
+        shaped((series, rounds, layers), values)
+    };
+    let table = |values: Vec<f64>| -> Array2<f64> { shaped((series, rounds), values) };
+    let accuracies: Option<Vec<f64>> = all().map(|result| result.accuracy).collect();
+    RoundsArrays {
+        round: whole(0..rounds),
+        losses: shaped((series, rounds, samples), all().flat_map(|result| result.losses.iter().copied()).collect()),
+        accuracy: accuracies.map(table),
+        relative_loss: table(all().map(|result| result.record.relative_loss()).collect()),
+        zeros: by_layer(&|layer| layer.zeros as f64),
+        layer_loss: by_layer(&|layer| layer.loss),
+        layer_relative_loss: by_layer(&|layer| layer.relative_loss),
+    }
+}
+
+/// Warnings of the layers, each once, and batches that repeat samples.
+fn warnings(subject: &PruningSubject<'_>, spec: &Rounds, found: &[Vec<RoundResult>]) -> Vec<String> {
+    let mut warnings: Vec<String> = Vec::new();
+    for warning in found.iter().flatten().flat_map(|result| &result.record.warnings) {
+        if !warnings.contains(warning) {
+            warnings.push(warning.clone());
+        }
+    }
+    let (needed, there) = ((spec.rounds + 1) * spec.samples(subject.source), subject.source.batch_sizes().1);
+    if spec.batches.contains(&BatchRule::Fresh) && needed > there {
+        warnings.push(format!(
+            "[rounds] {} rounds have {needed} samples, and there are {there}: later batches repeat those of earlier rounds",
+            spec.rounds + 1
+        ));
+    }
+    warnings
+}

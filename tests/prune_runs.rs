@@ -1,0 +1,289 @@
+//! Experiments of pruning are run, interrupted, resumed, refused and recomputed like those that train networks.
+use crate::common::experiment::{arrays, files, json, program};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use widelimit::prune::bundled::{BundledData, BundledModel};
+use widelimit::prune::checkpoint::{ModelCopy, ModelFolder};
+use widelimit::prune::layer::{LayerMethod, LayerSettings, Sparsity};
+use widelimit::prune::model::{describe, score};
+use widelimit::prune::network::{PruneSettings, Quota, prune_network};
+
+/// All three studies, small.
+const TINY: &str = r#"
+kind = "pruning"
+name = "tiny"
+title = "a tiny experiment"
+
+[model]
+kind = "bundled"
+name = "deit-digits"
+
+[calibration]
+samples = 40
+shuffle = false
+
+[held_out]
+samples = 30
+
+[pruning]
+methods = ["magnitude", "sparsegpt", "i-obs-dual"]
+iterations = 3
+
+[compare]
+sparsities = [0.7, "2:4"]
+
+[rounds]
+sparsity = 0.8
+rounds = 2
+batch = 30
+
+[allocation]
+sparsities = [0.8]
+"#;
+
+fn run(folder: &Path, args: &[&str]) -> Output {
+    program().current_dir(folder).args(args).output().unwrap()
+}
+
+fn fine(folder: &Path, args: &[&str]) -> String {
+    let output = run(folder, args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn refused(folder: &Path, args: &[&str]) -> String {
+    let output = run(folder, args);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn here() -> tempfile::TempDir {
+    let here = tempfile::tempdir().unwrap();
+    fs::write(here.path().join("tiny.toml"), TINY).unwrap();
+    here
+}
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/prune").join(name)
+}
+
+/// Two runs of one experiment left the same, times and threads apart.
+fn same(a: &Path, b: &Path) {
+    let (a, b) = (files(a), files(b));
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+    for (name, bytes) in &a {
+        match name.as_str() {
+            "manifest.json" | "records/timings.json" | ".lock" => {}
+            _ => assert!(*bytes == b[name], "{name} is another file"),
+        }
+    }
+}
+
+#[test]
+fn from_a_file_to_its_figures_on_any_number_of_threads() {
+    let here = here();
+    let said = fine(here.path(), &["run", "tiny.toml", "--threads", "1"]);
+    let words = [
+        "compare-dense",
+        "compare-zeros",
+        "compare-sweep-identity",
+        "compare-best-iterate",
+        "compare-refit",
+        "compare-i-obs-dual-0.7",
+        "compare-i-obs-dual-2-4",
+        "rounds-zeros",
+        "rounds-gain-fresh",
+        "allocation-zeros",
+        "allocation-gain-0.8",
+        "compare-layers.svg",
+    ];
+    for word in words {
+        assert!(said.contains(word), "{word} is not in: {said}");
+    }
+    let run = here.path().join("runs/tiny");
+    for check in json(&run.join("checks.json")).as_array().unwrap() {
+        let name = check["name"].as_str().unwrap();
+        // The score of all held-out images is known, and not that of thirty.
+        let expected = if name == "compare-dense" { "not resolved" } else { "holds" };
+        if check["section"] == "program" {
+            assert_eq!(check["verdict"], expected, "{check}");
+        }
+    }
+    fine(here.path(), &["run", "tiny.toml", "--threads", "3", "--out", "again", "--quiet"]);
+    same(&run, &here.path().join("again"));
+    // The resolved experiment is the experiment.
+    fine(here.path(), &["run", "again/experiment.toml", "--out", "third", "--quiet"]);
+    same(&run, &here.path().join("third"));
+    let manifest = json(&run.join("manifest.json"));
+    assert_eq!((&manifest["status"], &manifest["kind"]), (&"complete".into(), &"pruning".into()));
+    let sources = manifest["population"]["sources"].to_string();
+    assert!(sources.contains("built-in/deit-digits/model.safetensors") && sources.contains("sha256"), "{sources}");
+    assert!(!run.join("checkpoint").exists());
+    let before = files(&run.join("figures"));
+    fs::remove_dir_all(run.join("figures")).unwrap();
+    fine(here.path(), &["figures", "runs/tiny"]);
+    let after = files(&run.join("figures"));
+    for stem in ["compare", "compare-layers", "rounds", "allocation"] {
+        assert!(before[&format!("{stem}.svg")] == after[&format!("{stem}.svg")], "{stem}");
+        let svg = String::from_utf8_lossy(&before[&format!("{stem}.svg")]).into_owned();
+        assert!(!svg.contains("NaN") && svg.contains("<text"), "{stem}");
+    }
+    assert!(fine(here.path(), &["run", "tiny.toml", "--resume"]).contains("nothing to do"));
+}
+
+/// The library on the same data, called by hand; numbers of zeros from the sizes of the layers alone.
+#[test]
+fn records_are_of_models_that_the_library_prunes() {
+    let here = here();
+    let set = ["--set", "pruning.methods=[\"sparsegpt\"]", "--set", "compare.sparsities=[0.7]"];
+    fine(here.path(), &[&["run", "tiny.toml", "--quiet"][..], &set].concat());
+    let run = here.path().join("runs/tiny");
+    let (found, rounds) = (arrays(&run.join("records/compare.npz")), arrays(&run.join("records/rounds.npz")));
+    let folder = here.path().join("model");
+    BundledModel::DeitDigits.write(&folder).unwrap();
+    let source = ModelFolder::open(&folder).unwrap();
+    let calibration = BundledData::Digits.read(false, 0).unwrap().inputs;
+    let held_out = BundledData::Digits.read(true, 0).unwrap();
+    let settings = |fraction: f64, rounds: usize| PruneSettings {
+        quota: Quota::Uniform(Sparsity::Fraction(fraction)),
+        layer: LayerSettings { method: LayerMethod::Sweep, refit: false, ..LayerSettings::default() },
+        damping: 0.01,
+        selected: &|_| true,
+        within_block: false,
+        rounds,
+    };
+    let losses = |name: &str, settings: &PruneSettings<'_>, samples: usize| {
+        let mut copy = ModelCopy::create(&source, &here.path().join(name)).unwrap();
+        let mut batch = |round: usize| Ok(calibration.range(samples * round..samples * (round + 1)));
+        prune_network::<f32>(&source, &mut copy, &mut batch, settings, &mut |_| {}).unwrap();
+        let written = copy.finish().unwrap();
+        let inputs = held_out.inputs.range(0..30);
+        let labels = &held_out.labels.as_ref().unwrap()[..30];
+        score::<f32>(&written, &describe(&written).unwrap(), &inputs, Some(labels)).unwrap().losses
+    };
+    assert_eq!(found["losses"].iter().copied().collect::<Vec<_>>(), losses("sweep", &settings(0.7, 0), 40));
+    let of_round = |series: usize, round: usize| {
+        let losses =
+            rounds["losses"].index_axis(ndarray::Axis(0), series).index_axis(ndarray::Axis(0), round).to_owned();
+        losses.iter().copied().collect::<Vec<f64>>()
+    };
+    assert_eq!(of_round(0, 0), losses("first", &settings(0.8, 0), 30));
+    assert_eq!(of_round(0, 2), losses("fresh", &settings(0.8, 2), 30));
+    assert_eq!(of_round(1, 0), of_round(0, 0));
+    assert_ne!(of_round(1, 1), of_round(0, 1));
+    for (layer, zeros) in found["zeros"].iter().enumerate() {
+        let entries = found["rows"][[layer]] * found["inputs"][[layer]];
+        assert_eq!(*zeros, (0.7 * entries).round_ties_even(), "layer {layer}");
+        assert_eq!(found["tokens"][[0, 0, layer]], 40.0 * 18.0);
+    }
+    // Means and the best rounds from the samples.
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let summary = &json(&run.join("records/compare.json"))["summaries"][0];
+    let all: Vec<f64> = found["losses"].iter().copied().collect();
+    assert!((summary["loss"].as_f64().unwrap() - mean(&all)).abs() < 1e-12);
+    assert!((summary["linear_sparsity"].as_f64().unwrap() - 0.7).abs() < 1e-4);
+    let series = &json(&run.join("records/rounds.json"))["series"][0];
+    let curve: Vec<f64> = (0..3).map(|round| mean(&of_round(0, round))).collect();
+    let best = (0..3).min_by(|&a, &b| curve[a].total_cmp(&curve[b])).unwrap();
+    assert_eq!(series["best"], best);
+    // Measured allocation: zeros of the files, and their sum.
+    let allocation = arrays(&run.join("records/allocation.npz"));
+    let entries: f64 = allocation["entries"].iter().sum();
+    let measured: f64 = allocation["zeros"].index_axis(ndarray::Axis(0), 1).iter().sum();
+    assert_eq!(measured, (0.8 * entries).round_ties_even());
+    assert_eq!(allocation["zeros"], allocation["quota"]);
+}
+
+/// Starts a run and waits for so many finished pieces.
+fn started(folder: &Path, args: &[&str], pieces: usize) -> Child {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_widelimit"))
+        .current_dir(folder)
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let is_piece = |name: &str| name.ends_with(".json");
+    let done = || {
+        let entries = fs::read_dir(folder.join("out/checkpoint")).into_iter().flatten().flatten();
+        entries.filter(|entry| is_piece(&entry.file_name().to_string_lossy())).count()
+    };
+    while done() < pieces && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child
+}
+
+#[test]
+fn killed_and_interrupted_runs_resume_to_the_same_bytes() {
+    let here = here();
+    fine(here.path(), &["run", "tiny.toml", "--quiet", "--out", "whole"]);
+    let args = ["run", "tiny.toml", "--quiet", "--out", "out"];
+    let mut child = started(here.path(), &args, 2);
+    let _ = child.kill();
+    child.wait().unwrap();
+    assert!(here.path().join("out/manifest.json").is_file());
+    let resumed = [&args[..], &["--resume"]].concat();
+    let child = started(here.path(), &resumed, 6);
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(matches!(output.status.code(), Some(0 | 130)), "{:?}", output.status);
+    if output.status.code() == Some(130) {
+        assert_eq!(json(&here.path().join("out/manifest.json"))["status"], "interrupted");
+        let said = refused(here.path(), &[&resumed[..], &["--set", "pruning.damping=0.5"]].concat());
+        assert!(said.contains("pruning.damping"), "{said}");
+    }
+    fine(here.path(), &resumed);
+    same(&here.path().join("whole"), &here.path().join("out"));
+}
+
+/// Every message names the file, the key and the value, and what would be right.
+#[test]
+fn what_cannot_be_used_is_refused_with_key_and_value() {
+    let here = here();
+    for (set, words) in [
+        ("model.name=\"deit\"", ["model.name = \"deit\"", "expected one of \"deit-digits\", \"gpt2-shakespeare\""]),
+        ("pruning.methods=[\"adam\"]", ["pruning.methods = \"adam\"", "expected names among \"magnitude\""]),
+        ("pruning.methods=[]", ["pruning.methods", "expected a list of at least one"]),
+        ("pruning.damping=-1", ["pruning.damping = -1", "zero or positive"]),
+        ("compare.sparsities=[1.0]", ["compare.sparsities = [1.0]", "a fraction of zeros from 0 to below 1"]),
+        ("compare.sparsities=[\"4:2\"]", ["compare.sparsities = [\"4:2\"]", "n:m with 0 < n < m"]),
+        ("compare.sparsities=[0.5,0.5]", ["compare.sparsities = [0.5, 0.5]", "each once"]),
+        ("allocation.sparsities=[\"2:4\"]", ["allocation.sparsities = \"2:4\"", "expected fractions, such as 0.5"]),
+        ("rounds.batches=[\"new\"]", ["rounds.batches", "\"fresh\", \"same\""]),
+        ("pruning.sparsity=0.5", ["pruning.sparsity = 0.5", "unknown key"]),
+        ("calibration.samples=2000", ["calibration.samples: 2000", "expected at most 1437"]),
+        ("held_out.kind=\"tokens\"", ["held_out.path", "missing"]),
+        ("pruning.include=[\"no such layer\"]", ["no layer is pruned", "none of the 18 linear layers"]),
+        (
+            "compare.sparsities=[\"2:5\"]",
+            ["pattern 2:5 needs a number of inputs that is divisible by 5", "the layer has 64"],
+        ),
+        ("kind=\"prune\"", ["kind = \"prune\"", "\"training\", \"recovery\", \"pruning\""]),
+    ] {
+        let said = refused(here.path(), &["run", "tiny.toml", "--quiet", "--set", set]);
+        for word in words {
+            assert!(said.contains(word), "{set}: {word} is not in: {said}");
+        }
+        assert!(!here.path().join("runs").exists(), "{set}");
+    }
+    let own = "kind=\"folder\"\npath='";
+    let model = format!("{own}{}'", data("tiny-bert").display());
+    let text = TINY.replace("kind = \"bundled\"\nname = \"deit-digits\"", &model);
+    fs::write(
+        here.path().join("tokens.npy"),
+        fs::read(data("../../../assets/prune/shakespeare-held-out.npy")).unwrap(),
+    )
+    .unwrap();
+    let samples = "kind = \"tokens\"\npath = \"tokens.npy\"\nlength = 8\n";
+    let text = text.replace("[calibration]", &format!("[calibration]\n{samples}"));
+    fs::write(here.path().join("bert.toml"), text.replace("[held_out]", &format!("[held_out]\n{samples}"))).unwrap();
+    let said = refused(here.path(), &["run", "bert.toml", "--quiet"]);
+    assert!(said.contains("a model of type bert has no scores to compare"), "{said}");
+    let said = refused(here.path(), &["run", "bert.toml", "--quiet", "--set", "calibration.path=\"none.npy\""]);
+    assert!(said.contains("none.npy: cannot be read"), "{said}");
+    fs::write(here.path().join("none.toml"), TINY.split("[compare]").next().unwrap()).unwrap();
+    let said = refused(here.path(), &["run", "none.toml", "--quiet"]);
+    assert!(said.contains("expected a study: a table [compare], [rounds] or [allocation]"), "{said}");
+}
