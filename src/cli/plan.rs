@@ -195,9 +195,10 @@ impl WidthPlan<'_> {
             rows.push(row([words, values[1].clone(), values[2].clone()], within));
             return Ok(rows);
         }
-        let narrow = tolerance.guard != "dropout" && setting.width < self.record.least_width;
+        let least = self.record.least_width_for(tolerance.guard);
+        let narrow = setting.width < least;
         let prediction = match narrow {
-            true => format!("not predicted below N = {}", self.record.least_width.ceil()),
+            true => format!("not predicted below N = {}", least.ceil()),
             false => within.to_string(),
         };
         if self.args.step.is_none() && self.arrays.step.is_some() {
@@ -217,7 +218,7 @@ impl WidthPlan<'_> {
 
     /// The width by the law of the starts alone, of predictions that have no draws of the deviation.
     fn width_alone(&self, tolerance: &Tolerance) -> String {
-        let least = self.least_width();
+        let least = self.least_width(tolerance);
         let above = |width: SmallestWidth| match width {
             SmallestWidth::Exactly(width) | SmallestWidth::AtMost(width) if width < least => {
                 SmallestWidth::AtMost(least)
@@ -239,8 +240,8 @@ impl WidthPlan<'_> {
     }
 
     /// Narrower networks are not predicted.
-    fn least_width(&self) -> usize {
-        self.record.least_width.ceil() as usize
+    fn least_width(&self, tolerance: &Tolerance) -> usize {
+        self.record.least_width_for(tolerance.guard).ceil() as usize
     }
 
     /// The allowed widths in words.
@@ -249,8 +250,8 @@ impl WidthPlan<'_> {
         match (allowed, kept) {
             (AllowedValues::All, Some(kept)) => format!("any from {kept} on"),
             (AllowedValues::AtMost(width), Some(kept)) => kept_words(kept, width),
-            (AllowedValues::AtLeast(width), _) if tolerance.guard != "dropout" && width < self.least_width() as f64 => {
-                format!("at most {}, the narrowest predicted", self.least_width())
+            (AllowedValues::AtLeast(width), _) if width < self.least_width(tolerance) as f64 => {
+                format!("at most {}, the narrowest predicted", self.least_width(tolerance))
             }
             (AllowedValues::AtLeast(width), _) => format!("at least {width}"),
             (AllowedValues::None { quantile }, _) => nothing(quantile),

@@ -223,7 +223,7 @@ impl<'a> NetworkComparison<'a> {
             return None;
         }
         let widths = || self.rows.iter().map(|&row| self.group.values[row]);
-        let least = self.trust.least_width();
+        let least = self.trust.least_width(quantity);
         Some(if self.rows.is_empty() {
             "no network has at least 2 neurons and fewer than the reference".into()
         } else if widths().all(|n| !self.trust.predicts_width(quantity, n)) {

@@ -64,7 +64,7 @@ impl PredictFigure<'_> {
         let mut panel = match self.not_predicted(quantity) {
             None => {
                 // Networks that are too narrow are not predicted.
-                let least = if quantity == "dropout" { 0.0 } else { self.record.least_width };
+                let least = self.record.least_width_for(quantity);
                 let (widths, values) = self.widths().into_iter().zip(values).filter(|(n, _)| *n >= least).unzip();
                 panel.with(Mark::line(widths, values, line, DASH).label(format!("{label}predicted")))
             }
@@ -120,7 +120,7 @@ impl PredictFigure<'_> {
         let (last, whole) = (self.last(), &self.arrays.whole);
         if self.not_predicted("loss-mean").is_none() {
             let widths = self.widths();
-            let first = widths.iter().take_while(|&&n| n < self.record.least_width).count();
+            let first = widths.iter().take_while(|&&n| n < self.record.least_width_of_loss).count();
             let widths = widths[first..].to_vec();
             let [low, high] = self.loss_band(&widths, first);
             let band = Mark::band(widths, low, high, PREDICTION);

@@ -30,6 +30,8 @@ pub struct PredictRecord {
     pub sample: bool,
     /// Narrower networks are not predicted, except for dropout: the second order is not small beside the first.
     pub least_width: f64,
+    /// The same for the law of the loss.
+    pub least_width_of_loss: f64,
     /// Quantities that are not predicted, each with the reason.
     pub not_predicted: Vec<(String, String)>,
     /// The ratios of predicted to measured quantities.
@@ -84,6 +86,15 @@ impl PredictRecord {
     /// A record that is missing or damaged.
     pub fn read(folder: &RunFolder) -> Result<Self, RecordError> {
         folder.read_json(FILE)
+    }
+
+    /// The narrowest networks for which a quantity is predicted.
+    pub fn least_width_for(&self, quantity: &str) -> f64 {
+        match quantity {
+            "dropout" => 0.0,
+            "loss-deviation" => self.least_width_of_loss,
+            _ => self.least_width,
+        }
     }
 
     /// The ratio of a quantity.

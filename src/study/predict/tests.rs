@@ -132,7 +132,9 @@ fn narrow_networks_are_not_predicted() {
     // A change at a width that is not predicted does not count.
     arrays.half.barrier[[0, 0]] *= 2.0;
     let trust = Trust { arrays: &arrays, draws: 2000, left_out: &[] };
-    assert!((trust.least_width() - 20.0).abs() < 1e-12);
+    let least = |quantity| trust.least_width(quantity);
+    assert!((least(PredictedQuantity::Barrier) - 20.0).abs() < 1e-12);
+    assert!((least(PredictedQuantity::LossDeviation) - 50.0).abs() < 1e-12);
     assert_eq!(trust.broken(PredictedQuantity::Barrier), None);
     let predicts = |quantity| [10.0, 100.0].map(|n| trust.predicts_width(quantity, n));
     assert_eq!(predicts(PredictedQuantity::Barrier), [false, true]);

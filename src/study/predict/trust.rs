@@ -14,8 +14,11 @@ const LARGEST_COLUMN_ERROR: f64 = 0.05;
 /// Largest `|b|^2 / (N c)`: the second order must be small beside the first. Narrower networks are not predicted.
 const LARGEST_BIAS: f64 = 0.05;
 
+/// The same for laws of the loss, whose tails are more sensitive to the second order.
+const LARGEST_BIAS_OF_LOSS: f64 = 0.02;
+
 /// Largest share of the squared tangent vectors that a hundredth of the particles may hold.
-const LARGEST_SHARE: f64 = 0.5;
+const LARGEST_SHARE: f64 = 0.25;
 
 /// Largest difference between the average of the tangent cloud and the field of the grid that it follows, relative to
 /// the labels.
@@ -41,15 +44,20 @@ pub(super) struct Trust<'a> {
 }
 
 impl Trust<'_> {
-    /// The narrowest width at which the second order is small beside the first; NaN where that is not known.
-    pub fn least_width(&self) -> f64 {
+    /// The narrowest width at which the second order is small enough for a quantity; NaN where that is not known.
+    pub fn least_width(&self, quantity: PredictedQuantity) -> f64 {
         let ratios = &self.arrays.whole.bias_ratio;
-        ratios[ratios.len() - 1] / LARGEST_BIAS
+        let largest = match quantity {
+            PredictedQuantity::LossDeviation => LARGEST_BIAS_OF_LOSS,
+            _ if quantity.has_response() => LARGEST_BIAS,
+            _ => return 0.0,
+        };
+        ratios[ratios.len() - 1] / largest
     }
 
     /// Whether a quantity is predicted for networks of width `n`, as far as the second order is concerned.
     pub fn predicts_width(&self, quantity: PredictedQuantity, n: f64) -> bool {
-        !quantity.has_response() || n >= self.least_width()
+        n >= self.least_width(quantity)
     }
 
     /// The largest relative change of a prediction, over the widths for which it is made, with half of the particles.
