@@ -9,8 +9,8 @@
 //! An exact Newton step returns W0, and every iteration repeats the first; only an inexact one explores. The iterate of
 //! least loss is kept.
 
-use super::moment::{lower_factor, mean_diagonal};
-use super::problem::{LayerProblem, inner, row, times};
+use super::moment::{DampedMoment, lower_factor, mean_diagonal};
+use super::problem::{LayerProblem, inner, loss_by_root, row, times};
 use super::sweep::sweep_from;
 use crate::sparse::recovery::Interrupt;
 use crate::sparse::recovery::dense::largest_eigenvalue;
@@ -53,26 +53,23 @@ pub struct Iterated {
 /// Iterates from `start`, or from the sweep from W0 where there is none.
 pub fn iterate(problem: &LayerProblem<'_>, iteration: &Iteration, start: Option<&Mat<f64>>) -> Iterated {
     let dense = problem.weights.to_owned();
-    let moment = problem.moment.moment();
     let mut weights = start.map_or_else(|| sweep_from(problem, &dense, iteration.block).weights, Mat::clone);
     let towards = Towards::new(problem, iteration.step);
     let mut difference = &weights - &dense;
-    let mut product = times(moment, &difference);
-    let mut least = inner(&difference, &product);
+    let (mut least, mut direction) = towards.loss_and_direction(problem.moment, &difference);
     let (mut best, mut losses) = (weights.clone(), vec![least]);
     for _ in 0..iteration.iterations {
-        // (W - W0) H is at hand from the loss.
-        let (mut point, scale) = towards.direction(product);
+        let mut point = direction;
         for r in 0..point.ncols() {
             let from = row(&weights.as_ref(), r);
             let point = point.col_mut(r).try_as_col_major_mut().expect("columns are contiguous").as_slice_mut();
-            point.iter_mut().zip(from).for_each(|(p, w)| *p = w - iteration.length * scale * *p);
+            point.iter_mut().zip(from).for_each(|(p, w)| *p = w - iteration.length * *p);
         }
         weights = sweep_from(problem, &point, iteration.block).weights;
         difference.copy_from(&weights);
         difference -= &dense;
-        product = times(moment, &difference);
-        let loss = inner(&difference, &product);
+        let loss;
+        (loss, direction) = towards.loss_and_direction(problem.moment, &difference);
         losses.push(loss);
         if loss < least || !iteration.best {
             (least, best) = (loss, weights.clone());
@@ -81,12 +78,12 @@ pub fn iterate(problem: &LayerProblem<'_>, iteration: &Iteration, start: Option<
     Iterated { weights: best, losses }
 }
 
-/// The matrix by which the gradient is multiplied.
+/// What the step towards W0 needs.
 enum Towards {
     /// 1 / lambda_max.
     Scale(f64),
-    /// (H + lambda I)^-1 (d, d).
-    Inverse(Mat<f64>),
+    /// lambda and `(H + lambda I)^-1` (d, d).
+    Inverse(f64, Mat<f64>),
 }
 
 impl Towards {
@@ -99,24 +96,45 @@ impl Towards {
                 let largest = largest_eigenvalue(d, || Arc::new(moment.to_owned()), times, Interrupt::NEVER);
                 Towards::Scale(if largest > 0.0 { 1.0 / largest } else { 0.0 })
             }
-            Step::RidgeNewton(ridge) => match lower_factor(moment, ridge * mean_diagonal(moment)) {
-                Some(factor) => {
-                    let mut inverse = Mat::identity(d, d);
-                    solve_lower_triangular_in_place(factor.as_ref(), inverse.as_mut(), Par::Seq);
-                    solve_upper_triangular_in_place(factor.transpose(), inverse.as_mut(), Par::Seq);
-                    Towards::Inverse(inverse)
+            Step::RidgeNewton(ridge) => {
+                let lambda = ridge * mean_diagonal(moment);
+                match lower_factor(moment, lambda) {
+                    Some(factor) => {
+                        let mut inverse = Mat::identity(d, d);
+                        solve_lower_triangular_in_place(factor.as_ref(), inverse.as_mut(), Par::Seq);
+                        solve_upper_triangular_in_place(factor.transpose(), inverse.as_mut(), Par::Seq);
+                        Towards::Inverse(lambda, inverse)
+                    }
+                    // Without a ridge, of a singular moment: the damped moment, which is positive definite.
+                    None => Towards::Inverse(problem.moment.shift, problem.moment.inverse().to_owned()),
                 }
-                // Without a ridge, of a singular moment: the damped moment, which is positive definite.
-                None => Towards::Inverse(problem.moment.inverse().to_owned()),
-            },
+            }
         }
     }
 
-    /// A matrix (d, rows) and a number whose product is `(W - W0) G`, from `(W - W0) H` (d, rows).
-    fn direction(&self, product: Mat<f64>) -> (Mat<f64>, f64) {
+    /// The loss of `D = W - W0` (d, rows), and `D G` (d, rows).
+    fn loss_and_direction(&self, moment: &DampedMoment, difference: &Mat<f64>) -> (f64, Mat<f64>) {
         match self {
-            Towards::Scale(scale) => (product, *scale),
-            Towards::Inverse(inverse) => (times(inverse.as_ref(), &product), 1.0),
+            Towards::Scale(scale) => {
+                let mut product = times(moment.moment(), difference);
+                let loss = inner(difference, &product);
+                for_each_entry(&mut product, difference, |p, _| scale * p);
+                (loss, product)
+            }
+            Towards::Inverse(lambda, inverse) => {
+                // H (H + lambda I)^-1 = I - lambda (H + lambda I)^-1: one product in place of two.
+                let mut product = times(inverse.as_ref(), difference);
+                for_each_entry(&mut product, difference, |p, d| d - lambda * p);
+                (loss_by_root(moment, difference), product)
+            }
         }
+    }
+}
+
+/// Replaces every entry p of a matrix by `value(p, d)`, d the entry of another.
+fn for_each_entry(matrix: &mut Mat<f64>, other: &Mat<f64>, value: impl Fn(f64, f64) -> f64) {
+    for r in 0..matrix.ncols() {
+        let column = matrix.col_mut(r).try_as_col_major_mut().expect("columns are contiguous").as_slice_mut();
+        column.iter_mut().zip(row(&other.as_ref(), r)).for_each(|(p, d)| *p = value(*p, *d));
     }
 }

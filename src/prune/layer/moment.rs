@@ -31,6 +31,8 @@ pub struct DampedMoment {
     pub raised: bool,
     /// What is added to the diagonal.
     pub shift: f64,
+    /// U (d, d), upper triangular, with `H_d = U U^T`; zero below the diagonal.
+    root: Mat<f64>,
     /// C (d, d), upper triangular; zero below the diagonal.
     factor: Mat<f64>,
     inverse: OnceLock<Mat<f64>>,
@@ -48,10 +50,11 @@ impl DampedMoment {
         let unit = if mean > 0.0 { mean } else { 1.0 };
         let mut current = damping;
         loop {
-            if let Some(factor) = inverse_factor(moment.as_ref(), current * unit) {
+            if let Some((root, factor)) = triangular_factors(moment.as_ref(), current * unit) {
                 let raised = current > damping;
                 let shift = current * unit;
-                return Ok(DampedMoment { moment, damping: current, raised, shift, factor, inverse: OnceLock::new() });
+                let inverse = OnceLock::new();
+                return Ok(DampedMoment { moment, damping: current, raised, shift, root, factor, inverse });
             }
             if current >= MAX_DAMPING || !mean.is_finite() {
                 return Err(PruneError::Indefinite { layer: layer.into(), damping: current });
@@ -78,6 +81,11 @@ impl DampedMoment {
     /// C (d, d).
     pub fn factor(&self) -> MatRef<'_, f64> {
         self.factor.as_ref()
+    }
+
+    /// U (d, d).
+    pub(super) fn root(&self) -> MatRef<'_, f64> {
+        self.root.as_ref()
     }
 
     /// The inverse of the damped moment (d, d), exactly symmetric; computed once.
@@ -141,11 +149,13 @@ pub(super) fn lower_factor(a: MatRef<'_, f64>, shift: f64) -> Option<Mat<f64>> {
     positive.then_some(factor)
 }
 
-/// C of `a + shift I`.
-fn inverse_factor(a: MatRef<'_, f64>, shift: f64) -> Option<Mat<f64>> {
+/// U and C of `a + shift I`.
+fn triangular_factors(a: MatRef<'_, f64>, shift: f64) -> Option<(Mat<f64>, Mat<f64>)> {
     let order = a.nrows();
-    let factor = lower_factor(a.reverse_rows_and_cols(), shift)?;
+    let mut factor = lower_factor(a.reverse_rows_and_cols(), shift)?;
     let mut inverse = Mat::zeros(order, order);
     invert_lower_triangular(inverse.as_mut(), factor.as_ref(), Par::Seq);
-    Some(inverse.as_ref().reverse_rows_and_cols().to_owned())
+    // The factorisation does not write above the diagonal.
+    (1..order).for_each(|j| factor.col_mut(j).subrows_mut(0, j).fill(0.0));
+    Some([factor, inverse].map(|m| m.as_ref().reverse_rows_and_cols().to_owned()).into())
 }

@@ -11,6 +11,7 @@ use super::moment::DampedMoment;
 use super::sparsity::Zeros;
 use crate::compute::vector::dot;
 use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 
@@ -76,6 +77,21 @@ pub(super) fn times(a: MatRef<'_, f64>, weights: &Mat<f64>) -> Mat<f64> {
         matmul(part, Accum::Replace, a, rows, 1.0, Par::Seq);
     });
     out
+}
+
+/// `tr(D H D^T)` of D (d, rows): the sum of squares of `U^T D`, of half the work of a product with H, less the damping.
+pub(super) fn loss_by_root(moment: &DampedMoment, difference: &Mat<f64>) -> f64 {
+    let starts: Vec<usize> = (0..difference.ncols()).step_by(PRODUCT_ROWS).collect();
+    let part = |&first: &usize| {
+        let rows = difference.as_ref().subcols(first, PRODUCT_ROWS.min(difference.ncols() - first));
+        let mut out = Mat::zeros(rows.nrows(), rows.ncols());
+        let (lower, whole) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+        let root = moment.root().transpose();
+        triangular_matmul(out.as_mut(), whole, Accum::Replace, root, lower, rows, whole, 1.0, Par::Seq);
+        inner(&out, &out) - moment.shift * (0..rows.ncols()).map(|r| dot(row(&rows, r), row(&rows, r))).sum::<f64>()
+    };
+    let parts: Vec<f64> = starts.par_iter().with_max_len(1).map(part).collect();
+    parts.iter().sum()
 }
 
 /// `tr(D A D^T)` with `D = W - from`.
