@@ -2,9 +2,13 @@
 
 use super::FluctuationError;
 use super::gaussian::{WeightPurpose, gaussian_matrix};
+use super::inputs::InputTiles;
 use super::modes::{LimitFeatures, leading_modes};
 use crate::compute::vector;
-use faer::Mat;
+use faer::{Mat, MatRef};
+
+/// Share of the bare variance below which what modes leave is rounding.
+const COMPLETE: f64 = 1e-9;
 
 /// Columns nu^k of weights of M particles, each of mean zero.
 ///
@@ -42,7 +46,8 @@ impl NoiseColumns {
 
     /// `modes` orthonormal columns, the leading left singular vectors of the features of the limit over times and
     /// samples, and `random` Gaussian columns on their orthogonal complement, divided by `sqrt(random)`. A quadratic
-    /// expectation is exact on the modes and unbiased on the complement.
+    /// expectation is exact on the modes and unbiased on the complement, up to a common factor near 1 of the random
+    /// columns: with it the bare variance, summed over the times of the features, is that of the cloud.
     ///
     /// # Errors
     /// More columns than the cloud allows; features that are not finite.
@@ -52,13 +57,32 @@ impl NoiseColumns {
         random: usize,
         seed: u64,
     ) -> Result<Self, FluctuationError> {
-        Ok(NoiseColumns::on_basis(&leading_modes(features, modes, seed)?, random, (WeightPurpose::RandomColumns, seed)))
+        let inputs = InputTiles::new(features.network, &features.population.x);
+        let bare = BareVariance {
+            total: features.bare_variance(&inputs),
+            of: &|columns| inner(columns, features.gram_product(&inputs, columns).as_ref()),
+        };
+        let basis = leading_modes(features, modes, seed)?;
+        Ok(NoiseColumns::on_basis(&basis, random, (WeightPurpose::RandomColumns, seed), &bare))
     }
 
-    /// The orthonormal columns of `basis`, each of mean zero, and `random` Gaussian columns on their complement.
-    pub(super) fn on_basis(basis: &Mat<f64>, random: usize, draws: (WeightPurpose, u64)) -> Self {
+    /// The orthonormal columns of `basis`, each of mean zero, and `random` Gaussian columns on their complement, scaled so
+    /// that all columns have the whole bare variance.
+    pub(super) fn on_basis(
+        basis: &Mat<f64>,
+        random: usize,
+        draws: (WeightPurpose, u64),
+        bare: &BareVariance<'_>,
+    ) -> Self {
         let (particles, modes) = (basis.nrows(), basis.ncols());
-        let rest = random_complement(basis, random, draws);
+        let mut rest = random_complement(basis, random, draws);
+        if random > 0 {
+            let left = bare.total - (bare.of)(basis.as_ref());
+            // Where modes are complete, rounding is left.
+            if left > COMPLETE * bare.total {
+                rest *= faer::Scale((left / (bare.of)(rest.as_ref())).sqrt());
+            }
+        }
         let mut weights = Vec::with_capacity(particles * (modes + random));
         for i in 0..particles {
             weights.extend((0..modes).map(|k| basis[(i, k)]));
@@ -86,6 +110,19 @@ impl NoiseColumns {
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
+}
+
+/// The bare variance of a cloud over its states and samples, up to a factor.
+pub(super) struct BareVariance<'a> {
+    /// Of the cloud.
+    pub total: f64,
+    /// Of columns of weights (M, C), summed over the columns.
+    pub of: &'a dyn Fn(MatRef<'_, f64>) -> f64,
+}
+
+/// The sum of the products of the entries.
+pub(super) fn inner(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> f64 {
+    (0..a.ncols()).map(|k| (0..a.nrows()).map(|i| a[(i, k)] * b[(i, k)]).sum::<f64>()).sum()
 }
 
 /// Gaussian columns of mean zero, orthogonal to `basis`, divided by the root of their number.

@@ -3,6 +3,7 @@
 use super::paired_parts::FirstLayer;
 use super::propagate::Fluctuations;
 use super::record::{FluctuationRecord, square_norm};
+use ndarray::Array2;
 
 /// Indicators of the quality of a prediction at one time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,21 +33,35 @@ impl Fluctuations {
         }
     }
 
-    /// The standard error of `c`, a sum over independent random columns beside the modes, divided by `c`. Columns of two
-    /// hidden layers alternate, and one of each is a term.
+    /// The standard error of `c`, a sum over independent random columns beside the modes, divided by `c`. The columns are
+    /// scaled so that their bare variance over time is exact: what varies is the part of `|G^k|^2` that is not
+    /// proportional to it. Columns of two hidden layers alternate, and one of each is a term.
     fn column_error(&self, record: &FluctuationRecord) -> f64 {
         let layers = if self.first_layer().is_some() { 2 } else { 1 };
-        let squares: Vec<f64> = (self.modes..self.columns())
-            .map(|k| record.field.column(k).fold(0.0, |sum, v| sum + v * v) / self.samples as f64)
-            .collect();
-        let terms: Vec<f64> = squares.chunks(layers).map(|columns| columns.iter().sum()).collect();
-        let count = terms.len() as f64;
-        if terms.len() < 2 {
+        let random = self.modes..self.columns();
+        let draws = random.len() / layers;
+        if draws < 2 {
             return f64::NAN;
         }
+        let square = |field: &Array2<f64>, k: usize| field.column(k).fold(0.0, |sum, v| sum + v * v);
+        let first = self.first_layer().map_or(&[][..], |layer| &layer.bare[..]);
+        let bare_fields = || self.records.iter().map(|record| &record.bare).chain(first);
+        let bare: Vec<f64> = random.clone().map(|k| bare_fields().map(|field| square(field, k)).sum()).collect();
+        let mut terms = vec![0.0; draws];
+        for layer in 0..layers {
+            let of_layer = || random.clone().skip(layer).step_by(layers);
+            let squares: Vec<f64> = of_layer().map(|k| square(&record.field, k)).collect();
+            let bare: Vec<f64> = of_layer().map(|k| bare[k - self.modes]).collect();
+            let sum = bare.iter().sum::<f64>();
+            let slope = if sum > 0.0 { squares.iter().sum::<f64>() / sum } else { 0.0 };
+            for (term, (square, bare)) in terms.iter_mut().zip(squares.iter().zip(&bare)) {
+                *term += square - slope * bare;
+            }
+        }
+        let count = draws as f64;
         let mean = terms.iter().sum::<f64>() / count;
         let variance = terms.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0);
-        (count * variance).sqrt() / record.variance(self.samples)
+        (count * variance).sqrt() / square_norm(&record.field)
     }
 
     fn first_layer(&self) -> Option<&FirstLayer> {

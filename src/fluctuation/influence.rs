@@ -12,11 +12,11 @@
 //! `S^2 = E_x Var phi`.
 
 use super::FluctuationError;
-use super::columns::NoiseColumns;
+use super::columns::{BareVariance, NoiseColumns, inner};
 use super::gaussian::WeightPurpose;
 use crate::network::kernel::activation;
 use crate::network::{Network, ThreeLayer};
-use faer::{Mat, Side};
+use faer::{Mat, MatRef, Side};
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 /// The influence of every neuron of each hidden layer at inputs (n, d): one matrix (M, n K) per layer, with column
@@ -96,7 +96,12 @@ pub fn layer_columns(
     }
     let purposes = [WeightPurpose::RandomColumns, WeightPurpose::SecondLayerColumns];
     let columns = grams.iter().zip(purposes).map(|(gram, purpose)| {
-        Ok(NoiseColumns::on_basis(&leading_eigenvectors(gram, modes)?, random, (purpose, seed)))
+        let product = |columns: MatRef<'_, f64>| {
+            let entry = |i: usize, k: usize| (0..columns.nrows()).map(|j| gram[[i, j]] * columns[(j, k)]).sum::<f64>();
+            inner(columns, Mat::from_fn(columns.nrows(), columns.ncols(), entry).as_ref())
+        };
+        let bare = BareVariance { total: gram.diag().sum(), of: &product };
+        Ok(NoiseColumns::on_basis(&leading_eigenvectors(gram, modes)?, random, (purpose, seed), &bare))
     });
     columns.collect()
 }

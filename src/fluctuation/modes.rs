@@ -1,6 +1,7 @@
 //! The leading modes of the fluctuation of independent particles, by a randomised range finder.
 
 use super::FluctuationError;
+use super::columns::inner;
 use super::features::{cloud_features, tile_groups};
 use super::gaussian::{WeightPurpose, gaussian_matrix};
 use super::inputs::InputTiles;
@@ -43,7 +44,7 @@ impl LimitFeatures<'_> {
     }
 
     /// `sum Phi Phi^T z` over times and samples, divided by their number and M; Phi is centred over the particles.
-    fn gram_product(&self, inputs: &InputTiles, z: MatRef<'_, f64>) -> Mat<f64> {
+    pub(super) fn gram_product(&self, inputs: &InputTiles, z: MatRef<'_, f64>) -> Mat<f64> {
         let groups = (0..self.states.len()).flat_map(|t| tile_groups(inputs).map(move |tiles| (t, tiles)));
         let groups: Vec<_> = groups.collect();
         let mut total = Mat::<f64>::zeros(z.nrows(), z.ncols());
@@ -63,6 +64,22 @@ impl LimitFeatures<'_> {
         }
         total *= faer::Scale(1.0 / (self.states.len() * self.population.y.len() * self.width) as f64);
         total
+    }
+}
+
+impl LimitFeatures<'_> {
+    /// The trace of `sum Phi Phi^T` with the same divisor: the bare variance, over times and samples.
+    pub(super) fn bare_variance(&self, inputs: &InputTiles) -> f64 {
+        let groups = (0..self.states.len()).flat_map(|t| tile_groups(inputs).map(move |tiles| (t, tiles)));
+        let groups: Vec<_> = groups.collect();
+        let mut parts = vec![0.0; groups.len()];
+        for_each_chunk(self.threads.count(), &mut parts, 1, |index, part, _| {
+            let (t, tiles) = groups[index].clone();
+            let mut phi = cloud_features(self.network, self.width, &self.states[t], inputs, tiles);
+            centre(&mut phi);
+            part[0] = inner(phi.as_ref(), phi.as_ref());
+        });
+        parts.iter().sum::<f64>() / (self.states.len() * self.population.y.len() * self.width) as f64
     }
 }
 

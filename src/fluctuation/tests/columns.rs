@@ -108,6 +108,25 @@ fn modes_and_complement_approximate_the_complete_columns() {
     }
 }
 
+/// With few columns too, the bare variance at the state of the features is that of the cloud.
+#[test]
+fn columns_have_the_whole_bare_variance() {
+    let case = case();
+    let features = LimitFeatures {
+        network: &case.network,
+        width: case.width,
+        population: &case.sample,
+        states: &[case.start().theta],
+        threads: Threads::One,
+    };
+    for (modes, random) in [(0, 1), (3, 2), (20, 16)] {
+        let columns = NoiseColumns::modes_and_complement(&features, modes, random, 5).unwrap();
+        let found = case.fluctuations(&columns, false, &[0], Threads::One);
+        let bare = found.records[0].bare_variance(found.samples);
+        assert!((bare / found.records[0].spread - 1.0).abs() < 1e-12, "{modes} {random}: {bare}");
+    }
+}
+
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let case = case();
