@@ -413,7 +413,7 @@ fn keys_of_other_situations() {
         (&["kinetic={}", "kinetic.colour=1"], &["known here are", "frictions"]),
         (
             &["predict={}", "predict.colour=1"],
-            &["known here are widths", "amplitude", "steps, batches, batch_columns, batch_step, control_starts"],
+            &["known here are widths", "amplitude", ", steps", ", batches", "batch_columns, batch_step"],
         ),
         (
             &["predict={}", "predict.batch_columns=30"],

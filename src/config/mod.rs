@@ -175,6 +175,7 @@ fn read_table(
     }
     let kind = table.remove("kind");
     let mut root = Section::root(table, &errors);
+    root.also("kind");
     match kind.as_ref().map(|kind| kind.as_str()) {
         None | Some(Some("training")) => {
             readers.elsewhere(&mut root, "training");

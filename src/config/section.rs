@@ -53,6 +53,11 @@ impl<'p> Section<'p> {
         self.table.contains_key(key)
     }
 
+    /// Declares a key that was read before.
+    pub(super) fn also(&mut self, key: &str) {
+        self.known.push(key.into());
+    }
+
     /// Declares keys that are read in another situation only, such as `kind = "line"`.
     pub fn elsewhere(&mut self, situation: &str, keys: &[&str]) {
         self.elsewhere.extend(keys.iter().map(|key| (key.to_string(), situation.to_string())));

@@ -69,6 +69,12 @@ fn twice(text: &str, at: usize) -> String {
     let second = text[..at].matches('\n').count();
     let names: Vec<Option<String>> = lines.by_ref().take(second + 1).collect();
     let Some(Some(name)) = names.last() else { return String::new() };
+    let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    if text[line..at].contains('=') {
+        // A key of an inline table.
+        let inner: String = text[at..].chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-')).collect();
+        return format!(": {name}.{inner} is given twice, in line {}: leave one of them", second + 1);
+    }
     match names[..second].iter().position(|other| other.as_ref() == Some(name)) {
         Some(first) => format!(": {name} is given twice, in lines {} and {}: leave one of them", first + 1, second + 1),
         None => format!(": {name} in line {} is given twice: leave one of them", second + 1),
@@ -87,7 +93,7 @@ mod tests {
             ("seed = 1\nname = \"a\"\nseed = 2\n[gap]\nseed = 1\n", ": seed is given twice, in lines 1 and 3"),
             ("[gap]\nx = 1\n[widths]\nx = 1\n[gap]\n", ": gap is given twice, in lines 1 and 5"),
             ("[gap]\na.b = 1\na.b = 1\n", ": gap.a.b is given twice, in lines 2 and 3"),
-            ("w = { std = 1, std = 1 }\n", ": w in line 1 is given twice"),
+            ("w = { std = 1, std = 1 }\n", ": w.std is given twice, in line 1"),
             ("gap = { x = 1 }\n[gap]\n", ": gap is given twice, in lines 1 and 2"),
         ] {
             let error = text.parse::<toml::Table>().unwrap_err();

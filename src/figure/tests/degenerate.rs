@@ -218,3 +218,23 @@ fn legends_keep_their_distance() {
     assert!(rect.right <= 72.0 * figure.width_in - 3.0 + 1e-9, "{rect:?}");
     assert!(rect.left >= legend::INSET_PT);
 }
+
+/// Points in rows and columns fill the frame but for a gap beside its middle, which holds the note.
+#[test]
+fn notes_are_placed_in_a_gap_between_the_data() {
+    let (mut x, mut y) = (Vec::new(), Vec::new());
+    for (column, row) in (0..=60).flat_map(|column| (0..=60).map(move |row| (column, row))) {
+        let (u, v) = (f64::from(column) / 60.0, f64::from(row) / 60.0);
+        if !((0.1..0.45).contains(&u) && (0.55..0.75).contains(&v)) {
+            x.push(u);
+            y.push(v);
+        }
+    }
+    let unit = |label: &str| Axis::linear(label).between(0.0, 1.0);
+    let mark = Mark::cloud(x, y, Colour::Series(0));
+    let panel = Panel::new(unit("x"), unit("y")).with(mark).note("not predicted");
+    let (_, placed) = checked(&Figure::single_column().with(panel.clone()), "gap");
+    let (_, rect) = placed[0].notes.as_ref().unwrap();
+    let covered = marks::data_points(&panel, &placed[0]).into_iter().filter(|&p| rect.contains(p, 0.0)).count();
+    assert_eq!(covered, 0, "{rect:?}");
+}

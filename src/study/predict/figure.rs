@@ -151,6 +151,10 @@ impl PredictFigure<'_> {
             }
             None => panel,
         };
+        if self.record.no_spread {
+            // What the arrays hold is rounding error.
+            return panel.if_empty("the start has no spread: nothing fluctuates with the width");
+        }
         panel
             .with(line(&whole.variance, PREDICTION, DASH).label("c"))
             .with(line(&self.arrays.half.variance, Colour::Grey(120), Dash::Dotted).label("half the particles"))

@@ -32,6 +32,9 @@ pub struct PredictRecord {
     pub least_width: f64,
     /// The same for the law of the loss.
     pub least_width_of_loss: f64,
+    /// Whether all neurons start at one point and remain equal: nothing is predicted, as nothing fluctuates.
+    #[serde(default)]
+    pub no_spread: bool,
     /// Quantities that are not predicted, each with the reason.
     pub not_predicted: Vec<(String, String)>,
     /// The ratios of predicted to measured quantities.

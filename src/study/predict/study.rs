@@ -24,13 +24,19 @@ use ndarray::Array1;
 /// Progress of the task of the whole cloud at which the field of the grid, and the fluctuations, are complete.
 const SHARES: (f64, f64) = (0.1, 0.8);
 
+/// That nothing fluctuates, in words.
+const NO_SPREAD: &str = "the start has no spread: all neurons are equal, and nothing fluctuates";
+
+/// Whether all neurons start at one point and remain equal.
+fn has_no_spread(e: &Experiment) -> bool {
+    e.network.start.is_point() && e.network.start_momentum == 0.0 && e.dynamics.temperature == 0.0
+}
+
 /// Quantities that are not predicted for the networks of an experiment, each with the reason.
 fn left_out(spec: &Predict, e: &Experiment) -> Vec<(PredictedQuantity, &'static str)> {
     let mut left_out = Vec::new();
-    let at_rest = e.network.start_momentum == 0.0 && e.dynamics.temperature == 0.0;
-    if e.network.start.is_point() && at_rest {
-        let why = "the start has no spread: all neurons are equal, and nothing fluctuates";
-        left_out.extend(PredictedQuantity::ALL.iter().map(|&of| (of, why)));
+    if has_no_spread(e) {
+        left_out.extend(PredictedQuantity::ALL.iter().map(|&of| (of, NO_SPREAD)));
         return left_out;
     }
     if spec.by == PredictionRoute::Pairs && e.dynamics.ridge > 0.0 {
@@ -124,8 +130,13 @@ pub(super) fn run(
         comparison.map_or_else(Default::default, |comparison| comparison.ratios().into_iter().unzip());
     checks.extend(group_checks);
     checks.extend(CorrectedComparison::checks(subject, starts, all.networks, context.folder)?);
-    let warnings =
-        not_predicted.iter().map(|(quantity, why)| format!("predict: {quantity} not predicted: {why}")).collect();
+    let no_spread = has_no_spread(problem.experiment);
+    let warnings = match no_spread {
+        true => vec![format!("predict: nothing predicted: {NO_SPREAD}")],
+        false => {
+            not_predicted.iter().map(|(quantity, why)| format!("predict: {quantity} not predicted: {why}")).collect()
+        }
+    };
     let record = PredictRecord {
         by: spec.by,
         amplitude: spec.amplitude,
@@ -138,6 +149,7 @@ pub(super) fn run(
         sample: problem.sampler.is_some(),
         least_width: trust().least_width(PredictedQuantity::Function),
         least_width_of_loss: trust().least_width(PredictedQuantity::LossDeviation),
+        no_spread,
         not_predicted,
         ratios,
         trained_step: problem.experiment.dynamics.step,
