@@ -120,6 +120,11 @@ fn from_a_file_to_its_figures_on_any_number_of_threads() {
     let sources = manifest["population"]["sources"].to_string();
     assert!(sources.contains("built-in/deit-digits/model.safetensors") && sources.contains("sha256"), "{sources}");
     assert!(!run.join("checkpoint").exists());
+    // The estimate is one, and no less than what was held; both are of a small model.
+    let memory = |part: &str| manifest["memory"][part].as_f64().unwrap();
+    let parts = ["program", "samples", "features", "block", "moments", "layer", "scores", "records", "figures"];
+    let all: f64 = parts.iter().map(|part| memory(part)).sum();
+    assert!(memory("peak") < all && all < 4.0 * memory("peak"), "{}", manifest["memory"]);
     let before = files(&run.join("figures"));
     fs::remove_dir_all(run.join("figures")).unwrap();
     fine(here.path(), &["figures", "runs/tiny"]);

@@ -44,8 +44,10 @@ pub struct PruningMemory {
     pub layer: u64,
     /// The embedding, the head and its outputs.
     pub scores: u64,
-    /// Results and figures.
+    /// Results.
     pub records: u64,
+    /// The figures that are drawn at the same time.
+    pub figures: u64,
 }
 
 /// Bytes of a set of samples as it is stored.
@@ -116,6 +118,7 @@ pub fn pass_memory(source: &PruningSource, precision: Precision, samples: usize)
         layer: layer as u64,
         scores: head as u64,
         records: 0,
+        figures: 0,
     }
 }
 
@@ -130,14 +133,15 @@ impl PruningMemory {
         let samples = studies.iter().map(|study| study.samples).max().unwrap_or(batch);
         let records = COPIES * studies.iter().map(|study| study.records).sum::<f64>();
         let threads = rayon::current_num_threads() as f64;
-        let figure = threads * studies.iter().map(|study| study.figure).fold(0.0, f64::max);
-        PruningMemory { records: (records + figure) as u64, ..pass_memory(source, e.precision, samples) }
+        let figures = threads * studies.iter().map(|study| study.figure).fold(0.0, f64::max);
+        PruningMemory { records: records as u64, figures: figures as u64, ..pass_memory(source, e.precision, samples) }
     }
 
     /// Largest memory at one time, in bytes.
     pub fn total(&self) -> u64 {
-        let computing = self.block.saturating_add(self.moments).saturating_add(self.layer).max(self.scores);
-        let parts = [self.samples, self.features, computing, self.records];
+        let pruning = self.block.saturating_add(self.moments).saturating_add(self.layer);
+        let computing = self.features.saturating_add(pruning.max(self.scores));
+        let parts = [self.samples, computing.max(self.figures), self.records];
         parts.iter().fold(self.program, |total, part| total.saturating_add(*part))
     }
 
@@ -153,7 +157,8 @@ impl PruningMemory {
             ("moments", self.moments),
             ("a layer", self.layer),
             ("scores", self.scores),
-            ("results and figures", self.records),
+            ("results", self.records),
+            ("figures", self.figures),
         ];
         require(self.total(), parts, "fewer or shorter samples, precision = \"f32\", or fewer --threads")
     }

@@ -10,6 +10,9 @@ use crate::run::study::NamedFigure;
 /// Most sparsities whose layers are shown.
 const MAX_PANELS: usize = 6;
 
+/// Diameter of the points of patterns.
+const PATTERN_PT: f64 = 6.5;
+
 /// `compare` and `compare-layers`.
 ///
 /// # Errors
@@ -50,7 +53,7 @@ fn scores(run: &PruningRecord, record: &CompareRecord, arrays: &CompareArrays) -
     let patterns = record.sparsities.iter().filter(|sparsity| is_pattern(sparsity));
     let named: Vec<&str> = patterns.map(String::as_str).collect();
     if !named.is_empty() {
-        held_out = held_out.note(format!("hollow: {}", named.join(", ")));
+        held_out = held_out.note(format!("large, hollow: {}", named.join(", ")));
     }
     let mut figure = Figure::double_column().with(held_out).with(right);
     figure.height_in = 2.7;
@@ -84,7 +87,17 @@ fn curves(
             .with(Mark::line(x.clone(), y.clone(), colour, dash).label(method))
             .with(Mark::points(x, y, colour, marker).label(method));
         let (x, y) = points(true);
-        panel = panel.with(Mark::points(x, y, colour, marker).hollow());
+        // Crosses have no inside: patterns are larger too.
+        panel = panel.with(Mark::Points {
+            x,
+            y,
+            error: None,
+            marker,
+            colour,
+            filled: false,
+            size_pt: PATTERN_PT,
+            label: None,
+        });
     }
     panel
 }
