@@ -3,6 +3,8 @@
 //! empty panel says why. Read from the SVG with the embedded font.
 
 use crate::common::experiment::{Run, TINY, files, parse};
+use ndarray::{Array1, Array2};
+use ndarray_npy::NpzWriter;
 use resvg::usvg::{self, fontdb};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -110,7 +112,14 @@ fn one_recording_time_has_no_law_and_a_point() {
 /// All outputs and labels are 0: every risk and every distance of predictions is 0.
 #[test]
 fn a_risk_of_zero_is_named() {
-    let set = ["network.start.a={law=\"point\",value=0.0}", "population.norm=1e-300"];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("zero.npz");
+    let mut file = NpzWriter::new(std::fs::File::create(&path).unwrap());
+    let x = Array2::from_shape_fn((40, 3), |(i, j)| ((7 * i + 3 * j) as f64).sin());
+    file.add_array("x", &x).and_then(|()| file.add_array("y", &Array1::<f64>::zeros(40))).unwrap();
+    file.finish().unwrap();
+    let population = format!("population={{kind=\"file\",path='{}',labels=\"real\"}}", path.display());
+    let set = ["network.start.a={law=\"point\",value=0.0}", &population];
     let figures = checked(&run(&format!("{TINY}{STUDIES}"), &set));
     for name in ["convergence", "gap-widths", "paths", "paths-barrier", "gap-time"] {
         let texts = &figures[name];

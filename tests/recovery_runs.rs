@@ -114,7 +114,7 @@ fn records_are_of_the_problem_in_the_folder() {
     let here = here();
     fine(
         here.path(),
-        &["run", "tiny.toml", "--quiet", "--set", "solver.iterations=1", "--set", "solver.success=1e-300"],
+        &["run", "tiny.toml", "--quiet", "--set", "solver.iterations=1", "--set", "solver.success=1e-30"],
     );
     let run = here.path().join("runs/tiny");
     let (problem, found) = (arrays(&run.join("state/problem.npz")), arrays(&run.join("records/recover.npz")));
@@ -152,7 +152,7 @@ fn records_are_of_the_problem_in_the_folder() {
     let set = ["--set", "problem={kind=\"file\", path=\"runs/tiny/state/problem.npz\"}", "--set", "recover.problems=1"];
     let text = TINY.split("[noise]").next().unwrap();
     fs::write(here.path().join("file.toml"), text).unwrap();
-    let extra = ["--set", "solver.iterations=1", "--set", "solver.success=1e-300", "--out", "file", "--quiet"];
+    let extra = ["--set", "solver.iterations=1", "--set", "solver.success=1e-30", "--out", "file", "--quiet"];
     fine(here.path(), &[&["run", "file.toml"][..], &set, &extra].concat());
     let again = arrays(&here.path().join("file/records/recover.npz"));
     let first = |table: &ndarray::ArrayD<f64>| table.index_axis(ndarray::Axis(0), 0).to_owned();
@@ -224,7 +224,7 @@ fn interrupts_are_seen_within_a_second() {
     let only = |table: &str, methods: &str, problem: &str| {
         format!(
             "kind = \"recovery\"\nname = \"long\"\n[problem]\nkind = \"drawn\"\n{problem}\n[solver]\nmethods = [\"{methods}\"]\n\
-             iterations = 20000000\ntolerance = 0.0\nsuccess = 1e-300\n{table}\n"
+             iterations = 20000000\ntolerance = 0.0\nsuccess = 1e-30\n{table}\n"
         )
     };
     // So ill-conditioned that k-IHT does not come to rest.

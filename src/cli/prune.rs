@@ -30,7 +30,7 @@ pub struct PruneArgs {
     #[arg(long, value_name = "FILE|NAME")]
     calibrate: String,
     /// Fraction of zeros of every layer, such as 0.5, or n:m, such as 2:4: n zeros in every m consecutive inputs
-    #[arg(long, value_name = "S", value_parser = sparsity)]
+    #[arg(long, value_name = "S", value_parser = sparsity, allow_negative_numbers = true)]
     sparsity: Sparsity,
     /// Folder for the pruned model
     #[arg(long, value_name = "DIR")]

@@ -1,9 +1,9 @@
 //! The barrier of the constructive path between two trained networks.
 
 use super::FluctuationError;
-use super::dropout::add;
-use super::law::{PredictedLaw, SampledQuantity, draw_stream};
+use super::law::{PredictedLaw, SampledQuantity, by_chunks, draw_stream, fill_normals};
 use super::propagate::Fluctuations;
+use ndarray::Array2;
 
 /// The constructive path between two independent networks P and Q of N neurons: half of the neurons of each are kept,
 /// which changes its predictions by `g~ / sqrt N`, g~ a bare fluctuation that is independent of the network's own
@@ -35,23 +35,34 @@ impl Fluctuations {
     ) -> Result<BarrierPrediction, FluctuationError> {
         let scale = (1.0 / (self.last_proportion() * width) as f64).sqrt();
         let first_layer = self.paired.as_ref().and_then(|parts| parts.first_layer.as_ref());
-        let (mut barrier, mut keep_half) = (Vec::with_capacity(draws), Vec::with_capacity(draws));
-        for draw in 0..draws {
-            let mut rng = draw_stream(seed, SampledQuantity::Barrier, draw);
-            let (mut end, mut most) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
-            for network in 0..2 {
-                let whole = self.draw_network(index, width, &mut rng)?;
-                let half = add(&whole, &self.draw_bare(index, scale, &mut rng));
-                let (risk, kept) = (self.risk(&whole), self.risk(&half));
-                let both = first_layer.map(|layer| add(&half, &layer.halved(index, width, &mut rng)));
-                let both = both.map_or(kept, |both| self.risk(&both));
-                (end, most) = (end.max(risk), most.max(risk).max(kept).max(both));
-                if network == 0 {
-                    keep_half.push(kept - risk);
-                }
+        let bias = self.bias_at(index)?;
+        let of_layer = first_layer.map_or(0, |layer| layer.bare[index].ncols());
+        let drawn = by_chunks(draws, |first, count| {
+            let lengths = [self.columns(), self.bare_normals(index), of_layer];
+            let mut normals = [0, 1].map(|_| lengths.map(|columns| Array2::zeros((count, columns))));
+            for draw in 0..count {
+                let mut rng = draw_stream(seed, SampledQuantity::Barrier, first + draw);
+                normals.iter_mut().flatten().for_each(|rows| fill_normals(&mut rng, rows.row_mut(draw)));
             }
-            barrier.push(most - end);
-        }
+            let ends = normals.map(|[z, nu, layer]| {
+                let whole = self.networks(index, (width, bias), &z);
+                let half = &whole + &self.bare_fields(index, scale, nu);
+                let both = first_layer.map(|first| &half + &first.halvings(index, width, &layer));
+                (whole, half, both)
+            });
+            (0..count)
+                .map(|draw| {
+                    let risks = ends.each_ref().map(|(whole, half, both)| {
+                        let (risk, kept) = (self.risk(whole.row(draw)), self.risk(half.row(draw)));
+                        (risk, kept, both.as_ref().map_or(kept, |both| self.risk(both.row(draw))))
+                    });
+                    let end = risks.iter().map(|risk| risk.0).fold(f64::NEG_INFINITY, f64::max);
+                    let most = risks.iter().map(|risk| risk.0.max(risk.1).max(risk.2)).fold(end, f64::max);
+                    (most - end, risks[0].1 - risks[0].0)
+                })
+                .collect()
+        });
+        let (barrier, keep_half) = drawn.into_iter().unzip();
         Ok(BarrierPrediction { barrier: PredictedLaw::new(barrier), keep_half: PredictedLaw::new(keep_half) })
     }
 }

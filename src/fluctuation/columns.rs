@@ -1,11 +1,12 @@
 //! The columns of the noise: weights of the particles whose covariance is that of independent starts.
 
 use super::FluctuationError;
+use super::bare::{BareVariance, inner};
 use super::gaussian::{WeightPurpose, gaussian_matrix};
 use super::inputs::InputTiles;
 use super::modes::{LimitFeatures, leading_modes};
 use crate::compute::vector;
-use faer::{Mat, MatRef};
+use faer::Mat;
 
 /// Share of the bare variance below which what modes leave is rounding.
 const COMPLETE: f64 = 1e-9;
@@ -110,19 +111,6 @@ impl NoiseColumns {
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
-}
-
-/// The bare variance of a cloud over its states and samples, up to a factor.
-pub(super) struct BareVariance<'a> {
-    /// Of the cloud.
-    pub total: f64,
-    /// Of columns of weights (M, C), summed over the columns.
-    pub of: &'a dyn Fn(MatRef<'_, f64>) -> f64,
-}
-
-/// The sum of the products of the entries.
-pub(super) fn inner(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> f64 {
-    (0..a.ncols()).map(|k| (0..a.nrows()).map(|i| a[(i, k)] * b[(i, k)]).sum::<f64>()).sum()
 }
 
 /// Gaussian columns of mean zero, orthogonal to `basis`, divided by the root of their number.

@@ -1,24 +1,11 @@
 //! Draws of the deviation of networks from the limit: by their width, their step and their mini-batches together.
 
-use super::law::{SampledQuantity, draw_stream, normals};
+use super::law::{SampledQuantity, by_chunks, draw_stream, normals};
 use super::propagate::Fluctuations;
 use ndarray::{Array2, Array3, ArrayView1, ArrayView2, aview1, s};
-use rayon::prelude::*;
-
-/// Draws of one product of matrices.
-const DRAWS_AT_ONCE: usize = 64;
 
 /// Products of the fields of a distance.
 const PRODUCTS: usize = 6;
-
-/// The numbers of all draws, from those of some draws: `work(first, count)`.
-fn by_chunks(draws: usize, work: impl Fn(usize, usize) -> Vec<f64> + Sync) -> Vec<f64> {
-    let chunks: Vec<Vec<f64>> = (0..draws.div_ceil(DRAWS_AT_ONCE))
-        .into_par_iter()
-        .map(|chunk| work(chunk * DRAWS_AT_ONCE, DRAWS_AT_ONCE.min(draws - chunk * DRAWS_AT_ONCE)))
-        .collect();
-    chunks.concat()
-}
 
 /// The parts of the deviation of a network of N neurons with steps eps over batches of B,
 ///

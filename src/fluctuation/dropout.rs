@@ -1,11 +1,10 @@
 //! The cost of keeping some of the neurons of a trained network.
 
 use super::FluctuationError;
-use super::law::{PredictedLaw, SampledQuantity, combine, draw_stream, normals};
+use super::law::{PredictedLaw, SampledQuantity, by_chunks, draw_stream, fill_normals};
 use super::propagate::Fluctuations;
 use super::record::inner;
-use crate::compute::rng::Stream;
-use ndarray::{ArrayView1, aview1};
+use ndarray::{Array2, ArrayView1, aview1};
 
 /// The spread of the features of a network, `S_N^2 = E_x ( mean_i |phi_i|^2 - |f_N|^2 )`, on which the mean cost of
 /// dropout depends for the half-squared loss. N is the number of neurons of the last hidden layer, to which the
@@ -89,45 +88,57 @@ impl Fluctuations {
     ) -> Result<PredictedLaw, FluctuationError> {
         let scale = (1.0 / kept as f64 - 1.0 / neurons as f64).sqrt();
         let width = neurons / self.last_proportion();
-        let draw = |draw| {
-            let mut rng = draw_stream(seed, SampledQuantity::Dropout, draw);
-            let network = self.draw_network(index, width, &mut rng)?;
-            let dropped = self.draw_bare(index, scale, &mut rng);
-            Ok(self.risk(&add(&network, &dropped)) - self.risk(&network))
-        };
-        Ok(PredictedLaw::new((0..draws).map(draw).collect::<Result<_, FluctuationError>>()?))
-    }
-
-    /// One draw of the predictions `f + G / sqrt N + b / N` of a network, (n K).
-    pub(super) fn draw_network(
-        &self,
-        index: usize,
-        width: usize,
-        rng: &mut Stream,
-    ) -> Result<Vec<f64>, FluctuationError> {
-        let record = &self.records[index];
-        let what = "the law of the predictions";
-        let bias = record.bias.as_ref().ok_or(FluctuationError::NoSecondOrder { what })?;
-        let field = combine(&record.field, &normals(rng, record.columns()));
-        let (u, f) = (1.0 / width as f64, &record.f);
-        Ok(f.iter().zip(&field).zip(bias).map(|((f, g), b)| f + u.sqrt() * g + u * b).collect())
-    }
-
-    /// One draw of the bare fluctuation times `scale`, (n K).
-    pub(super) fn draw_bare(&self, index: usize, scale: f64, rng: &mut Stream) -> Vec<f64> {
-        let record = &self.records[index];
-        let mut out = match &record.features {
-            Some(features) => {
-                let mut nu = normals(rng, features.nrows());
-                let mean = nu.iter().sum::<f64>() / nu.len() as f64;
-                nu.iter_mut().for_each(|v| *v -= mean);
-                let root = (nu.len() as f64).sqrt();
-                aview1(&nu).dot(features).iter().map(|v| v / root).collect()
+        let bias = self.bias_at(index)?;
+        Ok(PredictedLaw::new(by_chunks(draws, |first, count| {
+            let mut normals = [self.columns(), self.bare_normals(index)].map(|columns| Array2::zeros((count, columns)));
+            for draw in 0..count {
+                let mut rng = draw_stream(seed, SampledQuantity::Dropout, first + draw);
+                normals.iter_mut().for_each(|rows| fill_normals(&mut rng, rows.row_mut(draw)));
             }
-            None => combine(&record.bare, &normals(rng, record.columns())),
-        };
-        out.iter_mut().for_each(|v| *v *= scale);
+            let [z, nu] = normals;
+            let network = self.networks(index, (width, bias), &z);
+            let dropped = &network + &self.bare_fields(index, scale, nu);
+            let risks = dropped.outer_iter().zip(network.outer_iter());
+            risks.map(|(dropped, network)| self.risk(dropped) - self.risk(network)).collect()
+        })))
+    }
+
+    /// The mean second order b at recording time `index`.
+    pub(super) fn bias_at(&self, index: usize) -> Result<&[f64], FluctuationError> {
+        let what = "the law of the predictions";
+        self.records[index].bias.as_deref().ok_or(FluctuationError::NoSecondOrder { what })
+    }
+
+    /// Draws of the predictions `f + G / sqrt N + b / N` of networks, (draws, n K), from standard normals (draws, C).
+    pub(super) fn networks(&self, index: usize, (width, bias): (usize, &[f64]), z: &Array2<f64>) -> Array2<f64> {
+        let (record, u) = (&self.records[index], 1.0 / width as f64);
+        let mut out = z.dot(&record.field.t());
+        for mut row in out.outer_iter_mut() {
+            let limit = record.f.iter().zip(bias);
+            row.iter_mut().zip(limit).for_each(|(v, (f, b))| *v = f + u.sqrt() * *v + u * b);
+        }
         out
+    }
+
+    /// Standard normals of a draw of the bare fluctuation.
+    pub(super) fn bare_normals(&self, index: usize) -> usize {
+        let record = &self.records[index];
+        record.features.as_ref().map_or(record.columns(), Array2::nrows)
+    }
+
+    /// Draws of the bare fluctuation times `scale`, (draws, n K), from standard normals, one row for each draw.
+    pub(super) fn bare_fields(&self, index: usize, scale: f64, mut nu: Array2<f64>) -> Array2<f64> {
+        let record = &self.records[index];
+        match &record.features {
+            Some(features) => {
+                for mut row in nu.outer_iter_mut() {
+                    let mean = row.sum() / row.len() as f64;
+                    row -= mean;
+                }
+                nu.dot(features) * (scale / (features.nrows() as f64).sqrt())
+            }
+            None => nu.dot(&record.bare.t()) * scale,
+        }
     }
 
     /// Neurons of the last hidden layer per unit of width.
@@ -136,13 +147,11 @@ impl Fluctuations {
         first_layer.map_or(1, |layer| layer.proportions[1])
     }
 
-    /// The mean loss of predictions on the sample.
-    pub(super) fn risk(&self, f: &[f64]) -> f64 {
-        self.loss.mean(f, &self.labels, self.outputs)
+    /// The mean loss of predictions (n K) on the sample.
+    pub(super) fn risk(&self, f: ArrayView1<'_, f64>) -> f64 {
+        match f.as_slice() {
+            Some(f) => self.loss.mean(f, &self.labels, self.outputs),
+            None => self.loss.mean(&f.to_vec(), &self.labels, self.outputs),
+        }
     }
-}
-
-/// The sum of two fields.
-pub(super) fn add(a: &[f64], b: &[f64]) -> Vec<f64> {
-    a.iter().zip(b).map(|(a, b)| a + b).collect()
 }

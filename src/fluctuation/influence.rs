@@ -12,7 +12,8 @@
 //! `S^2 = E_x Var phi`.
 
 use super::FluctuationError;
-use super::columns::{BareVariance, NoiseColumns, inner};
+use super::bare::{BareVariance, inner};
+use super::columns::NoiseColumns;
 use super::gaussian::WeightPurpose;
 use crate::network::kernel::activation;
 use crate::network::{Network, ThreeLayer};

@@ -3,9 +3,13 @@
 use super::propagate::Fluctuations;
 use super::record::FluctuationRecord;
 use crate::compute::rng::{Role, Stream, stream};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayViewMut1, Axis};
 use rand::RngExt;
 use rand_distr::StandardNormal;
+use rayon::prelude::*;
+
+/// Draws of one product of matrices.
+const DRAWS_AT_ONCE: usize = 64;
 
 /// A law on the line, as sorted draws.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,20 +68,23 @@ pub(super) fn draw_stream(seed: u64, quantity: SampledQuantity, draw: usize) -> 
     stream(seed, Role::FluctuationDraw, quantity as u64, draw as u64)
 }
 
+/// The numbers of all draws, from those of some draws: `work(first, count)`.
+pub(super) fn by_chunks<T: Clone + Send>(draws: usize, work: impl Fn(usize, usize) -> Vec<T> + Sync) -> Vec<T> {
+    let chunks: Vec<Vec<T>> = (0..draws.div_ceil(DRAWS_AT_ONCE))
+        .into_par_iter()
+        .map(|chunk| work(chunk * DRAWS_AT_ONCE, DRAWS_AT_ONCE.min(draws - chunk * DRAWS_AT_ONCE)))
+        .collect();
+    chunks.concat()
+}
+
+/// Fills a row with standard normals.
+pub(super) fn fill_normals(rng: &mut Stream, mut row: ArrayViewMut1<'_, f64>) {
+    row.iter_mut().for_each(|v| *v = rng.sample(StandardNormal));
+}
+
 /// Standard normals.
 pub(super) fn normals(rng: &mut Stream, count: usize) -> Vec<f64> {
     (0..count).map(|_| rng.sample(StandardNormal)).collect()
-}
-
-/// `sum_k z_k F^k` for fields F (rows, C).
-pub(super) fn combine(fields: &Array2<f64>, z: &[f64]) -> Vec<f64> {
-    fields.dot(&ndarray::aview1(z)).to_vec()
-}
-
-/// `z' A z`.
-pub(super) fn quadratic(a: &Array2<f64>, z: &[f64]) -> f64 {
-    let z = ndarray::aview1(z);
-    z.dot(&a.dot(&z))
 }
 
 impl Fluctuations {
@@ -105,11 +112,17 @@ impl Fluctuations {
     fn largest_square(&self, records: &[FluctuationRecord], draws: usize, seed: u64) -> PredictedLaw {
         let gram = |record: &FluctuationRecord| record.field.t().dot(&record.field) / self.samples as f64;
         let grams: Vec<Array2<f64>> = records.iter().map(gram).collect();
-        let columns = self.columns();
-        let draw = |index| {
-            let z = normals(&mut draw_stream(seed, SampledQuantity::Supremum, index), columns);
-            grams.iter().map(|gram| quadratic(gram, &z)).fold(0.0, f64::max)
-        };
-        PredictedLaw::new((0..draws).map(draw).collect())
+        PredictedLaw::new(by_chunks(draws, |first, count| {
+            let mut z = Array2::zeros((count, self.columns()));
+            for (draw, row) in z.outer_iter_mut().enumerate() {
+                fill_normals(&mut draw_stream(seed, SampledQuantity::Supremum, first + draw), row);
+            }
+            let mut largest = vec![0.0; count];
+            for gram in &grams {
+                let squares = (z.dot(gram) * &z).sum_axis(Axis(1));
+                largest.iter_mut().zip(squares).for_each(|(most, square)| *most = f64::max(*most, square));
+            }
+            largest
+        }))
     }
 }

@@ -1,10 +1,10 @@
 //! The difference of the risks of a network and of its limit.
 
 use super::FluctuationError;
-use super::law::{PredictedLaw, SampledQuantity, draw_stream, normals, quadratic};
+use super::law::{PredictedLaw, SampledQuantity, draw_stream, fill_normals};
 use super::propagate::Fluctuations;
 use super::record::inner;
-use ndarray::{Array2, aview1};
+use ndarray::{Array1, Array2, Axis, aview1};
 
 /// The gap of the risk, `R(f_N) - R(f)`, to second order in the deviation,
 ///
@@ -64,13 +64,35 @@ impl LossGap {
         (u * linear + 0.5 * u * u * square).sqrt()
     }
 
+    /// Draws of the gap; with the same seed those of all times have the same normals.
+    pub fn draws(&self, draws: usize, seed: u64) -> LossGapDraws {
+        let mut z = Array2::zeros((draws, self.slopes.len()));
+        for (index, row) in z.outer_iter_mut().enumerate() {
+            fill_normals(&mut draw_stream(seed, SampledQuantity::LossGap, index), row);
+        }
+        let square = (z.dot(&self.curvature) * &z).sum_axis(Axis(1));
+        let linear = z.dot(&aview1(&self.slopes));
+        LossGapDraws { linear, quadratic: 0.5 * square + self.bias }
+    }
+
     /// The law at `u = 1/N`.
     pub fn law(&self, u: f64, draws: usize, seed: u64) -> PredictedLaw {
-        let draw = |index| {
-            let z = normals(&mut draw_stream(seed, SampledQuantity::LossGap, index), self.slopes.len());
-            let linear: f64 = self.slopes.iter().zip(&z).map(|(e, z)| e * z).sum();
-            u.sqrt() * linear + u * (self.bias + 0.5 * quadratic(&self.curvature, &z))
-        };
-        PredictedLaw::new((0..draws).map(draw).collect())
+        self.draws(draws, seed).law(u)
+    }
+}
+
+/// Draws of both parts of the loss gap, from which its law follows for every width.
+#[derive(Clone, Debug)]
+pub struct LossGapDraws {
+    /// `<e, G> + lambda/2 Q_1`.
+    linear: Array1<f64>,
+    /// `<e, b> + lambda/2 Q_2 + 1/2 <l'' G, G>`.
+    quadratic: Array1<f64>,
+}
+
+impl LossGapDraws {
+    /// The law at `u = 1/N`.
+    pub fn law(&self, u: f64) -> PredictedLaw {
+        PredictedLaw::new((u.sqrt() * &self.linear + u * &self.quadratic).to_vec())
     }
 }

@@ -30,6 +30,7 @@
 //! | [`layers`] | the variance of a three-layer network, by layer |
 
 mod adjoint;
+mod bare;
 mod barrier;
 mod batch_noise;
 mod columns;
@@ -81,7 +82,7 @@ pub use influence::layer_columns;
 pub use law::PredictedLaw;
 pub use layout::TangentLayout;
 pub use linearisation::most_partial_numbers;
-pub use loss_gap::LossGap;
+pub use loss_gap::{LossGap, LossGapDraws};
 pub use modes::LimitFeatures;
 pub use network_deviation::{IndependentNeurons, InfluenceMap, InfluenceSums, NetworkDeviation};
 pub use paired::PairedRun;

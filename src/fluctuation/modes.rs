@@ -1,7 +1,7 @@
 //! The leading modes of the fluctuation of independent particles, by a randomised range finder.
 
 use super::FluctuationError;
-use super::columns::inner;
+use super::bare::inner;
 use super::features::{cloud_features, tile_groups};
 use super::gaussian::{WeightPurpose, gaussian_matrix};
 use super::inputs::InputTiles;

@@ -30,7 +30,6 @@ use super::FluctuationError;
 use super::columns::NoiseColumns;
 use super::gaussian::WeightPurpose;
 use super::influence::influences;
-use super::law::{combine, normals};
 use super::paired_draw::{DrawProducts, LimitPaths, PairedDraw, PairedDraws, second_order};
 use super::paired_parts::{FirstLayer, PairedParts, SecondOrderPart};
 use super::pairs::WeightedCloud;
@@ -39,7 +38,6 @@ use super::record::{FluctuationRecord, square_norm};
 use super::rotation::rotation;
 use super::square_norm::SquareNorm;
 use super::weighted::CloudWeights;
-use crate::compute::rng::Stream;
 use crate::dynamics::{Ensemble, State};
 use ndarray::{Array2, ArrayView2, Axis, aview1};
 
@@ -63,12 +61,11 @@ pub struct PairedRun<'a> {
 }
 
 impl FirstLayer {
-    /// One draw of the change of the predictions at recording time `index` where the first layer of a network of this
-    /// width is halved.
-    pub(super) fn halved(&self, index: usize, width: usize, rng: &mut Stream) -> Vec<f64> {
+    /// Draws of the change of the predictions at recording time `index` where the first layer of a network of this width
+    /// is halved, (draws, n K), from standard normals (draws, C).
+    pub(super) fn halvings(&self, index: usize, width: usize, z: &Array2<f64>) -> Array2<f64> {
         let u = 1.0 / (self.proportions[0] * width) as f64;
-        let bare = combine(&self.bare[index], &normals(rng, self.bare[index].ncols()));
-        bare.iter().zip(&self.halving).map(|(bare, mean)| u.sqrt() * bare + u * mean).collect()
+        u.sqrt() * z.dot(&self.bare[index].t()) + u * &aview1(&self.halving)
     }
 }
 

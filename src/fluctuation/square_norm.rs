@@ -2,6 +2,7 @@
 //! the risk is `lambda / 2`.
 
 use super::layout::TangentLayout;
+use crate::compute::vector;
 use crate::network::TwoLayer;
 
 /// Q of the cloud, and its fluctuation: `Q_N = Q + Q_1 / sqrt N + Q_2 / N` to second order.
@@ -36,10 +37,9 @@ impl SquareNorm {
             for row in network.trained() {
                 let (theta, xi) = (augmented[layout.cloud.index(i, row)], &xi[layout.row(i, row)]);
                 square += theta * theta;
-                for c in 0..columns {
-                    found.field[c] += 2.0 * theta * xi[c] / m;
-                    bias += xi[c] * xi[c] / m + 2.0 * nu[c] * theta * xi[c] / m.sqrt();
-                }
+                let of_noise = &xi[..columns];
+                vector::axpy(2.0 * theta / m, of_noise, &mut found.field);
+                bias += vector::dot(of_noise, of_noise) / m + 2.0 * theta * vector::dot(nu, of_noise) / m.sqrt();
                 bias += layout.mean_column().map_or(0.0, |c| 2.0 * theta * xi[c] / m);
             }
             found.mean += square / m;

@@ -201,7 +201,7 @@ fn the_number_of_zeros_is_exact_for_every_method_and_ties_go_to_the_lower_index(
     }
 }
 
-/// The order of the methods by their loss on a layer with correlated inputs.
+/// The order of the methods by their loss on a layer with correlated inputs. Those without compensation have no order.
 #[test]
 fn each_refinement_lowers_the_loss() {
     let (weights, moment) = layer(96, 32, 500, 6);
@@ -218,7 +218,8 @@ fn each_refinement_lowers_the_loss() {
         loss(LayerMethod::Iterative, true),
         loss(LayerMethod::Dual, true),
     ];
-    assert!(losses.windows(2).all(|pair| pair[1] < pair[0]), "{losses:?}");
+    assert!(losses[2] < 0.7 * losses[0].min(losses[1]), "{losses:?}");
+    assert!(losses[2..].windows(2).all(|pair| pair[1] < pair[0]), "{losses:?}");
 }
 
 #[test]

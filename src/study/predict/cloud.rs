@@ -9,8 +9,8 @@ use crate::dynamics::{
     StopReason, TimeLoop,
 };
 use crate::fluctuation::{
-    FluctuationError, Fluctuations, GivenField, GivenForce, LimitFeatures, LossGap, NoiseColumns, PredictedLaw,
-    RecordedField, SpreadPrediction, TangentRun, TangentSystem,
+    FluctuationError, Fluctuations, GivenField, GivenForce, LimitFeatures, LossGap, LossGapDraws, NoiseColumns,
+    PredictedLaw, RecordedField, SpreadPrediction, TangentRun, TangentSystem,
 };
 use crate::network::Loss;
 use crate::record::npz::shaped;
@@ -198,7 +198,8 @@ impl TangentCloud<'_> {
         let guards: Vec<_> = times.clone().map(|t| found.guards(t)).collect();
         let of_gaps = |f: &dyn Fn(&LossGap) -> f64| gaps.iter().map(f).collect::<Array1<f64>>();
         let second = PairedSeries::of(found, times.end);
-        let laws = |&width: &usize| self.width_laws(found, &gaps, &spreads, width);
+        let gap_draws: Vec<_> = gaps.par_iter().map(|gap| gap.draws(draws, seed)).collect();
+        let laws = |&width: &usize| self.width_laws(found, &gap_draws, &spreads, width);
         let laws = self.spec.widths.par_iter().with_max_len(1).map(laws).collect::<Result<Vec<_>, RunError>>()?;
         Ok(PredictedArrays {
             variance: Array1::from(found.variance()),
@@ -239,14 +240,14 @@ impl TangentCloud<'_> {
     fn width_laws(
         &self,
         found: &Fluctuations,
-        gaps: &[LossGap],
+        gaps: &[LossGapDraws],
         spreads: &[SpreadPrediction],
         width: usize,
     ) -> Result<WidthLaws, RunError> {
         let (seed, draws) = (self.problem.experiment.seed, self.spec.draws);
         let neurons = self.problem.network.hidden_layers(width).pop().unwrap_or(width);
         let (u, kept, last) = (1.0 / width as f64, neurons / 2, gaps.len() - 1);
-        let laws: Vec<_> = gaps.iter().map(|gap| gap.law(u, draws, seed)).collect();
+        let laws: Vec<_> = gaps.iter().map(|gap| gap.law(u)).collect();
         let dropout_law = found.dropout_cost(last, (neurons, kept), draws, seed)?;
         // The closed form is that of the half-squared loss; the mean for other losses is sampled at the end only.
         let dropout = if self.problem.experiment.network.loss == Loss::HalfSquared {

@@ -46,8 +46,8 @@ impl<'a> Terms<'a> {
         self.cloud.particles == self.cloud.spec.particles
     }
 
-    /// The cloud that carries the noise of mini-batches.
-    fn batch_cloud(&self) -> TangentCloud<'a> {
+    /// The cloud that carries the noise of mini-batches, and the steps.
+    fn smaller_cloud(&self) -> TangentCloud<'a> {
         let particles = (self.cloud.particles / PARTICLES_PER_PARTICLE).max(FEWEST_PARTICLES);
         TangentCloud { particles, ..self.cloud }
     }
@@ -64,7 +64,7 @@ impl<'a> Terms<'a> {
         let starts = (spec.modes + spec.columns) as f64 / spec.step * self.cloud.particles as f64;
         let batch = spec
             .batch_noise
-            .map_or(0.0, |noise| noise.batch_columns as f64 / noise.batch_step * self.batch_cloud().particles as f64);
+            .map_or(0.0, |noise| noise.batch_columns as f64 / noise.batch_step * self.smaller_cloud().particles as f64);
         step + (1.0 - step) * batch / (starts + batch)
     }
 
@@ -86,11 +86,14 @@ impl<'a> Terms<'a> {
             (true, None) => 1.0,
         };
         let step = match self.is_whole() && !self.settings.steps.is_empty() {
-            true => Some(StepTerm::new(&self.cloud, &self.settings.steps, &|done| proceed(done * step_share))?),
+            true => {
+                Some(StepTerm::new(&self.smaller_cloud(), &self.settings.steps, &|done| proceed(done * step_share))?)
+            }
             false => None,
         };
         let advance = |done| proceed(step_share + (1.0 - step_share) * done);
-        let batches = spec.batch_noise.map(|keys| self.batch_cloud().batch_fluctuations(keys, &advance)).transpose()?;
+        let batches =
+            spec.batch_noise.map(|keys| self.smaller_cloud().batch_fluctuations(keys, &advance)).transpose()?;
         let batch = batches.as_ref().map(|found| BatchArrays::new(found, spec.draws, seed)).transpose()?;
         let draws = self.draws().then(|| {
             let parts = DeviationParts {
