@@ -258,11 +258,11 @@ fn what_cannot_be_used_is_refused_with_key_and_value() {
         ("pruning.damping=-1", ["pruning.damping = -1", "zero or positive"]),
         ("compare.sparsities=[1.0]", ["compare.sparsities = [1.0]", "a fraction of zeros from 0 to below 1"]),
         ("compare.sparsities=[\"4:2\"]", ["compare.sparsities = [\"4:2\"]", "n:m with 0 < n < m"]),
-        ("compare.sparsities=[0.5,0.5]", ["compare.sparsities = [0.5, 0.5]", "each once"]),
+        ("compare.sparsities=[0.5,0.5]", ["compare.sparsities = [0.5,0.5]", "each once"]),
         ("allocation.sparsities=[\"2:4\"]", ["allocation.sparsities = \"2:4\"", "expected fractions, such as 0.5"]),
         ("rounds.batches=[\"new\"]", ["rounds.batches", "\"fresh\", \"same\""]),
         ("pruning.sparsity=0.5", ["pruning.sparsity = 0.5", "unknown key"]),
-        ("calibration.samples=2000", ["calibration.samples: 2000", "expected at most 1437"]),
+        ("calibration.samples=2000", ["calibration.samples = 2000", "expected at most 1437"]),
         ("held_out.kind=\"tokens\"", ["held_out.path", "missing"]),
         ("pruning.include=[\"no such layer\"]", ["no layer is pruned", "none of the 18 linear layers"]),
         (

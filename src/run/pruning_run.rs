@@ -118,6 +118,7 @@ pub fn run(
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
+    remove_working_copies(&folder)?;
     let memory = serde_json::to_value(estimate).unwrap_or_default();
     let population = population(&source, sources);
     let mut manifest = lifecycle::manifest(RunKind::Pruning, resolved, e.seed, population, memory, earlier);
@@ -150,6 +151,17 @@ pub fn run(
     }
     source.model.require_unchanged()?;
     lifecycle::finish(options, &context, manifest, checks, registry)
+}
+
+/// Removes the copies of the model that a process that was killed has left: they are the only folders in `checkpoint/`.
+fn remove_working_copies(folder: &RunFolder) -> Result<(), RunError> {
+    let path = folder.file("checkpoint");
+    for entry in std::fs::read_dir(&path).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            std::fs::remove_dir_all(entry.path()).map_err(|source| PruneError::Write { path: entry.path(), source })?;
+        }
+    }
+    Ok(())
 }
 
 /// A model without scores cannot be compared.

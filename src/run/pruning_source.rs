@@ -325,8 +325,8 @@ fn checksum(path: &Path) -> Result<SourceFile, PruneError> {
 fn limited(key: &str, wanted: Option<usize>, available: usize) -> Result<usize, PruneError> {
     match wanted {
         Some(wanted) if wanted > available => Err(PruneError::Inputs {
-            what: key.into(),
-            reason: format!("{wanted}: expected at most {available}, the samples that there are"),
+            what: format!("{key} = {wanted}"),
+            reason: format!("expected at most {available}, the samples that there are"),
         }),
         wanted => Ok(wanted.unwrap_or(available)),
     }
