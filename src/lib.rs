@@ -75,6 +75,7 @@
 //! |---|---|
 //! | [`study::gap`] | how far is a network from the limit, and how does that scale with width, step and batch size? |
 //! | [`study::dropout`] | by how much does the loss rise when `M` of the `N` neurons are kept? |
+//! | [`study::keep`] | what is the loss with `M` of `N` neurons, kept at random, by size, or by the optimal brain surgeon? |
 //! | [`study::paths`] | by how much must the loss rise on a path between two networks? |
 //! | [`study::convergence`] | how fast does the risk fall, and from which starts does it not? |
 //! | [`study::radial`] | do networks in R^d follow the radial kinetic equation? |
