@@ -336,7 +336,11 @@ fn kept(folder: &std::path::Path) -> std::collections::BTreeMap<String, Vec<u8>>
 fn records_do_not_depend_on_threads_or_stops() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keep.toml");
-    std::fs::write(&file, text().replace("values = [4, 8]", "values = [4, 60]").replace("particles = 64", "particles = 256")).unwrap();
+    std::fs::write(
+        &file,
+        text().replace("values = [4, 8]", "values = [4, 60]").replace("particles = 64", "particles = 256"),
+    )
+    .unwrap();
     let at = |name: &str| folder.path().join(name);
     for (name, threads) in [("one", "1"), ("three", "3"), ("cut", "2")] {
         run_of(&file, &at(name), false).args(["--threads", threads]).assert().success();
