@@ -330,7 +330,7 @@ fn rules_between_keys() {
         (&["gap.resamples=1000000000000"], &["gap.resamples = 1000000000000", "from 100 to 1000000"]),
         (&["keep.draws=1000000000000"], &["keep.draws = 1000000000000", "from 10 to 1000000"]),
         (&["keep.draws=10", "keep.refit_draws=11"], &["keep.refit_draws = 11", "keep.draws = 10", "at most as many"]),
-        (&["keep.damping=0.0"], &["keep.damping = 0", "above 0"]),
+        (&["keep.damping=0.0"], &["keep.damping = 0", "a positive number"]),
         (&["keep.damping=2.0"], &["keep.damping = 2", "at most 1"]),
         (&["keep.kept=[4,2]"], &["keep.kept", "increasing"]),
         (&["keep.kept=[0]"], &["keep.kept", "at least 1"]),

@@ -336,9 +336,7 @@ fn records_do_not_depend_on_threads_or_stops() {
     let file = folder.path().join("keep.toml");
     std::fs::write(
         &file,
-        text()
-            .replace("[widths]\nvalues = [4, 8]", "[widths]\nvalues = [4, 60]")
-            .replace("particles = 64", "particles = 256"),
+        text().replace("values = [4, 8]", "values = [4, 60]").replace("particles = 64", "particles = 256"),
     )
     .unwrap();
     let at = |name: &str| folder.path().join(name);

@@ -33,7 +33,7 @@ impl StudyTable<RecoveryExperiment> for PhaseDiagram {
             let message = "the phase diagram keeps as many entries as the true vector has: remove it";
             errors.add("solver.k", Some(k.to_string()), message);
         }
-        if let Some(batch) = e.solver.batch {
+        if let Some(batch) = e.solver.batch.filter(|&batch| batch > 0) {
             let message = "the numbers of rows differ: remove it, for an eighth of the rows of each problem";
             errors.add("solver.batch", Some(batch.to_string()), message);
         }
