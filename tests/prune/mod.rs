@@ -5,6 +5,7 @@ mod files;
 mod layers;
 mod models;
 mod network;
+mod training;
 
 use flate2::read::GzDecoder;
 use ndarray::ArrayD;
