@@ -69,7 +69,7 @@ pub enum SampleSource {
     Images {
         /// The file.
         path: PathBuf,
-        /// The file of the labels, for scores.
+        /// The file of the labels, for scores and training.
         #[serde(skip_serializing_if = "Option::is_none")]
         labels: Option<PathBuf>,
     },

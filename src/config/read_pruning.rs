@@ -137,7 +137,8 @@ impl SampleReader<'_> {
             },
             SampleKind::Images => SampleSource::Images {
                 path: absolute_path(self.base, s.path("path")),
-                labels: labelled.then(|| absolute_path(self.base, s.path("labels"))),
+                // Calibration data need labels for training only.
+                labels: (labelled || s.has("labels")).then(|| absolute_path(self.base, s.path("labels"))),
             },
         }
     }
