@@ -65,6 +65,13 @@ pub enum SampleSource {
         /// Tokens of a sequence.
         length: usize,
     },
+    /// A text in UTF-8, read by the tokenizer of the model.
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// Tokens of a sequence.
+        length: usize,
+    },
     /// Images in an array of NumPy, as the model reads them.
     Images {
         /// The file.

@@ -69,6 +69,8 @@ choice! {
         Bundled = "bundled",
         /// [`SampleSource::Tokens`].
         Tokens = "tokens",
+        /// [`SampleSource::Text`].
+        Text = "text",
         /// [`SampleSource::Images`].
         Images = "images",
     }
@@ -132,6 +134,10 @@ impl SampleReader<'_> {
         match s.choice_of("kind", own.map(|_| SampleKind::Bundled)) {
             SampleKind::Bundled => SampleSource::Bundled { name: s.choice_of("name", own) },
             SampleKind::Tokens => SampleSource::Tokens {
+                path: absolute_path(self.base, s.path("path")),
+                length: s.count("length", Some(SHAKESPEARE_LENGTH), 2),
+            },
+            SampleKind::Text => SampleSource::Text {
                 path: absolute_path(self.base, s.path("path")),
                 length: s.count("length", Some(SHAKESPEARE_LENGTH), 2),
             },

@@ -8,8 +8,8 @@ use crate::prune::bundled::{BundledModel, KnownScore, LabelledInputs, SHAKESPEAR
 use crate::prune::checkpoint::{ModelCopy, ModelFolder};
 use crate::prune::layer::{LayerSettings, PruneMethod, Sparsity};
 use crate::prune::model::{
-    Architecture, Embedding, EmbeddingSpec, HeadSpec, Inputs, LinearSpec, Scores, describe, outputs, overlap,
-    read_labels, score,
+    Architecture, Embedding, EmbeddingSpec, HeadSpec, Inputs, LinearSpec, Scores, TOKENIZER, describe, outputs,
+    overlap, read_labels, read_text, score,
 };
 use crate::prune::network::{
     LayerAudit, LayerCurve, LayerRecord, PassStart, PruneObserver, PruneSettings, Quota, audit_layers, loss_curves,
@@ -88,7 +88,7 @@ impl PruningSource {
             Some(model) => model.sources(),
             None => model_files(&folder)?,
         };
-        let calibration = read_samples(&request.calibration.source, false)?;
+        let calibration = read_samples(&request.calibration.source, &folder, false)?;
         files.extend(calibration.sources);
         let calibration = LabelledBatch { inputs: calibration.inputs, labels: calibration.labels };
         let count = calibration.inputs.count();
@@ -100,7 +100,12 @@ impl PruningSource {
             }
             false => (0..count).collect(),
         };
-        let held_out = request.held_out.map(|spec| held_out(spec, &mut files)).transpose()?;
+        let held_out = request.held_out.map(|spec| held_out(spec, &folder, &mut files)).transpose()?;
+        let sources = [Some(&request.calibration.source), request.held_out.map(|spec| &spec.source)];
+        // The tokenizer of a bundled model is among its files.
+        if bundled.is_none() && sources.into_iter().flatten().any(|one| matches!(one, SampleSource::Text { .. })) {
+            files.push(checksum(&folder.folder().join(TOKENIZER))?);
+        }
         let embedding = Embedding::<f32>::read(&folder, &architecture)?;
         for inputs in [Some(&calibration.inputs), held_out.as_ref().map(|(inputs, _)| inputs)].into_iter().flatten() {
             embedding.length(inputs)?;
@@ -363,8 +368,12 @@ fn limited(key: &str, wanted: Option<usize>, available: usize) -> Result<usize, 
     }
 }
 
-fn held_out(spec: &HeldOutSpec, files: &mut Vec<SourceFile>) -> Result<(Inputs, Option<Vec<usize>>), PruneError> {
-    let LabelledInputs { inputs, mut labels, sources } = read_samples(&spec.source, true)?;
+fn held_out(
+    spec: &HeldOutSpec,
+    model: &ModelFolder,
+    files: &mut Vec<SourceFile>,
+) -> Result<(Inputs, Option<Vec<usize>>), PruneError> {
+    let LabelledInputs { inputs, mut labels, sources } = read_samples(&spec.source, model, true)?;
     files.extend(sources);
     let count = limited("held_out.samples", spec.samples, inputs.count())?;
     if let Some(labels) = &mut labels {
@@ -377,11 +386,15 @@ fn held_out(spec: &HeldOutSpec, files: &mut Vec<SourceFile>) -> Result<(Inputs, 
     Ok((inputs.range(0..count), labels))
 }
 
-fn read_samples(source: &SampleSource, held_out: bool) -> Result<LabelledInputs, PruneError> {
+fn read_samples(source: &SampleSource, model: &ModelFolder, held_out: bool) -> Result<LabelledInputs, PruneError> {
     Ok(match source {
         SampleSource::Bundled { name } => name.read(held_out, SHAKESPEARE_LENGTH)?,
         SampleSource::Tokens { path, length } => {
             let inputs = Inputs::read_tokens(path, *length)?;
+            LabelledInputs { inputs, labels: None, sources: vec![checksum(path)?] }
+        }
+        SampleSource::Text { path, length } => {
+            let inputs = read_text(path, model.folder(), *length)?;
             LabelledInputs { inputs, labels: None, sources: vec![checksum(path)?] }
         }
         SampleSource::Images { path, labels } => {

@@ -5,6 +5,8 @@ mod files;
 mod layers;
 mod models;
 mod network;
+#[cfg(feature = "text")]
+mod text;
 mod training;
 
 use flate2::read::GzDecoder;

@@ -9,6 +9,7 @@
 //! | `block_gradient.rs`, `loss.rs` | the backward pass: gradients of a block, and of the task loss at the last features |
 //! | `attention.rs`, `parts.rs`, `elementwise.rs` | attention; linear layers and normalisations; functions of entries |
 //! | `inputs.rs` | token indices and images |
+//! | `text.rs` | texts as tokens, by the tokenizer of the model |
 //! | `overlap.rs` | samples that calibration and held-out data share |
 //! | `stream.rs` | the features of all samples, passed through one block at a time |
 //! | `score.rs` | cross entropies and hits on held-out data |
@@ -29,6 +30,7 @@ mod parts;
 mod scalar;
 mod score;
 mod stream;
+mod text;
 
 pub use architecture::{Architecture, AttentionSpec, BlockSpec, EmbeddingSpec, HeadSpec, LinearSpec, NormSpec};
 pub use block::TransformerBlock;
@@ -43,6 +45,7 @@ pub use parts::{Linear, Norm};
 pub use scalar::ModelReal;
 pub use score::{MeanScores, Scores, score};
 pub use stream::{FeatureStream, outputs};
+pub use text::{TOKENIZER, read_text};
 
 use super::checkpoint::ModelFolder;
 use super::error::PruneError;
