@@ -5,6 +5,7 @@ mod files;
 mod layers;
 mod models;
 mod network;
+mod optimum;
 #[cfg(feature = "text")]
 mod text;
 mod training;
