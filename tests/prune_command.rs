@@ -269,6 +269,10 @@ fn files_that_do_not_fit_are_refused() {
     assert!(said.contains("--labels: missing"), "{said}");
     let said = prune(&["tiny-gpt2", "--calibrate", "tokens.npy", "--damping=-1"]);
     assert!(said.contains("--damping -1"), "{said}");
+    fs::write(here.path().join("text.txt"), "To be, or not to be").unwrap();
+    let said = prune(&["tiny-gpt2", "--calibrate", "text.txt", "--length", "2"]);
+    let words = if cfg!(feature = "text") { "tokenizer.json: missing" } else { "build it with `--features text`" };
+    assert!(said.contains(words), "{said}");
     let whole = fs::read(here.path().join("tiny-gpt2/model.safetensors")).unwrap();
     fs::write(here.path().join("tiny-gpt2/model.safetensors"), &whole[..whole.len() - 4]).unwrap();
     let said = prune(&["tiny-gpt2", "--calibrate", "tokens.npy"]);

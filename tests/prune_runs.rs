@@ -202,6 +202,52 @@ fn records_are_of_models_that_the_library_prunes() {
     assert_eq!(allocation["zeros"], allocation["quota"]);
 }
 
+/// Rounds with training: series of their own beside the same ones without, zeros to the entry, and the same bytes on any
+/// number of threads and after a kill.
+#[test]
+fn kept_weights_are_trained_between_rounds() {
+    let here = here();
+    let text = TINY.split("[compare]").next().unwrap().to_string()
+        + "[rounds]\nsparsity = 0.8\nrounds = 1\nbatch = 40\nbatches = [\"fresh\"]\n";
+    fs::write(here.path().join("plain.toml"), &text).unwrap();
+    fs::write(here.path().join("adam.toml"), text + "\n[rounds.adam]\nsteps = 20\nbatch = 20\n").unwrap();
+    fine(here.path(), &["run", "plain.toml", "--quiet", "--out", "plain"]);
+    let said = fine(here.path(), &["run", "adam.toml", "--quiet", "--threads", "1", "--out", "whole"]);
+    assert!(said.contains("rounds-adam-fresh") && said.contains("rounds-gain-fresh-adam"), "{said}");
+    let (plain, trained) = (here.path().join("plain"), here.path().join("whole"));
+    let (before, after) = (arrays(&plain.join("records/rounds.npz")), arrays(&trained.join("records/rounds.npz")));
+    let series = |arrays: &std::collections::BTreeMap<String, ndarray::ArrayD<f64>>, name: &str, at: usize| {
+        arrays[name].index_axis(ndarray::Axis(0), at).to_owned()
+    };
+    assert_eq!(series(&before, "losses", 0), series(&after, "losses", 0));
+    let loss = |at: usize| series(&after, "losses", at).mean().unwrap();
+    assert!(loss(1) < loss(0), "{} {}", loss(1), loss(0));
+    assert_eq!(series(&after, "zeros", 1), series(&after, "zeros", 0));
+    let record = json(&trained.join("records/rounds.json"));
+    assert_eq!((&record["adam"]["steps"], &record["adam"]["rate"]), (&20.into(), &1e-3.into()));
+    assert_eq!((&record["series"][0]["trained"], &record["series"][1]["trained"]), (&false.into(), &true.into()));
+    let svg = fs::read_to_string(trained.join("figures/rounds.svg")).unwrap();
+    assert!(svg.contains("fresh batches, trained") && !svg.contains("NaN"));
+    assert!(json(&trained.join("manifest.json"))["memory"]["training"].as_u64().unwrap() > 0);
+    let args = ["run", "adam.toml", "--quiet", "--threads", "3", "--out", "out"];
+    let mut child = started(here.path(), &args, 2);
+    let _ = child.kill();
+    child.wait().unwrap();
+    fine(here.path(), &[&args[..], &["--resume"]].concat());
+    same(&trained, &here.path().join("out"));
+    for (set, words) in [
+        ("rounds.adam.rate=0", ["rounds.adam.rate = 0", "positive"]),
+        ("rounds.adam.step=3", ["rounds.adam.step = 3", "did you mean 'steps'?"]),
+        ("rounds.adam.batch=5000", ["rounds.adam.batch = 5000", "expected at most 1437"]),
+        ("rounds.adam=3", ["rounds.adam = 3", "expected a table, [rounds.adam]"]),
+    ] {
+        let said = refused(here.path(), &["run", "adam.toml", "--quiet", "--out", "none", "--set", set]);
+        for word in words {
+            assert!(said.contains(word), "{set}: {word} is not in: {said}");
+        }
+    }
+}
+
 /// Starts a run and waits for so many finished pieces.
 fn started(folder: &Path, args: &[&str], pieces: usize) -> Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_widelimit"))

@@ -26,7 +26,8 @@ const MAX_LENGTH: usize = 2048;
 pub struct PruneArgs {
     /// Folder of a model in the format of Hugging Face, or the name of a bundled one: deit-digits, gpt2-shakespeare
     model: String,
-    /// Calibration data: .npy with token indices or images, or the name of bundled data: digits, shakespeare
+    /// Calibration data: .npy with token indices or images, .txt for the tokenizer of the model, or the name of bundled
+    /// data: digits, shakespeare
     #[arg(long, value_name = "FILE|NAME")]
     calibrate: String,
     /// Fraction of zeros of every layer, such as 0.5, or n:m, such as 2:4: n zeros in every m consecutive inputs
@@ -227,7 +228,9 @@ fn samples(args: &PruneArgs, reads: &Reads, name: &str, held_out: bool) -> anyho
             if args.labels.is_some() {
                 bail!("--labels: the model reads tokens, and is scored on the next ones: expected no --labels");
             }
-            Ok(SampleSource::Tokens { path, length: args.length.map_or(*length, |length| length as usize) })
+            let length = args.length.map_or(*length, |length| length as usize);
+            let is_text = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("txt"));
+            Ok(if is_text { SampleSource::Text { path, length } } else { SampleSource::Tokens { path, length } })
         }
     }
 }

@@ -66,6 +66,8 @@ pub enum Role {
     Scramble = 50,
     /// The order of calibration samples for pruning.
     Calibration = 60,
+    /// Samples of a step of training between rounds of pruning; `a` = round, `b` = step.
+    PruneTraining = 61,
     /// Random weights of the particles of a cloud; `a` = draw, `b` = hidden layer.
     CloudWeight = 51,
 }

@@ -65,11 +65,18 @@ pub enum SampleSource {
         /// Tokens of a sequence.
         length: usize,
     },
+    /// A text in UTF-8, read by the tokenizer of the model.
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// Tokens of a sequence.
+        length: usize,
+    },
     /// Images in an array of NumPy, as the model reads them.
     Images {
         /// The file.
         path: PathBuf,
-        /// The file of the labels, for scores.
+        /// The file of the labels, for scores and training.
         #[serde(skip_serializing_if = "Option::is_none")]
         labels: Option<PathBuf>,
     },

@@ -69,6 +69,8 @@ choice! {
         Bundled = "bundled",
         /// [`SampleSource::Tokens`].
         Tokens = "tokens",
+        /// [`SampleSource::Text`].
+        Text = "text",
         /// [`SampleSource::Images`].
         Images = "images",
     }
@@ -135,9 +137,14 @@ impl SampleReader<'_> {
                 path: absolute_path(self.base, s.path("path")),
                 length: s.count("length", Some(SHAKESPEARE_LENGTH), 2),
             },
+            SampleKind::Text => SampleSource::Text {
+                path: absolute_path(self.base, s.path("path")),
+                length: s.count("length", Some(SHAKESPEARE_LENGTH), 2),
+            },
             SampleKind::Images => SampleSource::Images {
                 path: absolute_path(self.base, s.path("path")),
-                labels: labelled.then(|| absolute_path(self.base, s.path("labels"))),
+                // Calibration data need labels for training only.
+                labels: (labelled || s.has("labels")).then(|| absolute_path(self.base, s.path("labels"))),
             },
         }
     }

@@ -14,6 +14,7 @@
 //! | [`bundled`] | models and data that are part of the program |
 //! | [`layer`] | the pruning of one layer |
 //! | [`network`] | the pruning of a whole network |
+//! | [`training`] | training of the kept weights on the task loss |
 //!
 //! The data flow one way: a [`checkpoint::ModelFolder`] is described ([`model::describe`]), pruned into a
 //! [`checkpoint::ModelCopy`] by [`network::prune_network`], scored by [`model::score`], and checked by
@@ -26,5 +27,6 @@ mod error;
 pub mod layer;
 pub mod model;
 pub mod network;
+pub mod training;
 
 pub use error::PruneError;

@@ -18,6 +18,8 @@ const PROGRAM: f64 = 24.0 * 1024.0 * 1024.0;
 /// Tokens of a chunk of samples, and chunks whose inputs of layers are held at one time.
 const CHUNK_TOKENS: f64 = 512.0;
 const CHUNKS_HELD: f64 = 8.0;
+/// Tokens of a chunk of samples in training.
+const TRAINING_TOKENS: f64 = 256.0;
 /// Tokens whose products are summed at a time.
 const MOMENT_TOKENS: f64 = 4096.0;
 /// Square matrices of a layer: the moment, its sum, the factor and its parts, the inverse, the matrix of the step.
@@ -44,6 +46,8 @@ pub struct PruningMemory {
     pub layer: u64,
     /// The embedding, the head and its outputs.
     pub scores: u64,
+    /// The whole network with the moments of Adam, and a batch of a step, where kept weights are trained.
+    pub training: u64,
     /// Results.
     pub records: u64,
     /// The figures that are drawn at the same time.
@@ -99,15 +103,7 @@ pub fn pass_memory(source: &PruningSource, precision: Precision, samples: usize)
             layer = layer.max(NUMBER * (square + WEIGHT_MATRICES * d * rows));
         }
     }
-    let outputs = match (&architecture.head, &architecture.embedding) {
-        (HeadSpec::Language { .. }, EmbeddingSpec::Tokens { vocabulary, .. }) => *vocabulary as f64,
-        (HeadSpec::Classes { layer, .. }, _) => layer.outputs as f64,
-        _ => 0.0,
-    };
-    let embedding = match &architecture.embedding {
-        EmbeddingSpec::Tokens { vocabulary, .. } => *vocabulary as f64 * hidden,
-        EmbeddingSpec::Image { .. } => hidden * hidden,
-    };
+    let (outputs, embedding) = (outputs_of(architecture), embedding_of(architecture));
     let head = scalar * 2.0 * embedding + threads * chunk * outputs * (scalar + NUMBER);
     PruningMemory {
         program: PROGRAM as u64,
@@ -117,8 +113,59 @@ pub fn pass_memory(source: &PruningSource, precision: Precision, samples: usize)
         moments: moments as u64,
         layer: layer as u64,
         scores: head as u64,
+        training: 0,
         records: 0,
         figures: 0,
+    }
+}
+
+/// Bytes of training with `batch` samples of a step: all blocks with two moments of every weight, the embedding and the
+/// head, the inputs of all blocks, and of the chunks that are computed at one time the gradients of a block and everything
+/// between its layers.
+fn training_memory(source: &PruningSource, precision: Precision, batch: usize) -> f64 {
+    if batch == 0 {
+        return 0.0;
+    }
+    let architecture = &source.architecture;
+    let threads = rayon::current_num_threads() as f64;
+    let scalar = if precision == Precision::F64 { 8.0 } else { 4.0 };
+    let (hidden, length) = (architecture.hidden as f64, tokens(architecture, &source.batch_of(0, 1)));
+    let (mut weights, mut largest, mut widest) = (0.0, 0.0_f64, 0.0_f64);
+    for block in &architecture.blocks {
+        let layers: Vec<_> = block.groups().into_iter().flatten().collect();
+        let of_block: f64 = layers.iter().map(|l| (l.inputs * l.outputs) as f64).sum();
+        let widths: f64 = layers.iter().map(|l| (l.inputs + l.outputs) as f64).sum();
+        (weights, largest, widest) = (weights + of_block, largest.max(of_block), widest.max(widths));
+    }
+    let chunk = TRAINING_TOKENS.max(length);
+    let chunks = (batch as f64 * length / chunk).ceil();
+    let held = chunks.min(CHUNKS_HELD);
+    let features = batch as f64 * length * hidden * (architecture.blocks.len() + 2) as f64;
+    // The values before and after every layer and their gradients, and the shares and scores of a head.
+    let within = chunk * (2.0 * widest + 8.0 * hidden) + 2.0 * length * length;
+    let outputs = outputs_of(architecture);
+    let heads = threads * chunk * (outputs * (scalar + NUMBER) + scalar * 3.0 * hidden);
+    let vectors = 2.0 * embedding_of(architecture);
+    // Weights in double precision while they are written.
+    let written = 2.0 * NUMBER * largest;
+    scalar * (3.0 * weights + vectors + features + (held + 1.0) * largest + threads * within) + heads + written
+}
+
+/// Scores of a token or of a sample.
+fn outputs_of(architecture: &Architecture) -> f64 {
+    match (&architecture.head, &architecture.embedding) {
+        (HeadSpec::Language { .. }, EmbeddingSpec::Tokens { vocabulary, .. }) => *vocabulary as f64,
+        (HeadSpec::Classes { layer, .. }, _) => layer.outputs as f64,
+        _ => 0.0,
+    }
+}
+
+/// Entries of an embedding, about.
+fn embedding_of(architecture: &Architecture) -> f64 {
+    let hidden = architecture.hidden as f64;
+    match &architecture.embedding {
+        EmbeddingSpec::Tokens { vocabulary, .. } => *vocabulary as f64 * hidden,
+        EmbeddingSpec::Image { .. } => hidden * hidden,
     }
 }
 
@@ -134,14 +181,20 @@ impl PruningMemory {
         let records = COPIES * studies.iter().map(|study| study.records).sum::<f64>();
         let threads = rayon::current_num_threads() as f64;
         let figures = threads * studies.iter().map(|study| study.figure).fold(0.0, f64::max);
-        PruningMemory { records: records as u64, figures: figures as u64, ..pass_memory(source, e.precision, samples) }
+        let trained = studies.iter().map(|study| study.training_batch).max().unwrap_or(0);
+        PruningMemory {
+            records: records as u64,
+            figures: figures as u64,
+            training: training_memory(source, e.precision, trained) as u64,
+            ..pass_memory(source, e.precision, samples)
+        }
     }
 
     /// Largest memory at one time, in bytes.
     pub fn total(&self) -> u64 {
         let pruning = self.block.saturating_add(self.moments).saturating_add(self.layer);
         let computing = self.features.saturating_add(pruning.max(self.scores));
-        let parts = [self.samples, computing.max(self.figures), self.records];
+        let parts = [self.samples, computing.max(self.training).max(self.figures), self.records];
         parts.iter().fold(self.program, |total, part| total.saturating_add(*part))
     }
 
@@ -157,6 +210,7 @@ impl PruningMemory {
             ("moments", self.moments),
             ("a layer", self.layer),
             ("scores", self.scores),
+            ("training", self.training),
             ("results", self.records),
             ("figures", self.figures),
         ];

@@ -24,4 +24,6 @@ pub struct PruningStudyMemory {
     pub records: f64,
     /// Of its largest figure while it is drawn.
     pub figure: f64,
+    /// Samples of a step of training; 0 without training.
+    pub training_batch: usize,
 }

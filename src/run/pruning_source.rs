@@ -8,13 +8,14 @@ use crate::prune::bundled::{BundledModel, KnownScore, LabelledInputs, SHAKESPEAR
 use crate::prune::checkpoint::{ModelCopy, ModelFolder};
 use crate::prune::layer::{LayerSettings, PruneMethod, Sparsity};
 use crate::prune::model::{
-    Architecture, Embedding, EmbeddingSpec, HeadSpec, Inputs, LinearSpec, Scores, describe, outputs, overlap,
-    read_labels, score,
+    Architecture, Embedding, EmbeddingSpec, HeadSpec, Inputs, LinearSpec, Scores, TOKENIZER, describe, outputs,
+    overlap, read_labels, read_text, score,
 };
 use crate::prune::network::{
     LayerAudit, LayerCurve, LayerRecord, PassStart, PruneObserver, PruneSettings, Quota, audit_layers, loss_curves,
     prune_pass,
 };
+use crate::prune::training::{LabelledBatch, TrainingSettings, TrainingStreams, require_targets, train_kept};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -51,7 +52,9 @@ pub struct PruningSource {
     pub warnings: Vec<String>,
     precision: Precision,
     options: PruningOptions,
-    calibration: Inputs,
+    /// All calibration samples, with labels where they have some.
+    calibration: LabelledBatch,
+    seed: u64,
     /// The order in which samples form batches.
     order: Vec<usize>,
     /// Samples of a batch.
@@ -85,20 +88,26 @@ impl PruningSource {
             Some(model) => model.sources(),
             None => model_files(&folder)?,
         };
-        let calibration = read_samples(&request.calibration.source, false)?;
+        let calibration = read_samples(&request.calibration.source, &folder, false)?;
         files.extend(calibration.sources);
-        let calibration = calibration.inputs;
-        let batch = limited("calibration.samples", request.calibration.samples, calibration.count())?;
+        let calibration = LabelledBatch { inputs: calibration.inputs, labels: calibration.labels };
+        let count = calibration.inputs.count();
+        let batch = limited("calibration.samples", request.calibration.samples, count)?;
         let order = match request.calibration.shuffle {
             true => {
                 let mut rng = stream(request.seed, Role::Calibration, 0, 0);
-                random_order(&mut rng, calibration.count(), calibration.count())
+                random_order(&mut rng, count, count)
             }
-            false => (0..calibration.count()).collect(),
+            false => (0..count).collect(),
         };
-        let held_out = request.held_out.map(|spec| held_out(spec, &mut files)).transpose()?;
+        let held_out = request.held_out.map(|spec| held_out(spec, &folder, &mut files)).transpose()?;
+        let sources = [Some(&request.calibration.source), request.held_out.map(|spec| &spec.source)];
+        // The tokenizer of a bundled model is among its files.
+        if bundled.is_none() && sources.into_iter().flatten().any(|one| matches!(one, SampleSource::Text { .. })) {
+            files.push(checksum(&folder.folder().join(TOKENIZER))?);
+        }
         let embedding = Embedding::<f32>::read(&folder, &architecture)?;
-        for inputs in [Some(&calibration), held_out.as_ref().map(|(inputs, _)| inputs)].into_iter().flatten() {
+        for inputs in [Some(&calibration.inputs), held_out.as_ref().map(|(inputs, _)| inputs)].into_iter().flatten() {
             embedding.length(inputs)?;
         }
         let mut source = PruningSource {
@@ -111,6 +120,7 @@ impl PruningSource {
             precision: request.precision,
             options: request.options.clone(),
             calibration,
+            seed: request.seed,
             order,
             batch,
             _unpacked: unpacked,
@@ -128,7 +138,7 @@ impl PruningSource {
     pub fn batch_of(&self, round: usize, samples: usize) -> Inputs {
         let count = self.order.len();
         let chosen: Vec<usize> = (0..samples).map(|k| self.order[(round * samples + k) % count]).collect();
-        self.calibration.select(&chosen)
+        self.calibration.inputs.select(&chosen)
     }
 
     /// Samples of a batch, and of the calibration data.
@@ -162,7 +172,7 @@ impl PruningSource {
             EmbeddingSpec::Tokens { positions, .. } => positions.as_ref().map(|(_, first, rows)| rows - first),
             EmbeddingSpec::Image { .. } => None,
         };
-        (length(&self.calibration), self.held_out.as_ref().and_then(|(inputs, _)| length(inputs)), positions)
+        (length(&self.calibration.inputs), self.held_out.as_ref().and_then(|(inputs, _)| length(inputs)), positions)
     }
 
     /// Checks that a number of zeros fits the layers.
@@ -234,6 +244,32 @@ impl PruningSource {
         with_precision!(self.precision, prune_pass, (&self.model, copy, inputs, settings, start, observer))
     }
 
+    /// Checks that the kept weights can be trained on the calibration data.
+    ///
+    /// # Errors
+    /// As [`require_targets`]; a batch that is larger than the data.
+    pub fn check_training(&self, settings: &TrainingSettings) -> Result<(), PruneError> {
+        let LabelledBatch { inputs, labels } = &self.calibration;
+        require_targets(&self.architecture, inputs, labels.as_deref())?;
+        limited("rounds.adam.batch", Some(settings.batch), inputs.count()).map(|_| ())
+    }
+
+    /// Trains the kept weights of a copy of the model after a round, on all calibration samples, as [`train_kept`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn train(
+        &self,
+        copy: &mut ModelCopy,
+        settings: &TrainingSettings,
+        round: usize,
+        step: &mut dyn FnMut(f64) -> Result<(), PruneError>,
+    ) -> Result<(), PruneError> {
+        let (streams, selected) =
+            (TrainingStreams { seed: self.seed, round }, |layer: &str| self.options.selects(layer));
+        with_precision!(self.precision, train_kept, (copy, &self.calibration, settings, streams, &selected, step))
+    }
+
     /// The relative loss of every layer under the sweep, as [`loss_curves`], on the first batch.
     ///
     /// # Errors
@@ -273,7 +309,7 @@ impl PruningSource {
         let mut warnings = Vec::new();
         let (calibration, held_out, positions) = self.lengths();
         if let Some((inputs, _)) = &self.held_out {
-            let shared = overlap(&self.calibration, inputs);
+            let shared = overlap(&self.calibration.inputs, inputs);
             if shared > 0 {
                 warnings.push(format!(
                     "{shared} of {} held-out samples are in the calibration data: their scores are too good",
@@ -332,8 +368,12 @@ fn limited(key: &str, wanted: Option<usize>, available: usize) -> Result<usize, 
     }
 }
 
-fn held_out(spec: &HeldOutSpec, files: &mut Vec<SourceFile>) -> Result<(Inputs, Option<Vec<usize>>), PruneError> {
-    let LabelledInputs { inputs, mut labels, sources } = read_samples(&spec.source, true)?;
+fn held_out(
+    spec: &HeldOutSpec,
+    model: &ModelFolder,
+    files: &mut Vec<SourceFile>,
+) -> Result<(Inputs, Option<Vec<usize>>), PruneError> {
+    let LabelledInputs { inputs, mut labels, sources } = read_samples(&spec.source, model, true)?;
     files.extend(sources);
     let count = limited("held_out.samples", spec.samples, inputs.count())?;
     if let Some(labels) = &mut labels {
@@ -346,11 +386,15 @@ fn held_out(spec: &HeldOutSpec, files: &mut Vec<SourceFile>) -> Result<(Inputs, 
     Ok((inputs.range(0..count), labels))
 }
 
-fn read_samples(source: &SampleSource, held_out: bool) -> Result<LabelledInputs, PruneError> {
+fn read_samples(source: &SampleSource, model: &ModelFolder, held_out: bool) -> Result<LabelledInputs, PruneError> {
     Ok(match source {
         SampleSource::Bundled { name } => name.read(held_out, SHAKESPEARE_LENGTH)?,
         SampleSource::Tokens { path, length } => {
             let inputs = Inputs::read_tokens(path, *length)?;
+            LabelledInputs { inputs, labels: None, sources: vec![checksum(path)?] }
+        }
+        SampleSource::Text { path, length } => {
+            let inputs = read_text(path, model.folder(), *length)?;
             LabelledInputs { inputs, labels: None, sources: vec![checksum(path)?] }
         }
         SampleSource::Images { path, labels } => {

@@ -12,7 +12,7 @@ use widelimit::prune::layer::{
 use widelimit::sparse::recovery::{Interrupt, eliminate};
 
 /// A layer with correlated inputs: weights (d, rows) and H (d, d).
-fn layer(d: usize, rows: usize, samples: usize, seed: u64) -> (Mat<f64>, Mat<f64>) {
+pub(super) fn layer(d: usize, rows: usize, samples: usize, seed: u64) -> (Mat<f64>, Mat<f64>) {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut x = Mat::from_fn(d, samples, |_, _| rng.random_range(-1.0..1.0));
     for i in 0..samples {
@@ -24,7 +24,7 @@ fn layer(d: usize, rows: usize, samples: usize, seed: u64) -> (Mat<f64>, Mat<f64
     (Mat::from_fn(d, rows, |_, _| rng.random_range(-1.0..1.0)), moment)
 }
 
-fn damped(moment: Mat<f64>, damping: f64) -> DampedMoment {
+pub(super) fn damped(moment: Mat<f64>, damping: f64) -> DampedMoment {
     DampedMoment::new("layer", moment, damping).unwrap()
 }
 
@@ -33,7 +33,7 @@ fn zeros(weights: &Mat<f64>) -> usize {
 }
 
 /// `tr((W - from) H_d (W - from)^T)`, entry by entry.
-fn damped_loss(weights: &Mat<f64>, from: &Mat<f64>, moment: &DampedMoment) -> f64 {
+pub(super) fn damped_loss(weights: &Mat<f64>, from: &Mat<f64>, moment: &DampedMoment) -> f64 {
     let (difference, d) = (weights - from, moment.inputs());
     let entry = |r: usize, i: usize, j: usize| difference[(i, r)] * moment.damped(i, j) * difference[(j, r)];
     (0..weights.ncols()).flat_map(|r| (0..d * d).map(move |k| (r, k / d, k % d))).map(|(r, i, j)| entry(r, i, j)).sum()

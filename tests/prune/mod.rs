@@ -5,6 +5,10 @@ mod files;
 mod layers;
 mod models;
 mod network;
+mod optimum;
+#[cfg(feature = "text")]
+mod text;
+mod training;
 
 use flate2::read::GzDecoder;
 use ndarray::ArrayD;

@@ -8,7 +8,7 @@ use widelimit::prune::model::{
 
 const TINY: [&str; 6] = ["tiny-bert", "tiny-vit", "tiny-gpt2", "tiny-opt", "tiny-llama", "tiny-llama-tied"];
 
-fn inputs(checkpoint: &ModelFolder, archive: &str) -> Inputs {
+pub(super) fn inputs(checkpoint: &ModelFolder, archive: &str) -> Inputs {
     let input = array(archive, "input").unwrap();
     match describe(checkpoint).unwrap().embedding {
         EmbeddingSpec::Tokens { .. } => Inputs::Tokens {

@@ -20,27 +20,16 @@ pub(super) struct Projected<'a, R> {
 
 /// The attention `softmax(Q K^T / sqrt(head size)) V` (tokens, heads, head size) of a sequence.
 pub(super) fn attention<R: ModelReal>(spec: &AttentionSpec, tokens: usize, projected: &Projected<'_, R>) -> Vec<R> {
-    let AttentionSpec { heads, key_value_heads, head_size, causal, .. } = *spec;
+    let AttentionSpec { heads, key_value_heads, head_size, .. } = *spec;
     let all = |values, heads| MatRef::from_row_major_slice(values, tokens, heads * head_size);
     let queries = all(projected.queries, heads);
     let (keys, values) = (all(projected.keys, key_value_heads), all(projected.values, key_value_heads));
     let mut out = vec![R::zero(); tokens * heads * head_size];
     let mut scores = vec![R::zero(); tokens * tokens];
-    let scale = R::of((head_size as f64).sqrt().recip());
     for head in 0..heads {
         let shared = head / (heads / key_value_heads);
-        let score = MatMut::from_row_major_slice_mut(&mut scores, tokens, tokens);
-        matmul(
-            score,
-            Accum::Replace,
-            queries.subcols(head * head_size, head_size),
-            keys.subcols(shared * head_size, head_size).transpose(),
-            scale,
-            Par::Seq,
-        );
-        for (token, row) in scores.chunks_exact_mut(tokens).enumerate() {
-            softmax(row, if causal { token + 1 } else { tokens }, projected.present);
-        }
+        let (query, key) = (queries.subcols(head * head_size, head_size), keys.subcols(shared * head_size, head_size));
+        shares(spec, (query, key), projected.present, &mut scores);
         let score = MatRef::from_row_major_slice(&scores, tokens, tokens);
         let mixed = MatMut::from_row_major_slice_mut(&mut out, tokens, heads * head_size);
         let mixed = mixed.subcols_mut(head * head_size, head_size);
@@ -54,6 +43,80 @@ pub(super) fn attention<R: ModelReal>(spec: &AttentionSpec, tokens: usize, proje
         );
     }
     out
+}
+
+/// The shares of a head, `softmax(Q K^T / sqrt(head size))` (tokens, tokens), of its queries and keys (tokens, head size).
+fn shares<R: ModelReal>(
+    spec: &AttentionSpec,
+    (query, key): (MatRef<'_, R>, MatRef<'_, R>),
+    present: Option<&[bool]>,
+    scores: &mut [R],
+) {
+    let tokens = query.nrows();
+    let score = MatMut::from_row_major_slice_mut(scores, tokens, tokens);
+    matmul(score, Accum::Replace, query, key.transpose(), scale(spec), Par::Seq);
+    for (token, row) in scores.chunks_exact_mut(tokens).enumerate() {
+        softmax(row, if spec.causal { token + 1 } else { tokens }, present);
+    }
+}
+
+fn scale<R: ModelReal>(spec: &AttentionSpec) -> R {
+    R::of((spec.head_size as f64).sqrt().recip())
+}
+
+/// The gradients of queries, keys and values, of their shapes.
+pub(super) struct ProjectedGradient<R> {
+    /// Of the queries.
+    pub queries: Vec<R>,
+    /// Of the keys.
+    pub keys: Vec<R>,
+    /// Of the values.
+    pub values: Vec<R>,
+}
+
+/// The gradients for that of the result of [`attention`], `mixed` (tokens, heads, head size). With the shares P of a head
+/// and the gradient M of its result, those of the values and of the scores are `P^T M` and
+/// `dS = P (M V^T - rowsum(P M V^T))`, entry by entry. Heads that share keys and values add to the same gradients.
+pub(super) fn attention_backward<R: ModelReal>(
+    spec: &AttentionSpec,
+    tokens: usize,
+    projected: &Projected<'_, R>,
+    mixed: &[R],
+) -> ProjectedGradient<R> {
+    let AttentionSpec { heads, key_value_heads, head_size, .. } = *spec;
+    let one = <R as num_traits::One>::one();
+    let all = |values, heads| MatRef::from_row_major_slice(values, tokens, heads * head_size);
+    let (queries, mixed) = (all(projected.queries, heads), all(mixed, heads));
+    let (keys, values) = (all(projected.keys, key_value_heads), all(projected.values, key_value_heads));
+    let zeros = |heads: usize| vec![R::zero(); tokens * heads * head_size];
+    let mut found =
+        ProjectedGradient { queries: zeros(heads), keys: zeros(key_value_heads), values: zeros(key_value_heads) };
+    let mut share = vec![R::zero(); tokens * tokens];
+    let mut score = vec![R::zero(); tokens * tokens];
+    for head in 0..heads {
+        let (own, shared) = (head * head_size, head / (heads / key_value_heads) * head_size);
+        let (query, key) = (queries.subcols(own, head_size), keys.subcols(shared, head_size));
+        let (value, mixed) = (values.subcols(shared, head_size), mixed.subcols(own, head_size));
+        shares(spec, (query, key), projected.present, &mut share);
+        let of_values = MatMut::from_row_major_slice_mut(&mut found.values, tokens, key_value_heads * head_size)
+            .subcols_mut(shared, head_size);
+        let p = MatRef::from_row_major_slice(&share, tokens, tokens);
+        matmul(of_values, Accum::Add, p.transpose(), mixed, one, Par::Seq);
+        let out = MatMut::from_row_major_slice_mut(&mut score, tokens, tokens);
+        matmul(out, Accum::Replace, mixed, value.transpose(), one, Par::Seq);
+        for (p, s) in share.chunks_exact(tokens).zip(score.chunks_exact_mut(tokens)) {
+            let mean = R::of(p.iter().zip(&*s).map(|(p, s)| p.to_f64() * s.to_f64()).sum());
+            s.iter_mut().zip(p).for_each(|(s, p)| *s = *p * (*s - mean));
+        }
+        let score = MatRef::from_row_major_slice(&score, tokens, tokens);
+        let of_queries =
+            MatMut::from_row_major_slice_mut(&mut found.queries, tokens, heads * head_size).subcols_mut(own, head_size);
+        matmul(of_queries, Accum::Replace, score, key, scale(spec), Par::Seq);
+        let of_keys = MatMut::from_row_major_slice_mut(&mut found.keys, tokens, key_value_heads * head_size)
+            .subcols_mut(shared, head_size);
+        matmul(of_keys, Accum::Add, score.transpose(), query, scale(spec), Par::Seq);
+    }
+    found
 }
 
 /// Replaces the first `reach` scores by their softmax over those that are present, and the others by 0.
@@ -75,16 +138,26 @@ fn softmax<R: ModelReal>(row: &mut [R], reach: usize, present: Option<&[bool]>) 
     within.iter_mut().for_each(|v| *v *= scale);
 }
 
+/// The direction of a rotation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// As positions rotate queries and keys.
+    Forward,
+    /// The inverse, which is also the transpose.
+    Back,
+}
+
 /// Rotates the halves of every head by the angle of the position: pair (i, i + size / 2) of token `t` by
-/// `t base^(-2 i / size)`.
-pub(super) fn rotate<R: ModelReal>(x: &mut [R], tokens: usize, head_size: usize, base: f64) {
+/// `t base^(-2 i / size)`, or back.
+pub(super) fn rotate<R: ModelReal>(x: &mut [R], tokens: usize, head_size: usize, base: f64, turn: Turn) {
     let half = head_size / 2;
     let row_length = x.len() / tokens;
     for (token, row) in x.chunks_exact_mut(row_length).enumerate() {
         let turns: Vec<(R, R)> = (0..half)
             .map(|i| {
                 let angle = token as f64 * base.powf(-2.0 * i as f64 / head_size as f64);
-                (R::of(angle.cos()), R::of(angle.sin()))
+                let sin = if turn == Turn::Back { -angle.sin() } else { angle.sin() };
+                (R::of(angle.cos()), R::of(sin))
             })
             .collect();
         for head in row.chunks_exact_mut(head_size) {

@@ -3,22 +3,22 @@
 use super::super::checkpoint::ModelFolder;
 use super::super::error::PruneError;
 use super::architecture::{Architecture, AttentionSpec};
-use super::attention::{Projected, attention, rotate};
+use super::attention::{Projected, Turn, attention, rotate};
 use super::elementwise::ActivationKind;
 use super::parts::{Linear, Norm};
 use super::scalar::ModelReal;
 
 /// The weights of a block.
 pub struct TransformerBlock<R> {
-    attention: AttentionSpec,
-    activation: ActivationKind,
-    post_norm: bool,
-    projections: Vec<Linear<R>>,
-    attention_output: Linear<R>,
-    expansions: Vec<Linear<R>>,
-    contraction: Linear<R>,
-    attention_norm: Norm<R>,
-    perceptron_norm: Norm<R>,
+    pub(super) attention: AttentionSpec,
+    pub(super) activation: ActivationKind,
+    pub(super) post_norm: bool,
+    pub(super) projections: Vec<Linear<R>>,
+    pub(super) attention_output: Linear<R>,
+    pub(super) expansions: Vec<Linear<R>>,
+    pub(super) contraction: Linear<R>,
+    pub(super) attention_norm: Norm<R>,
+    pub(super) perceptron_norm: Norm<R>,
 }
 
 impl<R: ModelReal> TransformerBlock<R> {
@@ -48,7 +48,7 @@ impl<R: ModelReal> TransformerBlock<R> {
         let normed = if self.post_norm { None } else { Some(self.attention_norm.apply(x)) };
         let input: &[R] = normed.as_deref().unwrap_or(x);
         tap(0, input);
-        let mixed = self.attend(input, length, present);
+        let mixed = self.attend(&self.projected(input, length), length, present);
         tap(1, &mixed);
         let output = self.attention_output.apply(&mixed);
         add(x, &output);
@@ -71,27 +71,53 @@ impl<R: ModelReal> TransformerBlock<R> {
         }
     }
 
-    fn attend(&self, x: &[R], length: usize, present: Option<&[bool]>) -> Vec<R> {
-        let AttentionSpec { heads, key_value_heads, head_size, rotary, .. } = self.attention;
-        let (width, narrow) = (heads * head_size, key_value_heads * head_size);
+    /// Queries, keys and values (tokens, features) of the inputs `x`, with their rotary positions.
+    pub(super) fn projected(&self, x: &[R], length: usize) -> [Vec<R>; 3] {
+        let AttentionSpec { heads, head_size, rotary, .. } = self.attention;
         let [mut queries, mut keys, values] = match self.projections.as_slice() {
-            [joint] => split(&joint.apply(x), width),
+            [joint] => split(&joint.apply(x), heads * head_size),
             [q, k, v] => [q.apply(x), k.apply(x), v.apply(x)],
             _ => unreachable!("one or three projections"),
         };
-        let mut mixed = Vec::with_capacity(queries.len());
-        for sample in 0..queries.len() / (length * width) {
-            let (wide, few) = (sample * length * width, sample * length * narrow);
-            let (queries, keys) = (&mut queries[wide..][..length * width], &mut keys[few..][..length * narrow]);
-            if let Some(base) = rotary {
-                rotate(queries, length, head_size, base);
-                rotate(keys, length, head_size, base);
+        if let Some(base) = rotary {
+            for part in [&mut queries, &mut keys] {
+                let sample = length * part.len() * self.hidden() / x.len();
+                part.chunks_exact_mut(sample).for_each(|x| rotate(x, length, head_size, base, Turn::Forward));
             }
-            let values = &values[few..][..length * narrow];
-            let present = present.map(|present| &present[sample * length..][..length]);
-            mixed.extend(attention(&self.attention, length, &Projected { queries, keys, values, present }));
         }
-        mixed
+        [queries, keys, values]
+    }
+
+    /// Queries, keys and values of a sample, of all that [`TransformerBlock::projected`] returns.
+    pub(super) fn of_sample<'a>(
+        &self,
+        projected: &'a [Vec<R>; 3],
+        (sample, length): (usize, usize),
+        present: Option<&'a [bool]>,
+    ) -> Projected<'a, R> {
+        let AttentionSpec { heads, key_value_heads, head_size, .. } = self.attention;
+        let (wide, narrow) = (length * heads * head_size, length * key_value_heads * head_size);
+        let [queries, keys, values] = projected;
+        Projected {
+            queries: &queries[sample * wide..][..wide],
+            keys: &keys[sample * narrow..][..narrow],
+            values: &values[sample * narrow..][..narrow],
+            present: present.map(|present| &present[sample * length..][..length]),
+        }
+    }
+
+    /// The attention (tokens, heads * head size) of every sample.
+    pub(super) fn attend(&self, projected: &[Vec<R>; 3], length: usize, present: Option<&[bool]>) -> Vec<R> {
+        let sample = length * self.attention.heads * self.attention.head_size;
+        let samples = projected[0].len() / sample;
+        (0..samples)
+            .flat_map(|index| attention(&self.attention, length, &self.of_sample(projected, (index, length), present)))
+            .collect()
+    }
+
+    /// Features of a token between the blocks.
+    pub(super) fn hidden(&self) -> usize {
+        self.attention_norm.features()
     }
 }
 
@@ -100,6 +126,7 @@ fn split<R: ModelReal>(joint: &[R], width: usize) -> [Vec<R>; 3] {
     [0, 1, 2].map(|part| joint.chunks_exact(3 * width).flat_map(|row| &row[part * width..][..width]).copied().collect())
 }
 
-fn add<R: ModelReal>(x: &mut [R], y: &[R]) {
+/// `x += y`.
+pub(super) fn add<R: ModelReal>(x: &mut [R], y: &[R]) {
     x.iter_mut().zip(y).for_each(|(x, y)| *x += *y);
 }

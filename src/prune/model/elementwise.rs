@@ -45,6 +45,16 @@ impl ActivationKind {
             ActivationKind::Silu => apply::<R, Swish>(values),
         }
     }
+
+    /// Replaces every value by the derivative of the activation there; that of ReLU at 0 is 0.
+    pub fn slopes<R: Real>(self, values: &mut [R]) {
+        match self {
+            ActivationKind::Gelu => apply::<R, ErfGeluSlope>(values),
+            ActivationKind::GeluTanh => apply::<R, TanhGeluSlope>(values),
+            ActivationKind::Relu => apply::<R, RectifierSlope>(values),
+            ActivationKind::Silu => apply::<R, SwishSlope>(values),
+        }
+    }
 }
 
 /// Replaces every value, none of which is positive, by its exponential.
@@ -70,14 +80,43 @@ impl PackFunction for ErfGelu {
     }
 }
 
+struct ErfGeluSlope;
+impl PackFunction for ErfGeluSlope {
+    #[inline(always)]
+    fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
+        Gelu::value_and_slope(s, z).1
+    }
+}
+
+/// `sqrt(2/pi)`.
+const ROOT: f64 = 0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::SQRT_2;
+/// The coefficient of the cube in the approximation of GELU.
+const CUBE: f64 = 0.044715;
+
+/// `tanh(sqrt(2/pi) (z + 0.044715 z^3))`.
+#[inline(always)]
+fn gelu_tanh<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
+    let cubic = s.mul(s.splat(R::of(CUBE)), s.mul(z, s.mul(z, z)));
+    Tanh::value(s, s.mul(s.splat(R::of(ROOT)), s.add(z, cubic)))
+}
+
 struct TanhGelu;
 impl PackFunction for TanhGelu {
     #[inline(always)]
     fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
-        let root = 0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::SQRT_2;
-        let cubic = s.mul(s.splat(R::of(0.044715)), s.mul(z, s.mul(z, z)));
-        let tanh = Tanh::value(s, s.mul(s.splat(R::of(root)), s.add(z, cubic)));
-        s.mul(s.mul(s.splat(R::of(0.5)), z), s.add(s.splat(R::one()), tanh))
+        s.mul(s.mul(s.splat(R::of(0.5)), z), s.add(s.splat(R::one()), gelu_tanh(s, z)))
+    }
+}
+
+struct TanhGeluSlope;
+impl PackFunction for TanhGeluSlope {
+    /// `((1 + t) + z (1 - t^2) u') / 2`, where `t = tanh u` and `u' = sqrt(2/pi) (1 + 3 * 0.044715 z^2)`.
+    #[inline(always)]
+    fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
+        let (t, one) = (gelu_tanh(s, z), s.splat(R::one()));
+        let inner = s.mul(s.splat(R::of(ROOT)), s.fma(s.splat(R::of(3.0 * CUBE)), s.mul(z, z), one));
+        let through = s.mul(s.mul(z, inner), Tanh::slope_from_value(s, t));
+        s.mul(s.splat(R::of(0.5)), s.add(s.add(one, t), through))
     }
 }
 
@@ -89,11 +128,29 @@ impl PackFunction for Rectifier {
     }
 }
 
+struct RectifierSlope;
+impl PackFunction for RectifierSlope {
+    #[inline(always)]
+    fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
+        Relu::value_and_slope(s, z).1
+    }
+}
+
 struct Swish;
 impl PackFunction for Swish {
     #[inline(always)]
     fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
         s.mul(z, Sigmoid::value(s, z))
+    }
+}
+
+struct SwishSlope;
+impl PackFunction for SwishSlope {
+    /// `p + z p (1 - p)`, where `p = 1 / (1 + exp(-z))`.
+    #[inline(always)]
+    fn value<R: Real, S: Simd<R>>(s: S, z: S::Pack) -> S::Pack {
+        let p = Sigmoid::value(s, z);
+        s.fma(z, Sigmoid::slope_from_value(s, p), p)
     }
 }
 

@@ -8,11 +8,11 @@ use super::scalar::ModelReal;
 
 /// The weights of a head.
 pub struct Head<R> {
-    hidden: usize,
-    kind: HeadKind<R>,
+    pub(super) hidden: usize,
+    pub(super) kind: HeadKind<R>,
 }
 
-enum HeadKind<R> {
+pub(super) enum HeadKind<R> {
     Language { norm: Norm<R>, scores: Linear<R> },
     Classes { norm: Norm<R>, layer: Linear<R> },
     Mean,

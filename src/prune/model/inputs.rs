@@ -121,6 +121,19 @@ impl Inputs {
         Ok(Inputs::Tokens { ids, length, present: None })
     }
 
+    /// One long sequence of token indices, cut into blocks of `length` and a rest that is not used; `what` is for messages.
+    ///
+    /// # Errors
+    /// Fewer tokens than one block.
+    pub fn of_sequence(what: &str, mut ids: Vec<u32>, length: usize) -> Result<Inputs, PruneError> {
+        if length == 0 || ids.len() < length {
+            let reason = format!("has {} tokens: expected at least the length {length} of a sample", ids.len());
+            return Err(PruneError::Inputs { what: what.into(), reason });
+        }
+        ids.truncate(ids.len() / length * length);
+        Ok(Inputs::Tokens { ids, length, present: None })
+    }
+
     /// Reads images from an array of NumPy: (samples, size, size) or (samples, channels, size, size).
     ///
     /// # Errors

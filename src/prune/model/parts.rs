@@ -50,6 +50,49 @@ impl<R: ModelReal> Linear<R> {
         matmul(out, Accum::Add, x, weight, <R as num_traits::One>::one(), Par::Seq);
         y
     }
+
+    /// Outputs.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// The weight as it is stored, row-major.
+    pub fn weight(&self) -> &[R] {
+        &self.weight
+    }
+
+    /// The same, to be changed.
+    pub fn weight_mut(&mut self) -> &mut [R] {
+        &mut self.weight
+    }
+
+    /// The gradient of the inputs (tokens, inputs) for that of the outputs `dy` (tokens, outputs): `dY W`.
+    pub fn input_gradient(&self, dy: &[R]) -> Vec<R> {
+        let tokens = dy.len() / self.outputs;
+        let mut dx = vec![R::zero(); tokens * self.inputs];
+        let weight = if self.transposed {
+            MatRef::from_row_major_slice(&self.weight, self.inputs, self.outputs).transpose()
+        } else {
+            MatRef::from_row_major_slice(&self.weight, self.outputs, self.inputs)
+        };
+        let out = MatMut::from_row_major_slice_mut(&mut dx, tokens, self.inputs);
+        let dy = MatRef::from_row_major_slice(dy, tokens, self.outputs);
+        matmul(out, Accum::Replace, dy, weight, <R as num_traits::One>::one(), Par::Seq);
+        dx
+    }
+
+    /// The gradient of the weight, in the layout in which it is stored, for inputs `x` (tokens, inputs) and the gradient of
+    /// the outputs `dy` (tokens, outputs): `dY^T X`.
+    pub fn weight_gradient(&self, x: &[R], dy: &[R]) -> Vec<R> {
+        let tokens = dy.len() / self.outputs;
+        let x = MatRef::from_row_major_slice(x, tokens, self.inputs);
+        let dy = MatRef::from_row_major_slice(dy, tokens, self.outputs);
+        let (left, right) = if self.transposed { (x, dy) } else { (dy, x) };
+        let mut gradient = vec![R::zero(); self.weight.len()];
+        let out = MatMut::from_row_major_slice_mut(&mut gradient, left.ncols(), right.ncols());
+        matmul(out, Accum::Replace, left.transpose(), right, <R as num_traits::One>::one(), Par::Seq);
+        gradient
+    }
 }
 
 /// A normalisation over the features of a token.
@@ -69,6 +112,11 @@ impl<R: ModelReal> Norm<R> {
         Ok(Norm { weight: checkpoint.read(&format!("{}.weight", spec.name))?, bias, epsilon: spec.epsilon })
     }
 
+    /// Features of a token.
+    pub fn features(&self) -> usize {
+        self.weight.len()
+    }
+
     /// The normalised rows of `x` (tokens, features).
     pub fn apply(&self, x: &[R]) -> Vec<R> {
         let mut y = x.to_vec();
@@ -78,11 +126,9 @@ impl<R: ModelReal> Norm<R> {
 
     /// Normalises the rows of `x` (tokens, features). Moments are computed in double precision.
     pub fn apply_in_place(&self, x: &mut [R]) {
-        let count = self.weight.len() as f64;
         for row in x.chunks_exact_mut(self.weight.len()) {
-            let mean = if self.bias.is_some() { sum(row, |v| v) / count } else { 0.0 };
-            let square = sum(row, |v| (v - mean) * (v - mean)) / count;
-            let (centre, scale) = (R::of(mean), R::of(1.0 / (square + self.epsilon).sqrt()));
+            let RowMoments { mean, scale } = self.moments(row);
+            let (centre, scale) = (R::of(mean), R::of(scale));
             for (v, w) in row.iter_mut().zip(&self.weight) {
                 *v = (*v - centre) * scale * *w;
             }
@@ -90,6 +136,41 @@ impl<R: ModelReal> Norm<R> {
                 row.iter_mut().zip(bias).for_each(|(v, b)| *v += *b);
             }
         }
+    }
+}
+
+/// Mean over the features, where it is subtracted, and the scale `1 / sqrt(mean square + epsilon)`.
+struct RowMoments {
+    mean: f64,
+    scale: f64,
+}
+
+impl<R: ModelReal> Norm<R> {
+    fn moments(&self, row: &[R]) -> RowMoments {
+        let count = self.weight.len() as f64;
+        let mean = if self.bias.is_some() { sum(row, |v| v) / count } else { 0.0 };
+        let square = sum(row, |v| (v - mean) * (v - mean)) / count;
+        RowMoments { mean, scale: 1.0 / (square + self.epsilon).sqrt() }
+    }
+
+    /// The gradient of the inputs `x` (tokens, features) for that of the outputs, `dy`. With `y = (x - mean) scale w`,
+    /// `u = (x - mean) scale` and `g = w dy`, it is `scale (g - mean(g) - u mean(g u))`, without the first mean where the
+    /// mean of x is not subtracted.
+    pub fn backward(&self, x: &[R], dy: &[R]) -> Vec<R> {
+        let features = self.weight.len();
+        let mut dx = Vec::with_capacity(x.len());
+        let (mut g, mut u) = (vec![0.0; features], vec![0.0; features]);
+        for (row, dy) in x.chunks_exact(features).zip(dy.chunks_exact(features)) {
+            let RowMoments { mean, scale } = self.moments(row);
+            for j in 0..features {
+                g[j] = self.weight[j].to_f64() * dy[j].to_f64();
+                u[j] = (row[j].to_f64() - mean) * scale;
+            }
+            let of_g = if self.bias.is_some() { g.iter().sum::<f64>() / features as f64 } else { 0.0 };
+            let of_product = g.iter().zip(&u).map(|(g, u)| g * u).sum::<f64>() / features as f64;
+            dx.extend(g.iter().zip(&u).map(|(g, u)| R::of(scale * (g - of_g - u * of_product))));
+        }
+        dx
     }
 }
 

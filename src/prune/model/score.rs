@@ -3,9 +3,9 @@
 use super::super::checkpoint::ModelFolder;
 use super::super::error::PruneError;
 use super::architecture::{Architecture, EmbeddingSpec, HeadSpec};
-use super::elementwise::exponentials;
 use super::head::Head;
 use super::inputs::Inputs;
+use super::loss::cross_entropy;
 use super::scalar::ModelReal;
 use super::stream::through;
 use serde::{Deserialize, Serialize};
@@ -111,16 +111,6 @@ pub fn score<R: ModelReal>(
         return Err(wrong("evaluation", format!("the cross entropy of sample {sample} is {}", losses[sample])));
     }
     Ok(Scores { losses, hits: samples.iter().filter_map(|(_, hit)| *hit).collect() })
-}
-
-/// `log sum_i exp(s_i) - s_label` in double precision.
-fn cross_entropy<R: ModelReal>(scores: &[R], label: usize) -> f64 {
-    let mut shifted: Vec<f64> = scores.iter().map(|s| s.to_f64()).collect();
-    let most = shifted.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    shifted.iter_mut().for_each(|s| *s -= most);
-    let own = shifted[label];
-    exponentials(&mut shifted);
-    shifted.iter().sum::<f64>().ln() - own
 }
 
 /// The index of the largest score, the lowest of several.

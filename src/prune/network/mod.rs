@@ -26,4 +26,4 @@ pub use driver::{
     CalibrationBatches, PassStart, PruneObserver, PruneSettings, Quota, prune_network, prune_pass, summary,
 };
 pub use record::{LayerRecord, PruneRecord};
-pub use verify::{missing_zeros, verify};
+pub use verify::{missing_zeros, stored_zeros, verify};

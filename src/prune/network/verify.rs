@@ -51,6 +51,14 @@ pub fn verify(
     Ok(())
 }
 
+/// The zeros of a layer of a written model.
+///
+/// # Errors
+/// Files that cannot be read, weights that are not finite.
+pub fn stored_zeros(written: &ModelFolder, layer: &LinearSpec) -> Result<usize, PruneError> {
+    Ok(zeros(&read_weight(written, layer)?))
+}
+
 /// The zeros that a layer of a written model lacks: of the matrix, or in the groups of a pattern. Counted on the bytes of
 /// the file, in the layout in which it stores the weight.
 ///

@@ -31,6 +31,7 @@ impl Study<PruningExperiment> for Allocation {
             samples: sizes.batch,
             records: models * (9.0 * sizes.held_out as f64 + 160.0 * sizes.layers as f64),
             figure: figure_bytes(6.9, 2.7, 100e3 * models),
+            training_batch: 0,
         }
     }
 

@@ -2,7 +2,9 @@
 
 use super::RoundsRecord;
 use super::results::RoundResult;
-use crate::analysis::paired::PairedDifference;
+use super::spec::RoundSeries;
+use crate::analysis::fit::Bootstrap;
+use crate::analysis::paired::{PairedDifference, paired_difference};
 use crate::analysis::verdict::Check;
 
 /// The checks, with the gain of the chosen round of every series.
@@ -15,10 +17,11 @@ pub(super) fn checks(
     let statement = "after every round the layers that were written and read back have all zeros of their sparsity: zeros that are missing";
     let mut checks = vec![Check::at_most("rounds-zeros", statement, missing as f64, 0.0).about_program()];
     for (series, gain) in record.series.iter().zip(gains) {
-        let name = format!("rounds-gain-{}", series.batches);
+        let name = format!("rounds-gain-{}{}", series.batches, if series.trained { "-adam" } else { "" });
         let statement = format!(
-            "with {} batches, rounds have a lower held-out loss than the first alone: ratio of exp(mean cross entropy) on every second sample, of the round that is best on the others",
-            if series.batches == "same" { "the same" } else { "fresh" }
+            "with {} batches{}, rounds have a lower held-out loss than the first alone: ratio of exp(mean cross entropy) on every second sample, of the round that is best on the others",
+            if series.batches == "same" { "the same" } else { "fresh" },
+            if series.trained { " and training after every round" } else { "" }
         );
         checks.push(match gain {
             None => {
@@ -32,6 +35,35 @@ pub(super) fn checks(
                     series.chosen, gain.estimate.value
                 );
                 Check::ratio_below(name, statement, 1.0, gain.estimate, measured)
+            }
+        });
+    }
+    checks
+}
+
+/// Distinguishes the resamples of these checks.
+const SALT: u64 = 62;
+
+/// For every rule of batches with training: whether the last round has a lower loss with training than without.
+pub(super) fn training_checks(all: &[RoundSeries], found: &[Vec<RoundResult>], seed: u64) -> Vec<Check> {
+    let last = |one: &RoundSeries| {
+        let at = all.iter().position(|other| other == one);
+        at.and_then(|at| found[at].last()).map(|result| result.losses.as_slice())
+    };
+    let mut checks = Vec::new();
+    for one in all.iter().filter(|one| one.trained) {
+        let (Some(with), Some(without)) = (last(one), last(&RoundSeries { trained: false, ..*one })) else { continue };
+        let name = format!("rounds-adam-{}", one.rule);
+        let batches = if one.rule == super::BatchRule::Same { "the same batch" } else { "fresh batches" };
+        let statement = format!(
+            "after the last round with {batches}, training of the kept weights lowers the held-out loss: ratio of exp(mean cross entropy), with and without training"
+        );
+        checks.push(match paired_difference(with, without, &Bootstrap::new(seed, SALT)) {
+            None => Check::not_measured(name, statement, Some(1.0), "the two differ by the same on every sample"),
+            Some(PairedDifference { estimate, interval: (low, high) }) => {
+                let measured =
+                    format!("mean difference {:.4} nats, paired bootstrap [{low:.4}, {high:.4}]", estimate.value);
+                Check::ratio_below(name, statement, 1.0, estimate, measured)
             }
         });
     }

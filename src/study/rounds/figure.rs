@@ -27,7 +27,8 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     let mut rings = Vec::new();
     for (s, series) in record.series.iter().enumerate() {
         let (colour, marker, dash) = style::series(s);
-        let name = if series.batches == "same" { "the same batch" } else { "fresh batches" };
+        let batches = if series.batches == "same" { "the same batch" } else { "fresh batches" };
+        let name = format!("{batches}{}", if series.trained { ", trained" } else { "" });
         let of_round = |round: usize| shown(arrays.losses.slice(ndarray::s![s, round, ..]).mean().unwrap_or(f64::NAN));
         let y: Vec<f64> = (0..x.len()).map(of_round).collect();
         rings.push(Mark::Points {
@@ -41,12 +42,12 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
             label: Some("best round".into()),
         });
         scores = scores
-            .with(Mark::line(x.clone(), y.clone(), colour, dash).label(name))
-            .with(Mark::points(x.clone(), y, colour, marker).label(name));
+            .with(Mark::line(x.clone(), y.clone(), colour, dash).label(name.clone()))
+            .with(Mark::points(x.clone(), y, colour, marker).label(name.clone()));
         let y = arrays.relative_loss.row(s).to_vec();
         losses = losses
-            .with(Mark::line(x.clone(), y.clone(), colour, dash).label(name))
-            .with(Mark::points(x.clone(), y, colour, marker).label(name));
+            .with(Mark::line(x.clone(), y.clone(), colour, dash).label(name.clone()))
+            .with(Mark::points(x.clone(), y, colour, marker).label(name.clone()));
     }
     scores = rings.into_iter().fold(scores, Panel::with);
     scores =

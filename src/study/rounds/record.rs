@@ -1,5 +1,6 @@
 //! The records of the study of rounds.
 
+use crate::prune::training::TrainingSettings;
 use crate::record::npz::{ArrayRecord, NpzError, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array2, Array3};
@@ -14,7 +15,10 @@ pub struct RoundsRecord {
     pub first: String,
     /// Samples of a batch.
     pub batch: usize,
-    /// An entry for every rule of batches.
+    /// The training of the kept weights after every round, where there is some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adam: Option<TrainingSettings>,
+    /// An entry for every rule of batches: without training, then with it where there is some.
     pub series: Vec<SeriesRecord>,
 }
 
@@ -23,6 +27,9 @@ pub struct RoundsRecord {
 pub struct SeriesRecord {
     /// The rule: `fresh` or `same`.
     pub batches: String,
+    /// Whether the kept weights were trained after every round.
+    #[serde(default)]
+    pub trained: bool,
     /// The round of least held-out loss.
     pub best: usize,
     /// Mean cross entropy in nats after that round.
@@ -44,8 +51,11 @@ array_record! {
         pub losses[series, rounds, samples]: Array3<f64>,
         /// Accuracy (series, rounds), of classifiers.
         pub accuracy[series, rounds]: Option<Array2<f64>>,
+        /// Cross entropy in nats of the last tenth of the steps of training after every round (series, rounds), NaN in series
+        /// without; where there is training.
+        pub training_loss[series, rounds]: Option<Array2<f64>>,
         /// The sum of the layer losses over that of the mean squares of the layers' outputs, on the batch of the round
-        /// (series, rounds).
+        /// (series, rounds). As all that is about layers before training, but for their zeros.
         pub relative_loss[series, rounds]: Array2<f64>,
         /// Zeros of the written layers (series, rounds, layers).
         pub zeros[series, rounds, layers]: Array3<f64>,

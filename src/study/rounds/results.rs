@@ -14,4 +14,7 @@ pub(super) struct RoundResult {
     pub losses: Vec<f64>,
     /// The accuracy, of classifiers.
     pub accuracy: Option<f64>,
+    /// The loss of every step of training after the round.
+    #[serde(default)]
+    pub training_losses: Vec<f64>,
 }

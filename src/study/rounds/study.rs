@@ -1,14 +1,16 @@
 //! The study of rounds. The first round prunes the model by a method; each of the others takes one step of the iterative
-//! optimal brain surgeon on every layer, towards the weights before pruning, with the moments of its own batch.
+//! optimal brain surgeon on every layer, towards the weights before pruning, with the moments of its own batch. Where it is
+//! asked for, the kept weights are trained on the task loss after every round, in series of their own.
 
-use super::checks::checks;
+use super::checks::{checks, training_checks};
 use super::results::RoundResult;
+use super::spec::RoundSeries;
 use super::{BatchRule, Rounds, RoundsArrays, RoundsRecord, SeriesRecord};
 use crate::analysis::fit::Bootstrap;
 use crate::analysis::paired::{PairedDifference, paired_difference};
 use crate::choice::Choice;
 use crate::prune::checkpoint::ModelFolder;
-use crate::prune::network::{LayerRecord, PassStart, Quota, missing_zeros, summary, verify};
+use crate::prune::network::{LayerRecord, PassStart, Quota, missing_zeros, stored_zeros, summary, verify};
 use crate::record::npz::{shaped, whole};
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
@@ -26,21 +28,21 @@ pub(super) fn run(
     subject: PruningSubject<'_>,
     context: &RunContext<'_>,
 ) -> Result<Outcome<Findings>, RunError> {
-    let name = |rule: BatchRule| format!("rounds-{rule}");
-    let tasks: Vec<Task<BatchRule>> =
-        spec.batches.iter().map(|rule| Task { name: name(*rule), size: spec.rounds + 1, item: *rule }).collect();
+    let all = spec.series();
+    let task = |one: &RoundSeries| Task { name: format!("rounds-{}", one.name()), size: spec.rounds + 1, item: *one };
+    let tasks: Vec<Task<RoundSeries>> = all.iter().map(task).collect();
     let (samples, layers) = (subject.dense.losses.len(), subject.source.layers().len());
-    let fits = |_: &BatchRule, found: &Vec<RoundResult>| {
+    let fits = |_: &RoundSeries, found: &Vec<RoundResult>| {
         let one = |result: &RoundResult| result.losses.len() == samples && result.record.layers.len() == layers;
         found.len() == spec.rounds + 1 && found.iter().all(one)
     };
-    let found = complete!(run_tasks_in_order(context, "rounds", &tasks, fits, |&rule, handle| {
-        series(spec, &subject, context, (rule, handle))
+    let found = complete!(run_tasks_in_order(context, "rounds", &tasks, fits, |&one, handle| {
+        run_series(spec, &subject, context, (one, handle))
     })?);
     arrays(spec, &subject, &found).write_to(context.folder)?;
     let (mut series, mut gains) = (Vec::new(), Vec::new());
-    for (rule, results) in spec.batches.iter().zip(&found) {
-        let (record, gain) = judged(&subject, *rule, results);
+    for (one, results) in all.iter().zip(&found) {
+        let (record, gain) = judged(&subject, *one, results);
         series.push(record);
         gains.push(gain);
     }
@@ -48,6 +50,7 @@ pub(super) fn run(
         sparsity: spec.sparsity.to_string(),
         first: spec.first.name().into(),
         batch: spec.samples(subject.source),
+        adam: spec.adam,
         series,
     };
     record.write(context.folder)?;
@@ -55,31 +58,45 @@ pub(super) fn run(
         found.iter().map(|results| results.iter().flat_map(|result| result.record.layers.clone()).collect()).collect();
     let timed = tasks.iter().zip(&every).map(|(task, layers)| (task.name.clone(), layers.as_slice()));
     write_timings(context.folder, "rounds", timed)?;
-    let checks = checks(&record, &gains, &found);
+    let mut checks = checks(&record, &gains, &found);
+    checks.extend(training_checks(&all, &found, subject.experiment.seed));
     Ok(Outcome::Complete(Findings { checks, warnings: warnings(&subject, spec, &found) }))
 }
 
-/// All rounds with one rule of batches.
-fn series(
+/// All rounds of a series.
+fn run_series(
     spec: &Rounds,
     subject: &PruningSubject<'_>,
     context: &RunContext<'_>,
-    (rule, handle): (BatchRule, &TaskHandle<'_>),
+    (one, handle): (RoundSeries, &TaskHandle<'_>),
 ) -> Result<Outcome<Vec<RoundResult>>, RunError> {
     let source = subject.source;
-    let mut copy = working_copy(subject, context, &format!("rounds-{rule}"))?;
+    let adam = spec.adam.filter(|_| one.trained);
+    let mut copy = working_copy(subject, context, &format!("rounds-{}", one.name()))?;
     let quota = Quota::Uniform(spec.sparsity);
     let (layers, samples) = (source.layers().len(), spec.samples(source));
-    let mut progress = LayerProgress::new(handle, (layers + 1) * (spec.rounds + 1));
+    let steps = layers + 1 + adam.map_or(0, |adam| adam.steps);
+    let mut progress = LayerProgress::new(handle, steps * (spec.rounds + 1));
     let mut results = Vec::new();
     for round in 0..=spec.rounds {
-        let batch = match rule {
+        let batch = match one.rule {
             BatchRule::Fresh => source.batch_of(round, samples),
             BatchRule::Same => source.batch_of(0, samples),
         };
         let result = source.with_settings(spec.first, &quota, |settings| {
             let start = PassStart { round, block: 0 };
-            let layers = source.prune(&mut copy, &batch, settings, start, &mut progress)?;
+            let mut layers = source.prune(&mut copy, &batch, settings, start, &mut progress)?;
+            let mut losses = Vec::new();
+            if let Some(adam) = &adam {
+                source.train(&mut copy, adam, round, &mut |loss| {
+                    losses.push(loss);
+                    progress.step()
+                })?;
+                // A kept weight may have become zero in the type of the file.
+                for (record, layer) in layers.iter_mut().zip(source.layers()) {
+                    record.zeros = stored_zeros(copy.checkpoint(), layer)?;
+                }
+            }
             copy.flush()?;
             let written = ModelFolder::open(copy.checkpoint().folder())?;
             let record = summary(&source.model, &written, settings, layers)?;
@@ -90,7 +107,7 @@ fn series(
             }
             let scores = source.score(&written)?;
             let accuracy = scores.accuracy();
-            Ok(RoundResult { record, missing_zeros: missing, losses: scores.losses, accuracy })
+            Ok(RoundResult { record, missing_zeros: missing, losses: scores.losses, accuracy, training_losses: losses })
         })?;
         progress.step()?;
         results.push(result);
@@ -101,7 +118,7 @@ fn series(
 /// The best round, and the gain of one that is chosen on half of the samples, measured on the other half.
 fn judged(
     subject: &PruningSubject<'_>,
-    rule: BatchRule,
+    one: RoundSeries,
     results: &[RoundResult],
 ) -> (SeriesRecord, Option<PairedDifference>) {
     let part = |losses: &[f64], odd: usize| -> Vec<f64> { losses.iter().copied().skip(odd).step_by(2).collect() };
@@ -114,7 +131,8 @@ fn judged(
     let bootstrap = Bootstrap::new(subject.experiment.seed, SALT);
     let difference = paired_difference(&after, &before, &bootstrap);
     let record = SeriesRecord {
-        batches: rule.name().into(),
+        batches: one.rule.name().into(),
+        trained: one.trained,
         best,
         best_loss: all[best],
         chosen,
@@ -122,6 +140,13 @@ fn judged(
         gain_interval: difference.map(|difference| difference.interval),
     };
     (record, difference)
+}
+
+/// The mean of the training losses of the last tenth of the steps, at least one; NaN without training.
+fn last_training_loss(result: &RoundResult) -> f64 {
+    let losses = &result.training_losses;
+    let last = &losses[losses.len() - losses.len().div_ceil(10)..];
+    last.iter().sum::<f64>() / last.len() as f64
 }
 
 fn arrays(spec: &Rounds, subject: &PruningSubject<'_>, found: &[Vec<RoundResult>]) -> RoundsArrays {
@@ -138,6 +163,7 @@ fn arrays(spec: &Rounds, subject: &PruningSubject<'_>, found: &[Vec<RoundResult>
         round: whole(0..rounds),
         losses: shaped((series, rounds, samples), all().flat_map(|result| result.losses.iter().copied()).collect()),
         accuracy: accuracies.map(table),
+        training_loss: spec.adam.map(|_| table(all().map(last_training_loss).collect())),
         relative_loss: table(all().map(|result| result.record.relative_loss()).collect()),
         zeros: by_layer(&|layer| layer.zeros as f64),
         layer_loss: by_layer(&|layer| layer.loss),
