@@ -374,7 +374,7 @@ fn parse(set: &[&str]) -> Result<AnyExperiment, String> {
 fn errors_name_key_value_and_what_would_be_right() {
     assert!(parse(&[]).is_ok());
     let rows: &[(&[&str], &[&str])] = &[
-        (&["kind=pruning"], &["kind = \"pruning\"", "\"training\", \"recovery\""]),
+        (&["kind=pruned"], &["kind = \"pruned\"", "\"training\", \"recovery\", \"pruning\""]),
         (&["kind=training"], &["population: missing", "problem"]),
         (&["problem.kind=mnist"], &["problem.folder: missing", "noise: draws its problems"]),
         (&["problem.kind=graph"], &["problem.kind = \"graph\"", "\"drawn\", \"mnist\", \"file\""]),

@@ -281,8 +281,11 @@ fn with_uniform_factor(
 /// Those here are never larger. `condition` is `L/mu`, `sparsity` k*.
 pub fn quadratic_factors(selection: Selection, d: usize, k: usize, sparsity: usize, condition: f64) -> [f64; 2] {
     if selection == Selection::Exact {
+        // Of k = d all entries are kept, and the factor of the paper is infinite.
+        if k == d {
+            return [1.0, f64::INFINITY];
+        }
         let ratio = (d - k) as f64 / (d - sparsity) as f64;
-        // Both selections keep all entries of k = d, and the factor of the paper is infinite.
         return [1.0 + (condition * ratio).sqrt(), 1.0 + (condition / ratio).sqrt()];
     }
     [expansion_factor(d, k, sparsity).sqrt(), 1.0 + (sparsity as f64 / k as f64).sqrt()]
