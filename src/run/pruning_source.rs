@@ -98,8 +98,13 @@ impl PruningSource {
         };
         let held_out = request.held_out.map(|spec| held_out(spec, &mut files)).transpose()?;
         let embedding = Embedding::<f32>::read(&folder, &architecture)?;
-        for inputs in [Some(&calibration), held_out.as_ref().map(|(inputs, _)| inputs)].into_iter().flatten() {
-            embedding.length(inputs)?;
+        let named = |what: String, inputs: &Inputs| match embedding.length(inputs) {
+            Err(PruneError::Inputs { reason, .. }) => Err(PruneError::Inputs { what, reason }),
+            length => length.map(|_| ()),
+        };
+        named(format!("calibration data, {}", request.calibration.source), &calibration)?;
+        if let (Some(spec), Some((inputs, _))) = (request.held_out, &held_out) {
+            named(format!("held-out data, {}", spec.source), inputs)?;
         }
         let mut source = PruningSource {
             model: folder,
