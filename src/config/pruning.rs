@@ -6,6 +6,7 @@ use crate::choice::Choice;
 use crate::prune::bundled::{BundledData, BundledModel};
 use crate::prune::layer::{LayerSettings, PruneMethod, Step};
 use serde::{Serialize, Serializer};
+use std::fmt;
 use std::path::PathBuf;
 
 /// A complete, validated experiment of pruning. Serialises to TOML from which it can be read again.
@@ -80,6 +81,15 @@ pub enum SampleSource {
         #[serde(skip_serializing_if = "Option::is_none")]
         labels: Option<PathBuf>,
     },
+}
+
+impl fmt::Display for SampleSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SampleSource::Bundled { name } => write!(f, "{name}"),
+            SampleSource::Tokens { path, .. } | SampleSource::Images { path, .. } => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 /// The data on which layers are pruned.

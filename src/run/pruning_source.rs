@@ -107,8 +107,13 @@ impl PruningSource {
             files.push(checksum(&folder.folder().join(TOKENIZER))?);
         }
         let embedding = Embedding::<f32>::read(&folder, &architecture)?;
-        for inputs in [Some(&calibration.inputs), held_out.as_ref().map(|(inputs, _)| inputs)].into_iter().flatten() {
-            embedding.length(inputs)?;
+        let named = |what: String, inputs: &Inputs| match embedding.length(inputs) {
+            Err(PruneError::Inputs { reason, .. }) => Err(PruneError::Inputs { what, reason }),
+            length => length.map(|_| ()),
+        };
+        named(format!("calibration data, {}", request.calibration.source), &calibration.inputs)?;
+        if let (Some(spec), Some((inputs, _))) = (request.held_out, &held_out) {
+            named(format!("held-out data, {}", spec.source), inputs)?;
         }
         let mut source = PruningSource {
             model: folder,
