@@ -87,7 +87,9 @@ impl fmt::Display for SampleSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SampleSource::Bundled { name } => write!(f, "{name}"),
-            SampleSource::Tokens { path, .. } | SampleSource::Images { path, .. } => write!(f, "{}", path.display()),
+            SampleSource::Tokens { path, .. } | SampleSource::Text { path, .. } | SampleSource::Images { path, .. } => {
+                write!(f, "{}", path.display())
+            }
         }
     }
 }
