@@ -17,7 +17,7 @@
 //! is the classical one of Student: exact where the slopes of the seeds are normal, whatever the law of the values. For
 //! means and mean squares of skewed values it is too short with few seeds (87 to 93 % at a nominal 95 % with 12 seeds of
 //! squared gaps, against 93 to 96 % for the geometric mean; docs/verification.md). The median is not a smooth function
-//! of the seeds: there `s` is `sqrt(n/(n - 1))` times the standard deviation over bootstrap resamples of whole columns.
+//! of the seeds: there `s` is the standard deviation over bootstrap resamples of whole columns.
 //!
 //! The interval measures the spread over seeds only. It includes neither the curvature of a law that is not yet
 //! asymptotic ([`SlopeFit::residual`] shows it) nor the error of the reference, whose effect on the slope

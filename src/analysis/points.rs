@@ -197,8 +197,8 @@ impl Replicates {
                 let moment = if squares > 0.0 { fourth * count / (squares * squares) - 3.0 } else { 0.0 };
                 (squares * (count - 1.0) / count, effective_degrees(n, moment))
             }
-            // Resampling reduces a variance by (n - 1)/n.
-            Origin::Bootstrap => (squares / (count - 1.0) * n / (n - 1.0), n - 1.0),
+            // Resampling reduces the variance of a mean by (n - 1)/n, but not that of a quantile of few values.
+            Origin::Bootstrap => (squares / (count - 1.0), n - 1.0),
         };
         Estimate { value, standard_error: variance.sqrt(), degrees_of_freedom }
     }
