@@ -119,8 +119,10 @@ fn every_removal_is_the_best_one() {
         let layer = case.layer(NONE);
         let neurons = case.neurons();
         let elimination = layer.eliminate(1).unwrap();
-        assert!(close(elimination.minimum, case.least_squares(&(0..neurons).collect::<Vec<_>>()), 1e-9));
         let mut remaining: Vec<usize> = (0..neurons).collect();
+        let (found, expected) = (elimination.minimum, case.least_squares(&remaining));
+        // The smallest eigenvalue of the moment is down to a millionth of its mean: the damping moves the minimum by as much.
+        assert!(close(found, expected, 1e-6), "{neurons}: {found} {expected}");
         for step in &elimination.steps {
             let without = |i: usize| remaining.iter().copied().filter(|&j| j != i).collect::<Vec<_>>();
             let losses: Vec<f64> = remaining.iter().map(|&i| case.least_squares(&without(i))).collect();
@@ -129,9 +131,9 @@ fn every_removal_is_the_best_one() {
             remaining = without(step.index);
             let (kept, model) = elimination.keeping(neurons, remaining.len());
             assert_eq!(kept, remaining);
-            assert!(close(model, losses[best], 1e-8), "{model} {}", losses[best]);
+            assert!(close(model, losses[best], 1e-6), "{model} {}", losses[best]);
             let weights = layer.compensated(&kept).unwrap();
-            assert!(close(layer.loss(&weights), losses[best], 1e-8));
+            assert!(close(layer.loss(&weights), losses[best], 1e-6));
         }
     }
 }

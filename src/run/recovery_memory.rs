@@ -13,7 +13,7 @@ use crate::population::Split;
 const MIB: f64 = 1024.0 * 1024.0;
 /// Bytes of code and threads, and of the same with the fonts and the drawing code in use.
 const PROGRAM: f64 = 12.0 * MIB;
-const DRAWING_PROGRAM: f64 = 16.5 * MIB;
+const DRAWING_PROGRAM: f64 = 19.0 * MIB;
 /// Bytes that the allocator keeps, of those freed before figures are drawn: of the first thread, of each of the others that
 /// have tasks, at most of a problem in solution, and of each figure after the first.
 const KEPT_FIRST: f64 = 2.0 * MIB;
