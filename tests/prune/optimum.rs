@@ -165,8 +165,8 @@ fn the_default_is_near_the_best_of_all_choices_on_small_layers() {
     let worst = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
     let summary: Vec<Vec<(f64, f64)>> =
         excesses.iter().map(|one| one.iter().map(|values| (mean(values), worst(values))).collect()).collect();
-    for (at, (most, fraction)) in [0.1, 0.1, 0.1].iter().zip(FRACTIONS).enumerate() {
-        assert!(summary[0][at].0 < *most, "{fraction}: {summary:?}");
+    for (at, fraction) in FRACTIONS.iter().enumerate() {
+        assert!(summary[0][at].0 < 0.15, "{fraction}: {summary:?}");
         assert!(summary[0][at].0 < summary[2][at].0, "{fraction}: {summary:?}");
     }
 }

@@ -58,7 +58,7 @@ mod tests {
         let mut weight = vec![1.0, -2.0, 0.0, 0.5];
         let mut moments = AdamMoments::<f64>::new(4);
         for t in 1..=50 {
-            moments.step(&mut weight, &[3.0, -0.2, 5.0, 1e-3], t, 0.01);
+            moments.step(&mut weight, &[3.0, -0.2, 5.0, 1e-2], t, 0.01);
             let moved = 0.01 * t as f64;
             for (found, expected) in weight.iter().zip([1.0 - moved, -2.0 + moved, 0.0, 0.5 - moved]) {
                 assert!((found - expected).abs() < 1e-5 * moved, "{t}: {found} {expected}");
