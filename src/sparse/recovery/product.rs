@@ -15,8 +15,9 @@ use rayon::prelude::*;
 
 /// Number of columns that are summed in registers before the sum is added to C.
 const DEPTH: usize = 256;
-/// Number of columns that are copied at a time, a multiple of `DEPTH`.
-const COPIED_COLUMNS: usize = 4 * DEPTH;
+/// Number of columns that are copied at a time, a multiple of `DEPTH`. Larger buffers take longer to be cleared by the system than
+/// their copies save.
+const COPIED_COLUMNS: usize = DEPTH;
 /// Number of columns of A by which the copy prefetches.
 const PREFETCH_DISTANCE: usize = 4;
 /// The order of a block of C is a multiple of this, a common multiple of the heights and widths of all register tiles.
