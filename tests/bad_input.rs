@@ -333,6 +333,7 @@ fn rules_between_keys() {
         (&["keep.damping=0.0"], &["keep.damping = 0", "a positive number"]),
         (&["keep.damping=2.0"], &["keep.damping = 2", "at most 1"]),
         (&["keep.kept=[4,2]"], &["keep.kept", "increasing"]),
+        (&["keep.kept=[512]"], &["keep.kept = [512]", "below the largest width"]),
         (&["keep.kept=[0]"], &["keep.kept", "at least 1"]),
         (&["keep.widths=[4]"], &["keep.widths", "unknown"]),
         (&["dropout.draws=1000000000000"], &["dropout.draws = 1000000000000", "from 10 to 1000000"]),

@@ -304,6 +304,7 @@ fn what_cannot_be_used_is_refused_with_key_and_value() {
         ("compare.sparsities=[\"4:2\"]", ["compare.sparsities = [\"4:2\"]", "n:m with 0 < n < m"]),
         ("compare.sparsities=[0.5,0.5]", ["compare.sparsities = [0.5,0.5]", "each once"]),
         ("allocation.sparsities=[\"2:4\"]", ["allocation.sparsities = \"2:4\"", "expected fractions, such as 0.5"]),
+        ("rounds.batches=[]", ["rounds.batches = []", "at least one of"]),
         ("rounds.batches=[\"new\"]", ["rounds.batches", "\"fresh\", \"same\""]),
         ("pruning.sparsity=0.5", ["pruning.sparsity = 0.5", "unknown key"]),
         ("calibration.samples=2000", ["calibration.samples = 2000", "expected at most 1437"]),

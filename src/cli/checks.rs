@@ -92,7 +92,7 @@ fn summary(theory: &[&Check], program: &[&Check]) -> String {
     };
     let joint = theory.iter().filter(|check| check.p_value.is_some()).count();
     let mut text = format!("theory: {}; program: {}", counts(theory), counts(program));
-    if joint > 0 {
+    if joint > 1 {
         text += &format!(
             "\nThe {joint} checks with a joint interval or a level are judged together: if all their statements are true, any fails with probability at most {:.0} % (Holm).",
             100.0 * LEVEL

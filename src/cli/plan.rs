@@ -67,6 +67,13 @@ struct Tolerance {
     value: f64,
 }
 
+impl Tolerance {
+    /// The quantity of whose law this is a quantile.
+    fn law(&self) -> &'static str {
+        if self.quantity == TolerableQuantity::Loss { "loss-deviation" } else { self.guard }
+    }
+}
+
 impl PlanArgs {
     fn tolerances(&self) -> Vec<Tolerance> {
         let kept = self.kept.map(|kept| kept as usize);
@@ -195,7 +202,7 @@ impl WidthPlan<'_> {
             rows.push(row([words, values[1].clone(), values[2].clone()], within));
             return Ok(rows);
         }
-        let least = self.record.least_width_for(tolerance.guard);
+        let least = self.record.least_width_for(tolerance.law());
         let narrow = setting.width < least;
         let prediction = match narrow {
             true => format!("not predicted below N = {}", least.ceil()),
@@ -241,7 +248,7 @@ impl WidthPlan<'_> {
 
     /// Narrower networks are not predicted.
     fn least_width(&self, tolerance: &Tolerance) -> usize {
-        self.record.least_width_for(tolerance.guard).ceil() as usize
+        self.record.least_width_for(tolerance.law()).ceil() as usize
     }
 
     /// The allowed widths in words.

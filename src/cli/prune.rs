@@ -208,6 +208,9 @@ fn samples(args: &PruneArgs, reads: &Reads, name: &str, held_out: bool) -> anyho
             if let Some(length) = args.length {
                 bail!("--length {length}: bundled data have samples of their own size: expected no --length");
             }
+            if held_out && args.labels.is_some() {
+                bail!("--labels: bundled data have labels of their own: expected no --labels");
+            }
             return Ok(SampleSource::Bundled { name });
         }
         _ if path.exists() => {}

@@ -1,7 +1,7 @@
 //! The table `[keep]`.
 
 use crate::config::study::StudyTable;
-use crate::config::{Allowed, Experiment, Section};
+use crate::config::{Allowed, Experiment, KeyErrors, Section};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
@@ -38,7 +38,15 @@ impl Keep {
     }
 }
 
-impl StudyTable<Experiment> for Keep {}
+impl StudyTable<Experiment> for Keep {
+    fn validate(&self, e: &Experiment, errors: &KeyErrors) {
+        let largest = e.widths.values.iter().copied().max().unwrap_or(0);
+        if !self.kept.is_empty() && largest > 0 && self.sizes(largest).is_empty() {
+            let message = format!("expected a number below the largest width, {largest}");
+            errors.add_between("keep.kept", Some(format!("{:?}", self.kept)), message, &["widths.values"]);
+        }
+    }
+}
 
 impl Study<Experiment> for Keep {
     fn memory(&self, sizes: TrainingSizes<'_>) -> StudyMemory {

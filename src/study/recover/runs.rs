@@ -71,7 +71,10 @@ impl ProblemRuns {
         let of_method = |run: &MethodRun| {
             run.error.len() == shape.recorded && run.value.len() == shape.recorded && run.w.len() == shape.unknowns
         };
-        self.truth.as_ref().is_none_or(|truth| truth.len() == shape.unknowns)
+        // Without a true vector no run recovers it.
+        let counted = self.truth.is_some() || self.runs.iter().flatten().all(|run| run.reached.is_none());
+        counted
+            && self.truth.as_ref().is_none_or(|truth| truth.len() == shape.unknowns)
             && self.runs.len() == shape.methods
             && self.runs.iter().flatten().all(of_method)
     }

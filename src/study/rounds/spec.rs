@@ -99,15 +99,16 @@ impl StudyKind<PruningExperiment> for Rounds {
     const NAME: &'static str = "rounds";
 
     fn read(mut s: Section<'_>, _: &PruningExperiment) -> Self {
+        let chosen = s.has("batches");
         let rounds = Rounds {
             sparsity: s.sparsity("sparsity"),
             rounds: s.count_within("rounds", Some(10), 1..=10_000),
             first: s.choice_of("first", Some(PruneMethod::SWEEP)),
             batch: s.optional_count("batch", 1),
             adam: s.section("adam", false).map(adam),
-            batches: if s.has("batches") { s.choices_of("batches") } else { BatchRule::ALL.to_vec() },
+            batches: if chosen { s.choices_of("batches") } else { BatchRule::ALL.to_vec() },
         };
-        if s.has("batches") && rounds.batches.is_empty() {
+        if chosen && rounds.batches.is_empty() {
             s.reject("batches", Some("[]".into()), "expected at least one of \"fresh\", \"same\"");
         }
         s.finish();
