@@ -1,30 +1,15 @@
 //! `widelimit prune` from the command line: what it writes, how it is interrupted and continued, and what it must survive.
-use crate::common::experiment::{files, json, program};
+
+use crate::common::experiment::{files, fine, json, refused, run};
 use ndarray::{Array1, Array2};
 use ndarray_npy::write_npy;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use tempfile::{TempDir, tempdir};
 use widelimit::prune::PruneError;
 use widelimit::prune::bundled::BundledModel;
 use widelimit::prune::checkpoint::{ModelCopy, ModelFolder};
-
-fn run(folder: &Path, args: &[&str]) -> Output {
-    program().current_dir(folder).args(args).output().unwrap()
-}
-
-fn fine(folder: &Path, args: &[&str]) -> String {
-    let output = run(folder, args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn refused(folder: &Path, args: &[&str]) -> String {
-    let output = run(folder, args);
-    assert_eq!(output.status.code(), Some(2), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 /// A folder with copies of some of the test models, with tokens for those that read them and images for the others.
 fn here(models: &[&str]) -> TempDir {

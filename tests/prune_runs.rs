@@ -1,10 +1,11 @@
 //! Experiments of pruning are run, interrupted, resumed, refused and recomputed like those that train networks.
-use crate::common::experiment::{arrays, files, json, program};
+
+use crate::common::experiment::{arrays, files, fine, json, refused, same};
 use ndarray::Array1;
 use ndarray_npy::write_npy;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use widelimit::prune::bundled::{BundledData, BundledModel};
 use widelimit::prune::checkpoint::{ModelCopy, ModelFolder};
 use widelimit::prune::layer::{LayerMethod, LayerSettings, Sparsity};
@@ -44,22 +45,6 @@ batch = 30
 sparsities = [0.8]
 "#;
 
-fn run(folder: &Path, args: &[&str]) -> Output {
-    program().current_dir(folder).args(args).output().unwrap()
-}
-
-fn fine(folder: &Path, args: &[&str]) -> String {
-    let output = run(folder, args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn refused(folder: &Path, args: &[&str]) -> String {
-    let output = run(folder, args);
-    assert_eq!(output.status.code(), Some(2), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 fn here() -> tempfile::TempDir {
     let here = tempfile::tempdir().unwrap();
     fs::write(here.path().join("tiny.toml"), TINY).unwrap();
@@ -68,18 +53,6 @@ fn here() -> tempfile::TempDir {
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/prune").join(name)
-}
-
-/// Two runs of one experiment left the same, times and threads apart.
-fn same(a: &Path, b: &Path) {
-    let (a, b) = (files(a), files(b));
-    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
-    for (name, bytes) in &a {
-        match name.as_str() {
-            "manifest.json" | "records/timings.json" | ".lock" => {}
-            _ => assert!(*bytes == b[name], "{name} is another file"),
-        }
-    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Experiments of sparse recovery are run, interrupted, resumed, refused and recomputed like those that train networks.
-use crate::common::experiment::{arrays, files, json, program};
+
+use crate::common::experiment::{arrays, files, fine, json, program, run, same};
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use widelimit::config::{AnyExperiment, Override};
 
 /// All four studies, small.
@@ -38,32 +39,10 @@ k_over_n = [0.1, 0.3, 0.6]
 problems = 3
 "#;
 
-fn run(folder: &Path, args: &[&str]) -> Output {
-    program().current_dir(folder).args(args).output().unwrap()
-}
-
-fn fine(folder: &Path, args: &[&str]) -> String {
-    let output = run(folder, args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 fn here() -> tempfile::TempDir {
     let here = tempfile::tempdir().unwrap();
     fs::write(here.path().join("tiny.toml"), TINY).unwrap();
     here
-}
-
-/// Two runs of one experiment left the same, times and threads apart.
-fn same(a: &Path, b: &Path) {
-    let (a, b) = (files(a), files(b));
-    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
-    for (name, bytes) in &a {
-        match name.as_str() {
-            "manifest.json" | "records/timings.json" | ".lock" => {}
-            _ => assert!(*bytes == b[name], "{name} is another file"),
-        }
-    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use ndarray_npy::NpzReader;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
@@ -213,4 +214,35 @@ pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     found
+}
+
+/// The output of the program, run in a folder.
+pub fn run(folder: &Path, args: &[&str]) -> Output {
+    program().current_dir(folder).args(args).output().unwrap()
+}
+
+/// What the program prints; it succeeds.
+pub fn fine(folder: &Path, args: &[&str]) -> String {
+    let output = run(folder, args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The message with which the program refuses its input.
+pub fn refused(folder: &Path, args: &[&str]) -> String {
+    let output = run(folder, args);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Two runs of one experiment left the same, times and threads apart.
+pub fn same(a: &Path, b: &Path) {
+    let (a, b) = (files(a), files(b));
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+    for (name, bytes) in &a {
+        match name.as_str() {
+            "manifest.json" | "records/timings.json" | ".lock" => {}
+            _ => assert!(*bytes == b[name], "{name} is another file"),
+        }
+    }
 }
