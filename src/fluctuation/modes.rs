@@ -65,9 +65,7 @@ impl LimitFeatures<'_> {
         total *= faer::Scale(1.0 / (self.states.len() * self.population.y.len() * self.width) as f64);
         total
     }
-}
 
-impl LimitFeatures<'_> {
     /// The trace of `sum Phi Phi^T` with the same divisor: the bare variance, over times and samples.
     pub(super) fn bare_variance(&self, inputs: &InputTiles) -> f64 {
         let groups = (0..self.states.len()).flat_map(|t| tile_groups(inputs).map(move |tiles| (t, tiles)));
