@@ -152,10 +152,11 @@
 //! ```
 //! use widelimit::config::{AnyExperiment, Override};
 //!
-//! let overrides: [Override; 2] = ["widths.values=[32,128]".parse()?, "gap.sweep=[]".parse()?];
+//! let overrides: [Override; 2] = ["widths.values=[32,128]".parse()?, Override::removal("paths")?];
 //! let loaded = widelimit::load("digits", &overrides)?;
 //! let AnyExperiment::Training(experiment) = loaded.experiment else { unreachable!("digits trains networks") };
 //! assert_eq!(experiment.widths.values, [32, 128]);
+//! assert!(experiment.studies.find("paths").is_none());
 //! assert_eq!(experiment.dynamics.learning_rate_and_momentum(), (0.0004, 0.98));
 //! # Ok::<(), widelimit::config::ConfigError>(())
 //! ```

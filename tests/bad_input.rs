@@ -561,6 +561,22 @@ fn all_errors_are_reported_together_and_nothing_is_created() {
 }
 
 #[test]
+fn removals() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |args: &[&'static str]| [&["run", "digits", "--out", "run", "--quiet"], args].concat();
+    refused(folder.path(), &run(&["--unset", "keep"]), &["--unset keep", "no key or table 'keep'"]);
+    // What a removal leaves without use is named with the option that removes it; removals come before replacements.
+    let set = ["--set", "predict.batch_step=0.1"];
+    refused(
+        folder.path(),
+        &run(&[&set[..], &["--unset", "gap.sweep"]].concat()),
+        &["predict.batch_columns = 62", "--unset predict.batch_columns", "--set: predict.batch_step = 0.1"],
+    );
+    refused(folder.path(), &run(&["--set", "paths.pairs=0", "--unset", "paths"]), &["paths.pairs = 0"]);
+    assert!(!folder.path().join("run").exists());
+}
+
+#[test]
 fn missing_experiments() {
     let here = tempfile::tempdir().unwrap();
     let all = builtin::names();

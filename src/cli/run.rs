@@ -28,6 +28,9 @@ pub struct RunArgs {
         help = "Replace a key, such as dynamics.step=0.01 or widths.values=[64,256]; may be repeated"
     )]
     overrides: Vec<String>,
+    /// Remove a key, or a table with all its keys, such as paths or variants; may be repeated; before --set
+    #[arg(long = "unset", value_name = "KEY")]
+    removals: Vec<String>,
     /// Threads to use, at most 1024 [default: one per processor]; results do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -53,7 +56,9 @@ pub(super) static INTERRUPT: AtomicBool = AtomicBool::new(false);
 
 /// Sets threads and instructions, and reads the experiment.
 pub(super) fn prepare(args: &RunArgs) -> anyhow::Result<Loaded> {
-    let overrides: Vec<Override> = args.overrides.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let removals = args.removals.iter().map(|key| Override::removal(key));
+    let overrides: Vec<Override> =
+        removals.chain(args.overrides.iter().map(|text| text.parse())).collect::<Result<_, _>>()?;
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
     }

@@ -64,9 +64,9 @@ pub enum ConfigError {
         notes: Vec<String>,
     },
     /// An override that cannot be parsed or applied.
-    #[error("--set {text}: {source}")]
+    #[error("{text}: {source}")]
     Override {
-        /// The override as given.
+        /// The override as given, with its option.
         text: String,
         /// The cause.
         source: OverrideError,
@@ -79,12 +79,21 @@ pub enum ConfigError {
     },
 }
 
-/// Why an override `--set KEY=VALUE` cannot be parsed or applied.
+/// Why an override `--set KEY=VALUE` or `--unset KEY` cannot be parsed or applied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OverrideError {
     /// There is no equals sign.
     #[error("expected KEY=VALUE, such as dynamics.step=0.01")]
     NoValue,
+    /// A key that is to be removed has a value.
+    #[error("expected a key alone, such as paths or dynamics.friction")]
+    RemovedValue,
+    /// A key that is to be removed is not there.
+    #[error("the experiment has no key or table '{key}' to remove")]
+    NothingToRemove {
+        /// The key.
+        key: String,
+    },
     /// Two dots, or a dot at an end of the key.
     #[error("the key has an empty part; expected something like dynamics.step")]
     EmptyPart,
@@ -166,7 +175,10 @@ pub struct KeyErrors {
 impl KeyErrors {
     pub(super) fn new(file: &str, overrides: &[Override], mut typed: TypedValues) -> Self {
         for entry in overrides {
-            typed.replace(&entry.name(), &entry.typed);
+            match entry.value {
+                Some(_) => typed.replace(&entry.name(), &entry.typed),
+                None => typed.remove(&entry.name()),
+            }
         }
         KeyErrors {
             file: file.into(),

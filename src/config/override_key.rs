@@ -1,4 +1,5 @@
-//! Keys of the experiment that are replaced from the command line, such as `--set dynamics.step=0.01`.
+//! Keys of the experiment that are replaced or removed from the command line, such as `--set dynamics.step=0.01` and
+//! `--unset paths`.
 
 use super::error::{ConfigError, OverrideError};
 use std::str::FromStr;
@@ -10,16 +11,34 @@ const MAX_PARTS: usize = 16;
 /// Most characters of an override that a message repeats.
 const MAX_SHOWN: usize = 200;
 
-/// A key of the experiment with its new value.
+/// A key of the experiment with its new value, or a key or table that is removed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
     /// The parts of the dotted key; a number indexes a list.
     pub key: Vec<String>,
-    /// The new value.
-    pub value: Value,
-    /// The value as it was typed.
+    /// The new value; `None` removes the key, or the table with all its keys.
+    pub value: Option<Value>,
+    /// The value as it was typed; empty for a key that is removed.
     pub(super) typed: String,
     text: String,
+}
+
+/// The parts of a dotted key.
+fn parts(key: &str) -> Result<Vec<String>, OverrideError> {
+    let parts = key.split('.').count();
+    if parts > MAX_PARTS {
+        return Err(OverrideError::TooManyParts { parts, most: MAX_PARTS });
+    }
+    let key: Vec<String> = key.trim().split('.').map(|part| part.trim().to_string()).collect();
+    if key.iter().any(String::is_empty) { Err(OverrideError::EmptyPart) } else { Ok(key) }
+}
+
+/// The start of an override, as messages repeat it.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.into(),
+    }
 }
 
 impl FromStr for Override {
@@ -28,20 +47,10 @@ impl FromStr for Override {
     /// Parses KEY=VALUE. The value is TOML; an unquoted word that is not TOML is taken as text, so that
     /// `--set population.kind=digits` needs no nested quotes.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        let shown: String = match text.char_indices().nth(MAX_SHOWN) {
-            Some((end, _)) => format!("{}...", &text[..end]),
-            None => text.into(),
-        };
+        let shown = format!("--set {}", shown(text));
         let refused = |source| ConfigError::Override { text: shown.clone(), source };
         let (key, value) = text.split_once('=').ok_or_else(|| refused(OverrideError::NoValue))?;
-        let parts = key.split('.').count();
-        if parts > MAX_PARTS {
-            return Err(refused(OverrideError::TooManyParts { parts, most: MAX_PARTS }));
-        }
-        let key: Vec<String> = key.trim().split('.').map(|part| part.trim().to_string()).collect();
-        if key.iter().any(String::is_empty) {
-            return Err(refused(OverrideError::EmptyPart));
-        }
+        let key = parts(key).map_err(refused)?;
         let typed = value.trim();
         if typed.contains(['\n', '\r']) {
             return Err(refused(OverrideError::SeveralLines));
@@ -59,49 +68,80 @@ impl FromStr for Override {
             }
             (Err(_), _) => Value::String(typed.to_string()),
         };
-        Ok(Override { key, value, typed: typed.to_string(), text: shown })
+        Ok(Override { key, value: Some(value), typed: typed.to_string(), text: shown })
     }
 }
 
 impl Override {
+    /// Removes a key, or a table with all its keys, such as `dynamics.friction` or `paths`.
+    ///
+    /// # Errors
+    /// A key with an empty part or a value.
+    pub fn removal(key: &str) -> Result<Self, ConfigError> {
+        let text = format!("--unset {}", shown(key));
+        let refused = |source| ConfigError::Override { text: text.clone(), source };
+        if key.contains('=') {
+            return Err(refused(OverrideError::RemovedValue));
+        }
+        let key = parts(key).map_err(refused)?;
+        Ok(Override { key, value: None, typed: String::new(), text })
+    }
+
     /// The dotted key.
     pub(super) fn name(&self) -> String {
         self.key.join(".")
     }
 
-    /// Writes the value into the table, creating missing tables.
+    /// Writes the value into the table, creating missing tables; or removes what must be there.
     pub(super) fn apply(&self, table: &mut Table) -> Result<(), ConfigError> {
-        let refused = |source| ConfigError::Override { text: self.text.clone(), source };
+        self.try_apply(table).map_err(|source| ConfigError::Override { text: self.text.clone(), source })
+    }
+
+    fn try_apply(&self, table: &mut Table) -> Result<(), OverrideError> {
         let (last, path) = self.key.split_last().expect("an override has a key");
         let (mut at, mut next) = (table, 0);
         while let Some(part) = path.get(next) {
             next += 1;
             let index = |next: usize| self.key[next].parse::<usize>().ok();
-            if !at.contains_key(part) && index(next).is_some() {
-                let entry = self.key[next].clone();
-                return Err(refused(OverrideError::NoSuchList { list: part.clone(), entry }));
+            if !at.contains_key(part) {
+                if self.value.is_none() {
+                    return Err(self.missing());
+                }
+                if index(next).is_some() {
+                    return Err(OverrideError::NoSuchList { list: part.clone(), entry: self.key[next].clone() });
+                }
             }
             let mut entry = at.entry(part.clone()).or_insert_with(|| Value::Table(Table::new()));
             while let Value::Array(items) = entry {
                 let (length, tables) = (items.len(), items.first().is_some_and(Value::is_table));
-                let Some(item) = index(next).and_then(|index| items.get_mut(index)) else {
-                    let list = self.key[next - 1].clone();
-                    return Err(refused(OverrideError::NotAnEntry { list, length, tables }));
+                let Some(index) = index(next).filter(|&index| index < length) else {
+                    return Err(OverrideError::NotAnEntry { list: self.key[next - 1].clone(), length, tables });
                 };
                 if next == path.len() {
-                    *item = self.value.clone();
+                    match &self.value {
+                        Some(value) => items[index] = value.clone(),
+                        None => _ = items.remove(index),
+                    }
                     return Ok(());
                 }
-                entry = item;
+                entry = &mut items[index];
                 next += 1;
             }
             at = match entry {
                 Value::Table(table) => table,
-                _ => return Err(refused(OverrideError::NotATable { key: self.key[next - 1].clone() })),
+                _ => return Err(OverrideError::NotATable { key: self.key[next - 1].clone() }),
             };
         }
-        at.insert(last.clone(), self.value.clone());
+        match &self.value {
+            Some(value) => _ = at.insert(last.clone(), value.clone()),
+            None => _ = at.remove(last).ok_or_else(|| self.missing())?,
+        }
         Ok(())
+    }
+
+    /// The error of a key that is to be removed and is not there.
+    fn missing(&self) -> OverrideError {
+        OverrideError::NothingToRemove { key: self.name() }
     }
 }
 
@@ -140,6 +180,35 @@ mod tests {
     }
 
     #[test]
+    fn keys_and_tables_are_removed() {
+        let removed = |file: &str, key: &str| -> Result<Table, String> {
+            let mut table: Table = file.parse().unwrap();
+            let applied = Override::removal(key).and_then(|entry| entry.apply(&mut table));
+            applied.map(|()| table).map_err(|error| error.to_string())
+        };
+        for (file, key, left) in [
+            ("a = 1\n[t]\nb = 2\nc = 3", "t.b", "a = 1\n[t]\nc = 3"),
+            ("a = 1\n[t]\nb = 2\n[t.u]\nc = 3", "t", "a = 1"),
+            ("[[s]]\na = 1\n[[s]]\na = 2", "s.0", "[[s]]\na = 2"),
+            ("[[s]]\na = 1\nb = 2", "s.0.b", "[[s]]\na = 1"),
+            ("v = [1, 2, 3]", "v.1", "v = [1, 3]"),
+        ] {
+            assert_eq!(removed(file, key), Ok(left.parse().unwrap()), "{key}");
+        }
+        for (file, key, words) in [
+            ("a = 1", "b", "--unset b: the experiment has no key or table 'b'"),
+            ("a = 1", "t.b", "no key or table 't.b'"),
+            ("a = 1", "a.b", "'a' is a value, not a table"),
+            ("v = [1]", "v.1", "'v' is a list of 1 entries"),
+            ("a = 1", "a=1", "expected a key alone"),
+            ("a = 1", "a..b", "empty part"),
+        ] {
+            let message = removed(file, key).unwrap_err();
+            assert!(message.contains(words), "{message}");
+        }
+    }
+
+    #[test]
     fn what_is_no_single_value_is_refused() {
         let refused = |text: &str| text.parse::<Override>().unwrap_err().to_string();
         for text in ["a=1\nb=2", "a=[1,\n2]", "a=\"x\"\r\nb=1"] {
@@ -151,7 +220,7 @@ mod tests {
         assert!(refused("a=[1, 2] # two").contains("not valid TOML: "));
         assert!(refused("a={law=gaussian}").contains("such as {law=\"gaussian\", std=0.5}"));
         // What follows a number makes it a word, which no key of numbers accepts.
-        assert_eq!("a=0.1 # small".parse::<Override>().unwrap().value, Value::from("0.1 # small"));
-        assert_eq!("a= 0.1 ".parse::<Override>().unwrap().value, Value::from(0.1));
+        assert_eq!("a=0.1 # small".parse::<Override>().unwrap().value, Some(Value::from("0.1 # small")));
+        assert_eq!("a= 0.1 ".parse::<Override>().unwrap().value, Some(Value::from(0.1)));
     }
 }

@@ -335,7 +335,10 @@ impl<'p> Section<'p> {
             }
             let nearest = known.iter().map(|k| (strsim::damerau_levenshtein(k, key), k)).min();
             let message = match nearest {
-                _ if !situations.is_empty() => format!("read only with {}; remove it", situations.join(", or ")),
+                _ if !situations.is_empty() => {
+                    let situations = situations.join(", or ");
+                    format!("read only with {situations}; remove it, on the command line by --unset {}", self.name(key))
+                }
                 Some((distance, known)) if distance <= 1 + known.len() / 4 => {
                     format!("unknown key; did you mean '{known}'?")
                 }

@@ -42,11 +42,16 @@ impl TypedValues {
 
     /// Replaces what was typed at `key`, below it, and in the lists and tables that contain it.
     pub(super) fn replace(&mut self, key: &str, text: &str) {
-        self.0.retain(|other, _| !related(other, key));
+        self.remove(key);
         match DeValue::parse(text) {
             Ok(value) => self.walk(key, &value, text),
             Err(_) => _ = self.0.insert(key.into(), text.into()),
         }
+    }
+
+    /// Forgets what was typed at `key`, below it, and in the lists and tables that contain it.
+    pub(super) fn remove(&mut self, key: &str) {
+        self.0.retain(|other, _| !related(other, key));
     }
 
     /// Gives the table `old` the name `new`.
