@@ -6,8 +6,8 @@ use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use widelimit::prune::PruneError;
 use widelimit::prune::layer::{
-    BLOCK, DampedMoment, DualSchedule, LayerMethod, LayerProblem, LayerSettings, Sparsity, Step, Zeros, drop_lowest,
-    entries, from_entries, prune_layer, refit, sweep_from,
+    BLOCK, DampedMoment, DualSchedule, Iteration, LayerMethod, LayerProblem, LayerSettings, Sparsity, Step, Zeros,
+    drop_lowest, entries, from_entries, iterate, prune_layer, refit, sweep_from,
 };
 use widelimit::sparse::recovery::{Interrupt, eliminate};
 
@@ -220,6 +220,23 @@ fn each_refinement_lowers_the_loss() {
     ];
     assert!(losses[2] < 0.7 * losses[0].min(losses[1]), "{losses:?}");
     assert!(losses[2..].windows(2).all(|pair| pair[1] < pair[0]), "{losses:?}");
+}
+
+/// The loss that the iteration states is that of its weights: after a full ridge-Newton step it is found without a product.
+#[test]
+fn losses_of_iterations_are_those_of_their_weights() {
+    let (weights, moment) = layer(60, 130, 90, 8);
+    let moment = damped(moment, 0.05);
+    let problem = LayerProblem { weights: weights.as_ref(), moment: &moment, zeros: Zeros::Matrix(60 * 130 * 6 / 10) };
+    for (step, length) in [(Step::RidgeNewton(0.3), 1.0), (Step::RidgeNewton(0.3), 0.7), (Step::Gradient, 1.0)] {
+        for iterations in 0..4 {
+            let iteration = Iteration { step, length, iterations, block: 32, best: false };
+            let found = iterate(&problem, &iteration, None);
+            assert_eq!(found.losses.len(), iterations + 1);
+            let (stated, loss) = (found.losses[iterations], problem.loss(&found.weights));
+            assert!((stated - loss).abs() < 1e-12 * loss, "{step:?} {length} {iterations}: {stated} {loss}");
+        }
+    }
 }
 
 #[test]

@@ -9,13 +9,14 @@
 //! An exact Newton step returns W0, and every iteration repeats the first; only an inexact one explores. The iterate of
 //! least loss is kept.
 
-use super::moment::{DampedMoment, lower_factor, mean_diagonal};
-use super::problem::{LayerProblem, inner, loss_by_root, row, times};
-use super::sweep::sweep_from;
+use super::moment::{lower_factor, mean_diagonal};
+use super::problem::{LayerProblem, ROWS, inner, loss_by_root, row, row_mut, times_into};
+use super::sweep::{sweep_from, sweep_in_place};
 use crate::sparse::recovery::Interrupt;
-use crate::sparse::recovery::dense::largest_eigenvalue;
+use crate::sparse::recovery::dense::{column_blocks, largest_eigenvalue};
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Mat, Par};
+use rayon::prelude::*;
 use std::sync::Arc;
 
 /// The step towards W0.
@@ -52,30 +53,118 @@ pub struct Iterated {
 
 /// Iterates from `start`, or from the sweep from W0 where there is none.
 pub fn iterate(problem: &LayerProblem<'_>, iteration: &Iteration, start: Option<&Mat<f64>>) -> Iterated {
-    let dense = problem.weights.to_owned();
-    let mut weights = start.map_or_else(|| sweep_from(problem, &dense, iteration.block).weights, Mat::clone);
-    let towards = Towards::new(problem, iteration.step);
-    let mut difference = &weights - &dense;
-    let (mut least, mut direction) = towards.loss_and_direction(problem.moment, &difference);
-    let (mut best, mut losses) = (weights.clone(), vec![least]);
+    let mut at = Iterate::new(problem, iteration, start);
+    let mut best = at.weights.clone();
+    let mut losses = vec![at.loss];
+    let mut least = at.loss;
     for _ in 0..iteration.iterations {
-        let mut point = direction;
-        for r in 0..point.ncols() {
-            let from = row(&weights.as_ref(), r);
-            let point = point.col_mut(r).try_as_col_major_mut().expect("columns are contiguous").as_slice_mut();
-            point.iter_mut().zip(from).for_each(|(p, w)| *p = w - iteration.length * *p);
-        }
-        weights = sweep_from(problem, &point, iteration.block).weights;
-        difference.copy_from(&weights);
-        difference -= &dense;
-        let loss;
-        (loss, direction) = towards.loss_and_direction(problem.moment, &difference);
-        losses.push(loss);
-        if loss < least || !iteration.best {
-            (least, best) = (loss, weights.clone());
+        at.advance();
+        losses.push(at.loss);
+        if at.loss < least || !iteration.best {
+            least = at.loss;
+            best.copy_from(&at.weights);
         }
     }
     Iterated { weights: best, losses }
+}
+
+/// An iterate; its buffers of shape (d, rows) are used again by the next.
+struct Iterate<'a> {
+    problem: &'a LayerProblem<'a>,
+    iteration: Iteration,
+    towards: Towards,
+    /// W.
+    weights: Mat<f64>,
+    /// `tr(D H D^T)`.
+    loss: f64,
+    /// `D = W - W0`.
+    difference: Mat<f64>,
+    /// `D G`; that of the iterate before for the ridge-Newton step, which computes it when it is needed.
+    direction: Mat<f64>,
+    /// `W - eta D G` of the iterate before.
+    point: Mat<f64>,
+}
+
+impl<'a> Iterate<'a> {
+    fn new(problem: &'a LayerProblem<'a>, iteration: &Iteration, start: Option<&Mat<f64>>) -> Self {
+        let (d, rows) = (problem.inputs(), problem.rows());
+        let dense = || problem.weights.to_owned();
+        let weights = start.map_or_else(|| sweep_from(problem, &dense(), iteration.block).weights, Mat::clone);
+        let [difference, direction, point] = [(); 3].map(|()| Mat::zeros(d, rows));
+        let towards = Towards::new(problem, iteration.step);
+        let iteration = *iteration;
+        let mut first = Iterate { problem, iteration, towards, weights, loss: 0.0, difference, direction, point };
+        first.update_difference();
+        first.update_loss();
+        first
+    }
+
+    /// The step towards W0 and the sweep.
+    fn advance(&mut self) {
+        let full_step = self.iteration.length == 1.0;
+        if let Towards::Inverse(lambda, inverse) = &self.towards {
+            // H (H + lambda I)^-1 = I - lambda (H + lambda I)^-1: one product in place of two.
+            times_into(inverse.as_ref(), &self.difference, &mut self.direction);
+            for_each_entry(&mut self.direction, &self.difference, |g, d| d - lambda * g);
+        }
+        self.point.copy_from(&self.weights);
+        let length = self.iteration.length;
+        for_each_entry(&mut self.point, &self.direction, |w, g| w - length * g);
+        self.weights.copy_from(&self.point);
+        let distance = sweep_in_place(self.problem, &mut self.weights, self.iteration.block);
+        match self.towards {
+            Towards::Inverse(lambda, _) if full_step => {
+                self.loss = self.loss_after_full_step(distance, lambda);
+                self.update_difference();
+            }
+            _ => {
+                self.update_difference();
+                self.update_loss();
+            }
+        }
+    }
+
+    /// The loss after a ridge-Newton step of length 1 and its sweep, without a product: with the point P and D of the
+    /// iterate before, `P - W0 = D - D G = lambda D (H + lambda I)^-1` and `(P - W0) H = lambda D G`, so that
+    ///
+    /// ```text
+    /// tr((W - W0) H (W - W0)^T) = tr(E H E^T) + lambda (2 <E, D G> + <D - D G, D G>),   E = W - P
+    /// ```
+    ///
+    /// and the sweep's distance is `tr(E H E^T)` with the damping.
+    fn loss_after_full_step(&self, distance: f64, lambda: f64) -> f64 {
+        let of_row = |r: usize| {
+            let [w, p, d, g] =
+                [&self.weights, &self.point, &self.difference, &self.direction].map(|m| row(&m.as_ref(), r));
+            let (mut squares, mut products) = (0.0, 0.0);
+            for j in 0..w.len() {
+                let e = w[j] - p[j];
+                squares += e * e;
+                products += (2.0 * e + d[j] - g[j]) * g[j];
+            }
+            lambda * products - self.problem.moment.shift * squares
+        };
+        let rows: Vec<f64> = (0..self.weights.ncols()).into_par_iter().with_min_len(ROWS).map(of_row).collect();
+        distance + rows.iter().sum::<f64>()
+    }
+
+    fn update_difference(&mut self) {
+        self.difference.copy_from(&self.weights);
+        self.difference -= self.problem.weights;
+    }
+
+    /// The loss, and the direction along the gradient, which is the same product.
+    fn update_loss(&mut self) {
+        let moment = self.problem.moment;
+        match self.towards {
+            Towards::Scale(scale) => {
+                times_into(moment.moment(), &self.difference, &mut self.direction);
+                self.loss = inner(&self.difference, &self.direction);
+                for_each_entry(&mut self.direction, &self.difference, |p, _| scale * p);
+            }
+            Towards::Inverse(..) => self.loss = loss_by_root(moment, &self.difference),
+        }
+    }
 }
 
 /// What the step towards W0 needs.
@@ -111,30 +200,15 @@ impl Towards {
             }
         }
     }
-
-    /// The loss of `D = W - W0` (d, rows), and `D G` (d, rows).
-    fn loss_and_direction(&self, moment: &DampedMoment, difference: &Mat<f64>) -> (f64, Mat<f64>) {
-        match self {
-            Towards::Scale(scale) => {
-                let mut product = times(moment.moment(), difference);
-                let loss = inner(difference, &product);
-                for_each_entry(&mut product, difference, |p, _| scale * p);
-                (loss, product)
-            }
-            Towards::Inverse(lambda, inverse) => {
-                // H (H + lambda I)^-1 = I - lambda (H + lambda I)^-1: one product in place of two.
-                let mut product = times(inverse.as_ref(), difference);
-                for_each_entry(&mut product, difference, |p, d| d - lambda * p);
-                (loss_by_root(moment, difference), product)
-            }
-        }
-    }
 }
 
 /// Replaces every entry p of a matrix by `value(p, d)`, d the entry of another.
-fn for_each_entry(matrix: &mut Mat<f64>, other: &Mat<f64>, value: impl Fn(f64, f64) -> f64) {
-    for r in 0..matrix.ncols() {
-        let column = matrix.col_mut(r).try_as_col_major_mut().expect("columns are contiguous").as_slice_mut();
-        column.iter_mut().zip(row(&other.as_ref(), r)).for_each(|(p, d)| *p = value(*p, *d));
-    }
+fn for_each_entry(matrix: &mut Mat<f64>, other: &Mat<f64>, value: impl Fn(f64, f64) -> f64 + Sync) {
+    let parts = column_blocks(matrix.as_mut(), ROWS);
+    parts.into_par_iter().with_max_len(1).enumerate().for_each(|(index, mut part)| {
+        for c in 0..part.ncols() {
+            let other = row(&other.as_ref(), index * ROWS + c);
+            row_mut(part.as_mut(), c).iter_mut().zip(other).for_each(|(p, d)| *p = value(*p, *d));
+        }
+    });
 }

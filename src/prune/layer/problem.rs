@@ -12,7 +12,7 @@ use super::sparsity::Zeros;
 use crate::compute::vector::dot;
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 /// Rows that are computed together, so that they fit the cache and bits do not depend on the threads.
@@ -68,15 +68,25 @@ pub fn from_entries(entries: &[f64], inputs: usize) -> Mat<f64> {
     MatRef::from_column_major_slice(entries, inputs, entries.len() / inputs).to_owned()
 }
 
+/// Row r of a matrix of weights, to be written.
+pub(super) fn row_mut<'a>(weights: MatMut<'a, f64>, r: usize) -> &'a mut [f64] {
+    weights.col_mut(r).try_as_col_major_mut().expect("columns are contiguous").as_slice_mut()
+}
+
 /// The product `A D` with a symmetric matrix A (d, d) and D (d, rows): `D A` in rows.
 pub(super) fn times(a: MatRef<'_, f64>, weights: &Mat<f64>) -> Mat<f64> {
     let mut out = Mat::zeros(weights.nrows(), weights.ncols());
+    times_into(a, weights, &mut out);
+    out
+}
+
+/// [`times`] into a matrix of the same shape.
+pub(super) fn times_into(a: MatRef<'_, f64>, weights: &Mat<f64>, out: &mut Mat<f64>) {
     let parts = crate::sparse::recovery::dense::column_blocks(out.as_mut(), PRODUCT_ROWS);
     parts.into_par_iter().with_max_len(1).enumerate().for_each(|(index, part)| {
         let rows = weights.as_ref().subcols(index * PRODUCT_ROWS, part.ncols());
         matmul(part, Accum::Replace, a, rows, 1.0, Par::Seq);
     });
-    out
 }
 
 /// `tr(D H D^T)` of D (d, rows): the sum of squares of `U^T D`, of half the work of a product with H, less the damping.

@@ -35,8 +35,14 @@ pub struct Swept {
 
 /// Sweeps from `start` (d, rows), in blocks of `block` columns.
 pub fn sweep_from(problem: &LayerProblem<'_>, start: &Mat<f64>, block: usize) -> Swept {
-    let (d, rows, moment) = (problem.inputs(), problem.rows(), problem.moment);
     let mut weights = start.clone();
+    let distance = sweep_in_place(problem, &mut weights, block);
+    Swept { weights, distance }
+}
+
+/// Sweeps from `weights` (d, rows), which are replaced; returns [`Swept::distance`].
+pub(super) fn sweep_in_place(problem: &LayerProblem<'_>, weights: &mut Mat<f64>, block: usize) -> f64 {
+    let (d, rows, moment) = (problem.inputs(), problem.rows(), problem.moment);
     // Blocks end where groups of a pattern do.
     let block = match problem.zeros {
         Zeros::Group { of, .. } => block.next_multiple_of(of),
@@ -53,12 +59,12 @@ pub fn sweep_from(problem: &LayerProblem<'_>, start: &Mat<f64>, block: usize) ->
             Zeros::Matrix(zeros) => {
                 let count = target(zeros).saturating_sub(chosen).min(rows * width);
                 chosen += count;
-                mark_lowest(&scores(&weights, moment, first, width), count, &mut dropped);
+                mark_lowest(&scores(weights, moment, first, width), count, &mut dropped);
             }
             Zeros::Row(zeros) => {
                 let count = target(zeros).saturating_sub(chosen).min(width);
                 chosen += count;
-                let scores = scores(&weights, moment, first, width);
+                let scores = scores(weights, moment, first, width);
                 let parts = scores.par_chunks_exact(width).zip(dropped.par_chunks_exact_mut(width));
                 parts.for_each(|(scores, dropped)| mark_lowest(scores, count, dropped));
             }
@@ -73,7 +79,7 @@ pub fn sweep_from(problem: &LayerProblem<'_>, start: &Mat<f64>, block: usize) ->
             .collect();
         distance += squares.iter().sum::<f64>();
     }
-    Swept { weights, distance }
+    distance
 }
 
 /// `w^2 / C_jj^2` of the columns of a block, row-major.
