@@ -46,7 +46,7 @@ mod simd;
 mod team;
 pub mod vector;
 
-pub use allocator::{AlignedAllocator, return_freed_memory, return_large_blocks};
+pub use allocator::{AlignedAllocator, KEPT, keep_freed_memory, return_freed_memory, return_large_blocks};
 pub use chunks::{Strip, for_each_chunk, for_each_chunk_pair, for_each_strip};
 pub(crate) use disjoint::DisjointSlice;
 pub use dispatch::{InstructionSet, Kernel, Pass};

@@ -13,6 +13,7 @@ use super::progress::{Progress, note};
 use super::prune_progress::{FolderProgress, SavedWeight};
 use super::pruning_memory::pass_memory;
 use super::pruning_source::{PruningRequest, PruningSource};
+use crate::compute::keep_freed_memory;
 use crate::config::{CalibrationSpec, HeldOutSpec, ModelSpec, Precision, PruningOptions};
 use crate::population::SourceFile;
 use crate::prune::PruneError;
@@ -119,6 +120,7 @@ pub fn prune_folder(
     options: &FolderOptions,
     interrupt: &AtomicBool,
 ) -> Result<FolderReport, RunError> {
+    keep_freed_memory();
     let out = std::path::absolute(&options.out).unwrap_or_else(|_| options.out.clone());
     let source = PruningSource::new(PruningRequest {
         seed: request.seed,

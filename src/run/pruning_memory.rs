@@ -8,13 +8,14 @@ use super::machine_memory::{MemoryShortage, require};
 use super::pruning_sizes::{PruningSizes, PruningStudyMemory};
 use super::pruning_source::PruningSource;
 use super::study::{Registry, studies_of};
+use crate::compute::KEPT;
 use crate::config::{Precision, PruningExperiment};
 use crate::prune::model::{Architecture, EmbeddingSpec, HeadSpec, Inputs};
 use serde::Serialize;
 
 const NUMBER: f64 = 8.0;
-/// Bytes of code, threads, fonts and the drawing code, and of a bundled model.
-const PROGRAM: f64 = 24.0 * 1024.0 * 1024.0;
+/// Bytes of code, threads, fonts and the drawing code, of a bundled model, and of freed memory that is kept.
+const PROGRAM: f64 = 24.0 * 1024.0 * 1024.0 + KEPT as f64;
 /// Tokens of a chunk of samples, and chunks whose inputs of layers are held at one time.
 const CHUNK_TOKENS: f64 = 512.0;
 const CHUNKS_HELD: f64 = 8.0;

@@ -9,6 +9,7 @@ use super::pruning_source::{PruningRequest, PruningSource};
 use super::study::{PruningSubject, Registry, studies_of};
 use super::tasks::{Task, run_tasks_in_order};
 use crate::choice::Choice;
+use crate::compute::keep_freed_memory;
 use crate::config::PruningExperiment;
 use crate::config::study::ExperimentKind;
 use crate::prune::PruneError;
@@ -95,6 +96,7 @@ pub fn run(
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
     let started = Instant::now();
+    keep_freed_memory();
     let source = PruningSource::new(PruningRequest {
         seed: e.seed,
         precision: e.precision,

@@ -38,6 +38,7 @@ impl MomentSum {
                 precision: R::NAME,
             });
         }
+        self.pending.reserve_exact(TOKENS * d - self.pending.len());
         for tokens in inputs.chunks(TOKENS * d) {
             let (now, later) = tokens.split_at(tokens.len().min(TOKENS * d - self.pending.len()));
             self.pending.extend(now.iter().map(|v| v.to_f64()));
