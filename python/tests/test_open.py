@@ -59,7 +59,7 @@ def test_every_record_is_a_dataset_with_named_axes(small: widelimit.Run) -> None
         assert set(dataset.variables) == set(record), name
         for array in record:
             assert np.array_equal(dataset[array].values, record[array], equal_nan=True)
-            assert not any(dim.startswith("dim_") for dim in dataset[array].dims)
+            assert not any(str(dim).startswith("dim_") for dim in dataset[array].dims)
     risk = small.records["widths"].to_xarray().risk
     assert risk.dims == ("values", "seeds", "times")
     assert np.array_equal(risk.mean("seeds").values, small.records["widths"].risk.mean(axis=1))
