@@ -222,6 +222,21 @@ pub fn run_experiment(
     run::run(experiment, options, interrupt, &REGISTRY)
 }
 
+/// Runs an experiment that trains networks on a sample in memory. The population of the experiment must be a data file, in
+/// whose place the sample is used; the run folder holds the sample as `population.npz`, and can be resumed from there.
+///
+/// # Errors
+/// Those of [`run_experiment`]; a population that is not a data file; samples that are not finite, or labels that are not
+/// of the population's kind.
+pub fn run_on_sample(
+    experiment: &Experiment,
+    sample: &population::Sample,
+    options: &Options,
+    interrupt: &AtomicBool,
+) -> Result<Report, RunError> {
+    run::run_on_sample(experiment, sample, options, interrupt, &REGISTRY)
+}
+
 /// Runs an experiment with many seeds, and measures the coverage of its intervals and the rates of its verdicts.
 ///
 /// # Errors

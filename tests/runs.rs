@@ -11,5 +11,6 @@ mod premises;
 mod recorded_states;
 mod records;
 mod routes;
+mod samples;
 mod studies;
 mod three_layers;

@@ -314,7 +314,14 @@ impl Experiment {
     /// # Errors
     /// [`PopulationError`]: a population that cannot be built, and bump neurons on more than one input.
     pub fn build_population(&self) -> Result<Population, PopulationError> {
-        let population = self.population.build(self.seed)?;
+        self.scaled(self.population.build(self.seed)?)
+    }
+
+    /// A population with the inputs of bump neurons, where the networks have them.
+    ///
+    /// # Errors
+    /// Bump neurons on more than one input.
+    pub fn scaled(&self, population: Population) -> Result<Population, PopulationError> {
         match self.network.scale {
             Some(scale) => population.with_scale(scale),
             None => Ok(population),

@@ -37,12 +37,19 @@ impl FileSpec {
     /// # Errors
     /// If the file cannot be read or is invalid, or the limit is 0 or above the number of samples.
     pub(super) fn build(&self) -> Result<Population, PopulationError> {
+        file_kind(&self.path).ok_or_else(|| PopulationError::UnknownKind { path: self.path.clone() })?;
+        self.build_from(&read_data_file(&self.path)?)
+    }
+
+    /// Builds the population from the contents of the file, which need not exist.
+    ///
+    /// # Errors
+    /// If the contents are invalid, or the limit is 0 or above the number of samples.
+    pub fn build_from(&self, bytes: &[u8]) -> Result<Population, PopulationError> {
         let path = &self.path;
-        let kind = file_kind(path).ok_or_else(|| PopulationError::UnknownKind { path: path.clone() })?;
-        let bytes = read_data_file(path)?;
-        let table = match kind {
-            FileKind::Npz => npz_table(path, &bytes)?,
-            FileKind::Csv => csv_table::parse(path, &source::decompress(path, &bytes)?)?,
+        let table = match file_kind(path).ok_or_else(|| PopulationError::UnknownKind { path: path.clone() })? {
+            FileKind::Npz => npz_table(path, bytes)?,
+            FileKind::Csv => csv_table::parse(path, &source::decompress(path, bytes)?)?,
         };
         let (y, labels) = self.labels.apply(path, &table)?;
         let kept = self.limit.first_of(y.nrows(), &path.display().to_string())?;
@@ -55,7 +62,7 @@ impl FileSpec {
             self.labels,
             self.standardise
         );
-        let sources = vec![SourceFile::of(path, &bytes)];
+        let sources = vec![SourceFile::of(path, bytes)];
         Ok(Population { sample, sampler: None, labels, standardisation, sources, description })
     }
 }

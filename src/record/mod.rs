@@ -5,6 +5,7 @@
 //! runs/NAME/manifest.json      the provenance of the results, and the contents of the folder
 //! runs/NAME/records/*.npz      what was measured: one file per group of runs, one per study
 //! runs/NAME/records/*.json     fits and reference errors, one file per study
+//! runs/NAME/population.npz     the samples, where they were given in memory
 //! runs/NAME/state/*.npz        the data, and every network's initial and final parameters and momenta
 //! runs/NAME/checks.json        the statements of the theory and the measured values
 //! runs/NAME/checkpoint/        checkpoints, while the run is unfinished
@@ -16,6 +17,7 @@
 
 mod atomic;
 mod axes;
+mod axes_comment;
 mod checkpoint;
 mod coverage;
 mod digest;
@@ -38,7 +40,7 @@ pub use checkpoint::{SavedPart, SealedArchive};
 pub use coverage::CoverageRecord;
 pub use error::RecordError;
 pub use fit::FitRecord;
-pub use folder::RunFolder;
+pub use folder::{RunFolder, SAMPLES};
 pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
 pub use lock::acquire as lock_folder;
 pub use manifest::{

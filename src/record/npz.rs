@@ -4,9 +4,11 @@
 //!
 //! A file is described by one struct, declared with `array_record!`: a field is an array, its name is the array's name,
 //! its axes have names, and writing and reading both follow the declaration. Arrays of a file that share an axis have as
-//! many entries along it, or the file is refused.
+//! many entries along it, or the file is refused. The names of the axes are written into the comment of the archive, so
+//! that other programs can read them ([`axes_comment`]).
 
 use super::axes::AxisSizes;
+use super::axes_comment;
 use super::write_atomically;
 use crate::compute::Real;
 use crate::population::npz_file::check_announced_sizes;
@@ -104,6 +106,8 @@ pub enum NpzError {
 #[derive(Clone, Debug)]
 pub struct Arrays<R = f64> {
     entries: Vec<(String, ArrayD<R>)>,
+    /// The names of the axes of the arrays whose axes have names.
+    axes: BTreeMap<String, Vec<String>>,
 }
 
 /// Bytes of an array's headers in the archive and of its entry in the archive's directory, without its name.
@@ -111,7 +115,7 @@ const ENTRY_BYTES: usize = 512;
 
 impl<R> Default for Arrays<R> {
     fn default() -> Self {
-        Arrays { entries: Vec::new() }
+        Arrays { entries: Vec::new(), axes: BTreeMap::new() }
     }
 }
 
@@ -125,26 +129,34 @@ impl<R: Real> Arrays<R> {
         self.entries.push((name.into(), array));
     }
 
+    /// Names the axes of an array; there may be none of that name. An axis of fixed size has its size for a name.
+    pub fn name_axes<A: Into<String>>(&mut self, name: &str, axes: impl IntoIterator<Item = A>) {
+        if self.entries.iter().any(|(known, _)| known == name) {
+            self.axes.insert(name.into(), axes.into_iter().map(Into::into).collect());
+        }
+    }
+
     /// The arrays with their names, in order.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &ArrayD<R>)> {
         self.entries.iter().map(|(name, array)| (name.as_str(), array))
     }
 
-    /// Writes the arrays to `path` atomically. Equal arrays give equal bytes.
+    /// Writes the arrays to `path` atomically, with the names of their axes. Equal arrays give equal bytes.
     ///
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), NpzError> {
-        let bytes = self.archive(path)?;
+        let mut bytes = self.archive(path)?;
+        axes_comment::append(&mut bytes, &self.axes);
         write_atomically(path, |out| io::Write::write_all(out, &bytes))
             .map_err(|source| NpzError::Io { path: path.into(), source })
     }
 
-    /// The bytes of the archive; `path` is for messages.
+    /// The bytes of the archive, without the names of axes; `path` is for messages.
     ///
     /// # Errors
     /// An array that cannot be written.
-    pub(super) fn archive(&self, path: &Path) -> Result<Vec<u8>, NpzError> {
+    pub fn archive(&self, path: &Path) -> Result<Vec<u8>, NpzError> {
         // The archive is built in memory because the format requires seeking. Its capacity is reserved, so that the
         // buffer is not copied as it grows.
         let capacity: usize =
@@ -157,6 +169,14 @@ impl<R: Real> Arrays<R> {
         }
         writer.finish().map_err(write)?;
         Ok(bytes.into_inner())
+    }
+}
+
+impl Arrays {
+    /// Adds an array with the names of its axes, as [`Arrays::name_axes`] takes them.
+    pub fn push_named<D: Dimension, const N: usize>(&mut self, name: &str, axes: [&str; N], array: &Array<f64, D>) {
+        ArrayField::push(array, name, self);
+        self.name_axes(name, axes);
     }
 }
 
@@ -349,20 +369,24 @@ macro_rules! array_record {
 
         impl $crate::record::npz::ArrayRecord for $Name {
             fn push(&self, prefix: &str, arrays: &mut $crate::record::npz::Arrays) {
-                use $crate::record::npz::ArrayField;
-                $(ArrayField::push(&self.$field, &format!("{prefix}{}", stringify!($field)), arrays);)+
+                use $crate::record::npz::{ArrayField, own_axis};
+                let own: &[&str] = &[$($(stringify!($own)),+)?];
+                $(
+                    let name = format!("{prefix}{}", stringify!($field));
+                    ArrayField::push(&self.$field, &name, arrays);
+                    arrays.name_axes(&name, [$(own_axis(prefix, own, stringify!($axis))),*]);
+                )+
             }
 
             fn load(
                 prefix: &str,
                 stored: &$crate::record::npz::StoredArrays,
             ) -> Result<Self, $crate::record::npz::NpzError> {
-                use $crate::record::npz::ArrayField;
+                use $crate::record::npz::{ArrayField, own_axis};
                 let own: &[&str] = &[$($(stringify!($own)),+)?];
-                let axis = |name: &str| if own.contains(&name) { format!("{prefix}{name}") } else { name.to_string() };
                 Ok($Name {
                     $($field: {
-                        let axes = [$(axis(stringify!($axis))),*];
+                        let axes = [$(own_axis(prefix, own, stringify!($axis))),*];
                         ArrayField::load(&format!("{prefix}{}", stringify!($field)), &axes, stored)?
                     }),+
                 })
@@ -371,6 +395,11 @@ macro_rules! array_record {
     };
 }
 pub(crate) use array_record;
+
+/// The name in the file of an axis of a record: with the record's prefix where it is one of its `own`.
+pub fn own_axis(prefix: &str, own: &[&str], axis: &str) -> String {
+    if own.contains(&axis) { format!("{prefix}{axis}") } else { axis.to_string() }
+}
 
 /// An array of this shape, row-major.
 ///

@@ -3,7 +3,7 @@
 use super::atomic::TEMPORARY_PREFIX;
 use super::digest::sha256;
 use super::error::RecordError;
-use super::folder::{MANIFEST, RunFolder};
+use super::folder::{MANIFEST, RunFolder, SAMPLES};
 use super::lock::{self, LOCK};
 use super::manifest::{Build, Manifest, Status};
 use super::provenance::{changed_source, differing_keys};
@@ -84,6 +84,9 @@ impl RunFolder {
         if request.force {
             let folder = Self::locked(path, request)?;
             folder.clear()?;
+            if !reads(request.sources, &folder.file(SAMPLES)) {
+                folder.remove(SAMPLES)?;
+            }
             folder.remove_temporary_files();
             return Ok(Opened::Fresh(folder));
         }
@@ -214,6 +217,13 @@ impl RunFolder {
         }
         Ok(())
     }
+}
+
+/// Whether a file is one of the data files of a run.
+fn reads(sources: &Value, file: &Path) -> bool {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.into());
+    let mut paths = sources.as_array().into_iter().flatten().filter_map(|source| source.get("path")?.as_str());
+    paths.any(|path| Path::new(path) == file)
 }
 
 /// What a path holds.

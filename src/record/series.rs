@@ -2,7 +2,7 @@
 
 use super::folder::RunFolder;
 use super::measure::Measure;
-use super::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays};
+use super::npz::{ArrayRecord, Arrays, NpzError, StoredArrays};
 use ndarray::{Array1, Array2, Array3};
 
 /// `records/GROUP.npz`: a group of networks.
@@ -55,11 +55,15 @@ impl GroupSeries {
 impl ArrayRecord for GroupSeries {
     fn push(&self, prefix: &str, arrays: &mut Arrays) {
         let name = |name: &str| format!("{prefix}{name}");
-        self.values.push(&name("values"), arrays);
-        self.abscissa.push(&name("abscissa"), arrays);
-        self.times.push(&name("times"), arrays);
-        self.measures.iter().for_each(|(measure, array)| array.push(&name(&measure.to_string()), arrays));
-        self.sups.iter().for_each(|(measure, array)| array.push(&name(&format!("{SUP}{measure}")), arrays));
+        arrays.push_named(&name("values"), ["values"], &self.values);
+        arrays.push_named(&name("abscissa"), ["values"], &self.abscissa);
+        arrays.push_named(&name("times"), ["times"], &self.times);
+        for (measure, array) in &self.measures {
+            arrays.push_named(&name(&measure.to_string()), ["values", "seeds", "times"], array);
+        }
+        for (measure, array) in &self.sups {
+            arrays.push_named(&name(&format!("{SUP}{measure}")), ["values", "seeds"], array);
+        }
     }
 
     fn load(prefix: &str, stored: &StoredArrays) -> Result<Self, NpzError> {
@@ -193,9 +197,9 @@ impl LimitSeries {
 
 impl ArrayRecord for LimitSeries {
     fn push(&self, prefix: &str, arrays: &mut Arrays) {
-        self.times.push(&format!("{prefix}times"), arrays);
+        arrays.push_named(&format!("{prefix}times"), ["times"], &self.times);
         for (run, measure, array) in &self.series {
-            array.push(&format!("{prefix}{}{measure}", run.prefix()), arrays);
+            arrays.push_named(&format!("{prefix}{}{measure}", run.prefix()), ["times"], array);
         }
     }
 

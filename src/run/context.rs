@@ -31,6 +31,12 @@ pub enum RunError {
     /// A figure cannot be drawn.
     #[error(transparent)]
     Figure(#[from] FiguresError),
+    /// Samples are given in memory, and the population of the experiment is not a data file.
+    #[error("population.kind = \"{kind}\": expected \"file\", as samples are given in memory")]
+    NoDataFile {
+        /// The kind of population.
+        kind: &'static str,
+    },
     /// The loss does not support the number of outputs.
     #[error("network.loss = \"logistic\" needs one output, and the population has {outputs}: expected half-squared")]
     Outputs {

@@ -70,6 +70,8 @@ pub(crate) use context::complete;
 pub use context::{FiguresError, Findings, Options, Outcome, Report, RunContext, RunError, default_folder};
 pub use study::Registry;
 
+pub use training_run::run_on_sample;
+
 use crate::config::AnyExperiment;
 use std::sync::atomic::AtomicBool;
 

@@ -1,9 +1,10 @@
-//! Progress reports: a bar on a terminal, otherwise lines at intervals.
+//! Progress reports: a bar on a terminal, otherwise lines at intervals; and to an observer, where there is one.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Time between lines where there is no terminal.
@@ -12,6 +13,30 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Length of a bar in its units, which are integers.
 const UNITS: f64 = 1000.0;
 
+/// Called with the name of a stage, the work that is done and all work of the stage, in the same units, from any thread
+/// of the run. It must return soon.
+pub type ProgressObserver = Arc<dyn Fn(&str, f64, f64) + Send + Sync>;
+
+thread_local! {
+    static OBSERVER: RefCell<Option<ProgressObserver>> = const { RefCell::new(None) };
+}
+
+/// Removes the observer of this thread, also where the work ends with a panic.
+struct ObserverScope(Option<ProgressObserver>);
+
+impl Drop for ObserverScope {
+    fn drop(&mut self) {
+        OBSERVER.replace(self.0.take());
+    }
+}
+
+/// Does some work, all stages of which that begin on this thread report their progress to `observer`. It is called
+/// whether progress reports are suppressed or not.
+pub fn observe<T>(observer: ProgressObserver, work: impl FnOnce() -> T) -> T {
+    let _scope = ObserverScope(OBSERVER.replace(Some(observer)));
+    work()
+}
+
 /// The progress of a stage, shared by its trajectories.
 pub struct Progress {
     bar: ProgressBar,
@@ -19,6 +44,7 @@ pub struct Progress {
     state: Mutex<(f64, Instant)>,
     lines: bool,
     name: String,
+    observer: Option<ProgressObserver>,
 }
 
 impl Progress {
@@ -33,12 +59,22 @@ impl Progress {
         bar.set_message(name.to_string());
         bar.enable_steady_tick(Duration::from_millis(200));
         let lines = !quiet && bar.is_hidden();
-        Progress {
+        let progress = Progress {
             bar,
             total: total.max(f64::MIN_POSITIVE),
             state: Mutex::new((0.0, Instant::now())),
             lines,
             name: name.into(),
+            observer: OBSERVER.with_borrow(Clone::clone),
+        };
+        progress.tell(0.0);
+        progress
+    }
+
+    /// Tells the observer how much work is done.
+    fn tell(&self, done: f64) {
+        if let Some(observer) = &self.observer {
+            observer(&self.name, done, self.total);
         }
     }
 
@@ -48,6 +84,7 @@ impl Progress {
         state.0 += work;
         let fraction = (state.0 / self.total).min(1.0);
         self.bar.set_position((fraction * UNITS) as u64);
+        self.tell(state.0.min(self.total));
         if self.lines && state.1.elapsed() >= LINE_EVERY {
             note(format!("{}: {:.0}%", self.name, 100.0 * fraction));
             state.1 = Instant::now();

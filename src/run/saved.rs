@@ -70,7 +70,12 @@ impl<'a> RunContext<'a> {
     /// Files that cannot be removed.
     pub fn redo(&self, damaged: &str, reason: &str, remove: &[&str]) -> Result<(), RunError> {
         let note = format!("{damaged} was damaged ({reason}); that part of the run was computed again");
-        eprintln!("note: {}: {reason}; this part of the run is computed again", self.folder.file(damaged).display());
+        if !self.quiet {
+            eprintln!(
+                "note: {}: {reason}; this part of the run is computed again",
+                self.folder.file(damaged).display()
+            );
+        }
         self.set_repairs(|repairs| {
             if !repairs.contains(&note) {
                 repairs.push(note);

@@ -17,9 +17,9 @@ use crate::compute::return_freed_memory;
 use crate::config::study::ExperimentKind;
 use crate::config::{BatchSize, Experiment, Precision};
 use crate::network::Loss;
-use crate::population::Population;
+use crate::population::{FileSpec, Population, PopulationSpec, Sample};
 use crate::record::npz::{ArrayField, Arrays};
-use crate::record::{Hyperparameters, Manifest, PopulationRecord, RunFolder, RunKind, TrajectoryRecord};
+use crate::record::{Hyperparameters, Manifest, PopulationRecord, RunFolder, RunKind, SAMPLES, TrajectoryRecord};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -36,11 +36,53 @@ pub fn run(
 ) -> Result<Report, RunError> {
     let started = Instant::now();
     let population = experiment.build_population()?;
-    let problem = Problem::<f64>::new(experiment, &population);
-    let estimate = check(&problem, &population, registry)?;
+    run_on(experiment, &population, None, started, options, interrupt, registry)
+}
+
+/// Runs an experiment that trains networks on a sample in memory, in the place of the data file of its population. The
+/// sample is written to [`SAMPLES`] in the run folder, which becomes the path of that file, so that the run can be
+/// resumed and made again without the caller.
+///
+/// # Errors
+/// Those of [`run`], and a population that is not a data file.
+pub fn run_on_sample(
+    experiment: &Experiment,
+    sample: &Sample,
+    options: &Options,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<Report, RunError> {
+    let started = Instant::now();
+    let PopulationSpec::File(spec) = &experiment.population else {
+        return Err(RunError::NoDataFile { kind: experiment.population.name() });
+    };
+    let path = options.out.join(SAMPLES);
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let mut arrays = Arrays::default();
+    sample.x.push("x", &mut arrays);
+    sample.y.push("y", &mut arrays);
+    let bytes = arrays.archive(&path)?;
+    let spec = FileSpec { path, ..spec.clone() };
+    let population = experiment.scaled(spec.build_from(&bytes)?)?;
+    let experiment = Experiment { population: PopulationSpec::File(spec), ..experiment.clone() };
+    run_on(&experiment, &population, Some(&bytes), started, options, interrupt, registry)
+}
+
+/// Runs an experiment on its population. `samples` are the contents of [`SAMPLES`], where the folder is to hold it.
+fn run_on(
+    experiment: &Experiment,
+    population: &Population,
+    samples: Option<&[u8]>,
+    started: Instant,
+    options: &Options,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<Report, RunError> {
+    let problem = Problem::<f64>::new(experiment, population);
+    let estimate = check(&problem, population, registry)?;
     let plan = Plan::new(experiment);
     let resolved = experiment.resolved();
-    let data = population_record(&population);
+    let data = population_record(population);
     let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved, &data.sources)? {
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
@@ -57,13 +99,16 @@ pub fn run(
     if let Ok(text) = experiment.to_toml() {
         folder.write_text("experiment.toml", &text)?;
     }
-    write_data(&folder, &population)?;
+    if let Some(samples) = samples {
+        folder.write_bytes(SAMPLES, samples)?;
+    }
+    write_data(&folder, population)?;
     manifest.add_phase("population", started.elapsed().as_secs_f64());
 
     let context = RunContext::new(&folder, interrupt, options.quiet)?;
     let trained = match experiment.precision {
         Precision::F64 => training::run_plan(&context, &problem, &plan),
-        Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, &population), &plan),
+        Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, population), &plan),
     }?;
     for phase in &trained.phases {
         manifest.add_phase(&phase.name, phase.seconds);

@@ -44,3 +44,27 @@ fn arrays_share_their_axes() {
     let message = read_back(&[KindSeries { ends: array![1.0], ..kind(3, 2) }, kind(3, 2)]).unwrap_err();
     assert!(message.contains("'first_ends' has an axis of size 1 in place of 2"), "{message}");
 }
+
+/// The names of the axes are in the comment of the archive, with the prefix of the record where they are its own; arrays
+/// are read as without them.
+#[test]
+fn axes_are_in_the_comment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npz");
+    let mut arrays = Arrays::default();
+    kind(3, 2).push("first_", &mut arrays);
+    KindSeries { later: None, ..kind(3, 5) }.push("second_", &mut arrays);
+    arrays.write(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let archive = zip::ZipArchive::new(io::Cursor::new(bytes.as_slice())).unwrap();
+    let comment: serde_json::Value = serde_json::from_slice(archive.comment()).unwrap();
+    let expected = serde_json::json!({"axes": {
+        "first_ends": ["2"], "first_later": ["first_steps"], "first_values": ["rows", "first_steps"],
+        "second_ends": ["2"], "second_values": ["rows", "second_steps"],
+    }});
+    assert_eq!(comment, expected);
+    // Without the comment, the archive is that of the arrays alone.
+    let plain = arrays.archive(&path).unwrap();
+    assert_eq!(bytes[..plain.len() - 2], plain[..plain.len() - 2]);
+    assert_eq!(StoredArrays::<f64>::read(&path).unwrap().names().count(), 5);
+}

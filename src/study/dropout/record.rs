@@ -1,6 +1,6 @@
 //! The records of the dropout study.
 
-use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
+use crate::record::npz::{ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{FitRecord, RecordError, RunFolder};
 use ndarray::{Array1, Array2, Array3};
 use serde::{Deserialize, Serialize};
@@ -104,14 +104,14 @@ impl DropoutArrays {
     /// A file that cannot be written.
     pub fn write(&self, folder: &RunFolder) -> Result<(), NpzError> {
         let mut arrays = Arrays::default();
-        self.widths.push("widths", &mut arrays);
-        self.kept.push("kept", &mut arrays);
+        arrays.push_named("widths", ["widths"], &self.widths);
+        arrays.push_named("kept", ["kept"], &self.kept);
         self.changes.iter().for_each(|(drop, changes)| changes.push(&prefix(drop), &mut arrays));
-        self.loss.push("loss", &mut arrays);
-        self.spread.push("spread", &mut arrays);
-        self.times.push("times", &mut arrays);
-        self.half_random.push("half_random", &mut arrays);
-        self.half_predicted.push("half_predicted", &mut arrays);
+        arrays.push_named("loss", ["widths", "seeds"], &self.loss);
+        arrays.push_named("spread", ["widths", "seeds"], &self.spread);
+        arrays.push_named("times", ["times"], &self.times);
+        arrays.push_named("half_random", ["widths", "seeds", "times"], &self.half_random);
+        arrays.push_named("half_predicted", ["widths", "seeds", "times"], &self.half_predicted);
         arrays.write(&folder.file(ARRAYS))
     }
 

@@ -1,6 +1,6 @@
 //! The records of the study of the kinetic equation.
 
-use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
+use crate::record::npz::{ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array2, Array3};
 use serde::{Deserialize, Serialize};
@@ -177,7 +177,7 @@ impl KineticArrays {
     pub fn write(&self, folder: &RunFolder) -> Result<(), NpzError> {
         let mut arrays = Arrays::default();
         self.solution.push("", &mut arrays);
-        self.ends.push(ENDS, &mut arrays);
+        arrays.push_named(ENDS, ["4"], &self.ends);
         self.clouds.iter().for_each(|clouds| clouds.push("", &mut arrays));
         self.energy.iter().for_each(|energy| energy.push("", &mut arrays));
         self.approach.iter().for_each(|approach| approach.push("", &mut arrays));

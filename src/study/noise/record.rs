@@ -1,7 +1,7 @@
 //! The records of the study of noise.
 
 use crate::record::RunFolder;
-use crate::record::npz::{ArrayField, Arrays, NpzError, StoredArrays};
+use crate::record::npz::{Arrays, NpzError, StoredArrays};
 use ndarray::{Array1, Array2};
 
 /// `records/noise.npz`.
@@ -33,9 +33,11 @@ impl NoiseArrays {
     /// A file that cannot be written.
     pub fn write(&self, folder: &RunFolder) -> Result<(), NpzError> {
         let mut arrays = Arrays::default();
-        self.snr_db.push(SNR, &mut arrays);
-        self.methods.iter().for_each(|(method, error)| error.push(&name(method), &mut arrays));
-        self.oracle.push(ORACLE, &mut arrays);
+        arrays.push_named(SNR, ["ratios"], &self.snr_db);
+        for (method, error) in &self.methods {
+            arrays.push_named(&name(method), ["ratios", "problems"], error);
+        }
+        arrays.push_named(ORACLE, ["ratios", "problems"], &self.oracle);
         arrays.write(&folder.file(ARRAYS))
     }
 

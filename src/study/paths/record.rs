@@ -1,7 +1,7 @@
 //! The records of the study of paths.
 
 use super::PathKind;
-use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
+use crate::record::npz::{ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{FitRecord, RecordError, RunFolder};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
@@ -104,8 +104,8 @@ impl PathsArrays {
     /// A file that cannot be written.
     pub fn write(&self, folder: &RunFolder) -> Result<(), NpzError> {
         let mut arrays = Arrays::default();
-        self.t.push("t", &mut arrays);
-        self.width.push("width", &mut arrays);
+        arrays.push_named("t", ["points"], &self.t);
+        arrays.push_named("width", ["pairs"], &self.width);
         self.kinds.iter().for_each(|(kind, own)| own.push(&prefix(*kind), &mut arrays));
         arrays.write(&folder.file(ARRAYS))
     }

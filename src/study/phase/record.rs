@@ -1,7 +1,7 @@
 //! The records of the phase diagram.
 
 use crate::record::RunFolder;
-use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
+use crate::record::npz::{ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use ndarray::{Array1, Array2};
 
 array_record! {
@@ -44,10 +44,10 @@ impl PhaseArrays {
     /// A file that cannot be written.
     pub fn write(&self, folder: &RunFolder) -> Result<(), NpzError> {
         let mut arrays = Arrays::default();
-        self.n_over_d.push("n_over_d", &mut arrays);
-        self.k_over_n.push("k_over_n", &mut arrays);
-        self.n.push("n", &mut arrays);
-        self.k.push("k", &mut arrays);
+        arrays.push_named("n_over_d", ["rows"], &self.n_over_d);
+        arrays.push_named("k_over_n", ["columns"], &self.k_over_n);
+        arrays.push_named("n", ["rows", "columns"], &self.n);
+        arrays.push_named("k", ["rows", "columns"], &self.k);
         self.methods.iter().for_each(|(method, own)| own.push(&format!("{method}_"), &mut arrays));
         arrays.write(&folder.file(ARRAYS))
     }

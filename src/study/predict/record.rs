@@ -2,7 +2,7 @@
 
 use super::PredictionRoute;
 use crate::fluctuation::DeviationResponses;
-use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
+use crate::record::npz::{ArrayRecord, Arrays, NpzError, StoredArrays, array_record};
 use crate::record::{RecordError, RunFolder};
 use ndarray::{Array1, Array2, Array3, Array4};
 use serde::{Deserialize, Serialize};
@@ -292,8 +292,8 @@ impl PredictArrays {
     /// A file that cannot be written.
     pub fn write(&self, folder: &RunFolder) -> Result<(), NpzError> {
         let mut arrays = Arrays::default();
-        self.widths.push("widths", &mut arrays);
-        self.times.push("times", &mut arrays);
+        arrays.push_named("widths", ["widths"], &self.widths);
+        arrays.push_named("times", ["times"], &self.times);
         self.whole.push("", &mut arrays);
         self.half.push(HALF, &mut arrays);
         self.step.iter().for_each(|part| part.push(STEP, &mut arrays));
@@ -301,7 +301,7 @@ impl PredictArrays {
         self.half_batch.iter().for_each(|part| part.push(HALF_BATCH, &mut arrays));
         self.draws.iter().for_each(|part| part.push(DRAWS, &mut arrays));
         self.totals.iter().for_each(|part| part.push(TOTAL, &mut arrays));
-        self.given_distance.push("given_distance", &mut arrays);
+        arrays.push_named("given_distance", ["given_distance"], &self.given_distance);
         arrays.write(&folder.file(ARRAYS))
     }
 

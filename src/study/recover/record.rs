@@ -115,8 +115,9 @@ impl RecoverArrays {
     /// A file that cannot be written.
     pub fn write(&self, folder: &RunFolder) -> Result<(), NpzError> {
         let mut arrays = Arrays::default();
-        self.iterations.push("iterations", &mut arrays);
+        arrays.push_named("iterations", ["iterations"], &self.iterations);
         self.w_star.push("w_star", &mut arrays);
+        arrays.name_axes("w_star", ["problems", "d"]);
         self.methods.iter().for_each(|(method, own)| own.push(&format!("{method}_"), &mut arrays));
         arrays.write(&folder.file(ARRAYS))
     }
