@@ -12,4 +12,5 @@ mod recorded_states;
 mod records;
 mod routes;
 mod studies;
+mod test_part;
 mod three_layers;

@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::progress::note;
 use super::study::{Registry, TrainingSubject, studies_of};
 use super::training::{self, Trained};
-use super::{grid_limit, routes, sanity};
+use super::{extend as extension, grid_limit, results, routes, sanity};
 use crate::analysis::verdict::Check;
 use crate::compute::return_freed_memory;
 use crate::config::study::ExperimentKind;
@@ -34,6 +34,32 @@ pub fn run(
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
+    run_in(experiment, options, interrupt, registry, |resolved, sources| lifecycle::open(options, resolved, sources))
+}
+
+/// Extends a complete run of training to an experiment; see [`super::extend_to`].
+///
+/// # Errors
+/// See [`super::extend_to`].
+pub(super) fn extend(
+    experiment: &Experiment,
+    options: &Options,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<Report, RunError> {
+    run_in(experiment, options, interrupt, registry, |resolved, sources| {
+        Ok(Opening::Open(extension::open(options, resolved, sources)?))
+    })
+}
+
+/// Runs an experiment in the folder that `open` opens for the resolved experiment and its data files.
+fn run_in(
+    experiment: &Experiment,
+    options: &Options,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+    open: impl FnOnce(&serde_json::Value, &serde_json::Value) -> Result<Opening, RunError>,
+) -> Result<Report, RunError> {
     let started = Instant::now();
     let population = experiment.build_population()?;
     let problem = Problem::<f64>::new(experiment, &population);
@@ -41,7 +67,7 @@ pub fn run(
     let plan = Plan::new(experiment);
     let resolved = experiment.resolved();
     let data = population_record(&population);
-    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved, &data.sources)? {
+    let OpenRun { folder, earlier } = match open(&resolved, &data.sources)? {
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
@@ -61,9 +87,10 @@ pub fn run(
     manifest.add_phase("population", started.elapsed().as_secs_f64());
 
     let context = RunContext::new(&folder, interrupt, options.quiet)?;
+    let kept = extension::prepare(&context, &manifest.extends, &problem, &plan, registry)?;
     let trained = match experiment.precision {
-        Precision::F64 => training::run_plan(&context, &problem, &plan),
-        Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, &population), &plan),
+        Precision::F64 => training::run_plan(&context, &problem, &plan, &kept),
+        Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, &population), &plan, &kept),
     }?;
     for phase in &trained.phases {
         manifest.add_phase(&phase.name, phase.seconds);
@@ -77,7 +104,10 @@ pub fn run(
     groups::write(&problem, &plan, &trained, &folder)?;
     let subject = TrainingSubject { problem: &problem, plan: &plan, trained: &trained };
     match studies(experiment, subject, &context, registry, &mut manifest)? {
-        Outcome::Complete(checks) => lifecycle::finish(options, &context, manifest, checks, registry),
+        Outcome::Complete(checks) => {
+            results::write(&folder, &problem, &plan, &trained, &kept)?;
+            lifecycle::finish(options, &context, manifest, checks, registry)
+        }
         Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
     }
 }
@@ -118,7 +148,7 @@ fn check(
     if experiment.network.loss == Loss::Logistic && shape.2 != 1 {
         return Err(RunError::Outputs { outputs: shape.2 });
     }
-    let estimate = memory::estimate(experiment, shape, registry);
+    let estimate = memory::estimate(experiment, shape, population.test_samples(), registry);
     estimate.fits_available()?;
     grid_limit::check(problem).map_err(RunError::Grid)?;
     for (_, study) in studies_of(registry.training, experiment) {
@@ -143,16 +173,22 @@ fn population_record(population: &Population) -> PopulationRecord {
         samples,
         inputs,
         outputs,
+        test_samples: population.test.as_ref().map(|test| test.shape().0),
         standardisation: json(serde_json::to_value(&population.standardisation)),
         sources: json(serde_json::to_value(&population.sources)),
     }
 }
 
-/// Writes `state/data.npz`: the fixed sample after standardisation, inputs `x` (n, d) and labels `y` (n, K).
+/// Writes `state/data.npz`: the fixed sample after standardisation, inputs `x` (n, d) and labels `y` (n, K), and the test
+/// part, if there is one, `x_test` and `y_test`.
 fn write_data(folder: &RunFolder, population: &Population) -> Result<(), RunError> {
     let mut arrays = Arrays::default();
     population.sample.x.push("x", &mut arrays);
     population.sample.y.push("y", &mut arrays);
+    if let Some(test) = &population.test {
+        test.x.push("x_test", &mut arrays);
+        test.y.push("y_test", &mut arrays);
+    }
     Ok(arrays.write(&folder.file("state/data.npz"))?)
 }
 
