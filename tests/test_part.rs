@@ -1,7 +1,7 @@
 //! The test part of a population: what is recorded of it is what follows from the states and the data of a run.
 
 use crate::common::experiment::{Run, TINY, arrays, json, parse};
-use ndarray::{Array2, ArrayD, Axis, Ix2, s};
+use ndarray::{Array2, ArrayD, Axis, Ix2};
 use std::collections::BTreeMap;
 use std::path::Path;
 use widelimit::population::{DigitsSpec, LabelRule, MnistSpec, PopulationSpec, Split, Standardise, TestPart};
@@ -125,10 +125,9 @@ fn laws_and_grids() {
     let bump = parse(text, &set).unwrap();
     let run = Run::new(&bump);
     let reference = arrays(&run.file("records/reference.npz"));
-    let [grid, particles] =
-        ["test_loss", "half_particles_test_loss"].map(|name| reference[name].slice(s![..]).to_vec());
+    let [grid, particles] = ["test_loss", "half_particles_test_loss"].map(|name| reference[name].clone());
     for (grid, particles) in grid.iter().zip(&particles) {
-        assert!((grid - particles).abs() < 0.02 * grid, "{grid} {particles}");
+        assert!((grid - particles).abs() < 0.05 * grid, "{grid} {particles}");
     }
 }
 
