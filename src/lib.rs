@@ -237,6 +237,50 @@ pub fn run_on_sample(
     run::run_on_sample(experiment, sample, options, interrupt, &REGISTRY)
 }
 
+/// Why a run cannot be extended.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtendError {
+    /// The experiment to which it is to be extended cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The run cannot be extended, or fails.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// Extends a complete run of training by overrides of its experiment: what stays valid is kept, and the rest is computed;
+/// the records, checks, figures and states are those of a run of the new experiment. The run is extended in the folder of
+/// the options; where that is another one than `run`, it is copied there first. An extension that was interrupted is
+/// continued by the same call, or by one without overrides. Returns the new experiment and the report.
+///
+/// # Errors
+/// An experiment that cannot be used, and the errors of [`run::extend_to`]. The folder is not changed before the experiment
+/// and its data have been checked.
+pub fn extend_run(
+    run: &Path,
+    overrides: &[Override],
+    options: &Options,
+    interrupt: &AtomicBool,
+) -> Result<(AnyExperiment, Report), ExtendError> {
+    let source = RunFolder::existing(run).map_err(RunError::from)?;
+    let elsewhere = options.out != run;
+    // What is unfinished in the other folder is what is continued.
+    let continued = RunFolder::existing(&options.out).ok().filter(|_| elsewhere);
+    let base = run::extend::base_experiment(continued.as_ref().unwrap_or(&source), !overrides.is_empty());
+    let text = config::resolved_text(&base.map_err(RunError::from)?);
+    let experiment =
+        parse(&text, &run.join("manifest.json").display().to_string(), Path::new("."), overrides)?.experiment;
+    let AnyExperiment::Training(training) = &experiment else {
+        let problem = "only runs that train networks can be extended: run the experiment again".into();
+        return Err(RunError::from(record::RecordError::Extension { path: run.into(), problem }).into());
+    };
+    if elsewhere {
+        run::extend::copy(&source, &options.out).map_err(RunError::from)?;
+    }
+    let report = run::extend_to(training, options, interrupt, &REGISTRY)?;
+    Ok((experiment, report))
+}
+
 /// Runs an experiment with many seeds, and measures the coverage of its intervals and the rates of its verdicts.
 ///
 /// # Errors
@@ -259,5 +303,5 @@ pub fn draw_figures(folder: &RunFolder) -> Result<Vec<PathBuf>, FiguresError> {
 
 /// An estimate of the memory that an experiment needs on a population of shape (n, d, K), by purpose.
 pub fn estimate_memory(experiment: &Experiment, shape: (usize, usize, usize)) -> run::memory_estimate::MemoryEstimate {
-    run::memory::estimate(experiment, shape, &REGISTRY)
+    run::memory::estimate(experiment, shape, experiment.population.test_hint(shape.0), &REGISTRY)
 }

@@ -4,6 +4,7 @@ mod common;
 
 mod bad_input;
 mod cli;
+mod extend;
 mod names;
 #[cfg(unix)]
 mod recovery_runs;

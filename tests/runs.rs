@@ -13,4 +13,5 @@ mod records;
 mod routes;
 mod samples;
 mod studies;
+mod test_part;
 mod three_layers;

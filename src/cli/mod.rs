@@ -5,6 +5,7 @@ mod bench_recovery;
 mod checks;
 mod coverage;
 mod draws;
+mod extend;
 mod figures;
 mod list;
 mod output;
@@ -31,6 +32,8 @@ pub struct Cli {
 enum Command {
     /// Run an experiment: a built-in one by name, or a TOML file
     Run(run::RunArgs),
+    /// Extend a complete run by --set and --unset: what stays valid is kept, the rest is computed
+    Extend(extend::ExtendArgs),
     /// Run an experiment with many seeds, and measure what its intervals and verdicts are worth; continues an interrupted one
     Coverage(coverage::CoverageArgs),
     /// List the built-in experiments
@@ -106,6 +109,7 @@ fn message(error: &anyhow::Error) -> String {
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(args),
+        Command::Extend(args) => extend::run(args),
         Command::Coverage(args) => coverage::run(args),
         Command::List => list::list(),
         Command::Show { name } => list::show(&name),

@@ -102,10 +102,16 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         quiet: args.quiet,
         figures: true,
     };
-    match widelimit::run_experiment(&experiment, &options, &INTERRUPT)? {
+    let report = widelimit::run_experiment(&experiment, &options, &INTERRUPT)?;
+    print_report(&experiment, report, "run the same command with --resume")
+}
+
+/// Prints how a run has ended; returns the exit status. `advice` says how an interrupted one is continued.
+pub(super) fn print_report(experiment: &AnyExperiment, report: Report, advice: &str) -> anyhow::Result<ExitCode> {
+    match report {
         Report::Interrupted { folder } => {
             note(format!("interrupted; everything so far is saved in {}", folder.display()));
-            note("to continue, run the same command with --resume");
+            note(format!("to continue, {advice}"));
             Ok(ExitCode::from(130))
         }
         Report::AlreadyComplete { folder, checks } => {
@@ -121,7 +127,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             let times: Vec<String> = phases.iter().map(|p| format!("{} {:.1} s", p.name, p.seconds)).collect();
             line(format!("time: {}", times.join(", ")))?;
             line(format!("records: {}", folder.join("records").display()))?;
-            if predicts(&experiment) {
+            if predicts(experiment) {
                 let run = folder.display();
                 line(format!(
                     "plan: widelimit plan {run} --gap X prints the smallest width whose distance is at most X"

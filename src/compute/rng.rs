@@ -68,6 +68,8 @@ pub enum Role {
     Calibration = 60,
     /// Samples of a step of training between rounds of pruning; `a` = round, `b` = step.
     PruneTraining = 61,
+    /// The test part of a population; `a` = sample index.
+    TestPart = 70,
     /// Random weights of the particles of a cloud; `a` = draw, `b` = hidden layer.
     CloudWeight = 51,
 }

@@ -5,7 +5,7 @@ use super::sweep::{Sweep, Variant};
 use crate::choice::choice;
 use crate::dynamics::{Method, Motion};
 use crate::network::{Activation, Loss, Network, Start, ThreeLayer, TwoLayer};
-use crate::population::{Population, PopulationError, PopulationSpec};
+use crate::population::{FileLabels, Population, PopulationError, PopulationSpec, TestPart};
 use serde::Serialize;
 
 /// A complete, validated experiment of training. Serialises to TOML from which it can be read again.
@@ -19,8 +19,8 @@ pub struct Experiment {
     pub seed: u64,
     /// Scalar type of the states.
     pub precision: Precision,
-    /// The law of (x, y).
-    pub population: PopulationSpec,
+    /// The law of (x, y), and its test part.
+    pub population: PopulationTable,
     /// Model, loss and start.
     pub network: NetworkSpec,
     /// The training dynamics.
@@ -39,6 +39,39 @@ pub struct Experiment {
     /// The studies, each with the name of its table.
     #[serde(flatten)]
     pub studies: Studies<Experiment>,
+}
+
+/// The table `[population]`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PopulationTable {
+    /// The law of (x, y).
+    #[serde(flatten)]
+    pub spec: PopulationSpec,
+    /// The test part, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<TestPart>,
+}
+
+impl PopulationTable {
+    /// The name of the kind.
+    pub const fn name(&self) -> &'static str {
+        self.spec.name()
+    }
+
+    /// Whether mini-batches are fresh draws from the law.
+    pub fn fresh(&self) -> bool {
+        self.spec.fresh()
+    }
+
+    /// The kind of labels, as for a data file.
+    pub fn label_kind(&self) -> FileLabels {
+        self.spec.label_kind()
+    }
+
+    /// About as many samples as the test part has, beside a population of `samples`; 0 without one.
+    pub fn test_hint(&self, samples: usize) -> usize {
+        self.test.as_ref().map_or(0, |test| test.size_hint(samples))
+    }
 }
 
 choice! {
@@ -314,7 +347,7 @@ impl Experiment {
     /// # Errors
     /// [`PopulationError`]: a population that cannot be built, and bump neurons on more than one input.
     pub fn build_population(&self) -> Result<Population, PopulationError> {
-        self.scaled(self.population.build(self.seed)?)
+        self.scaled(self.population.spec.build_with(self.population.test.as_ref(), self.seed)?)
     }
 
     /// A population with the inputs of bump neurons, where the networks have them.
@@ -328,9 +361,10 @@ impl Experiment {
         }
     }
 
-    /// (n, d, K) of that population, as far as the file determines it; `None` where data files must be read.
+    /// (n, d, K) of that population with its test part, as far as the file determines it; `None` where data files must be
+    /// read.
     pub fn shape_hint(&self) -> Option<(usize, usize, usize)> {
-        let (n, inputs, outputs) = self.population.shape_hint()?;
+        let (n, inputs, outputs) = self.population.spec.shape_hint()?;
         Some((n, inputs + usize::from(self.network.scale.is_some()), outputs))
     }
 

@@ -27,8 +27,8 @@ mod validate;
 pub use allowed::{Allowed, MAX_COUNT};
 pub use error::{ConfigError, KeyError, KeyErrors, OverrideError, did_you_mean};
 pub use experiment::{
-    BatchSize, Dynamics, Experiment, GridSpec, Horizon, NetworkKind, NetworkSpec, PicardSpec, Precision, Reference,
-    Route, RunOptions, Widths,
+    BatchSize, Dynamics, Experiment, GridSpec, Horizon, NetworkKind, NetworkSpec, PicardSpec, PopulationTable,
+    Precision, Reference, Route, RunOptions, Widths,
 };
 pub use override_key::Override;
 pub use pruning::{CalibrationSpec, HeldOutSpec, ModelSpec, PruningExperiment, PruningOptions, SampleSource};
@@ -160,6 +160,41 @@ pub fn parse(
         Err(error) if renamed.notes.is_empty() => Err(error),
         Err(error) => Err(ConfigError::Noted { source: Box::new(error), notes: renamed.notes }),
     }
+}
+
+/// Reads a resolved experiment, as manifests record it. `origin` names it in messages.
+///
+/// # Errors
+/// As [`parse`].
+pub fn from_resolved(
+    resolved: &serde_json::Value,
+    origin: &str,
+    readers: &Readers,
+) -> Result<AnyExperiment, ConfigError> {
+    let text = resolved_text(resolved);
+    parse(&text, origin, Path::new("."), &[], readers).map(|loaded| loaded.experiment)
+}
+
+/// The TOML text of a resolved experiment; keys without a value, which TOML does not have, are left out.
+pub fn resolved_text(resolved: &serde_json::Value) -> String {
+    let table = toml_value(resolved).unwrap_or(toml::Value::Table(Table::new()));
+    toml::to_string(&table).unwrap_or_default()
+}
+
+fn toml_value(value: &serde_json::Value) -> Option<toml::Value> {
+    Some(match value {
+        serde_json::Value::Null => return None,
+        serde_json::Value::Bool(flag) => toml::Value::Boolean(*flag),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(whole) => toml::Value::Integer(whole),
+            None => toml::Value::Float(number.as_f64()?),
+        },
+        serde_json::Value::String(text) => toml::Value::String(text.clone()),
+        serde_json::Value::Array(items) => toml::Value::Array(items.iter().filter_map(toml_value).collect()),
+        serde_json::Value::Object(keys) => {
+            toml::Value::Table(keys.iter().filter_map(|(key, value)| Some((key.clone(), toml_value(value)?))).collect())
+        }
+    })
 }
 
 /// Reads an experiment from its root table, whose tables have their present names.

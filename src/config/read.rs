@@ -9,7 +9,6 @@ use super::sweep::{MAX_SEEDS, Variant};
 use crate::choice::{Choice, choice};
 use crate::dynamics::Method;
 use crate::network::{Activation, Law, Loss, Start};
-use crate::population::PopulationSpec;
 use std::path::Path;
 
 /// Tables and keys of this kind of experiment alone, without those of the studies.
@@ -80,7 +79,7 @@ pub(super) fn name(root: &mut Section) -> String {
     name
 }
 
-fn population(root: &mut Section, base: &Path) -> PopulationSpec {
+fn population(root: &mut Section, base: &Path) -> PopulationTable {
     match root.section("population", true) {
         Some(section) => read_population::population(section, base),
         None => read_population::placeholder(),

@@ -1,26 +1,29 @@
 //! Reading the table `[population]`: one function per kind.
 
 use super::allowed::Allowed;
+use super::experiment::PopulationTable;
 use super::section::Section;
 use crate::choice::{Choice, choice};
 use crate::population::*;
 use std::path::{Path, PathBuf};
 
 /// Stands for a population that could not be read, so that reading continues; it is never used.
-pub(super) fn placeholder() -> PopulationSpec {
-    PopulationSpec::Digits(DigitsSpec { labels: LabelRule::Parity, limit: None, standardise: Standardise::Global })
+pub(super) fn placeholder() -> PopulationTable {
+    let spec = DigitsSpec { labels: LabelRule::Parity, limit: None, standardise: Standardise::Global };
+    PopulationTable { spec: PopulationSpec::Digits(spec), test: None }
 }
 
 /// Reads the population; relative data paths are taken from `base`.
-pub(super) fn population(mut s: Section, base: &Path) -> PopulationSpec {
+pub(super) fn population(mut s: Section, base: &Path) -> PopulationTable {
     let known = s.peek("kind").is_none_or(|kind| PopulationKind::from_name(&kind).is_ok());
     let kind = s.choice_of("kind", None);
     let spec = s.by_choice("kind", kind, |s, kind| of_kind(s, kind, base));
+    let test = if known { s.test_part("test", &spec, base) } else { None };
     // The known keys depend on the kind.
     if known {
         s.finish();
     }
-    spec
+    PopulationTable { spec, test }
 }
 
 /// Reads the keys of a kind of population.

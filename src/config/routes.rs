@@ -58,7 +58,7 @@ pub fn require_windows(e: &Experiment, key: &str, value: Option<String>, windows
 
 /// Whether the problem has a radial reduction: the isotropic Gaussians of MMN and a two-layer network.
 pub fn is_radial(e: &Experiment) -> bool {
-    matches!(e.population, PopulationSpec::Mixture(_)) && e.network.kind == NetworkKind::TwoLayer
+    matches!(e.population.spec, PopulationSpec::Mixture(_)) && e.network.kind == NetworkKind::TwoLayer
 }
 
 /// Adds an error for every reason why a grid cannot solve the problem.

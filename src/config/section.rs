@@ -8,9 +8,10 @@ use super::error::KeyErrors;
 use super::spelling::{Expects, TypedValues};
 use crate::choice::{Choice, quoted};
 use crate::number::plain;
+use crate::population::{PopulationSpec, TestPart};
 use crate::prune::layer::{NoSparsity, Sparsity};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// A table, with the keys that have been read.
@@ -255,6 +256,34 @@ impl<'p> Section<'p> {
             let chosen: Vec<T> = v.as_array()?.iter().map(one).collect::<Option<_>>()?;
             (1..chosen.len()).all(|i| !chosen[..i].contains(&chosen[i])).then_some(chosen)
         })
+    }
+
+    /// The test part of a population, if the key is present; none where it is wrong. Relative paths are taken from `base`,
+    /// those of the command line from the current folder.
+    pub(super) fn test_part(&mut self, key: &str, spec: &PopulationSpec, base: &Path) -> Option<TestPart> {
+        if !self.has(key) {
+            return None;
+        }
+        let replaced = self.errors.is_replaced(&self.name(key));
+        let file = |path: &str| {
+            let path = if replaced { PathBuf::from(path) } else { base.join(path) };
+            TestPart::File(std::path::absolute(&path).unwrap_or(path))
+        };
+        let read = |v: &Value| {
+            let test = match v {
+                Value::String(text) if text == TestPart::T10K && matches!(spec, PopulationSpec::Mnist(_)) => {
+                    TestPart::T10k
+                }
+                Value::String(text) if !text.is_empty() => file(text),
+                Value::Float(fraction) => TestPart::Fraction(*fraction),
+                v => TestPart::Draws(count(v).filter(|&v| v <= MAX_COUNT)?),
+            };
+            spec.accepts(&test).then_some(Some(test))
+        };
+        let drawn = matches!(spec, PopulationSpec::Teacher(_) | PopulationSpec::Mixture(_) | PopulationSpec::Line(_));
+        let kind = if drawn { Expects::Whole } else { Expects::Number };
+        let expected = Expected::new(kind, format!("expected {}", spec.test_parts()));
+        self.required(key, None, expected, None, read)
     }
 
     /// `"full"` (`None`) or a whole number of at least 1 and at most [`MAX_COUNT`].

@@ -124,7 +124,7 @@ fn bump_neurons(e: &Experiment, errors: &KeyErrors) {
         let message = "bump neurons have no bias and fixed output weights: expected neither bias nor fixed_output here";
         errors.add("network.kind", Some("\"bump\"".into()), message);
     }
-    let shape = e.population.shape_hint();
+    let shape = e.population.spec.shape_hint();
     if bump && (e.population.fresh() || shape.is_some_and(|(_, inputs, _)| inputs != 1)) {
         let message = "network.kind = \"bump\" needs one input and no fresh draws, as population.kind = \"line\" has";
         errors.add("population.kind", Some(format!("\"{}\"", e.population.name())), message);

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::images::{Images, Limit};
-use super::{LabelRule, Population, PopulationError, SourceFile, Standardise, csv_table, source};
+use super::images::{Images, Limit, TestImages};
+use super::{LabelRule, Population, PopulationError, SourceFile, Standardise, TestPart, csv_table, source};
 
 /// Number of built-in images.
 pub const DIGITS: usize = 1797;
@@ -34,8 +34,8 @@ impl DigitsSpec {
     /// Builds the population.
     ///
     /// # Errors
-    /// If the limit is 0 or above 1797.
-    pub(super) fn build(&self) -> Result<Population, PopulationError> {
+    /// If the limit is 0 or above 1797, or one of the parts would be empty.
+    pub(super) fn build(&self, test: Option<&TestPart>, seed: u64) -> Result<Population, PopulationError> {
         let path = Path::new(PATH);
         let kept = self.limit.first_of(DIGITS, "the built-in digits")?;
         let table = csv_table::parse(path, &source::decompress(path, COMPRESSED)?)?;
@@ -47,7 +47,7 @@ impl DigitsSpec {
             digits,
             sources: vec![SourceFile::of(path, COMPRESSED)],
         }
-        .population(self.labels, self.standardise)
+        .population(self.labels, self.standardise, TestImages::held_out(test, seed))
     }
 }
 

@@ -61,6 +61,40 @@ pub enum PopulationError {
         /// Name of the data set.
         source_name: String,
     },
+    /// One of the parts into which a data set is divided would be empty.
+    #[error("population: test = {fraction}, but {}", test_range(*samples, *above, *most))]
+    TestFraction {
+        /// The fraction to be held out.
+        fraction: f64,
+        /// Number of samples of the data set.
+        samples: usize,
+        /// The largest fraction for which the test part is empty.
+        above: f64,
+        /// The largest fraction for which the training part is not.
+        most: f64,
+    },
+    /// The samples of the test part have other numbers of inputs or outputs.
+    #[error("{}: d = {}, K = {}, but the training part has d = {}, K = {}: expected a test part of the same dimensions", path.display(), found.0, found.1, expected.0, expected.1)]
+    TestShape {
+        /// The file of the test part.
+        path: PathBuf,
+        /// Its inputs and outputs (d, K).
+        found: (usize, usize),
+        /// Those of the training part.
+        expected: (usize, usize),
+    },
+    /// A label of a file of a test part is a class that the training part does not have.
+    #[error("{}: {location}: class {class}, but the training part has classes 0 to {largest}", path.display())]
+    TestClass {
+        /// The file of the test part.
+        path: PathBuf,
+        /// Location of the label.
+        location: FileLocation,
+        /// The class.
+        class: f64,
+        /// The largest class of the training part.
+        largest: usize,
+    },
     /// Moments of the inputs overflow or underflow.
     #[error(
         "population: cannot standardise {feature} of {data}: its mean or its spread ({spread:e}) leaves the range of double precision; rescale the data"
@@ -336,6 +370,17 @@ pub(super) fn require(
         return Ok(());
     }
     Err(PopulationError::OutOfRange { key, value: value.to_string(), requirement: requirement.to_owned() })
+}
+
+/// The fractions with which neither part of `samples` samples is empty, in words.
+fn test_range(samples: usize, above: f64, most: f64) -> String {
+    if samples < 2 {
+        return "a single sample has no test part: remove the key".into();
+    }
+    // Rounded inwards, so that both ends are admissible.
+    let digits = |v: f64, round: fn(f64) -> f64| round(v * 1e9) / 1e9;
+    let (least, most) = (digits(above, |v| v.floor() + 1.0), digits(most, f64::floor));
+    format!("of {samples} samples none would be left in one of the parts: expected {least} to {most} for this seed")
 }
 
 /// The names, separated by commas.

@@ -9,8 +9,10 @@ use serde::Serialize;
 use super::images::Limit;
 use super::npz_file::NpzFile;
 use super::table::{RowOrigin, SampleTable};
+use super::test_part::DataParts;
 use super::{
-    FileLabels, Population, PopulationError, Sample, SourceFile, Standardise, csv_table, read_data_file, source,
+    FileLabels, Population, PopulationError, Sample, SourceFile, Standardise, TestPart, csv_table, read_data_file,
+    source,
 };
 
 /// A data file.
@@ -35,36 +37,67 @@ impl FileSpec {
     /// Builds the population.
     ///
     /// # Errors
-    /// If the file cannot be read or is invalid, or the limit is 0 or above the number of samples.
-    pub(super) fn build(&self) -> Result<Population, PopulationError> {
-        file_kind(&self.path).ok_or_else(|| PopulationError::UnknownKind { path: self.path.clone() })?;
-        self.build_from(&read_data_file(&self.path)?)
+    /// If the file, or that of the test part, cannot be read or is invalid, or the limit is 0 or above the number of
+    /// samples; a test part that is empty, or of other dimensions or classes.
+    pub(super) fn build(&self, test: Option<&TestPart>, seed: u64) -> Result<Population, PopulationError> {
+        require_kind(&self.path)?;
+        self.build_from(&read_data_file(&self.path)?, test, seed)
     }
 
     /// Builds the population from the contents of the file, which need not exist.
     ///
     /// # Errors
-    /// If the contents are invalid, or the limit is 0 or above the number of samples.
-    pub fn build_from(&self, bytes: &[u8]) -> Result<Population, PopulationError> {
+    /// If the contents, or the file of the test part, are invalid, or the limit is 0 or above the number of samples; a test
+    /// part that is empty, or of other dimensions or classes.
+    pub fn build_from(&self, bytes: &[u8], test: Option<&TestPart>, seed: u64) -> Result<Population, PopulationError> {
         let path = &self.path;
-        let table = match file_kind(path).ok_or_else(|| PopulationError::UnknownKind { path: path.clone() })? {
-            FileKind::Npz => npz_table(path, bytes)?,
-            FileKind::Csv => csv_table::parse(path, &source::decompress(path, bytes)?)?,
-        };
+        let (table, source) = table_of(path, bytes)?;
         let (y, labels) = self.labels.apply(path, &table)?;
         let kept = self.limit.first_of(y.nrows(), &path.display().to_string())?;
-        let mut sample = Sample { x: table.x.slice(s![..kept, ..]).to_owned(), y: y.slice(s![..kept, ..]).to_owned() };
-        let standardisation = self.standardise.apply(&mut sample.x, &path.display().to_string())?;
-        let (n, d, k) = sample.shape();
+        let sample = Sample { x: table.x.slice(s![..kept, ..]).to_owned(), y: y.slice(s![..kept, ..]).to_owned() };
+        let mut sources = vec![source];
+        let mut parts = match test {
+            Some(TestPart::Fraction(fraction)) => DataParts::held_out(&sample, *fraction, seed)?,
+            Some(TestPart::File(test)) => {
+                let (table, source) = read_table(test)?;
+                sources.push(source);
+                let y = self.labels.apply_to_test(test, &table, labels)?;
+                DataParts::beside(sample, Sample { x: table.x, y }, test)?
+            }
+            Some(TestPart::Draws(_) | TestPart::T10k) | None => DataParts::whole(sample),
+        };
+        let standardisation = parts.standardise(self.standardise, &path.display().to_string())?;
+        let (n, d, k) = parts.train.shape();
         let description = format!(
-            "{}: {n} samples, d = {d}, K = {k}, labels {}, standardisation {}",
+            "{}: {n} samples, d = {d}, K = {k}, labels {}, standardisation {}{}",
             path.display(),
             self.labels,
-            self.standardise
+            self.standardise,
+            parts.description()
         );
-        let sources = vec![SourceFile::of(path, bytes)];
-        Ok(Population { sample, sampler: None, labels, standardisation, sources, description })
+        let DataParts { train, test } = parts;
+        Ok(Population { sample: train, test, sampler: None, labels, standardisation, sources, description })
     }
+}
+
+/// The table in a data file, and the record of the file.
+fn read_table(path: &Path) -> Result<(SampleTable, SourceFile), PopulationError> {
+    require_kind(path)?;
+    table_of(path, &read_data_file(path)?)
+}
+
+/// The table in the contents of a data file, and the record of the file.
+fn table_of(path: &Path, bytes: &[u8]) -> Result<(SampleTable, SourceFile), PopulationError> {
+    let table = match require_kind(path)? {
+        FileKind::Npz => npz_table(path, bytes)?,
+        FileKind::Csv => csv_table::parse(path, &source::decompress(path, bytes)?)?,
+    };
+    Ok((table, SourceFile::of(path, bytes)))
+}
+
+/// The format of a data file by its name.
+fn require_kind(path: &Path) -> Result<FileKind, PopulationError> {
+    file_kind(path).ok_or_else(|| PopulationError::UnknownKind { path: path.to_owned() })
 }
 
 /// The table of an archive.
@@ -277,6 +310,6 @@ mod tests {
         let message = build("a.csv", b"1,2\n", Real, Some(2)).unwrap_err().to_string();
         assert!(message.contains("limit = 2") && message.contains("1 samples"), "{message}");
         let spec = FileSpec { path: "no/such.npz".into(), labels: Real, limit: None, standardise: Standardise::None };
-        assert!(spec.build().unwrap_err().to_string().contains("cannot read no/such.npz"));
+        assert!(spec.build(None, 0).unwrap_err().to_string().contains("cannot read no/such.npz"));
     }
 }

@@ -3,7 +3,9 @@
 use ndarray::Array2;
 
 use super::error::require;
-use super::{LabelRule, Population, PopulationError, Sample, SourceFile, Standardise};
+use super::test_part::DataParts;
+use super::{LabelRule, Population, PopulationError, Sample, SourceFile, Standardise, TestPart};
+use std::path::Path;
 
 /// LabelledSamples images before standardisation.
 pub(super) struct Images {
@@ -19,32 +21,55 @@ pub(super) struct Images {
     pub sources: Vec<SourceFile>,
 }
 
+/// The test part of a set of images.
+pub(super) enum TestImages {
+    /// None.
+    None,
+    /// A fraction of the images, held out with this seed.
+    Fraction(f64, u64),
+    /// Other images.
+    Other(Images),
+}
+
+impl TestImages {
+    /// The fraction of a test part, or none.
+    pub(super) fn held_out(test: Option<&TestPart>, seed: u64) -> Self {
+        if let Some(TestPart::Fraction(fraction)) = test { Self::Fraction(*fraction, seed) } else { Self::None }
+    }
+}
+
 impl Images {
     /// Builds the population.
     ///
     /// # Errors
-    /// If the inputs cannot be standardised.
+    /// If the inputs cannot be standardised, or a part would be empty, or images of the test part have another size.
     pub(super) fn population(
-        mut self,
+        self,
         rule: LabelRule,
         standardise: Standardise,
+        test: TestImages,
     ) -> Result<Population, PopulationError> {
-        let standardisation = standardise.apply(&mut self.x, self.name)?;
-        let (y, labels) = rule.apply(&self.digits);
-        let (rows, columns) = self.size;
+        let Images { name, size: (rows, columns), x, digits, mut sources } = self;
+        let (y, labels) = rule.apply(&digits);
+        let sample = Sample { x, y };
+        let mut parts = match test {
+            TestImages::None => DataParts::whole(sample),
+            TestImages::Fraction(fraction, seed) => DataParts::held_out(&sample, fraction, seed)?,
+            TestImages::Other(other) => {
+                let test = Sample { x: other.x, y: rule.apply(&other.digits).0 };
+                let parts = DataParts::beside(sample, test, Path::new(&other.sources[0].path))?;
+                sources.extend(other.sources);
+                parts
+            }
+        };
+        let standardisation = parts.standardise(standardise, name)?;
         let description = format!(
-            "{}: {} images of {rows} x {columns} pixels, labels {rule}, standardisation {standardise}",
-            self.name,
-            self.digits.len()
+            "{name}: {} images of {rows} x {columns} pixels, labels {rule}, standardisation {standardise}{}",
+            parts.train.shape().0,
+            parts.description()
         );
-        Ok(Population {
-            sample: Sample { x: self.x, y },
-            sampler: None,
-            labels,
-            standardisation,
-            sources: self.sources,
-            description,
-        })
+        let DataParts { train, test } = parts;
+        Ok(Population { sample: train, test, sampler: None, labels, standardisation, sources, description })
     }
 }
 

@@ -98,6 +98,28 @@ impl FileLabels {
         }
     }
 
+    /// Targets (n, K) of the table of a test part, beside a training part whose labels are of kind `train`.
+    ///
+    /// # Errors
+    /// If a label is not admissible, or is a class that the training part does not have; with its location.
+    pub(super) fn apply_to_test(
+        self,
+        path: &Path,
+        table: &SampleTable,
+        train: LabelKind,
+    ) -> Result<Array2<f64>, PopulationError> {
+        let LabelKind::OneHot(classes) = train else { return Ok(self.apply(path, table)?.0) };
+        if table.y.ncols() != 1 {
+            return Err(PopulationError::ClassColumns { path: path.to_owned(), found: table.y.ncols() });
+        }
+        let known = |v: f64| v >= 0.0 && v.fract() == 0.0 && v < classes as f64;
+        if let Some(((row, column), &class)) = table.y.indexed_iter().find(|&(_, &v)| !known(v)) {
+            let location = table.y_location(row, column);
+            return Err(PopulationError::TestClass { path: path.to_owned(), location, class, largest: classes - 1 });
+        }
+        Ok(one_hot(table.y.iter().map(|&v| v as usize), table.y.nrows(), classes))
+    }
+
     /// Checks every label.
     fn check(
         self,

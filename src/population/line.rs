@@ -12,7 +12,10 @@ use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::error::require;
-use super::{LabelKind, Population, PopulationError, Sample};
+use super::{LabelKind, Population, PopulationError, Sample, Sampler, TestPart, sampler, test_part};
+use crate::compute::rng;
+use rand::RngExt;
+use rand_distr::Open01;
 
 /// The law of x.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -62,10 +65,11 @@ impl LineSpec {
     ///
     /// # Errors
     /// [`PopulationError::OutOfRange`] for a field outside its range.
-    pub(super) fn build(&self) -> Result<Population, PopulationError> {
+    pub(super) fn build(&self, test: Option<&TestPart>, seed: u64) -> Result<Population, PopulationError> {
         let n = self.size;
         require((1..=1 << 24).contains(&n), "size", n, "it must be from 1 to 16777216")?;
-        let quantile: Box<dyn Fn(f64) -> f64> = match self.law {
+        sampler::check_test(test, 1)?;
+        let quantile: Quantile = match self.law {
             InputLaw::Uniform { low, high } => {
                 require(low < high, "high", high, "it must be above low")?;
                 Box::new(move |u| low + (high - low) * u)
@@ -86,13 +90,19 @@ impl LineSpec {
             InputLaw::Uniform { low, high } => format!("uniform on [{low}, {high}]"),
             InputLaw::Gaussian { mean, std } => format!("N({mean}, {std}^2)"),
         };
+        let test = sampler::drawn(&Line { spec: self, quantile }, test, seed);
         Ok(Population {
             sample: Sample { x, y },
             sampler: None,
             labels: LabelKind::Real,
             standardisation: None,
             sources: Vec::new(),
-            description: format!("line: x {law} by {n} nodes, target of {} bumps", self.bumps.len()),
+            description: format!(
+                "line: x {law} by {n} nodes, target of {} bumps{}",
+                self.bumps.len(),
+                test_part::described(test.as_ref())
+            ),
+            test,
         })
     }
 
@@ -100,6 +110,32 @@ impl LineSpec {
     pub fn target(&self, x: f64) -> f64 {
         let bump = |b: &TargetBump| b.height * libm::exp(-0.5 * ((x - b.centre) / b.width).powi(2));
         self.bumps.iter().map(bump).sum()
+    }
+}
+
+/// A quantile function.
+type Quantile = Box<dyn Fn(f64) -> f64 + Send + Sync>;
+
+/// The law itself, from which a test part is drawn: x is the quantile of a uniform number.
+struct Line<'a> {
+    spec: &'a LineSpec,
+    quantile: Quantile,
+}
+
+impl Sampler for Line<'_> {
+    fn inputs(&self) -> usize {
+        1
+    }
+
+    fn outputs(&self) -> usize {
+        1
+    }
+
+    fn draw(&self, rng: &mut rng::Stream, x: &mut [f64], y: &mut [f64]) {
+        assert_eq!((x.len(), y.len()), (1, 1));
+        // Strictly between 0 and 1, so that the quantile is finite.
+        x[0] = (self.quantile)(rng.sample(Open01));
+        y[0] = self.spec.target(x[0]);
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::error::require;
 use super::sampler::{self, Draws, Sampler};
-use super::{LabelKind, Population, PopulationError};
+use super::{LabelKind, Population, PopulationError, TestPart};
 use crate::compute::rng;
 
 /// Two centred isotropic Gaussians; K = 1: y = -1 or +1 with probability 1/2, `x | y ~ N(0, (1 + y delta)^2 I_d)`
@@ -34,12 +34,13 @@ impl MixtureSpec {
     ///
     /// # Errors
     /// [`PopulationError::OutOfRange`] for a field outside its range.
-    pub(super) fn build(&self, seed: u64) -> Result<Population, PopulationError> {
+    pub(super) fn build(&self, test: Option<&TestPart>, seed: u64) -> Result<Population, PopulationError> {
         let Self { dimension, delta, size, draws } = *self;
         sampler::check_size(size, dimension)?;
+        sampler::check_test(test, dimension)?;
         require(delta > 0.0 && delta < 1.0, "delta", delta, "it must lie strictly between 0 and 1")?;
         let law = format!("Gaussian mixture: d = {dimension}, Delta = {delta}");
-        Ok(sampler::population(Mixture { dimension, delta }, draws, size, seed, LabelKind::Sign, &law))
+        Ok(sampler::population(Mixture { dimension, delta }, draws, (size, test), seed, LabelKind::Sign, &law))
     }
 }
 

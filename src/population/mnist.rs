@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::images::{Images, Limit};
-use super::{LabelRule, Population, PopulationError, SourceFile, Standardise, idx, read_data_file, source};
+use super::images::{Images, Limit, TestImages};
+use super::{LabelRule, Population, PopulationError, SourceFile, Standardise, TestPart, idx, read_data_file, source};
 
 choice! {
     /// A part of MNIST.
@@ -53,7 +53,18 @@ impl MnistSpec {
     /// # Errors
     /// If files are missing, truncated, of another format or do not match, or the limit is 0 or above the number of
     /// images.
-    pub(super) fn build(&self) -> Result<Population, PopulationError> {
+    pub(super) fn build(&self, test: Option<&TestPart>, seed: u64) -> Result<Population, PopulationError> {
+        let test = match test {
+            Some(TestPart::T10k) => {
+                TestImages::Other(MnistSpec { split: Split::Test, limit: None, ..self.clone() }.images()?)
+            }
+            other => TestImages::held_out(other, seed),
+        };
+        self.images()?.population(self.labels, self.standardise, test)
+    }
+
+    /// The images, before standardisation.
+    fn images(&self) -> Result<Images, PopulationError> {
         let [image_path, label_path] = self.find()?;
         let (image_bytes, label_bytes) = (read_data_file(&image_path)?, read_data_file(&label_path)?);
         let (raw_images, raw_labels) =
@@ -77,7 +88,7 @@ impl MnistSpec {
         let kept = self.limit.first_of(count, &image_path.display().to_string())?;
         let d = rows * columns;
         source::require_capacity(&image_path, "its images in double precision", 8 * (kept * d) as u64)?;
-        Images {
+        Ok(Images {
             name: match self.split {
                 Split::Train => "MNIST (train)",
                 Split::Test => "MNIST (test)",
@@ -86,8 +97,7 @@ impl MnistSpec {
             x: Array2::from_shape_fn((kept, d), |(i, j)| f64::from(pixels[i * d + j]) / 255.0),
             digits: digits[..kept].to_vec(),
             sources: vec![SourceFile::of(&image_path, &image_bytes), SourceFile::of(&label_path, &label_bytes)],
-        }
-        .population(self.labels, self.standardise)
+        })
     }
 
     /// The paths of the images and the labels of the split, under any accepted name.
@@ -233,7 +243,7 @@ mod tests {
             limit: None,
             standardise: Standardise::None,
         };
-        let message = spec.build().unwrap_err().to_string();
+        let message = spec.build(None, 0).unwrap_err().to_string();
         assert!(message.contains("no/such does not exist"), "{message}");
     }
 }

@@ -34,6 +34,7 @@ mod source;
 mod standardise;
 mod table;
 mod teacher;
+mod test_part;
 
 use crate::choice::choice;
 use std::fmt;
@@ -54,6 +55,7 @@ pub(crate) use source::hexadecimal;
 pub use source::{SourceFile, read_data_file};
 pub use standardise::{Standardisation, Standardise};
 pub use teacher::{Teacher, TeacherActivation, TeacherDirections, TeacherOutputs, TeacherSpec, TeacherSum};
+pub use test_part::TestPart;
 
 /// A fixed sample, whose rows have equal probability; arrays are in standard (row-major) layout.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +77,8 @@ impl Sample {
 pub struct Population {
     /// The sample over which expectations are taken.
     pub sample: Sample,
+    /// The test part, on which nothing is trained.
+    pub test: Option<Sample>,
     /// The source of fresh mini-batches; `None` if the law is that of the sample.
     pub sampler: Option<Box<dyn Sampler>>,
     /// The kind of targets.
@@ -102,9 +106,19 @@ impl Population {
         let inputs = self.sample.x.ncols();
         let requirement = "bump neurons need one input, and no fresh draws";
         require(inputs == 1 && self.sampler.is_none(), "number of inputs", inputs, requirement)?;
-        let x = &self.sample.x;
-        self.sample.x = Array2::from_shape_fn((x.nrows(), 2), |(s, j)| if j == 0 { x[[s, 0]] } else { 1.0 } / scale);
+        let scaled = |x: &Array2<f64>| {
+            Array2::from_shape_fn((x.nrows(), 2), |(s, j)| if j == 0 { x[[s, 0]] } else { 1.0 } / scale)
+        };
+        self.sample.x = scaled(&self.sample.x);
+        if let Some(test) = &mut self.test {
+            test.x = scaled(&test.x);
+        }
         Ok(self)
+    }
+
+    /// Number of samples of the test part; 0 without one.
+    pub fn test_samples(&self) -> usize {
+        self.test.as_ref().map_or(0, |test| test.shape().0)
     }
 }
 
@@ -201,13 +215,51 @@ impl PopulationSpec {
     /// # Errors
     /// If a value is outside its range, or a file is missing or invalid.
     pub fn build(&self, seed: u64) -> Result<Population, PopulationError> {
+        self.build_with(None, seed)
+    }
+
+    /// Builds the population with a test part. The seed determines which samples of a data set are held out.
+    ///
+    /// # Errors
+    /// As [`PopulationSpec::build`]; a test part that this kind of population cannot have, or that is empty.
+    pub fn build_with(&self, test: Option<&TestPart>, seed: u64) -> Result<Population, PopulationError> {
+        if let Some(test) = test.filter(|test| !self.accepts(test)) {
+            let value = serde_json::to_string(test).unwrap_or_default();
+            let requirement = format!("expected {}", self.test_parts());
+            return Err(PopulationError::OutOfRange { key: "test", value, requirement });
+        }
         match self {
-            Self::Digits(spec) => spec.build(),
-            Self::Mnist(spec) => spec.build(),
-            Self::File(spec) => spec.build(),
-            Self::Teacher(spec) => spec.build(seed),
-            Self::Mixture(spec) => spec.build(seed),
-            Self::Line(spec) => spec.build(),
+            Self::Digits(spec) => spec.build(test, seed),
+            Self::Mnist(spec) => spec.build(test, seed),
+            Self::File(spec) => spec.build(test, seed),
+            Self::Teacher(spec) => spec.build(test, seed),
+            Self::Mixture(spec) => spec.build(test, seed),
+            Self::Line(spec) => spec.build(test, seed),
+        }
+    }
+
+    /// The test parts that this kind of population can have, in words.
+    pub const fn test_parts(&self) -> &'static str {
+        match self {
+            Self::Digits(_) | Self::Mnist(MnistSpec { split: Split::Test, .. }) => {
+                "a fraction strictly between 0 and 1, such as 0.2"
+            }
+            Self::Mnist(_) => "a fraction strictly between 0 and 1, such as 0.2, or \"t10k\"",
+            Self::File(_) => "a fraction strictly between 0 and 1, such as 0.2, or the path of a second file",
+            Self::Teacher(_) | Self::Mixture(_) | Self::Line(_) => {
+                "a whole number of at least 1, of draws from the law, such as 2000"
+            }
+        }
+    }
+
+    /// Whether this kind of population can have a test part.
+    pub fn accepts(&self, test: &TestPart) -> bool {
+        match (self, test) {
+            (Self::Digits(_) | Self::Mnist(_) | Self::File(_), TestPart::Fraction(f)) => *f > 0.0 && *f < 1.0,
+            (Self::Mnist(spec), TestPart::T10k) => spec.split == Split::Train,
+            (Self::File(_), TestPart::File(_)) => true,
+            (Self::Teacher(_) | Self::Mixture(_) | Self::Line(_), TestPart::Draws(count)) => *count > 0,
+            _ => false,
         }
     }
 

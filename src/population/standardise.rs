@@ -41,6 +41,20 @@ pub enum Standardisation {
     },
 }
 
+impl Standardisation {
+    /// Transforms inputs `x` (n, d) in place.
+    pub(super) fn transform(&self, x: &mut Array2<f64>) {
+        match self {
+            Self::Global { mean, scale } => x.mapv_inplace(|v| (v - mean) / scale),
+            Self::PerFeature { mean, scale } => {
+                for mut row in x.rows_mut() {
+                    row.iter_mut().zip(mean.iter().zip(scale)).for_each(|(v, (mean, scale))| *v = (*v - mean) / scale);
+                }
+            }
+        }
+    }
+}
+
 impl Standardise {
     /// Standardises `x` (n, d) in place and returns the transformation; n and d are at least 1, and entries are finite. `data`
     /// names them in messages.

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::error::require;
 use super::sampler::{self, Draws, Sampler};
-use super::{LabelKind, Population, PopulationError};
+use super::{LabelKind, Population, PopulationError, TestPart};
 use crate::compute::rng::{self, Role};
 
 choice! {
@@ -110,8 +110,9 @@ impl TeacherSpec {
     ///
     /// # Errors
     /// As [`Teacher::new`], and for a size of 0.
-    pub(super) fn build(&self, seed: u64) -> Result<Population, PopulationError> {
+    pub(super) fn build(&self, test: Option<&TestPart>, seed: u64) -> Result<Population, PopulationError> {
         sampler::check_size(self.size, self.dimension)?;
+        sampler::check_test(test, self.dimension)?;
         let teacher = Teacher::new(self, seed)?;
         let law = format!(
             "{} teacher: d = {}, m = {}, directions {} of norm {}, output weights {}, {}, noise_std = {}",
@@ -124,7 +125,7 @@ impl TeacherSpec {
             self.sum,
             self.noise_std
         );
-        Ok(sampler::population(teacher, self.draws, self.size, seed, LabelKind::Real, &law))
+        Ok(sampler::population(teacher, self.draws, (self.size, test), seed, LabelKind::Real, &law))
     }
 }
 

@@ -112,6 +112,22 @@ impl RunFolder {
         }))
     }
 
+    /// Copies a value that [`RunFolder::save_json`] wrote into `from` under the name `source` to this folder under another
+    /// name, with its checksum there. Returns false where there is none that is as it was written.
+    ///
+    /// # Errors
+    /// Files that are not accessible.
+    pub fn copy_sealed_json(&self, from: &RunFolder, source: &str, name: &str) -> Result<bool, RecordError> {
+        let SavedPart::Found(bytes) = from.bytes(source)? else { return Ok(false) };
+        let Ok(text) = String::from_utf8(bytes) else { return Ok(false) };
+        let Some((checksum, value)) = split_json(&text) else { return Ok(false) };
+        if checksum != from.checksum(source, value.as_bytes()) {
+            return Ok(false);
+        }
+        self.write_text(name, &self.seal_text(name, value))?;
+        Ok(true)
+    }
+
     /// An archive of arrays with its checksum.
     ///
     /// # Errors

@@ -133,6 +133,14 @@ pub enum RecordError {
         /// What to do.
         advice: &'static str,
     },
+    /// The run cannot be extended as asked.
+    #[error("{path}: {problem}")]
+    Extension {
+        /// The run.
+        path: PathBuf,
+        /// Why, and what would be right.
+        problem: String,
+    },
     /// Another process holds the lock of the folder.
     #[error("{path} is in use by another widelimit; wait for it, or choose another folder with --out")]
     InUse {

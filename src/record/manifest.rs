@@ -62,6 +62,9 @@ pub struct Manifest {
     pub status: Status,
     /// The resolved experiment.
     pub experiment: serde_json::Value,
+    /// The experiments that were complete before the run was extended, the first one first; absent where it was not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extends: Vec<serde_json::Value>,
     /// Seed of all random streams.
     pub seed: u64,
     /// Step and friction in both parametrisations; absent where no network is trained.
@@ -147,6 +150,9 @@ pub struct PopulationRecord {
     pub inputs: usize,
     /// Output dimension K.
     pub outputs: usize,
+    /// Samples of the test part; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_samples: Option<usize>,
     /// The transformation of the inputs.
     pub standardisation: serde_json::Value,
     /// Files that were read, with checksums.

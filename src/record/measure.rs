@@ -35,6 +35,14 @@ pub enum Measure {
     Wasserstein,
     /// Sliced Wasserstein distance between the units and the particles of the limit that started at the same points.
     WassersteinOwn,
+    /// Mean loss on the test part.
+    TestLoss,
+    /// Share of the samples of the test part whose class, or all of whose signs, are predicted.
+    TestAccuracy,
+    /// `L^2` distance of the predictions on the test part.
+    TestFunction,
+    /// Absolute difference of the losses on the test part.
+    TestLossGap,
     /// [`Measure::CouplingMax`] over one family of units.
     FamilyCouplingMax(&'static str),
     /// [`Measure::CouplingRms`] over one family of units.
@@ -58,9 +66,13 @@ impl Measure {
         Measure::WassersteinOwn,
     ];
 
-    /// The measures recorded of a network: the common ones; the accuracy of signs, where labels are several signs; and,
+    /// The measures on the test part, where the population has one.
+    pub const TEST: [Measure; 4] =
+        [Measure::TestLoss, Measure::TestAccuracy, Measure::TestFunction, Measure::TestLossGap];
+
+    /// The measures recorded of a network: the common ones; those on the test part, if there is one; the accuracy of signs, where labels are several signs; and,
     /// where it has several families of units, the coupling distances of each.
-    pub fn of_network(network: &Network, labels: LabelKind) -> Vec<Measure> {
+    pub fn of_network(network: &Network, labels: LabelKind, test: bool) -> Vec<Measure> {
         let signs = (labels == LabelKind::Sign && network.outputs() > 1).then_some(Measure::SignAccuracy);
         let families = network.families(1);
         let several = families.len() > 1;
@@ -68,7 +80,9 @@ impl Measure {
             .iter()
             .filter(|_| several)
             .flat_map(|family| [Measure::FamilyCouplingMax(family.name), Measure::FamilyCouplingRms(family.name)]);
-        Self::COMMON.into_iter().chain(signs).chain(own).collect()
+        let test = Self::TEST.into_iter().filter(|_| test);
+        let test = test.filter(|measure| labels != LabelKind::Real || *measure != Measure::TestAccuracy);
+        Self::COMMON.into_iter().chain(signs).chain(own).chain(test).collect()
     }
 
     /// Whether the measure is a distance between a trajectory and the limit.
@@ -80,13 +94,17 @@ impl Measure {
             | Measure::SignAccuracy
             | Measure::Kinetic
             | Measure::Dropout
-            | Measure::Spread => false,
+            | Measure::Spread
+            | Measure::TestLoss
+            | Measure::TestAccuracy => false,
             Measure::CouplingMax
             | Measure::CouplingRms
             | Measure::Function
             | Measure::RiskGap
             | Measure::Wasserstein
             | Measure::WassersteinOwn
+            | Measure::TestFunction
+            | Measure::TestLossGap
             | Measure::FamilyCouplingMax(_)
             | Measure::FamilyCouplingRms(_) => true,
         }
@@ -108,6 +126,10 @@ impl Measure {
             Measure::RiskGap => "risk_gap",
             Measure::Wasserstein => "wasserstein",
             Measure::WassersteinOwn => "wasserstein_own",
+            Measure::TestLoss => "test_loss",
+            Measure::TestAccuracy => "test_accuracy",
+            Measure::TestFunction => "test_function",
+            Measure::TestLossGap => "test_loss_gap",
         }
     }
 }
@@ -130,7 +152,11 @@ impl fmt::Display for Measure {
             | Measure::Function
             | Measure::RiskGap
             | Measure::Wasserstein
-            | Measure::WassersteinOwn => f.write_str(self.stem()),
+            | Measure::WassersteinOwn
+            | Measure::TestLoss
+            | Measure::TestAccuracy
+            | Measure::TestFunction
+            | Measure::TestLossGap => f.write_str(self.stem()),
         }
     }
 }
@@ -147,7 +173,7 @@ impl FromStr for Measure {
         let families = ThreeLayer::FAMILY_NAMES
             .into_iter()
             .flat_map(|f| [Measure::FamilyCouplingMax(f), Measure::FamilyCouplingRms(f)]);
-        let mut known = Self::COMMON.into_iter().chain([Measure::SignAccuracy]).chain(families);
+        let mut known = Self::COMMON.into_iter().chain([Measure::SignAccuracy]).chain(families).chain(Self::TEST);
         known.find(|measure| measure.to_string() == text).ok_or_else(|| UnknownMeasure(text.into()))
     }
 }
@@ -174,8 +200,8 @@ mod tests {
         let activations = [Activation::Tanh; 2];
         let network =
             ThreeLayer { inputs: 2, outputs: 2, bias: true, activations, fixed_output: false, proportions: [1, 1] };
-        let all = Measure::of_network(&network.into(), LabelKind::Sign);
-        assert_eq!(all.len(), Measure::COMMON.len() + 7);
+        let all = Measure::of_network(&network.into(), LabelKind::Sign, true);
+        assert_eq!(all.len(), Measure::COMMON.len() + 7 + Measure::TEST.len());
         for measure in all {
             assert_eq!(measure.to_string().parse(), Ok(measure));
         }

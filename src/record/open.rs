@@ -5,14 +5,14 @@ use super::digest::sha256;
 use super::error::RecordError;
 use super::folder::{MANIFEST, RunFolder, SAMPLES};
 use super::lock::{self, LOCK};
-use super::manifest::{Build, Manifest, Status};
+use super::manifest::{Build, Manifest, RunKind, Status};
 use super::provenance::{changed_source, differing_keys};
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::Path;
 
 /// The sub-folders into which a run writes.
-const FOLDERS: [&str; 5] = ["records", "state", "state/paths", "checkpoint", "figures"];
+const FOLDERS: [&str; 6] = ["records", "state", "state/paths", "checkpoint", "figures", "saved"];
 
 /// The files at the top of a run folder apart from the manifest.
 const FILES: [&str; 2] = ["checks.json", "experiment.toml"];
@@ -60,6 +60,12 @@ enum Contents {
 
 /// What to do with a run of another format whose figures are to be drawn.
 pub const FIGURES_ADVICE: &str = "Draw its figures with that version, or run it again with --force";
+
+/// What to do with a run of another format that is to be extended.
+const EXTEND_ADVICE: &str = "Extend it with that version, or run the experiment again";
+
+/// Keys on which every number of a run depends: with others, nothing of it could be kept.
+const FIXED: [&str; 6] = ["kind", "seed", "precision", "population", "network", "dynamics"];
 
 const ADVICE: &str = "Start over with --force, choose another folder with --out, or continue with that version";
 
@@ -136,12 +142,64 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// Opens a complete run of training as an unfinished run of another experiment, in which what is still valid is kept
+    /// ([`Manifest::extends`]); an extension to the same experiment that is unfinished is opened to be continued. The
+    /// only file that is written is the manifest, at once and as the last step.
+    ///
+    /// # Errors
+    /// A folder in use or without a run; a run that is unfinished, of another kind, format or program, or on other data;
+    /// an experiment that is the same, or that differs in keys on which every number of the run depends.
+    pub fn open_extension(path: &Path, request: &OpenRequest<'_>) -> Result<(Self, Box<Manifest>), RecordError> {
+        let unlocked = Self::existing(path)?;
+        unlocked.require_format(EXTEND_ADVICE)?;
+        let folder = Self::locked(path, request)?;
+        folder.require_own_folders()?;
+        let mut manifest = folder.manifest()?;
+        let refuse = |problem: String| Err(RecordError::Extension { path: path.into(), problem });
+        if manifest.kind != RunKind::Training {
+            return refuse("only runs that train networks can be extended: run the experiment again".into());
+        }
+        let earlier = manifest.last_build();
+        if earlier != *request.build && !request.accept_revision {
+            return Err(RecordError::Program { path: path.into(), earlier, present: request.build.clone() });
+        }
+        let keys = differing_keys("", &manifest.experiment, request.experiment);
+        if manifest.status != Status::Complete {
+            if manifest.extends.is_empty() {
+                return Err(RecordError::Unfinished { path: path.into(), status: manifest.status });
+            }
+            folder.require_same(&manifest, request)?;
+            folder.remove_temporary_files();
+            return Ok((folder, Box::new(manifest)));
+        }
+        if keys.is_empty() {
+            return refuse("it is complete and the experiment is the same: say by --set or --unset what to add".into());
+        }
+        let fixed: Vec<String> =
+            keys.into_iter().filter(|key| key.split('.').next().is_some_and(|table| FIXED.contains(&table))).collect();
+        if !fixed.is_empty() {
+            return refuse(format!(
+                "every number of the run depends on {}: run the experiment anew, with --out for another folder",
+                fixed.join(", ")
+            ));
+        }
+        folder.require_same_data(&manifest.population.sources, request.sources)?;
+        folder.remove("checkpoint")?;
+        folder.remove_temporary_files();
+        manifest.extends.push(std::mem::replace(&mut manifest.experiment, request.experiment.clone()));
+        (manifest.status, manifest.checks, manifest.records) = (Status::Running, None, None);
+        folder.write_json(MANIFEST, &manifest)?;
+        Ok((folder, Box::new(manifest)))
+    }
+
+    /// The same folder without the lock, for reading what the run of another experiment has saved.
+    pub fn of_experiment(&self, experiment: &Value) -> Self {
+        RunFolder { path: self.path.clone(), lock: None, identity: identity(experiment) }
+    }
+
     fn locked(path: &Path, request: &OpenRequest<'_>) -> Result<Self, RecordError> {
         let lock = Some(lock::acquire(path)?);
-        // Keys of `run` change no result and may differ between the processes of a run.
-        let mut experiment = request.experiment.clone();
-        experiment.as_object_mut().map(|keys| keys.remove("run"));
-        Ok(RunFolder { path: path.into(), lock, identity: sha256(experiment.to_string().as_bytes()) })
+        Ok(RunFolder { path: path.into(), lock, identity: identity(request.experiment) })
     }
 
     /// Checks that a run is of the requested experiment and data.
@@ -224,6 +282,13 @@ fn reads(sources: &Value, file: &Path) -> bool {
     let file = std::path::absolute(file).unwrap_or_else(|_| file.into());
     let mut paths = sources.as_array().into_iter().flatten().filter_map(|source| source.get("path")?.as_str());
     paths.any(|path| Path::new(path) == file)
+}
+
+/// The identity of a resolved experiment. Keys of `run` change no result and may differ between the processes of a run.
+fn identity(experiment: &Value) -> String {
+    let mut experiment = experiment.clone();
+    experiment.as_object_mut().map(|keys| keys.remove("run"));
+    sha256(experiment.to_string().as_bytes())
 }
 
 /// What a path holds.

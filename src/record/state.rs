@@ -89,6 +89,19 @@ impl FinalParts {
     /// # Errors
     /// A part that is missing, or of another shape than the network's.
     pub fn canonical(&self, network: &Network, width: usize) -> Result<ParameterVector, NpzError> {
+        self.canonical_of("", network, width)
+    }
+
+    /// All momenta, in the same order.
+    ///
+    /// # Errors
+    /// As [`FinalParts::canonical`].
+    pub fn canonical_momenta(&self, network: &Network, width: usize) -> Result<ParameterVector, NpzError> {
+        self.canonical_of("_momentum", network, width)
+    }
+
+    /// The arrays of all parts whose names end with `suffix`.
+    fn canonical_of(&self, suffix: &str, network: &Network, width: usize) -> Result<ParameterVector, NpzError> {
         let mut point = ParameterVector::zeros(network.parameters(width));
         for family in network.families(width) {
             let mut own = point.slice_mut(s![family.range()]);
@@ -96,11 +109,12 @@ impl FinalParts {
             let mut matrix =
                 ArrayViewMut2::from_shape((family.rows, family.columns), values).expect("a family's own shape");
             for part in &family.parts {
-                let found = self.part(part.name)?;
+                let name = format!("{}{suffix}", part.name);
+                let found = self.part(&name)?;
                 let shape = (family.rows, part.columns.len());
                 if found.dim() != shape {
                     let expected = vec![shape.0, shape.1];
-                    return Err(self.wrong_shape(part.name, expected, found.shape().to_vec()));
+                    return Err(self.wrong_shape(&name, expected, found.shape().to_vec()));
                 }
                 matrix.slice_mut(s![.., part.columns.clone()]).assign(&found);
             }

@@ -9,7 +9,9 @@ use super::problem::Problem;
 use super::series::Series;
 use crate::compute::{Real, Threads};
 use crate::dynamics::State;
+use crate::network::Network;
 use crate::record::npz::{array_record, shaped};
+use crate::record::state::FinalParts;
 use crate::record::{RunFolder, SavedPart, SealedArchive};
 use ndarray::{Array1, Array2};
 
@@ -92,6 +94,47 @@ pub fn seal<R: Real>(
         path: path.map(rows),
     };
     Ok(folder.seal_arrays(&name(run), &arrays)?)
+}
+
+/// The checkpoint of a trajectory that ended at recording time `next_record - 1` of a shorter horizon, from its final state
+/// in `state/`: `clock` is its steps and time there, and `series` (measures, times) what it recorded. The method has no
+/// internal variables, and its path is not kept.
+///
+/// # Errors
+/// A state that is missing or is not one of this trajectory; an array that cannot be written.
+pub fn seal_continued(
+    folder: &RunFolder,
+    network: &Network,
+    run: &Trajectory,
+    (step, time): (u64, f64),
+    (next_record, series): (usize, Array2<f64>),
+) -> Result<SealedArchive, RunError> {
+    let parts = FinalParts::read(&folder.file(&format!("state/{}.npz", run.id)))?;
+    let arrays = CheckpointArrays {
+        theta: parts.canonical(network, run.width())?,
+        momentum: parts.canonical_momenta(network, run.width())?,
+        clock: Array1::from(vec![step as f64, time, next_record as f64]),
+        memory: Array1::from(Vec::new()),
+        series,
+        path: None,
+    };
+    Ok(folder.seal_arrays(&name(run), &arrays)?)
+}
+
+/// The steps and the time of a checkpoint; `None` where there is none that can be read.
+///
+/// # Errors
+/// A file that is not accessible.
+pub fn clock(folder: &RunFolder, run: &Trajectory) -> Result<Option<(u64, f64)>, RunError> {
+    Ok(match folder.load_arrays::<CheckpointArrays>(&name(run))? {
+        SavedPart::Found((arrays, _)) if arrays.clock.len() == 3 => Some((arrays.clock[0] as u64, arrays.clock[1])),
+        SavedPart::Found(_) | SavedPart::Absent | SavedPart::Damaged(_) => None,
+    })
+}
+
+/// Whether there is a checkpoint of a trajectory.
+pub fn exists(folder: &RunFolder, run: &Trajectory) -> bool {
+    folder.file(&name(run)).is_file()
 }
 
 /// The name of the checkpoint of a trajectory.

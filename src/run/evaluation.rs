@@ -16,14 +16,36 @@ pub struct Evaluation {
     pub loss: f64,
     /// Risk: mean loss plus ridge term.
     pub risk: f64,
+    /// The same on the test part, if there is one.
+    pub test: Option<TestEvaluation>,
 }
 
-/// Evaluates a state on the fixed sample.
+/// Predictions of a state on the test part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestEvaluation {
+    /// Predictions (samples of the test part, K), row-major.
+    pub predictions: Vec<f64>,
+    /// Mean loss, without ridge term.
+    pub loss: f64,
+}
+
+impl TestEvaluation {
+    /// The evaluation of predictions on the test part of a problem; `None` where it has none.
+    pub fn of<R: Real>(problem: &Problem<'_, R>, predictions: impl FnOnce(&[R]) -> Vec<f64>) -> Option<Self> {
+        let test = problem.test.as_ref()?;
+        let predictions = predictions(&test.x);
+        let loss = problem.experiment.network.loss.mean(&predictions, &test.y, problem.network.outputs());
+        Some(TestEvaluation { predictions, loss })
+    }
+}
+
+/// Evaluates a state on the fixed sample, and on the test part.
 pub fn evaluate<R: Real>(problem: &Problem<'_, R>, width: usize, theta: &[R], threads: Threads) -> Evaluation {
     let network = &problem.network;
     let predictions = network.predict(width, theta, &problem.population.x, threads);
     let loss = problem.experiment.network.loss.mean(&predictions, &problem.population.y, network.outputs());
     let ridge = problem.experiment.dynamics.ridge;
     let penalty = if ridge > 0.0 { 0.5 * ridge * network.mean_square(width, theta) } else { 0.0 };
-    Evaluation { predictions, loss, risk: loss + penalty }
+    let test = TestEvaluation::of(problem, |x| network.predict(width, theta, x, threads));
+    Evaluation { predictions, loss, risk: loss + penalty, test }
 }

@@ -6,11 +6,11 @@
 //! `checkpoint/ID-grid.npz` the density at the last record.
 
 use super::context::{Outcome, RunContext, RunError, complete};
-use super::evaluation::Evaluation;
+use super::evaluation::{Evaluation, TestEvaluation};
 use super::limit_path::LimitPath;
 use super::plan::Trajectory;
 use super::problem::Problem;
-use super::series::{Series, compare, record_accuracy};
+use super::series::{Series, compare, record_accuracy, record_test};
 use super::tasks::TaskHandle;
 use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::{Real, Threads};
@@ -21,7 +21,7 @@ use crate::kinetic::{
     NODE_MULTIPLE, PartialSolution, PhaseGrid, Radial,
 };
 use crate::network::{Law, Objective};
-use crate::population::PopulationSpec;
+use crate::population::{PopulationSpec, Sample};
 use crate::record::Measure;
 use crate::record::npz::array_record;
 use ndarray::{Array1, ArrayView2, Axis};
@@ -51,11 +51,29 @@ impl GridProblem {
         let table = FeatureTable::new(radial, furthest);
         limit.laws.iter().map(|law| radial.predict(&table, limit.axis, law, &norms)).collect()
     }
+
+    /// The predictions of a solution on the test part of a problem: (samples of the test part, K) at each of its times;
+    /// empty where there is none.
+    ///
+    /// # Errors
+    /// A network that has more than one trained parameter for each neuron.
+    fn test_predictions<R: Real>(
+        &self,
+        problem: &Problem<'_, R>,
+        limit: &GridLimit,
+    ) -> Result<Vec<Vec<f64>>, KineticError> {
+        let Some(Sample { x, y }) = problem.test_sample else { return Ok(Vec::new()) };
+        if self.radial.is_some() {
+            return Ok(self.predictions(x.view(), limit));
+        }
+        let field = field_of_neurons(problem, limit.axis, (x.view(), y.view()))?;
+        Ok(limit.laws.iter().map(|law| field.predictions(law)).collect())
+    }
 }
 
 /// The radial reduction of an experiment, if it has one: the Gaussians of MMN, no bias, equal fixed output weights.
 pub fn radial_of(e: &Experiment) -> Option<Radial> {
-    let PopulationSpec::Mixture(mixture) = &e.population else { return None };
+    let PopulationSpec::Mixture(mixture) = &e.population.spec else { return None };
     let Law::Point { value } = e.network.start.a else { return None };
     let reduced = e.network.kind == NetworkKind::TwoLayer && !e.network.bias && e.network.fixed_output;
     reduced.then(|| Radial::new(mixture.dimension, mixture.delta, e.network.activation, value))
@@ -129,15 +147,23 @@ pub fn pose_radial(
 /// A grid that cannot hold the start.
 pub fn pose_neurons<R: Real>(problem: &Problem<'_, R>, grid: &Discretisation) -> Result<KineticProblem, KineticError> {
     let e = problem.experiment;
-    let network = &problem.network;
     let plane = grid.plane()?;
+    let field = field_of_neurons(problem, grid.theta_line(), (problem.sample.x.view(), problem.sample.y.view()))?;
+    let start = Density::start(plane, &e.network.start.w, e.network.start_momentum)?;
+    Ok(KineticProblem { field, constants: grid.constants(e), start })
+}
+
+/// The field of neurons with one trained parameter on samples x (n, d), y (n, K).
+fn field_of_neurons<R: Real>(
+    problem: &Problem<'_, R>,
+    line: GridAxis,
+    sample: (ArrayView2<f64>, ArrayView2<f64>),
+) -> Result<MeanField, KineticError> {
+    let (e, network) = (problem.experiment, &problem.network);
     // All parameters but the trained one are equal for all neurons: they are taken from the first particle.
     let neuron = network.to_canonical(1, &network.start::<f64>(&e.network.start, e.seed, 0, 1));
     let objective = Objective { loss: e.network.loss, ridge: e.dynamics.ridge };
-    let sample = (problem.sample.x.view(), problem.sample.y.view());
-    let field = MeanField::of_network(problem.independent(), &neuron, grid.theta_line(), sample, objective)?;
-    let start = Density::start(plane, &e.network.start.w, e.network.start_momentum)?;
-    Ok(KineticProblem { field, constants: grid.constants(e), start })
+    MeanField::of_network(problem.independent(), &neuron, line, sample, objective)
 }
 
 /// The equation of an experiment on the grid of the reference, with another number of nodes and another step.
@@ -233,6 +259,7 @@ pub fn solve<R: Real>(
     let posed = pose(problem, run.width(), run.integration.scheme.motion.step).map_err(RunError::Grid)?;
     let limit = complete!(integrate(context, problem, run, &posed.equation, handle)?);
     let predictions = posed.predictions(problem.sample.x.view(), &limit);
+    let mut test_predictions = posed.test_predictions(problem, &limit).map_err(RunError::Grid)?.into_iter();
     let (network, e) = (&problem.network, problem.experiment);
     let mut series = Series::empty(problem);
     let mut path = run.recording.keep_path.then(LimitPath::without_particles);
@@ -243,7 +270,9 @@ pub fn solve<R: Real>(
         series.set(Measure::Loss, index, loss);
         series.set(Measure::Kinetic, index, limit.kinetic[index]);
         record_accuracy(problem, &f, index, &mut series);
-        let evaluation = Evaluation { predictions: f, loss, risk };
+        let test = test_predictions.next().and_then(|f| TestEvaluation::of(problem, |_| f));
+        let evaluation = Evaluation { predictions: f, loss, risk, test };
+        record_test(problem, &evaluation, index, &mut series);
         if let Some(other) = against {
             compare(problem, other, index, &evaluation, &mut series);
         }

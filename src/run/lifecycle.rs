@@ -66,7 +66,7 @@ pub(super) fn open(
 
 /// Checks that a run is resumed with the rounding with which it was started: AVX2 and AVX-512 agree, the portable path
 /// differs.
-fn require_same_rounding(started: &str) -> Result<(), RunError> {
+pub(super) fn require_same_rounding(started: &str) -> Result<(), RunError> {
     let (now, portable) = (InstructionSet::current(), InstructionSet::Portable.to_string());
     if (started == portable) == (now == InstructionSet::Portable) {
         return Ok(());
@@ -110,6 +110,7 @@ pub(super) fn manifest(
         threads: rayon::current_num_threads(),
         simd: InstructionSet::current().to_string(),
         memory,
+        extends: earlier.as_ref().map(|m| m.extends.clone()).unwrap_or_default(),
         resumed: earlier.as_ref().map_or(0, |m| m.resumed + 1),
         phases: earlier.map(|m| m.phases).unwrap_or_default(),
         warnings: Vec::new(),

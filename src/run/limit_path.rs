@@ -1,6 +1,6 @@
 //! A limit at the recording times, with which networks are compared.
 
-use super::evaluation::{Evaluation, to_f64};
+use super::evaluation::{Evaluation, TestEvaluation, to_f64};
 use super::problem::Problem;
 use crate::analysis::wasserstein::ReferenceProjections;
 use crate::compute::Real;
@@ -20,6 +20,8 @@ pub struct LimitPath<R> {
     parameters: Vec<Vec<R>>,
     predictions: Vec<Vec<f64>>,
     risks: Vec<f64>,
+    /// On the test part, per recording time; empty without one.
+    tests: Vec<TestEvaluation>,
     /// Projections per recording time and family of units that are trained; empty where no Wasserstein distance is recorded.
     projections: Vec<Vec<Option<ReferenceProjections>>>,
 }
@@ -27,8 +29,8 @@ pub struct LimitPath<R> {
 impl<R: Real> LimitPath<R> {
     /// An empty path of M particles.
     pub fn new(width: usize) -> Self {
-        let (parameters, predictions, risks, projections) = Default::default();
-        LimitPath { width, parameters, predictions, risks, projections }
+        let (parameters, predictions, risks, tests, projections) = Default::default();
+        LimitPath { width, parameters, predictions, risks, tests, projections }
     }
 
     /// An empty path of a limit without particles, which has no coupling distances.
@@ -59,6 +61,11 @@ impl<R: Real> LimitPath<R> {
     /// Predictions (n, K) and risk at recording time `index`.
     pub fn at(&self, index: usize) -> (&[f64], f64) {
         (&self.predictions[index], self.risks[index])
+    }
+
+    /// Predictions and loss on the test part at recording time `index`; `None` without one.
+    pub fn test_at(&self, index: usize) -> Option<&TestEvaluation> {
+        self.tests.get(index)
     }
 
     /// Projections of the units of every family of [`trained_families`] at recording time `index`.
@@ -101,6 +108,7 @@ impl<R: Real> LimitPath<R> {
         self.parameters.push(parameters);
         self.predictions.push(evaluation.predictions);
         self.risks.push(evaluation.risk);
+        self.tests.extend(evaluation.test);
     }
 }
 

@@ -30,8 +30,13 @@ const COPIES: f64 = 3.0;
 /// Bytes of a number in a file of text, and of its copy while it is written.
 pub const TEXT: f64 = 40.0;
 
-/// Estimates the memory of an experiment on a population of shape (n, d, K).
-pub fn estimate(e: &Experiment, shape: (usize, usize, usize), registry: &'static Registry) -> MemoryEstimate {
+/// Estimates the memory of an experiment on a population of shape (n, d, K) with `test` samples in its test part.
+pub fn estimate(
+    e: &Experiment,
+    shape: (usize, usize, usize),
+    test: usize,
+    registry: &'static Registry,
+) -> MemoryEstimate {
     let network = e.network.model(shape.1, shape.2);
     let sizes = TrainingSizes {
         experiment: e,
@@ -41,8 +46,9 @@ pub fn estimate(e: &Experiment, shape: (usize, usize, usize), registry: &'static
         outputs: shape.2 as f64,
         scalar: if e.precision == Precision::F64 { 8.0 } else { 4.0 },
     };
+    let test = test as f64;
     let phases =
-        Phases { sizes, records: e.horizon.records as f64 + 1.0, threads: rayon::current_num_threads() as f64 };
+        Phases { sizes, test, records: e.horizon.records as f64 + 1.0, threads: rayon::current_num_threads() as f64 };
     let (studies, largest_study) = phases.studies(registry);
     MemoryEstimate {
         program: PROGRAM as u64,
@@ -72,6 +78,8 @@ struct Alike {
 #[derive(Clone, Copy)]
 struct Phases<'a> {
     sizes: TrainingSizes<'a>,
+    /// Samples of the test part.
+    test: f64,
     /// Number of recording times.
     records: f64,
     threads: f64,
@@ -92,24 +100,36 @@ impl Phases<'_> {
         8.0 * self.sizes.samples * (self.sizes.inputs + self.sizes.outputs)
     }
 
+    /// Bytes of the test part in double precision.
+    fn test_sample(&self) -> f64 {
+        8.0 * self.test * (self.sizes.inputs + self.sizes.outputs)
+    }
+
+    /// Samples on which a state is evaluated at a recording time.
+    fn evaluated(&self) -> f64 {
+        self.sizes.samples + self.test
+    }
+
     /// The population, the problem in double precision with the first half of a sample that represents a law, and the
     /// problem in single precision, where states have it.
     fn population(&self) -> f64 {
         let half = if self.experiment().population.fresh() { 0.5 } else { 0.0 };
         let single = if self.sizes.scalar < 8.0 { (1.0 + half) * 0.6 } else { 0.0 };
-        self.sample() * (2.0 + half + single)
+        let single_test = if self.sizes.scalar < 8.0 { 0.6 } else { 0.0 };
+        self.sample() * (2.0 + half + single) + self.test_sample() * (2.0 + single_test)
     }
 
     /// Writing `state/data.npz`: the arrays and the archive.
     fn data(&self) -> f64 {
-        2.0 * self.sample()
+        2.0 * (self.sample() + self.test_sample())
     }
 
     /// Series of every network: as recorded, and in the record of its group with its copies.
     fn series(&self) -> f64 {
         let e = self.experiment();
         let families = self.sizes.network.families(1).len() as f64;
-        let measures = Measure::COMMON.len() as f64 + 2.0 * families;
+        let test = if self.test > 0.0 { Measure::TEST.len() } else { 0 };
+        let measures = (Measure::COMMON.len() + test) as f64 + 2.0 * families;
         let values = e.sweeps().map(|s| (s.values.len(), s.seeds)).chain(e.variants.iter().map(|v| (1, v.seeds)));
         let own = 1 + usize::from(e.trains_full_gradient());
         let widths = [(own * e.widths.values.len(), e.widths.seeds)];
@@ -120,7 +140,7 @@ impl Phases<'_> {
     /// Predictions, and the projections of Wasserstein distances where `projected` numbers have them, at the recording
     /// times.
     fn predictions(&self, projected: f64) -> f64 {
-        self.records * 8.0 * (self.sizes.samples * self.sizes.outputs + projected)
+        self.records * 8.0 * (self.evaluated() * self.sizes.outputs + projected)
     }
 
     /// The path of a limit by particles.
@@ -132,7 +152,7 @@ impl Phases<'_> {
     /// The path of the limit on a grid; the radial reduction has no law of neurons to project.
     fn grid_path(&self) -> f64 {
         let e = self.experiment();
-        let radial = matches!(e.population, PopulationSpec::Mixture(_));
+        let radial = matches!(e.population.spec, PopulationSpec::Mixture(_));
         self.predictions(if radial { 0.0 } else { e.projections() as f64 * ATOMS as f64 })
     }
 
@@ -161,7 +181,7 @@ impl Phases<'_> {
         let state = self.state(width);
         let path = if keeps_path { self.records } else { 0.0 };
         let checkpoint = COPIES * (2.0 + path) * 8.0 * self.sizes.network.state_len_f64(width);
-        let predictions = (2.0 + 4.0 * self.threads) * 8.0 * self.sizes.samples * self.sizes.outputs;
+        let predictions = (2.0 + 4.0 * self.threads) * 8.0 * self.evaluated() * self.sizes.outputs;
         (6.0 + work_arrays as f64) * state + self.pass(width, samples) + predictions + checkpoint.max(12.0 * state)
     }
 
@@ -341,10 +361,15 @@ pub fn grid_solution_bytes(nodes: f64, rows: f64, records: f64) -> f64 {
 /// Number of terms of which a grid's field is an average: the samples and outputs, or the nodes of the radial
 /// quadrature.
 pub fn grid_rows(e: &Experiment, per_node: f64) -> f64 {
-    if matches!(e.population, PopulationSpec::Mixture(_)) { crate::kinetic::Radial::NODES as f64 } else { per_node }
+    if matches!(e.population.spec, PopulationSpec::Mixture(_)) {
+        crate::kinetic::Radial::NODES as f64
+    } else {
+        per_node
+    }
 }
 
 /// The error where an experiment needs more memory than this machine has, as far as its file determines it.
 pub fn exceeds_memory(e: &Experiment, registry: &'static Registry) -> Option<MemoryExcess> {
-    estimate(e, e.shape_hint()?, registry).excess(e)
+    let shape = e.shape_hint()?;
+    estimate(e, shape, e.population.test_hint(shape.0), registry).excess(e)
 }

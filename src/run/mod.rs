@@ -5,6 +5,7 @@
 //! | [`study`] | the interface of studies, and the registry |
 //! | [`context`] | options, context, outcomes, errors, report |
 //! | `training_run`, [`recovery_run`], [`pruning_run`] | the three kinds of run, from the experiment to the complete manifest |
+//! | [`extend`], [`kept`], `results` | the extension of a complete run; what is kept, and where |
 //! | `lifecycle` | the parts common to all: opening the folder, the manifest, interruption, completion |
 //! | [`plan`], [`planner`] | the trajectories to be simulated |
 //! | [`problem`] | model, population and recording times in the scalar type of the states |
@@ -29,10 +30,12 @@ pub mod context;
 pub mod coverage;
 pub mod draws;
 pub mod evaluation;
+pub mod extend;
 pub mod figures;
 pub mod fixed_point;
 pub mod grid_limit;
 pub mod groups;
+pub mod kept;
 mod lifecycle;
 pub mod limit_path;
 pub mod machine_memory;
@@ -54,6 +57,7 @@ pub mod recovery_memory;
 pub mod recovery_run;
 pub mod recovery_sizes;
 pub mod recovery_source;
+mod results;
 mod routes;
 mod sanity;
 mod saved;
@@ -72,7 +76,7 @@ pub use study::Registry;
 
 pub use training_run::run_on_sample;
 
-use crate::config::AnyExperiment;
+use crate::config::{AnyExperiment, Experiment};
 use std::sync::atomic::AtomicBool;
 
 /// Runs an experiment of any kind with the studies of a registry, which must be that with which it was read.
@@ -91,4 +95,19 @@ pub fn run(
         AnyExperiment::Recovery(experiment) => recovery_run::run(experiment, options, interrupt, registry),
         AnyExperiment::Pruning(experiment) => pruning_run::run(experiment, options, interrupt, registry),
     }
+}
+
+/// Extends a complete run of training, in the folder of the options, to an experiment: what stays valid is kept
+/// ([`extend`]). An extension that was interrupted is continued.
+///
+/// # Errors
+/// See [`RunError`]; a run that cannot be extended to the experiment. The folder is not changed before the experiment and
+/// its data have been checked.
+pub fn extend_to(
+    experiment: &Experiment,
+    options: &Options,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<Report, RunError> {
+    training_run::extend(experiment, options, interrupt, registry)
 }

@@ -169,6 +169,12 @@ impl Plan {
         })
     }
 
+    /// Width and seed, as indices, of a network of the group of the widths.
+    pub fn place(&self, id: &str) -> Option<(usize, usize)> {
+        let rows = self.groups.first()?.ids.iter().enumerate();
+        rows.filter_map(|(w, row)| Some((w, row.iter().position(|known| known == id)?))).next()
+    }
+
     /// The trajectory of this id.
     pub fn find(&self, id: &str) -> Option<&Trajectory> {
         self.trajectories().find(|t| t.id == id)

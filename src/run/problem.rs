@@ -24,6 +24,10 @@ pub struct Problem<'a, R> {
     /// Its first half, to estimate the error of a sample that represents a law; empty where the sample is the whole
     /// law.
     half: Batch<R>,
+    /// The test part in the scalar type of the states, if there is one.
+    pub test: Option<Batch<R>>,
+    /// The test part in double precision, if there is one.
+    pub test_sample: Option<&'a Sample>,
     /// The source of fresh draws, if any.
     pub sampler: Option<&'a dyn Sampler>,
     /// The kind of labels; predictions of signs and classes have an accuracy.
@@ -38,17 +42,21 @@ impl<'a, R: Real> Problem<'a, R> {
     /// The problem of an experiment on its population.
     pub fn new(experiment: &'a Experiment, population: &'a Population) -> Self {
         let (n, inputs, outputs) = population.shape();
-        let x: Vec<R> = population.sample.x.iter().map(|&v| R::of(v)).collect();
-        let y: Vec<f64> = population.sample.y.iter().copied().collect();
+        let batch = |Sample { x, y }: &Sample| -> Batch<R> {
+            Batch { x: x.iter().map(|&v| R::of(v)).collect(), y: y.iter().copied().collect() }
+        };
+        let Batch { x, y } = batch(&population.sample);
         let half = if population.sampler.is_some() { (n / 2).max(1) } else { 0 };
         let network = experiment.network.model(inputs, outputs);
         Problem {
             experiment,
-            measures: Measure::of_network(&network, population.labels),
+            measures: Measure::of_network(&network, population.labels, population.test.is_some()),
             network,
             sample: &population.sample,
             half: Batch { x: x[..half * inputs].to_vec(), y: y[..half * outputs].to_vec() },
             population: Batch { x, y },
+            test: population.test.as_ref().map(batch),
+            test_sample: population.test.as_ref(),
             sampler: population.sampler.as_deref(),
             labels: population.labels,
             times: experiment.horizon.times(),

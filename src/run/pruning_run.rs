@@ -205,6 +205,7 @@ fn population(source: &PruningSource, sources: serde_json::Value) -> PopulationR
         samples,
         inputs: source.architecture.hidden,
         outputs: source.layers().len(),
+        test_samples: None,
         standardisation: serde_json::Value::Null,
         sources,
     }

@@ -84,6 +84,7 @@ pub fn run(
         samples: first.samples(),
         inputs: first.unknowns(),
         outputs: 1,
+        test_samples: None,
         standardisation: serde_json::Value::Null,
         sources,
     };

@@ -93,6 +93,7 @@ impl<R: Real> Measurement<'_, R> {
         series.set(Measure::Risk, index, evaluation.risk);
         series.set(Measure::Loss, index, evaluation.loss);
         record_accuracy(problem, &evaluation.predictions, index, series);
+        record_test(problem, &evaluation, index, series);
         series.set(Measure::Kinetic, index, 0.5 * network.mean_square(width, &state.momentum));
         if self.run.recording.dropout && width > 1 {
             self.dropout(&to_f64(&theta), index, series);
@@ -187,7 +188,17 @@ pub fn record_accuracy<R: Real>(problem: &Problem<'_, R>, predictions: &[f64], i
     }
 }
 
-/// Records the distances of predictions and of the risk from a limit at recording time `index`.
+/// Records the loss on the test part, and the accuracy where labels are signs or classes, at recording time `index`.
+pub fn record_test<R: Real>(problem: &Problem<'_, R>, evaluation: &Evaluation, index: usize, series: &mut Series) {
+    let (Some(test), Some(found)) = (&problem.test, &evaluation.test) else { return };
+    series.set(Measure::TestLoss, index, found.loss);
+    if let Some(accuracy) = Accuracy::of(problem.labels, &found.predictions, &test.y, problem.network.outputs()) {
+        series.set(Measure::TestAccuracy, index, accuracy.samples);
+    }
+}
+
+/// Records the distances of predictions and of the risk from a limit at recording time `index`, and of those on the test
+/// part.
 pub fn compare<R: Real>(
     problem: &Problem<'_, R>,
     limit: &LimitPath<R>,
@@ -195,12 +206,21 @@ pub fn compare<R: Real>(
     own: &Evaluation,
     series: &mut Series,
 ) {
-    let samples = (own.predictions.len() / problem.network.outputs(), problem.network.outputs());
+    let distance = |own: &[f64], of_limit: &[f64]| {
+        let samples = (own.len() / problem.network.outputs(), problem.network.outputs());
+        let [own, of_limit] =
+            [own, of_limit].map(|f| ArrayView2::from_shape(samples, f).expect("one prediction per sample"));
+        function_distance(own, of_limit).ok()
+    };
     let (predictions, risk) = limit.at(index);
-    let [own_predictions, predictions] = [&own.predictions[..], predictions]
-        .map(|f| ArrayView2::from_shape(samples, f).expect("one prediction per sample"));
-    if let Ok(distance) = function_distance(own_predictions, predictions) {
+    if let Some(distance) = distance(&own.predictions, predictions) {
         series.set(Measure::Function, index, distance);
     }
     series.set(Measure::RiskGap, index, (own.risk - risk).abs());
+    if let (Some(own), Some(of_limit)) = (&own.test, limit.test_at(index)) {
+        if let Some(distance) = distance(&own.predictions, &of_limit.predictions) {
+            series.set(Measure::TestFunction, index, distance);
+        }
+        series.set(Measure::TestLossGap, index, (own.loss - of_limit.loss).abs());
+    }
 }

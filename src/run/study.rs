@@ -141,11 +141,29 @@ pub trait Study<E: Runnable>: StudyTable<E> {
         Ok(())
     }
 
+    /// The inputs of the task of this name ([`super::tasks::Task::name`]), where its result depends on them, on the study's
+    /// table, on the population, the network and the seed, and on nothing else; `None` where it may depend on the whole
+    /// run. When a run is extended, a task with equal inputs is not carried out again.
+    fn task_inputs(&self, _task: &str, _experiment: &E, _plan: &Plan) -> Option<TaskInputs> {
+        None
+    }
+
     /// Runs the study: writes its records into the folder and returns its checks.
     ///
     /// # Errors
     /// Records that cannot be written, problems that cannot be solved.
     fn run(&self, subject: E::Subject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError>;
+}
+
+/// The inputs of a task of a study.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TaskInputs {
+    /// The trajectories whose final states it reads, by id.
+    pub trajectories: Vec<String>,
+    /// Its place among the networks: indices of width and seed, where the result contains them.
+    pub place: Option<(usize, usize)>,
+    /// Numbers that follow from other tables than the study's.
+    pub numbers: Vec<usize>,
 }
 
 /// A figure with the name of its files.
@@ -167,6 +185,11 @@ pub trait StudyKind<E: Runnable>: Study<E> + Serialize + Sized {
     /// Records that are missing or damaged.
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError>;
 
+    /// Whether a task of this name is one of the study's.
+    fn owns_task(task: &str) -> bool {
+        task.strip_prefix(Self::NAME).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+
     /// Adds marks to the figures of others, which it finds by the subjects of their panels.
     ///
     /// # Errors
@@ -183,6 +206,8 @@ pub struct RegisteredStudy<E: Runnable> {
     former_names: &'static [&'static str],
     read: fn(Section<'_>, &E) -> ReadTable<E>,
     cast: fn(&dyn StudyTable<E>) -> Option<&dyn Study<E>>,
+    /// Whether a task of this name is one of the study's.
+    pub owns_task: fn(&str) -> bool,
     /// Draws its figures from the records of a run.
     pub figures: fn(&RunFolder) -> Result<Vec<NamedFigure>, FiguresError>,
     /// Adds marks to the figures of others.
@@ -197,6 +222,7 @@ impl<E: Runnable> RegisteredStudy<E> {
             former_names: T::FORMER_NAMES,
             read: |section, experiment| ReadTable::new(T::read(section, experiment)),
             cast: |table| (table as &dyn Any).downcast_ref::<T>().map(|table| table as &dyn Study<E>),
+            owns_task: T::owns_task,
             figures: T::figures,
             add_marks: T::add_marks,
         }

@@ -1,6 +1,7 @@
 //! Running a plan: stage by stage, large trajectories on all threads, small ones in parallel.
 
 use super::context::{Outcome, RunContext, RunError};
+use super::kept::KeptTrajectories;
 use super::limit_path::LimitPath;
 use super::plan::{Plan, Stage, Trajectory};
 use super::problem::Problem;
@@ -52,17 +53,22 @@ impl Trained {
     }
 }
 
-/// Simulates the trajectories of a plan.
+/// Simulates the trajectories of a plan, except for those that are kept of an earlier run.
 ///
 /// # Errors
 /// Those of [`run_trajectory`].
-pub fn run_plan<R: Real>(context: &RunContext<'_>, problem: &Problem<'_, R>, plan: &Plan) -> Result<Trained, RunError> {
+pub fn run_plan<R: Real>(
+    context: &RunContext<'_>,
+    problem: &Problem<'_, R>,
+    plan: &Plan,
+    kept: &KeptTrajectories,
+) -> Result<Trained, RunError> {
     let mut trained = Trained::default();
     let mut paths: BTreeMap<String, LimitPath<R>> = BTreeMap::new();
     for stage in &plan.stages {
         let time = problem.experiment.horizon.time;
         let progress = Progress::new(stage.name, stage.trajectories.iter().map(|t| t.work(time)).sum(), context.quiet);
-        let ended = run_stage(context, problem, stage, &paths, &progress)?;
+        let ended = run_stage(context, problem, stage, (&paths, kept), &progress)?;
         trained.phases.push(PhaseTime { name: stage.name.into(), seconds: progress.finish() });
         for (run, ended) in stage.trajectories.iter().zip(ended) {
             let Outcome::Complete(TrajectoryOutcome { stop, series, path, unconverged }) = ended else {
@@ -94,12 +100,18 @@ fn run_stage<R: Real>(
     context: &RunContext<'_>,
     problem: &Problem<'_, R>,
     stage: &Stage,
-    paths: &BTreeMap<String, LimitPath<R>>,
+    (paths, kept): (&BTreeMap<String, LimitPath<R>>, &KeptTrajectories),
     progress: &Progress,
 ) -> Result<Vec<Outcome<TrajectoryOutcome<R>>>, RunError> {
     let one = |run: &Trajectory, threads: Threads| -> Result<Outcome<TrajectoryOutcome<R>>, RunError> {
         if context.interrupted() {
             return Ok(Outcome::Interrupted);
+        }
+        if let Some(kept) = kept.get(&run.id) {
+            progress.advance(run.work(problem.experiment.horizon.time));
+            let (stop, unconverged) = (kept.end.stop, kept.end.unconverged);
+            let series = kept.series.clone();
+            return Ok(Outcome::Complete(TrajectoryOutcome { stop, series, path: None, unconverged }));
         }
         let mut against = None;
         if let Some(comparison) = &run.recording.compare {

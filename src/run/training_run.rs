@@ -11,15 +11,16 @@ use super::problem::Problem;
 use super::progress::note;
 use super::study::{Registry, TrainingSubject, studies_of};
 use super::training::{self, Trained};
-use super::{grid_limit, routes, sanity};
+use super::{extend as extension, grid_limit, results, routes, sanity};
 use crate::analysis::verdict::Check;
 use crate::compute::return_freed_memory;
 use crate::config::study::ExperimentKind;
-use crate::config::{BatchSize, Experiment, Precision};
+use crate::config::{BatchSize, Experiment, PopulationTable, Precision};
 use crate::network::Loss;
 use crate::population::{FileSpec, Population, PopulationSpec, Sample};
 use crate::record::npz::{ArrayField, Arrays};
 use crate::record::{Hyperparameters, Manifest, PopulationRecord, RunFolder, RunKind, SAMPLES, TrajectoryRecord};
+use serde_json::Value;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -34,9 +35,36 @@ pub fn run(
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
+    run_in(experiment, options, interrupt, registry, |resolved, sources| lifecycle::open(options, resolved, sources))
+}
+
+/// Extends a complete run of training to an experiment; see [`super::extend_to`].
+///
+/// # Errors
+/// See [`super::extend_to`].
+pub(super) fn extend(
+    experiment: &Experiment,
+    options: &Options,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<Report, RunError> {
+    run_in(experiment, options, interrupt, registry, |resolved, sources| {
+        Ok(Opening::Open(extension::open(options, resolved, sources)?))
+    })
+}
+
+/// Runs an experiment in the folder that `open` opens for the resolved experiment and its data files.
+fn run_in(
+    experiment: &Experiment,
+    options: &Options,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+    open: impl FnOnce(&Value, &Value) -> Result<Opening, RunError>,
+) -> Result<Report, RunError> {
     let started = Instant::now();
     let population = experiment.build_population()?;
-    run_on(experiment, &population, None, started, options, interrupt, registry)
+    let data = RunData { population: &population, samples: None, started };
+    run_on(experiment, &data, options, interrupt, registry, open)
 }
 
 /// Runs an experiment that trains networks on a sample in memory, in the place of the data file of its population. The
@@ -53,8 +81,8 @@ pub fn run_on_sample(
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
     let started = Instant::now();
-    let PopulationSpec::File(spec) = &experiment.population else {
-        return Err(RunError::NoDataFile { kind: experiment.population.name() });
+    let PopulationSpec::File(spec) = &experiment.population.spec else {
+        return Err(RunError::NoDataFile { kind: experiment.population.spec.name() });
     };
     let path = options.out.join(SAMPLES);
     let path = std::path::absolute(&path).unwrap_or(path);
@@ -63,27 +91,39 @@ pub fn run_on_sample(
     sample.y.push("y", &mut arrays);
     let bytes = arrays.archive(&path)?;
     let spec = FileSpec { path, ..spec.clone() };
-    let population = experiment.scaled(spec.build_from(&bytes)?)?;
-    let experiment = Experiment { population: PopulationSpec::File(spec), ..experiment.clone() };
-    run_on(&experiment, &population, Some(&bytes), started, options, interrupt, registry)
+    let test = experiment.population.test.as_ref();
+    let population = experiment.scaled(spec.build_from(&bytes, test, experiment.seed)?)?;
+    let table = PopulationTable { spec: PopulationSpec::File(spec), ..experiment.population.clone() };
+    let experiment = Experiment { population: table, ..experiment.clone() };
+    let data = RunData { population: &population, samples: Some(&bytes), started };
+    let open = |resolved: &Value, sources: &Value| lifecycle::open(options, resolved, sources);
+    run_on(&experiment, &data, options, interrupt, registry, open)
 }
 
-/// Runs an experiment on its population. `samples` are the contents of [`SAMPLES`], where the folder is to hold it.
+/// The data of a run.
+struct RunData<'a> {
+    population: &'a Population,
+    /// The contents of [`SAMPLES`], where the folder is to hold it.
+    samples: Option<&'a [u8]>,
+    /// When the reading of the data began.
+    started: Instant,
+}
+
+/// Runs an experiment on its population, in the folder that `open` opens.
 fn run_on(
     experiment: &Experiment,
-    population: &Population,
-    samples: Option<&[u8]>,
-    started: Instant,
+    &RunData { population, samples, started }: &RunData<'_>,
     options: &Options,
     interrupt: &AtomicBool,
     registry: &'static Registry,
+    open: impl FnOnce(&Value, &Value) -> Result<Opening, RunError>,
 ) -> Result<Report, RunError> {
     let problem = Problem::<f64>::new(experiment, population);
     let estimate = check(&problem, population, registry)?;
     let plan = Plan::new(experiment);
     let resolved = experiment.resolved();
     let data = population_record(population);
-    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved, &data.sources)? {
+    let OpenRun { folder, earlier } = match open(&resolved, &data.sources)? {
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
@@ -106,9 +146,10 @@ fn run_on(
     manifest.add_phase("population", started.elapsed().as_secs_f64());
 
     let context = RunContext::new(&folder, interrupt, options.quiet)?;
+    let kept = extension::prepare(&context, &manifest.extends, &problem, &plan, registry)?;
     let trained = match experiment.precision {
-        Precision::F64 => training::run_plan(&context, &problem, &plan),
-        Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, population), &plan),
+        Precision::F64 => training::run_plan(&context, &problem, &plan, &kept),
+        Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, population), &plan, &kept),
     }?;
     for phase in &trained.phases {
         manifest.add_phase(&phase.name, phase.seconds);
@@ -122,7 +163,10 @@ fn run_on(
     groups::write(&problem, &plan, &trained, &folder)?;
     let subject = TrainingSubject { problem: &problem, plan: &plan, trained: &trained };
     match studies(experiment, subject, &context, registry, &mut manifest)? {
-        Outcome::Complete(checks) => lifecycle::finish(options, &context, manifest, checks, registry),
+        Outcome::Complete(checks) => {
+            results::write(&folder, &problem, &plan, &trained, &kept)?;
+            lifecycle::finish(options, &context, manifest, checks, registry)
+        }
         Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
     }
 }
@@ -163,7 +207,7 @@ fn check(
     if experiment.network.loss == Loss::Logistic && shape.2 != 1 {
         return Err(RunError::Outputs { outputs: shape.2 });
     }
-    let estimate = memory::estimate(experiment, shape, registry);
+    let estimate = memory::estimate(experiment, shape, population.test_samples(), registry);
     estimate.fits_available()?;
     grid_limit::check(problem).map_err(RunError::Grid)?;
     for (_, study) in studies_of(registry.training, experiment) {
@@ -188,16 +232,22 @@ fn population_record(population: &Population) -> PopulationRecord {
         samples,
         inputs,
         outputs,
+        test_samples: population.test.as_ref().map(|test| test.shape().0),
         standardisation: json(serde_json::to_value(&population.standardisation)),
         sources: json(serde_json::to_value(&population.sources)),
     }
 }
 
-/// Writes `state/data.npz`: the fixed sample after standardisation, inputs `x` (n, d) and labels `y` (n, K).
+/// Writes `state/data.npz`: the fixed sample after standardisation, inputs `x` (n, d) and labels `y` (n, K), and the test
+/// part, if there is one, `x_test` and `y_test`.
 fn write_data(folder: &RunFolder, population: &Population) -> Result<(), RunError> {
     let mut arrays = Arrays::default();
     population.sample.x.push("x", &mut arrays);
     population.sample.y.push("y", &mut arrays);
+    if let Some(test) = &population.test {
+        test.x.push("x_test", &mut arrays);
+        test.y.push("y_test", &mut arrays);
+    }
     Ok(arrays.write(&folder.file("state/data.npz"))?)
 }
 

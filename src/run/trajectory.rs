@@ -152,11 +152,23 @@ fn saved<R: Real>(
     }
 }
 
+/// The checksum of the state of a trajectory that has ended, by the file of its end; `None` where there is none.
+///
+/// # Errors
+/// A file that is not accessible.
+pub(super) fn state_checksum(folder: &RunFolder, run: &Trajectory) -> Result<Option<String>, RunError> {
+    Ok(match folder.load_json::<Ended>(&ended_name(run))? {
+        SavedPart::Found(end) => end.state.get(&state_name(run)).cloned(),
+        SavedPart::Absent | SavedPart::Damaged(_) => None,
+    })
+}
+
 fn ended_name(run: &Trajectory) -> String {
     format!("checkpoint/{}.json", run.id)
 }
 
-fn state_name(run: &Trajectory) -> String {
+/// The file of the state of a trajectory.
+pub(super) fn state_name(run: &Trajectory) -> String {
     format!("state/{}.npz", run.id)
 }
 

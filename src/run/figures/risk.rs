@@ -1,4 +1,5 @@
-//! Risk of every width and of the limit against time, with accuracy where labels are classes, otherwise kinetic energy.
+//! Risk of every width and of the limit against time, with accuracy where labels are classes, otherwise kinetic energy;
+//! and loss and accuracy on the test part, if there is one.
 
 use super::lines::{by_width, limit};
 use super::records::Records;
@@ -15,7 +16,13 @@ pub fn figure(records: &Records) -> Figure {
     } else {
         panels.push(panel(records, Measure::Kinetic, "kinetic energy ½ mean |r|^{2}"));
     }
+    let recorded = |measure: Measure| records.limit(measure).is_some_and(|of| of.iter().any(|v| v.is_finite()));
+    let test = [(Measure::TestLoss, "test loss"), (Measure::TestAccuracy, "test accuracy")];
+    for (measure, label) in test.into_iter().filter(|(measure, _)| recorded(*measure)) {
+        panels.push(panel(records, measure, label));
+    }
     let mut figure = Figure::double_column();
+    figure.height_in *= panels.len().div_ceil(figure.columns) as f64;
     let last = panels.len() - 1;
     for (i, panel) in panels.into_iter().enumerate() {
         figure = figure.with(panel.legend(if i == last { Legend::OutsideRight } else { Legend::Hidden }));

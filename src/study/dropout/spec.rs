@@ -4,7 +4,8 @@ use crate::config::study::{StudyTable, TrainingRequirements};
 use crate::config::{Experiment, Section};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
-use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
+use crate::run::plan::Plan;
+use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TaskInputs, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
 /// The increase of the loss when neurons are dropped (theory section 6).
@@ -49,6 +50,12 @@ impl Study<Experiment> for Dropout {
             (6.0 * sizes.network.state_len_f64(widest), &[]),
         ]);
         StudyMemory { per_thread, shared, keys }
+    }
+
+    fn task_inputs(&self, task: &str, e: &Experiment, plan: &Plan) -> Option<TaskInputs> {
+        let id = task.strip_prefix("dropout-")?;
+        let place = Some(plan.place(id)?);
+        Some(TaskInputs { trajectories: vec![id.into()], place, numbers: super::study::sizes(self, &e.widths.values) })
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {

@@ -89,7 +89,7 @@ pub(super) fn run(
 }
 
 /// Numbers of neurons kept: those of the experiment, or the powers of two, below the largest width.
-fn sizes(spec: &Dropout, widths: &[usize]) -> Vec<usize> {
+pub(super) fn sizes(spec: &Dropout, widths: &[usize]) -> Vec<usize> {
     let largest = widths.iter().copied().max().unwrap_or(1);
     let all: Vec<usize> =
         if spec.kept.is_empty() { (0..usize::BITS).map(|k| 1 << k).collect() } else { spec.kept.clone() };

@@ -164,7 +164,11 @@ fn title(measure: Measure, statistic: Option<Statistic>) -> String {
         Measure::Wasserstein => "law of the neurons".into(),
         Measure::WassersteinOwn => "law of the neurons, same start".into(),
         Measure::FamilyCouplingRms(family) => format!("coupled neurons, {family}"),
+        Measure::TestFunction => "predictions, test part".into(),
+        Measure::TestLossGap => "loss, test part".into(),
         Measure::CouplingMax
+        | Measure::TestLoss
+        | Measure::TestAccuracy
         | Measure::Risk
         | Measure::Loss
         | Measure::Accuracy
@@ -197,7 +201,11 @@ fn distance(measure: Measure) -> String {
         Measure::Wasserstein => "sliced W_{2}".into(),
         Measure::WassersteinOwn => "sliced W_{2} to its own particles".into(),
         Measure::FamilyCouplingRms(family) => format!("rms coupling distance of {family}"),
+        Measure::TestFunction => "‖f_{N} − f_{ρ}‖ on the test part".into(),
+        Measure::TestLossGap => "|loss of f_{N} − loss of f_{ρ}| on the test part".into(),
         Measure::Risk
+        | Measure::TestLoss
+        | Measure::TestAccuracy
         | Measure::Loss
         | Measure::Accuracy
         | Measure::SignAccuracy

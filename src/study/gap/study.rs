@@ -189,6 +189,7 @@ impl Statements<'_> {
             let exponent = half(self, Measure::RiskGap, range, Exponent::at_most(-0.5));
             self.law(LawOf::of_gap(name, statement, Measure::RiskGap, range, exponent));
         }
+        self.test_part();
         if self.measured.is_measured(Measure::WassersteinOwn) {
             let exponent = half(self, Measure::WassersteinOwn, TimeRange::All, Exponent::at_most(-0.5));
             let statement =
@@ -202,6 +203,23 @@ impl Statements<'_> {
         let error = (error, combination);
         let check = bound::width_term(self.measured, particles, measure, distance, error, self.record);
         self.checks.push(check.unless(dependence));
+    }
+
+    /// Laws in the width on the test part, if there is one. The theory is about predictions at any input. At the start
+    /// the gap is exactly of order 1/N there too.
+    fn test_part(&mut self) {
+        if !self.measured.is_measured(Measure::TestFunction) {
+            return;
+        }
+        let (error, combination) = self.width_error(Measure::TestFunction, TimeRange::All);
+        let exponent = Exponent::equal(-1.0).resolution(2.0 * RESOLUTION).error(error, combination);
+        let statement = "test part: sup_t |f_N - f_rho|^2 ~ c (1/N - 1/M)";
+        let law = LawOf::of_gap("test-function", statement, Measure::TestFunction, TimeRange::All, exponent);
+        self.law(LawOf { statistic: Statistic::GeometricMeanSquare, ..law });
+        let (error, combination) = self.width_error(Measure::TestLossGap, TimeRange::All);
+        let exponent = Exponent::at_most(-0.5).resolution(RESOLUTION).error(error, combination);
+        let statement = "test part: sup_t |L(f_N) - L(rho)| falls at least as N^(-1/2)";
+        self.law(LawOf::of_gap("test-loss", statement, Measure::TestLossGap, TimeRange::All, exponent));
     }
 
     /// The law in the step under the full gradient.

@@ -4,7 +4,8 @@ use crate::config::study::StudyTable;
 use crate::config::{Allowed, Experiment, KeyErrors, Section};
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
-use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
+use crate::run::plan::Plan;
+use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TaskInputs, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
 /// Largest number of random sets.
@@ -70,6 +71,12 @@ impl Study<Experiment> for Keep {
         let per_thread = (draws + network + surgeon).max(limit);
         let keys = StudyMemory::keys_of_largest(&[(draws, &["draws"]), (surgeon, &["eliminate_up_to"])]);
         StudyMemory { per_thread: 8.0 * per_thread, shared: 8.0 * shared, keys }
+    }
+
+    fn task_inputs(&self, task: &str, e: &Experiment, plan: &Plan) -> Option<TaskInputs> {
+        let id = task.strip_prefix("keep-")?;
+        let place = Some(plan.place(id)?);
+        Some(TaskInputs { trajectories: vec![id.into()], place, numbers: self.sizes(e.widths.largest()) })
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {

@@ -9,7 +9,8 @@ use crate::number::plain;
 use crate::record::RunFolder;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::memory::TEXT;
-use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
+use crate::run::plan::Plan;
+use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TaskInputs, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
 /// Low-loss paths between trained networks (theory section 7).
@@ -130,6 +131,14 @@ impl Study<Experiment> for Paths {
         }
     }
 
+    fn task_inputs(&self, task: &str, e: &Experiment, plan: &Plan) -> Option<TaskInputs> {
+        let (width, pair) = task.strip_prefix('n')?.split_once("-p")?;
+        let (width, pair): (usize, usize) = (width.parse().ok()?, pair.parse().ok()?);
+        let ids = plan.groups.first()?.ids.get(e.widths.values.iter().position(|&n| n == width)?)?;
+        let trajectories = ids.get(2 * pair..2 * pair + 2)?.to_vec();
+        Some(TaskInputs { trajectories, ..TaskInputs::default() })
+    }
+
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }
@@ -150,6 +159,12 @@ impl StudyKind<Experiment> for Paths {
         };
         s.finish();
         paths
+    }
+
+    /// Tasks are named after the pairs: `nWIDTH-pPAIR`, `variant-NAME-pPAIR`.
+    fn owns_task(task: &str) -> bool {
+        let width = task.strip_prefix('n').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        width || task.starts_with("variant-")
     }
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {

@@ -1,0 +1,58 @@
+//! `widelimit extend`: extends a complete run.
+
+use super::run::{INTERRUPT, handle_signals, print_report};
+use super::simd::{SimdChoice, choose, instruction_set};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use widelimit::config::Override;
+use widelimit::run::Options;
+
+/// Arguments of `widelimit extend`.
+#[derive(Debug, clap::Args)]
+pub struct ExtendArgs {
+    /// Folder of a complete run, or of an extension that was interrupted
+    run: PathBuf,
+    /// Extend a copy of the run in this folder, and leave the run as it is
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace a key of the run's experiment, such as widths.seeds=32; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Remove a key, or a table with all its keys, such as paths; may be repeated; before --set
+    #[arg(long = "unset", value_name = "KEY")]
+    removals: Vec<String>,
+    /// Threads to use, at most 1024 [default: one per processor]; results do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Instruction set: auto, portable, avx2 or avx512; the last two give the same bits
+    #[arg(long, default_value = "auto", value_parser = instruction_set, value_name = "SET")]
+    simd: SimdChoice,
+    /// Extend a run that another version or revision of widelimit has computed
+    #[arg(long)]
+    accept_revision: bool,
+    /// No notes on what is kept, no progress bars
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Extends a run. Exit status as that of `widelimit run`.
+pub fn run(args: ExtendArgs) -> anyhow::Result<ExitCode> {
+    let removals = args.removals.iter().map(|key| Override::removal(key));
+    let overrides: Vec<Override> =
+        removals.chain(args.overrides.iter().map(|text| text.parse())).collect::<Result<_, _>>()?;
+    if let Some(threads) = args.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
+    }
+    choose(args.simd)?;
+    handle_signals()?;
+    let options = Options {
+        out: args.out.unwrap_or_else(|| args.run.clone()),
+        force: false,
+        resume: true,
+        accept_revision: args.accept_revision,
+        quiet: args.quiet,
+        figures: true,
+    };
+    let (experiment, report) = widelimit::extend_run(&args.run, &overrides, &options, &INTERRUPT)?;
+    print_report(&experiment, report, "run the same command again")
+}

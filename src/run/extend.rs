@@ -1,0 +1,394 @@
+//! The extension of a complete run to another experiment: what stays valid is kept, and the rest is computed.
+//!
+//! Whether a part is kept is decided by what it depends on, as the resolved experiments give it. A trajectory is kept where
+//! it is planned with the same particles, integrator, batches and recordings in both, where the limit with which it is
+//! compared is the same, and where the recording times are; where they go on beyond those of the complete run, a network
+//! continues from its state at the end. The path of a limit is not kept on disk: a limit is computed again where something
+//! that is computed is compared with it. The result of a task of a study is kept where its inputs are the same
+//! ([`super::study::Study::task_inputs`]).
+//!
+//! The manifest turns a complete run into an unfinished one of the new experiment ([`RunFolder::open_extension`]), which is
+//! then continued like any other: everything below is repeated whenever it is resumed, and gives the same.
+
+use super::checkpoint::{self, seal_continued};
+use super::context::{Options, RunContext, RunError};
+use super::kept::{KeptTrajectories, KeptTrajectory};
+use super::lifecycle::{OpenRun, require_same_rounding};
+use super::plan::{Plan, Trajectory};
+use super::problem::Problem;
+use super::progress::note;
+use super::results::{self, Results, TASK_FOLDERS, can_be_continued, task_file, task_names};
+use super::series::Series;
+use super::study::{Registry, studies_of};
+use super::trajectory::state_name;
+use crate::config::study::ExperimentKind;
+use crate::config::{AnyExperiment, Experiment, Route, from_resolved};
+use crate::dynamics::StopReason;
+use crate::record::{Build, OpenRequest, RecordError, RunFolder, SavedPart, differing_keys};
+use ndarray::Array2;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Largest number of trajectories that a note lists.
+const MAX_LISTED: usize = 6;
+
+/// Opens the folder of a complete run for its extension to the experiment `resolved` on the data files `sources`.
+///
+/// # Errors
+/// Those of [`RunFolder::open_extension`], and an instruction set with other rounding.
+pub(super) fn open(options: &Options, resolved: &Value, sources: &Value) -> Result<OpenRun, RunError> {
+    require_same_rounding(&RunFolder::existing(&options.out)?.manifest()?.simd)?;
+    let request = OpenRequest {
+        experiment: resolved,
+        sources,
+        build: &Build::present(),
+        force: false,
+        resume: true,
+        accept_revision: options.accept_revision,
+    };
+    let (folder, manifest) = RunFolder::open_extension(&options.out, &request)?;
+    Ok(OpenRun { folder, earlier: Some(manifest) })
+}
+
+/// The resolved experiment to which overrides of an extension apply: that of a complete run. Of an extension that is
+/// unfinished it is that of the run before, or the present one where there are no overrides.
+///
+/// # Errors
+/// A folder without a run; a run that is unfinished and is no extension.
+pub fn base_experiment(folder: &RunFolder, overrides: bool) -> Result<Value, RecordError> {
+    let manifest = folder.manifest()?;
+    match manifest.extends.last().filter(|_| folder.require_complete().is_err()) {
+        None => folder.require_complete().map(|()| manifest.experiment),
+        Some(earlier) => Ok(if overrides { earlier.clone() } else { manifest.experiment }),
+    }
+}
+
+/// Copies a complete run to another folder, which appears complete or not at all. Where the folder holds an extension
+/// that is unfinished, it is left as it is.
+///
+/// # Errors
+/// A run that is unfinished, a folder that holds something else, files that cannot be read or written.
+pub fn copy(from: &RunFolder, to: &Path) -> Result<(), RecordError> {
+    let io = |source| RecordError::Io { path: to.into(), source };
+    if let Ok(manifest) = RunFolder::existing(to).and_then(|folder| folder.manifest()) {
+        let unfinished = RunFolder::existing(to)?.require_complete().is_err();
+        if unfinished && !manifest.extends.is_empty() {
+            return Ok(());
+        }
+        return Err(RecordError::Exists { path: to.into(), status: manifest.status });
+    }
+    if to.exists() && to.read_dir().map_err(io)?.next().is_some() {
+        return Err(RecordError::Foreign { path: to.into() });
+    }
+    from.require_complete()?;
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(io)?;
+    let temporary = tempfile::Builder::new().prefix(".writing-").tempdir_in(parent).map_err(io)?;
+    let copied = temporary.path().join("run");
+    copy_folder(from.path(), &copied).map_err(io)?;
+    std::fs::rename(&copied, to).map_err(io)
+}
+
+/// Copies the files of a folder and of its sub-folders. Hidden files, as the lock is one, and checkpoints are left out.
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in from.read_dir()? {
+        let (entry, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        let hidden = name.to_string_lossy().starts_with('.');
+        match entry.symlink_metadata()? {
+            about if about.is_dir() && name != "checkpoint" => copy_folder(&entry, &to.join(&name))?,
+            about if about.is_file() && !hidden => std::fs::copy(&entry, to.join(&name)).map(|_| ())?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// An experiment with its plan.
+struct Posed<'a> {
+    experiment: &'a Experiment,
+    plan: &'a Plan,
+    resolved: Value,
+}
+
+/// The reason why a part is computed.
+type Reason = String;
+
+/// Prepares an extended run: what is kept of the experiment before, the last of `extends`, is returned or put where a
+/// resumed run looks for it, and files that the new run has not are removed. Without an experiment before, nothing is
+/// done.
+///
+/// # Errors
+/// Files that cannot be read or written; an experiment in the manifest that cannot be read.
+pub(super) fn prepare(
+    context: &RunContext<'_>,
+    extends: &[Value],
+    problem: &Problem<'_, f64>,
+    plan: &Plan,
+    registry: &'static Registry,
+) -> Result<KeptTrajectories, RunError> {
+    let Some(earlier) = extends.last() else { return Ok(KeptTrajectories::new()) };
+    let folder = context.folder;
+    let now = Posed { experiment: problem.experiment, plan, resolved: problem.experiment.resolved() };
+    // A process that was killed at the very end has saved the results of the present experiment already.
+    let (source, found) = match results::read(&folder.of_experiment(&now.resolved))? {
+        Ok(found) => (now.resolved.clone(), Ok(found)),
+        Err(_) => (earlier.clone(), results::read(&folder.of_experiment(earlier))?),
+    };
+    let experiment = earlier_experiment(folder, &source, registry)?;
+    let before = Posed { experiment: &experiment, plan: &Plan::new(&experiment), resolved: source };
+    let extension = Extension { folder, before: &before, now: &now, found: found.as_ref() };
+    let decisions = extension.decisions(problem)?;
+    let mut kept = KeptTrajectories::new();
+    let (mut continued, mut computed) = (0, BTreeMap::<Reason, Vec<&str>>::new());
+    for (run, decision) in plan.trajectories().zip(decisions) {
+        match decision {
+            TrajectoryDecision::Keep(trajectory) => {
+                kept.insert(run.id.clone(), trajectory);
+            }
+            TrajectoryDecision::Continue { clock, records, series } => {
+                continued += 1;
+                if let Some((clock, series)) = clock.zip(series) {
+                    seal_continued(folder, &problem.network, run, clock, (records, series))?.write()?;
+                }
+            }
+            TrajectoryDecision::Compute(reason) => computed.entry(reason).or_default().push(&run.id),
+        }
+    }
+    let tasks = extension.keep_tasks(registry)?;
+    tidy(folder, plan)?;
+    if !context.quiet {
+        note(format!(
+            "extended: {} trajectories and {tasks} results of studies are kept, {continued} trajectories are continued",
+            kept.len()
+        ));
+        for (reason, ids) in computed {
+            let listed = ids[..ids.len().min(MAX_LISTED)].join(", ");
+            let rest = if ids.len() > MAX_LISTED { ", ..." } else { "" };
+            note(format!("computed: {} ({listed}{rest}): {reason}", ids.len()));
+        }
+    }
+    Ok(kept)
+}
+
+/// The experiment of the manifest.
+fn earlier_experiment(folder: &RunFolder, resolved: &Value, registry: &Registry) -> Result<Experiment, RunError> {
+    let refuse = |problem: String| RecordError::Extension { path: folder.path().into(), problem };
+    match from_resolved(resolved, "manifest.json", &registry.readers(|_| None)) {
+        Ok(AnyExperiment::Training(experiment)) if experiment.resolved() == *resolved => Ok(*experiment),
+        Ok(_) => Err(refuse("this version reads the experiment in its manifest otherwise".into()).into()),
+        Err(error) => Err(refuse(format!("the experiment in its manifest cannot be read: {error}")).into()),
+    }
+}
+
+/// What happens to a trajectory.
+enum TrajectoryDecision {
+    /// It is kept.
+    Keep(KeptTrajectory),
+    /// It continues from its end, or from its checkpoint where there is one.
+    Continue {
+        /// Steps and time at the end.
+        clock: Option<(u64, f64)>,
+        /// Number of records so far.
+        records: usize,
+        /// The series so far (measures, times); `None` where there is a checkpoint.
+        series: Option<Array2<f64>>,
+    },
+    /// It is computed from the start, or from its checkpoint.
+    Compute(Reason),
+}
+
+/// A complete run and the experiment to which it is extended.
+struct Extension<'a> {
+    folder: &'a RunFolder,
+    before: &'a Posed<'a>,
+    now: &'a Posed<'a>,
+    found: Result<&'a Results, &'a Reason>,
+}
+
+impl Extension<'_> {
+    /// What happens to every trajectory of the plan, in its order.
+    fn decisions(&self, problem: &Problem<'_, f64>) -> Result<Vec<TrajectoryDecision>, RunError> {
+        let runs: Vec<&Trajectory> = self.now.plan.trajectories().collect();
+        let mut decisions = Vec::with_capacity(runs.len());
+        let mut needed: BTreeSet<&str> = BTreeSet::new();
+        // From the networks to the limits with which they are compared.
+        for run in runs.iter().rev() {
+            let mut decision = self.decision(run, problem)?;
+            if run.recording.keep_path
+                && needed.contains(run.id.as_str())
+                && matches!(decision, TrajectoryDecision::Keep(_))
+            {
+                decision = TrajectoryDecision::Compute("trajectories that are computed are compared with it".into());
+            }
+            if !matches!(decision, TrajectoryDecision::Keep(_)) {
+                needed.extend(run.recording.compare.as_ref().map(|comparison| comparison.limit.as_str()));
+            }
+            decisions.push(decision);
+        }
+        decisions.reverse();
+        Ok(decisions)
+    }
+
+    fn decision(&self, run: &Trajectory, problem: &Problem<'_, f64>) -> Result<TrajectoryDecision, RunError> {
+        let compute = |reason: &str| Ok(TrajectoryDecision::Compute(reason.into()));
+        if self.before.plan.find(&run.id).is_none() {
+            return compute("not in the run so far");
+        }
+        let found = match self.found {
+            Ok(found) => found,
+            Err(reason) => return compute(&format!("no saved results: {reason}")),
+        };
+        if let Some(reason) = self.difference(run) {
+            return compute(&reason);
+        }
+        let (Some(end), Some(series)) = (found.ends.get(&run.id), found.series.get(&run.id)) else {
+            return compute("not among the saved results");
+        };
+        if found.measures != problem.measures || series.dim() != (found.measures.len(), found.times.len()) {
+            return compute("other measures were recorded");
+        }
+        let (records, times) = (found.times.len(), problem.times.len());
+        let same_times = found.times == problem.times;
+        let longer = records < times && problem.times[..records] == found.times[..];
+        let diverged = matches!(end.stop, StopReason::Diverged { .. });
+        let continues = longer && can_be_continued(run);
+        if !(same_times || continues) {
+            return compute(if longer {
+                "the horizon is longer, and it cannot be continued: its path is not kept, or its method has a history"
+            } else {
+                "the recording times are others"
+            });
+        }
+        let extended = || {
+            let mut extended = Array2::from_elem((series.nrows(), times), f64::NAN);
+            extended.slice_mut(ndarray::s![.., ..records]).assign(series);
+            extended
+        };
+        if continues && !diverged && checkpoint::exists(self.folder, run) {
+            return Ok(TrajectoryDecision::Continue { clock: None, records, series: None });
+        }
+        if let Some(expected) = &end.state {
+            let state = BTreeMap::from([(state_name(run), expected.clone())]);
+            if let Some((name, reason)) = self.folder.first_altered(&state)? {
+                return compute(&format!("{name}: {reason}"));
+            }
+        }
+        if continues && !diverged {
+            return match end.clock {
+                Some(clock) => {
+                    Ok(TrajectoryDecision::Continue { clock: Some(clock), records, series: Some(extended()) })
+                }
+                None => compute("its end is not among the saved results"),
+            };
+        }
+        match Series::from_values(&problem.measures, extended()) {
+            Some(series) => Ok(TrajectoryDecision::Keep(KeptTrajectory { end: end.clone(), series })),
+            None => compute("other measures were recorded"),
+        }
+    }
+
+    /// Why a trajectory of both plans is another one, apart from recording times; `None` where it is the same.
+    fn difference(&self, run: &Trajectory) -> Option<Reason> {
+        let (before, now) = (self.before, self.now);
+        let Some(earlier) = before.plan.find(&run.id) else { return Some("not in the run so far".into()) };
+        if earlier.particles != run.particles {
+            return Some("it starts from other particles".into());
+        }
+        if earlier != run {
+            return Some("its integration or its recordings are others".into());
+        }
+        let reference = |e: &Experiment| match run.route {
+            Route::Particles => (None, None),
+            Route::Picard => (e.reference.picard, None),
+            Route::Grid => (None, e.reference.grid),
+        };
+        if reference(before.experiment) != reference(now.experiment) {
+            return Some("its method has other parameters".into());
+        }
+        let compared = run.recording.compare.as_ref()?;
+        if before.experiment.projections() != now.experiment.projections() {
+            return Some("the number of projections is another".into());
+        }
+        let limit = now.plan.find(&compared.limit)?;
+        self.difference(limit).map(|reason| format!("its limit {}: {reason}", limit.id))
+    }
+
+    /// Puts the results of tasks that are the same where a resumed run looks for them; returns their number.
+    fn keep_tasks(&self, registry: &'static Registry) -> Result<usize, RunError> {
+        let (before, now) = (self.before, self.now);
+        let source = self.folder.of_experiment(&before.resolved);
+        let mut count = 0;
+        for task in task_names(self.folder, TASK_FOLDERS[1])? {
+            let target = task_file(TASK_FOLDERS[0], &task);
+            let Some(study) = registry.training.iter().find(|study| (study.owns_task)(&task)) else { continue };
+            if !self.task_is_same(study.name, &task, registry) {
+                continue;
+            }
+            let there = self.folder.file(&target).is_file();
+            let copied = there || self.folder.copy_sealed_json(&source, &task_file(TASK_FOLDERS[1], &task), &target)?;
+            count += usize::from(copied && now.resolved.get(study.name).is_some());
+        }
+        Ok(count)
+    }
+
+    fn task_is_same(&self, study: &str, task: &str, registry: &'static Registry) -> bool {
+        let (before, now) = (self.before, self.now);
+        let table = |posed: &Posed<'_>| posed.resolved.get(study).cloned();
+        if table(before).is_none() || table(before) != table(now) || self.found.is_err() {
+            return false;
+        }
+        // Other studies, apart from the trajectories that they require, and names have no effect.
+        let no_effect = |key: &String| {
+            let table = key.split('.').next().unwrap_or_default();
+            ["name", "title"].contains(&table) || registry.training.iter().any(|study| study.name == table)
+        };
+        let whole = before.plan == now.plan
+            && before.experiment.projections() == now.experiment.projections()
+            && differing_keys("", &before.resolved, &now.resolved).iter().all(no_effect);
+        if whole {
+            return true;
+        }
+        if before.experiment.horizon != now.experiment.horizon {
+            return false;
+        }
+        let inputs = |posed: &Posed<'_>| {
+            let mut studies = studies_of(registry.training, posed.experiment);
+            studies.find(|(name, _)| *name == study)?.1.task_inputs(task, posed.experiment, posed.plan)
+        };
+        let same = |id: &String| now.plan.find(id).is_some_and(|run| self.difference(run).is_none());
+        inputs(now).is_some_and(|found| inputs(before) == Some(found.clone()) && found.trajectories.iter().all(same))
+    }
+}
+
+/// The names of the files that a task has written, in the file of its result.
+#[derive(Deserialize)]
+struct TaskFiles {
+    files: BTreeMap<String, IgnoredAny>,
+}
+
+/// Removes records and figures, which are written again, and states that are not of the plan or of a result of a task.
+fn tidy(folder: &RunFolder, plan: &Plan) -> Result<(), RunError> {
+    for name in ["records", "figures", "checks.json"] {
+        folder.remove(name)?;
+    }
+    let mut own: BTreeSet<String> = plan.trajectories().map(state_name).collect();
+    own.extend(["state/data.npz".to_string(), "state/paths".to_string()]);
+    for task in task_names(folder, TASK_FOLDERS[0])? {
+        if let SavedPart::Found(TaskFiles { files }) = folder.load_json(&task_file(TASK_FOLDERS[0], &task))? {
+            own.extend(files.into_keys());
+        }
+    }
+    for within in ["state", "state/paths"] {
+        for entry in folder.file(within).read_dir().into_iter().flatten().flatten() {
+            let name = format!("{within}/{}", entry.file_name().to_string_lossy());
+            if !own.contains(&name) {
+                folder.remove(&name)?;
+            }
+        }
+    }
+    Ok(())
+}
