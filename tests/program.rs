@@ -9,5 +9,6 @@ mod names;
 mod recovery_runs;
 #[cfg(unix)]
 mod repair;
+mod report;
 #[cfg(unix)]
 mod resume;

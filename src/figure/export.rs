@@ -20,16 +20,55 @@ const PNG_DPI: f64 = 300.0;
 /// # Errors
 /// Arrays of different lengths, impossible ranges, characters without a glyph, and pages too small for their labels.
 pub fn render(figure: &Figure) -> Result<String, FigureError> {
+    let (elements, (width, height)) = elements(figure)?;
+    Ok(format!(
+        "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" \
+         xmlns=\"http://www.w3.org/2000/svg\">\n<style>{}</style>\n{elements}</svg>\n",
+        points(figure.width_in),
+        points(figure.height_in),
+        font_face(),
+    ))
+}
+
+/// Renders a figure as an element of an HTML page, without the font, which [`font_face`] adds to the style of the page. The
+/// element is an image with a title for those who do not see it; `id` must be unique in the page.
+///
+/// # Errors
+/// Those of [`render`].
+pub fn render_inline(figure: &Figure, id: &str, title: &str) -> Result<String, FigureError> {
+    let (elements, (width, height)) = elements(figure)?;
+    Ok(format!(
+        "<svg role=\"img\" aria-labelledby=\"{id}\" width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" \
+         stroke-linejoin=\"round\" xmlns=\"http://www.w3.org/2000/svg\">\n<title id=\"{id}\">{}</title>\n{elements}</svg>",
+        points(figure.width_in),
+        points(figure.height_in),
+        escaped(title),
+    ))
+}
+
+/// The style rule that embeds the font of all figures.
+pub fn font_face() -> String {
+    let (family, data) = (font::FAMILY, base64(font::WOFF2));
+    format!("@font-face{{font-family:\"{family}\";src:url(data:font/woff2;base64,{data}) format(\"woff2\")}}")
+}
+
+/// A text with the characters escaped that have a meaning in markup.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The elements of the SVG of a figure, and the size of its canvas.
+fn elements(figure: &Figure) -> Result<(String, (u32, u32)), FigureError> {
     check_lengths(figure)?;
     let placed = layout::place(figure)?;
     let units = |inches: f64| (72.0 * inches * UNITS).round() as u32;
-    let (width, height) = (units(figure.width_in), units(figure.height_in));
+    let size = (units(figure.width_in), units(figure.height_in));
     let mut raw = String::new();
-    let mut backend = SVGBackend::with_string(&mut raw, (width, height));
+    let mut backend = SVGBackend::with_string(&mut raw, size);
     draw::figure(&mut backend, figure, &placed)?;
     backend_result(backend.present())?;
     drop(backend);
-    Ok(page(&raw, figure, (width, height)))
+    Ok((tidied(&raw), size))
 }
 
 /// Writes a figure to `stem.svg`, `stem.png` (300 dpi) and `stem.pdf`, and returns the three paths in this order. The
@@ -90,21 +129,13 @@ fn check_lengths(figure: &Figure) -> Result<(), FigureError> {
     Ok(())
 }
 
-/// Adds the size in points and the font to the SVG of the backend, removes the line breaks around texts, and preserves
-/// the spaces at the ends of the runs of a label. Opacity is moved from the element to its fill and stroke: otherwise
+/// The elements of the SVG of the backend, without the line breaks around texts, and with the spaces at the ends of the
+/// runs of a label preserved. Opacity is moved from the element to its fill and stroke: otherwise
 /// every dot of a cloud would be a transparency group of the PDF, which is four times as large.
-fn page(raw: &str, figure: &Figure, (width, height): (u32, u32)) -> String {
-    let mut svg = format!(
-        "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" \
-         xmlns=\"http://www.w3.org/2000/svg\">\n<style>@font-face{{font-family:\"{}\";src:url(data:font/woff2;base64,{}) \
-         format(\"woff2\")}}</style>\n",
-        points(figure.width_in),
-        points(figure.height_in),
-        font::FAMILY,
-        base64(font::WOFF2),
-    );
+fn tidied(raw: &str) -> String {
+    let mut svg = String::new();
     let mut lines = raw.lines().skip(1);
-    while let Some(line) = lines.next() {
+    while let Some(line) = lines.next().filter(|line| !line.starts_with("</svg>")) {
         let line = line.replace(" opacity=\"1\"", "");
         match line.split_once(" opacity=\"").and_then(|(head, rest)| Some((head, rest.split_once('"')?))) {
             Some((head, (opacity, tail))) => {

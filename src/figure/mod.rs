@@ -46,7 +46,7 @@ mod ticks;
 
 pub use chart::{Axis, Colour, Corner, Dash, Figure, Legend, Mark, Marker, Panel, Scale, Stroke};
 pub use error::FigureError;
-pub use export::{render, write};
+pub use export::{font_face, render, render_inline, write};
 
 #[cfg(test)]
 mod tests;

@@ -60,6 +60,12 @@ pub struct Manifest {
     pub built_by: Vec<Build>,
     /// Whether the run is finished.
     pub status: Status,
+    /// When the run was started, in UTC (RFC 3339). Absent in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
+    /// The command line of the process that started the run. Empty in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
     /// The resolved experiment.
     pub experiment: serde_json::Value,
     /// Seed of all random streams.
@@ -96,6 +102,9 @@ pub struct Manifest {
 
 /// The checks of a run.
 pub const CHECKS: &str = "checks.json";
+
+/// The report of a run.
+pub const REPORT: &str = "report.html";
 
 /// The record of wall times, the only one that differs between equal runs.
 pub const WALL_TIMES: &str = "records/timings.json";

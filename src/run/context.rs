@@ -31,6 +31,9 @@ pub enum RunError {
     /// A figure cannot be drawn.
     #[error(transparent)]
     Figure(#[from] FiguresError),
+    /// The report of a complete run cannot be written.
+    #[error(transparent)]
+    Report(Box<dyn std::error::Error + Send + Sync>),
     /// The loss does not support the number of outputs.
     #[error("network.loss = \"logistic\" needs one output, and the population has {outputs}: expected half-squared")]
     Outputs {

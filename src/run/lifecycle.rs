@@ -1,16 +1,18 @@
 //! The parts common to runs of both kinds: opening the folder, the manifest, interruption, completion.
 
-use super::context::{Options, Report, RunContext, RunError};
+use super::context::{FiguresError, Options, Report, RunContext, RunError};
 use super::figures;
 use super::machine_memory::{machine_memory, peak_memory};
-use super::study::Registry;
+use super::progress::note;
+use super::study::{NamedFigure, Registry};
 use crate::analysis::verdict::{Check, judge};
 use crate::compute::InstructionSet;
+use crate::figure::write;
 use crate::record::{
     Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PopulationRecord, RunFolder, RunKind, Status,
 };
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// A folder that is open for a run.
 pub(super) struct OpenRun {
@@ -83,6 +85,11 @@ fn host() -> Host {
     }
 }
 
+/// The command line of this process.
+fn command_line() -> Vec<String> {
+    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
 /// The manifest of a run that starts or is resumed.
 pub(super) fn manifest(
     kind: RunKind,
@@ -93,6 +100,11 @@ pub(super) fn manifest(
     earlier: Option<Box<Manifest>>,
 ) -> Manifest {
     let build = Build::present();
+    // A run that is resumed keeps the date and the command with which it was started.
+    let (started, command) = match &earlier {
+        Some(earlier) => (earlier.started.clone(), earlier.command.clone()),
+        None => (Some(humantime::format_rfc3339_seconds(SystemTime::now()).to_string()), command_line()),
+    };
     let built_by = earlier.as_ref().map_or_else(|| vec![build.clone()], |earlier| earlier.builds_with(&build));
     Manifest {
         format: FORMAT,
@@ -102,6 +114,8 @@ pub(super) fn manifest(
         revision: build.revision,
         built_by,
         status: Status::Running,
+        started,
+        command,
         experiment,
         seed,
         hyperparameters: None,
@@ -117,6 +131,26 @@ pub(super) fn manifest(
         checks: None,
         records: None,
     }
+}
+
+/// Draws a first figure as soon as its records exist, and tells its path. The figure is drawn again with all others when the
+/// run is complete, with what the studies add to it. Nothing is drawn where nobody is told.
+pub(super) fn first_figure(
+    options: &Options,
+    context: &RunContext<'_>,
+    figures: impl FnOnce(&RunFolder) -> Result<Vec<NamedFigure>, FiguresError>,
+) -> Result<(), RunError> {
+    if !options.figures || options.quiet {
+        return Ok(());
+    }
+    if let Some((name, figure)) = figures(context.folder)?.into_iter().next() {
+        let stem = context.folder.file(&format!("figures/{name}"));
+        let files = write(&figure, &stem).map_err(FiguresError::from)?;
+        if let Some(svg) = files.first() {
+            note(format!("first figure: {}", svg.display()));
+        }
+    }
+    Ok(())
 }
 
 /// Writes the manifest of an interrupted run.

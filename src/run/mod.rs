@@ -3,6 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | [`study`] | the interface of studies, and the registry |
+//! | [`about`] | what a study is about: its question, its statement, its figures |
+//! | [`curve`] | the main quantities of a run, by which runs are compared |
 //! | [`context`] | options, context, outcomes, errors, report |
 //! | `training_run`, [`recovery_run`], [`pruning_run`] | the three kinds of run, from the experiment to the complete manifest |
 //! | `lifecycle` | the parts common to all: opening the folder, the manifest, interruption, completion |
@@ -24,9 +26,11 @@
 //! | [`coverage`] | what intervals and verdicts are worth over many seeds |
 //! | [`draws`] | random draws of a trajectory as arrays |
 
+pub mod about;
 mod checkpoint;
 pub mod context;
 pub mod coverage;
+pub mod curve;
 pub mod draws;
 pub mod evaluation;
 pub mod figures;

@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::progress::note;
 use super::study::{Registry, TrainingSubject, studies_of};
 use super::training::{self, Trained};
-use super::{grid_limit, routes, sanity};
+use super::{figures, grid_limit, routes, sanity};
 use crate::analysis::verdict::Check;
 use crate::compute::return_freed_memory;
 use crate::config::study::ExperimentKind;
@@ -75,6 +75,7 @@ pub fn run(
         return lifecycle::interrupted(&context, manifest);
     }
     groups::write(&problem, &plan, &trained, &folder)?;
+    lifecycle::first_figure(options, &context, figures::first)?;
     let subject = TrainingSubject { problem: &problem, plan: &plan, trained: &trained };
     match studies(experiment, subject, &context, registry, &mut manifest)? {
         Outcome::Complete(checks) => lifecycle::finish(options, &context, manifest, checks, registry),
