@@ -1,4 +1,4 @@
-//! The program: its commands, names, input that is refused, interruption, resumption and repair.
+//! The program: its commands, names, reports, input that is refused, interruption, resumption and repair.
 
 mod common;
 

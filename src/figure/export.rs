@@ -14,6 +14,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const PNG_DPI: f64 = 300.0;
+/// Resolution of a figure that is shown as an image in a page.
+const INLINE_DPI: f64 = 150.0;
+/// Longest SVG of a figure in a page; longer ones, of heat maps and many images, are shown as PNG.
+const MOST_INLINE: usize = 300_000;
 
 /// Renders a figure as a self-contained SVG. Equal figures give equal bytes on every machine.
 ///
@@ -30,13 +34,24 @@ pub fn render(figure: &Figure) -> Result<String, FigureError> {
     ))
 }
 
-/// Renders a figure as an element of an HTML page, without the font, which [`font_face`] adds to the style of the page. The
-/// element is an image with a title for those who do not see it; `id` must be unique in the page.
+/// Renders a figure as an element of an HTML page: an SVG without the font, which [`font_face`] adds to the style of the
+/// page, or a PNG in the page where that would be long. The element is an image with a title for those who do not see it;
+/// `id` must be unique in the page.
 ///
 /// # Errors
 /// Those of [`render`].
 pub fn render_inline(figure: &Figure, id: &str, title: &str) -> Result<String, FigureError> {
     let (elements, (width, height)) = elements(figure)?;
+    if elements.len() > MOST_INLINE {
+        let tree = usvg::Tree::from_str(&render(figure)?, &font::options())?;
+        return Ok(format!(
+            "<img id=\"{id}\" alt=\"{}\" width=\"{:.0}\" height=\"{:.0}\" src=\"data:image/png;base64,{}\"/>",
+            escaped(title),
+            96.0 * figure.width_in,
+            96.0 * figure.height_in,
+            base64(&png(&tree, figure, INLINE_DPI)?),
+        ));
+    }
     Ok(format!(
         "<svg role=\"img\" aria-labelledby=\"{id}\" width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" \
          stroke-linejoin=\"round\" xmlns=\"http://www.w3.org/2000/svg\">\n<title id=\"{id}\">{}</title>\n{elements}</svg>",
@@ -54,7 +69,7 @@ pub fn font_face() -> String {
 
 /// A text with the characters escaped that have a meaning in markup.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// The elements of the SVG of a figure, and the size of its canvas.
@@ -81,7 +96,7 @@ pub fn write(figure: &Figure, stem: &Path) -> Result<Vec<PathBuf>, FigureError> 
     let name = stem.file_name().ok_or_else(|| FigureError::Stem { path: stem.into() })?;
     let svg = render(figure)?;
     let tree = usvg::Tree::from_str(&svg, &font::options())?;
-    let (png, pdf) = (png(&tree, figure)?, pdf(&tree)?);
+    let (png, pdf) = (png(&tree, figure, PNG_DPI)?, pdf(&tree)?);
     let folder = match stem.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -171,21 +186,21 @@ fn base64(bytes: &[u8]) -> String {
     out
 }
 
-fn png(tree: &usvg::Tree, figure: &Figure) -> Result<Vec<u8>, FigureError> {
-    let pixels = |inches: f64| (PNG_DPI * inches).round().max(1.0) as u32;
+fn png(tree: &usvg::Tree, figure: &Figure, dpi: f64) -> Result<Vec<u8>, FigureError> {
+    let pixels = |inches: f64| (dpi * inches).round().max(1.0) as u32;
     let (width, height) = (pixels(figure.width_in), pixels(figure.height_in));
     let failed = || FigureError::Raster { width, height };
     let mut image = tiny_skia::Pixmap::new(width, height).ok_or_else(failed)?;
     image.fill(tiny_skia::Color::WHITE);
     let scale = (width as f32 / tree.size().width(), height as f32 / tree.size().height());
     resvg::render(tree, tiny_skia::Transform::from_scale(scale.0, scale.1), &mut image.as_mut());
-    Ok(with_resolution(image.encode_png().map_err(|_| failed())?))
+    Ok(with_resolution(image.encode_png().map_err(|_| failed())?, dpi))
 }
 
 /// Inserts a `pHYs` chunk with the resolution after the header chunk (PNG, third edition, 11.3.4.3).
-fn with_resolution(png: Vec<u8>) -> Vec<u8> {
+fn with_resolution(png: Vec<u8>, dpi: f64) -> Vec<u8> {
     const HEADER_END: usize = 8 + 25;
-    let per_metre = (PNG_DPI / 0.0254).round() as u32;
+    let per_metre = (dpi / 0.0254).round() as u32;
     let mut chunk = b"pHYs".to_vec();
     chunk.extend(per_metre.to_be_bytes().into_iter().chain(per_metre.to_be_bytes()).chain([1]));
     let mut check = flate2::Crc::new();

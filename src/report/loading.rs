@@ -31,7 +31,8 @@ pub fn snippet(folder: &RunFolder, manifest: &Manifest, at: &str) -> Result<Stri
         }
     }
     lines.push("checks = json.load(open(run + \"/checks.json\"))".into());
-    let networks = manifest.trajectories.iter().filter(|t| !t.id.starts_with("reference"));
+    // Networks of the widths are called n and their width.
+    let networks = manifest.trajectories.iter().filter(|t| t.id.starts_with('n'));
     if let Some(last) = networks.last() {
         lines.push(format!(
             "network = np.load(run + \"/state/{}.npz\")  # first and last parameters and momenta",

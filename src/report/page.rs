@@ -145,12 +145,12 @@ fn comparison(runs: &[ReadRun]) -> Result<ComparisonView, ReportError> {
     let caption = "The quantities that the runs have in common, with 95 % intervals where there are some. \
                    The legend is what differs in their settings.";
     let id = "figure-comparison";
-    let svg = render_inline(&comparison.figure(), &format!("{id}-title"), &format!("Comparison. {caption}"))?;
+    let image = render_inline(&comparison.figure(), &format!("{id}-title"), &format!("Comparison. {caption}"))?;
     let of_key = |(k, key): (usize, &String)| {
         (key.clone(), comparison.differences.values.iter().map(|values| values[k].clone()).collect())
     };
     Ok(ComparisonView {
-        figure: FigureView { id: id.into(), name: "comparison".into(), caption: caption.into(), svg },
+        figure: FigureView { id: id.into(), name: "comparison".into(), caption: caption.into(), image },
         rows: comparison.rows(),
         settings: comparison.differences.keys.iter().enumerate().map(of_key).collect(),
         labels: comparison.labels,

@@ -18,7 +18,7 @@ pub fn rows(manifest: &Manifest) -> Vec<(String, String)> {
     add("seed", manifest.seed.to_string());
     let data = &manifest.population;
     add("data", data.description.clone());
-    add("sizes of the data", format!("{} samples, {} inputs, {} outputs", data.samples, data.inputs, data.outputs));
+    add("sizes of the data", format!("samples {}, inputs {}, outputs {}", data.samples, data.inputs, data.outputs));
     for file in data.sources.as_array().into_iter().flatten() {
         let text = |key: &str| file.get(key).and_then(Value::as_str).unwrap_or("not recorded").to_string();
         add("data file", format!("{}, SHA-256 {}", text("path"), text("sha256")));

@@ -44,8 +44,8 @@ pub struct FigureView {
     pub name: String,
     /// Its caption.
     pub caption: String,
-    /// The `<svg>` element.
-    pub svg: String,
+    /// The element of the image, `<svg>` or `<img>`.
+    pub image: String,
 }
 
 /// A check of the page.
@@ -170,8 +170,8 @@ fn figure_view(about: &About, name: &str, figure: &Figure, prefix: &str) -> Resu
     let id = format!("{prefix}figure-{name}");
     let caption = about.figure(name).map(|figure| figure.caption).unwrap_or_default();
     let title = format!("Figure {name}. {caption}");
-    let svg = render_inline(figure, &format!("{id}-title"), title.trim_end())?;
-    Ok(FigureView { id, name: name.into(), caption: caption.into(), svg })
+    let image = render_inline(figure, &format!("{id}-title"), title.trim_end())?;
+    Ok(FigureView { id, name: name.into(), caption: caption.into(), image })
 }
 
 fn view(check: &Check, prefix: &str) -> CheckView {
