@@ -43,7 +43,8 @@ mod tests {
     #[test]
     fn one_check_holds_and_two_hold() {
         let check = |name: &str, verdict| Check::new(name, "", 0.0, None, verdict, "");
-        let program = Check { section: CheckSection::Program, ..check("c", Verdict::NotResolved) };
+        let mut program = check("c", Verdict::NotResolved);
+        program.section = CheckSection::Program;
         let mut checks = vec![check("a", Verdict::Holds), check("b", Verdict::Fails), program];
         assert_eq!(
             verdict_line(&checks),
