@@ -121,7 +121,7 @@ pub fn sections(
     let found: Result<Vec<StudySection>, ReportError> = parts
         .map(|((topic, figures), checks)| {
             Ok(StudySection {
-                id: format!("{prefix}{}", topic.name),
+                id: format!("{prefix}study-{}", topic.name),
                 name: topic.name.into(),
                 question: capitalised(topic.about.question),
                 theory: theory_id(topic.name),
