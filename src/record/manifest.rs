@@ -60,12 +60,6 @@ pub struct Manifest {
     pub built_by: Vec<Build>,
     /// Whether the run is finished.
     pub status: Status,
-    /// When the run was started, in UTC (RFC 3339). Absent in runs of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub started: Option<String>,
-    /// The command line of the process that started the run. Empty in runs of earlier versions.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub command: Vec<String>,
     /// The resolved experiment.
     pub experiment: serde_json::Value,
     /// Seed of all random streams.

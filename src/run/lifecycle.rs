@@ -12,7 +12,7 @@ use crate::record::{
     Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PopulationRecord, RunFolder, RunKind, Status,
 };
 use std::collections::BTreeMap;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 /// A folder that is open for a run.
 pub(super) struct OpenRun {
@@ -85,11 +85,6 @@ fn host() -> Host {
     }
 }
 
-/// The command line of this process.
-fn command_line() -> Vec<String> {
-    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
-}
-
 /// The manifest of a run that starts or is resumed.
 pub(super) fn manifest(
     kind: RunKind,
@@ -100,11 +95,6 @@ pub(super) fn manifest(
     earlier: Option<Box<Manifest>>,
 ) -> Manifest {
     let build = Build::present();
-    // A run that is resumed keeps the date and the command with which it was started.
-    let (started, command) = match &earlier {
-        Some(earlier) => (earlier.started.clone(), earlier.command.clone()),
-        None => (Some(humantime::format_rfc3339_seconds(SystemTime::now()).to_string()), command_line()),
-    };
     let built_by = earlier.as_ref().map_or_else(|| vec![build.clone()], |earlier| earlier.builds_with(&build));
     Manifest {
         format: FORMAT,
@@ -114,8 +104,6 @@ pub(super) fn manifest(
         revision: build.revision,
         built_by,
         status: Status::Running,
-        started,
-        command,
         experiment,
         seed,
         hyperparameters: None,

@@ -340,8 +340,6 @@ proptest! {
             revision: words.clone(),
             built_by: vec![Build { version: words.clone(), revision: words.clone() }],
             status: Status::Interrupted,
-            started: Some(words.clone()),
-            command: vec![words.clone()],
             experiment: serde_json::json!({ "step": finite[1], "title": words }),
             seed: step,
             hyperparameters: Some(Hyperparameters { step: finite[1], friction: finite[2], learning_rate: finite[3], momentum: finite[4] }),
