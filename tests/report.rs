@@ -157,7 +157,8 @@ fn a_run_ends_with_its_report() {
         assert!(line.contains(&format!("{open} not resolved")) && line.contains("Program"), "{line}");
         let manifest = json(&run.file("manifest.json"));
         let all = text_of(page.root_element());
-        for word in ["revision", "started"].map(|key| manifest[key].as_str().unwrap()) {
+        let start = &manifest["invocations"][0];
+        for word in [&manifest["revision"], &start["started"], &start["ended"]].map(|word| word.as_str().unwrap()) {
             assert!(all.contains(word), "{word}");
         }
         for name in ["records/widths.npz", "records/dropout.npz", "records/gap.json", "state/n8-s1.npz"] {

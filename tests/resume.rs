@@ -150,7 +150,7 @@ fn status(run: &Path) -> Value {
 /// The manifest without what may differ between sittings and machines.
 fn manifest(run: &Path) -> Value {
     let mut manifest = json(&run.join("manifest.json"));
-    for key in ["resumed", "phases", "threads", "memory"] {
+    for key in ["resumed", "phases", "threads", "memory", "invocations"] {
         assert!(manifest.as_object_mut().unwrap().remove(key).is_some(), "{key}");
     }
     manifest

@@ -43,8 +43,8 @@ pub use folder::RunFolder;
 pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
 pub use lock::acquire as lock_folder;
 pub use manifest::{
-    Build, CHECKS, FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, REPORT, RunKind, Status,
-    TrajectoryRecord, WALL_TIMES,
+    Build, CHECKS, FORMAT, Host, Hyperparameters, Invocation, Manifest, PhaseTime, PopulationRecord, REPORT, RunKind,
+    Status, TrajectoryRecord, WALL_TIMES,
 };
 pub use measure::{Measure, UnknownMeasure};
 pub use open::{FIGURES_ADVICE, OpenRequest, Opened};

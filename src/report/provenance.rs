@@ -11,9 +11,16 @@ pub fn rows(manifest: &Manifest) -> Vec<(String, String)> {
     let program = |build: &crate::record::Build| format!("widelimit {} ({})", build.version, build.revision);
     let builds = if manifest.built_by.is_empty() { vec![manifest.last_build()] } else { manifest.built_by.clone() };
     add("program", builds.iter().map(program).collect::<Vec<_>>().join("; "));
-    add("started", manifest.started.clone().unwrap_or_else(|| "not recorded".into()));
+    let (first, last) = (manifest.invocations.first(), manifest.invocations.last());
+    add("started", first.map_or_else(|| "not recorded".into(), |first| first.started.clone()));
+    if let Some(ended) = last.and_then(|last| last.ended.clone()) {
+        add("ended", ended);
+    }
     let host = &manifest.host;
     add("host", format!("{}, {} processors, {} of memory", host.system, host.processors, bytes(host.memory)));
+    if let Some(last) = last.filter(|last| !last.processor.is_empty()) {
+        add("processor", last.processor.clone());
+    }
     add("threads, instructions", format!("{}, {}", manifest.threads, manifest.simd));
     add("seed", manifest.seed.to_string());
     let data = &manifest.population;

@@ -6,7 +6,7 @@ use super::{ReportError, loading, provenance};
 use crate::analysis::family::LEVEL;
 use crate::analysis::verdict::{Check, CheckSection, Verdict};
 use crate::analysis::verdict_counts::VerdictCounts;
-use crate::record::{CHECKS, FIGURES_ADVICE, Manifest, RecordError, RunFolder};
+use crate::record::{CHECKS, FIGURES_ADVICE, Invocation, Manifest, RecordError, RunFolder};
 use crate::run::figures;
 use crate::study::REGISTRY;
 use serde::Serialize;
@@ -108,7 +108,7 @@ impl ReadRun {
             sections: sections(&self.topics(), figures::of_run(folder, &REGISTRY)?, checks, prefix)?,
             settings: settings::of_run(manifest, &folder.file("manifest.json"))?,
             provenance: provenance::rows(manifest),
-            command: shlex::try_join(manifest.command.iter().map(String::as_str)).ok().filter(|line| !line.is_empty()),
+            command: manifest.invocations.first().and_then(command_line),
             repeat: repeat(at),
             loading: loading::snippet(folder, manifest, at)?,
         })
@@ -132,6 +132,11 @@ pub fn joint(checks: &[Check]) -> Option<String> {
             100.0 * LEVEL
         )
     })
+}
+
+/// The command line of a start of the program, as a shell reads it.
+fn command_line(start: &Invocation) -> Option<String> {
+    shlex::try_join(start.command.iter().map(String::as_str)).ok().filter(|line| !line.is_empty())
 }
 
 /// The command that repeats a run from the experiment in its folder.

@@ -7,7 +7,7 @@
 //! | [`curve`] | the main quantities of a run, by which runs are compared |
 //! | [`context`] | options, context, outcomes, errors, report |
 //! | `training_run`, [`recovery_run`], [`pruning_run`] | the three kinds of run, from the experiment to the complete manifest |
-//! | `lifecycle` | the parts common to all: opening the folder, the manifest, interruption, completion |
+//! | `lifecycle`, `invocation` | the parts common to all: opening the folder, the manifest, interruption, completion |
 //! | [`plan`], [`planner`] | the trajectories to be simulated |
 //! | [`problem`] | model, population and recording times in the scalar type of the states |
 //! | [`training`], [`trajectory`], [`trajectory_outcome`] | running the plan, one trajectory, its outcome |
@@ -37,6 +37,7 @@ pub mod figures;
 pub mod fixed_point;
 pub mod grid_limit;
 pub mod groups;
+mod invocation;
 mod lifecycle;
 pub mod limit_path;
 pub mod machine_memory;
