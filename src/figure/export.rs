@@ -14,76 +14,22 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const PNG_DPI: f64 = 300.0;
-/// Resolution of a figure that is shown as an image in a page.
-const INLINE_DPI: f64 = 150.0;
-/// Longest SVG of a figure in a page; longer ones, of heat maps and many images, are shown as PNG.
-const MOST_INLINE: usize = 300_000;
 
 /// Renders a figure as a self-contained SVG. Equal figures give equal bytes on every machine.
 ///
 /// # Errors
 /// Arrays of different lengths, impossible ranges, characters without a glyph, and pages too small for their labels.
 pub fn render(figure: &Figure) -> Result<String, FigureError> {
-    let (elements, (width, height)) = elements(figure)?;
-    Ok(format!(
-        "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" \
-         xmlns=\"http://www.w3.org/2000/svg\">\n<style>{}</style>\n{elements}</svg>\n",
-        points(figure.width_in),
-        points(figure.height_in),
-        font_face(),
-    ))
-}
-
-/// Renders a figure as an element of an HTML page: an SVG without the font, which [`font_face`] adds to the style of the
-/// page, or a PNG in the page where that would be long. The element is an image with a title for those who do not see it;
-/// `id` must be unique in the page.
-///
-/// # Errors
-/// Those of [`render`].
-pub fn render_inline(figure: &Figure, id: &str, title: &str) -> Result<String, FigureError> {
-    let (elements, (width, height)) = elements(figure)?;
-    if elements.len() > MOST_INLINE {
-        let tree = usvg::Tree::from_str(&render(figure)?, &font::options())?;
-        return Ok(format!(
-            "<img id=\"{id}\" alt=\"{}\" width=\"{:.0}\" height=\"{:.0}\" src=\"data:image/png;base64,{}\"/>",
-            escaped(title),
-            96.0 * figure.width_in,
-            96.0 * figure.height_in,
-            base64(&png(&tree, figure, INLINE_DPI)?),
-        ));
-    }
-    Ok(format!(
-        "<svg role=\"img\" aria-labelledby=\"{id}\" width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" \
-         stroke-linejoin=\"round\" xmlns=\"http://www.w3.org/2000/svg\">\n<title id=\"{id}\">{}</title>\n{elements}</svg>",
-        points(figure.width_in),
-        points(figure.height_in),
-        escaped(title),
-    ))
-}
-
-/// The style rule that embeds the font of all figures.
-pub fn font_face() -> String {
-    let (family, data) = (font::FAMILY, base64(font::WOFF2));
-    format!("@font-face{{font-family:\"{family}\";src:url(data:font/woff2;base64,{data}) format(\"woff2\")}}")
-}
-
-/// A text with the characters escaped that have a meaning in markup.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// The elements of the SVG of a figure, and the size of its canvas.
-fn elements(figure: &Figure) -> Result<(String, (u32, u32)), FigureError> {
     check_lengths(figure)?;
     let placed = layout::place(figure)?;
     let units = |inches: f64| (72.0 * inches * UNITS).round() as u32;
-    let size = (units(figure.width_in), units(figure.height_in));
+    let (width, height) = (units(figure.width_in), units(figure.height_in));
     let mut raw = String::new();
-    let mut backend = SVGBackend::with_string(&mut raw, size);
+    let mut backend = SVGBackend::with_string(&mut raw, (width, height));
     draw::figure(&mut backend, figure, &placed)?;
     backend_result(backend.present())?;
     drop(backend);
-    Ok((tidied(&raw), size))
+    Ok(page(&raw, figure, (width, height)))
 }
 
 /// Writes a figure to `stem.svg`, `stem.png` (300 dpi) and `stem.pdf`, and returns the three paths in this order. The
@@ -96,7 +42,7 @@ pub fn write(figure: &Figure, stem: &Path) -> Result<Vec<PathBuf>, FigureError> 
     let name = stem.file_name().ok_or_else(|| FigureError::Stem { path: stem.into() })?;
     let svg = render(figure)?;
     let tree = usvg::Tree::from_str(&svg, &font::options())?;
-    let (png, pdf) = (png(&tree, figure, PNG_DPI)?, pdf(&tree)?);
+    let (png, pdf) = (png(&tree, figure, 1.0)?, pdf(&tree)?);
     let folder = match stem.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -144,13 +90,21 @@ fn check_lengths(figure: &Figure) -> Result<(), FigureError> {
     Ok(())
 }
 
-/// The elements of the SVG of the backend, without the line breaks around texts, and with the spaces at the ends of the
-/// runs of a label preserved. Opacity is moved from the element to its fill and stroke: otherwise
+/// Adds the size in points and the font to the SVG of the backend, removes the line breaks around texts, and preserves
+/// the spaces at the ends of the runs of a label. Opacity is moved from the element to its fill and stroke: otherwise
 /// every dot of a cloud would be a transparency group of the PDF, which is four times as large.
-fn tidied(raw: &str) -> String {
-    let mut svg = String::new();
+fn page(raw: &str, figure: &Figure, (width, height): (u32, u32)) -> String {
+    let mut svg = format!(
+        "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" \
+         xmlns=\"http://www.w3.org/2000/svg\">\n<style>@font-face{{font-family:\"{}\";src:url(data:font/woff2;base64,{}) \
+         format(\"woff2\")}}</style>\n",
+        points(figure.width_in),
+        points(figure.height_in),
+        font::FAMILY,
+        base64(font::WOFF2),
+    );
     let mut lines = raw.lines().skip(1);
-    while let Some(line) = lines.next().filter(|line| !line.starts_with("</svg>")) {
+    while let Some(line) = lines.next() {
         let line = line.replace(" opacity=\"1\"", "");
         match line.split_once(" opacity=\"").and_then(|(head, rest)| Some((head, rest.split_once('"')?))) {
             Some((head, (opacity, tail))) => {
@@ -173,7 +127,7 @@ fn points(inches: f64) -> f64 {
 }
 
 /// Base64 encoding (RFC 4648).
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -186,21 +140,22 @@ fn base64(bytes: &[u8]) -> String {
     out
 }
 
-fn png(tree: &usvg::Tree, figure: &Figure, dpi: f64) -> Result<Vec<u8>, FigureError> {
-    let pixels = |inches: f64| (dpi * inches).round().max(1.0) as u32;
+/// An image of 300 dpi, magnified by `factor`.
+pub(super) fn png(tree: &usvg::Tree, figure: &Figure, factor: f64) -> Result<Vec<u8>, FigureError> {
+    let pixels = |inches: f64| (PNG_DPI * factor * inches).round().max(1.0) as u32;
     let (width, height) = (pixels(figure.width_in), pixels(figure.height_in));
     let failed = || FigureError::Raster { width, height };
     let mut image = tiny_skia::Pixmap::new(width, height).ok_or_else(failed)?;
     image.fill(tiny_skia::Color::WHITE);
     let scale = (width as f32 / tree.size().width(), height as f32 / tree.size().height());
     resvg::render(tree, tiny_skia::Transform::from_scale(scale.0, scale.1), &mut image.as_mut());
-    Ok(with_resolution(image.encode_png().map_err(|_| failed())?, dpi))
+    Ok(with_resolution(image.encode_png().map_err(|_| failed())?))
 }
 
 /// Inserts a `pHYs` chunk with the resolution after the header chunk (PNG, third edition, 11.3.4.3).
-fn with_resolution(png: Vec<u8>, dpi: f64) -> Vec<u8> {
+fn with_resolution(png: Vec<u8>) -> Vec<u8> {
     const HEADER_END: usize = 8 + 25;
-    let per_metre = (dpi / 0.0254).round() as u32;
+    let per_metre = (PNG_DPI / 0.0254).round() as u32;
     let mut chunk = b"pHYs".to_vec();
     chunk.extend(per_metre.to_be_bytes().into_iter().chain(per_metre.to_be_bytes()).chain([1]));
     let mut check = flate2::Crc::new();
