@@ -62,6 +62,7 @@
 //! | [`config`] | the experiment file: reading, rules, built-in experiments |
 //! | [`run`] | an experiment carried out: plan, trajectories, checkpoints, records, the figures of every run |
 //! | [`study`] | the studies, one folder each, and their registry |
+//! | [`report`] | the report of a run as one HTML page; several runs compared |
 //!
 //! The functions at the root of the crate, such as [`load`] and [`run_experiment`], join them; the command line is part
 //! of the program, not of the library.
@@ -177,12 +178,14 @@ pub mod number;
 pub mod population;
 pub mod prune;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod sparse;
 pub mod study;
 
 use config::{AnyExperiment, ConfigError, Experiment, Loaded, Override};
-use record::RunFolder;
+use record::{REPORT, RunFolder, RunKind};
+use report::ReportError;
 use run::{FiguresError, Options, Report, RunError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -219,7 +222,40 @@ pub fn run_experiment(
     options: &Options,
     interrupt: &AtomicBool,
 ) -> Result<Report, RunError> {
-    run::run(experiment, options, interrupt, &REGISTRY)
+    let outcome = run::run(experiment, options, interrupt, &REGISTRY)?;
+    match &outcome {
+        Report::Complete { folder, .. } if options.figures => {
+            write_report(RunFolder::existing(folder)?).map_err(|error| RunError::Report(error.into()))?;
+        }
+        // A process that was killed after it had completed the run has not written the report. A folder that cannot be
+        // written is only read.
+        Report::AlreadyComplete { folder, .. } if options.figures && !folder.join(REPORT).exists() => {
+            if let Ok(folder) = RunFolder::open_figures(folder) {
+                write_report(folder).map_err(|error| RunError::Report(error.into()))?;
+            }
+        }
+        _ => {}
+    }
+    Ok(outcome)
+}
+
+/// Writes the report of a complete run into its folder, as `report.html`; returns the file.
+///
+/// # Errors
+/// See [`report::page::write_to`].
+pub fn write_report(folder: RunFolder) -> Result<PathBuf, ReportError> {
+    report::page::write(folder)
+}
+
+/// The questions of the studies of an experiment, each with the name of the study.
+pub fn questions(experiment: &AnyExperiment) -> Vec<(&'static str, &'static str)> {
+    let (kind, names): (RunKind, Vec<&str>) = match experiment {
+        AnyExperiment::Training(e) => (RunKind::Training, e.studies.iter().map(|entry| entry.name).collect()),
+        AnyExperiment::Recovery(e) => (RunKind::Recovery, e.studies.iter().map(|entry| entry.name).collect()),
+        AnyExperiment::Pruning(e) => (RunKind::Pruning, e.studies.iter().map(|entry| entry.name).collect()),
+    };
+    let known = REGISTRY.about(kind).into_iter();
+    known.filter(|(name, _)| names.contains(name)).map(|(name, about)| (name, about.question)).collect()
 }
 
 /// Runs an experiment that trains networks on a sample in memory. The population of the experiment must be a data file, in

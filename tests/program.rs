@@ -1,4 +1,4 @@
-//! The program: its commands, names, input that is refused, interruption, resumption and repair.
+//! The program: its commands, names, reports, input that is refused, interruption, resumption and repair.
 
 mod common;
 
@@ -10,5 +10,6 @@ mod names;
 mod recovery_runs;
 #[cfg(unix)]
 mod repair;
+mod report;
 #[cfg(unix)]
 mod resume;

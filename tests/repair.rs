@@ -150,7 +150,7 @@ fn copy(from: &Path, to: &Path) {
 /// What a run has computed, without wall times.
 fn computed(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = files(run);
-    all.retain(|name, _| !["manifest.json", ".lock", "records/timings.json"].contains(&name.as_str()));
+    all.retain(|name, _| !["manifest.json", ".lock", "records/timings.json", "report.html"].contains(&name.as_str()));
     all
 }
 
@@ -163,7 +163,7 @@ fn same(a: &Path, b: &Path) {
     }
     let manifest = |run: &Path| {
         let mut manifest = json(&run.join("manifest.json"));
-        ["resumed", "phases", "warnings", "memory"]
+        ["resumed", "phases", "warnings", "memory", "invocations"]
             .iter()
             .for_each(|key| drop(manifest.as_object_mut().unwrap().remove(*key)));
         manifest

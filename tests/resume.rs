@@ -150,7 +150,7 @@ fn status(run: &Path) -> Value {
 /// The manifest without what may differ between sittings and machines.
 fn manifest(run: &Path) -> Value {
     let mut manifest = json(&run.join("manifest.json"));
-    for key in ["resumed", "phases", "threads", "memory"] {
+    for key in ["resumed", "phases", "threads", "memory", "invocations"] {
         assert!(manifest.as_object_mut().unwrap().remove(key).is_some(), "{key}");
     }
     manifest
@@ -159,7 +159,7 @@ fn manifest(run: &Path) -> Value {
 /// Everything else, byte for byte; temporary files that a kill left behind are no part of a run.
 fn contents(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = files(run);
-    all.retain(|name, _| name != "manifest.json" && name != ".lock" && !temporary(name));
+    all.retain(|name, _| !["manifest.json", "report.html", ".lock"].contains(&name.as_str()) && !temporary(name));
     all
 }
 

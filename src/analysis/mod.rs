@@ -22,7 +22,8 @@
 //! * [`ratio`]: the ratio of a predicted to a measured quantity, pooled over widths;
 //! * [`step_error`]: the error that the step leaves in a quantity, and the rise that it allows;
 //! * [`threshold`]: thresholds of tests that make many comparisons;
-//! * [`verdict`]: checks of a statement of the theory against a measurement.
+//! * [`verdict`]: checks of a statement of the theory against a measurement;
+//! * [`verdict_counts`]: how many checks hold, fail and are not resolved.
 
 pub mod bound;
 pub mod contraction;
@@ -44,4 +45,5 @@ pub mod ratio;
 pub mod step_error;
 pub mod threshold;
 pub mod verdict;
+pub mod verdict_counts;
 pub mod wasserstein;

@@ -7,10 +7,11 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
-use widelimit::analysis::family::LEVEL;
 use widelimit::analysis::verdict::{Check, CheckSection, Verdict};
+use widelimit::analysis::verdict_counts::verdict_line;
 use widelimit::number::text::measured;
 use widelimit::record::{CHECKS, CoverageRecord, RunFolder, RunKind};
+use widelimit::report::run_view::joint;
 use widelimit::run::coverage;
 
 /// Prints the checks of a run; exit status 1 where one fails. Of a measurement of coverage, prints the rates.
@@ -23,8 +24,14 @@ pub fn run(run: &Path) -> anyhow::Result<ExitCode> {
     folder.require_complete()?;
     let checks: Vec<Check> = folder.read_json(CHECKS)?;
     require_all(&folder, checks.len())?;
-    line(table(&checks))?;
-    Ok(ExitCode::from(u8::from(checks.iter().any(|check| check.verdict == Verdict::Fails))))
+    line(tables(&checks))?;
+    line(summary(&checks))?;
+    Ok(ExitCode::from(u8::from(any_fails(&checks))))
+}
+
+/// Whether a check fails.
+pub fn any_fails(checks: &[Check]) -> bool {
+    checks.iter().any(|check| check.verdict == Verdict::Fails)
 }
 
 /// What manifests of every format, and of earlier versions, tell about the checks.
@@ -64,41 +71,28 @@ pub(super) fn usable_width(terminal: Option<u16>) -> u16 {
     terminal.filter(|&width| width > 0).unwrap_or(DEFAULT_WIDTH)
 }
 
-/// The checks as tables, those of the theory before those of the program, and a summary.
-pub fn table(checks: &[Check]) -> String {
+/// The checks as tables, those of the theory before those of the program.
+pub fn tables(checks: &[Check]) -> String {
     let of =
         |section: CheckSection| -> Vec<&Check> { checks.iter().filter(|check| check.section == section).collect() };
     let (theory, program) = (of(CheckSection::Theory), of(CheckSection::Program));
-    let mut text = String::new();
+    let mut parts = Vec::new();
     if !theory.is_empty() {
-        text += &format!("Statements of the theory\n{}\n", section_table(&theory, true));
+        parts.push(format!("Statements of the theory\n{}", section_table(&theory, true)));
     }
     if !program.is_empty() {
-        text += &format!(
-            "Identities and tolerances, which test the program and not the theory\n{}\n",
+        parts.push(format!(
+            "Identities and tolerances, which test the program and not the theory\n{}",
             section_table(&program, false)
-        );
+        ));
     }
-    text + &summary(&theory, &program)
+    parts.join("\n")
 }
 
 /// The counts of verdicts, and the level of the joint ones.
-fn summary(theory: &[&Check], program: &[&Check]) -> String {
-    let counts = |checks: &[&Check]| {
-        let count = |verdict: Verdict| checks.iter().filter(|check| check.verdict == verdict).count();
-        let [holds, fails, open] = [Verdict::Holds, Verdict::Fails, Verdict::NotResolved].map(count);
-        let verb = |count: usize, stem: &str| format!("{count} {stem}{}", if count == 1 { "s" } else { "" });
-        format!("{}, {}, {open} not resolved", verb(holds, "hold"), verb(fails, "fail"))
-    };
-    let joint = theory.iter().filter(|check| check.p_value.is_some()).count();
-    let mut text = format!("theory: {}; program: {}", counts(theory), counts(program));
-    if joint > 1 {
-        text += &format!(
-            "\nThe {joint} checks with a joint interval or a level are judged together: if all their statements are true, any fails with probability at most {:.0} % (Holm).",
-            100.0 * LEVEL
-        );
-    }
-    text
+pub fn summary(checks: &[Check]) -> String {
+    let joint = joint(checks).map(|text| format!("\n{text}")).unwrap_or_default();
+    format!("{}{joint}", verdict_line(checks))
 }
 
 /// The checks of a section as a table; `joint` adds the column of the joint intervals.

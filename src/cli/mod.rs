@@ -3,6 +3,7 @@
 mod bench;
 mod bench_recovery;
 mod checks;
+mod compare;
 mod coverage;
 mod draws;
 mod extend;
@@ -11,6 +12,7 @@ mod list;
 mod output;
 mod plan;
 mod prune;
+mod report;
 mod run;
 mod simd;
 mod workload;
@@ -53,6 +55,10 @@ enum Command {
         /// Folder of the run
         run: PathBuf,
     },
+    /// Write the report of a run, or of several, as one HTML page
+    Report(report::ReportArgs),
+    /// Compare several runs: their main quantities in one figure and one table
+    Compare(compare::CompareArgs),
     /// Print the width that a tolerance needs, from the predictions of a run
     Plan(plan::PlanArgs),
     /// Prune a Transformer into a folder: layer by layer, by the iterative optimal brain surgeon or other methods
@@ -104,8 +110,8 @@ fn message(error: &anyhow::Error) -> String {
     })
 }
 
-/// Runs the command. Exit status: 0 for success (whatever the verdicts of a run's checks), 1 when `check` finds a
-/// failed check, 2 for an error, 130 for an interrupted run.
+/// Runs the command. Exit status: 0 for success (whatever the verdicts of a run's checks), 1 when `check`, or `run --strict`,
+/// finds a failed check, 2 for an error, 130 for an interrupted run.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(args),
@@ -115,6 +121,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Show { name } => list::show(&name),
         Command::Check { run } => checks::run(&run),
         Command::Figures { run } => figures::run(&run),
+        Command::Report(args) => report::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Prune(args) => prune::run(&args),
         Command::Draws { run, trajectory, out, force } => draws::run(&run, &trajectory, &out, force),

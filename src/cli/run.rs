@@ -3,13 +3,15 @@
 use super::checks;
 use super::output::{line, note};
 use super::simd::{SimdChoice, choose, instruction_set};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use widelimit::analysis::verdict::Check;
 use widelimit::choice::Choice;
 use widelimit::config::{AnyExperiment, Experiment, Loaded, Override, PruningExperiment, RecoveryExperiment};
 use widelimit::dynamics::Method;
 use widelimit::number::plain;
+use widelimit::record::REPORT;
 use widelimit::run::{Options, Report, default_folder};
 
 /// Arguments of `widelimit run`.
@@ -49,6 +51,9 @@ pub struct RunArgs {
     /// No progress bars
     #[arg(long)]
     pub(super) quiet: bool,
+    /// Exit status 1 where a check fails
+    #[arg(long)]
+    strict: bool,
 }
 
 /// Set by the signals of Ctrl-C and of termination; the time loops read it after every step.
@@ -79,7 +84,8 @@ pub(super) fn handle_signals() -> anyhow::Result<()> {
     })?)
 }
 
-/// Runs an experiment. Exit status: 0 for a complete run (whatever its checks), 130 for an interrupted run.
+/// Runs an experiment. Exit status: 0 for a complete run (whatever its checks; with `--strict` 1 where one fails), 130 for an
+/// interrupted run.
 pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let experiment = prepare(&args)?.experiment;
     let out = args.out.unwrap_or_else(|| default_folder(experiment.name()));
@@ -88,6 +94,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         if !experiment.title().is_empty() {
             note(format!("{}: {}", experiment.name(), experiment.title()));
         }
+        print_questions(&experiment);
         match &experiment {
             AnyExperiment::Training(experiment) => print_training(experiment),
             AnyExperiment::Recovery(experiment) => print_recovery(experiment),
@@ -116,11 +123,11 @@ pub(super) fn print_report(experiment: &AnyExperiment, report: Report, advice: &
         }
         Report::AlreadyComplete { folder, checks } => {
             line(format!("{} is complete; nothing to do", folder.display()))?;
-            line(checks::table(&checks))?;
-            Ok(ExitCode::SUCCESS)
+            line(checks::tables(&checks))?;
+            finish(&folder, &checks, args.strict)
         }
         Report::Complete { folder, checks, figures, phases, warnings } => {
-            line(checks::table(&checks))?;
+            line(checks::tables(&checks))?;
             for warning in warnings {
                 line(format!("note: {warning}"))?;
             }
@@ -137,8 +144,27 @@ pub(super) fn print_report(experiment: &AnyExperiment, report: Report, advice: &
             for path in figures.iter().filter(|path| path.extension().is_some_and(|e| e == "svg")) {
                 line(format!("  {} (and .png, .pdf)", path.display()))?;
             }
-            Ok(ExitCode::SUCCESS)
+            finish(&folder, &checks, args.strict)
         }
+    }
+}
+
+/// Prints what was found in one line, and the path of the report; returns the exit status.
+fn finish(folder: &Path, checks: &[Check], strict: bool) -> anyhow::Result<ExitCode> {
+    line(checks::summary(checks))?;
+    let report = folder.join(REPORT);
+    if report.exists() {
+        line(format!("report: {}", report.display()))?;
+    }
+    Ok(ExitCode::from(u8::from(strict && checks::any_fails(checks))))
+}
+
+/// Prints the questions of the studies.
+fn print_questions(experiment: &AnyExperiment) {
+    let questions = widelimit::questions(experiment);
+    let width = questions.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, question) in questions {
+        note(format!("  {name:width$}  {question}"));
     }
 }
 

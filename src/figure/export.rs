@@ -42,7 +42,7 @@ pub fn write(figure: &Figure, stem: &Path) -> Result<Vec<PathBuf>, FigureError> 
     let name = stem.file_name().ok_or_else(|| FigureError::Stem { path: stem.into() })?;
     let svg = render(figure)?;
     let tree = usvg::Tree::from_str(&svg, &font::options())?;
-    let (png, pdf) = (png(&tree, figure)?, pdf(&tree)?);
+    let (png, pdf) = (png(&tree, figure, 1.0)?, pdf(&tree)?);
     let folder = match stem.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -127,7 +127,7 @@ fn points(inches: f64) -> f64 {
 }
 
 /// Base64 encoding (RFC 4648).
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -140,8 +140,9 @@ fn base64(bytes: &[u8]) -> String {
     out
 }
 
-fn png(tree: &usvg::Tree, figure: &Figure) -> Result<Vec<u8>, FigureError> {
-    let pixels = |inches: f64| (PNG_DPI * inches).round().max(1.0) as u32;
+/// An image of 300 dpi, magnified by `factor`.
+pub(super) fn png(tree: &usvg::Tree, figure: &Figure, factor: f64) -> Result<Vec<u8>, FigureError> {
+    let pixels = |inches: f64| (PNG_DPI * factor * inches).round().max(1.0) as u32;
     let (width, height) = (pixels(figure.width_in), pixels(figure.height_in));
     let failed = || FigureError::Raster { width, height };
     let mut image = tiny_skia::Pixmap::new(width, height).ok_or_else(failed)?;

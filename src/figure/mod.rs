@@ -11,6 +11,7 @@
 //! placed    the result of the layout                    marks     places and visibility of marks
 //! pen       primitives on a plotters backend            draw      marks, axes, texts
 //! export    SVG, PNG and PDF files                      geometry  clipping, dashes, thinning
+//! inline    elements of an HTML page
 //! ```
 //!
 //! The backend of plotters is used, but not its charts: their logarithmic labels show rounding errors and overlap,
@@ -35,6 +36,7 @@ mod error;
 mod export;
 mod font;
 mod geometry;
+mod inline;
 mod layout;
 mod legend;
 mod marks;
@@ -47,6 +49,7 @@ mod ticks;
 pub use chart::{Axis, Colour, Corner, Dash, Figure, Legend, Mark, Marker, Panel, Scale, Stroke};
 pub use error::FigureError;
 pub use export::{render, write};
+pub use inline::{font_face, render_inline};
 
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,33 @@ fn texts(svg: &str) -> Vec<String> {
 }
 
 #[test]
+fn in_a_page_a_figure_has_a_title_and_no_font_of_its_own() {
+    let element = render_inline(&gap(), "a", "a < b & \"c\"").unwrap();
+    let page = usvg::roxmltree::Document::parse(&element).unwrap();
+    let svg = page.root_element();
+    let title = svg.first_element_child().unwrap();
+    assert_eq!((svg.attribute("role"), svg.attribute("aria-labelledby")), (Some("img"), Some("a")));
+    assert_eq!((title.attribute("id"), title.text()), (Some("a"), Some("a < b & \"c\"")));
+    // The rest is the figure as in its file, where the font takes the place of the title.
+    let (_, drawn) = element.split_once("</title>\n").unwrap();
+    assert!(render(&gap()).unwrap().ends_with(&format!("</style>\n{drawn}\n")));
+    assert!(font_face().starts_with("@font-face{") && !element.contains("font-face"));
+}
+
+#[test]
+fn in_a_page_a_long_figure_is_an_image() {
+    let edges: Vec<f64> = (0..=120).map(f64::from).collect();
+    let colours = (0..120 * 120).map(|i| Colour::Grey((i % 7 * 30) as u8)).collect();
+    let figure = panel(Mark::tiles(edges.clone(), edges, colours));
+    let element = render_inline(&figure, "a", "a < b").unwrap();
+    let page = usvg::roxmltree::Document::parse(&element).unwrap();
+    let image = page.root_element();
+    assert_eq!((image.tag_name().name(), image.attribute("alt")), ("img", Some("a < b")));
+    assert!(image.attribute("src").unwrap().starts_with("data:image/png;base64,iVBOR"));
+    assert!(element.len() < render(&figure).unwrap().len() / 2, "{}", element.len());
+}
+
+#[test]
 fn labels_are_text_with_their_spaces() {
     let texts = texts(&render(&gap()).unwrap());
     for run in ["E sup", "t", " ‖f", " − f", "ρ", "2", "theory: slope −1", "networks < limit & more", "10⁻²", "1024"]

@@ -10,6 +10,7 @@
 //! runs/NAME/checks.json        the statements of the theory and the measured values
 //! runs/NAME/checkpoint/        checkpoints, while the run is unfinished
 //! runs/NAME/figures/           drawn from the records
+//! runs/NAME/report.html        checks, figures and provenance on one page
 //! ```
 //!
 //! Every file is written under a temporary name and renamed, so that none is ever incomplete. Checkpoints carry a
@@ -44,8 +45,8 @@ pub use folder::{RunFolder, SAMPLES};
 pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
 pub use lock::acquire as lock_folder;
 pub use manifest::{
-    Build, CHECKS, FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, RunKind, Status,
-    TrajectoryRecord, WALL_TIMES,
+    Build, CHECKS, FORMAT, Host, Hyperparameters, Invocation, Manifest, PhaseTime, PopulationRecord, REPORT, RunKind,
+    Status, TrajectoryRecord, WALL_TIMES,
 };
 pub use measure::{Measure, UnknownMeasure};
 pub use open::{FIGURES_ADVICE, OpenRequest, Opened};

@@ -5,7 +5,7 @@ use super::digest::sha256;
 use super::error::RecordError;
 use super::folder::{MANIFEST, RunFolder, SAMPLES};
 use super::lock::{self, LOCK};
-use super::manifest::{Build, Manifest, RunKind, Status};
+use super::manifest::{Build, Manifest, REPORT, RunKind, Status};
 use super::provenance::{changed_source, differing_keys};
 use serde_json::Value;
 use std::io::ErrorKind;
@@ -15,7 +15,7 @@ use std::path::Path;
 const FOLDERS: [&str; 6] = ["records", "state", "state/paths", "checkpoint", "figures", "saved"];
 
 /// The files at the top of a run folder apart from the manifest.
-const FILES: [&str; 2] = ["checks.json", "experiment.toml"];
+const FILES: [&str; 3] = ["checks.json", "experiment.toml", REPORT];
 
 /// Prefix of the temporary files of figures in versions that did not use [`TEMPORARY_PREFIX`].
 const FORMER_PREFIX: &str = ".tmp";

@@ -37,6 +37,9 @@ pub enum RunError {
         /// The kind of population.
         kind: &'static str,
     },
+    /// The report of a complete run cannot be written.
+    #[error(transparent)]
+    Report(Box<dyn std::error::Error + Send + Sync>),
     /// The loss does not support the number of outputs.
     #[error("network.loss = \"logistic\" needs one output, and the population has {outputs}: expected half-squared")]
     Outputs {

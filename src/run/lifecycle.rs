@@ -1,11 +1,14 @@
 //! The parts common to runs of both kinds: opening the folder, the manifest, interruption, completion.
 
-use super::context::{Options, Report, RunContext, RunError};
+use super::context::{FiguresError, Options, Report, RunContext, RunError};
 use super::figures;
+use super::invocation;
 use super::machine_memory::{machine_memory, peak_memory};
-use super::study::Registry;
+use super::progress::note;
+use super::study::{NamedFigure, Registry};
 use crate::analysis::verdict::{Check, judge};
 use crate::compute::InstructionSet;
+use crate::figure::write;
 use crate::record::{
     Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PopulationRecord, RunFolder, RunKind, Status,
 };
@@ -94,6 +97,8 @@ pub(super) fn manifest(
 ) -> Manifest {
     let build = Build::present();
     let built_by = earlier.as_ref().map_or_else(|| vec![build.clone()], |earlier| earlier.builds_with(&build));
+    let mut invocations = earlier.as_ref().map(|earlier| earlier.invocations.clone()).unwrap_or_default();
+    invocations.push(invocation::present());
     Manifest {
         format: FORMAT,
         kind,
@@ -101,6 +106,7 @@ pub(super) fn manifest(
         version: build.version,
         revision: build.revision,
         built_by,
+        invocations,
         status: Status::Running,
         experiment,
         seed,
@@ -120,10 +126,38 @@ pub(super) fn manifest(
     }
 }
 
+/// Draws a first figure as soon as its records exist, and tells its path. The figure is drawn again with all others when the
+/// run is complete, with what the studies add to it. Nothing is drawn where nobody is told.
+pub(super) fn first_figure(
+    options: &Options,
+    context: &RunContext<'_>,
+    figures: impl FnOnce(&RunFolder) -> Result<Vec<NamedFigure>, FiguresError>,
+) -> Result<(), RunError> {
+    if !options.figures || options.quiet {
+        return Ok(());
+    }
+    if let Some((name, figure)) = figures(context.folder)?.into_iter().next() {
+        let stem = context.folder.file(&format!("figures/{name}"));
+        let files = write(&figure, &stem).map_err(FiguresError::from)?;
+        if let Some(svg) = files.first() {
+            note(format!("first figure: {}", svg.display()));
+        }
+    }
+    Ok(())
+}
+
+/// Enters the present time as the end of the present invocation.
+fn end_invocation(manifest: &mut Manifest) {
+    if let Some(last) = manifest.invocations.last_mut() {
+        last.ended = Some(invocation::now());
+    }
+}
+
 /// Writes the manifest of an interrupted run.
 pub(super) fn interrupted(context: &RunContext<'_>, mut manifest: Manifest) -> Result<Report, RunError> {
     let folder = context.folder;
     manifest.status = Status::Interrupted;
+    end_invocation(&mut manifest);
     manifest.warnings.extend(context.repairs());
     folder.write_json("manifest.json", &manifest)?;
     Ok(Report::Interrupted { folder: folder.path().into() })
@@ -143,7 +177,8 @@ pub(super) fn finish(
     folder.write_json(CHECKS, &checks)?;
     folder.write_json("manifest.json", &manifest)?;
     let drawing = Instant::now();
-    let figures = if options.figures { figures::draw(folder, registry)? } else { Vec::new() };
+    let (figures, warning) = if options.figures { figures::draw_at_end(folder, registry)? } else { Default::default() };
+    manifest.warnings.extend(warning);
     manifest.add_phase("figures", drawing.elapsed().as_secs_f64());
     manifest.checks = Some(checks.len());
     manifest.records = Some(folder.checksums(folder.record_names()?.into_iter().chain([CHECKS.into()]))?);
@@ -151,6 +186,7 @@ pub(super) fn finish(
         memory.insert("peak".into(), peak.into());
     }
     manifest.status = Status::Complete;
+    end_invocation(&mut manifest);
     folder.write_json("manifest.json", &manifest)?;
     folder.remove("checkpoint")?;
     let Manifest { phases, warnings, .. } = manifest;

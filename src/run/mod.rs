@@ -3,10 +3,12 @@
 //! | file | what |
 //! |---|---|
 //! | [`study`] | the interface of studies, and the registry |
+//! | [`about`] | what a study is about: its question, its statement, its figures |
+//! | [`curve`] | the main quantities of a run, by which runs are compared |
 //! | [`context`] | options, context, outcomes, errors, report |
 //! | `training_run`, [`recovery_run`], [`pruning_run`] | the three kinds of run, from the experiment to the complete manifest |
 //! | [`extend`], [`kept`], `results` | the extension of a complete run; what is kept, and where |
-//! | `lifecycle` | the parts common to all: opening the folder, the manifest, interruption, completion |
+//! | `lifecycle`, `invocation` | the parts common to all: opening the folder, the manifest, interruption, completion |
 //! | [`plan`], [`planner`] | the trajectories to be simulated |
 //! | [`problem`] | model, population and recording times in the scalar type of the states |
 //! | [`training`], [`trajectory`], [`trajectory_outcome`] | running the plan, one trajectory, its outcome |
@@ -25,9 +27,11 @@
 //! | [`coverage`] | what intervals and verdicts are worth over many seeds |
 //! | [`draws`] | random draws of a trajectory as arrays |
 
+pub mod about;
 mod checkpoint;
 pub mod context;
 pub mod coverage;
+pub mod curve;
 pub mod draws;
 pub mod evaluation;
 pub mod extend;
@@ -35,6 +39,7 @@ pub mod figures;
 pub mod fixed_point;
 pub mod grid_limit;
 pub mod groups;
+mod invocation;
 pub mod kept;
 mod lifecycle;
 pub mod limit_path;

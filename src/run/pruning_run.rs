@@ -149,6 +149,9 @@ pub fn run(
             Outcome::Interrupted => return lifecycle::interrupted(&context, manifest),
         }
         manifest.add_study(name);
+        if manifest.studies.len() == 1 {
+            lifecycle::first_figure(options, &context, registry.pruning_figures(name))?;
+        }
         manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
     }
     source.model.require_unchanged()?;

@@ -117,6 +117,9 @@ pub fn run(
             Outcome::Interrupted => return lifecycle::interrupted(&context, manifest),
         }
         manifest.add_study(name);
+        if manifest.studies.len() == 1 {
+            lifecycle::first_figure(options, &context, registry.recovery_figures(name))?;
+        }
         manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
     }
     lifecycle::finish(options, &context, manifest, checks, registry)

@@ -6,11 +6,13 @@
 //! |---|---|
 //! | [`StudyTable`] | the rules between its keys and those of the experiment, the networks and recordings that it requires |
 //! | [`Study`] | its memory, a check before anything is computed, the study itself |
-//! | [`StudyKind`] | its name, the reading of its table, its figures |
+//! | [`StudyKind`] | its name, what it is about, the reading of its table, its figures, its main quantities |
 //!
 //! The registry has one line per study.
 
+use super::about::About;
 use super::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use super::curve::Curve;
 use super::plan::Plan;
 use super::problem::Problem;
 use super::pruning_sizes::{PruningSizes, PruningStudyMemory};
@@ -23,7 +25,7 @@ use crate::config::{Experiment, MemoryExcess, PruningExperiment, Readers, Recove
 use crate::figure::Figure;
 use crate::network::Network;
 use crate::prune::model::Scores;
-use crate::record::RunFolder;
+use crate::record::{RunFolder, RunKind};
 use serde::Serialize;
 use std::any::Any;
 
@@ -173,6 +175,8 @@ pub type NamedFigure = (String, Figure);
 pub trait StudyKind<E: Runnable>: Study<E> + Serialize + Sized {
     /// The name of its table, of its records `records/NAME.*`, and the prefix of its checks and figures.
     const NAME: &'static str;
+    /// What it is about, for readers of its results.
+    const ABOUT: About;
     /// Names of its table in earlier versions, which are still read.
     const FORMER_NAMES: &'static [&'static str] = &[];
 
@@ -190,6 +194,14 @@ pub trait StudyKind<E: Runnable>: Study<E> + Serialize + Sized {
         task.strip_prefix(Self::NAME).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 
+    /// Its main quantities, by which runs are compared.
+    ///
+    /// # Errors
+    /// Records that are missing or damaged.
+    fn curves(_folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        Ok(Vec::new())
+    }
+
     /// Adds marks to the figures of others, which it finds by the subjects of their panels.
     ///
     /// # Errors
@@ -203,6 +215,8 @@ pub trait StudyKind<E: Runnable>: Study<E> + Serialize + Sized {
 pub struct RegisteredStudy<E: Runnable> {
     /// Its name.
     pub name: &'static str,
+    /// What it is about.
+    pub about: &'static About,
     former_names: &'static [&'static str],
     read: fn(Section<'_>, &E) -> ReadTable<E>,
     cast: fn(&dyn StudyTable<E>) -> Option<&dyn Study<E>>,
@@ -210,6 +224,8 @@ pub struct RegisteredStudy<E: Runnable> {
     pub owns_task: fn(&str) -> bool,
     /// Draws its figures from the records of a run.
     pub figures: fn(&RunFolder) -> Result<Vec<NamedFigure>, FiguresError>,
+    /// Its main quantities, from the records of a run.
+    pub curves: fn(&RunFolder) -> Result<Vec<Curve>, FiguresError>,
     /// Adds marks to the figures of others.
     pub add_marks: fn(&RunFolder, &mut [NamedFigure]) -> Result<(), FiguresError>,
 }
@@ -219,11 +235,13 @@ impl<E: Runnable> RegisteredStudy<E> {
     pub const fn of<T: StudyKind<E>>() -> Self {
         RegisteredStudy {
             name: T::NAME,
+            about: &T::ABOUT,
             former_names: T::FORMER_NAMES,
             read: |section, experiment| ReadTable::new(T::read(section, experiment)),
             cast: |table| (table as &dyn Any).downcast_ref::<T>().map(|table| table as &dyn Study<E>),
             owns_task: T::owns_task,
             figures: T::figures,
+            curves: T::curves,
             add_marks: T::add_marks,
         }
     }
@@ -254,6 +272,36 @@ impl Registry {
             exceeds_memory,
         }
     }
+
+    /// Draws the figures of the study of sparse recovery of this name.
+    pub fn recovery_figures(&self, name: &str) -> fn(&RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+        figures_of(self.recovery, name)
+    }
+
+    /// Draws the figures of the study of pruning of this name.
+    pub fn pruning_figures(&self, name: &str) -> fn(&RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+        figures_of(self.pruning, name)
+    }
+
+    /// The studies of a kind of run, in the order in which they run, each with what it is about.
+    pub fn about(&self, kind: RunKind) -> Vec<(&'static str, &'static About)> {
+        fn of<E: Runnable>(studies: &[RegisteredStudy<E>]) -> Vec<(&'static str, &'static About)> {
+            studies.iter().map(|study| (study.name, study.about)).collect()
+        }
+        match kind {
+            RunKind::Training => of(self.training),
+            RunKind::Recovery => of(self.recovery),
+            RunKind::Pruning => of(self.pruning),
+        }
+    }
+}
+
+/// Draws the figures of the study of this name; of none where it is not registered.
+fn figures_of<E: Runnable>(
+    studies: &[RegisteredStudy<E>],
+    name: &str,
+) -> fn(&RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+    studies.iter().find(|study| study.name == name).map_or(|_| Ok(Vec::new()), |study| study.figures)
 }
 
 /// The studies of an experiment with their names.

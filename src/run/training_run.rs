@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::progress::note;
 use super::study::{Registry, TrainingSubject, studies_of};
 use super::training::{self, Trained};
-use super::{extend as extension, grid_limit, results, routes, sanity};
+use super::{extend as extension, figures, grid_limit, results, routes, sanity};
 use crate::analysis::verdict::Check;
 use crate::compute::return_freed_memory;
 use crate::config::study::ExperimentKind;
@@ -161,6 +161,7 @@ fn run_on(
         return lifecycle::interrupted(&context, manifest);
     }
     groups::write(&problem, &plan, &trained, &folder)?;
+    lifecycle::first_figure(options, &context, figures::first)?;
     let subject = TrainingSubject { problem: &problem, plan: &plan, trained: &trained };
     match studies(experiment, subject, &context, registry, &mut manifest)? {
         Outcome::Complete(checks) => {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Every module of the library from the lowest to the highest.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 17] = [
     "choice",
     "number",
     "compute",
@@ -25,6 +25,7 @@ const LAYERS: [&str; 16] = [
     "config",
     "run",
     "study",
+    "report",
 ];
 
 /// The root of the library, and the program, which are above all layers.

@@ -4,6 +4,7 @@
 //!
 //! | file | figure |
 //! |---|---|
+//! | [`about`] | what the checks and the figures of every run are about |
 //! | `risk` | risk, and accuracy or kinetic energy, of every width and of the limit against time |
 //! | `neurons` | the neurons of a network and of the limit |
 //! | [`subjects`] | the subjects of panels to which other studies add marks |
@@ -11,6 +12,7 @@
 //! | [`records`] | the records that several figures show |
 //! | [`lines`], [`labels`] | common lines and labels |
 
+pub mod about;
 mod belonging;
 pub mod coverage;
 pub mod labels;
@@ -21,6 +23,7 @@ mod risk;
 pub mod subjects;
 
 use super::context::FiguresError;
+use super::curve::{self, Curve};
 use super::study::{NamedFigure, RegisteredStudy, Registry, Runnable};
 use crate::figure::{FigureError, write};
 use crate::record::{FIGURES_ADVICE, Manifest, RunFolder, RunKind};
@@ -39,6 +42,14 @@ pub fn draw(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<PathB
     Ok(drawn?.into_iter().flatten().collect())
 }
 
+/// The first figure of a run of training, which needs no study.
+///
+/// # Errors
+/// Records that are missing or damaged.
+pub fn first(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
+    Ok(vec![("risk".into(), risk::figure(&Records::read(folder)?))])
+}
+
 /// Every figure of a run with the name of its files, in a fixed order.
 ///
 /// # Errors
@@ -55,6 +66,34 @@ pub fn of_run(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<Nam
         RunKind::Recovery => study_figures(registry.recovery, folder, &manifest, Vec::new())?,
         RunKind::Pruning => study_figures(registry.pruning, folder, &manifest, Vec::new())?,
     })
+}
+
+/// The main quantities of a run, by which runs are compared: those of every run of its kind, then those of its studies.
+///
+/// # Errors
+/// A run of another format, records that are missing or damaged.
+pub fn curves(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<Curve>, FiguresError> {
+    folder.require_format(FIGURES_ADVICE)?;
+    let manifest = folder.manifest()?;
+    belonging::check(folder, &manifest, registry)?;
+    Ok(match manifest.kind {
+        RunKind::Training => study_curves(registry.training, folder, &manifest, curve::of_training(folder)?)?,
+        RunKind::Recovery => study_curves(registry.recovery, folder, &manifest, Vec::new())?,
+        RunKind::Pruning => study_curves(registry.pruning, folder, &manifest, Vec::new())?,
+    })
+}
+
+/// The common curves, and those of the studies whose records are in the folder, in the order of the registry.
+fn study_curves<E: Runnable>(
+    registered: &[RegisteredStudy<E>],
+    folder: &RunFolder,
+    manifest: &Manifest,
+    mut curves: Vec<Curve>,
+) -> Result<Vec<Curve>, FiguresError> {
+    for study in registered.iter().filter(|study| manifest.studies.iter().any(|name| name == study.name)) {
+        curves.extend((study.curves)(folder)?);
+    }
+    Ok(curves)
 }
 
 /// The common figures, and those of the studies whose records are in the folder, in the order of the registry.

@@ -1,5 +1,6 @@
 //! The study of allocation: the same sparsity in every layer, and zeros divided between the layers by their measured losses.
 
+mod about;
 mod figure;
 mod record;
 mod spec;

@@ -6,6 +6,7 @@ use crate::number::plain;
 use crate::prune::layer::{PruneMethod, Sparsity};
 use crate::prune::network::Quota;
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::pruning_sizes::{PruningSizes, PruningStudyMemory};
 use crate::run::pruning_source::PruningSource;
@@ -49,6 +50,7 @@ impl Study<PruningExperiment> for Allocation {
 
 impl StudyKind<PruningExperiment> for Allocation {
     const NAME: &'static str = "allocation";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, _: &PruningExperiment) -> Self {
         let allocation = Allocation {

@@ -1,6 +1,8 @@
 //! The study of methods: every method at every sparsity, scored on held-out data.
 
+mod about;
 mod checks;
+mod curves;
 mod figure;
 mod models;
 mod record;

@@ -5,7 +5,9 @@ use crate::config::{PruningExperiment, Section};
 use crate::prune::layer::Sparsity;
 use crate::prune::network::Quota;
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::pruning_sizes::{PruningSizes, PruningStudyMemory};
 use crate::run::pruning_source::PruningSource;
 use crate::run::recovery_sizes::figure_bytes;
@@ -47,6 +49,7 @@ impl Study<PruningExperiment> for Compare {
 
 impl StudyKind<PruningExperiment> for Compare {
     const NAME: &'static str = "compare";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, _: &PruningExperiment) -> Self {
         let compare = Compare { sparsities: s.sparsities("sparsities") };
@@ -56,5 +59,9 @@ impl StudyKind<PruningExperiment> for Compare {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }

@@ -1,5 +1,7 @@
 //! The convergence study: how fast the risk decreases, and from which starts it does not.
 
+mod about;
+mod curves;
 mod figure;
 mod record;
 mod spec;

@@ -3,7 +3,9 @@
 use crate::config::study::StudyTable;
 use crate::config::{Allowed, Experiment, Section};
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::study::{NamedFigure, Study, StudyKind, TrainingSubject};
 use serde::Serialize;
 
@@ -25,6 +27,7 @@ impl Study<Experiment> for Convergence {
 
 impl StudyKind<Experiment> for Convergence {
     const NAME: &'static str = "convergence";
+    const ABOUT: About = super::about::ABOUT;
     const FORMER_NAMES: &'static [&'static str] = &["converge"];
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
@@ -35,5 +38,9 @@ impl StudyKind<Experiment> for Convergence {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }

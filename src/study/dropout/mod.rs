@@ -1,5 +1,7 @@
 //! The dropout study: the increase of the loss of trained networks when M of N neurons are kept and rescaled.
 
+mod about;
+mod curves;
 mod figure;
 mod record;
 mod spec;

@@ -3,7 +3,9 @@
 use crate::config::study::{StudyTable, TrainingRequirements};
 use crate::config::{Experiment, Section};
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::plan::Plan;
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TaskInputs, TrainingSizes, TrainingSubject};
 use serde::Serialize;
@@ -65,6 +67,7 @@ impl Study<Experiment> for Dropout {
 
 impl StudyKind<Experiment> for Dropout {
     const NAME: &'static str = "dropout";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
         let dropout = Dropout {
@@ -79,5 +82,9 @@ impl StudyKind<Experiment> for Dropout {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }

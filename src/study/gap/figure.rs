@@ -45,7 +45,7 @@ fn against_time(records: &Records) -> Figure {
 }
 
 /// The measure of a fit, if it is a recorded distance.
-fn measure(fit: &FitRecord) -> Option<Measure> {
+pub(super) fn measure(fit: &FitRecord) -> Option<Measure> {
     fit.measure.parse().ok()
 }
 
@@ -156,7 +156,7 @@ fn constants(group: &GroupRecord) -> String {
 }
 
 /// The quantity and its statistic over seeds, in words.
-fn title(measure: Measure, statistic: Option<Statistic>) -> String {
+pub(super) fn title(measure: Measure, statistic: Option<Statistic>) -> String {
     let quantity = match measure {
         Measure::Function => "predictions".into(),
         Measure::CouplingRms => "coupled neurons".into(),
@@ -217,7 +217,7 @@ fn distance(measure: Measure) -> String {
 }
 
 /// The label of the vertical axis.
-fn label(measure: Measure, statistic: Option<Statistic>) -> String {
+pub(super) fn label(measure: Measure, statistic: Option<Statistic>) -> String {
     let square = if statistic.is_some_and(Statistic::is_square) { "^{2}" } else { "" };
     format!("sup_{{t}} {}{square}", distance(measure))
 }

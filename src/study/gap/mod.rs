@@ -1,6 +1,8 @@
 //! The gap study: how far finite networks are from their limit, and how that distance scales.
 
+mod about;
 mod bound;
+mod curves;
 mod figure;
 mod measured;
 mod record;

@@ -3,7 +3,9 @@
 use crate::config::study::{StudyTable, TrainingRequirements};
 use crate::config::{BatchSize, Experiment, Section, Sweep};
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
@@ -48,6 +50,7 @@ impl Study<Experiment> for Gap {
 
 impl StudyKind<Experiment> for Gap {
     const NAME: &'static str = "gap";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, experiment: &Experiment) -> Self {
         let projections = s.count_within("projections", Some(32), 1..=100_000);
@@ -75,5 +78,9 @@ impl StudyKind<Experiment> for Gap {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }

@@ -1,6 +1,7 @@
 //! The study of kept neurons: the loss of trained networks of which M of N neurons are kept, at random, by rules, or by the
 //! optimal brain surgeon, with and without a refit of the output weights.
 
+mod about;
 mod checks;
 mod figure;
 mod losses;

@@ -3,6 +3,7 @@
 use crate::config::study::StudyTable;
 use crate::config::{Allowed, Experiment, KeyErrors, Section};
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::plan::Plan;
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TaskInputs, TrainingSizes, TrainingSubject};
@@ -86,6 +87,7 @@ impl Study<Experiment> for Keep {
 
 impl StudyKind<Experiment> for Keep {
     const NAME: &'static str = "keep";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
         let kept = if s.has("kept") { s.counts("kept", 1) } else { Vec::new() };

@@ -1,5 +1,6 @@
 //! The kinetic equation on a grid, compared with independent clouds of particles.
 
+mod about;
 mod clouds;
 mod compare;
 mod figure;

@@ -10,6 +10,7 @@ use crate::dynamics::Method;
 use crate::network::Law;
 use crate::number::plain;
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::grid_limit::{Discretisation, check_nodes, pose_neurons};
 use crate::run::memory::{TEXT, grid_solution_bytes};
@@ -138,6 +139,7 @@ impl Study<Experiment> for Kinetic {
 
 impl StudyKind<Experiment> for Kinetic {
     const NAME: &'static str = "kinetic";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
         let (low, high) = s.interval();

@@ -3,7 +3,9 @@
 use crate::config::study::{RecoveryRequirements, StudyTable};
 use crate::config::{Allowed, KeyErrors, ProblemSpec, RecoveryExperiment, Section};
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::recovery_sizes::{RecoverySizes, RecoveryStudyMemory, figure_bytes};
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
 use crate::sparse::recovery::SampleLoss;
@@ -49,6 +51,7 @@ impl Study<RecoveryExperiment> for NoiseSensitivity {
 
 impl StudyKind<RecoveryExperiment> for NoiseSensitivity {
     const NAME: &'static str = "noise";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, _: &RecoveryExperiment) -> Self {
         let snr_db = if s.has("snr_db") { s.reals("snr_db", Allowed::Any) } else { vec![10.0, 20.0, 30.0, 40.0, 60.0] };
@@ -60,5 +63,9 @@ impl StudyKind<RecoveryExperiment> for NoiseSensitivity {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }

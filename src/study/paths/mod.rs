@@ -1,5 +1,7 @@
 //! The study of connecting paths: the increase of the loss on paths from one trained network to another.
 
+mod about;
+mod curves;
 mod figure;
 mod kind;
 mod record;

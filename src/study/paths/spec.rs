@@ -7,7 +7,9 @@ use crate::config::study::StudyTable;
 use crate::config::{Allowed, BatchSize, Experiment, KeyErrors, MAX_SEEDS, MAX_STEPS, Section, batch};
 use crate::number::plain;
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::memory::TEXT;
 use crate::run::plan::Plan;
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TaskInputs, TrainingSizes, TrainingSubject};
@@ -146,6 +148,7 @@ impl Study<Experiment> for Paths {
 
 impl StudyKind<Experiment> for Paths {
     const NAME: &'static str = "paths";
+    const ABOUT: About = super::about::ABOUT;
     const FORMER_NAMES: &'static [&'static str] = &["connect"];
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
@@ -169,5 +172,9 @@ impl StudyKind<Experiment> for Paths {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }

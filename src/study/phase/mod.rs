@@ -1,5 +1,7 @@
 //! The phase diagram: for which n/d and k/n each algorithm recovers a noiseless vector with k entries.
 
+mod about;
+mod curves;
 mod figure;
 mod record;
 mod spec;

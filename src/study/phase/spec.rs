@@ -3,7 +3,9 @@
 use crate::config::study::{RecoveryRequirements, StudyTable};
 use crate::config::{Allowed, KeyErrors, ProblemSpec, RecoveryExperiment, Section};
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::recovery_sizes::{RecoverySizes, RecoveryStudyMemory, figure_bytes};
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
 use crate::sparse::recovery::RecoveryMethod;
@@ -72,6 +74,7 @@ impl Study<RecoveryExperiment> for PhaseDiagram {
 
 impl StudyKind<RecoveryExperiment> for PhaseDiagram {
     const NAME: &'static str = "phase";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, _: &RecoveryExperiment) -> Self {
         let (n_over_d, k_over_n) = (s.reals("n_over_d", Allowed::Positive), s.reals("k_over_n", Allowed::Positive));
@@ -84,5 +87,9 @@ impl StudyKind<RecoveryExperiment> for PhaseDiagram {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }

@@ -1,6 +1,7 @@
 //! The study of the Picard iteration: the convergence of the iterates of the trajectory map, whose fixed point is the
 //! limit.
 
+mod about;
 mod figure;
 mod record;
 mod spec;

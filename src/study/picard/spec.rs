@@ -6,6 +6,7 @@ use crate::config::{
     require_windows,
 };
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::memory::{IterationSizes, picard_iteration_bytes};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
@@ -63,6 +64,7 @@ impl Study<Experiment> for Picard {
 
 impl StudyKind<Experiment> for Picard {
     const NAME: &'static str = "picard";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, experiment: &Experiment) -> Self {
         // Studies compute in double precision.

@@ -1,6 +1,7 @@
 //! The study of predictions: what the limit alone, with its leading fluctuations, says about networks of finite width,
 //! computed before any network is trained, and its ratio to what trained networks show.
 
+mod about;
 mod batch;
 mod cloud;
 mod compare;

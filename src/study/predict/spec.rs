@@ -10,6 +10,7 @@ use crate::config::{
 use crate::dynamics::Method;
 use crate::number::plain;
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
@@ -306,6 +307,7 @@ impl Study<Experiment> for Predict {
 
 impl StudyKind<Experiment> for Predict {
     const NAME: &'static str = "predict";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, experiment: &Experiment) -> Self {
         let trained: Vec<usize> = experiment.widths.values.iter().copied().filter(|&n| n >= 2).collect();

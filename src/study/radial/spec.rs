@@ -3,6 +3,7 @@
 use crate::config::study::StudyTable;
 use crate::config::{BatchSize, Experiment, KeyErrors, Section, is_radial};
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::memory::{grid_rows, grid_solution_bytes};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
@@ -50,6 +51,7 @@ impl Study<Experiment> for RadialReduction {
 
 impl StudyKind<Experiment> for RadialReduction {
     const NAME: &'static str = "radial";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
         let study = RadialReduction {

@@ -3,6 +3,7 @@
 use crate::config::study::StudyTable;
 use crate::config::{RecoveryExperiment, Section};
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::recovery_sizes::{RecoverySizes, RecoveryStudyMemory, figure_bytes};
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
@@ -40,6 +41,7 @@ impl Study<RecoveryExperiment> for Rates {
 
 impl StudyKind<RecoveryExperiment> for Rates {
     const NAME: &'static str = "rates";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, _: &RecoveryExperiment) -> Self {
         let rates = Rates {

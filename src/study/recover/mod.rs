@@ -1,6 +1,8 @@
 //! The study of error curves: every method on every problem.
 
+mod about;
 mod checks;
+mod curves;
 mod figure;
 mod record;
 mod runs;

@@ -3,7 +3,9 @@
 use crate::config::study::{RecoveryRequirements, StudyTable};
 use crate::config::{ProblemSpec, RecoveryExperiment, Section};
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::recovery_sizes::{RecoverySizes, RecoveryStudyMemory, figure_bytes};
 use crate::run::study::{NamedFigure, RecoverySubject, Study, StudyKind};
 use serde::Serialize;
@@ -46,6 +48,7 @@ impl Study<RecoveryExperiment> for Recover {
 
 impl StudyKind<RecoveryExperiment> for Recover {
     const NAME: &'static str = "recover";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, e: &RecoveryExperiment) -> Self {
         // A file holds one problem.
@@ -57,5 +60,9 @@ impl StudyKind<RecoveryExperiment> for Recover {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }

@@ -7,7 +7,9 @@ use crate::prune::layer::{PruneMethod, Sparsity};
 use crate::prune::network::Quota;
 use crate::prune::training::TrainingSettings;
 use crate::record::RunFolder;
+use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::pruning_sizes::{PruningSizes, PruningStudyMemory};
 use crate::run::pruning_source::PruningSource;
 use crate::run::recovery_sizes::figure_bytes;
@@ -97,6 +99,7 @@ impl Study<PruningExperiment> for Rounds {
 
 impl StudyKind<PruningExperiment> for Rounds {
     const NAME: &'static str = "rounds";
+    const ABOUT: About = super::about::ABOUT;
 
     fn read(mut s: Section<'_>, _: &PruningExperiment) -> Self {
         let chosen = s.has("batches");
@@ -117,6 +120,10 @@ impl StudyKind<PruningExperiment> for Rounds {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }
 

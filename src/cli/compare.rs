@@ -1,0 +1,46 @@
+//! `widelimit compare`: the main quantities of several runs in one figure and one table.
+
+use super::checks::usable_width;
+use super::output::line;
+use super::report::open;
+use comfy_table::{ContentArrangement, Table, presets};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use widelimit::report::comparison::{NAME, RunComparison, compare};
+
+/// Arguments of `widelimit compare`.
+#[derive(Debug, clap::Args)]
+pub struct CompareArgs {
+    /// Folders of the runs, at least two
+    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// Folder for comparison.svg, .png, .pdf and .csv
+    #[arg(long, value_name = "DIR", default_value = NAME)]
+    out: PathBuf,
+}
+
+/// Compares the runs, writes figure and table, and prints the table.
+pub fn run(args: &CompareArgs) -> anyhow::Result<ExitCode> {
+    let comparison = compare(open(&args.runs)?)?;
+    let files = comparison.write(&args.out)?;
+    for ((name, label), verdicts) in comparison.names.iter().zip(&comparison.labels).zip(&comparison.verdicts) {
+        line(format!("{name}: {label}; {verdicts}"))?;
+    }
+    line(table(&comparison))?;
+    for path in files {
+        line(path.display())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A row for every quantity, a column for every run.
+fn table(comparison: &RunComparison) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(usable_width(table.width()));
+    table.set_header(["quantity", "at"].into_iter().chain(comparison.labels.iter().map(String::as_str)));
+    for row in comparison.rows() {
+        table.add_row([row.quantity, row.at].into_iter().chain(row.values));
+    }
+    table
+}

@@ -1,0 +1,35 @@
+//! `widelimit report`: the report of a run, or of several, as one HTML page.
+
+use super::output::line;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use widelimit::record::{REPORT, RecordError, RunFolder};
+use widelimit::report::page;
+
+/// Arguments of `widelimit report`.
+#[derive(Debug, clap::Args)]
+pub struct ReportArgs {
+    /// Folders of the runs
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// The file to write [default: report.html in the folder of the run; with several runs, in the current folder]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Writes the report and prints its path.
+pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
+    let path = match (&args.out, &args.runs[..]) {
+        (Some(path), _) => path.clone(),
+        (None, [run]) => run.join(REPORT),
+        (None, _) => REPORT.into(),
+    };
+    page::write_to(open(&args.runs)?, &path)?;
+    line(path.display())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The folders of runs.
+pub fn open(runs: &[PathBuf]) -> Result<Vec<RunFolder>, RecordError> {
+    runs.iter().map(|run| RunFolder::existing(run)).collect()
+}

@@ -1,0 +1,37 @@
+//! What the study is about: its question, its statements, its figures.
+
+use crate::run::about::{About, FigureAbout};
+
+/// For readers of its results.
+pub(super) const ABOUT: About = About {
+    question: "does the kinetic equation on a grid agree with particles, and how does the free energy fall?",
+    statement: "∂_t μ + ∇_θ·(r μ) − ∇_r·((γ r + ∇Ψ) μ) = γ τ Δ_r μ is the law of the particles. The free energy F \
+                falls by ∫ D dt, D ≥ 0, and at positive temperature μ tends to the Gibbs law, the minimiser of F.",
+    theory: "theory.md#3-the-limit",
+    checks: "kinetic",
+    figures: &[
+        FigureAbout {
+            name: "kinetic-density",
+            caption: "The density of (θ, r) at the snapshots, with particles over it. The strongest shade begins at \
+                      0.6 of the maximum, which the title gives.",
+            checks: &["kinetic-mass", "kinetic-positive", "kinetic-box"],
+        },
+        FigureAbout {
+            name: "kinetic-particles",
+            caption: "Grid (lines) and particles (points): f_ρ, and the densities of θ and r; their distances \
+                      against time, with the standard error.",
+            checks: &["kinetic-function", "kinetic-moments", "kinetic-histogram-*", "kinetic-wasserstein"],
+        },
+        FigureAbout {
+            name: "kinetic-energy",
+            caption: "The free energy and its parts; its fall from step to step beside the dissipation.",
+            checks: &["kinetic-free-energy-falls", "kinetic-dissipation"],
+        },
+        FigureAbout {
+            name: "kinetic-rest",
+            caption: "The law at the end beside the Gibbs law; F − F* for every friction; and its rate against the \
+                      friction, beside that of a harmonic well.",
+            checks: &["kinetic-gibbs", "kinetic-optimum"],
+        },
+    ],
+};
