@@ -5,17 +5,17 @@ use super::digest::sha256;
 use super::error::RecordError;
 use super::folder::{MANIFEST, RunFolder};
 use super::lock::{self, LOCK};
-use super::manifest::{Build, Manifest, Status};
+use super::manifest::{Build, Manifest, PROGRESS, Status};
 use super::provenance::{changed_source, differing_keys};
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::Path;
 
 /// The sub-folders into which a run writes.
-const FOLDERS: [&str; 5] = ["records", "state", "state/paths", "checkpoint", "figures"];
+const FOLDERS: [&str; 6] = ["records", "state", "state/paths", "checkpoint", "figures", "export"];
 
 /// The files at the top of a run folder apart from the manifest.
-const FILES: [&str; 2] = ["checks.json", "experiment.toml"];
+const FILES: [&str; 3] = ["checks.json", "experiment.toml", PROGRESS];
 
 /// Prefix of the temporary files of figures in versions that did not use [`TEMPORARY_PREFIX`].
 const FORMER_PREFIX: &str = ".tmp";
@@ -102,6 +102,7 @@ impl RunFolder {
             // A process that was killed after it had completed the run may have left files.
             if let Ok(folder) = Self::locked(path, request) {
                 let _ = folder.remove("checkpoint");
+                let _ = folder.remove(PROGRESS);
                 folder.remove_temporary_files();
             }
             return Ok(Opened::Complete(unlocked, Box::new(manifest)));
@@ -129,15 +130,19 @@ impl RunFolder {
         folder.require_own_folders()?;
         folder.lock = Some(lock::acquire(path)?);
         folder.remove("checkpoint")?;
+        folder.remove(PROGRESS)?;
         folder.remove_temporary_files();
         Ok(folder)
     }
 
     fn locked(path: &Path, request: &OpenRequest<'_>) -> Result<Self, RecordError> {
         let lock = Some(lock::acquire(path)?);
-        // Keys of `run` change no result and may differ between the processes of a run.
+        // Keys of `run` and `figure` change no result and may differ between the processes of a run.
         let mut experiment = request.experiment.clone();
-        experiment.as_object_mut().map(|keys| keys.remove("run"));
+        if let Some(keys) = experiment.as_object_mut() {
+            keys.remove("run");
+            keys.shift_remove("figure");
+        }
         Ok(RunFolder { path: path.into(), lock, identity: sha256(experiment.to_string().as_bytes()) })
     }
 

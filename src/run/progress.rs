@@ -1,5 +1,6 @@
 //! Progress reports: a bar on a terminal, otherwise lines at intervals.
 
+use super::journal::{Journal, PhaseEntry};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -19,6 +20,7 @@ pub struct Progress {
     state: Mutex<(f64, Instant)>,
     lines: bool,
     name: String,
+    entry: Option<PhaseEntry>,
 }
 
 impl Progress {
@@ -39,11 +41,33 @@ impl Progress {
             state: Mutex::new((0.0, Instant::now())),
             lines,
             name: name.into(),
+            entry: None,
         }
+    }
+
+    /// The same, entered as a phase in the journal of a run.
+    pub fn recorded_in(self, journal: &Journal) -> Self {
+        let entry = Some(journal.begin(&self.name, self.total));
+        Progress { entry, ..self }
+    }
+
+    /// Adds work that was completed before the run was resumed.
+    pub fn restore(&self, work: f64) {
+        if let Some(entry) = &self.entry {
+            entry.restore(work);
+        }
+        self.show(work);
     }
 
     /// Adds completed work.
     pub fn advance(&self, work: f64) {
+        if let Some(entry) = &self.entry {
+            entry.advance(work);
+        }
+        self.show(work);
+    }
+
+    fn show(&self, work: f64) {
         let Ok(mut state) = self.state.lock() else { return };
         state.0 += work;
         let fraction = (state.0 / self.total).min(1.0);
@@ -56,6 +80,9 @@ impl Progress {
 
     /// Removes the bar; returns the elapsed wall time in seconds.
     pub fn finish(self) -> f64 {
+        if let Some(entry) = &self.entry {
+            entry.complete();
+        }
         let seconds = self.bar.elapsed().as_secs_f64();
         self.bar.finish_and_clear();
         seconds
