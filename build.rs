@@ -20,7 +20,11 @@ fn main() {
     println!("cargo:rustc-env=WIDELIMIT_REVISION={}", revision());
 }
 
-/// The git revision; with a checksum of the sources where they were changed; outside a repository, the checksum alone.
+/// What a package of cargo tells about the revision that it was made from.
+const PACKAGED: &str = ".cargo_vcs_info.json";
+
+/// The git revision; with a checksum of the sources where they were changed. Outside a repository, the checksum, with the
+/// revision of the package that the sources came in.
 fn revision() -> String {
     // The package may lie inside the repository of another project, whose revision says nothing.
     let tracked = git(&["ls-files", "--error-unmatch", "build.rs"]).is_some();
@@ -29,8 +33,20 @@ fn revision() -> String {
     match (commit, changes) {
         (Some(commit), Some(changes)) if changes.is_empty() => commit,
         (Some(commit), _) => format!("{commit}+{:016x}", checksum()),
-        (None, _) => format!("sources-{:016x}", checksum()),
+        (None, _) => match packaged() {
+            Some(revision) => format!("{revision}package-{:016x}", checksum()),
+            None => format!("sources-{:016x}", checksum()),
+        },
     }
+}
+
+/// The revision of which cargo made the package that holds the sources, followed by `+` where they had been changed, and
+/// by `-` otherwise.
+fn packaged() -> Option<String> {
+    let about = std::fs::read_to_string(PACKAGED).ok()?;
+    let revision = about.split("\"sha1\": \"").nth(1)?.split('"').next()?;
+    let changed = about.contains("\"dirty\": true");
+    Some(format!("{revision}{}", if changed { '+' } else { '-' }))
 }
 
 fn git(args: &[&str]) -> Option<String> {

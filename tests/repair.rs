@@ -163,7 +163,7 @@ fn same(a: &Path, b: &Path) {
     }
     let manifest = |run: &Path| {
         let mut manifest = json(&run.join("manifest.json"));
-        ["resumed", "phases", "warnings", "memory"]
+        ["resumed", "phases", "warnings", "memory", "invocations"]
             .iter()
             .for_each(|key| drop(manifest.as_object_mut().unwrap().remove(*key)));
         manifest

@@ -1,4 +1,4 @@
-//! The memory of the machine.
+//! The memory and the processor of the machine.
 
 /// The memory of the machine in bytes, or the limit of the control group where that is lower; 0 where it is unknown.
 pub fn machine_memory() -> u64 {
@@ -11,4 +11,11 @@ pub fn machine_memory() -> u64 {
 /// Bytes in a readable unit, such as `1.5 GiB`.
 pub fn bytes(n: u64) -> String {
     indicatif::BinaryBytes(n).to_string()
+}
+
+/// The name of the processor; empty where the system does not tell.
+pub fn processor() -> String {
+    let mut system = sysinfo::System::new();
+    system.refresh_cpu_list(sysinfo::CpuRefreshKind::nothing());
+    system.cpus().first().map(|cpu| cpu.brand().trim().to_string()).unwrap_or_default()
 }

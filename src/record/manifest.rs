@@ -58,6 +58,9 @@ pub struct Manifest {
     /// Every program that computed a part of the run, in the order in which they began.
     #[serde(default)]
     pub built_by: Vec<Build>,
+    /// Every start of a program that computed a part of the run, in order. Empty in runs of earlier versions.
+    #[serde(default)]
+    pub invocations: Vec<Invocation>,
     /// Whether the run is finished.
     pub status: Status,
     /// The resolved experiment.
@@ -94,6 +97,31 @@ pub struct Manifest {
     pub records: Option<BTreeMap<String, String>>,
 }
 
+/// A start of the program for a run: when, how and on what. It differs between equal runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Invocation {
+    /// When it started, in UTC (RFC 3339).
+    pub started: String,
+    /// When it completed or interrupted the run; absent where it was killed or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// The command line, the program first.
+    pub command: Vec<String>,
+    /// The current folder, from which relative paths of the command line are taken.
+    pub working_folder: String,
+    /// The name of the processor; empty where the system does not tell.
+    pub processor: String,
+    /// Version of the program.
+    pub version: String,
+    /// The revision that it was built from.
+    pub revision: String,
+    /// Whether the sources differed from that revision when it was built; null where it was built without git.
+    pub modified_sources: Option<bool>,
+}
+
+/// The progress of an unfinished run.
+pub const PROGRESS: &str = "progress.json";
+
 /// The checks of a run.
 pub const CHECKS: &str = "checks.json";
 
@@ -106,7 +134,7 @@ pub struct Build {
     /// Version of the package.
     pub version: String,
     /// The git revision, followed by a checksum of the sources where they were changed; outside a repository, the
-    /// checksum alone.
+    /// checksum alone, or behind the revision that the package of cargo was made from.
     pub revision: String,
 }
 
@@ -114,6 +142,14 @@ impl Build {
     /// The present program.
     pub fn present() -> Self {
         Build { version: env!("CARGO_PKG_VERSION").into(), revision: env!("WIDELIMIT_REVISION").into() }
+    }
+
+    /// Whether the sources differed from the git revision; `None` where the program was built without git and nothing
+    /// tells.
+    pub fn modified_sources(&self) -> Option<bool> {
+        let changed = self.revision.contains('+');
+        let unknown = self.revision.starts_with("sources-") || self.revision.contains("-package-");
+        (changed || !unknown).then_some(changed)
     }
 }
 
@@ -234,5 +270,24 @@ impl Manifest {
     /// The trajectory of this id.
     pub fn trajectory(&self, id: &str) -> Option<&TrajectoryRecord> {
         self.trajectories.iter().find(|trajectory| trajectory.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changed_sources_are_told_by_the_revision() {
+        for (revision, expected) in [
+            ("5e1f", Some(false)),
+            ("5e1f+00ff", Some(true)),
+            ("5e1f-package-00ff", None),
+            ("5e1f+package-00ff", Some(true)),
+            ("sources-00ff", None),
+        ] {
+            let build = Build { version: "0.1.0".into(), revision: revision.into() };
+            assert_eq!(build.modified_sources(), expected, "{revision}");
+        }
     }
 }

@@ -2,12 +2,13 @@
 
 use super::context::{Options, Report, RunContext, RunError};
 use super::figures;
+use super::invocation;
 use super::machine_memory::{machine_memory, peak_memory};
 use super::study::Registry;
 use crate::analysis::verdict::{Check, judge};
 use crate::compute::InstructionSet;
 use crate::record::{
-    Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PopulationRecord, RunFolder, RunKind, Status,
+    Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PROGRESS, PopulationRecord, RunFolder, RunKind, Status,
 };
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -94,6 +95,8 @@ pub(super) fn manifest(
 ) -> Manifest {
     let build = Build::present();
     let built_by = earlier.as_ref().map_or_else(|| vec![build.clone()], |earlier| earlier.builds_with(&build));
+    let mut invocations = earlier.as_ref().map(|earlier| earlier.invocations.clone()).unwrap_or_default();
+    invocations.push(invocation::present());
     Manifest {
         format: FORMAT,
         kind,
@@ -101,6 +104,7 @@ pub(super) fn manifest(
         version: build.version,
         revision: build.revision,
         built_by,
+        invocations,
         status: Status::Running,
         experiment,
         seed,
@@ -119,10 +123,19 @@ pub(super) fn manifest(
     }
 }
 
+/// Enters the present time as the end of the present invocation.
+fn end_invocation(manifest: &mut Manifest) {
+    if let Some(last) = manifest.invocations.last_mut() {
+        last.ended = Some(invocation::now());
+    }
+}
+
 /// Writes the manifest of an interrupted run.
 pub(super) fn interrupted(context: &RunContext<'_>, mut manifest: Manifest) -> Result<Report, RunError> {
     let folder = context.folder;
+    context.journal.close();
     manifest.status = Status::Interrupted;
+    end_invocation(&mut manifest);
     manifest.warnings.extend(context.repairs());
     folder.write_json("manifest.json", &manifest)?;
     Ok(Report::Interrupted { folder: folder.path().into() })
@@ -142,7 +155,8 @@ pub(super) fn finish(
     folder.write_json(CHECKS, &checks)?;
     folder.write_json("manifest.json", &manifest)?;
     let drawing = Instant::now();
-    let figures = if options.figures { figures::draw(folder, registry)? } else { Vec::new() };
+    let (figures, warning) = if options.figures { figures::draw_at_end(folder, registry)? } else { Default::default() };
+    manifest.warnings.extend(warning);
     manifest.add_phase("figures", drawing.elapsed().as_secs_f64());
     manifest.checks = Some(checks.len());
     manifest.records = Some(folder.checksums(folder.record_names()?.into_iter().chain([CHECKS.into()]))?);
@@ -150,8 +164,11 @@ pub(super) fn finish(
         memory.insert("peak".into(), peak.into());
     }
     manifest.status = Status::Complete;
+    end_invocation(&mut manifest);
     folder.write_json("manifest.json", &manifest)?;
     folder.remove("checkpoint")?;
+    context.journal.close();
+    folder.remove(PROGRESS)?;
     let Manifest { phases, warnings, .. } = manifest;
     Ok(Report::Complete { folder: folder.path().into(), checks, figures, phases, warnings })
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Keys of the manifest that may differ between sittings.
-const OF_THE_SITTING: [&str; 4] = ["resumed", "phases", "threads", "memory"];
+const OF_THE_SITTING: [&str; 5] = ["resumed", "phases", "threads", "memory", "invocations"];
 
 /// Files that may differ: the lock is empty, and wall times are measured.
 const OF_THE_CLOCK: [&str; 3] = ["manifest.json", "records/timings.json", ".lock"];

@@ -12,8 +12,8 @@ use widelimit::dynamics::StopReason;
 use widelimit::network::Activation;
 use widelimit::record::npz::{Arrays, StoredArrays};
 use widelimit::record::{
-    Build, FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, ReferenceError, RunFolder, RunKind,
-    Status, TrajectoryRecord,
+    Build, FORMAT, Host, Hyperparameters, Invocation, Manifest, PhaseTime, PopulationRecord, ReferenceError, RunFolder,
+    RunKind, Status, TrajectoryRecord,
 };
 
 /// A table in braces.
@@ -339,6 +339,16 @@ proptest! {
             version: words.clone(),
             revision: words.clone(),
             built_by: vec![Build { version: words.clone(), revision: words.clone() }],
+            invocations: vec![Invocation {
+                started: words.clone(),
+                ended: batch.map(|_| words.clone()),
+                command: vec![words.clone()],
+                working_folder: words.clone(),
+                processor: words.clone(),
+                version: words.clone(),
+                revision: words.clone(),
+                modified_sources: batch.map(|size| size > 5),
+            }],
             status: Status::Interrupted,
             experiment: serde_json::json!({ "step": finite[1], "title": words }),
             seed: step,
