@@ -157,6 +157,8 @@ pub trait StudyKind<E: Runnable>: Study<E> + Serialize + Sized {
     const NAME: &'static str;
     /// Names of its table in earlier versions, which are still read.
     const FORMER_NAMES: &'static [&'static str] = &[];
+    /// Other studies whose records it compares with its own, where the experiment has them.
+    const USES: &'static [&'static str] = &[];
 
     /// Reads its table. The experiment is complete except for its studies.
     fn read(section: Section<'_>, experiment: &E) -> Self;
@@ -181,6 +183,7 @@ pub struct RegisteredStudy<E: Runnable> {
     /// Its name.
     pub name: &'static str,
     former_names: &'static [&'static str],
+    uses: &'static [&'static str],
     read: fn(Section<'_>, &E) -> ReadTable<E>,
     cast: fn(&dyn StudyTable<E>) -> Option<&dyn Study<E>>,
     /// Draws its figures from the records of a run.
@@ -195,6 +198,7 @@ impl<E: Runnable> RegisteredStudy<E> {
         RegisteredStudy {
             name: T::NAME,
             former_names: T::FORMER_NAMES,
+            uses: T::USES,
             read: |section, experiment| ReadTable::new(T::read(section, experiment)),
             cast: |table| (table as &dyn Any).downcast_ref::<T>().map(|table| table as &dyn Study<E>),
             figures: T::figures,
@@ -203,7 +207,7 @@ impl<E: Runnable> RegisteredStudy<E> {
     }
 
     fn reader(&self) -> StudyReader<E> {
-        StudyReader { name: self.name, former_names: self.former_names, read: self.read }
+        StudyReader { name: self.name, former_names: self.former_names, uses: self.uses, read: self.read }
     }
 }
 
