@@ -2,11 +2,13 @@
 
 use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
 use super::groups;
+use super::journal::PlannedPhase;
+use super::kept_states;
 use super::lifecycle::{self, OpenRun, Opening};
 use super::machine_memory::bytes;
 use super::memory;
 use super::memory_estimate::MemoryEstimate;
-use super::plan::{Plan, Trajectory};
+use super::plan::{Plan, Stage, Trajectory};
 use super::problem::Problem;
 use super::progress::note;
 use super::study::{Registry, TrainingSubject, studies_of};
@@ -61,6 +63,7 @@ pub fn run(
     manifest.add_phase("population", started.elapsed().as_secs_f64());
 
     let context = RunContext::new(&folder, interrupt, options.quiet)?;
+    context.journal.plan(planned_phases(experiment, &plan), study_names(experiment));
     let trained = match experiment.precision {
         Precision::F64 => training::run_plan(&context, &problem, &plan),
         Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, &population), &plan),
@@ -77,7 +80,11 @@ pub fn run(
     groups::write(&problem, &plan, &trained, &folder)?;
     let subject = TrainingSubject { problem: &problem, plan: &plan, trained: &trained };
     match studies(experiment, subject, &context, registry, &mut manifest)? {
-        Outcome::Complete(checks) => lifecycle::finish(options, &context, manifest, checks, registry),
+        Outcome::Complete(checks) => {
+            let report = lifecycle::finish(options, &context, manifest, checks, registry)?;
+            kept_states::trim(&folder, experiment.run.states)?;
+            Ok(report)
+        }
         Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
     }
 }
@@ -94,6 +101,7 @@ fn studies(
     checks.extend(routes::checks(subject));
     for (name, study) in studies_of(registry.training, experiment) {
         let started = Instant::now();
+        context.journal.begin_study(name);
         match study.run(subject, context)? {
             Outcome::Complete(Findings { checks: found, warnings }) => {
                 checks.extend(found);
@@ -125,6 +133,17 @@ fn check(
         study.check(problem)?;
     }
     Ok(estimate)
+}
+
+/// The phases of training, with their work.
+fn planned_phases(experiment: &Experiment, plan: &Plan) -> Vec<PlannedPhase> {
+    let time = experiment.horizon.time;
+    let work = |stage: &Stage| stage.trajectories.iter().map(|trajectory| trajectory.work(time)).sum();
+    plan.stages.iter().map(|stage| PlannedPhase { name: stage.name.into(), total: work(stage) }).collect()
+}
+
+fn study_names(experiment: &Experiment) -> Vec<String> {
+    experiment.studies.iter().map(|study| study.name.to_string()).collect()
 }
 
 fn json(value: Result<serde_json::Value, serde_json::Error>) -> serde_json::Value {
