@@ -4,6 +4,10 @@ mod common;
 
 mod bad_input;
 mod cli;
+mod export;
+mod figure_style;
+mod json_answers;
+mod kept_states;
 mod names;
 #[cfg(unix)]
 mod recovery_runs;
@@ -11,3 +15,6 @@ mod recovery_runs;
 mod repair;
 #[cfg(unix)]
 mod resume;
+mod schema;
+#[cfg(unix)]
+mod status;
