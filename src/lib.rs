@@ -203,12 +203,26 @@ pub fn load(name: &str, overrides: &[Override]) -> Result<Loaded, ConfigError> {
     config::load(name, overrides, &readers())
 }
 
+/// The same with the chosen studies alone: the tables of the others are removed.
+///
+/// # Errors
+/// As [`load`]; a chosen study that the experiment does not have.
+pub fn load_studies(name: &str, overrides: &[Override], chosen: &[String]) -> Result<Loaded, ConfigError> {
+    config::load_studies(name, overrides, Some(chosen), &readers())
+}
+
 /// Reads an experiment from TOML text. `origin` names the text in messages; relative data paths are taken from `base`.
 ///
 /// # Errors
 /// Text that is not TOML, overrides that cannot be applied, and every key whose value cannot be used.
 pub fn parse(text: &str, origin: &str, base: &Path, overrides: &[Override]) -> Result<Loaded, ConfigError> {
     config::parse(text, origin, base, overrides, &readers())
+}
+
+/// The JSON schema (draft 7) of experiment files, for editors. It accepts every file that [`parse`] accepts; rules between
+/// keys are not in it.
+pub fn experiment_schema() -> serde_json::Value {
+    config::schema(&readers())
 }
 
 /// Runs an experiment of any kind into a folder. `interrupt` may be set from another thread to stop it; a run that
@@ -335,6 +349,25 @@ pub fn measure_coverage(
 /// A run of another format, records that are missing or damaged, a folder that cannot be written.
 pub fn draw_figures(folder: &RunFolder) -> Result<Vec<PathBuf>, FiguresError> {
     run::figures::draw(folder, &REGISTRY)
+}
+
+/// Draws figures of a complete run in a style and in formats of one's own; returns the files in a fixed order.
+///
+/// # Errors
+/// As [`draw_figures`]; figures that the run does not have, labels that replace a text that no figure has.
+pub fn draw_chosen_figures(
+    folder: &RunFolder,
+    drawing: &run::figures::Drawing<'_>,
+) -> Result<Vec<PathBuf>, FiguresError> {
+    run::figures::draw_chosen(folder, &REGISTRY, drawing)
+}
+
+/// The arrays of a complete run as tables, one for each file of `records/`.
+///
+/// # Errors
+/// A run of another format, records that are missing or damaged.
+pub fn export_tables(folder: &RunFolder) -> Result<Vec<run::export::RecordTable>, FiguresError> {
+    run::export::tables(folder, &REGISTRY)
 }
 
 /// An estimate of the memory that an experiment needs on a population of shape (n, d, K), by purpose.

@@ -4,7 +4,11 @@ mod common;
 
 mod bad_input;
 mod cli;
+mod export;
 mod extend;
+mod figure_style;
+mod json_answers;
+mod kept_states;
 mod names;
 #[cfg(unix)]
 mod recovery_runs;
@@ -13,3 +17,6 @@ mod repair;
 mod report;
 #[cfg(unix)]
 mod resume;
+mod schema;
+#[cfg(unix)]
+mod status;

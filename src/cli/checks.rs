@@ -1,6 +1,7 @@
 //! `widelimit check`: prints the checks of a run as a table.
 
-use super::output::line;
+use super::json;
+use super::output::{emphasise, line};
 use anyhow::ensure;
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Deserialize;
@@ -15,17 +16,26 @@ use widelimit::report::run_view::joint;
 use widelimit::run::coverage;
 
 /// Prints the checks of a run; exit status 1 where one fails. Of a measurement of coverage, prints the rates.
-pub fn run(run: &Path) -> anyhow::Result<ExitCode> {
+pub fn run(run: &Path, json: bool) -> anyhow::Result<ExitCode> {
     if let Some(folder) = coverage::folder_at(run) {
-        super::coverage::print(&CoverageRecord::read(&folder)?)?;
+        let record = CoverageRecord::read(&folder)?;
+        if json {
+            json::coverage_record(run, &record)?;
+        } else {
+            super::coverage::print(&record)?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let folder = RunFolder::existing(run)?;
     folder.require_complete()?;
     let checks: Vec<Check> = folder.read_json(CHECKS)?;
     require_all(&folder, checks.len())?;
-    line(tables(&checks))?;
-    line(summary(&checks))?;
+    if json {
+        json::checks(run, &checks)?;
+    } else {
+        line(tables(&checks))?;
+        line(summary(&checks))?;
+    }
     Ok(ExitCode::from(u8::from(any_fails(&checks))))
 }
 
@@ -102,6 +112,7 @@ fn section_table(checks: &[&Check], joint: bool) -> Table {
     let header = ["check", "statement", "measured", "joint interval", "expected", "verdict"];
     table.set_header(header.iter().filter(|title| joint || **title != "joint interval"));
     table.set_width(usable_width(table.width()));
+    emphasise(&mut table);
     for check in checks {
         let interval = |interval: Option<(f64, f64)>| {
             interval.map(|(low, high)| format!("[{}, {}]", measured(low), measured(high))).unwrap_or_default()

@@ -1,7 +1,8 @@
 //! `widelimit coverage`: what the verdicts of an experiment are worth.
 
 use super::checks::usable_width;
-use super::output::{line, note};
+use super::json;
+use super::output::{emphasise, line, note};
 use super::run::{INTERRUPT, RunArgs, handle_signals, prepare};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use std::process::ExitCode;
@@ -21,6 +22,13 @@ pub struct CoverageArgs {
     seeds: u32,
 }
 
+impl CoverageArgs {
+    /// Whether the answer is to be JSON.
+    pub(super) fn json(&self) -> bool {
+        self.run.json
+    }
+}
+
 /// Measures coverage and verdicts over many seeds. Exit status: 0 when complete, 130 when interrupted.
 pub fn run(args: CoverageArgs) -> anyhow::Result<ExitCode> {
     let loaded = prepare(&args.run)?;
@@ -30,7 +38,11 @@ pub fn run(args: CoverageArgs) -> anyhow::Result<ExitCode> {
     handle_signals()?;
     let options =
         CoverageOptions { out: out.clone(), seeds: args.seeds as usize, force: args.run.force, quiet: args.run.quiet };
-    match widelimit::measure_coverage(&experiment, &options, &INTERRUPT)? {
+    let report = widelimit::measure_coverage(&experiment, &options, &INTERRUPT)?;
+    if args.json() {
+        return json::coverage(&out, &report);
+    }
+    match report {
         CoverageReport::Interrupted { complete } => {
             note(format!("interrupted; {complete} of {} runs are saved in {}", args.seeds, out.display()));
             note("to continue, run the same command again");
@@ -64,6 +76,7 @@ fn table(rates: &CoverageRates) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(usable_width(table.width()));
+    emphasise(&mut table);
     // The position of a check in the figure.
     let mut position = 0;
     table.set_header([

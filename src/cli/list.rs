@@ -1,12 +1,16 @@
 //! `widelimit list` and `widelimit show`: the built-in experiments.
 
+use super::json;
 use super::output::{line, text};
 use anyhow::Context;
 use std::process::ExitCode;
 use widelimit::config::{builtin, did_you_mean};
 
-/// Prints the names and titles of the built-in experiments.
-pub fn list() -> anyhow::Result<ExitCode> {
+/// Prints the names and titles of the built-in experiments; as JSON their kinds and studies too.
+pub fn list(json: bool) -> anyhow::Result<ExitCode> {
+    if json {
+        return json::experiments();
+    }
     let width = builtin::names().iter().map(|name| name.len()).max().unwrap_or(0);
     for experiment in builtin::BUILTIN {
         let table = experiment.text.parse::<toml::Table>().ok();

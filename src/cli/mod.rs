@@ -6,15 +6,21 @@ mod checks;
 mod compare;
 mod coverage;
 mod draws;
+mod export;
+#[cfg(feature = "parquet")]
+mod export_parquet;
 mod extend;
 mod figures;
+mod json;
 mod list;
+mod manual;
 mod output;
 mod plan;
 mod prune;
 mod report;
 mod run;
 mod simd;
+mod status;
 mod workload;
 
 use clap::{Parser, Subcommand};
@@ -39,7 +45,11 @@ enum Command {
     /// Run an experiment with many seeds, and measure what its intervals and verdicts are worth; continues an interrupted one
     Coverage(coverage::CoverageArgs),
     /// List the built-in experiments
-    List,
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a built-in experiment, to copy and edit
     Show {
         /// Name of the experiment, as `list` gives it
@@ -49,16 +59,26 @@ enum Command {
     Check {
         /// Folder of the run
         run: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
-    /// Draw the figures of a run again, from its records alone
-    Figures {
+    /// Print whether a run is finished, running, interrupted or failed, its progress, and an estimate of the time left
+    Status {
         /// Folder of the run
         run: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Write the report of a run, or of several, as one HTML page
     Report(report::ReportArgs),
     /// Compare several runs: their main quantities in one figure and one table
     Compare(compare::CompareArgs),
+    /// Draw the figures of a run again, from its records alone; in sizes, colours and formats of one's own
+    Figures(figures::FiguresArgs),
+    /// Write the records of a run as tables, one row a value, for statistical programs
+    Export(export::ExportArgs),
     /// Print the width that a tolerance needs, from the predictions of a run
     Plan(plan::PlanArgs),
     /// Prune a Transformer into a folder: layer by layer, by the iterative optimal brain surgeon or other methods
@@ -80,6 +100,34 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Time the kernels and algorithms of sparse recovery on a problem from an .npz file
     BenchRecovery(bench_recovery::BenchRecoveryArgs),
+    /// Print the JSON schema of experiment files, for editors
+    Schema,
+    /// Print the completions of a shell, to be sourced or installed
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write those of all commands into a folder
+    Man {
+        /// Folder for the pages; it is created if it does not exist
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+impl Command {
+    /// The name of a command that is to answer in JSON.
+    fn answers_in_json(&self) -> Option<&'static str> {
+        match self {
+            Command::Run(args) if args.json => Some("run"),
+            Command::Coverage(args) if args.json() => Some("coverage"),
+            Command::List { json: true } => Some("list"),
+            Command::Check { json: true, .. } => Some("check"),
+            Command::Status { json: true, .. } => Some("status"),
+            _ => None,
+        }
+    }
 }
 
 /// The command line. Where it asks for the help or the version, or cannot be read, that is printed, and the exit status
@@ -113,20 +161,34 @@ fn message(error: &anyhow::Error) -> String {
 /// Runs the command. Exit status: 0 for success (whatever the verdicts of a run's checks), 1 when `check`, or `run --strict`,
 /// finds a failed check, 2 for an error, 130 for an interrupted run.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    match cli.command {
+    let command = cli.command.answers_in_json();
+    let result = execute(cli.command);
+    if let (Some(command), Err(error)) = (command, &result) {
+        json::answer(command, &json::Failure { status: "error", error: message(error) })?;
+    }
+    result
+}
+
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Run(args) => run::run(args),
         Command::Extend(args) => extend::run(args),
         Command::Coverage(args) => coverage::run(args),
-        Command::List => list::list(),
+        Command::List { json } => list::list(json),
         Command::Show { name } => list::show(&name),
-        Command::Check { run } => checks::run(&run),
-        Command::Figures { run } => figures::run(&run),
+        Command::Check { run, json } => checks::run(&run, json),
+        Command::Status { run, json } => status::run(&run, json),
+        Command::Figures(args) => figures::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Prune(args) => prune::run(&args),
         Command::Draws { run, trajectory, out, force } => draws::run(&run, &trajectory, &out, force),
         Command::Bench(args) => bench::run(&args),
         Command::BenchRecovery(args) => bench_recovery::run(&args),
+        Command::Schema => manual::schema(),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { out } => manual::pages(out.as_deref()),
     }
 }

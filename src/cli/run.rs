@@ -1,6 +1,7 @@
 //! `widelimit run`: runs an experiment.
 
 use super::checks;
+use super::json;
 use super::output::{line, note};
 use super::simd::{SimdChoice, choose, instruction_set};
 use std::path::{Path, PathBuf};
@@ -33,6 +34,9 @@ pub struct RunArgs {
     /// Remove a key, or a table with all its keys, such as paths or variants; may be repeated; before --set
     #[arg(long = "unset", value_name = "KEY")]
     removals: Vec<String>,
+    /// Only these studies of the experiment; separated by commas; the others are left out as by --unset
+    #[arg(long = "study", value_name = "NAME", value_delimiter = ',')]
+    studies: Vec<String>,
     /// Threads to use, at most 1024 [default: one per processor]; results do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -54,6 +58,9 @@ pub struct RunArgs {
     /// Exit status 1 where a check fails
     #[arg(long)]
     strict: bool,
+    /// Print the result as JSON on standard output; everything else goes to standard error
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Set by the signals of Ctrl-C and of termination; the time loops read it after every step.
@@ -68,7 +75,10 @@ pub(super) fn prepare(args: &RunArgs) -> anyhow::Result<Loaded> {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
     }
     choose(args.simd)?;
-    let loaded = widelimit::load(&args.experiment, &overrides)?;
+    let loaded = match args.studies.as_slice() {
+        [] => widelimit::load(&args.experiment, &overrides)?,
+        chosen => widelimit::load_studies(&args.experiment, &overrides, chosen)?,
+    };
     for text in &loaded.notes {
         note(format!("note: {text}"));
     }
@@ -110,6 +120,9 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         figures: true,
     };
     let report = widelimit::run_experiment(&experiment, &options, &INTERRUPT)?;
+    if args.json {
+        return json::run(experiment.name(), &report);
+    }
     print_report(&experiment, report, "run the same command with --resume")
 }
 

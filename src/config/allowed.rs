@@ -2,6 +2,7 @@
 
 use super::spelling::{Expects, advice};
 use crate::number::plain;
+use serde_json::{Value as Json, json};
 use std::ops::RangeInclusive;
 use toml::Value;
 
@@ -40,6 +41,19 @@ impl Allowed {
             }
     }
 
+    /// The JSON schema of these numbers.
+    pub(super) fn schema(self) -> Json {
+        match self {
+            Allowed::Any => json!({ "type": "number" }),
+            Allowed::Positive => json!({ "type": "number", "exclusiveMinimum": 0 }),
+            Allowed::NonNegative => json!({ "type": "number", "minimum": 0 }),
+            Allowed::Between(low, high) => {
+                json!({ "type": "number", "exclusiveMinimum": low, "exclusiveMaximum": high })
+            }
+            Allowed::Fraction => json!({ "type": "number", "minimum": 0, "exclusiveMaximum": 1 }),
+        }
+    }
+
     pub(super) fn message(self) -> String {
         match self {
             Allowed::Any => "expected a finite number".into(),
@@ -57,7 +71,17 @@ impl Allowed {
 /// of this size exceeds the memory of every machine.
 pub const MAX_COUNT: usize = 1_000_000_000_000;
 
-/// What a key accepts, for messages.
+/// The JSON schema of the whole numbers of a range.
+pub(super) fn whole_schema(range: &RangeInclusive<usize>) -> Json {
+    json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() })
+}
+
+/// The JSON schema of a list of at least `least` values.
+pub(super) fn list_schema(items: Json, least: usize) -> Json {
+    json!({ "type": "array", "items": items, "minItems": least })
+}
+
+/// What a key accepts, for messages and for the JSON schema.
 pub(super) struct Expected {
     /// The message for a missing key.
     pub message: String,
@@ -65,17 +89,32 @@ pub(super) struct Expected {
     pub kind: Expects,
     /// The whole numbers that are accepted.
     pub range: Option<RangeInclusive<usize>>,
+    /// The JSON schema of what is accepted.
+    pub schema: Json,
 }
 
 impl Expected {
     pub fn new(kind: Expects, message: impl Into<String>) -> Self {
-        Expected { message: message.into(), kind, range: None }
+        let schema = match kind {
+            Expects::Number => json!({ "type": "number" }),
+            Expects::Whole => json!({ "type": "integer" }),
+            Expects::Flag => json!({ "type": "boolean" }),
+            Expects::Text => json!({ "type": "string" }),
+            Expects::List => json!({ "type": "array" }),
+        };
+        Expected { message: message.into(), kind, range: None, schema }
+    }
+
+    /// The same with another JSON schema.
+    pub fn with_schema(self, schema: Json) -> Self {
+        Expected { schema, ..self }
     }
 
     /// A whole number; where it has no other, `MAX_COUNT` is stated as the limit only for numbers above it.
     pub fn whole(range: &RangeInclusive<usize>, message: impl FnOnce(String) -> String) -> Self {
         let least = format!("whole number of at least {}", range.start());
-        Expected { message: message(least), kind: Expects::Whole, range: Some(range.clone()) }
+        let (kind, schema) = (Expects::Whole, whole_schema(range));
+        Expected { message: message(least), kind, range: Some(range.clone()), schema }
     }
 
     /// The message for a value that is not accepted.

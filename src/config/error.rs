@@ -1,5 +1,6 @@
 //! Errors of experiment files. Reading and validation collect every error instead of stopping at the first.
 
+use super::describe::Description;
 use super::spelling::{TypedValues, contains, related};
 use super::{Override, builtin};
 use std::cell::RefCell;
@@ -54,6 +55,16 @@ pub enum ConfigError {
         file: String,
         /// Bytes that are accepted.
         most: u64,
+    },
+    /// A study is chosen that the experiment does not have.
+    #[error("--study {name}: the experiment has no study of this name; {advice}; it has {}", if .known.is_empty() { "none".into() } else { .known.join(", ") })]
+    NoSuchStudy {
+        /// The name as given.
+        name: String,
+        /// The studies of the experiment.
+        known: Vec<String>,
+        /// What would be right.
+        advice: String,
     },
     /// An error, and notes on names that have changed.
     #[error("{source}{}", .notes.iter().map(|note| format!("\nnote: {note}")).collect::<String>())]
@@ -163,6 +174,12 @@ pub fn did_you_mean(name: &str) -> String {
     }
 }
 
+/// The name that is nearest to one that is unknown, if any is near.
+pub(super) fn did_you_mean_of<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let distance = |known: &&'a String| strsim::damerau_levenshtein(known, name);
+    known.iter().min_by_key(distance).filter(|known| distance(known) <= 1 + known.len() / 4).map(String::as_str)
+}
+
 /// The errors that reading and validation collect.
 pub struct KeyErrors {
     file: String,
@@ -170,6 +187,8 @@ pub struct KeyErrors {
     overridden: Vec<String>,
     typed: TypedValues,
     errors: RefCell<Vec<KeyError>>,
+    /// Where the readers describe what they accept.
+    description: Option<RefCell<Description>>,
 }
 
 impl KeyErrors {
@@ -185,7 +204,18 @@ impl KeyErrors {
             overridden: overrides.iter().map(Override::name).collect(),
             typed,
             errors: RefCell::default(),
+            description: None,
         }
+    }
+
+    /// Readers with these errors describe what they accept; the errors have no meaning.
+    pub(super) fn describing() -> Self {
+        KeyErrors { description: Some(RefCell::default()), ..Self::new("", &[], TypedValues::default()) }
+    }
+
+    /// The description, while readers describe what they accept.
+    pub(super) fn description(&self) -> Option<&RefCell<Description>> {
+        self.description.as_ref()
     }
 
     /// Adds the error of a key that cannot be used, with its value, where it has one that matters, and a message that

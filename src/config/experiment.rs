@@ -4,6 +4,7 @@ use super::study::{Studies, TrainingRequirements};
 use super::sweep::{Sweep, Variant};
 use crate::choice::choice;
 use crate::dynamics::{Method, Motion};
+use crate::figure::FigureStyle;
 use crate::network::{Activation, Loss, Network, Start, ThreeLayer, TwoLayer};
 use crate::population::{FileLabels, Population, PopulationError, PopulationSpec, TestPart};
 use serde::Serialize;
@@ -36,6 +37,9 @@ pub struct Experiment {
     /// Networks with another method, step, friction or start, for studies that compare them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<Variant>,
+    /// Sizes, colours, markers and labels of the figures; changes no result.
+    #[serde(skip_serializing_if = "FigureStyle::is_empty")]
+    pub figure: FigureStyle,
     /// The studies, each with the name of its table.
     #[serde(flatten)]
     pub studies: Studies<Experiment>,
@@ -339,6 +343,20 @@ impl PicardSpec {
 pub struct RunOptions {
     /// Wall seconds between checkpoints.
     pub checkpoint_seconds: f64,
+    /// What a complete run keeps of the states of its trajectories.
+    pub states: KeptStates,
+}
+
+choice! {
+    /// What a complete run keeps of `state/`, apart from the data.
+    pub enum KeptStates: "kind of states" {
+        /// First and last parameters and momenta of every trajectory, and what defines the paths.
+        All = "all",
+        /// The last parameters of every network and of the limit.
+        Ends = "ends",
+        /// Nothing.
+        None = "none",
+    }
 }
 
 impl Experiment {

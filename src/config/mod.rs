@@ -7,19 +7,23 @@
 
 mod allowed;
 pub mod builtin;
+mod describe;
 mod error;
 mod experiment;
 mod override_key;
 mod pruning;
 mod read;
+mod read_figure;
 mod read_population;
 mod read_pruning;
 mod read_recovery;
 mod recovery;
 mod routes;
+mod schema;
 mod section;
 mod spelling;
 pub mod study;
+mod study_choice;
 mod sweep;
 mod syntax;
 mod validate;
@@ -27,14 +31,16 @@ mod validate;
 pub use allowed::{Allowed, MAX_COUNT};
 pub use error::{ConfigError, KeyError, KeyErrors, OverrideError, did_you_mean};
 pub use experiment::{
-    BatchSize, Dynamics, Experiment, GridSpec, Horizon, NetworkKind, NetworkSpec, PicardSpec, PopulationTable,
-    Precision, Reference, Route, RunOptions, Widths,
+    BatchSize, Dynamics, Experiment, GridSpec, Horizon, KeptStates, NetworkKind, NetworkSpec, PicardSpec,
+    PopulationTable, Precision, Reference, Route, RunOptions, Widths,
 };
 pub use override_key::Override;
 pub use pruning::{CalibrationSpec, HeldOutSpec, ModelSpec, PruningExperiment, PruningOptions, SampleSource};
 pub use read::{MAX_ITERATES, MAX_NODES, batch};
+pub use read_figure::figure_style;
 pub use recovery::{MnistSignals, ProblemSpec, RecoveryExperiment, Solver};
 pub use routes::{NEEDS_INDEPENDENT_UNITS, is_radial, require_windows};
+pub use schema::schema;
 pub use section::Section;
 pub use study::{MemoryExcess, Readers};
 pub use sweep::{MAX_SEEDS, Over, Sweep, Variant};
@@ -143,6 +149,21 @@ pub fn parse(
     overrides: &[Override],
     readers: &Readers,
 ) -> Result<Loaded, ConfigError> {
+    parse_studies(text, origin, base, overrides, None, readers)
+}
+
+/// The same with the `chosen` studies alone: the tables of the others are removed.
+///
+/// # Errors
+/// As [`parse`]; a chosen study that the experiment does not have.
+pub fn parse_studies(
+    text: &str,
+    origin: &str,
+    base: &Path,
+    overrides: &[Override],
+    chosen: Option<&[String]>,
+    readers: &Readers,
+) -> Result<Loaded, ConfigError> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
         let advice = syntax::syntax_advice(text, &error);
         ConfigError::Syntax { file: origin.into(), advice, source: Box::new(error) }
@@ -155,10 +176,16 @@ pub fn parse(
     for (key, message) in renamed.conflicts {
         errors.add(key, None, message);
     }
-    match read_table(table, base, &overrides, readers, errors) {
-        Ok(experiment) => Ok(Loaded { experiment, notes: renamed.notes }),
-        Err(error) if renamed.notes.is_empty() => Err(error),
-        Err(error) => Err(ConfigError::Noted { source: Box::new(error), notes: renamed.notes }),
+    let mut notes = renamed.notes;
+    let mut change = || {
+        overrides.iter().try_for_each(|entry| entry.apply(&mut table))?;
+        chosen.map_or(Ok(Vec::new()), |chosen| study_choice::keep(&mut table, chosen, readers))
+    };
+    let changed = change().map(|found| notes.extend(found));
+    match changed.and_then(|()| read_table(table, base, readers, errors)) {
+        Ok(experiment) => Ok(Loaded { experiment, notes }),
+        Err(error) if notes.is_empty() => Err(error),
+        Err(error) => Err(ConfigError::Noted { source: Box::new(error), notes }),
     }
 }
 
@@ -201,13 +228,9 @@ fn toml_value(value: &serde_json::Value) -> Option<toml::Value> {
 fn read_table(
     mut table: Table,
     base: &Path,
-    overrides: &[Override],
     readers: &Readers,
     errors: KeyErrors,
 ) -> Result<AnyExperiment, ConfigError> {
-    for entry in overrides {
-        entry.apply(&mut table)?;
-    }
     let kind = table.remove("kind");
     let mut root = Section::root(table, &errors);
     root.also("kind");
@@ -296,8 +319,21 @@ fn rename_tables(
 /// # Errors
 /// As [`parse`]; no experiment of that name, and files that cannot be read.
 pub fn load(name: &str, overrides: &[Override], readers: &Readers) -> Result<Loaded, ConfigError> {
+    load_studies(name, overrides, None, readers)
+}
+
+/// The same with the `chosen` studies alone.
+///
+/// # Errors
+/// As [`load`]; a chosen study that the experiment does not have.
+pub fn load_studies(
+    name: &str,
+    overrides: &[Override],
+    chosen: Option<&[String]>,
+    readers: &Readers,
+) -> Result<Loaded, ConfigError> {
     if let Some(builtin) = builtin::find(name) {
-        return parse(builtin.text, name, Path::new("."), overrides, readers);
+        return parse_studies(builtin.text, name, Path::new("."), overrides, chosen, readers);
     }
     let path = Path::new(name);
     if !path.exists() {
@@ -310,5 +346,5 @@ pub fn load(name: &str, overrides: &[Override], readers: &Readers) -> Result<Loa
     if text.len() as u64 > MAX_FILE {
         return Err(ConfigError::TooLong { file: name.into(), most: MAX_FILE });
     }
-    parse(&text, name, path.parent().unwrap_or(Path::new(".")), overrides, readers)
+    parse_studies(&text, name, path.parent().unwrap_or(Path::new(".")), overrides, chosen, readers)
 }

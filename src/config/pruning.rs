@@ -3,6 +3,7 @@
 use super::experiment::Precision;
 use super::study::Studies;
 use crate::choice::Choice;
+use crate::figure::FigureStyle;
 use crate::prune::bundled::{BundledData, BundledModel};
 use crate::prune::layer::{LayerSettings, PruneMethod, Step};
 use serde::{Serialize, Serializer};
@@ -29,6 +30,9 @@ pub struct PruningExperiment {
     pub held_out: HeldOutSpec,
     /// The methods and their parameters.
     pub pruning: PruningOptions,
+    /// Sizes, colours, markers and labels of the figures; changes no result.
+    #[serde(skip_serializing_if = "FigureStyle::is_empty")]
+    pub figure: FigureStyle,
     /// The studies, each with the name of its table.
     #[serde(flatten)]
     pub studies: Studies<PruningExperiment>,

@@ -2,6 +2,7 @@
 
 use super::allowed::Allowed;
 use super::experiment::*;
+use super::read_figure;
 use super::read_population;
 use super::section::Section;
 use super::study::{ExperimentKind, Studies, StudyReader};
@@ -38,6 +39,7 @@ pub(super) fn experiment(mut root: Section<'_>, base: &Path, readers: &[StudyRea
         reference: reference(&mut root, precision),
         run: run_options(&mut root),
         variants,
+        figure: read_figure::figure(&mut root),
         studies: Studies::default(),
     };
     studies(&mut root, readers, &mut experiment);
@@ -366,9 +368,10 @@ fn picard(section: Option<Section>, precision: Precision) -> PicardSpec {
 }
 
 fn run_options(root: &mut Section) -> RunOptions {
-    let mut options = RunOptions { checkpoint_seconds: 10.0 };
+    let mut options = RunOptions { checkpoint_seconds: 10.0, states: KeptStates::All };
     if let Some(mut s) = root.section("run", false) {
         options.checkpoint_seconds = s.real("checkpoint_seconds", Some(10.0), Allowed::Positive);
+        options.states = s.choice_of("states", Some(KeptStates::All));
         s.finish();
     }
     options

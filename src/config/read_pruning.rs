@@ -5,6 +5,7 @@ use super::error::KeyErrors;
 use super::experiment::Precision;
 use super::pruning::*;
 use super::read::{name, seed, studies};
+use super::read_figure;
 use super::read_population::absolute_path;
 use super::section::Section;
 use super::study::{Studies, StudyReader};
@@ -39,6 +40,7 @@ pub(super) fn experiment(
         held_out: samples.held_out(root.section("held_out", required)),
         pruning: options(root.section("pruning", true)),
         model: model.unwrap_or(ModelSpec::Folder { path: Default::default() }),
+        figure: read_figure::figure(&mut root),
         studies: Studies::default(),
     };
     studies(&mut root, readers, &mut experiment);

@@ -3,6 +3,7 @@
 use super::allowed::Allowed;
 use super::error::KeyErrors;
 use super::read::{name, seed, studies};
+use super::read_figure;
 use super::recovery::*;
 use super::section::Section;
 use super::study::{RecoveryRequirements, Studies, StudyReader};
@@ -32,6 +33,7 @@ pub(super) fn experiment(
         seed: seed(&mut root),
         problem: root.section("problem", true).map_or_else(placeholder, |s| problem(s, base)),
         solver: solver(root.section("solver", true)),
+        figure: read_figure::figure(&mut root),
         studies: Studies::default(),
     };
     studies(&mut root, readers, &mut experiment);

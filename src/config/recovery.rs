@@ -1,6 +1,7 @@
 //! A complete, validated experiment of sparse recovery.
 
 use super::study::Studies;
+use crate::figure::FigureStyle;
 use crate::population::Split;
 use crate::sparse::recovery::instance::Instance;
 use crate::sparse::recovery::{Damping, Interrupt, MiniBatches, RecoveryMethod, SampleLoss, Settings};
@@ -21,6 +22,9 @@ pub struct RecoveryExperiment {
     pub problem: ProblemSpec,
     /// The algorithms and their parameters.
     pub solver: Solver,
+    /// Sizes, colours, markers and labels of the figures; changes no result.
+    #[serde(skip_serializing_if = "FigureStyle::is_empty")]
+    pub figure: FigureStyle,
     /// The studies, each with the name of its table.
     #[serde(flatten)]
     pub studies: Studies<RecoveryExperiment>,

@@ -3,16 +3,22 @@
 //! Where a value cannot be used a placeholder is returned (NaN, 0, the first choice), so that reading continues and
 //! finds the remaining errors. Placeholders are never used: an experiment with errors is not returned.
 
-use super::allowed::{Allowed, Expected, MAX_COUNT};
+use super::allowed::{Allowed, Expected, MAX_COUNT, list_schema, whole_schema};
+use super::describe::KeyForm;
 use super::error::KeyErrors;
 use super::spelling::{Expects, TypedValues};
 use crate::choice::{Choice, quoted};
 use crate::number::plain;
 use crate::population::{PopulationSpec, TestPart};
 use crate::prune::layer::{NoSparsity, Sparsity};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
+
+/// Stands for the index of an entry of a list of tables in descriptions.
+pub(super) const ENTRY: &str = "*";
 
 /// A table, with the keys that have been read.
 pub struct Section<'p> {
@@ -30,6 +36,9 @@ impl<'p> Section<'p> {
     }
 
     fn at(path: String, table: Table, errors: &'p KeyErrors) -> Self {
+        if let Some(description) = errors.description() {
+            description.borrow_mut().table(&path);
+        }
         Section { path, table, known: Vec::new(), elsewhere: Vec::new(), errors }
     }
 
@@ -48,10 +57,22 @@ impl<'p> Section<'p> {
         self.table.remove(key)
     }
 
-    /// Whether the table has a key that has not been read. The key is known from then on.
+    /// Whether the table has a key that has not been read. The key is known from then on. Where the readers describe
+    /// what they accept, every key is there.
     pub fn has(&mut self, key: &str) -> bool {
         self.known.push(key.into());
+        if let Some(description) = self.errors.description() {
+            description.borrow_mut().may_be_absent(&self.path, key);
+            return true;
+        }
         self.table.contains_key(key)
+    }
+
+    /// Describes a value that is read at a key, where that is asked for.
+    fn describe(&self, key: &str, form: KeyForm, required: bool) {
+        if let Some(description) = self.errors.description() {
+            description.borrow_mut().key(&self.path, key, form, required);
+        }
     }
 
     /// Declares a key that was read before.
@@ -73,6 +94,10 @@ impl<'p> Section<'p> {
         read: impl Fn(&mut Section<'_>, T) -> R,
     ) -> R {
         let found = read(self, chosen);
+        // All choices are described one after the other.
+        if self.errors.description().is_some() {
+            return found;
+        }
         for &other in T::ALL.iter().filter(|&&other| other != chosen) {
             let errors = KeyErrors::new("", &[], TypedValues::default());
             let mut empty = Section::root(Table::new(), &errors);
@@ -95,6 +120,8 @@ impl<'p> Section<'p> {
         placeholder: T,
         read: impl Fn(&Value) -> Option<T>,
     ) -> T {
+        let accepted = KeyForm::Value { schema: expected.schema.clone(), expected: expected.message.clone() };
+        self.describe(key, accepted, default.is_none());
         match (self.take(key), default) {
             (Some(value), _) => read(&value).unwrap_or_else(|| {
                 self.reject(key, Some(value.to_string()), expected.explain(&value));
@@ -110,7 +137,8 @@ impl<'p> Section<'p> {
 
     /// A real number (NaN where wrong).
     pub fn real(&mut self, key: &str, default: Option<f64>, allowed: Allowed) -> f64 {
-        let expected = Expected::new(Expects::Number, allowed.message());
+        let schema = with_default(allowed.schema(), default);
+        let expected = Expected::new(Expects::Number, allowed.message()).with_schema(schema);
         self.required(key, default, expected, f64::NAN, |v| real(v).filter(|&v| allowed.contains(v)))
     }
 
@@ -127,7 +155,8 @@ impl<'p> Section<'p> {
 
     /// A whole number in a range (0 where wrong).
     pub fn count_within(&mut self, key: &str, default: Option<usize>, range: RangeInclusive<usize>) -> usize {
-        let expected = Expected::whole(&range, |whole| format!("expected a {whole}"));
+        let schema = with_default(whole_schema(&range), default);
+        let expected = Expected::whole(&range, |whole| format!("expected a {whole}")).with_schema(schema);
         self.required(key, default, expected, 0, |v| count(v).filter(|v| range.contains(v)))
     }
 
@@ -138,7 +167,8 @@ impl<'p> Section<'p> {
 
     /// A whole number from `least` to `most`, if the key is present.
     pub fn optional_count_between(&mut self, key: &str, least: usize, most: usize) -> Option<usize> {
-        let expected = Expected::new(Expects::Whole, format!("expected a whole number from {least} to {most}"));
+        let message = format!("expected a whole number from {least} to {most}");
+        let expected = Expected::new(Expects::Whole, message).with_schema(whole_schema(&(least..=most)));
         let read = |v: &Value| count(v).filter(|v| (least..=most).contains(v));
         self.has(key).then(|| self.required(key, None, expected, 0, read))
     }
@@ -151,19 +181,23 @@ impl<'p> Section<'p> {
     /// A list of at least one number; empty where wrong.
     pub fn reals(&mut self, key: &str, allowed: Allowed) -> Vec<f64> {
         let message = format!("expected a list such as [0.1, 0.05]; in it, {}", allowed.message());
-        self.list(key, Expected::new(Expects::List, message), |v| real(v).filter(|&v| allowed.contains(v)))
+        let expected = Expected::new(Expects::List, message).with_schema(list_schema(allowed.schema(), 1));
+        self.list(key, expected, |v| real(v).filter(|&v| allowed.contains(v)))
     }
 
     /// A list of whole numbers of at least `least` and at most [`MAX_COUNT`]; empty where wrong.
     pub fn counts(&mut self, key: &str, least: usize) -> Vec<usize> {
         let range = least..=MAX_COUNT;
         let message = format!("expected a list of whole numbers of at least {least}, such as [64, 256]");
-        let expected = Expected { message, kind: Expects::List, range: Some(range.clone()) };
+        let schema = list_schema(whole_schema(&range), 1);
+        let expected = Expected { message, kind: Expects::List, range: Some(range.clone()), schema };
         self.list(key, expected, |v| count(v).filter(|v| range.contains(v)))
     }
 
     /// The same, possibly empty.
     pub fn counts_or_none(&mut self, key: &str, least: usize) -> Vec<usize> {
+        let schema = list_schema(whole_schema(&(least..=MAX_COUNT)), 0);
+        self.describe(key, KeyForm::Value { schema, expected: String::new() }, true);
         let none = self.table.get(key).and_then(Value::as_array).is_some_and(Vec::is_empty);
         if none {
             self.take(key);
@@ -174,7 +208,8 @@ impl<'p> Section<'p> {
 
     /// A list of strings, possibly empty; empty where wrong.
     pub fn texts(&mut self, key: &str) -> Vec<String> {
-        let expected = Expected::new(Expects::List, "expected a list of names in quotes");
+        let expected = Expected::new(Expects::List, "expected a list of names in quotes")
+            .with_schema(list_schema(json!({ "type": "string" }), 0));
         self.required(key, Some(Vec::new()), expected, Vec::new(), |v| {
             v.as_array().and_then(|a| a.iter().map(|v| v.as_str().map(String::from)).collect())
         })
@@ -182,7 +217,7 @@ impl<'p> Section<'p> {
 
     /// A sparsity: a fraction of zeros, or a pattern in quotes. A placeholder where wrong.
     pub fn sparsity(&mut self, key: &str) -> Sparsity {
-        let expected = Expected::new(Expects::Number, NoSparsity.to_string());
+        let expected = Expected::new(Expects::Number, NoSparsity.to_string()).with_schema(sparsity_schema());
         self.required(key, None, expected, Sparsity::Fraction(0.0), sparsity)
     }
 
@@ -194,7 +229,8 @@ impl<'p> Section<'p> {
             let all: Vec<Sparsity> = items.iter().map(sparsity).collect::<Option<_>>()?;
             (1..all.len()).all(|i| !all[..i].contains(&all[i])).then_some(all)
         };
-        self.required(key, None, Expected::new(Expects::List, message), Vec::new(), read)
+        let expected = Expected::new(Expects::List, message).with_schema(list_schema(sparsity_schema(), 1));
+        self.required(key, None, expected, Vec::new(), read)
     }
 
     fn list<T: Clone>(&mut self, key: &str, expected: Expected, read: impl Fn(&Value) -> Option<T>) -> Vec<T> {
@@ -205,20 +241,23 @@ impl<'p> Section<'p> {
 
     /// True or false.
     pub fn flag(&mut self, key: &str, default: bool) -> bool {
-        let expected = Expected::new(Expects::Flag, "expected true or false");
+        let expected = Expected::new(Expects::Flag, "expected true or false")
+            .with_schema(json!({ "type": "boolean", "default": default }));
         self.required(key, Some(default), expected, default, Value::as_bool)
     }
 
     /// Text; empty where wrong.
     pub fn text(&mut self, key: &str, default: Option<&str>) -> String {
-        let expected = Expected::new(Expects::Text, "expected text in quotes");
+        let schema = with_default(json!({ "type": "string" }), default);
+        let expected = Expected::new(Expects::Text, "expected text in quotes").with_schema(schema);
         self.required(key, default.map(String::from), expected, String::new(), |v| v.as_str().map(String::from))
     }
 
     /// A path; empty where wrong. A relative path of the command line is made absolute from the current folder; those of
     /// a file are returned as they are.
     pub fn path(&mut self, key: &str) -> PathBuf {
-        let expected = Expected::new(Expects::Text, "expected a path in quotes");
+        let expected = Expected::new(Expects::Text, "expected a path in quotes")
+            .with_schema(json!({ "type": "string", "minLength": 1 }));
         let read = |v: &Value| v.as_str().filter(|s| !s.is_empty()).map(PathBuf::from);
         let path = self.required(key, None, expected, PathBuf::new(), read);
         let replaced = !path.as_os_str().is_empty() && self.errors.is_replaced(&self.name(key));
@@ -233,7 +272,9 @@ impl<'p> Section<'p> {
     /// One of some values of a [`Choice`], at least one, by its name; the first where wrong.
     pub fn choice_among<T: Choice>(&mut self, key: &str, default: Option<T>, among: &[T]) -> T {
         let names: Vec<&str> = among.iter().map(|choice| choice.name()).collect();
-        let expected = Expected::new(Expects::Text, format!("expected one of {}", quoted(&names)));
+        let schema = with_default(json!({ "enum": names }), default.map(Choice::name));
+        let message = format!("expected one of {}", quoted(&names));
+        let expected = Expected::new(Expects::Text, message).with_schema(schema);
         self.required(key, default, expected, among[0], |v| {
             among.iter().copied().find(|choice| v.as_str() == Some(choice.name()))
         })
@@ -241,7 +282,9 @@ impl<'p> Section<'p> {
 
     /// `"auto"` (`None`, the default) or a real number.
     pub fn auto_or_real(&mut self, key: &str, allowed: Allowed) -> Option<f64> {
-        let expected = Expected::new(Expects::Number, format!("{}, or \"auto\"", allowed.message()));
+        let schema = json!({ "anyOf": [{ "const": "auto" }, allowed.schema()], "default": "auto" });
+        let message = format!("{}, or \"auto\"", allowed.message());
+        let expected = Expected::new(Expects::Number, message).with_schema(schema);
         self.required(key, Some(None), expected, None, |v| match v.as_str() {
             Some(text) => (text == "auto").then_some(None),
             None => real(v).filter(|&v| allowed.contains(v)).map(Some),
@@ -251,7 +294,9 @@ impl<'p> Section<'p> {
     /// A list of [`Choice`]s by name, each at most once; empty where the key is absent.
     pub fn choices_of<T: Choice + PartialEq>(&mut self, key: &str) -> Vec<T> {
         let message = format!("expected a list of some of {}, each once", quoted(&T::names()));
-        self.required(key, Some(Vec::new()), Expected::new(Expects::List, message), Vec::new(), |v| {
+        let schema = json!({ "type": "array", "items": { "enum": T::names() }, "uniqueItems": true });
+        let expected = Expected::new(Expects::List, message).with_schema(schema);
+        self.required(key, Some(Vec::new()), expected, Vec::new(), |v| {
             let one = |v: &Value| T::from_name(v.as_str()?).ok();
             let chosen: Vec<T> = v.as_array()?.iter().map(one).collect::<Option<_>>()?;
             (1..chosen.len()).all(|i| !chosen[..i].contains(&chosen[i])).then_some(chosen)
@@ -286,10 +331,58 @@ impl<'p> Section<'p> {
         self.required(key, None, expected, None, read)
     }
 
+    /// A list of [`Choice`]s by name; empty where the key is absent.
+    pub fn choices_in_order<T: Choice>(&mut self, key: &str) -> Vec<T> {
+        let message = format!("expected a list of some of {}", quoted(&T::names()));
+        let schema = json!({ "type": "array", "items": { "enum": T::names() } });
+        let expected = Expected::new(Expects::List, message).with_schema(schema);
+        self.required(key, Some(Vec::new()), expected, Vec::new(), |v| {
+            v.as_array()?.iter().map(|v| T::from_name(v.as_str()?).ok()).collect()
+        })
+    }
+
+    /// A value that `parse` makes of text, which fits the regular expression `pattern`, if the key is present.
+    pub fn optional_parsed<T>(
+        &mut self,
+        key: &str,
+        message: &str,
+        pattern: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let schema = json!({ "type": "string", "pattern": pattern });
+        let expected = Expected::new(Expects::Text, message).with_schema(schema);
+        self.required(key, Some(None), expected, None, |v| v.as_str().and_then(&parse).map(Some))
+    }
+
+    /// A list of values that `parse` makes of texts, which fit the regular expression `pattern`; empty where the key is
+    /// absent.
+    pub fn parsed_list<T>(
+        &mut self,
+        key: &str,
+        message: &str,
+        pattern: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Vec<T> {
+        let schema = list_schema(json!({ "type": "string", "pattern": pattern }), 0);
+        let expected = Expected::new(Expects::List, message).with_schema(schema);
+        let read = |v: &Value| v.as_array()?.iter().map(|v| v.as_str().and_then(&parse)).collect();
+        self.required(key, Some(Vec::new()), expected, Vec::new(), read)
+    }
+
+    /// A table of texts whose keys may be any text; empty where the key is absent.
+    pub fn texts_by_text(&mut self, key: &str) -> BTreeMap<String, String> {
+        let schema = json!({ "type": "object", "additionalProperties": { "type": "string" } });
+        let expected = Expected::new(Expects::Text, "expected a table of texts in quotes").with_schema(schema);
+        self.required(key, Some(BTreeMap::new()), expected, BTreeMap::new(), |v| {
+            v.as_table()?.iter().map(|(key, v)| Some((key.clone(), v.as_str()?.to_string()))).collect()
+        })
+    }
+
     /// `"full"` (`None`) or a whole number of at least 1 and at most [`MAX_COUNT`].
     pub fn full_or_count(&mut self, key: &str, default: Option<Option<usize>>) -> Option<usize> {
         let range = 1..=MAX_COUNT;
-        let expected = Expected::whole(&range, |whole| format!("expected \"full\" or a {whole}"));
+        let schema = json!({ "anyOf": [{ "const": "full" }, whole_schema(&range)] });
+        let expected = Expected::whole(&range, |whole| format!("expected \"full\" or a {whole}")).with_schema(schema);
         self.required(key, default, expected, None, |v| match v.as_str() {
             Some("full") => Some(None),
             Some(_) => None,
@@ -300,7 +393,9 @@ impl<'p> Section<'p> {
     /// A table inside this one.
     pub fn section(&mut self, key: &str, required: bool) -> Option<Section<'p>> {
         let path = self.name(key);
+        self.describe(key, KeyForm::Table, required);
         match self.take(key) {
+            None if self.errors.description().is_some() => Some(Section::at(path, Table::new(), self.errors)),
             Some(Value::Table(table)) => Some(Section::at(path, table, self.errors)),
             Some(other) => {
                 self.reject(key, Some(other.to_string()), format!("expected a table, [{path}]"));
@@ -317,7 +412,12 @@ impl<'p> Section<'p> {
     /// A list of tables inside this one; empty where the key is absent.
     pub fn sections(&mut self, key: &str) -> Vec<Section<'p>> {
         let path = self.name(key);
+        self.describe(key, KeyForm::Tables, false);
         let value = self.take(key);
+        if self.errors.description().is_some() {
+            let first = value.and_then(|v| v.as_array()?.first()?.as_table().cloned()).unwrap_or_default();
+            return vec![Section::at(format!("{path}.{ENTRY}"), first, self.errors)];
+        }
         let tables: Option<Vec<Table>> = match &value {
             None => Some(Vec::new()),
             Some(Value::Array(items)) => items.iter().map(|item| item.as_table().cloned()).collect(),
@@ -380,6 +480,19 @@ impl<'p> Section<'p> {
             self.reject(key, Some(value.to_string()), message);
         }
     }
+}
+
+/// A schema with the value of an absent key.
+fn with_default<T: Into<Json>>(mut schema: Json, default: Option<T>) -> Json {
+    if let Some(default) = default {
+        schema["default"] = default.into();
+    }
+    schema
+}
+
+/// The schema of a fraction of zeros or a pattern.
+fn sparsity_schema() -> Json {
+    json!({ "anyOf": [{ "type": "number", "minimum": 0, "exclusiveMaximum": 1 }, { "type": "string", "pattern": ":" }] })
 }
 
 fn real(value: &Value) -> Option<f64> {

@@ -112,6 +112,8 @@ pub struct StudyReader<E: ExperimentKind> {
     pub name: &'static str,
     /// Names of the table in earlier versions, which are still read.
     pub former_names: &'static [&'static str],
+    /// Other studies whose records it compares with its own, where the experiment has them.
+    pub uses: &'static [&'static str],
     /// Reads the table. The experiment is complete except for this study and those after it in the registry.
     pub read: fn(Section<'_>, &E) -> ReadTable<E>,
 }
@@ -233,6 +235,14 @@ pub struct MemoryExcess {
 }
 
 impl Readers {
+    /// The names of all studies, each with those that it uses.
+    pub(super) fn studies(&self) -> Vec<(&'static str, &'static [&'static str])> {
+        let training = self.training.iter().map(|reader| (reader.name, reader.uses));
+        let recovery = self.recovery.iter().map(|reader| (reader.name, reader.uses));
+        let pruning = self.pruning.iter().map(|reader| (reader.name, reader.uses));
+        training.chain(recovery).chain(pruning).collect()
+    }
+
     /// Pairs of a former name of a table and its present one.
     pub(super) fn renamed(&self) -> Vec<(&'static str, &'static str)> {
         let training = self.training.iter().map(|reader| (reader.name, reader.former_names));

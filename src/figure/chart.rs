@@ -4,6 +4,7 @@
 //! of markup, `_{...}` for a subscript and `^{...}` for a superscript; braces are required, so `batch_size` is plain
 //! text.
 
+use crate::choice::choice;
 use ndarray::ArrayView2;
 
 /// A grid of panels on one page.
@@ -105,6 +106,8 @@ pub enum Colour {
     Heat(f64),
     /// A grey, from 0 (black) to 255 (white).
     Grey(u8),
+    /// Red, green and blue, outside the palette.
+    Rgb(u8, u8, u8),
 }
 
 /// The pattern of a line.
@@ -120,19 +123,20 @@ pub enum Dash {
     DashDot,
 }
 
-/// The shape of a point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marker {
-    /// Circle.
-    Circle,
-    /// Square.
-    Square,
-    /// Triangle.
-    Triangle,
-    /// Square on its corner.
-    Diamond,
-    /// Diagonal cross.
-    Cross,
+choice! {
+    /// The shape of a point.
+    pub enum Marker: "marker" {
+        /// Circle.
+        Circle = "circle",
+        /// Square.
+        Square = "square",
+        /// Triangle.
+        Triangle = "triangle",
+        /// Square on its corner.
+        Diamond = "diamond",
+        /// Diagonal cross.
+        Cross = "cross",
+    }
 }
 
 /// The style of a line.
@@ -415,7 +419,7 @@ impl Mark {
         self
     }
 
-    fn label_mut(&mut self) -> &mut Option<String> {
+    pub(super) fn label_mut(&mut self) -> &mut Option<String> {
         match self {
             Self::Line { label, .. }
             | Self::Points { label, .. }

@@ -1,5 +1,6 @@
 //! Drawing of panels that have been laid out: marks, axes, texts, legend.
 
+use super::canvas::{Align, Canvas};
 use super::chart::{Colour, Dash, Figure, Mark, Marker, Panel, Stroke};
 use super::error::FigureError;
 use super::font::CAPITAL;
@@ -7,11 +8,10 @@ use super::geometry::{PagePoint, Rect, connected_parts};
 use super::layout::{LINE_STEP_PT, PAD_PT, tick_label_width, x_label_end};
 use super::legend::SAMPLE_PT;
 use super::marks::{band_polygons, data_points, isolated, line_points};
-use super::pen::{Align, Pen};
+use super::pen::Pen;
 use super::placed::{Block, PlacedPanel};
 use super::style::{AXIS_PT, ERROR_PT, LABEL_TEXT_PT, MINOR_TICK_PT, TICK_PT, TICK_TEXT_PT};
 use super::text::Text;
-use plotters::backend::DrawingBackend;
 
 /// Colour of axes and texts.
 const FOREGROUND: Colour = Colour::Grey(0x1A);
@@ -23,13 +23,9 @@ const SHORTEST_PT: f64 = 0.1;
 /// Most samples side by side in one entry of a legend.
 const MOST_SAMPLES: usize = 4;
 
-/// Draws a figure on a canvas of [`super::pen::UNITS`] units per point.
-pub(super) fn figure<B: DrawingBackend>(
-    backend: &mut B,
-    figure: &Figure,
-    placed: &[PlacedPanel],
-) -> Result<(), FigureError> {
-    let mut pen = Pen(backend);
+/// Draws a figure on a canvas.
+pub(super) fn figure<C: Canvas>(canvas: &mut C, figure: &Figure, placed: &[PlacedPanel]) -> Result<(), FigureError> {
+    let mut pen = Pen(canvas);
     let page = Rect { left: 0.0, top: 0.0, right: 72.0 * figure.width_in, bottom: 72.0 * figure.height_in };
     pen.rectangle(&page, BACKGROUND, 1.0)?;
     for (panel, at) in figure.panels.iter().zip(placed) {
@@ -50,7 +46,7 @@ pub(super) fn figure<B: DrawingBackend>(
     Ok(())
 }
 
-fn draw_mark<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, at: &PlacedPanel) -> Result<(), FigureError> {
+fn draw_mark<C: Canvas>(pen: &mut Pen<C>, mark: &Mark, at: &PlacedPanel) -> Result<(), FigureError> {
     let frame = &at.frame;
     match mark {
         Mark::Line { x, y, stroke, .. } => {
@@ -107,8 +103,8 @@ fn draw_mark<B: DrawingBackend>(pen: &mut Pen<B>, mark: &Mark, at: &PlacedPanel)
 
 /// Draws tiles, neighbours of equal colour in a row as one rectangle. Each overlaps the next, which is drawn after it:
 /// between rectangles that only touch, antialiasing leaves visible lines.
-fn draw_tiles<B: DrawingBackend>(
-    pen: &mut Pen<B>,
+fn draw_tiles<C: Canvas>(
+    pen: &mut Pen<C>,
     at: &PlacedPanel,
     x: &[f64],
     y: &[f64],
@@ -142,14 +138,14 @@ fn distance(a: PagePoint, b: PagePoint) -> f64 {
     (b.0 - a.0).hypot(b.1 - a.1)
 }
 
-fn draw_line<B: DrawingBackend>(pen: &mut Pen<B>, line: Vec<PagePoint>, stroke: &Stroke) -> Result<(), FigureError> {
+fn draw_line<C: Canvas>(pen: &mut Pen<C>, line: Vec<PagePoint>, stroke: &Stroke) -> Result<(), FigureError> {
     pen.line(line, stroke.colour, stroke.dash, stroke.width_pt)
 }
 
 /// Draws an error bar. An end in the frame has a cap; where the bar leaves the frame, also because a logarithmic axis
 /// cannot show its end, an arrow head.
-fn error_bar<B: DrawingBackend>(
-    pen: &mut Pen<B>,
+fn error_bar<C: Canvas>(
+    pen: &mut Pen<C>,
     at: &PlacedPanel,
     centre: PagePoint,
     x: f64,
@@ -171,8 +167,8 @@ fn error_bar<B: DrawingBackend>(
     Ok(())
 }
 
-fn draw_marker<B: DrawingBackend>(
-    pen: &mut Pen<B>,
+fn draw_marker<C: Canvas>(
+    pen: &mut Pen<C>,
     shape: Marker,
     centre: PagePoint,
     size_pt: f64,
@@ -210,7 +206,7 @@ fn draw_marker<B: DrawingBackend>(
     Ok(())
 }
 
-fn draw_axes<B: DrawingBackend>(pen: &mut Pen<B>, panel: &Panel, at: &PlacedPanel) -> Result<(), FigureError> {
+fn draw_axes<C: Canvas>(pen: &mut Pen<C>, panel: &Panel, at: &PlacedPanel) -> Result<(), FigureError> {
     let Rect { left, top, right, bottom } = at.frame;
     if panel.bare {
         return draw_title(pen, panel, at);
@@ -259,7 +255,7 @@ fn draw_axes<B: DrawingBackend>(pen: &mut Pen<B>, panel: &Panel, at: &PlacedPane
 }
 
 /// Draws the title above a frame, at its left edge.
-fn draw_title<B: DrawingBackend>(pen: &mut Pen<B>, panel: &Panel, at: &PlacedPanel) -> Result<(), FigureError> {
+fn draw_title<C: Canvas>(pen: &mut Pen<C>, panel: &Panel, at: &PlacedPanel) -> Result<(), FigureError> {
     let Rect { left, top, .. } = at.frame;
     let shown = at.y_ticks.factor.is_some() && !panel.bare;
     let row = if shown { 1.9 * TICK_TEXT_PT } else { 0.9 * TICK_TEXT_PT };
@@ -275,12 +271,7 @@ fn centred(a: f64, b: f64, least: f64, most: f64, width: f64) -> f64 {
     ((a + b) / 2.0).min(most - width / 2.0).max(least + width / 2.0)
 }
 
-fn draw_block<B: DrawingBackend>(
-    pen: &mut Pen<B>,
-    figure: &Figure,
-    block: &Block,
-    rect: &Rect,
-) -> Result<(), FigureError> {
+fn draw_block<C: Canvas>(pen: &mut Pen<C>, figure: &Figure, block: &Block, rect: &Rect) -> Result<(), FigureError> {
     for line in &block.lines {
         let middle = rect.top + line.middle;
         let marks: Vec<&Mark> = line.marks.iter().map(|&(panel, mark)| &figure.panels[panel].marks[mark]).collect();
@@ -293,12 +284,7 @@ fn draw_block<B: DrawingBackend>(
 
 /// Draws the sample of an entry of a legend: marks of different kinds over each other, such as a line and its points,
 /// and those of one kind that differ in colour side by side.
-fn draw_samples<B: DrawingBackend>(
-    pen: &mut Pen<B>,
-    marks: &[&Mark],
-    left: f64,
-    middle: f64,
-) -> Result<(), FigureError> {
+fn draw_samples<C: Canvas>(pen: &mut Pen<C>, marks: &[&Mark], left: f64, middle: f64) -> Result<(), FigureError> {
     let mut kinds: Vec<Vec<&Mark>> = Vec::new();
     for &mark in marks {
         match kinds.iter_mut().find(|kind| std::mem::discriminant(kind[0]) == std::mem::discriminant(mark)) {
@@ -321,8 +307,8 @@ fn draw_samples<B: DrawingBackend>(
 }
 
 /// Draws the sample of a mark in a legend.
-fn draw_sample<B: DrawingBackend>(
-    pen: &mut Pen<B>,
+fn draw_sample<C: Canvas>(
+    pen: &mut Pen<C>,
     mark: &Mark,
     (left, right): (f64, f64),
     middle: f64,

@@ -62,6 +62,18 @@ pub enum FigureError {
         /// Smallest length, in points.
         least_pt: f64,
     },
+    /// A text contains a character for which there is no LaTeX.
+    #[error(
+        "LaTeX has no command here for `{char}` (U+{code:04X}) in the text `{text}`; replace the text by figure.labels"
+    )]
+    NoLatex {
+        /// The character.
+        char: char,
+        /// Its Unicode scalar value.
+        code: u32,
+        /// The text that contains it.
+        text: String,
+    },
     /// The drawing backend failed.
     #[error("the drawing backend failed: {reason}")]
     Backend {

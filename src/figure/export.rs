@@ -1,12 +1,14 @@
-//! Rendering of a chart as SVG, and conversion of the SVG to PNG and PDF.
+//! Rendering of a chart as SVG, conversion of the SVG to PNG and PDF, and rendering as PGF.
 //!
 //! Texts remain text: the SVG can be searched and edited, and the text of the PDF can be selected. The SVG embeds the
 //! font as an `@font-face` of about 35 kB, so that it is rendered equally where the font is not installed.
 
 use super::chart::{Figure, Mark};
 use super::error::FigureError;
-use super::pen::{UNITS, backend_result};
+use super::pgf::PgfCanvas;
+use super::svg::{SvgCanvas, UNITS, backend_result};
 use super::{draw, font, layout};
+use crate::choice::choice;
 use crate::record::write_atomically;
 use plotters::backend::{DrawingBackend, SVGBackend};
 use resvg::{tiny_skia, usvg};
@@ -15,21 +17,55 @@ use std::path::{Path, PathBuf};
 
 const PNG_DPI: f64 = 300.0;
 
+choice! {
+    /// A format of figures.
+    pub enum Format: "format" {
+        /// Scalable Vector Graphics, with the embedded font.
+        Svg = "svg",
+        /// An image of 300 dpi.
+        Png = "png",
+        /// Portable Document Format.
+        Pdf = "pdf",
+        /// Drawing commands of LaTeX, which typesets the texts.
+        Pgf = "pgf",
+    }
+}
+
+/// The formats that every run writes, in the order of its files.
+const STANDARD: [Format; 3] = [Format::Svg, Format::Png, Format::Pdf];
+
 /// Renders a figure as a self-contained SVG. Equal figures give equal bytes on every machine.
 ///
 /// # Errors
 /// Arrays of different lengths, impossible ranges, characters without a glyph, and pages too small for their labels.
 pub fn render(figure: &Figure) -> Result<String, FigureError> {
+    render_scaled(figure, 1.0)
+}
+
+/// Renders a figure as PGF, magnified by `scale`.
+///
+/// # Errors
+/// Those of [`render`], and characters for which LaTeX has no command.
+pub fn render_pgf(figure: &Figure, scale: f64) -> Result<String, FigureError> {
+    check_lengths(figure)?;
+    let placed = layout::place(figure)?;
+    let mut canvas = PgfCanvas::new(72.0 * figure.width_in, 72.0 * figure.height_in, scale);
+    draw::figure(&mut canvas, figure, &placed)?;
+    Ok(canvas.finish())
+}
+
+/// Renders a figure as SVG, magnified by `scale`: the texts too.
+fn render_scaled(figure: &Figure, scale: f64) -> Result<String, FigureError> {
     check_lengths(figure)?;
     let placed = layout::place(figure)?;
     let units = |inches: f64| (72.0 * inches * UNITS).round() as u32;
     let (width, height) = (units(figure.width_in), units(figure.height_in));
     let mut raw = String::new();
     let mut backend = SVGBackend::with_string(&mut raw, (width, height));
-    draw::figure(&mut backend, figure, &placed)?;
+    draw::figure(&mut SvgCanvas(&mut backend), figure, &placed)?;
     backend_result(backend.present())?;
     drop(backend);
-    Ok(page(&raw, figure, (width, height)))
+    Ok(page(&raw, figure, scale, (width, height)))
 }
 
 /// Writes a figure to `stem.svg`, `stem.png` (300 dpi) and `stem.pdf`, and returns the three paths in this order. The
@@ -39,22 +75,46 @@ pub fn render(figure: &Figure) -> Result<String, FigureError> {
 /// # Errors
 /// Those of [`render`], and files that cannot be written.
 pub fn write(figure: &Figure, stem: &Path) -> Result<Vec<PathBuf>, FigureError> {
+    write_formats(figure, 1.0, stem, &STANDARD)
+}
+
+/// Writes a figure, magnified by `scale`, to `stem.FORMAT` for every format, and returns the paths in this order; see
+/// [`write()`].
+///
+/// # Errors
+/// Those of [`render`] and [`render_pgf`], and files that cannot be written.
+pub fn write_formats(
+    figure: &Figure,
+    scale: f64,
+    stem: &Path,
+    formats: &[Format],
+) -> Result<Vec<PathBuf>, FigureError> {
     let name = stem.file_name().ok_or_else(|| FigureError::Stem { path: stem.into() })?;
-    let svg = render(figure)?;
+    let svg = render_scaled(figure, scale)?;
     let tree = usvg::Tree::from_str(&svg, &font::options())?;
-    let (png, pdf) = (png(&tree, figure, 1.0)?, pdf(&tree)?);
+    let rendered: Vec<(Format, Vec<u8>)> = formats
+        .iter()
+        .map(|&format| {
+            let bytes = match format {
+                Format::Svg => svg.clone().into_bytes(),
+                Format::Png => png(&tree, figure, scale)?,
+                Format::Pdf => pdf(&tree)?,
+                Format::Pgf => render_pgf(figure, scale)?.into_bytes(),
+            };
+            Ok((format, bytes))
+        })
+        .collect::<Result<_, FigureError>>()?;
     let folder = match stem.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     std::fs::create_dir_all(folder).map_err(|source| FigureError::Write { path: folder.into(), source })?;
-    let files = [("svg", svg.into_bytes()), ("png", png), ("pdf", pdf)];
-    files
+    rendered
         .into_iter()
-        .map(|(extension, bytes)| {
+        .map(|(format, bytes)| {
             // `with_extension` would remove part of a stem that contains a dot, as in `gap-0.5`.
             let mut name = name.to_os_string();
-            name.push(format!(".{extension}"));
+            name.push(format!(".{format}"));
             let path = folder.join(name);
             match write_atomically(&path, |out| out.write_all(&bytes)) {
                 Ok(()) => Ok(path),
@@ -93,13 +153,13 @@ fn check_lengths(figure: &Figure) -> Result<(), FigureError> {
 /// Adds the size in points and the font to the SVG of the backend, removes the line breaks around texts, and preserves
 /// the spaces at the ends of the runs of a label. Opacity is moved from the element to its fill and stroke: otherwise
 /// every dot of a cloud would be a transparency group of the PDF, which is four times as large.
-fn page(raw: &str, figure: &Figure, (width, height): (u32, u32)) -> String {
+fn page(raw: &str, figure: &Figure, scale: f64, (width, height): (u32, u32)) -> String {
     let mut svg = format!(
         "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" \
          xmlns=\"http://www.w3.org/2000/svg\">\n<style>@font-face{{font-family:\"{}\";src:url(data:font/woff2;base64,{}) \
          format(\"woff2\")}}</style>\n",
-        points(figure.width_in),
-        points(figure.height_in),
+        points(scale * figure.width_in),
+        points(scale * figure.height_in),
         font::FAMILY,
         base64(font::WOFF2),
     );

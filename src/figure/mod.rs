@@ -9,9 +9,12 @@
 //! text      sub- and superscripts, measured runs        font      the embedded font: widths, coverage
 //! layout    frames and margins from text extents        legend    lines and positions of legend and notes
 //! placed    the result of the layout                    marks     places and visibility of marks
-//! pen       primitives on a plotters backend            draw      marks, axes, texts
-//! export    SVG, PNG and PDF files                      geometry  clipping, dashes, thinning
+//! canvas    the interface of formats                    svg       SVG, by a plotters backend
+//! pgf       drawing commands of LaTeX                   latex     texts and symbols in LaTeX
+//! pen       primitives on a canvas                      draw      marks, axes, texts
+//! export    SVG, PNG, PDF and PGF files                 geometry  clipping, dashes, thinning
 //! inline    elements of an HTML page
+//! custom    sizes, colours, markers and labels of one's own
 //! ```
 //!
 //! The backend of plotters is used, but not its charts: their logarithmic labels show rounding errors and overlap,
@@ -30,25 +33,31 @@
 //! ```
 
 mod axis;
+mod canvas;
 mod chart;
+pub mod custom;
 mod draw;
 mod error;
 mod export;
 mod font;
 mod geometry;
 mod inline;
+mod latex;
 mod layout;
 mod legend;
 mod marks;
 mod pen;
+mod pgf;
 mod placed;
 pub mod style;
+mod svg;
 mod text;
 mod ticks;
 
 pub use chart::{Axis, Colour, Corner, Dash, Figure, Legend, Mark, Marker, Panel, Scale, Stroke};
+pub use custom::FigureStyle;
 pub use error::FigureError;
-pub use export::{render, write};
+pub use export::{Format, render, render_pgf, write, write_formats};
 pub use inline::{font_face, render_inline};
 
 #[cfg(test)]

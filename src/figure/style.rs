@@ -44,9 +44,12 @@ const SERIES: [(u8, u8, u8); 10] = [
 /// Blues of decreasing lightness, so that the order is preserved in grey.
 const RAMP: [(u8, u8, u8); 4] = [(0xA6, 0xCD, 0xE6), (0x56, 0xA0, 0xD0), (0x1C, 0x64, 0xA6), (0x08, 0x26, 0x52)];
 
+/// The markers of series, in their order.
+pub(super) const MARKERS: [Marker; 5] =
+    [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::Cross];
+
 /// Colour, marker and dash of series `index`; they repeat with the periods 10, 5 and 4.
 pub fn series(index: usize) -> (Colour, Marker, Dash) {
-    const MARKERS: [Marker; 5] = [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::Cross];
     const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::DashDot, Dash::Dotted];
     (Colour::Series(index), MARKERS[index % 5], DASHES[index % 4])
 }
@@ -61,13 +64,14 @@ pub(super) fn rgb(colour: Colour) -> (u8, u8, u8) {
     match colour {
         Colour::Series(index) => SERIES[index % SERIES.len()],
         Colour::Grey(level) => (level, level, level),
+        Colour::Rgb(r, g, b) => (r, g, b),
         Colour::Ramp(at) => interpolate(&RAMP, at),
         Colour::Heat(at) => interpolate(&[(0xFF, 0xFF, 0xFF), RAMP[0], RAMP[1], RAMP[2], RAMP[3]], at),
     }
 }
 
 /// Linear interpolation of equally spaced colours at a position from 0 to 1.
-fn interpolate(colours: &[(u8, u8, u8)], at: f64) -> (u8, u8, u8) {
+pub(super) fn interpolate(colours: &[(u8, u8, u8)], at: f64) -> (u8, u8, u8) {
     let at = if at.is_finite() { at.clamp(0.0, 1.0) } else { 1.0 } * (colours.len() - 1) as f64;
     let below = (at as usize).min(colours.len() - 2);
     let weight = at - below as f64;

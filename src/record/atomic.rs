@@ -15,6 +15,22 @@ pub fn write_atomically<E: From<io::Error>>(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<&mut NamedTempFile>) -> Result<(), E>,
 ) -> Result<(), E> {
+    replace(path, fill, true)
+}
+
+/// The same for a file that need not survive a failure of the machine: it is not flushed to disk.
+///
+/// # Errors
+/// A file that cannot be created, written or renamed.
+pub fn replace_quickly(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, |out| out.write_all(bytes), false)
+}
+
+fn replace<E: From<io::Error>>(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<&mut NamedTempFile>) -> Result<(), E>,
+    flush: bool,
+) -> Result<(), E> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let mut builder = tempfile::Builder::new();
@@ -28,7 +44,9 @@ pub fn write_atomically<E: From<io::Error>>(
         fill(&mut writer)?;
         writer.flush()?;
     }
-    file.as_file().sync_data()?;
+    if flush {
+        file.as_file().sync_data()?;
+    }
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }

@@ -91,6 +91,11 @@ impl RunFolder {
         Err(RecordError::Format { path: self.path.clone(), version, found, advice })
     }
 
+    /// Whether another process, or another run of this one, writes in the folder at present. Nothing is written.
+    pub fn in_use(&self) -> bool {
+        lock::held(&self.path)
+    }
+
     /// A folder that is not that of a run, without the lock; it is created when a file is written.
     pub fn plain(path: &Path) -> Self {
         Self::unlocked(path)

@@ -122,6 +122,9 @@ pub struct Invocation {
     pub modified_sources: Option<bool>,
 }
 
+/// The progress of an unfinished run.
+pub const PROGRESS: &str = "progress.json";
+
 /// The checks of a run.
 pub const CHECKS: &str = "checks.json";
 

@@ -9,6 +9,7 @@
 //! runs/NAME/state/*.npz        the data, and every network's initial and final parameters and momenta
 //! runs/NAME/checks.json        the statements of the theory and the measured values
 //! runs/NAME/checkpoint/        checkpoints, while the run is unfinished
+//! runs/NAME/progress.json      the progress, while the run is unfinished
 //! runs/NAME/figures/           drawn from the records
 //! runs/NAME/report.html        checks, figures and provenance on one page
 //! ```
@@ -36,7 +37,7 @@ mod provenance;
 mod series;
 pub mod state;
 
-pub use atomic::write_atomically;
+pub use atomic::{replace_quickly, write_atomically};
 pub use checkpoint::{SavedPart, SealedArchive};
 pub use coverage::CoverageRecord;
 pub use error::RecordError;
@@ -45,8 +46,8 @@ pub use folder::{RunFolder, SAMPLES};
 pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
 pub use lock::acquire as lock_folder;
 pub use manifest::{
-    Build, CHECKS, FORMAT, Host, Hyperparameters, Invocation, Manifest, PhaseTime, PopulationRecord, REPORT, RunKind,
-    Status, TrajectoryRecord, WALL_TIMES,
+    Build, CHECKS, FORMAT, Host, Hyperparameters, Invocation, Manifest, PROGRESS, PhaseTime, PopulationRecord, REPORT,
+    RunKind, Status, TrajectoryRecord, WALL_TIMES,
 };
 pub use measure::{Measure, UnknownMeasure};
 pub use open::{FIGURES_ADVICE, OpenRequest, Opened};

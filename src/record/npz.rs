@@ -14,6 +14,7 @@ use crate::compute::Real;
 use crate::population::npz_file::check_announced_sizes;
 use ndarray::{Array, ArrayD, ArrayViewD, Dimension, IxDyn};
 use ndarray_npy::{NpzReader, NpzWriter, ReadNpzError, WriteNpzError};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -278,6 +279,7 @@ impl<R: Real> StoredArrays<R> {
         let array = self.shaped::<D>(name)?;
         let damaged = |reason| NpzError::Sizes { path: self.path.clone(), reason };
         self.sizes.compare(name, array.shape(), axes).map_err(damaged)?;
+        note_axes(&self.path, name, axes);
         Ok(array)
     }
 
@@ -288,6 +290,31 @@ impl<R: Real> StoredArrays<R> {
     pub fn require_records(&self, any: bool) -> Result<(), NpzError> {
         if any { Ok(()) } else { Err(NpzError::Sizes { path: self.path.clone(), reason: "it has no records".into() }) }
     }
+}
+
+/// The names of the axes of arrays, by file and array.
+pub type AxesByFile = BTreeMap<PathBuf, BTreeMap<String, Vec<String>>>;
+
+thread_local! {
+    /// The axes of the arrays that this thread reads, while [`axes_read_by`] runs.
+    static AXES_READ: RefCell<Option<AxesByFile>> = const { RefCell::new(None) };
+}
+
+/// Calls `read`, and returns the names of the axes of all arrays that it reads on this thread by [`StoredArrays::on_axes`].
+/// Which axes an array has is known to the reader of its record alone.
+pub fn axes_read_by<T>(read: impl FnOnce() -> T) -> (T, AxesByFile) {
+    let before = AXES_READ.replace(Some(AxesByFile::new()));
+    let value = read();
+    (value, AXES_READ.replace(before).unwrap_or_default())
+}
+
+fn note_axes(path: &Path, array: &str, axes: &[impl AsRef<str>]) {
+    AXES_READ.with_borrow_mut(|known| {
+        if let Some(known) = known {
+            let axes = axes.iter().map(|axis| axis.as_ref().to_string()).collect();
+            known.entry(path.into()).or_default().insert(array.into(), axes);
+        }
+    });
 }
 
 /// A value stored under a name: an array, an optional array, or a group of arrays whose names share a prefix.

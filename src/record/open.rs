@@ -5,17 +5,17 @@ use super::digest::sha256;
 use super::error::RecordError;
 use super::folder::{MANIFEST, RunFolder, SAMPLES};
 use super::lock::{self, LOCK};
-use super::manifest::{Build, Manifest, REPORT, RunKind, Status};
+use super::manifest::{Build, Manifest, PROGRESS, REPORT, RunKind, Status};
 use super::provenance::{changed_source, differing_keys};
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::Path;
 
 /// The sub-folders into which a run writes.
-const FOLDERS: [&str; 6] = ["records", "state", "state/paths", "checkpoint", "figures", "saved"];
+const FOLDERS: [&str; 7] = ["records", "state", "state/paths", "checkpoint", "figures", "saved", "export"];
 
 /// The files at the top of a run folder apart from the manifest.
-const FILES: [&str; 3] = ["checks.json", "experiment.toml", REPORT];
+const FILES: [&str; 4] = ["checks.json", "experiment.toml", REPORT, PROGRESS];
 
 /// Prefix of the temporary files of figures in versions that did not use [`TEMPORARY_PREFIX`].
 const FORMER_PREFIX: &str = ".tmp";
@@ -111,6 +111,7 @@ impl RunFolder {
             // A process that was killed after it had completed the run may have left files.
             if let Ok(folder) = Self::locked(path, request) {
                 let _ = folder.remove("checkpoint");
+                let _ = folder.remove(PROGRESS);
                 folder.remove_temporary_files();
             }
             return Ok(Opened::Complete(unlocked, Box::new(manifest)));
@@ -138,6 +139,7 @@ impl RunFolder {
         folder.require_own_folders()?;
         folder.lock = Some(lock::acquire(path)?);
         folder.remove("checkpoint")?;
+        folder.remove(PROGRESS)?;
         folder.remove_temporary_files();
         Ok(folder)
     }
@@ -284,10 +286,14 @@ fn reads(sources: &Value, file: &Path) -> bool {
     paths.any(|path| Path::new(path) == file)
 }
 
-/// The identity of a resolved experiment. Keys of `run` change no result and may differ between the processes of a run.
+/// The identity of a resolved experiment. Keys of `run` and `figure` change no result and may differ between the processes
+/// of a run.
 fn identity(experiment: &Value) -> String {
     let mut experiment = experiment.clone();
-    experiment.as_object_mut().map(|keys| keys.remove("run"));
+    if let Some(keys) = experiment.as_object_mut() {
+        keys.remove("run");
+        keys.shift_remove("figure");
+    }
     sha256(experiment.to_string().as_bytes())
 }
 

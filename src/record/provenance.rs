@@ -3,12 +3,12 @@
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The dotted keys, below `prefix`, in which two JSON values differ. Differences in `run.*` are ignored: these keys
-/// change no result.
+/// The dotted keys, below `prefix`, in which two JSON values differ. Differences in `run.*` and `figure.*` are ignored:
+/// these keys change no result.
 pub fn differing_keys(prefix: &str, a: &Value, b: &Value) -> Vec<String> {
     use serde_json::Value::Object;
     match (a, b) {
-        _ if a == b || prefix == "run" => Vec::new(),
+        _ if a == b || matches!(prefix, "run" | "figure") => Vec::new(),
         (Object(a), Object(b)) => {
             let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             let name = |key: &str| if prefix.is_empty() { key.to_string() } else { format!("{prefix}.{key}") };

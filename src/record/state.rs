@@ -49,6 +49,27 @@ pub fn write_state<R: Real>(
     arrays.write(path)
 }
 
+/// Removes from `state/ID.npz` everything but the final parameters.
+///
+/// # Errors
+/// A file that cannot be read or written.
+pub fn keep_final_parameters(path: &Path) -> Result<(), NpzError> {
+    match FinalParts::read(path)? {
+        FinalParts::F64(stored) => write_final(path, &stored),
+        FinalParts::F32(stored) => write_final(path, &stored),
+    }
+}
+
+fn write_final<R: Real>(path: &Path, stored: &StoredArrays<R>) -> Result<(), NpzError> {
+    let (parameters, momenta) = (format!("_{FINAL}"), format!("_momentum_{FINAL}"));
+    let mut arrays = Arrays::default();
+    for name in stored.names().filter(|name| name.ends_with(&parameters) && !name.ends_with(&momenta)) {
+        let array = stored.get(name)?;
+        arrays.push(name, array.shape(), array.iter().copied().collect());
+    }
+    arrays.write(path)
+}
+
 /// The final parameters in a file of `state/`, converted to double precision.
 #[derive(Clone, Debug)]
 pub enum FinalParts {

@@ -1,5 +1,6 @@
 //! Options, context, outcomes and errors of a run.
 
+use super::journal::Journal;
 use super::machine_memory::{MemoryShortage, Shortfall};
 use crate::analysis::verdict::Check;
 use crate::compute::InstructionSet;
@@ -151,6 +152,22 @@ pub enum FiguresError {
     /// A figure cannot be drawn or written.
     #[error(transparent)]
     Figure(#[from] FigureError),
+    /// The run has no such figure.
+    #[error("the run has no figure '{name}'; it has {}", .known.join(", "))]
+    NoSuchFigure {
+        /// The name as given.
+        name: String,
+        /// The figures of the run.
+        known: Vec<String>,
+    },
+    /// A label is to replace a text that is nowhere.
+    #[error(
+        "labels: no title, axis or legend of the figures is '{text}'; expected a text as it is in the figures' SVG, with scripts as in f_{{N}}"
+    )]
+    NoSuchText {
+        /// The text as given.
+        text: String,
+    },
 }
 
 /// Options of a run.
@@ -178,6 +195,8 @@ pub struct RunContext<'a> {
     pub interrupt: &'a AtomicBool,
     /// Whether to suppress progress reports.
     pub quiet: bool,
+    /// The progress in the run folder.
+    pub(super) journal: Journal,
     /// Notes about damaged parts that were computed again.
     pub(super) repairs: Mutex<Vec<String>>,
 }

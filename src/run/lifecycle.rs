@@ -10,7 +10,7 @@ use crate::analysis::verdict::{Check, judge};
 use crate::compute::InstructionSet;
 use crate::figure::write;
 use crate::record::{
-    Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PopulationRecord, RunFolder, RunKind, Status,
+    Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PROGRESS, PopulationRecord, RunFolder, RunKind, Status,
 };
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -156,6 +156,7 @@ fn end_invocation(manifest: &mut Manifest) {
 /// Writes the manifest of an interrupted run.
 pub(super) fn interrupted(context: &RunContext<'_>, mut manifest: Manifest) -> Result<Report, RunError> {
     let folder = context.folder;
+    context.journal.close();
     manifest.status = Status::Interrupted;
     end_invocation(&mut manifest);
     manifest.warnings.extend(context.repairs());
@@ -189,6 +190,8 @@ pub(super) fn finish(
     end_invocation(&mut manifest);
     folder.write_json("manifest.json", &manifest)?;
     folder.remove("checkpoint")?;
+    context.journal.close();
+    folder.remove(PROGRESS)?;
     let Manifest { phases, warnings, .. } = manifest;
     Ok(Report::Complete { folder: folder.path().into(), checks, figures, phases, warnings })
 }

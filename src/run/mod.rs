@@ -9,6 +9,7 @@
 //! | `training_run`, [`recovery_run`], [`pruning_run`] | the three kinds of run, from the experiment to the complete manifest |
 //! | [`extend`], [`kept`], `results` | the extension of a complete run; what is kept, and where |
 //! | `lifecycle`, `invocation` | the parts common to all: opening the folder, the manifest, interruption, completion |
+//! | [`journal`], [`status`] | the progress in the run folder, and what it says in another process |
 //! | [`plan`], [`planner`] | the trajectories to be simulated |
 //! | [`problem`] | model, population and recording times in the scalar type of the states |
 //! | [`training`], [`trajectory`], [`trajectory_outcome`] | running the plan, one trajectory, its outcome |
@@ -18,12 +19,14 @@
 //! | [`fixed_point`], [`grid_limit`] | the limit by Picard iteration and on a grid |
 //! | [`tasks`], [`progress`] | the work of a study as parallel tasks; progress bars |
 //! | `saved`, `checkpoint`, [`states`] | parts read back on resume; checkpoints of trajectories; trained networks from `state/` |
+//! | `kept_states` | what a complete run keeps of `state/` |
 //! | [`memory`], [`memory_estimate`], [`machine_memory`] | an estimate of the memory of a run, and its parts; the memory of the machine |
 //! | `sanity`, `routes` | the checks of every run |
 //! | [`recovery_source`], [`recovery_checks`], [`recovery_memory`], [`recovery_sizes`] | sparse recovery: sources of problems, exact checks, memory |
 //! | [`pruning_source`], [`pruning_task`], [`pruning_memory`], [`pruning_sizes`] | pruning: the model and the data, one pruned and scored model, memory |
 //! | [`prune_folder`], `prune_progress` | the pruning of one model into a folder; what is saved after every block |
 //! | [`figures`] | the figures of every run |
+//! | [`export`] | the records as tables, one row a value |
 //! | [`coverage`] | what intervals and verdicts are worth over many seeds |
 //! | [`draws`] | random draws of a trajectory as arrays |
 
@@ -34,13 +37,16 @@ pub mod coverage;
 pub mod curve;
 pub mod draws;
 pub mod evaluation;
+pub mod export;
 pub mod extend;
 pub mod figures;
 pub mod fixed_point;
 pub mod grid_limit;
 pub mod groups;
 mod invocation;
+pub mod journal;
 pub mod kept;
+mod kept_states;
 mod lifecycle;
 pub mod limit_path;
 pub mod machine_memory;
@@ -68,6 +74,7 @@ mod sanity;
 mod saved;
 pub mod series;
 pub mod states;
+pub mod status;
 pub mod study;
 pub mod tasks;
 pub mod training;
@@ -95,11 +102,15 @@ pub fn run(
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
-    match experiment {
+    let report = match experiment {
         AnyExperiment::Training(experiment) => training_run::run(experiment, options, interrupt, registry),
         AnyExperiment::Recovery(experiment) => recovery_run::run(experiment, options, interrupt, registry),
         AnyExperiment::Pruning(experiment) => pruning_run::run(experiment, options, interrupt, registry),
+    };
+    if let Err(error) = &report {
+        journal::record_failure(&options.out, error);
     }
+    report
 }
 
 /// Extends a complete run of training, in the folder of the options, to an experiment: what stays valid is kept

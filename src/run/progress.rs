@@ -1,5 +1,6 @@
 //! Progress reports: a bar on a terminal, otherwise lines at intervals; and to an observer, where there is one.
 
+use super::journal::{Journal, PhaseEntry};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -45,6 +46,7 @@ pub struct Progress {
     lines: bool,
     name: String,
     observer: Option<ProgressObserver>,
+    entry: Option<PhaseEntry>,
 }
 
 impl Progress {
@@ -66,6 +68,7 @@ impl Progress {
             lines,
             name: name.into(),
             observer: OBSERVER.with_borrow(Clone::clone),
+            entry: None,
         };
         progress.tell(0.0);
         progress
@@ -78,8 +81,29 @@ impl Progress {
         }
     }
 
+    /// The same, entered as a phase in the journal of a run.
+    pub fn recorded_in(self, journal: &Journal) -> Self {
+        let entry = Some(journal.begin(&self.name, self.total));
+        Progress { entry, ..self }
+    }
+
+    /// Adds work that was completed before the run was resumed.
+    pub fn restore(&self, work: f64) {
+        if let Some(entry) = &self.entry {
+            entry.restore(work);
+        }
+        self.show(work);
+    }
+
     /// Adds completed work.
     pub fn advance(&self, work: f64) {
+        if let Some(entry) = &self.entry {
+            entry.advance(work);
+        }
+        self.show(work);
+    }
+
+    fn show(&self, work: f64) {
         let Ok(mut state) = self.state.lock() else { return };
         state.0 += work;
         let fraction = (state.0 / self.total).min(1.0);
@@ -93,6 +117,9 @@ impl Progress {
 
     /// Removes the bar; returns the elapsed wall time in seconds.
     pub fn finish(self) -> f64 {
+        if let Some(entry) = &self.entry {
+            entry.complete();
+        }
         let seconds = self.bar.elapsed().as_secs_f64();
         self.bar.finish_and_clear();
         seconds

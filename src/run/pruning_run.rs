@@ -130,6 +130,7 @@ pub fn run(
         folder.write_text("experiment.toml", &text)?;
     }
     let context = RunContext::new(&folder, interrupt, options.quiet)?;
+    context.journal.plan(Vec::new(), e.studies.iter().map(|study| study.name.to_string()).collect());
     let dense = match score_dense(&source, &context)? {
         Outcome::Complete(dense) => dense,
         Outcome::Interrupted => return lifecycle::interrupted(&context, manifest),
@@ -141,6 +142,7 @@ pub fn run(
     let mut checks = Vec::new();
     for (name, study) in studies_of(registry.pruning, e) {
         let started = Instant::now();
+        context.journal.begin_study(name);
         match study.run(subject, &context)? {
             Outcome::Complete(Findings { checks: found, warnings }) => {
                 checks.extend(found);

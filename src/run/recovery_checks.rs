@@ -67,6 +67,7 @@ pub fn experiment(
         seed: 1,
         problem,
         solver,
+        figure: Default::default(),
         studies: Default::default(),
     }
 }

@@ -105,10 +105,12 @@ pub fn run(
     manifest.add_phase("problems", started.elapsed().as_secs_f64());
 
     let context = RunContext::new(&folder, interrupt, options.quiet)?;
+    context.journal.plan(Vec::new(), e.studies.iter().map(|study| study.name.to_string()).collect());
     let subject = RecoverySubject { experiment: e, source: &source };
     let mut checks = Vec::new();
     for (name, study) in studies_of(registry.recovery, e) {
         let started = Instant::now();
+        context.journal.begin_study(name);
         match study.run(subject, &context)? {
             Outcome::Complete(Findings { checks: found, warnings }) => {
                 checks.extend(found);

@@ -2,6 +2,7 @@
 //! stderr and in the warnings of the manifest.
 
 use super::context::{RunContext, RunError};
+use super::journal::Journal;
 use crate::record::npz::ArrayRecord;
 use crate::record::{RunFolder, SavedPart};
 use serde::de::DeserializeOwned;
@@ -17,7 +18,8 @@ impl<'a> RunContext<'a> {
     /// # Errors
     /// A checkpoint that is not accessible.
     pub fn new(folder: &'a RunFolder, interrupt: &'a AtomicBool, quiet: bool) -> Result<Self, RunError> {
-        let context = RunContext { folder, interrupt, quiet, repairs: Mutex::default() };
+        let context =
+            RunContext { folder, interrupt, quiet, journal: Journal::new(folder.path()), repairs: Mutex::default() };
         match folder.load_json(REPAIRS)? {
             SavedPart::Absent => {}
             SavedPart::Found(earlier) => context.set_repairs(|repairs| *repairs = earlier),

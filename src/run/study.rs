@@ -179,6 +179,8 @@ pub trait StudyKind<E: Runnable>: Study<E> + Serialize + Sized {
     const ABOUT: About;
     /// Names of its table in earlier versions, which are still read.
     const FORMER_NAMES: &'static [&'static str] = &[];
+    /// Other studies whose records it compares with its own, where the experiment has them.
+    const USES: &'static [&'static str] = &[];
 
     /// Reads its table. The experiment is complete except for its studies.
     fn read(section: Section<'_>, experiment: &E) -> Self;
@@ -218,6 +220,7 @@ pub struct RegisteredStudy<E: Runnable> {
     /// What it is about.
     pub about: &'static About,
     former_names: &'static [&'static str],
+    uses: &'static [&'static str],
     read: fn(Section<'_>, &E) -> ReadTable<E>,
     cast: fn(&dyn StudyTable<E>) -> Option<&dyn Study<E>>,
     /// Whether a task of this name is one of the study's.
@@ -237,6 +240,7 @@ impl<E: Runnable> RegisteredStudy<E> {
             name: T::NAME,
             about: &T::ABOUT,
             former_names: T::FORMER_NAMES,
+            uses: T::USES,
             read: |section, experiment| ReadTable::new(T::read(section, experiment)),
             cast: |table| (table as &dyn Any).downcast_ref::<T>().map(|table| table as &dyn Study<E>),
             owns_task: T::owns_task,
@@ -247,7 +251,7 @@ impl<E: Runnable> RegisteredStudy<E> {
     }
 
     fn reader(&self) -> StudyReader<E> {
-        StudyReader { name: self.name, former_names: self.former_names, read: self.read }
+        StudyReader { name: self.name, former_names: self.former_names, uses: self.uses, read: self.read }
     }
 }
 

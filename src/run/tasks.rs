@@ -67,6 +67,12 @@ impl<'a> TaskHandle<'a> {
         self.files.borrow_mut().push(name);
     }
 
+    /// Reports that the task was completed before the run was resumed.
+    fn restore(&self) {
+        self.progress.restore((1.0 - self.reported.get()) * self.work);
+        self.reported.set(1.0);
+    }
+
     /// Whether an interruption was requested.
     pub fn interrupted(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed)
@@ -93,7 +99,8 @@ pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
     fits: impl Fn(&I, &T) -> bool + Sync,
     work: impl Fn(&I, &TaskHandle<'_>) -> Result<Outcome<T>, RunError> + Sync,
 ) -> Result<Outcome<Vec<T>>, RunError> {
-    let progress = Progress::new(title, tasks.iter().map(|task| task.size as f64).sum(), context.quiet);
+    let progress = Progress::new(title, tasks.iter().map(|task| task.size as f64).sum(), context.quiet)
+        .recorded_in(&context.journal);
     let results: Result<Vec<Outcome<T>>, RunError> = tasks
         .par_iter()
         .with_max_len(1)
@@ -121,7 +128,8 @@ pub fn run_tasks_in_order<I, T: Serialize + DeserializeOwned>(
     fits: impl Fn(&I, &T) -> bool,
     work: impl Fn(&I, &TaskHandle<'_>) -> Result<Outcome<T>, RunError>,
 ) -> Result<Outcome<Vec<T>>, RunError> {
-    let progress = Progress::new(title, tasks.iter().map(|task| task.size as f64).sum(), context.quiet);
+    let progress = Progress::new(title, tasks.iter().map(|task| task.size as f64).sum(), context.quiet)
+        .recorded_in(&context.journal);
     let mut all = Vec::with_capacity(tasks.len());
     for task in tasks {
         match one_task(context, &progress, task, &fits, |handle| work(&task.item, handle))? {
@@ -187,7 +195,10 @@ fn saved_or_run<T: Serialize + DeserializeOwned>(
     });
     if let Some(TaskResult { files, value }) = context.usable(saved, &file, &[&file])? {
         match context.folder.first_altered(&files)? {
-            None => return Ok(Outcome::Complete(value)),
+            None => {
+                handle.restore();
+                return Ok(Outcome::Complete(value));
+            }
             Some((altered, reason)) => context.redo(&altered, &reason, &[&altered, &file])?,
         }
     }

@@ -67,7 +67,8 @@ pub fn run_plan<R: Real>(
     let mut paths: BTreeMap<String, LimitPath<R>> = BTreeMap::new();
     for stage in &plan.stages {
         let time = problem.experiment.horizon.time;
-        let progress = Progress::new(stage.name, stage.trajectories.iter().map(|t| t.work(time)).sum(), context.quiet);
+        let progress = Progress::new(stage.name, stage.trajectories.iter().map(|t| t.work(time)).sum(), context.quiet)
+            .recorded_in(&context.journal);
         let ended = run_stage(context, problem, stage, (&paths, kept), &progress)?;
         trained.phases.push(PhaseTime { name: stage.name.into(), seconds: progress.finish() });
         for (run, ended) in stage.trajectories.iter().zip(ended) {

@@ -2,11 +2,13 @@
 
 use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
 use super::groups;
+use super::journal::PlannedPhase;
+use super::kept_states;
 use super::lifecycle::{self, OpenRun, Opening};
 use super::machine_memory::bytes;
 use super::memory;
 use super::memory_estimate::MemoryEstimate;
-use super::plan::{Plan, Trajectory};
+use super::plan::{Plan, Stage, Trajectory};
 use super::problem::Problem;
 use super::progress::note;
 use super::study::{Registry, TrainingSubject, studies_of};
@@ -147,6 +149,7 @@ fn run_on(
 
     let context = RunContext::new(&folder, interrupt, options.quiet)?;
     let kept = extension::prepare(&context, &manifest.extends, &problem, &plan, registry)?;
+    context.journal.plan(planned_phases(experiment, &plan), study_names(experiment));
     let trained = match experiment.precision {
         Precision::F64 => training::run_plan(&context, &problem, &plan, &kept),
         Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, population), &plan, &kept),
@@ -166,7 +169,9 @@ fn run_on(
     match studies(experiment, subject, &context, registry, &mut manifest)? {
         Outcome::Complete(checks) => {
             results::write(&folder, &problem, &plan, &trained, &kept)?;
-            lifecycle::finish(options, &context, manifest, checks, registry)
+            let report = lifecycle::finish(options, &context, manifest, checks, registry)?;
+            kept_states::trim(&folder, experiment.run.states)?;
+            Ok(report)
         }
         Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
     }
@@ -184,6 +189,7 @@ fn studies(
     checks.extend(routes::checks(subject));
     for (name, study) in studies_of(registry.training, experiment) {
         let started = Instant::now();
+        context.journal.begin_study(name);
         match study.run(subject, context)? {
             Outcome::Complete(Findings { checks: found, warnings }) => {
                 checks.extend(found);
@@ -215,6 +221,17 @@ fn check(
         study.check(problem)?;
     }
     Ok(estimate)
+}
+
+/// The phases of training, with their work.
+fn planned_phases(experiment: &Experiment, plan: &Plan) -> Vec<PlannedPhase> {
+    let time = experiment.horizon.time;
+    let work = |stage: &Stage| stage.trajectories.iter().map(|trajectory| trajectory.work(time)).sum();
+    plan.stages.iter().map(|stage| PlannedPhase { name: stage.name.into(), total: work(stage) }).collect()
+}
+
+fn study_names(experiment: &Experiment) -> Vec<String> {
+    experiment.studies.iter().map(|study| study.name.to_string()).collect()
 }
 
 fn json(value: Result<serde_json::Value, serde_json::Error>) -> serde_json::Value {

@@ -201,7 +201,7 @@ pub fn run_trajectory<R: Real>(
     let unconverged = fixed.as_ref().map_or(0.0, FixedPoint::last_difference);
     let progress_so_far = match saved(context, problem, run, threads)? {
         Saved::End(stop, Checkpoint { series, path, .. }) => {
-            progress.advance(share * run.work(e.horizon.time));
+            progress.restore(share * run.work(e.horizon.time));
             return Ok(Outcome::Complete(TrajectoryOutcome { stop, series, path, unconverged }));
         }
         Saved::Progress(checkpoint) => Some(checkpoint),
@@ -247,6 +247,8 @@ pub fn run_trajectory<R: Real>(
             simulation.integrator.restore(&saved.memory);
             simulation.state = saved.state;
             (recorder.series, recorder.path) = (saved.series, saved.path);
+            recorder.reported = simulation.state.time;
+            progress.restore(share * run.work(simulation.state.time));
             let start_risk = recorder.series.row(Measure::Risk)[0];
             let from = ResumePoint { next_record: saved.next_record, start_risk };
             time_loop.resume(&mut simulation, from, &mut recorder)?

@@ -351,6 +351,7 @@ proptest! {
             }],
             status: Status::Interrupted,
             experiment: serde_json::json!({ "step": finite[1], "title": words }),
+            extends: batch.map(|size| serde_json::json!({ "size": size })).into_iter().collect(),
             seed: step,
             hyperparameters: Some(Hyperparameters { step: finite[1], friction: finite[2], learning_rate: finite[3], momentum: finite[4] }),
             population: PopulationRecord {
@@ -358,6 +359,7 @@ proptest! {
                 samples: 3,
                 inputs: 2,
                 outputs: 1,
+                test_samples: batch,
                 standardisation: serde_json::json!({ "global": { "mean": finite[5], "scale": 1.0 } }),
                 sources: serde_json::Value::Null,
             },

@@ -25,20 +25,94 @@ pub mod subjects;
 use super::context::FiguresError;
 use super::curve::{self, Curve};
 use super::study::{NamedFigure, RegisteredStudy, Registry, Runnable};
-use crate::figure::{FigureError, write};
-use crate::record::{FIGURES_ADVICE, Manifest, RunFolder, RunKind};
+use crate::config::KeptStates;
+use crate::figure::{Figure, FigureError, FigureStyle, Format, write_formats};
+use crate::record::{FIGURES_ADVICE, Manifest, RecordError, RunFolder, RunKind, Status};
 use rayon::prelude::*;
 use records::Records;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// Draws every figure of a run into `figures/` as SVG, PNG and PDF; returns the files in a fixed order.
 ///
 /// # Errors
 /// A run of another format, records that are missing or damaged, a folder that cannot be written.
 pub fn draw(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<PathBuf>, FiguresError> {
-    let figures = of_run(folder, registry)?;
-    let drawn: Result<Vec<Vec<PathBuf>>, FigureError> =
-        figures.par_iter().map(|(name, figure)| write(figure, &folder.file(&format!("figures/{name}")))).collect();
+    let style = style_of_run(folder)?;
+    let (out, none) = (folder.file("figures"), FigureStyle::default());
+    draw_in(folder, registry, &style, &Drawing { names: &[], style: &none, formats: &STANDARD, out: &out })
+}
+
+/// Draws every figure at the end of a run. Where the style of the experiment cannot be used, as on a page that is too
+/// small, the figures have the standard one; returns a warning then.
+///
+/// # Errors
+/// Those of [`draw`] in the standard style.
+pub(super) fn draw_at_end(
+    folder: &RunFolder,
+    registry: &'static Registry,
+) -> Result<(Vec<PathBuf>, Option<String>), FiguresError> {
+    match draw(folder, registry) {
+        Err(FiguresError::Figure(error)) if !style_of_run(folder)?.is_empty() => {
+            let (out, none) = (folder.file("figures"), FigureStyle::default());
+            let drawing = Drawing { names: &[], style: &none, formats: &STANDARD, out: &out };
+            let drawn = draw_in(folder, registry, &none, &drawing)?;
+            Ok((drawn, Some(format!("the figures have the standard style, as [figure] cannot be used: {error}"))))
+        }
+        drawn => Ok((drawn?, None)),
+    }
+}
+
+/// The formats of the figures in a run folder.
+const STANDARD: [Format; 3] = [Format::Svg, Format::Png, Format::Pdf];
+
+/// What is drawn, how and where.
+pub struct Drawing<'a> {
+    /// The names of the figures; all where there are none.
+    pub names: &'a [String],
+    /// The style, in place of that of the experiment where it says something.
+    pub style: &'a FigureStyle,
+    /// The formats.
+    pub formats: &'a [Format],
+    /// The folder.
+    pub out: &'a Path,
+}
+
+/// Draws figures of a run into a folder; returns the files in a fixed order.
+///
+/// # Errors
+/// Those of [`draw`]; figures that the run does not have, and labels that replace a text that no figure has.
+pub fn draw_chosen(
+    folder: &RunFolder,
+    registry: &'static Registry,
+    drawing: &Drawing<'_>,
+) -> Result<Vec<PathBuf>, FiguresError> {
+    draw_in(folder, registry, &style_of_run(folder)?.overlaid(drawing.style), drawing)
+}
+
+/// The same in a style that is complete.
+fn draw_in(
+    folder: &RunFolder,
+    registry: &'static Registry,
+    style: &FigureStyle,
+    drawing: &Drawing<'_>,
+) -> Result<Vec<PathBuf>, FiguresError> {
+    let mut figures = of_run(folder, registry)?;
+    let known: Vec<String> = figures.iter().map(|(name, _)| name.clone()).collect();
+    if let Some(unknown) = drawing.names.iter().find(|name| !known.contains(name)) {
+        return Err(FiguresError::NoSuchFigure { name: unknown.clone(), known });
+    }
+    let mut used = BTreeSet::new();
+    let mut styled: Vec<(String, (Figure, f64))> =
+        figures.drain(..).map(|(name, figure)| (name, style.apply(figure, &mut used))).collect();
+    if let Some(text) = drawing.style.labels.keys().find(|text| !used.contains(*text)) {
+        return Err(FiguresError::NoSuchText { text: text.clone() });
+    }
+    styled.retain(|(name, _)| drawing.names.is_empty() || drawing.names.contains(name));
+    let one = |(name, (figure, scale)): &(String, (Figure, f64))| {
+        write_formats(figure, *scale, &drawing.out.join(name), drawing.formats)
+    };
+    let drawn: Result<Vec<Vec<PathBuf>>, FigureError> = styled.par_iter().map(one).collect();
     Ok(drawn?.into_iter().flatten().collect())
 }
 
@@ -48,6 +122,13 @@ pub fn draw(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<PathB
 /// Records that are missing or damaged.
 pub fn first(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
     Ok(vec![("risk".into(), risk::figure(&Records::read(folder)?))])
+}
+
+/// The style in the experiment of a run.
+fn style_of_run(folder: &RunFolder) -> Result<FigureStyle, FiguresError> {
+    let Some(style) = folder.manifest()?.experiment.get("figure").cloned() else { return Ok(FigureStyle::default()) };
+    let damaged = |cause| RecordError::Json { path: folder.file("manifest.json"), cause };
+    Ok(serde_json::from_value(style).map_err(damaged)?)
 }
 
 /// Every figure of a run with the name of its files, in a fixed order.
@@ -117,6 +198,10 @@ fn study_figures<E: Runnable>(
 fn common_figures(folder: &RunFolder, manifest: &Manifest) -> Result<Vec<NamedFigure>, FiguresError> {
     let records = Records::read(folder)?;
     let mut figures = vec![("risk".into(), risk::figure(&records))];
-    figures.extend(neurons::figures(&records, folder, manifest)?);
+    // A complete run may have kept no states; the figure that was drawn of them before remains.
+    let kept = manifest.experiment.pointer("/run/states").and_then(|kept| kept.as_str());
+    if manifest.status != Status::Complete || kept != Some(KeptStates::None.name()) {
+        figures.extend(neurons::figures(&records, folder, manifest)?);
+    }
     Ok(figures)
 }

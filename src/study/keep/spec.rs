@@ -88,6 +88,7 @@ impl Study<Experiment> for Keep {
 impl StudyKind<Experiment> for Keep {
     const NAME: &'static str = "keep";
     const ABOUT: About = super::about::ABOUT;
+    const USES: &'static [&'static str] = &["predict"];
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
         let kept = if s.has("kept") { s.counts("kept", 1) } else { Vec::new() };

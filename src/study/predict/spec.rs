@@ -308,6 +308,7 @@ impl Study<Experiment> for Predict {
 impl StudyKind<Experiment> for Predict {
     const NAME: &'static str = "predict";
     const ABOUT: About = super::about::ABOUT;
+    const USES: &'static [&'static str] = &["gap", "dropout", "paths"];
 
     fn read(mut s: Section<'_>, experiment: &Experiment) -> Self {
         let trained: Vec<usize> = experiment.widths.values.iter().copied().filter(|&n| n >= 2).collect();

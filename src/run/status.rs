@@ -1,0 +1,199 @@
+//! The status of a run, from the files of its folder alone: while it runs in another process, and afterwards. Nothing is
+//! written, and the run is not disturbed.
+
+use super::journal::{PhaseProgress, ProgressRecord, unix_time};
+use crate::record::{Manifest, RecordError, RunFolder, RunKind, Status};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// What a run does at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunState {
+    /// It is finished.
+    Complete,
+    /// A process works on it.
+    Running,
+    /// It was interrupted and can be resumed.
+    Interrupted,
+    /// It ended with an error.
+    Failed,
+    /// Its process was killed, or its machine stopped; it can be resumed.
+    Killed,
+}
+
+/// The progress of a phase.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PhaseStatus {
+    /// Its name.
+    pub name: String,
+    /// The completed part, from 0 to 1.
+    pub done: f64,
+    /// Wall time so far; of a complete run that of all its processes, otherwise that of the last one.
+    pub seconds: f64,
+    /// Estimated wall time to its end; absent where it is not known.
+    pub left_seconds: Option<f64>,
+}
+
+/// The status of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunStatus {
+    /// The run folder.
+    pub folder: PathBuf,
+    /// The kind of experiment.
+    pub kind: RunKind,
+    /// The state.
+    pub state: RunState,
+    /// Id of the last process that worked on it; absent of a complete run.
+    pub process: Option<u32>,
+    /// When that process started, in UTC (RFC 3339); of a complete run the process that completed it.
+    pub started: Option<String>,
+    /// When the progress was last written, in UTC (RFC 3339); absent of a complete run.
+    pub updated: Option<String>,
+    /// Wall time of the process so far; of a complete run the sum of all phases.
+    pub elapsed_seconds: f64,
+    /// Estimated wall time to the end of the training phases and of the present phase, where the run is running and that
+    /// is known. Studies that follow are not included.
+    pub left_seconds: Option<f64>,
+    /// The phases that have begun, and those of training that follow.
+    pub phases: Vec<PhaseStatus>,
+    /// The present study.
+    pub study: Option<String>,
+    /// Studies that follow.
+    pub remaining_studies: Vec<String>,
+    /// Number of times the run was resumed.
+    pub resumed: u32,
+    /// Why the run failed.
+    pub error: Option<String>,
+}
+
+/// The status of the run in a folder.
+///
+/// # Errors
+/// A folder without a run, a manifest that is damaged or of another format.
+pub fn of(path: &Path) -> Result<RunStatus, RecordError> {
+    let folder = RunFolder::existing(path)?;
+    let held = folder.in_use();
+    // Read after the lock was seen: a run that completes between the two is complete.
+    let manifest = folder.manifest()?;
+    let progress = if manifest.status == Status::Complete { None } else { ProgressRecord::read(path) };
+    let state = match (manifest.status, held, &progress) {
+        (Status::Complete, ..) => RunState::Complete,
+        (_, true, _) => RunState::Running,
+        (Status::Interrupted, ..) => RunState::Interrupted,
+        (Status::Running, false, Some(progress)) if progress.failed => RunState::Failed,
+        (Status::Running, false, _) => RunState::Killed,
+    };
+    Ok(match progress {
+        Some(progress) => unfinished(path, &manifest, state, &progress, unix_time()),
+        None => from_manifest(path, &manifest, state),
+    })
+}
+
+/// The status of a run without a journal.
+fn from_manifest(path: &Path, manifest: &Manifest, state: RunState) -> RunStatus {
+    let done = if state == RunState::Complete { 1.0 } else { 0.0 };
+    let phase = |phase: &crate::record::PhaseTime| PhaseStatus {
+        name: phase.name.clone(),
+        done,
+        seconds: phase.seconds,
+        left_seconds: None,
+    };
+    RunStatus {
+        folder: path.into(),
+        kind: manifest.kind,
+        state,
+        process: None,
+        started: manifest.invocations.last().map(|last| last.started.clone()),
+        updated: None,
+        elapsed_seconds: manifest.phases.iter().map(|phase| phase.seconds).sum(),
+        left_seconds: None,
+        phases: manifest.phases.iter().map(phase).collect(),
+        study: None,
+        remaining_studies: Vec::new(),
+        resumed: manifest.resumed,
+        error: None,
+    }
+}
+
+/// The status of a run with a journal, at the time `now`.
+fn unfinished(path: &Path, manifest: &Manifest, state: RunState, progress: &ProgressRecord, now: f64) -> RunStatus {
+    let running = state == RunState::Running;
+    // Since the journal was written.
+    let since = if running { (now - progress.updated).max(0.0) } else { 0.0 };
+    let mut phases: Vec<PhaseStatus> =
+        progress.phases.iter().map(|phase| begun(phase, running.then_some(since))).collect();
+    let rate = rate(&progress.phases);
+    phases.extend(progress.planned.iter().map(|phase| PhaseStatus {
+        name: phase.name.clone(),
+        done: 0.0,
+        seconds: 0.0,
+        left_seconds: rate.filter(|_| running).map(|rate| phase.total / rate),
+    }));
+    let left: Option<f64> = phases.iter().filter(|phase| phase.done < 1.0).map(|phase| phase.left_seconds).sum();
+    let study = progress.study.and_then(|index| progress.studies.get(index)).cloned();
+    let after = progress.study.map_or(0, |index| index + 1);
+    RunStatus {
+        folder: path.into(),
+        kind: manifest.kind,
+        state,
+        process: Some(progress.process),
+        started: Some(timestamp(progress.started)),
+        updated: Some(timestamp(progress.updated)),
+        elapsed_seconds: progress.updated - progress.started + since,
+        left_seconds: left.filter(|_| running && phases.iter().any(|phase| phase.done < 1.0)),
+        phases,
+        study,
+        remaining_studies: progress.studies.iter().skip(after).cloned().collect(),
+        resumed: manifest.resumed,
+        error: progress.error.clone(),
+    }
+}
+
+/// A phase that has begun; `since` are the seconds since the journal was written, where the run is running.
+fn begun(phase: &PhaseProgress, since: Option<f64>) -> PhaseStatus {
+    let done = if phase.complete { 1.0 } else { (phase.done / phase.total).clamp(0.0, 1.0) };
+    let ending = since.filter(|_| !phase.complete);
+    let left = ending.and_then(|since| {
+        let fresh = phase.done - phase.restored;
+        (fresh > 0.0).then(|| (phase.seconds * (phase.total - phase.done) / fresh - since).max(0.0))
+    });
+    let seconds = phase.seconds + ending.unwrap_or(0.0);
+    PhaseStatus { name: phase.name.clone(), done, seconds, left_seconds: left }
+}
+
+/// Work per second over all phases so far; `None` where nothing was computed.
+fn rate(phases: &[PhaseProgress]) -> Option<f64> {
+    let fresh: f64 = phases.iter().map(|phase| phase.done - phase.restored).sum();
+    let seconds: f64 = phases.iter().map(|phase| phase.seconds).sum();
+    (fresh > 0.0 && seconds > 0.0).then(|| fresh / seconds)
+}
+
+/// A time in seconds since 1970 as RFC 3339.
+fn timestamp(seconds: f64) -> String {
+    let since = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phase(total: f64, done: f64, restored: f64, seconds: f64) -> PhaseProgress {
+        PhaseProgress { name: "networks".into(), total, done, restored, seconds, complete: done == total }
+    }
+
+    #[test]
+    fn the_time_left_is_that_of_the_work_of_this_process() {
+        // 30 of 100 in 60 seconds, 40 were there before: 30 remain, which take 60 seconds, of which 5 have passed.
+        let status = begun(&phase(100.0, 70.0, 40.0, 60.0), Some(5.0));
+        assert_eq!((status.done, status.seconds, status.left_seconds), (0.7, 65.0, Some(55.0)));
+        assert_eq!(begun(&phase(100.0, 70.0, 70.0, 60.0), Some(5.0)).left_seconds, None);
+        let complete = begun(&phase(100.0, 100.0, 0.0, 60.0), Some(5.0));
+        assert_eq!((complete.done, complete.seconds, complete.left_seconds), (1.0, 60.0, None));
+        assert_eq!(begun(&phase(100.0, 70.0, 40.0, 60.0), None).left_seconds, None, "it is not running");
+        assert_eq!(rate(&[phase(100.0, 100.0, 40.0, 10.0), phase(50.0, 20.0, 0.0, 10.0)]), Some(4.0));
+        assert_eq!(timestamp(0.0), "1970-01-01T00:00:00Z");
+    }
+}

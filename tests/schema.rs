@@ -1,0 +1,197 @@
+//! The JSON schema of experiment files, made by the readers, accepts every experiment that they accept, and refuses
+//! unknown keys, wrong types, numbers out of range and unknown choices.
+//!
+//! The part of JSON schema that it uses is evaluated here.
+
+use crate::common::experiment::{TINY, fine};
+use serde_json::{Value, json};
+use std::path::Path;
+use widelimit::config::builtin;
+
+/// Why a value does not satisfy a schema; `None` where it does.
+fn violation(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
+    let known = [
+        "$schema",
+        "title",
+        "description",
+        "default",
+        "definitions",
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "items",
+        "minItems",
+        "uniqueItems",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "enum",
+        "const",
+        "anyOf",
+        "if",
+        "then",
+        "else",
+        "$ref",
+        "pattern",
+        "minLength",
+    ];
+    let rules = schema.as_object().unwrap_or_else(|| panic!("{at}: {schema}"));
+    assert!(rules.keys().all(|rule| known.contains(&rule.as_str())), "{at}: {rules:?}");
+    let holds = |schema: &Value| violation(root, schema, value, at).is_none();
+    if let Some(name) = schema["$ref"].as_str() {
+        return violation(root, root.pointer(name.trim_start_matches('#')).unwrap(), value, at);
+    }
+    if let Some(condition) = rules.get("if") {
+        let branch = if holds(condition) { &schema["then"] } else { &schema["else"] };
+        if let Some(found) = violation(root, branch, value, at) {
+            return Some(found);
+        }
+    }
+    if let Some(any) = schema["anyOf"].as_array()
+        && !any.iter().any(holds)
+    {
+        return Some(format!("{at}: {value} is none of {any:?}"));
+    }
+    if rules.get("const").is_some_and(|only| only != value) {
+        return Some(format!("{at}: {value} is not {}", schema["const"]));
+    }
+    if schema["enum"].as_array().is_some_and(|all| !all.contains(value)) {
+        return Some(format!("{at}: {value} is none of {}", schema["enum"]));
+    }
+    let of_type = match schema["type"].as_str() {
+        None => true,
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("boolean") => value.is_boolean(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("number") => value.is_number(),
+        Some(other) => panic!("{other}"),
+    };
+    if !of_type {
+        return Some(format!("{at}: {value} is no {}", schema["type"]));
+    }
+    if let Some(number) = value.as_f64() {
+        let bound = |rule: &str, broken: fn(f64, f64) -> bool| {
+            schema[rule].as_f64().filter(|&bound| broken(number, bound)).map(|_| format!("{at}: {rule}"))
+        };
+        let broken = bound("minimum", |v, b| v < b)
+            .or(bound("maximum", |v, b| v > b))
+            .or(bound("exclusiveMinimum", |v, b| v <= b))
+            .or(bound("exclusiveMaximum", |v, b| v >= b));
+        if broken.is_some() {
+            return broken;
+        }
+    }
+    if let Some(items) = value.as_array() {
+        if (items.len() as u64) < schema["minItems"].as_u64().unwrap_or(0) {
+            return Some(format!("{at}: too few"));
+        }
+        let inner = |(i, item)| violation(root, &schema["items"], item, &format!("{at}.{i}"));
+        return if schema["items"].is_object() { items.iter().enumerate().find_map(inner) } else { None };
+    }
+    let Some(table) = value.as_object() else { return None };
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if !table.contains_key(name) {
+            return Some(format!("{at}: {name} is missing"));
+        }
+    }
+    table.iter().find_map(|(key, inner)| {
+        let at = format!("{at}.{key}");
+        match (schema["properties"].get(key), rules.get("additionalProperties")) {
+            (Some(schema), _) => violation(root, schema, inner, &at),
+            (None, Some(Value::Bool(false))) => Some(format!("{at}: unknown")),
+            (None, Some(other @ Value::Object(_))) => violation(root, other, inner, &at),
+            (None, _) => None,
+        }
+    })
+}
+
+fn json_of(text: &str) -> Value {
+    serde_json::to_value(text.parse::<toml::Table>().unwrap_or_else(|error| panic!("{error}: {text}"))).unwrap()
+}
+
+#[test]
+fn every_built_in_experiment_is_valid_as_written_and_with_all_keys() {
+    let schema = widelimit::experiment_schema();
+    for known in builtin::BUILTIN {
+        let resolved = widelimit::load(known.name, &[]).unwrap().experiment.to_toml().unwrap();
+        for text in [known.text, &resolved] {
+            assert_eq!(violation(&schema, &schema, &json_of(text), known.name), None);
+        }
+    }
+}
+
+/// Files that the readers refuse because of one key.
+#[test]
+fn broken_files_are_invalid() {
+    let schema = widelimit::experiment_schema();
+    assert_eq!(violation(&schema, &schema, &json_of(TINY), "tiny"), None);
+    let breaks: [(&str, Value); 16] = [
+        ("/dynamic", json!({ "step": 0.1 })),
+        ("/dynamics/stepp", json!(0.1)),
+        ("/dynamics/step", json!(-0.1)),
+        ("/dynamics/step", json!("0.1")),
+        ("/network/activation", json!("tahn")),
+        ("/network/bias", json!("yes")),
+        ("/network/start/w/law", json!("normal")),
+        ("/network/start/w/std", json!(-1)),
+        ("/widths/values", json!([0])),
+        ("/widths/values", json!([4, 8.5])),
+        ("/widths/seeds", json!(0)),
+        ("/horizon/records", json!(2.5)),
+        ("/population/draws", json!("never")),
+        ("/gap/sweep", json!([{ "over": "time", "values": [1] }])),
+        ("/kind", json!("trainig")),
+        ("/figure", json!({ "colours": ["blue"] , "font_size": "8" })),
+    ];
+    for (pointer, value) in breaks {
+        let mut broken = json_of(TINY);
+        let (table, key) = pointer.rsplit_once('/').unwrap();
+        broken.pointer_mut(table).unwrap()[key] = value.clone();
+        let text = toml::to_string(&broken).unwrap();
+        assert!(
+            widelimit::parse(&text, "broken", Path::new(""), &[]).is_err(),
+            "{pointer}: the readers accept {value}"
+        );
+        assert!(violation(&schema, &schema, &broken, "").is_some(), "{pointer} = {value}");
+    }
+    for missing in ["/name", "/dynamics", "/population/kind", "/reference/particles", "/network/start"] {
+        let mut broken = json_of(TINY);
+        let (table, key) = missing.rsplit_once('/').unwrap();
+        broken.pointer_mut(table).unwrap().as_object_mut().unwrap().remove(key);
+        assert!(violation(&schema, &schema, &broken, "").is_some(), "{missing}");
+    }
+}
+
+/// Keys that are read in some situations only are known, each with its type.
+#[test]
+fn keys_of_every_situation_are_described() {
+    let schema = widelimit::experiment_schema();
+    let kinds = ["training", "recovery", "pruning"];
+    for (kind, path) in [
+        (0, "network/properties/second_activation"),
+        (0, "network/properties/scale"),
+        (0, "network/properties/start/properties/c/properties/radius"),
+        (0, "population/properties/bumps/items/properties/centre"),
+        (0, "population/properties/folder"),
+        (0, "dynamics/properties/momentum"),
+        (0, "reference/properties/grid/properties/nodes"),
+        (0, "reference/properties/tolerance"),
+        (0, "variants/items/properties/name"),
+        (0, "gap/properties/sweep/items/properties/values"),
+        (0, "figure/properties/labels"),
+        (1, "problem/properties/folder"),
+        (1, "solver/properties/methods"),
+        (2, "model/properties/path"),
+        (2, "rounds/properties/adam"),
+    ] {
+        let pointer = format!("/definitions/{}/properties/{path}", kinds[kind]);
+        assert!(schema.pointer(&pointer).is_some(), "{pointer} is not in {}", schema["definitions"][kinds[kind]]);
+    }
+    let here = tempfile::tempdir().unwrap();
+    let printed: Value = serde_json::from_str(&fine(here.path(), &["schema"])).unwrap();
+    assert_eq!(printed, schema);
+}
