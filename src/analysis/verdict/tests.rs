@@ -1,7 +1,10 @@
 //! Verdicts at one level and in a family.
 
 use super::*;
+use crate::analysis::estimate::{Estimate, Hypothesis, Side};
+use crate::analysis::family::LEVEL;
 use crate::analysis::fit::Statistic;
+use crate::analysis::fit::{CorrectedSlope, ErrorCombination, FitFailure, SlopeFit};
 use crate::number::{from_json, to_json, to_json_line};
 
 /// A fit with this 95 % interval, of 8 seeds.
