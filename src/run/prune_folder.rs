@@ -20,8 +20,7 @@ use crate::prune::checkpoint::{ModelCopy, ModelFolder};
 use crate::prune::layer::{PruneMethod, Sparsity};
 use crate::prune::model::MeanScores;
 use crate::prune::network::{
-    CURVE_FRACTIONS, LayerRecord, LossCurve, PassStart, PruneObserver, PruneRecord, Quota, allocate, missing_zeros,
-    summary, verify,
+    CURVE_FRACTIONS, LayerRecord, PassStart, PruneObserver, PruneRecord, Quota, divided, missing_zeros, summary, verify,
 };
 use crate::record::{Build, RunFolder};
 use serde::{Deserialize, Serialize};
@@ -248,11 +247,7 @@ impl FolderRun<'_> {
         let bar = Progress::new("losses of the layers", 1.0, self.quiet);
         let curves = self.source.loss_curves(&CURVE_FRACTIONS)?;
         bar.finish();
-        let entries: usize = curves.iter().map(|layer| layer.curve.entries).sum();
-        let losses: Vec<LossCurve> = curves.iter().map(|layer| layer.curve.clone()).collect();
-        let zeros = allocate(&losses, (fraction * entries as f64).round_ties_even() as usize);
-        let zeros: std::collections::BTreeMap<String, usize> =
-            curves.into_iter().map(|layer| layer.layer).zip(zeros).collect();
+        let zeros = divided(&curves, fraction);
         progress.state.zeros = Some(zeros.clone());
         progress.save()?;
         Ok(Quota::PerLayer(zeros))
