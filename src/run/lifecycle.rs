@@ -1,11 +1,11 @@
-//! The parts common to runs of both kinds: opening the folder, the manifest, interruption, completion.
+//! The parts common to runs of all kinds: opening the folder, the manifest, the studies, interruption, completion.
 
-use super::context::{Options, Report, RunContext, RunError};
+use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
 use super::figures;
 use super::machine_memory::{machine_memory, peak_memory};
-use super::study::Registry;
+use super::study::{RegisteredStudy, Registry, Runnable, studies_of};
 use crate::analysis::verdict::{Check, judge};
-use crate::compute::InstructionSet;
+use crate::compute::{InstructionSet, return_freed_memory};
 use crate::record::{
     Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PopulationRecord, RunFolder, RunKind, Status,
 };
@@ -117,6 +117,34 @@ pub(super) fn manifest(
         checks: None,
         records: None,
     }
+}
+
+/// Runs every study of an experiment, in the order of the registry; returns their checks.
+///
+/// # Errors
+/// Those of the studies.
+pub(super) fn run_studies<E: Runnable>(
+    registered: &'static [RegisteredStudy<E>],
+    experiment: &E,
+    subject: E::Subject<'_>,
+    context: &RunContext<'_>,
+    manifest: &mut Manifest,
+) -> Result<Outcome<Vec<Check>>, RunError> {
+    let mut checks = Vec::new();
+    for (name, study) in studies_of(registered, experiment) {
+        let started = Instant::now();
+        match study.run(subject, context)? {
+            Outcome::Complete(Findings { checks: found, warnings }) => {
+                checks.extend(found);
+                manifest.warnings.extend(warnings);
+            }
+            Outcome::Interrupted => return Ok(Outcome::Interrupted),
+        }
+        return_freed_memory();
+        manifest.add_study(name);
+        manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
+    }
+    Ok(Outcome::Complete(checks))
 }
 
 /// Writes the manifest of an interrupted run.
