@@ -2,6 +2,7 @@
 
 use crate::analysis::estimate::{Hypothesis, Side};
 use crate::analysis::fit::ErrorCombination;
+use crate::analysis::repetition::Repetition;
 
 /// Rounding allowed on an exponent.
 const ROUNDING: f64 = 1e-9;
@@ -21,12 +22,14 @@ pub struct Exponent {
     pub slack: f64,
     /// The error of the reference, in the units of the gaps, and how it combines with them.
     pub error: Option<(f64, ErrorCombination)>,
+    /// What its interval is over.
+    pub over: Repetition,
 }
 
 impl Exponent {
-    /// The exponent is `expected`, with resolution 0.3, no slack, and no error of the reference.
+    /// The exponent is `expected`, with resolution 0.3, no slack, no error of the reference, and an interval over seeds.
     pub fn equal(expected: f64) -> Self {
-        Self { side: Side::Equal, expected, resolution: 0.3, slack: 0.0, error: None }
+        Self { side: Side::Equal, expected, resolution: 0.3, slack: 0.0, error: None, over: Repetition::Seed }
     }
 
     /// The exponent is at most `expected`: a gap that decays faster than its bound does not contradict it.
@@ -52,6 +55,11 @@ impl Exponent {
     /// With an error of the reference.
     pub fn error(self, error: f64, combination: ErrorCombination) -> Self {
         Self { error: Some((error, combination)), ..self }
+    }
+
+    /// With an interval over other repetitions.
+    pub fn over(self, over: Repetition) -> Self {
+        Self { over, ..self }
     }
 
     /// The statement about a slope, which an error of the reference can have changed by `bend`.

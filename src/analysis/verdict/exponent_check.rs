@@ -30,7 +30,7 @@ impl Check {
                 };
                 return Self {
                     measured: slope,
-                    ..Self::not_measured(name, statement, Some(exponent.expected), failure.to_string())
+                    ..Self::not_measured(name, statement, Some(exponent.expected), failure.words(exponent.over))
                 };
             }
         };
@@ -53,10 +53,11 @@ impl Check {
         };
         let fitted = fit.points.iter().filter(|p| p.interval.is_some()).count();
         let mut measured = format!(
-            "slope {:.3}, {:.0} % interval [{low:.3}, {high:.3}] over {fitted} points and {} seeds",
+            "slope {:.3}, {:.0} % interval [{low:.3}, {high:.3}] over {fitted} points and {} {}",
             fit.slope,
             100.0 * fit.level,
-            fit.seeds
+            fit.seeds,
+            exponent.over.plural()
         );
         if up - down > 1e-3 && half.is_finite() {
             measured += &format!(", which the limit's own error shifts by {down:.3} to +{up:.3}");
@@ -92,7 +93,7 @@ impl Check {
                 let about = exponent.about(|error, combination| fit.bend(error, combination));
                 self.confirmed_by(&name, fit.estimate(), about)
             }
-            Err(failure) => self.excused(format!("{name}: {failure}")),
+            Err(failure) => self.excused(format!("{name}: {}", failure.words(exponent.over))),
         }
     }
 
