@@ -272,6 +272,7 @@ impl<R: ModelReal> BlockPass<'_, R> {
                 zeros: zeros(&written),
                 loss,
                 relative_loss: if scale > 0.0 { loss / scale } else { 0.0 },
+                outputs_square: scale,
                 damping: moment.damping,
                 damping_raised: moment.raised,
                 dead_inputs: moment.dead_inputs(),
