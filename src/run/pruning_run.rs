@@ -7,6 +7,7 @@ use super::machine_memory::bytes;
 use super::progress::note;
 use super::pruning_memory::PruningMemory;
 use super::pruning_source::{PruningRequest, PruningSource};
+use super::request_names::RequestNames;
 use super::study::{PruningSubject, Registry, studies_of};
 use super::tasks::{Task, run_tasks_in_order};
 use crate::choice::Choice;
@@ -103,6 +104,7 @@ pub fn run(
         calibration: &e.calibration,
         held_out: Some(&e.held_out),
         options: &e.pruning,
+        names: RequestNames::Experiment,
     })?;
     require_scores(&source)?;
     // Before the estimate: numbers of samples that there are not would be refused for their memory.
@@ -110,7 +112,7 @@ pub fn run(
         study.check(&source)?;
     }
     let estimate = PruningMemory::new(e, &source, registry);
-    estimate.fits_machine()?;
+    estimate.fits_machine(RequestNames::Experiment)?;
     if !options.quiet {
         note(format!("memory: about {}", bytes(estimate.total())));
     }

@@ -54,15 +54,15 @@ pub(super) fn run(
             accuracy: [scores[0].accuracy(), scores[1].accuracy()],
             linear_sparsity: models.map(|model| model.record.sparsity),
             gain: scores[1].loss() - scores[0].loss(),
-            gain_interval: difference.map(|difference| difference.interval),
+            gain_interval: difference.ok().map(|difference| difference.interval),
         });
         let name = format!("allocation-gain-{sparsity}");
         let statement = format!(
             "at sparsity {sparsity} zeros by measured losses have a lower held-out loss than the same sparsity in every layer: ratio of exp(mean cross entropy)"
         );
         checks.push(match difference {
-            None => Check::not_measured(name, statement, Some(1.0), "the two differ by the same on every sample"),
-            Some(found) => {
+            Err(why) => Check::not_measured(name, statement, Some(1.0), format!("held-out data: {why}")),
+            Ok(found) => {
                 let (low, high) = found.interval;
                 let value = found.estimate.value;
                 let measured = format!("mean difference {value:.4} nats, paired bootstrap [{low:.4}, {high:.4}]");
