@@ -320,3 +320,46 @@ fn what_cannot_be_used_is_refused_with_key_and_value() {
     let said = refused(here.path(), &["run", "none.toml", "--quiet"]);
     assert!(said.contains("expected a study: a table [compare], [rounds] or [allocation]"), "{said}");
 }
+
+/// One held-out sample, and models that are the same: nothing is judged, and the reason is said. Losses of 0 are drawn as such.
+#[test]
+fn single_samples_and_equal_models_are_not_judged() {
+    let here = here();
+    let run = |set: &[&str]| {
+        let _ = fs::remove_dir_all(here.path().join("runs"));
+        let sets: Vec<&str> = set.iter().flat_map(|set| ["--set", set]).collect();
+        fine(here.path(), &[&["run", "tiny.toml", "--quiet"][..], &sets].concat());
+        let checks = json(&here.path().join("runs/tiny/checks.json"));
+        move |name: &str| {
+            let check = checks.as_array().unwrap().iter().find(|check| check["name"] == name).unwrap().clone();
+            assert_eq!(check["verdict"], "not resolved", "{check}");
+            check["detail"].as_str().unwrap().to_string()
+        }
+    };
+    let detail = run(&["held_out.samples=1", "compare.sparsities=[0.7]"]);
+    let one = "1 sample to compare on: an interval needs at least 2";
+    assert_eq!(detail("compare-i-obs-dual-0.7"), format!("held-out data: {one}"));
+    assert_eq!(detail("allocation-gain-0.8"), format!("held-out data: {one}"));
+    assert!(
+        detail("rounds-gain-fresh").contains("half are left: no sample to compare on"),
+        "{}",
+        detail("rounds-gain-fresh")
+    );
+    fine(here.path(), &["figures", "runs/tiny"]);
+    let detail = run(&["compare.sparsities=[0]", "rounds.sparsity=0", "allocation.sparsities=[0]"]);
+    let equal = "both have the same loss on every one of 30 samples";
+    assert!(detail("compare-i-obs-dual-0").contains(equal), "{}", detail("compare-i-obs-dual-0"));
+    assert!(detail("allocation-gain-0").contains(equal));
+    assert!(detail("rounds-gain-fresh").contains("round 0, the first, is best"), "{}", detail("rounds-gain-fresh"));
+    let svg = fs::read_to_string(here.path().join("runs/tiny/figures/rounds.svg")).unwrap();
+    assert!(svg.contains("all values are 0") && !svg.contains("no value is finite"));
+    // Patterns alone have entries in the legend.
+    let _ = fs::remove_dir_all(here.path().join("runs"));
+    fine(here.path(), &["run", "tiny.toml", "--quiet", "--set", "compare.sparsities=[\"2:4\"]"]);
+    let svg = fs::read_to_string(here.path().join("runs/tiny/figures/compare.svg")).unwrap();
+    assert!(svg.contains(">i-obs-dual<") && svg.contains(">sparsegpt<"));
+    // Rounds have no fractions.
+    let svg = fs::read_to_string(here.path().join("runs/tiny/figures/rounds.svg")).unwrap();
+    assert!(svg.contains(">1</text>") || svg.contains(">1<"), "rounds");
+    assert!(!svg.contains(">0.5<") && !svg.contains(">1.5<"));
+}

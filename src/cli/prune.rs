@@ -74,19 +74,19 @@ pub struct PruneArgs {
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     rounds: u32,
     /// Samples of the rounds: fresh (those that follow) or same
-    #[arg(long, default_value = "fresh", value_name = "RULE", value_parser = parse_choice::<BatchRule>)]
+    #[arg(long, default_value = "fresh", value_name = "RULE", requires = "rounds", value_parser = parse_choice::<BatchRule>)]
     batches: BatchRule,
     /// Train the kept weights on the task loss for so many steps of Adam after every round, the first included
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     adam_steps: Option<u32>,
     /// First rate of the training, which decreases to zero
-    #[arg(long, default_value_t = 1e-3, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 1e-3, value_name = "X", requires = "adam_steps", allow_negative_numbers = true)]
     adam_rate: f64,
     /// Samples of a step of the training
-    #[arg(long, default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 32, value_name = "N", requires = "adam_steps", value_parser = clap::value_parser!(u32).range(1..))]
     adam_batch: u32,
     /// Labels of calibration images, for the training: .npy with a class for each
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "adam_steps")]
     calibration_labels: Option<PathBuf>,
     /// Let the inputs of the later layers of a block follow its earlier layers as they have been pruned
     #[arg(long)]
