@@ -31,6 +31,17 @@ pub trait Choice: Copy + 'static {
     }
 }
 
+/// The values of a table of names and values, for [`Choice::ALL`].
+pub(crate) const fn values<T: Copy, const N: usize>(table: &[(&'static str, T); N]) -> [T; N] {
+    let mut values = [table[0].1; N];
+    let mut i = 0;
+    while i < N {
+        values[i] = table[i].1;
+        i += 1;
+    }
+    values
+}
+
 /// The error for a name that is not among those of a [`Choice`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what} {found:?}: use one of {}", quoted(names))]

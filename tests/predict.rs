@@ -335,7 +335,11 @@ fn experiments_that_cannot_be_predicted_are_refused() {
         assert!(message.contains("predict.") && message.contains(words), "{set:?}: {message}");
     }
     let other = format!("{TINY}{PREDICT}");
-    assert!(message(&other, &["widths.values=[]"]).contains("where [predict] is the only study"));
+    let said = message(&other, &["widths.values=[]"]);
+    assert!(said.contains("where [predict] is the only study: [gap] would have to go (--unset gap)"), "{said}");
+    let paths = format!("{other}\n[paths]\npairs = 1\n");
+    let said = message(&paths, &["widths.values=[]"]);
+    assert!(said.contains("[gap], [paths] would have to go (--unset gap --unset paths)"), "{said}");
 }
 
 /// Keys with which predictions are made by pairs of clouds.

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::{TempDir, tempdir};
 use widelimit::prune::PruneError;
-use widelimit::prune::bundled::BundledModel;
+use widelimit::prune::bundled::{BundledData, BundledModel};
 use widelimit::prune::checkpoint::{ModelCopy, ModelFolder};
+use widelimit::prune::layer::{LayerMethod, LayerSettings, Sparsity};
+use widelimit::prune::network::{PruneSettings, Quota, prune_network};
 
 /// A folder with copies of some of the test models, with tokens for those that read them and images for the others.
 fn here(models: &[&str]) -> TempDir {
@@ -136,7 +138,7 @@ fn an_unfinished_pruning_is_continued_to_the_same_bytes() {
     let mut other = args("out");
     other.extend(["--damping", "0.02", "--resume"]);
     let said = refused(here.path(), &other);
-    assert!(said.contains("pruning.damping"), "{said}");
+    assert!(said.contains("they differ in --damping)"), "{said}");
     let child = started(&["--resume"], 2);
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     let status = child.wait_with_output().unwrap().status;
@@ -313,4 +315,199 @@ fn bundled_models_and_measured_zeros() {
     let entries: usize = weights.iter().map(|name| values(name).len()).sum();
     let found: usize = weights.iter().map(|name| zeros(&values(name))).sum();
     assert_eq!(found, (0.8 * entries as f64).round_ties_even() as usize);
+}
+
+/// Files and folders that the program has not written are at their places afterwards; its own are replaced.
+#[test]
+fn files_of_others_are_not_replaced() {
+    let here = here(&["tiny-gpt2"]);
+    let args = |out: &'static str, more: &[&'static str]| {
+        prune(
+            "tiny-gpt2",
+            &[&["--sparsity", "0.5", "--length", "8", "--method", "wanda", "--out", out][..], more].concat(),
+        )
+    };
+    let record = here.path().join("out.pruning.json");
+    for text in ["my notes", "{\"program\": \"other\", \"record\": {\"layers\": 3}}", ""] {
+        fs::write(&record, text).unwrap();
+        let said = refused(here.path(), &args("out", &[]));
+        assert!(said.contains("out.pruning.json: exists, and is not the record of a pruning"), "{said}");
+        assert_eq!(fs::read_to_string(&record).unwrap(), text);
+        assert!(!here.path().join("out").exists() && !here.path().join("out.unfinished").exists());
+    }
+    fs::remove_file(&record).unwrap();
+    let folder = here.path().join("out.unfinished");
+    fs::create_dir(&folder).unwrap();
+    for name in ["thesis.tex", "model"] {
+        fs::write(folder.join(name), "mine").unwrap();
+        for more in [&[][..], &["--resume"]] {
+            let said = refused(here.path(), &args("out", more));
+            assert!(said.contains("out.unfinished: exists, and is not an unfinished pruning"), "{said}");
+        }
+        assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), "mine");
+        fs::remove_file(folder.join(name)).unwrap();
+    }
+    // An empty folder, and the record of a result that has been removed.
+    fine(here.path(), &args("out", &[]));
+    fs::remove_dir_all(here.path().join("out")).unwrap();
+    fine(here.path(), &args("out", &[]));
+    let said = refused(here.path(), &args("tiny-gpt2/deep/er", &[]));
+    assert!(said.contains("tiny-gpt2/deep/er: is within the folder of the model"), "{said}");
+}
+
+/// A bundled name is the bundled model or data, whatever is in the folder; a path is the file.
+#[test]
+fn bundled_names_are_not_shadowed() {
+    let here = here(&["tiny-gpt2"]);
+    fs::rename(here.path().join("tiny-gpt2"), here.path().join("gpt2-shakespeare")).unwrap();
+    fs::rename(here.path().join("tokens.npy"), here.path().join("shakespeare")).unwrap();
+    let tail = ["--sparsity", "0.5", "--method", "magnitude", "--samples", "8", "--out"];
+    let notes = |args: &[&str], out: &str| {
+        let output = run(here.path(), &[args, &tail, &[out]].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        said
+    };
+    let said = notes(&["prune", "gpt2-shakespeare", "--calibrate", "shakespeare", "--quiet"], "a");
+    let words =
+        "gpt2-shakespeare is the bundled model; to use the file or folder of that name, give ./gpt2-shakespeare";
+    assert!(said.contains(words), "{said}");
+    assert!(said.contains("shakespeare is the bundled data; to use"), "{said}");
+    assert_eq!(json(&here.path().join("a.pruning.json"))["request"]["model"]["kind"], "bundled");
+    let paths = ["prune", "./gpt2-shakespeare", "--calibrate", "./shakespeare", "--length", "8", "--quiet"];
+    let said = notes(&paths, "b");
+    assert!(!said.contains("bundled"), "{said}");
+    let request = &json(&here.path().join("b.pruning.json"))["request"];
+    assert_eq!((&request["model"]["kind"], &request["calibration"]["kind"]), (&"folder".into(), &"tokens".into()));
+}
+
+/// Messages name the options of the command, files, places and ranges.
+#[test]
+fn messages_name_options_files_and_places() {
+    let here = here(&["tiny-gpt2", "tiny-vit"]);
+    let tail = ["--sparsity", "0.5", "--out", "out"];
+    let prune = |args: &[&str]| refused(here.path(), &[&["prune"][..], args, &tail].concat());
+    let gpt2 = |more: &[&'static str]| {
+        prune(&[&["tiny-gpt2", "--calibrate", "tokens.npy", "--length", "8"][..], more].concat())
+    };
+    let said = gpt2(&["--samples", "61"]);
+    assert!(said.contains("--samples 61: expected at most 60"), "{said}");
+    let said = gpt2(&["--adam-steps", "2", "--adam-batch", "61"]);
+    assert!(said.contains("--adam-batch 61: expected at most 60"), "{said}");
+    for (option, value, needed) in [
+        ("--adam-rate", "0.1", "--adam-steps"),
+        ("--adam-batch", "8", "--adam-steps"),
+        ("--batches", "same", "--rounds"),
+    ] {
+        let said = gpt2(&[option, value]);
+        assert!(said.contains("required") && said.contains(needed), "{said}");
+    }
+    let said = gpt2(&["--adam-steps", "2", "--adam-rate=0"]);
+    assert!(said.contains("--adam-rate 0: expected a positive number"), "{said}");
+    let said = gpt2(&["--adam-steps", "9", "--adam-rate", "1e38"]);
+    assert!(said.contains("--adam-rate 1e38") && said.contains("expected a smaller rate"), "{said}");
+    fs::remove_dir_all(here.path().join("out.unfinished")).unwrap();
+    let images = ndarray::Array3::<f32>::from_shape_fn((6, 8, 8), |(i, j, k)| (i + j * k) as f32 / 60.0);
+    let size = widelimit::prune::model::describe(&ModelFolder::open(&here.path().join("tiny-vit")).unwrap()).unwrap();
+    let widelimit::prune::model::EmbeddingSpec::Image { size, channels, .. } = size.embedding else { panic!() };
+    let images = ndarray::Array4::from_shape_fn((6, channels, size, size), |(i, _, j, k)| images[[i, j % 8, k % 8]]);
+    write_npy(here.path().join("images.npy"), &images).unwrap();
+    let vit = |labels: &[i64]| {
+        write_npy(here.path().join("labels.npy"), &Array1::from_vec(labels.to_vec())).unwrap();
+        prune(&["tiny-vit", "--calibrate", "images.npy", "--held-out", "images.npy", "--labels", "labels.npy"])
+    };
+    let said = vit(&[0, 1, 0, 1, 77, 0]);
+    assert!(said.contains("labels.npy: label 4 (from 0) is 77: expected a class from 0 to "), "{said}");
+    let said = vit(&[0, 1, -1, 1, 0, 0]);
+    assert!(said.contains("labels.npy: label 2 (from 0) is -1: expected labels, whole numbers from 0"), "{said}");
+    for labels in [&[0, 1, 0, 1, 0][..], &[0; 7]] {
+        let said = vit(labels);
+        assert!(said.contains(&format!("labels.npy: {} labels for 6 samples of ", labels.len())), "{said}");
+    }
+    let said = prune(&["tiny-vit", "--calibrate", "images.npy", "--adam-steps", "3"]);
+    assert!(said.contains("--calibration-labels: missing; a classifier is trained on labels"), "{said}");
+    let mut ids: Vec<i64> = (0..64).map(|k| k % 40).collect();
+    ids[19] = 40;
+    write_npy(here.path().join("tokens.npy"), &Array1::from_vec(ids)).unwrap();
+    let said = gpt2(&[]);
+    assert!(
+        said.contains("tokens.npy: token 40 (sample 2, position 3, from 0) is not in the vocabulary of 40"),
+        "{said}"
+    );
+    let whole = fs::read(here.path().join("tokens.npy")).unwrap();
+    fs::write(here.path().join("tokens.npy"), &whole[..whole.len() - 9]).unwrap();
+    let said = gpt2(&[]);
+    assert!(said.contains("the .npy file is truncated") && !said.contains("archive"), "{said}");
+}
+
+/// Rounds with training: the zeros to the entry, the weights those of the library, and the same bytes after a kill in every
+/// phase.
+#[test]
+fn rounds_and_training_are_those_of_the_library_and_continue_to_the_same_bytes() {
+    let here = tempdir().unwrap();
+    let args = |out: &'static str, more: &[&'static str]| {
+        let data = ["--calibrate", "digits", "--samples", "100", "--held-out", "digits", "--sparsity", "0.8"];
+        let how = ["--method", "sparsegpt", "--rounds", "2", "--out", out];
+        [&["prune", "deit-digits", "--quiet"][..], &data, &how, more].concat()
+    };
+    let said = fine(here.path(), &args("plain", &["--precision", "f32"]));
+    assert!(said.contains("after round 0: held-out") && said.contains("after round 2: held-out"), "{said}");
+    let folder = here.path().join("dense");
+    BundledModel::DeitDigits.write(&folder).unwrap();
+    let source = ModelFolder::open(&folder).unwrap();
+    let mut copy = ModelCopy::create(&source, &here.path().join("library")).unwrap();
+    let calibration = BundledData::Digits.read(false, 0).unwrap().inputs;
+    let order = {
+        let mut rng = widelimit::compute::rng::stream(1, widelimit::compute::rng::Role::Calibration, 0, 0);
+        widelimit::compute::rng::random_order(&mut rng, calibration.count(), calibration.count())
+    };
+    let mut batch = |round: usize| Ok(calibration.select(&order[100 * round..100 * (round + 1)]));
+    let settings = PruneSettings {
+        quota: Quota::Uniform(Sparsity::Fraction(0.8)),
+        layer: LayerSettings { method: LayerMethod::Sweep, refit: false, ..LayerSettings::default() },
+        damping: 0.01,
+        selected: &|_| true,
+        within_block: false,
+        rounds: 2,
+    };
+    prune_network::<f32>(&source, &mut copy, &mut batch, &settings, &mut |_| {}).unwrap();
+    copy.finish().unwrap();
+    assert!(files(&here.path().join("plain")) == files(&here.path().join("library")));
+    // With training: better than without, and continued to the same bytes after a kill at many places.
+    let adam = ["--adam-steps", "10", "--adam-batch", "40"];
+    fine(here.path(), &args("whole", &adam));
+    let loss = |name: &str| json(&here.path().join(format!("{name}.pruning.json")))["pruned"]["loss"].as_f64().unwrap();
+    assert!(loss("whole") < loss("plain"), "{} {}", loss("whole"), loss("plain"));
+    let progress = here.path().join("out.unfinished/progress.json");
+    for seen in ["\"block\":", "\"round\":1", "\"trained\":0", "\"round\":2,\"base\""] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_widelimit"))
+            .current_dir(here.path())
+            .args(args("out", &[&adam[..], &["--resume"]].concat()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !fs::read_to_string(&progress).is_ok_and(|text| text.contains(seen))
+            && child.try_wait().unwrap().is_none()
+        {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    if !here.path().join("out").exists() {
+        fine(here.path(), &args("out", &[&adam[..], &["--resume", "--threads", "3"]].concat()));
+    }
+    assert!(files(&here.path().join("whole")) == files(&here.path().join("out")));
+    let record = |name: &str| {
+        let mut record = json(&here.path().join(format!("{name}.pruning.json")));
+        record["record"]["seconds"] = 0.into();
+        record["record"]["layers"].as_array_mut().unwrap().iter_mut().for_each(|layer| layer["seconds"] = 0.into());
+        record
+    };
+    assert_eq!(record("whole"), record("out"));
+    let rounds = record("out")["rounds"].as_array().unwrap().clone();
+    assert_eq!(rounds.len(), 3);
+    assert_eq!(rounds[2]["scores"], record("out")["pruned"]);
+    assert!(!here.path().join("out.unfinished").exists());
 }

@@ -270,15 +270,24 @@ fn what_cannot_be_used_is_refused_with_key_and_value() {
     let here = here();
     for (set, words) in [
         ("model.name=\"deit\"", ["model.name = \"deit\"", "expected one of \"deit-digits\", \"gpt2-shakespeare\""]),
-        ("pruning.methods=[\"adam\"]", ["pruning.methods = \"adam\"", "expected names among \"magnitude\""]),
+        ("pruning.methods=[\"adam\"]", ["pruning.methods.0 = \"adam\"", "expected one of \"magnitude\""]),
+        ("pruning.methods=[\"obc\",\"obc\"]", ["pruning.methods.1 = \"obc\"", "is entry 0 again"]),
         ("pruning.methods=[]", ["pruning.methods", "expected a list of at least one"]),
         ("pruning.damping=-1", ["pruning.damping = -1", "zero or positive"]),
-        ("compare.sparsities=[1.0]", ["compare.sparsities = [1.0]", "a fraction of zeros from 0 to below 1"]),
-        ("compare.sparsities=[\"4:2\"]", ["compare.sparsities = [\"4:2\"]", "n:m with 0 < n < m"]),
-        ("compare.sparsities=[0.5,0.5]", ["compare.sparsities = [0.5,0.5]", "each once"]),
-        ("allocation.sparsities=[\"2:4\"]", ["allocation.sparsities = \"2:4\"", "expected fractions, such as 0.5"]),
-        ("rounds.batches=[]", ["rounds.batches = []", "at least one of"]),
-        ("rounds.batches=[\"new\"]", ["rounds.batches", "\"fresh\", \"same\""]),
+        ("compare.sparsities=[1.0]", ["compare.sparsities.0 = 1.0", "a fraction of zeros from 0 to below 1"]),
+        ("compare.sparsities=[0.5,\"4:2\"]", ["compare.sparsities.1 = \"4:2\"", "n:m with 0 < n < m"]),
+        ("compare.sparsities=[0.6,0.5,0.50]", ["compare.sparsities.2 = 0.50", "is entry 1 again"]),
+        ("compare.sparsities=0.5", ["compare.sparsities = 0.5", "expected a list such as"]),
+        ("compare.sparsities=[]", ["compare.sparsities = []", "expected a list such as"]),
+        ("allocation.sparsities=[\"2:4\"]", ["allocation.sparsities.0 = \"2:4\"", "expected fractions, such as 0.5"]),
+        (
+            "rounds.batches=[]",
+            ["rounds.batches: missing", "expected a list of at least one, such as [\"fresh\", \"same\"]"],
+        ),
+        ("rounds.batches=[\"same\",\"new\"]", ["rounds.batches.1 = \"new\"", "\"fresh\", \"same\""]),
+        ("rounds.batches=\"same\"", ["rounds.batches = \"same\"", "expected a list of some of"]),
+        ("rounds.batch=1438", ["rounds.batch = 1438", "expected at most 1437"]),
+        ("rounds.batch=1000000000000", ["rounds.batch = 1000000000000", "expected at most 1437"]),
         ("pruning.sparsity=0.5", ["pruning.sparsity = 0.5", "unknown key"]),
         ("calibration.samples=2000", ["calibration.samples = 2000", "expected at most 1437"]),
         ("held_out.kind=\"tokens\"", ["held_out.path", "missing"]),
@@ -310,4 +319,47 @@ fn what_cannot_be_used_is_refused_with_key_and_value() {
     fs::write(here.path().join("none.toml"), TINY.split("[compare]").next().unwrap()).unwrap();
     let said = refused(here.path(), &["run", "none.toml", "--quiet"]);
     assert!(said.contains("expected a study: a table [compare], [rounds] or [allocation]"), "{said}");
+}
+
+/// One held-out sample, and models that are the same: nothing is judged, and the reason is said. Losses of 0 are drawn as such.
+#[test]
+fn single_samples_and_equal_models_are_not_judged() {
+    let here = here();
+    let run = |set: &[&str]| {
+        let _ = fs::remove_dir_all(here.path().join("runs"));
+        let sets: Vec<&str> = set.iter().flat_map(|set| ["--set", set]).collect();
+        fine(here.path(), &[&["run", "tiny.toml", "--quiet"][..], &sets].concat());
+        let checks = json(&here.path().join("runs/tiny/checks.json"));
+        move |name: &str| {
+            let check = checks.as_array().unwrap().iter().find(|check| check["name"] == name).unwrap().clone();
+            assert_eq!(check["verdict"], "not resolved", "{check}");
+            check["detail"].as_str().unwrap().to_string()
+        }
+    };
+    let detail = run(&["held_out.samples=1", "compare.sparsities=[0.7]"]);
+    let one = "1 sample to compare on: an interval needs at least 2";
+    assert_eq!(detail("compare-i-obs-dual-0.7"), format!("held-out data: {one}"));
+    assert_eq!(detail("allocation-gain-0.8"), format!("held-out data: {one}"));
+    assert!(
+        detail("rounds-gain-fresh").contains("half are left: no sample to compare on"),
+        "{}",
+        detail("rounds-gain-fresh")
+    );
+    fine(here.path(), &["figures", "runs/tiny"]);
+    let detail = run(&["compare.sparsities=[0]", "rounds.sparsity=0", "allocation.sparsities=[0]"]);
+    let equal = "both have the same loss on every one of 30 samples";
+    assert!(detail("compare-i-obs-dual-0").contains(equal), "{}", detail("compare-i-obs-dual-0"));
+    assert!(detail("allocation-gain-0").contains(equal));
+    assert!(detail("rounds-gain-fresh").contains("round 0, the first, is best"), "{}", detail("rounds-gain-fresh"));
+    let svg = fs::read_to_string(here.path().join("runs/tiny/figures/rounds.svg")).unwrap();
+    assert!(svg.contains("all values are 0") && !svg.contains("no value is finite"));
+    // Patterns alone have entries in the legend.
+    let _ = fs::remove_dir_all(here.path().join("runs"));
+    fine(here.path(), &["run", "tiny.toml", "--quiet", "--set", "compare.sparsities=[\"2:4\"]"]);
+    let svg = fs::read_to_string(here.path().join("runs/tiny/figures/compare.svg")).unwrap();
+    assert!(svg.contains(">i-obs-dual<") && svg.contains(">sparsegpt<"));
+    // Rounds have no fractions.
+    let svg = fs::read_to_string(here.path().join("runs/tiny/figures/rounds.svg")).unwrap();
+    assert!(svg.contains(">1</text>") || svg.contains(">1<"), "rounds");
+    assert!(!svg.contains(">0.5<") && !svg.contains(">1.5<"));
 }

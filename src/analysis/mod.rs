@@ -20,6 +20,7 @@
 //! * [`proportion`]: the confidence interval of a proportion;
 //! * [`quantile`]: sample quantiles;
 //! * [`ratio`]: the ratio of a predicted to a measured quantity, pooled over widths;
+//! * [`repetition`]: what an interval is over: seeds, or pairs of networks;
 //! * [`step_error`]: the error that the step leaves in a quantity, and the rise that it allows;
 //! * [`threshold`]: thresholds of tests that make many comparisons;
 //! * [`verdict`]: checks of a statement of the theory against a measurement;
@@ -42,6 +43,7 @@ mod points;
 pub mod proportion;
 pub mod quantile;
 pub mod ratio;
+pub mod repetition;
 pub mod step_error;
 pub mod threshold;
 pub mod verdict;

@@ -15,17 +15,53 @@ pub struct PairedDifference {
     pub interval: (f64, f64),
 }
 
-/// The mean of `a_i - b_i`, with resampled samples; `None` for fewer than two samples, and where all differences are the
-/// same, so that nothing is known of their spread.
+/// Why a mean difference has no interval.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum NoSpread {
+    /// There are fewer than two samples.
+    #[error("{} to compare on: an interval needs at least 2", match .samples { 0 => "no sample".into(), n => format!("{n} sample") })]
+    Samples {
+        /// Their number.
+        samples: usize,
+    },
+    /// Both scores are the same on every sample.
+    #[error("both have the same loss on every one of {samples} samples, so that there is no difference to judge")]
+    Equal {
+        /// Their number.
+        samples: usize,
+    },
+    /// The scores differ by the same on every sample.
+    #[error(
+        "the two differ by {difference:.3e} on every one of {samples} samples, so that nothing is known of the spread"
+    )]
+    Constant {
+        /// The difference.
+        difference: f64,
+        /// The number of samples.
+        samples: usize,
+    },
+}
+
+/// The mean of `a_i - b_i`, with resampled samples.
+///
+/// # Errors
+/// [`NoSpread`] for fewer than two samples, and where all differences are the same.
 ///
 /// # Panics
 /// If the numbers of samples differ.
-pub fn paired_difference(a: &[f64], b: &[f64], bootstrap: &Bootstrap) -> Option<PairedDifference> {
+pub fn paired_difference(a: &[f64], b: &[f64], bootstrap: &Bootstrap) -> Result<PairedDifference, NoSpread> {
     assert_eq!(a.len(), b.len(), "scores of the same samples");
     let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
     let n = differences.len();
-    if n < 2 || differences.iter().all(|d| *d == differences[0]) {
-        return None;
+    if n < 2 {
+        return Err(NoSpread::Samples { samples: n });
+    }
+    let difference = differences[0];
+    if differences.iter().all(|d| *d == difference) {
+        return Err(match difference == 0.0 {
+            true => NoSpread::Equal { samples: n },
+            false => NoSpread::Constant { difference, samples: n },
+        });
     }
     let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / n as f64;
     let resampled = |resample: usize| {
@@ -40,7 +76,7 @@ pub fn paired_difference(a: &[f64], b: &[f64], bootstrap: &Bootstrap) -> Option<
     let tail = 0.5 * (1.0 - bootstrap.level);
     let end = |q: f64| quantile(means.iter().copied(), q);
     let estimate = Estimate { value, standard_error, degrees_of_freedom: (n - 1) as f64 };
-    Some(PairedDifference { estimate, interval: (end(tail), end(1.0 - tail)) })
+    Ok(PairedDifference { estimate, interval: (end(tail), end(1.0 - tail)) })
 }
 
 #[cfg(test)]
@@ -69,7 +105,13 @@ mod tests {
     #[test]
     fn equal_differences_and_single_samples_have_no_error() {
         let bootstrap = Bootstrap::new(1, 0);
-        assert_eq!(paired_difference(&[1.0, 2.0], &[1.0, 2.0], &bootstrap), None);
-        assert_eq!(paired_difference(&[1.0], &[2.0], &bootstrap), None);
+        let why = |a: &[f64], b: &[f64]| paired_difference(a, b, &bootstrap).unwrap_err().to_string();
+        assert_eq!(
+            why(&[1.0, 2.0], &[1.0, 2.0]),
+            "both have the same loss on every one of 2 samples, so that there is no difference to judge"
+        );
+        assert!(why(&[1.0, 2.0], &[1.5, 2.5]).starts_with("the two differ by -5.000e-1 on every one of 2 samples"));
+        assert_eq!(why(&[1.0], &[2.0]), "1 sample to compare on: an interval needs at least 2");
+        assert_eq!(why(&[], &[]), "no sample to compare on: an interval needs at least 2");
     }
 }

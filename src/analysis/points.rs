@@ -5,12 +5,14 @@
 
 use super::estimate::Estimate;
 use super::quantile::quantile;
+use super::repetition::Repetition;
 use crate::choice::choice;
 use crate::compute::rng::{Role, stream};
 use crate::number::text::measured;
 use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Fewest bootstrap resamples that give a usable standard deviation.
 pub const MIN_RESAMPLES: usize = 100;
@@ -213,10 +215,9 @@ fn effective_degrees(n: f64, kappa: f64) -> f64 {
 }
 
 /// Why a table has no slope with an interval.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum FitFailure {
     /// The table and its abscissae disagree.
-    #[error("{abscissae} abscissae for a table of {rows} rows: there must be one for each row")]
     Shape {
         /// Number of abscissae.
         abscissae: usize,
@@ -224,10 +225,6 @@ pub enum FitFailure {
         rows: usize,
     },
     /// A setting of the bootstrap is out of range.
-    #[error(
-        "bootstrap with resamples = {resamples}, level = {level}: needs at least {MIN_RESAMPLES} resamples and a level \
-         strictly between 0 and 1"
-    )]
     Settings {
         /// Requested number of resamples.
         resamples: usize,
@@ -235,7 +232,6 @@ pub enum FitFailure {
         level: f64,
     },
     /// Fewer than two usable rows at distinct abscissae.
-    #[error("{usable} of {rows} rows usable (finite and positive, at distinct abscissae): a slope needs 2")]
     TooFewPoints {
         /// Distinct usable abscissae.
         usable: usize,
@@ -243,7 +239,6 @@ pub enum FitFailure {
         rows: usize,
     },
     /// The points give a slope, but fewer than two of them have a second seed, so that there is no interval.
-    #[error("slope {} from single seeds: an interval needs at least 2 seeds at 2 abscissae", measured(*.slope))]
     OneSeed {
         /// Slope through all usable points.
         slope: f64,
@@ -251,10 +246,8 @@ pub enum FitFailure {
         intercept: f64,
     },
     /// Without one of the seeds, or in almost every resample, a row has no usable statistic.
-    #[error("too few seeds are finite and positive for an interval")]
     Sparse,
     /// The seeds do not differ, up to rounding: nothing is known about the error of the slope.
-    #[error("slope {slope:.3} without spread: all seeds agree to rounding, and an interval needs seeds that differ")]
     NoSpread {
         /// The slope.
         slope: f64,
@@ -262,6 +255,42 @@ pub enum FitFailure {
         intercept: f64,
     },
 }
+
+impl FitFailure {
+    /// The failure in words, of a fit over repetitions of this kind.
+    pub fn words(&self, over: Repetition) -> String {
+        let all = over.plural();
+        match self {
+            FitFailure::Shape { abscissae, rows } => {
+                format!("{abscissae} abscissae for a table of {rows} rows: there must be one for each row")
+            }
+            FitFailure::Settings { resamples, level } => format!(
+                "bootstrap with resamples = {resamples}, level = {level}: needs at least {MIN_RESAMPLES} resamples and a \
+                 level strictly between 0 and 1"
+            ),
+            FitFailure::TooFewPoints { usable, rows } => {
+                format!("{usable} of {rows} rows usable (finite and positive, at distinct abscissae): a slope needs 2")
+            }
+            FitFailure::OneSeed { slope, .. } => format!(
+                "slope {} from single {all}: an interval needs at least 2 {all} at 2 abscissae",
+                measured(*slope)
+            ),
+            FitFailure::Sparse => format!("too few {all} are finite and positive for an interval"),
+            FitFailure::NoSpread { slope, .. } => format!(
+                "slope {slope:.3} without spread: all {all} agree to rounding, and an interval needs {all} that differ"
+            ),
+        }
+    }
+}
+
+/// The words of a fit over seeds.
+impl fmt::Display for FitFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words(Repetition::Seed))
+    }
+}
+
+impl std::error::Error for FitFailure {}
 
 /// The points of a table, each with its interval, and their replicates.
 ///

@@ -1,6 +1,7 @@
 //! The ratio of a predicted to a measured quantity, pooled over widths, with its error over seeds.
 
 use super::estimate::Estimate;
+use super::repetition::Repetition;
 use ndarray::{ArrayView1, ArrayView2, Axis};
 
 /// How the measurements of one width, one per seed, give the quantity.
@@ -40,17 +41,18 @@ pub enum RatioFailure {
 }
 
 impl RatioFailure {
-    /// The reason in words: `quantity` names the quantity, `at` the width of an index, such as `N = 16`.
-    pub fn words(self, quantity: &str, at: impl Fn(usize) -> String) -> String {
+    /// The reason in words: `quantity` names the quantity, `over` the repetitions (seeds), `at` the width of an index, such
+    /// as `N = 16`.
+    pub fn words(self, quantity: &str, over: Repetition, at: impl Fn(usize) -> String) -> String {
         match self {
             RatioFailure::Nothing => format!("{quantity} has no prediction for these networks"),
-            RatioFailure::Seeds { usable } => format!("{usable} usable seeds: an error needs at least 3"),
+            RatioFailure::Seeds { usable } => format!("{usable} usable {}: an error needs at least 3", over.plural()),
             RatioFailure::Sign { row, predicted, measured } => format!(
                 "{quantity} is predicted as {predicted:.3e} and measured as {measured:.3e} at {}: a ratio needs equal signs",
                 at(row)
             ),
             RatioFailure::Seed => {
-                format!("{quantity}, as measured without one of the seeds, has another sign than predicted")
+                format!("{quantity}, as measured without one of the {}, has another sign than predicted", over.plural())
             }
         }
     }
@@ -225,7 +227,7 @@ mod tests {
         let ratio = |statistic| PredictedRatio::new(&[2.0, 2.0], signed.view(), statistic, 0.0);
         let failure = RatioFailure::Sign { row: 0, predicted: 2.0, measured: -1.0 };
         assert_eq!(ratio(SeedStatistic::PositiveMean), Err(failure));
-        let words = failure.words("the gap", |row| format!("N = {}", 16 << row));
+        let words = failure.words("the gap", Repetition::Seed, |row| format!("N = {}", 16 << row));
         assert_eq!(
             words,
             "the gap is predicted as 2.000e0 and measured as -1.000e0 at N = 16: a ratio needs equal signs"

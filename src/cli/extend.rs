@@ -33,6 +33,9 @@ pub struct ExtendArgs {
     /// No notes on what is kept, no progress bars
     #[arg(long)]
     quiet: bool,
+    /// Exit status 1 where a check fails
+    #[arg(long)]
+    strict: bool,
 }
 
 /// Extends a run. Exit status as that of `widelimit run`.
@@ -54,5 +57,5 @@ pub fn run(args: ExtendArgs) -> anyhow::Result<ExitCode> {
         figures: true,
     };
     let (experiment, report) = widelimit::extend_run(&args.run, &overrides, &options, &INTERRUPT)?;
-    print_report(&experiment, report, "run the same command again")
+    print_report(&experiment, report, "run the same command again", args.strict)
 }

@@ -14,9 +14,11 @@ use widelimit::prune::bundled::{BundledData, BundledModel, SHAKESPEARE_LENGTH};
 use widelimit::prune::checkpoint::ModelFolder;
 use widelimit::prune::layer::{PruneMethod, Sparsity};
 use widelimit::prune::model::{EmbeddingSpec, HeadSpec, MeanScores, describe};
+use widelimit::prune::training::TrainingSettings;
 use widelimit::run::prune_folder::{
     FolderOptions, FolderRecord, FolderReport, FolderRequest, prune_folder, record_path,
 };
+use widelimit::run::pruning_source::BatchRule;
 
 /// Longest sequence that is used where no length is given.
 const MAX_LENGTH: usize = 2048;
@@ -24,10 +26,11 @@ const MAX_LENGTH: usize = 2048;
 /// Arguments of `widelimit prune`.
 #[derive(Debug, clap::Args)]
 pub struct PruneArgs {
-    /// Folder of a model in the format of Hugging Face, or the name of a bundled one: deit-digits, gpt2-shakespeare
+    /// Folder of a model in the format of Hugging Face, or the name of a bundled one: deit-digits, gpt2-shakespeare. A folder
+    /// of such a name is ./NAME
     model: String,
     /// Calibration data: .npy with token indices or images, .txt for the tokenizer of the model, or the name of bundled
-    /// data: digits, shakespeare
+    /// data: digits, shakespeare. A file of such a name is ./NAME
     #[arg(long, value_name = "FILE|NAME")]
     calibrate: String,
     /// Fraction of zeros of every layer, such as 0.5, or n:m, such as 2:4: n zeros in every m consecutive inputs
@@ -48,7 +51,7 @@ pub struct PruneArgs {
     /// Tokens of a sample [default: the positions of the model, at most 2048]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     length: Option<u32>,
-    /// Calibration samples [default: all]
+    /// Calibration samples, of every round [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     samples: Option<u32>,
     /// Divide the zeros between the layers by their measured losses
@@ -66,6 +69,25 @@ pub struct PruneArgs {
     /// Iterations of i-obs
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     iterations: u32,
+    /// Rounds after the first, in each of which every layer takes one step of the iterative optimal brain surgeon with the
+    /// samples of the round
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    rounds: u32,
+    /// Samples of the rounds: fresh (those that follow) or same
+    #[arg(long, default_value = "fresh", value_name = "RULE", requires = "rounds", value_parser = parse_choice::<BatchRule>)]
+    batches: BatchRule,
+    /// Train the kept weights on the task loss for so many steps of Adam after every round, the first included
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    adam_steps: Option<u32>,
+    /// First rate of the training, which decreases to zero
+    #[arg(long, default_value_t = 1e-3, value_name = "X", requires = "adam_steps", allow_negative_numbers = true)]
+    adam_rate: f64,
+    /// Samples of a step of the training
+    #[arg(long, default_value_t = 32, value_name = "N", requires = "adam_steps", value_parser = clap::value_parser!(u32).range(1..))]
+    adam_batch: u32,
+    /// Labels of calibration images, for the training: .npy with a class for each
+    #[arg(long, value_name = "FILE", requires = "adam_steps")]
+    calibration_labels: Option<PathBuf>,
     /// Let the inputs of the later layers of a block follow its earlier layers as they have been pruned
     #[arg(long)]
     within_block: bool,
@@ -98,6 +120,9 @@ pub fn run(args: &PruneArgs) -> anyhow::Result<ExitCode> {
     if !(args.damping >= 0.0 && args.damping.is_finite()) {
         bail!("--damping {}: expected a number that is zero or positive", args.damping);
     }
+    if !(args.adam_rate > 0.0 && args.adam_rate.is_finite()) {
+        bail!("--adam-rate {}: expected a positive number", args.adam_rate);
+    }
     if args.measured && matches!(args.sparsity, Sparsity::Pattern { .. }) {
         bail!(
             "--measured divides zeros between layers, and --sparsity {} gives every layer the same: expected a fraction",
@@ -128,12 +153,17 @@ fn request(args: &PruneArgs) -> anyhow::Result<FolderRequest> {
     let model = model(&args.model)?;
     let reads = Reads::of(&model)?;
     let calibration = CalibrationSpec {
-        source: samples(args, &reads, &args.calibrate, false)?,
+        source: samples(args, &reads, Purpose::Calibration)?,
         samples: args.samples.map(|samples| samples as usize),
         shuffle: true,
     };
     let held_out = args.held_out.as_deref().map(|name| -> anyhow::Result<HeldOutSpec> {
-        Ok(HeldOutSpec { source: samples(args, &reads, name, true)?, samples: None })
+        Ok(HeldOutSpec { source: samples(args, &reads, Purpose::HeldOut(name))?, samples: None })
+    });
+    let adam = args.adam_steps.map(|steps| TrainingSettings {
+        steps: steps as usize,
+        rate: args.adam_rate,
+        batch: args.adam_batch as usize,
     });
     let pruning = PruningOptions {
         methods: vec![args.method],
@@ -151,21 +181,31 @@ fn request(args: &PruneArgs) -> anyhow::Result<FolderRequest> {
         pruning,
         sparsity: args.sparsity,
         measured: args.measured,
+        rounds: args.rounds as usize,
+        batches: args.batches,
+        adam,
         precision: args.precision,
         seed: args.seed,
     })
 }
 
-/// A folder, or a bundled model where there is no folder of that name.
+/// A bundled model, or the folder of another name.
 fn model(name: &str) -> anyhow::Result<ModelSpec> {
     let path = Path::new(name);
-    match BundledModel::from_name(name) {
-        Ok(name) if !path.exists() => Ok(ModelSpec::Bundled { name }),
-        _ if path.exists() => Ok(ModelSpec::Folder { path: std::path::absolute(path)? }),
-        _ => bail!(
-            "no folder is called '{name}', and no bundled model; bundled are {}",
-            BundledModel::names().join(", ")
-        ),
+    if let Ok(bundled) = BundledModel::from_name(name) {
+        say_which("model", name);
+        return Ok(ModelSpec::Bundled { name: bundled });
+    }
+    if !path.exists() {
+        bail!("no folder is called '{name}', and no bundled model; bundled are {}", BundledModel::names().join(", "));
+    }
+    Ok(ModelSpec::Folder { path: std::path::absolute(path)? })
+}
+
+/// Says that a bundled name is taken where there is also a file or folder of that name.
+fn say_which(what: &str, name: &str) {
+    if Path::new(name).exists() {
+        note(format!("note: {name} is the bundled {what}; to use the file or folder of that name, give ./{name}"));
     }
 }
 
@@ -200,36 +240,78 @@ impl Reads {
     }
 }
 
-/// A file, or bundled data where there is no file of that name.
-fn samples(args: &PruneArgs, reads: &Reads, name: &str, held_out: bool) -> anyhow::Result<SampleSource> {
-    let path = Path::new(name);
-    match BundledData::from_name(name) {
-        Ok(name) if !path.exists() => {
-            if let Some(length) = args.length {
-                bail!("--length {length}: bundled data have samples of their own size: expected no --length");
+/// What samples are for.
+#[derive(Clone, Copy)]
+enum Purpose<'a> {
+    /// To prune on.
+    Calibration,
+    /// To score on: these.
+    HeldOut(&'a str),
+}
+
+impl<'a> Purpose<'a> {
+    /// The file or the bundled data, and the labels, each with its option.
+    fn given(self, args: &'a PruneArgs) -> (&'a str, &'static str, Option<&'a Path>, &'static str) {
+        match self {
+            Purpose::Calibration => {
+                (&args.calibrate, "--calibrate", args.calibration_labels.as_deref(), "--calibration-labels")
             }
-            if held_out && args.labels.is_some() {
-                bail!("--labels: bundled data have labels of their own: expected no --labels");
-            }
-            return Ok(SampleSource::Bundled { name });
+            Purpose::HeldOut(name) => (name, "--held-out", args.labels.as_deref(), "--labels"),
         }
-        _ if path.exists() => {}
-        _ => bail!("no file is called '{name}', and no bundled data; bundled are {}", BundledData::names().join(", ")),
+    }
+
+    /// Whether samples of a classifier need labels.
+    fn needs_labels(self, args: &PruneArgs) -> bool {
+        match self {
+            Purpose::Calibration => args.adam_steps.is_some(),
+            Purpose::HeldOut(_) => true,
+        }
+    }
+}
+
+/// Bundled data, or the file of another name.
+fn samples<'a>(args: &'a PruneArgs, reads: &Reads, purpose: Purpose<'a>) -> anyhow::Result<SampleSource> {
+    let (name, option, labels, labels_option) = purpose.given(args);
+    let path = Path::new(name);
+    if let Ok(bundled) = BundledData::from_name(name) {
+        say_which("data", name);
+        if let Some(length) = args.length {
+            bail!("--length {length}: bundled data have samples of their own size: expected no --length");
+        }
+        if let Some(labels) = labels {
+            bail!(
+                "{labels_option} {}: bundled data have labels of their own: expected no {labels_option}",
+                labels.display()
+            );
+        }
+        return Ok(SampleSource::Bundled { name: bundled });
+    }
+    if !path.exists() {
+        bail!(
+            "{option}: no file is called '{name}', and no bundled data; bundled are {}",
+            BundledData::names().join(", ")
+        );
     }
     let path = std::path::absolute(path)?;
     match reads {
         Reads::Images { classifies } => {
-            if held_out && *classifies && args.labels.is_none() {
+            if *classifies && labels.is_none() && purpose.needs_labels(args) {
+                let why = match purpose {
+                    Purpose::Calibration => "trained",
+                    Purpose::HeldOut(_) => "scored",
+                };
                 bail!(
-                    "--labels: missing; a classifier is scored on labels: expected the .npy file of the classes of --held-out"
+                    "{labels_option}: missing; a classifier is {why} on labels: expected the .npy file of the classes of {option}"
                 );
             }
-            let labels = args.labels.as_deref().filter(|_| held_out).map(std::path::absolute).transpose()?;
-            Ok(SampleSource::Images { path, labels })
+            Ok(SampleSource::Images { path, labels: labels.map(std::path::absolute).transpose()? })
         }
         Reads::Tokens { length } => {
-            if args.labels.is_some() {
-                bail!("--labels: the model reads tokens, and is scored on the next ones: expected no --labels");
+            if let Some(labels) = labels {
+                bail!(
+                    "{labels_option} {}: the model reads tokens, and its loss is that of the next ones: expected no {labels_option}",
+                    labels.display()
+                );
             }
             let length = args.length.map_or(*length, |length| length as usize);
             let is_text = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("txt"));
@@ -244,7 +326,7 @@ fn print(args: &PruneArgs, record: &FolderRecord) -> anyhow::Result<()> {
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["layer", "zeros", "relative loss", "condition", "notes"]);
     table.set_width(usable_width(table.width()));
-    for layer in &record.record.layers {
+    for layer in record.record.last_round() {
         let mut notes = Vec::new();
         if layer.damping_raised {
             notes.push(format!("damping {}", layer.damping));
@@ -272,7 +354,16 @@ fn print(args: &PruneArgs, record: &FolderRecord) -> anyhow::Result<()> {
             format!("{name}: held-out cross entropy {:.4} nats{more}", scores.loss)
         })
     };
-    for text in [score("before pruning", &record.dense), score("after pruning", &record.pruned)].into_iter().flatten() {
+    if let Some(text) = score("before pruning", &record.dense) {
+        line(text)?;
+    }
+    if record.rounds.len() > 1 {
+        for round in &record.rounds {
+            let name = format!("after round {}", round.round);
+            let text = score(&name, &round.scores).unwrap_or(name);
+            line(format!("{text}; relative loss of its layers {:.3e}", round.relative_loss))?;
+        }
+    } else if let Some(text) = score("after pruning", &record.pruned) {
         line(text)?;
     }
     line(format!(

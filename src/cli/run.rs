@@ -123,11 +123,17 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         return json::run(experiment.name(), &report);
     }
-    print_report(&experiment, report, "run the same command with --resume")
+    print_report(&experiment, report, "run the same command with --resume", args.strict)
 }
 
-/// Prints how a run has ended; returns the exit status. `advice` says how an interrupted one is continued.
-pub(super) fn print_report(experiment: &AnyExperiment, report: Report, advice: &str) -> anyhow::Result<ExitCode> {
+/// Prints how a run has ended; returns the exit status, where `strict` is [`RunArgs::strict`]. `advice` says how an
+/// interrupted run is continued.
+pub(super) fn print_report(
+    experiment: &AnyExperiment,
+    report: Report,
+    advice: &str,
+    strict: bool,
+) -> anyhow::Result<ExitCode> {
     match report {
         Report::Interrupted { folder } => {
             note(format!("interrupted; everything so far is saved in {}", folder.display()));
@@ -137,7 +143,7 @@ pub(super) fn print_report(experiment: &AnyExperiment, report: Report, advice: &
         Report::AlreadyComplete { folder, checks } => {
             line(format!("{} is complete; nothing to do", folder.display()))?;
             line(checks::tables(&checks))?;
-            finish(&folder, &checks, args.strict)
+            finish(&folder, &checks, strict)
         }
         Report::Complete { folder, checks, figures, phases, warnings } => {
             line(checks::tables(&checks))?;
@@ -157,7 +163,7 @@ pub(super) fn print_report(experiment: &AnyExperiment, report: Report, advice: &
             for path in figures.iter().filter(|path| path.extension().is_some_and(|e| e == "svg")) {
                 line(format!("  {} (and .png, .pdf)", path.display()))?;
             }
-            finish(&folder, &checks, args.strict)
+            finish(&folder, &checks, strict)
         }
     }
 }

@@ -9,9 +9,8 @@ use super::read_figure;
 use super::read_population::absolute_path;
 use super::section::Section;
 use super::study::{Studies, StudyReader};
-use crate::choice::{Choice, choice, quoted};
+use crate::choice::choice;
 use crate::prune::bundled::{BundledData, SHAKESPEARE_LENGTH};
-use crate::prune::layer::PruneMethod;
 use std::path::Path;
 
 /// Tables of this kind of experiment alone, without those of the studies.
@@ -156,7 +155,7 @@ impl SampleReader<'_> {
 fn options(section: Option<Section>) -> PruningOptions {
     let mut spec = PruningOptions::default();
     let Some(mut s) = section else { return spec };
-    spec.methods = methods(&mut s, "methods");
+    spec.methods = s.some_choices_of("methods", "[\"sparsegpt\", \"i-obs-dual\"]");
     spec.damping = s.real("damping", Some(spec.damping), Allowed::NonNegative);
     spec.iterations = s.count_within("iterations", Some(spec.iterations), 1..=100_000);
     spec.ridge = s.real("ridge", Some(spec.ridge), Allowed::Positive);
@@ -167,26 +166,4 @@ fn options(section: Option<Section>) -> PruningOptions {
     spec.exclude = s.texts("exclude");
     s.finish();
     spec
-}
-
-/// Reads a list of methods, each at most once, and at least one.
-fn methods(s: &mut Section, key: &str) -> Vec<PruneMethod> {
-    let names = s.texts(key);
-    let mut methods = Vec::new();
-    for name in &names {
-        match PruneMethod::from_name(name) {
-            Ok(method) if methods.contains(&method) => {
-                s.reject(key, Some(format!("\"{name}\"")), "expected every method once");
-            }
-            Ok(method) => methods.push(method),
-            Err(unknown) => {
-                let message = format!("expected names among {}", quoted(&unknown.names));
-                s.reject(key, Some(format!("\"{name}\"")), message);
-            }
-        }
-    }
-    if names.is_empty() {
-        s.reject(key, None, "missing; expected a list of at least one, such as [\"sparsegpt\", \"i-obs-dual\"]");
-    }
-    methods
 }

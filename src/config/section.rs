@@ -224,13 +224,55 @@ impl<'p> Section<'p> {
     /// A list of at least one sparsity, each once; empty where wrong.
     pub fn sparsities(&mut self, key: &str) -> Vec<Sparsity> {
         let message = format!("expected a list such as [0.5, \"2:4\"]; in it, {NoSparsity}, each once");
-        let read = |v: &Value| {
-            let items = v.as_array().filter(|items| !items.is_empty())?;
-            let all: Vec<Sparsity> = items.iter().map(sparsity).collect::<Option<_>>()?;
-            (1..all.len()).all(|i| !all[..i].contains(&all[i])).then_some(all)
-        };
-        let expected = Expected::new(Expects::List, message).with_schema(list_schema(sparsity_schema(), 1));
-        self.required(key, None, expected, Vec::new(), read)
+        let schema = list_schema(sparsity_schema(), 1);
+        self.describe(key, KeyForm::Value { schema, expected: message.clone() }, true);
+        let Some(items) = self.items(key, Some(message)) else { return Vec::new() };
+        self.each_once(key, &items, sparsity, &NoSparsity.to_string())
+    }
+
+    /// The items of a list, of at least one where `required` is what is expected; `None`, with an error, for anything else.
+    fn items(&mut self, key: &str, required: Option<String>) -> Option<Vec<Value>> {
+        match (self.take(key), required) {
+            (None, None) => Some(Vec::new()),
+            (None, Some(expected)) => {
+                self.reject(key, None, format!("missing; {expected}"));
+                None
+            }
+            (Some(Value::Array(items)), None) => Some(items),
+            (Some(Value::Array(items)), Some(_)) if !items.is_empty() => Some(items),
+            (Some(value), expected) => {
+                let expected = expected.unwrap_or_else(|| "expected a list".into());
+                self.reject(key, Some(value.to_string()), expected);
+                None
+            }
+        }
+    }
+
+    /// The values of items, each once; empty where one is wrong, which the error names with its place. `expected` is what an
+    /// item must be.
+    fn each_once<T: PartialEq>(
+        &self,
+        key: &str,
+        items: &[Value],
+        read: impl Fn(&Value) -> Option<T>,
+        expected: &str,
+    ) -> Vec<T> {
+        let mut values: Vec<T> = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let message = match read(item) {
+                Some(value) => match values.iter().position(|known| *known == value) {
+                    None => {
+                        values.push(value);
+                        continue;
+                    }
+                    Some(first) => format!("is entry {first} again: expected every one once"),
+                },
+                None => expected.to_string(),
+            };
+            self.reject(&format!("{key}.{index}"), Some(item.to_string()), message);
+            return Vec::new();
+        }
+        values
     }
 
     fn list<T: Clone>(&mut self, key: &str, expected: Expected, read: impl Fn(&Value) -> Option<T>) -> Vec<T> {
@@ -293,14 +335,27 @@ impl<'p> Section<'p> {
 
     /// A list of [`Choice`]s by name, each at most once; empty where the key is absent.
     pub fn choices_of<T: Choice + PartialEq>(&mut self, key: &str) -> Vec<T> {
-        let message = format!("expected a list of some of {}, each once", quoted(&T::names()));
+        let names = quoted(&T::names());
+        let message = format!("expected a list of some of {names}, each once");
         let schema = json!({ "type": "array", "items": { "enum": T::names() }, "uniqueItems": true });
-        let expected = Expected::new(Expects::List, message).with_schema(schema);
-        self.required(key, Some(Vec::new()), expected, Vec::new(), |v| {
-            let one = |v: &Value| T::from_name(v.as_str()?).ok();
-            let chosen: Vec<T> = v.as_array()?.iter().map(one).collect::<Option<_>>()?;
-            (1..chosen.len()).all(|i| !chosen[..i].contains(&chosen[i])).then_some(chosen)
-        })
+        if self.table.get(key).is_some_and(|value| !value.is_array()) {
+            let expected = Expected::new(Expects::List, message).with_schema(schema);
+            return self.required(key, Some(Vec::new()), expected, Vec::new(), |_| None);
+        }
+        self.describe(key, KeyForm::Value { schema, expected: message }, false);
+        let items = self.items(key, None).unwrap_or_default();
+        let one = |v: &Value| T::from_name(v.as_str()?).ok();
+        self.each_once(key, &items, one, &format!("expected one of {names}"))
+    }
+
+    /// The same, at least one, such as `example`.
+    pub fn some_choices_of<T: Choice + PartialEq>(&mut self, key: &str, example: &str) -> Vec<T> {
+        if self.table.get(key).is_none_or(|value| value.as_array().is_some_and(Vec::is_empty)) {
+            self.take(key);
+            self.reject(key, None, format!("missing; expected a list of at least one, such as {example}"));
+            return Vec::new();
+        }
+        self.choices_of(key)
     }
 
     /// The test part of a population, if the key is present; none where it is wrong. Relative paths are taken from `base`,

@@ -99,7 +99,18 @@ fn networks(e: &Experiment, errors: &KeyErrors) {
     let mut studies = e.studies.requirements().peekable();
     let needed = studies.peek().is_none() || studies.any(|requirements| !requirements.no_networks);
     if e.widths.values.is_empty() && e.widths.seeds > 0 && needed && !errors.has("widths.values") {
-        let message = "expected a list of whole numbers of at least 1, such as [64, 256]; an empty one where [predict] is the only study";
+        let of_networks = e.studies.iter().filter(|study| !study.table.requirements().no_networks);
+        let names: Vec<&str> = of_networks.map(|study| study.name).collect();
+        let listed = |before: &str, after: &str, between: &str| {
+            names.iter().map(|name| format!("{before}{name}{after}")).collect::<Vec<_>>().join(between)
+        };
+        let others = match names.is_empty() {
+            true => String::new(),
+            false => format!(": {} would have to go ({})", listed("[", "]", ", "), listed("--unset ", "", " ")),
+        };
+        let message = format!(
+            "expected a list of whole numbers of at least 1, such as [64, 256]; an empty one where [predict] is the only study{others}"
+        );
         errors.add("widths.values", Some("[]".into()), message);
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Domain {
     pub low: f64,
     /// Upper end.
     pub high: f64,
+    /// Whether values are counts.
+    pub counts: bool,
 }
 
 impl Domain {
@@ -57,10 +59,10 @@ pub(super) fn domains(index: usize, panel: &Panel) -> Result<(Domain, Domain), F
 fn resolve(panel: usize, name: &'static str, axis: &Axis, extent: Extent) -> Result<Domain, FigureError> {
     let scale = axis.scale;
     let Some((low, high)) = axis.range else {
-        return Ok(automatic(scale, extent));
+        return Ok(Domain { counts: axis.counts, ..automatic(scale, extent) });
     };
     match ends(scale, low, high) {
-        Some((a, b)) => Ok(Domain { scale, low: a, high: b }),
+        Some((a, b)) => Ok(Domain { scale, low: a, high: b, counts: axis.counts }),
         None => {
             let (scale, expected) = match scale {
                 Scale::Linear => ("linear", "finite ends, the first below the second"),
@@ -86,7 +88,7 @@ pub(super) fn is_range(scale: Scale, low: f64, high: f64) -> bool {
 fn automatic(scale: Scale, extent: Extent) -> Domain {
     let Some((low, high)) = extent else {
         let high = if scale == Scale::Log2 { 4.0 } else { 1.0 };
-        return Domain { scale, low: 0.0, high };
+        return Domain { scale, low: 0.0, high, counts: false };
     };
     let (low, high) = if scale == Scale::Linear { (low, high) } else { (low.max(-320.0), high) };
     let width = high - low;
@@ -99,7 +101,7 @@ fn automatic(scale: Scale, extent: Extent) -> Domain {
         Scale::Log10 | Scale::Log2 if width < 0.01 => 0.5,
         Scale::Linear | Scale::Log10 | Scale::Log2 => MARGIN * width,
     };
-    Domain { scale, low: low - pad, high: high + pad }
+    Domain { scale, low: low - pad, high: high + pad, counts: false }
 }
 
 /// Smallest and largest coordinate; `None` without data.

@@ -54,6 +54,8 @@ pub struct Axis {
     pub scale: Scale,
     /// Lowest and highest value; `None` for the extent of the data with margins.
     pub range: Option<(f64, f64)>,
+    /// Whether values are counts: ticks are at whole numbers from 0 on.
+    pub counts: bool,
 }
 
 /// The scale of an axis. Logarithmic axes omit values that are not positive.
@@ -136,6 +138,8 @@ choice! {
         Diamond = "diamond",
         /// Diagonal cross.
         Cross = "cross",
+        /// Circle without an inside, which covers nothing: around a point of another mark.
+        Ring = "ring",
     }
 }
 
@@ -332,17 +336,22 @@ impl Panel {
 impl Axis {
     /// A linear axis with an automatic range.
     pub fn linear(label: impl Into<String>) -> Self {
-        Self { label: label.into(), scale: Scale::Linear, range: None }
+        Self { label: label.into(), scale: Scale::Linear, range: None, counts: false }
     }
 
     /// A logarithmic axis with decades labelled and an automatic range.
     pub fn log10(label: impl Into<String>) -> Self {
-        Self { label: label.into(), scale: Scale::Log10, range: None }
+        Self { label: label.into(), scale: Scale::Log10, range: None, counts: false }
     }
 
     /// A logarithmic axis with powers of two labelled and an automatic range.
     pub fn log2(label: impl Into<String>) -> Self {
-        Self { label: label.into(), scale: Scale::Log2, range: None }
+        Self { label: label.into(), scale: Scale::Log2, range: None, counts: false }
+    }
+
+    /// Declares that values are counts, such as rounds: ticks are at whole numbers from 0 on.
+    pub fn counts(self) -> Self {
+        Self { counts: true, ..self }
     }
 
     /// Fixes the range.

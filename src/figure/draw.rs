@@ -184,6 +184,7 @@ fn draw_marker<C: Canvas>(
             pen.disc(centre, size_pt, if filled { colour } else { BACKGROUND }, 1.0)?;
             return if filled { Ok(()) } else { pen.ring(centre, size_pt, colour, ERROR_PT) };
         }
+        Marker::Ring => return pen.ring(centre, size_pt, colour, ERROR_PT),
         Marker::Cross => {
             for arm in [[(-0.9, -0.9), (0.9, 0.9)], [(-0.9, 0.9), (0.9, -0.9)]] {
                 let ends = around(&arm);
@@ -294,7 +295,10 @@ fn draw_samples<C: Canvas>(pen: &mut Pen<C>, marks: &[&Mark], left: f64, middle:
         }
     }
     for kind in kinds {
-        let count = kind.len().min(MOST_SAMPLES);
+        // No more than fit beside each other.
+        let widest = kind.iter().map(|mark| sample_width(mark)).fold(0.0, f64::max);
+        let fitting = if widest > 0.0 { (SAMPLE_PT / widest) as usize } else { MOST_SAMPLES };
+        let count = kind.len().min(fitting.clamp(1, MOST_SAMPLES));
         let width = SAMPLE_PT / count as f64;
         for i in 0..count {
             // Of more marks than samples, the first, the last and some between are shown.
@@ -304,6 +308,19 @@ fn draw_samples<C: Canvas>(pen: &mut Pen<C>, marks: &[&Mark], left: f64, middle:
         }
     }
     Ok(())
+}
+
+/// Width that the sample of a mark needs in a legend; 0 for one that is as wide as its place.
+fn sample_width(mark: &Mark) -> f64 {
+    match mark {
+        Mark::Points { size_pt, filled, .. } => size_pt + if *filled { 0.0 } else { ERROR_PT },
+        Mark::Line { .. }
+        | Mark::Band { .. }
+        | Mark::Cloud { .. }
+        | Mark::Tiles { .. }
+        | Mark::HorizontalLine { .. }
+        | Mark::VerticalLine { .. } => 0.0,
+    }
 }
 
 /// Draws the sample of a mark in a legend.

@@ -110,6 +110,38 @@ fn transparency_is_drawn_in_a_fixed_order() {
     assert_eq!(names, (0..12).map(|i| format!("/gs{i}")).collect::<Vec<_>>());
 }
 
+/// A ring leaves what is within it, and a legend shows no more samples side by side than have room.
+#[test]
+fn rings_cover_neither_points_nor_each_other() {
+    let colours = [Colour::Series(0), Colour::Series(1), Colour::Series(2)];
+    let mut panel = Panel::new(Axis::linear("x"), Axis::linear("y"));
+    for (i, colour) in colours.into_iter().enumerate() {
+        let at = vec![i as f64];
+        let mark = |marker, size_pt, filled, label: &str| Mark::Points {
+            x: at.clone(),
+            y: at.clone(),
+            error: None,
+            marker,
+            colour,
+            filled,
+            size_pt,
+            label: Some(label.into()),
+        };
+        panel = panel.with(mark(Marker::Circle, 4.0, true, "points")).with(mark(Marker::Ring, 9.0, false, "best"));
+    }
+    let svg = render(&Figure::single_column().with(panel)).unwrap();
+    let tree = usvg::roxmltree::Document::parse(&svg).unwrap();
+    let circles: Vec<(f64, String)> = tree
+        .descendants()
+        .filter(|node| node.has_tag_name("circle"))
+        .map(|node| (node.attribute("r").unwrap().parse().unwrap(), node.attribute("fill").unwrap().to_string()))
+        .collect();
+    let rings: Vec<&(f64, String)> = circles.iter().filter(|(_, fill)| fill == "none").collect();
+    assert!(circles.iter().all(|(_, fill)| fill.to_uppercase() != "#FFFFFF"), "{circles:?}");
+    // One in the legend for all rings, and one for every point.
+    assert_eq!((rings.len(), circles.len() - rings.len()), (3 + 1, 3 + 3), "{circles:?}");
+}
+
 #[test]
 fn every_file_embeds_the_font() {
     let folder = tempfile::tempdir().unwrap();

@@ -14,7 +14,7 @@ const MINOR_SPACING_PT: f64 = 1.5;
 /// Ticks of one axis, in the coordinate of its scale.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ticks {
-    /// LabelledSamples ticks.
+    /// Labelled ticks.
     pub major: Vec<(f64, String)>,
     /// Unlabelled ticks.
     pub minor: Vec<f64>,
@@ -26,11 +26,27 @@ pub(super) struct Ticks {
 /// gap.
 pub(super) fn ticks(domain: &Domain, length_pt: f64, extent: &dyn Fn(&str) -> f64) -> Ticks {
     let axis = TickAxis { domain, length_pt, extent };
-    match domain.scale {
+    let ticks = match domain.scale {
         Scale::Linear => linear(&axis, domain.low, domain.high, &|value| value),
         Scale::Log10 => decades(&axis),
         Scale::Log2 => powers_of_two(&axis),
-    }
+    };
+    if domain.counts { of_counts(domain.scale, ticks) } else { ticks }
+}
+
+/// The ticks at counts: whole numbers from 0 on.
+fn of_counts(scale: Scale, ticks: Ticks) -> Ticks {
+    let is_count = |u: f64| {
+        let value = match scale {
+            Scale::Linear => u,
+            Scale::Log10 => 10f64.powf(u),
+            Scale::Log2 => u.exp2(),
+        };
+        value > -0.5 && (value - value.round()).abs() <= 1e-9 * value.abs() + f64::MIN_POSITIVE
+    };
+    let Ticks { major, minor, factor } = ticks;
+    let major = major.into_iter().filter(|(u, _)| is_count(*u)).collect();
+    Ticks { major, minor: minor.into_iter().filter(|u| is_count(*u)).collect(), factor }
 }
 
 /// An axis to be given ticks.
@@ -67,6 +83,8 @@ fn linear(axis: &TickAxis, low: f64, high: f64, coordinate: &dyn Fn(f64) -> f64)
     let smallest = ((high - low) / 20.0).log10().floor() as i32;
     let largest = low.abs().max(high.abs());
     let mut ticks = Ticks::default();
+    // Counts have no fractions.
+    let smallest = if axis.domain.counts { smallest.max(0) } else { smallest };
     for power in smallest..smallest + 4 {
         for multiple in [1, 2, 5] {
             let step = number(multiple, power);
@@ -222,7 +240,7 @@ mod tests {
     }
 
     fn made(scale: Scale, low: f64, high: f64, length_pt: f64) -> Ticks {
-        ticks(&Domain { scale, low, high }, length_pt, &|label| 5.0 * label.chars().count() as f64 + 6.0)
+        ticks(&Domain { scale, low, high, counts: false }, length_pt, &|label| 5.0 * label.chars().count() as f64 + 6.0)
     }
 
     #[test]
@@ -271,6 +289,26 @@ mod tests {
         assert_eq!(labels(Scale::Log2, -4.0, -1.0, 120.0), ["2⁻⁴", "2⁻³", "2⁻²", "2⁻¹"]);
     }
 
+    /// Rounds, layers, neurons: no fraction and no negative number, whatever the range.
+    #[test]
+    fn counts_are_whole_numbers_from_zero_on() {
+        let of = |scale: Scale, low: f64, high: f64| {
+            let domain = Domain { scale, low, high, counts: true };
+            let Ticks { major, minor, .. } = ticks(&domain, 160.0, &|label| 5.0 * label.chars().count() as f64 + 6.0);
+            let minor = minor.iter().map(|u| if scale == Scale::Log2 { u.exp2() } else { 10f64.powf(*u) });
+            assert!(minor.map(|v| v.fract()).all(|fraction| !(1e-6..1.0 - 1e-6).contains(&fraction)));
+            major.into_iter().map(|(_, label)| label).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Scale::Linear, -0.05, 1.05), ["0", "1"]);
+        assert_eq!(of(Scale::Linear, -0.1, 2.1), ["0", "1", "2"]);
+        assert_eq!(of(Scale::Linear, -1.0, 1.0), ["0", "1"]);
+        assert_eq!(of(Scale::Linear, 0.9, 1.1), ["1"]);
+        assert_eq!(of(Scale::Log2, -0.5, 0.5), ["1"]);
+        assert_eq!(of(Scale::Log2, 1.9, 2.1), ["4"]);
+        assert_eq!(of(Scale::Log10, -0.2, 0.5), ["1", "2", "3"]);
+        assert_eq!(labels(Scale::Linear, -0.05, 1.05, 160.0), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+    }
+
     #[test]
     fn labels_never_overlap() {
         for scale in [Scale::Linear, Scale::Log10, Scale::Log2] {
@@ -279,7 +317,7 @@ mod tests {
                     let width = 1.7f64.powi(power);
                     let (low, high) = (-0.37 * width, 0.63 * width);
                     let extent = |label: &str| 5.0 * label.chars().count() as f64 + 6.0;
-                    let ticks = ticks(&Domain { scale, low, high }, length, &extent);
+                    let ticks = ticks(&Domain { scale, low, high, counts: false }, length, &extent);
                     for pair in ticks.major.windows(2) {
                         let apart = (pair[1].0 - pair[0].0) / (high - low) * length;
                         assert!(

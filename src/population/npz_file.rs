@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayD, Ix2, IxDyn, ShapeBuilder};
 use num_traits::ToPrimitive;
 use py_literal::Value;
 use std::fmt;
-use std::io::{Cursor, Read, Seek};
+use std::io::{Cursor, ErrorKind, Read, Seek};
 use zip::ZipArchive;
 
 /// Longest header of an array in bytes, as in NumPy.
@@ -127,6 +127,36 @@ pub enum NpzFault {
     },
 }
 
+/// Why an `.npy` file cannot be used. Messages do not name the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NpyFault(NpzFault);
+
+impl fmt::Display for NpyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            NpzFault::Damaged { why, .. } => write!(f, "not a readable .npy file: {why}"),
+            NpzFault::Dtype { found, .. } => {
+                write!(f, "has dtype {found}: expected float64, float32, float16, bool or an integer type")
+            }
+            NpzFault::Size { shape, dtype, announced, held, .. } => write!(
+                f,
+                "has shape {shape:?} and dtype {dtype}, {}, and is {} long: the .npy file is truncated, or was not written by NumPy",
+                announced.map_or("more bytes than any machine has".into(), readable),
+                readable(*held)
+            ),
+            NpzFault::TooLarge { shape, needed, most, .. } => write!(
+                f,
+                "has shape {shape:?}, which takes {} in double precision: expected at most {}, a quarter of this machine's memory",
+                readable(*needed),
+                readable(*most)
+            ),
+            other => write!(f, "{other}"),
+        }
+    }
+}
+
+impl std::error::Error for NpyFault {}
+
 /// The names, separated by commas.
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "none".into() } else { names.join(", ") }
@@ -238,8 +268,8 @@ impl<'a> NpzFile<'a> {
 ///
 /// # Errors
 /// As there.
-pub fn npy_array(mut file: impl Read, held: u64) -> Result<ArrayD<f64>, NpzFault> {
-    numbers(&mut file, "(the only one)", held, held)
+pub fn npy_array(mut file: impl Read, held: u64) -> Result<ArrayD<f64>, NpyFault> {
+    numbers(&mut file, "(the only one)", held, held).map_err(NpyFault)
 }
 
 /// Reads an array that is `held` bytes long, of which there are `compressed` in the file.
@@ -332,9 +362,15 @@ impl Header {
     fn read(entry: &mut impl Read) -> Result<Self, String> {
         let mut take = |n: usize| -> Result<Vec<u8>, String> {
             let mut bytes = vec![0; n];
-            entry.read_exact(&mut bytes).map_err(|e| e.to_string()).map(|()| bytes)
+            entry.read_exact(&mut bytes).map(|()| bytes).map_err(|error| match error.kind() {
+                ErrorKind::UnexpectedEof => "ends within its header".into(),
+                _ => error.to_string(),
+            })
         };
         let start = take(8)?;
+        if start.starts_with(b"PK") {
+            return Err("is a zip archive, such as .npz, and no array of NumPy".into());
+        }
         if !start.starts_with(b"\x93NUMPY") {
             return Err("does not start as an array of NumPy".into());
         }

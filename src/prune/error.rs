@@ -1,6 +1,7 @@
 //! Errors of pruning.
 
-use crate::population::npz_file::NpzFault;
+use crate::number::plain;
+use crate::population::npz_file::NpyFault;
 use std::io;
 use std::path::PathBuf;
 
@@ -115,7 +116,7 @@ pub enum PruneError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        fault: NpzFault,
+        fault: NpyFault,
     },
     /// Inputs do not fit the model.
     #[error("{what}: {reason}")]
@@ -124,6 +125,20 @@ pub enum PruneError {
         what: String,
         /// What does not fit, and what would.
         reason: String,
+    },
+    /// A loss in the training of the kept weights is infinite or NaN.
+    #[error(
+        "training of the kept weights: the loss in step {step} of {steps} is {loss}: expected a rate below {}", plain(*.rate)
+    )]
+    TrainingLoss {
+        /// The step, from 1.
+        step: usize,
+        /// Steps of the training.
+        steps: usize,
+        /// The first rate.
+        rate: f64,
+        /// The loss.
+        loss: f64,
     },
     /// The input of a layer is infinite or NaN.
     #[error(
@@ -206,6 +221,30 @@ pub enum PruneError {
         path: PathBuf,
         /// The keys that differ.
         keys: Vec<String>,
+    },
+    /// A file at the place of the record is not the record of a pruning.
+    #[error(
+        "{path}: exists, and is not the record of a pruning by this program, which would replace it: move the file, or give the folder of the pruned model another name"
+    )]
+    ForeignRecord {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder at the place of an unfinished pruning is not one.
+    #[error(
+        "{path}: exists, and is not an unfinished pruning by this program, which would be removed at the end: move the folder, or give that of the pruned model another name"
+    )]
+    ForeignFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder for the pruned model is within that of the model.
+    #[error(
+        "{path}: is within the folder of the model, which is copied as a whole: give the pruned model another place"
+    )]
+    Within {
+        /// The folder for the pruned model.
+        path: PathBuf,
     },
     /// A stop was requested.
     #[error("interrupted")]

@@ -1,13 +1,13 @@
-//! The parts common to runs of both kinds: opening the folder, the manifest, interruption, completion.
+//! The parts common to runs of all kinds: opening the folder, the manifest, the studies, interruption, completion.
 
-use super::context::{FiguresError, Options, Report, RunContext, RunError};
+use super::context::{FiguresError, Findings, Options, Outcome, Report, RunContext, RunError};
 use super::figures;
 use super::invocation;
 use super::machine_memory::{machine_memory, peak_memory};
 use super::progress::note;
-use super::study::{NamedFigure, Registry};
+use super::study::{NamedFigure, RegisteredStudy, Registry, Runnable, studies_of};
 use crate::analysis::verdict::{Check, judge};
-use crate::compute::InstructionSet;
+use crate::compute::{InstructionSet, return_freed_memory};
 use crate::figure::write;
 use crate::record::{
     Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PROGRESS, PopulationRecord, RunFolder, RunKind, Status,
@@ -151,6 +151,40 @@ fn end_invocation(manifest: &mut Manifest) {
     if let Some(last) = manifest.invocations.last_mut() {
         last.ended = Some(invocation::now());
     }
+}
+
+/// Runs every study of an experiment, in the order of the registry; returns their checks. `after_first` is called with the
+/// name of the first when its records are written.
+///
+/// # Errors
+/// Those of the studies.
+pub(super) fn run_studies<E: Runnable>(
+    registered: &'static [RegisteredStudy<E>],
+    experiment: &E,
+    subject: E::Subject<'_>,
+    context: &RunContext<'_>,
+    manifest: &mut Manifest,
+    after_first: impl Fn(&'static str) -> Result<(), RunError>,
+) -> Result<Outcome<Vec<Check>>, RunError> {
+    let mut checks = Vec::new();
+    for (name, study) in studies_of(registered, experiment) {
+        let started = Instant::now();
+        context.journal.begin_study(name);
+        match study.run(subject, context)? {
+            Outcome::Complete(Findings { checks: found, warnings }) => {
+                checks.extend(found);
+                manifest.warnings.extend(warnings);
+            }
+            Outcome::Interrupted => return Ok(Outcome::Interrupted),
+        }
+        return_freed_memory();
+        manifest.add_study(name);
+        if manifest.studies.len() == 1 {
+            after_first(name)?;
+        }
+        manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
+    }
+    Ok(Outcome::Complete(checks))
 }
 
 /// Writes the manifest of an interrupted run.

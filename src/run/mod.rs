@@ -23,7 +23,8 @@
 //! | [`memory`], [`memory_estimate`], [`machine_memory`] | an estimate of the memory of a run, and its parts; the memory of the machine |
 //! | `sanity`, `routes` | the checks of every run |
 //! | [`recovery_source`], [`recovery_checks`], [`recovery_memory`], [`recovery_sizes`] | sparse recovery: sources of problems, exact checks, memory |
-//! | [`pruning_source`], [`pruning_task`], [`pruning_memory`], [`pruning_sizes`] | pruning: the model and the data, one pruned and scored model, memory |
+//! | [`pruning_source`], `pruning_samples`, [`request_names`] | pruning: the model and the data, and how messages name what was asked for |
+//! | [`pruning_task`], [`pruning_memory`], [`pruning_sizes`] | pruning: one pruned and scored model, memory |
 //! | [`prune_folder`], `prune_progress` | the pruning of one model into a folder; what is saved after every block |
 //! | [`figures`] | the figures of every run |
 //! | [`export`] | the records as tables, one row a value |
@@ -60,6 +61,7 @@ pub mod prune_folder;
 mod prune_progress;
 pub mod pruning_memory;
 pub mod pruning_run;
+mod pruning_samples;
 pub mod pruning_sizes;
 pub mod pruning_source;
 pub mod pruning_task;
@@ -68,6 +70,7 @@ pub mod recovery_memory;
 pub mod recovery_run;
 pub mod recovery_sizes;
 pub mod recovery_source;
+pub mod request_names;
 mod results;
 mod routes;
 mod sanity;

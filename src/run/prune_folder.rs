@@ -1,7 +1,8 @@
-//! The pruning of one model into a folder, block by block, so that it can be interrupted and continued.
+//! The pruning of one model into a folder, block by block and round by round, so that it can be interrupted and continued.
 //!
 //! ```text
 //! OUT.unfinished/model/           the copy of the model, pruned up to a block
+//! OUT.unfinished/round-R/         the model with which round R began, of rounds after the first
 //! OUT.unfinished/progress.json    what has been done, with the checksums of the pruned weights
 //! OUT.pruning.json                what was done: layers, scores, sources
 //! OUT/                            the pruned model, once it has been read back, checked and scored
@@ -10,20 +11,22 @@
 use super::context::RunError;
 use super::machine_memory::bytes;
 use super::progress::{Progress, note};
-use super::prune_progress::{FolderProgress, SavedWeight};
-use super::pruning_memory::pass_memory;
-use super::pruning_source::{PruningRequest, PruningSource};
+use super::prune_progress::{FolderProgress, SavedWeight, checksum_of};
+pub use super::prune_progress::{FolderRound, record_path, unfinished_path};
+use super::pruning_memory::folder_memory;
+use super::pruning_source::{BatchRule, PruningRequest, PruningSource};
+use super::pruning_task::{WrittenModel, read_back};
+use super::request_names::RequestNames;
 use crate::compute::keep_freed_memory;
 use crate::config::{CalibrationSpec, HeldOutSpec, ModelSpec, Precision, PruningOptions};
-use crate::population::SourceFile;
 use crate::prune::PruneError;
-use crate::prune::checkpoint::{ModelCopy, ModelFolder};
+use crate::prune::checkpoint::ModelCopy;
 use crate::prune::layer::{PruneMethod, Sparsity};
 use crate::prune::model::MeanScores;
 use crate::prune::network::{
-    CURVE_FRACTIONS, LayerRecord, LossCurve, PassStart, PruneObserver, PruneRecord, Quota, allocate, missing_zeros,
-    summary, verify,
+    CURVE_FRACTIONS, LayerRecord, PassStart, PruneObserver, PruneRecord, Quota, divided, stored_zeros,
 };
+use crate::prune::training::{TrainingSettings, last_losses};
 use crate::record::{Build, RunFolder};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -44,10 +47,22 @@ pub struct FolderRequest {
     pub sparsity: Sparsity,
     /// Whether zeros are divided between the layers by their measured losses.
     pub measured: bool,
+    /// Rounds after the first: in each one step of the iterative optimal brain surgeon on every layer.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rounds: usize,
+    /// Which samples the rounds have.
+    pub batches: BatchRule,
+    /// Training of the kept weights after every round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adam: Option<TrainingSettings>,
     /// Precision of forward passes.
     pub precision: Precision,
     /// Seed of the order of the calibration samples.
     pub seed: u64,
+}
+
+fn is_zero(rounds: &usize) -> bool {
+    *rounds == 0
 }
 
 /// Where the result goes, and how it is reported.
@@ -76,8 +91,11 @@ pub struct FolderRecord {
     pub dense: Option<MeanScores>,
     /// Scores of the written model, read back.
     pub pruned: Option<MeanScores>,
-    /// Every layer.
+    /// Every layer, in every round.
     pub record: PruneRecord,
+    /// Every round.
+    #[serde(default)]
+    pub rounds: Vec<FolderRound>,
     /// Files of the source that were not copied: weights in other formats.
     pub left_out: Vec<PathBuf>,
     /// What a reader should know before trusting the result.
@@ -92,29 +110,12 @@ pub enum FolderReport {
     Interrupted(PathBuf),
 }
 
-/// A file or folder beside the result.
-fn beside(out: &Path, ending: &str) -> PathBuf {
-    let mut name = out.file_name().unwrap_or_default().to_os_string();
-    name.push(ending);
-    out.with_file_name(name)
-}
-
-/// The record beside the folder of a pruned model.
-pub fn record_path(out: &Path) -> PathBuf {
-    beside(out, ".pruning.json")
-}
-
-/// The folder of an unfinished one.
-pub fn unfinished_path(out: &Path) -> PathBuf {
-    beside(out, ".unfinished")
-}
-
-/// Prunes a model into a folder: scores it before, prunes it block by block, reads it back, checks its zeros and all other
-/// tensors, scores it again, and gives the folder its name.
+/// Prunes a model into a folder: scores it before, prunes it block by block in every round, reads it back, checks its zeros
+/// and all other tensors, scores it again, and gives the folder its name.
 ///
 /// # Errors
-/// Models and data that cannot be read or do not fit, a folder in use, files that cannot be written; a written model that
-/// does not read back as it was meant.
+/// Models and data that cannot be read or do not fit, a folder in use, files of others at the places of the record and of
+/// the unfinished pruning, files that cannot be written; a written model that does not read back as it was meant.
 pub fn prune_folder(
     request: &FolderRequest,
     options: &FolderOptions,
@@ -129,10 +130,13 @@ pub fn prune_folder(
         calibration: &request.calibration,
         held_out: request.held_out.as_ref(),
         options: &request.pruning,
+        names: RequestNames::Command,
     })?;
+    require_outside(&request.model, &out)?;
     source.check(&Quota::Uniform(request.sparsity))?;
-    let estimate = pass_memory(&source, request.precision, source.batch_sizes().0);
-    estimate.fits_machine()?;
+    request.adam.map_or(Ok(()), |adam| source.check_training(&adam))?;
+    let estimate = folder_memory(&source, request.precision, request.adam.map_or(0, |adam| adam.batch));
+    estimate.fits_machine(RequestNames::Command)?;
     let say = |text: String| {
         if !options.quiet {
             note(text);
@@ -148,7 +152,7 @@ pub fn prune_folder(
         Err(RunError::Prune(PruneError::Interrupted)) => Ok(FolderReport::Interrupted(progress.folder().into())),
         Err(error) => {
             // Nothing is worth continuing.
-            if progress.state.blocks == 0 {
+            if progress.state.blocks == 0 && progress.state.round == 0 {
                 progress.remove()?;
             }
             Err(error)
@@ -157,6 +161,16 @@ pub fn prune_folder(
             progress.remove()?;
             Ok(FolderReport::Complete(Box::new(record)))
         }
+    }
+}
+
+/// Checks that the result is not within the folder of the model, whose contents are copied.
+fn require_outside(model: &ModelSpec, out: &Path) -> Result<(), PruneError> {
+    let ModelSpec::Folder { path } = model else { return Ok(()) };
+    let place = out.ancestors().find_map(|folder| folder.canonicalize().ok());
+    match (path.canonicalize(), place) {
+        (Ok(model), Some(place)) if place.starts_with(&model) => Err(PruneError::Within { path: out.into() }),
+        _ => Ok(()),
     }
 }
 
@@ -182,43 +196,32 @@ impl FolderRun<'_> {
         let quota = self.quota(progress)?;
         self.stop()?;
         let mut copy = progress.copy(source, self.out)?;
-        self.prune(progress, &mut copy, &quota)?;
-        let layers = progress.state.layers.clone();
-        copy.flush()?;
-        let written = ModelFolder::open(copy.checkpoint().folder())?;
-        let method = self.method();
-        let record = source.with_settings(method, &quota, |s| summary(&source.model, &written, s, layers))?;
-        verify(&source.model, &written, &record, &quota)?;
-        for layer in source.layers() {
-            let missing = missing_zeros(&written, layer, quota.of_layer(layer)?)?;
-            if missing > 0 {
-                let reason = format!("{missing} zeros are missing");
-                let path = written.folder().into();
-                return Err(PruneError::ReadBack { path, tensor: layer.weight(), reason }.into());
-            }
+        while progress.state.rounds.len() <= self.request.rounds {
+            self.round(progress, &mut copy, &quota)?;
         }
+        let layers = progress.state.layers.clone();
+        let written =
+            source.with_settings(self.method(), &quota, |settings| read_back(source, &copy, settings, layers))?;
         source.model.require_unchanged()?;
-        let pruned = match &source.held_out {
-            Some(_) => {
-                let bar = Progress::new("score after pruning", 1.0, self.quiet);
-                let scores = source.score(&written)?.mean();
-                bar.finish();
-                Some(scores)
-            }
-            None => {
-                source.require_finite_outputs(&written)?;
-                None
-            }
+        if source.held_out.is_none() {
+            source.require_finite_outputs(&written.model)?;
+        }
+        let (record, rounds) = (written.record, progress.state.rounds.clone());
+        let repeated = match self.request.batches {
+            BatchRule::Fresh => source.repeated_samples(rounds.len(), source.batch_sizes().0),
+            BatchRule::Same => None,
         };
+        let repeated = repeated.filter(|_| rounds.len() > 1);
         let folder_record = FolderRecord {
             program: Build::present(),
             request: serde_json::to_value(self.request).unwrap_or_default(),
             sources: serde_json::to_value(&source.files).unwrap_or_default(),
             description: source.description(),
             dense: progress.state.dense.clone(),
-            pruned,
-            warnings: source.warnings.iter().chain(&record.warnings).cloned().collect(),
+            pruned: rounds.last().and_then(|round| round.scores.clone()),
+            warnings: source.warnings.iter().chain(&record.warnings).chain(&repeated).cloned().collect(),
             record,
+            rounds,
             left_out: progress.state.left_out.clone(),
         };
         let beside = record_path(self.out);
@@ -226,6 +229,66 @@ impl FolderRun<'_> {
         RunFolder::plain(folder).write_json(&name.to_string_lossy(), &folder_record)?;
         copy.finish()?;
         Ok(folder_record)
+    }
+
+    /// The present round, from the first block on that is not complete.
+    fn round(&self, progress: &mut FolderProgress, copy: &mut ModelCopy, quota: &Quota) -> Result<(), RunError> {
+        let (source, round) = (self.source, progress.state.round);
+        self.prune(progress, copy, quota)?;
+        if let (Some(adam), None) = (&self.request.adam, progress.state.trained) {
+            self.train(progress, copy, adam)?;
+        }
+        let layers = progress.state.layers.clone();
+        let WrittenModel { model, record, missing_zeros } =
+            source.with_settings(self.method(), quota, |settings| read_back(source, copy, settings, layers))?;
+        if missing_zeros > 0 {
+            let (path, reason) = (model.folder().into(), format!("{missing_zeros} zeros are missing"));
+            return Err(PruneError::ReadBack { path, tensor: "of the pruned layers".into(), reason }.into());
+        }
+        let scores = match &source.held_out {
+            Some(_) => {
+                let bar = Progress::new(&self.titled("score after pruning", round), 1.0, self.quiet);
+                let scores = source.score(&model)?.mean();
+                bar.finish();
+                Some(scores)
+            }
+            None => None,
+        };
+        self.stop()?;
+        let (relative_loss, training_loss) = (record.relative_loss(), progress.state.trained);
+        let result = FolderRound { round, relative_loss, training_loss, scores };
+        progress.end_round(result, &model, self.out, round < self.request.rounds)
+    }
+
+    /// The title of a progress bar, with the round where there are several.
+    fn titled(&self, title: &str, round: usize) -> String {
+        if self.request.rounds > 0 { format!("{title}, round {round}") } else { title.into() }
+    }
+
+    /// Trains the kept weights after the present round.
+    fn train(
+        &self,
+        progress: &mut FolderProgress,
+        copy: &mut ModelCopy,
+        adam: &TrainingSettings,
+    ) -> Result<(), PruneError> {
+        let round = progress.state.round;
+        let bar = Progress::new(&self.titled("training", round), adam.steps as f64, self.quiet);
+        let mut losses = Vec::new();
+        self.source.train(copy, adam, round, &mut |loss| {
+            losses.push(loss);
+            bar.advance(1.0);
+            self.stop()
+        })?;
+        bar.finish();
+        // A kept weight may have become zero in the type of the file.
+        let layers = self.source.layers();
+        for record in progress.state.layers.iter_mut().filter(|record| record.round == round) {
+            if let Some(layer) = layers.iter().find(|layer| layer.name == record.layer) {
+                record.zeros = stored_zeros(copy.checkpoint(), layer)?;
+            }
+        }
+        progress.save_trained(copy, last_losses(&losses))
     }
 
     fn method(&self) -> PruneMethod {
@@ -250,26 +313,26 @@ impl FolderRun<'_> {
         let bar = Progress::new("losses of the layers", 1.0, self.quiet);
         let curves = self.source.loss_curves(&CURVE_FRACTIONS)?;
         bar.finish();
-        let entries: usize = curves.iter().map(|layer| layer.curve.entries).sum();
-        let losses: Vec<LossCurve> = curves.iter().map(|layer| layer.curve.clone()).collect();
-        let zeros = allocate(&losses, (fraction * entries as f64).round_ties_even() as usize);
-        let zeros: std::collections::BTreeMap<String, usize> =
-            curves.into_iter().map(|layer| layer.layer).zip(zeros).collect();
+        let zeros = divided(&curves, fraction);
         progress.state.zeros = Some(zeros.clone());
         progress.save()?;
         Ok(Quota::PerLayer(zeros))
     }
 
     fn prune(&self, progress: &mut FolderProgress, copy: &mut ModelCopy, quota: &Quota) -> Result<(), PruneError> {
-        let source = self.source;
+        let (source, round) = (self.source, progress.state.round);
+        if progress.state.blocks == source.architecture.blocks.len() {
+            return Ok(());
+        }
         let cost = |layer: &LayerRecord| (layer.rows * layer.inputs) as f64 * layer.inputs as f64;
         let all: f64 = source.layers().iter().map(|l| (l.outputs * l.inputs) as f64 * l.inputs as f64).sum();
-        let bar = Progress::new("pruning", all, self.quiet);
-        bar.advance(progress.state.layers.iter().map(cost).sum());
-        let start = PassStart { round: 0, block: progress.state.blocks };
+        let bar = Progress::new(&self.titled("pruning", round), all, self.quiet);
+        bar.advance(progress.state.layers.iter().filter(|layer| layer.round == round).map(cost).sum());
+        let start = PassStart { round, block: progress.state.blocks };
+        let batch = source.batch_of_round(self.request.batches, round, source.batch_sizes().0);
         let mut observer = SavingObserver { run: self, progress, bar: &bar, block: Vec::new() };
         source.with_settings(self.method(), quota, |settings| {
-            source.prune(copy, &source.batch(0), settings, start, &mut observer).map(|_| ())
+            source.prune(copy, &batch, settings, start, &mut observer).map(|_| ())
         })?;
         bar.finish();
         Ok(())
@@ -297,8 +360,7 @@ impl PruneObserver for SavingObserver<'_, '_> {
         let architecture = &self.run.source.architecture;
         let written = architecture.blocks[index].groups().concat();
         for layer in written.iter().filter(|layer| self.block.iter().any(|record| record.layer == layer.name)) {
-            let bytes = copy.checkpoint().bytes(&layer.weight())?;
-            let sha256 = SourceFile::of_bytes(&layer.weight(), &bytes).sha256;
+            let sha256 = checksum_of(copy.checkpoint(), &layer.weight())?;
             self.progress.state.weights.push(SavedWeight { block: index, tensor: layer.weight(), sha256 });
         }
         self.progress.state.blocks = index + 1;

@@ -7,6 +7,7 @@
 use super::machine_memory::{MemoryShortage, require};
 use super::pruning_sizes::{PruningSizes, PruningStudyMemory};
 use super::pruning_source::PruningSource;
+use super::request_names::RequestNames;
 use super::study::{Registry, studies_of};
 use crate::compute::KEPT;
 use crate::config::{Precision, PruningExperiment};
@@ -73,7 +74,7 @@ fn tokens(architecture: &Architecture, inputs: &Inputs) -> f64 {
 }
 
 /// Bytes of a pass over the blocks with `calibration` samples, and of a score, with parts by purpose.
-pub fn pass_memory(source: &PruningSource, precision: Precision, samples: usize) -> PruningMemory {
+fn pass_memory(source: &PruningSource, precision: Precision, samples: usize) -> PruningMemory {
     let architecture = &source.architecture;
     let threads = rayon::current_num_threads() as f64;
     let scalar = if precision == Precision::F64 { 8.0 } else { 4.0 };
@@ -117,6 +118,14 @@ pub fn pass_memory(source: &PruningSource, precision: Precision, samples: usize)
         training: 0,
         records: 0,
         figures: 0,
+    }
+}
+
+/// Bytes of the pruning of one model into a folder, with `training` samples of a step of training; 0 without.
+pub fn folder_memory(source: &PruningSource, precision: Precision, training: usize) -> PruningMemory {
+    PruningMemory {
+        training: training_memory(source, precision, training) as u64,
+        ..pass_memory(source, precision, source.batch_sizes().0)
     }
 }
 
@@ -203,7 +212,7 @@ impl PruningMemory {
     ///
     /// # Errors
     /// [`MemoryShortage`] with all parts of the estimate.
-    pub fn fits_machine(&self) -> Result<(), MemoryShortage> {
+    pub fn fits_machine(&self, names: RequestNames) -> Result<(), MemoryShortage> {
         let parts = vec![
             ("the samples", self.samples),
             ("their features", self.features),
@@ -215,6 +224,10 @@ impl PruningMemory {
             ("results", self.records),
             ("figures", self.figures),
         ];
-        require(self.total(), parts, "fewer or shorter samples, precision = \"f32\", or fewer --threads")
+        let advice = match names {
+            RequestNames::Experiment => "fewer or shorter samples, precision = \"f32\", or fewer --threads",
+            RequestNames::Command => "smaller --samples or --length, --precision f32, or fewer --threads",
+        };
+        require(self.total(), parts, advice)
     }
 }

@@ -1,11 +1,13 @@
 //! A run of pruning. The run folder, the records, the checks, the figures, interruption and resumption are as in a run of
 //! training.
 
-use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
+use super::context::{Options, Outcome, Report, RunContext, RunError};
 use super::lifecycle::{self, OpenRun, Opening};
 use super::machine_memory::bytes;
+use super::progress::note;
 use super::pruning_memory::PruningMemory;
 use super::pruning_source::{PruningRequest, PruningSource};
+use super::request_names::RequestNames;
 use super::study::{PruningSubject, Registry, studies_of};
 use super::tasks::{Task, run_tasks_in_order};
 use crate::choice::Choice;
@@ -104,15 +106,17 @@ pub fn run(
         calibration: &e.calibration,
         held_out: Some(&e.held_out),
         options: &e.pruning,
+        names: RequestNames::Experiment,
     })?;
     require_scores(&source)?;
-    let estimate = PruningMemory::new(e, &source, registry);
-    estimate.fits_machine()?;
-    if !options.quiet {
-        eprintln!("memory: about {}", bytes(estimate.total()));
-    }
+    // Before the estimate: numbers of samples that there are not would be refused for their memory.
     for (_, study) in studies_of(registry.pruning, e) {
         study.check(&source)?;
+    }
+    let estimate = PruningMemory::new(e, &source, registry);
+    estimate.fits_machine(RequestNames::Experiment)?;
+    if !options.quiet {
+        note(format!("memory: about {}", bytes(estimate.total())));
     }
     let resolved = e.resolved();
     let sources = serde_json::to_value(&source.files).unwrap_or_default();
@@ -139,25 +143,14 @@ pub fn run(
     manifest.add_phase("dense score", started.elapsed().as_secs_f64());
 
     let subject = PruningSubject { experiment: e, source: &source, dense: &dense };
-    let mut checks = Vec::new();
-    for (name, study) in studies_of(registry.pruning, e) {
-        let started = Instant::now();
-        context.journal.begin_study(name);
-        match study.run(subject, &context)? {
-            Outcome::Complete(Findings { checks: found, warnings }) => {
-                checks.extend(found);
-                manifest.warnings.extend(warnings);
-            }
-            Outcome::Interrupted => return lifecycle::interrupted(&context, manifest),
+    let first = |name| lifecycle::first_figure(options, &context, registry.pruning_figures(name));
+    match lifecycle::run_studies(registry.pruning, e, subject, &context, &mut manifest, first)? {
+        Outcome::Complete(checks) => {
+            source.model.require_unchanged()?;
+            lifecycle::finish(options, &context, manifest, checks, registry)
         }
-        manifest.add_study(name);
-        if manifest.studies.len() == 1 {
-            lifecycle::first_figure(options, &context, registry.pruning_figures(name))?;
-        }
-        manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
+        Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
     }
-    source.model.require_unchanged()?;
-    lifecycle::finish(options, &context, manifest, checks, registry)
 }
 
 /// Removes the copies of the model that a process that was killed has left: they are the only folders in `checkpoint/`.

@@ -1,22 +1,25 @@
 //! The model and the data of an experiment of pruning, as they were read.
 
+use super::pruning_samples::{checksum, limited, read_samples};
+use super::request_names::{RequestKey, RequestNames};
+use crate::choice::choice;
 use crate::compute::rng::{Role, random_order, stream};
 use crate::config::{CalibrationSpec, HeldOutSpec, ModelSpec, Precision, PruningOptions, SampleSource};
+use crate::number::plain;
 use crate::population::SourceFile;
 use crate::prune::PruneError;
-use crate::prune::bundled::{BundledModel, KnownScore, LabelledInputs, SHAKESPEARE_LENGTH};
+use crate::prune::bundled::{BundledModel, KnownScore, LabelledInputs};
 use crate::prune::checkpoint::{ModelCopy, ModelFolder};
 use crate::prune::layer::{LayerSettings, PruneMethod, Sparsity};
 use crate::prune::model::{
     Architecture, Embedding, EmbeddingSpec, HeadSpec, Inputs, LinearSpec, Scores, TOKENIZER, describe, outputs,
-    overlap, read_labels, read_text, score,
+    overlap, score,
 };
 use crate::prune::network::{
     LayerAudit, LayerCurve, LayerRecord, PassStart, PruneObserver, PruneSettings, Quota, audit_layers, loss_curves,
     prune_pass,
 };
 use crate::prune::training::{LabelledBatch, TrainingSettings, TrainingStreams, require_targets, train_kept};
-use std::path::Path;
 use tempfile::TempDir;
 
 /// What to read.
@@ -34,6 +37,18 @@ pub struct PruningRequest<'a> {
     pub held_out: Option<&'a HeldOutSpec>,
     /// Which layers are pruned, and how.
     pub options: &'a PruningOptions,
+    /// How messages name what is asked for.
+    pub names: RequestNames,
+}
+
+choice! {
+    /// Which samples a round has.
+    pub enum BatchRule: "rule of batches" {
+        /// Those that follow the batches before, as in the paper.
+        Fresh = "fresh",
+        /// Those of the first round.
+        Same = "same",
+    }
 }
 
 /// A model, and data for it.
@@ -50,6 +65,7 @@ pub struct PruningSource {
     pub files: Vec<SourceFile>,
     /// What a reader of the results should know about the data.
     pub warnings: Vec<String>,
+    names: RequestNames,
     precision: Precision,
     options: PruningOptions,
     /// All calibration samples, with labels where they have some.
@@ -88,11 +104,12 @@ impl PruningSource {
             Some(model) => model.sources(),
             None => model_files(&folder)?,
         };
-        let calibration = read_samples(&request.calibration.source, &folder, false)?;
+        let names = request.names;
+        let calibration = read_samples(&request.calibration.source, &folder, &architecture, false)?;
         files.extend(calibration.sources);
         let calibration = LabelledBatch { inputs: calibration.inputs, labels: calibration.labels };
         let count = calibration.inputs.count();
-        let batch = limited("calibration.samples", request.calibration.samples, count)?;
+        let batch = limited(names, RequestKey::Samples, request.calibration.samples, count)?;
         let order = match request.calibration.shuffle {
             true => {
                 let mut rng = stream(request.seed, Role::Calibration, 0, 0);
@@ -100,7 +117,8 @@ impl PruningSource {
             }
             false => (0..count).collect(),
         };
-        let held_out = request.held_out.map(|spec| held_out(spec, &folder, &mut files)).transpose()?;
+        let of_held_out = |spec| held_out(spec, (&folder, &architecture), names, &mut files);
+        let held_out = request.held_out.map(of_held_out).transpose()?;
         let sources = [Some(&request.calibration.source), request.held_out.map(|spec| &spec.source)];
         // The tokenizer of a bundled model is among its files.
         if bundled.is_none() && sources.into_iter().flatten().any(|one| matches!(one, SampleSource::Text { .. })) {
@@ -122,6 +140,7 @@ impl PruningSource {
             held_out,
             files,
             warnings: Vec::new(),
+            names,
             precision: request.precision,
             options: request.options.clone(),
             calibration,
@@ -144,6 +163,22 @@ impl PruningSource {
         let count = self.order.len();
         let chosen: Vec<usize> = (0..samples).map(|k| self.order[(round * samples + k) % count]).collect();
         self.calibration.inputs.select(&chosen)
+    }
+
+    /// The `samples` of a round under a rule of batches.
+    pub fn batch_of_round(&self, rule: BatchRule, round: usize, samples: usize) -> Inputs {
+        match rule {
+            BatchRule::Fresh => self.batch_of(round, samples),
+            BatchRule::Same => self.batch_of(0, samples),
+        }
+    }
+
+    /// A note where the fresh batches of so many rounds repeat samples.
+    pub fn repeated_samples(&self, rounds: usize, samples: usize) -> Option<String> {
+        let (needed, there) = (rounds.saturating_mul(samples), self.order.len());
+        (needed > there).then(|| {
+            format!("{rounds} rounds have {needed} samples, and there are {there}: later batches repeat those of earlier rounds")
+        })
     }
 
     /// Samples of a batch, and of the calibration data.
@@ -249,14 +284,29 @@ impl PruningSource {
         with_precision!(self.precision, prune_pass, (&self.model, copy, inputs, settings, start, observer))
     }
 
+    /// Checks that a batch of a round is not larger than the calibration data.
+    ///
+    /// # Errors
+    /// [`PruneError::Inputs`] with its name and the bound.
+    pub fn check_round_batch(&self, samples: Option<usize>) -> Result<(), PruneError> {
+        limited(self.names, RequestKey::RoundBatch, samples, self.order.len()).map(|_| ())
+    }
+
     /// Checks that the kept weights can be trained on the calibration data.
     ///
     /// # Errors
     /// As [`require_targets`]; a batch that is larger than the data.
     pub fn check_training(&self, settings: &TrainingSettings) -> Result<(), PruneError> {
         let LabelledBatch { inputs, labels } = &self.calibration;
+        if matches!(self.architecture.head, HeadSpec::Classes { .. }) && labels.is_none() {
+            let reason = "missing: a classifier is trained on labels; expected the .npy file of the classes of the calibration images";
+            return Err(PruneError::Inputs {
+                what: self.names.name(RequestKey::CalibrationLabels).into(),
+                reason: reason.into(),
+            });
+        }
         require_targets(&self.architecture, inputs, labels.as_deref())?;
-        limited("rounds.adam.batch", Some(settings.batch), inputs.count()).map(|_| ())
+        limited(self.names, RequestKey::TrainingBatch, Some(settings.batch), inputs.count()).map(|_| ())
     }
 
     /// Trains the kept weights of a copy of the model after a round, on all calibration samples, as [`train_kept`].
@@ -272,7 +322,19 @@ impl PruningSource {
     ) -> Result<(), PruneError> {
         let (streams, selected) =
             (TrainingStreams { seed: self.seed, round }, |layer: &str| self.options.selects(layer));
-        with_precision!(self.precision, train_kept, (copy, &self.calibration, settings, streams, &selected, step))
+        let trained =
+            with_precision!(self.precision, train_kept, (copy, &self.calibration, settings, streams, &selected, step));
+        let refused = |reason: String| PruneError::Inputs {
+            what: self.names.with_value(RequestKey::TrainingRate, plain(settings.rate)),
+            reason: format!("{reason} in the training after round {round} (the first is 0): expected a smaller rate"),
+        };
+        trained.map_err(|error| match error {
+            PruneError::TrainingLoss { step, steps, loss, .. } => {
+                refused(format!("the loss is {loss} in step {step} of {steps}"))
+            }
+            PruneError::TensorValue { tensor, value, .. } => refused(format!("a weight of {tensor} becomes {value}")),
+            error => error,
+        })
     }
 
     /// The relative loss of every layer under the sweep, as [`loss_curves`], on the first batch.
@@ -358,56 +420,18 @@ fn model_files(model: &ModelFolder) -> Result<Vec<SourceFile>, PruneError> {
     files.map(|path| checksum(&path)).collect()
 }
 
-fn checksum(path: &Path) -> Result<SourceFile, PruneError> {
-    SourceFile::of_file(path).map_err(|source| PruneError::Read { path: path.into(), source })
-}
-
-/// The number of samples of a key, at most those that there are.
-fn limited(key: &str, wanted: Option<usize>, available: usize) -> Result<usize, PruneError> {
-    match wanted {
-        Some(wanted) if wanted > available => Err(PruneError::Inputs {
-            what: format!("{key} = {wanted}"),
-            reason: format!("expected at most {available}, the samples that there are"),
-        }),
-        wanted => Ok(wanted.unwrap_or(available)),
-    }
-}
-
+/// The held-out samples that are asked for, the first ones, with their labels.
 fn held_out(
     spec: &HeldOutSpec,
-    model: &ModelFolder,
+    (model, architecture): (&ModelFolder, &Architecture),
+    names: RequestNames,
     files: &mut Vec<SourceFile>,
 ) -> Result<(Inputs, Option<Vec<usize>>), PruneError> {
-    let LabelledInputs { inputs, mut labels, sources } = read_samples(&spec.source, model, true)?;
+    let LabelledInputs { inputs, mut labels, sources } = read_samples(&spec.source, model, architecture, true)?;
     files.extend(sources);
-    let count = limited("held_out.samples", spec.samples, inputs.count())?;
+    let count = limited(names, RequestKey::HeldOutSamples, spec.samples, inputs.count())?;
     if let Some(labels) = &mut labels {
-        if labels.len() < count {
-            let reason = format!("{} of them for {count} samples: expected one for every sample", labels.len());
-            return Err(PruneError::Inputs { what: "labels".into(), reason });
-        }
         labels.truncate(count);
     }
     Ok((inputs.range(0..count), labels))
-}
-
-fn read_samples(source: &SampleSource, model: &ModelFolder, held_out: bool) -> Result<LabelledInputs, PruneError> {
-    Ok(match source {
-        SampleSource::Bundled { name } => name.read(held_out, SHAKESPEARE_LENGTH)?,
-        SampleSource::Tokens { path, length } => {
-            let inputs = Inputs::read_tokens(path, *length)?;
-            LabelledInputs { inputs, labels: None, sources: vec![checksum(path)?] }
-        }
-        SampleSource::Text { path, length } => {
-            let inputs = read_text(path, model.folder(), *length)?;
-            LabelledInputs { inputs, labels: None, sources: vec![checksum(path)?] }
-        }
-        SampleSource::Images { path, labels } => {
-            let (inputs, mut sources) = (Inputs::read_images(path)?, vec![checksum(path)?]);
-            if let Some(labels) = labels {
-                sources.push(checksum(labels)?);
-            }
-            LabelledInputs { inputs, labels: labels.as_deref().map(read_labels).transpose()?, sources }
-        }
-    })
 }

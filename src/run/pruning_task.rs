@@ -1,13 +1,14 @@
 //! One pruned and scored model, a task of several studies.
 
 use super::context::{Outcome, RunContext, RunError};
+use super::pruning_source::PruningSource;
 use super::study::PruningSubject;
 use super::tasks::TaskHandle;
 use crate::prune::PruneError;
 use crate::prune::checkpoint::{ModelCopy, ModelFolder};
 use crate::prune::layer::PruneMethod;
 use crate::prune::network::{
-    LayerRecord, PassStart, PruneObserver, PruneRecord, Quota, missing_zeros, summary, verify,
+    LayerRecord, PassStart, PruneObserver, PruneRecord, PruneSettings, Quota, missing_zeros, summary, verify,
 };
 use crate::record::{RecordError, RunFolder, WALL_TIMES};
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,37 @@ fn working_path(folder: &RunFolder, task: &str) -> PathBuf {
     folder.file(&format!("checkpoint/model-{task}"))
 }
 
+/// A pruned model, read back and verified.
+pub struct WrittenModel {
+    /// The model.
+    pub model: ModelFolder,
+    /// What was done to its layers.
+    pub record: PruneRecord,
+    /// Zeros that its layers lack.
+    pub missing_zeros: usize,
+}
+
+/// Writes what is pending of a copy, opens it again and verifies it; `layers` are the records of its layers.
+///
+/// # Errors
+/// As [`summary`], [`verify`] and [`missing_zeros`].
+pub fn read_back(
+    source: &PruningSource,
+    copy: &ModelCopy,
+    settings: &PruneSettings<'_>,
+    layers: Vec<LayerRecord>,
+) -> Result<WrittenModel, PruneError> {
+    copy.flush()?;
+    let model = ModelFolder::open(copy.checkpoint().folder())?;
+    let record = summary(&source.model, &model, settings, layers)?;
+    verify(&source.model, &model, &record, &settings.quota)?;
+    let mut missing = 0;
+    for layer in source.layers() {
+        missing += missing_zeros(&model, layer, settings.quota.of_layer(layer)?)?;
+    }
+    Ok(WrittenModel { model, record, missing_zeros: missing })
+}
+
 /// Prunes the model by a method, writes it, reads it back and scores it. The written model is removed.
 ///
 /// # Errors
@@ -101,16 +133,9 @@ pub fn prune_and_score(
     let found = source.with_settings(method, quota, |settings| {
         let mut progress = LayerProgress::new(handle, source.layers().len() + 1);
         let layers = source.prune(&mut copy, &source.batch(0), settings, PassStart::default(), &mut progress)?;
-        copy.flush()?;
-        let written = ModelFolder::open(copy.checkpoint().folder())?;
-        let record = summary(&source.model, &written, settings, layers)?;
-        verify(&source.model, &written, &record, quota)?;
-        let mut missing = 0;
-        for layer in source.layers() {
-            missing += missing_zeros(&written, layer, quota.of_layer(layer)?)?;
-        }
-        let scores = source.score(&written)?;
-        Ok(PrunedModel { record, missing_zeros: missing, losses: scores.losses, hits: scores.hits })
+        let WrittenModel { model, record, missing_zeros } = read_back(source, &copy, settings, layers)?;
+        let scores = source.score(&model)?;
+        Ok(PrunedModel { record, missing_zeros, losses: scores.losses, hits: scores.hits })
     })?;
     Ok(if handle.interrupted() { Outcome::Interrupted } else { Outcome::Complete(found) })
 }

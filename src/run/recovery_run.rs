@@ -1,9 +1,10 @@
 //! A run of sparse recovery (WMSKA). The run folder, the records, the checks, the figures, interruption and resumption
 //! are as in a run of training.
 
-use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
+use super::context::{Options, Outcome, Report, RunContext, RunError};
 use super::lifecycle::{self, OpenRun, Opening};
 use super::machine_memory::bytes;
+use super::progress::note;
 use super::recovery_memory::RecoveryMemory;
 use super::recovery_source::ProblemSource;
 use super::study::{RecoverySubject, Registry, studies_of};
@@ -68,7 +69,7 @@ pub fn run(
     let estimate = RecoveryMemory::new(e, shape, source.file_bytes(), registry);
     estimate.fits_machine()?;
     if !options.quiet {
-        eprintln!("memory: about {}", bytes(estimate.total()));
+        note(format!("memory: about {}", bytes(estimate.total())));
     }
     for (_, study) in studies_of(registry.recovery, e) {
         study.check(&source)?;
@@ -107,24 +108,11 @@ pub fn run(
     let context = RunContext::new(&folder, interrupt, options.quiet)?;
     context.journal.plan(Vec::new(), e.studies.iter().map(|study| study.name.to_string()).collect());
     let subject = RecoverySubject { experiment: e, source: &source };
-    let mut checks = Vec::new();
-    for (name, study) in studies_of(registry.recovery, e) {
-        let started = Instant::now();
-        context.journal.begin_study(name);
-        match study.run(subject, &context)? {
-            Outcome::Complete(Findings { checks: found, warnings }) => {
-                checks.extend(found);
-                manifest.warnings.extend(warnings);
-            }
-            Outcome::Interrupted => return lifecycle::interrupted(&context, manifest),
-        }
-        manifest.add_study(name);
-        if manifest.studies.len() == 1 {
-            lifecycle::first_figure(options, &context, registry.recovery_figures(name))?;
-        }
-        manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
+    let first = |name| lifecycle::first_figure(options, &context, registry.recovery_figures(name));
+    match lifecycle::run_studies(registry.recovery, e, subject, &context, &mut manifest, first)? {
+        Outcome::Complete(checks) => lifecycle::finish(options, &context, manifest, checks, registry),
+        Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
     }
-    lifecycle::finish(options, &context, manifest, checks, registry)
 }
 
 /// What only the problem can tell about k.

@@ -1,8 +1,10 @@
 //! Trained networks, read from `state/` in double precision.
 
 use super::context::RunError;
-use super::plan::Trajectory;
+use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
+use super::tasks::Task;
+use super::training::Trained;
 use crate::network::ParameterVector;
 use crate::record::RunFolder;
 use crate::record::state::FinalParts;
@@ -18,4 +20,20 @@ pub fn final_point(
 ) -> Result<ParameterVector, RunError> {
     let parts = FinalParts::read(&folder.file(&format!("state/{}.npz", run.id)))?;
     Ok(parts.canonical(&problem.network, run.width())?)
+}
+
+/// A network of the widths at the horizon: the indices of its width and its seed, and its trajectory.
+pub type TrainedNetwork<'a> = (usize, usize, &'a Trajectory);
+
+/// A task of a study for every network of the widths that reached the horizon, called `STUDY-ID`.
+pub fn network_tasks<'a>(study: &str, plan: &'a Plan, trained: &Trained) -> Vec<Task<TrainedNetwork<'a>>> {
+    let mut tasks = Vec::new();
+    for (w, ids) in plan.groups[0].ids.iter().enumerate() {
+        for (seed, id) in ids.iter().enumerate().filter(|(_, id)| trained.reached_horizon(id)) {
+            if let Some(run) = plan.find(id) {
+                tasks.push(Task { name: format!("{study}-{id}"), size: run.width(), item: (w, seed, run) });
+            }
+        }
+    }
+    tasks
 }

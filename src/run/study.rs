@@ -34,7 +34,7 @@ pub trait Runnable: ExperimentKind {
     /// The problem on its data, before anything is computed.
     type Posed<'a>;
     /// The input of a study.
-    type Subject<'a>;
+    type Subject<'a>: Copy;
     /// The sizes that determine the memory of a study, apart from its table.
     type Sizes<'a>;
     /// The memory of a study.

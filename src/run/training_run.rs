@@ -1,6 +1,6 @@
 //! A run of training: networks and their mean-field limit.
 
-use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
+use super::context::{Options, Outcome, Report, RunContext, RunError};
 use super::groups;
 use super::journal::PlannedPhase;
 use super::kept_states;
@@ -14,14 +14,13 @@ use super::progress::note;
 use super::study::{Registry, TrainingSubject, studies_of};
 use super::training::{self, Trained};
 use super::{extend as extension, figures, grid_limit, results, routes, sanity};
-use crate::analysis::verdict::Check;
 use crate::compute::return_freed_memory;
 use crate::config::study::ExperimentKind;
 use crate::config::{BatchSize, Experiment, PopulationTable, Precision};
 use crate::network::Loss;
 use crate::population::{FileSpec, Population, PopulationSpec, Sample};
 use crate::record::npz::{ArrayField, Arrays};
-use crate::record::{Hyperparameters, Manifest, PopulationRecord, RunFolder, RunKind, SAMPLES, TrajectoryRecord};
+use crate::record::{Hyperparameters, PopulationRecord, RunFolder, RunKind, SAMPLES, TrajectoryRecord};
 use serde_json::Value;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -166,8 +165,11 @@ fn run_on(
     groups::write(&problem, &plan, &trained, &folder)?;
     lifecycle::first_figure(options, &context, figures::first)?;
     let subject = TrainingSubject { problem: &problem, plan: &plan, trained: &trained };
-    match studies(experiment, subject, &context, registry, &mut manifest)? {
-        Outcome::Complete(checks) => {
+    let mut checks = sanity::checks(&problem, &trained);
+    checks.extend(routes::checks(subject));
+    match lifecycle::run_studies(registry.training, experiment, subject, &context, &mut manifest, |_| Ok(()))? {
+        Outcome::Complete(found) => {
+            checks.extend(found);
             results::write(&folder, &problem, &plan, &trained, &kept)?;
             let report = lifecycle::finish(options, &context, manifest, checks, registry)?;
             kept_states::trim(&folder, experiment.run.states)?;
@@ -175,33 +177,6 @@ fn run_on(
         }
         Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
     }
-}
-
-/// Runs every study; returns the checks of every run and of the studies.
-fn studies(
-    experiment: &Experiment,
-    subject: TrainingSubject<'_>,
-    context: &RunContext<'_>,
-    registry: &'static Registry,
-    manifest: &mut Manifest,
-) -> Result<Outcome<Vec<Check>>, RunError> {
-    let mut checks = sanity::checks(subject.problem, subject.trained);
-    checks.extend(routes::checks(subject));
-    for (name, study) in studies_of(registry.training, experiment) {
-        let started = Instant::now();
-        context.journal.begin_study(name);
-        match study.run(subject, context)? {
-            Outcome::Complete(Findings { checks: found, warnings }) => {
-                checks.extend(found);
-                manifest.warnings.extend(warnings);
-            }
-            Outcome::Interrupted => return Ok(Outcome::Interrupted),
-        }
-        return_freed_memory();
-        manifest.add_study(name);
-        manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
-    }
-    Ok(Outcome::Complete(checks))
 }
 
 /// Checks, before anything is computed, what depends on the data; returns the memory estimate.

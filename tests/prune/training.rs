@@ -244,9 +244,9 @@ fn what_cannot_be_trained_is_refused() {
     let (images, labels) = digits(true);
     let architecture = describe(&deit()).unwrap();
     let refusal = |labels: Option<&[usize]>| require_targets(&architecture, &images, labels).unwrap_err().to_string();
-    assert!(refusal(None).contains("calibration.labels: missing: a classifier is trained on labels"));
-    assert!(refusal(Some(&labels[1..])).contains("calibration.labels: 359 of them for 360 samples"));
-    assert!(refusal(Some(&[10; 360])).contains("calibration.labels: 10: expected a class from 0 to 9"));
+    assert!(refusal(None).contains("the labels of the calibration data: missing: a classifier is trained on labels"));
+    assert!(refusal(Some(&labels[1..])).contains("the labels of the calibration data: 359 of them for 360 samples"));
+    assert!(refusal(Some(&[10; 360])).contains("label 0 (from 0) is 10: expected a class from 0 to 9"));
     let bert = open("tiny-bert");
     let inputs = inputs(&bert, "tiny-bert/expected.npz");
     let said = require_targets(&describe(&bert).unwrap(), &inputs, None).unwrap_err().to_string();

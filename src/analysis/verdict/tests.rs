@@ -1,7 +1,9 @@
 //! Verdicts at one level and in a family.
 
 use super::*;
-use crate::analysis::fit::Statistic;
+use crate::analysis::estimate::Estimate;
+use crate::analysis::fit::{FitFailure, SlopeFit, Statistic};
+use crate::analysis::repetition::Repetition;
 use crate::number::{from_json, to_json, to_json_line};
 
 /// A fit with this 95 % interval, of 8 seeds.
@@ -232,4 +234,25 @@ fn a_lower_value_must_be_shown() {
     family.extend((0..60).map(|_| check(0.4, 0.5)));
     judge(&mut family);
     assert_eq!((family[0].verdict, family[1].verdict, family[2].verdict), (NotResolved, NotResolved, Holds));
+}
+
+/// Details and failures name what the interval is over.
+#[test]
+fn intervals_over_pairs_are_not_called_those_of_seeds() {
+    let pairs = Exponent::at_most(-0.5).over(Repetition::Pair);
+    let detail =
+        |exponent: &Exponent, fit: &Result<SlopeFit, FitFailure>| Check::exponent("x", "", exponent, fit).detail;
+    assert!(detail(&pairs, &fit(-1.2, -0.9)).contains("over 0 points and 8 pairs"));
+    assert!(detail(&Exponent::at_most(-0.5), &fit(-1.2, -0.9)).contains("over 0 points and 8 seeds"));
+    for failure in [
+        FitFailure::Sparse,
+        FitFailure::OneSeed { slope: -1.0, intercept: 0.0 },
+        FitFailure::NoSpread { slope: -1.0, intercept: 0.0 },
+    ] {
+        let words = detail(&pairs, &Err(failure.clone()));
+        assert!(words.contains("pairs") && !words.contains("seed"), "{words}");
+        let excused =
+            Check::exponent("x", "", &pairs, &fit(-0.2, -0.1)).or_pre_asymptotic("width", &Err(failure)).detail;
+        assert!(excused.contains("pairs") && !excused.contains("seed"), "{excused}");
+    }
 }

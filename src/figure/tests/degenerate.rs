@@ -45,7 +45,7 @@ fn marks_of(x: &[f64], y: &[f64]) -> Vec<Mark> {
 }
 
 fn axis(scale: Scale, label: &str) -> Axis {
-    Axis { label: label.into(), scale, range: None }
+    Axis { label: label.into(), scale, range: None, counts: false }
 }
 
 /// The texts of a figure with their rectangles (left, top, right, bottom) in points.

@@ -120,6 +120,25 @@ fn nothing_is_allocated_for_a_false_header() {
     assert!(matches!(found, Err(NpzFault::Size { held, .. }) if held == u64::from(size)), "{found:?}");
 }
 
+/// A file of one array is no archive, and its messages do not call it one.
+#[test]
+fn faults_of_single_arrays_name_no_archive() {
+    let good = npy("<f8", false, "(3,)", &[1; 24]);
+    let packed = archive(&[("x", good.clone())], CompressionMethod::Stored);
+    for (bytes, words) in [
+        (&good[..good.len() - 8], "24 B, and is 144 B long: the .npy file is truncated"),
+        (&good[..20], "not a readable .npy file: ends within its header"),
+        (&good[..4], "not a readable .npy file: ends within its header"),
+        (b"nothing like an array".as_slice(), "not a readable .npy file: does not start as an array of NumPy"),
+        (&packed, "is a zip archive, such as .npz"),
+        (&npy("|O", false, "(1,)", &[0; 8]), "has dtype |O: expected float64"),
+    ] {
+        let message = npy_array(bytes, bytes.len() as u64).unwrap_err().to_string();
+        assert!(message.contains(words), "{message}");
+        assert!(!message.contains("array (") && !message.contains("entry"), "{message}");
+    }
+}
+
 #[test]
 fn damage_is_reported() {
     let good = npy("<f8", false, "(3,)", &[1; 24]);

@@ -8,7 +8,7 @@ use super::refit::refit;
 use super::select::{drop_lowest, drop_lowest_evenly};
 use super::sparsity::Zeros;
 use super::sweep::{BLOCK, sweep_from};
-use crate::choice::{Choice, by_name, choice};
+use crate::choice::{Choice, by_name, choice, values};
 use faer::Mat;
 
 choice! {
@@ -66,15 +66,7 @@ impl PruneMethod {
 
 impl Choice for PruneMethod {
     const WHAT: &'static str = "method";
-    const ALL: &'static [Self] = &{
-        let mut all = [PruneMethod::DUAL; TABLE.len()];
-        let mut i = 0;
-        while i < TABLE.len() {
-            all[i] = TABLE[i].1;
-            i += 1;
-        }
-        all
-    };
+    const ALL: &'static [Self] = &values(&TABLE);
 
     fn name(self) -> &'static str {
         // The two that are always refitted have one name.

@@ -85,8 +85,11 @@ impl<R: ModelReal> Embedding<R> {
         match (&self.kind, inputs) {
             (EmbeddingKind::Tokens { tokens, positions, .. }, Inputs::Tokens { ids, length, present }) => {
                 let vocabulary = tokens.len() / self.hidden;
-                if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
-                    return wrong(format!("token {id} is not in the vocabulary of {vocabulary}"));
+                if let Some(at) = ids.iter().position(|id| *id as usize >= vocabulary) {
+                    let (id, sample, place) = (ids[at], at / length, at % length);
+                    return wrong(format!(
+                        "token {id} (sample {sample}, position {place}, from 0) is not in the vocabulary of {vocabulary}"
+                    ));
                 }
                 if let Some(rows) = positions.as_ref().map(|rows| rows.len() / self.hidden).filter(|n| n < length) {
                     return wrong(format!("samples of {length} tokens, and the model has {rows} positions"));

@@ -109,8 +109,9 @@ impl Inputs {
             return Err(wrong(format!("has {row} tokens in a row: expected at least the length {length} of a sample")));
         }
         let values: Vec<f64> = array.iter().copied().collect();
-        if let Some(value) = values.iter().find(|v| v.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(*v)) {
-            return Err(wrong(format!("holds {value}: expected indices of tokens, whole numbers from 0")));
+        if let Some(at) = values.iter().position(|v| !is_index(*v)) {
+            let entry = place(&array, at);
+            return Err(wrong(format!("{entry} is {}: expected indices of tokens, whole numbers from 0", values[at])));
         }
         let ids = values.into_iter().map(|v| v as u32);
         let ids = if array.ndim() == 1 {
@@ -150,8 +151,11 @@ impl Inputs {
             }
         };
         let pixels: Vec<f64> = array.iter().copied().collect();
-        match pixels.iter().find(|v| !v.is_finite()) {
-            Some(value) => Err(wrong(format!("holds {value}: every pixel must be a finite number"))),
+        match pixels.iter().position(|v| !v.is_finite()) {
+            Some(at) => {
+                let reason = format!("{} is {}: every pixel must be a finite number", place(&array, at), pixels[at]);
+                Err(wrong(reason))
+            }
             None => Ok(Inputs::Images { pixels, channels, size }),
         }
     }
@@ -167,10 +171,43 @@ pub fn read_labels(path: &Path) -> Result<Vec<usize>, PruneError> {
     if !matches!(array.shape(), [_] | [_, 1]) {
         return Err(wrong(format!("has shape {:?}: expected (samples): a label for every sample", array.shape())));
     }
-    match array.iter().find(|v| v.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(*v)) {
-        Some(value) => Err(wrong(format!("holds {value}: expected labels, whole numbers from 0"))),
+    match array.iter().position(|v| !is_index(*v)) {
+        Some(at) => {
+            let value = array.iter().nth(at).copied().unwrap_or(f64::NAN);
+            Err(wrong(format!("label {at} (from 0) is {value}: expected labels, whole numbers from 0")))
+        }
         None => Ok(array.iter().map(|label| *label as usize).collect()),
     }
+}
+
+/// Checks that labels are classes of a classifier; `what` is for messages.
+///
+/// # Errors
+/// [`PruneError::Inputs`] with the first label that is none.
+pub fn require_classes(what: &str, labels: &[usize], classes: usize) -> Result<(), PruneError> {
+    match labels.iter().position(|label| *label >= classes) {
+        None => Ok(()),
+        Some(at) => Err(PruneError::Inputs {
+            what: what.into(),
+            reason: format!("label {at} (from 0) is {}: expected a class from 0 to {}", labels[at], classes - 1),
+        }),
+    }
+}
+
+/// Whether a number is an index.
+fn is_index(value: f64) -> bool {
+    value.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&value)
+}
+
+/// The place of entry `at`, in row-major order, in an array, in words.
+fn place(array: &ArrayD<f64>, at: usize) -> String {
+    let mut rest = at;
+    let mut indices: Vec<usize> = Vec::new();
+    for extent in array.shape().iter().rev() {
+        indices.insert(0, rest % extent);
+        rest /= extent;
+    }
+    format!("entry {indices:?} (from 0)")
 }
 
 fn read_array(path: &Path) -> Result<ArrayD<f64>, PruneError> {

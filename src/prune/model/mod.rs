@@ -38,7 +38,7 @@ pub use block_gradient::BlockGradient;
 pub use elementwise::ActivationKind;
 pub use embedding::Embedding;
 pub use head::Head;
-pub use inputs::{Inputs, read_labels};
+pub use inputs::{Inputs, read_labels, require_classes};
 pub use loss::Targets;
 pub use overlap::overlap;
 pub use parts::{Linear, Norm};

@@ -4,7 +4,7 @@ use super::super::checkpoint::ModelFolder;
 use super::super::error::PruneError;
 use super::architecture::{Architecture, EmbeddingSpec, HeadSpec};
 use super::head::Head;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, require_classes};
 use super::loss::cross_entropy;
 use super::scalar::ModelReal;
 use super::stream::through;
@@ -69,7 +69,8 @@ pub fn score<R: ModelReal>(
     let wrong = |what: &str, reason: String| PruneError::Inputs { what: what.into(), reason };
     let classes = match &architecture.head {
         HeadSpec::Mean => {
-            return Err(wrong("evaluation", format!("a model of type {} has no scores", architecture.family)));
+            let reason = format!("a model of type {} has no scores", architecture.family);
+            return Err(wrong(&checkpoint.folder().display().to_string(), reason));
         }
         HeadSpec::Language { .. } => None,
         HeadSpec::Classes { layer, .. } => Some(layer.outputs),
@@ -77,11 +78,10 @@ pub fn score<R: ModelReal>(
     if let Some(classes) = classes {
         let labels = labels.ok_or_else(|| wrong("labels", "missing: a classifier is scored on labels".into()))?;
         if labels.len() != inputs.count() {
-            return Err(wrong("labels", format!("{} of them for {} samples", labels.len(), inputs.count())));
+            let reason = format!("{} of them for {} samples: expected one for each", labels.len(), inputs.count());
+            return Err(wrong("labels", reason));
         }
-        if let Some(label) = labels.iter().find(|label| **label >= classes) {
-            return Err(wrong("labels", format!("{label}: expected a class from 0 to {}", classes - 1)));
-        }
+        require_classes("labels", labels, classes)?;
     }
     let vocabulary = if let EmbeddingSpec::Tokens { vocabulary, .. } = architecture.embedding { vocabulary } else { 0 };
     let stream = through::<R>(checkpoint, architecture, inputs)?;
@@ -108,7 +108,9 @@ pub fn score<R: ModelReal>(
     let samples = parts.concat();
     let losses: Vec<f64> = samples.iter().map(|(loss, _)| *loss).collect();
     if let Some(sample) = losses.iter().position(|loss| !loss.is_finite()) {
-        return Err(wrong("evaluation", format!("the cross entropy of sample {sample} is {}", losses[sample])));
+        let reason =
+            format!("the cross entropy of sample {sample} (from 0) is {}: the outputs overflow", losses[sample]);
+        return Err(wrong(&format!("{}, scored on the held-out data", checkpoint.folder().display()), reason));
     }
     Ok(Scores { losses, hits: samples.iter().filter_map(|(_, hit)| *hit).collect() })
 }

@@ -8,10 +8,9 @@
 
 use super::super::checkpoint::ModelFolder;
 use super::super::error::PruneError;
-use super::super::layer::{DampedMoment, Iteration, LayerProblem, LayerSettings, Sparsity, iterate, refit, sweep_from};
-use super::super::model::{FeatureStream, Inputs, ModelReal, TransformerBlock, describe};
-use super::moments::MomentSum;
-use super::weights::read_weight;
+use super::super::layer::{Iteration, LayerProblem, LayerSettings, Sparsity, iterate, refit, sweep_from};
+use super::super::model::{Inputs, ModelReal};
+use super::dense_layers::{DenseLayer, each_dense_layer};
 use faer::Mat;
 use serde::{Deserialize, Serialize};
 
@@ -43,26 +42,14 @@ pub fn audit_layers<R: ModelReal>(
     layer: &mut dyn FnMut() -> Result<(), PruneError>,
 ) -> Result<Vec<LayerAudit>, PruneError> {
     sparsity.check()?;
-    let architecture = describe(source)?;
-    let mut stream = FeatureStream::<R>::new(source, &architecture, inputs)?;
     let mut audits = Vec::new();
-    for (index, spec) in architecture.blocks.iter().enumerate() {
-        let block = TransformerBlock::read(source, &architecture, index)?;
-        let groups = spec.groups();
-        let mut sums = groups.map(|layers| MomentSum::new(&layers[0].name, layers[0].inputs));
-        stream.tap(&block, &mut |group, inputs| sums[group].add(inputs))?;
-        for (layers, sum) in groups.into_iter().zip(sums) {
-            let moment = DampedMoment::new(&layers[0].name, sum.finish().0, damping)?;
-            for spec in layers.iter().filter(|spec| selected(&spec.name)) {
-                let dense = read_weight(source, spec)?;
-                let zeros = sparsity.of_matrix(&spec.name, spec.outputs, spec.inputs)?;
-                let problem = LayerProblem { weights: dense.as_ref(), moment: &moment, zeros };
-                audits.push(audit(&spec.name, &problem, settings));
-                layer()?;
-            }
-        }
-        stream.pass(&block);
-    }
+    each_dense_layer::<R>(source, inputs, damping, selected, &mut |dense| {
+        let DenseLayer { spec, weight, moment } = *dense;
+        let zeros = sparsity.of_matrix(&spec.name, spec.outputs, spec.inputs)?;
+        let problem = LayerProblem { weights: weight.as_ref(), moment, zeros };
+        audits.push(audit(&spec.name, &problem, settings));
+        layer()
+    })?;
     Ok(audits)
 }
 

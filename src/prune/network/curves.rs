@@ -2,13 +2,13 @@
 
 use super::super::checkpoint::ModelFolder;
 use super::super::error::PruneError;
-use super::super::layer::{DampedMoment, LayerMethod, LayerProblem, LayerSettings, Sparsity, prune_layer};
-use super::super::model::{FeatureStream, Inputs, ModelReal, TransformerBlock, describe};
+use super::super::layer::{LayerMethod, LayerProblem, LayerSettings, Sparsity, prune_layer};
+use super::super::model::{Inputs, ModelReal};
 use super::allocate::{LossCurve, allocate};
+use super::dense_layers::{DenseLayer, each_dense_layer};
 use super::driver::Quota;
-use super::moments::MomentSum;
-use super::weights::read_weight;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Fractions of zeros at which the curves for a quota are measured.
 pub const CURVE_FRACTIONS: [f64; 8] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95];
@@ -28,10 +28,20 @@ pub fn measured_quota<R: ModelReal>(
     Sparsity::Fraction(fraction).check()?;
     let settings = LayerSettings { method: LayerMethod::Sweep, refit: false, ..LayerSettings::default() };
     let curves = loss_curves::<R>(source, inputs, &CURVE_FRACTIONS, &settings, damping, selected)?;
+    Ok(Quota::PerLayer(divided(&curves, fraction)))
+}
+
+/// The zeros of all layers together at a fraction, rounded to nearest, halves to even.
+pub fn total_zeros(curves: &[LayerCurve], fraction: f64) -> usize {
     let entries: usize = curves.iter().map(|layer| layer.curve.entries).sum();
+    (fraction * entries as f64).round_ties_even() as usize
+}
+
+/// The zeros of every layer by name, such that their sum is [`total_zeros`] and the sum of the measured losses is least.
+pub fn divided(curves: &[LayerCurve], fraction: f64) -> BTreeMap<String, usize> {
     let losses: Vec<LossCurve> = curves.iter().map(|layer| layer.curve.clone()).collect();
-    let zeros = allocate(&losses, (fraction * entries as f64).round_ties_even() as usize);
-    Ok(Quota::PerLayer(curves.into_iter().map(|layer| layer.layer).zip(zeros).collect()))
+    let zeros = allocate(&losses, total_zeros(curves, fraction));
+    curves.iter().map(|layer| layer.layer.clone()).zip(zeros).collect()
 }
 
 /// The curve of a layer.
@@ -55,35 +65,21 @@ pub fn loss_curves<R: ModelReal>(
     damping: f64,
     selected: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<LayerCurve>, PruneError> {
-    let architecture = describe(source)?;
-    let mut stream = FeatureStream::<R>::new(source, &architecture, inputs)?;
     let mut curves = Vec::new();
-    for (index, spec) in architecture.blocks.iter().enumerate() {
-        let block = TransformerBlock::read(source, &architecture, index)?;
-        let groups = spec.groups();
-        let mut sums = groups.map(|layers| MomentSum::new(&layers[0].name, layers[0].inputs));
-        stream.tap(&block, &mut |group, inputs| sums[group].add(inputs))?;
-        for (layers, sum) in groups.into_iter().zip(sums) {
-            let moment = DampedMoment::new(&layers[0].name, sum.finish().0, damping)?;
-            for layer in layers.iter().filter(|layer| selected(&layer.name)) {
-                let dense = read_weight(source, layer)?;
-                let (rows, inputs) = (layer.outputs, layer.inputs);
-                let mut points = Vec::new();
-                for &fraction in fractions {
-                    let sparsity = Sparsity::Fraction(fraction);
-                    sparsity.check()?;
-                    let zeros = sparsity.of_matrix(&layer.name, rows, inputs)?;
-                    let problem = LayerProblem { weights: dense.as_ref(), moment: &moment, zeros };
-                    let loss = problem.loss(&prune_layer(&problem, settings));
-                    points.push((zeros.total(rows, inputs), loss / problem.scale().max(f64::MIN_POSITIVE)));
-                }
-                curves.push(LayerCurve {
-                    layer: layer.name.clone(),
-                    curve: LossCurve { entries: rows * inputs, points },
-                });
-            }
+    each_dense_layer::<R>(source, inputs, damping, selected, &mut |dense| {
+        let DenseLayer { spec, weight, moment } = *dense;
+        let (rows, columns) = (spec.outputs, spec.inputs);
+        let mut points = Vec::new();
+        for &fraction in fractions {
+            let sparsity = Sparsity::Fraction(fraction);
+            sparsity.check()?;
+            let zeros = sparsity.of_matrix(&spec.name, rows, columns)?;
+            let problem = LayerProblem { weights: weight.as_ref(), moment, zeros };
+            let loss = problem.loss(&prune_layer(&problem, settings));
+            points.push((zeros.total(rows, columns), loss / problem.scale().max(f64::MIN_POSITIVE)));
         }
-        stream.pass(&block);
-    }
+        curves.push(LayerCurve { layer: spec.name.clone(), curve: LossCurve { entries: rows * columns, points } });
+        Ok(())
+    })?;
     Ok(curves)
 }

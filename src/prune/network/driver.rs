@@ -10,6 +10,7 @@ use super::super::model::{Architecture, FeatureStream, Inputs, LinearSpec, Model
 use super::moments::MomentSum;
 use super::record::{LayerRecord, PruneRecord};
 use super::weights::{read_weight, write_weight, zeros};
+use crate::number::plain;
 use faer::Mat;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -272,6 +273,7 @@ impl<R: ModelReal> BlockPass<'_, R> {
                 zeros: zeros(&written),
                 loss,
                 relative_loss: if scale > 0.0 { loss / scale } else { 0.0 },
+                outputs_square: scale,
                 damping: moment.damping,
                 damping_raised: moment.raised,
                 dead_inputs: moment.dead_inputs(),
@@ -287,21 +289,25 @@ impl<R: ModelReal> BlockPass<'_, R> {
 
 /// What a reader should know before trusting the result.
 fn warnings(layers: &[LayerRecord], excluded: &[String], all: usize) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<String> = Vec::new();
+    // Several rounds have the same.
+    let mut add = |warning: String| {
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    };
     for layer in layers {
         let name = &layer.layer;
         if layer.tokens < layer.inputs {
             let (tokens, inputs) = (layer.tokens, layer.inputs);
-            warnings.push(format!("layer {name}: {tokens} tokens for {inputs} inputs: use more calibration data"));
+            add(format!("layer {name}: {tokens} tokens for {inputs} inputs: use more calibration data"));
         }
         if layer.damping_raised {
-            warnings.push(format!(
-                "layer {name}: the damping was raised to {} to factor the moment of its inputs",
-                layer.damping
-            ));
+            let damping = plain(layer.damping);
+            add(format!("layer {name}: the damping was raised to {damping} to factor the moment of its inputs"));
         }
         if layer.dead_inputs > 0 {
-            warnings.push(format!("layer {name}: {} inputs are zero on the calibration data", layer.dead_inputs));
+            add(format!("layer {name}: {} inputs are zero on the calibration data", layer.dead_inputs));
         }
     }
     if !excluded.is_empty() {

@@ -6,6 +6,7 @@
 //! | `moments.rs` | second moments of the inputs of layers |
 //! | `allocate.rs`, `curves.rs` | zeros divided between layers by their measured losses |
 //! | `weights.rs` | weights between files and solvers |
+//! | `dense_layers.rs` | the layers of a network before pruning, with the moments of their inputs |
 //! | `audit.rs` | identities and inequalities of the solvers, on the layers of a network |
 //! | `verify.rs` | the written model, read back |
 //! | `record.rs` | what is reported |
@@ -13,6 +14,7 @@
 mod allocate;
 mod audit;
 mod curves;
+mod dense_layers;
 mod driver;
 mod moments;
 mod record;
@@ -21,7 +23,7 @@ mod weights;
 
 pub use allocate::{LossCurve, allocate};
 pub use audit::{LayerAudit, audit_layers};
-pub use curves::{CURVE_FRACTIONS, LayerCurve, loss_curves, measured_quota};
+pub use curves::{CURVE_FRACTIONS, LayerCurve, divided, loss_curves, measured_quota, total_zeros};
 pub use driver::{
     CalibrationBatches, PassStart, PruneObserver, PruneSettings, Quota, prune_network, prune_pass, summary,
 };

@@ -19,6 +19,8 @@ pub struct LayerRecord {
     pub loss: f64,
     /// The same over the mean square of the outputs.
     pub relative_loss: f64,
+    /// The mean square of the outputs on the calibration data, before pruning.
+    pub outputs_square: f64,
     /// The damping over the mean diagonal of H.
     pub damping: f64,
     /// Whether the damping had to be raised for the factorisation.
@@ -52,12 +54,16 @@ pub struct PruneRecord {
 
 impl PruneRecord {
     /// The relative loss of the last round over all layers: the sum of their losses over that of the mean squares of their
-    /// outputs.
+    /// outputs; 0 where all outputs are 0.
     pub fn relative_loss(&self) -> f64 {
+        let sum = |of: fn(&LayerRecord) -> f64| self.last_round().map(of).sum::<f64>();
+        let outputs = sum(|layer| layer.outputs_square);
+        if outputs > 0.0 { sum(|layer| layer.loss) / outputs } else { 0.0 }
+    }
+
+    /// The layers in the last round.
+    pub fn last_round(&self) -> impl Iterator<Item = &LayerRecord> {
         let last = self.layers.iter().map(|layer| layer.round).max().unwrap_or(0);
-        let layers = || self.layers.iter().filter(|layer| layer.round == last);
-        let outputs =
-            |layer: &LayerRecord| if layer.relative_loss > 0.0 { layer.loss / layer.relative_loss } else { 0.0 };
-        layers().map(|layer| layer.loss).sum::<f64>() / layers().map(outputs).sum::<f64>()
+        self.layers.iter().filter(move |layer| layer.round == last)
     }
 }

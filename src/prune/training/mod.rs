@@ -19,4 +19,4 @@ mod train;
 
 pub use adam::AdamMoments;
 pub use network::{GradientSink, LabelledBatch, LoadedNetwork};
-pub use train::{TrainingSettings, TrainingStreams, require_targets, train_kept};
+pub use train::{TrainingSettings, TrainingStreams, last_losses, require_targets, train_kept};

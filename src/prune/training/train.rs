@@ -2,7 +2,7 @@
 
 use super::super::checkpoint::ModelCopy;
 use super::super::error::PruneError;
-use super::super::model::{Architecture, HeadSpec, Inputs, LinearSpec, ModelReal};
+use super::super::model::{Architecture, HeadSpec, Inputs, LinearSpec, ModelReal, require_classes};
 use super::adam::AdamMoments;
 use super::network::{LabelledBatch, LoadedNetwork};
 use crate::compute::rng::{Role, random_order, stream};
@@ -28,6 +28,12 @@ pub struct TrainingStreams {
     pub round: usize,
 }
 
+/// The mean of the losses of the last tenth of the steps of a training, at least one; NaN of none.
+pub fn last_losses(losses: &[f64]) -> f64 {
+    let last = &losses[losses.len() - losses.len().div_ceil(10)..];
+    last.iter().sum::<f64>() / last.len() as f64
+}
+
 /// Checks that a model can be trained on samples.
 ///
 /// # Errors
@@ -45,24 +51,20 @@ pub fn require_targets(
         }
         (HeadSpec::Language { .. }, _) => match inputs {
             Inputs::Tokens { length, .. } if *length < 2 => {
-                wrong("calibration.length", format!("{length}: expected at least two tokens"))
+                wrong("calibration data", format!("samples of {length} token: expected at least two"))
             }
             _ => Ok(()),
         },
         (HeadSpec::Classes { .. }, None) => {
-            wrong("calibration.labels", "missing: a classifier is trained on labels".into())
+            wrong("the labels of the calibration data", "missing: a classifier is trained on labels".into())
         }
         (HeadSpec::Classes { layer, .. }, Some(labels)) => {
             let (count, classes) = (inputs.count(), layer.outputs);
             if labels.len() != count {
-                return wrong("calibration.labels", format!("{} of them for {count} samples", labels.len()));
+                let reason = format!("{} of them for {count} samples: expected one for every sample", labels.len());
+                return wrong("the labels of the calibration data", reason);
             }
-            match labels.iter().find(|label| **label >= classes) {
-                Some(label) => {
-                    wrong("calibration.labels", format!("{label}: expected a class from 0 to {}", classes - 1))
-                }
-                None => Ok(()),
-            }
+            require_classes("the labels of the calibration data", labels, classes)
         }
     }
 }
@@ -114,8 +116,7 @@ pub fn train_kept<R: ModelReal>(
             }
         })?;
         if !loss.is_finite() {
-            let reason = format!("the loss is {loss} in step {index} at the rate {now}: use a smaller rate");
-            return Err(PruneError::Inputs { what: "training of kept weights".into(), reason });
+            return Err(PruneError::TrainingLoss { step: index + 1, steps, rate, loss });
         }
         step(loss)?;
     }

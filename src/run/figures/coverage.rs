@@ -35,10 +35,13 @@ fn coverage(checks: &[&CheckRates]) -> Panel {
     }
     let edge = [0.0, checks.len() as f64 + 1.0];
     let (low, high) = COVERAGE_RANGE;
-    Panel::new(Axis::linear("check, by its number in the table"), Axis::linear("coverage of the 95 % interval"))
-        .with(Mark::band(edge.to_vec(), vec![low; 2], vec![high; 2], Colour::Grey(180)).label("93 to 97 %"))
-        .with(Mark::points(x, y, Colour::Series(0), Marker::Circle).error(ends))
-        .legend(Legend::Automatic)
+    Panel::new(
+        Axis::linear("check, by its number in the table").counts(),
+        Axis::linear("coverage of the 95 % interval"),
+    )
+    .with(Mark::band(edge.to_vec(), vec![low; 2], vec![high; 2], Colour::Grey(180)).label("93 to 97 %"))
+    .with(Mark::points(x, y, Colour::Series(0), Marker::Circle).error(ends))
+    .legend(Legend::Automatic)
 }
 
 /// The rates of the verdicts.
@@ -46,7 +49,8 @@ fn verdicts(checks: &[&CheckRates], runs: usize) -> Panel {
     let x: Vec<f64> = (1..=checks.len()).map(|position| position as f64).collect();
     let rates = |verdict: usize| checks.iter().map(|c| c.verdicts[verdict] as f64 / runs as f64).collect::<Vec<f64>>();
     let markers = [Marker::Circle, Marker::Triangle, Marker::Square];
-    let mut panel = Panel::new(Axis::linear("check, by its number in the table"), Axis::linear("share of runs"));
+    let mut panel =
+        Panel::new(Axis::linear("check, by its number in the table").counts(), Axis::linear("share of runs"));
     for (verdict, name) in ["holds", "fails", "not resolved"].into_iter().enumerate() {
         let points = Mark::points(x.clone(), rates(verdict), Colour::Series(verdict), markers[verdict]);
         panel = panel.with(points.label(name));

@@ -10,7 +10,7 @@ use super::obs::IterativeObs;
 use super::omp::Omp;
 use super::stochastic::StochasticObs;
 use super::{RecoveryAlgorithm, RecoveryError, Selection, Settings, SparseProblem, ValueRule};
-use crate::choice::{Choice, by_name};
+use crate::choice::{Choice, by_name, values};
 
 /// An algorithm of sparse recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,15 +61,7 @@ const TABLE: [(&str, RecoveryMethod); 18] = [
 
 impl Choice for RecoveryMethod {
     const WHAT: &'static str = "method";
-    const ALL: &'static [Self] = &{
-        let mut all = [RecoveryMethod::Iht; TABLE.len()];
-        let mut i = 0;
-        while i < TABLE.len() {
-            all[i] = TABLE[i].1;
-            i += 1;
-        }
-        all
-    };
+    const ALL: &'static [Self] = &values(&TABLE);
 
     fn name(self) -> &'static str {
         RecoveryMethod::name(self)

@@ -35,7 +35,7 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     }
     scores =
         scores.with(Mark::horizontal(shown(run.dense_loss), Colour::Grey(90), Dash::Dotted).label("before pruning"));
-    let mut layers = Panel::new(Axis::linear("layer"), Axis::linear("fraction of zeros of the layer"))
+    let mut layers = Panel::new(Axis::linear("layer").counts(), Axis::linear("fraction of zeros of the layer"))
         .title("by measured losses")
         .legend(Legend::OutsideRight);
     let names = parameters(&fractions);

@@ -57,13 +57,13 @@ impl StudyKind<PruningExperiment> for Allocation {
             sparsities: s.sparsities("sparsities"),
             method: s.choice_of("method", Some(PruneMethod::DUAL)),
         };
-        let patterns = allocation.sparsities.iter().filter(|sparsity| matches!(sparsity, Sparsity::Pattern { .. }));
-        for pattern in patterns {
+        let is_pattern = |(_, sparsity): &(usize, &Sparsity)| matches!(sparsity, Sparsity::Pattern { .. });
+        for (index, pattern) in allocation.sparsities.iter().enumerate().filter(is_pattern) {
             let message = format!(
                 "a pattern gives every layer the same sparsity: expected fractions, such as {}",
                 plain(pattern.fraction())
             );
-            s.reject("sparsities", Some(format!("\"{pattern}\"")), message);
+            s.reject(&format!("sparsities.{index}"), Some(format!("\"{pattern}\"")), message);
         }
         s.finish();
         allocation

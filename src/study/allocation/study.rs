@@ -7,7 +7,7 @@ use crate::analysis::paired::paired_difference;
 use crate::analysis::verdict::Check;
 use crate::choice::Choice;
 use crate::prune::model::Scores;
-use crate::prune::network::{CURVE_FRACTIONS, LayerCurve, LayerRecord, LossCurve, Quota, allocate};
+use crate::prune::network::{CURVE_FRACTIONS, LayerCurve, LayerRecord, Quota, divided, total_zeros};
 use crate::record::npz::{shaped, whole};
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
@@ -54,15 +54,15 @@ pub(super) fn run(
             accuracy: [scores[0].accuracy(), scores[1].accuracy()],
             linear_sparsity: models.map(|model| model.record.sparsity),
             gain: scores[1].loss() - scores[0].loss(),
-            gain_interval: difference.map(|difference| difference.interval),
+            gain_interval: difference.ok().map(|difference| difference.interval),
         });
         let name = format!("allocation-gain-{sparsity}");
         let statement = format!(
             "at sparsity {sparsity} zeros by measured losses have a lower held-out loss than the same sparsity in every layer: ratio of exp(mean cross entropy)"
         );
         checks.push(match difference {
-            None => Check::not_measured(name, statement, Some(1.0), "the two differ by the same on every sample"),
-            Some(found) => {
+            Err(why) => Check::not_measured(name, statement, Some(1.0), format!("held-out data: {why}")),
+            Ok(found) => {
                 let (low, high) = found.interval;
                 let value = found.estimate.value;
                 let measured = format!("mean difference {value:.4} nats, paired bootstrap [{low:.4}, {high:.4}]");
@@ -103,36 +103,23 @@ fn curves(subject: &PruningSubject<'_>, context: &RunContext<'_>) -> Result<Outc
 struct Quotas {
     uniform: Vec<Quota>,
     /// Zeros of the layers by the measured losses.
-    measured: Vec<Vec<usize>>,
-    names: Vec<String>,
+    measured: Vec<BTreeMap<String, usize>>,
 }
 
 impl Quotas {
     fn new(spec: &Allocation, curves: &[LayerCurve]) -> Self {
-        let losses: Vec<LossCurve> = curves.iter().map(|layer| layer.curve.clone()).collect();
-        let measured = |total: usize| allocate(&losses, total);
         Quotas {
             uniform: spec.sparsities.iter().map(|sparsity| Quota::Uniform(*sparsity)).collect(),
-            measured: spec.sparsities.iter().map(|sparsity| measured(total(curves, sparsity.fraction()))).collect(),
-            names: curves.iter().map(|layer| layer.layer.clone()).collect(),
+            measured: spec.sparsities.iter().map(|sparsity| divided(curves, sparsity.fraction())).collect(),
         }
     }
 
     fn of(&self, (rule, s): (usize, usize)) -> Quota {
         match rule {
             0 => self.uniform[s].clone(),
-            _ => {
-                let pairs = self.names.iter().cloned().zip(self.measured[s].iter().copied());
-                Quota::PerLayer(pairs.collect::<BTreeMap<String, usize>>())
-            }
+            _ => Quota::PerLayer(self.measured[s].clone()),
         }
     }
-}
-
-/// Zeros of all layers together.
-fn total(curves: &[LayerCurve], fraction: f64) -> usize {
-    let entries: usize = curves.iter().map(|layer| layer.curve.entries).sum();
-    (fraction * entries as f64).round_ties_even() as usize
 }
 
 /// The measured allocation has the requested number of zeros, in files too.
@@ -140,8 +127,8 @@ fn totals(spec: &Allocation, curves: &[LayerCurve], quotas: &Quotas, found: &[Pr
     let count = spec.sparsities.len();
     let most: usize = curves.iter().filter_map(|layer| layer.curve.points.last()).map(|point| point.0).sum();
     let missing = (0..count).map(|s| {
-        let wanted = total(curves, spec.sparsities[s].fraction()).min(most);
-        let given: usize = quotas.measured[s].iter().sum();
+        let wanted = total_zeros(curves, spec.sparsities[s].fraction()).min(most);
+        let given: usize = quotas.measured[s].values().sum();
         wanted.abs_diff(given) + found[s].missing_zeros + found[count + s].missing_zeros
     });
     let statement = "measured allocations sum up to the requested zeros, and layers that were written and read back have them: zeros that are missing";
@@ -166,7 +153,8 @@ fn arrays(
     let uniform = spec.sparsities.iter().flat_map(|sparsity| {
         curves.iter().map(|layer| (sparsity.fraction() * layer.curve.entries as f64).round_ties_even())
     });
-    let measured = quotas.measured.iter().flatten().map(|zeros| *zeros as f64);
+    // In the order of the curves, which is that of the network.
+    let measured = quotas.measured.iter().flat_map(|zeros| curves.iter().map(|layer| zeros[&layer.layer] as f64));
     AllocationArrays {
         fraction: spec.sparsities.iter().map(|sparsity| sparsity.fraction()).collect(),
         entries: whole(curves.iter().map(|layer| layer.curve.entries)),

@@ -96,9 +96,9 @@ fn better(
         "at sparsity {sparsity} {} has a lower held-out loss than sparsegpt: ratio of exp(mean cross entropy)",
         method.name()
     );
-    let Some(found) = paired_difference(iterative, swept, &bootstrap(subject)) else {
-        let reason = "the two differ by the same on every sample";
-        return Check::not_measured(name, statement, Some(1.0), reason);
+    let found = match paired_difference(iterative, swept, &bootstrap(subject)) {
+        Ok(found) => found,
+        Err(why) => return Check::not_measured(name, statement, Some(1.0), format!("held-out data: {why}")),
     };
     let (low, high) = found.interval;
     let measured = format!(

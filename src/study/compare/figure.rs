@@ -96,7 +96,7 @@ fn curves(
             colour,
             filled: false,
             size_pt: PATTERN_PT,
-            label: None,
+            label: Some(method.clone()),
         });
     }
     panel
@@ -109,7 +109,7 @@ fn layers(run: &PruningRecord, record: &CompareRecord, arrays: &CompareArrays) -
     let mut figure = Figure::double_column();
     for (s, sparsity) in record.sparsities.iter().take(count).enumerate() {
         let legend = if s + 1 == count.min(2) { Legend::OutsideRight } else { Legend::Hidden };
-        let mut panel = Panel::new(Axis::linear("layer"), Axis::log10("relative layer loss"))
+        let mut panel = Panel::new(Axis::linear("layer").counts(), Axis::log10("relative layer loss"))
             .title(format!("sparsity {sparsity}"))
             .legend(legend);
         for (m, method) in run.methods.iter().enumerate() {
@@ -121,6 +121,13 @@ fn layers(run: &PruningRecord, record: &CompareRecord, arrays: &CompareArrays) -
                 .with(Mark::points(x, y, colour, marker).label(method));
         }
         figure.panels.push(panel);
+    }
+    let more = record.sparsities.len() - count;
+    if let Some(last) = figure.panels.pop() {
+        figure.panels.push(match more {
+            0 => last,
+            _ => last.note(format!("not shown: {}", record.sparsities[count..].join(", "))),
+        });
     }
     figure.height_in = 2.2 * count.div_ceil(2) as f64;
     figure.share_ranges()

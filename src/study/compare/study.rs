@@ -98,7 +98,7 @@ fn summary(
         perplexity: subject.source.is_language().then(|| scores.perplexity()),
         accuracy: scores.accuracy(),
         added_loss: scores.loss() - subject.dense.loss(),
-        added_loss_interval: difference.map(|difference| difference.interval),
+        added_loss_interval: difference.ok().map(|difference| difference.interval),
         relative_loss: model.record.relative_loss(),
         linear_sparsity: model.record.sparsity,
         model_sparsity: model.record.model_sparsity,

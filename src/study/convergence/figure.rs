@@ -108,8 +108,8 @@ fn against_steps(records: &Records, record: &ConvergenceRecord) -> Option<Panel>
         return None;
     }
     let steps = |step: f64| records.times().iter().map(|t| t / step).collect::<Vec<f64>>();
-    let mut panel =
-        Panel::new(Axis::linear("steps k"), Axis::log10("risk R")).title(format!("N = {}, equal steps", first.width));
+    let mut panel = Panel::new(Axis::linear("steps k").counts(), Axis::log10("risk R"))
+        .title(format!("N = {}, equal steps", first.width));
     if let Some(w) = base.values.iter().position(|&n| n == first.width as f64) {
         let of_width = records.measure(base, Measure::Risk)?;
         let line = mean_over_seeds(of_width.index_axis(Dim(0), w));
@@ -128,7 +128,7 @@ fn against_steps(records: &Records, record: &ConvergenceRecord) -> Option<Panel>
 /// those of the limit.
 fn passages(record: &ConvergenceRecord, arrays: &ConvergenceArrays) -> Panel {
     let widths = arrays.widths.to_vec();
-    let mut panel = Panel::new(Axis::log2("width N"), Axis::linear("time to the level, mean over seeds"));
+    let mut panel = Panel::new(Axis::log2("width N").counts(), Axis::linear("time to the level, mean over seeds"));
     let mut limits = Vec::new();
     let (fractions, levels) = (parameters(&record.fractions), numbers(&record.levels));
     for (l, (fraction, level)) in fractions.into_iter().zip(levels).enumerate() {

@@ -79,7 +79,7 @@ impl DropoutFigure<'_> {
 
     /// The change of the loss against the number of neurons kept.
     fn change_against_kept(&self) -> Panel {
-        let mut panel = Panel::new(Axis::log2("neurons kept M"), Axis::log10("E_{A} R(f_{A}) − R(f_{N})"))
+        let mut panel = Panel::new(Axis::log2("neurons kept M").counts(), Axis::log10("E_{A} R(f_{A}) − R(f_{N})"))
             .subject(subjects::DROPOUT_KEPT)
             .title(format!("{}random sets, mean over draws and seeds", self.title_prefix()));
         let over = |cube: &Array3<f64>, w: usize| mean_over_seeds(cube.index_axis(Dim(0), w));
@@ -105,7 +105,7 @@ impl DropoutFigure<'_> {
         let full_loss = mean_over_seeds(self.arrays.loss.clone().insert_axis(Dim(2)).index_axis(Dim(0), w))[0];
         let risk = |values: Vec<f64>| values.into_iter().map(|v| v + full_loss).collect::<Vec<f64>>();
         let of = |cube: &Array3<f64>| risk(mean_over_seeds(cube.index_axis(Dim(0), w)));
-        let mut panel = Panel::new(Axis::log2("neurons kept M"), Axis::log10("R(f_{A}), mean over seeds"))
+        let mut panel = Panel::new(Axis::log2("neurons kept M").counts(), Axis::log10("R(f_{A}), mean over seeds"))
             .title(format!("{}N = {}, ways to choose A", self.title_prefix(), self.arrays.widths[w]))
             .with(
                 Mark::band(self.kept(), of(&self.changes.change_low), of(&self.changes.change_high), Colour::Series(0))
@@ -129,7 +129,7 @@ impl DropoutFigure<'_> {
     /// The change at one number of neurons kept against the width.
     fn change_against_width(&self) -> Panel {
         let title = format!("{}M = {} kept at random", self.title_prefix(), self.record.fixed);
-        let mut panel = Panel::new(Axis::log2("width N"), Axis::log10("change × N/(N − M)"))
+        let mut panel = Panel::new(Axis::log2("width N").counts(), Axis::log10("change × N/(N − M)"))
             .subject(subjects::DROPOUT_WIDTH)
             .title(title);
         let measure = DropoutRecord::measure(self.drop, DropoutRecord::FIXED);
@@ -177,7 +177,7 @@ impl DropoutFigure<'_> {
     fn change_at_largest_width(&self) -> Panel {
         let w = self.arrays.widths.len() - 1;
         let of = |cube: &Array3<f64>| mean_over_seeds(cube.index_axis(Dim(0), w));
-        Panel::new(Axis::log2("neurons kept M"), Axis::linear("R(f_{A}) − R(f_{N})"))
+        Panel::new(Axis::log2("neurons kept M").counts(), Axis::linear("R(f_{A}) − R(f_{N})"))
             .title(format!("{}N = {}, spread over draws", self.title_prefix(), self.arrays.widths[w]))
             .with(
                 Mark::band(self.kept(), of(&self.changes.change_low), of(&self.changes.change_high), Colour::Series(0))

@@ -19,9 +19,9 @@ use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::plan::Trajectory;
 use crate::run::problem::Problem;
-use crate::run::states::final_point;
+use crate::run::states::{TrainedNetwork, final_point, network_tasks};
 use crate::run::study::TrainingSubject;
-use crate::run::tasks::{Task, run_tasks};
+use crate::run::tasks::run_tasks;
 use ndarray::{Array1, Array2, Array3, s};
 use serde::{Deserialize, Serialize};
 
@@ -35,16 +35,9 @@ pub(super) fn run(
     let e = problem.experiment;
     let (widths, seeds) = (&e.widths.values, e.widths.seeds);
     let sizes = sizes(spec, widths);
-    let mut tasks = Vec::new();
-    for (w, ids) in plan.groups[0].ids.iter().enumerate() {
-        for (seed, id) in ids.iter().enumerate().filter(|(_, id)| trained.reached_horizon(id)) {
-            if let Some(run) = plan.find(id) {
-                tasks.push(Task { name: format!("dropout-{id}"), size: run.width(), item: (w, seed, run) });
-            }
-        }
-    }
+    let tasks = network_tasks("dropout", plan, trained);
     let drops = problem.network.dropout_patterns();
-    let fits = |&(w, seed, run): &(usize, usize, &Trajectory), found: &NetworkLosses| {
+    let fits = |&(w, seed, run): &TrainedNetwork<'_>, found: &NetworkLosses| {
         let kept = sizes.iter().filter(|&&m| m < run.width()).count();
         let greedy = |drop: &DropoutPattern| if spec.is_greedy(drop, run.width()) { kept } else { 0 };
         found.place == (w, seed)

@@ -78,7 +78,7 @@ fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Me
     let x = match group.axis {
         GroupAxis::Width | GroupAxis::Variant => Axis::log10("effective width 1 / (1/N − 1/M)"),
         GroupAxis::Step => Axis::log10("step ε"),
-        GroupAxis::Batch => Axis::log2("batch size B"),
+        GroupAxis::Batch => Axis::log2("batch size B").counts(),
     };
     let mut panel = Panel::new(x, Axis::log10(label(measure, statistic))).title(title(measure, statistic));
     if group.name == GroupsRecord::WIDTHS && measure == Measure::Function {
@@ -240,7 +240,7 @@ fn bound(records: &Records, band: &BoundBand) -> Option<NamedFigure> {
         BoundForm::Width => "C (√(log N) + z) / √N",
         BoundForm::Step { .. } | BoundForm::WidthAndStep { .. } => "both terms of the bound",
     };
-    let mut panel = Panel::new(Axis::log2("width N"), Axis::log10(label(measure, None)))
+    let mut panel = Panel::new(Axis::log2("width N").counts(), Axis::log10(label(measure, None)))
         .title("form of the bound, constant fitted")
         .with(Mark::band(grid.clone(), low, high.clone(), Colour::Series(1)).label(format!("{form}, 0 ≤ z ≤ {z_high}")))
         .with(Mark::line(grid, high, Colour::Series(1), Dash::Solid))

@@ -4,6 +4,7 @@ use super::{KeepArrays, KeepRecord};
 use crate::analysis::drawn_change::{DrawnChange, closed_form_check};
 use crate::analysis::estimate::Estimate;
 use crate::analysis::ratio::{PredictedRatio, SeedStatistic};
+use crate::analysis::repetition::Repetition;
 use crate::analysis::verdict::Check;
 use ndarray::{Array2, Array3, Axis, Zip};
 
@@ -62,7 +63,9 @@ fn limit(arrays: &KeepArrays, record: &KeepRecord) -> Check {
     let measured = arrays.change_mean.index_axis(Axis(0), w).select(Axis(1), &rows).reversed_axes();
     let relative_error = limit.error / limit.spread;
     match PredictedRatio::new(&predicted, measured.view(), SeedStatistic::PositiveMean, relative_error) {
-        Err(failure) => missing(&failure.words("the mean loss added", |row| format!("M = {}", arrays.kept[rows[row]]))),
+        Err(failure) => missing(
+            &failure.words("the mean loss added", Repetition::Seed, |row| format!("M = {}", arrays.kept[rows[row]])),
+        ),
         Ok(found) => {
             let (low, high) = found.interval();
             let text = format!(

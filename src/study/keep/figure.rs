@@ -108,7 +108,7 @@ impl KeepFigure<'_> {
         let w = self.row();
         let (full, optimum) = (self.mean(&self.arrays.loss, w), self.mean(&self.arrays.optimum, w));
         let random = self.means(&self.arrays.change_mean, w, None).iter().map(|change| full + change).collect();
-        let mut panel = Panel::new(Axis::log2("neurons kept M"), Axis::log10("loss, mean over seeds"))
+        let mut panel = Panel::new(Axis::log2("neurons kept M").counts(), Axis::log10("loss, mean over seeds"))
             .title(format!("N = {}", self.neurons(w)))
             .legend(Legend::Hidden)
             .with(Mark::points(self.kept(), random, Colour::Series(0), Marker::Circle).label("random, rescaled"));
@@ -117,18 +117,20 @@ impl KeepFigure<'_> {
             let y = self.means(rule.losses, w, None);
             panel = rule.drawn(panel, self.kept(), y);
         }
-        panel = panel.with(Mark::horizontal(full, Colour::Grey(90), Dash::Dotted).unlabelled());
+        // Refitted rules are dashed too.
+        panel = panel.with(Mark::horizontal(full, Colour::Grey(90), Dash::Dotted).label("all neurons, as trained"));
         if optimum.is_finite() {
-            panel = panel.with(Mark::horizontal(optimum, Colour::Grey(150), Dash::Dotted).unlabelled());
+            panel =
+                panel.with(Mark::horizontal(optimum, Colour::Grey(90), Dash::Dashed).label("all neurons, refitted"));
         }
-        panel.note("dotted: all neurons, trained; all neurons, refitted")
+        panel
     }
 
     /// The loss less that of all neurons: as trained, or refitted where the rule refits.
     fn excess(&self) -> Panel {
         let w = self.row();
         let random = self.means(&self.arrays.change_mean, w, None);
-        let mut panel = Panel::new(Axis::log2("neurons kept M"), Axis::log10("loss less that of all N"))
+        let mut panel = Panel::new(Axis::log2("neurons kept M").counts(), Axis::log10("loss less that of all N"))
             .title("excess over all neurons, trained or refitted")
             .legend(Legend::OutsideRight)
             .with(Mark::points(self.kept(), random, Colour::Series(0), Marker::Circle).label("random, rescaled"));
@@ -143,7 +145,7 @@ impl KeepFigure<'_> {
 
     /// The change of the loss by dropout, for every width, with the prediction of the limit.
     fn dropout_by_width(&self) -> Panel {
-        let mut panel = Panel::new(Axis::log2("neurons kept M"), Axis::log10("E_{A} R(f_{A}) − R(f_{N})"))
+        let mut panel = Panel::new(Axis::log2("neurons kept M").counts(), Axis::log10("E_{A} R(f_{A}) − R(f_{N})"))
             .title("random sets, rescaled");
         let count = self.arrays.widths.len();
         for w in 0..count {
@@ -159,8 +161,9 @@ impl KeepFigure<'_> {
 
     /// The excess of the optimal brain surgeon over the refitted loss of all neurons, for every width.
     fn surgeon_by_width(&self) -> Panel {
-        let mut panel = Panel::new(Axis::log2("neurons kept M"), Axis::log10("loss less that of all, refitted"))
-            .title("greedy OBS with compensation");
+        let mut panel =
+            Panel::new(Axis::log2("neurons kept M").counts(), Axis::log10("loss less that of all, refitted"))
+                .title("greedy OBS with compensation");
         let count = self.arrays.widths.len();
         for w in 0..count {
             let (colour, (_, marker, _)) = (style::ramp(w, count), style::series(w));

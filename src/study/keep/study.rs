@@ -13,7 +13,7 @@ use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::plan::Trajectory;
 use crate::run::problem::Problem;
-use crate::run::states::final_point;
+use crate::run::states::{TrainedNetwork, final_point, network_tasks};
 use crate::run::study::TrainingSubject;
 use crate::run::tasks::{Task, TaskHandle, run_tasks};
 use crate::sparse::recovery::Interrupt;
@@ -30,15 +30,8 @@ pub(super) fn run(
     let (widths, seeds) = (&e.widths.values, e.widths.seeds);
     let sizes = spec.sizes(e.widths.largest());
     let of_width = |width: usize| -> Vec<usize> { sizes.iter().copied().filter(|&m| m < width).collect() };
-    let mut tasks = Vec::new();
-    for (w, ids) in plan.groups[0].ids.iter().enumerate() {
-        for (seed, id) in ids.iter().enumerate().filter(|(_, id)| trained.reached_horizon(id)) {
-            if let Some(run) = plan.find(id) {
-                tasks.push(Task { name: format!("keep-{id}"), size: run.width(), item: (w, seed, run) });
-            }
-        }
-    }
-    let fits = |&(w, seed, run): &(usize, usize, &Trajectory), found: &NetworkKept| {
+    let tasks = network_tasks("keep", plan, trained);
+    let fits = |&(w, seed, run): &TrainedNetwork<'_>, found: &NetworkKept| {
         let kept = of_width(run.width()).len();
         found.place == (w, seed) && found.fits(kept, run.width() <= spec.eliminate_up_to && kept > 0)
     };

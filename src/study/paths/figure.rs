@@ -115,7 +115,7 @@ impl PathsFigure {
     /// Barriers against the width.
     fn barrier(&self) -> Figure {
         let widths: Vec<f64> = self.record.widths.iter().map(|&n| n as f64).collect();
-        let mut panel = Panel::new(Axis::log2("width N"), Axis::log10("barrier"))
+        let mut panel = Panel::new(Axis::log2("width N").counts(), Axis::log10("barrier"))
             .subject(subjects::BARRIER_WIDTH)
             .title("largest loss on the path − loss at the larger end, mean over pairs");
         let mut zeros = 0;

@@ -11,6 +11,7 @@ use crate::analysis::paths::{
     ConstructivePath, CurveForce, LossEvaluator, Matching, NamedRisks, NeuronDistance, Path, Profile, WaypointArray,
     path_structure, train_curve,
 };
+use crate::analysis::repetition::Repetition;
 use crate::analysis::verdict::{Check, Exponent};
 use crate::choice::Choice;
 use crate::config::BatchSize;
@@ -373,10 +374,12 @@ fn checks(
             let name = format!("paths-barrier-{}", kind.name());
             let tail =
                 fit_slope(&x[1.min(x.len())..], table.slice(s![1.min(x.len()).., ..]), Statistic::Mean, &bootstrap);
-            let whole = Check::exponent(&name, &statement, &Exponent::at_most(-0.5), &fit);
+            let exponent = Exponent::at_most(-0.5).over(Repetition::Pair);
+            let whole = Check::exponent(&name, &statement, &exponent, &fit);
             checks.push(whole.or_pre_asymptotic("smallest width", &tail).unless(dependence.clone()));
         }
-        record.fits.push(FitRecord::of("paths", kind.name(), -0.5, &fit));
+        let failure = fit.as_ref().err().map(|failure| failure.words(Repetition::Pair));
+        record.fits.push(FitRecord { failure, ..FitRecord::of("paths", kind.name(), -0.5, &fit) });
     }
     checks
 }

@@ -50,7 +50,7 @@ const DIFFERENCE: &str = "sup_{t} ‖f^{n+1} − f^{n}‖";
 fn contraction(record: &PicardRecord, differences: &Array3<f64>) -> Panel {
     let measured = window_differences(differences, 0, 0);
     let count = measured.len();
-    let mut panel = Panel::new(Axis::linear("iterate n"), Axis::log10(DIFFERENCE));
+    let mut panel = Panel::new(Axis::linear("iterate n").counts(), Axis::log10(DIFFERENCE));
     if let Some(envelope) = &record.runs[0].envelope {
         let form = (0..count).map(|n| envelope.at(n)).collect();
         let constant = number(envelope.constant).map_or_else(String::new, |constant| format!(", CT = {constant}"));
@@ -71,7 +71,7 @@ fn contraction(record: &PicardRecord, differences: &Array3<f64>) -> Panel {
 
 /// Differences over every window of every run.
 fn windows(record: &PicardRecord, differences: &Array3<f64>) -> Panel {
-    let mut panel = Panel::new(Axis::linear("iterate n"), Axis::log10(DIFFERENCE)).title("every window");
+    let mut panel = Panel::new(Axis::linear("iterate n").counts(), Axis::log10(DIFFERENCE)).title("every window");
     let count = record.runs.len();
     for (r, run) in record.runs.iter().enumerate() {
         let colour = Colour::Ramp((r + 1) as f64 / count as f64);
@@ -94,7 +94,7 @@ fn constants(record: &PicardRecord, differences: &Array3<f64>) -> Option<Panel> 
     let envelope = record.runs[0].envelope.as_ref()?;
     let x: Vec<f64> = (1..=measured.len()).map(|n| n as f64).collect();
     let constant = number(envelope.constant).map_or_else(String::new, |constant| format!(", {constant}"));
-    let panel = Panel::new(Axis::linear("iterate n"), Axis::linear("n d_{n} / d_{n−1}"))
+    let panel = Panel::new(Axis::linear("iterate n").counts(), Axis::linear("n d_{n} / d_{n−1}"))
         .title("local constant CT at iterate n")
         .with(
             Mark::horizontal(envelope.constant, Colour::Grey(90), Dash::Dashed)
@@ -108,7 +108,7 @@ fn constants(record: &PicardRecord, differences: &Array3<f64>) -> Option<Panel> 
 fn cost(record: &PicardRecord) -> Panel {
     let x: Vec<f64> = record.runs.iter().map(|run| run.windows as f64).collect();
     let sweeps: Vec<f64> = record.runs.iter().map(|run| run.sweeps).collect();
-    Panel::new(Axis::log10("windows"), Axis::linear("iterates per window, mean"))
+    Panel::new(Axis::log10("windows").counts(), Axis::linear("iterates per window, mean"))
         .title("cost, in passes over the horizon")
         .with(Mark::line(x.clone(), sweeps.clone(), Colour::Series(0), Dash::Dotted))
         .with(Mark::points(x, sweeps, Colour::Series(0), Marker::Circle))

@@ -275,7 +275,7 @@ impl RatioStatement {
         let found = match found {
             Err(failure) => {
                 let at = |row: usize| format!("{} = {}", self.at, plain(record.values[rows[row]]));
-                let why = broken.unwrap_or_else(|| failure.words(self.quantity.words(), at));
+                let why = broken.unwrap_or_else(|| failure.words(self.quantity.words(), self.quantity.over(), at));
                 return (record, self.missing(&why));
             }
             Ok(found) => found,
@@ -283,11 +283,12 @@ impl RatioStatement {
         let (low, high) = found.interval();
         (record.ratio, record.interval) = (found.ratio(), Some((low, high)));
         let text = format!(
-            "ratio {:.3}, 95 % interval [{low:.3}, {high:.3}] over {} {} and {} seeds",
+            "ratio {:.3}, 95 % interval [{low:.3}, {high:.3}] over {} {} and {} {}",
             found.ratio(),
             found.by_width.len(),
             self.along,
-            found.seeds
+            found.seeds,
+            self.quantity.over().plural()
         );
         let (name, statement) = (self.name.clone(), self.statement.clone());
         let check = Check::ratio_within(name, statement, 1.0, RANGE, found.logarithm, text);

@@ -94,7 +94,8 @@ impl PredictFigure<'_> {
 
     /// The mean square distance of the predictions at the end.
     fn function(&self) -> Panel {
-        let panel = Panel::new(Axis::log2("width N"), Axis::log10("E |f_{N} − f_{ρ}|^{2} at T")).title("predictions");
+        let panel =
+            Panel::new(Axis::log2("width N").counts(), Axis::log10("E |f_{N} − f_{ρ}|^{2} at T")).title("predictions");
         let (c, second) = (self.arrays.whole.variance[self.last()], self.arrays.whole.variance_second[self.last()]);
         let total = |setting| self.arrays.total(PredictedQuantity::Function, setting);
         let alone = |n: f64| c / n + second / (n * n);
@@ -116,7 +117,8 @@ impl PredictFigure<'_> {
 
     /// The mean loss gap at the end, with its law.
     fn loss(&self) -> Panel {
-        let mut panel = Panel::new(Axis::log2("width N"), Axis::linear("R(f_{N}) − R(ρ) at T")).title("loss gap");
+        let mut panel =
+            Panel::new(Axis::log2("width N").counts(), Axis::linear("R(f_{N}) − R(ρ) at T")).title("loss gap");
         let (last, whole) = (self.last(), &self.arrays.whole);
         if self.not_predicted("loss-mean").is_none() {
             let widths = self.widths();
@@ -165,7 +167,8 @@ impl PredictFigure<'_> {
     /// The loss added by dropping half of the neurons, and the barrier, at the end.
     fn added_loss(&self) -> Panel {
         let whole = &self.arrays.whole;
-        let panel = Panel::new(Axis::log2("width N"), Axis::log10("added loss at T")).title("half kept; barrier");
+        let panel =
+            Panel::new(Axis::log2("width N").counts(), Axis::log10("added loss at T")).title("half kept; barrier");
         let dropout = QuantityStyle { label: "half kept, ", ..QuantityStyle::PLAIN };
         let barrier = QuantityStyle {
             line: Colour::Series(4),

@@ -61,7 +61,7 @@ fn by_network(
 
 /// Means over networks divided by `1/N - 1/M`, plain and corrected, with two standard errors.
 fn means(record: &NetworkRecord, found: &CorrectedRecord, scales: &[f64], label: &str) -> Panel {
-    let mut panel = Panel::new(Axis::log2("width N"), Axis::linear(format!("{label} / (1/N − 1/M)")))
+    let mut panel = Panel::new(Axis::log2("width N").counts(), Axis::linear(format!("{label} / (1/N − 1/M)")))
         .title("means over networks at T, ± 2 s.e.");
     // Side by side, so that error bars do not cover each other.
     for (values, errors, shift, colour, marker, name) in [

@@ -2,6 +2,7 @@
 
 use super::PredictArrays;
 use super::record::PredictedArrays;
+use crate::analysis::repetition::Repetition;
 use crate::choice::choice;
 
 choice! {
@@ -35,6 +36,19 @@ impl PredictedQuantity {
             PredictedQuantity::Coupling => "the mean square coupling distance at T",
             PredictedQuantity::Dropout => "the mean loss added by keeping a random half of the neurons at T",
             PredictedQuantity::Barrier => "the mean barrier of the constructive path through the first halves at T",
+        }
+    }
+
+    /// What its measured mean is over.
+    pub fn over(self) -> Repetition {
+        match self {
+            PredictedQuantity::Function
+            | PredictedQuantity::FunctionSup
+            | PredictedQuantity::LossMean
+            | PredictedQuantity::LossDeviation
+            | PredictedQuantity::Coupling
+            | PredictedQuantity::Dropout => Repetition::Seed,
+            PredictedQuantity::Barrier => Repetition::Pair,
         }
     }
 

@@ -16,13 +16,28 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     let linear = [StatementName::Iht, StatementName::Damped];
     let quadratic =
         [StatementName::QuadraticLogistic, StatementName::QuadraticExponential, StatementName::QuadraticMeasurement];
-    let mut figure = Figure::double_column()
-        .with(panel(&arrays, "linear rates, quadratic objective", &linear))
-        .with(panel(&arrays, "mini-batches and noise: linear to a floor", &[StatementName::Stochastic]))
-        .with(panel(&arrays, "quadratic rate, near the true vector", &quadratic))
-        .with(sharpness(&arrays, &[&quadratic[..], &[StatementName::Exact]].concat()));
-    figure.height_in = 6.2;
+    let mut figure = Figure::double_column();
+    for (title, names) in [
+        ("linear rates, quadratic objective", &linear[..]),
+        ("mini-batches and noise: linear to a floor", &[StatementName::Stochastic]),
+        ("quadratic rate, near the true vector", &quadratic),
+    ] {
+        if any_steps(&arrays, names) {
+            figure.panels.push(panel(&arrays, title, names));
+        }
+    }
+    let sharp = [&quadratic[..], &[StatementName::Exact]].concat();
+    if figure.panels.is_empty() || any_steps(&arrays, &sharp) {
+        figure.panels.push(sharpness(&arrays, &sharp));
+    }
+    figure.columns = figure.panels.len().min(2);
+    figure.height_in = 3.1 * figure.panels.len().div_ceil(2) as f64;
     Ok(vec![("rates".into(), figure)])
+}
+
+/// Whether a step of one of the statements was made.
+fn any_steps(arrays: &RatesArrays, names: &[StatementName]) -> bool {
+    names.iter().filter_map(|name| arrays.statement(*name)).any(|steps| !steps.before.is_empty())
 }
 
 /// The error after a step over its bound: with the constants here, and with those of WMSKA.

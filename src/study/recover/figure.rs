@@ -49,7 +49,7 @@ fn quantiles(table: &Array2<f64>, q: f64, floor: f64) -> Vec<f64> {
 fn curves(record: &RecoveryRecord, arrays: &RecoverArrays) -> Figure {
     // Iteration 0 cannot be shown on a logarithmic axis.
     let x: Vec<f64> = arrays.iterations.iter().map(|t| t + 1.0).collect();
-    let axis = || Axis::log10("iteration + 1").between(1.0, x.last().copied().unwrap_or(1.0).max(2.0));
+    let axis = || Axis::log10("iteration + 1").counts().between(1.0, x.last().copied().unwrap_or(1.0).max(2.0));
     let mut error = Panel::new(axis(), Axis::log10("relative error |w − w*| / |w*|")).legend(Legend::Hidden);
     let mut value = Panel::new(axis(), Axis::log10("f(w)")).legend(Legend::OutsideRight);
     // Markers at a few iterations, at other ones for every method, distinguish the curves without colour.

@@ -1,16 +1,17 @@
 //! The checks of the study of rounds.
 
-use super::RoundsRecord;
 use super::results::RoundResult;
 use super::spec::RoundSeries;
+use super::{RoundsRecord, SeriesRecord};
 use crate::analysis::fit::Bootstrap;
-use crate::analysis::paired::{PairedDifference, paired_difference};
+use crate::analysis::paired::{NoSpread, PairedDifference, paired_difference};
 use crate::analysis::verdict::Check;
+use crate::run::pruning_source::BatchRule;
 
 /// The checks, with the gain of the chosen round of every series.
 pub(super) fn checks(
     record: &RoundsRecord,
-    gains: &[Option<PairedDifference>],
+    gains: &[Result<PairedDifference, NoSpread>],
     found: &[Vec<RoundResult>],
 ) -> Vec<Check> {
     let missing = found.iter().flatten().map(|result| result.missing_zeros).sum::<usize>();
@@ -24,11 +25,8 @@ pub(super) fn checks(
             if series.trained { " and training after every round" } else { "" }
         );
         checks.push(match gain {
-            None => {
-                let reason = format!("round {} is chosen: the two differ by the same on every sample", series.chosen);
-                Check::not_measured(name, statement, Some(1.0), reason)
-            }
-            Some(gain) => {
+            Err(why) => Check::not_measured(name, statement, Some(1.0), no_gain(series, *why)),
+            Ok(gain) => {
                 let (low, high) = gain.interval;
                 let measured = format!(
                     "round {} is chosen: mean difference {:.4} nats, paired bootstrap [{low:.4}, {high:.4}]",
@@ -39,6 +37,16 @@ pub(super) fn checks(
         });
     }
     checks
+}
+
+/// Why the gain of a series is not judged.
+fn no_gain(series: &SeriesRecord, why: NoSpread) -> String {
+    match (series.chosen, why) {
+        (0, NoSpread::Equal { .. }) => {
+            "round 0, the first, is best on the samples on which a round is chosen: there is no gain to judge".into()
+        }
+        (chosen, why) => format!("round {chosen} is chosen; of the held-out samples half are left: {why}"),
+    }
 }
 
 /// Distinguishes the resamples of these checks.
@@ -54,13 +62,13 @@ pub(super) fn training_checks(all: &[RoundSeries], found: &[Vec<RoundResult>], s
     for one in all.iter().filter(|one| one.trained) {
         let (Some(with), Some(without)) = (last(one), last(&RoundSeries { trained: false, ..*one })) else { continue };
         let name = format!("rounds-adam-{}", one.rule);
-        let batches = if one.rule == super::BatchRule::Same { "the same batch" } else { "fresh batches" };
+        let batches = if one.rule == BatchRule::Same { "the same batch" } else { "fresh batches" };
         let statement = format!(
             "after the last round with {batches}, training of the kept weights lowers the held-out loss: ratio of exp(mean cross entropy), with and without training"
         );
         checks.push(match paired_difference(with, without, &Bootstrap::new(seed, SALT)) {
-            None => Check::not_measured(name, statement, Some(1.0), "the two differ by the same on every sample"),
-            Some(PairedDifference { estimate, interval: (low, high) }) => {
+            Err(why) => Check::not_measured(name, statement, Some(1.0), format!("held-out data: {why}")),
+            Ok(PairedDifference { estimate, interval: (low, high) }) => {
                 let measured =
                     format!("mean difference {:.4} nats, paired bootstrap [{low:.4}, {high:.4}]", estimate.value);
                 Check::ratio_below(name, statement, 1.0, estimate, measured)

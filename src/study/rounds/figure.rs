@@ -7,8 +7,9 @@ use crate::run::context::FiguresError;
 use crate::run::pruning_run::PruningRecord;
 use crate::run::study::NamedFigure;
 
-/// Diameter of the mark of the best round.
+/// Diameter and colour of the mark of the best round, around the point of its series.
 const BEST_PT: f64 = 9.0;
+const BEST: Colour = Colour::Grey(60);
 
 /// `rounds`.
 ///
@@ -18,7 +19,7 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     let (run, record) = (PruningRecord::read(folder)?, RoundsRecord::read(folder)?);
     let arrays = RoundsArrays::of_run(folder, (record.series.len(), run.layers.len()))?;
     let x = arrays.round.to_vec();
-    let axis = || Axis::linear("round");
+    let axis = || Axis::linear("round").counts();
     let label = if run.language { "held-out perplexity" } else { "held-out cross entropy, nats" };
     let shown = |loss: f64| if run.language { loss.exp() } else { loss };
     let mut scores =
@@ -35,8 +36,8 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
             x: vec![series.best as f64],
             y: vec![y[series.best.min(y.len() - 1)]],
             error: None,
-            marker: Marker::Circle,
-            colour,
+            marker: Marker::Ring,
+            colour: BEST,
             filled: false,
             size_pt: BEST_PT,
             label: Some("best round".into()),

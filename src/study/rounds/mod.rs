@@ -10,4 +10,4 @@ mod spec;
 mod study;
 
 pub use record::{RoundsArrays, RoundsRecord, SeriesRecord};
-pub use spec::{BatchRule, Rounds};
+pub use spec::Rounds;

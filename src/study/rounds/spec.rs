@@ -1,6 +1,6 @@
 //! The table `[rounds]`.
 
-use crate::choice::{Choice, choice};
+use crate::choice::Choice;
 use crate::config::study::StudyTable;
 use crate::config::{Allowed, PruningExperiment, Section};
 use crate::prune::layer::{PruneMethod, Sparsity};
@@ -11,20 +11,10 @@ use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
 use crate::run::curve::Curve;
 use crate::run::pruning_sizes::{PruningSizes, PruningStudyMemory};
-use crate::run::pruning_source::PruningSource;
+use crate::run::pruning_source::{BatchRule, PruningSource};
 use crate::run::recovery_sizes::figure_bytes;
 use crate::run::study::{NamedFigure, PruningSubject, Study, StudyKind};
 use serde::Serialize;
-
-choice! {
-    /// Which samples a round has.
-    pub enum BatchRule: "rule of batches" {
-        /// Those that follow the batches before, as in the paper.
-        Fresh = "fresh",
-        /// Those of the first round.
-        Same = "same",
-    }
-}
 
 /// Rounds of the iterative optimal brain surgeon.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -89,6 +79,7 @@ impl Study<PruningExperiment> for Rounds {
 
     fn check(&self, source: &PruningSource) -> Result<(), RunError> {
         source.check(&Quota::Uniform(self.sparsity))?;
+        source.check_round_batch(self.batch)?;
         self.adam.map_or(Ok(()), |adam| Ok(source.check_training(&adam)?))
     }
 
@@ -109,11 +100,11 @@ impl StudyKind<PruningExperiment> for Rounds {
             first: s.choice_of("first", Some(PruneMethod::SWEEP)),
             batch: s.optional_count("batch", 1),
             adam: s.section("adam", false).map(adam),
-            batches: if chosen { s.choices_of("batches") } else { BatchRule::ALL.to_vec() },
+            batches: match chosen {
+                true => s.some_choices_of("batches", "[\"fresh\", \"same\"]"),
+                false => BatchRule::ALL.to_vec(),
+            },
         };
-        if chosen && rounds.batches.is_empty() {
-            s.reject("batches", Some("[]".into()), "expected at least one of \"fresh\", \"same\"");
-        }
         s.finish();
         rounds
     }

@@ -5,16 +5,17 @@
 use super::checks::{checks, training_checks};
 use super::results::RoundResult;
 use super::spec::RoundSeries;
-use super::{BatchRule, Rounds, RoundsArrays, RoundsRecord, SeriesRecord};
+use super::{Rounds, RoundsArrays, RoundsRecord, SeriesRecord};
 use crate::analysis::fit::Bootstrap;
-use crate::analysis::paired::{PairedDifference, paired_difference};
+use crate::analysis::paired::{NoSpread, PairedDifference, paired_difference};
 use crate::choice::Choice;
-use crate::prune::checkpoint::ModelFolder;
-use crate::prune::network::{LayerRecord, PassStart, Quota, missing_zeros, stored_zeros, summary, verify};
+use crate::prune::network::{LayerRecord, PassStart, Quota, stored_zeros};
+use crate::prune::training::last_losses;
 use crate::record::npz::{shaped, whole};
 use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
-use crate::run::pruning_task::{LayerProgress, working_copy, write_timings};
+use crate::run::pruning_source::BatchRule;
+use crate::run::pruning_task::{LayerProgress, WrittenModel, read_back, working_copy, write_timings};
 use crate::run::study::PruningSubject;
 use crate::run::tasks::{Task, TaskHandle, run_tasks_in_order};
 use ndarray::{Array2, Array3};
@@ -79,10 +80,7 @@ fn run_series(
     let mut progress = LayerProgress::new(handle, steps * (spec.rounds + 1));
     let mut results = Vec::new();
     for round in 0..=spec.rounds {
-        let batch = match one.rule {
-            BatchRule::Fresh => source.batch_of(round, samples),
-            BatchRule::Same => source.batch_of(0, samples),
-        };
+        let batch = source.batch_of_round(one.rule, round, samples);
         let result = source.with_settings(spec.first, &quota, |settings| {
             let start = PassStart { round, block: 0 };
             let mut layers = source.prune(&mut copy, &batch, settings, start, &mut progress)?;
@@ -97,17 +95,10 @@ fn run_series(
                     record.zeros = stored_zeros(copy.checkpoint(), layer)?;
                 }
             }
-            copy.flush()?;
-            let written = ModelFolder::open(copy.checkpoint().folder())?;
-            let record = summary(&source.model, &written, settings, layers)?;
-            verify(&source.model, &written, &record, &quota)?;
-            let mut missing = 0;
-            for layer in source.layers() {
-                missing += missing_zeros(&written, layer, quota.of_layer(layer)?)?;
-            }
-            let scores = source.score(&written)?;
+            let WrittenModel { model, record, missing_zeros } = read_back(source, &copy, settings, layers)?;
+            let scores = source.score(&model)?;
             let accuracy = scores.accuracy();
-            Ok(RoundResult { record, missing_zeros: missing, losses: scores.losses, accuracy, training_losses: losses })
+            Ok(RoundResult { record, missing_zeros, losses: scores.losses, accuracy, training_losses: losses })
         })?;
         progress.step()?;
         results.push(result);
@@ -120,7 +111,7 @@ fn judged(
     subject: &PruningSubject<'_>,
     one: RoundSeries,
     results: &[RoundResult],
-) -> (SeriesRecord, Option<PairedDifference>) {
+) -> (SeriesRecord, Result<PairedDifference, NoSpread>) {
     let part = |losses: &[f64], odd: usize| -> Vec<f64> { losses.iter().copied().skip(odd).step_by(2).collect() };
     let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
     let least = |values: &[f64]| (1..values.len()).fold(0, |best, i| if values[i] < values[best] { i } else { best });
@@ -137,16 +128,9 @@ fn judged(
         best_loss: all[best],
         chosen,
         gain: mean(&after) - mean(&before),
-        gain_interval: difference.map(|difference| difference.interval),
+        gain_interval: difference.ok().map(|difference| difference.interval),
     };
     (record, difference)
-}
-
-/// The mean of the training losses of the last tenth of the steps, at least one; NaN without training.
-fn last_training_loss(result: &RoundResult) -> f64 {
-    let losses = &result.training_losses;
-    let last = &losses[losses.len() - losses.len().div_ceil(10)..];
-    last.iter().sum::<f64>() / last.len() as f64
 }
 
 fn arrays(spec: &Rounds, subject: &PruningSubject<'_>, found: &[Vec<RoundResult>]) -> RoundsArrays {
@@ -163,7 +147,7 @@ fn arrays(spec: &Rounds, subject: &PruningSubject<'_>, found: &[Vec<RoundResult>
         round: whole(0..rounds),
         losses: shaped((series, rounds, samples), all().flat_map(|result| result.losses.iter().copied()).collect()),
         accuracy: accuracies.map(table),
-        training_loss: spec.adam.map(|_| table(all().map(last_training_loss).collect())),
+        training_loss: spec.adam.map(|_| table(all().map(|result| last_losses(&result.training_losses)).collect())),
         relative_loss: table(all().map(|result| result.record.relative_loss()).collect()),
         zeros: by_layer(&|layer| layer.zeros as f64),
         layer_loss: by_layer(&|layer| layer.loss),
@@ -179,12 +163,9 @@ fn warnings(subject: &PruningSubject<'_>, spec: &Rounds, found: &[Vec<RoundResul
             warnings.push(warning.clone());
         }
     }
-    let (needed, there) = ((spec.rounds + 1) * spec.samples(subject.source), subject.source.batch_sizes().1);
-    if spec.batches.contains(&BatchRule::Fresh) && needed > there {
-        warnings.push(format!(
-            "[rounds] {} rounds have {needed} samples, and there are {there}: later batches repeat those of earlier rounds",
-            spec.rounds + 1
-        ));
+    if spec.batches.contains(&BatchRule::Fresh) {
+        let repeated = subject.source.repeated_samples(spec.rounds + 1, spec.samples(subject.source));
+        warnings.extend(repeated.map(|note| format!("[rounds] {note}")));
     }
     warnings
 }
