@@ -180,8 +180,10 @@ pub mod run;
 pub mod sparse;
 pub mod study;
 
-use config::{AnyExperiment, ConfigError, Experiment, Loaded, Override};
+use config::vary::Varied;
+use config::{AnyExperiment, ConfigError, Description, Experiment, Loaded, Override};
 use record::RunFolder;
+use run::vary::VaryReport;
 use run::{FiguresError, Options, Report, RunError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -205,6 +207,47 @@ pub fn load(name: &str, overrides: &[Override]) -> Result<Loaded, ConfigError> {
 /// Text that is not TOML, overrides that cannot be applied, and every key whose value cannot be used.
 pub fn parse(text: &str, origin: &str, base: &Path, overrides: &[Override]) -> Result<Loaded, ConfigError> {
     config::parse(text, origin, base, overrides, &readers())
+}
+
+/// Reads the experiment called `name`, a built-in one or a file, or all experiments of its table `[vary]`.
+///
+/// # Errors
+/// As [`load`], of every point.
+pub fn describe(name: &str, overrides: &[Override]) -> Result<Description, ConfigError> {
+    config::load_description(name, overrides, &readers())
+}
+
+/// As [`describe`], from TOML text; `origin` and `base` as in [`parse`].
+///
+/// # Errors
+/// As [`parse`], of every point.
+pub fn describe_text(
+    text: &str,
+    origin: &str,
+    base: &Path,
+    overrides: &[Override],
+) -> Result<Description, ConfigError> {
+    config::describe(text, origin, base, overrides, &readers())
+}
+
+/// Runs all experiments of a table `[vary]` into a folder, and what they show together.
+///
+/// # Errors
+/// See [`run::vary::run`].
+pub fn run_varied(
+    varied: &Varied<AnyExperiment>,
+    options: &Options,
+    interrupt: &AtomicBool,
+) -> Result<VaryReport, RunError> {
+    run::vary::run(varied, options, interrupt, &REGISTRY)
+}
+
+/// Draws the figures of a sweep and of all its points from their records.
+///
+/// # Errors
+/// See [`run::vary::draw_figures`].
+pub fn draw_varied_figures(path: &Path) -> Result<Vec<PathBuf>, RunError> {
+    run::vary::draw_figures(path, &REGISTRY)
 }
 
 /// Runs an experiment of any kind into a folder. `interrupt` may be set from another thread to stop it; a run that

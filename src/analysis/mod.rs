@@ -22,6 +22,8 @@
 //! * [`ratio`]: the ratio of a predicted to a measured quantity, pooled over widths;
 //! * [`step_error`]: the error that the step leaves in a quantity, and the rise that it allows;
 //! * [`threshold`]: thresholds of tests that make many comparisons;
+//! * [`trend`]: quantities of several runs against a parameter, laws of their change, and the place of a minimum;
+//! * [`trend_fit`]: a statement about such a law, fitted and judged;
 //! * [`verdict`]: checks of a statement of the theory against a measurement.
 
 pub mod bound;
@@ -43,5 +45,7 @@ pub mod quantile;
 pub mod ratio;
 pub mod step_error;
 pub mod threshold;
+pub mod trend;
+pub mod trend_fit;
 pub mod verdict;
 pub mod wasserstein;

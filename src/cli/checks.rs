@@ -11,13 +11,17 @@ use widelimit::analysis::family::LEVEL;
 use widelimit::analysis::verdict::{Check, CheckSection, Verdict};
 use widelimit::number::text::measured;
 use widelimit::record::{CHECKS, CoverageRecord, RunFolder, RunKind};
-use widelimit::run::coverage;
+use widelimit::run::{coverage, vary};
 
-/// Prints the checks of a run; exit status 1 where one fails. Of a measurement of coverage, prints the rates.
+/// Prints the checks of a run; exit status 1 where one fails. Of a sweep, prints its tables too; of a measurement of
+/// coverage, the rates.
 pub fn run(run: &Path) -> anyhow::Result<ExitCode> {
     if let Some(folder) = coverage::folder_at(run) {
         super::coverage::print(&CoverageRecord::read(&folder)?)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if vary::folder_at(run).is_some() {
+        return super::vary::check(run);
     }
     let folder = RunFolder::existing(run)?;
     folder.require_complete()?;

@@ -12,6 +12,7 @@ mod plan;
 mod prune;
 mod run;
 mod simd;
+mod vary;
 mod workload;
 
 use clap::{Parser, Subcommand};

@@ -15,6 +15,7 @@ mod read;
 mod read_population;
 mod read_pruning;
 mod read_recovery;
+mod read_vary;
 mod recovery;
 mod routes;
 mod section;
@@ -23,6 +24,8 @@ pub mod study;
 mod sweep;
 mod syntax;
 mod validate;
+pub mod vary;
+mod vary_points;
 
 pub use allowed::{Allowed, MAX_COUNT};
 pub use error::{ConfigError, KeyError, KeyErrors, OverrideError, did_you_mean};
@@ -131,7 +134,29 @@ pub struct Loaded {
     pub notes: Vec<String>,
 }
 
-/// Reads an experiment of any kind from TOML text. `origin` names the text in messages. Relative data paths are taken
+/// What an experiment file describes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Description {
+    /// One experiment.
+    Single(Loaded),
+    /// Several, the points of its table `[vary]`.
+    Varied(Box<vary::Varied<AnyExperiment>>),
+}
+
+impl Description {
+    /// The experiment of a file without `[vary]`; `origin` names the file in messages.
+    ///
+    /// # Errors
+    /// [`ConfigError::Varied`].
+    pub fn single(self, origin: &str) -> Result<Loaded, ConfigError> {
+        match self {
+            Description::Single(loaded) => Ok(loaded),
+            Description::Varied(_) => Err(ConfigError::Varied { file: origin.into() }),
+        }
+    }
+}
+
+/// Reads one experiment of any kind from TOML text. `origin` names the text in messages. Relative data paths are taken
 /// from `base`, those of overrides from the current folder.
 ///
 /// # Errors
@@ -143,6 +168,20 @@ pub fn parse(
     overrides: &[Override],
     readers: &Readers,
 ) -> Result<Loaded, ConfigError> {
+    describe(text, origin, base, overrides, readers)?.single(origin)
+}
+
+/// As [`parse`], also where the file has a table `[vary]`.
+///
+/// # Errors
+/// As [`parse`], of every point.
+pub fn describe(
+    text: &str,
+    origin: &str,
+    base: &Path,
+    overrides: &[Override],
+    readers: &Readers,
+) -> Result<Description, ConfigError> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
         let advice = syntax::syntax_advice(text, &error);
         ConfigError::Syntax { file: origin.into(), advice, source: Box::new(error) }
@@ -150,16 +189,28 @@ pub fn parse(
     let mut overrides = overrides.to_vec();
     let mut typed = TypedValues::of_file(text);
     let renamed = rename_tables(&mut table, &mut overrides, &mut typed, readers);
+    if vary::is_varied(&table, &overrides) {
+        let conflicts = renamed.conflicts.into_iter().map(|(key, message)| (key.to_string(), message)).collect();
+        let file = vary_points::VariedFile { origin, table, overrides, typed, conflicts };
+        return match file.read(|table, errors| read_table(table, base, &[], readers, errors)) {
+            Ok(varied) => Ok(Description::Varied(Box::new(vary::Varied { notes: renamed.notes, ..varied }))),
+            Err(error) => Err(noted(error, renamed.notes)),
+        };
+    }
     // After the overrides have their present keys, by which errors are attributed to them.
     let errors = KeyErrors::new(origin, &overrides, typed);
     for (key, message) in renamed.conflicts {
         errors.add(key, None, message);
     }
     match read_table(table, base, &overrides, readers, errors) {
-        Ok(experiment) => Ok(Loaded { experiment, notes: renamed.notes }),
-        Err(error) if renamed.notes.is_empty() => Err(error),
-        Err(error) => Err(ConfigError::Noted { source: Box::new(error), notes: renamed.notes }),
+        Ok(experiment) => Ok(Description::Single(Loaded { experiment, notes: renamed.notes })),
+        Err(error) => Err(noted(error, renamed.notes)),
     }
+}
+
+/// The error with the notes, where there are some.
+fn noted(error: ConfigError, notes: Vec<String>) -> ConfigError {
+    if notes.is_empty() { error } else { ConfigError::Noted { source: Box::new(error), notes } }
 }
 
 /// Reads an experiment from its root table, whose tables have their present names.
@@ -261,8 +312,16 @@ fn rename_tables(
 /// # Errors
 /// As [`parse`]; no experiment of that name, and files that cannot be read.
 pub fn load(name: &str, overrides: &[Override], readers: &Readers) -> Result<Loaded, ConfigError> {
+    load_description(name, overrides, readers)?.single(name)
+}
+
+/// As [`load`], also where the file has a table `[vary]`.
+///
+/// # Errors
+/// As [`load`], of every point.
+pub fn load_description(name: &str, overrides: &[Override], readers: &Readers) -> Result<Description, ConfigError> {
     if let Some(builtin) = builtin::find(name) {
-        return parse(builtin.text, name, Path::new("."), overrides, readers);
+        return describe(builtin.text, name, Path::new("."), overrides, readers);
     }
     let path = Path::new(name);
     if !path.exists() {
@@ -275,5 +334,5 @@ pub fn load(name: &str, overrides: &[Override], readers: &Readers) -> Result<Loa
     if text.len() as u64 > MAX_FILE {
         return Err(ConfigError::TooLong { file: name.into(), most: MAX_FILE });
     }
-    parse(&text, name, path.parent().unwrap_or(Path::new(".")), overrides, readers)
+    describe(&text, name, path.parent().unwrap_or(Path::new(".")), overrides, readers)
 }

@@ -64,6 +64,18 @@ impl FromStr for Override {
 }
 
 impl Override {
+    /// A dotted key of the file itself with a value for it.
+    pub(super) fn of_file(key: &str, value: Value) -> Self {
+        let typed = value.to_string();
+        let text = format!("{key}={typed}");
+        Override { key: key.split('.').map(String::from).collect(), value, typed, text }
+    }
+
+    /// The same value at the key without its first `parts` parts.
+    pub(super) fn without_first(&self, parts: usize) -> Self {
+        Override { key: self.key[parts..].to_vec(), ..self.clone() }
+    }
+
     /// The dotted key.
     pub(super) fn name(&self) -> String {
         self.key.join(".")

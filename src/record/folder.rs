@@ -125,8 +125,16 @@ impl RunFolder {
     /// # Errors
     /// A file that cannot be written.
     pub fn write_text(&self, name: &str, text: &str) -> Result<(), RecordError> {
+        self.write_bytes(name, text.as_bytes())
+    }
+
+    /// Writes a file atomically.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<(), RecordError> {
         let path = self.file(name);
-        write_atomically(&path, |out| out.write_all(text.as_bytes())).map_err(|source| RecordError::Io { path, source })
+        write_atomically(&path, |out| out.write_all(bytes)).map_err(|source| RecordError::Io { path, source })
     }
 
     /// Writes a JSON file atomically, with numbers that are not finite as [`number`] writes them.

@@ -1,6 +1,7 @@
 //! Options, context, outcomes and errors of a run.
 
 use super::machine_memory::{MemoryShortage, Shortfall};
+use super::shared_limit::{SharedLimitError, SharedLimits};
 use crate::analysis::verdict::Check;
 use crate::compute::InstructionSet;
 use crate::figure::FigureError;
@@ -31,6 +32,25 @@ pub enum RunError {
     /// A figure cannot be drawn.
     #[error(transparent)]
     Figure(#[from] FiguresError),
+    /// A limit cannot be shared with other runs.
+    #[error(transparent)]
+    SharedLimit(#[from] SharedLimitError),
+    /// A point of a sweep cannot be run.
+    #[error("point {point}: {source}")]
+    Point {
+        /// The point.
+        point: String,
+        /// The cause.
+        source: Box<RunError>,
+    },
+    /// A statement of a sweep is about a quantity that its runs do not record.
+    #[error("vary.fit: no quantity is called \"{name}\" in this experiment; there are {}", .known.join(", "))]
+    NoSuchQuantity {
+        /// The name.
+        name: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
     /// The loss does not support the number of outputs.
     #[error("network.loss = \"logistic\" needs one output, and the population has {outputs}: expected half-squared")]
     Outputs {
@@ -169,6 +189,8 @@ pub struct RunContext<'a> {
     pub interrupt: &'a AtomicBool,
     /// Whether to suppress progress reports.
     pub quiet: bool,
+    /// Limits that other runs have computed.
+    pub(super) shared: Option<&'a SharedLimits>,
     /// Notes about damaged parts that were computed again.
     pub(super) repairs: Mutex<Vec<String>>,
 }

@@ -22,6 +22,7 @@
 //! | [`prune_folder`], `prune_progress` | the pruning of one model into a folder; what is saved after every block |
 //! | [`figures`] | the figures of every run |
 //! | [`coverage`] | what intervals and verdicts are worth over many seeds |
+//! | [`vary`], [`shared_limit`] | the experiments of a table `[vary]`; limits that they have in common |
 //! | [`draws`] | random draws of a trajectory as arrays |
 
 mod checkpoint;
@@ -58,6 +59,7 @@ mod routes;
 mod sanity;
 mod saved;
 pub mod series;
+pub mod shared_limit;
 pub mod states;
 pub mod study;
 pub mod tasks;
@@ -65,6 +67,7 @@ pub mod training;
 mod training_run;
 pub mod trajectory;
 pub mod trajectory_outcome;
+pub mod vary;
 
 pub(crate) use context::complete;
 pub use context::{FiguresError, Findings, Options, Outcome, Report, RunContext, RunError, default_folder};

@@ -18,6 +18,7 @@ use super::pruning_source::PruningSource;
 use super::recovery_sizes::{RecoverySizes, RecoveryStudyMemory};
 use super::recovery_source::ProblemSource;
 use super::training::Trained;
+use crate::analysis::trend::SeedQuantity;
 use crate::config::study::{ExperimentKind, ReadTable, StudyEntry, StudyReader, StudyTable};
 use crate::config::{Experiment, MemoryExcess, PruningExperiment, Readers, RecoveryExperiment, Section};
 use crate::figure::Figure;
@@ -158,6 +159,9 @@ pub trait StudyKind<E: Runnable>: Study<E> + Serialize + Sized {
     /// Names of its table in earlier versions, which are still read.
     const FORMER_NAMES: &'static [&'static str] = &[];
 
+    /// The names of its main quantities, which sweeps over other keys show and fit ([`StudyKind::quantities`]).
+    const QUANTITIES: &'static [&'static str] = &[];
+
     /// Reads its table. The experiment is complete except for its studies.
     fn read(section: Section<'_>, experiment: &E) -> Self;
 
@@ -166,6 +170,14 @@ pub trait StudyKind<E: Runnable>: Study<E> + Serialize + Sized {
     /// # Errors
     /// Records that are missing or damaged.
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError>;
+
+    /// Its main quantities, from the records of a run; none of other names than [`StudyKind::QUANTITIES`].
+    ///
+    /// # Errors
+    /// Records that are missing or damaged.
+    fn quantities(_folder: &RunFolder) -> Result<Vec<SeedQuantity>, FiguresError> {
+        Ok(Vec::new())
+    }
 
     /// Adds marks to the figures of others, which it finds by the subjects of their panels.
     ///
@@ -185,6 +197,10 @@ pub struct RegisteredStudy<E: Runnable> {
     cast: fn(&dyn StudyTable<E>) -> Option<&dyn Study<E>>,
     /// Draws its figures from the records of a run.
     pub figures: fn(&RunFolder) -> Result<Vec<NamedFigure>, FiguresError>,
+    /// The names of its main quantities.
+    pub quantity_names: &'static [&'static str],
+    /// Its main quantities, from the records of a run.
+    pub quantities: fn(&RunFolder) -> Result<Vec<SeedQuantity>, FiguresError>,
     /// Adds marks to the figures of others.
     pub add_marks: fn(&RunFolder, &mut [NamedFigure]) -> Result<(), FiguresError>,
 }
@@ -198,6 +214,8 @@ impl<E: Runnable> RegisteredStudy<E> {
             read: |section, experiment| ReadTable::new(T::read(section, experiment)),
             cast: |table| (table as &dyn Any).downcast_ref::<T>().map(|table| table as &dyn Study<E>),
             figures: T::figures,
+            quantity_names: T::QUANTITIES,
+            quantities: T::quantities,
             add_marks: T::add_marks,
         }
     }

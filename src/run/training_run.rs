@@ -9,6 +9,7 @@ use super::memory_estimate::MemoryEstimate;
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
 use super::progress::note;
+use super::shared_limit::SharedLimits;
 use super::study::{Registry, TrainingSubject, studies_of};
 use super::training::{self, Trained};
 use super::{grid_limit, routes, sanity};
@@ -33,6 +34,20 @@ pub fn run(
     options: &Options,
     interrupt: &AtomicBool,
     registry: &'static Registry,
+) -> Result<Report, RunError> {
+    run_sharing(experiment, options, interrupt, registry, None)
+}
+
+/// As [`run`], with limits that other runs have computed.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_sharing(
+    experiment: &Experiment,
+    options: &Options,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+    shared: Option<&SharedLimits>,
 ) -> Result<Report, RunError> {
     let started = Instant::now();
     let population = experiment.build_population()?;
@@ -60,7 +75,7 @@ pub fn run(
     write_data(&folder, &population)?;
     manifest.add_phase("population", started.elapsed().as_secs_f64());
 
-    let context = RunContext::new(&folder, interrupt, options.quiet)?;
+    let context = RunContext::new(&folder, interrupt, options.quiet)?.sharing(shared);
     let trained = match experiment.precision {
         Precision::F64 => training::run_plan(&context, &problem, &plan),
         Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, &population), &plan),
@@ -106,6 +121,15 @@ fn studies(
         manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
     }
     Ok(Outcome::Complete(checks))
+}
+
+/// Checks all that can be checked before anything is computed, as [`run`] does; returns the estimated memory in bytes.
+///
+/// # Errors
+/// As [`run`], but for the folder.
+pub(super) fn require_runnable(experiment: &Experiment, registry: &'static Registry) -> Result<u64, RunError> {
+    let population = experiment.build_population()?;
+    Ok(check(&Problem::<f64>::new(experiment, &population), &population, registry)?.total())
 }
 
 /// Checks, before anything is computed, what depends on the data; returns the memory estimate.

@@ -1,6 +1,7 @@
 //! The convergence study: how fast the risk decreases, and from which starts it does not.
 
 mod figure;
+mod quantity;
 mod record;
 mod spec;
 mod study;

@@ -1,6 +1,7 @@
 //! The dropout study: the increase of the loss of trained networks when M of N neurons are kept and rescaled.
 
 mod figure;
+mod quantity;
 mod record;
 mod spec;
 mod study;

@@ -3,6 +3,7 @@
 mod bound;
 mod figure;
 mod measured;
+mod quantity;
 mod record;
 mod spec;
 mod study;

@@ -2,6 +2,7 @@
 
 mod figure;
 mod kind;
+mod quantity;
 mod record;
 mod spec;
 mod study;

@@ -2,6 +2,7 @@
 
 use super::PathKind;
 use crate::analysis::paths::path_structure;
+use crate::analysis::trend::SeedQuantity;
 use crate::choice::Choice;
 use crate::config::study::StudyTable;
 use crate::config::{Allowed, BatchSize, Experiment, KeyErrors, MAX_SEEDS, MAX_STEPS, Section, batch};
@@ -138,6 +139,7 @@ impl Study<Experiment> for Paths {
 impl StudyKind<Experiment> for Paths {
     const NAME: &'static str = "paths";
     const FORMER_NAMES: &'static [&'static str] = &["connect"];
+    const QUANTITIES: &'static [&'static str] = super::quantity::NAMES;
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
         let paths = Paths {
@@ -150,6 +152,10 @@ impl StudyKind<Experiment> for Paths {
         };
         s.finish();
         paths
+    }
+
+    fn quantities(folder: &RunFolder) -> Result<Vec<SeedQuantity>, FiguresError> {
+        super::quantity::quantities(folder)
     }
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
