@@ -13,3 +13,4 @@ mod records;
 mod routes;
 mod studies;
 mod three_layers;
+mod vary;

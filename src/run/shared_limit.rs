@@ -177,7 +177,8 @@ impl SharedLimit<'_> {
         for part in &parts {
             match self.shared.folder.load_contents(&self.copy(part))? {
                 SavedPart::Found(bytes) => contents.push(bytes),
-                SavedPart::Absent | SavedPart::Damaged(_) => return Ok(()),
+                SavedPart::Absent => return Ok(()),
+                SavedPart::Damaged(_) => return Ok(self.shared.folder.remove(&self.key)?),
             }
         }
         let mut last_checkpoint = String::new();

@@ -1,6 +1,7 @@
 //! The table of all points of a sweep, and the statements about them.
 
 use super::super::context::RunError;
+use super::super::plan::Plan;
 use super::super::study::Registry;
 use super::points::folder_name;
 use super::quantities::{FINAL_RISK, STEP_RISK, of_run};
@@ -41,12 +42,13 @@ pub(super) fn summary(
         quantities.push(of_run(&run, registry)?);
     }
     let seed = varied.points[0].experiment.seed();
+    let dependence = varied.points.iter().find_map(|point| dependence(&point.experiment));
     let (mut fits, mut checks) = (Vec::new(), Vec::new());
     for (salt, spec) in varied.fits.iter().enumerate() {
         let found = statements(varied, spec, &quantities, &Bootstrap::new(seed, salt as u64));
         for (record, check) in found {
             fits.push(record);
-            checks.push(check);
+            checks.push(check.unless(dependence.clone()));
         }
     }
     let record = VaryRecord {
@@ -57,6 +59,13 @@ pub(super) fn summary(
         fits,
     };
     Ok((record, checks))
+}
+
+/// Why the seeds of the networks of an experiment are not independent, where they are not.
+fn dependence(experiment: &AnyExperiment) -> Option<String> {
+    let AnyExperiment::Training(e) = experiment else { return None };
+    let plan = Plan::new(e);
+    plan.groups.first().and_then(|widths| plan.dependence(widths))
 }
 
 /// Every quantity at every point.
