@@ -104,16 +104,16 @@ const FILE: &str = "records/vary.json";
 const ARRAYS: &str = "records/vary.npz";
 
 impl VaryRecord {
-    /// Writes `records/vary.json` and `records/vary.npz`. The arrays have one entry per point: `key_KEY`, the numbers of a
-    /// varied key, and `QUANTITY` or `QUANTITY_nWIDTH` with `_low` and `_high`; NaN where there is no number.
+    /// Writes `records/vary.json`.
     ///
     /// # Errors
-    /// Files that cannot be written.
+    /// A file that cannot be written.
     pub fn write(&self, folder: &RunFolder) -> Result<(), RecordError> {
         folder.write_json(FILE, self)
     }
 
-    /// Writes the arrays; see [`VaryRecord::write`].
+    /// Writes `records/vary.npz`, with one entry per point: `key_KEY`, the numbers of a varied key, and `QUANTITY` or
+    /// `QUANTITY_nWIDTH` with `_low` and `_high`; NaN where there is no number.
     ///
     /// # Errors
     /// A file that cannot be written.
