@@ -183,9 +183,11 @@ pub mod run;
 pub mod sparse;
 pub mod study;
 
-use config::{AnyExperiment, ConfigError, Experiment, Loaded, Override};
+use config::vary::Varied;
+use config::{AnyExperiment, ConfigError, Description, Experiment, Loaded, Override};
 use record::{REPORT, RunFolder, RunKind};
 use report::ReportError;
+use run::vary::VaryReport;
 use run::{FiguresError, Options, Report, RunError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -203,14 +205,6 @@ pub fn load(name: &str, overrides: &[Override]) -> Result<Loaded, ConfigError> {
     config::load(name, overrides, &readers())
 }
 
-/// The same with the chosen studies alone: the tables of the others are removed.
-///
-/// # Errors
-/// As [`load`]; a chosen study that the experiment does not have.
-pub fn load_studies(name: &str, overrides: &[Override], chosen: &[String]) -> Result<Loaded, ConfigError> {
-    config::load_studies(name, overrides, Some(chosen), &readers())
-}
-
 /// Reads an experiment from TOML text. `origin` names the text in messages; relative data paths are taken from `base`.
 ///
 /// # Errors
@@ -223,6 +217,48 @@ pub fn parse(text: &str, origin: &str, base: &Path, overrides: &[Override]) -> R
 /// keys are not in it.
 pub fn experiment_schema() -> serde_json::Value {
     config::schema(&readers())
+}
+
+/// Reads the experiment called `name`, a built-in one or a file, or all experiments of its table `[vary]`; with the
+/// `chosen` studies alone, where there are some.
+///
+/// # Errors
+/// As [`load`], of every point; a chosen study that the experiment does not have.
+pub fn describe(name: &str, overrides: &[Override], chosen: Option<&[String]>) -> Result<Description, ConfigError> {
+    config::load_description(name, overrides, chosen, &readers())
+}
+
+/// As [`describe`], from TOML text; `origin` and `base` as in [`parse`].
+///
+/// # Errors
+/// As [`parse`], of every point.
+pub fn describe_text(
+    text: &str,
+    origin: &str,
+    base: &Path,
+    overrides: &[Override],
+) -> Result<Description, ConfigError> {
+    config::describe(text, origin, base, overrides, None, &readers())
+}
+
+/// Runs all experiments of a table `[vary]` into a folder, and what they show together.
+///
+/// # Errors
+/// See [`run::vary::run`].
+pub fn run_varied(
+    varied: &Varied<AnyExperiment>,
+    options: &Options,
+    interrupt: &AtomicBool,
+) -> Result<VaryReport, RunError> {
+    run::vary::run(varied, options, interrupt, &REGISTRY)
+}
+
+/// Draws the figures of a sweep and of all its points from their records.
+///
+/// # Errors
+/// See [`run::vary::draw_figures`].
+pub fn draw_varied_figures(path: &Path) -> Result<Vec<PathBuf>, RunError> {
+    run::vary::draw_figures(path, &REGISTRY)
 }
 
 /// Runs an experiment of any kind into a folder. `interrupt` may be set from another thread to stop it; a run that

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use widelimit::config::builtin::BUILTIN;
+use widelimit::config::builtin::{BUILTIN, Builtin};
 use widelimit::config::{AnyExperiment, ConfigError, Loaded};
 use widelimit::record::{Manifest, RunFolder};
 use widelimit::run::{Options, Report};
@@ -210,7 +210,9 @@ fn checks_and_figures_begin_with_the_name_of_a_study() {
     let of_study =
         |name: &str, study: &str| name.strip_prefix(study).is_some_and(|r| r.is_empty() || r.starts_with('-'));
     let mut seen = BTreeSet::new();
-    for builtin in BUILTIN {
+    // The checks and figures of a table [vary] are in `vary.rs`.
+    let single = |builtin: &&Builtin| !builtin.text.contains("\n[vary]");
+    for builtin in BUILTIN.iter().filter(single) {
         let folder = match builtin.name {
             "mnist" | "mnist3" => Some("population.folder"),
             "recover-mnist" => Some("problem.folder"),

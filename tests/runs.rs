@@ -15,3 +15,4 @@ mod samples;
 mod studies;
 mod test_part;
 mod three_layers;
+mod vary;

@@ -97,7 +97,7 @@ impl BoundForm {
     }
 
     /// The geometric mean of the form at abscissa `x` over the `z` at which the quantiles of `seeds` seeds are taken.
-    fn typical(&self, x: f64, seeds: usize) -> f64 {
+    pub fn typical(&self, x: f64, seeds: usize) -> f64 {
         let z = Statistic::bound_z(seeds);
         (z.iter().map(|&z| self.at(x, z).ln()).sum::<f64>() / z.len() as f64).exp()
     }

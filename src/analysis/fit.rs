@@ -259,7 +259,7 @@ impl LeastSquares {
     }
 
     /// The coefficients of the ordinates in the slope.
-    fn weights(&self) -> Vec<f64> {
+    pub fn weights(&self) -> Vec<f64> {
         self.deviation.iter().map(|d| d / self.sum_of_squares).collect()
     }
 

@@ -23,6 +23,8 @@
 //! * [`repetition`]: what an interval is over: seeds, or pairs of networks;
 //! * [`step_error`]: the error that the step leaves in a quantity, and the rise that it allows;
 //! * [`threshold`]: thresholds of tests that make many comparisons;
+//! * [`trend`]: quantities of several runs against a parameter, laws of their change, and the place of a minimum;
+//! * [`trend_fit`]: a statement about such a law, fitted and judged;
 //! * [`verdict`]: checks of a statement of the theory against a measurement;
 //! * [`verdict_counts`]: how many checks hold, fail and are not resolved.
 
@@ -46,6 +48,8 @@ pub mod ratio;
 pub mod repetition;
 pub mod step_error;
 pub mod threshold;
+pub mod trend;
+pub mod trend_fit;
 pub mod verdict;
 pub mod verdict_counts;
 pub mod wasserstein;

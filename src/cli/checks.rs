@@ -13,9 +13,10 @@ use widelimit::analysis::verdict_counts::verdict_line;
 use widelimit::number::text::measured;
 use widelimit::record::{CHECKS, CoverageRecord, RunFolder, RunKind};
 use widelimit::report::run_view::joint;
-use widelimit::run::coverage;
+use widelimit::run::{coverage, vary};
 
-/// Prints the checks of a run; exit status 1 where one fails. Of a measurement of coverage, prints the rates.
+/// Prints the checks of a run; exit status 1 where one fails. Of a sweep, prints its tables too; of a measurement of
+/// coverage, the rates.
 pub fn run(run: &Path, json: bool) -> anyhow::Result<ExitCode> {
     if let Some(folder) = coverage::folder_at(run) {
         let record = CoverageRecord::read(&folder)?;
@@ -25,6 +26,9 @@ pub fn run(run: &Path, json: bool) -> anyhow::Result<ExitCode> {
             super::coverage::print(&record)?;
         }
         return Ok(ExitCode::SUCCESS);
+    }
+    if vary::folder_at(run).is_some() {
+        return super::vary::check(run, json);
     }
     let folder = RunFolder::existing(run)?;
     folder.require_complete()?;

@@ -31,8 +31,7 @@ impl CoverageArgs {
 
 /// Measures coverage and verdicts over many seeds. Exit status: 0 when complete, 130 when interrupted.
 pub fn run(args: CoverageArgs) -> anyhow::Result<ExitCode> {
-    let loaded = prepare(&args.run)?;
-    let experiment = loaded.experiment;
+    let experiment = prepare(&args.run)?.single(&args.run.experiment)?.experiment;
     let default = || widelimit::run::default_folder(&format!("coverage-{}", experiment.name()));
     let out = args.run.out.clone().unwrap_or_else(default);
     handle_signals()?;

@@ -1,4 +1,4 @@
-//! `widelimit figures`: the figures of a run or of a measurement of coverage, from its records alone.
+//! `widelimit figures`: the figures of a run, a sweep or a measurement of coverage, from its records alone.
 
 use super::output::line;
 use anyhow::{Context, bail};
@@ -8,8 +8,8 @@ use widelimit::choice::parse_choice;
 use widelimit::figure::custom::inches;
 use widelimit::figure::{FigureStyle, Format};
 use widelimit::record::RunFolder;
-use widelimit::run::coverage;
 use widelimit::run::figures::Drawing;
+use widelimit::run::{coverage, vary};
 
 /// Arguments of `widelimit figures`.
 #[derive(Debug, clap::Args)]
@@ -77,6 +77,12 @@ pub fn run(args: &FiguresArgs) -> anyhow::Result<ExitCode> {
             bail!("{} is a measurement of coverage: its figure has one size and place", args.run.display())
         }
         Some(folder) => coverage::draw_figure(&folder)?,
+        None if vary::folder_at(&args.run).is_some() => {
+            if !style.is_empty() || !args.figure.is_empty() || args.out.is_some() {
+                bail!("{} is a sweep: its figures have one size and place; name a run in points/", args.run.display())
+            }
+            widelimit::draw_varied_figures(&args.run)?
+        }
         None => {
             // Only where figures are written into the run is it locked.
             let folder = match args.out {

@@ -1,5 +1,6 @@
 //! Answers in JSON on standard output, for other programs. The schema is in `docs/reference/commands.md`.
 
+use super::checks::any_fails;
 use super::output::line;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::process::ExitCode;
 use widelimit::analysis::verdict::{Check, CheckSection, Verdict};
 use widelimit::config::{AnyExperiment, builtin};
 use widelimit::number::to_json;
-use widelimit::record::{Build, CoverageRecord, PhaseTime};
+use widelimit::record::{Build, CoverageRecord, PhaseTime, VaryRecord};
 use widelimit::run::Report;
 use widelimit::run::coverage::CoverageReport;
 
@@ -109,8 +110,9 @@ impl<'a> RunAnswer<'a> {
     }
 }
 
-/// Prints the report of a run; returns the exit status of `run`.
-pub fn run(name: &str, report: &Report) -> anyhow::Result<ExitCode> {
+/// Prints the report of a run; returns the exit status of `run`, 1 where a check fails and `strict` is asked for.
+pub fn run(name: &str, report: &Report, strict: bool) -> anyhow::Result<ExitCode> {
+    let failed = |checks: &[Check]| u8::from(strict && any_fails(checks));
     let (answered, code) = match report {
         Report::Complete { folder, checks, figures, phases, warnings } => {
             let complete = RunAnswer {
@@ -120,11 +122,11 @@ pub fn run(name: &str, report: &Report) -> anyhow::Result<ExitCode> {
                 warnings: Some(warnings),
                 ..RunAnswer::new("complete", folder)
             };
-            (complete.with_checks(checks), 0)
+            (complete.with_checks(checks), failed(checks))
         }
         Report::AlreadyComplete { folder, checks } => {
             let complete = RunAnswer { computed: Some(false), ..RunAnswer::new("complete", folder) };
-            (complete.with_checks(checks), 0)
+            (complete.with_checks(checks), failed(checks))
         }
         Report::Interrupted { folder } => (RunAnswer::new("interrupted", folder), 130),
     };
@@ -135,6 +137,33 @@ pub fn run(name: &str, report: &Report) -> anyhow::Result<ExitCode> {
 /// Prints the checks of a complete run.
 pub fn checks(folder: &Path, checks: &[Check]) -> anyhow::Result<()> {
     answer("check", &RunAnswer::new("complete", folder).with_checks(checks))
+}
+
+/// The answers of `run` and `check` for a sweep.
+#[derive(Serialize)]
+struct SweepAnswer<'a> {
+    status: &'static str,
+    folder: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complete_points: Option<usize>,
+    summary: Option<Summary>,
+    checks: Option<&'a [Check]>,
+    sweep: Option<&'a VaryRecord>,
+}
+
+/// Prints a complete sweep as the answer of `command`.
+pub fn sweep(command: &'static str, folder: &Path, record: &VaryRecord, checks: &[Check]) -> anyhow::Result<()> {
+    let summary = Some(Summary::of(checks));
+    let (checks, sweep) = (Some(checks), Some(record));
+    answer(command, &SweepAnswer { status: "complete", folder, complete_points: None, summary, checks, sweep })
+}
+
+/// Prints an interrupted sweep as the answer of `run`.
+pub fn interrupted_sweep(folder: &Path, complete: usize) -> anyhow::Result<()> {
+    let complete_points = Some(complete);
+    let answered =
+        SweepAnswer { status: "interrupted", folder, complete_points, summary: None, checks: None, sweep: None };
+    answer("run", &answered)
 }
 
 /// The answer of `coverage`, and of `check` on its folder.

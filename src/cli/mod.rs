@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod simd;
 mod status;
+mod vary;
 mod workload;
 
 use clap::{Parser, Subcommand};

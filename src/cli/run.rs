@@ -1,15 +1,15 @@
 //! `widelimit run`: runs an experiment.
 
-use super::checks;
 use super::json;
 use super::output::{line, note};
 use super::simd::{SimdChoice, choose, instruction_set};
+use super::{checks, vary};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use widelimit::analysis::verdict::Check;
 use widelimit::choice::Choice;
-use widelimit::config::{AnyExperiment, Experiment, Loaded, Override, PruningExperiment, RecoveryExperiment};
+use widelimit::config::{AnyExperiment, Description, Experiment, Override, PruningExperiment, RecoveryExperiment};
 use widelimit::dynamics::Method;
 use widelimit::number::plain;
 use widelimit::record::REPORT;
@@ -20,7 +20,7 @@ use widelimit::run::{Options, Report, default_folder};
 pub struct RunArgs {
     /// Name of a built-in experiment, or path of a TOML file
     #[arg(value_name = "NAME|FILE")]
-    experiment: String,
+    pub(super) experiment: String,
     /// Folder for the run [default: runs/NAME]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
@@ -57,17 +57,31 @@ pub struct RunArgs {
     pub(super) quiet: bool,
     /// Exit status 1 where a check fails
     #[arg(long)]
-    strict: bool,
+    pub(super) strict: bool,
     /// Print the result as JSON on standard output; everything else goes to standard error
     #[arg(long)]
     pub(super) json: bool,
 }
 
+impl RunArgs {
+    /// The options of a run into a folder.
+    pub(super) fn options(&self, out: PathBuf) -> Options {
+        Options {
+            out,
+            force: self.force,
+            resume: self.resume,
+            accept_revision: self.accept_revision,
+            quiet: self.quiet,
+            figures: true,
+        }
+    }
+}
+
 /// Set by the signals of Ctrl-C and of termination; the time loops read it after every step.
 pub(super) static INTERRUPT: AtomicBool = AtomicBool::new(false);
 
-/// Sets threads and instructions, and reads the experiment.
-pub(super) fn prepare(args: &RunArgs) -> anyhow::Result<Loaded> {
+/// Sets threads and instructions, and reads the experiment, or those of a table `[vary]`.
+pub(super) fn prepare(args: &RunArgs) -> anyhow::Result<Description> {
     let removals = args.removals.iter().map(|key| Override::removal(key));
     let overrides: Vec<Override> =
         removals.chain(args.overrides.iter().map(|text| text.parse())).collect::<Result<_, _>>()?;
@@ -75,14 +89,16 @@ pub(super) fn prepare(args: &RunArgs) -> anyhow::Result<Loaded> {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
     }
     choose(args.simd)?;
-    let loaded = match args.studies.as_slice() {
-        [] => widelimit::load(&args.experiment, &overrides)?,
-        chosen => widelimit::load_studies(&args.experiment, &overrides, chosen)?,
+    let chosen = Some(args.studies.as_slice()).filter(|chosen| !chosen.is_empty());
+    let described = widelimit::describe(&args.experiment, &overrides, chosen)?;
+    let notes = match &described {
+        Description::Single(loaded) => &loaded.notes,
+        Description::Varied(varied) => &varied.notes,
     };
-    for text in &loaded.notes {
+    for text in notes {
         note(format!("note: {text}"));
     }
-    Ok(loaded)
+    Ok(described)
 }
 
 /// Lets the signals of Ctrl-C and of termination interrupt the work; the second ends the program at once.
@@ -97,9 +113,13 @@ pub(super) fn handle_signals() -> anyhow::Result<()> {
 /// Runs an experiment. Exit status: 0 for a complete run (whatever its checks; with `--strict` 1 where one fails), 130 for an
 /// interrupted run.
 pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
-    let experiment = prepare(&args)?.experiment;
-    let out = args.out.unwrap_or_else(|| default_folder(experiment.name()));
+    let described = prepare(&args)?;
     handle_signals()?;
+    let experiment = match described {
+        Description::Single(loaded) => loaded.experiment,
+        Description::Varied(varied) => return vary::run(args, &varied),
+    };
+    let out = args.out.clone().unwrap_or_else(|| default_folder(experiment.name()));
     if !args.quiet {
         if !experiment.title().is_empty() {
             note(format!("{}: {}", experiment.name(), experiment.title()));
@@ -111,17 +131,10 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             AnyExperiment::Pruning(experiment) => print_pruning(experiment),
         }
     }
-    let options = Options {
-        out,
-        force: args.force,
-        resume: args.resume,
-        accept_revision: args.accept_revision,
-        quiet: args.quiet,
-        figures: true,
-    };
+    let options = args.options(out);
     let report = widelimit::run_experiment(&experiment, &options, &INTERRUPT)?;
     if args.json {
-        return json::run(experiment.name(), &report);
+        return json::run(experiment.name(), &report, args.strict);
     }
     print_report(&experiment, report, "run the same command with --resume", args.strict)
 }

@@ -74,6 +74,24 @@ pub enum ConfigError {
         /// The notes.
         notes: Vec<String>,
     },
+    /// One experiment is wanted, and the file describes several.
+    #[error(
+        "{file}: the table [vary] describes several experiments: expected a file of one, without it; `widelimit run` runs all of them"
+    )]
+    Varied {
+        /// The file.
+        file: String,
+    },
+    /// A varied key that cannot be applied.
+    #[error("{file}: [vary] {key}: {source}")]
+    VariedKey {
+        /// The file.
+        file: String,
+        /// The key.
+        key: String,
+        /// The cause.
+        source: OverrideError,
+    },
     /// An override that cannot be parsed or applied.
     #[error("{text}: {source}")]
     Override {
@@ -250,6 +268,11 @@ impl KeyErrors {
     /// Whether the value of a key was given on the command line.
     pub(super) fn is_replaced(&self, key: &str) -> bool {
         self.overridden.iter().any(|o| contains(o, key))
+    }
+
+    /// Whether there is any error.
+    pub(super) fn any(&self) -> bool {
+        !self.errors.borrow().is_empty()
     }
 
     /// Whether a key has an error.

@@ -17,6 +17,7 @@ mod read_figure;
 mod read_population;
 mod read_pruning;
 mod read_recovery;
+mod read_vary;
 mod recovery;
 mod routes;
 mod schema;
@@ -27,6 +28,8 @@ mod study_choice;
 mod sweep;
 mod syntax;
 mod validate;
+pub mod vary;
+mod vary_points;
 
 pub use allowed::{Allowed, MAX_COUNT};
 pub use error::{ConfigError, KeyError, KeyErrors, OverrideError, did_you_mean};
@@ -137,7 +140,29 @@ pub struct Loaded {
     pub notes: Vec<String>,
 }
 
-/// Reads an experiment of any kind from TOML text. `origin` names the text in messages. Relative data paths are taken
+/// What an experiment file describes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Description {
+    /// One experiment.
+    Single(Loaded),
+    /// Several, the points of its table `[vary]`.
+    Varied(Box<vary::Varied<AnyExperiment>>),
+}
+
+impl Description {
+    /// The experiment of a file without `[vary]`; `origin` names the file in messages.
+    ///
+    /// # Errors
+    /// [`ConfigError::Varied`].
+    pub fn single(self, origin: &str) -> Result<Loaded, ConfigError> {
+        match self {
+            Description::Single(loaded) => Ok(loaded),
+            Description::Varied(_) => Err(ConfigError::Varied { file: origin.into() }),
+        }
+    }
+}
+
+/// Reads one experiment of any kind from TOML text. `origin` names the text in messages. Relative data paths are taken
 /// from `base`, those of overrides from the current folder.
 ///
 /// # Errors
@@ -149,28 +174,40 @@ pub fn parse(
     overrides: &[Override],
     readers: &Readers,
 ) -> Result<Loaded, ConfigError> {
-    parse_studies(text, origin, base, overrides, None, readers)
+    describe(text, origin, base, overrides, None, readers)?.single(origin)
 }
 
-/// The same with the `chosen` studies alone: the tables of the others are removed.
+/// As [`parse`], also where the file has a table `[vary]`; with the `chosen` studies alone, where there are some.
 ///
 /// # Errors
-/// As [`parse`]; a chosen study that the experiment does not have.
-pub fn parse_studies(
+/// As [`parse`], of every point; a chosen study that the experiment does not have.
+pub fn describe(
     text: &str,
     origin: &str,
     base: &Path,
     overrides: &[Override],
     chosen: Option<&[String]>,
     readers: &Readers,
-) -> Result<Loaded, ConfigError> {
+) -> Result<Description, ConfigError> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
         let advice = syntax::syntax_advice(text, &error);
         ConfigError::Syntax { file: origin.into(), advice, source: Box::new(error) }
     })?;
     let mut overrides = overrides.to_vec();
     let mut typed = TypedValues::of_file(text);
-    let renamed = rename_tables(&mut table, &mut overrides, &mut typed, readers);
+    let mut renamed = rename_tables(&mut table, &mut overrides, &mut typed, readers);
+    vary::remove_whole(&mut table, &mut overrides)?;
+    if vary::is_varied(&table, &overrides) {
+        if let Some(chosen) = chosen {
+            renamed.notes.extend(study_choice::keep(&mut table, chosen, readers)?);
+        }
+        let conflicts = renamed.conflicts.into_iter().map(|(key, message)| (key.to_string(), message)).collect();
+        let file = vary_points::VariedFile { origin, table, overrides, typed, conflicts };
+        return match file.read(|table, errors| read_table(table, base, readers, errors)) {
+            Ok(varied) => Ok(Description::Varied(Box::new(vary::Varied { notes: renamed.notes, ..varied }))),
+            Err(error) => Err(noted(error, renamed.notes)),
+        };
+    }
     // After the overrides have their present keys, by which errors are attributed to them.
     let errors = KeyErrors::new(origin, &overrides, typed);
     for (key, message) in renamed.conflicts {
@@ -183,10 +220,14 @@ pub fn parse_studies(
     };
     let changed = change().map(|found| notes.extend(found));
     match changed.and_then(|()| read_table(table, base, readers, errors)) {
-        Ok(experiment) => Ok(Loaded { experiment, notes }),
-        Err(error) if notes.is_empty() => Err(error),
-        Err(error) => Err(ConfigError::Noted { source: Box::new(error), notes }),
+        Ok(experiment) => Ok(Description::Single(Loaded { experiment, notes })),
+        Err(error) => Err(noted(error, notes)),
     }
+}
+
+/// The error with the notes, where there are some.
+fn noted(error: ConfigError, notes: Vec<String>) -> ConfigError {
+    if notes.is_empty() { error } else { ConfigError::Noted { source: Box::new(error), notes } }
 }
 
 /// Reads a resolved experiment, as manifests record it. `origin` names it in messages.
@@ -319,21 +360,21 @@ fn rename_tables(
 /// # Errors
 /// As [`parse`]; no experiment of that name, and files that cannot be read.
 pub fn load(name: &str, overrides: &[Override], readers: &Readers) -> Result<Loaded, ConfigError> {
-    load_studies(name, overrides, None, readers)
+    load_description(name, overrides, None, readers)?.single(name)
 }
 
-/// The same with the `chosen` studies alone.
+/// As [`load`], also where the file has a table `[vary]`; with the `chosen` studies alone, where there are some.
 ///
 /// # Errors
-/// As [`load`]; a chosen study that the experiment does not have.
-pub fn load_studies(
+/// As [`load`], of every point; a chosen study that the experiment does not have.
+pub fn load_description(
     name: &str,
     overrides: &[Override],
     chosen: Option<&[String]>,
     readers: &Readers,
-) -> Result<Loaded, ConfigError> {
+) -> Result<Description, ConfigError> {
     if let Some(builtin) = builtin::find(name) {
-        return parse_studies(builtin.text, name, Path::new("."), overrides, chosen, readers);
+        return describe(builtin.text, name, Path::new("."), overrides, chosen, readers);
     }
     let path = Path::new(name);
     if !path.exists() {
@@ -346,5 +387,5 @@ pub fn load_studies(
     if text.len() as u64 > MAX_FILE {
         return Err(ConfigError::TooLong { file: name.into(), most: MAX_FILE });
     }
-    parse_studies(&text, name, path.parent().unwrap_or(Path::new(".")), overrides, chosen, readers)
+    describe(&text, name, path.parent().unwrap_or(Path::new(".")), overrides, chosen, readers)
 }

@@ -87,6 +87,18 @@ impl Override {
         Ok(Override { key, value: None, typed: String::new(), text })
     }
 
+    /// A dotted key of the file itself with a value for it.
+    pub(super) fn of_file(key: &str, value: Value) -> Self {
+        let typed = value.to_string();
+        let text = format!("vary: {key} = {typed}");
+        Override { key: key.split('.').map(String::from).collect(), value: Some(value), typed, text }
+    }
+
+    /// The same value at the key without its first `parts` parts.
+    pub(super) fn without_first(&self, parts: usize) -> Self {
+        Override { key: self.key[parts..].to_vec(), ..self.clone() }
+    }
+
     /// The dotted key.
     pub(super) fn name(&self) -> String {
         self.key.join(".")
@@ -137,6 +149,11 @@ impl Override {
             None => _ = at.remove(last).ok_or_else(|| self.missing())?,
         }
         Ok(())
+    }
+
+    /// The same error of the whole override.
+    pub(super) fn nothing_to_remove(&self) -> ConfigError {
+        ConfigError::Override { text: self.text.clone(), source: self.missing() }
     }
 
     /// The error of a key that is to be removed and is not there.

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Value};
 
 /// The texts of values as they were typed, by key, such as `widths.values`, `widths.values.0`, `gap.sweep.1.width`.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct TypedValues(BTreeMap<String, String>);
 
 impl TypedValues {

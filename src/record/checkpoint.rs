@@ -156,6 +156,28 @@ impl RunFolder {
         json.map(|(_, value)| value.as_bytes()).or_else(|| split_archive(bytes).map(|(archive, _)| archive))
     }
 
+    /// The contents of a file with a checksum: the text of a value, or the bytes of an archive.
+    ///
+    /// # Errors
+    /// A file that is not accessible.
+    pub fn load_contents(&self, name: &str) -> Result<SavedPart<Vec<u8>>, RecordError> {
+        Ok(self.bytes(name)?.and_then(|bytes| {
+            let json = std::str::from_utf8(&bytes).ok().and_then(split_json);
+            let json = json.map(|(checksum, value)| (checksum, value.as_bytes()));
+            let archive = || split_archive(&bytes).map(|(archive, checksum)| (checksum, archive));
+            let (checksum, contents) = json.or_else(archive).ok_or(NO_CHECKSUM)?;
+            if checksum == self.checksum(name, contents) { Ok(contents.to_vec()) } else { Err(WRONG_CHECKSUM.into()) }
+        }))
+    }
+
+    /// The bytes of a file without a checksum of its own.
+    ///
+    /// # Errors
+    /// A file that is not accessible.
+    pub fn load_bytes(&self, name: &str) -> Result<SavedPart<Vec<u8>>, RecordError> {
+        self.bytes(name)
+    }
+
     /// Reads arrays that [`RunFolder::seal_arrays`] sealed, with their checksum.
     ///
     /// # Errors

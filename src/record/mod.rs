@@ -36,10 +36,12 @@ mod open;
 mod provenance;
 mod series;
 pub mod state;
+mod vary;
 
 pub use atomic::{replace_quickly, write_atomically};
 pub use checkpoint::{SavedPart, SealedArchive};
 pub use coverage::CoverageRecord;
+pub(crate) use digest::sha256;
 pub use error::RecordError;
 pub use fit::FitRecord;
 pub use folder::{RunFolder, SAMPLES};
@@ -53,3 +55,4 @@ pub use measure::{Measure, UnknownMeasure};
 pub use open::{FIGURES_ADVICE, OpenRequest, Opened};
 pub(crate) use provenance::differing_keys;
 pub use series::{GroupSeries, LimitRun, LimitSeries};
+pub use vary::{PointCheck, PointRecord, QuantityPoint, QuantityRecord, StatementRecord, VaryRecord};

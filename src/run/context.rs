@@ -2,6 +2,7 @@
 
 use super::journal::Journal;
 use super::machine_memory::{MemoryShortage, Shortfall};
+use super::shared_limit::{SharedLimitError, SharedLimits};
 use crate::analysis::verdict::Check;
 use crate::compute::InstructionSet;
 use crate::figure::FigureError;
@@ -41,6 +42,25 @@ pub enum RunError {
     /// The report of a complete run cannot be written.
     #[error(transparent)]
     Report(Box<dyn std::error::Error + Send + Sync>),
+    /// A limit cannot be shared with other runs.
+    #[error(transparent)]
+    SharedLimit(#[from] SharedLimitError),
+    /// A point of a sweep cannot be run.
+    #[error("point {point}: {source}")]
+    Point {
+        /// The point.
+        point: String,
+        /// The cause.
+        source: Box<RunError>,
+    },
+    /// A statement of a sweep is about a quantity that its runs do not record.
+    #[error("vary.fit: no quantity is called \"{name}\" in this experiment; there are {}", .known.join(", "))]
+    NoSuchQuantity {
+        /// The name.
+        name: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
     /// The loss does not support the number of outputs.
     #[error("network.loss = \"logistic\" needs one output, and the population has {outputs}: expected half-squared")]
     Outputs {
@@ -197,6 +217,8 @@ pub struct RunContext<'a> {
     pub quiet: bool,
     /// The progress in the run folder.
     pub(super) journal: Journal,
+    /// Limits that other runs have computed.
+    pub(super) shared: Option<&'a SharedLimits>,
     /// Notes about damaged parts that were computed again.
     pub(super) repairs: Mutex<Vec<String>>,
 }

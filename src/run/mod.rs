@@ -29,6 +29,7 @@
 //! | [`figures`] | the figures of every run |
 //! | [`export`] | the records as tables, one row a value |
 //! | [`coverage`] | what intervals and verdicts are worth over many seeds |
+//! | [`vary`], [`shared_limit`] | the experiments of a table `[vary]`; limits that they have in common |
 //! | [`draws`] | random draws of a trajectory as arrays |
 
 pub mod about;
@@ -76,6 +77,7 @@ mod routes;
 mod sanity;
 mod saved;
 pub mod series;
+pub mod shared_limit;
 pub mod states;
 pub mod status;
 pub mod study;
@@ -84,6 +86,7 @@ pub mod training;
 mod training_run;
 pub mod trajectory;
 pub mod trajectory_outcome;
+pub mod vary;
 
 pub(crate) use context::complete;
 pub use context::{FiguresError, Findings, Options, Outcome, Report, RunContext, RunError, default_folder};

@@ -96,6 +96,11 @@ impl Trajectory {
         self.particles.width
     }
 
+    /// Whether it is a solution of the limit, and not a network.
+    pub fn is_limit(&self) -> bool {
+        LimitRun::ALL.iter().any(|run| run.id() == self.id) || self.id.starts_with(SWEEP_LIMIT)
+    }
+
     /// Relative work up to time `time`: that of a step times the number of steps.
     pub fn work(&self, time: f64) -> f64 {
         let Integration { scheme: Scheme { method, motion }, batch, .. } = &self.integration;
@@ -190,9 +195,12 @@ pub fn limit_by_route(route: Route) -> LimitRun {
     }
 }
 
+/// Start of the ids of the limits of sweeps.
+const SWEEP_LIMIT: &str = "limit-n";
+
 /// Id of the limit of `width` particles from `first` on, those of a network of a sweep.
 pub(super) fn sweep_limit_id(width: usize, first: usize) -> String {
-    format!("limit-n{width}-p{first}")
+    format!("{SWEEP_LIMIT}{width}-p{first}")
 }
 
 /// Id of the same limit with half the step.

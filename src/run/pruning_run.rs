@@ -99,15 +99,7 @@ pub fn run(
 ) -> Result<Report, RunError> {
     let started = Instant::now();
     keep_freed_memory();
-    let source = PruningSource::new(PruningRequest {
-        seed: e.seed,
-        precision: e.precision,
-        model: &e.model,
-        calibration: &e.calibration,
-        held_out: Some(&e.held_out),
-        options: &e.pruning,
-        names: RequestNames::Experiment,
-    })?;
+    let source = source(e)?;
     require_scores(&source)?;
     // Before the estimate: numbers of samples that there are not would be refused for their memory.
     for (_, study) in studies_of(registry.pruning, e) {
@@ -151,6 +143,34 @@ pub fn run(
         }
         Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
     }
+}
+
+/// Checks all that can be checked before anything is computed, as [`run`] does; returns the estimated memory in bytes.
+///
+/// # Errors
+/// As [`run`], but for the folder.
+pub(super) fn require_runnable(e: &PruningExperiment, registry: &'static Registry) -> Result<u64, RunError> {
+    let source = source(e)?;
+    require_scores(&source)?;
+    let estimate = PruningMemory::new(e, &source, registry);
+    estimate.fits_machine(RequestNames::Experiment)?;
+    for (_, study) in studies_of(registry.pruning, e) {
+        study.check(&source)?;
+    }
+    Ok(estimate.total())
+}
+
+/// The model and the data of an experiment.
+fn source(e: &PruningExperiment) -> Result<PruningSource, RunError> {
+    Ok(PruningSource::new(PruningRequest {
+        seed: e.seed,
+        precision: e.precision,
+        model: &e.model,
+        calibration: &e.calibration,
+        held_out: Some(&e.held_out),
+        options: &e.pruning,
+        names: RequestNames::Experiment,
+    })?)
 }
 
 /// Removes the copies of the model that a process that was killed has left: they are the only folders in `checkpoint/`.

@@ -115,6 +115,27 @@ pub fn run(
     }
 }
 
+/// Checks all that can be checked before anything is computed, as [`run`] does; returns the estimated memory in bytes.
+///
+/// # Errors
+/// As [`run`], but for the folder.
+pub(super) fn require_runnable(
+    e: &RecoveryExperiment,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<u64, RunError> {
+    let source = ProblemSource::new(e)?;
+    let first = source.problem(e.seed, 0, Interrupt::when(interrupt))?;
+    check_kept(e, &first)?;
+    let shape = (first.samples(), first.unknowns(), kept(e, &first));
+    let estimate = RecoveryMemory::new(e, shape, source.file_bytes(), registry);
+    estimate.fits_machine()?;
+    for (_, study) in studies_of(registry.recovery, e) {
+        study.check(&source)?;
+    }
+    Ok(estimate.total())
+}
+
 /// What only the problem can tell about k.
 fn check_kept(e: &RecoveryExperiment, problem: &SparseProblem) -> Result<(), RunError> {
     let d = problem.unknowns();

@@ -3,6 +3,7 @@
 
 use super::context::{RunContext, RunError};
 use super::journal::Journal;
+use super::shared_limit::SharedLimits;
 use crate::record::npz::ArrayRecord;
 use crate::record::{RunFolder, SavedPart};
 use serde::de::DeserializeOwned;
@@ -18,14 +19,20 @@ impl<'a> RunContext<'a> {
     /// # Errors
     /// A checkpoint that is not accessible.
     pub fn new(folder: &'a RunFolder, interrupt: &'a AtomicBool, quiet: bool) -> Result<Self, RunError> {
-        let context =
-            RunContext { folder, interrupt, quiet, journal: Journal::new(folder.path()), repairs: Mutex::default() };
+        let journal = Journal::new(folder.path());
+        let context = RunContext { folder, interrupt, quiet, journal, shared: None, repairs: Mutex::default() };
         match folder.load_json(REPAIRS)? {
             SavedPart::Absent => {}
             SavedPart::Found(earlier) => context.set_repairs(|repairs| *repairs = earlier),
             SavedPart::Damaged(reason) => context.redo(REPAIRS, &reason, &[REPAIRS])?,
         }
         Ok(context)
+    }
+
+    /// The same context with limits that other runs have computed.
+    #[must_use]
+    pub fn sharing(self, shared: Option<&'a SharedLimits>) -> Self {
+        RunContext { shared, ..self }
     }
 
     /// The value of a checkpoint; `None` where there is none, or none that can be used.

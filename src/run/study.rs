@@ -20,6 +20,7 @@ use super::pruning_source::PruningSource;
 use super::recovery_sizes::{RecoverySizes, RecoveryStudyMemory};
 use super::recovery_source::ProblemSource;
 use super::training::Trained;
+use crate::analysis::trend::SeedQuantity;
 use crate::config::study::{ExperimentKind, ReadTable, StudyEntry, StudyReader, StudyTable};
 use crate::config::{Experiment, MemoryExcess, PruningExperiment, Readers, RecoveryExperiment, Section};
 use crate::figure::Figure;
@@ -182,6 +183,9 @@ pub trait StudyKind<E: Runnable>: Study<E> + Serialize + Sized {
     /// Other studies whose records it compares with its own, where the experiment has them.
     const USES: &'static [&'static str] = &[];
 
+    /// The names of its main quantities, which sweeps over other keys show and fit ([`StudyKind::quantities`]).
+    const QUANTITIES: &'static [&'static str] = &[];
+
     /// Reads its table. The experiment is complete except for its studies.
     fn read(section: Section<'_>, experiment: &E) -> Self;
 
@@ -201,6 +205,14 @@ pub trait StudyKind<E: Runnable>: Study<E> + Serialize + Sized {
     /// # Errors
     /// Records that are missing or damaged.
     fn curves(_folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        Ok(Vec::new())
+    }
+
+    /// Its main quantities, from the records of a run; none of other names than [`StudyKind::QUANTITIES`].
+    ///
+    /// # Errors
+    /// Records that are missing or damaged.
+    fn quantities(_folder: &RunFolder) -> Result<Vec<SeedQuantity>, FiguresError> {
         Ok(Vec::new())
     }
 
@@ -229,6 +241,10 @@ pub struct RegisteredStudy<E: Runnable> {
     pub figures: fn(&RunFolder) -> Result<Vec<NamedFigure>, FiguresError>,
     /// Its main quantities, from the records of a run.
     pub curves: fn(&RunFolder) -> Result<Vec<Curve>, FiguresError>,
+    /// The names of its main quantities.
+    pub quantity_names: &'static [&'static str],
+    /// Its main quantities, from the records of a run.
+    pub quantities: fn(&RunFolder) -> Result<Vec<SeedQuantity>, FiguresError>,
     /// Adds marks to the figures of others.
     pub add_marks: fn(&RunFolder, &mut [NamedFigure]) -> Result<(), FiguresError>,
 }
@@ -246,6 +262,8 @@ impl<E: Runnable> RegisteredStudy<E> {
             owns_task: T::owns_task,
             figures: T::figures,
             curves: T::curves,
+            quantity_names: T::QUANTITIES,
+            quantities: T::quantities,
             add_marks: T::add_marks,
         }
     }

@@ -11,6 +11,7 @@ use super::memory_estimate::MemoryEstimate;
 use super::plan::{Plan, Stage, Trajectory};
 use super::problem::Problem;
 use super::progress::note;
+use super::shared_limit::SharedLimits;
 use super::study::{Registry, TrainingSubject, studies_of};
 use super::training::{self, Trained};
 use super::{extend as extension, figures, grid_limit, results, routes, sanity};
@@ -36,7 +37,23 @@ pub fn run(
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
-    run_in(experiment, options, interrupt, registry, |resolved, sources| lifecycle::open(options, resolved, sources))
+    run_sharing(experiment, options, interrupt, registry, None)
+}
+
+/// As [`run`], with limits that other runs have computed.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_sharing(
+    experiment: &Experiment,
+    options: &Options,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+    shared: Option<&SharedLimits>,
+) -> Result<Report, RunError> {
+    run_in(experiment, options, interrupt, registry, shared, |resolved, sources| {
+        lifecycle::open(options, resolved, sources)
+    })
 }
 
 /// Extends a complete run of training to an experiment; see [`super::extend_to`].
@@ -49,7 +66,7 @@ pub(super) fn extend(
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
-    run_in(experiment, options, interrupt, registry, |resolved, sources| {
+    run_in(experiment, options, interrupt, registry, None, |resolved, sources| {
         Ok(Opening::Open(extension::open(options, resolved, sources)?))
     })
 }
@@ -60,11 +77,12 @@ fn run_in(
     options: &Options,
     interrupt: &AtomicBool,
     registry: &'static Registry,
+    shared: Option<&SharedLimits>,
     open: impl FnOnce(&Value, &Value) -> Result<Opening, RunError>,
 ) -> Result<Report, RunError> {
     let started = Instant::now();
     let population = experiment.build_population()?;
-    let data = RunData { population: &population, samples: None, started };
+    let data = RunData { population: &population, samples: None, shared, started };
     run_on(experiment, &data, options, interrupt, registry, open)
 }
 
@@ -96,7 +114,7 @@ pub fn run_on_sample(
     let population = experiment.scaled(spec.build_from(&bytes, test, experiment.seed)?)?;
     let table = PopulationTable { spec: PopulationSpec::File(spec), ..experiment.population.clone() };
     let experiment = Experiment { population: table, ..experiment.clone() };
-    let data = RunData { population: &population, samples: Some(&bytes), started };
+    let data = RunData { population: &population, samples: Some(&bytes), shared: None, started };
     let open = |resolved: &Value, sources: &Value| lifecycle::open(options, resolved, sources);
     run_on(&experiment, &data, options, interrupt, registry, open)
 }
@@ -106,6 +124,8 @@ struct RunData<'a> {
     population: &'a Population,
     /// The contents of [`SAMPLES`], where the folder is to hold it.
     samples: Option<&'a [u8]>,
+    /// Limits that other runs have computed.
+    shared: Option<&'a SharedLimits>,
     /// When the reading of the data began.
     started: Instant,
 }
@@ -113,7 +133,7 @@ struct RunData<'a> {
 /// Runs an experiment on its population, in the folder that `open` opens.
 fn run_on(
     experiment: &Experiment,
-    &RunData { population, samples, started }: &RunData<'_>,
+    &RunData { population, samples, shared, started }: &RunData<'_>,
     options: &Options,
     interrupt: &AtomicBool,
     registry: &'static Registry,
@@ -146,7 +166,7 @@ fn run_on(
     write_data(&folder, population)?;
     manifest.add_phase("population", started.elapsed().as_secs_f64());
 
-    let context = RunContext::new(&folder, interrupt, options.quiet)?;
+    let context = RunContext::new(&folder, interrupt, options.quiet)?.sharing(shared);
     let kept = extension::prepare(&context, &manifest.extends, &problem, &plan, registry)?;
     context.journal.plan(planned_phases(experiment, &plan), study_names(experiment));
     let trained = match experiment.precision {
@@ -177,6 +197,15 @@ fn run_on(
         }
         Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
     }
+}
+
+/// Checks all that can be checked before anything is computed, as [`run`] does; returns the estimated memory in bytes.
+///
+/// # Errors
+/// As [`run`], but for the folder.
+pub(super) fn require_runnable(experiment: &Experiment, registry: &'static Registry) -> Result<u64, RunError> {
+    let population = experiment.build_population()?;
+    Ok(check(&Problem::<f64>::new(experiment, &population), &population, registry)?.total())
 }
 
 /// Checks, before anything is computed, what depends on the data; returns the memory estimate.

@@ -15,15 +15,13 @@ use super::problem::Problem;
 use super::progress::Progress;
 use super::series::{Measurement, Series};
 use super::tasks::TaskHandle;
-use super::trajectory_outcome::TrajectoryOutcome;
+use super::trajectory_outcome::{Ended, TrajectoryOutcome};
 use crate::compute::{Real, Threads};
 use crate::config::{BatchSize, Route};
 use crate::dynamics::picard::{FrozenForce, map::pack_inputs};
 use crate::dynamics::{Force, Observer, ResumePoint, Simulation, State, StopReason, TimeLoop, attempt_budget};
 use crate::record::state::{CanonicalState, write_state};
 use crate::record::{Measure, RunFolder, SavedPart, SealedArchive};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Approximate share of the Picard iteration in the work of a trajectory: ten iterates and one integration.
@@ -74,17 +72,6 @@ impl<R: Real> Recorder<'_, R> {
         let snapshot = checkpoint::Snapshot { state, memory, next_record, series, path };
         checkpoint::seal(self.folder, problem, run, &snapshot)
     }
-}
-
-/// `checkpoint/ID.json`: the end of a trajectory.
-#[derive(Serialize, Deserialize)]
-struct Ended {
-    /// Why it stopped.
-    stop: StopReason,
-    /// Checksum of the last checkpoint.
-    checkpoint: String,
-    /// Checksum of `state/ID.npz`, by its name.
-    state: BTreeMap<String, String>,
 }
 
 /// What was saved of a trajectory.
@@ -172,11 +159,30 @@ pub(super) fn state_name(run: &Trajectory) -> String {
     format!("state/{}.npz", run.id)
 }
 
-/// Runs or resumes a trajectory, or reads its results where it has ended.
+/// Runs or resumes a trajectory, or reads its results where it has ended. A limit that another run has computed is read
+/// from there.
 ///
 /// # Errors
 /// Files that cannot be written or read, a trajectory map that does not converge, a grid that cannot hold the problem.
 pub fn run_trajectory<R: Real>(
+    context: &RunContext<'_>,
+    measurement: Measurement<'_, R>,
+    progress: &Progress,
+) -> Result<Outcome<TrajectoryOutcome<R>>, RunError> {
+    let Measurement { problem, run, .. } = measurement;
+    let shared = context.shared.filter(|_| run.is_limit()).map(|shared| shared.place(problem, run));
+    if let Some(shared) = &shared {
+        shared.fetch(context.folder)?;
+    }
+    let outcome = run_own(context, measurement, progress)?;
+    if let (Some(shared), Outcome::Complete(_)) = (&shared, &outcome) {
+        shared.keep(context.folder)?;
+    }
+    Ok(outcome)
+}
+
+/// Runs or resumes a trajectory, or reads its results from the folder of the run.
+fn run_own<R: Real>(
     context: &RunContext<'_>,
     measurement: Measurement<'_, R>,
     progress: &Progress,

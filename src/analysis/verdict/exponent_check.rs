@@ -82,6 +82,51 @@ impl Check {
         check.alone()
     }
 
+    /// An estimated number, called `what`, against a statement about it. Judged like [`Check::exponent`]: fails where the
+    /// interval excludes the statement, holds where it does not and its half-width is at most `resolution` (or, under a
+    /// one-sided statement, its end is within `resolution` of the expected number), not resolved otherwise.
+    pub fn estimated(
+        name: impl Into<String>,
+        statement: impl Into<String>,
+        what: &str,
+        about: &Hypothesis,
+        resolution: f64,
+        estimate: Estimate,
+        measured: impl Into<String>,
+    ) -> Self {
+        let interval = estimate.interval(1.0 - LEVEL);
+        let Hypothesis { side, expected, slack, .. } = *about;
+        let half = estimate.half_width(1.0 - LEVEL);
+        let beyond = match side {
+            Side::Equal => false,
+            Side::AtMost => interval.1 <= expected + resolution,
+            Side::AtLeast => interval.0 >= expected - resolution,
+        };
+        let words = format!("{what} {}{expected}", side.words());
+        let resolved = if beyond || half <= resolution {
+            Ok(())
+        } else {
+            Err(format!("half-width {half:.3} above {resolution}, does not resolve {words}"))
+        };
+        let p = estimate.p_value(about);
+        let mut check = Self::new(name, statement, estimate.value, finite(expected), Verdict::NotResolved, "");
+        check.interval = Some(interval);
+        check.test = Some(Test {
+            p,
+            p_without_excuses: p,
+            estimate: Some(estimate),
+            resolved,
+            excuses: Vec::new(),
+            cannot_fail: false,
+            expected: words + &if slack > 0.0 { format!(" (to {slack})") } else { String::new() },
+            measured: measured.into(),
+            exponent: Some(Exponent { side, resolution, slack, ..Exponent::equal(expected) }),
+            bend: 0.0,
+            range: None,
+        });
+        check.alone()
+    }
+
     /// For an exponent that holds asymptotically: a contradiction counts only where the data without the value farthest
     /// from the asymptotic regime confirm it: they deviate in the same direction, at the one-sided level [`LEVEL`].
     /// `rest` is the fit without that value, called `value`.

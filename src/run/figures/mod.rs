@@ -8,6 +8,7 @@
 //! | `risk` | risk, and accuracy or kinetic energy, of every width and of the limit against time |
 //! | `neurons` | the neurons of a network and of the limit |
 //! | [`subjects`] | the subjects of panels to which other studies add marks |
+//! | [`vary`] | the figures of a sweep over keys |
 //! | `belonging` | whether the records are those that the manifest names |
 //! | [`records`] | the records that several figures show |
 //! | [`lines`], [`labels`] | common lines and labels |
@@ -21,6 +22,7 @@ mod neurons;
 pub mod records;
 mod risk;
 pub mod subjects;
+pub mod vary;
 
 use super::context::FiguresError;
 use super::curve::{self, Curve};

@@ -62,6 +62,11 @@ impl Records {
         self.limit.of(LimitRun::Reference, measure)
     }
 
+    /// The series of a measure of a run of the limit (times).
+    pub fn limit_of(&self, run: LimitRun, measure: Measure) -> Option<&Array1<f64>> {
+        self.limit.of(run, measure)
+    }
+
     /// The abscissa of the fits of a group (values).
     pub fn abscissa(&self, group: &GroupRecord) -> Option<&Array1<f64>> {
         self.series.get(&group.name).map(|series| &series.abscissa)

@@ -1,5 +1,6 @@
 //! The table `[convergence]`.
 
+use crate::analysis::trend::SeedQuantity;
 use crate::config::study::StudyTable;
 use crate::config::{Allowed, Experiment, Section};
 use crate::record::RunFolder;
@@ -29,11 +30,16 @@ impl StudyKind<Experiment> for Convergence {
     const NAME: &'static str = "convergence";
     const ABOUT: About = super::about::ABOUT;
     const FORMER_NAMES: &'static [&'static str] = &["converge"];
+    const QUANTITIES: &'static [&'static str] = super::quantity::NAMES;
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
         let levels = if s.has("levels") { s.reals("levels", Allowed::Between(0.0, 1.0)) } else { vec![0.5, 0.2, 0.1] };
         s.finish();
         Convergence { levels }
+    }
+
+    fn quantities(folder: &RunFolder) -> Result<Vec<SeedQuantity>, FiguresError> {
+        super::quantity::quantities(folder)
     }
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {

@@ -3,6 +3,7 @@
 mod about;
 mod curves;
 mod figure;
+mod quantity;
 mod record;
 mod spec;
 mod study;

@@ -1,5 +1,6 @@
 //! The table `[dropout]`.
 
+use crate::analysis::trend::SeedQuantity;
 use crate::config::study::{StudyTable, TrainingRequirements};
 use crate::config::{Experiment, Section};
 use crate::record::RunFolder;
@@ -68,6 +69,7 @@ impl Study<Experiment> for Dropout {
 impl StudyKind<Experiment> for Dropout {
     const NAME: &'static str = "dropout";
     const ABOUT: About = super::about::ABOUT;
+    const QUANTITIES: &'static [&'static str] = super::quantity::NAMES;
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
         let dropout = Dropout {
@@ -78,6 +80,10 @@ impl StudyKind<Experiment> for Dropout {
         s.require_increasing("kept", &dropout.kept, "numbers");
         s.finish();
         dropout
+    }
+
+    fn quantities(folder: &RunFolder) -> Result<Vec<SeedQuantity>, FiguresError> {
+        super::quantity::quantities(folder)
     }
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {

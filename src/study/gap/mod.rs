@@ -5,6 +5,7 @@ mod bound;
 mod curves;
 mod figure;
 mod measured;
+mod quantity;
 mod record;
 mod spec;
 mod study;

@@ -1,5 +1,6 @@
 //! The table `[gap]`.
 
+use crate::analysis::trend::SeedQuantity;
 use crate::config::study::{StudyTable, TrainingRequirements};
 use crate::config::{BatchSize, Experiment, Section, Sweep};
 use crate::record::RunFolder;
@@ -51,6 +52,7 @@ impl Study<Experiment> for Gap {
 impl StudyKind<Experiment> for Gap {
     const NAME: &'static str = "gap";
     const ABOUT: About = super::about::ABOUT;
+    const QUANTITIES: &'static [&'static str] = super::quantity::NAMES;
 
     fn read(mut s: Section<'_>, experiment: &Experiment) -> Self {
         let projections = s.count_within("projections", Some(32), 1..=100_000);
@@ -74,6 +76,10 @@ impl StudyKind<Experiment> for Gap {
         let gap = Gap { projections, resamples, full_gradient, sweep };
         s.finish();
         gap
+    }
+
+    fn quantities(folder: &RunFolder) -> Result<Vec<SeedQuantity>, FiguresError> {
+        super::quantity::quantities(folder)
     }
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {

@@ -4,6 +4,7 @@ mod about;
 mod curves;
 mod figure;
 mod kind;
+mod quantity;
 mod record;
 mod spec;
 mod study;

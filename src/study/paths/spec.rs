@@ -2,6 +2,7 @@
 
 use super::PathKind;
 use crate::analysis::paths::path_structure;
+use crate::analysis::trend::SeedQuantity;
 use crate::choice::Choice;
 use crate::config::study::StudyTable;
 use crate::config::{Allowed, BatchSize, Experiment, KeyErrors, MAX_SEEDS, MAX_STEPS, Section, batch};
@@ -150,6 +151,7 @@ impl StudyKind<Experiment> for Paths {
     const NAME: &'static str = "paths";
     const ABOUT: About = super::about::ABOUT;
     const FORMER_NAMES: &'static [&'static str] = &["connect"];
+    const QUANTITIES: &'static [&'static str] = super::quantity::NAMES;
 
     fn read(mut s: Section<'_>, _: &Experiment) -> Self {
         let paths = Paths {
@@ -168,6 +170,10 @@ impl StudyKind<Experiment> for Paths {
     fn owns_task(task: &str) -> bool {
         let width = task.strip_prefix('n').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
         width || task.starts_with("variant-")
+    }
+
+    fn quantities(folder: &RunFolder) -> Result<Vec<SeedQuantity>, FiguresError> {
+        super::quantity::quantities(folder)
     }
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {

@@ -1,0 +1,129 @@
+//! The folder of a sweep.
+
+use super::super::context::{Options, RunError};
+use crate::config::AnyExperiment;
+use crate::config::vary::{Combine, Varied};
+use crate::record::{Build, CHECKS, FORMAT, RecordError, RunFolder, Status, lock_folder};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::ops::Deref;
+use std::path::Path;
+
+/// `vary.json`: what is varied, by which program, and how far it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SweepHeader {
+    format: u32,
+    build: Build,
+    status: Status,
+    experiment: String,
+    combine: Combine,
+    /// The varied keys, each with its values.
+    keys: serde_json::Value,
+    /// Names of the points, in their order.
+    points: Vec<String>,
+    /// SHA-256 of every file in `records/` and of [`CHECKS`], by name, where the sweep is complete.
+    records: Option<BTreeMap<String, String>>,
+}
+
+const HEADER: &str = "vary.json";
+
+/// What a sweep writes in its folder, apart from the header.
+const CONTENTS: [&str; 5] = ["points", "shared", "records", "figures", CHECKS];
+
+/// The folder of a sweep that this process writes.
+pub(super) struct SweepFolder {
+    folder: RunFolder,
+    header: SweepHeader,
+    /// Held until the sweep ends.
+    _lock: File,
+}
+
+impl Deref for SweepFolder {
+    type Target = RunFolder;
+
+    fn deref(&self) -> &RunFolder {
+        &self.folder
+    }
+}
+
+impl SweepFolder {
+    /// Opens the folder for a sweep that starts, or continues with `options.resume`; every point checks for itself that it
+    /// continues the same experiment with the same program.
+    ///
+    /// # Errors
+    /// A folder in use, or holding something that the options do not allow to replace or continue.
+    pub fn open(varied: &Varied<AnyExperiment>, options: &Options) -> Result<Self, RunError> {
+        let path = &options.out;
+        let io = |source| RecordError::Io { path: path.clone(), source };
+        let folder = RunFolder::plain(path);
+        let occupied =
+            path.exists() && path.read_dir().map_err(io)?.flatten().any(|entry| entry.file_name() != ".lock");
+        if occupied && !folder.file(HEADER).is_file() {
+            return Err(RecordError::Foreign { path: path.clone() }.into());
+        }
+        std::fs::create_dir_all(path).map_err(io)?;
+        let lock = lock_folder(path)?;
+        if occupied && options.force {
+            for name in CONTENTS {
+                folder.remove(name)?;
+            }
+        } else if occupied {
+            let earlier: SweepHeader = folder.read_json(HEADER)?;
+            if !options.resume {
+                return Err(RecordError::Exists { path: path.clone(), status: earlier.status }.into());
+            }
+        }
+        let header = SweepHeader {
+            format: FORMAT,
+            build: Build::present(),
+            status: Status::Running,
+            experiment: varied.points[0].experiment.name().into(),
+            combine: varied.combine,
+            keys: varied.keys.iter().map(|key| (key.key.clone(), json(&key.values))).collect(),
+            points: varied.points.iter().map(|point| point.name.clone()).collect(),
+            records: None,
+        };
+        folder.write_json(HEADER, &header)?;
+        Ok(SweepFolder { folder, header, _lock: lock })
+    }
+
+    /// Writes how far the sweep is; of a complete one, the checksums of its records.
+    pub fn finish(&self, status: Status) -> Result<(), RunError> {
+        let mut header = SweepHeader { status, ..self.header.clone() };
+        if status == Status::Complete {
+            let names = self.folder.record_names()?.into_iter().chain([CHECKS.into()]);
+            header.records = Some(self.folder.checksums(names)?);
+        }
+        Ok(self.folder.write_json(HEADER, &header)?)
+    }
+}
+
+/// Values of a key as JSON.
+fn json(values: &[toml::Value]) -> serde_json::Value {
+    serde_json::to_value(values).unwrap_or_default()
+}
+
+/// The folder of a sweep that is at `path`, if there is one.
+pub fn folder_at(path: &Path) -> Option<RunFolder> {
+    let folder = RunFolder::plain(path);
+    folder.file(HEADER).is_file().then_some(folder)
+}
+
+/// The folder of a complete sweep, whose records are those that it wrote.
+///
+/// # Errors
+/// A sweep that is unfinished, of another format, or damaged.
+pub fn require_complete(path: &Path) -> Result<RunFolder, RecordError> {
+    let folder = folder_at(path).ok_or_else(|| RecordError::NotARun { path: path.into() })?;
+    let header: SweepHeader = folder.read_json(HEADER)?;
+    if header.status != Status::Complete {
+        return Err(RecordError::Unfinished { path: path.into(), status: header.status });
+    }
+    if header.format != FORMAT {
+        let (version, found) = (format!("version {}", header.build), u64::from(header.format));
+        return Err(RecordError::Format { path: path.into(), version, found, advice: crate::record::FIGURES_ADVICE });
+    }
+    folder.require_unaltered(&header.records.unwrap_or_default())?;
+    Ok(folder)
+}
