@@ -4,6 +4,8 @@ mod common;
 
 mod bad_input;
 mod cli;
+#[cfg(unix)]
+mod jobs;
 mod names;
 #[cfg(unix)]
 mod recovery_runs;

@@ -9,6 +9,7 @@ use widelimit::analysis::coverage::{COVERAGE_RANGE, CheckRates, CoverageRates};
 use widelimit::analysis::proportion::wilson_interval;
 use widelimit::analysis::verdict::CheckSection;
 use widelimit::record::CoverageRecord;
+use widelimit::run::Part;
 use widelimit::run::coverage::{CoverageOptions, CoverageReport};
 
 /// Arguments of `widelimit coverage`.
@@ -23,6 +24,10 @@ pub struct CoverageArgs {
 
 /// Measures coverage and verdicts over many seeds. Exit status: 0 when complete, 130 when interrupted.
 pub fn run(args: CoverageArgs) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        args.run.part() == Part::Whole,
+        "--shard and --stage are of `widelimit run`: coverage has no parts"
+    );
     let loaded = prepare(&args.run)?;
     let experiment = loaded.experiment;
     let default = || widelimit::run::default_folder(&format!("coverage-{}", experiment.name()));

@@ -3,9 +3,11 @@
 mod bench;
 mod bench_recovery;
 mod checks;
+mod command;
 mod coverage;
 mod draws;
 mod figures;
+mod jobs;
 mod list;
 mod output;
 mod plan;
@@ -33,6 +35,8 @@ enum Command {
     Run(run::RunArgs),
     /// Run an experiment with many seeds, and measure what its intervals and verdicts are worth; continues an interrupted one
     Coverage(coverage::CoverageArgs),
+    /// Write a script that runs an experiment as several jobs, under Slurm or GNU parallel
+    Jobs(jobs::JobsArgs),
     /// List the built-in experiments
     List,
     /// Print a built-in experiment, to copy and edit
@@ -107,6 +111,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(args),
         Command::Coverage(args) => coverage::run(args),
+        Command::Jobs(args) => jobs::run(&args),
         Command::List => list::list(),
         Command::Show { name } => list::show(&name),
         Command::Check { run } => checks::run(&run),

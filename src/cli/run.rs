@@ -1,6 +1,7 @@
 //! `widelimit run`: runs an experiment.
 
 use super::checks;
+use super::command::RunCommand;
 use super::output::{line, note};
 use super::simd::{SimdChoice, choose, instruction_set};
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use widelimit::choice::Choice;
 use widelimit::config::{AnyExperiment, Experiment, Loaded, Override, PruningExperiment, RecoveryExperiment};
 use widelimit::dynamics::Method;
 use widelimit::number::plain;
-use widelimit::run::{Options, Report, default_folder};
+use widelimit::run::{Options, Part, PartError, Report, RunError, Shard, default_folder};
 
 /// Arguments of `widelimit run`.
 #[derive(Debug, clap::Args)]
@@ -46,6 +47,55 @@ pub struct RunArgs {
     /// No progress bars
     #[arg(long)]
     pub(super) quiet: bool,
+    /// Compute one of N parts of the run beside others, after its limit; continues where it was stopped
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["force", "stage"])]
+    shard: Option<Shard>,
+    /// Compute the limit alone, or what depends on all shards
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<StageChoice>,
+}
+
+/// The parts of a run before and after the shards.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum StageChoice {
+    /// What the shards need
+    Limit,
+    /// What depends on all shards
+    Finish,
+}
+
+impl RunArgs {
+    /// The part of the run that is to be computed.
+    pub(super) fn part(&self) -> Part {
+        match (self.shard, self.stage) {
+            (Some(shard), _) => Part::Shard(shard),
+            (None, Some(StageChoice::Limit)) => Part::Limit,
+            (None, Some(StageChoice::Finish)) => Part::Finish,
+            (None, None) => Part::Whole,
+        }
+    }
+
+    /// The commands of the other parts.
+    fn command(&self) -> RunCommand<'_> {
+        RunCommand {
+            program: "widelimit",
+            experiment: &self.experiment,
+            overrides: &self.overrides,
+            out: self.out.as_deref(),
+            threads: self.threads,
+            simd: self.simd,
+        }
+    }
+
+    /// The error of a run; where another part is missing, with the commands that compute it.
+    fn with_commands(&self, error: RunError) -> anyhow::Error {
+        let RunError::Part(missing) = &error else { return error.into() };
+        let lines = missing.remedies().into_iter().map(|part| self.command().line(part));
+        match (missing, lines.collect::<anyhow::Result<Vec<String>>>()) {
+            (PartError::NoShards { .. }, _) | (_, Err(_)) => error.into(),
+            (_, Ok(lines)) => anyhow::anyhow!("{error}; run first\n  {}", lines.join("\n  ")),
+        }
+    }
 }
 
 /// Set by the signals of Ctrl-C and of termination; the time loops read it after every step.
@@ -76,8 +126,13 @@ pub(super) fn handle_signals() -> anyhow::Result<()> {
 
 /// Runs an experiment. Exit status: 0 for a complete run (whatever its checks), 130 for an interrupted run.
 pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let part = args.part();
+    anyhow::ensure!(
+        !(part == Part::Finish && args.force),
+        "--stage finish continues a run, and --force starts over: expected one of them"
+    );
     let experiment = prepare(&args)?.experiment;
-    let out = args.out.unwrap_or_else(|| default_folder(experiment.name()));
+    let out = args.out.clone().unwrap_or_else(|| default_folder(experiment.name()));
     handle_signals()?;
     if !args.quiet {
         if !experiment.title().is_empty() {
@@ -97,11 +152,26 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         quiet: args.quiet,
         figures: true,
     };
-    match widelimit::run_experiment(&experiment, &options, &INTERRUPT)? {
+    match widelimit::run_part(&experiment, &options, part, &INTERRUPT).map_err(|error| args.with_commands(error))? {
         Report::Interrupted { folder } => {
             note(format!("interrupted; everything so far is saved in {}", folder.display()));
-            note("to continue, run the same command with --resume");
+            note(match part {
+                Part::Whole | Part::Limit => "to continue, run the same command with --resume",
+                Part::Shard(_) | Part::Finish => "to continue, run the same command again",
+            });
             Ok(ExitCode::from(130))
+        }
+        Report::PartComplete { folder, part, before, trajectories } => {
+            let done = if before { "; nothing to do" } else { "" };
+            let folder = folder.display();
+            line(match part {
+                Part::Shard(shard) if networks_are_few(&experiment, &trajectories) => {
+                    format!("shard {shard} of {folder} is empty: there are fewer trajectories than shards")
+                }
+                Part::Shard(shard) => format!("shard {shard} of {folder} is complete{done}"),
+                _ => format!("the limit of {folder} is complete; shards may be computed: --shard I/N"),
+            })?;
+            Ok(ExitCode::SUCCESS)
         }
         Report::AlreadyComplete { folder, checks } => {
             line(format!("{} is complete; nothing to do", folder.display()))?;
@@ -129,6 +199,11 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Whether a shard has no trajectory of an experiment that has some.
+fn networks_are_few(experiment: &AnyExperiment, trajectories: &[String]) -> bool {
+    matches!(experiment, AnyExperiment::Training(_)) && trajectories.is_empty()
 }
 
 /// Whether an experiment has the predictions on which plans are based.

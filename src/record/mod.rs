@@ -29,8 +29,10 @@ mod measure;
 pub mod npz;
 pub mod npz_json;
 mod open;
+mod open_shard;
 mod provenance;
 mod series;
+mod shard;
 pub mod state;
 
 pub use atomic::write_atomically;
@@ -42,10 +44,11 @@ pub use folder::RunFolder;
 pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
 pub use lock::acquire as lock_folder;
 pub use manifest::{
-    Build, CHECKS, FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, RunKind, Status,
+    Build, CHECKS, FORMAT, Host, Hyperparameters, Manifest, PhaseTime, PopulationRecord, RunKind, ShardRecord, Status,
     TrajectoryRecord, WALL_TIMES,
 };
 pub use measure::{Measure, UnknownMeasure};
 pub use open::{FIGURES_ADVICE, OpenRequest, Opened};
 pub(crate) use provenance::differing_keys;
 pub use series::{GroupSeries, LimitRun, LimitSeries};
+pub use shard::Shard;

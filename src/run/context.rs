@@ -1,6 +1,7 @@
 //! Options, context, outcomes and errors of a run.
 
 use super::machine_memory::{MemoryShortage, Shortfall};
+use super::shard::{Part, PartError};
 use crate::analysis::verdict::Check;
 use crate::compute::InstructionSet;
 use crate::figure::FigureError;
@@ -25,6 +26,9 @@ pub enum RunError {
     /// The run folder cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// A part of the run is missing that another part needs.
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// An array file cannot be read or written.
     #[error(transparent)]
     Npz(#[from] NpzError),
@@ -169,6 +173,8 @@ pub struct RunContext<'a> {
     pub interrupt: &'a AtomicBool,
     /// Whether to suppress progress reports.
     pub quiet: bool,
+    /// The part of the run that this process computes.
+    pub part: Part,
     /// Notes about damaged parts that were computed again.
     pub(super) repairs: Mutex<Vec<String>>,
 }
@@ -241,6 +247,17 @@ pub enum Report {
         folder: PathBuf,
         /// The checks of every study.
         checks: Vec<Check>,
+    },
+    /// A part of the run is complete, and others are to be computed.
+    PartComplete {
+        /// The run folder.
+        folder: PathBuf,
+        /// The part.
+        part: Part,
+        /// Whether it had been completed before.
+        before: bool,
+        /// The ids of the trajectories of a shard.
+        trajectories: Vec<String>,
     },
     /// The run was interrupted; it can be resumed.
     Interrupted {

@@ -13,6 +13,7 @@
 //! | [`limit_path`] | the limit at the recording times, with which networks are compared |
 //! | [`groups`] | the records of all trajectories |
 //! | [`fixed_point`], [`grid_limit`] | the limit by Picard iteration and on a grid |
+//! | [`shard`], `parts` | a run as several jobs: its parts, the distribution of the work; what all parts have in common |
 //! | [`tasks`], [`progress`] | the work of a study as parallel tasks; progress bars |
 //! | `saved`, `checkpoint`, [`states`] | parts read back on resume; checkpoints of trajectories; trained networks from `state/` |
 //! | [`memory`], [`memory_estimate`], [`machine_memory`] | an estimate of the memory of a run, and its parts; the memory of the machine |
@@ -38,6 +39,7 @@ pub mod limit_path;
 pub mod machine_memory;
 pub mod memory;
 pub mod memory_estimate;
+mod parts;
 pub mod plan;
 pub mod planner;
 pub mod problem;
@@ -58,6 +60,7 @@ mod routes;
 mod sanity;
 mod saved;
 pub mod series;
+pub mod shard;
 pub mod states;
 pub mod study;
 pub mod tasks;
@@ -68,6 +71,7 @@ pub mod trajectory_outcome;
 
 pub(crate) use context::complete;
 pub use context::{FiguresError, Findings, Options, Outcome, Report, RunContext, RunError, default_folder};
+pub use shard::{Part, PartError, Shard};
 pub use study::Registry;
 
 use crate::config::AnyExperiment;
@@ -84,9 +88,22 @@ pub fn run(
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
+    run_part(experiment, (options, Part::Whole), interrupt, registry)
+}
+
+/// Computes a part of a run.
+///
+/// # Errors
+/// As [`run`], and [`PartError`] where another part must be computed first.
+pub fn run_part(
+    experiment: &AnyExperiment,
+    part: (&Options, Part),
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<Report, RunError> {
     match experiment {
-        AnyExperiment::Training(experiment) => training_run::run(experiment, options, interrupt, registry),
-        AnyExperiment::Recovery(experiment) => recovery_run::run(experiment, options, interrupt, registry),
-        AnyExperiment::Pruning(experiment) => pruning_run::run(experiment, options, interrupt, registry),
+        AnyExperiment::Training(experiment) => training_run::run(experiment, part, interrupt, registry),
+        AnyExperiment::Recovery(experiment) => recovery_run::run(experiment, part, interrupt, registry),
+        AnyExperiment::Pruning(experiment) => pruning_run::run(experiment, part, interrupt, registry),
     }
 }

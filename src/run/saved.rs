@@ -2,14 +2,21 @@
 //! stderr and in the warnings of the manifest.
 
 use super::context::{RunContext, RunError};
+use super::shard::Part;
 use crate::record::npz::ArrayRecord;
 use crate::record::{RunFolder, SavedPart};
 use serde::de::DeserializeOwned;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
-/// The notes about damaged parts, kept until the run is complete.
-const REPAIRS: &str = "checkpoint/repairs.json";
+/// The notes about damaged parts, kept until the run is complete. Shards, which run at the same time, have files of their
+/// own.
+fn repairs_file(part: Part) -> String {
+    match part {
+        Part::Whole | Part::Limit | Part::Finish => "checkpoint/repairs.json".into(),
+        Part::Shard(shard) => shard.file("-repairs.json"),
+    }
+}
 
 impl<'a> RunContext<'a> {
     /// The context of a run that starts or continues in a folder.
@@ -17,11 +24,30 @@ impl<'a> RunContext<'a> {
     /// # Errors
     /// A checkpoint that is not accessible.
     pub fn new(folder: &'a RunFolder, interrupt: &'a AtomicBool, quiet: bool) -> Result<Self, RunError> {
-        let context = RunContext { folder, interrupt, quiet, repairs: Mutex::default() };
-        match folder.load_json(REPAIRS)? {
-            SavedPart::Absent => {}
-            SavedPart::Found(earlier) => context.set_repairs(|repairs| *repairs = earlier),
-            SavedPart::Damaged(reason) => context.redo(REPAIRS, &reason, &[REPAIRS])?,
+        Self::of_part(folder, interrupt, quiet, Part::Whole)
+    }
+
+    /// The context of a part of a run. A process that computes what the shards have left takes over their notes.
+    ///
+    /// # Errors
+    /// A checkpoint that is not accessible.
+    pub fn of_part(
+        folder: &'a RunFolder,
+        interrupt: &'a AtomicBool,
+        quiet: bool,
+        part: Part,
+    ) -> Result<Self, RunError> {
+        let context = RunContext { folder, interrupt, quiet, part, repairs: Mutex::default() };
+        let mut files = vec![repairs_file(part)];
+        if !matches!(part, Part::Shard(_)) {
+            files.extend(folder.recorded_shards()?.into_iter().map(|shard| repairs_file(Part::Shard(shard))));
+        }
+        for file in files {
+            match folder.load_json::<Vec<String>>(&file)? {
+                SavedPart::Absent => {}
+                SavedPart::Found(earlier) => earlier.into_iter().for_each(|note| context.add_repair(note)),
+                SavedPart::Damaged(reason) => context.redo(&file, &reason, &[&file])?,
+            }
         }
         Ok(context)
     }
@@ -71,15 +97,11 @@ impl<'a> RunContext<'a> {
     pub fn redo(&self, damaged: &str, reason: &str, remove: &[&str]) -> Result<(), RunError> {
         let note = format!("{damaged} was damaged ({reason}); that part of the run was computed again");
         eprintln!("note: {}: {reason}; this part of the run is computed again", self.folder.file(damaged).display());
-        self.set_repairs(|repairs| {
-            if !repairs.contains(&note) {
-                repairs.push(note);
-            }
-        });
+        self.add_repair(note);
         for name in remove {
             self.folder.remove(name)?;
         }
-        Ok(self.folder.save_json(REPAIRS, &self.repairs())?)
+        Ok(self.folder.save_json(&repairs_file(self.part), &self.repairs())?)
     }
 
     /// The notes about damaged parts, for the warnings of the manifest.
@@ -87,7 +109,10 @@ impl<'a> RunContext<'a> {
         self.repairs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set_repairs(&self, change: impl FnOnce(&mut Vec<String>)) {
-        change(&mut self.repairs.lock().unwrap_or_else(PoisonError::into_inner));
+    fn add_repair(&self, note: String) {
+        let mut repairs = self.repairs.lock().unwrap_or_else(PoisonError::into_inner);
+        if !repairs.contains(&note) {
+            repairs.push(note);
+        }
     }
 }

@@ -2,15 +2,18 @@
 
 use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
 use super::groups;
-use super::lifecycle::{self, OpenRun, Opening};
+use super::lifecycle::{self, OpenRun, Opening, PartWork};
 use super::machine_memory::bytes;
 use super::memory;
 use super::memory_estimate::MemoryEstimate;
+use super::parts::{require_shards, run_shard, study_tasks};
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
 use super::progress::note;
+use super::shard::{Part, PartError, Shard, limit_ids, shards_of};
 use super::study::{Registry, TrainingSubject, studies_of};
 use super::training::{self, Trained};
+use super::trajectory::is_complete;
 use super::{grid_limit, routes, sanity};
 use crate::analysis::verdict::Check;
 use crate::compute::return_freed_memory;
@@ -30,7 +33,7 @@ use std::time::Instant;
 /// cannot be written. The folder is not changed before the data have been read and the memory checked.
 pub fn run(
     experiment: &Experiment,
-    options: &Options,
+    (options, part): (&Options, Part),
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
@@ -41,16 +44,23 @@ pub fn run(
     let plan = Plan::new(experiment);
     let resolved = experiment.resolved();
     let data = population_record(&population);
-    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved, &data.sources)? {
+    let OpenRun { folder, earlier } = match lifecycle::open(options, part, &resolved, &data.sources)? {
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
+    let context = RunContext::of_part(&folder, interrupt, options.quiet, part)?;
+    let of_plan = PlannedRun { problem: &problem, population: &population, plan: &plan };
+    match part {
+        Part::Shard(shard) => return of_plan.shard(&context, shard, registry),
+        Part::Finish => of_plan.require_parts(&folder)?,
+        Part::Whole | Part::Limit => {}
+    }
     if !options.quiet {
         note(format!("memory: about {}", bytes(estimate.total())));
     }
     let mut memory = json(serde_json::to_value(estimate));
     memory["total"] = estimate.total().into();
-    let mut manifest = lifecycle::manifest(RunKind::Training, resolved, experiment.seed, data, memory, earlier);
+    let mut manifest = lifecycle::manifest(RunKind::Training, part, resolved, experiment.seed, data, memory, earlier);
     manifest.hyperparameters = Some(hyperparameters(experiment));
     manifest.warnings.clone_from(&plan.warnings);
     folder.write_json("manifest.json", &manifest)?;
@@ -60,11 +70,7 @@ pub fn run(
     write_data(&folder, &population)?;
     manifest.add_phase("population", started.elapsed().as_secs_f64());
 
-    let context = RunContext::new(&folder, interrupt, options.quiet)?;
-    let trained = match experiment.precision {
-        Precision::F64 => training::run_plan(&context, &problem, &plan),
-        Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, &population), &plan),
-    }?;
+    let trained = of_plan.train(&context)?;
     for phase in &trained.phases {
         manifest.add_phase(&phase.name, phase.seconds);
     }
@@ -74,11 +80,88 @@ pub fn run(
     if trained.interrupted {
         return lifecycle::interrupted(&context, manifest);
     }
-    groups::write(&problem, &plan, &trained, &folder)?;
     let subject = TrainingSubject { problem: &problem, plan: &plan, trained: &trained };
+    if part == Part::Limit {
+        let shared = study_tasks(&context, registry.training, experiment, |study| study.run(subject, &context))?;
+        return lifecycle::limit_done(&context, manifest, shared);
+    }
+    groups::write(&problem, &plan, &trained, &folder)?;
     match studies(experiment, subject, &context, registry, &mut manifest)? {
         Outcome::Complete(checks) => lifecycle::finish(options, &context, manifest, checks, registry),
         Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
+    }
+}
+
+/// The trajectories of a run, for the parts in which they are simulated.
+#[derive(Clone, Copy)]
+struct PlannedRun<'a> {
+    problem: &'a Problem<'a, f64>,
+    population: &'a Population,
+    plan: &'a Plan,
+}
+
+impl PlannedRun<'_> {
+    /// Simulates the trajectories of the context's part, or reads them where they have ended.
+    fn train(self, context: &RunContext<'_>) -> Result<Trained, RunError> {
+        let experiment = self.problem.experiment;
+        match experiment.precision {
+            Precision::F64 => training::run_plan(context, self.problem, self.plan),
+            Precision::F32 => training::run_plan(context, &Problem::<f32>::new(experiment, self.population), self.plan),
+        }
+    }
+
+    /// The ids of those of some trajectories that have not ended.
+    fn missing<'p>(
+        self,
+        folder: &RunFolder,
+        among: impl Iterator<Item = &'p Trajectory>,
+    ) -> Result<Vec<String>, RunError> {
+        let mut missing = Vec::new();
+        for run in among {
+            if !is_complete(folder, self.problem, run)? {
+                missing.push(run.id.clone());
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Checks that the limit is complete.
+    fn require_limit(self, folder: &RunFolder) -> Result<(), RunError> {
+        let limits = limit_ids(self.plan);
+        let missing = self.missing(folder, self.plan.trajectories().filter(|t| limits.contains(t.id.as_str())))?;
+        if missing.is_empty() { Ok(()) } else { Err(PartError::Limit { path: folder.path().into(), missing }.into()) }
+    }
+
+    /// The trajectories of a shard.
+    fn of_shard(&self, shard: Shard) -> impl Iterator<Item = &Trajectory> {
+        let shards = shards_of(self.plan, self.problem.experiment.horizon.time, shard.count());
+        self.plan.trajectories().filter(move |t| shards.get(t.id.as_str()) == Some(&shard))
+    }
+
+    /// Checks that the limit and all shards are complete.
+    fn require_parts(self, folder: &RunFolder) -> Result<(), RunError> {
+        self.require_limit(folder)?;
+        require_shards(folder, |shard| self.missing(folder, self.of_shard(shard)))
+    }
+
+    /// Computes a shard: its trajectories, and then its part of the tasks of the studies.
+    fn shard(self, context: &RunContext<'_>, shard: Shard, registry: &'static Registry) -> Result<Report, RunError> {
+        self.require_limit(context.folder)?;
+        let own = self.of_shard(shard).map(|t| t.id.clone()).collect();
+        let missing = !self.missing(context.folder, self.of_shard(shard))?.is_empty();
+        run_shard(context, shard, (own, missing), || {
+            let trained = self.train(context)?;
+            return_freed_memory();
+            let mut phases = trained.phases.clone();
+            if trained.interrupted {
+                return Ok(PartWork { phases, complete: false });
+            }
+            let subject = TrainingSubject { problem: self.problem, plan: self.plan, trained: &trained };
+            let experiment = self.problem.experiment;
+            let tasks = study_tasks(context, registry.training, experiment, |study| study.run(subject, context))?;
+            phases.extend(tasks.phases);
+            Ok(PartWork { phases, complete: tasks.complete })
+        })
     }
 }
 

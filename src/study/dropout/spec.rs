@@ -51,6 +51,10 @@ impl Study<Experiment> for Dropout {
         StudyMemory { per_thread, shared, keys }
     }
 
+    fn has_tasks(&self) -> bool {
+        true
+    }
+
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }

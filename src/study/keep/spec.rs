@@ -72,6 +72,10 @@ impl Study<Experiment> for Keep {
         StudyMemory { per_thread: 8.0 * per_thread, shared: 8.0 * shared, keys }
     }
 
+    fn has_tasks(&self) -> bool {
+        true
+    }
+
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }

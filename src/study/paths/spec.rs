@@ -3,7 +3,7 @@
 use super::PathKind;
 use crate::analysis::paths::path_structure;
 use crate::choice::Choice;
-use crate::config::study::StudyTable;
+use crate::config::study::{StudyTable, TrainingRequirements};
 use crate::config::{Allowed, BatchSize, Experiment, KeyErrors, MAX_SEEDS, MAX_STEPS, Section, batch};
 use crate::number::plain;
 use crate::record::RunFolder;
@@ -68,6 +68,10 @@ impl Bezier {
 }
 
 impl StudyTable<Experiment> for Paths {
+    fn requirements(&self) -> TrainingRequirements<'_> {
+        TrainingRequirements { pairs: self.pairs, ..TrainingRequirements::default() }
+    }
+
     /// The constructive path needs trained output weights, halves, and pairs of seeds.
     fn validate(&self, e: &Experiment, errors: &KeyErrors) {
         if e.network.fixed_output {
@@ -128,6 +132,10 @@ impl Study<Experiment> for Paths {
                 ((5.0 * pairs + TEXT / 8.0) * profiles, &["points", "pairs"]),
             ]),
         }
+    }
+
+    fn has_tasks(&self) -> bool {
+        true
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
