@@ -3,7 +3,7 @@
 use crate::common::experiment::{TINY, files, fine, json, overrides, refused, run, same};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 use widelimit::config::AnyExperiment;
@@ -155,40 +155,54 @@ fn shards_compute_tasks_of_studies() {
     assert!(!has("predict-32"));
 }
 
-#[test]
-fn a_shard_that_was_killed_is_redone_alone() {
-    let case = Case::new(&(TINY.to_string() + "[dropout]\ndraws = 20\n\n[run]\ncheckpoint_seconds = 0.01\n"));
-    let set = ["--set", "dynamics.step=0.0001220703125"];
-    let with = |part: &[&'static str]| [part, &set].concat();
-    case.fine("whole", &set);
-    case.fine("parts", &with(&["--stage", "limit"]));
-    case.fine("parts", &with(&["--shard", "1/2"]));
-    let before = files(&case.path("parts/state"));
-    for signal in ["KILL", "TERM"] {
-        let mut shard = case.spawn("parts", &with(&["--shard", "2/2"]));
-        let checkpoints = || files(&case.path("parts/checkpoint")).len();
-        let (begun, mut waited) = (checkpoints(), 0);
-        while checkpoints() < begun + 2 && waited < 60_000 {
-            assert!(shard.try_wait().unwrap().is_none(), "the shard was complete before it could be stopped");
+/// Stops a shard 2/2 of the folder `parts` after two checkpoints, by a signal: the key that makes it long enough, and what it
+/// said. `spawn` starts it with that key, after the limit.
+fn stopped(case: &Case, signal: &str, spawn: impl Fn(&str) -> Child) -> (String, Output) {
+    let checkpoints = || fs::read_dir(case.path("parts/checkpoint")).into_iter().flatten().count();
+    for power in 11..24 {
+        let set = format!("dynamics.step={}", 2.0_f64.powi(-power));
+        let _ = fs::remove_dir_all(case.path("parts"));
+        case.fine("parts", &["--stage", "limit", "--set", &set]);
+        let begun = checkpoints();
+        let mut shard = spawn(&set);
+        while shard.try_wait().unwrap().is_none() && checkpoints() < begun + 4 {
             std::thread::sleep(Duration::from_millis(1));
-            waited += 1;
         }
-        let sent = Command::new("kill").args([&format!("-{signal}"), &shard.id().to_string()]).status().unwrap();
+        if shard.try_wait().unwrap().is_none() {
+            let _ = Command::new("kill").args([&format!("-{signal}"), &shard.id().to_string()]).status();
+        }
         let output = shard.wait_with_output().unwrap();
-        assert!(sent.success() && !output.status.success());
+        if !output.status.success() {
+            return (set, output);
+        }
+    }
+    panic!("the shard was always complete before it could be stopped");
+}
+
+#[test]
+fn a_shard_that_was_stopped_is_redone_alone() {
+    let case = Case::new(&(TINY.to_string() + "[dropout]\ndraws = 20\n\n[run]\ncheckpoint_seconds = 0.01\n"));
+    for signal in ["KILL", "TERM"] {
+        let (set, output) = stopped(&case, signal, |set| case.spawn("parts", &["--shard", "2/2", "--set", set]));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
         if signal == "TERM" {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(130), "{said}");
             assert!(said.contains("the same command again"), "{said}");
         }
+        let part = |part: &[&'static str]| [part, &["--set"]].concat();
+        let with = |words: &[&'static str]| -> String { case.fine("parts", &[&part(words)[..], &[&set]].concat()) };
+        with(&["--shard", "1/2"]);
+        let before = files(&case.path("parts/state"));
         let missing = ["shard 2/2 is not complete", "missing: ", "widelimit run a.toml", "--out parts --shard 2/2"];
-        case.refused("parts", &with(&["--stage", "finish"]), &missing);
+        case.refused("parts", &["--stage", "finish", "--set", &set], &missing);
+        with(&["--shard", "2/2"]);
+        let after = files(&case.path("parts/state"));
+        assert!(before.iter().all(|(name, bytes)| after[name] == *bytes) && after.len() > before.len());
+        with(&["--stage", "finish"]);
+        let _ = fs::remove_dir_all(case.path("whole"));
+        case.fine("whole", &["--set", &set]);
+        case.same("whole", "parts");
     }
-    case.fine("parts", &with(&["--shard", "2/2"]));
-    let after = files(&case.path("parts/state"));
-    assert!(before.iter().all(|(name, bytes)| after[name] == *bytes) && after.len() > before.len());
-    case.fine("parts", &with(&["--stage", "finish"]));
-    case.same("whole", "parts");
 }
 
 /// A network that a complete shard has lost is missing; the shard computes it again, and it alone.
@@ -437,37 +451,30 @@ fn a_job_of_slurm_is_stopped_and_continued() {
     let case = Case::new(&(TINY.to_string() + "[run]\ncheckpoint_seconds = 0.01\n"));
     let script = case.path("jobs.sh");
     stand_in(case.folder.path(), "scontrol", "#!/bin/bash\necho \"$*\" >> \"$(dirname \"$0\")/requeued\"\n");
-    let set = ["--set", "dynamics.step=0.0001220703125"];
-    let words = ["jobs", "a.toml", "--slurm", "2", "--threads", "1", "--out", "parts", "--script", "jobs.sh"];
-    fine(case.folder.path(), &[&words[..], &set].concat());
-    let part = |words: &[&str]| bash(case.folder.path(), &script, words);
-    assert!(part(&["limit"]).output().unwrap().status.success());
-    let shard = |index: &str| {
-        let mut command = part(&["shard"]);
+    let shard = |set: &str, index: &str, end: Option<&str>| {
+        let words = ["jobs", "a.toml", "--slurm", "2", "--threads", "1", "--out", "parts", "--set", set];
+        fine(case.folder.path(), &[&words[..], &["--script", "jobs.sh", "--force"]].concat());
+        let mut command = bash(case.folder.path(), &script, &["shard"]);
         command.env("SLURM_ARRAY_TASK_ID", index).env("SLURM_JOB_ID", "7");
+        end.map(|end| command.env("SLURM_JOB_END_TIME", end));
         command
     };
-    for (end, requeued) in [(Some("4102444800"), None), (None, Some("requeue 7\n"))] {
-        let mut command = shard("1");
-        end.map(|end| command.env("SLURM_JOB_END_TIME", end));
-        let begun = files(&case.path("parts/checkpoint")).len();
-        let mut job = command.spawn().unwrap();
-        while files(&case.path("parts/checkpoint")).len() < begun + 2 {
-            assert!(job.try_wait().unwrap().is_none(), "the shard was complete before it could be stopped");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        assert!(Command::new("kill").args(["-TERM", &job.id().to_string()]).status().unwrap().success());
-        let output = job.wait_with_output().unwrap();
+    let requeued = || fs::read_to_string(case.path("bin/requeued")).unwrap_or_default();
+    let mut key = String::new();
+    for (end, expected) in [(Some("4102444800"), ""), (None, "requeue 7\n")] {
+        let (set, output) = stopped(&case, "TERM", |set| shard(set, "2", end).spawn().unwrap());
         assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(fs::read_to_string(case.path("bin/requeued")).ok().as_deref(), requeued);
+        assert_eq!(requeued(), expected);
+        key = set;
     }
     for index in ["1", "2"] {
-        let output = shard(index).output().unwrap();
+        let output = shard(&key, index, None).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    assert!(part(&["finish"]).output().unwrap().status.success());
-    case.fine("whole", &set);
+    assert!(bash(case.folder.path(), &script, &["finish"]).output().unwrap().status.success());
+    case.fine("whole", &["--set", &key]);
     case.same("whole", "parts");
+    assert_eq!(requeued(), "requeue 7\n");
 }
 
 #[test]
