@@ -367,6 +367,20 @@ pub fn extend_run(
     Ok((experiment, report))
 }
 
+/// Computes a part of a run, which several processes compute together in one folder: the limit, then shards at the same
+/// time, then the rest ([`run::shard`]). The results are those of [`run_experiment`], to the bit.
+///
+/// # Errors
+/// As [`run_experiment`], and [`run::PartError`] where another part must be computed first.
+pub fn run_part(
+    experiment: &AnyExperiment,
+    options: &Options,
+    part: run::Part,
+    interrupt: &AtomicBool,
+) -> Result<Report, RunError> {
+    run::run_part(experiment, (options, part), interrupt, &REGISTRY)
+}
+
 /// Runs an experiment with many seeds, and measures the coverage of its intervals and the rates of its verdicts.
 ///
 /// # Errors

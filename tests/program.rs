@@ -7,6 +7,8 @@ mod cli;
 mod export;
 mod extend;
 mod figure_style;
+#[cfg(unix)]
+mod jobs;
 mod json_answers;
 mod kept_states;
 mod names;

@@ -90,6 +90,11 @@ fn from_a_file_to_its_figures_on_any_number_of_threads() {
     // The resolved experiment is the experiment.
     fine(here.path(), &["run", "again/experiment.toml", "--out", "third", "--quiet"]);
     same(&run, &here.path().join("third"));
+    // Nor on the number of processes.
+    for part in [["--stage", "limit"], ["--shard", "1/2"], ["--shard", "2/2"], ["--stage", "finish"]] {
+        fine(here.path(), &[&["run", "tiny.toml", "--out", "parts", "--quiet"][..], &part].concat());
+    }
+    same(&run, &here.path().join("parts"));
     let manifest = json(&run.join("manifest.json"));
     assert_eq!((&manifest["status"], &manifest["kind"]), (&"complete".into(), &"pruning".into()));
     let sources = manifest["population"]["sources"].to_string();

@@ -10,6 +10,7 @@ use widelimit::analysis::coverage::{COVERAGE_RANGE, CheckRates, CoverageRates};
 use widelimit::analysis::proportion::wilson_interval;
 use widelimit::analysis::verdict::CheckSection;
 use widelimit::record::CoverageRecord;
+use widelimit::run::Part;
 use widelimit::run::coverage::{CoverageOptions, CoverageReport};
 
 /// Arguments of `widelimit coverage`.
@@ -31,6 +32,10 @@ impl CoverageArgs {
 
 /// Measures coverage and verdicts over many seeds. Exit status: 0 when complete, 130 when interrupted.
 pub fn run(args: CoverageArgs) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        args.run.part() == Part::Whole,
+        "--shard and --stage are of `widelimit run`: coverage has no parts"
+    );
     let experiment = prepare(&args.run)?.single(&args.run.experiment)?.experiment;
     let default = || widelimit::run::default_folder(&format!("coverage-{}", experiment.name()));
     let out = args.run.out.clone().unwrap_or_else(default);

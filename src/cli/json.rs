@@ -128,6 +128,9 @@ pub fn run(name: &str, report: &Report, strict: bool) -> anyhow::Result<ExitCode
             let complete = RunAnswer { computed: Some(false), ..RunAnswer::new("complete", folder) };
             (complete.with_checks(checks), failed(checks))
         }
+        Report::PartComplete { folder, before, .. } => {
+            (RunAnswer { computed: Some(!before), ..RunAnswer::new("part complete", folder) }, 0)
+        }
         Report::Interrupted { folder } => (RunAnswer::new("interrupted", folder), 130),
     };
     answer("run", &RunAnswer { name: Some(name), ..answered })?;

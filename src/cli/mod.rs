@@ -3,6 +3,7 @@
 mod bench;
 mod bench_recovery;
 mod checks;
+mod command;
 mod compare;
 mod coverage;
 mod draws;
@@ -11,6 +12,7 @@ mod export;
 mod export_parquet;
 mod extend;
 mod figures;
+mod jobs;
 mod json;
 mod list;
 mod manual;
@@ -45,6 +47,8 @@ enum Command {
     Extend(extend::ExtendArgs),
     /// Run an experiment with many seeds, and measure what its intervals and verdicts are worth; continues an interrupted one
     Coverage(coverage::CoverageArgs),
+    /// Write a script that runs an experiment as several jobs, under Slurm or GNU parallel
+    Jobs(jobs::JobsArgs),
     /// List the built-in experiments
     List {
         /// Print JSON
@@ -175,6 +179,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(args),
         Command::Extend(args) => extend::run(args),
         Command::Coverage(args) => coverage::run(args),
+        Command::Jobs(args) => jobs::run(&args),
         Command::List { json } => list::list(json),
         Command::Show { name } => list::show(&name),
         Command::Check { run, json } => checks::run(&run, json),

@@ -1,5 +1,6 @@
 //! `widelimit run`: runs an experiment.
 
+use super::command::RunCommand;
 use super::json;
 use super::output::{line, note};
 use super::simd::{SimdChoice, choose, instruction_set};
@@ -13,7 +14,7 @@ use widelimit::config::{AnyExperiment, Description, Experiment, Override, Prunin
 use widelimit::dynamics::Method;
 use widelimit::number::plain;
 use widelimit::record::REPORT;
-use widelimit::run::{Options, Report, default_folder};
+use widelimit::run::{Options, Part, PartError, Report, RunError, Shard, default_folder};
 
 /// Arguments of `widelimit run`.
 #[derive(Debug, clap::Args)]
@@ -61,6 +62,21 @@ pub struct RunArgs {
     /// Print the result as JSON on standard output; everything else goes to standard error
     #[arg(long)]
     pub(super) json: bool,
+    /// Compute one of N parts of the run beside others, after its limit; continues where it was stopped
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["force", "stage"])]
+    shard: Option<Shard>,
+    /// Compute the limit alone, or what depends on all shards
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<StageChoice>,
+}
+
+/// The parts of a run before and after the shards.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum StageChoice {
+    /// What the shards need
+    Limit,
+    /// What depends on all shards
+    Finish,
 }
 
 impl RunArgs {
@@ -73,6 +89,40 @@ impl RunArgs {
             accept_revision: self.accept_revision,
             quiet: self.quiet,
             figures: true,
+        }
+    }
+
+    /// The part of the run that is to be computed.
+    pub(super) fn part(&self) -> Part {
+        match (self.shard, self.stage) {
+            (Some(shard), _) => Part::Shard(shard),
+            (None, Some(StageChoice::Limit)) => Part::Limit,
+            (None, Some(StageChoice::Finish)) => Part::Finish,
+            (None, None) => Part::Whole,
+        }
+    }
+
+    /// The commands of the other parts.
+    fn command(&self) -> RunCommand<'_> {
+        RunCommand {
+            program: "widelimit",
+            experiment: &self.experiment,
+            overrides: &self.overrides,
+            removals: &self.removals,
+            studies: &self.studies,
+            out: self.out.as_deref(),
+            threads: self.threads,
+            simd: self.simd,
+        }
+    }
+
+    /// The error of a run; where another part is missing, with the commands that compute it.
+    fn with_commands(&self, error: RunError) -> anyhow::Error {
+        let RunError::Part(missing) = &error else { return error.into() };
+        let lines = missing.remedies().into_iter().map(|part| self.command().line(part));
+        match (missing, lines.collect::<anyhow::Result<Vec<String>>>()) {
+            (PartError::NoShards { .. }, _) | (_, Err(_)) => error.into(),
+            (_, Ok(lines)) => anyhow::anyhow!("{error}; run first\n  {}", lines.join("\n  ")),
         }
     }
 }
@@ -113,6 +163,11 @@ pub(super) fn handle_signals() -> anyhow::Result<()> {
 /// Runs an experiment. Exit status: 0 for a complete run (whatever its checks; with `--strict` 1 where one fails), 130 for an
 /// interrupted run.
 pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let part = args.part();
+    anyhow::ensure!(
+        !(part == Part::Finish && args.force),
+        "--stage finish continues a run, and --force starts over: expected one of them"
+    );
     let described = prepare(&args)?;
     handle_signals()?;
     let experiment = match described {
@@ -132,11 +187,16 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         }
     }
     let options = args.options(out);
-    let report = widelimit::run_experiment(&experiment, &options, &INTERRUPT)?;
+    let ran = widelimit::run_part(&experiment, &options, part, &INTERRUPT);
+    let report = ran.map_err(|error| args.with_commands(error))?;
     if args.json {
         return json::run(experiment.name(), &report, args.strict);
     }
-    print_report(&experiment, report, "run the same command with --resume", args.strict)
+    let advice = match part {
+        Part::Whole | Part::Limit => "run the same command with --resume",
+        Part::Shard(_) | Part::Finish => "run the same command again",
+    };
+    print_report(&experiment, report, advice, args.strict)
 }
 
 /// Prints how a run has ended; returns the exit status, where `strict` is [`RunArgs::strict`]. `advice` says how an
@@ -152,6 +212,18 @@ pub(super) fn print_report(
             note(format!("interrupted; everything so far is saved in {}", folder.display()));
             note(format!("to continue, {advice}"));
             Ok(ExitCode::from(130))
+        }
+        Report::PartComplete { folder, part, before, trajectories } => {
+            let done = if before { "; nothing to do" } else { "" };
+            let folder = folder.display();
+            line(match part {
+                Part::Shard(shard) if networks_are_few(&experiment, &trajectories) => {
+                    format!("shard {shard} of {folder} is empty: there are fewer trajectories than shards")
+                }
+                Part::Shard(shard) => format!("shard {shard} of {folder} is complete{done}"),
+                _ => format!("the limit of {folder} is complete; shards may be computed: --shard I/N"),
+            })?;
+            Ok(ExitCode::SUCCESS)
         }
         Report::AlreadyComplete { folder, checks } => {
             line(format!("{} is complete; nothing to do", folder.display()))?;
@@ -198,6 +270,11 @@ fn print_questions(experiment: &AnyExperiment) {
     for (name, question) in questions {
         note(format!("  {name:width$}  {question}"));
     }
+}
+
+/// Whether a shard has no trajectory of an experiment that has some.
+fn networks_are_few(experiment: &AnyExperiment, trajectories: &[String]) -> bool {
+    matches!(experiment, AnyExperiment::Training(_)) && trajectories.is_empty()
 }
 
 /// Whether an experiment has the predictions on which plans are based.

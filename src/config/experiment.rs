@@ -396,6 +396,11 @@ impl Experiment {
         self.studies.requirements().map(|requirements| requirements.projections).max().unwrap_or(0)
     }
 
+    /// Pairs of networks of each width that a study examines together, as in [`TrainingRequirements::pairs`].
+    pub fn pairs(&self) -> usize {
+        self.studies.requirements().map(|requirements| requirements.pairs).max().unwrap_or(0)
+    }
+
     /// Whether to train the networks of the widths also under the full gradient.
     pub fn trains_full_gradient(&self) -> bool {
         self.studies.requirements().any(|requirements| requirements.full_gradient)

@@ -45,6 +45,8 @@ pub struct TrainingRequirements<'a> {
     pub full_gradient: bool,
     /// Whether the study can do without networks of the widths.
     pub no_networks: bool,
+    /// Pairs of networks of each width, of the seeds 2 j and 2 j + 1, that the study examines together.
+    pub pairs: usize,
 }
 
 /// What a study of sparse recovery requires.

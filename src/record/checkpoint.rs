@@ -178,6 +178,18 @@ impl RunFolder {
         self.bytes(name)
     }
 
+    /// The checksum of arrays that [`RunFolder::seal_arrays`] sealed, where they are as they were written. The arrays are not
+    /// read.
+    ///
+    /// # Errors
+    /// A file that is not accessible.
+    pub fn archive_checksum(&self, name: &str) -> Result<SavedPart<String>, RecordError> {
+        Ok(self.bytes(name)?.and_then(|bytes| {
+            let (archive, checksum) = split_archive(&bytes).ok_or(NO_CHECKSUM)?;
+            if checksum == self.checksum(name, archive) { Ok(checksum.into()) } else { Err(WRONG_CHECKSUM.into()) }
+        }))
+    }
+
     /// Reads arrays that [`RunFolder::seal_arrays`] sealed, with their checksum.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What can go wrong with a run folder.
 
 use super::manifest::{Build, FORMAT, Status};
+use super::shard::Shard;
 use std::io;
 use std::path::PathBuf;
 
@@ -146,6 +147,26 @@ pub enum RecordError {
     InUse {
         /// The file or folder.
         path: PathBuf,
+    },
+    /// Another process computes the same shard.
+    #[error("{path}: shard {shard} is being computed by another widelimit; wait for it, or compute another shard")]
+    ShardInUse {
+        /// The folder.
+        path: PathBuf,
+        /// The shard.
+        shard: Shard,
+    },
+    /// The run is being computed by another number of shards.
+    #[error(
+        "{path} is being computed by {running} shards, and this is one of {asked}: expected --shard I/{running}; to change the number, wait until no shard runs"
+    )]
+    ShardCount {
+        /// The folder.
+        path: PathBuf,
+        /// The number of shards by which it is computed.
+        running: usize,
+        /// The number that was asked for.
+        asked: usize,
     },
     /// A file or folder of the run would be written through a link to another place.
     #[error(

@@ -17,11 +17,11 @@ pub(super) const MANIFEST: &str = "manifest.json";
 /// The samples of a run whose population was given in memory.
 pub const SAMPLES: &str = "population.npz";
 
-/// The folder of a run. Opened for writing, it holds a lock that excludes other processes.
+/// The folder of a run. Opened for writing, it holds locks that exclude other processes.
 #[derive(Debug)]
 pub struct RunFolder {
     pub(super) path: PathBuf,
-    pub(super) lock: Option<File>,
+    pub(super) locks: Vec<File>,
     /// What checkpoints are bound to, so that those of another run are not taken for its own.
     pub(super) identity: String,
 }
@@ -42,7 +42,7 @@ impl RunFolder {
     }
 
     pub(super) fn unlocked(path: &Path) -> Self {
-        RunFolder { path: path.into(), lock: None, identity: String::new() }
+        RunFolder { path: path.into(), locks: Vec::new(), identity: String::new() }
     }
 
     /// The manifest.
@@ -64,7 +64,9 @@ impl RunFolder {
             serde_json::from_value(status).map_err(|cause| RecordError::Json { path: self.file(MANIFEST), cause })?;
         match status {
             Status::Complete => Ok(()),
-            _ if lock::held(&self.path) => Err(RecordError::Running { path: self.path.clone() }),
+            _ if lock::held(&self.path) || Self::shard_runs(&self.path) => {
+                Err(RecordError::Running { path: self.path.clone() })
+            }
             Status::Running | Status::Interrupted => Err(RecordError::Unfinished { path: self.path.clone(), status }),
         }
     }

@@ -1,5 +1,6 @@
 //! The manifest: the provenance of a run's results.
 
+use super::shard::Shard;
 use crate::dynamics::StopReason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -91,6 +92,9 @@ pub struct Manifest {
     pub warnings: Vec<String>,
     /// Every trajectory, with the addresses of its random streams and the reason why it stopped.
     pub trajectories: Vec<TrajectoryRecord>,
+    /// The shards that computed parts of the run; none where it was computed in one process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<ShardRecord>,
     /// Number of checks of a complete run. Absent in an unfinished run, and in runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checks: Option<usize>,
@@ -216,6 +220,25 @@ pub struct PhaseTime {
     pub name: String,
     /// Wall seconds.
     pub seconds: f64,
+}
+
+/// What a shard has done, and where.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShardRecord {
+    /// The shard.
+    pub shard: Shard,
+    /// Whether it has computed all of its part.
+    pub complete: bool,
+    /// The machine.
+    pub host: Host,
+    /// Threads in use.
+    pub threads: usize,
+    /// Instruction set of the kernels.
+    pub simd: String,
+    /// The program.
+    pub build: Build,
+    /// Wall time per phase, summed over interruptions.
+    pub phases: Vec<PhaseTime>,
 }
 
 /// A trajectory: one network, or one solution of the limit.

@@ -33,8 +33,10 @@ mod measure;
 pub mod npz;
 pub mod npz_json;
 mod open;
+mod open_shard;
 mod provenance;
 mod series;
+mod shard;
 pub mod state;
 mod vary;
 
@@ -49,10 +51,11 @@ pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
 pub use lock::acquire as lock_folder;
 pub use manifest::{
     Build, CHECKS, FORMAT, Host, Hyperparameters, Invocation, Manifest, PROGRESS, PhaseTime, PopulationRecord, REPORT,
-    RunKind, Status, TrajectoryRecord, WALL_TIMES,
+    RunKind, ShardRecord, Status, TrajectoryRecord, WALL_TIMES,
 };
 pub use measure::{Measure, UnknownMeasure};
 pub use open::{FIGURES_ADVICE, OpenRequest, Opened};
 pub(crate) use provenance::differing_keys;
 pub use series::{GroupSeries, LimitRun, LimitSeries};
+pub use shard::Shard;
 pub use vary::{PointCheck, PointRecord, QuantityPoint, QuantityRecord, StatementRecord, VaryRecord};

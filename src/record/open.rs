@@ -8,6 +8,7 @@ use super::lock::{self, LOCK};
 use super::manifest::{Build, Manifest, PROGRESS, REPORT, RunKind, Status};
 use super::provenance::{changed_source, differing_keys};
 use serde_json::Value;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -98,11 +99,11 @@ impl RunFolder {
         }
         // A complete run is only read, so that its folder need not be writable.
         let unlocked = Self::unlocked(path);
-        unlocked.require_format(ADVICE)?;
+        unlocked.require_run_of_this_format()?;
         let manifest = unlocked.manifest()?;
         let status = manifest.status;
         if !request.resume {
-            let held = lock::held(path);
+            let held = lock::held(path) || Self::shard_runs(path);
             let path = path.into();
             return Err(if held { RecordError::InUse { path } } else { RecordError::Exists { path, status } });
         }
@@ -120,10 +121,7 @@ impl RunFolder {
         folder.require_own_folders()?;
         let manifest = folder.manifest()?;
         folder.require_same(&manifest, request)?;
-        let earlier = manifest.last_build();
-        if earlier != *request.build && !request.accept_revision {
-            return Err(RecordError::Program { path: path.into(), earlier, present: request.build.clone() });
-        }
+        folder.require_same_program(&manifest, request)?;
         folder.remove_temporary_files();
         Ok(Opened::Unfinished(folder, Box::new(manifest)))
     }
@@ -137,7 +135,7 @@ impl RunFolder {
         folder.require_format(FIGURES_ADVICE)?;
         folder.require_complete()?;
         folder.require_own_folders()?;
-        folder.lock = Some(lock::acquire(path)?);
+        folder.locks.push(lock::acquire(path)?);
         folder.remove("checkpoint")?;
         folder.remove(PROGRESS)?;
         folder.remove_temporary_files();
@@ -196,16 +194,38 @@ impl RunFolder {
 
     /// The same folder without the lock, for reading what the run of another experiment has saved.
     pub fn of_experiment(&self, experiment: &Value) -> Self {
-        RunFolder { path: self.path.clone(), lock: None, identity: identity(experiment) }
+        RunFolder { path: self.path.clone(), locks: Vec::new(), identity: identity(experiment) }
     }
 
     fn locked(path: &Path, request: &OpenRequest<'_>) -> Result<Self, RecordError> {
-        let lock = Some(lock::acquire(path)?);
-        Ok(RunFolder { path: path.into(), lock, identity: identity(request.experiment) })
+        Ok(Self::under(path, request, lock::acquire(path)?))
+    }
+
+    /// The folder of a run under a lock that was taken.
+    pub(super) fn under(path: &Path, request: &OpenRequest<'_>, lock: File) -> Self {
+        RunFolder { path: path.into(), locks: vec![lock], identity: identity(request.experiment) }
+    }
+
+    /// Checks that the folder has the layout of this version, so that its run can be continued.
+    pub(super) fn require_run_of_this_format(&self) -> Result<(), RecordError> {
+        self.require_format(ADVICE)
+    }
+
+    /// Checks that a run was computed so far by the present program, or that another is accepted.
+    pub(super) fn require_same_program(
+        &self,
+        manifest: &Manifest,
+        request: &OpenRequest<'_>,
+    ) -> Result<(), RecordError> {
+        let earlier = manifest.last_build();
+        if earlier == *request.build || request.accept_revision {
+            return Ok(());
+        }
+        Err(RecordError::Program { path: self.path.clone(), earlier, present: request.build.clone() })
     }
 
     /// Checks that a run is of the requested experiment and data.
-    fn require_same(&self, manifest: &Manifest, request: &OpenRequest<'_>) -> Result<(), RecordError> {
+    pub(super) fn require_same(&self, manifest: &Manifest, request: &OpenRequest<'_>) -> Result<(), RecordError> {
         let keys = differing_keys("", &manifest.experiment, request.experiment);
         if !keys.is_empty() {
             return Err(RecordError::Changed { path: self.path.clone(), keys });
@@ -236,7 +256,7 @@ impl RunFolder {
     }
 
     /// Checks that no sub-folder is a link, through which a run would write elsewhere.
-    fn require_own_folders(&self) -> Result<(), RecordError> {
+    pub(super) fn require_own_folders(&self) -> Result<(), RecordError> {
         match FOLDERS.into_iter().map(|name| self.file(name)).find(|path| lock::is_link(path)) {
             None => Ok(()),
             Some(path) => Err(RecordError::Link { path }),

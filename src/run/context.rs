@@ -2,6 +2,7 @@
 
 use super::journal::Journal;
 use super::machine_memory::{MemoryShortage, Shortfall};
+use super::shard::{Part, PartError};
 use super::shared_limit::{SharedLimitError, SharedLimits};
 use crate::analysis::verdict::Check;
 use crate::compute::InstructionSet;
@@ -27,6 +28,9 @@ pub enum RunError {
     /// The run folder cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// A part of the run is missing that another part needs.
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// An array file cannot be read or written.
     #[error(transparent)]
     Npz(#[from] NpzError),
@@ -219,6 +223,8 @@ pub struct RunContext<'a> {
     pub(super) journal: Journal,
     /// Limits that other runs have computed.
     pub(super) shared: Option<&'a SharedLimits>,
+    /// The part of the run that this process computes.
+    pub part: Part,
     /// Notes about damaged parts that were computed again.
     pub(super) repairs: Mutex<Vec<String>>,
 }
@@ -291,6 +297,17 @@ pub enum Report {
         folder: PathBuf,
         /// The checks of every study.
         checks: Vec<Check>,
+    },
+    /// A part of the run is complete, and others are to be computed.
+    PartComplete {
+        /// The run folder.
+        folder: PathBuf,
+        /// The part.
+        part: Part,
+        /// Whether it had been completed before.
+        before: bool,
+        /// The ids of the trajectories of a shard.
+        trajectories: Vec<String>,
     },
     /// The run was interrupted; it can be resumed.
     Interrupted {

@@ -6,6 +6,7 @@
 
 use super::context::{Options, Report, RunError};
 use super::progress::{Progress, note};
+use super::shard::Part;
 use super::study::Registry;
 use super::{pruning_run, recovery_run, training_run};
 use crate::analysis::coverage::rates;
@@ -177,14 +178,15 @@ fn checks_of(
     let name = format!("runs/{seed}");
     let out = folder.file(&name);
     let options = Options { out, force: false, resume: true, accept_revision: false, quiet: true, figures: false };
+    let part = (&options, Part::Whole);
     let report = match experiment.with_seed(seed) {
-        AnyExperiment::Training(experiment) => training_run::run(&experiment, &options, interrupt, registry)?,
-        AnyExperiment::Recovery(experiment) => recovery_run::run(&experiment, &options, interrupt, registry)?,
-        AnyExperiment::Pruning(experiment) => pruning_run::run(&experiment, &options, interrupt, registry)?,
+        AnyExperiment::Training(experiment) => training_run::run(&experiment, part, interrupt, registry)?,
+        AnyExperiment::Recovery(experiment) => recovery_run::run(&experiment, part, interrupt, registry)?,
+        AnyExperiment::Pruning(experiment) => pruning_run::run(&experiment, part, interrupt, registry)?,
     };
     let checks = match report {
         Report::Complete { checks, .. } | Report::AlreadyComplete { checks, .. } => checks,
-        Report::Interrupted { .. } => return Ok(None),
+        Report::Interrupted { .. } | Report::PartComplete { .. } => return Ok(None),
     };
     folder.save_json(&file, &checks)?;
     folder.remove(&name)?;

@@ -66,7 +66,7 @@ pub fn fixed_point<R: Real>(
     let settings = IterationSettings { windows, steps, iterates, tolerance, guess: Guess::Constant };
     let noise = noise_of(problem, run);
     let map = trajectory_map(problem, run, &noise).interrupted_by(handle.interrupt());
-    let file = format!("checkpoint/{}-picard.npz", run.id);
+    let file = fixed_point_name(run);
     let saved = context.saved_arrays(&file, |arrays| {
         saved_iteration(arrays, problem, run, &map, settings).ok_or_else(|| "its arrays are not of this limit".into())
     })?;
@@ -107,6 +107,11 @@ pub fn fixed_point<R: Real>(
     save(&iteration, true)?;
     let differences = iteration.differences.clone();
     Ok(Outcome::Complete(FixedPoint { path: iteration.into_path(), differences }))
+}
+
+/// The name of the checkpoint of an iteration.
+pub(super) fn fixed_point_name(run: &Trajectory) -> String {
+    format!("checkpoint/{}-picard.npz", run.id)
 }
 
 array_record! {

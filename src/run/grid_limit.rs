@@ -22,8 +22,8 @@ use crate::kinetic::{
 };
 use crate::network::{Law, Objective};
 use crate::population::{PopulationSpec, Sample};
-use crate::record::Measure;
 use crate::record::npz::array_record;
+use crate::record::{Measure, RunFolder, SavedPart};
 use ndarray::{Array1, ArrayView2, Axis};
 use std::time::{Duration, Instant};
 
@@ -285,6 +285,22 @@ pub fn solve<R: Real>(
     Ok(Outcome::Complete(TrajectoryOutcome { stop: StopReason::Horizon, series, path, unconverged: 0.0 }))
 }
 
+/// Whether the solution of a run was saved up to the last recording time. Nothing is changed.
+///
+/// # Errors
+/// Files that are not accessible.
+pub fn is_solved<R: Real>(folder: &RunFolder, problem: &Problem<'_, R>, run: &Trajectory) -> Result<bool, RunError> {
+    let SavedPart::Found(limit) = folder.load_json::<GridLimit>(&solution_name(run, "json"))? else {
+        return Ok(false);
+    };
+    let whole = limit.times == problem.times;
+    Ok(whole && matches!(folder.archive_checksum(&solution_name(run, "npz"))?, SavedPart::Found(_)))
+}
+
+fn solution_name(run: &Trajectory, extension: &str) -> String {
+    format!("checkpoint/{}-grid.{extension}", run.id)
+}
+
 /// Computes the solution at the recording times, continuing from a checkpoint.
 fn integrate<R: Real>(
     context: &RunContext<'_>,
@@ -331,8 +347,7 @@ struct SavedSolution<'a> {
 
 impl<'a> SavedSolution<'a> {
     fn of(context: &'a RunContext<'_>, run: &Trajectory) -> Self {
-        let name = |extension: &str| format!("checkpoint/{}-grid.{extension}", run.id);
-        SavedSolution { context, limit: name("json"), density: name("npz") }
+        SavedSolution { context, limit: solution_name(run, "json"), density: solution_name(run, "npz") }
     }
 
     fn save(&self, solution: &PartialSolution) -> Result<(), RunError> {

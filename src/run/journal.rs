@@ -73,7 +73,8 @@ impl ProgressRecord {
 pub struct Journal(Arc<SharedJournal>);
 
 struct SharedJournal {
-    path: PathBuf,
+    /// The file; none where nothing is recorded.
+    path: Option<PathBuf>,
     state: Mutex<JournalState>,
 }
 
@@ -93,9 +94,18 @@ pub(super) fn unix_time() -> f64 {
 impl Journal {
     /// The journal of a run in a folder. Nothing is written yet.
     pub(super) fn new(folder: &Path) -> Self {
+        Self::at(Some(folder.join(PROGRESS)))
+    }
+
+    /// A journal that is not written.
+    pub(super) fn none() -> Self {
+        Self::at(None)
+    }
+
+    fn at(path: Option<PathBuf>) -> Self {
         let record = ProgressRecord { process: std::process::id(), started: unix_time(), ..ProgressRecord::default() };
         let state = JournalState { record, begun: Vec::new(), written: None, closed: false };
-        Journal(Arc::new(SharedJournal { path: folder.join(PROGRESS), state: Mutex::new(state) }))
+        Journal(Arc::new(SharedJournal { path, state: Mutex::new(state) }))
     }
 
     /// Enters what the run consists of.
@@ -179,9 +189,10 @@ impl SharedJournal {
     fn change(&self, at_once: bool, change: impl FnOnce(&mut JournalState)) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);
+        let Some(path) = &self.path else { return };
         if at_once || state.written.is_none_or(|written| written.elapsed() >= EVERY) {
             state.record.updated = unix_time();
-            write(&self.path, &state.record);
+            write(path, &state.record);
             state.written = Some(Instant::now());
         }
     }
@@ -190,10 +201,13 @@ impl SharedJournal {
 impl Drop for SharedJournal {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if !state.closed && state.written.is_some() {
+        if let Some(path) = &self.path
+            && !state.closed
+            && state.written.is_some()
+        {
             state.record.failed = true;
             state.record.updated = unix_time();
-            write(&self.path, &state.record);
+            write(path, &state.record);
         }
     }
 }

@@ -5,12 +5,14 @@ use super::figures;
 use super::invocation;
 use super::machine_memory::{machine_memory, peak_memory};
 use super::progress::note;
+use super::shard::{Part, PartError};
 use super::study::{NamedFigure, RegisteredStudy, Registry, Runnable, studies_of};
 use crate::analysis::verdict::{Check, judge};
 use crate::compute::{InstructionSet, return_freed_memory};
 use crate::figure::write;
 use crate::record::{
-    Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PROGRESS, PopulationRecord, RunFolder, RunKind, Status,
+    Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PROGRESS, PhaseTime, PopulationRecord, RecordError,
+    RunFolder, RunKind, Status,
 };
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -31,12 +33,14 @@ pub(super) enum Opening {
     Complete(Report),
 }
 
-/// Opens the folder of a run for the resolved experiment and its data files.
+/// Opens the folder of a run for the resolved experiment and its data files, to compute a part of the run.
 ///
 /// # Errors
-/// Those of [`RunFolder::open`], and a resumed run with other rounding.
+/// Those of [`RunFolder::open`] and [`RunFolder::open_shard`], a part before which none was computed, and a resumed run with
+/// other rounding.
 pub(super) fn open(
     options: &Options,
+    part: Part,
     resolved: &serde_json::Value,
     sources: &serde_json::Value,
 ) -> Result<Opening, RunError> {
@@ -46,10 +50,19 @@ pub(super) fn open(
         sources,
         build: &Build::present(),
         force: options.force,
-        resume: options.resume,
+        resume: options.resume || part == Part::Finish,
         accept_revision: options.accept_revision,
     };
-    Ok(match RunFolder::open(path, &request)? {
+    let opened = match part {
+        Part::Whole | Part::Limit => RunFolder::open(path, &request),
+        Part::Shard(shard) => RunFolder::open_shard(path, &request, shard),
+        Part::Finish => RunFolder::existing(path).and_then(|_| RunFolder::open(path, &request)),
+    };
+    let opened = opened.map_err(|error| match error {
+        RecordError::NotARun { path } => PartError::NotBegun { path }.into(),
+        error => RunError::Record(error),
+    });
+    Ok(match opened? {
         Opened::Complete(folder, manifest) => {
             folder.require_unaltered(manifest.records.as_ref().unwrap_or(&BTreeMap::new()))?;
             Opening::Complete(Report::AlreadyComplete { folder: path.clone(), checks: folder.read_json(CHECKS)? })
@@ -78,7 +91,7 @@ pub(super) fn require_same_rounding(started: &str) -> Result<(), RunError> {
 }
 
 /// A description of this machine.
-fn host() -> Host {
+pub(super) fn host() -> Host {
     Host {
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         processors: std::thread::available_parallelism().map_or(1, usize::from),
@@ -86,9 +99,11 @@ fn host() -> Host {
     }
 }
 
-/// The manifest of a run that starts or is resumed.
+/// The manifest of a run that starts or is resumed. The last part of a run continues the first as planned, and is not
+/// counted as a resumption.
 pub(super) fn manifest(
     kind: RunKind,
+    part: Part,
     experiment: serde_json::Value,
     seed: u64,
     population: PopulationRecord,
@@ -117,10 +132,11 @@ pub(super) fn manifest(
         simd: InstructionSet::current().to_string(),
         memory,
         extends: earlier.as_ref().map(|m| m.extends.clone()).unwrap_or_default(),
-        resumed: earlier.as_ref().map_or(0, |m| m.resumed + 1),
+        resumed: earlier.as_ref().map_or(0, |m| m.resumed + u32::from(part != Part::Finish)),
         phases: earlier.map(|m| m.phases).unwrap_or_default(),
         warnings: Vec::new(),
         trajectories: Vec::new(),
+        shards: Vec::new(),
         checks: None,
         records: None,
     }
@@ -198,6 +214,23 @@ pub(super) fn interrupted(context: &RunContext<'_>, mut manifest: Manifest) -> R
     Ok(Report::Interrupted { folder: folder.path().into() })
 }
 
+/// What a process has done of its part.
+pub(super) struct PartWork {
+    /// Wall time of each phase.
+    pub phases: Vec<PhaseTime>,
+    /// Whether the part is complete; otherwise it was interrupted.
+    pub complete: bool,
+}
+
+/// Writes the manifest of a run after the work on its limit. Where that is complete, shards can be computed.
+pub(super) fn limit_done(context: &RunContext<'_>, mut manifest: Manifest, work: PartWork) -> Result<Report, RunError> {
+    work.phases.iter().for_each(|phase| manifest.add_phase(&phase.name, phase.seconds));
+    let stopped = interrupted(context, manifest)?;
+    let folder = context.folder.path().into();
+    let done = Report::PartComplete { folder, part: Part::Limit, before: false, trajectories: Vec::new() };
+    Ok(if work.complete { done } else { stopped })
+}
+
 /// Judges the checks together and writes them, draws the figures and completes the manifest.
 pub(super) fn finish(
     options: &Options,
@@ -209,6 +242,7 @@ pub(super) fn finish(
     judge(&mut checks);
     let folder = context.folder;
     manifest.warnings.extend(context.repairs());
+    add_shards(folder, &mut manifest)?;
     folder.write_json(CHECKS, &checks)?;
     folder.write_json("manifest.json", &manifest)?;
     let drawing = Instant::now();
@@ -228,4 +262,20 @@ pub(super) fn finish(
     folder.remove(PROGRESS)?;
     let Manifest { phases, warnings, .. } = manifest;
     Ok(Report::Complete { folder: folder.path().into(), checks, figures, phases, warnings })
+}
+
+/// Adds to the manifest what the shards have recorded: their times and programs.
+///
+/// # Errors
+/// Files that are not accessible.
+fn add_shards(folder: &RunFolder, manifest: &mut Manifest) -> Result<(), RecordError> {
+    for shard in folder.recorded_shards()? {
+        let Some(record) = folder.shard_record(shard)? else { continue };
+        record.phases.iter().for_each(|phase| manifest.add_phase(&phase.name, phase.seconds));
+        if !manifest.built_by.contains(&record.build) {
+            manifest.built_by.push(record.build.clone());
+        }
+        manifest.shards.push(record);
+    }
+    Ok(())
 }

@@ -17,6 +17,7 @@
 //! | [`limit_path`] | the limit at the recording times, with which networks are compared |
 //! | [`groups`] | the records of all trajectories |
 //! | [`fixed_point`], [`grid_limit`] | the limit by Picard iteration and on a grid |
+//! | [`shard`], `parts` | a run as several jobs: its parts, the distribution of the work; what all parts have in common |
 //! | [`tasks`], [`progress`] | the work of a study as parallel tasks; progress bars |
 //! | `saved`, `checkpoint`, [`states`] | parts read back on resume; checkpoints of trajectories; trained networks from `state/` |
 //! | `kept_states` | what a complete run keeps of `state/` |
@@ -54,6 +55,7 @@ pub mod limit_path;
 pub mod machine_memory;
 pub mod memory;
 pub mod memory_estimate;
+mod parts;
 pub mod plan;
 pub mod planner;
 pub mod problem;
@@ -77,6 +79,7 @@ mod routes;
 mod sanity;
 mod saved;
 pub mod series;
+pub mod shard;
 pub mod shared_limit;
 pub mod states;
 pub mod status;
@@ -90,6 +93,7 @@ pub mod vary;
 
 pub(crate) use context::complete;
 pub use context::{FiguresError, Findings, Options, Outcome, Report, RunContext, RunError, default_folder};
+pub use shard::{Part, PartError, Shard};
 pub use study::Registry;
 
 pub use training_run::run_on_sample;
@@ -108,12 +112,25 @@ pub fn run(
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
+    run_part(experiment, (options, Part::Whole), interrupt, registry)
+}
+
+/// Computes a part of a run.
+///
+/// # Errors
+/// As [`run`], and [`PartError`] where another part must be computed first.
+pub fn run_part(
+    experiment: &AnyExperiment,
+    part: (&Options, Part),
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<Report, RunError> {
     let report = match experiment {
-        AnyExperiment::Training(experiment) => training_run::run(experiment, options, interrupt, registry),
-        AnyExperiment::Recovery(experiment) => recovery_run::run(experiment, options, interrupt, registry),
-        AnyExperiment::Pruning(experiment) => pruning_run::run(experiment, options, interrupt, registry),
+        AnyExperiment::Training(experiment) => training_run::run(experiment, part, interrupt, registry),
+        AnyExperiment::Recovery(experiment) => recovery_run::run(experiment, part, interrupt, registry),
+        AnyExperiment::Pruning(experiment) => pruning_run::run(experiment, part, interrupt, registry),
     };
-    if let Err(error) = &report {
+    if let (Err(error), (options, Part::Whole)) = (&report, part) {
         journal::record_failure(&options.out, error);
     }
     report

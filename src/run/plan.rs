@@ -145,6 +145,8 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// The groups; that of the widths is the first.
     pub groups: Vec<Group>,
+    /// Ids of the pairs of networks that a study examines together.
+    pub pairs: Vec<[String; 2]>,
     /// Warnings for readers of the results.
     pub warnings: Vec<String>,
 }

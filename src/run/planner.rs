@@ -79,6 +79,7 @@ impl Plan {
         Plan {
             stages: stages.into_iter().filter(|stage| !stage.trajectories.is_empty()).collect(),
             warnings: planner.warnings(),
+            pairs: planner.pairs(&groups[0]),
             groups,
         }
     }
@@ -118,6 +119,13 @@ impl<'a> Planner<'a> {
     pub(super) fn stride(&self, width: usize, seeds: usize) -> usize {
         let spare = self.e.reference.particles.saturating_sub(width);
         if seeds > 1 { (spare / (seeds - 1)).min(self.widest) } else { 0 }
+    }
+
+    /// The pairs of networks of the widths that a study examines together.
+    pub(super) fn pairs(&self, widths: &Group) -> Vec<[String; 2]> {
+        let count = self.e.pairs();
+        let pairs = widths.ids.iter().flat_map(|row| row.chunks_exact(2).take(count));
+        pairs.map(|pair| [pair[0].clone(), pair[1].clone()]).collect()
     }
 
     /// Warnings for readers of the results.

@@ -4,12 +4,14 @@
 use super::context::{Options, Outcome, Report, RunContext, RunError};
 use super::lifecycle::{self, OpenRun, Opening};
 use super::machine_memory::bytes;
+use super::parts::{require_shards, run_shard, study_tasks};
 use super::progress::note;
 use super::pruning_memory::PruningMemory;
 use super::pruning_source::{PruningRequest, PruningSource};
 use super::request_names::RequestNames;
+use super::shard::{Part, PartError};
 use super::study::{PruningSubject, Registry, studies_of};
-use super::tasks::{Task, run_tasks_in_order};
+use super::tasks::{Scope, Task, run_scoped_tasks_in_order};
 use crate::choice::Choice;
 use crate::compute::keep_freed_memory;
 use crate::config::PruningExperiment;
@@ -93,7 +95,7 @@ pub fn hits_as_numbers(hits: &[bool]) -> Option<Array1<f64>> {
 /// cannot be written.
 pub fn run(
     e: &PruningExperiment,
-    options: &Options,
+    (options, part): (&Options, Part),
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
@@ -112,20 +114,34 @@ pub fn run(
     }
     let resolved = e.resolved();
     let sources = serde_json::to_value(&source.files).unwrap_or_default();
-    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved, &sources)? {
+    let OpenRun { folder, earlier } = match lifecycle::open(options, part, &resolved, &sources)? {
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
+    let context = RunContext::of_part(&folder, interrupt, options.quiet, part)?;
+    let tasks = |dense: &Scores| {
+        let subject = PruningSubject { experiment: e, source: &source, dense };
+        study_tasks(&context, registry.pruning, e, |study| study.run(subject, &context))
+    };
+    match part {
+        Part::Shard(shard) => {
+            let Outcome::Complete(dense) = score_dense(&source, &context)? else {
+                return no_dense_score(&context);
+            };
+            return run_shard(&context, shard, (Vec::new(), false), || tasks(&dense));
+        }
+        Part::Finish => require_shards(&folder, |_| Ok(Vec::new()))?,
+        Part::Whole | Part::Limit => {}
+    }
     remove_working_copies(&folder)?;
     let memory = serde_json::to_value(estimate).unwrap_or_default();
     let population = population(&source, sources);
-    let mut manifest = lifecycle::manifest(RunKind::Pruning, resolved, e.seed, population, memory, earlier);
+    let mut manifest = lifecycle::manifest(RunKind::Pruning, part, resolved, e.seed, population, memory, earlier);
     manifest.warnings.extend(source.warnings.clone());
     folder.write_json("manifest.json", &manifest)?;
     if let Ok(text) = toml::to_string(e) {
         folder.write_text("experiment.toml", &text)?;
     }
-    let context = RunContext::new(&folder, interrupt, options.quiet)?;
     context.journal.plan(Vec::new(), e.studies.iter().map(|study| study.name.to_string()).collect());
     let dense = match score_dense(&source, &context)? {
         Outcome::Complete(dense) => dense,
@@ -133,6 +149,9 @@ pub fn run(
     };
     write_records(e, &source, &dense, &folder)?;
     manifest.add_phase("dense score", started.elapsed().as_secs_f64());
+    if part == Part::Limit {
+        return lifecycle::limit_done(&context, manifest, tasks(&dense)?);
+    }
 
     let subject = PruningSubject { experiment: e, source: &source, dense: &dense };
     let first = |name| lifecycle::first_figure(options, &context, registry.pruning_figures(name));
@@ -173,6 +192,15 @@ fn source(e: &PruningExperiment) -> Result<PruningSource, RunError> {
     })?)
 }
 
+/// The report of a shard that found no score of the model before pruning, which is part of the limit.
+fn no_dense_score(context: &RunContext<'_>) -> Result<Report, RunError> {
+    let path = context.folder.path().to_path_buf();
+    if context.interrupted() {
+        return Ok(Report::Interrupted { folder: path });
+    }
+    Err(PartError::Limit { path, missing: vec!["the score of the model before pruning".into()] }.into())
+}
+
 /// Removes the copies of the model that a process that was killed has left: they are the only folders in `checkpoint/`.
 fn remove_working_copies(folder: &RunFolder) -> Result<(), RunError> {
     let path = folder.file("checkpoint");
@@ -203,7 +231,7 @@ fn score_dense(source: &PruningSource, context: &RunContext<'_>) -> Result<Outco
     let samples = source.held_out.as_ref().map_or(0, |(inputs, _)| inputs.count());
     let task = [Task { name: "dense".into(), size: 1, item: () }];
     let fits = |_: &(), found: &(Vec<f64>, Vec<bool>)| found.0.len() == samples;
-    let found = run_tasks_in_order(context, "dense score", &task, fits, |_, _| {
+    let found = run_scoped_tasks_in_order(context, ("dense score", Scope::Shared), &task, fits, |_, _| {
         let Scores { losses, hits } = source.score(&source.model)?;
         Ok(Outcome::Complete((losses, hits)))
     })?;

@@ -4,9 +4,11 @@
 use super::context::{Options, Outcome, Report, RunContext, RunError};
 use super::lifecycle::{self, OpenRun, Opening};
 use super::machine_memory::bytes;
+use super::parts::{require_shards, run_shard, study_tasks};
 use super::progress::note;
 use super::recovery_memory::RecoveryMemory;
 use super::recovery_source::ProblemSource;
+use super::shard::Part;
 use super::study::{RecoverySubject, Registry, studies_of};
 use crate::config::RecoveryExperiment;
 use crate::config::study::ExperimentKind;
@@ -47,7 +49,7 @@ const FILE: &str = "records/recovery.json";
 /// be written.
 pub fn run(
     e: &RecoveryExperiment,
-    options: &Options,
+    (options, part): (&Options, Part),
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
@@ -76,10 +78,18 @@ pub fn run(
     }
     let resolved = e.resolved();
     let sources = serde_json::to_value(source.files()).unwrap_or_default();
-    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved, &sources)? {
+    let OpenRun { folder, earlier } = match lifecycle::open(options, part, &resolved, &sources)? {
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
+    let context = RunContext::of_part(&folder, interrupt, options.quiet, part)?;
+    let subject = RecoverySubject { experiment: e, source: &source };
+    let tasks = || study_tasks(&context, registry.recovery, e, |study| study.run(subject, &context));
+    match part {
+        Part::Shard(shard) => return run_shard(&context, shard, (Vec::new(), false), tasks),
+        Part::Finish => require_shards(&folder, |_| Ok(Vec::new()))?,
+        Part::Whole | Part::Limit => {}
+    }
     let population = PopulationRecord {
         description: source.description(),
         samples: first.samples(),
@@ -90,7 +100,7 @@ pub fn run(
         sources,
     };
     let memory = serde_json::to_value(estimate).unwrap_or_default();
-    let mut manifest = lifecycle::manifest(RunKind::Recovery, resolved, e.seed, population, memory, earlier);
+    let mut manifest = lifecycle::manifest(RunKind::Recovery, part, resolved, e.seed, population, memory, earlier);
     folder.write_json("manifest.json", &manifest)?;
     if let Ok(text) = toml::to_string(e) {
         folder.write_text("experiment.toml", &text)?;
@@ -105,9 +115,10 @@ pub fn run(
     folder.write_json(FILE, &record)?;
     manifest.add_phase("problems", started.elapsed().as_secs_f64());
 
-    let context = RunContext::new(&folder, interrupt, options.quiet)?;
+    if part == Part::Limit {
+        return lifecycle::limit_done(&context, manifest, tasks()?);
+    }
     context.journal.plan(Vec::new(), e.studies.iter().map(|study| study.name.to_string()).collect());
-    let subject = RecoverySubject { experiment: e, source: &source };
     let first = |name| lifecycle::first_figure(options, &context, registry.recovery_figures(name));
     match lifecycle::run_studies(registry.recovery, e, subject, &context, &mut manifest, first)? {
         Outcome::Complete(checks) => lifecycle::finish(options, &context, manifest, checks, registry),

@@ -3,6 +3,7 @@
 
 use super::context::{RunContext, RunError};
 use super::journal::Journal;
+use super::shard::Part;
 use super::shared_limit::SharedLimits;
 use crate::record::npz::ArrayRecord;
 use crate::record::{RunFolder, SavedPart};
@@ -10,8 +11,14 @@ use serde::de::DeserializeOwned;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
-/// The notes about damaged parts, kept until the run is complete.
-const REPAIRS: &str = "checkpoint/repairs.json";
+/// The notes about damaged parts, kept until the run is complete. Shards, which run at the same time, have files of their
+/// own.
+fn repairs_file(part: Part) -> String {
+    match part {
+        Part::Whole | Part::Limit | Part::Finish => "checkpoint/repairs.json".into(),
+        Part::Shard(shard) => shard.file("-repairs.json"),
+    }
+}
 
 impl<'a> RunContext<'a> {
     /// The context of a run that starts or continues in a folder.
@@ -19,12 +26,32 @@ impl<'a> RunContext<'a> {
     /// # Errors
     /// A checkpoint that is not accessible.
     pub fn new(folder: &'a RunFolder, interrupt: &'a AtomicBool, quiet: bool) -> Result<Self, RunError> {
-        let journal = Journal::new(folder.path());
-        let context = RunContext { folder, interrupt, quiet, journal, shared: None, repairs: Mutex::default() };
-        match folder.load_json(REPAIRS)? {
-            SavedPart::Absent => {}
-            SavedPart::Found(earlier) => context.set_repairs(|repairs| *repairs = earlier),
-            SavedPart::Damaged(reason) => context.redo(REPAIRS, &reason, &[REPAIRS])?,
+        Self::of_part(folder, interrupt, quiet, Part::Whole)
+    }
+
+    /// The context of a part of a run. A process that computes what the shards have left takes over their notes.
+    ///
+    /// # Errors
+    /// A checkpoint that is not accessible.
+    pub fn of_part(
+        folder: &'a RunFolder,
+        interrupt: &'a AtomicBool,
+        quiet: bool,
+        part: Part,
+    ) -> Result<Self, RunError> {
+        // Shards run beside each other, so that none of them writes the progress of the run.
+        let journal = if let Part::Shard(_) = part { Journal::none() } else { Journal::new(folder.path()) };
+        let context = RunContext { folder, interrupt, quiet, part, journal, shared: None, repairs: Mutex::default() };
+        let mut files = vec![repairs_file(part)];
+        if !matches!(part, Part::Shard(_)) {
+            files.extend(folder.recorded_shards()?.into_iter().map(|shard| repairs_file(Part::Shard(shard))));
+        }
+        for file in files {
+            match folder.load_json::<Vec<String>>(&file)? {
+                SavedPart::Absent => {}
+                SavedPart::Found(earlier) => earlier.into_iter().for_each(|note| context.add_repair(note)),
+                SavedPart::Damaged(reason) => context.redo(&file, &reason, &[&file])?,
+            }
         }
         Ok(context)
     }
@@ -85,15 +112,11 @@ impl<'a> RunContext<'a> {
                 self.folder.file(damaged).display()
             );
         }
-        self.set_repairs(|repairs| {
-            if !repairs.contains(&note) {
-                repairs.push(note);
-            }
-        });
+        self.add_repair(note);
         for name in remove {
             self.folder.remove(name)?;
         }
-        Ok(self.folder.save_json(REPAIRS, &self.repairs())?)
+        Ok(self.folder.save_json(&repairs_file(self.part), &self.repairs())?)
     }
 
     /// The notes about damaged parts, for the warnings of the manifest.
@@ -101,7 +124,10 @@ impl<'a> RunContext<'a> {
         self.repairs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set_repairs(&self, change: impl FnOnce(&mut Vec<String>)) {
-        change(&mut self.repairs.lock().unwrap_or_else(PoisonError::into_inner));
+    fn add_repair(&self, note: String) {
+        let mut repairs = self.repairs.lock().unwrap_or_else(PoisonError::into_inner);
+        if !repairs.contains(&note) {
+            repairs.push(note);
+        }
     }
 }

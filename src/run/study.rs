@@ -151,6 +151,13 @@ pub trait Study<E: Runnable>: StudyTable<E> {
         None
     }
 
+    /// Whether the study has tasks ([`super::tasks`]) that shards can compute. Then nothing before its first call of tasks may
+    /// need more than the limit, and what a call with [`super::tasks::Scope::Networks`] lists; of other networks there may
+    /// be no results yet.
+    fn has_tasks(&self) -> bool {
+        false
+    }
+
     /// Runs the study: writes its records into the folder and returns its checks.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::context::{Outcome, RunContext, RunError};
 use super::progress::Progress;
+use super::shard::{Part, owned};
 use crate::prune::PruneError;
 use crate::sparse::recovery::RecoveryError;
 use rayon::prelude::*;
@@ -84,11 +85,52 @@ impl<'a> TaskHandle<'a> {
     }
 }
 
+/// What the tasks of a call need, which determines the part of a run ([`Part`]) that computes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Nothing but the limit: every shard computes some of them.
+    Independent,
+    /// Trained networks. A study lists the tasks whose networks are trained: a shard computes those of its own networks.
+    Networks,
+    /// Nothing but the limit, and all later tasks of the study need their results: computed with the limit.
+    Shared,
+}
+
+impl Scope {
+    /// The tasks of a call that a process computes.
+    fn own<I>(self, part: Part, tasks: &[Task<I>]) -> Vec<&Task<I>> {
+        match (part, self) {
+            (Part::Limit, Scope::Independent | Scope::Networks) => Vec::new(),
+            (Part::Shard(shard), Scope::Independent) => {
+                let costs: Vec<f64> = tasks.iter().map(|task| task.size as f64).collect();
+                tasks.iter().zip(owned(&costs, shard)).filter_map(|(task, own)| own.then_some(task)).collect()
+            }
+            (Part::Shard(_), Scope::Networks | Scope::Shared)
+            | (Part::Limit, Scope::Shared)
+            | (Part::Whole | Part::Finish, _) => tasks.iter().collect(),
+        }
+    }
+
+    /// Whether a process has the results of all tasks of a call.
+    fn has_all(self, part: Part) -> bool {
+        matches!(part, Part::Whole | Part::Finish) || self == Scope::Shared
+    }
+
+    /// Whether a process may compute what is not saved: a shard only reads what all need.
+    fn computes(self, part: Part) -> bool {
+        !(matches!(part, Part::Shard(_)) && self == Scope::Shared)
+    }
+}
+
 /// Runs all tasks and returns the results in order. While the run is unfinished, results are saved in
 /// `checkpoint/study-NAME.json` and read on resume; a result that is damaged, or that `fits` says cannot be that of the
 /// task, is computed again. A task that is interrupted starts over on resume.
 ///
 /// `fits` compares the shape of a result, such as the lengths of its lists, with that which `work` gives for the item.
+///
+/// A shard computes its share of the tasks, which must not need trained networks, and the outcome is
+/// [`Outcome::Interrupted`]: the study continues where all are complete. Calls that do not depend on each other should
+/// therefore all be made before the outcome of the first is examined.
 ///
 /// # Errors
 /// The first error of a task; results that cannot be written or read.
@@ -99,25 +141,32 @@ pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
     fits: impl Fn(&I, &T) -> bool + Sync,
     work: impl Fn(&I, &TaskHandle<'_>) -> Result<Outcome<T>, RunError> + Sync,
 ) -> Result<Outcome<Vec<T>>, RunError> {
-    let progress = Progress::new(title, tasks.iter().map(|task| task.size as f64).sum(), context.quiet)
-        .recorded_in(&context.journal);
-    let results: Result<Vec<Outcome<T>>, RunError> = tasks
-        .par_iter()
-        .with_max_len(1)
-        .map(|task| one_task(context, &progress, task, &fits, |handle| work(&task.item, handle)))
-        .collect();
-    let mut all = Vec::with_capacity(tasks.len());
-    for result in results? {
-        match result {
-            Outcome::Complete(result) => all.push(result),
-            Outcome::Interrupted => return Ok(Outcome::Interrupted),
-        }
-    }
-    progress.finish();
-    Ok(Outcome::Complete(all))
+    run_scoped_tasks(context, (title, Scope::Independent), tasks, fits, work)
 }
 
-/// The same, one task after the other: for tasks that use all threads themselves, and much memory.
+/// The same for tasks of another scope.
+///
+/// # Errors
+/// As [`run_tasks`].
+pub fn run_scoped_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
+    context: &RunContext<'_>,
+    (title, scope): (&str, Scope),
+    tasks: &[Task<I>],
+    fits: impl Fn(&I, &T) -> bool + Sync,
+    work: impl Fn(&I, &TaskHandle<'_>) -> Result<Outcome<T>, RunError> + Sync,
+) -> Result<Outcome<Vec<T>>, RunError> {
+    let own = scope.own(context.part, tasks);
+    let progress = Progress::new(title, own.iter().map(|task| task.size as f64).sum(), context.quiet)
+        .recorded_in(&context.journal);
+    let results: Result<Vec<Outcome<T>>, RunError> = own
+        .par_iter()
+        .with_max_len(1)
+        .map(|task| one_task(context, (&progress, scope), task, &fits, |handle| work(&task.item, handle)))
+        .collect();
+    collected(context, scope, progress, results?)
+}
+
+/// As [`run_tasks`], one task after the other: for tasks that use all threads themselves, and much memory.
 ///
 /// # Errors
 /// As [`run_tasks`].
@@ -128,23 +177,55 @@ pub fn run_tasks_in_order<I, T: Serialize + DeserializeOwned>(
     fits: impl Fn(&I, &T) -> bool,
     work: impl Fn(&I, &TaskHandle<'_>) -> Result<Outcome<T>, RunError>,
 ) -> Result<Outcome<Vec<T>>, RunError> {
-    let progress = Progress::new(title, tasks.iter().map(|task| task.size as f64).sum(), context.quiet)
+    run_scoped_tasks_in_order(context, (title, Scope::Independent), tasks, fits, work)
+}
+
+/// The same for tasks of another scope.
+///
+/// # Errors
+/// As [`run_tasks`].
+pub fn run_scoped_tasks_in_order<I, T: Serialize + DeserializeOwned>(
+    context: &RunContext<'_>,
+    (title, scope): (&str, Scope),
+    tasks: &[Task<I>],
+    fits: impl Fn(&I, &T) -> bool,
+    work: impl Fn(&I, &TaskHandle<'_>) -> Result<Outcome<T>, RunError>,
+) -> Result<Outcome<Vec<T>>, RunError> {
+    let own = scope.own(context.part, tasks);
+    let progress = Progress::new(title, own.iter().map(|task| task.size as f64).sum(), context.quiet)
         .recorded_in(&context.journal);
-    let mut all = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        match one_task(context, &progress, task, &fits, |handle| work(&task.item, handle))? {
+    let mut results = Vec::with_capacity(own.len());
+    for task in own {
+        results.push(one_task(context, (&progress, scope), task, &fits, |handle| work(&task.item, handle))?);
+        if matches!(results.last(), Some(Outcome::Interrupted)) {
+            break;
+        }
+    }
+    collected(context, scope, progress, results)
+}
+
+/// The results of tasks, where a process has all of them.
+fn collected<T>(
+    context: &RunContext<'_>,
+    scope: Scope,
+    progress: Progress,
+    results: Vec<Outcome<T>>,
+) -> Result<Outcome<Vec<T>>, RunError> {
+    let mut all = Vec::with_capacity(results.len());
+    for result in results {
+        match result {
             Outcome::Complete(result) => all.push(result),
             Outcome::Interrupted => return Ok(Outcome::Interrupted),
         }
     }
     progress.finish();
-    Ok(Outcome::Complete(all))
+    Ok(if scope.has_all(context.part) { Outcome::Complete(all) } else { Outcome::Interrupted })
 }
 
 /// The saved result of a task, or that of its work.
 fn one_task<I, T: Serialize + DeserializeOwned>(
     context: &RunContext<'_>,
-    progress: &Progress,
+    (progress, scope): (&Progress, Scope),
     task: &Task<I>,
     fits: impl Fn(&I, &T) -> bool,
     work: impl FnOnce(&TaskHandle<'_>) -> Result<Outcome<T>, RunError>,
@@ -154,7 +235,8 @@ fn one_task<I, T: Serialize + DeserializeOwned>(
     }
     let handle = TaskHandle::new(context.interrupt, progress, task.size as f64);
     let fits = |result: &T| fits(&task.item, result);
-    let found = match saved_or_run(context, &task.name, &handle, fits, || work(&handle)) {
+    let computed = || if scope.computes(context.part) { work(&handle) } else { Ok(Outcome::Interrupted) };
+    let found = match saved_or_run(context, &task.name, &handle, fits, computed) {
         Err(RunError::Recovery(RecoveryError::Interrupted) | RunError::Prune(PruneError::Interrupted)) => {
             Outcome::Interrupted
         }

@@ -7,6 +7,7 @@ use super::plan::{Plan, Stage, Trajectory};
 use super::problem::Problem;
 use super::progress::Progress;
 use super::series::{Measurement, Series};
+use super::shard::{Part, limit_ids, shards_of};
 use super::trajectory::run_trajectory;
 use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::{Real, Threads, return_freed_memory};
@@ -53,7 +54,20 @@ impl Trained {
     }
 }
 
-/// Simulates the trajectories of a plan, except for those that are kept of an earlier run.
+/// Whether a process simulates a trajectory of a plan up to time `time`. All but [`Part::Limit`] read the limits of that part
+/// from their checkpoints.
+fn chosen<'p>(part: Part, plan: &'p Plan, time: f64) -> impl Fn(&Trajectory) -> bool + use<'p> {
+    let limits = limit_ids(plan);
+    let shards = if let Part::Shard(shard) = part { shards_of(plan, time, shard.count()) } else { BTreeMap::new() };
+    move |run| match part {
+        Part::Whole | Part::Finish => true,
+        Part::Limit => limits.contains(run.id.as_str()),
+        Part::Shard(shard) => limits.contains(run.id.as_str()) || shards.get(run.id.as_str()) == Some(&shard),
+    }
+}
+
+/// Simulates the trajectories of a plan that are those of the context's part of the run, except for those that are kept of
+/// an earlier run.
 ///
 /// # Errors
 /// Those of [`run_trajectory`].
@@ -65,8 +79,14 @@ pub fn run_plan<R: Real>(
 ) -> Result<Trained, RunError> {
     let mut trained = Trained::default();
     let mut paths: BTreeMap<String, LimitPath<R>> = BTreeMap::new();
+    let time = problem.experiment.horizon.time;
+    let chosen = chosen(context.part, plan, time);
     for stage in &plan.stages {
-        let time = problem.experiment.horizon.time;
+        let own = stage.trajectories.iter().filter(|run| chosen(run)).cloned().collect();
+        let stage = &Stage { trajectories: own, ..*stage };
+        if stage.trajectories.is_empty() {
+            continue;
+        }
         let progress = Progress::new(stage.name, stage.trajectories.iter().map(|t| t.work(time)).sum(), context.quiet)
             .recorded_in(&context.journal);
         let ended = run_stage(context, problem, stage, (&paths, kept), &progress)?;

@@ -4,17 +4,20 @@ use super::context::{Options, Outcome, Report, RunContext, RunError};
 use super::groups;
 use super::journal::PlannedPhase;
 use super::kept_states;
-use super::lifecycle::{self, OpenRun, Opening};
+use super::lifecycle::{self, OpenRun, Opening, PartWork};
 use super::machine_memory::bytes;
 use super::memory;
 use super::memory_estimate::MemoryEstimate;
+use super::parts::{require_shards, run_shard, study_tasks};
 use super::plan::{Plan, Stage, Trajectory};
 use super::problem::Problem;
 use super::progress::note;
+use super::shard::{Part, PartError, Shard, limit_ids, shards_of};
 use super::shared_limit::SharedLimits;
 use super::study::{Registry, TrainingSubject, studies_of};
 use super::training::{self, Trained};
-use super::{extend as extension, figures, grid_limit, results, routes, sanity};
+use super::trajectory::is_complete;
+use super::{extend as extension, figures, grid_limit, kept::KeptTrajectories, results, routes, sanity};
 use crate::compute::return_freed_memory;
 use crate::config::study::ExperimentKind;
 use crate::config::{BatchSize, Experiment, PopulationTable, Precision};
@@ -33,14 +36,16 @@ use std::time::Instant;
 /// cannot be written. The folder is not changed before the data have been read and the memory checked.
 pub fn run(
     experiment: &Experiment,
-    options: &Options,
+    (options, part): (&Options, Part),
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
-    run_sharing(experiment, options, interrupt, registry, None)
+    run_in(experiment, (options, part), interrupt, registry, None, |resolved, sources| {
+        lifecycle::open(options, part, resolved, sources)
+    })
 }
 
-/// As [`run`], with limits that other runs have computed.
+/// As [`run`] of the whole, with limits that other runs have computed.
 ///
 /// # Errors
 /// As [`run`].
@@ -51,8 +56,8 @@ pub(super) fn run_sharing(
     registry: &'static Registry,
     shared: Option<&SharedLimits>,
 ) -> Result<Report, RunError> {
-    run_in(experiment, options, interrupt, registry, shared, |resolved, sources| {
-        lifecycle::open(options, resolved, sources)
+    run_in(experiment, (options, Part::Whole), interrupt, registry, shared, |resolved, sources| {
+        lifecycle::open(options, Part::Whole, resolved, sources)
     })
 }
 
@@ -66,7 +71,7 @@ pub(super) fn extend(
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
-    run_in(experiment, options, interrupt, registry, None, |resolved, sources| {
+    run_in(experiment, (options, Part::Whole), interrupt, registry, None, |resolved, sources| {
         Ok(Opening::Open(extension::open(options, resolved, sources)?))
     })
 }
@@ -74,7 +79,7 @@ pub(super) fn extend(
 /// Runs an experiment in the folder that `open` opens for the resolved experiment and its data files.
 fn run_in(
     experiment: &Experiment,
-    options: &Options,
+    part: (&Options, Part),
     interrupt: &AtomicBool,
     registry: &'static Registry,
     shared: Option<&SharedLimits>,
@@ -83,7 +88,7 @@ fn run_in(
     let started = Instant::now();
     let population = experiment.build_population()?;
     let data = RunData { population: &population, samples: None, shared, started };
-    run_on(experiment, &data, options, interrupt, registry, open)
+    run_on(experiment, &data, part, interrupt, registry, open)
 }
 
 /// Runs an experiment that trains networks on a sample in memory, in the place of the data file of its population. The
@@ -115,8 +120,8 @@ pub fn run_on_sample(
     let table = PopulationTable { spec: PopulationSpec::File(spec), ..experiment.population.clone() };
     let experiment = Experiment { population: table, ..experiment.clone() };
     let data = RunData { population: &population, samples: Some(&bytes), shared: None, started };
-    let open = |resolved: &Value, sources: &Value| lifecycle::open(options, resolved, sources);
-    run_on(&experiment, &data, options, interrupt, registry, open)
+    let open = |resolved: &Value, sources: &Value| lifecycle::open(options, Part::Whole, resolved, sources);
+    run_on(&experiment, &data, (options, Part::Whole), interrupt, registry, open)
 }
 
 /// The data of a run.
@@ -134,7 +139,7 @@ struct RunData<'a> {
 fn run_on(
     experiment: &Experiment,
     &RunData { population, samples, shared, started }: &RunData<'_>,
-    options: &Options,
+    (options, part): (&Options, Part),
     interrupt: &AtomicBool,
     registry: &'static Registry,
     open: impl FnOnce(&Value, &Value) -> Result<Opening, RunError>,
@@ -148,12 +153,19 @@ fn run_on(
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
+    let context = RunContext::of_part(&folder, interrupt, options.quiet, part)?.sharing(shared);
+    let of_plan = PlannedRun { problem: &problem, population: &population, plan: &plan };
+    match part {
+        Part::Shard(shard) => return of_plan.shard(&context, shard, registry),
+        Part::Finish => of_plan.require_parts(&folder)?,
+        Part::Whole | Part::Limit => {}
+    }
     if !options.quiet {
         note(format!("memory: about {}", bytes(estimate.total())));
     }
     let mut memory = json(serde_json::to_value(estimate));
     memory["total"] = estimate.total().into();
-    let mut manifest = lifecycle::manifest(RunKind::Training, resolved, experiment.seed, data, memory, earlier);
+    let mut manifest = lifecycle::manifest(RunKind::Training, part, resolved, experiment.seed, data, memory, earlier);
     manifest.hyperparameters = Some(hyperparameters(experiment));
     manifest.warnings.clone_from(&plan.warnings);
     folder.write_json("manifest.json", &manifest)?;
@@ -166,13 +178,9 @@ fn run_on(
     write_data(&folder, population)?;
     manifest.add_phase("population", started.elapsed().as_secs_f64());
 
-    let context = RunContext::new(&folder, interrupt, options.quiet)?.sharing(shared);
     let kept = extension::prepare(&context, &manifest.extends, &problem, &plan, registry)?;
     context.journal.plan(planned_phases(experiment, &plan), study_names(experiment));
-    let trained = match experiment.precision {
-        Precision::F64 => training::run_plan(&context, &problem, &plan, &kept),
-        Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, population), &plan, &kept),
-    }?;
+    let trained = of_plan.train(&context, &kept)?;
     for phase in &trained.phases {
         manifest.add_phase(&phase.name, phase.seconds);
     }
@@ -182,9 +190,13 @@ fn run_on(
     if trained.interrupted {
         return lifecycle::interrupted(&context, manifest);
     }
+    let subject = TrainingSubject { problem: &problem, plan: &plan, trained: &trained };
+    if part == Part::Limit {
+        let shared = study_tasks(&context, registry.training, experiment, |study| study.run(subject, &context))?;
+        return lifecycle::limit_done(&context, manifest, shared);
+    }
     groups::write(&problem, &plan, &trained, &folder)?;
     lifecycle::first_figure(options, &context, figures::first)?;
-    let subject = TrainingSubject { problem: &problem, plan: &plan, trained: &trained };
     let mut checks = sanity::checks(&problem, &trained);
     checks.extend(routes::checks(subject));
     match lifecycle::run_studies(registry.training, experiment, subject, &context, &mut manifest, |_| Ok(()))? {
@@ -206,6 +218,81 @@ fn run_on(
 pub(super) fn require_runnable(experiment: &Experiment, registry: &'static Registry) -> Result<u64, RunError> {
     let population = experiment.build_population()?;
     Ok(check(&Problem::<f64>::new(experiment, &population), &population, registry)?.total())
+}
+
+/// The trajectories of a run, for the parts in which they are simulated.
+#[derive(Clone, Copy)]
+struct PlannedRun<'a> {
+    problem: &'a Problem<'a, f64>,
+    population: &'a Population,
+    plan: &'a Plan,
+}
+
+impl PlannedRun<'_> {
+    /// Simulates the trajectories of the context's part, or reads them where they have ended.
+    fn train(self, context: &RunContext<'_>, kept: &KeptTrajectories) -> Result<Trained, RunError> {
+        let experiment = self.problem.experiment;
+        match experiment.precision {
+            Precision::F64 => training::run_plan(context, self.problem, self.plan, kept),
+            Precision::F32 => {
+                training::run_plan(context, &Problem::<f32>::new(experiment, self.population), self.plan, kept)
+            }
+        }
+    }
+
+    /// The ids of those of some trajectories that have not ended.
+    fn missing<'p>(
+        self,
+        folder: &RunFolder,
+        among: impl Iterator<Item = &'p Trajectory>,
+    ) -> Result<Vec<String>, RunError> {
+        let mut missing = Vec::new();
+        for run in among {
+            if !is_complete(folder, self.problem, run)? {
+                missing.push(run.id.clone());
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Checks that the limit is complete.
+    fn require_limit(self, folder: &RunFolder) -> Result<(), RunError> {
+        let limits = limit_ids(self.plan);
+        let missing = self.missing(folder, self.plan.trajectories().filter(|t| limits.contains(t.id.as_str())))?;
+        if missing.is_empty() { Ok(()) } else { Err(PartError::Limit { path: folder.path().into(), missing }.into()) }
+    }
+
+    /// The trajectories of a shard.
+    fn of_shard(&self, shard: Shard) -> impl Iterator<Item = &Trajectory> {
+        let shards = shards_of(self.plan, self.problem.experiment.horizon.time, shard.count());
+        self.plan.trajectories().filter(move |t| shards.get(t.id.as_str()) == Some(&shard))
+    }
+
+    /// Checks that the limit and all shards are complete.
+    fn require_parts(self, folder: &RunFolder) -> Result<(), RunError> {
+        self.require_limit(folder)?;
+        require_shards(folder, |shard| self.missing(folder, self.of_shard(shard)))
+    }
+
+    /// Computes a shard: its trajectories, and then its part of the tasks of the studies.
+    fn shard(self, context: &RunContext<'_>, shard: Shard, registry: &'static Registry) -> Result<Report, RunError> {
+        self.require_limit(context.folder)?;
+        let own = self.of_shard(shard).map(|t| t.id.clone()).collect();
+        let missing = !self.missing(context.folder, self.of_shard(shard))?.is_empty();
+        run_shard(context, shard, (own, missing), || {
+            let trained = self.train(context, &KeptTrajectories::new())?;
+            return_freed_memory();
+            let mut phases = trained.phases.clone();
+            if trained.interrupted {
+                return Ok(PartWork { phases, complete: false });
+            }
+            let subject = TrainingSubject { problem: self.problem, plan: self.plan, trained: &trained };
+            let experiment = self.problem.experiment;
+            let tasks = study_tasks(context, registry.training, experiment, |study| study.run(subject, context))?;
+            phases.extend(tasks.phases);
+            Ok(PartWork { phases, complete: tasks.complete })
+        })
+    }
 }
 
 /// Checks, before anything is computed, what depends on the data; returns the memory estimate.

@@ -7,7 +7,7 @@
 
 use super::checkpoint::{self, Checkpoint};
 use super::context::{Outcome, RunContext, RunError, complete};
-use super::fixed_point::{FixedPoint, fixed_point};
+use super::fixed_point::{FixedPoint, fixed_point, fixed_point_name};
 use super::grid_limit;
 use super::limit_path::LimitPath;
 use super::plan::Trajectory;
@@ -148,6 +148,21 @@ pub(super) fn state_checksum(folder: &RunFolder, run: &Trajectory) -> Result<Opt
         SavedPart::Found(end) => end.state.get(&state_name(run)).cloned(),
         SavedPart::Absent | SavedPart::Damaged(_) => None,
     })
+}
+
+/// Whether a trajectory has ended and everything that was saved of it is as it was written. Nothing is changed.
+///
+/// # Errors
+/// Files that are not accessible.
+pub fn is_complete<R: Real>(folder: &RunFolder, problem: &Problem<'_, R>, run: &Trajectory) -> Result<bool, RunError> {
+    if run.route == Route::Grid {
+        return grid_limit::is_solved(folder, problem, run);
+    }
+    let SavedPart::Found(end) = folder.load_json::<Ended>(&ended_name(run))? else { return Ok(false) };
+    let SavedPart::Found(last) = folder.archive_checksum(&checkpoint::name(run))? else { return Ok(false) };
+    let iterated =
+        run.route != Route::Picard || matches!(folder.archive_checksum(&fixed_point_name(run))?, SavedPart::Found(_));
+    Ok(last == end.checkpoint && iterated && folder.first_altered(&end.state)?.is_none())
 }
 
 fn ended_name(run: &Trajectory) -> String {

@@ -13,7 +13,7 @@ use widelimit::network::Activation;
 use widelimit::record::npz::{Arrays, StoredArrays};
 use widelimit::record::{
     Build, FORMAT, Host, Hyperparameters, Invocation, Manifest, PhaseTime, PopulationRecord, ReferenceError, RunFolder,
-    RunKind, Status, TrajectoryRecord,
+    RunKind, Shard, ShardRecord, Status, TrajectoryRecord,
 };
 
 /// A table in braces.
@@ -384,6 +384,15 @@ proptest! {
                     stop: stop(k),
                 })
                 .collect(),
+            shards: vec![ShardRecord {
+                shard: Shard::new(2, 3).unwrap(),
+                complete: true,
+                host: Host { system: words.clone(), processors: 2, memory: step },
+                threads: 2,
+                simd: words.clone(),
+                build: Build { version: words.clone(), revision: words.clone() },
+                phases: vec![PhaseTime { name: words.clone(), seconds: finite[0].abs() }],
+            }],
             checks: Some(3),
             records: Some([(words.clone(), words.clone())].into()),
         };

@@ -2,6 +2,7 @@
 
 use super::super::context::{Options, Report, RunError};
 use super::super::progress::note;
+use super::super::shard::Part;
 use super::super::shared_limit::{SharedLimits, limit_parts};
 use super::super::study::Registry;
 use super::super::{pruning_run, recovery_run, training_run};
@@ -94,7 +95,7 @@ fn run_one(
     let options = Options { out: out.into(), force: false, resume: out.exists(), ..options.clone() };
     match &point.experiment {
         AnyExperiment::Training(e) => training_run::run_sharing(e, &options, interrupt, registry, shared),
-        AnyExperiment::Recovery(e) => recovery_run::run(e, &options, interrupt, registry),
-        AnyExperiment::Pruning(e) => pruning_run::run(e, &options, interrupt, registry),
+        AnyExperiment::Recovery(e) => recovery_run::run(e, (&options, Part::Whole), interrupt, registry),
+        AnyExperiment::Pruning(e) => pruning_run::run(e, (&options, Part::Whole), interrupt, registry),
     }
 }

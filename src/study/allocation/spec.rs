@@ -43,6 +43,10 @@ impl Study<PruningExperiment> for Allocation {
         Ok(())
     }
 
+    fn has_tasks(&self) -> bool {
+        true
+    }
+
     fn run(&self, subject: PruningSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }

@@ -13,7 +13,7 @@ use crate::run::complete;
 use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::pruning_task::{PrunedModel, prune_and_score, write_timings};
 use crate::run::study::PruningSubject;
-use crate::run::tasks::{Task, run_tasks_in_order};
+use crate::run::tasks::{Scope, Task, run_scoped_tasks_in_order, run_tasks_in_order};
 use std::collections::BTreeMap;
 
 /// Distinguishes the resamples of this study.
@@ -89,7 +89,7 @@ fn curves(subject: &PruningSubject<'_>, context: &RunContext<'_>) -> Result<Outc
     let fits = |_: &(), found: &Vec<LayerCurve>| {
         found.len() == layers && found.iter().all(|layer| layer.curve.points.len() == CURVE_FRACTIONS.len())
     };
-    let found = run_tasks_in_order(context, "loss curves", &task, fits, |_, handle| {
+    let found = run_scoped_tasks_in_order(context, ("loss curves", Scope::Shared), &task, fits, |_, handle| {
         let curves = subject.source.loss_curves(&CURVE_FRACTIONS)?;
         Ok(if handle.interrupted() { Outcome::Interrupted } else { Outcome::Complete(curves) })
     })?;

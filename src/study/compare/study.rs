@@ -27,11 +27,12 @@ pub(super) fn run(
     let tasks: Vec<Task<(usize, usize)>> =
         pairs.iter().map(|pair| Task { name: name(pair), size: work(methods[pair.0]), item: *pair }).collect();
     let fits = |_: &(usize, usize), found: &PrunedModel| found.fits(&subject);
-    let found = complete!(run_tasks_in_order(context, "methods", &tasks, fits, |pair, handle| {
+    let found = run_tasks_in_order(context, "methods", &tasks, fits, |pair, handle| {
         let quota = Quota::Uniform(spec.sparsities[pair.1]);
         prune_and_score(&subject, context, (&name(pair), handle), methods[pair.0], &quota)
-    })?);
-    let audits = complete!(audits(spec, &subject, context)?);
+    })?;
+    let audits = audits(spec, &subject, context)?;
+    let (found, audits) = (complete!(found), complete!(audits));
 
     let models = ModelTable::new(spec.sparsities.len(), &found);
     models.arrays(spec, &subject).write_to(context.folder)?;

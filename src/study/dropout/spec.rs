@@ -61,6 +61,10 @@ impl Study<Experiment> for Dropout {
         Some(TaskInputs { trajectories: vec![id.into()], place, numbers: super::study::sizes(self, &e.widths.values) })
     }
 
+    fn has_tasks(&self) -> bool {
+        true
+    }
+
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }

@@ -21,7 +21,7 @@ use crate::run::plan::Trajectory;
 use crate::run::problem::Problem;
 use crate::run::states::{TrainedNetwork, final_point, network_tasks};
 use crate::run::study::TrainingSubject;
-use crate::run::tasks::run_tasks;
+use crate::run::tasks::{Scope, run_scoped_tasks};
 use ndarray::{Array1, Array2, Array3, s};
 use serde::{Deserialize, Serialize};
 
@@ -44,9 +44,10 @@ pub(super) fn run(
             && found.drops.len() == drops.len()
             && drops.iter().zip(&found.drops).all(|(drop, changes)| changes.fits(kept, greedy(drop)))
     };
-    let losses = complete!(run_tasks(context, "dropout", &tasks, fits, |&(w, seed, run), _| {
-        network_losses(problem, spec, &sizes, (w, seed), run, context)
-    })?);
+    let losses =
+        complete!(run_scoped_tasks(context, ("dropout", Scope::Networks), &tasks, fits, |&(w, seed, run), _| {
+            network_losses(problem, spec, &sizes, (w, seed), run, context)
+        })?);
     let empty = || Array2::from_elem((widths.len(), seeds), f64::NAN);
     let (mut loss, mut spread) = (empty(), empty());
     for network in &losses {

@@ -80,6 +80,10 @@ impl Study<Experiment> for Keep {
         Some(TaskInputs { trajectories: vec![id.into()], place, numbers: self.sizes(e.widths.largest()) })
     }
 
+    fn has_tasks(&self) -> bool {
+        true
+    }
+
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }

@@ -15,7 +15,7 @@ use crate::run::plan::Trajectory;
 use crate::run::problem::Problem;
 use crate::run::states::{TrainedNetwork, final_point, network_tasks};
 use crate::run::study::TrainingSubject;
-use crate::run::tasks::{Task, TaskHandle, run_tasks};
+use crate::run::tasks::{Scope, Task, TaskHandle, run_scoped_tasks, run_tasks};
 use crate::sparse::recovery::Interrupt;
 use ndarray::{Array1, Array2, Array3};
 
@@ -35,25 +35,26 @@ pub(super) fn run(
         let kept = of_width(run.width()).len();
         found.place == (w, seed) && found.fits(kept, run.width() <= spec.eliminate_up_to && kept > 0)
     };
-    let found = complete!(run_tasks(context, "keep", &tasks, fits, |&(w, seed, run), handle| {
+    let found = run_scoped_tasks(context, ("keep", Scope::Networks), &tasks, fits, |&(w, seed, run), handle| {
         let parameters = final_point(context.folder, problem, run)?.to_vec();
         let per = proportion(problem, run.width());
         let sizes: Vec<usize> = of_width(run.width()).iter().map(|m| m * per).collect();
         let network = &problem.subject(run.width(), &parameters);
         KeptNeurons { spec, network, seed: e.seed, place: (w, seed), sizes: &sizes, handle }.losses()
-    })?);
+    })?;
     // A limit on a grid has no particles: those of the limit with which it is compared represent it.
     let limit = if e.reference.kind == Route::Grid { LimitRun::HalfParticles } else { LimitRun::Reference };
     let limit = plan.find(limit.id()).filter(|run| trained.reached_horizon(&run.id));
     let limit_tasks: Vec<Task<&Trajectory>> =
         limit.map(|run| Task { name: "keep-limit".into(), size: run.width(), item: run }).into_iter().collect();
-    let limits = complete!(run_tasks(
+    let limits = run_tasks(
         context,
         "keep: limit",
         &limit_tasks,
         |_, _| true,
-        |run, handle| { limit_spread(problem, run, context, handle) }
-    )?);
+        |run, handle| limit_spread(problem, run, context, handle),
+    )?;
+    let (found, limits) = (complete!(found), complete!(limits));
     let dampings = found.iter().filter_map(|network| network.surgeon.as_ref()).map(|surgeon| surgeon.damping);
     let singular = found.iter().filter(|network| network.singular);
     let bias = predicted_bias(problem, context.folder)?;

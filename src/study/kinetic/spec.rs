@@ -132,6 +132,10 @@ impl Study<Experiment> for Kinetic {
         })?)
     }
 
+    fn has_tasks(&self) -> bool {
+        true
+    }
+
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject.problem, context)
     }

@@ -16,7 +16,7 @@ use crate::run::context::{Findings, Outcome, RunContext, RunError};
 use crate::run::grid_limit::{Discretisation, MAX_EDGE_MASS, pose_neurons};
 use crate::run::problem::Problem;
 use crate::run::series::sup;
-use crate::run::tasks::{Task, TaskHandle, run_tasks};
+use crate::run::tasks::{Scope, Task, TaskHandle, run_scoped_tasks};
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +84,7 @@ pub(super) fn run(
     ];
     let work = |grid: &Discretisation, handle: &TaskHandle<'_>| solve(problem, grid, handle);
     let fits = |grid: &Discretisation, found: &GridSolution| found.fits(problem, grid);
-    let solved = complete!(run_tasks(context, "kinetic grid", &tasks, fits, work)?);
+    let solved = complete!(run_scoped_tasks(context, ("kinetic grid", Scope::Shared), &tasks, fits, work)?);
     let [grid, half_nodes, double_step] = &solved[..] else { unreachable!("three tasks") };
     let mut record = KineticRecord {
         friction: problem.experiment.dynamics.friction,
@@ -106,14 +106,17 @@ pub(super) fn run(
         energy: None,
         approach: None,
     };
-    if spec.particles > 0 {
-        let found = complete!(clouds::run(problem, spec, grid, context)?);
+    let clouds = (spec.particles > 0).then(|| clouds::run(problem, spec, grid, context)).transpose()?;
+    let heated = problem.experiment.dynamics.temperature > 0.0;
+    let energy = heated.then(|| free_energy::run(problem, spec, context)).transpose()?;
+    if let Some(found) = clouds {
+        let found = complete!(found);
         let (found, cloud_arrays) = compare::compare(spec, Grids { whole: grid, half_nodes, double_step }, &found);
         checks.extend(found);
         arrays.clouds = Some(cloud_arrays);
     }
-    if problem.experiment.dynamics.temperature > 0.0 {
-        let found = complete!(free_energy::run(problem, spec, context)?);
+    if let Some(found) = energy {
+        let found = complete!(found);
         checks.extend(found.checks);
         (arrays.energy, arrays.approach, record.rest) = (Some(found.energy), found.approach, found.rest);
     }

@@ -4,7 +4,7 @@ use super::PathKind;
 use crate::analysis::paths::path_structure;
 use crate::analysis::trend::SeedQuantity;
 use crate::choice::Choice;
-use crate::config::study::StudyTable;
+use crate::config::study::{StudyTable, TrainingRequirements};
 use crate::config::{Allowed, BatchSize, Experiment, KeyErrors, MAX_SEEDS, MAX_STEPS, Section, batch};
 use crate::number::plain;
 use crate::record::RunFolder;
@@ -72,6 +72,10 @@ impl Bezier {
 }
 
 impl StudyTable<Experiment> for Paths {
+    fn requirements(&self) -> TrainingRequirements<'_> {
+        TrainingRequirements { pairs: self.pairs, ..TrainingRequirements::default() }
+    }
+
     /// The constructive path needs trained output weights, halves, and pairs of seeds.
     fn validate(&self, e: &Experiment, errors: &KeyErrors) {
         if e.network.fixed_output {
@@ -140,6 +144,10 @@ impl Study<Experiment> for Paths {
         let ids = plan.groups.first()?.ids.get(e.widths.values.iter().position(|&n| n == width)?)?;
         let trajectories = ids.get(2 * pair..2 * pair + 2)?.to_vec();
         Some(TaskInputs { trajectories, ..TaskInputs::default() })
+    }
+
+    fn has_tasks(&self) -> bool {
+        true
     }
 
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {

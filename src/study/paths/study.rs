@@ -27,7 +27,7 @@ use crate::run::plan::{Trajectory, variant_group_name};
 use crate::run::problem::Problem;
 use crate::run::states::final_point;
 use crate::run::study::TrainingSubject;
-use crate::run::tasks::{Task, TaskHandle, run_tasks};
+use crate::run::tasks::{Scope, Task, TaskHandle, run_scoped_tasks};
 use ndarray::{Array1, Array2, s};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
@@ -68,7 +68,7 @@ pub(super) fn run(
         pairs.iter().map(|pair| Task { name: pair.name.clone(), size: pair.width(), item: pair }).collect();
     let (samples, named) = (points(problem, spec), path_structure(&problem.network).named.len());
     let fits = |pair: &&NetworkPair<'_>, found: &PairPaths| found.fits(&spec.kinds(pair.width()), samples, named);
-    let connected = complete!(run_tasks(context, "paths", &tasks, fits, |pair, handle| {
+    let connected = complete!(run_scoped_tasks(context, ("paths", Scope::Networks), &tasks, fits, |pair, handle| {
         let connected = connect(problem, spec, pair, context, handle)?;
         if matches!(connected, Outcome::Complete(_)) {
             handle.wrote(pair.waypoints());

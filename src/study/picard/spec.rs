@@ -57,6 +57,10 @@ impl Study<Experiment> for Picard {
         StudyMemory { shared, keys: &["particles", "windows"], ..StudyMemory::default() }
     }
 
+    fn has_tasks(&self) -> bool {
+        true
+    }
+
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }

@@ -300,6 +300,10 @@ impl Study<Experiment> for Predict {
         super::study::memory(self, sizes)
     }
 
+    fn has_tasks(&self) -> bool {
+        true
+    }
+
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }

@@ -65,8 +65,12 @@ pub(super) fn run(
     let settings = spec.settings(problem.experiment);
     let starts = NetworkStarts::of(spec, subject);
     let of_networks = starts.as_ref().ok().and_then(Option::as_ref);
+    // The task of all particles measures the networks, of which a shard has a part only.
+    let trained = |id: &String| subject.trained.runs.contains_key(id);
+    let measurable = of_networks.is_none_or(|starts| starts.group.ids.iter().flatten().all(trained));
     let tasks: Vec<Task<usize>> = [spec.particles, spec.particles / 2]
         .into_iter()
+        .filter(|&particles| measurable || particles != spec.particles)
         .map(|particles| Task { name: format!("predict-{particles}"), size: particles, item: particles })
         .collect();
     let own = |particles: usize| TangentCloud { spec, problem, particles, interrupt: context.interrupt, given: None };

@@ -44,6 +44,10 @@ impl Study<Experiment> for RadialReduction {
         StudyMemory { per_thread: grid.max(network + pass).max(particles), shared: 0.0, keys }
     }
 
+    fn has_tasks(&self) -> bool {
+        true
+    }
+
     fn run(&self, subject: TrainingSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }

@@ -33,13 +33,13 @@ pub(super) fn run(
         .collect();
     // A problem has any number of steps to which a statement applies.
     let any = |_: &(usize, u64), _: &Vec<BoundedStep>| true;
-    let found = complete!(run_tasks(context, "rates", &tasks, any, |&(s, index), handle| {
+    let found = run_tasks(context, "rates", &tasks, any, |&(s, index), handle| {
         let Statement { law, k, observe, .. } = &statements[s];
         let steps = observe(&law.draw(seed, index)?, *k, (seed, index))?;
         Ok(if handle.interrupted() { Outcome::Interrupted } else { Outcome::Complete(steps) })
-    })?);
+    })?;
     let trials = trial_tasks(spec.trials as u64);
-    let ratios = complete!(run_tasks(
+    let ratios = run_tasks(
         context,
         "thresholding",
         &trials,
@@ -56,8 +56,9 @@ pub(super) fn run(
                 first = end;
             }
             Ok(Outcome::Complete(worst))
-        }
-    )?);
+        },
+    )?;
+    let (found, ratios) = (complete!(found), complete!(ratios));
     let ratios = ratios.into_iter().fold(ThresholdRatios::default(), ThresholdRatios::or_worse);
     let mut checks = threshold_checks(ratios, spec.trials);
     let mut arrays = RatesArrays::default();

@@ -83,6 +83,10 @@ impl Study<PruningExperiment> for Rounds {
         self.adam.map_or(Ok(()), |adam| Ok(source.check_training(&adam)?))
     }
 
+    fn has_tasks(&self) -> bool {
+        true
+    }
+
     fn run(&self, subject: PruningSubject<'_>, context: &RunContext<'_>) -> Result<Outcome<Findings>, RunError> {
         super::study::run(self, subject, context)
     }
