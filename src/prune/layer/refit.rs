@@ -35,6 +35,7 @@ pub fn refit(problem: &LayerProblem<'_>, weights: &Mat<f64>) -> Mat<f64> {
         let (old, dense) = (row(&weights.as_ref(), r), row(&problem.weights, r));
         let (kept, zero): (Vec<usize>, Vec<usize>) = (0..d).partition(|&j| old[j] != 0.0);
         let solved = match (&inverse, &targets) {
+            _ if zero.is_empty() => Some(dense.to_vec()),
             (Some(inverse), _) if zero.len() <= kept.len() => by_dropped_entries(*inverse, dense, &zero),
             (_, Some(targets)) if !kept.is_empty() => by_kept_entries(moment, row(&targets.as_ref(), r), &kept),
             _ => None,
@@ -58,9 +59,6 @@ fn by_kept_entries(moment: &DampedMoment, target: &[f64], kept: &[usize]) -> Opt
 }
 
 fn by_dropped_entries(inverse: MatRef<'_, f64>, dense: &[f64], dropped: &[usize]) -> Option<Vec<f64>> {
-    if dropped.is_empty() {
-        return Some(dense.to_vec());
-    }
     let mut multipliers: Vec<f64> = dropped.iter().map(|&j| dense[j]).collect();
     solve_positive(principal(inverse, dropped).as_ref(), 0.0, &mut multipliers)?;
     // P is symmetric: its columns, scattered over the dropped entries, are its rows.
