@@ -100,7 +100,9 @@ fn a_run_that_fails_says_why() {
     let set = ["reference.kind=picard", "reference.picard.iterates=2", "reference.picard.windows=1", "horizon.time=8"];
     let mut command = program();
     command.current_dir(here.path()).args(["run", "tiny.toml", "--out", "out"]);
-    set.iter().for_each(|key| drop(command.args(["--set", key])));
+    for key in set {
+        command.args(["--set", key]);
+    }
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
     let status = status::of(&here.path().join("out")).unwrap();
