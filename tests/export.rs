@@ -18,7 +18,7 @@ fn table(path: &Path) -> (Vec<String>, Vec<BTreeMap<String, String>>) {
 fn every_value_is_exported_at_its_place() {
     let here = tempfile::tempdir().unwrap();
     fs::write(here.path().join("tiny.toml"), TINY).unwrap();
-    let dropout = ["--set", "dropout.draws=4", "--set", "dropout.kept=[2,3]"];
+    let dropout = ["--set", "dropout.draws=10", "--set", "dropout.kept=[2,3]"];
     fine(here.path(), &[&["run", "tiny.toml", "--quiet"], &dropout[..]].concat());
     let printed = fine(here.path(), &["export", "runs/tiny", "--csv", "--out", "tables"]);
     assert_eq!(

@@ -14,7 +14,7 @@ fn figures_for_a_paper() {
     let here = here();
     fine(here.path(), &["run", "tiny.toml", "--quiet"]);
     let before = files(&here.path().join("runs/tiny/figures"));
-    let style = "colours = [\"#123456\"]\nmarkers = [\"diamond\"]\n[labels]\n\"time t\" = \"Zeit\"\n";
+    let style = "colours = [\"#123456\"]\nmarkers = [\"diamond\"]\n[labels]\n\"time t = kε\" = \"Zeit\"\n";
     fs::write(here.path().join("style.toml"), style).unwrap();
     let args = [
         "figures",
@@ -33,7 +33,7 @@ fn figures_for_a_paper() {
     assert_eq!(printed.lines().collect::<Vec<_>>(), names);
     let svg = fs::read_to_string(here.path().join("paper/risk.svg")).unwrap();
     assert!(svg.contains("width=\"244.8pt\""), "{}", &svg[..200]);
-    assert!(svg.contains("Zeit") && !svg.contains(">time t<"));
+    assert!(svg.contains("Zeit") && !svg.contains(">time t = kε<"));
     let pgf = fs::read_to_string(here.path().join("paper/risk.pgf")).unwrap();
     assert!(pgf.contains("\\begin{pgfpicture}") && pgf.contains("\\fontsize{6}") && pgf.contains("Zeit"));
     assert!(pgf.contains("{244.8bp}") && !pgf.contains("NaN"), "{}", &pgf[..300]);
@@ -75,7 +75,7 @@ fn what_cannot_be_drawn_is_named() {
 #[test]
 fn some_studies_of_an_experiment() {
     let here = here();
-    let both = ["--set", "dropout.draws=4", "--set", "paths.pairs=1"];
+    let both = ["--set", "dropout.draws=10", "--set", "paths.pairs=1"];
     let run = |extra: &[&str]| fine(here.path(), &[&["run", "tiny.toml", "--quiet"], &both[..], extra].concat());
     run(&["--study", "dropout", "--out", "one"]);
     run(&["--unset", "gap", "--set", "paths.pairs=1", "--out", "by-unset", "--study", "dropout,connect"]);

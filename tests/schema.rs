@@ -92,7 +92,7 @@ fn violation(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<St
         let inner = |(i, item)| violation(root, &schema["items"], item, &format!("{at}.{i}"));
         return if schema["items"].is_object() { items.iter().enumerate().find_map(inner) } else { None };
     }
-    let Some(table) = value.as_object() else { return None };
+    let table = value.as_object()?;
     for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         if !table.contains_key(name) {
             return Some(format!("{at}: {name} is missing"));

@@ -17,6 +17,8 @@ pub(super) enum KeyForm {
     Table,
     /// A list of tables.
     Tables,
+    /// A value that is read in a situation that was not met.
+    Elsewhere,
 }
 
 /// A key of a table.
@@ -36,9 +38,16 @@ pub(super) struct Description {
     tables: BTreeMap<String, Vec<Key>>,
     /// Tables and keys that may be absent.
     optional: Vec<(String, String)>,
+    /// Whether keys that may be absent are, except for those of the situation.
+    pub absent: bool,
 }
 
 impl Description {
+    /// An empty description by readers for which keys that may be absent are there, or `absent`.
+    pub fn new(absent: bool) -> Self {
+        Description { absent, ..Description::default() }
+    }
+
     /// Adds a table that is read.
     pub fn table(&mut self, path: &str) {
         self.tables.entry(path.into()).or_default();

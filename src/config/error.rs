@@ -226,9 +226,11 @@ impl KeyErrors {
         }
     }
 
-    /// Readers with these errors describe what they accept; the errors have no meaning.
-    pub(super) fn describing() -> Self {
-        KeyErrors { description: Some(RefCell::default()), ..Self::new("", &[], TypedValues::default()) }
+    /// Readers with these errors describe what they accept; the errors have no meaning. Keys that may be absent are
+    /// there, or `absent`.
+    pub(super) fn describing(absent: bool) -> Self {
+        let description = Description::new(absent);
+        KeyErrors { description: Some(RefCell::new(description)), ..Self::new("", &[], TypedValues::default()) }
     }
 
     /// The description, while readers describe what they accept.

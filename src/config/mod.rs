@@ -22,6 +22,7 @@ mod recovery;
 mod routes;
 mod schema;
 mod section;
+mod section_texts;
 mod spelling;
 pub mod study;
 mod study_choice;

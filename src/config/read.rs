@@ -257,9 +257,9 @@ fn step_and_friction(s: &mut Section, spec: &mut Dynamics) {
             }
         }
     }
-    // All four are read, so that none is reported as unknown in addition to the error above.
+    // All four are taken, so that none is reported as unknown in addition to the error above.
     for key in ["step", "friction", "learning_rate", "momentum"] {
-        s.optional_real(key, Allowed::Any);
+        s.ignore(key);
     }
 }
 

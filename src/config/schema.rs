@@ -1,5 +1,5 @@
 //! The JSON schema of experiment files, made by the readers: they read in a mode in which every table and key is there,
-//! and describe each. Which keys there are depends on choices, such as the kind of a population; so the readers are run
+//! and describe each, and in one in which keys that may be absent are. Which keys there are depends on choices, such as the kind of a population; so the readers are run
 //! once for every value of every choice that they make known.
 //!
 //! Rules between keys are not in the schema: it accepts a key wherever a file with some choices may have it.
@@ -42,9 +42,14 @@ type Read<'a> = &'a dyn for<'s> Fn(Section<'s>, &'s KeyErrors);
 /// What the readers of a kind accept.
 fn describe(read: Read<'_>) -> Description {
     let in_situation = |situation: &Table| {
-        let errors = KeyErrors::describing();
-        read(Section::root(situation.clone(), &errors), &errors);
-        errors.description().map(|description| description.borrow().clone()).unwrap_or_default()
+        let mut found = Description::default();
+        for absent in [false, true] {
+            let errors = KeyErrors::describing(absent);
+            read(Section::root(situation.clone(), &errors), &errors);
+            let one = errors.description().map(|description| description.borrow().clone()).unwrap_or_default();
+            if absent { found.merge(one) } else { found = one }
+        }
+        found
     };
     let mut all = in_situation(&Table::new());
     let mut situations = vec![(Table::new(), all.clone())];
@@ -107,8 +112,10 @@ fn property(description: &Description, path: &str, key: &Key) -> Json {
     let mut schemas: Vec<Json> = Vec::new();
     let mut names: Vec<Json> = Vec::new();
     let mut expected: Vec<&str> = Vec::new();
-    for form in &key.forms {
+    let forms = key.forms.iter().filter(|form| **form != KeyForm::Elsewhere).count();
+    for form in key.forms.iter().filter(|form| forms == 0 || **form != KeyForm::Elsewhere) {
         let schema = match form {
+            KeyForm::Elsewhere => json!({}),
             KeyForm::Table => table(description, &inner),
             KeyForm::Tables => json!({ "type": "array", "items": table(description, &format!("{inner}.{ENTRY}")) }),
             KeyForm::Value { schema, expected: message } => {
@@ -118,13 +125,13 @@ fn property(description: &Description, path: &str, key: &Key) -> Json {
                 }
                 // Defaults may depend on the situation.
                 let mut schema = schema.clone();
-                if key.forms.len() > 1 {
+                if forms > 1 {
                     schema.as_object_mut().map(|schema| schema.remove("default"));
                 }
                 match schema["enum"].as_array() {
                     Some(found) => {
                         names.extend(found.iter().filter(|name| !names.contains(name)).cloned().collect::<Vec<_>>());
-                        if key.forms.len() > 1 {
+                        if forms > 1 {
                             continue;
                         }
                         schema
@@ -137,7 +144,7 @@ fn property(description: &Description, path: &str, key: &Key) -> Json {
             schemas.push(schema);
         }
     }
-    if key.forms.len() > 1 && !names.is_empty() {
+    if forms > 1 && !names.is_empty() {
         schemas.push(json!({ "enum": names }));
     }
     let mut schema = if schemas.len() == 1 { schemas.remove(0) } else { json!({ "anyOf": schemas }) };

@@ -12,7 +12,6 @@ use crate::number::plain;
 use crate::population::{PopulationSpec, TestPart};
 use crate::prune::layer::{NoSparsity, Sparsity};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -58,14 +57,16 @@ impl<'p> Section<'p> {
     }
 
     /// Whether the table has a key that has not been read. The key is known from then on. Where the readers describe
-    /// what they accept, every key is there.
+    /// what they accept, every key is there, or none but those of the situation.
     pub fn has(&mut self, key: &str) -> bool {
         self.known.push(key.into());
+        let mut present = self.table.contains_key(key);
         if let Some(description) = self.errors.description() {
-            description.borrow_mut().may_be_absent(&self.path, key);
-            return true;
+            let mut description = description.borrow_mut();
+            description.may_be_absent(&self.path, key);
+            present |= !description.absent;
         }
-        self.table.contains_key(key)
+        present
     }
 
     /// Describes a value that is read at a key, where that is asked for.
@@ -75,6 +76,11 @@ impl<'p> Section<'p> {
         }
     }
 
+    /// Takes a key whose value has no meaning, as an error was added for another.
+    pub(super) fn ignore(&mut self, key: &str) {
+        self.take(key);
+    }
+
     /// Declares a key that was read before.
     pub(super) fn also(&mut self, key: &str) {
         self.known.push(key.into());
@@ -82,6 +88,7 @@ impl<'p> Section<'p> {
 
     /// Declares keys that are read in another situation only, such as `kind = "line"`.
     pub fn elsewhere(&mut self, situation: &str, keys: &[&str]) {
+        keys.iter().for_each(|key| self.describe(key, KeyForm::Elsewhere, false));
         self.elsewhere.extend(keys.iter().map(|key| (key.to_string(), situation.to_string())));
     }
 
@@ -112,7 +119,7 @@ impl<'p> Section<'p> {
 
     /// The value of a key, parsed by `read`. Where `read` returns `None`, or the key is missing and has no default,
     /// adds an error that states what is expected, and returns `placeholder`.
-    fn required<T>(
+    pub(super) fn required<T>(
         &mut self,
         key: &str,
         default: Option<T>,
@@ -384,53 +391,6 @@ impl<'p> Section<'p> {
         let kind = if drawn { Expects::Whole } else { Expects::Number };
         let expected = Expected::new(kind, format!("expected {}", spec.test_parts()));
         self.required(key, None, expected, None, read)
-    }
-
-    /// A list of [`Choice`]s by name; empty where the key is absent.
-    pub fn choices_in_order<T: Choice>(&mut self, key: &str) -> Vec<T> {
-        let message = format!("expected a list of some of {}", quoted(&T::names()));
-        let schema = json!({ "type": "array", "items": { "enum": T::names() } });
-        let expected = Expected::new(Expects::List, message).with_schema(schema);
-        self.required(key, Some(Vec::new()), expected, Vec::new(), |v| {
-            v.as_array()?.iter().map(|v| T::from_name(v.as_str()?).ok()).collect()
-        })
-    }
-
-    /// A value that `parse` makes of text, which fits the regular expression `pattern`, if the key is present.
-    pub fn optional_parsed<T>(
-        &mut self,
-        key: &str,
-        message: &str,
-        pattern: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        let schema = json!({ "type": "string", "pattern": pattern });
-        let expected = Expected::new(Expects::Text, message).with_schema(schema);
-        self.required(key, Some(None), expected, None, |v| v.as_str().and_then(&parse).map(Some))
-    }
-
-    /// A list of values that `parse` makes of texts, which fit the regular expression `pattern`; empty where the key is
-    /// absent.
-    pub fn parsed_list<T>(
-        &mut self,
-        key: &str,
-        message: &str,
-        pattern: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Vec<T> {
-        let schema = list_schema(json!({ "type": "string", "pattern": pattern }), 0);
-        let expected = Expected::new(Expects::List, message).with_schema(schema);
-        let read = |v: &Value| v.as_array()?.iter().map(|v| v.as_str().and_then(&parse)).collect();
-        self.required(key, Some(Vec::new()), expected, Vec::new(), read)
-    }
-
-    /// A table of texts whose keys may be any text; empty where the key is absent.
-    pub fn texts_by_text(&mut self, key: &str) -> BTreeMap<String, String> {
-        let schema = json!({ "type": "object", "additionalProperties": { "type": "string" } });
-        let expected = Expected::new(Expects::Text, "expected a table of texts in quotes").with_schema(schema);
-        self.required(key, Some(BTreeMap::new()), expected, BTreeMap::new(), |v| {
-            v.as_table()?.iter().map(|(key, v)| Some((key.clone(), v.as_str()?.to_string()))).collect()
-        })
     }
 
     /// `"full"` (`None`) or a whole number of at least 1 and at most [`MAX_COUNT`].

@@ -90,20 +90,7 @@ pub fn write_formats(
     formats: &[Format],
 ) -> Result<Vec<PathBuf>, FigureError> {
     let name = stem.file_name().ok_or_else(|| FigureError::Stem { path: stem.into() })?;
-    let svg = render_scaled(figure, scale)?;
-    let tree = usvg::Tree::from_str(&svg, &font::options())?;
-    let rendered: Vec<(Format, Vec<u8>)> = formats
-        .iter()
-        .map(|&format| {
-            let bytes = match format {
-                Format::Svg => svg.clone().into_bytes(),
-                Format::Png => png(&tree, figure, scale)?,
-                Format::Pdf => pdf(&tree)?,
-                Format::Pgf => render_pgf(figure, scale)?.into_bytes(),
-            };
-            Ok((format, bytes))
-        })
-        .collect::<Result<_, FigureError>>()?;
+    let rendered = rendered(figure, scale, formats)?;
     let folder = match stem.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -122,6 +109,21 @@ pub fn write_formats(
             }
         })
         .collect()
+}
+
+/// The contents of the files of a figure.
+fn rendered(figure: &Figure, scale: f64, formats: &[Format]) -> Result<Vec<(Format, Vec<u8>)>, FigureError> {
+    // PNG and PDF are made of the SVG.
+    let drawn = formats.iter().any(|format| *format != Format::Pgf);
+    let svg = if drawn { render_scaled(figure, scale)? } else { String::new() };
+    let tree = if drawn { Some(usvg::Tree::from_str(&svg, &font::options())?) } else { None };
+    let bytes = |format: Format| match (format, &tree) {
+        (Format::Png, Some(tree)) => png(tree, figure, scale),
+        (Format::Pdf, Some(tree)) => pdf(tree),
+        (Format::Svg, _) => Ok(svg.clone().into_bytes()),
+        _ => Ok(render_pgf(figure, scale)?.into_bytes()),
+    };
+    formats.iter().map(|&format| Ok((format, bytes(format)?))).collect()
 }
 
 /// Checks that the arrays of every mark have equal lengths.
