@@ -69,7 +69,7 @@ impl Case {
 
     /// The words that run the experiment into the folder of this name.
     fn words<'a>(&self, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-        [&["run", "a.toml", "--quiet", "--out", out], more].concat()
+        [&["run", "a.toml", "--quiet", "--out", out][..], more].concat()
     }
 
     fn fine(&self, out: &str, more: &[&str]) -> String {
@@ -190,7 +190,8 @@ fn a_shard_that_was_stopped_is_redone_alone() {
             assert!(said.contains("the same command again"), "{said}");
         }
         let part = |part: &[&'static str]| [part, &["--set"]].concat();
-        let with = |words: &[&'static str]| -> String { case.fine("parts", &[&part(words)[..], &[&set]].concat()) };
+        let with =
+            |words: &[&'static str]| -> String { case.fine("parts", &[&part(words)[..], &[set.as_str()]].concat()) };
         with(&["--shard", "1/2"]);
         let before = files(&case.path("parts/state"));
         let missing = ["shard 2/2 is not complete", "missing: ", "widelimit run a.toml", "--out parts --shard 2/2"];
@@ -456,7 +457,9 @@ fn a_job_of_slurm_is_stopped_and_continued() {
         fine(case.folder.path(), &[&words[..], &["--script", "jobs.sh", "--force"]].concat());
         let mut command = bash(case.folder.path(), &script, &["shard"]);
         command.env("SLURM_ARRAY_TASK_ID", index).env("SLURM_JOB_ID", "7");
-        end.map(|end| command.env("SLURM_JOB_END_TIME", end));
+        if let Some(end) = end {
+            command.env("SLURM_JOB_END_TIME", end);
+        }
         command
     };
     let requeued = || fs::read_to_string(case.path("bin/requeued")).unwrap_or_default();
@@ -498,7 +501,7 @@ fn scripts_are_refused_with_wrong_flags() {
     let case = Case::new(TINY);
     let jobs = |more: &[&str]| run(case.folder.path(), &[&["jobs", "a.toml"], more].concat());
     let wrong = [
-        (&[][..], "--slurm"),
+        (&[] as &[&str], "--slurm"),
         (&["--slurm", "2", "--parallel", "2"], "cannot be used with"),
         (&["--slurm", "0"], "0"),
         (&["--slurm", "2", "--time", "12"], "HH:MM:SS"),
