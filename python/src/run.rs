@@ -60,7 +60,7 @@ pub fn run(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).stack_size(STACK);
     let pool = pool.build().map_err(|error| error::run_error(&error))?;
     match supervised(py, pool, experiment, sample, options, progress)? {
-        Report::Complete { .. } | Report::AlreadyComplete { .. } => Ok(out),
+        Report::Complete { .. } | Report::AlreadyComplete { .. } | Report::PartComplete { .. } => Ok(out),
         Report::Interrupted { folder } => {
             Err(error::failed(format!("{}: the run was interrupted; resume=True continues it", folder.display())))
         }

@@ -200,13 +200,13 @@ fn monotone(
 }
 
 /// The minimum of a curve: its abscissae and the window around its least value.
-struct Curve<'a> {
+struct MinimumCurve<'a> {
     width: Option<usize>,
     log_x: Vec<f64>,
     quantities: Vec<&'a SeedQuantity>,
 }
 
-impl Curve<'_> {
+impl MinimumCurve<'_> {
     /// The points around the least of given values.
     fn around_least(&mut self, q: &[f64]) -> Result<(), String> {
         let of = self.width.map_or("the limit".into(), |width| format!("N = {width}"));
@@ -218,14 +218,14 @@ impl Curve<'_> {
 }
 
 /// The curve of every width, with the points around its least value.
-fn curves<'a>(placed: &[(f64, &'a SeedQuantity)], bootstrap: &Bootstrap) -> Result<Vec<Curve<'a>>, String> {
+fn curves<'a>(placed: &[(f64, &'a SeedQuantity)], bootstrap: &Bootstrap) -> Result<Vec<MinimumCurve<'a>>, String> {
     let mut widths: Vec<Option<usize>> = placed.iter().map(|(_, quantity)| quantity.width).collect();
     widths.sort_unstable();
     widths.dedup();
     let curve = |width: Option<usize>| {
         let own = || placed.iter().filter(|(_, quantity)| quantity.width == width);
         let quantities: Vec<&SeedQuantity> = own().map(|(_, quantity)| *quantity).collect();
-        let mut curve = Curve { width, log_x: own().map(|(x, _)| x.ln()).collect(), quantities };
+        let mut curve = MinimumCurve { width, log_x: own().map(|(x, _)| x.ln()).collect(), quantities };
         let measure = |quantity: &&SeedQuantity| quantity.measure(bootstrap).map(|found| found.value);
         let values: Vec<f64> = curve.quantities.iter().map(measure).collect::<Result<_, String>>()?;
         curve.around_least(&values)?;

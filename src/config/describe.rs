@@ -34,7 +34,7 @@ pub(super) struct Key {
 
 /// The keys of every table, by path, in the order in which they are read.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Description {
+pub(super) struct KeyDescriptions {
     tables: BTreeMap<String, Vec<Key>>,
     /// Tables and keys that may be absent.
     optional: Vec<(String, String)>,
@@ -42,10 +42,10 @@ pub(super) struct Description {
     pub absent: bool,
 }
 
-impl Description {
+impl KeyDescriptions {
     /// An empty description by readers for which keys that may be absent are there, or `absent`.
     pub fn new(absent: bool) -> Self {
-        Description { absent, ..Description::default() }
+        KeyDescriptions { absent, ..KeyDescriptions::default() }
     }
 
     /// Adds a table that is read.
@@ -77,7 +77,7 @@ impl Description {
 
     /// Adds what was found in another situation. A key is required where it is in every situation in which its table is
     /// read.
-    pub fn merge(&mut self, other: Description) {
+    pub fn merge(&mut self, other: KeyDescriptions) {
         for (path, found) in other.tables {
             let Some(keys) = self.tables.get_mut(&path) else {
                 self.tables.insert(path, found);

@@ -1,6 +1,6 @@
 //! Errors of experiment files. Reading and validation collect every error instead of stopping at the first.
 
-use super::describe::Description;
+use super::describe::KeyDescriptions;
 use super::spelling::{TypedValues, contains, related};
 use super::{Override, builtin};
 use std::cell::RefCell;
@@ -206,7 +206,7 @@ pub struct KeyErrors {
     typed: TypedValues,
     errors: RefCell<Vec<KeyError>>,
     /// Where the readers describe what they accept.
-    description: Option<RefCell<Description>>,
+    description: Option<RefCell<KeyDescriptions>>,
 }
 
 impl KeyErrors {
@@ -229,12 +229,12 @@ impl KeyErrors {
     /// Readers with these errors describe what they accept; the errors have no meaning. Keys that may be absent are
     /// there, or `absent`.
     pub(super) fn describing(absent: bool) -> Self {
-        let description = Description::new(absent);
+        let description = KeyDescriptions::new(absent);
         KeyErrors { description: Some(RefCell::new(description)), ..Self::new("", &[], TypedValues::default()) }
     }
 
     /// The description, while readers describe what they accept.
-    pub(super) fn description(&self) -> Option<&RefCell<Description>> {
+    pub(super) fn description(&self) -> Option<&RefCell<KeyDescriptions>> {
         self.description.as_ref()
     }
 

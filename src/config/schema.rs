@@ -4,7 +4,7 @@
 //!
 //! Rules between keys are not in the schema: it accepts a key wherever a file with some choices may have it.
 
-use super::describe::{Description, Key, KeyForm};
+use super::describe::{Key, KeyDescriptions, KeyForm};
 use super::error::KeyErrors;
 use super::section::{ENTRY, Section};
 use super::{Readers, read, read_pruning, read_recovery};
@@ -40,9 +40,9 @@ pub fn schema(readers: &Readers) -> Json {
 type Read<'a> = &'a dyn for<'s> Fn(Section<'s>, &'s KeyErrors);
 
 /// What the readers of a kind accept.
-fn describe(read: Read<'_>) -> Description {
+fn describe(read: Read<'_>) -> KeyDescriptions {
     let in_situation = |situation: &Table| {
-        let mut found = Description::default();
+        let mut found = KeyDescriptions::default();
         for absent in [false, true] {
             let errors = KeyErrors::describing(absent);
             read(Section::root(situation.clone(), &errors), &errors);
@@ -90,7 +90,7 @@ fn set(root: &mut Table, table: &str, key: &str, value: &Json) {
 }
 
 /// The schema of an experiment of one kind.
-fn experiment(description: &Description, kind: &str) -> Json {
+fn experiment(description: &KeyDescriptions, kind: &str) -> Json {
     let mut schema = table(description, "");
     let default = if kind == "training" { json!({ "const": kind, "default": kind }) } else { json!({ "const": kind }) };
     schema["properties"]["kind"] = default;
@@ -98,7 +98,7 @@ fn experiment(description: &Description, kind: &str) -> Json {
 }
 
 /// The schema of a table.
-fn table(description: &Description, path: &str) -> Json {
+fn table(description: &KeyDescriptions, path: &str) -> Json {
     let keys = description.keys(path);
     let properties: Map<String, Json> =
         keys.iter().map(|key| (key.name.clone(), property(description, path, key))).collect();
@@ -107,7 +107,7 @@ fn table(description: &Description, path: &str) -> Json {
 }
 
 /// The schema of a key.
-fn property(description: &Description, path: &str, key: &Key) -> Json {
+fn property(description: &KeyDescriptions, path: &str, key: &Key) -> Json {
     let inner = if path.is_empty() { key.name.clone() } else { format!("{path}.{}", key.name) };
     let mut schemas: Vec<Json> = Vec::new();
     let mut names: Vec<Json> = Vec::new();

@@ -128,7 +128,7 @@ pub struct SharedLimit<'a> {
 }
 
 /// A file of a limit in a run folder.
-struct Part {
+struct SharedFile {
     name: String,
     /// Whether it carries a checksum of its own.
     sealed: bool,
@@ -136,12 +136,12 @@ struct Part {
 
 impl SharedLimit<'_> {
     /// The files of a limit that has ended; that which states the end is the last but one.
-    fn parts(&self) -> Vec<Part> {
+    fn files(&self) -> Vec<SharedFile> {
         let id = &self.run.id;
-        let sealed = |name: String| Part { name, sealed: true };
+        let sealed = |name: String| SharedFile { name, sealed: true };
         let by_steps = || {
             vec![
-                Part { name: format!("state/{id}.npz"), sealed: false },
+                SharedFile { name: format!("state/{id}.npz"), sealed: false },
                 sealed(format!("checkpoint/{id}.npz")),
                 sealed(format!("checkpoint/{id}.json")),
             ]
@@ -149,9 +149,9 @@ impl SharedLimit<'_> {
         match self.run.route {
             Route::Particles => by_steps(),
             Route::Picard => {
-                let mut parts = by_steps();
-                parts.insert(0, sealed(format!("checkpoint/{id}-picard.npz")));
-                parts
+                let mut files = by_steps();
+                files.insert(0, sealed(format!("checkpoint/{id}-picard.npz")));
+                files
             }
             Route::Grid => {
                 vec![sealed(format!("checkpoint/{id}-grid.npz")), sealed(format!("checkpoint/{id}-grid.json"))]
@@ -160,7 +160,7 @@ impl SharedLimit<'_> {
     }
 
     /// Name of the copy of a file.
-    fn copy(&self, part: &Part) -> String {
+    fn copy(&self, part: &SharedFile) -> String {
         format!("{}/{}", self.key, part.name.replace('/', "-"))
     }
 
@@ -170,7 +170,7 @@ impl SharedLimit<'_> {
     /// # Errors
     /// Files that are not accessible or cannot be written.
     pub fn fetch(&self, run: &RunFolder) -> Result<(), SharedLimitError> {
-        let parts = self.parts();
+        let parts = self.files();
         if parts.iter().any(|part| run.file(&part.name).exists()) {
             return Ok(());
         }
@@ -216,7 +216,7 @@ impl SharedLimit<'_> {
     /// # Errors
     /// Files that are not accessible or cannot be written.
     pub fn keep(&self, run: &RunFolder) -> Result<(), SharedLimitError> {
-        let parts = self.parts();
+        let parts = self.files();
         let folder = &self.shared.folder;
         if parts.last().is_some_and(|part| folder.file(&self.copy(part)).exists()) {
             return Ok(());

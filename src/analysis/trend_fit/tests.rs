@@ -52,8 +52,8 @@ fn known_exponents_against_a_bound() {
 fn known_curvatures_against_an_exponential() {
     let ts = [1.0, 2.0, 3.0, 4.0, 6.0, 8.0];
     let bound = statement(TrendLaw::Exponential, Side::AtMost, 0.0);
-    type Law = fn(f64) -> f64;
-    let laws: [(Law, Verdict, &str); 4] = [
+    type TestLaw = fn(f64) -> f64;
+    let laws: [(TestLaw, Verdict, &str); 4] = [
         (|t| (0.3 * t).exp(), Verdict::Holds, "an exponential is the closer"),
         (|t| (0.3 * t - 0.02 * t * t).exp(), Verdict::Holds, ""),
         (|t| t * t, Verdict::Holds, "a power law is the closer"),
