@@ -49,6 +49,7 @@
 //! | [`choice`] | enums with fixed names, for experiment files, the command line and records |
 //! | [`number`] | floating-point numbers in JSON, NaN and infinities included |
 //! | [`compute`] | vector instructions, threads, aligned memory, addressed random streams |
+//! | [`ranks`] | the processes among which a run is divided, and exchanges between them |
 //! | [`population`] | laws of (x, y): data files, teachers, mixtures |
 //! | [`network`] | the two- and the three-layer network, losses, activations, and the kernels that evaluate them |
 //! | [`dynamics`] | forces, integrators, noise, the time loop, Picard iteration |
@@ -175,6 +176,7 @@ pub mod network;
 pub mod number;
 pub mod population;
 pub mod prune;
+pub mod ranks;
 pub mod record;
 pub mod run;
 pub mod sparse;
