@@ -201,6 +201,15 @@ pub fn load(name: &str, overrides: &[Override]) -> Result<Loaded, ConfigError> {
     config::load(name, overrides, &readers())
 }
 
+/// The same for a run on several ranks: the memory of this machine is compared with the part of a rank when the run
+/// starts.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for_ranks(name: &str, overrides: &[Override]) -> Result<Loaded, ConfigError> {
+    config::load(name, overrides, &REGISTRY.readers(|_| None))
+}
+
 /// Reads an experiment from TOML text. `origin` names the text in messages; relative data paths are taken from `base`.
 ///
 /// # Errors
@@ -221,6 +230,19 @@ pub fn run_experiment(
     interrupt: &AtomicBool,
 ) -> Result<Report, RunError> {
     run::run(experiment, options, interrupt, &REGISTRY)
+}
+
+/// The same on several ranks, each of which calls it with the same arguments.
+///
+/// # Errors
+/// See [`run::run_on`].
+pub fn run_experiment_on(
+    experiment: &AnyExperiment,
+    options: &Options,
+    ranks: &ranks::Ranks,
+    interrupt: &AtomicBool,
+) -> Result<Report, RunError> {
+    run::run_on(experiment, options, ranks, interrupt, &REGISTRY)
 }
 
 /// Runs an experiment with many seeds, and measures the coverage of its intervals and the rates of its verdicts.

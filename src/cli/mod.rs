@@ -10,6 +10,7 @@ mod list;
 mod output;
 mod plan;
 mod prune;
+mod ranks;
 mod run;
 mod simd;
 mod workload;

@@ -2,15 +2,19 @@
 
 use super::checks;
 use super::output::{line, note};
+use super::ranks;
 use super::simd::{SimdChoice, choose, instruction_set};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use widelimit::choice::Choice;
-use widelimit::config::{AnyExperiment, Experiment, Loaded, Override, PruningExperiment, RecoveryExperiment};
+use widelimit::config::{
+    AnyExperiment, ConfigError, Experiment, Loaded, NetworkKind, Override, PruningExperiment, RecoveryExperiment,
+};
 use widelimit::dynamics::Method;
 use widelimit::number::plain;
-use widelimit::run::{Options, Report, default_folder};
+use widelimit::ranks::{Agreement, Ranks, agree};
+use widelimit::run::{Options, Report, RunError, default_folder};
 
 /// Arguments of `widelimit run`.
 #[derive(Debug, clap::Args)]
@@ -53,16 +57,20 @@ pub(super) static INTERRUPT: AtomicBool = AtomicBool::new(false);
 
 /// Sets threads and instructions, and reads the experiment.
 pub(super) fn prepare(args: &RunArgs) -> anyhow::Result<Loaded> {
+    let loaded = read(args, widelimit::load)?;
+    for text in &loaded.notes {
+        note(format!("note: {text}"));
+    }
+    Ok(loaded)
+}
+
+fn read(args: &RunArgs, load: fn(&str, &[Override]) -> Result<Loaded, ConfigError>) -> anyhow::Result<Loaded> {
     let overrides: Vec<Override> = args.overrides.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
     }
     choose(args.simd)?;
-    let loaded = widelimit::load(&args.experiment, &overrides)?;
-    for text in &loaded.notes {
-        note(format!("note: {text}"));
-    }
-    Ok(loaded)
+    Ok(load(&args.experiment, &overrides)?)
 }
 
 /// Lets the signals of Ctrl-C and of termination interrupt the work; the second ends the program at once.
@@ -76,10 +84,41 @@ pub(super) fn handle_signals() -> anyhow::Result<()> {
 
 /// Runs an experiment. Exit status: 0 for a complete run (whatever its checks), 130 for an interrupted run.
 pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
-    let experiment = prepare(&args)?.experiment;
+    let connected = ranks::connect()?;
+    let ranks = &connected.ranks;
+    run_on(args, ranks).or_else(|error| ranks::failed(&**ranks, error))
+}
+
+/// Sets threads and instructions, and reads the experiment, on every rank; the first prints notes.
+fn prepare_on(args: &RunArgs, ranks: &Ranks) -> anyhow::Result<AnyExperiment> {
+    if ranks.size() == 1 {
+        return Ok(prepare(args)?.experiment);
+    }
+    let read = read(args, widelimit::load_for_ranks);
+    let failed = read.as_ref().map(|_| false).map_err(super::message);
+    if let Agreement::Failed { rank, message } = agree(&**ranks, failed) {
+        return Err(RunError::Rank { rank, message }.into());
+    }
+    let loaded = read?;
+    let crowded = ranks::oversubscription(&**ranks, rayon::current_num_threads());
+    for text in loaded.notes.iter().chain(&crowded).filter(|_| ranks.is_first()) {
+        note(format!("note: {text}"));
+    }
+    if ranks.is_first() && !args.quiet {
+        note(format!("{} ranks", ranks.size()));
+        if matches!(&loaded.experiment, AnyExperiment::Training(e) if e.network.kind == NetworkKind::ThreeLayer) {
+            note("note: a network with two hidden layers is computed by one rank, and not divided");
+        }
+    }
+    Ok(loaded.experiment)
+}
+
+fn run_on(args: RunArgs, ranks: &Ranks) -> anyhow::Result<ExitCode> {
+    let experiment = prepare_on(&args, ranks)?;
+    let first = ranks.is_first();
     let out = args.out.unwrap_or_else(|| default_folder(experiment.name()));
     handle_signals()?;
-    if !args.quiet {
+    if !args.quiet && first {
         if !experiment.title().is_empty() {
             note(format!("{}: {}", experiment.name(), experiment.title()));
         }
@@ -97,7 +136,9 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         quiet: args.quiet,
         figures: true,
     };
-    match widelimit::run_experiment(&experiment, &options, &INTERRUPT)? {
+    match widelimit::run_experiment_on(&experiment, &options, ranks, &INTERRUPT)? {
+        Report::Interrupted { .. } if !first => Ok(ExitCode::from(130)),
+        Report::AlreadyComplete { .. } | Report::Complete { .. } if !first => Ok(ExitCode::SUCCESS),
         Report::Interrupted { folder } => {
             note(format!("interrupted; everything so far is saved in {}", folder.display()));
             note("to continue, run the same command with --resume");

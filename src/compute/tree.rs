@@ -96,7 +96,9 @@ mod tests {
 
     /// Values whose sum depends on the order.
     fn values(leaf: usize) -> Vec<f64> {
-        (0..3).map(|k| (leaf as f64 + 0.1).powi(7 - k) * if leaf.is_multiple_of(3) { -1.0 } else { 1.0 / 3.0 }).collect()
+        (0..3)
+            .map(|k| (leaf as f64 + 0.1).powi(7 - k) * if leaf.is_multiple_of(3) { -1.0 } else { 1.0 / 3.0 })
+            .collect()
     }
 
     fn recursive(leaves: Range<usize>) -> Vec<f64> {

@@ -16,10 +16,14 @@ pub mod agreement;
 pub mod assignment;
 pub mod communicator;
 pub mod in_process;
+#[cfg(feature = "mpi")]
+pub mod message_passing;
 pub mod single;
 
-pub use agreement::{Agreement, agree};
+pub use agreement::{Agreement, agree, any};
 pub use assignment::assign;
 pub use communicator::{Communicator, Ranks};
 pub use in_process::run_in_process;
+#[cfg(feature = "mpi")]
+pub use message_passing::MessagePassing;
 pub use single::SingleRank;

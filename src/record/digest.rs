@@ -4,7 +4,7 @@ use crate::population::hexadecimal;
 use sha2::{Digest, Sha256};
 
 /// SHA-256 in lower-case hexadecimal.
-pub(super) fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     sha256_of([bytes])
 }
 

@@ -36,6 +36,7 @@ pub mod state;
 pub use atomic::write_atomically;
 pub use checkpoint::{SavedPart, SealedArchive};
 pub use coverage::CoverageRecord;
+pub(crate) use digest::sha256;
 pub use error::RecordError;
 pub use fit::FitRecord;
 pub use folder::RunFolder;

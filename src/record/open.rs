@@ -138,7 +138,7 @@ impl RunFolder {
         // Keys of `run` change no result and may differ between the processes of a run.
         let mut experiment = request.experiment.clone();
         experiment.as_object_mut().map(|keys| keys.remove("run"));
-        Ok(RunFolder { path: path.into(), lock, identity: sha256(experiment.to_string().as_bytes()) })
+        Ok(RunFolder { path: path.into(), lock, identity: sha256(experiment.to_string().as_bytes()), scratch: None })
     }
 
     /// Checks that a run is of the requested experiment and data.

@@ -12,6 +12,7 @@ use crate::analysis::coverage::rates;
 use crate::analysis::family::LEVEL;
 use crate::analysis::verdict::Check;
 use crate::config::AnyExperiment;
+use crate::ranks::SingleRank;
 use crate::record::{CoverageRecord, FORMAT, RecordError, RunFolder, SavedPart, differing_keys};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -176,11 +177,12 @@ fn checks_of(
     }
     let name = format!("runs/{seed}");
     let out = folder.file(&name);
+    let ranks = SingleRank::ranks();
     let options = Options { out, force: false, resume: true, accept_revision: false, quiet: true, figures: false };
     let report = match experiment.with_seed(seed) {
-        AnyExperiment::Training(experiment) => training_run::run(&experiment, &options, interrupt, registry)?,
-        AnyExperiment::Recovery(experiment) => recovery_run::run(&experiment, &options, interrupt, registry)?,
-        AnyExperiment::Pruning(experiment) => pruning_run::run(&experiment, &options, interrupt, registry)?,
+        AnyExperiment::Training(experiment) => training_run::run(&experiment, &options, &ranks, interrupt, registry)?,
+        AnyExperiment::Recovery(experiment) => recovery_run::run(&experiment, &options, &ranks, interrupt, registry)?,
+        AnyExperiment::Pruning(experiment) => pruning_run::run(&experiment, &options, &ranks, interrupt, registry)?,
     };
     let checks = match report {
         Report::Complete { checks, .. } | Report::AlreadyComplete { checks, .. } => checks,

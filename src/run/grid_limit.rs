@@ -300,10 +300,14 @@ struct SavedSolution<'a> {
     density: String,
 }
 
+/// The file of the recorded part of a solution.
+pub(super) fn index_name(run: &Trajectory) -> String {
+    format!("checkpoint/{}-grid.json", run.id)
+}
+
 impl<'a> SavedSolution<'a> {
     fn of(context: &'a RunContext<'_>, run: &Trajectory) -> Self {
-        let name = |extension: &str| format!("checkpoint/{}-grid.{extension}", run.id);
-        SavedSolution { context, limit: name("json"), density: name("npz") }
+        SavedSolution { context, limit: index_name(run), density: format!("checkpoint/{}-grid.npz", run.id) }
     }
 
     fn save(&self, solution: &PartialSolution) -> Result<(), RunError> {

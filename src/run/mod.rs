@@ -9,6 +9,7 @@
 //! | [`plan`], [`planner`] | the trajectories to be simulated |
 //! | [`problem`] | model, population and recording times in the scalar type of the states |
 //! | [`training`], [`trajectory`], [`trajectory_outcome`] | running the plan, one trajectory, its outcome |
+//! | `divided`, `share_files` | one trajectory of a wide network, divided among ranks; its files |
 //! | [`evaluation`], [`series`] | predictions and risk; the recorded series of a trajectory |
 //! | [`limit_path`] | the limit at the recording times, with which networks are compared |
 //! | [`groups`] | the records of all trajectories |
@@ -27,6 +28,7 @@
 mod checkpoint;
 pub mod context;
 pub mod coverage;
+mod divided;
 pub mod draws;
 pub mod evaluation;
 pub mod figures;
@@ -58,6 +60,7 @@ mod routes;
 mod sanity;
 mod saved;
 pub mod series;
+mod share_files;
 pub mod states;
 pub mod study;
 pub mod tasks;
@@ -71,6 +74,7 @@ pub use context::{FiguresError, Findings, Options, Outcome, Report, RunContext, 
 pub use study::Registry;
 
 use crate::config::AnyExperiment;
+use crate::ranks::{Ranks, SingleRank};
 use std::sync::atomic::AtomicBool;
 
 /// Runs an experiment of any kind with the studies of a registry, which must be that with which it was read.
@@ -84,9 +88,26 @@ pub fn run(
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
+    run_on(experiment, options, &SingleRank::ranks(), interrupt, registry)
+}
+
+/// The same on several ranks, all of which call it with the same arguments. The first writes records, figures and the
+/// manifest, and returns the report of the run; progress of the others is not reported.
+///
+/// # Errors
+/// As [`run`]; ranks that differ, or do not see the same folder. An error that all ranks return is
+/// [`RunError::of_all_ranks`]; after another, this rank must end the others ([`crate::ranks::Communicator::abort`]).
+pub fn run_on(
+    experiment: &AnyExperiment,
+    options: &Options,
+    ranks: &Ranks,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<Report, RunError> {
+    let options = &Options { quiet: options.quiet || !ranks.is_first(), ..options.clone() };
     match experiment {
-        AnyExperiment::Training(experiment) => training_run::run(experiment, options, interrupt, registry),
-        AnyExperiment::Recovery(experiment) => recovery_run::run(experiment, options, interrupt, registry),
-        AnyExperiment::Pruning(experiment) => pruning_run::run(experiment, options, interrupt, registry),
+        AnyExperiment::Training(experiment) => training_run::run(experiment, options, ranks, interrupt, registry),
+        AnyExperiment::Recovery(experiment) => recovery_run::run(experiment, options, ranks, interrupt, registry),
+        AnyExperiment::Pruning(experiment) => pruning_run::run(experiment, options, ranks, interrupt, registry),
     }
 }

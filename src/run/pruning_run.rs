@@ -13,6 +13,7 @@ use crate::config::PruningExperiment;
 use crate::config::study::ExperimentKind;
 use crate::prune::PruneError;
 use crate::prune::model::{HeadSpec, Scores};
+use crate::ranks::Ranks;
 use crate::record::npz::{ArrayRecord, Arrays, NpzError, StoredArrays, array_record, shaped};
 use crate::record::{PopulationRecord, RecordError, RunFolder, RunKind};
 use ndarray::Array1;
@@ -91,9 +92,13 @@ pub fn hits_as_numbers(hits: &[bool]) -> Option<Array1<f64>> {
 pub fn run(
     e: &PruningExperiment,
     options: &Options,
+    ranks: &Ranks,
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
+    if ranks.size() > 1 {
+        return Err(RunError::OneRankOnly { kind: "pruning", ranks: ranks.size() });
+    }
     let started = Instant::now();
     let source = PruningSource::new(PruningRequest {
         seed: e.seed,
@@ -114,7 +119,7 @@ pub fn run(
     }
     let resolved = e.resolved();
     let sources = serde_json::to_value(&source.files).unwrap_or_default();
-    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved, &sources)? {
+    let OpenRun { folder, earlier } = match lifecycle::open(options, ranks, &resolved, &sources)? {
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };

@@ -9,10 +9,12 @@ use super::recovery_source::ProblemSource;
 use super::study::{RecoverySubject, Registry, studies_of};
 use crate::config::RecoveryExperiment;
 use crate::config::study::ExperimentKind;
+use crate::ranks::Ranks;
 use crate::record::npz::Arrays;
 use crate::record::{PopulationRecord, RunFolder, RunKind};
 use crate::sparse::recovery::{Interrupt, RecoveryError, SparseProblem};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -47,6 +49,7 @@ const FILE: &str = "records/recovery.json";
 pub fn run(
     e: &RecoveryExperiment,
     options: &Options,
+    ranks: &Ranks,
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
@@ -75,7 +78,7 @@ pub fn run(
     }
     let resolved = e.resolved();
     let sources = serde_json::to_value(source.files()).unwrap_or_default();
-    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved, &sources)? {
+    let OpenRun { folder, earlier } = match lifecycle::open(options, ranks, &resolved, &sources)? {
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
@@ -93,7 +96,9 @@ pub fn run(
     if let Ok(text) = toml::to_string(e) {
         folder.write_text("experiment.toml", &text)?;
     }
-    write_problem(&folder, &first)?;
+    if ranks.is_first() {
+        write_problem(&folder, &first)?;
+    }
     drop(first);
     let record = RecoveryRecord {
         methods: e.solver.methods.iter().map(|method| method.name().into()).collect(),
@@ -103,12 +108,12 @@ pub fn run(
     folder.write_json(FILE, &record)?;
     manifest.add_phase("problems", started.elapsed().as_secs_f64());
 
-    let context = RunContext::new(&folder, interrupt, options.quiet)?;
+    let context = RunContext::on(Arc::clone(ranks), &folder, interrupt, options.quiet)?;
     let subject = RecoverySubject { experiment: e, source: &source };
     let mut checks = Vec::new();
     for (name, study) in studies_of(registry.recovery, e) {
         let started = Instant::now();
-        match study.run(subject, &context)? {
+        match context.settle(study.run(subject, &context))? {
             Outcome::Complete(Findings { checks: found, warnings }) => {
                 checks.extend(found);
                 manifest.warnings.extend(warnings);

@@ -2,6 +2,7 @@
 //! stderr and in the warnings of the manifest.
 
 use super::context::{RunContext, RunError};
+use crate::ranks::{Ranks, SingleRank};
 use crate::record::npz::ArrayRecord;
 use crate::record::{RunFolder, SavedPart};
 use serde::de::DeserializeOwned;
@@ -17,13 +18,45 @@ impl<'a> RunContext<'a> {
     /// # Errors
     /// A checkpoint that is not accessible.
     pub fn new(folder: &'a RunFolder, interrupt: &'a AtomicBool, quiet: bool) -> Result<Self, RunError> {
-        let context = RunContext { folder, interrupt, quiet, repairs: Mutex::default() };
-        match folder.load_json(REPAIRS)? {
+        Self::on(SingleRank::ranks(), folder, interrupt, quiet)
+    }
+
+    /// The same on one of several ranks.
+    ///
+    /// # Errors
+    /// As [`RunContext::new`].
+    pub fn on(ranks: Ranks, folder: &'a RunFolder, interrupt: &'a AtomicBool, quiet: bool) -> Result<Self, RunError> {
+        let context =
+            RunContext { folder, interrupt, quiet, repairs: Mutex::default(), ranks, stopped: AtomicBool::new(false) };
+        let repairs = context.repairs_name();
+        match folder.load_json(&repairs)? {
             SavedPart::Absent => {}
             SavedPart::Found(earlier) => context.set_repairs(|repairs| *repairs = earlier),
-            SavedPart::Damaged(reason) => context.redo(REPAIRS, &reason, &[REPAIRS])?,
+            SavedPart::Damaged(reason) => context.redo(&repairs, &reason, &[&repairs])?,
         }
         Ok(context)
+    }
+
+    /// The file of the notes of this rank.
+    fn repairs_name(&self) -> String {
+        match self.ranks.rank() {
+            0 => REPAIRS.into(),
+            rank => format!("checkpoint/repairs-{rank}.json"),
+        }
+    }
+
+    /// The notes of all ranks. Collective.
+    pub fn all_repairs(&self) -> Vec<String> {
+        let own = self.repairs().join("\n");
+        let mut all = Vec::new();
+        for notes in self.ranks.all_gather_bytes(own.as_bytes()) {
+            for note in String::from_utf8_lossy(&notes).lines().map(String::from) {
+                if !all.contains(&note) {
+                    all.push(note);
+                }
+            }
+        }
+        all
     }
 
     /// The value of a checkpoint; `None` where there is none, or none that can be used.
@@ -79,7 +112,7 @@ impl<'a> RunContext<'a> {
         for name in remove {
             self.folder.remove(name)?;
         }
-        Ok(self.folder.save_json(REPAIRS, &self.repairs())?)
+        Ok(self.folder.save_json(&self.repairs_name(), &self.repairs())?)
     }
 
     /// The notes about damaged parts, for the warnings of the manifest.

@@ -1,6 +1,6 @@
 //! A run of training: networks and their mean-field limit.
 
-use super::context::{Findings, Options, Outcome, Report, RunContext, RunError};
+use super::context::{Findings, Options, Outcome, Report, RunContext, RunError, on_all_ranks};
 use super::groups;
 use super::lifecycle::{self, OpenRun, Opening};
 use super::machine_memory::bytes;
@@ -18,8 +18,10 @@ use crate::config::study::ExperimentKind;
 use crate::config::{BatchSize, Experiment, Precision};
 use crate::network::Loss;
 use crate::population::Population;
+use crate::ranks::Ranks;
 use crate::record::npz::{ArrayField, Arrays};
 use crate::record::{Hyperparameters, Manifest, PopulationRecord, RunFolder, RunKind, TrajectoryRecord};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -31,17 +33,18 @@ use std::time::Instant;
 pub fn run(
     experiment: &Experiment,
     options: &Options,
+    ranks: &Ranks,
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
     let started = Instant::now();
-    let population = experiment.build_population()?;
-    let problem = Problem::<f64>::new(experiment, &population);
-    let estimate = check(&problem, &population, registry)?;
+    let population = on_all_ranks(&**ranks, experiment.build_population().map_err(RunError::from))?;
+    let problem = Problem::<f64>::new(experiment, &population).on(ranks);
+    let estimate = on_all_ranks(&**ranks, check(&problem, &population, registry))?;
     let plan = Plan::new(experiment);
     let resolved = experiment.resolved();
     let data = population_record(&population);
-    let OpenRun { folder, earlier } = match lifecycle::open(options, &resolved, &data.sources)? {
+    let OpenRun { folder, earlier } = match lifecycle::open(options, ranks, &resolved, &data.sources)? {
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
@@ -57,13 +60,15 @@ pub fn run(
     if let Ok(text) = experiment.to_toml() {
         folder.write_text("experiment.toml", &text)?;
     }
-    write_data(&folder, &population)?;
+    if ranks.is_first() {
+        write_data(&folder, &population)?;
+    }
     manifest.add_phase("population", started.elapsed().as_secs_f64());
 
-    let context = RunContext::new(&folder, interrupt, options.quiet)?;
+    let context = RunContext::on(Arc::clone(ranks), &folder, interrupt, options.quiet)?;
     let trained = match experiment.precision {
         Precision::F64 => training::run_plan(&context, &problem, &plan),
-        Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, &population), &plan),
+        Precision::F32 => training::run_plan(&context, &Problem::<f32>::new(experiment, &population).on(ranks), &plan),
     }?;
     for phase in &trained.phases {
         manifest.add_phase(&phase.name, phase.seconds);
@@ -94,7 +99,7 @@ fn studies(
     checks.extend(routes::checks(subject));
     for (name, study) in studies_of(registry.training, experiment) {
         let started = Instant::now();
-        match study.run(subject, context)? {
+        match context.settle(study.run(subject, context))? {
             Outcome::Complete(Findings { checks: found, warnings }) => {
                 checks.extend(found);
                 manifest.warnings.extend(warnings);
@@ -118,7 +123,7 @@ fn check(
     if experiment.network.loss == Loss::Logistic && shape.2 != 1 {
         return Err(RunError::Outputs { outputs: shape.2 });
     }
-    let estimate = memory::estimate(experiment, shape, registry);
+    let estimate = memory::estimate_on(experiment, shape, registry, problem.ranks.size());
     estimate.fits_available()?;
     grid_limit::check(problem).map_err(RunError::Grid)?;
     for (_, study) in studies_of(registry.training, experiment) {

@@ -7,6 +7,7 @@
 
 use super::checkpoint::{self, Checkpoint};
 use super::context::{Outcome, RunContext, RunError, complete};
+use super::divided::run_divided;
 use super::fixed_point::{FixedPoint, fixed_point};
 use super::grid_limit;
 use super::limit_path::LimitPath;
@@ -20,6 +21,7 @@ use crate::compute::{Real, Threads};
 use crate::config::{BatchSize, Route};
 use crate::dynamics::picard::{FrozenForce, map::pack_inputs};
 use crate::dynamics::{Force, Observer, ResumePoint, Simulation, State, StopReason, TimeLoop, attempt_budget};
+use crate::network::Activation;
 use crate::record::state::{CanonicalState, write_state};
 use crate::record::{Measure, RunFolder, SavedPart, SealedArchive};
 use serde::{Deserialize, Serialize};
@@ -152,7 +154,12 @@ fn saved<R: Real>(
     }
 }
 
-fn ended_name(run: &Trajectory) -> String {
+/// The last file that a trajectory that has ended has written.
+pub(super) fn last_name(run: &Trajectory) -> String {
+    if run.route == Route::Grid { grid_limit::index_name(run) } else { ended_name(run) }
+}
+
+pub(super) fn ended_name(run: &Trajectory) -> String {
     format!("checkpoint/{}.json", run.id)
 }
 
@@ -174,6 +181,9 @@ pub fn run_trajectory<R: Real>(
     if run.route == Route::Grid {
         let handle = TaskHandle::new(context.interrupt, progress, run.work(e.horizon.time));
         return grid_limit::solve(context, problem, run, against.map(|(limit, _)| limit), &handle);
+    }
+    if let Some(portion) = problem.portion(run) {
+        return run_divided(context, measurement, &portion, progress);
     }
     let share = if run.route == Route::Picard { 1.0 - ITERATION_SHARE } else { 1.0 };
     let start = problem.start_state(run);
@@ -219,17 +229,7 @@ pub fn run_trajectory<R: Real>(
     let interrupted = |_: f64| context.interrupted();
     // An interval that exceeds the range of a duration means that no checkpoint is written.
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
-    let mut time_loop = TimeLoop::over(&problem.times)
-        .checkpoint_every(every)
-        .diverged_above(e.dynamics.diverged_above)
-        .risk_scale(problem.risk_scale())
-        .exact_loss(run.integration.batch == BatchSize::Full)
-        .interrupted_when(&interrupted);
-    let scheme = run.integration.scheme;
-    let kinked = e.network.activations().find(|activation| activation.has_kink());
-    if scheme.method.is_adaptive() && kinked.is_some() {
-        time_loop = time_loop.attempts_at_most(attempt_budget(e.horizon.time, scheme.motion.tolerance));
-    }
+    let time_loop = time_loop(problem, run).checkpoint_every(every).interrupted_when(&interrupted);
     let stop = match progress_so_far {
         Some(saved) => {
             simulation.integrator.restore(&saved.memory);
@@ -244,11 +244,7 @@ pub fn run_trajectory<R: Real>(
     let Simulation { state, integrator, .. } = simulation;
     match stop {
         StopReason::Interrupted { .. } => return Ok(Outcome::Interrupted),
-        StopReason::TooManySteps { attempts, time } => {
-            let (id, horizon) = (run.id.clone(), e.horizon.time);
-            let activation = kinked.unwrap_or(e.network.activation);
-            return Err(RunError::TooManySteps { id, attempts, time, horizon, activation });
-        }
+        StopReason::TooManySteps { attempts, time } => return Err(too_many_steps(problem, run, attempts, time)),
         StopReason::Horizon | StopReason::Diverged { .. } => {}
     }
     recorder.progress(e.horizon.time);
@@ -258,6 +254,33 @@ pub fn run_trajectory<R: Real>(
     context.folder.save_json(&ended_name(run), &Ended { stop, checkpoint: last.sha256.clone(), state })?;
     last.write()?;
     Ok(Outcome::Complete(TrajectoryOutcome { stop, series: recorder.series, path: recorder.path, unconverged }))
+}
+
+/// The limits within which a trajectory is integrated.
+pub(super) fn time_loop<'a, R: Real>(problem: &'a Problem<'_, R>, run: &Trajectory) -> TimeLoop<'a> {
+    let e = problem.experiment;
+    let time_loop = TimeLoop::over(&problem.times)
+        .diverged_above(e.dynamics.diverged_above)
+        .risk_scale(problem.risk_scale())
+        .exact_loss(run.integration.batch == BatchSize::Full);
+    let scheme = run.integration.scheme;
+    if scheme.method.is_adaptive() && e.network.activations().any(Activation::has_kink) {
+        return time_loop.attempts_at_most(attempt_budget(e.horizon.time, scheme.motion.tolerance));
+    }
+    time_loop
+}
+
+/// The error of an adaptive method that tried more steps than allowed.
+pub(super) fn too_many_steps<R: Real>(
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    attempts: u64,
+    time: f64,
+) -> RunError {
+    let e = problem.experiment;
+    let kinked = e.network.activations().find(|activation| activation.has_kink());
+    let (id, horizon, activation) = (run.id.clone(), e.horizon.time, kinked.unwrap_or(e.network.activation));
+    RunError::TooManySteps { id, attempts, time, horizon, activation }
 }
 
 /// Writes `state/ID.npz`.

@@ -260,7 +260,9 @@ mod tests {
             let shares = Shares::of(width, from).unwrap();
             let ends: Vec<usize> = (0..shares.count()).map(|i| shares.neurons(i..i + 1).end).collect();
             assert!(shares.neurons(0..1).start == 0 && ends[shares.count() - 1] == width);
-            assert!((1..shares.count()).all(|i| shares.neurons(i..i + 1).start == ends[i - 1] && ends[i - 1] < ends[i]));
+            assert!(
+                (1..shares.count()).all(|i| shares.neurons(i..i + 1).start == ends[i - 1] && ends[i - 1] < ends[i])
+            );
         }
     }
 

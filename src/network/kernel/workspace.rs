@@ -1,8 +1,8 @@
 //! The passes of two-layer networks and their buffers.
 
 use super::LANES;
-use super::layout::TwoLayerLayout;
 use super::Normals;
+use super::layout::TwoLayerLayout;
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::shares::{Portion, Shares};
