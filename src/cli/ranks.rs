@@ -21,7 +21,7 @@ pub struct Connected {
 /// Several processes, where this build cannot connect them.
 pub fn connect() -> anyhow::Result<Connected> {
     #[cfg(feature = "mpi")]
-    if started_by_launcher() > 0 {
+    if started_by_launcher() > 0 || std::env::var_os("PMIX_RANK").is_some() {
         let (connection, ranks) =
             widelimit::ranks::MessagePassing::connect().ok_or_else(|| anyhow::anyhow!("MPI is connected already"))?;
         return Ok(Connected { ranks, _connection: Some(connection) });

@@ -43,11 +43,6 @@ pub fn agree(ranks: &dyn Communicator, own: Result<bool, String>) -> Agreement {
     }
 }
 
-/// Whether a condition holds on one rank at least. Collective.
-pub fn any(ranks: &dyn Communicator, own: bool) -> bool {
-    ranks.all_gather_bytes(&[u8::from(own)]).iter().any(|message| message == &[1])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

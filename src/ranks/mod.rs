@@ -20,7 +20,7 @@ pub mod in_process;
 pub mod message_passing;
 pub mod single;
 
-pub use agreement::{Agreement, agree, any};
+pub use agreement::{Agreement, agree};
 pub use assignment::assign;
 pub use communicator::{Communicator, Ranks};
 pub use in_process::run_in_process;

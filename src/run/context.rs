@@ -189,6 +189,7 @@ impl RunError {
                 | RunError::DifferentRanks { .. }
                 | RunError::TooManyRanks { .. }
                 | RunError::OneRankOnly { .. }
+                | RunError::TooManySteps { .. }
         )
     }
 }

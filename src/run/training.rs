@@ -101,10 +101,7 @@ fn run_stage<R: Real>(
     paths: &BTreeMap<String, LimitPath<R>>,
     progress: &Progress,
 ) -> Result<Vec<Outcome<TrajectoryOutcome<R>>>, RunError> {
-    let one = |run: &Trajectory, threads: Threads| -> Result<Outcome<TrajectoryOutcome<R>>, RunError> {
-        if context.interrupted() {
-            return Ok(Outcome::Interrupted);
-        }
+    let start = |run: &Trajectory, threads: Threads| -> Result<Outcome<TrajectoryOutcome<R>>, RunError> {
         let mut against = None;
         if let Some(comparison) = &run.recording.compare {
             // The path of a limit that diverged is incomplete; nothing is compared with it.
@@ -113,6 +110,9 @@ fn run_stage<R: Real>(
         }
         run_trajectory(context, Measurement { problem, run, threads, against }, progress)
     };
+    let one = |run: &Trajectory, threads: Threads| {
+        if context.interrupted() { Ok(Outcome::Interrupted) } else { start(run, threads) }
+    };
     let time = problem.experiment.horizon.time;
     let mut ended: Vec<Outcome<TrajectoryOutcome<R>>> =
         (0..stage.trajectories.len()).map(|_| Outcome::Interrupted).collect();
@@ -120,7 +120,14 @@ fn run_stage<R: Real>(
     let (divided, whole): (Vec<usize>, Vec<usize>) =
         (0..stage.trajectories.len()).partition(|&i| several && problem.portion(&stage.trajectories[i]).is_some());
     for i in divided {
-        ended[i] = one(&stage.trajectories[i], Threads::Pool)?;
+        // All ranks begin a divided trajectory, or none does.
+        if context.agree(Ok(context.interrupted()))? {
+            return Ok(ended);
+        }
+        ended[i] = start(&stage.trajectories[i], Threads::Pool)?;
+        if matches!(ended[i], Outcome::Interrupted) {
+            return Ok(ended);
+        }
     }
     let costs: Vec<f64> = whole.iter().map(|&i| stage.trajectories[i].work(time)).collect();
     let rank_of = assign(&costs, context.ranks.size());
@@ -142,7 +149,7 @@ fn run_stage<R: Real>(
     // What the others have computed is in the run folder.
     for (i, _) in others {
         let run = &stage.trajectories[i];
-        let read = context.await_file(&last_name(run)).and_then(|()| one(run, Threads::Pool));
+        let read = context.await_file(&last_name(run)).and_then(|()| start(run, Threads::Pool));
         ended[i] = read?;
     }
     Ok(ended)
