@@ -26,8 +26,9 @@ same() { # FOLDER FOLDER
 }
 
 digits=(digits --set population.limit=60 --set 'widths.values=[16,32]' --set widths.seeds=2 --set reference.particles=128
-    --set paths.pairs=1 --set horizon.time=0.4 --set horizon.records=2 --set gap.sweep=[] --set predict={})
-small=(--set 'widths.values=[8,64]' --set widths.seeds=2 --set reference.particles=256 --set gap.sweep=[] --set network.shares_from=64)
+    --set paths.pairs=1 --set horizon.time=0.4 --set horizon.records=2 --set gap.sweep=[])
+# Four shares: of the wider networks, and of the limit with half its particles.
+small=(--set 'widths.values=[8,128]' --set widths.seeds=2 --set reference.particles=512 --set gap.sweep=[] --set network.shares_from=128)
 langevin=(langevin "${small[@]}" --set population.size=60 --set horizon.records=2)
 teacher=(teacher "${small[@]}" --set population.size=200 --set horizon.time=0.8 --set horizon.records=2)
 descent=(descent "${small[@]}" --set population.size=60 --set horizon.records=2)

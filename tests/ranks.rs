@@ -12,12 +12,12 @@ use widelimit::config::{AnyExperiment, Experiment};
 use widelimit::ranks::{Ranks, SingleRank, run_in_process};
 use widelimit::run::{Options, Report, RunError};
 
-/// Networks from 64 neurons on are divided: those of one width, the limit, and a variant that is wider than the limit.
-const DIVIDED: [&str; 3] = ["network.shares_from=64", "widths.values=[8,64]", "reference.particles=256"];
+/// Networks from 128 neurons on are divided into four shares: those of one width, the limit, and a variant.
+const DIVIDED: [&str; 3] = ["network.shares_from=128", "widths.values=[8,128]", "reference.particles=512"];
 
-/// [`TINY`] with a network of 300 neurons, which is compared with no limit.
+/// [`TINY`] with a network of 600 neurons, which is wider than the limit and compared with none.
 fn with_wide_variant(set: &[&str]) -> Experiment {
-    let text = format!("{TINY}\n[[variants]]\nname = \"wide\"\nwidth = 300\nseeds = 1\n");
+    let text = format!("{TINY}\n[[variants]]\nname = \"wide\"\nwidth = 600\nseeds = 1\n");
     parse(&text, &[&DIVIDED, set].concat()).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -114,7 +114,7 @@ fn whole_networks_and_tasks() {
 fn wide_networks_under_the_full_gradient() {
     let folder = divide(&with_wide_variant(&["dynamics.ridge=0.01"]), &[2, 3, 4]);
     let states = joined(&folder.path().join("3/state/variant-wide-s0"));
-    assert_eq!(states["w_final"].shape(), [300, 3]);
+    assert_eq!(states["w_final"].shape(), [600, 3]);
     assert_ne!(states["w_final"], states["w_initial"]);
 }
 

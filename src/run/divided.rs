@@ -11,7 +11,7 @@ use super::limit_path::LimitPath;
 use super::progress::Progress;
 use super::series::{Measurement, Series};
 use super::share_files::{self, EndFiles};
-use super::trajectory::{ended_name, time_loop, too_many_steps};
+use super::trajectory_loop::{ended_name, time_loop, too_many_steps};
 use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::Real;
 use crate::dynamics::{Observer, ResumePoint, Simulation, State, StopReason};

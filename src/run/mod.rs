@@ -9,6 +9,7 @@
 //! | [`plan`], [`planner`] | the trajectories to be simulated |
 //! | [`problem`] | model, population and recording times in the scalar type of the states |
 //! | [`training`], [`trajectory`], [`trajectory_outcome`] | running the plan, one trajectory, its outcome |
+//! | `trajectory_loop` | what whole and divided trajectories have in common |
 //! | `divided`, `share_files` | one trajectory of a wide network, divided among ranks; its files |
 //! | [`evaluation`], [`series`] | predictions and risk; the recorded series of a trajectory |
 //! | [`limit_path`] | the limit at the recording times, with which networks are compared |
@@ -67,6 +68,7 @@ pub mod tasks;
 pub mod training;
 mod training_run;
 pub mod trajectory;
+mod trajectory_loop;
 pub mod trajectory_outcome;
 
 pub(crate) use context::complete;

@@ -67,10 +67,12 @@ struct ShareCheckpoint {
 /// What was saved of a trajectory, as far as this rank needs it: its own neurons.
 pub type SavedShares<R> = SavedPart<Checkpoint<R>>;
 
+/// The folder of the checkpoints of a trajectory.
 pub fn folder_name(run: &Trajectory) -> String {
     format!("checkpoint/{}", run.id)
 }
 
+/// The index of its last checkpoint.
 pub fn index_name(run: &Trajectory) -> String {
     format!("checkpoint/{}-shares.json", run.id)
 }
@@ -79,6 +81,7 @@ fn progress_name(run: &Trajectory, step: u64) -> String {
     format!("{}/{step}.npz", folder_name(run))
 }
 
+/// The folder of its initial and final states.
 pub fn state_folder(run: &Trajectory) -> String {
     format!("state/{}", run.id)
 }

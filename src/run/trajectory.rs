@@ -16,12 +16,12 @@ use super::problem::Problem;
 use super::progress::Progress;
 use super::series::{Measurement, Series};
 use super::tasks::TaskHandle;
+use super::trajectory_loop::{ended_name, time_loop, too_many_steps};
 use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::{Real, Threads};
-use crate::config::{BatchSize, Route};
+use crate::config::Route;
 use crate::dynamics::picard::{FrozenForce, map::pack_inputs};
-use crate::dynamics::{Force, Observer, ResumePoint, Simulation, State, StopReason, TimeLoop, attempt_budget};
-use crate::network::Activation;
+use crate::dynamics::{Force, Observer, ResumePoint, Simulation, State, StopReason};
 use crate::record::state::{CanonicalState, write_state};
 use crate::record::{Measure, RunFolder, SavedPart, SealedArchive};
 use serde::{Deserialize, Serialize};
@@ -159,10 +159,6 @@ pub(super) fn last_name(run: &Trajectory) -> String {
     if run.route == Route::Grid { grid_limit::index_name(run) } else { ended_name(run) }
 }
 
-pub(super) fn ended_name(run: &Trajectory) -> String {
-    format!("checkpoint/{}.json", run.id)
-}
-
 fn state_name(run: &Trajectory) -> String {
     format!("state/{}.npz", run.id)
 }
@@ -254,33 +250,6 @@ pub fn run_trajectory<R: Real>(
     context.folder.save_json(&ended_name(run), &Ended { stop, checkpoint: last.sha256.clone(), state })?;
     last.write()?;
     Ok(Outcome::Complete(TrajectoryOutcome { stop, series: recorder.series, path: recorder.path, unconverged }))
-}
-
-/// The limits within which a trajectory is integrated.
-pub(super) fn time_loop<'a, R: Real>(problem: &'a Problem<'_, R>, run: &Trajectory) -> TimeLoop<'a> {
-    let e = problem.experiment;
-    let time_loop = TimeLoop::over(&problem.times)
-        .diverged_above(e.dynamics.diverged_above)
-        .risk_scale(problem.risk_scale())
-        .exact_loss(run.integration.batch == BatchSize::Full);
-    let scheme = run.integration.scheme;
-    if scheme.method.is_adaptive() && e.network.activations().any(Activation::has_kink) {
-        return time_loop.attempts_at_most(attempt_budget(e.horizon.time, scheme.motion.tolerance));
-    }
-    time_loop
-}
-
-/// The error of an adaptive method that tried more steps than allowed.
-pub(super) fn too_many_steps<R: Real>(
-    problem: &Problem<'_, R>,
-    run: &Trajectory,
-    attempts: u64,
-    time: f64,
-) -> RunError {
-    let e = problem.experiment;
-    let kinked = e.network.activations().find(|activation| activation.has_kink());
-    let (id, horizon, activation) = (run.id.clone(), e.horizon.time, kinked.unwrap_or(e.network.activation));
-    RunError::TooManySteps { id, attempts, time, horizon, activation }
 }
 
 /// Writes `state/ID.npz`.
