@@ -12,6 +12,7 @@ const LAYERS: [&str; 17] = [
     "choice",
     "number",
     "compute",
+    "ranks",
     "population",
     "network",
     "dynamics",
