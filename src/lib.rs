@@ -272,7 +272,11 @@ pub fn run_experiment(
     options: &Options,
     interrupt: &AtomicBool,
 ) -> Result<Report, RunError> {
-    let outcome = run::run(experiment, options, interrupt, &REGISTRY)?;
+    reported(run::run(experiment, options, interrupt, &REGISTRY)?, options)
+}
+
+/// The outcome of a run, whose report is written where it is complete.
+fn reported(outcome: Report, options: &Options) -> Result<Report, RunError> {
     match &outcome {
         Report::Complete { folder, .. } if options.figures => {
             write_report(RunFolder::existing(folder)?).map_err(|error| RunError::Report(error.into()))?;
@@ -320,7 +324,7 @@ pub fn run_on_sample(
     options: &Options,
     interrupt: &AtomicBool,
 ) -> Result<Report, RunError> {
-    run::run_on_sample(experiment, sample, options, interrupt, &REGISTRY)
+    reported(run::run_on_sample(experiment, sample, options, interrupt, &REGISTRY)?, options)
 }
 
 /// Why a run cannot be extended.
@@ -363,7 +367,7 @@ pub fn extend_run(
     if elsewhere {
         run::extend::copy(&source, &options.out).map_err(RunError::from)?;
     }
-    let report = run::extend_to(training, options, interrupt, &REGISTRY)?;
+    let report = reported(run::extend_to(training, options, interrupt, &REGISTRY)?, options)?;
     Ok((experiment, report))
 }
 
@@ -378,7 +382,7 @@ pub fn run_part(
     part: run::Part,
     interrupt: &AtomicBool,
 ) -> Result<Report, RunError> {
-    run::run_part(experiment, (options, part), interrupt, &REGISTRY)
+    reported(run::run_part(experiment, (options, part), interrupt, &REGISTRY)?, options)
 }
 
 /// Runs an experiment with many seeds, and measures the coverage of its intervals and the rates of its verdicts.
