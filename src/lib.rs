@@ -250,7 +250,17 @@ pub fn run_varied(
     options: &Options,
     interrupt: &AtomicBool,
 ) -> Result<VaryReport, RunError> {
-    run::vary::run(varied, options, interrupt, &REGISTRY)
+    let outcome = run::vary::run(varied, options, interrupt, &REGISTRY)?;
+    if let (VaryReport::Complete { .. }, true) = (&outcome, options.figures) {
+        for point in &varied.points {
+            let folder = options.out.join(run::vary::point_folder(&point.name));
+            if !folder.join(REPORT).exists() {
+                let folder = RunFolder::open_figures(&folder)?;
+                write_report(folder).map_err(|error| RunError::Report(error.into()))?;
+            }
+        }
+    }
+    Ok(outcome)
 }
 
 /// Draws the figures of a sweep and of all its points from their records.
