@@ -265,7 +265,17 @@ pub fn run_varied(
     options: &Options,
     interrupt: &AtomicBool,
 ) -> Result<VaryReport, RunError> {
-    run::vary::run(varied, options, interrupt, &REGISTRY)
+    let outcome = run::vary::run(varied, options, interrupt, &REGISTRY)?;
+    if let (VaryReport::Complete { .. }, true) = (&outcome, options.figures) {
+        for point in &varied.points {
+            let folder = options.out.join(run::vary::point_folder(&point.name));
+            if !folder.join(REPORT).exists() {
+                let folder = RunFolder::open_figures(&folder)?;
+                write_report(folder).map_err(|error| RunError::Report(error.into()))?;
+            }
+        }
+    }
+    Ok(outcome)
 }
 
 /// Draws the figures of a sweep and of all its points from their records.
@@ -287,7 +297,11 @@ pub fn run_experiment(
     options: &Options,
     interrupt: &AtomicBool,
 ) -> Result<Report, RunError> {
-    let outcome = run::run(experiment, options, interrupt, &REGISTRY)?;
+    reported(run::run(experiment, options, interrupt, &REGISTRY)?, options)
+}
+
+/// The outcome of a run, whose report is written where it is complete.
+fn reported(outcome: Report, options: &Options) -> Result<Report, RunError> {
     match &outcome {
         Report::Complete { folder, .. } if options.figures => {
             write_report(RunFolder::existing(folder)?).map_err(|error| RunError::Report(error.into()))?;
@@ -335,7 +349,7 @@ pub fn run_on_sample(
     options: &Options,
     interrupt: &AtomicBool,
 ) -> Result<Report, RunError> {
-    run::run_on_sample(experiment, sample, options, interrupt, &REGISTRY)
+    reported(run::run_on_sample(experiment, sample, options, interrupt, &REGISTRY)?, options)
 }
 
 /// Why a run cannot be extended.
@@ -378,7 +392,7 @@ pub fn extend_run(
     if elsewhere {
         run::extend::copy(&source, &options.out).map_err(RunError::from)?;
     }
-    let report = run::extend_to(training, options, interrupt, &REGISTRY)?;
+    let report = reported(run::extend_to(training, options, interrupt, &REGISTRY)?, options)?;
     Ok((experiment, report))
 }
 
@@ -393,7 +407,7 @@ pub fn run_part(
     part: run::Part,
     interrupt: &AtomicBool,
 ) -> Result<Report, RunError> {
-    run::run_part(experiment, (options, part), interrupt, &REGISTRY)
+    reported(run::run_part(experiment, (options, part), interrupt, &REGISTRY)?, options)
 }
 
 /// As [`run_experiment`], on several ranks, each of which calls it with the same arguments.

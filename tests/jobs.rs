@@ -32,7 +32,7 @@ draws = 20
 [paths]
 pairs = 1
 halves = 2
-points = 2
+points = 3
 variants = ["descent"]
 
 [paths.bezier]
@@ -42,6 +42,8 @@ steps = 10
 
 [predict]
 particles = 32
+modes = 8
+columns = 6
 step = 0.125
 control_starts = 8
 "#;
@@ -109,7 +111,7 @@ impl Case {
         let manifest = |run: &Path| {
             let mut manifest = json(&run.join("manifest.json"));
             assert_eq!(manifest["status"], "complete");
-            for key in ["phases", "threads", "memory", "shards", "host"] {
+            for key in ["phases", "threads", "memory", "shards", "host", "invocations"] {
                 manifest.as_object_mut().unwrap().remove(key);
             }
             manifest

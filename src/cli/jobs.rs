@@ -84,6 +84,10 @@ pub fn run(args: &JobsArgs) -> anyhow::Result<ExitCode> {
         removals.chain(args.overrides.iter().map(|text| text.parse())).collect::<Result<_, _>>()?;
     let chosen = Some(args.studies.as_slice()).filter(|chosen| !chosen.is_empty());
     let experiment = widelimit::describe(&args.experiment, &overrides, chosen)?.single(&args.experiment)?.experiment;
+    anyhow::ensure!(
+        args.parallel.is_none() || (args.time.is_none() && args.sbatch.is_empty()),
+        "--time and --sbatch are options of --slurm: GNU parallel has neither"
+    );
     let program = std::env::current_exe()?;
     let threads = args.threads.or(args.parallel.map(|_| 1));
     let command = RunCommand {

@@ -70,8 +70,8 @@ impl Measure {
     pub const TEST: [Measure; 4] =
         [Measure::TestLoss, Measure::TestAccuracy, Measure::TestFunction, Measure::TestLossGap];
 
-    /// The measures recorded of a network: the common ones; those on the test part, if there is one; the accuracy of signs, where labels are several signs; and,
-    /// where it has several families of units, the coupling distances of each.
+    /// The measures recorded of a network: the common ones; the accuracy of signs, where labels are several signs; where it
+    /// has several families of units, the coupling distances of each; and those on the test part, if there is one.
     pub fn of_network(network: &Network, labels: LabelKind, test: bool) -> Vec<Measure> {
         let signs = (labels == LabelKind::Sign && network.outputs() > 1).then_some(Measure::SignAccuracy);
         let families = network.families(1);

@@ -374,9 +374,9 @@ struct TaskFiles {
     files: BTreeMap<String, IgnoredAny>,
 }
 
-/// Removes records and figures, which are written again, and states that are not of the plan or of a result of a task.
+/// Removes what is made from records, and the records, which are written again, and states that are not of the plan or of a result of a task.
 fn tidy(folder: &RunFolder, plan: &Plan) -> Result<(), RunError> {
-    for name in ["records", "figures", "checks.json"] {
+    for name in ["records", "figures", "checks.json", "report.html", "export"] {
         folder.remove(name)?;
     }
     let mut own: BTreeSet<String> = plan.trajectories().flat_map(|run| [state_name(run), state_folder(run)]).collect();

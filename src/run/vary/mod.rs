@@ -22,6 +22,7 @@ mod quantities;
 mod summary;
 
 pub use folder::{folder_at, require_complete};
+pub use points::point_folder;
 
 use super::context::{Options, RunError};
 use super::figures;
@@ -106,7 +107,7 @@ pub fn draw_figures(path: &Path, registry: &'static Registry) -> Result<Vec<Path
     let record = VaryRecord::read(&folder)?;
     let mut drawn = figures::vary::draw(&record, &folder)?;
     for point in &record.points {
-        let run = crate::record::RunFolder::open_figures(&folder.file(&points::folder_name(&point.name)))?;
+        let run = crate::record::RunFolder::open_figures(&folder.file(&points::point_folder(&point.name)))?;
         drawn.extend(figures::draw(&run, registry)?);
     }
     Ok(drawn)

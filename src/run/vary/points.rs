@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The folder of a point, relative to that of the sweep.
-pub(super) fn folder_name(point: &str) -> String {
+pub fn point_folder(point: &str) -> String {
     format!("points/{point}")
 }
 
@@ -67,7 +67,7 @@ pub(super) fn run_all(
         }
         // A limit that no other point has is not kept.
         let common = parts[i].is_some() && (0..parts.len()).any(|j| j != i && parts[j] == parts[i]);
-        let out = folder.file(&folder_name(&point.name));
+        let out = folder.file(&point_folder(&point.name));
         let report = run_one(point, &out, options, interrupt, registry, common.then_some(shared));
         if let Report::Interrupted { .. } = report.map_err(of_point(&point.name))? {
             return Ok(i);

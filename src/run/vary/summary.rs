@@ -3,7 +3,7 @@
 use super::super::context::RunError;
 use super::super::plan::Plan;
 use super::super::study::Registry;
-use super::points::folder_name;
+use super::points::point_folder;
 use super::quantities::{FINAL_RISK, STEP_RISK, of_run};
 use crate::analysis::estimate::Hypothesis;
 use crate::analysis::fit::Bootstrap;
@@ -28,7 +28,7 @@ pub(super) fn summary(
 ) -> Result<(VaryRecord, Vec<Check>), RunError> {
     let (mut points, mut quantities) = (Vec::new(), Vec::new());
     for point in &varied.points {
-        let run = RunFolder::existing(&folder.file(&folder_name(&point.name)))?;
+        let run = RunFolder::existing(&folder.file(&point_folder(&point.name)))?;
         let checks: Vec<Check> = run.read_json(CHECKS)?;
         let verdict = |check: Check| {
             let Check { name, section, measured, verdict, .. } = check;
