@@ -41,6 +41,7 @@ fn run_rank(
     match widelimit::run_experiment_on(&experiment, &options, ranks, interrupt)? {
         Report::Interrupted { .. } => Ok(End::Interrupted),
         Report::Complete { .. } | Report::AlreadyComplete { .. } => Ok(End::Complete),
+        Report::PartComplete { .. } => unreachable!("the whole is run"),
     }
 }
 

@@ -260,6 +260,17 @@ fn run_on(args: RunArgs, ranks: &Ranks) -> anyhow::Result<ExitCode> {
         Part::Whole | Part::Limit => "run the same command with --resume",
         Part::Shard(_) | Part::Finish => "run the same command again",
     };
+    print_report(&experiment, report, advice, args.strict)
+}
+
+/// Prints how a run has ended; returns the exit status, where `strict` is [`RunArgs::strict`]. `advice` says how an
+/// interrupted run is continued.
+pub(super) fn print_report(
+    experiment: &AnyExperiment,
+    report: Report,
+    advice: &str,
+    strict: bool,
+) -> anyhow::Result<ExitCode> {
     match report {
         Report::Interrupted { folder } => {
             note(format!("interrupted; everything so far is saved in {}", folder.display()));

@@ -25,7 +25,7 @@ use crate::network::Loss;
 use crate::population::{FileSpec, Population, PopulationSpec, Sample};
 use crate::ranks::{Ranks, SingleRank};
 use crate::record::npz::{ArrayField, Arrays};
-use crate::record::{Hyperparameters, PopulationRecord, RunFolder, RunKind, SAMPLES, TrajectoryRecord};
+use crate::record::{Hyperparameters, Manifest, PopulationRecord, RunFolder, RunKind, SAMPLES, TrajectoryRecord};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -161,6 +161,7 @@ fn run_on(
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
+    on_all_ranks(&**ranks, require_no_extension(ranks, earlier.as_deref()))?;
     let context = RunContext::on(Arc::clone(ranks), &folder, interrupt, options.quiet, part)?.sharing(shared);
     let of_plan = PlannedRun { problem: &problem, population: &population, plan: &plan };
     match part {
@@ -222,6 +223,15 @@ fn run_on(
             Ok(report)
         }
         Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
+    }
+}
+
+/// Refuses several ranks for a run that is being extended: what is kept of it is known to the first rank alone.
+fn require_no_extension(ranks: &Ranks, earlier: Option<&Manifest>) -> Result<(), RunError> {
+    let extended = earlier.is_some_and(|manifest| !manifest.extends.is_empty());
+    match ranks.size() {
+        ranks if ranks > 1 && extended => Err(RunError::OneRankOnly { what: "an extension of a run", ranks }),
+        _ => Ok(()),
     }
 }
 
