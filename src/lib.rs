@@ -410,7 +410,7 @@ pub fn run_part(
     reported(run::run_part(experiment, (options, part), interrupt, &REGISTRY)?, options)
 }
 
-/// As [`run_experiment`], on several ranks, each of which calls it with the same arguments.
+/// As [`run_experiment`], on several ranks, each of which calls it with the same arguments. The first writes the report.
 ///
 /// # Errors
 /// See [`run::run_on`].
@@ -420,7 +420,8 @@ pub fn run_experiment_on(
     ranks: &ranks::Ranks,
     interrupt: &AtomicBool,
 ) -> Result<Report, RunError> {
-    run::run_on(experiment, options, ranks, interrupt, &REGISTRY)
+    let outcome = run::run_on(experiment, options, ranks, interrupt, &REGISTRY)?;
+    if ranks.is_first() { reported(outcome, options) } else { Ok(outcome) }
 }
 
 /// Runs an experiment with many seeds, and measures the coverage of its intervals and the rates of its verdicts.

@@ -43,6 +43,22 @@ for name in ${MPI_CASES:-digits langevin teacher descent}; do
     echo "$name: 1, 2, 3 and 4 ranks as the plain program"
 done
 
+refused() { # ARGUMENTS
+    # By one message, on one terminal.
+    if mpirun --allow-run-as-root --oversubscribe -n 2 "$program" "$@" >"$work/output" 2>&1; then
+        echo "two ranks did not refuse: $*"
+        exit 1
+    fi
+    test "$(grep -c "runs on one rank, and there are 2" "$work/output")" = 1 || { echo "$*"; cat "$work/output"; exit 1; }
+}
+refused run digits --out refused --stage limit
+refused run digits --out refused --shard 1/2
+refused run digits --out refused --set 'vary.dynamics.friction=[1,2]'
+refused extend refused --set widths.seeds=3
+refused coverage digits --seeds 2 --out refused
+test ! -e refused || { echo "a refused run has left a folder"; exit 1; }
+echo "two ranks refuse what runs on one"
+
 # Three ranks are killed at a checkpoint; two go on and are killed; one ends the run without mpirun.
 long=(teacher "${small[@]}" --set population.size=200 --set horizon.time=8 --set horizon.records=2 --set run.checkpoint_seconds=0.01)
 plain "${long[@]}" --out whole

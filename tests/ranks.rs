@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use widelimit::config::{AnyExperiment, Experiment};
 use widelimit::ranks::{Ranks, SingleRank, run_in_process};
-use widelimit::run::{Options, Report, RunError};
+use widelimit::run::{Options, Part, Report, RunError, Shard};
 
 /// Networks from 128 neurons on are divided into four shares: those of one width, the limit, and a variant.
 const DIVIDED: [&str; 3] = ["network.shares_from=128", "widths.values=[8,128]", "reference.particles=512"];
@@ -35,8 +35,7 @@ fn run_rank(
     ranks: &Ranks,
     interrupt: &AtomicBool,
 ) -> Result<End, RunError> {
-    let out = out.to_path_buf();
-    let options = Options { out, force: false, resume, accept_revision: false, quiet: true, figures: false };
+    let options = Options { resume, ..options(out) };
     let experiment = AnyExperiment::Training(Box::new(experiment.clone()));
     match widelimit::run_experiment_on(&experiment, &options, ranks, interrupt)? {
         Report::Interrupted { .. } => Ok(End::Interrupted),
@@ -188,6 +187,41 @@ fn damaged_shares_are_computed_again() {
     same(&parts, &whole);
     let manifest = std::fs::read_to_string(parts.join("manifest.json")).unwrap();
     assert!(manifest.contains("was damaged"), "{manifest}");
+}
+
+fn options(out: &Path) -> Options {
+    Options { out: out.into(), force: false, resume: false, accept_revision: false, quiet: true, figures: false }
+}
+
+/// The parts of a run whose wide networks are in shares leave what one process leaves.
+#[test]
+fn parts_of_a_run_with_wide_networks() {
+    let experiment = with_wide_variant(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let (never, whole, parts) = (AtomicBool::new(false), folder.path().join("whole"), folder.path().join("parts"));
+    assert_eq!(run(&experiment, &whole, false, 1, &never), End::Complete);
+    let experiment = AnyExperiment::Training(Box::new(experiment));
+    let shard = |index| Part::Shard(Shard::new(index, 2).unwrap());
+    for part in [Part::Limit, shard(1), shard(2), Part::Finish] {
+        widelimit::run_part(&experiment, &options(&parts), part, &never).unwrap_or_else(|error| panic!("{error}"));
+    }
+    same(&parts, &whole);
+}
+
+/// An extension computes wide networks again; states of which only the ends are kept are those of every share.
+#[test]
+fn an_extension_with_wide_networks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (never, whole, extended) =
+        (AtomicBool::new(false), folder.path().join("whole"), folder.path().join("extended"));
+    let ends = "run.states=\"ends\"";
+    assert_eq!(run(&with_wide_variant(&["widths.seeds=3", ends]), &whole, false, 1, &never), End::Complete);
+    assert_eq!(run(&with_wide_variant(&["widths.seeds=2", ends]), &extended, false, 1, &never), End::Complete);
+    let overrides = ["widths.seeds=3".parse().unwrap()];
+    widelimit::extend_run(&extended, &overrides, &options(&extended), &never).unwrap_or_else(|error| panic!("{error}"));
+    same(&extended, &whole);
+    let states = joined(&whole.join("state/variant-wide-s0"));
+    assert!(states.contains_key("w_final") && !states.contains_key("w_initial"), "{:?}", states.keys());
 }
 
 fn refused(experiment: impl Fn(usize) -> Experiment + Sync, size: usize) -> Vec<String> {
