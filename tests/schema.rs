@@ -117,7 +117,7 @@ fn json_of(text: &str) -> Value {
 fn every_built_in_experiment_is_valid_as_written_and_with_all_keys() {
     let schema = widelimit::experiment_schema();
     for known in builtin::BUILTIN {
-        let resolved = widelimit::load(known.name, &[]).unwrap().experiment.to_toml().unwrap();
+        let resolved = widelimit::describe(known.name, &[], None).unwrap().first().to_toml().unwrap();
         for text in [known.text, &resolved] {
             assert_eq!(violation(&schema, &schema, &json_of(text), known.name), None);
         }

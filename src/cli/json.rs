@@ -212,8 +212,9 @@ pub fn experiments() -> anyhow::Result<ExitCode> {
     }
     let mut experiments = Vec::new();
     for known in builtin::BUILTIN {
-        let experiment = widelimit::load(known.name, &[])?.experiment;
-        let (kind, studies) = match &experiment {
+        let described = widelimit::describe(known.name, &[], None)?;
+        let experiment = described.first();
+        let (kind, studies) = match experiment {
             AnyExperiment::Training(e) => ("training", e.studies.iter().map(|study| study.name).collect()),
             AnyExperiment::Recovery(e) => ("recovery", e.studies.iter().map(|study| study.name).collect()),
             AnyExperiment::Pruning(e) => ("pruning", e.studies.iter().map(|study| study.name).collect()),

@@ -151,6 +151,14 @@ pub enum Description {
 }
 
 impl Description {
+    /// The experiment, or that of the first point.
+    pub fn first(&self) -> &AnyExperiment {
+        match self {
+            Description::Single(loaded) => &loaded.experiment,
+            Description::Varied(varied) => &varied.points[0].experiment,
+        }
+    }
+
     /// The experiment of a file without `[vary]`; `origin` names the file in messages.
     ///
     /// # Errors

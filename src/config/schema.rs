@@ -7,7 +7,9 @@
 use super::describe::{Key, KeyDescriptions, KeyForm};
 use super::error::KeyErrors;
 use super::section::{ENTRY, Section};
+use super::vary::Combine;
 use super::{Readers, read, read_pruning, read_recovery};
+use crate::choice::Choice;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,6 +34,7 @@ pub fn schema(readers: &Readers) -> Json {
             "training": experiment(&training, "training"),
             "recovery": experiment(&recovery, "recovery"),
             "pruning": experiment(&pruning, "pruning"),
+            "varied": varied(),
         },
     })
 }
@@ -94,7 +97,26 @@ fn experiment(description: &KeyDescriptions, kind: &str) -> Json {
     let mut schema = table(description, "");
     let default = if kind == "training" { json!({ "const": kind, "default": kind }) } else { json!({ "const": kind }) };
     schema["properties"]["kind"] = default;
+    schema["properties"]["vary"] = vary();
     schema
+}
+
+/// The schema of the table `[vary]`, whose other keys are those of the experiment.
+fn vary() -> Json {
+    json!({
+        "type": "object",
+        "properties": {
+            "combine": { "enum": Combine::names(), "default": Combine::Product.name() },
+            "fit": { "type": "array", "items": { "type": "object" } },
+        },
+        "additionalProperties": { "$ref": "#/definitions/varied" },
+    })
+}
+
+/// The schema of the values of a varied key, or of a part of a dotted one.
+fn varied() -> Json {
+    let values = json!({ "type": "array", "minItems": 1 });
+    json!({ "anyOf": [values, { "type": "object", "additionalProperties": { "$ref": "#/definitions/varied" } }] })
 }
 
 /// The schema of a table.

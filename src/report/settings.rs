@@ -1,7 +1,7 @@
 //! The settings of a run that differ: from the built-in experiment of its name, otherwise from the defaults.
 
 use super::ReportError;
-use crate::config::{self, builtin};
+use crate::config::{self, Description, builtin};
 use crate::record::{Manifest, differing_keys};
 use crate::study::REGISTRY;
 use serde::Serialize;
@@ -41,9 +41,11 @@ pub fn of_run(manifest: &Manifest, path: &Path) -> Result<DifferingSettings, Rep
     let name = experiment.get("name").and_then(Value::as_str).unwrap_or_default();
     let wrong = |cause| ReportError::Experiment { path: path.into(), cause: Box::new(cause) };
     if let Some(builtin) = builtin::find(name) {
-        let usual = resolved(builtin.text, ".").map_err(wrong)?;
-        if usual.get("kind") == experiment.get("kind") {
-            return Ok(DifferingSettings { builtin: Some(name.into()), rows: against(&usual, experiment) });
+        let usual = all_resolved(builtin.text).map_err(wrong)?;
+        let same_kind = usual.iter().filter(|usual| usual.get("kind") == experiment.get("kind"));
+        // Of a sweep, the nearest of its points.
+        if let Some(rows) = same_kind.map(|usual| against(usual, experiment)).min_by_key(Vec::len) {
+            return Ok(DifferingSettings { builtin: Some(name.into()), rows });
         }
     }
     let table = without_nulls(experiment);
@@ -52,6 +54,15 @@ pub fn of_run(manifest: &Manifest, path: &Path) -> Result<DifferingSettings, Rep
     let mut rows = Vec::new();
     given(&table, &mut Vec::new(), &is_default, &mut rows);
     Ok(DifferingSettings { builtin: None, rows })
+}
+
+/// The experiments of TOML text as they are resolved: one, or the points of a table `[vary]`.
+fn all_resolved(text: &str) -> Result<Vec<Value>, config::ConfigError> {
+    let readers = REGISTRY.readers(|_| None);
+    Ok(match config::describe(text, "experiment", Path::new("."), &[], None, &readers)? {
+        Description::Single(loaded) => vec![loaded.experiment.resolved()],
+        Description::Varied(varied) => varied.points.iter().map(|point| point.experiment.resolved()).collect(),
+    })
 }
 
 /// An experiment as it is resolved from TOML text. The memory of this machine does not matter.

@@ -147,12 +147,7 @@ impl<'a> RunContext<'a> {
     /// Files that cannot be removed.
     pub fn redo(&self, damaged: &str, reason: &str, remove: &[&str]) -> Result<(), RunError> {
         let note = format!("{damaged} was damaged ({reason}); that part of the run was computed again");
-        if !self.quiet {
-            eprintln!(
-                "note: {}: {reason}; this part of the run is computed again",
-                self.folder.file(damaged).display()
-            );
-        }
+        eprintln!("note: {}: {reason}; this part of the run is computed again", self.folder.file(damaged).display());
         self.add_repair(note);
         for name in remove {
             self.folder.remove(name)?;

@@ -123,7 +123,9 @@ fn inputs_that_do_not_fit_are_refused() {
     let architecture = describe(&checkpoint).unwrap();
     let run = |inputs: Inputs| outputs::<f64>(&checkpoint, &architecture, &inputs).unwrap_err().to_string();
     let tokens = |ids: Vec<u32>, length| Inputs::Tokens { ids, length, present: None };
-    assert!(run(tokens(vec![0, 40], 2)).contains("token 40 is not in the vocabulary of 40"));
+    assert!(
+        run(tokens(vec![0, 40], 2)).contains("token 40 (sample 0, position 1, from 0) is not in the vocabulary of 40")
+    );
     assert!(run(tokens(vec![0; 13], 13)).contains("samples of 13 tokens, and the model has 12 positions"));
     assert!(run(Inputs::Images { pixels: vec![0.0; 4], channels: 1, size: 2 }).contains("the model reads tokens"));
     let images = Inputs::Images { pixels: vec![0.0; 64], channels: 1, size: 8 };

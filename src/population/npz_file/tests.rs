@@ -126,7 +126,7 @@ fn faults_of_single_arrays_name_no_archive() {
     let good = npy("<f8", false, "(3,)", &[1; 24]);
     let packed = archive(&[("x", good.clone())], CompressionMethod::Stored);
     for (bytes, words) in [
-        (&good[..good.len() - 8], "24 B, and is 144 B long: the .npy file is truncated"),
+        (&good[..good.len() - 8], "24 B, and is 84 B long: the .npy file is truncated"),
         (&good[..20], "not a readable .npy file: ends within its header"),
         (&good[..4], "not a readable .npy file: ends within its header"),
         (b"nothing like an array".as_slice(), "not a readable .npy file: does not start as an array of NumPy"),
