@@ -49,6 +49,7 @@
 //! | [`choice`] | enums with fixed names, for experiment files, the command line and records |
 //! | [`number`] | floating-point numbers in JSON, NaN and infinities included |
 //! | [`compute`] | vector instructions, threads, aligned memory, addressed random streams |
+//! | [`ranks`] | the processes among which a run is divided, and exchanges between them |
 //! | [`population`] | laws of (x, y): data files, teachers, mixtures |
 //! | [`network`] | the two- and the three-layer network, losses, activations, and the kernels that evaluate them |
 //! | [`dynamics`] | forces, integrators, noise, the time loop, Picard iteration |
@@ -177,6 +178,7 @@ pub mod network;
 pub mod number;
 pub mod population;
 pub mod prune;
+pub mod ranks;
 pub mod record;
 pub mod report;
 pub mod run;
@@ -226,6 +228,19 @@ pub fn experiment_schema() -> serde_json::Value {
 /// As [`load`], of every point; a chosen study that the experiment does not have.
 pub fn describe(name: &str, overrides: &[Override], chosen: Option<&[String]>) -> Result<Description, ConfigError> {
     config::load_description(name, overrides, chosen, &readers())
+}
+
+/// As [`describe`], for a run on several ranks: the memory of this machine is compared with the part of a rank when the run
+/// starts.
+///
+/// # Errors
+/// As [`describe`].
+pub fn describe_for_ranks(
+    name: &str,
+    overrides: &[Override],
+    chosen: Option<&[String]>,
+) -> Result<Description, ConfigError> {
+    config::load_description(name, overrides, chosen, &REGISTRY.readers(|_| None))
 }
 
 /// As [`describe`], from TOML text; `origin` and `base` as in [`parse`].
@@ -393,6 +408,20 @@ pub fn run_part(
     interrupt: &AtomicBool,
 ) -> Result<Report, RunError> {
     reported(run::run_part(experiment, (options, part), interrupt, &REGISTRY)?, options)
+}
+
+/// As [`run_experiment`], on several ranks, each of which calls it with the same arguments. The first writes the report.
+///
+/// # Errors
+/// See [`run::run_on`].
+pub fn run_experiment_on(
+    experiment: &AnyExperiment,
+    options: &Options,
+    ranks: &ranks::Ranks,
+    interrupt: &AtomicBool,
+) -> Result<Report, RunError> {
+    let outcome = run::run_on(experiment, options, ranks, interrupt, &REGISTRY)?;
+    if ranks.is_first() { reported(outcome, options) } else { Ok(outcome) }
 }
 
 /// Runs an experiment with many seeds, and measures the coverage of its intervals and the rates of its verdicts.

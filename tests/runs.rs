@@ -8,6 +8,7 @@ mod gap;
 mod keep;
 mod predict;
 mod premises;
+mod ranks;
 mod recorded_states;
 mod records;
 mod routes;

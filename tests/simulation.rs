@@ -17,4 +17,5 @@ mod paths;
 mod picard;
 mod radial;
 mod recovery;
+mod shares;
 mod time_loop;

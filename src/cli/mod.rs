@@ -19,6 +19,7 @@ mod manual;
 mod output;
 mod plan;
 mod prune;
+mod ranks;
 mod report;
 mod run;
 mod simd;
@@ -177,8 +178,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(args),
-        Command::Extend(args) => extend::run(args),
-        Command::Coverage(args) => coverage::run(args),
+        Command::Extend(args) => ranks::alone("widelimit extend", || extend::run(args)),
+        Command::Coverage(args) => ranks::alone("widelimit coverage", || coverage::run(args)),
         Command::Jobs(args) => jobs::run(&args),
         Command::List { json } => list::list(json),
         Command::Show { name } => list::show(&name),

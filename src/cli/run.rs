@@ -3,6 +3,7 @@
 use super::command::RunCommand;
 use super::json;
 use super::output::{line, note};
+use super::ranks;
 use super::simd::{SimdChoice, choose, instruction_set};
 use super::{checks, vary};
 use std::path::{Path, PathBuf};
@@ -10,9 +11,12 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use widelimit::analysis::verdict::Check;
 use widelimit::choice::Choice;
-use widelimit::config::{AnyExperiment, Description, Experiment, Override, PruningExperiment, RecoveryExperiment};
+use widelimit::config::{
+    AnyExperiment, ConfigError, Description, Experiment, NetworkKind, Override, PruningExperiment, RecoveryExperiment,
+};
 use widelimit::dynamics::Method;
 use widelimit::number::plain;
+use widelimit::ranks::{Agreement, Ranks, agree};
 use widelimit::record::REPORT;
 use widelimit::run::{Options, Part, PartError, Report, RunError, Shard, default_folder};
 
@@ -132,6 +136,17 @@ pub(super) static INTERRUPT: AtomicBool = AtomicBool::new(false);
 
 /// Sets threads and instructions, and reads the experiment, or those of a table `[vary]`.
 pub(super) fn prepare(args: &RunArgs) -> anyhow::Result<Description> {
+    let described = read(args, widelimit::describe)?;
+    for text in notes(&described) {
+        note(format!("note: {text}"));
+    }
+    Ok(described)
+}
+
+/// How an experiment is read: its name, overrides and chosen studies.
+type Reader = fn(&str, &[Override], Option<&[String]>) -> Result<Description, ConfigError>;
+
+fn read(args: &RunArgs, describe: Reader) -> anyhow::Result<Description> {
     let removals = args.removals.iter().map(|key| Override::removal(key));
     let overrides: Vec<Override> =
         removals.chain(args.overrides.iter().map(|text| text.parse())).collect::<Result<_, _>>()?;
@@ -140,15 +155,15 @@ pub(super) fn prepare(args: &RunArgs) -> anyhow::Result<Description> {
     }
     choose(args.simd)?;
     let chosen = Some(args.studies.as_slice()).filter(|chosen| !chosen.is_empty());
-    let described = widelimit::describe(&args.experiment, &overrides, chosen)?;
-    let notes = match &described {
+    Ok(describe(&args.experiment, &overrides, chosen)?)
+}
+
+/// What a reader of an experiment file should know.
+fn notes(described: &Description) -> &[String] {
+    match described {
         Description::Single(loaded) => &loaded.notes,
         Description::Varied(varied) => &varied.notes,
-    };
-    for text in notes {
-        note(format!("note: {text}"));
     }
-    Ok(described)
 }
 
 /// Lets the signals of Ctrl-C and of termination interrupt the work; the second ends the program at once.
@@ -163,19 +178,62 @@ pub(super) fn handle_signals() -> anyhow::Result<()> {
 /// Runs an experiment. Exit status: 0 for a complete run (whatever its checks; with `--strict` 1 where one fails), 130 for an
 /// interrupted run.
 pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let connected = ranks::connect()?;
+    let ranks = &connected.ranks;
+    run_on(args, ranks).or_else(|error| ranks::failed(&**ranks, error))
+}
+
+/// Sets threads and instructions, and reads the experiment, on every rank; the first prints notes.
+fn prepare_on(args: &RunArgs, ranks: &Ranks) -> anyhow::Result<Description> {
+    if ranks.size() == 1 {
+        return prepare(args);
+    }
+    let read = read(args, widelimit::describe_for_ranks);
+    let failed = read.as_ref().map(|_| false).map_err(super::message);
+    if let Agreement::Failed { rank, message } = agree(&**ranks, failed) {
+        return Err(RunError::Rank { rank, message }.into());
+    }
+    let described = read?;
+    let crowded = ranks::oversubscription(&**ranks, rayon::current_num_threads());
+    for text in notes(&described).iter().chain(&crowded).filter(|_| ranks.is_first()) {
+        note(format!("note: {text}"));
+    }
+    Ok(described)
+}
+
+/// Notes on the division of an experiment among several ranks.
+fn note_ranks(experiment: &AnyExperiment, ranks: &Ranks) {
+    if ranks.size() == 1 {
+        return;
+    }
+    note(format!("{} ranks", ranks.size()));
+    if matches!(experiment, AnyExperiment::Training(e) if e.network.kind == NetworkKind::ThreeLayer) {
+        note("note: a network with two hidden layers is computed by one rank, and not divided");
+    }
+}
+
+fn run_on(args: RunArgs, ranks: &Ranks) -> anyhow::Result<ExitCode> {
     let part = args.part();
+    if part != Part::Whole {
+        ranks::require_one(&**ranks, "a part of a run (--stage, --shard)")?;
+    }
     anyhow::ensure!(
         !(part == Part::Finish && args.force),
         "--stage finish continues a run, and --force starts over: expected one of them"
     );
-    let described = prepare(&args)?;
+    let described = prepare_on(&args, ranks)?;
     handle_signals()?;
     let experiment = match described {
         Description::Single(loaded) => loaded.experiment,
-        Description::Varied(varied) => return vary::run(args, &varied),
+        Description::Varied(varied) => {
+            ranks::require_one(&**ranks, "an experiment with a table [vary]")?;
+            return vary::run(args, &varied);
+        }
     };
+    let first = ranks.is_first();
     let out = args.out.clone().unwrap_or_else(|| default_folder(experiment.name()));
-    if !args.quiet {
+    if !args.quiet && first {
+        note_ranks(&experiment, ranks);
         if !experiment.title().is_empty() {
             note(format!("{}: {}", experiment.name(), experiment.title()));
         }
@@ -187,8 +245,14 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         }
     }
     let options = args.options(out);
-    let ran = widelimit::run_part(&experiment, &options, part, &INTERRUPT);
+    let ran = match part {
+        Part::Whole => widelimit::run_experiment_on(&experiment, &options, ranks, &INTERRUPT),
+        part => widelimit::run_part(&experiment, &options, part, &INTERRUPT),
+    };
     let report = ran.map_err(|error| args.with_commands(error))?;
+    if !first {
+        return Ok(if let Report::Interrupted { .. } = report { ExitCode::from(130) } else { ExitCode::SUCCESS });
+    }
     if args.json {
         return json::run(experiment.name(), &report, args.strict);
     }

@@ -22,6 +22,7 @@
 //! | `simd`, `interleaved` | operations on packs for each instruction set, and on several interleaved packs |
 //! | [`exp`], [`activation`] | the exponential, polynomials and activation functions over packs |
 //! | `team` | parallel loops of tens of microseconds |
+//! | [`tree`] | sums of vectors over the leaves of a binary tree of fixed shape |
 //! | `chunks` | parallel loops over chunks of slices and over column strips of matrices |
 //! | `product` | products of small matrices and rows of columns |
 //! | `disjoint` | slices whose disjoint ranges are accessed by several threads, unchecked |
@@ -44,6 +45,7 @@ mod real;
 pub mod rng;
 mod simd;
 mod team;
+pub mod tree;
 pub mod vector;
 
 pub use allocator::{AlignedAllocator, KEPT, keep_freed_memory, return_freed_memory, return_large_blocks};

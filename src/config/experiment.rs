@@ -5,7 +5,7 @@ use super::sweep::{Sweep, Variant};
 use crate::choice::choice;
 use crate::dynamics::{Method, Motion};
 use crate::figure::FigureStyle;
-use crate::network::{Activation, Loss, Network, Start, ThreeLayer, TwoLayer};
+use crate::network::{Activation, Loss, Network, Shares, Start, ThreeLayer, TwoLayer};
 use crate::population::{FileLabels, Population, PopulationError, PopulationSpec, TestPart};
 use serde::Serialize;
 
@@ -127,10 +127,17 @@ pub struct NetworkSpec {
     /// Width s of bump neurons.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
+    /// Width from which sums over neurons are divided into shares ([`Shares`]), and networks among ranks.
+    #[serde(skip_serializing_if = "is_default_division")]
+    pub shares_from: usize,
 }
 
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
+}
+
+fn is_default_division(width: &usize) -> bool {
+    *width == Shares::FROM
 }
 
 impl NetworkSpec {

@@ -9,7 +9,7 @@ use super::study::{ExperimentKind, Studies, StudyReader};
 use super::sweep::{MAX_SEEDS, Variant};
 use crate::choice::{Choice, choice};
 use crate::dynamics::Method;
-use crate::network::{Activation, Law, Loss, Start};
+use crate::network::{Activation, Law, Loss, Shares, Start};
 use std::path::Path;
 
 /// Tables and keys of this kind of experiment alone, without those of the studies.
@@ -100,6 +100,7 @@ fn network(root: &mut Section) -> NetworkSpec {
         start: Start::default(),
         start_momentum: 0.0,
         scale: None,
+        shares_from: Shares::FROM,
     };
     let Some(mut s) = root.section("network", true) else { return spec };
     spec.kind = s.choice_of("kind", Some(NetworkKind::TwoLayer));
@@ -118,6 +119,7 @@ fn network(root: &mut Section) -> NetworkSpec {
     spec.fixed_output = s.flag("fixed_output", bump);
     spec.loss = s.choice_of("loss", Some(Loss::HalfSquared));
     spec.start_momentum = s.real("start_momentum", Some(0.0), Allowed::NonNegative);
+    spec.shares_from = s.count("shares_from", Some(Shares::FROM), 1);
     if bump {
         spec.scale = Some(s.real("scale", None, Allowed::Positive));
     } else {

@@ -121,8 +121,10 @@ fn variants(e: &Experiment, errors: &KeyErrors) {
         if e.variants[..i].iter().any(|other| other.name == variant.name) {
             errors.add(&key("name"), Some(format!("\"{}\"", variant.name)), "expected a unique name");
         }
-        if e.reference.particles > 0 && variant.width > e.reference.particles {
-            let message = format!("expected at most reference.particles = {}", e.reference.particles);
+        // One seed starts from the first particles on, of which there are as many as needed: a variant is not compared
+        // with the limit.
+        if e.reference.particles > 0 && variant.width > e.reference.particles && variant.seeds > 1 {
+            let message = format!("expected at most reference.particles = {}, or one seed", e.reference.particles);
             errors.add_between(&key("width"), Some(variant.width.to_string()), message, &["reference.particles"]);
         }
     }

@@ -11,6 +11,9 @@
 use super::flow::{Flow, PhasePoint};
 use super::{Force, Integrator, Noise, StageTime, State};
 use crate::compute::Real;
+use crate::network::Portion;
+use crate::network::kernel::LANES;
+use std::ops::Range;
 
 /// Stage coefficients; the last row is also the solution of order 5.
 const A: [[f64; 6]; 6] = [
@@ -53,6 +56,8 @@ pub struct DormandPrince<R> {
     tolerance: f64,
     /// Number of trained coordinates, which the error norm averages over; padding contributes zeros.
     coordinates: usize,
+    /// The neurons of the state, where those of a wide layer are divided into shares.
+    portion: Option<Portion>,
     /// Proposed length of the next step, and the scaled error of the last accepted one.
     proposal: f64,
     last_error: f64,
@@ -76,6 +81,7 @@ impl<R: Real> DormandPrince<R> {
             flow,
             tolerance,
             coordinates,
+            portion: None,
             proposal: first,
             last_error: 1e-4,
             attempts: 0,
@@ -88,19 +94,37 @@ impl<R: Real> DormandPrince<R> {
         }
     }
 
+    /// The same for states that consist of the neurons of one rank; `coordinates` are those of all ranks. A step is
+    /// collective: the error norm is a sum over shares.
+    #[must_use]
+    pub fn over(self, portion: Portion) -> Self {
+        DormandPrince { portion: Some(portion), ..self }
+    }
+
     /// Root mean square of the scaled difference between the two solutions, over a step of length h.
     fn error(&self, state: &State<R>, h: f64) -> f64 {
-        let sum = |old: &[R], new: &[R], component: fn(&PhasePoint<R>) -> &[R]| -> f64 {
-            (0..old.len())
-                .map(|i| {
-                    let difference: f64 = E.iter().zip(&self.k).map(|(e, k)| e * component(k)[i].to_f64()).sum();
-                    let scale = self.tolerance * (1.0 + old[i].to_f64().abs().max(new[i].to_f64().abs()));
-                    (h * difference / scale).powi(2)
-                })
-                .sum()
+        let sum = |old: &[R], new: &[R], component: fn(&PhasePoint<R>) -> &[R], at: Range<usize>| -> f64 {
+            at.map(|i| {
+                let difference: f64 = E.iter().zip(&self.k).map(|(e, k)| e * component(k)[i].to_f64()).sum();
+                let scale = self.tolerance * (1.0 + old[i].to_f64().abs().max(new[i].to_f64().abs()));
+                (h * difference / scale).powi(2)
+            })
+            .sum()
         };
-        let total = sum(&state.theta, &self.stage.theta, |k| &k.theta)
-            + sum(&state.momentum, &self.stage.momentum, |k| &k.momentum);
+        let both = |at: Range<usize>| {
+            sum(&state.theta, &self.stage.theta, |k| &k.theta, at.clone())
+                + sum(&state.momentum, &self.stage.momentum, |k| &k.momentum, at)
+        };
+        let total = match &self.portion {
+            None => both(0..state.theta.len()),
+            Some(portion) => {
+                let own = portion.neurons();
+                // Shares consist of whole blocks, and only the last block of the layer is padded.
+                let per_block = state.theta.len() / own.len().div_ceil(LANES);
+                let index = |neuron: usize| (neuron - own.start).div_ceil(LANES) * per_block;
+                portion.sum(|neurons| both(index(neurons.start)..index(neurons.end)))
+            }
+        };
         (total / (2 * self.coordinates) as f64).sqrt()
     }
 

@@ -4,7 +4,7 @@ use super::batches::PackedBatch;
 use super::{BatchSource, Batches, Noise, State};
 use crate::compute::{Real, Threads};
 use crate::network::kernel::LabelledSamples;
-use crate::network::{Batch, Model, Network, Objective, StepCoefficients, StepRequest, Workspace};
+use crate::network::{Batch, Model, Network, Objective, Portion, StepCoefficients, StepRequest, Workspace};
 
 /// The point in time of an integrator's stage: `fraction`, from 0 to 1, of step `step`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,6 +111,13 @@ impl<'a, R: Real> NetworkForce<'a, R> {
             next: PackedBatch::default(),
             prepared: None,
         }
+    }
+
+    /// The same for states that consist of the neurons of one rank; the ensemble's width is that of all ranks. Gradients
+    /// and steps are collective.
+    #[must_use]
+    pub fn over(self, portion: Portion) -> Self {
+        NetworkForce { workspace: Workspace::over(portion), ..self }
     }
 }
 

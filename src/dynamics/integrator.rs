@@ -9,6 +9,7 @@ use super::runge_kutta::RungeKutta4;
 use super::{Flow, Force, Noise, State};
 use crate::choice::choice;
 use crate::compute::{Real, Threads};
+use crate::network::Portion;
 
 /// A map from state, force and noise to the next state. Between steps an integrator holds no state beyond
 /// [`Integrator::memory`] and values that it can recompute.
@@ -163,10 +164,25 @@ impl Scheme {
         self.integrator_on(Threads::One, coordinates, len)
     }
 
+    /// The same for states of length `len` that consist of the neurons of one rank; `coordinates` are those of all
+    /// ranks. The steps of an adaptive method are collective.
+    pub fn integrator_over<R: Real>(self, portion: Portion, coordinates: usize, len: usize) -> Box<dyn Integrator<R>> {
+        let Scheme { method, motion } = self;
+        if method == Method::DormandPrince {
+            let all = DormandPrince::new(self.flow(), motion.step, motion.tolerance, coordinates, len);
+            return Box::new(all.over(portion));
+        }
+        self.integrator(coordinates, len)
+    }
+
+    fn flow(self) -> Flow {
+        let Motion { friction, first_order, .. } = self.motion;
+        if first_order { Flow::Gradient } else { Flow::HeavyBall { friction } }
+    }
+
     /// The same, where loops over the state may use more than one thread: kick-drift-kick and BAOAB share theirs.
     pub fn integrator_on<R: Real>(self, threads: Threads, coordinates: usize, len: usize) -> Box<dyn Integrator<R>> {
-        let Scheme { method, motion } = self;
-        let flow = if motion.first_order { Flow::Gradient } else { Flow::HeavyBall { friction: motion.friction } };
+        let (Scheme { method, motion }, flow) = (self, self.flow());
         match method {
             Method::HeavyBall => Box::new(HeavyBall::new(motion)),
             Method::GradientDescent => Box::new(GradientDescent::new(motion)),

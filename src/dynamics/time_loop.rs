@@ -86,6 +86,7 @@ pub struct ResumePoint {
 pub struct TimeLoop<'a> {
     times: &'a [f64],
     checkpoint_every: Option<Duration>,
+    checkpoint_when: Option<&'a dyn Fn() -> bool>,
     diverged_above: Option<f64>,
     risk_scale: f64,
     exact_loss: bool,
@@ -103,6 +104,7 @@ impl<'a> TimeLoop<'a> {
         TimeLoop {
             times,
             checkpoint_every: None,
+            checkpoint_when: None,
             diverged_above: None,
             risk_scale: 0.0,
             exact_loss: false,
@@ -115,6 +117,12 @@ impl<'a> TimeLoop<'a> {
     #[must_use]
     pub fn checkpoint_every(self, period: Duration) -> Self {
         TimeLoop { checkpoint_every: Some(period), ..self }
+    }
+
+    /// Calls `due` before every step; where it returns true, writes a checkpoint.
+    #[must_use]
+    pub fn checkpoint_when(self, due: &'a dyn Fn() -> bool) -> Self {
+        TimeLoop { checkpoint_when: Some(due), ..self }
     }
 
     /// Stops when a loss is not finite, or a risk exceeds `factor` times the larger of the risk at the start and
@@ -186,7 +194,8 @@ impl<'a> TimeLoop<'a> {
                 observer.checkpoint(&simulation.state, &simulation.integrator.memory(), next_record)?;
                 return Ok(StopReason::Interrupted { step });
             }
-            if self.checkpoint_every.is_some_and(|period| saved.elapsed() >= period) {
+            let due = self.checkpoint_when.is_some_and(|due| due());
+            if due || self.checkpoint_every.is_some_and(|period| saved.elapsed() >= period) {
                 observer.checkpoint(&simulation.state, &simulation.integrator.memory(), next_record)?;
                 saved = Instant::now();
             }

@@ -1,6 +1,6 @@
 //! The two-layer network `f(x) = (1/N) sum_i a_i sigma(<w_i, x> + b_i)`; WKM, section 3, and MMN, eq. (1).
 
-use super::kernel::{LANES, TwoLayerLayout};
+use super::kernel::{LANES, Portion, Shares, TwoLayerLayout};
 use super::{Activation, Family, FamilyPart, Start};
 use crate::compute::Real;
 use serde::Serialize;
@@ -126,10 +126,24 @@ impl TwoLayer {
 
     /// `(1/N) sum_i |v_i|^2` with `v_i` the trained coordinates of neuron i in a state slice.
     pub fn mean_square<R: Real>(&self, width: usize, state: &[R]) -> f64 {
-        let layout = self.layout(width);
-        let total: f64 = (0..width)
-            .map(|i| self.trained().map(|row| state[layout.index(i, row)].to_f64().powi(2)).sum::<f64>())
-            .sum();
-        total / width as f64
+        match Shares::of(width, Shares::FROM) {
+            Some(shares) => self.mean_square_over(&Portion::whole(shares), state),
+            None => self.sum_of_squares(state, 0..width) / width as f64,
+        }
+    }
+
+    /// The same over all ranks, from the neurons of one. Collective.
+    pub fn mean_square_over<R: Real>(&self, portion: &Portion, state: &[R]) -> f64 {
+        let first = portion.neurons().start;
+        let local = |neurons: Range<usize>| neurons.start - first..neurons.end - first;
+        let total = portion.sum(|neurons| self.sum_of_squares(state, local(neurons)));
+        total / portion.shares().width() as f64
+    }
+
+    /// The sum of `|v_i|^2` over a range of the neurons of a state slice, in their order.
+    fn sum_of_squares<R: Real>(&self, state: &[R], neurons: Range<usize>) -> f64 {
+        let layout = self.layout(neurons.end);
+        let square = |i: usize| self.trained().map(|row| state[layout.index(i, row)].to_f64().powi(2)).sum::<f64>();
+        neurons.map(square).sum()
     }
 }

@@ -20,6 +20,12 @@ fn three_layer_model<'a>(model: Model<'a>, network: &'a ThreeLayer) -> three_lay
 }
 
 impl<R: Real> Workspace<R> {
+    /// The buffers of passes over the neurons of one rank of a two-layer network; see
+    /// [`kernel::TwoLayerWorkspace::over`].
+    pub fn over(portion: kernel::Portion) -> Self {
+        Workspace { two_layer: kernel::TwoLayerWorkspace::over(portion), ..Self::default() }
+    }
+
     /// The forward pass that precedes [`Workspace::step`].
     pub fn forward(&mut self, model: Model<'_>, theta: &[R], samples: &Samples<R>) {
         match model.network {

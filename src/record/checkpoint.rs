@@ -9,6 +9,7 @@ use super::error::RecordError;
 use super::folder::RunFolder;
 use super::npz::{ArrayRecord, Arrays, NpzError, StoredArrays};
 use super::write_atomically;
+use crate::compute::Real;
 use crate::number;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -133,10 +134,17 @@ impl RunFolder {
     /// # Errors
     /// An array that cannot be written.
     pub fn seal_arrays(&self, name: &str, record: &impl ArrayRecord) -> Result<SealedArchive, NpzError> {
-        let path = self.file(name);
         let mut arrays = Arrays::default();
         record.push("", &mut arrays);
-        Ok(self.seal_bytes(name, arrays.archive(&path)?))
+        self.seal_named(name, &arrays)
+    }
+
+    /// An archive of arrays of any scalar type with its checksum.
+    ///
+    /// # Errors
+    /// An array that cannot be written.
+    pub fn seal_named<R: Real>(&self, name: &str, arrays: &Arrays<R>) -> Result<SealedArchive, NpzError> {
+        Ok(self.seal_bytes(name, arrays.archive(&self.file(name))?))
     }
 
     /// The bytes of an archive with their checksum. They are not examined, so that checks beyond the checksum can be
@@ -195,6 +203,17 @@ impl RunFolder {
     /// # Errors
     /// A file that is not accessible.
     pub fn load_arrays<T: ArrayRecord>(&self, name: &str) -> Result<SavedPart<(T, String)>, RecordError> {
+        Ok(self.load_named(name)?.and_then(|(stored, checksum)| {
+            let record = T::load("", &stored);
+            Ok((record.map_err(|error| format!("it is not of this run: {error}"))?, checksum))
+        }))
+    }
+
+    /// Reads arrays that [`RunFolder::seal_named`] sealed, with their checksum.
+    ///
+    /// # Errors
+    /// A file that is not accessible.
+    pub fn load_named<R: Real>(&self, name: &str) -> Result<SavedPart<(StoredArrays<R>, String)>, RecordError> {
         let bytes = self.bytes(name)?;
         Ok(bytes.and_then(|bytes| {
             let (archive, checksum) = split_archive(&bytes).ok_or(NO_CHECKSUM)?;
@@ -202,9 +221,26 @@ impl RunFolder {
                 return Err(WRONG_CHECKSUM.into());
             }
             let stored = StoredArrays::from_archive(&self.file(name), Cursor::new(archive));
-            let record = stored.and_then(|stored| T::load("", &stored));
-            Ok((record.map_err(|error| format!("it is not of this run: {error}"))?, checksum.to_string()))
+            Ok((stored.map_err(|error| format!("it is not of this run: {error}"))?, checksum.to_string()))
         }))
+    }
+
+    /// The names of the files of a sub-folder, sorted; none where there is no such folder.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn files_in(&self, folder: &str) -> Result<Vec<String>, RecordError> {
+        let path = self.file(folder);
+        let io = |source| RecordError::Io { path: path.clone(), source };
+        let entries = match path.read_dir() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(io)?,
+        };
+        let name = |entry: std::io::Result<std::fs::DirEntry>| Ok(entry.map_err(io)?.file_name());
+        let names: Vec<_> = entries.map(name).collect::<Result<_, RecordError>>()?;
+        let mut names: Vec<String> = names.iter().map(|name| format!("{folder}/{}", name.to_string_lossy())).collect();
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// The checksums of files of the run, by name.

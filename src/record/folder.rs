@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// The manifest of a run.
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -24,7 +25,12 @@ pub struct RunFolder {
     pub(super) locks: Vec<File>,
     /// What checkpoints are bound to, so that those of another run are not taken for its own.
     pub(super) identity: String,
+    /// Where a rank other than the first keeps what the first alone writes into the folder.
+    pub(super) scratch: Option<TempDir>,
 }
+
+/// The sub-folders into which every rank of a run writes.
+const SHARED: [&str; 2] = ["checkpoint", "state"];
 
 impl RunFolder {
     /// The folder of an existing run for reading, without the lock.
@@ -42,7 +48,17 @@ impl RunFolder {
     }
 
     pub(super) fn unlocked(path: &Path) -> Self {
-        RunFolder { path: path.into(), locks: Vec::new(), identity: String::new() }
+        RunFolder { path: path.into(), locks: Vec::new(), identity: String::new(), scratch: None }
+    }
+
+    /// The folder as a rank other than the first uses it, which has opened it: checkpoints and states are in the common
+    /// folder, everything else in a temporary folder of the rank, which is removed with this value.
+    ///
+    /// # Errors
+    /// A temporary folder that cannot be created.
+    pub fn of_other_rank(path: &Path, identity: &str) -> Result<Self, RecordError> {
+        let scratch = tempfile::tempdir().map_err(|source| RecordError::Io { path: std::env::temp_dir(), source })?;
+        Ok(RunFolder { identity: identity.into(), scratch: Some(scratch), ..Self::unlocked(path) })
     }
 
     /// The manifest.
@@ -108,9 +124,17 @@ impl RunFolder {
         &self.path
     }
 
+    /// Checksum of the experiment, to which checkpoints are bound; empty where the folder is open for reading.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
     /// Path of a file in the folder.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+        match &self.scratch {
+            Some(scratch) if !SHARED.contains(&name.split('/').next().unwrap_or(name)) => scratch.path().join(name),
+            _ => self.path.join(name),
+        }
     }
 
     /// Removes a file or a sub-folder with its contents, if it exists. Of a link, the link is removed.

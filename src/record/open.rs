@@ -194,7 +194,7 @@ impl RunFolder {
 
     /// The same folder without the lock, for reading what the run of another experiment has saved.
     pub fn of_experiment(&self, experiment: &Value) -> Self {
-        RunFolder { path: self.path.clone(), locks: Vec::new(), identity: identity(experiment) }
+        RunFolder { identity: identity(experiment), ..Self::unlocked(&self.path) }
     }
 
     fn locked(path: &Path, request: &OpenRequest<'_>) -> Result<Self, RecordError> {
@@ -203,7 +203,7 @@ impl RunFolder {
 
     /// The folder of a run under a lock that was taken.
     pub(super) fn under(path: &Path, request: &OpenRequest<'_>, lock: File) -> Self {
-        RunFolder { path: path.into(), locks: vec![lock], identity: identity(request.experiment) }
+        RunFolder { locks: vec![lock], identity: identity(request.experiment), ..Self::unlocked(path) }
     }
 
     /// Checks that the folder has the layout of this version, so that its run can be continued.

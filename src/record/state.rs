@@ -3,7 +3,8 @@
 use super::npz::{Arrays, NpzError, StoredArrays};
 use crate::compute::Real;
 use crate::network::{Network, ParameterVector};
-use ndarray::{Array2, ArrayViewMut2, s};
+use ndarray::{Array2, ArrayD, ArrayViewMut2, Axis, concatenate, s};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Parameters and momenta in canonical order, each of the network's number of parameters.
@@ -80,17 +81,40 @@ pub enum FinalParts {
 }
 
 impl FinalParts {
-    /// Opens `state/ID.npz`.
+    /// Opens `state/ID.npz`, or the files of the folder `state/ID` where a wide network has these instead, one for each
+    /// range of its neurons.
     ///
     /// # Errors
     /// A file that cannot be read or has arrays of neither scalar type.
     pub fn read(path: &Path) -> Result<Self, NpzError> {
+        let parts = path.with_extension("");
+        if !path.exists() && parts.is_dir() {
+            return Self::read_parts(&parts);
+        }
         match StoredArrays::<f64>::read(path) {
             Ok(stored) => Ok(FinalParts::F64(stored)),
             Err(error @ NpzError::Io { .. }) => Err(error),
             // Arrays in single precision cannot be read as f64.
             Err(error) => StoredArrays::<f32>::read(path).map(FinalParts::F32).map_err(|_| error),
         }
+    }
+
+    /// Joins the final parameters in the files of a folder, in the order of their names.
+    fn read_parts(folder: &Path) -> Result<Self, NpzError> {
+        let io = |source| NpzError::Io { path: folder.into(), source };
+        let entries = folder.read_dir().map_err(io)?.map(|entry| Ok(entry.map_err(io)?.path()));
+        let mut files = entries.collect::<Result<Vec<_>, NpzError>>()?;
+        files.retain(|file| file.extension().is_some_and(|kind| kind == "npz"));
+        files.sort_unstable();
+        let read = |file: &std::path::PathBuf| FinalParts::read(file);
+        let parts = files.iter().map(read).collect::<Result<Vec<_>, NpzError>>()?;
+        Ok(if parts.iter().all(|part| matches!(part, FinalParts::F32(_))) {
+            let of = |part| if let FinalParts::F32(stored) = part { Some(stored) } else { None };
+            FinalParts::F32(joined(folder, parts.into_iter().filter_map(of))?)
+        } else {
+            let of = |part| if let FinalParts::F64(stored) = part { Some(stored) } else { None };
+            FinalParts::F64(joined(folder, parts.into_iter().filter_map(of))?)
+        })
     }
 
     /// A part (units, columns).
@@ -150,4 +174,20 @@ impl FinalParts {
         };
         NpzError::Shape { path: path.into(), name: format!("{part}_{FINAL}"), expected, found }
     }
+}
+
+/// The final arrays of several files, joined along their first axis.
+fn joined<R: Real>(folder: &Path, parts: impl Iterator<Item = StoredArrays<R>>) -> Result<StoredArrays<R>, NpzError> {
+    let mut all: BTreeMap<String, Vec<ArrayD<R>>> = BTreeMap::new();
+    for stored in parts {
+        for name in stored.names().filter(|name| name.ends_with(&format!("_{FINAL}"))) {
+            all.entry(name.to_string()).or_default().push(stored.get(name)?.to_owned());
+        }
+    }
+    let join = |(name, arrays): (String, Vec<ArrayD<R>>)| {
+        let views: Vec<_> = arrays.iter().map(|array| array.view()).collect();
+        let differ = |error| NpzError::Sizes { path: folder.into(), reason: format!("{name}: {error}") };
+        Ok((name.clone(), concatenate(Axis(0), &views).map_err(differ)?))
+    };
+    Ok(all.into_iter().map(join).collect::<Result<BTreeMap<_, _>, NpzError>>()?.into())
 }

@@ -75,8 +75,19 @@ pub fn seal<R: Real>(
     run: &Trajectory,
     snapshot: &Snapshot<'_, R>,
 ) -> Result<SealedArchive, RunError> {
-    let Snapshot { state, memory, next_record, series, path } = *snapshot;
     let canonical = |part: &[R]| Array1::from(to_f64(&problem.network.to_canonical(run.width(), part)));
+    let state = [canonical(&snapshot.state.theta), canonical(&snapshot.state.momentum)];
+    Ok(folder.seal_arrays(&name(run), &arrays(problem, run, snapshot, state))?)
+}
+
+/// The arrays of a checkpoint with these parameters and momenta.
+pub fn arrays<R: Real>(
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    snapshot: &Snapshot<'_, R>,
+    [theta, momentum]: [Array1<f64>; 2],
+) -> CheckpointArrays {
+    let Snapshot { state, memory, next_record, series, path } = *snapshot;
     let size = problem.network.parameters(run.width());
     let rows = |path: &LimitPath<R>| {
         let count = path.parameters().len();
@@ -85,15 +96,14 @@ pub fn seal<R: Real>(
         path.parameters().iter().for_each(|theta| values.extend(theta.iter().map(|v| v.to_f64())));
         shaped((count, size), values)
     };
-    let arrays = CheckpointArrays {
-        theta: canonical(&state.theta),
-        momentum: canonical(&state.momentum),
+    CheckpointArrays {
+        theta,
+        momentum,
         clock: Array1::from(vec![state.step as f64, state.time, next_record as f64]),
         memory: Array1::from(memory.to_vec()),
         series: series.values().clone(),
         path: path.map(rows),
-    };
-    Ok(folder.seal_arrays(&name(run), &arrays)?)
+    }
 }
 
 /// The checkpoint of a trajectory that ended at recording time `next_record - 1` of a shorter horizon, from its final state
@@ -166,17 +176,31 @@ fn checkpoint<R: Real>(
     run: &Trajectory,
     threads: Threads,
 ) -> Option<Checkpoint<R>> {
+    let internal = |values: &Array1<f64>| internal(problem, run, &from_f64(values.view()));
+    let (theta, momentum) = (internal(&arrays.theta)?, internal(&arrays.momentum)?);
+    let found = without_state(arrays, problem, run, threads)?;
+    Some(Checkpoint { state: State { theta, momentum, ..found.state }, ..found })
+}
+
+fn from_f64<R: Real>(values: ndarray::ArrayView1<f64>) -> Vec<R> {
+    values.iter().map(|&v| R::of(v)).collect()
+}
+
+/// The state slice of canonical parameters; `None` where there are not as many as the network has.
+fn internal<R: Real>(problem: &Problem<'_, R>, run: &Trajectory, theta: &[R]) -> Option<Vec<R>> {
     let network = &problem.network;
-    let size = network.parameters(run.width());
-    let from_f64 = |values: ndarray::ArrayView1<f64>| -> Vec<R> { values.iter().map(|&v| R::of(v)).collect() };
-    let internal = |theta: &[R]| (theta.len() == size).then(|| network.from_canonical(run.width(), theta));
+    (theta.len() == network.parameters(run.width())).then(|| network.from_canonical(run.width(), theta))
+}
+
+/// The checkpoint in arrays, apart from parameters and momenta, which are empty; `None` as in [`checkpoint`].
+pub fn without_state<R: Real>(
+    arrays: CheckpointArrays,
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    threads: Threads,
+) -> Option<Checkpoint<R>> {
     let [step, time, next_record] = arrays.clock.to_vec()[..] else { return None };
-    let state = State {
-        theta: internal(&from_f64(arrays.theta.view()))?,
-        momentum: internal(&from_f64(arrays.momentum.view()))?,
-        step: step as u64,
-        time,
-    };
+    let state = State { theta: Vec::new(), momentum: Vec::new(), step: step as u64, time };
     // Written so that NaN is refused.
     let within = |value: f64, least: f64, most: f64| value >= least && value <= most;
     let times = problem.times.len();
@@ -199,7 +223,7 @@ fn checkpoint<R: Real>(
         let mut kept = LimitPath::new(run.width());
         for row in arrays.path?.rows() {
             let theta = from_f64(row);
-            let evaluation = evaluate(problem, run.width(), &internal(&theta)?, threads);
+            let evaluation = evaluate(problem, run.width(), &internal(problem, run, &theta)?, threads);
             kept.push(problem, theta, evaluation);
         }
         // A trajectory that diverged has ended before the last recording time.

@@ -12,12 +12,14 @@ use crate::kinetic::KineticError;
 use crate::network::{Activation, LowDiscrepancyError};
 use crate::population::PopulationError;
 use crate::prune::PruneError;
+use crate::ranks::{Agreement, Communicator, Ranks, agree};
 use crate::record::npz::NpzError;
 use crate::record::{PhaseTime, RecordError, RunFolder};
 use crate::sparse::recovery::RecoveryError;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Why a run fails.
 #[derive(Debug, thiserror::Error)]
@@ -156,12 +158,72 @@ pub enum RunError {
         /// The file.
         path: PathBuf,
     },
+    /// The run failed on one of several ranks; all have ended.
+    #[error("rank {rank}: {message}")]
+    Rank {
+        /// The first rank on which it failed.
+        rank: usize,
+        /// The message of its error.
+        message: String,
+    },
+    /// There are more ranks than shares.
+    #[error(
+        "the neurons of width {width} form {shares} shares, and there are {ranks} ranks: expected at most {shares} ranks, each of which holds whole shares"
+    )]
+    TooManyRanks {
+        /// The width.
+        width: usize,
+        /// Its shares.
+        shares: usize,
+        /// The ranks.
+        ranks: usize,
+    },
+    /// The ranks do not run the same thing.
+    #[error("rank {rank} has another {what} than rank 0: expected the same program, experiment and data on every rank")]
+    DifferentRanks {
+        /// The first rank that differs.
+        rank: usize,
+        /// What differs.
+        what: &'static str,
+    },
+    /// A rank does not see what the first has written.
+    #[error(
+        "rank {rank} does not find {path}, which another rank has written: expected a run folder (--out) on a file system that all ranks share"
+    )]
+    NotShared {
+        /// The rank.
+        rank: usize,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Something that runs on one rank was started on several.
+    #[error("{what} runs on one rank, and there are {ranks}: expected it to be started without mpirun")]
+    OneRankOnly {
+        /// What runs on one rank.
+        what: &'static str,
+        /// The ranks.
+        ranks: usize,
+    },
     /// The trajectory has no random draws.
     #[error("trajectory '{id}' has no random draws: it follows the full gradient at temperature 0")]
     NoDraws {
         /// The trajectory.
         id: String,
     },
+}
+
+impl RunError {
+    /// Whether all ranks of a run return this error, so that each can end by itself.
+    pub fn of_all_ranks(&self) -> bool {
+        matches!(
+            self,
+            RunError::Rank { .. }
+                | RunError::DifferentRanks { .. }
+                | RunError::TooManyRanks { .. }
+                | RunError::OneRankOnly { .. }
+                | RunError::TooManySteps { .. }
+        )
+    }
 }
 
 /// Why the figures of a run cannot be drawn.
@@ -192,6 +254,43 @@ pub enum FiguresError {
         /// The text as given.
         text: String,
     },
+}
+
+/// Time after which a file must be visible on all ranks: network file systems may cache for seconds that it is absent.
+const MOST_DELAY: Duration = Duration::from_secs(60);
+
+/// See [`RunContext::agree`].
+pub(super) fn agree_on(ranks: &dyn Communicator, own: Result<bool, RunError>) -> Result<bool, RunError> {
+    if ranks.size() == 1 {
+        return own;
+    }
+    match agree(ranks, own.map_err(|error| error.to_string())) {
+        Agreement::Complete => Ok(false),
+        Agreement::Interrupted => Ok(true),
+        Agreement::Failed { rank, message } => Err(RunError::Rank { rank, message }),
+    }
+}
+
+/// A value that every rank has, or the error of one on all. Collective.
+pub(super) fn on_all_ranks<T>(ranks: &dyn Communicator, own: Result<T, RunError>) -> Result<T, RunError> {
+    let (value, message) = match own {
+        Ok(value) => (Some(value), Ok(false)),
+        Err(error) => (None, Err(error)),
+    };
+    agree_on(ranks, message)?;
+    Ok(value.expect("an error ends all ranks"))
+}
+
+/// Waits until `seen` holds of a path that another rank has written.
+pub(super) fn await_path(path: &Path, rank: usize, seen: impl Fn(&Path) -> bool) -> Result<(), RunError> {
+    let begun = Instant::now();
+    while !seen(path) {
+        if begun.elapsed() > MOST_DELAY {
+            return Err(RunError::NotShared { rank, path: path.into() });
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 /// Options of a run.
@@ -227,12 +326,60 @@ pub struct RunContext<'a> {
     pub part: Part,
     /// Notes about damaged parts that were computed again.
     pub(super) repairs: Mutex<Vec<String>>,
+    /// The ranks among which the work is divided.
+    pub ranks: Ranks,
+    /// Whether the ranks have agreed to stop.
+    pub(super) stopped: AtomicBool,
 }
 
 impl RunContext<'_> {
     /// Whether an interruption was requested.
     pub fn interrupted(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed)
+    }
+
+    /// Exchanges how a part of the work ended on every rank, as its error or whether it was interrupted; returns whether
+    /// it was interrupted on one. Collective.
+    ///
+    /// # Errors
+    /// That of this rank, in a run on one; otherwise [`RunError::Rank`] on all.
+    pub fn agree(&self, own: Result<bool, RunError>) -> Result<bool, RunError> {
+        let found = agree_on(&*self.ranks, own);
+        if matches!(found, Ok(true)) {
+            self.stopped.store(true, Ordering::Relaxed);
+        }
+        found
+    }
+
+    /// The outcome of a part of the work that all ranks did, after which all continue or end in the same way. Collective,
+    /// but where the ranks have agreed on the end within the part.
+    ///
+    /// # Errors
+    /// As [`RunContext::agree`].
+    pub fn settle<T>(&self, own: Result<Outcome<T>, RunError>) -> Result<Outcome<T>, RunError> {
+        let agreed = match &own {
+            Err(RunError::Rank { .. }) => true,
+            Ok(Outcome::Interrupted) => self.stopped.load(Ordering::Relaxed),
+            Ok(Outcome::Complete(_)) | Err(_) => false,
+        };
+        if agreed || self.ranks.size() == 1 {
+            return own;
+        }
+        let (value, message) = match own {
+            Ok(Outcome::Complete(value)) => (Some(value), Ok(false)),
+            Ok(Outcome::Interrupted) => (None, Ok(true)),
+            Err(error) => (None, Err(error)),
+        };
+        let interrupted = self.agree(message)?;
+        Ok(value.filter(|_| !interrupted).map_or(Outcome::Interrupted, Outcome::Complete))
+    }
+
+    /// Waits until a file that another rank has written can be seen.
+    ///
+    /// # Errors
+    /// [`RunError::NotShared`] where it is not there after a minute.
+    pub fn await_file(&self, name: &str) -> Result<(), RunError> {
+        await_path(&self.folder.file(name), self.ranks.rank(), Path::exists)
     }
 
     /// Path of a file in `records/`.

@@ -13,6 +13,7 @@ use crate::analysis::coverage::rates;
 use crate::analysis::family::LEVEL;
 use crate::analysis::verdict::Check;
 use crate::config::AnyExperiment;
+use crate::ranks::SingleRank;
 use crate::record::{CoverageRecord, FORMAT, RecordError, RunFolder, SavedPart, differing_keys};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -177,12 +178,13 @@ fn checks_of(
     }
     let name = format!("runs/{seed}");
     let out = folder.file(&name);
+    let ranks = SingleRank::ranks();
     let options = Options { out, force: false, resume: true, accept_revision: false, quiet: true, figures: false };
     let part = (&options, Part::Whole);
     let report = match experiment.with_seed(seed) {
-        AnyExperiment::Training(experiment) => training_run::run(&experiment, part, interrupt, registry)?,
-        AnyExperiment::Recovery(experiment) => recovery_run::run(&experiment, part, interrupt, registry)?,
-        AnyExperiment::Pruning(experiment) => pruning_run::run(&experiment, part, interrupt, registry)?,
+        AnyExperiment::Training(experiment) => training_run::run(&experiment, part, &ranks, interrupt, registry)?,
+        AnyExperiment::Recovery(experiment) => recovery_run::run(&experiment, part, &ranks, interrupt, registry)?,
+        AnyExperiment::Pruning(experiment) => pruning_run::run(&experiment, part, &ranks, interrupt, registry)?,
     };
     let checks = match report {
         Report::Complete { checks, .. } | Report::AlreadyComplete { checks, .. } => checks,

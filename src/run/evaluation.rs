@@ -2,6 +2,7 @@
 
 use super::problem::Problem;
 use crate::compute::{Real, Threads};
+use crate::network::{Model, Portion, Workspace};
 
 /// Conversion to double precision.
 pub(super) fn to_f64<R: Real>(values: &[R]) -> Vec<f64> {
@@ -39,13 +40,37 @@ impl TestEvaluation {
     }
 }
 
-/// Evaluates a state on the fixed sample, and on the test part.
+/// Evaluates a state on the fixed sample, and on the test part. It is that of the whole network, whatever the number of
+/// ranks.
 pub fn evaluate<R: Real>(problem: &Problem<'_, R>, width: usize, theta: &[R], threads: Threads) -> Evaluation {
+    if let Some(shares) = problem.shares(width) {
+        return evaluate_over(problem, &Portion::whole(shares), theta, threads);
+    }
     let network = &problem.network;
     let predictions = network.predict(width, theta, &problem.population.x, threads);
     let loss = problem.experiment.network.loss.mean(&predictions, &problem.population.y, network.outputs());
     let ridge = problem.experiment.dynamics.ridge;
     let penalty = if ridge > 0.0 { 0.5 * ridge * network.mean_square(width, theta) } else { 0.0 };
     let test = TestEvaluation::of(problem, |x| network.predict(width, theta, x, threads));
+    Evaluation { predictions, loss, risk: loss + penalty, test }
+}
+
+/// Evaluates the neurons of this rank together with those of the others, on the fixed sample and on the test part.
+/// Collective.
+pub fn evaluate_over<R: Real>(
+    problem: &Problem<'_, R>,
+    portion: &Portion,
+    theta: &[R],
+    threads: Threads,
+) -> Evaluation {
+    let (network, width) = (&problem.network, portion.shares().width());
+    let model = Model { network, width, threads };
+    let mut workspace = Workspace::over(portion.clone());
+    let predictions = workspace.predict(model, theta, &problem.population.x);
+    let loss = problem.experiment.network.loss.mean(&predictions, &problem.population.y, network.outputs());
+    let ridge = problem.experiment.dynamics.ridge;
+    let square = || problem.independent().mean_square_over(portion, theta);
+    let penalty = if ridge > 0.0 { 0.5 * ridge * square() } else { 0.0 };
+    let test = TestEvaluation::of(problem, |x| workspace.predict(model, theta, x));
     Evaluation { predictions, loss, risk: loss + penalty, test }
 }

@@ -19,6 +19,7 @@ use super::problem::Problem;
 use super::progress::note;
 use super::results::{self, Results, TASK_FOLDERS, can_be_continued, task_file, task_names};
 use super::series::Series;
+use super::share_files::state_folder;
 use super::study::{Registry, studies_of};
 use super::trajectory::state_name;
 use crate::config::study::ExperimentKind;
@@ -238,6 +239,9 @@ impl Extension<'_> {
         if self.before.plan.find(&run.id).is_none() {
             return compute("not in the run so far");
         }
+        if problem.portion(run).is_some() {
+            return compute("its neurons are divided into shares, whose files are not kept for an extension");
+        }
         let found = match self.found {
             Ok(found) => found,
             Err(reason) => return compute(&format!("no saved results: {reason}")),
@@ -375,7 +379,7 @@ fn tidy(folder: &RunFolder, plan: &Plan) -> Result<(), RunError> {
     for name in ["records", "figures", "checks.json", "report.html", "export"] {
         folder.remove(name)?;
     }
-    let mut own: BTreeSet<String> = plan.trajectories().map(state_name).collect();
+    let mut own: BTreeSet<String> = plan.trajectories().flat_map(|run| [state_name(run), state_folder(run)]).collect();
     own.extend(["state/data.npz".to_string(), "state/paths".to_string()]);
     for task in task_names(folder, TASK_FOLDERS[0])? {
         if let SavedPart::Found(TaskFiles { files }) = folder.load_json(&task_file(TASK_FOLDERS[0], &task))? {

@@ -345,9 +345,14 @@ struct SavedSolution<'a> {
     density: String,
 }
 
+/// The file of the recorded part of a solution.
+pub(super) fn index_name(run: &Trajectory) -> String {
+    solution_name(run, "json")
+}
+
 impl<'a> SavedSolution<'a> {
     fn of(context: &'a RunContext<'_>, run: &Trajectory) -> Self {
-        SavedSolution { context, limit: solution_name(run, "json"), density: solution_name(run, "npz") }
+        SavedSolution { context, limit: index_name(run), density: solution_name(run, "npz") }
     }
 
     fn save(&self, solution: &PartialSolution) -> Result<(), RunError> {

@@ -4,10 +4,10 @@ use super::context::RunError;
 use crate::config::KeptStates;
 use crate::record::state::keep_final_parameters;
 use crate::record::{LimitRun, RecordError, RunFolder};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The data, which are kept in any case.
-const DATA: &str = "data.npz";
+const DATA: &str = "state/data.npz";
 
 /// Removes from `state/` what is not to be kept. The run is complete: where the process is killed meanwhile, more is
 /// kept.
@@ -21,43 +21,48 @@ pub(super) fn trim(folder: &RunFolder, kept: KeptStates) -> Result<(), RunError>
     folder.remove("state/paths")?;
     let states = states(folder)?;
     let limit = limit_of(&states);
-    for path in &states {
-        if kept == KeptStates::Ends && (is_network(path) || Some(path) == limit) {
-            keep_final_parameters(path)?;
+    for state in &states {
+        if kept == KeptStates::Ends && (is_network(&state.id) || Some(&state.id) == limit) {
+            state.files.iter().try_for_each(|path| keep_final_parameters(path))?;
         } else {
-            std::fs::remove_file(path).map_err(|source| RecordError::Io { path: path.clone(), source })?;
+            folder.remove(&state.name)?;
         }
     }
     Ok(())
 }
 
-/// The state of the limit: of the reference, or where that has no particles, of the particles that represent it.
-fn limit_of(states: &[PathBuf]) -> Option<&PathBuf> {
-    let of = |run: LimitRun| states.iter().find(|path| id(path) == run.id());
+/// The state of a trajectory.
+struct StoredState {
+    /// The id of the trajectory.
+    id: String,
+    /// Its file, or the folder of its shares, in the run folder.
+    name: String,
+    /// Its files.
+    files: Vec<PathBuf>,
+}
+
+/// The id of the limit: of the reference, or where that has no particles, of the particles that represent it.
+fn limit_of(states: &[StoredState]) -> Option<&String> {
+    let of = |run: LimitRun| states.iter().map(|state| &state.id).find(|id| *id == run.id());
     of(LimitRun::Reference).or_else(|| of(LimitRun::HalfParticles))
 }
 
 /// Whether a state is that of a network, and not of a solution of the limit.
-fn is_network(path: &Path) -> bool {
-    let id = id(path);
+fn is_network(id: &str) -> bool {
     !(id.starts_with("limit-") || LimitRun::ALL.iter().any(|run| run.id() == id))
 }
 
-/// The id of the trajectory of a state.
-fn id(path: &Path) -> String {
-    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
 /// The states of trajectories.
-fn states(folder: &RunFolder) -> Result<Vec<PathBuf>, RecordError> {
-    let path = folder.file("state");
-    let io = |source| RecordError::Io { path: path.clone(), source };
+fn states(folder: &RunFolder) -> Result<Vec<StoredState>, RecordError> {
     let mut states = Vec::new();
-    for entry in path.read_dir().map_err(io)? {
-        let file = entry.map_err(io)?.path();
-        let archive = file.extension().is_some_and(|extension| extension == "npz");
-        if archive && file.file_name().is_some_and(|name| name != DATA) {
-            states.push(file);
+    for name in folder.files_in("state")?.into_iter().filter(|name| name != DATA) {
+        let path = folder.file(&name);
+        if path.is_dir() {
+            let id = name.trim_start_matches("state/").to_string();
+            let files = folder.files_in(&name)?.iter().map(|file| folder.file(file)).collect();
+            states.push(StoredState { id, name, files });
+        } else if let Some(id) = name.trim_start_matches("state/").strip_suffix(".npz") {
+            states.push(StoredState { id: id.to_string(), files: vec![path], name });
         }
     }
     Ok(states)

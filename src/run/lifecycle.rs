@@ -1,6 +1,6 @@
 //! The parts common to runs of all kinds: opening the folder, the manifest, the studies, interruption, completion.
 
-use super::context::{FiguresError, Findings, Options, Outcome, Report, RunContext, RunError};
+use super::context::{FiguresError, Findings, Options, Outcome, Report, RunContext, RunError, agree_on, await_path};
 use super::figures;
 use super::invocation;
 use super::machine_memory::{machine_memory, peak_memory};
@@ -10,9 +10,10 @@ use super::study::{NamedFigure, RegisteredStudy, Registry, Runnable, studies_of}
 use crate::analysis::verdict::{Check, judge};
 use crate::compute::{InstructionSet, return_freed_memory};
 use crate::figure::write;
+use crate::ranks::{Communicator, Ranks};
 use crate::record::{
     Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PROGRESS, PhaseTime, PopulationRecord, RecordError,
-    RunFolder, RunKind, Status,
+    RunFolder, RunKind, Status, sha256,
 };
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -39,8 +40,87 @@ pub(super) enum Opening {
 /// Those of [`RunFolder::open`] and [`RunFolder::open_shard`], a part before which none was computed, and a resumed run with
 /// other rounding.
 pub(super) fn open(
-    options: &Options,
-    part: Part,
+    (options, part): (&Options, Part),
+    ranks: &Ranks,
+    resolved: &serde_json::Value,
+    sources: &serde_json::Value,
+) -> Result<Opening, RunError> {
+    if ranks.size() == 1 {
+        return open_first((options, part), resolved, sources);
+    }
+    require_same(&**ranks, resolved, sources)?;
+    let (first, failed) = match ranks.is_first().then(|| open_first((options, part), resolved, sources)) {
+        Some(Ok(opening)) => (Some(opening), Ok(false)),
+        Some(Err(error)) => (None, Err(error)),
+        None => (None, Ok(false)),
+    };
+    agree_on(&**ranks, failed)?;
+    let (identity, path) = match &first {
+        Some(Opening::Open(open)) => (open.folder.identity(), options.out.clone()),
+        Some(Opening::Complete(_)) | None => ("", options.out.clone()),
+    };
+    let identity = String::from_utf8_lossy(&ranks.all_gather_bytes(identity.as_bytes())[0]).into_owned();
+    match first {
+        Some(Opening::Complete(report)) => Ok(Opening::Complete(report)),
+        Some(Opening::Open(open)) => {
+            require_shared(&open.folder, &**ranks)?;
+            Ok(Opening::Open(open))
+        }
+        None if identity.is_empty() => {
+            Ok(Opening::Complete(Report::AlreadyComplete { folder: path, checks: Vec::new() }))
+        }
+        None => {
+            let folder = RunFolder::of_other_rank(&path, &identity)?;
+            require_shared(&folder, &**ranks)?;
+            Ok(Opening::Open(OpenRun { folder, earlier: None }))
+        }
+    }
+}
+
+/// Checks that all ranks run the same program on the same experiment and data. Collective.
+fn require_same(
+    ranks: &dyn Communicator,
+    resolved: &serde_json::Value,
+    sources: &serde_json::Value,
+) -> Result<(), RunError> {
+    let build = Build::present();
+    let portable = InstructionSet::current() == InstructionSet::Portable;
+    let parts = [
+        ("program", format!("{} {}", build.version, build.revision)),
+        ("rounding (--simd portable)", portable.to_string()),
+        ("experiment", resolved.to_string()),
+        ("data", sources.to_string()),
+    ];
+    for (what, own) in parts {
+        let all = ranks.all_gather_bytes(sha256(own.as_bytes()).as_bytes());
+        if let Some(rank) = all.iter().position(|other| *other != all[0]) {
+            return Err(RunError::DifferentRanks { rank, what });
+        }
+    }
+    Ok(())
+}
+
+/// A file by which ranks see that their folder is the same.
+const SHARED_MARK: &str = "checkpoint/ranks";
+
+/// Checks that all ranks see the same folder. Collective.
+fn require_shared(folder: &RunFolder, ranks: &dyn Communicator) -> Result<(), RunError> {
+    let own = format!("{} {:?}\n", std::process::id(), std::time::SystemTime::now());
+    let mark = ranks.all_gather_bytes(own.as_bytes())[0].clone();
+    let written = match ranks.is_first() {
+        true => folder.write_text(SHARED_MARK, &String::from_utf8_lossy(&mark)).map_err(RunError::from),
+        false => Ok(()),
+    };
+    agree_on(ranks, written.map(|()| false))?;
+    let seen = await_path(&folder.file(SHARED_MARK), ranks.rank(), |path| {
+        std::fs::read(path).is_ok_and(|found| found == mark)
+    });
+    agree_on(ranks, seen.map(|()| false))?;
+    Ok(())
+}
+
+fn open_first(
+    (options, part): (&Options, Part),
     resolved: &serde_json::Value,
     sources: &serde_json::Value,
 ) -> Result<Opening, RunError> {
@@ -186,7 +266,7 @@ pub(super) fn run_studies<E: Runnable>(
     for (name, study) in studies_of(registered, experiment) {
         let started = Instant::now();
         context.journal.begin_study(name);
-        match study.run(subject, context)? {
+        match context.settle(study.run(subject, context))? {
             Outcome::Complete(Findings { checks: found, warnings }) => {
                 checks.extend(found);
                 manifest.warnings.extend(warnings);
@@ -209,7 +289,7 @@ pub(super) fn interrupted(context: &RunContext<'_>, mut manifest: Manifest) -> R
     context.journal.close();
     manifest.status = Status::Interrupted;
     end_invocation(&mut manifest);
-    manifest.warnings.extend(context.repairs());
+    manifest.warnings.extend(context.all_repairs());
     folder.write_json("manifest.json", &manifest)?;
     Ok(Report::Interrupted { folder: folder.path().into() })
 }
@@ -241,12 +321,13 @@ pub(super) fn finish(
 ) -> Result<Report, RunError> {
     judge(&mut checks);
     let folder = context.folder;
-    manifest.warnings.extend(context.repairs());
+    manifest.warnings.extend(context.all_repairs());
     add_shards(folder, &mut manifest)?;
     folder.write_json(CHECKS, &checks)?;
     folder.write_json("manifest.json", &manifest)?;
     let drawing = Instant::now();
-    let (figures, warning) = if options.figures { figures::draw_at_end(folder, registry)? } else { Default::default() };
+    let draws = options.figures && context.ranks.is_first();
+    let (figures, warning) = if draws { figures::draw_at_end(folder, registry)? } else { Default::default() };
     manifest.warnings.extend(warning);
     manifest.add_phase("figures", drawing.elapsed().as_secs_f64());
     manifest.checks = Some(checks.len());
@@ -257,7 +338,10 @@ pub(super) fn finish(
     manifest.status = Status::Complete;
     end_invocation(&mut manifest);
     folder.write_json("manifest.json", &manifest)?;
-    folder.remove("checkpoint")?;
+    context.ranks.barrier();
+    if context.ranks.is_first() {
+        folder.remove("checkpoint")?;
+    }
     context.journal.close();
     folder.remove(PROGRESS)?;
     let Manifest { phases, warnings, .. } = manifest;

@@ -11,6 +11,7 @@ use super::planner::Planner;
 use super::study::{Registry, StudyMemory, TrainingSizes, studies_of};
 use crate::config::{BatchSize, Experiment, MemoryExcess, Precision, Route};
 use crate::dynamics::picard::map::SHARES;
+use crate::network::Shares;
 use crate::network::kernel::LANES;
 use crate::population::PopulationSpec;
 use crate::record::Measure;
@@ -27,6 +28,9 @@ const FIGURE: f64 = (17 << 20) as f64;
 /// Copies of the arrays of a file while it is written: the record, its arrays in the archive's order, and the archive.
 const COPIES: f64 = 3.0;
 
+/// Least number of files of a state that is divided into shares.
+const FILES: f64 = 64.0;
+
 /// Bytes of a number in a file of text, and of its copy while it is written.
 pub const TEXT: f64 = 40.0;
 
@@ -37,6 +41,17 @@ pub fn estimate(
     test: usize,
     registry: &'static Registry,
 ) -> MemoryEstimate {
+    estimate_on(e, shape, test, registry, 1)
+}
+
+/// The same for one of several ranks.
+pub fn estimate_on(
+    e: &Experiment,
+    shape: (usize, usize, usize),
+    test: usize,
+    registry: &'static Registry,
+    ranks: usize,
+) -> MemoryEstimate {
     let network = e.network.model(shape.1, shape.2);
     let sizes = TrainingSizes {
         experiment: e,
@@ -46,9 +61,13 @@ pub fn estimate(
         outputs: shape.2 as f64,
         scalar: if e.precision == Precision::F64 { 8.0 } else { 4.0 },
     };
-    let test = test as f64;
-    let phases =
-        Phases { sizes, test, records: e.horizon.records as f64 + 1.0, threads: rayon::current_num_threads() as f64 };
+    let phases = Phases {
+        sizes,
+        test: test as f64,
+        records: e.horizon.records as f64 + 1.0,
+        threads: rayon::current_num_threads() as f64,
+        ranks: ranks as f64,
+    };
     let (studies, largest_study) = phases.studies(registry);
     MemoryEstimate {
         program: PROGRAM as u64,
@@ -83,6 +102,8 @@ struct Phases<'a> {
     /// Number of recording times.
     records: f64,
     threads: f64,
+    /// Ranks among which wide networks are divided.
+    ranks: f64,
 }
 
 impl Phases<'_> {
@@ -179,10 +200,35 @@ impl Phases<'_> {
     /// checkpoint, which is in double precision and holds the path where that is kept.
     fn trajectory(&self, width: usize, samples: f64, work_arrays: usize, keeps_path: bool) -> f64 {
         let state = self.state(width);
+        if self.divided(width) {
+            // What is compared with others is gathered, in both scalar types, with the places of its parameters.
+            let gathered = (1.0 + 24.0 / self.sizes.scalar) * state;
+            let path = if keeps_path { COPIES * self.records * 8.0 / self.sizes.scalar * state } else { 0.0 };
+            return self.alone(width, samples, work_arrays) + gathered + path;
+        }
         let path = if keeps_path { self.records } else { 0.0 };
         let checkpoint = COPIES * (2.0 + path) * 8.0 * self.sizes.network.state_len_f64(width);
         let predictions = (2.0 + 4.0 * self.threads) * 8.0 * self.evaluated() * self.sizes.outputs;
         (6.0 + work_arrays as f64) * state + self.pass(width, samples) + predictions + checkpoint.max(12.0 * state)
+    }
+
+    /// A network that is compared with no limit. Of one that is divided, a rank holds its shares of parameters and momenta
+    /// once, with the buffers of a file of some of them.
+    fn alone(&self, width: usize, samples: f64, work_arrays: usize) -> f64 {
+        if !self.divided(width) {
+            return self.trajectory(width, samples, work_arrays, false);
+        }
+        let predictions = (2.0 + 4.0 * self.threads) * 8.0 * self.sizes.samples * self.sizes.outputs;
+        let own = self.state(width) / self.ranks;
+        let file = 4.0 * COPIES * (self.state(width) / FILES).min(own);
+        (2.0 + work_arrays as f64) * own + self.pass(width, samples) + predictions + file
+    }
+
+    /// Whether the neurons of a width are divided into shares: parameters and momenta are then held once, and written
+    /// in files of some shares each.
+    fn divided(&self, width: usize) -> bool {
+        self.sizes.network.as_two_layer().is_some()
+            && Shares::of(width, self.experiment().network.shares_from).is_some()
     }
 
     /// A limit by particles.
@@ -292,7 +338,13 @@ impl Phases<'_> {
         let swept =
             e.sweeps().flat_map(|sweep| sweep.values.iter().map(move |&value| (sweep, sweep.at(value, &e.dynamics))));
         let swept = swept.map(|(sweep, (step, batch))| alike(sweep.seeds as f64, sweep.width, step, batch));
-        let variants = e.variants.iter().map(|v| alike(v.seeds as f64, v.width, v.step, batch));
+        let variants = e.variants.iter().map(|v| {
+            let own = alike(v.seeds as f64, v.width, v.step, batch);
+            // The fused steps need no gradient.
+            let fused = usize::from(self.sizes.network.fixed_inputs() > 0);
+            let samples = if let BatchSize::Size(size) = batch { size as f64 } else { self.sizes.samples };
+            Alike { bytes: own.bytes.min(self.alone(v.width, samples, fused)), ..own }
+        });
         self.kept_paths() + self.stage(&widths.chain(swept).chain(variants).collect::<Vec<_>>())
     }
 

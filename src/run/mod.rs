@@ -13,6 +13,8 @@
 //! | [`plan`], [`planner`] | the trajectories to be simulated |
 //! | [`problem`] | model, population and recording times in the scalar type of the states |
 //! | [`training`], [`trajectory`], [`trajectory_outcome`] | running the plan, one trajectory, its outcome |
+//! | `trajectory_loop` | what whole and divided trajectories have in common |
+//! | `divided`, `share_files` | one trajectory of a wide network, divided among ranks; its files |
 //! | [`evaluation`], [`series`] | predictions and risk; the recorded series of a trajectory |
 //! | [`limit_path`] | the limit at the recording times, with which networks are compared |
 //! | [`groups`] | the records of all trajectories |
@@ -38,6 +40,7 @@ mod checkpoint;
 pub mod context;
 pub mod coverage;
 pub mod curve;
+mod divided;
 pub mod draws;
 pub mod evaluation;
 pub mod export;
@@ -80,6 +83,7 @@ mod sanity;
 mod saved;
 pub mod series;
 pub mod shard;
+mod share_files;
 pub mod shared_limit;
 pub mod states;
 pub mod status;
@@ -88,6 +92,7 @@ pub mod tasks;
 pub mod training;
 mod training_run;
 pub mod trajectory;
+mod trajectory_loop;
 pub mod trajectory_outcome;
 pub mod vary;
 
@@ -99,6 +104,7 @@ pub use study::Registry;
 pub use training_run::run_on_sample;
 
 use crate::config::{AnyExperiment, Experiment};
+use crate::ranks::{Ranks, SingleRank};
 use std::sync::atomic::AtomicBool;
 
 /// Runs an experiment of any kind with the studies of a registry, which must be that with which it was read.
@@ -125,12 +131,40 @@ pub fn run_part(
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
+    run_part_on(experiment, part, &SingleRank::ranks(), interrupt, registry)
+}
+
+/// As [`run`], on several ranks, all of which call it with the same arguments. The first writes records, figures and the
+/// manifest, and returns the report of the run; progress of the others is not reported.
+///
+/// # Errors
+/// As [`run`]; ranks that differ, or do not see the same folder. An error that all ranks return is
+/// [`RunError::of_all_ranks`]; after another, this rank must end the others ([`crate::ranks::Communicator::abort`]).
+pub fn run_on(
+    experiment: &AnyExperiment,
+    options: &Options,
+    ranks: &Ranks,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<Report, RunError> {
+    let options = &Options { quiet: options.quiet || !ranks.is_first(), ..options.clone() };
+    run_part_on(experiment, (options, Part::Whole), ranks, interrupt, registry)
+}
+
+/// Computes a part of a run on one rank, or the whole on several.
+fn run_part_on(
+    experiment: &AnyExperiment,
+    part: (&Options, Part),
+    ranks: &Ranks,
+    interrupt: &AtomicBool,
+    registry: &'static Registry,
+) -> Result<Report, RunError> {
     let report = match experiment {
-        AnyExperiment::Training(experiment) => training_run::run(experiment, part, interrupt, registry),
-        AnyExperiment::Recovery(experiment) => recovery_run::run(experiment, part, interrupt, registry),
-        AnyExperiment::Pruning(experiment) => pruning_run::run(experiment, part, interrupt, registry),
+        AnyExperiment::Training(experiment) => training_run::run(experiment, part, ranks, interrupt, registry),
+        AnyExperiment::Recovery(experiment) => recovery_run::run(experiment, part, ranks, interrupt, registry),
+        AnyExperiment::Pruning(experiment) => pruning_run::run(experiment, part, ranks, interrupt, registry),
     };
-    if let (Err(error), (options, Part::Whole)) = (&report, part) {
+    if let (Err(error), (options, Part::Whole), true) = (&report, part, ranks.is_first()) {
         journal::record_failure(&options.out, error);
     }
     report

@@ -19,6 +19,7 @@ use crate::config::{BatchSize, Route};
 use crate::dynamics::Scheme;
 use crate::network::Start;
 use crate::record::{GroupAxis, LimitRun};
+use std::ops::Range;
 
 /// Consecutive particles, by index.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +100,13 @@ impl Trajectory {
     /// Whether it is a solution of the limit, and not a network.
     pub fn is_limit(&self) -> bool {
         LimitRun::ALL.iter().any(|run| run.id() == self.id) || self.id.starts_with(SWEEP_LIMIT)
+    }
+
+    /// The trajectory of some of its neurons, as if they were all.
+    #[must_use]
+    pub fn of_neurons(&self, neurons: Range<usize>) -> Self {
+        let first = self.particles.first + neurons.start as u64;
+        Trajectory { particles: Particles { first, width: neurons.len(), ..self.particles.clone() }, ..self.clone() }
     }
 
     /// Relative work up to time `time`: that of a step times the number of steps.

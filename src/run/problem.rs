@@ -3,13 +3,15 @@
 use super::plan::Trajectory;
 use crate::analysis::dropout::DropoutNetwork;
 use crate::compute::{Real, Threads};
-use crate::config::{BatchSize, Experiment};
+use crate::config::{BatchSize, Experiment, Route};
 use crate::dynamics::{
     BatchSource, Batches, Brownian, Ensemble, Integrator, NetworkForce, NoNoise, Noise, Simulation, State,
 };
-use crate::network::{Batch, Network, Objective, TwoLayer};
+use crate::network::{Batch, Network, Objective, Portion, Shares, TwoLayer};
 use crate::population::{LabelKind, Population, Sample, Sampler};
+use crate::ranks::{Ranks, SingleRank};
 use crate::record::Measure;
+use std::sync::Arc;
 
 /// Model, population and recording times.
 pub struct Problem<'a, R> {
@@ -36,6 +38,8 @@ pub struct Problem<'a, R> {
     pub times: Vec<f64>,
     /// The measures recorded at each time.
     pub measures: Vec<Measure>,
+    /// The ranks among which wide networks are divided.
+    pub ranks: Ranks,
 }
 
 impl<'a, R: Real> Problem<'a, R> {
@@ -60,7 +64,26 @@ impl<'a, R: Real> Problem<'a, R> {
             sampler: population.sampler.as_deref(),
             labels: population.labels,
             times: experiment.horizon.times(),
+            ranks: SingleRank::ranks(),
         }
+    }
+
+    /// The same, with wide networks divided among ranks.
+    #[must_use]
+    pub fn on(self, ranks: &Ranks) -> Self {
+        Problem { ranks: Arc::clone(ranks), ..self }
+    }
+
+    /// The shares of a network of this width; `None` where its neurons are not divided.
+    pub fn shares(&self, width: usize) -> Option<Shares> {
+        self.network.as_two_layer()?;
+        Shares::of(width, self.experiment.network.shares_from)
+    }
+
+    /// The neurons of this rank of a trajectory that is divided among ranks; `None` where it is not.
+    pub fn portion(&self, run: &Trajectory) -> Option<Portion> {
+        let shares = self.shares(run.width()).filter(|_| run.route == Route::Particles)?;
+        Some(Portion::of(shares, Arc::clone(&self.ranks)))
     }
 
     /// Indices of the recording times at which whole laws are recorded: at most four, equally spaced.

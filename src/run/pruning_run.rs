@@ -18,6 +18,7 @@ use crate::config::PruningExperiment;
 use crate::config::study::ExperimentKind;
 use crate::prune::PruneError;
 use crate::prune::model::{HeadSpec, Scores};
+use crate::ranks::Ranks;
 use crate::record::npz::{ArrayRecord, Arrays, NpzError, StoredArrays, array_record, shaped};
 use crate::record::{PopulationRecord, RecordError, RunFolder, RunKind};
 use ndarray::Array1;
@@ -96,9 +97,13 @@ pub fn hits_as_numbers(hits: &[bool]) -> Option<Array1<f64>> {
 pub fn run(
     e: &PruningExperiment,
     (options, part): (&Options, Part),
+    ranks: &Ranks,
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
+    if ranks.size() > 1 {
+        return Err(RunError::OneRankOnly { what: "an experiment of pruning", ranks: ranks.size() });
+    }
     let started = Instant::now();
     keep_freed_memory();
     let source = source(e)?;
@@ -114,7 +119,7 @@ pub fn run(
     }
     let resolved = e.resolved();
     let sources = serde_json::to_value(&source.files).unwrap_or_default();
-    let OpenRun { folder, earlier } = match lifecycle::open(options, part, &resolved, &sources)? {
+    let OpenRun { folder, earlier } = match lifecycle::open((options, part), ranks, &resolved, &sources)? {
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };

@@ -12,10 +12,12 @@ use super::shard::Part;
 use super::study::{RecoverySubject, Registry, studies_of};
 use crate::config::RecoveryExperiment;
 use crate::config::study::ExperimentKind;
+use crate::ranks::Ranks;
 use crate::record::npz::Arrays;
 use crate::record::{PopulationRecord, RunFolder, RunKind};
 use crate::sparse::recovery::{Interrupt, RecoveryError, SparseProblem};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -50,6 +52,7 @@ const FILE: &str = "records/recovery.json";
 pub fn run(
     e: &RecoveryExperiment,
     (options, part): (&Options, Part),
+    ranks: &Ranks,
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
@@ -78,11 +81,11 @@ pub fn run(
     }
     let resolved = e.resolved();
     let sources = serde_json::to_value(source.files()).unwrap_or_default();
-    let OpenRun { folder, earlier } = match lifecycle::open(options, part, &resolved, &sources)? {
+    let OpenRun { folder, earlier } = match lifecycle::open((options, part), ranks, &resolved, &sources)? {
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
-    let context = RunContext::of_part(&folder, interrupt, options.quiet, part)?;
+    let context = RunContext::on(Arc::clone(ranks), &folder, interrupt, options.quiet, part)?;
     let subject = RecoverySubject { experiment: e, source: &source };
     let tasks = || study_tasks(&context, registry.recovery, e, |study| study.run(subject, &context));
     match part {
@@ -105,7 +108,9 @@ pub fn run(
     if let Ok(text) = toml::to_string(e) {
         folder.write_text("experiment.toml", &text)?;
     }
-    write_problem(&folder, &first)?;
+    if ranks.is_first() {
+        write_problem(&folder, &first)?;
+    }
     drop(first);
     let record = RecoveryRecord {
         methods: e.solver.methods.iter().map(|method| method.name().into()).collect(),

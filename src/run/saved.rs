@@ -5,6 +5,7 @@ use super::context::{RunContext, RunError};
 use super::journal::Journal;
 use super::shard::Part;
 use super::shared_limit::SharedLimits;
+use crate::ranks::{Ranks, SingleRank};
 use crate::record::npz::ArrayRecord;
 use crate::record::{RunFolder, SavedPart};
 use serde::de::DeserializeOwned;
@@ -29,21 +30,39 @@ impl<'a> RunContext<'a> {
         Self::of_part(folder, interrupt, quiet, Part::Whole)
     }
 
-    /// The context of a part of a run. A process that computes what the shards have left takes over their notes.
+    /// The context of a part of a run.
     ///
     /// # Errors
-    /// A checkpoint that is not accessible.
+    /// As [`RunContext::new`].
     pub fn of_part(
         folder: &'a RunFolder,
         interrupt: &'a AtomicBool,
         quiet: bool,
         part: Part,
     ) -> Result<Self, RunError> {
-        // Shards run beside each other, so that none of them writes the progress of the run.
-        let journal = if let Part::Shard(_) = part { Journal::none() } else { Journal::new(folder.path()) };
-        let context = RunContext { folder, interrupt, quiet, part, journal, shared: None, repairs: Mutex::default() };
-        let mut files = vec![repairs_file(part)];
-        if !matches!(part, Part::Shard(_)) {
+        Self::on(SingleRank::ranks(), folder, interrupt, quiet, part)
+    }
+
+    /// The context of a part of a run on one of several ranks. A process that computes what the shards have left takes over
+    /// their notes.
+    ///
+    /// # Errors
+    /// As [`RunContext::new`].
+    pub fn on(
+        ranks: Ranks,
+        folder: &'a RunFolder,
+        interrupt: &'a AtomicBool,
+        quiet: bool,
+        part: Part,
+    ) -> Result<Self, RunError> {
+        // Shards run beside each other, and so do ranks: none of the former and the first of the latter writes the progress
+        // of the run.
+        let writes = ranks.is_first() && !matches!(part, Part::Shard(_));
+        let journal = if writes { Journal::new(folder.path()) } else { Journal::none() };
+        let (repairs, stopped) = (Mutex::default(), AtomicBool::new(false));
+        let context = RunContext { folder, interrupt, quiet, part, journal, shared: None, repairs, ranks, stopped };
+        let mut files = vec![context.repairs_name()];
+        if writes {
             files.extend(folder.recorded_shards()?.into_iter().map(|shard| repairs_file(Part::Shard(shard))));
         }
         for file in files {
@@ -60,6 +79,28 @@ impl<'a> RunContext<'a> {
     #[must_use]
     pub fn sharing(self, shared: Option<&'a SharedLimits>) -> Self {
         RunContext { shared, ..self }
+    }
+
+    /// The file of the notes of this rank.
+    fn repairs_name(&self) -> String {
+        match self.ranks.rank() {
+            0 => repairs_file(self.part),
+            rank => format!("checkpoint/repairs-{rank}.json"),
+        }
+    }
+
+    /// The notes of all ranks. Collective.
+    pub fn all_repairs(&self) -> Vec<String> {
+        let own = self.repairs().join("\n");
+        let mut all = Vec::new();
+        for notes in self.ranks.all_gather_bytes(own.as_bytes()) {
+            for note in String::from_utf8_lossy(&notes).lines().map(String::from) {
+                if !all.contains(&note) {
+                    all.push(note);
+                }
+            }
+        }
+        all
     }
 
     /// The value of a checkpoint; `None` where there is none, or none that can be used.
@@ -111,7 +152,7 @@ impl<'a> RunContext<'a> {
         for name in remove {
             self.folder.remove(name)?;
         }
-        Ok(self.folder.save_json(&repairs_file(self.part), &self.repairs())?)
+        Ok(self.folder.save_json(&self.repairs_name(), &self.repairs())?)
     }
 
     /// The notes about damaged parts, for the warnings of the manifest.

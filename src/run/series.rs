@@ -1,6 +1,6 @@
 //! The series of measures that are recorded of a trajectory.
 
-use super::evaluation::{Evaluation, evaluate, to_f64};
+use super::evaluation::{Evaluation, evaluate, evaluate_over, to_f64};
 use super::limit_path::{LimitPath, trained_families};
 use super::plan::Trajectory;
 use super::problem::Problem;
@@ -9,7 +9,7 @@ use crate::analysis::dropout::random_order;
 use crate::analysis::wasserstein::ReferenceProjections;
 use crate::compute::{Real, Threads};
 use crate::dynamics::State;
-use crate::network::{Accuracy, Family};
+use crate::network::{Accuracy, Family, Portion};
 use crate::record::Measure;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
@@ -90,23 +90,55 @@ impl<R: Real> Measurement<'_, R> {
         let (problem, network, width) = (self.problem, &self.problem.network, self.run.width());
         let evaluation = evaluate(problem, width, &state.theta, self.threads);
         let theta = network.to_canonical(width, &state.theta);
+        self.record_risk(&evaluation, network.mean_square(width, &state.momentum), index, series);
+        self.record_units(&theta, &evaluation, index, series);
+        (evaluation, theta)
+    }
+
+    /// The same for the neurons of this rank, together with those of the others; the canonical parameters are those of
+    /// all, where they are needed. Collective.
+    pub fn record_over(
+        &self,
+        portion: &Portion,
+        index: usize,
+        state: &State<R>,
+        series: &mut Series,
+    ) -> (Evaluation, Option<Vec<R>>) {
+        let (problem, recording) = (self.problem, &self.run.recording);
+        let evaluation = evaluate_over(problem, portion, &state.theta, self.threads);
+        let square = problem.independent().mean_square_over(portion, &state.momentum);
+        self.record_risk(&evaluation, square, index, series);
+        let needed = recording.dropout || recording.keep_path || self.against.is_some();
+        let theta = needed.then(|| gather(problem, portion, &state.theta));
+        if let Some(theta) = &theta {
+            self.record_units(theta, &evaluation, index, series);
+        }
+        (evaluation, theta)
+    }
+
+    /// Records the risk and the kinetic energy, from the mean square of the momenta.
+    fn record_risk(&self, evaluation: &Evaluation, square: f64, index: usize, series: &mut Series) {
         series.set(Measure::Risk, index, evaluation.risk);
         series.set(Measure::Loss, index, evaluation.loss);
-        record_accuracy(problem, &evaluation.predictions, index, series);
-        record_test(problem, &evaluation, index, series);
-        series.set(Measure::Kinetic, index, 0.5 * network.mean_square(width, &state.momentum));
+        record_accuracy(self.problem, &evaluation.predictions, index, series);
+        record_test(self.problem, evaluation, index, series);
+        series.set(Measure::Kinetic, index, 0.5 * square);
+    }
+
+    /// Records what is a function of the canonical parameters, (units, parameters).
+    fn record_units(&self, theta: &[R], evaluation: &Evaluation, index: usize, series: &mut Series) {
+        let (problem, width) = (self.problem, self.run.width());
         if self.run.recording.dropout && width > 1 {
-            self.dropout(&to_f64(&theta), index, series);
+            self.dropout(&to_f64(theta), index, series);
         }
         if let Some((limit, offset)) = self.against {
-            let own = to_f64(&theta);
+            let own = to_f64(theta);
             if limit.width() > 0 {
                 self.coupling(limit, offset, &own, index, series);
             }
-            compare(problem, limit, index, &evaluation, series);
+            compare(problem, limit, index, evaluation, series);
             self.wasserstein(limit, &own, index, series);
         }
-        (evaluation, theta)
     }
 
     /// Dropout of half of the neurons of the last hidden layer.
@@ -177,6 +209,18 @@ impl<R: Real> Measurement<'_, R> {
             series.set(Measure::Wasserstein, index, total);
         }
     }
+}
+
+/// Canonical parameters of all ranks, from the state slice of the neurons of this one. Collective.
+pub fn gather<R: Real>(problem: &Problem<'_, R>, portion: &Portion, state: &[R]) -> Vec<R> {
+    let (shares, ranks, p) = (portion.shares(), portion.ranks(), problem.network.neuron_parameters());
+    let own = problem.network.to_canonical(portion.neurons().len(), state);
+    if ranks.size() == 1 {
+        return own;
+    }
+    let count = |rank: usize| shares.neurons(shares.of_rank(rank, ranks.size())).len() * p;
+    let counts: Vec<usize> = (0..ranks.size()).map(count).collect();
+    ranks.all_gather(&to_f64(&own), &counts).into_iter().map(R::of).collect()
 }
 
 /// Records the accuracy of predictions (n, K) at recording time `index`, where labels are signs or classes.

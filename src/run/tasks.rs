@@ -1,9 +1,10 @@
-//! The work of a study as tasks that run in parallel and whose results are saved.
+//! The work of a study as tasks that run in parallel, on all ranks, and whose results are saved.
 
 use super::context::{Outcome, RunContext, RunError};
 use super::progress::Progress;
 use super::shard::{Part, owned};
 use crate::prune::PruneError;
+use crate::ranks::assign;
 use crate::sparse::recovery::RecoveryError;
 use rayon::prelude::*;
 use serde::de::DeserializeOwned;
@@ -144,6 +145,38 @@ pub fn run_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
     run_scoped_tasks(context, (title, Scope::Independent), tasks, fits, work)
 }
 
+/// The results of tasks in order, from `run`, which gives those of some. Every rank runs its own tasks, and then reads the
+/// results of the others from the run folder.
+fn on_ranks<I, T>(
+    context: &RunContext<'_>,
+    tasks: &[&Task<I>],
+    run: impl Fn(&[usize]) -> Result<Vec<(usize, Outcome<T>)>, RunError>,
+) -> Result<Outcome<Vec<T>>, RunError> {
+    let costs: Vec<f64> = tasks.iter().map(|task| task.size as f64).collect();
+    let rank_of = assign(&costs, context.ranks.size());
+    let (own, others): (Vec<usize>, Vec<usize>) = (0..tasks.len()).partition(|&i| rank_of[i] == context.ranks.rank());
+    let (mut found, failed) = match run(&own) {
+        Ok(found) => (found, Ok(())),
+        Err(error) => (Vec::new(), Err(error)),
+    };
+    let stopped = |found: &[(usize, Outcome<T>)]| found.iter().any(|(_, one)| matches!(one, Outcome::Interrupted));
+    if context.agree(failed.map(|()| stopped(&found)))? {
+        return Ok(Outcome::Interrupted);
+    }
+    for &i in &others {
+        context.await_file(&result_name(&tasks[i].name))?;
+    }
+    if !others.is_empty() {
+        found.extend(run(&others)?);
+    }
+    found.sort_by_key(|(i, _)| *i);
+    let results = found.into_iter().map(|(_, one)| match one {
+        Outcome::Complete(value) => Some(value),
+        Outcome::Interrupted => None,
+    });
+    Ok(results.collect::<Option<Vec<T>>>().map_or(Outcome::Interrupted, Outcome::Complete))
+}
+
 /// The same for tasks of another scope.
 ///
 /// # Errors
@@ -155,15 +188,13 @@ pub fn run_scoped_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
     fits: impl Fn(&I, &T) -> bool + Sync,
     work: impl Fn(&I, &TaskHandle<'_>) -> Result<Outcome<T>, RunError> + Sync,
 ) -> Result<Outcome<Vec<T>>, RunError> {
-    let own = scope.own(context.part, tasks);
-    let progress = Progress::new(title, own.iter().map(|task| task.size as f64).sum(), context.quiet)
+    let chosen = scope.own(context.part, tasks);
+    let progress = Progress::new(title, chosen.iter().map(|task| task.size as f64).sum(), context.quiet)
         .recorded_in(&context.journal);
-    let results: Result<Vec<Outcome<T>>, RunError> = own
-        .par_iter()
-        .with_max_len(1)
-        .map(|task| one_task(context, (&progress, scope), task, &fits, |handle| work(&task.item, handle)))
-        .collect();
-    collected(context, scope, progress, results?)
+    let one = |task: &Task<I>| one_task(context, (&progress, scope), task, &fits, |handle| work(&task.item, handle));
+    let all =
+        on_ranks(context, &chosen, |own| own.par_iter().with_max_len(1).map(|&i| Ok((i, one(chosen[i])?))).collect())?;
+    Ok(collected(context, scope, progress, all))
 }
 
 /// As [`run_tasks`], one task after the other: for tasks that use all threads themselves, and much memory.
@@ -191,17 +222,22 @@ pub fn run_scoped_tasks_in_order<I, T: Serialize + DeserializeOwned>(
     fits: impl Fn(&I, &T) -> bool,
     work: impl Fn(&I, &TaskHandle<'_>) -> Result<Outcome<T>, RunError>,
 ) -> Result<Outcome<Vec<T>>, RunError> {
-    let own = scope.own(context.part, tasks);
-    let progress = Progress::new(title, own.iter().map(|task| task.size as f64).sum(), context.quiet)
+    let chosen = scope.own(context.part, tasks);
+    let progress = Progress::new(title, chosen.iter().map(|task| task.size as f64).sum(), context.quiet)
         .recorded_in(&context.journal);
-    let mut results = Vec::with_capacity(own.len());
-    for task in own {
-        results.push(one_task(context, (&progress, scope), task, &fits, |handle| work(&task.item, handle))?);
-        if matches!(results.last(), Some(Outcome::Interrupted)) {
-            break;
+    let all = on_ranks(context, &chosen, |own| {
+        let mut found = Vec::with_capacity(own.len());
+        for &i in own {
+            let task = chosen[i];
+            let one = one_task(context, (&progress, scope), task, &fits, |handle| work(&task.item, handle))?;
+            found.push((i, one));
+            if matches!(found.last(), Some((_, Outcome::Interrupted))) {
+                break;
+            }
         }
-    }
-    collected(context, scope, progress, results)
+        Ok(found)
+    })?;
+    Ok(collected(context, scope, progress, all))
 }
 
 /// The results of tasks, where a process has all of them.
@@ -209,17 +245,11 @@ fn collected<T>(
     context: &RunContext<'_>,
     scope: Scope,
     progress: Progress,
-    results: Vec<Outcome<T>>,
-) -> Result<Outcome<Vec<T>>, RunError> {
-    let mut all = Vec::with_capacity(results.len());
-    for result in results {
-        match result {
-            Outcome::Complete(result) => all.push(result),
-            Outcome::Interrupted => return Ok(Outcome::Interrupted),
-        }
-    }
+    results: Outcome<Vec<T>>,
+) -> Outcome<Vec<T>> {
+    let Outcome::Complete(all) = results else { return Outcome::Interrupted };
     progress.finish();
-    Ok(if scope.has_all(context.part) { Outcome::Complete(all) } else { Outcome::Interrupted })
+    if scope.has_all(context.part) { Outcome::Complete(all) } else { Outcome::Interrupted }
 }
 
 /// The saved result of a task, or that of its work.
@@ -260,6 +290,11 @@ fn may_be_written(name: &str) -> bool {
     })
 }
 
+/// The file of the result of the task `name`.
+fn result_name(name: &str) -> String {
+    format!("checkpoint/study-{name}.json")
+}
+
 /// The saved result of a task, or the result of `work`, which is saved.
 fn saved_or_run<T: Serialize + DeserializeOwned>(
     context: &RunContext<'_>,
@@ -268,7 +303,7 @@ fn saved_or_run<T: Serialize + DeserializeOwned>(
     fits: impl Fn(&T) -> bool,
     work: impl FnOnce() -> Result<Outcome<T>, RunError>,
 ) -> Result<Outcome<T>, RunError> {
-    let file = format!("checkpoint/study-{name}.json");
+    let file = result_name(name);
     let saved = context.folder.load_json(&file)?.and_then(|result: TaskResult<T>| {
         if !result.files.keys().all(|name| may_be_written(name)) {
             return Err("it names a file that no task writes".into());

@@ -1,4 +1,7 @@
 //! Running a plan: stage by stage, large trajectories on all threads, small ones in parallel.
+//!
+//! On several ranks, wide networks are divided among all of them; every other trajectory is computed by one rank, which
+//! writes its files, and read by the others.
 
 use super::context::{Outcome, RunContext, RunError};
 use super::kept::KeptTrajectories;
@@ -8,10 +11,11 @@ use super::problem::Problem;
 use super::progress::Progress;
 use super::series::{Measurement, Series};
 use super::shard::{Part, limit_ids, shards_of};
-use super::trajectory::run_trajectory;
+use super::trajectory::{last_name, run_trajectory};
 use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::{Real, Threads, return_freed_memory};
 use crate::dynamics::StopReason;
+use crate::ranks::assign;
 use crate::record::PhaseTime;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -124,10 +128,7 @@ fn run_stage<R: Real>(
     (paths, kept): (&BTreeMap<String, LimitPath<R>>, &KeptTrajectories),
     progress: &Progress,
 ) -> Result<Vec<Outcome<TrajectoryOutcome<R>>>, RunError> {
-    let one = |run: &Trajectory, threads: Threads| -> Result<Outcome<TrajectoryOutcome<R>>, RunError> {
-        if context.interrupted() {
-            return Ok(Outcome::Interrupted);
-        }
+    let start = |run: &Trajectory, threads: Threads| -> Result<Outcome<TrajectoryOutcome<R>>, RunError> {
         if let Some(kept) = kept.get(&run.id) {
             progress.advance(run.work(problem.experiment.horizon.time));
             let (stop, unconverged) = (kept.end.stop, kept.end.unconverged);
@@ -142,22 +143,69 @@ fn run_stage<R: Real>(
         }
         run_trajectory(context, Measurement { problem, run, threads, against }, progress)
     };
+    let one = |run: &Trajectory, threads: Threads| {
+        if context.interrupted() { Ok(Outcome::Interrupted) } else { start(run, threads) }
+    };
     let time = problem.experiment.horizon.time;
-    let total: f64 = stage.trajectories.iter().map(|t| t.work(time)).sum();
+    let mut ended: Vec<Outcome<TrajectoryOutcome<R>>> =
+        (0..stage.trajectories.len()).map(|_| Outcome::Interrupted).collect();
+    let several = context.ranks.size() > 1;
+    let (divided, whole): (Vec<usize>, Vec<usize>) =
+        (0..stage.trajectories.len()).partition(|&i| several && problem.portion(&stage.trajectories[i]).is_some());
+    for i in divided {
+        // All ranks begin a divided trajectory, or none does.
+        if context.agree(Ok(context.interrupted()))? {
+            return Ok(ended);
+        }
+        ended[i] = start(&stage.trajectories[i], Threads::Pool)?;
+        if matches!(ended[i], Outcome::Interrupted) {
+            return Ok(ended);
+        }
+    }
+    let costs: Vec<f64> = whole.iter().map(|&i| stage.trajectories[i].work(time)).collect();
+    let rank_of = assign(&costs, context.ranks.size());
+    let (own, others): (Vec<_>, Vec<_>) =
+        whole.into_iter().zip(rank_of).partition(|(_, rank)| *rank == context.ranks.rank());
+    let own: Vec<usize> = own.into_iter().map(|(i, _)| i).collect();
+    let found = run_whole(&stage.trajectories, &own, time, one);
+    let (found, failed) = match found {
+        Ok(found) => (found, Ok(())),
+        Err(error) => (Vec::new(), Err(error)),
+    };
+    let interrupted = found.iter().any(|(_, outcome)| matches!(outcome, Outcome::Interrupted));
+    for (i, outcome) in found {
+        ended[i] = outcome;
+    }
+    if context.agree(failed.map(|()| interrupted))? {
+        return Ok(ended);
+    }
+    // What the others have computed is in the run folder.
+    for (i, _) in others {
+        let run = &stage.trajectories[i];
+        let read = context.await_file(&last_name(run)).and_then(|()| start(run, Threads::Pool));
+        ended[i] = read?;
+    }
+    Ok(ended)
+}
+
+/// Runs trajectories on this rank alone.
+fn run_whole<T: Send>(
+    trajectories: &[Trajectory],
+    own: &[usize],
+    time: f64,
+    one: impl Fn(&Trajectory, Threads) -> Result<T, RunError> + Sync,
+) -> Result<Vec<(usize, T)>, RunError> {
+    let total: f64 = own.iter().map(|&i| trajectories[i].work(time)).sum();
     let fair_share = total / rayon::current_num_threads() as f64;
     // A trajectory with more than half of a thread's share of the work runs on all threads, so that threads do not wait
     // for it.
     let (large, small): (Vec<usize>, Vec<usize>) =
-        (0..stage.trajectories.len()).partition(|&i| stage.trajectories[i].work(time) > 0.5 * fair_share);
-    let mut ended: Vec<Outcome<TrajectoryOutcome<R>>> =
-        (0..stage.trajectories.len()).map(|_| Outcome::Interrupted).collect();
-    for i in large {
-        ended[i] = one(&stage.trajectories[i], Threads::Pool)?;
-    }
+        own.iter().partition(|&&i| trajectories[i].work(time) > 0.5 * fair_share);
+    let large: Result<Vec<_>, RunError> =
+        large.into_iter().map(|i| Ok((i, one(&trajectories[i], Threads::Pool)?))).collect();
+    let mut ended = large?;
     let parallel: Result<Vec<_>, RunError> =
-        small.par_iter().with_max_len(1).map(|&i| Ok((i, one(&stage.trajectories[i], Threads::One)?))).collect();
-    for (i, run) in parallel? {
-        ended[i] = run;
-    }
+        small.par_iter().with_max_len(1).map(|&i| Ok((i, one(&trajectories[i], Threads::One)?))).collect();
+    ended.extend(parallel?);
     Ok(ended)
 }

@@ -1,6 +1,6 @@
 //! A run of training: networks and their mean-field limit.
 
-use super::context::{Options, Outcome, Report, RunContext, RunError};
+use super::context::{Options, Outcome, Report, RunContext, RunError, on_all_ranks};
 use super::groups;
 use super::journal::PlannedPhase;
 use super::kept_states;
@@ -23,9 +23,11 @@ use crate::config::study::ExperimentKind;
 use crate::config::{BatchSize, Experiment, PopulationTable, Precision};
 use crate::network::Loss;
 use crate::population::{FileSpec, Population, PopulationSpec, Sample};
+use crate::ranks::{Ranks, SingleRank};
 use crate::record::npz::{ArrayField, Arrays};
-use crate::record::{Hyperparameters, PopulationRecord, RunFolder, RunKind, SAMPLES, TrajectoryRecord};
+use crate::record::{Hyperparameters, Manifest, PopulationRecord, RunFolder, RunKind, SAMPLES, TrajectoryRecord};
 use serde_json::Value;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -36,12 +38,13 @@ use std::time::Instant;
 /// cannot be written. The folder is not changed before the data have been read and the memory checked.
 pub fn run(
     experiment: &Experiment,
-    (options, part): (&Options, Part),
+    part: (&Options, Part),
+    ranks: &Ranks,
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
-    run_in(experiment, (options, part), interrupt, registry, None, |resolved, sources| {
-        lifecycle::open(options, part, resolved, sources)
+    run_in(experiment, part, (ranks, None), interrupt, registry, |resolved, sources| {
+        lifecycle::open(part, ranks, resolved, sources)
     })
 }
 
@@ -56,8 +59,9 @@ pub(super) fn run_sharing(
     registry: &'static Registry,
     shared: Option<&SharedLimits>,
 ) -> Result<Report, RunError> {
-    run_in(experiment, (options, Part::Whole), interrupt, registry, shared, |resolved, sources| {
-        lifecycle::open(options, Part::Whole, resolved, sources)
+    let (part, ranks) = ((options, Part::Whole), &SingleRank::ranks());
+    run_in(experiment, part, (ranks, shared), interrupt, registry, |resolved, sources| {
+        lifecycle::open(part, ranks, resolved, sources)
     })
 }
 
@@ -71,7 +75,8 @@ pub(super) fn extend(
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
-    run_in(experiment, (options, Part::Whole), interrupt, registry, None, |resolved, sources| {
+    let ranks = &SingleRank::ranks();
+    run_in(experiment, (options, Part::Whole), (ranks, None), interrupt, registry, |resolved, sources| {
         Ok(Opening::Open(extension::open(options, resolved, sources)?))
     })
 }
@@ -80,14 +85,14 @@ pub(super) fn extend(
 fn run_in(
     experiment: &Experiment,
     part: (&Options, Part),
+    (ranks, shared): (&Ranks, Option<&SharedLimits>),
     interrupt: &AtomicBool,
     registry: &'static Registry,
-    shared: Option<&SharedLimits>,
     open: impl FnOnce(&Value, &Value) -> Result<Opening, RunError>,
 ) -> Result<Report, RunError> {
     let started = Instant::now();
-    let population = experiment.build_population()?;
-    let data = RunData { population: &population, samples: None, shared, started };
+    let population = on_all_ranks(&**ranks, experiment.build_population().map_err(RunError::from))?;
+    let data = RunData { population: &population, samples: None, shared, ranks, started };
     run_on(experiment, &data, part, interrupt, registry, open)
 }
 
@@ -119,9 +124,10 @@ pub fn run_on_sample(
     let population = experiment.scaled(spec.build_from(&bytes, test, experiment.seed)?)?;
     let table = PopulationTable { spec: PopulationSpec::File(spec), ..experiment.population.clone() };
     let experiment = Experiment { population: table, ..experiment.clone() };
-    let data = RunData { population: &population, samples: Some(&bytes), shared: None, started };
-    let open = |resolved: &Value, sources: &Value| lifecycle::open(options, Part::Whole, resolved, sources);
-    run_on(&experiment, &data, (options, Part::Whole), interrupt, registry, open)
+    let (part, ranks) = ((options, Part::Whole), &SingleRank::ranks());
+    let data = RunData { population: &population, samples: Some(&bytes), shared: None, ranks, started };
+    let open = |resolved: &Value, sources: &Value| lifecycle::open(part, ranks, resolved, sources);
+    run_on(&experiment, &data, part, interrupt, registry, open)
 }
 
 /// The data of a run.
@@ -131,6 +137,8 @@ struct RunData<'a> {
     samples: Option<&'a [u8]>,
     /// Limits that other runs have computed.
     shared: Option<&'a SharedLimits>,
+    /// The ranks among which the work is divided.
+    ranks: &'a Ranks,
     /// When the reading of the data began.
     started: Instant,
 }
@@ -138,14 +146,14 @@ struct RunData<'a> {
 /// Runs an experiment on its population, in the folder that `open` opens.
 fn run_on(
     experiment: &Experiment,
-    &RunData { population, samples, shared, started }: &RunData<'_>,
+    &RunData { population, samples, shared, ranks, started }: &RunData<'_>,
     (options, part): (&Options, Part),
     interrupt: &AtomicBool,
     registry: &'static Registry,
     open: impl FnOnce(&Value, &Value) -> Result<Opening, RunError>,
 ) -> Result<Report, RunError> {
-    let problem = Problem::<f64>::new(experiment, population);
-    let estimate = check(&problem, population, registry)?;
+    let problem = Problem::<f64>::new(experiment, population).on(ranks);
+    let estimate = on_all_ranks(&**ranks, check(&problem, population, registry))?;
     let plan = Plan::new(experiment);
     let resolved = experiment.resolved();
     let data = population_record(population);
@@ -153,7 +161,8 @@ fn run_on(
         Opening::Open(open) => open,
         Opening::Complete(report) => return Ok(report),
     };
-    let context = RunContext::of_part(&folder, interrupt, options.quiet, part)?.sharing(shared);
+    on_all_ranks(&**ranks, require_no_extension(ranks, earlier.as_deref()))?;
+    let context = RunContext::on(Arc::clone(ranks), &folder, interrupt, options.quiet, part)?.sharing(shared);
     let of_plan = PlannedRun { problem: &problem, population: &population, plan: &plan };
     match part {
         Part::Shard(shard) => return of_plan.shard(&context, shard, registry),
@@ -175,7 +184,9 @@ fn run_on(
     if let Some(samples) = samples {
         folder.write_bytes(SAMPLES, samples)?;
     }
-    write_data(&folder, population)?;
+    if ranks.is_first() {
+        write_data(&folder, population)?;
+    }
     manifest.add_phase("population", started.elapsed().as_secs_f64());
 
     let kept = extension::prepare(&context, &manifest.extends, &problem, &plan, registry)?;
@@ -202,12 +213,25 @@ fn run_on(
     match lifecycle::run_studies(registry.training, experiment, subject, &context, &mut manifest, |_| Ok(()))? {
         Outcome::Complete(found) => {
             checks.extend(found);
-            results::write(&folder, &problem, &plan, &trained, &kept)?;
+            if ranks.is_first() {
+                results::write(&folder, &problem, &plan, &trained, &kept)?;
+            }
             let report = lifecycle::finish(options, &context, manifest, checks, registry)?;
-            kept_states::trim(&folder, experiment.run.states)?;
+            if ranks.is_first() {
+                kept_states::trim(&folder, experiment.run.states)?;
+            }
             Ok(report)
         }
         Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
+    }
+}
+
+/// Refuses several ranks for a run that is being extended: what is kept of it is known to the first rank alone.
+fn require_no_extension(ranks: &Ranks, earlier: Option<&Manifest>) -> Result<(), RunError> {
+    let extended = earlier.is_some_and(|manifest| !manifest.extends.is_empty());
+    match ranks.size() {
+        ranks if ranks > 1 && extended => Err(RunError::OneRankOnly { what: "an extension of a run", ranks }),
+        _ => Ok(()),
     }
 }
 
@@ -235,7 +259,8 @@ impl PlannedRun<'_> {
         match experiment.precision {
             Precision::F64 => training::run_plan(context, self.problem, self.plan, kept),
             Precision::F32 => {
-                training::run_plan(context, &Problem::<f32>::new(experiment, self.population), self.plan, kept)
+                let problem = Problem::<f32>::new(experiment, self.population).on(&context.ranks);
+                training::run_plan(context, &problem, self.plan, kept)
             }
         }
     }
@@ -305,7 +330,7 @@ fn check(
     if experiment.network.loss == Loss::Logistic && shape.2 != 1 {
         return Err(RunError::Outputs { outputs: shape.2 });
     }
-    let estimate = memory::estimate(experiment, shape, population.test_samples(), registry);
+    let estimate = memory::estimate_on(experiment, shape, population.test_samples(), registry, problem.ranks.size());
     estimate.fits_available()?;
     grid_limit::check(problem).map_err(RunError::Grid)?;
     for (_, study) in studies_of(registry.training, experiment) {

@@ -7,6 +7,7 @@
 
 use super::checkpoint::{self, Checkpoint};
 use super::context::{Outcome, RunContext, RunError, complete};
+use super::divided::{self, run_divided};
 use super::fixed_point::{FixedPoint, fixed_point, fixed_point_name};
 use super::grid_limit;
 use super::limit_path::LimitPath;
@@ -15,11 +16,12 @@ use super::problem::Problem;
 use super::progress::Progress;
 use super::series::{Measurement, Series};
 use super::tasks::TaskHandle;
+use super::trajectory_loop::{ended_name, time_loop, too_many_steps};
 use super::trajectory_outcome::{Ended, TrajectoryOutcome};
 use crate::compute::{Real, Threads};
-use crate::config::{BatchSize, Route};
+use crate::config::Route;
 use crate::dynamics::picard::{FrozenForce, map::pack_inputs};
-use crate::dynamics::{Force, Observer, ResumePoint, Simulation, State, StopReason, TimeLoop, attempt_budget};
+use crate::dynamics::{Force, Observer, ResumePoint, Simulation, State, StopReason};
 use crate::record::state::{CanonicalState, write_state};
 use crate::record::{Measure, RunFolder, SavedPart, SealedArchive};
 use std::time::Duration;
@@ -139,7 +141,8 @@ fn saved<R: Real>(
     }
 }
 
-/// The checksum of the state of a trajectory that has ended, by the file of its end; `None` where there is none.
+/// The checksum of the state of a trajectory that has ended, by the file of its end; `None` where there is none, and where
+/// the state is in the files of shares.
 ///
 /// # Errors
 /// A file that is not accessible.
@@ -158,6 +161,9 @@ pub fn is_complete<R: Real>(folder: &RunFolder, problem: &Problem<'_, R>, run: &
     if run.route == Route::Grid {
         return grid_limit::is_solved(folder, problem, run);
     }
+    if problem.portion(run).is_some() {
+        return divided::is_complete(folder, run);
+    }
     let SavedPart::Found(end) = folder.load_json::<Ended>(&ended_name(run))? else { return Ok(false) };
     let SavedPart::Found(last) = folder.archive_checksum(&checkpoint::name(run))? else { return Ok(false) };
     let iterated =
@@ -165,8 +171,9 @@ pub fn is_complete<R: Real>(folder: &RunFolder, problem: &Problem<'_, R>, run: &
     Ok(last == end.checkpoint && iterated && folder.first_altered(&end.state)?.is_none())
 }
 
-fn ended_name(run: &Trajectory) -> String {
-    format!("checkpoint/{}.json", run.id)
+/// The last file that a trajectory that has ended has written.
+pub(super) fn last_name(run: &Trajectory) -> String {
+    if run.route == Route::Grid { grid_limit::index_name(run) } else { ended_name(run) }
 }
 
 /// The file of the state of a trajectory.
@@ -185,7 +192,9 @@ pub fn run_trajectory<R: Real>(
     progress: &Progress,
 ) -> Result<Outcome<TrajectoryOutcome<R>>, RunError> {
     let Measurement { problem, run, .. } = measurement;
-    let shared = context.shared.filter(|_| run.is_limit()).map(|shared| shared.place(problem, run));
+    // The files of a limit that is divided into shares are those of its shares; it is computed by every run.
+    let alike = run.is_limit() && problem.portion(run).is_none();
+    let shared = context.shared.filter(|_| alike).map(|shared| shared.place(problem, run));
     if let Some(shared) = &shared {
         shared.fetch(context.folder)?;
     }
@@ -207,6 +216,9 @@ fn run_own<R: Real>(
     if run.route == Route::Grid {
         let handle = TaskHandle::new(context.interrupt, progress, run.work(e.horizon.time));
         return grid_limit::solve(context, problem, run, against.map(|(limit, _)| limit), &handle);
+    }
+    if let Some(portion) = problem.portion(run) {
+        return run_divided(context, measurement, &portion, progress);
     }
     let share = if run.route == Route::Picard { 1.0 - ITERATION_SHARE } else { 1.0 };
     let start = problem.start_state(run);
@@ -252,17 +264,7 @@ fn run_own<R: Real>(
     let interrupted = |_: f64| context.interrupted();
     // An interval that exceeds the range of a duration means that no checkpoint is written.
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
-    let mut time_loop = TimeLoop::over(&problem.times)
-        .checkpoint_every(every)
-        .diverged_above(e.dynamics.diverged_above)
-        .risk_scale(problem.risk_scale())
-        .exact_loss(run.integration.batch == BatchSize::Full)
-        .interrupted_when(&interrupted);
-    let scheme = run.integration.scheme;
-    let kinked = e.network.activations().find(|activation| activation.has_kink());
-    if scheme.method.is_adaptive() && kinked.is_some() {
-        time_loop = time_loop.attempts_at_most(attempt_budget(e.horizon.time, scheme.motion.tolerance));
-    }
+    let time_loop = time_loop(problem, run).checkpoint_every(every).interrupted_when(&interrupted);
     let stop = match progress_so_far {
         Some(saved) => {
             simulation.integrator.restore(&saved.memory);
@@ -279,11 +281,7 @@ fn run_own<R: Real>(
     let Simulation { state, integrator, .. } = simulation;
     match stop {
         StopReason::Interrupted { .. } => return Ok(Outcome::Interrupted),
-        StopReason::TooManySteps { attempts, time } => {
-            let (id, horizon) = (run.id.clone(), e.horizon.time);
-            let activation = kinked.unwrap_or(e.network.activation);
-            return Err(RunError::TooManySteps { id, attempts, time, horizon, activation });
-        }
+        StopReason::TooManySteps { attempts, time } => return Err(too_many_steps(problem, run, attempts, time)),
         StopReason::Horizon | StopReason::Diverged { .. } => {}
     }
     recorder.progress(e.horizon.time);

@@ -8,13 +8,14 @@
 //! **Results are deterministic.** The neurons of a *superblock* are summed in block order into a partial prediction,
 //! partial predictions are summed in index order, and the gradient of a block is summed in sample order. Results
 //! therefore depend neither on the assignment of superblocks to threads nor on the choice between AVX2 and AVX-512
-//! ([`crate::compute`]).
+//! ([`crate::compute`]). Of wide layers, partial predictions are summed over [`Shares`] by a binary tree.
 //!
 //! | file | contents |
 //! |---|---|
 //! | [`activation`] | the activation functions over packs, by [`crate::network::Activation`] |
 //! | `layout` | the memory layout of parameters |
 //! | [`samples`] | a batch in the memory orders of the kernels |
+//! | [`shares`] | the division of wide layers into shares, and the sums over them |
 //! | `phases`, `update` | the phases of the passes over one block |
 //! | `superblock`, `small_batch`, `stream` | fused steps on small batches, and on one or two samples |
 //! | `sweep` | the pass over all blocks |
@@ -26,6 +27,7 @@ mod layout;
 mod phases;
 mod predictions;
 pub mod samples;
+pub mod shares;
 mod small_batch;
 mod stream;
 mod superblock;
@@ -36,6 +38,7 @@ mod workspace;
 
 pub use layout::{LANES, TwoLayerLayout};
 pub use samples::Samples;
+pub use shares::{Portion, Shares};
 pub use update::StepCoefficients;
 pub use workspace::{LabelledSamples, StepRequest, TwoLayerModel, TwoLayerWorkspace, work_bytes};
 

@@ -1,7 +1,9 @@
 //! Predictions and residuals from the partial sums of a forward pass, for networks of any depth.
 
 use super::samples::Samples;
+use super::shares::Portion;
 use crate::compute::Real;
+use crate::compute::tree::{TreeNode, TreeSum};
 use crate::network::Objective;
 
 /// Partial sums, predictions and residuals of the last forward pass.
@@ -26,6 +28,17 @@ impl<R: Real> Predictions<R> {
             self.f.iter_mut().zip(partial).for_each(|(f, p)| *f += p);
         }
         let width = width as f64;
+        self.f.iter_mut().for_each(|f| *f /= width);
+    }
+
+    /// Sums the nodes of a tree over shares, those of all ranks, and divides by the number of neurons. Collective.
+    pub fn collect_shares(&mut self, len: usize, portion: &Portion, tasks: &[TreeNode]) {
+        let mut own = TreeSum::default();
+        for (task, partial) in tasks.iter().zip(self.partial.chunks_exact(len)) {
+            own.push_slice(*task, partial);
+        }
+        self.f = portion.total(&own, len);
+        let width = portion.shares().width() as f64;
         self.f.iter_mut().for_each(|f| *f /= width);
     }
 

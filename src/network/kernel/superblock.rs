@@ -49,7 +49,7 @@ impl<R: Real> BlockSweep<'_, R> {
         if self.network.outputs != 1 || backward.samples.count() > SMALL_BATCH {
             return None;
         }
-        let per = self.layout.superblock();
+        let per = self.per_superblock;
         let (first, end) = (index * per, ((index + 1) * per).min(self.layout.blocks()));
         let size = self.layout.parameters * LANES;
         let rows = if F::SLOPE_FROM_VALUE { batch.count } else { 2 * batch.count } * LANES;

@@ -8,10 +8,12 @@ use super::phases::{
     Reduce, WeightGradient,
 };
 use super::samples::Samples;
+use super::shares::Portion;
 use super::small_batch::SmallBatchStep;
 use super::stream::StreamedStep;
 use super::update::{ApplyStep, StepConstants, WriteGradient};
 use super::{Normals, TwoLayerLayout};
+use crate::compute::tree::{TreeNode, TreeSum};
 use crate::compute::{DisjointSlice, Pass, Real, Simd, activation::ActivationFunction, parallel_for};
 use crate::network::{Activation, TwoLayer};
 use std::marker::PhantomData;
@@ -31,6 +33,10 @@ pub(super) struct TwoLayerScratch<R> {
     normals: Vec<R>,
     /// Predictions of a superblock before the sum over lanes, one pack per sample and output.
     lane_sums: Vec<R>,
+    /// The sum of a superblock, where superblocks are added at once.
+    partial: Vec<f64>,
+    /// The sum of a task over shares.
+    tree: TreeSum,
 }
 
 /// The first `count` rows of a buffer, which is grown if necessary.
@@ -63,16 +69,20 @@ pub(super) struct Backward<'a, R> {
 pub(super) struct Forward<'a, R> {
     /// Inputs of the batch.
     pub samples: &'a Samples<R>,
-    /// Sums `sum a sigma` over the neurons of each superblock, (superblocks, n, K).
+    /// Sums `sum a sigma` over the neurons of each superblock, or of each task, (superblocks or tasks, n, K).
     pub partial: DisjointSlice<'a, f64>,
+    /// The shares of a wide layer and the nodes of their tree that are summed, one by each task.
+    pub tasks: Option<(&'a Portion, &'a [TreeNode])>,
 }
 
 /// A pass over all superblocks.
 pub(super) struct BlockSweep<'a, R> {
     /// The network.
     pub network: &'a TwoLayer,
-    /// Its memory layout.
+    /// The memory layout of the neurons that are present.
     pub layout: TwoLayerLayout,
+    /// Blocks of a superblock, a function of the width of the whole layer.
+    pub per_superblock: usize,
     /// Parameters.
     pub theta: DisjointSlice<'a, R>,
     /// The backward part, if any.
@@ -104,21 +114,66 @@ impl<R: Real> Pass<R> for BlockSweep<'_, R> {
 impl<R: Real> BlockSweep<'_, R> {
     /// The pass over all superblocks.
     fn superblocks<S: Simd<R>, F: ActivationFunction>(&self, s: S) {
-        let per = self.layout.superblock();
-        parallel_for(self.scratch.len(), self.layout.superblocks(), &|superblock, thread| {
-            let mut scratch = self.scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let scratch = &mut *scratch;
-            if let Some(forward) = &self.forward {
-                scratch.lane_sums.clear();
-                scratch.lane_sums.resize(forward.samples.count() * self.network.outputs * R::PACK, R::zero());
-            }
-            if !self.fused_step::<S, F>(s, superblock, scratch) {
-                for block in superblock * per..((superblock + 1) * per).min(self.layout.blocks()) {
-                    self.block::<S, F>(s, block, scratch);
-                }
-            }
-            self.reduce(s, superblock, scratch);
+        let lock = |thread: usize| self.scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Some((forward, (portion, tasks))) = self.forward.as_ref().and_then(|f| Some((f, f.tasks?))) else {
+            let superblocks = self.layout.blocks().div_ceil(self.per_superblock);
+            return parallel_for(self.scratch.len(), superblocks, &|superblock, thread| {
+                let scratch = &mut *lock(thread);
+                self.superblock_pass::<S, F>(s, superblock, scratch);
+                self.reduce(s, superblock, scratch);
+            });
+        };
+        let len = forward.samples.count() * self.network.outputs;
+        parallel_for(self.scratch.len(), tasks.len(), &|task, thread| {
+            let scratch = &mut *lock(thread);
+            self.sum_shares::<S, F>(s, portion, tasks[task], scratch);
+            let [(_, sum)] = scratch.tree.nodes() else { unreachable!("a task is one node") };
+            // SAFETY: every task is processed by one thread and has its own range.
+            unsafe { forward.partial.get_mut(task * len..(task + 1) * len) }.copy_from_slice(sum);
         });
+    }
+
+    /// The pass over the superblocks of a node, and the sum of their partial predictions, left in `scratch.tree`: a
+    /// chain over the superblocks of a share, the tree over shares.
+    fn sum_shares<S: Simd<R>, F: ActivationFunction>(
+        &self,
+        s: S,
+        portion: &Portion,
+        node: TreeNode,
+        scratch: &mut TwoLayerScratch<R>,
+    ) {
+        let (shares, first) = (portion.shares(), portion.shares().superblocks(portion.own()).start);
+        scratch.tree.clear();
+        for share in node.leaves() {
+            let len = self.forward.as_ref().map_or(0, |f| f.samples.count() * self.network.outputs);
+            let mut sum = scratch.tree.zeros(len);
+            scratch.partial.resize(len, 0.0);
+            for superblock in shares.superblocks(share..share + 1) {
+                self.superblock_pass::<S, F>(s, superblock - first, scratch);
+                s.vectorize(Reduce { lane_sums: &scratch.lane_sums, out: &mut scratch.partial });
+                sum.iter_mut().zip(&scratch.partial).for_each(|(sum, p)| *sum += p);
+            }
+            scratch.tree.push(TreeNode::leaf(share), sum);
+        }
+    }
+
+    /// The pass over one superblock, with its predictions before the sum over lanes left in `scratch.lane_sums`.
+    fn superblock_pass<S: Simd<R>, F: ActivationFunction>(
+        &self,
+        s: S,
+        superblock: usize,
+        scratch: &mut TwoLayerScratch<R>,
+    ) {
+        let per = self.per_superblock;
+        if let Some(forward) = &self.forward {
+            scratch.lane_sums.clear();
+            scratch.lane_sums.resize(forward.samples.count() * self.network.outputs * R::PACK, R::zero());
+        }
+        if !self.fused_step::<S, F>(s, superblock, scratch) {
+            for block in superblock * per..((superblock + 1) * per).min(self.layout.blocks()) {
+                self.block::<S, F>(s, block, scratch);
+            }
+        }
     }
 
     /// The kept rows of a block.

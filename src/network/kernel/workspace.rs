@@ -2,10 +2,13 @@
 
 use super::LANES;
 use super::Normals;
+use super::layout::TwoLayerLayout;
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
+use super::shares::{Portion, Shares};
 use super::sweep::{Backward, BackwardOutput, BlockSweep, Forward, STREAMED, TwoLayerScratch, kept_rows};
 use super::update::{StepCoefficients, StepConstants};
+use crate::compute::tree::TreeNode;
 use crate::compute::{DisjointSlice, Real, Threads};
 use crate::network::{Objective, TwoLayer};
 use std::sync::Mutex;
@@ -28,13 +31,25 @@ fn kept_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> 
         .fold(network.layout(width).blocks(), usize::saturating_mul)
 }
 
+/// Vectors of n K numbers that a pass over shares holds: the sums of tasks, and of every thread those of a tree in
+/// progress, one of a superblock and one of lanes.
+fn sum_vectors(shares: Shares, threads: usize) -> usize {
+    let tasks = shares.tasks(0..shares.count(), threads, 1);
+    let levels = tasks.first().map_or(0, |task| task.level as usize);
+    2 * tasks.len() + threads * (levels + 20)
+}
+
 /// Bytes of the buffers of a pass on `count` samples, packed batches included, for scalars of `scalar` bytes.
 /// Per-thread scratch, which fits a cache, is not counted. The largest number where there are more.
 pub fn work_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {
     let kept = kept_bytes(network, width, count, scalar);
     let kept = if count <= STREAMED || kept <= MOST_KEPT_BYTES { kept } else { 0 };
     let product = |factors: &[usize]| factors.iter().copied().fold(1, usize::saturating_mul);
-    let partial = product(&[network.layout(width).superblocks(), count, network.outputs, 8]);
+    let vectors = match Shares::of(width, Shares::FROM) {
+        None => network.layout(width).superblocks(),
+        Some(shares) => sum_vectors(shares, rayon::current_num_threads()),
+    };
+    let partial = product(&[vectors, count, network.outputs, 8]);
     let samples = product(&[count, network.inputs, 2, scalar]).saturating_add(product(&[count, network.outputs, 5, 8]));
     kept.saturating_add(partial).saturating_add(samples)
 }
@@ -45,6 +60,12 @@ pub struct TwoLayerWorkspace<R> {
     scratch: Vec<Mutex<TwoLayerScratch<R>>>,
     kept: Vec<R>,
     predictions: Predictions<R>,
+    /// The shares that are present, where they were given.
+    given: Option<Portion>,
+    /// The shares of the last pass.
+    portion: Option<Portion>,
+    /// The nodes of their tree that its tasks summed.
+    tasks: Vec<TreeNode>,
 }
 
 /// A two-layer network of fixed width.
@@ -83,37 +104,66 @@ pub struct StepRequest<'a, R> {
 }
 
 impl<R: Real> TwoLayerWorkspace<R> {
+    /// The buffers of passes over the shares of a rank. State slices hold its neurons only; the width of the model is
+    /// that of the whole layer, and so are predictions, gradients and losses. All passes that give predictions are
+    /// collective.
+    pub fn over(portion: Portion) -> Self {
+        TwoLayerWorkspace { given: Some(portion), ..Self::default() }
+    }
+
+    /// The layout of the neurons that are present, and the blocks of a superblock of the whole layer.
+    fn layout(&self, model: TwoLayerModel<'_>) -> (TwoLayerLayout, usize) {
+        let present = self.given.as_ref().map_or(model.width, |portion| portion.neurons().len());
+        (model.network.layout(present), model.network.layout(model.width).superblock())
+    }
+
     /// Whether activations on `count` samples are kept between passes.
-    fn keeps(model: TwoLayerModel<'_>, count: usize) -> bool {
-        count <= STREAMED || kept_bytes(model.network, model.width, count, size_of::<R>()) <= MOST_KEPT_BYTES
+    fn keeps(&self, model: TwoLayerModel<'_>, count: usize) -> bool {
+        let present = self.layout(model).0.width;
+        count <= STREAMED || kept_bytes(model.network, present, count, size_of::<R>()) <= MOST_KEPT_BYTES
     }
 
     /// Resizes the buffers for a pass on `count` samples. `keep`: whether activations are kept.
     fn prepare(&mut self, model: TwoLayerModel<'_>, count: usize, keep: bool) {
-        let layout = model.network.layout(model.width);
-        let work = model.width * count * layout.parameters * size_of::<R>() / 4;
+        let (layout, per_superblock) = self.layout(model);
+        let superblocks = layout.blocks().div_ceil(per_superblock);
+        let work = layout.width * count * layout.parameters * size_of::<R>() / 4;
         let threads = if work > SERIAL_WORK { model.threads.count() } else { 1 };
-        self.scratch.resize_with(threads.min(layout.superblocks()).max(1), Mutex::default);
-        self.predictions.partial.resize(layout.superblocks() * count * model.network.outputs, 0.0);
+        self.scratch.resize_with(threads.min(superblocks).max(1), Mutex::default);
+        let divided = || Shares::of(model.width, Shares::FROM).map(Portion::whole);
+        self.portion = self.given.clone().or_else(divided);
+        self.tasks = self.portion.as_ref().map_or_else(Vec::new, |portion| portion.tasks(self.scratch.len()));
+        let sums = if self.portion.is_some() { self.tasks.len() } else { superblocks };
+        self.predictions.partial.resize(sums * count * model.network.outputs, 0.0);
         let rows = layout.blocks() * count * kept_rows(model.network.activation);
         self.kept.resize(if keep { rows * LANES } else { 0 }, R::zero());
     }
 
     /// Sums the partial sums of the last forward pass into predictions.
     fn collect(&mut self, model: TwoLayerModel<'_>, count: usize) {
-        self.predictions.collect(count * model.network.outputs, model.width);
+        let len = count * model.network.outputs;
+        match &self.portion {
+            Some(portion) => self.predictions.collect_shares(len, portion, &self.tasks),
+            None => self.predictions.collect(len, model.width),
+        }
     }
 
     /// The forward pass, up to partial sums. `keep`: whether activations are kept for a backward pass.
     pub fn forward(&mut self, model: TwoLayerModel<'_>, theta: &[R], samples: &Samples<R>, keep: bool) {
-        let keep = keep && Self::keeps(model, samples.count());
+        let keep = keep && self.keeps(model, samples.count());
         self.prepare(model, samples.count(), keep);
+        let (layout, per_superblock) = self.layout(model);
         R::dispatch(BlockSweep {
             network: model.network,
-            layout: model.network.layout(model.width),
+            layout,
+            per_superblock,
             theta: DisjointSlice::shared(theta),
             backward: None,
-            forward: Some(Forward { samples, partial: DisjointSlice::exclusive(&mut self.predictions.partial) }),
+            forward: Some(Forward {
+                samples,
+                partial: DisjointSlice::exclusive(&mut self.predictions.partial),
+                tasks: self.portion.as_ref().map(|portion| (portion, &self.tasks[..])),
+            }),
             kept: keep.then(|| DisjointSlice::exclusive(&mut self.kept)),
             scratch: &self.scratch,
         });
@@ -181,13 +231,15 @@ impl<R: Real> TwoLayerWorkspace<R> {
     /// The backward pass, from the residuals and the activations that the last forward pass kept.
     fn backward(&mut self, model: TwoLayerModel<'_>, ridge: f64, theta: &[R], samples: &Samples<R>, out: &mut [R]) {
         let output = BackwardOutput::Gradient { out: DisjointSlice::exclusive(out), ridge: R::of(ridge) };
+        let ((layout, per_superblock), keeps) = (self.layout(model), self.keeps(model, samples.count()));
         R::dispatch(BlockSweep {
             network: model.network,
-            layout: model.network.layout(model.width),
+            layout,
+            per_superblock,
             theta: DisjointSlice::shared(theta),
             backward: Some(Backward { samples, residual: &self.predictions.residual, output }),
             forward: None,
-            kept: Self::keeps(model, samples.count()).then(|| DisjointSlice::exclusive(&mut self.kept)),
+            kept: keeps.then(|| DisjointSlice::exclusive(&mut self.kept)),
             scratch: &self.scratch,
         });
     }
@@ -210,16 +262,19 @@ impl<R: Real> TwoLayerWorkspace<R> {
         let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
         let constants = StepConstants::new(coefficients, objective.ridge);
         let output = BackwardOutput::Step { momentum: DisjointSlice::exclusive(momentum), constants, normals };
+        let ((layout, per_superblock), keeps) = (self.layout(model), self.keeps(model, count));
         R::dispatch(BlockSweep {
             network: model.network,
-            layout: model.network.layout(model.width),
+            layout,
+            per_superblock,
             theta: DisjointSlice::exclusive(theta),
             backward: Some(Backward { samples: batch.samples, residual: &self.predictions.residual, output }),
             forward: Some(Forward {
                 samples: next_batch,
                 partial: DisjointSlice::exclusive(&mut self.predictions.partial),
+                tasks: self.portion.as_ref().map(|portion| (portion, &self.tasks[..])),
             }),
-            kept: Self::keeps(model, count).then(|| DisjointSlice::exclusive(&mut self.kept)),
+            kept: keeps.then(|| DisjointSlice::exclusive(&mut self.kept)),
             scratch: &self.scratch,
         });
         loss

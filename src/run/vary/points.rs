@@ -8,6 +8,7 @@ use super::super::study::Registry;
 use super::super::{pruning_run, recovery_run, training_run};
 use crate::config::AnyExperiment;
 use crate::config::vary::{Varied, VariedPoint};
+use crate::ranks::SingleRank;
 use crate::record::RunFolder;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -93,9 +94,10 @@ fn run_one(
     shared: Option<&SharedLimits>,
 ) -> Result<Report, RunError> {
     let options = Options { out: out.into(), force: false, resume: out.exists(), ..options.clone() };
+    let (part, ranks) = ((&options, Part::Whole), &SingleRank::ranks());
     match &point.experiment {
         AnyExperiment::Training(e) => training_run::run_sharing(e, &options, interrupt, registry, shared),
-        AnyExperiment::Recovery(e) => recovery_run::run(e, (&options, Part::Whole), interrupt, registry),
-        AnyExperiment::Pruning(e) => pruning_run::run(e, (&options, Part::Whole), interrupt, registry),
+        AnyExperiment::Recovery(e) => recovery_run::run(e, part, ranks, interrupt, registry),
+        AnyExperiment::Pruning(e) => pruning_run::run(e, part, ranks, interrupt, registry),
     }
 }
