@@ -233,23 +233,20 @@ impl<'p> Section<'p> {
         let message = format!("expected a list such as [0.5, \"2:4\"]; in it, {NoSparsity}, each once");
         let schema = list_schema(sparsity_schema(), 1);
         self.describe(key, KeyForm::Value { schema, expected: message.clone() }, true);
-        let Some(items) = self.items(key, Some(message)) else { return Vec::new() };
+        let Some(items) = self.items(key, message) else { return Vec::new() };
         self.each_once(key, &items, sparsity, &NoSparsity.to_string())
     }
 
-    /// The items of a list, of at least one where `required` is what is expected; `None`, with an error, for anything else.
-    fn items(&mut self, key: &str, required: Option<String>) -> Option<Vec<Value>> {
-        match (self.take(key), required) {
-            (None, None) => Some(Vec::new()),
-            (None, Some(expected)) => {
-                self.reject(key, None, format!("missing; {expected}"));
+    /// The items of a list of at least one, which is what is `expected`; `None`, with an error, for anything else.
+    fn items(&mut self, key: &str, expected: String) -> Option<Vec<Value>> {
+        match self.take(key) {
+            Some(Value::Array(items)) if !items.is_empty() => Some(items),
+            Some(value) => {
+                self.reject(key, Some(value.to_string()), expected);
                 None
             }
-            (Some(Value::Array(items)), None) => Some(items),
-            (Some(Value::Array(items)), Some(_)) if !items.is_empty() => Some(items),
-            (Some(value), expected) => {
-                let expected = expected.unwrap_or_else(|| "expected a list".into());
-                self.reject(key, Some(value.to_string()), expected);
+            None => {
+                self.reject(key, None, format!("missing; {expected}"));
                 None
             }
         }
@@ -342,27 +339,35 @@ impl<'p> Section<'p> {
 
     /// A list of [`Choice`]s by name, each at most once; empty where the key is absent.
     pub fn choices_of<T: Choice + PartialEq>(&mut self, key: &str) -> Vec<T> {
-        let names = quoted(&T::names());
-        let message = format!("expected a list of some of {names}, each once");
-        let schema = json!({ "type": "array", "items": { "enum": T::names() }, "uniqueItems": true });
-        if self.table.get(key).is_some_and(|value| !value.is_array()) {
-            let expected = Expected::new(Expects::List, message).with_schema(schema);
-            return self.required(key, Some(Vec::new()), expected, Vec::new(), |_| None);
-        }
-        self.describe(key, KeyForm::Value { schema, expected: message }, false);
-        let items = self.items(key, None).unwrap_or_default();
-        let one = |v: &Value| T::from_name(v.as_str()?).ok();
-        self.each_once(key, &items, one, &format!("expected one of {names}"))
+        self.describe(key, choices_form::<T>(0), false);
+        self.distinct_choices(key)
     }
 
     /// The same, at least one, such as `example`.
     pub fn some_choices_of<T: Choice + PartialEq>(&mut self, key: &str, example: &str) -> Vec<T> {
+        self.describe(key, choices_form::<T>(1), true);
         if self.table.get(key).is_none_or(|value| value.as_array().is_some_and(Vec::is_empty)) {
             self.take(key);
             self.reject(key, None, format!("missing; expected a list of at least one, such as {example}"));
             return Vec::new();
         }
-        self.choices_of(key)
+        self.distinct_choices(key)
+    }
+
+    fn distinct_choices<T: Choice + PartialEq>(&mut self, key: &str) -> Vec<T> {
+        let names = quoted(&T::names());
+        match self.take(key) {
+            None => Vec::new(),
+            Some(Value::Array(items)) => {
+                let one = |v: &Value| T::from_name(v.as_str()?).ok();
+                self.each_once(key, &items, one, &format!("expected one of {names}"))
+            }
+            Some(value) => {
+                let expected = Expected::new(Expects::List, format!("expected a list of some of {names}, each once"));
+                self.reject(key, Some(value.to_string()), expected.explain(&value));
+                Vec::new()
+            }
+        }
     }
 
     /// The test part of a population, if the key is present; none where it is wrong. Relative paths are taken from `base`,
@@ -503,6 +508,12 @@ fn with_default<T: Into<Json>>(mut schema: Json, default: Option<T>) -> Json {
         schema["default"] = default.into();
     }
     schema
+}
+
+/// What a list of different choices with at least `least` items is.
+fn choices_form<T: Choice>(least: usize) -> KeyForm {
+    let schema = json!({ "type": "array", "items": { "enum": T::names() }, "minItems": least, "uniqueItems": true });
+    KeyForm::Value { schema, expected: format!("expected a list of some of {}, each once", quoted(&T::names())) }
 }
 
 /// The schema of a fraction of zeros or a pattern.
