@@ -360,7 +360,13 @@ pub enum ExtendError {
     Config(#[from] ConfigError),
     /// The run cannot be extended, or fails.
     #[error(transparent)]
-    Run(#[from] RunError),
+    Run(Box<RunError>),
+}
+
+impl From<RunError> for ExtendError {
+    fn from(error: RunError) -> Self {
+        ExtendError::Run(Box::new(error))
+    }
 }
 
 /// Extends a complete run of training by overrides of its experiment: what stays valid is kept, and the rest is computed;

@@ -43,9 +43,9 @@ pub fn connect() -> anyhow::Result<Connected> {
 ///
 /// # Errors
 /// [`RunError::OneRankOnly`], on all ranks.
-pub fn require_one(ranks: &dyn Communicator, what: &'static str) -> Result<(), RunError> {
+pub fn require_one(ranks: &dyn Communicator, what: &'static str) -> anyhow::Result<()> {
     let ranks = ranks.size();
-    if ranks > 1 { Err(RunError::OneRankOnly { what, ranks }) } else { Ok(()) }
+    if ranks > 1 { Err(RunError::OneRankOnly { what, ranks }.into()) } else { Ok(()) }
 }
 
 /// Runs a command of one rank; where `mpirun` has started several processes, it is refused by the first.
@@ -54,7 +54,7 @@ pub fn alone(what: &'static str, command: impl FnOnce() -> anyhow::Result<ExitCo
     let ranks = &connected.ranks;
     match require_one(&**ranks, what) {
         Ok(()) => command(),
-        Err(error) => failed(&**ranks, error.into()),
+        Err(error) => failed(&**ranks, error),
     }
 }
 

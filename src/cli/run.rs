@@ -281,7 +281,7 @@ pub(super) fn print_report(
             let done = if before { "; nothing to do" } else { "" };
             let folder = folder.display();
             line(match part {
-                Part::Shard(shard) if networks_are_few(&experiment, &trajectories) => {
+                Part::Shard(shard) if networks_are_few(experiment, &trajectories) => {
                     format!("shard {shard} of {folder} is empty: there are fewer trajectories than shards")
                 }
                 Part::Shard(shard) => format!("shard {shard} of {folder} is complete{done}"),

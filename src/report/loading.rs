@@ -32,8 +32,9 @@ pub fn snippet(folder: &RunFolder, manifest: &Manifest, at: &str) -> Result<Stri
     }
     lines.push("checks = json.load(open(run + \"/checks.json\"))".into());
     // Networks of the widths are called n and their width.
-    let networks = manifest.trajectories.iter().filter(|t| t.id.starts_with('n'));
-    if let Some(last) = networks.last() {
+    let kept = manifest.experiment["run"]["states"] != "none";
+    let widest = manifest.trajectories.iter().rev().find(|t| kept && t.id.starts_with('n'));
+    if let Some(last) = widest {
         lines.push(format!(
             "network = np.load(run + \"/state/{}.npz\")  # first and last parameters and momenta",
             last.id

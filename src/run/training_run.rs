@@ -163,7 +163,7 @@ fn run_on(
     };
     on_all_ranks(&**ranks, require_no_extension(ranks, earlier.as_deref()))?;
     let context = RunContext::on(Arc::clone(ranks), &folder, interrupt, options.quiet, part)?.sharing(shared);
-    let of_plan = PlannedRun { problem: &problem, population: &population, plan: &plan };
+    let of_plan = PlannedRun { problem: &problem, population, plan: &plan };
     match part {
         Part::Shard(shard) => return of_plan.shard(&context, shard, registry),
         Part::Finish => of_plan.require_parts(&folder)?,
