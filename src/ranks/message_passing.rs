@@ -53,7 +53,11 @@ fn partition(counts: &[usize]) -> (Vec<Count>, Vec<Count>) {
 
 /// Gathers values of any type of MPI, all of whose parts are shorter than its counts allow.
 fn gather<T: mpi::traits::Equivalence + Clone>(own: &[T], counts: &[usize], zero: T) -> Vec<T> {
-    let mut all = vec![zero; counts.iter().sum()];
+    // The address of an empty slice of bytes is that of MPI_IN_PLACE, so that no empty slice is without a buffer.
+    let (total, spare): (usize, _) = (counts.iter().sum(), [zero.clone()]);
+    let mut all = Vec::with_capacity(total + 1);
+    all.resize(total, zero);
+    let own = if own.is_empty() { &spare[..0] } else { own };
     let (lengths, positions) = partition(counts);
     let mut parts = PartitionMut::new(&mut all[..], lengths, positions);
     SimpleCommunicator::world().all_gather_varcount_into(own, &mut parts);
