@@ -5,7 +5,7 @@
 //! A file is described by one struct, declared with `array_record!`: a field is an array, its name is the array's name,
 //! its axes have names, and writing and reading both follow the declaration. Arrays of a file that share an axis have as
 //! many entries along it, or the file is refused. The names of the axes are written into the comment of the archive, so
-//! that other programs can read them ([`axes_comment`]).
+//! that other programs can read them (`axes_comment`).
 
 use super::axes::AxisSizes;
 use super::axes_comment;

@@ -1,6 +1,6 @@
 //! The progress of a run in its folder, `progress.json`, from which [`super::status`] reports it in another process.
 //!
-//! The file is written when a phase begins, and at most once in [`EVERY`] otherwise. It changes no result: no other part
+//! The file is written when a phase begins, and at most once in two seconds otherwise. It changes no result: no other part
 //! of a run reads it, it is in no checksum, and a failure to write it is ignored.
 
 use crate::record::{PROGRESS, RunFolder, replace_quickly};

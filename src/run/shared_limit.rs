@@ -1,7 +1,7 @@
 //! Limits that several runs have in common: computed by the first, read by the others.
 //!
 //! The points of a table `[vary]` often differ only in what the limit does not depend on: the widths, the seeds of the
-//! networks, batches, sweeps. What a limit depends on is collected in [`LimitIdentity`]: the parts of the resolved
+//! networks, batches, sweeps. What a limit depends on is collected in `LimitIdentity`: the parts of the resolved
 //! experiment that its computation reads, the sample, the program, and the trajectory itself. Runs in which these agree
 //! have the same limit, to the bit. Its files, as they are in `checkpoint/` and `state/` when it has ended, are kept in a
 //! folder of the sweep, each with a checksum, and copied into the folder of every other run, bound to that run. From then

@@ -101,7 +101,7 @@ fn run_in(
 /// resumed and made again without the caller.
 ///
 /// # Errors
-/// Those of [`run`], and a population that is not a data file.
+/// Those of `run`, and a population that is not a data file.
 pub fn run_on_sample(
     experiment: &Experiment,
     sample: &Sample,
