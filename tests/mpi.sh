@@ -27,7 +27,7 @@ same() { # FOLDER FOLDER
 
 digits=(digits --set population.limit=60 --set 'widths.values=[16,32]' --set widths.seeds=2 --set reference.particles=128
     --set paths.pairs=1 --set horizon.time=0.4 --set horizon.records=2
-    --unset gap.sweep --unset predict.batch_columns --unset predict.batch_step)
+    --unset gap.sweep --unset predict.batch_columns --unset predict.batch_step --unset paths.variants)
 # Four shares: of the wider networks, and of the limit with half its particles.
 small=(--set 'widths.values=[8,128]' --set widths.seeds=2 --set reference.particles=512 --set gap.sweep=[] --set network.shares_from=128)
 langevin=(langevin "${small[@]}" --set population.size=60 --set horizon.records=2)
