@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn few_vectors_are_held() {
-        let own = sum(0..4096);
+        let mut own = TreeSum::default();
+        (0..4096).for_each(|leaf| own.push_slice(TreeNode::leaf(leaf), &values(leaf)));
         assert_eq!(own.nodes().len() + own.spare.len(), 13);
     }
 }
