@@ -12,7 +12,7 @@ cd "$work"
 ranks() { # NUMBER ARGUMENTS
     local number=$1
     shift
-    mpirun --allow-run-as-root --oversubscribe -n "$number" "$program" run "$@" --threads 1 --quiet >"$work/output" 2>&1
+    mpirun --allow-run-as-root --oversubscribe --mca mpi_yield_when_idle 1 -n "$number" "$program" run "$@" --threads 1 --quiet >"$work/output" 2>&1
 }
 
 plain() {
@@ -46,7 +46,7 @@ done
 
 refused() { # ARGUMENTS
     # By one message, on one terminal.
-    if mpirun --allow-run-as-root --oversubscribe -n 2 "$program" "$@" >"$work/output" 2>&1; then
+    if mpirun --allow-run-as-root --oversubscribe --mca mpi_yield_when_idle 1 -n 2 "$program" "$@" >"$work/output" 2>&1; then
         echo "two ranks did not refuse: $*"
         exit 1
     fi
@@ -66,7 +66,7 @@ plain "${long[@]}" --out whole
 killed() { # NUMBER OPTIONS
     local number=$1 stop=0
     shift
-    mpirun --allow-run-as-root --oversubscribe -n "$number" "$program" run "${long[@]}" --threads 1 --quiet --out parts "$@" \
+    mpirun --allow-run-as-root --oversubscribe --mca mpi_yield_when_idle 1 -n "$number" "$program" run "${long[@]}" --threads 1 --quiet --out parts "$@" \
         >"$work/output" 2>&1 &
     local launcher=$!
     for _ in $(seq 3000); do

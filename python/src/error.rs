@@ -37,11 +37,14 @@ pub fn problems(error: &ConfigError) -> Vec<ProblemTuple> {
             };
             errors.iter().map(problem).collect()
         }
-        ConfigError::Syntax { file, .. } | ConfigError::TooLong { file, .. } => {
+        ConfigError::Syntax { file, .. } | ConfigError::TooLong { file, .. } | ConfigError::Varied { file } => {
             vec![(Some(file.clone()), None, None, message(error))]
         }
+        ConfigError::VariedKey { file, key, .. } => {
+            vec![(Some(file.clone()), Some(format!("vary.{key}")), None, message(error))]
+        }
         ConfigError::Unreadable { file, .. } => vec![(Some(file.display().to_string()), None, None, message(error))],
-        ConfigError::NoSuchExperiment { .. } | ConfigError::Override { .. } => {
+        ConfigError::NoSuchExperiment { .. } | ConfigError::NoSuchStudy { .. } | ConfigError::Override { .. } => {
             vec![(None, None, None, message(error))]
         }
     }
