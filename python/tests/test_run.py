@@ -52,7 +52,7 @@ def experiment() -> dict[str, object]:
         "dynamics": {"step": 0.05, "friction": 1.0, "batch": 2},
         "horizon": {"time": 1.0, "records": 2},
         "widths": {"values": [8, 16], "seeds": np.int64(2)},
-        "reference": {"particles": 32, "method": "rk4", "step": 0.1},
+        "reference": {"particles": 64, "method": "rk4", "step": 0.1},
         "gap": {},
     }
 
