@@ -15,7 +15,7 @@ use super::sweep::{sweep_from, sweep_in_place};
 use crate::sparse::recovery::Interrupt;
 use crate::sparse::recovery::dense::{column_blocks, largest_eigenvalue};
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
-use faer::{Mat, Par};
+use faer::{Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -102,21 +102,18 @@ impl<'a> Iterate<'a> {
     /// The step towards W0 and the sweep.
     fn advance(&mut self) {
         let full_step = self.iteration.length == 1.0;
-        if let Towards::Inverse(lambda, inverse) = &self.towards {
-            // H (H + lambda I)^-1 = I - lambda (H + lambda I)^-1: one product in place of two.
-            times_into(inverse.as_ref(), &self.difference, &mut self.direction);
-            for_each_entry(&mut self.direction, &self.difference, |g, d| d - lambda * g);
-        }
-        self.point.copy_from(&self.weights);
-        let length = self.iteration.length;
-        for_each_entry(&mut self.point, &self.direction, |w, g| w - length * g);
-        self.weights.copy_from(&self.point);
+        let lambda = match &self.towards {
+            Towards::Inverse(lambda, inverse) => {
+                // H (H + lambda I)^-1 = I - lambda (H + lambda I)^-1: one product in place of two.
+                times_into(inverse.as_ref(), &self.difference, &mut self.direction);
+                Some(*lambda)
+            }
+            Towards::Scale(_) => None,
+        };
+        self.step(lambda);
         let distance = sweep_in_place(self.problem, &mut self.weights, self.iteration.block);
         match self.towards {
-            Towards::Inverse(lambda, _) if full_step => {
-                self.loss = self.loss_after_full_step(distance, lambda);
-                self.update_difference();
-            }
+            Towards::Inverse(lambda, _) if full_step => self.loss = self.loss_after_full_step(distance, lambda),
             _ => {
                 self.update_difference();
                 self.update_loss();
@@ -124,7 +121,30 @@ impl<'a> Iterate<'a> {
         }
     }
 
-    /// The loss after a ridge-Newton step of length 1 and its sweep, without a product: with the point P and D of the
+    /// The point and the weights after the step, in one pass. With a lambda, the direction is the product of the difference
+    /// with `(H + lambda I)^-1`, and is completed.
+    fn step(&mut self, lambda: Option<f64>) {
+        let length = self.iteration.length;
+        let [direction, point, weights] = [&mut self.direction, &mut self.point, &mut self.weights]
+            .map(|matrix| column_blocks(matrix.as_mut(), ROWS).into_par_iter());
+        let difference = self.difference.as_ref();
+        let parts = direction.zip(point).zip(weights).with_max_len(1).enumerate();
+        parts.for_each(|(index, ((mut direction, mut point), mut weights))| {
+            for c in 0..direction.ncols() {
+                let d = row(&difference, index * ROWS + c);
+                let [g, p, w] = [&mut direction, &mut point, &mut weights].map(|part| row_mut(part.as_mut(), c));
+                for j in 0..d.len() {
+                    if let Some(lambda) = lambda {
+                        g[j] = d[j] - lambda * g[j];
+                    }
+                    p[j] = w[j] - length * g[j];
+                    w[j] = p[j];
+                }
+            }
+        });
+    }
+
+    /// Updates the difference, and returns the loss after a ridge-Newton step of length 1 and its sweep, without a product: with the point P and D of the
     /// iterate before, `P - W0 = D - D G = lambda D (H + lambda I)^-1` and `(P - W0) H = lambda D G`, so that
     ///
     /// ```text
@@ -132,20 +152,26 @@ impl<'a> Iterate<'a> {
     /// ```
     ///
     /// and the sweep's distance is `tr(E H E^T)` with the damping.
-    fn loss_after_full_step(&self, distance: f64, lambda: f64) -> f64 {
-        let of_row = |r: usize| {
-            let [w, p, d, g] =
-                [&self.weights, &self.point, &self.difference, &self.direction].map(|m| row(&m.as_ref(), r));
+    fn loss_after_full_step(&mut self, distance: f64, lambda: f64) -> f64 {
+        let (weights, dense, shift) = (self.weights.as_ref(), self.problem.weights, self.problem.moment.shift);
+        let (point, direction) = (self.point.as_ref(), self.direction.as_ref());
+        let of_part = |(index, mut part): (usize, MatMut<'_, f64>)| {
             let (mut squares, mut products) = (0.0, 0.0);
-            for j in 0..w.len() {
-                let e = w[j] - p[j];
-                squares += e * e;
-                products += (2.0 * e + d[j] - g[j]) * g[j];
+            for c in 0..part.ncols() {
+                let [w, p, g, from] = [weights, point, direction, dense].map(|m| row_of(m, index * ROWS + c));
+                let d = row_mut(part.as_mut(), c);
+                for j in 0..d.len() {
+                    let e = w[j] - p[j];
+                    squares += e * e;
+                    products += (2.0 * e + d[j] - g[j]) * g[j];
+                    d[j] = w[j] - from[j];
+                }
             }
-            lambda * products - self.problem.moment.shift * squares
+            lambda * products - shift * squares
         };
-        let rows: Vec<f64> = (0..self.weights.ncols()).into_par_iter().with_min_len(ROWS).map(of_row).collect();
-        distance + rows.iter().sum::<f64>()
+        let parts = column_blocks(self.difference.as_mut(), ROWS).into_par_iter().with_max_len(1).enumerate();
+        let parts: Vec<f64> = parts.map(of_part).collect();
+        distance + parts.iter().sum::<f64>()
     }
 
     fn update_difference(&mut self) {
@@ -200,6 +226,11 @@ impl Towards {
             }
         }
     }
+}
+
+/// Row r of a matrix of weights.
+fn row_of(matrix: MatRef<'_, f64>, r: usize) -> &[f64] {
+    matrix.col(r).try_as_col_major().expect("columns are contiguous").as_slice()
 }
 
 /// Replaces every entry p of a matrix by `value(p, d)`, d the entry of another.
