@@ -19,6 +19,7 @@ use widelimit::dynamics::StopReason;
 use widelimit::population::Population;
 use widelimit::record::npz::{ArrayRecord, Arrays, NpzError, StoredArrays};
 use widelimit::record::{Build, OpenRequest, Opened, RunFolder, SavedPart};
+use widelimit::run::kept::KeptTrajectories;
 use widelimit::run::plan::{Plan, Trajectory};
 use widelimit::run::problem::Problem;
 use widelimit::run::progress::Progress;
@@ -95,8 +96,8 @@ impl Unfinished {
                 let (problem, plan) = (Problems { double, single }, Plan::new(experiment));
                 let context = RunContext::new(&folder, &RUNNING, true)?;
                 let trained = match &problem.single {
-                    Some(single) => run_plan(&context, single, &plan)?,
-                    None => run_plan(&context, &problem.double, &plan)?,
+                    Some(single) => run_plan(&context, single, &plan, &KeptTrajectories::new())?,
+                    None => run_plan(&context, &problem.double, &plan, &KeptTrajectories::new())?,
                 };
                 Subject::Training { problem, plan, trained }
             }
