@@ -110,7 +110,7 @@ fn transparency_is_drawn_in_a_fixed_order() {
     assert_eq!(names, (0..12).map(|i| format!("/gs{i}")).collect::<Vec<_>>());
 }
 
-/// A ring leaves what is within it, and a legend shows no more samples side by side than have room.
+/// A ring leaves what is within it, and a legend shows no more samples side by side than fit.
 #[test]
 fn rings_cover_neither_points_nor_each_other() {
     let colours = [Colour::Series(0), Colour::Series(1), Colour::Series(2)];
