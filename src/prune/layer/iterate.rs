@@ -15,7 +15,7 @@ use super::sweep::{sweep_from, sweep_in_place};
 use crate::sparse::recovery::Interrupt;
 use crate::sparse::recovery::dense::{column_blocks, largest_eigenvalue};
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
-use faer::{Mat, MatMut, MatRef, Par};
+use faer::{Mat, MatMut, Par};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -158,7 +158,7 @@ impl<'a> Iterate<'a> {
         let of_part = |(index, mut part): (usize, MatMut<'_, f64>)| {
             let (mut squares, mut products) = (0.0, 0.0);
             for c in 0..part.ncols() {
-                let [w, p, g, from] = [weights, point, direction, dense].map(|m| row_of(m, index * ROWS + c));
+                let [w, p, g, from] = [weights, point, direction, dense].map(|m| row(&m, index * ROWS + c));
                 let d = row_mut(part.as_mut(), c);
                 for j in 0..d.len() {
                     let e = w[j] - p[j];
@@ -226,11 +226,6 @@ impl Towards {
             }
         }
     }
-}
-
-/// Row r of a matrix of weights.
-fn row_of(matrix: MatRef<'_, f64>, r: usize) -> &[f64] {
-    matrix.col(r).try_as_col_major().expect("columns are contiguous").as_slice()
 }
 
 /// Replaces every entry p of a matrix by `value(p, d)`, d the entry of another.
