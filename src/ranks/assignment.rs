@@ -1,7 +1,7 @@
-//! Which rank does which part of a list of work.
+//! Which rank, or which shard of a run, does which part of a list of work.
 
-/// Assigns items of these costs to `count` ranks, of which each does whole items: the rank of every item. Items are
-/// placed from the most costly on, each with the rank that has the least to do (Graham 1969); of equal ones the first.
+/// Assigns items of these costs to `count` ranks or shards, of which each does whole items: the rank of every item, from 0.
+/// Items are placed from the most costly on, each with the rank that has the least to do (Graham 1969); of equal ones the first.
 /// A function of its arguments alone.
 ///
 /// # Panics

@@ -11,6 +11,7 @@
 //! it, so that the run has the same bits as one in a single process.
 
 use super::plan::Plan;
+pub use crate::ranks::assign;
 pub use crate::record::Shard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -101,22 +102,6 @@ fn listed_shards(missing: &[(Shard, Vec<String>)]) -> String {
         false => format!("shard {shard} is not complete (missing: {})", listed(names)),
     };
     missing.iter().map(one).collect::<Vec<_>>().join("; ")
-}
-
-/// Distributes work over `count` shards: the costliest first, each to the shard with the least work so far, or to the first
-/// of several. Returns the position of the shard of every cost, from 0. Nothing is assigned where `count` is 0.
-pub fn assign(costs: &[f64], count: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..costs.len()).collect();
-    order.sort_by(|&a, &b| costs[b].total_cmp(&costs[a]).then(a.cmp(&b)));
-    let mut loads = vec![0.0; count];
-    let mut positions = vec![0; costs.len()];
-    for item in order {
-        let least = (0..count).min_by(|&a, &b| f64::total_cmp(&loads[a], &loads[b]));
-        let Some(position) = least else { break };
-        loads[position] += costs[item];
-        positions[item] = position;
-    }
-    positions
 }
 
 /// Which of some work, by its costs, is that of a shard.
