@@ -209,7 +209,8 @@ impl Trials {
                 let left = compare::litter(&run);
                 if left.is_empty() { Ok(false) } else { Err(format!("left behind: {}", left.join(", "))) }
             }
-            (None, Some(9)) if signal == KILL => Ok(false),
+            // It may have been killed between the end of its run and its own.
+            (None, Some(9)) if signal == KILL => Ok(compare::status(&run).as_deref() == Some("complete")),
             // A signal may come before the program has begun to listen, and before it has opened the folder.
             (None, Some(2 | 15)) if signal != KILL => {
                 if compare::all_files(&run) == before {
