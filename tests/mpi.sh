@@ -33,8 +33,10 @@ small=(--set 'widths.values=[8,128]' --set widths.seeds=2 --set reference.partic
 langevin=(langevin "${small[@]}" --set population.size=60 --set horizon.records=2)
 teacher=(teacher "${small[@]}" --set population.size=200 --set horizon.time=0.8 --set horizon.records=2)
 descent=(descent "${small[@]}" --set population.size=60 --set horizon.records=2)
+adaptive=(teacher "${small[@]}" --set population.size=200 --set horizon.time=0.8 --set horizon.records=2 --set population.draws=fixed
+    --set reference.method=dormand-prince --set reference.tolerance=1e-9)
 
-for name in ${MPI_CASES:-digits langevin teacher descent}; do
+for name in ${MPI_CASES:-digits langevin teacher descent adaptive}; do
     declare -n arguments=$name
     plain "${arguments[@]}" --out "$name-plain"
     for number in 1 2 3 4; do
