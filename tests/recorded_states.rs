@@ -12,10 +12,22 @@ type Arrays = BTreeMap<String, ArrayD<f64>>;
 
 /// Predictions (n, K) of a two-layer tanh network with bias from the parts of its state, by the formula.
 fn predictions(data: &Arrays, state: &Arrays) -> ndarray::Array2<f64> {
-    let matrix = |arrays: &Arrays, name: &str| arrays[name].clone().into_dimensionality::<Ix2>().unwrap();
-    let [w, b, a] = ["w_final", "b_final", "a_final"].map(|part| matrix(state, part));
-    let hidden = (matrix(data, "x").dot(&w.t()) + b.t()).mapv(f64::tanh);
+    predictions_at(&data["x"], state)
+}
+
+/// The same at other inputs (n, d).
+fn predictions_at(x: &ArrayD<f64>, state: &Arrays) -> ndarray::Array2<f64> {
+    let matrix = |array: &ArrayD<f64>| array.clone().into_dimensionality::<Ix2>().unwrap();
+    let [w, b, a] = ["w_final", "b_final", "a_final"].map(|part| matrix(&state[part]));
+    let hidden = (matrix(x).dot(&w.t()) + b.t()).mapv(f64::tanh);
     hidden.dot(&a) / w.nrows() as f64
+}
+
+/// The share of samples both of whose signs are predicted, and the share of signs.
+fn right_of_two(f: &ndarray::Array2<f64>, y: &ArrayD<f64>) -> (f64, f64) {
+    let right: Vec<bool> = f.iter().zip(y).map(|(f, y)| f * y > 0.0).collect();
+    let samples = right.chunks(2).filter(|pair| pair[0] && pair[1]).count() as f64 / f.nrows() as f64;
+    (samples, right.iter().filter(|right| **right).count() as f64 / right.len() as f64)
 }
 
 #[test]
@@ -55,20 +67,20 @@ fn several_signs_have_an_accuracy_of_samples_and_of_signs() {
     let sign = |k: usize| if (k * k + k / 3).is_multiple_of(2) { 1 } else { -1 };
     let row =
         |i: usize| format!("{},{},{},{}\n", (i * 7 % 11) as f64 - 5.0, (i * 5 % 13) as f64 - 6.0, sign(i), sign(i + 5));
-    let csv: String = std::iter::once("x0,x1,y0,y1\n".to_string()).chain((0..20).map(row)).collect();
+    let csv: String = std::iter::once("x0,x1,y0,y1\n".to_string()).chain((0..30).map(row)).collect();
     let text = on_file(folder.path(), &csv, "sign");
-    let run = Run::new(&parse(&text, &["paths={}", "paths.pairs=1"]).unwrap());
+    let run = Run::new(&parse(&text, &["paths={}", "paths.pairs=1", "population.test=0.3"]).unwrap());
     let (data, series, paths) =
         (run.arrays("state/data.npz"), run.arrays("records/widths.npz"), run.arrays("records/paths.npz"));
     let (mut samples, mut signs) = (Vec::new(), Vec::new());
     for (v, width) in [4, 8].into_iter().enumerate() {
         for seed in 0..2 {
-            let f = predictions(&data, &run.arrays(&format!("state/n{width}-s{seed}.npz")));
-            let right: Vec<bool> = f.iter().zip(&data["y"]).map(|(f, y)| f * y > 0.0).collect();
-            let share_of_samples = right.chunks(2).filter(|pair| pair[0] && pair[1]).count() as f64 / 20.0;
-            let share_of_signs = right.iter().filter(|right| **right).count() as f64 / 40.0;
+            let state = run.arrays(&format!("state/n{width}-s{seed}.npz"));
+            let (share_of_samples, share_of_signs) = right_of_two(&predictions(&data, &state), &data["y"]);
             let last = |name: &str| series[name][[v, seed, 2]];
             assert_eq!((last("accuracy"), last("sign_accuracy")), (share_of_samples, share_of_signs));
+            let of_test = right_of_two(&predictions_at(&data["x_test"], &state), &data["y_test"]);
+            assert_eq!((last("test_accuracy"), last("test_sign_accuracy")), of_test);
             // The ends of a path are the two networks.
             let end = if seed == 0 { 0 } else { paths["straight_accuracy"].len_of(Axis(1)) - 1 };
             assert_eq!(paths["straight_accuracy"][[v, end]], share_of_samples);

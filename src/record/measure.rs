@@ -39,6 +39,8 @@ pub enum Measure {
     TestLoss,
     /// Share of the samples of the test part whose class, or all of whose signs, are predicted.
     TestAccuracy,
+    /// Share of the signs of the test part that are predicted, where a sample has several.
+    TestSignAccuracy,
     /// `L^2` distance of the predictions on the test part.
     TestFunction,
     /// Absolute difference of the losses on the test part.
@@ -67,21 +69,30 @@ impl Measure {
     ];
 
     /// The measures on the test part, where the population has one.
-    pub const TEST: [Measure; 4] =
-        [Measure::TestLoss, Measure::TestAccuracy, Measure::TestFunction, Measure::TestLossGap];
+    pub const TEST: [Measure; 5] = [
+        Measure::TestLoss,
+        Measure::TestAccuracy,
+        Measure::TestSignAccuracy,
+        Measure::TestFunction,
+        Measure::TestLossGap,
+    ];
 
     /// The measures recorded of a network: the common ones; the accuracy of signs, where labels are several signs; where it
     /// has several families of units, the coupling distances of each; and those on the test part, if there is one.
     pub fn of_network(network: &Network, labels: LabelKind, test: bool) -> Vec<Measure> {
-        let signs = (labels == LabelKind::Sign && network.outputs() > 1).then_some(Measure::SignAccuracy);
+        let several_signs = labels == LabelKind::Sign && network.outputs() > 1;
+        let signs = several_signs.then_some(Measure::SignAccuracy);
         let families = network.families(1);
         let several = families.len() > 1;
         let own = families
             .iter()
             .filter(|_| several)
             .flat_map(|family| [Measure::FamilyCouplingMax(family.name), Measure::FamilyCouplingRms(family.name)]);
-        let test = Self::TEST.into_iter().filter(|_| test);
-        let test = test.filter(|measure| labels != LabelKind::Real || *measure != Measure::TestAccuracy);
+        let test = Self::TEST.into_iter().filter(|measure| match measure {
+            Measure::TestAccuracy => test && labels != LabelKind::Real,
+            Measure::TestSignAccuracy => test && several_signs,
+            _ => test,
+        });
         Self::COMMON.into_iter().chain(signs).chain(own).chain(test).collect()
     }
 
@@ -96,7 +107,8 @@ impl Measure {
             | Measure::Dropout
             | Measure::Spread
             | Measure::TestLoss
-            | Measure::TestAccuracy => false,
+            | Measure::TestAccuracy
+            | Measure::TestSignAccuracy => false,
             Measure::CouplingMax
             | Measure::CouplingRms
             | Measure::Function
@@ -128,6 +140,7 @@ impl Measure {
             Measure::WassersteinOwn => "wasserstein_own",
             Measure::TestLoss => "test_loss",
             Measure::TestAccuracy => "test_accuracy",
+            Measure::TestSignAccuracy => "test_sign_accuracy",
             Measure::TestFunction => "test_function",
             Measure::TestLossGap => "test_loss_gap",
         }
@@ -155,6 +168,7 @@ impl fmt::Display for Measure {
             | Measure::WassersteinOwn
             | Measure::TestLoss
             | Measure::TestAccuracy
+            | Measure::TestSignAccuracy
             | Measure::TestFunction
             | Measure::TestLossGap => f.write_str(self.stem()),
         }

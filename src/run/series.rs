@@ -238,6 +238,7 @@ pub fn record_test<R: Real>(problem: &Problem<'_, R>, evaluation: &Evaluation, i
     series.set(Measure::TestLoss, index, found.loss);
     if let Some(accuracy) = Accuracy::of(problem.labels, &found.predictions, &test.y, problem.network.outputs()) {
         series.set(Measure::TestAccuracy, index, accuracy.samples);
+        series.set(Measure::TestSignAccuracy, index, accuracy.signs.unwrap_or(f64::NAN));
     }
 }
 

@@ -169,6 +169,7 @@ pub(super) fn title(measure: Measure, statistic: Option<Statistic>) -> String {
         Measure::CouplingMax
         | Measure::TestLoss
         | Measure::TestAccuracy
+        | Measure::TestSignAccuracy
         | Measure::Risk
         | Measure::Loss
         | Measure::Accuracy
@@ -206,6 +207,7 @@ fn distance(measure: Measure) -> String {
         Measure::Risk
         | Measure::TestLoss
         | Measure::TestAccuracy
+        | Measure::TestSignAccuracy
         | Measure::Loss
         | Measure::Accuracy
         | Measure::SignAccuracy
