@@ -390,6 +390,7 @@ fn pairs_and_tangent_vectors_agree() {
         ("c", &a.variance, &b.variance),
         ("mean gap", &a.gap_mean, &b.gap_mean),
         ("variance of the gap", &a.gap_linear, &b.gap_linear),
+        ("its second part", &a.gap_square, &b.gap_square),
         ("coupling", &a.coupling, &b.coupling),
         ("bias of the spread", &a.spread_bias, &b.spread_bias),
         ("variance of the spread", &a.spread_variance, &b.spread_variance),

@@ -17,7 +17,7 @@ fn quiet() -> Box<dyn Noise<f64>> {
 }
 
 /// A cloud with its start.
-struct PairedCase {
+pub(super) struct PairedCase {
     network: Network,
     width: usize,
     sample: Batch<f64>,
@@ -28,7 +28,7 @@ struct PairedCase {
 }
 
 impl PairedCase {
-    fn of(case: &CloudCase, steps: &[usize]) -> Self {
+    pub(super) fn of(case: &CloudCase, steps: &[usize]) -> Self {
         PairedCase {
             network: Network::from(case.network.clone()),
             width: case.width,
@@ -85,7 +85,7 @@ impl PairedCase {
         }
     }
 
-    fn fluctuations(&self, columns: &[NoiseColumns], amplitude: f64) -> Fluctuations {
+    pub(super) fn fluctuations(&self, columns: &[NoiseColumns], amplitude: f64) -> Fluctuations {
         let redrawn = |_: u64| self.start.clone();
         let run = PairedRun { cloud: self.cloud(), columns, amplitude, seed: 4, redrawn: &redrawn };
         run.propagate(&|_| {}).unwrap()

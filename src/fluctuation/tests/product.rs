@@ -4,6 +4,7 @@
 //! `v_i = beta v_i(0)` for common alpha, beta, and `f = m x`, `m = (U alpha^2 - V beta^2)/2` with `U = mean u(0)^2`,
 //! `V = mean v(0)^2`. Hence c and b are derivatives of a recursion in four dimensions with respect to (U, V).
 
+use super::paired::PairedCase;
 use super::{CloudCase, relative};
 use crate::compute::Threads;
 use crate::fluctuation::{LimitFeatures, NoiseColumns};
@@ -87,5 +88,22 @@ fn variance_and_bias_are_those_of_the_recursion() {
     assert!(relative(&b, &expected_b) < 1e-6, "{b:?} {expected_b:?}");
     for (found, expected) in c.iter().zip(&expected_c).skip(1) {
         assert!((found / expected - 1.0).abs() < 1e-5, "{c:?} {expected_c:?}");
+    }
+    deviation_of_the_loss_by_pairs(&case, &columns, &expected_c);
+}
+
+/// With one hidden layer the variance of the loss gap has the parts `(m - c_0)^2 c / N` and `c^2 / (2 N^2)` alone, although
+/// the even part of the pairs does not vanish.
+fn deviation_of_the_loss_by_pairs(case: &CloudCase, columns: &NoiseColumns, c: &[f64]) {
+    let found = PairedCase::of(case, &STEPS).fluctuations(std::slice::from_ref(columns), 0.01);
+    for (t, &c) in c.iter().enumerate().skip(1) {
+        let gap = found.loss_gap(t).unwrap();
+        let (residual, part) = (found.records[t].f[0] - TEACHER, found.paired.as_ref().unwrap().second[t]);
+        assert!(found.records[t].bias.as_ref().unwrap()[0].abs() > 1e-3);
+        for width in [4.0_f64, 64.0] {
+            let variance = gap.deviation(1.0 / width).powi(2) + part.gap_variance / width.powi(2);
+            let expected = residual.powi(2) * c / width + 0.5 * (c / width).powi(2);
+            assert!((variance / expected - 1.0).abs() < 1e-3, "{t} {width}: {variance:e} {expected:e}");
+        }
     }
 }
