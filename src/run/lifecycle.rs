@@ -8,6 +8,7 @@ use super::progress::note;
 use super::shard::{Part, PartError};
 use super::study::{NamedFigure, RegisteredStudy, Registry, Runnable, studies_of};
 use crate::analysis::verdict::{Check, judge};
+use crate::compute::profile::{self, WorkKind};
 use crate::compute::{InstructionSet, return_freed_memory};
 use crate::figure::write;
 use crate::ranks::{Communicator, Ranks};
@@ -232,6 +233,7 @@ pub(super) fn first_figure(
     if !options.figures || options.quiet {
         return Ok(());
     }
+    let _timed = profile::region(WorkKind::Figures);
     if let Some((name, figure)) = figures(context.folder)?.into_iter().next() {
         let stem = context.folder.file(&format!("figures/{name}"));
         let files = write(&figure, &stem).map_err(FiguresError::from)?;

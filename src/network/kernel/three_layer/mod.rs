@@ -24,12 +24,14 @@ mod packed;
 
 pub use layout::ThreeLayerLayout;
 
+use super::arithmetic::{GradientUse, ThreeLayerWork};
 use super::phases::BlockRow;
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::sweep::BackwardOutput;
 use super::update::StepConstants;
 use super::{LANES, LabelledSamples, StepRequest};
+use crate::compute::profile::{WorkKind, pass};
 use crate::compute::{DisjointSlice, Real, Threads};
 use crate::network::{Objective, ThreeLayer};
 use backward::{FirstLayerBackward, OutputBackward, SecondLayerBackward};
@@ -143,6 +145,8 @@ impl<R: Real> ThreeLayerWorkspace<R> {
 
     /// The forward pass, up to partial sums. `backward`: whether a backward pass follows.
     pub fn forward(&mut self, model: ThreeLayerModel<'_>, theta: &[R], samples: &Samples<R>, backward: bool) {
+        let work = ThreeLayerWork { network: model.network, layers: model.layers, samples: samples.count() };
+        let _timed = pass(WorkKind::Kernels, || work.forward::<R>());
         self.prepare(model, samples.count(), backward);
         let ThreeLayerModel { network, layers, .. } = model;
         let context = PassContext { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
@@ -217,6 +221,11 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         output: BackwardOutput<'_, R>,
     ) -> f64 {
         let samples = batch.samples;
+        let work = ThreeLayerWork { network: model.network, layers: model.layers, samples: samples.count() };
+        let _timed = pass(WorkKind::Kernels, || match output {
+            BackwardOutput::Gradient { .. } => work.backward::<R>(GradientUse::Written),
+            BackwardOutput::Step { .. } => work.backward::<R>(GradientUse::Step),
+        });
         self.collect(model, samples.count());
         let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
         let ThreeLayerModel { network, layers, .. } = model;
