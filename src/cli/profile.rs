@@ -2,20 +2,20 @@
 
 use super::checks::usable_width;
 use super::output::emphasise;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, TableComponent, presets};
 use widelimit::record::{ProfileRecord, ProfiledPhase, ProfiledWork};
-
-/// Columns of text, before those of numbers.
-const TEXTS: usize = 2;
 
 /// The profile as a table, with the peak of the machine.
 pub fn table(profile: &ProfileRecord) -> String {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    // Lines would be as many as rows.
+    for line in [TableComponent::HorizontalLines, TableComponent::MiddleIntersections] {
+        table.remove_style(line);
+    }
     table.set_header([
-        "phase",
-        "work",
-        "of the time",
+        "phase, work",
+        "of time",
         "processor s",
         "wall s",
         "Gop",
@@ -30,7 +30,7 @@ pub fn table(profile: &ProfileRecord) -> String {
     for phase in &profile.phases {
         add_phase(&mut table, phase, profile.threads);
     }
-    for column in table.column_iter_mut().skip(TEXTS) {
+    for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     format!("Profile\n{table}\n{}", peak(profile))
@@ -56,23 +56,21 @@ fn peak(profile: &ProfileRecord) -> String {
 fn add_phase(table: &mut Table, phase: &ProfiledPhase, threads: usize) {
     let available = phase.wall_seconds * threads as f64;
     let share = |seconds: f64| if available > 0.0 { percent(seconds / available) } else { String::new() };
-    table.add_row([
-        phase.name.clone(),
-        String::new(),
-        String::new(),
-        format!("{:.2}", phase.processor_seconds),
-        format!("{:.2}", phase.wall_seconds),
+    let seconds = [phase.processor_seconds, phase.wall_seconds].map(|seconds| format!("{seconds:.2}"));
+    table.add_row(vec![
+        Cell::new(&phase.name).add_attribute(Attribute::Bold),
+        Cell::new(""),
+        Cell::new(&seconds[0]),
+        Cell::new(&seconds[1]),
     ]);
     for work in &phase.work {
-        table.add_row(work_cells(work).map(Cell::new));
+        table.add_row(work_cells(work));
     }
-    for (name, seconds) in [("other", phase.other_seconds), ("waiting", phase.waiting_seconds)] {
-        let processor = if name == "other" { format!("{seconds:.2}") } else { String::new() };
-        table.add_row([String::new(), name.into(), share(seconds), processor]);
-    }
+    table.add_row(["  other".into(), share(phase.other_seconds), format!("{:.2}", phase.other_seconds)]);
+    table.add_row(["  waiting".into(), share(phase.waiting_seconds)]);
 }
 
-fn work_cells(work: &ProfiledWork) -> [String; 11] {
+fn work_cells(work: &ProfiledWork) -> [String; 10] {
     let operations = (work.operations.f32 + work.operations.f64) as f64;
     let rate = |count: f64| match count > 0.0 && work.processor_seconds > 0.0 {
         true => format!("{:.1}", 1e-9 * count / work.processor_seconds),
@@ -80,8 +78,7 @@ fn work_cells(work: &ProfiledWork) -> [String; 11] {
     };
     let optional = |share: Option<f64>| share.map(percent).unwrap_or_default();
     [
-        String::new(),
-        work.kind.clone(),
+        format!("  {}", work.kind),
         percent(work.time_share),
         format!("{:.2}", work.processor_seconds),
         format!("{:.2}", work.wall_seconds),

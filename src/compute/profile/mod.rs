@@ -37,9 +37,14 @@ pub fn totals() -> Vec<WorkTotals> {
     totals
 }
 
+/// What the calling thread has counted of a kind since it began.
+#[cfg(test)]
+pub(crate) fn counted_here(kind: WorkKind) -> WorkTotals {
+    tally::THREAD.with(|thread| thread.counted()[kind as usize])
+}
+
 #[cfg(test)]
 mod tests {
-    use super::tally::THREAD;
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
@@ -48,7 +53,6 @@ mod tests {
     #[test]
     fn counts_belong_to_the_innermost_scope() {
         start();
-        let own = || THREAD.with(|thread| thread.counted());
         let counts = |n: u64| move || WorkCounts { operations: n, activations: 1, bytes: 8, single: false };
         count(WorkKind::Kernels, counts(1));
         {
@@ -63,10 +67,10 @@ mod tests {
             assert_eq!(InheritedKind::current().code(), WorkKind::Kernels as u8);
         }
         assert_eq!(InheritedKind::current(), InheritedKind::NONE);
-        let operations = |kind: WorkKind| own()[kind as usize].operations[1];
+        let operations = |kind: WorkKind| counted_here(kind).operations[1];
         assert_eq!([WorkKind::Kernels, WorkKind::Recording, WorkKind::Random].map(operations), [1001, 10, 100]);
-        assert_eq!(own()[WorkKind::Kernels as usize].activations, [0, 2]);
-        assert_eq!(own()[WorkKind::Kernels as usize].bytes, 16);
+        assert_eq!(counted_here(WorkKind::Kernels).activations, [0, 2]);
+        assert_eq!(counted_here(WorkKind::Kernels).bytes, 16);
     }
 
     /// The threads of a parallel loop are in the kind of its caller, and their processor time is of that kind.

@@ -10,7 +10,7 @@
 use super::layout::TwoLayerLayout;
 use super::sweep::kept_rows;
 use crate::compute::profile::WorkCounts;
-use crate::network::{ThreeLayer, TwoLayer};
+use crate::network::TwoLayer;
 
 /// What is done with a gradient.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,20 +84,24 @@ impl TwoLayerWork<'_> {
 
 /// A pass of a three-layer network on some samples.
 #[derive(Clone, Copy)]
-pub(super) struct ThreeLayerWork<'a> {
-    /// The network.
-    pub network: &'a ThreeLayer,
+pub(super) struct ThreeLayerWork {
+    /// Inputs d.
+    pub inputs: usize,
+    /// Outputs K.
+    pub outputs: usize,
+    /// Whether neurons have biases.
+    pub bias: bool,
     /// Sizes N1 and N2 of the hidden layers.
     pub layers: [usize; 2],
     /// Number of samples n.
     pub samples: usize,
 }
 
-impl ThreeLayerWork<'_> {
+impl ThreeLayerWork {
     /// Weights of the first hidden layer, between the hidden layers, and of the outputs; with biases.
     fn weights(&self) -> [usize; 3] {
-        let ([n1, n2], bias) = (self.layers, usize::from(self.network.bias));
-        [n1 * (self.network.inputs + bias), n2 * (n1 + bias), n2 * self.network.outputs]
+        let ([n1, n2], bias) = (self.layers, usize::from(self.bias));
+        [n1 * (self.inputs + bias), n2 * (n1 + bias), n2 * self.outputs]
     }
 
     /// The forward pass, `2 n` operations for each weight.
@@ -105,7 +109,7 @@ impl ThreeLayerWork<'_> {
         let (n, [n1, n2]) = (self.samples, self.layers);
         let weights: usize = self.weights().iter().sum();
         // Values and slopes of both layers, and the packed values of the first, which are written and read.
-        let scalars = weights + n * (self.network.inputs + 2 * (n1 + n2) + 2 * n1);
+        let scalars = weights + n * (self.inputs + 2 * (n1 + n2) + 2 * n1);
         WorkCounts::of::<R>(2 * n * weights, n * (n1 + n2), scalars)
     }
 
@@ -118,7 +122,7 @@ impl ThreeLayerWork<'_> {
         let (update, state) = gradient.of(weights);
         let operations = 2 * n * (weights + last + n1 * n2) + update;
         // Values of both layers, slopes of both, and the packed derivatives of the second, written and read.
-        let scalars = state + n * (self.network.inputs + 2 * n1 + 5 * n2);
+        let scalars = state + n * (self.inputs + 2 * n1 + 5 * n2);
         WorkCounts::of::<R>(operations, 0, scalars)
     }
 }
@@ -159,15 +163,7 @@ mod tests {
 
     #[test]
     fn three_layers_have_three_products_with_the_weights_between() {
-        let network = ThreeLayer {
-            inputs: 5,
-            outputs: 1,
-            bias: true,
-            activations: [Activation::Tanh; 2],
-            fixed_output: false,
-            proportions: [1, 2],
-        };
-        let work = ThreeLayerWork { network: &network, layers: [10, 20], samples: 7 };
+        let work = ThreeLayerWork { inputs: 5, outputs: 1, bias: true, layers: [10, 20], samples: 7 };
         let (forward, backward) = (work.forward::<f64>(), work.backward::<f64>(GradientUse::Written));
         assert_eq!((forward.operations, forward.activations), (2 * 7 * (10 * 6 + 20 * 11 + 20), 7 * 30));
         assert_eq!(backward.operations, 2 * 7 * (10 * 6 + 20 * 11 + 20 + 20 + 200));

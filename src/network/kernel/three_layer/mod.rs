@@ -114,6 +114,12 @@ impl ThreeLayerModel<'_> {
     fn layout(&self) -> ThreeLayerLayout {
         self.network.layout_of(self.layers)
     }
+
+    /// A pass, for its counts.
+    fn work(&self, samples: usize) -> ThreeLayerWork {
+        let ThreeLayer { inputs, outputs, bias, .. } = *self.network;
+        ThreeLayerWork { inputs, outputs, bias, layers: self.layers, samples }
+    }
 }
 
 /// The common arguments of the passes.
@@ -145,8 +151,7 @@ impl<R: Real> ThreeLayerWorkspace<R> {
 
     /// The forward pass, up to partial sums. `backward`: whether a backward pass follows.
     pub fn forward(&mut self, model: ThreeLayerModel<'_>, theta: &[R], samples: &Samples<R>, backward: bool) {
-        let work = ThreeLayerWork { network: model.network, layers: model.layers, samples: samples.count() };
-        let _timed = pass(WorkKind::Kernels, || work.forward::<R>());
+        let _timed = pass(WorkKind::Kernels, || model.work(samples.count()).forward::<R>());
         self.prepare(model, samples.count(), backward);
         let ThreeLayerModel { network, layers, .. } = model;
         let context = PassContext { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
@@ -221,10 +226,12 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         output: BackwardOutput<'_, R>,
     ) -> f64 {
         let samples = batch.samples;
-        let work = ThreeLayerWork { network: model.network, layers: model.layers, samples: samples.count() };
-        let _timed = pass(WorkKind::Kernels, || match output {
-            BackwardOutput::Gradient { .. } => work.backward::<R>(GradientUse::Written),
-            BackwardOutput::Step { .. } => work.backward::<R>(GradientUse::Step),
+        let _timed = pass(WorkKind::Kernels, || {
+            let gradient = match output {
+                BackwardOutput::Gradient { .. } => GradientUse::Written,
+                BackwardOutput::Step { .. } => GradientUse::Step,
+            };
+            model.work(samples.count()).backward::<R>(gradient)
         });
         self.collect(model, samples.count());
         let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
