@@ -22,6 +22,9 @@ EXPERIMENTS = [
 ]
 MNIST_IMAGES = 500
 
+# Least share of the wall time of a run of a phase in the table of phases, and of the time of a phase of a kind of work.
+LEAST_PHASE, LEAST_WORK = 0.005, 0.001
+
 # Columns of the table of experiments: the kinds of work that are added.
 COLUMNS = {
     "kernels": ["kernels", "kinetic grid"],
@@ -120,10 +123,15 @@ def print_experiments(profiles):
 def print_phases(profiles):
     header("experiment", "phase", "wall", "work", "of the time", "processor", "Gop", "of peak", "with activations", "of bandwidth")
     for name, profile in profiles.items():
+        wall = sum(phase["wall_seconds"] for phase in profile["phases"])
         for phase in profile["phases"]:
+            if phase["wall_seconds"] < LEAST_PHASE * wall:
+                continue
             available = phase["wall_seconds"] * profile["threads"]
             begin = [f"`{name}`", phase["name"], f"{phase['wall_seconds']:.2f} s"]
             for work in phase["work"]:
+                if work["time_share"] < LEAST_WORK:
+                    continue
                 share = lambda key: "" if work[key] is None else f"{100.0 * work[key]:.0f} %"
                 operations = 1e-9 * sum(work["operations"].values())
                 row(
