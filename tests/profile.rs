@@ -14,6 +14,10 @@ const OUTPUTS: u64 = 1;
 const STEPS: u64 = 32;
 const LIMIT_STEPS: u64 = 8;
 
+/// Operations of the step for each parameter.
+const HEAVY_BALL: u64 = 7;
+const DESCENT: u64 = 4;
+
 /// Counted operations and evaluations of activations.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Counted {
@@ -55,28 +59,36 @@ impl Passes {
         Passes { forward, backward, parameters: weights }
     }
 
-    /// So many gradients.
+    /// So many gradients, which are written with the ridge term.
     fn gradients(self, count: u64) -> Counted {
         Counted {
-            operations: count * (self.forward.operations + self.backward),
+            operations: count * (self.forward.operations + self.backward + 2 * self.parameters),
             activations: count * self.forward.activations,
         }
     }
 
-    /// So many steps in one pass each, after the first forward pass: a backward pass, the step and a forward pass.
-    fn fused_steps(self, steps: u64) -> Counted {
+    /// So many steps in one pass each, after the first forward pass: a backward pass, the step with so many operations for
+    /// each parameter, and a forward pass.
+    fn fused_steps(self, steps: u64, update: u64) -> Counted {
         Counted {
-            operations: self.forward.operations * (steps + 1) + steps * (self.backward + 4 * self.parameters),
+            operations: self.forward.operations * (steps + 1) + steps * (self.backward + update * self.parameters),
             activations: (steps + 1) * self.forward.activations,
         }
     }
 }
 
-/// Runs [`TINY`] with `--profile` and keys replaced; returns the profile.
+/// Runs [`TINY`] with `--profile` and keys replaced, and after `--unset` removed; returns the profile.
 fn profiled(folder: &Path, out: &str, set: &[&str]) -> Value {
     fs::write(folder.join("tiny.toml"), TINY).unwrap();
     let mut args = vec!["run", "tiny.toml", "--quiet", "--profile", "--threads", "2", "--out", out];
-    set.iter().for_each(|key| args.extend(["--set", key]));
+    let mut flag = "--set";
+    for &entry in set {
+        if entry == "--unset" {
+            flag = entry;
+        } else {
+            args.extend([flag, entry]);
+        }
+    }
     let printed = fine(folder, &args);
     assert!(printed.contains("Profile") && printed.contains("of peak"), "{printed}");
     json(&folder.join(out).join("records/profile.json"))
@@ -91,26 +103,24 @@ fn kernels(profile: &Value, phase: &str, precision: &str) -> Counted {
     Counted { operations: number("operations"), activations: number("activations") }
 }
 
-/// Two networks of either width.
-fn networks(passes: impl Fn(u64) -> Passes) -> Counted {
-    [4, 4, 8, 8].map(|width| passes(width).fused_steps(STEPS)).into_iter().sum()
+/// Two networks of either width, by steps with so many operations for each parameter.
+fn networks(update: u64, passes: impl Fn(u64) -> Passes) -> Counted {
+    [4, 4, 8, 8].map(|width| passes(width).fused_steps(STEPS, update)).into_iter().sum()
 }
 
 #[test]
 fn networks_of_two_and_three_layers_and_mini_batches_are_counted_in_closed_form() {
     let here = tempfile::tempdir().unwrap();
     let full = profiled(here.path(), "full", &[]);
-    assert_eq!(kernels(&full, "networks", "f64"), networks(|width| Passes::two_layers(SAMPLES, width)));
+    assert_eq!(kernels(&full, "networks", "f64"), networks(HEAVY_BALL, |width| Passes::two_layers(SAMPLES, width)));
     assert_eq!(kernels(&full, "networks", "f32"), Counted::default());
     let single = profiled(here.path(), "single", &["precision=f32"]);
-    assert_eq!(kernels(&single, "networks", "f32"), networks(|width| Passes::two_layers(SAMPLES, width)));
-    for batch in [1, 3] {
-        let set = format!("dynamics.batch={batch}");
-        let found = profiled(here.path(), &format!("batch-{batch}"), &[&set]);
-        assert_eq!(kernels(&found, "networks", "f64"), networks(|width| Passes::two_layers(batch, width)), "{batch}");
-    }
-    let three = profiled(here.path(), "three", &["network.kind=three-layer"]);
-    assert_eq!(kernels(&three, "networks", "f64"), networks(|width| Passes::three_layers(SAMPLES, width)));
+    assert_eq!(kernels(&single, "networks", "f32"), networks(HEAVY_BALL, |width| Passes::two_layers(SAMPLES, width)));
+    let batches = profiled(here.path(), "batches", &["dynamics.batch=3"]);
+    assert_eq!(kernels(&batches, "networks", "f64"), networks(HEAVY_BALL, |width| Passes::two_layers(3, width)));
+    let starts = ["u", "c"].map(|family| format!("network.start.{family}={{ law = \"gaussian\", std = 1.0 }}"));
+    let three = profiled(here.path(), "three", &["network.kind=three-layer", &starts[0], &starts[1]]);
+    assert_eq!(kernels(&three, "networks", "f64"), networks(HEAVY_BALL, |width| Passes::three_layers(SAMPLES, width)));
 }
 
 #[test]
@@ -133,11 +143,9 @@ fn the_gradients_of_every_integrator_are_counted() {
     // The limit takes the steps of the networks, and noise.
     let noisy = ["dynamics.temperature=0.01", "reference.step=0.125"];
     assert_eq!(counted("baoab", &noisy), limit.gradients(LIMIT_STEPS + 1));
-    let descent = ["dynamics.method=gradient-descent"];
-    assert_eq!(
-        kernels(&profiled(here.path(), "descent", &descent), "networks", "f64"),
-        networks(|width| Passes::two_layers(SAMPLES, width))
-    );
+    let descent =
+        profiled(here.path(), "descent", &["dynamics.method=gradient-descent", "--unset", "dynamics.friction"]);
+    assert_eq!(kernels(&descent, "networks", "f64"), networks(DESCENT, |width| Passes::two_layers(SAMPLES, width)));
 }
 
 #[test]

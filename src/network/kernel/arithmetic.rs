@@ -3,8 +3,9 @@
 //! Counted are the operations of the products, 2 for each multiplication with an addition; a bias is one input more. With
 //! n samples, N neurons of h inputs (biases included) and K outputs, a forward pass of two layers is `2 n N (h + K)` and a
 //! backward pass as many: the gradients of the input and of the output weights. With several outputs the products of
-//! residuals and output weights, `2 n N K`, come to the backward pass; with one they are a factor after the sums. A step
-//! in one pass adds `4` operations for each parameter. Activations are counted apart, each with its derivative. Bytes are
+//! residuals and output weights, `2 n N K`, come to the backward pass; with one they are a factor after the sums. For
+//! each parameter a gradient that is written has 2 operations, the ridge term; a step in the pass 7, of first order 4, and
+//! 2 more with noise. Activations are counted apart, each with its derivative. Bytes are
 //! those of the arrays that a pass reads and writes, each once, however often blocks read them again.
 
 use super::layout::TwoLayerLayout;
@@ -18,15 +19,26 @@ pub(super) enum GradientUse {
     /// It is written.
     Written,
     /// Parameters and momenta take a step.
-    Step,
+    Step {
+        /// Whether the dynamics are first-order.
+        first_order: bool,
+        /// Whether the step has noise.
+        noise: bool,
+    },
 }
 
 impl GradientUse {
-    /// Operations on so many parameters, and scalars that are read and written.
+    /// Operations on so many parameters, and scalars that are read and written. The increment of a step is a product and a
+    /// multiply-add, the ridge term among them; then momenta and parameters take a multiply-add each, or the parameters an
+    /// addition.
     fn of(self, parameters: usize) -> (usize, usize) {
         match self {
-            GradientUse::Written => (0, 2 * parameters),
-            GradientUse::Step => (4 * parameters, 4 * parameters),
+            GradientUse::Written => (2 * parameters, 2 * parameters),
+            GradientUse::Step { first_order, noise } => {
+                let of_noise = if noise { 2 } else { 0 };
+                let (operations, scalars) = if first_order { (4, 2) } else { (7, 4) };
+                ((operations + of_noise) * parameters, scalars * parameters)
+            }
         }
     }
 }
@@ -147,18 +159,21 @@ mod tests {
         let forward = work(&network, true).forward::<f64>();
         assert_eq!((forward.operations, forward.activations, forward.single), (2 * 7 * 40 * 7, 7 * 40, false));
         assert_eq!(forward.bytes, 8 * (40 * 7 + 7 * 5 + 7 * 40));
-        let backward = work(&network, true).backward::<f32>(GradientUse::Step);
-        assert_eq!((backward.operations, backward.activations), (2 * 7 * 40 * 7 + 4 * 40 * 7, 0));
+        let step = |first_order, noise| GradientUse::Step { first_order, noise };
+        let backward = work(&network, true).backward::<f32>(step(false, false));
+        assert_eq!((backward.operations, backward.activations), (2 * 7 * 40 * 7 + 7 * 40 * 7, 0));
+        let noisy = work(&network, true).backward::<f64>(step(true, true));
+        assert_eq!(noisy.operations, 2 * 7 * 40 * 7 + (4 + 2) * 40 * 7);
         assert!(backward.single);
         let again = work(&network, false).backward::<f64>(GradientUse::Written);
-        assert_eq!((again.operations, again.activations), (2 * 7 * 40 * (7 + 6), 7 * 40));
+        assert_eq!((again.operations, again.activations), (2 * 7 * 40 * (7 + 6) + 2 * 40 * 7, 7 * 40));
     }
 
     #[test]
     fn several_outputs_have_products_of_residuals() {
         let network = two_layer(3, false);
         let backward = work(&network, true).backward::<f64>(GradientUse::Written);
-        assert_eq!(backward.operations, 2 * 7 * 40 * (5 + 3 + 3));
+        assert_eq!(backward.operations, 2 * 7 * 40 * (5 + 3 + 3) + 2 * 40 * 8);
     }
 
     #[test]
@@ -166,6 +181,7 @@ mod tests {
         let work = ThreeLayerWork { inputs: 5, outputs: 1, bias: true, layers: [10, 20], samples: 7 };
         let (forward, backward) = (work.forward::<f64>(), work.backward::<f64>(GradientUse::Written));
         assert_eq!((forward.operations, forward.activations), (2 * 7 * (10 * 6 + 20 * 11 + 20), 7 * 30));
-        assert_eq!(backward.operations, 2 * 7 * (10 * 6 + 20 * 11 + 20 + 20 + 200));
+        let weights = 10 * 6 + 20 * 11 + 20;
+        assert_eq!(backward.operations, 2 * 7 * (weights + 20 + 200) + 2 * weights);
     }
 }

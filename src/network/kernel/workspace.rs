@@ -273,7 +273,8 @@ impl<R: Real> TwoLayerWorkspace<R> {
         let constants = StepConstants::new(coefficients, objective.ridge);
         let output = BackwardOutput::Step { momentum: DisjointSlice::exclusive(momentum), constants, normals };
         let ((layout, per_superblock), keeps) = (self.layout(model), self.keeps(model, count));
-        let _timed = pass(WorkKind::Kernels, || self.work(model, count, keeps).backward::<R>(GradientUse::Step));
+        let gradient = GradientUse::Step { first_order: coefficients.first_order, noise: normals.is_some() };
+        let _timed = pass(WorkKind::Kernels, || self.work(model, count, keeps).backward::<R>(gradient));
         profile::count(WorkKind::Kernels, || self.work(model, count, keeps).forward::<R>());
         R::dispatch(BlockSweep {
             network: model.network,

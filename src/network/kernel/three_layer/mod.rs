@@ -227,9 +227,11 @@ impl<R: Real> ThreeLayerWorkspace<R> {
     ) -> f64 {
         let samples = batch.samples;
         let _timed = pass(WorkKind::Kernels, || {
-            let gradient = match output {
+            let gradient = match &output {
                 BackwardOutput::Gradient { .. } => GradientUse::Written,
-                BackwardOutput::Step { .. } => GradientUse::Step,
+                BackwardOutput::Step { constants, normals, .. } => {
+                    GradientUse::Step { first_order: constants.first_order, noise: normals.is_some() }
+                }
             };
             model.work(samples.count()).backward::<R>(gradient)
         });
