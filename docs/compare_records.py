@@ -69,7 +69,7 @@ RENAMED: Substitutions = [
 NO_LONGER_WRITTEN: list[tuple[str, str]] = [(r"[^/]+/records/gap\.json:bound", "None")]
 
 # Files of records that hold wall times.
-WALL_TIMES = {"timings.json"}
+WALL_TIMES = {"timings.json", "profile.json"}
 
 # Names printed of each kind of difference.
 LISTED = 20

@@ -187,8 +187,10 @@ pub mod study;
 
 use config::vary::Varied;
 use config::{AnyExperiment, ConfigError, Description, Experiment, Loaded, Override};
-use record::{REPORT, RunFolder, RunKind};
+use network::Activation;
+use record::{ProfileRecord, REPORT, RunFolder, RunKind};
 use report::ReportError;
+use run::profile::Profiler;
 use run::vary::VaryReport;
 use run::{FiguresError, Options, Report, RunError};
 use std::path::{Path, PathBuf};
@@ -254,6 +256,34 @@ pub fn describe_text(
     overrides: &[Override],
 ) -> Result<Description, ConfigError> {
     config::describe(text, origin, base, overrides, None, &readers())
+}
+
+/// As [`run_experiment`], and measures where the time goes, by phase and kind of work, and the share of this machine's peak
+/// that it reaches. The results are those of [`run_experiment`], to the bit. The record is written into the folder of a run
+/// that was computed, or interrupted after its folder was opened, and returned; a run that had been complete has none.
+///
+/// # Errors
+/// As [`run_experiment`]; another run of this process that is being profiled.
+pub fn run_profiled(
+    experiment: &AnyExperiment,
+    options: &Options,
+    interrupt: &AtomicBool,
+) -> Result<(Report, Option<ProfileRecord>), RunError> {
+    let activations: Vec<Activation> = match experiment {
+        AnyExperiment::Training(e) => e.network.activations().collect(),
+        AnyExperiment::Recovery(_) | AnyExperiment::Pruning(_) => Vec::new(),
+    };
+    let profiler = Profiler::begin(&activations)?;
+    let report = run_experiment(experiment, options, interrupt)?;
+    let (folder, complete) = match &report {
+        Report::Complete { folder, .. } => (folder, true),
+        Report::Interrupted { folder } => (folder, false),
+        Report::AlreadyComplete { .. } | Report::PartComplete { .. } => return Ok((report, None)),
+    };
+    let Ok(folder) = RunFolder::existing(folder) else { return Ok((report, None)) };
+    let profile = profiler.finish(complete);
+    profile.write(&folder)?;
+    Ok((report, Some(profile)))
 }
 
 /// Runs all experiments of a table `[vary]` into a folder, and what they show together.

@@ -21,7 +21,7 @@ plain() {
 
 same() { # FOLDER FOLDER
     # States of divided networks are in files that follow the ranks, and are compared by a run's own tests.
-    diff -r -q -x manifest.json -x timings.json -x report.html -x .lock -x '[0-9]*-[0-9]*.npz' "$1" "$2" ||
+    diff -r -q -x manifest.json -x timings.json -x profile.json -x report.html -x .lock -x '[0-9]*-[0-9]*.npz' "$1" "$2" ||
         { echo "$1 and $2 differ"; exit 1; }
 }
 

@@ -12,6 +12,7 @@ mod jobs;
 mod json_answers;
 mod kept_states;
 mod names;
+mod profile;
 #[cfg(unix)]
 mod recovery_runs;
 #[cfg(unix)]

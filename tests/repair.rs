@@ -150,7 +150,10 @@ fn copy(from: &Path, to: &Path) {
 /// What a run has computed, without wall times.
 fn computed(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = files(run);
-    all.retain(|name, _| !["manifest.json", ".lock", "records/timings.json", "report.html"].contains(&name.as_str()));
+    all.retain(|name, _| {
+        !["manifest.json", ".lock", "records/timings.json", "records/profile.json", "report.html"]
+            .contains(&name.as_str())
+    });
     all
 }
 

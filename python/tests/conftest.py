@@ -59,7 +59,7 @@ def contents(run: Path, folders: Sequence[str] = ("records", "state", "figures")
     """What a run has computed, apart from wall times: bytes by file."""
     files = [run / "checks.json", run / "experiment.toml"]
     files += [path for folder in folders for path in sorted((run / folder).rglob("*")) if path.is_file()]
-    return {str(path.relative_to(run)): path.read_bytes() for path in files if path.name != "timings.json"}
+    return {str(path.relative_to(run)): path.read_bytes() for path in files if path.name not in ("timings.json", "profile.json")}
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@
 //! runs.
 
 use crate::compute::Threads;
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::compute::rng::{self, Role};
 use crate::network::{DropoutPattern, Loss, Network};
 use ndarray::{Array2, ArrayView2, Axis, s};
@@ -125,6 +126,7 @@ impl DropoutNetwork<'_> {
         if !proceed() {
             return None;
         }
+        let _timed = profile::within(WorkKind::Products);
         let (samples, outputs) = (x.nrows(), self.network.outputs());
         let hidden = self.network.hidden(self.width, self.parameters, x);
         let a = self.output_weights();
@@ -180,6 +182,7 @@ impl DropoutNetwork<'_> {
     /// `E_x |phi_i(x) - f_N(x)|^2`, in the metric of the loss, of every neuron i of the last hidden layer; the mean is
     /// `S^2`. `None` where the computation was interrupted.
     pub fn spreads(&self, proceed: &MayProceed<'_>) -> Option<Vec<f64>> {
+        let _timed = profile::within(WorkKind::Products);
         let n = self.x.nrows();
         let mut total = vec![0.0; self.neurons()];
         for first in (0..n).step_by(CHUNK) {
@@ -231,6 +234,7 @@ impl DropoutNetwork<'_> {
     /// The first `count` entries of the greedy order: each neuron is the one whose addition to those before it gives
     /// the least loss. `None` where the computation was interrupted.
     pub fn greedy_order(&self, count: usize, proceed: &MayProceed<'_>) -> Option<Vec<usize>> {
+        let _timed = profile::within(WorkKind::Products);
         let hidden = self.network.hidden(self.width, self.parameters, self.x);
         match self.loss {
             Loss::HalfSquared => self.greedy_order_by_gram(&hidden, count, proceed),
@@ -242,6 +246,10 @@ impl DropoutNetwork<'_> {
     /// only inner products of features are needed.
     fn greedy_order_by_gram(&self, hidden: &Array2<f64>, count: usize, proceed: &MayProceed<'_>) -> Option<Vec<usize>> {
         let (a, neurons) = (self.output_weights(), self.neurons());
+        profile::count(WorkKind::Products, || {
+            let terms = self.x.nrows() + self.network.outputs();
+            WorkCounts::of::<f64>(2 * neurons * neurons * terms, 0, neurons * (neurons + terms))
+        });
         let mut gram = Array2::zeros((neurons, neurons));
         for first in (0..neurons).step_by(GRAM_ROWS) {
             if !proceed() {

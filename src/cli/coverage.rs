@@ -36,6 +36,7 @@ pub fn run(args: CoverageArgs) -> anyhow::Result<ExitCode> {
         args.run.part() == Part::Whole,
         "--shard and --stage are of `widelimit run`: coverage has no parts"
     );
+    anyhow::ensure!(!args.run.profile, "--profile is of `widelimit run`: coverage is not profiled");
     let experiment = prepare(&args.run)?.single(&args.run.experiment)?.experiment;
     let default = || widelimit::run::default_folder(&format!("coverage-{}", experiment.name()));
     let out = args.run.out.clone().unwrap_or_else(default);

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use widelimit::analysis::verdict::{Check, CheckSection, Verdict};
 use widelimit::config::{AnyExperiment, builtin};
 use widelimit::number::to_json;
-use widelimit::record::{Build, CoverageRecord, PhaseTime, VaryRecord};
+use widelimit::record::{Build, CoverageRecord, PhaseTime, ProfileRecord, VaryRecord};
 use widelimit::run::Report;
 use widelimit::run::coverage::CoverageReport;
 
@@ -88,6 +88,8 @@ struct RunAnswer<'a> {
     phases: Option<&'a [PhaseTime]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     warnings: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<&'a ProfileRecord>,
 }
 
 impl<'a> RunAnswer<'a> {
@@ -102,6 +104,7 @@ impl<'a> RunAnswer<'a> {
             figures: None,
             phases: None,
             warnings: None,
+            profile: None,
         }
     }
 
@@ -110,8 +113,9 @@ impl<'a> RunAnswer<'a> {
     }
 }
 
-/// Prints the report of a run; returns the exit status of `run`, 1 where a check fails and `strict` is asked for.
-pub fn run(name: &str, report: &Report, strict: bool) -> anyhow::Result<ExitCode> {
+/// Prints the report of a run, with its profile if it has one; returns the exit status of `run`, 1 where a check fails and
+/// `strict` is asked for.
+pub fn run(name: &str, report: &Report, profile: Option<&ProfileRecord>, strict: bool) -> anyhow::Result<ExitCode> {
     let failed = |checks: &[Check]| u8::from(strict && any_fails(checks));
     let (answered, code) = match report {
         Report::Complete { folder, checks, figures, phases, warnings } => {
@@ -133,7 +137,7 @@ pub fn run(name: &str, report: &Report, strict: bool) -> anyhow::Result<ExitCode
         }
         Report::Interrupted { folder } => (RunAnswer::new("interrupted", folder), 130),
     };
-    answer("run", &RunAnswer { name: Some(name), ..answered })?;
+    answer("run", &RunAnswer { name: Some(name), profile, ..answered })?;
     Ok(ExitCode::from(code))
 }
 

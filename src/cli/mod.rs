@@ -18,6 +18,7 @@ mod list;
 mod manual;
 mod output;
 mod plan;
+mod profile;
 mod prune;
 mod ranks;
 mod report;

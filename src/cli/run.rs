@@ -3,6 +3,7 @@
 use super::command::RunCommand;
 use super::json;
 use super::output::{line, note};
+use super::profile;
 use super::ranks;
 use super::simd::{SimdChoice, choose, instruction_set};
 use super::{checks, vary};
@@ -66,6 +67,9 @@ pub struct RunArgs {
     /// Print the result as JSON on standard output; everything else goes to standard error
     #[arg(long)]
     pub(super) json: bool,
+    /// Measure where the time goes, and the share of the machine's peak: a table, and records/profile.json
+    #[arg(long, conflicts_with_all = ["shard", "stage"])]
+    pub(super) profile: bool,
     /// Compute one of N parts of the run beside others, after its limit; continues where it was stopped
     #[arg(long, value_name = "I/N", conflicts_with_all = ["force", "stage"])]
     shard: Option<Shard>,
@@ -221,12 +225,19 @@ fn run_on(args: RunArgs, ranks: &Ranks) -> anyhow::Result<ExitCode> {
         !(part == Part::Finish && args.force),
         "--stage finish continues a run, and --force starts over: expected one of them"
     );
+    if args.profile {
+        ranks::require_one(&**ranks, "a profile (--profile)")?;
+    }
     let described = prepare_on(&args, ranks)?;
     handle_signals()?;
     let experiment = match described {
         Description::Single(loaded) => loaded.experiment,
         Description::Varied(varied) => {
             ranks::require_one(&**ranks, "an experiment with a table [vary]")?;
+            anyhow::ensure!(
+                !args.profile,
+                "--profile is of a single experiment, and this one has a table [vary]: expected one of its points, by --unset vary and --set"
+            );
             return vary::run(args, &varied);
         }
     };
@@ -245,23 +256,29 @@ fn run_on(args: RunArgs, ranks: &Ranks) -> anyhow::Result<ExitCode> {
         }
     }
     let options = args.options(out);
+    let unprofiled = |report| (report, None);
     let ran = match part {
-        Part::Whole => widelimit::run_experiment_on(&experiment, &options, ranks, &INTERRUPT),
-        part => widelimit::run_part(&experiment, &options, part, &INTERRUPT),
+        Part::Whole if args.profile => widelimit::run_profiled(&experiment, &options, &INTERRUPT),
+        Part::Whole => widelimit::run_experiment_on(&experiment, &options, ranks, &INTERRUPT).map(unprofiled),
+        part => widelimit::run_part(&experiment, &options, part, &INTERRUPT).map(unprofiled),
     };
-    let report = ran.map_err(|error| args.with_commands(error))?;
+    let (report, profile) = ran.map_err(|error| args.with_commands(error))?;
     if !first {
         // The status is that of the first: where another fails before it has printed, mpirun ends it.
         return Ok(ExitCode::SUCCESS);
     }
     if args.json {
-        return json::run(experiment.name(), &report, args.strict);
+        return json::run(experiment.name(), &report, profile.as_ref(), args.strict);
     }
     let advice = match part {
         Part::Whole | Part::Limit => "run the same command with --resume",
         Part::Shard(_) | Part::Finish => "run the same command again",
     };
-    print_report(&experiment, report, advice, args.strict)
+    let code = print_report(&experiment, report, advice, args.strict)?;
+    if args.profile {
+        line(profile.as_ref().map_or("profile: nothing was computed".into(), profile::table))?;
+    }
+    Ok(code)
 }
 
 /// Prints how a run has ended; returns the exit status, where `strict` is [`RunArgs::strict`]. `advice` says how an

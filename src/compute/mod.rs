@@ -24,6 +24,7 @@
 //! | `team` | parallel loops of tens of microseconds |
 //! | [`tree`] | sums of vectors over the leaves of a binary tree of fixed shape |
 //! | `chunks` | parallel loops over chunks of slices and over column strips of matrices |
+//! | [`profile`] | the time, the arithmetic and the memory traffic by kind of work |
 //! | `product` | products of small matrices and rows of columns |
 //! | `disjoint` | slices whose disjoint ranges are accessed by several threads, unchecked |
 //! | [`vector`] | dot products and sums of scaled vectors |
@@ -41,6 +42,7 @@ pub mod exp;
 mod interleaved;
 pub mod machine;
 mod product;
+pub mod profile;
 mod real;
 pub mod rng;
 mod simd;

@@ -6,8 +6,9 @@
 //! that has not joined when no task is left is not waited for. A loop therefore never takes longer than on one thread,
 //! apart from the system call that wakes a sleeping worker.
 
+use super::profile::InheritedKind;
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::Thread;
 
@@ -60,6 +61,8 @@ struct Shared {
     sleeping: Vec<AtomicBool>,
     /// The processor on which the caller ran when it opened the loop.
     caller: AtomicUsize,
+    /// The kind of work of the caller, by its number.
+    kind: AtomicU8,
     quit: AtomicBool,
     panicked: AtomicBool,
 }
@@ -107,6 +110,7 @@ impl Team {
             ranges: (0..threads).map(|_| AtomicU64::new(0)).collect(),
             sleeping: (0..threads).map(|_| AtomicBool::new(false)).collect(),
             caller: AtomicUsize::new(usize::MAX),
+            kind: AtomicU8::new(InheritedKind::NONE.code()),
             quit: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
         });
@@ -137,6 +141,7 @@ impl Team {
         // has removed it from `IDLE`.
         unsafe { *shared.body.get() = Some(stored) };
         shared.caller.store(affinity::current(), Ordering::Relaxed);
+        shared.kind.store(InheritedKind::current().code(), Ordering::Relaxed);
         let state = shared.state.load(Ordering::Relaxed);
         shared.state.store((state & !(OPEN | WORKERS)).wrapping_add(ONE_LOOP) | OPEN, Ordering::SeqCst);
         for (worker, (thread, _)) in self.workers.iter().enumerate() {
@@ -207,7 +212,9 @@ impl Shared {
                 // SAFETY: the exchange succeeded on an open state, so the loop that wrote `body` is running and waits
                 // for this worker to leave before it ends; the write happened before the state was opened.
                 let body = unsafe { (*self.body.get()).map(|body| &*body) };
+                let kind = InheritedKind::of_code(self.kind.load(Ordering::Relaxed));
                 let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    let _kind = kind.adopt();
                     if let Some(body) = body {
                         self.run_tasks(index, body);
                     }

@@ -1,6 +1,7 @@
 //! Batches: the samples over which the gradient of a step is averaged.
 
 use crate::compute::Real;
+use crate::compute::profile::{self, WorkKind};
 use crate::compute::rng::{Role, stream};
 use crate::network::kernel::Samples;
 use crate::network::{Batch, Network};
@@ -64,6 +65,8 @@ impl Batches<'_> {
         let (d, outputs, bias) = (network.inputs(), network.outputs(), network.bias());
         let PackedBatch { samples, y, x, rounded } = batch;
         let n = population.y.len() / outputs;
+        let drawn = !matches!(self.source, BatchSource::Full);
+        let _timed = if drawn { profile::time(WorkKind::Random) } else { None };
         match self.source {
             BatchSource::Full => {
                 if samples.count() != n {

@@ -4,6 +4,7 @@
 //! defined on the finest grid in use; a step that spans m ticks is the sum of m increments.
 
 use crate::compute::Real;
+use crate::compute::profile::{self, WorkKind};
 use crate::compute::rng::{Role, stream};
 use crate::network::Network;
 use rand::RngExt;
@@ -74,6 +75,7 @@ impl<R: Real> Noise<R> for Brownian {
     }
 
     fn block(&self, step: u64, block: usize, out: &mut [R]) {
+        let _timed = profile::time(WorkKind::Random);
         out.fill(R::zero());
         let mut draw = |family: usize, unit: usize, v: &mut [f64]| self.increment(family, unit, step, v);
         self.network.fill_block(self.width, block, &mut draw, out);

@@ -2,6 +2,7 @@
 
 use super::inputs::InputTiles;
 use super::neuron::NeuronGroup;
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::network::TwoLayer;
 use faer::Mat;
 use std::ops::Range;
@@ -30,6 +31,10 @@ pub(super) fn cloud_features(
     let (outputs, layout) = (network.outputs, network.layout(width));
     let first = tiles.start * inputs.tile;
     let samples = (tiles.end * inputs.tile).min(inputs.samples) - first;
+    profile::count(WorkKind::Columns, || {
+        let pairs = width * samples;
+        WorkCounts::of::<f64>(2 * pairs * inputs.hidden, pairs, theta.len() + pairs * outputs)
+    });
     let mut out = Mat::zeros(width, samples * outputs);
     let mut group = NeuronGroup::default();
     for start in (0..width).step_by(GROUP) {

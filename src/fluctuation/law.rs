@@ -2,6 +2,7 @@
 
 use super::propagate::Fluctuations;
 use super::record::FluctuationRecord;
+use crate::compute::profile::{self, WorkKind};
 use crate::compute::rng::{Role, Stream, stream};
 use ndarray::{Array2, ArrayViewMut1, Axis};
 use rand::RngExt;
@@ -72,7 +73,10 @@ pub(super) fn draw_stream(seed: u64, quantity: SampledQuantity, draw: usize) -> 
 pub(super) fn by_chunks<T: Clone + Send>(draws: usize, work: impl Fn(usize, usize) -> Vec<T> + Sync) -> Vec<T> {
     let chunks: Vec<Vec<T>> = (0..draws.div_ceil(DRAWS_AT_ONCE))
         .into_par_iter()
-        .map(|chunk| work(chunk * DRAWS_AT_ONCE, DRAWS_AT_ONCE.min(draws - chunk * DRAWS_AT_ONCE)))
+        .map(|chunk| {
+            let _timed = profile::time(WorkKind::Columns);
+            work(chunk * DRAWS_AT_ONCE, DRAWS_AT_ONCE.min(draws - chunk * DRAWS_AT_ONCE))
+        })
         .collect();
     chunks.concat()
 }

@@ -4,6 +4,7 @@ use super::inputs::InputTiles;
 use super::kernel::{NeuronForward, NeuronReverse, SecondOrder};
 use super::layout::TangentLayout;
 use super::neuron::NeuronGroup;
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::compute::{Kernel, Threads, for_each_chunk, vector};
 use crate::network::TwoLayer;
 use std::ops::Range;
@@ -82,6 +83,40 @@ impl Linearisation {
         self.partial.len()
     }
 
+    /// Triples of a sample, a particle and a column: columns of the system without padding, and of the noise alone where
+    /// the second order is computed.
+    fn triples(&self) -> (usize, usize) {
+        let (layout, pairs) = (self.layout, self.inputs.samples * self.layout.cloud.width);
+        match layout.second_order {
+            true => (pairs * (layout.columns + 2), pairs * layout.columns),
+            false => (pairs * layout.columns, 0),
+        }
+    }
+
+    /// Scalars of the tangent vectors and of a field.
+    fn scalars(&self) -> (usize, usize) {
+        let tangents = self.layout.cloud.width * self.layout.particle_len();
+        (tangents, self.inputs.padded() * self.network.outputs * self.layout.stride())
+    }
+
+    /// The counted work of [`Linearisation::field`]: the product with the inputs, two multiply-adds for each output, and
+    /// three more with the second order; activations with all derivatives.
+    fn field_counts(&self) -> WorkCounts {
+        let ((all, second), outputs) = (self.triples(), self.network.outputs);
+        let operations = 2 * all * (self.inputs.hidden + 2 * outputs) + 6 * second * outputs;
+        let (tangents, field) = self.scalars();
+        WorkCounts::of::<f64>(operations, self.inputs.samples * self.layout.cloud.width, tangents + field)
+    }
+
+    /// The counted work of [`Linearisation::force`]: the products with the inputs and their transpose, two multiply-adds
+    /// for each output and two and a half for its term of the second product, and four more with the second order.
+    fn force_counts(&self) -> WorkCounts {
+        let ((all, second), outputs) = (self.triples(), self.network.outputs);
+        let operations = all * (4 * self.inputs.hidden + 9 * outputs) + 8 * second * outputs;
+        let (tangents, field) = self.scalars();
+        WorkCounts::of::<f64>(operations, self.inputs.samples * self.layout.cloud.width, 2 * tangents + field)
+    }
+
     /// Tiles that a particle visits in turn.
     fn block_tiles(&self) -> usize {
         let tile_len = self.inputs.tile * self.network.outputs * self.layout.stride();
@@ -110,6 +145,7 @@ impl Linearisation {
     /// (1/M) sum_i ( grad phi_i . zeta_i + sum_k ( 1/2 grad^2 phi_i [xi_i^k, xi_i^k] + sqrt(M) nu_i^k grad phi_i . xi_i^k ) )
     /// ```
     pub fn field(&mut self, theta: &[f64], xi: &[f64], out: &mut Vec<f64>) {
+        profile::count(WorkKind::Columns, || self.field_counts());
         let mut partial = std::mem::take(&mut self.partial);
         let particles = self.layout.cloud.width;
         let tile_len = self.inputs.tile * self.network.outputs * self.layout.stride();
@@ -187,6 +223,7 @@ impl Linearisation {
         let Linearisation { network, ridge, inputs, layout, .. } = self;
         let (stride, outputs, particle_len) = (layout.stride(), network.outputs, layout.particle_len());
         let trained = network.trained();
+        profile::count(WorkKind::Columns, || self.force_counts());
         for_each_chunk(self.threads, out, GROUP * particle_len, |task, out, _| {
             let (mut group, mut u) = (NeuronGroup::default(), vec![0.0; inputs.tile * stride]);
             let first = task * GROUP;

@@ -5,6 +5,7 @@ use super::bare::inner;
 use super::features::{cloud_features, tile_groups};
 use super::gaussian::{WeightPurpose, gaussian_matrix};
 use super::inputs::InputTiles;
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::compute::{Threads, for_each_chunk, vector};
 use crate::network::{Batch, TwoLayer};
 use faer::linalg::matmul::matmul;
@@ -54,6 +55,10 @@ impl LimitFeatures<'_> {
                 let (t, tiles) = groups[index].clone();
                 let mut phi = cloud_features(self.network, self.width, &self.states[t], inputs, tiles);
                 centre(&mut phi);
+                profile::count(WorkKind::Columns, || {
+                    let size = phi.nrows() * phi.ncols();
+                    WorkCounts::of::<f64>(4 * size * z.ncols(), 0, 2 * (size + z.nrows() * z.ncols()))
+                });
                 let mut inner = Mat::zeros(phi.ncols(), z.ncols());
                 matmul(inner.as_mut(), Accum::Replace, phi.transpose(), z, 1.0, Par::Seq);
                 let mut product = Mat::zeros(phi.nrows(), z.ncols());

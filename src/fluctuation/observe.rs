@@ -6,6 +6,7 @@ use super::linearisation::Linearisation;
 use super::neuron::NeuronGroup;
 use super::record::FluctuationRecord;
 use super::square_norm::SquareNorm;
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::compute::{for_each_chunk, for_each_chunk_pair, vector};
 use crate::dynamics::{StageTime, State};
 use crate::network::TwoLayer;
@@ -81,6 +82,10 @@ impl TangentForce<'_> {
             let phi = cloud_features(network, particles, theta, inputs, groups[index].clone());
             let mut bare = Mat::<f64>::zeros(phi.ncols(), weights.ncols());
             let scale = 1.0 / (particles as f64).sqrt();
+            profile::count(WorkKind::Columns, || {
+                let size = phi.nrows() * phi.ncols();
+                WorkCounts::of::<f64>(2 * size * weights.ncols(), 0, size + weights.nrows() * weights.ncols())
+            });
             matmul(bare.as_mut(), Accum::Replace, phi.transpose(), weights, scale, Par::Seq);
             part[0] = Some((phi, bare));
         });

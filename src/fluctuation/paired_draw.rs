@@ -6,6 +6,7 @@ use super::paired_parts::SecondOrderPart;
 use super::pairs::{PairsError, WeightedCloud};
 use super::weighted::CloudWeights;
 use crate::compute::Threads;
+use crate::compute::profile::{self, WorkKind};
 use crate::dynamics::{Ensemble, State};
 use crate::network::Network;
 use ndarray::{Array2, ArrayView2, aview1};
@@ -241,6 +242,7 @@ impl PairedDraws<'_> {
         let last = self.limit.f.len() - 1;
         let (f, count) = (&self.limit.f[last], self.columns[0].count());
         let even = |draw: usize| -> Result<Vec<f64>, FluctuationError> {
+            let _timed = profile::time(WorkKind::Columns);
             let nu = self.perturbation(0, draw);
             let mut sum: Vec<f64> = f.iter().map(|f| -f).collect();
             for sign in [1.0, -1.0] {

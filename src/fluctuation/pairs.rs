@@ -24,6 +24,7 @@
 //! steps takes different ones in the runs of a pair; its tolerance must be well below `s^2` for small amplitudes.
 
 use super::weighted::{CloudWeights, WeightError, WeightedForce};
+use crate::compute::profile::{self, WorkKind};
 use crate::compute::rng::{Role, stream};
 use crate::compute::{Real, Threads};
 use crate::dynamics::{Ensemble, Noise, Scheme, Simulation, State, StopReason, TimeLoop, attempt_budget};
@@ -175,7 +176,10 @@ impl<R: Real> WeightedCloud<'_, R> {
         }
         for first in (0..draws).step_by(DRAWS_AT_ONCE) {
             let some = first..(first + DRAWS_AT_ONCE).min(draws);
-            let one = |index: usize| if self.interrupted() { Err(PairsError::Interrupted) } else { draw(index as u64) };
+            let one = |index: usize| {
+                let _timed = profile::time(WorkKind::Columns);
+                if self.interrupted() { Err(PairsError::Interrupted) } else { draw(index as u64) }
+            };
             let results: Vec<_> = some.into_par_iter().with_max_len(1).map(one).collect();
             results.into_iter().try_for_each(|result| result.map(&mut receive))?;
         }

@@ -11,6 +11,7 @@ use super::friction_diffusion::FrictionDiffusion;
 use super::grid::{Density, KineticError, PhaseGrid};
 use super::transport::Flight;
 use crate::compute::Threads;
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 
 /// The constants of the kinetic equation and of its time discretisation.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
@@ -100,10 +101,14 @@ impl Splitting {
     ) -> bool {
         let Splitting { half, whole, friction_diffusion, threads, rho, gradient } = self;
         assert_eq!(density.grid.theta.nodes, rho.len(), "the density is on the grid of the splitting");
+        let _timed = profile::time(WorkKind::KineticGrid);
+        let nodes = density.grid.theta.nodes * density.grid.momentum.nodes;
         for step in 0..steps {
             if !proceed(step) {
                 return false;
             }
+            // The density is read and written by the flight, and by the motion of the momenta.
+            profile::count(WorkKind::KineticGrid, || WorkCounts::of::<f64>(0, 0, 4 * nodes));
             if step == 0 { &*half } else { &*whole }.apply(density, rho, *threads);
             field(rho, gradient);
             friction_diffusion.apply(density, gradient, *threads);

@@ -16,6 +16,7 @@ use super::kernel::activation;
 use super::kernel::three_layer::{ThreeLayerLayout, ThreeLayerModel, ThreeLayerWorkspace};
 use super::kernel::{LANES, TwoLayerLayout};
 use super::{Activation, Family, FamilyPart, Start};
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::compute::rng::{Role, stream};
 use crate::compute::{Real, Threads};
 use ndarray::{Array2, ArrayView2, s};
@@ -185,6 +186,10 @@ impl ThreeLayer {
     /// Activations of the first hidden layer, (N1, n), at inputs (n, d).
     pub fn first_hidden(&self, width: usize, canonical: &[f64], x: ArrayView2<f64>) -> Array2<f64> {
         let neurons = self.families(width)[FIRST].matrix(canonical).to_owned();
+        let _timed = profile::pass(WorkKind::Products, || {
+            let (pairs, inputs) = (neurons.nrows() * x.nrows(), self.inputs + usize::from(self.bias));
+            WorkCounts::of::<f64>(2 * pairs * inputs, pairs, neurons.len() + x.len() + pairs)
+        });
         let mut z = neurons.slice(s![.., ..self.inputs]).dot(&x.t());
         if self.bias {
             z += &neurons.slice(s![.., self.inputs..]);
@@ -196,6 +201,11 @@ impl ThreeLayer {
     pub fn hidden(&self, width: usize, canonical: &[f64], x: ArrayView2<f64>) -> Array2<f64> {
         let families = self.families(width);
         let first = self.first_hidden(width, canonical, x);
+        let _timed = profile::pass(WorkKind::Products, || {
+            let [n1, n2] = self.layers(width);
+            let (pairs, inputs) = (n2 * x.nrows(), n1 + usize::from(self.bias));
+            WorkCounts::of::<f64>(2 * pairs * inputs, pairs, n1 * n2 + first.len() + pairs)
+        });
         let mut z = families[BETWEEN].matrix(canonical).t().dot(&first) / first.nrows() as f64;
         if self.bias {
             z += &families[SECOND].matrix(canonical).slice(s![.., ..1]);

@@ -1,5 +1,6 @@
 //! Atomic writing of files: a file appears complete or not at all.
 
+use crate::compute::profile::{self, WorkKind};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
@@ -31,6 +32,7 @@ fn replace<E: From<io::Error>>(
     fill: impl FnOnce(&mut BufWriter<&mut NamedTempFile>) -> Result<(), E>,
     flush: bool,
 ) -> Result<(), E> {
+    let _timed = profile::time(WorkKind::Files);
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let mut builder = tempfile::Builder::new();

@@ -10,6 +10,7 @@ use super::folder::RunFolder;
 use super::npz::{ArrayRecord, Arrays, NpzError, StoredArrays};
 use super::write_atomically;
 use crate::compute::Real;
+use crate::compute::profile::{self, WorkKind};
 use crate::number;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -289,7 +290,7 @@ impl RunFolder {
         }
     }
 
-    /// The names of the files in `records/`, except for the wall times.
+    /// The names of the files in `records/`, except for those that measure time.
     ///
     /// # Errors
     /// A folder that cannot be read.
@@ -299,7 +300,7 @@ impl RunFolder {
         let mut names = Vec::new();
         for entry in folder.read_dir().map_err(io)? {
             let name = format!("records/{}", entry.map_err(io)?.file_name().to_string_lossy());
-            if name != super::manifest::WALL_TIMES {
+            if !super::manifest::OF_THE_CLOCK.contains(&name.as_str()) {
                 names.push(name);
             }
         }
@@ -308,6 +309,7 @@ impl RunFolder {
     }
 
     fn bytes(&self, name: &str) -> Result<SavedPart<Vec<u8>>, RecordError> {
+        let _timed = profile::time(WorkKind::Files);
         let path = self.file(name);
         if path.is_dir() {
             return Ok(SavedPart::Damaged("it is a folder".into()));

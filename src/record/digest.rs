@@ -1,5 +1,6 @@
 //! Checksums of records and checkpoints.
 
+use crate::compute::profile::{self, WorkKind};
 use crate::population::hexadecimal;
 use sha2::{Digest, Sha256};
 
@@ -15,6 +16,7 @@ pub(super) fn sha256_bound(parts: &[&[u8]]) -> String {
 }
 
 fn sha256_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let _timed = profile::time(WorkKind::Files);
     let mut hasher = Sha256::new();
     parts.into_iter().for_each(|part| hasher.update(part));
     hexadecimal(&hasher.finalize())

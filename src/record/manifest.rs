@@ -98,7 +98,7 @@ pub struct Manifest {
     /// Number of checks of a complete run. Absent in an unfinished run, and in runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checks: Option<usize>,
-    /// SHA-256 of every file in `records/` of a complete run except for [`WALL_TIMES`], and of [`CHECKS`], by name. Absent in an unfinished
+    /// SHA-256 of every file in `records/` of a complete run except for [`OF_THE_CLOCK`], and of [`CHECKS`], by name. Absent in an unfinished
     /// run, and in runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<BTreeMap<String, String>>,
@@ -135,8 +135,14 @@ pub const CHECKS: &str = "checks.json";
 /// The report of a run.
 pub const REPORT: &str = "report.html";
 
-/// The record of wall times, the only one that differs between equal runs.
+/// The record of wall times of algorithms.
 pub const WALL_TIMES: &str = "records/timings.json";
+
+/// The profile of the process that completed a run, where it was asked for.
+pub const PROFILE: &str = "records/profile.json";
+
+/// Records that measure time, so that they differ between equal runs: they have no checksum.
+pub const OF_THE_CLOCK: [&str; 2] = [WALL_TIMES, PROFILE];
 
 /// A program, by its version and the revision that it was built from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

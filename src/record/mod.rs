@@ -5,6 +5,7 @@
 //! runs/NAME/manifest.json      the provenance of the results, and the contents of the folder
 //! runs/NAME/records/*.npz      what was measured: one file per group of runs, one per study
 //! runs/NAME/records/*.json     fits and reference errors, one file per study
+//! runs/NAME/records/profile.json   where the time went, of a run with `--profile`
 //! runs/NAME/population.npz     the samples, where they were given in memory
 //! runs/NAME/state/*.npz        the data, and every network's initial and final parameters and momenta
 //! runs/NAME/checks.json        the statements of the theory and the measured values
@@ -34,6 +35,7 @@ pub mod npz;
 pub mod npz_json;
 mod open;
 mod open_shard;
+mod profile;
 mod provenance;
 mod series;
 mod shard;
@@ -50,11 +52,12 @@ pub use folder::{RunFolder, SAMPLES};
 pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
 pub use lock::acquire as lock_folder;
 pub use manifest::{
-    Build, CHECKS, FORMAT, Host, Hyperparameters, Invocation, Manifest, PROGRESS, PhaseTime, PopulationRecord, REPORT,
-    RunKind, ShardRecord, Status, TrajectoryRecord, WALL_TIMES,
+    Build, CHECKS, FORMAT, Host, Hyperparameters, Invocation, Manifest, OF_THE_CLOCK, PROFILE, PROGRESS, PhaseTime,
+    PopulationRecord, REPORT, RunKind, ShardRecord, Status, TrajectoryRecord, WALL_TIMES,
 };
 pub use measure::{Measure, UnknownMeasure};
 pub use open::{FIGURES_ADVICE, OpenRequest, Opened};
+pub use profile::{ByPrecision, MachinePeak, ProfileRecord, ProfiledPhase, ProfiledWork};
 pub(crate) use provenance::differing_keys;
 pub use series::{GroupSeries, LimitRun, LimitSeries};
 pub use shard::Shard;

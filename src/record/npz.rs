@@ -11,6 +11,7 @@ use super::axes::AxisSizes;
 use super::axes_comment;
 use super::write_atomically;
 use crate::compute::Real;
+use crate::compute::profile::{self, WorkKind};
 use crate::population::npz_file::check_announced_sizes;
 use ndarray::{Array, ArrayD, ArrayViewD, Dimension, IxDyn};
 use ndarray_npy::{NpzReader, NpzWriter, ReadNpzError, WriteNpzError};
@@ -158,6 +159,7 @@ impl<R: Real> Arrays<R> {
     /// # Errors
     /// An array that cannot be written.
     pub fn archive(&self, path: &Path) -> Result<Vec<u8>, NpzError> {
+        let _timed = profile::time(WorkKind::Files);
         // The archive is built in memory because the format requires seeking. Its capacity is reserved, so that the
         // buffer is not copied as it grows.
         let capacity: usize =
@@ -219,6 +221,7 @@ impl<R: Real> StoredArrays<R> {
     /// # Errors
     /// Bytes that are no archive, an array of another type.
     pub(super) fn from_archive(path: &Path, mut archive: impl io::Read + io::Seek) -> Result<Self, NpzError> {
+        let _timed = profile::time(WorkKind::Files);
         let read = |source| NpzError::Read { path: path.into(), source };
         check_announced_sizes(&mut archive).map_err(|reason| NpzError::Sizes { path: path.into(), reason })?;
         archive.rewind().map_err(|source| NpzError::Io { path: path.into(), source })?;

@@ -4,6 +4,7 @@ use super::ReportError;
 use super::comparison::{ComparedRow, RunComparison};
 use super::run_view::{ReadRun, RunView, read_runs};
 use super::sections::{FigureView, capitalised, theory_id};
+use crate::compute::profile::{self, WorkKind};
 use crate::figure::{font_face, render_inline};
 use crate::record::{Build, REPORT, RunFolder, write_atomically};
 use minijinja::value::Serde;
@@ -70,6 +71,7 @@ struct ComparisonView {
 /// # Errors
 /// Those of [`write_to`].
 pub fn write(folder: RunFolder) -> Result<PathBuf, ReportError> {
+    let _timed = profile::region(WorkKind::Figures);
     let path = folder.file(REPORT);
     write_to(vec![folder], &path)?;
     Ok(path)

@@ -7,6 +7,7 @@ use super::limit_path::LimitPath;
 use super::plan::Trajectory;
 use super::problem::Problem;
 use super::series::Series;
+use crate::compute::profile::{self, WorkKind};
 use crate::compute::{Real, Threads};
 use crate::dynamics::State;
 use crate::network::Network;
@@ -75,6 +76,7 @@ pub fn seal<R: Real>(
     run: &Trajectory,
     snapshot: &Snapshot<'_, R>,
 ) -> Result<SealedArchive, RunError> {
+    let _timed = profile::time(WorkKind::Files);
     let canonical = |part: &[R]| Array1::from(to_f64(&problem.network.to_canonical(run.width(), part)));
     let state = [canonical(&snapshot.state.theta), canonical(&snapshot.state.momentum)];
     Ok(folder.seal_arrays(&name(run), &arrays(problem, run, snapshot, state))?)

@@ -204,6 +204,9 @@ pub enum RunError {
         /// The ranks.
         ranks: usize,
     },
+    /// Another run of this process is being profiled.
+    #[error("another run of this process is being profiled: expected one at a time")]
+    AlreadyProfiled,
     /// The trajectory has no random draws.
     #[error("trajectory '{id}' has no random draws: it follows the full gradient at temperature 0")]
     NoDraws {

@@ -4,16 +4,18 @@ use super::context::{FiguresError, Findings, Options, Outcome, Report, RunContex
 use super::figures;
 use super::invocation;
 use super::machine_memory::{machine_memory, peak_memory};
+use super::profile::begin_phase;
 use super::progress::note;
 use super::shard::{Part, PartError};
 use super::study::{NamedFigure, RegisteredStudy, Registry, Runnable, studies_of};
 use crate::analysis::verdict::{Check, judge};
+use crate::compute::profile::{self, WorkKind};
 use crate::compute::{InstructionSet, return_freed_memory};
 use crate::figure::write;
 use crate::ranks::{Communicator, Ranks};
 use crate::record::{
-    Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PROGRESS, PhaseTime, PopulationRecord, RecordError,
-    RunFolder, RunKind, Status, sha256,
+    Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PROFILE, PROGRESS, PhaseTime, PopulationRecord,
+    RecordError, RunFolder, RunKind, Status, sha256,
 };
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -232,6 +234,7 @@ pub(super) fn first_figure(
     if !options.figures || options.quiet {
         return Ok(());
     }
+    let _timed = profile::region(WorkKind::Figures);
     if let Some((name, figure)) = figures(context.folder)?.into_iter().next() {
         let stem = context.folder.file(&format!("figures/{name}"));
         let files = write(&figure, &stem).map_err(FiguresError::from)?;
@@ -265,6 +268,8 @@ pub(super) fn run_studies<E: Runnable>(
     let mut checks = Vec::new();
     for (name, study) in studies_of(registered, experiment) {
         let started = Instant::now();
+        let phase = format!("study: {name}");
+        begin_phase(&phase);
         context.journal.begin_study(name);
         match context.settle(study.run(subject, context))? {
             Outcome::Complete(Findings { checks: found, warnings }) => {
@@ -278,7 +283,7 @@ pub(super) fn run_studies<E: Runnable>(
         if manifest.studies.len() == 1 {
             after_first(name)?;
         }
-        manifest.add_phase(&format!("study: {name}"), started.elapsed().as_secs_f64());
+        manifest.add_phase(&phase, started.elapsed().as_secs_f64());
     }
     Ok(Outcome::Complete(checks))
 }
@@ -325,12 +330,15 @@ pub(super) fn finish(
     add_shards(folder, &mut manifest)?;
     folder.write_json(CHECKS, &checks)?;
     folder.write_json("manifest.json", &manifest)?;
+    begin_phase("figures");
     let drawing = Instant::now();
     let draws = options.figures && context.ranks.is_first();
     let (figures, warning) = if draws { figures::draw_at_end(folder, registry)? } else { Default::default() };
     manifest.warnings.extend(warning);
     manifest.add_phase("figures", drawing.elapsed().as_secs_f64());
     manifest.checks = Some(checks.len());
+    // That of an earlier process, which was interrupted.
+    folder.remove(PROFILE)?;
     manifest.records = Some(folder.checksums(folder.record_names()?.into_iter().chain([CHECKS.into()]))?);
     if let (Some(memory), Some(peak)) = (manifest.memory.as_object_mut(), peak_memory()) {
         memory.insert("peak".into(), peak.into());

@@ -23,6 +23,7 @@
 //! | [`tasks`], [`progress`] | the work of a study as parallel tasks; progress bars |
 //! | `saved`, `checkpoint`, [`states`] | parts read back on resume; checkpoints of trajectories; trained networks from `state/` |
 //! | `kept_states` | what a complete run keeps of `state/` |
+//! | [`profile`] | where the time of a run goes, by phase and kind of work |
 //! | [`memory`], [`memory_estimate`], [`machine_memory`] | an estimate of the memory of a run, and its parts; the memory of the machine |
 //! | `sanity`, `routes` | the checks of every run |
 //! | [`recovery_source`], [`recovery_checks`], [`recovery_memory`], [`recovery_sizes`] | sparse recovery: sources of problems, exact checks, memory |
@@ -62,6 +63,7 @@ mod parts;
 pub mod plan;
 pub mod planner;
 pub mod problem;
+pub mod profile;
 pub mod progress;
 pub mod prune_folder;
 mod prune_progress;

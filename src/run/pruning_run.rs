@@ -5,6 +5,7 @@ use super::context::{Options, Outcome, Report, RunContext, RunError};
 use super::lifecycle::{self, OpenRun, Opening};
 use super::machine_memory::bytes;
 use super::parts::{require_shards, run_shard, study_tasks};
+use super::profile::begin_phase;
 use super::progress::note;
 use super::pruning_memory::PruningMemory;
 use super::pruning_source::{PruningRequest, PruningSource};
@@ -105,6 +106,7 @@ pub fn run(
         return Err(RunError::OneRankOnly { what: "an experiment of pruning", ranks: ranks.size() });
     }
     let started = Instant::now();
+    begin_phase("dense score");
     keep_freed_memory();
     let source = source(e)?;
     require_scores(&source)?;

@@ -5,6 +5,7 @@ use super::context::{Options, Outcome, Report, RunContext, RunError};
 use super::lifecycle::{self, OpenRun, Opening};
 use super::machine_memory::bytes;
 use super::parts::{require_shards, run_shard, study_tasks};
+use super::profile::begin_phase;
 use super::progress::note;
 use super::recovery_memory::RecoveryMemory;
 use super::recovery_source::ProblemSource;
@@ -57,6 +58,7 @@ pub fn run(
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
     let started = Instant::now();
+    begin_phase("problems");
     let source = ProblemSource::new(e)?;
     // Sizes that are known are judged before a problem of this size is drawn.
     if let Some(law) = source.drawn_law() {

@@ -8,6 +8,7 @@ use super::kept::KeptTrajectories;
 use super::limit_path::LimitPath;
 use super::plan::{Plan, Stage, Trajectory};
 use super::problem::Problem;
+use super::profile::begin_phase;
 use super::progress::Progress;
 use super::series::{Measurement, Series};
 use super::shard::{Part, limit_ids, shards_of};
@@ -91,6 +92,7 @@ pub fn run_plan<R: Real>(
         if stage.trajectories.is_empty() {
             continue;
         }
+        begin_phase(stage.name);
         let progress = Progress::new(stage.name, stage.trajectories.iter().map(|t| t.work(time)).sum(), context.quiet)
             .recorded_in(&context.journal);
         let ended = run_stage(context, problem, stage, (&paths, kept), &progress)?;

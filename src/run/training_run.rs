@@ -11,6 +11,7 @@ use super::memory_estimate::MemoryEstimate;
 use super::parts::{require_shards, run_shard, study_tasks};
 use super::plan::{Plan, Stage, Trajectory};
 use super::problem::Problem;
+use super::profile::begin_phase;
 use super::progress::note;
 use super::shard::{Part, PartError, Shard, limit_ids, shards_of};
 use super::shared_limit::SharedLimits;
@@ -91,6 +92,7 @@ fn run_in(
     open: impl FnOnce(&Value, &Value) -> Result<Opening, RunError>,
 ) -> Result<Report, RunError> {
     let started = Instant::now();
+    begin_phase("population");
     let population = on_all_ranks(&**ranks, experiment.build_population().map_err(RunError::from))?;
     let data = RunData { population: &population, samples: None, shared, ranks, started };
     run_on(experiment, &data, part, interrupt, registry, open)
@@ -110,6 +112,7 @@ pub fn run_on_sample(
     registry: &'static Registry,
 ) -> Result<Report, RunError> {
     let started = Instant::now();
+    begin_phase("population");
     let PopulationSpec::File(spec) = &experiment.population.spec else {
         return Err(RunError::NoDataFile { kind: experiment.population.spec.name() });
     };

@@ -18,6 +18,7 @@ use super::series::{Measurement, Series};
 use super::tasks::TaskHandle;
 use super::trajectory_loop::{ended_name, time_loop, too_many_steps};
 use super::trajectory_outcome::{Ended, TrajectoryOutcome};
+use crate::compute::profile::{self, WorkKind};
 use crate::compute::{Real, Threads};
 use crate::config::Route;
 use crate::dynamics::picard::{FrozenForce, map::pack_inputs};
@@ -45,6 +46,7 @@ impl<R: Real> Observer<R> for Recorder<'_, R> {
     type Error = RunError;
 
     fn record(&mut self, index: usize, state: &State<R>) -> f64 {
+        let _timed = profile::time(WorkKind::Recording);
         let (evaluation, theta) = self.measurement.record(index, state, &mut self.series);
         let risk = evaluation.risk;
         if let Some(path) = &mut self.path {
@@ -221,7 +223,10 @@ fn run_own<R: Real>(
         return run_divided(context, measurement, &portion, progress);
     }
     let share = if run.route == Route::Picard { 1.0 - ITERATION_SHARE } else { 1.0 };
-    let start = problem.start_state(run);
+    let start = {
+        let _timed = profile::time(WorkKind::Random);
+        problem.start_state(run)
+    };
     let fixed = match run.route {
         Route::Picard => {
             let handle = TaskHandle::new(context.interrupt, progress, ITERATION_SHARE * run.work(e.horizon.time));
@@ -265,6 +270,7 @@ fn run_own<R: Real>(
     // An interval that exceeds the range of a duration means that no checkpoint is written.
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
     let time_loop = time_loop(problem, run).checkpoint_every(every).interrupted_when(&interrupted);
+    let timed = profile::time(WorkKind::Kernels);
     let stop = match progress_so_far {
         Some(saved) => {
             simulation.integrator.restore(&saved.memory);
@@ -278,6 +284,7 @@ fn run_own<R: Real>(
         }
         None => time_loop.run(&mut simulation, &mut recorder)?,
     };
+    drop(timed);
     let Simulation { state, integrator, .. } = simulation;
     match stop {
         StopReason::Interrupted { .. } => return Ok(Outcome::Interrupted),
@@ -301,6 +308,7 @@ fn write_final_state<R: Real>(
     start: &State<R>,
     end: &State<R>,
 ) -> Result<(), RunError> {
+    let _timed = profile::time(WorkKind::Files);
     let (network, width) = (&problem.network, run.width());
     let canonical = |state: &State<R>| [&state.theta, &state.momentum].map(|part| network.to_canonical(width, part));
     let (initial, last) = (canonical(start), canonical(end));

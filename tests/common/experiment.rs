@@ -241,7 +241,7 @@ pub fn same(a: &Path, b: &Path) {
     assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
     for (name, bytes) in &a {
         match name.as_str() {
-            "manifest.json" | "records/timings.json" | "report.html" | ".lock" => {}
+            "manifest.json" | "records/timings.json" | "records/profile.json" | "report.html" | ".lock" => {}
             _ => assert!(*bytes == b[name], "{name} is another file"),
         }
     }

@@ -9,7 +9,8 @@ use std::path::Path;
 const OF_THE_SITTING: [&str; 5] = ["resumed", "phases", "threads", "memory", "invocations"];
 
 /// Files that may differ: the lock is empty, wall times are measured, and the report shows them.
-const OF_THE_CLOCK: [&str; 4] = ["manifest.json", "records/timings.json", ".lock", "report.html"];
+const OF_THE_CLOCK: [&str; 5] =
+    ["manifest.json", "records/timings.json", "records/profile.json", ".lock", "report.html"];
 
 /// The status in the manifest of a run; `None` where there is no manifest.
 pub fn status(run: &Path) -> Option<String> {

@@ -6,6 +6,7 @@
 //! have been permuted; for all layers jointly no exact method is known.
 
 use super::Proceed;
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::network::{Activation, Network, ParameterVector, ThreeLayer, TwoLayer};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 use std::sync::Arc;
@@ -57,6 +58,7 @@ impl Matching {
         by: NeuronDistance,
         proceed: &Proceed<'_>,
     ) -> Option<Self> {
+        let _timed = profile::within(WorkKind::Products);
         match network {
             Network::TwoLayer(two) => Some(Matching { layers: vec![two_layer(two, width, p, q, x, by, proceed)?] }),
             Network::ThreeLayer(three) => three_layer(network, three, width, [p, q], x, by, proceed),
@@ -248,6 +250,10 @@ fn feature_cost(p: LayerFeatures<'_>, q: LayerFeatures<'_>, proceed: &Proceed<'_
     let LayerFeatures { activations: s, outputs: a } = p;
     let LayerFeatures { activations: t, outputs: b } = q;
     let (n, samples) = (s.nrows(), s.ncols() as f64);
+    profile::count(WorkKind::Products, || {
+        let terms = s.ncols() + a.ncols();
+        WorkCounts::of::<f64>(2 * n * n * terms, 0, n * (n + 2 * terms))
+    });
     // Sums over the samples without a copy of the activations.
     let square = |s: &Array2<f64>, a: ArrayView2<f64>| -> Vec<f64> {
         let weights = a.rows().into_iter().map(|a| a.dot(&a));

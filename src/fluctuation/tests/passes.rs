@@ -2,6 +2,7 @@
 
 use super::{relative, scattered};
 use crate::compute::Threads;
+use crate::compute::profile::{self, WorkKind, counted_here};
 use crate::fluctuation::layout::TangentLayout;
 use crate::fluctuation::linearisation::{Linearisation, most_partial_numbers};
 use crate::network::{Activation, TwoLayer};
@@ -217,5 +218,30 @@ fn partial_fields_are_no_more_than_estimated() {
         // Blocks of tiles are padded.
         assert!(found <= 1.1 * most_partial_numbers(field), "{width} {columns}: {found} {field}");
         assert!(found >= least * field, "{width} {columns}: {found} {field}");
+    }
+}
+
+/// The operations of the passes in closed form, without padding of samples, particles and columns: for every sample, particle
+/// and column `2 (h + 2 K)` of the field and `4 h + 9 K` of the force, `6 K` and `8 K` more with the second order.
+#[test]
+fn passes_are_counted_in_closed_form() {
+    profile::start();
+    for (outputs, columns, second_order) in [(1, 16, false), (3, 5, true)] {
+        let case = PassCase::new(outputs, columns, second_order);
+        let (mut linear, state) = case.linearisation();
+        let rows = linear.inputs.padded() * outputs;
+        let (residual, drive) = (vec![0.0; rows], vec![0.0; rows * case.layout.stride()]);
+        let counted = || counted_here(WorkKind::Columns);
+        let before = counted();
+        linear.field(&state, &case.xi, &mut Vec::new());
+        let between = counted();
+        linear.force(&state, &case.xi, &residual, &drive, &mut vec![0.0; case.xi.len()]);
+        let (pairs, k, h) = (9 * 150, outputs as u64, 4);
+        let (all, second) = (columns as u64 + 2 * u64::from(second_order), columns as u64 * u64::from(second_order));
+        let found = [between.since(&before), counted().since(&between)];
+        let expected =
+            [pairs * (all * 2 * (h + 2 * k) + second * 6 * k), pairs * (all * (4 * h + 9 * k) + second * 8 * k)];
+        assert_eq!(found.map(|counts| counts.operations), expected.map(|operations| [0, operations]));
+        assert_eq!(found.map(|counts| counts.activations), [[0, pairs]; 2]);
     }
 }

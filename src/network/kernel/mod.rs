@@ -13,6 +13,7 @@
 //! | file | contents |
 //! |---|---|
 //! | [`activation`] | the activation functions over packs, by [`crate::network::Activation`] |
+//! | `arithmetic` | the counted work of the passes |
 //! | `layout` | the memory layout of parameters |
 //! | [`samples`] | a batch in the memory orders of the kernels |
 //! | [`shares`] | the division of wide layers into shares, and the sums over them |
@@ -23,6 +24,7 @@
 //! | `workspace`, `predictions` | the passes of two-layer networks and their buffers |
 
 pub mod activation;
+mod arithmetic;
 mod layout;
 mod phases;
 mod predictions;

@@ -2,12 +2,14 @@
 
 use super::LANES;
 use super::Normals;
+use super::arithmetic::{GradientUse, TwoLayerWork};
 use super::layout::TwoLayerLayout;
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::shares::{Portion, Shares};
 use super::sweep::{Backward, BackwardOutput, BlockSweep, Forward, STREAMED, TwoLayerScratch, kept_rows};
 use super::update::{StepCoefficients, StepConstants};
+use crate::compute::profile::{self, WorkKind, pass};
 use crate::compute::tree::TreeNode;
 use crate::compute::{DisjointSlice, Real, Threads};
 use crate::network::{Objective, TwoLayer};
@@ -123,6 +125,11 @@ impl<R: Real> TwoLayerWorkspace<R> {
         count <= STREAMED || kept_bytes(model.network, present, count, size_of::<R>()) <= MOST_KEPT_BYTES
     }
 
+    /// A pass, for its counts. `keep`: whether activations are kept.
+    fn work<'a>(&self, model: TwoLayerModel<'a>, samples: usize, keep: bool) -> TwoLayerWork<'a> {
+        TwoLayerWork { network: model.network, layout: self.layout(model).0, samples, kept: keep }
+    }
+
     /// Resizes the buffers for a pass on `count` samples. `keep`: whether activations are kept.
     fn prepare(&mut self, model: TwoLayerModel<'_>, count: usize, keep: bool) {
         let (layout, per_superblock) = self.layout(model);
@@ -151,6 +158,7 @@ impl<R: Real> TwoLayerWorkspace<R> {
     /// The forward pass, up to partial sums. `keep`: whether activations are kept for a backward pass.
     pub fn forward(&mut self, model: TwoLayerModel<'_>, theta: &[R], samples: &Samples<R>, keep: bool) {
         let keep = keep && self.keeps(model, samples.count());
+        let _timed = pass(WorkKind::Kernels, || self.work(model, samples.count(), keep).forward::<R>());
         self.prepare(model, samples.count(), keep);
         let (layout, per_superblock) = self.layout(model);
         R::dispatch(BlockSweep {
@@ -232,6 +240,8 @@ impl<R: Real> TwoLayerWorkspace<R> {
     fn backward(&mut self, model: TwoLayerModel<'_>, ridge: f64, theta: &[R], samples: &Samples<R>, out: &mut [R]) {
         let output = BackwardOutput::Gradient { out: DisjointSlice::exclusive(out), ridge: R::of(ridge) };
         let ((layout, per_superblock), keeps) = (self.layout(model), self.keeps(model, samples.count()));
+        let _timed =
+            pass(WorkKind::Kernels, || self.work(model, samples.count(), keeps).backward::<R>(GradientUse::Written));
         R::dispatch(BlockSweep {
             network: model.network,
             layout,
@@ -263,6 +273,9 @@ impl<R: Real> TwoLayerWorkspace<R> {
         let constants = StepConstants::new(coefficients, objective.ridge);
         let output = BackwardOutput::Step { momentum: DisjointSlice::exclusive(momentum), constants, normals };
         let ((layout, per_superblock), keeps) = (self.layout(model), self.keeps(model, count));
+        let gradient = GradientUse::Step { first_order: coefficients.first_order, noise: normals.is_some() };
+        let _timed = pass(WorkKind::Kernels, || self.work(model, count, keeps).backward::<R>(gradient));
+        profile::count(WorkKind::Kernels, || self.work(model, count, keeps).forward::<R>());
         R::dispatch(BlockSweep {
             network: model.network,
             layout,

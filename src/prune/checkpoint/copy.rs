@@ -6,6 +6,7 @@
 
 use super::super::error::PruneError;
 use super::folder::ModelFolder;
+use crate::compute::profile::{self, WorkKind};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -133,6 +134,7 @@ impl ModelCopy {
 
     /// Writes the bytes of a tensor at their place.
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), PruneError> {
+        let _timed = profile::time(WorkKind::Files);
         let tensor = self.checkpoint.stored(name)?;
         let path = self.place.path().join(&self.checkpoint.shards()[tensor.shard]);
         let write = || -> std::io::Result<()> {
@@ -148,6 +150,7 @@ impl ModelCopy {
     /// # Errors
     /// A file that cannot be written.
     pub fn flush(&self) -> Result<(), PruneError> {
+        let _timed = profile::time(WorkKind::Files);
         for shard in self.checkpoint.shards() {
             let path = self.place.path().join(shard);
             File::open(&path).and_then(|file| file.sync_all()).map_err(PruneError::write(&path))?;

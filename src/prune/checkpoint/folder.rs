@@ -4,6 +4,7 @@ use super::super::error::PruneError;
 use super::header::{TensorPlace, read_header};
 use super::stored_type::StoredType;
 use crate::compute::Real;
+use crate::compute::profile::{self, WorkKind};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -168,6 +169,7 @@ impl ModelFolder {
     /// # Errors
     /// No tensor of this name, a file that cannot be read.
     pub fn bytes(&self, name: &str) -> Result<Vec<u8>, PruneError> {
+        let _timed = profile::time(WorkKind::Files);
         let tensor = self.stored(name)?;
         let path = self.folder.join(&self.shards[tensor.shard]);
         let read = || -> std::io::Result<Vec<u8>> {

@@ -10,10 +10,11 @@
 //!
 //! The penalty grows fast while the support changes, and slowly once it settles; then the support is fixed.
 
-use super::moment::lower_factor;
+use super::moment::{lower_factor, solve_counts};
 use super::problem::{LayerProblem, ROWS, from_entries, row, times};
 use super::select::drop_lowest;
 use super::sweep::{BLOCK, sweep_from};
+use crate::compute::profile::{self, WorkKind};
 use crate::sparse::recovery::dense::column_blocks;
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Mat, Par};
@@ -62,6 +63,8 @@ pub fn dual_iterate(problem: &LayerProblem<'_>, schedule: &DualSchedule) -> Mat<
     for iteration in 0..schedule.iterations {
         // The matrix is positive definite; without a factor its entries are not finite, and the sweep's support remains.
         let Some(lower) = &factor else { break };
+        let solving = profile::region(WorkKind::Factors);
+        profile::count(WorkKind::Factors, || solve_counts(d, rows));
         let mut point = Mat::zeros(d, rows);
         let parts = column_blocks(point.as_mut(), ROWS);
         let sparse_part = &sparse;
@@ -78,6 +81,7 @@ pub fn dual_iterate(problem: &LayerProblem<'_>, schedule: &DualSchedule) -> Mat<
             solve_lower_triangular_in_place(lower.as_ref(), part.as_mut(), Par::Seq);
             solve_upper_triangular_in_place(lower.transpose(), part, Par::Seq);
         });
+        drop(solving);
         let reach: Vec<f64> = (0..rows)
             .flat_map(|r| {
                 let (w, v) = (row(&point.as_ref(), r), row(&multiplier.as_ref(), r));

@@ -3,6 +3,7 @@
 
 use super::problem::{LayerProblem, row};
 use super::sparsity::Zeros;
+use crate::compute::profile::{self, WorkKind};
 use crate::sparse::recovery::{Elimination, GroupLimit, Interrupt, eliminate_within};
 use faer::Mat;
 use rayon::prelude::*;
@@ -20,6 +21,7 @@ pub fn greedy(problem: &LayerProblem<'_>) -> Mat<f64> {
         Zeros::Matrix(zeros) => (most_drops(d, zeros as f64 / (rows * d) as f64), None),
     };
     let inverse = problem.moment.inverse();
+    let _timed = profile::region(WorkKind::Sweeps);
     let traces = (0..rows)
         .into_par_iter()
         .with_max_len(1)

@@ -9,9 +9,10 @@
 //! An exact Newton step returns W0, and every iteration repeats the first; only an inexact one explores. The iterate of
 //! least loss is kept.
 
-use super::moment::{lower_factor, mean_diagonal};
+use super::moment::{lower_factor, mean_diagonal, solve_counts};
 use super::problem::{LayerProblem, ROWS, inner, loss_by_root, row, row_mut, times_into};
 use super::sweep::{sweep_from, sweep_in_place};
+use crate::compute::profile::{self, WorkKind};
 use crate::sparse::recovery::Interrupt;
 use crate::sparse::recovery::dense::{column_blocks, largest_eigenvalue};
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
@@ -101,6 +102,7 @@ impl<'a> Iterate<'a> {
 
     /// The step towards W0 and the sweep.
     fn advance(&mut self) {
+        let _timed = profile::region(WorkKind::MomentProducts);
         let full_step = self.iteration.length == 1.0;
         let lambda = match &self.towards {
             Towards::Inverse(lambda, inverse) => {
@@ -215,6 +217,8 @@ impl Towards {
                 let lambda = ridge * mean_diagonal(moment);
                 match lower_factor(moment, lambda) {
                     Some(factor) => {
+                        let _timed = profile::time(WorkKind::Factors);
+                        profile::count(WorkKind::Factors, || solve_counts(d, d));
                         let mut inverse = Mat::identity(d, d);
                         solve_lower_triangular_in_place(factor.as_ref(), inverse.as_mut(), Par::Seq);
                         solve_upper_triangular_in_place(factor.transpose(), inverse.as_mut(), Par::Seq);

@@ -156,7 +156,30 @@ pub fn continue_layer(problem: &LayerProblem<'_>, settings: &LayerSettings, weig
 
 #[cfg(test)]
 mod tests {
+    use super::super::moment::DampedMoment;
     use super::*;
+    use crate::compute::profile::{self, WorkKind, counted_here};
+
+    /// A factor, a sweep and a loss of a layer of d inputs and as many rows: d^3/3 for each of the Cholesky factor and its
+    /// inverse, rows d^2, and 2 rows d^2.
+    #[test]
+    fn a_sweep_is_counted_in_closed_form() {
+        profile::start();
+        let (d, rows) = (12, 5);
+        let counted = || {
+            [WorkKind::Factors, WorkKind::Sweeps, WorkKind::MomentProducts].map(|kind| counted_here(kind).operations[1])
+        };
+        let before = counted();
+        let moment = Mat::from_fn(d, d, |i, j| if i == j { 2.0 } else { 0.1 });
+        let moment = DampedMoment::new("layer", moment, 0.01).unwrap();
+        let weights = Mat::from_fn(d, rows, |j, r| (j * rows + r) as f64 - 20.0);
+        let problem = LayerProblem { weights: weights.as_ref(), moment: &moment, zeros: Zeros::Matrix(30) };
+        let pruned = sweep_from(&problem, &weights, BLOCK).weights;
+        problem.loss(&pruned);
+        let found: Vec<u64> = counted().iter().zip(before).map(|(now, then)| now - then).collect();
+        let (d, rows) = (d as u64, rows as u64);
+        assert_eq!(found, [2 * d * d * d / 3, rows * d * d, 2 * rows * d * d]);
+    }
 
     #[test]
     fn every_method_has_a_name() {

@@ -10,6 +10,7 @@
 //! `C = U^-1`: one factorisation and one triangular inverse, without the inverse of `H_d` itself.
 
 use super::super::error::PruneError;
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::sparse::recovery::MAX_DAMPING;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{LltParams, cholesky_in_place, cholesky_in_place_scratch};
@@ -91,6 +92,8 @@ impl DampedMoment {
     /// The inverse of the damped moment (d, d), exactly symmetric; computed once.
     pub fn inverse(&self) -> MatRef<'_, f64> {
         let product = || {
+            let _timed = profile::time(WorkKind::Factors);
+            profile::count(WorkKind::Factors, || factor_counts(self.inputs()));
             let mut inverse = Mat::zeros(self.inputs(), self.inputs());
             triangular_matmul(
                 inverse.as_mut(),
@@ -130,10 +133,23 @@ pub(super) fn mean_diagonal(a: MatRef<'_, f64>) -> f64 {
     (0..a.nrows()).map(|j| a[(j, j)]).sum::<f64>() / a.nrows() as f64
 }
 
+/// The counted work of a Cholesky factor, of the inverse of a triangular matrix, and of the product of one with its
+/// transpose: each has d^3/3 operations.
+fn factor_counts(d: usize) -> WorkCounts {
+    WorkCounts::of::<f64>(d * d * d / 3, 0, 2 * d * d)
+}
+
+/// The counted work of solving with a triangular factor (d, d) and its transpose for so many right-hand sides.
+pub(super) fn solve_counts(d: usize, columns: usize) -> WorkCounts {
+    WorkCounts::of::<f64>(2 * d * d * columns, 0, d * d + 2 * d * columns)
+}
+
 /// The lower Cholesky factor of `a + shift I`, of whose lower triangle only is read; none where a pivot is not positive or
 /// below the rounding error of the largest diagonal entry.
 pub(super) fn lower_factor(a: MatRef<'_, f64>, shift: f64) -> Option<Mat<f64>> {
     let order = a.nrows();
+    let _timed = profile::time(WorkKind::Factors);
+    profile::count(WorkKind::Factors, || factor_counts(order));
     let mut factor = a.to_owned();
     let mut scale = 0.0_f64;
     for j in 0..order {
@@ -152,6 +168,8 @@ pub(super) fn lower_factor(a: MatRef<'_, f64>, shift: f64) -> Option<Mat<f64>> {
 /// U and C of `a + shift I`.
 fn triangular_factors(a: MatRef<'_, f64>, shift: f64) -> Option<(Mat<f64>, Mat<f64>)> {
     let order = a.nrows();
+    let _timed = profile::time(WorkKind::Factors);
+    profile::count(WorkKind::Factors, || factor_counts(order));
     let mut factor = lower_factor(a.reverse_rows_and_cols(), shift)?;
     let mut inverse = Mat::zeros(order, order);
     invert_lower_triangular(inverse.as_mut(), factor.as_ref(), Par::Seq);

@@ -9,6 +9,7 @@
 
 use super::moment::DampedMoment;
 use super::sparsity::Zeros;
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::compute::vector::dot;
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
@@ -82,6 +83,8 @@ pub(super) fn times(a: MatRef<'_, f64>, weights: &Mat<f64>) -> Mat<f64> {
 
 /// [`times`] into a matrix of the same shape.
 pub(super) fn times_into(a: MatRef<'_, f64>, weights: &Mat<f64>, out: &mut Mat<f64>) {
+    let _timed = profile::region(WorkKind::MomentProducts);
+    profile::count(WorkKind::MomentProducts, || product_counts(a.nrows(), weights.ncols(), 2));
     let parts = crate::sparse::recovery::dense::column_blocks(out.as_mut(), PRODUCT_ROWS);
     parts.into_par_iter().with_max_len(1).enumerate().for_each(|(index, part)| {
         let rows = weights.as_ref().subcols(index * PRODUCT_ROWS, part.ncols());
@@ -89,8 +92,16 @@ pub(super) fn times_into(a: MatRef<'_, f64>, weights: &Mat<f64>, out: &mut Mat<f
     });
 }
 
+/// The counted work of a product of a matrix (d, d) and one (d, rows), with so many operations for each of its terms.
+fn product_counts(d: usize, rows: usize, operations: usize) -> WorkCounts {
+    WorkCounts::of::<f64>(operations * d * d * rows, 0, d * (d + 2 * rows))
+}
+
 /// `tr(D H D^T)` of D (d, rows): the sum of squares of `U^T D`, of half the work of a product with H, less the damping.
 pub(super) fn loss_by_root(moment: &DampedMoment, difference: &Mat<f64>) -> f64 {
+    let _timed = profile::region(WorkKind::MomentProducts);
+    // A triangular factor: half of the terms.
+    profile::count(WorkKind::MomentProducts, || product_counts(difference.nrows(), difference.ncols(), 1));
     let starts: Vec<usize> = (0..difference.ncols()).step_by(PRODUCT_ROWS).collect();
     let part = |&first: &usize| {
         let rows = difference.as_ref().subcols(first, PRODUCT_ROWS.min(difference.ncols() - first));

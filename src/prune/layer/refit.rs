@@ -9,8 +9,9 @@
 //!
 //! Of the two, the smaller system is solved.
 
-use super::moment::{DampedMoment, lower_factor};
+use super::moment::{DampedMoment, lower_factor, solve_counts};
 use super::problem::{LayerProblem, row, times};
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::compute::vector::dot;
 use crate::sparse::recovery::dense::principal;
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
@@ -20,6 +21,7 @@ use rayon::prelude::*;
 /// The weights (d, rows) of least damped loss that are zero where `weights` are. Rows whose system is singular to rounding
 /// stay as they are.
 pub fn refit(problem: &LayerProblem<'_>, weights: &Mat<f64>) -> Mat<f64> {
+    let _timed = profile::region(WorkKind::Factors);
     let (d, moment) = (problem.inputs(), problem.moment);
     let dropped = |r: usize| row(&weights.as_ref(), r).iter().filter(|w| **w == 0.0).count();
     let by_dropped = (0..problem.rows()).any(|r| (1..=d / 2).contains(&dropped(r)));
@@ -64,6 +66,7 @@ fn by_dropped_entries(inverse: MatRef<'_, f64>, dense: &[f64], dropped: &[usize]
     // P is symmetric: its columns, scattered over the dropped entries, are its rows.
     let mut all = vec![0.0; dense.len()];
     dropped.iter().zip(multipliers).for_each(|(&j, value)| all[j] = value);
+    profile::count(WorkKind::Factors, || WorkCounts::of::<f64>(2 * dense.len() * dense.len(), 0, dense.len().pow(2)));
     let mut out: Vec<f64> = (0..dense.len()).map(|j| dense[j] - dot(row(&inverse, j), &all)).collect();
     dropped.iter().for_each(|&j| out[j] = 0.0);
     Some(out)
@@ -72,6 +75,7 @@ fn by_dropped_entries(inverse: MatRef<'_, f64>, dense: &[f64], dropped: &[usize]
 /// Replaces `b` by `(A + shift I)^-1 b`; none where the matrix is not positive definite to rounding.
 fn solve_positive(a: MatRef<'_, f64>, shift: f64, b: &mut [f64]) -> Option<()> {
     let factor = lower_factor(a, shift)?;
+    profile::count(WorkKind::Factors, || solve_counts(b.len(), 1));
     let mut b = ColMut::from_slice_mut(b).as_mat_mut();
     solve_lower_triangular_in_place(factor.as_ref(), b.as_mut(), Par::Seq);
     solve_upper_triangular_in_place(factor.transpose(), b, Par::Seq);

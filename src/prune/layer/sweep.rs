@@ -14,6 +14,7 @@ use super::moment::DampedMoment;
 use super::problem::{LayerProblem, ROWS};
 use super::select::{mark_group, mark_lowest};
 use super::sparsity::Zeros;
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::compute::vector::axpy;
 use crate::sparse::recovery::dense::column_blocks;
 use faer::linalg::matmul::matmul;
@@ -43,6 +44,9 @@ pub fn sweep_from(problem: &LayerProblem<'_>, start: &Mat<f64>, block: usize) ->
 /// Sweeps from `weights` (d, rows), which are replaced; returns [`Swept::distance`].
 pub(super) fn sweep_in_place(problem: &LayerProblem<'_>, weights: &mut Mat<f64>, block: usize) -> f64 {
     let (d, rows, moment) = (problem.inputs(), problem.rows(), problem.moment);
+    let _timed = profile::region(WorkKind::Sweeps);
+    // Every column changes those after it.
+    profile::count(WorkKind::Sweeps, || WorkCounts::of::<f64>(rows * d * d, 0, d * (d + 2 * rows)));
     // Blocks end where groups of a pattern do.
     let block = match problem.zeros {
         Zeros::Group { of, .. } => block.next_multiple_of(of),

@@ -3,6 +3,7 @@
 use super::architecture::AttentionSpec;
 use super::elementwise::exponentials;
 use super::scalar::ModelReal;
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
@@ -21,6 +22,7 @@ pub(super) struct Projected<'a, R> {
 /// The attention `softmax(Q K^T / sqrt(head size)) V` (tokens, heads, head size) of a sequence.
 pub(super) fn attention<R: ModelReal>(spec: &AttentionSpec, tokens: usize, projected: &Projected<'_, R>) -> Vec<R> {
     let AttentionSpec { heads, key_value_heads, head_size, .. } = *spec;
+    profile::count(WorkKind::ModelPasses, || product_counts::<R>(spec, tokens, 2));
     let all = |values, heads| MatRef::from_row_major_slice(values, tokens, heads * head_size);
     let queries = all(projected.queries, heads);
     let (keys, values) = (all(projected.keys, key_value_heads), all(projected.values, key_value_heads));
@@ -60,6 +62,12 @@ fn shares<R: ModelReal>(
     }
 }
 
+/// The counted work of so many products of (tokens, tokens) and (tokens, head size) for every head.
+fn product_counts<R>(spec: &AttentionSpec, tokens: usize, products: usize) -> WorkCounts {
+    let size = spec.heads * tokens * spec.head_size;
+    WorkCounts::of::<R>(2 * products * tokens * size, 0, products * (2 * size + spec.heads * tokens * tokens))
+}
+
 fn scale<R: ModelReal>(spec: &AttentionSpec) -> R {
     R::of((spec.head_size as f64).sqrt().recip())
 }
@@ -84,6 +92,7 @@ pub(super) fn attention_backward<R: ModelReal>(
     mixed: &[R],
 ) -> ProjectedGradient<R> {
     let AttentionSpec { heads, key_value_heads, head_size, .. } = *spec;
+    profile::count(WorkKind::ModelPasses, || product_counts::<R>(spec, tokens, 5));
     let one = <R as num_traits::One>::one();
     let all = |values, heads| MatRef::from_row_major_slice(values, tokens, heads * head_size);
     let (queries, mixed) = (all(projected.queries, heads), all(mixed, heads));

@@ -4,6 +4,7 @@ use super::super::checkpoint::ModelFolder;
 use super::super::error::PruneError;
 use super::architecture::{LinearSpec, NormSpec};
 use super::scalar::ModelReal;
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
@@ -36,6 +37,7 @@ impl<R: ModelReal> Linear<R> {
     /// The outputs (tokens, outputs) for inputs (tokens, inputs).
     pub fn apply(&self, x: &[R]) -> Vec<R> {
         let tokens = x.len() / self.inputs;
+        profile::count(WorkKind::ModelPasses, || self.counts(tokens));
         let mut y = vec![R::zero(); tokens * self.outputs];
         if let Some(bias) = &self.bias {
             y.chunks_exact_mut(self.outputs).for_each(|row| row.copy_from_slice(bias));
@@ -49,6 +51,12 @@ impl<R: ModelReal> Linear<R> {
         let x = MatRef::from_row_major_slice(x, tokens, self.inputs);
         matmul(out, Accum::Add, x, weight, <R as num_traits::One>::one(), Par::Seq);
         y
+    }
+
+    /// The counted work of a product of the weight and an array of so many tokens.
+    fn counts(&self, tokens: usize) -> WorkCounts {
+        let arrays = tokens * (self.inputs + self.outputs) + self.weight.len();
+        WorkCounts::of::<R>(2 * tokens * self.weight.len(), 0, arrays)
     }
 
     /// Outputs.
@@ -69,6 +77,7 @@ impl<R: ModelReal> Linear<R> {
     /// The gradient of the inputs (tokens, inputs) for that of the outputs `dy` (tokens, outputs): `dY W`.
     pub fn input_gradient(&self, dy: &[R]) -> Vec<R> {
         let tokens = dy.len() / self.outputs;
+        profile::count(WorkKind::ModelPasses, || self.counts(tokens));
         let mut dx = vec![R::zero(); tokens * self.inputs];
         let weight = if self.transposed {
             MatRef::from_row_major_slice(&self.weight, self.inputs, self.outputs).transpose()
@@ -88,6 +97,7 @@ impl<R: ModelReal> Linear<R> {
         let x = MatRef::from_row_major_slice(x, tokens, self.inputs);
         let dy = MatRef::from_row_major_slice(dy, tokens, self.outputs);
         let (left, right) = if self.transposed { (x, dy) } else { (dy, x) };
+        profile::count(WorkKind::ModelPasses, || self.counts(tokens));
         let mut gradient = vec![R::zero(); self.weight.len()];
         let out = MatMut::from_row_major_slice_mut(&mut gradient, left.ncols(), right.ncols());
         matmul(out, Accum::Replace, left.transpose(), right, <R as num_traits::One>::one(), Par::Seq);

@@ -9,6 +9,7 @@ use super::embedding::Embedding;
 use super::head::Head;
 use super::inputs::Inputs;
 use super::scalar::ModelReal;
+use crate::compute::profile::{self, WorkKind};
 use rayon::prelude::*;
 
 /// Tokens of a chunk, about.
@@ -53,6 +54,7 @@ impl<R: ModelReal> FeatureStream<R> {
 
     /// Passes the features through a block.
     pub fn pass(&mut self, block: &TransformerBlock<R>) {
+        let _timed = profile::region(WorkKind::ModelPasses);
         let (length, tokens) = (self.length, self.chunk_samples() * self.length);
         let present = self.present.as_deref();
         self.x.par_chunks_mut(tokens * self.hidden).enumerate().for_each(|(index, x)| {
@@ -71,6 +73,7 @@ impl<R: ModelReal> FeatureStream<R> {
         block: &TransformerBlock<R>,
         sink: &mut impl FnMut(usize, &[R]) -> Result<(), PruneError>,
     ) -> Result<(), PruneError> {
+        let _timed = profile::region(WorkKind::ModelPasses);
         let tokens = self.chunk_samples() * self.length;
         let chunks: Vec<Chunk<'_, R>> = self
             .x
@@ -103,6 +106,7 @@ impl<R: ModelReal> FeatureStream<R> {
     /// The outputs of a head, as in [`Head::apply`]; `reduce` is called with the index of the first sample of every chunk
     /// and its outputs, and its results are returned in order.
     pub fn outputs<T: Send>(&self, head: &Head<R>, reduce: impl Fn(usize, Vec<R>) -> T + Sync) -> Vec<T> {
+        let _timed = profile::region(WorkKind::ModelPasses);
         let (samples, tokens) = (self.chunk_samples(), self.chunk_samples() * self.length);
         let present = self.present.as_deref();
         let chunks = self.x.par_chunks(tokens * self.hidden).enumerate();

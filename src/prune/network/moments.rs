@@ -2,6 +2,7 @@
 
 use super::super::error::PruneError;
 use super::super::model::ModelReal;
+use crate::compute::profile::{self, WorkKind};
 use crate::sparse::recovery::Interrupt;
 use crate::sparse::recovery::dense::gram;
 use faer::{Mat, MatRef};
@@ -54,6 +55,7 @@ impl MomentSum {
         let d = self.sum.nrows();
         let tokens = self.pending.len() / d;
         if tokens > 0 {
+            let _timed = profile::region(WorkKind::MomentProducts);
             self.sum += gram(MatRef::from_column_major_slice(&self.pending, d, tokens), None, Interrupt::NEVER);
             self.tokens += tokens;
             self.pending.clear();

@@ -9,6 +9,7 @@ use super::super::error::PruneError;
 use super::super::model::{
     Architecture, BlockGradient, Embedding, Head, Inputs, ModelReal, Targets, TransformerBlock, describe,
 };
+use crate::compute::profile::{self, WorkKind};
 use rayon::prelude::*;
 
 /// Tokens of a chunk, about.
@@ -73,6 +74,7 @@ impl<R: ModelReal> LoadedNetwork<R> {
     /// # Panics
     /// If the model has no scores, or there is no label for every sample of a classifier.
     pub fn backward(&mut self, batch: &LabelledBatch, update: &mut GradientSink<'_, R>) -> Result<f64, PruneError> {
+        let _timed = profile::region(WorkKind::ModelPasses);
         let length = self.embedding.length(&batch.inputs)?;
         let (count, chunk) = (batch.inputs.count(), (CHUNK_TOKENS / length).max(1));
         let firsts: Vec<usize> = (0..count).step_by(chunk).collect();

@@ -90,7 +90,7 @@ fn checkpoints_of_another_name_or_run_are_noticed() {
 fn altered_files_are_named() {
     let here = tempfile::tempdir().unwrap();
     let run = folder(here.path(), "run");
-    for name in ["records/a.json", "records/b.json", super::super::manifest::WALL_TIMES] {
+    for name in ["records/a.json", "records/b.json"].iter().chain(&super::super::manifest::OF_THE_CLOCK) {
         run.write_text(name, "1").unwrap();
     }
     let names = run.record_names().unwrap();

@@ -27,6 +27,7 @@ pub mod vary;
 use super::context::FiguresError;
 use super::curve::{self, Curve};
 use super::study::{NamedFigure, RegisteredStudy, Registry, Runnable};
+use crate::compute::profile::{self, WorkKind};
 use crate::config::KeptStates;
 use crate::figure::{Figure, FigureError, FigureStyle, Format, write_formats};
 use crate::record::{FIGURES_ADVICE, Manifest, RecordError, RunFolder, RunKind, Status};
@@ -54,6 +55,7 @@ pub(super) fn draw_at_end(
     folder: &RunFolder,
     registry: &'static Registry,
 ) -> Result<(Vec<PathBuf>, Option<String>), FiguresError> {
+    let _timed = profile::region(WorkKind::Figures);
     match draw(folder, registry) {
         Err(FiguresError::Figure(error)) if !style_of_run(folder)?.is_empty() => {
             let (out, none) = (folder.file("figures"), FigureStyle::default());

@@ -4,6 +4,7 @@
 use super::Interrupt;
 use super::dense::column_blocks;
 use super::product::{GRAIN, MatrixBlock, add_self_product};
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{LltParams, cholesky_in_place, cholesky_in_place_scratch};
 use faer::linalg::matmul::matmul;
@@ -33,6 +34,8 @@ impl Cholesky {
     /// where a stop is requested.
     pub fn new(a: MatRef<'_, f64>, shift: f64, interrupt: Interrupt<'_>) -> Result<Self, NotPositive> {
         let order = a.nrows();
+        let _timed =
+            profile::pass(WorkKind::Products, || WorkCounts::of::<f64>(order * order * order / 3, 0, order * order));
         let count = order.div_ceil(TILE);
         let side = |i: usize| TILE.min(order - i * TILE);
         let mut tiles: Vec<Vec<Mat<f64>>> = (0..count)
@@ -127,6 +130,10 @@ impl Cholesky {
 
     /// The inverse `A^-1`, with both triangles, exactly symmetric. Incomplete where a stop was requested.
     pub fn inverse(&self, interrupt: Interrupt<'_>) -> Mat<f64> {
+        let order = self.order;
+        let _timed = profile::pass(WorkKind::Products, || {
+            WorkCounts::of::<f64>(2 * order * order * order / 3, 0, 2 * order * order)
+        });
         let count = self.tiles.len();
         let side = |i: usize| TILE.min(self.order - i * TILE);
         let block = |i: usize| {

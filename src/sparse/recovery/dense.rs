@@ -3,6 +3,7 @@
 
 use super::Interrupt;
 use super::product::{GRAIN, MatrixBlock, add_self_product};
+use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::compute::vector::{axpy, axpy_four, dot};
 use faer::{Mat, MatMut, MatRef, Side};
 use rayon::prelude::*;
@@ -144,6 +145,8 @@ pub fn symmetric_times(a: MatRef<'_, f64>, v: &[f64]) -> Vec<f64> {
 /// scales. One triangle is computed and copied to the other. Incomplete where a stop was requested.
 pub fn gram(xt: MatRef<'_, f64>, scale: Option<&[f64]>, interrupt: Interrupt<'_>) -> Mat<f64> {
     let d = xt.nrows();
+    let _timed =
+        profile::pass(WorkKind::Products, || WorkCounts::of::<f64>(xt.ncols() * d * d, 0, d * (xt.ncols() + d)));
     let mut whole = Mat::zeros(d, d);
     let block_side = block_side(d);
     let mut below: Vec<MatrixBlock<'_>> =

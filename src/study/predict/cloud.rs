@@ -4,6 +4,7 @@ use super::paired_series::PairedSeries;
 use super::record::PredictedArrays;
 use super::{Predict, PredictionRoute};
 use crate::compute::Threads;
+use crate::compute::profile::{self, WorkKind};
 use crate::dynamics::{
     BatchSource, Batches, Brownian, Ensemble, Force, NetworkForce, NoNoise, Noise, Scheme, Simulation, State,
     StopReason, TimeLoop,
@@ -199,7 +200,10 @@ impl TangentCloud<'_> {
         let of_gaps = |f: &dyn Fn(&LossGap) -> f64| gaps.iter().map(f).collect::<Array1<f64>>();
         let second = PairedSeries::of(found, times.end);
         let gap_draws: Vec<_> = gaps.par_iter().map(|gap| gap.draws(draws, seed)).collect();
-        let laws = |&width: &usize| self.width_laws(found, &gap_draws, &spreads, width);
+        let laws = |&width: &usize| {
+            let _timed = profile::time(WorkKind::Columns);
+            self.width_laws(found, &gap_draws, &spreads, width)
+        };
         let laws = self.spec.widths.par_iter().with_max_len(1).map(laws).collect::<Result<Vec<_>, RunError>>()?;
         Ok(PredictedArrays {
             variance: Array1::from(found.variance()),

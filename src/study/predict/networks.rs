@@ -9,6 +9,7 @@ use super::cloud::TangentCloud;
 use super::compare::compared_group;
 use super::{Predict, PredictionRoute};
 use crate::compute::Threads;
+use crate::compute::profile::{self, WorkKind};
 use crate::config::{BatchSize, Route};
 use crate::dynamics::{Brownian, NoNoise, Noise, State};
 use crate::fluctuation::{
@@ -179,7 +180,10 @@ impl<'a> NetworkStarts<'a> {
             if !handle.advance_to(range.0 + (range.1 - range.0) * done) {
                 return Err(FluctuationError::Interrupted.into());
             }
-            let one = |(_, piece): &(usize, Range<u64>)| self.integrate(&neurons, piece, interrupt);
+            let one = |(_, piece): &(usize, Range<u64>)| {
+                let _timed = profile::time(WorkKind::Columns);
+                self.integrate(&neurons, piece, interrupt)
+            };
             let parts: Vec<InfluenceSums> =
                 some.par_iter().with_max_len(1).map(one).collect::<Result<_, FluctuationError>>()?;
             some.iter().zip(&parts).for_each(|((at, _), part)| sums[*at].add(part));

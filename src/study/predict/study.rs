@@ -12,6 +12,7 @@ use super::terms::{CloudFindings, Terms};
 use super::trust::Trust;
 use super::{Predict, PredictArrays, PredictRecord, PredictionRoute};
 use crate::choice::Choice;
+use crate::compute::profile::{self, WorkKind};
 use crate::config::{BatchSize, Experiment, NetworkKind};
 use crate::fluctuation::FluctuationError;
 use crate::record::npz::whole;
@@ -78,6 +79,7 @@ pub(super) fn run(
     let fits =
         |&particles: &usize, found: &CloudFindings| Terms::new(own(particles)).fit(found, networks_of(particles));
     let one_cloud = |&particles: &usize, handle: &TaskHandle<'_>| -> Result<CloudFindings, RunError> {
+        let _timed = profile::time(WorkKind::Columns);
         let of_networks = networks_of(particles);
         let part = |from: f64, to: f64| move |fraction: f64| handle.advance_to(from + (to - from) * fraction);
         let divisor = spec.particles / particles;

@@ -24,12 +24,14 @@ mod packed;
 
 pub use layout::ThreeLayerLayout;
 
+use super::arithmetic::{GradientUse, ThreeLayerWork};
 use super::phases::BlockRow;
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::sweep::BackwardOutput;
 use super::update::StepConstants;
 use super::{LANES, LabelledSamples, StepRequest};
+use crate::compute::profile::{WorkKind, pass};
 use crate::compute::{DisjointSlice, Real, Threads};
 use crate::network::{Objective, ThreeLayer};
 use backward::{FirstLayerBackward, OutputBackward, SecondLayerBackward};
@@ -112,6 +114,12 @@ impl ThreeLayerModel<'_> {
     fn layout(&self) -> ThreeLayerLayout {
         self.network.layout_of(self.layers)
     }
+
+    /// A pass, for its counts.
+    fn work(&self, samples: usize) -> ThreeLayerWork {
+        let ThreeLayer { inputs, outputs, bias, .. } = *self.network;
+        ThreeLayerWork { inputs, outputs, bias, layers: self.layers, samples }
+    }
 }
 
 /// The common arguments of the passes.
@@ -143,6 +151,7 @@ impl<R: Real> ThreeLayerWorkspace<R> {
 
     /// The forward pass, up to partial sums. `backward`: whether a backward pass follows.
     pub fn forward(&mut self, model: ThreeLayerModel<'_>, theta: &[R], samples: &Samples<R>, backward: bool) {
+        let _timed = pass(WorkKind::Kernels, || model.work(samples.count()).forward::<R>());
         self.prepare(model, samples.count(), backward);
         let ThreeLayerModel { network, layers, .. } = model;
         let context = PassContext { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
@@ -217,6 +226,15 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         output: BackwardOutput<'_, R>,
     ) -> f64 {
         let samples = batch.samples;
+        let _timed = pass(WorkKind::Kernels, || {
+            let gradient = match &output {
+                BackwardOutput::Gradient { .. } => GradientUse::Written,
+                BackwardOutput::Step { constants, normals, .. } => {
+                    GradientUse::Step { first_order: constants.first_order, noise: normals.is_some() }
+                }
+            };
+            model.work(samples.count()).backward::<R>(gradient)
+        });
         self.collect(model, samples.count());
         let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
         let ThreeLayerModel { network, layers, .. } = model;
