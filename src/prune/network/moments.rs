@@ -51,11 +51,13 @@ impl<R: ModelReal> MomentSum<R> {
         Ok(())
     }
 
+    /// Checks that inputs, and sums of 256 of their squares, are finite.
     fn require_finite(&self, inputs: &[R]) -> Result<(), PruneError> {
-        let finite = |values: &[R]| values.iter().fold(true, |all, v| all & v.to_f64().is_finite());
+        let is_finite = |v: &R| (*v * *v * R::of(256.0)).to_f64().is_finite();
+        let finite = |values: &[R]| values.iter().fold(true, |all, v| all & is_finite(v));
         let Some(part) = inputs.chunks(EXAMINED).position(|values| !finite(values)) else { return Ok(()) };
         let first = part * EXAMINED;
-        let at = first + inputs[first..].iter().take_while(|v| v.to_f64().is_finite()).count();
+        let at = first + inputs[first..].iter().take_while(|v| is_finite(v)).count();
         Err(PruneError::LayerInput {
             layer: self.layer.clone(),
             feature: at % self.sum.nrows(),
@@ -133,5 +135,11 @@ mod tests {
         x[4 * 1000 + 77] = f32::INFINITY;
         let error = MomentSum::new("some.layer", 1000).add(&x).unwrap_err().to_string();
         assert!(error.contains("some.layer") && error.contains("77") && error.contains("inf"), "{error}");
+        x[4 * 1000 + 77] = 1e-3;
+        MomentSum::new("some.layer", 1000).add(&x).unwrap();
+        // Its square is beyond the largest number.
+        x[5] = -1e20;
+        let error = MomentSum::new("some.layer", 1000).add(&x).unwrap_err().to_string();
+        assert!(error.contains("input 5 of -1"), "{error}");
     }
 }
