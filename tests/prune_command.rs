@@ -257,7 +257,7 @@ fn files_that_do_not_fit_are_refused() {
     assert!(said.contains("samples of 13 tokens, and the model has 12 positions"), "{said}");
     let said = prune(&["tiny-vit", "--calibrate", "tokens.npy", "--held-out", "tokens.npy"]);
     assert!(said.contains("--labels: missing"), "{said}");
-    let said = prune(&["tiny-gpt2", "--calibrate", "tokens.npy", "--damping=-1"]);
+    let said = prune(&["tiny-gpt2", "--calibrate", "tokens.npy", "--damping", "-1"]);
     assert!(said.contains("--damping -1"), "{said}");
     fs::write(here.path().join("text.txt"), "To be, or not to be").unwrap();
     let said = prune(&["tiny-gpt2", "--calibrate", "text.txt", "--length", "2"]);
@@ -404,6 +404,14 @@ fn messages_name_options_files_and_places() {
     }
     let said = gpt2(&["--adam-steps", "2", "--adam-rate=0"]);
     assert!(said.contains("--adam-rate 0: expected a positive number"), "{said}");
+    write_npy(here.path().join("none.npy"), &Array2::<i64>::zeros((0, 8))).unwrap();
+    for files in [["none.npy", "tokens.npy"], ["tokens.npy", "none.npy"]] {
+        let said = prune(&["tiny-gpt2", "--calibrate", files[0], "--held-out", files[1], "--length", "8"]);
+        assert!(said.contains("none.npy: has shape [0, 8]") && said.contains("at least one sample"), "{said}");
+    }
+    write_npy(here.path().join("none.npy"), &ndarray::Array3::<f32>::zeros((0, 8, 8))).unwrap();
+    let said = prune(&["tiny-vit", "--calibrate", "none.npy"]);
+    assert!(said.contains("none.npy: has shape [0, 8, 8]") && said.contains("at least one sample"), "{said}");
     let said = gpt2(&["--adam-steps", "9", "--adam-rate", "1e38"]);
     assert!(said.contains("--adam-rate 1e38") && said.contains("expected a smaller rate"), "{said}");
     fs::remove_dir_all(here.path().join("out.unfinished")).unwrap();

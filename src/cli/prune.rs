@@ -64,7 +64,7 @@ pub struct PruneArgs {
     #[arg(long, value_name = "TEXT")]
     exclude: Vec<String>,
     /// Damping of the second moments, over their mean diagonal
-    #[arg(long, default_value_t = 0.01, value_name = "X")]
+    #[arg(long, default_value_t = 0.01, value_name = "X", allow_negative_numbers = true)]
     damping: f64,
     /// Iterations of i-obs
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -140,9 +140,9 @@ pub enum PruneError {
         /// The loss.
         loss: f64,
     },
-    /// The input of a layer is infinite or NaN.
+    /// The input of a layer, or a sum of its squares, is infinite or NaN.
     #[error(
-        "layer {layer}: input {feature} of {value} is not finite in the forward pass on the calibration data: the model overflows in {precision}, or its weights are damaged"
+        "layer {layer}: input {feature} of {value}, or a sum of its squares, is not finite in the forward pass on the calibration data: the model overflows in {precision}, or its weights are damaged"
     )]
     LayerInput {
         /// The layer.

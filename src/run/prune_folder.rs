@@ -196,12 +196,15 @@ impl FolderRun<'_> {
         let quota = self.quota(progress)?;
         self.stop()?;
         let mut copy = progress.copy(source, self.out)?;
+        let mut last = None;
         while progress.state.rounds.len() <= self.request.rounds {
-            self.round(progress, &mut copy, &quota)?;
+            last = Some(self.round(progress, &mut copy, &quota)?);
         }
-        let layers = progress.state.layers.clone();
-        let written =
-            source.with_settings(self.method(), &quota, |settings| read_back(source, &copy, settings, layers))?;
+        let written = match last {
+            Some(written) => written,
+            // All rounds were complete when the pruning was interrupted.
+            None => self.read_back(progress, &copy, &quota)?,
+        };
         source.model.require_unchanged()?;
         if source.held_out.is_none() {
             source.require_finite_outputs(&written.model)?;
@@ -231,33 +234,49 @@ impl FolderRun<'_> {
         Ok(folder_record)
     }
 
-    /// The present round, from the first block on that is not complete.
-    fn round(&self, progress: &mut FolderProgress, copy: &mut ModelCopy, quota: &Quota) -> Result<(), RunError> {
+    /// The written model, read back and verified.
+    fn read_back(
+        &self,
+        progress: &FolderProgress,
+        copy: &ModelCopy,
+        quota: &Quota,
+    ) -> Result<WrittenModel, PruneError> {
+        let layers = progress.state.layers.clone();
+        self.source.with_settings(self.method(), quota, |settings| read_back(self.source, copy, settings, layers))
+    }
+
+    /// The present round, from the first block on that is not complete; returns the model behind it.
+    fn round(
+        &self,
+        progress: &mut FolderProgress,
+        copy: &mut ModelCopy,
+        quota: &Quota,
+    ) -> Result<WrittenModel, RunError> {
         let (source, round) = (self.source, progress.state.round);
         self.prune(progress, copy, quota)?;
         if let (Some(adam), None) = (&self.request.adam, progress.state.trained) {
             self.train(progress, copy, adam)?;
         }
-        let layers = progress.state.layers.clone();
-        let WrittenModel { model, record, missing_zeros } =
-            source.with_settings(self.method(), quota, |settings| read_back(source, copy, settings, layers))?;
-        if missing_zeros > 0 {
-            let (path, reason) = (model.folder().into(), format!("{missing_zeros} zeros are missing"));
+        let written = self.read_back(progress, copy, quota)?;
+        let model = &written.model;
+        if written.missing_zeros > 0 {
+            let (path, reason) = (model.folder().into(), format!("{} zeros are missing", written.missing_zeros));
             return Err(PruneError::ReadBack { path, tensor: "of the pruned layers".into(), reason }.into());
         }
         let scores = match &source.held_out {
             Some(_) => {
                 let bar = Progress::new(&self.titled("score after pruning", round), 1.0, self.quiet);
-                let scores = source.score(&model)?.mean();
+                let scores = source.score(model)?.mean();
                 bar.finish();
                 Some(scores)
             }
             None => None,
         };
         self.stop()?;
-        let (relative_loss, training_loss) = (record.relative_loss(), progress.state.trained);
+        let (relative_loss, training_loss) = (written.record.relative_loss(), progress.state.trained);
         let result = FolderRound { round, relative_loss, training_loss, scores };
-        progress.end_round(result, &model, self.out, round < self.request.rounds)
+        progress.end_round(result, model, self.out, round < self.request.rounds)?;
+        Ok(written)
     }
 
     /// The title of a progress bar, with the round where there are several.

@@ -23,7 +23,7 @@ const CHUNKS_HELD: f64 = 8.0;
 /// Tokens of a chunk of samples in training.
 const TRAINING_TOKENS: f64 = 256.0;
 /// Tokens whose products are summed at a time.
-const MOMENT_TOKENS: f64 = 4096.0;
+const MOMENT_TOKENS: f64 = 1024.0;
 /// Square matrices of a layer: the moment, its sum, the factor and its parts, the inverse, the matrix of the step.
 const SQUARE_MATRICES: f64 = 6.0;
 /// Matrices of the size of a layer's weights in the methods, before and after.

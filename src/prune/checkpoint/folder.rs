@@ -157,11 +157,47 @@ impl ModelFolder {
     /// No tensor of this name, a type that is not read, a file that cannot be read, values that are not finite.
     pub fn read<R: Real>(&self, name: &str) -> Result<Vec<R>, PruneError> {
         let stored_type = self.stored_type(name)?;
-        let values: Vec<R> = stored_type.decode(&self.bytes(name)?);
-        match values.iter().position(|v| !v.to_f64().is_finite()) {
-            None => Ok(values),
-            Some(index) => Err(PruneError::TensorValue { tensor: name.into(), index, value: values[index].to_f64() }),
+        let mut values: Vec<R> = Vec::with_capacity(self.shape(name)?.iter().product());
+        let mut reader = self.reader(name)?;
+        while let Some(piece) = reader.next()? {
+            let first = values.len();
+            stored_type.decode(piece, &mut values);
+            let read = &values[first..];
+            if !read.iter().fold(true, |all, v| all & v.to_f64().is_finite()) {
+                let index = first + read.iter().take_while(|v| v.to_f64().is_finite()).count();
+                return Err(PruneError::TensorValue { tensor: name.into(), index, value: values[index].to_f64() });
+            }
         }
+        Ok(values)
+    }
+
+    /// Whether a tensor has the bytes that it has in another folder.
+    ///
+    /// # Errors
+    /// No tensor of this name, a file that cannot be read.
+    pub fn has_bytes_of(&self, other: &ModelFolder, name: &str) -> Result<bool, PruneError> {
+        let _timed = profile::time(WorkKind::Files);
+        let (mut here, mut there) = (self.reader(name)?, other.reader(name)?);
+        loop {
+            match (here.next()?, there.next()?) {
+                (None, None) => return Ok(true),
+                (a, b) if a != b => return Ok(false),
+                _ => {}
+            }
+        }
+    }
+
+    /// A tensor at its place in its file.
+    fn reader(&self, name: &str) -> Result<TensorReader, PruneError> {
+        let tensor = self.stored(name)?;
+        let path = self.folder.join(&self.shards[tensor.shard]);
+        let open = || -> std::io::Result<File> {
+            let mut file = File::open(&path)?;
+            file.seek(SeekFrom::Start(tensor.place.start))?;
+            Ok(file)
+        };
+        let file = open().map_err(PruneError::read(&path))?;
+        Ok(TensorReader { file, path, left: tensor.place.length, buffer: Vec::new() })
     }
 
     /// The bytes of a tensor as they are stored.
@@ -170,22 +206,39 @@ impl ModelFolder {
     /// No tensor of this name, a file that cannot be read.
     pub fn bytes(&self, name: &str) -> Result<Vec<u8>, PruneError> {
         let _timed = profile::time(WorkKind::Files);
-        let tensor = self.stored(name)?;
-        let path = self.folder.join(&self.shards[tensor.shard]);
-        let read = || -> std::io::Result<Vec<u8>> {
-            let mut file = File::open(&path)?;
-            file.seek(SeekFrom::Start(tensor.place.start))?;
-            let mut bytes = vec![0; tensor.place.length];
-            file.read_exact(&mut bytes)?;
-            Ok(bytes)
-        };
-        read().map_err(PruneError::read(&path))
+        let TensorReader { mut file, path, left, .. } = self.reader(name)?;
+        let mut bytes = vec![0; left];
+        file.read_exact(&mut bytes).map_err(PruneError::read(&path))?;
+        Ok(bytes)
     }
 
     /// A tensor by name.
     pub(super) fn stored(&self, name: &str) -> Result<&StoredTensor, PruneError> {
         let missing = || PruneError::MissingTensor { path: self.folder.clone(), tensor: name.into() };
         self.tensors.get(name).ok_or_else(missing)
+    }
+}
+
+/// Bytes of a tensor that are read at a time, a multiple of the bytes of an element.
+const PIECE: usize = 1 << 18;
+
+/// Reads a tensor in pieces.
+struct TensorReader {
+    file: File,
+    path: PathBuf,
+    /// Bytes that have not been read.
+    left: usize,
+    buffer: Vec<u8>,
+}
+
+impl TensorReader {
+    /// The next piece; none behind the last.
+    fn next(&mut self) -> Result<Option<&[u8]>, PruneError> {
+        let length = self.left.min(PIECE);
+        self.buffer.resize(length, 0);
+        self.file.read_exact(&mut self.buffer).map_err(PruneError::read(&self.path))?;
+        self.left -= length;
+        Ok((length > 0).then_some(&self.buffer))
     }
 }
 

@@ -38,23 +38,32 @@ impl StoredType {
         }
     }
 
-    /// The elements in `bytes`, whose length is a multiple of that of an element.
-    pub(super) fn decode<R: Real>(self, bytes: &[u8]) -> Vec<R> {
+    /// Appends the elements in `bytes`, whose length is a multiple of that of an element.
+    pub(super) fn decode<R: Real>(self, bytes: &[u8], to: &mut Vec<R>) {
         match self {
-            StoredType::F64 => bytes.as_chunks().0.iter().map(|b| R::of(f64::from_le_bytes(*b))).collect(),
-            StoredType::F32 => bytes.as_chunks().0.iter().map(|b| R::of(f32::from_le_bytes(*b).into())).collect(),
-            StoredType::F16 => bytes.as_chunks().0.iter().map(|b| R::of(f16::from_le_bytes(*b).into())).collect(),
-            StoredType::Bf16 => bytes.as_chunks().0.iter().map(|b| R::of(bf16::from_le_bytes(*b).into())).collect(),
+            StoredType::F64 => to.extend(bytes.as_chunks().0.iter().map(|b| R::of(f64::from_le_bytes(*b)))),
+            StoredType::F32 => to.extend(bytes.as_chunks().0.iter().map(|b| R::of(f32::from_le_bytes(*b).into()))),
+            StoredType::F16 => to.extend(bytes.as_chunks().0.iter().map(|b| R::of(f16::from_le_bytes(*b).into()))),
+            StoredType::Bf16 => to.extend(bytes.as_chunks().0.iter().map(|b| R::of(bf16::from_le_bytes(*b).into()))),
         }
     }
 
     /// The bytes of `values`, each rounded to nearest.
     pub(super) fn encode(self, values: &[f64]) -> Vec<u8> {
         match self {
-            StoredType::F64 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            StoredType::F32 => values.iter().flat_map(|v| (*v as f32).to_le_bytes()).collect(),
-            StoredType::F16 => values.iter().flat_map(|v| f16::from_f32(to_odd(*v)).to_le_bytes()).collect(),
-            StoredType::Bf16 => values.iter().flat_map(|v| bf16::from_f32(to_odd(*v)).to_le_bytes()).collect(),
+            StoredType::F64 => encoded(values, f64::to_le_bytes),
+            StoredType::F32 => encoded(values, |v| (v as f32).to_le_bytes()),
+            StoredType::F16 => encoded(values, |v| f16::from_f32(to_odd(v)).to_le_bytes()),
+            StoredType::Bf16 => encoded(values, |v| bf16::from_f32(to_odd(v)).to_le_bytes()),
+        }
+    }
+
+    /// Replaces every value by the nearest number of this type.
+    pub fn round_all(self, values: &mut [f64]) {
+        match self {
+            StoredType::F64 => {}
+            StoredType::F32 => values.iter_mut().for_each(|v| *v = f64::from(*v as f32)),
+            StoredType::F16 | StoredType::Bf16 => values.iter_mut().for_each(|v| *v = self.round(*v)),
         }
     }
 
@@ -67,6 +76,13 @@ impl StoredType {
             StoredType::Bf16 => bf16::from_f32(to_odd(value)).into(),
         }
     }
+}
+
+/// The bytes of all values.
+fn encoded<const N: usize>(values: &[f64], bytes_of: impl Fn(f64) -> [u8; N]) -> Vec<u8> {
+    let mut bytes = vec![0; N * values.len()];
+    bytes.as_chunks_mut::<N>().0.iter_mut().zip(values).for_each(|(bytes, v)| *bytes = bytes_of(*v));
+    bytes
 }
 
 /// The number rounded to single precision such that a further rounding to 16 bits gives the nearest number: of the two

@@ -45,12 +45,12 @@ impl LayerProblem<'_> {
 
     /// `tr((W - W0) H (W - W0)^T)`.
     pub fn loss(&self, weights: &Mat<f64>) -> f64 {
-        quadratic(weights, Some(self.weights), self.moment.moment())
+        quadratic((weights - self.weights).as_ref(), self.moment.moment())
     }
 
     /// `tr(W0 H W0^T)`: the loss of all zeros.
     pub fn scale(&self) -> f64 {
-        quadratic(&self.weights.to_owned(), None, self.moment.moment())
+        quadratic(self.weights, self.moment.moment())
     }
 }
 
@@ -61,12 +61,16 @@ pub(super) fn row<'a>(weights: &MatRef<'a, f64>, r: usize) -> &'a [f64] {
 
 /// All entries, row by row.
 pub fn entries(weights: &MatRef<'_, f64>) -> Vec<f64> {
-    (0..weights.ncols()).flat_map(|r| row(weights, r)).copied().collect()
+    let mut entries = Vec::with_capacity(weights.nrows() * weights.ncols());
+    (0..weights.ncols()).for_each(|r| entries.extend_from_slice(row(weights, r)));
+    entries
 }
 
 /// The matrix (d, rows) with these entries, row by row.
 pub fn from_entries(entries: &[f64], inputs: usize) -> Mat<f64> {
-    MatRef::from_column_major_slice(entries, inputs, entries.len() / inputs).to_owned()
+    let mut weights = Mat::zeros(inputs, entries.len() / inputs);
+    entries.chunks_exact(inputs).enumerate().for_each(|(r, from)| row_mut(weights.as_mut(), r).copy_from_slice(from));
+    weights
 }
 
 /// Row r of a matrix of weights, to be written.
@@ -99,27 +103,44 @@ fn product_counts(d: usize, rows: usize, operations: usize) -> WorkCounts {
 
 /// `tr(D H D^T)` of D (d, rows): the sum of squares of `U^T D`, of half the work of a product with H, less the damping.
 pub(super) fn loss_by_root(moment: &DampedMoment, difference: &Mat<f64>) -> f64 {
+    by_lower(moment.root().transpose(), difference.as_ref(), |product, rows| {
+        inner(product, product) - moment.shift * (0..rows.ncols()).map(|r| square(row(rows, r))).sum::<f64>()
+    })
+}
+
+/// `tr(D A D^T)` of D (d, rows) and a symmetric matrix A (d, d), `2 tr(D L D^T) - sum_j A_jj |D_j|^2` with the lower
+/// triangle L: half the work of a product with A, and sums of the same terms.
+fn quadratic(weights: MatRef<'_, f64>, a: MatRef<'_, f64>) -> f64 {
+    let diagonal: Vec<f64> = (0..a.nrows()).map(|j| a[(j, j)]).collect();
+    by_lower(a, weights, |product, rows| {
+        let own = |r: usize| row(rows, r).iter().zip(&diagonal).map(|(v, a)| a * v * v).sum::<f64>();
+        (0..rows.ncols()).map(|r| 2.0 * dot(row(rows, r), row(&product.as_ref(), r)) - own(r)).sum()
+    })
+}
+
+/// The sum of `f(L D, D)` over parts of the rows of D (d, rows), with the lower triangle L of a matrix (d, d).
+fn by_lower(
+    lower: MatRef<'_, f64>,
+    weights: MatRef<'_, f64>,
+    f: impl Fn(&Mat<f64>, &MatRef<'_, f64>) -> f64 + Sync,
+) -> f64 {
     let _timed = profile::region(WorkKind::MomentProducts);
     // A triangular factor: half of the terms.
-    profile::count(WorkKind::MomentProducts, || product_counts(difference.nrows(), difference.ncols(), 1));
-    let starts: Vec<usize> = (0..difference.ncols()).step_by(PRODUCT_ROWS).collect();
+    profile::count(WorkKind::MomentProducts, || product_counts(weights.nrows(), weights.ncols(), 1));
+    let starts: Vec<usize> = (0..weights.ncols()).step_by(PRODUCT_ROWS).collect();
     let part = |&first: &usize| {
-        let rows = difference.as_ref().subcols(first, PRODUCT_ROWS.min(difference.ncols() - first));
+        let rows = weights.subcols(first, PRODUCT_ROWS.min(weights.ncols() - first));
         let mut out = Mat::zeros(rows.nrows(), rows.ncols());
-        let (lower, whole) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
-        let root = moment.root().transpose();
-        triangular_matmul(out.as_mut(), whole, Accum::Replace, root, lower, rows, whole, 1.0, Par::Seq);
-        inner(&out, &out) - moment.shift * (0..rows.ncols()).map(|r| dot(row(&rows, r), row(&rows, r))).sum::<f64>()
+        let (triangle, whole) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+        triangular_matmul(out.as_mut(), whole, Accum::Replace, lower, triangle, rows, whole, 1.0, Par::Seq);
+        f(&out, &rows)
     };
     let parts: Vec<f64> = starts.par_iter().with_max_len(1).map(part).collect();
     parts.iter().sum()
 }
 
-/// `tr(D A D^T)` with `D = W - from`.
-fn quadratic(weights: &Mat<f64>, from: Option<MatRef<'_, f64>>, a: MatRef<'_, f64>) -> f64 {
-    let difference = from.map(|from| weights - from);
-    let difference = difference.as_ref().unwrap_or(weights);
-    inner(difference, &times(a, difference))
+fn square(v: &[f64]) -> f64 {
+    dot(v, v)
 }
 
 /// `sum_ij A_ij B_ij`.

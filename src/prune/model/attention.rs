@@ -2,6 +2,7 @@
 
 use super::architecture::AttentionSpec;
 use super::elementwise::exponentials;
+use super::parts::sum;
 use super::scalar::ModelReal;
 use crate::compute::profile::{self, WorkCounts, WorkKind};
 use faer::linalg::matmul::matmul;
@@ -19,21 +20,25 @@ pub(super) struct Projected<'a, R> {
     pub present: Option<&'a [bool]>,
 }
 
-/// The attention `softmax(Q K^T / sqrt(head size)) V` (tokens, heads, head size) of a sequence.
-pub(super) fn attention<R: ModelReal>(spec: &AttentionSpec, tokens: usize, projected: &Projected<'_, R>) -> Vec<R> {
+/// Writes the attention `softmax(Q K^T / sqrt(head size)) V` of a sequence to `out` (tokens, heads, head size).
+pub(super) fn attention<R: ModelReal>(
+    spec: &AttentionSpec,
+    tokens: usize,
+    projected: &Projected<'_, R>,
+    out: &mut [R],
+) {
     let AttentionSpec { heads, key_value_heads, head_size, .. } = *spec;
     profile::count(WorkKind::ModelPasses, || product_counts::<R>(spec, tokens, 2));
     let all = |values, heads| MatRef::from_row_major_slice(values, tokens, heads * head_size);
     let queries = all(projected.queries, heads);
     let (keys, values) = (all(projected.keys, key_value_heads), all(projected.values, key_value_heads));
-    let mut out = vec![R::zero(); tokens * heads * head_size];
     let mut scores = vec![R::zero(); tokens * tokens];
     for head in 0..heads {
         let shared = head / (heads / key_value_heads);
         let (query, key) = (queries.subcols(head * head_size, head_size), keys.subcols(shared * head_size, head_size));
         shares(spec, (query, key), projected.present, &mut scores);
         let score = MatRef::from_row_major_slice(&scores, tokens, tokens);
-        let mixed = MatMut::from_row_major_slice_mut(&mut out, tokens, heads * head_size);
+        let mixed = MatMut::from_row_major_slice_mut(out, tokens, heads * head_size);
         let mixed = mixed.subcols_mut(head * head_size, head_size);
         matmul(
             mixed,
@@ -44,7 +49,6 @@ pub(super) fn attention<R: ModelReal>(spec: &AttentionSpec, tokens: usize, proje
             Par::Seq,
         );
     }
-    out
 }
 
 /// The shares of a head, `softmax(Q K^T / sqrt(head size))` (tokens, tokens), of its queries and keys (tokens, head size).
@@ -139,12 +143,24 @@ fn softmax<R: ModelReal>(row: &mut [R], reach: usize, present: Option<&[bool]>) 
             .filter(|(_, present)| !**present)
             .for_each(|(v, _)| *v = R::of(f64::NEG_INFINITY));
     }
-    let largest = within.iter().copied().fold(R::of(f64::NEG_INFINITY), |most, v| if v > most { v } else { most });
+    let largest = largest(within);
     within.iter_mut().for_each(|v| *v -= largest);
     exponentials(within);
-    let total: f64 = within.iter().map(|v| v.to_f64()).sum();
-    let scale = R::of(1.0 / total);
+    let scale = R::of(1.0 / sum(within, |v| v));
     within.iter_mut().for_each(|v| *v *= scale);
+}
+
+/// The largest value, in eight lanes.
+fn largest<R: ModelReal>(values: &[R]) -> R {
+    let more = |most: R, v: R| if v > most { v } else { most };
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut lanes = [R::of(f64::NEG_INFINITY); 8];
+    for chunk in chunks {
+        for lane in 0..8 {
+            lanes[lane] = more(lanes[lane], chunk[lane]);
+        }
+    }
+    lanes.into_iter().chain(rest.iter().copied()).reduce(more).unwrap_or(R::zero())
 }
 
 /// The direction of a rotation.

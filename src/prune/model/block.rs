@@ -7,6 +7,7 @@ use super::attention::{Projected, Turn, attention, rotate};
 use super::elementwise::ActivationKind;
 use super::parts::{Linear, Norm};
 use super::scalar::ModelReal;
+use std::borrow::Cow;
 
 /// The weights of a block.
 pub struct TransformerBlock<R> {
@@ -42,33 +43,47 @@ impl<R: ModelReal> TransformerBlock<R> {
         })
     }
 
-    /// Replaces the features `x` (samples, length, hidden) by those after the block. `tap` is called with the index of
-    /// every group of linear layers ([`super::architecture::BlockSpec::groups`]) and its inputs (samples, length, inputs).
-    pub fn apply(&self, x: &mut [R], length: usize, present: Option<&[bool]>, tap: &mut impl FnMut(usize, &[R])) {
-        let normed = if self.post_norm { None } else { Some(self.attention_norm.apply(x)) };
-        let input: &[R] = normed.as_deref().unwrap_or(x);
-        tap(0, input);
-        let mixed = self.attend(&self.projected(input, length), length, present);
-        tap(1, &mixed);
-        let output = self.attention_output.apply(&mixed);
-        add(x, &output);
+    /// Replaces the features `x` (samples, length, hidden) by those after the block.
+    pub fn apply(&self, x: &mut [R], length: usize, present: Option<&[bool]>) {
+        let input = self.normed(&self.attention_norm, x);
+        let mixed = self.attend(&self.projected(&input, length), length, present);
+        self.add_output(x, &self.attention_output.apply(&mixed), &self.attention_norm);
+        let inner = self.inner(&self.normed(&self.perceptron_norm, x));
+        self.add_output(x, &self.contraction.apply(&inner), &self.perceptron_norm);
+    }
+
+    /// The inputs (tokens, inputs) of every group of linear layers ([`super::architecture::BlockSpec::groups`]) for the
+    /// features `x` (samples, length, hidden).
+    pub fn inputs(&self, mut x: Vec<R>, length: usize, present: Option<&[bool]>) -> [Vec<R>; 4] {
+        let of_projections = self.normed(&self.attention_norm, &x).into_owned();
+        let mixed = self.attend(&self.projected(&of_projections, length), length, present);
+        self.add_output(&mut x, &self.attention_output.apply(&mixed), &self.attention_norm);
+        let of_expansions = if self.post_norm { x } else { self.perceptron_norm.apply(&x) };
+        let inner = self.inner(&of_expansions);
+        [of_projections, mixed, of_expansions, inner]
+    }
+
+    /// The inputs of attention or perceptron for the features `x`.
+    fn normed<'a>(&self, norm: &Norm<R>, x: &'a [R]) -> Cow<'a, [R]> {
+        if self.post_norm { Cow::Borrowed(x) } else { Cow::Owned(norm.apply(x)) }
+    }
+
+    /// Adds an output to the features.
+    fn add_output(&self, x: &mut [R], output: &[R], norm: &Norm<R>) {
+        add(x, output);
         if self.post_norm {
-            self.attention_norm.apply_in_place(x);
+            norm.apply_in_place(x);
         }
-        let normed = if self.post_norm { None } else { Some(self.perceptron_norm.apply(x)) };
-        let input: &[R] = normed.as_deref().unwrap_or(x);
-        tap(2, input);
+    }
+
+    /// The activations of the perceptron (tokens, inner), the inputs of its contraction.
+    fn inner(&self, input: &[R]) -> Vec<R> {
         let mut inner = self.expansions[0].apply(input);
         self.activation.apply(&mut inner);
         if let Some(gated) = self.expansions.get(1) {
             inner.iter_mut().zip(gated.apply(input)).for_each(|(v, u)| *v *= u);
         }
-        tap(3, &inner);
-        let output = self.contraction.apply(&inner);
-        add(x, &output);
-        if self.post_norm {
-            self.perceptron_norm.apply_in_place(x);
-        }
+        inner
     }
 
     /// Queries, keys and values (tokens, features) of the inputs `x`, with their rotary positions.
@@ -109,10 +124,11 @@ impl<R: ModelReal> TransformerBlock<R> {
     /// The attention (tokens, heads * head size) of every sample.
     pub(super) fn attend(&self, projected: &[Vec<R>; 3], length: usize, present: Option<&[bool]>) -> Vec<R> {
         let sample = length * self.attention.heads * self.attention.head_size;
-        let samples = projected[0].len() / sample;
-        (0..samples)
-            .flat_map(|index| attention(&self.attention, length, &self.of_sample(projected, (index, length), present)))
-            .collect()
+        let mut mixed = vec![R::zero(); projected[0].len()];
+        for (index, mixed) in mixed.chunks_exact_mut(sample).enumerate() {
+            attention(&self.attention, length, &self.of_sample(projected, (index, length), present), mixed);
+        }
+        mixed
     }
 
     /// Features of a token between the blocks.
@@ -123,7 +139,11 @@ impl<R: ModelReal> TransformerBlock<R> {
 
 /// Divides every row of (tokens, 3 width) into three.
 fn split<R: ModelReal>(joint: &[R], width: usize) -> [Vec<R>; 3] {
-    [0, 1, 2].map(|part| joint.chunks_exact(3 * width).flat_map(|row| &row[part * width..][..width]).copied().collect())
+    [0, 1, 2].map(|part| {
+        let mut rows = Vec::with_capacity(joint.len() / 3);
+        joint.chunks_exact(3 * width).for_each(|row| rows.extend_from_slice(&row[part * width..][..width]));
+        rows
+    })
 }
 
 /// `x += y`.

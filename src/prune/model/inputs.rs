@@ -102,11 +102,15 @@ impl Inputs {
         let wrong = |reason: String| PruneError::Inputs { what: what.into(), reason };
         let row = match *array.shape() {
             [n] => n,
-            [_, row] => row,
-            ref shape => return Err(wrong(format!("has shape {shape:?}: expected (n) or (samples, length)"))),
+            [samples, row] if samples > 0 => row,
+            ref shape => {
+                let expected = "(n) or (samples, length), with at least one sample";
+                return Err(wrong(format!("has shape {shape:?}: expected {expected}")));
+            }
         };
         if length == 0 || row < length {
-            return Err(wrong(format!("has {row} tokens in a row: expected at least the length {length} of a sample")));
+            let expected = format!("at least the length {length} of a sample, or a smaller length");
+            return Err(wrong(format!("has {row} tokens in a row: expected {expected}")));
         }
         let values: Vec<f64> = array.iter().copied().collect();
         if let Some(at) = values.iter().position(|v| !is_index(*v)) {
@@ -128,7 +132,8 @@ impl Inputs {
     /// Fewer tokens than one block.
     pub fn of_sequence(what: &str, mut ids: Vec<u32>, length: usize) -> Result<Inputs, PruneError> {
         if length == 0 || ids.len() < length {
-            let reason = format!("has {} tokens: expected at least the length {length} of a sample", ids.len());
+            let expected = format!("at least the length {length} of a sample, or a smaller length");
+            let reason = format!("has {} tokens: expected {expected}", ids.len());
             return Err(PruneError::Inputs { what: what.into(), reason });
         }
         ids.truncate(ids.len() / length * length);
@@ -143,10 +148,12 @@ impl Inputs {
         let array = read_array(path)?;
         let wrong = |reason: String| PruneError::Inputs { what: path.display().to_string(), reason };
         let (channels, size) = match *array.shape() {
-            [_, height, width] if height == width && width > 0 => (1, width),
-            [_, channels, height, width] if height == width && channels * width > 0 => (channels, width),
+            [samples, height, width] if height == width && samples * width > 0 => (1, width),
+            [samples, channels, height, width] if height == width && samples * channels * width > 0 => {
+                (channels, width)
+            }
             ref shape => {
-                let expected = "(samples, size, size) or (samples, channels, size, size)";
+                let expected = "(samples, size, size) or (samples, channels, size, size), with at least one sample";
                 return Err(wrong(format!("has shape {shape:?}: expected {expected}")));
             }
         };

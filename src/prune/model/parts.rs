@@ -38,10 +38,10 @@ impl<R: ModelReal> Linear<R> {
     pub fn apply(&self, x: &[R]) -> Vec<R> {
         let tokens = x.len() / self.inputs;
         profile::count(WorkKind::ModelPasses, || self.counts(tokens));
-        let mut y = vec![R::zero(); tokens * self.outputs];
-        if let Some(bias) = &self.bias {
-            y.chunks_exact_mut(self.outputs).for_each(|row| row.copy_from_slice(bias));
-        }
+        let (mut y, accum) = match &self.bias {
+            Some(bias) => (bias.repeat(tokens), Accum::Add),
+            None => (vec![R::zero(); tokens * self.outputs], Accum::Replace),
+        };
         let weight = if self.transposed {
             MatRef::from_row_major_slice(&self.weight, self.inputs, self.outputs)
         } else {
@@ -49,7 +49,7 @@ impl<R: ModelReal> Linear<R> {
         };
         let out = MatMut::from_row_major_slice_mut(&mut y, tokens, self.outputs);
         let x = MatRef::from_row_major_slice(x, tokens, self.inputs);
-        matmul(out, Accum::Add, x, weight, <R as num_traits::One>::one(), Par::Seq);
+        matmul(out, accum, x, weight, <R as num_traits::One>::one(), Par::Seq);
         y
     }
 
@@ -185,7 +185,7 @@ impl<R: ModelReal> Norm<R> {
 }
 
 /// `sum_j f(v_j)` in double precision, in eight partial sums.
-fn sum<R: ModelReal>(values: &[R], f: impl Fn(f64) -> f64) -> f64 {
+pub(super) fn sum<R: ModelReal>(values: &[R], f: impl Fn(f64) -> f64) -> f64 {
     let (chunks, rest) = values.as_chunks::<8>();
     let mut sums = [0.0; 8];
     for chunk in chunks {

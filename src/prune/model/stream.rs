@@ -59,7 +59,7 @@ impl<R: ModelReal> FeatureStream<R> {
         let present = self.present.as_deref();
         self.x.par_chunks_mut(tokens * self.hidden).enumerate().for_each(|(index, x)| {
             let present = present.map(|present| &present[index * tokens..][..x.len() / self.hidden]);
-            block.apply(x, length, present, &mut |_, _| {});
+            block.apply(x, length, present);
         });
     }
 
@@ -85,14 +85,10 @@ impl<R: ModelReal> FeatureStream<R> {
             })
             .collect();
         for held in chunks.chunks(CHUNKS_HELD) {
-            let inputs: Vec<Vec<Vec<R>>> = held
+            let inputs: Vec<[Vec<R>; 4]> = held
                 .par_iter()
                 .with_max_len(1)
-                .map(|(x, present)| {
-                    let (mut x, mut inputs) = (x.to_vec(), Vec::new());
-                    block.apply(&mut x, self.length, *present, &mut |_, input| inputs.push(there(input, *present)));
-                    inputs
-                })
+                .map(|(x, present)| block.inputs(x.to_vec(), self.length, *present).map(|input| there(input, *present)))
                 .collect();
             for inputs in inputs {
                 for (group, input) in inputs.iter().enumerate() {
@@ -119,8 +115,8 @@ impl<R: ModelReal> FeatureStream<R> {
 }
 
 /// The rows (tokens, inputs) of the tokens that are there.
-fn there<R: ModelReal>(input: &[R], present: Option<&[bool]>) -> Vec<R> {
-    let Some(present) = present else { return input.to_vec() };
+fn there<R: ModelReal>(input: Vec<R>, present: Option<&[bool]>) -> Vec<R> {
+    let Some(present) = present else { return input };
     let width = input.len() / present.len();
     let rows = input.chunks_exact(width).zip(present);
     rows.filter(|(_, present)| **present).flat_map(|(row, _)| row).copied().collect()

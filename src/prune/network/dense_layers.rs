@@ -36,7 +36,7 @@ pub(super) fn each_dense_layer<R: ModelReal>(
     for (index, block_spec) in architecture.blocks.iter().enumerate() {
         let block = TransformerBlock::read(source, &architecture, index)?;
         let groups = block_spec.groups();
-        let mut sums = groups.map(|layers| MomentSum::new(&layers[0].name, layers[0].inputs));
+        let mut sums = groups.map(|layers| MomentSum::<R>::new(&layers[0].name, layers[0].inputs));
         stream.tap(&block, &mut |group, inputs| sums[group].add(inputs))?;
         for (layers, sum) in groups.into_iter().zip(sums) {
             let moment = DampedMoment::new(&layers[0].name, sum.finish().0, damping)?;
@@ -44,7 +44,9 @@ pub(super) fn each_dense_layer<R: ModelReal>(
                 each(&DenseLayer { spec, weight: &read_weight(source, spec)?, moment: &moment })?;
             }
         }
-        stream.pass(&block);
+        if index + 1 < architecture.blocks.len() {
+            stream.pass(&block);
+        }
     }
     Ok(())
 }

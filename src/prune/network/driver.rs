@@ -209,7 +209,7 @@ impl<R: ModelReal> BlockPass<'_, R> {
         let mut records = Vec::new();
         for index in first..self.architecture.blocks.len() {
             let spec = &self.architecture.blocks[index];
-            let mut moments: Vec<Option<MomentSum>> = Vec::new();
+            let mut moments: Vec<Option<MomentSum<R>>> = Vec::new();
             for (group, layers) in spec.groups().into_iter().enumerate() {
                 if group == 0 || self.settings.within_block {
                     moments = self.moments(index, |other| !self.settings.within_block || other == group)?;
@@ -223,16 +223,19 @@ impl<R: ModelReal> BlockPass<'_, R> {
                 }
             }
             observer.block(index, self.copy)?;
-            self.stream.pass(&TransformerBlock::read(self.copy.checkpoint(), self.architecture, index)?);
+            // No layer follows the last block.
+            if index + 1 < self.architecture.blocks.len() {
+                self.stream.pass(&TransformerBlock::read(self.copy.checkpoint(), self.architecture, index)?);
+            }
         }
         Ok(records)
     }
 
     /// The moments of the inputs of the groups of a block that are `wanted` and have a layer to prune.
-    fn moments(&self, index: usize, wanted: impl Fn(usize) -> bool) -> Result<Vec<Option<MomentSum>>, PruneError> {
+    fn moments(&self, index: usize, wanted: impl Fn(usize) -> bool) -> Result<Vec<Option<MomentSum<R>>>, PruneError> {
         let block = TransformerBlock::read(self.copy.checkpoint(), self.architecture, index)?;
         let groups = self.architecture.blocks[index].groups();
-        let mut sums: Vec<Option<MomentSum>> = groups
+        let mut sums: Vec<Option<MomentSum<R>>> = groups
             .iter()
             .enumerate()
             .map(|(group, layers)| {
@@ -248,7 +251,7 @@ impl<R: ModelReal> BlockPass<'_, R> {
     fn prune_group(
         &mut self,
         layers: &[LinearSpec],
-        sum: MomentSum,
+        sum: MomentSum<R>,
         record: &mut dyn FnMut(LayerRecord) -> Result<(), PruneError>,
     ) -> Result<(), PruneError> {
         let mut start = Instant::now();

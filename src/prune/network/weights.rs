@@ -8,12 +8,16 @@ use faer::Mat;
 
 /// Reads the weight of a layer (inputs, outputs): column r holds the inputs of output r.
 pub(super) fn read_weight(checkpoint: &ModelFolder, layer: &LinearSpec) -> Result<Mat<f64>, PruneError> {
-    let stored: Vec<f64> = checkpoint.read(&layer.weight())?;
-    Ok(if layer.transposed {
-        from_entries(&stored, layer.outputs).transpose().to_owned()
+    Ok(of_stored(&checkpoint.read(&layer.weight())?, layer))
+}
+
+/// The weight (inputs, outputs) of the values in their file.
+fn of_stored(stored: &[f64], layer: &LinearSpec) -> Mat<f64> {
+    if layer.transposed {
+        from_entries(stored, layer.outputs).transpose().to_owned()
     } else {
-        from_entries(&stored, layer.inputs)
-    })
+        from_entries(stored, layer.inputs)
+    }
 }
 
 /// Writes the weight of a layer, rounded to its type, and returns it as it was written.
@@ -23,17 +27,15 @@ pub(super) fn write_weight(
     weight: &Mat<f64>,
 ) -> Result<Mat<f64>, PruneError> {
     let name = layer.weight();
-    let stored_type = copy.checkpoint().stored_type(&name)?;
-    let rounded = Mat::from_fn(weight.nrows(), weight.ncols(), |j, r| stored_type.round(weight[(j, r)]));
-    if layer.transposed {
-        copy.replace(&name, &entries(&rounded.transpose().to_owned().as_ref()))?;
-    } else {
-        copy.replace(&name, &entries(&rounded.as_ref()))?;
-    }
-    Ok(rounded)
+    let mut stored =
+        if layer.transposed { entries(&weight.transpose().to_owned().as_ref()) } else { entries(&weight.as_ref()) };
+    copy.checkpoint().stored_type(&name)?.round_all(&mut stored);
+    copy.replace(&name, &stored)?;
+    Ok(of_stored(&stored, layer))
 }
 
 /// Entries that are zero.
 pub(super) fn zeros(weight: &Mat<f64>) -> usize {
-    (0..weight.ncols()).map(|r| (0..weight.nrows()).filter(|&j| weight[(j, r)] == 0.0).count()).sum()
+    let row = |r| weight.col(r).iter().filter(|v| **v == 0.0).count();
+    (0..weight.ncols()).map(row).sum()
 }

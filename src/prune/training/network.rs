@@ -115,7 +115,7 @@ impl<R: ModelReal> LoadedNetwork<R> {
         let mut features = Vec::with_capacity(self.blocks.len());
         for block in &self.blocks {
             features.push(x.clone());
-            block.apply(&mut x, length, present.as_deref(), &mut |_, _| {});
+            block.apply(&mut x, length, present.as_deref());
         }
         let targets = match (&inputs, &batch.labels) {
             (_, Some(labels)) => Targets::Labels(&labels[first..first + samples]),

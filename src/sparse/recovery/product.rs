@@ -6,10 +6,10 @@
 //! at a time, so that a panel of the right factor stays in the first-level cache while the panels of the left factor
 //! are streamed from the second. An entry of C is a sum over columns in order, in partial sums of `DEPTH` columns: its
 //! value depends neither on the shape of the register tile, and so on the instruction set, nor on the distribution of C
-//! over threads.
+//! over threads. C is in double precision; A, the register tiles and their partial sums may be in single precision.
 
 use super::Interrupt;
-use crate::compute::{Job, Kernel, Pass, Simd};
+use crate::compute::{Job, Pass, Real, Simd};
 use faer::{MatMut, MatRef};
 use rayon::prelude::*;
 
@@ -20,12 +20,18 @@ const DEPTH: usize = 256;
 const COPIED_COLUMNS: usize = DEPTH;
 /// Number of columns of A by which the copy prefetches.
 const PREFETCH_DISTANCE: usize = 4;
-/// The order of a block of C is a multiple of this, a common multiple of the heights and widths of all register tiles.
+/// The order of a block of C is a multiple of this, a common multiple of the heights and widths of all register tiles in
+/// double precision.
 pub const GRAIN: usize = 48;
-/// Entries of a cache line.
-const LINE: usize = 8;
-/// Entries of the largest register tile.
-const TILE_ENTRIES: usize = 16 * 12;
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// Entries of the largest register tile, which is one in single precision.
+const TILE_ENTRIES: usize = 32 * 12;
+
+/// The same as [`GRAIN`] for a factor of type `R`: tiles in single precision are twice as high.
+pub const fn grain<R>() -> usize {
+    GRAIN * size_of::<f64>() / size_of::<R>()
+}
 
 /// Block (i, j), i >= j, of a square matrix that is divided into blocks.
 pub struct MatrixBlock<'a> {
@@ -42,41 +48,42 @@ pub struct MatrixBlock<'a> {
 /// not be updated. Ends early where a stop is requested.
 ///
 /// # Panics
-/// If `side` is not a multiple of [`GRAIN`], the number of scales is not n, or columns are not contiguous.
-pub fn add_self_product(
+/// If `side` is not a multiple of [`grain`], the number of scales is not n, or columns are not contiguous.
+pub fn add_self_product<R: Real>(
     blocks: &mut [MatrixBlock<'_>],
     side: usize,
     alpha: f64,
-    a: MatRef<'_, f64>,
-    scale: Option<&[f64]>,
+    a: MatRef<'_, R>,
+    scale: Option<&[R]>,
     interrupt: Interrupt<'_>,
 ) {
-    assert!(side > 0 && side.is_multiple_of(GRAIN), "blocks of whole register tiles");
+    assert!(side > 0 && side.is_multiple_of(grain::<R>()), "blocks of whole register tiles");
     assert!(scale.is_none_or(|s| s.len() == a.ncols()), "one scale per column");
-    f64::dispatch(SelfProduct { blocks, side, alpha, a, scale, interrupt });
+    R::dispatch(SelfProduct { blocks, side, alpha, a, scale, interrupt });
 }
 
 /// The arguments of [`add_self_product`].
-struct SelfProduct<'a, 'b> {
+struct SelfProduct<'a, 'b, R> {
     blocks: &'a mut [MatrixBlock<'b>],
     side: usize,
     alpha: f64,
-    a: MatRef<'a, f64>,
-    scale: Option<&'a [f64]>,
+    a: MatRef<'a, R>,
+    scale: Option<&'a [R]>,
     interrupt: Interrupt<'a>,
 }
 
-impl Pass<f64> for SelfProduct<'_, '_> {
-    fn run<S: Simd<f64>>(self, simd: S) {
+impl<R: Real> Pass<R> for SelfProduct<'_, '_, R> {
+    fn run<S: Simd<R>>(self, simd: S) {
         let (d, n) = (self.a.nrows(), self.a.ncols());
-        let capacity = d.next_multiple_of(GRAIN) * n.min(COPIED_COLUMNS);
-        let (mut left, mut right) = (vec![0.0; capacity + LINE], vec![0.0; capacity + LINE]);
+        let capacity = d.next_multiple_of(grain::<R>()) * n.min(COPIED_COLUMNS);
+        let padded = capacity + LINE / size_of::<R>();
+        let (mut left, mut right) = (vec![R::zero(); padded], vec![R::zero(); padded]);
         let (left, right) = (on_cache_lines(&mut left), on_cache_lines(&mut right));
         for first in (0..n).step_by(COPIED_COLUMNS) {
             let columns = COPIED_COLUMNS.min(n - first);
             let (a, scale) = (self.a.subcols(first, columns), self.scale.map(|s| &s[first..][..columns]));
             let chunk = self.side * columns;
-            let copy = |(i, (left, right)): (usize, (&mut [f64], &mut [f64]))| {
+            let copy = |(i, (left, right)): (usize, (&mut [R], &mut [R]))| {
                 if i * self.side < d {
                     let rows = self.side.min(d - i * self.side);
                     simd.vectorize(CopyPanels { from: a.subrows(i * self.side, rows), scale, left, right });
@@ -105,22 +112,22 @@ impl Pass<f64> for SelfProduct<'_, '_> {
 }
 
 /// The part of a slice that begins at its first cache-line boundary.
-fn on_cache_lines(values: &mut [f64]) -> &mut [f64] {
-    let first = values.as_ptr().align_offset(LINE * size_of::<f64>()).min(LINE);
+fn on_cache_lines<R>(values: &mut [R]) -> &mut [R] {
+    let first = values.as_ptr().align_offset(LINE).min(LINE / size_of::<R>());
     &mut values[first..]
 }
 
 /// Copies the rows of a block into panels for both factors.
-struct CopyPanels<'a> {
-    from: MatRef<'a, f64>,
-    scale: Option<&'a [f64]>,
-    left: &'a mut [f64],
-    right: &'a mut [f64],
+struct CopyPanels<'a, R> {
+    from: MatRef<'a, R>,
+    scale: Option<&'a [R]>,
+    left: &'a mut [R],
+    right: &'a mut [R],
 }
 
-impl Job<f64> for CopyPanels<'_> {
+impl<R: Real> Job<R> for CopyPanels<'_, R> {
     #[inline(always)]
-    fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, simd: S) {
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, simd: S) {
         for first in (0..self.from.ncols()).step_by(DEPTH) {
             let depth = DEPTH.min(self.from.ncols() - first);
             let from = self.from.subcols(first, depth);
@@ -138,14 +145,14 @@ impl Job<f64> for CopyPanels<'_> {
 
 /// The part of a panel buffer that holds the columns from `first` on, for blocks of `rows` rows in panels of `height`
 /// rows.
-fn panels_from(all: &mut [f64], rows: usize, height: usize, first: usize) -> &mut [f64] {
+fn panels_from<R>(all: &mut [R], rows: usize, height: usize, first: usize) -> &mut [R] {
     &mut all[rows.next_multiple_of(height) * first..]
 }
 
 /// Copies a matrix into panels of `height` rows, each stored column by column; the last panel is padded with zeros.
 /// Columns are multiplied by their scales.
 #[inline(always)]
-fn copy_panels<S: Simd<f64>>(simd: S, from: MatRef<'_, f64>, scale: Option<&[f64]>, height: usize, to: &mut [f64]) {
+fn copy_panels<R: Real, S: Simd<R>>(simd: S, from: MatRef<'_, R>, scale: Option<&[R]>, height: usize, to: &mut [R]) {
     let depth = from.ncols();
     for k in 0..depth {
         let column = from.col(k).try_as_col_major().expect("columns are contiguous").as_slice();
@@ -153,7 +160,7 @@ fn copy_panels<S: Simd<f64>>(simd: S, from: MatRef<'_, f64>, scale: Option<&[f64
         let next = from.as_ptr().wrapping_offset(from.col_stride() * (k + PREFETCH_DISTANCE) as isize);
         let scale = scale.map(|s| s[k]);
         for (p, part) in column.chunks(height).enumerate() {
-            for line in (0..height).step_by(LINE) {
+            for line in (0..height).step_by(LINE / size_of::<R>()) {
                 simd.prefetch_line(next.wrapping_add(p * height + line));
             }
             let to = &mut to[(p * depth + k) * height..][..height];
@@ -161,30 +168,31 @@ fn copy_panels<S: Simd<f64>>(simd: S, from: MatRef<'_, f64>, scale: Option<&[f64
                 to.copy_from_slice(part);
                 continue;
             }
-            let scale = scale.unwrap_or(1.0);
+            let scale = scale.unwrap_or(R::one());
             for (l, to) in to.iter_mut().enumerate() {
-                *to = part.get(l).map_or(0.0, |v| scale * v);
+                *to = part.get(l).map_or(R::zero(), |v| scale * *v);
             }
         }
     }
 }
 
 /// Adds the product of panels to a block.
-struct Multiply<'a, 'b> {
+struct Multiply<'a, 'b, R> {
     block: &'a mut MatrixBlock<'b>,
     alpha: f64,
     columns: usize,
-    left: &'a [f64],
-    right: &'a [f64],
+    left: &'a [R],
+    right: &'a [R],
 }
 
-impl Job<f64> for Multiply<'_, '_> {
+impl<R: Real> Job<R> for Multiply<'_, '_, R> {
     #[inline(always)]
-    fn run<S: Simd<f64>, const PG: usize, const Q: usize>(self, simd: S) {
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, simd: S) {
         let (high, wide) = (PG * S::LANES, 2 * Q);
         let on_diagonal = self.block.row == self.block.column;
         let c = &mut self.block.entries;
         let (rows, columns) = (c.nrows().next_multiple_of(high), c.ncols().next_multiple_of(wide));
+        let mut sums = [R::zero(); TILE_ENTRIES];
         for first in (0..self.columns).step_by(DEPTH) {
             let depth = DEPTH.min(self.columns - first);
             let (left, right) =
@@ -199,12 +207,11 @@ impl Job<f64> for Multiply<'_, '_> {
                     // Prefetches the entries of C that the sums will be added to.
                     for q in inside.clone() {
                         let entries = c.as_ref().as_ptr().wrapping_offset(c.col_stride() * q as isize);
-                        for line in (0..high).step_by(LINE) {
-                            simd.prefetch_line(entries.wrapping_add(i * high + line));
+                        for line in (0..high).step_by(LINE / size_of::<f64>()) {
+                            simd.prefetch_line(entries.wrapping_add(i * high + line).cast());
                         }
                     }
-                    let mut sums = [0.0; TILE_ENTRIES];
-                    tile::<S, PG, Q>(simd, left, right, &mut sums);
+                    tile::<R, S, PG, Q>(simd, left, right, &mut sums);
                     for (sums, q) in sums.chunks_exact(high).zip(inside) {
                         let c = c
                             .as_mut()
@@ -213,7 +220,7 @@ impl Job<f64> for Multiply<'_, '_> {
                             .expect("columns are contiguous")
                             .as_slice_mut();
                         for (c, sum) in c[i * high..].iter_mut().zip(sums) {
-                            *c += self.alpha * sum;
+                            *c += self.alpha * sum.to_f64();
                         }
                     }
                 }
@@ -224,15 +231,15 @@ impl Job<f64> for Multiply<'_, '_> {
 
 /// The product of a panel of the left factor and one of the right factor: a register tile, stored by columns.
 #[inline(always)]
-fn tile<S: Simd<f64>, const PG: usize, const Q: usize>(
+fn tile<R: Real, S: Simd<R>, const PG: usize, const Q: usize>(
     simd: S,
-    left: &[f64],
-    right: &[f64],
-    out: &mut [f64; TILE_ENTRIES],
+    left: &[R],
+    right: &[R],
+    out: &mut [R; TILE_ENTRIES],
 ) {
-    let mut sums = [[[simd.splat(0.0); PG]; 2]; Q];
+    let mut sums = [[[simd.splat(R::zero()); PG]; 2]; Q];
     for (a, b) in left.chunks_exact(PG * S::LANES).zip(right.chunks_exact(2 * Q)) {
-        let mut packs = [simd.splat(0.0); PG];
+        let mut packs = [simd.splat(R::zero()); PG];
         for g in 0..PG {
             packs[g] = simd.load(&a[g * S::LANES..]);
         }
