@@ -31,6 +31,11 @@ fn kept_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> 
         .fold(network.layout(width).blocks(), usize::saturating_mul)
 }
 
+/// Whether the activations of `width` neurons on `count` samples are kept between the passes of a step.
+pub fn keeps_activations(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> bool {
+    count <= STREAMED || kept_bytes(network, width, count, scalar) <= MOST_KEPT_BYTES
+}
+
 /// Vectors of n K numbers that a pass over shares holds: the sums of tasks, and of every thread those of a tree in
 /// progress, one of a superblock and one of lanes.
 fn sum_vectors(shares: Shares, threads: usize) -> usize {
@@ -43,7 +48,7 @@ fn sum_vectors(shares: Shares, threads: usize) -> usize {
 /// Per-thread scratch, which fits a cache, is not counted. The largest number where there are more.
 pub fn work_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {
     let kept = kept_bytes(network, width, count, scalar);
-    let kept = if count <= STREAMED || kept <= MOST_KEPT_BYTES { kept } else { 0 };
+    let kept = if keeps_activations(network, width, count, scalar) { kept } else { 0 };
     let product = |factors: &[usize]| factors.iter().copied().fold(1, usize::saturating_mul);
     let vectors = match Shares::of(width, Shares::FROM) {
         None => network.layout(width).superblocks(),
@@ -120,7 +125,7 @@ impl<R: Real> TwoLayerWorkspace<R> {
     /// Whether activations on `count` samples are kept between passes.
     fn keeps(&self, model: TwoLayerModel<'_>, count: usize) -> bool {
         let present = self.layout(model).0.width;
-        count <= STREAMED || kept_bytes(model.network, present, count, size_of::<R>()) <= MOST_KEPT_BYTES
+        keeps_activations(model.network, present, count, size_of::<R>())
     }
 
     /// Resizes the buffers for a pass on `count` samples. `keep`: whether activations are kept.
