@@ -85,6 +85,14 @@ fn ranks_divide_the_computation_and_exchange_sums() {
     assert_eq!((alone.exchange_seconds, alone.divided, halved.divided), (0.0, 0, 1));
     near(halved.compute_seconds, 0.5 * alone.compute_seconds);
     near(networks(&four).compute_seconds, 0.25 * alone.compute_seconds);
+    // A thread does whole shares: 1024 ranks hold four each, and more threads have nothing to do.
+    let on_threads = |threads: usize, ranks: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| networks(&cost(&wide(), &[], Assumptions { ranks, ..ASSUMED })).compute_seconds)
+    };
+    near(on_threads(4, 1024), on_threads(8, 1024));
+    near(on_threads(2, 1024), 2.0 * on_threads(4, 1024));
+    near(on_threads(2, 4096), on_threads(1, 4096));
     // A sum has log2 R messages, and a record two: 32 steps and the first pass, 3 records.
     let slow = Assumptions { ranks: 4, latency: 1.0, ..ASSUMED };
     let messages = networks(&cost(&wide(), &[], slow)).exchange_seconds;

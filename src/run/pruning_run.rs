@@ -184,7 +184,6 @@ pub(super) fn require_runnable(e: &PruningExperiment, registry: &'static Registr
     Ok(estimate.total())
 }
 
-/// The model and the data of an experiment.
 /// The estimated memory of an experiment, by purpose, and most at one time in bytes. Model and data are read.
 ///
 /// # Errors
@@ -197,6 +196,7 @@ pub(super) fn estimate_memory(
     Ok((estimate, estimate.total()))
 }
 
+/// The model and the data of an experiment.
 fn source(e: &PruningExperiment) -> Result<PruningSource, RunError> {
     Ok(PruningSource::new(PruningRequest {
         seed: e.seed,

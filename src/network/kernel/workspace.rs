@@ -21,8 +21,9 @@ const SERIAL_WORK: usize = 80_000;
 /// as loading them, and needs no memory.
 const MOST_KEPT_BYTES: usize = 256 << 20;
 
-/// Samples of a chunk of predictions, which bounds the memory of partial sums.
-const PREDICTION_CHUNK: usize = 2048;
+/// Samples of a chunk of predictions, which bounds the memory of partial sums; the sums of a chunk over ranks are one
+/// exchange.
+pub const PREDICTION_CHUNK: usize = 2048;
 
 /// Bytes of the activations of a pass on `count` samples, for scalars of `scalar` bytes.
 fn kept_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {

@@ -3,14 +3,10 @@
 use super::exchange::ExchangeWork;
 use super::machine::Machine;
 use crate::config::{BatchSize, Experiment, Route};
+use crate::network::kernel::PREDICTION_CHUNK;
 use crate::network::{Network, Shares};
 use crate::run::plan::Trajectory;
-
-/// Samples of a chunk of predictions, whose sums over ranks are formed at once.
-const CHUNK: f64 = 2048.0;
-
-/// Random halves whose losses are recorded.
-const HALVES: f64 = 16.0;
+use crate::run::series::HALVES;
 
 /// Operations of the predictions of a network, per sample: two for each parameter.
 pub fn forward(network: &Network, width: f64) -> f64 {
@@ -100,8 +96,8 @@ impl Sizes<'_> {
             let error =
                 ExchangeWork::sum(shares, ranks, 1.0).times(if scheme.method.is_adaptive() { steps } else { 0.0 });
             let of = |part: f64| {
-                ExchangeWork::sum(shares, ranks, part.min(CHUNK) * outputs)
-                    .times((part / CHUNK).max(f64::from(u8::from(part > 0.0))))
+                ExchangeWork::sum(shares, ranks, part.min(PREDICTION_CHUNK as f64) * outputs)
+                    .times((part / PREDICTION_CHUNK as f64).max(f64::from(u8::from(part > 0.0))))
             };
             let all = if self.needs_all(run) { self.network.parameters(1) as f64 * width } else { 0.0 };
             let gathered = if all > 0.0 { ExchangeWork::gather(ranks, all) } else { ExchangeWork::default() };
@@ -132,7 +128,7 @@ impl Sizes<'_> {
         let dropout = if recording.dropout && run.width() > 1 {
             let last = self.network.hidden_layers(run.width()).pop().unwrap_or(0) as f64;
             let outputs = self.network.outputs() as f64;
-            let hidden = forward(self.network, width) + HALVES * last * outputs;
+            let hidden = forward(self.network, width) + HALVES as f64 * last * outputs;
             Machine::scalar_seconds(self.samples * hidden)
         } else {
             0.0

@@ -3,6 +3,7 @@
 use super::machine::Machine;
 use super::operations::{Sizes, TrajectoryWork};
 use crate::config::Experiment;
+use crate::network::Shares;
 use crate::ranks::assign;
 use crate::run::context::RunError;
 use crate::run::plan::{Plan, Stage, Trajectory};
@@ -148,15 +149,20 @@ fn phase_cost(
 ) -> Result<PhaseCost, RunError> {
     let ranks = machine.ranks;
     for run in trajectories {
-        if let Some(shares) = sizes.shares(run).map(crate::network::Shares::count).filter(|&shares| ranks > shares) {
+        if let Some(shares) = sizes.shares(run).map(Shares::count).filter(|&shares| ranks > shares) {
             return Err(RunError::TooManyRanks { width: run.width(), shares, ranks });
         }
     }
     let known: Vec<Item<'_>> = trajectories.iter().filter_map(|run| Some((*run, sizes.work(run, ranks)?))).collect();
     let (divided, whole): (Vec<&Item<'_>>, Vec<&Item<'_>>) =
         known.iter().partition(|(run, _)| ranks > 1 && sizes.shares(run).is_some());
-    let on_all = |(run, work): &Item<'_>, ranks: f64| {
-        work.operations / (ranks * machine.kernel_threads() * machine.rate(run.integration.batch)) + work.serial
+    let rate = |run: &Trajectory| machine.rate(run.integration.batch);
+    let on_rank = |(run, work): &Item<'_>| work.operations / (machine.kernel_threads() * rate(run)) + work.serial;
+    // A thread does whole shares, of which the first rank has as many as any.
+    let on_all = |(run, work): &Item<'_>| {
+        let shares = sizes.shares(run).map_or(1, Shares::count);
+        let rounds = (shares.div_ceil(ranks) as f64 / machine.kernel_threads()).ceil();
+        work.operations * rounds / shares as f64 / rate(run) + work.serial
     };
     let time = sizes.experiment.horizon.time;
     let costs: Vec<f64> = whole.iter().map(|(run, _)| run.work(time)).collect();
@@ -167,11 +173,11 @@ fn phase_cost(
         let share = own.iter().map(|(run, _)| run.work(time)).sum::<f64>() / machine.threads as f64;
         let (large, small): (Vec<&Item<'_>>, Vec<&Item<'_>>) =
             own.into_iter().partition(|(run, _)| run.work(time) > 0.5 * share);
-        let alone = |(run, work): &Item<'_>| work.operations / machine.rate(run.integration.batch) + work.serial;
+        let alone = |(run, work): &Item<'_>| work.operations / rate(run) + work.serial;
         let side_by_side: Vec<f64> = small.into_iter().map(alone).collect();
         let longest = side_by_side.iter().copied().fold(0.0, f64::max);
         let parallel = (side_by_side.iter().sum::<f64>() / machine.threads as f64).max(longest);
-        large.into_iter().map(|item| on_all(item, 1.0)).sum::<f64>() + parallel
+        large.into_iter().map(on_rank).sum::<f64>() + parallel
     };
     let busiest = (0..ranks.min(whole.len())).map(of_rank).fold(0.0, f64::max);
     Ok(PhaseCost {
@@ -180,7 +186,7 @@ fn phase_cost(
         divided: divided.len(),
         not_predicted: trajectories.len() - known.len(),
         operations: known.iter().map(|(_, work)| work.operations).sum(),
-        compute_seconds: divided.iter().map(|item| on_all(item, ranks as f64)).sum::<f64>() + busiest,
+        compute_seconds: divided.iter().map(|item| on_all(item)).sum::<f64>() + busiest,
         exchange_seconds: divided.iter().map(|(_, work)| work.exchange.seconds(machine)).sum(),
     })
 }
