@@ -79,7 +79,9 @@ fn times_are_proportional_to_neurons_steps_and_samples() {
 
 #[test]
 fn ranks_divide_the_computation_and_exchange_sums() {
-    let on = |ranks: usize| cost(&wide(), &[], Assumptions { ranks, ..ASSUMED });
+    // Samples so few that all activations of one rank are kept too.
+    let few = &["population.size=20"];
+    let on = |ranks: usize| cost(&wide(), few, Assumptions { ranks, ..ASSUMED });
     let [one, two, four, many] = [1, 2, 4, 1024].map(on);
     let (alone, halved) = (networks(&one), networks(&two));
     assert_eq!((alone.exchange_seconds, alone.divided, halved.divided), (0.0, 0, 1));
@@ -88,11 +90,13 @@ fn ranks_divide_the_computation_and_exchange_sums() {
     // A thread does whole shares: 1024 ranks hold four each, and more threads have nothing to do.
     let on_threads = |threads: usize, ranks: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| networks(&cost(&wide(), &[], Assumptions { ranks, ..ASSUMED })).compute_seconds)
+        pool.install(|| networks(&on(ranks)).compute_seconds)
     };
-    near(on_threads(4, 1024), on_threads(8, 1024));
-    near(on_threads(2, 1024), 2.0 * on_threads(4, 1024));
-    near(on_threads(2, 4096), on_threads(1, 4096));
+    // The narrow networks of the phase, which are not divided, are less than a hundredth of it.
+    let ratio = |a: f64, b: f64, expected: f64| assert!((a / b / expected - 1.0).abs() < 0.02, "{a} {b} {expected}");
+    ratio(on_threads(4, 1024), on_threads(8, 1024), 1.0);
+    ratio(on_threads(2, 1024), on_threads(4, 1024), 2.0);
+    ratio(on_threads(2, 4096), on_threads(1, 4096), 1.0);
     // A sum has log2 R messages, and a record two: 32 steps and the first pass, 3 records.
     let slow = Assumptions { ranks: 4, latency: 1.0, ..ASSUMED };
     let messages = networks(&cost(&wide(), &[], slow)).exchange_seconds;
@@ -164,12 +168,15 @@ fn the_tables_fit_a_terminal() {
     for options in [&[][..], &["--ranks", "16"]] {
         let text = fine(here.path(), &[&["estimate", "digits", "--rate", "20"], options].concat());
         assert!(text.lines().skip(1).all(|line| line.chars().count() <= 80), "{text}");
-        for part in ["networks", "study: dropout", "not predicted", "all that is predicted", "Gflop/s, as given"] {
+        for part in
+            ["networks", "study: dropout", "not predicted", "all that is predicted", "in Gflop/s: 20.000; as given."]
+        {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert_eq!(text.contains("each other"), !options.is_empty());
     }
     // The rate of this machine is measured.
     let text = fine(here.path(), &["estimate", "digits", "--threads", "1", "--set", "population.limit=50"]);
-    assert!(text.contains("Gflop/s, measured on this machine; 1 threads"), "{text}");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("measured on this machine. 1 thread."), "{text}");
 }

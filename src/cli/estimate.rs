@@ -178,7 +178,7 @@ fn time_table(estimate: &RunEstimate, several: bool) -> Option<Table> {
     let mut table = table();
     let mut header = vec!["phase", "runs", "operations"];
     if several {
-        header.extend(["divided", "compute", "exchange"]);
+        header.push("exchange");
     }
     header.push("time");
     table.set_header(header);
@@ -188,13 +188,12 @@ fn time_table(estimate: &RunEstimate, several: bool) -> Option<Table> {
         let time = |seconds: f64| unknown.map_or_else(|| format!("{least}{}", duration(seconds)), String::from);
         let mut cells = vec![Cell::new(&phase.name), right(phase.trajectories), right(operations(phase.operations))];
         if several {
-            let of = |seconds| right(if unknown.is_some() { String::new() } else { duration(seconds) });
-            cells.extend([right(phase.divided), of(phase.compute_seconds), of(phase.exchange_seconds)]);
+            cells.push(right(unknown.map_or_else(|| duration(phase.exchange_seconds), |_| String::new())));
         }
         cells.push(right(time(phase.seconds())));
         table.add_row(cells);
     }
-    let empty = if several { 3 } else { 0 };
+    let empty = usize::from(several);
     let spaces = || std::iter::repeat_n(right(""), empty);
     for study in &cost.studies {
         let seconds = study.seconds.map_or_else(|| "not predicted".into(), duration);
@@ -237,14 +236,12 @@ fn assumptions(estimate: &RunEstimate, args: &EstimateArgs) -> Vec<String> {
         let rates = if machine.full_rate == machine.batch_rate {
             gflops(machine.full_rate)
         } else {
-            format!(
-                "{} on the whole sample and {} on mini-batches",
-                gflops(machine.full_rate),
-                gflops(machine.batch_rate)
-            )
+            let [full, batch] = [machine.full_rate, machine.batch_rate].map(gflops);
+            format!("{full} on the whole sample, {batch} on mini-batches")
         };
+        let threads = if machine.threads == 1 { "1 thread".into() } else { format!("{} threads", machine.threads) };
         let per = if args.ranks > 1 { " of each rank" } else { "" };
-        texts.push(format!("Rate of a thread: {rates} Gflop/s, {from}; {} threads{per}.", machine.threads));
+        texts.push(format!("Rate of a thread in Gflop/s: {rates}; {from}. {threads}{per}."));
         if args.ranks > 1 {
             texts.push(format!(
                 "Exchanges: {} us a message, {} GB/s received by a rank, {} ns to copy and add a number.",
