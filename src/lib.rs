@@ -499,6 +499,22 @@ pub fn export_tables(folder: &RunFolder) -> Result<Vec<run::export::RecordTable>
     run::export::tables(folder, &REGISTRY)
 }
 
+/// Estimates memory and time of an experiment of any kind, or of the points of a sweep, before anything is run. Times are
+/// for the threads of the present pool.
+///
+/// # Errors
+/// See [`run::estimate::estimate`].
+pub fn estimate_run(
+    described: &Description,
+    assumptions: run::estimate::Assumptions,
+) -> Result<run::estimate::RunEstimate, RunError> {
+    let points: Vec<&AnyExperiment> = match described {
+        Description::Single(loaded) => vec![&loaded.experiment],
+        Description::Varied(varied) => varied.points.iter().map(|point| &point.experiment).collect(),
+    };
+    run::estimate::estimate(&points, assumptions, &REGISTRY)
+}
+
 /// An estimate of the memory that an experiment needs on a population of shape (n, d, K), by purpose.
 pub fn estimate_memory(experiment: &Experiment, shape: (usize, usize, usize)) -> run::memory_estimate::MemoryEstimate {
     run::memory::estimate(experiment, shape, experiment.population.test_hint(shape.0), &REGISTRY)

@@ -4,6 +4,7 @@ mod common;
 
 mod bad_input;
 mod cli;
+mod estimate;
 mod export;
 mod extend;
 mod figure_style;

@@ -6,16 +6,22 @@
 //! together. With `--serve` the program prints a line when it is ready, then runs one block of steps for every line it
 //! reads and prints `{"ns": wall, "cpu_ns": processor time of all threads}`; it ends on a line that begins with q. Two
 //! programs can thus be timed in alternation, so that drifts of the machine's speed cancel in the ratio.
+//!
+//! Started by `mpirun`, the neurons are divided among the ranks as in a run, and the time spent in exchanges is printed too.
 
 use super::output::finished;
+use super::ranks::{connect, failed};
 use super::simd::{SimdChoice, choose, instruction_set};
 use super::workload::Workload;
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 use widelimit::choice::parse_choice;
 use widelimit::compute::{InstructionSet, Real, Threads};
-use widelimit::network::Activation;
+use widelimit::network::{Activation, Portion, Shares};
+use widelimit::ranks::ExchangeTotals;
+use widelimit::run::RunError;
 
 /// Arguments of `widelimit bench`.
 #[derive(Debug, clap::Args)]
@@ -56,6 +62,17 @@ pub struct BenchArgs {
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
     choose(args.simd)?;
+    let connected = connect()?;
+    let ranks = &connected.ranks;
+    let portion = match (ranks.size(), Shares::of(args.n, 1)) {
+        (1, _) => None,
+        (size, Some(shares)) if size <= shares.count() => Some(Portion::of(shares, Arc::clone(ranks))),
+        (size, shares) => {
+            let (width, shares) = (args.n, shares.map_or(1, Shares::count));
+            return failed(&**ranks, RunError::TooManyRanks { width, shares, ranks: size }.into());
+        }
+    };
+    anyhow::ensure!(portion.is_none() || !args.serve, "--serve runs on one rank, and there are {}", ranks.size());
     anyhow::ensure!(args.n.min(args.d).min(args.b) > 0 && args.steps > 0, "--n, --d, --b and --steps must be positive");
     // Parameters with their gradient and momenta, a batch with what is kept of it, both padded to packs.
     let [n, d, b] = [args.n, args.d, args.b].map(|size| size as f64);
@@ -69,51 +86,97 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     );
     let (input, out) = (std::io::stdin().lock(), std::io::stdout().lock());
     finished(match args.dtype.as_str() {
-        "f64" => time::<f64>(args, input, out),
-        _ => time::<f32>(args, input, out),
+        "f64" => time::<f64>(args, portion.as_ref(), input, out),
+        _ => time::<f32>(args, portion.as_ref(), input, out),
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Times the step in the scalar type `R` and writes lines of JSON.
-fn time<R: Real>(args: &BenchArgs, input: impl BufRead, mut out: impl Write) -> std::io::Result<()> {
+/// The time of a block of steps.
+#[derive(Clone, Copy)]
+struct BlockTime {
+    /// Wall nanoseconds per neuron and sample.
+    ns: f64,
+    /// The same of all threads of this process.
+    cpu_ns: f64,
+    /// Microseconds of a step in exchanges between ranks.
+    exchange_us: f64,
+    /// Exchanges of a step.
+    exchanges: f64,
+    /// Bytes of a step that are received from other ranks.
+    exchange_bytes: f64,
+}
+
+/// Times the step in the scalar type `R` and writes lines of JSON; of several ranks the first. Of these the blocks begin
+/// together, and the exchanges are those of the fastest.
+fn time<R: Real>(
+    args: &BenchArgs,
+    portion: Option<&Portion>,
+    input: impl BufRead,
+    mut out: impl Write,
+) -> std::io::Result<()> {
     let &BenchArgs { n: width, d, b: batch, steps, act, .. } = args;
     let workload = Workload::<R>::new(width, d, batch, act);
     let threads = if rayon::current_num_threads() > 1 { Threads::Pool } else { Threads::One };
-    let mut simulation = workload.simulation(threads);
+    let mut simulation = match portion {
+        Some(portion) => workload.simulation_over(portion, threads),
+        None => workload.simulation(threads),
+    };
+    let exchanges = || portion.map_or_else(ExchangeTotals::default, |portion| portion.ranks().totals());
     let unit = 1e9 / (steps as f64 * width as f64 * batch as f64);
     let mut block = || {
+        if let Some(portion) = portion {
+            portion.ranks().barrier();
+        }
+        let before = exchanges();
         let (wall, cpu) = (Instant::now(), processor_seconds());
         for _ in 0..steps {
             simulation.step();
         }
-        (wall.elapsed().as_secs_f64() * unit, (processor_seconds() - cpu) * unit)
+        let (wall, cpu, after) = (wall.elapsed().as_secs_f64(), processor_seconds() - cpu, exchanges());
+        BlockTime {
+            ns: wall * unit,
+            cpu_ns: cpu * unit,
+            exchange_us: (after.seconds - before.seconds) * 1e6 / steps as f64,
+            exchanges: (after.count - before.count) as f64 / steps as f64,
+            exchange_bytes: (after.bytes - before.bytes) as f64 / steps as f64,
+        }
     };
     let first = block();
     let simd = InstructionSet::current();
     let text = format!("{} {} threads", simd, rayon::current_num_threads());
     if args.serve {
-        writeln!(out, "{}", serde_json::json!({ "ready": true, "variant": text, "first_ns": first.0 }))?;
+        writeln!(out, "{}", serde_json::json!({ "ready": true, "variant": text, "first_ns": first.ns }))?;
         out.flush()?;
         for line in input.lines() {
             if line?.starts_with('q') {
                 break;
             }
-            let (ns, cpu_ns) = block();
+            let BlockTime { ns, cpu_ns, .. } = block();
             writeln!(out, "{}", serde_json::json!({ "ns": ns, "cpu_ns": cpu_ns }))?;
             out.flush()?;
         }
         return Ok(());
     }
-    let mut times: Vec<f64> = (0..args.repeats.max(1)).map(|_| block().0).collect();
-    times.sort_by(f64::total_cmp);
-    let median = times[times.len() / 2];
-    let report = serde_json::json!({
+    let mut times: Vec<BlockTime> = (0..args.repeats.max(1)).map(|_| block()).collect();
+    times.sort_by(|a, b| a.ns.total_cmp(&b.ns));
+    let (median, fastest) = (times[times.len() / 2].ns, times[0]);
+    let mut report = serde_json::json!({
         "n": width, "d": d, "b": batch, "steps": steps, "dtype": R::NAME, "simd": simd.to_string(),
-        "threads": rayon::current_num_threads(), "ns_per_particle_sample": median, "ns_min": times[0],
+        "threads": rayon::current_num_threads(), "ns_per_particle_sample": median, "ns_min": fastest.ns,
         "gflops": 4.0 * (d + 2) as f64 / median, "us_per_step": median * width as f64 * batch as f64 / 1e3,
         "peak_bytes": peak_memory(),
     });
+    if let Some(portion) = portion {
+        report["ranks"] = portion.ranks().size().into();
+        report["us_per_step_min"] = (fastest.ns * width as f64 * batch as f64 / 1e3).into();
+        report["exchange_us"] = fastest.exchange_us.into();
+        report["exchanges"] = fastest.exchanges.into();
+        report["exchange_bytes"] = fastest.exchange_bytes.into();
+        if !portion.ranks().is_first() {
+            return Ok(());
+        }
+    }
     writeln!(out, "{report}")
 }
 

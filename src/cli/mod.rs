@@ -7,6 +7,7 @@ mod command;
 mod compare;
 mod coverage;
 mod draws;
+mod estimate;
 mod export;
 #[cfg(feature = "parquet")]
 mod export_parquet;
@@ -49,6 +50,8 @@ enum Command {
     Extend(extend::ExtendArgs),
     /// Run an experiment with many seeds, and measure what its intervals and verdicts are worth; continues an interrupted one
     Coverage(coverage::CoverageArgs),
+    /// Print the memory and the predicted time of a run, on any number of ranks, before anything runs
+    Estimate(estimate::EstimateArgs),
     /// Write a script that runs an experiment as several jobs, under Slurm or GNU parallel
     Jobs(jobs::JobsArgs),
     /// List the built-in experiments
@@ -129,6 +132,7 @@ impl Command {
         match self {
             Command::Run(args) if args.json => Some("run"),
             Command::Coverage(args) if args.json() => Some("coverage"),
+            Command::Estimate(args) if args.json => Some("estimate"),
             Command::List { json: true } => Some("list"),
             Command::Check { json: true, .. } => Some("check"),
             Command::Status { json: true, .. } => Some("status"),
@@ -181,6 +185,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(args),
         Command::Extend(args) => ranks::alone("widelimit extend", || extend::run(args)),
         Command::Coverage(args) => ranks::alone("widelimit coverage", || coverage::run(args)),
+        Command::Estimate(args) => estimate::run(&args),
         Command::Jobs(args) => jobs::run(&args),
         Command::List { json } => list::list(json),
         Command::Show { name } => list::show(&name),

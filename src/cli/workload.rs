@@ -2,10 +2,11 @@
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
+use std::ops::Range;
 use widelimit::compute::rng::{Role, stream};
 use widelimit::compute::{Real, Threads};
 use widelimit::dynamics::{BatchSource, Batches, Ensemble, Method, Motion, NetworkForce, Scheme, Simulation, State};
-use widelimit::network::{Activation, Batch, Loss, Network, Objective, TwoLayer};
+use widelimit::network::{Activation, Batch, Loss, Network, Objective, Portion, TwoLayer};
 
 /// Size of the sample over the batch size, as in the programs compared.
 const POOL: usize = 16;
@@ -35,23 +36,38 @@ impl<R: Real> Workload<R> {
 
     /// The training of the network, from the same start and with the same sampling of batches as in those programs.
     pub fn simulation(&self, threads: Threads) -> Simulation<'_, R> {
+        let (start, scheme) = (self.start(0..self.width), Self::scheme());
+        let integrator = scheme.integrator(self.network.coordinates(self.width), start.theta.len());
+        Simulation::noise_free(start, integrator, self.force(threads))
+    }
+
+    /// The same for the neurons of one rank. Steps are collective.
+    pub fn simulation_over(&self, portion: &Portion, threads: Threads) -> Simulation<'_, R> {
+        let (start, scheme) = (self.start(portion.neurons()), Self::scheme());
+        let coordinates = self.network.coordinates(self.width);
+        let integrator = scheme.integrator_over(portion.clone(), coordinates, start.theta.len());
+        Simulation::noise_free(start, integrator, self.force(threads).over(portion.clone()))
+    }
+
+    fn scheme() -> Scheme {
+        let motion = Motion { step: 1e-2, friction: 1.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
+        Scheme { method: Method::HeavyBall, motion }
+    }
+
+    fn force(&self, threads: Threads) -> NetworkForce<'_, R> {
         let objective = Objective { loss: Loss::HalfSquared, ridge: 1e-3 };
         let ensemble = Ensemble { network: &self.network, width: self.width, population: &self.population, objective };
         let batches = Batches { source: BatchSource::Indices { size: self.batch }, seed: 0, replica: 0 };
-        let motion = Motion { step: 1e-2, friction: 1.0, temperature: 0.0, first_order: false, tolerance: 0.0 };
-        let start = self.start();
-        let scheme = Scheme { method: Method::HeavyBall, motion };
-        let integrator = scheme.integrator(self.network.coordinates(self.width), start.theta.len());
-        Simulation::noise_free(start, integrator, NetworkForce::new(ensemble, batches, threads))
+        NetworkForce::new(ensemble, batches, threads)
     }
 
-    /// The start of those programs: smooth functions of the index of the neuron, at rest.
-    fn start(&self) -> State<R> {
-        let layout = self.two_layer.layout(self.width);
+    /// The start of those programs for some of the neurons: smooth functions of the index of the neuron, at rest.
+    fn start(&self, neurons: Range<usize>) -> State<R> {
+        let layout = self.two_layer.layout(neurons.len());
         let d = self.two_layer.inputs;
         let mut theta = vec![R::zero(); layout.len()];
-        for i in 0..self.width {
-            let at = i as f64;
+        for (i, neuron) in neurons.enumerate() {
+            let at = neuron as f64;
             for j in 0..d {
                 let w = (0.37 * at + 1.7 * j as f64).cos() / (d as f64).sqrt() * 1.5;
                 theta[layout.index(i, j)] = R::of(w);

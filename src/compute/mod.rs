@@ -58,5 +58,5 @@ pub(crate) use interleaved::Interleaved;
 pub(crate) use product::RowProduct;
 pub use real::Real;
 pub use simd::{Job, Simd};
-pub use team::Threads;
 pub(crate) use team::parallel_for;
+pub use team::{MOST_THREADS, Threads};

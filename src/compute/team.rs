@@ -17,7 +17,7 @@ use std::thread::Thread;
 const SPINS: u32 = 2000;
 
 /// Most threads of a team.
-const MOST_THREADS: usize = 64;
+pub const MOST_THREADS: usize = 64;
 
 /// Bit of [`Shared::state`] that is set while workers may join a loop.
 const OPEN: u64 = 1;

@@ -324,6 +324,15 @@ impl Network {
         }
     }
 
+    /// Whether the activations of this many neurons, all of them or those of a rank, are kept between the passes of a step
+    /// on `count` samples, for scalars of `scalar` bytes. Those that are not are computed twice.
+    pub fn keeps(&self, width: usize, count: usize, scalar: usize) -> bool {
+        match self {
+            Network::TwoLayer(network) => kernel::keeps_activations(network, width, count, scalar),
+            Network::ThreeLayer(_) => true,
+        }
+    }
+
     /// Bytes of the buffers of a pass on `count` samples, for scalars of `scalar` bytes.
     pub fn work_bytes(&self, width: usize, count: usize, scalar: usize) -> f64 {
         match self {

@@ -6,6 +6,17 @@ use std::sync::Arc;
 /// The ranks of a run, shared by its parts.
 pub type Ranks = Arc<dyn Communicator>;
 
+/// Exchanges of a rank.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ExchangeTotals {
+    /// Their number.
+    pub count: u64,
+    /// Bytes received from other ranks.
+    pub bytes: u64,
+    /// Wall seconds, those of waiting for other ranks included.
+    pub seconds: f64,
+}
+
 /// Exchanges between the ranks of a run.
 ///
 /// There are no partial operations and no sums: the order of additions is that of the callers, and no library may
@@ -30,6 +41,11 @@ pub trait Communicator: Debug + Send + Sync {
 
     /// Ends all ranks at once, with this exit status, where one of them cannot go on.
     fn abort(&self, status: i32) -> !;
+
+    /// The exchanges of this rank so far, where they are counted ([`super::Timed`]).
+    fn totals(&self) -> ExchangeTotals {
+        ExchangeTotals::default()
+    }
 
     /// Whether this rank writes records and prints: the first does.
     fn is_first(&self) -> bool {

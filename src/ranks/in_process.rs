@@ -1,6 +1,6 @@
 //! Ranks that are threads of one process: for tests of divided runs without MPI.
 
-use super::{Communicator, Ranks};
+use super::{Communicator, Ranks, Timed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// Messages by sender and recipient.
@@ -34,7 +34,7 @@ struct ThreadRank {
     board: Arc<Board>,
 }
 
-/// Runs `work` on `size` ranks, each a thread; returns the results in the order of the ranks.
+/// Runs `work` on `size` ranks, each a thread, whose exchanges are counted; returns the results in the order of the ranks.
 ///
 /// # Panics
 /// If a rank panics; the others are ended at their next exchange.
@@ -47,7 +47,7 @@ pub fn run_in_process<T: Send>(size: usize, work: impl Fn(Ranks) -> T + Sync) ->
             let own = ThreadRank { rank, size, board: Arc::clone(&board) };
             scope.spawn(move || {
                 let failure = FailureOnPanic(Arc::clone(&own.board));
-                let found = work(Arc::new(own));
+                let found = work(Timed::over(Arc::new(own)));
                 std::mem::forget(failure);
                 found
             })
@@ -149,6 +149,20 @@ mod tests {
                     assert_eq!(received, expected);
                 }
             });
+        }
+    }
+
+    #[test]
+    fn exchanges_are_counted_without_what_a_rank_sends_to_itself() {
+        let found = run_in_process(3, |ranks| {
+            ranks.all_gather(&vec![0.0; 10 + ranks.rank()], &[10, 11, 12]);
+            ranks.all_to_all(&vec![vec![1.0; 2]; 3], &[2; 3]);
+            ranks.all_gather_bytes(b"abc");
+            ranks.totals()
+        });
+        for (rank, totals) in found.iter().enumerate() {
+            assert_eq!((totals.count, totals.bytes), (3, 8 * (33 - 10 - rank as u64) + 8 * 4 + 6));
+            assert!(totals.seconds > 0.0);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Ranks that are processes started by `mpirun`, through the Message Passing Interface.
 
-use super::{Communicator, Ranks};
+use super::{Communicator, Ranks, Timed};
 use mpi::Count;
 use mpi::datatype::{Partition, PartitionMut};
 use mpi::environment::Universe;
@@ -31,7 +31,7 @@ impl MessagePassing {
         let world = universe.world();
         let index = |value: i32| usize::try_from(value).expect("ranks are not negative");
         let own = MessagePassing { rank: index(world.rank()), size: index(world.size()) };
-        Some((Connection { _universe: universe }, Arc::new(own)))
+        Some((Connection { _universe: universe }, Timed::over(Arc::new(own))))
     }
 }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`communicator`] | the operations |
 //! | [`single`] | a run in one process |
+//! | [`timed`] | exchanges counted and timed |
 //! | [`in_process`] | ranks that are threads of one process |
 //! | [`agreement`] | errors and interruptions that all ranks agree on |
 //! | [`assignment`] | which rank does which part of a list of work |
@@ -19,11 +20,13 @@ pub mod in_process;
 #[cfg(feature = "mpi")]
 pub mod message_passing;
 pub mod single;
+pub mod timed;
 
 pub use agreement::{Agreement, agree};
 pub use assignment::assign;
-pub use communicator::{Communicator, Ranks};
+pub use communicator::{Communicator, ExchangeTotals, Ranks};
 pub use in_process::run_in_process;
 #[cfg(feature = "mpi")]
 pub use message_passing::MessagePassing;
 pub use single::SingleRank;
+pub use timed::Timed;

@@ -88,6 +88,9 @@ pub struct Manifest {
     pub resumed: u32,
     /// Wall time per phase, summed over interruptions.
     pub phases: Vec<PhaseTime>,
+    /// Exchanges between ranks in the phases of training, summed over interruptions; none where the run was on one rank.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exchanges: Vec<PhaseExchanges>,
     /// Warnings for readers of the results.
     pub warnings: Vec<String>,
     /// Every trajectory, with the addresses of its random streams and the reason why it stopped.
@@ -228,6 +231,21 @@ pub struct PhaseTime {
     pub seconds: f64,
 }
 
+/// The exchanges between ranks in a phase of training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseExchanges {
+    /// Name of the phase.
+    pub name: String,
+    /// Number of exchanges of the first rank.
+    pub count: u64,
+    /// Bytes that the first rank has received from others.
+    pub bytes: u64,
+    /// Wall seconds of the first rank in exchanges, those of waiting for other ranks included.
+    pub seconds: f64,
+    /// The least of these seconds over all ranks, that of the rank that has waited least.
+    pub least_seconds: f64,
+}
+
 /// What a shard has done, and where.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShardRecord {
@@ -296,6 +314,18 @@ impl Manifest {
             Some(phase) => phase.seconds += seconds,
             None => self.phases.push(PhaseTime { name: name.into(), seconds }),
         }
+    }
+
+    /// Adds the exchanges of a phase.
+    pub fn add_exchanges(&mut self, found: PhaseExchanges) {
+        let Some(phase) = self.exchanges.iter_mut().find(|phase| phase.name == found.name) else {
+            self.exchanges.push(found);
+            return;
+        };
+        phase.count += found.count;
+        phase.bytes += found.bytes;
+        phase.seconds += found.seconds;
+        phase.least_seconds += found.least_seconds;
     }
 
     /// Adds a study whose records are complete.

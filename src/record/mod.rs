@@ -52,8 +52,8 @@ pub use folder::{RunFolder, SAMPLES};
 pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
 pub use lock::acquire as lock_folder;
 pub use manifest::{
-    Build, CHECKS, FORMAT, Host, Hyperparameters, Invocation, Manifest, OF_THE_CLOCK, PROFILE, PROGRESS, PhaseTime,
-    PopulationRecord, REPORT, RunKind, ShardRecord, Status, TrajectoryRecord, WALL_TIMES,
+    Build, CHECKS, FORMAT, Host, Hyperparameters, Invocation, Manifest, OF_THE_CLOCK, PROFILE, PROGRESS,
+    PhaseExchanges, PhaseTime, PopulationRecord, REPORT, RunKind, ShardRecord, Status, TrajectoryRecord, WALL_TIMES,
 };
 pub use measure::{Measure, UnknownMeasure};
 pub use open::{FIGURES_ADVICE, OpenRequest, Opened};

@@ -215,6 +215,7 @@ pub(super) fn manifest(
         memory,
         extends: earlier.as_ref().map(|m| m.extends.clone()).unwrap_or_default(),
         resumed: earlier.as_ref().map_or(0, |m| m.resumed + u32::from(part != Part::Finish)),
+        exchanges: earlier.as_ref().map(|m| m.exchanges.clone()).unwrap_or_default(),
         phases: earlier.map(|m| m.phases).unwrap_or_default(),
         warnings: Vec::new(),
         trajectories: Vec::new(),

@@ -5,11 +5,12 @@
 //! the system at once, and the rest between phases ([`crate::compute::return_freed_memory`]). Sums are in floating-point
 //! arithmetic, which does not overflow for sizes that are far too large.
 
+use super::cost::ExchangeWork;
 use super::grid_limit::ATOMS;
 use super::memory_estimate::MemoryEstimate;
 use super::planner::Planner;
 use super::study::{Registry, StudyMemory, TrainingSizes, studies_of};
-use crate::config::{BatchSize, Experiment, MemoryExcess, Precision, Route};
+use crate::config::{BatchSize, Experiment, MemoryExcess, Route};
 use crate::dynamics::picard::map::SHARES;
 use crate::network::Shares;
 use crate::network::kernel::LANES;
@@ -53,14 +54,7 @@ pub fn estimate_on(
     ranks: usize,
 ) -> MemoryEstimate {
     let network = e.network.model(shape.1, shape.2);
-    let sizes = TrainingSizes {
-        experiment: e,
-        network: &network,
-        samples: shape.0 as f64,
-        inputs: shape.1 as f64,
-        outputs: shape.2 as f64,
-        scalar: if e.precision == Precision::F64 { 8.0 } else { 4.0 },
-    };
+    let sizes = TrainingSizes::new(e, &network, shape);
     let phases = Phases {
         sizes,
         test: test as f64,
@@ -221,14 +215,21 @@ impl Phases<'_> {
         let predictions = (2.0 + 4.0 * self.threads) * 8.0 * self.sizes.samples * self.sizes.outputs;
         let own = self.state(width) / self.ranks;
         let file = 4.0 * COPIES * (self.state(width) / FILES).min(own);
-        (2.0 + work_arrays as f64) * own + self.pass(width, samples) + predictions + file
+        let exchanged = self.shares(width).map_or(0.0, |shares| {
+            ExchangeWork::sum(shares, self.ranks as usize, samples * self.sizes.outputs).buffer_bytes()
+        });
+        (2.0 + work_arrays as f64) * own + self.pass(width, samples) + predictions + file + exchanged
     }
 
     /// Whether the neurons of a width are divided into shares: parameters and momenta are then held once, and written
     /// in files of some shares each.
     fn divided(&self, width: usize) -> bool {
-        self.sizes.network.as_two_layer().is_some()
-            && Shares::of(width, self.experiment().network.shares_from).is_some()
+        self.shares(width).is_some()
+    }
+
+    fn shares(&self, width: usize) -> Option<Shares> {
+        self.sizes.network.as_two_layer()?;
+        Shares::of(width, self.experiment().network.shares_from)
     }
 
     /// A limit by particles.

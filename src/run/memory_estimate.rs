@@ -48,6 +48,12 @@ impl MemoryEstimate {
         [self.program, self.population, self.records, largest].into_iter().fold(0, u64::saturating_add)
     }
 
+    /// The memory of the ranks after the first, which write no samples and draw no figures.
+    #[must_use]
+    pub fn of_other_ranks(self) -> Self {
+        MemoryEstimate { data: 0, figures: 0, ..self }
+    }
+
     /// Checks that the machine has enough memory, whatever else is running on it.
     ///
     /// # Errors

@@ -25,6 +25,7 @@
 //! | `kept_states` | what a complete run keeps of `state/` |
 //! | [`profile`] | where the time of a run goes, by phase and kind of work |
 //! | [`memory`], [`memory_estimate`], [`machine_memory`] | an estimate of the memory of a run, and its parts; the memory of the machine |
+//! | [`cost`], [`estimate`] | the time of a run, predicted before it starts; memory and time of an experiment of any kind |
 //! | `sanity`, `routes` | the checks of every run |
 //! | [`recovery_source`], [`recovery_checks`], [`recovery_memory`], [`recovery_sizes`] | sparse recovery: sources of problems, exact checks, memory |
 //! | [`pruning_source`], `pruning_samples`, [`request_names`] | pruning: the model and the data, and how messages name what was asked for |
@@ -39,10 +40,12 @@
 pub mod about;
 mod checkpoint;
 pub mod context;
+pub mod cost;
 pub mod coverage;
 pub mod curve;
 mod divided;
 pub mod draws;
+pub mod estimate;
 pub mod evaluation;
 pub mod export;
 pub mod extend;

@@ -186,6 +186,18 @@ pub(super) fn require_runnable(e: &PruningExperiment, registry: &'static Registr
     Ok(estimate.total())
 }
 
+/// The estimated memory of an experiment, by purpose, and most at one time in bytes. Model and data are read.
+///
+/// # Errors
+/// Models and data that cannot be read.
+pub(super) fn estimate_memory(
+    e: &PruningExperiment,
+    registry: &'static Registry,
+) -> Result<(PruningMemory, u64), RunError> {
+    let estimate = PruningMemory::new(e, &source(e)?, registry);
+    Ok((estimate, estimate.total()))
+}
+
 /// The model and the data of an experiment.
 fn source(e: &PruningExperiment) -> Result<PruningSource, RunError> {
     Ok(PruningSource::new(PruningRequest {

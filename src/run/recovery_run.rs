@@ -166,6 +166,27 @@ fn check_kept(e: &RecoveryExperiment, problem: &SparseProblem) -> Result<(), Run
     }
 }
 
+/// The estimated memory of an experiment, by purpose, and most at one time in bytes. A problem file is read.
+///
+/// # Errors
+/// Problems that cannot be read or drawn.
+pub(super) fn estimate_memory(
+    e: &RecoveryExperiment,
+    registry: &'static Registry,
+) -> Result<(RecoveryMemory, u64), RunError> {
+    let source = ProblemSource::new(e)?;
+    let shape = match source.drawn_law() {
+        Some(law) => (law.n, law.d, e.solver.kept(law.sparsity, law.d)),
+        None => {
+            let first = source.problem(e.seed, 0, Interrupt::NEVER)?;
+            check_kept(e, &first)?;
+            (first.samples(), first.unknowns(), kept(e, &first))
+        }
+    };
+    let estimate = RecoveryMemory::new(e, shape, source.file_bytes(), registry);
+    Ok((estimate, estimate.total()))
+}
+
 /// Entries kept on a problem.
 pub fn kept(e: &RecoveryExperiment, problem: &SparseProblem) -> usize {
     let sparsity = problem.truth().map_or(1, |truth| truth.iter().filter(|w| **w != 0.0).count());

@@ -14,7 +14,7 @@ use crate::record::Measure;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 /// Number of random halves of the neurons at every recording time, for the dropout study: pairs of complements.
-const HALVES: u64 = 16;
+pub const HALVES: u64 = 16;
 
 /// One value per measure and recording time; NaN where nothing was recorded.
 #[derive(Clone, Debug, PartialEq)]

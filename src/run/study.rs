@@ -22,7 +22,7 @@ use super::recovery_source::ProblemSource;
 use super::training::Trained;
 use crate::analysis::trend::SeedQuantity;
 use crate::config::study::{ExperimentKind, ReadTable, StudyEntry, StudyReader, StudyTable};
-use crate::config::{Experiment, MemoryExcess, PruningExperiment, Readers, RecoveryExperiment, Section};
+use crate::config::{Experiment, MemoryExcess, Precision, PruningExperiment, Readers, RecoveryExperiment, Section};
 use crate::figure::Figure;
 use crate::network::Network;
 use crate::prune::model::Scores;
@@ -111,6 +111,31 @@ pub struct TrainingSizes<'a> {
     pub scalar: f64,
 }
 
+impl<'a> TrainingSizes<'a> {
+    /// The sizes of an experiment on a population of shape (n, d, K).
+    pub fn new(experiment: &'a Experiment, network: &'a Network, shape: (usize, usize, usize)) -> Self {
+        TrainingSizes {
+            experiment,
+            network,
+            samples: shape.0 as f64,
+            inputs: shape.1 as f64,
+            outputs: shape.2 as f64,
+            scalar: if experiment.precision == Precision::F64 { 8.0 } else { 4.0 },
+        }
+    }
+}
+
+/// The work of a study on trained networks, for the prediction of its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StudyWork {
+    /// Multiplications and additions of networks.
+    pub operations: f64,
+    /// Operations outside the kernels.
+    pub scalar: f64,
+    /// Number of its tasks, each of which one rank does.
+    pub tasks: f64,
+}
+
 /// Bytes that a study holds at one time, in addition to the samples.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StudyMemory {
@@ -134,6 +159,11 @@ pub trait Study<E: Runnable>: StudyTable<E> {
     /// An estimate of its memory.
     fn memory(&self, _sizes: E::Sizes<'_>) -> E::Memory {
         E::Memory::default()
+    }
+
+    /// Its work, where it can be counted before anything is computed.
+    fn work(&self, _sizes: E::Sizes<'_>) -> Option<StudyWork> {
+        None
     }
 
     /// Checks, before anything is computed, that the study can be run on the data.

@@ -16,8 +16,8 @@ use super::trajectory::{last_name, run_trajectory};
 use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::{Real, Threads, return_freed_memory};
 use crate::dynamics::StopReason;
-use crate::ranks::assign;
-use crate::record::PhaseTime;
+use crate::ranks::{Communicator, ExchangeTotals, assign};
+use crate::record::{PhaseExchanges, PhaseTime};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -38,6 +38,8 @@ pub struct Trained {
     pub unconverged: BTreeMap<String, f64>,
     /// Wall time of each stage, in this process.
     pub phases: Vec<PhaseTime>,
+    /// Exchanges between ranks in each stage, in this process.
+    pub exchanges: Vec<PhaseExchanges>,
     /// Whether the run was interrupted.
     pub interrupted: bool,
 }
@@ -95,8 +97,10 @@ pub fn run_plan<R: Real>(
         begin_phase(stage.name);
         let progress = Progress::new(stage.name, stage.trajectories.iter().map(|t| t.work(time)).sum(), context.quiet)
             .recorded_in(&context.journal);
+        let before = context.ranks.totals();
         let ended = run_stage(context, problem, stage, (&paths, kept), &progress)?;
         trained.phases.push(PhaseTime { name: stage.name.into(), seconds: progress.finish() });
+        trained.exchanges.extend(exchanges_since(&*context.ranks, before, stage.name));
         for (run, ended) in stage.trajectories.iter().zip(ended) {
             let Outcome::Complete(TrajectoryOutcome { stop, series, path, unconverged }) = ended else {
                 trained.interrupted = true;
@@ -121,6 +125,23 @@ pub fn run_plan<R: Real>(
         return_freed_memory();
     }
     Ok(trained)
+}
+
+/// The exchanges of a stage since `before`; none on one rank. Collective.
+fn exchanges_since(ranks: &dyn Communicator, before: ExchangeTotals, name: &str) -> Option<PhaseExchanges> {
+    if ranks.size() == 1 {
+        return None;
+    }
+    let now = ranks.totals();
+    let seconds = now.seconds - before.seconds;
+    let all = ranks.all_gather(&[seconds], &vec![1; ranks.size()]);
+    Some(PhaseExchanges {
+        name: name.into(),
+        count: now.count - before.count,
+        bytes: now.bytes - before.bytes,
+        seconds,
+        least_seconds: all.into_iter().fold(f64::INFINITY, f64::min),
+    })
 }
 
 fn run_stage<R: Real>(

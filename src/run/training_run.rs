@@ -198,6 +198,7 @@ fn run_on(
     for phase in &trained.phases {
         manifest.add_phase(&phase.name, phase.seconds);
     }
+    trained.exchanges.iter().cloned().for_each(|phase| manifest.add_exchanges(phase));
     manifest.trajectories = plan.trajectories().filter_map(|t| trajectory_record(t, &trained)).collect();
     // The paths of the limits are no longer needed.
     return_freed_memory();

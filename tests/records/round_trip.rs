@@ -12,8 +12,8 @@ use widelimit::dynamics::StopReason;
 use widelimit::network::Activation;
 use widelimit::record::npz::{Arrays, StoredArrays};
 use widelimit::record::{
-    Build, FORMAT, Host, Hyperparameters, Invocation, Manifest, PhaseTime, PopulationRecord, ReferenceError, RunFolder,
-    RunKind, Shard, ShardRecord, Status, TrajectoryRecord,
+    Build, FORMAT, Host, Hyperparameters, Invocation, Manifest, PhaseExchanges, PhaseTime, PopulationRecord,
+    ReferenceError, RunFolder, RunKind, Shard, ShardRecord, Status, TrajectoryRecord,
 };
 
 /// A table in braces.
@@ -369,6 +369,7 @@ proptest! {
             memory: serde_json::json!({ "population": step }),
             resumed: 3,
             phases: vec![PhaseTime { name: words.clone(), seconds: finite[0].abs() }],
+            exchanges: vec![PhaseExchanges { name: words.clone(), count: step, bytes: 8, seconds: finite[0].abs(), least_seconds: 0.0 }],
             warnings: vec![words.clone()],
             trajectories: (0..3)
                 .map(|k| TrajectoryRecord {

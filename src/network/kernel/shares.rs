@@ -13,8 +13,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Most outputs whose partial sums every rank receives from all others. Of more, every rank adds an equal part.
-const MOST_GATHERED: usize = 100_000;
+/// Most outputs whose partial sums each of two ranks receives from the other, and each of more ranks from all others. Of
+/// more outputs every rank adds an equal part: on two ranks that halves the additions and doubles the messages, on more
+/// it also divides the numbers received (measured in `docs/scaling.md`).
+const MOST_GATHERED_BY_TWO: usize = 100_000;
+const MOST_GATHERED: usize = 2_000;
 
 /// Tasks of a pass for each thread of all ranks, for load balance.
 const TASKS_PER_THREAD: usize = 4;
@@ -76,6 +79,18 @@ impl Shares {
     /// The shares of a rank.
     pub fn of_rank(self, rank: usize, size: usize) -> Range<usize> {
         self.count * rank / size..self.count * (rank + 1) / size
+    }
+
+    /// The number of nodes that make up the shares of each of `ranks` ranks, summed over the ranks: of vectors that they
+    /// exchange for a sum.
+    pub fn nodes(self, ranks: usize) -> usize {
+        (0..ranks).map(|rank| TreeNode::covering(self.of_rank(rank, ranks), u32::MAX).len()).sum()
+    }
+
+    /// Whether the partial sums of `len` outputs are gathered by every rank; otherwise each rank adds a part of the
+    /// outputs.
+    pub fn gathers(len: usize, ranks: usize) -> bool {
+        len <= if ranks <= 2 { MOST_GATHERED_BY_TWO } else { MOST_GATHERED }
     }
 
     /// The nodes that `threads` threads of each of `ranks` ranks add as tasks, for the shares `own` of one of them.
@@ -173,7 +188,7 @@ impl Portion {
         let nodes = |rank: usize| TreeNode::covering(self.shares.of_rank(rank, size), u32::MAX);
         assert!(own.nodes().iter().map(|(node, _)| *node).eq(nodes(self.ranks.rank())));
         let counts: Vec<usize> = (0..size).map(|rank| nodes(rank).len()).collect();
-        if len <= MOST_GATHERED { self.gathered(own, len, &counts) } else { self.divided(own, len, &counts) }
+        if Shares::gathers(len, size) { self.gathered(own, len, &counts) } else { self.divided(own, len, &counts) }
     }
 
     /// Every rank receives the partial sums of all others, and adds them.
@@ -281,7 +296,7 @@ mod tests {
             portion.signals().raise(1 << own_rank);
             (portion.total(&sum, len), portion.signals().agreed())
         };
-        for len in [1, 7, MOST_GATHERED + 5] {
+        for len in [1, 7, MOST_GATHERED + 5, MOST_GATHERED_BY_TWO + 5] {
             let (expected, _) = total(SingleRank::ranks(), len);
             for size in [2, 3, 4, 7] {
                 for (found, signals) in run_in_process(size, |ranks| total(ranks, len)) {

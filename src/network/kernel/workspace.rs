@@ -23,14 +23,20 @@ const SERIAL_WORK: usize = 80_000;
 /// as loading them, and needs no memory.
 const MOST_KEPT_BYTES: usize = 256 << 20;
 
-/// Samples of a chunk of predictions, which bounds the memory of partial sums.
-const PREDICTION_CHUNK: usize = 2048;
+/// Samples of a chunk of predictions, which bounds the memory of partial sums; the sums of a chunk over ranks are one
+/// exchange.
+pub const PREDICTION_CHUNK: usize = 2048;
 
 /// Bytes of the activations of a pass on `count` samples, for scalars of `scalar` bytes.
 fn kept_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {
     [count, kept_rows(network.activation), LANES, scalar]
         .into_iter()
         .fold(network.layout(width).blocks(), usize::saturating_mul)
+}
+
+/// Whether the activations of `width` neurons on `count` samples are kept between the passes of a step.
+pub fn keeps_activations(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> bool {
+    count <= STREAMED || kept_bytes(network, width, count, scalar) <= MOST_KEPT_BYTES
 }
 
 /// Vectors of n K numbers that a pass over shares holds: the sums of tasks, and of every thread those of a tree in
@@ -45,7 +51,7 @@ fn sum_vectors(shares: Shares, threads: usize) -> usize {
 /// Per-thread scratch, which fits a cache, is not counted. The largest number where there are more.
 pub fn work_bytes(network: &TwoLayer, width: usize, count: usize, scalar: usize) -> usize {
     let kept = kept_bytes(network, width, count, scalar);
-    let kept = if count <= STREAMED || kept <= MOST_KEPT_BYTES { kept } else { 0 };
+    let kept = if keeps_activations(network, width, count, scalar) { kept } else { 0 };
     let product = |factors: &[usize]| factors.iter().copied().fold(1, usize::saturating_mul);
     let vectors = match Shares::of(width, Shares::FROM) {
         None => network.layout(width).superblocks(),
@@ -122,7 +128,7 @@ impl<R: Real> TwoLayerWorkspace<R> {
     /// Whether activations on `count` samples are kept between passes.
     fn keeps(&self, model: TwoLayerModel<'_>, count: usize) -> bool {
         let present = self.layout(model).0.width;
-        count <= STREAMED || kept_bytes(model.network, present, count, size_of::<R>()) <= MOST_KEPT_BYTES
+        keeps_activations(model.network, present, count, size_of::<R>())
     }
 
     /// A pass, for its counts. `keep`: whether activations are kept.

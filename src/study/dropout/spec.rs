@@ -6,9 +6,12 @@ use crate::config::{Experiment, Section};
 use crate::record::RunFolder;
 use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::cost::operations::forward;
 use crate::run::curve::Curve;
 use crate::run::plan::Plan;
-use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TaskInputs, TrainingSizes, TrainingSubject};
+use crate::run::study::{
+    NamedFigure, Study, StudyKind, StudyMemory, StudyWork, TaskInputs, TrainingSizes, TrainingSubject,
+};
 use serde::Serialize;
 
 /// The increase of the loss when neurons are dropped (theory section 6).
@@ -53,6 +56,29 @@ impl Study<Experiment> for Dropout {
             (6.0 * sizes.network.state_len_f64(widest), &[]),
         ]);
         StudyMemory { per_thread, shared, keys }
+    }
+
+    fn work(&self, sizes: TrainingSizes<'_>) -> Option<StudyWork> {
+        let e = sizes.experiment;
+        let kept = super::study::sizes(self, &e.widths.values);
+        let of_width = |width: usize| {
+            let most = kept.iter().copied().filter(|&m| m < width).max().unwrap_or(0) as f64;
+            let counts = kept.iter().filter(|&&m| m < width).count() as f64;
+            let layers = sizes.network.hidden_layers(width);
+            let last = *layers.last().unwrap_or(&width) as f64;
+            let (per, outputs) = (last / width as f64, sizes.outputs);
+            let pass = sizes.samples * forward(sizes.network, width as f64);
+            // Features of kept neurons are added once for all sizes, the loss is evaluated at every size.
+            let draws = self.draws as f64 + 1.0;
+            let sums = sizes.samples * outputs * draws * (most * per + counts);
+            let greedy = if width <= self.greedy_up_to { sizes.samples * last * last } else { 0.0 };
+            // Without a neuron of a lower layer every set needs a pass of its own, of about half of the neurons.
+            let others = (sizes.network.dropout_patterns().len() - 1) as f64;
+            StudyWork { operations: others * 0.5 * draws * counts * pass, scalar: pass + sums + greedy, tasks: 1.0 }
+        };
+        let seeds = e.widths.seeds as f64;
+        let sum = |of: fn(StudyWork) -> f64| seeds * e.widths.values.iter().map(|&n| of(of_width(n))).sum::<f64>();
+        Some(StudyWork { operations: sum(|w| w.operations), scalar: sum(|w| w.scalar), tasks: sum(|w| w.tasks) })
     }
 
     fn task_inputs(&self, task: &str, e: &Experiment, plan: &Plan) -> Option<TaskInputs> {

@@ -10,10 +10,13 @@ use crate::number::plain;
 use crate::record::RunFolder;
 use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::cost::operations::{forward, gradient};
 use crate::run::curve::Curve;
 use crate::run::memory::TEXT;
 use crate::run::plan::Plan;
-use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TaskInputs, TrainingSizes, TrainingSubject};
+use crate::run::study::{
+    NamedFigure, Study, StudyKind, StudyMemory, StudyWork, TaskInputs, TrainingSizes, TrainingSubject,
+};
 use serde::Serialize;
 
 /// Low-loss paths between trained networks (theory section 7).
@@ -136,6 +139,32 @@ impl Study<Experiment> for Paths {
                 ((5.0 * pairs + TEXT / 8.0) * profiles, &["points", "pairs"]),
             ]),
         }
+    }
+
+    fn work(&self, sizes: TrainingSizes<'_>) -> Option<StudyWork> {
+        let e = sizes.experiment;
+        let structure = path_structure(sizes.network);
+        let points = structure.segments as f64 * (self.points as f64 - 1.0) + 1.0;
+        let of_width = |width: usize| {
+            let pass = forward(sizes.network, width as f64);
+            let kinds = self.kinds(width).len() as f64;
+            let named = structure.named.len() as f64;
+            // Each half that is tried is judged at its named points.
+            let evaluations = kinds * points + (2.0 + self.halves as f64) * named;
+            let curve = self.bezier.as_ref().filter(|bezier| width <= bezier.up_to).map_or(0.0, |bezier| {
+                let samples = if let BatchSize::Size(size) = bezier.batch { size as f64 } else { sizes.samples };
+                bezier.steps as f64 * samples * gradient(sizes.network, width as f64)
+            });
+            // Inner products of the features of all pairs of neurons.
+            let matched = if width <= self.match_up_to { sizes.network.hidden_layers(width) } else { Vec::new() };
+            let matching = matched.iter().map(|&n| 2.0 * sizes.samples * (n * n) as f64).sum::<f64>();
+            StudyWork { operations: evaluations * sizes.samples * pass + curve, scalar: matching, tasks: 1.0 }
+        };
+        let pairs = self.pairs as f64;
+        let variants = e.variants.iter().filter(|variant| self.variants.contains(&variant.name));
+        let widths: Vec<usize> = e.widths.values.iter().copied().chain(variants.map(|variant| variant.width)).collect();
+        let sum = |of: fn(StudyWork) -> f64| pairs * widths.iter().map(|&n| of(of_width(n))).sum::<f64>();
+        Some(StudyWork { operations: sum(|w| w.operations), scalar: sum(|w| w.scalar), tasks: sum(|w| w.tasks) })
     }
 
     fn task_inputs(&self, task: &str, e: &Experiment, plan: &Plan) -> Option<TaskInputs> {

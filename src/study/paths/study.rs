@@ -105,7 +105,7 @@ impl PairPaths {
 
 impl Paths {
     /// The kinds of path between networks of this width, in their order.
-    fn kinds(&self, width: usize) -> Vec<PathKind> {
+    pub(super) fn kinds(&self, width: usize) -> Vec<PathKind> {
         let applies = |kind: &PathKind| match kind {
             PathKind::FirstHalf | PathKind::Straight => true,
             PathKind::BestHalf => self.halves > 0,
