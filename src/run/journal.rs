@@ -3,6 +3,7 @@
 //! The file is written when a phase begins, and at most once in two seconds otherwise. It changes no result: no other part
 //! of a run reads it, it is in no checksum, and a failure to write it is ignored.
 
+use super::status;
 use crate::record::{PROGRESS, RunFolder, replace_quickly};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -149,6 +150,15 @@ impl Journal {
     }
 }
 
+/// The time to the end of all phases of which the work is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct PlannedRest {
+    /// Estimated wall seconds.
+    pub seconds: f64,
+    /// Whether studies follow, which are not included.
+    pub studies: bool,
+}
+
 /// A phase in a journal.
 pub(super) struct PhaseEntry {
     journal: Journal,
@@ -167,6 +177,17 @@ impl PhaseEntry {
             phase.done = (phase.done + work).min(phase.total);
             phase.restored = (phase.restored + work).min(phase.total);
         });
+    }
+
+    /// The time to the end of the phases that are planned; `None` where none follows this phase, or nothing is known yet.
+    pub(super) fn left(&self) -> Option<PlannedRest> {
+        let state = self.journal.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = &state.record;
+        if record.planned.is_empty() {
+            return None;
+        }
+        let seconds = status::planned_left(record)?;
+        Some(PlannedRest { seconds, studies: !record.studies.is_empty() })
     }
 
     /// Enters that the phase is complete.
@@ -242,6 +263,10 @@ mod tests {
         let limit = journal.begin("limit", 2.0);
         assert_eq!(read().planned, [planned("networks")]);
         limit.restore(1.0);
+        assert_eq!(limit.left(), None, "nothing was computed yet");
+        limit.advance(0.5);
+        let left = limit.left().unwrap();
+        assert!(left.studies && left.seconds >= 0.0);
         limit.advance(5.0);
         limit.complete();
         drop(limit);

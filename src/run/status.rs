@@ -163,6 +163,15 @@ fn begun(phase: &PhaseProgress, since: Option<f64>) -> PhaseStatus {
     PhaseStatus { name: phase.name.clone(), done, seconds, left_seconds: left }
 }
 
+/// The time to the end of the phases that have begun and of those that are planned, at the time of the record; `None`
+/// where it is not known.
+pub(super) fn planned_left(progress: &ProgressRecord) -> Option<f64> {
+    let unfinished = progress.phases.iter().filter(|phase| !phase.complete);
+    let present: f64 = unfinished.map(|phase| begun(phase, Some(0.0)).left_seconds).sum::<Option<f64>>()?;
+    let planned: f64 = progress.planned.iter().map(|phase| phase.total).sum();
+    Some(present + planned / rate(&progress.phases)?)
+}
+
 /// Work per second over all phases so far; `None` where nothing was computed.
 fn rate(phases: &[PhaseProgress]) -> Option<f64> {
     let fresh: f64 = phases.iter().map(|phase| phase.done - phase.restored).sum();
@@ -179,6 +188,7 @@ fn timestamp(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::journal::PlannedPhase;
 
     fn phase(total: f64, done: f64, restored: f64, seconds: f64) -> PhaseProgress {
         PhaseProgress { name: "networks".into(), total, done, restored, seconds, complete: done == total }
@@ -193,7 +203,12 @@ mod tests {
         let complete = begun(&phase(100.0, 100.0, 0.0, 60.0), Some(5.0));
         assert_eq!((complete.done, complete.seconds, complete.left_seconds), (1.0, 60.0, None));
         assert_eq!(begun(&phase(100.0, 70.0, 40.0, 60.0), None).left_seconds, None, "it is not running");
-        assert_eq!(rate(&[phase(100.0, 100.0, 40.0, 10.0), phase(50.0, 20.0, 0.0, 10.0)]), Some(4.0));
+        let phases = vec![phase(100.0, 100.0, 40.0, 10.0), phase(50.0, 20.0, 0.0, 10.0)];
+        assert_eq!(rate(&phases), Some(4.0));
+        // 30 remain at 2 a second, and 40 follow at the 4 a second of both.
+        let planned = vec![PlannedPhase { name: "networks".into(), total: 40.0 }];
+        let record = ProgressRecord { phases, planned, ..ProgressRecord::default() };
+        assert_eq!(planned_left(&record), Some(25.0));
         assert_eq!(timestamp(0.0), "1970-01-01T00:00:00Z");
     }
 }
