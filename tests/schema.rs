@@ -15,6 +15,7 @@ fn violation(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<St
     }
     let known = [
         "allOf",
+        "contains",
         "not",
         "$schema",
         "title",
@@ -101,6 +102,10 @@ fn violation(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<St
         if (items.len() as u64) < schema["minItems"].as_u64().unwrap_or(0) {
             return Some(format!("{at}: too few"));
         }
+        let matches = |item| rules.get("contains").is_none_or(|rule| violation(root, rule, item, at).is_none());
+        if rules.contains_key("contains") && !items.iter().any(matches) {
+            return Some(format!("{at}: no entry satisfies {}", schema["contains"]));
+        }
         let inner = |(i, item)| violation(root, &schema["items"], item, &format!("{at}.{i}"));
         return if schema["items"].is_object() { items.iter().enumerate().find_map(inner) } else { None };
     }
@@ -133,6 +138,11 @@ fn every_built_in_experiment_is_valid_as_written_and_with_all_keys() {
         for text in [known.text, &resolved] {
             assert_eq!(violation(&schema, &schema, &json_of(text), known.name), None);
         }
+    }
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/bases")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(violation(&schema, &schema, &json_of(&text), &path.to_string_lossy()), None);
     }
 }
 
@@ -231,6 +241,8 @@ fn rules_between_keys() {
         (TINY, &["network.start.w={law=\"point\",value=1.0}"], &["network.start.w={law=\"point\"}"]),
         (TINY, &["reference.method=\"dormand-prince\"", "reference.tolerance=1e-6"], &["reference.tolerance=1e-6"]),
         // Between tables.
+        (TINY, &["reference.against=[\"picard\"]", "reference.picard={windows=2}"], &["reference.picard={windows=2}"]),
+        (TINY, &[], &["reference.against=[\"grid\"]"]),
         (TINY, &[], &["dynamics.momentum=0.9"]),
         (TINY, &["reference.method=\"heavy-ball\""], &["dynamics.method=\"gradient-descent\""]),
         (TINY, &["reference.method=\"baoab\"", heavy], &[heavy]),

@@ -76,8 +76,10 @@ fn describe(read: Read<'_>) -> Described {
         situations.push(situation);
     }
     let deciding = schema_rules::deciding(&all, &situations);
-    let together: Vec<Situation> =
-        pairs(&deciding, &situations).into_iter().map(|set| Situation { found: in_situation(&set), set }).collect();
+    let together: Vec<Situation> = combinations(&deciding, &situations)
+        .into_iter()
+        .map(|set| Situation { found: in_situation(&set), set })
+        .collect();
     together.iter().for_each(|situation| all.merge(situation.found.clone()));
     situations.extend(together);
     let rules = schema_rules::of_tables(&all, &situations, &deciding);
@@ -91,24 +93,35 @@ struct Described {
     rules: Vec<Json>,
 }
 
-/// The situations with the values of two deciding choices of the same table at the top of the file.
-fn pairs(deciding: &[ChoiceKey], situations: &[Situation]) -> Vec<Table> {
-    let top = |choice: &ChoiceKey| choice.table.split('.').next().map(String::from);
-    let mut pairs = Vec::new();
-    for (i, first) in deciding.iter().enumerate() {
-        for second in deciding[i + 1..].iter().filter(|second| top(first) == top(second)) {
-            let found = |key: &ChoiceKey, s: &Situation| s.found.keys(&key.table).iter().any(|k| k.name == key.name);
-            let Some(base) = situations.iter().find(|s| found(first, s) && found(second, s)) else { continue };
-            for (one, other) in first.values.iter().flat_map(|one| second.values.iter().map(move |other| (one, other)))
-            {
-                let mut changed = base.set.clone();
-                set(&mut changed, &first.table, &first.name, one);
-                set(&mut changed, &second.table, &second.name, other);
-                pairs.push(changed);
+/// Most situations of the choices of one table.
+const MAX_COMBINATIONS: usize = 1000;
+
+/// The situations with every combination of the deciding choices of a table, alone and with every value of each deciding
+/// choice of its sub-tables.
+fn combinations(deciding: &[ChoiceKey], situations: &[Situation]) -> Vec<Table> {
+    let with = |sets: &[Table], key: &ChoiceKey| -> Vec<Table> {
+        let one = |set_before: &Table, value: &Json| {
+            let mut changed = set_before.clone();
+            set(&mut changed, &key.table, &key.name, value);
+            changed
+        };
+        sets.iter().flat_map(|before| key.values.iter().map(move |value| one(before, value))).collect()
+    };
+    let tables: BTreeSet<&str> = deciding.iter().map(|key| key.table.as_str()).collect();
+    let mut all = Vec::new();
+    for table in tables {
+        let Some(base) = situations.iter().find(|s| !s.found.keys(table).is_empty()) else { continue };
+        let mut sets = vec![base.set.clone()];
+        for key in deciding.iter().filter(|key| key.table == table) {
+            if sets.len() * key.values.len() <= MAX_COMBINATIONS {
+                sets = with(&sets, key);
             }
         }
+        let inner = deciding.iter().filter(|key| key.table.starts_with(&format!("{table}.")));
+        all.extend(inner.flat_map(|key| with(&sets, key)));
+        all.extend(sets);
     }
-    pairs
+    all
 }
 
 /// Sets a key of a table, which is made where it does not exist.

@@ -189,6 +189,10 @@ pub(super) fn of_training() -> Vec<Json> {
     let some = || json!({ "minItems": 1 });
     let not = |value: Json| json!({ "not": { "enum": value } });
     let hot = || has("dynamics", "temperature", positive());
+    let uses = |route: &str| {
+        let against = has("reference", "against", json!({ "contains": { "const": route } }));
+        json!({ "anyOf": [has("reference", "kind", json!({ "const": route })), against] })
+    };
     let mut rules = of_dynamics();
     rules.push(json!({
         "if": gradient_descent(),
@@ -196,6 +200,13 @@ pub(super) fn of_training() -> Vec<Json> {
         "else": may_have("reference", "method", methods(Method::solves_second_order)),
     }));
     rules.extend([
+        rule(
+            has("reference", "method", methods(|method| !method.is_adaptive())),
+            may_have("reference", "tolerance", json!(false)),
+        ),
+        rule(has("reference", "picard", json!(true)), uses("picard")),
+        rule(has("reference", "grid", json!(true)), uses("grid")),
+        rule(uses("grid"), has("reference", "grid", json!(true))),
         rule(gradient_descent(), may_have("network", "start_momentum", json!({ "maximum": 0 }))),
         rule(hot(), may_have("reference", "method", methods(Method::takes_noise))),
         rule(
