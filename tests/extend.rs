@@ -141,7 +141,10 @@ fn reduced_states_are_kept() {
     case.start("a", &ends);
     let notes = case.extend(&["--set", "widths.seeds=4"]);
     assert!(notes.contains("6 results of studies are kept"), "{notes}");
-    assert!(notes.contains("computed: 1 (reference-half-particles): its state was not kept (run.states)"), "{notes}");
+    assert!(
+        notes.contains("computed: 2 (reference-half-particles, reference-training-step): its state was not kept"),
+        "{notes}"
+    );
     assert!(notes.contains("computed: 4 (n4-s2, n4-s3, n8-s2, n8-s3): not in the run so far"), "{notes}");
     assert!(notes.contains("extended: 5 trajectories"), "{notes}");
     case.start("b", &[&ends[..], &["--set", "widths.seeds=4"]].concat());

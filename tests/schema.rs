@@ -234,9 +234,13 @@ fn rules_between_keys() {
         // Within tables.
         (TINY, &["population.draws=\"fixed\""], &["population.folder=\"here\""]),
         (TINY, &[], &["population.kind=\"line\""]),
-        (TINY, &["network.bias=true"], &["network.scale=0.5"]),
-        (TINY, &[], &["network.second_activation=\"tanh\""]),
-        (TINY, &[], &["network.start.u={law=\"point\",value=1.0}"]),
+        (TINY, &["network.kind=\"two-layer\""], &["network.kind=\"two-layer\"", "network.scale=0.5"]),
+        (TINY, &["network.kind=\"two-layer\""], &["network.kind=\"two-layer\"", "network.second_activation=\"tanh\""]),
+        (
+            TINY,
+            &["network.kind=\"two-layer\""],
+            &["network.kind=\"two-layer\"", "network.start.u={law=\"point\",value=1.0}"],
+        ),
         (TINY, &["network.start.w={law=\"sphere\",radius=1.0}"], &["network.start.w={law=\"sphere\",std=1.0}"]),
         (TINY, &["network.start.w={law=\"point\",value=1.0}"], &["network.start.w={law=\"point\"}"]),
         (TINY, &["reference.method=\"dormand-prince\"", "reference.tolerance=1e-6"], &["reference.tolerance=1e-6"]),

@@ -3,7 +3,6 @@
 //! The file is written when a phase begins, and at most once in two seconds otherwise. It changes no result: no other part
 //! of a run reads it, it is in no checksum, and a failure to write it is ignored.
 
-use super::status;
 use crate::record::{PROGRESS, RunFolder, replace_quickly};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -66,6 +65,30 @@ impl ProgressRecord {
     /// The progress of a run; `None` where the file is missing or cannot be read.
     pub fn read(folder: &Path) -> Option<Self> {
         RunFolder::plain(folder).read_json(PROGRESS).ok()
+    }
+
+    /// Work per second over all phases so far; `None` where nothing was computed.
+    pub(super) fn rate(&self) -> Option<f64> {
+        let fresh: f64 = self.phases.iter().map(|phase| phase.done - phase.restored).sum();
+        let seconds: f64 = self.phases.iter().map(|phase| phase.seconds).sum();
+        (fresh > 0.0 && seconds > 0.0).then(|| fresh / seconds)
+    }
+
+    /// The time to the end of the phases that have begun and of those that are planned, at the time of the record; `None`
+    /// where it is not known.
+    pub(super) fn planned_left(&self) -> Option<f64> {
+        let unfinished = self.phases.iter().filter(|phase| !phase.complete);
+        let present: f64 = unfinished.map(PhaseProgress::left).sum::<Option<f64>>()?;
+        let planned: f64 = self.planned.iter().map(|phase| phase.total).sum();
+        Some(present + planned / self.rate()?)
+    }
+}
+
+impl PhaseProgress {
+    /// The time to its end at the rate of this process; `None` where it has computed nothing yet.
+    pub(super) fn left(&self) -> Option<f64> {
+        let fresh = self.done - self.restored;
+        (fresh > 0.0).then(|| self.seconds * (self.total - self.done) / fresh)
     }
 }
 
@@ -186,7 +209,7 @@ impl PhaseEntry {
         if record.planned.is_empty() {
             return None;
         }
-        let seconds = status::planned_left(record)?;
+        let seconds = record.planned_left()?;
         Some(PlannedRest { seconds, studies: !record.studies.is_empty() })
     }
 

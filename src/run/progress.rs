@@ -186,14 +186,14 @@ mod tests {
     use super::*;
     use indicatif::TermLike;
 
-    /// A terminal that keeps what is written.
+    /// A terminal that keeps what is written since its line was cleared.
     #[derive(Clone, Debug)]
-    struct Page {
+    struct WrittenText {
         width: u16,
         text: Arc<Mutex<String>>,
     }
 
-    impl TermLike for Page {
+    impl TermLike for WrittenText {
         fn width(&self) -> u16 {
             self.width
         }
@@ -227,7 +227,7 @@ mod tests {
 
     /// What a bar writes on a terminal of this width.
     fn drawn(width: u16, name: &str, rest: PlannedRest) -> String {
-        let page = Page { width, text: Arc::default() };
+        let page = WrittenText { width, text: Arc::default() };
         let target = ProgressDrawTarget::term_like(Box::new(page.clone()));
         let bar = ProgressBar::with_draw_target(Some(100), target);
         let layout = BarLayout::of(Some(width));
