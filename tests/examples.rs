@@ -4,6 +4,8 @@
 mod kinetic_equation;
 #[path = "../examples/network_and_limit.rs"]
 mod network_and_limit;
+#[path = "../examples/own_activation.rs"]
+mod own_activation;
 #[path = "../examples/refit_exponent.rs"]
 mod refit_exponent;
 #[path = "../examples/sparse_recovery.rs"]
@@ -21,6 +23,11 @@ fn the_kinetic_equation_conserves_mass_and_dissipates_free_energy() -> Result<()
 #[test]
 fn four_times_the_width_halves_the_distance_from_the_limit() -> Result<(), Box<dyn Error>> {
     network_and_limit::main()
+}
+
+#[test]
+fn networks_of_an_own_activation_approach_their_limit() -> Result<(), Box<dyn Error>> {
+    own_activation::main()
 }
 
 #[test]

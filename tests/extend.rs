@@ -132,6 +132,62 @@ fn another_study() {
     same(&case.path("a"), &case.path("b"));
 }
 
+/// States that were reduced to the last parameters are kept; where more is needed, the trajectory is computed.
+#[test]
+fn reduced_states_are_kept() {
+    let ends = ["--set", "run.states=ends"];
+    let case = Case::new(&[TINY, STUDIES].concat());
+    fs::remove_dir_all(case.path("a")).unwrap();
+    case.start("a", &ends);
+    let notes = case.extend(&["--set", "widths.seeds=4"]);
+    assert!(notes.contains("6 results of studies are kept"), "{notes}");
+    assert!(
+        notes.contains("computed: 2 (reference-half-particles, reference-training-step): its state was not kept"),
+        "{notes}"
+    );
+    assert!(notes.contains("computed: 4 (n4-s2, n4-s3, n8-s2, n8-s3): not in the run so far"), "{notes}");
+    assert!(notes.contains("extended: 5 trajectories"), "{notes}");
+    case.start("b", &[&ends[..], &["--set", "widths.seeds=4"]].concat());
+    same(&case.path("a"), &case.path("b"));
+    // The horizon needs momenta, and all states need the first ones.
+    for (set, words) in
+        [("horizon.time=2.0", "its momenta were not kept"), ("run.states=all", "its first state was not kept")]
+    {
+        let times = if set.starts_with("horizon") { "horizon.records=4" } else { "widths.seeds=5" };
+        let notes = case.extend(&["--set", set, "--set", times, "--out", "copy"]);
+        assert!(notes.contains(words), "{notes}");
+        let set = [&ends[..], &["--set", "widths.seeds=4", "--set", set, "--set", times]].concat();
+        fs::remove_dir_all(case.path("b")).unwrap();
+        case.start("b", &set);
+        same(&case.path("copy"), &case.path("b"));
+        fs::remove_dir_all(case.path("copy")).unwrap();
+    }
+}
+
+/// Limits that are kept are read, whether their states are reduced or not.
+#[test]
+fn limits_that_are_kept_are_not_computed_again() {
+    for states in ["all", "ends", "none"] {
+        let set = ["--set", "run.keep_limits=true", "--set", &format!("run.states={states}")];
+        let case = Case::new(&[TINY, STUDIES].concat());
+        fs::remove_dir_all(case.path("a")).unwrap();
+        case.start("a", &set);
+        let notes = case.extend(&["--set", "widths.seeds=4"]);
+        let read = notes.contains("solutions of the limit are read");
+        assert!(read && !notes.contains("(reference"), "{states}: {notes}");
+        case.start("b", &[&set[..], &["--set", "widths.seeds=4"]].concat());
+        same(&case.path("a"), &case.path("b"));
+        // Of another limit nothing is read, and what was kept of the former is removed.
+        let notes = case.extend(&["--set", "horizon.time=2.0", "--set", "horizon.records=4"]);
+        assert!(!notes.contains("are read"), "{states}: {notes}");
+        let set = [&set[..], &["--set", "widths.seeds=4", "--set", "horizon.time=2.0", "--set", "horizon.records=4"]]
+            .concat();
+        fs::remove_dir_all(case.path("b")).unwrap();
+        case.start("b", &set);
+        same(&case.path("a"), &case.path("b"));
+    }
+}
+
 /// Networks under mini-batches and noise continue from their ends where the earlier recording times stay.
 #[test]
 fn a_longer_horizon() {
@@ -180,8 +236,10 @@ fn damaged_results_are_computed_again() {
         ("saved/series.npz", "no saved results: saved/series.npz"),
         ("saved/trajectories.json", "no saved results: saved/trajectories.json"),
         ("state/n4-s1.npz", "state/n4-s1.npz: its SHA-256"),
+        ("state/data.npz", ""),
+        ("saved/study-dropout-n4-s1.json.gz", "5 results of studies are kept"),
     ] {
-        let case = Case::new(TINY);
+        let case = Case::new(&[TINY, STUDIES].concat());
         let file = case.path("a").join(name);
         let mut bytes = fs::read(&file).unwrap();
         let middle = bytes.len() / 2;

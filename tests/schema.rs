@@ -10,7 +10,13 @@ use widelimit::config::builtin;
 
 /// Why a value does not satisfy a schema; `None` where it does.
 fn violation(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
+    if let Some(any) = schema.as_bool() {
+        return (!any).then(|| format!("{at}: must be absent"));
+    }
     let known = [
+        "allOf",
+        "contains",
+        "not",
         "$schema",
         "title",
         "description",
@@ -44,10 +50,17 @@ fn violation(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<St
         return violation(root, root.pointer(name.trim_start_matches('#')).unwrap(), value, at);
     }
     if let Some(condition) = rules.get("if") {
-        let branch = if holds(condition) { &schema["then"] } else { &schema["else"] };
-        if let Some(found) = violation(root, branch, value, at) {
+        let branch = rules.get(if holds(condition) { "then" } else { "else" });
+        if let Some(found) = branch.and_then(|branch| violation(root, branch, value, at)) {
             return Some(found);
         }
+    }
+    let all = schema["allOf"].as_array().into_iter().flatten();
+    if let Some(found) = all.filter_map(|schema| violation(root, schema, value, at)).next() {
+        return Some(found);
+    }
+    if rules.get("not").is_some_and(holds) {
+        return Some(format!("{at}: {value} satisfies {}", schema["not"]));
     }
     if let Some(any) = schema["anyOf"].as_array()
         && !any.iter().any(holds)
@@ -89,6 +102,10 @@ fn violation(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<St
         if (items.len() as u64) < schema["minItems"].as_u64().unwrap_or(0) {
             return Some(format!("{at}: too few"));
         }
+        let matches = |item| rules.get("contains").is_none_or(|rule| violation(root, rule, item, at).is_none());
+        if rules.contains_key("contains") && !items.iter().any(matches) {
+            return Some(format!("{at}: no entry satisfies {}", schema["contains"]));
+        }
         let inner = |(i, item)| violation(root, &schema["items"], item, &format!("{at}.{i}"));
         return if schema["items"].is_object() { items.iter().enumerate().find_map(inner) } else { None };
     }
@@ -121,6 +138,11 @@ fn every_built_in_experiment_is_valid_as_written_and_with_all_keys() {
         for text in [known.text, &resolved] {
             assert_eq!(violation(&schema, &schema, &json_of(text), known.name), None);
         }
+    }
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/bases")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(violation(&schema, &schema, &json_of(&text), &path.to_string_lossy()), None);
     }
 }
 
@@ -164,6 +186,94 @@ fn broken_files_are_invalid() {
         broken.pointer_mut(table).unwrap().as_object_mut().unwrap().remove(key);
         assert!(violation(&schema, &schema, &broken, "").is_some(), "{missing}");
     }
+}
+
+const RECOVERY: &str = r#"
+kind = "recovery"
+name = "tiny"
+
+[problem]
+kind = "drawn"
+n = 30
+d = 20
+sparsity = 3
+
+[solver]
+methods = ["k-iht"]
+iterations = 50
+
+[recover]
+problems = 2
+"#;
+
+/// Files in which every key is right by itself, and keys contradict each other, are refused by the readers and by the
+/// schema; without the contradiction both accept them.
+#[test]
+fn rules_between_keys() {
+    let schema = widelimit::experiment_schema();
+    let accepted = |base: &str, set: &[&str]| {
+        let overrides: Vec<_> = set.iter().map(|key| key.parse().unwrap()).collect();
+        widelimit::parse(base, "rules", Path::new(""), &overrides).is_ok()
+    };
+    let valid = |base: &str, set: &[&str]| {
+        let mut file = base.parse::<toml::Table>().unwrap();
+        for entry in set {
+            let (path, value) = entry.split_once('=').unwrap();
+            let value = format!("value = {value}").parse::<toml::Table>().unwrap()["value"].clone();
+            let (tables, key) = path.rsplit_once('.').unwrap_or(("", path));
+            let mut at = &mut file;
+            for table in tables.split('.').filter(|table| !table.is_empty()) {
+                at = at.entry(table).or_insert_with(|| toml::Value::Table(toml::Table::new())).as_table_mut().unwrap();
+            }
+            at.insert(key.into(), value);
+        }
+        violation(&schema, &schema, &serde_json::to_value(file).unwrap(), "").is_none()
+    };
+    let heavy = "dynamics.temperature=0.01";
+    let rules: &[(&str, &[&str], &[&str])] = &[
+        // Within tables.
+        (TINY, &["population.draws=\"fixed\""], &["population.folder=\"here\""]),
+        (TINY, &[], &["population.kind=\"line\""]),
+        (TINY, &["network.kind=\"two-layer\""], &["network.kind=\"two-layer\"", "network.scale=0.5"]),
+        (TINY, &["network.kind=\"two-layer\""], &["network.kind=\"two-layer\"", "network.second_activation=\"tanh\""]),
+        (
+            TINY,
+            &["network.kind=\"two-layer\""],
+            &["network.kind=\"two-layer\"", "network.start.u={law=\"point\",value=1.0}"],
+        ),
+        (TINY, &["network.start.w={law=\"sphere\",radius=1.0}"], &["network.start.w={law=\"sphere\",std=1.0}"]),
+        (TINY, &["network.start.w={law=\"point\",value=1.0}"], &["network.start.w={law=\"point\"}"]),
+        (TINY, &["reference.method=\"dormand-prince\"", "reference.tolerance=1e-6"], &["reference.tolerance=1e-6"]),
+        // Between tables.
+        (TINY, &["reference.against=[\"picard\"]", "reference.picard={windows=2}"], &["reference.picard={windows=2}"]),
+        (TINY, &[], &["reference.against=[\"grid\"]"]),
+        (TINY, &[], &["dynamics.momentum=0.9"]),
+        (TINY, &["reference.method=\"heavy-ball\""], &["dynamics.method=\"gradient-descent\""]),
+        (TINY, &["reference.method=\"baoab\"", heavy], &[heavy]),
+        (TINY, &["network.loss=\"half-squared\""], &["population.labels=\"real\"", "network.loss=\"logistic\""]),
+        (TINY, &["dynamics.batch=4", "population.draws=\"fresh\""], &["population.draws=\"fresh\""]),
+        (TINY, &["paths={pairs=1}"], &["paths={pairs=1}", "network.fixed_output=true"]),
+        (TINY, &["paths={pairs=1,variants=[]}"], &["paths={pairs=1,variants=[\"other\"]}"]),
+        (TINY, &["dynamics.friction=1.0"], &["network.start_momentum=0.5", "dynamics.method=\"gradient-descent\""]),
+        (TINY, &[], &["radial={}"]),
+        (TINY, &[], &["kinetic={nodes=20,step=0.0625}", "dynamics.batch=4"]),
+        (
+            RECOVERY,
+            &["noise={snr_db=[20.0],problems=2}"],
+            &["noise={snr_db=[20.0],problems=2}", "problem.loss=\"logistic\""],
+        ),
+        (RECOVERY, &["solver.k=3"], &["solver.k=3", "phase={n_over_d=[0.5],k_over_n=[0.1],problems=2}"]),
+    ];
+    let mut wrong = Vec::new();
+    for (base, right, broken) in rules {
+        for (set, expected) in [(right, true), (broken, false)] {
+            let found = (accepted(base, set), valid(base, set));
+            if found != (expected, expected) {
+                wrong.push(format!("{set:?}: expected {expected}; readers and schema say {found:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Keys that are read in some situations only are known, each with its type.

@@ -174,7 +174,9 @@ def test_damaged_files_are_named(small: widelimit.Run, tmp_path: Path) -> None:
     shutil.copytree(small.folder, tmp_path / "run")
     path = tmp_path / "run" / "records" / "widths.npz"
     whole = path.read_bytes()
-    for damaged in (whole[:-400], b"", whole.replace(b"NUMPY", b"NUMPX"), whole.replace(b'{"axes"', b'{"axis"')):
+    middle = whole.index(b"risk.npy") + 100
+    flipped = whole[:middle] + bytes(255 - byte for byte in whole[middle : middle + 20]) + whole[middle + 20 :]
+    for damaged in (whole[:-400], b"", flipped, whole.replace(b'{"axes"', b'{"axis"')):
         path.write_bytes(damaged)
         with pytest.raises(widelimit.FolderError, match="widths.npz.*damaged"):
             widelimit.open(tmp_path / "run").records["widths"].risk
@@ -183,6 +185,17 @@ def test_damaged_files_are_named(small: widelimit.Run, tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(widelimit.FolderError, match="widths.npz: cannot be read"):
         widelimit.open(tmp_path / "run").verify()
+    state = tmp_path / "run" / "state" / "n8-s0.npz"
+    whole = state.read_bytes()
+    for damaged in (whole[:-400], b"", whole[:100] + bytes([255 - whole[100]]) + whole[101:]):
+        state.write_bytes(damaged)
+        with pytest.raises(widelimit.FolderError, match="n8-s0.npz: SHA-256.*restore it"):
+            widelimit.open(tmp_path / "run").state("n8-s0")
+    state.unlink()
+    with pytest.raises(widelimit.FolderError, match="n8-s0.npz: cannot be read"):
+        widelimit.open(tmp_path / "run").state("n8-s0")
+    assert "n8-s0" in widelimit.open(tmp_path / "run").trajectories
+    widelimit.open(tmp_path / "run").state("n8-s1")
     checks = tmp_path / "run" / "checks.json"
     for text in ("[]", "{}", '[{"name": "a"}]', "not JSON"):
         checks.write_text(text)

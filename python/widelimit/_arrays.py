@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class Archive:
             try:
                 with np.load(self.path, allow_pickle=False) as archive:
                     array: NDArray[Any] = np.ascontiguousarray(archive[name])
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
                 raise FolderError(f"{self.path}: array '{name}': {error}; the file is damaged") from error
             array.flags.writeable = False
             self._arrays[name] = array

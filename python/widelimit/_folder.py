@@ -77,17 +77,32 @@ class Run:
     def trajectories(self) -> tuple[str, ...]:
         """The ids of the trajectories that have a state."""
         known = (str(entry["id"]) for entry in self.manifest["trajectories"])
-        return tuple(name for name in known if self._state_path(name).is_file())
+        return tuple(name for name in known if self._keeps(name))
 
     def state(self, trajectory: str) -> State:
         """The first and the last state of a trajectory, such as `n32-s0` or `reference`.
 
-        Raises KeyError, with the ids that there are, for another name.
+        Raises KeyError, with the ids that there are, for another name, and FolderError where the file is missing or was
+        changed, by its checksum in the manifest.
         """
         for entry in self.manifest["trajectories"]:
-            if entry["id"] == trajectory and self._state_path(trajectory).is_file():
+            if entry["id"] == trajectory and self._keeps(trajectory):
+                self._verify_state(f"state/{trajectory}.npz")
                 return State(self._state_path(trajectory), entry)
         raise KeyError(named("trajectory with a state", trajectory, self.trajectories, self.folder))
+
+    def _keeps(self, trajectory: str) -> bool:
+        return f"state/{trajectory}.npz" in self._states or self._state_path(trajectory).is_file()
+
+    @property
+    def _states(self) -> dict[str, str]:
+        """The checksums of the files in `state/` by name; none of an unfinished run, and of one of an earlier version."""
+        return dict(self.manifest.get("states") or {}) if self.status == "complete" else {}
+
+    def _verify_state(self, name: str) -> None:
+        expected = self._states.get(name)
+        if expected is not None:
+            _verify(self.folder / name, expected)
 
     def _state_path(self, trajectory: str) -> Path:
         return self.folder / "state" / f"{trajectory}.npz"
@@ -95,6 +110,7 @@ class Run:
     @cached_property
     def data(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Inputs x (n, d) and targets y (n, K) as the networks see them, after standardisation."""
+        self._verify_state("state/data.npz")
         archive = Archive(self.folder / "state" / "data.npz")
         for name in ("x", "y"):
             if name not in archive.names:
@@ -102,24 +118,34 @@ class Run:
         return archive.read("x"), archive.read("y")
 
     def verify(self) -> None:
-        """Compares the records and checks of a complete run with the checksums in its manifest.
+        """Compares the records, checks and states of a complete run with the checksums in its manifest.
 
         Raises FolderError for the first file that is missing or differs, and for a run without checksums.
         """
         checksums = self.manifest.get("records")
         if not checksums:
             raise FolderError(f"{self.folder}: the manifest has no checksums ({self.status})")
-        for name, expected in checksums.items():
-            path = self.folder / name
-            try:
-                found = hashlib.sha256(path.read_bytes()).hexdigest()
-            except OSError as error:
-                raise FolderError(f"{path}: cannot be read: {error.strerror}") from error
-            if found != expected:
-                raise FolderError(f"{path}: SHA-256 {found}, and {expected} in the manifest: the file was changed")
+        for name, expected in (checksums | self._states).items():
+            _verify(self.folder / name, expected)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}: {self.experiment['name']}, {self.status})"
+
+
+def _verify(path: Path, expected: str) -> None:
+    """Raises FolderError where a file is missing or does not have this SHA-256."""
+    found = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                found.update(block)
+    except OSError as error:
+        raise FolderError(f"{path}: cannot be read: {error.strerror}; restore it, or run the experiment again") from error
+    if found.hexdigest() != expected:
+        raise FolderError(
+            f"{path}: SHA-256 {found.hexdigest()}, and {expected} in the manifest: the file was changed; "
+            "restore it, or run the experiment again"
+        )
 
 
 def open_run(folder: Union[str, os.PathLike[str]]) -> Run:

@@ -1,9 +1,10 @@
 //! `widelimit check`: prints the checks of a run as a table.
 
 use super::json;
-use super::output::{emphasise, line};
+use super::output::line;
+use super::table;
 use anyhow::ensure;
-use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 use widelimit::analysis::verdict::{Check, CheckSection, Verdict};
 use widelimit::analysis::verdict_counts::verdict_line;
 use widelimit::number::text::measured;
-use widelimit::record::{CHECKS, CoverageRecord, RunFolder, RunKind};
+use widelimit::record::{CHECKS, Checksums, CoverageRecord, RunFolder, RunKind};
 use widelimit::report::run_view::joint;
 use widelimit::run::{coverage, vary};
 
@@ -58,14 +59,17 @@ struct ExpectedChecks {
     /// The checksums of its files.
     #[serde(default)]
     records: BTreeMap<String, String>,
+    /// The checksums of its states.
+    #[serde(default)]
+    states: Checksums,
 }
 
-/// Checks that the list of checks is the one that was written when the run was completed; in runs of earlier versions,
-/// that it is as long.
+/// Checks that the list of checks is the one that was written when the run was completed, and that the records and the
+/// states are; in runs of earlier versions, that the list is as long.
 fn require_all(folder: &RunFolder, found: usize) -> anyhow::Result<()> {
-    let ExpectedChecks { checks, kind, mut records } = folder.read_json("manifest.json")?;
-    records.retain(|name, _| name == CHECKS);
+    let ExpectedChecks { checks, kind, records, states } = folder.read_json("manifest.json")?;
     folder.require_unaltered(&records)?;
+    folder.require_unaltered_states(&states)?;
     let whole = checks
         .map_or(found > 0 || matches!(kind, Some(RunKind::Recovery | RunKind::Pruning)), |expected| expected == found);
     let expected = checks.map_or("at least one".into(), |expected| expected.to_string());
@@ -75,14 +79,6 @@ fn require_all(folder: &RunFolder, found: usize) -> anyhow::Result<()> {
         folder.file(CHECKS).display()
     );
     Ok(())
-}
-
-/// Width of the table in characters, where the output is not a terminal, or one of unknown width.
-const DEFAULT_WIDTH: u16 = 120;
-
-/// The width of a table on a terminal of this width; some terminals of unknown width state 0.
-pub(super) fn usable_width(terminal: Option<u16>) -> u16 {
-    terminal.filter(|&width| width > 0).unwrap_or(DEFAULT_WIDTH)
 }
 
 /// The checks as tables, those of the theory before those of the program.
@@ -110,13 +106,10 @@ pub fn summary(checks: &[Check]) -> String {
 }
 
 /// The checks of a section as a table; `joint` adds the column of the joint intervals.
-fn section_table(checks: &[&Check], joint: bool) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+fn section_table(checks: &[&Check], joint: bool) -> String {
+    let mut table = table::table();
     let header = ["check", "statement", "measured", "joint interval", "expected", "verdict"];
     table.set_header(header.iter().filter(|title| joint || **title != "joint interval"));
-    table.set_width(usable_width(table.width()));
-    emphasise(&mut table);
     for check in checks {
         let interval = |interval: Option<(f64, f64)>| {
             interval.map(|(low, high)| format!("[{}, {}]", measured(low), measured(high))).unwrap_or_default()
@@ -140,15 +133,5 @@ fn section_table(checks: &[&Check], joint: bool) -> Table {
         }
         table.add_row(cells);
     }
-    table
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_terminal_of_width_0_is_one_of_unknown_width() {
-        assert_eq!([None, Some(0), Some(40)].map(usable_width), [DEFAULT_WIDTH, DEFAULT_WIDTH, 40]);
-    }
+    table::text(table)
 }

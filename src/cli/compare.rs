@@ -1,9 +1,8 @@
 //! `widelimit compare`: the main quantities of several runs in one figure and one table.
 
-use super::checks::usable_width;
 use super::output::line;
 use super::report::open;
-use comfy_table::{ContentArrangement, Table, presets};
+use super::table;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use widelimit::report::comparison::{NAME, RunComparison, compare};
@@ -26,7 +25,7 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     for ((name, label), verdicts) in comparison.names.iter().zip(&comparison.labels).zip(&comparison.verdicts) {
         line(format!("{name}: {label}; {verdicts}"))?;
     }
-    line(table(&comparison))?;
+    line(quantities(&comparison))?;
     for path in files {
         line(path.display())?;
     }
@@ -34,13 +33,11 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// A row for every quantity, a column for every run.
-fn table(comparison: &RunComparison) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(usable_width(table.width()));
+fn quantities(comparison: &RunComparison) -> String {
+    let mut table = table::table();
     table.set_header(["quantity", "at"].into_iter().chain(comparison.labels.iter().map(String::as_str)));
     for row in comparison.rows() {
         table.add_row([row.quantity, row.at].into_iter().chain(row.values));
     }
-    table
+    table::text(table)
 }

@@ -1,10 +1,10 @@
 //! `widelimit coverage`: what the verdicts of an experiment are worth.
 
-use super::checks::usable_width;
 use super::json;
-use super::output::{emphasise, line, note};
+use super::output::{line, note};
 use super::run::{INTERRUPT, RunArgs, handle_signals, prepare};
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use super::table;
+use comfy_table::{Cell, CellAlignment};
 use std::process::ExitCode;
 use widelimit::analysis::coverage::{COVERAGE_RANGE, CheckRates, CoverageRates};
 use widelimit::analysis::proportion::wilson_interval;
@@ -66,7 +66,7 @@ pub fn run(args: CoverageArgs) -> anyhow::Result<ExitCode> {
 
 /// Prints the rates of all checks and of whole runs.
 pub(super) fn print(record: &CoverageRecord) -> anyhow::Result<()> {
-    line(table(&record.rates))?;
+    line(rates_table(&record.rates))?;
     line(summary(&record.rates))?;
     Ok(())
 }
@@ -77,11 +77,8 @@ fn percent(part: usize, whole: usize) -> String {
 }
 
 /// The rates of all checks as a table.
-fn table(rates: &CoverageRates) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(usable_width(table.width()));
-    emphasise(&mut table);
+fn rates_table(rates: &CoverageRates) -> String {
+    let mut table = table::table();
     // The position of a check in the figure.
     let mut position = 0;
     table.set_header([
@@ -109,7 +106,7 @@ fn table(rates: &CoverageRates) -> Table {
         let number = if check.section == CheckSection::Theory { position.to_string() } else { String::new() };
         table.add_row([right(number), Cell::new(name)].into_iter().chain(numbers.map(right)));
     }
-    table
+    table::text(table)
 }
 
 /// Pooled value, half-width, coverage with its interval and joint coverage.

@@ -2,6 +2,7 @@
 
 use super::json;
 use super::output::{line, text};
+use super::table;
 use anyhow::Context;
 use std::process::ExitCode;
 use widelimit::config::{builtin, did_you_mean};
@@ -11,12 +12,12 @@ pub fn list(json: bool) -> anyhow::Result<ExitCode> {
     if json {
         return json::experiments();
     }
-    let width = builtin::names().iter().map(|name| name.len()).max().unwrap_or(0);
-    for experiment in builtin::BUILTIN {
-        let table = experiment.text.parse::<toml::Table>().ok();
-        let title = table.and_then(|t| t.get("title")?.as_str().map(String::from));
-        line(format!("{:width$}  {}", experiment.name, title.unwrap_or_default()))?;
-    }
+    let title = |text: &str| Some(text.parse::<toml::Table>().ok()?.get("title")?.as_str()?.to_string());
+    let rows: Vec<[String; 2]> = builtin::BUILTIN
+        .iter()
+        .map(|experiment| [experiment.name.into(), title(experiment.text).unwrap_or_default()])
+        .collect();
+    line(table::columns(&rows))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -26,6 +26,7 @@ mod report;
 mod run;
 mod simd;
 mod status;
+mod table;
 mod vary;
 mod workload;
 

@@ -1,10 +1,9 @@
 //! `widelimit plan`: the width, the step and the batch that a tolerance needs, from the predictions of a run.
 
-use super::checks::usable_width;
 use super::draws::recorded_experiment;
 use super::output::line;
+use super::table;
 use anyhow::{Context, bail, ensure};
-use comfy_table::{ContentArrangement, Table, presets};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use widelimit::config::{AnyExperiment, divides_no_interval, exceeds_friction, too_short};
@@ -123,16 +122,14 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     }
     let (arrays, record) = (PredictArrays::read(&folder)?, PredictRecord::read(&folder)?);
     let plan = WidthPlan { args, arrays: &arrays, record: &record };
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    let mut table = table::table();
     table.set_header(["quantity", "tolerance", "width N", "step", "batch B", "prediction"]);
-    table.set_width(usable_width(table.width()));
     for tolerance in &tolerances {
         for row in plan.rows(tolerance)? {
             table.add_row(row);
         }
     }
-    line(table)?;
+    line(table::text(table))?;
     line("Each tolerance is met with probability 95 % at the values given, by the law predicted from the limit.")?;
     line("Where no value suffices, the quantile that the other parts leave is given.")?;
     if arrays.step.is_none() {

@@ -1,11 +1,10 @@
 //! `widelimit prune`: prunes a model into a folder.
 
-use super::checks::usable_width;
 use super::output::{line, note};
 use super::run::{INTERRUPT, handle_signals};
 use super::simd::{SimdChoice, choose, instruction_set};
+use super::table;
 use anyhow::bail;
-use comfy_table::{ContentArrangement, Table, presets};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use widelimit::choice::{Choice, parse_choice};
@@ -322,10 +321,8 @@ fn samples<'a>(args: &'a PruneArgs, reads: &Reads, purpose: Purpose<'a>) -> anyh
 
 /// Prints scores, sparsity and layers.
 fn print(args: &PruneArgs, record: &FolderRecord) -> anyhow::Result<()> {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    let mut table = table::table();
     table.set_header(["layer", "zeros", "relative loss", "condition", "notes"]);
-    table.set_width(usable_width(table.width()));
     for layer in record.record.last_round() {
         let mut notes = Vec::new();
         if layer.damping_raised {
@@ -345,7 +342,7 @@ fn print(args: &PruneArgs, record: &FolderRecord) -> anyhow::Result<()> {
             notes.join("; "),
         ]);
     }
-    line(table)?;
+    line(table::text(table))?;
     let score = |name: &str, scores: &Option<MeanScores>| {
         scores.as_ref().map(|scores| {
             let perplexity = scores.perplexity.map(|value| format!(", perplexity {value:.3}"));

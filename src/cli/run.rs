@@ -18,8 +18,9 @@ use widelimit::config::{
 use widelimit::dynamics::Method;
 use widelimit::number::plain;
 use widelimit::ranks::{Agreement, Ranks, agree};
-use widelimit::record::REPORT;
+use widelimit::record::{REPORT, RunFolder};
 use widelimit::run::{Options, Part, PartError, Report, RunError, Shard, default_folder};
+use widelimit::study::recover::RecoverRecord;
 
 /// Arguments of `widelimit run`.
 #[derive(Debug, clap::Args)]
@@ -338,11 +339,31 @@ pub(super) fn print_report(
 /// Prints what was found in one line, and the path of the report; returns the exit status.
 fn finish(folder: &Path, checks: &[Check], strict: bool) -> anyhow::Result<ExitCode> {
     line(checks::summary(checks))?;
+    if let Some(record) = RecoverRecord::find(&RunFolder::existing(folder)?)?
+        && let Some(text) = best_algorithms(&record)
+    {
+        line(text)?;
+    }
     let report = folder.join(REPORT);
     if report.exists() {
         line(format!("report: {}", report.display()))?;
     }
     Ok(ExitCode::from(u8::from(strict && checks::any_fails(checks))))
+}
+
+/// Which algorithms recovered the most problems in the fewest iterations; `None` where all failed.
+fn best_algorithms(record: &RecoverRecord) -> Option<String> {
+    let best = record.best();
+    let first = best.first()?;
+    let names: Vec<&str> = best.iter().map(|summary| summary.method.as_str()).collect();
+    let (successes, problems) = (first.successes, first.problems);
+    let how = match successes {
+        0 => format!("no problem recovered; smallest median relative error, {:.1e}", first.error),
+        _ => {
+            format!("{successes} of {problems} problems recovered, in {} iterations (median)", plain(first.iterations))
+        }
+    };
+    Some(format!("best of {} algorithms: {} ({how})", record.summaries.len(), names.join(", ")))
 }
 
 /// Prints the questions of the studies.

@@ -1,9 +1,9 @@
 //! `widelimit status`: what a run does at present, from the files of its folder.
 
-use super::checks::usable_width;
 use super::json;
-use super::output::{emphasise, line};
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use super::output::line;
+use super::table;
+use comfy_table::{Cell, CellAlignment};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub fn run(run: &Path, json: bool) -> anyhow::Result<ExitCode> {
     }
     line(headline(&status))?;
     if !status.phases.is_empty() {
-        line(table(&status.phases))?;
+        line(phases_table(&status.phases))?;
     }
     if let Some(study) = &status.study {
         line(format!("present study: {study}"))?;
@@ -65,11 +65,8 @@ fn headline(status: &RunStatus) -> String {
 }
 
 /// The phases as a table.
-fn table(phases: &[PhaseStatus]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(usable_width(table.width()));
-    emphasise(&mut table);
+fn phases_table(phases: &[PhaseStatus]) -> String {
+    let mut table = table::table();
     table.set_header(["phase", "done", "time", "left"]);
     for phase in phases {
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
@@ -81,7 +78,7 @@ fn table(phases: &[PhaseStatus]) -> Table {
             right(phase.left_seconds.map(|left| format!("about {}", duration(left))).unwrap_or_default()),
         ]);
     }
-    table
+    table::text(table)
 }
 
 /// A time in seconds, in readable units.

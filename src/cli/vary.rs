@@ -1,10 +1,11 @@
 //! A sweep over keys on the command line: running it, and its tables.
 
-use super::checks::{self, usable_width};
+use super::checks;
 use super::json;
 use super::output::{line, note};
 use super::run::{INTERRUPT, RunArgs};
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use super::table;
+use comfy_table::{Cell, CellAlignment};
 use std::path::Path;
 use std::process::ExitCode;
 use widelimit::analysis::verdict::{Check, Verdict};
@@ -88,14 +89,6 @@ fn print(record: &VaryRecord, checks: &[Check]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A table in the style of the others.
-fn table() -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(usable_width(table.width()));
-    table
-}
-
 fn right(text: String) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
@@ -106,13 +99,13 @@ fn value(value: &serde_json::Value) -> String {
 }
 
 /// One row per point: the values of the keys, and the quantities, of which every width has one, at the largest width.
-fn points(record: &VaryRecord) -> Table {
+fn points(record: &VaryRecord) -> String {
     let mut shown: Vec<&QuantityRecord> = Vec::new();
     for quantity in &record.quantities {
         shown.retain(|other| other.name != quantity.name);
         shown.push(quantity);
     }
-    let mut table = table();
+    let mut table = table::table();
     let name = |quantity: &&QuantityRecord| match quantity.width {
         Some(width) => format!("{}, N = {width}", quantity.name),
         None => quantity.name.clone(),
@@ -128,11 +121,11 @@ fn points(record: &VaryRecord) -> Table {
         let keys = point.values.iter().map(|v| right(value(v)));
         table.add_row([right((i + 1).to_string())].into_iter().chain(keys).chain(shown.iter().map(quantity)));
     }
-    table
+    table::text(table)
 }
 
 /// One row per check, one column per point; with many points, their counts.
-fn verdicts(record: &VaryRecord) -> Table {
+fn verdicts(record: &VaryRecord) -> String {
     let mark = |verdict: Verdict| match verdict {
         Verdict::Holds => "+",
         Verdict::Fails => "!",
@@ -147,7 +140,7 @@ fn verdicts(record: &VaryRecord) -> Table {
             names.push(&check.name);
         }
     }
-    let mut table = table();
+    let mut table = table::table();
     if record.points.len() <= MAX_COLUMNS {
         let numbers = (1..=record.points.len()).map(|i| i.to_string());
         table.set_header(["check".to_string()].into_iter().chain(numbers));
@@ -155,7 +148,7 @@ fn verdicts(record: &VaryRecord) -> Table {
             let marks = record.points.iter().map(|point| of(point, name).map_or("", mark).to_string());
             table.add_row([name.to_string()].into_iter().chain(marks));
         }
-        return table;
+        return table::text(table);
     }
     table.set_header(["check", "holds", "fails", "not resolved"]);
     for name in names {
@@ -163,5 +156,5 @@ fn verdicts(record: &VaryRecord) -> Table {
         let counts = [Verdict::Holds, Verdict::Fails, Verdict::NotResolved].map(count);
         table.add_row([name.to_string()].into_iter().chain(counts));
     }
-    table
+    table::text(table)
 }

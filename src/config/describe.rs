@@ -114,6 +114,11 @@ impl KeyDescriptions {
 }
 
 impl Key {
+    /// Whether a reader reads it.
+    pub fn is_read(&self) -> bool {
+        self.forms.iter().any(|form| *form != KeyForm::Elsewhere)
+    }
+
     /// The values between which the readers distinguish: names, true and false.
     pub fn choices(&self) -> Vec<Json> {
         let mut choices = Vec::new();

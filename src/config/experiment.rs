@@ -352,6 +352,8 @@ pub struct RunOptions {
     pub checkpoint_seconds: f64,
     /// What a complete run keeps of the states of its trajectories.
     pub states: KeptStates,
+    /// Whether a complete run keeps its limits with their paths, which `extend` then reads.
+    pub keep_limits: bool,
 }
 
 choice! {

@@ -21,6 +21,7 @@ mod read_vary;
 mod recovery;
 mod routes;
 mod schema;
+mod schema_rules;
 mod section;
 mod section_texts;
 mod spelling;

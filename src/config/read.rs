@@ -370,10 +370,11 @@ fn picard(section: Option<Section>, precision: Precision) -> PicardSpec {
 }
 
 fn run_options(root: &mut Section) -> RunOptions {
-    let mut options = RunOptions { checkpoint_seconds: 10.0, states: KeptStates::All };
+    let mut options = RunOptions { checkpoint_seconds: 10.0, states: KeptStates::All, keep_limits: false };
     if let Some(mut s) = root.section("run", false) {
         options.checkpoint_seconds = s.real("checkpoint_seconds", Some(10.0), Allowed::Positive);
         options.states = s.choice_of("states", Some(KeptStates::All));
+        options.keep_limits = s.flag("keep_limits", false);
         s.finish();
     }
     options

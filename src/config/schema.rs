@@ -2,10 +2,12 @@
 //! and describe each, and in one in which keys that may be absent are. Which keys there are depends on choices, such as the kind of a population; so the readers are run
 //! once for every value of every choice that they make known.
 //!
-//! Rules between keys are not in the schema: it accepts a key wherever a file with some choices may have it.
+//! Rules between keys are those of `schema_rules`. What only numbers decide is not in the schema: it accepts every file that
+//! the readers accept, and some that they refuse.
 
 use super::describe::{Key, KeyDescriptions, KeyForm};
 use super::error::KeyErrors;
+use super::schema_rules::{self, ChoiceKey, Situation};
 use super::section::{ENTRY, Section};
 use super::vary::Combine;
 use super::{Readers, read, read_pruning, read_recovery};
@@ -31,9 +33,9 @@ pub fn schema(readers: &Readers) -> Json {
         "then": of("recovery"),
         "else": { "if": is("pruning"), "then": of("pruning"), "else": of("training") },
         "definitions": {
-            "training": experiment(&training, "training"),
-            "recovery": experiment(&recovery, "recovery"),
-            "pruning": experiment(&pruning, "pruning"),
+            "training": experiment(&training, "training", schema_rules::of_training()),
+            "recovery": experiment(&recovery, "recovery", schema_rules::of_recovery()),
+            "pruning": experiment(&pruning, "pruning", Vec::new()),
             "varied": varied(),
         },
     })
@@ -43,7 +45,7 @@ pub fn schema(readers: &Readers) -> Json {
 type Read<'a> = &'a dyn for<'s> Fn(Section<'s>, &'s KeyErrors);
 
 /// What the readers of a kind accept.
-fn describe(read: Read<'_>) -> KeyDescriptions {
+fn describe(read: Read<'_>) -> Described {
     let in_situation = |situation: &Table| {
         let mut found = KeyDescriptions::default();
         for absent in [false, true] {
@@ -55,20 +57,69 @@ fn describe(read: Read<'_>) -> KeyDescriptions {
         found
     };
     let mut all = in_situation(&Table::new());
-    let mut situations = vec![(Table::new(), all.clone())];
+    let mut to_explore = vec![Situation { set: Table::new(), found: all.clone() }];
+    let mut situations = Vec::new();
     let mut seen: BTreeSet<(String, String, String)> = BTreeSet::new();
-    while let Some((situation, found)) = situations.pop() {
-        for (table, key) in found.tables().flat_map(|(table, keys)| keys.iter().map(move |key| (table, key))) {
+    while let Some(situation) = to_explore.pop() {
+        for (table, key) in situation.found.tables().flat_map(|(table, keys)| keys.iter().map(move |key| (table, key)))
+        {
             for choice in key.choices() {
                 if seen.insert((table.into(), key.name.clone(), choice.to_string())) {
-                    let mut changed = situation.clone();
+                    let mut changed = situation.set.clone();
                     set(&mut changed, table, &key.name, &choice);
                     let found = in_situation(&changed);
                     all.merge(found.clone());
-                    situations.push((changed, found));
+                    to_explore.push(Situation { set: changed, found });
                 }
             }
         }
+        situations.push(situation);
+    }
+    let deciding = schema_rules::deciding(&all, &situations);
+    let together: Vec<Situation> = combinations(&deciding, &situations)
+        .into_iter()
+        .map(|set| Situation { found: in_situation(&set), set })
+        .collect();
+    together.iter().for_each(|situation| all.merge(situation.found.clone()));
+    situations.extend(together);
+    let rules = schema_rules::of_tables(&all, &situations, &deciding);
+    Described { keys: all, rules }
+}
+
+/// What the readers of a kind accept.
+struct Described {
+    keys: KeyDescriptions,
+    /// The rules within its tables.
+    rules: Vec<Json>,
+}
+
+/// Most situations of the choices of one table.
+const MAX_COMBINATIONS: usize = 1000;
+
+/// The situations with every combination of the deciding choices of a table, alone and with every value of each deciding
+/// choice of its sub-tables.
+fn combinations(deciding: &[ChoiceKey], situations: &[Situation]) -> Vec<Table> {
+    let with = |sets: &[Table], key: &ChoiceKey| -> Vec<Table> {
+        let one = |set_before: &Table, value: &Json| {
+            let mut changed = set_before.clone();
+            set(&mut changed, &key.table, &key.name, value);
+            changed
+        };
+        sets.iter().flat_map(|before| key.values.iter().map(move |value| one(before, value))).collect()
+    };
+    let tables: BTreeSet<&str> = deciding.iter().map(|key| key.table.as_str()).collect();
+    let mut all = Vec::new();
+    for table in tables {
+        let Some(base) = situations.iter().find(|s| !s.found.keys(table).is_empty()) else { continue };
+        let mut sets = vec![base.set.clone()];
+        for key in deciding.iter().filter(|key| key.table == table) {
+            if sets.len() * key.values.len() <= MAX_COMBINATIONS {
+                sets = with(&sets, key);
+            }
+        }
+        let inner = deciding.iter().filter(|key| key.table.starts_with(&format!("{table}.")));
+        all.extend(inner.flat_map(|key| with(&sets, key)));
+        all.extend(sets);
     }
     all
 }
@@ -93,8 +144,13 @@ fn set(root: &mut Table, table: &str, key: &str, value: &Json) {
 }
 
 /// The schema of an experiment of one kind.
-fn experiment(description: &KeyDescriptions, kind: &str) -> Json {
-    let mut schema = table(description, "");
+fn experiment(description: &Described, kind: &str, between: Vec<Json>) -> Json {
+    let mut schema = table(&description.keys, "");
+    // The points of a sweep may have keys that the file itself has not.
+    let rules: Vec<Json> = description.rules.iter().cloned().chain(between).collect();
+    schema["if"] = json!({ "required": ["vary"] });
+    schema["then"] = json!(true);
+    schema["else"] = json!({ "allOf": rules });
     let default = if kind == "training" { json!({ "const": kind, "default": kind }) } else { json!({ "const": kind }) };
     schema["properties"]["kind"] = default;
     schema["properties"]["vary"] = vary();

@@ -211,23 +211,26 @@ pub(super) fn png(tree: &usvg::Tree, figure: &Figure, factor: f64) -> Result<Vec
     image.fill(tiny_skia::Color::WHITE);
     let scale = (width as f32 / tree.size().width(), height as f32 / tree.size().height());
     resvg::render(tree, tiny_skia::Transform::from_scale(scale.0, scale.1), &mut image.as_mut());
-    Ok(with_resolution(image.encode_png().map_err(|_| failed())?))
+    // The page is white, so that no pixel is transparent.
+    let rgb: Vec<u8> = image.data().chunks_exact(4).flat_map(|pixel| &pixel[..3]).copied().collect();
+    encoded(&rgb, (width, height)).map_err(|_| failed())
 }
 
-/// Inserts a `pHYs` chunk with the resolution after the header chunk (PNG, third edition, 11.3.4.3).
-fn with_resolution(png: Vec<u8>) -> Vec<u8> {
-    const HEADER_END: usize = 8 + 25;
+/// Pixels (height, width, 3) as PNG with its resolution. Large areas of one colour compress best without a filter.
+fn encoded(rgb: &[u8], (width, height): (u32, u32)) -> Result<Vec<u8>, png::EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_filter(png::FilterType::NoFilter);
+    encoder.set_compression(png::Compression::Default);
     let per_metre = (PNG_DPI / 0.0254).round() as u32;
-    let mut chunk = b"pHYs".to_vec();
-    chunk.extend(per_metre.to_be_bytes().into_iter().chain(per_metre.to_be_bytes()).chain([1]));
-    let mut check = flate2::Crc::new();
-    check.update(&chunk);
-    let mut out = png[..HEADER_END].to_vec();
-    out.extend((chunk.len() as u32 - 4).to_be_bytes());
-    out.extend(&chunk);
-    out.extend(check.sum().to_be_bytes());
-    out.extend(&png[HEADER_END..]);
-    out
+    let unit = png::Unit::Meter;
+    encoder.set_pixel_dims(Some(png::PixelDimensions { xppu: per_metre, yppu: per_metre, unit }));
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(rgb)?;
+    writer.finish()?;
+    Ok(bytes)
 }
 
 fn pdf(tree: &usvg::Tree) -> Result<Vec<u8>, FigureError> {

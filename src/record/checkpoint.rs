@@ -4,19 +4,22 @@
 //! a file of another place or run goes unnoticed. A JSON file is the object `{"sha256": ..., "value": ...}`; an archive
 //! of arrays is followed by a line with the checksum, which readers of archives ignore.
 
-use super::digest::{sha256, sha256_bound};
+use super::digest::{sha256_bound, sha256_of_file};
 use super::error::RecordError;
 use super::folder::RunFolder;
-use super::npz::{ArrayRecord, Arrays, NpzError, StoredArrays};
+use super::npz::{ArrayRecord, Arrays, NpzError, Storage, StoredArrays};
 use super::write_atomically;
 use crate::compute::Real;
 use crate::compute::profile::{self, WorkKind};
 use crate::number;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use std::io::{Cursor, ErrorKind, Write};
-use std::path::PathBuf;
+use std::io::{self, Cursor, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
 
 /// A part of a run that may have been saved.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,18 +118,25 @@ impl RunFolder {
     }
 
     /// Copies a value that [`RunFolder::save_json`] wrote into `from` under the name `source` to this folder under another
-    /// name, with its checksum there. Returns false where there is none that is as it was written.
+    /// name, with its checksum there. A file whose name ends with [`COMPRESSED`] is compressed. Returns false where there is
+    /// none that is as it was written.
     ///
     /// # Errors
     /// Files that are not accessible.
     pub fn copy_sealed_json(&self, from: &RunFolder, source: &str, name: &str) -> Result<bool, RecordError> {
         let SavedPart::Found(bytes) = from.bytes(source)? else { return Ok(false) };
-        let Ok(text) = String::from_utf8(bytes) else { return Ok(false) };
-        let Some((checksum, value)) = split_json(&text) else { return Ok(false) };
+        let text = if source.ends_with(COMPRESSED) { unpacked(&bytes) } else { String::from_utf8(bytes).ok() };
+        let Some((checksum, value)) = text.as_deref().and_then(split_json) else { return Ok(false) };
         if checksum != from.checksum(source, value.as_bytes()) {
             return Ok(false);
         }
-        self.write_text(name, &self.seal_text(name, value))?;
+        let sealed = self.seal_text(name, value);
+        if name.ends_with(COMPRESSED) {
+            let io = |source| RecordError::Io { path: self.file(name), source };
+            self.write_bytes(name, &packed(sealed.as_bytes()).map_err(io)?)?;
+        } else {
+            self.write_text(name, &sealed)?;
+        }
         Ok(true)
     }
 
@@ -140,12 +150,22 @@ impl RunFolder {
         self.seal_named(name, &arrays)
     }
 
+    /// The same, compressed: for archives that are kept.
+    ///
+    /// # Errors
+    /// An array that cannot be written.
+    pub fn seal_compressed(&self, name: &str, record: &impl ArrayRecord) -> Result<SealedArchive, NpzError> {
+        let mut arrays = Arrays::default();
+        record.push("", &mut arrays);
+        Ok(self.seal_bytes(name, arrays.archive(Storage::Deflated, &self.file(name))?))
+    }
+
     /// An archive of arrays of any scalar type with its checksum.
     ///
     /// # Errors
     /// An array that cannot be written.
     pub fn seal_named<R: Real>(&self, name: &str, arrays: &Arrays<R>) -> Result<SealedArchive, NpzError> {
-        Ok(self.seal_bytes(name, arrays.archive(&self.file(name))?))
+        Ok(self.seal_bytes(name, arrays.archive(Storage::Plain, &self.file(name))?))
     }
 
     /// The bytes of an archive with their checksum. They are not examined, so that checks beyond the checksum can be
@@ -249,8 +269,8 @@ impl RunFolder {
     /// # Errors
     /// A file that is missing or cannot be read.
     pub fn checksums(&self, names: impl IntoIterator<Item = String>) -> Result<BTreeMap<String, String>, RecordError> {
-        let checksum = |name: String| match self.bytes(&name)? {
-            SavedPart::Found(bytes) => Ok((name, sha256(&bytes))),
+        let checksum = |name: String| match self.file_checksum(&name)? {
+            SavedPart::Found(sha256) => Ok((name, sha256)),
             SavedPart::Absent | SavedPart::Damaged(_) => Err(RecordError::Missing { path: self.file(&name) }),
         };
         names.into_iter().map(checksum).collect()
@@ -262,13 +282,9 @@ impl RunFolder {
     /// A file that is not accessible.
     pub fn first_altered(&self, checksums: &BTreeMap<String, String>) -> Result<Option<(String, String)>, RecordError> {
         for (name, expected) in checksums {
-            match self.bytes(name)? {
-                SavedPart::Found(bytes) => {
-                    let found = sha256(&bytes);
-                    if found != *expected {
-                        return Ok(Some((name.clone(), format!("its SHA-256 is {found}"))));
-                    }
-                }
+            match self.file_checksum(name)? {
+                SavedPart::Found(found) if found == *expected => {}
+                SavedPart::Found(found) => return Ok(Some((name.clone(), format!("its SHA-256 is {found}")))),
                 SavedPart::Absent => return Ok(Some((name.clone(), "it is missing".into()))),
                 SavedPart::Damaged(reason) => return Ok(Some((name.clone(), reason))),
             }
@@ -309,13 +325,25 @@ impl RunFolder {
     }
 
     fn bytes(&self, name: &str) -> Result<SavedPart<Vec<u8>>, RecordError> {
+        self.read_by(name, |path| std::fs::read(path))
+    }
+
+    /// SHA-256 of a file.
+    ///
+    /// # Errors
+    /// A file that is not accessible.
+    pub fn file_checksum(&self, name: &str) -> Result<SavedPart<String>, RecordError> {
+        self.read_by(name, sha256_of_file)
+    }
+
+    fn read_by<T>(&self, name: &str, read: impl FnOnce(&Path) -> io::Result<T>) -> Result<SavedPart<T>, RecordError> {
         let _timed = profile::time(WorkKind::Files);
         let path = self.file(name);
         if path.is_dir() {
             return Ok(SavedPart::Damaged("it is a folder".into()));
         }
-        match std::fs::read(&path) {
-            Ok(bytes) => Ok(SavedPart::Found(bytes)),
+        match read(&path) {
+            Ok(found) => Ok(SavedPart::Found(found)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(SavedPart::Absent),
             Err(source) => Err(RecordError::Io { path, source }),
         }
@@ -324,6 +352,23 @@ impl RunFolder {
     fn checksum(&self, name: &str, contents: &[u8]) -> String {
         sha256_bound(&[self.identity.as_bytes(), name.as_bytes(), contents])
     }
+}
+
+/// The end of the names of files that are compressed by gzip.
+pub const COMPRESSED: &str = ".gz";
+
+/// Bytes as a file of gzip, without a time.
+fn packed(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+/// The text in a file of gzip; `None` where it is none.
+fn unpacked(bytes: &[u8]) -> Option<String> {
+    let mut text = String::new();
+    GzDecoder::new(bytes).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// The checksum and the value of a JSON file.

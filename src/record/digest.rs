@@ -3,10 +3,31 @@
 use crate::compute::profile::{self, WorkKind};
 use crate::population::hexadecimal;
 use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 /// SHA-256 in lower-case hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     sha256_of([bytes])
+}
+
+/// Bytes of a file that are held at a time.
+const BLOCK: usize = 1 << 20;
+
+/// SHA-256 of a file in lower-case hexadecimal, read in blocks.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn sha256_of_file(path: &Path) -> io::Result<String> {
+    let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
+    let mut block = vec![0; BLOCK.min(file.metadata()?.len() as usize + 1)];
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(hexadecimal(&hasher.finalize())),
+            count => hasher.update(&block[..count]),
+        }
+    }
 }
 
 /// SHA-256 of several parts, one after the other, each followed by its length.

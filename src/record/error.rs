@@ -30,12 +30,12 @@ pub enum RecordError {
         /// The cause, which the message states.
         cause: serde_json::Error,
     },
-    /// A record is not the one that the run wrote.
+    /// A record or a state is not the one that the run wrote.
     #[error(
-        "{path}: {found}, and the manifest names a record with SHA-256 {expected}; restore the file, or run the experiment again with --force"
+        "{path}: {found}, and the manifest of the run has {expected}; restore the file, or run the experiment again with --force"
     )]
     Altered {
-        /// The record.
+        /// The file.
         path: PathBuf,
         /// What there is instead.
         found: String,

@@ -105,6 +105,10 @@ pub struct Manifest {
     /// run, and in runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<BTreeMap<String, String>>,
+    /// SHA-256 of every file in `state/` of a complete run, by name; of a run that is being extended, of the run before.
+    /// Absent in other unfinished runs, and in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub states: Option<BTreeMap<String, String>>,
 }
 
 /// A start of the program for a run: when, how and on what. It differs between equal runs.

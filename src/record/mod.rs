@@ -40,6 +40,7 @@ mod provenance;
 mod series;
 mod shard;
 pub mod state;
+mod state_files;
 mod vary;
 
 pub use atomic::{replace_quickly, write_atomically};
@@ -56,9 +57,10 @@ pub use manifest::{
     PhaseExchanges, PhaseTime, PopulationRecord, REPORT, RunKind, ShardRecord, Status, TrajectoryRecord, WALL_TIMES,
 };
 pub use measure::{Measure, UnknownMeasure};
-pub use open::{FIGURES_ADVICE, OpenRequest, Opened};
+pub use open::{FIGURES_ADVICE, KEPT_LIMITS, OpenRequest, Opened};
 pub use profile::{ByPrecision, MachinePeak, ProfileRecord, ProfiledPhase, ProfiledWork};
 pub(crate) use provenance::differing_keys;
 pub use series::{GroupSeries, LimitRun, LimitSeries};
 pub use shard::Shard;
+pub use state_files::{Checksums, is_state_of};
 pub use vary::{PointCheck, PointRecord, QuantityPoint, QuantityRecord, StatementRecord, VaryRecord};

@@ -104,6 +104,15 @@ pub enum NpzError {
     },
 }
 
+/// How the arrays of an archive are stored. NumPy reads both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// As they are.
+    Plain,
+    /// Compressed by deflate, without loss.
+    Deflated,
+}
+
 /// Arrays to be written, in order.
 #[derive(Clone, Debug)]
 pub struct Arrays<R = f64> {
@@ -143,12 +152,24 @@ impl<R: Real> Arrays<R> {
         self.entries.iter().map(|(name, array)| (name.as_str(), array))
     }
 
-    /// Writes the arrays to `path` atomically, with the names of their axes. Equal arrays give equal bytes.
+    /// Writes the arrays to `path` atomically, compressed, with the names of their axes. Equal arrays give equal bytes.
     ///
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), NpzError> {
-        let mut bytes = self.archive(path)?;
+        self.write_as(Storage::Deflated, path)
+    }
+
+    /// The same without compression: for states of training, which are large and whose digits are nearly random.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_uncompressed(&self, path: &Path) -> Result<(), NpzError> {
+        self.write_as(Storage::Plain, path)
+    }
+
+    fn write_as(&self, storage: Storage, path: &Path) -> Result<(), NpzError> {
+        let mut bytes = self.archive(storage, path)?;
         axes_comment::append(&mut bytes, &self.axes);
         write_atomically(path, |out| io::Write::write_all(out, &bytes))
             .map_err(|source| NpzError::Io { path: path.into(), source })
@@ -158,14 +179,17 @@ impl<R: Real> Arrays<R> {
     ///
     /// # Errors
     /// An array that cannot be written.
-    pub fn archive(&self, path: &Path) -> Result<Vec<u8>, NpzError> {
+    pub fn archive(&self, storage: Storage, path: &Path) -> Result<Vec<u8>, NpzError> {
         let _timed = profile::time(WorkKind::Files);
         // The archive is built in memory because the format requires seeking. Its capacity is reserved, so that the
         // buffer is not copied as it grows.
         let capacity: usize =
             self.entries.iter().map(|(name, array)| array.len() * size_of::<R>() + 2 * name.len() + ENTRY_BYTES).sum();
         let mut bytes = io::Cursor::new(Vec::with_capacity(capacity));
-        let mut writer = NpzWriter::new(&mut bytes);
+        let mut writer = match storage {
+            Storage::Plain => NpzWriter::new(&mut bytes),
+            Storage::Deflated => NpzWriter::new_compressed(&mut bytes),
+        };
         let write = |source| NpzError::Write { path: path.into(), source };
         for (name, array) in &self.entries {
             writer.add_array(name.as_str(), array).map_err(write)?;

@@ -13,7 +13,10 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 /// The sub-folders into which a run writes.
-const FOLDERS: [&str; 7] = ["records", "state", "state/paths", "checkpoint", "figures", "saved", "export"];
+const FOLDERS: [&str; 8] = ["records", "state", "state/paths", "checkpoint", "figures", "saved", KEPT_LIMITS, "export"];
+
+/// The folder of the limits that a run keeps for its extension, a sub-folder for each.
+pub const KEPT_LIMITS: &str = "saved/limits";
 
 /// The files at the top of a run folder apart from the manifest.
 const FILES: [&str; 4] = ["checks.json", "experiment.toml", REPORT, PROGRESS];
@@ -110,7 +113,9 @@ impl RunFolder {
         if status == Status::Complete {
             unlocked.require_same(&manifest, request)?;
             // A process that was killed after it had completed the run may have left files.
-            if let Ok(folder) = Self::locked(path, request) {
+            if let Ok(folder) = Self::locked(path, request)
+                && folder.settle_states(&manifest).is_ok()
+            {
                 let _ = folder.remove("checkpoint");
                 let _ = folder.remove(PROGRESS);
                 folder.remove_temporary_files();
@@ -136,6 +141,7 @@ impl RunFolder {
         folder.require_complete()?;
         folder.require_own_folders()?;
         folder.locks.push(lock::acquire(path)?);
+        folder.settle_states(&folder.manifest()?)?;
         folder.remove("checkpoint")?;
         folder.remove(PROGRESS)?;
         folder.remove_temporary_files();
@@ -184,6 +190,7 @@ impl RunFolder {
             ));
         }
         folder.require_same_data(&manifest.population.sources, request.sources)?;
+        folder.settle_states(&manifest)?;
         folder.remove("checkpoint")?;
         folder.remove_temporary_files();
         manifest.extends.push(std::mem::replace(&mut manifest.experiment, request.experiment.clone()));
@@ -265,7 +272,8 @@ impl RunFolder {
 
     /// Removes temporary files that a killed process left; files that cannot be removed are ignored.
     fn remove_temporary_files(&self) {
-        for name in [""].into_iter().chain(FOLDERS) {
+        let limits = self.files_in(KEPT_LIMITS).unwrap_or_default();
+        for name in [""].into_iter().chain(FOLDERS).chain(limits.iter().map(String::as_str)) {
             let folder = self.file(name);
             if !name.is_empty() && lock::is_link(&folder) {
                 continue;

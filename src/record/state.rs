@@ -47,17 +47,17 @@ pub fn write_state<R: Real>(
         push_parts(&mut arrays, network, width, state.parameters, when);
         push_parts(&mut arrays, network, width, state.momenta, &format!("momentum_{when}"));
     }
-    arrays.write(path)
+    arrays.write_uncompressed(path)
 }
 
-/// Removes from `state/ID.npz` everything but the final parameters.
+/// Writes to the file `to`, compressed, the final parameters alone of the file `from`, which is one of `state/`.
 ///
 /// # Errors
-/// A file that cannot be read or written.
-pub fn keep_final_parameters(path: &Path) -> Result<(), NpzError> {
-    match FinalParts::read(path)? {
-        FinalParts::F64(stored) => write_final(path, &stored),
-        FinalParts::F32(stored) => write_final(path, &stored),
+/// Files that cannot be read or written.
+pub fn write_final_parameters(from: &Path, to: &Path) -> Result<(), NpzError> {
+    match FinalParts::read(from)? {
+        FinalParts::F64(stored) => write_final(to, &stored),
+        FinalParts::F32(stored) => write_final(to, &stored),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::config::{BatchSize, Experiment};
 use crate::dynamics::batches::{batch_indices, fresh_batch};
 use crate::population::{Population, Sampler};
 use crate::record::npz::{Arrays, StoredArrays};
-use crate::record::{FORMAT, RunFolder};
+use crate::record::{FORMAT, Manifest, RunFolder};
 use serde_json::Value;
 use std::path::Path;
 
@@ -48,7 +48,19 @@ pub fn write_of_run(
     let population = experiment.build_population()?;
     let now = serde_json::to_value(&population.sources).unwrap_or_default();
     folder.require_same_data(&manifest["population"]["sources"], &now)?;
+    require_unaltered_states(folder, &manifest, id)?;
     write_on(experiment, &population, id, out)
+}
+
+/// Checks the state of a trajectory of a complete run, and the data to which its draws are indices: the draws are of use
+/// with both alone.
+fn require_unaltered_states(folder: &RunFolder, manifest: &Value, id: &str) -> Result<(), RunError> {
+    if manifest["format"] != FORMAT {
+        return Ok(());
+    }
+    let manifest: Manifest = folder.read_json("manifest.json")?;
+    folder.require_unaltered_state(&manifest, id)?;
+    Ok(folder.require_unaltered_state(&manifest, "data")?)
 }
 
 /// Whether there is no file, or one that holds the draws of a trajectory: arrays with the names and the numbers of axes
@@ -136,7 +148,7 @@ fn write_on(experiment: &Experiment, population: &Population, id: &str, out: &Pa
     if !any {
         return Err(RunError::NoDraws { id: id.into() });
     }
-    Ok(arrays.write(out)?)
+    Ok(arrays.write_uncompressed(out)?)
 }
 
 /// Adds the fresh samples of every step.

@@ -3,8 +3,8 @@
 //! Whether a part is kept is decided by what it depends on, as the resolved experiments give it. A trajectory is kept where
 //! it is planned with the same particles, integrator, batches and recordings in both, where the limit with which it is
 //! compared is the same, and where the recording times are; where they go on beyond those of the complete run, a network
-//! continues from its state at the end. The path of a limit is not kept on disk: a limit is computed again where something
-//! that is computed is compared with it. The result of a task of a study is kept where its inputs are the same
+//! continues from its state at the end. The path of a limit is on disk only with `run.keep_limits`: without it a limit is
+//! computed again where something that is computed is compared with it. The result of a task of a study is kept where its inputs are the same
 //! ([`super::study::Study::task_inputs`]).
 //!
 //! The manifest turns a complete run into an unfinished one of the new experiment ([`RunFolder::open_extension`]), which is
@@ -12,7 +12,8 @@
 
 use super::checkpoint::{self, seal_continued};
 use super::context::{Options, RunContext, RunError};
-use super::kept::{KeptTrajectories, KeptTrajectory};
+use super::kept::{KeptTrajectories, KeptTrajectory, SavedEnd};
+use super::kept_states::is_network;
 use super::lifecycle::{OpenRun, require_same_rounding};
 use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
@@ -21,11 +22,11 @@ use super::results::{self, Results, TASK_FOLDERS, can_be_continued, task_file, t
 use super::series::Series;
 use super::share_files::state_folder;
 use super::study::{Registry, studies_of};
-use super::trajectory::state_name;
+use super::trajectory::{last_name, state_name};
 use crate::config::study::ExperimentKind;
-use crate::config::{AnyExperiment, Experiment, Route, from_resolved};
+use crate::config::{AnyExperiment, Experiment, KeptStates, Route, from_resolved};
 use crate::dynamics::StopReason;
-use crate::record::{Build, OpenRequest, RecordError, RunFolder, SavedPart, differing_keys};
+use crate::record::{Build, Checksums, LimitRun, OpenRequest, RecordError, RunFolder, SavedPart, differing_keys};
 use ndarray::Array2;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -126,7 +127,7 @@ type Reason = String;
 /// Files that cannot be read or written; an experiment in the manifest that cannot be read.
 pub(super) fn prepare(
     context: &RunContext<'_>,
-    extends: &[Value],
+    (extends, states): (&[Value], Option<&Checksums>),
     problem: &Problem<'_, f64>,
     plan: &Plan,
     registry: &'static Registry,
@@ -141,10 +142,10 @@ pub(super) fn prepare(
     };
     let experiment = earlier_experiment(folder, &source, registry)?;
     let before = Posed { experiment: &experiment, plan: &Plan::new(&experiment), resolved: source };
-    let extension = Extension { folder, before: &before, now: &now, found: found.as_ref() };
+    let extension = Extension { folder, before: &before, now: &now, found: found.as_ref(), states };
     let decisions = extension.decisions(problem)?;
     let mut kept = KeptTrajectories::new();
-    let (mut continued, mut computed) = (0, BTreeMap::<Reason, Vec<&str>>::new());
+    let (mut continued, mut read, mut computed) = (0, 0, BTreeMap::<Reason, Vec<&str>>::new());
     for (run, decision) in plan.trajectories().zip(decisions) {
         match decision {
             TrajectoryDecision::Keep(trajectory) => {
@@ -156,15 +157,26 @@ pub(super) fn prepare(
                     seal_continued(folder, &problem.network, run, clock, (records, series))?.write()?;
                 }
             }
-            TrajectoryDecision::Compute(reason) => computed.entry(reason).or_default().push(&run.id),
+            TrajectoryDecision::Compute(reason) => {
+                // A limit is read where it is kept, if the folder has no file of it.
+                if run.is_limit() && !folder.file(&last_name(run)).exists() {
+                    folder.remove(&state_name(run))?;
+                }
+                if run.is_limit() && context.shared.is_some_and(|shared| shared.place(problem, run).is_kept()) {
+                    read += 1;
+                    continue;
+                }
+                computed.entry(reason).or_default().push(&run.id);
+            }
         }
     }
     let tasks = extension.keep_tasks(registry)?;
     tidy(folder, plan)?;
     if !context.quiet {
         note(format!(
-            "extended: {} trajectories and {tasks} results of studies are kept, {continued} trajectories are continued",
-            kept.len()
+            "extended: {} trajectories and {tasks} results of studies are kept, {continued} trajectories are continued{}",
+            kept.len(),
+            if read > 0 { format!(", {read} solutions of the limit are read") } else { String::new() }
         ));
         for (reason, ids) in computed {
             let listed = ids[..ids.len().min(MAX_LISTED)].join(", ");
@@ -179,7 +191,9 @@ pub(super) fn prepare(
 fn earlier_experiment(folder: &RunFolder, resolved: &Value, registry: &Registry) -> Result<Experiment, RunError> {
     let refuse = |problem: String| RecordError::Extension { path: folder.path().into(), problem };
     match from_resolved(resolved, "manifest.json", &registry.readers(|_| None)) {
-        Ok(AnyExperiment::Training(experiment)) if experiment.resolved() == *resolved => Ok(*experiment),
+        Ok(AnyExperiment::Training(experiment)) if differing_keys("", &experiment.resolved(), resolved).is_empty() => {
+            Ok(*experiment)
+        }
         Ok(_) => Err(refuse("this version reads the experiment in its manifest otherwise".into()).into()),
         Err(error) => Err(refuse(format!("the experiment in its manifest cannot be read: {error}")).into()),
     }
@@ -208,6 +222,19 @@ struct Extension<'a> {
     before: &'a Posed<'a>,
     now: &'a Posed<'a>,
     found: Result<&'a Results, &'a Reason>,
+    /// The checksums of the states that the complete run kept.
+    states: Option<&'a Checksums>,
+}
+
+/// What is left of the state of a trajectory that has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum StateLeft {
+    /// First and last parameters and momenta, or the trajectory has no state.
+    Whole,
+    /// The last parameters.
+    Final,
+    /// Nothing, as the run was not to keep it.
+    Nothing,
 }
 
 impl Extension<'_> {
@@ -275,11 +302,12 @@ impl Extension<'_> {
         if continues && !diverged && checkpoint::exists(self.folder, run) {
             return Ok(TrajectoryDecision::Continue { clock: None, records, series: None });
         }
-        if let Some(expected) = &end.state {
-            let state = BTreeMap::from([(state_name(run), expected.clone())]);
-            if let Some((name, reason)) = self.folder.first_altered(&state)? {
-                return compute(&format!("{name}: {reason}"));
-            }
+        let left = match self.state_left(run, end)? {
+            Ok(left) => left,
+            Err(reason) => return compute(&reason),
+        };
+        if let Some(reason) = self.missing(run, left, continues && !diverged) {
+            return compute(reason);
         }
         if continues && !diverged {
             return match end.clock {
@@ -292,6 +320,33 @@ impl Extension<'_> {
         match Series::from_values(&problem.measures, extended()) {
             Some(series) => Ok(TrajectoryDecision::Keep(KeptTrajectory { end: end.clone(), series })),
             None => compute("other measures were recorded"),
+        }
+    }
+
+    /// What is left of the state of a trajectory of the complete run; the reason where it was altered.
+    fn state_left(&self, run: &Trajectory, end: &SavedEnd) -> Result<Result<StateLeft, Reason>, RunError> {
+        let (name, Some(whole)) = (state_name(run), &end.state) else { return Ok(Ok(StateLeft::Whole)) };
+        let kept = self.states.map(|states| states.get(&name));
+        Ok(match self.folder.file_checksum(&name)? {
+            SavedPart::Found(found) if found == *whole => Ok(StateLeft::Whole),
+            SavedPart::Found(found) if kept.flatten() == Some(&found) => Ok(StateLeft::Final),
+            SavedPart::Found(found) => Err(format!("{name}: its SHA-256 is {found}")),
+            SavedPart::Absent if kept == Some(None) => Ok(StateLeft::Nothing),
+            SavedPart::Absent => Err(format!("{name}: it is missing")),
+            SavedPart::Damaged(reason) => Err(format!("{name}: {reason}")),
+        })
+    }
+
+    /// Why a trajectory cannot be kept, or continued, with what is left of its state.
+    fn missing(&self, run: &Trajectory, left: StateLeft, continues: bool) -> Option<&'static str> {
+        let all = self.now.experiment.run.states == KeptStates::All;
+        match left {
+            StateLeft::Whole => None,
+            StateLeft::Final if continues => Some("its momenta were not kept (run.states)"),
+            StateLeft::Final if all => Some("its first state was not kept (run.states)"),
+            StateLeft::Final => None,
+            StateLeft::Nothing if continues || all || is_read(&run.id) => Some("its state was not kept (run.states)"),
+            StateLeft::Nothing => None,
         }
     }
 
@@ -366,6 +421,12 @@ impl Extension<'_> {
         let same = |id: &String| now.plan.find(id).is_some_and(|run| self.difference(run).is_none());
         inputs(now).is_some_and(|found| inputs(before) == Some(found.clone()) && found.trajectories.iter().all(same))
     }
+}
+
+/// Whether studies or figures read the state of a trajectory.
+fn is_read(id: &str) -> bool {
+    let read = [LimitRun::Reference, LimitRun::HalfParticles, LimitRun::TrainingStep];
+    is_network(id) || read.iter().any(|run| run.id() == id)
 }
 
 /// The names of the files that a task has written, in the file of its result.

@@ -66,6 +66,30 @@ impl ProgressRecord {
     pub fn read(folder: &Path) -> Option<Self> {
         RunFolder::plain(folder).read_json(PROGRESS).ok()
     }
+
+    /// Work per second over all phases so far; `None` where nothing was computed.
+    pub(super) fn rate(&self) -> Option<f64> {
+        let fresh: f64 = self.phases.iter().map(|phase| phase.done - phase.restored).sum();
+        let seconds: f64 = self.phases.iter().map(|phase| phase.seconds).sum();
+        (fresh > 0.0 && seconds > 0.0).then(|| fresh / seconds)
+    }
+
+    /// The time to the end of the phases that have begun and of those that are planned, at the time of the record; `None`
+    /// where it is not known.
+    pub(super) fn planned_left(&self) -> Option<f64> {
+        let unfinished = self.phases.iter().filter(|phase| !phase.complete);
+        let present: f64 = unfinished.map(PhaseProgress::left).sum::<Option<f64>>()?;
+        let planned: f64 = self.planned.iter().map(|phase| phase.total).sum();
+        Some(present + planned / self.rate()?)
+    }
+}
+
+impl PhaseProgress {
+    /// The time to its end at the rate of this process; `None` where it has computed nothing yet.
+    pub(super) fn left(&self) -> Option<f64> {
+        let fresh = self.done - self.restored;
+        (fresh > 0.0).then(|| self.seconds * (self.total - self.done) / fresh)
+    }
 }
 
 /// The journal of a running experiment; copies share their contents.
@@ -149,6 +173,15 @@ impl Journal {
     }
 }
 
+/// The time to the end of all phases of which the work is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct PlannedRest {
+    /// Estimated wall seconds.
+    pub seconds: f64,
+    /// Whether studies follow, which are not included.
+    pub studies: bool,
+}
+
 /// A phase in a journal.
 pub(super) struct PhaseEntry {
     journal: Journal,
@@ -167,6 +200,17 @@ impl PhaseEntry {
             phase.done = (phase.done + work).min(phase.total);
             phase.restored = (phase.restored + work).min(phase.total);
         });
+    }
+
+    /// The time to the end of the phases that are planned; `None` where none follows this phase, or nothing is known yet.
+    pub(super) fn left(&self) -> Option<PlannedRest> {
+        let state = self.journal.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = &state.record;
+        if record.planned.is_empty() {
+            return None;
+        }
+        let seconds = record.planned_left()?;
+        Some(PlannedRest { seconds, studies: !record.studies.is_empty() })
     }
 
     /// Enters that the phase is complete.
@@ -242,6 +286,10 @@ mod tests {
         let limit = journal.begin("limit", 2.0);
         assert_eq!(read().planned, [planned("networks")]);
         limit.restore(1.0);
+        assert_eq!(limit.left(), None, "nothing was computed yet");
+        limit.advance(0.5);
+        let left = limit.left().unwrap();
+        assert!(left.studies && left.seconds >= 0.0);
         limit.advance(5.0);
         limit.complete();
         drop(limit);

@@ -3,6 +3,7 @@
 use super::context::{FiguresError, Findings, Options, Outcome, Report, RunContext, RunError, agree_on, await_path};
 use super::figures;
 use super::invocation;
+use super::kept_states;
 use super::machine_memory::{machine_memory, peak_memory};
 use super::profile::begin_phase;
 use super::progress::note;
@@ -147,6 +148,7 @@ fn open_first(
     Ok(match opened? {
         Opened::Complete(folder, manifest) => {
             folder.require_unaltered(manifest.records.as_ref().unwrap_or(&BTreeMap::new()))?;
+            folder.require_unaltered_states(manifest.states.as_ref().unwrap_or(&BTreeMap::new()))?;
             Opening::Complete(Report::AlreadyComplete { folder: path.clone(), checks: folder.read_json(CHECKS)? })
         }
         Opened::Fresh(folder) => {
@@ -196,6 +198,8 @@ pub(super) fn manifest(
     let built_by = earlier.as_ref().map_or_else(|| vec![build.clone()], |earlier| earlier.builds_with(&build));
     let mut invocations = earlier.as_ref().map(|earlier| earlier.invocations.clone()).unwrap_or_default();
     invocations.push(invocation::present());
+    // Those of the run before an extension, by which its states are known.
+    let states = earlier.as_ref().and_then(|earlier| earlier.states.clone());
     Manifest {
         format: FORMAT,
         kind,
@@ -222,6 +226,7 @@ pub(super) fn manifest(
         shards: Vec::new(),
         checks: None,
         records: None,
+        states,
     }
 }
 
@@ -341,6 +346,9 @@ pub(super) fn finish(
     // That of an earlier process, which was interrupted.
     folder.remove(PROFILE)?;
     manifest.records = Some(folder.checksums(folder.record_names()?.into_iter().chain([CHECKS.into()]))?);
+    if context.ranks.is_first() {
+        manifest.states = Some(kept_states::stage(folder, &manifest)?);
+    }
     if let (Some(memory), Some(peak)) = (manifest.memory.as_object_mut(), peak_memory()) {
         memory.insert("peak".into(), peak.into());
     }
@@ -349,6 +357,7 @@ pub(super) fn finish(
     folder.write_json("manifest.json", &manifest)?;
     context.ranks.barrier();
     if context.ranks.is_first() {
+        folder.settle_states(&manifest)?;
         folder.remove("checkpoint")?;
     }
     context.journal.close();

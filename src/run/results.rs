@@ -1,5 +1,5 @@
 //! What a complete run keeps in `saved/`, so that it can be extended: the series and the end of every trajectory, and the
-//! results of the tasks of its studies. Every file has a checksum that is bound to the experiment.
+//! results of the tasks of its studies, all compressed. Every file has a checksum that is bound to the experiment.
 
 use super::checkpoint;
 use super::context::RunError;
@@ -13,7 +13,7 @@ use crate::record::npz::{ArrayField, ArrayRecord, Arrays, NpzError, StoredArrays
 use crate::record::{Measure, RecordError, RunFolder, SavedPart};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The ends of the trajectories.
 const ENDS: &str = "saved/trajectories.json";
@@ -96,14 +96,16 @@ pub(super) fn write(
         series.insert(run.id.clone(), ended.series.values().clone());
     }
     let ends = Ends { times: problem.times.clone(), measures: problem.measures.clone(), trajectories: ends };
-    folder.seal_arrays(SERIES, &SeriesArrays(series))?.write()?;
+    folder.seal_compressed(SERIES, &SeriesArrays(series))?.write()?;
     folder.save_json(ENDS, &ends)?;
     let tasks = task_names(folder, TASK_FOLDERS[0])?;
     for task in &tasks {
         folder.copy_sealed_json(folder, &task_file(TASK_FOLDERS[0], task), &task_file(TASK_FOLDERS[1], task))?;
     }
-    for stale in task_names(folder, TASK_FOLDERS[1])?.iter().filter(|task| !tasks.contains(task)) {
-        folder.remove(&task_file(TASK_FOLDERS[1], stale))?;
+    let own: BTreeSet<String> = tasks.iter().map(|task| task_file(TASK_FOLDERS[1], task)).collect();
+    let results = folder.files_in(TASK_FOLDERS[1])?.into_iter().filter(|name| name.contains("/study-"));
+    for stale in results.filter(|name| !own.contains(name)) {
+        folder.remove(&stale)?;
     }
     Ok(())
 }
@@ -128,9 +130,14 @@ pub(super) fn read(folder: &RunFolder) -> Result<Result<Results, String>, Record
     })
 }
 
+/// The end of the name of the file of a task's result in one of [`TASK_FOLDERS`].
+fn task_suffix(folder: &str) -> &'static str {
+    if folder == TASK_FOLDERS[1] { ".json.gz" } else { ".json" }
+}
+
 /// The file of the result of a task.
 pub(super) fn task_file(folder: &str, task: &str) -> String {
-    format!("{folder}/study-{task}.json")
+    format!("{folder}/study-{task}{}", task_suffix(folder))
 }
 
 /// The names of the tasks whose results are in a folder of the run, in order.
@@ -147,7 +154,8 @@ pub(super) fn task_names(folder: &RunFolder, within: &str) -> Result<Vec<String>
     for entry in path.read_dir().map_err(io)? {
         let file = entry.map_err(io)?.file_name();
         let file = file.to_string_lossy();
-        names.extend(file.strip_prefix("study-").and_then(|rest| rest.strip_suffix(".json")).map(String::from));
+        let task = file.strip_prefix("study-").and_then(|rest| rest.strip_suffix(task_suffix(within)));
+        names.extend(task.map(String::from));
     }
     names.sort_unstable();
     Ok(names)

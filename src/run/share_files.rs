@@ -332,7 +332,7 @@ pub fn write_end<R: Real>(
                 &format!("momentum_{when}"),
             );
         }
-        arrays.write(&context.folder.file(&name))?;
+        arrays.write_uncompressed(&context.folder.file(&name))?;
         let sums = context.folder.checksums([name.clone()])?;
         Ok((name.clone(), sums[&name].clone()))
     };

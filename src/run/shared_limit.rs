@@ -6,8 +6,10 @@
 //! have the same limit, to the bit. Its files, as they are in `checkpoint/` and `state/` when it has ended, are kept in a
 //! folder of the sweep, each with a checksum, and copied into the folder of every other run, bound to that run. From then
 //! on that run continues as after an interruption.
+//!
+//! With `run.keep_limits` a run keeps its own limits in the same way, and its extension reads them.
 
-use super::plan::Trajectory;
+use super::plan::{Plan, Trajectory};
 use super::problem::Problem;
 use super::trajectory_outcome::Ended;
 use crate::compute::{InstructionSet, Real};
@@ -17,6 +19,7 @@ use crate::number;
 use crate::record::npz::NpzError;
 use crate::record::{Build, RecordError, RunFolder, SavedPart, sha256};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -101,6 +104,22 @@ impl SharedLimits {
         self.read.load(Ordering::Relaxed)
     }
 
+    /// Removes what is not a limit of the plan.
+    ///
+    /// # Errors
+    /// Files that cannot be removed.
+    pub fn retain<R: Real>(&self, problem: &Problem<'_, R>, plan: &Plan) -> Result<(), SharedLimitError> {
+        let limits = plan.trajectories().filter(|run| run.is_limit());
+        let own: BTreeSet<String> = limits.map(|run| self.place(problem, run).key).collect();
+        for entry in self.folder.path().read_dir().into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !own.contains(&name) {
+                self.folder.remove(&name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The place of a limit.
     pub fn place<'a, R: Real>(&'a self, problem: &Problem<'_, R>, run: &'a Trajectory) -> SharedLimit<'a> {
         let sample = problem.sample;
@@ -164,6 +183,11 @@ impl SharedLimit<'_> {
         format!("{}/{}", self.key, part.name.replace('/', "-"))
     }
 
+    /// Whether the limit is kept. Its files may be damaged.
+    pub fn is_kept(&self) -> bool {
+        self.files().last().is_some_and(|part| self.shared.folder.file(&self.copy(part)).exists())
+    }
+
     /// Copies the limit into the folder of a run that has no part of it. Does nothing where it is not kept, or a part of it
     /// is damaged: the run then computes it.
     ///
@@ -218,7 +242,7 @@ impl SharedLimit<'_> {
     pub fn keep(&self, run: &RunFolder) -> Result<(), SharedLimitError> {
         let parts = self.files();
         let folder = &self.shared.folder;
-        if parts.last().is_some_and(|part| folder.file(&self.copy(part)).exists()) {
+        if self.is_kept() {
             return Ok(());
         }
         for part in &parts {

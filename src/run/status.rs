@@ -124,7 +124,7 @@ fn unfinished(path: &Path, manifest: &Manifest, state: RunState, progress: &Prog
     let since = if running { (now - progress.updated).max(0.0) } else { 0.0 };
     let mut phases: Vec<PhaseStatus> =
         progress.phases.iter().map(|phase| begun(phase, running.then_some(since))).collect();
-    let rate = rate(&progress.phases);
+    let rate = progress.rate();
     phases.extend(progress.planned.iter().map(|phase| PhaseStatus {
         name: phase.name.clone(),
         done: 0.0,
@@ -155,19 +155,9 @@ fn unfinished(path: &Path, manifest: &Manifest, state: RunState, progress: &Prog
 fn begun(phase: &PhaseProgress, since: Option<f64>) -> PhaseStatus {
     let done = if phase.complete { 1.0 } else { (phase.done / phase.total).clamp(0.0, 1.0) };
     let ending = since.filter(|_| !phase.complete);
-    let left = ending.and_then(|since| {
-        let fresh = phase.done - phase.restored;
-        (fresh > 0.0).then(|| (phase.seconds * (phase.total - phase.done) / fresh - since).max(0.0))
-    });
+    let left = ending.and_then(|since| Some((phase.left()? - since).max(0.0)));
     let seconds = phase.seconds + ending.unwrap_or(0.0);
     PhaseStatus { name: phase.name.clone(), done, seconds, left_seconds: left }
-}
-
-/// Work per second over all phases so far; `None` where nothing was computed.
-fn rate(phases: &[PhaseProgress]) -> Option<f64> {
-    let fresh: f64 = phases.iter().map(|phase| phase.done - phase.restored).sum();
-    let seconds: f64 = phases.iter().map(|phase| phase.seconds).sum();
-    (fresh > 0.0 && seconds > 0.0).then(|| fresh / seconds)
 }
 
 /// A time in seconds since 1970 as RFC 3339.
@@ -179,6 +169,7 @@ fn timestamp(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::journal::PlannedPhase;
 
     fn phase(total: f64, done: f64, restored: f64, seconds: f64) -> PhaseProgress {
         PhaseProgress { name: "networks".into(), total, done, restored, seconds, complete: done == total }
@@ -193,7 +184,11 @@ mod tests {
         let complete = begun(&phase(100.0, 100.0, 0.0, 60.0), Some(5.0));
         assert_eq!((complete.done, complete.seconds, complete.left_seconds), (1.0, 60.0, None));
         assert_eq!(begun(&phase(100.0, 70.0, 40.0, 60.0), None).left_seconds, None, "it is not running");
-        assert_eq!(rate(&[phase(100.0, 100.0, 40.0, 10.0), phase(50.0, 20.0, 0.0, 10.0)]), Some(4.0));
+        let phases = vec![phase(100.0, 100.0, 40.0, 10.0), phase(50.0, 20.0, 0.0, 10.0)];
+        // 30 remain at 2 a second, and 40 follow at the 4 a second of both.
+        let planned = vec![PlannedPhase { name: "networks".into(), total: 40.0 }];
+        let record = ProgressRecord { phases, planned, ..ProgressRecord::default() };
+        assert_eq!((record.rate(), record.planned_left()), (Some(4.0), Some(25.0)));
         assert_eq!(timestamp(0.0), "1970-01-01T00:00:00Z");
     }
 }

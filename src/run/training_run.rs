@@ -3,7 +3,6 @@
 use super::context::{Options, Outcome, Report, RunContext, RunError, on_all_ranks};
 use super::groups;
 use super::journal::PlannedPhase;
-use super::kept_states;
 use super::lifecycle::{self, OpenRun, Opening, PartWork};
 use super::machine_memory::bytes;
 use super::memory;
@@ -25,8 +24,10 @@ use crate::config::{BatchSize, Experiment, PopulationTable, Precision};
 use crate::network::Loss;
 use crate::population::{FileSpec, Population, PopulationSpec, Sample};
 use crate::ranks::{Ranks, SingleRank};
-use crate::record::npz::{ArrayField, Arrays};
-use crate::record::{Hyperparameters, Manifest, PopulationRecord, RunFolder, RunKind, SAMPLES, TrajectoryRecord};
+use crate::record::npz::{ArrayField, Arrays, Storage};
+use crate::record::{
+    Hyperparameters, KEPT_LIMITS, Manifest, PopulationRecord, RunFolder, RunKind, SAMPLES, TrajectoryRecord,
+};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -121,7 +122,7 @@ pub fn run_on_sample(
     let mut arrays = Arrays::default();
     sample.x.push("x", &mut arrays);
     sample.y.push("y", &mut arrays);
-    let bytes = arrays.archive(&path)?;
+    let bytes = arrays.archive(Storage::Plain, &path)?;
     let spec = FileSpec { path, ..spec.clone() };
     let test = experiment.population.test.as_ref();
     let population = experiment.scaled(spec.build_from(&bytes, test, experiment.seed)?)?;
@@ -165,6 +166,8 @@ fn run_on(
         Opening::Complete(report) => return Ok(report),
     };
     on_all_ranks(&**ranks, require_no_extension(ranks, earlier.as_deref()))?;
+    let kept_limits = experiment.run.keep_limits.then(|| SharedLimits::new(&folder.file(KEPT_LIMITS)));
+    let shared = shared.or(kept_limits.as_ref());
     let context = RunContext::on(Arc::clone(ranks), &folder, interrupt, options.quiet, part)?.sharing(shared);
     let of_plan = PlannedRun { problem: &problem, population, plan: &plan };
     match part {
@@ -192,7 +195,7 @@ fn run_on(
     }
     manifest.add_phase("population", started.elapsed().as_secs_f64());
 
-    let kept = extension::prepare(&context, &manifest.extends, &problem, &plan, registry)?;
+    let kept = extension::prepare(&context, (&manifest.extends, manifest.states.as_ref()), &problem, &plan, registry)?;
     context.journal.plan(planned_phases(experiment, &plan), study_names(experiment));
     let trained = of_plan.train(&context, &kept)?;
     for phase in &trained.phases {
@@ -219,12 +222,12 @@ fn run_on(
             checks.extend(found);
             if ranks.is_first() {
                 results::write(&folder, &problem, &plan, &trained, &kept)?;
+                match &kept_limits {
+                    Some(limits) => limits.retain(&problem, &plan)?,
+                    None => folder.remove(KEPT_LIMITS)?,
+                }
             }
-            let report = lifecycle::finish(options, &context, manifest, checks, registry)?;
-            if ranks.is_first() {
-                kept_states::trim(&folder, experiment.run.states)?;
-            }
-            Ok(report)
+            lifecycle::finish(options, &context, manifest, checks, registry)
         }
         Outcome::Interrupted => lifecycle::interrupted(&context, manifest),
     }

@@ -396,6 +396,7 @@ proptest! {
             }],
             checks: Some(3),
             records: Some([(words.clone(), words.clone())].into()),
+            states: batch.map(|_| [(words.clone(), words.clone())].into()),
         };
         folder.write_json("manifest.json", &manifest).unwrap();
         let back: Manifest = folder.read_json("manifest.json").unwrap();

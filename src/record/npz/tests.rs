@@ -64,7 +64,7 @@ fn axes_are_in_the_comment() {
     }});
     assert_eq!(comment, expected);
     // Without the comment, the archive is that of the arrays alone.
-    let plain = arrays.archive(&path).unwrap();
+    let plain = arrays.archive(Storage::Deflated, &path).unwrap();
     assert_eq!(bytes[..plain.len() - 2], plain[..plain.len() - 2]);
     assert_eq!(StoredArrays::<f64>::read(&path).unwrap().names().count(), 5);
 }

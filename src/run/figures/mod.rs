@@ -26,6 +26,7 @@ pub mod vary;
 
 use super::context::FiguresError;
 use super::curve::{self, Curve};
+use super::kept_states::kept;
 use super::study::{NamedFigure, RegisteredStudy, Registry, Runnable};
 use crate::compute::profile::{self, WorkKind};
 use crate::config::KeptStates;
@@ -203,8 +204,7 @@ fn common_figures(folder: &RunFolder, manifest: &Manifest) -> Result<Vec<NamedFi
     let records = Records::read(folder)?;
     let mut figures = vec![("risk".into(), risk::figure(&records))];
     // A complete run may have kept no states; the figure that was drawn of them before remains.
-    let kept = manifest.experiment.pointer("/run/states").and_then(|kept| kept.as_str());
-    if manifest.status != Status::Complete || kept != Some(KeptStates::None.name()) {
+    if manifest.status != Status::Complete || kept(manifest) != KeptStates::None {
         figures.extend(neurons::figures(&records, folder, manifest)?);
     }
     Ok(figures)

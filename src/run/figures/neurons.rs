@@ -45,8 +45,12 @@ fn figure(records: &Records, folder: &RunFolder, manifest: &Manifest, cloud: &Cl
     let reference = manifest.trajectory(LimitRun::Reference.id());
     let by_grid = reference.is_some_and(|reference| reference.route == Route::Grid.name());
     let limit = if by_grid { LimitRun::HalfParticles } else { LimitRun::Reference };
-    let limit = Neurons::read(folder, limit.id(), cloud)?;
-    let network = Neurons::read(folder, &network_id(widest as usize, 0), cloud)?;
+    let neurons = |id: &str| -> Result<Neurons, FiguresError> {
+        folder.require_unaltered_state(manifest, id)?;
+        Neurons::read(folder, id, cloud)
+    };
+    let limit = neurons(limit.id())?;
+    let network = neurons(&network_id(widest as usize, 0))?;
     // Two quantities of different meaning are shown directly.
     let axes = if cloud.position.len() == 1 { limit.principal_axes() } else { None };
     let of = if cloud.layer.is_empty() { String::new() } else { format!("{}: ", cloud.layer.replace('-', " ")) };

@@ -74,6 +74,28 @@ impl RecoverRecord {
     pub fn read(folder: &RunFolder) -> Result<Self, RecordError> {
         folder.read_json(FILE)
     }
+
+    /// The same; `None` where the run has no record of this study.
+    ///
+    /// # Errors
+    /// A record that is damaged.
+    pub fn find(folder: &RunFolder) -> Result<Option<Self>, RecordError> {
+        if folder.file(FILE).exists() { Self::read(folder).map(Some) } else { Ok(None) }
+    }
+
+    /// The methods that recovered the most problems, and of these those with the fewest iterations (median to success);
+    /// where no problem was recovered, those with the smallest error. In the order of the experiment; none where every
+    /// method failed.
+    pub fn best(&self) -> Vec<&MethodSummary> {
+        let rank = |summary: &MethodSummary| match summary.successes {
+            0 => (0, summary.error),
+            successes => (successes, summary.iterations),
+        };
+        let known = self.summaries.iter().filter(|summary| rank(summary).1.is_finite());
+        let better = |a: (usize, f64), b: (usize, f64)| a.0 > b.0 || a.0 == b.0 && a.1 < b.1;
+        let best = known.clone().map(rank).reduce(|best, other| if better(other, best) { other } else { best });
+        known.filter(|summary| Some(rank(summary)) == best).collect()
+    }
 }
 
 array_record! {
@@ -134,5 +156,40 @@ impl RecoverArrays {
             w_star: ArrayField::load("w_star", &["problems", "d"].map(String::from), &stored)?,
             methods: methods.iter().map(own).collect::<Result<_, NpzError>>()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(results: &[(&str, usize, f64, f64)]) -> RecoverRecord {
+        let summary = |&(method, successes, iterations, error): &(&str, usize, f64, f64)| MethodSummary {
+            method: method.into(),
+            successes,
+            problems: 4,
+            interval: (0.0, 1.0),
+            iterations,
+            error,
+            stops: BTreeMap::new(),
+            damping: 0.0,
+            raised: 0,
+            refused: 0,
+            reason: None,
+        };
+        RecoverRecord { summaries: results.iter().map(summary).collect() }
+    }
+
+    #[test]
+    fn the_best_methods() {
+        let names = |results: &[(&str, usize, f64, f64)]| {
+            record(results).best().iter().map(|summary| summary.method.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(&[("a", 3, 1.0, 0.0), ("b", 4, 9.0, 0.1), ("c", 4, 5.0, 0.2), ("d", 4, 5.0, 0.0)]),
+            ["c", "d"]
+        );
+        assert_eq!(names(&[("a", 0, f64::NAN, 0.5), ("b", 0, f64::NAN, 0.25)]), ["b"]);
+        assert_eq!(names(&[("a", 0, f64::NAN, f64::NAN)]), Vec::<String>::new());
     }
 }
