@@ -1,8 +1,8 @@
 //! `widelimit estimate`: memory and time of a run, before anything runs.
 
-use super::checks::usable_width;
 use super::json;
 use super::output::{line, note};
+use super::table::usable_width;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::process::ExitCode;

@@ -1,14 +1,12 @@
 //! The profile of a run as a table.
 
-use super::checks::usable_width;
-use super::output::emphasise;
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, TableComponent, presets};
+use super::table;
+use comfy_table::{Attribute, Cell, CellAlignment, Table, TableComponent};
 use widelimit::record::{ProfileRecord, ProfiledPhase, ProfiledWork};
 
 /// The profile as a table, with the peak of the machine.
 pub fn table(profile: &ProfileRecord) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    let mut table = table::table();
     // Lines would be as many as rows.
     for line in [TableComponent::HorizontalLines, TableComponent::MiddleIntersections] {
         table.remove_style(line);
@@ -25,15 +23,13 @@ pub fn table(profile: &ProfileRecord) -> String {
         "GB/s",
         "of bandwidth",
     ]);
-    table.set_width(usable_width(table.width()));
-    emphasise(&mut table);
     for phase in &profile.phases {
         add_phase(&mut table, phase, profile.threads);
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    format!("Profile\n{table}\n{}", peak(profile))
+    format!("Profile\n{}\n{}", table::text(table), peak(profile))
 }
 
 /// The peak of the machine in a line.

@@ -11,7 +11,7 @@ const DEFAULT_WIDTH: u16 = 120;
 const PADDING: usize = 2;
 
 /// The width of a table on a terminal of this width; some terminals of unknown width state 0.
-fn usable_width(terminal: Option<u16>) -> u16 {
+pub fn usable_width(terminal: Option<u16>) -> u16 {
     terminal.filter(|&width| width > 0).unwrap_or(DEFAULT_WIDTH)
 }
 
