@@ -7,7 +7,7 @@ use super::chart::{Figure, Mark};
 use super::error::FigureError;
 use super::pgf::PgfCanvas;
 use super::svg::{SvgCanvas, UNITS, backend_result};
-use super::{draw, font, layout};
+use super::{draw, font, layout, metadata};
 use crate::choice::choice;
 use crate::record::write_atomically;
 use plotters::backend::{DrawingBackend, SVGBackend};
@@ -54,8 +54,17 @@ pub fn render_pgf(figure: &Figure, scale: f64) -> Result<String, FigureError> {
     Ok(canvas.finish())
 }
 
+/// Whether a figure can be drawn.
+///
+/// # Errors
+/// Those of [`render`].
+pub fn check(figure: &Figure) -> Result<(), FigureError> {
+    check_lengths(figure)?;
+    layout::place(figure).map(|_| ())
+}
+
 /// Renders a figure as SVG, magnified by `scale`: the texts too.
-fn render_scaled(figure: &Figure, scale: f64) -> Result<String, FigureError> {
+pub(super) fn render_scaled(figure: &Figure, scale: f64) -> Result<String, FigureError> {
     check_lengths(figure)?;
     let placed = layout::place(figure)?;
     let units = |inches: f64| (72.0 * inches * UNITS).round() as u32;
@@ -119,7 +128,7 @@ fn rendered(figure: &Figure, scale: f64, formats: &[Format]) -> Result<Vec<(Form
     let tree = if drawn { Some(usvg::Tree::from_str(&svg, &font::options())?) } else { None };
     let bytes = |format: Format| match (format, &tree) {
         (Format::Png, Some(tree)) => png(tree, figure, scale),
-        (Format::Pdf, Some(tree)) => pdf(tree),
+        (Format::Pdf, Some(tree)) => pdf(tree, figure),
         (Format::Svg, _) => Ok(svg.clone().into_bytes()),
         _ => Ok(render_pgf(figure, scale)?.into_bytes()),
     };
@@ -152,18 +161,18 @@ fn check_lengths(figure: &Figure) -> Result<(), FigureError> {
     Ok(())
 }
 
-/// Adds the size in points and the font to the SVG of the backend, removes the line breaks around texts, and preserves
+/// Adds the size in points, the title, the description and the font to the SVG of the backend, removes the line breaks around texts, and preserves
 /// the spaces at the ends of the runs of a label. Opacity is moved from the element to its fill and stroke: otherwise
 /// every dot of a cloud would be a transparency group of the PDF, which is four times as large.
 fn page(raw: &str, figure: &Figure, scale: f64, (width, height): (u32, u32)) -> String {
+    let italic = raw.contains("font-style=\"italic\"");
     let mut svg = format!(
-        "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" \
-         xmlns=\"http://www.w3.org/2000/svg\">\n<style>@font-face{{font-family:\"{}\";src:url(data:font/woff2;base64,{}) \
-         format(\"woff2\")}}</style>\n",
+        "<svg role=\"img\" width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" \
+         xmlns=\"http://www.w3.org/2000/svg\">\n{}\n<style>{}</style>\n",
         points(scale * figure.width_in),
         points(scale * figure.height_in),
-        font::FAMILY,
-        base64(font::WOFF2),
+        metadata::svg(figure),
+        font_faces(italic),
     );
     let mut lines = raw.lines().skip(1);
     while let Some(line) = lines.next() {
@@ -181,6 +190,18 @@ fn page(raw: &str, figure: &Figure, scale: f64, (width, height): (u32, u32)) -> 
         svg.push('\n');
     }
     svg
+}
+
+/// The style rules that embed the font of figures, with its italic letters or without.
+pub(super) fn font_faces(italic: bool) -> String {
+    let face = |style: &str, data: &[u8]| {
+        let (family, data) = (font::FAMILY, base64(data));
+        format!(
+            "@font-face{{font-family:\"{family}\";{style}src:url(data:font/woff2;base64,{data}) format(\"woff2\")}}"
+        )
+    };
+    let italic = italic.then(|| face("font-style:italic;", font::ITALIC_WOFF2));
+    std::iter::once(face("", font::WOFF2)).chain(italic).collect()
 }
 
 /// Inches as points with at most two decimals: 241.2, not 241.20000000000002.
@@ -211,30 +232,55 @@ pub(super) fn png(tree: &usvg::Tree, figure: &Figure, factor: f64) -> Result<Vec
     image.fill(tiny_skia::Color::WHITE);
     let scale = (width as f32 / tree.size().width(), height as f32 / tree.size().height());
     resvg::render(tree, tiny_skia::Transform::from_scale(scale.0, scale.1), &mut image.as_mut());
-    Ok(with_resolution(image.encode_png().map_err(|_| failed())?))
+    Ok(with_chunks(image.encode_png().map_err(|_| failed())?, figure))
 }
 
-/// Inserts a `pHYs` chunk with the resolution after the header chunk (PNG, third edition, 11.3.4.3).
-fn with_resolution(png: Vec<u8>) -> Vec<u8> {
+/// Inserts the resolution (PNG, third edition, 11.3.4.3), title and description after the header chunk.
+fn with_chunks(png: Vec<u8>, figure: &Figure) -> Vec<u8> {
     const HEADER_END: usize = 8 + 25;
     let per_metre = (PNG_DPI / 0.0254).round() as u32;
-    let mut chunk = b"pHYs".to_vec();
-    chunk.extend(per_metre.to_be_bytes().into_iter().chain(per_metre.to_be_bytes()).chain([1]));
-    let mut check = flate2::Crc::new();
-    check.update(&chunk);
+    let mut resolution = b"pHYs".to_vec();
+    resolution.extend(per_metre.to_be_bytes().into_iter().chain(per_metre.to_be_bytes()).chain([1]));
     let mut out = png[..HEADER_END].to_vec();
-    out.extend((chunk.len() as u32 - 4).to_be_bytes());
-    out.extend(&chunk);
-    out.extend(check.sum().to_be_bytes());
+    for chunk in std::iter::once(resolution).chain(metadata::png(figure)) {
+        let mut check = flate2::Crc::new();
+        check.update(&chunk);
+        out.extend((chunk.len() as u32 - 4).to_be_bytes());
+        out.extend(&chunk);
+        out.extend(check.sum().to_be_bytes());
+    }
     out.extend(&png[HEADER_END..]);
     out
 }
 
-fn pdf(tree: &usvg::Tree) -> Result<Vec<u8>, FigureError> {
+fn pdf(tree: &usvg::Tree, figure: &Figure) -> Result<Vec<u8>, FigureError> {
     // The tree has 96 units per inch.
     let page = svg2pdf::PageOptions { dpi: 96.0 };
     let pdf = svg2pdf::to_pdf(tree, svg2pdf::ConversionOptions::default(), page).map_err(FigureError::Pdf)?;
-    Ok(with_sorted_resources(pdf))
+    Ok(with_information(with_sorted_resources(pdf), figure))
+}
+
+/// Adds title and description, and declares version 1.5, which LaTeX includes without a warning: svg2pdf declares 1.7, and
+/// uses nothing that is newer than 1.5 (transparency, ICC profiles, compressed streams). A PDF whose end is not that of
+/// svg2pdf is left as it is.
+fn with_information(mut pdf: Vec<u8>, figure: &Figure) -> Vec<u8> {
+    const PRODUCER: &[u8] = b"/Producer (svg2pdf)";
+    const START: &[u8] = b"startxref\n";
+    // The information is the last object: what follows is the table of offsets, whose own place is moved.
+    let table = position(&pdf, PRODUCER).and_then(|at| Some((at, at + position(&pdf[at..], START)? + START.len())));
+    let Some((producer, start)) = table else { return pdf };
+    let end = start + pdf[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let Some(offset) = std::str::from_utf8(&pdf[start..end]).ok().and_then(|text| text.parse::<usize>().ok()) else {
+        return pdf;
+    };
+    let entries = format!("\n  {}", metadata::pdf(figure));
+    pdf.splice(start..end, (offset + entries.len()).to_string().into_bytes());
+    let after = producer + PRODUCER.len();
+    pdf.splice(after..after, entries.into_bytes());
+    if pdf.starts_with(b"%PDF-1.7") {
+        pdf[7] = b'5';
+    }
+    pdf
 }
 
 /// Sorts the entries of the resource dictionaries, which svg2pdf writes in the order of a hash map that differs from

@@ -12,6 +12,8 @@ use ndarray::{Array1, Array2, Axis as Dim};
 
 /// Fraction of the largest density from which on the darkest shade is used, so that lower densities are visible.
 const DARKEST: f64 = 0.6;
+/// Colours of the scale of densities.
+const SHADES: usize = 50;
 
 /// `kinetic-density`, `kinetic-particles`, `kinetic-energy`, `kinetic-rest`.
 ///
@@ -68,22 +70,21 @@ impl KineticFigure {
         let (x, y) = self.visible_ranges();
         let mut figure = Figure::double_column();
         figure.height_in *= times.len().div_ceil(2) as f64 * 0.95;
-        let last = times.len().saturating_sub(1);
         for (k, time) in parameters(&times).into_iter().enumerate() {
             let snapshot = snapshots.index_axis(Dim(0), k);
-            let darkest = DARKEST * snapshot.iter().copied().fold(0.0, f64::max);
-            let heat = Mark::heat((edges[0], edges[1]), (edges[2], edges[3]), snapshot, darkest).label("density μ");
+            let largest = snapshot.iter().copied().fold(0.0, f64::max);
+            let heat = Mark::heat((edges[0], edges[1]), (edges[2], edges[3]), snapshot, DARKEST * largest);
             let (x_axis, y_axis) = (Axis::linear("θ").within(x.0, x.1), Axis::linear("momentum r").within(y.0, y.1));
-            let shade = number(darkest).map_or_else(String::new, |darkest| format!(", darkest from μ = {darkest}"));
-            let mut panel = Panel::new(x_axis, y_axis).title(format!("t = {time}{shade}")).with(heat);
+            let most = number(largest).map_or_else(String::new, |largest| format!(", max μ = {largest}"));
+            let mut panel = Panel::new(x_axis, y_axis).title(format!("t = {time}{most}")).with(heat);
             if let Some(dots) = dots.map(|dots| dots.index_axis(Dim(0), k)) {
                 let column = |c: usize| dots.column(c).to_vec();
                 panel = panel.with(Mark::cloud(column(0), column(1), Colour::Series(1)).label("particles"));
             }
-            let legend = if k == last.min(1) { Legend::OutsideRight } else { Legend::Hidden };
-            figure = figure.with(panel.legend(legend));
+            figure = figure.with(panel.legend(Legend::Below));
         }
-        figure
+        let colours = (0..SHADES).map(|i| Colour::Heat(((i as f64 + 0.5) / SHADES as f64 / DARKEST).min(1.0)));
+        figure.colour_bar("density μ / max μ of the panel", (0.0, 1.0), colours.collect())
     }
 
     /// The ranges of theta and r in which the densities are visible.
@@ -279,10 +280,8 @@ impl KineticFigure {
             None => rate.note("stiffness of the well not found"),
         };
         rate = rate.with(Mark::points(frictions, rates, Colour::Series(0), Marker::Circle).label("grid"));
-        let mut figure = Figure::double_column()
-            .with(law)
-            .with(decay.legend(Legend::OutsideRight))
-            .with(rate.legend(Legend::Automatic));
+        let mut figure =
+            Figure::double_column().with(law).with(decay.legend(Legend::Below)).with(rate.legend(Legend::Automatic));
         figure.height_in *= 2.0;
         figure
     }

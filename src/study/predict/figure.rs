@@ -31,9 +31,9 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
 }
 
 /// The records from which the panels are drawn.
-struct PredictFigure<'a> {
-    record: &'a PredictRecord,
-    arrays: &'a PredictArrays,
+pub(super) struct PredictFigure<'a> {
+    pub record: &'a PredictRecord,
+    pub arrays: &'a PredictArrays,
 }
 
 impl PredictFigure<'_> {
@@ -93,7 +93,7 @@ impl PredictFigure<'_> {
     }
 
     /// The mean square distance of the predictions at the end.
-    fn function(&self) -> Panel {
+    pub(super) fn function(&self) -> Panel {
         let panel =
             Panel::new(Axis::log2("width N").counts(), Axis::log10("E |f_{N} − f_{ρ}|^{2} at T")).title("predictions");
         let (c, second) = (self.arrays.whole.variance[self.last()], self.arrays.whole.variance_second[self.last()]);
@@ -116,7 +116,7 @@ impl PredictFigure<'_> {
     }
 
     /// The mean loss gap at the end, with its law.
-    fn loss(&self) -> Panel {
+    pub(super) fn loss(&self) -> Panel {
         let mut panel =
             Panel::new(Axis::log2("width N").counts(), Axis::linear("R(f_{N}) − R(ρ) at T")).title("loss gap");
         let (last, whole) = (self.last(), &self.arrays.whole);
@@ -136,7 +136,7 @@ impl PredictFigure<'_> {
     }
 
     /// c and the bare variance against time, and c' where there are mini-batches.
-    fn against_time(&self) -> Panel {
+    pub(super) fn against_time(&self) -> Panel {
         let (times, whole) = (self.arrays.times.to_vec(), &self.arrays.whole);
         let line = |y: &Array1<f64>, colour, dash| Mark::line(times.clone(), y.to_vec(), colour, dash);
         let (title, label) = match &self.arrays.batch {
@@ -165,7 +165,7 @@ impl PredictFigure<'_> {
     }
 
     /// The loss added by dropping half of the neurons, and the barrier, at the end.
-    fn added_loss(&self) -> Panel {
+    pub(super) fn added_loss(&self) -> Panel {
         let whole = &self.arrays.whole;
         let panel =
             Panel::new(Axis::log2("width N").counts(), Axis::log10("added loss at T")).title("half kept; barrier");

@@ -51,7 +51,7 @@ fn curves(record: &RecoveryRecord, arrays: &RecoverArrays) -> Figure {
     let x: Vec<f64> = arrays.iterations.iter().map(|t| t + 1.0).collect();
     let axis = || Axis::log10("iteration + 1").counts().between(1.0, x.last().copied().unwrap_or(1.0).max(2.0));
     let mut error = Panel::new(axis(), Axis::log10("relative error |w − w*| / |w*|")).legend(Legend::Hidden);
-    let mut value = Panel::new(axis(), Axis::log10("f(w)")).legend(Legend::OutsideRight);
+    let mut value = Panel::new(axis(), Axis::log10("f(w)")).legend(Legend::Below);
     // Markers at a few iterations, at other ones for every method, distinguish the curves without colour.
     let count = arrays.methods.len();
     let marked = |m: usize| -> Vec<usize> {
@@ -94,7 +94,7 @@ fn images(arrays: &RecoverArrays, truth: &Array2<f64>, shape: (usize, usize)) ->
         figure.panels.push(image_panel(truth.row(i), shape, darkest).title("true"));
         for (method, own, solutions) in &methods {
             let error = number(own.answer_error[i]).unwrap_or_else(|| "no solution".into());
-            let title = format!("{method}: {error}");
+            let title = if i == 0 { format!("{method} {error}") } else { error };
             figure.panels.push(image_panel(solutions.row(i), shape, darkest).title(title));
         }
     }
