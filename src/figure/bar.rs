@@ -6,11 +6,10 @@ use super::chart::{Colour, ColourBar, Dash, Figure, Scale};
 use super::error::FigureError;
 use super::font::CAPITAL;
 use super::geometry::Rect;
-use super::layout::{LINE_STEP_PT, PAD_PT, tick_label_width};
 use super::pen::Pen;
-use super::style::{AXIS_PT, FOREGROUND, LABEL_TEXT_PT, TICK_PT, TICK_TEXT_PT};
+use super::style::{AXIS_PT, FOREGROUND, LABEL_TEXT_PT, LINE_STEP_PT, PAD_PT, TICK_PT, TICK_TEXT_PT};
 use super::text::Text;
-use super::ticks::{Ticks, ticks};
+use super::ticks::{Ticks, tick_label_width, ticks};
 
 /// Width of the bar, and its distance from the panels.
 const WIDTH_PT: f64 = 9.0;

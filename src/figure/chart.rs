@@ -21,12 +21,12 @@ pub struct Figure {
     /// The scale of the colours, at the right of the panels.
     pub colour_bar: Option<ColourBar>,
     /// What the figure shows, for those who do not see it and for the properties of its files; not drawn.
-    pub about: Description,
+    pub about: FigureDescription,
 }
 
 /// Title and description of a figure, without markup.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Description {
+pub struct FigureDescription {
     /// A short title.
     pub title: String,
     /// A description in sentences.
@@ -51,7 +51,7 @@ pub struct ColourBar {
 pub struct Panel {
     /// What the panel shows, for those who add marks to it; not drawn.
     pub subject: Option<&'static str>,
-    /// Text above the panel, at its left edge, in two lines where one is too short; all titles have one size.
+    /// Text above the panel, after its letter, in two lines where one is too short; all titles have one size.
     pub title: Option<String>,
     /// The horizontal axis.
     pub x: Axis,
@@ -153,6 +153,8 @@ pub enum Dash {
     LongDash,
     /// Dashes, each followed by two dots.
     DashDotDot,
+    /// Short dashes.
+    ShortDash,
 }
 
 choice! {
@@ -293,7 +295,7 @@ impl Figure {
     }
 
     fn empty((width_in, height_in): (f64, f64), columns: usize) -> Self {
-        Self { width_in, height_in, panels: Vec::new(), columns, colour_bar: None, about: Description::default() }
+        Self { width_in, height_in, panels: Vec::new(), columns, colour_bar: None, about: FigureDescription::default() }
     }
 
     /// Adds a panel.

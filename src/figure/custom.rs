@@ -2,8 +2,8 @@
 
 use super::chart::{Axis, Colour, Figure, Legend, Mark, Marker, Panel};
 use super::error::FigureError;
-use super::font;
 use super::style::{MARKERS, TICK_TEXT_PT, interpolate};
+use super::{font, layout};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const LEAST_PANEL_IN: f64 = 2.2;
 /// The same of a heat map, which has no legend in its frame.
 const LEAST_MAP_IN: f64 = 1.6;
+/// Least height of a frame relative to its width, on a page of another width.
+const LEAST_ASPECT: f64 = 0.55;
 /// Least height of a panel in inches, at the standard font size.
 const LEAST_HEIGHT_IN: f64 = 1.9;
 
@@ -154,7 +156,29 @@ impl FigureStyle {
             None if changed => standard,
             None => figure.height_in,
         };
+        let other = (width - figure.width_in).abs() > 1e-9 || chosen != columns;
         (figure.width_in, figure.columns) = (width, if changed { chosen } else { figure.columns });
+        if other && self.height.is_none() {
+            heighten(figure);
+        }
+    }
+}
+
+/// Makes a page higher where titles and legends, which have more lines on a narrow page, leave flat frames.
+fn heighten(figure: &mut Figure) {
+    const ROUNDS: usize = 4;
+    let rows = figure.panels.len().div_ceil(figure.columns.max(1)) as f64;
+    for _ in 0..ROUNDS {
+        let lacking = match layout::place(figure) {
+            Ok(layout) => layout.panels.first().map_or(0.0, |at| LEAST_ASPECT * at.frame.width() - at.frame.height()),
+            // The labels alone do not fit.
+            Err(FigureError::TooSmall { side: "height", .. }) => LEAST_ASPECT * 72.0 * LEAST_HEIGHT_IN,
+            Err(_) => 0.0,
+        };
+        if lacking < 0.5 {
+            return;
+        }
+        figure.height_in += rows * lacking / 72.0;
     }
 }
 

@@ -5,13 +5,16 @@ use super::chart::{Colour, Dash, Figure, Mark, Marker, Panel, Stroke};
 use super::error::FigureError;
 use super::font::CAPITAL;
 use super::geometry::{PagePoint, Rect, connected_parts};
-use super::layout::{LINE_STEP_PT, PAD_PT, tick_label_width, title_left, x_label_end};
+use super::layout::{title_left, x_label_end};
 use super::legend::SAMPLE_PT;
 use super::marks::{band_polygons, data_points, isolated, line_points};
 use super::pen::Pen;
 use super::placed::{Block, Layout, PlacedPanel};
-use super::style::{AXIS_PT, ERROR_PT, FOREGROUND, LABEL_TEXT_PT, MINOR_TICK_PT, TICK_PT, TICK_TEXT_PT};
+use super::style::{
+    AXIS_PT, ERROR_PT, FOREGROUND, LABEL_TEXT_PT, LINE_STEP_PT, MINOR_TICK_PT, PAD_PT, TICK_PT, TICK_TEXT_PT,
+};
 use super::text::Text;
+use super::ticks::tick_label_width;
 
 const BACKGROUND: Colour = Colour::Grey(0xFF);
 /// Diameter of the dot of a single point of a line, relative to the width of the line.
@@ -256,15 +259,16 @@ fn draw_axes<C: Canvas>(pen: &mut Pen<C>, panel: &Panel, at: &PlacedPanel) -> Re
     draw_title(pen, at)
 }
 
-/// Draws the letter at the upper left corner of a cell, and the title above its frame: their first lines are at one height
-/// in a row of panels.
+/// Draws the letter at the upper left corner of a cell, and the title after it: their first lines are at one height in a row
+/// of panels.
 fn draw_title<C: Canvas>(pen: &mut Pen<C>, at: &PlacedPanel) -> Result<(), FigureError> {
     let row = at.cell.top + LABEL_TEXT_PT;
     if let Some(letter) = &at.letter {
         pen.text(letter, LABEL_TEXT_PT, (at.cell.left, row), Align::Start, false, FOREGROUND)?;
     }
+    let first = usize::from(at.letter_above && at.letter.is_some());
     for (i, text) in at.title.iter().enumerate() {
-        let place = (title_left(at), row + LINE_STEP_PT * i as f64);
+        let place = (title_left(at), row + LINE_STEP_PT * (first + i) as f64);
         pen.text(text, LABEL_TEXT_PT, place, Align::Start, false, FOREGROUND)?;
     }
     Ok(())

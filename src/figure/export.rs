@@ -257,7 +257,18 @@ fn pdf(tree: &usvg::Tree, figure: &Figure) -> Result<Vec<u8>, FigureError> {
     // The tree has 96 units per inch.
     let page = svg2pdf::PageOptions { dpi: 96.0 };
     let pdf = svg2pdf::to_pdf(tree, svg2pdf::ConversionOptions::default(), page).map_err(FigureError::Pdf)?;
-    Ok(with_information(with_sorted_resources(pdf), figure))
+    Ok(with_information(without_page_group(with_sorted_resources(pdf)), figure))
+}
+
+/// Replaces the transparency group of the page by spaces: of several such files on one page LaTeX warns, as their groups
+/// would differ. Groups within the page remain.
+fn without_page_group(mut pdf: Vec<u8>) -> Vec<u8> {
+    let page = position(&pdf, b"/Type /Page\n");
+    let start = page.and_then(|page| Some(page + position(&pdf[page..], b"/Group <<")?));
+    if let Some((start, length)) = start.and_then(|start| Some((start, position(&pdf[start..], b">>")? + 2))) {
+        pdf[start..start + length].fill(b' ');
+    }
+    pdf
 }
 
 /// Adds title and description, and declares version 1.5, which LaTeX includes without a warning: svg2pdf declares 1.7, and

@@ -12,19 +12,16 @@ use super::geometry::Rect;
 use super::legend;
 use super::letters::letter;
 use super::placed::{Layout, PlacedPanel};
-use super::style::{LABEL_TEXT_PT, TICK_PT, TICK_TEXT_PT};
+use super::style::{LABEL_TEXT_PT, LINE_STEP_PT, PAD_PT, TICK_PT, TICK_TEXT_PT};
 use super::text::Text;
-use super::ticks::{Ticks, ticks};
+use super::ticks::{Ticks, tick_label_width, ticks};
 
 /// Margin of the page, and the space between panels.
 const EDGE_PT: f64 = 3.0;
 const GAP_PT: f64 = 9.0;
-/// Space between ticks and their labels, and between those and the axis label.
-pub(super) const PAD_PT: f64 = 2.5;
-/// Line spacing of titles and axis labels, and the extent of their characters above and below the baseline.
-pub(super) const LINE_STEP_PT: f64 = 1.2 * LABEL_TEXT_PT;
+/// Extent of the characters of titles and axis labels above and below the baseline.
 const LINE_EXTENT_PT: f64 = 1.25 * LABEL_TEXT_PT;
-/// Least space between the letter of a panel and its title.
+/// Space between the letter of a panel and its title.
 const LETTER_GAP_PT: f64 = 5.0;
 /// Smallest side of a frame.
 const LEAST_PT: f64 = 24.0;
@@ -76,6 +73,7 @@ pub(super) fn place(figure: &Figure) -> Result<Layout, FigureError> {
             x_ticks: Ticks::default(),
             y_ticks: Ticks::default(),
             letter: letter(index, figure.panels.len()).map(|letter| Text::new(&letter)).transpose()?,
+            letter_above: panel.bare,
             title: Vec::new(),
             x_label: Vec::new(),
             y_label: Vec::new(),
@@ -204,10 +202,12 @@ fn wrap_to(panel: &Panel, at: &mut PlacedPanel, most: &Lines) -> Result<(), Figu
     Ok(())
 }
 
-/// The left end of the title: that of the frame, or after the letter.
+/// The left end of the title: after the letter, or that of the frame where it is in a line of its own.
 pub(super) fn title_left(at: &PlacedPanel) -> f64 {
-    let after = at.letter.as_ref().map_or(0.0, |letter| LABEL_TEXT_PT * letter.width() + LETTER_GAP_PT);
-    at.frame.left.max(at.cell.left + after)
+    match &at.letter {
+        Some(letter) if !at.letter_above => at.cell.left + LABEL_TEXT_PT * letter.width() + LETTER_GAP_PT,
+        _ => at.frame.left,
+    }
 }
 
 /// The right end of the space of the label of the horizontal axis, which ends before the factor of its ticks.
@@ -216,16 +216,12 @@ pub(super) fn x_label_end(at: &PlacedPanel) -> f64 {
     at.x_ticks.factor.as_ref().map_or(at.cell.right, before)
 }
 
-/// Width of a tick label in points.
-pub(super) fn tick_label_width(label: &str) -> f64 {
-    TICK_TEXT_PT * super::font::width(label)
-}
-
 /// The margins of a panel from the extents of its texts.
 fn margins(panel: &Panel, at: &PlacedPanel, lines: &Lines) -> Margins {
     let outside =
         at.legend.as_ref().filter(|_| at.legend_outside).map_or(0.0, |(legend, _)| legend::INSET_PT + legend.height);
-    let titled = lines.title.max(usize::from(at.letter.is_some()));
+    let letter = usize::from(at.letter.is_some());
+    let titled = if at.letter_above { lines.title + letter } else { lines.title.max(letter) };
     let title = if titled > 0 { 1.3 * LABEL_TEXT_PT + LINE_STEP_PT * (titled - 1) as f64 } else { 0.0 };
     if panel.bare {
         return Margins { top: 2.0 + title, bottom: outside, ..Margins::default() };

@@ -61,7 +61,7 @@ mod ticks;
 mod variables;
 
 pub use chart::{
-    Axis, Colour, ColourBar, Corner, Dash, Description, Figure, Legend, Mark, Marker, Panel, Scale, Stroke,
+    Axis, Colour, ColourBar, Corner, Dash, Figure, FigureDescription, Legend, Mark, Marker, Panel, Scale, Stroke,
 };
 pub use custom::FigureStyle;
 pub use error::FigureError;

@@ -23,6 +23,8 @@ pub(super) struct PlacedPanel {
     pub y_ticks: Ticks,
     /// The letter of the panel, if the figure has several.
     pub letter: Option<Text>,
+    /// Whether the letter is in a line of its own, as above an image, which is narrow.
+    pub letter_above: bool,
     /// Lines of the title.
     pub title: Vec<Text>,
     /// Lines of the label of the horizontal axis.

@@ -21,6 +21,10 @@ pub const MARKER_PT: f64 = 4.0;
 pub const DOT_PT: f64 = 1.4;
 /// Opacity of bands.
 pub const BAND_OPACITY: f64 = 0.18;
+/// Space between ticks and their labels, and between those and the axis label.
+pub(super) const PAD_PT: f64 = 2.5;
+/// Line spacing of titles and axis labels.
+pub(super) const LINE_STEP_PT: f64 = 1.2 * LABEL_TEXT_PT;
 /// Length of labelled ticks.
 pub const TICK_PT: f64 = 3.0;
 /// Length of unlabelled ticks.
@@ -95,6 +99,7 @@ pub(super) fn pattern(dash: Dash) -> &'static [f64] {
         Dash::DashDot => &[4.4, 1.6, 1.1, 1.6],
         Dash::LongDash => &[8.0, 2.4],
         Dash::DashDotDot => &[6.0, 1.5, 1.1, 1.5, 1.1, 1.5],
+        Dash::ShortDash => &[2.2, 1.4],
     }
 }
 

@@ -147,7 +147,7 @@ fn rings_cover_neither_points_nor_each_other() {
 fn described() -> Figure {
     let panel = |title: &str| Panel::new(Axis::linear("width N"), Axis::linear("f_{N}")).title(title);
     let mut figure = Figure::double_column().with(panel("first")).with(panel("second"));
-    figure.about = Description { title: "gap < 1".into(), text: "Of ρ & f.".into() };
+    figure.about = FigureDescription { title: "gap < 1".into(), text: "Of ρ & f.".into() };
     figure
 }
 
@@ -183,6 +183,8 @@ fn files_have_titles_and_descriptions() {
     let pdf = read(2);
     assert!(pdf.starts_with(b"%PDF-1.5\n"));
     let text = String::from_utf8_lossy(&pdf);
+    let page = text.split_once("/Type /Page\n").and_then(|(_, rest)| rest.split_once("endobj")).unwrap().0;
+    assert!(page.contains("/MediaBox") && !page.contains("/Group"), "{page}");
     let hex: String = words.encode_utf16().map(|unit| format!("{unit:04X}")).collect();
     assert!(text.contains("/Title <FEFF") && text.contains(&format!("/Subject <FEFF{hex}>")));
     let start: usize = text.rsplit("startxref\n").next().unwrap().lines().next().unwrap().parse().unwrap();

@@ -9,6 +9,9 @@ const SUPERSCRIPT: f64 = -0.36;
 const SUBSCRIPT: f64 = 0.17;
 /// Space between an italic letter and what is upright after it, relative to the font size: the letter leans over it.
 const ITALIC_CORRECTION: f64 = 0.03;
+/// Italic letters that extend to the left under what is upright before them, and the space that they are given.
+const LEANING: [char; 2] = ['f', 'j'];
+const LEANING_SPACE: f64 = 0.08;
 /// Commands that determine the style of letters.
 const UPRIGHT: &str = "\\mathrm{";
 const ITALIC: &str = "\\mathit{";
@@ -35,7 +38,7 @@ pub(super) struct Run {
 }
 
 /// A part of a label between two marks of its markup.
-struct Part<'a> {
+struct MarkupPart<'a> {
     text: &'a str,
     size: f64,
     drop: f64,
@@ -66,12 +69,15 @@ impl Text {
             }
         }
         for i in 0..runs.len() {
-            let next = runs.get(i + 1).map(|next| next.drop);
+            let next = runs.get(i + 1).cloned();
             let run = &mut runs[i];
             run.width = run.size * font::width_of(&run.text, run.italic);
             // A subscript is below the top of the letter.
-            if run.italic && next.is_some_and(|next| next <= run.drop) {
+            if run.italic && next.as_ref().is_some_and(|next| next.drop <= run.drop) {
                 run.width += ITALIC_CORRECTION * run.size;
+            }
+            if !run.italic && next.is_some_and(|next| next.italic && next.text.starts_with(LEANING)) {
+                run.width += LEANING_SPACE * run.size;
             }
         }
         Ok(Self { runs })
@@ -137,7 +143,7 @@ impl Text {
 }
 
 /// The parts of a label.
-fn parts(source: &str) -> Vec<Part<'_>> {
+fn parts(source: &str) -> Vec<MarkupPart<'_>> {
     let marks = [
         ("_{", SCRIPT_SIZE, SUBSCRIPT, None),
         ("^{", SCRIPT_SIZE, SUPERSCRIPT, None),
@@ -149,11 +155,11 @@ fn parts(source: &str) -> Vec<Part<'_>> {
         let next = marks.iter().filter_map(|mark| Some((rest.find(mark.0)?, mark))).min_by_key(|(at, _)| *at);
         let closed = next.and_then(|(start, mark)| Some((start, mark, start + rest[start..].find('}')?)));
         let Some((start, &(opening, size, drop, italic), end)) = closed else {
-            parts.push(Part { text: rest, size: 1.0, drop: 0.0, italic: None });
+            parts.push(MarkupPart { text: rest, size: 1.0, drop: 0.0, italic: None });
             return parts;
         };
-        parts.push(Part { text: &rest[..start], size: 1.0, drop: 0.0, italic: None });
-        parts.push(Part { text: &rest[start + opening.len()..end], size, drop, italic });
+        parts.push(MarkupPart { text: &rest[..start], size: 1.0, drop: 0.0, italic: None });
+        parts.push(MarkupPart { text: &rest[start + opening.len()..end], size, drop, italic });
         rest = &rest[end + 1..];
     }
 }

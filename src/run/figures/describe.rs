@@ -1,7 +1,7 @@
 //! Titles and descriptions of the figures of a run, from what its studies are about.
 
 use super::about::ABOUT;
-use crate::figure::Description;
+use crate::figure::FigureDescription;
 use crate::record::Manifest;
 use crate::run::about::FigureAbout;
 use crate::run::study::{NamedFigure, Registry};
@@ -14,7 +14,7 @@ pub(super) fn describe(figures: &mut [NamedFigure], manifest: &Manifest, registr
         let known = std::iter::once(&ABOUT).chain(topics.iter().copied()).filter_map(|about| about.figure(name));
         let about: Option<&FigureAbout> = known.max_by_key(|about| about.name.len());
         let text = about.map(|about| about.caption.to_string()).unwrap_or_default();
-        figure.about = Description { title: titled(run, name), text };
+        figure.about = FigureDescription { title: titled(run, name), text };
     }
 }
 

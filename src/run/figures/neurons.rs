@@ -74,7 +74,7 @@ fn figure(records: &Records, folder: &RunFolder, manifest: &Manifest, cloud: &Cl
         let aspect = aspect(&figure);
         if (LEAST_ASPECT..1.0 / LEAST_ASPECT).contains(&aspect) {
             // With equal units on both axes the height of the page follows from the extent of the clouds, within bounds.
-            figure.height_in = 0.8 + 2.4 * aspect.clamp(0.4, 1.1);
+            figure.height_in = 1.1 + 2.4 * aspect.clamp(0.4, 1.1);
         } else {
             // Equal units would show a line.
             figure.panels.iter_mut().for_each(|panel| panel.equal_aspect = false);
@@ -94,7 +94,7 @@ fn aspect(figure: &Figure) -> f64 {
         }
     }
     let [width, height] = corners.map(|(low, high)| high - low);
-    if width > 0.0 && height > 0.0 && (height / width).is_finite() { height / width } else { 1.0 }
+    if width > 0.0 && height >= 0.0 && (height / width).is_finite() { height / width } else { 1.0 }
 }
 
 /// The neurons of a layer at the final time.

@@ -5,7 +5,7 @@ use super::labels::{number, parameter};
 use crate::analysis::trend::TrendLaw;
 use crate::analysis::trend_fit::{LineFit, Optimum};
 use crate::analysis::verdict::Verdict;
-use crate::figure::{Axis, Colour, Dash, Description, Figure, Legend, Mark, Marker, Panel, style, write};
+use crate::figure::{Axis, Colour, Dash, Figure, FigureDescription, Legend, Mark, Marker, Panel, style, write};
 use crate::record::{QuantityRecord, RunFolder, StatementRecord, VaryRecord};
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ const INTERVALS: usize = 40;
 /// Files that cannot be written.
 pub fn draw(record: &VaryRecord, folder: &RunFolder) -> Result<Vec<PathBuf>, FiguresError> {
     let titled = |name: &str, figure: Figure, text: &str| Figure {
-        about: Description { title: name.into(), text: text.into() },
+        about: FigureDescription { title: name.into(), text: text.into() },
         ..figure
     };
     let text = "Every quantity of the sweep against the varied key, with 95 % intervals, and the number of checks of each \

@@ -50,6 +50,6 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
             .with(Mark::points(x, y, colour, Marker::Circle).label(&label));
     }
     let mut figure = Figure::double_column().with(scores).with(layers);
-    figure.height_in = 2.7;
+    figure.height_in = 2.9;
     Ok(vec![("allocation".into(), figure)])
 }

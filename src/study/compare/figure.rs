@@ -56,7 +56,7 @@ fn scores(run: &PruningRecord, record: &CompareRecord, arrays: &CompareArrays) -
         held_out = held_out.note(format!("large, hollow: {}", named.join(", ")));
     }
     let mut figure = Figure::double_column().with(held_out).with(right);
-    figure.height_in = 2.7;
+    figure.height_in = 3.0;
     figure
 }
 
@@ -129,6 +129,6 @@ fn layers(run: &PruningRecord, record: &CompareRecord, arrays: &CompareArrays) -
             _ => last.note(format!("not shown: {}", record.sparsities[count..].join(", "))),
         });
     }
-    figure.height_in = 2.2 * count.div_ceil(2) as f64;
+    figure.height_in = 0.4 + 2.2 * count.div_ceil(2) as f64;
     figure.share_ranges()
 }

@@ -27,7 +27,7 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     panels.push(passages(&record, &arrays));
     panels.extend(distance(&records));
     let mut figure = Figure::double_column();
-    figure.height_in *= panels.len().div_ceil(2) as f64;
+    figure.height_in *= 1.1 * panels.len().div_ceil(2) as f64;
     figure.panels = panels;
     Ok(vec![("convergence".into(), figure)])
 }
@@ -54,7 +54,7 @@ fn against_time(records: &Records, record: &ConvergenceRecord) -> Panel {
         let Some(risk) = risk(records, group) else { continue };
         let name = &record.variants[v].0;
         let label = if stalls { format!("{name} (expected to stall)") } else { name.clone() };
-        panel = panel.with(Mark::line(records.times(), risk, Colour::Series(2 + v), dash(v, stalls)).label(label));
+        panel = panel.with(Mark::line(records.times(), risk, Colour::Series(2 + v), dash(v)).label(label));
     }
     if let Some(limit) = record.rates.first() {
         panel = panel.title(law(limit));
@@ -62,10 +62,10 @@ fn against_time(records: &Records, record: &ConvergenceRecord) -> Panel {
     panel
 }
 
-/// The dash of a variant: dotted where it is expected to stall; other than that of the widths and of the limit.
-fn dash(variant: usize, stalls: bool) -> Dash {
-    const DASHES: [Dash; 3] = [Dash::DashDot, Dash::LongDash, Dash::DashDotDot];
-    if stalls { Dash::Dotted } else { DASHES[variant % DASHES.len()] }
+/// The dash of a variant, other than those of the widths and of the limit.
+fn dash(variant: usize) -> Dash {
+    const DASHES: [Dash; 5] = [Dash::DashDot, Dash::LongDash, Dash::DashDotDot, Dash::ShortDash, Dash::Dotted];
+    DASHES[variant % DASHES.len()]
 }
 
 /// The better of the two laws of the late risk of the limit, as text.
@@ -115,7 +115,7 @@ fn against_steps(records: &Records, record: &ConvergenceRecord) -> Option<Panel>
     let texts = parameters(&variants.iter().map(|(_, group, _)| group.step).collect::<Vec<f64>>());
     for ((v, group, _), step) in variants.into_iter().zip(texts) {
         let name = &record.variants[v].0;
-        let line = Mark::line(steps(group.step), risk(records, group)?, Colour::Series(2 + v), dash(v, false));
+        let line = Mark::line(steps(group.step), risk(records, group)?, Colour::Series(2 + v), dash(v));
         panel = panel.with(line.label(name));
         if group.step != base.step {
             panel = panel.note(format!("{name}: ε = {step}"));
@@ -128,7 +128,7 @@ fn against_steps(records: &Records, record: &ConvergenceRecord) -> Option<Panel>
 /// those of the limit.
 fn passages(record: &ConvergenceRecord, arrays: &ConvergenceArrays) -> Panel {
     let widths = arrays.widths.to_vec();
-    let mut panel = Panel::new(Axis::log2("width N").counts(), Axis::linear("time to the level"))
+    let mut panel = Panel::new(Axis::log2("width N").counts(), Axis::linear("time to a part of the decrease"))
         .title("first passages: mean, 95 % interval");
     let mut limits = Vec::new();
     let (fractions, levels) = (parameters(&record.fractions), numbers(&record.levels));
@@ -141,7 +141,7 @@ fn passages(record: &ConvergenceRecord, arrays: &ConvergenceArrays) -> Panel {
             .unzip();
         let level = level.map_or_else(String::new, |level| format!(", R = {level}"));
         let points = Mark::points(widths.clone(), mean, colour, marker).error(ends);
-        panel = panel.with(points.label(format!("{fraction} of decrease{level}")));
+        panel = panel.with(points.label(format!("{fraction}{level}")));
         limits.push(Mark::horizontal(arrays.limit_passage[l], colour, Dash::Dotted).label("limit"));
     }
     panel.marks.extend(limits);
@@ -215,7 +215,7 @@ mod tests {
         };
         let panel = passages(&record, &arrays);
         let mut labels: Vec<&str> = panel.marks.iter().filter_map(Mark::label_text).filter(|l| *l != "limit").collect();
-        assert_eq!(labels[2], "0.1 of decrease");
+        assert_eq!(labels[2], "0.1");
         assert!(labels[0].ends_with("R = 2.131×10^{−5}") && labels[1].ends_with("R = 2.132×10^{−5}"), "{labels:?}");
         labels.dedup();
         assert_eq!(labels.len(), 3);

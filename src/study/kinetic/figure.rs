@@ -130,11 +130,13 @@ impl KineticFigure {
         figure
     }
 
-    /// Indices of the first, a middle and the last record, with their shades.
-    fn chosen(&self) -> Vec<(usize, String, Colour)> {
+    /// Indices of the first, a middle and the last record, with their times, colours and dashes.
+    fn chosen(&self) -> Vec<(usize, String, Colour, Dash)> {
         let times = &self.solution().times;
         let last = times.len() - 1;
-        [0, last / 3, last].iter().enumerate().map(|(k, &i)| (i, parameter(times[i]), Colour::Series(k))).collect()
+        let look = |k: usize| (style::series(k).0, style::series(k).2);
+        let chosen = [0, last / 3, last].into_iter().enumerate();
+        chosen.map(|(k, i)| (i, parameter(times[i]), look(k).0, look(k).1)).collect()
     }
 
     /// Predictions of grid and particles at the chosen times.
@@ -147,9 +149,9 @@ impl KineticFigure {
         let mut panel = Panel::new(Axis::linear("x"), Axis::linear("f_{ρ}(x)"));
         panel = panel.with(Mark::line(xs.clone(), sorted(y), Colour::Grey(120), Dash::Dotted).label("target"));
         let mut particles = Vec::new();
-        for (i, time, colour) in self.chosen() {
+        for (i, time, colour, dash) in self.chosen() {
             let row = |m: &Array2<f64>| sorted(&m.row(i).to_owned());
-            let line = Mark::line(xs.clone(), row(function), colour, Dash::Solid);
+            let line = Mark::line(xs.clone(), row(function), colour, dash);
             panel = panel.with(line.label(format!("t = {time}")));
             let (marker_x, marker_f): (Vec<f64>, Vec<f64>) =
                 xs.iter().copied().zip(row(&clouds.particles_function)).step_by((xs.len() / 16).max(1)).unzip();
@@ -167,8 +169,8 @@ impl KineticFigure {
         let axis = Axis::linear(*symbol).within(range.0, range.1);
         let mut panel = Panel::new(axis, Axis::linear(format!("density of {symbol}")));
         let mut particles = Vec::new();
-        for (i, time, colour) in self.chosen() {
-            let line = Mark::line(nodes.to_vec(), law.row(i).to_vec(), colour, Dash::Solid);
+        for (i, time, colour, dash) in self.chosen() {
+            let line = Mark::line(nodes.to_vec(), law.row(i).to_vec(), colour, dash);
             let points = Mark::points(centres.clone(), histogram.row(i).to_vec(), colour, Marker::Circle).hollow();
             panel = panel.with(line.label(format!("t = {time}")));
             particles.push(points.label("particles"));
@@ -198,10 +200,10 @@ impl KineticFigure {
                     .label("expected"),
             )
             .with(
-                Mark::line(times.clone(), rms(&(f - mean)), Colour::Series(0), Dash::Solid)
+                Mark::line(times.clone(), rms(&(f - mean)), Colour::Series(0), Dash::LongDash)
                     .label("‖f_{grid} − f_{particles}‖"),
             )
-            .with(Mark::line(times, rms(error), Colour::Series(0), Dash::Dotted).label("standard error"))
+            .with(Mark::line(times, rms(error), Colour::Series(0), Dash::DashDotDot).label("standard error"))
             .with(Mark::horizontal(own, Colour::Grey(120), Dash::Dashed).label("the grid's own error"))
     }
 

@@ -76,7 +76,7 @@ fn curves(record: &RecoveryRecord, arrays: &RecoverArrays) -> Figure {
     }
     error = error.with(Mark::horizontal(record.success, Colour::Grey(120), Dash::Dotted).label("success"));
     let mut figure = Figure::double_column().with(error).with(value);
-    figure.height_in = 2.8;
+    figure.height_in = 3.1;
     figure
 }
 
@@ -88,7 +88,7 @@ fn images(arrays: &RecoverArrays, truth: &Array2<f64>, shape: (usize, usize)) ->
     let mut figure = Figure::double_column();
     figure.columns = 1 + methods.len();
     figure.width_in = 0.1 + (SIDE_IN + 0.13) * figure.columns as f64;
-    figure.height_in = 0.1 + (SIDE_IN + 0.3) * count as f64;
+    figure.height_in = 0.1 + (SIDE_IN + 0.45) * count as f64;
     for i in 0..count {
         let darkest = truth.row(i).iter().fold(0.0_f64, |largest, v| largest.max(*v));
         figure.panels.push(image_panel(truth.row(i), shape, darkest).title("true"));

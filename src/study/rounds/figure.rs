@@ -54,6 +54,6 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     scores =
         scores.with(Mark::horizontal(shown(run.dense_loss), Colour::Grey(90), Dash::Dotted).label("before pruning"));
     let mut figure = Figure::double_column().with(scores).with(losses);
-    figure.height_in = 2.7;
+    figure.height_in = 2.9;
     Ok(vec![("rounds".into(), figure)])
 }
