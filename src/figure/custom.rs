@@ -168,6 +168,10 @@ impl FigureStyle {
 fn heighten(figure: &mut Figure) {
     const ROUNDS: usize = 4;
     let rows = figure.panels.len().div_ceil(figure.columns.max(1)) as f64;
+    // Frames with equal units have the proportions of their ranges.
+    if figure.panels.iter().any(|panel| panel.equal_aspect) {
+        return;
+    }
     for _ in 0..ROUNDS {
         let lacking = match layout::place(figure) {
             Ok(layout) => layout.panels.first().map_or(0.0, |at| LEAST_ASPECT * at.frame.width() - at.frame.height()),

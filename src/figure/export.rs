@@ -17,6 +17,10 @@ use std::path::{Path, PathBuf};
 
 const PNG_DPI: f64 = 300.0;
 
+/// Most conversions to PDF until the two fonts are in their order: svg2pdf writes them in that of a hash map, which is another
+/// one in every conversion. Each order is as likely as the other.
+const FONT_TRIES: usize = 64;
+
 choice! {
     /// A format of figures.
     pub enum Format: "format" {
@@ -256,8 +260,26 @@ fn with_chunks(png: Vec<u8>, figure: &Figure) -> Vec<u8> {
 fn pdf(tree: &usvg::Tree, figure: &Figure) -> Result<Vec<u8>, FigureError> {
     // The tree has 96 units per inch.
     let page = svg2pdf::PageOptions { dpi: 96.0 };
-    let pdf = svg2pdf::to_pdf(tree, svg2pdf::ConversionOptions::default(), page).map_err(FigureError::Pdf)?;
+    let mut pdf = Vec::new();
+    for _ in 0..FONT_TRIES {
+        pdf = svg2pdf::to_pdf(tree, svg2pdf::ConversionOptions::default(), page).map_err(FigureError::Pdf)?;
+        if has_fonts_in_order(&pdf) {
+            break;
+        }
+    }
     Ok(with_information(without_page_group(with_sorted_resources(pdf)), figure))
+}
+
+/// Whether the fonts are in the file in the order in which the texts use them.
+fn has_fonts_in_order(pdf: &[u8]) -> bool {
+    const FONT: &[u8] = b" 0 obj\n<<\n  /Type /Font\n  /Subtype /Type0";
+    let (mut numbers, mut from) = (Vec::new(), 0);
+    while let Some(at) = position(&pdf[from..], FONT).map(|at| from + at) {
+        let start = pdf[..at].iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |before| before + 1);
+        numbers.push(std::str::from_utf8(&pdf[start..at]).ok().and_then(|text| text.parse::<usize>().ok()));
+        from = at + FONT.len();
+    }
+    numbers.is_sorted()
 }
 
 /// Replaces the transparency group of the page by spaces: of several such files on one page LaTeX warns, as their groups

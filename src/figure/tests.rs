@@ -2,8 +2,10 @@
 //! that cannot be drawn is an error before any file is written.
 
 use super::*;
+use boxes::boxes;
 use resvg::usvg;
 
+mod boxes;
 mod degenerate;
 
 fn gap() -> Figure {
@@ -205,7 +207,7 @@ fn panels_have_letters_in_their_order() {
     let mut figure = Figure::double_column().with(panel("one")).with(panel(long)).with(panel("")).with(panel("four"));
     figure.height_in *= 2.0;
     let at = |wanted: &str| {
-        let placed = degenerate::boxes(&figure);
+        let placed = boxes(&figure);
         let found: Vec<_> = placed.into_iter().filter(|(text, _)| text == wanted).map(|(_, rect)| rect).collect();
         assert_eq!(found.len(), 1, "{wanted}");
         found[0]
@@ -218,7 +220,7 @@ fn panels_have_letters_in_their_order() {
         assert!(letter[0] < frame.left && letter[3] <= frame.top + 1.0, "{letter:?} {frame:?}");
     }
     let single = Figure::single_column().with(panel("one"));
-    assert!(degenerate::boxes(&single).iter().all(|(text, _)| text != "(a)"));
+    assert!(boxes(&single).iter().all(|(text, _)| text != "(a)"));
 }
 
 /// A scale of colours has ticks at its ends and a label, within the page and over nothing else.
@@ -233,7 +235,7 @@ fn colours_have_a_scale_with_numbers() {
     let layout = layout::place(&figure).unwrap();
     let (bar, last) = (layout.bar.unwrap().rect, layout.panels[1].frame);
     assert!(bar.left > last.right && bar.top == last.top && bar.bottom == last.bottom);
-    let texts = degenerate::boxes(&figure);
+    let texts = boxes(&figure);
     for wanted in ["0", "1.0", "density"] {
         assert!(texts.iter().any(|(text, rect)| text == wanted && rect[0] > bar.right), "{wanted}");
     }

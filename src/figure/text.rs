@@ -208,7 +208,7 @@ mod tests {
         };
         let expected = |parts: &[(&str, bool)]| parts.iter().map(|(t, i)| (t.to_string(), *i)).collect::<Vec<_>>();
         assert_eq!(styles("width N"), expected(&[("width ", false), ("N", true)]));
-        assert_eq!(styles("group \\mathrm{A}"), expected(&[("group ", false), ("A", false)]));
+        assert_eq!(styles("group \\mathrm{A}"), expected(&[("group A", false)]));
         assert_eq!(styles("\\mathit{CT} at n"), expected(&[("CT", true), (" at ", false), ("n", true)]));
         assert_eq!(styles("(\\mathrm{a})"), expected(&[("(a)", false)]));
         assert_eq!(styles("$N$"), expected(&[("$N$", false)]));
