@@ -46,6 +46,9 @@ fn figures_for_a_paper() {
     fine(here.path(), &[&["run", "tiny.toml", "--quiet"], &keys[..]].concat());
     let styled = fs::read_to_string(here.path().join("styled/figures/risk.svg")).unwrap();
     assert!(styled.contains("width=\"216pt\""), "{}", &styled[..200]);
+    // So is the report.
+    let report = fs::read_to_string(here.path().join("styled/report.html")).unwrap();
+    assert!(report.contains("width=\"216pt\"") && report.contains("#123456") && !report.contains("#0072B2"));
     assert!(files(&here.path().join("styled/records")).iter().all(|(name, bytes)| {
         name.ends_with("timings.json") || *bytes == fs::read(here.path().join("runs/tiny/records").join(name)).unwrap()
     }));

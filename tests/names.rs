@@ -224,6 +224,7 @@ fn checks_and_figures_begin_with_the_name_of_a_study() {
         let experiment = loaded.unwrap_or_else(|error| panic!("{}: {error}", builtin.name)).experiment;
         let (checks, figures, manifest) = names_of_run(&experiment, here.path().join(builtin.name));
         println!("{}: {checks:?} {figures:?}", builtin.name);
+        crate::journals::check(&RunFolder::existing(&here.path().join(builtin.name)).unwrap(), builtin.name);
         let own: Vec<&str> = manifest.studies.iter().map(String::as_str).collect();
         assert!(own.iter().all(|study| studies.contains(study)), "{own:?}");
         seen.extend(own.iter().map(|study| study.to_string()));

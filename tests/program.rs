@@ -10,6 +10,7 @@ mod extend;
 mod figure_style;
 #[cfg(unix)]
 mod jobs;
+mod journals;
 mod json_answers;
 mod kept_states;
 mod names;

@@ -77,7 +77,7 @@ fn check_page(text: &str) {
         let styles: Vec<String> = elements(page, "style").map(text_of).collect();
         assert_eq!(styles.len(), 1, "one style, with the font");
         assert_eq!(styles[0].matches("url(").count(), styles[0].matches("url(data:font/woff2;base64,").count());
-        assert_eq!(styles[0].matches("@font-face").count(), 1);
+        assert_eq!(styles[0].matches("@font-face").count(), 2, "upright and italic");
         for svg in elements(page, "svg") {
             assert_eq!(svg.attribute("role"), Some("img"));
             let title = svg.first_element_child().filter(|node| node.tag_name().name() == "title");

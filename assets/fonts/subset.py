@@ -1,10 +1,11 @@
 """Make Widelimit Sans: the glyphs a figure needs, from Noto Sans and Noto Sans Math.
 
-    python3 subset.py NotoSans-Regular.ttf NotoSansMath-Regular.ttf
+    python3 subset.py NotoSans-Regular.ttf NotoSansMath-Regular.ttf NotoSans-Italic.ttf
 
-Both come from Debian's package fonts-noto-core (SIL Open Font License 1.1, no reserved name); needs
+They come from Debian's package fonts-noto-core (SIL Open Font License 1.1, no reserved name); needs
 `pip install fonttools brotli`. Writes WidelimitSans-Regular.ttf (compiled in: measuring, PNG, PDF) and
-WidelimitSans-Regular.woff2 (the same font, embedded in every SVG). Kerning and mark positioning are kept.
+WidelimitSans-Regular.woff2 (the same font, embedded in every SVG), and with the same names but Italic the letters of
+variables. Kerning and mark positioning are kept.
 """
 
 import os
@@ -27,6 +28,8 @@ MARKS = {0x2030, 0x2032, 0x2033, 0x2034, 0x203E, 0x2016}
 MATHS = between(0x2190, 0x2194) | between(0x2200, 0x2208) | between(0x220B, 0x220F) | {
     ord(c) for c in "⇒↦∑−∓∕∗∘√∝∞∣∥∧∨∩∪∫∼≃≅≈≠≡≤≥≪≫⊂⊆⊕⊗⊙⊥⋅⋯⟨⟩⌈⌉⌊⌋"
 }
+# Letters of variables, with the marks above them.
+VARIABLES = between(0x41, 0x5A) | between(0x61, 0x7A) | between(0x3B1, 0x3C9) | {0x3D1, 0x3D5, 0x3F5} | between(0x300, 0x30C)
 WANTED = LATIN | GREEK | SCRIPTS | LETTERS | MARKS | MATHS
 
 
@@ -45,14 +48,14 @@ def cut(path, characters, features, dropped, out):
     return set(font.getBestCmap())
 
 
-def main(text_font, maths_font):
-    with tempfile.TemporaryDirectory() as folder:
-        first, second = os.path.join(folder, "text.ttf"), os.path.join(folder, "maths.ttf")
-        have = cut(text_font, WANTED, ["kern", "mark", "mkmk", "ccmp", "locl"], ["DSIG"], first)
-        cut(maths_font, WANTED - have, [], ["MATH", "GDEF", "DSIG"], second)
-        font = merge.Merger().merge([first, second])
-    names = {1: "Widelimit Sans", 2: "Regular", 3: "Widelimit Sans Regular 1", 4: "Widelimit Sans"}
-    names[6] = "WidelimitSans-Regular"
+FEATURES = ["kern", "mark", "mkmk", "ccmp", "locl"]
+
+
+def named(font, style):
+    names = {1: "Widelimit Sans", 2: style, 3: f"Widelimit Sans {style} 1", 4: "Widelimit Sans"}
+    if style != "Regular":
+        names[4] += f" {style}"
+    names[6] = f"WidelimitSans-{style}"
     for record in list(font["name"].names):
         if record.nameID in names:
             record.string = names[record.nameID]
@@ -60,9 +63,20 @@ def main(text_font, maths_font):
             font["name"].names.remove(record)
     font.recalcTimestamp = False
     font["head"].modified = font["head"].created
-    font.save("WidelimitSans-Regular.ttf")
+    font.save(f"WidelimitSans-{style}.ttf")
     font.flavor = "woff2"
-    font.save("WidelimitSans-Regular.woff2")
+    font.save(f"WidelimitSans-{style}.woff2")
+
+
+def main(text_font, maths_font, italic_font):
+    with tempfile.TemporaryDirectory() as folder:
+        first, second = os.path.join(folder, "text.ttf"), os.path.join(folder, "maths.ttf")
+        have = cut(text_font, WANTED, FEATURES, ["DSIG"], first)
+        cut(maths_font, WANTED - have, [], ["MATH", "GDEF", "DSIG"], second)
+        named(merge.Merger().merge([first, second]), "Regular")
+        third = os.path.join(folder, "italic.ttf")
+        cut(italic_font, VARIABLES, FEATURES, ["DSIG"], third)
+        named(TTFont(third), "Italic")
 
 
 if __name__ == "__main__":

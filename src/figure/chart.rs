@@ -18,14 +18,40 @@ pub struct Figure {
     pub panels: Vec<Panel>,
     /// Panels per row; 0 counts as 1.
     pub columns: usize,
+    /// The scale of the colours, at the right of the panels.
+    pub colour_bar: Option<ColourBar>,
+    /// What the figure shows, for those who do not see it and for the properties of its files; not drawn.
+    pub about: FigureDescription,
 }
 
-/// A pair of axes and the marks drawn in it.
+/// Title and description of a figure, without markup.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FigureDescription {
+    /// A short title.
+    pub title: String,
+    /// A description in sentences.
+    pub text: String,
+}
+
+/// The scale of the colours of a figure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColourBar {
+    /// Quantity and unit.
+    pub label: String,
+    /// The values at the ends.
+    pub range: (f64, f64),
+    /// Colours of equal parts of the range, from its lower end.
+    pub colours: Vec<Colour>,
+    /// Values at which there are lines, as those of contours.
+    pub lines: Vec<(f64, Stroke)>,
+}
+
+/// A pair of axes and the marks drawn in it. Where a figure has several, each has a letter from (a) on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
     /// What the panel shows, for those who add marks to it; not drawn.
     pub subject: Option<&'static str>,
-    /// Text above the panel, at its left edge, in two lines where one is too short.
+    /// Text above the panel, after its letter, in two lines where one is too short; all titles have one size.
     pub title: Option<String>,
     /// The horizontal axis.
     pub x: Axis,
@@ -74,13 +100,13 @@ pub enum Scale {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Legend {
     /// Where it covers the least data; an automatic y range is extended upwards if no position is free, and a legend
-    /// that has no place in the frame is drawn beside it.
+    /// that has no place in the frame is drawn below the panel.
     Automatic,
     /// In this corner, regardless of the data.
     Inside(Corner),
-    /// Beside the panel. The first such legend of a figure lists the labels of the panels with a hidden legend too.
-    OutsideRight,
-    /// Not drawn.
+    /// Below all panels, in one legend with the labels of every other such panel and of those with a hidden legend.
+    Below,
+    /// Not drawn by itself.
     Hidden,
 }
 
@@ -123,6 +149,12 @@ pub enum Dash {
     Dotted,
     /// Alternating dashes and dots.
     DashDot,
+    /// Long dashes.
+    LongDash,
+    /// Dashes, each followed by two dots.
+    DashDotDot,
+    /// Short dashes.
+    ShortDash,
 }
 
 choice! {
@@ -254,17 +286,27 @@ pub enum Mark {
 impl Figure {
     /// An empty figure of 3.35 x 2.5 in: one column of a two-column page, one panel.
     pub fn single_column() -> Self {
-        Self { width_in: 3.35, height_in: 2.5, panels: Vec::new(), columns: 1 }
+        Self::empty((3.35, 2.5), 1)
     }
 
     /// An empty figure of 6.9 x 2.6 in: the full width of a page, panels in pairs unless `columns` is changed.
     pub fn double_column() -> Self {
-        Self { width_in: 6.9, height_in: 2.6, panels: Vec::new(), columns: 2 }
+        Self::empty((6.9, 2.6), 2)
+    }
+
+    fn empty((width_in, height_in): (f64, f64), columns: usize) -> Self {
+        Self { width_in, height_in, panels: Vec::new(), columns, colour_bar: None, about: FigureDescription::default() }
     }
 
     /// Adds a panel.
     pub fn with(mut self, panel: Panel) -> Self {
         self.panels.push(panel);
+        self
+    }
+
+    /// Adds the scale of the colours, from `low` to `high`.
+    pub fn colour_bar(mut self, label: impl Into<String>, range: (f64, f64), colours: Vec<Colour>) -> Self {
+        self.colour_bar = Some(ColourBar { label: label.into(), range, colours, lines: Vec::new() });
         self
     }
 

@@ -1,15 +1,19 @@
 //! Sizes, colours, markers and labels that replace those of the program, for figures in a paper.
 
-use super::chart::{Axis, Colour, Figure, Mark, Marker, Panel};
+use super::chart::{Axis, Colour, Figure, Legend, Mark, Marker, Panel};
 use super::error::FigureError;
-use super::font;
 use super::style::{MARKERS, TICK_TEXT_PT, interpolate};
+use super::{font, layout};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Least width of a panel in inches, at the standard font size; where panels side by side would be narrower, they are
 /// placed in fewer columns.
 const LEAST_PANEL_IN: f64 = 2.2;
+/// The same of a heat map, which has no legend in its frame.
+const LEAST_MAP_IN: f64 = 1.6;
+/// Least height of a frame relative to its width, on a page of another width.
+const LEAST_ASPECT: f64 = 0.55;
 /// Least height of a panel in inches, at the standard font size.
 const LEAST_HEIGHT_IN: f64 = 1.9;
 
@@ -77,17 +81,24 @@ impl FigureStyle {
             self.relabel(panel, used);
             panel.marks.iter_mut().for_each(|mark| self.recolour(mark));
         }
+        if let Some(bar) = &mut figure.colour_bar {
+            self.replace(&mut bar.label, used);
+            let lines = bar.lines.iter_mut().map(|(_, stroke)| &mut stroke.colour);
+            bar.colours.iter_mut().chain(lines).for_each(|colour| *colour = self.colour(*colour));
+        }
         let scale = self.font_size.map_or(1.0, |size| size / TICK_TEXT_PT);
         self.resize(&mut figure, scale);
         (figure, scale)
     }
 
+    fn replace(&self, text: &mut String, used: &mut BTreeSet<String>) {
+        if let Some(new) = self.labels.get(text.as_str()) {
+            used.insert(std::mem::replace(text, new.clone()));
+        }
+    }
+
     fn relabel(&self, panel: &mut Panel, used: &mut BTreeSet<String>) {
-        let mut replace = |text: &mut String| {
-            if let Some(new) = self.labels.get(text.as_str()) {
-                used.insert(std::mem::replace(text, new.clone()));
-            }
-        };
+        let mut replace = |text: &mut String| self.replace(text, used);
         panel.title.iter_mut().for_each(&mut replace);
         for Axis { label, .. } in [&mut panel.x, &mut panel.y] {
             replace(label);
@@ -128,21 +139,56 @@ impl FigureStyle {
     fn resize(&self, figure: &mut Figure, scale: f64) {
         let (count, columns) = (figure.panels.len().max(1), figure.columns.clamp(1, figure.panels.len().max(1)));
         let width = self.width.unwrap_or(figure.width_in) / scale;
-        let fitting = ((width / LEAST_PANEL_IN) as usize).clamp(1, columns);
+        let all = |is: fn(&Panel) -> bool| !figure.panels.is_empty() && figure.panels.iter().all(is);
+        // Images stay beside those of their row.
+        let least = if all(is_map) { LEAST_MAP_IN } else { LEAST_PANEL_IN };
+        let fitting = if all(|panel| panel.bare) { columns } else { ((width / least) as usize).clamp(1, columns) };
         let chosen = self.columns.unwrap_or(fitting).clamp(1, count);
         let rows = |columns: usize| count.div_ceil(columns) as f64;
         // Panels keep their proportions.
         let (panel_width, panel_height) = (figure.width_in / columns as f64, figure.height_in / rows(columns));
         let proportional = width / chosen as f64 * panel_height / panel_width;
-        let standard = proportional.max(LEAST_HEIGHT_IN.min(panel_height)) * rows(chosen);
+        let least = if least == LEAST_MAP_IN { 0.0 } else { LEAST_HEIGHT_IN.min(panel_height) };
+        let standard = proportional.max(least) * rows(chosen);
         let changed = self.width.is_some() || self.columns.is_some() || scale != 1.0;
         figure.height_in = match self.height {
             Some(height) => height / scale,
             None if changed => standard,
             None => figure.height_in,
         };
+        let other = (width - figure.width_in).abs() > 1e-9 || chosen != columns;
         (figure.width_in, figure.columns) = (width, if changed { chosen } else { figure.columns });
+        if other && self.height.is_none() {
+            heighten(figure);
+        }
     }
+}
+
+/// Makes a page higher where titles and legends, which have more lines on a narrow page, leave flat frames.
+fn heighten(figure: &mut Figure) {
+    const ROUNDS: usize = 4;
+    let rows = figure.panels.len().div_ceil(figure.columns.max(1)) as f64;
+    // Frames with equal units have the proportions of their ranges.
+    if figure.panels.iter().any(|panel| panel.equal_aspect) {
+        return;
+    }
+    for _ in 0..ROUNDS {
+        let lacking = match layout::place(figure) {
+            Ok(layout) => layout.panels.first().map_or(0.0, |at| LEAST_ASPECT * at.frame.width() - at.frame.height()),
+            // The labels alone do not fit.
+            Err(FigureError::TooSmall { side: "height", .. }) => LEAST_ASPECT * 72.0 * LEAST_HEIGHT_IN,
+            Err(_) => 0.0,
+        };
+        if lacking < 0.5 {
+            return;
+        }
+        figure.height_in += rows * lacking / 72.0;
+    }
+}
+
+/// Whether a panel is a heat map or an image without a legend of its own.
+fn is_map(panel: &Panel) -> bool {
+    panel.legend == Legend::Hidden && panel.marks.iter().any(|mark| matches!(mark, Mark::Tiles { .. }))
 }
 
 impl Rgb {

@@ -5,16 +5,17 @@ use super::chart::{Colour, Dash, Figure, Mark, Marker, Panel, Stroke};
 use super::error::FigureError;
 use super::font::CAPITAL;
 use super::geometry::{PagePoint, Rect, connected_parts};
-use super::layout::{LINE_STEP_PT, PAD_PT, tick_label_width, x_label_end};
+use super::layout::{title_left, x_label_end};
 use super::legend::SAMPLE_PT;
 use super::marks::{band_polygons, data_points, isolated, line_points};
 use super::pen::Pen;
-use super::placed::{Block, PlacedPanel};
-use super::style::{AXIS_PT, ERROR_PT, LABEL_TEXT_PT, MINOR_TICK_PT, TICK_PT, TICK_TEXT_PT};
+use super::placed::{Block, Layout, PlacedPanel};
+use super::style::{
+    AXIS_PT, ERROR_PT, FOREGROUND, LABEL_TEXT_PT, LINE_STEP_PT, MINOR_TICK_PT, PAD_PT, TICK_PT, TICK_TEXT_PT,
+};
 use super::text::Text;
+use super::ticks::tick_label_width;
 
-/// Colour of axes and texts.
-const FOREGROUND: Colour = Colour::Grey(0x1A);
 const BACKGROUND: Colour = Colour::Grey(0xFF);
 /// Diameter of the dot of a single point of a line, relative to the width of the line.
 const ISOLATED: f64 = 2.4;
@@ -24,11 +25,11 @@ const SHORTEST_PT: f64 = 0.1;
 const MOST_SAMPLES: usize = 4;
 
 /// Draws a figure on a canvas.
-pub(super) fn figure<C: Canvas>(canvas: &mut C, figure: &Figure, placed: &[PlacedPanel]) -> Result<(), FigureError> {
+pub(super) fn figure<C: Canvas>(canvas: &mut C, figure: &Figure, layout: &Layout) -> Result<(), FigureError> {
     let mut pen = Pen(canvas);
     let page = Rect { left: 0.0, top: 0.0, right: 72.0 * figure.width_in, bottom: 72.0 * figure.height_in };
     pen.rectangle(&page, BACKGROUND, 1.0)?;
-    for (panel, at) in figure.panels.iter().zip(placed) {
+    for (panel, at) in figure.panels.iter().zip(&layout.panels) {
         let is_background = |mark: &&Mark| matches!(mark, Mark::Band { .. } | Mark::Tiles { .. });
         let (below, above): (Vec<_>, Vec<_>) = panel.marks.iter().partition(is_background);
         for mark in below.into_iter().chain(above) {
@@ -43,7 +44,10 @@ pub(super) fn figure<C: Canvas>(canvas: &mut C, figure: &Figure, placed: &[Place
             draw_block(&mut pen, figure, block, rect)?;
         }
     }
-    Ok(())
+    if let Some((block, rect)) = &layout.legend {
+        draw_block(&mut pen, figure, block, rect)?;
+    }
+    layout.bar.iter().try_for_each(|bar| bar.draw(&mut pen, figure))
 }
 
 fn draw_mark<C: Canvas>(pen: &mut Pen<C>, mark: &Mark, at: &PlacedPanel) -> Result<(), FigureError> {
@@ -210,7 +214,7 @@ fn draw_marker<C: Canvas>(
 fn draw_axes<C: Canvas>(pen: &mut Pen<C>, panel: &Panel, at: &PlacedPanel) -> Result<(), FigureError> {
     let Rect { left, top, right, bottom } = at.frame;
     if panel.bare {
-        return draw_title(pen, panel, at);
+        return draw_title(pen, at);
     }
     pen.line(vec![(left, top), (left, bottom), (right, bottom)], FOREGROUND, Dash::Solid, AXIS_PT)?;
     let (half, tick) = (CAPITAL * TICK_TEXT_PT / 2.0, TICK_PT + PAD_PT);
@@ -252,16 +256,19 @@ fn draw_axes<C: Canvas>(pen: &mut Pen<C>, panel: &Panel, at: &PlacedPanel) -> Re
         let place = (column - LINE_STEP_PT * i as f64, middle);
         pen.text(text, LABEL_TEXT_PT, place, Align::Middle, true, FOREGROUND)?;
     }
-    draw_title(pen, panel, at)
+    draw_title(pen, at)
 }
 
-/// Draws the title above a frame, at its left edge.
-fn draw_title<C: Canvas>(pen: &mut Pen<C>, panel: &Panel, at: &PlacedPanel) -> Result<(), FigureError> {
-    let Rect { left, top, .. } = at.frame;
-    let shown = at.y_ticks.factor.is_some() && !panel.bare;
-    let row = if shown { 1.9 * TICK_TEXT_PT } else { 0.9 * TICK_TEXT_PT };
-    for (i, text) in at.title.iter().rev().enumerate() {
-        let place = (left, top - row - LINE_STEP_PT * i as f64);
+/// Draws the letter at the upper left corner of a cell, and the title after it: their first lines are at one height in a row
+/// of panels.
+fn draw_title<C: Canvas>(pen: &mut Pen<C>, at: &PlacedPanel) -> Result<(), FigureError> {
+    let row = at.cell.top + LABEL_TEXT_PT;
+    if let Some(letter) = &at.letter {
+        pen.text(letter, LABEL_TEXT_PT, (at.cell.left, row), Align::Start, false, FOREGROUND)?;
+    }
+    let first = usize::from(at.letter_above && at.letter.is_some());
+    for (i, text) in at.title.iter().enumerate() {
+        let place = (title_left(at), row + LINE_STEP_PT * (first + i) as f64);
         pen.text(text, LABEL_TEXT_PT, place, Align::Start, false, FOREGROUND)?;
     }
     Ok(())

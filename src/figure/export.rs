@@ -7,7 +7,7 @@ use super::chart::{Figure, Mark};
 use super::error::FigureError;
 use super::pgf::PgfCanvas;
 use super::svg::{SvgCanvas, UNITS, backend_result};
-use super::{draw, font, layout};
+use super::{draw, font, layout, metadata};
 use crate::choice::choice;
 use crate::record::write_atomically;
 use plotters::backend::{DrawingBackend, SVGBackend};
@@ -16,6 +16,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const PNG_DPI: f64 = 300.0;
+
+/// Most conversions to PDF until the two fonts are in their order: svg2pdf writes them in that of a hash map, which is another
+/// one in every conversion. Each order is as likely as the other.
+const FONT_TRIES: usize = 64;
 
 choice! {
     /// A format of figures.
@@ -54,8 +58,17 @@ pub fn render_pgf(figure: &Figure, scale: f64) -> Result<String, FigureError> {
     Ok(canvas.finish())
 }
 
+/// Whether a figure can be drawn.
+///
+/// # Errors
+/// Those of [`render`].
+pub fn check(figure: &Figure) -> Result<(), FigureError> {
+    check_lengths(figure)?;
+    layout::place(figure).map(|_| ())
+}
+
 /// Renders a figure as SVG, magnified by `scale`: the texts too.
-fn render_scaled(figure: &Figure, scale: f64) -> Result<String, FigureError> {
+pub(super) fn render_scaled(figure: &Figure, scale: f64) -> Result<String, FigureError> {
     check_lengths(figure)?;
     let placed = layout::place(figure)?;
     let units = |inches: f64| (72.0 * inches * UNITS).round() as u32;
@@ -119,7 +132,7 @@ fn rendered(figure: &Figure, scale: f64, formats: &[Format]) -> Result<Vec<(Form
     let tree = if drawn { Some(usvg::Tree::from_str(&svg, &font::options())?) } else { None };
     let bytes = |format: Format| match (format, &tree) {
         (Format::Png, Some(tree)) => png(tree, figure, scale),
-        (Format::Pdf, Some(tree)) => pdf(tree),
+        (Format::Pdf, Some(tree)) => pdf(tree, figure),
         (Format::Svg, _) => Ok(svg.clone().into_bytes()),
         _ => Ok(render_pgf(figure, scale)?.into_bytes()),
     };
@@ -152,18 +165,18 @@ fn check_lengths(figure: &Figure) -> Result<(), FigureError> {
     Ok(())
 }
 
-/// Adds the size in points and the font to the SVG of the backend, removes the line breaks around texts, and preserves
+/// Adds the size in points, the title, the description and the font to the SVG of the backend, removes the line breaks around texts, and preserves
 /// the spaces at the ends of the runs of a label. Opacity is moved from the element to its fill and stroke: otherwise
 /// every dot of a cloud would be a transparency group of the PDF, which is four times as large.
 fn page(raw: &str, figure: &Figure, scale: f64, (width, height): (u32, u32)) -> String {
+    let italic = raw.contains("font-style=\"italic\"");
     let mut svg = format!(
-        "<svg width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" \
-         xmlns=\"http://www.w3.org/2000/svg\">\n<style>@font-face{{font-family:\"{}\";src:url(data:font/woff2;base64,{}) \
-         format(\"woff2\")}}</style>\n",
+        "<svg role=\"img\" width=\"{}pt\" height=\"{}pt\" viewBox=\"0 0 {width} {height}\" stroke-linejoin=\"round\" \
+         xmlns=\"http://www.w3.org/2000/svg\">\n{}\n<style>{}</style>\n",
         points(scale * figure.width_in),
         points(scale * figure.height_in),
-        font::FAMILY,
-        base64(font::WOFF2),
+        metadata::svg(figure),
+        font_faces(italic),
     );
     let mut lines = raw.lines().skip(1);
     while let Some(line) = lines.next() {
@@ -181,6 +194,18 @@ fn page(raw: &str, figure: &Figure, scale: f64, (width, height): (u32, u32)) -> 
         svg.push('\n');
     }
     svg
+}
+
+/// The style rules that embed the font of figures, with its italic letters or without.
+pub(super) fn font_faces(italic: bool) -> String {
+    let face = |style: &str, data: &[u8]| {
+        let (family, data) = (font::FAMILY, base64(data));
+        format!(
+            "@font-face{{font-family:\"{family}\";{style}src:url(data:font/woff2;base64,{data}) format(\"woff2\")}}"
+        )
+    };
+    let italic = italic.then(|| face("font-style:italic;", font::ITALIC_WOFF2));
+    std::iter::once(face("", font::WOFF2)).chain(italic).collect()
 }
 
 /// Inches as points with at most two decimals: 241.2, not 241.20000000000002.
@@ -213,11 +238,12 @@ pub(super) fn png(tree: &usvg::Tree, figure: &Figure, factor: f64) -> Result<Vec
     resvg::render(tree, tiny_skia::Transform::from_scale(scale.0, scale.1), &mut image.as_mut());
     // The page is white, so that no pixel is transparent.
     let rgb: Vec<u8> = image.data().chunks_exact(4).flat_map(|pixel| &pixel[..3]).copied().collect();
-    encoded(&rgb, (width, height)).map_err(|_| failed())
+    encoded(&rgb, (width, height), figure).map_err(|_| failed())
 }
 
-/// Pixels (height, width, 3) as PNG with its resolution. Large areas of one colour compress best without a filter.
-fn encoded(rgb: &[u8], (width, height): (u32, u32)) -> Result<Vec<u8>, png::EncodingError> {
+/// Pixels (height, width, 3) as PNG with its resolution, and the title and the description of the figure. Large areas of
+/// one colour compress best without a filter.
+fn encoded(rgb: &[u8], (width, height): (u32, u32), figure: &Figure) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
@@ -227,17 +253,71 @@ fn encoded(rgb: &[u8], (width, height): (u32, u32)) -> Result<Vec<u8>, png::Enco
     let per_metre = (PNG_DPI / 0.0254).round() as u32;
     let unit = png::Unit::Meter;
     encoder.set_pixel_dims(Some(png::PixelDimensions { xppu: per_metre, yppu: per_metre, unit }));
+    encoder.add_itxt_chunk("Title".into(), metadata::title(figure).into())?;
+    encoder.add_itxt_chunk("Description".into(), metadata::description(figure))?;
     let mut writer = encoder.write_header()?;
     writer.write_image_data(rgb)?;
     writer.finish()?;
     Ok(bytes)
 }
 
-fn pdf(tree: &usvg::Tree) -> Result<Vec<u8>, FigureError> {
+fn pdf(tree: &usvg::Tree, figure: &Figure) -> Result<Vec<u8>, FigureError> {
     // The tree has 96 units per inch.
     let page = svg2pdf::PageOptions { dpi: 96.0 };
-    let pdf = svg2pdf::to_pdf(tree, svg2pdf::ConversionOptions::default(), page).map_err(FigureError::Pdf)?;
-    Ok(with_sorted_resources(pdf))
+    let mut pdf = Vec::new();
+    for _ in 0..FONT_TRIES {
+        pdf = svg2pdf::to_pdf(tree, svg2pdf::ConversionOptions::default(), page).map_err(FigureError::Pdf)?;
+        if has_fonts_in_order(&pdf) {
+            break;
+        }
+    }
+    Ok(with_information(without_page_group(with_sorted_resources(pdf)), figure))
+}
+
+/// Whether the fonts are in the file in the order in which the texts use them.
+fn has_fonts_in_order(pdf: &[u8]) -> bool {
+    const FONT: &[u8] = b" 0 obj\n<<\n  /Type /Font\n  /Subtype /Type0";
+    let (mut numbers, mut from) = (Vec::new(), 0);
+    while let Some(at) = position(&pdf[from..], FONT).map(|at| from + at) {
+        let start = pdf[..at].iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |before| before + 1);
+        numbers.push(std::str::from_utf8(&pdf[start..at]).ok().and_then(|text| text.parse::<usize>().ok()));
+        from = at + FONT.len();
+    }
+    numbers.is_sorted()
+}
+
+/// Replaces the transparency group of the page by spaces: of several such files on one page LaTeX warns, as their groups
+/// would differ. Groups within the page remain.
+fn without_page_group(mut pdf: Vec<u8>) -> Vec<u8> {
+    let page = position(&pdf, b"/Type /Page\n");
+    let start = page.and_then(|page| Some(page + position(&pdf[page..], b"/Group <<")?));
+    if let Some((start, length)) = start.and_then(|start| Some((start, position(&pdf[start..], b">>")? + 2))) {
+        pdf[start..start + length].fill(b' ');
+    }
+    pdf
+}
+
+/// Adds title and description, and declares version 1.5, which LaTeX includes without a warning: svg2pdf declares 1.7, and
+/// uses nothing that is newer than 1.5 (transparency, ICC profiles, compressed streams). A PDF whose end is not that of
+/// svg2pdf is left as it is.
+fn with_information(mut pdf: Vec<u8>, figure: &Figure) -> Vec<u8> {
+    const PRODUCER: &[u8] = b"/Producer (svg2pdf)";
+    const START: &[u8] = b"startxref\n";
+    // The information is the last object: what follows is the table of offsets, whose own place is moved.
+    let table = position(&pdf, PRODUCER).and_then(|at| Some((at, at + position(&pdf[at..], START)? + START.len())));
+    let Some((producer, start)) = table else { return pdf };
+    let end = start + pdf[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let Some(offset) = std::str::from_utf8(&pdf[start..end]).ok().and_then(|text| text.parse::<usize>().ok()) else {
+        return pdf;
+    };
+    let entries = format!("\n  {}", metadata::pdf(figure));
+    pdf.splice(start..end, (offset + entries.len()).to_string().into_bytes());
+    let after = producer + PRODUCER.len();
+    pdf.splice(after..after, entries.into_bytes());
+    if pdf.starts_with(b"%PDF-1.7") {
+        pdf[7] = b'5';
+    }
+    pdf
 }
 
 /// Sorts the entries of the resource dictionaries, which svg2pdf writes in the order of a hash map that differs from

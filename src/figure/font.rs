@@ -1,4 +1,5 @@
-//! The font of all figures, which is embedded: no figure depends on the fonts of the machine.
+//! The font of all figures, which is embedded: no figure depends on the fonts of the machine. Letters of variables are
+//! italic.
 //!
 //! Widths are measured by the text engine that renders (usvg), with kerning and combining marks. The covered characters
 //! are those of the font's character map.
@@ -13,8 +14,13 @@ use std::sync::{Arc, OnceLock};
 pub(super) const FAMILY: &str = "Widelimit Sans";
 /// The same font compressed for browsers.
 pub(super) const WOFF2: &[u8] = include_bytes!("../../assets/fonts/WidelimitSans-Regular.woff2");
+/// Its italic letters.
+pub(super) const ITALIC_WOFF2: &[u8] = include_bytes!("../../assets/fonts/WidelimitSans-Italic.woff2");
+/// The letters that there are in italics.
+pub(super) const ITALIC: [std::ops::RangeInclusive<char>; 3] = ['A'..='Z', 'a'..='z', 'α'..='ω'];
 /// The font for rendering.
 const TRUETYPE: &[u8] = include_bytes!("../../assets/fonts/WidelimitSans-Regular.ttf");
+const ITALIC_TRUETYPE: &[u8] = include_bytes!("../../assets/fonts/WidelimitSans-Italic.ttf");
 /// Height of capitals relative to the font size.
 pub(super) const CAPITAL: f64 = 0.714;
 
@@ -24,6 +30,7 @@ pub(super) fn options() -> usvg::Options<'static> {
     let fonts = FONTS.get_or_init(|| {
         let mut fonts = fontdb::Database::new();
         fonts.load_font_data(TRUETYPE.to_vec());
+        fonts.load_font_data(ITALIC_TRUETYPE.to_vec());
         fonts.set_sans_serif_family(FAMILY);
         Arc::new(fonts)
     });
@@ -41,26 +48,33 @@ pub(super) fn check(text: &str) -> Result<(), FigureError> {
     }
 }
 
-/// Advance width of a text at font size 1. Layout measures the same texts several times: widths are kept per thread.
+/// Advance width of an upright text at font size 1.
 pub(super) fn width(text: &str) -> f64 {
+    width_of(text, false)
+}
+
+/// Advance width of a text at font size 1. Layout measures the same texts several times: widths are kept per thread.
+pub(super) fn width_of(text: &str, italic: bool) -> f64 {
     thread_local! {
-        static KNOWN: RefCell<HashMap<String, f64>> = RefCell::new(HashMap::new());
+        static KNOWN: RefCell<[HashMap<String, f64>; 2]> = RefCell::new([HashMap::new(), HashMap::new()]);
     }
-    if let Some(width) = KNOWN.with_borrow(|known| known.get(text).copied()) {
+    let style = usize::from(italic);
+    if let Some(width) = KNOWN.with_borrow(|known| known[style].get(text).copied()) {
         return width;
     }
-    let width = measured(text);
-    KNOWN.with_borrow_mut(|known| known.insert(text.into(), width));
+    let width = measured(text, italic);
+    KNOWN.with_borrow_mut(|known| known[style].insert(text.into(), width));
     width
 }
 
-fn measured(text: &str) -> f64 {
+fn measured(text: &str, italic: bool) -> f64 {
     if text.is_empty() {
         return 0.0;
     }
     let mut svg =
         String::from(r#"<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text xml:space="preserve" "#);
-    svg.push_str(&format!(r#"font-family="{FAMILY}" font-size="1000">"#));
+    let style = if italic { "italic" } else { "normal" };
+    svg.push_str(&format!(r#"font-family="{FAMILY}" font-style="{style}" font-size="1000">"#));
     for c in text.chars() {
         match c {
             '<' => svg.push_str("&lt;"),
@@ -123,5 +137,7 @@ mod tests {
         assert!((width("ρ̄") - width("ρ")).abs() < 1e-3, "a combining mark has no width");
         assert!(width("AV") < width("A") + width("V"), "kerning is included");
         assert_eq!(width(""), 0.0);
+        assert!((width_of("a", true) - width("a")).abs() > 1e-3, "italic letters have widths of their own");
+        assert!(ITALIC.into_iter().flatten().all(|c| width_of(&c.to_string(), true) > 0.1));
     }
 }

@@ -88,26 +88,37 @@ pub(super) fn latex(text: &Text) -> Result<String, FigureError> {
         return Ok(text.runs.iter().map(verbatim).collect());
     }
     let mut out = String::new();
-    let mut runs = text.runs.iter().peekable();
-    while let Some(run) = runs.next() {
-        if run.drop != 0.0 {
-            out.push_str(&script(run)?);
+    // Runs of one height are one script.
+    for runs in text.runs.chunk_by(|a, b| a.drop == b.drop) {
+        if runs[0].drop != 0.0 {
+            out.push_str(&script(runs)?);
             continue;
         }
-        // The letter that carries a script is mathematics, as in f_N.
-        let carries = runs.peek().is_some_and(|next| next.drop != 0.0);
-        let last = run.text.chars().next_back().filter(|c| carries && c.is_ascii_alphabetic());
-        let before = |c: char| run.text[..run.text.len() - c.len_utf8()].chars().next_back();
-        match last.filter(|&c| before(c).is_none_or(|before| !before.is_ascii_alphabetic())) {
-            Some(letter) => {
-                out.push_str(&plain(&run.text[..run.text.len() - letter.len_utf8()])?);
-                out.push_str(&format!("${letter}$"));
-            }
-            None => out.push_str(&plain(&run.text)?),
+        for run in runs {
+            out.push_str(&if run.italic { variables(&run.text)? } else { plain(&run.text)? });
         }
     }
     // Adjoining pieces of mathematics are one, so that scripts are set at their base.
     Ok(out.replace("$$", ""))
+}
+
+/// Letters of variables, in mathematics.
+fn variables(text: &str) -> Result<String, FigureError> {
+    if text.chars().all(|c| c.is_ascii_alphabetic()) {
+        let single = text.chars().count() == 1;
+        return Ok(if single { format!("${text}$") } else { format!("$\\mathit{{{text}}}$") });
+    }
+    let letter =
+        |part: &str| if part.chars().all(|c| c.is_ascii_alphabetic()) { format!("${part}$") } else { part.into() };
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let marks = rest[first.len_utf8()..].chars().take_while(|c| ACCENTS.iter().any(|(mark, _)| mark == c));
+        let length = first.len_utf8() + marks.map(char::len_utf8).sum::<usize>();
+        out.push_str(&letter(&plain(&rest[..length])?));
+        rest = &rest[length..];
+    }
+    Ok(out)
 }
 
 /// A part of a text that is LaTeX.
@@ -120,31 +131,34 @@ fn verbatim(run: &Run) -> String {
 }
 
 /// A sub- or superscript, in mathematics.
-fn script(run: &Run) -> Result<String, FigureError> {
+fn script(runs: &[Run]) -> Result<String, FigureError> {
     let mut inner = String::new();
-    let mut word = String::new();
-    let flush = |word: &mut String, inner: &mut String| {
-        match word.chars().count() {
-            0 | 1 => inner.push_str(word),
-            _ => inner.push_str(&format!("\\mathrm{{{word}}}")),
-        }
-        word.clear();
-    };
-    for c in run.text.chars() {
-        if c.is_ascii_alphabetic() {
-            word.push(c);
-            continue;
+    for run in runs {
+        let mut word = String::new();
+        let flush = |word: &mut String, inner: &mut String| {
+            match (word.chars().count(), run.italic) {
+                (0, _) | (1, true) => inner.push_str(word),
+                (_, true) => inner.push_str(&format!("\\mathit{{{word}}}")),
+                (_, false) => inner.push_str(&format!("\\mathrm{{{word}}}")),
+            }
+            word.clear();
+        };
+        for c in run.text.chars() {
+            if c.is_ascii_alphabetic() {
+                word.push(c);
+                continue;
+            }
+            flush(&mut word, &mut inner);
+            match symbol(c) {
+                Some(command) => inner.push_str(&format!("{{{command}}}")),
+                None if c == ' ' => inner.push_str("\\,"),
+                None if c.is_ascii() => inner.push_str(&escaped(c)),
+                None => return Err(missing(c, &run.text)),
+            }
         }
         flush(&mut word, &mut inner);
-        match symbol(c) {
-            Some(command) => inner.push_str(&format!("{{{command}}}")),
-            None if c == ' ' => inner.push_str("\\,"),
-            None if c.is_ascii() => inner.push_str(&escaped(c)),
-            None => return Err(missing(c, &run.text)),
-        }
     }
-    flush(&mut word, &mut inner);
-    let mark = if run.drop > 0.0 { '_' } else { '^' };
+    let mark = if runs[0].drop > 0.0 { '_' } else { '^' };
     Ok(format!("${mark}{{{inner}}}$"))
 }
 
@@ -215,7 +229,10 @@ mod tests {
     #[test]
     fn symbols_and_scripts_are_mathematics() {
         for (source, expected) in [
-            ("width N", "width N"),
+            ("width N", "width $N$"),
+            ("kε and f̂", "$k{\\varepsilon}$ and $\\hat{f}$"),
+            ("group \\mathrm{A}, \\mathit{CT}", "group A, $\\mathit{CT}$"),
+            ("x_{n−1}", "$x_{n{-}1}$"),
             ("10⁻²", "10$^{-2}$"),
             ("gap ‖f_{N} − f_{ρ}‖^{2}", "gap ${\\|}f_{N}$ ${-}$ $f_{{\\rho}}{\\|}^{2}$"),
             ("50 % & more_less", "50 \\% \\& more\\_less"),
@@ -241,7 +258,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_typeset_is_named() {
-        let text = Text { runs: vec![Run { text: "a漢".into(), size: 1.0, drop: 0.0, width: 1.0 }] };
+        let text = Text { runs: vec![Run { text: "a漢".into(), size: 1.0, drop: 0.0, italic: false, width: 1.0 }] };
         assert!(matches!(latex(&text), Err(FigureError::NoLatex { char: '漢', .. })));
     }
 }

@@ -5,23 +5,24 @@
 //! ends, frames of a row common top and bottom ends.
 
 use super::axis;
+use super::bar::PlacedBar;
 use super::chart::{Figure, Panel};
 use super::error::FigureError;
 use super::geometry::Rect;
 use super::legend;
-use super::placed::PlacedPanel;
-use super::style::{LABEL_TEXT_PT, TICK_PT, TICK_TEXT_PT};
+use super::letters::letter;
+use super::placed::{Layout, PlacedPanel};
+use super::style::{LABEL_TEXT_PT, LINE_STEP_PT, PAD_PT, TICK_PT, TICK_TEXT_PT};
 use super::text::Text;
-use super::ticks::{Ticks, ticks};
+use super::ticks::{Ticks, tick_label_width, ticks};
 
 /// Margin of the page, and the space between panels.
 const EDGE_PT: f64 = 3.0;
 const GAP_PT: f64 = 9.0;
-/// Space between ticks and their labels, and between those and the axis label.
-pub(super) const PAD_PT: f64 = 2.5;
-/// Line spacing of titles and axis labels, and the extent of their characters above and below the baseline.
-pub(super) const LINE_STEP_PT: f64 = 1.2 * LABEL_TEXT_PT;
+/// Extent of the characters of titles and axis labels above and below the baseline.
 const LINE_EXTENT_PT: f64 = 1.25 * LABEL_TEXT_PT;
+/// Space between the letter of a panel and its title.
+const LETTER_GAP_PT: f64 = 5.0;
 /// Smallest side of a frame.
 const LEAST_PT: f64 = 24.0;
 /// Most lines of a title or of an axis label.
@@ -43,7 +44,7 @@ struct Margins {
 ///
 /// # Errors
 /// Texts without glyphs, impossible ranges, and pages too small.
-pub(super) fn place(figure: &Figure) -> Result<Vec<PlacedPanel>, FigureError> {
+pub(super) fn place(figure: &Figure) -> Result<Layout, FigureError> {
     let (width, height) = (72.0 * figure.width_in, 72.0 * figure.height_in);
     let too_small = |side, left_pt| FigureError::TooSmall {
         width_in: figure.width_in,
@@ -71,6 +72,8 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<PlacedPanel>, FigureError> {
             y,
             x_ticks: Ticks::default(),
             y_ticks: Ticks::default(),
+            letter: letter(index, figure.panels.len()).map(|letter| Text::new(&letter)).transpose()?,
+            letter_above: panel.bare,
             title: Vec::new(),
             x_label: Vec::new(),
             y_label: Vec::new(),
@@ -81,6 +84,7 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<PlacedPanel>, FigureError> {
         });
     }
     let mut reserved = vec![Lines::default(); placed.len()];
+    let (mut shared, mut bar, mut span) = (None, None, (EDGE_PT, height - EDGE_PT));
     for round in 0..ROUNDS {
         for (panel, at) in figure.panels.iter().zip(&mut placed) {
             equalise_units(panel, at);
@@ -92,6 +96,10 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<PlacedPanel>, FigureError> {
             wrap(panel, &mut placed[index], MOST_LINES)?;
             reserved[index].include(&placed[index]);
         }
+        shared = legend::shared(figure, &placed, width - 2.0 * EDGE_PT)?;
+        let below = shared.as_ref().map_or(0.0, |(block, _)| GAP_PT + block.height);
+        bar = figure.colour_bar.as_ref().map(|bar| PlacedBar::new(bar, span, width - EDGE_PT)).transpose()?;
+        let beside = bar.as_ref().map_or(0.0, PlacedBar::width);
         let margins: Vec<Margins> = figure
             .panels
             .iter()
@@ -113,14 +121,14 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<PlacedPanel>, FigureError> {
             let count = margins.len() as f64;
             (page - 2.0 * EDGE_PT - GAP_PT * (count - 1.0) - taken) / count
         };
-        let (wide, high) = (free(width, &column), free(height, &row));
+        let (wide, high) = (free(width - beside, &column), free(height - below, &row));
         for (side, length) in [("width", wide), ("height", high)] {
             if length < LEAST_PT && !placed.is_empty() {
                 return Err(too_small(side, length));
             }
         }
         let mut top = EDGE_PT;
-        for (r, &(above, below)) in row.iter().enumerate() {
+        for (r, &(above, under)) in row.iter().enumerate() {
             let mut left = EDGE_PT;
             for (c, &(before, after)) in column.iter().enumerate() {
                 let frame = Rect {
@@ -131,11 +139,21 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<PlacedPanel>, FigureError> {
                 };
                 if let Some(at) = placed.get_mut(r * columns + c) {
                     at.frame = frame;
-                    at.cell = Rect { left, top, right: frame.right + after, bottom: frame.bottom + below };
+                    at.cell = Rect { left, top, right: frame.right + after, bottom: frame.bottom + under };
                 }
                 left = frame.right + after + GAP_PT;
             }
-            top += above + high + below + GAP_PT;
+            top += above + high + under + GAP_PT;
+        }
+        let frames = || placed.iter().map(|at| at.frame);
+        if let (Some((block, rect)), Some(first)) = (&mut shared, frames().next()) {
+            // Below the first frame, or further to the left where that is too narrow.
+            let left = first.left.min(width - EDGE_PT - block.width).max(EDGE_PT);
+            let upper = height - EDGE_PT - block.height;
+            *rect = Rect { left, top: upper, right: left + block.width, bottom: upper + block.height };
+        }
+        if let Some((first, last)) = frames().next().zip(frames().next_back()) {
+            span = (first.top, last.bottom);
         }
         for (panel, at) in figure.panels.iter().zip(&mut placed) {
             equalise_units(panel, at);
@@ -146,7 +164,10 @@ pub(super) fn place(figure: &Figure) -> Result<Vec<PlacedPanel>, FigureError> {
     for ((panel, at), lines) in figure.panels.iter().zip(&mut placed).zip(&reserved) {
         wrap_to(panel, at, lines)?;
     }
-    Ok(placed)
+    if let Some(colours) = &figure.colour_bar {
+        bar = Some(PlacedBar::new(colours, span, width - EDGE_PT)?);
+    }
+    Ok(Layout { panels: placed, legend: shared, bar })
 }
 
 /// Numbers of lines for which a panel has space.
@@ -173,12 +194,20 @@ fn wrap(panel: &Panel, at: &mut PlacedPanel, most: usize) -> Result<(), FigureEr
 
 fn wrap_to(panel: &Panel, at: &mut PlacedPanel, most: &Lines) -> Result<(), FigureError> {
     let lines = |text: &str, available: f64, most: usize| Text::wrapped(text, available / LABEL_TEXT_PT, most);
-    at.title = lines(panel.title.as_deref().unwrap_or_default(), at.cell.right - at.frame.left, most.title)?;
+    at.title = lines(panel.title.as_deref().unwrap_or_default(), at.cell.right - title_left(at), most.title)?;
     if !panel.bare {
         at.x_label = lines(&panel.x.label, x_label_end(at) - at.cell.left, most.x)?;
         at.y_label = lines(&panel.y.label, at.frame.height(), most.y)?;
     }
     Ok(())
+}
+
+/// The left end of the title: after the letter, or that of the frame where it is in a line of its own.
+pub(super) fn title_left(at: &PlacedPanel) -> f64 {
+    match &at.letter {
+        Some(letter) if !at.letter_above => at.cell.left + LABEL_TEXT_PT * letter.width() + LETTER_GAP_PT,
+        _ => at.frame.left,
+    }
 }
 
 /// The right end of the space of the label of the horizontal axis, which ends before the factor of its ticks.
@@ -187,18 +216,15 @@ pub(super) fn x_label_end(at: &PlacedPanel) -> f64 {
     at.x_ticks.factor.as_ref().map_or(at.cell.right, before)
 }
 
-/// Width of a tick label in points.
-pub(super) fn tick_label_width(label: &str) -> f64 {
-    TICK_TEXT_PT * super::font::width(label)
-}
-
 /// The margins of a panel from the extents of its texts.
 fn margins(panel: &Panel, at: &PlacedPanel, lines: &Lines) -> Margins {
     let outside =
-        at.legend.as_ref().filter(|_| at.legend_outside).map_or(0.0, |(legend, _)| legend::INSET_PT + legend.width);
-    let title = if lines.title > 0 { 1.3 * LABEL_TEXT_PT + LINE_STEP_PT * (lines.title - 1) as f64 } else { 0.0 };
+        at.legend.as_ref().filter(|_| at.legend_outside).map_or(0.0, |(legend, _)| legend::INSET_PT + legend.height);
+    let letter = usize::from(at.letter.is_some());
+    let titled = if at.letter_above { lines.title + letter } else { lines.title.max(letter) };
+    let title = if titled > 0 { 1.3 * LABEL_TEXT_PT + LINE_STEP_PT * (titled - 1) as f64 } else { 0.0 };
     if panel.bare {
-        return Margins { top: 2.0 + title, right: outside, ..Margins::default() };
+        return Margins { top: 2.0 + title, bottom: outside, ..Margins::default() };
     }
     let widest = at.y_ticks.major.iter().map(|(_, label)| tick_label_width(label)).fold(0.0, f64::max);
     // Lengths by which labels of the x axis extend beyond the frame on either side.
@@ -217,9 +243,9 @@ fn margins(panel: &Panel, at: &PlacedPanel, lines: &Lines) -> Margins {
     let head = if at.y_ticks.factor.is_some() { 1.6 * TICK_TEXT_PT } else { 0.5 * TICK_TEXT_PT };
     Margins {
         left: (TICK_PT + PAD_PT + widest + label(lines.y)).max(before),
-        right: after.max(outside).max(2.0),
+        right: after.max(2.0),
         top: head + title,
-        bottom: TICK_PT + PAD_PT + TICK_TEXT_PT + row,
+        bottom: TICK_PT + PAD_PT + TICK_TEXT_PT + row + outside,
     }
 }
 

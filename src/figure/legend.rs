@@ -23,9 +23,6 @@ const CLEARANCE_PT: f64 = 1.5;
 const MAX_GROWTH: f64 = 1.8;
 /// Largest share of the data that a legend in the frame may cover.
 const MOST_COVERED: f64 = 0.05;
-/// Largest width of a legend beside its panel, relative to the page, and the width that every such legend may have.
-const OUTSIDE_SHARE: f64 = 0.24;
-const OUTSIDE_LEAST_PT: f64 = 72.0;
 /// Most lines of one entry, and of notes.
 const ENTRY_LINES: usize = 3;
 const NOTE_LINES: usize = 8;
@@ -53,27 +50,20 @@ pub(super) fn blocks(figure: &Figure, index: usize, placed: &mut [PlacedPanel]) 
     let panel = &figure.panels[index];
     let frame = placed[index].frame;
     let inside = frame.width() - 2.0 * INSET_PT;
-    let first_outside = figure.panels.iter().position(|panel| panel.legend == Legend::OutsideRight) == Some(index);
-    let all = || figure.panels.iter().zip(&*placed).enumerate().map(|(p, (panel, at))| (p, panel, at));
     let labels = match panel.legend {
-        Legend::Hidden => Vec::new(),
-        // Entries of panels without a legend follow the order of the panels.
-        Legend::OutsideRight if first_outside => {
-            labels(all().filter(|(p, panel, _)| *p == index || panel.legend == Legend::Hidden))
-        }
-        _ => labels(all().filter(|(p, ..)| *p == index)),
+        Legend::Hidden | Legend::Below => Vec::new(),
+        Legend::Automatic | Legend::Inside(_) => labels(std::iter::once((index, panel, &placed[index]))),
     };
-    let outside = panel.legend == Legend::OutsideRight || placed[index].legend_outside;
     let mut legend = None;
-    if !outside && !labels.is_empty() {
-        let block = column_block(&labels, inside, f64::INFINITY)?;
+    if !placed[index].legend_outside && !labels.is_empty() {
+        let block = column_block(&labels, inside)?;
         if block.height <= frame.height() - 2.0 * INSET_PT {
             legend = Some(block);
         }
     }
     if legend.is_none() && !labels.is_empty() {
-        let share = (72.0 * figure.width_in * OUTSIDE_SHARE).max(OUTSIDE_LEAST_PT);
-        legend = Some(column_block(&labels, share, frame.height())?);
+        let cell = placed[index].cell;
+        legend = Some(row_block(&labels, cell.right - cell.left)?);
         placed[index].legend_outside = true;
     } else if labels.is_empty() {
         placed[index].legend_outside = false;
@@ -103,29 +93,70 @@ pub(super) fn blocks(figure: &Figure, index: usize, placed: &mut [PlacedPanel]) 
     Ok(())
 }
 
-/// A legend of at most this width per column; as many columns as the height requires.
-fn column_block(labels: &[(&str, Vec<MarkIndex>)], widest: f64, height: f64) -> Result<Block, FigureError> {
-    let size_pt = TICK_TEXT_PT;
-    let step = LEADING * size_pt;
-    let text_left = SAMPLE_PT + SAMPLE_GAP_PT;
-    let mut block = Block { size_pt, ..Block::default() };
-    let (mut left, mut top, mut column_width) = (0.0, 0.0, 0.0f64);
-    for (label, marks) in labels {
-        let texts = Text::wrapped(label, (widest - text_left).max(0.0) / size_pt, ENTRY_LINES)?;
-        if top > 0.0 && top + step * texts.len() as f64 > height {
-            left += column_width + COLUMN_GAP_PT;
-            (top, column_width) = (0.0, 0.0);
-        }
-        for (i, text) in texts.into_iter().enumerate() {
-            column_width = column_width.max(text_left + size_pt * text.width());
-            let marks = if i == 0 { marks.clone() } else { Vec::new() };
-            block.lines.push(BlockLine { text, left, text_left: left + text_left, middle: top + step / 2.0, marks });
-            top += step;
-            block.height = block.height.max(top);
-        }
-        block.width = block.width.max(left + column_width);
+/// The legend below all panels, of at most this width: the labels of the panels with such a legend or a hidden one, in the
+/// order of the panels; not placed. `None` where no panel has such a legend, or nothing to list can be seen.
+///
+/// # Errors
+/// Texts without glyphs.
+pub(super) fn shared(
+    figure: &Figure,
+    placed: &[PlacedPanel],
+    width: f64,
+) -> Result<Option<(Block, Rect)>, FigureError> {
+    if figure.panels.iter().all(|panel| panel.legend != Legend::Below) {
+        return Ok(None);
     }
-    Ok(block)
+    let all = figure.panels.iter().zip(placed).enumerate().map(|(p, (panel, at))| (p, panel, at));
+    let labels = labels(all.filter(|(_, panel, _)| matches!(panel.legend, Legend::Below | Legend::Hidden)));
+    let nowhere = Rect { left: 0.0, top: 0.0, right: 0.0, bottom: 0.0 };
+    Ok(if labels.is_empty() { None } else { Some((row_block(&labels, width)?, nowhere)) })
+}
+
+/// A legend of one column of at most this width.
+fn column_block(labels: &[(&str, Vec<MarkIndex>)], width: f64) -> Result<Block, FigureError> {
+    arranged(&entries(labels, width)?, 1).map_or_else(|| Ok(Block::default()), Ok)
+}
+
+/// A legend of at most this width, row by row: as few rows as that allows, and of those as few columns.
+fn row_block(labels: &[(&str, Vec<MarkIndex>)], width: f64) -> Result<Block, FigureError> {
+    let entries = entries(labels, width)?;
+    let fits = |columns: &usize| arranged(&entries, *columns).is_some_and(|block| block.width <= width);
+    let most = (1..=entries.len()).rev().find(fits).unwrap_or(1);
+    let columns = entries.len().div_ceil(entries.len().div_ceil(most));
+    let chosen = if fits(&columns) { columns } else { most };
+    Ok(arranged(&entries, chosen).unwrap_or_default())
+}
+
+/// The entries of a legend, each with its lines and its marks.
+fn entries(labels: &[(&str, Vec<MarkIndex>)], width: f64) -> Result<Vec<(Vec<Text>, Vec<MarkIndex>)>, FigureError> {
+    let available = (width - SAMPLE_PT - SAMPLE_GAP_PT).max(0.0) / TICK_TEXT_PT;
+    labels.iter().map(|(label, marks)| Ok((Text::wrapped(label, available, ENTRY_LINES)?, marks.clone()))).collect()
+}
+
+/// A legend of so many columns, row by row; `None` without entries.
+fn arranged(entries: &[(Vec<Text>, Vec<MarkIndex>)], columns: usize) -> Option<Block> {
+    let size_pt = TICK_TEXT_PT;
+    let (step, text_left) = (LEADING * size_pt, SAMPLE_PT + SAMPLE_GAP_PT);
+    let wide = |texts: &[Text]| texts.iter().map(|text| text_left + size_pt * text.width()).fold(0.0, f64::max);
+    let column = |c: usize| entries.iter().skip(c).step_by(columns).map(|(texts, _)| wide(texts)).fold(0.0, f64::max);
+    let widths: Vec<f64> = (0..columns).map(column).collect();
+    let mut block = Block { size_pt, ..Block::default() };
+    let mut top = 0.0;
+    for row in entries.chunks(columns) {
+        let mut left = 0.0;
+        for ((texts, marks), width) in row.iter().zip(&widths) {
+            for (i, text) in texts.iter().enumerate() {
+                let marks = if i == 0 { marks.clone() } else { Vec::new() };
+                let middle = top + step * (i as f64 + 0.5);
+                block.lines.push(BlockLine { text: text.clone(), left, text_left: left + text_left, middle, marks });
+            }
+            left += width + COLUMN_GAP_PT;
+        }
+        top += step * row.iter().map(|(texts, _)| texts.len()).max().unwrap_or(0) as f64;
+    }
+    block.width = widths.iter().sum::<f64>() + COLUMN_GAP_PT * (columns as f64 - 1.0);
+    block.height = top;
+    (!entries.is_empty()).then_some(block)
 }
 
 /// A block of lines without samples; `None` without lines.
@@ -140,7 +171,7 @@ fn text_block(texts: Vec<Text>, size_pt: f64) -> Option<Block> {
 }
 
 /// Places legend, notes and reason. With `may_grow`, extends an automatic y range if they would cover data; where that
-/// is not possible, the legend is marked to be beside the frame.
+/// is not possible, the legend is marked to be below the panel.
 pub(super) fn place(panel: &Panel, at: &mut PlacedPanel, may_grow: bool) {
     let data = data_points(panel, at);
     let frame = at.frame;
@@ -154,7 +185,8 @@ pub(super) fn place(panel: &Panel, at: &mut PlacedPanel, may_grow: bool) {
     let (mut covered, mut legend_hides) = (0.0f64, false);
     if let Some((block, rect)) = &mut at.legend {
         if at.legend_outside {
-            let (left, top) = (frame.right + INSET_PT, frame.top);
+            let left = frame.left.min(at.cell.right - block.width).max(at.cell.left);
+            let top = at.cell.bottom - block.height;
             *rect = Rect { left, top, right: left + block.width, bottom: top + block.height };
         } else {
             let hidden;

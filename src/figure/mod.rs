@@ -7,8 +7,10 @@
 //! chart     the description: plain data                 style     sizes, palette
 //! axis      positions of values; automatic ranges       ticks     positions and labels of ticks
 //! text      sub- and superscripts, measured runs        font      the embedded font: widths, coverage
+//! variables which letters are italic                    metadata  titles and descriptions in files
 //! layout    frames and margins from text extents        legend    lines and positions of legend and notes
 //! placed    the result of the layout                    marks     places and visibility of marks
+//! bar       the scale of the colours                    letters   the letters of panels
 //! canvas    the interface of formats                    svg       SVG, by a plotters backend
 //! pgf       drawing commands of LaTeX                   latex     texts and symbols in LaTeX
 //! pen       primitives on a canvas                      draw      marks, axes, texts
@@ -33,6 +35,7 @@
 //! ```
 
 mod axis;
+mod bar;
 mod canvas;
 mod chart;
 pub mod custom;
@@ -45,7 +48,9 @@ mod inline;
 mod latex;
 mod layout;
 mod legend;
+mod letters;
 mod marks;
+mod metadata;
 mod pen;
 mod pgf;
 mod placed;
@@ -53,11 +58,14 @@ pub mod style;
 mod svg;
 mod text;
 mod ticks;
+mod variables;
 
-pub use chart::{Axis, Colour, Corner, Dash, Figure, Legend, Mark, Marker, Panel, Scale, Stroke};
+pub use chart::{
+    Axis, Colour, ColourBar, Corner, Dash, Figure, FigureDescription, Legend, Mark, Marker, Panel, Scale, Stroke,
+};
 pub use custom::FigureStyle;
 pub use error::FigureError;
-pub use export::{Format, render, render_pgf, write, write_formats};
+pub use export::{Format, check, render, render_pgf, write, write_formats};
 pub use inline::{font_face, render_inline};
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A panel with its position on the page: the result of the layout, which is drawn.
 
 use super::axis::Domain;
+use super::bar::PlacedBar;
 use super::geometry::{PagePoint, Rect};
 use super::text::Text;
 use super::ticks::Ticks;
@@ -20,6 +21,10 @@ pub(super) struct PlacedPanel {
     pub x_ticks: Ticks,
     /// Ticks of the vertical axis.
     pub y_ticks: Ticks,
+    /// The letter of the panel, if the figure has several.
+    pub letter: Option<Text>,
+    /// Whether the letter is in a line of its own, as above an image, which is narrow.
+    pub letter_above: bool,
     /// Lines of the title.
     pub title: Vec<Text>,
     /// Lines of the label of the horizontal axis.
@@ -32,8 +37,19 @@ pub(super) struct PlacedPanel {
     pub notes: Option<(Block, Rect)>,
     /// Why the panel shows no data, if it does not.
     pub reason: Option<(Block, Rect)>,
-    /// Whether the legend is beside the frame.
+    /// Whether the legend is below the panel.
     pub legend_outside: bool,
+}
+
+/// A figure with the positions of its parts on the page.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    /// The panels.
+    pub panels: Vec<PlacedPanel>,
+    /// The legend below all panels and its rectangle.
+    pub legend: Option<(Block, Rect)>,
+    /// The scale of the colours.
+    pub bar: Option<PlacedBar>,
 }
 
 impl PlacedPanel {

@@ -21,6 +21,10 @@ pub const MARKER_PT: f64 = 4.0;
 pub const DOT_PT: f64 = 1.4;
 /// Opacity of bands.
 pub const BAND_OPACITY: f64 = 0.18;
+/// Space between ticks and their labels, and between those and the axis label.
+pub(super) const PAD_PT: f64 = 2.5;
+/// Line spacing of titles and axis labels.
+pub(super) const LINE_STEP_PT: f64 = 1.2 * LABEL_TEXT_PT;
 /// Length of labelled ticks.
 pub const TICK_PT: f64 = 3.0;
 /// Length of unlabelled ticks.
@@ -44,14 +48,20 @@ const SERIES: [(u8, u8, u8); 10] = [
 /// Blues of decreasing lightness, so that the order is preserved in grey.
 const RAMP: [(u8, u8, u8); 4] = [(0xA6, 0xCD, 0xE6), (0x56, 0xA0, 0xD0), (0x1C, 0x64, 0xA6), (0x08, 0x26, 0x52)];
 
+/// Colour of axes and texts.
+pub(super) const FOREGROUND: Colour = Colour::Grey(0x1A);
+
+/// The dashes of series, in their order.
+const DASHES: [Dash; 6] = [Dash::Solid, Dash::Dashed, Dash::DashDot, Dash::Dotted, Dash::LongDash, Dash::DashDotDot];
+
 /// The markers of series, in their order.
 pub(super) const MARKERS: [Marker; 5] =
     [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::Cross];
 
-/// Colour, marker and dash of series `index`; they repeat with the periods 10, 5 and 4.
+/// Colour, marker and dash of series `index`; they repeat with the periods 10, 5 and 6. Two of 30 series differ in the
+/// marker or the dash, and so without colour too.
 pub fn series(index: usize) -> (Colour, Marker, Dash) {
-    const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::DashDot, Dash::Dotted];
-    (Colour::Series(index), MARKERS[index % 5], DASHES[index % 4])
+    (Colour::Series(index), MARKERS[index % MARKERS.len()], DASHES[index % DASHES.len()])
 }
 
 /// The shade of member `index` of an ordered family of `count` members.
@@ -87,6 +97,9 @@ pub(super) fn pattern(dash: Dash) -> &'static [f64] {
         Dash::Dashed => &[4.0, 2.0],
         Dash::Dotted => &[1.1, 1.6],
         Dash::DashDot => &[4.4, 1.6, 1.1, 1.6],
+        Dash::LongDash => &[8.0, 2.4],
+        Dash::DashDotDot => &[6.0, 1.5, 1.1, 1.5, 1.1, 1.5],
+        Dash::ShortDash => &[2.2, 1.4],
     }
 }
 
@@ -111,6 +124,17 @@ mod tests {
         for i in 0..20 {
             let (a, b) = (series(i), series(i + 1));
             assert!(rgb(a.0) != rgb(b.0) && a.1 != b.1 && a.2 != b.2);
+        }
+    }
+
+    #[test]
+    fn series_differ_without_colour() {
+        for i in 0..30 {
+            for j in 0..i {
+                let (a, b) = (series(i), series(j));
+                assert!((a.1, a.2) != (b.1, b.2), "{i} and {j}");
+                assert!(i >= 10 || rgb(a.0) != rgb(b.0), "{i} and {j}");
+            }
         }
     }
 }

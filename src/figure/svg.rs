@@ -108,7 +108,8 @@ impl<B: DrawingBackend> Canvas for SvgCanvas<'_, B> {
                 Align::End if single => HPos::Right,
                 Align::Start | Align::Middle | Align::End => HPos::Left,
             };
-            let font = FontDesc::new(FontFamily::Name(FAMILY), size * SIZE_FACTOR, FontStyle::Normal);
+            let style = if run.italic { FontStyle::Italic } else { FontStyle::Normal };
+            let font = FontDesc::new(FontFamily::Name(FAMILY), size * SIZE_FACTOR, style);
             let font = font.transform(if rotated { FontTransform::Rotate270 } else { FontTransform::None });
             let paint = paint(colour, 1.0);
             let style = TextStyle::from(font).color(&paint).pos(Pos::new(anchor, VPos::Top));

@@ -2,8 +2,10 @@
 //! that cannot be drawn is an error before any file is written.
 
 use super::*;
+use boxes::boxes;
 use resvg::usvg;
 
+mod boxes;
 mod degenerate;
 
 fn gap() -> Figure {
@@ -32,14 +34,14 @@ fn texts(svg: &str) -> Vec<String> {
 
 #[test]
 fn in_a_page_a_figure_has_a_title_and_no_font_of_its_own() {
-    let element = render_inline(&gap(), "a", "a < b & \"c\"").unwrap();
+    let element = render_inline(&gap(), 1.0, "a", "a < b & \"c\"").unwrap();
     let page = usvg::roxmltree::Document::parse(&element).unwrap();
     let svg = page.root_element();
     let title = svg.first_element_child().unwrap();
     assert_eq!((svg.attribute("role"), svg.attribute("aria-labelledby")), (Some("img"), Some("a")));
     assert_eq!((title.attribute("id"), title.text()), (Some("a"), Some("a < b & \"c\"")));
-    // The rest is the figure as in its file, where the font takes the place of the title.
-    let (_, drawn) = element.split_once("</title>\n").unwrap();
+    // The rest is the figure as in its file, where the font follows the description.
+    let (_, drawn) = element.split_once("</desc>\n").unwrap();
     assert!(render(&gap()).unwrap().ends_with(&format!("</style>\n{drawn}\n")));
     assert!(font_face().starts_with("@font-face{") && !element.contains("font-face"));
 }
@@ -49,7 +51,7 @@ fn in_a_page_a_long_figure_is_an_image() {
     let edges: Vec<f64> = (0..=120).map(f64::from).collect();
     let colours = (0..120 * 120).map(|i| Colour::Grey((i % 7 * 30) as u8)).collect();
     let figure = panel(Mark::tiles(edges.clone(), edges, colours));
-    let element = render_inline(&figure, "a", "a < b").unwrap();
+    let element = render_inline(&figure, 1.0, "a", "a < b").unwrap();
     let page = usvg::roxmltree::Document::parse(&element).unwrap();
     let image = page.root_element();
     assert_eq!((image.tag_name().name(), image.attribute("alt")), ("img", Some("a < b")));
@@ -60,7 +62,8 @@ fn in_a_page_a_long_figure_is_an_image() {
 #[test]
 fn labels_are_text_with_their_spaces() {
     let texts = texts(&render(&gap()).unwrap());
-    for run in ["E sup", "t", " ‖f", " − f", "ρ", "2", "theory: slope −1", "networks < limit & more", "10⁻²", "1024"]
+    for run in
+        ["E sup", "t", " ‖", "f", "N", " − ", "ρ", "2", "theory: slope −1", "networks < limit & more", "10⁻²", "1024"]
     {
         assert!(texts.iter().any(|text| text == run), "no run '{run}' in {texts:?}");
     }
@@ -142,13 +145,113 @@ fn rings_cover_neither_points_nor_each_other() {
     assert_eq!((rings.len(), circles.len() - rings.len()), (3 + 1, 3 + 3), "{circles:?}");
 }
 
+/// Two panels with a description.
+fn described() -> Figure {
+    let panel = |title: &str| Panel::new(Axis::linear("width N"), Axis::linear("f_{N}")).title(title);
+    let mut figure = Figure::double_column().with(panel("first")).with(panel("second"));
+    figure.about = FigureDescription { title: "gap < 1".into(), text: "Of ρ & f.".into() };
+    figure
+}
+
+/// Title and description are in every format, and the offsets of the PDF still point at its objects.
+#[test]
+fn files_have_titles_and_descriptions() {
+    let words = "Of ρ & f. (a) fN against width N: first; (b) fN against width N: second.";
+    let folder = tempfile::tempdir().unwrap();
+    let paths = write(&described(), &folder.path().join("gap")).unwrap();
+    let read = |i: usize| std::fs::read(&paths[i]).unwrap();
+    let svg = String::from_utf8(read(0)).unwrap();
+    let page = usvg::roxmltree::Document::parse(&svg).unwrap();
+    let of = |name: &str| page.descendants().find(|node| node.has_tag_name(name)).and_then(|node| node.text());
+    assert_eq!((of("title"), of("desc")), (Some("gap < 1"), Some(words)));
+    assert_eq!(page.root_element().attribute("role"), Some("img"));
+
+    let png = read(1);
+    let mut chunks = Vec::new();
+    let mut at = 8;
+    while at < png.len() {
+        let length = u32::from_be_bytes(png[at..at + 4].try_into().unwrap()) as usize;
+        let (kind, data) = (&png[at + 4..at + 8], &png[at + 8..at + 8 + length]);
+        let mut check = flate2::Crc::new();
+        check.update(&png[at + 4..at + 8 + length]);
+        assert_eq!(png[at + 8 + length..at + 12 + length], check.sum().to_be_bytes());
+        if kind == b"iTXt" {
+            chunks.push(String::from_utf8(data.to_vec()).unwrap());
+        }
+        at += 12 + length;
+    }
+    assert_eq!(chunks, ["Title\0\0\0\0\0gap < 1".to_string(), format!("Description\0\0\0\0\0{words}")]);
+
+    let pdf = read(2);
+    assert!(pdf.starts_with(b"%PDF-1.5\n"));
+    let text = String::from_utf8_lossy(&pdf);
+    let page = text.split_once("/Type /Page\n").and_then(|(_, rest)| rest.split_once("endobj")).unwrap().0;
+    assert!(page.contains("/MediaBox") && !page.contains("/Group"), "{page}");
+    let hex: String = words.encode_utf16().map(|unit| format!("{unit:04X}")).collect();
+    assert!(text.contains("/Title <FEFF") && text.contains(&format!("/Subject <FEFF{hex}>")));
+    let start: usize = text.rsplit("startxref\n").next().unwrap().lines().next().unwrap().parse().unwrap();
+    assert!(pdf[start..].starts_with(b"xref\n"));
+    let table = String::from_utf8(pdf[start..].to_vec()).unwrap();
+    let offsets = table.lines().filter(|line| line.ends_with(" n ") || line.ends_with(" n")).enumerate();
+    for (i, line) in offsets {
+        let offset: usize = line.split_whitespace().next().unwrap().parse().unwrap();
+        assert!(pdf[offset..].starts_with(format!("{} 0 obj", i + 1).as_bytes()), "{line}");
+    }
+}
+
+/// Every panel of several has its letter, above and to the left of its frame, in rows at one height; a single one has none.
+#[test]
+fn panels_have_letters_in_their_order() {
+    let panel = |title: &str| Panel::new(Axis::linear("x"), Axis::linear("y")).title(title);
+    let long = "a title of so many words that it needs a second line above its panel, and no more than that";
+    let mut figure = Figure::double_column().with(panel("one")).with(panel(long)).with(panel("")).with(panel("four"));
+    figure.height_in *= 2.0;
+    let at = |wanted: &str| {
+        let placed = boxes(&figure);
+        let found: Vec<_> = placed.into_iter().filter(|(text, _)| text == wanted).map(|(_, rect)| rect).collect();
+        assert_eq!(found.len(), 1, "{wanted}");
+        found[0]
+    };
+    let [a, b, c, d] = ["(a)", "(b)", "(c)", "(d)"].map(at);
+    assert!(a[0] < b[0] && c[0] < d[0] && a[1] < c[1]);
+    assert!((a[1] - b[1]).abs() < 0.1 && (c[1] - d[1]).abs() < 0.1);
+    let frames: Vec<_> = layout::place(&figure).unwrap().panels.into_iter().map(|at| at.frame).collect();
+    for (letter, frame) in [a, b, c, d].iter().zip(frames) {
+        assert!(letter[0] < frame.left && letter[3] <= frame.top + 1.0, "{letter:?} {frame:?}");
+    }
+    let single = Figure::single_column().with(panel("one"));
+    assert!(boxes(&single).iter().all(|(text, _)| text != "(a)"));
+}
+
+/// A scale of colours has ticks at its ends and a label, within the page and over nothing else.
+#[test]
+fn colours_have_a_scale_with_numbers() {
+    let map = || {
+        let tiles = Mark::tiles(vec![0.0, 1.0], vec![0.0, 1.0], vec![Colour::Heat(0.5)]);
+        Panel::new(Axis::linear("x"), Axis::linear("y")).legend(Legend::Hidden).with(tiles)
+    };
+    let colours = (0..8).map(|i| Colour::Heat(f64::from(i) / 7.0)).collect();
+    let figure = Figure::double_column().with(map()).with(map()).colour_bar("density", (0.0, 1.0), colours);
+    let layout = layout::place(&figure).unwrap();
+    let (bar, last) = (layout.bar.unwrap().rect, layout.panels[1].frame);
+    assert!(bar.left > last.right && bar.top == last.top && bar.bottom == last.bottom);
+    let texts = boxes(&figure);
+    for wanted in ["0", "1.0", "density"] {
+        assert!(texts.iter().any(|(text, rect)| text == wanted && rect[0] > bar.right), "{wanted}");
+    }
+    assert!(texts.iter().all(|(_, rect)| rect[2] <= 72.0 * figure.width_in));
+    let mut reversed = figure;
+    reversed.colour_bar.as_mut().unwrap().range = (1.0, 0.0);
+    assert!(matches!(render(&reversed), Err(FigureError::Range { axis: "colour", .. })));
+}
+
 #[test]
 fn every_file_embeds_the_font() {
     let folder = tempfile::tempdir().unwrap();
     let paths = write(&gap(), &folder.path().join("gap")).unwrap();
     let read = |i: usize| std::fs::read(&paths[i]).unwrap();
     let svg = String::from_utf8(read(0)).unwrap();
-    assert!(svg.contains("@font-face{font-family:\"Widelimit Sans\""));
+    assert_eq!(svg.matches("@font-face{font-family:\"Widelimit Sans\"").count(), 2, "upright and italic");
     let pdf = read(2);
     let has = |needle: &[u8]| pdf.windows(needle.len()).any(|window| window == needle);
     assert!(pdf.starts_with(b"%PDF-") && has(b"/FontFile") && has(b"WidelimitSans"));
@@ -160,7 +263,7 @@ fn the_page_has_the_given_size() {
     let folder = tempfile::tempdir().unwrap();
     let paths = write(&gap(), &folder.path().join("gap")).unwrap();
     let svg = std::fs::read_to_string(&paths[0]).unwrap();
-    assert!(svg.starts_with("<svg width=\"241.2pt\" height=\"180pt\""), "{}", &svg[..60]);
+    assert!(svg.starts_with("<svg role=\"img\" width=\"241.2pt\" height=\"180pt\""), "{}", &svg[..60]);
     let png = std::fs::read(&paths[1]).unwrap();
     let word = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
     assert_eq!((word(16), word(20)), (1005, 750), "3.35 x 2.5 in at 300 dpi");

@@ -1,20 +1,28 @@
-//! Labels with subscripts and superscripts: `f_{N}`, `10^{−2}`.
+//! Labels with subscripts and superscripts, `f_{N}` and `10^{−2}`, whose variables are italic.
 
-use super::{error::FigureError, font};
+use super::{error::FigureError, font, variables};
 
 /// Font size of scripts, relative to that of the label.
 const SCRIPT_SIZE: f64 = 0.7;
 /// Distances of scripts below the baseline, relative to the font size of the label.
 const SUPERSCRIPT: f64 = -0.36;
 const SUBSCRIPT: f64 = 0.17;
+/// Space between an italic letter and what is upright after it, relative to the font size: the letter leans over it.
+const ITALIC_CORRECTION: f64 = 0.03;
+/// Italic letters that extend to the left under what is upright before them, and the space that they are given.
+const LEANING: [char; 2] = ['f', 'j'];
+const LEANING_SPACE: f64 = 0.08;
+/// Commands that determine the style of letters.
+const UPRIGHT: &str = "\\mathrm{";
+const ITALIC: &str = "\\mathit{";
 
-/// A label, divided into runs of equal size and height.
+/// A label, divided into runs of equal size, height and style.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Text {
     pub runs: Vec<Run>,
 }
 
-/// Characters of equal size and height; lengths are relative to the font size of the label.
+/// Characters of equal size, height and style; lengths are relative to the font size of the label.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Run {
     /// The characters.
@@ -23,8 +31,19 @@ pub(super) struct Run {
     pub size: f64,
     /// Distance below the baseline.
     pub drop: f64,
+    /// Whether the letters are italic.
+    pub italic: bool,
     /// Advance width.
     pub width: f64,
+}
+
+/// A part of a label between two marks of its markup.
+struct MarkupPart<'a> {
+    text: &'a str,
+    size: f64,
+    drop: f64,
+    /// Whether the letters are italic; `None` where that follows from the text.
+    italic: Option<bool>,
 }
 
 impl Text {
@@ -34,24 +53,39 @@ impl Text {
     /// [`FigureError::MissingGlyph`].
     pub fn new(source: &str) -> Result<Self, FigureError> {
         font::check(source)?;
-        let mut runs = Vec::new();
-        let mut push = |text: &str, size: f64, drop: f64| {
-            if !text.is_empty() {
-                runs.push(Run { text: text.into(), size, drop, width: size * font::width(text) });
-            }
-        };
-        let mut rest = source;
-        loop {
-            let start = rest.find("_{").into_iter().chain(rest.find("^{")).min();
-            let Some((start, end)) = start.and_then(|s| Some((s, s + rest[s..].find('}')?))) else {
-                push(rest, 1.0, 0.0);
-                return Ok(Self { runs });
+        // LaTeX is not divided.
+        let latex = source.contains('$').then_some(false);
+        let mut runs: Vec<Run> = Vec::new();
+        for part in parts(source) {
+            let pieces = match part.italic.or(latex) {
+                Some(italic) => vec![(part.text, italic)],
+                None => variables::divided(part.text),
             };
-            push(&rest[..start], 1.0, 0.0);
-            let drop = if rest[start..].starts_with('_') { SUBSCRIPT } else { SUPERSCRIPT };
-            push(&rest[start + 2..end], SCRIPT_SIZE, drop);
-            rest = &rest[end + 1..];
+            for (text, italic) in pieces.into_iter().filter(|(text, _)| !text.is_empty()) {
+                match runs.last_mut().filter(|last| last.italic == italic && last.drop == part.drop) {
+                    Some(last) => last.text.push_str(text),
+                    None => runs.push(Run { text: text.into(), size: part.size, drop: part.drop, italic, width: 0.0 }),
+                }
+            }
         }
+        for i in 0..runs.len() {
+            let next = runs.get(i + 1).cloned();
+            let run = &mut runs[i];
+            run.width = run.size * font::width_of(&run.text, run.italic);
+            // A subscript is below the top of the letter.
+            if run.italic && next.as_ref().is_some_and(|next| next.drop <= run.drop) {
+                run.width += ITALIC_CORRECTION * run.size;
+            }
+            if !run.italic && next.is_some_and(|next| next.italic && next.text.starts_with(LEANING)) {
+                run.width += LEANING_SPACE * run.size;
+            }
+        }
+        Ok(Self { runs })
+    }
+
+    /// The characters, without markup.
+    pub fn plain(&self) -> String {
+        self.runs.iter().map(|run| run.text.as_str()).collect()
     }
 
     /// Width of the label at font size 1.
@@ -92,9 +126,11 @@ impl Text {
     fn shortened(source: &str, available: f64) -> Result<Self, FigureError> {
         for (end, _) in source.char_indices().rev() {
             let start = source[..end].trim_end();
-            // A script is kept whole or removed.
-            let opened = start.rfind("_{").max(start.rfind("^{")).is_some_and(|at| !start[at..].contains('}'));
-            if opened || (start.ends_with(['_', '^']) && source[end..].starts_with('{')) {
+            // A script or a command is kept whole or removed.
+            let opening = ["_{", "^{", UPRIGHT, ITALIC].iter().filter_map(|mark| start.rfind(mark)).max();
+            let opened = opening.is_some_and(|at| !start[at..].contains('}'));
+            let command = start.rfind('\\').is_some_and(|at| !start[at..].contains('{'));
+            if opened || command || (start.ends_with(['_', '^']) && source[end..].starts_with('{')) {
                 continue;
             }
             let text = Self::new(&format!("{start}…"))?;
@@ -103,6 +139,28 @@ impl Text {
             }
         }
         Self::new("")
+    }
+}
+
+/// The parts of a label.
+fn parts(source: &str) -> Vec<MarkupPart<'_>> {
+    let marks = [
+        ("_{", SCRIPT_SIZE, SUBSCRIPT, None),
+        ("^{", SCRIPT_SIZE, SUPERSCRIPT, None),
+        (UPRIGHT, 1.0, 0.0, Some(false)),
+        (ITALIC, 1.0, 0.0, Some(true)),
+    ];
+    let (mut parts, mut rest) = (Vec::new(), source);
+    loop {
+        let next = marks.iter().filter_map(|mark| Some((rest.find(mark.0)?, mark))).min_by_key(|(at, _)| *at);
+        let closed = next.and_then(|(start, mark)| Some((start, mark, start + rest[start..].find('}')?)));
+        let Some((start, &(opening, size, drop, italic), end)) = closed else {
+            parts.push(MarkupPart { text: rest, size: 1.0, drop: 0.0, italic: None });
+            return parts;
+        };
+        parts.push(MarkupPart { text: &rest[..start], size: 1.0, drop: 0.0, italic: None });
+        parts.push(MarkupPart { text: &rest[start + opening.len()..end], size, drop, italic });
+        rest = &rest[end + 1..];
     }
 }
 
@@ -134,12 +192,27 @@ mod tests {
         let parts = |source: &str| -> Vec<(String, f64)> {
             Text::new(source).unwrap().runs.into_iter().map(|run| (run.text, run.drop)).collect()
         };
-        let expected = [("‖f", 0.0), ("N", SUBSCRIPT), ("‖", 0.0), ("2", SUPERSCRIPT)].map(|(t, d)| (t.to_string(), d));
+        let expected = [("‖", 0.0), ("f", 0.0), ("N", SUBSCRIPT), ("‖", 0.0), ("2", SUPERSCRIPT)];
+        let expected = expected.map(|(t, d)| (t.to_string(), d));
         assert_eq!(parts("‖f_{N}‖^{2}"), expected);
         assert_eq!(parts("batch_size^2"), [("batch_size^2".to_string(), 0.0)]);
-        assert_eq!(parts("a_{b"), [("a_{b".to_string(), 0.0)]);
+        assert_eq!(Text::new("a_{b").unwrap().plain(), "a_{b");
         assert_eq!(parts(""), []);
         assert!((Text::new("00").unwrap().width() - Text::new("0_{}0").unwrap().width()).abs() < 1e-3);
+    }
+
+    #[test]
+    fn commands_determine_the_style() {
+        let styles = |source: &str| -> Vec<(String, bool)> {
+            Text::new(source).unwrap().runs.into_iter().map(|run| (run.text, run.italic)).collect()
+        };
+        let expected = |parts: &[(&str, bool)]| parts.iter().map(|(t, i)| (t.to_string(), *i)).collect::<Vec<_>>();
+        assert_eq!(styles("width N"), expected(&[("width ", false), ("N", true)]));
+        assert_eq!(styles("group \\mathrm{A}"), expected(&[("group A", false)]));
+        assert_eq!(styles("\\mathit{CT} at n"), expected(&[("CT", true), (" at ", false), ("n", true)]));
+        assert_eq!(styles("(\\mathrm{a})"), expected(&[("(a)", false)]));
+        assert_eq!(styles("$N$"), expected(&[("$N$", false)]));
+        assert_eq!(Text::new("\\mathrm{A").unwrap().plain(), "\\mathrm{A");
     }
 
     #[test]
@@ -158,9 +231,12 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_ends_with_an_ellipsis() {
-        for (source, available, most) in
-            [("one two three four", 4.5, 1), ("incomprehensibility", 3.0, 2), ("a_{bcdef} g", 1.6, 1)]
-        {
+        for (source, available, most) in [
+            ("one two three four", 4.5, 1),
+            ("incomprehensibility", 3.0, 2),
+            ("a_{bcdef} g", 1.6, 1),
+            ("\\mathrm{abcdef} g", 1.6, 1),
+        ] {
             let lines = Text::wrapped(source, available, most).unwrap();
             assert!(lines.len() <= most && lines.iter().all(|line| line.width() <= available), "{lines:?}");
             assert!(lines.last().unwrap().runs.last().unwrap().text.ends_with('…'), "{lines:?}");

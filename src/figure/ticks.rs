@@ -6,6 +6,11 @@
 use super::axis::Domain;
 use super::chart::Scale;
 
+/// Width of a tick label in points.
+pub(super) fn tick_label_width(label: &str) -> f64 {
+    super::style::TICK_TEXT_PT * super::font::width(label)
+}
+
 /// Largest number of labels on one axis.
 const MAX_LABELS: usize = 8;
 /// Smallest distance of unlabelled ticks, in points.

@@ -20,8 +20,8 @@ pub const NAME: &str = "comparison";
 const MOST_MARKERS: usize = 24;
 /// Height of a row of panels in inches.
 const ROW_IN: f64 = 2.3;
-/// Widest margin of the legend, beside the panels of a page of two columns, in inches.
-const LEGEND_IN: f64 = 1.6;
+/// Height of an entry of the legend below the panels in inches.
+const ENTRY_IN: f64 = 0.15;
 
 /// Several runs, and the quantities that two of them have at least.
 pub struct RunComparison {
@@ -90,15 +90,14 @@ impl RunComparison {
     /// One panel for every quantity, with a line for every run.
     pub fn figure(&self) -> Figure {
         let mut figure = Figure::double_column();
-        figure.width_in += LEGEND_IN;
-        figure.height_in = ROW_IN * self.quantities.len().div_ceil(figure.columns) as f64;
+        let rows = self.quantities.len().div_ceil(figure.columns) as f64;
+        figure.height_in = ROW_IN * rows + ENTRY_IN * self.labels.len() as f64;
+        figure.about.title = NAME.into();
+        figure.about.text = format!("The quantities that the runs {} have in common.", self.names.join(", "));
         let labels: Vec<String> = self.labels.iter().map(|label| printable(label)).collect();
-        // All panels share the legend, at the right end of the first row.
-        let with_legend = 1.min(self.quantities.len() - 1);
-        for (q, quantity) in self.quantities.iter().enumerate() {
+        for quantity in &self.quantities {
             let Some(first) = quantity.curves.iter().flatten().next() else { continue };
-            let place = if q == with_legend { Legend::OutsideRight } else { Legend::Hidden };
-            let mut panel = Panel::new(first.x.clone(), first.y.clone()).title(&quantity.name).legend(place);
+            let mut panel = Panel::new(first.x.clone(), first.y.clone()).title(&quantity.name).legend(Legend::Below);
             for (run, curve) in quantity.curves.iter().enumerate() {
                 for mark in curve.iter().flat_map(|curve| marks(curve, run)) {
                     panel = panel.with(mark.label(&labels[run]));

@@ -147,7 +147,7 @@ fn comparison(runs: &[ReadRun]) -> Result<ComparisonView, ReportError> {
     let caption = "The quantities that the runs have in common, with 95 % intervals where there are some. \
                    The legend is what differs in their settings.";
     let id = "figure-comparison";
-    let image = render_inline(&comparison.figure(), &format!("{id}-title"), &format!("Comparison. {caption}"))?;
+    let image = render_inline(&comparison.figure(), 1.0, &format!("{id}-title"), &format!("Comparison. {caption}"))?;
     let of_key = |(k, key): (usize, &String)| {
         (key.clone(), comparison.differences.values.iter().map(|values| values[k].clone()).collect())
     };

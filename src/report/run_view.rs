@@ -105,7 +105,7 @@ impl ReadRun {
             failing: failing.collect(),
             joint: joint(checks),
             warnings: manifest.warnings.clone(),
-            sections: sections(&self.topics(), figures::of_run(folder, &REGISTRY)?, checks, prefix)?,
+            sections: sections(&self.topics(), figures::styled(folder, &REGISTRY)?, checks, prefix)?,
             settings: settings::of_run(manifest, &folder.file("manifest.json"))?,
             provenance: provenance::rows(manifest),
             command: manifest.invocations.first().and_then(command_line),

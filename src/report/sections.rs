@@ -2,12 +2,13 @@
 
 use super::ReportError;
 use crate::analysis::verdict::{Check, CheckSection, Verdict};
-use crate::figure::{Figure, render_inline};
+use crate::figure::render_inline;
 use crate::number::text::measured;
 use crate::record::RunKind;
 use crate::run::about::About;
+use crate::run::figures::StyledFigure;
 use crate::run::figures::about::ABOUT as OF_RUN;
-use crate::run::study::{NamedFigure, Registry};
+use crate::run::study::Registry;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -105,14 +106,14 @@ pub fn topics(registry: &'static Registry, kind: RunKind, studies: &[String]) ->
 /// Figures that cannot be drawn.
 pub fn sections(
     topics: &[Topic],
-    figures: Vec<NamedFigure>,
+    figures: Vec<StyledFigure>,
     checks: &[Check],
     prefix: &str,
 ) -> Result<Vec<StudySection>, ReportError> {
     let owner = |name: &str| topics.iter().position(|topic| topic.owns(name)).unwrap_or(0);
     let (mut of_topic, mut checks_of) = (vec![Vec::new(); topics.len()], vec![Vec::new(); topics.len()]);
     for figure in figures {
-        of_topic[owner(&figure.0)].push(figure);
+        of_topic[owner(&figure.name)].push(figure);
     }
     for check in checks {
         checks_of[owner(&check.name)].push(check);
@@ -145,18 +146,18 @@ pub(super) fn capitalised(sentence: &str) -> String {
 
 fn blocks(
     about: &About,
-    figures: Vec<NamedFigure>,
+    figures: Vec<StyledFigure>,
     checks: &[&Check],
     prefix: &str,
 ) -> Result<Vec<FigureBlock>, ReportError> {
-    let names: Vec<String> = figures.iter().map(|(name, _)| name.clone()).collect();
+    let names: Vec<String> = figures.iter().map(|figure| figure.name.clone()).collect();
     let drawn: Vec<&str> = names.iter().map(String::as_str).collect();
     let of = |figure: Option<&str>| -> Vec<CheckView> {
         let supported = checks.iter().filter(|check| about.figure_of(&check.name, &drawn) == figure);
         supported.map(|check| view(check, prefix)).collect()
     };
     let views: Result<Vec<FigureView>, ReportError> =
-        figures.par_iter().map(|(name, figure)| figure_view(about, name, figure, prefix)).collect();
+        figures.par_iter().map(|figure| figure_view(about, figure, prefix)).collect();
     let mut blocks: Vec<FigureBlock> =
         views?.into_iter().map(|figure| FigureBlock { checks: of(Some(&figure.name)), figure: Some(figure) }).collect();
     let rest = of(None);
@@ -166,12 +167,13 @@ fn blocks(
     Ok(blocks)
 }
 
-fn figure_view(about: &About, name: &str, figure: &Figure, prefix: &str) -> Result<FigureView, ReportError> {
+fn figure_view(about: &About, styled: &StyledFigure, prefix: &str) -> Result<FigureView, ReportError> {
+    let StyledFigure { name, figure, scale } = styled;
     let id = format!("{prefix}figure-{name}");
     let caption = about.figure(name).map(|figure| figure.caption).unwrap_or_default();
     let title = format!("Figure {name}. {caption}");
-    let image = render_inline(figure, &format!("{id}-title"), title.trim_end())?;
-    Ok(FigureView { id, name: name.into(), caption: caption.into(), image })
+    let image = render_inline(figure, *scale, &format!("{id}-title"), title.trim_end())?;
+    Ok(FigureView { id, name: name.clone(), caption: caption.into(), image })
 }
 
 fn view(check: &Check, prefix: &str) -> CheckView {

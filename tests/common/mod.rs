@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 pub mod experiment;
+pub mod figure_texts;
 pub mod naive;
 
 use rand::RngExt;

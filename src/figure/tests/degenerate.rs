@@ -1,8 +1,9 @@
 //! Panels in which little or nothing can be drawn, and texts that are too long: every text stays in the cell of its
 //! panel and over no other text, an empty panel says why, and a legend lists what can be seen.
 
-use super::super::{chart::*, layout, legend, marks, placed::PlacedPanel};
+use super::super::{chart::*, layout, legend, marks, placed::Layout};
 use super::*;
+use crate::figure::geometry::Rect;
 
 const LONG: &str = "a text of very many words that no panel of a page can show in a single line, nor in two of them, as it \
                     goes on and on about E sup_{t ≤ T} ‖f_{N} − f_{ρ}‖^{2} until nobody reads it any longer";
@@ -48,30 +49,8 @@ fn axis(scale: Scale, label: &str) -> Axis {
     Axis { label: label.into(), scale, range: None, counts: false }
 }
 
-/// The texts of a figure with their rectangles (left, top, right, bottom) in points.
-fn boxes(figure: &Figure) -> Vec<(String, [f64; 4])> {
-    fn collect(group: &usvg::Group, found: &mut Vec<(String, [f64; 4])>) {
-        for node in group.children() {
-            match node {
-                usvg::Node::Group(group) => collect(group, found),
-                usvg::Node::Text(text) => {
-                    let b = text.abs_bounding_box();
-                    let words = text.chunks().iter().map(|chunk| chunk.text()).collect();
-                    // The tree has 96 units per inch.
-                    found.push((words, [b.left(), b.top(), b.right(), b.bottom()].map(|v| 0.75 * f64::from(v))));
-                }
-                _ => {}
-            }
-        }
-    }
-    let tree = usvg::Tree::from_str(&render(figure).unwrap(), &font::options()).unwrap();
-    let mut found = Vec::new();
-    collect(tree.root(), &mut found);
-    found
-}
-
 /// Checks the texts of a figure, and returns them with its layout.
-fn checked(figure: &Figure, what: &str) -> (Vec<String>, Vec<PlacedPanel>) {
+fn checked(figure: &Figure, what: &str) -> (Vec<String>, Layout) {
     let placed = layout::place(figure).unwrap();
     let texts = boxes(figure);
     let core = |[left, top, right, bottom]: [f64; 4]| {
@@ -83,11 +62,11 @@ fn checked(figure: &Figure, what: &str) -> (Vec<String>, Vec<PlacedPanel>) {
     for (i, (text, rect)) in texts.iter().enumerate() {
         assert!(!text.contains("NaN") && !text.contains("inf"), "{what}: '{text}'");
         let [left, top, right, bottom] = core(*rect);
-        let within = |at: &PlacedPanel| {
-            let cell = at.cell;
+        let within = |cell: Rect| {
             left >= cell.left - 1.0 && right <= cell.right + 1.0 && top >= cell.top - 1.0 && bottom <= cell.bottom + 1.0
         };
-        assert_eq!(placed.iter().filter(|at| within(at)).count(), 1, "{what}: '{text}' at {rect:?} in no cell");
+        let places = placed.panels.iter().map(|at| at.cell).chain(placed.legend.iter().map(|(_, rect)| *rect));
+        assert_eq!(places.filter(|at| within(*at)).count(), 1, "{what}: '{text}' at {rect:?} in no cell");
         for (other, at) in &texts[..i] {
             let [l, t, r, b] = core(*at);
             assert!(right <= l || r <= left || bottom <= t || b <= top, "{what}: '{text}' over '{other}'");
@@ -114,8 +93,10 @@ fn little_or_nothing_to_draw() {
                 match reason {
                     Some(words) => assert!(said.contains(words), "{what}: {said}"),
                     None => {
-                        assert!(placed.iter().all(|at| at.reason.is_none()), "{what}");
-                        assert!(placed.iter().zip(&figure.panels).all(|(at, panel)| marks::shows_data(panel, at)));
+                        assert!(placed.panels.iter().all(|at| at.reason.is_none()), "{what}");
+                        assert!(
+                            placed.panels.iter().zip(&figure.panels).all(|(at, panel)| marks::shows_data(panel, at))
+                        );
                     }
                 }
             }
@@ -149,7 +130,7 @@ fn titles_of_a_figure_have_one_size() {
     let panel = |title: &str| Panel::new(Axis::linear("x"), Axis::linear("y")).title(title);
     let svg = render(&Figure::double_column().with(panel("short")).with(panel(LONG))).unwrap();
     let size = |words: &str| {
-        let line = svg.lines().find(|line| line.contains(words)).unwrap();
+        let line = svg.lines().find(|line| line.starts_with("<text") && line.contains(words)).unwrap();
         line.split_once("font-size=\"").unwrap().1.split_once('"').unwrap().0.to_string()
     };
     assert_eq!(size("short"), size("a text of very many"));
@@ -157,21 +138,24 @@ fn titles_of_a_figure_have_one_size() {
 
 #[test]
 fn a_legend_of_many_entries_has_columns() {
-    for place in [Legend::Automatic, Legend::OutsideRight] {
+    for place in [Legend::Automatic, Legend::Below] {
         let mut panel = Panel::new(Axis::linear("x"), Axis::linear("y")).legend(place);
         for i in 0..30 {
             let y = vec![f64::from(i), f64::from(i + 1)];
             panel = panel
                 .with(Mark::line(vec![0.0, 1.0], y, Colour::Series(i as usize), Dash::Solid).label(format!("N = {i}")));
         }
-        let (texts, placed) = checked(&Figure::double_column().with(panel), "many entries");
-        assert_eq!(texts.iter().filter(|text| text.starts_with("N = ")).count(), 30);
-        let (block, _) = placed[0].legend.as_ref().unwrap();
-        assert!(block.height <= placed[0].frame.height() + 1e-9);
+        let mut figure = Figure::double_column().with(panel);
+        figure.columns = 1;
+        let (texts, placed) = checked(&figure, "many entries");
+        assert_eq!(texts.iter().filter(|text| *text == "N").count(), 30);
+        let (block, rect) = placed.panels[0].legend.as_ref().or(placed.legend.as_ref()).unwrap();
+        assert!(rect.top >= placed.panels[0].frame.bottom, "below the panel");
+        assert!(block.height <= 6.0 * 11.0 && block.width <= 72.0 * 6.9, "{block:?}");
     }
 }
 
-/// A legend beside a panel lists the marks of the panels with a hidden legend, also where its own panel is empty.
+/// A legend below the panels lists the marks of the panels with a hidden legend, also where its own panel is empty.
 #[test]
 fn a_common_legend_lists_the_marks_of_every_panel() {
     let panel = |value: f64, label: &str| {
@@ -180,11 +164,12 @@ fn a_common_legend_lists_the_marks_of_every_panel() {
     };
     let figure = Figure::double_column()
         .with(panel(1.0, "seen").legend(Legend::Hidden))
-        .with(panel(f64::NAN, "not seen").legend(Legend::OutsideRight));
+        .with(panel(f64::NAN, "not seen").legend(Legend::Below));
     let (texts, placed) = checked(&figure, "common legend");
     assert!(texts.contains(&"seen".to_string()) && !texts.contains(&"not seen".to_string()), "{texts:?}");
-    assert!(placed[0].legend.is_none() && placed[1].legend_outside);
-    let (block, _) = placed[1].legend.as_ref().unwrap();
+    assert!(placed.panels.iter().all(|at| at.legend.is_none()));
+    let (block, rect) = placed.legend.as_ref().unwrap();
+    assert!(placed.panels.iter().all(|at| at.cell.bottom <= rect.top));
     assert_eq!(block.lines[0].marks, [(0, 0)]);
 }
 
@@ -208,15 +193,22 @@ fn bars_that_leave_the_frame_have_arrow_heads() {
     assert_eq!(paths((f64::NAN, 20.0)), paths(inside), "an end that is unknown is not drawn");
 }
 
+/// As few rows as fit the page, and the page ends three points after the legend.
 #[test]
-fn legends_keep_their_distance() {
-    // The page ends three points after the legend.
-    let line = Mark::line(vec![0.0, 1.0], vec![0.0, 1.0], Colour::Series(0), Dash::Solid).label("N = 8");
-    let panel = Panel::new(Axis::linear("x"), Axis::linear("y")).with(line).legend(Legend::OutsideRight);
-    let figure = Figure::double_column().with(panel);
-    let (_, rect) = layout::place(&figure).unwrap().remove(0).legend.unwrap();
-    assert!(rect.right <= 72.0 * figure.width_in - 3.0 + 1e-9, "{rect:?}");
-    assert!(rect.left >= legend::INSET_PT);
+fn a_legend_below_the_panels_has_rows() {
+    for (count, rows) in [(1, 1), (7, 1), (10, 2), (24, 4)] {
+        let mut panel = Panel::new(Axis::linear("x"), Axis::linear("y")).legend(Legend::Below);
+        for i in 0..count {
+            let line = Mark::line(vec![0.0, 1.0], vec![0.0, 1.0], Colour::Series(i), Dash::Solid);
+            panel = panel.with(line.label(format!("method {i}")));
+        }
+        let figure = Figure::double_column().with(panel.clone()).with(panel);
+        let (_, placed) = checked(&figure, "below");
+        let (block, rect) = placed.legend.unwrap();
+        let middles: std::collections::BTreeSet<u64> = block.lines.iter().map(|line| line.middle.to_bits()).collect();
+        assert_eq!(middles.len(), rows, "{count}");
+        assert!((72.0 * figure.height_in - rect.bottom - 3.0).abs() < 1e-9 && rect.left >= legend::INSET_PT - 1.0);
+    }
 }
 
 /// Points in rows and columns fill the frame but for a gap beside its middle, which holds the note.
@@ -234,7 +226,7 @@ fn notes_are_placed_in_a_gap_between_the_data() {
     let mark = Mark::cloud(x, y, Colour::Series(0));
     let panel = Panel::new(unit("x"), unit("y")).with(mark).note("not predicted");
     let (_, placed) = checked(&Figure::single_column().with(panel.clone()), "gap");
-    let (_, rect) = placed[0].notes.as_ref().unwrap();
-    let covered = marks::data_points(&panel, &placed[0]).into_iter().filter(|&p| rect.contains(p, 0.0)).count();
+    let (_, rect) = placed.panels[0].notes.as_ref().unwrap();
+    let covered = marks::data_points(&panel, &placed.panels[0]).into_iter().filter(|&p| rect.contains(p, 0.0)).count();
     assert_eq!(covered, 0, "{rect:?}");
 }

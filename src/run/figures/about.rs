@@ -12,15 +12,15 @@ pub const ABOUT: About = About {
     figures: &[
         FigureAbout {
             name: "risk",
-            caption: "Risk of every width and of the limit against time: the median over seeds and the band from the \
-                      5 % to the 95 % quantile. Beside it the accuracy, where labels are signs or classes, otherwise the \
-                      kinetic energy.",
+            caption: "Against time, for every width and for the limit: (a) risk, (b) the accuracy where labels are \
+                      signs or classes, otherwise the kinetic energy; with a test part also loss and accuracy on \
+                      it. Lines are medians over seeds, bands extend from the 5 % to the 95 % quantile.",
             checks: &["runs-diverged", "energy-falls"],
         },
         FigureAbout {
             name: "neurons*",
-            caption: "Final input weights of the widest network of the first seed and of the limit, on the limit's two \
-                      leading principal axes; the colour is the sign of the output weight.",
+            caption: "Final input weights (a) of the widest network of the first seed and (b) of the limit, on the \
+                      limit's two leading principal axes; the colour is the sign of the output weight.",
             checks: &[],
         },
     ],

@@ -21,6 +21,8 @@ fn figure(record: &CoverageRecord) -> Figure {
         record.rates.checks.iter().filter(|check| check.section == CheckSection::Theory).collect();
     let mut figure = Figure::double_column();
     figure.panels = vec![coverage(&checks), verdicts(&checks, record.rates.runs)];
+    figure.about.title = "coverage".into();
+    figure.about.text = "Coverage of the intervals and rates of the verdicts of every check of the theory.".into();
     figure
 }
 
@@ -56,7 +58,5 @@ fn verdicts(checks: &[&CheckRates], runs: usize) -> Panel {
         panel = panel.with(points.label(name));
     }
     let edge = vec![0.0, checks.len() as f64 + 1.0];
-    panel
-        .with(Mark::line(edge, vec![0.05; 2], Colour::Grey(140), Dash::Dotted).label("5 %"))
-        .legend(Legend::OutsideRight)
+    panel.with(Mark::line(edge, vec![0.05; 2], Colour::Grey(140), Dash::Dotted).label("5 %")).legend(Legend::Below)
 }

@@ -9,6 +9,7 @@
 //! | `neurons` | the neurons of a network and of the limit |
 //! | [`subjects`] | the subjects of panels to which other studies add marks |
 //! | [`vary`] | the figures of a sweep over keys |
+//! | `describe` | titles and descriptions in files |
 //! | `belonging` | whether the records are those that the manifest names |
 //! | [`records`] | the records that several figures show |
 //! | [`lines`], [`labels`] | common lines and labels |
@@ -16,6 +17,7 @@
 pub mod about;
 mod belonging;
 pub mod coverage;
+mod describe;
 pub mod labels;
 pub mod lines;
 mod neurons;
@@ -30,7 +32,7 @@ use super::kept_states::kept;
 use super::study::{NamedFigure, RegisteredStudy, Registry, Runnable};
 use crate::compute::profile::{self, WorkKind};
 use crate::config::KeptStates;
-use crate::figure::{Figure, FigureError, FigureStyle, Format, write_formats};
+use crate::figure::{Figure, FigureError, FigureStyle, Format, check, write_formats};
 use crate::record::{FIGURES_ADVICE, Manifest, RecordError, RunFolder, RunKind, Status};
 use rayon::prelude::*;
 use records::Records;
@@ -144,14 +146,45 @@ pub fn of_run(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<Nam
     folder.require_format(FIGURES_ADVICE)?;
     let manifest = folder.manifest()?;
     belonging::check(folder, &manifest, registry)?;
-    Ok(match manifest.kind {
+    let mut figures = match manifest.kind {
         RunKind::Training => {
             let common = common_figures(folder, &manifest)?;
             study_figures(registry.training, folder, &manifest, common)?
         }
         RunKind::Recovery => study_figures(registry.recovery, folder, &manifest, Vec::new())?,
         RunKind::Pruning => study_figures(registry.pruning, folder, &manifest, Vec::new())?,
-    })
+    };
+    describe::describe(&mut figures, &manifest, registry);
+    Ok(figures)
+}
+
+/// A figure in the style of its run.
+#[derive(Clone, Debug)]
+pub struct StyledFigure {
+    /// The name of its files.
+    pub name: String,
+    /// The figure.
+    pub figure: Figure,
+    /// The factor by which it is magnified when it is drawn.
+    pub scale: f64,
+}
+
+/// Every figure of a run in the style of its experiment, in a fixed order; all in the standard style where one of them
+/// cannot be drawn in that of the experiment.
+///
+/// # Errors
+/// Those of [`of_run`].
+pub fn styled(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<StyledFigure>, FiguresError> {
+    let (style, figures) = (style_of_run(folder)?, of_run(folder, registry)?);
+    let in_style = |(name, figure): &NamedFigure| {
+        let (figure, scale) = style.apply(figure.clone(), &mut BTreeSet::new());
+        StyledFigure { name: name.clone(), figure, scale }
+    };
+    let styled: Vec<StyledFigure> = figures.iter().map(in_style).collect();
+    if style.is_empty() || styled.iter().all(|styled| check(&styled.figure).is_ok()) {
+        return Ok(styled);
+    }
+    Ok(figures.into_iter().map(|(name, figure)| StyledFigure { name, figure, scale: 1.0 }).collect())
 }
 
 /// The main quantities of a run, by which runs are compared: those of every run of its kind, then those of its studies.

@@ -16,6 +16,8 @@ use crate::run::plan::network_id;
 use nalgebra::{DMatrix, DVector};
 use ndarray::{Array2, Axis as Dim};
 
+/// Least ratio of the sides of the clouds with equal units on both axes.
+const LEAST_ASPECT: f64 = 0.1;
 /// Largest number of dots per cloud.
 const MAX_DOTS: usize = 1500;
 
@@ -71,10 +73,16 @@ fn figure(records: &Records, folder: &RunFolder, manifest: &Manifest, cloud: &Cl
     };
     let mut figure = Figure::double_column()
         .with(panel(&network, format!("{of}network, N = {widest}"), Legend::Hidden))
-        .with(panel(&limit, format!("{of}limit, M = {}", limit.position.nrows()), Legend::OutsideRight));
+        .with(panel(&limit, format!("{of}limit, M = {}", limit.position.nrows()), Legend::Below));
     if cloud.position.len() == 1 {
-        // With equal units on both axes the height of the page follows from the extent of the clouds, within bounds.
-        figure.height_in = 0.8 + 2.4 * aspect(&figure).clamp(0.4, 1.1);
+        let aspect = aspect(&figure);
+        if (LEAST_ASPECT..1.0 / LEAST_ASPECT).contains(&aspect) {
+            // With equal units on both axes the height of the page follows from the extent of the clouds, within bounds.
+            figure.height_in = 1.1 + 2.4 * aspect.clamp(0.4, 1.1);
+        } else {
+            // Equal units would show a line.
+            figure.panels.iter_mut().for_each(|panel| panel.equal_aspect = false);
+        }
     }
     Ok(figure.share_ranges())
 }
@@ -90,7 +98,7 @@ fn aspect(figure: &Figure) -> f64 {
         }
     }
     let [width, height] = corners.map(|(low, high)| high - low);
-    if width > 0.0 && height > 0.0 && (height / width).is_finite() { height / width } else { 1.0 }
+    if width > 0.0 && height >= 0.0 && (height / width).is_finite() { height / width } else { 1.0 }
 }
 
 /// The neurons of a layer at the final time.

@@ -25,7 +25,7 @@ pub fn figure(records: &Records) -> Figure {
     figure.height_in *= panels.len().div_ceil(figure.columns) as f64;
     let last = panels.len() - 1;
     for (i, panel) in panels.into_iter().enumerate() {
-        figure = figure.with(panel.legend(if i == last { Legend::OutsideRight } else { Legend::Hidden }));
+        figure = figure.with(panel.legend(if i == last { Legend::Below } else { Legend::Hidden }));
     }
     figure
 }

@@ -5,7 +5,7 @@ use super::labels::{number, parameter};
 use crate::analysis::trend::TrendLaw;
 use crate::analysis::trend_fit::{LineFit, Optimum};
 use crate::analysis::verdict::Verdict;
-use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Marker, Panel, style, write};
+use crate::figure::{Axis, Colour, Dash, Figure, FigureDescription, Legend, Mark, Marker, Panel, style, write};
 use crate::record::{QuantityRecord, RunFolder, StatementRecord, VaryRecord};
 use std::path::PathBuf;
 
@@ -20,12 +20,20 @@ const INTERVALS: usize = 40;
 /// # Errors
 /// Files that cannot be written.
 pub fn draw(record: &VaryRecord, folder: &RunFolder) -> Result<Vec<PathBuf>, FiguresError> {
-    let mut drawn = write(&quantities(record), &folder.file("figures/vary"))?;
+    let titled = |name: &str, figure: Figure, text: &str| Figure {
+        about: FigureDescription { title: name.into(), text: text.into() },
+        ..figure
+    };
+    let text = "Every quantity of the sweep against the varied key, with 95 % intervals, and the number of checks of each \
+                verdict.";
+    let mut drawn = write(&titled("vary", quantities(record), text), &folder.file("figures/vary"))?;
     let mut names: Vec<&str> = record.fits.iter().map(|fit| fit.figure.as_str()).collect();
     names.dedup();
     for name in names {
         let fits: Vec<&StatementRecord> = record.fits.iter().filter(|fit| fit.figure == name).collect();
-        drawn.extend(write(&statements(record, &fits), &folder.file(&format!("figures/vary-{name}")))?);
+        let name = format!("vary-{name}");
+        let text = "The quantity of the statement against the varied key, with the fitted laws and the exponent of the statement; or the curves of all widths and the places of their least values.";
+        drawn.extend(write(&titled(&name, statements(record, &fits), text), &folder.file(&format!("figures/{name}")))?);
     }
     Ok(drawn)
 }

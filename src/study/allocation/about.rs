@@ -11,8 +11,8 @@ pub(super) const ABOUT: About = About {
     checks: "pruning",
     figures: &[FigureAbout {
         name: "allocation",
-        caption: "Held-out perplexity or cross entropy of both allocations against the fraction of zeros; and \
-                      the fraction of zeros that the measured losses give to every layer.",
+        caption: "(a) Held-out perplexity or cross entropy of both allocations against the fraction of zeros; \
+                      (b) the fraction of zeros that the measured losses give to every layer.",
         checks: &[],
     }],
 };

@@ -1,6 +1,7 @@
 //! The study of allocation: the same sparsity in every layer, and zeros divided between the layers by their measured losses.
 
 mod about;
+mod curves;
 mod figure;
 mod record;
 mod spec;

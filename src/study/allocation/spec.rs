@@ -8,6 +8,7 @@ use crate::prune::network::Quota;
 use crate::record::RunFolder;
 use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::pruning_sizes::{PruningSizes, PruningStudyMemory};
 use crate::run::pruning_source::PruningSource;
 use crate::run::recovery_sizes::figure_bytes;
@@ -75,5 +76,9 @@ impl StudyKind<PruningExperiment> for Allocation {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }

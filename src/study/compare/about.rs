@@ -13,9 +13,9 @@ pub(super) const ABOUT: About = About {
     figures: &[
         FigureAbout {
             name: "compare",
-            caption: "Held-out perplexity or cross entropy against the fraction of zeros for every method, with the \
-                      value before pruning (dotted); and the accuracy of classifiers, or the sum of the layer \
-                      losses. Fractions are joined by lines, patterns are hollow.",
+            caption: "(a) Held-out perplexity or cross entropy against the fraction of zeros for every method, \
+                      with the value before pruning (dotted); (b) the accuracy of classifiers, or the sum of the \
+                      layer losses. Fractions are joined by lines, patterns are hollow.",
             checks: &[],
         },
         FigureAbout {

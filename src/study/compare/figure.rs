@@ -40,13 +40,13 @@ fn scores(run: &PruningRecord, record: &CompareRecord, arrays: &CompareArrays) -
         .with(Mark::horizontal(dense, Colour::Grey(90), Dash::Dotted).label("before pruning"));
     let right = match run.dense_accuracy {
         Some(accuracy) => {
-            let panel = Panel::new(x(), Axis::linear("held-out accuracy, %")).legend(Legend::OutsideRight);
+            let panel = Panel::new(x(), Axis::linear("held-out accuracy, %")).legend(Legend::Below);
             let percent = |s: &CompareSummary| 100.0 * s.accuracy.unwrap_or(f64::NAN);
             curves(panel, run, record, arrays, percent)
                 .with(Mark::horizontal(100.0 * accuracy, Colour::Grey(90), Dash::Dotted).label("before pruning"))
         }
         None => {
-            let panel = Panel::new(x(), Axis::log10("relative layer loss")).legend(Legend::OutsideRight);
+            let panel = Panel::new(x(), Axis::log10("relative layer loss")).legend(Legend::Below);
             curves(panel, run, record, arrays, |s| s.relative_loss)
         }
     };
@@ -56,7 +56,7 @@ fn scores(run: &PruningRecord, record: &CompareRecord, arrays: &CompareArrays) -
         held_out = held_out.note(format!("large, hollow: {}", named.join(", ")));
     }
     let mut figure = Figure::double_column().with(held_out).with(right);
-    figure.height_in = 2.7;
+    figure.height_in = 3.0;
     figure
 }
 
@@ -108,7 +108,7 @@ fn layers(run: &PruningRecord, record: &CompareRecord, arrays: &CompareArrays) -
     let count = record.sparsities.len().min(MAX_PANELS);
     let mut figure = Figure::double_column();
     for (s, sparsity) in record.sparsities.iter().take(count).enumerate() {
-        let legend = if s + 1 == count.min(2) { Legend::OutsideRight } else { Legend::Hidden };
+        let legend = if s + 1 == count.min(2) { Legend::Below } else { Legend::Hidden };
         let mut panel = Panel::new(Axis::linear("layer").counts(), Axis::log10("relative layer loss"))
             .title(format!("sparsity {sparsity}"))
             .legend(legend);
@@ -129,6 +129,6 @@ fn layers(run: &PruningRecord, record: &CompareRecord, arrays: &CompareArrays) -
             _ => last.note(format!("not shown: {}", record.sparsities[count..].join(", "))),
         });
     }
-    figure.height_in = 2.2 * count.div_ceil(2) as f64;
+    figure.height_in = 0.4 + 2.2 * count.div_ceil(2) as f64;
     figure.share_ranges()
 }

@@ -12,10 +12,11 @@ pub(super) const ABOUT: About = About {
     checks: "convergence",
     figures: &[FigureAbout {
         name: "convergence",
-        caption: "Risk against time for every width, every variant and the limit; against the number of steps, \
-                      where a variant has a step of its own; first passages of levels against the width, as means \
-                      with 95 % intervals, beside the limit's (dotted); and the sliced Wasserstein distance to the \
-                      limit against time, where it was recorded.",
+        caption: "(a) Risk against time for every width, every variant and the limit. Where a variant has a \
+                      step of its own, the next panel shows it against the number of steps. Then first passages of \
+                      levels against the width, as means with 95 % intervals, beside the limit's (dotted); and the \
+                      sliced Wasserstein distance to the limit against time, where it was recorded, as median and \
+                      band from the 5 % to the 95 % quantile.",
         checks: &[],
     }],
 };

@@ -27,7 +27,7 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     panels.push(passages(&record, &arrays));
     panels.extend(distance(&records));
     let mut figure = Figure::double_column();
-    figure.height_in *= panels.len().div_ceil(2) as f64;
+    figure.height_in *= 1.1 * panels.len().div_ceil(2) as f64;
     figure.panels = panels;
     Ok(vec![("convergence".into(), figure)])
 }
@@ -45,31 +45,27 @@ fn variants<'a>(
 
 /// Risk against time of every width, of the limit and of every variant.
 fn against_time(records: &Records, record: &ConvergenceRecord) -> Panel {
-    let mut panel = Panel::new(Axis::linear("time t = kε"), Axis::log10("risk R"));
-    // The legend of another panel contains every width.
-    let widths = records.widths().map_or(&[][..], |group| &group.values);
-    let label = match widths {
-        [] => String::new(),
-        [width] => format!("N = {width}"),
-        [first, .., last] => format!("N = {first} to {last}"),
-    };
-    for mark in by_width(records, Measure::Risk) {
-        panel = panel.with(if mark.label_text().is_some() { mark.label(label.clone()) } else { mark });
-    }
+    let mut panel = Panel::new(Axis::linear("time t = kε"), Axis::log10("risk R")).legend(Legend::Below);
+    panel.marks = by_width(records, Measure::Risk);
     if let Some(limit) = limit(records, Measure::Risk) {
         panel = panel.with(limit);
     }
     for (v, group, stalls) in variants(records, record) {
         let Some(risk) = risk(records, group) else { continue };
-        let dash = if stalls { Dash::Dotted } else { Dash::DashDot };
         let name = &record.variants[v].0;
         let label = if stalls { format!("{name} (expected to stall)") } else { name.clone() };
-        panel = panel.with(Mark::line(records.times(), risk, Colour::Series(2 + v), dash).label(label));
+        panel = panel.with(Mark::line(records.times(), risk, Colour::Series(2 + v), dash(v)).label(label));
     }
     if let Some(limit) = record.rates.first() {
         panel = panel.title(law(limit));
     }
     panel
+}
+
+/// The dash of a variant, other than those of the widths and of the limit.
+fn dash(variant: usize) -> Dash {
+    const DASHES: [Dash; 5] = [Dash::DashDot, Dash::LongDash, Dash::DashDotDot, Dash::ShortDash, Dash::Dotted];
+    DASHES[variant % DASHES.len()]
 }
 
 /// The better of the two laws of the late risk of the limit, as text.
@@ -90,7 +86,7 @@ fn law(rate: &RateRecord) -> String {
         (Some(law), None) | (None, Some(law)) => law,
         (None, None) => "not fitted".into(),
     };
-    format!("risk of the limit in the second half: {laws}")
+    format!("late risk of the limit: {laws}")
 }
 
 /// The risk of a group of one width, mean over seeds.
@@ -109,7 +105,8 @@ fn against_steps(records: &Records, record: &ConvergenceRecord) -> Option<Panel>
     }
     let steps = |step: f64| records.times().iter().map(|t| t / step).collect::<Vec<f64>>();
     let mut panel = Panel::new(Axis::linear("steps k").counts(), Axis::log10("risk R"))
-        .title(format!("N = {}, equal steps", first.width));
+        .title(format!("N = {}, equal steps", first.width))
+        .legend(Legend::Below);
     if let Some(w) = base.values.iter().position(|&n| n == first.width as f64) {
         let of_width = records.measure(base, Measure::Risk)?;
         let line = mean_over_seeds(of_width.index_axis(Dim(0), w));
@@ -117,9 +114,12 @@ fn against_steps(records: &Records, record: &ConvergenceRecord) -> Option<Panel>
     }
     let texts = parameters(&variants.iter().map(|(_, group, _)| group.step).collect::<Vec<f64>>());
     for ((v, group, _), step) in variants.into_iter().zip(texts) {
-        let label = format!("{}, ε = {step}", record.variants[v].0);
-        let line = Mark::line(steps(group.step), risk(records, group)?, Colour::Series(2 + v), Dash::DashDot);
-        panel = panel.with(line.label(label));
+        let name = &record.variants[v].0;
+        let line = Mark::line(steps(group.step), risk(records, group)?, Colour::Series(2 + v), dash(v));
+        panel = panel.with(line.label(name));
+        if group.step != base.step {
+            panel = panel.note(format!("{name}: ε = {step}"));
+        }
     }
     Some(panel)
 }
@@ -128,7 +128,8 @@ fn against_steps(records: &Records, record: &ConvergenceRecord) -> Option<Panel>
 /// those of the limit.
 fn passages(record: &ConvergenceRecord, arrays: &ConvergenceArrays) -> Panel {
     let widths = arrays.widths.to_vec();
-    let mut panel = Panel::new(Axis::log2("width N").counts(), Axis::linear("time to the level, mean over seeds"));
+    let mut panel = Panel::new(Axis::log2("width N").counts(), Axis::linear("time to a part of the decrease"))
+        .title("first passages: mean, 95 % interval");
     let mut limits = Vec::new();
     let (fractions, levels) = (parameters(&record.fractions), numbers(&record.levels));
     for (l, (fraction, level)) in fractions.into_iter().zip(levels).enumerate() {
@@ -140,7 +141,7 @@ fn passages(record: &ConvergenceRecord, arrays: &ConvergenceArrays) -> Panel {
             .unzip();
         let level = level.map_or_else(String::new, |level| format!(", R = {level}"));
         let points = Mark::points(widths.clone(), mean, colour, marker).error(ends);
-        panel = panel.with(points.label(format!("{fraction} of the decrease{level}")));
+        panel = panel.with(points.label(format!("{fraction}{level}")));
         limits.push(Mark::horizontal(arrays.limit_passage[l], colour, Dash::Dotted).label("limit"));
     }
     panel.marks.extend(limits);
@@ -160,7 +161,7 @@ fn distance(records: &Records) -> Option<Panel> {
     }
     let mut panel = Panel::new(Axis::linear("time t = kε"), Axis::log10("sliced W_{2}(ρ_{N}, ρ)"));
     panel.marks = by_width(records, Measure::Wasserstein);
-    Some(panel.legend(Legend::Automatic))
+    Some(panel.legend(Legend::Below))
 }
 
 #[cfg(test)]
@@ -214,7 +215,7 @@ mod tests {
         };
         let panel = passages(&record, &arrays);
         let mut labels: Vec<&str> = panel.marks.iter().filter_map(Mark::label_text).filter(|l| *l != "limit").collect();
-        assert_eq!(labels[2], "0.1 of the decrease");
+        assert_eq!(labels[2], "0.1");
         assert!(labels[0].ends_with("R = 2.131×10^{−5}") && labels[1].ends_with("R = 2.132×10^{−5}"), "{labels:?}");
         labels.dedup();
         assert_eq!(labels.len(), 3);

@@ -14,17 +14,17 @@ pub(super) const ABOUT: About = About {
     figures: &[
         FigureAbout {
             name: "dropout*",
-            caption: "Left, for each width: the mean change of the loss over random sets and seeds against the \
-                      number M of neurons kept (points), and the closed form (lines). Right, at the widest network \
+            caption: "(a) For each width: the mean change of the loss over random sets and seeds against the \
+                      number M of neurons kept (points), and the closed form (lines). (b) At the widest network \
                       with greedy sets: the loss with random sets (mean, and the band from 5 to 95 %), with the \
                       first M neurons, with M chosen greedily, and with all N (dotted).",
             checks: &["dropout*-closed-form"],
         },
         FigureAbout {
             name: "dropout-scaling*",
-            caption: "Left: the change of the loss at a fixed M, times N/(N − M), against the width, with the \
-                      fitted slope. Right: the change with a random half of the neurons along training, with the \
-                      closed form (dashed); without a closed form, the spread over draws at the largest width.",
+            caption: "(a) The change of the loss at a fixed M, times N/(N − M), against the width, with the fitted \
+                      slope. (b) The change with a random half of the neurons along training, with the closed form \
+                      (dashed); without a closed form, the spread over draws at the largest width.",
             checks: &["dropout*-free-of-width", "dropout*-bound-form"],
         },
     ],

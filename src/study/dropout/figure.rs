@@ -210,6 +210,6 @@ impl DropoutFigure<'_> {
                     .label(self.closed_form()),
             );
         }
-        panel.legend(Legend::OutsideRight)
+        panel.legend(Legend::Below)
     }
 }

@@ -16,16 +16,17 @@ pub(super) const ABOUT: About = About {
     figures: &[
         FigureAbout {
             name: "gap-time",
-            caption: "Distance of the predictions from the limit, and root mean square coupling distance, against \
-                      time: the median over seeds and the band from the 5 % to the 95 % quantile, for each width.",
+            caption: "Against time, for each width: (a) distance of the predictions from the limit, (b) root mean \
+                      square coupling distance. Lines are medians over seeds, bands extend from the 5 % to the 95 \
+                      % quantile.",
             checks: &[],
         },
         FigureAbout {
             name: "gap-*",
-            caption: "The fitted distances of a group of networks: points with 95 % bars over seeds, the fitted \
-                      line with its slope and interval (solid), the slope of the theory through its middle \
-                      (dashed), and the limit's own error (dotted, or in words where it is far below). Where \
-                      nothing could be fitted: every network, and why.",
+            caption: "The fitted distances of a group of networks, one in each panel: points with 95 % bars over \
+                      seeds, the fitted line (solid) with its slope and interval in words, the slope of the theory \
+                      through its middle (dashed), and the limit's own error (dotted, or in words where it is far \
+                      below). Where nothing could be fitted: every network, and why.",
             checks: &[],
         },
         FigureAbout {

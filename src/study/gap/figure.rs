@@ -33,7 +33,7 @@ fn against_time(records: &Records) -> Figure {
     let mut figure = Figure::double_column();
     let panels = [
         (Measure::Function, subjects::FUNCTION_TIME, Legend::Hidden),
-        (Measure::CouplingRms, subjects::COUPLING_TIME, Legend::OutsideRight),
+        (Measure::CouplingRms, subjects::COUPLING_TIME, Legend::Below),
     ];
     for (measure, subject, place) in panels {
         let axis = Axis::log10(distance(measure));
@@ -80,7 +80,9 @@ fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Me
         GroupAxis::Step => Axis::log10("step ε"),
         GroupAxis::Batch => Axis::log2("batch size B").counts(),
     };
-    let mut panel = Panel::new(x, Axis::log10(label(measure, statistic))).title(title(measure, statistic));
+    // What differs between the panels is in their titles and notes; the rest is in the legend, which they share.
+    let mut panel =
+        Panel::new(x, Axis::log10(label(measure, statistic))).title(quantity(measure)).legend(Legend::Below);
     if group.name == GroupsRecord::WIDTHS && measure == Measure::Function {
         panel = panel.subject(subjects::FUNCTION_WIDTH);
     }
@@ -94,12 +96,14 @@ fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Me
     let grid = vec![low, high];
     let fitted = grid.iter().map(|&x| fit.at(x)).collect();
     panel = panel
-        .with(Mark::line(grid.clone(), fitted, Colour::Series(0), Dash::Solid).label(format!("fit: {}", slope(fit))))
+        .with(Mark::line(grid.clone(), fitted, Colour::Series(0), Dash::Solid).label("fit"))
         .with(
             Mark::line(grid.clone(), theory(fit, record.expected, &grid), Colour::Grey(90), Dash::Dashed)
-                .label(format!("theory: slope {}", parameter(record.expected))),
+                .label("slope of the theory"),
         )
-        .with(Mark::points(xs, ys, Colour::Series(0), Marker::Circle).error(ends));
+        .with(Mark::points(xs, ys, Colour::Series(0), Marker::Circle).error(ends).label(points(fit.statistic)))
+        .note(slope(fit))
+        .note(format!("theory {}", parameter(record.expected)));
     if let Some(error) = record.error {
         let name = if group.axis == GroupAxis::Width { "error of limit and step" } else { "error of the limit" };
         let size = if fit.statistic.is_square() { error * error } else { error };
@@ -111,7 +115,19 @@ fn panel(records: &Records, group: &GroupRecord, record: &FitRecord, measure: Me
             panel = panel.note(format!("{name} {size}"));
         }
     }
-    panel.legend(Legend::Automatic)
+    panel
+}
+
+/// What the points are, with the ends of their bars. The quantity on the axis is a square where the statistic is of squares.
+fn points(statistic: Statistic) -> String {
+    let name = match statistic {
+        Statistic::Mean | Statistic::MeanSquare => "mean",
+        Statistic::GeometricMean | Statistic::GeometricMeanSquare => "geometric mean",
+        Statistic::BoundQuantiles => "quantiles",
+        Statistic::RootMeanSquare => "root mean square",
+        Statistic::Median => "median",
+    };
+    format!("{name} over seeds, 95 % interval")
 }
 
 /// The line with the slope of the theory through the middle of the fitted line.
@@ -155,9 +171,9 @@ fn constants(group: &GroupRecord) -> String {
     }
 }
 
-/// The quantity and its statistic over seeds, in words.
-pub(super) fn title(measure: Measure, statistic: Option<Statistic>) -> String {
-    let quantity = match measure {
+/// The quantity, in words.
+fn quantity(measure: Measure) -> String {
+    match measure {
         Measure::Function => "predictions".into(),
         Measure::CouplingRms => "coupled neurons".into(),
         Measure::RiskGap => "risk".into(),
@@ -178,7 +194,11 @@ pub(super) fn title(measure: Measure, statistic: Option<Statistic>) -> String {
         | Measure::Dropout
         | Measure::Spread
         | Measure::FamilyCouplingMax(_) => measure.to_string(),
-    };
+    }
+}
+
+/// The quantity and its statistic over seeds, in words.
+pub(super) fn title(measure: Measure, statistic: Option<Statistic>) -> String {
     let statistic = match statistic {
         Some(Statistic::Mean) => "mean over seeds",
         Some(Statistic::MeanSquare) => "mean square over seeds",
@@ -189,7 +209,7 @@ pub(super) fn title(measure: Measure, statistic: Option<Statistic>) -> String {
         Some(Statistic::GeometricMean) => "geometric mean over seeds",
         None => "every network",
     };
-    format!("{quantity}: {statistic}")
+    format!("{}: {statistic}", quantity(measure))
 }
 
 /// A distance at one time.

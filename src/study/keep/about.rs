@@ -14,16 +14,17 @@ pub(super) const ABOUT: About = About {
     figures: &[
         FigureAbout {
             name: "keep",
-            caption: "At the widest eliminated network, by every rule: the loss against M, with all neurons as \
-                      trained and refitted (dotted); and the loss less that of all neurons. Solid and filled: \
-                      trained weights, and the greedy elimination; dashed and hollow: refitted; dash-dotted: random \
-                      sets as the limit predicts.",
+            caption: "At the widest eliminated network, by every rule: (a) the loss against M, with all neurons as \
+                      trained (dotted) and refitted (dashed); (b) the loss less that of all neurons. Solid and \
+                      filled: trained weights, and the greedy elimination; dashed and hollow: refitted; \
+                      dash-dotted: random sets as the limit predicts.",
             checks: &[],
         },
         FigureAbout {
             name: "keep-widths",
-            caption: "For every width: the mean change over random sets (points) and the prediction of the limit \
-                      (dash-dotted); and the loss of the greedy elimination less that of all neurons, refitted.",
+            caption: "For every width: (a) the mean change over random sets (points) and the prediction of the \
+                      limit (dash-dotted); (b) the loss of the greedy elimination less that of all neurons, \
+                      refitted.",
             checks: &["keep-closed-form", "keep-limit"],
         },
     ],

@@ -132,7 +132,7 @@ impl KeepFigure<'_> {
         let random = self.means(&self.arrays.change_mean, w, None);
         let mut panel = Panel::new(Axis::log2("neurons kept M").counts(), Axis::log10("loss less that of all N"))
             .title("excess over all neurons, trained or refitted")
-            .legend(Legend::OutsideRight)
+            .legend(Legend::Below)
             .with(Mark::points(self.kept(), random, Colour::Series(0), Marker::Circle).label("random, rescaled"));
         panel.marks.extend(self.predicted(w, 0.0));
         for rule in self.rules() {

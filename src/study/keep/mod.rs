@@ -3,6 +3,7 @@
 
 mod about;
 mod checks;
+mod curves;
 mod figure;
 mod losses;
 mod record;

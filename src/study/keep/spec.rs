@@ -5,6 +5,7 @@ use crate::config::{Allowed, Experiment, KeyErrors, Section};
 use crate::record::RunFolder;
 use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::plan::Plan;
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TaskInputs, TrainingSizes, TrainingSubject};
 use serde::Serialize;
@@ -114,5 +115,9 @@ impl StudyKind<Experiment> for Keep {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }

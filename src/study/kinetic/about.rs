@@ -12,25 +12,25 @@ pub(super) const ABOUT: About = About {
     figures: &[
         FigureAbout {
             name: "kinetic-density",
-            caption: "The density of (θ, r) at the snapshots, with particles over it. The strongest shade begins at \
-                      0.6 of the maximum, which the title gives.",
+            caption: "The density of (θ, r) at the snapshots, with particles over it, relative to its maximum in \
+                      each panel, which the title gives. The strongest shade begins at 0.6 of the maximum.",
             checks: &["kinetic-mass", "kinetic-positive", "kinetic-box"],
         },
         FigureAbout {
             name: "kinetic-particles",
-            caption: "Grid (lines) and particles (points): f_ρ, and the densities of θ and r; their distances \
-                      against time, with the standard error.",
+            caption: "Grid (lines) and particles (points): (a) f_ρ, (b) density of θ, (c) their distances against \
+                      time, with the standard error, (d) density of r.",
             checks: &["kinetic-function", "kinetic-moments", "kinetic-histogram-*", "kinetic-wasserstein"],
         },
         FigureAbout {
             name: "kinetic-energy",
-            caption: "The free energy and its parts; its fall from step to step beside the dissipation.",
+            caption: "(a) The free energy and its parts; (b) its fall from step to step beside the dissipation.",
             checks: &["kinetic-free-energy-falls", "kinetic-dissipation"],
         },
         FigureAbout {
             name: "kinetic-rest",
-            caption: "The law at the end beside the Gibbs law; F − F* for every friction; and its rate against the \
-                      friction, beside that of a harmonic well.",
+            caption: "(a) The law at the end beside the Gibbs law; (b) F − F* for every friction; (c) its rate \
+                      against the friction, beside that of a harmonic well.",
             checks: &["kinetic-gibbs", "kinetic-optimum"],
         },
     ],

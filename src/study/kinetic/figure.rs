@@ -12,6 +12,8 @@ use ndarray::{Array1, Array2, Axis as Dim};
 
 /// Fraction of the largest density from which on the darkest shade is used, so that lower densities are visible.
 const DARKEST: f64 = 0.6;
+/// Colours of the scale of densities.
+const SHADES: usize = 50;
 
 /// `kinetic-density`, `kinetic-particles`, `kinetic-energy`, `kinetic-rest`.
 ///
@@ -68,22 +70,21 @@ impl KineticFigure {
         let (x, y) = self.visible_ranges();
         let mut figure = Figure::double_column();
         figure.height_in *= times.len().div_ceil(2) as f64 * 0.95;
-        let last = times.len().saturating_sub(1);
         for (k, time) in parameters(&times).into_iter().enumerate() {
             let snapshot = snapshots.index_axis(Dim(0), k);
-            let darkest = DARKEST * snapshot.iter().copied().fold(0.0, f64::max);
-            let heat = Mark::heat((edges[0], edges[1]), (edges[2], edges[3]), snapshot, darkest).label("density μ");
+            let largest = snapshot.iter().copied().fold(0.0, f64::max);
+            let heat = Mark::heat((edges[0], edges[1]), (edges[2], edges[3]), snapshot, DARKEST * largest);
             let (x_axis, y_axis) = (Axis::linear("θ").within(x.0, x.1), Axis::linear("momentum r").within(y.0, y.1));
-            let shade = number(darkest).map_or_else(String::new, |darkest| format!(", darkest from μ = {darkest}"));
-            let mut panel = Panel::new(x_axis, y_axis).title(format!("t = {time}{shade}")).with(heat);
+            let most = number(largest).map_or_else(String::new, |largest| format!(", max μ = {largest}"));
+            let mut panel = Panel::new(x_axis, y_axis).title(format!("t = {time}{most}")).with(heat);
             if let Some(dots) = dots.map(|dots| dots.index_axis(Dim(0), k)) {
                 let column = |c: usize| dots.column(c).to_vec();
                 panel = panel.with(Mark::cloud(column(0), column(1), Colour::Series(1)).label("particles"));
             }
-            let legend = if k == last.min(1) { Legend::OutsideRight } else { Legend::Hidden };
-            figure = figure.with(panel.legend(legend));
+            figure = figure.with(panel.legend(Legend::Below));
         }
-        figure
+        let colours = (0..SHADES).map(|i| Colour::Heat(((i as f64 + 0.5) / SHADES as f64 / DARKEST).min(1.0)));
+        figure.colour_bar("density μ / max μ of the panel", (0.0, 1.0), colours.collect())
     }
 
     /// The ranges of theta and r in which the densities are visible.
@@ -129,11 +130,13 @@ impl KineticFigure {
         figure
     }
 
-    /// Indices of the first, a middle and the last record, with their shades.
-    fn chosen(&self) -> Vec<(usize, String, Colour)> {
+    /// Indices of the first, a middle and the last record, with their times, colours and dashes.
+    fn chosen(&self) -> Vec<(usize, String, Colour, Dash)> {
         let times = &self.solution().times;
         let last = times.len() - 1;
-        [0, last / 3, last].iter().enumerate().map(|(k, &i)| (i, parameter(times[i]), Colour::Series(k))).collect()
+        let look = |k: usize| (style::series(k).0, style::series(k).2);
+        let chosen = [0, last / 3, last].into_iter().enumerate();
+        chosen.map(|(k, i)| (i, parameter(times[i]), look(k).0, look(k).1)).collect()
     }
 
     /// Predictions of grid and particles at the chosen times.
@@ -146,9 +149,9 @@ impl KineticFigure {
         let mut panel = Panel::new(Axis::linear("x"), Axis::linear("f_{ρ}(x)"));
         panel = panel.with(Mark::line(xs.clone(), sorted(y), Colour::Grey(120), Dash::Dotted).label("target"));
         let mut particles = Vec::new();
-        for (i, time, colour) in self.chosen() {
+        for (i, time, colour, dash) in self.chosen() {
             let row = |m: &Array2<f64>| sorted(&m.row(i).to_owned());
-            let line = Mark::line(xs.clone(), row(function), colour, Dash::Solid);
+            let line = Mark::line(xs.clone(), row(function), colour, dash);
             panel = panel.with(line.label(format!("t = {time}")));
             let (marker_x, marker_f): (Vec<f64>, Vec<f64>) =
                 xs.iter().copied().zip(row(&clouds.particles_function)).step_by((xs.len() / 16).max(1)).unzip();
@@ -166,8 +169,8 @@ impl KineticFigure {
         let axis = Axis::linear(*symbol).within(range.0, range.1);
         let mut panel = Panel::new(axis, Axis::linear(format!("density of {symbol}")));
         let mut particles = Vec::new();
-        for (i, time, colour) in self.chosen() {
-            let line = Mark::line(nodes.to_vec(), law.row(i).to_vec(), colour, Dash::Solid);
+        for (i, time, colour, dash) in self.chosen() {
+            let line = Mark::line(nodes.to_vec(), law.row(i).to_vec(), colour, dash);
             let points = Mark::points(centres.clone(), histogram.row(i).to_vec(), colour, Marker::Circle).hollow();
             panel = panel.with(line.label(format!("t = {time}")));
             particles.push(points.label("particles"));
@@ -197,10 +200,10 @@ impl KineticFigure {
                     .label("expected"),
             )
             .with(
-                Mark::line(times.clone(), rms(&(f - mean)), Colour::Series(0), Dash::Solid)
+                Mark::line(times.clone(), rms(&(f - mean)), Colour::Series(0), Dash::LongDash)
                     .label("‖f_{grid} − f_{particles}‖"),
             )
-            .with(Mark::line(times, rms(error), Colour::Series(0), Dash::Dotted).label("standard error"))
+            .with(Mark::line(times, rms(error), Colour::Series(0), Dash::DashDotDot).label("standard error"))
             .with(Mark::horizontal(own, Colour::Grey(120), Dash::Dashed).label("the grid's own error"))
     }
 
@@ -279,10 +282,8 @@ impl KineticFigure {
             None => rate.note("stiffness of the well not found"),
         };
         rate = rate.with(Mark::points(frictions, rates, Colour::Series(0), Marker::Circle).label("grid"));
-        let mut figure = Figure::double_column()
-            .with(law)
-            .with(decay.legend(Legend::OutsideRight))
-            .with(rate.legend(Legend::Automatic));
+        let mut figure =
+            Figure::double_column().with(law).with(decay.legend(Legend::Below)).with(rate.legend(Legend::Automatic));
         figure.height_in *= 2.0;
         figure
     }

@@ -3,6 +3,7 @@
 mod about;
 mod clouds;
 mod compare;
+mod curves;
 mod figure;
 mod free_energy;
 mod histogram;

@@ -12,6 +12,7 @@ use crate::number::plain;
 use crate::record::RunFolder;
 use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::grid_limit::{Discretisation, check_nodes, pose_neurons};
 use crate::run::memory::{TEXT, grid_solution_bytes};
 use crate::run::problem::Problem;
@@ -164,5 +165,9 @@ impl StudyKind<Experiment> for Kinetic {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }

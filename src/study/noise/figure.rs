@@ -17,7 +17,7 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     let arrays = NoiseArrays::read(folder, &RecoveryRecord::read(folder)?.methods)?;
     let x = arrays.snr_db.to_vec();
     let mut panel = Panel::new(Axis::linear("signal to noise ratio, dB"), Axis::log10("median relative error"))
-        .legend(Legend::OutsideRight);
+        .legend(Legend::Below);
     for (m, (method, errors)) in arrays.methods.iter().enumerate() {
         let (colour, marker, dash) = style::series(m);
         let y = medians(errors);

@@ -14,8 +14,8 @@ pub(super) const ABOUT: About = About {
     figures: &[
         FigureAbout {
             name: "paths",
-            caption: "Loss (and accuracy, where labels are signs or classes) along each kind of path, mean over \
-                      pairs, at the largest width that has every kind.",
+            caption: "(a) Loss and, where labels are signs or classes, (b) accuracy along each kind of path, mean \
+                      over pairs, at the largest width that has every kind.",
             checks: &[],
         },
         FigureAbout {
@@ -26,7 +26,8 @@ pub(super) const ABOUT: About = About {
         },
         FigureAbout {
             name: "paths-variants",
-            caption: "The same from the networks of each named variant to those of the main dynamics.",
+            caption: "Loss along each kind of path from the networks of a named variant to those of the main \
+                      dynamics, one panel for each variant.",
             checks: &[],
         },
     ],

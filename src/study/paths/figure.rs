@@ -80,14 +80,12 @@ impl PathsFigure {
         let mut complete = without_variants.filter(|pair| self.record.kinds.iter().all(|&kind| has(pair, kind)));
         let width = complete.next_back().unwrap_or(&self.record.pairs[0]).width;
         let of_width = |pair: &PairRecord| pair.width == width && pair.variant.is_none();
-        let panel = self.panel(Quantity::Loss, of_width).title(format!("N = {width}"));
+        let panel = self.panel(Quantity::Loss, of_width).note(format!("N = {width}"));
         if self.arrays.kinds.iter().any(|(_, arrays)| arrays.accuracy.is_some()) {
-            let accuracy = self.panel(Quantity::Accuracy, of_width).title(format!("N = {width}"));
-            return Figure::double_column()
-                .with(panel.legend(Legend::Hidden))
-                .with(accuracy.legend(Legend::OutsideRight));
+            let accuracy = self.panel(Quantity::Accuracy, of_width);
+            return Figure::double_column().with(panel.legend(Legend::Hidden)).with(accuracy.legend(Legend::Below));
         }
-        let mut figure = Figure::double_column().with(panel.legend(Legend::OutsideRight));
+        let mut figure = Figure::double_column().with(panel.legend(Legend::Below));
         figure.columns = 1;
         figure
     }
@@ -103,10 +101,9 @@ impl PathsFigure {
         for (i, name) in names.iter().enumerate() {
             let of_variant = |pair: &PairRecord| pair.variant.as_ref() == Some(*name);
             let width = self.record.pairs.iter().find(|pair| of_variant(pair)).map_or(0, |pair| pair.width);
-            let title = format!("from {name} to the main dynamics, N = {width}");
+            let title = format!("{name} to main dynamics, N = {width}");
             let panel = self.panel(Quantity::Loss, of_variant).title(title);
-            figure =
-                figure.with(panel.legend(if i + 1 == names.len() { Legend::OutsideRight } else { Legend::Hidden }));
+            figure = figure.with(panel.legend(if i + 1 == names.len() { Legend::Below } else { Legend::Hidden }));
         }
         figure.height_in *= names.len().div_ceil(2) as f64;
         Some(figure)
@@ -133,10 +130,10 @@ impl PathsFigure {
             let fit = self.record.fits.iter().find(|fit| fit.measure == kind.name()).and_then(|fit| fit.fit.as_ref());
             let y: Vec<f64> = self.record.widths.iter().map(|&n| mean(n)).collect();
             zeros += y.iter().filter(|&&barrier| barrier == 0.0).count();
-            let label = match fit {
-                Some(fit) if *kind == PathKind::FirstHalf => format!("{}: {}", kind.label(), slope(fit)),
-                Some(_) | None => kind.label().to_string(),
-            };
+            let label = kind.label().to_string();
+            if let Some(fit) = fit.filter(|_| *kind == PathKind::FirstHalf) {
+                panel = panel.note(format!("{label}: {}", slope(fit)));
+            }
             panel = panel.with(Mark::line(widths.clone(), y.clone(), colour, dash).label(label.clone()));
             let points = Mark::points(widths.clone(), y, colour, marker).label(label);
             // Error bars, for the path of the theory, extend from the smallest to the largest barrier of the pairs.
@@ -151,7 +148,7 @@ impl PathsFigure {
             1 => panel.note("1 mean barrier is 0 and not shown"),
             _ => panel.note(format!("{zeros} mean barriers are 0 and not shown")),
         };
-        let mut figure = Figure::double_column().with(panel.legend(Legend::OutsideRight));
+        let mut figure = Figure::double_column().with(panel.legend(Legend::Below));
         figure.columns = 1;
         figure
     }

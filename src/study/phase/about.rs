@@ -11,8 +11,8 @@ pub(super) const ABOUT: About = About {
     checks: "sparse-recovery",
     figures: &[FigureAbout {
         name: "phase",
-        caption: "For each method a heat map of the share of problems recovered over k/n and n/d, with the \
-                      contour at one half.",
+        caption: "For each method the share of problems recovered over k/n and n/d, with the contour at one \
+                      half; grey where the method does not apply. The scale of the colours is at the right.",
         checks: &[],
     }],
 };

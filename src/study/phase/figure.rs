@@ -1,7 +1,7 @@
 //! Phase diagrams: the fraction of problems recovered over (k/n, n/d), a heat map per method, with the contour at 1/2.
 
 use super::PhaseArrays;
-use crate::figure::{Axis, Colour, Dash, Figure, Legend, Mark, Panel, Stroke};
+use crate::figure::{Axis, Colour, ColourBar, Dash, Figure, Legend, Mark, Panel, Stroke};
 use crate::record::RunFolder;
 use crate::run::context::FiguresError;
 use crate::run::recovery_run::RecoveryRecord;
@@ -36,27 +36,21 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
             .with(Mark::Line { x: line_x, y: line_y, stroke, label: None });
         figure.panels.push(panel);
     }
-    figure.panels.push(scale());
     figure.columns = COLUMNS;
+    figure.colour_bar = Some(scale());
     figure.height_in = 2.1 * figure.panels.len().div_ceil(COLUMNS) as f64;
     Ok(vec![("phase".into(), figure)])
 }
 
-/// A panel with the scale of the shades and the level of the contour.
-fn scale() -> Panel {
+/// The scale of the shades with the level of the contour.
+fn scale() -> ColourBar {
     const SHADES: usize = 32;
-    let x = (0..=SHADES).map(|i| i as f64 / SHADES as f64).collect();
-    let colours = (0..SHADES).map(|i| Colour::Ramp((i as f64 + 0.5) / SHADES as f64)).collect();
-    Panel::new(Axis::linear("fraction of problems recovered").between(0.0, 1.0), Axis::linear("").between(0.0, 1.0))
-        .title("scale; the line is at 1/2")
-        .legend(Legend::Hidden)
-        .with(Mark::tiles(x, vec![0.0, 1.0], colours))
-        .with(Mark::Line {
-            x: vec![0.5, 0.5],
-            y: vec![0.0, 1.0],
-            stroke: Stroke { width_pt: 1.4, ..Stroke::new(Colour::Series(1), Dash::Solid) },
-            label: None,
-        })
+    ColourBar {
+        label: "fraction of problems recovered; line: 1/2".into(),
+        range: (0.0, 1.0),
+        colours: (0..SHADES).map(|i| Colour::Ramp((i as f64 + 0.5) / SHADES as f64)).collect(),
+        lines: vec![(0.5, Stroke { width_pt: 1.4, ..Stroke::new(Colour::Series(1), Dash::Solid) })],
+    }
 }
 
 /// Edges of cells around values: midpoints, and at the ends the same distance on either side of the value.

@@ -11,8 +11,9 @@ pub(super) const ABOUT: About = About {
     checks: "picard",
     figures: &[FigureAbout {
         name: "picard",
-        caption: "Differences of iterates with the envelope of the form, from two first guesses; the same for \
-                      every window; the constant that each iterate needs; and iterates by number of windows.",
+        caption: "(a) Differences of iterates with the envelope of the form, from two first guesses; (b) the \
+                      same for every window. Then the constant that each iterate needs, and the iterates by number \
+                      of windows.",
         checks: &[],
     }],
 };

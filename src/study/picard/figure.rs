@@ -8,7 +8,7 @@ use crate::record::{RecordError, RunFolder};
 use crate::run::context::FiguresError;
 use crate::run::figures::labels::number;
 use crate::run::study::NamedFigure;
-use ndarray::{Array3, Axis as Dim};
+use ndarray::{Array3, ArrayView2, Axis as Dim};
 
 /// `picard`.
 ///
@@ -32,29 +32,29 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     Ok(vec![("picard".into(), figure)])
 }
 
-/// Differences of the iterates of one window of one run.
-fn window_differences(differences: &Array3<f64>, run: usize, window: usize) -> Vec<f64> {
-    let all = differences.index_axis(Dim(0), run);
-    all.index_axis(Dim(0), window).iter().copied().filter(|d| d.is_finite()).collect()
+/// Differences of the iterates of one window of a run (windows, iterates).
+pub(super) fn window_differences(run: ArrayView2<f64>, window: usize) -> Vec<f64> {
+    run.row(window).iter().copied().filter(|d| d.is_finite()).collect()
 }
 
 /// The numbers 0, 1, ... of iterates.
-fn iterates(count: usize) -> Vec<f64> {
+pub(super) fn iterates(count: usize) -> Vec<f64> {
     (0..count).map(|n| n as f64).collect()
 }
 
 /// Label of the axis of differences.
-const DIFFERENCE: &str = "sup_{t} ‖f^{n+1} − f^{n}‖";
+pub(super) const DIFFERENCE: &str = "sup_{t} ‖f^{n+1} − f^{n}‖";
 
 /// Differences over the first window, from both initial guesses, with the envelope.
 fn contraction(record: &PicardRecord, differences: &Array3<f64>) -> Panel {
-    let measured = window_differences(differences, 0, 0);
+    let measured = window_differences(differences.index_axis(Dim(0), 0), 0);
     let count = measured.len();
     let mut panel = Panel::new(Axis::linear("iterate n").counts(), Axis::log10(DIFFERENCE));
     if let Some(envelope) = &record.runs[0].envelope {
         let form = (0..count).map(|n| envelope.at(n)).collect();
-        let constant = number(envelope.constant).map_or_else(String::new, |constant| format!(", CT = {constant}"));
-        let label = format!("A (CT)^{{n}}/n!{constant}");
+        let constant =
+            number(envelope.constant).map_or_else(String::new, |constant| format!(", \\mathit{{CT}} = {constant}"));
+        let label = format!("A (\\mathit{{CT}})^{{n}}/n!{constant}");
         panel = panel.with(Mark::line(iterates(count), form, Colour::Grey(90), Dash::Dashed).label(label));
     }
     panel = panel.with(
@@ -76,7 +76,7 @@ fn windows(record: &PicardRecord, differences: &Array3<f64>) -> Panel {
     for (r, run) in record.runs.iter().enumerate() {
         let colour = Colour::Ramp((r + 1) as f64 / count as f64);
         for w in 0..run.windows {
-            let y = window_differences(differences, r, w);
+            let y = window_differences(differences.index_axis(Dim(0), r), w);
             let stroke = Stroke { width_pt: 0.7, ..Stroke::new(colour, Dash::Solid) };
             let label = (w == 0).then(|| match run.windows {
                 1 => "1 window".to_string(),
@@ -85,17 +85,18 @@ fn windows(record: &PicardRecord, differences: &Array3<f64>) -> Panel {
             panel = panel.with(Mark::Line { x: iterates(y.len()), y, stroke, label });
         }
     }
-    panel.legend(Legend::OutsideRight)
+    panel.legend(Legend::Below)
 }
 
 /// The local constants of the theoretical form at every iterate.
 fn constants(record: &PicardRecord, differences: &Array3<f64>) -> Option<Panel> {
-    let measured = local_constants(&window_differences(differences, 0, 0), record.floor.max(record.tolerance));
+    let measured =
+        local_constants(&window_differences(differences.index_axis(Dim(0), 0), 0), record.floor.max(record.tolerance));
     let envelope = record.runs[0].envelope.as_ref()?;
     let x: Vec<f64> = (1..=measured.len()).map(|n| n as f64).collect();
     let constant = number(envelope.constant).map_or_else(String::new, |constant| format!(", {constant}"));
     let panel = Panel::new(Axis::linear("iterate n").counts(), Axis::linear("n d_{n} / d_{n−1}"))
-        .title("local constant CT at iterate n")
+        .title("local constant \\mathit{CT} at iterate n")
         .with(
             Mark::horizontal(envelope.constant, Colour::Grey(90), Dash::Dashed)
                 .label(format!("that of the envelope{constant}")),

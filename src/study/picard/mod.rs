@@ -2,6 +2,7 @@
 //! limit.
 
 mod about;
+mod curves;
 mod figure;
 mod record;
 mod spec;

@@ -8,6 +8,7 @@ use crate::config::{
 use crate::record::RunFolder;
 use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::memory::{IterationSizes, picard_iteration_bytes};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
@@ -86,5 +87,9 @@ impl StudyKind<Experiment> for Picard {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }

@@ -14,17 +14,19 @@ pub(super) const ABOUT: About = About {
     figures: &[
         FigureAbout {
             name: "predict-gap",
-            caption: "Predictions (dash-dotted) and networks (points with two standard errors over seeds): mean \
-                      square distance of the predictions at T against N; mean gap of the loss at T with the range \
-                      from 5 to 95 % of its law; c(t) with that of half of the particles and the bare variance, and \
-                      c′ of mini-batches; the loss added by keeping half of the neurons, and the barrier.",
+            caption: "Predictions (dash-dotted) and networks (points with two standard errors over seeds): (a) \
+                      mean square distance of the predictions at T against N; (b) mean gap of the loss at T with \
+                      the range from 5 to 95 % of its law; (c) c(t) with that of half of the particles and the \
+                      bare variance, and c′ of mini-batches; (d) the loss added by keeping half of the neurons, \
+                      and the barrier.",
             checks: &["predict-*"],
         },
         FigureAbout {
             name: "predict-networks",
-            caption: "Measured against predicted, a point for each network, coloured by width: square distance of \
-                      the predictions at T, gap of the loss at T; and their means over networks divided by 1/N − \
-                      1/M, plain and corrected by the predictions as control variates, with two standard errors.",
+            caption: "Measured against predicted, a point for each network, coloured by width: (a) square distance \
+                      of the predictions at T, (b) gap of the loss at T. (c), (d): their means over networks \
+                      divided by 1/N − 1/M, plain and corrected by the predictions as control variates, with two \
+                      standard errors.",
             checks: &["predict-corrected-*"],
         },
     ],

@@ -13,6 +13,8 @@ pub(super) const PREDICTION: Colour = Colour::Series(3);
 
 /// Dash of predictions.
 pub(super) const DASH: Dash = Dash::DashDot;
+/// Dash of the other prediction of a panel.
+const OTHER_DASH: Dash = Dash::DashDotDot;
 
 /// `predict-gap`.
 ///
@@ -31,9 +33,9 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
 }
 
 /// The records from which the panels are drawn.
-struct PredictFigure<'a> {
-    record: &'a PredictRecord,
-    arrays: &'a PredictArrays,
+pub(super) struct PredictFigure<'a> {
+    pub record: &'a PredictRecord,
+    pub arrays: &'a PredictArrays,
 }
 
 impl PredictFigure<'_> {
@@ -60,13 +62,13 @@ impl PredictFigure<'_> {
     /// The predicted line of a quantity against the width, or a note that says why there is none; and the networks, with
     /// two standard errors over seeds. The line is that of networks far below the reference's number of particles.
     fn quantity(&self, panel: Panel, quantity: &str, values: Vec<f64>, style: QuantityStyle) -> Panel {
-        let QuantityStyle { line, points, marker, label, logarithmic } = style;
+        let QuantityStyle { line, dash, points, marker, label, logarithmic } = style;
         let mut panel = match self.not_predicted(quantity) {
             None => {
                 // Networks that are too narrow are not predicted.
                 let least = self.record.least_width_for(quantity);
                 let (widths, values) = self.widths().into_iter().zip(values).filter(|(n, _)| *n >= least).unzip();
-                panel.with(Mark::line(widths, values, line, DASH).label(format!("{label}predicted")))
+                panel.with(Mark::line(widths, values, line, dash).label(format!("{label}predicted")))
             }
             Some(why) => Self::without_line(panel, quantity, why),
         };
@@ -93,7 +95,7 @@ impl PredictFigure<'_> {
     }
 
     /// The mean square distance of the predictions at the end.
-    fn function(&self) -> Panel {
+    pub(super) fn function(&self) -> Panel {
         let panel =
             Panel::new(Axis::log2("width N").counts(), Axis::log10("E |f_{N} − f_{ρ}|^{2} at T")).title("predictions");
         let (c, second) = (self.arrays.whole.variance[self.last()], self.arrays.whole.variance_second[self.last()]);
@@ -116,7 +118,7 @@ impl PredictFigure<'_> {
     }
 
     /// The mean loss gap at the end, with its law.
-    fn loss(&self) -> Panel {
+    pub(super) fn loss(&self) -> Panel {
         let mut panel =
             Panel::new(Axis::log2("width N").counts(), Axis::linear("R(f_{N}) − R(ρ) at T")).title("loss gap");
         let (last, whole) = (self.last(), &self.arrays.whole);
@@ -136,7 +138,7 @@ impl PredictFigure<'_> {
     }
 
     /// c and the bare variance against time, and c' where there are mini-batches.
-    fn against_time(&self) -> Panel {
+    pub(super) fn against_time(&self) -> Panel {
         let (times, whole) = (self.arrays.times.to_vec(), &self.arrays.whole);
         let line = |y: &Array1<f64>, colour, dash| Mark::line(times.clone(), y.to_vec(), colour, dash);
         let (title, label) = match &self.arrays.batch {
@@ -148,7 +150,7 @@ impl PredictFigure<'_> {
             Some(batch) => {
                 // At the start there is no noise, and zero has no logarithm.
                 let (times, c) = (times[1..].to_vec(), batch.variance.iter().skip(1).copied().collect());
-                let mark = Mark::line(times, c, Colour::Series(4), DASH);
+                let mark = Mark::line(times, c, Colour::Series(4), OTHER_DASH);
                 panel.with(mark.label("c′, mini-batches"))
             }
             None => panel,
@@ -165,13 +167,14 @@ impl PredictFigure<'_> {
     }
 
     /// The loss added by dropping half of the neurons, and the barrier, at the end.
-    fn added_loss(&self) -> Panel {
+    pub(super) fn added_loss(&self) -> Panel {
         let whole = &self.arrays.whole;
         let panel =
             Panel::new(Axis::log2("width N").counts(), Axis::log10("added loss at T")).title("half kept; barrier");
         let dropout = QuantityStyle { label: "half kept, ", ..QuantityStyle::PLAIN };
         let barrier = QuantityStyle {
             line: Colour::Series(4),
+            dash: OTHER_DASH,
             points: Colour::Series(2),
             marker: Marker::Diamond,
             label: "barrier, ",
@@ -186,6 +189,7 @@ impl PredictFigure<'_> {
 #[derive(Clone, Copy)]
 struct QuantityStyle {
     line: Colour,
+    dash: Dash,
     points: Colour,
     marker: Marker,
     /// Beginning of its labels.
@@ -198,6 +202,7 @@ impl QuantityStyle {
     /// The style of the only quantity of a panel.
     const PLAIN: QuantityStyle = QuantityStyle {
         line: PREDICTION,
+        dash: DASH,
         points: Colour::Series(0),
         marker: Marker::Circle,
         label: "",

@@ -7,6 +7,7 @@ mod cloud;
 mod compare;
 mod compare_total;
 mod corrected;
+mod curves;
 mod figure;
 mod inverse;
 mod limit_field;

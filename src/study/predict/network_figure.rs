@@ -23,11 +23,12 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     let gap = "R(f_{N}) − R(ρ)";
     let mut figure = Figure::double_column();
     figure.height_in *= 2.0;
-    figure.panels.push(by_network(&record, &arrays.function_measured, &arrays.function_predicted, distance, true));
-    figure.panels.push(by_network(&record, &arrays.loss_measured, &arrays.loss_predicted, gap, false));
+    figure.panels.push(by_network(&record, (&arrays.function_measured, &arrays.function_predicted), distance, true));
+    figure.panels.push(by_network(&record, (&arrays.loss_measured, &arrays.loss_predicted), gap, false));
     for (quantity, label) in [("function", distance), ("loss", gap)] {
         let scales = arrays.scales.as_slice().unwrap_or_default();
-        figure.panels.extend(record.quantity(quantity).map(|found| means(&record, found, scales, label)));
+        let title = if quantity == "loss" { "loss gap" } else { "distance" };
+        figure.panels.extend(record.quantity(quantity).map(|found| means(&record, found, scales, (label, title))));
     }
     Ok(vec![("predict-networks".into(), figure)])
 }
@@ -35,14 +36,13 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
 /// Measured against predicted, a point for each network, with the diagonal.
 fn by_network(
     record: &NetworkRecord,
-    measured: &Array2<f64>,
-    predicted: &Array2<f64>,
+    (measured, predicted): (&Array2<f64>, &Array2<f64>),
     label: &str,
     logarithmic: bool,
 ) -> Panel {
+    let title = if logarithmic { "every network: distance" } else { "every network: loss gap" };
     let axis = |text: String| if logarithmic { Axis::log10(text) } else { Axis::linear(text) };
-    let mut panel =
-        Panel::new(axis(format!("predicted {label} at T")), axis("measured".to_string())).title("every network");
+    let mut panel = Panel::new(axis(format!("predicted {label} at T")), axis("measured".to_string())).title(title);
     let usable = |v: f64| v.is_finite() && (v > 0.0 || !logarithmic);
     let mut ends = (f64::INFINITY, f64::NEG_INFINITY);
     for (row, n) in record.widths.iter().enumerate() {
@@ -60,9 +60,9 @@ fn by_network(
 }
 
 /// Means over networks divided by `1/N - 1/M`, plain and corrected, with two standard errors.
-fn means(record: &NetworkRecord, found: &CorrectedRecord, scales: &[f64], label: &str) -> Panel {
+fn means(record: &NetworkRecord, found: &CorrectedRecord, scales: &[f64], (label, title): (&str, &str)) -> Panel {
     let mut panel = Panel::new(Axis::log2("width N").counts(), Axis::linear(format!("{label} / (1/N − 1/M)")))
-        .title("means over networks at T, ± 2 s.e.");
+        .title(format!("means at T, ± 2 s.e.: {title}"));
     // Side by side, so that error bars do not cover each other.
     for (values, errors, shift, colour, marker, name) in [
         (&found.plain, &found.plain_error, 0.96, Colour::Series(0), Marker::Circle, "plain"),

@@ -12,6 +12,7 @@ use crate::number::plain;
 use crate::record::RunFolder;
 use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
 
@@ -363,6 +364,10 @@ impl StudyKind<Experiment> for Predict {
         let mut figures = super::figure::figures(folder)?;
         figures.extend(super::network_figure::figures(folder)?);
         Ok(figures)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 
     fn add_marks(folder: &RunFolder, figures: &mut [NamedFigure]) -> Result<(), FiguresError> {

@@ -11,8 +11,8 @@ pub(super) const ABOUT: About = About {
     checks: "radial",
     figures: &[FigureAbout {
         name: "radial",
-        caption: "Risk by the grid, by particles of the reduction and of the widest networks (all seeds); by \
-                      the grid in other dimensions; and the laws of |w| at the snapshots.",
+        caption: "(a) Risk by the grid, by particles of the reduction and of the widest networks (all seeds); \
+                      (b) by the grid in other dimensions; then the laws of |w| at the snapshots.",
         checks: &[],
     }],
 };

@@ -2,6 +2,7 @@
 //! particles of the reduction and with networks in R^d.
 
 mod about;
+mod curves;
 mod figure;
 mod record;
 mod spec;

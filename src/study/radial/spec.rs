@@ -5,6 +5,7 @@ use crate::config::{BatchSize, Experiment, KeyErrors, Section, is_radial};
 use crate::record::RunFolder;
 use crate::run::about::About;
 use crate::run::context::{FiguresError, Findings, Outcome, RunContext, RunError};
+use crate::run::curve::Curve;
 use crate::run::memory::{grid_rows, grid_solution_bytes};
 use crate::run::study::{NamedFigure, Study, StudyKind, StudyMemory, TrainingSizes, TrainingSubject};
 use serde::Serialize;
@@ -69,5 +70,9 @@ impl StudyKind<Experiment> for RadialReduction {
 
     fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresError> {
         super::figure::figures(folder)
+    }
+
+    fn curves(folder: &RunFolder) -> Result<Vec<Curve>, FiguresError> {
+        super::curves::curves(folder)
     }
 }

@@ -12,9 +12,9 @@ pub(super) const ABOUT: About = About {
     checks: "sparse-recovery",
     figures: &[FigureAbout {
         name: "rates",
-        caption: "Error after a step against the error before it (filled), and the bound (hollow): linear \
-                      rates, mini-batches, quadratic rates; and the error after a step of I-OBS over its bound \
-                      (filled), and over that with the constants of the paper (hollow).",
+        caption: "Error after a step against the error before it (filled), and the bound (hollow), a panel \
+                      each for linear rates, mini-batches and quadratic rates; in the last the error after a step \
+                      of I-OBS over its bound (filled), and over that with the constants of the paper (hollow).",
         checks: &[],
     }],
 };

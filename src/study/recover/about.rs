@@ -13,9 +13,9 @@ pub(super) const ABOUT: About = About {
     figures: &[
         FigureAbout {
             name: "recover",
-            caption: "Relative error and value of f against the iteration: medians over problems, and quartiles of \
-                      the error; the level of success is dotted. Markers at a few iterations distinguish the \
-                      algorithms.",
+            caption: "(a) Relative error and (b) value of f against the iteration: medians over problems, and \
+                      quartiles of the error; the level of success is dotted. Markers at a few iterations \
+                      distinguish the algorithms.",
             checks: &[],
         },
         FigureAbout {

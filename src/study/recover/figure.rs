@@ -51,7 +51,7 @@ fn curves(record: &RecoveryRecord, arrays: &RecoverArrays) -> Figure {
     let x: Vec<f64> = arrays.iterations.iter().map(|t| t + 1.0).collect();
     let axis = || Axis::log10("iteration + 1").counts().between(1.0, x.last().copied().unwrap_or(1.0).max(2.0));
     let mut error = Panel::new(axis(), Axis::log10("relative error |w − w*| / |w*|")).legend(Legend::Hidden);
-    let mut value = Panel::new(axis(), Axis::log10("f(w)")).legend(Legend::OutsideRight);
+    let mut value = Panel::new(axis(), Axis::log10("f(w)")).legend(Legend::Below);
     // Markers at a few iterations, at other ones for every method, distinguish the curves without colour.
     let count = arrays.methods.len();
     let marked = |m: usize| -> Vec<usize> {
@@ -76,7 +76,7 @@ fn curves(record: &RecoveryRecord, arrays: &RecoverArrays) -> Figure {
     }
     error = error.with(Mark::horizontal(record.success, Colour::Grey(120), Dash::Dotted).label("success"));
     let mut figure = Figure::double_column().with(error).with(value);
-    figure.height_in = 2.8;
+    figure.height_in = 3.1;
     figure
 }
 
@@ -88,13 +88,13 @@ fn images(arrays: &RecoverArrays, truth: &Array2<f64>, shape: (usize, usize)) ->
     let mut figure = Figure::double_column();
     figure.columns = 1 + methods.len();
     figure.width_in = 0.1 + (SIDE_IN + 0.13) * figure.columns as f64;
-    figure.height_in = 0.1 + (SIDE_IN + 0.3) * count as f64;
+    figure.height_in = 0.1 + (SIDE_IN + 0.45) * count as f64;
     for i in 0..count {
         let darkest = truth.row(i).iter().fold(0.0_f64, |largest, v| largest.max(*v));
         figure.panels.push(image_panel(truth.row(i), shape, darkest).title("true"));
         for (method, own, solutions) in &methods {
             let error = number(own.answer_error[i]).unwrap_or_else(|| "no solution".into());
-            let title = format!("{method}: {error}");
+            let title = if i == 0 { format!("{method} {error}") } else { error };
             figure.panels.push(image_panel(solutions.row(i), shape, darkest).title(title));
         }
     }

@@ -11,9 +11,9 @@ pub(super) const ABOUT: About = About {
     checks: "pruning",
     figures: &[FigureAbout {
         name: "rounds",
-        caption: "Held-out perplexity or cross entropy against the round, with fresh batches and with the same, \
-                      without and with training of the kept weights, the best round ringed; and the relative layer \
-                      loss on the batch of the round.",
+        caption: "(a) Held-out perplexity or cross entropy against the round, with fresh batches and with the \
+                      same, without and with training of the kept weights, the best round ringed; (b) the relative \
+                      layer loss on the batch of the round.",
         checks: &[],
     }],
 };

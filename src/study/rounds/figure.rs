@@ -24,7 +24,7 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     let shown = |loss: f64| if run.language { loss.exp() } else { loss };
     let mut scores =
         Panel::new(axis(), Axis::log10(label)).title(format!("sparsity {}", record.sparsity)).legend(Legend::Hidden);
-    let mut losses = Panel::new(axis(), Axis::log10("relative layer loss, own batch")).legend(Legend::OutsideRight);
+    let mut losses = Panel::new(axis(), Axis::log10("relative layer loss, own batch")).legend(Legend::Below);
     let mut rings = Vec::new();
     for (s, series) in record.series.iter().enumerate() {
         let (colour, marker, dash) = style::series(s);
@@ -54,6 +54,6 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
     scores =
         scores.with(Mark::horizontal(shown(run.dense_loss), Colour::Grey(90), Dash::Dotted).label("before pruning"));
     let mut figure = Figure::double_column().with(scores).with(losses);
-    figure.height_in = 2.7;
+    figure.height_in = 2.9;
     Ok(vec![("rounds".into(), figure)])
 }
