@@ -36,7 +36,7 @@ fn steps_of<R: Real>(c: &mut Criterion) {
     let mut group = c.benchmark_group(format!("step {}", R::NAME));
     for (width, inputs, batch) in [(32, 10, 1), (1000, 10, 1), (1000, 10, 100), (10_000, 10, 100), (800, 784, 100)] {
         let workload = Workload::<R>::new(width, inputs, batch, Activation::Tanh);
-        let mut simulation = workload.simulation(Threads::One);
+        let mut simulation = workload.simulation(None, Threads::One);
         group.throughput(Throughput::Elements((width * batch) as u64));
         group.bench_function(BenchmarkId::from_parameter(format!("N={width} d={inputs} B={batch}")), |b| {
             b.iter(|| simulation.step());

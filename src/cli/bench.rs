@@ -118,10 +118,7 @@ fn time<R: Real>(
     let &BenchArgs { n: width, d, b: batch, steps, act, .. } = args;
     let workload = Workload::<R>::new(width, d, batch, act);
     let threads = if rayon::current_num_threads() > 1 { Threads::Pool } else { Threads::One };
-    let mut simulation = match portion {
-        Some(portion) => workload.simulation_over(portion, threads),
-        None => workload.simulation(threads),
-    };
+    let mut simulation = workload.simulation(portion, threads);
     let exchanges = || portion.map_or_else(ExchangeTotals::default, |portion| portion.ranks().totals());
     let unit = 1e9 / (steps as f64 * width as f64 * batch as f64);
     let mut block = || {

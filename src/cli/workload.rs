@@ -34,19 +34,19 @@ impl<R: Real> Workload<R> {
         Workload { two_layer, network, population, width, batch }
     }
 
-    /// The training of the network, from the same start and with the same sampling of batches as in those programs.
-    pub fn simulation(&self, threads: Threads) -> Simulation<'_, R> {
-        let (start, scheme) = (self.start(0..self.width), Self::scheme());
-        let integrator = scheme.integrator(self.network.coordinates(self.width), start.theta.len());
-        Simulation::noise_free(start, integrator, self.force(threads))
-    }
-
-    /// The same for the neurons of one rank. Steps are collective.
-    pub fn simulation_over(&self, portion: &Portion, threads: Threads) -> Simulation<'_, R> {
-        let (start, scheme) = (self.start(portion.neurons()), Self::scheme());
-        let coordinates = self.network.coordinates(self.width);
+    /// The training of the network, or of the neurons of one rank, from the same start and with the same sampling of batches
+    /// as in those programs. Steps of several ranks are collective.
+    pub fn simulation(&self, portion: Option<&Portion>, threads: Threads) -> Simulation<'_, R> {
+        let scheme = Self::scheme();
+        let (coordinates, force) = (self.network.coordinates(self.width), self.force(threads));
+        let Some(portion) = portion else {
+            let start = self.start(0..self.width);
+            let integrator = scheme.integrator(coordinates, start.theta.len());
+            return Simulation::noise_free(start, integrator, force);
+        };
+        let start = self.start(portion.neurons());
         let integrator = scheme.integrator_over(portion.clone(), coordinates, start.theta.len());
-        Simulation::noise_free(start, integrator, self.force(threads).over(portion.clone()))
+        Simulation::noise_free(start, integrator, force.over(portion.clone()))
     }
 
     fn scheme() -> Scheme {

@@ -127,14 +127,17 @@ fn row_block(labels: &[(&str, Vec<MarkIndex>)], width: f64) -> Result<Block, Fig
     Ok(arranged(&entries, chosen).unwrap_or_default())
 }
 
-/// The entries of a legend, each with its lines and its marks.
-fn entries(labels: &[(&str, Vec<MarkIndex>)], width: f64) -> Result<Vec<(Vec<Text>, Vec<MarkIndex>)>, FigureError> {
+/// An entry of a legend: the lines of its label, and its marks.
+type Entry = (Vec<Text>, Vec<MarkIndex>);
+
+/// The entries of a legend with lines of at most this width.
+fn entries(labels: &[(&str, Vec<MarkIndex>)], width: f64) -> Result<Vec<Entry>, FigureError> {
     let available = (width - SAMPLE_PT - SAMPLE_GAP_PT).max(0.0) / TICK_TEXT_PT;
     labels.iter().map(|(label, marks)| Ok((Text::wrapped(label, available, ENTRY_LINES)?, marks.clone()))).collect()
 }
 
 /// A legend of so many columns, row by row; `None` without entries.
-fn arranged(entries: &[(Vec<Text>, Vec<MarkIndex>)], columns: usize) -> Option<Block> {
+fn arranged(entries: &[Entry], columns: usize) -> Option<Block> {
     let size_pt = TICK_TEXT_PT;
     let (step, text_left) = (LEADING * size_pt, SAMPLE_PT + SAMPLE_GAP_PT);
     let wide = |texts: &[Text]| texts.iter().map(|text| text_left + size_pt * text.width()).fold(0.0, f64::max);
