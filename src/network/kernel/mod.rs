@@ -40,7 +40,7 @@ pub use layout::{LANES, TwoLayerLayout};
 pub use samples::Samples;
 pub use shares::{Portion, Shares};
 pub use update::StepCoefficients;
-pub use workspace::{LabelledSamples, StepRequest, TwoLayerModel, TwoLayerWorkspace, work_bytes};
+pub use workspace::{LabelledSamples, PREDICTION_CHUNK, StepRequest, TwoLayerModel, TwoLayerWorkspace, work_bytes};
 
 /// A function `normals(block, out)` that writes standard normals for the trained entries of a block, and zero
 /// elsewhere.
