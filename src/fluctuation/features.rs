@@ -33,8 +33,8 @@ pub(super) fn cloud_features(
     buffer.features
 }
 
-/// A matrix for features that are needed one group of tiles after the other. New memory for each of these matrices of
-/// megabytes would take as long as their computation.
+/// A matrix for features that are needed one group of tiles after the other, so that megabytes are not allocated and
+/// cleared for each of them.
 pub(super) struct FeatureBuffer {
     features: Mat<f64>,
     group: NeuronGroup,
