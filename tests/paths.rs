@@ -7,6 +7,7 @@ use std::cell::Cell;
 use widelimit::analysis::paths::{
     ConstructivePath, CurveForce, LossEvaluator, Matching, NeuronDistance, Path, Profile, path_structure, train_curve,
 };
+use widelimit::compute::Threads;
 use widelimit::dynamics::{Ensemble, Method, Motion, Scheme, Simulation, State};
 use widelimit::network::{Activation, Batch, Loss, Network, Objective, ParameterVector, ThreeLayer, TwoLayer};
 use widelimit::population::LabelKind;
@@ -54,7 +55,7 @@ impl Case {
 
     fn measure(&self, width: usize) -> LossEvaluator<'_> {
         let (network, x, y) = (&self.network, &self.population.x, &self.population.y);
-        LossEvaluator { network, width, x, y, loss: self.loss, labels: LabelKind::Real }
+        LossEvaluator::new((network, width), (x, y), self.loss, LabelKind::Real, Threads::Pool)
     }
 
     fn point(&self, width: usize, address: u64) -> ParameterVector {
@@ -77,7 +78,7 @@ impl Case {
     fn curve_force(&self, width: usize, ends: [Vec<f64>; 2]) -> CurveForce<'_> {
         let objective = Objective { loss: self.loss, ridge: 0.0 };
         let ensemble = Ensemble { network: &self.network, width, population: &self.population, objective };
-        CurveForce { ensemble, ends, batch: None, seed: 1, pair: 0 }
+        CurveForce::new(ensemble, ends, None, (1, 0), Threads::Pool)
     }
 
     fn curve(&self, width: usize, p: &ParameterVector, q: &ParameterVector, steps: usize) -> Path {

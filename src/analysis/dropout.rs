@@ -136,11 +136,16 @@ impl DropoutNetwork<'_> {
         let f: Vec<f64> = f.as_standard_layout().iter().copied().collect();
         let sum_of_losses = |f: &[f64]| self.loss.mean(f, &y, outputs) * samples as f64;
 
-        let mut spread = 0.0;
-        self.deviations(&hidden, &f, &y, |_, square| spread += square);
-
         // With one output a feature has the size of an activation: the features are computed once for all orders.
         let features = if outputs == 1 { Some(&hidden * &a) } else { None };
+        let spread = match &features {
+            Some(features) => self.sum_of_deviations(features.view(), &f, &y),
+            None => {
+                let mut sum = 0.0;
+                self.deviations(&hidden, &f, &y, |_, square| sum += square);
+                sum
+            }
+        };
         let mut kept = Array2::zeros((orders.len(), sizes.len()));
         let (mut sum, mut mean) = (vec![0.0; samples * outputs], vec![0.0; samples * outputs]);
         for (order, mut losses) in orders.iter().zip(kept.rows_mut()) {
@@ -162,6 +167,29 @@ impl DropoutNetwork<'_> {
             }
         }
         Some(DropoutLosses { full: sum_of_losses(&f), spread: spread / self.neurons() as f64, kept })
+    }
+
+    /// The sum over samples and neurons of `|phi_i(x) - f_N(x)|^2`, in the metric of the loss, for features (N, samples)
+    /// of one output, predictions and labels (samples): as that of [`Self::deviations`], but read a few samples at a time.
+    fn sum_of_deviations(&self, features: ArrayView2<'_, f64>, f: &[f64], y: &[f64]) -> f64 {
+        const SAMPLES: usize = 8;
+        let neurons = features.nrows();
+        let (mut squares, mut sum) = (vec![0.0; SAMPLES * neurons], 0.0);
+        for first in (0..f.len()).step_by(SAMPLES) {
+            let samples = first..(first + SAMPLES).min(f.len());
+            let mut weights = [0.0; SAMPLES];
+            for (s, w) in samples.clone().zip(weights.chunks_mut(1)) {
+                self.loss.curvature(&f[s..=s], &y[s..=s], w);
+            }
+            let f = &f[samples.clone()];
+            for (i, row) in features.slice(s![.., samples]).rows().into_iter().enumerate() {
+                for (k, ((phi, f), w)) in row.iter().zip(f).zip(weights).enumerate() {
+                    squares[k * neurons + i] = self.loss.quadratic_form(&[w], &[phi - f]);
+                }
+            }
+            sum = squares[..f.len() * neurons].iter().fold(sum, |sum, square| sum + square);
+        }
+        sum
     }
 
     /// Calls `add(i, |phi_i(x) - f_N(x)|^2)`, in the metric of the loss, for every sample and neuron i; activations

@@ -11,9 +11,20 @@
 //! `v` gives `|v| / sqrt(p)` on average. It metrises the same convergence on bounded sets, at `O(n log n)` for each
 //! direction.
 
+mod lanes;
+
 use crate::compute::rng::{Role, stream};
+use lanes::{LANES, squared_distance};
 use ndarray::{Array1, ArrayView1, ArrayView2};
 use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// Atoms from which on directions are shared among threads.
+const PARALLEL: usize = 4096;
+
+/// Atoms from which on one sort is shared among threads.
+const PARALLEL_SORT: usize = 1 << 16;
 
 /// Why two sets of atoms have no distance.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,17 +84,48 @@ pub fn wasserstein_2_sorted(a: &[f64], b: &[f64]) -> Result<f64, TransportError>
     Ok(squared_distance(a, b).sqrt())
 }
 
-/// A reference set of atoms, projected and sorted once, to be compared with many sets in the same directions.
+/// A set of atoms, projected and sorted once, to be compared with many sets in the same directions.
 #[derive(Clone, Debug)]
 pub struct ReferenceProjections {
+    directions: Arc<Directions>,
+    /// Number of atoms M.
+    atoms: usize,
+    /// Sorted projections on the directions of the groups, `[group][atom][lane]`.
+    grouped: Vec<[f64; LANES]>,
+    /// Sorted projections (M) on every other direction.
+    single: Vec<Vec<f64>>,
+}
+
+/// Directions in `R^p`, in groups that are used at once and single ones.
+#[derive(Debug)]
+struct Directions {
     dimension: usize,
-    /// Direction (p) and the sorted projections (M) on it.
-    slices: Vec<(Array1<f64>, Vec<f64>)>,
+    /// `[group][coordinate][lane]`.
+    grouped: Vec<[f64; LANES]>,
+    /// Those beyond the groups, each (p).
+    single: Vec<Array1<f64>>,
+}
+
+impl Directions {
+    /// The first `count` directions of a seed.
+    fn new(dimension: usize, count: usize, seed: u64) -> Self {
+        let drawn = |range: std::ops::Range<usize>| range.map(|k| direction(dimension, seed, k as u64)).collect();
+        let groups = count / LANES;
+        let group = |group: usize| {
+            let own: Vec<Array1<f64>> = drawn(group * LANES..(group + 1) * LANES);
+            (0..dimension).map(|j| std::array::from_fn(|lane| own[lane][j])).collect::<Vec<[f64; LANES]>>()
+        };
+        Directions { dimension, grouped: (0..groups).flat_map(group).collect(), single: drawn(groups * LANES..count) }
+    }
+
+    fn count(&self) -> usize {
+        self.grouped.len() / self.dimension * LANES + self.single.len()
+    }
 }
 
 impl ReferenceProjections {
     /// Projects `reference` (M, p) on `directions` directions, the `k`-th drawn from `stream(seed, Role::Direction, k,
-    /// 0)`: references with equal seeds share their directions. For p = 1 there is one direction and the distance is
+    /// 0)`: references with equal seeds have equal directions. For p = 1 there is one direction and the distance is
     /// exact.
     ///
     /// # Errors
@@ -94,12 +136,15 @@ impl ReferenceProjections {
             return Err(TransportError::NoDirections { dimension, directions });
         }
         let directions = if dimension == 1 { 1 } else { directions };
-        let slices = (0..directions as u64).map(|k| {
-            let direction = direction(dimension, seed, k);
-            let atoms = project(reference, direction.view(), "reference")?;
-            Ok((direction, atoms))
-        });
-        Ok(Self { dimension, slices: slices.collect::<Result<_, _>>()? })
+        Self::on(&Arc::new(Directions::new(dimension, directions, seed)), reference, "reference")
+    }
+
+    /// The projections of other atoms (n, p) on the same directions.
+    ///
+    /// # Errors
+    /// [`TransportError`] where there are no atoms, or they are not finite, or in another dimension.
+    pub fn of(&self, atoms: ArrayView2<f64>) -> Result<Self, TransportError> {
+        Self::on(&self.directions, atoms, "second")
     }
 
     /// Sliced `W2` from the reference to `atoms` (n, p): the root of the mean over directions of `W2^2`.
@@ -107,14 +152,47 @@ impl ReferenceProjections {
     /// # Errors
     /// [`TransportError`] where there are no atoms, or they are not finite, or in another dimension.
     pub fn distance(&self, atoms: ArrayView2<f64>) -> Result<f64, TransportError> {
-        if atoms.ncols() != self.dimension {
-            return Err(TransportError::Dimension { reference: self.dimension, atoms: atoms.ncols() });
+        Ok(self.distance_to(&self.of(atoms)?))
+    }
+
+    /// Sliced `W2` from the reference to atoms that were projected on its directions by [`Self::of`].
+    pub fn distance_to(&self, atoms: &Self) -> f64 {
+        let mut squares = Vec::with_capacity(self.directions.count());
+        lanes::squared_distances(&atoms.grouped, &self.grouped, (atoms.atoms, self.atoms), &mut squares);
+        squares.extend(atoms.single.iter().zip(&self.single).map(|(a, b)| squared_distance(a, b)));
+        (squares.iter().sum::<f64>() / squares.len() as f64).sqrt()
+    }
+
+    fn on(directions: &Arc<Directions>, atoms: ArrayView2<f64>, name: &'static str) -> Result<Self, TransportError> {
+        let (count, dimension) = atoms.dim();
+        if dimension != directions.dimension {
+            return Err(TransportError::Dimension { reference: directions.dimension, atoms: dimension });
         }
-        let mut sum = 0.0;
-        for (direction, reference) in &self.slices {
-            sum += squared_distance(&project(atoms, direction.view(), "second")?, reference);
+        if count == 0 {
+            return Err(TransportError::Empty { atoms: name });
         }
-        Ok((sum / self.slices.len() as f64).sqrt())
+        let rows = atoms.as_standard_layout();
+        let values = rows.as_slice().expect("standard layout");
+        let mut grouped = vec![[0.0; LANES]; directions.grouped.len() / dimension * count];
+        let one = |(out, group): (&mut [[f64; LANES]], &[[f64; LANES]])| {
+            lanes::project(values, group, out);
+            let finite = out.as_flattened().iter().fold(true, |finite, atom| finite & atom.is_finite());
+            lanes::sort(out);
+            finite
+        };
+        let groups = directions.grouped.chunks_exact(dimension);
+        let finite = if count < PARALLEL {
+            grouped.chunks_exact_mut(count).zip(groups).map(one).fold(true, |all, finite| all & finite)
+        } else {
+            let work: Vec<_> = grouped.chunks_exact_mut(count).zip(groups).collect();
+            work.into_par_iter().with_max_len(1).map(one).reduce(|| true, |all, finite| all & finite)
+        };
+        if !finite {
+            return Err(TransportError::NotFinite { atoms: name });
+        }
+        let single = directions.single.iter().map(|direction| project(atoms, direction.view(), name));
+        let single = single.collect::<Result<_, _>>()?;
+        Ok(ReferenceProjections { directions: Arc::clone(directions), atoms: count, grouped, single })
     }
 }
 
@@ -147,24 +225,12 @@ fn sorted(values: impl Iterator<Item = f64>, atoms: &'static str) -> Result<Vec<
     if sorted.iter().any(|atom| !atom.is_finite()) {
         return Err(TransportError::NotFinite { atoms });
     }
-    sorted.sort_unstable_by(f64::total_cmp);
-    Ok(sorted)
-}
-
-/// `W2^2` of sorted, non-empty atoms. Masses are counted in units of `1/(n m)`, so the breakpoints are exact integers.
-fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
-    let (n, m) = (a.len() as u64, b.len() as u64);
-    let (mut i, mut j, mut mass, mut sum) = (0, 0, 0_u64, 0.0);
-    while i < a.len() && j < b.len() {
-        let (end_a, end_b) = ((i as u64 + 1) * m, (j as u64 + 1) * n);
-        let end = end_a.min(end_b);
-        let gap = a[i] - b[j];
-        sum += (end - mass) as f64 * (gap * gap);
-        mass = end;
-        i += usize::from(end == end_a);
-        j += usize::from(end == end_b);
+    if sorted.len() < PARALLEL_SORT {
+        sorted.sort_unstable_by(f64::total_cmp);
+    } else {
+        sorted.par_sort_unstable_by(f64::total_cmp);
     }
-    sum / (n * m) as f64
+    Ok(sorted)
 }
 
 #[cfg(test)]
@@ -246,7 +312,7 @@ mod tests {
         let wide = Array2::from_shape_fn((40, 3), |(i, j)| ((i * 7 + j * 5) % 11) as f64);
         let (a, b) = (wide.slice(ndarray::s![.., 1..2]), wide.slice(ndarray::s![..13, 2..3]));
         let reference = ReferenceProjections::new(a, 50, 0).unwrap();
-        assert_eq!(reference.slices.len(), 1);
+        assert_eq!(reference.directions.count(), 1);
         assert_eq!(
             reference.distance(b).unwrap(),
             wasserstein_2(&a.column(0).to_vec(), &b.column(0).to_vec()).unwrap()

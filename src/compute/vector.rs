@@ -59,6 +59,16 @@ kernel! {
 }
 
 kernel! {
+    /// `minus += (a - x)^2` and `plus += (a + x)^2` for three slices of equal length.
+    fn add_squares(a: f64, x: &[f64], minus: &mut [f64], plus: &mut [f64]) {
+        for ((minus, plus), x) in minus.iter_mut().zip(plus).zip(x) {
+            *minus += (a - x) * (a - x);
+            *plus += (a + x) * (a + x);
+        }
+    }
+}
+
+kernel! {
     /// `y += c_0 x_0 + ... + c_3 x_3`, reading and writing `y` once for four vectors.
     ///
     /// # Panics

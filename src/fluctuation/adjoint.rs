@@ -90,7 +90,7 @@ impl AdjointSystem<'_> {
             for tiles in tile_groups(&linear.inputs) {
                 let first = tiles.start * linear.inputs.tile * network.outputs;
                 let mut phi = cloud_features(network, width, theta, &linear.inputs, tiles);
-                centre(&mut phi);
+                centre(&mut phi.as_mut());
                 let scaled: Vec<f64> =
                     source.rows().into_iter().skip(first).take(phi.ncols()).flatten().map(|s| s / n as f64).collect();
                 let scaled = MatRef::from_row_major_slice(&scaled, phi.ncols(), count);

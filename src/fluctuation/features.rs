@@ -4,7 +4,8 @@ use super::inputs::InputTiles;
 use super::neuron::NeuronGroup;
 use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::network::TwoLayer;
-use faer::Mat;
+use faer::reborrow::ReborrowMut;
+use faer::{Mat, MatMut};
 use std::ops::Range;
 
 /// Tiles whose features are held at a time.
@@ -28,6 +29,55 @@ pub(super) fn cloud_features(
     inputs: &InputTiles,
     tiles: Range<usize>,
 ) -> Mat<f64> {
+    let mut buffer = FeatureBuffer::default();
+    buffer.evaluate(network, width, theta, inputs, tiles);
+    buffer.features
+}
+
+/// A matrix for features that are needed one group of tiles after the other, so that megabytes are not allocated and
+/// cleared for each of them.
+pub(super) struct FeatureBuffer {
+    features: Mat<f64>,
+    group: NeuronGroup,
+}
+
+impl Default for FeatureBuffer {
+    fn default() -> Self {
+        FeatureBuffer { features: Mat::new(), group: NeuronGroup::default() }
+    }
+}
+
+impl FeatureBuffer {
+    /// [`cloud_features`] in this buffer.
+    pub fn evaluate(
+        &mut self,
+        network: &TwoLayer,
+        width: usize,
+        theta: &[f64],
+        inputs: &InputTiles,
+        tiles: Range<usize>,
+    ) -> MatMut<'_, f64> {
+        let first = tiles.start * inputs.tile;
+        let columns = ((tiles.end * inputs.tile).min(inputs.samples) - first) * network.outputs;
+        if self.features.nrows() != width || self.features.ncols() < columns {
+            self.features = Mat::zeros(width, columns);
+        }
+        let mut out = self.features.as_mut().subcols_mut(0, columns);
+        write_features(network, theta, inputs, tiles, &mut self.group, out.as_mut());
+        out
+    }
+}
+
+/// Writes features (M, samples K).
+fn write_features(
+    network: &TwoLayer,
+    theta: &[f64],
+    inputs: &InputTiles,
+    tiles: Range<usize>,
+    group: &mut NeuronGroup,
+    mut out: MatMut<'_, f64>,
+) {
+    let width = out.nrows();
     let (outputs, layout) = (network.outputs, network.layout(width));
     let first = tiles.start * inputs.tile;
     let samples = (tiles.end * inputs.tile).min(inputs.samples) - first;
@@ -35,8 +85,6 @@ pub(super) fn cloud_features(
         let pairs = width * samples;
         WorkCounts::of::<f64>(2 * pairs * inputs.hidden, pairs, theta.len() + pairs * outputs)
     });
-    let mut out = Mat::zeros(width, samples * outputs);
-    let mut group = NeuronGroup::default();
     for start in (0..width).step_by(GROUP) {
         let neurons = start..(start + GROUP).min(width);
         group.read(network, layout, theta, neurons.clone());
@@ -46,12 +94,17 @@ pub(super) fn cloud_features(
             let values: [&[f64]; GROUP] = std::array::from_fn(|g| group.values(g.min(neurons.len() - 1), t));
             for s in 0..inputs.tile.min(samples - at) {
                 for k in 0..outputs {
-                    let column = &mut out.col_as_slice_mut((at + s) * outputs + k)[neurons.clone()];
+                    let column = &mut column_mut(&mut out, (at + s) * outputs + k)[neurons.clone()];
                     let of_neurons = column.iter_mut().enumerate();
                     of_neurons.for_each(|(g, out)| *out = group.outputs(g)[k] * values[g][s]);
                 }
             }
         }
     }
-    out
+}
+
+/// A column of a matrix, whose columns are contiguous.
+pub(super) fn column_mut<'a>(matrix: &'a mut MatMut<'_, f64>, column: usize) -> &'a mut [f64] {
+    let column = matrix.rb_mut().col_mut(column).try_as_col_major_mut();
+    column.expect("columns are contiguous").as_slice_mut()
 }

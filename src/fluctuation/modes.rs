@@ -2,14 +2,15 @@
 
 use super::FluctuationError;
 use super::bare::inner;
-use super::features::{cloud_features, tile_groups};
+use super::features::{FeatureBuffer, column_mut, tile_groups};
 use super::gaussian::{WeightPurpose, gaussian_matrix};
 use super::inputs::InputTiles;
 use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::compute::{Threads, for_each_chunk, vector};
 use crate::network::{Batch, TwoLayer};
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par, Side};
+use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
+use std::sync::{Mutex, PoisonError};
 
 /// Columns of the test matrix beyond the number of modes.
 const EXTRA: usize = 24;
@@ -39,6 +40,11 @@ pub struct LimitFeatures<'a> {
 }
 
 impl LimitFeatures<'_> {
+    /// One buffer for every thread.
+    fn buffers(&self) -> Vec<Mutex<FeatureBuffer>> {
+        (0..self.threads.count()).map(|_| Mutex::default()).collect()
+    }
+
     /// Particles M.
     pub fn particles(&self) -> usize {
         self.width
@@ -48,19 +54,21 @@ impl LimitFeatures<'_> {
     pub(super) fn gram_product(&self, inputs: &InputTiles, z: MatRef<'_, f64>) -> Mat<f64> {
         let groups = (0..self.states.len()).flat_map(|t| tile_groups(inputs).map(move |tiles| (t, tiles)));
         let groups: Vec<_> = groups.collect();
+        let buffers = self.buffers();
         let mut total = Mat::<f64>::zeros(z.nrows(), z.ncols());
         for groups in groups.chunks(PARALLEL_GROUPS) {
             let mut parts: Vec<Option<Mat<f64>>> = groups.iter().map(|_| None).collect();
-            for_each_chunk(self.threads.count(), &mut parts, 1, |index, part, _| {
+            for_each_chunk(self.threads.count(), &mut parts, 1, |index, part, thread| {
                 let (t, tiles) = groups[index].clone();
-                let mut phi = cloud_features(self.network, self.width, &self.states[t], inputs, tiles);
+                let mut buffer = buffers[thread].lock().unwrap_or_else(PoisonError::into_inner);
+                let mut phi = buffer.evaluate(self.network, self.width, &self.states[t], inputs, tiles);
                 centre(&mut phi);
                 profile::count(WorkKind::Columns, || {
                     let size = phi.nrows() * phi.ncols();
                     WorkCounts::of::<f64>(4 * size * z.ncols(), 0, 2 * (size + z.nrows() * z.ncols()))
                 });
                 let mut inner = Mat::zeros(phi.ncols(), z.ncols());
-                matmul(inner.as_mut(), Accum::Replace, phi.transpose(), z, 1.0, Par::Seq);
+                matmul(inner.as_mut(), Accum::Replace, phi.as_ref().transpose(), z, 1.0, Par::Seq);
                 let mut product = Mat::zeros(phi.nrows(), z.ncols());
                 matmul(product.as_mut(), Accum::Replace, phi.as_ref(), inner.as_ref(), 1.0, Par::Seq);
                 part[0] = Some(product);
@@ -75,10 +83,11 @@ impl LimitFeatures<'_> {
     pub(super) fn bare_variance(&self, inputs: &InputTiles) -> f64 {
         let groups = (0..self.states.len()).flat_map(|t| tile_groups(inputs).map(move |tiles| (t, tiles)));
         let groups: Vec<_> = groups.collect();
-        let mut parts = vec![0.0; groups.len()];
-        for_each_chunk(self.threads.count(), &mut parts, 1, |index, part, _| {
+        let (buffers, mut parts) = (self.buffers(), vec![0.0; groups.len()]);
+        for_each_chunk(self.threads.count(), &mut parts, 1, |index, part, thread| {
             let (t, tiles) = groups[index].clone();
-            let mut phi = cloud_features(self.network, self.width, &self.states[t], inputs, tiles);
+            let mut buffer = buffers[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            let mut phi = buffer.evaluate(self.network, self.width, &self.states[t], inputs, tiles);
             centre(&mut phi);
             part[0] = inner(phi.as_ref(), phi.as_ref());
         });
@@ -87,9 +96,9 @@ impl LimitFeatures<'_> {
 }
 
 /// Subtracts the mean over the rows.
-pub(super) fn centre(features: &mut Mat<f64>) {
+pub(super) fn centre(features: &mut MatMut<'_, f64>) {
     for c in 0..features.ncols() {
-        let column = features.col_as_slice_mut(c);
+        let column = column_mut(features, c);
         let mean = column.iter().sum::<f64>() / column.len() as f64;
         column.iter_mut().for_each(|v| *v -= mean);
     }
@@ -115,7 +124,7 @@ pub(super) fn leading_modes(
     let inputs = InputTiles::new(features.network, &features.population.x);
     let tried = (modes + EXTRA).min(particles - 1);
     let mut z = gaussian_matrix(particles, tried, WeightPurpose::TestMatrix, seed);
-    centre(&mut z);
+    centre(&mut z.as_mut());
     for _ in 0..ITERATIONS {
         z = orthonormal(features.gram_product(&inputs, z.as_ref()).as_ref(), seed);
     }

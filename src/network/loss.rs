@@ -79,6 +79,7 @@ impl Loss {
     }
 
     /// `v^T H v` with H given by the weights of [`Loss::curvature`]: `sum w v^2`, for softmax minus `(sum w v)^2`.
+    #[inline]
     pub fn quadratic_form(self, w: &[f64], v: &[f64]) -> f64 {
         let squares: f64 = w.iter().zip(v).map(|(w, v)| w * v * v).sum();
         match self {

@@ -122,15 +122,25 @@ impl Network {
     /// A state slice from canonical parameters; padding is zero.
     pub fn from_canonical<R: Real>(&self, width: usize, canonical: &[R]) -> Vec<R> {
         let mut state = vec![R::zero(); self.state_len(width)];
-        for (index, &value) in self.state_indices(width).into_iter().zip(canonical) {
-            state[index] = value;
+        match self {
+            Network::TwoLayer(network) => network.scatter(canonical, &mut state),
+            Network::ThreeLayer(network) => {
+                for (index, &value) in network.state_indices(width).into_iter().zip(canonical) {
+                    state[index] = value;
+                }
+            }
         }
         state
     }
 
     /// Canonical parameters from a state slice.
     pub fn to_canonical<R: Real>(&self, width: usize, state: &[R]) -> Vec<R> {
-        self.state_indices(width).into_iter().map(|index| state[index]).collect()
+        match self {
+            Network::TwoLayer(network) => network.gather(width, state),
+            Network::ThreeLayer(network) => {
+                network.state_indices(width).into_iter().map(|index| state[index]).collect()
+            }
+        }
     }
 
     /// Initial parameters of the network that consists of the particles of the limit from index `first`, as a state
@@ -178,6 +188,21 @@ impl Network {
     /// Predictions `f_N(x)`, (n, K) row-major, of a state slice at inputs (n, d) row-major.
     pub fn predict<R: Real>(&self, width: usize, theta: &[R], x: &[R], threads: Threads) -> Vec<f64> {
         Workspace::default().predict(Model { network: self, width, threads }, theta, x)
+    }
+
+    /// Inputs (n, d) row-major for predictions of many networks; `None` where there are too many to be packed at once.
+    pub fn packed<R: Real>(&self, x: &[R]) -> Option<Samples<R>> {
+        let chunk = match self {
+            Network::TwoLayer(_) => kernel::PREDICTION_CHUNK,
+            Network::ThreeLayer(_) => kernel::three_layer::PREDICTION_CHUNK,
+        };
+        let d = self.inputs();
+        (x.len() <= chunk * d).then(|| {
+            let mut samples = Samples::default();
+            samples.reset(x.len() / d, d, None);
+            samples.fill(|s| &x[s * d..(s + 1) * d]);
+            samples
+        })
     }
 
     /// Writes `grad Psi`, the derivative of the regularised risk on the batch times the number of units of the

@@ -76,6 +76,28 @@ impl TwoLayer {
         (0..width).flat_map(|i| (0..layout.parameters).map(move |row| layout.index(i, row))).collect()
     }
 
+    /// Writes canonical parameters to a state slice; padding is unchanged.
+    pub(super) fn scatter<R: Real>(&self, canonical: &[R], state: &mut [R]) {
+        let p = self.parameters();
+        let blocks = state.chunks_exact_mut(p * LANES);
+        for (block, neurons) in blocks.zip(canonical.chunks(p * LANES)) {
+            for (lane, neuron) in neurons.chunks_exact(p).enumerate() {
+                block.iter_mut().skip(lane).step_by(LANES).zip(neuron).for_each(|(to, from)| *to = *from);
+            }
+        }
+    }
+
+    /// The canonical parameters of a state slice.
+    pub(super) fn gather<R: Real>(&self, width: usize, state: &[R]) -> Vec<R> {
+        let p = self.parameters();
+        let mut canonical = Vec::with_capacity(width * p);
+        for neuron in 0..width {
+            let block = &state[neuron / LANES * p * LANES..][..p * LANES];
+            canonical.extend(block.iter().skip(neuron % LANES).step_by(LANES));
+        }
+        canonical
+    }
+
     /// Fills the trained coordinates of the neurons of a block; see [`super::Network::fill_block`]. The family is 0.
     pub fn fill_block<R: Real>(
         &self,

@@ -44,6 +44,18 @@ impl<R: Real> Workspace<R> {
         }
     }
 
+    /// The same at the inputs that [`Network::packed`] has packed.
+    pub fn predict_packed(&mut self, model: Model<'_>, theta: &[R], samples: &Samples<R>) -> &[f64] {
+        match model.network {
+            Network::TwoLayer(network) => {
+                self.two_layer.predict_packed(two_layer_model(model, network), theta, samples)
+            }
+            Network::ThreeLayer(network) => {
+                self.three_layer.predict_packed(three_layer_model(model, network), theta, samples)
+            }
+        }
+    }
+
     /// Writes the gradient of the potential, ridge term included, as a state slice; returns the mean loss of the batch.
     pub fn gradient(
         &mut self,

@@ -344,6 +344,11 @@ fn note_axes(path: &Path, array: &str, axes: &[impl AsRef<str>]) {
     });
 }
 
+/// A number as it is recorded. Bits of NaN differ with where it comes from; a record has one NaN.
+pub fn one_nan(v: f64) -> f64 {
+    if v.is_nan() { f64::NAN } else { v }
+}
+
 /// A value stored under a name: an array, an optional array, or a group of arrays whose names share a prefix.
 pub trait ArrayField: Sized {
     /// Adds the value under `name`.
@@ -357,9 +362,7 @@ pub trait ArrayField: Sized {
 
 impl<D: Dimension> ArrayField for Array<f64, D> {
     fn push(&self, name: &str, arrays: &mut Arrays) {
-        // Bits of NaN differ with where it comes from; a record has one NaN.
-        let one_nan = |v: &f64| if v.is_nan() { f64::NAN } else { *v };
-        arrays.push(name, self.shape(), self.iter().map(one_nan).collect());
+        arrays.push(name, self.shape(), self.iter().copied().map(one_nan).collect());
     }
 
     fn load(name: &str, axes: &[String], stored: &StoredArrays) -> Result<Self, NpzError> {

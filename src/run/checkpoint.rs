@@ -11,7 +11,7 @@ use crate::compute::profile::{self, WorkKind};
 use crate::compute::{Real, Threads};
 use crate::dynamics::State;
 use crate::network::Network;
-use crate::record::npz::{array_record, shaped};
+use crate::record::npz::{ArrayRecord, Arrays, array_record, one_nan, shaped};
 use crate::record::state::FinalParts;
 use crate::record::{RunFolder, SavedPart, SealedArchive};
 use ndarray::{Array1, Array2};
@@ -79,7 +79,22 @@ pub fn seal<R: Real>(
     let _timed = profile::time(WorkKind::Files);
     let canonical = |part: &[R]| Array1::from(to_f64(&problem.network.to_canonical(run.width(), part)));
     let state = [canonical(&snapshot.state.theta), canonical(&snapshot.state.momentum)];
-    Ok(folder.seal_arrays(&name(run), &arrays(problem, run, snapshot, state))?)
+    let mut sealed = Arrays::default();
+    arrays(problem, run, &Snapshot { path: None, ..*snapshot }, state).push("", &mut sealed);
+    if let Some(path) = snapshot.path {
+        // The last array of the record. It is copied once: the path of a wide limit is most of the memory of a run.
+        let size = problem.network.parameters(run.width());
+        sealed.push("path", &[path.parameters().len(), size], path_rows(path, size));
+    }
+    Ok(folder.seal_named(&name(run), &sealed)?)
+}
+
+/// The path, (records, parameters) row-major.
+fn path_rows<R: Real>(path: &LimitPath<R>, size: usize) -> Vec<f64> {
+    // Reserved, so that the values are not copied as they grow.
+    let mut values = Vec::with_capacity(path.parameters().len() * size);
+    path.parameters().iter().for_each(|theta| values.extend(theta.iter().map(|v| one_nan(v.to_f64()))));
+    values
 }
 
 /// The arrays of a checkpoint with these parameters and momenta.
@@ -91,13 +106,7 @@ pub fn arrays<R: Real>(
 ) -> CheckpointArrays {
     let Snapshot { state, memory, next_record, series, path } = *snapshot;
     let size = problem.network.parameters(run.width());
-    let rows = |path: &LimitPath<R>| {
-        let count = path.parameters().len();
-        // Reserved, so that the values are not copied as they grow.
-        let mut values = Vec::with_capacity(count * size);
-        path.parameters().iter().for_each(|theta| values.extend(theta.iter().map(|v| v.to_f64())));
-        shaped((count, size), values)
-    };
+    let rows = |path: &LimitPath<R>| shaped((path.parameters().len(), size), path_rows(path, size));
     CheckpointArrays {
         theta,
         momentum,

@@ -5,7 +5,7 @@ use super::problem::Problem;
 use crate::analysis::wasserstein::ReferenceProjections;
 use crate::compute::Real;
 use crate::network::{Family, Network};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 /// The families of a network whose units move. Wasserstein distances are over their trained coordinates.
 pub fn trained_families(network: &Network, width: usize) -> impl Iterator<Item = Family> {
@@ -81,27 +81,36 @@ impl<R: Real> LimitPath<R> {
     /// Appends the next recording time of a limit without particles; `cloud` (atoms, trained parameters) represents its
     /// law, if it has one.
     pub fn push_law(&mut self, problem: &Problem<'_, R>, cloud: Option<Array2<f64>>, evaluation: Evaluation) {
-        let directions = problem.experiment.projections();
-        if directions > 0 {
-            let projections =
-                |cloud: Array2<f64>| ReferenceProjections::new(cloud.view(), directions, problem.experiment.seed).ok();
-            self.projections.push(cloud.map(projections).into_iter().collect());
+        if problem.experiment.projections() > 0 {
+            let projections = cloud.map(|cloud| self.project(problem, 0, cloud.view()));
+            self.projections.push(projections.into_iter().collect());
         }
         self.append(Vec::new(), evaluation);
     }
 
     /// Appends the next recording time.
     pub fn push(&mut self, problem: &Problem<'_, R>, parameters: Vec<R>, evaluation: Evaluation) {
-        let directions = problem.experiment.projections();
-        if directions > 0 {
+        if problem.experiment.projections() > 0 {
             let theta = to_f64(&parameters);
-            // A cloud that is not finite has no projections, and the distance is NaN.
-            let projections = |family: Family| {
-                ReferenceProjections::new(family.trained_cloud(&theta), directions, problem.experiment.seed).ok()
-            };
-            self.projections.push(trained_families(&problem.network, self.width).map(projections).collect());
+            let families = trained_families(&problem.network, self.width);
+            let projections =
+                families.enumerate().map(|(i, family)| self.project(problem, i, family.trained_cloud(&theta)));
+            self.projections.push(projections.collect());
         }
         self.append(parameters, evaluation);
+    }
+
+    /// Projections of the cloud of a family, on the directions of the recording time before; none where it is not finite,
+    /// and the distance is NaN.
+    fn project(&self, problem: &Problem<'_, R>, family: usize, cloud: ArrayView2<f64>) -> Option<ReferenceProjections> {
+        let before = self.projections.last().and_then(|before| before.get(family)?.as_ref());
+        let directions = problem.experiment.projections();
+        before
+            .map_or_else(
+                || ReferenceProjections::new(cloud, directions, problem.experiment.seed),
+                |before| before.of(cloud),
+            )
+            .ok()
     }
 
     fn append(&mut self, parameters: Vec<R>, evaluation: Evaluation) {

@@ -133,11 +133,14 @@ impl<R: Real> Measurement<'_, R> {
         }
         if let Some((limit, offset)) = self.against {
             let own = to_f64(theta);
-            if limit.width() > 0 {
-                self.coupling(limit, offset, &own, index, series);
+            let partner = (limit.width() > 0).then(|| to_f64(&limit.window(&problem.network, index, offset, width)));
+            if let Some(partner) = &partner {
+                self.coupling(&own, partner, index, series);
             }
             compare(problem, limit, index, evaluation, series);
-            self.wasserstein(limit, &own, index, series);
+            // A network of as many neurons as the limit has particles corresponds to all of them.
+            let partner = partner.filter(|_| (offset, width) != (0, limit.width()));
+            self.wasserstein(limit, &own, partner.as_deref(), index, series);
         }
     }
 
@@ -159,13 +162,10 @@ impl<R: Real> Measurement<'_, R> {
     }
 
     /// Distances of the units from the corresponding particles of the limit.
-    fn coupling(&self, limit: &LimitPath<R>, offset: usize, own: &[f64], index: usize, series: &mut Series) {
-        let (network, width) = (&self.problem.network, self.run.width());
-        let families = network.families(width);
-        let partner = to_f64(&limit.window(network, index, offset, width));
-        self.own_wasserstein(own, &partner, index, series);
+    fn coupling(&self, own: &[f64], partner: &[f64], index: usize, series: &mut Series) {
+        let families = self.problem.network.families(self.run.width());
         let distances: Vec<Option<Coupling>> =
-            families.iter().map(|family| coupling(family.cloud(own), family.cloud(&partner)).ok()).collect();
+            families.iter().map(|family| coupling(family.cloud(own), family.cloud(partner)).ok()).collect();
         for (family, distance) in families.iter().zip(&distances) {
             if let Some(distance) = distance {
                 series.set(Measure::FamilyCouplingMax(family.name), index, distance.max);
@@ -180,33 +180,35 @@ impl<R: Real> Measurement<'_, R> {
         }
     }
 
-    /// Sliced Wasserstein distance of the trained coordinates of the units to the corresponding particles of the limit.
-    fn own_wasserstein(&self, own: &[f64], partner: &[f64], index: usize, series: &mut Series) {
-        let (directions, seed) = (self.problem.experiment.projections(), self.problem.experiment.seed);
-        if directions == 0 {
-            return;
-        }
-        let distance = |family: Family| {
-            let partner = ReferenceProjections::new(family.trained_cloud(partner), directions, seed).ok()?;
-            partner.distance(family.trained_cloud(own)).ok()
+    /// Sliced Wasserstein distances of the trained coordinates of the units: to those of the limit, and to those of the
+    /// corresponding particles, which are `partner`, or all where there is none.
+    fn wasserstein(
+        &self,
+        limit: &LimitPath<R>,
+        own: &[f64],
+        partner: Option<&[f64]>,
+        index: usize,
+        series: &mut Series,
+    ) {
+        let Some(projections) = limit.projections(index) else { return };
+        let distances = |(family, of_limit): (Family, &Option<ReferenceProjections>)| {
+            let of_limit = of_limit.as_ref()?;
+            let own = of_limit.of(family.trained_cloud(own)).ok()?;
+            let whole = of_limit.distance_to(&own);
+            let corresponding = match partner {
+                Some(partner) => of_limit.of(family.trained_cloud(partner)).ok()?.distance_to(&own),
+                None => whole,
+            };
+            Some([whole, corresponding])
         };
         let families = trained_families(&self.problem.network, self.run.width());
-        let distances: Option<Vec<f64>> = families.map(distance).collect();
-        if let Some(total) = distances.and_then(|distances| distances.into_iter().reduce(f64::hypot)) {
-            series.set(Measure::WassersteinOwn, index, total);
-        }
-    }
-
-    /// Sliced Wasserstein distance of the trained coordinates of the units to those of the limit.
-    fn wasserstein(&self, limit: &LimitPath<R>, own: &[f64], index: usize, series: &mut Series) {
-        let families: Vec<Family> = trained_families(&self.problem.network, self.run.width()).collect();
-        let Some(projections) = limit.projections(index) else { return };
-        let distance = |(family, projections): (&Family, &Option<ReferenceProjections>)| {
-            projections.as_ref()?.distance(family.trained_cloud(own)).ok()
-        };
-        let distances: Option<Vec<f64>> = families.iter().zip(projections).map(distance).collect();
-        if let Some(total) = distances.and_then(|distances| distances.into_iter().reduce(f64::hypot)) {
-            series.set(Measure::Wasserstein, index, total);
+        let distances: Option<Vec<[f64; 2]>> = families.zip(projections).map(distances).collect();
+        let add = |a: [f64; 2], b: [f64; 2]| [a[0].hypot(b[0]), a[1].hypot(b[1])];
+        if let Some([whole, corresponding]) = distances.and_then(|distances| distances.into_iter().reduce(add)) {
+            series.set(Measure::Wasserstein, index, whole);
+            if limit.width() > 0 {
+                series.set(Measure::WassersteinOwn, index, corresponding);
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -192,8 +193,12 @@ pub fn run_scoped_tasks<I: Sync, T: Serialize + DeserializeOwned + Send>(
     let progress = Progress::new(title, chosen.iter().map(|task| task.size as f64).sum(), context.quiet)
         .recorded_in(&context.journal);
     let one = |task: &Task<I>| one_task(context, (&progress, scope), task, &fits, |handle| work(&task.item, handle));
-    let all =
-        on_ranks(context, &chosen, |own| own.par_iter().with_max_len(1).map(|&i| Ok((i, one(chosen[i])?))).collect())?;
+    let all = on_ranks(context, &chosen, |own| {
+        // The largest first, each taken by the next free thread: at the end no thread works alone for long.
+        let mut own = own.to_vec();
+        own.sort_by_key(|&i| Reverse(chosen[i].size));
+        own.into_iter().par_bridge().map(|i| Ok((i, one(chosen[i])?))).collect()
+    })?;
     Ok(collected(context, scope, progress, all))
 }
 

@@ -227,8 +227,11 @@ fn run_whole<T: Send>(
     let large: Result<Vec<_>, RunError> =
         large.into_iter().map(|i| Ok((i, one(&trajectories[i], Threads::Pool)?))).collect();
     let mut ended = large?;
+    // The longest first, each taken by the next free thread: at the end no thread works alone for long.
+    let mut small = small;
+    small.sort_by(|&i, &j| trajectories[j].work(time).total_cmp(&trajectories[i].work(time)));
     let parallel: Result<Vec<_>, RunError> =
-        small.par_iter().with_max_len(1).map(|&i| Ok((i, one(&trajectories[i], Threads::One)?))).collect();
+        small.into_iter().par_bridge().map(|i| Ok((i, one(&trajectories[i], Threads::One)?))).collect();
     ended.extend(parallel?);
     Ok(ended)
 }

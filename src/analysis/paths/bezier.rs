@@ -8,21 +8,46 @@ use super::{Path, Proceed};
 use crate::compute::Threads;
 use crate::compute::rng::{Role, stream};
 use crate::dynamics::{Ensemble, Force, Method, Motion, Scheme, Simulation, State, StopReason, TimeLoop};
-use crate::network::{Batch, ParameterVector};
+use crate::network::kernel::{LabelledSamples, Samples};
+use crate::network::{Batch, Model, ParameterVector, Workspace};
 use rand::RngExt;
 
 /// The force on the control point C.
 pub struct CurveForce<'a> {
-    /// The networks' model and width, the fixed sample and the objective.
-    pub ensemble: Ensemble<'a, f64>,
-    /// P and Q in the layout of the state.
-    pub ends: [Vec<f64>; 2],
-    /// Samples per step; `None` for the whole sample.
-    pub batch: Option<usize>,
-    /// Seed of the experiment.
-    pub seed: u64,
-    /// Pair of networks: with seed and step it determines t and the batch.
-    pub pair: u64,
+    ensemble: Ensemble<'a, f64>,
+    ends: [Vec<f64>; 2],
+    batch: Option<usize>,
+    seed: u64,
+    pair: u64,
+    threads: Threads,
+    /// The network at t.
+    at: Vec<f64>,
+    samples: Samples<f64>,
+    labels: Vec<f64>,
+    workspace: Workspace<f64>,
+}
+
+impl<'a> CurveForce<'a> {
+    /// The force for the networks' model and width, the fixed sample and the objective. `ends` are P and Q in the layout
+    /// of the state, `batch` the samples per step, `None` for the whole sample. The pair of networks, together with the
+    /// seed of the experiment and the step, determines t and the batch.
+    pub fn new(
+        ensemble: Ensemble<'a, f64>,
+        ends: [Vec<f64>; 2],
+        batch: Option<usize>,
+        (seed, pair): (u64, u64),
+        threads: Threads,
+    ) -> Self {
+        let (mut samples, mut labels) = (Samples::default(), Vec::new());
+        if batch.is_none() {
+            let (x, d) = (&ensemble.population.x, ensemble.network.inputs());
+            samples.reset(x.len() / d, d, Some(ensemble.network.bias()));
+            samples.fill(|s| &x[s * d..(s + 1) * d]);
+            labels.clone_from(&ensemble.population.y);
+        }
+        let (at, workspace) = Default::default();
+        CurveForce { ensemble, ends, batch, seed, pair, threads, at, samples, labels, workspace }
+    }
 }
 
 impl Force<f64> for CurveForce<'_> {
@@ -32,20 +57,23 @@ impl Force<f64> for CurveForce<'_> {
         let t: f64 = rng.random();
         let [p, q] = &self.ends;
         let (before, middle, after) = ((1.0 - t) * (1.0 - t), 2.0 * t * (1.0 - t), t * t);
-        let at: Vec<f64> = p.iter().zip(theta).zip(q).map(|((p, c), q)| before * p + middle * c + after * q).collect();
+        self.at.clear();
+        self.at.extend(p.iter().zip(theta).zip(q).map(|((p, c), q)| before * p + middle * c + after * q));
         let (d, outputs) = (network.inputs(), network.outputs());
         let Batch { x, y } = population;
-        let drawn = self.batch.map(|size| {
-            let mut batch = Batch::default();
-            for _ in 0..size {
+        if let Some(size) = self.batch {
+            self.samples.reset(size, d, Some(network.bias()));
+            self.labels.clear();
+            for s in 0..size {
                 let i = rng.random_range(0..y.len() / outputs);
-                batch.x.extend_from_slice(&x[i * d..(i + 1) * d]);
-                batch.y.extend_from_slice(&y[i * outputs..(i + 1) * outputs]);
+                self.samples.set(s, &x[i * d..(i + 1) * d]);
+                self.labels.extend_from_slice(&y[i * outputs..(i + 1) * outputs]);
             }
-            batch
-        });
-        let batch = drawn.as_ref().unwrap_or(population);
-        let loss = network.potential_gradient(width, &at, batch, objective, Threads::Pool, out);
+        }
+        let model = Model { network, width, threads: self.threads };
+        let batch = LabelledSamples { samples: &self.samples, y: &self.labels };
+        let loss = self.workspace.gradient(model, objective, &self.at, batch, out);
+        network.zero_fixed_gradient(width, out);
         out.iter_mut().for_each(|g| *g *= middle);
         loss
     }

@@ -10,8 +10,11 @@
 use super::profile::LossEvaluator;
 use super::{Path, Proceed, three_layer, two_layer};
 use crate::compute::rng::{Role, random_order, stream};
-use crate::network::{Network, ParameterVector};
+use crate::network::{Network, ParameterVector, TwoLayer};
 use serde::{Deserialize, Serialize};
+
+/// Networks whose losses are found by one pass.
+const TOGETHER: usize = 16;
 
 /// The constructive path between two networks P and Q: for every hidden layer, the half of its neurons that is kept in
 /// P.
@@ -75,7 +78,7 @@ impl<'a> ConstructivePath<'a> {
     }
 
     /// Keeps the halves with the lowest bound among the current ones and `trials` random ones, which (seed, pair,
-    /// trial) determines. Calls `proceed` before every loss; returns `None` where it was interrupted.
+    /// trial) determines. Calls `proceed` before every pass; returns `None` where it was interrupted.
     pub fn best_half(
         self,
         evaluator: &LossEvaluator<'_>,
@@ -87,31 +90,68 @@ impl<'a> ConstructivePath<'a> {
         let named = self.named_risks(evaluator);
         let last = named.0.len() - 1;
         let mut best = (named.bound(), self.kept.clone());
-        for trial in 0..trials as u64 {
-            let mut rng = stream(seed, Role::Half, pair, trial);
-            let mut half = |n: usize| {
-                let mut kept = vec![false; n];
-                random_order(&mut rng, n, n / 2).into_iter().for_each(|i| kept[i] = true);
-                kept
-            };
-            let completed = trial as f64 / trials as f64;
-            let tried = ConstructivePath { kept: self.kept.iter().map(|layer| half(layer.len())).collect(), ..self };
-            let waypoints = tried.waypoints();
+        let tried: Vec<Vec<Vec<bool>>> = (0..trials as u64)
+            .map(|trial| {
+                let mut rng = stream(seed, Role::Half, pair, trial);
+                let mut half = |n: usize| {
+                    let mut kept = vec![false; n];
+                    random_order(&mut rng, n, n / 2).into_iter().for_each(|i| kept[i] = true);
+                    kept
+                };
+                self.kept.iter().map(|layer| half(layer.len())).collect()
+            })
+            .collect();
+        let inner = match self.network {
+            Network::TwoLayer(network) => self.inner_risks_together(network, evaluator, &tried, proceed),
+            Network::ThreeLayer(_) => self.inner_risks(evaluator, &tried, proceed),
+        };
+        for (kept, inner) in tried.into_iter().zip(inner?) {
             // P and Q do not depend on the halves.
-            let mut risks = vec![named.0[0]];
-            for &at in &path_structure(self.network).named[1..last] {
-                if !proceed(completed) {
-                    return None;
-                }
-                risks.push(evaluator.loss(&waypoints[at]));
-            }
-            risks.push(named.0[last]);
-            let bound = NamedRisks(risks).bound();
+            let bound = NamedRisks([&named.0[..1], &inner, &named.0[last..]].concat()).bound();
             if bound < best.0 {
-                best = (bound, tried.kept);
+                best = (bound, kept);
             }
         }
         Some(ConstructivePath { kept: best.1, ..self })
+    }
+
+    /// Losses at the named waypoints between P and Q, for each choice of halves.
+    fn inner_risks(
+        &self,
+        evaluator: &LossEvaluator<'_>,
+        tried: &[Vec<Vec<bool>>],
+        proceed: &Proceed<'_>,
+    ) -> Option<Vec<Vec<f64>>> {
+        let named = path_structure(self.network).named;
+        let of_trial = |(trial, kept): (usize, &Vec<Vec<bool>>)| {
+            let waypoints = ConstructivePath { kept: kept.clone(), ..*self }.waypoints();
+            let completed = trial as f64 / tried.len() as f64;
+            let inner = named[1..named.len() - 1].iter();
+            inner.map(|&at| proceed(completed).then(|| evaluator.loss(&waypoints[at]))).collect()
+        };
+        tried.iter().enumerate().map(of_trial).collect()
+    }
+
+    /// The same for two layers, where these waypoints have the hidden weights of P, or of Q: only output weights depend
+    /// on the halves.
+    fn inner_risks_together(
+        &self,
+        network: &TwoLayer,
+        evaluator: &LossEvaluator<'_>,
+        tried: &[Vec<Vec<bool>>],
+        proceed: &Proceed<'_>,
+    ) -> Option<Vec<Vec<f64>>> {
+        let mut risks = Vec::with_capacity(tried.len());
+        for some in tried.chunks(TOGETHER) {
+            let completed = risks.len() as f64 / tried.len() as f64;
+            let losses = |of: &ParameterVector, side: bool| {
+                let outputs = some.iter().map(|kept| two_layer::kept_outputs(network, of, &kept[0], side)).collect();
+                proceed(completed).then(|| evaluator.losses_with_outputs(network, of, outputs))
+            };
+            let pairs = losses(self.p, true)?.into_iter().zip(losses(self.q, false)?);
+            risks.extend(pairs.map(|(of_p, of_q)| vec![of_p, of_q]));
+        }
+        Some(risks)
     }
 
     /// For each hidden layer, whether neuron i is kept in P.
@@ -146,6 +186,36 @@ impl<'a> ConstructivePath<'a> {
             Network::ThreeLayer(_) => {
                 three_layer::waypoints(self.network, self.width, self.p, self.q, [&self.kept[0], &self.kept[1]])
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compute::Threads;
+    use crate::network::{Activation, Loss};
+    use crate::population::LabelKind;
+    use rand_distr::{Distribution, StandardNormal};
+
+    /// One pass for several choices of halves gives the losses of single passes to the bit.
+    #[test]
+    fn halves_are_evaluated_together_as_alone() {
+        for (outputs, width) in [(1, 34), (3, 140)] {
+            let two = TwoLayer { inputs: 3, outputs, bias: true, activation: Activation::Tanh, fixed_output: false };
+            let network = Network::from(two.clone());
+            let mut rng = stream(5, Role::Start, outputs as u64, 0);
+            let mut normals =
+                |count: usize| -> Vec<f64> { (0..count).map(|_| StandardNormal.sample(&mut rng)).collect() };
+            let (x, y) = (normals(3 * 50), normals(outputs * 50));
+            let [p, q] = [(); 2].map(|()| ParameterVector::from_vec(normals(network.parameters(width))));
+            let evaluator =
+                LossEvaluator::new((&network, width), (&x, &y), Loss::HalfSquared, LabelKind::Real, Threads::One);
+            let path = ConstructivePath::first_half(&network, width, &p, &q);
+            let half = |trial: usize| vec![(0..width).map(|i| (i * (trial + 3) / 7).is_multiple_of(2)).collect()];
+            let tried: Vec<Vec<Vec<bool>>> = (0..TOGETHER + 3).map(half).collect();
+            let together = path.inner_risks_together(&two, &evaluator, &tried, &|_| true).unwrap();
+            assert_eq!(together, path.inner_risks(&evaluator, &tried, &|_| true).unwrap());
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use super::Proceed;
 use crate::compute::profile::{self, WorkCounts, WorkKind};
+use crate::compute::vector;
 use crate::network::{Activation, Network, ParameterVector, ThreeLayer, TwoLayer};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 use std::sync::Arc;
@@ -142,13 +143,20 @@ fn squared_distance(a: ArrayView1<f64>, b: ArrayView1<f64>, sign: f64) -> f64 {
 fn by_rows(p: &Array2<f64>, q: &Array2<f64>, odd: bool, proceed: &Proceed<'_>) -> Option<Assignment> {
     let n = p.nrows();
     let mut costs = Array2::zeros((n, n));
+    // All neurons of Q at once, in the order of `squared_distance`.
+    let columns: Vec<Vec<f64>> = q.columns().into_iter().map(|column| column.to_vec()).collect();
+    let (mut same, mut flipped) = (vec![0.0; n], vec![0.0; n]);
     for (i, mut row) in costs.rows_mut().into_iter().enumerate() {
         if i % COST_ROWS == 0 && !proceed(SHARE_OF_COSTS * i as f64 / n as f64) {
             return None;
         }
-        for (j, cost) in row.iter_mut().enumerate() {
-            let squared_distance = |sign: f64| squared_distance(p.row(i), q.row(j), sign);
-            *cost = if odd { squared_distance(1.0).min(squared_distance(-1.0)) } else { squared_distance(1.0) };
+        same.fill(0.0);
+        flipped.fill(0.0);
+        for (&a, column) in p.row(i).iter().zip(&columns) {
+            vector::add_squares(a, column, &mut same, &mut flipped);
+        }
+        for (cost, (same, flipped)) in row.iter_mut().zip(same.iter().zip(&flipped)) {
+            *cost = if odd { same.min(*flipped) } else { *same };
         }
     }
     Assignment::of(costs, |i, j| odd && nearer_flipped(p, q, i, j), proceed)

@@ -2,9 +2,11 @@
 
 use super::{Path, Proceed};
 use crate::compute::Threads;
-use crate::network::{Accuracy, Loss, Network, ParameterVector};
+use crate::network::kernel::Samples;
+use crate::network::{Accuracy, Loss, Model, Network, ParameterVector, TwoLayer, Workspace};
 use crate::population::LabelKind;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 
 /// Steps of the golden-section search for a maximum between samples; each shrinks the bracket by 0.618.
 const SEARCH_STEPS: usize = 12;
@@ -13,29 +15,77 @@ const GOLDEN_RATIO: f64 = 0.618_033_988_749_894_8;
 
 /// Evaluates the loss of networks on a fixed sample, without the ridge: the function that is convex or constant on the
 /// segments of a constructive path.
-#[derive(Clone, Copy)]
 pub struct LossEvaluator<'a> {
-    /// The model.
-    pub network: &'a Network,
-    /// Width of the networks.
-    pub width: usize,
-    /// Inputs (n, d) row-major.
-    pub x: &'a [f64],
-    /// Labels (n, K) row-major.
-    pub y: &'a [f64],
-    /// The loss.
-    pub loss: Loss,
-    /// The kind of labels.
-    pub labels: LabelKind,
+    network: &'a Network,
+    width: usize,
+    x: &'a [f64],
+    y: &'a [f64],
+    loss: Loss,
+    labels: LabelKind,
+    threads: Threads,
+    /// The inputs as the passes read them, unless there are too many.
+    packed: Option<Samples<f64>>,
+    /// The buffers of the passes.
+    workspace: RefCell<Workspace<f64>>,
 }
 
-impl LossEvaluator<'_> {
+impl<'a> LossEvaluator<'a> {
+    /// The loss of networks of one width on inputs (n, d) and labels (n, K), both row-major. `threads` are those of every
+    /// evaluation.
+    pub fn new(
+        (network, width): (&'a Network, usize),
+        (x, y): (&'a [f64], &'a [f64]),
+        loss: Loss,
+        labels: LabelKind,
+        threads: Threads,
+    ) -> Self {
+        let (packed, workspace) = (network.packed(x), RefCell::default());
+        LossEvaluator { network, width, x, y, loss, labels, threads, packed, workspace }
+    }
+
     /// Loss and accuracy of a network of canonical parameters; real labels have no accuracy.
     pub fn loss_and_accuracy(&self, point: &ParameterVector) -> (f64, Option<Accuracy>) {
-        let theta = self.network.from_canonical(self.width, &point.to_vec());
-        let f = self.network.predict(self.width, &theta, self.x, Threads::Pool);
+        let canonical = point.as_slice().expect("one axis, contiguous");
         let outputs = self.network.outputs();
-        (self.loss.mean(&f, self.y, outputs), Accuracy::of(self.labels, &f, self.y, outputs))
+        self.predict(self.network, canonical, |f| {
+            (self.loss.mean(f, self.y, outputs), Accuracy::of(self.labels, f, self.y, outputs))
+        })
+    }
+
+    /// Losses of two-layer networks that have the weights and biases of `point` but other output weights, each (N, K). One
+    /// pass evaluates the activations for all of them; every loss is that of the single network to the bit.
+    pub(super) fn losses_with_outputs(
+        &self,
+        network: &TwoLayer,
+        point: &ParameterVector,
+        outputs: Vec<Vec<f64>>,
+    ) -> Vec<f64> {
+        let (p, k, heads) = (network.parameters(), network.outputs, outputs.len());
+        let joint = Network::from(TwoLayer { outputs: heads * k, ..network.clone() });
+        let canonical = point.as_slice().expect("one axis, contiguous").chunks_exact(p).enumerate();
+        let neuron = |(i, neuron): (usize, &[f64])| {
+            let own = outputs.iter().flat_map(move |a| a[i * k..(i + 1) * k].to_vec());
+            neuron[..p - k].iter().copied().chain(own).collect::<Vec<f64>>()
+        };
+        let canonical: Vec<f64> = canonical.flat_map(neuron).collect();
+        self.predict(&joint, &canonical, |f| {
+            let of_head = |head: usize| {
+                let own = f.chunks_exact(heads * k).flat_map(|f| &f[head * k..(head + 1) * k]);
+                self.loss.mean(&own.copied().collect::<Vec<f64>>(), self.y, k)
+            };
+            (0..heads).map(of_head).collect()
+        })
+    }
+
+    /// Applies a function to the predictions (n, K) of a network with the inputs of the model.
+    fn predict<T>(&self, network: &Network, canonical: &[f64], read: impl FnOnce(&[f64]) -> T) -> T {
+        let theta = network.from_canonical(self.width, canonical);
+        let model = Model { network, width: self.width, threads: self.threads };
+        let mut workspace = self.workspace.borrow_mut();
+        match &self.packed {
+            Some(samples) => read(workspace.predict_packed(model, &theta, samples)),
+            None => read(&workspace.predict(model, &theta, self.x)),
+        }
     }
 
     /// Loss of a network of canonical parameters.

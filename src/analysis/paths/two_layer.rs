@@ -29,6 +29,16 @@ fn hidden_of_q(waypoint: usize, kept: bool) -> bool {
     }
 }
 
+/// Output weights (N, K) of a network of which the neurons are kept where `kept` is `side`: doubled there, zero elsewhere.
+pub(super) fn kept_outputs(network: &TwoLayer, of: &ParameterVector, kept: &[bool], side: bool) -> Vec<f64> {
+    let (parameters, first_output) = (network.parameters(), network.parameters() - network.outputs);
+    let outputs = |(i, &kept): (usize, &bool)| {
+        let own = i * parameters + first_output..(i + 1) * parameters;
+        own.map(move |k| if kept == side { 2.0 * of[k] } else { 0.0 })
+    };
+    kept.iter().enumerate().flat_map(outputs).collect()
+}
+
 /// Canonical parameters of the six waypoints.
 pub(super) fn waypoints(
     network: &TwoLayer,

@@ -1,7 +1,7 @@
 //! Dispatch from an [`Activation`] to its function over packs ([`crate::compute::activation`]).
 
 use crate::compute::activation::ActivationFunction;
-use crate::compute::{Job, Pass, Real, Simd};
+use crate::compute::{Interleaved, Job, Pass, Real, Simd};
 use crate::network::Activation;
 use std::marker::PhantomData;
 
@@ -50,10 +50,12 @@ macro_rules! with_activation {
 }
 pub(super) use with_activation;
 
+/// Packs that are evaluated in alternation.
+const PACKS: usize = 4;
+
 /// Replaces every `z` by `sigma(z)`.
 pub fn value<R: Real>(activation: Activation, z: &mut [R]) {
-    let mut slope = vec![R::zero(); z.len()];
-    R::dispatch(SlicePass { activation, z, slope: &mut slope, with_slope: false });
+    R::dispatch(SlicePass { activation, z, slope: None });
 }
 
 /// Replaces every `z` by `sigma(z)` and writes `sigma'(z)` to `slope`.
@@ -61,48 +63,76 @@ pub fn value<R: Real>(activation: Activation, z: &mut [R]) {
 /// # Panics
 /// If the lengths differ.
 pub fn value_and_derivative<R: Real>(activation: Activation, z: &mut [R], slope: &mut [R]) {
-    R::dispatch(SlicePass { activation, z, slope, with_slope: true });
+    R::dispatch(SlicePass { activation, z, slope: Some(slope) });
 }
 
 /// The evaluation of an activation over a slice.
 struct SlicePass<'a, R> {
     activation: Activation,
     z: &'a mut [R],
-    slope: &'a mut [R],
-    /// Whether slopes are computed; otherwise `slope` is zeroed.
-    with_slope: bool,
+    /// The slopes, if they are computed.
+    slope: Option<&'a mut [R]>,
 }
 
 impl<R: Real> Pass<R> for SlicePass<'_, R> {
     fn run<S: Simd<R>>(self, simd: S) {
-        let SlicePass { activation, z, slope, with_slope } = self;
-        assert_eq!(z.len(), slope.len());
-        with_activation!(activation, F => {
-            simd.vectorize(SliceJob::<R, F> { z, slope, with_slope, function: PhantomData })
+        let SlicePass { activation, z, slope } = self;
+        with_activation!(activation, F => match slope {
+            None => simd.vectorize(ValueJob::<R, F> { z, function: PhantomData }),
+            Some(slope) => {
+                assert_eq!(z.len(), slope.len());
+                simd.vectorize(SlopeJob::<R, F> { z, slope, function: PhantomData });
+            }
         });
     }
 }
 
-/// The same for one function, compiled for each instruction set.
-struct SliceJob<'a, R, F> {
+/// The values of one function, compiled for each instruction set.
+struct ValueJob<'a, R, F> {
     z: &'a mut [R],
-    slope: &'a mut [R],
-    with_slope: bool,
     function: PhantomData<F>,
 }
 
-impl<R: Real, F: ActivationFunction> Job<R> for SliceJob<'_, R, F> {
+impl<R: Real, F: ActivationFunction> Job<R> for ValueJob<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        for (z, slope) in self.z.chunks_mut(S::LANES).zip(self.slope.chunks_mut(S::LANES)) {
+        let interleaved = Interleaved::<S, PACKS>(s);
+        let mut whole = self.z.chunks_exact_mut(PACKS * S::LANES);
+        for z in &mut whole {
+            interleaved.store(F::value(interleaved, interleaved.load(z)), z);
+        }
+        for z in whole.into_remainder().chunks_mut(S::LANES) {
             let mut buffer = [R::zero(); 16];
             buffer[..z.len()].copy_from_slice(z);
-            let argument = s.load(&buffer);
-            let (v, d) = if self.with_slope {
-                F::value_and_slope(s, argument)
-            } else {
-                (F::value(s, argument), s.splat(R::zero()))
-            };
+            s.store(F::value(s, s.load(&buffer)), &mut buffer);
+            z.copy_from_slice(&buffer[..z.len()]);
+        }
+    }
+}
+
+/// The values and slopes of one function, compiled for each instruction set.
+struct SlopeJob<'a, R, F> {
+    z: &'a mut [R],
+    slope: &'a mut [R],
+    function: PhantomData<F>,
+}
+
+impl<R: Real, F: ActivationFunction> Job<R> for SlopeJob<'_, R, F> {
+    #[inline(always)]
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        let interleaved = Interleaved::<S, PACKS>(s);
+        let mut whole = self.z.chunks_exact_mut(PACKS * S::LANES);
+        let mut slopes = self.slope.chunks_exact_mut(PACKS * S::LANES);
+        for (z, slope) in (&mut whole).zip(&mut slopes) {
+            let (v, d) = F::value_and_slope(interleaved, interleaved.load(z));
+            interleaved.store(v, z);
+            interleaved.store(d, slope);
+        }
+        let rest = whole.into_remainder().chunks_mut(S::LANES).zip(slopes.into_remainder().chunks_mut(S::LANES));
+        for (z, slope) in rest {
+            let mut buffer = [R::zero(); 16];
+            buffer[..z.len()].copy_from_slice(z);
+            let (v, d) = F::value_and_slope(s, s.load(&buffer));
             s.store(v, &mut buffer);
             z.copy_from_slice(&buffer[..z.len()]);
             s.store(d, &mut buffer);

@@ -186,10 +186,15 @@ impl<R: Real> TwoLayerWorkspace<R> {
     /// Predictions `f_N(x)`, (n, K) row-major, at inputs (n, d) row-major.
     pub fn predict(&mut self, model: TwoLayerModel<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
         in_chunks(x, model.network.inputs, PREDICTION_CHUNK, |samples, out| {
-            self.forward(model, theta, samples, false);
-            self.collect(model, samples.count());
-            out.extend_from_slice(&self.predictions.f);
+            out.extend_from_slice(self.predict_packed(model, theta, samples));
         })
+    }
+
+    /// The same at packed inputs, at most [`PREDICTION_CHUNK`].
+    pub fn predict_packed(&mut self, model: TwoLayerModel<'_>, theta: &[R], samples: &Samples<R>) -> &[f64] {
+        self.forward(model, theta, samples, false);
+        self.collect(model, samples.count());
+        &self.predictions.f
     }
 
     /// Writes the gradient of the potential, ridge term included; returns the mean loss.

@@ -14,6 +14,7 @@ use crate::analysis::paths::{
 use crate::analysis::repetition::Repetition;
 use crate::analysis::verdict::{Check, Exponent};
 use crate::choice::Choice;
+use crate::compute::Threads;
 use crate::config::BatchSize;
 use crate::dynamics::{Ensemble, Motion};
 use crate::network::{Objective, ParameterVector};
@@ -67,9 +68,11 @@ pub(super) fn run(
     let tasks: Vec<Task<&NetworkPair<'_>>> =
         pairs.iter().map(|pair| Task { name: pair.name.clone(), size: pair.width(), item: pair }).collect();
     let (samples, named) = (points(problem, spec), path_structure(&problem.network).named.len());
+    // Pairs are shared among the threads; the passes of one pair are shared where there are too few pairs.
+    let threads = if tasks.len() >= 2 * Threads::Pool.count() { Threads::One } else { Threads::Pool };
     let fits = |pair: &&NetworkPair<'_>, found: &PairPaths| found.fits(&spec.kinds(pair.width()), samples, named);
     let connected = complete!(run_scoped_tasks(context, ("paths", Scope::Networks), &tasks, fits, |pair, handle| {
-        let connected = connect(problem, spec, pair, context, handle)?;
+        let connected = connect(problem, spec, pair, context, (handle, threads))?;
         if matches!(connected, Outcome::Complete(_)) {
             handle.wrote(pair.waypoints());
         }
@@ -179,13 +182,13 @@ fn connect(
     spec: &Paths,
     pair: &NetworkPair<'_>,
     context: &RunContext<'_>,
-    handle: &TaskHandle<'_>,
+    (handle, threads): (&TaskHandle<'_>, Threads),
 ) -> Result<Outcome<PairPaths>, RunError> {
     let (e, network, width) = (problem.experiment, &problem.network, pair.width());
     let [p, q] = pair.runs.map(|run| final_point(context.folder, problem, run));
     let (p, q) = (p?, q?);
     let (x, y) = (&problem.population.x, &problem.population.y);
-    let measure = LossEvaluator { network, width, x, y, loss: e.network.loss, labels: problem.labels };
+    let measure = LossEvaluator::new((network, width), (x, y), e.network.loss, problem.labels, threads);
     // Parts of about equal work: every kind of path.
     let (parts, completed) = (PathKind::ALL.len() as f64, Cell::new(0.0));
     let proceed = |fraction: f64| handle.advance_to((completed.get() + fraction) / parts);
@@ -227,13 +230,9 @@ fn connect(
     if let Some(bezier) = spec.bezier.as_ref().filter(|bezier| width <= bezier.up_to) {
         let slice = |point: &ParameterVector| network.from_canonical(width, &point.to_vec());
         let objective = Objective { loss: e.network.loss, ridge: 0.0 };
-        let force = CurveForce {
-            ensemble: Ensemble { network, width, population: &problem.population, objective },
-            ends: [slice(&p), slice(&q)],
-            batch: if let BatchSize::Size(size) = bezier.batch { Some(size) } else { None },
-            seed: e.seed,
-            pair: pair.address,
-        };
+        let ensemble = Ensemble { network, width, population: &problem.population, objective };
+        let batch = if let BatchSize::Size(size) = bezier.batch { Some(size) } else { None };
+        let force = CurveForce::new(ensemble, [slice(&p), slice(&q)], batch, (e.seed, pair.address), threads);
         let motion = Motion {
             step: bezier.step,
             friction: bezier.friction,

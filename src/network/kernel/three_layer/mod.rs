@@ -43,7 +43,7 @@ use std::sync::Mutex;
 const SERIAL_WORK: usize = 200_000;
 
 /// Samples of a chunk of predictions, which bounds the memory of activations.
-const PREDICTION_CHUNK: usize = 512;
+pub const PREDICTION_CHUNK: usize = 512;
 
 /// Bytes of the buffers of a pass on `count` samples, for scalars of `scalar` bytes. Per-thread scratch, which fits a
 /// cache, is not counted.
@@ -180,10 +180,15 @@ impl<R: Real> ThreeLayerWorkspace<R> {
     /// Predictions `f(x)`, (n, K) row-major, at inputs (n, d) row-major.
     pub fn predict(&mut self, model: ThreeLayerModel<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
         in_chunks(x, model.network.inputs, PREDICTION_CHUNK, |samples, out| {
-            self.forward(model, theta, samples, false);
-            self.collect(model, samples.count());
-            out.extend_from_slice(&self.predictions.f);
+            out.extend_from_slice(self.predict_packed(model, theta, samples));
         })
+    }
+
+    /// The same at packed inputs, at most [`PREDICTION_CHUNK`].
+    pub fn predict_packed(&mut self, model: ThreeLayerModel<'_>, theta: &[R], samples: &Samples<R>) -> &[f64] {
+        self.forward(model, theta, samples, false);
+        self.collect(model, samples.count());
+        &self.predictions.f
     }
 
     /// Writes the gradient of the potential, ridge term included; returns the mean loss.
