@@ -10,7 +10,7 @@ use std::io::Write;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use widelimit::choice::Choice;
 use widelimit::compute::{InstructionSet, Real, Threads, vector};
-use widelimit::dynamics::{BatchSource, Brownian, Force, Method, Motion, NetworkForce, State};
+use widelimit::dynamics::{BatchSource, Brownian, Force, Method, Motion, NetworkForce, NoNoise, State};
 use widelimit::network::kernel::activation;
 use widelimit::network::{Activation, Loss, Network, Objective, ThreeLayer, TwoLayer};
 use widelimit::sparse::recovery::Interrupt;
@@ -302,6 +302,36 @@ proptest! {
         }
         let fast: Vec<_> = results.iter().filter(|(set, _)| *set != InstructionSet::Portable).map(|(_, (_, b))| b).collect();
         prop_assert!(fast.windows(2).all(|pair| pair[0] == pair[1]), "AVX2 and AVX-512 differ");
+    }
+
+    /// Stages whose update is part of the pass of the gradient, against gradients and separate loops.
+    #[test]
+    fn stages_in_one_pass_have_the_bits_of_separate_passes(
+        shape in (1..300usize, 1..14usize, 1..3usize, 1..60usize),
+        kind in (0..Activation::ALL.len(), any::<bool>(), any::<bool>()),
+        adaptive in any::<bool>(),
+        first_order in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        let _exclusive = exclusive();
+        let problem = problem(shape, kind.0, kind.1, kind.2, seed);
+        let method = if adaptive { Method::DormandPrince } else { Method::Rk4 };
+        let motion = Motion { step: 0.05, friction: 0.8, temperature: 0.0, first_order, tolerance: 1e-3 };
+        let run = |force: &mut dyn Force<f64>| {
+            let mut integrator = problem.integrator(method, motion);
+            let mut state: State<f64> = problem.random_state(5, if first_order { 0.0 } else { 0.4 });
+            let mut seen: Vec<f64> =
+                (0..3).map(|_| integrator.step(force, &mut NoNoise, &mut state)).collect();
+            seen.extend(state.theta.iter().chain(&state.momentum));
+            bits(&seen)
+        };
+        let results = on_each(|_| {
+            let mut simple = GradientOnly(problem.force_from(BatchSource::Full, Threads::One));
+            (run(&mut problem.force_from(BatchSource::Full, Threads::One)), run(&mut simple))
+        });
+        for (set, (fused, simple)) in &results {
+            prop_assert!(fused == simple, "{}: {}", set, method);
+        }
     }
 }
 

@@ -52,7 +52,7 @@ impl<R: Real> Integrator<R> for Baoab<R> {
             *r *= keep;
         });
         if temperature > 0.0 {
-            noise.normals(state.step, &mut self.normals);
+            noise.normals_on(self.threads, state.step, &mut self.normals);
             for_each_coordinate(self.threads, state, &self.normals, |_, r, xi| *r += scale * xi);
         }
         for_each_coordinate(self.threads, state, &self.gradient, |theta, r, _| *theta += half * *r);

@@ -48,6 +48,8 @@ pub(super) struct PackedBatch<R> {
     /// Inputs (n, d) of a fresh batch in double precision, and rounded to `R`.
     x: Vec<f64>,
     rounded: Vec<R>,
+    /// Indices of a batch of the fixed sample.
+    drawn: Vec<usize>,
 }
 
 impl Batches<'_> {
@@ -63,10 +65,10 @@ impl Batches<'_> {
         batch: &mut PackedBatch<R>,
     ) {
         let (d, outputs, bias) = (network.inputs(), network.outputs(), network.bias());
-        let PackedBatch { samples, y, x, rounded } = batch;
+        let PackedBatch { samples, y, x, rounded, drawn } = batch;
         let n = population.y.len() / outputs;
-        let drawn = !matches!(self.source, BatchSource::Full);
-        let _timed = if drawn { profile::time(WorkKind::Random) } else { None };
+        let is_random = !matches!(self.source, BatchSource::Full);
+        let _timed = if is_random { profile::time(WorkKind::Random) } else { None };
         match self.source {
             BatchSource::Full => {
                 if samples.count() != n {
@@ -77,11 +79,11 @@ impl Batches<'_> {
             }
             BatchSource::Indices { size } => {
                 samples.reset(size, d, Some(bias));
+                drawn.clear();
+                drawn.extend(indices(self.seed, self.replica, step, n, size));
+                samples.fill(|s| &population.x[drawn[s] * d..(drawn[s] + 1) * d]);
                 y.clear();
-                for (s, i) in indices(self.seed, self.replica, step, n, size).enumerate() {
-                    samples.set(s, &population.x[i * d..(i + 1) * d]);
-                    y.extend_from_slice(&population.y[i * outputs..(i + 1) * outputs]);
-                }
+                drawn.iter().for_each(|i| y.extend_from_slice(&population.y[i * outputs..(i + 1) * outputs]));
             }
             BatchSource::Fresh { size, sampler } => {
                 x.resize(size * d, 0.0);

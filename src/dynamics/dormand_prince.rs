@@ -8,7 +8,8 @@
 //! a step across the jump falls only as its length, and the steps become as short as the tolerance. Under gradient flow
 //! solutions can stay at a jump, so that all steps are that short: [`attempt_budget`] bounds their number.
 
-use super::flow::{Flow, PhasePoint};
+use super::flow::{Flow, PhasePoint, RANGE, combine};
+use super::force::StageUpdate;
 use super::{Force, Integrator, Noise, StageTime, State};
 use crate::compute::Real;
 use crate::network::Portion;
@@ -37,6 +38,9 @@ const D: [f64; 7] = [
     -1453857185.0 / 822651844.0,
     69997945.0 / 29380423.0,
 ];
+
+/// The position of the stage's parameters among the arrays of an update.
+const STAGE_PARAMETERS: usize = 2;
 
 /// Steps that [`attempt_budget`] allows per unit of time and per `tolerance^(-1/5)`. Smooth dynamics whose time scale is
 /// 1 take less than one; heavy ball with ReLU, whose jumps are crossed and left, takes about ten.
@@ -104,12 +108,21 @@ impl<R: Real> DormandPrince<R> {
     /// Root mean square of the scaled difference between the two solutions, over a step of length h.
     fn error(&self, state: &State<R>, h: f64) -> f64 {
         let sum = |old: &[R], new: &[R], component: fn(&PhasePoint<R>) -> &[R], at: Range<usize>| -> f64 {
-            at.map(|i| {
-                let difference: f64 = E.iter().zip(&self.k).map(|(e, k)| e * component(k)[i].to_f64()).sum();
-                let scale = self.tolerance * (1.0 + old[i].to_f64().abs().max(new[i].to_f64().abs()));
-                (h * difference / scale).powi(2)
-            })
-            .sum()
+            let (mut total, mut squares) = (0.0, [0.0; RANGE]);
+            // The terms of a range are independent of each other; only their sum is a chain, in the order of coordinates.
+            for first in at.clone().step_by(RANGE) {
+                let at = first..at.end.min(first + RANGE);
+                let n = at.len();
+                let (old, new) = (&old[at.clone()], &new[at.clone()]);
+                let slopes: [&[R]; 7] = std::array::from_fn(|j| &component(&self.k[j])[at.clone()]);
+                for i in 0..n {
+                    let difference: f64 = E.iter().zip(&slopes).map(|(e, k)| e * k[i].to_f64()).sum();
+                    let scale = self.tolerance * (1.0 + old[i].to_f64().abs().max(new[i].to_f64().abs()));
+                    squares[i] = (h * difference / scale).powi(2);
+                }
+                squares[..n].iter().for_each(|square| total += square);
+            }
+            total
         };
         let both = |at: Range<usize>| {
             sum(&state.theta, &self.stage.theta, |k| &k.theta, at.clone())
@@ -140,15 +153,47 @@ impl<R: Real> DormandPrince<R> {
 
     /// Evaluates the other six stages of a step of length h and leaves the candidate in `self.stage`; returns the loss
     /// there.
-    fn stages(&mut self, force: &mut dyn Force<R>, state: &State<R>, h: f64) -> f64 {
+    fn stages(&mut self, force: &mut dyn Force<R>, state: &mut State<R>, h: f64) -> f64 {
+        let (flow, time) = (self.flow, StageTime::start(state.step));
+        self.stage.combine(state, &[(h * A[0][0], &self.k[0])]);
         let mut loss = f64::NAN;
-        for (i, row) in A.iter().enumerate() {
-            let (done, rest) = self.k.split_at_mut(i + 1);
-            let terms: Vec<_> = row.iter().zip(done.iter()).map(|(a, k)| (h * a, k)).collect();
-            self.stage.combine(state, &terms);
-            loss = self.flow.velocity(force, StageTime::start(state.step), &self.stage, &mut rest[0]);
+        for i in 1..self.k.len() {
+            let update = |arrays: &mut [&mut [R]], gradient: &[R]| finish_stage(flow, i, h, arrays, gradient);
+            // The last stage is that of the solution, which no stage follows.
+            let next = (i < A.len()).then_some((STAGE_PARAMETERS, time));
+            let request = StageUpdate { time, at: STAGE_PARAMETERS, next, update: &update };
+            let State { theta, momentum, .. } = &mut *state;
+            let mut arrays: Vec<&mut [R]> = vec![theta, momentum, &mut self.stage.theta, &mut self.stage.momentum];
+            arrays.extend(self.k.iter_mut().flat_map(|k| [&mut k.theta[..], &mut k.momentum[..]]));
+            loss = force.gradient_update(request, &mut arrays).unwrap_or_else(|| self.plain_stage(force, state, i, h));
         }
         loss
+    }
+
+    /// The same for one stage, by separate passes over the state.
+    fn plain_stage(&mut self, force: &mut dyn Force<R>, state: &State<R>, i: usize, h: f64) -> f64 {
+        let (done, rest) = self.k.split_at_mut(i);
+        let loss = self.flow.velocity(force, StageTime::start(state.step), &self.stage, &mut rest[0]);
+        if let Some(row) = A.get(i) {
+            let terms: Vec<_> = row.iter().zip(done.iter().chain(&rest[..1])).map(|(a, k)| (h * a, k)).collect();
+            self.stage.combine(state, &terms);
+        }
+        loss
+    }
+}
+
+/// Ends stage `i` in ranges of the arrays: writes its velocity and moves to the next stage. The arrays are those of the
+/// state, the stage and all velocities, parameters before momenta.
+fn finish_stage<R: Real>(flow: Flow, i: usize, h: f64, arrays: &mut [&mut [R]], gradient: &[R]) {
+    let (points, slopes) = arrays.split_at_mut(4);
+    let [theta, momentum, stage_theta, stage_momentum] = points else { unreachable!("two points of phase space") };
+    let (_, now) = slopes.split_at_mut(2 * i);
+    let [slope_theta, slope_momentum, ..] = now else { unreachable!("a step has seven velocities") };
+    flow.velocity_from(stage_momentum, gradient, slope_theta, slope_momentum);
+    let Some(row) = A.get(i) else { return };
+    for (component, (stage, start)) in [(stage_theta, theta), (stage_momentum, momentum)].into_iter().enumerate() {
+        let terms = row[..=i].iter().enumerate().map(|(j, a)| (h * a, &*slopes[2 * j + component]));
+        combine(stage, start, terms);
     }
 }
 

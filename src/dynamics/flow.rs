@@ -3,6 +3,9 @@
 use super::{Force, StageTime, State};
 use crate::compute::Real;
 
+/// Entries of a range of an array that stays in the first-level cache while terms are added to it.
+pub(super) const RANGE: usize = 1024;
+
 /// The ordinary differential equation of the particles at temperature 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Flow {
@@ -32,17 +35,45 @@ impl<R: Real> PhasePoint<R> {
 
     /// `self = state + sum_i c_i k_i` for terms `(c_i, k_i)`, summed in their order.
     pub fn combine(&mut self, state: &State<R>, terms: &[(f64, &PhasePoint<R>)]) {
-        self.theta.copy_from_slice(&state.theta);
-        self.momentum.copy_from_slice(&state.momentum);
-        for &(c, k) in terms.iter().filter(|(c, _)| *c != 0.0) {
-            let c = R::of(c);
-            self.theta.iter_mut().zip(&k.theta).for_each(|(v, &k)| *v += c * k);
-            self.momentum.iter_mut().zip(&k.momentum).for_each(|(v, &k)| *v += c * k);
+        combine(&mut self.theta, &state.theta, terms.iter().map(|(c, k)| (*c, &k.theta[..])));
+        combine(&mut self.momentum, &state.momentum, terms.iter().map(|(c, k)| (*c, &k.momentum[..])));
+    }
+}
+
+/// `out = start + sum_i c_i k_i` for terms `(c_i, k_i)`, summed in their order.
+pub(super) fn combine<'a, R: Real>(out: &mut [R], start: &[R], terms: impl Iterator<Item = (f64, &'a [R])> + Clone) {
+    for (index, (out, start)) in out.chunks_mut(RANGE).zip(start.chunks(RANGE)).enumerate() {
+        out.copy_from_slice(start);
+        for (c, k) in terms.clone().filter(|(c, _)| *c != 0.0) {
+            let (c, k) = (R::of(c), &k[index * RANGE..][..out.len()]);
+            out.iter_mut().zip(k).for_each(|(v, &k)| *v += c * k);
         }
     }
 }
 
 impl Flow {
+    /// Writes the velocity at a point with these momenta and this gradient: that of the parameters, and of the momenta.
+    pub(super) fn velocity_from<R: Real>(
+        self,
+        momentum: &[R],
+        gradient: &[R],
+        out_theta: &mut [R],
+        out_momentum: &mut [R],
+    ) {
+        match self {
+            Flow::HeavyBall { friction } => {
+                let friction = R::of(friction);
+                out_theta.copy_from_slice(momentum);
+                let terms = momentum.iter().zip(gradient);
+                out_momentum.iter_mut().zip(terms).for_each(|(v, (&r, &g))| *v = -friction * r - g);
+            }
+            Flow::Gradient => {
+                out_theta.iter_mut().zip(gradient).for_each(|(v, &g)| *v = -g);
+                out_momentum.fill(R::zero());
+            }
+        }
+    }
+
     /// Writes the velocity at the point `at` of phase space and at a stage's time into `out`; returns the mean loss
     /// there.
     pub fn velocity<R: Real>(

@@ -4,7 +4,9 @@ use super::batches::PackedBatch;
 use super::{BatchSource, Batches, Noise, State};
 use crate::compute::{Real, Threads};
 use crate::network::kernel::LabelledSamples;
-use crate::network::{Batch, Model, Network, Objective, Portion, StepCoefficients, StepRequest, Workspace};
+use crate::network::{
+    Batch, Model, Network, Objective, Portion, RangeUpdate, StepCoefficients, StepRequest, UpdateRequest, Workspace,
+};
 
 /// The point in time of an integrator's stage: `fraction`, from 0 to 1, of step `step`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,6 +21,33 @@ impl StageTime {
     /// The start of a step.
     pub fn start(step: u64) -> Self {
         StageTime { step, fraction: 0.0 }
+    }
+}
+
+/// A gradient and the update of arrays by it, for methods with stages; see [`Force::gradient_update`].
+#[derive(Clone, Copy)]
+pub struct StageUpdate<'a, R> {
+    /// The time of the stage.
+    pub time: StageTime,
+    /// The array of the parameters at which the gradient is evaluated.
+    pub at: usize,
+    /// The array that contains the parameters of the next gradient after the update, and its time.
+    pub next: Option<(usize, StageTime)>,
+    /// The update.
+    pub update: &'a RangeUpdate<'a, R>,
+}
+
+impl<R: Real> StageUpdate<'_, R> {
+    /// Takes the update of a force: by [`Force::gradient_update`] where the force implements it, otherwise from the
+    /// gradient, for which `buffer` is resized. The two have the same bits. Returns the mean loss.
+    pub fn apply(self, force: &mut dyn Force<R>, arrays: &mut [&mut [R]], buffer: &mut Vec<R>) -> f64 {
+        if let Some(loss) = force.gradient_update(self, arrays) {
+            return loss;
+        }
+        buffer.resize(arrays[self.at].len(), R::zero());
+        let loss = force.gradient_within(self.time, arrays[self.at], buffer);
+        (self.update)(arrays, buffer);
+        loss
     }
 }
 
@@ -48,6 +77,17 @@ pub trait Force<R>: Send {
     ) -> Option<f64> {
         None
     }
+
+    /// Evaluates the gradient of a stage and updates `arrays`, all of the state's length, by it: calls
+    /// `stage.update(ranges, gradient)` once for every range of a division of the state, from any thread, while the
+    /// gradient is in the cache. Returns the mean loss, or `None` where nothing was done and the update has to be made
+    /// from [`Force::gradient_within`].
+    ///
+    /// The force may prepare the gradient `stage.next`. Where that is the next to be evaluated, its parameters must not be
+    /// modified before.
+    fn gradient_update(&mut self, _stage: StageUpdate<'_, R>, _arrays: &mut [&mut [R]]) -> Option<f64> {
+        None
+    }
 }
 
 impl<R, F: Force<R> + ?Sized> Force<R> for &mut F {
@@ -61,6 +101,10 @@ impl<R, F: Force<R> + ?Sized> Force<R> for &mut F {
 
     fn advance(&mut self, coefficients: StepCoefficients, noise: &dyn Noise<R>, state: &mut State<R>) -> Option<f64> {
         (**self).advance(coefficients, noise, state)
+    }
+
+    fn gradient_update(&mut self, stage: StageUpdate<'_, R>, arrays: &mut [&mut [R]]) -> Option<f64> {
+        (**self).gradient_update(stage, arrays)
     }
 }
 
@@ -93,9 +137,16 @@ pub struct NetworkForce<'a, R> {
     workspace: Workspace<R>,
     current: PackedBatch<R>,
     next: PackedBatch<R>,
-    /// The step that the last pass prepared: its batch is in `next` (in `current` for the whole population), and its
-    /// forward pass is done.
-    prepared: Option<u64>,
+    prepared: Option<Prepared>,
+}
+
+/// What the last pass prepared: the forward pass is done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Prepared {
+    /// A step, whose batch is in `next` (in `current` for the whole population).
+    Step(u64),
+    /// A stage on the whole population.
+    Stage(StageTime),
 }
 
 impl<'a, R: Real> NetworkForce<'a, R> {
@@ -141,7 +192,7 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         let model = Model { network, width, threads: self.threads };
         let NetworkForce { batches, workspace, current, next, prepared, .. } = self;
         let full = matches!(batches.source, BatchSource::Full);
-        if *prepared == Some(state.step) {
+        if *prepared == Some(Prepared::Step(state.step)) {
             if !full {
                 std::mem::swap(current, next);
             }
@@ -162,7 +213,25 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
             normals: if coefficients.noise > 0.0 { Some(&normals) } else { None },
         };
         let loss = workspace.step(model, (&mut state.theta, &mut state.momentum), request);
-        *prepared = Some(step + 1);
+        *prepared = Some(Prepared::Step(step + 1));
+        Some(loss)
+    }
+
+    fn gradient_update(&mut self, stage: StageUpdate<'_, R>, arrays: &mut [&mut [R]]) -> Option<f64> {
+        let Ensemble { network, width, population, objective } = self.ensemble;
+        if !matches!(self.batches.source, BatchSource::Full) {
+            return None;
+        }
+        let model = Model { network, width, threads: self.threads };
+        self.batches.draw(stage.time.step, network, population, &mut self.current);
+        let batch = LabelledSamples { samples: &self.current.samples, y: &self.current.y };
+        if self.prepared != Some(Prepared::Stage(stage.time)) {
+            self.workspace.forward(model, arrays[stage.at], batch.samples);
+        }
+        let StageUpdate { at, next, update, .. } = stage;
+        let request = UpdateRequest { objective, batch, at, next: next.map(|(array, _)| array), update };
+        let loss = self.workspace.update(model, arrays, request);
+        self.prepared = next.map(|(_, time)| Prepared::Stage(time));
         Some(loss)
     }
 }

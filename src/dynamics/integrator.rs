@@ -114,7 +114,7 @@ impl Method {
             Method::HeavyBall | Method::GradientDescent => 0,
             Method::KickDriftKick => 1,
             Method::Baoab => 2,
-            Method::Rk4 => 10,
+            Method::Rk4 => 5,
             Method::DormandPrince => 18,
         }
     }

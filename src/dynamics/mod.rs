@@ -35,7 +35,7 @@ pub mod time_loop;
 pub use batches::{BatchSource, Batches};
 pub use dormand_prince::attempt_budget;
 pub use flow::Flow;
-pub use force::{Ensemble, Force, NetworkForce, StageTime};
+pub use force::{Ensemble, Force, NetworkForce, StageTime, StageUpdate};
 pub use integrator::{Integrator, Method, Motion, Scheme};
 pub use noise::{Brownian, NoNoise, Noise};
 pub use simulation::Simulation;

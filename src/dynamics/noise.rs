@@ -3,9 +3,9 @@
 //! Simulations that share a particle share its Brownian path, whatever their width, offset and step. The path is
 //! defined on the finest grid in use; a step that spans m ticks is the sum of m increments.
 
-use crate::compute::Real;
 use crate::compute::profile::{self, WorkKind};
 use crate::compute::rng::{Role, stream};
+use crate::compute::{Real, Threads, for_each_chunk};
 use crate::network::Network;
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -15,6 +15,11 @@ pub trait Noise<R>: Send + Sync {
     /// Writes one standard normal per trained coordinate for the integrator's step `step` into `out`, in the layout of
     /// the state; other entries are set to zero.
     fn normals(&mut self, step: u64, out: &mut [R]);
+
+    /// The same; a source may use more than one thread.
+    fn normals_on(&mut self, _threads: Threads, step: u64, out: &mut [R]) {
+        self.normals(step, out);
+    }
 
     /// The same for block `block` of the state only; callable from any thread.
     fn block(&self, step: u64, block: usize, out: &mut [R]);
@@ -49,6 +54,9 @@ pub struct Brownian {
     pub ticks: u64,
 }
 
+/// Blocks whose increments are drawn by one task of a parallel loop: some tens of microseconds.
+const BLOCKS: usize = 8;
+
 /// The random stream of each family of units of a network.
 const ROLES: [Role; 3] = [Role::Brownian, Role::BrownianWeight, Role::BrownianSecond];
 
@@ -72,6 +80,19 @@ impl<R: Real> Noise<R> for Brownian {
         for (block, at) in self.network.blocks(self.width).into_iter().enumerate() {
             self.block(step, block, &mut out[at]);
         }
+    }
+
+    fn normals_on(&mut self, threads: Threads, step: u64, mut out: &mut [R]) {
+        let mut blocks = Vec::new();
+        for at in self.network.blocks(self.width) {
+            let (block, rest) = std::mem::take(&mut out).split_at_mut(at.len());
+            blocks.push(block);
+            out = rest;
+        }
+        let noise = &*self;
+        for_each_chunk(threads.count(), &mut blocks, BLOCKS, |task, blocks, _| {
+            blocks.iter_mut().enumerate().for_each(|(i, out)| noise.block(step, task * BLOCKS + i, out));
+        });
     }
 
     fn block(&self, step: u64, block: usize, out: &mut [R]) {

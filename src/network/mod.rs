@@ -38,7 +38,7 @@ mod workspace;
 pub use accuracy::Accuracy;
 pub use activation::Activation;
 pub use clouds::{Cloud, Coordinate};
-pub use kernel::{Portion, Shares, StepCoefficients, StepRequest, TwoLayerLayout};
+pub use kernel::{Portion, RangeUpdate, Shares, StepCoefficients, StepRequest, TwoLayerLayout, UpdateRequest};
 pub use loss::{Loss, Objective};
 pub use low_discrepancy::{LowDiscrepancyError, LowDiscrepancyStart};
 pub use model::{DropoutPattern, Model, Network};

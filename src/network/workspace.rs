@@ -1,6 +1,6 @@
 //! Forward and backward passes of networks of any depth, and their buffers.
 
-use super::kernel::{self, LabelledSamples, Samples, StepRequest, three_layer};
+use super::kernel::{self, LabelledSamples, Samples, StepRequest, UpdateRequest, three_layer};
 use super::{Model, Network, Objective, ThreeLayer, TwoLayer};
 use crate::compute::Real;
 
@@ -72,6 +72,14 @@ impl<R: Real> Workspace<R> {
             Network::ThreeLayer(network) => {
                 self.three_layer.gradient(three_layer_model(model, network), objective, theta, batch, out)
             }
+        }
+    }
+
+    /// Updates arrays of the state's length by the gradient of the potential; see [`kernel::TwoLayerWorkspace::update`].
+    pub fn update(&mut self, model: Model<'_>, arrays: &mut [&mut [R]], request: UpdateRequest<'_, R>) -> f64 {
+        match model.network {
+            Network::TwoLayer(network) => self.two_layer.update(two_layer_model(model, network), arrays, request),
+            Network::ThreeLayer(network) => self.three_layer.update(three_layer_model(model, network), arrays, request),
         }
     }
 

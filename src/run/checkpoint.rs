@@ -223,7 +223,7 @@ pub fn without_state<R: Real>(
         || !within(next_record, 1.0, times as f64)
         || !within(step, 0.0, most_steps)
         || !within(time, 0.0, f64::MAX)
-        || arrays.memory.len() != problem.integrator(run).memory().len()
+        || arrays.memory.len() != problem.integrator(run, Threads::One).memory().len()
     {
         return None;
     }

@@ -152,7 +152,7 @@ impl<'a, R: Real> Problem<'a, R> {
     pub fn simulation(&self, run: &Trajectory, threads: Threads) -> Simulation<'_, R> {
         Simulation {
             state: self.start_state(run),
-            integrator: self.integrator(run),
+            integrator: self.integrator(run, threads),
             force: Box::new(self.force(run, threads)),
             noise: self.noise(run),
         }
@@ -175,10 +175,10 @@ impl<'a, R: Real> Problem<'a, R> {
         State { momentum: self.start_momenta(run), ..State::at_rest(self.start(run)) }
     }
 
-    /// The integrator of a trajectory.
-    pub fn integrator(&self, run: &Trajectory) -> Box<dyn Integrator<R>> {
+    /// The integrator of a trajectory, whose loops over the state use the given threads.
+    pub fn integrator(&self, run: &Trajectory, threads: Threads) -> Box<dyn Integrator<R>> {
         let (coordinates, len) = (self.network.coordinates(run.width()), self.network.state_len(run.width()));
-        run.integration.scheme.integrator(coordinates, len)
+        run.integration.scheme.integrator_on(threads, coordinates, len)
     }
 
     /// The network, whose particles must evolve independently under given predictions.

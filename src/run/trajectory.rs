@@ -255,8 +255,8 @@ fn run_own<R: Real>(
             Box::new(FrozenForce::new(ensemble, &samples, path, threads))
         }
     };
-    let mut simulation =
-        Simulation { state: start.clone(), integrator: problem.integrator(run), force, noise: problem.noise(run) };
+    let integrator = problem.integrator(run, threads);
+    let mut simulation = Simulation { state: start.clone(), integrator, force, noise: problem.noise(run) };
     let mut recorder = Recorder {
         folder: context.folder,
         measurement,

@@ -43,9 +43,17 @@ pub use samples::Samples;
 pub use shares::{Portion, Shares};
 pub use update::StepCoefficients;
 pub use workspace::{
-    LabelledSamples, PREDICTION_CHUNK, StepRequest, TwoLayerModel, TwoLayerWorkspace, keeps_activations, work_bytes,
+    LabelledSamples, PREDICTION_CHUNK, StepRequest, TwoLayerModel, TwoLayerWorkspace, UpdateRequest, keeps_activations,
+    work_bytes,
 };
 
 /// A function `normals(block, out)` that writes standard normals for the trained entries of a block, and zero
 /// elsewhere.
 pub type Normals<'a, R> = dyn Fn(usize, &mut [R]) + Sync + 'a;
+
+/// A function `update(ranges, gradient)` of the gradient in a range of the state, and of the same range of several arrays
+/// of the state's length. It is elementwise: the division into ranges does not matter.
+pub type RangeUpdate<'a, R> = dyn Fn(&mut [&mut [R]], &[R]) + Sync + 'a;
+
+/// Most arrays of a [`RangeUpdate`].
+pub const MOST_UPDATED: usize = 18;

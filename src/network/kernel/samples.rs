@@ -9,6 +9,9 @@ use crate::compute::Real;
 /// Largest number of samples in a tile.
 const TILE: usize = 128;
 
+/// Samples that are packed together: consecutive pairs of inputs of eight samples fill whole cache lines.
+const GROUP: usize = 8;
+
 /// A packed batch of n inputs.
 #[derive(Clone, Debug, Default)]
 pub struct Samples<R> {
@@ -47,9 +50,9 @@ impl<R: Real> Samples<R> {
         let tiles = count.div_ceil(TILE).max(1);
         // Whole register tiles of 12 samples in all tiles but the last.
         self.tile = if tiles == 1 { count.max(1) } else { count.div_ceil(tiles).next_multiple_of(12) };
-        self.forward.clear();
+        // Setting the samples writes all entries but the partner of an odd last one.
         self.forward.resize(count.next_multiple_of(2) * inputs, R::zero());
-        self.backward.clear();
+        self.forward[count / 2 * 2 * inputs..].fill(R::zero());
         self.backward.resize(self.hidden.next_multiple_of(2) * count, R::zero());
     }
 
@@ -58,7 +61,46 @@ impl<R: Real> Samples<R> {
     where
         R: 'x,
     {
-        (0..self.count).for_each(|s| self.set(s, row(s)));
+        for start in (0..self.count).step_by(self.tile.max(1)) {
+            let end = self.count.min(start + self.tile);
+            let grouped = start + (end - start) / GROUP * GROUP;
+            (start..grouped).step_by(GROUP).for_each(|s| self.set_group(s, std::array::from_fn(|i| row(s + i))));
+            (grouped..end).for_each(|s| self.set(s, row(s)));
+        }
+    }
+
+    /// Sets the inputs of the samples from `first` on, an even number of a group that lies in one tile.
+    fn set_group(&mut self, first: usize, x: [&[R]; GROUP]) {
+        let d = self.inputs;
+        let x = x.map(|x| &x[..d]);
+        let forward = self.forward[first * d..(first + GROUP) * d].as_chunks_mut::<2>().0;
+        for (forward, [even, odd]) in forward.chunks_exact_mut(d).zip(x.as_chunks::<2>().0) {
+            let inputs = even.iter().zip(*odd);
+            forward.iter_mut().zip(inputs).for_each(|(entry, (&even, &odd))| *entry = [even, odd]);
+        }
+        if self.hidden == 0 {
+            return;
+        }
+        let start = first / self.tile * self.tile;
+        let count = self.tile.min(self.count - start);
+        let stride = self.hidden.next_multiple_of(2);
+        let backward = self.backward[start * stride..][..count * stride].as_chunks_mut::<2>().0;
+        let at = |pair: usize| pair * count + (first - start);
+        let pairs = x.map(|x| &x.as_chunks::<2>().0[..d / 2]);
+        for j in 0..d / 2 {
+            let group = &mut backward[at(j)..][..GROUP];
+            for i in 0..GROUP {
+                group[i] = pairs[i][j];
+            }
+        }
+        if self.hidden > d / 2 * 2 {
+            // The last pair contains the bias, behind the last of an odd number of inputs.
+            let bias = if self.hidden > d { R::one() } else { R::zero() };
+            let group = &mut backward[at(d / 2)..][..GROUP];
+            for (entry, x) in group.iter_mut().zip(x) {
+                *entry = if d % 2 == 1 { [x[d - 1], bias] } else { [bias, R::zero()] };
+            }
+        }
     }
 
     /// Sets the inputs of sample `s`.

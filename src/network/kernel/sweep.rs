@@ -12,11 +12,12 @@ use super::shares::Portion;
 use super::small_batch::SmallBatchStep;
 use super::stream::StreamedStep;
 use super::update::{ApplyStep, StepConstants, WriteGradient};
-use super::{Normals, TwoLayerLayout};
+use super::{MOST_UPDATED, Normals, RangeUpdate, TwoLayerLayout};
 use crate::compute::tree::{TreeNode, TreeSum};
 use crate::compute::{DisjointSlice, Pass, Real, Simd, activation::ActivationFunction, parallel_for};
 use crate::network::{Activation, TwoLayer};
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::Mutex;
 
 /// Largest batch whose steps are streamed ([`StreamedStep`]).
@@ -29,6 +30,8 @@ pub(super) struct TwoLayerScratch<R> {
     z: Vec<BlockRow<R>>,
     /// Gradient rows of a block: sums over samples.
     grad: Vec<BlockRow<R>>,
+    /// The gradient of a block, where it is not written to memory.
+    gradient: Vec<BlockRow<R>>,
     /// Standard normals of a block.
     normals: Vec<R>,
     /// Predictions of a superblock before the sum over lanes, one pack per sample and output.
@@ -53,6 +56,55 @@ pub(super) enum BackwardOutput<'a, R> {
     Gradient { out: DisjointSlice<'a, R>, ridge: R },
     /// Parameters and momenta take a step.
     Step { momentum: DisjointSlice<'a, R>, constants: StepConstants<R>, normals: Option<&'a Normals<'a, R>> },
+    /// It is passed to a function that updates arrays.
+    Update(ArrayUpdate<'a, R>),
+}
+
+/// Arrays of the length of the state, and their update by the gradient.
+pub(super) struct ArrayUpdate<'a, R> {
+    /// The arrays.
+    pub arrays: Vec<DisjointSlice<'a, R>>,
+    /// The array of the parameters at which the gradient is evaluated.
+    pub at: usize,
+    /// The array of the parameters of the forward pass, if any.
+    pub next: Option<usize>,
+    /// Ridge coefficient.
+    pub ridge: R,
+    /// The update.
+    pub update: &'a RangeUpdate<'a, R>,
+}
+
+impl<'a, R: Real> ArrayUpdate<'a, R> {
+    /// The update of `arrays`; `at` and `next` as in the fields.
+    pub fn new(
+        arrays: &'a mut [&mut [R]],
+        (at, next): (usize, Option<usize>),
+        ridge: R,
+        update: &'a RangeUpdate<'a, R>,
+    ) -> Self {
+        assert!(arrays.len() <= MOST_UPDATED, "at most {MOST_UPDATED} arrays");
+        let arrays = arrays.iter_mut().map(|array| DisjointSlice::exclusive(array)).collect();
+        ArrayUpdate { arrays, at, next, ridge, update }
+    }
+
+    /// The parameters at which the gradient is evaluated.
+    pub fn parameters(&self) -> &DisjointSlice<'_, R> {
+        &self.arrays[self.at]
+    }
+
+    /// Updates a range of the arrays by the gradient there; returns the ranges.
+    ///
+    /// # Safety
+    /// While the result is in use, no overlapping range of an array is accessed.
+    pub unsafe fn apply(&self, range: Range<usize>, gradient: &[R]) -> [&mut [R]; MOST_UPDATED] {
+        let mut ranges: [&mut [R]; MOST_UPDATED] = Default::default();
+        for (part, array) in ranges.iter_mut().zip(&self.arrays) {
+            // SAFETY: stated above; the arrays do not overlap.
+            *part = unsafe { array.get_mut(range.clone()) };
+        }
+        (self.update)(&mut ranges[..self.arrays.len()], gradient);
+        ranges
+    }
 }
 
 /// The backward part of a sweep.
@@ -83,7 +135,7 @@ pub(super) struct BlockSweep<'a, R> {
     pub layout: TwoLayerLayout,
     /// Blocks of a superblock, a function of the width of the whole layer.
     pub per_superblock: usize,
-    /// Parameters.
+    /// Parameters; not used where they are among the arrays of [`BackwardOutput::Update`].
     pub theta: DisjointSlice<'a, R>,
     /// The backward part, if any.
     pub backward: Option<Backward<'a, R>>,
@@ -230,6 +282,32 @@ impl<R: Real> BlockSweep<'_, R> {
                 self.step(s, theta, momentum, &scratch.grad, normals, *constants);
                 self.forward::<S, F>(s, block, theta, scratch);
             }
+            BackwardOutput::Update(update) => self.update::<S, F>(s, block, (backward, update), scratch),
+        }
+    }
+
+    /// The pass over one block that updates arrays by the gradient.
+    fn update<S: Simd<R>, F: ActivationFunction>(
+        &self,
+        s: S,
+        block: usize,
+        (backward, update): (&Backward<'_, R>, &ArrayUpdate<'_, R>),
+        scratch: &mut TwoLayerScratch<R>,
+    ) {
+        let size = self.layout.parameters * LANES;
+        let range = block * size..(block + 1) * size;
+        {
+            // SAFETY: no other call accesses the ranges of this block, and they are not written while this one is in use.
+            let theta = unsafe { update.parameters().get(range.clone()) }.as_chunks().0;
+            self.sums::<S, F>(s, block, theta, backward, scratch);
+            scratch.gradient.resize(self.layout.parameters, [R::zero(); LANES]);
+            self.gradient(s, block, theta, &scratch.grad, update.ridge, &mut scratch.gradient);
+            scratch.gradient[..self.network.fixed_inputs()].fill([R::zero(); LANES]);
+        }
+        // SAFETY: as above.
+        let ranges = unsafe { update.apply(range, scratch.gradient.as_flattened()) };
+        if let Some(next) = update.next {
+            self.forward::<S, F>(s, block, ranges[next].as_chunks().0, scratch);
         }
     }
 

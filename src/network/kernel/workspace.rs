@@ -1,14 +1,14 @@
 //! The passes of two-layer networks and their buffers.
 
 use super::LANES;
-use super::Normals;
 use super::arithmetic::{GradientUse, TwoLayerWork};
 use super::layout::TwoLayerLayout;
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
 use super::shares::{Portion, Shares};
-use super::sweep::{Backward, BackwardOutput, BlockSweep, Forward, STREAMED, TwoLayerScratch, kept_rows};
+use super::sweep::{ArrayUpdate, Backward, BackwardOutput, BlockSweep, Forward, STREAMED, TwoLayerScratch, kept_rows};
 use super::update::{StepCoefficients, StepConstants};
+use super::{Normals, RangeUpdate};
 use crate::compute::profile::{self, WorkKind, pass};
 use crate::compute::tree::TreeNode;
 use crate::compute::{DisjointSlice, Real, Threads};
@@ -109,6 +109,22 @@ pub struct StepRequest<'a, R> {
     pub next_batch: &'a Samples<R>,
     /// The noise; `None` at temperature 0.
     pub normals: Option<&'a Normals<'a, R>>,
+}
+
+/// The arguments of a pass that updates arrays by the gradient, apart from the network and the arrays.
+#[derive(Clone, Copy)]
+pub struct UpdateRequest<'a, R> {
+    /// The objective.
+    pub objective: Objective,
+    /// The batch.
+    pub batch: LabelledSamples<'a, R>,
+    /// The array of the parameters at which the gradient is evaluated. The last pass of the workspace must have been the
+    /// forward pass on the batch there.
+    pub at: usize,
+    /// The array of the parameters of the next gradient on the batch, whose forward pass is done too.
+    pub next: Option<usize>,
+    /// The update.
+    pub update: &'a RangeUpdate<'a, R>,
 }
 
 impl<R: Real> TwoLayerWorkspace<R> {
@@ -263,6 +279,41 @@ impl<R: Real> TwoLayerWorkspace<R> {
             kept: keeps.then(|| DisjointSlice::exclusive(&mut self.kept)),
             scratch: &self.scratch,
         });
+    }
+
+    /// Updates arrays of the state's length by the gradient of the potential, ridge term included, block by block;
+    /// returns the mean loss.
+    ///
+    /// # Panics
+    /// If there are more than [`super::MOST_UPDATED`] arrays.
+    pub fn update(&mut self, model: TwoLayerModel<'_>, arrays: &mut [&mut [R]], request: UpdateRequest<'_, R>) -> f64 {
+        let UpdateRequest { objective, batch: LabelledSamples { samples, y }, at, next, update } = request;
+        let count = samples.count();
+        self.collect(model, count);
+        let loss = self.predictions.residuals(objective, y, model.network.outputs);
+        let update = ArrayUpdate::new(arrays, (at, next), R::of(objective.ridge), update);
+        let output = BackwardOutput::Update(update);
+        let ((layout, per_superblock), keeps) = (self.layout(model), self.keeps(model, count));
+        // The arithmetic of the update is the caller's, and is not counted.
+        let _timed = pass(WorkKind::Kernels, || self.work(model, count, keeps).backward::<R>(GradientUse::Written));
+        if next.is_some() {
+            profile::count(WorkKind::Kernels, || self.work(model, count, keeps).forward::<R>());
+        }
+        R::dispatch(BlockSweep {
+            network: model.network,
+            layout,
+            per_superblock,
+            theta: DisjointSlice::shared(&[]),
+            backward: Some(Backward { samples, residual: &self.predictions.residual, output }),
+            forward: next.map(|_| Forward {
+                samples,
+                partial: DisjointSlice::exclusive(&mut self.predictions.partial),
+                tasks: self.portion.as_ref().map(|portion| (portion, &self.tasks[..])),
+            }),
+            kept: keeps.then(|| DisjointSlice::exclusive(&mut self.kept)),
+            scratch: &self.scratch,
+        });
+        loss
     }
 
     /// One step of parameters and momenta, followed by the forward pass on the next batch; returns the mean loss at the

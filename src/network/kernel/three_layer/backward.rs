@@ -214,15 +214,15 @@ impl BlockUpdate {
             BackwardOutput::Gradient { out, ridge } => {
                 // SAFETY: parameters are only read; no other call accesses the gradient of this block.
                 let (theta, out) = unsafe { (theta.get(at.clone()), out.get_mut(at)) };
-                let (theta, out) = (theta.as_chunks::<LANES>().0, out.as_chunks_mut::<LANES>().0);
-                let (out_trained, out_fixed) = out.split_at_mut(trained);
-                let (grad, theta) = (&grad[..trained], &theta[..trained]);
-                simd.vectorize(WriteGradient { grad, factor: None, theta, ridge: *ridge, out: out_trained });
-                out_fixed.fill([R::zero(); LANES]);
-                if used < LANES {
-                    // Padding is +0, not -0.
-                    out.iter_mut().for_each(|row| row[used..].fill(R::zero()));
-                }
+                write_gradient(simd, (theta, grad), *ridge, (trained, used), out);
+            }
+            BackwardOutput::Update(update) => {
+                buffer.resize(at.len(), R::zero());
+                // SAFETY: no other call writes the parameters of this block.
+                let theta = unsafe { theta.get(at.clone()) };
+                write_gradient(simd, (theta, grad), update.ridge, (trained, used), buffer);
+                // SAFETY: no other call accesses the ranges of this block, and `theta` is not used any more.
+                unsafe { update.apply(at, buffer) };
             }
             BackwardOutput::Step { momentum, constants, normals } => {
                 if let Some(normals) = normals {
@@ -238,5 +238,25 @@ impl BlockUpdate {
                 simd.vectorize(ApplyStep { grad: &grad[..trained], factor: None, theta, momentum, normals, constants });
             }
         }
+    }
+}
+
+/// Writes the gradient of a block from the sums over samples. `trained`: the number of trained rows, which fixed rows follow;
+/// `used`: the number of neurons, which padding follows.
+fn write_gradient<R: Real, S: Simd<R>>(
+    simd: S,
+    (theta, grad): (&[R], &[BlockRow<R>]),
+    ridge: R,
+    (trained, used): (usize, usize),
+    out: &mut [R],
+) {
+    let (theta, out) = (theta.as_chunks::<LANES>().0, out.as_chunks_mut::<LANES>().0);
+    let (out_trained, out_fixed) = out.split_at_mut(trained);
+    let (grad, theta) = (&grad[..trained], &theta[..trained]);
+    simd.vectorize(WriteGradient { grad, factor: None, theta, ridge, out: out_trained });
+    out_fixed.fill([R::zero(); LANES]);
+    if used < LANES {
+        // Padding is +0, not -0.
+        out.iter_mut().for_each(|row| row[used..].fill(R::zero()));
     }
 }

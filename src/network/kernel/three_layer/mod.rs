@@ -28,9 +28,9 @@ use super::arithmetic::{GradientUse, ThreeLayerWork};
 use super::phases::BlockRow;
 use super::predictions::{Predictions, in_chunks};
 use super::samples::Samples;
-use super::sweep::BackwardOutput;
+use super::sweep::{ArrayUpdate, BackwardOutput};
 use super::update::StepConstants;
-use super::{LANES, LabelledSamples, StepRequest};
+use super::{LANES, LabelledSamples, StepRequest, UpdateRequest};
 use crate::compute::profile::{WorkKind, pass};
 use crate::compute::{DisjointSlice, Real, Threads};
 use crate::network::{Objective, ThreeLayer};
@@ -221,6 +221,24 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         loss
     }
 
+    /// Updates arrays of the state's length by the gradient of the potential; see
+    /// [`TwoLayerWorkspace::update`](super::TwoLayerWorkspace::update).
+    pub fn update(
+        &mut self,
+        model: ThreeLayerModel<'_>,
+        arrays: &mut [&mut [R]],
+        request: UpdateRequest<'_, R>,
+    ) -> f64 {
+        let UpdateRequest { objective, batch, at, next, update } = request;
+        let update = ArrayUpdate::new(arrays, (at, next), R::of(objective.ridge), update);
+        let none = DisjointSlice::shared(&[]);
+        let loss = self.backward(model, objective, none, batch, BackwardOutput::Update(update));
+        if let Some(next) = next {
+            self.forward(model, arrays[next], batch.samples, true);
+        }
+        loss
+    }
+
     /// The backward pass of the batch of the last forward pass; returns the mean loss.
     fn backward(
         &mut self,
@@ -233,7 +251,8 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         let samples = batch.samples;
         let _timed = pass(WorkKind::Kernels, || {
             let gradient = match &output {
-                BackwardOutput::Gradient { .. } => GradientUse::Written,
+                // The arithmetic of an update is the caller's, and is not counted.
+                BackwardOutput::Gradient { .. } | BackwardOutput::Update(_) => GradientUse::Written,
                 BackwardOutput::Step { constants, normals, .. } => {
                     GradientUse::Step { first_order: constants.first_order, noise: normals.is_some() }
                 }
@@ -244,9 +263,10 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         let loss = self.predictions.residuals(objective, batch.y, model.network.outputs);
         let ThreeLayerModel { network, layers, .. } = model;
         let context = PassContext { network, layers, layout: model.layout(), samples, scratch: &self.scratch };
+        let theta = if let BackwardOutput::Update(update) = &output { update.parameters() } else { &theta };
         R::dispatch(OutputBackward {
             context,
-            theta: &theta,
+            theta,
             residual: &self.predictions.residual,
             value: &self.second.value,
             slope: DisjointSlice::exclusive(&mut self.second.slope),
@@ -255,14 +275,14 @@ impl<R: Real> ThreeLayerWorkspace<R> {
         });
         R::dispatch(FirstLayerBackward {
             context,
-            theta: &theta,
+            theta,
             output_deltas: &self.output_deltas,
             slope: &self.first.slope,
             output: &output,
         });
         R::dispatch(SecondLayerBackward {
             context,
-            theta: &theta,
+            theta,
             packed: &self.packed,
             deltas: &self.second.slope,
             grad_a: &self.grad_a,
