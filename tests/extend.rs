@@ -140,7 +140,8 @@ fn reduced_states_are_kept() {
     fs::remove_dir_all(case.path("a")).unwrap();
     case.start("a", &ends);
     let notes = case.extend(&["--set", "widths.seeds=4"]);
-    assert!(notes.contains("6 results of studies are kept"), "{notes}");
+    // The two results of paths have files that were not kept, which is no damage.
+    assert!(notes.contains("4 results of studies are kept") && !notes.contains("missing"), "{notes}");
     assert!(
         notes.contains("computed: 2 (reference-half-particles, reference-training-step): its state was not kept"),
         "{notes}"

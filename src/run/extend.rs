@@ -22,6 +22,7 @@ use super::results::{self, Results, TASK_FOLDERS, can_be_continued, task_file, t
 use super::series::Series;
 use super::share_files::state_folder;
 use super::study::{Registry, studies_of};
+use super::tasks;
 use super::trajectory::{last_name, state_name};
 use crate::config::study::ExperimentKind;
 use crate::config::{AnyExperiment, Experiment, KeptStates, Route, from_resolved};
@@ -387,9 +388,15 @@ impl Extension<'_> {
             if !self.task_is_same(study.name, &task, registry) {
                 continue;
             }
-            let there = self.folder.file(&target).is_file();
-            let copied = there || self.folder.copy_sealed_json(&source, &task_file(TASK_FOLDERS[1], &task), &target)?;
-            count += usize::from(copied && now.resolved.get(study.name).is_some());
+            let mut kept = self.folder.file(&target).is_file();
+            if !kept && self.folder.copy_sealed_json(&source, &task_file(TASK_FOLDERS[1], &task), &target)? {
+                // Files of tasks that the run has not kept are written by tasks that run again.
+                kept = tasks::files_are_present(self.folder, &target)?;
+                if !kept {
+                    self.folder.remove(&target)?;
+                }
+            }
+            count += usize::from(kept && now.resolved.get(study.name).is_some());
         }
         Ok(count)
     }

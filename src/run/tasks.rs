@@ -5,9 +5,10 @@ use super::progress::Progress;
 use super::shard::{Part, owned};
 use crate::prune::PruneError;
 use crate::ranks::assign;
+use crate::record::{RunFolder, SavedPart};
 use crate::sparse::recovery::RecoveryError;
 use rayon::prelude::*;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -300,6 +301,16 @@ fn result_name(name: &str) -> String {
     format!("checkpoint/study-{name}.json")
 }
 
+/// Whether every file is present that the task of a saved result has written. Whether they are as they were written is
+/// checked where the result is used.
+///
+/// # Errors
+/// A result that is not accessible.
+pub(super) fn files_are_present(folder: &RunFolder, result: &str) -> Result<bool, RunError> {
+    let SavedPart::Found(TaskResult::<IgnoredAny> { files, .. }) = folder.load_json(result)? else { return Ok(true) };
+    Ok(files.keys().all(|name| folder.file(name).is_file()))
+}
+
 /// The saved result of a task, or the result of `work`, which is saved.
 fn saved_or_run<T: Serialize + DeserializeOwned>(
     context: &RunContext<'_>,
@@ -338,7 +349,6 @@ fn saved_or_run<T: Serialize + DeserializeOwned>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::RunFolder;
 
     /// The results of two tasks of two numbers each, and the notes about parts that were computed again.
     fn resumed(folder: &RunFolder) -> (Vec<Vec<f64>>, Vec<String>) {
