@@ -1,6 +1,6 @@
 //! Experiments of sparse recovery are run, interrupted, resumed, refused and recomputed like those that train networks.
 
-use crate::common::experiment::{arrays, files, fine, json, program, run, same};
+use crate::common::experiment::{arrays, files, fine, json, program, refused, run, same};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -72,9 +72,9 @@ fn from_a_file_to_its_figures_on_any_number_of_threads() {
     let manifest = json(&run.join("manifest.json"));
     assert_eq!((&manifest["status"], manifest.get("clock")), (&"complete".into(), None));
     let before = files(&run.join("figures"));
-    for name in ["figures", "state"] {
-        fs::remove_dir_all(run.join(name)).unwrap();
-    }
+    let aside = here.path().join("state");
+    fs::rename(run.join("state"), &aside).unwrap();
+    fs::remove_dir_all(run.join("figures")).unwrap();
     fine(here.path(), &["figures", "runs/tiny"]);
     let after = files(&run.join("figures"));
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
@@ -83,6 +83,9 @@ fn from_a_file_to_its_figures_on_any_number_of_threads() {
         let svg = String::from_utf8_lossy(&before[&format!("{stem}.svg")]).into_owned();
         assert!(!svg.contains("NaN") && svg.contains("<text"), "{stem}");
     }
+    let message = refused(here.path(), &["run", "tiny.toml", "--resume"]);
+    assert!(message.contains("state/problem.npz: it is missing"), "{message}");
+    fs::rename(&aside, run.join("state")).unwrap();
     assert!(fine(here.path(), &["run", "tiny.toml", "--resume"]).contains("nothing to do"));
 }
 

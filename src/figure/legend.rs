@@ -128,16 +128,16 @@ fn row_block(labels: &[(&str, Vec<MarkIndex>)], width: f64) -> Result<Block, Fig
 }
 
 /// An entry of a legend: the lines of its label, and its marks.
-type Entry = (Vec<Text>, Vec<MarkIndex>);
+type LegendEntry = (Vec<Text>, Vec<MarkIndex>);
 
 /// The entries of a legend with lines of at most this width.
-fn entries(labels: &[(&str, Vec<MarkIndex>)], width: f64) -> Result<Vec<Entry>, FigureError> {
+fn entries(labels: &[(&str, Vec<MarkIndex>)], width: f64) -> Result<Vec<LegendEntry>, FigureError> {
     let available = (width - SAMPLE_PT - SAMPLE_GAP_PT).max(0.0) / TICK_TEXT_PT;
     labels.iter().map(|(label, marks)| Ok((Text::wrapped(label, available, ENTRY_LINES)?, marks.clone()))).collect()
 }
 
 /// A legend of so many columns, row by row; `None` without entries.
-fn arranged(entries: &[Entry], columns: usize) -> Option<Block> {
+fn arranged(entries: &[LegendEntry], columns: usize) -> Option<Block> {
     let size_pt = TICK_TEXT_PT;
     let (step, text_left) = (LEADING * size_pt, SAMPLE_PT + SAMPLE_GAP_PT);
     let wide = |texts: &[Text]| texts.iter().map(|text| text_left + size_pt * text.width()).fold(0.0, f64::max);
