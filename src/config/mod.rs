@@ -25,11 +25,12 @@ mod schema_rules;
 mod section;
 mod section_texts;
 mod spelling;
-pub mod study;
 mod study_choice;
 mod sweep;
 mod syntax;
 mod validate;
+mod values;
+mod values;
 pub mod vary;
 mod vary_points;
 
