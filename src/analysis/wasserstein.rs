@@ -11,20 +11,26 @@
 //! `v` gives `|v| / sqrt(p)` on average. It metrises the same convergence on bounded sets, at `O(n log n)` for each
 //! direction.
 
+mod block_means;
 mod lanes;
 
 use crate::compute::rng::{Role, stream};
+use block_means::BlockMeans;
 use lanes::{LANES, squared_distance};
 use ndarray::{Array1, ArrayView1, ArrayView2};
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Atoms from which on directions are shared among threads.
 const PARALLEL: usize = 4096;
 
 /// Atoms from which on one sort is shared among threads.
 const PARALLEL_SORT: usize = 1 << 16;
+
+/// Atoms of a reference from which on its [`BlockMeans`] are kept for sets of at most a quarter as many atoms.
+const MANY: usize = 1 << 16;
 
 /// Why two sets of atoms have no distance.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +100,8 @@ pub struct ReferenceProjections {
     grouped: Vec<[f64; LANES]>,
     /// Sorted projections (M) on every other direction.
     single: Vec<Vec<f64>>,
+    /// The means of blocks of the single projections, by the number of blocks; filled as they are needed.
+    block_means: Arc<Mutex<BTreeMap<usize, Arc<Vec<BlockMeans>>>>>,
 }
 
 /// Directions in `R^p`, in groups that are used at once and single ones.
@@ -159,8 +167,20 @@ impl ReferenceProjections {
     pub fn distance_to(&self, atoms: &Self) -> f64 {
         let mut squares = Vec::with_capacity(self.directions.count());
         lanes::squared_distances(&atoms.grouped, &self.grouped, (atoms.atoms, self.atoms), &mut squares);
-        squares.extend(atoms.single.iter().zip(&self.single).map(|(a, b)| squared_distance(a, b)));
+        if self.atoms >= MANY && 4 * atoms.atoms <= self.atoms {
+            let blocks = self.block_means(atoms.atoms);
+            squares.extend(atoms.single.iter().zip(blocks.iter()).map(|(a, blocks)| blocks.squared_distance(a)));
+        } else {
+            squares.extend(atoms.single.iter().zip(&self.single).map(|(a, b)| squared_distance(a, b)));
+        }
         (squares.iter().sum::<f64>() / squares.len() as f64).sqrt()
+    }
+
+    /// The means of so many blocks of the single projections.
+    fn block_means(&self, blocks: usize) -> Arc<Vec<BlockMeans>> {
+        let mut known = self.block_means.lock().unwrap_or_else(PoisonError::into_inner);
+        let means = || Arc::new(self.single.iter().map(|sorted| BlockMeans::new(sorted, blocks)).collect());
+        Arc::clone(known.entry(blocks).or_insert_with(means))
     }
 
     fn on(directions: &Arc<Directions>, atoms: ArrayView2<f64>, name: &'static str) -> Result<Self, TransportError> {
@@ -192,7 +212,13 @@ impl ReferenceProjections {
         }
         let single = directions.single.iter().map(|direction| project(atoms, direction.view(), name));
         let single = single.collect::<Result<_, _>>()?;
-        Ok(ReferenceProjections { directions: Arc::clone(directions), atoms: count, grouped, single })
+        Ok(ReferenceProjections {
+            directions: Arc::clone(directions),
+            atoms: count,
+            grouped,
+            single,
+            block_means: Arc::default(),
+        })
     }
 }
 
@@ -268,6 +294,20 @@ mod tests {
         // Thirds against halves: the middle third splits; sixths 2, 1, 1, 2 move by 0, 1, 2, 0.
         let got = wasserstein_2(&[0.0, 1.0, 3.0], &[0.0, 3.0]).unwrap();
         assert!((got - (5.0_f64 / 6.0).sqrt()).abs() < 1e-15);
+    }
+
+    /// A reference of many atoms has the distances of the merged quantiles, on one direction and on several.
+    #[test]
+    fn many_atoms_and_few() {
+        let many = Array2::from_shape_vec((MANY + 3, 1), normals(MANY + 3, 4)).unwrap();
+        let few = Array2::from_shape_vec((100, 1), normals(100, 5)).unwrap();
+        let expected = wasserstein_2(many.as_slice().unwrap(), few.as_slice().unwrap()).unwrap();
+        let reference = ReferenceProjections::new(many.view(), 1, 1).unwrap();
+        // The second time the means are known.
+        for _ in 0..2 {
+            let found = reference.distance(few.view()).unwrap();
+            assert!((found - expected).abs() < 1e-13 * expected, "{found} and {expected}");
+        }
     }
 
     #[test]
