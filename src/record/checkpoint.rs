@@ -118,7 +118,7 @@ impl RunFolder {
     }
 
     /// Copies a value that [`RunFolder::save_json`] wrote into `from` under the name `source` to this folder under another
-    /// name, with its checksum there. A file whose name ends with [`COMPRESSED`] is compressed. Returns false where there is
+    /// name, with its checksum there. A file whose name ends with `.gz` is compressed. Returns false where there is
     /// none that is as it was written.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 //! **Time.** A [`WorkScope`] attributes the time of its thread to a kind, from [`time`] or [`within`] until it is
 //! dropped. Scopes nest; the innermost counts. The processor clock of a thread is read at most once in
 //! some tenths of a millisecond, as that is a system call, and divided among the kinds since the last reading in proportion to
-//! their wall times. Threads that share a parallel loop of [`super::parallel_for`] are in the kind of its caller. A
+//! their wall times. Threads that share a parallel loop of `parallel_for` are in the kind of its caller. A
 //! [`WorkRegion`] also attributes the processor time of threads that are in no scope, as those of a thread pool are.
 //!
 //! **Arithmetic.** [`count`] adds [`WorkCounts`], which callers compute from the sizes of a call, to the kind of the
@@ -25,7 +25,7 @@ pub use region::{WorkRegion, region};
 pub use scope::{InheritedKind, WorkScope, count, is_on, pass, start, stop, time, within};
 pub use tally::WorkTotals;
 
-/// What all threads have counted since the process began, by kind, in the order of [`WorkKind::ALL`]. Time in scopes that
+/// What all threads have counted since the process began, by kind, in the order of [`WorkKind`]. Time in scopes that
 /// have not ended, of other threads, is not in it.
 pub fn totals() -> Vec<WorkTotals> {
     region::settle();
