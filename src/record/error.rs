@@ -50,6 +50,18 @@ pub enum RecordError {
         /// What does not fit.
         problem: String,
     },
+    /// The number of checks is not that of the run.
+    #[error(
+        "{path}: {found} checks, and the run has {expected}; the file is damaged: run the experiment again with --force"
+    )]
+    Checks {
+        /// The file.
+        path: PathBuf,
+        /// Their number in the file.
+        found: usize,
+        /// The number that the run has.
+        expected: String,
+    },
     /// The folder holds a run, and neither `--resume` nor `--force` was given.
     #[error(
         "{path} holds a run already ({status}); continue it with --resume, start over with --force, or choose another folder with --out"

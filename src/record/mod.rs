@@ -42,6 +42,7 @@ mod shard;
 pub mod state;
 mod state_files;
 mod vary;
+mod verify;
 
 pub use atomic::{replace_quickly, write_atomically};
 pub use checkpoint::{SavedPart, SealedArchive};

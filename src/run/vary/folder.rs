@@ -1,6 +1,7 @@
 //! The folder of a sweep.
 
 use super::super::context::{Options, RunError};
+use super::points::point_folder;
 use crate::config::AnyExperiment;
 use crate::config::vary::{Combine, Varied};
 use crate::record::{Build, CHECKS, FORMAT, RecordError, RunFolder, Status, lock_folder};
@@ -110,10 +111,10 @@ pub fn folder_at(path: &Path) -> Option<RunFolder> {
     folder.file(HEADER).is_file().then_some(folder)
 }
 
-/// The folder of a complete sweep, whose records are those that it wrote.
+/// The folder of a complete sweep, whose records are those that it wrote, as are those of its points.
 ///
 /// # Errors
-/// A sweep that is unfinished, of another format, or damaged.
+/// A sweep that is unfinished, of another format, or damaged; a point that is missing, unfinished or damaged.
 pub fn require_complete(path: &Path) -> Result<RunFolder, RecordError> {
     let folder = folder_at(path).ok_or_else(|| RecordError::NotARun { path: path.into() })?;
     let header: SweepHeader = folder.read_json(HEADER)?;
@@ -125,5 +126,9 @@ pub fn require_complete(path: &Path) -> Result<RunFolder, RecordError> {
         return Err(RecordError::Format { path: path.into(), version, found, advice: crate::record::FIGURES_ADVICE });
     }
     folder.require_unaltered(&header.records.unwrap_or_default())?;
+    for name in &header.points {
+        let point = RunFolder::plain(&folder.file(&point_folder(name)));
+        point.verified_checks()?;
+    }
     Ok(folder)
 }
