@@ -282,4 +282,9 @@ fn wrong_extensions_are_refused() {
     }
     assert!(refused(case.at(), &["extend", "none", "--set", "widths.seeds=3"]).contains("not a run"));
     assert_eq!(files(&case.path("a")), before);
+    // No copy is left of a run whose extension is refused.
+    for set in ["seed=3", "widths.seeds=2"] {
+        refused(case.at(), &["extend", "a", "--set", set, "--out", "copy"]);
+        assert!(!case.path("copy").exists(), "{set}");
+    }
 }
