@@ -92,6 +92,14 @@ pub enum RecordError {
         /// Its status.
         status: Status,
     },
+    /// An extension of the run is not complete, and no process works on it.
+    #[error("the extension of {path} is {status}: finish it with widelimit extend {path}")]
+    UnfinishedExtension {
+        /// The folder.
+        path: PathBuf,
+        /// Its status.
+        status: Status,
+    },
     /// A process is computing the run.
     #[error("{path} is running: another widelimit works on it; wait until it has ended")]
     Running {

@@ -83,7 +83,14 @@ impl RunFolder {
             _ if lock::held(&self.path) || Self::shard_runs(&self.path) => {
                 Err(RecordError::Running { path: self.path.clone() })
             }
-            Status::Running | Status::Interrupted => Err(RecordError::Unfinished { path: self.path.clone(), status }),
+            Status::Running | Status::Interrupted => {
+                let path = self.path.clone();
+                let extended = manifest.get("extends").and_then(|extends| extends.as_array()).is_some();
+                Err(match extended {
+                    true => RecordError::UnfinishedExtension { path, status },
+                    false => RecordError::Unfinished { path, status },
+                })
+            }
         }
     }
 

@@ -174,7 +174,14 @@ impl RunFolder {
             if manifest.extends.is_empty() {
                 return Err(RecordError::Unfinished { path: path.into(), status: manifest.status });
             }
-            folder.require_same(&manifest, request)?;
+            if !keys.is_empty() {
+                return refuse(format!(
+                    "an extension to another experiment is unfinished (they differ in {}): finish it with widelimit extend {} without --set and --unset, and extend the run again",
+                    keys.join(", "),
+                    path.display()
+                ));
+            }
+            folder.require_same_data(&manifest.population.sources, request.sources)?;
             folder.remove_temporary_files();
             return Ok((folder, Box::new(manifest)));
         }
