@@ -656,7 +656,8 @@ fn figures_are_drawn_of_the_records_that_the_manifest_names() {
         for command in ["check", "report"] {
             case.refused(&[command, "run"], &["run/experiment.toml: ", "SHA-256", "--force"]);
         }
-        let entries = |manifest: &mut Value| drop(manifest["records"].as_object_mut().unwrap().remove("experiment.toml"));
+        let entries =
+            |manifest: &mut Value| drop(manifest["records"].as_object_mut().unwrap().remove("experiment.toml"));
         edit(&run, "manifest.json", entries);
         assert_ne!(case.call(&["check", "run"]).code, Some(2));
         fs::write(run.join("manifest.json"), &complete).unwrap();

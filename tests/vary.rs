@@ -299,6 +299,18 @@ fn the_points_of_a_sweep_are_verified() {
     refuse("checks.json");
     fs::write(point.join("checks.json"), checks).unwrap();
     assert!(fine(here.path(), &["figures", "x"]).contains("vary.svg"));
+    // Commands on a run say what the folder is.
+    for args in [
+        &["status", "x"][..],
+        &["report", "x"],
+        &["export", "x", "--csv"],
+        &["extend", "x", "--set", "widths.seeds=3"],
+        &["plan", "x", "--gap", "0.1"],
+        &["compare", "x", "x"],
+    ] {
+        let refusal = refused(here.path(), args);
+        assert!(refusal.contains("x is a sweep: name a run in x/points/"), "{args:?}: {refusal}");
+    }
     fs::remove_dir_all(&point).unwrap();
     refuse("manifest.json");
 }

@@ -84,6 +84,12 @@ pub enum RecordError {
         /// The file or folder.
         path: PathBuf,
     },
+    /// The folder holds a sweep.
+    #[error("{path} is a sweep: name a run in {path}/points/")]
+    Sweep {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The run is not complete, and no process works on it.
     #[error("{path} is {status}: finish it with the command that started it and --resume (widelimit run ... --resume)")]
     Unfinished {

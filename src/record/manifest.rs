@@ -139,6 +139,9 @@ pub const PROGRESS: &str = "progress.json";
 /// The resolved experiment of a run, from which it is repeated.
 pub const EXPERIMENT: &str = "experiment.toml";
 
+/// The file by which the folder of a sweep is known.
+pub const SWEEP: &str = "vary.json";
+
 /// The checks of a run.
 pub const CHECKS: &str = "checks.json";
 

@@ -55,7 +55,8 @@ pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
 pub use lock::acquire as lock_folder;
 pub use manifest::{
     Build, CHECKS, EXPERIMENT, FORMAT, Host, Hyperparameters, Invocation, Manifest, OF_THE_CLOCK, PROFILE, PROGRESS,
-    PhaseExchanges, PhaseTime, PopulationRecord, REPORT, RunKind, ShardRecord, Status, TrajectoryRecord, WALL_TIMES,
+    PhaseExchanges, PhaseTime, PopulationRecord, REPORT, RunKind, SWEEP, ShardRecord, Status, TrajectoryRecord,
+    WALL_TIMES,
 };
 pub use measure::{Measure, UnknownMeasure};
 pub use open::{FIGURES_ADVICE, KEPT_LIMITS, OpenRequest, Opened};

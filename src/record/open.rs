@@ -350,7 +350,7 @@ fn contents(path: &Path) -> Result<Contents, RecordError> {
         return Ok(Contents::Nothing);
     }
     match RunFolder::existing(path) {
-        Err(RecordError::NotARun { .. }) => return Ok(Contents::Foreign),
+        Err(RecordError::NotARun { .. } | RecordError::Sweep { .. }) => return Ok(Contents::Foreign),
         found => found?,
     };
     // A manifest that cannot be parsed is taken for a damaged one; another program's is not taken for a run.

@@ -15,8 +15,8 @@ use crate::compute::{InstructionSet, return_freed_memory};
 use crate::figure::write;
 use crate::ranks::{Communicator, Ranks};
 use crate::record::{
-    Build, CHECKS, EXPERIMENT, FORMAT, Host, Manifest, OpenRequest, Opened, PROFILE, PROGRESS, PhaseTime, PopulationRecord,
-    RecordError, RunFolder, RunKind, Status, sha256,
+    Build, CHECKS, EXPERIMENT, FORMAT, Host, Manifest, OpenRequest, Opened, PROFILE, PROGRESS, PhaseTime,
+    PopulationRecord, RecordError, RunFolder, RunKind, Status, sha256,
 };
 use std::collections::BTreeMap;
 use std::time::Instant;
