@@ -401,7 +401,8 @@ impl From<RunError> for ExtendError {
 
 /// Extends a complete run of training by overrides of its experiment: what stays valid is kept, and the rest is computed;
 /// the records, checks, figures and states are those of a run of the new experiment. The run is extended in the folder of
-/// the options; where that is another one than `run`, it is copied there first. An extension that was interrupted is
+/// the options; where that is another one than `run`, it is copied there first, and no copy is left where the extension is
+/// refused. An extension that was interrupted is
 /// continued by the same call, or by one without overrides. Returns the new experiment and the report.
 ///
 /// # Errors
@@ -425,10 +426,12 @@ pub fn extend_run(
         let problem = "only runs that train networks can be extended: run the experiment again".into();
         return Err(RunError::from(record::RecordError::Extension { path: run.into(), problem }).into());
     };
-    if elsewhere {
-        run::extend::copy(&source, &options.out).map_err(RunError::from)?;
+    let copied = elsewhere && run::extend::copy(&source, &options.out).map_err(RunError::from)?;
+    let extended = run::extend_to(training, options, interrupt, &REGISTRY);
+    if copied && extended.is_err() {
+        run::extend::remove_unused_copy(&source, &options.out).map_err(RunError::from)?;
     }
-    let report = reported(run::extend_to(training, options, interrupt, &REGISTRY)?, options)?;
+    let report = reported(extended?, options)?;
     Ok((experiment, report))
 }
 

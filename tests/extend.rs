@@ -223,7 +223,12 @@ fn an_interrupted_extension_continues() {
     for args in [&["--set", "widths.seeds=4"][..], &[]] {
         case.interrupted(&["widths.seeds=4"]);
         let message = refused(case.at(), &["extend", "a", "--set", "widths.seeds=5"]);
-        assert!(message.contains("widths.seeds"), "{message}");
+        assert!(message.contains("widths.seeds") && message.contains("widelimit extend a without --set"), "{message}");
+        assert!(!message.contains("--force"), "{message}");
+        let message = refused(case.at(), &["check", "a"]);
+        assert!(message.contains("finish it with widelimit extend a") && !message.contains("--resume"), "{message}");
+        let said = fine(case.at(), &["status", "a"]);
+        assert!(said.contains("run widelimit extend a") && !said.contains("--resume"), "{said}");
         case.extend(args);
         fs::remove_dir_all(case.path("a")).unwrap();
         case.start("a", &["--set", set]);
@@ -282,4 +287,9 @@ fn wrong_extensions_are_refused() {
     }
     assert!(refused(case.at(), &["extend", "none", "--set", "widths.seeds=3"]).contains("not a run"));
     assert_eq!(files(&case.path("a")), before);
+    // No copy is left of a run whose extension is refused.
+    for set in ["seed=3", "widths.seeds=2"] {
+        refused(case.at(), &["extend", "a", "--set", set, "--out", "copy"]);
+        assert!(!case.path("copy").exists(), "{set}");
+    }
 }

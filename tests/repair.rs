@@ -611,7 +611,14 @@ fn figures_are_drawn_of_the_records_that_the_manifest_names() {
     let named: Vec<&String> = manifest["records"].as_object().unwrap().keys().collect();
     assert_eq!(
         named,
-        ["checks.json", "records/gap.json", "records/groups.json", "records/reference.npz", "records/widths.npz"]
+        [
+            "checks.json",
+            "experiment.toml",
+            "records/gap.json",
+            "records/groups.json",
+            "records/reference.npz",
+            "records/widths.npz"
+        ]
     );
     let refused_with = |change: &dyn Fn(&mut Value), words: &[&str]| {
         edit(&run, "manifest.json", |manifest| change(manifest));
@@ -641,6 +648,21 @@ fn figures_are_drawn_of_the_records_that_the_manifest_names() {
     assert_eq!(case.call(&["figures", "run"]).code, Some(0));
     let checks = json(&run.join("checks.json"));
     let number = checks.as_array().unwrap().len();
+    // So is the file from which the run is repeated; runs of earlier versions have no checksum of it.
+    let experiment = fs::read(run.join("experiment.toml")).unwrap();
+    let complete = fs::read(run.join("manifest.json")).unwrap();
+    for altered in [&b""[..], &[&experiment[..], b"\n"].concat()] {
+        fs::write(run.join("experiment.toml"), altered).unwrap();
+        for command in ["check", "report"] {
+            case.refused(&[command, "run"], &["run/experiment.toml: ", "SHA-256", "--force"]);
+        }
+        let entries =
+            |manifest: &mut Value| drop(manifest["records"].as_object_mut().unwrap().remove("experiment.toml"));
+        edit(&run, "manifest.json", entries);
+        assert_ne!(case.call(&["check", "run"]).code, Some(2));
+        fs::write(run.join("manifest.json"), &complete).unwrap();
+    }
+    fs::write(run.join("experiment.toml"), experiment).unwrap();
     // A list that was altered is refused by its checksum; in runs of earlier versions, which have none, by its length.
     let whole = fs::read(run.join("checks.json")).unwrap();
     edit(&run, "checks.json", |checks| checks[0]["verdict"] = "not resolved".into());

@@ -274,6 +274,47 @@ fn the_commands_know_the_folder_of_a_sweep() {
     assert!(here.path().join("other/notes.txt").is_file());
 }
 
+/// A point that is damaged is found by the commands on the sweep.
+#[test]
+fn the_points_of_a_sweep_are_verified() {
+    let here = tempfile::tempdir().unwrap();
+    fs::write(here.path().join("tiny.toml"), format!("{TINY}\n[vary]\ndynamics.friction = [0.5, 1.0]\n")).unwrap();
+    fine(here.path(), &["run", "tiny.toml", "--quiet", "--out", "x"]);
+    let point = here.path().join("x/points/dynamics.friction=1");
+    let refuse = |words: &str| {
+        for command in ["check", "figures"] {
+            let refusal = refused(here.path(), &[command, "x"]);
+            assert!(refusal.contains("dynamics.friction=1") && refusal.contains(words), "{command}: {refusal}");
+        }
+    };
+    for name in ["records/widths.npz", "state/n4-s0.npz"] {
+        let file = point.join(name);
+        let whole = fs::read(&file).unwrap();
+        fs::write(&file, [&whole[..], b" "].concat()).unwrap();
+        refuse(name);
+        fs::write(&file, whole).unwrap();
+    }
+    let checks = fs::read(point.join("checks.json")).unwrap();
+    fs::remove_file(point.join("checks.json")).unwrap();
+    refuse("checks.json");
+    fs::write(point.join("checks.json"), checks).unwrap();
+    assert!(fine(here.path(), &["figures", "x"]).contains("vary.svg"));
+    // Commands on a run say what the folder is.
+    for args in [
+        &["status", "x"][..],
+        &["report", "x"],
+        &["export", "x", "--csv"],
+        &["extend", "x", "--set", "widths.seeds=3"],
+        &["plan", "x", "--gap", "0.1"],
+        &["compare", "x", "x"],
+    ] {
+        let refusal = refused(here.path(), args);
+        assert!(refusal.contains("x is a sweep: name a run in x/points/"), "{args:?}: {refusal}");
+    }
+    fs::remove_dir_all(&point).unwrap();
+    refuse("manifest.json");
+}
+
 /// Sparse recovery varies too.
 #[test]
 fn recovery_varies() {

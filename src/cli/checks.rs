@@ -3,16 +3,13 @@
 use super::json;
 use super::output::line;
 use super::table;
-use anyhow::ensure;
 use comfy_table::{Attribute, Cell};
-use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use widelimit::analysis::verdict::{Check, CheckSection, Verdict};
 use widelimit::analysis::verdict_counts::verdict_line;
 use widelimit::number::text::measured;
-use widelimit::record::{CHECKS, Checksums, CoverageRecord, RunFolder, RunKind};
+use widelimit::record::{CoverageRecord, RunFolder};
 use widelimit::report::run_view::joint;
 use widelimit::run::{coverage, vary};
 
@@ -31,10 +28,7 @@ pub fn run(run: &Path, json: bool) -> anyhow::Result<ExitCode> {
     if vary::folder_at(run).is_some() {
         return super::vary::check(run, json);
     }
-    let folder = RunFolder::existing(run)?;
-    folder.require_complete()?;
-    let checks: Vec<Check> = folder.read_json(CHECKS)?;
-    require_all(&folder, checks.len())?;
+    let checks = RunFolder::existing(run)?.verified_checks()?;
     if json {
         json::checks(run, &checks)?;
     } else {
@@ -47,38 +41,6 @@ pub fn run(run: &Path, json: bool) -> anyhow::Result<ExitCode> {
 /// Whether a check fails.
 pub fn any_fails(checks: &[Check]) -> bool {
     checks.iter().any(|check| check.verdict == Verdict::Fails)
-}
-
-/// What manifests of every format, and of earlier versions, tell about the checks.
-#[derive(Deserialize)]
-struct ExpectedChecks {
-    /// Their number.
-    checks: Option<usize>,
-    /// The kind of the run; runs of training have checks in any case.
-    kind: Option<RunKind>,
-    /// The checksums of its files.
-    #[serde(default)]
-    records: BTreeMap<String, String>,
-    /// The checksums of its states.
-    #[serde(default)]
-    states: Checksums,
-}
-
-/// Checks that the list of checks is the one that was written when the run was completed, and that the records and the
-/// states are; in runs of earlier versions, that the list is as long.
-fn require_all(folder: &RunFolder, found: usize) -> anyhow::Result<()> {
-    let ExpectedChecks { checks, kind, records, states } = folder.read_json("manifest.json")?;
-    folder.require_unaltered(&records)?;
-    folder.require_unaltered_states(&states)?;
-    let whole = checks
-        .map_or(found > 0 || matches!(kind, Some(RunKind::Recovery | RunKind::Pruning)), |expected| expected == found);
-    let expected = checks.map_or("at least one".into(), |expected| expected.to_string());
-    ensure!(
-        whole,
-        "{}: {found} checks, and the run has {expected}; the file is damaged: run the experiment again with --force",
-        folder.file(CHECKS).display()
-    );
-    Ok(())
 }
 
 /// The checks as tables, those of the theory before those of the program.

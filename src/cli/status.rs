@@ -7,6 +7,7 @@ use comfy_table::{Cell, CellAlignment};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
+use widelimit::record::RunFolder;
 use widelimit::run::status::{PhaseStatus, RunState, RunStatus, of};
 
 /// Prints the status of a run.
@@ -33,8 +34,11 @@ pub fn run(run: &Path, json: bool) -> anyhow::Result<ExitCode> {
     if let Some(error) = &status.error {
         line(format!("error: {error}"))?;
     }
+    let extended = !RunFolder::existing(run)?.manifest()?.extends.is_empty();
+    let extend = format!("to continue, run widelimit extend {}", run.display());
     let advice = match status.state {
         RunState::Complete | RunState::Running => None,
+        _ if extended => Some(extend.as_str()),
         RunState::Interrupted | RunState::Killed => Some("to continue, run the same command with --resume"),
         RunState::Failed => Some("when the cause is removed, continue with --resume"),
     };

@@ -50,6 +50,18 @@ pub enum RecordError {
         /// What does not fit.
         problem: String,
     },
+    /// The number of checks is not that of the run.
+    #[error(
+        "{path}: {found} checks, and the run has {expected}; the file is damaged: run the experiment again with --force"
+    )]
+    Checks {
+        /// The file.
+        path: PathBuf,
+        /// Their number in the file.
+        found: usize,
+        /// The number that the run has.
+        expected: String,
+    },
     /// The folder holds a run, and neither `--resume` nor `--force` was given.
     #[error(
         "{path} holds a run already ({status}); continue it with --resume, start over with --force, or choose another folder with --out"
@@ -72,9 +84,23 @@ pub enum RecordError {
         /// The file or folder.
         path: PathBuf,
     },
+    /// The folder holds a sweep.
+    #[error("{path} is a sweep: name a run in {path}/points/")]
+    Sweep {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The run is not complete, and no process works on it.
     #[error("{path} is {status}: finish it with the command that started it and --resume (widelimit run ... --resume)")]
     Unfinished {
+        /// The folder.
+        path: PathBuf,
+        /// Its status.
+        status: Status,
+    },
+    /// An extension of the run is not complete, and no process works on it.
+    #[error("the extension of {path} is {status}: finish it with widelimit extend {path}")]
+    UnfinishedExtension {
         /// The folder.
         path: PathBuf,
         /// Its status.

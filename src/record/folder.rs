@@ -2,7 +2,7 @@
 
 use super::error::RecordError;
 use super::lock;
-use super::manifest::{FORMAT, Manifest, Status};
+use super::manifest::{FORMAT, Manifest, SWEEP, Status};
 use super::write_atomically;
 use crate::number;
 use serde::Serialize;
@@ -42,7 +42,10 @@ impl RunFolder {
         match manifest.metadata() {
             Ok(about) if about.is_file() => Ok(Self::unlocked(path)),
             Ok(_) => Err(RecordError::NotARun { path: path.into() }),
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(RecordError::NotARun { path: path.into() }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(match path.join(SWEEP).is_file() {
+                true => RecordError::Sweep { path: path.into() },
+                false => RecordError::NotARun { path: path.into() },
+            }),
             Err(source) => Err(RecordError::Io { path: manifest, source }),
         }
     }
@@ -83,7 +86,14 @@ impl RunFolder {
             _ if lock::held(&self.path) || Self::shard_runs(&self.path) => {
                 Err(RecordError::Running { path: self.path.clone() })
             }
-            Status::Running | Status::Interrupted => Err(RecordError::Unfinished { path: self.path.clone(), status }),
+            Status::Running | Status::Interrupted => {
+                let path = self.path.clone();
+                let extended = manifest.get("extends").and_then(|extends| extends.as_array()).is_some();
+                Err(match extended {
+                    true => RecordError::UnfinishedExtension { path, status },
+                    false => RecordError::Unfinished { path, status },
+                })
+            }
         }
     }
 

@@ -101,8 +101,8 @@ pub struct Manifest {
     /// Number of checks of a complete run. Absent in an unfinished run, and in runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checks: Option<usize>,
-    /// SHA-256 of every file in `records/` of a complete run except for [`OF_THE_CLOCK`], and of [`CHECKS`], by name. Absent in an unfinished
-    /// run, and in runs of earlier versions.
+    /// SHA-256 of every file in `records/` of a complete run except for [`OF_THE_CLOCK`], of [`CHECKS`] and of
+    /// [`EXPERIMENT`], by name. Absent in an unfinished run, and in runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<BTreeMap<String, String>>,
     /// SHA-256 of every file in `state/` of a complete run, by name; of a run that is being extended, of the run before.
@@ -135,6 +135,12 @@ pub struct Invocation {
 
 /// The progress of an unfinished run.
 pub const PROGRESS: &str = "progress.json";
+
+/// The resolved experiment of a run, from which it is repeated.
+pub const EXPERIMENT: &str = "experiment.toml";
+
+/// The file by which the folder of a sweep is known.
+pub const SWEEP: &str = "vary.json";
 
 /// The checks of a run.
 pub const CHECKS: &str = "checks.json";

@@ -42,6 +42,7 @@ mod shard;
 pub mod state;
 mod state_files;
 mod vary;
+mod verify;
 
 pub use atomic::{replace_quickly, write_atomically};
 pub use checkpoint::{SavedPart, SealedArchive};
@@ -53,8 +54,9 @@ pub use folder::{RunFolder, SAMPLES};
 pub use groups::{GroupAxis, GroupRecord, GroupsRecord, ReferenceError};
 pub use lock::acquire as lock_folder;
 pub use manifest::{
-    Build, CHECKS, FORMAT, Host, Hyperparameters, Invocation, Manifest, OF_THE_CLOCK, PROFILE, PROGRESS,
-    PhaseExchanges, PhaseTime, PopulationRecord, REPORT, RunKind, ShardRecord, Status, TrajectoryRecord, WALL_TIMES,
+    Build, CHECKS, EXPERIMENT, FORMAT, Host, Hyperparameters, Invocation, Manifest, OF_THE_CLOCK, PROFILE, PROGRESS,
+    PhaseExchanges, PhaseTime, PopulationRecord, REPORT, RunKind, SWEEP, ShardRecord, Status, TrajectoryRecord,
+    WALL_TIMES,
 };
 pub use measure::{Measure, UnknownMeasure};
 pub use open::{FIGURES_ADVICE, KEPT_LIMITS, OpenRequest, Opened};

@@ -174,7 +174,14 @@ impl RunFolder {
             if manifest.extends.is_empty() {
                 return Err(RecordError::Unfinished { path: path.into(), status: manifest.status });
             }
-            folder.require_same(&manifest, request)?;
+            if !keys.is_empty() {
+                return refuse(format!(
+                    "an extension to another experiment is unfinished (they differ in {}): finish it with widelimit extend {} without --set and --unset, and extend the run again",
+                    keys.join(", "),
+                    path.display()
+                ));
+            }
+            folder.require_same_data(&manifest.population.sources, request.sources)?;
             folder.remove_temporary_files();
             return Ok((folder, Box::new(manifest)));
         }
@@ -343,7 +350,7 @@ fn contents(path: &Path) -> Result<Contents, RecordError> {
         return Ok(Contents::Nothing);
     }
     match RunFolder::existing(path) {
-        Err(RecordError::NotARun { .. }) => return Ok(Contents::Foreign),
+        Err(RecordError::NotARun { .. } | RecordError::Sweep { .. }) => return Ok(Contents::Foreign),
         found => found?,
     };
     // A manifest that cannot be parsed is taken for a damaged one; another program's is not taken for a run.

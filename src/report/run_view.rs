@@ -6,7 +6,7 @@ use super::{ReportError, loading, provenance};
 use crate::analysis::family::LEVEL;
 use crate::analysis::verdict::{Check, CheckSection, Verdict};
 use crate::analysis::verdict_counts::VerdictCounts;
-use crate::record::{CHECKS, FIGURES_ADVICE, Invocation, Manifest, RecordError, RunFolder};
+use crate::record::{CHECKS, EXPERIMENT, FIGURES_ADVICE, Invocation, Manifest, RecordError, RunFolder};
 use crate::run::figures;
 use crate::study::REGISTRY;
 use serde::Serialize;
@@ -68,7 +68,7 @@ impl ReadRun {
         folder.require_complete()?;
         let manifest = folder.manifest()?;
         let mut own: BTreeMap<String, String> = manifest.records.clone().unwrap_or_default();
-        own.retain(|name, _| name == CHECKS);
+        own.retain(|name, _| name == CHECKS || name == EXPERIMENT);
         folder.require_unaltered(&own)?;
         let checks: Vec<Check> = folder.read_json(CHECKS)?;
         if let Some(expected) = manifest.checks.filter(|&expected| expected != checks.len()) {

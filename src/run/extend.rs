@@ -70,16 +70,16 @@ pub fn base_experiment(folder: &RunFolder, overrides: bool) -> Result<Value, Rec
 }
 
 /// Copies a complete run to another folder, which appears complete or not at all. Where the folder holds an extension
-/// that is unfinished, it is left as it is.
+/// that is unfinished, it is left as it is. Returns whether the run was copied.
 ///
 /// # Errors
 /// A run that is unfinished, a folder that holds something else, files that cannot be read or written.
-pub fn copy(from: &RunFolder, to: &Path) -> Result<(), RecordError> {
+pub fn copy(from: &RunFolder, to: &Path) -> Result<bool, RecordError> {
     let io = |source| RecordError::Io { path: to.into(), source };
     if let Ok(manifest) = RunFolder::existing(to).and_then(|folder| folder.manifest()) {
         let unfinished = RunFolder::existing(to)?.require_complete().is_err();
         if unfinished && !manifest.extends.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         return Err(RecordError::Exists { path: to.into(), status: manifest.status });
     }
@@ -92,7 +92,19 @@ pub fn copy(from: &RunFolder, to: &Path) -> Result<(), RecordError> {
     let temporary = tempfile::Builder::new().prefix(".writing-").tempdir_in(parent).map_err(io)?;
     let copied = temporary.path().join("run");
     copy_folder(from.path(), &copied).map_err(io)?;
-    std::fs::rename(&copied, to).map_err(io)
+    std::fs::rename(&copied, to).map_err(io)?;
+    Ok(true)
+}
+
+/// Removes the folder to which [`copy`] has copied a run, where no extension of it has begun there.
+///
+/// # Errors
+/// A manifest that cannot be read, a folder that cannot be removed.
+pub fn remove_unused_copy(of: &RunFolder, at: &Path) -> Result<(), RecordError> {
+    if RunFolder::existing(at)?.manifest()? != of.manifest()? {
+        return Ok(());
+    }
+    std::fs::remove_dir_all(at).map_err(|source| RecordError::Io { path: at.into(), source })
 }
 
 /// Copies the files of a folder and of its sub-folders. Hidden files, as the lock is one, and checkpoints are left out.

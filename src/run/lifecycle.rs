@@ -15,8 +15,8 @@ use crate::compute::{InstructionSet, return_freed_memory};
 use crate::figure::write;
 use crate::ranks::{Communicator, Ranks};
 use crate::record::{
-    Build, CHECKS, FORMAT, Host, Manifest, OpenRequest, Opened, PROFILE, PROGRESS, PhaseTime, PopulationRecord,
-    RecordError, RunFolder, RunKind, Status, sha256,
+    Build, CHECKS, EXPERIMENT, FORMAT, Host, Manifest, OpenRequest, Opened, PROFILE, PROGRESS, PhaseTime,
+    PopulationRecord, RecordError, RunFolder, RunKind, Status, sha256,
 };
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -345,7 +345,9 @@ pub(super) fn finish(
     manifest.checks = Some(checks.len());
     // That of an earlier process, which was interrupted.
     folder.remove(PROFILE)?;
-    manifest.records = Some(folder.checksums(folder.record_names()?.into_iter().chain([CHECKS.into()]))?);
+    let experiment = folder.file(EXPERIMENT).is_file().then(|| EXPERIMENT.to_string());
+    let names = folder.record_names()?.into_iter().chain([CHECKS.into()]).chain(experiment);
+    manifest.records = Some(folder.checksums(names)?);
     if context.ranks.is_first() {
         manifest.states = Some(kept_states::stage(folder, &manifest)?);
     }

@@ -21,7 +21,7 @@ use crate::prune::PruneError;
 use crate::prune::model::{HeadSpec, Scores};
 use crate::ranks::Ranks;
 use crate::record::npz::{ArrayRecord, Arrays, NpzError, StoredArrays, array_record, shaped};
-use crate::record::{PopulationRecord, RecordError, RunFolder, RunKind};
+use crate::record::{EXPERIMENT, PopulationRecord, RecordError, RunFolder, RunKind};
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
@@ -147,7 +147,7 @@ pub fn run(
     manifest.warnings.extend(source.warnings.clone());
     folder.write_json("manifest.json", &manifest)?;
     if let Ok(text) = toml::to_string(e) {
-        folder.write_text("experiment.toml", &text)?;
+        folder.write_text(EXPERIMENT, &text)?;
     }
     context.journal.plan(Vec::new(), e.studies.iter().map(|study| study.name.to_string()).collect());
     let dense = match score_dense(&source, &context)? {

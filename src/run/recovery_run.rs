@@ -15,7 +15,7 @@ use crate::config::RecoveryExperiment;
 use crate::config::study::ExperimentKind;
 use crate::ranks::Ranks;
 use crate::record::npz::Arrays;
-use crate::record::{PopulationRecord, RunFolder, RunKind};
+use crate::record::{EXPERIMENT, PopulationRecord, RunFolder, RunKind};
 use crate::sparse::recovery::{Interrupt, RecoveryError, SparseProblem};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -108,7 +108,7 @@ pub fn run(
     let mut manifest = lifecycle::manifest(RunKind::Recovery, part, resolved, e.seed, population, memory, earlier);
     folder.write_json("manifest.json", &manifest)?;
     if let Ok(text) = toml::to_string(e) {
-        folder.write_text("experiment.toml", &text)?;
+        folder.write_text(EXPERIMENT, &text)?;
     }
     if ranks.is_first() {
         write_problem(&folder, &first)?;

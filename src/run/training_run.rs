@@ -26,7 +26,7 @@ use crate::population::{FileSpec, Population, PopulationSpec, Sample};
 use crate::ranks::{Ranks, SingleRank};
 use crate::record::npz::{ArrayField, Arrays, Storage};
 use crate::record::{
-    Hyperparameters, KEPT_LIMITS, Manifest, PopulationRecord, RunFolder, RunKind, SAMPLES, TrajectoryRecord,
+    EXPERIMENT, Hyperparameters, KEPT_LIMITS, Manifest, PopulationRecord, RunFolder, RunKind, SAMPLES, TrajectoryRecord,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -185,7 +185,7 @@ fn run_on(
     manifest.warnings.clone_from(&plan.warnings);
     folder.write_json("manifest.json", &manifest)?;
     if let Ok(text) = experiment.to_toml() {
-        folder.write_text("experiment.toml", &text)?;
+        folder.write_text(EXPERIMENT, &text)?;
     }
     if let Some(samples) = samples {
         folder.write_bytes(SAMPLES, samples)?;

@@ -1,6 +1,6 @@
 //! Whether the records in a run folder are those that its manifest names, and the manifest that of its experiment.
 
-use crate::record::{CHECKS, Manifest, RecordError, RunFolder, RunKind};
+use crate::record::{CHECKS, EXPERIMENT, Manifest, RecordError, RunFolder, RunKind};
 use crate::run::study::Registry;
 
 /// Checks the kind, the studies and the trajectories of the manifest against the experiment, and the records against
@@ -10,8 +10,8 @@ pub(super) fn check(folder: &RunFolder, manifest: &Manifest, registry: &Registry
         return Err(RecordError::Manifest { path: folder.file("manifest.json"), problem });
     }
     let mut records = manifest.records.clone().unwrap_or_default();
-    // No figure shows the checks.
-    records.remove(CHECKS);
+    // No figure shows the checks or the file of the experiment.
+    records.retain(|name, _| name != CHECKS && name != EXPERIMENT);
     folder.require_unaltered(&records)
 }
 

@@ -1,9 +1,10 @@
 //! The folder of a sweep.
 
 use super::super::context::{Options, RunError};
+use super::points::point_folder;
 use crate::config::AnyExperiment;
 use crate::config::vary::{Combine, Varied};
-use crate::record::{Build, CHECKS, FORMAT, RecordError, RunFolder, Status, lock_folder};
+use crate::record::{Build, CHECKS, FORMAT, RecordError, RunFolder, SWEEP, Status, lock_folder};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -25,8 +26,6 @@ struct SweepHeader {
     /// SHA-256 of every file in `records/` and of [`CHECKS`], by name, where the sweep is complete.
     records: Option<BTreeMap<String, String>>,
 }
-
-const HEADER: &str = "vary.json";
 
 /// What a sweep writes in its folder, apart from the header.
 const CONTENTS: [&str; 5] = ["points", "shared", "records", "figures", CHECKS];
@@ -59,7 +58,7 @@ impl SweepFolder {
         let folder = RunFolder::plain(path);
         let occupied =
             path.exists() && path.read_dir().map_err(io)?.flatten().any(|entry| entry.file_name() != ".lock");
-        if occupied && !folder.file(HEADER).is_file() {
+        if occupied && !folder.file(SWEEP).is_file() {
             return Err(RecordError::Foreign { path: path.clone() }.into());
         }
         std::fs::create_dir_all(path).map_err(io)?;
@@ -69,7 +68,7 @@ impl SweepFolder {
                 folder.remove(name)?;
             }
         } else if occupied {
-            let earlier: SweepHeader = folder.read_json(HEADER)?;
+            let earlier: SweepHeader = folder.read_json(SWEEP)?;
             if !options.resume {
                 return Err(RecordError::Exists { path: path.clone(), status: earlier.status }.into());
             }
@@ -84,7 +83,7 @@ impl SweepFolder {
             points: varied.points.iter().map(|point| point.name.clone()).collect(),
             records: None,
         };
-        folder.write_json(HEADER, &header)?;
+        folder.write_json(SWEEP, &header)?;
         Ok(SweepFolder { folder, header, _lock: lock })
     }
 
@@ -95,7 +94,7 @@ impl SweepFolder {
             let names = self.folder.record_names()?.into_iter().chain([CHECKS.into()]);
             header.records = Some(self.folder.checksums(names)?);
         }
-        Ok(self.folder.write_json(HEADER, &header)?)
+        Ok(self.folder.write_json(SWEEP, &header)?)
     }
 }
 
@@ -107,16 +106,16 @@ fn json(values: &[toml::Value]) -> serde_json::Value {
 /// The folder of a sweep that is at `path`, if there is one.
 pub fn folder_at(path: &Path) -> Option<RunFolder> {
     let folder = RunFolder::plain(path);
-    folder.file(HEADER).is_file().then_some(folder)
+    folder.file(SWEEP).is_file().then_some(folder)
 }
 
-/// The folder of a complete sweep, whose records are those that it wrote.
+/// The folder of a complete sweep, whose records are those that it wrote, as are those of its points.
 ///
 /// # Errors
-/// A sweep that is unfinished, of another format, or damaged.
+/// A sweep that is unfinished, of another format, or damaged; a point that is missing, unfinished or damaged.
 pub fn require_complete(path: &Path) -> Result<RunFolder, RecordError> {
     let folder = folder_at(path).ok_or_else(|| RecordError::NotARun { path: path.into() })?;
-    let header: SweepHeader = folder.read_json(HEADER)?;
+    let header: SweepHeader = folder.read_json(SWEEP)?;
     if header.status != Status::Complete {
         return Err(RecordError::Unfinished { path: path.into(), status: header.status });
     }
@@ -125,5 +124,9 @@ pub fn require_complete(path: &Path) -> Result<RunFolder, RecordError> {
         return Err(RecordError::Format { path: path.into(), version, found, advice: crate::record::FIGURES_ADVICE });
     }
     folder.require_unaltered(&header.records.unwrap_or_default())?;
+    for name in &header.points {
+        let point = RunFolder::plain(&folder.file(&point_folder(name)));
+        point.verified_checks()?;
+    }
     Ok(folder)
 }

@@ -1,0 +1,45 @@
+//! Whether the files of a complete run are those that were written when it was completed.
+
+use super::error::RecordError;
+use super::folder::{MANIFEST, RunFolder};
+use super::manifest::{CHECKS, RunKind};
+use super::state_files::Checksums;
+use crate::analysis::verdict::Check;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// What manifests of every format, and of earlier versions, tell about the files of a run.
+#[derive(Deserialize)]
+struct ExpectedFiles {
+    /// The number of checks.
+    checks: Option<usize>,
+    /// The kind of the run; runs of training have checks in any case.
+    kind: Option<RunKind>,
+    /// The checksums of its files.
+    #[serde(default)]
+    records: BTreeMap<String, String>,
+    /// The checksums of its states.
+    #[serde(default)]
+    states: Checksums,
+}
+
+impl RunFolder {
+    /// The checks of a complete run whose records, states and checks are those that were written when it was completed; in
+    /// runs of earlier versions, whose list of checks is as long.
+    ///
+    /// # Errors
+    /// A run that is unfinished; files that are missing, damaged or altered.
+    pub fn verified_checks(&self) -> Result<Vec<Check>, RecordError> {
+        self.require_complete()?;
+        let found: Vec<Check> = self.read_json(CHECKS)?;
+        let ExpectedFiles { checks, kind, records, states } = self.read_json(MANIFEST)?;
+        self.require_unaltered(&records)?;
+        self.require_unaltered_states(&states)?;
+        let none = matches!(kind, Some(RunKind::Recovery | RunKind::Pruning));
+        if checks.map_or(none || !found.is_empty(), |expected| expected == found.len()) {
+            return Ok(found);
+        }
+        let expected = checks.map_or("at least one".into(), |expected| expected.to_string());
+        Err(RecordError::Checks { path: self.file(CHECKS), found: found.len(), expected })
+    }
+}
