@@ -64,6 +64,14 @@ fn what_cannot_be_drawn_is_named() {
     fs::write(here.path().join("style.toml"), "[labels]\n\"nothing such\" = \"x\"\n").unwrap();
     let message = refused(here.path(), &["figures", "runs/tiny", "--style", "style.toml"]);
     assert!(message.contains("nothing such") && message.contains("labels"), "{message}");
+    // That of the experiment is known when figures are drawn: the run has them without it, and says so.
+    let wrong = ["--set", "figure.labels={\"nothing such\" = \"x\", \"time t = kε\" = \"Zeit\"}", "--out", "wrong"];
+    fine(here.path(), &[&["run", "tiny.toml", "--quiet"], &wrong[..]].concat());
+    let warnings = json(&here.path().join("wrong/manifest.json"))["warnings"].to_string();
+    assert!(warnings.contains("figure.labels") && warnings.contains("'nothing such'"), "{warnings}");
+    assert!(fs::read_to_string(here.path().join("wrong/figures/risk.svg")).unwrap().contains("Zeit"));
+    let message = refused(here.path(), &["figures", "wrong"]);
+    assert!(message.contains("figure.labels") && message.contains("'nothing such'"), "{message}");
     assert!(refused(here.path(), &["figures", "runs/tiny", "--width", "3em"]).contains("3.4in"));
     assert!(refused(here.path(), &["figures", "runs/tiny", "--format", "eps"]).contains("pgf"));
     // A page that is too small is known at the end only, when the results are there.

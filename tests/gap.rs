@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use widelimit::analysis::fit::{ErrorCombination, SlopeFit};
 use widelimit::analysis::verdict::{Check, Exponent, Verdict};
+use widelimit::run::plan::Plan;
 use widelimit::study::gap::GapRecord;
 
 fn fit(record: &GapRecord, group: &str, measure: &str) -> SlopeFit {
@@ -105,6 +106,16 @@ fn few_particles_are_part_of_the_abscissa_and_overlapping_seeds_decide_nothing()
     }
     let run = Run::new(&tiny(&set("widths.seeds=4")));
     assert_ne!(run.check("gap-widths-function").verdict, Verdict::Fails);
+}
+
+/// Sweeps at one width have one note.
+#[test]
+fn overlapping_seeds_are_noted_once() {
+    let sweep = |over: &str, values: &str| format!("{{over=\"{over}\", values={values}, width=128, seeds=4}}");
+    let sweeps = format!("gap.sweep=[{}, {}]", sweep("step", "[0.125, 0.0625]"), sweep("batch", "[2, 4]"));
+    let keys = ["widths.values=[16, 32, 64, 128]", "widths.seeds=4", "reference.particles=256", &sweeps];
+    let warnings = Plan::new(&tiny(&keys)).warnings;
+    assert_eq!(warnings.iter().filter(|text| text.contains("overlapping")).count(), 1, "{warnings:?}");
 }
 
 #[test]

@@ -89,6 +89,9 @@ impl TrendLaw {
     }
 }
 
+/// Why values are missing in general.
+pub const DIVERGED: &str = "networks diverged";
+
 /// A quantity of one run, from values over seeds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeedQuantity {
@@ -102,8 +105,10 @@ pub struct SeedQuantity {
     pub exponential: bool,
     /// The statistic over seeds of each row.
     pub statistic: Statistic,
-    /// Values (rows, seeds), positive; NaN where a network diverged.
+    /// Values (rows, seeds), positive; NaN where one is missing.
     pub values: Array2<f64>,
+    /// Why values are missing, where some are.
+    pub missing: String,
     /// Weight of each row.
     pub weights: Vec<f64>,
     /// Offset of each row.
@@ -129,6 +134,7 @@ impl SeedQuantity {
             exponential: true,
             statistic,
             values: row.to_owned().insert_axis(Axis(0)),
+            missing: DIVERGED.into(),
             weights: vec![1.0],
             offsets: vec![0.0],
         }
@@ -139,8 +145,18 @@ impl SeedQuantity {
         let log_x: Vec<f64> = x.iter().map(|x| x.ln()).collect();
         let weights = LeastSquares::new(&log_x)?.weights();
         let offsets = vec![0.0; weights.len()];
-        let (name, label) = (name.into(), label.into());
-        Some(SeedQuantity { name, label, width: None, exponential: false, statistic, values, weights, offsets })
+        let (name, label, missing) = (name.into(), label.into(), DIVERGED.into());
+        Some(SeedQuantity {
+            name,
+            label,
+            width: None,
+            exponential: false,
+            statistic,
+            values,
+            missing,
+            weights,
+            offsets,
+        })
     }
 
     /// The quantity of this run alone.
@@ -175,8 +191,9 @@ impl SeedQuantity {
         let missing = self.values.iter().filter(|v| !v.is_finite()).count();
         if missing > 0 {
             return Err(format!(
-                "{missing} of {} values are missing or not finite: networks diverged",
-                self.values.len()
+                "{missing} of {} values are missing or not finite: {}",
+                self.values.len(),
+                self.missing
             ));
         }
         if self.values.is_empty() { Err("nothing was measured".into()) } else { Ok(()) }

@@ -158,10 +158,14 @@ fn monotone(
     let power = x.iter().all(|x| *x > 0.0).then(|| along(&x.iter().map(|x| x.ln()).collect::<Vec<f64>>()));
     (fitted.exponential, fitted.power) = (Some(exponential), power.map(|(_, line)| line));
     let seeds = all[0].values.ncols();
+    // Both laws pass through two points; their residuals are rounding.
     let compared = |own: &str, own_residual: f64, other: &str, other_residual: f64| {
+        if x.len() < 3 {
+            return String::new();
+        }
         let closer = if own_residual <= other_residual { own } else { other };
         format!(
-            "residual {}, of {other} {}: {closer} is the closer of the two",
+            "; residual {}, of {other} {}: {closer} is the closer of the two",
             measured(own_residual),
             measured(other_residual)
         )
@@ -169,7 +173,7 @@ fn monotone(
     match (statement.law, power) {
         (TrendLaw::Power, Some((exponent, line))) => {
             let text = format!(
-                "exponent {} in {} over {} points and {seeds} seeds; {}",
+                "exponent {} in {} over {} points and {seeds} seeds{}",
                 words(&exponent, bootstrap.level),
                 statement.over,
                 x.len(),
@@ -183,7 +187,7 @@ fn monotone(
             let change = joint.estimate(|q| Parabola::fit(&x, q).change_of_slope(range));
             let power = power.map(|(exponent, line)| {
                 let closer = compared("an exponential", exponential.residual, "a power law", line.residual);
-                format!("; power law of exponent {}; {closer}", words(&exponent, bootstrap.level))
+                format!("; power law of exponent {}{closer}", words(&exponent, bootstrap.level))
             });
             let text = format!(
                 "rate {}, which changes by {} from {} to {} over {} points and {seeds} seeds{}",

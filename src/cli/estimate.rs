@@ -2,7 +2,7 @@
 
 use super::json;
 use super::output::{line, note};
-use super::table::usable_width;
+use super::table::{text as table_text, usable_width};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -107,14 +107,14 @@ fn print(described: &Description, estimate: &RunEstimate, args: &EstimateArgs) -
     }
     let of = if args.ranks > 1 { " of a rank" } else { "" };
     line(format!("\nMemory{of}"))?;
-    line(memory_table(&estimate.memory, args.ranks > 1))?;
+    line(table_text(memory_table(&estimate.memory, args.ranks > 1)))?;
     let machine = machine_memory();
     if machine > 0 {
         line(format!("This machine has {}.", bytes(machine)))?;
     }
     line("\nTime")?;
     if let Some(table) = time_table(estimate, args.ranks > 1) {
-        line(table)?;
+        line(table_text(table))?;
     }
     line("")?;
     for text in assumptions(estimate, args) {
@@ -265,6 +265,21 @@ mod tests {
         let texts = ["0 s", "1.5e-5 s", "0.02 s", "9.94 s", "10s", "1m 40s", "2h 46m", "11days 13h"];
         assert_eq!([0.0, 1.5e-5, 0.02, 9.94, 9.96, 100.0, 1e4, 1e6].map(duration), texts);
         assert_eq!(duration(1e15), "3.2e7 years");
+    }
+
+    /// A table that is too wide for the terminal is a list, in which no word is divided.
+    #[test]
+    fn narrow_tables_are_lists() {
+        let purposes = vec![widelimit::run::estimate::MemoryPurpose {
+            purpose: "population".into(),
+            first: 1,
+            others: 1,
+            divided: true,
+        }];
+        let mut table = memory_table(&RankMemory { purposes, first: 1, others: 1 }, true);
+        table.set_width(40);
+        let text = table_text(table);
+        assert!(text.contains("population") && text.contains("on more ranks: less"), "{text}");
     }
 
     #[test]

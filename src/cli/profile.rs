@@ -29,7 +29,15 @@ pub fn table(profile: &ProfileRecord) -> String {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    format!("Profile\n{}\n{}", table::text(table), peak(profile))
+    format!("Profile\n{}\n{}", table::text(table).replace(NO_BREAK, " "), peak(profile))
+}
+
+/// A space at which no line ends.
+const NO_BREAK: char = '\u{a0}';
+
+/// The name of a kind of work, which is in one line and differs from a phase in a table and in a list.
+fn kind(name: &str) -> String {
+    format!("- {name}").replace(' ', &NO_BREAK.to_string())
 }
 
 /// The peak of the machine in a line.
@@ -62,8 +70,8 @@ fn add_phase(table: &mut Table, phase: &ProfiledPhase, threads: usize) {
     for work in &phase.work {
         table.add_row(work_cells(work));
     }
-    table.add_row(["  other".into(), share(phase.other_seconds), format!("{:.2}", phase.other_seconds)]);
-    table.add_row(["  waiting".into(), share(phase.waiting_seconds)]);
+    table.add_row([kind("other"), share(phase.other_seconds), format!("{:.2}", phase.other_seconds)]);
+    table.add_row([kind("waiting"), share(phase.waiting_seconds)]);
 }
 
 fn work_cells(work: &ProfiledWork) -> [String; 10] {
@@ -74,7 +82,7 @@ fn work_cells(work: &ProfiledWork) -> [String; 10] {
     };
     let optional = |share: Option<f64>| share.map(percent).unwrap_or_default();
     [
-        format!("  {}", work.kind),
+        kind(&work.kind),
         percent(work.time_share),
         format!("{:.2}", work.processor_seconds),
         format!("{:.2}", work.wall_seconds),
@@ -89,4 +97,25 @@ fn work_cells(work: &ProfiledWork) -> [String; 10] {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Kinds differ from phases in a table and in a list, and their names are not divided.
+    #[test]
+    fn kinds_are_not_phases() {
+        for width in [30, 120] {
+            let mut table = table::table();
+            table.set_width(width).set_header(["phase, work", "of time", "of bandwidth and so on"]);
+            table.add_row(["matrix networks", "1 %", "2 %"]);
+            table.add_row([kind("matrix products").as_str(), "1 %", "2 %"]);
+            let text = table::text(table).replace(NO_BREAK, " ");
+            assert_eq!(text.contains("of time: 1 %"), width == 30, "{text}");
+            let lines: Vec<&str> = text.lines().map(str::trim).collect();
+            assert!(lines.iter().any(|line| line.starts_with("- matrix products")), "{text}");
+            assert!(lines.iter().any(|line| line.starts_with("matrix networks")), "{text}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
 //! Tables on a terminal. No word is split: where the words of the columns do not fit side by side, the rows are printed as
-//! a list.
+//! a list. A space that does not break, U+00A0, is part of a word.
 
 use super::output::emphasise;
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, Width, presets};
@@ -73,7 +73,7 @@ fn longest_words(table: &Table) -> Vec<usize> {
     let mut longest = vec![0; table.column_iter().count()];
     for row in table.header().into_iter().chain(table.row_iter()) {
         for (length, cell) in longest.iter_mut().zip(row.cell_iter()) {
-            let words = cell.content().split_whitespace().map(|word| word.chars().count()).max();
+            let words = cell.content().split_ascii_whitespace().map(|word| word.chars().count()).max();
             *length = words.unwrap_or(0).max(*length);
         }
     }
@@ -83,7 +83,7 @@ fn longest_words(table: &Table) -> Vec<usize> {
 /// The rows of a table below each other: the first cell, and the others with the titles of their columns.
 fn list(table: &Table, width: usize) -> String {
     let cells = |row: &Row| -> Vec<String> {
-        row.cell_iter().map(|cell| cell.content().split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+        row.cell_iter().map(|cell| cell.content().split_ascii_whitespace().collect::<Vec<_>>().join(" ")).collect()
     };
     let titles = table.header().map(cells).unwrap_or_default();
     let mut text = Vec::new();

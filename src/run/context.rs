@@ -251,9 +251,11 @@ pub enum FiguresError {
     },
     /// A label is to replace a text that is nowhere.
     #[error(
-        "labels: no title, axis or legend of the figures is '{text}'; expected a text as it is in the figures' SVG, with scripts as in f_{{N}}"
+        "{key}: no title, axis or legend of the figures is '{text}'; expected a text as it is in the figures' SVG, with scripts as in f_{{N}}"
     )]
     NoSuchText {
+        /// The table of labels.
+        key: &'static str,
         /// The text as given.
         text: String,
     },

@@ -339,8 +339,8 @@ pub(super) fn finish(
     begin_phase("figures");
     let drawing = Instant::now();
     let draws = options.figures && context.ranks.is_first();
-    let (figures, warning) = if draws { figures::draw_at_end(folder, registry)? } else { Default::default() };
-    manifest.warnings.extend(warning);
+    let (figures, warnings) = if draws { figures::draw_at_end(folder, registry)? } else { Default::default() };
+    manifest.warnings.extend(warnings);
     manifest.add_phase("figures", drawing.elapsed().as_secs_f64());
     manifest.checks = Some(checks.len());
     // That of an earlier process, which was interrupted.

@@ -137,10 +137,14 @@ impl<'a> Planner<'a> {
         for (width, seeds) in
             sweeps.chain(variants).chain([(self.e.widths.largest(), self.e.widths.seeds)]).filter(overlap)
         {
-            warnings.push(format!(
+            let warning = format!(
                 "the {seeds} replicas of width {width} start from overlapping windows of particles, so intervals over seeds are too short; disjoint windows need reference.particles = {}",
                 width * seeds
-            ));
+            );
+            // Several sweeps may have networks of one width.
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
         }
         if self.e.precision == Precision::F32 {
             warnings.push("states are in single precision: gaps below about 1e-6 are rounding".into());

@@ -47,6 +47,7 @@ fn functionals_of_rows() {
         exponential: true,
         statistic: Statistic::GeometricMean,
         values: values.clone(),
+        missing: DIVERGED.into(),
         weights,
         offsets,
     };
@@ -66,6 +67,10 @@ fn what_has_no_value() {
         SeedQuantity::of_seeds("r", "r", None, Statistic::Mean, ndarray::aview1(row)).measure(&bootstrap).unwrap_err()
     };
     assert!(measure(&[1.0, f64::NAN]).contains("1 of 2 values are missing"));
+    let mut passage = SeedQuantity::of_seeds("r", "r", None, Statistic::Mean, ndarray::aview1(&[1.0, f64::NAN]));
+    passage.missing = "the level is not reached".into();
+    let reason = passage.measure(&bootstrap).unwrap_err();
+    assert!(reason.ends_with("not finite: the level is not reached"), "{reason}");
     assert!(measure(&[-1.0, 0.5]).contains("no logarithm"));
     assert!(measure(&[0.0]).contains("no logarithm"));
     assert!(measure(&[]).contains("nothing"));

@@ -49,24 +49,32 @@ pub fn draw(folder: &RunFolder, registry: &'static Registry) -> Result<Vec<PathB
     draw_in(folder, registry, &style, &Drawing { names: &[], style: &none, formats: &STANDARD, out: &out })
 }
 
-/// Draws every figure at the end of a run. Where the style of the experiment cannot be used, as on a page that is too
-/// small, the figures have the standard one; returns a warning then.
+/// Draws every figure at the end of a run. Labels that replace a text that no figure has are left out; where the style of
+/// the experiment cannot be used, as on a page that is too small, the figures have the standard one. Returns the warnings.
 ///
 /// # Errors
 /// Those of [`draw`] in the standard style.
 pub(super) fn draw_at_end(
     folder: &RunFolder,
     registry: &'static Registry,
-) -> Result<(Vec<PathBuf>, Option<String>), FiguresError> {
+) -> Result<(Vec<PathBuf>, Vec<String>), FiguresError> {
     let _timed = profile::region(WorkKind::Figures);
-    match draw(folder, registry) {
-        Err(FiguresError::Figure(error)) if !style_of_run(folder)?.is_empty() => {
-            let (out, none) = (folder.file("figures"), FigureStyle::default());
-            let drawing = Drawing { names: &[], style: &none, formats: &STANDARD, out: &out };
-            let drawn = draw_in(folder, registry, &none, &drawing)?;
-            Ok((drawn, Some(format!("the figures have the standard style, as [figure] cannot be used: {error}"))))
+    let (out, mut style, mut warnings) = (folder.file("figures"), style_of_run(folder)?, Vec::new());
+    let none = FigureStyle::default();
+    let drawing = Drawing { names: &[], style: &none, formats: &STANDARD, out: &out };
+    loop {
+        match draw_in(folder, registry, &style, &drawing) {
+            Err(FiguresError::NoSuchText { key, text }) => {
+                style.labels.remove(&text);
+                warnings.push(FiguresError::NoSuchText { key, text }.to_string());
+            }
+            Err(FiguresError::Figure(error)) if !style.is_empty() => {
+                let drawn = draw_in(folder, registry, &none, &drawing)?;
+                warnings.push(format!("the figures have the standard style, as [figure] cannot be used: {error}"));
+                return Ok((drawn, warnings));
+            }
+            drawn => return Ok((drawn?, warnings)),
         }
-        drawn => Ok((drawn?, None)),
     }
 }
 
@@ -112,8 +120,9 @@ fn draw_in(
     let mut used = BTreeSet::new();
     let mut styled: Vec<(String, (Figure, f64))> =
         figures.drain(..).map(|(name, figure)| (name, style.apply(figure, &mut used))).collect();
-    if let Some(text) = drawing.style.labels.keys().find(|text| !used.contains(*text)) {
-        return Err(FiguresError::NoSuchText { text: text.clone() });
+    if let Some(text) = style.labels.keys().find(|text| !used.contains(*text)) {
+        let key = if drawing.style.labels.contains_key(text) { "labels" } else { "figure.labels of the experiment" };
+        return Err(FiguresError::NoSuchText { key, text: text.clone() });
     }
     styled.retain(|(name, _)| drawing.names.is_empty() || drawing.names.contains(name));
     let one = |(name, (figure, scale)): &(String, (Figure, f64))| {

@@ -2,7 +2,7 @@
 
 use crate::analysis::bound::BoundForm;
 use crate::analysis::fit::Statistic;
-use crate::analysis::trend::SeedQuantity;
+use crate::analysis::trend::{DIVERGED, SeedQuantity};
 use crate::record::{GroupAxis, GroupRecord, Measure, RunFolder};
 use crate::run::context::FiguresError;
 use crate::run::figures::records::Records;
@@ -55,6 +55,7 @@ fn constant(group: &GroupRecord, table: &Array2<f64>) -> Option<SeedQuantity> {
         exponential: true,
         statistic: Statistic::BoundQuantiles,
         values: table.clone(),
+        missing: DIVERGED.into(),
         weights: vec![1.0 / widths.len() as f64; widths.len()],
         offsets: widths.iter().map(|&n| BoundForm::Width.typical(n, seeds).ln()).collect(),
     })

@@ -10,8 +10,6 @@ use crate::run::figures::labels::{number, parameter, parameters};
 use crate::run::study::NamedFigure;
 use ndarray::{Array1, Array2, Axis as Dim};
 
-/// Fraction of the largest density from which on the darkest shade is used, so that lower densities are visible.
-const DARKEST: f64 = 0.6;
 /// Colours of the scale of densities.
 const SHADES: usize = 50;
 
@@ -30,6 +28,11 @@ pub(super) fn figures(folder: &RunFolder) -> Result<Vec<NamedFigure>, FiguresErr
         figures.push(("kinetic-rest".into(), panels.equilibrium(rest, approach)));
     }
     Ok(figures)
+}
+
+/// The colours of densities from 0 to the largest.
+fn shades() -> Vec<Colour> {
+    (0..SHADES).map(|i| Colour::Heat((i as f64 + 0.5) / SHADES as f64)).collect()
 }
 
 /// First and last value of an axis.
@@ -73,7 +76,7 @@ impl KineticFigure {
         for (k, time) in parameters(&times).into_iter().enumerate() {
             let snapshot = snapshots.index_axis(Dim(0), k);
             let largest = snapshot.iter().copied().fold(0.0, f64::max);
-            let heat = Mark::heat((edges[0], edges[1]), (edges[2], edges[3]), snapshot, DARKEST * largest);
+            let heat = Mark::heat((edges[0], edges[1]), (edges[2], edges[3]), snapshot, largest);
             let (x_axis, y_axis) = (Axis::linear("θ").within(x.0, x.1), Axis::linear("momentum r").within(y.0, y.1));
             let most = number(largest).map_or_else(String::new, |largest| format!(", max μ = {largest}"));
             let mut panel = Panel::new(x_axis, y_axis).title(format!("t = {time}{most}")).with(heat);
@@ -83,8 +86,7 @@ impl KineticFigure {
             }
             figure = figure.with(panel.legend(Legend::Below));
         }
-        let colours = (0..SHADES).map(|i| Colour::Heat(((i as f64 + 0.5) / SHADES as f64 / DARKEST).min(1.0)));
-        figure.colour_bar("density μ / max μ of the panel", (0.0, 1.0), colours.collect())
+        figure.colour_bar("density μ / max μ of the panel", (0.0, 1.0), shades())
     }
 
     /// The ranges of theta and r in which the densities are visible.
@@ -286,5 +288,27 @@ impl KineticFigure {
             Figure::double_column().with(law).with(decay.legend(Legend::Below)).with(rate.legend(Legend::Automatic));
         figure.height_in *= 2.0;
         figure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A colour stands for one density: the scale is that of the map, and no part of it is of one colour.
+    #[test]
+    fn the_scale_is_that_of_the_map() {
+        let values = Array2::from_shape_fn((1, 40), |(_, i)| i as f64 + 1.0);
+        let Mark::Tiles { colours, .. } = Mark::heat((0.0, 1.0), (0.0, 1.0), values.view(), 40.0) else {
+            panic!("a heat map has tiles");
+        };
+        let scale = shades();
+        for (i, colour) in colours.iter().enumerate() {
+            let Colour::Heat(shade) = *colour else { panic!("{colour:?}") };
+            assert!((shade - (i as f64 + 1.0) / 40.0).abs() < 1e-12, "{shade}");
+            let at = ((shade * SHADES as f64) as usize).min(SHADES - 1);
+            let Colour::Heat(shown) = scale[at] else { panic!("{:?}", scale[at]) };
+            assert!((shown - shade).abs() <= 0.5 / SHADES as f64 + 1e-12, "{shown} for {shade}");
+        }
     }
 }
