@@ -111,9 +111,9 @@ fn few_particles_are_part_of_the_abscissa_and_overlapping_seeds_decide_nothing()
 /// Sweeps at one width have one note.
 #[test]
 fn overlapping_seeds_are_noted_once() {
-    let sweep = |over: &str, values: &str| format!("{{over=\"{over}\", values={values}, width=128, seeds=4}}");
+    let sweep = |over: &str, values: &str| format!("{{over=\"{over}\", values={values}, width=128, seeds=8}}");
     let sweeps = format!("gap.sweep=[{}, {}]", sweep("step", "[0.125, 0.0625]"), sweep("batch", "[2, 4]"));
-    let keys = ["widths.values=[16, 32, 64, 128]", "widths.seeds=4", "reference.particles=256", &sweeps];
+    let keys = ["widths.values=[16, 32, 64, 128]", "widths.seeds=4", "reference.particles=512", &sweeps];
     let warnings = Plan::new(&tiny(&keys)).warnings;
     assert_eq!(warnings.iter().filter(|text| text.contains("overlapping")).count(), 1, "{warnings:?}");
 }

@@ -277,7 +277,7 @@ mod tests {
             divided: true,
         }];
         let mut table = memory_table(&RankMemory { purposes, first: 1, others: 1 }, true);
-        table.set_width(40);
+        table.set_width(24);
         let text = table_text(table);
         assert!(text.contains("population") && text.contains("on more ranks: less"), "{text}");
     }
