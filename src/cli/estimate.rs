@@ -2,12 +2,13 @@
 
 use super::json;
 use super::output::{line, note};
+use super::overrides::overrides;
 use super::table::{text as table_text, usable_width};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::process::ExitCode;
 use std::time::Duration;
-use widelimit::config::{Description, Override};
+use widelimit::config::Description;
 use widelimit::run::cost::Machine;
 use widelimit::run::estimate::{Assumptions, RankMemory, RunEstimate};
 use widelimit::run::machine_memory::{bytes, machine_memory};
@@ -69,9 +70,7 @@ struct EstimateAnswer<'a> {
 
 /// Prints the estimate.
 pub fn run(args: &EstimateArgs) -> anyhow::Result<ExitCode> {
-    let removals = args.removals.iter().map(|key| Override::removal(key));
-    let overrides: Vec<Override> =
-        removals.chain(args.overrides.iter().map(|text| text.parse())).collect::<Result<_, _>>()?;
+    let overrides = overrides(&args.removals, &args.overrides)?;
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
     }

@@ -1,10 +1,10 @@
 //! `widelimit extend`: extends a complete run.
 
+use super::overrides::overrides;
 use super::run::{INTERRUPT, handle_signals, print_report};
 use super::simd::{SimdChoice, choose, instruction_set};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use widelimit::config::Override;
 use widelimit::run::Options;
 
 /// Arguments of `widelimit extend`.
@@ -40,9 +40,7 @@ pub struct ExtendArgs {
 
 /// Extends a run. Exit status as that of `widelimit run`.
 pub fn run(args: ExtendArgs) -> anyhow::Result<ExitCode> {
-    let removals = args.removals.iter().map(|key| Override::removal(key));
-    let overrides: Vec<Override> =
-        removals.chain(args.overrides.iter().map(|text| text.parse())).collect::<Result<_, _>>()?;
+    let overrides = overrides(&args.removals, &args.overrides)?;
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
     }

@@ -2,11 +2,11 @@
 
 use super::command::RunCommand;
 use super::output::{note, text};
+use super::overrides::overrides;
 use super::simd::{SimdChoice, instruction_set};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use widelimit::config::Override;
 use widelimit::run::{Part, Shard};
 
 /// Seconds before its time limit at which a job is told to save its work.
@@ -79,9 +79,7 @@ fn time_limit(limit: &str) -> Result<String, String> {
 
 /// Writes the script. The experiment is read first, so that mistakes in it are found here.
 pub fn run(args: &JobsArgs) -> anyhow::Result<ExitCode> {
-    let removals = args.removals.iter().map(|key| Override::removal(key));
-    let overrides: Vec<Override> =
-        removals.chain(args.overrides.iter().map(|text| text.parse())).collect::<Result<_, _>>()?;
+    let overrides = overrides(&args.removals, &args.overrides)?;
     let chosen = Some(args.studies.as_slice()).filter(|chosen| !chosen.is_empty());
     let experiment = widelimit::describe(&args.experiment, &overrides, chosen)?.single(&args.experiment)?.experiment;
     anyhow::ensure!(

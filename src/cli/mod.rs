@@ -18,6 +18,7 @@ mod json;
 mod list;
 mod manual;
 mod output;
+mod overrides;
 mod plan;
 mod profile;
 mod prune;

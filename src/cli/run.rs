@@ -3,6 +3,7 @@
 use super::command::RunCommand;
 use super::json;
 use super::output::{line, note};
+use super::overrides::overrides;
 use super::profile;
 use super::ranks;
 use super::simd::{SimdChoice, choose, instruction_set};
@@ -152,9 +153,7 @@ pub(super) fn prepare(args: &RunArgs) -> anyhow::Result<Description> {
 type Reader = fn(&str, &[Override], Option<&[String]>) -> Result<Description, ConfigError>;
 
 fn read(args: &RunArgs, describe: Reader) -> anyhow::Result<Description> {
-    let removals = args.removals.iter().map(|key| Override::removal(key));
-    let overrides: Vec<Override> =
-        removals.chain(args.overrides.iter().map(|text| text.parse())).collect::<Result<_, _>>()?;
+    let overrides = overrides(&args.removals, &args.overrides)?;
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
     }
