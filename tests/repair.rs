@@ -1,7 +1,7 @@
 //! A run folder that was damaged, changed, or left by a process that was killed at any point: `--resume` computes again
 //! what is damaged and ends with the bytes of a run that was left alone; what cannot be continued is refused, and
 //! nothing outside the folder is touched.
-use crate::common::experiment::{TINY, arrays, files, json, program};
+use crate::common::experiment::{OF_THE_CLOCK, TINY, arrays, files, json, program};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -150,10 +150,7 @@ fn copy(from: &Path, to: &Path) {
 /// What a run has computed, without wall times.
 fn computed(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = files(run);
-    all.retain(|name, _| {
-        !["manifest.json", ".lock", "records/timings.json", "records/profile.json", "report.html"]
-            .contains(&name.as_str())
-    });
+    all.retain(|name, _| !OF_THE_CLOCK.contains(&name.as_str()));
     all
 }
 

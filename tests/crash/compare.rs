@@ -1,16 +1,12 @@
 //! Complete runs are compared byte for byte.
 
-use crate::common::experiment::{files, json};
+use crate::common::experiment::{OF_THE_CLOCK, files, json};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Keys of the manifest that may differ between sittings.
 const OF_THE_SITTING: [&str; 5] = ["resumed", "phases", "threads", "memory", "invocations"];
-
-/// Files that may differ: the lock is empty, wall times are measured, and the report shows them.
-const OF_THE_CLOCK: [&str; 5] =
-    ["manifest.json", "records/timings.json", "records/profile.json", ".lock", "report.html"];
 
 /// The status in the manifest of a run; `None` where there is no manifest.
 pub fn status(run: &Path) -> Option<String> {
