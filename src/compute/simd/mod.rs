@@ -38,6 +38,9 @@ pub trait Simd<R>: Copy + Send + Sync {
     type Pack: Copy;
     /// Number of lanes of a pack.
     const LANES: usize;
+    /// Whether steps on small batches are compiled as functions of their own. They have the same results as the phases
+    /// one by one, faster.
+    const FUSES_SMALL_BATCHES: bool = true;
     /// Runs a job compiled with the features of the instruction set. The job is not inlined: register allocation is
     /// better than in one large function.
     fn vectorize<J: Job<R>>(self, job: J);

@@ -15,6 +15,8 @@ macro_rules! portable {
         impl Simd<$real> for Portable {
             type Pack = [$real; $lanes];
             const LANES: usize = $lanes;
+            // Processors of this architecture without AVX2 are too rare to compile them.
+            const FUSES_SMALL_BATCHES: bool = cfg!(not(target_arch = "x86_64"));
             #[inline(always)]
             fn vectorize<J: Job<$real>>(self, job: J) {
                 #[inline(never)]

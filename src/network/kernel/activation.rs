@@ -50,6 +50,45 @@ macro_rules! with_activation {
 }
 pub(super) use with_activation;
 
+/// Evaluates an expression in which `$f` is a type whose slopes are those of the activation function, given the kept
+/// values and slopes. Where the slopes are kept, the function itself is not evaluated, and one type stands for all.
+macro_rules! with_slope {
+    ($activation:expr, $f:ident => $body:expr) => {
+        match $activation {
+            $crate::network::Activation::Identity => {
+                type $f = $crate::compute::activation::Identity;
+                $body
+            }
+            $crate::network::Activation::Tanh => {
+                type $f = $crate::compute::activation::Tanh;
+                $body
+            }
+            $crate::network::Activation::Sigmoid => {
+                type $f = $crate::compute::activation::Sigmoid;
+                $body
+            }
+            $crate::network::Activation::Relu => {
+                type $f = $crate::compute::activation::Relu;
+                $body
+            }
+            $crate::network::Activation::Erf
+            | $crate::network::Activation::Softplus
+            | $crate::network::Activation::Gelu
+            | $crate::network::Activation::PiecewiseLinear
+            | $crate::network::Activation::Bump => {
+                type $f = $crate::compute::activation::Erf;
+                $body
+            }
+        }
+    };
+}
+pub(super) use with_slope;
+
+/// Whether the slope of the function follows from its value, so that only values are kept.
+pub(super) fn slope_follows_from_value(activation: Activation) -> bool {
+    with_activation!(activation, F => F::SLOPE_FROM_VALUE)
+}
+
 /// Packs that are evaluated in alternation.
 const PACKS: usize = 4;
 

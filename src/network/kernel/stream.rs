@@ -4,7 +4,7 @@
 //! Such steps are bound by memory bandwidth: every parameter and momentum is read and written once.
 
 use super::LANES;
-use super::phases::ActivationForward;
+use super::phases::{ActivationForward, BlockRow, load, store};
 use super::superblock::Superblock;
 use crate::compute::{Job, Real, Simd, activation::ActivationFunction};
 use std::marker::PhantomData;
@@ -18,19 +18,57 @@ const SECOND_LEVEL_CACHE: usize = 4 << 20;
 /// Prefetch distance of a state in memory, in blocks, into the second-level cache.
 const PREFETCH_BLOCKS: usize = 8;
 
-/// The step of a superblock on `B` samples.
-pub(super) struct StreamedStep<'a, R, F, const B: usize> {
-    /// The superblock.
-    pub superblock: Superblock<'a, R>,
-    /// Predictions on the next batch before the sum over lanes, one pack per sample.
-    pub lane_sums: &'a mut [R],
+/// The values and slopes of a superblock times the scaled residuals `e` of `B` samples.
+pub(super) struct StreamedBackward<'a, R, F, const B: usize> {
+    /// Kept activations, block after block: values, and slopes unless they follow from the values.
+    pub kept: &'a [BlockRow<R>],
+    /// The residuals, one per sample.
+    pub residual: &'a [R],
+    /// A factor of the residuals ([`super::update::StepConstants::kick`]).
+    pub kick: R,
+    /// The result, block after block: `e sigma` of every sample, then `e sigma'`.
+    pub scaled: &'a mut [BlockRow<R>],
     /// The activation function.
     pub function: PhantomData<F>,
 }
 
-impl<R: Real, F: ActivationFunction, const B: usize> Job<R> for StreamedStep<'_, R, F, B> {
+impl<R: Real, F: ActivationFunction, const B: usize> Job<R> for StreamedBackward<'_, R, F, B> {
     #[inline(always)]
-    fn run<S: Simd<R>, const PG: usize, const Q: usize>(mut self, s: S) {
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        let rows = if F::SLOPE_FROM_VALUE { B } else { 2 * B };
+        for (kept, scaled) in self.kept.chunks_exact(rows).zip(self.scaled.chunks_exact_mut(2 * B)) {
+            let (value, slope) = kept.split_at(B);
+            let (scaled_value, scaled_slope) = scaled.split_at_mut(B);
+            for n in 0..B {
+                let e = s.mul(s.splat(self.kick), s.splat(self.residual[n]));
+                for i in 0..LANES / R::PACK {
+                    let v = load(s, &value[n], i);
+                    let (v, d) = if F::SLOPE_FROM_VALUE {
+                        F::scaled_value_and_slope(s, e, v)
+                    } else {
+                        (s.mul(e, v), s.mul(e, load(s, &slope[n], i)))
+                    };
+                    store(s, v, &mut scaled_value[n], i);
+                    store(s, d, &mut scaled_slope[n], i);
+                }
+            }
+        }
+    }
+}
+
+/// The step of a superblock on `B` samples.
+pub(super) struct StreamedStep<'a, 's, R, const B: usize> {
+    /// The superblock; its kept values are replaced by the pre-activations of the next batch.
+    pub superblock: &'a mut Superblock<'s, R>,
+    /// The result of [`StreamedBackward`].
+    pub scaled: &'a [BlockRow<R>],
+    /// Kept rows of a block.
+    pub kept_rows: usize,
+}
+
+impl<R: Real, const B: usize> Job<R> for StreamedStep<'_, '_, R, B> {
+    #[inline(always)]
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         let bytes = self.superblock.state_bytes;
         // More packs of a row at a time mean fewer passes over the rows of a block. With 16 registers more than one
         // pack causes spills, which cost less than repeated passes if the rows are not in a near cache.
@@ -42,15 +80,14 @@ impl<R: Real, F: ActivationFunction, const B: usize> Job<R> for StreamedStep<'_,
             (_, _, false) => self.pass::<S, 4, 0>(s),
             (_, _, true) => self.pass::<S, 4, PREFETCH_BLOCKS>(s),
         }
-        self.activate::<S, PG, Q>(s);
     }
 }
 
-impl<R: Real, F: ActivationFunction, const B: usize> StreamedStep<'_, R, F, B> {
+impl<R: Real, const B: usize> StreamedStep<'_, '_, R, B> {
     /// The gradient, the step and the pre-activations of the next batch, which replace the kept values. `PREFETCH` is
     /// the prefetch distance in blocks; 0: none.
     #[inline(always)]
-    fn pass<S: Simd<R>, const PG: usize, const PREFETCH: usize>(&mut self, s: S) {
+    fn pass<S: Simd<R>, const PG: usize, const PREFETCH: usize>(self, s: S) {
         let Superblock {
             theta,
             momentum,
@@ -58,31 +95,29 @@ impl<R: Real, F: ActivationFunction, const B: usize> StreamedStep<'_, R, F, B> {
             parameters,
             inputs,
             used,
-            residual,
             constants: c,
             batch,
             next_batch,
             train_a,
             ..
-        } = &mut self.superblock;
+        } = self.superblock;
         let (parameters, inputs, used, train_a) = (*parameters, *inputs, *used, *train_a);
         // At most two samples are one pair.
         let (x, next_x) = (batch.forward, next_batch.forward);
         assert!(theta.len() == momentum.len() && x.len() == inputs && next_x.len() == inputs);
-        assert!(residual.len() == B && self.lane_sums.len() == B * R::PACK);
         let mut mask = [R::one(); LANES];
         mask[used..].fill(R::zero());
         let zero = s.splat(R::zero());
-        let [decay, kick, drift, shrink] = [c.decay, c.kick, c.drift, c.shrink].map(|v| s.splat(v));
+        let [decay, drift, shrink] = [c.decay, c.drift, c.shrink].map(|v| s.splat(v));
         let step = StepPacks { decay, drift, shrink, first_order: c.first_order, s };
-        let rows = if F::SLOPE_FROM_VALUE { B } else { 2 * B };
         let blocks = theta.len() / parameters;
         let block_len = parameters * LANES;
         let state = theta.chunks_exact_mut(parameters).zip(momentum.chunks_exact_mut(parameters));
         let ones = [R::one(); LANES];
-        for (block, ((theta, momentum), kept)) in state.zip(kept.chunks_exact_mut(rows)).enumerate() {
+        let rows = kept.chunks_exact_mut(self.kept_rows).zip(self.scaled.chunks_exact(2 * B));
+        for (block, ((theta, momentum), (value, scaled))) in state.zip(rows).enumerate() {
             let mask = if block + 1 == blocks { &mask } else { &ones };
-            let (value, slope) = kept.split_at_mut(B);
+            let (scaled_value, scaled_slope) = scaled.split_at(B);
             let (w, rest) = theta.split_at_mut(inputs);
             let (momentum_w, momentum_rest) = momentum.split_at_mut(inputs);
             for group in 0..LANES / R::PACK / PG {
@@ -93,16 +128,9 @@ impl<R: Real, F: ActivationFunction, const B: usize> StreamedStep<'_, R, F, B> {
                 let (mut delta, mut grad_a, mut z) = ([[zero; PG]; B], [zero; PG], [[zero; PG]; B]);
                 let a = rest.len() - 1;
                 for n in 0..B {
-                    let e = s.mul(kick, s.splat(residual[n]));
                     for i in 0..PG {
-                        let v = s.load(&value[n][at(i)]);
-                        let (scaled_value, slope) = if F::SLOPE_FROM_VALUE {
-                            F::scaled_value_and_slope(s, e, v)
-                        } else {
-                            (s.mul(e, v), s.mul(e, s.load(&slope[n][at(i)])))
-                        };
-                        grad_a[i] = s.add(scaled_value, grad_a[i]);
-                        delta[n][i] = s.mul(slope, s.load(&rest[a][at(i)]));
+                        grad_a[i] = s.add(s.load(&scaled_value[n][at(i)]), grad_a[i]);
+                        delta[n][i] = s.mul(s.load(&scaled_slope[n][at(i)]), s.load(&rest[a][at(i)]));
                     }
                 }
                 if a == 1 {
@@ -149,16 +177,27 @@ impl<R: Real, F: ActivationFunction, const B: usize> StreamedStep<'_, R, F, B> {
             }
         }
     }
+}
 
-    /// The activations of the next batch.
+/// The activations of the next batch, from the pre-activations, and the predictions.
+pub(super) struct StreamedForward<'a, 's, R, F, const B: usize> {
+    /// The superblock after [`StreamedStep`].
+    pub superblock: &'a mut Superblock<'s, R>,
+    /// Predictions on the next batch before the sum over lanes, one pack per sample.
+    pub lane_sums: &'a mut [R],
+    /// The activation function.
+    pub function: PhantomData<F>,
+}
+
+impl<R: Real, F: ActivationFunction, const B: usize> Job<R> for StreamedForward<'_, '_, R, F, B> {
     #[inline(always)]
-    fn activate<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
         let Superblock { theta, kept, parameters, .. } = self.superblock;
         let rows = if F::SLOPE_FROM_VALUE { B } else { 2 * B };
         // After the pass and not block by block: the chains of operations of different blocks overlap.
-        for (theta, kept) in theta.chunks_exact(parameters).zip(kept.chunks_exact_mut(rows)) {
+        for (theta, kept) in theta.chunks_exact(*parameters).zip(kept.chunks_exact_mut(rows)) {
             let (z, slope) = kept.split_at_mut(B);
-            let (slope, a, lane_sums) = (Some(slope), &theta[parameters - 1..], &mut *self.lane_sums);
+            let (slope, a, lane_sums) = (Some(slope), &theta[*parameters - 1..], &mut *self.lane_sums);
             ActivationForward::<R, F> { z, slope, a, lane_sums, function: PhantomData }.run::<S, PG, Q>(s);
         }
     }

@@ -3,9 +3,9 @@
 use super::LANES;
 use super::phases::BlockRow;
 use super::samples::SampleTile;
-use super::sweep::{BackwardOutput, BlockSweep};
+use super::sweep::{BackwardOutput, BlockSweep, kept_rows};
 use super::update::StepConstants;
-use crate::compute::{Real, activation::ActivationFunction};
+use crate::compute::Real;
 
 /// Largest batch whose step is fused.
 const SMALL_BATCH: usize = 32;
@@ -42,7 +42,7 @@ pub(super) struct Superblock<'a, R> {
 
 impl<R: Real> BlockSweep<'_, R> {
     /// The data of superblock `index`; `None` if its step is not fused.
-    pub(super) fn superblock<F: ActivationFunction>(&self, index: usize) -> Option<Superblock<'_, R>> {
+    pub(super) fn superblock(&self, index: usize) -> Option<Superblock<'_, R>> {
         let (backward, forward, kept) = (self.backward.as_ref()?, self.forward.as_ref()?, self.kept.as_ref()?);
         let BackwardOutput::Step { momentum, constants, normals: None } = &backward.output else { return None };
         let (batch, next_batch) = (backward.samples.tiles().next()?, forward.samples.tiles().next()?);
@@ -52,7 +52,7 @@ impl<R: Real> BlockSweep<'_, R> {
         let per = self.per_superblock;
         let (first, end) = (index * per, ((index + 1) * per).min(self.layout.blocks()));
         let size = self.layout.parameters * LANES;
-        let rows = if F::SLOPE_FROM_VALUE { batch.count } else { 2 * batch.count } * LANES;
+        let rows = kept_rows(self.network.activation) * batch.count * LANES;
         // SAFETY: every superblock is processed by one thread and has its own ranges of parameters, momenta and kept
         // rows.
         let (theta, momentum, kept) = unsafe {

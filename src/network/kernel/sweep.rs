@@ -2,7 +2,7 @@
 //! on the next batch.
 
 use super::LANES;
-use super::activation::with_activation;
+use super::activation::{slope_follows_from_value, with_activation, with_slope};
 use super::phases::{
     ActivationBackward, ActivationForward, ActivationSource, BlockRow, FusedBackward, PreActivations, PrefetchRows,
     Reduce, WeightGradient,
@@ -10,11 +10,12 @@ use super::phases::{
 use super::samples::Samples;
 use super::shares::Portion;
 use super::small_batch::SmallBatchStep;
-use super::stream::StreamedStep;
+use super::stream::{StreamedBackward, StreamedForward, StreamedStep};
+use super::superblock::Superblock;
 use super::update::{ApplyStep, StepConstants, WriteGradient};
 use super::{MOST_UPDATED, Normals, RangeUpdate, TwoLayerLayout};
 use crate::compute::tree::{TreeNode, TreeSum};
-use crate::compute::{DisjointSlice, Pass, Real, Simd, activation::ActivationFunction, parallel_for};
+use crate::compute::{DisjointSlice, Pass, Real, Simd, parallel_for};
 use crate::network::{Activation, TwoLayer};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -154,31 +155,32 @@ type KeptRows<'a, R> = (&'a mut [BlockRow<R>], &'a mut [BlockRow<R>]);
 
 /// Rows that are kept per sample and block.
 pub(super) fn kept_rows(activation: Activation) -> usize {
-    with_activation!(activation, F => if F::SLOPE_FROM_VALUE { 1 } else { 2 })
+    if slope_follows_from_value(activation) { 1 } else { 2 }
 }
 
 impl<R: Real> Pass<R> for BlockSweep<'_, R> {
     fn run<S: Simd<R>>(self, simd: S) {
-        with_activation!(self.network.activation, F => self.superblocks::<S, F>(simd));
+        self.superblocks(simd);
     }
 }
 
+/// The activation function is chosen where a phase uses it, so that everything else is compiled once for all of them.
 impl<R: Real> BlockSweep<'_, R> {
     /// The pass over all superblocks.
-    fn superblocks<S: Simd<R>, F: ActivationFunction>(&self, s: S) {
+    fn superblocks<S: Simd<R>>(&self, s: S) {
         let lock = |thread: usize| self.scratch[thread].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some((forward, (portion, tasks))) = self.forward.as_ref().and_then(|f| Some((f, f.tasks?))) else {
             let superblocks = self.layout.blocks().div_ceil(self.per_superblock);
             return parallel_for(self.scratch.len(), superblocks, &|superblock, thread| {
                 let scratch = &mut *lock(thread);
-                self.superblock_pass::<S, F>(s, superblock, scratch);
+                self.superblock_pass(s, superblock, scratch);
                 self.reduce(s, superblock, scratch);
             });
         };
         let len = forward.samples.count() * self.network.outputs;
         parallel_for(self.scratch.len(), tasks.len(), &|task, thread| {
             let scratch = &mut *lock(thread);
-            self.sum_shares::<S, F>(s, portion, tasks[task], scratch);
+            self.sum_shares(s, portion, tasks[task], scratch);
             let [(_, sum)] = scratch.tree.nodes() else { unreachable!("a task is one node") };
             // SAFETY: every task is processed by one thread and has its own range.
             unsafe { forward.partial.get_mut(task * len..(task + 1) * len) }.copy_from_slice(sum);
@@ -187,13 +189,7 @@ impl<R: Real> BlockSweep<'_, R> {
 
     /// The pass over the superblocks of a node, and the sum of their partial predictions, left in `scratch.tree`: a
     /// chain over the superblocks of a share, the tree over shares.
-    fn sum_shares<S: Simd<R>, F: ActivationFunction>(
-        &self,
-        s: S,
-        portion: &Portion,
-        node: TreeNode,
-        scratch: &mut TwoLayerScratch<R>,
-    ) {
+    fn sum_shares<S: Simd<R>>(&self, s: S, portion: &Portion, node: TreeNode, scratch: &mut TwoLayerScratch<R>) {
         let (shares, first) = (portion.shares(), portion.shares().superblocks(portion.own()).start);
         scratch.tree.clear();
         for share in node.leaves() {
@@ -201,7 +197,7 @@ impl<R: Real> BlockSweep<'_, R> {
             let mut sum = scratch.tree.zeros(len);
             scratch.partial.resize(len, 0.0);
             for superblock in shares.superblocks(share..share + 1) {
-                self.superblock_pass::<S, F>(s, superblock - first, scratch);
+                self.superblock_pass(s, superblock - first, scratch);
                 s.vectorize(Reduce { lane_sums: &scratch.lane_sums, out: &mut scratch.partial });
                 sum.iter_mut().zip(&scratch.partial).for_each(|(sum, p)| *sum += p);
             }
@@ -210,27 +206,22 @@ impl<R: Real> BlockSweep<'_, R> {
     }
 
     /// The pass over one superblock, with its predictions before the sum over lanes left in `scratch.lane_sums`.
-    fn superblock_pass<S: Simd<R>, F: ActivationFunction>(
-        &self,
-        s: S,
-        superblock: usize,
-        scratch: &mut TwoLayerScratch<R>,
-    ) {
+    fn superblock_pass<S: Simd<R>>(&self, s: S, superblock: usize, scratch: &mut TwoLayerScratch<R>) {
         let per = self.per_superblock;
         if let Some(forward) = &self.forward {
             scratch.lane_sums.clear();
             scratch.lane_sums.resize(forward.samples.count() * self.network.outputs * R::PACK, R::zero());
         }
-        if !self.fused_step::<S, F>(s, superblock, scratch) {
+        if !self.fused_step(s, superblock, scratch) {
             for block in superblock * per..((superblock + 1) * per).min(self.layout.blocks()) {
-                self.block::<S, F>(s, block, scratch);
+                self.block(s, block, scratch);
             }
         }
     }
 
     /// The kept rows of a block.
-    fn kept<F: ActivationFunction>(&self, block: usize, count: usize) -> Option<KeptRows<'_, R>> {
-        let len = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count * LANES;
+    fn kept(&self, block: usize, count: usize) -> Option<KeptRows<'_, R>> {
+        let len = kept_rows(self.network.activation) * count * LANES;
         // SAFETY: a block belongs to one superblock, which is processed by one thread, and its rows are borrowed once
         // at a time.
         let rows = unsafe { self.kept.as_ref()?.get_mut(block * len..(block + 1) * len) };
@@ -239,55 +230,55 @@ impl<R: Real> BlockSweep<'_, R> {
 
     /// The addresses of the kept rows of the next block from `sample` on, which are prefetched while `block` is
     /// processed.
-    fn next_kept<F: ActivationFunction>(&self, block: usize, count: usize, sample: usize) -> PrefetchRows<R> {
-        let rows = if F::SLOPE_FROM_VALUE { 1 } else { 2 } * count;
+    fn next_kept(&self, block: usize, count: usize, sample: usize) -> PrefetchRows<R> {
+        let rows = kept_rows(self.network.activation) * count;
         let from = |row: usize| match &self.kept {
             Some(kept) if block + 1 < self.layout.blocks() => kept.address(((block + 1) * rows + row) * LANES).cast(),
             _ => std::ptr::null(),
         };
         PrefetchRows {
             values: from(sample),
-            slopes: if F::SLOPE_FROM_VALUE { std::ptr::null() } else { from(count + sample) },
+            slopes: if rows == count { std::ptr::null() } else { from(count + sample) },
         }
     }
 
     /// The pass over one block.
-    fn block<S: Simd<R>, F: ActivationFunction>(&self, s: S, block: usize, scratch: &mut TwoLayerScratch<R>) {
+    fn block<S: Simd<R>>(&self, s: S, block: usize, scratch: &mut TwoLayerScratch<R>) {
         let size = self.layout.parameters * LANES;
         let at = block * size..(block + 1) * size;
         let Some(backward) = &self.backward else {
             // SAFETY: without a backward part no parameter is written.
             let theta = unsafe { self.theta.get(at) };
-            return self.forward::<S, F>(s, block, theta.as_chunks().0, scratch);
+            return self.forward(s, block, theta.as_chunks().0, scratch);
         };
         match &backward.output {
             BackwardOutput::Gradient { out, ridge } => {
                 // SAFETY: parameters are only read; no other call accesses the gradient of this block.
                 let (theta, out) = unsafe { (self.theta.get(at.clone()), out.get_mut(at)) };
                 let (theta, out) = (theta.as_chunks().0, out.as_chunks_mut().0);
-                self.sums::<S, F>(s, block, theta, backward, scratch);
+                self.sums(s, block, theta, backward, scratch);
                 self.gradient(s, block, theta, &scratch.grad, *ridge, out);
-                self.forward::<S, F>(s, block, theta, scratch);
+                self.forward(s, block, theta, scratch);
             }
             BackwardOutput::Step { momentum, constants, normals } => {
                 // SAFETY: no other call accesses the parameters and momenta of this block.
                 let (theta, momentum) = unsafe { (self.theta.get_mut(at.clone()), momentum.get_mut(at)) };
                 let (theta, momentum) = (theta.as_chunks_mut().0, momentum.as_chunks_mut().0);
-                self.sums::<S, F>(s, block, theta, backward, scratch);
+                self.sums(s, block, theta, backward, scratch);
                 if let Some(normals) = normals {
                     scratch.normals.resize(size, R::zero());
                     normals(block, &mut scratch.normals);
                 }
                 let normals = if normals.is_some() { scratch.normals.as_chunks().0 } else { &[] };
                 self.step(s, theta, momentum, &scratch.grad, normals, *constants);
-                self.forward::<S, F>(s, block, theta, scratch);
+                self.forward(s, block, theta, scratch);
             }
-            BackwardOutput::Update(update) => self.update::<S, F>(s, block, (backward, update), scratch),
+            BackwardOutput::Update(update) => self.update(s, block, (backward, update), scratch),
         }
     }
 
     /// The pass over one block that updates arrays by the gradient.
-    fn update<S: Simd<R>, F: ActivationFunction>(
+    fn update<S: Simd<R>>(
         &self,
         s: S,
         block: usize,
@@ -299,7 +290,7 @@ impl<R: Real> BlockSweep<'_, R> {
         {
             // SAFETY: no other call accesses the ranges of this block, and they are not written while this one is in use.
             let theta = unsafe { update.parameters().get(range.clone()) }.as_chunks().0;
-            self.sums::<S, F>(s, block, theta, backward, scratch);
+            self.sums(s, block, theta, backward, scratch);
             scratch.gradient.resize(self.layout.parameters, [R::zero(); LANES]);
             self.gradient(s, block, theta, &scratch.grad, update.ridge, &mut scratch.gradient);
             scratch.gradient[..self.network.fixed_inputs()].fill([R::zero(); LANES]);
@@ -307,7 +298,7 @@ impl<R: Real> BlockSweep<'_, R> {
         // SAFETY: as above.
         let ranges = unsafe { update.apply(range, scratch.gradient.as_flattened()) };
         if let Some(next) = update.next {
-            self.forward::<S, F>(s, block, ranges[next].as_chunks().0, scratch);
+            self.forward(s, block, ranges[next].as_chunks().0, scratch);
         }
     }
 
@@ -333,32 +324,30 @@ impl<R: Real> BlockSweep<'_, R> {
     }
 
     /// The forward pass of a block.
-    fn forward<S: Simd<R>, F: ActivationFunction>(
-        &self,
-        s: S,
-        block: usize,
-        theta: &[BlockRow<R>],
-        scratch: &mut TwoLayerScratch<R>,
-    ) {
+    fn forward<S: Simd<R>>(&self, s: S, block: usize, theta: &[BlockRow<R>], scratch: &mut TwoLayerScratch<R>) {
         let Some(Forward { samples, .. }) = &self.forward else { return };
         let a = &theta[self.hidden()..];
-        let mut kept = self.kept::<F>(block, samples.count());
+        let activation = self.network.activation;
+        let from_value = slope_follows_from_value(activation);
+        let mut kept = self.kept(block, samples.count());
         for tile in samples.tiles() {
             let at = tile.first..tile.first + tile.count;
             let per = a.len() * R::PACK;
             let (z, slope) = match &mut kept {
                 None => (rows(&mut scratch.z, tile.count), None),
-                Some((value, _)) if F::SLOPE_FROM_VALUE => (&mut value[at.clone()], None),
+                Some((value, _)) if from_value => (&mut value[at.clone()], None),
                 Some((value, slope)) => (&mut value[at.clone()], Some(&mut slope[at.clone()])),
             };
             self.pre_activations(s, theta, tile.forward, z);
             let lane_sums = &mut scratch.lane_sums[at.start * per..at.end * per];
-            s.vectorize(ActivationForward::<R, F> { z, slope, a, lane_sums, function: PhantomData });
+            with_activation!(activation, F => {
+                s.vectorize(ActivationForward::<R, F> { z, slope, a, lane_sums, function: PhantomData });
+            });
         }
     }
 
     /// The backward pass of a block: writes sums over samples to `scratch.grad`, rows of w and b, then rows of a.
-    fn sums<S: Simd<R>, F: ActivationFunction>(
+    fn sums<S: Simd<R>>(
         &self,
         s: S,
         block: usize,
@@ -371,28 +360,27 @@ impl<R: Real> BlockSweep<'_, R> {
         scratch.grad.resize(hidden + outputs, [R::zero(); LANES]);
         let (grad, grad_a) = scratch.grad.split_at_mut(hidden);
         grad_a.fill([R::zero(); LANES]);
-        let kept = self.kept::<F>(block, samples.count());
+        let activation = self.network.activation;
+        let from_value = slope_follows_from_value(activation);
+        let kept = self.kept(block, samples.count());
         for tile in samples.tiles() {
             let at = tile.first..tile.first + tile.count;
             let delta = rows(&mut scratch.z, tile.count);
             if let (Some((value, slope)), [grad_a]) = (&kept, &mut *grad_a) {
-                let slope = if F::SLOPE_FROM_VALUE { &[] } else { &slope[at.clone()] };
-                s.vectorize(FusedBackward::<R, F> {
-                    kept: (&value[at.clone()], slope),
-                    next: self.next_kept::<F>(block, samples.count(), at.start),
-                    residual: &residual[at],
-                    grad_a,
-                    delta,
-                    x: tile.backward,
-                    grad,
-                    bias,
-                    from_zero: tile.first == 0,
-                    function: PhantomData,
+                let slope = if from_value { &[] } else { &slope[at.clone()] };
+                let kept = (&value[at.clone()], slope);
+                let next = self.next_kept(block, samples.count(), at.start);
+                let (residual, x, from_zero) = (&residual[at], tile.backward, tile.first == 0);
+                with_slope!(activation, F => {
+                    let function = PhantomData::<F>;
+                    s.vectorize(FusedBackward {
+                        kept, next, residual, grad_a, delta, x, grad, bias, from_zero, function,
+                    });
                 });
                 continue;
             }
             let source = match &kept {
-                Some((value, _)) if F::SLOPE_FROM_VALUE => ActivationSource::Kept(&value[at.clone()], &[]),
+                Some((value, _)) if from_value => ActivationSource::Kept(&value[at.clone()], &[]),
                 Some((value, slope)) => ActivationSource::Kept(&value[at.clone()], &slope[at.clone()]),
                 None => {
                     self.pre_activations(s, theta, tile.forward, delta);
@@ -400,13 +388,10 @@ impl<R: Real> BlockSweep<'_, R> {
                 }
             };
             let residual = &residual[at.start * outputs..at.end * outputs];
-            s.vectorize(ActivationBackward::<R, F> {
-                source,
-                residual,
-                a: &theta[hidden..],
-                grad_a,
-                delta,
-                function: PhantomData,
+            let a = &theta[hidden..];
+            with_activation!(activation, F => {
+                let function = PhantomData::<F>;
+                s.vectorize(ActivationBackward { source, residual, a, grad_a, delta, function });
             });
             s.vectorize(WeightGradient { delta, x: tile.backward, grad, bias, from_zero: tile.first == 0 });
         }
@@ -467,24 +452,48 @@ impl<R: Real> BlockSweep<'_, R> {
         }
     }
 
-    /// The step of a superblock as one function, for small batches; returns whether it was done.
-    fn fused_step<S: Simd<R>, F: ActivationFunction>(
-        &self,
-        s: S,
-        index: usize,
-        scratch: &mut TwoLayerScratch<R>,
-    ) -> bool {
-        let Some(superblock) = self.superblock::<F>(index) else { return false };
-        let (lane_sums, function) = (&mut scratch.lane_sums[..], PhantomData);
+    /// The step of a superblock in few functions, for small batches; returns whether it was done.
+    fn fused_step<S: Simd<R>>(&self, s: S, index: usize, scratch: &mut TwoLayerScratch<R>) -> bool {
+        if const { !S::FUSES_SMALL_BATCHES } {
+            return false;
+        }
+        let Some(superblock) = self.superblock(index) else { return false };
+        let lane_sums = &mut scratch.lane_sums[..];
         match superblock.batch.count {
-            1 => s.vectorize(StreamedStep::<R, F, 1> { superblock, lane_sums, function }),
-            2 => s.vectorize(StreamedStep::<R, F, 2> { superblock, lane_sums, function }),
+            1 => self.streamed::<S, 1>(s, superblock, lane_sums, &mut scratch.z),
+            2 => self.streamed::<S, 2>(s, superblock, lane_sums, &mut scratch.z),
             count => {
                 scratch.grad.resize(self.hidden(), [R::zero(); LANES]);
                 let (delta, grad) = (rows(&mut scratch.z, count), &mut scratch.grad[..]);
-                s.vectorize(SmallBatchStep::<R, F> { superblock, lane_sums, delta, grad, function });
+                with_activation!(self.network.activation, F => {
+                    let function = PhantomData::<F>;
+                    s.vectorize(SmallBatchStep { superblock, lane_sums, delta, grad, function });
+                });
             }
         }
         true
+    }
+
+    /// The step of a superblock on `B` samples.
+    fn streamed<S: Simd<R>, const B: usize>(
+        &self,
+        s: S,
+        mut superblock: Superblock<'_, R>,
+        lane_sums: &mut [R],
+        scratch: &mut Vec<BlockRow<R>>,
+    ) {
+        let activation = self.network.activation;
+        let blocks = superblock.theta.len() / superblock.parameters;
+        let scaled = rows(scratch, 2 * B * blocks);
+        with_slope!(activation, F => {
+            let (kept, residual, kick) = (&*superblock.kept, superblock.residual, superblock.constants.kick);
+            let (scaled, function) = (&mut *scaled, PhantomData::<F>);
+            s.vectorize(StreamedBackward::<R, F, B> { kept, residual, kick, scaled, function });
+        });
+        s.vectorize(StreamedStep::<R, B> { superblock: &mut superblock, scaled, kept_rows: kept_rows(activation) * B });
+        with_activation!(activation, F => {
+            let function = PhantomData::<F>;
+            s.vectorize(StreamedForward::<R, F, B> { superblock: &mut superblock, lane_sums, function });
+        });
     }
 }

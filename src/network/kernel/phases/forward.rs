@@ -31,11 +31,11 @@ impl<R: Real> Job<R> for PreActivations<'_, R> {
             let (x, z) = (&x[pair * d..(pair + take) * d], &mut z[2 * pair..last]);
             for group in 0..LANES / R::PACK / PG {
                 match take {
-                    1 => z_tile::<R, S, PG, 1>(s, w, b, group, x, z),
-                    2 => z_tile::<R, S, PG, 2>(s, w, b, group, x, z),
-                    3 => z_tile::<R, S, PG, 3>(s, w, b, group, x, z),
-                    4 => z_tile::<R, S, PG, 4>(s, w, b, group, x, z),
-                    5 => z_tile::<R, S, PG, 5>(s, w, b, group, x, z),
+                    1 if const { Q > 1 } => z_tile::<R, S, PG, 1>(s, w, b, group, x, z),
+                    2 if const { Q > 2 } => z_tile::<R, S, PG, 2>(s, w, b, group, x, z),
+                    3 if const { Q > 3 } => z_tile::<R, S, PG, 3>(s, w, b, group, x, z),
+                    4 if const { Q > 4 } => z_tile::<R, S, PG, 4>(s, w, b, group, x, z),
+                    5 if const { Q > 5 } => z_tile::<R, S, PG, 5>(s, w, b, group, x, z),
                     _ => z_tile::<R, S, PG, Q>(s, w, b, group, x, z),
                 }
             }

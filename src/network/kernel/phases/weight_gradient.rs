@@ -35,18 +35,19 @@ impl<R: Real> Job<R> for WeightGradient<'_, R> {
             for group in 0..LANES / R::PACK / PG {
                 let tile = RegisterTile { x, grad, group, count, from_zero };
                 let rows = &mut StoredDeltas(delta);
-                // An odd last row is processed as a pair, unless it is that of the bias.
+                // An odd last row is processed as a pair, unless it is that of the bias. Tiles of more than Q pairs do
+                // not occur and are not compiled.
                 match (take.div_ceil(2), ones && take % 2 == 1) {
-                    (1, true) => tile.sum::<S, PG, 1, true, _>(s, rows),
-                    (1, false) => tile.sum::<S, PG, 1, false, _>(s, rows),
-                    (2, true) => tile.sum::<S, PG, 2, true, _>(s, rows),
-                    (2, false) => tile.sum::<S, PG, 2, false, _>(s, rows),
-                    (3, true) => tile.sum::<S, PG, 3, true, _>(s, rows),
-                    (3, false) => tile.sum::<S, PG, 3, false, _>(s, rows),
-                    (4, true) => tile.sum::<S, PG, 4, true, _>(s, rows),
-                    (4, false) => tile.sum::<S, PG, 4, false, _>(s, rows),
-                    (5, true) => tile.sum::<S, PG, 5, true, _>(s, rows),
-                    (5, false) => tile.sum::<S, PG, 5, false, _>(s, rows),
+                    (1, true) if const { Q > 1 } => tile.sum::<S, PG, 1, true, _>(s, rows),
+                    (1, false) if const { Q > 1 } => tile.sum::<S, PG, 1, false, _>(s, rows),
+                    (2, true) if const { Q > 2 } => tile.sum::<S, PG, 2, true, _>(s, rows),
+                    (2, false) if const { Q > 2 } => tile.sum::<S, PG, 2, false, _>(s, rows),
+                    (3, true) if const { Q > 3 } => tile.sum::<S, PG, 3, true, _>(s, rows),
+                    (3, false) if const { Q > 3 } => tile.sum::<S, PG, 3, false, _>(s, rows),
+                    (4, true) if const { Q > 4 } => tile.sum::<S, PG, 4, true, _>(s, rows),
+                    (4, false) if const { Q > 4 } => tile.sum::<S, PG, 4, false, _>(s, rows),
+                    (5, true) if const { Q > 5 } => tile.sum::<S, PG, 5, true, _>(s, rows),
+                    (5, false) if const { Q > 5 } => tile.sum::<S, PG, 5, false, _>(s, rows),
                     (_, true) => tile.sum::<S, PG, Q, true, _>(s, rows),
                     (_, false) => tile.sum::<S, PG, Q, false, _>(s, rows),
                 }
