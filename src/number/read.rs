@@ -1,8 +1,8 @@
 //! Reading JSON with numbers that are not finite.
 
+use serde::Deserializer;
 use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
-use serde::de::{DeserializeOwned, Error as _, IntoDeserializer, Unexpected, Visitor};
-use serde::{Deserializer, forward_to_deserialize_any};
+use serde::de::{DeserializeOwned, Error as _, Expected, IntoDeserializer, Unexpected, Visitor};
 use serde_json::{Error, Value};
 
 /// The value of a JSON text that [`super::to_json`] wrote: wherever a number is expected, null, `"nan"`, `"inf"` and
@@ -33,9 +33,18 @@ impl ExactValue {
                 Ok(number) => visitor.visit_f64(number),
                 Err(_) => Err(Error::invalid_value(Unexpected::Str(text), &"a number, null, \"inf\" or \"-inf\"")),
             },
-            _ => self.deserialize_any(visitor),
+            _ => self.0.deserialize_any(visitor),
         }
     }
+}
+
+/// Methods that are those of [`Value`].
+macro_rules! pass_on {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            self.0.$method(visitor)
+        }
+    )*};
 }
 
 impl<'de> Deserializer<'de> for ExactValue {
@@ -43,24 +52,50 @@ impl<'de> Deserializer<'de> for ExactValue {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.0 {
-            Value::Null => visitor.visit_unit(),
-            Value::Bool(value) => visitor.visit_bool(value),
-            Value::Number(number) => number.deserialize_any(visitor),
-            Value::String(text) => visitor.visit_string(text),
-            Value::Array(items) => {
-                let mut items = SeqDeserializer::new(items.into_iter().map(ExactValue));
-                let value = visitor.visit_seq(&mut items)?;
-                items.end()?;
-                Ok(value)
-            }
-            Value::Object(entries) => {
-                let mut entries =
-                    MapDeserializer::new(entries.into_iter().map(|(key, value)| (key, ExactValue(value))));
-                let value = visitor.visit_map(&mut entries)?;
-                entries.end()?;
-                Ok(value)
-            }
+            Value::Array(_) => self.deserialize_seq(visitor),
+            Value::Object(_) => self.deserialize_map(visitor),
+            value => value.deserialize_any(visitor),
         }
+    }
+
+    // A visitor is compiled with what it expects only; anything else is an error of serde_json.
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let Value::Array(items) = self.0 else { return Err(unexpected(&self.0, &visitor)) };
+        let mut items = SeqDeserializer::new(items.into_iter().map(ExactValue));
+        let value = visitor.visit_seq(&mut items)?;
+        items.end()?;
+        Ok(value)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let Value::Object(entries) = self.0 else { return Err(unexpected(&self.0, &visitor)) };
+        let mut entries = MapDeserializer::new(entries.into_iter().map(|(key, value)| (key, ExactValue(value))));
+        let value = visitor.visit_map(&mut entries)?;
+        entries.end()?;
+        Ok(value)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_map(visitor)
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -94,14 +129,37 @@ impl<'de> Deserializer<'de> for ExactValue {
                 let entries = MapDeserializer::new(entries.into_iter().map(|(key, value)| (key, ExactValue(value))));
                 MapAccessDeserializer::new(entries).deserialize_enum(name, variants, visitor)
             }
-            _ => self.deserialize_any(visitor),
+            value => Err(unexpected(&value, &visitor)),
         }
     }
 
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit()
     }
+
+    pass_on! {
+        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128 deserialize_u8
+        deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_char deserialize_str
+        deserialize_string deserialize_bytes deserialize_byte_buf deserialize_unit deserialize_identifier
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        self.0.deserialize_unit_struct(name, visitor)
+    }
+}
+
+/// The error of a value of another type.
+#[cold]
+fn unexpected(value: &Value, expected: &dyn Expected) -> Error {
+    let found = match value {
+        Value::Null => Unexpected::Unit,
+        Value::Bool(value) => Unexpected::Bool(*value),
+        Value::Number(_) => Unexpected::Other("number"),
+        Value::String(text) => Unexpected::Str(text),
+        Value::Array(_) => Unexpected::Seq,
+        Value::Object(_) => Unexpected::Map,
+    };
+    Error::invalid_type(found, expected)
 }
 
 impl<'de> IntoDeserializer<'de, Error> for ExactValue {
