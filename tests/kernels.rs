@@ -333,6 +333,43 @@ proptest! {
             prop_assert!(fused == simple, "{}: {}", set, method);
         }
     }
+
+    /// Predictions that a force gives between steps are those of the network at the state, bit by bit, and asking for
+    /// them does not change the steps.
+    #[test]
+    fn predictions_between_steps_are_those_of_the_state(
+        shape in (1..300usize, 1..14usize, 1..3usize, 1..60usize),
+        kind in (0..Activation::ALL.len(), any::<bool>(), any::<bool>()),
+        method in 0..Method::ALL.len(),
+        first_order in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        let _exclusive = exclusive();
+        let problem = problem(shape, kind.0, kind.1, kind.2, seed);
+        let method = Method::ALL[method];
+        let first_order = method == Method::GradientDescent || (first_order && method.solves_first_order());
+        let motion = Motion { step: 0.05, friction: 0.8, temperature: 0.0, first_order, tolerance: 1e-3 };
+        let run = |asking: bool| {
+            let mut force = problem.force_from(BatchSource::Full, Threads::One);
+            let mut integrator = problem.integrator(method, motion);
+            let mut state: State<f64> = problem.random_state(5, if first_order { 0.0 } else { 0.4 });
+            let mut same = true;
+            for step in 0..4 {
+                // Not before every step, so that both ways to a step are taken.
+                if asking && step != 2 {
+                    let given = force.predictions_at(&state).expect("a force on the whole sample");
+                    let exact = problem.network.predict(problem.width, &state.theta, &problem.population.x, Threads::One);
+                    same &= bits(&given) == bits(&exact);
+                }
+                integrator.step(&mut force, &mut NoNoise, &mut state);
+            }
+            (same, bits(&state.theta), bits(&state.momentum))
+        };
+        for (set, (asking, silent)) in on_each(|_| (run(true), run(false))) {
+            prop_assert!(asking.0, "{}: {}: predictions", set, method);
+            prop_assert!(asking == silent, "{}: {}: steps", set, method);
+        }
+    }
 }
 
 /// The vector kernels of sparse recovery are their sums as written, on every instruction set.

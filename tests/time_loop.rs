@@ -8,8 +8,8 @@ use std::time::Duration;
 use widelimit::choice::Choice;
 use widelimit::compute::Threads;
 use widelimit::dynamics::{
-    BatchSource, Brownian, Method, Motion, Observer, ResumePoint, Scheme, Simulation, State, StopReason, TimeLoop,
-    attempt_budget,
+    BatchSource, Brownian, Force, Method, Motion, Observer, ResumePoint, Scheme, Simulation, State, StopReason,
+    TimeLoop, attempt_budget,
 };
 use widelimit::network::{Activation, Loss, TwoLayer};
 
@@ -27,7 +27,7 @@ struct Tape<'a> {
 impl Observer<f64> for Tape<'_> {
     type Error = Infallible;
 
-    fn record(&mut self, index: usize, state: &State<f64>) -> f64 {
+    fn record(&mut self, index: usize, state: &State<f64>, _force: Option<&mut dyn Force<f64>>) -> f64 {
         self.records.push((index, state.clone()));
         self.problem.risk(&state.theta)
     }

@@ -88,6 +88,13 @@ pub trait Force<R>: Send {
     fn gradient_update(&mut self, _stage: StageUpdate<'_, R>, _arrays: &mut [&mut [R]]) -> Option<f64> {
         None
     }
+
+    /// Predictions of the state on the fixed sample, (n, K) row-major, where the force evaluates them for the next step
+    /// in any case; until that step the state must not be modified. `None` where predictions are not part of the work of
+    /// a step.
+    fn predictions_at(&mut self, _state: &State<R>) -> Option<Vec<f64>> {
+        None
+    }
 }
 
 impl<R, F: Force<R> + ?Sized> Force<R> for &mut F {
@@ -105,6 +112,10 @@ impl<R, F: Force<R> + ?Sized> Force<R> for &mut F {
 
     fn gradient_update(&mut self, stage: StageUpdate<'_, R>, arrays: &mut [&mut [R]]) -> Option<f64> {
         (**self).gradient_update(stage, arrays)
+    }
+
+    fn predictions_at(&mut self, state: &State<R>) -> Option<Vec<f64>> {
+        (**self).predictions_at(state)
     }
 }
 
@@ -137,16 +148,9 @@ pub struct NetworkForce<'a, R> {
     workspace: Workspace<R>,
     current: PackedBatch<R>,
     next: PackedBatch<R>,
-    prepared: Option<Prepared>,
-}
-
-/// What the last pass prepared: the forward pass is done.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Prepared {
-    /// A step, whose batch is in `next` (in `current` for the whole population).
-    Step(u64),
-    /// A stage on the whole population.
-    Stage(StageTime),
+    /// The time of the gradient whose forward pass the last pass has done: the start of a step, whose batch is in `next`
+    /// (in `current` for the whole population), or a stage on the whole population.
+    prepared: Option<StageTime>,
 }
 
 impl<'a, R: Real> NetworkForce<'a, R> {
@@ -192,7 +196,7 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         let model = Model { network, width, threads: self.threads };
         let NetworkForce { batches, workspace, current, next, prepared, .. } = self;
         let full = matches!(batches.source, BatchSource::Full);
-        if *prepared == Some(Prepared::Step(state.step)) {
+        if *prepared == Some(StageTime::start(state.step)) {
             if !full {
                 std::mem::swap(current, next);
             }
@@ -213,7 +217,7 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
             normals: if coefficients.noise > 0.0 { Some(&normals) } else { None },
         };
         let loss = workspace.step(model, (&mut state.theta, &mut state.momentum), request);
-        *prepared = Some(Prepared::Step(step + 1));
+        *prepared = Some(StageTime::start(step + 1));
         Some(loss)
     }
 
@@ -225,13 +229,28 @@ impl<R: Real> Force<R> for NetworkForce<'_, R> {
         let model = Model { network, width, threads: self.threads };
         self.batches.draw(stage.time.step, network, population, &mut self.current);
         let batch = LabelledSamples { samples: &self.current.samples, y: &self.current.y };
-        if self.prepared != Some(Prepared::Stage(stage.time)) {
+        if self.prepared != Some(stage.time) {
             self.workspace.forward(model, arrays[stage.at], batch.samples);
         }
         let StageUpdate { at, next, update, .. } = stage;
         let request = UpdateRequest { objective, batch, at, next: next.map(|(array, _)| array), update };
         let loss = self.workspace.update(model, arrays, request);
-        self.prepared = next.map(|(_, time)| Prepared::Stage(time));
+        self.prepared = next.map(|(_, time)| time);
         Some(loss)
+    }
+
+    fn predictions_at(&mut self, state: &State<R>) -> Option<Vec<f64>> {
+        let Ensemble { network, width, population, .. } = self.ensemble;
+        if !matches!(self.batches.source, BatchSource::Full) {
+            return None;
+        }
+        let model = Model { network, width, threads: self.threads };
+        let start = StageTime::start(state.step);
+        if self.prepared != Some(start) {
+            self.batches.draw(state.step, network, population, &mut self.current);
+            self.workspace.forward(model, &state.theta, &self.current.samples);
+            self.prepared = Some(start);
+        }
+        Some(self.workspace.predictions(model, population.y.len() / network.outputs()).to_vec())
     }
 }

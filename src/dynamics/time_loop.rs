@@ -1,6 +1,6 @@
 //! The time loop: recording times, checkpoints and stopping criteria of every simulation.
 
-use super::{Simulation, State};
+use super::{Force, Simulation, State};
 use crate::compute::Real;
 use crate::number;
 use serde::{Deserialize, Serialize};
@@ -49,8 +49,9 @@ pub trait Observer<R> {
     type Error;
 
     /// Called once per recording time, in order, with its index and the state there. Returns the risk, which the limit
-    /// of [`TimeLoop::diverged_above`] is compared with; without a limit the value is not used.
-    fn record(&mut self, index: usize, state: &State<R>) -> f64;
+    /// of [`TimeLoop::diverged_above`] is compared with; without a limit the value is not used. `force` is that of the
+    /// simulation, for [`Force::predictions_at`]; there is none for a state by dense output, which is not that of a step.
+    fn record(&mut self, index: usize, state: &State<R>, force: Option<&mut dyn Force<R>>) -> f64;
 
     /// Saves what is needed to resume: the state, [`super::Integrator::memory`] and the index of the next record.
     ///
@@ -67,7 +68,7 @@ pub trait Observer<R> {
 impl<R, F: FnMut(usize, &State<R>) -> f64> Observer<R> for F {
     type Error = Infallible;
 
-    fn record(&mut self, index: usize, state: &State<R>) -> f64 {
+    fn record(&mut self, index: usize, state: &State<R>, _force: Option<&mut dyn Force<R>>) -> f64 {
         self(index, state)
     }
 }
@@ -169,7 +170,7 @@ impl<'a> TimeLoop<'a> {
         simulation: &mut Simulation<'_, R>,
         observer: &mut O,
     ) -> Result<StopReason, O::Error> {
-        let start_risk = observer.record(0, &simulation.state);
+        let start_risk = observer.record(0, &simulation.state, Some(simulation.force.as_mut()));
         self.resume(simulation, ResumePoint { next_record: 1, start_risk }, observer)
     }
 
@@ -207,10 +208,13 @@ impl<'a> TimeLoop<'a> {
             if limit.is_some_and(|limit| !loss.is_finite() || (self.exact_loss && loss > limit)) {
                 return Ok(StopReason::Diverged { step, time, loss });
             }
-            let Simulation { state, integrator, .. } = simulation;
+            let Simulation { state, integrator, force, .. } = simulation;
             while self.times.get(next_record).is_some_and(|time| *time <= state.time * (1.0 + TIME_ROUNDING)) {
                 is_dense = integrator.interpolate(self.times[next_record], state, &mut dense);
-                let risk = observer.record(next_record, if is_dense { &dense } else { state });
+                let risk = match is_dense {
+                    true => observer.record(next_record, &dense, None),
+                    false => observer.record(next_record, state, Some(force.as_mut())),
+                };
                 next_record += 1;
                 if limit.is_some_and(|limit| !risk.is_finite() || risk > limit) {
                     return Ok(StopReason::Diverged { step: state.step, time: state.time, loss: risk });

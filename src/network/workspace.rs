@@ -36,6 +36,15 @@ impl<R: Real> Workspace<R> {
         }
     }
 
+    /// Predictions, (n, K) row-major, on the `count` samples of the last forward pass, which may be part of a step.
+    /// Collective where the neurons are those of one rank.
+    pub fn predictions(&mut self, model: Model<'_>, count: usize) -> &[f64] {
+        match model.network {
+            Network::TwoLayer(network) => self.two_layer.predictions(two_layer_model(model, network), count),
+            Network::ThreeLayer(network) => self.three_layer.predictions(three_layer_model(model, network), count),
+        }
+    }
+
     /// Predictions `f_N(x)`, (n, K) row-major, of a state slice at inputs (n, d) row-major.
     pub fn predict(&mut self, model: Model<'_>, theta: &[R], x: &[R]) -> Vec<f64> {
         match model.network {

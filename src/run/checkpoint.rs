@@ -234,7 +234,7 @@ pub fn without_state<R: Real>(
         let mut kept = LimitPath::new(run.width());
         for row in arrays.path?.rows() {
             let theta = from_f64(row);
-            let evaluation = evaluate(problem, run.width(), &internal(problem, run, &theta)?, threads);
+            let evaluation = evaluate(problem, run.width(), &internal(problem, run, &theta)?, None, threads);
             kept.push(problem, theta, evaluation);
         }
         // A trajectory that diverged has ended before the last recording time.

@@ -15,7 +15,7 @@ use super::share_files::{self, EndFiles};
 use super::trajectory_loop::{ended_name, time_loop, too_many_steps};
 use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::Real;
-use crate::dynamics::{Observer, ResumePoint, Simulation, State, StopReason};
+use crate::dynamics::{Force, Observer, ResumePoint, Simulation, State, StopReason};
 use crate::network::Portion;
 use crate::record::{Measure, RunFolder, SavedPart};
 use serde::{Deserialize, Serialize};
@@ -41,8 +41,9 @@ struct DividedRecorder<'a, R> {
 impl<R: Real> Observer<R> for DividedRecorder<'_, R> {
     type Error = RunError;
 
-    fn record(&mut self, index: usize, state: &State<R>) -> f64 {
-        let (evaluation, theta) = self.measurement.record_over(self.portion, index, state, &mut self.series);
+    fn record(&mut self, index: usize, state: &State<R>, force: Option<&mut dyn Force<R>>) -> f64 {
+        let measured = self.measurement.record_over(self.portion, index, (state, force), &mut self.series);
+        let (evaluation, theta) = measured;
         let risk = evaluation.risk;
         if let (Some(path), Some(theta)) = (&mut self.path, theta) {
             path.push(self.measurement.problem, theta, evaluation);

@@ -41,13 +41,19 @@ impl TestEvaluation {
 }
 
 /// Evaluates a state on the fixed sample, and on the test part. It is that of the whole network, whatever the number of
-/// ranks.
-pub fn evaluate<R: Real>(problem: &Problem<'_, R>, width: usize, theta: &[R], threads: Threads) -> Evaluation {
+/// ranks. Predictions on the fixed sample are not computed again where they are given.
+pub fn evaluate<R: Real>(
+    problem: &Problem<'_, R>,
+    width: usize,
+    theta: &[R],
+    predictions: Option<Vec<f64>>,
+    threads: Threads,
+) -> Evaluation {
     if let Some(shares) = problem.shares(width) {
-        return evaluate_over(problem, &Portion::whole(shares), theta, threads);
+        return evaluate_over(problem, &Portion::whole(shares), theta, predictions, threads);
     }
     let network = &problem.network;
-    let predictions = network.predict(width, theta, &problem.population.x, threads);
+    let predictions = predictions.unwrap_or_else(|| network.predict(width, theta, &problem.population.x, threads));
     let loss = problem.experiment.network.loss.mean(&predictions, &problem.population.y, network.outputs());
     let ridge = problem.experiment.dynamics.ridge;
     let penalty = if ridge > 0.0 { 0.5 * ridge * network.mean_square(width, theta) } else { 0.0 };
@@ -56,17 +62,18 @@ pub fn evaluate<R: Real>(problem: &Problem<'_, R>, width: usize, theta: &[R], th
 }
 
 /// Evaluates the neurons of this rank together with those of the others, on the fixed sample and on the test part.
-/// Collective.
+/// Predictions on the fixed sample are not computed again where they are given, on all ranks. Collective.
 pub fn evaluate_over<R: Real>(
     problem: &Problem<'_, R>,
     portion: &Portion,
     theta: &[R],
+    predictions: Option<Vec<f64>>,
     threads: Threads,
 ) -> Evaluation {
     let (network, width) = (&problem.network, portion.shares().width());
     let model = Model { network, width, threads };
     let mut workspace = Workspace::over(portion.clone());
-    let predictions = workspace.predict(model, theta, &problem.population.x);
+    let predictions = predictions.unwrap_or_else(|| workspace.predict(model, theta, &problem.population.x));
     let loss = problem.experiment.network.loss.mean(&predictions, &problem.population.y, network.outputs());
     let ridge = problem.experiment.dynamics.ridge;
     let square = || problem.independent().mean_square_over(portion, theta);

@@ -8,7 +8,7 @@ use crate::analysis::distance::{Coupling, coupling, function_distance};
 use crate::analysis::dropout::random_order;
 use crate::analysis::wasserstein::ReferenceProjections;
 use crate::compute::{Real, Threads};
-use crate::dynamics::State;
+use crate::dynamics::{Force, State};
 use crate::network::{Accuracy, Family, Portion};
 use crate::record::Measure;
 use ndarray::{Array2, ArrayView1, ArrayView2};
@@ -85,10 +85,17 @@ pub struct Measurement<'a, R> {
 
 impl<R: Real> Measurement<'_, R> {
     /// Records the measures of a state at recording time `index` in `series`; returns the evaluation and the canonical
-    /// parameters.
-    pub fn record(&self, index: usize, state: &State<R>, series: &mut Series) -> (Evaluation, Vec<R>) {
+    /// parameters. Predictions are those of the force where it has them.
+    pub fn record(
+        &self,
+        index: usize,
+        state: &State<R>,
+        force: Option<&mut dyn Force<R>>,
+        series: &mut Series,
+    ) -> (Evaluation, Vec<R>) {
         let (problem, network, width) = (self.problem, &self.problem.network, self.run.width());
-        let evaluation = evaluate(problem, width, &state.theta, self.threads);
+        let predictions = force.and_then(|force| force.predictions_at(state));
+        let evaluation = evaluate(problem, width, &state.theta, predictions, self.threads);
         let theta = network.to_canonical(width, &state.theta);
         self.record_risk(&evaluation, network.mean_square(width, &state.momentum), index, series);
         self.record_units(&theta, &evaluation, index, series);
@@ -101,11 +108,12 @@ impl<R: Real> Measurement<'_, R> {
         &self,
         portion: &Portion,
         index: usize,
-        state: &State<R>,
+        (state, force): (&State<R>, Option<&mut dyn Force<R>>),
         series: &mut Series,
     ) -> (Evaluation, Option<Vec<R>>) {
         let (problem, recording) = (self.problem, &self.run.recording);
-        let evaluation = evaluate_over(problem, portion, &state.theta, self.threads);
+        let predictions = force.and_then(|force| force.predictions_at(state));
+        let evaluation = evaluate_over(problem, portion, &state.theta, predictions, self.threads);
         let square = problem.independent().mean_square_over(portion, &state.momentum);
         self.record_risk(&evaluation, square, index, series);
         let needed = recording.dropout || recording.keep_path || self.against.is_some();

@@ -45,9 +45,9 @@ struct Recorder<'a, R> {
 impl<R: Real> Observer<R> for Recorder<'_, R> {
     type Error = RunError;
 
-    fn record(&mut self, index: usize, state: &State<R>) -> f64 {
+    fn record(&mut self, index: usize, state: &State<R>, force: Option<&mut dyn Force<R>>) -> f64 {
         let _timed = profile::time(WorkKind::Recording);
-        let (evaluation, theta) = self.measurement.record(index, state, &mut self.series);
+        let (evaluation, theta) = self.measurement.record(index, state, force, &mut self.series);
         let risk = evaluation.risk;
         if let Some(path) = &mut self.path {
             path.push(self.measurement.problem, theta, evaluation);

@@ -209,7 +209,12 @@ impl<R: Real> TwoLayerWorkspace<R> {
     /// The same at packed inputs, at most [`PREDICTION_CHUNK`].
     pub fn predict_packed(&mut self, model: TwoLayerModel<'_>, theta: &[R], samples: &Samples<R>) -> &[f64] {
         self.forward(model, theta, samples, false);
-        self.collect(model, samples.count());
+        self.predictions(model, samples.count())
+    }
+
+    /// Predictions, (n, K), on the `count` samples of the last forward pass, which may be part of a step.
+    pub fn predictions(&mut self, model: TwoLayerModel<'_>, count: usize) -> &[f64] {
+        self.collect(model, count);
         &self.predictions.f
     }
 

@@ -255,7 +255,7 @@ fn by_network(problem: &Problem<'_, f64>, run: &Trajectory, handle: &TaskHandle<
         let norm = |neuron: &[f64]| neuron[..d].iter().map(|w| w * w).sum::<f64>().sqrt();
         sorted(neurons.chunks_exact(p).map(norm))
     };
-    let risk = |state: &State<f64>| evaluate(problem, run.width(), &state.theta, Threads::One).risk;
+    let risk = |state: &State<f64>| evaluate(problem, run.width(), &state.theta, None, Threads::One).risk;
     simulate(problem, problem.simulation(run, Threads::One), handle, risk, norms)
 }
 
