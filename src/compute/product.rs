@@ -61,9 +61,11 @@ impl RowProduct<'_> {
     #[inline(always)]
     fn all_rows<S: Simd<f64>, const PG: usize, const Q: usize>(&mut self, s: S, first: usize) {
         let pairs = self.coefficients.len() / (self.terms.len() / self.columns);
-        let mut pair = 0;
+        let (mut pair, mut tiles) = (0, pairs.div_ceil(Q));
         while pair < pairs {
-            let take = (pairs - pair).min(Q);
+            // As equal as possible: a last tile of one pair would wait for its own sums.
+            let take = (pairs - pair).div_ceil(tiles);
+            tiles -= 1;
             match take {
                 1 => self.tile::<S, PG, 1>(s, first, pair),
                 2 if Q > 2 => self.tile::<S, PG, 2>(s, first, pair),

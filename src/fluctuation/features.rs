@@ -92,11 +92,11 @@ fn write_features(
         for t in tiles.clone() {
             let at = t * inputs.tile - first;
             let values: [&[f64]; GROUP] = std::array::from_fn(|g| group.values(g.min(neurons.len() - 1), t));
-            for s in 0..inputs.tile.min(samples - at) {
-                for k in 0..outputs {
+            for k in 0..outputs {
+                let a: [f64; GROUP] = std::array::from_fn(|g| group.outputs(g.min(neurons.len() - 1))[k]);
+                for s in 0..inputs.tile.min(samples - at) {
                     let column = &mut column_mut(&mut out, (at + s) * outputs + k)[neurons.clone()];
-                    let of_neurons = column.iter_mut().enumerate();
-                    of_neurons.for_each(|(g, out)| *out = group.outputs(g)[k] * values[g][s]);
+                    column.iter_mut().enumerate().for_each(|(g, out)| *out = a[g] * values[g][s]);
                 }
             }
         }

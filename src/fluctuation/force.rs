@@ -98,6 +98,8 @@ pub struct TangentForce<'a> {
     pub(super) point: FieldPoint,
     /// Where `point` was evaluated.
     evaluated: Option<EvaluatedAt>,
+    /// Whether it was evaluated for a record of the state from which the next step starts.
+    observed: bool,
 }
 
 /// A state, by the time of its evaluation and the parameters of its cloud.
@@ -135,7 +137,7 @@ impl<'a> TangentForce<'a> {
         let weights = system.columns.weights();
         let linear = Linearisation::new(network, objective.ridge, &population.x, layout, weights, system.threads);
         let (workspace, point) = (Workspace::default(), FieldPoint::default());
-        Ok(TangentForce { system, inner, linear, workspace, point, evaluated: None })
+        Ok(TangentForce { system, inner, linear, workspace, point, evaluated: None, observed: false })
     }
 
     /// The layout of the augmented state.
@@ -146,10 +148,16 @@ impl<'a> TangentForce<'a> {
     /// Evaluates the fields of an augmented state, unless they were last evaluated there. A method of one gradient per
     /// step evaluates them at the end of a step, where a state is recorded.
     pub(super) fn evaluate_once(&mut self, time: StageTime, augmented: &[f64]) {
-        let cloud = &augmented[..self.linear.layout.cloud_len()];
-        if !self.evaluated.as_ref().is_some_and(|last| last.time == time && last.cloud == cloud) {
+        if !self.is_evaluated(time, augmented) {
             self.evaluate(time, augmented);
         }
+        self.observed = true;
+    }
+
+    /// Whether the fields were last evaluated at this time and this cloud.
+    fn is_evaluated(&self, time: StageTime, augmented: &[f64]) -> bool {
+        let cloud = &augmented[..self.linear.layout.cloud_len()];
+        self.evaluated.as_ref().is_some_and(|last| last.time == time && last.cloud == cloud)
     }
 
     /// Evaluates the fields of an augmented state.
@@ -224,7 +232,10 @@ impl Force<f64> for TangentForce<'_> {
         let (theta, xi) = augmented.split_at(cloud_len);
         let (gradient, tangent) = out.split_at_mut(cloud_len);
         let loss = self.inner.gradient_within(at, theta, gradient);
-        self.evaluate(at, augmented);
+        // The stages of a step may have the time and the cloud in common, but not the tangent vectors.
+        if !(std::mem::take(&mut self.observed) && self.is_evaluated(at, augmented)) {
+            self.evaluate(at, augmented);
+        }
         self.linear.force(theta, xi, &self.point.residual, &self.point.drive, tangent);
         loss
     }

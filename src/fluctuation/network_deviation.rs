@@ -12,7 +12,7 @@
 //! are among the M, whatever the law of I: the mean of the prediction follows from single independent starts.
 
 use super::FluctuationError;
-use super::features::{cloud_features, tile_groups};
+use super::features::{FeatureBuffer, tile_groups};
 use super::given_field::{GivenField, GivenForce};
 use super::inputs::InputTiles;
 use super::propagate::Fluctuations;
@@ -225,10 +225,11 @@ impl<'a> IndependentNeurons<'a> {
         };
         // The coefficients zeta of every neuron.
         let mut zeta = Mat::from_fn(width, modes, |_, k| -self.map.centres[k]);
+        let mut buffer = FeatureBuffer::default();
         let mut observer = |index: usize, state: &State<f64>| {
             if let Some(at) = self.map.times.iter().position(|&t| t == index) {
                 for tiles in tile_groups(&self.inputs) {
-                    let phi = cloud_features(self.network, width, &state.theta, &self.inputs, tiles.clone());
+                    let phi = buffer.evaluate(self.network, width, &state.theta, &self.inputs, tiles.clone());
                     let rows = self.rows(&tiles);
                     let projection = self.map.projections[at].subrows(rows.start, rows.len());
                     matmul(zeta.as_mut(), Accum::Add, phi.as_ref(), projection, 1.0, Par::Seq);
@@ -245,7 +246,7 @@ impl<'a> IndependentNeurons<'a> {
                 return Err(FluctuationError::NotFinite { what: "independent neurons" });
             }
         }
-        let sums = self.at_end(width, &simulation.state.theta, &zeta);
+        let sums = self.at_end(width, &simulation.state.theta, &zeta, &mut buffer);
         if sums.square.is_finite() {
             Ok(sums)
         } else {
@@ -259,14 +260,14 @@ impl<'a> IndependentNeurons<'a> {
         tiles.start * tile * k..(tiles.end * tile).min(samples) * k
     }
 
-    fn at_end(&self, width: usize, theta: &[f64], zeta: &Mat<f64>) -> InfluenceSums {
+    fn at_end(&self, width: usize, theta: &[f64], zeta: &Mat<f64>, buffer: &mut FeatureBuffer) -> InfluenceSums {
         let (map, k) = (self.map, self.network.outputs);
         let n = map.samples();
         let mut sums = InfluenceSums { count: width, ..map.nothing() };
         let [mut w, mut v, mut product] = [(); 3].map(|()| vec![0.0; k]);
         for tiles in tile_groups(&self.inputs) {
             let rows = self.rows(&tiles);
-            let mut influence = cloud_features(self.network, width, theta, &self.inputs, tiles);
+            let mut influence = buffer.evaluate(self.network, width, theta, &self.inputs, tiles);
             let response = map.response.subcols(rows.start, rows.len());
             matmul(influence.as_mut(), Accum::Add, zeta.as_ref(), response, 1.0, Par::Seq);
             for s in (0..rows.len()).step_by(k) {

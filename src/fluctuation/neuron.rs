@@ -57,17 +57,23 @@ impl NeuronGroup {
 
     /// Evaluates the activation and its derivatives at the samples of some tiles.
     pub fn evaluate(&mut self, function: Activation, inputs: &InputTiles, tiles: Range<usize>) {
-        self.pre_activations(inputs, tiles);
+        self.evaluate_slope(function, inputs, tiles);
         let len = self.z.len();
-        for row in [&mut self.slope, &mut self.second, &mut self.third] {
+        for row in [&mut self.second, &mut self.third] {
             row.resize(len, 0.0);
         }
-        activation::value_and_derivative(function, &mut self.value, &mut self.slope);
         let NeuronGroup { z, value, slope, second, third, .. } = self;
         let higher = second.iter_mut().zip(third).zip(z.iter().zip(value).zip(slope));
         for ((second, third), ((z, value), slope)) in higher {
             [*second, *third] = function.higher_derivatives(*z, *value, *slope);
         }
+    }
+
+    /// Evaluates the activation and its first derivative.
+    pub fn evaluate_slope(&mut self, function: Activation, inputs: &InputTiles, tiles: Range<usize>) {
+        self.pre_activations(inputs, tiles);
+        self.slope.resize(self.z.len(), 0.0);
+        activation::value_and_derivative(function, &mut self.value, &mut self.slope);
     }
 
     /// Evaluates the activation alone.
@@ -102,6 +108,11 @@ impl NeuronGroup {
     /// `sigma(z)` of a neuron of the group at the samples of tile `t`.
     pub fn values(&self, neuron: usize, t: usize) -> &[f64] {
         &self.value[self.range(neuron, t)]
+    }
+
+    /// `sigma'(z)` of a neuron of the group at the samples of tile `t`.
+    pub fn slopes(&self, neuron: usize, t: usize) -> &[f64] {
+        &self.slope[self.range(neuron, t)]
     }
 
     /// The activation of a neuron of the group at the samples of tile `t`, with all derivatives.

@@ -7,7 +7,7 @@ use super::neuron::NeuronGroup;
 use super::record::FluctuationRecord;
 use super::square_norm::SquareNorm;
 use crate::compute::profile::{self, WorkCounts, WorkKind};
-use crate::compute::{for_each_chunk, for_each_chunk_pair, vector};
+use crate::compute::{Kernel, RowProduct, for_each_chunk, for_each_chunk_pair, vector};
 use crate::dynamics::{StageTime, State};
 use crate::network::TwoLayer;
 use faer::linalg::matmul::matmul;
@@ -15,8 +15,8 @@ use faer::{Accum, Mat, MatRef, Par};
 use ndarray::Array2;
 use std::ops::Range;
 
-/// Particles whose sums are added together.
-const GROUP: usize = 4;
+/// Particles whose sums are added together: the lanes of a pack.
+const GROUP: usize = 8;
 
 impl TangentForce<'_> {
     /// The fluctuation of an augmented state, with the features of the particles where they are requested.
@@ -142,29 +142,37 @@ impl FluctuationRecord {
     }
 }
 
-/// `E_x sum_k phi_k grad phi_k` of some particles, (particles, p) in canonical order.
+/// `E_x sum_k phi_k grad phi_k` of at most [`GROUP`] particles, (particles, p) in canonical order.
 fn square_gradients(linear: &Linearisation, network: &TwoLayer, theta: &[f64], neurons: Range<usize>) -> Vec<f64> {
     let (inputs, layout) = (&linear.inputs, linear.layout.cloud);
     let (hidden, n) = (inputs.hidden, inputs.samples);
     let mut out = vec![0.0; neurons.len() * layout.parameters];
-    let (mut group, mut weights) = (NeuronGroup::default(), vec![0.0; inputs.tile]);
+    // The particles are in the lanes of the product with the inputs; those of padding are zero.
+    let (mut weights, mut product) = (vec![0.0; inputs.tile * GROUP], vec![0.0; hidden * GROUP]);
+    let mut group = NeuronGroup::default();
     group.read(network, layout, theta, neurons);
     for t in 0..inputs.count() {
-        let (tile, samples) = (inputs.get(t), inputs.tile.min(n - t * inputs.tile));
-        group.evaluate(network.activation, inputs, t..t + 1);
+        let samples = inputs.tile.min(n - t * inputs.tile);
+        group.evaluate_slope(network.activation, inputs, t..t + 1);
         for (neuron, out) in out.chunks_exact_mut(layout.parameters).enumerate() {
-            let (a, activation) = (group.outputs(neuron), group.row(neuron, t));
+            let (a, value, slope) = (group.outputs(neuron), group.values(neuron, t), group.slopes(neuron, t));
             let scale = vector::dot(a, a) / n as f64;
-            let slopes = activation.value.iter().zip(activation.slope);
-            weights.iter_mut().zip(slopes).for_each(|(weight, (value, slope))| *weight = scale * value * slope);
-            let values = &activation.value[..samples];
-            let square = vector::dot(values, values) / n as f64;
-            let (out_w, out_a) = out.split_at_mut(hidden);
-            // The inputs of padding are zero.
-            let rows = tile.in_lanes.chunks_exact(inputs.tile);
-            out_w.iter_mut().zip(rows).for_each(|(out, x)| *out += vector::dot(x, &weights));
-            out_a.iter_mut().zip(a).for_each(|(out, a)| *out += a * square);
+            let rows = weights.chunks_exact_mut(GROUP).zip(value.iter().zip(slope));
+            rows.for_each(|(weights, (value, slope))| weights[neuron] = scale * value * slope);
+            let square = vector::dot(&value[..samples], &value[..samples]) / n as f64;
+            out[hidden..].iter_mut().zip(a).for_each(|(out, a)| *out += a * square);
         }
+        f64::dispatch(RowProduct {
+            coefficients: inputs.get(t).by_input,
+            terms: &weights,
+            out: &mut product,
+            columns: GROUP,
+            accumulate: true,
+        });
+    }
+    for (neuron, out) in out.chunks_exact_mut(layout.parameters).enumerate() {
+        let of_neuron = product.chunks_exact(GROUP).map(|row| row[neuron]);
+        out[..hidden].iter_mut().zip(of_neuron).for_each(|(out, v)| *out = v);
     }
     out
 }

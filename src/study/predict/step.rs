@@ -78,20 +78,27 @@ impl StepTerm {
             ensemble.network.mean_square(ensemble.width, &difference).sqrt()
         };
         let (mut function, mut losses, mut couplings, mut slope) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut norm_slope = 0.0;
+        let (mut norm_slope, mut halved) = (0.0, None);
         for (index, &step) in steps.iter().enumerate() {
             let found = path(e.dynamics.method, step, index + 1)?;
             let offset = found.minus(&exact);
             function.extend(offset.iter().map(norm));
             losses.extend((0..offset.len()).map(|t| risk(&found, t) - risk(&exact, t)));
             couplings.extend(found.parameters.iter().zip(&exact.parameters).map(coupling));
+            if step == 0.5 * own {
+                halved = Some(offset.clone());
+            }
             if step == own {
                 let end = offset.len() - 1;
                 norm_slope = (norm_of(&found.parameters[end]) - norm_of(&exact.parameters[end])) / own;
                 slope = offset.iter().map(|offset| offset.iter().map(|v| v / own).collect()).collect();
             }
         }
-        let halved = path(e.dynamics.method, 0.5 * own, steps.len() + 1)?.minus(&exact);
+        // Half of the step is often one of the steps.
+        let halved = match halved {
+            Some(offset) => offset,
+            None => path(e.dynamics.method, 0.5 * own, steps.len() + 1)?.minus(&exact),
+        };
         let order = |(slope, halved): (&Vec<f64>, &Vec<f64>)| (own * norm(slope) / norm(halved)).log2();
         let table = |values: Vec<f64>| -> Array2<f64> { shaped((steps.len(), values.len() / steps.len()), values) };
         let arrays = StepTermArrays {
