@@ -171,6 +171,26 @@ fn indices_that_contradict_the_files_are_refused() {
     assert!(refusal(folder.path()).contains("neither model.safetensors nor model.safetensors.index.json"));
 }
 
+/// The pieces in which a file is read end within rows.
+#[test]
+fn rows_are_those_of_the_tensor() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("config.json"), "{}").unwrap();
+    let (rows, width) = (1500, 97);
+    let header =
+        format!("{{\"a\":{{\"dtype\":\"F32\",\"shape\":[{rows},{width}],\"data_offsets\":[0,{}]}}}}", 4 * rows * width);
+    let data: Vec<u8> = (0..rows * width).flat_map(|k| (k as f32).to_le_bytes()).collect();
+    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat();
+    fs::write(folder.path().join("model.safetensors"), file).unwrap();
+    let model = ModelFolder::open(folder.path()).unwrap();
+    let all: Vec<usize> = (0..rows).collect();
+    // 65536 entries of a piece end in row 675.
+    for chosen in [vec![], vec![0], vec![675], vec![3, 674, 675, 676, 1351, 1499], all] {
+        let expected: Vec<f32> = chosen.iter().flat_map(|r| (r * width..(r + 1) * width).map(|k| k as f32)).collect();
+        assert_eq!(model.read_rows::<f32>("a", &chosen).unwrap(), expected);
+    }
+}
+
 /// What a folder must hold, and what was found in its place.
 #[test]
 fn what_is_not_the_folder_of_a_model_is_said() {
