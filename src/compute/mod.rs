@@ -25,6 +25,7 @@
 //! | [`tree`] | sums of vectors over the leaves of a binary tree of fixed shape |
 //! | `chunks` | parallel loops over chunks of slices and over column strips of matrices |
 //! | [`profile`] | the time, the arithmetic and the memory traffic by kind of work |
+//! | `panels` | products of a matrix that is used many times and rows |
 //! | `product` | products of small matrices and rows of columns |
 //! | `disjoint` | slices whose disjoint ranges are accessed by several threads, unchecked |
 //! | [`vector`] | dot products and sums of scaled vectors |
@@ -41,6 +42,7 @@ mod dispatch;
 pub mod exp;
 mod interleaved;
 pub mod machine;
+mod panels;
 mod product;
 pub mod profile;
 mod real;
@@ -55,6 +57,7 @@ pub use chunks::{Strip, for_each_chunk, for_each_chunk_pair, for_each_strip};
 pub(crate) use disjoint::DisjointSlice;
 pub use dispatch::{InstructionSet, Kernel, Pass};
 pub(crate) use interleaved::Interleaved;
+pub(crate) use panels::{Panels, StridedRows};
 pub(crate) use product::RowProduct;
 pub use real::Real;
 pub use simd::{Job, Simd};

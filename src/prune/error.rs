@@ -38,13 +38,15 @@ pub enum PruneError {
         /// What does not fit.
         reason: String,
     },
-    /// The folder holds no weights that can be read.
+    /// What was given as a model is not the folder of one.
     #[error(
-        "{path}: neither model.safetensors nor model.safetensors.index.json: expected the folder of a model in the format of Hugging Face, with config.json"
+        "{path}: {found}: expected the folder of a model in the format of Hugging Face: config.json, and model.safetensors or model.safetensors.index.json with the files that it names"
     )]
-    NoWeights {
-        /// The folder.
+    NoModel {
+        /// The path.
         path: PathBuf,
+        /// What is there.
+        found: String,
     },
     /// A key of the configuration has a value that cannot be used.
     #[error("{path}: {key} = {found}: expected {expected}")]

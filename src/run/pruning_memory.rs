@@ -18,11 +18,11 @@ const NUMBER: f64 = 8.0;
 /// Bytes of code, threads, fonts and the drawing code, of a bundled model, and of freed memory that is kept.
 const PROGRAM: f64 = 24.0 * 1024.0 * 1024.0 + KEPT as f64;
 /// Tokens of a chunk of samples, and chunks whose inputs of layers are held at one time.
-const CHUNK_TOKENS: f64 = 512.0;
+const CHUNK_TOKENS: f64 = 256.0;
 const CHUNKS_HELD: f64 = 8.0;
 /// Tokens of a chunk of samples in training.
 const TRAINING_TOKENS: f64 = 256.0;
-/// Tokens whose products are summed at a time.
+/// Tokens whose products are summed at a time, and of which there are two copies.
 const MOMENT_TOKENS: f64 = 1024.0;
 /// Square matrices of a layer: the moment, its sum, the factor and its parts, the inverse, the matrix of the step.
 const SQUARE_MATRICES: f64 = 6.0;
@@ -95,9 +95,10 @@ fn pass_memory(source: &PruningSource, precision: Precision, samples: usize) -> 
         let widths: f64 = layers.iter().map(|l| (l.inputs + l.outputs) as f64).sum();
         let attention = (architecture.attention.heads as f64) * longest * longest;
         let held = (CHUNKS_HELD + threads) * chunk * (widths + 2.0 * hidden) + threads * attention;
-        block = block.max(scalar * (weights + held) + NUMBER * weights);
+        // Weights as they are stored and in panels.
+        block = block.max(scalar * (2.0 * weights + held) + NUMBER * weights);
         let inputs = spec.groups().map(|group| group[0].inputs as f64);
-        moments = moments.max(inputs.iter().map(|d| NUMBER * (d * d + MOMENT_TOKENS * d)).sum());
+        moments = moments.max(inputs.iter().map(|d| NUMBER * (d * d + 3.0 * MOMENT_TOKENS * d)).sum());
         for l in layers {
             let (d, rows) = (l.inputs as f64, l.outputs as f64);
             // Each thread eliminates or solves a row with matrices of its own.
@@ -106,7 +107,7 @@ fn pass_memory(source: &PruningSource, precision: Precision, samples: usize) -> 
         }
     }
     let (outputs, embedding) = (outputs_of(architecture), embedding_of(architecture));
-    let head = scalar * 2.0 * embedding + threads * chunk * outputs * (scalar + NUMBER);
+    let head = scalar * 3.0 * embedding + threads * chunk * outputs * (scalar + NUMBER);
     PruningMemory {
         program: PROGRAM as u64,
         samples: sizes as u64,
@@ -129,8 +130,8 @@ pub fn folder_memory(source: &PruningSource, precision: Precision, training: usi
     }
 }
 
-/// Bytes of training with `batch` samples of a step: all blocks with two moments of every weight, the embedding and the
-/// head, the inputs of all blocks, and of the chunks that are computed at one time the gradients of a block and everything
+/// Bytes of training with `batch` samples of a step: all blocks, also in panels, with two moments of every weight, the
+/// embedding and the head, the inputs of all blocks, and of the chunks that are computed at one time the gradients of a block and everything
 /// between its layers.
 fn training_memory(source: &PruningSource, precision: Precision, batch: usize) -> f64 {
     if batch == 0 {
@@ -155,10 +156,10 @@ fn training_memory(source: &PruningSource, precision: Precision, batch: usize) -
     let within = chunk * (2.0 * widest + 8.0 * hidden) + 2.0 * length * length;
     let outputs = outputs_of(architecture);
     let heads = threads * chunk * (outputs * (scalar + NUMBER) + scalar * 3.0 * hidden);
-    let vectors = 2.0 * embedding_of(architecture);
+    let vectors = 3.0 * embedding_of(architecture);
     // Weights in double precision while they are written.
     let written = 2.0 * NUMBER * largest;
-    scalar * (3.0 * weights + vectors + features + (held + 1.0) * largest + threads * within) + heads + written
+    scalar * (4.0 * weights + vectors + features + (held + 1.0) * largest + threads * within) + heads + written
 }
 
 /// Scores of a token or of a sample.

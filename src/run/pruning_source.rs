@@ -12,8 +12,7 @@ use crate::prune::bundled::{BundledModel, KnownScore, LabelledInputs};
 use crate::prune::checkpoint::{ModelCopy, ModelFolder};
 use crate::prune::layer::{LayerSettings, PruneMethod, Sparsity};
 use crate::prune::model::{
-    Architecture, Embedding, EmbeddingSpec, HeadSpec, Inputs, LinearSpec, Scores, TOKENIZER, describe, outputs,
-    overlap, score,
+    Architecture, EmbeddingSpec, HeadSpec, Inputs, LinearSpec, Scores, TOKENIZER, describe, outputs, overlap, score,
 };
 use crate::prune::network::{
     LayerAudit, LayerCurve, LayerRecord, PassStart, PruneObserver, PruneSettings, Quota, audit_layers, loss_curves,
@@ -124,8 +123,7 @@ impl PruningSource {
         if bundled.is_none() && sources.into_iter().flatten().any(|one| matches!(one, SampleSource::Text { .. })) {
             files.push(checksum(&folder.folder().join(TOKENIZER))?);
         }
-        let embedding = Embedding::<f32>::read(&folder, &architecture)?;
-        let named = |what: String, inputs: &Inputs| match embedding.length(inputs) {
+        let named = |what: String, inputs: &Inputs| match architecture.embedding.length(inputs) {
             Err(PruneError::Inputs { reason, .. }) => Err(PruneError::Inputs { what, reason }),
             length => length.map(|_| ()),
         };

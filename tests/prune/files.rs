@@ -171,6 +171,77 @@ fn indices_that_contradict_the_files_are_refused() {
     assert!(refusal(folder.path()).contains("neither model.safetensors nor model.safetensors.index.json"));
 }
 
+/// The pieces in which a file is read end within rows.
+#[test]
+fn rows_are_those_of_the_tensor() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("config.json"), "{}").unwrap();
+    let (rows, width) = (1500, 97);
+    let header =
+        format!("{{\"a\":{{\"dtype\":\"F32\",\"shape\":[{rows},{width}],\"data_offsets\":[0,{}]}}}}", 4 * rows * width);
+    let data: Vec<u8> = (0..rows * width).flat_map(|k| (k as f32).to_le_bytes()).collect();
+    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat();
+    fs::write(folder.path().join("model.safetensors"), file).unwrap();
+    let model = ModelFolder::open(folder.path()).unwrap();
+    let all: Vec<usize> = (0..rows).collect();
+    // 65536 entries of a piece end in row 675.
+    for chosen in [vec![], vec![0], vec![675], vec![3, 674, 675, 676, 1351, 1499], all] {
+        let expected: Vec<f32> = chosen.iter().flat_map(|r| (r * width..(r + 1) * width).map(|k| k as f32)).collect();
+        assert_eq!(model.read_rows::<f32>("a", &chosen).unwrap(), expected);
+    }
+}
+
+/// What a folder must hold, and what was found in its place.
+#[test]
+fn what_is_not_the_folder_of_a_model_is_said() {
+    let here = tempdir().unwrap();
+    let path = |name: &str| here.path().join(name);
+    let said = |name: &str, words: &str| {
+        let message = refusal(&path(name));
+        let start = format!("{}: {words}: expected the folder of a model", path(name).display());
+        assert!(message.starts_with(&start), "{message}");
+        assert!(message.contains("config.json, and model.safetensors or model.safetensors.index.json"), "{message}");
+    };
+    said("none", "does not exist");
+    fs::write(path("file"), "1").unwrap();
+    said("file", "is a file and not a folder");
+    for name in ["empty", "run", "other", "bare", "torch", "shards", "cache"] {
+        fs::create_dir(path(name)).unwrap();
+    }
+    fs::write(path("empty/.hidden"), "1").unwrap();
+    said("empty", "is an empty folder");
+    fs::write(path("run/manifest.json"), "{}").unwrap();
+    fs::create_dir(path("run/records")).unwrap();
+    said("run", "is the folder of a run and not of a model");
+    for name in ["h", "g", "f", "e", "d", "c", "b", "a"] {
+        fs::write(path("other").join(name), "1").unwrap();
+    }
+    said("other", "has no config.json; it holds a, b, c, d, e, f and 2 more");
+    fs::write(path("bare/config.json"), "{}").unwrap();
+    said(
+        "bare",
+        "has config.json, but neither model.safetensors nor model.safetensors.index.json; it holds config.json",
+    );
+    fs::copy(path("bare/config.json"), path("torch/config.json")).unwrap();
+    fs::write(path("torch/pytorch_model.bin"), "1").unwrap();
+    said(
+        "torch",
+        "has config.json, but neither model.safetensors nor model.safetensors.index.json; the weights of pytorch_model.bin are in a format that is not read",
+    );
+    fs::write(path("shards/model.safetensors"), "1").unwrap();
+    said("shards", "has weights, but no config.json; it holds model.safetensors");
+    fs::create_dir_all(path("cache/snapshots/1f2e")).unwrap();
+    fs::create_dir(path("cache/blobs")).unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        fs::copy(data("tiny-llama").join(file), path("cache/snapshots/1f2e").join(file)).unwrap();
+    }
+    said("cache", &format!("has no config.json; the model in it is {}", path("cache/snapshots/1f2e").display()));
+    let folder = changeable("tiny-bert");
+    fs::remove_file(folder.path().join("model-00002-of-00002.safetensors")).unwrap();
+    let message = refusal(folder.path());
+    assert!(message.contains("index.json: it names model-00002-of-00002.safetensors, which is not"), "{message}");
+}
+
 #[test]
 fn unsupported_models_are_refused_by_name() {
     for (name, key, value, expected) in [

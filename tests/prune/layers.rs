@@ -184,6 +184,8 @@ fn the_number_of_zeros_is_exact_for_every_method_and_ties_go_to_the_lower_index(
     let mut dropped = [false; 6];
     drop_lowest(&[1.0, 0.5, 1.0, 1.0, 0.5, 2.0], 6, Zeros::Matrix(3), &mut dropped);
     assert_eq!(dropped, [true, true, false, false, true, false]);
+    drop_lowest(&[1.0, 1.0, 1.0, 2.0, 0.0, 2.0], 6, Zeros::Group { zeros: 2, of: 3 }, &mut dropped);
+    assert_eq!(dropped, [true, true, false, true, true, false]);
     // Against sorting, on scores of all sizes.
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
     let scores: Vec<f64> =
@@ -277,6 +279,11 @@ fn singular_moments_are_damped_and_reported() {
     }
     let error = DampedMoment::new("fc1", Mat::from_fn(3, 3, |i, j| if i == j { f64::NAN } else { 0.0 }), 0.01);
     assert!(matches!(error.err(), Some(PruneError::Indefinite { layer, .. }) if layer == "fc1"));
+    // A pivot that is positive, but a rounding error; and eigenvalues 6 and -4, which the largest damping does not lift.
+    let nearly = damped(Mat::from_fn(2, 2, |i, j| 1.0 + 4.0 * f64::EPSILON * f64::from(u8::from(i * j == 1))), 0.0);
+    assert!(nearly.raised && nearly.damping == 1e-8, "{}", nearly.damping);
+    let error = DampedMoment::new("fc2", Mat::from_fn(2, 2, |i, j| if i == j { 1.0 } else { 5.0 }), 0.01);
+    assert!(matches!(error.err(), Some(PruneError::Indefinite { damping: 1.0, .. })));
     let zero = damped(Mat::zeros(4, 4), 0.01);
     assert_eq!(zero.dead_inputs(), 4);
 }

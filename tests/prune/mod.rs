@@ -1,6 +1,7 @@
 //! Pruning of Transformers: forward passes against independent ones, solvers against known answers value by value, whole
 //! networks against known scores, and what a model's folder must survive. `tests/data/prune` holds the data.
 
+mod definitions;
 mod files;
 mod layers;
 mod models;

@@ -1,7 +1,7 @@
 //! Forward passes against those of `tests/data/prune/reference.py`, and held-out scores.
 
 use super::{array, assets, deit, digits, gpt2, open, relative_difference, values};
-use widelimit::prune::checkpoint::ModelFolder;
+use widelimit::prune::checkpoint::{ModelCopy, ModelFolder};
 use widelimit::prune::model::{
     EmbeddingSpec, FeatureStream, Inputs, ModelReal, TransformerBlock, describe, outputs, score,
 };
@@ -131,4 +131,20 @@ fn inputs_that_do_not_fit_are_refused() {
     let images = Inputs::Images { pixels: vec![0.0; 64], channels: 1, size: 8 };
     let message = score::<f32>(&deit(), &describe(&deit()).unwrap(), &images, Some(&[10])).unwrap_err().to_string();
     assert!(message.contains("10: expected a class from 0 to 9"), "{message}");
+}
+
+/// Scores that overflow have no cross entropy.
+#[test]
+fn scores_that_are_not_finite_are_refused() {
+    let here = tempfile::tempdir().unwrap();
+    let source = open("tiny-gpt2");
+    let architecture = describe(&source).unwrap();
+    let mut copy = ModelCopy::create(&source, &here.path().join("overflowing")).unwrap();
+    copy.replace("ln_f.weight", &vec![3e38; architecture.hidden]).unwrap();
+    copy.replace("ln_f.bias", &vec![3e38; architecture.hidden]).unwrap();
+    let written = copy.finish().unwrap();
+    let inputs = Inputs::Tokens { ids: (0..16).collect(), length: 8, present: None };
+    score::<f32>(&source, &architecture, &inputs, None).unwrap();
+    let message = score::<f32>(&written, &architecture, &inputs, None).unwrap_err().to_string();
+    assert!(message.contains("the cross entropy of sample 0 (from 0) is"), "{message}");
 }

@@ -137,6 +137,16 @@ fn the_sparsity_of_all_layers_is_reported() {
     assert_eq!((record.layers.len(), record.excluded.len()), (12, 6));
     // 4 of 12 parts of a block's entries are those of the attention.
     assert!((record.sparsity - 0.8 / 3.0).abs() < 1e-4, "{}", record.sparsity);
+    let layers = describe(&written).unwrap().blocks.into_iter().flat_map(|block| block.groups().concat());
+    let counts = layers.map(|layer| {
+        let weight = written.read::<f64>(&layer.weight()).unwrap();
+        (weight.iter().filter(|w| **w == 0.0).count(), weight.len())
+    });
+    let (zero, all) = counts.fold((0, 0), |(zero, all), (z, n)| (zero + z, all + n));
+    assert!((record.sparsity / (zero as f64 / all as f64) - 1.0).abs() < 1e-12, "{} {zero} {all}", record.sparsity);
+    for layer in &record.layers {
+        assert!((layer.relative_loss * layer.outputs_square / layer.loss - 1.0).abs() < 1e-12, "{}", layer.layer);
+    }
     assert!(record.warnings.contains(&"6 of 18 linear layers were not pruned".to_string()), "{:?}", record.warnings);
     let entries: usize = written.names().map(|name| written.shape(name).unwrap().iter().product::<usize>()).sum();
     let zeros = |name: &str| written.read::<f64>(name).unwrap().iter().filter(|w| **w == 0.0).count();

@@ -239,6 +239,33 @@ fn zeros_stay_zeros_and_threads_do_not_matter() {
     }
 }
 
+/// Steps of so low a rate that the gradient of all samples stays what it is: a weight moves by the sum of the rates, which
+/// decrease linearly from the first to zero behind the last, against its sign.
+#[test]
+fn the_rate_decreases_linearly() {
+    let (inputs, labels) = digits(false);
+    let first: Vec<usize> = (0..64).collect();
+    let data = LabelledBatch { inputs: inputs.select(&first), labels: Some(labels[..64].to_vec()) };
+    let start = deit();
+    for steps in [1, 4] {
+        let settings = TrainingSettings { steps, rate: 1e-4, batch: 64 };
+        let (_here, found, _) = trained(1, &data, &settings, 0);
+        let expected = 1e-4 * (steps + 1) as f64 / 2.0;
+        for layer in describe(&start).unwrap().blocks[0].groups().concat() {
+            let name = layer.weight();
+            if layer.name.contains("query") {
+                continue;
+            }
+            let (before, after) = (start.read::<f64>(&name).unwrap(), found.read::<f64>(&name).unwrap());
+            let moved = before.iter().zip(&after).filter(|(_, after)| **after != 0.0);
+            let mut moved: Vec<f64> = moved.map(|(before, after)| (after - before).abs()).collect();
+            moved.sort_by(f64::total_cmp);
+            let median = moved[moved.len() / 2];
+            assert!((median / expected - 1.0).abs() < 0.05, "{name}, {steps}: {median:e} {expected:e}");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_trained_is_refused() {
     let (images, labels) = digits(true);

@@ -287,6 +287,35 @@ fn stochastic_steps_by_hand() {
     assert!(found.len() > 4 && (last - truth).abs() < 0.1 * (found[0] - truth).abs(), "{found:?}");
 }
 
+/// Two of three orthogonal samples `c_i e_i`, where all of `L = max c^2` and of the gradient are known: the curvature is that of
+/// the gradient on the support of w, which is smaller than the gradient.
+#[test]
+fn stochastic_steps_count_the_support_only() {
+    let (c, truth, start) = ([1.0, 2.0, 3.0], [1.0, -1.0, 0.5], [0.5, 0.0, 0.0]);
+    let xt = faer::Mat::from_fn(3, 3, |j, i| if i == j { c[i] } else { 0.0 });
+    let y = (0..3).map(|i| c[i] * truth[i]).collect();
+    let problem = SparseProblem::new(xt, y, SampleLoss::Squared, None).unwrap().with_start(start.to_vec()).unwrap();
+    let draws = batches(2);
+    let settings = Settings { iterations: 6, batches: draws, ..Settings::new(2) };
+    let mut found = Vec::new();
+    solve(&problem, RecoveryMethod::StochasticObs, &settings, |w| found.push(w.to_vec())).unwrap();
+    // n = 3, B = 2: n (B - 1) / (B (n - 1)) L + (n - B) / (B (n - 1)) n max |x|^2.
+    let lambda = 0.75 * 9.0 + 0.25 * 27.0;
+    let mut w = start;
+    for (t, iterate) in found.iter().enumerate() {
+        assert!((0..3).all(|j| (iterate[j] - w[j]).abs() < 1e-12), "step {t}: {iterate:?} {w:?}");
+        let batch = draws.draw(3, 2, t as u64);
+        let g = [0, 1, 2].map(|j| if batch.contains(&j) { 1.5 * c[j] * c[j] * (w[j] - truth[j]) } else { 0.0 });
+        let length = g.iter().map(|g| g * g).sum::<f64>().sqrt();
+        let on_support: f64 = (0..3).filter(|&j| w[j] != 0.0).map(|j| g[j] * g[j]).sum();
+        let alpha = 1.0 / (lambda + if length > 0.0 { on_support / length } else { 0.0 });
+        (0..3).for_each(|j| w[j] -= alpha * g[j]);
+        let least = (0..3).min_by(|a, b| w[*a].abs().total_cmp(&w[*b].abs())).unwrap();
+        w[least] = 0.0;
+    }
+    assert!(found.len() > 4, "{found:?}");
+}
+
 /// Every step is within its bound, with noise and without, for batches of all sizes; from the start too where every step
 /// contracts. With all samples, no noise and no thresholding the iteration is linear in the end, and the bound attained.
 #[test]

@@ -5,6 +5,7 @@
 //! the end.
 
 use super::super::error::PruneError;
+use super::contents::is_other_weights;
 use super::folder::ModelFolder;
 use crate::compute::profile::{self, WorkKind};
 use std::fs::{self, File, OpenOptions};
@@ -14,8 +15,6 @@ use tempfile::TempDir;
 
 /// Prefix of the names of folders that are being written.
 const TEMPORARY_PREFIX: &str = ".writing-";
-/// Endings of files with weights in other formats, which would hold the weights before pruning.
-const OTHER_WEIGHTS: [&str; 9] = ["bin", "pt", "pth", "h5", "msgpack", "onnx", "gguf", "ot", "ckpt"];
 /// Depth up to which folders are copied.
 const MAX_DEPTH: usize = 4;
 
@@ -217,10 +216,9 @@ fn copy_folder(
             continue;
         }
         let own = depth == 0 && source.shards().iter().any(|shard| **shard == *text);
-        let stem = text.strip_suffix(".index.json").unwrap_or(&text);
-        let other_weights = Path::new(stem).extension().is_some_and(|e| OTHER_WEIGHTS.iter().any(|o| e == *o));
         let other_shards = !own && text.ends_with(".safetensors");
-        if other_weights || other_shards {
+        // They would hold the weights before pruning.
+        if is_other_weights(&text) || other_shards {
             left_out.push(path);
             continue;
         }

@@ -1,6 +1,7 @@
 //! Reading the folder of a model.
 
 use super::super::error::PruneError;
+use super::contents::{CONFIG, INDEX, SINGLE, require_model};
 use super::header::{TensorPlace, read_header};
 use super::stored_type::StoredType;
 use crate::compute::Real;
@@ -11,13 +12,6 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-/// The name of weights in one file.
-const SINGLE: &str = "model.safetensors";
-/// The name of the index of weights in several files.
-const INDEX: &str = "model.safetensors.index.json";
-/// The name of the configuration.
-const CONFIG: &str = "config.json";
 
 /// The index of weights in several files.
 #[derive(Deserialize)]
@@ -59,8 +53,9 @@ impl ModelFolder {
     /// Opens a folder: reads the configuration and the headers of the files of weights.
     ///
     /// # Errors
-    /// Files that are missing, cannot be read or contradict themselves.
+    /// [`PruneError::NoModel`]; files that are missing, cannot be read or contradict themselves.
     pub fn open(folder: &Path) -> Result<Self, PruneError> {
+        require_model(folder)?;
         let config_path = folder.join(CONFIG);
         let text = std::fs::read(&config_path).map_err(PruneError::read(&config_path))?;
         let config = serde_json::from_slice(&text).map_err(|error| PruneError::Damaged {
@@ -156,19 +151,49 @@ impl ModelFolder {
     /// # Errors
     /// No tensor of this name, a type that is not read, a file that cannot be read, values that are not finite.
     pub fn read<R: Real>(&self, name: &str) -> Result<Vec<R>, PruneError> {
-        let stored_type = self.stored_type(name)?;
         let mut values: Vec<R> = Vec::with_capacity(self.shape(name)?.iter().product());
+        self.read_pieces(name, &mut |_, piece| values.extend_from_slice(piece))?;
+        Ok(values)
+    }
+
+    /// Reads some rows, increasing, of a tensor (rows, width), which is examined as a whole but not held in memory.
+    ///
+    /// # Errors
+    /// As [`ModelFolder::read`].
+    pub fn read_rows<R: Real>(&self, name: &str, rows: &[usize]) -> Result<Vec<R>, PruneError> {
+        let width = self.shape(name)?.last().copied().unwrap_or(1);
+        let mut values: Vec<R> = Vec::with_capacity(rows.len() * width);
+        self.read_pieces(name, &mut |first, piece: &[R]| {
+            let end = first + piece.len();
+            while let Some(row) = rows.get(values.len() / width) {
+                // The row may have begun in the piece before.
+                let at = row * width + values.len() % width;
+                if at >= end {
+                    break;
+                }
+                values.extend_from_slice(&piece[at - first..end.min((row + 1) * width) - first]);
+            }
+        })?;
+        Ok(values)
+    }
+
+    /// Passes the entries of a tensor to `each` in pieces, with the index of the first entry of each.
+    fn read_pieces<R: Real>(&self, name: &str, each: &mut dyn FnMut(usize, &[R])) -> Result<(), PruneError> {
+        let stored_type = self.stored_type(name)?;
+        let (mut first, mut values) = (0, Vec::new());
         let mut reader = self.reader(name)?;
         while let Some(piece) = reader.next()? {
-            let first = values.len();
-            stored_type.decode(piece, &mut values);
-            let read = &values[first..];
-            if !read.iter().fold(true, |all, v| all & v.to_f64().is_finite()) {
-                let index = first + read.iter().take_while(|v| v.to_f64().is_finite()).count();
-                return Err(PruneError::TensorValue { tensor: name.into(), index, value: values[index].to_f64() });
+            values.clear();
+            stored_type.decode::<R>(piece, &mut values);
+            if !values.iter().fold(true, |all, v| all & v.to_f64().is_finite()) {
+                let within = values.iter().take_while(|v| v.to_f64().is_finite()).count();
+                let (index, value) = (first + within, values[within].to_f64());
+                return Err(PruneError::TensorValue { tensor: name.into(), index, value });
             }
+            each(first, &values);
+            first += values.len();
         }
-        Ok(values)
+        Ok(())
     }
 
     /// Whether a tensor has the bytes that it has in another folder.
@@ -250,9 +275,6 @@ fn shards(folder: &Path) -> Result<Shards, PruneError> {
         return Ok((vec![SINGLE.into()], None));
     }
     let path = folder.join(INDEX);
-    if !path.is_file() {
-        return Err(PruneError::NoWeights { path: folder.into() });
-    }
     let text = std::fs::read(&path).map_err(PruneError::read(&path))?;
     let damaged = |reason| PruneError::Damaged { path: path.clone(), reason };
     let ShardIndex { weight_map } =
@@ -263,6 +285,9 @@ fn shards(folder: &Path) -> Result<Shards, PruneError> {
     // A name with separators could lead out of the folder.
     if let Some(file) = files.iter().find(|file| Path::new(file).file_name() != Some(file.as_ref())) {
         return Err(damaged(format!("the file name {file:?} is not the name of a file of this folder")));
+    }
+    if let Some(file) = files.iter().find(|file| !folder.join(file).exists()) {
+        return Err(damaged(format!("it names {file}, which is not in the folder")));
     }
     Ok((files, Some(weight_map)))
 }

@@ -3,11 +3,13 @@
 //!
 //! | file | contents |
 //! |---|---|
+//! | `contents.rs` | the names of the files, and what a folder holds that is not one of a model |
 //! | `header.rs` | headers of safetensors files |
 //! | `stored_type.rs` | element types |
 //! | `folder.rs` | reading: one tensor at a time, at its place in the file |
 //! | `copy.rs` | writing: a copy of a folder in which tensors are replaced, which appears complete or not at all |
 
+mod contents;
 mod copy;
 mod folder;
 mod header;

@@ -14,11 +14,14 @@ use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::sparse::recovery::MAX_DAMPING;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{LltParams, cholesky_in_place, cholesky_in_place_scratch};
+use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
 use faer::linalg::triangular_inverse::invert_lower_triangular;
-use faer::{Accum, Mat, MatRef, Par, Spec};
+use faer::{Accum, ColMut, Mat, MatRef, Par, Spec};
 use std::sync::OnceLock;
 
+/// Columns of the inverse that are summed together for its norm.
+const NORM_COLUMNS: usize = 192;
 /// The smallest positive damping that is tried.
 const MIN_DAMPING: f64 = 1e-8;
 
@@ -37,6 +40,7 @@ pub struct DampedMoment {
     /// C (d, d), upper triangular; zero below the diagonal.
     factor: Mat<f64>,
     inverse: OnceLock<Mat<f64>>,
+    condition: OnceLock<f64>,
 }
 
 impl DampedMoment {
@@ -54,8 +58,8 @@ impl DampedMoment {
             if let Some((root, factor)) = triangular_factors(moment.as_ref(), current * unit) {
                 let raised = current > damping;
                 let shift = current * unit;
-                let inverse = OnceLock::new();
-                return Ok(DampedMoment { moment, damping: current, raised, shift, root, factor, inverse });
+                let (inverse, condition) = (OnceLock::new(), OnceLock::new());
+                return Ok(DampedMoment { moment, damping: current, raised, shift, root, factor, inverse, condition });
             }
             if current >= MAX_DAMPING || !mean.is_finite() {
                 return Err(PruneError::Indefinite { layer: layer.into(), damping: current });
@@ -112,14 +116,43 @@ impl DampedMoment {
         self.inverse.get_or_init(product).as_ref()
     }
 
-    /// The condition number of the damped moment in the 1-norm, `|H_d|_1 |H_d^-1|_1`.
+    /// The condition number of the damped moment in the 1-norm, `|H_d|_1 |H_d^-1|_1`; computed once.
     pub fn condition(&self) -> f64 {
-        let norm = |entry: &dyn Fn(usize, usize) -> f64| {
-            let column = |j| (0..self.inputs()).map(|i| entry(i, j).abs()).sum::<f64>();
-            (0..self.inputs()).map(column).fold(0.0, f64::max)
-        };
-        let inverse = self.inverse();
-        norm(&|i, j| self.damped(i, j)) * norm(&|i, j| inverse[(i, j)])
+        *self.condition.get_or_init(|| self.norm() * self.inverse_norm())
+    }
+
+    /// `|H_d|_1`.
+    fn norm(&self) -> f64 {
+        let column = |j: usize| (0..self.inputs()).map(|i| self.damped(i, j).abs()).sum::<f64>();
+        (0..self.inputs()).map(column).fold(0.0, f64::max)
+    }
+
+    /// `|H_d^-1|_1`, from some columns of `C^T C` at a time.
+    fn inverse_norm(&self) -> f64 {
+        let _timed = profile::time(WorkKind::Factors);
+        profile::count(WorkKind::Factors, || factor_counts(self.inputs()));
+        let (d, factor) = (self.inputs(), self.factor());
+        let mut sums = vec![0.0; d];
+        for first in (0..d).step_by(NORM_COLUMNS) {
+            let width = NORM_COLUMNS.min(d - first);
+            // Rows of C behind these columns have no entry in them; columns before them have been counted by symmetry.
+            let rows = factor.subrows(0, first + width);
+            let mut product = Mat::zeros(d - first, width);
+            let (left, right) = (rows.subcols(first, d - first).transpose(), rows.subcols(first, width));
+            matmul(product.as_mut(), Accum::Replace, left, right, 1.0, Par::Seq);
+            for j in 0..width {
+                let mut sum = 0.0;
+                for i in 0..d - first {
+                    let entry = product[(i, j)].abs();
+                    sum += entry;
+                    if i >= width {
+                        sums[first + i] += entry;
+                    }
+                }
+                sums[first + j] += sum;
+            }
+        }
+        sums.into_iter().fold(0.0, f64::max)
     }
 
     /// Inputs that are zero in every sample.
@@ -147,10 +180,14 @@ pub(super) fn solve_counts(d: usize, columns: usize) -> WorkCounts {
 /// The lower Cholesky factor of `a + shift I`, of whose lower triangle only is read; none where a pivot is not positive or
 /// below the rounding error of the largest diagonal entry.
 pub(super) fn lower_factor(a: MatRef<'_, f64>, shift: f64) -> Option<Mat<f64>> {
-    let order = a.nrows();
+    factor_in_place(a.to_owned(), shift)
+}
+
+/// The same, in the place of the matrix; what is above its diagonal stays.
+fn factor_in_place(mut factor: Mat<f64>, shift: f64) -> Option<Mat<f64>> {
+    let order = factor.nrows();
     let _timed = profile::time(WorkKind::Factors);
     profile::count(WorkKind::Factors, || factor_counts(order));
-    let mut factor = a.to_owned();
     let mut scale = 0.0_f64;
     for j in 0..order {
         factor[(j, j)] += shift;
@@ -170,10 +207,34 @@ fn triangular_factors(a: MatRef<'_, f64>, shift: f64) -> Option<(Mat<f64>, Mat<f
     let order = a.nrows();
     let _timed = profile::time(WorkKind::Factors);
     profile::count(WorkKind::Factors, || factor_counts(order));
-    let mut factor = lower_factor(a.reverse_rows_and_cols(), shift)?;
+    let mut factor = a.to_owned();
+    reverse(&mut factor);
+    let mut factor = factor_in_place(factor, shift)?;
     let mut inverse = Mat::zeros(order, order);
     invert_lower_triangular(inverse.as_mut(), factor.as_ref(), Par::Seq);
     // The factorisation does not write above the diagonal.
     (1..order).for_each(|j| factor.col_mut(j).subrows_mut(0, j).fill(0.0));
-    Some([factor, inverse].map(|m| m.as_ref().reverse_rows_and_cols().to_owned()).into())
+    reverse(&mut factor);
+    reverse(&mut inverse);
+    Some((factor, inverse))
+}
+
+/// Reverses the order of the rows and of the columns of a square matrix.
+fn reverse(a: &mut Mat<f64>) {
+    let order = a.ncols();
+    let (mut left, right) = a.as_mut().split_at_col_mut(order / 2);
+    // The middle column of an odd order.
+    let (mut middle, mut right) = right.split_at_col_mut(order % 2);
+    for j in 0..order / 2 {
+        let (near, far) = (left.as_mut().col_mut(j), right.as_mut().col_mut(order / 2 - 1 - j));
+        let [near, far] = [near, far].map(slice_mut);
+        near.iter_mut().zip(far.iter_mut().rev()).for_each(|(a, b)| std::mem::swap(a, b));
+    }
+    if order % 2 == 1 {
+        slice_mut(middle.as_mut().col_mut(0)).reverse();
+    }
+}
+
+fn slice_mut(column: ColMut<'_, f64>) -> &mut [f64] {
+    column.try_as_col_major_mut().expect("columns are contiguous").as_slice_mut()
 }

@@ -1,10 +1,11 @@
 //! Attention of the tokens of one sequence.
 
 use super::architecture::AttentionSpec;
-use super::elementwise::exponentials;
-use super::parts::sum;
+use super::elementwise::MAX_LANES;
 use super::scalar::ModelReal;
+use crate::compute::exp::{LowPart, exp_negative};
 use crate::compute::profile::{self, WorkCounts, WorkKind};
+use crate::compute::{Job, Panels, Pass, Simd, StridedRows};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
@@ -29,40 +30,50 @@ pub(super) fn attention<R: ModelReal>(
 ) {
     let AttentionSpec { heads, key_value_heads, head_size, .. } = *spec;
     profile::count(WorkKind::ModelPasses, || product_counts::<R>(spec, tokens, 2));
-    let all = |values, heads| MatRef::from_row_major_slice(values, tokens, heads * head_size);
-    let queries = all(projected.queries, heads);
-    let (keys, values) = (all(projected.keys, key_value_heads), all(projected.values, key_value_heads));
-    let mut scores = vec![R::zero(); tokens * tokens];
+    let (wide, narrow) = (heads * head_size, key_value_heads * head_size);
+    let mut scores = HeadShares::new(tokens);
+    let mut values = Panels::default();
+    out.fill(R::zero());
     for head in 0..heads {
-        let shared = head / (heads / key_value_heads);
-        let (query, key) = (queries.subcols(head * head_size, head_size), keys.subcols(shared * head_size, head_size));
-        shares(spec, (query, key), projected.present, &mut scores);
-        let score = MatRef::from_row_major_slice(&scores, tokens, tokens);
-        let mixed = MatMut::from_row_major_slice_mut(out, tokens, heads * head_size);
-        let mixed = mixed.subcols_mut(head * head_size, head_size);
-        matmul(
-            mixed,
-            Accum::Replace,
-            score,
-            values.subcols(shared * head_size, head_size),
-            <R as num_traits::One>::one(),
-            Par::Seq,
-        );
+        let (own, shared) = (head * head_size, head / (heads / key_value_heads) * head_size);
+        scores.set(spec, (head, tokens), projected);
+        let of_head = StridedRows { values: &projected.values[shared..], stride: narrow };
+        values.set_columns(of_head, head_size, tokens);
+        values.add_products(scores.rows(), tokens, &mut out[own..], wide);
     }
 }
 
-/// The shares of a head, `softmax(Q K^T / sqrt(head size))` (tokens, tokens), of its queries and keys (tokens, head size).
-fn shares<R: ModelReal>(
-    spec: &AttentionSpec,
-    (query, key): (MatRef<'_, R>, MatRef<'_, R>),
-    present: Option<&[bool]>,
-    scores: &mut [R],
-) {
-    let tokens = query.nrows();
-    let score = MatMut::from_row_major_slice_mut(scores, tokens, tokens);
-    matmul(score, Accum::Replace, query, key.transpose(), scale(spec), Par::Seq);
-    for (token, row) in scores.chunks_exact_mut(tokens).enumerate() {
-        softmax(row, if spec.causal { token + 1 } else { tokens }, present);
+/// The shares of one head after the other.
+struct HeadShares<R> {
+    /// (tokens, stride), row-major.
+    shares: Vec<R>,
+    /// Entries between rows: tokens, up to a whole pack.
+    stride: usize,
+    keys: Panels<R>,
+}
+
+impl<R: ModelReal> HeadShares<R> {
+    fn new(tokens: usize) -> Self {
+        let stride = tokens.next_multiple_of(R::PACK);
+        HeadShares { shares: vec![R::zero(); tokens * stride], stride, keys: Panels::default() }
+    }
+
+    /// The rows, whose first entries are those of the tokens.
+    fn rows(&self) -> StridedRows<'_, R> {
+        StridedRows { values: &self.shares, stride: self.stride }
+    }
+
+    /// The shares of a head, `softmax(Q K^T / sqrt(head size))` (tokens, tokens), of its queries and keys.
+    fn set(&mut self, spec: &AttentionSpec, (head, tokens): (usize, usize), projected: &Projected<'_, R>) {
+        let AttentionSpec { heads, key_value_heads, head_size, causal, .. } = *spec;
+        let (own, shared) = (head * head_size, head / (heads / key_value_heads) * head_size);
+        let keys = StridedRows { values: &projected.keys[shared..], stride: key_value_heads * head_size };
+        self.keys.set_rows(keys, tokens, head_size);
+        self.shares.fill(R::zero());
+        let queries = StridedRows { values: &projected.queries[own..], stride: heads * head_size };
+        self.keys.add_products(queries, tokens, &mut self.shares, self.stride);
+        let (scale, present) = (scale(spec), projected.present);
+        R::dispatch(Softmax { scores: &mut self.shares, tokens, stride: self.stride, scale, causal, present });
     }
 }
 
@@ -104,20 +115,20 @@ pub(super) fn attention_backward<R: ModelReal>(
     let zeros = |heads: usize| vec![R::zero(); tokens * heads * head_size];
     let mut found =
         ProjectedGradient { queries: zeros(heads), keys: zeros(key_value_heads), values: zeros(key_value_heads) };
-    let mut share = vec![R::zero(); tokens * tokens];
+    let mut scores = HeadShares::new(tokens);
     let mut score = vec![R::zero(); tokens * tokens];
     for head in 0..heads {
         let (own, shared) = (head * head_size, head / (heads / key_value_heads) * head_size);
         let (query, key) = (queries.subcols(own, head_size), keys.subcols(shared, head_size));
         let (value, mixed) = (values.subcols(shared, head_size), mixed.subcols(own, head_size));
-        shares(spec, (query, key), projected.present, &mut share);
+        scores.set(spec, (head, tokens), projected);
         let of_values = MatMut::from_row_major_slice_mut(&mut found.values, tokens, key_value_heads * head_size)
             .subcols_mut(shared, head_size);
-        let p = MatRef::from_row_major_slice(&share, tokens, tokens);
+        let p = MatRef::from_row_major_slice(&scores.shares, tokens, scores.stride).subcols(0, tokens);
         matmul(of_values, Accum::Add, p.transpose(), mixed, one, Par::Seq);
         let out = MatMut::from_row_major_slice_mut(&mut score, tokens, tokens);
         matmul(out, Accum::Replace, mixed, value.transpose(), one, Par::Seq);
-        for (p, s) in share.chunks_exact(tokens).zip(score.chunks_exact_mut(tokens)) {
+        for (p, s) in scores.shares.chunks_exact(scores.stride).zip(score.chunks_exact_mut(tokens)) {
             let mean = R::of(p.iter().zip(&*s).map(|(p, s)| p.to_f64() * s.to_f64()).sum());
             s.iter_mut().zip(p).for_each(|(s, p)| *s = *p * (*s - mean));
         }
@@ -132,35 +143,57 @@ pub(super) fn attention_backward<R: ModelReal>(
     found
 }
 
-/// Replaces the first `reach` scores by their softmax over those that are present, and the others by 0.
-fn softmax<R: ModelReal>(row: &mut [R], reach: usize, present: Option<&[bool]>) {
-    let (within, beyond) = row.split_at_mut(reach);
-    beyond.fill(R::zero());
-    if let Some(present) = present {
-        within
-            .iter_mut()
-            .zip(present)
-            .filter(|(_, present)| !**present)
-            .for_each(|(v, _)| *v = R::of(f64::NEG_INFINITY));
-    }
-    let largest = largest(within);
-    within.iter_mut().for_each(|v| *v -= largest);
-    exponentials(within);
-    let scale = R::of(1.0 / sum(within, |v| v));
-    within.iter_mut().for_each(|v| *v *= scale);
+/// Replaces rows of scores by the softmax of their multiples by `scale` over the tokens that may be attended to, and all
+/// others by 0.
+struct Softmax<'a, R> {
+    /// (tokens, stride), whole packs.
+    scores: &'a mut [R],
+    tokens: usize,
+    stride: usize,
+    scale: R,
+    causal: bool,
+    present: Option<&'a [bool]>,
 }
 
-/// The largest value, in eight lanes.
-fn largest<R: ModelReal>(values: &[R]) -> R {
-    let more = |most: R, v: R| if v > most { v } else { most };
-    let (chunks, rest) = values.as_chunks::<8>();
-    let mut lanes = [R::of(f64::NEG_INFINITY); 8];
-    for chunk in chunks {
-        for lane in 0..8 {
-            lanes[lane] = more(lanes[lane], chunk[lane]);
+impl<R: ModelReal> Pass<R> for Softmax<'_, R> {
+    fn run<S: Simd<R>>(self, simd: S) {
+        simd.vectorize(self);
+    }
+}
+
+impl<R: ModelReal> Job<R> for Softmax<'_, R> {
+    #[inline(always)]
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
+        let (scale, lowest) = (s.splat(self.scale), R::of(f64::NEG_INFINITY));
+        for (token, row) in self.scores.chunks_exact_mut(self.stride).enumerate() {
+            row[if self.causal { token + 1 } else { self.tokens }..].fill(lowest);
+            if let Some(present) = self.present {
+                let absent = row.iter_mut().zip(present).filter(|(_, present)| !**present);
+                absent.for_each(|(v, _)| *v = lowest);
+            }
+            let mut most = s.splat(lowest);
+            for pack in row.chunks_exact_mut(S::LANES) {
+                let v = s.mul(s.load(pack), scale);
+                s.store(v, pack);
+                most = s.max(v, most);
+            }
+            let mut lanes = [lowest; MAX_LANES];
+            s.store(most, &mut lanes);
+            let largest = lanes.into_iter().fold(lowest, |most, v| if v > most { v } else { most });
+            let largest = s.splat(largest);
+            let mut sum = 0.0;
+            for pack in row.chunks_exact_mut(S::LANES) {
+                // Masked scores are below every argument whose exponential is not zero.
+                let v = exp_negative(s, s.sub(s.load(pack), largest), LowPart::Zero);
+                s.store(v, pack);
+                sum += s.sum(v);
+            }
+            let share = s.splat(R::of(1.0 / sum));
+            for pack in row.chunks_exact_mut(S::LANES) {
+                s.store(s.mul(s.load(pack), share), pack);
+            }
         }
     }
-    lanes.into_iter().chain(rest.iter().copied()).reduce(more).unwrap_or(R::zero())
 }
 
 /// The direction of a rotation.

@@ -2,11 +2,13 @@
 
 use crate::compute::activation::{ActivationFunction, Gelu, Relu, Sigmoid, Tanh};
 use crate::compute::exp::{LowPart, exp_negative};
-use crate::compute::{Job, Pass, Real, Simd};
+use crate::compute::{Interleaved, Job, Pass, Real, Simd};
 use std::marker::PhantomData;
 
+/// Packs whose functions are evaluated in alternation.
+const PACKS: usize = 4;
 /// Most lanes of a pack.
-const MAX_LANES: usize = 16;
+pub(super) const MAX_LANES: usize = 16;
 
 /// The activation of a perceptron by its name in configurations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,17 +173,17 @@ struct Entries<'a, R, F> {
 impl<R: Real, F: PackFunction> Job<R> for Entries<'_, R, F> {
     #[inline(always)]
     fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, s: S) {
-        let mut packs = self.values.chunks_exact_mut(S::LANES);
-        for pack in &mut packs {
-            let value = F::value(s, s.load(pack));
-            s.store(value, pack);
+        let interleaved = Interleaved::<S, PACKS>(s);
+        let mut whole = self.values.chunks_exact_mut(PACKS * S::LANES);
+        for values in &mut whole {
+            interleaved.store(F::value(interleaved, interleaved.load(values)), values);
         }
-        let rest = packs.into_remainder();
-        let mut padded = [R::zero(); MAX_LANES];
-        padded[..rest.len()].copy_from_slice(rest);
-        let value = F::value(s, s.load(&padded));
-        s.store(value, &mut padded);
-        rest.copy_from_slice(&padded[..rest.len()]);
+        for rest in whole.into_remainder().chunks_mut(S::LANES) {
+            let mut padded = [R::zero(); MAX_LANES];
+            padded[..rest.len()].copy_from_slice(rest);
+            s.store(F::value(s, s.load(&padded)), &mut padded);
+            rest.copy_from_slice(&padded[..rest.len()]);
+        }
     }
 }
 

@@ -5,8 +5,10 @@ use super::super::error::PruneError;
 use super::architecture::{LinearSpec, NormSpec};
 use super::scalar::ModelReal;
 use crate::compute::profile::{self, WorkCounts, WorkKind};
+use crate::compute::{Job, Panels, Pass, Simd, StridedRows};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+use std::sync::OnceLock;
 
 /// `y = W x + b`.
 pub struct Linear<R> {
@@ -15,6 +17,8 @@ pub struct Linear<R> {
     transposed: bool,
     /// As it is stored, row-major.
     weight: Vec<R>,
+    /// The same (outputs, inputs) in panels, made at the first product.
+    panels: OnceLock<Panels<R>>,
     bias: Option<Vec<R>>,
 }
 
@@ -26,30 +30,33 @@ impl<R: ModelReal> Linear<R> {
     pub fn read(checkpoint: &ModelFolder, spec: &LinearSpec) -> Result<Self, PruneError> {
         let bias = if spec.bias { Some(checkpoint.read(&format!("{}.bias", spec.name))?) } else { None };
         let weight = checkpoint.read(&spec.weight())?;
-        Ok(Linear { inputs: spec.inputs, outputs: spec.outputs, transposed: spec.transposed, weight, bias })
+        let (inputs, outputs, transposed) = (spec.inputs, spec.outputs, spec.transposed);
+        Ok(Linear { inputs, outputs, transposed, weight, panels: OnceLock::new(), bias })
     }
 
     /// A layer without bias, of weight (outputs, inputs).
     pub(super) fn of(weight: Vec<R>, inputs: usize, bias: Option<Vec<R>>) -> Self {
-        Linear { inputs, outputs: weight.len() / inputs, transposed: false, weight, bias }
+        let outputs = weight.len() / inputs;
+        Linear { inputs, outputs, transposed: false, weight, panels: OnceLock::new(), bias }
     }
 
     /// The outputs (tokens, outputs) for inputs (tokens, inputs).
     pub fn apply(&self, x: &[R]) -> Vec<R> {
         let tokens = x.len() / self.inputs;
         profile::count(WorkKind::ModelPasses, || self.counts(tokens));
-        let (mut y, accum) = match &self.bias {
-            Some(bias) => (bias.repeat(tokens), Accum::Add),
-            None => (vec![R::zero(); tokens * self.outputs], Accum::Replace),
+        let mut y = match &self.bias {
+            Some(bias) => bias.repeat(tokens),
+            None => vec![R::zero(); tokens * self.outputs],
         };
-        let weight = if self.transposed {
-            MatRef::from_row_major_slice(&self.weight, self.inputs, self.outputs)
-        } else {
-            MatRef::from_row_major_slice(&self.weight, self.outputs, self.inputs).transpose()
-        };
-        let out = MatMut::from_row_major_slice_mut(&mut y, tokens, self.outputs);
-        let x = MatRef::from_row_major_slice(x, tokens, self.inputs);
-        matmul(out, accum, x, weight, <R as num_traits::One>::one(), Par::Seq);
+        let panels = self.panels.get_or_init(|| {
+            let (outputs, inputs) = (self.outputs, self.inputs);
+            if self.transposed {
+                Panels::of_columns(StridedRows { values: &self.weight, stride: outputs }, outputs, inputs)
+            } else {
+                Panels::of_rows(StridedRows { values: &self.weight, stride: inputs }, outputs, inputs)
+            }
+        });
+        panels.add_products(StridedRows { values: x, stride: self.inputs }, tokens, &mut y, self.outputs);
         y
     }
 
@@ -71,6 +78,7 @@ impl<R: ModelReal> Linear<R> {
 
     /// The same, to be changed.
     pub fn weight_mut(&mut self) -> &mut [R] {
+        self.panels.take();
         &mut self.weight
     }
 
@@ -136,13 +144,33 @@ impl<R: ModelReal> Norm<R> {
 
     /// Normalises the rows of `x` (tokens, features). Moments are computed in double precision.
     pub fn apply_in_place(&self, x: &mut [R]) {
-        for row in x.chunks_exact_mut(self.weight.len()) {
-            let RowMoments { mean, scale } = self.moments(row);
+        R::dispatch(Normalise { norm: self, x });
+    }
+}
+
+/// The arguments of [`Norm::apply_in_place`].
+struct Normalise<'a, R> {
+    norm: &'a Norm<R>,
+    x: &'a mut [R],
+}
+
+impl<R: ModelReal> Pass<R> for Normalise<'_, R> {
+    fn run<S: Simd<R>>(self, simd: S) {
+        simd.vectorize(self);
+    }
+}
+
+impl<R: ModelReal> Job<R> for Normalise<'_, R> {
+    #[inline(always)]
+    fn run<S: Simd<R>, const PG: usize, const Q: usize>(self, _: S) {
+        let Norm { weight, bias, .. } = self.norm;
+        for row in self.x.chunks_exact_mut(weight.len()) {
+            let RowMoments { mean, scale } = self.norm.moments(row);
             let (centre, scale) = (R::of(mean), R::of(scale));
-            for (v, w) in row.iter_mut().zip(&self.weight) {
+            for (v, w) in row.iter_mut().zip(weight) {
                 *v = (*v - centre) * scale * *w;
             }
-            if let Some(bias) = &self.bias {
+            if let Some(bias) = bias {
                 row.iter_mut().zip(bias).for_each(|(v, b)| *v += *b);
             }
         }
@@ -156,6 +184,7 @@ struct RowMoments {
 }
 
 impl<R: ModelReal> Norm<R> {
+    #[inline(always)]
     fn moments(&self, row: &[R]) -> RowMoments {
         let count = self.weight.len() as f64;
         let mean = if self.bias.is_some() { sum(row, |v| v) / count } else { 0.0 };
@@ -184,14 +213,28 @@ impl<R: ModelReal> Norm<R> {
     }
 }
 
-/// `sum_j f(v_j)` in double precision, in eight partial sums.
-pub(super) fn sum<R: ModelReal>(values: &[R], f: impl Fn(f64) -> f64) -> f64 {
-    let (chunks, rest) = values.as_chunks::<8>();
-    let mut sums = [0.0; 8];
+/// Partial sums of [`sum`]: as many as hide the latency of an addition.
+const SUMS: usize = 32;
+
+/// `sum_j f(v_j)` in double precision, in partial sums that are added pairwise.
+#[inline(always)]
+fn sum<R: ModelReal>(values: &[R], f: impl Fn(f64) -> f64) -> f64 {
+    let (chunks, rest) = values.as_chunks::<SUMS>();
+    let mut sums = [0.0; SUMS];
     for chunk in chunks {
-        for lane in 0..8 {
+        for lane in 0..SUMS {
             sums[lane] += f(chunk[lane].to_f64());
         }
     }
-    sums.iter().sum::<f64>() + rest.iter().map(|v| f(v.to_f64())).sum::<f64>()
+    for (lane, v) in rest.iter().enumerate() {
+        sums[lane] += f(v.to_f64());
+    }
+    let mut left = SUMS / 2;
+    while left > 0 {
+        for lane in 0..left {
+            sums[lane] += sums[lane + left];
+        }
+        left /= 2;
+    }
+    sums[0]
 }

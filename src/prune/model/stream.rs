@@ -13,9 +13,11 @@ use crate::compute::profile::{self, WorkKind};
 use rayon::prelude::*;
 
 /// Tokens of a chunk, about.
-const CHUNK_TOKENS: usize = 512;
-/// Chunks whose inputs of linear layers are held at a time.
+const CHUNK_TOKENS: usize = 256;
+/// Most chunks whose inputs of linear layers are held at a time, and chunks for every thread. Memory that is used again soon
+/// is in the cache.
 const CHUNKS_HELD: usize = 8;
+const CHUNKS_PER_THREAD: usize = 2;
 
 /// The features of samples between two blocks.
 pub struct FeatureStream<R> {
@@ -35,8 +37,8 @@ impl<R: ModelReal> FeatureStream<R> {
     /// # Errors
     /// Tensors that cannot be read, inputs that do not fit the model.
     pub fn new(checkpoint: &ModelFolder, architecture: &Architecture, inputs: &Inputs) -> Result<Self, PruneError> {
-        let embedding = Embedding::<R>::read(checkpoint, architecture)?;
-        let length = embedding.length(inputs)?;
+        let length = architecture.embedding.length(inputs)?;
+        let embedding = Embedding::<R>::read(checkpoint, architecture, Some(inputs))?;
         let present = if let Inputs::Tokens { present, .. } = inputs { present.clone() } else { None };
         Ok(FeatureStream { x: embedding.apply(inputs), hidden: architecture.hidden, length, present })
     }
@@ -84,7 +86,8 @@ impl<R: ModelReal> FeatureStream<R> {
                 (x, present.map(|present| &present[index * tokens..][..x.len() / self.hidden]))
             })
             .collect();
-        for held in chunks.chunks(CHUNKS_HELD) {
+        let held = (CHUNKS_PER_THREAD * rayon::current_num_threads()).min(CHUNKS_HELD);
+        for held in chunks.chunks(held) {
             let inputs: Vec<[Vec<R>; 4]> = held
                 .par_iter()
                 .with_max_len(1)

@@ -8,7 +8,7 @@
 use super::super::error::PruneError;
 use super::super::model::ModelReal;
 use crate::compute::profile::{self, WorkCounts, WorkKind};
-use crate::sparse::recovery::dense::{add_gram, mirror};
+use crate::sparse::recovery::dense::{PanelCopies, add_gram, mirror};
 use faer::{Mat, MatRef};
 
 /// Tokens whose products are summed at a time, a multiple of 256.
@@ -24,12 +24,14 @@ pub(super) struct MomentSum<R> {
     tokens: usize,
     /// (tokens, inputs), row-major, not yet in the sum.
     pending: Vec<R>,
+    copies: PanelCopies<R>,
 }
 
 impl<R: ModelReal> MomentSum<R> {
     /// Of no tokens, of a layer with this number of inputs; its name is for messages.
     pub fn new(layer: &str, inputs: usize) -> Self {
-        MomentSum { layer: layer.into(), sum: Mat::zeros(inputs, inputs), tokens: 0, pending: Vec::new() }
+        let (sum, copies) = (Mat::zeros(inputs, inputs), PanelCopies::kept());
+        MomentSum { layer: layer.into(), sum, tokens: 0, pending: Vec::new(), copies }
     }
 
     /// Adds the inputs (tokens, inputs) of a layer.
@@ -55,7 +57,18 @@ impl<R: ModelReal> MomentSum<R> {
     /// Checks that inputs, and sums of 256 of their squares, are finite.
     fn require_finite(&self, inputs: &[R]) -> Result<(), PruneError> {
         let is_finite = |v: &R| (*v * *v * R::of(256.0)).to_f64().is_finite();
-        let finite = |values: &[R]| values.iter().fold(true, |all, v| all & is_finite(v));
+        let finite = |values: &[R]| {
+            // The product of a number and zero is zero, unless the number is not finite.
+            let mut zeros = [R::zero(); 16];
+            let add = |zero: &mut R, v: R| {
+                let square = v * v * R::of(256.0);
+                *zero += square * R::zero();
+            };
+            let (chunks, rest) = values.as_chunks::<16>();
+            chunks.iter().for_each(|chunk| zeros.iter_mut().zip(chunk).for_each(|(zero, v)| add(zero, *v)));
+            rest.iter().for_each(|v| add(&mut zeros[0], *v));
+            zeros.iter().all(|zero| *zero == R::zero())
+        };
         let Some(part) = inputs.chunks(EXAMINED).position(|values| !finite(values)) else { return Ok(()) };
         let first = part * EXAMINED;
         let at = first + inputs[first..].iter().take_while(|v| is_finite(v)).count();
@@ -73,7 +86,8 @@ impl<R: ModelReal> MomentSum<R> {
         if tokens > 0 {
             let _timed = profile::region(WorkKind::MomentProducts);
             profile::count(WorkKind::MomentProducts, || WorkCounts::of::<R>(tokens * d * d, 0, d * (tokens + d)));
-            add_gram(&mut self.sum, MatRef::from_column_major_slice(&self.pending, d, tokens));
+            let inputs = MatRef::from_column_major_slice(&self.pending, d, tokens);
+            add_gram(&mut self.sum, inputs, &mut self.copies);
             self.tokens += tokens;
             self.pending.clear();
         }

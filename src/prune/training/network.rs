@@ -59,7 +59,7 @@ impl<R: ModelReal> LoadedNetwork<R> {
         let block = |index| TransformerBlock::read(checkpoint, &architecture, index);
         Ok(LoadedNetwork {
             blocks: (0..architecture.blocks.len()).map(block).collect::<Result<_, _>>()?,
-            embedding: Embedding::read(checkpoint, &architecture)?,
+            embedding: Embedding::read(checkpoint, &architecture, None)?,
             head: Head::read(checkpoint, &architecture)?,
             architecture,
         })
@@ -75,7 +75,7 @@ impl<R: ModelReal> LoadedNetwork<R> {
     /// If the model has no scores, or there is no label for every sample of a classifier.
     pub fn backward(&mut self, batch: &LabelledBatch, update: &mut GradientSink<'_, R>) -> Result<f64, PruneError> {
         let _timed = profile::region(WorkKind::ModelPasses);
-        let length = self.embedding.length(&batch.inputs)?;
+        let length = self.architecture.embedding.length(&batch.inputs)?;
         let (count, chunk) = (batch.inputs.count(), (CHUNK_TOKENS / length).max(1));
         let firsts: Vec<usize> = (0..count).step_by(chunk).collect();
         let mut chunks: Vec<TrainingChunk<R>> = firsts

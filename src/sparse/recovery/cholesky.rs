@@ -3,7 +3,7 @@
 
 use super::Interrupt;
 use super::dense::column_blocks;
-use super::product::{GRAIN, MatrixBlock, add_self_product};
+use super::product::{GRAIN, MatrixBlock, PanelCopies, add_self_product};
 use crate::compute::profile::{self, WorkCounts, WorkKind};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{LltParams, cholesky_in_place, cholesky_in_place_scratch};
@@ -76,7 +76,8 @@ impl Cholesky {
                     trailing.map(move |(column, tile)| MatrixBlock { row, column, entries: tile.as_mut() })
                 })
                 .collect();
-            add_self_product(&mut trailing, TILE, -1.0, panel.as_ref(), None, interrupt);
+            let copies = &mut PanelCopies::once();
+            add_self_product(&mut trailing, TILE, -1.0, panel.as_ref(), None, copies, interrupt);
         }
         Ok(Cholesky { order, tiles })
     }

@@ -2,7 +2,8 @@
 //! number of threads.
 
 use super::Interrupt;
-use super::product::{GRAIN, MatrixBlock, add_self_product, grain};
+pub use super::product::PanelCopies;
+use super::product::{GRAIN, MatrixBlock, add_self_product};
 use crate::compute::Real;
 use crate::compute::profile::{self, WorkCounts, WorkKind};
 use crate::compute::vector::{axpy, axpy_four, dot};
@@ -152,28 +153,24 @@ pub fn gram(xt: MatRef<'_, f64>, scale: Option<&[f64]>, interrupt: Interrupt<'_>
     let block_side = block_side(d);
     let mut below: Vec<MatrixBlock<'_>> =
         opposite_blocks(whole.as_mut(), block_side).into_iter().map(|pair| pair.below).collect();
-    add_self_product(&mut below, block_side, 1.0, xt, scale, interrupt);
+    add_self_product(&mut below, block_side, 1.0, xt, scale, &mut PanelCopies::once(), interrupt);
     mirror(&mut whole);
     whole
 }
 
 /// Adds `sum_i x_i x_i^T` for the samples in the columns of `xt` (d, n) to the lower triangle of `sum` (d, d). Products are
 /// summed in the precision of the samples, 256 at a time, and their sums in double precision.
-pub fn add_gram<R: Real>(sum: &mut Mat<f64>, xt: MatRef<'_, R>) {
-    let side = block_side_of::<R>(sum.nrows());
+pub fn add_gram<R: Real>(sum: &mut Mat<f64>, xt: MatRef<'_, R>, copies: &mut PanelCopies<R>) {
+    // A block of the sum and its panels fit the second-level cache.
+    let side = 4 * GRAIN;
     let mut below: Vec<MatrixBlock<'_>> =
         opposite_blocks(sum.as_mut(), side).into_iter().map(|pair| pair.below).collect();
-    add_self_product(&mut below, side, 1.0, xt, None, Interrupt::NEVER);
+    add_self_product(&mut below, side, 1.0, xt, None, copies, Interrupt::NEVER);
 }
 
 /// Rows and columns of the blocks into which a square matrix of order `d` is divided.
 fn block_side(d: usize) -> usize {
-    block_side_of::<f64>(d)
-}
-
-/// The same for products of factors of type `R`.
-fn block_side_of<R>(d: usize) -> usize {
-    d.div_ceil(4).next_multiple_of(grain::<R>()).clamp(2 * grain::<R>(), 10 * GRAIN)
+    d.div_ceil(4).next_multiple_of(GRAIN).clamp(2 * GRAIN, 10 * GRAIN)
 }
 
 /// A block on or below the diagonal of a square matrix and the transposed block above it; `None` for a block on the

@@ -15,9 +15,9 @@ use rayon::prelude::*;
 
 /// Number of columns that are summed in registers before the sum is added to C.
 const DEPTH: usize = 256;
-/// Number of columns that are copied at a time, a multiple of `DEPTH`. Larger buffers take longer to be cleared by the system than
-/// their copies save.
-const COPIED_COLUMNS: usize = DEPTH;
+/// Largest number of columns that are copied at a time, a multiple of `DEPTH`: a block of C is updated with all of them
+/// while it is in the second-level cache.
+const MOST_COPIED: usize = 4 * DEPTH;
 /// Number of columns of A by which the copy prefetches.
 const PREFETCH_DISTANCE: usize = 4;
 /// The order of a block of C is a multiple of this, a common multiple of the heights and widths of all register tiles in
@@ -43,6 +43,36 @@ pub struct MatrixBlock<'a> {
     pub entries: MatMut<'a, f64>,
 }
 
+/// The copies of a factor in panels. Kept between products, they are not cleared by the system again.
+pub struct PanelCopies<R> {
+    columns: usize,
+    left: Vec<R>,
+    right: Vec<R>,
+}
+
+impl<R: Real> PanelCopies<R> {
+    /// For one product. Larger copies take longer to be cleared than they save.
+    pub fn once() -> Self {
+        PanelCopies { columns: DEPTH, left: Vec::new(), right: Vec::new() }
+    }
+
+    /// For several products.
+    pub fn kept() -> Self {
+        PanelCopies { columns: MOST_COPIED, ..PanelCopies::once() }
+    }
+
+    /// Both copies, with at least so many entries.
+    fn sized(&mut self, entries: usize) -> (&mut [R], &mut [R]) {
+        for copy in [&mut self.left, &mut self.right] {
+            if copy.len() < entries {
+                // Not `resize`, which would copy.
+                *copy = vec![R::zero(); entries];
+            }
+        }
+        (&mut self.left, &mut self.right)
+    }
+}
+
 /// Adds `alpha A diag(s) A^T` to blocks of `side` rows and columns (the last may be smaller), for A (d, n) with
 /// contiguous columns and scales s (n), or `s = 1` without. Entries above the diagonal in blocks on the diagonal may
 /// not be updated. Ends early where a stop is requested.
@@ -55,11 +85,12 @@ pub fn add_self_product<R: Real>(
     alpha: f64,
     a: MatRef<'_, R>,
     scale: Option<&[R]>,
+    copies: &mut PanelCopies<R>,
     interrupt: Interrupt<'_>,
 ) {
     assert!(side > 0 && side.is_multiple_of(grain::<R>()), "blocks of whole register tiles");
     assert!(scale.is_none_or(|s| s.len() == a.ncols()), "one scale per column");
-    R::dispatch(SelfProduct { blocks, side, alpha, a, scale, interrupt });
+    R::dispatch(SelfProduct { blocks, side, alpha, a, scale, copies, interrupt });
 }
 
 /// The arguments of [`add_self_product`].
@@ -69,18 +100,19 @@ struct SelfProduct<'a, 'b, R> {
     alpha: f64,
     a: MatRef<'a, R>,
     scale: Option<&'a [R]>,
+    copies: &'a mut PanelCopies<R>,
     interrupt: Interrupt<'a>,
 }
 
 impl<R: Real> Pass<R> for SelfProduct<'_, '_, R> {
     fn run<S: Simd<R>>(self, simd: S) {
         let (d, n) = (self.a.nrows(), self.a.ncols());
-        let capacity = d.next_multiple_of(grain::<R>()) * n.min(COPIED_COLUMNS);
-        let padded = capacity + LINE / size_of::<R>();
-        let (mut left, mut right) = (vec![R::zero(); padded], vec![R::zero(); padded]);
-        let (left, right) = (on_cache_lines(&mut left), on_cache_lines(&mut right));
-        for first in (0..n).step_by(COPIED_COLUMNS) {
-            let columns = COPIED_COLUMNS.min(n - first);
+        let copied = self.copies.columns;
+        let capacity = d.next_multiple_of(grain::<R>()) * n.min(copied);
+        let (left, right) = self.copies.sized(capacity + LINE / size_of::<R>());
+        let (left, right) = (on_cache_lines(left), on_cache_lines(right));
+        for first in (0..n).step_by(copied) {
+            let columns = copied.min(n - first);
             let (a, scale) = (self.a.subcols(first, columns), self.scale.map(|s| &s[first..][..columns]));
             let chunk = self.side * columns;
             let copy = |(i, (left, right)): (usize, (&mut [R], &mut [R]))| {
