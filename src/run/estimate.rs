@@ -197,11 +197,14 @@ fn recovery(
 /// Purposes of memory on the first rank, on each other, and on the first of more ranks.
 fn by_rank(memory: [&impl Serialize; 3]) -> Vec<MemoryPurpose> {
     let [first, others, more] = memory.map(purposes);
-    let values = first.into_iter().zip(others).zip(more);
-    let purpose = |(((purpose, first), (_, others)), (_, more)): (((String, u64), (String, u64)), (String, u64))| {
-        MemoryPurpose { purpose, first, others, divided: more < first }
+    let bytes = |all: &[(String, u64)], k: usize| all[k].1;
+    let of = |(k, (purpose, first)): (usize, (String, u64))| MemoryPurpose {
+        purpose,
+        first,
+        others: bytes(&others, k),
+        divided: bytes(&more, k) < first,
     };
-    values.map(purpose).collect()
+    first.into_iter().enumerate().map(of).collect()
 }
 
 /// The estimate of an experiment of training. `known` are the rates, where they were determined before; limits in `seen`
