@@ -295,7 +295,21 @@ pub fn run_varied(
     options: &Options,
     interrupt: &AtomicBool,
 ) -> Result<VaryReport, RunError> {
-    let outcome = run::vary::run(varied, options, interrupt, &REGISTRY)?;
+    run_varied_part(varied, options, run::Part::Whole, interrupt)
+}
+
+/// Computes a part of a sweep, which several processes compute together in one folder, as [`run_part`] does for an experiment.
+/// The results are those of [`run_varied`], to the bit.
+///
+/// # Errors
+/// As [`run_varied`], and [`run::PartError`] where another part must be computed first.
+pub fn run_varied_part(
+    varied: &Varied<AnyExperiment>,
+    options: &Options,
+    part: run::Part,
+    interrupt: &AtomicBool,
+) -> Result<VaryReport, RunError> {
+    let outcome = run::vary::run(varied, (options, part), interrupt, &REGISTRY)?;
     if let (VaryReport::Complete { .. }, true) = (&outcome, options.figures) {
         for point in &varied.points {
             let folder = options.out.join(run::vary::point_folder(&point.name));
@@ -304,6 +318,7 @@ pub fn run_varied(
                 write_report(folder).map_err(|error| RunError::Report(error.into()))?;
             }
         }
+        report::sweep_page::write_sweep(&options.out).map_err(|error| RunError::Report(error.into()))?;
     }
     Ok(outcome)
 }
@@ -511,9 +526,11 @@ pub fn estimate_run(
     described: &Description,
     assumptions: run::estimate::Assumptions,
 ) -> Result<run::estimate::RunEstimate, RunError> {
-    let points: Vec<&AnyExperiment> = match described {
-        Description::Single(loaded) => vec![&loaded.experiment],
-        Description::Varied(varied) => varied.points.iter().map(|point| &point.experiment).collect(),
+    let points: Vec<(&str, &AnyExperiment)> = match described {
+        Description::Single(loaded) => vec![(loaded.experiment.name(), &loaded.experiment)],
+        Description::Varied(varied) => {
+            varied.points.iter().map(|point| (point.name.as_str(), &point.experiment)).collect()
+        }
     };
     run::estimate::estimate(&points, assumptions, &REGISTRY)
 }

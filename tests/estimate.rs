@@ -147,6 +147,26 @@ fn other_kinds_have_a_memory_and_no_time() {
     }
 }
 
+/// Ranks divide the tasks of sparse recovery: the figures are those of the first, and ranks beyond the tasks have nothing to do.
+#[test]
+fn ranks_of_sparse_recovery_do_whole_tasks() {
+    let text = include_str!("../fuzz/bases/recovery.toml");
+    let on = |ranks: usize| estimate(text, &[], Assumptions { ranks, ..ASSUMED }).unwrap();
+    let [one, four, many] = [1, 4, 1000].map(on);
+    let part = |estimate: &RunEstimate, name: &str| {
+        estimate.memory.purposes.iter().find(|part| part.purpose == name).unwrap().clone()
+    };
+    assert!(part(&one, "figures").first > 0 && part(&four, "figures").others == 0);
+    assert!(part(&many, "problems").first <= part(&one, "problems").first);
+    assert!(four.memory.others < four.memory.first);
+    let says = |estimate: &RunEstimate, word: &str| estimate.notes.iter().any(|note| note.contains(word));
+    assert!(!says(&one, "whole tasks") && says(&four, "whole tasks") && says(&many, "whole tasks"));
+    assert!(!says(&four, "nothing to do") && says(&many, "nothing to do"), "{:?}", many.notes);
+    let here = tempfile::tempdir().unwrap();
+    let said = fine(here.path(), &["estimate", "recover", "--ranks", "4"]);
+    assert!(said.contains("each other") && said.contains("whole tasks"), "{said}");
+}
+
 /// The points of a sweep over widths have their limits in common.
 #[test]
 fn common_limits_of_a_sweep_are_counted_once() {

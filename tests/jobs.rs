@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use widelimit::config::AnyExperiment;
 use widelimit::run::plan::Plan;
-use widelimit::run::shard::{Shard, limit_ids, shards_of};
+use widelimit::run::shard::{LimitScope, Shard, shards_of};
 
 const STUDIES: &str = r#"
 [[gap.sweep]]
@@ -223,7 +223,8 @@ fn a_network_that_was_lost_is_computed_again_by_its_shard() {
     else {
         unreachable!("it trains networks")
     };
-    let owner = shards_of(&Plan::new(&experiment), experiment.horizon.time, 2)["n8-s1"].to_string();
+    let owner =
+        shards_of(&Plan::new(&experiment), LimitScope::Compared, experiment.horizon.time, 2)["n8-s1"].to_string();
     let message = format!("shard {owner} is not complete (missing: n8-s1)");
     case.refused("parts", &["--stage", "finish"], &[&message, &format!("--shard {owner}")]);
     case.fine("parts", &["--shard", &owner]);
@@ -363,10 +364,10 @@ fn the_distribution_is_whole_and_balanced() {
     let loaded = widelimit::parse(&text, "a.toml", Path::new(""), &set).unwrap();
     let AnyExperiment::Training(experiment) = loaded.experiment else { unreachable!("it trains networks") };
     let (plan, time) = (Plan::new(&experiment), experiment.horizon.time);
-    let limits = limit_ids(&plan);
+    let limits = LimitScope::Compared.ids(&plan);
     assert_eq!(limits.iter().copied().collect::<Vec<_>>(), ["reference", "reference-half-particles"]);
     for count in [1, 2, 3, 5, 8, 100] {
-        let shards = shards_of(&plan, time, count);
+        let shards = shards_of(&plan, LimitScope::Compared, time, count);
         assert_eq!(shards.len() + limits.len(), plan.trajectories().count());
         assert!(limits.iter().all(|limit| !shards.contains_key(limit)));
         let load = |shard: Shard| -> f64 {

@@ -36,7 +36,10 @@ descent=(descent "${small[@]}" --set population.size=60 --set horizon.records=2)
 adaptive=(teacher "${small[@]}" --set population.size=200 --set horizon.time=0.8 --set horizon.records=2 --set population.draws=fixed
     --set reference.method=dormand-prince --set reference.tolerance=1e-9)
 
-for name in ${MPI_CASES:-digits langevin teacher descent adaptive}; do
+picard=(teacher --set 'widths.values=[8,16]' --set widths.seeds=2 --set reference.particles=256 --set gap.sweep=[] --set population.size=60
+    --set horizon.time=0.8 --set horizon.records=2 --set population.draws=fixed --set reference.kind=picard --set reference.method=kick-drift-kick)
+
+for name in ${MPI_CASES:-digits langevin teacher descent adaptive picard}; do
     declare -n arguments=$name
     plain "${arguments[@]}" --out "$name-plain"
     for number in 1 2 3 4; do

@@ -8,6 +8,7 @@ use widelimit::dynamics::picard::{
 };
 use widelimit::dynamics::{Brownian, Method, Motion, NoNoise, Noise, Scheme, State};
 use widelimit::network::TwoLayer;
+use widelimit::ranks::{Ranks, SingleRank, run_in_process};
 
 const TARGET: f64 = 1.5;
 
@@ -40,7 +41,19 @@ fn iterate(
     settings: IterationSettings,
     noise: &(dyn Fn(usize, usize) -> Box<dyn Noise<f64>> + Sync),
 ) -> Found {
-    let map = TrajectoryMap::new(problem.ensemble(independent(problem)), Scheme { method, motion }, noise);
+    iterate_on(&SingleRank::ranks(), problem, Scheme { method, motion }, start, settings, noise)
+}
+
+/// The same on some ranks.
+fn iterate_on(
+    ranks: &Ranks,
+    problem: &Problem,
+    scheme: Scheme,
+    start: &State<f64>,
+    settings: IterationSettings,
+    noise: &(dyn Fn(usize, usize) -> Box<dyn Noise<f64>> + Sync),
+) -> Found {
+    let map = TrajectoryMap::new(problem.ensemble(independent(problem)), scheme, noise).on(ranks);
     let mut iteration = PicardIteration::new(&map, start.clone(), settings);
     loop {
         match iteration.advance() {
@@ -217,6 +230,29 @@ fn bits_do_not_depend_on_threads() {
     assert_eq!(bits(&one.predictions), bits(&three.predictions));
     assert_eq!(bits(&one.end.theta), bits(&three.end.theta));
     assert_eq!(bits(&one.differences[0]), bits(&three.differences[0]));
+}
+
+/// Particles that are divided among ranks, some of which may have none, have the bits of those of one rank, over several
+/// windows: their predictions and their last state on every rank.
+#[test]
+fn bits_do_not_depend_on_ranks() {
+    for width in [5, 700] {
+        let problem = Problem { width, ..tanh_problem() };
+        let start = problem.random_state(5, 0.5);
+        let scheme = Scheme { method: Method::Rk4, motion: motion(0.25, 0.8) };
+        let settings = IterationSettings { tolerance: 1e-6, ..settings(4, 2) };
+        let run = |ranks: Ranks| iterate_on(&ranks, &problem, scheme, &start, settings, &no_noise);
+        let one = run(SingleRank::ranks());
+        for size in [2, 3, 5, 20] {
+            for found in run_in_process(size, run) {
+                assert_eq!(bits(&found.predictions), bits(&one.predictions), "{width}, {size} ranks");
+                assert_eq!(found.differences, one.differences);
+                assert_eq!(bits(&found.end.theta), bits(&one.end.theta));
+                assert_eq!(bits(&found.end.momentum), bits(&one.end.momentum));
+                assert_eq!((found.end.step, found.end.time), (one.end.step, one.end.time));
+            }
+        }
+    }
 }
 
 #[test]

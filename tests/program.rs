@@ -25,3 +25,5 @@ mod resume;
 mod schema;
 #[cfg(unix)]
 mod status;
+#[cfg(unix)]
+mod sweep_shards;

@@ -131,14 +131,19 @@ fn wide_networks_by_adaptive_steps_and_descent() {
     divide(&with_wide_variant(&[&descent[..], &["reference.tolerance=1e-5"]].concat()), &[3]);
 }
 
-/// Runs until there is a checkpoint of a divided trajectory, and interrupts; returns whether the run was faster.
+/// Runs until there is a checkpoint of a divided trajectory, and interrupts; returns whether it was interrupted.
 fn interrupt_at_checkpoint(experiment: &Experiment, out: &Path, resume: bool, size: usize) -> bool {
+    interrupt_at("-shares.json", experiment, out, resume, size)
+}
+
+/// Runs until there is a checkpoint with this ending, and interrupts; returns whether it was interrupted.
+fn interrupt_at(ending: &str, experiment: &Experiment, out: &Path, resume: bool, size: usize) -> bool {
     let (interrupt, ended) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let saved = || {
                 let entries = out.join("checkpoint").read_dir().into_iter().flatten().flatten();
-                entries.map(|entry| entry.file_name()).any(|name| name.to_string_lossy().ends_with("-shares.json"))
+                entries.map(|entry| entry.file_name()).any(|name| name.to_string_lossy().ends_with(ending))
             };
             while !ended.load(Ordering::Relaxed) && !saved() {
                 std::thread::sleep(Duration::from_millis(1));
@@ -149,6 +154,42 @@ fn interrupt_at_checkpoint(experiment: &Experiment, out: &Path, resume: bool, si
         ended.store(true, Ordering::Relaxed);
         end == End::Interrupted
     })
+}
+
+/// A limit by Picard iteration, beside one by particles, with a study of the iteration.
+fn picard(set: &[&str]) -> Experiment {
+    let set = [&["reference.particles=200"], set].concat();
+    parse(include_str!("../fuzz/bases/picard.toml"), &set).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn iterations_of_a_limit() {
+    divide(&picard(&[]), &[2, 3, 5]);
+    divide(&picard(&["precision=\"f32\"", "picard={particles=16,windows=[1]}"]), &[2]);
+}
+
+/// An iteration that several ranks have begun is continued by another number; one that is damaged is begun again.
+#[test]
+fn any_number_of_ranks_continues_an_iteration() {
+    let experiment = picard(&["run.checkpoint_seconds=0.0001", "horizon.time=16"]);
+    let folder = tempfile::tempdir().unwrap();
+    let (never, whole) = (AtomicBool::new(false), folder.path().join("whole"));
+    assert_eq!(run(&experiment, &whole, false, 1, &never), End::Complete);
+    for (name, damaged) in [("parts", false), ("damaged", true)] {
+        let parts = folder.path().join(name);
+        assert!(interrupt_at("reference-picard.npz", &experiment, &parts, false, 3), "it ended too soon");
+        let file = parts.join("checkpoint/reference-picard.npz");
+        if damaged {
+            let bytes = std::fs::read(&file).unwrap();
+            std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+        } else {
+            interrupt_at("reference-half-particles-picard.npz", &experiment, &parts, true, 2);
+        }
+        assert_eq!(run(&experiment, &parts, true, if damaged { 2 } else { 1 }, &never), End::Complete);
+        same(&parts, &whole);
+        let manifest = std::fs::read_to_string(parts.join("manifest.json")).unwrap();
+        assert_eq!(manifest.contains("reference-picard.npz was damaged"), damaged, "{manifest}");
+    }
 }
 
 /// Three ranks are interrupted, two continue and are interrupted, one ends the run.
@@ -239,6 +280,13 @@ fn refused(experiment: impl Fn(usize) -> Experiment + Sync, size: usize) -> Vec<
 fn ranks_that_differ_are_refused() {
     for message in refused(|rank| tiny(&[if rank == 2 { "seed=2" } else { "seed=1" }]), 3) {
         assert!(message.contains("rank 2") && message.contains("experiment"), "{message}");
+    }
+}
+
+#[test]
+fn an_iteration_that_does_not_converge_is_refused_on_all_ranks() {
+    for message in refused(|_| picard(&["horizon.time=64", "reference.picard={windows=1,iterates=3}"]), 3) {
+        assert!(message.contains("reference did not converge"), "{message}");
     }
 }
 

@@ -37,7 +37,7 @@ fn complete(varied: &Varied<AnyExperiment>, out: &Path, resume: bool) -> (VaryRe
     let report = widelimit::run_varied(varied, &options(out.into(), resume), &AtomicBool::new(false));
     match report.unwrap_or_else(|error| panic!("{error}")) {
         VaryReport::Complete { record, checks, shared, .. } => (*record, checks, shared),
-        VaryReport::Interrupted { .. } => panic!("interrupted"),
+        VaryReport::PartComplete { .. } | VaryReport::Interrupted { .. } => panic!("not complete"),
     }
 }
 

@@ -17,9 +17,20 @@ pub struct VerdictCounts {
 impl VerdictCounts {
     /// The verdicts of the checks of a section.
     pub fn of(checks: &[Check], section: CheckSection) -> Self {
-        let count = |verdict| checks.iter().filter(|c| c.section == section && c.verdict == verdict).count();
-        let [hold, fail, not_resolved] = [Verdict::Holds, Verdict::Fails, Verdict::NotResolved].map(count);
-        VerdictCounts { hold, fail, not_resolved }
+        Self::of_verdicts(checks.iter().filter(|check| check.section == section).map(|check| check.verdict))
+    }
+
+    /// The numbers of some verdicts.
+    pub fn of_verdicts(verdicts: impl Iterator<Item = Verdict>) -> Self {
+        let mut counts = VerdictCounts::default();
+        for verdict in verdicts {
+            *match verdict {
+                Verdict::Holds => &mut counts.hold,
+                Verdict::Fails => &mut counts.fail,
+                Verdict::NotResolved => &mut counts.not_resolved,
+            } += 1;
+        }
+        counts
     }
 }
 

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use widelimit::config::Description;
 use widelimit::run::cost::Machine;
-use widelimit::run::estimate::{Assumptions, RankMemory, RunEstimate};
+use widelimit::run::estimate::{Assumptions, PointEstimate, RankMemory, RunEstimate};
 use widelimit::run::machine_memory::{bytes, machine_memory};
 
 /// Most columns of the tables.
@@ -104,14 +104,19 @@ fn print(described: &Description, estimate: &RunEstimate, args: &EstimateArgs) -
     if estimate.points > 1 {
         line(format!("{} points, one after the other", estimate.points))?;
     }
+    if !estimate.of_points.is_empty() {
+        line("\nPoints")?;
+        line(table_text(points_table(&estimate.of_points)))?;
+    }
     let of = if args.ranks > 1 { " of a rank" } else { "" };
-    line(format!("\nMemory{of}"))?;
+    let largest = if estimate.points > 1 { " of the largest point" } else { "" };
+    line(format!("\nMemory{of}{largest}"))?;
     line(table_text(memory_table(&estimate.memory, args.ranks > 1)))?;
     let machine = machine_memory();
     if machine > 0 {
         line(format!("This machine has {}.", bytes(machine)))?;
     }
-    line("\nTime")?;
+    line(if estimate.points > 1 { "\nTime of all points" } else { "\nTime" })?;
     if let Some(table) = time_table(estimate, args.ranks > 1) {
         line(table_text(table))?;
     }
@@ -148,6 +153,21 @@ fn table() -> Table {
 
 fn right(text: impl ToString) -> Cell {
     Cell::new(text.to_string()).set_alignment(CellAlignment::Right)
+}
+
+/// One row for every point of a sweep, and their sum.
+fn points_table(points: &[PointEstimate]) -> Table {
+    let mut table = table();
+    table.set_header(["", "point", "memory", "predicted time"]);
+    for (i, PointEstimate { point, memory, seconds }) in points.iter().enumerate() {
+        let time = seconds.map_or_else(|| "not predicted".into(), duration);
+        table.add_row([right(i + 1), Cell::new(point), right(bytes(*memory)), right(time)]);
+    }
+    let most = points.iter().map(|point| point.memory).max().unwrap_or(0);
+    let all: Option<f64> = points.iter().map(|point| point.seconds).sum();
+    let time = all.map_or_else(|| "not predicted".into(), duration);
+    table.add_row([right(""), Cell::new("all"), right(bytes(most)), right(time)]);
+    table
 }
 
 /// One row for every purpose.

@@ -81,7 +81,7 @@ fn time_limit(limit: &str) -> Result<String, String> {
 pub fn run(args: &JobsArgs) -> anyhow::Result<ExitCode> {
     let overrides = overrides(&args.removals, &args.overrides)?;
     let chosen = Some(args.studies.as_slice()).filter(|chosen| !chosen.is_empty());
-    let experiment = widelimit::describe(&args.experiment, &overrides, chosen)?.single(&args.experiment)?.experiment;
+    let described = widelimit::describe(&args.experiment, &overrides, chosen)?;
     anyhow::ensure!(
         args.parallel.is_none() || (args.time.is_none() && args.sbatch.is_empty()),
         "--time and --sbatch are options of --slurm: GNU parallel has neither"
@@ -99,7 +99,7 @@ pub fn run(args: &JobsArgs) -> anyhow::Result<ExitCode> {
         simd: args.simd,
     };
     let here = std::env::current_dir()?;
-    let jobs = Jobs { name: experiment.name(), here: &shlex::try_quote(utf8(&here)?)?, command };
+    let jobs = Jobs { name: described.first().name(), here: &shlex::try_quote(utf8(&here)?)?, command };
     let script = match (args.slurm, args.parallel) {
         (Some(count), _) => jobs.slurm(count as usize, args)?,
         (None, count) => jobs.parallel(count.unwrap_or(1) as usize)?,

@@ -153,24 +153,34 @@ struct SweepAnswer<'a> {
     folder: &'a Path,
     #[serde(skip_serializing_if = "Option::is_none")]
     complete_points: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    computed: Option<bool>,
     summary: Option<Summary>,
     checks: Option<&'a [Check]>,
     sweep: Option<&'a VaryRecord>,
 }
 
+impl<'a> SweepAnswer<'a> {
+    fn new(status: &'static str, folder: &'a Path) -> Self {
+        SweepAnswer { status, folder, complete_points: None, computed: None, summary: None, checks: None, sweep: None }
+    }
+}
+
 /// Prints a complete sweep as the answer of `command`.
 pub fn sweep(command: &'static str, folder: &Path, record: &VaryRecord, checks: &[Check]) -> anyhow::Result<()> {
     let summary = Some(Summary::of(checks));
-    let (checks, sweep) = (Some(checks), Some(record));
-    answer(command, &SweepAnswer { status: "complete", folder, complete_points: None, summary, checks, sweep })
+    let complete = SweepAnswer::new("complete", folder);
+    answer(command, &SweepAnswer { summary, checks: Some(checks), sweep: Some(record), ..complete })
 }
 
-/// Prints an interrupted sweep as the answer of `run`.
-pub fn interrupted_sweep(folder: &Path, complete: usize) -> anyhow::Result<()> {
-    let complete_points = Some(complete);
-    let answered =
-        SweepAnswer { status: "interrupted", folder, complete_points, summary: None, checks: None, sweep: None };
-    answer("run", &answered)
+/// Prints an interrupted sweep as the answer of `run`, with the number of complete points where it is known.
+pub fn interrupted_sweep(folder: &Path, complete_points: Option<usize>) -> anyhow::Result<()> {
+    answer("run", &SweepAnswer { complete_points, ..SweepAnswer::new("interrupted", folder) })
+}
+
+/// Prints that a part of a sweep is complete, now or `before`, as the answer of `run`.
+pub fn sweep_part(folder: &Path, before: bool) -> anyhow::Result<()> {
+    answer("run", &SweepAnswer { computed: Some(!before), ..SweepAnswer::new("part complete", folder) })
 }
 
 /// The answer of `coverage`, and of `check` on its folder.

@@ -77,13 +77,13 @@ enum Command {
     },
     /// Print whether a run is finished, running, interrupted or failed, its progress, and an estimate of the time left
     Status {
-        /// Folder of the run
+        /// Folder of the run, or of a sweep
         run: PathBuf,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Write the report of a run, or of several, as one HTML page
+    /// Write the report of a run, of several, or of a sweep, as one HTML page
     Report(report::ReportArgs),
     /// Compare several runs: their main quantities in one figure and one table
     Compare(compare::CompareArgs),

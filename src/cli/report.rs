@@ -1,15 +1,17 @@
-//! `widelimit report`: the report of a run, or of several, as one HTML page.
+//! `widelimit report`: the report of a run, of several, or of a sweep, as one HTML page.
 
 use super::output::line;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use widelimit::record::{REPORT, RecordError, RunFolder};
 use widelimit::report::page;
+use widelimit::report::sweep_page::write_sweep_to;
+use widelimit::run::vary::folder_at;
 
 /// Arguments of `widelimit report`.
 #[derive(Debug, clap::Args)]
 pub struct ReportArgs {
-    /// Folders of the runs
+    /// Folders of the runs, or that of a sweep
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// The file to write [default: report.html in the folder of the run; with several runs, in the current folder]
@@ -24,7 +26,10 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         (None, [run]) => run.join(REPORT),
         (None, _) => REPORT.into(),
     };
-    page::write_to(open(&args.runs)?, &path)?;
+    match &args.runs[..] {
+        [sweep] if folder_at(sweep).is_some() => write_sweep_to(sweep, &path)?,
+        runs => page::write_to(open(runs)?, &path)?,
+    }
     line(path.display())?;
     Ok(ExitCode::SUCCESS)
 }

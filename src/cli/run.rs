@@ -15,6 +15,7 @@ use widelimit::analysis::verdict::Check;
 use widelimit::choice::Choice;
 use widelimit::config::{
     AnyExperiment, ConfigError, Description, Experiment, NetworkKind, Override, PruningExperiment, RecoveryExperiment,
+    Route,
 };
 use widelimit::dynamics::Method;
 use widelimit::number::plain;
@@ -127,8 +128,16 @@ impl RunArgs {
     }
 
     /// The error of a run; where another part is missing, with the commands that compute it.
-    fn with_commands(&self, error: RunError) -> anyhow::Error {
-        let RunError::Part(missing) = &error else { return error.into() };
+    pub(super) fn with_commands(&self, error: RunError) -> anyhow::Error {
+        let missing = match &error {
+            RunError::Part(missing) => missing,
+            RunError::Point { source, .. } => match &**source {
+                // The shards of a point are not those of the sweep.
+                RunError::Part(missing) if !matches!(missing, PartError::Shards { .. }) => missing,
+                _ => return error.into(),
+            },
+            _ => return error.into(),
+        };
         let lines = missing.remedies().into_iter().map(|part| self.command().line(part));
         match (missing, lines.collect::<anyhow::Result<Vec<String>>>()) {
             (PartError::NoShards { .. }, _) | (_, Err(_)) => error.into(),
@@ -213,6 +222,9 @@ fn note_ranks(experiment: &AnyExperiment, ranks: &Ranks) {
     note(format!("{} ranks", ranks.size()));
     if matches!(experiment, AnyExperiment::Training(e) if e.network.kind == NetworkKind::ThreeLayer) {
         note("note: a network with two hidden layers is computed by one rank, and not divided");
+    }
+    if matches!(experiment, AnyExperiment::Training(e) if e.reference.uses(Route::Grid)) {
+        note("note: a limit on a grid is computed by one rank, and not divided");
     }
 }
 

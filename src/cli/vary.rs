@@ -11,30 +11,37 @@ use std::process::ExitCode;
 use widelimit::analysis::verdict::{Check, Verdict};
 use widelimit::config::AnyExperiment;
 use widelimit::config::vary::Varied;
-use widelimit::number::text::{given, measured};
-use widelimit::record::{CHECKS, PointRecord, QuantityRecord, RunFolder, VaryRecord};
-use widelimit::run::default_folder;
+use widelimit::record::{CHECKS, RunFolder, VaryRecord};
+use widelimit::report::sweep_table::{TextTable, points, verdicts};
 use widelimit::run::vary::{VaryReport, require_complete};
+use widelimit::run::{Part, default_folder};
 
-/// Most points whose verdicts are shown check by check.
-const MAX_COLUMNS: usize = 12;
-
-/// Runs all points. Exit status: 0 when complete (with `--strict` 1 where a check fails), 130 when interrupted.
+/// Computes all points, or a part of them. Exit status: 0 when complete (with `--strict` 1 where a check fails), 130 when
+/// interrupted.
 pub fn run(args: RunArgs, varied: &Varied<AnyExperiment>) -> anyhow::Result<ExitCode> {
     let first = &varied.points[0].experiment;
     let out = args.out.clone().unwrap_or_else(|| default_folder(first.name()));
     if !args.quiet && !first.title().is_empty() {
         note(format!("{}: {}", first.name(), first.title()));
     }
-    match widelimit::run_varied(varied, &args.options(out.clone()), &INTERRUPT)? {
+    let part = args.part();
+    let ran = widelimit::run_varied_part(varied, &args.options(out.clone()), part, &INTERRUPT);
+    match ran.map_err(|error| args.with_commands(error))? {
         VaryReport::Interrupted { complete } => {
             if args.json {
-                json::interrupted_sweep(&out, complete)?;
+                json::interrupted_sweep(&out, matches!(part, Part::Whole | Part::Finish).then_some(complete))?;
             }
-            let points = varied.points.len();
-            note(format!("interrupted; {complete} of {points} points are complete in {}", out.display()));
-            note("to continue, run the same command with --resume");
+            print_interrupted(&out, part, complete, varied.points.len());
             Ok(ExitCode::from(130))
+        }
+        VaryReport::PartComplete { part, before, pieces, shared } => {
+            if args.json {
+                json::sweep_part(&out, before)?;
+            } else {
+                print_shared(shared)?;
+                print_part(&out, part, before, (pieces, varied.points.len()))?;
+            }
+            Ok(ExitCode::SUCCESS)
         }
         VaryReport::Complete { record, checks, figures, shared } => {
             let code = ExitCode::from(u8::from(args.strict && any_fails(&record, &checks)));
@@ -43,9 +50,7 @@ pub fn run(args: RunArgs, varied: &Varied<AnyExperiment>) -> anyhow::Result<Exit
                 return Ok(code);
             }
             print(&record, &checks)?;
-            if shared > 0 {
-                line(format!("{shared} solutions of the limit are those of another point, and were read from there"))?;
-            }
+            print_shared(shared)?;
             line(format!("records: {}", out.join("records").display()))?;
             line(format!("points: {}", out.join("points").display()))?;
             line("figures:")?;
@@ -55,6 +60,43 @@ pub fn run(args: RunArgs, varied: &Varied<AnyExperiment>) -> anyhow::Result<Exit
             Ok(code)
         }
     }
+}
+
+/// Prints how many solutions of the limit were not computed.
+fn print_shared(shared: usize) -> anyhow::Result<()> {
+    match shared {
+        0 => Ok(()),
+        _ => line(format!("{shared} solutions of the limit are those of another point, and were read from there")),
+    }
+}
+
+/// Prints that a part of a sweep was interrupted, and how it is continued.
+fn print_interrupted(out: &Path, part: Part, complete: usize, points: usize) {
+    let folder = out.display();
+    match part {
+        Part::Shard(shard) => note(format!("shard {shard} interrupted; everything so far is saved in {folder}")),
+        Part::Limit => note(format!("interrupted; the limit of {complete} of {points} points is complete in {folder}")),
+        Part::Whole | Part::Finish => {
+            note(format!("interrupted; {complete} of {points} points are complete in {folder}"))
+        }
+    }
+    let advice = match part {
+        Part::Whole | Part::Limit => "run the same command with --resume",
+        Part::Shard(_) | Part::Finish => "run the same command again",
+    };
+    note(format!("to continue, {advice}"));
+}
+
+/// Prints that a part of a sweep is complete.
+fn print_part(out: &Path, part: Part, before: bool, (pieces, points): (usize, usize)) -> anyhow::Result<()> {
+    let (done, folder) = (if before { "; nothing to do" } else { "" }, out.display());
+    line(match part {
+        Part::Shard(shard) if pieces == 0 => {
+            format!("shard {shard} of {folder} is empty: the points have fewer parts than there are shards")
+        }
+        Part::Shard(shard) => format!("shard {shard} of {folder} is complete{done}"),
+        _ => format!("the limit of {points} points of {folder} is complete; shards may be computed: --shard I/N"),
+    })
 }
 
 /// Prints the table and the checks of a complete sweep; exit status 1 where one of them, or one of a point, fails.
@@ -79,9 +121,9 @@ fn any_fails(record: &VaryRecord, own: &[Check]) -> bool {
 /// Prints the table of the points, the verdicts of their checks, and the checks of the statements about them.
 fn print(record: &VaryRecord, checks: &[Check]) -> anyhow::Result<()> {
     line("Points")?;
-    line(points(record))?;
+    line(table_of(points(record), false))?;
     line("Verdicts of the checks of the points (+ holds, ! fails, . not resolved)")?;
-    line(verdicts(record))?;
+    line(table_of(verdicts(record), true))?;
     if !checks.is_empty() {
         line(checks::tables(checks))?;
         line(checks::summary(checks))?;
@@ -89,72 +131,14 @@ fn print(record: &VaryRecord, checks: &[Check]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn right(text: String) -> Cell {
-    Cell::new(text).set_alignment(CellAlignment::Right)
-}
-
-/// A value of a key.
-fn value(value: &serde_json::Value) -> String {
-    value.as_f64().map(given).or(value.as_str().map(String::from)).unwrap_or_else(|| value.to_string())
-}
-
-/// One row per point: the values of the keys, and the quantities, of which every width has one, at the largest width.
-fn points(record: &VaryRecord) -> String {
-    let mut shown: Vec<&QuantityRecord> = Vec::new();
-    for quantity in &record.quantities {
-        shown.retain(|other| other.name != quantity.name);
-        shown.push(quantity);
-    }
+/// A table; numbers are at the right.
+fn table_of(found: TextTable, left: bool) -> String {
     let mut table = table::table();
-    let name = |quantity: &&QuantityRecord| match quantity.width {
-        Some(width) => format!("{}, N = {width}", quantity.name),
-        None => quantity.name.clone(),
-    };
-    let header = [String::new()].into_iter().chain(record.keys.iter().cloned()).chain(shown.iter().map(name));
-    table.set_header(header);
-    for (i, point) in record.points.iter().enumerate() {
-        let quantity = |quantity: &&QuantityRecord| {
-            let point = &quantity.points[i];
-            let interval = point.interval.map(|(low, high)| format!("\n[{}, {}]", measured(low), measured(high)));
-            right(format!("{}{}", measured(point.value), interval.unwrap_or_default()))
-        };
-        let keys = point.values.iter().map(|v| right(value(v)));
-        table.add_row([right((i + 1).to_string())].into_iter().chain(keys).chain(shown.iter().map(quantity)));
-    }
-    table::text(table)
-}
-
-/// One row per check, one column per point; with many points, their counts.
-fn verdicts(record: &VaryRecord) -> String {
-    let mark = |verdict: Verdict| match verdict {
-        Verdict::Holds => "+",
-        Verdict::Fails => "!",
-        Verdict::NotResolved => ".",
-    };
-    let of = |point: &PointRecord, name: &str| {
-        point.checks.iter().find(|check| check.name == name).map(|check| check.verdict)
-    };
-    let mut names: Vec<&str> = Vec::new();
-    for check in record.points.iter().flat_map(|point| &point.checks) {
-        if !names.contains(&check.name.as_str()) {
-            names.push(&check.name);
-        }
-    }
-    let mut table = table::table();
-    if record.points.len() <= MAX_COLUMNS {
-        let numbers = (1..=record.points.len()).map(|i| i.to_string());
-        table.set_header(["check".to_string()].into_iter().chain(numbers));
-        for name in names {
-            let marks = record.points.iter().map(|point| of(point, name).map_or("", mark).to_string());
-            table.add_row([name.to_string()].into_iter().chain(marks));
-        }
-        return table::text(table);
-    }
-    table.set_header(["check", "holds", "fails", "not resolved"]);
-    for name in names {
-        let count = |verdict| record.points.iter().filter(|point| of(point, name) == Some(verdict)).count().to_string();
-        let counts = [Verdict::Holds, Verdict::Fails, Verdict::NotResolved].map(count);
-        table.add_row([name.to_string()].into_iter().chain(counts));
+    table.set_header(found.header);
+    for row in found.rows {
+        let cell =
+            |text: String| Cell::new(text).set_alignment(if left { CellAlignment::Left } else { CellAlignment::Right });
+        table.add_row(row.into_iter().map(cell));
     }
     table::text(table)
 }

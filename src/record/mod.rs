@@ -63,6 +63,6 @@ pub use open::{FIGURES_ADVICE, KEPT_LIMITS, OpenRequest, Opened};
 pub use profile::{ByPrecision, MachinePeak, ProfileRecord, ProfiledPhase, ProfiledWork};
 pub(crate) use provenance::differing_keys;
 pub use series::{GroupSeries, LimitRun, LimitSeries};
-pub use shard::Shard;
+pub use shard::{Shard, ShardState};
 pub use state_files::{Checksums, is_state_of};
 pub use vary::{PointCheck, PointRecord, QuantityPoint, QuantityRecord, StatementRecord, VaryRecord};

@@ -1,4 +1,4 @@
-//! Shards: the jobs that compute a run together, in one folder and at the same time.
+//! Shards: the jobs that compute a run, or a sweep, together, in one folder and at the same time.
 //!
 //! | file | what |
 //! |---|---|
@@ -13,7 +13,7 @@ use super::folder::RunFolder;
 use super::lock;
 use super::manifest::{ShardRecord, Status};
 use super::open::{OpenRequest, Opened};
-use super::shard::Shard;
+use super::shard::{Shard, ShardState};
 use std::path::Path;
 
 const COUNT: &str = "checkpoint/shards.json";
@@ -44,6 +44,18 @@ impl RunFolder {
         folder.require_same_program(&manifest, request)?;
         folder.claim(shard)?;
         Ok(Opened::Unfinished(folder, Box::new(manifest)))
+    }
+
+    /// Opens the folder of a sweep for a shard, beside others; every point is opened for itself.
+    ///
+    /// # Errors
+    /// As [`RunFolder::open_shard`], but for what the points check.
+    pub fn open_sweep_shard(path: &Path, shard: Shard) -> Result<Self, RecordError> {
+        let mut folder = Self::unlocked(path);
+        folder.locks.push(lock::acquire_shared(path)?);
+        folder.require_own_folders()?;
+        folder.claim(shard)?;
+        Ok(folder)
     }
 
     /// Takes the lock of a shard.
@@ -113,6 +125,20 @@ impl RunFolder {
         }
         shards.sort_unstable();
         Ok(shards)
+    }
+
+    /// What a process does, or has done, of a shard, from its lock and its record.
+    ///
+    /// # Errors
+    /// A file that is not accessible.
+    pub fn shard_state(&self, shard: Shard) -> Result<ShardState, RecordError> {
+        let lock = self.file(&shard.file(".lock"));
+        Ok(match self.shard_record(shard)? {
+            _ if lock::is_held(&lock) => ShardState::Running,
+            Some(record) if record.complete => ShardState::Complete,
+            None if !lock.exists() => ShardState::Missing,
+            Some(_) | None => ShardState::Stopped,
+        })
     }
 
     /// Whether a shard of the run in a folder is being computed.

@@ -11,7 +11,35 @@ pub struct Shard {
     count: usize,
 }
 
+/// How far a shard is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShardState {
+    /// It is complete.
+    Complete,
+    /// A process works on it.
+    Running,
+    /// It was interrupted, killed, or failed; the same command continues it.
+    Stopped,
+    /// It was not begun.
+    Missing,
+}
+
+impl fmt::Display for ShardState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ShardState::Complete => "complete",
+            ShardState::Running => "running",
+            ShardState::Stopped => "stopped",
+            ShardState::Missing => "missing",
+        })
+    }
+}
+
 impl Shard {
+    /// The only shard of one.
+    pub const WHOLE: Self = Shard { index: 1, count: 1 };
+
     /// Shard `index` of `count`, from 1; `None` unless `1 <= index <= count`.
     pub fn new(index: usize, count: usize) -> Option<Self> {
         (1..=count).contains(&index).then_some(Shard { index, count })

@@ -20,11 +20,12 @@ const BEGINNING: u64 = 1024;
 /// The repository of the program; empty where it has no address.
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 5] = [
     ("report.html.jinja", include_str!("report.html.jinja")),
     ("run.html.jinja", include_str!("run.html.jinja")),
     ("checks.html.jinja", include_str!("checks.html.jinja")),
     ("comparison.html.jinja", include_str!("comparison.html.jinja")),
+    ("sweep.html.jinja", include_str!("sweep.html.jinja")),
 ];
 const STYLE: &str = include_str!("style.css");
 
@@ -90,7 +91,7 @@ pub fn write_to(folders: Vec<RunFolder>, path: &Path) -> Result<(), ReportError>
 }
 
 /// Checks that a file is a report, if it exists.
-fn require_report(path: &Path) -> Result<(), ReportError> {
+pub(super) fn require_report(path: &Path) -> Result<(), ReportError> {
     let io = |source| ReportError::Io { path: path.into(), source };
     let file = match std::fs::File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -118,11 +119,7 @@ pub fn html(runs: &[ReadRun], path: &Path) -> Result<String, ReportError> {
         [run] => run.name.clone(),
         _ => format!("{} runs", views.len()),
     };
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    for (name, text) in TEMPLATES {
-        environment.add_template(name, text)?;
-    }
+    let environment = environment()?;
     let template = environment.get_template("report.html.jinja")?;
     let page = Page {
         title,
@@ -130,10 +127,25 @@ pub fn html(runs: &[ReadRun], path: &Path) -> Result<String, ReportError> {
         comparison,
         runs: views,
         theory: theory(runs),
-        style: format!("{}\n{STYLE}", font_face()),
+        style: style(),
         version: Build::present().version,
     };
     Ok(template.render(Value::from(Serde(page)))?)
+}
+
+/// The templates.
+pub(super) fn environment() -> Result<Environment<'static>, ReportError> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    for (name, text) in TEMPLATES {
+        environment.add_template(name, text)?;
+    }
+    Ok(environment)
+}
+
+/// The style of every page, with the font of the figures.
+pub(super) fn style() -> String {
+    format!("{}\n{STYLE}", font_face())
 }
 
 /// The path of a run's folder as the page names it: `.` where the page is in the folder.

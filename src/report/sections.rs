@@ -2,7 +2,7 @@
 
 use super::ReportError;
 use crate::analysis::verdict::{Check, CheckSection, Verdict};
-use crate::figure::render_inline;
+use crate::figure::{Figure, render_inline};
 use crate::number::text::measured;
 use crate::record::RunKind;
 use crate::run::about::About;
@@ -169,14 +169,26 @@ fn blocks(
 
 fn figure_view(about: &About, styled: &StyledFigure, prefix: &str) -> Result<FigureView, ReportError> {
     let StyledFigure { name, figure, scale } = styled;
-    let id = format!("{prefix}figure-{name}");
     let caption = about.figure(name).map(|figure| figure.caption).unwrap_or_default();
-    let title = format!("Figure {name}. {caption}");
-    let image = render_inline(figure, *scale, &format!("{id}-title"), title.trim_end())?;
-    Ok(FigureView { id, name: name.clone(), caption: caption.into(), image })
+    figure_element(name, figure, *scale, caption, prefix)
 }
 
-fn view(check: &Check, prefix: &str) -> CheckView {
+/// A figure with its caption.
+pub(super) fn figure_element(
+    name: &str,
+    figure: &Figure,
+    scale: f64,
+    caption: &str,
+    prefix: &str,
+) -> Result<FigureView, ReportError> {
+    let id = format!("{prefix}figure-{name}");
+    let title = format!("Figure {name}. {caption}");
+    let image = render_inline(figure, scale, &format!("{id}-title"), title.trim_end())?;
+    Ok(FigureView { id, name: name.into(), caption: caption.into(), image })
+}
+
+/// A check as the templates show it.
+pub(super) fn view(check: &Check, prefix: &str) -> CheckView {
     let interval = |interval: Option<(f64, f64)>| {
         interval.map(|(low, high)| format!("[{}, {}]", measured(low), measured(high))).unwrap_or_default()
     };

@@ -2,7 +2,7 @@
 
 use super::journal::Journal;
 use super::machine_memory::{MemoryShortage, Shortfall};
-use super::shard::{Part, PartError};
+use super::shard::{LimitScope, Part, PartError};
 use super::shared_limit::{SharedLimitError, SharedLimits};
 use crate::analysis::verdict::Check;
 use crate::compute::InstructionSet;
@@ -225,6 +225,7 @@ impl RunError {
                 | RunError::TooManyRanks { .. }
                 | RunError::OneRankOnly { .. }
                 | RunError::TooManySteps { .. }
+                | RunError::NotConverged { .. }
         )
     }
 }
@@ -329,6 +330,8 @@ pub struct RunContext<'a> {
     pub(super) shared: Option<&'a SharedLimits>,
     /// The part of the run that this process computes.
     pub part: Part,
+    /// Which trajectories are those of the part [`Part::Limit`].
+    pub limit_scope: LimitScope,
     /// Notes about damaged parts that were computed again.
     pub(super) repairs: Mutex<Vec<String>>,
     /// The ranks among which the work is divided.

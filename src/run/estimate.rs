@@ -7,7 +7,7 @@ use super::plan::{Plan, Trajectory};
 use super::shared_limit::limit_parts;
 use super::study::Registry;
 use super::{pruning_run, recovery_run};
-use crate::config::{AnyExperiment, BatchSize, Experiment, Precision, Route};
+use crate::config::{AnyExperiment, BatchSize, Experiment, Precision, RecoveryExperiment, Route};
 use crate::network::Network;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -49,11 +49,25 @@ pub struct RankMemory {
     pub others: u64,
 }
 
+/// The estimate of a point of a sweep.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PointEstimate {
+    /// Name of the point.
+    pub point: String,
+    /// Most bytes at one time.
+    pub memory: u64,
+    /// Wall seconds of all that is predicted, without limits that an earlier point has computed; `None` where no time is
+    /// predicted.
+    pub seconds: Option<f64>,
+}
+
 /// The estimated memory and time of an experiment, or of the points of a sweep.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunEstimate {
     /// Number of experiments.
     pub points: usize,
+    /// Every point of a sweep; none for a single experiment.
+    pub of_points: Vec<PointEstimate>,
     /// Memory; of several experiments the largest.
     pub memory: RankMemory,
     /// What the time assumes; `None` where it is not predicted.
@@ -66,7 +80,8 @@ pub struct RunEstimate {
     pub notes: Vec<String>,
 }
 
-/// Estimates memory and time of an experiment, or of the points of a sweep, which run one after the other.
+/// Estimates memory and time of an experiment, or of the points of a sweep, which run one after the other; each with its
+/// name.
 ///
 /// # Errors
 /// Data that cannot be read; more ranks than shares; several ranks for what runs on one.
@@ -74,7 +89,7 @@ pub struct RunEstimate {
 /// # Panics
 /// Without an experiment.
 pub fn estimate(
-    points: &[&AnyExperiment],
+    points: &[(&str, &AnyExperiment)],
     assumptions: Assumptions,
     registry: &'static Registry,
 ) -> Result<RunEstimate, RunError> {
@@ -83,16 +98,23 @@ pub fn estimate(
     }
     let mut whole: Option<RunEstimate> = None;
     let mut seen = BTreeSet::new();
-    for point in points {
+    for (name, point) in points {
         let machine = whole.as_ref().and_then(|whole| whole.machine);
-        let found = match point {
+        let mut found = match point {
             AnyExperiment::Training(e) => training(e, assumptions, machine, registry, &mut seen)?,
-            AnyExperiment::Recovery(e) => unpredicted(recovery_run::estimate_memory(e, registry)?, "sparse recovery"),
+            AnyExperiment::Recovery(e) => recovery(e, assumptions, registry)?,
             AnyExperiment::Pruning(e) => {
                 require_one_rank("an experiment of pruning", assumptions)?;
-                unpredicted(pruning_run::estimate_memory(e, registry)?, "pruning")
+                let (memory, total) = pruning_run::estimate_memory(e, registry)?;
+                let same = |(purpose, bytes)| MemoryPurpose { purpose, first: bytes, others: bytes, divided: false };
+                let purposes = purposes(&memory).into_iter().map(same).collect();
+                unpredicted(RankMemory { purposes, first: total, others: total }, "pruning")
             }
         };
+        if points.len() > 1 {
+            let (memory, seconds) = (found.memory.first, found.cost.as_ref().map(RunCost::seconds));
+            found.of_points.push(PointEstimate { point: name.to_string(), memory, seconds });
+        }
         whole = Some(match whole {
             None => found,
             Some(whole) => whole.with(found),
@@ -110,6 +132,7 @@ impl RunEstimate {
     /// The estimate with that of a further experiment.
     fn with(mut self, other: RunEstimate) -> Self {
         self.points += other.points;
+        self.of_points.extend(other.of_points);
         if other.memory.first > self.memory.first {
             self.memory = other.memory;
         }
@@ -132,12 +155,12 @@ fn purposes(memory: &impl Serialize) -> Vec<(String, u64)> {
     value.as_object().into_iter().flatten().filter_map(bytes).collect()
 }
 
-/// The estimate of a run whose time is not predicted, and whose ranks all hold the same.
-fn unpredicted((memory, total): (impl Serialize, u64), kind: &str) -> RunEstimate {
-    let same = |(purpose, bytes)| MemoryPurpose { purpose, first: bytes, others: bytes, divided: false };
+/// The estimate of a run whose time is not predicted.
+fn unpredicted(memory: RankMemory, kind: &str) -> RunEstimate {
     RunEstimate {
         points: 1,
-        memory: RankMemory { purposes: purposes(&memory).into_iter().map(same).collect(), first: total, others: total },
+        of_points: Vec::new(),
+        memory,
         machine: None,
         measured: false,
         cost: None,
@@ -145,6 +168,43 @@ fn unpredicted((memory, total): (impl Serialize, u64), kind: &str) -> RunEstimat
             "The time of an experiment of {kind} is not predicted: it depends on the data, by the number of iterations."
         )],
     }
+}
+
+/// The estimate of an experiment of sparse recovery, whose tasks are divided among the ranks.
+fn recovery(
+    e: &RecoveryExperiment,
+    assumptions: Assumptions,
+    registry: &'static Registry,
+) -> Result<RunEstimate, RunError> {
+    let ranks = assumptions.ranks;
+    let (first, tasks) = recovery_run::estimate_memory(e, registry, ranks)?;
+    let (more, _) = recovery_run::estimate_memory(e, registry, ranks.saturating_mul(2))?;
+    let others = first.of_other_ranks();
+    let memory =
+        RankMemory { purposes: by_rank([&first, &others, &more]), first: first.total(), others: others.total() };
+    let mut estimate = unpredicted(memory, "sparse recovery");
+    if ranks > 1 {
+        estimate.notes.push(format!(
+            "A rank does whole tasks, each a problem or a cell of a study, and exchanges nothing while it does: the time falls in proportion to the ranks at most, up to the {tasks} tasks of the largest study."
+        ));
+        if ranks as f64 > tasks {
+            estimate.notes.push(format!("At least {} of the ranks have nothing to do.", ranks as f64 - tasks));
+        }
+    }
+    Ok(estimate)
+}
+
+/// Purposes of memory on the first rank, on each other, and on the first of more ranks.
+fn by_rank(memory: [&impl Serialize; 3]) -> Vec<MemoryPurpose> {
+    let [first, others, more] = memory.map(purposes);
+    let bytes = |all: &[(String, u64)], k: usize| all[k].1;
+    let of = |(k, (purpose, first)): (usize, (String, u64))| MemoryPurpose {
+        purpose,
+        first,
+        others: bytes(&others, k),
+        divided: bytes(&more, k) < first,
+    };
+    first.into_iter().enumerate().map(of).collect()
 }
 
 /// The estimate of an experiment of training. `known` are the rates, where they were determined before; limits in `seen`
@@ -164,6 +224,7 @@ fn training(
     let cost = cost::predict((e, shape, test), &plan, &machine, registry, &mut counted)?;
     Ok(RunEstimate {
         points: 1,
+        of_points: Vec::new(),
         memory: rank_memory(e, shape, test, assumptions.ranks, registry),
         machine: Some(machine),
         measured: assumptions.rate.is_none(),
@@ -243,14 +304,7 @@ fn rank_memory(
     let first = memory::estimate_on(e, shape, test, registry, ranks);
     let others = first.of_other_ranks();
     let more = memory::estimate_on(e, shape, test, registry, ranks.saturating_mul(2));
-    let values = purposes(&first).into_iter().zip(purposes(&others)).zip(purposes(&more));
-    let purposes = values.map(|(((purpose, first), (_, others)), (_, more))| MemoryPurpose {
-        purpose,
-        first,
-        others,
-        divided: more < first,
-    });
-    RankMemory { purposes: purposes.collect(), first: first.total(), others: others.total() }
+    RankMemory { purposes: by_rank([&first, &others, &more]), first: first.total(), others: others.total() }
 }
 
 /// What the prediction of the time of an experiment leaves open.

@@ -1,7 +1,7 @@
 //! The limit by Picard iteration: the fixed point of the trajectory map, under whose predictions the particles are
 //! integrated.
 
-use super::context::{Outcome, RunContext, RunError};
+use super::context::{Outcome, RunContext, RunError, agree_on, on_all_ranks};
 use super::evaluation::to_f64;
 use super::plan::{Particles, Trajectory};
 use super::problem::Problem;
@@ -10,6 +10,7 @@ use crate::compute::Real;
 use crate::config::PicardSpec;
 use crate::dynamics::picard::{FrozenPath, Guess, IterationSettings, IterationStatus, PicardIteration, TrajectoryMap};
 use crate::dynamics::{Noise, State};
+use crate::ranks::{Communicator, Ranks, SingleRank};
 use crate::record::npz::array_record;
 use ndarray::Array1;
 use std::time::{Duration, Instant};
@@ -60,18 +61,59 @@ pub fn fixed_point<R: Real>(
     start: &State<R>,
     handle: &TaskHandle<'_>,
 ) -> Result<Outcome<FixedPoint<R>>, RunError> {
+    iterate(context, problem, (run, start), &SingleRank::ranks(), handle)
+}
+
+/// The same on all ranks of the run, among which the particles are divided; the fixed point is saved, for
+/// [`fixed_point`] to read it. Collective.
+///
+/// # Errors
+/// As [`fixed_point`], on all ranks.
+pub(super) fn fixed_point_on_ranks<R: Real>(
+    context: &RunContext<'_>,
+    problem: &Problem<'_, R>,
+    run: &Trajectory,
+    handle: &TaskHandle<'_>,
+) -> Result<Outcome<()>, RunError> {
+    let start = problem.start_state(run);
+    Ok(match iterate(context, problem, (run, &start), &context.ranks, handle)? {
+        Outcome::Complete(_) => {
+            handle.advance_to(1.0);
+            Outcome::Complete(())
+        }
+        Outcome::Interrupted => Outcome::Interrupted,
+    })
+}
+
+/// Iterates the trajectory map on some ranks, of which the first writes checkpoints.
+fn iterate<R: Real>(
+    context: &RunContext<'_>,
+    problem: &Problem<'_, R>,
+    (run, start): (&Trajectory, &State<R>),
+    ranks: &Ranks,
+    handle: &TaskHandle<'_>,
+) -> Result<Outcome<FixedPoint<R>>, RunError> {
     let e = problem.experiment;
     let PicardSpec { windows, iterates, tolerance } = e.reference.picard.unwrap_or(PicardSpec::of(e.precision));
     let steps = (e.horizon.time / run.integration.scheme.motion.step).round() as usize;
     let settings = IterationSettings { windows, steps, iterates, tolerance, guess: Guess::Constant };
     let noise = noise_of(problem, run);
-    let map = trajectory_map(problem, run, &noise).interrupted_by(handle.interrupt());
+    let map = trajectory_map(problem, run, &noise).interrupted_by(handle.interrupt()).on(ranks);
     let file = fixed_point_name(run);
-    let saved = context.saved_arrays(&file, |arrays| {
-        saved_iteration(arrays, problem, run, &map, settings).ok_or_else(|| "its arrays are not of this limit".into())
-    })?;
+    let read = || {
+        context.saved_arrays(&file, |arrays| {
+            saved_iteration(arrays, problem, run, &map, settings)
+                .ok_or_else(|| "its arrays are not of this limit".into())
+        })
+    };
+    let saved = read_on(context, &**ranks, &file, read)?;
     let save = |iteration: &PicardIteration<'_, '_, R>, done: bool| -> Result<(), RunError> {
-        Ok(context.folder.seal_arrays(&file, &iteration_arrays(problem, run, iteration, done))?.write()?)
+        let write = || -> Result<bool, RunError> {
+            context.folder.seal_arrays(&file, &iteration_arrays(problem, run, iteration, done))?.write()?;
+            Ok(false)
+        };
+        agree_on(&**ranks, if ranks.is_first() { write() } else { Ok(false) })?;
+        Ok(())
     };
     let mut iteration = match saved {
         Some(SavedIteration { iteration, complete: false }) => iteration,
@@ -84,8 +126,13 @@ pub fn fixed_point<R: Real>(
     let every = Duration::try_from_secs_f64(e.run.checkpoint_seconds).unwrap_or(Duration::MAX);
     let mut last_saved = Instant::now();
     loop {
-        if !handle.advance_to(iteration.fraction_done()) {
+        let interrupted = !handle.advance_to(iteration.fraction_done());
+        let (interrupted, due) = together(&**ranks, interrupted, last_saved.elapsed() >= every);
+        if interrupted || due {
             save(&iteration, false)?;
+            last_saved = Instant::now();
+        }
+        if interrupted {
             return Ok(Outcome::Interrupted);
         }
         match iteration.advance() {
@@ -99,14 +146,39 @@ pub fn fixed_point<R: Real>(
                 return Err(RunError::NotConverged { id: run.id.clone(), window, difference, iterates, windows });
             }
         }
-        if last_saved.elapsed() >= every {
-            save(&iteration, false)?;
-            last_saved = Instant::now();
-        }
     }
     save(&iteration, true)?;
     let differences = iteration.differences.clone();
     Ok(Outcome::Complete(FixedPoint { path: iteration.into_path(), differences }))
+}
+
+/// Whether one of the ranks is interrupted, and whether for the first a checkpoint is due. Collective.
+fn together(ranks: &dyn Communicator, interrupted: bool, due: bool) -> (bool, bool) {
+    if ranks.size() == 1 {
+        return (interrupted, due);
+    }
+    let own = [f64::from(u8::from(interrupted)), f64::from(u8::from(due))];
+    let all = ranks.all_gather(&own, &vec![2; ranks.size()]);
+    (all.iter().step_by(2).any(|&raised| raised != 0.0), all[1] != 0.0)
+}
+
+/// A saved part that every rank reads, after the first has, which removes a damaged one. Collective.
+fn read_on<T>(
+    context: &RunContext<'_>,
+    ranks: &dyn Communicator,
+    file: &str,
+    read: impl Fn() -> Result<Option<T>, RunError>,
+) -> Result<Option<T>, RunError> {
+    if ranks.size() == 1 {
+        return read();
+    }
+    let first = on_all_ranks(ranks, if ranks.is_first() { read() } else { Ok(None) })?;
+    let found = on_all_ranks(ranks, if ranks.is_first() { Ok(first) } else { read() })?;
+    let all = ranks.all_gather(&[f64::from(u8::from(found.is_some()))], &vec![1; ranks.size()]);
+    match all.iter().position(|found| *found != all[0]) {
+        None => Ok(found),
+        Some(rank) => Err(RunError::NotShared { rank, path: context.folder.file(file) }),
+    }
 }
 
 /// The name of the checkpoint of an iteration.

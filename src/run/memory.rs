@@ -313,7 +313,7 @@ impl Phases<'_> {
         e.reference.picard.map_or([0.0; 2], |picard| {
             let (windows, per_node) = (picard.windows, self.sizes.samples * self.sizes.outputs);
             let (state, scalar) = (self.state(width), self.sizes.scalar);
-            let sizes = IterationSizes { windows, step, width, state, per_node, scalar };
+            let sizes = IterationSizes { windows, step, width, state, per_node, scalar, ranks: self.ranks };
             [picard_iteration_bytes(e, sizes), per_node * (e.horizon.time / step + 1.0) * (8.0 + scalar)]
         })
     }
@@ -390,15 +390,20 @@ pub struct IterationSizes {
     pub per_node: f64,
     /// Bytes of a scalar.
     pub scalar: f64,
+    /// Ranks among which the particles are divided.
+    pub ranks: f64,
 }
 
 /// Bytes of a Picard iteration: predictions and residuals at every step of the horizon; the larger of the partial sums
-/// over a window and the copies of a checkpoint; the particles at both ends of a window.
+/// over a window and the copies of a checkpoint; the particles at both ends of a window. On several ranks, the partial sums of
+/// one, those that it sends, and those that it receives.
 pub fn picard_iteration_bytes(e: &Experiment, sizes: IterationSizes) -> f64 {
-    let IterationSizes { windows, step, width, state, per_node, scalar } = sizes;
+    let IterationSizes { windows, step, width, state, per_node, scalar, ranks } = sizes;
     let nodes = e.horizon.time / step + 1.0;
     let window = nodes / windows.max(1) as f64 + 1.0;
     let shares = (width as f64 / LANES as f64).ceil().min(SHARES as f64);
+    let own = (shares / ranks).ceil();
+    let shares = if ranks > 1.0 { own + 2.0 * own + 1.0 } else { own };
     let transient = (window * (shares + 2.0)).max(nodes * COPIES) * 8.0;
     per_node * (nodes * (8.0 + scalar) + transient) + 6.0 * state
 }

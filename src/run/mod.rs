@@ -169,7 +169,9 @@ fn run_part_on(
         AnyExperiment::Recovery(experiment) => recovery_run::run(experiment, part, ranks, interrupt, registry),
         AnyExperiment::Pruning(experiment) => pruning_run::run(experiment, part, ranks, interrupt, registry),
     };
-    if let (Err(error), (options, Part::Whole), true) = (&report, part, ranks.is_first()) {
+    if let (Err(error), (options, part), true) = (&report, part, ranks.is_first())
+        && part.writes_progress()
+    {
         journal::record_failure(&options.out, error);
     }
     report

@@ -42,18 +42,25 @@ pub struct RecoveryMemory {
 impl RecoveryMemory {
     /// Estimates the memory of an experiment on problems of n rows, d unknowns and k entries kept; `file` is the length of
     /// a problem file in bytes, or 0. Floating-point arithmetic avoids overflow for sizes that are far too large.
-    pub fn new(
+    pub fn new(e: &RecoveryExperiment, shape: (usize, usize, usize), file: u64, registry: &'static Registry) -> Self {
+        Self::on_ranks(e, shape, file, registry, 1)
+    }
+
+    /// The same for the first of some ranks, among which the tasks of the studies are divided.
+    pub fn on_ranks(
         e: &RecoveryExperiment,
         (n, d, k): (usize, usize, usize),
         file: u64,
         registry: &'static Registry,
+        ranks: usize,
     ) -> Self {
         let sizes = RecoverySizes { experiment: e, n: n as f64, d: d as f64, k: k as f64 };
         let threads = rayon::current_num_threads() as f64;
         let studies: Vec<RecoveryStudyMemory> =
             studies_of(registry.recovery, e).map(|(_, study)| study.memory(sizes)).collect();
         let records = COPIES * studies.iter().map(|study| study.records).sum::<f64>();
-        let at_once = |study: &RecoveryStudyMemory| study.problem * threads.min(study.tasks);
+        let busy_of = |study: &RecoveryStudyMemory| threads.min((study.tasks / ranks as f64).ceil());
+        let at_once = |study: &RecoveryStudyMemory| study.problem * busy_of(study);
         let solving = studies.iter().map(at_once).fold(0.0, f64::max);
         // The design, the array that is written, and the archive; the axes of a rotated design while it is drawn.
         let design = NUMBER * sizes.n * sizes.d;
@@ -67,7 +74,7 @@ impl RecoveryMemory {
         let first = images.max(design + sizes.drawing()).max(3.0 * design);
         let mut drawing: Vec<f64> = studies.iter().flat_map(|study| study.figures.iter().copied()).collect();
         drawing.sort_by(|a, b| b.total_cmp(a));
-        let busy = studies.iter().map(|study| study.tasks.min(threads)).fold(1.0, f64::max);
+        let busy = studies.iter().map(busy_of).fold(1.0, f64::max);
         let largest = studies.iter().map(|study| study.problem).fold(0.0, f64::max);
         let kept = KEPT_FIRST
             + KEPT_OTHERS * (busy - 1.0)
@@ -84,6 +91,11 @@ impl RecoveryMemory {
             records: records as u64,
             figures: figures as u64,
         }
+    }
+
+    /// That of a rank other than the first, which draws no figures.
+    pub fn of_other_ranks(&self) -> Self {
+        RecoveryMemory { figures: 0, ..*self }
     }
 
     /// Largest memory at one time, in bytes: the permanent parts and the largest of the stages.

@@ -8,6 +8,7 @@ use super::parts::{require_shards, run_shard, study_tasks};
 use super::profile::begin_phase;
 use super::progress::note;
 use super::recovery_memory::RecoveryMemory;
+use super::recovery_sizes::RecoverySizes;
 use super::recovery_source::ProblemSource;
 use super::shard::Part;
 use super::study::{RecoverySubject, Registry, studies_of};
@@ -166,14 +167,15 @@ fn check_kept(e: &RecoveryExperiment, problem: &SparseProblem) -> Result<(), Run
     }
 }
 
-/// The estimated memory of an experiment, by purpose, and most at one time in bytes. A problem file is read.
+/// The estimated memory of the first of some ranks, and the largest number of tasks of a study. A problem file is read.
 ///
 /// # Errors
 /// Problems that cannot be read or drawn.
 pub(super) fn estimate_memory(
     e: &RecoveryExperiment,
     registry: &'static Registry,
-) -> Result<(RecoveryMemory, u64), RunError> {
+    ranks: usize,
+) -> Result<(RecoveryMemory, f64), RunError> {
     let source = ProblemSource::new(e)?;
     let shape = match source.drawn_law() {
         Some(law) => (law.n, law.d, e.solver.kept(law.sparsity, law.d)),
@@ -183,8 +185,10 @@ pub(super) fn estimate_memory(
             (first.samples(), first.unknowns(), kept(e, &first))
         }
     };
-    let estimate = RecoveryMemory::new(e, shape, source.file_bytes(), registry);
-    Ok((estimate, estimate.total()))
+    let [n, d, k] = [shape.0, shape.1, shape.2].map(|size| size as f64);
+    let sizes = RecoverySizes { experiment: e, n, d, k };
+    let tasks = studies_of(registry.recovery, e).map(|(_, study)| study.memory(sizes).tasks).fold(1.0, f64::max);
+    Ok((RecoveryMemory::on_ranks(e, shape, source.file_bytes(), registry, ranks), tasks))
 }
 
 /// Entries kept on a problem.

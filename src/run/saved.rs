@@ -3,7 +3,7 @@
 
 use super::context::{RunContext, RunError};
 use super::journal::Journal;
-use super::shard::Part;
+use super::shard::{LimitScope, Part};
 use super::shared_limit::SharedLimits;
 use crate::ranks::{Ranks, SingleRank};
 use crate::record::npz::ArrayRecord;
@@ -57,10 +57,12 @@ impl<'a> RunContext<'a> {
     ) -> Result<Self, RunError> {
         // Shards run beside each other, and so do ranks: none of the former and the first of the latter writes the progress
         // of the run.
-        let writes = ranks.is_first() && !matches!(part, Part::Shard(_));
+        let writes = ranks.is_first() && part.writes_progress();
         let journal = if writes { Journal::new(folder.path()) } else { Journal::none() };
         let (repairs, stopped) = (Mutex::default(), AtomicBool::new(false));
-        let context = RunContext { folder, interrupt, quiet, part, journal, shared: None, repairs, ranks, stopped };
+        let limit_scope = LimitScope::Compared;
+        let context =
+            RunContext { folder, interrupt, quiet, part, limit_scope, journal, shared: None, repairs, ranks, stopped };
         let mut files = vec![context.repairs_name()];
         if writes {
             files.extend(folder.recorded_shards()?.into_iter().map(|shard| repairs_file(Part::Shard(shard))));
@@ -75,10 +77,10 @@ impl<'a> RunContext<'a> {
         Ok(context)
     }
 
-    /// The same context with limits that other runs have computed.
+    /// The same context with limits that other runs have computed, and those of the part [`Part::Limit`].
     #[must_use]
-    pub fn sharing(self, shared: Option<&'a SharedLimits>) -> Self {
-        RunContext { shared, ..self }
+    pub fn sharing(self, shared: Option<&'a SharedLimits>, limit_scope: LimitScope) -> Self {
+        RunContext { shared, limit_scope, ..self }
     }
 
     /// The file of the notes of this rank.

@@ -31,6 +31,13 @@ pub enum Part {
     Finish,
 }
 
+impl Part {
+    /// Whether a process that computes it writes the progress of the run: shards run beside each other, and do not.
+    pub fn writes_progress(self) -> bool {
+        !matches!(self, Part::Shard(_))
+    }
+}
+
 impl fmt::Display for Part {
     /// The flags with which `widelimit run` computes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,18 +116,32 @@ pub fn owned(costs: &[f64], shard: Shard) -> Vec<bool> {
     assign(costs, shard.count()).into_iter().map(|position| position + 1 == shard.index()).collect()
 }
 
-/// The ids of the trajectories with which others are compared: those of the part [`Part::Limit`].
-pub fn limit_ids(plan: &Plan) -> BTreeSet<&str> {
-    plan.trajectories().filter_map(|t| t.recording.compare.as_ref()).map(|c| c.limit.as_str()).collect()
+/// Which trajectories are those of the part [`Part::Limit`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LimitScope {
+    /// Those with which others are compared.
+    #[default]
+    Compared,
+    /// All solutions of the limit: other runs have them in common, and they are computed once.
+    All,
+}
+
+impl LimitScope {
+    /// The ids of these trajectories.
+    pub fn ids(self, plan: &Plan) -> BTreeSet<&str> {
+        let compared = plan.trajectories().filter_map(|t| t.recording.compare.as_ref()).map(|c| c.limit.as_str());
+        let others = plan.trajectories().filter(|t| self == LimitScope::All && t.is_limit()).map(|t| t.id.as_str());
+        compared.chain(others).collect()
+    }
 }
 
 /// How much longer the busiest shard may be for the sake of pairs.
 const PAIRING: f64 = 1.25;
 
-/// The shard of every other trajectory up to time `time`, by id. Pairs of networks that a study examines together are in
-/// one shard, which then does that too, unless the work of the busiest shard grows by more than a quarter.
-pub fn shards_of(plan: &Plan, time: f64, count: usize) -> BTreeMap<&str, Shard> {
-    let limits = limit_ids(plan);
+/// The shard of every other trajectory than those of `scope` up to time `time`, by id. Pairs of networks that a study examines
+/// together are in one shard, which then does that too, unless the work of the busiest shard grows by more than a quarter.
+pub fn shards_of(plan: &Plan, scope: LimitScope, time: f64, count: usize) -> BTreeMap<&str, Shard> {
+    let limits = scope.ids(plan);
     let others: Vec<_> = plan.trajectories().filter(|t| !limits.contains(t.id.as_str())).collect();
     let second: BTreeMap<&str, &str> =
         plan.pairs.iter().map(|[first, second]| (second.as_str(), first.as_str())).collect();

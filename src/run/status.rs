@@ -2,7 +2,7 @@
 //! written, and the run is not disturbed.
 
 use super::journal::{PhaseProgress, ProgressRecord, unix_time};
-use crate::record::{Manifest, RecordError, RunFolder, RunKind, Status};
+use crate::record::{Manifest, RecordError, RunFolder, RunKind, Shard, ShardState, Status};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -36,6 +36,18 @@ pub struct PhaseStatus {
     pub left_seconds: Option<f64>,
 }
 
+/// The status of a shard.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ShardStatus {
+    /// The shard, I/N.
+    pub shard: String,
+    /// How far it is.
+    pub state: ShardState,
+    /// Of a sweep, the pieces of points that it has completed, and all of its pieces; absent where they are not known yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<(usize, usize)>,
+}
+
 /// The status of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunStatus {
@@ -62,6 +74,8 @@ pub struct RunStatus {
     pub study: Option<String>,
     /// Studies that follow.
     pub remaining_studies: Vec<String>,
+    /// The shards by which an unfinished run is computed; none where it has none.
+    pub shards: Vec<ShardStatus>,
     /// Number of times the run was resumed.
     pub resumed: u32,
     /// Why the run failed.
@@ -74,9 +88,14 @@ pub struct RunStatus {
 /// A folder without a run, a manifest that is damaged or of another format.
 pub fn of(path: &Path) -> Result<RunStatus, RecordError> {
     let folder = RunFolder::existing(path)?;
-    let held = folder.in_use();
+    let alone = folder.in_use();
     // Read after the lock was seen: a run that completes between the two is complete.
     let manifest = folder.manifest()?;
+    let shards = match manifest.status {
+        Status::Complete => Vec::new(),
+        _ => shards(&folder.of_experiment(&manifest.experiment))?,
+    };
+    let held = alone || shards.iter().any(|shard| shard.state == ShardState::Running);
     let progress = if manifest.status == Status::Complete { None } else { ProgressRecord::read(path) };
     let state = match (manifest.status, held, &progress) {
         (Status::Complete, ..) => RunState::Complete,
@@ -85,10 +104,21 @@ pub fn of(path: &Path) -> Result<RunStatus, RecordError> {
         (Status::Running, false, Some(progress)) if progress.failed => RunState::Failed,
         (Status::Running, false, _) => RunState::Killed,
     };
-    Ok(match progress {
+    // Shards write no progress: what there is, is that of another part.
+    let progress = progress.filter(|_| shards.is_empty() || alone);
+    let status = match progress {
         Some(progress) => unfinished(path, &manifest, state, &progress, unix_time()),
         None => from_manifest(path, &manifest, state),
-    })
+    };
+    Ok(RunStatus { shards, ..status })
+}
+
+/// The shards by which a run is computed.
+fn shards(folder: &RunFolder) -> Result<Vec<ShardStatus>, RecordError> {
+    let count = folder.shard_count()?.unwrap_or(0);
+    let of =
+        |shard: Shard| Ok(ShardStatus { shard: shard.to_string(), state: folder.shard_state(shard)?, pieces: None });
+    Shard::all(count).map(of).collect()
 }
 
 /// The status of a run without a journal.
@@ -112,6 +142,7 @@ fn from_manifest(path: &Path, manifest: &Manifest, state: RunState) -> RunStatus
         phases: manifest.phases.iter().map(phase).collect(),
         study: None,
         remaining_studies: Vec::new(),
+        shards: Vec::new(),
         resumed: manifest.resumed,
         error: None,
     }
@@ -146,6 +177,7 @@ fn unfinished(path: &Path, manifest: &Manifest, state: RunState, progress: &Prog
         phases,
         study,
         remaining_studies: progress.studies.iter().skip(after).cloned().collect(),
+        shards: Vec::new(),
         resumed: manifest.resumed,
         error: progress.error.clone(),
     }

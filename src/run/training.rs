@@ -1,9 +1,10 @@
 //! Running a plan: stage by stage, large trajectories on all threads, small ones in parallel.
 //!
-//! On several ranks, wide networks are divided among all of them; every other trajectory is computed by one rank, which
-//! writes its files, and read by the others.
+//! On several ranks, wide networks are divided among all of them, and so is every Picard iteration; every other trajectory is
+//! computed by one rank, which writes its files, and read by the others.
 
 use super::context::{Outcome, RunContext, RunError};
+use super::fixed_point::fixed_point_on_ranks;
 use super::kept::KeptTrajectories;
 use super::limit_path::LimitPath;
 use super::plan::{Plan, Stage, Trajectory};
@@ -11,10 +12,12 @@ use super::problem::Problem;
 use super::profile::begin_phase;
 use super::progress::Progress;
 use super::series::{Measurement, Series};
-use super::shard::{Part, limit_ids, shards_of};
-use super::trajectory::{last_name, run_trajectory};
+use super::shard::{LimitScope, Part, shards_of};
+use super::tasks::TaskHandle;
+use super::trajectory::{ITERATION_SHARE, last_name, run_trajectory};
 use super::trajectory_outcome::TrajectoryOutcome;
 use crate::compute::{Real, Threads, return_freed_memory};
+use crate::config::Route;
 use crate::dynamics::StopReason;
 use crate::ranks::{Communicator, ExchangeTotals, assign};
 use crate::record::{PhaseExchanges, PhaseTime};
@@ -63,9 +66,12 @@ impl Trained {
 
 /// Whether a process simulates a trajectory of a plan up to time `time`. All but [`Part::Limit`] read the limits of that part
 /// from their checkpoints.
-fn chosen<'p>(part: Part, plan: &'p Plan, time: f64) -> impl Fn(&Trajectory) -> bool + use<'p> {
-    let limits = limit_ids(plan);
-    let shards = if let Part::Shard(shard) = part { shards_of(plan, time, shard.count()) } else { BTreeMap::new() };
+fn chosen<'p>((part, scope): (Part, LimitScope), plan: &'p Plan, time: f64) -> impl Fn(&Trajectory) -> bool + use<'p> {
+    let limits = scope.ids(plan);
+    let shards = match part {
+        Part::Shard(shard) => shards_of(plan, scope, time, shard.count()),
+        Part::Whole | Part::Limit | Part::Finish => BTreeMap::new(),
+    };
     move |run| match part {
         Part::Whole | Part::Finish => true,
         Part::Limit => limits.contains(run.id.as_str()),
@@ -87,7 +93,7 @@ pub fn run_plan<R: Real>(
     let mut trained = Trained::default();
     let mut paths: BTreeMap<String, LimitPath<R>> = BTreeMap::new();
     let time = problem.experiment.horizon.time;
-    let chosen = chosen(context.part, plan, time);
+    let chosen = chosen((context.part, context.limit_scope), plan, time);
     for stage in &plan.stages {
         let own = stage.trajectories.iter().filter(|run| chosen(run)).cloned().collect();
         let stage = &Stage { trajectories: own, ..*stage };
@@ -182,6 +188,16 @@ fn run_stage<R: Real>(
         }
         ended[i] = start(&stage.trajectories[i], Threads::Pool)?;
         if matches!(ended[i], Outcome::Interrupted) {
+            return Ok(ended);
+        }
+    }
+    for &i in whole.iter().filter(|&&i| several && stage.trajectories[i].route == Route::Picard) {
+        let run = &stage.trajectories[i];
+        if context.agree(Ok(context.interrupted()))? {
+            return Ok(ended);
+        }
+        let handle = TaskHandle::new(context.interrupt, progress, ITERATION_SHARE * run.work(time));
+        if matches!(fixed_point_on_ranks(context, problem, run, &handle)?, Outcome::Interrupted) {
             return Ok(ended);
         }
     }

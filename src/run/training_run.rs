@@ -12,7 +12,7 @@ use super::plan::{Plan, Stage, Trajectory};
 use super::problem::Problem;
 use super::profile::begin_phase;
 use super::progress::note;
-use super::shard::{Part, PartError, Shard, limit_ids, shards_of};
+use super::shard::{LimitScope, Part, PartError, Shard, shards_of};
 use super::shared_limit::SharedLimits;
 use super::study::{Registry, TrainingSubject, studies_of};
 use super::training::{self, Trained};
@@ -50,18 +50,19 @@ pub fn run(
     })
 }
 
-/// As [`run`] of the whole, with limits that other runs have computed.
+/// As [`run`], with limits that other runs have in common with this one, where there are some: all of these are those of the
+/// part [`Part::Limit`].
 ///
 /// # Errors
 /// As [`run`].
 pub(super) fn run_sharing(
     experiment: &Experiment,
-    options: &Options,
+    part: (&Options, Part),
     interrupt: &AtomicBool,
     registry: &'static Registry,
     shared: Option<&SharedLimits>,
 ) -> Result<Report, RunError> {
-    let (part, ranks) = ((options, Part::Whole), &SingleRank::ranks());
+    let ranks = &SingleRank::ranks();
     run_in(experiment, part, (ranks, shared), interrupt, registry, |resolved, sources| {
         lifecycle::open(part, ranks, resolved, sources)
     })
@@ -166,10 +167,12 @@ fn run_on(
         Opening::Complete(report) => return Ok(report),
     };
     on_all_ranks(&**ranks, require_no_extension(ranks, earlier.as_deref()))?;
+    let limit_scope = if shared.is_some() { LimitScope::All } else { LimitScope::Compared };
     let kept_limits = experiment.run.keep_limits.then(|| SharedLimits::new(&folder.file(KEPT_LIMITS)));
     let shared = shared.or(kept_limits.as_ref());
-    let context = RunContext::on(Arc::clone(ranks), &folder, interrupt, options.quiet, part)?.sharing(shared);
-    let of_plan = PlannedRun { problem: &problem, population, plan: &plan };
+    let context =
+        RunContext::on(Arc::clone(ranks), &folder, interrupt, options.quiet, part)?.sharing(shared, limit_scope);
+    let of_plan = PlannedRun { problem: &problem, population, plan: &plan, limit_scope };
     match part {
         Part::Shard(shard) => return of_plan.shard(&context, shard, registry),
         Part::Finish => of_plan.require_parts(&folder)?,
@@ -251,12 +254,32 @@ pub(super) fn require_runnable(experiment: &Experiment, registry: &'static Regis
     Ok(check(&Problem::<f64>::new(experiment, &population), &population, registry)?.total())
 }
 
+/// What an unfinished run lacks of its limit, and of some of its shards, by the ids of trajectories. Nothing is changed.
+///
+/// # Errors
+/// Data that cannot be read, files that are not accessible.
+pub(super) fn missing_of_parts(
+    experiment: &Experiment,
+    folder: &RunFolder,
+    limit_scope: LimitScope,
+    shards: &[Shard],
+) -> Result<(Vec<String>, Vec<Vec<String>>), RunError> {
+    let population = experiment.build_population()?;
+    let problem = Problem::<f64>::new(experiment, &population);
+    let plan = Plan::new(experiment);
+    let of_plan = PlannedRun { problem: &problem, population: &population, plan: &plan, limit_scope };
+    let folder = folder.of_experiment(&experiment.resolved());
+    let of_shard = |shard: &Shard| of_plan.missing(&folder, of_plan.of_shard(*shard));
+    Ok((of_plan.missing_limits(&folder)?, shards.iter().map(of_shard).collect::<Result<_, _>>()?))
+}
+
 /// The trajectories of a run, for the parts in which they are simulated.
 #[derive(Clone, Copy)]
 struct PlannedRun<'a> {
     problem: &'a Problem<'a, f64>,
     population: &'a Population,
     plan: &'a Plan,
+    limit_scope: LimitScope,
 }
 
 impl PlannedRun<'_> {
@@ -287,16 +310,21 @@ impl PlannedRun<'_> {
         Ok(missing)
     }
 
+    /// The ids of the trajectories of the limit that have not ended.
+    fn missing_limits(self, folder: &RunFolder) -> Result<Vec<String>, RunError> {
+        let limits = self.limit_scope.ids(self.plan);
+        self.missing(folder, self.plan.trajectories().filter(|t| limits.contains(t.id.as_str())))
+    }
+
     /// Checks that the limit is complete.
     fn require_limit(self, folder: &RunFolder) -> Result<(), RunError> {
-        let limits = limit_ids(self.plan);
-        let missing = self.missing(folder, self.plan.trajectories().filter(|t| limits.contains(t.id.as_str())))?;
+        let missing = self.missing_limits(folder)?;
         if missing.is_empty() { Ok(()) } else { Err(PartError::Limit { path: folder.path().into(), missing }.into()) }
     }
 
     /// The trajectories of a shard.
     fn of_shard(&self, shard: Shard) -> impl Iterator<Item = &Trajectory> {
-        let shards = shards_of(self.plan, self.problem.experiment.horizon.time, shard.count());
+        let shards = shards_of(self.plan, self.limit_scope, self.problem.experiment.horizon.time, shard.count());
         self.plan.trajectories().filter(move |t| shards.get(t.id.as_str()) == Some(&shard))
     }
 

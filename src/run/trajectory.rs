@@ -28,7 +28,7 @@ use crate::record::{Measure, RunFolder, SavedPart, SealedArchive};
 use std::time::Duration;
 
 /// Approximate share of the Picard iteration in the work of a trajectory: ten iterates and one integration.
-const ITERATION_SHARE: f64 = 0.9;
+pub(super) const ITERATION_SHARE: f64 = 0.9;
 
 /// Observes a trajectory: records, writes checkpoints, reports progress.
 struct Recorder<'a, R> {
@@ -229,7 +229,9 @@ fn run_own<R: Real>(
     };
     let fixed = match run.route {
         Route::Picard => {
-            let handle = TaskHandle::new(context.interrupt, progress, ITERATION_SHARE * run.work(e.horizon.time));
+            // On several ranks all of them have iterated, and reported that.
+            let own = if context.ranks.size() == 1 { ITERATION_SHARE } else { 0.0 };
+            let handle = TaskHandle::new(context.interrupt, progress, own * run.work(e.horizon.time));
             let found = complete!(fixed_point(context, problem, run, &start, &handle)?);
             handle.advance_to(1.0);
             Some(found)

@@ -145,7 +145,7 @@ impl<'m, 'a, R: Real> PicardIteration<'m, 'a, R> {
         let iterates = &mut self.differences[window];
         iterates.push(difference);
         if difference <= self.settings.tolerance * size.max(1.0) {
-            self.start = end;
+            self.start = self.map.gather(end);
             if window + 1 == self.settings.windows {
                 return IterationStatus::Converged;
             }

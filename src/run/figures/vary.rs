@@ -1,6 +1,7 @@
 //! The figures of a sweep over keys: every quantity against the varied key, and one figure per statement.
 
 use super::super::context::FiguresError;
+use super::super::study::NamedFigure;
 use super::labels::{number, parameter};
 use crate::analysis::trend::TrendLaw;
 use crate::analysis::trend_fit::{LineFit, Optimum};
@@ -20,22 +21,30 @@ const INTERVALS: usize = 40;
 /// # Errors
 /// Files that cannot be written.
 pub fn draw(record: &VaryRecord, folder: &RunFolder) -> Result<Vec<PathBuf>, FiguresError> {
-    let titled = |name: &str, figure: Figure, text: &str| Figure {
-        about: FigureDescription { title: name.into(), text: text.into() },
-        ..figure
+    let mut drawn = Vec::new();
+    for (name, figure) in figures(record) {
+        drawn.extend(write(&figure, &folder.file(&format!("figures/{name}")))?);
+    }
+    Ok(drawn)
+}
+
+/// The figures of a sweep: `vary`, and `vary-NAME` for every statement.
+pub fn figures(record: &VaryRecord) -> Vec<NamedFigure> {
+    let titled = |name: String, figure: Figure, text: &str| {
+        let about = FigureDescription { title: name.clone(), text: text.into() };
+        (name, Figure { about, ..figure })
     };
     let text = "Every quantity of the sweep against the varied key, with 95 % intervals, and the number of checks of each \
                 verdict.";
-    let mut drawn = write(&titled("vary", quantities(record), text), &folder.file("figures/vary"))?;
+    let mut found = vec![titled("vary".into(), quantities(record), text)];
     let mut names: Vec<&str> = record.fits.iter().map(|fit| fit.figure.as_str()).collect();
     names.dedup();
     for name in names {
         let fits: Vec<&StatementRecord> = record.fits.iter().filter(|fit| fit.figure == name).collect();
-        let name = format!("vary-{name}");
         let text = "The quantity of the statement against the varied key, with the fitted laws and the exponent of the statement; or the curves of all widths and the places of their least values.";
-        drawn.extend(write(&titled(&name, statements(record, &fits), text), &folder.file(&format!("figures/{name}")))?);
+        found.push(titled(format!("vary-{name}"), statements(record, &fits), text));
     }
-    Ok(drawn)
+    found
 }
 
 /// An axis for positive or other values: logarithmic where they are positive and span a large range.

@@ -1,10 +1,11 @@
 //! The folder of a sweep.
 
 use super::super::context::{Options, RunError};
+use super::super::shard::{Part, PartError, Shard};
 use super::points::point_folder;
 use crate::config::AnyExperiment;
 use crate::config::vary::{Combine, Varied};
-use crate::record::{Build, CHECKS, FORMAT, RecordError, RunFolder, SWEEP, Status, lock_folder};
+use crate::record::{Build, CHECKS, FORMAT, REPORT, RecordError, RunFolder, SWEEP, Status, lock_folder};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,22 +14,22 @@ use std::path::Path;
 
 /// `vary.json`: what is varied, by which program, and how far it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct SweepHeader {
+pub(super) struct SweepHeader {
     format: u32,
     build: Build,
-    status: Status,
-    experiment: String,
+    pub status: Status,
+    pub experiment: String,
     combine: Combine,
     /// The varied keys, each with its values.
     keys: serde_json::Value,
     /// Names of the points, in their order.
-    points: Vec<String>,
+    pub points: Vec<String>,
     /// SHA-256 of every file in `records/` and of [`CHECKS`], by name, where the sweep is complete.
     records: Option<BTreeMap<String, String>>,
 }
 
 /// What a sweep writes in its folder, apart from the header.
-const CONTENTS: [&str; 5] = ["points", "shared", "records", "figures", CHECKS];
+const CONTENTS: [&str; 7] = ["points", "shared", "checkpoint", "records", "figures", CHECKS, REPORT];
 
 /// The folder of a sweep that this process writes.
 pub(super) struct SweepFolder {
@@ -47,13 +48,17 @@ impl Deref for SweepFolder {
 }
 
 impl SweepFolder {
-    /// Opens the folder for a sweep that starts, or continues with `options.resume`; every point checks for itself that it
-    /// continues the same experiment with the same program.
+    /// Opens the folder for a part of a sweep other than a shard: it starts, or continues with `options.resume` and in its last
+    /// part; every point checks for itself that it continues the same experiment with the same program.
     ///
     /// # Errors
-    /// A folder in use, or holding something that the options do not allow to replace or continue.
-    pub fn open(varied: &Varied<AnyExperiment>, options: &Options) -> Result<Self, RunError> {
+    /// A folder in use, or holding something that the options do not allow to replace or continue; the last part of a sweep
+    /// that is not begun, or has other points.
+    pub fn open(varied: &Varied<AnyExperiment>, options: &Options, part: Part) -> Result<Self, RunError> {
         let path = &options.out;
+        if part == Part::Finish {
+            begun(varied, path)?;
+        }
         let io = |source| RecordError::Io { path: path.clone(), source };
         let folder = RunFolder::plain(path);
         let occupied =
@@ -69,7 +74,7 @@ impl SweepFolder {
             }
         } else if occupied {
             let earlier: SweepHeader = folder.read_json(SWEEP)?;
-            if !options.resume {
+            if !options.resume && part != Part::Finish {
                 return Err(RecordError::Exists { path: path.clone(), status: earlier.status }.into());
             }
         }
@@ -98,6 +103,33 @@ impl SweepFolder {
     }
 }
 
+/// The header of the sweep in a folder, which has these points.
+fn begun(varied: &Varied<AnyExperiment>, path: &Path) -> Result<SweepHeader, RunError> {
+    let Some(folder) = folder_at(path) else { return Err(PartError::NotBegun { path: path.into() }.into()) };
+    let header: SweepHeader = folder.read_json(SWEEP)?;
+    if !header.points.iter().eq(varied.points.iter().map(|point| &point.name)) {
+        return Err(RecordError::Changed { path: path.into(), keys: vec!["vary".into()] }.into());
+    }
+    Ok(header)
+}
+
+/// Opens the folder of a sweep for a shard, beside others; `None` where the sweep is complete.
+///
+/// # Errors
+/// [`PartError::NotBegun`]; a sweep with other points; as [`RunFolder::open_sweep_shard`].
+pub(super) fn open_shard(
+    varied: &Varied<AnyExperiment>,
+    path: &Path,
+    shard: Shard,
+) -> Result<Option<RunFolder>, RunError> {
+    if begun(varied, path)?.status == Status::Complete {
+        return Ok(None);
+    }
+    let folder = RunFolder::open_sweep_shard(path, shard)?;
+    // The sweep may have been completed, or begun anew, before the lock was taken.
+    Ok((begun(varied, path)?.status != Status::Complete).then_some(folder))
+}
+
 /// Values of a key as JSON.
 fn json(values: &[toml::Value]) -> serde_json::Value {
     serde_json::to_value(values).unwrap_or_default()
@@ -109,13 +141,20 @@ pub fn folder_at(path: &Path) -> Option<RunFolder> {
     folder.file(SWEEP).is_file().then_some(folder)
 }
 
+/// The header of the sweep in a folder.
+///
+/// # Errors
+/// A folder without a sweep, a header that is damaged.
+pub(super) fn header_at(path: &Path) -> Result<SweepHeader, RecordError> {
+    folder_at(path).ok_or_else(|| RecordError::NotARun { path: path.into() })?.read_json(SWEEP)
+}
+
 /// The folder of a complete sweep, whose records are those that it wrote, as are those of its points.
 ///
 /// # Errors
 /// A sweep that is unfinished, of another format, or damaged; a point that is missing, unfinished or damaged.
 pub fn require_complete(path: &Path) -> Result<RunFolder, RecordError> {
-    let folder = folder_at(path).ok_or_else(|| RecordError::NotARun { path: path.into() })?;
-    let header: SweepHeader = folder.read_json(SWEEP)?;
+    let (folder, header) = (RunFolder::plain(path), header_at(path)?);
     if header.status != Status::Complete {
         return Err(RecordError::Unfinished { path: path.into(), status: header.status });
     }

@@ -1,16 +1,17 @@
-//! The loop over the points of a sweep.
+//! The loop over the points of a sweep, to run them or a part of each.
 
 use super::super::context::{Options, Report, RunError};
 use super::super::progress::note;
-use super::super::shard::Part;
-use super::super::shared_limit::{SharedLimits, limit_parts};
+use super::super::shard::{LimitScope, Part};
+use super::super::shared_limit::SharedLimits;
 use super::super::study::Registry;
-use super::super::{pruning_run, recovery_run, training_run};
+use super::super::{journal, pruning_run, recovery_run, training_run};
+use super::division::Piece;
+use super::scopes::limit_scopes;
 use crate::config::AnyExperiment;
 use crate::config::vary::{Varied, VariedPoint};
 use crate::ranks::SingleRank;
 use crate::record::RunFolder;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The folder of a point, relative to that of the sweep.
@@ -19,22 +20,22 @@ pub fn point_folder(point: &str) -> String {
 }
 
 /// The error of a point.
-fn of_point(point: &str) -> impl Fn(RunError) -> RunError + '_ {
+pub(super) fn of_point(point: &str) -> impl Fn(RunError) -> RunError + '_ {
     move |source| RunError::Point { point: point.into(), source: Box::new(source) }
 }
 
-/// Checks of every point all that can be checked before anything is computed; returns the largest estimated memory in
+/// Checks of some points all that can be checked before anything is computed; returns the largest estimated memory in
 /// bytes.
 ///
 /// # Errors
 /// Those of the first point that cannot be run.
-pub(super) fn require_runnable(
-    varied: &Varied<AnyExperiment>,
+pub(super) fn require_runnable<'p>(
+    points: impl IntoIterator<Item = &'p VariedPoint<AnyExperiment>>,
     interrupt: &AtomicBool,
     registry: &'static Registry,
 ) -> Result<u64, RunError> {
     let mut largest = 0;
-    for point in &varied.points {
+    for point in points {
         let needed = match &point.experiment {
             AnyExperiment::Training(e) => training_run::require_runnable(e, registry),
             AnyExperiment::Recovery(e) => recovery_run::require_runnable(e, interrupt, registry),
@@ -45,59 +46,87 @@ pub(super) fn require_runnable(
     Ok(largest)
 }
 
-/// Runs the points in their order; returns the number of those that are complete.
-///
-/// # Errors
-/// Those of a run.
-pub(super) fn run_all(
-    varied: &Varied<AnyExperiment>,
-    folder: &RunFolder,
-    options: &Options,
-    interrupt: &AtomicBool,
-    registry: &'static Registry,
-    shared: &SharedLimits,
-) -> Result<usize, RunError> {
-    let parts: Vec<Option<String>> = varied.points.iter().map(|point| parts(&point.experiment)).collect();
-    for (i, point) in varied.points.iter().enumerate() {
-        if interrupt.load(Ordering::Relaxed) {
-            return Ok(i);
-        }
-        if !options.quiet {
-            note(format!("point {} of {}: {}", i + 1, varied.points.len(), point.name));
-        }
-        // A limit that no other point has is not kept.
-        let common = parts[i].is_some() && (0..parts.len()).any(|j| j != i && parts[j] == parts[i]);
-        let out = folder.file(&point_folder(&point.name));
-        let report = run_one(point, &out, options, interrupt, registry, common.then_some(shared));
-        if let Report::Interrupted { .. } = report.map_err(of_point(&point.name))? {
-            return Ok(i);
-        }
-    }
-    Ok(varied.points.len())
+/// What a process needs for the points of a sweep.
+#[derive(Clone, Copy)]
+pub(super) struct PointLoop<'a> {
+    /// The points.
+    pub varied: &'a Varied<AnyExperiment>,
+    /// The folder of the sweep.
+    pub folder: &'a RunFolder,
+    /// The options of the sweep.
+    pub options: &'a Options,
+    /// Set by the caller to interrupt it.
+    pub interrupt: &'a AtomicBool,
+    /// The studies.
+    pub registry: &'static Registry,
+    /// Limits that points have in common.
+    pub shared: &'a SharedLimits,
 }
 
-/// The parts of an experiment on which its limit depends, where it has one.
-fn parts(experiment: &AnyExperiment) -> Option<String> {
-    match experiment {
-        AnyExperiment::Training(e) => Some(limit_parts(e)),
-        AnyExperiment::Recovery(_) | AnyExperiment::Pruning(_) => None,
+impl PointLoop<'_> {
+    /// Computes a part of every point, in their order; returns the number of points of which it is complete.
+    ///
+    /// # Errors
+    /// Those of a run.
+    pub fn run_all(self, part: Part) -> Result<usize, RunError> {
+        let (points, scopes) = (&self.varied.points, limit_scopes(self.varied));
+        for (i, point) in points.iter().enumerate() {
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Ok(i);
+            }
+            if !self.options.quiet {
+                note(format!("point {} of {}: {}", i + 1, points.len(), point.name));
+            }
+            if let Report::Interrupted { .. } = self.run_one(point, scopes[i], part)? {
+                return Ok(i);
+            }
+        }
+        Ok(points.len())
     }
-}
 
-/// Runs or continues one point in its folder.
-fn run_one(
-    point: &VariedPoint<AnyExperiment>,
-    out: &Path,
-    options: &Options,
-    interrupt: &AtomicBool,
-    registry: &'static Registry,
-    shared: Option<&SharedLimits>,
-) -> Result<Report, RunError> {
-    let options = Options { out: out.into(), force: false, resume: out.exists(), ..options.clone() };
-    let (part, ranks) = ((&options, Part::Whole), &SingleRank::ranks());
-    match &point.experiment {
-        AnyExperiment::Training(e) => training_run::run_sharing(e, &options, interrupt, registry, shared),
-        AnyExperiment::Recovery(e) => recovery_run::run(e, part, ranks, interrupt, registry),
-        AnyExperiment::Pruning(e) => pruning_run::run(e, part, ranks, interrupt, registry),
+    /// Computes some pieces, in their order. `None` where it was interrupted; otherwise whether all had been complete before.
+    ///
+    /// # Errors
+    /// Those of a run.
+    pub fn run_pieces(self, pieces: &[Piece]) -> Result<Option<bool>, RunError> {
+        let scopes = limit_scopes(self.varied);
+        let mut before = true;
+        for piece in pieces {
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let point = &self.varied.points[piece.point];
+            if !self.options.quiet {
+                note(format!("point {}, part {}", point.name, piece.shard));
+            }
+            match self.run_one(point, scopes[piece.point], Part::Shard(piece.shard))? {
+                Report::Interrupted { .. } => return Ok(None),
+                Report::PartComplete { before: false, .. } => before = false,
+                Report::PartComplete { .. } | Report::AlreadyComplete { .. } | Report::Complete { .. } => {}
+            }
+        }
+        Ok(Some(before))
+    }
+
+    /// Computes or continues a part of one point in its folder. A limit that no other point has is not kept.
+    fn run_one(self, point: &VariedPoint<AnyExperiment>, scope: LimitScope, part: Part) -> Result<Report, RunError> {
+        let out = self.folder.file(&point_folder(&point.name));
+        let options = Options { force: false, resume: out.exists(), out, ..self.options.clone() };
+        let (part, ranks) = ((&options, part), &SingleRank::ranks());
+        let (interrupt, registry) = (self.interrupt, self.registry);
+        let report = match &point.experiment {
+            AnyExperiment::Training(e) => {
+                let shared = (scope == LimitScope::All).then_some(self.shared);
+                training_run::run_sharing(e, part, interrupt, registry, shared)
+            }
+            AnyExperiment::Recovery(e) => recovery_run::run(e, part, ranks, interrupt, registry),
+            AnyExperiment::Pruning(e) => pruning_run::run(e, part, ranks, interrupt, registry),
+        };
+        if let (Err(error), (options, part)) = (&report, part)
+            && part.writes_progress()
+        {
+            journal::record_failure(&options.out, error);
+        }
+        report.map_err(of_point(&point.name))
     }
 }

@@ -51,7 +51,7 @@ impl Study<Experiment> for Picard {
         let first = self.windows.iter().take(rayon::current_num_threads());
         let iteration = |&windows| {
             let (step, width, scalar) = (e.reference.step, self.particles, 8.0);
-            picard_iteration_bytes(e, IterationSizes { windows, step, width, state, per_node, scalar })
+            picard_iteration_bytes(e, IterationSizes { windows, step, width, state, per_node, scalar, ranks: 1.0 })
         };
         let each = trajectories + pass + particles;
         let shared = first.map(|windows| iteration(windows) + each).sum();
