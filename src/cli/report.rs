@@ -3,7 +3,7 @@
 use super::output::line;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use widelimit::record::{REPORT, RecordError, RunFolder};
+use widelimit::record::{REPORT, RecordError, RunFolder, require_place_of_files};
 use widelimit::report::page;
 
 /// Arguments of `widelimit report`.
@@ -24,6 +24,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         (None, [run]) => run.join(REPORT),
         (None, _) => REPORT.into(),
     };
+    require_place_of_files(&path)?;
     page::write_to(open(&args.runs)?, &path)?;
     line(path.display())?;
     Ok(ExitCode::SUCCESS)
